@@ -1,0 +1,63 @@
+package ircd
+
+import "fmt"
+
+// Error is a reply that implements error: a Session returns it and the client
+// is told it as it is.
+type Error struct {
+	// Numeric is the three-digit reply, such as "404".
+	Numeric string
+	// Params go between the client's nick and Text, such as the channel.
+	Params []string
+	// Text says what happened and what to do about it.
+	Text string
+	// Code is the machine-readable code of a standard reply (FAIL); empty
+	// where there is none.
+	Code string
+	// Err is the cause. It is logged and never sent.
+	Err error
+}
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s %s: %v", e.Numeric, e.Text, e.Err)
+	}
+	return e.Numeric + " " + e.Text
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Refusal says why a login did not succeed.
+type Refusal int
+
+// The reasons of a LoginError.
+const (
+	// Rejected: the credentials are wrong. 464, or 904 under SASL.
+	Rejected Refusal = iota
+	// Unavailable: they could not be checked now. The client may come back
+	// with the same ones; it is never told that they are wrong.
+	Unavailable
+	// OTPRequired: they are right, but a one-time code is missing or wrong.
+	// The connection waits for the OTP command and calls Login again.
+	OTPRequired
+	// Limited: too many attempts; not checked.
+	Limited
+)
+
+// LoginError is a login that did not succeed.
+type LoginError struct {
+	Reason Refusal
+	// Text is told to the client.
+	Text string
+	// Err is the cause. It is logged and never sent.
+	Err error
+}
+
+func (e *LoginError) Error() string {
+	if e.Err != nil {
+		return e.Text + ": " + e.Err.Error()
+	}
+	return e.Text
+}
+
+func (e *LoginError) Unwrap() error { return e.Err }
