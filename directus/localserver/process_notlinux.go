@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package localserver
+
+import "syscall"
+
+// dieWithParent does nothing: only Linux knows a parent-death signal. A killed parent leaves the child behind.
+func dieWithParent(*syscall.SysProcAttr) {}

@@ -1,0 +1,23 @@
+//go:build !unix
+
+package localserver
+
+import (
+	"errors"
+	"os/exec"
+)
+
+// Without process groups and signals only the child itself can be reached.
+
+func prepareGroup(*exec.Cmd) {}
+
+func (p *process) terminate() { p.kill() }
+
+func (p *process) kill() {
+	if !p.ended() {
+		_ = p.cmd.Process.Kill()
+	}
+}
+
+func (p *process) pause() error  { return errors.ErrUnsupported }
+func (p *process) resume() error { return errors.ErrUnsupported }

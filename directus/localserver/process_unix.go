@@ -1,0 +1,30 @@
+//go:build unix
+
+package localserver
+
+import (
+	"errors"
+	"os/exec"
+	"syscall"
+)
+
+func prepareGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	dieWithParent(cmd.SysProcAttr)
+}
+
+func (p *process) signal(sig syscall.Signal) error {
+	if p.ended() {
+		return nil
+	}
+	if err := syscall.Kill(-p.cmd.Process.Pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	return nil
+}
+
+func (p *process) terminate() { _ = p.signal(syscall.SIGTERM) }
+func (p *process) kill()      { _ = p.signal(syscall.SIGKILL) }
+
+func (p *process) pause() error  { return p.signal(syscall.SIGSTOP) }
+func (p *process) resume() error { return p.signal(syscall.SIGCONT) }

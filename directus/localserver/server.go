@@ -1,0 +1,219 @@
+package localserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ErrPortInUse is wrapped by Start's error when something else listens on the wanted port.
+var ErrPortInUse = errors.New("port in use")
+
+// stopTimeout is how long Stop waits for an orderly end. Directus gives open requests 1 s.
+const stopTimeout = 5 * time.Second
+
+// Server is a running Directus. Its methods are safe for concurrent use.
+type Server struct {
+	config  Config
+	process *process
+	output  *tail
+	done    chan struct{} // closed when the process has ended
+}
+
+// Start makes the database if there is none, starts Directus and returns when it answers requests. The process
+// goes on when ctx ends later: Stop or Kill end it, and on Linux the end of our own process does too.
+// A port that is taken gives an error that wraps ErrPortInUse.
+func Start(ctx context.Context, config Config) (*Server, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	node, err := findNode(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := config.prepareData(); err != nil {
+		return nil, err
+	}
+	anyPort := config.Port == 0
+	if err := config.choosePort(ctx); err != nil {
+		return nil, err
+	}
+	if err := config.bootstrap(ctx, node.path); err != nil {
+		return nil, err
+	}
+	config.Progress("starting Directus on " + config.address())
+	for attempt := 1; ; attempt++ {
+		s, err := start(ctx, config, node.path)
+		if err == nil || !anyPort || attempt == 3 || !errors.Is(err, ErrPortInUse) {
+			return s, err
+		}
+		// Somebody took the free port between our look and Directus' bind.
+		config.Port = 0
+		if err := config.choosePort(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// choosePort takes a free port where none is set, and makes sure that a set one is free: Directus itself
+// would say so only after it has loaded everything.
+func (c *Config) choosePort(ctx context.Context) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", c.address())
+	if err != nil {
+		return portError(c, err)
+	}
+	if c.Port == 0 {
+		c.Port = l.Addr().(*net.TCPAddr).Port
+	}
+	return l.Close()
+}
+
+func portError(c *Config, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: another program listens on %s: stop it or choose another port for Directus", ErrPortInUse, c.address())
+	}
+	return fmt.Errorf("listen for directus: %w", err)
+}
+
+func start(ctx context.Context, config Config, node string) (*Server, error) {
+	s := &Server{config: config, output: newTail(40), done: make(chan struct{})}
+	cmd := exec.Command(node, filepath.Join(config.Install, entryPoint), "start")
+	cmd.Dir = config.DataDir
+	cmd.Env = config.environ(filepath.Join(config.DataDir, databaseFile))
+	out := io.MultiWriter(s.output, config.Log)
+	cmd.Stdout, cmd.Stderr = out, out
+	p, err := startProcess(cmd)
+	if err != nil {
+		return nil, fmt.Errorf("start directus: %w", err)
+	}
+	s.process, s.done = p, p.done
+	if err := s.waitReady(ctx); err != nil {
+		s.Kill()
+		return nil, err
+	}
+	return s, nil
+}
+
+// waitReady waits until Directus answers and, where we have a token to ask with, calls itself healthy.
+func (s *Server) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.config.StartTimeout, fmt.Errorf("no answer after %s", s.config.StartTimeout))
+	defer cancel()
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	poll := time.NewTicker(50 * time.Millisecond)
+	defer poll.Stop()
+	last := errors.New("no answer yet")
+	for {
+		select {
+		case <-s.done:
+			if strings.Contains(s.output.String(), "is already in use") {
+				return portError(&s.config, syscall.EADDRINUSE)
+			}
+			return fmt.Errorf("start directus: it ended at once: %w%s", s.exitError(), quoted(s.output))
+		case <-ctx.Done():
+			return fmt.Errorf("start directus: %w (%w)%s", context.Cause(ctx), last, quoted(s.output))
+		case <-poll.C:
+			if last = s.probe(ctx, client); last == nil {
+				return nil
+			}
+		}
+	}
+}
+
+// probe asks once whether Directus is ready.
+func (s *Server) probe(ctx context.Context, client *http.Client) error {
+	if status, err := s.get(ctx, client, "/server/ping"); err != nil || status != http.StatusOK {
+		return errors.Join(err, fmt.Errorf("/server/ping answered %d", status))
+	}
+	status, err := s.get(ctx, client, "/server/health")
+	if err != nil {
+		return err
+	}
+	switch status {
+	case http.StatusOK, http.StatusUnauthorized, http.StatusForbidden: // the latter two: it keeps its health to itself
+		return nil
+	}
+	return fmt.Errorf("/server/health answered %d", status)
+}
+
+func (s *Server) get(ctx context.Context, client *http.Client, path string) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	if s.config.AdminToken != "" {
+		req.Header.Set("Authorization", "Bearer "+s.config.AdminToken)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// URL is where this Directus listens, without a slash at the end.
+func (s *Server) URL() string { return "http://" + s.config.address() }
+
+// Port is the TCP port it listens on. Starting again with this port puts a new process in the place of an old one.
+func (s *Server) Port() int { return s.config.Port }
+
+// PID is the process id of Directus, and the id of its process group.
+func (s *Server) PID() int { return s.process.cmd.Process.Pid }
+
+// Done is closed when the process has ended, by itself or stopped by us.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Err says how the process ended, with the last lines of its log. It is nil while it runs.
+func (s *Server) Err() error {
+	if !s.process.ended() {
+		return nil
+	}
+	return fmt.Errorf("directus ended: %w%s", s.exitError(), quoted(s.output))
+}
+
+// exitError is called when the process has ended. Directus exits with status 0 after a signal.
+func (s *Server) exitError() error {
+	if s.process.err != nil {
+		return s.process.err
+	}
+	return errors.New("exit status 0")
+}
+
+// LogTail gives the last lines that Directus printed.
+func (s *Server) LogTail() string { return s.output.String() }
+
+// Stop asks Directus to end, kills it after 5 s, and returns when it is gone. Open sockets are cut either way. Stopping a
+// stopped server does nothing.
+func (s *Server) Stop() {
+	_ = s.process.resume() // a paused process takes no request
+	s.process.terminate()
+	timeout := time.NewTimer(stopTimeout)
+	defer timeout.Stop()
+	select {
+	case <-s.done:
+	case <-timeout.C:
+		s.Kill()
+	}
+}
+
+// Kill ends Directus at once, as a crash would, and returns when it is gone.
+func (s *Server) Kill() {
+	s.process.kill()
+	<-s.done
+}
+
+// Pause freezes Directus: its connections stay open and nothing answers.
+func (s *Server) Pause() error { return s.process.pause() }
+
+// Resume ends a Pause.
+func (s *Server) Resume() error { return s.process.resume() }
