@@ -1,0 +1,86 @@
+package ircd
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	saslChunk = 400       // bytes of AUTHENTICATE that announce more (IRCv3 SASL 3.1)
+	maxSASL   = 10 * 1024 // bytes of base64 in all
+)
+
+var (
+	// errSASLTooLong is more than any credentials need: 905.
+	errSASLTooLong = errors.New("sasl message too long")
+
+	errSASLBase64     = errors.New("sasl message is not base64")
+	errSASLPlain      = errors.New("sasl plain message has not three parts")
+	errSASLAuthzid    = errors.New("sasl authorization identity is not the authentication identity")
+	errSASLIncomplete = errors.New("sasl account or password is empty")
+)
+
+// saslBuffer puts the AUTHENTICATE lines of one client message together. The
+// zero value is ready. It belongs to the goroutine of its connection.
+type saslBuffer struct{ b strings.Builder }
+
+// Add takes the parameter of one AUTHENTICATE line and reports whether the
+// message is complete: after "+", or after a chunk that is not exactly 400 bytes
+// long. Longer ones are taken as complete, for Quassel, senpai and older Halloy
+// send everything on one line. After errSASLTooLong the buffer is empty.
+func (s *saslBuffer) Add(chunk string) (done bool, err error) {
+	if chunk == "+" {
+		return true, nil
+	}
+	if s.b.Len()+len(chunk) > maxSASL {
+		s.Reset()
+		return false, errSASLTooLong
+	}
+	s.b.WriteString(chunk)
+	return len(chunk) != saslChunk, nil
+}
+
+// String returns what has been added, still in base64. It is a secret.
+func (s *saslBuffer) String() string { return s.b.String() }
+
+// Reset makes the buffer ready for another message.
+func (s *saslBuffer) Reset() { s.b.Reset() }
+
+// decodePlain decodes the message of SASL PLAIN (RFC 4616) from base64, with or
+// without padding. Acting for somebody else is not supported: the authorization
+// identity must be empty or the authentication identity again, as many clients
+// send it. No error holds anything of the message.
+func decodePlain(b64 string) (authcid, password string, err error) {
+	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(b64, "="))
+	if err != nil {
+		return "", "", errSASLBase64
+	}
+	parts := strings.Split(string(raw), "\x00")
+	if len(parts) != 3 {
+		return "", "", errSASLPlain
+	}
+	if !utf8.Valid(raw) {
+		for i := range parts {
+			parts[i] = latin1(parts[i]) // as Quassel sends it
+		}
+	}
+	authzid, authcid, password := parts[0], parts[1], parts[2]
+	if authcid == "" || password == "" {
+		return "", "", errSASLIncomplete
+	}
+	if authzid != "" && !strings.EqualFold(authzid, authcid) {
+		return "", "", errSASLAuthzid
+	}
+	return authcid, password, nil
+}
+
+// latin1 decodes ISO 8859-1, whose bytes are the first 256 code points.
+func latin1(s string) string {
+	runes := make([]rune, len(s))
+	for i := range len(s) {
+		runes[i] = rune(s[i])
+	}
+	return string(runes)
+}

@@ -1,0 +1,123 @@
+package ircd
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+)
+
+// textLines cuts a text at its line breaks (LF, CR, CR LF and those of Unicode)
+// and drops the lines that show nothing: IRC cannot carry an empty message.
+func textLines(text string) []string {
+	var lines []string
+	for line := range strings.FieldsFuncSeq(text, isLineBreak) {
+		if strings.ContainsFunc(line, isVisible) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func isLineBreak(r rune) bool {
+	switch r {
+	case '\n', '\r', 0x85, 0x2028, 0x2029: // NEL, LINE and PARAGRAPH SEPARATOR
+		return true
+	}
+	return false
+}
+
+func isVisible(r rune) bool { return !isControl(r) && !unicode.IsSpace(r) }
+
+// splitText cuts one line of text into parts of at most limit bytes of valid
+// UTF-8: at spaces, which then stay with neither part; else between graphemes,
+// so that an accent or an emoji stays whole; else, for one that is longer than
+// a part, between runes. A mIRC formatting code stays whole, and what it has
+// turned on is turned on again in the next part. A part that would show nothing
+// is left out, unless it is all there is.
+//
+// limit is the room that the real line leaves; below 4, the length of a rune, it
+// counts as 4.
+func splitText(text string, limit int) []string {
+	limit = max(limit, utf8.UTFMax)
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if text == "" {
+		return nil
+	}
+	if len(text) <= limit {
+		return []string{text}
+	}
+	var parts []string
+	var f format
+	for text != "" {
+		reopen := f.codes(text)
+		if len(reopen) > limit/2 || limit-len(reopen) < utf8.UTFMax {
+			reopen = "" // rather lose the colours than crumble the text
+		}
+		part, rest := cutPart(text, limit-len(reopen))
+		if strings.ContainsFunc(part, isVisible) {
+			parts = append(parts, reopen+part)
+		}
+		f.apply(text[:len(text)-len(rest)])
+		text = rest
+	}
+	return parts
+}
+
+// cutPart returns the first part of text, at most limit bytes, and what is left
+// for the next. It always takes something off text, and limit is at least 4.
+func cutPart(text string, limit int) (part, rest string) {
+	if len(text) <= limit {
+		return text, ""
+	}
+	end, word := 0, 0 // the ends of the units and of the words that fit
+	visible := false  // spaces before the first word are indentation
+	for {
+		u := unitLen(text[end:], limit)
+		blank := u == 1 && isBlank(text[end])
+		if blank && visible {
+			word = end
+		}
+		if end+u > limit {
+			break
+		}
+		visible = visible || !blank && formatLen(text[end:]) == 0
+		end += u
+	}
+	switch {
+	case word > 0:
+		return strings.TrimRight(text[:word], " \t"), strings.TrimLeft(text[word:], " \t")
+	case end > 0:
+		return text[:end], text[end:]
+	}
+	if n := formatLen(text); n > 0 {
+		return "", text[n:] // a code without room for it
+	}
+	end = limit
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end], text[end:]
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
+// unitLen returns the length of what s begins with and must not be cut: a
+// formatting code or a grapheme. Of one longer than limit it says no more than
+// that it is longer, so that a hostile pile of accents is not measured again and
+// again.
+func unitLen(s string, limit int) int {
+	if n := formatLen(s); n > 0 {
+		return n
+	}
+	if s[0] < utf8.RuneSelf && (len(s) == 1 || s[1] < utf8.RuneSelf) {
+		return 1
+	}
+	end := min(len(s), limit+1)
+	for end < len(s) && !utf8.RuneStart(s[end]) {
+		end++
+	}
+	cluster, _, _, _ := uniseg.FirstGraphemeClusterInString(s[:end], -1)
+	return len(cluster)
+}

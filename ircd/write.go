@@ -1,0 +1,244 @@
+package ircd
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of the lines that are written, in bytes.
+const (
+	maxBody       = 510  // what follows the tags, without CR LF (RFC 2812, 2.3)
+	maxTagData    = 4094 // tags of the server, and as much again of clients (IRCv3 message-tags)
+	maxSource     = 200  // leaves room for a command and its parameters
+	wordFill      = '_'  // stands for a byte that a middle parameter cannot hold
+	emptyParam    = "*"  // stands for an empty middle parameter
+	clientTagMark = '+'
+)
+
+// line is one line to a client. Its values may be anything: appendLine makes
+// them safe.
+type line struct {
+	Tags    []tag
+	Source  string // without the colon; empty where the line has none
+	Command string
+	Params  []string
+	// Trailing puts a colon before the last parameter even where the grammar
+	// needs none: sic and ii find the last parameter by it. It must stay off
+	// for modes and timestamps, where HexChat, EPIC and others read it as text.
+	Trailing bool
+}
+
+// tag is a message tag; Value is not escaped yet.
+type tag struct{ Key, Value string }
+
+// appendLine appends l and CR LF to dst. It is the last gate before the socket:
+// whatever the values hold, the result is exactly one line, valid UTF-8, within
+// the limits of the protocol, and has the parameters that l has. Control bytes
+// are dropped but for the codes of mIRC formatting and CTCP in the last
+// parameter; a tab becomes a space. A text that is too long is cut between two
+// runes, so whoever can split it does so before. Without a command nothing is
+// appended.
+func appendLine(dst []byte, l *line) []byte {
+	start := len(dst)
+	dst = appendTags(dst, l.Tags)
+	body := len(dst)
+	if l.Source != "" {
+		dst = append(dst, ':')
+		source := len(dst)
+		dst = appendWord(dst, l.Source, maxSource)
+		if len(dst) == source {
+			dst = dst[:body]
+		} else {
+			dst = append(dst, ' ')
+		}
+	}
+	command := len(dst)
+	if dst = appendCommand(dst, l.Command); len(dst) == command {
+		return dst[:start]
+	}
+	for i, p := range l.Params {
+		if i < len(l.Params)-1 {
+			dst = appendMiddle(dst, p, body+maxBody)
+		} else {
+			dst = appendLast(dst, p, body+maxBody, l.Trailing)
+		}
+	}
+	return append(clip(dst, body+maxBody), '\r', '\n')
+}
+
+// clip cuts dst at end, or before the rune that end would cut in two.
+func clip(dst []byte, end int) []byte {
+	if len(dst) <= end {
+		return dst
+	}
+	for !utf8.RuneStart(dst[end]) {
+		end--
+	}
+	return dst[:end]
+}
+
+func appendCommand(dst []byte, command string) []byte {
+	for i := range min(len(command), maxCommand) {
+		switch c := command[i]; {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// appendMiddle appends a parameter that is not the last one.
+func appendMiddle(dst []byte, p string, end int) []byte {
+	if len(dst) >= end {
+		return dst
+	}
+	dst = append(dst, ' ')
+	start := len(dst)
+	dst = appendWord(dst, p, max(end-len(dst), 0))
+	if len(dst) == start {
+		dst = append(dst, emptyParam...)
+	}
+	return dst
+}
+
+// appendLast appends the last parameter, with its colon if it needs or is to
+// have one.
+func appendLast(dst []byte, p string, end int, trailing bool) []byte {
+	if len(dst) >= end {
+		return dst
+	}
+	dst = append(dst, ' ', ':')
+	start := len(dst)
+	dst = appendText(dst, p, end)
+	text := dst[start:]
+	// Only the safe text tells whether the colon is needed: what was dropped
+	// may have hidden a leading colon, and a tab has become a space.
+	if trailing || len(text) == 0 || text[0] == ':' || bytes.IndexByte(text, ' ') >= 0 {
+		return dst
+	}
+	copy(dst[start-1:], text)
+	return dst[:len(dst)-1]
+}
+
+// appendText appends what may be shown of s, stopping soon behind end.
+func appendText(dst []byte, s string, end int) []byte {
+	for i, r := range s {
+		if len(dst) > end {
+			return dst
+		}
+		switch {
+		case 0x20 <= r && r < 0x7f:
+			dst = append(dst, s[i])
+		case r == '\t':
+			dst = append(dst, ' ')
+		case r == 0x01 || isFormat(r) || !isControl(r):
+			dst = utf8.AppendRune(dst, r) // an invalid byte reads as U+FFFD
+		}
+	}
+	return dst
+}
+
+// appendWord appends s as one word of at most limit bytes: no spaces, no control
+// bytes, no leading colon. It appends nothing if nothing of s is left.
+func appendWord(dst []byte, s string, limit int) []byte {
+	start := len(dst)
+	for _, r := range s {
+		switch {
+		case r == '\t' || r == ' ':
+			r = wordFill
+		case isControl(r):
+			continue
+		case r == ':' && len(dst) == start:
+			r = wordFill
+		}
+		if len(dst)-start+utf8.RuneLen(r) > limit {
+			break
+		}
+		dst = utf8.AppendRune(dst, r)
+	}
+	return dst
+}
+
+// isControl reports whether r is a control character: C0, DEL, or C1, which
+// terminals obey as well.
+func isControl(r rune) bool { return r < 0x20 || 0x7f <= r && r < 0xa0 }
+
+// appendTags appends the tag section. A tag that is not well-formed, or for
+// which there is no room, is left out.
+func appendTags(dst []byte, tags []tag) []byte {
+	start := len(dst)
+	var ofServer, ofClients int // bytes, with a separator for each
+	for _, t := range tags {
+		if !isTagKey(t.Key) {
+			continue
+		}
+		used := &ofServer
+		if t.Key[0] == clientTagMark {
+			used = &ofClients
+		}
+		if *used+len(t.Key)+len(t.Value) > maxTagData {
+			continue
+		}
+		before := len(dst)
+		dst = append(dst, ';')
+		dst = append(dst, t.Key...)
+		if t.Value != "" {
+			dst = append(dst, '=')
+			dst = appendTagValue(dst, t.Value)
+		}
+		if *used += len(dst) - before; *used > maxTagData+1 {
+			*used -= len(dst) - before
+			dst = dst[:before]
+		}
+	}
+	if len(dst) > start {
+		dst[start] = '@'
+		dst = append(dst, ' ')
+	}
+	return dst
+}
+
+// appendTagValue appends v escaped (IRCv3 message-tags, "Escaping values").
+func appendTagValue(dst []byte, v string) []byte {
+	for _, r := range v {
+		switch r {
+		case ';':
+			dst = append(dst, `\:`...)
+		case ' ':
+			dst = append(dst, `\s`...)
+		case '\\':
+			dst = append(dst, `\\`...)
+		case '\r':
+			dst = append(dst, `\r`...)
+		case '\n':
+			dst = append(dst, `\n`...)
+		case 0:
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+	}
+	return dst
+}
+
+// isTagKey reports whether s can be the key of a tag: an optional "+", an
+// optional vendor and "/", and a name.
+func isTagKey(s string) bool {
+	s = strings.TrimPrefix(s, string(clientTagMark))
+	vendor, name, found := strings.Cut(s, "/")
+	if !found {
+		vendor, name = "v", s
+	}
+	return isTagWord(vendor, '.') && isTagWord(name, '-')
+}
+
+func isTagWord(s string, extra byte) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == extra:
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
