@@ -1,0 +1,167 @@
+// Package bridge joins the IRC server of package ircd to the Directus client of
+// package directus: a login becomes a Directus session, rows of a collection
+// become messages, and messages become rows, always under the user's own
+// permissions.
+//
+// The way down: directus.Subscription → feed (catch-up, deduplication) →
+// journal → session.Poll. The way up: session.Send → member.send → Directus.
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// Options configure a Backend.
+type Options struct {
+	Client   *directus.Client
+	Channels []Channel
+	// NickFields are the fields of directus_users tried in order to form the
+	// nick; together they make the real name.
+	NickFields []string
+	// EmailTemplate lets a nick and a password log in: "{nick}" in it is
+	// replaced by the nick. Empty: an e-mail is needed.
+	EmailTemplate string
+	// LoginAttemptsPerMinute limits failed logins, per address and per account;
+	// 0: no limit.
+	LoginAttemptsPerMinute int
+	Logger                 zerolog.Logger
+}
+
+// Backend implements ircd.Backend.
+type Backend struct {
+	opts     Options
+	channels map[string]*channel // by folded name
+	groups   map[*channel]*group
+	nicks    *nicks
+	guard    *guard
+
+	mu      sync.Mutex
+	members map[string]*member // by user id; guarded by mu
+}
+
+var _ ircd.Backend = (*Backend)(nil)
+
+// New checks the options and makes a Backend. It does not ask Directus.
+func New(opts Options) (*Backend, error) {
+	if opts.Client == nil {
+		return nil, errors.New("bridge: a Directus client is needed")
+	}
+	channels, groups, err := groupChannels(opts.Channels)
+	if err != nil {
+		return nil, fmt.Errorf("bridge: %w", err)
+	}
+	return &Backend{
+		opts: opts, channels: channels, groups: groups,
+		nicks: newNicks(), guard: newGuard(opts.LoginAttemptsPerMinute), members: map[string]*member{},
+	}, nil
+}
+
+// Login implements ircd.Backend.
+func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Session, error) {
+	account, err := b.login(ctx, cred)
+	if err != nil {
+		return nil, err
+	}
+	names := &directory{account: account, nicks: b.nicks, fields: b.opts.NickFields}
+	who, taken, err := names.self(ctx)
+	if err != nil {
+		b.logout(account)
+		return nil, loginError(err)
+	}
+	s := newSession(b, who)
+	s.user = b.nicks.connect(who, taken)
+	if !b.enter(s, account, names) {
+		// The user is already connected, on another login which serves all.
+		b.logout(account)
+	}
+	return s, nil
+}
+
+// enter makes s a session of its user's member; fresh reports that the account
+// became the one of a new member.
+func (b *Backend) enter(s *session, account *directus.Account, names *directory) (fresh bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := b.members[account.ID()]
+	if m != nil {
+		if _, ended := m.health(); ended != nil {
+			m = nil
+		}
+	}
+	if m == nil {
+		fresh = true
+		m = newMember(account, names, b.opts.Logger.With().Str("component", "bridge").Str("user", account.ID()).Logger())
+		b.members[account.ID()] = m
+	}
+	s.member = m
+	m.add(s)
+	return fresh
+}
+
+// leave ends a session; the last of a user takes the Directus session along.
+func (b *Backend) leave(ctx context.Context, s *session) error {
+	b.nicks.release(s.person)
+	b.mu.Lock()
+	last := s.member.remove(s)
+	if last && b.members[s.person.id] == s.member {
+		delete(b.members, s.person.id)
+	}
+	b.mu.Unlock()
+	if last {
+		return s.member.close(ctx)
+	}
+	return nil
+}
+
+// logout ends a Directus session that nobody uses.
+func (b *Backend) logout(account *directus.Account) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if err := account.Logout(ctx); err != nil {
+		b.opts.Logger.Debug().Err(err).Str("user", account.ID()).Msg("log out")
+	}
+}
+
+// Close ends what sessions have left; it is called after the IRC server has
+// ended all of them.
+func (b *Backend) Close(ctx context.Context) error {
+	b.mu.Lock()
+	members := b.members
+	b.members = map[string]*member{}
+	b.mu.Unlock()
+	var errs []error
+	for _, m := range members {
+		errs = append(errs, m.close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Stats are figures for the operator.
+type Stats struct {
+	// Users is the number of Directus users connected.
+	Users int
+	// Links is the number of their realtime links that are up.
+	Links int
+}
+
+// Stats counts; it may be called at any time.
+func (b *Backend) Stats() Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := Stats{Users: len(b.members)}
+	for _, m := range b.members {
+		if m.downSince().IsZero() {
+			s.Links++
+		}
+	}
+	return s
+}

@@ -1,0 +1,192 @@
+package bridge
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// Channel configures one IRC channel: a view of a Directus collection.
+type Channel struct {
+	// Name is the IRC name, such as "#messages".
+	Name string
+	// Collection holds the channel's messages; several channels may share one
+	// and differ by Filter and Set.
+	Collection string
+	Topic      string
+	// Backlog is the number of messages shown on JOIN; 0 shows none.
+	Backlog  int
+	AutoJoin bool
+	// Filter is a Directus filter put on every read and subscription.
+	Filter map[string]any
+	// Set holds values written into every item created from the channel.
+	Set    map[string]any
+	Fields Fields
+}
+
+// Fields names the fields of a collection that make a message.
+type Fields struct {
+	Text, Author, Date string
+	// Nonce is an optional unique text field. With it a message is stored at
+	// most once whatever happens on the way; empty: the collection has none.
+	Nonce string
+}
+
+// channel is a Channel made ready for use. Immutable.
+type channel struct {
+	Channel
+	// equal holds the conditions of a filter that the daemon evaluates by
+	// itself; nil for a filter that only Directus can evaluate.
+	equal []equality
+}
+
+type equality struct {
+	field string
+	value []byte // JSON
+}
+
+// group is a set of channels that one subscription serves: a subscription
+// costs Directus about a millisecond an event, so channels of one collection
+// that differ by the value of a field share one and are told apart here.
+// Immutable.
+type group struct {
+	collection string
+	fields     Fields
+	channels   []*channel
+	// filter is what Directus evaluates; empty: all rows.
+	filter directus.Filter
+	// query are the fields to ask for in every read and subscription.
+	query []string
+}
+
+// equalities takes a filter apart into conditions that can be checked on a row;
+// ok is false where it holds anything but `field: {_eq: value}`, alone or
+// under _and.
+func equalities(filter map[string]any) (eqs []equality, ok bool) {
+	for _, field := range slices.Sorted(maps.Keys(filter)) {
+		if field == "_and" {
+			parts, isList := filter[field].([]any)
+			if !isList {
+				return nil, false
+			}
+			for _, part := range parts {
+				sub, isMap := part.(map[string]any)
+				if !isMap {
+					return nil, false
+				}
+				more, ok := equalities(sub)
+				if !ok {
+					return nil, false
+				}
+				eqs = append(eqs, more...)
+			}
+			continue
+		}
+		condition, isMap := filter[field].(map[string]any)
+		value, isEq := condition["_eq"]
+		if !isMap || !isEq || len(condition) != 1 || field[0] == '_' || field[0] == '$' || !isScalar(value) {
+			return nil, false
+		}
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return nil, false
+		}
+		eqs = append(eqs, equality{field, raw})
+	}
+	return eqs, true
+}
+
+// isScalar leaves out null (Directus has _null for it), composite values and
+// variables such as $CURRENT_USER, which only Directus can resolve.
+func isScalar(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return v == "" || v[0] != '$'
+	case bool, int, int64, uint64, float64:
+		return true
+	}
+	return false
+}
+
+// matches reports whether a row of the channel's group belongs to the channel.
+func (c *channel) matches(r row) bool {
+	for _, eq := range c.equal {
+		if !sameScalar(r.values[eq.field], eq.value) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameScalar compares JSON scalars by their text: Directus gives the key 3 of a
+// related item as 3 or "3", depending on the schema.
+func sameScalar(a, b []byte) bool {
+	return len(a) > 0 && bytes.Equal(bytes.Trim(a, `"`), bytes.Trim(b, `"`))
+}
+
+// groupChannels validates the channels and sorts them into groups.
+func groupChannels(configured []Channel) (byName map[string]*channel, groups map[*channel]*group, err error) {
+	byName = map[string]*channel{}
+	groups = map[*channel]*group{}
+	shared := map[string]*group{}
+	for _, cfg := range configured {
+		switch {
+		case !ircd.IsChannel(cfg.Name):
+			return nil, nil, fmt.Errorf("channel %q: not a channel name", cfg.Name)
+		case byName[ircd.Fold(cfg.Name)] != nil:
+			return nil, nil, fmt.Errorf("channel %q is configured twice", cfg.Name)
+		case cfg.Collection == "" || cfg.Fields.Text == "" || cfg.Fields.Author == "" || cfg.Fields.Date == "":
+			return nil, nil, fmt.Errorf("channel %q: collection and the fields text, author and date are needed", cfg.Name)
+		}
+		c := &channel{Channel: cfg}
+		var ok bool
+		c.equal, ok = equalities(cfg.Filter)
+		byName[ircd.Fold(cfg.Name)] = c
+		key := fmt.Sprintf("%q %q", cfg.Collection, cfg.Fields)
+		if !ok {
+			key += " " + cfg.Name
+			c.equal = nil
+		}
+		g := shared[key]
+		if g == nil {
+			g = &group{collection: cfg.Collection, fields: cfg.Fields}
+			shared[key] = g
+		}
+		g.channels = append(g.channels, c)
+		groups[c] = g
+	}
+	for _, g := range shared {
+		g.prepare()
+	}
+	return byName, groups, nil
+}
+
+// prepare derives what is asked of Directus from the group's channels.
+func (g *group) prepare() {
+	g.query = []string{"id", g.fields.Text, g.fields.Author, g.fields.Date}
+	filters := make([]directus.Filter, 0, len(g.channels))
+	for _, c := range g.channels {
+		for _, eq := range c.equal {
+			if !slices.Contains(g.query, eq.field) {
+				g.query = append(g.query, eq.field)
+			}
+		}
+		if len(c.Filter) > 0 {
+			filters = append(filters, directus.Filter(c.Filter))
+		}
+	}
+	if len(filters) == len(g.channels) {
+		g.filter = directus.Or(filters...)
+	}
+}
+
+// dated leaves out rows without a date, which have no place in the order; they
+// are seen only live. Directus sets the date of every item created through it.
+func (g *group) dated(filter directus.Filter) directus.Filter {
+	return directus.And(filter, directus.Filter{g.fields.Date: map[string]any{"_nnull": true}})
+}

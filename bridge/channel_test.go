@@ -1,0 +1,96 @@
+package bridge
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var guideFields = Fields{Text: "text", Author: "user_created", Date: "date_created"}
+
+func TestEqualities(t *testing.T) {
+	for filter, want := range map[string]string{
+		`{}`:                            ``,
+		`{"room":{"_eq":"dev"}}`:        `room="dev"`,
+		`{"room":{"_eq":3}}`:            `room=3`,
+		`{"a":{"_eq":1},"b":{"_eq":2}}`: `a=1 b=2`,
+		`{"_and":[{"a":{"_eq":true}},{"b":{"_eq":"x"}}]}`: `a=true b="x"`,
+		`{"room":{"_neq":"dev"}}`:                         `no`,
+		`{"room":{"name":{"_eq":"dev"}}}`:                 `no`,
+		`{"room":{"_eq":"dev","_nnull":true}}`:            `no`,
+		`{"room":{"_eq":null}}`:                           `no`,
+		`{"user_created":{"_eq":"$CURRENT_USER"}}`:        `no`,
+		`{"_or":[{"a":{"_eq":1}}]}`:                       `no`,
+		`{"_and":{"a":{"_eq":1}}}`:                        `no`,
+	} {
+		var f map[string]any
+		if err := json.Unmarshal([]byte(filter), &f); err != nil {
+			t.Fatal(err)
+		}
+		eqs, ok := equalities(f)
+		var parts []string
+		for _, eq := range eqs {
+			parts = append(parts, eq.field+"="+string(eq.value))
+		}
+		got := strings.Join(parts, " ")
+		if !ok {
+			got = "no"
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", filter, got, want)
+		}
+	}
+}
+
+func TestGroupChannels(t *testing.T) {
+	room := func(name, room string) Channel {
+		return Channel{Name: name, Collection: "messages", Fields: guideFields, Filter: map[string]any{"room": map[string]any{"_eq": room}}}
+	}
+	own := Channel{Name: "#own", Collection: "messages", Fields: guideFields, Filter: map[string]any{"room": map[string]any{"_in": []any{"a"}}}}
+	byName, groups, err := groupChannels([]Channel{room("#Dev", "dev"), room("#ops", "ops"), own})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev, ops := byName["#dev"], byName["#ops"]
+	if groups[dev] != groups[ops] {
+		t.Error("channels told apart by a field do not share a subscription")
+	}
+	if groups[byName["#own"]] == groups[dev] {
+		t.Error("a filter that only Directus can evaluate shares a subscription")
+	}
+	if want := []string{"id", "text", "user_created", "date_created", "room"}; !reflect.DeepEqual(groups[dev].query, want) {
+		t.Errorf("fields %q, want %q", groups[dev].query, want)
+	}
+	r, err := parseRow(json.RawMessage(`{"id":1,"room":"dev","text":"x"}`), guideFields)
+	if err != nil || !dev.matches(r) || ops.matches(r) {
+		t.Errorf("row of #dev: error %v, matches #dev %v, #ops %v", err, dev.matches(r), ops.matches(r))
+	}
+	if len(groups[dev].filter) == 0 {
+		t.Error("rows of no channel are read as well")
+	}
+	_, groups, err = groupChannels([]Channel{room("#dev", "dev"), {Name: "#all", Collection: "messages", Fields: guideFields}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		if len(g.filter) != 0 {
+			t.Errorf("a channel without filter is narrowed by another's: %v", g.filter)
+		}
+	}
+}
+
+func TestGroupChannelsRefuses(t *testing.T) {
+	good := Channel{Name: "#a", Collection: "messages", Fields: guideFields}
+	bad := map[string][]Channel{
+		"twice":             {good, {Name: "#A", Collection: "messages", Fields: guideFields}},
+		"not a channel":     {{Name: "a b", Collection: "messages", Fields: guideFields}},
+		"collection and":    {{Name: "#a", Fields: guideFields}},
+		"fields text, auth": {{Name: "#a", Collection: "messages"}},
+	}
+	for want, channels := range bad {
+		if _, _, err := groupChannels(channels); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error with %q", err, want)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package bridge
+
+import (
+	"context"
+	"strings"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// attempt is one way to read what a client gave to log in.
+type attempt struct {
+	email    string // empty: secret is a static token
+	password string
+	token    string
+}
+
+// attempts lists the readings of the credentials, in the order to try them.
+// A token is tried first where both are possible: asking about a wrong one
+// costs nothing, while 26 wrong passwords suspend an account.
+func attempts(cred ircd.Credentials, emailTemplate string) []attempt {
+	if cred.Account != "" {
+		if cred.Account == "token" {
+			return []attempt{{token: cred.Secret}}
+		}
+		if strings.Contains(cred.Account, "@") {
+			return []attempt{{email: cred.Account, password: cred.Secret}}
+		}
+	}
+	// PASS email:password. Some clients send the same under SASL, with the nick
+	// as the account.
+	if email, password, ok := strings.Cut(cred.Secret, ":"); ok && strings.Contains(email, "@") {
+		return []attempt{{email: email, password: password}}
+	}
+	var list []attempt
+	if cred.Account == "" && !strings.ContainsAny(cred.Secret, " ") {
+		list = append(list, attempt{token: cred.Secret})
+	}
+	name := cred.Account
+	if name == "" {
+		name = cred.Nick
+	}
+	if emailTemplate != "" && name != "" {
+		list = append(list, attempt{email: strings.ReplaceAll(emailTemplate, "{nick}", name), password: cred.Secret})
+	}
+	return list
+}
+
+// login asks Directus, once for each reading that was not refused before.
+func (b *Backend) login(ctx context.Context, cred ircd.Credentials) (*directus.Account, error) {
+	list := attempts(cred, b.opts.EmailTemplate)
+	if len(list) == 0 {
+		return nil, &ircd.LoginError{Reason: ircd.Rejected, Text: "Log in with PASS email:password or PASS token, or by SASL PLAIN with your e-mail as the account"}
+	}
+	var last error
+	for i, a := range list {
+		account, err := b.try(ctx, a, cred, i == len(list)-1)
+		if err == nil {
+			return account, nil
+		}
+		if le, ok := err.(*ircd.LoginError); ok && le.Reason != ircd.Rejected {
+			return nil, err
+		}
+		last = err
+	}
+	return nil, last
+}
+
+// try makes one login attempt, unless it is known to be in vain. Only the last
+// reading of the credentials counts as a failure.
+func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, last bool) (*directus.Account, error) {
+	ticket, err := b.guard.begin(cred.Remote, a.email, a.password+"\x00"+cred.OTP)
+	if err != nil {
+		return nil, err
+	}
+	var account *directus.Account
+	if a.token != "" {
+		account, err = b.opts.Client.LoginToken(ctx, a.token)
+	} else {
+		account, err = b.opts.Client.Login(ctx, a.email, a.password, cred.OTP)
+	}
+	if err == nil {
+		ticket.accepted()
+		return account, nil
+	}
+	refusal := loginError(err)
+	if refusal.Reason == ircd.Rejected && (last || a.token == "") || refusal.Reason == ircd.OTPRequired && cred.OTP != "" {
+		ticket.refused()
+	} else {
+		ticket.unknown()
+	}
+	return nil, refusal
+}

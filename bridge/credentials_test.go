@@ -1,0 +1,151 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+func TestAttempts(t *testing.T) {
+	mail := func(e, p string) attempt { return attempt{email: e, password: p} }
+	token := func(t string) attempt { return attempt{token: t} }
+	for _, c := range []struct {
+		cred     ircd.Credentials
+		template string
+		want     []attempt
+	}{
+		{ircd.Credentials{Secret: "a@b.c:p:w d"}, "", []attempt{mail("a@b.c", "p:w d")}},
+		{ircd.Credentials{Secret: "abcdef"}, "", []attempt{token("abcdef")}},
+		{ircd.Credentials{Secret: "two words"}, "", nil},
+		{ircd.Credentials{Secret: "a:b"}, "", []attempt{token("a:b")}},
+		{ircd.Credentials{Secret: "pw", Nick: "kevin"}, "{nick}@x.y", []attempt{token("pw"), mail("kevin@x.y", "pw")}},
+		{ircd.Credentials{Secret: "p w", Nick: "kevin"}, "{nick}@x.y", []attempt{mail("kevin@x.y", "p w")}},
+		{ircd.Credentials{Secret: "a@b.c:pw", Nick: "kevin"}, "{nick}@x.y", []attempt{mail("a@b.c", "pw")}},
+		{ircd.Credentials{Account: "a@b.c", Secret: "p:w"}, "", []attempt{mail("a@b.c", "p:w")}},
+		{ircd.Credentials{Account: "token", Secret: "abc"}, "{nick}@x.y", []attempt{token("abc")}},
+		{ircd.Credentials{Account: "kevin", Secret: "pw"}, "{nick}@x.y", []attempt{mail("kevin@x.y", "pw")}},
+		{ircd.Credentials{Account: "kevin", Secret: "a@b.c:pw"}, "", []attempt{mail("a@b.c", "pw")}},
+		{ircd.Credentials{Account: "kevin", Secret: "pw"}, "", nil},
+	} {
+		if got := attempts(c.cred, c.template); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%+v %q: got %+v, want %+v", c.cred, c.template, got, c.want)
+		}
+	}
+}
+
+func reason(err error) string {
+	var le *ircd.LoginError
+	if !errors.As(err, &le) {
+		return "ok"
+	}
+	return [...]string{"rejected", "unavailable", "otp", "limited"}[le.Reason]
+}
+
+func TestGuardAsksOnceAboutAWrongPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard(10)
+		asked := 0
+		// A client comes back every ten seconds for a week.
+		for end := time.Now().Add(7 * 24 * time.Hour); time.Now().Before(end); time.Sleep(10 * time.Second) {
+			ticket, err := g.begin("192.0.2.1", "Kevin@example.com", "wrong")
+			if err == nil {
+				asked++
+				ticket.refused()
+			} else if reason(err) != "rejected" {
+				t.Fatal(err)
+			}
+		}
+		if asked > 15 {
+			t.Errorf("Directus was asked %d times about one wrong password", asked)
+		}
+	})
+}
+
+func TestGuardStopsGuessing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard(10)
+		asked := 0
+		for i := range 24 * 3600 {
+			ticket, err := g.begin(fmt.Sprintf("192.0.2.%d", i%200), "kevin@example.com", fmt.Sprint(i))
+			if err == nil {
+				asked++
+				ticket.refused()
+			} else if reason(err) != "limited" {
+				t.Fatal(err)
+			}
+			if i == 10 && asked != 10 {
+				t.Errorf("%d attempts in ten seconds", asked)
+			}
+			time.Sleep(time.Second)
+		}
+		if asked > maxFailures+24 {
+			t.Errorf("%d guesses reached Directus in a day", asked)
+		}
+	})
+}
+
+func TestGuardForgetsAfterSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard(10)
+		for range 1000 {
+			ticket, err := g.begin("2001:db8::1", "kevin@example.com", "right")
+			if err != nil {
+				t.Fatalf("a right password is limited: %v", err)
+			}
+			ticket.accepted()
+		}
+		ticket, err := g.begin("", "kevin@example.com", "wrong")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket.refused()
+		if _, err := g.begin("", "kevin@example.com", "wrong"); reason(err) != "rejected" {
+			t.Errorf("asked again: %v", err)
+		}
+		ticket, err = g.begin("", "kevin@example.com", "right")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket.accepted()
+		if _, err := g.begin("", "kevin@example.com", "wrong"); err != nil {
+			t.Errorf("not forgotten: %v", err)
+		}
+	})
+}
+
+func TestGuardCountsPendingAndNetworks(t *testing.T) {
+	g := newGuard(3)
+	for i := range 3 {
+		if _, err := g.begin(fmt.Sprintf("2001:db8::%d", i), "", fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := g.begin("2001:db8::ffff", "", "x"); reason(err) != "limited" {
+		t.Errorf("a fourth attempt of one network at a time: %v", err)
+	}
+	if _, err := g.begin("2001:db8:1::1", "", "x"); err != nil {
+		t.Errorf("another network: %v", err)
+	}
+	if _, err := newGuard(0).begin("192.0.2.1", "a@b.c", "x"); err != nil {
+		t.Errorf("no limit: %v", err)
+	}
+}
+
+func TestGuardIsBounded(t *testing.T) {
+	g := newGuard(10)
+	for i := range 3 * maxGuarded {
+		ticket, err := g.begin("", fmt.Sprintf("user%d@example.com", i), "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket.refused()
+	}
+	if len(g.accounts) > maxGuarded {
+		t.Errorf("%d accounts are remembered", len(g.accounts))
+	}
+}

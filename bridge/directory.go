@@ -1,0 +1,269 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// nameLife is how long a name read from Directus is believed, so that a change
+// of name or of the right to read it is seen without asking for each message.
+const nameLife = 15 * time.Minute
+
+// maxNames bounds what a directory remembers; beyond, it starts afresh.
+const maxNames = 10000
+
+// directory knows the people that one Directus user may see by name. Messages
+// carry only the author's id: a name is asked for once, not with each message.
+type directory struct {
+	account *directus.Account
+	nicks   *nicks
+	fields  []string // configured, tried in order to form the nick
+
+	mu       sync.Mutex
+	people   map[string]knownPerson // guarded by mu
+	readable []string               // the fields that may be read; guarded by mu
+	probed   time.Time              // when that was tried; guarded by mu
+}
+
+type knownPerson struct {
+	person
+	until time.Time
+}
+
+// self reads the name of the user whose directory it is, who can see at least
+// that.
+func (d *directory) self(ctx context.Context) (p person, taken bool, err error) {
+	me, err := d.account.Me(ctx, append([]string{"id"}, d.fields...))
+	if err != nil {
+		return person{}, false, fmt.Errorf("read own name: %w", err)
+	}
+	p = d.toPerson(me)
+	p.id = d.account.ID()
+	rivals, err := d.rivals(ctx, []person{p})
+	return p, rivals[p.id], err
+}
+
+// users returns the IRC identities of the given users; those whose names may
+// not be read get one made from their id. An error means that Directus could
+// not be asked.
+func (d *directory) users(ctx context.Context, ids []string) (map[string]ircd.User, error) {
+	people, missing := d.remembered(ids)
+	if len(missing) > 0 {
+		found, err := d.fetch(ctx, directus.Filter{"id": map[string]any{"_in": missing}}, len(missing))
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range found {
+			people[p.id] = p
+		}
+		d.remember(people, missing)
+	}
+	return d.identify(ctx, people)
+}
+
+// identify turns people into IRC identities.
+func (d *directory) identify(ctx context.Context, people map[string]person) (map[string]ircd.User, error) {
+	var strangers []person
+	for _, p := range people {
+		if !p.anonymous() && !d.nicks.has(p) {
+			strangers = append(strangers, p)
+		}
+	}
+	rivals, err := d.rivals(ctx, strangers)
+	if err != nil {
+		return nil, err
+	}
+	users := make(map[string]ircd.User, len(people))
+	for id, p := range people {
+		if u, ok := d.nicks.known(id); ok {
+			users[id] = u
+			continue
+		}
+		users[id] = d.nicks.user(p, rivals[id])
+	}
+	users[""] = ircd.User{Nick: nobody, Username: nobody, Host: host, Realname: nobody}
+	return users, nil
+}
+
+func (d *directory) remembered(ids []string) (people map[string]person, missing []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	people = map[string]person{}
+	now := time.Now()
+	for _, id := range ids {
+		if _, ok := people[id]; ok || id == "" {
+			continue
+		}
+		if k, ok := d.people[id]; ok && now.Before(k.until) {
+			people[id] = k.person
+			continue
+		}
+		people[id] = person{id: id}
+		missing = append(missing, id)
+	}
+	return people, missing
+}
+
+func (d *directory) remember(people map[string]person, ids []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.people == nil || len(d.people) > maxNames {
+		d.people = map[string]knownPerson{}
+	}
+	until := time.Now().Add(nameLife)
+	for _, id := range ids {
+		d.people[id] = knownPerson{people[id], until}
+	}
+}
+
+// rivals tells which of the people must leave the bare name to somebody with a
+// smaller id, connected or not. Without the right to read others' names nobody
+// has rivals here; the nicks stay unique all the same.
+func (d *directory) rivals(ctx context.Context, people []person) (map[string]bool, error) {
+	var fields []string
+	if len(people) > 0 {
+		var err error
+		if fields, err = d.probe(ctx); err != nil {
+			return nil, err
+		}
+	}
+	conditions := make([]directus.Filter, 0, len(people)*len(fields))
+	for _, p := range people {
+		for _, field := range fields {
+			if p.name != "" {
+				conditions = append(conditions, directus.Filter{field: map[string]any{"_eq": p.name}})
+			}
+		}
+	}
+	if len(conditions) == 0 {
+		return nil, nil
+	}
+	namesakes, err := d.fetch(ctx, directus.Or(conditions...), 100)
+	if err != nil {
+		return nil, err
+	}
+	taken := map[string]bool{}
+	for _, p := range people {
+		for _, other := range namesakes {
+			if other.id < p.id && ircd.Fold(other.base()) == ircd.Fold(p.base()) {
+				taken[p.id] = true
+			}
+		}
+	}
+	return taken, nil
+}
+
+// search finds a user by nick, connected or not, as far as they may be read.
+func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error) {
+	if id := d.nicks.holder(nick); id != "" {
+		users, err := d.users(ctx, []string{id})
+		if u := users[id]; err == nil && ircd.Fold(u.Nick) == ircd.Fold(nick) {
+			return &u, nil
+		}
+		return nil, err
+	}
+	name, _, _ := strings.Cut(nick, "-")
+	fields, err := d.probe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conditions := make([]directus.Filter, 0, 3*len(fields))
+	for _, field := range fields {
+		for _, guess := range []string{nick, name, strings.ReplaceAll(nick, "_", " ")} {
+			conditions = append(conditions, directus.Filter{field: map[string]any{"_icontains": guess}})
+		}
+	}
+	if len(conditions) == 0 {
+		return nil, nil
+	}
+	found, err := d.fetch(ctx, directus.Or(conditions...), 100)
+	if err != nil {
+		return nil, err
+	}
+	people := map[string]person{}
+	for _, p := range found {
+		if strings.HasPrefix(ircd.Fold(nick), ircd.Fold(p.base())) {
+			people[p.id] = p
+		}
+	}
+	users, err := d.identify(ctx, people)
+	for _, u := range users {
+		if ircd.Fold(u.Nick) == ircd.Fold(nick) && u.ID != "" {
+			return &u, nil
+		}
+	}
+	return nil, err
+}
+
+// fetch reads users. What may not be read is left out: no user, no field.
+func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int) ([]person, error) {
+	fields, err := d.probe(ctx)
+	if err != nil || len(fields) == 0 {
+		return nil, err
+	}
+	users, err := d.account.Users(ctx, directus.Query{Fields: append([]string{"id"}, fields...), Filter: filter, Limit: limit})
+	if directus.IsCode(err, directus.CodeForbidden) {
+		// The right was there when it was tried: try again the next time.
+		d.mu.Lock()
+		d.probed = time.Time{}
+		d.mu.Unlock()
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read names: %w", err)
+	}
+	people := make([]person, 0, len(users))
+	for _, u := range users {
+		people = append(people, d.toPerson(u))
+	}
+	return people, nil
+}
+
+// probe finds out, now and then, which of the configured fields the user may
+// read: asking for one that they may not is refused as a whole.
+func (d *directory) probe(ctx context.Context) ([]string, error) {
+	d.mu.Lock()
+	readable, fresh := d.readable, time.Since(d.probed) < nameLife
+	d.mu.Unlock()
+	if fresh {
+		return readable, nil
+	}
+	readable = nil
+	for _, field := range d.fields {
+		_, err := d.account.Users(ctx, directus.Query{Fields: []string{"id", field}, Limit: 1})
+		if directus.IsCode(err, directus.CodeForbidden) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("try reading user names: %w", err)
+		}
+		readable = append(readable, field)
+	}
+	d.mu.Lock()
+	d.readable, d.probed = readable, time.Now()
+	d.mu.Unlock()
+	return readable, nil
+}
+
+func (d *directory) toPerson(u directus.User) person {
+	p := person{id: u.ID()}
+	var all []string
+	for _, field := range d.fields {
+		value := strings.TrimSpace(u.String(field))
+		if value == "" {
+			continue
+		}
+		all = append(all, value)
+		if p.name == "" && nickify(value) != "" {
+			p.name = value
+		}
+	}
+	p.realname = strings.Join(all, " ")
+	return p
+}

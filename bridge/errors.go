@@ -1,0 +1,84 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+
+	irc "gopkg.in/irc.v4"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// cannotSend is the reply to a message that was not stored, or not surely.
+func cannotSend(channel, text string, err error) *ircd.Error {
+	return &ircd.Error{
+		Numeric: irc.ERR_CANNOTSENDTOCHAN, Params: []string{channel},
+		Code: "CANNOT_SEND", Text: text, Err: err,
+	}
+}
+
+// sendError says why a message was refused. All but the last are certain.
+func sendError(channel string, err error) *ircd.Error {
+	switch {
+	case errors.Is(err, directus.ErrLoggedOut):
+		return cannotSend(channel, "Not sent: Directus has ended your session. Log in again", err)
+	case errors.Is(err, directus.ErrNotConnected):
+		return cannotSend(channel, "Not sent: Directus is unreachable at the moment. Try again when it is back", err)
+	case directus.IsCode(err, directus.CodeForbidden):
+		return cannotSend(channel, "Not sent: Directus does not allow you to write here", err)
+	case directus.IsCode(err, directus.CodeValueTooLong):
+		return cannotSend(channel, "Not sent: the text is longer than Directus accepts here. Send it in shorter parts", err)
+	case directus.IsCode(err, directus.CodeFailedValidation), directus.IsCode(err, directus.CodeNotNullViolation),
+		directus.IsCode(err, directus.CodeInvalidPayload):
+		return cannotSend(channel, "Not sent: Directus refused the message as not valid for this collection", err)
+	case directus.IsCode(err, directus.CodeInvalidForeignKey):
+		return cannotSend(channel, "Not sent: your Directus user, or something that this channel refers to, no longer exists", err)
+	case directus.IsCode(err, directus.CodeRequestsExceeded):
+		return cannotSend(channel, "Not sent: Directus asks for fewer messages at a time. Wait a moment and send it again", err)
+	case errors.Is(err, directus.ErrUnavailable):
+		return cannotSend(channel, "Not sent: Directus cannot take messages at the moment. Try again later", err)
+	}
+	return cannotSend(channel, "Not sent: Directus refused the message", err)
+}
+
+// unconfirmed is the reply when nobody can say whether a message was stored.
+func unconfirmed(channel string, err error) *ircd.Error {
+	return cannotSend(channel, "Directus did not answer: perhaps sent. It will be shown here if it was; look before you send it again", err)
+}
+
+// noSuchChannel is the reply to a name that is not configured.
+func noSuchChannel(name string) *ircd.Error {
+	return &ircd.Error{
+		Numeric: irc.ERR_NOSUCHCHANNEL, Params: []string{name},
+		Code: "NO_SUCH_CHANNEL", Text: "No such channel. LIST shows those there are",
+	}
+}
+
+// unreadable is the reply to a JOIN of a channel that the user may not read.
+func unreadable(name string, err error) *ircd.Error {
+	return &ircd.Error{
+		Numeric: irc.ERR_INVITEONLYCHAN, Params: []string{name},
+		Code: "NOT_ALLOWED", Text: "Cannot join: Directus does not allow you to read these messages", Err: err,
+	}
+}
+
+// isForbidden tells a missing right from a passing trouble.
+func isForbidden(err error) bool {
+	return directus.IsCode(err, directus.CodeForbidden) || directus.IsCode(err, directus.CodeInvalidCollection)
+}
+
+// loginError sorts the ways a login can end without a session.
+func loginError(err error) *ircd.LoginError {
+	switch {
+	case directus.IsCode(err, directus.CodeInvalidOTP):
+		return &ircd.LoginError{Reason: ircd.OTPRequired, Text: "Your Directus account asks for a one-time code", Err: err}
+	case directus.IsCode(err, directus.CodeInvalidCredentials):
+		return &ircd.LoginError{Reason: ircd.Rejected, Text: "Directus did not accept these credentials: wrong e-mail, password or token, or an account that is not active", Err: err}
+	case directus.IsCode(err, directus.CodeInvalidPayload):
+		return &ircd.LoginError{Reason: ircd.Rejected, Text: "Directus could not read these credentials: check the e-mail address", Err: err}
+	case errors.Is(err, context.Canceled):
+		return &ircd.LoginError{Reason: ircd.Unavailable, Text: "Login was interrupted", Err: err}
+	}
+	return &ircd.LoginError{Reason: ircd.Unavailable, Text: "Directus is temporarily unavailable, your credentials were not checked. Try again in a moment", Err: err}
+}

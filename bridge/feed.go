@@ -1,0 +1,262 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+const (
+	// reconcilePeriod is how often a feed reads the collection again though
+	// nothing seems to be missing: rows written by Flows, by SQL or on another
+	// node may come without an event.
+	reconcilePeriod = 5 * time.Minute
+	// overlap is how far before its cursor a feed reads again. Rows become
+	// visible later than the date they carry says: by the length of the
+	// writer's transaction and the difference of the nodes' clocks.
+	overlap = time.Minute
+	// maxSeen is the number of keys kept in memory before the collection is
+	// read again early, which moves the cursor and lets old keys go.
+	maxSeen = 8192
+	// pageSize is the number of rows asked for at once; Directus' default limit.
+	pageSize = 100
+	// replayedAfter is the age from which a caught-up message is marked as old.
+	replayedAfter = time.Minute
+)
+
+// feed brings the new messages of a group of channels. The collection is the
+// log and the subscription only a doorbell: events are taken as they come, and
+// every doubt is answered by reading the collection again from the cursor and
+// dropping what was already seen.
+type feed struct {
+	group   *group
+	account *directus.Account
+	names   *directory
+	sub     *directus.Subscription
+	log     zerolog.Logger
+	journal journal
+
+	// Owned by run.
+	gap    bool
+	cursor cursor
+
+	mu      sync.Mutex
+	seen    map[string]mark      // by row id; guarded by mu
+	taken   map[string]time.Time // rows found to be a message in doubt, with their dates; guarded by mu
+	arrived int64                // rows seen so far; guarded by mu
+	newest  time.Time            // date of the newest row seen; guarded by mu
+	ready   bool                 // read for the first time; guarded by mu
+	uuids   bool                 // keys are uuids, so that a client may choose them; guarded by mu
+	err     error                // why the collection cannot be read; guarded by mu
+	changed chan struct{}        // closed when ready or err changes; guarded by mu
+}
+
+// mark remembers a row that was published.
+type mark struct {
+	date  time.Time
+	order int64
+}
+
+// cursor says up to where the collection has been read. Only reads move it:
+// an event says nothing about those before it.
+type cursor struct {
+	set  bool
+	date time.Time // zero: the collection was empty
+}
+
+func newFeed(g *group, account *directus.Account, names *directory, rt *directus.Realtime, log zerolog.Logger) *feed {
+	return &feed{
+		group: g, account: account, names: names, log: log,
+		sub: rt.Subscribe(g.collection, directus.SubscriptionQuery{
+			Fields: g.query, Filter: g.filter, Events: []directus.EventKind{directus.Create},
+		}),
+		gap:     true,
+		seen:    map[string]mark{},
+		taken:   map[string]time.Time{},
+		changed: make(chan struct{}),
+	}
+}
+
+// run follows the subscription until ctx ends; its caller joins it.
+func (f *feed) run(ctx context.Context) {
+	defer f.sub.Close()
+	failures := 0
+	timer := time.NewTimer(reconcilePeriod)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.sub.Wake():
+		case <-timer.C:
+			f.gap = true
+		}
+		wait := reconcilePeriod
+		if err := f.step(ctx); err != nil {
+			failures++
+			wait = min(time.Second<<min(failures, 6), time.Minute)
+			f.log.Debug().Err(err).Str("collection", f.group.collection).Int("attempt", failures).Dur("delay", wait).Msg("catch up")
+		} else if !f.gap {
+			failures = 0
+		}
+		timer.Reset(time.Duration(float64(wait) * (0.5 + rand.Float64())))
+	}
+}
+
+// step handles what the subscription has to say.
+func (f *feed) step(ctx context.Context) error {
+	events, gap := f.sub.Drain()
+	f.gap = f.gap || gap
+	if f.gap {
+		if !f.sub.Active() {
+			// Reading before the subscription stands would leave a window
+			// between the two. Its init rings again. The events are in the
+			// collection as well.
+			return nil
+		}
+		if err := f.catchUp(ctx); err != nil {
+			f.setState(false, err)
+			return err
+		}
+		f.gap = false
+		f.setState(true, nil)
+	}
+	var rows []row
+	for _, event := range events {
+		rows = append(rows, f.parse(event.Items)...)
+	}
+	slices.SortStableFunc(rows, compareRows)
+	if err := f.publish(ctx, rows); err != nil {
+		f.gap = true
+		return err
+	}
+	if f.countSeen() > maxSeen {
+		f.gap = true
+		return f.step(ctx)
+	}
+	return nil
+}
+
+// parse leaves out what is no item: Directus 10 sends empty objects for rows
+// whose fields may not be read.
+func (f *feed) parse(items []json.RawMessage) []row {
+	rows := make([]row, 0, len(items))
+	for _, raw := range items {
+		r, err := parseRow(raw, f.group.fields)
+		if err != nil {
+			f.gap = true
+			continue
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// publish puts the rows that were not seen before into the journal.
+func (f *feed) publish(ctx context.Context, rows []row) error {
+	rows = f.unseen(rows)
+	if len(rows) == 0 {
+		return nil
+	}
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		ids[i] = r.author
+	}
+	users, err := f.names.users(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var entries []entry
+	for _, r := range rows {
+		for _, c := range f.group.channels {
+			if c.matches(r) {
+				entries = append(entries, entry{r, c, toMessage(r, c, users[r.author], time.Since(r.date) > replayedAfter)})
+			}
+		}
+	}
+	f.markSeen(rows)
+	f.journal.append(entries...)
+	return nil
+}
+
+func (f *feed) unseen(rows []row) []row {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fresh := make([]row, 0, len(rows))
+	for _, r := range rows {
+		if _, ok := f.seen[r.id]; !ok {
+			fresh = append(fresh, r)
+		}
+	}
+	return fresh
+}
+
+func (f *feed) markSeen(rows []row) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range rows {
+		if _, ok := f.seen[r.id]; ok {
+			continue
+		}
+		f.arrived++
+		f.seen[r.id] = mark{r.date, f.arrived}
+		f.uuids = isUUID(r.id)
+		if r.date.After(f.newest) {
+			f.newest = r.date
+		}
+	}
+}
+
+func (f *feed) countSeen() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.seen)
+}
+
+// take claims a row for a message in doubt, so that of two equal ones each
+// finds its own.
+func (f *feed) take(r row) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.taken[r.id] = r.date
+}
+
+// setState tells those who wait in status.
+func (f *feed) setState(ready bool, err error) {
+	f.mu.Lock()
+	changed := ready && !f.ready || (err == nil) != (f.err == nil) || err != nil
+	f.ready = f.ready || ready
+	f.err = err
+	if changed {
+		close(f.changed)
+		f.changed = make(chan struct{})
+	}
+	f.mu.Unlock()
+	if changed {
+		f.journal.ring()
+	}
+}
+
+// status tells whether the feed has read its collection, or why it cannot.
+func (f *feed) status() (ready bool, err error, changed <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ready, f.err, f.changed
+}
+
+// toMessage is what IRC sees of a row.
+func toMessage(r row, c *channel, from ircd.User, replayed bool) *ircd.Message {
+	kind, text := shownText(r.text)
+	return &ircd.Message{
+		ID: messageID(r), Time: r.date, From: from, Target: c.Name,
+		Kind: kind, Text: text, Replayed: replayed,
+	}
+}

@@ -1,0 +1,250 @@
+package bridge
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"directus-ircd/ircd"
+)
+
+const (
+	// maxFailures is how many refused passwords of one account reach Directus
+	// before the guard slows down to one an hour. Directus suspends the
+	// account at the 26th in a row and never forgets one by time.
+	maxFailures = 15
+	// firstPause is how long the same refused password is not asked about
+	// again; it doubles each time up to maxPause. It is not for ever, because
+	// Directus answers alike for an account that is not active yet.
+	firstPause = 5 * time.Minute
+	maxPause   = 24 * time.Hour
+	// maxGuarded bounds each table of the guard; the entries that have not been
+	// used for the longest time go first.
+	maxGuarded = 10000
+)
+
+// guard keeps login attempts from reaching Directus in numbers: clients
+// reconnect every few seconds with the password that was just refused. Only
+// attempts that fail count, so that a gateway with many users, or one user with
+// many connections, is not held up.
+type guard struct {
+	perMinute int // 0: no limit
+	key       []byte
+
+	mu        sync.Mutex
+	addresses map[string]*quota  // guarded by mu
+	accounts  map[string]*record // guarded by mu
+}
+
+// record is what is remembered of the attempts on one account. Its fields are
+// guarded by the guard's mu.
+type record struct {
+	quota
+	failures int
+	next     time.Time // after maxFailures: not before
+	refused  map[[sha256.Size]byte]*refusal
+}
+
+type refusal struct {
+	until time.Time
+	pause time.Duration
+}
+
+// ticket is the leave to make one attempt. Exactly one of accepted, refused
+// and unknown ends it.
+type ticket struct {
+	guard   *guard
+	address *quota
+	account *record // nil for a token
+	hash    [sha256.Size]byte
+}
+
+func newGuard(perMinute int) *guard {
+	key := make([]byte, 32)
+	rand.Read(key)
+	return &guard{perMinute: perMinute, key: key, addresses: map[string]*quota{}, accounts: map[string]*record{}}
+}
+
+// begin asks for leave to try a password of an account, or a token (an empty
+// e-mail), from a remote address; an empty address has no limit. The error is
+// a *ircd.LoginError.
+func (g *guard) begin(remote, email, secret string) (*ticket, error) {
+	email = strings.ToLower(strings.TrimSpace(email))
+	t := &ticket{guard: g, hash: g.hash(email, secret)}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t.address = g.addressQuota(remote)
+	if email != "" {
+		t.account = g.accountRecord(email)
+		if err := t.account.check(t.hash, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.address.begin("your address"); err != nil {
+		return nil, err
+	}
+	if t.account != nil {
+		if err := t.account.begin("this account"); err != nil {
+			t.address.end(false)
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// check refuses what is known to be in vain or dangerous.
+func (r *record) check(hash [sha256.Size]byte, now time.Time) error {
+	if known := r.refused[hash]; known != nil && now.Before(known.until) {
+		return &ircd.LoginError{Reason: ircd.Rejected, Text: fmt.Sprintf(
+			"Directus refused this very password a while ago and is not asked about it again for %s. Correct the password in your client", wait(known.until.Sub(now)))}
+	}
+	if now.Before(r.next) {
+		return &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(
+			"Too many wrong passwords for this account, which Directus would suspend. Try again in %s", wait(r.next.Sub(now)))}
+	}
+	return nil
+}
+
+// refused remembers that Directus did not accept the credentials.
+func (t *ticket) refused() {
+	t.guard.mu.Lock()
+	defer t.guard.mu.Unlock()
+	t.address.end(true)
+	if t.account == nil {
+		return
+	}
+	t.account.end(true)
+	now := time.Now()
+	r := t.account.refused[t.hash]
+	if r == nil {
+		if len(t.account.refused) > 100 {
+			clear(t.account.refused)
+		}
+		r = &refusal{pause: firstPause}
+		t.account.refused[t.hash] = r
+	} else {
+		r.pause = min(2*r.pause, maxPause)
+	}
+	r.until = now.Add(r.pause)
+	t.account.failures++
+	if t.account.failures >= maxFailures {
+		t.account.next = now.Add(time.Hour)
+	}
+}
+
+// accepted forgets the account's failures, as Directus does.
+func (t *ticket) accepted() {
+	t.unknown()
+	if t.account == nil {
+		return
+	}
+	t.guard.mu.Lock()
+	defer t.guard.mu.Unlock()
+	t.account.failures = 0
+	t.account.next = time.Time{}
+	clear(t.account.refused)
+}
+
+// unknown ends an attempt that says nothing about the credentials.
+func (t *ticket) unknown() {
+	t.guard.mu.Lock()
+	defer t.guard.mu.Unlock()
+	t.address.end(false)
+	if t.account != nil {
+		t.account.end(false)
+	}
+}
+
+func (g *guard) hash(email, secret string) [sha256.Size]byte {
+	mac := hmac.New(sha256.New, g.key)
+	fmt.Fprintf(mac, "%s\x00%s", email, secret)
+	return [sha256.Size]byte(mac.Sum(nil))
+}
+
+// addressQuota finds the quota of an address, an IPv6 network of 64 bits
+// counting as one. The caller holds mu.
+func (g *guard) addressQuota(remote string) *quota {
+	if remote == "" {
+		return &quota{}
+	}
+	if ip, err := netip.ParseAddr(remote); err == nil && ip.Unmap().Is6() {
+		if network, err := ip.Prefix(64); err == nil {
+			remote = network.String()
+		}
+	}
+	q := g.addresses[remote]
+	if q == nil {
+		prune(g.addresses, func(q *quota) time.Time { return q.used })
+		q = g.newQuota()
+		g.addresses[remote] = q
+	}
+	return q
+}
+
+// accountRecord finds the record of an account. The caller holds mu.
+func (g *guard) accountRecord(email string) *record {
+	r := g.accounts[email]
+	if r == nil {
+		prune(g.accounts, func(r *record) time.Time { return r.used })
+		r = &record{quota: *g.newQuota(), refused: map[[sha256.Size]byte]*refusal{}}
+		g.accounts[email] = r
+	}
+	return r
+}
+
+// quota limits failed attempts; those under way count as failed until they
+// end. Its fields are guarded by the guard's mu.
+type quota struct {
+	bucket  *rate.Limiter // nil: no limit
+	pending int
+	used    time.Time
+}
+
+func (g *guard) newQuota() *quota {
+	if g.perMinute == 0 {
+		return &quota{}
+	}
+	return &quota{bucket: rate.NewLimiter(rate.Every(time.Minute/time.Duration(g.perMinute)), g.perMinute)}
+}
+
+func (q *quota) begin(whose string) error {
+	q.used = time.Now()
+	if q.bucket != nil && q.bucket.Tokens()-float64(q.pending) < 1 {
+		return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many failed logins for " + whose + ". Wait a minute and try again"}
+	}
+	q.pending++
+	return nil
+}
+
+func (q *quota) end(failed bool) {
+	q.pending--
+	if failed && q.bucket != nil {
+		q.bucket.Allow()
+	}
+}
+
+// prune makes room in a full table by dropping the half used longest ago.
+func prune[V any](table map[string]V, used func(V) time.Time) {
+	if len(table) < maxGuarded {
+		return
+	}
+	now := time.Now()
+	for age := time.Hour; len(table) >= maxGuarded/2; age /= 2 {
+		for key, v := range table {
+			if now.Sub(used(v)) >= age {
+				delete(table, key)
+			}
+		}
+	}
+}
+
+func wait(d time.Duration) string {
+	return max(d.Round(time.Second), time.Second).String()
+}

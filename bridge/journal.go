@@ -1,0 +1,115 @@
+package bridge
+
+import (
+	"sync"
+
+	"directus-ircd/ircd"
+)
+
+// maxBehind is how many entries a session may lag behind its feed. A client
+// that does not read is closed by the IRC side after ten seconds; this bounds
+// the memory of a flood in between. A session further behind is ended with its
+// reason, and finds what it missed when it comes back.
+const maxBehind = 8192
+
+// entry is a message of a feed, ready to be shown. Immutable.
+type entry struct {
+	row     row
+	channel *channel
+	message *ircd.Message
+}
+
+// journal is a feed's news in order, which each session reads at its own pace.
+// Appending never waits for a reader.
+type journal struct {
+	mu      sync.Mutex
+	base    int64 // position of entries[0]; guarded by mu
+	entries []entry
+	readers map[*reader]struct{} // guarded by mu
+}
+
+// reader is a session's position in a journal.
+type reader struct {
+	pos  int64 // guarded by the journal's mu
+	wake func()
+}
+
+// attach starts a reader at the journal's end; wake is called, with the
+// journal's lock held, when there is news, and must not block.
+func (j *journal) attach(wake func()) *reader {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	r := &reader{pos: j.base + int64(len(j.entries)), wake: wake}
+	if j.readers == nil {
+		j.readers = map[*reader]struct{}{}
+	}
+	j.readers[r] = struct{}{}
+	return r
+}
+
+func (j *journal) detach(r *reader) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.readers, r)
+	j.trim()
+}
+
+// append adds entries and wakes the readers.
+func (j *journal) append(entries ...entry) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.entries = append(j.entries, entries...)
+	j.trim()
+	for r := range j.readers {
+		r.wake()
+	}
+}
+
+// ring wakes the readers without news: a state they look at has changed.
+func (j *journal) ring() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for r := range j.readers {
+		r.wake()
+	}
+}
+
+// end is the position of the next entry to come.
+func (j *journal) end() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.base + int64(len(j.entries))
+}
+
+// read returns what r has not read and the position of its first entry; ok is
+// false when part of it is gone.
+func (j *journal) read(r *reader) (first int64, news []entry, ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if r.pos < j.base {
+		return 0, nil, false
+	}
+	first = r.pos
+	news = append(news, j.entries[r.pos-j.base:]...)
+	r.pos = j.base + int64(len(j.entries))
+	j.trim()
+	return first, news, true
+}
+
+// trim drops what every reader has read, and the oldest beyond maxBehind.
+// The caller holds mu.
+func (j *journal) trim() {
+	end := j.base + int64(len(j.entries))
+	keep := end
+	for r := range j.readers {
+		keep = min(keep, r.pos)
+	}
+	keep = max(keep, end-maxBehind, j.base)
+	if keep == end {
+		j.entries = nil
+	} else {
+		clear(j.entries[:keep-j.base])
+		j.entries = j.entries[keep-j.base:]
+	}
+	j.base = keep
+}

@@ -1,0 +1,57 @@
+package bridge
+
+import (
+	"strconv"
+	"testing"
+)
+
+func TestJournal(t *testing.T) {
+	var j journal
+	add := func(n int) {
+		for range n {
+			j.append(entry{row: row{id: strconv.FormatInt(j.end(), 10)}})
+		}
+	}
+	rung := 0
+	a := j.attach(func() { rung++ })
+	add(3)
+	b := j.attach(func() {})
+	add(2)
+	check := func(name string, r *reader, want ...string) {
+		t.Helper()
+		_, news, ok := j.read(r)
+		if !ok || len(news) != len(want) {
+			t.Fatalf("%s: got %d entries, %v; want %v", name, len(news), ok, want)
+		}
+		for i, e := range news {
+			if e.row.id != want[i] {
+				t.Errorf("%s: got %s, want %s", name, e.row.id, want[i])
+			}
+		}
+	}
+	if rung != 5 {
+		t.Errorf("rung %d times", rung)
+	}
+	check("b", b, "3", "4")
+	check("a", a, "0", "1", "2", "3", "4")
+	check("a again", a)
+	if len(j.entries) != 0 {
+		t.Errorf("%d entries are kept though all have read them", len(j.entries))
+	}
+	add(maxBehind)
+	check("b", b, func() (ids []string) {
+		for i := range maxBehind {
+			ids = append(ids, strconv.Itoa(5+i))
+		}
+		return ids
+	}()...)
+	add(1)
+	if _, _, ok := j.read(a); ok {
+		t.Error("a reader that was overtaken is not told")
+	}
+	if len(j.entries) > maxBehind {
+		t.Errorf("%d entries are kept for a reader that is behind", len(j.entries))
+	}
+	j.detach(a)
+	check("b", b, strconv.Itoa(5+maxBehind))
+}

@@ -1,0 +1,174 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"directus-ircd/directus"
+)
+
+// member is a Directus user with at least one session: one login, one realtime
+// link and one feed per group of channels serve all connections of that user.
+type member struct {
+	account *directus.Account
+	names   *directory
+	rt      *directus.Realtime
+	log     zerolog.Logger
+
+	ctx    context.Context // ends the link and the feeds
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // the link and the feeds, joined by close
+
+	mu       sync.Mutex
+	sessions map[*session]struct{} // guarded by mu
+	feeds    map[*group]*feedUse   // guarded by mu
+	link     directus.State        // guarded by mu
+	ended    error                 // why the Directus session is over; guarded by mu
+	silent   bool                  // the last request got no answer; guarded by mu
+}
+
+// feedUse counts the sessions that read a feed.
+type feedUse struct {
+	feed   *feed
+	uses   int
+	cancel context.CancelFunc
+}
+
+func newMember(account *directus.Account, names *directory, log zerolog.Logger) *member {
+	m := &member{
+		account: account, names: names, log: log,
+		sessions: map[*session]struct{}{}, feeds: map[*group]*feedUse{},
+	}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})
+	m.wg.Go(func() {
+		if err := m.rt.Run(m.ctx); m.ctx.Err() == nil {
+			m.end(err)
+		}
+	})
+	return m
+}
+
+// onState is called from the link's goroutine.
+func (m *member) onState(state directus.State) {
+	m.mu.Lock()
+	m.link = state
+	m.mu.Unlock()
+	m.ring()
+}
+
+// end records that Directus has ended the session for good.
+func (m *member) end(err error) {
+	if err == nil {
+		err = errors.New("realtime link ended")
+	}
+	m.mu.Lock()
+	m.ended = err
+	m.mu.Unlock()
+	m.log.Info().AnErr("cause", err).Msg("directus session ended")
+	m.ring()
+}
+
+func (m *member) ring() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for s := range m.sessions {
+		s.ring()
+	}
+}
+
+// health is what sessions tell their clients about the link. An outage counts
+// from the second failed attempt to connect: a restart goes unnoticed.
+func (m *member) health() (down bool, ended error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.link.Up && m.link.Failures >= 2, m.ended
+}
+
+// downSince is when the link was lost; zero while it is up.
+func (m *member) downSince() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.link.Up {
+		return time.Time{}
+	}
+	return m.link.Since
+}
+
+// failing reports that connecting has failed, so that waiting is in vain.
+func (m *member) failing() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.link.Up && m.link.Failures > 0
+}
+
+// setSilent notes whether Directus left a request unanswered; wasSilent tells
+// it to those who come next, who then wait less.
+func (m *member) setSilent(silent bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.silent = silent
+}
+
+func (m *member) wasSilent() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.silent
+}
+
+// add and remove keep the set of sessions; remove reports whether it was the
+// last.
+func (m *member) add(s *session) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sessions[s] = struct{}{}
+}
+
+func (m *member) remove(s *session) (last bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.sessions, s)
+	return len(m.sessions) == 0
+}
+
+// open returns the feed of a group, started if it is the first use.
+func (m *member) open(g *group) *feed {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	use := m.feeds[g]
+	if use == nil {
+		ctx, cancel := context.WithCancel(m.ctx)
+		use = &feedUse{feed: newFeed(g, m.account, m.names, m.rt, m.log), cancel: cancel}
+		m.feeds[g] = use
+		m.wg.Go(func() { use.feed.run(ctx) })
+	}
+	use.uses++
+	return use.feed
+}
+
+// release ends one use of a feed; the last ends the subscription.
+func (m *member) release(g *group) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	use := m.feeds[g]
+	use.uses--
+	if use.uses == 0 {
+		use.cancel()
+		delete(m.feeds, g)
+	}
+}
+
+// close ends the link and the Directus session. ctx bounds the logout only:
+// what runs here ends at once when told to.
+func (m *member) close(ctx context.Context) error {
+	m.cancel()
+	m.wg.Wait()
+	if _, ended := m.health(); ended != nil {
+		return nil
+	}
+	return m.account.Logout(ctx)
+}

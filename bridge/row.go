@@ -1,0 +1,125 @@
+package bridge
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// row is an item of a collection as far as a message needs it. Immutable.
+type row struct {
+	// id is the primary key as text, whatever its type.
+	id string
+	// date is zero where the item has none that can be read; rawDate is as
+	// Directus wrote it, to be compared by Directus.
+	date    time.Time
+	rawDate string
+	// author is the Directus user's id; empty if there is none.
+	author string
+	text   string
+	// values are the raw fields, to tell channels apart.
+	values map[string]json.RawMessage
+}
+
+// parseRow reads an item. Only an item without a key is an error: everything
+// else may be missing, null or of another type, since Directus checks little
+// of what others write.
+func parseRow(raw json.RawMessage, f Fields) (row, error) {
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &values); err != nil {
+		return row{}, fmt.Errorf("read item: %w", err)
+	}
+	r := row{values: values, id: scalar(values["id"])}
+	if r.id == "" {
+		return row{}, fmt.Errorf("read item: no primary key \"id\" in it")
+	}
+	r.rawDate = scalar(values[f.Date])
+	r.date = parseDate(r.rawDate)
+	r.text = scalar(values[f.Text])
+	r.author = scalar(values[f.Author])
+	if r.author == "" {
+		var nested struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal(values[f.Author], &nested) == nil {
+			r.author = nested.ID
+		}
+	}
+	return r, nil
+}
+
+// scalar gives the text of a JSON string, number or boolean, else "".
+func scalar(raw json.RawMessage) string {
+	if len(raw) == 0 {
+		return ""
+	}
+	switch raw[0] {
+	case '"':
+		var s string
+		if json.Unmarshal(raw, &s) != nil {
+			return ""
+		}
+		return s
+	case '{', '[', 'n':
+		return ""
+	}
+	return string(raw)
+}
+
+// parseDate accepts the forms that Directus gives: with zone and milliseconds
+// for a timestamp, without either for a dateTime (which is then UTC).
+func parseDate(s string) time.Time {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC()
+		}
+	}
+	return time.Time{}
+}
+
+// compareRows orders by date and then by key, which is the order of the
+// collection. Keys that are numbers compare as numbers.
+func compareRows(a, b row) int {
+	if c := a.date.Compare(b.date); c != 0 {
+		return c
+	}
+	return compareIDs(a.id, b.id)
+}
+
+func compareIDs(a, b string) int {
+	na, errA := strconv.ParseInt(a, 10, 64)
+	nb, errB := strconv.ParseInt(b, 10, 64)
+	if errA == nil && errB == nil {
+		return cmp.Compare(na, nb)
+	}
+	return strings.Compare(a, b)
+}
+
+// isUUID tells collections whose key a client may choose from those that count.
+func isUUID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
+
+// messageID makes the msgid of an item: its key and the time of its creation,
+// so that a position in the history can be recovered after the item is gone.
+func messageID(r row) string {
+	return safeID(r.id) + "." + strconv.FormatInt(r.date.UnixMilli(), 36)
+}
+
+// safeID keeps a key out of trouble in a tag or a parameter: a string key may
+// hold anything.
+func safeID(id string) string {
+	var b strings.Builder
+	for i := range len(id) {
+		c := id[i]
+		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' && i > 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "_%02x", c)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,63 @@
+package bridge
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+)
+
+func TestParseRow(t *testing.T) {
+	at := time.Date(2026, 11, 23, 13, 18, 39, 0, time.UTC)
+	for item, want := range map[string]row{
+		`{"id":7,"text":"hi","user_created":"u1","date_created":"2026-11-23T13:18:39.984Z"}`: {
+			id: "7", text: "hi", author: "u1", date: at.Add(984 * time.Millisecond)},
+		`{"id":"k","text":null,"user_created":null,"date_created":null}`:                           {id: "k"},
+		`{"id":"k","user_created":{"id":"u2","first_name":"Ada"}}`:                                 {id: "k", author: "u2"},
+		`{"id":9007199254740993,"text":5,"date_created":"2026-11-23T13:18:39"}`:                    {id: "9007199254740993", text: "5", date: at},
+		`{"id":1,"text":{"a":1},"user_created":{"name":"x"},"date_created":"yesterday"}`:           {id: "1"},
+		`{"id":1,"text":"zone","date_created":"2026-11-23T15:18:39+02:00"}`:                        {id: "1", text: "zone", date: at},
+		`{"id":1,"text":["x"],"user_created":[],"date_created":{"x":"2026-11-23T15:18:39+02:00"}}`: {id: "1"},
+	} {
+		got, err := parseRow(json.RawMessage(item), guideFields)
+		if err != nil {
+			t.Errorf("%s: %v", item, err)
+		}
+		if got.id != want.id || got.text != want.text || got.author != want.author || !got.date.Equal(want.date) {
+			t.Errorf("%s: got %+v, want %+v", item, got, want)
+		}
+	}
+	for _, item := range []string{``, `{}`, `[]`, `null`, `7`, `{"id":null}`, `{"id":{}}`, `{"id":1`} {
+		if got, err := parseRow(json.RawMessage(item), guideFields); err == nil {
+			t.Errorf("%s: got %+v, want an error", item, got)
+		}
+	}
+}
+
+func FuzzParseRow(f *testing.F) {
+	f.Add(`{"id":7,"text":"hi","user_created":{"id":"u1"},"date_created":"2026-11-23T13:18:39.984Z"}`)
+	f.Add(`{"id":"\u0000 :x","text":"a\r\nQUIT"}`)
+	f.Fuzz(func(t *testing.T, item string) {
+		r, err := parseRow(json.RawMessage(item), guideFields)
+		if err != nil {
+			return
+		}
+		for i := range len(messageID(r)) {
+			if c := messageID(r)[i]; c <= ' ' || c >= 0x7f || c == ':' || c == ';' || c == ',' {
+				t.Fatalf("msgid %q", messageID(r))
+			}
+		}
+	})
+}
+
+func TestCompareRows(t *testing.T) {
+	at := time.Now()
+	rows := []row{{id: "9", date: at}, {id: "10", date: at}, {id: "2", date: at.Add(time.Second)}}
+	for i := range rows[1:] {
+		if compareRows(rows[i], rows[i+1]) >= 0 || compareRows(rows[i+1], rows[i]) <= 0 {
+			t.Errorf("%v is not before %v", rows[i], rows[i+1])
+		}
+	}
+	if compareIDs("b", "a") <= 0 || compareIDs("a", "a") != 0 {
+		t.Error("text keys do not compare as text")
+	}
+}

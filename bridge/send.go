@@ -1,0 +1,240 @@
+package bridge
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"maps"
+	mathrand "math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"directus-ircd/directus"
+)
+
+const (
+	// sendTimeout is how long a sender waits for the truth about a message,
+	// a reconnection of the link included.
+	sendTimeout = 10 * time.Second
+	// silentTimeout is the same while Directus is known not to answer, so that
+	// lines behind, PING among them, do not wait for each other.
+	silentTimeout = time.Second
+	// settleTimeout is what is added to find out about a message of which no
+	// answer came.
+	settleTimeout = 3 * time.Second
+)
+
+// delivery is one message on its way into a collection.
+type delivery struct {
+	member  *member
+	feed    *feed
+	channel *channel
+	item    map[string]any
+	text    string
+	// once is a condition that only this message meets: its nonce or the key
+	// chosen for it. Empty where the collection has room for neither.
+	once directus.Filter
+	// before is how many rows the feed had seen at the start, and since the
+	// date of the newest of them: what is older cannot be this message.
+	before int64
+	since  time.Time
+	// doubtful says that an attempt was made whose outcome is not known.
+	doubtful bool
+}
+
+// send stores a text and returns it as stored. It never sends a message twice
+// where the first may have been stored, unless the collection refuses doubles.
+// The error is an *ircd.Error.
+func (m *member) send(ctx context.Context, c *channel, f *feed, text string) (row, error) {
+	d := &delivery{member: m, feed: f, channel: c, text: text, item: maps.Clone(c.Set)}
+	if d.item == nil {
+		d.item = map[string]any{}
+	}
+	d.item[c.Fields.Text] = text
+	d.identify()
+	patience := sendTimeout
+	if m.wasSilent() {
+		patience = silentTimeout
+	}
+	if since := m.downSince(); !since.IsZero() {
+		patience = max(silentTimeout, patience-time.Since(since))
+	}
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := d.run(limited)
+	m.setSilent(errors.Is(err, directus.ErrUnconfirmed))
+	if err == nil {
+		return r, nil
+	}
+	if d.doubtful && errors.Is(err, directus.ErrUnconfirmed) {
+		return row{}, unconfirmed(c.Name, err)
+	}
+	return row{}, sendError(c.Name, err)
+}
+
+// identify gives the message something to be recognised by.
+func (d *delivery) identify() {
+	f := d.feed
+	f.mu.Lock()
+	d.before, d.since = f.arrived, f.newest
+	choosable := f.uuids
+	f.mu.Unlock()
+	switch {
+	case d.channel.Fields.Nonce != "":
+		nonce := rand.Text()
+		d.item[d.channel.Fields.Nonce] = nonce
+		d.once = directus.Filter{d.channel.Fields.Nonce: map[string]any{"_eq": nonce}}
+	case choosable:
+		key := uuid.NewString()
+		d.item["id"] = key
+		d.once = directus.Filter{"id": map[string]any{"_eq": key}}
+	}
+}
+
+// run tries until the outcome is known or ctx ends.
+func (d *delivery) run(ctx context.Context) (row, error) {
+	for {
+		if err := d.member.rt.Ready(ctx); err != nil {
+			return row{}, d.outOfTime(err)
+		}
+		raw, err := d.member.rt.Create(ctx, d.feed.group.collection, d.item, d.feed.group.query)
+		if err == nil {
+			return d.confirmed(ctx, raw)
+		}
+		switch {
+		case errors.Is(err, directus.ErrNotConnected):
+			// The link went away before the request left: wait for it.
+			if !pause(ctx) {
+				return row{}, d.outOfTime(err)
+			}
+		case errors.Is(err, directus.ErrUnconfirmed):
+			d.doubtful = true
+			r, found, lookErr := d.settle(ctx)
+			if found {
+				return r, nil
+			}
+			if lookErr != nil || len(d.once) == 0 {
+				return row{}, err
+			}
+			// Not there, and storing it twice is impossible: send it again.
+		case directus.IsCode(err, directus.CodeRecordNotUnique) && len(d.once) > 0,
+			directus.IsCode(err, directus.CodeForbidden):
+			return d.disputed(ctx, err)
+		default:
+			return row{}, err
+		}
+	}
+}
+
+// pause waits a moment between two attempts; false when ctx has ended.
+func pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(100*time.Millisecond + mathrand.N(200*time.Millisecond)):
+		return true
+	}
+}
+
+// settle looks for a message in doubt until Directus can be asked or ctx ends.
+func (d *delivery) settle(ctx context.Context) (row, bool, error) {
+	for {
+		r, found, err := d.look(ctx)
+		if err == nil || !errors.Is(err, directus.ErrUnavailable) {
+			return r, found, err
+		}
+		if !pause(ctx) || d.member.rt.Ready(ctx) != nil {
+			return row{}, false, err
+		}
+	}
+}
+
+// outOfTime tells a message that surely did not leave from one that perhaps
+// did.
+func (d *delivery) outOfTime(err error) error {
+	switch {
+	case errors.Is(err, directus.ErrLoggedOut):
+		return err
+	case d.doubtful:
+		return errors.Join(directus.ErrUnconfirmed, err)
+	}
+	return errors.Join(directus.ErrNotConnected, err)
+}
+
+// confirmed reads the stored item out of the reply. A reply without it still
+// means that it was stored.
+func (d *delivery) confirmed(ctx context.Context, raw json.RawMessage) (row, error) {
+	r, err := parseRow(raw, d.channel.Fields)
+	if err == nil {
+		return r, nil
+	}
+	d.doubtful = true
+	if r, found, _ := d.look(ctx); found {
+		return r, nil
+	}
+	return row{}, errors.Join(directus.ErrUnconfirmed, err)
+}
+
+// disputed settles an error that Directus also gives for an item that it has
+// stored: one already there, or one that the user may not read back.
+func (d *delivery) disputed(ctx context.Context, refusal error) (row, error) {
+	r, found, err := d.look(ctx)
+	if found {
+		return r, nil
+	}
+	if err != nil && !isForbidden(err) {
+		d.doubtful = true
+		return row{}, errors.Join(directus.ErrUnconfirmed, refusal)
+	}
+	return row{}, refusal
+}
+
+// look searches the collection for the message. It has a little time of its own
+// when ctx has run out, because the truth is worth more than a quick answer.
+func (d *delivery) look(ctx context.Context) (r row, found bool, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	filter, limit := d.once, 1
+	if len(filter) == 0 {
+		filter, limit = d.likely(), 20
+	}
+	rows, err := readRows(ctx, d.member.account, d.feed.group, directus.Query{
+		Filter: filter, Sort: []string{"-" + d.channel.Fields.Date, "-id"}, Limit: limit,
+	})
+	if err != nil {
+		return row{}, false, err
+	}
+	// The oldest that fits: of two equal texts in doubt the first is the one
+	// that was sent first.
+	for _, r := range slices.Backward(rows) {
+		if len(d.once) > 0 || r.text == d.text && !d.wasSeen(r.id) && d.channel.matches(r) {
+			d.feed.take(r)
+			return r, true, nil
+		}
+	}
+	return row{}, false, nil
+}
+
+// likely narrows the search by author and date where nothing unique does.
+func (d *delivery) likely() directus.Filter {
+	filter := directus.Filter{d.channel.Fields.Author: map[string]any{"_eq": "$CURRENT_USER"}}
+	if d.since.IsZero() {
+		return filter
+	}
+	return directus.And(filter, directus.Filter{
+		d.channel.Fields.Date: map[string]any{"_gte": d.since.Add(-overlap).Format(dateFormat)},
+	})
+}
+
+// wasSeen reports that a row was there before this message was sent, or that
+// an earlier search took it for another.
+func (d *delivery) wasSeen(id string) bool {
+	d.feed.mu.Lock()
+	defer d.feed.mu.Unlock()
+	m, ok := d.feed.seen[id]
+	_, taken := d.feed.taken[id]
+	return taken || ok && m.order <= d.before
+}

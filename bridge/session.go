@@ -1,0 +1,367 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+const (
+	// joinPatience is how long a JOIN waits for the backlog before it goes
+	// ahead without; the backlog then follows.
+	joinPatience = 3 * time.Second
+	// backlogRetry is the pause before a backlog that could not be read is
+	// tried again.
+	backlogRetry = 5 * time.Second
+	// shownLife is how long the ids of a backlog are kept to recognise the
+	// same messages in the feed: until the feed has surely read them.
+	shownLife = 2 * reconcilePeriod
+)
+
+// session implements ircd.Session: one IRC connection's view of the chat. All
+// its fields belong to that connection's goroutine, but for wake.
+type session struct {
+	backend *Backend
+	member  *member
+	person  person
+	user    ircd.User
+	wake    chan struct{}
+	joined  map[string]*joined // by folded channel name
+	views   map[*group]*view
+	outage  bool        // the client was told of an outage outside of any channel
+	retry   *time.Timer // rings for a backlog that is due; nil until needed
+}
+
+// view is a session's reading of one feed.
+type view struct {
+	feed   *feed
+	reader *reader
+	uses   int // channels joined
+	// sent holds the ids that Send has returned and the feed still brings, in
+	// the order they were sent.
+	sent []string
+}
+
+// joined is a channel that the client is in.
+type joined struct {
+	*channel
+	view *view
+	due  bool // the backlog could not be read yet
+	told trouble
+	// What the backlog has shown, to be left out of the feed: these ids, and
+	// whatever the feed brought before floorPos and is not newer than floor.
+	shown    map[string]struct{}
+	shownAt  time.Time
+	floor    row
+	floorPos int64
+}
+
+// trouble is what a client was told last about a channel.
+type trouble int
+
+const (
+	none trouble = iota
+	unreachable
+	forbidden
+)
+
+var _ ircd.Session = (*session)(nil)
+
+func newSession(b *Backend, who person) *session {
+	return &session{
+		backend: b, person: who, wake: make(chan struct{}, 1),
+		joined: map[string]*joined{}, views: map[*group]*view{},
+	}
+}
+
+// ring may be called from any goroutine.
+func (s *session) ring() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *session) User() ircd.User       { return s.user }
+func (s *session) Wake() <-chan struct{} { return s.wake }
+
+func (s *session) AutoJoin() []string {
+	var names []string
+	for _, c := range s.backend.opts.Channels {
+		if c.AutoJoin {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+func (s *session) Channels(context.Context) ([]ircd.ChannelInfo, error) {
+	infos := make([]ircd.ChannelInfo, 0, len(s.backend.opts.Channels))
+	for _, c := range s.backend.opts.Channels {
+		infos = append(infos, ircd.ChannelInfo{Name: c.Name, Topic: c.Topic})
+	}
+	return infos, nil
+}
+
+func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) (*ircd.Channel, error) {
+	c := s.backend.channels[ircd.Fold(name)]
+	if c == nil {
+		return nil, noSuchChannel(name)
+	}
+	j := &joined{channel: c, view: s.open(c), due: opts.Backlog && c.Backlog > 0}
+	s.joined[ircd.Fold(c.Name)] = j
+	ready, err := s.await(ctx, j.view.feed)
+	if isForbidden(err) || ctx.Err() != nil {
+		s.drop(j)
+		return nil, unreadable(c.Name, err)
+	}
+	answer := &ircd.Channel{Name: c.Name, Topic: c.Topic}
+	if ready && j.due {
+		answer.Backlog, err = s.backlog(ctx, j)
+		if isForbidden(err) {
+			s.drop(j)
+			return nil, unreadable(c.Name, err)
+		}
+	}
+	if j.due {
+		s.ringLater()
+	}
+	s.ring()
+	return answer, nil
+}
+
+// await waits until the feed has read its collection for the first time, for as
+// long as there is hope that it soon will.
+func (s *session) await(ctx context.Context, f *feed) (ready bool, err error) {
+	patience := time.NewTimer(joinPatience)
+	defer patience.Stop()
+	for {
+		ready, err, changed := f.status()
+		if ready || err != nil || s.member.failing() {
+			return ready && err == nil, err
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return false, nil
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+}
+
+// open attaches the session to the channel's feed.
+func (s *session) open(c *channel) *view {
+	g := s.backend.groups[c]
+	v := s.views[g]
+	if v == nil {
+		v = &view{feed: s.member.open(g)}
+		v.reader = v.feed.journal.attach(s.ring)
+		s.views[g] = v
+	}
+	v.uses++
+	return v
+}
+
+func (s *session) drop(j *joined) {
+	delete(s.joined, ircd.Fold(j.Name))
+	j.view.uses--
+	if j.view.uses == 0 {
+		g := s.backend.groups[j.channel]
+		j.view.feed.journal.detach(j.view.reader)
+		s.member.release(g)
+		delete(s.views, g)
+	}
+}
+
+func (s *session) Part(_ context.Context, name string) error {
+	if j := s.joined[ircd.Fold(name)]; j != nil {
+		s.drop(j)
+	}
+	return nil
+}
+
+// backlog reads the channel's latest messages and remembers what it shows.
+func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, joinPatience)
+	defer cancel()
+	f := j.view.feed
+	rows, err := latest(ctx, s.member.account, f.group, j.channel, j.Backlog)
+	if err != nil {
+		return nil, err
+	}
+	authors := make([]string, len(rows))
+	for i, r := range rows {
+		authors[i] = r.author
+	}
+	users, err := s.member.names.users(ctx, authors)
+	if err != nil {
+		return nil, err
+	}
+	j.due = false
+	j.shown, j.shownAt = make(map[string]struct{}, len(rows)), time.Now()
+	messages := make([]*ircd.Message, 0, len(rows))
+	for _, r := range rows {
+		j.shown[r.id] = struct{}{}
+		if m := toMessage(r, j.channel, users[r.author], true); m.Text != "" {
+			messages = append(messages, m)
+		}
+		j.floor = r
+	}
+	j.floorPos = f.journal.end()
+	return messages, nil
+}
+
+// ringLater makes the session look again after a while.
+func (s *session) ringLater() {
+	if s.retry == nil {
+		s.retry = time.AfterFunc(backlogRetry, s.ring)
+		return
+	}
+	s.retry.Reset(backlogRetry)
+}
+
+func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
+	ctx, cancel := context.WithTimeout(ctx, joinPatience)
+	defer cancel()
+	return s.member.names.search(ctx, nick)
+}
+
+func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
+	down, ended := s.member.health()
+	if ended != nil {
+		return nil, &ircd.Error{Text: "Directus has ended your session (password or token changed, or account suspended). Log in again", Err: ended}
+	}
+	events := s.outageEvents(down)
+	for _, name := range slices.Sorted(maps.Keys(s.joined)) {
+		j := s.joined[name]
+		events = append(events, s.troubleEvents(j, down)...)
+		if ready, err, _ := j.view.feed.status(); j.due && ready && err == nil && !down {
+			if messages, err := s.backlog(ctx, j); err == nil {
+				events = append(events, &ircd.Backlog{Channel: j.Name, Messages: messages})
+			} else {
+				s.ringLater()
+			}
+		}
+	}
+	for _, v := range s.views {
+		first, news, ok := v.feed.journal.read(v.reader)
+		if !ok {
+			return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages behind. Come back to catch up", maxBehind)}
+		}
+		for i, e := range news {
+			if s.wants(v, e, first+int64(i)) {
+				events = append(events, e.message)
+			}
+		}
+	}
+	return events, nil
+}
+
+// wants tells whether the client has yet to be shown an entry of a feed.
+func (s *session) wants(v *view, e entry, pos int64) bool {
+	if i := slices.Index(v.sent, sentKey(e.channel, e.row.id)); i >= 0 {
+		v.sent = slices.Delete(v.sent, i, i+1)
+		return false
+	}
+	j := s.joined[ircd.Fold(e.channel.Name)]
+	if j == nil {
+		return false
+	}
+	if _, shown := j.shown[e.row.id]; shown {
+		return false
+	}
+	if time.Since(j.shownAt) > shownLife {
+		j.shown = nil
+	}
+	return pos >= j.floorPos || j.floor.id == "" || compareRows(e.row, j.floor) > 0
+}
+
+func sentKey(c *channel, id string) string { return c.Name + "\x00" + id }
+
+// outageEvents tells a client that is in no channel of an outage, once, and of
+// its end, once.
+func (s *session) outageEvents(down bool) []ircd.Event {
+	if down == s.outage || len(s.joined) > 0 {
+		s.outage = down && s.outage
+		return nil
+	}
+	s.outage = down
+	if down {
+		return []ircd.Event{&ircd.ServiceNotice{Text: downText}}
+	}
+	return []ircd.Event{&ircd.ServiceNotice{Text: backText}}
+}
+
+const (
+	downText = "Directus is unreachable: messages are neither sent nor received until it is back. Nothing that others write is lost"
+	backText = "Directus is back: what was written meanwhile follows"
+)
+
+// troubleEvents does the same in the window of a channel, and tells of a lost
+// right to read.
+func (s *session) troubleEvents(j *joined, down bool) []ircd.Event {
+	now := none
+	_, err, _ := j.view.feed.status()
+	switch {
+	case down:
+		now = unreachable
+	case isForbidden(err):
+		now = forbidden
+	case err != nil && j.told != none:
+		return nil // neither well nor worth a word
+	}
+	before := j.told
+	j.told = now
+	var text string
+	switch {
+	case now == before:
+		return nil
+	case now == unreachable:
+		text = downText
+	case now == forbidden:
+		text = "Directus does not allow you to read this channel any more: new messages are not shown until it does"
+	case before == forbidden:
+		text = "Directus allows you to read this channel again: what was written meanwhile follows"
+	default:
+		text = backText
+	}
+	return []ircd.Event{&ircd.ServiceNotice{Target: j.Name, Text: text}}
+}
+
+func (s *session) Close(ctx context.Context) error {
+	if s.retry != nil {
+		s.retry.Stop()
+	}
+	for _, j := range s.joined {
+		s.drop(j)
+	}
+	return s.backend.leave(ctx, s)
+}
+
+// Send implements ircd.Session.
+func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, error) {
+	j := s.joined[ircd.Fold(m.Target)]
+	if j == nil {
+		return nil, noSuchChannel(m.Target)
+	}
+	text := storedText(m)
+	if strings.TrimSpace(text) == "" {
+		return nil, cannotSend(j.Name, "Not sent: nothing is left of the text without its formatting", nil)
+	}
+	r, err := s.member.send(ctx, j.channel, j.view.feed, text)
+	if err != nil {
+		return nil, err
+	}
+	j.view.sent = append(j.view.sent, sentKey(j.channel, r.id))
+	if len(j.view.sent) > pageSize {
+		// These never came back: rows that the channel's own filter leaves out.
+		j.view.sent = slices.Delete(j.view.sent, 0, 1)
+	}
+	return toMessage(r, j.channel, s.user, false), nil
+}
