@@ -1,0 +1,221 @@
+package main
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+)
+
+// exampleConfig is the file that stands at the top of the source tree. Embedding
+// reaches no further than this folder, so a copy lies here and a test holds the
+// two equal.
+//
+//go:generate cp ../../config.example.yaml config.example.yaml
+//go:embed config.example.yaml
+var exampleConfig string
+
+type configCmd struct{}
+
+// Run prints the example configuration.
+func (configCmd) Run(env *environment) error {
+	_, err := io.WriteString(env.Stdout, exampleConfig)
+	return err
+}
+
+// config is the configuration file. The yaml tags are the accepted keys.
+type config struct {
+	// File is where it was read from; empty if it was made by the program.
+	File string `yaml:"-"`
+
+	Directus directusConfig  `yaml:"directus"`
+	Server   serverConfig    `yaml:"server"`
+	Listen   []listenConfig  `yaml:"listen"`
+	Login    loginConfig     `yaml:"login"`
+	Channels []channelConfig `yaml:"channels"`
+	// Nick names the author fields that form a nick, in this order.
+	Nick    []string      `yaml:"nick"`
+	Limits  limitsConfig  `yaml:"limits"`
+	Log     logConfig     `yaml:"log"`
+	Metrics metricsConfig `yaml:"metrics"`
+}
+
+type directusConfig struct {
+	URL string `yaml:"url"`
+}
+
+type serverConfig struct {
+	Name    string `yaml:"name"`
+	Network string `yaml:"network"`
+	MOTD    string `yaml:"motd"`
+}
+
+type listenConfig struct {
+	Address        string    `yaml:"address"`
+	TLS            tlsConfig `yaml:"tls"`
+	WebSocket      bool      `yaml:"websocket"`
+	AllowedOrigins []string  `yaml:"allowed_origins"`
+}
+
+// tlsConfig names PEM files; both empty means no TLS.
+type tlsConfig struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+func (t tlsConfig) enabled() bool { return t.Cert != "" }
+
+type loginConfig struct {
+	EmailTemplate string `yaml:"email_template"`
+}
+
+type channelConfig struct {
+	Name       string         `yaml:"name"`
+	Collection string         `yaml:"collection"`
+	Topic      string         `yaml:"topic"`
+	Backlog    int            `yaml:"backlog"`
+	AutoJoin   bool           `yaml:"auto_join"`
+	Filter     map[string]any `yaml:"filter"`
+	Set        map[string]any `yaml:"set"`
+	Fields     fieldsConfig   `yaml:"fields"`
+}
+
+// SetDefaults is called for each entry of the list before it is read.
+func (c *channelConfig) SetDefaults() {
+	*c = channelConfig{
+		Collection: "messages",
+		Backlog:    50,
+		AutoJoin:   true,
+		Fields:     fieldsConfig{Text: "text", Author: "user_created", Date: "date_created"},
+	}
+}
+
+type fieldsConfig struct {
+	Text   string `yaml:"text"`
+	Author string `yaml:"author"`
+	Date   string `yaml:"date"`
+	Nonce  string `yaml:"nonce"`
+}
+
+// limitsConfig holds limits of which 0 means none.
+type limitsConfig struct {
+	Connections           int      `yaml:"connections"`
+	ConnectionsPerAddress int      `yaml:"connections_per_address"`
+	RegistrationTimeout   duration `yaml:"registration_timeout"`
+	LoginAttempts         int      `yaml:"login_attempts_per_minute"`
+	LinesPerSecond        float64  `yaml:"lines_per_second"`
+	Burst                 int      `yaml:"burst"`
+	SendQueue             size     `yaml:"send_queue"`
+}
+
+type logConfig struct {
+	Level  logLevel  `yaml:"level"`
+	Format logFormat `yaml:"format"`
+}
+
+type metricsConfig struct {
+	Address string `yaml:"address"`
+}
+
+// defaultConfig is what a file says that sets nothing. The URL of Directus has
+// no default, so it does not pass validation yet.
+func defaultConfig() *config {
+	channel := channelConfig{}
+	channel.SetDefaults()
+	channel.Name = "#messages"
+	return &config{
+		Server:   serverConfig{Name: defaultServerName(), Network: "Directus"},
+		Listen:   []listenConfig{{Address: "127.0.0.1:6667"}},
+		Channels: []channelConfig{channel},
+		Nick:     []string{"first_name", "last_name"},
+		Limits: limitsConfig{
+			Connections:           10000,
+			ConnectionsPerAddress: 50,
+			RegistrationTimeout:   duration(time.Minute),
+			LoginAttempts:         10,
+			LinesPerSecond:        10,
+			Burst:                 50,
+			SendQueue:             1 << 20,
+		},
+		Log: logConfig{Level: "info", Format: "console"},
+	}
+}
+
+// defaultServerName is the host name in the form that IRC wants: with a dot,
+// which is how clients tell a server from a person (RFC 2812, 2.3.1).
+func defaultServerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return "irc.local"
+	}
+	host = strings.Trim(strings.Map(func(r rune) rune {
+		if isHostRune(r) {
+			return r
+		}
+		return '-'
+	}, host), "-.")
+	if len(host) > maxServerName-len(".local") {
+		host, _, _ = strings.Cut(host, ".")
+	}
+	switch {
+	case host == "" || len(host) > maxServerName-len(".local"):
+		return "irc.local"
+	case !strings.Contains(host, "."):
+		return host + ".local"
+	}
+	return host
+}
+
+// loadConfig reads and validates a file. An error is a usageError that lists
+// every fault of the file, one a line, each with its place.
+func loadConfig(file string) (*config, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, usageError{fmt.Errorf("there is no configuration file %s: write one with \"directus-ircd config > %[1]s\" or name another with --config", file)}
+	}
+	if err != nil {
+		return nil, usageError{fmt.Errorf("read the configuration: %w", err)}
+	}
+	return parseConfig(file, text)
+}
+
+// parseConfig reads and validates the text of a file; the name serves its
+// error messages.
+func parseConfig(file string, text []byte) (*config, error) {
+	cfg := defaultConfig()
+	cfg.File = file
+	d := newDecoder(file)
+	d.document(text, cfg)
+	if d.readable {
+		validate(cfg, d)
+	}
+	if err := d.err(); err != nil {
+		return nil, usageError{err}
+	}
+	return cfg, nil
+}
+
+// plainListeners names the listeners that carry passwords in clear text beyond
+// this machine.
+func (c *config) plainListeners() []string {
+	var exposed []string
+	for _, l := range c.Listen {
+		if !l.TLS.enabled() && !isLoopback(l.Address) {
+			exposed = append(exposed, l.Address)
+		}
+	}
+	return exposed
+}
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// decoder reads a YAML document into a struct and collects every fault with its
+// line instead of stopping at the first one, so that a file is mended in one go.
+type decoder struct {
+	file string
+	// lines knows where each key that the file sets stands, by its path, such
+	// as "channels[0].name".
+	lines  map[string]int
+	faults []fault
+	// readable is false if the text is no YAML mapping at all: nothing more
+	// can then be said about it.
+	readable bool
+}
+
+type fault struct {
+	line       int // 0: of the file as a whole
+	path, text string
+}
+
+// defaulter is a list's element that begins with defaults.
+type defaulter interface{ SetDefaults() }
+
+func newDecoder(file string) *decoder {
+	return &decoder{file: file, lines: map[string]int{}}
+}
+
+// fault notes what is wrong with a key. If the file does not set it, the line
+// is that of the nearest key around it.
+func (d *decoder) fault(path, format string, args ...any) {
+	line := 0
+	for p := path; p != ""; p = parentPath(p) {
+		if line = d.lines[p]; line != 0 {
+			break
+		}
+	}
+	d.faultAt(line, path, format, args...)
+}
+
+func (d *decoder) faultAt(line int, path, format string, args ...any) {
+	d.faults = append(d.faults, fault{line, path, fmt.Sprintf(format, args...)})
+}
+
+func (d *decoder) err() error {
+	slices.SortStableFunc(d.faults, func(a, b fault) int { return a.line - b.line })
+	errs := make([]error, len(d.faults))
+	for i, f := range d.faults {
+		place := d.file
+		if f.line > 0 {
+			place += ":" + strconv.Itoa(f.line)
+		}
+		if f.path != "" {
+			place += ": " + f.path
+		}
+		errs[i] = fmt.Errorf("%s: %s", place, f.text)
+	}
+	return errors.Join(errs...)
+}
+
+func parentPath(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}
+
+func joinPath(parent, key string) string {
+	if parent == "" {
+		return key
+	}
+	return parent + "." + key
+}
+
+// document reads text into the struct that v points to.
+func (d *decoder) document(text []byte, v any) {
+	reader := yaml.NewDecoder(bytes.NewReader(text))
+	var root yaml.Node
+	switch err := reader.Decode(&root); {
+	case errors.Is(err, io.EOF): // an empty file sets nothing
+		d.readable = true
+		return
+	case err != nil:
+		d.syntax(err)
+		return
+	}
+	var second yaml.Node
+	if err := reader.Decode(&second); err == nil {
+		d.faultAt(second.Line, "", "a second document begins here: the configuration is one document, remove the line \"---\" and what follows")
+		return
+	} else if !errors.Is(err, io.EOF) {
+		d.syntax(err)
+		return
+	}
+	d.readable = true
+	d.value(root.Content[0], "", reflect.ValueOf(v).Elem())
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// syntax notes an error of the YAML parser, which tells its line in the text.
+func (d *decoder) syntax(err error) {
+	text, line := err.Error(), 0
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		text = strings.TrimPrefix(text, m[0])
+	}
+	d.faultAt(line, "", "this is no YAML: %s", text)
+}
+
+// value reads one node. A null keeps the default, as if the key were absent.
+func (d *decoder) value(n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Tag == "!!null" {
+		return
+	}
+	if _, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		d.scalar(n, path, v)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.mapping(n, path, v)
+	case reflect.Slice:
+		d.list(n, path, v)
+	case reflect.Map:
+		d.free(n, path, v)
+	default:
+		d.scalar(n, path, v)
+	}
+}
+
+// mapping reads the keys that are a struct's yaml tags.
+func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
+	fields := map[string]reflect.Value{}
+	var keys []string
+	for f := range v.Type().Fields() {
+		if key := f.Tag.Get("yaml"); key != "-" {
+			fields[key] = v.FieldByIndex(f.Index)
+			keys = append(keys, key)
+		}
+	}
+	if n.Kind != yaml.MappingNode {
+		d.faultAt(n.Line, path, "%s stands where keys are expected: write some of %s, each with its value", describe(n), strings.Join(keys, ", "))
+		return
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		inner := joinPath(path, key.Value)
+		field, known := fields[key.Value]
+		switch {
+		case !known:
+			d.faultAt(key.Line, inner, "unknown key%s: accepted here are %s", didYouMean(key.Value, keys), strings.Join(keys, ", "))
+		case seen[key.Value] != 0:
+			d.faultAt(key.Line, inner, "set a second time: it stands in line %d already, remove one of them", seen[key.Value])
+		default:
+			seen[key.Value] = key.Line
+			d.lines[inner] = key.Line
+			d.value(n.Content[i+1], inner, field)
+		}
+	}
+}
+
+// list reads a sequence, which replaces the default as a whole.
+func (d *decoder) list(n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind != yaml.SequenceNode {
+		d.faultAt(n.Line, path, "%s stands where a list is expected: begin each entry with \"- \", or write [a, b]", describe(n))
+		return
+	}
+	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
+	for i, element := range n.Content {
+		inner := fmt.Sprintf("%s[%d]", path, i)
+		d.lines[inner] = element.Line
+		if e, ok := list.Index(i).Addr().Interface().(defaulter); ok {
+			e.SetDefaults()
+		}
+		d.value(element, inner, list.Index(i))
+	}
+	v.Set(list)
+}
+
+// free reads a mapping whose keys are Directus' business, not ours. It must
+// survive the way through JSON.
+func (d *decoder) free(n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind != yaml.MappingNode {
+		d.faultAt(n.Line, path, "%s stands where a mapping is expected: write {field: value}", describe(n))
+		return
+	}
+	values := map[string]any{}
+	err := n.Decode(&values)
+	if err == nil {
+		_, err = json.Marshal(values)
+	}
+	if err != nil {
+		d.faultAt(n.Line, path, "this cannot be sent to Directus as JSON: %s", firstLine(err))
+		return
+	}
+	v.Set(reflect.ValueOf(values))
+}
+
+func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value) {
+	expected := map[reflect.Kind]string{
+		reflect.String:  "a text",
+		reflect.Bool:    "true or false",
+		reflect.Int:     "a whole number",
+		reflect.Float64: "a number",
+	}[v.Kind()]
+	target := v.Addr().Interface()
+	if n.Kind != yaml.ScalarNode {
+		if _, ok := target.(encoding.TextUnmarshaler); ok {
+			expected = "a single value"
+		}
+		d.faultAt(n.Line, path, "%s stands where %s is expected", describe(n), expected)
+		return
+	}
+	if t, ok := target.(encoding.TextUnmarshaler); ok {
+		if err := t.UnmarshalText([]byte(n.Value)); err != nil {
+			d.faultAt(n.Line, path, "%s", err)
+		}
+		return
+	}
+	if err := n.Decode(target); err != nil {
+		d.faultAt(n.Line, path, "%q is not accepted here: write %s", n.Value, expected)
+	}
+}
+
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	default:
+		return strconv.Quote(n.Value)
+	}
+}
+
+// firstLine is enough of an error that the YAML decoder spreads over lines.
+func firstLine(err error) string {
+	text := strings.TrimPrefix(err.Error(), "yaml: unmarshal errors:\n  ")
+	text, _, _ = strings.Cut(text, "\n")
+	return text
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"maps"
+	"math"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"directus-ircd/ircd"
+)
+
+const (
+	// maxServerName is the longest server name (RFC 2812, 2.3.1).
+	maxServerName = 63
+	// maxBacklog keeps a join within what one client and one Directus query
+	// can take; older messages are a matter of CHATHISTORY.
+	maxBacklog = 10000
+)
+
+// validate notes what a well-formed configuration says wrong.
+func validate(cfg *config, d *decoder) {
+	validateDirectus(cfg, d)
+	validateServer(cfg, d)
+	validateListen(cfg, d)
+	if t := cfg.Login.EmailTemplate; t != "" && (strings.Count(t, "{nick}") != 1 || !strings.Contains(t, "@")) {
+		d.fault("login.email_template", "%q must be an e-mail address with {nick} in place of the nick, such as \"{nick}@example.com\"", t)
+	}
+	validateChannels(cfg, d)
+	validateNick(cfg, d)
+	validateLimits(cfg, d)
+	if a := cfg.Metrics.Address; a != "" {
+		if err := checkAddress(a); err != nil {
+			d.fault("metrics.address", "%s", err)
+		}
+		if slices.ContainsFunc(cfg.Listen, func(l listenConfig) bool { return sameAddress(l.Address, a) }) {
+			d.fault("metrics.address", "%s is a listener for IRC already: choose another port", a)
+		}
+	}
+}
+
+func validateDirectus(cfg *config, d *decoder) {
+	const example = "write the address of your Directus, such as https://chat.example.com"
+	if strings.TrimSpace(cfg.Directus.URL) == "" {
+		d.fault("directus.url", "missing: %s", example)
+		return
+	}
+	if err := checkDirectusURL(cfg.Directus.URL); err != nil {
+		d.fault("directus.url", "%s: %s", err, example)
+	}
+}
+
+// checkDirectusURL does not quote the address in its error: a password may
+// stand in it.
+func checkDirectusURL(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return fmt.Errorf("this is no address")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("the address must begin with https:// or http://")
+	case u.Hostname() == "":
+		return fmt.Errorf("the address names no host")
+	case u.User != nil:
+		return fmt.Errorf("a user name or password must not stand in the address: everybody logs in with their own")
+	case u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("the address must not have a query or a fragment")
+	}
+	return nil
+}
+
+func validateServer(cfg *config, d *decoder) {
+	name := cfg.Server.Name
+	switch {
+	case !strings.Contains(name, ".") || strings.Trim(name, ".-") != name || strings.Contains(name, ".."):
+		d.fault("server.name", "%q must be a host name with a dot, such as irc.example.com: by the dot clients tell a server from a person", name)
+	case strings.ContainsFunc(name, func(r rune) bool { return !isHostRune(r) }):
+		d.fault("server.name", "%q must be a host name: letters, digits, dots and hyphens only", name)
+	case len(name) > maxServerName:
+		d.fault("server.name", "longer than %d characters", maxServerName)
+	}
+	if n := cfg.Server.Network; n == "" || len(n) > 64 || strings.ContainsFunc(n, unicode.IsControl) {
+		d.fault("server.network", "%q must be a short name, of 1 to 64 bytes", n)
+	}
+}
+
+func isHostRune(r rune) bool {
+	return r == '.' || r == '-' || r < 128 && (unicode.IsLetter(r) || unicode.IsDigit(r))
+}
+
+func validateListen(cfg *config, d *decoder) {
+	if len(cfg.Listen) == 0 {
+		d.fault("listen", "empty: write at least one listener, such as - address: 127.0.0.1:6667, or leave the key out")
+	}
+	for i, l := range cfg.Listen {
+		path := fmt.Sprintf("listen[%d]", i)
+		if err := checkAddress(l.Address); err != nil {
+			d.fault(path+".address", "%s", err)
+		}
+		if slices.ContainsFunc(cfg.Listen[:i], func(o listenConfig) bool { return sameAddress(o.Address, l.Address) }) {
+			d.fault(path+".address", "%s is listed twice", l.Address)
+		}
+		validateTLS(l.TLS, path+".tls", d)
+		if len(l.AllowedOrigins) > 0 && !l.WebSocket {
+			d.fault(path+".allowed_origins", "only a WebSocket listener has origins: add websocket: true, or remove the key")
+		}
+		for j, origin := range l.AllowedOrigins {
+			u, err := url.Parse(origin)
+			if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Scheme+"://"+u.Host != origin || u.Host == "" {
+				d.fault(fmt.Sprintf("%s.allowed_origins[%d]", path, j), "%q is no origin: write scheme and host as browsers do, such as https://chat.example.com", origin)
+			}
+		}
+	}
+}
+
+func validateTLS(t tlsConfig, path string, d *decoder) {
+	switch {
+	case t.Cert == "" && t.Key == "":
+	case t.Cert == "":
+		d.fault(path, "key without cert: name the file of the certificate too")
+	case t.Key == "":
+		d.fault(path, "cert without key: name the file of the private key too")
+	default:
+		if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {
+			d.fault(path, "the certificate cannot be loaded: %s", err)
+		}
+	}
+}
+
+// checkAddress accepts what a listener takes; an empty host is every address of
+// the machine, port 0 one that the system chooses.
+func checkAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("%q is no address to listen on: write host:port, such as 127.0.0.1:6667, [::1]:6667, or :6697 for every address of the machine", address)
+	}
+	return nil
+}
+
+// sameAddress is false for port 0: the system chooses a different one each time.
+func sameAddress(a, b string) bool { return a == b && !strings.HasSuffix(a, ":0") }
+
+func validateChannels(cfg *config, d *decoder) {
+	if len(cfg.Channels) == 0 {
+		d.fault("channels", "empty: write at least one channel, or leave the key out for \"#messages\" on the collection messages")
+	}
+	names := map[string]string{}
+	for i, c := range cfg.Channels {
+		path := fmt.Sprintf("channels[%d]", i)
+		switch {
+		case c.Name == "":
+			d.fault(path+".name", "missing: write the name in quotes, such as name: \"#messages\" (without quotes YAML takes the # for a comment)")
+		case !ircd.IsChannel(c.Name):
+			d.fault(path+".name", "%q is no channel name: it begins with #, has at most %d bytes and no space, comma or colon", c.Name, ircd.ChannelLen)
+		case names[ircd.Fold(c.Name)] != "":
+			d.fault(path+".name", "%q is listed twice (as %q): names that differ in case only are one channel", c.Name, names[ircd.Fold(c.Name)])
+		default:
+			names[ircd.Fold(c.Name)] = c.Name
+		}
+		validateName(c.Collection, path+".collection", "collection", d)
+		if strings.HasPrefix(c.Collection, "directus_") {
+			d.fault(path+".collection", "%q belongs to Directus itself: messages need a collection of their own", c.Collection)
+		}
+		if c.Backlog < 0 || c.Backlog > maxBacklog {
+			d.fault(path+".backlog", "%d must be a number of lines from 0 to %d", c.Backlog, maxBacklog)
+		}
+		validateFields(c, path, d)
+	}
+}
+
+func validateFields(c channelConfig, path string, d *decoder) {
+	validateName(c.Fields.Text, path+".fields.text", "field", d)
+	validateName(c.Fields.Author, path+".fields.author", "field", d)
+	validateName(c.Fields.Date, path+".fields.date", "field", d)
+	uses := map[string]string{}
+	for _, f := range []struct{ use, name string }{
+		{"text", c.Fields.Text}, {"author", c.Fields.Author}, {"date", c.Fields.Date}, {"nonce", c.Fields.Nonce},
+	} {
+		if f.name == "" {
+			continue
+		}
+		if uses[f.name] != "" {
+			d.fault(path+".fields."+f.use, "%q is named as the field of %s already: each needs one of its own", f.name, uses[f.name])
+			continue
+		}
+		uses[f.name] = f.use
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Set)) {
+		if uses[name] != "" {
+			d.fault(path+".set", "%q is written by the daemon itself (fields.%s): remove it here", name, uses[name])
+		}
+	}
+}
+
+func validateName(name, path, what string, d *decoder) {
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' && r != '-'
+	}) {
+		d.fault(path, "%q is no name of a %s: letters, digits, _ and - only", name, what)
+	}
+}
+
+func validateNick(cfg *config, d *decoder) {
+	if len(cfg.Nick) == 0 {
+		d.fault("nick", "empty: name at least one field of the users, such as [first_name, last_name]")
+	}
+	for i, f := range cfg.Nick {
+		path := fmt.Sprintf("nick[%d]", i)
+		validateName(f, path, "field", d)
+		if slices.Contains([]string{"email", "password", "token", "tfa_secret"}, f) {
+			d.fault(path, "%q must not be shown to others: choose a field with a name, such as first_name", f)
+		}
+	}
+}
+
+func validateLimits(cfg *config, d *decoder) {
+	l := cfg.Limits
+	for _, n := range []struct {
+		key   string
+		value int
+	}{
+		{"connections", l.Connections},
+		{"connections_per_address", l.ConnectionsPerAddress},
+		{"login_attempts_per_minute", l.LoginAttempts},
+		{"burst", l.Burst},
+	} {
+		if n.value < 0 {
+			d.fault("limits."+n.key, "%d is below 0: write 0 for no limit", n.value)
+		}
+	}
+	if v := l.LinesPerSecond; v < 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+		d.fault("limits.lines_per_second", "%v is no rate: write a number from 0, where 0 is no limit", v)
+	}
+	if v := l.SendQueue; v > 0 && v < 64<<10 {
+		d.fault("limits.send_queue", "%d bytes do not hold one backlog: write 64KiB or more, or 0 for no limit", v)
+	}
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+	"github.com/rs/zerolog"
+)
+
+// These types are values with a form of their own. UnmarshalText reads them
+// from the file; its error says which forms are accepted.
+
+// duration is a time span written with its unit; 0 is none.
+type duration time.Duration
+
+func (d *duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is no time span: write a number with its unit, such as 60s, 2m or 1h30m; 0 is no limit", text)
+	}
+	*d = duration(v)
+	return nil
+}
+
+// size is a number of bytes; units are powers of 1024.
+type size int64
+
+func (s *size) UnmarshalText(text []byte) error {
+	v, err := units.RAMInBytes(string(text))
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is no size: write bytes or a number with its unit, such as 65536, 512KiB or 1MiB; 0 is no limit", text)
+	}
+	*s = size(v)
+	return nil
+}
+
+type logLevel string
+
+var logLevels = []string{"trace", "debug", "info", "warn", "error"}
+
+func (l *logLevel) UnmarshalText(text []byte) error {
+	if !slices.Contains(logLevels, string(text)) {
+		return notOneOf(string(text), logLevels)
+	}
+	*l = logLevel(text)
+	return nil
+}
+
+// zerolog is the level under the library's name.
+func (l logLevel) zerolog() zerolog.Level {
+	level, err := zerolog.ParseLevel(string(l))
+	if err != nil {
+		return zerolog.InfoLevel
+	}
+	return level
+}
+
+type logFormat string
+
+var logFormats = []string{"console", "json"}
+
+func (f *logFormat) UnmarshalText(text []byte) error {
+	if !slices.Contains(logFormats, string(text)) {
+		return notOneOf(string(text), logFormats)
+	}
+	*f = logFormat(text)
+	return nil
+}
+
+func notOneOf(value string, accepted []string) error {
+	return fmt.Errorf("%q is not accepted here%s: write one of %s", value, didYouMean(value, accepted), strings.Join(accepted, ", "))
+}
+
+// didYouMean suggests the one of accepted that differs from word by a typing
+// mistake or two; it is empty if none does.
+func didYouMean(word string, accepted []string) string {
+	best, bestDistance := "", 1+max(1, len(word)/3)
+	for _, a := range accepted {
+		if d := editDistance(strings.ToLower(word), a); d < bestDistance {
+			best, bestDistance = a, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", best)
+}
+
+// editDistance is the number of bytes to insert, delete or replace to make b of
+// a (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

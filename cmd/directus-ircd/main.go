@@ -1,0 +1,138 @@
+// Directus-ircd is an IRC server for a chat that is kept in a Directus
+// collection. Run it with --help for its commands.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// defaultConfigFile is read by the commands that were given no --config.
+const defaultConfigFile = "/etc/directus-ircd/config.yaml"
+
+// errShuttingDown is why an orderly stop ends the context of everything. IRC
+// clients read its text behind ERROR.
+var errShuttingDown = errors.New("server shutting down")
+
+// cli is the command line, read by kong.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Serve IRC in the foreground and log to stderr. SIGHUP reloads, SIGTERM stops in order."`
+	Check   checkCmd   `cmd:"" help:"Validate the configuration, probe Directus and say what is missing."`
+	Setup   setupCmd   `cmd:"" help:"Create in Directus what the chat needs: collection, relation, role, policy, permissions."`
+	Demo    demoCmd    `cmd:"" help:"Run a Directus of its own with two users, and the daemon in front of it."`
+	Config  configCmd  `cmd:"" help:"Print the commented example configuration."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// environment is what a command may touch of the process.
+type environment struct {
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	// Reload is readable after each SIGHUP.
+	Reload <-chan struct{}
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is the whole program: it turns signals into a context, which happens
+// nowhere else, and returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	reload, stop := watchSignals(cancel)
+	defer stop()
+	return execute(ctx, args, &environment{Stdin: os.Stdin, Stdout: stdout, Stderr: stderr, Reload: reload})
+}
+
+// execute runs one command line: 0 is success, 1 a failure at run time, 2 a
+// mistake in the command line or the configuration.
+func execute(ctx context.Context, args []string, env *environment) int {
+	exited := -1
+	parser, err := kong.New(&cli{},
+		kong.Name("directus-ircd"),
+		kong.Description("An IRC server for a chat that is kept in a Directus collection."),
+		kong.Writers(env.Stdout, env.Stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.Vars{"config_file": defaultConfigFile},
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(env),
+	)
+	if err != nil {
+		fmt.Fprintf(env.Stderr, "directus-ircd: %v\n", err)
+		return 1
+	}
+	command, err := parser.Parse(args)
+	switch {
+	case exited >= 0: // --help has printed all there is to say
+		return exited
+	case err != nil:
+		fmt.Fprintf(env.Stderr, "directus-ircd: %v\nRun \"directus-ircd --help\" for the commands and their flags.\n", err)
+		return 2
+	}
+	if err := command.Run(); err != nil {
+		fmt.Fprintf(env.Stderr, "directus-ircd: %v\n", err)
+		return exitCode(err)
+	}
+	return 0
+}
+
+// usageError is a mistake in the command line or the configuration. Its exit
+// status is 2, which the systemd unit does not restart.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	if _, ok := errors.AsType[usageError](err); ok {
+		return 2
+	}
+	return 1
+}
+
+// watchSignals cancels on SIGINT or SIGTERM and from then on leaves these two
+// to the system, so that a second one kills at once. Each SIGHUP fills the
+// returned channel, which holds one token. The returned function ends the watch
+// and waits for its goroutine.
+func watchSignals(cancel context.CancelCauseFunc) (reload <-chan struct{}, stop func()) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	hangups := make(chan struct{}, 1)
+	done, joined := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(joined)
+		stopping := false
+		for {
+			select {
+			case <-done:
+				return
+			case s := <-signals:
+				switch {
+				case s != syscall.SIGHUP && stopping: // it came before the reset
+					os.Exit(1)
+				case s != syscall.SIGHUP:
+					stopping = true
+					signal.Reset(syscall.SIGINT, syscall.SIGTERM)
+					cancel(errShuttingDown)
+				default:
+					select {
+					case hangups <- struct{}{}:
+					default: // one reload is already due
+					}
+				}
+			}
+		}
+	}()
+	return hangups, func() {
+		signal.Stop(signals)
+		close(done)
+		<-joined
+	}
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	stdlog "log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"directus-ircd/ircd"
+)
+
+// serveMetrics answers /metrics, /healthz and /readyz until ctx ends.
+func (d *daemon) serveMetrics(ctx context.Context, ln net.Listener) error {
+	server := &http.Server{
+		Handler:           d.monitoring(),
+		ReadHeaderTimeout: 5 * time.Second,
+		WriteTimeout:      15 * time.Second,
+		IdleTimeout:       time.Minute,
+		ErrorLog:          stdlog.New(d.log, "", 0),
+	}
+	// Nothing here is worth waiting for at the end: a scrape comes again.
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	defer stop()
+	d.log.Info().Stringer("address", ln.Addr()).Msg("serving metrics")
+	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	return nil
+}
+
+func (d *daemon) monitoring() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		&ircCollector{stats: d.server.Stats},
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "directus_ircd_directus_up",
+			Help: "1 if Directus answered within the last seconds, else 0.",
+		}, func() float64 {
+			if d.ready.check(context.Background()) != nil {
+				return 0
+			}
+			return 1
+		}),
+	)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: stdlog.New(d.log, "", 0)}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := d.ready.check(r.Context()); err != nil {
+			http.Error(w, "directus does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	return mux
+}
+
+// ircMetrics are the figures of ircd.Stats under their names for Prometheus.
+var ircMetrics = []struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      func(ircd.Stats) int64
+}{
+	{"connections", "IRC connections that are open, logged in or not.", prometheus.GaugeValue, func(s ircd.Stats) int64 { return int64(s.Connections) }},
+	{"registered_connections", "IRC connections that are logged in.", prometheus.GaugeValue, func(s ircd.Stats) int64 { return int64(s.Registered) }},
+	{"users", "Different users who are connected.", prometheus.GaugeValue, func(s ircd.Stats) int64 { return int64(s.Users) }},
+	{"accepted_connections_total", "IRC connections accepted.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.Accepted }},
+	{"refused_connections_total", "IRC connections closed at once for a limit.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.Refused }},
+	{"logins_total", "Logins that succeeded.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.Logins }},
+	{"login_errors_total", "Logins that did not succeed.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.LoginErrors }},
+	{"received_lines_total", "Lines received from clients.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.LinesIn }},
+	{"sent_lines_total", "Lines sent to clients.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.LinesOut }},
+	{"messages_total", "Messages from IRC that Directus confirmed as stored.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.Messages }},
+	{"message_errors_total", "Messages from IRC that were refused or not confirmed.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.SendErrors }},
+}
+
+// ircCollector reads the figures once a scrape, so that they fit together.
+type ircCollector struct {
+	stats func() ircd.Stats
+}
+
+// Describe implements prometheus.Collector.
+func (c *ircCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect implements prometheus.Collector.
+func (c *ircCollector) Collect(ch chan<- prometheus.Metric) {
+	stats := c.stats()
+	for _, m := range ircMetrics {
+		desc := prometheus.NewDesc("directus_ircd_"+m.name, m.help, nil, nil)
+		ch <- prometheus.MustNewConstMetric(desc, m.kind, float64(m.value(stats)))
+	}
+}
+
+// readiness asks Directus whether it is there, at most once in readinessAge
+// however many ask.
+type readiness struct {
+	ping func(context.Context) error
+
+	mu  sync.Mutex // held while Directus is asked: others wait for the answer
+	at  time.Time  // of the last answer
+	err error      // the last answer
+}
+
+const (
+	readinessAge     = 2 * time.Second
+	readinessTimeout = 5 * time.Second
+)
+
+// check takes up to readinessTimeout. The answer of a ctx that ended is not
+// kept for others.
+func (r *readiness) check(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.at.IsZero() && time.Since(r.at) < readinessAge {
+		return r.err
+	}
+	asking, cancel := context.WithTimeout(ctx, readinessTimeout)
+	defer cancel()
+	err := r.ping(asking)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	r.at, r.err = time.Now(), err
+	return err
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"directus-ircd/directus"
+)
+
+const runSetup = "let an administrator run \"directus-ircd setup\""
+
+// prober asks Directus for each thing that the chat needs, one after the other.
+// It changes nothing there.
+type prober struct {
+	*findings
+	client  *directus.Client
+	cfg     *config
+	account *directus.Account
+}
+
+func (p *prober) reachable(ctx context.Context) bool {
+	if err := p.client.Ping(ctx); err != nil {
+		p.miss("check directus.url, and that Directus runs and can be reached from here", "Directus does not answer at %s: %v", p.cfg.Directus.URL, err)
+		return false
+	}
+	p.ok("Directus answers at %s", p.cfg.Directus.URL)
+	return true
+}
+
+// asUser logs in and checks what this user may do.
+func (p *prober) asUser(ctx context.Context, credentials *credentialFlags) {
+	account, err := credentials.login(ctx, p.client)
+	if err != nil {
+		p.miss(loginHint(err), "the login did not succeed: %v", err)
+		return
+	}
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutGrace)
+		defer cancel()
+		if err := account.Logout(ending); err != nil {
+			p.note("nothing has to be done: the session ends by itself", "the logout did not succeed: %v", err)
+		}
+	}()
+	p.account = account
+	p.ok("the login succeeded")
+	p.server(ctx)
+	p.users(ctx)
+	seen := map[string]bool{}
+	for _, c := range p.cfg.Channels {
+		if !seen[c.Collection] {
+			seen[c.Collection] = true
+			p.collection(ctx, c)
+		}
+		p.channel(ctx, c)
+	}
+	p.creatable(ctx)
+}
+
+func (p *prober) server(ctx context.Context) {
+	info, err := p.account.Info(ctx)
+	switch {
+	case err != nil:
+		p.miss("check that nothing stands between here and Directus", "the version of Directus cannot be read: %v", err)
+		return
+	case info.Major() < 10:
+		p.miss("upgrade it to 10, 11 or 12", "Directus %s is too old", info.Version)
+	default:
+		p.ok("Directus %s", info.Version)
+	}
+	if !info.WebSocket.Enabled {
+		p.miss("set WEBSOCKETS_ENABLED=true (and leave WEBSOCKETS_REST_ENABLED on) in the environment of Directus, and restart it", "realtime is off")
+		return
+	}
+	p.ok("realtime is on (%s, authentication mode %s)", info.WebSocket.Path, info.WebSocket.Mode)
+	p.socket(ctx)
+}
+
+// socket opens a realtime link, which finds what stands in the way of WebSockets
+// between here and Directus.
+func (p *prober) socket(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*directus.DefaultTimeout)
+	defer cancel()
+	states := make(chan directus.State, 16)
+	link := p.account.Realtime(directus.RealtimeOptions{OnState: func(s directus.State) {
+		select {
+		case states <- s:
+		default: // enough is known
+		}
+	}})
+	ended := make(chan error, 1)
+	go func() { ended <- link.Run(ctx) }()
+	err := link.Ready(ctx)
+	cancel()
+	<-ended
+	if err == nil {
+		p.ok("a realtime session opens")
+		return
+	}
+	for len(states) > 0 {
+		if s := <-states; s.Err != nil {
+			err = s.Err
+		}
+	}
+	p.miss("a proxy in front of Directus must pass WebSocket upgrades of %s on", "no realtime session opens: %v", err, p.cfg.Directus.URL)
+}
+
+// users checks that the people can be named.
+func (p *prober) users(ctx context.Context) {
+	if _, err := p.account.Users(ctx, directus.Query{Fields: append([]string{"id"}, p.cfg.Nick...), Limit: 1}); err != nil {
+		p.miss("grant read on directus_users for these fields: "+runSetup, "the names of users cannot be read (%s): %v", strings.Join(p.cfg.Nick, ", "), err)
+		return
+	}
+	p.ok("the names of users can be read (%s)", strings.Join(p.cfg.Nick, ", "))
+}
+
+// field is what GET /fields/<collection>/<field> tells to a user who may read it.
+type field struct {
+	Meta struct {
+		Special []string `json:"special"`
+	} `json:"meta"`
+	Schema struct {
+		IsUnique  bool `json:"is_unique"`
+		MaxLength *int `json:"max_length"`
+	} `json:"schema"`
+}
+
+// collection checks the fields of a collection, one by one, so that the missing
+// one can be named.
+func (p *prober) collection(ctx context.Context, c channelConfig) {
+	for _, f := range []struct {
+		name  string
+		judge func(c channelConfig, f field)
+	}{
+		{c.Fields.Text, p.judgeText},
+		{c.Fields.Author, p.judgeAuthor},
+		{c.Fields.Date, p.judgeDate},
+		{c.Fields.Nonce, p.judgeNonce},
+	} {
+		if f.name == "" {
+			p.note("name a unique text field as fields.nonce: with it a message is never stored twice, even after a broken connection. \"directus-ircd setup\" makes one", "%s has no nonce", c.Collection)
+			continue
+		}
+		var is field
+		path := "/fields/" + url.PathEscape(c.Collection) + "/" + url.PathEscape(f.name)
+		if err := p.account.Do(ctx, http.MethodGet, path, nil, nil, &is); err != nil {
+			p.miss("create the field and grant read on it: "+runSetup+", or correct channels in the configuration", "%s.%s is missing, or this user may not read it: %v", c.Collection, f.name, err)
+			continue
+		}
+		f.judge(c, is)
+	}
+}
+
+func (p *prober) judgeText(c channelConfig, f field) {
+	if n := f.Schema.MaxLength; n != nil && *n > 0 {
+		p.note("make it a field of type text: \"directus-ircd setup --widen\"", "%s.%s holds at most %d characters: longer messages are refused", c.Collection, c.Fields.Text, *n)
+		return
+	}
+	p.ok("%s.%s holds texts of any length", c.Collection, c.Fields.Text)
+}
+
+func (p *prober) judgeAuthor(c channelConfig, f field) {
+	p.judgeSpecial(c, f, c.Fields.Author, "user-created", "User Created")
+}
+
+func (p *prober) judgeDate(c channelConfig, f field) {
+	p.judgeSpecial(c, f, c.Fields.Date, "date-created", "Date Created")
+}
+
+func (p *prober) judgeSpecial(c channelConfig, f field, name, special, shown string) {
+	if !slices.Contains(f.Meta.Special, special) {
+		p.miss("set its \"On Create\" in the data model to save the "+shown+", or name the field that has it", "%s.%s is not filled by Directus", c.Collection, name)
+		return
+	}
+	p.ok("%s.%s is filled by Directus", c.Collection, name)
+}
+
+func (p *prober) judgeNonce(c channelConfig, f field) {
+	if !f.Schema.IsUnique {
+		p.miss("make it unique in the data model, or set nonce to \"\"", "%s.%s is not unique", c.Collection, c.Fields.Nonce)
+		return
+	}
+	p.ok("%s.%s is unique", c.Collection, c.Fields.Nonce)
+}
+
+// channel reads as the daemon will: all fields, with the channel's filter.
+func (p *prober) channel(ctx context.Context, c channelConfig) {
+	var items []json.RawMessage
+	err := p.account.Items(ctx, c.Collection, directus.Query{
+		Fields: []string{c.Fields.Text, c.Fields.Author, c.Fields.Date},
+		Filter: directus.Filter(c.Filter),
+		Sort:   []string{"-" + c.Fields.Date},
+		Limit:  1,
+	}, &items)
+	if err != nil {
+		p.miss("grant read on the collection, and see that the filter names fields that exist: "+runSetup, "%s: %s cannot be read: %v", c.Name, c.Collection, err)
+		return
+	}
+	p.ok("%s: %s can be read", c.Name, c.Collection)
+}
+
+// creatable asks for permissions instead of trying, as a try would be a message.
+func (p *prober) creatable(ctx context.Context) {
+	var granted map[string]map[string]struct {
+		Access string   `json:"access"`
+		Fields []string `json:"fields"`
+	}
+	err := p.account.Do(ctx, http.MethodGet, "/permissions/me", nil, nil, &granted)
+	if err != nil || granted == nil {
+		p.note("this Directus does not answer it (10 never does): send a message to try", "whether this user may write cannot be told")
+		return
+	}
+	for _, c := range p.cfg.Channels {
+		grant := granted[c.Collection]["create"]
+		wanted := append(slices.Sorted(maps.Keys(c.Set)), c.Fields.Text)
+		if c.Fields.Nonce != "" {
+			wanted = append(wanted, c.Fields.Nonce)
+		}
+		var refused []string
+		for _, name := range wanted {
+			if !slices.Contains(grant.Fields, "*") && !slices.Contains(grant.Fields, name) {
+				refused = append(refused, name)
+			}
+		}
+		switch {
+		case grant.Access != "full" && grant.Access != "partial":
+			p.miss("grant create on it: "+runSetup, "%s: this user may not write to %s", c.Name, c.Collection)
+		case len(refused) > 0:
+			p.miss("grant create on these fields too: "+runSetup, "%s: this user may not write %s of %s", c.Name, strings.Join(refused, ", "), c.Collection)
+		default:
+			p.ok("%s: this user may write to %s", c.Name, c.Collection)
+		}
+	}
+}
