@@ -79,7 +79,8 @@ func clip(dst []byte, end int) []byte {
 }
 
 func appendCommand(dst []byte, command string) []byte {
-	for i := range min(len(command), maxCommand) {
+	start := len(dst)
+	for i := 0; i < len(command) && len(dst)-start < maxCommand; i++ {
 		switch c := command[i]; {
 		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9':
 			dst = append(dst, c)
