@@ -1,0 +1,251 @@
+package directus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// An Account is a logged-in user. It is safe for concurrent use.
+type Account struct {
+	// Static after construction.
+	client *Client
+	id     string
+	static bool // a static token: never expires, is never refreshed
+	log    zerolog.Logger
+
+	// Guarded by mu, which is held over no network call.
+	mu      sync.Mutex
+	token   token
+	refresh string        // refresh token; rotates with every use
+	over    error         // why the account is finished; nil while it is not
+	flight  chan struct{} // closed at the end of the refresh that is under way; nil if none is
+	failed  time.Time     // last refresh that Directus could not answer; zero after a success
+	failure error         // its error
+}
+
+// A token is an access token with its times on the local clock.
+type token struct {
+	value   string
+	expires time.Time // from here on it is not to be used; zero: never
+	renew   time.Time // from here on a new one is wanted; zero: never
+}
+
+// session is the answer of POST /auth/login and /auth/refresh in mode json.
+type session struct {
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	Expires      int64  `json:"expires"` // milliseconds
+}
+
+// abandon is how long a login or a refresh goes on after its caller gave up, so
+// that the answer, and with it the session on the server, is not lost.
+const abandon = 2 * time.Second
+
+// Login opens a Directus session with an e-mail address and a password; otp is
+// the one-time code of an account with two-factor authentication, else empty.
+// It asks once: Directus suspends an account after some wrong attempts.
+//
+// A refusal is an *Error with CodeInvalidCredentials (wrong password, unknown
+// or inactive user) or CodeInvalidOTP (password right, code missing or wrong),
+// or CodeInvalidPayload (not an e-mail address). ErrUnavailable says nothing
+// about the credentials. Log the account out when done with it.
+func (c *Client) Login(ctx context.Context, email, password, otp string) (*Account, error) {
+	body := map[string]string{"email": email, "password": password, "mode": "json"}
+	if otp != "" {
+		body["otp"] = otp
+	}
+	started := time.Now()
+	s, err := c.authenticate(ctx, "/auth/login", body)
+	if err != nil {
+		return nil, fmt.Errorf("log in: %w", err)
+	}
+	a := &Account{client: c, token: s.token(started), refresh: s.RefreshToken}
+	if cl, ok := parseClaims(s.AccessToken); ok {
+		a.id = cl.ID
+	}
+	if a.id == "" {
+		if a.id, err = c.whoAmI(ctx, s.AccessToken); err != nil {
+			c.endSession(ctx, s.RefreshToken)
+			return nil, fmt.Errorf("log in: %w", err)
+		}
+	}
+	a.log = c.log.With().Str("user", a.id).Logger()
+	if ctx.Err() != nil { // nobody is left to use it
+		c.endSession(ctx, s.RefreshToken)
+		return nil, fmt.Errorf("log in: %w", ctx.Err())
+	}
+	return a, nil
+}
+
+// LoginToken makes an account of a static token, which it verifies with GET
+// /users/me. A refusal is an *Error with CodeInvalidCredentials.
+func (c *Client) LoginToken(ctx context.Context, value string) (*Account, error) {
+	id, err := c.whoAmI(ctx, value)
+	if err != nil {
+		return nil, fmt.Errorf("log in by token: %w", err)
+	}
+	return &Account{
+		client: c, id: id, static: true, token: token{value: value},
+		log: c.log.With().Str("user", id).Logger(),
+	}, nil
+}
+
+// authenticate posts to a route that opens or renews a session. It outlives
+// ctx for a moment: an answer that nobody reads would leave a session behind,
+// or lose one.
+func (c *Client) authenticate(ctx context.Context, path string, body any) (session, error) {
+	if err := ctx.Err(); err != nil {
+		return session{}, err
+	}
+	outer := ctx
+	ctx, cancel := context.WithCancel(context.WithoutCancel(outer))
+	defer cancel()
+	stop := context.AfterFunc(outer, func() { time.AfterFunc(abandon, cancel) })
+	defer stop()
+	var s session
+	if err := c.do(ctx, call{method: http.MethodPost, path: path, body: body, out: &s}); err != nil {
+		if outer.Err() != nil {
+			return session{}, outer.Err()
+		}
+		return session{}, err
+	}
+	if s.AccessToken == "" || s.RefreshToken == "" {
+		return session{}, &Error{Status: http.StatusOK, Message: "the answer holds no session: check the URL of directus"}
+	}
+	return s, nil
+}
+
+func (c *Client) whoAmI(ctx context.Context, accessToken string) (string, error) {
+	if accessToken == "" {
+		return "", &Error{Status: http.StatusUnauthorized, Code: CodeInvalidCredentials, Message: "empty token"}
+	}
+	var me User
+	err := c.do(ctx, call{
+		method: http.MethodGet, path: "/users/me", query: url.Values{"fields": {"id"}},
+		token: accessToken, out: &me,
+	})
+	if err != nil {
+		return "", err
+	}
+	if me.ID() == "" {
+		return "", &Error{Status: http.StatusOK, Message: "the answer holds no user: check the URL of directus"}
+	}
+	return me.ID(), nil
+}
+
+// endSession logs a refresh token out, as far as that is possible in a moment:
+// ctx may be over already.
+func (c *Client) endSession(ctx context.Context, refreshToken string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandon)
+	defer cancel()
+	if err := c.logout(ctx, refreshToken); err != nil {
+		c.log.Warn().Err(err).Msg("end an abandoned directus session")
+	}
+}
+
+func (c *Client) logout(ctx context.Context, refreshToken string) error {
+	return c.do(ctx, call{
+		method: http.MethodPost, path: "/auth/logout",
+		body: map[string]string{"refresh_token": refreshToken, "mode": "json"},
+	})
+}
+
+// ID is the user's id, constant for the life of the account.
+func (a *Account) ID() string { return a.id }
+
+// Logout ends the Directus session; for a static token it only ends the
+// account. Every later call of the account fails with ErrLoggedOut. The access
+// token stays valid until it expires, which Directus cannot help, so stop the
+// account's Realtime too.
+func (a *Account) Logout(ctx context.Context) error {
+	for {
+		a.mu.Lock()
+		if a.over != nil {
+			a.mu.Unlock()
+			return nil
+		}
+		flight := a.flight
+		if flight == nil || ctx.Err() != nil {
+			break
+		}
+		a.mu.Unlock()
+		select { // the refresh rotates the token that is to be ended
+		case <-flight:
+		case <-ctx.Done(): // then the refresh itself ends the session
+		}
+	}
+	refreshToken, running := a.refresh, a.flight != nil
+	a.over = ErrLoggedOut
+	a.token, a.refresh = token{}, ""
+	a.mu.Unlock()
+	if a.static || running {
+		return nil
+	}
+	if err := a.client.logout(ctx, refreshToken); err != nil {
+		return fmt.Errorf("log out: %w", err)
+	}
+	return nil
+}
+
+// Do makes any REST call as the user, for what has no method of its own. path
+// is relative to the base URL ("/collections/messages"), query and body may be
+// nil, and out, unless nil, receives the "data" member of the answer. An
+// expired token is renewed and the call repeated once.
+func (a *Account) Do(ctx context.Context, method, path string, query url.Values, body, out any) error {
+	k := call{method: method, path: path, query: query, body: body, out: out}
+	for repeated := false; ; repeated = true {
+		t, err := a.current(ctx)
+		if err != nil {
+			return err
+		}
+		k.token = t.value
+		if err = a.client.do(ctx, k); err == nil || !refusesToken(err) {
+			return err
+		}
+		if a.static {
+			return a.finish(err)
+		}
+		if repeated {
+			return err
+		}
+		a.invalidate(t.value)
+	}
+}
+
+// refusesToken reports whether err is a refusal of the bearer token as such.
+func refusesToken(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Code {
+	case CodeTokenExpired, CodeInvalidToken, CodeUserSuspended:
+		return true
+	}
+	return e.Status == http.StatusUnauthorized && e.Code == CodeInvalidCredentials
+}
+
+// finish marks the account as over and returns the error that says so.
+func (a *Account) finish(cause error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over == nil {
+		a.over = fmt.Errorf("%w: %w", ErrLoggedOut, cause)
+		a.token, a.refresh = token{}, ""
+		a.log.Info().Err(cause).Msg("directus session over")
+	}
+	return a.over
+}
+
+// verify asks Directus whether the account still exists: nil, ErrLoggedOut, or
+// an error that says nothing about it.
+func (a *Account) verify(ctx context.Context) error {
+	return a.Do(ctx, http.MethodGet, "/users/me", url.Values{"fields": {"id"}}, nil, nil)
+}

@@ -1,0 +1,123 @@
+package directus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/rs/zerolog"
+)
+
+// DefaultTimeout is the limit of one REST call and of one realtime request
+// when Options.Timeout is zero.
+const DefaultTimeout = 10 * time.Second
+
+// Options of a Client. The zero value is usable.
+type Options struct {
+	// HTTPClient makes the REST calls; nil means one of our own with limits on
+	// times and connections. Its redirect policy is replaced: a redirect is an
+	// error that names the new address. The TLS configuration and the proxy of
+	// its *http.Transport serve the WebSocket too.
+	HTTPClient *http.Client
+	// NetDial opens the connections of the WebSocket and, unless HTTPClient is
+	// set, those of REST; nil means a net.Dialer. With NetDial no proxy of the
+	// environment is used.
+	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Logger receives what is worth knowing; the zero Logger writes nowhere.
+	Logger zerolog.Logger
+	// Timeout limits one REST call and one realtime request; 0 means
+	// DefaultTimeout.
+	Timeout time.Duration
+}
+
+// A Client knows where Directus is and holds no credentials. It is safe for
+// concurrent use.
+type Client struct {
+	// Static after construction.
+	base    *url.URL
+	http    *http.Client
+	dialer  websocket.Dialer
+	log     zerolog.Logger
+	timeout time.Duration
+
+	mu   sync.Mutex
+	info *ServerInfo // guarded by mu; nil until known
+}
+
+// New returns a client for the Directus at base, whose path, if any, is kept
+// (https://host/directus). User information in base is ignored. Nothing is
+// sent yet.
+func New(base *url.URL, opts Options) *Client {
+	u := *base
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	c := &Client{base: &u, log: opts.Logger, timeout: opts.Timeout}
+	if c.timeout <= 0 {
+		c.timeout = DefaultTimeout
+	}
+	proxy := http.ProxyFromEnvironment
+	dial := opts.NetDial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: c.timeout, KeepAlive: 30 * time.Second}).DialContext
+	} else {
+		proxy = nil
+	}
+	c.dialer = websocket.Dialer{
+		NetDialContext:   dial,
+		Proxy:            proxy,
+		HandshakeTimeout: c.timeout,
+		WriteBufferPool:  &sync.Pool{},
+	}
+	if opts.HTTPClient != nil {
+		own := *opts.HTTPClient
+		c.http = &own
+		if t, ok := own.Transport.(*http.Transport); ok {
+			c.dialer.TLSClientConfig, c.dialer.Proxy = t.TLSClientConfig, t.Proxy
+		}
+	} else {
+		c.http = &http.Client{Transport: &http.Transport{
+			DialContext:           dial,
+			Proxy:                 proxy,
+			TLSHandshakeTimeout:   c.timeout,
+			ResponseHeaderTimeout: c.timeout,
+			ExpectContinueTimeout: time.Second,
+			IdleConnTimeout:       90 * time.Second,
+			MaxIdleConnsPerHost:   16,
+			MaxConnsPerHost:       64, // a restart makes every user ask at once
+			ForceAttemptHTTP2:     true,
+		}}
+	}
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return c
+}
+
+// Close closes the idle REST connections. Accounts and links are closed by
+// their own methods.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Ping asks GET /server/ping, which needs no credentials and answers even
+// while the database of Directus is down.
+func (c *Client) Ping(ctx context.Context) error {
+	if err := c.do(ctx, call{method: http.MethodGet, path: "/server/ping"}); err != nil {
+		return fmt.Errorf("ping directus: %w", err)
+	}
+	return nil
+}
+
+// transportError turns an error of net/http into ours: without the URL, whose
+// query may hold what must not be logged, and marked as unavailability unless
+// the caller itself gave up.
+func transportError(ctx context.Context, err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}

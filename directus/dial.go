@@ -1,0 +1,162 @@
+package directus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// connect opens one authenticated socket. ErrLoggedOut is the only error after
+// which another attempt makes no sense.
+func (r *Realtime) connect(ctx context.Context) (*link, error) {
+	a := r.account
+	t, err := a.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	info, err := a.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !info.WebSocket.Enabled {
+		a.client.forgetInfo() // it may be switched on by the next attempt
+		return nil, ErrWebSocketsOff
+	}
+	l, err := r.open(ctx, info, t)
+	if err == nil {
+		return l, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	a.client.forgetInfo()
+	if errors.Is(err, errRejected) {
+		// The socket answers every failure in the same way, an outage of the
+		// database included. Only REST knows whether the account is at fault.
+		if verr := a.verify(ctx); verr != nil {
+			return nil, verr
+		}
+		return nil, fmt.Errorf("%w: %w, which REST does", ErrUnavailable, err)
+	}
+	return nil, err
+}
+
+// errRejected says that the socket did not accept a token.
+var errRejected = errors.New("the socket did not accept the token")
+
+// open dials in the mode of the server, or in the other one when that turns
+// out to be wrong.
+func (r *Realtime) open(ctx context.Context, info ServerInfo, t token) (*link, error) {
+	strict := info.WebSocket.Mode == ModeStrict
+	conn, err := r.dial(ctx, info, t, strict)
+	if errors.Is(err, errRejected) && !strict {
+		strict = true
+		conn, err = r.dial(ctx, info, t, strict)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !strict {
+		stop := context.AfterFunc(ctx, func() { conn.Close() })
+		err = handshake(conn, t, r.account.client.timeout)
+		if !stop() && err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	return newLink(conn, info, t, r.account.client.timeout, r.log), nil
+}
+
+// dial upgrades a connection. In strict mode the token is part of the URL, so
+// errors are made of our own words and of what lies below HTTP.
+func (r *Realtime) dial(ctx context.Context, info ServerInfo, t token, strict bool) (*websocket.Conn, error) {
+	c := r.account.client
+	u := c.base.JoinPath(info.WebSocket.Path)
+	u.Scheme = strings.Replace(u.Scheme, "http", "ws", 1)
+	if strict {
+		u.RawQuery = url.Values{"access_token": {t.value}}.Encode()
+	}
+	conn, resp, err := c.dialer.DialContext(ctx, u.String(), nil) // no Origin: Directus 12 checks it
+	if err == nil {
+		return conn, nil
+	}
+	if resp != nil {
+		resp.Body.Close()
+		return nil, upgradeError(resp, strict)
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if unanswered(err) {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ErrUpgradeUnanswered)
+	}
+	if strict && strings.Contains(err.Error(), url.QueryEscape(t.value)) {
+		err = errors.New("dial")
+	}
+	return nil, fmt.Errorf("%w: open socket: %w", ErrUnavailable, err)
+}
+
+// unanswered reports whether a dial failed for want of an HTTP answer on a
+// connection that was open.
+func unanswered(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return false
+	}
+	n, ok := errors.AsType[net.Error](err)
+	return ok && n.Timeout() || errors.Is(err, context.DeadlineExceeded)
+}
+
+// upgradeError explains an answer to the upgrade other than 101.
+func upgradeError(resp *http.Response, strict bool) error {
+	switch code := resp.StatusCode; {
+	case code == http.StatusUnauthorized:
+		return errRejected
+	case code == http.StatusForbidden:
+		return fmt.Errorf("%w: %w", ErrUnavailable, ErrUpgradeRefused)
+	case code == http.StatusNotFound:
+		return fmt.Errorf("%w: %w", ErrUnavailable, ErrWebSocketsOff)
+	case code >= 300 && code < 400:
+		return &Error{Status: code, Message: "the WebSocket upgrade was redirected: configure the real URL of directus"}
+	default:
+		return &Error{Status: code, Message: "the WebSocket upgrade was not accepted", RetryAfter: retryHeader(resp.Header)}
+	}
+}
+
+// handshake authenticates by the first frame and waits for the reply: Directus
+// drops what is sent before it.
+func handshake(conn *websocket.Conn, t token, limit time.Duration) error {
+	deadline := time.Now().Add(limit)
+	if err := errors.Join(conn.SetReadDeadline(deadline), conn.SetWriteDeadline(deadline)); err != nil {
+		return fmt.Errorf("%w: authenticate socket: %w", ErrUnavailable, err)
+	}
+	if err := conn.WriteJSON(map[string]any{"type": "auth", "uid": "auth", "access_token": t.value}); err != nil {
+		return fmt.Errorf("%w: authenticate socket: %w", ErrUnavailable, err)
+	}
+	for {
+		_, data, err := conn.ReadMessage()
+		if err != nil {
+			return fmt.Errorf("%w: authenticate socket: %w", ErrUnavailable, err)
+		}
+		f, err := decodeFrame(data)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: authenticate socket: %w", ErrUnavailable, err)
+		case f.kind == "auth" && f.err != nil:
+			return errRejected
+		case f.kind == "auth":
+			return conn.SetReadDeadline(time.Time{})
+		case f.err != nil:
+			return fmt.Errorf("authenticate socket: %w", f.err)
+		}
+	}
+}

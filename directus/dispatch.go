@@ -1,0 +1,132 @@
+package directus
+
+import "time"
+
+// dispatch hands a frame to whom it concerns, on the reader's goroutine. It
+// blocks on nobody. false means that the link ended and that no later frame of
+// the socket may be looked at.
+func (l *link) dispatch(f frame, size int) bool {
+	switch f.kind {
+	case "ping":
+		ring(l.pong)
+	case "pong":
+		l.answer(f.uid, f)
+	case "auth":
+		return l.dispatchAuth(f)
+	case "items":
+		l.dispatchItems(f)
+	case "subscription":
+		l.dispatchSubscription(f, size)
+	case "subscribe", "unsubscribe":
+		l.dispatchSubscribeError(f)
+	case "server", "license":
+		l.dispatchServer(f)
+	default:
+		l.log.Debug().Int("bytes", size).Msg("frame of an unknown type")
+	}
+	return true
+}
+
+// dispatchAuth takes the reply to a re-authentication. Any error frame of the
+// type auth poisons the socket: from the expiry on Directus evaluates it as
+// somebody else (Directus 11: with all rights), so nothing behind that frame
+// may be delivered.
+func (l *link) dispatchAuth(f frame) bool {
+	if f.err != nil {
+		l.fail(errPoisoned)
+		return false
+	}
+	l.mu.Lock()
+	auth := l.auth
+	l.mu.Unlock()
+	if auth != nil && (f.uid == auth.uid || f.uid == "") {
+		l.answer(auth.uid, f)
+	}
+	return true
+}
+
+// dispatchItems takes the reply to an items request. Directus 10 and 11 send
+// errors without uid: they belong to the only request under way.
+func (l *link) dispatchItems(f frame) {
+	uid := f.uid
+	if uid == "" {
+		l.mu.Lock()
+		if l.items != nil {
+			uid = l.items.uid
+		}
+		l.mu.Unlock()
+	}
+	l.answer(uid, f)
+}
+
+func (l *link) dispatchSubscription(f frame, size int) {
+	l.mu.Lock()
+	g := l.legs[f.uid]
+	l.mu.Unlock()
+	switch {
+	case f.event == "unsubscribe":
+		l.answer(f.uid, f)
+	case g == nil: // closed meanwhile
+	case f.event == "init":
+		g.sub.settle(g.kind, nil) // before the answer, so that events find it settled
+		l.answer(f.uid, f)
+	case f.event == string(g.kind):
+		e := Event{Kind: g.kind}
+		ok := false
+		if g.kind == EventDelete {
+			e.Keys, ok = f.keys()
+		} else {
+			e.Items, ok = f.items()
+		}
+		if !ok {
+			l.log.Warn().Str("collection", g.sub.collection).Int("bytes", size).Msg("event without a list of items")
+			g.sub.lost()
+			return
+		}
+		g.sub.deliver(e, size)
+	}
+}
+
+// dispatchSubscribeError takes an error frame of a subscription. It is the
+// refusal of a subscribe request, or it stands for an event that was lost;
+// Directus 10 and 11 do not say of which subscription.
+func (l *link) dispatchSubscribeError(f frame) {
+	if f.err == nil {
+		return
+	}
+	l.mu.Lock()
+	g, asked := l.legs[f.uid], l.sub
+	l.mu.Unlock()
+	refusal := asked != nil && (f.uid == asked.uid || f.uid == "")
+	if refusal {
+		l.answer(asked.uid, f)
+	}
+	switch {
+	case f.uid == "":
+		l.eachSubscription((*Subscription).lost)
+	case g != nil && !refusal:
+		g.sub.lost()
+	}
+}
+
+// dispatchServer takes what concerns the socket as a whole.
+func (l *link) dispatchServer(f frame) {
+	if f.err == nil {
+		return
+	}
+	l.log.Warn().Str("type", f.kind).Str("code", f.err.Code).Dur("retry_after", f.err.RetryAfter).
+		Msg("directus dropped a frame")
+	switch f.err.Code {
+	case CodeRequestsExceeded:
+		// Which frame was dropped cannot be told: its request will time out.
+		l.paused.Store(time.Now().Add(f.err.RetryAfter).UnixNano())
+	case CodeServiceUnavailable:
+		// A locked licence drops every frame, so also the one under way.
+		l.mu.Lock()
+		items := l.items
+		l.mu.Unlock()
+		if items != nil {
+			l.answer(items.uid, f)
+		}
+	}
+}

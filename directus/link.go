@@ -1,0 +1,260 @@
+package directus
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
+)
+
+// Reasons for the end of a link.
+var (
+	errPoisoned   = errors.New("the token of the socket expired")
+	errNoAnswer   = errors.New("directus does not answer on the socket")
+	errAmbiguous  = errors.New("a request went unanswered on a socket whose errors name no request")
+	errSocketGone = errors.New("directus closed the socket")
+)
+
+const (
+	// writeTimeout ends a link whose peer takes nothing.
+	writeTimeout = 10 * time.Second
+	// maxFrame is above what Directus accepts from its clients (100 MiB): a
+	// reply is one frame however large.
+	maxFrame = 100<<20 + 1<<16
+	// outQueue is the number of requests that wait for the writer. A caller
+	// that finds it full waits, within its own time limit.
+	outQueue = 16
+)
+
+// A link is one authenticated socket. Four goroutines serve it, all joined by
+// Realtime.serve: read, the only reader, which never blocks on a consumer;
+// write, the only writer; the subscriber; and Realtime.Run's, which keeps it.
+type link struct {
+	// Static after construction.
+	conn     *websocket.Conn
+	info     ServerInfo
+	log      zerolog.Logger
+	timeout  time.Duration // of one request
+	opened   time.Time
+	limiter  *rate.Limiter // nil: Directus has no limit
+	out      chan *request
+	pong     chan struct{} // cap 1: Directus asked for a sign of life
+	suspect  chan struct{} // cap 1: a request went unanswered
+	resubbed chan struct{} // cap 1: the set of subscriptions changed
+	done     chan struct{} // closed by fail
+
+	heard  atomic.Int64 // UnixNano of the last frame
+	paused atomic.Int64 // UnixNano until which nothing is sent (REQUESTS_EXCEEDED)
+	uids   atomic.Int64 // last uid given
+
+	// Owned by Realtime.Run's goroutine.
+	token  token       // under which the socket is authenticated
+	expiry *time.Timer // fails the link when token expires; nil: it never does
+
+	mu      sync.Mutex // a leaf: guards what follows
+	err     error      // why the link ended; nil while it is alive
+	pending map[string]*request
+	items   *request        // the unanswered items request, at most one
+	sub     *request        // the unanswered subscribe request, at most one
+	auth    *request        // the unanswered re-authentication
+	legs    map[string]*leg // by uid
+}
+
+// A leg is one subscription at Directus: one kind of event of a Subscription.
+type leg struct {
+	sub  *Subscription
+	kind EventKind
+	uid  string
+}
+
+func newLink(conn *websocket.Conn, info ServerInfo, t token, timeout time.Duration, log zerolog.Logger) *link {
+	conn.SetReadLimit(maxFrame)
+	l := &link{
+		conn: conn, info: info, token: t, timeout: timeout, log: log, opened: time.Now(),
+		out:      make(chan *request, outQueue),
+		pong:     make(chan struct{}, 1),
+		suspect:  make(chan struct{}, 1),
+		resubbed: make(chan struct{}, 1),
+		done:     make(chan struct{}),
+		pending:  map[string]*request{},
+		legs:     map[string]*leg{},
+	}
+	if n := info.RateLimit.Points; n > 0 && info.RateLimit.Duration > 0 {
+		// Four fifths of the limit, a third of it at once: Directus counts in
+		// fixed windows, and its pings want answers too.
+		l.limiter = rate.NewLimiter(rate.Limit(0.8*float64(n)/info.RateLimit.Duration.Seconds()), max(1, n/3))
+	}
+	l.heard.Store(time.Now().UnixNano())
+	return l
+}
+
+// fail ends the link for a reason; the first one counts. It may be called from
+// any goroutine and does not wait for the others.
+func (l *link) fail(err error) {
+	l.mu.Lock()
+	if l.err != nil {
+		l.mu.Unlock()
+		return
+	}
+	l.err = err
+	close(l.done)
+	l.mu.Unlock()
+	l.conn.Close() // outside of the lock: closing TLS writes
+}
+
+// reason is why the link ended, nil while it is alive.
+func (l *link) reason() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+func (l *link) alive() bool { return l.reason() == nil }
+
+// uid returns a uid that no other request of this socket has.
+func (l *link) uid() string { return "r" + strconv.FormatInt(l.uids.Add(1), 10) }
+
+// ring signals on a channel of capacity one.
+func ring(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// read dispatches frames until the link ends.
+func (l *link) read() {
+	for {
+		_, data, err := l.conn.ReadMessage()
+		if err != nil {
+			l.fail(fmt.Errorf("%w: %w", errSocketGone, err))
+			return
+		}
+		if !l.alive() { // ended by another goroutine: this frame is nobody's
+			return
+		}
+		l.heard.Store(time.Now().UnixNano())
+		f, err := decodeFrame(data)
+		if err != nil {
+			l.log.Warn().Err(err).Int("bytes", len(data)).Msg("ignored a frame")
+			continue
+		}
+		if !l.dispatch(f, len(data)) {
+			return
+		}
+	}
+}
+
+var pongFrame = []byte(`{"type":"pong"}`)
+
+// write sends requests until the link ends. It is the only writer of the
+// socket.
+func (l *link) write() {
+	for {
+		var req *request
+		select {
+		case <-l.done:
+			return
+		case <-l.pong:
+		case req = <-l.out:
+		}
+		if !l.throttle() {
+			return
+		}
+		data := pongFrame
+		if req != nil {
+			if !req.begin() {
+				continue // its caller gave up: now it is surely not sent
+			}
+			data = req.data
+		}
+		// The deadline is absolute, so it is set anew before every write.
+		err := l.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if err == nil {
+			err = l.conn.WriteMessage(websocket.TextMessage, data)
+		}
+		if err != nil {
+			l.fail(fmt.Errorf("write: %w", err))
+			return
+		}
+		if req != nil && req.alone {
+			select {
+			case <-req.answered:
+			case <-l.done:
+				return
+			}
+		}
+	}
+}
+
+// throttle waits until Directus is ready to take a frame; false means that the
+// link ended meanwhile.
+func (l *link) throttle() bool {
+	var wait time.Duration
+	if l.limiter != nil {
+		wait = l.limiter.Reserve().Delay()
+	}
+	for {
+		wait = max(wait, time.Until(time.Unix(0, l.paused.Load())))
+		if wait <= 0 {
+			return true
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+			wait = 0
+		case <-l.done:
+			t.Stop()
+			return false
+		}
+	}
+}
+
+// goodbye closes the socket in an orderly way, as far as it goes in a moment.
+func (l *link) goodbye() {
+	message := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+	_ = l.conn.WriteControl(websocket.CloseMessage, message, time.Now().Add(250*time.Millisecond))
+}
+
+// encode is json.Marshal for frames, which hold nothing that cannot be encoded
+// but what a caller put in.
+func encode(message map[string]any) ([]byte, error) {
+	b, err := json.Marshal(message)
+	if err != nil {
+		return nil, fmt.Errorf("encode request: %w", err)
+	}
+	return b, nil
+}
+
+// addLeg and dropLeg keep the subscriptions of this socket.
+func (l *link) addLeg(g *leg) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.legs[g.uid] = g
+}
+
+func (l *link) dropLeg(uid string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.legs, uid)
+}
+
+// eachSubscription calls f for the subscriptions that have a leg here.
+func (l *link) eachSubscription(f func(*Subscription)) {
+	l.mu.Lock()
+	seen := map[*Subscription]bool{}
+	for _, g := range l.legs {
+		seen[g.sub] = true
+	}
+	l.mu.Unlock()
+	for s := range seen {
+		f(s)
+	}
+}

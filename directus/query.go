@@ -1,0 +1,139 @@
+package directus
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// A Filter is a Directus filter rule, for example
+// {"room": {"_eq": "dev"}}. The empty filter matches everything.
+type Filter map[string]any
+
+// A Query selects items for a read. The zero Query asks for the defaults of
+// Directus: all fields of the first level of the first 100 items.
+type Query struct {
+	Fields []string
+	Filter Filter
+	// Sort names fields, those with a leading "-" in descending order.
+	Sort []string
+	// Limit is the number of items at most: 0 means the default of the server
+	// (normally 100), -1 all, which Directus silently caps at
+	// ServerInfo.QueryLimitMax. A limit above that maximum is INVALID_QUERY.
+	Limit int
+	// Offset skips items. Page by After and Before instead where rows may come
+	// or go meanwhile.
+	Offset int
+	// Search is a full-text search over the fields of the collection.
+	Search string
+}
+
+// values is the query as URL parameters.
+func (q Query) values() (url.Values, error) {
+	v := url.Values{}
+	if len(q.Fields) > 0 {
+		v.Set("fields", strings.Join(q.Fields, ","))
+	}
+	if len(q.Filter) > 0 {
+		b, err := json.Marshal(q.Filter)
+		if err != nil {
+			return nil, fmt.Errorf("encode filter: %w", err)
+		}
+		v.Set("filter", string(b))
+	}
+	if len(q.Sort) > 0 {
+		v.Set("sort", strings.Join(q.Sort, ","))
+	}
+	if q.Limit != 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	if q.Offset != 0 {
+		v.Set("offset", strconv.Itoa(q.Offset))
+	}
+	if q.Search != "" {
+		v.Set("search", q.Search)
+	}
+	return v, nil
+}
+
+// object is the query as the JSON object of a SEARCH request.
+func (q Query) object() map[string]any {
+	o := map[string]any{}
+	if len(q.Fields) > 0 {
+		o["fields"] = q.Fields
+	}
+	if len(q.Filter) > 0 {
+		o["filter"] = q.Filter
+	}
+	if len(q.Sort) > 0 {
+		o["sort"] = q.Sort
+	}
+	if q.Limit != 0 {
+		o["limit"] = q.Limit
+	}
+	if q.Offset != 0 {
+		o["offset"] = q.Offset
+	}
+	if q.Search != "" {
+		o["search"] = q.Search
+	}
+	return o
+}
+
+// And joins filters; empty ones fall away.
+func And(filters ...Filter) Filter { return join("_and", filters) }
+
+// Or matches what any of the filters matches. An empty filter, which matches
+// everything, falls away as well: leave such a filter out on purpose only.
+func Or(filters ...Filter) Filter { return join("_or", filters) }
+
+func join(operator string, filters []Filter) Filter {
+	var some []Filter
+	for _, f := range filters {
+		if len(f) > 0 {
+			some = append(some, f)
+		}
+	}
+	switch len(some) {
+	case 0:
+		return Filter{}
+	case 1:
+		return some[0]
+	}
+	return Filter{operator: some}
+}
+
+// Compare is the filter {field: {operator: value}}; a dotted field walks
+// relations: "user_created.id".
+func Compare(field, operator string, value any) Filter {
+	names := strings.Split(field, ".")
+	f := Filter{operator: value}
+	for i := len(names) - 1; i >= 0; i-- {
+		f = Filter{names[i]: f}
+	}
+	return f
+}
+
+// Eq matches the items whose field has that value.
+func Eq(field string, value any) Filter { return Compare(field, "_eq", value) }
+
+// After matches the items behind (date, id) in the order {dateField, "id"}:
+// the next page of a keyset. date is a value as Directus returned it. Without
+// a dateField the order is by id alone; then beware that ids become visible
+// out of order. Items without a date are never matched when dateField is set.
+func After(dateField, date string, id any) Filter { return beyond("_gt", dateField, date, id) }
+
+// Before matches the items in front of (date, id) in the same order as After.
+func Before(dateField, date string, id any) Filter { return beyond("_lt", dateField, date, id) }
+
+func beyond(operator, dateField, date string, id any) Filter {
+	if dateField == "" {
+		return Compare("id", operator, id)
+	}
+	return Or(
+		Compare(dateField, operator, date),
+		And(Eq(dateField, date), Compare("id", operator, id)),
+	)
+}

@@ -1,0 +1,231 @@
+package directus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// RealtimeOptions of a Realtime.
+type RealtimeOptions struct {
+	// OnState is called on Run's goroutine at each change; it must not block.
+	OnState func(State)
+}
+
+// State is the condition of the link.
+type State struct {
+	Up bool
+	// Failures is the number of attempts to connect that failed in a row since
+	// the link went down, or since Run began.
+	Failures int
+	// Err is why the link is down; nil while it is up and before the first
+	// attempt.
+	Err error
+	// Since is when the link came up or went down.
+	Since time.Time
+}
+
+// A Realtime is one socket of one account, kept up by Run. It is safe for
+// concurrent use.
+type Realtime struct {
+	// Static after construction.
+	account *Account
+	opts    RealtimeOptions
+	log     zerolog.Logger
+	slot    chan struct{} // cap 1: held by the items request that is unanswered
+	over    chan struct{} // closed when Run returns
+
+	// Owned by Run's goroutine.
+	backoff backoff
+	now     State
+
+	mu    sync.Mutex    // a leaf: guards what follows
+	link  *link         // nil while the link is down
+	ready chan struct{} // closed while the link is up, replaced when it goes down
+	subs  []*Subscription
+	state State // copy of now
+	ended error // what Ready says after over
+	ran   bool
+}
+
+// Realtime returns a link that is down until Run is called.
+func (a *Account) Realtime(opts RealtimeOptions) *Realtime {
+	return &Realtime{
+		account: a, opts: opts,
+		log:   a.log.With().Str("component", "realtime").Logger(),
+		slot:  make(chan struct{}, 1),
+		over:  make(chan struct{}),
+		ready: make(chan struct{}),
+	}
+}
+
+// Run connects, authenticates, subscribes and reads, and does so again with
+// growing pauses whenever the link goes down. It returns the error of ctx, or
+// ErrLoggedOut when Directus has ended the account's session. Its goroutines
+// are gone when it returns. It may be called once.
+func (r *Realtime) Run(ctx context.Context) error {
+	r.mu.Lock()
+	again := r.ran
+	r.ran = true
+	r.mu.Unlock()
+	if again {
+		return errors.New("realtime: Run was called twice")
+	}
+	r.now.Since = time.Now()
+	err := r.run(ctx)
+	r.mu.Lock()
+	r.ended = fmt.Errorf("%w: %w", ErrNotConnected, err)
+	if errors.Is(err, ErrLoggedOut) {
+		r.ended = err
+	}
+	r.mu.Unlock()
+	close(r.over)
+	return err
+}
+
+func (r *Realtime) run(ctx context.Context) error {
+	wasUp := false
+	for {
+		l, err := r.connect(ctx)
+		if err == nil {
+			r.setUp(l)
+			err = r.serve(ctx, l)
+			r.backoff.up(time.Since(l.opened))
+			wasUp = true
+		}
+		r.setDown(err, wasUp)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, ErrLoggedOut):
+			return err
+		}
+		delay := max(r.backoff.next(wasUp), min(retryAfter(err), maxDelay))
+		wasUp = false
+		r.log.Debug().Dur("delay", delay).Int("failures", r.now.Failures).Msg("realtime link waits to reconnect")
+		if err := sleep(ctx, delay); err != nil {
+			return err
+		}
+	}
+}
+
+// setUp publishes a new link.
+func (r *Realtime) setUp(l *link) {
+	r.mu.Lock()
+	r.link = l
+	close(r.ready)
+	r.mu.Unlock()
+	r.log.Info().Int("failures", r.now.Failures).Msg("realtime link up")
+	r.publish(State{Up: true, Since: time.Now()})
+}
+
+// setDown withdraws the link, if there was one, and tells why.
+func (r *Realtime) setDown(err error, wasUp bool) {
+	r.mu.Lock()
+	if r.link != nil {
+		r.link = nil
+		r.ready = make(chan struct{})
+	}
+	subs := slices.Clone(r.subs)
+	r.mu.Unlock()
+	for _, s := range subs {
+		s.linkDown()
+	}
+	s := State{Failures: r.now.Failures + 1, Err: err, Since: r.now.Since}
+	if wasUp {
+		s.Failures, s.Since = 0, time.Now()
+	}
+	if !errors.Is(err, context.Canceled) {
+		r.log.Info().Err(err).Int("failures", s.Failures).Msg("realtime link down")
+	}
+	r.publish(s)
+}
+
+func (r *Realtime) publish(s State) {
+	r.now = s
+	r.mu.Lock()
+	r.state = s
+	r.mu.Unlock()
+	if r.opts.OnState != nil {
+		r.opts.OnState(s)
+	}
+}
+
+// State is the present condition of the link.
+func (r *Realtime) State() State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
+}
+
+// Ready waits until the link is up, that is authenticated. It returns the
+// error of ctx, ErrLoggedOut when the account is finished, or ErrNotConnected
+// when Run has returned for another reason.
+func (r *Realtime) Ready(ctx context.Context) error {
+	for {
+		r.mu.Lock()
+		ready, up := r.ready, r.link != nil
+		r.mu.Unlock()
+		if up {
+			return nil
+		}
+		select {
+		case <-ready:
+		case <-r.over:
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.ended
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Subscribe asks for events of a collection from now on, over this link and all
+// that follow it, until Close. Directus does not check here whether the user
+// may read the collection: a missing right shows in a gap at each event. Read
+// the collection first.
+func (r *Realtime) Subscribe(collection string, q SubscriptionQuery) *Subscription {
+	s := newSubscription(r, collection, q)
+	r.mu.Lock()
+	r.subs = append(r.subs, s)
+	l := r.link
+	r.mu.Unlock()
+	if l != nil {
+		ring(l.resubbed)
+	}
+	return s
+}
+
+// unsubscribe is the second half of Subscription.Close.
+func (r *Realtime) unsubscribe(s *Subscription) {
+	r.mu.Lock()
+	r.subs = slices.DeleteFunc(r.subs, func(other *Subscription) bool { return other == s })
+	l := r.link
+	r.mu.Unlock()
+	if l != nil {
+		ring(l.resubbed)
+	}
+}
+
+// subscriptions is a copy of the present set.
+func (r *Realtime) subscriptions() []*Subscription {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.subs)
+}
+
+// current is the link that is up, or nil and why there is none.
+func (r *Realtime) current() (*link, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.link != nil {
+		return r.link, nil
+	}
+	return nil, r.state.Err
+}

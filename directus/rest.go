@@ -1,0 +1,176 @@
+package directus
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxAnswer bounds the answer to one REST call.
+const maxAnswer = 100 << 20
+
+// A call is one REST request.
+type call struct {
+	method, path string
+	query        url.Values
+	body         any    // sent as JSON unless nil
+	token        string // bearer token; empty: none
+	out          any    // receives "data" unless nil
+}
+
+// do makes a call within the client's time limit and decodes its answer. The
+// errors are *Error for refusals, the error of a cancelled ctx, and
+// ErrUnavailable for everything that the network did.
+func (c *Client) do(ctx context.Context, k call) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	req, err := c.request(ctx, k)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return transportError(ctx, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return transportError(ctx, err)
+	}
+	if len(body) > maxAnswer {
+		return fmt.Errorf("%w: answer of more than %d bytes", ErrUnavailable, maxAnswer)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return refusal(resp, body)
+	}
+	if k.out == nil || len(body) == 0 {
+		return nil
+	}
+	return decodeData(resp, body, k.out)
+}
+
+func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
+	u := c.base.JoinPath(k.path)
+	u.RawQuery = k.query.Encode()
+	var body io.Reader
+	if k.body != nil {
+		b, err := json.Marshal(k.body)
+		if err != nil {
+			return nil, fmt.Errorf("encode request: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, k.method, u.String(), body)
+	if err != nil {
+		return nil, errors.New("malformed request: check the method and the path")
+	}
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if k.token != "" {
+		req.Header.Set("Authorization", "Bearer "+k.token)
+	}
+	return req, nil
+}
+
+// decodeData stores the "data" member of an answer into out. Numbers that go
+// into an interface become json.Number, so that no key loses digits.
+func decodeData(resp *http.Response, body []byte, out any) error {
+	var answer struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Data == nil {
+		return &Error{Status: resp.StatusCode, Message: "the answer is not one of directus: check its URL"}
+	}
+	if err := decodeJSON(answer.Data, out); err != nil {
+		return fmt.Errorf("decode answer: %w", err)
+	}
+	return nil
+}
+
+// decodeJSON is json.Unmarshal with json.Number for numbers of no given type.
+// Its errors name types and offsets, never values.
+func decodeJSON(data []byte, out any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	err := dec.Decode(out)
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("unexpected type in %q at byte %d", t.Field, t.Offset)
+	}
+	return err
+}
+
+// refusal turns an answer outside 2xx into an *Error.
+func refusal(resp *http.Response, body []byte) *Error {
+	var answer struct {
+		Errors []struct {
+			Message    string `json:"message"`
+			Extensions struct {
+				Code       string          `json:"code"`
+				Category   string          `json:"category"`
+				Collection string          `json:"collection"`
+				Field      string          `json:"field"`
+				Reset      json.RawMessage `json:"reset"`
+			} `json:"extensions"`
+		} `json:"errors"`
+	}
+	e := &Error{Status: resp.StatusCode, RetryAfter: retryHeader(resp.Header)}
+	if json.Unmarshal(body, &answer) == nil && len(answer.Errors) > 0 {
+		first := answer.Errors[0]
+		e.Code, e.Message = first.Extensions.Code, first.Message
+		e.Category, e.Collection, e.Field = first.Extensions.Category, first.Extensions.Collection, first.Extensions.Field
+		if e.RetryAfter == 0 {
+			e.RetryAfter = resetTime(first.Extensions.Reset)
+		}
+		if e.Code != "" {
+			return e
+		}
+	}
+	switch {
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		e.Message = "directus redirects: configure its real URL" + redirectTarget(resp)
+	default:
+		e.Message = "the answer is not one of directus: check its URL and the proxy in front of it"
+	}
+	return e
+}
+
+// redirectTarget names scheme, host and path of a redirect; a query may hold
+// anything, so it is left out.
+func redirectTarget(resp *http.Response) string {
+	u, err := resp.Location()
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" (it answered %s://%s%s)", u.Scheme, u.Host, u.Path)
+}
+
+// retryHeader reads Retry-After (RFC 9110, section 10.2.3).
+func retryHeader(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	if s, err := strconv.Atoi(v); err == nil && s >= 0 && s < 1<<20 {
+		return time.Duration(s) * time.Second
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return max(0, time.Until(t))
+	}
+	return 0
+}
+
+// resetTime reads extensions.reset of REQUESTS_EXCEEDED: a date.
+func resetTime(raw json.RawMessage) time.Duration {
+	t, err := time.Parse(time.RFC3339, strings.Trim(string(raw), `"`))
+	if err != nil {
+		return 0
+	}
+	return max(0, time.Until(t))
+}

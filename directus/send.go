@@ -1,0 +1,212 @@
+package directus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Create stores an item and returns the fields asked for, as stored; no fields
+// means all of the first level. One request is under way at a time, in the
+// order of the calls, because Directus carries out those of one socket at once
+// and in any order.
+//
+// ErrNotConnected means surely not stored, ErrUnconfirmed perhaps. An *Error
+// is a refusal, but FORBIDDEN may also mean that the item was stored and could
+// not be read back: look before saying no. RECORD_NOT_UNIQUE on a key of the
+// caller's choice means stored before.
+func (r *Realtime) Create(ctx context.Context, collection string, item any, fields []string) (json.RawMessage, error) {
+	message := map[string]any{"action": "create", "collection": collection, "data": item}
+	if len(fields) > 0 {
+		message["query"] = map[string]any{"fields": fields}
+	}
+	data, err := r.request(ctx, message)
+	if err != nil {
+		return nil, fmt.Errorf("create item in %s: %w", collection, err)
+	}
+	return data, nil
+}
+
+// Update changes one item and returns all its fields. The errors are those of
+// Create.
+func (r *Realtime) Update(ctx context.Context, collection, id string, item any) (json.RawMessage, error) {
+	message := map[string]any{"action": "update", "collection": collection, "id": id, "data": item}
+	data, err := r.requestFor(ctx, id, message)
+	if err != nil {
+		return nil, fmt.Errorf("update item of %s: %w", collection, err)
+	}
+	return data, nil
+}
+
+// Delete removes one item. The errors are those of Create; a missing item is
+// FORBIDDEN, or success for an administrator.
+func (r *Realtime) Delete(ctx context.Context, collection, id string) error {
+	message := map[string]any{"action": "delete", "collection": collection, "id": id}
+	if _, err := r.requestFor(ctx, id, message); err != nil {
+		return fmt.Errorf("delete item of %s: %w", collection, err)
+	}
+	return nil
+}
+
+// requestFor is request for one item. Without an id Directus would change
+// whatever a query matches, up to a hundred items.
+func (r *Realtime) requestFor(ctx context.Context, id string, message map[string]any) (json.RawMessage, error) {
+	if id == "" {
+		return nil, errors.New("empty item id")
+	}
+	return r.request(ctx, message)
+}
+
+// request makes an items request once the one before it is answered.
+func (r *Realtime) request(ctx context.Context, message map[string]any) (json.RawMessage, error) {
+	if l, err := r.current(); l == nil {
+		return nil, notConnected(err)
+	}
+	select {
+	case r.slot <- struct{}{}:
+		defer func() { <-r.slot }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrNotConnected, ctx.Err())
+	}
+	l, err := r.current() // the wait may have outlived a link
+	if l == nil {
+		return nil, notConnected(err)
+	}
+	message["type"] = "items"
+	req, err := newRequest(l.uid(), message)
+	if err != nil {
+		return nil, err
+	}
+	f, err := l.roundTrip(ctx, req, &l.items)
+	if errors.Is(err, ErrUnconfirmed) && l.info.Major() < 12 {
+		// A late error of this request would be taken for the next one's.
+		l.fail(errAmbiguous)
+	}
+	return f.data, err
+}
+
+// notConnected is ErrNotConnected with the reason of the link's being down.
+func notConnected(reason error) error {
+	if reason == nil {
+		return ErrNotConnected
+	}
+	return fmt.Errorf("%w: %w", ErrNotConnected, reason)
+}
+
+// subscribeRetry is the time after which a refused subscription is asked for
+// again: rights may have been granted.
+const subscribeRetry = 30 * time.Second
+
+// subscriber keeps the subscriptions of a link equal to those of the Realtime,
+// one request at a time, until the link ends. It is the only goroutine that
+// subscribes.
+func (r *Realtime) subscriber(ctx context.Context, l *link) {
+	refused := map[*leg]time.Time{} // when to ask again
+	legs := map[*Subscription]map[EventKind]*leg{}
+	for {
+		next := r.subscribeMissing(ctx, l, legs, refused)
+		r.unsubscribeClosed(ctx, l, legs, refused)
+		var timer <-chan time.Time
+		if !next.IsZero() {
+			timer = time.After(max(time.Until(next), 100*time.Millisecond))
+		}
+		select {
+		case <-l.done:
+			return
+		case <-l.resubbed:
+		case <-timer:
+		}
+	}
+}
+
+// subscribeMissing asks for what is wanted and not confirmed, and returns when
+// to do so again for what was refused; zero: nothing was.
+func (r *Realtime) subscribeMissing(ctx context.Context, l *link,
+	legs map[*Subscription]map[EventKind]*leg, refused map[*leg]time.Time) (next time.Time) {
+	for _, s := range r.subscriptions() {
+		if legs[s] == nil {
+			legs[s] = map[EventKind]*leg{}
+		}
+		for _, kind := range s.kinds {
+			g := legs[s][kind]
+			if g == nil {
+				g = &leg{sub: s, kind: kind, uid: l.uid()}
+				legs[s][kind] = g
+				l.addLeg(g)
+			} else if at, ok := refused[g]; !ok || time.Now().Before(at) {
+				if ok && (next.IsZero() || at.Before(next)) {
+					next = at
+				}
+				continue
+			}
+			if !l.alive() {
+				return next
+			}
+			delete(refused, g)
+			if err := r.subscribe(ctx, l, g); err != nil {
+				refused[g] = time.Now().Add(subscribeRetry)
+				if !isRefusal(err) {
+					refused[g] = time.Now().Add(time.Second)
+				}
+				if at := refused[g]; next.IsZero() || at.Before(next) {
+					next = at
+				}
+			}
+		}
+	}
+	return next
+}
+
+// subscribe asks for one leg. Asking again under the same uid replaces the
+// subscription, so it is safe after a doubt.
+func (r *Realtime) subscribe(ctx context.Context, l *link, g *leg) error {
+	q := map[string]any{}
+	if len(g.sub.query.Fields) > 0 {
+		q["fields"] = g.sub.query.Fields
+	}
+	if len(g.sub.query.Filter) > 0 {
+		q["filter"] = g.sub.query.Filter
+	}
+	req, err := newRequest(g.uid, map[string]any{
+		"type": "subscribe", "collection": g.sub.collection, "event": g.kind, "query": q,
+	})
+	if err == nil {
+		_, err = l.roundTrip(ctx, req, &l.sub)
+	}
+	if err != nil && l.alive() {
+		r.log.Warn().Err(err).Str("collection", g.sub.collection).Str("event", string(g.kind)).
+			Msg("subscribe")
+		if isRefusal(err) {
+			g.sub.settle(g.kind, err)
+		}
+	}
+	return err
+}
+
+// unsubscribeClosed ends the legs of subscriptions that were closed.
+func (r *Realtime) unsubscribeClosed(ctx context.Context, l *link,
+	legs map[*Subscription]map[EventKind]*leg, refused map[*leg]time.Time) {
+	wanted := map[*Subscription]bool{}
+	for _, s := range r.subscriptions() {
+		wanted[s] = true
+	}
+	for s, kinds := range legs {
+		if wanted[s] {
+			continue
+		}
+		delete(legs, s)
+		for _, g := range kinds {
+			delete(refused, g)
+			l.dropLeg(g.uid)
+			req, err := newRequest(g.uid, map[string]any{"type": "unsubscribe"})
+			if err != nil {
+				continue
+			}
+			if _, err := l.roundTrip(ctx, req, nil); err != nil && l.alive() {
+				r.log.Warn().Err(err).Str("collection", g.sub.collection).Msg("unsubscribe")
+			}
+		}
+	}
+}

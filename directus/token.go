@@ -1,0 +1,130 @@
+package directus
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// refreshPause separates attempts to refresh that Directus could not answer.
+const refreshPause = 5 * time.Second
+
+// Token returns an access token and the time from which on it must not be used
+// (zero: never). It renews the token when two thirds of its life are over, and
+// at least 30 s before the end where the life allows that. While Directus is
+// unavailable it returns the old token as long as that is valid, then an error
+// with ErrUnavailable. ErrLoggedOut is final.
+func (a *Account) Token(ctx context.Context) (value string, expires time.Time, err error) {
+	t, err := a.current(ctx)
+	return t.value, t.expires, err
+}
+
+// current is Token with the time of the next renewal. Only one refresh runs at
+// a time; it belongs to the goroutine that began it, the others wait.
+func (a *Account) current(ctx context.Context) (token, error) {
+	for {
+		a.mu.Lock()
+		if a.over != nil {
+			defer a.mu.Unlock()
+			return token{}, a.over
+		}
+		now := time.Now()
+		if a.static || now.Before(a.token.renew) {
+			defer a.mu.Unlock()
+			return a.token, nil
+		}
+		valid := now.Before(a.token.expires)
+		if !a.failed.IsZero() && now.Sub(a.failed) < a.pause(valid) {
+			defer a.mu.Unlock()
+			if valid {
+				return a.token, nil
+			}
+			return token{}, a.failure
+		}
+		flight := a.flight
+		if flight != nil {
+			a.mu.Unlock()
+			select {
+			case <-flight:
+				continue
+			case <-ctx.Done():
+				return token{}, fmt.Errorf("wait for a token: %w", ctx.Err())
+			}
+		}
+		a.flight = make(chan struct{})
+		old := a.refresh
+		a.mu.Unlock()
+		if err := a.rotate(ctx, old); err != nil && ctx.Err() != nil {
+			return token{}, err
+		}
+	}
+}
+
+// pause is refreshPause, or less where the token is invalid already or lives
+// but seconds. Callers hold mu.
+func (a *Account) pause(valid bool) time.Duration {
+	if !valid {
+		return time.Second
+	}
+	return min(refreshPause, max(a.token.expires.Sub(a.token.renew)/4, 100*time.Millisecond))
+}
+
+// rotate exchanges the refresh token, which the exchange uses up. It ends
+// a.flight.
+func (a *Account) rotate(ctx context.Context, old string) error {
+	started := time.Now()
+	s, err := a.client.authenticate(ctx, "/auth/refresh", map[string]string{"refresh_token": old, "mode": "json"})
+	a.mu.Lock()
+	close(a.flight)
+	a.flight = nil
+	switch {
+	case err == nil && a.over != nil: // Logout did not wait
+		a.mu.Unlock()
+		a.client.endSession(ctx, s.RefreshToken)
+		return ErrLoggedOut
+	case err == nil:
+		a.token, a.refresh = s.token(started), s.RefreshToken
+		a.failed, a.failure = time.Time{}, nil
+		a.mu.Unlock()
+		return nil
+	}
+	err = fmt.Errorf("refresh the directus session: %w", err)
+	refused := isRefusal(err)
+	if !refused && ctx.Err() == nil {
+		a.failed, a.failure = time.Now(), err
+	}
+	a.mu.Unlock()
+	if refused {
+		return a.finish(err)
+	}
+	return err
+}
+
+// invalidate makes the next current renew the token, if it is still the one
+// that Directus refused.
+func (a *Account) invalidate(value string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.token.value == value && !a.static {
+		past := time.Now().Add(-time.Nanosecond)
+		a.token.renew, a.token.expires = past, past
+	}
+}
+
+// token computes the times of a new access token, counted from the moment
+// before it was asked for. Directus ends it at a whole second, so its real life
+// is up to a second shorter than stated.
+func (s session) token(asked time.Time) token {
+	life := time.Duration(s.Expires) * time.Millisecond
+	if c, ok := parseClaims(s.AccessToken); ok && c.life() > 0 {
+		life = c.life()
+	}
+	life = min(max(life, 0), 10*365*24*time.Hour)
+	if life > 2*time.Second {
+		life -= time.Second
+	} else {
+		life /= 2
+	}
+	early := max(life/3, min(30*time.Second, life/2))
+	return token{value: s.AccessToken, expires: asked.Add(life), renew: asked.Add(life - early)}
+}

@@ -1,0 +1,86 @@
+package directus
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// A User is an item of directus_users with the fields that were asked for and
+// may be read.
+type User map[string]any
+
+// ID is the id of the user, empty if it was not read.
+func (u User) ID() string { return u.String("id") }
+
+// String is a field that holds a string; empty if it is absent, null or of
+// another type.
+func (u User) String(field string) string {
+	s, _ := u[field].(string)
+	return s
+}
+
+// Me reads the user's own record. Fields that the user may not read are absent
+// from the result, which always has the id.
+func (a *Account) Me(ctx context.Context, fields []string) (User, error) {
+	me, err := a.me(ctx, fields)
+	if err != nil && !IsCode(err, CodeForbidden) {
+		return nil, fmt.Errorf("read own user: %w", err)
+	}
+	if err == nil && !reduced(me, fields) {
+		return me, nil
+	}
+	// One unreadable field makes Directus leave out all but the id. "*" means
+	// those that can be read.
+	all, err := a.me(ctx, []string{"*"})
+	if err != nil && !IsCode(err, CodeForbidden) {
+		return nil, fmt.Errorf("read own user: %w", err)
+	}
+	me = User{"id": a.id}
+	for _, f := range fields {
+		if v, ok := all[f]; ok {
+			me[f] = v
+		}
+	}
+	return me, nil
+}
+
+func (a *Account) me(ctx context.Context, fields []string) (User, error) {
+	var me User
+	err := a.Do(ctx, http.MethodGet, "/users/me", url.Values{"fields": {strings.Join(fields, ",")}}, nil, &me)
+	if err == nil && me == nil {
+		me = User{}
+	}
+	if err == nil {
+		me["id"] = a.id
+	}
+	return me, err
+}
+
+// reduced reports whether me lacks every field asked for but the id.
+func reduced(me User, fields []string) bool {
+	asked := false
+	for _, f := range fields {
+		name, _, _ := strings.Cut(f, ".")
+		if name == "id" {
+			continue
+		}
+		asked = true
+		if _, ok := me[name]; ok {
+			return false
+		}
+	}
+	return asked
+}
+
+// Users reads directus_users. Without the right to read users Directus answers
+// CodeForbidden.
+func (a *Account) Users(ctx context.Context, q Query) ([]User, error) {
+	var users []User
+	if err := a.read(ctx, "/users", q, &users); err != nil {
+		return nil, fmt.Errorf("read users: %w", err)
+	}
+	return users, nil
+}
