@@ -126,3 +126,20 @@ func newer(a, b string) bool {
 	}
 	return false
 }
+
+// Bootstrap makes the data folder and its database, or migrates an older one, and starts nothing. Start does the same
+// before it starts; this is for preparing a folder to copy.
+func Bootstrap(ctx context.Context, config Config) error {
+	config, err := config.withDefaults()
+	if err != nil {
+		return err
+	}
+	node, err := findNode(ctx)
+	if err != nil {
+		return err
+	}
+	if err := config.prepareData(); err != nil {
+		return err
+	}
+	return config.bootstrap(ctx, node.path)
+}

@@ -1,0 +1,289 @@
+package directustest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/directus/localserver"
+	"directus-ircd/directus/setup"
+)
+
+// Environment variables that say which Directus Start runs, and from where.
+const (
+	// EnvVersion is an exact version, such as 11.17.4. Default: localserver.DefaultVersion.
+	EnvVersion = "DIRECTUS_VERSION"
+	// EnvCache is the folder of the installations. Default: localserver.CacheDir().
+	EnvCache = "DIRECTUS_TEST_CACHE"
+)
+
+// The administrator of every Server.
+const (
+	AdminEmail    = "admin@example.com"
+	AdminPassword = "admin-password"
+	AdminToken    = "admin-token-of-the-tests"
+)
+
+// callTimeout bounds each REST call that a Server makes.
+const callTimeout = 30 * time.Second
+
+// Server is a real Directus for tests, with the collection, role and permissions that package setup makes. A method
+// that cannot do its work ends the test. Safe for concurrent use, but for what t.FailNow asks of its caller.
+type Server struct {
+	// URL is where Directus listens, without a slash at the end. It stays the same over Kill and Restart.
+	URL string
+	// Version is the version of Directus.
+	Version string
+	// Collection holds the messages.
+	Collection string
+
+	t testing.TB
+	*machine
+}
+
+// machine is what the views of a shared server have in common.
+type machine struct {
+	config localserver.Config
+	client *directus.Client
+	admin  *directus.Account
+
+	mu       sync.Mutex
+	running  *localserver.Server          // guarded by mu
+	accounts map[string]*directus.Account // guarded by mu; by static token
+}
+
+// settings are what Options change.
+type settings struct {
+	version string
+	env     map[string]string
+	setup   setup.Options
+	bare    bool
+}
+
+// Option changes what Start starts.
+type Option func(*settings)
+
+// Env sets a variable of Directus' environment, such as ACCESS_TOKEN_TTL=3s.
+func Env(name, value string) Option { return func(s *settings) { s.env[name] = value } }
+
+// Version asks for an exact version whatever EnvVersion says.
+func Version(version string) Option { return func(s *settings) { s.version = version } }
+
+// Setup changes what package setup makes.
+func Setup(opts setup.Options) Option { return func(s *settings) { s.setup = opts } }
+
+// Bare leaves Directus as it is after its first start: no collection, no role.
+func Bare() Option { return func(s *settings) { s.bare = true } }
+
+// Start starts a Directus of its own for a test and stops it when the test ends. It fails the test when it cannot: a
+// test that is not to need it asks testing.Short first. The first start of a version installs it, which
+// takes some minutes; later ones take about 3 s. What Directus printed is logged when the test fails.
+func Start(t testing.TB, opts ...Option) *Server {
+	t.Helper()
+	s := &Server{t: t}
+	m, err := launch(t.Context(), t.TempDir(), s, opts)
+	if err != nil {
+		t.Fatalf("start a real Directus: %v", err)
+	}
+	s.machine = m
+	t.Cleanup(func() {
+		s.logOnFailure()
+		s.shutdown()
+	})
+	return s
+}
+
+// launch starts a Directus in dir and fills in the exported fields of s.
+func launch(ctx context.Context, dir string, s *Server, opts []Option) (*machine, error) {
+	set := settings{version: os.Getenv(EnvVersion), env: map[string]string{
+		"CACHE_ENABLED": "false", "RATE_LIMITER_ENABLED": "false", "PRESSURE_LIMITER_ENABLED": "false",
+	}}
+	for _, opt := range opts {
+		opt(&set)
+	}
+	if set.version == "" {
+		set.version = localserver.DefaultVersion
+	}
+	config, err := prepare(ctx, dir, set.version)
+	if err != nil {
+		return nil, err
+	}
+	config.Env = set.env
+	running, err := localserver.Start(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	config.Port = running.Port()
+	m := &machine{config: config, running: running, accounts: map[string]*directus.Account{}}
+	if err := m.furnish(ctx, set); err != nil {
+		m.shutdown()
+		return nil, fmt.Errorf("%w\n%s", err, running.LogTail())
+	}
+	s.URL, s.Version, s.Collection = running.URL(), set.version, "messages"
+	if set.setup.Collection != "" {
+		s.Collection = set.setup.Collection
+	}
+	return m, nil
+}
+
+// prepare installs the version if need be and puts a fresh database into dir.
+func prepare(ctx context.Context, dir, version string) (localserver.Config, error) {
+	cache := os.Getenv(EnvCache)
+	if cache == "" {
+		var err error
+		if cache, err = localserver.CacheDir(); err != nil {
+			return localserver.Config{}, err
+		}
+	}
+	install, err := localserver.Install(ctx, localserver.Options{Dir: cache, Version: version,
+		Progress: func(line string) { fmt.Fprintln(os.Stderr, "directustest:", line) }})
+	if err != nil {
+		return localserver.Config{}, err
+	}
+	config := localserver.Config{
+		Install: install, AdminEmail: AdminEmail, AdminPassword: AdminPassword, AdminToken: AdminToken,
+	}
+	if err := copyTemplate(ctx, install+".template", dir, config); err != nil {
+		return config, err
+	}
+	config.DataDir = dir
+	return config, nil
+}
+
+// furnish logs the administrator in and makes the collection.
+func (m *machine) furnish(ctx context.Context, set settings) error {
+	base, err := url.Parse(m.running.URL())
+	if err != nil {
+		return err
+	}
+	m.client = directus.New(base, directus.Options{Timeout: callTimeout})
+	if m.admin, err = m.client.LoginToken(ctx, AdminToken); err != nil {
+		return err
+	}
+	if set.bare {
+		return nil
+	}
+	_, err = setup.Run(ctx, m.admin, set.setup)
+	return err
+}
+
+func (m *machine) shutdown() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.client != nil {
+		m.client.Close()
+	}
+	if m.running != nil {
+		m.running.Kill() // nothing of it is kept
+		m.running = nil
+	}
+}
+
+func (s *Server) logOnFailure() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.t.Failed() && s.running != nil {
+		s.t.Logf("Directus printed at last:\n%s", s.running.LogTail())
+	}
+}
+
+// Client returns a client for this Directus, without credentials.
+func (s *Server) Client() *directus.Client { return s.client }
+
+// Admin returns the administrator's account, logged in with AdminToken.
+func (s *Server) Admin() *directus.Account { return s.admin }
+
+// Do makes a REST call as administrator; see directus.Account.Do.
+func (s *Server) Do(method, path string, query url.Values, body, out any) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	if err := s.admin.Do(ctx, method, path, query, body, out); err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+}
+
+// Kill ends Directus as a crash would. URL refuses connections until Restart.
+func (s *Server) Kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running != nil {
+		s.running.Kill()
+		s.running = nil
+	}
+}
+
+// Stop ends Directus in good order. URL refuses connections until Restart.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running != nil {
+		s.running.Stop()
+		s.running = nil
+	}
+}
+
+// Restart starts Directus again on the same port and the same data, after killing it if it runs, and returns when it
+// answers.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.RestartWith(nil)
+}
+
+// RestartWith is Restart with some variables of the environment changed from now on.
+func (s *Server) RestartWith(env map[string]string) {
+	s.t.Helper()
+	s.Kill()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := maps.Clone(s.config.Env)
+	maps.Copy(changed, env)
+	s.config.Env = changed
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	running, err := localserver.Start(ctx, s.config)
+	if err != nil {
+		s.t.Fatalf("start Directus again: %v", err)
+	}
+	s.running = running
+}
+
+// Pause freezes Directus: connections stay open and nothing answers.
+func (s *Server) Pause() { s.t.Helper(); s.signal((*localserver.Server).Pause) }
+
+// Resume ends a Pause.
+func (s *Server) Resume() { s.t.Helper(); s.signal((*localserver.Server).Resume) }
+
+func (s *Server) signal(send func(*localserver.Server) error) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
+		s.t.Fatal("Directus does not run")
+	}
+	if err := send(s.running); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// DataDir is the folder with the database, directus.sqlite.
+func (s *Server) DataDir() string { return s.config.DataDir }
+
+// uniqueEmail makes an address that no other user of a shared server has.
+func uniqueEmail(first string) string {
+	local := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(first))
+	return "user" + local + "-" + strings.ToLower(rand.Text()[:10]) + "@example.com"
+}

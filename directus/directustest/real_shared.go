@@ -1,0 +1,51 @@
+package directustest
+
+import (
+	"context"
+	"os"
+	"sync"
+	"testing"
+)
+
+// shared is the server of this test process. There is one because TestMain and the tests of a package share nothing
+// but package-level names.
+var shared struct {
+	once   sync.Once
+	dir    string
+	server Server // without t
+	err    error
+}
+
+// Shared returns a view, for this test, of the one Directus that all tests of a package share; the first call starts
+// it. The package's TestMain must be Main, which stops it. Tests tell their messages and users apart by themselves: the
+// others' are there too.
+func Shared(t testing.TB) *Server {
+	t.Helper()
+	shared.once.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "directustest-"); shared.err != nil {
+			return
+		}
+		shared.server.machine, shared.err = launch(context.Background(), shared.dir, &shared.server, nil)
+	})
+	if shared.err != nil {
+		t.Fatalf("start a real Directus: %v", shared.err)
+	}
+	view := shared.server
+	view.t = t
+	t.Cleanup(view.logOnFailure)
+	return &view
+}
+
+// Main runs the tests of a package, stops what Shared started, and exits:
+//
+//	func TestMain(m *testing.M) { directustest.Main(m) }
+func Main(m *testing.M) {
+	code := m.Run()
+	if shared.server.machine != nil {
+		shared.server.shutdown()
+	}
+	if shared.dir != "" {
+		_ = os.RemoveAll(shared.dir)
+	}
+	os.Exit(code)
+}

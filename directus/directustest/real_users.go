@@ -1,0 +1,119 @@
+package directustest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"directus-ircd/directus"
+	"directus-ircd/directus/setup"
+)
+
+// User is a user of a Server, with the role that may chat.
+type User struct {
+	ID, Email, Password, StaticToken string
+	FirstName, LastName              string
+}
+
+// CreateUser makes an active user with an e-mail address, password and static token of its own. Empty names stay empty.
+func (s *Server) CreateUser(first, last string) User {
+	s.t.Helper()
+	u := User{Email: uniqueEmail(first), Password: "pw-" + rand.Text(), StaticToken: "token-" + rand.Text(),
+		FirstName: first, LastName: last}
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	id, err := setup.AddUser(ctx, s.admin, setup.User{Email: u.Email, Password: u.Password, Token: u.StaticToken,
+		FirstName: first, LastName: last})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	u.ID = id
+	return u
+}
+
+// UpdateUser changes fields of a user, such as {"status": "suspended"}.
+func (s *Server) UpdateUser(u User, fields map[string]any) {
+	s.t.Helper()
+	s.Do(http.MethodPatch, "/users/"+u.ID, nil, fields, nil)
+}
+
+// Account is u, logged in with the static token, which works as long as u is active.
+func (s *Server) Account(u User) *directus.Account {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if account, ok := s.accounts[u.StaticToken]; ok {
+		return account
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	account, err := s.client.LoginToken(ctx, u.StaticToken)
+	if err != nil {
+		s.t.Fatalf("log in with a static token: %v", err)
+	}
+	s.accounts[u.StaticToken] = account
+	return account
+}
+
+// AddMessage stores a message of u, as a web app does, and returns its id as text.
+func (s *Server) AddMessage(u User, text string) (id string) {
+	s.t.Helper()
+	return s.AddItem(u, map[string]any{"text": text})
+}
+
+// AddItem stores an item of u in the collection and returns its id as text.
+func (s *Server) AddItem(u User, item map[string]any) (id string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	var made struct {
+		ID json.RawMessage `json:"id"`
+	}
+	err := s.Account(u).Do(ctx, http.MethodPost, "/items/"+s.Collection, nil, item, &made)
+	if err != nil {
+		s.t.Fatalf("add a message: %v", err)
+	}
+	return strings.Trim(string(made.ID), `"`)
+}
+
+// Messages reads fields of all messages, oldest first, as administrator.
+func (s *Server) Messages(fields ...string) []map[string]any {
+	s.t.Helper()
+	var items []map[string]any
+	s.Do(http.MethodGet, "/items/"+s.Collection, url.Values{
+		"limit": {"-1"}, "sort": {"id"}, "fields": {strings.Join(fields, ",")},
+	}, nil, &items)
+	return items
+}
+
+// Revoke takes a permission of the chat role away, for "read" or "create" on a collection, and gives it back when the test
+// ends. It works on open sockets at once, and for all users of the server.
+func (s *Server) Revoke(collection, action string) {
+	s.t.Helper()
+	owner := "policy"
+	if strings.HasPrefix(s.Version, "10.") {
+		owner = "role"
+	}
+	var found []map[string]any
+	s.Do(http.MethodGet, "/permissions", url.Values{
+		"limit": {"-1"}, "filter[collection][_eq]": {collection}, "filter[action][_eq]": {action},
+		"filter[" + owner + "][_nnull]": {"true"},
+	}, nil, &found)
+	taken := 0
+	for _, p := range found {
+		id, isID := p["id"].(json.Number)
+		if !isID {
+			continue // a rule built into Directus
+		}
+		taken++
+		s.Do(http.MethodDelete, "/permissions/"+id.String(), nil, nil, nil)
+		delete(p, "id")
+		s.t.Cleanup(func() { s.Do(http.MethodPost, "/permissions", nil, p, nil) })
+	}
+	if taken == 0 {
+		s.t.Fatalf("there is no permission to %s %s", action, collection)
+	}
+}

@@ -1,0 +1,91 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// role makes the role that people who chat get.
+func (r *run) role(ctx context.Context) error {
+	body := object{"id": RoleID, "name": r.opts.Role, "icon": "chat"}
+	if !r.policies {
+		// On Directus 10 the role itself says who may use the app, and lets everybody in unless told otherwise.
+		body["app_access"], body["admin_access"] = false, false
+	}
+	if err := r.ensure(ctx, "role", "/roles", RoleID, body, !r.policies); err != nil {
+		return err
+	}
+	r.report.note("give the people who chat the role %q (%s); administrators can chat without it", r.opts.Role, RoleID)
+	return nil
+}
+
+// policy makes the policy that carries the permissions, and hangs it on the role. Directus 10 has none.
+func (r *run) policy(ctx context.Context) error {
+	if !r.policies {
+		return nil
+	}
+	err := r.ensure(ctx, "policy", "/policies", policyID, object{
+		"id": policyID, "name": r.opts.Role, "icon": "chat", "app_access": false, "admin_access": false,
+	}, true)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("access of the role %q to its policy", r.opts.Role)
+	found, err := r.find(ctx, "/access", url.Values{"filter[role][_eq]": {RoleID}, "filter[policy][_eq]": {policyID}, "fields": {"id"}})
+	if err != nil {
+		return fmt.Errorf("look for the %s: %w", what, err)
+	}
+	if len(found) > 0 {
+		r.report.add(Step{What: what, Status: Present})
+		return nil
+	}
+	return r.change(ctx, Step{What: what, Status: Created}, http.MethodPost, "/access",
+		object{"id": accessID, "role": RoleID, "policy": policyID})
+}
+
+// ensure makes a role or policy of a fixed id. powers: it can carry administrator or app rights, which an existing one
+// should not.
+func (r *run) ensure(ctx context.Context, kind, path, id string, body object, powers bool) error {
+	what := fmt.Sprintf("%s %q", kind, r.opts.Role)
+	found, err := r.find(ctx, path, url.Values{"filter[id][_eq]": {id}})
+	if err != nil {
+		return fmt.Errorf("look for the %s: %w", what, err)
+	}
+	if len(found) == 0 {
+		if err := r.sameName(ctx, kind, path); err != nil {
+			return err
+		}
+		return r.change(ctx, Step{What: what, Status: Created}, http.MethodPost, path, body)
+	}
+	step := Step{What: what, Status: Present}
+	if name := fmt.Sprint(found[0]["name"]); name != r.opts.Role {
+		step.Detail = fmt.Sprintf("now called %q", name)
+	}
+	if admin, _ := found[0]["admin_access"].(bool); powers && admin {
+		step.Status, step.Detail = Differs, "it makes its holders administrators"
+		step.Fix = "take \"admin access\" from it in the Directus app unless that is wanted"
+	}
+	r.report.add(step)
+	return nil
+}
+
+// sameName mentions that the new role or policy will not be the only one of its name.
+func (r *run) sameName(ctx context.Context, kind, path string) error {
+	found, err := r.find(ctx, path, url.Values{"filter[name][_eq]": {r.opts.Role}, "fields": {"id"}})
+	if err != nil {
+		return fmt.Errorf("look for a %s of the same name: %w", kind, err)
+	}
+	if len(found) > 0 {
+		r.report.note("there is another %s called %q (%v), which setup has not made and leaves alone", kind, r.opts.Role, found[0]["id"])
+	}
+	return nil
+}
+
+func (r *run) find(ctx context.Context, path string, query url.Values) ([]object, error) {
+	query.Set("limit", "-1")
+	var found []object
+	err := r.get(ctx, path, query, &found)
+	return found, err
+}

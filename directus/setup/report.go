@@ -1,0 +1,100 @@
+package setup
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Status says what became of one thing.
+type Status string
+
+// The statuses of a Step.
+const (
+	Created     Status = "created"
+	Changed     Status = "changed"
+	Present     Status = "already there"
+	WouldCreate Status = "would create"
+	WouldChange Status = "would change"
+	Differs     Status = "differs"
+)
+
+// Step is one thing that a chat needs, and what became of it.
+type Step struct {
+	What   string // "field messages.text"
+	Status Status
+	Detail string // how it differs or what it costs; empty: nothing to say
+	Fix    string // what to do about it; empty: nothing
+}
+
+func (s Step) String() string {
+	text := fmt.Sprintf("%-14s %s", s.Status, s.What)
+	if s.Detail != "" {
+		text += ": " + s.Detail
+	}
+	if s.Fix != "" {
+		text += "\n" + strings.Repeat(" ", 15) + "→ " + s.Fix
+	}
+	return text
+}
+
+// Report is what a Run did, found, or would do, in the order of the work.
+type Report struct {
+	Version string // of Directus, "12.4.0"
+	Steps   []Step
+	Notes   []string // what the operator should know
+
+	options Options
+	fields  Fields // as found or made; a name is empty where the collection has no such field
+}
+
+// Complete reports whether all is as a chat needs it, or would be without DryRun.
+func (r Report) Complete() bool { return len(r.differing()) == 0 }
+
+func (r Report) differing() []Step {
+	var list []Step
+	for _, s := range r.Steps {
+		if s.Status == Differs {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// String gives one line for each thing, then the notes.
+func (r Report) String() string {
+	var b strings.Builder
+	for _, s := range r.Steps {
+		fmt.Fprintln(&b, s)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(&b, "note: %s\n", n)
+	}
+	return b.String()
+}
+
+// ChannelsYAML gives the "channels" entry of the configuration that fits the collection as it was found or made.
+func (r Report) ChannelsYAML() string {
+	type channel struct {
+		Name       string `yaml:"name"`
+		Collection string `yaml:"collection"`
+		Fields     Fields `yaml:"fields,flow"`
+	}
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	// Neither call can fail: plain strings into a buffer.
+	_ = enc.Encode(map[string][]channel{"channels": {{
+		Name: "#" + r.options.Collection, Collection: r.options.Collection, Fields: r.fields,
+	}}})
+	_ = enc.Close()
+	return b.String()
+}
+
+func (r *Report) add(s Step) { r.Steps = append(r.Steps, s) }
+
+func (r *Report) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
