@@ -44,6 +44,20 @@ const (
 	Limited
 )
 
+func (r Refusal) String() string {
+	switch r {
+	case Rejected:
+		return "rejected"
+	case Unavailable:
+		return "unavailable"
+	case OTPRequired:
+		return "one-time code required"
+	case Limited:
+		return "limited"
+	}
+	return fmt.Sprintf("Refusal(%d)", int(r))
+}
+
 // LoginError is a login that did not succeed.
 type LoginError struct {
 	Reason Refusal

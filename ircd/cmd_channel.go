@@ -1,0 +1,215 @@
+package ircd
+
+import (
+	"context"
+	"strings"
+
+	irc "gopkg.in/irc.v4"
+)
+
+// maxReason bounds a PART or QUIT reason, in bytes; maxTopic is announced only,
+// since topics are not set from IRC.
+const (
+	maxReason = 300
+	maxTopic  = 390
+)
+
+// cmdJoin joins channels (RFC 2812, 3.2.1). Keys are ignored, for no channel
+// has one.
+func (c *conn) cmdJoin(ctx context.Context, m *irc.Message) error {
+	if m.Param(0) == "0" {
+		return c.partAll(ctx)
+	}
+	for name := range strings.SplitSeq(m.Param(0), ",") {
+		if name == "" {
+			continue
+		}
+		if err := c.answer(ctx, "JOIN", c.join(ctx, name)); err != nil {
+			return err
+		}
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join enters one channel. Joining it again is nothing.
+func (c *conn) join(ctx context.Context, name string) error {
+	if !IsChannel(name) {
+		return errorReply(irc.ERR_NOSUCHCHANNEL, "no such channel", name)
+	}
+	if c.channels[Fold(name)] != nil {
+		return nil
+	}
+	ch, err := c.session.Join(ctx, name, JoinOptions{Backlog: true})
+	if err != nil {
+		return refused(err, irc.ERR_NOSUCHCHANNEL, name)
+	}
+	c.channels[Fold(ch.Name)] = &joinedChannel{name: ch.Name, topic: ch.Topic}
+	people := c.srv.roster.join(c.member, ch.Name)
+	c.showJoin(c.user, ch.Name)
+	if ch.Topic != "" {
+		c.reply(irc.RPL_TOPIC, ch.Name, ch.Topic)
+	}
+	c.sendNames(ch.Name, people)
+	return c.showBacklog(ctx, ch.Name, ch.Backlog)
+}
+
+func (c *conn) cmdPart(ctx context.Context, m *irc.Message) error {
+	reason := clipText(CleanText(m.Param(1)), maxReason)
+	for name := range strings.SplitSeq(m.Param(0), ",") {
+		if name == "" {
+			continue
+		}
+		if err := c.answer(ctx, "PART", c.part(ctx, name, reason)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// part leaves one channel. Whatever the session says, the client is out.
+func (c *conn) part(ctx context.Context, name, reason string) error {
+	ch := c.channels[Fold(name)]
+	switch {
+	case !IsChannel(name):
+		return errorReply(irc.ERR_NOSUCHCHANNEL, "no such channel", name)
+	case ch == nil:
+		return errorReply(irc.ERR_NOTONCHANNEL, "you are not in that channel", name)
+	}
+	if err := c.session.Part(ctx, ch.name); err != nil && ctx.Err() == nil {
+		c.log.Warn().Err(err).Str("channel", ch.name).Msg("part channel")
+	}
+	delete(c.channels, Fold(name))
+	c.srv.roster.part(c.member, ch.name, reason)
+	c.showPart(c.user, ch.name, reason)
+	return nil
+}
+
+// partAll is JOIN 0.
+func (c *conn) partAll(ctx context.Context) error {
+	for _, name := range c.joinedNames() {
+		if err := c.part(ctx, name, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cmdTopic shows the topic. It comes from the configuration.
+func (c *conn) cmdTopic(ctx context.Context, m *irc.Message) error {
+	ch, err := c.findChannel(ctx, m.Param(0))
+	switch {
+	case err != nil:
+		return err
+	case len(m.Params) > 1:
+		return errorReply(irc.ERR_CHANOPRIVSNEEDED, "the topic is set in the configuration of the server", ch.Name)
+	case ch.Topic == "":
+		c.reply(irc.RPL_NOTOPIC, ch.Name, "no topic is set")
+	default:
+		c.reply(irc.RPL_TOPIC, ch.Name, ch.Topic)
+	}
+	return nil
+}
+
+// findChannel returns a channel that the client is in or could be in, else 403.
+func (c *conn) findChannel(ctx context.Context, name string) (ChannelInfo, error) {
+	if ch := c.channels[Fold(name)]; ch != nil {
+		return ChannelInfo{Name: ch.name, Topic: ch.topic}, nil
+	}
+	if IsChannel(name) {
+		list, err := c.session.Channels(ctx)
+		if err != nil {
+			return ChannelInfo{}, refused(err, irc.ERR_NOSUCHCHANNEL, name)
+		}
+		for _, ch := range list {
+			if Fold(ch.Name) == Fold(name) {
+				return ch, nil
+			}
+		}
+	}
+	return ChannelInfo{}, errorReply(irc.ERR_NOSUCHCHANNEL, "no such channel", name)
+}
+
+// cmdNames lists members of channels that the client is in. Who is in the
+// others is not told.
+func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
+	names := strings.Split(m.Param(0), ",")
+	if m.Param(0) == "" {
+		names = c.joinedNames()
+		if len(names) == 0 {
+			c.reply(irc.RPL_ENDOFNAMES, "*", "End of /NAMES list")
+		}
+	}
+	for _, name := range names {
+		if ch := c.channels[Fold(name)]; ch != nil {
+			c.sendNames(ch.name, c.srv.roster.members(ch.name))
+		} else if name != "" {
+			c.reply(irc.RPL_ENDOFNAMES, name, "End of /NAMES list")
+		}
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendNames sends 353, folded into lines, and 366.
+func (c *conn) sendNames(channel string, people []person) {
+	room := maxBody - len(":"+c.srv.source+" 353 "+c.nick+" = "+channel+" :")
+	var list []byte
+	for _, p := range people {
+		name := p.Nick
+		if c.caps.has(capUserhostInNames) {
+			name = prefixOf(p.User)
+		}
+		if len(list) > 0 && len(list)+1+len(name) > room {
+			c.reply(irc.RPL_NAMREPLY, "=", channel, string(list))
+			list = list[:0]
+		}
+		if len(list) > 0 {
+			list = append(list, ' ')
+		}
+		list = append(list, name...)
+	}
+	if len(list) > 0 {
+		c.reply(irc.RPL_NAMREPLY, "=", channel, string(list))
+	}
+	c.reply(irc.RPL_ENDOFNAMES, channel, "End of /NAMES list")
+}
+
+// cmdInvite refuses: who may be in a channel is settled elsewhere.
+func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
+	nick, name := m.Param(0), m.Param(1)
+	ch := c.channels[Fold(name)]
+	if ch == nil {
+		return errorReply(irc.ERR_NOTONCHANNEL, "you are not in that channel", name)
+	}
+	u, _, err := c.lookup(ctx, nick)
+	switch {
+	case err != nil:
+		return refused(err, irc.ERR_NOSUCHNICK, nick)
+	case u == nil:
+		return errorReply(irc.ERR_NOSUCHNICK, "no such nick", nick)
+	case c.srv.roster.isIn(u.ID, ch.name):
+		return errorReply(irc.ERR_USERONCHANNEL, "is in the channel already", u.Nick, ch.name)
+	}
+	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "there are no invitations: everybody with access may join", ch.name)
+}
+
+// cmdKick refuses.
+func (c *conn) cmdKick(ctx context.Context, m *irc.Message) error {
+	ch, err := c.findChannel(ctx, m.Param(0))
+	if err != nil {
+		return err
+	}
+	if c.channels[Fold(ch.Name)] == nil {
+		return errorReply(irc.ERR_NOTONCHANNEL, "you are not in that channel", ch.Name)
+	}
+	p, ok := c.srv.roster.byNick(m.Param(1))
+	if !ok || !c.srv.roster.isIn(p.ID, ch.Name) {
+		return errorReply(irc.ERR_USERNOTINCHANNEL, "is not in the channel", m.Param(1), ch.Name)
+	}
+	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "there are no operators here: access is taken away where accounts are managed", ch.Name)
+}

@@ -1,0 +1,168 @@
+package ircd
+
+import (
+	"context"
+	"strings"
+
+	irc "gopkg.in/irc.v4"
+)
+
+const (
+	// maxTargets is how many targets one message may have (TARGMAX).
+	maxTargets = 4
+	// maxAway bounds an away message, in bytes (AWAYLEN).
+	maxAway = 200
+
+	ctcpMark   = "\x01"
+	ctcpAction = ctcpMark + "ACTION"
+)
+
+func (c *conn) cmdPrivmsg(ctx context.Context, m *irc.Message) error {
+	return c.message(ctx, m, Privmsg)
+}
+
+// cmdNotice differs from RFC 2812, 3.3.2, in that a NOTICE that is not stored is
+// answered with an error: otherwise it would vanish, and no client answers a
+// numeric.
+func (c *conn) cmdNotice(ctx context.Context, m *irc.Message) error {
+	return c.message(ctx, m, Notice)
+}
+
+// message sends a PRIVMSG or NOTICE to each of its targets.
+func (c *conn) message(ctx context.Context, m *irc.Message, kind Kind) error {
+	if m.Param(0) == "" {
+		return errorReply(irc.ERR_NORECIPIENT, "no recipient given ("+m.Command+")")
+	}
+	targets := splitTargets(m.Param(0))
+	if len(targets) > maxTargets {
+		return errorReply(irc.ERR_TOOMANYTARGETS, "too many recipients, not sent: 4 at most", targets[maxTargets])
+	}
+	if m.Param(1) == "" {
+		return errorReply(irc.ERR_NOTEXTTOSEND, "no text to send")
+	}
+	for _, target := range targets {
+		if err := c.answer(ctx, m.Command, c.messageTo(ctx, target, kind, m.Param(1))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// splitTargets cuts a list at its commas and drops what comes twice.
+func splitTargets(list string) []string {
+	var targets []string
+	seen := make(map[string]bool)
+	for t := range strings.SplitSeq(list, ",") {
+		if t != "" && !seen[Fold(t)] {
+			seen[Fold(t)] = true
+			targets = append(targets, t)
+		}
+	}
+	return targets
+}
+
+// messageTo has one message stored, and echoes it once it is.
+func (c *conn) messageTo(ctx context.Context, target string, kind Kind, text string) error {
+	if strings.HasPrefix(text, ctcpMark) {
+		action, isAction := actionText(text)
+		switch {
+		case isAction && kind == Privmsg:
+			kind, text = Action, action
+		case kind == Notice:
+			return nil // the answer to a CTCP request, which nobody here made
+		default:
+			return errorReply(irc.ERR_CANNOTSENDTOCHAN, "not sent: CTCP requests other than ACTION are not carried", target)
+		}
+	}
+	if !strings.HasPrefix(target, "#") {
+		return c.privateMessage(ctx, target)
+	}
+	ch := c.channels[Fold(target)]
+	if ch == nil {
+		known, err := c.findChannel(ctx, target)
+		if err != nil {
+			return err
+		}
+		return errorReply(irc.ERR_CANNOTSENDTOCHAN, "not sent: you are not in that channel, join it first", known.Name)
+	}
+	text = CleanText(text)
+	if strings.TrimSpace(text) == "" {
+		return errorReply(irc.ERR_NOTEXTTOSEND, "no text to send")
+	}
+	return c.store(ctx, ch, Outgoing{Target: ch.name, Kind: kind, Text: text})
+}
+
+// store has a message stored. What the backend says is what the client is told.
+func (c *conn) store(ctx context.Context, ch *joinedChannel, out Outgoing) error {
+	stored, err := c.session.Send(ctx, out)
+	if err != nil {
+		c.srv.count.sendErrors.Add(1)
+		return refused(err, irc.ERR_CANNOTSENDTOCHAN, ch.name)
+	}
+	c.srv.count.messages.Add(1)
+	c.srv.roster.touch(c.member)
+	// What was stored before is shown before.
+	if err := c.poll(ctx); err != nil {
+		return err
+	}
+	if c.caps.has(capEchoMessage) && stored != nil {
+		c.showMessage(stored)
+	}
+	return nil
+}
+
+// privateMessage refuses, and says whether it is the person or the way that is
+// missing.
+func (c *conn) privateMessage(ctx context.Context, nick string) error {
+	if !c.isSelf(nick) {
+		u, _, err := c.lookup(ctx, nick)
+		if err != nil {
+			return refused(err, irc.ERR_NOSUCHNICK, nick)
+		}
+		if u == nil {
+			return errorReply(irc.ERR_NOSUCHNICK, "no such nick or channel", nick)
+		}
+	}
+	return errorReply(irc.ERR_CANNOTSENDTOCHAN, "not sent: private messages are not carried here, say it in a channel", nick)
+}
+
+// actionText unwraps a CTCP ACTION. The closing mark may be missing.
+func actionText(text string) (string, bool) {
+	rest, ok := strings.CutPrefix(text, ctcpAction)
+	if !ok || rest != "" && rest[0] != ' ' && rest != ctcpMark {
+		return "", false
+	}
+	rest, _, _ = strings.Cut(rest, ctcpMark)
+	return strings.TrimPrefix(rest, " "), true
+}
+
+// cmdTagmsg accepts a message of client-only tags (IRCv3 message-tags). All of
+// them are denied by CLIENTTAGDENY, so there is nothing to pass on.
+func (c *conn) cmdTagmsg(_ context.Context, m *irc.Message) error {
+	switch {
+	case !c.caps.has(capMessageTags):
+		return errorReply(irc.ERR_UNKNOWNCOMMAND, "unknown command", m.Command)
+	case m.Param(0) == "":
+		return errorReply(irc.ERR_NEEDMOREPARAMS, "not enough parameters", m.Command)
+	}
+	return nil
+}
+
+func (c *conn) cmdAway(_ context.Context, m *irc.Message) error {
+	text := clipText(CleanText(m.Param(0)), maxAway)
+	c.srv.roster.setAway(c.member, text)
+	if text == "" {
+		c.reply(irc.RPL_UNAWAY, "you are no longer marked as being away")
+	} else {
+		c.reply(irc.RPL_NOWAWAY, "you have been marked as being away")
+	}
+	return nil
+}
+
+// clipText cuts a text of one's own choosing to a number of bytes.
+func clipText(s string, max int) string {
+	if len(s) <= max {
+		return s
+	}
+	return strings.ToValidUTF8(s[:max], "")
+}

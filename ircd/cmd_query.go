@@ -1,0 +1,191 @@
+package ircd
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	irc "gopkg.in/irc.v4"
+)
+
+// lookup finds a user by nick, as far as the client may know them: those who
+// share a channel, and those whom the backend lets it read. here says whether
+// the user is connected. The user is nil if there is none.
+func (c *conn) lookup(ctx context.Context, nick string) (u *person, here bool, err error) {
+	if p, ok := c.srv.roster.byNick(nick); ok && c.sees(p.ID) {
+		return &p, true, nil
+	}
+	if !IsNick(nick) {
+		return nil, false, nil
+	}
+	found, err := c.session.Lookup(ctx, nick)
+	if err != nil || found == nil {
+		return nil, false, err
+	}
+	if p, ok := c.srv.roster.byID(found.ID); ok {
+		return &p, true, nil
+	}
+	return &person{User: *found}, false, nil
+}
+
+// sees reports whether a connected user is the client's own or shares a channel
+// with it.
+func (c *conn) sees(id string) bool {
+	return id == c.user.ID || len(c.sharedChannels(id)) > 0
+}
+
+// sharedChannels lists the channels in which both the client and a user are.
+func (c *conn) sharedChannels(id string) []string {
+	var names []string
+	for _, name := range c.joinedNames() {
+		if c.srv.roster.isIn(id, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// joinedNames lists the client's channels in order.
+func (c *conn) joinedNames() []string {
+	names := make([]string, 0, len(c.channels))
+	for _, key := range slices.Sorted(maps.Keys(c.channels)) {
+		names = append(names, c.channels[key].name)
+	}
+	return names
+}
+
+// visible lists the connected users whom the client may know of, by nick.
+func (c *conn) visible() []person {
+	seen := make(map[string]person)
+	for _, name := range c.joinedNames() {
+		for _, p := range c.srv.roster.members(name) {
+			seen[Fold(p.Nick)] = p
+		}
+	}
+	if p, ok := c.srv.roster.byID(c.user.ID); ok {
+		seen[Fold(p.Nick)] = p
+	}
+	list := make([]person, 0, len(seen))
+	for _, key := range slices.Sorted(maps.Keys(seen)) {
+		list = append(list, seen[key])
+	}
+	return list
+}
+
+// cmdWhois answers WHOIS [server] nick[,nick].
+func (c *conn) cmdWhois(ctx context.Context, m *irc.Message) error {
+	list := m.Param(0)
+	if m.Param(1) != "" {
+		list = m.Param(1)
+	}
+	if list == "" {
+		return errorReply(irc.ERR_NONICKNAMEGIVEN, "no nickname given")
+	}
+	for _, nick := range splitTargets(list) {
+		if err := c.whois(ctx, nick); err != nil {
+			return err
+		}
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) whois(ctx context.Context, nick string) error {
+	p, here, err := c.lookup(ctx, nick)
+	if err != nil {
+		if err := c.answer(ctx, "WHOIS", refused(err, irc.ERR_NOSUCHNICK, nick)); err != nil {
+			return err
+		}
+	} else if p == nil && c.isSelf(nick) {
+		p, here, err = c.lookup(ctx, c.user.Nick)
+	}
+	switch {
+	case err != nil:
+	case p == nil:
+		c.reply(irc.ERR_NOSUCHNICK, nick, "no such nick")
+	default:
+		c.whoisReply(p, here)
+		nick = p.Nick
+	}
+	c.reply(irc.RPL_ENDOFWHOIS, nick, "End of /WHOIS list")
+	return nil
+}
+
+func (c *conn) whoisReply(p *person, here bool) {
+	c.reply(irc.RPL_WHOISUSER, p.Nick, p.Username, p.Host, "*", p.Realname)
+	if shared := c.sharedChannels(p.ID); len(shared) > 0 {
+		c.reply(irc.RPL_WHOISCHANNELS, p.Nick, strings.Join(shared, " "))
+	}
+	c.reply(irc.RPL_WHOISSERVER, p.Nick, c.srv.source, c.srv.opts.Network)
+	c.reply(RPL_WHOISACCOUNT, p.Nick, p.ID, "is logged in as")
+	if !here {
+		c.reply(irc.RPL_AWAY, p.Nick, "not connected to IRC")
+		return
+	}
+	if p.Away != "" {
+		c.reply(irc.RPL_AWAY, p.Nick, p.Away)
+	}
+	c.reply(irc.RPL_WHOISIDLE, p.Nick, idleSeconds(p), strconv.FormatInt(p.SignedOn.Unix(), 10), "seconds idle, signon time")
+}
+
+// idleSeconds is the time since a user's last message.
+func idleSeconds(p *person) string {
+	if p.Active.IsZero() {
+		return "0"
+	}
+	return strconv.FormatInt(int64(time.Since(p.Active)/time.Second), 10)
+}
+
+// cmdWhowas knows nobody: who was here is not kept.
+func (c *conn) cmdWhowas(_ context.Context, m *irc.Message) error {
+	nick := m.Param(0)
+	if nick == "" {
+		return errorReply(irc.ERR_NONICKNAMEGIVEN, "no nickname given")
+	}
+	c.reply(irc.ERR_WASNOSUCHNICK, nick, "past users are not remembered: try WHOIS")
+	c.reply(irc.RPL_ENDOFWHOWAS, nick, "End of WHOWAS")
+	return nil
+}
+
+// cmdIson tells which nicks are connected (RFC 2812, 4.9).
+func (c *conn) cmdIson(_ context.Context, m *irc.Message) error {
+	var on []string
+	for _, nick := range strings.Fields(strings.Join(m.Params, " ")) {
+		if p, ok := c.srv.roster.byNick(nick); ok {
+			on = append(on, p.Nick)
+		} else if c.isSelf(nick) {
+			on = append(on, nick)
+		}
+	}
+	c.reply(irc.RPL_ISON, strings.Join(on, " "))
+	return nil
+}
+
+// maxUserhost is how many nicks USERHOST takes (RFC 2812, 4.8).
+const maxUserhost = 5
+
+func (c *conn) cmdUserhost(_ context.Context, m *irc.Message) error {
+	var list []string
+	for _, nick := range m.Params[:min(len(m.Params), maxUserhost)] {
+		p, ok := c.srv.roster.byNick(nick)
+		if !ok && c.isSelf(nick) {
+			p, ok = c.srv.roster.byID(c.user.ID)
+			p.Nick = nick
+		}
+		if !ok || !c.sees(p.ID) {
+			continue
+		}
+		flag := "+"
+		if p.Away != "" {
+			flag = "-"
+		}
+		list = append(list, p.Nick+"="+flag+p.Username+"@"+p.Host)
+	}
+	c.reply(irc.RPL_USERHOST, strings.Join(list, " "))
+	return nil
+}

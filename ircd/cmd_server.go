@@ -1,0 +1,192 @@
+package ircd
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	irc "gopkg.in/irc.v4"
+)
+
+// otherServer is the 402 for a query about any server but this one, and nil for
+// this one: by name, by mask, or by the nick of somebody here.
+func (c *conn) otherServer(name string) error {
+	if name == "" || matchMask(name, c.srv.source) || c.isSelf(name) {
+		return nil
+	}
+	if _, ok := c.srv.roster.byNick(name); ok {
+		return nil
+	}
+	return errorReply(irc.ERR_NOSUCHSERVER, "no such server", name)
+}
+
+func (c *conn) cmdLusers(context.Context, *irc.Message) error {
+	c.sendLusers()
+	return nil
+}
+
+func (c *conn) sendLusers() {
+	s := c.srv.roster.stats()
+	here, most := strconv.Itoa(s.users), strconv.Itoa(s.most)
+	c.reply(irc.RPL_LUSERCLIENT, fmt.Sprintf("There are %d users and 0 invisible on 1 server", s.users))
+	c.reply(irc.RPL_LUSERCHANNELS, strconv.Itoa(s.channels), "channels formed")
+	c.reply(irc.RPL_LUSERME, fmt.Sprintf("I have %d clients and 0 servers", s.connections))
+	c.reply(RPL_LOCALUSERS, here, most, fmt.Sprintf("Current local users %s, max %s", here, most))
+	c.reply(RPL_GLOBALUSERS, here, most, fmt.Sprintf("Current global users %s, max %s", here, most))
+}
+
+func (c *conn) cmdMotd(_ context.Context, m *irc.Message) error {
+	if err := c.otherServer(m.Param(0)); err != nil {
+		return err
+	}
+	c.sendMotd()
+	return nil
+}
+
+func (c *conn) sendMotd() {
+	if c.srv.motd == nil {
+		c.reply(irc.ERR_NOMOTD, "there is no message of the day")
+		return
+	}
+	c.reply(irc.RPL_MOTDSTART, "- "+c.srv.source+" Message of the day -")
+	for _, text := range c.srv.motd {
+		for _, part := range splitText(text, maxBody-len(":"+c.srv.source+" 372 "+c.nick+" :- ")) {
+			c.reply(irc.RPL_MOTD, "- "+part)
+		}
+		if text == "" {
+			c.reply(irc.RPL_MOTD, "- ")
+		}
+	}
+	c.reply(irc.RPL_ENDOFMOTD, "End of /MOTD command")
+}
+
+func (c *conn) cmdVersion(_ context.Context, m *irc.Message) error {
+	if err := c.otherServer(m.Param(0)); err != nil {
+		return err
+	}
+	c.reply(irc.RPL_VERSION, strings.ReplaceAll(c.srv.opts.Version, " ", "_"), c.srv.source, c.srv.opts.Network)
+	c.sendISupport()
+	return nil
+}
+
+func (c *conn) cmdTime(_ context.Context, m *irc.Message) error {
+	if err := c.otherServer(m.Param(0)); err != nil {
+		return err
+	}
+	c.reply(irc.RPL_TIME, c.srv.source, time.Now().In(c.srv.opts.Location).Format(time.RFC1123Z))
+	return nil
+}
+
+func (c *conn) cmdAdmin(_ context.Context, m *irc.Message) error {
+	if err := c.otherServer(m.Param(0)); err != nil {
+		return err
+	}
+	return errorReply(irc.ERR_NOADMININFO, "ask whoever gave you your account", c.srv.source)
+}
+
+func (c *conn) cmdInfo(_ context.Context, m *irc.Message) error {
+	if err := c.otherServer(m.Param(0)); err != nil {
+		return err
+	}
+	for _, text := range []string{
+		c.srv.opts.Version + ", running since " + c.srv.opts.Started.UTC().Format(time.RFC1123),
+		"What is said in a channel is stored, and shown once it is.",
+		"Accounts, channels and access to them are managed elsewhere.",
+	} {
+		c.reply(irc.RPL_INFO, text)
+	}
+	c.reply(irc.RPL_ENDOFINFO, "End of /INFO list")
+	return nil
+}
+
+func (c *conn) cmdLinks(_ context.Context, m *irc.Message) error {
+	mask := m.Param(0)
+	if m.Param(1) != "" {
+		mask = m.Param(1)
+	}
+	if mask == "" {
+		mask = "*"
+	}
+	if matchMask(mask, c.srv.source) {
+		c.reply(irc.RPL_LINKS, c.srv.source, c.srv.source, "0 "+c.srv.opts.Network)
+	}
+	c.reply(irc.RPL_ENDOFLINKS, mask, "End of /LINKS list")
+	return nil
+}
+
+func (c *conn) cmdHelp(context.Context, *irc.Message) error {
+	const subject = "index"
+	c.reply(RPL_HELPSTART, subject, "What works here")
+	for _, text := range []string{
+		"/join #channel, /part, /list, /names, /topic: channels",
+		"/msg #channel text, /me does something: both are stored",
+		"/who, /whois nick: people, connected or not",
+		"/away text: others see you as away while all your clients are",
+		"Nicks, channels and topics come from the server: they are changed there.",
+	} {
+		c.reply(RPL_HELPTXT, subject, text)
+	}
+	c.reply(RPL_ENDOFHELP, subject, "End of /HELP")
+	return nil
+}
+
+// cmdOper refuses without a look at the password.
+func (c *conn) cmdOper(context.Context, *irc.Message) error {
+	return errorReply(irc.ERR_NOOPERHOST, "there are no operators here")
+}
+
+func (c *conn) cmdOperOnly(context.Context, *irc.Message) error {
+	return errorReply(irc.ERR_NOPRIVILEGES, "permission denied: there are no operators here")
+}
+
+// cmdList lists channels (RFC 2812, 3.2.6). ELIST: M and N are masks, U bounds
+// the number of users by >n and <n.
+func (c *conn) cmdList(ctx context.Context, m *irc.Message) error {
+	list, err := c.session.Channels(ctx)
+	if err != nil {
+		return refused(err, ERR_UNKNOWNERROR, "LIST")
+	}
+	c.reply(irc.RPL_LISTSTART, "Channel", "Users  Name")
+	for _, ch := range list {
+		if n := c.srv.roster.count(ch.Name); listed(m.Param(0), ch.Name, n) {
+			c.reply(irc.RPL_LIST, ch.Name, strconv.Itoa(n), ch.Topic)
+		}
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+	}
+	c.reply(irc.RPL_LISTEND, "End of /LIST")
+	return nil
+}
+
+// listed reports whether a channel passes the conditions of LIST: every bound
+// and every "!mask" must hold, and one of the masks if there are any.
+func listed(conditions, name string, users int) bool {
+	masks, matched := 0, 0
+	for cond := range strings.SplitSeq(conditions, ",") {
+		n, err := strconv.Atoi(strings.TrimLeft(cond, "<>"))
+		switch {
+		case cond == "":
+		case cond[0] == '>' && err == nil:
+			if users <= n {
+				return false
+			}
+		case cond[0] == '<' && err == nil:
+			if users >= n {
+				return false
+			}
+		case cond[0] == '!':
+			if matchMask(cond[1:], name) {
+				return false
+			}
+		default:
+			masks++
+			if matchMask(cond, name) {
+				matched++
+			}
+		}
+	}
+	return masks == 0 || matched > 0
+}

@@ -1,0 +1,158 @@
+package ircd
+
+import (
+	"context"
+	"strings"
+
+	irc "gopkg.in/irc.v4"
+)
+
+// whoxFields are the fields of WHOX in the order in which they are always
+// answered, whatever the order asked for (https://ircv3.net/specs/extensions/whox).
+const whoxFields = "tcuihsnfdlaor"
+
+// whoQuery is one WHO command.
+type whoQuery struct {
+	mask   string // as sent
+	x      bool   // WHOX
+	fields string // those of whoxFields that are wanted
+	token  string
+}
+
+// parseWho reads WHO [mask [o | flags%fields,token]].
+func parseWho(m *irc.Message) whoQuery {
+	q := whoQuery{mask: m.Param(0), token: "0"}
+	_, spec, x := strings.Cut(m.Param(1), "%")
+	if !x {
+		return q
+	}
+	q.x = true
+	q.fields, spec, _ = strings.Cut(spec, ",")
+	if spec != "" {
+		q.token = spec[:min(len(spec), 3)]
+	}
+	return q
+}
+
+// cmdWho answers WHO and WHOX for a channel that the client is in, a nick, or a
+// mask over those whom it may know of. It ends with one 315 that repeats the
+// mask.
+func (c *conn) cmdWho(ctx context.Context, m *irc.Message) error {
+	q := parseWho(m)
+	end := q.mask
+	if end == "" {
+		end = "*"
+	}
+	if strings.HasPrefix(m.Param(1), "o") {
+		// Operators only, of whom there are none.
+	} else if err := c.who(ctx, q); err != nil {
+		return err
+	}
+	c.reply(irc.RPL_ENDOFWHO, end, "End of /WHO list")
+	return nil
+}
+
+func (c *conn) who(ctx context.Context, q whoQuery) error {
+	if strings.HasPrefix(q.mask, "#") {
+		for name := range strings.SplitSeq(q.mask, ",") {
+			ch := c.channels[Fold(name)]
+			if ch == nil {
+				continue
+			}
+			for _, p := range c.srv.roster.members(ch.name) {
+				c.whoReply(q, ch.name, &p, true)
+			}
+			if err := c.flush(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if IsNick(q.mask) {
+		return c.whoNick(ctx, q)
+	}
+	mask := q.mask
+	if mask == "" || mask == "0" {
+		mask = "*"
+	}
+	for _, p := range c.visible() {
+		if matchMask(mask, p.Nick) || matchMask(mask, p.Username) || matchMask(mask, p.Host) ||
+			matchMask(mask, prefixOf(p.User)) || matchMask(mask, p.Realname) {
+			c.whoReply(q, c.anyChannel(p.ID), &p, true)
+		}
+	}
+	return nil
+}
+
+// whoNick answers for one user, who need not be connected.
+func (c *conn) whoNick(ctx context.Context, q whoQuery) error {
+	p, here, err := c.lookup(ctx, q.mask)
+	if err == nil && p == nil && c.isSelf(q.mask) {
+		p, here, err = c.lookup(ctx, c.user.Nick)
+	}
+	if err != nil {
+		return c.answer(ctx, "WHO", refused(err, irc.ERR_NOSUCHNICK, q.mask))
+	}
+	if p != nil {
+		c.whoReply(q, c.anyChannel(p.ID), p, here)
+	}
+	return nil
+}
+
+// anyChannel is a channel to show a user in: the first shared one, or "*".
+func (c *conn) anyChannel(id string) string {
+	if shared := c.sharedChannels(id); len(shared) > 0 {
+		return shared[0]
+	}
+	return "*"
+}
+
+// whoReply sends 352, or 354 for WHOX.
+func (c *conn) whoReply(q whoQuery, channel string, p *person, here bool) {
+	flags := "H"
+	if !here || p.Away != "" {
+		flags = "G"
+	}
+	if !q.x {
+		c.reply(irc.RPL_WHOREPLY, channel, p.Username, p.Host, c.srv.source, p.Nick, flags, "0 "+p.Realname)
+		return
+	}
+	values := map[rune]string{
+		't': q.token, 'c': channel, 'u': p.Username, 'i': "255.255.255.255", 'h': p.Host, 's': c.srv.source,
+		'n': p.Nick, 'f': flags, 'd': "0", 'l': idleSeconds(p), 'a': p.ID, 'o': "n/a", 'r': p.Realname,
+	}
+	var params []string
+	for _, f := range whoxFields {
+		if strings.ContainsRune(q.fields, f) {
+			params = append(params, values[f])
+		}
+	}
+	if strings.ContainsRune(q.fields, 'r') {
+		c.reply(RPL_WHOSPCRPL, params...) // the real name always has its colon
+	} else {
+		c.replyPlain(RPL_WHOSPCRPL, params...)
+	}
+}
+
+// matchMask matches a mask with "*" and "?" (RFC 2812, 2.5), folded.
+func matchMask(mask, s string) bool {
+	mask, s = Fold(mask), Fold(s)
+	star, mark := -1, 0 // the last "*" and where its text ends so far
+	i, j := 0, 0
+	for j < len(s) {
+		switch {
+		case i < len(mask) && mask[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(mask) && (mask[i] == '?' || mask[i] == s[j]):
+			i++
+			j++
+		case star >= 0:
+			mark++
+			i, j = star+1, mark
+		default:
+			return false
+		}
+	}
+	return strings.Trim(mask[i:], "*") == ""
+}

@@ -1,0 +1,154 @@
+package ircd
+
+import (
+	"context"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	irc "gopkg.in/irc.v4"
+)
+
+// command is how one command is handled.
+type command struct {
+	// run handles it. An *Error is the reply; *closing ends the connection;
+	// any other error is logged and told as a fixed text.
+	run func(c *conn, ctx context.Context, m *irc.Message) error
+	// params is how many parameters it needs at least; fewer are 461. Empty
+	// ones at the end do not count.
+	params int
+	// early commands are accepted before 001; the others are 451 then.
+	early bool
+}
+
+// commands is the table of all commands, by name. It is never changed.
+var commands = map[string]command{
+	"CAP":          {run: (*conn).cmdCap, params: 1, early: true},
+	"AUTHENTICATE": {run: (*conn).cmdAuthenticate, params: 1, early: true},
+	"PASS":         {run: (*conn).cmdPass, early: true},
+	"NICK":         {run: (*conn).cmdNick, early: true},
+	"USER":         {run: (*conn).cmdUser, params: 1, early: true},
+	"OTP":          {run: (*conn).cmdOTP, params: 1, early: true},
+	"PING":         {run: (*conn).cmdPing, early: true},
+	"PONG":         {run: (*conn).cmdIgnore, early: true},
+	"QUIT":         {run: (*conn).cmdQuit, early: true},
+	"ERROR":        {run: (*conn).cmdIgnore, early: true},
+	"PROTOCTL":     {run: (*conn).cmdIgnore, early: true},
+
+	"JOIN":   {run: (*conn).cmdJoin, params: 1},
+	"PART":   {run: (*conn).cmdPart, params: 1},
+	"TOPIC":  {run: (*conn).cmdTopic, params: 1},
+	"MODE":   {run: (*conn).cmdMode, params: 1},
+	"NAMES":  {run: (*conn).cmdNames},
+	"LIST":   {run: (*conn).cmdList},
+	"INVITE": {run: (*conn).cmdInvite, params: 2},
+	"KICK":   {run: (*conn).cmdKick, params: 2},
+
+	"PRIVMSG": {run: (*conn).cmdPrivmsg},
+	"NOTICE":  {run: (*conn).cmdNotice},
+	"TAGMSG":  {run: (*conn).cmdTagmsg},
+	"AWAY":    {run: (*conn).cmdAway},
+
+	"WHO":      {run: (*conn).cmdWho},
+	"WHOIS":    {run: (*conn).cmdWhois},
+	"WHOWAS":   {run: (*conn).cmdWhowas},
+	"ISON":     {run: (*conn).cmdIson, params: 1},
+	"USERHOST": {run: (*conn).cmdUserhost, params: 1},
+
+	"LUSERS":  {run: (*conn).cmdLusers},
+	"MOTD":    {run: (*conn).cmdMotd},
+	"VERSION": {run: (*conn).cmdVersion},
+	"TIME":    {run: (*conn).cmdTime},
+	"ADMIN":   {run: (*conn).cmdAdmin},
+	"INFO":    {run: (*conn).cmdInfo},
+	"LINKS":   {run: (*conn).cmdLinks},
+	"HELP":    {run: (*conn).cmdHelp},
+
+	"OPER":    {run: (*conn).cmdOper, params: 2},
+	"KILL":    {run: (*conn).cmdOperOnly},
+	"REHASH":  {run: (*conn).cmdOperOnly},
+	"RESTART": {run: (*conn).cmdOperOnly},
+	"DIE":     {run: (*conn).cmdOperOnly},
+	"SQUIT":   {run: (*conn).cmdOperOnly},
+	"CONNECT": {run: (*conn).cmdOperOnly},
+	"WALLOPS": {run: (*conn).cmdOperOnly},
+}
+
+// handleLine handles one line of input. An error ends the connection.
+func (c *conn) handleLine(ctx context.Context, in inbound) error {
+	first := !c.reg.begun
+	c.reg.begun = true
+	if in.tooLong {
+		c.reply(ERR_INPUTTOOLONG, "the line was too long and is ignored: send at most 8192 bytes, and 4094 of tags")
+		return nil
+	}
+	if first && looksLikeHTTP(in.text) {
+		return &closing{text: "this is an IRC server", cause: "HTTP request"}
+	}
+	text, converted := toUTF8(in.text)
+	m, err := parseLine(text)
+	if err != nil {
+		c.log.Trace().Err(err).Msg("line not understood")
+		c.reply(irc.ERR_UNKNOWNCOMMAND, "*", "that is no IRC command")
+		return nil
+	}
+	// What others did before is shown before this command's replies, so that
+	// a JOIN or PART in them is never undone by older news.
+	c.showPresence()
+	if m.Command == "PASS" {
+		m.Params = []string{rawParams(text)}
+	}
+	return c.answer(ctx, m.Command, c.dispatch(ctx, m, converted))
+}
+
+// dispatch checks what the table asks for and runs the command.
+func (c *conn) dispatch(ctx context.Context, m *irc.Message, converted bool) error {
+	cmd, ok := commands[m.Command]
+	if !ok {
+		return errorReply(irc.ERR_UNKNOWNCOMMAND, "unknown command", m.Command)
+	}
+	c.traceIn(m)
+	if !c.registered && !cmd.early {
+		return errorReply(irc.ERR_NOTREGISTERED, "you have not logged in yet")
+	}
+	given := len(m.Params)
+	for given > 0 && m.Params[given-1] == "" {
+		given--
+	}
+	if given < cmd.params {
+		return errorReply(irc.ERR_NEEDMOREPARAMS, "not enough parameters", m.Command)
+	}
+	if converted && c.registered && !c.toldUTF8 {
+		c.toldUTF8 = true
+		c.notice("Your client does not send UTF-8. Its text is read as Windows-1252; please set it to UTF-8.")
+	}
+	return cmd.run(c, ctx, m)
+}
+
+// toUTF8 returns a line as valid UTF-8. What is not is read as Windows-1252,
+// which old clients on old terminals send; refusing it would lose the text.
+func toUTF8(s string) (text string, converted bool) {
+	if utf8.ValidString(s) {
+		return s, false
+	}
+	// The decoder fails for no input: bytes without a meaning become U+FFFD.
+	text, _ = charmap.Windows1252.NewDecoder().String(s)
+	return text, true
+}
+
+func (c *conn) cmdIgnore(context.Context, *irc.Message) error { return nil }
+
+func (c *conn) cmdPing(_ context.Context, m *irc.Message) error {
+	if m.Param(0) == "" {
+		return errorReply(irc.ERR_NOORIGIN, "no origin specified")
+	}
+	c.send(&line{Source: c.srv.source, Command: "PONG", Params: []string{c.srv.source, m.Param(0)}, Trailing: true})
+	return nil
+}
+
+func (c *conn) cmdQuit(_ context.Context, m *irc.Message) error {
+	quit := "Quit"
+	if text := CleanText(m.Param(0)); text != "" {
+		quit += ": " + text
+	}
+	return &closing{text: quit, cause: "quit"}
+}

@@ -1,0 +1,379 @@
+package ircd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
+)
+
+const (
+	// pingAfter is how long a client may be silent before it is sent a PING:
+	// sic and ii give up after 300 s without a line from the server.
+	pingAfter = 100 * time.Second
+	// pingTimeout is how long it may be silent in all.
+	pingTimeout = 240 * time.Second
+	// flushTimeout bounds the end of a connection: the last bytes and the end
+	// of its session.
+	flushTimeout = 3 * time.Second
+	// lingerTimeout is how long a connection is read after the last byte, so
+	// that unread input does not make the system throw that byte away.
+	lingerTimeout = time.Second
+	// drainTimeout is how long lines are awaited from a client that is gone.
+	// What it sent before is still handled.
+	drainTimeout = time.Second
+)
+
+// conn is one client's connection. Three goroutines serve it: read cuts the
+// input into lines, loop owns all the state, writer owns the output. run starts
+// and joins them.
+type conn struct {
+	// Static after newConn.
+	srv     *Server
+	nc      net.Conn
+	remote  string // for rate limits only; never shown or logged
+	log     zerolog.Logger
+	lines   chan inbound // from read to loop; closed when the input ends
+	done    chan struct{}
+	out     *sendQueue
+	writer  *writer
+	inbox   *inbox // set by run before it starts anything
+	limiter *rate.Limiter
+
+	start time.Time
+
+	// heard is when the last line was read: nanoseconds since start, which a
+	// change of the clock does not move. Written by read, read by loop.
+	heard atomic.Int64
+	// inputErr is why the input ended. It is written by read before it closes
+	// lines, and read by loop after that.
+	inputErr error
+
+	// All that follows is owned by loop.
+	caps       capSet
+	reg        registration
+	registered bool    // 001 has been sent
+	session    Session // nil before the login
+	user       User    // the session's, once there is one
+	nick       string  // as the client is addressed: "*", the asked one, then user.Nick
+	asked      string  // the nick asked for: an alias for the client's early commands
+	member     *member // nil before 001
+	channels   map[string]*joinedChannel
+	away       bool
+	batches    uint64 // how many batches were opened
+	pinged     bool   // a PING is unanswered
+	toldUTF8   bool   // the notice about invalid UTF-8 was given
+	quitText   string // what others see as the reason of QUIT
+	out1       []byte // the lines of the command at hand
+}
+
+// joinedChannel is a channel that the client is in.
+type joinedChannel struct {
+	name  string // canonical
+	topic string
+}
+
+// inbound is one line read, or the news that one was too long.
+type inbound struct {
+	text    string
+	tooLong bool
+}
+
+// closing ends a connection in an orderly way: the text is told in ERROR.
+type closing struct {
+	text  string // for the client, and for others unless quit is set
+	quit  string // what others see
+	cause string // for the log
+}
+
+func (e *closing) Error() string { return e.cause }
+
+func newConn(s *Server, nc net.Conn, addr netip.Addr) *conn {
+	c := &conn{
+		srv:      s,
+		nc:       nc,
+		log:      s.log.With().Uint64("conn", s.nextID.Add(1)).Logger(),
+		lines:    make(chan inbound),
+		done:     make(chan struct{}),
+		out:      newSendQueue(s.opts.Limits.SendQueue),
+		limiter:  newLimiter(s.opts.Limits),
+		nick:     "*",
+		channels: make(map[string]*joinedChannel),
+		start:    time.Now(),
+	}
+	if addr.IsValid() {
+		c.remote = addr.String()
+	}
+	c.writer = &writer{nc: nc, q: c.out, failed: make(chan error, 1)}
+	return c
+}
+
+func newLimiter(l Limits) *rate.Limiter {
+	if l.LinesPerSecond <= 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(l.LinesPerSecond), max(l.Burst, 1))
+}
+
+// run serves the connection and returns when all of it has ended. The end of
+// ctx closes it, with the text of the cause.
+func (c *conn) run(ctx context.Context) {
+	cctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c.inbox = newInbox(cancel)
+
+	reading := make(chan struct{})
+	var writing sync.WaitGroup
+	writing.Go(c.writer.run)
+	go func() {
+		defer close(reading)
+		c.read(cctx)
+	}()
+
+	end := c.endOf(ctx, c.guard(func() error { return c.loop(cctx) }))
+	close(c.done)
+	cancel(nil)
+	c.finish(ctx, end)
+	writing.Wait()
+	c.linger(reading)
+	c.nc.Close()
+	<-reading
+
+	c.log.Info().Str("cause", end.cause).Dur("duration", time.Since(c.start)).Msg("connection closed")
+}
+
+// guard turns a panic into an error, so that it ends one connection alone.
+func (c *conn) guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.log.Error().Str("panic", panicText(v)).Bytes("stack", debug.Stack()).Msg("internal error")
+			err = &closing{text: "internal error", cause: "panic"}
+		}
+	}()
+	return f()
+}
+
+// panicText names a panic without values that a client may have sent.
+func panicText(v any) string {
+	if err, ok := v.(interface{ RuntimeError() }); ok {
+		return fmt.Sprint(err)
+	}
+	return fmt.Sprintf("%T", v)
+}
+
+// endOf says in what words a connection ends.
+func (c *conn) endOf(ctx context.Context, err error) *closing {
+	var end *closing
+	switch {
+	case errors.As(err, &end):
+	case ctx.Err() != nil:
+		text := "the server is shutting down"
+		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+			text = cause.Error()
+		}
+		end = &closing{text: text, cause: "server stopped"}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
+		end = &closing{text: "connection closed", cause: "client closed the connection"}
+	default:
+		err = plainNetError(err)
+		end = &closing{text: err.Error(), cause: err.Error()}
+	}
+	if end.quit == "" {
+		end.quit = end.text
+	}
+	return end
+}
+
+// finish says good-bye to everybody: the client, the others, the backend.
+func (c *conn) finish(ctx context.Context, end *closing) {
+	deadline := time.Now().Add(flushTimeout)
+	c.out.close(appendLine(c.out1, errorLine("Closing link: "+end.text)), deadline)
+	c.out1 = nil
+	if c.member != nil {
+		c.srv.roster.detach(c.member, end.quit, ctx.Err() != nil)
+		c.srv.count.registered.Add(-1)
+	}
+	if c.session == nil {
+		return
+	}
+	// The connection's own context may have ended; the session still gets its
+	// time.
+	cctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	if err := c.guard(func() error { return c.session.Close(cctx) }); err != nil {
+		c.log.Warn().Err(err).Msg("close session")
+	}
+}
+
+// linger reads on for a moment after the last byte was written. Closing a
+// socket with unread input makes the system discard what the other side has not
+// fetched yet, the reason of the close for one.
+func (c *conn) linger(reading <-chan struct{}) {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	t := time.NewTimer(lingerTimeout)
+	defer t.Stop()
+	select {
+	case <-reading:
+	case <-t.C:
+	}
+}
+
+// read cuts the input into lines until it ends. It slows down a client that
+// sends too fast, and waits for loop, so that the client's own lines wait in
+// the network.
+func (c *conn) read(ctx context.Context) {
+	defer close(c.lines)
+	c.inputErr = c.guard(func() error {
+		lr := newLineReader(c.nc, maxInputBody, maxInputTags)
+		for {
+			text, err := lr.ReadLine()
+			tooLong := errors.Is(err, errLineTooLong)
+			if err != nil && !tooLong {
+				return err
+			}
+			select {
+			case <-c.done:
+				continue // lingering
+			default:
+			}
+			// Wait fails when ctx ends, and then loop ends as well.
+			if err := c.limiter.Wait(ctx); err != nil {
+				continue
+			}
+			select {
+			case c.lines <- inbound{text, tooLong}:
+				c.heard.Store(int64(time.Since(c.start)))
+				c.srv.count.linesIn.Add(1)
+			case <-c.done:
+			}
+		}
+	})
+}
+
+// loop owns the connection's state. It returns why the connection ends.
+func (c *conn) loop(ctx context.Context) error {
+	c.startRegistration()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		var wake <-chan struct{}
+		if c.registered {
+			wake = c.session.Wake()
+		}
+		var err error
+		select {
+		case in, ok := <-c.lines:
+			if !ok {
+				return c.inputErr
+			}
+			err = c.handleLine(ctx, in)
+		case <-c.inbox.bell:
+			c.showPresence()
+		case <-wake:
+			err = c.poll(ctx)
+		case <-timer.C:
+			var next time.Duration
+			if next, err = c.watch(); err == nil {
+				timer.Reset(next)
+			}
+		case err := <-c.writer.failed:
+			return c.drain(ctx, err)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err == nil {
+			err = c.flush(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// drain handles the lines that a client sent before it went: a message followed
+// by an immediate close is stored. It returns cause.
+func (c *conn) drain(ctx context.Context, cause error) error {
+	for {
+		t := time.NewTimer(drainTimeout)
+		select {
+		case in, ok := <-c.lines:
+			t.Stop()
+			if !ok {
+				return cause
+			}
+			if err := c.handleLine(ctx, in); err != nil {
+				return err
+			}
+			c.out1 = c.out1[:0]
+		case <-t.C:
+			return cause
+		case <-ctx.Done():
+			t.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// flush hands what was said so far to the writer. It is called after each line
+// handled, and within a long answer when it has grown large.
+func (c *conn) flush(ctx context.Context) error {
+	if len(c.out1) == 0 {
+		return nil
+	}
+	err := c.out.put(ctx, c.out1)
+	if cap(c.out1) > keepBuffer {
+		c.out1 = nil
+	}
+	c.out1 = c.out1[:0]
+	if errors.Is(err, errStalled) {
+		return &closing{text: errStalled.Error(), quit: "SendQ exceeded", cause: "send queue full"}
+	}
+	return err
+}
+
+// watch ends a connection that is silent or does not log in, and returns when
+// to look again.
+func (c *conn) watch() (time.Duration, error) {
+	now := time.Now()
+	next := pingTimeout
+	if !c.registered && !c.reg.deadline.IsZero() {
+		left := c.reg.deadline.Sub(now)
+		if left <= 0 {
+			return 0, &closing{text: "registration timed out: log in sooner", cause: "registration timeout"}
+		}
+		next = left
+	}
+	silent := now.Sub(c.start) - time.Duration(c.heard.Load())
+	switch {
+	case silent >= pingTimeout:
+		text := fmt.Sprintf("Ping timeout: %d seconds", int(pingTimeout.Seconds()))
+		return 0, &closing{text: text, cause: "ping timeout"}
+	case silent < pingAfter:
+		c.pinged = false
+		next = min(next, pingAfter-silent)
+	default:
+		if !c.pinged {
+			c.pinged = true
+			c.send(&line{Command: "PING", Params: []string{c.srv.source}, Trailing: true})
+		}
+		next = min(next, pingTimeout-silent)
+	}
+	return next, nil
+}
+
+// errorLine is the last line of a connection (RFC 2812, 3.7.4).
+func errorLine(text string) *line {
+	return &line{Command: "ERROR", Params: []string{text}, Trailing: true}
+}

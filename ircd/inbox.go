@@ -1,0 +1,69 @@
+package ircd
+
+import (
+	"errors"
+	"sync"
+)
+
+// presenceKind tells the presence events apart.
+type presenceKind int
+
+const (
+	joined presenceKind = iota
+	parted
+	quit
+	awayChanged
+)
+
+// presenceEvent is something that others see of a user. It is immutable and
+// shared by all who are told.
+type presenceEvent struct {
+	kind    presenceKind
+	user    User
+	channel string // joined, parted
+	text    string // parted, quit: the reason
+	away    string // joined, awayChanged: the away message, empty if here
+}
+
+// maxInbox is how many presence events may wait for one connection.
+const maxInbox = 1024
+
+var errInboxFull = errors.New("your client is too slow: too many events are waiting")
+
+// inbox brings presence events to a connection. Nobody ever waits at it: when
+// it is full, the connection has not done anything for long, and is closed.
+type inbox struct {
+	bell chan struct{}   // rung by add; cap 1
+	full func(err error) // ends the connection; called at most once, must not block
+
+	mu       sync.Mutex       // a leaf lock
+	events   []*presenceEvent // guarded by mu
+	overflow bool             // guarded by mu
+}
+
+func newInbox(full func(error)) *inbox {
+	return &inbox{bell: make(chan struct{}, 1), full: full}
+}
+
+func (in *inbox) add(ev *presenceEvent) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	switch {
+	case in.overflow:
+	case len(in.events) == maxInbox:
+		in.overflow, in.events = true, nil
+		in.full(errInboxFull)
+	default:
+		in.events = append(in.events, ev)
+		ring(in.bell)
+	}
+}
+
+// take returns what waits, oldest first.
+func (in *inbox) take() []*presenceEvent {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	events := in.events
+	in.events = nil
+	return events
+}

@@ -1,0 +1,154 @@
+package ircd
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	irc "gopkg.in/irc.v4"
+)
+
+const (
+	// saslLoginTimeout is how long SASL waits for the backend: WeeChat gives
+	// up after 15 s, irssi after 20 s.
+	saslLoginTimeout = 14 * time.Second
+	// passLoginTimeout is the same for PASS, where clients wait for long.
+	passLoginTimeout = 30 * time.Second
+	// otpTime is how long somebody may take to find and type a code.
+	otpTime = 60 * time.Second
+	// maxOTPTries is how many codes one connection may try.
+	maxOTPTries = 3
+)
+
+// otpState is a login whose credentials are right, but for a one-time code.
+type otpState struct {
+	cred  Credentials
+	sasl  bool
+	tries int
+}
+
+const (
+	otpHelp   = "your account asks for a one-time code: send it with /quote OTP 123456"
+	loginHelp = "no password given: log in with SASL PLAIN (e-mail and password), or with the server password (PASS) email:password or a token"
+	busyText  = "logging in is temporarily unavailable, try again later"
+)
+
+// login asks the backend. It keeps the session, or returns why there is none.
+func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duration) *LoginError {
+	cred.Remote = c.remote
+	lctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	session, err := c.srv.backend.Login(lctx, cred)
+	if err == nil {
+		c.session, c.user = session, session.User()
+		c.reg.failed = nil
+		c.srv.count.logins.Add(1)
+		return nil
+	}
+	var le *LoginError
+	if !errors.As(err, &le) {
+		le = &LoginError{Reason: Unavailable, Text: busyText, Err: err}
+	}
+	if le.Reason == OTPRequired {
+		return le
+	}
+	c.reg.failed = le
+	c.srv.count.loginErrors.Add(1)
+	if ctx.Err() == nil {
+		c.log.Info().Stringer("reason", le.Reason).Err(le.Err).Msg("login refused")
+	}
+	return le
+}
+
+// loginPass logs in with PASS, once NICK and USER are in.
+func (c *conn) loginPass(ctx context.Context) error {
+	if c.reg.pass == "" {
+		return c.noPassword()
+	}
+	cred := Credentials{Secret: c.reg.pass, Nick: c.reg.rawNick}
+	c.reg.pass = "" // one password is one attempt
+	le := c.login(ctx, cred, passLoginTimeout)
+	if le == nil {
+		return c.welcome(ctx)
+	}
+	return c.refusePass(le, cred)
+}
+
+// noPassword ends a registration without any credentials left to try.
+func (c *conn) noPassword() error {
+	if le := c.reg.failed; le != nil {
+		return c.loginFailed(le)
+	}
+	c.reply(irc.ERR_PASSWDMISMATCH, loginHelp)
+	return &closing{text: loginHelp, cause: "no password"}
+}
+
+// refusePass answers a PASS login that did not succeed.
+func (c *conn) refusePass(le *LoginError, cred Credentials) error {
+	if le.Reason == OTPRequired {
+		c.awaitOTP(&otpState{cred: cred})
+		return nil
+	}
+	return c.loginFailed(le)
+}
+
+// loginFailed ends the connection. Only wrong credentials are 464; what may be
+// right later is no reason to ask for another password.
+func (c *conn) loginFailed(le *LoginError) error {
+	if le.Reason == Rejected {
+		c.reply(irc.ERR_PASSWDMISMATCH, le.Text)
+	} else {
+		c.notice(le.Text)
+	}
+	return &closing{text: le.Text, cause: "login refused"}
+}
+
+// awaitOTP makes the connection wait for the OTP command.
+func (c *conn) awaitOTP(o *otpState) {
+	c.reg.otp = o
+	if soonest := time.Now().Add(otpTime); !c.reg.deadline.IsZero() && c.reg.deadline.Before(soonest) {
+		c.reg.deadline = soonest
+	}
+	c.notice(otpHelp)
+}
+
+// cmdOTP completes a login with its one-time code. It is this server's own.
+func (c *conn) cmdOTP(ctx context.Context, m *irc.Message) error {
+	o := c.reg.otp
+	if c.registered {
+		return errorReply(irc.ERR_ALREADYREGISTERED, "you are logged in already")
+	}
+	if o == nil {
+		return errorReply(irc.ERR_NOTREGISTERED, "no login waits for a one-time code: log in first")
+	}
+	o.cred.OTP = m.Param(0)
+	timeout := passLoginTimeout
+	if o.sasl {
+		timeout = saslLoginTimeout
+	}
+	le := c.login(ctx, o.cred, timeout)
+	o.cred.OTP = ""
+	switch {
+	case le == nil:
+		c.reg.otp = nil
+		if o.sasl {
+			c.saslDone()
+		}
+		return c.tryRegister(ctx)
+	case le.Reason == OTPRequired && o.tries+1 < maxOTPTries:
+		o.tries++
+		c.notice("that code was not accepted: try the next one with /quote OTP 123456")
+		return nil
+	case le.Reason == OTPRequired:
+		le = &LoginError{Reason: Rejected, Text: "the one-time code was wrong too often"}
+	case le.Reason != Rejected:
+		// The code was not judged: it may be tried again.
+		c.notice(le.Text)
+		return nil
+	}
+	c.reg.otp = nil
+	if o.sasl {
+		c.reply(irc.ERR_SASLFAIL, le.Text)
+	}
+	return c.loginFailed(le)
+}

@@ -1,0 +1,197 @@
+package ircd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	irc "gopkg.in/irc.v4"
+)
+
+// registration is what a connection has told before 001. The order in which it
+// comes is free: irssi logs in with SASL before it has a nick, epic5 sends USER
+// before NICK, HexChat sends CAP END before the answer to its CAP REQ.
+type registration struct {
+	begun       bool      // the first line has been handled
+	deadline    time.Time // zero: no limit
+	negotiating bool      // between CAP LS or REQ, and CAP END
+	cap302      bool
+	user        bool   // USER was given
+	nick        bool   // NICK was given, with whatever nick
+	rawNick     string // as it was given
+	pass        string // the rest of PASS; empty: none. Secret
+	sasl        saslState
+	otp         *otpState // a login that waits for its one-time code
+	failed      *LoginError
+}
+
+// startRegistration sets the time limit.
+func (c *conn) startRegistration() {
+	if t := c.srv.opts.Limits.RegistrationTimeout; t > 0 {
+		c.reg.deadline = time.Now().Add(t)
+	}
+}
+
+// cmdPass takes the whole rest of the line, spaces included: irssi and others
+// never write a colon before it.
+func (c *conn) cmdPass(ctx context.Context, m *irc.Message) error {
+	if c.registered {
+		return errorReply(irc.ERR_ALREADYREGISTERED, "you are logged in already")
+	}
+	if m.Param(0) == "" {
+		return errorReply(irc.ERR_NEEDMOREPARAMS, "not enough parameters", "PASS")
+	}
+	c.reg.pass = m.Param(0)
+	return nil
+}
+
+// maxAsked bounds the nick that a client asks for; where nicks log people in, it
+// may be longer than one that can be shown.
+const maxAsked = 64
+
+func (c *conn) cmdNick(ctx context.Context, m *irc.Message) error {
+	nick := m.Param(0)
+	switch {
+	case nick == "":
+		return errorReply(irc.ERR_NONICKNAMEGIVEN, "no nickname given")
+	case c.registered:
+		return c.changeNick(nick)
+	}
+	c.reg.nick = true
+	c.reg.rawNick = nick[:min(len(nick), maxAsked)]
+	if !IsNick(nick) {
+		// The login goes on: the nick comes from the account in any case.
+		c.reply(irc.ERR_ERRONEUSNICKNAME, nick, "erroneous nickname: the one of your account is used")
+		return c.tryRegister(ctx)
+	}
+	c.asked, c.nick = nick, nick
+	return c.tryRegister(ctx)
+}
+
+// changeNick refuses. 433 would make clients try one nick after the other, for
+// ever; 484 is shown and that is all.
+func (c *conn) changeNick(nick string) error {
+	if nick == c.user.Nick {
+		return nil
+	}
+	return errorReply(irc.ERR_RESTRICTED, "your nick is the name of your account: change it there")
+}
+
+// cmdUser marks the second half of the registration. What it says is not used:
+// the account says it better, and HexChat puts an e-mail address here.
+func (c *conn) cmdUser(ctx context.Context, _ *irc.Message) error {
+	if c.registered {
+		return errorReply(irc.ERR_ALREADYREGISTERED, "you are logged in already")
+	}
+	c.reg.user = true
+	return c.tryRegister(ctx)
+}
+
+// tryRegister completes the registration if everything for it is there, which
+// may take a login.
+func (c *conn) tryRegister(ctx context.Context) error {
+	r := &c.reg
+	if c.registered || !r.nick || !r.user || r.negotiating || r.otp != nil {
+		return nil
+	}
+	if c.session == nil {
+		return c.loginPass(ctx)
+	}
+	return c.welcome(ctx)
+}
+
+// welcome tells a client that has logged in who it is and where, and joins the
+// channels that wait for it. Until its own NICK the client is addressed as it
+// asked to be, so that every client notices the change: sic follows nothing
+// else.
+func (c *conn) welcome(ctx context.Context) error {
+	c.registered = true
+	c.reg = registration{begun: true, cap302: c.reg.cap302}
+	c.member = c.srv.roster.attach(c.user, c.inbox)
+	c.user = c.member.p.user
+	c.srv.count.registered.Add(1)
+	c.log = c.log.With().Str("nick", c.user.Nick).Logger()
+	c.log.Info().Msg("logged in")
+
+	if c.asked == "" {
+		c.nick = c.user.Nick
+	}
+	c.greet()
+	if c.nick != c.user.Nick {
+		was := c.user
+		was.Nick = c.nick
+		c.send(&line{Source: prefixOf(was), Command: "NICK", Params: []string{c.user.Nick}, Trailing: true})
+		c.nick = c.user.Nick
+	}
+	c.replyPlain(irc.RPL_UMODEIS, userModes)
+	for _, name := range c.session.AutoJoin() {
+		if err := c.answer(ctx, "JOIN", c.join(ctx, name)); err != nil {
+			return err
+		}
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// greet sends 001 to 376 or 422.
+func (c *conn) greet() {
+	s := c.srv
+	c.reply(irc.RPL_WELCOME, fmt.Sprintf("Welcome to %s, %s", s.opts.Network, c.nick))
+	c.reply(irc.RPL_YOURHOST, fmt.Sprintf("Your host is %s, running version %s", s.source, s.opts.Version))
+	c.reply(irc.RPL_CREATED, "This server was started "+s.opts.Started.UTC().Format(time.RFC1123))
+	c.replyPlain(irc.RPL_MYINFO, s.source, strings.ReplaceAll(s.opts.Version, " ", "_"), "i", "nt")
+	c.sendISupport()
+	c.sendLusers()
+	c.sendMotd()
+}
+
+func (c *conn) sendISupport() {
+	for _, tokens := range c.srv.isupport {
+		c.reply(irc.RPL_ISUPPORT, append(slices.Clone(tokens), "are supported by this server")...)
+	}
+}
+
+// isupportTokens are what RPL_ISUPPORT promises; all of it is kept.
+func (s *Server) isupportTokens() []string {
+	return []string{
+		fmt.Sprintf("AWAYLEN=%d", maxAway),
+		"CASEMAPPING=ascii",
+		"CHANLIMIT=#:",
+		"CHANMODES=b,,,nt",
+		fmt.Sprintf("CHANNELLEN=%d", ChannelLen),
+		"CHANTYPES=#",
+		"CLIENTTAGDENY=*",
+		"ELIST=MNU",
+		fmt.Sprintf("MAXTARGETS=%d", maxTargets),
+		"MODES=1",
+		"NETWORK=" + isupportEscape(s.opts.Network),
+		fmt.Sprintf("NICKLEN=%d", NickLen),
+		"PREFIX=(ov)@+",
+		"SAFELIST",
+		"SAFERATE",
+		"soju.im/SAFERATE",
+		fmt.Sprintf("TARGMAX=JOIN:,KICK:1,LIST:,NAMES:,NOTICE:%[1]d,PART:,PRIVMSG:%[1]d,TAGMSG:%[1]d,WHOIS:", maxTargets),
+		fmt.Sprintf("TOPICLEN=%d", maxTopic),
+		"UTF8ONLY",
+		"WHOX",
+	}
+}
+
+// isSelf reports whether a nick is the client's own, by name or by the one that
+// it asked for: irssi sends its first MODE before it has seen the NICK. If
+// somebody else carries the asked one, it is theirs.
+func (c *conn) isSelf(nick string) bool {
+	key := Fold(nick)
+	if key == Fold(c.user.Nick) {
+		return true
+	}
+	if c.asked == "" || key != Fold(c.asked) {
+		return false
+	}
+	_, taken := c.srv.roster.byNick(nick)
+	return !taken
+}

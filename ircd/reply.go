@@ -1,0 +1,96 @@
+package ircd
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// timeFormat is the time tag (IRCv3 server-time): UTC, exactly milliseconds.
+const timeFormat = "2006-01-02T15:04:05.000Z"
+
+// send queues one line. It is the only way to the client but for the messages
+// that render makes, and adds what every line has: with server-time, the time.
+// Lines without a source (PING, ERROR, AUTHENTICATE) carry no tags, and neither
+// do those of the negotiation itself.
+func (c *conn) send(l *line) {
+	if c.caps.has(capServerTime) && l.Source != "" && l.Command != "CAP" && !hasTag(l.Tags, "time") {
+		l.Tags = append(l.Tags, tag{"time", time.Now().UTC().Format(timeFormat)})
+	}
+	c.out1 = appendLine(c.out1, l)
+	c.srv.count.linesOut.Add(1)
+	c.trace(l)
+}
+
+func hasTag(tags []tag, key string) bool {
+	for _, t := range tags {
+		if t.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// reply sends a numeric whose last parameter is text and gets its colon.
+func (c *conn) reply(numeric string, params ...string) {
+	c.send(&line{Source: c.srv.source, Command: numeric, Params: append([]string{c.nick}, params...), Trailing: true})
+}
+
+// replyPlain sends a numeric whose last parameter is no text. A colon before
+// modes (324) or a timestamp (329) breaks HexChat, EPIC and others.
+func (c *conn) replyPlain(numeric string, params ...string) {
+	c.send(&line{Source: c.srv.source, Command: numeric, Params: append([]string{c.nick}, params...)})
+}
+
+// notice sends a NOTICE of the server to the client itself.
+func (c *conn) notice(text string) {
+	c.send(&line{Source: c.srv.source, Command: "NOTICE", Params: []string{c.nick, text}, Trailing: true})
+}
+
+// sendSelf sends a line whose source is the client.
+func (c *conn) sendSelf(command string, params ...string) {
+	c.send(&line{Source: prefixOf(c.user), Command: command, Params: params, Trailing: true})
+}
+
+// prefixOf is the source of what a user says and does.
+func prefixOf(u User) string { return u.Nick + "!" + u.Username + "@" + u.Host }
+
+// errorReply makes the error of a command; params go before the text.
+func errorReply(numeric, text string, params ...string) *Error {
+	return &Error{Numeric: numeric, Params: params, Text: text}
+}
+
+// internalError is what people are told of errors that are not for them.
+const internalError = "internal error, see the log of the server"
+
+// refused makes an *Error of a Session's error: the one it is, or else a fixed
+// text under the given numeric and parameters, with the error for the log.
+func refused(err error, numeric string, params ...string) error {
+	var e *Error
+	if err == nil || errors.As(err, &e) {
+		return err
+	}
+	return &Error{Numeric: numeric, Params: params, Text: internalError, Err: err}
+}
+
+// answer tells the client the error of a command. It returns the error if that
+// ends the connection.
+func (c *conn) answer(ctx context.Context, command string, err error) error {
+	var end *closing
+	var e *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &end):
+		return err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case !errors.As(err, &e):
+		e = &Error{Numeric: ERR_UNKNOWNERROR, Params: []string{command}, Text: internalError, Err: err}
+	}
+	if e.Err != nil {
+		c.log.Warn().Str("cmd", command).Str("numeric", e.Numeric).Err(e.Err).Msg("command refused")
+	}
+	c.reply(e.Numeric, append(append([]string{}, e.Params...), e.Text)...)
+	return nil
+}

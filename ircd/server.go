@@ -1,0 +1,248 @@
+package ircd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Options describe a Server. The zero value of every field but Name is usable.
+type Options struct {
+	// Name is the server's name, the source of its replies. It holds no space
+	// and by custom a dot, by which clients tell it from a nick.
+	Name string
+	// Network is the NETWORK token of RPL_ISUPPORT; Name if empty.
+	Network string
+	// Version is told in 002, 004 and 351; "directus-ircd" if empty.
+	Version string
+	// MOTD is the message of the day, lines separated by "\n".
+	MOTD string
+	// Started is told in 003; the time of NewServer if zero.
+	Started time.Time
+	// Location is the zone of the times that are written into the text for
+	// clients without server-time; time.Local if nil.
+	Location *time.Location
+	Limits   Limits
+	// Logger gets no password, no address, no message text and no e-mail at
+	// any level.
+	Logger zerolog.Logger
+}
+
+// Limits bound what strangers and slow clients can cost. 0 means no limit.
+type Limits struct {
+	// Connections is how many may be open at once.
+	Connections int
+	// ConnectionsPerAddress is the same for one IPv4 address or IPv6 /64.
+	// Connections without an IP address (Unix sockets) are not counted.
+	ConnectionsPerAddress int
+	// RegistrationTimeout is the time from the connect to 001. A one-time code
+	// that is asked for gives at least another minute.
+	RegistrationTimeout time.Duration
+	// LinesPerSecond is the rate at which a client's lines are read beyond
+	// Burst. What comes faster waits and is never dropped.
+	LinesPerSecond float64
+	Burst          int
+	// SendQueue is how many bytes may wait for a client that reads slowly. At
+	// the limit the connection's own work waits for 10 s, then it is closed.
+	SendQueue int64
+}
+
+// Stats are numbers for metrics. Gauges come first; the rest only grows.
+type Stats struct {
+	Connections int   // open now, logged in or not
+	Registered  int   // of those, past 001
+	Users       int   // different users among them
+	Accepted    int64 // connections
+	Refused     int64 // connections closed for a limit
+	Logins      int64 // that succeeded
+	LoginErrors int64 // that did not
+	LinesIn     int64
+	LinesOut    int64
+	Messages    int64 // confirmed as stored by the backend
+	SendErrors  int64 // refused or failed
+}
+
+// counters is Stats as it is counted.
+type counters struct {
+	registered, accepted, refused, logins, loginErrors atomic.Int64
+	linesIn, linesOut, messages, sendErrors            atomic.Int64
+}
+
+// Server serves IRC. It is made by NewServer and used by any number of Serve
+// calls at once.
+type Server struct {
+	backend  Backend
+	opts     Options
+	log      zerolog.Logger
+	source   string // opts.Name
+	service  string // the mask of ServiceNotice
+	motd     []string
+	isupport [][]string
+
+	roster  *roster
+	count   counters
+	nextID  atomic.Uint64
+	slots   *slots
+	refusal chan struct{} // semaphore: refusals being told at once
+}
+
+// maxRefusals is how many refused connections are told why at the same time;
+// the others are closed without a word.
+const maxRefusals = 64
+
+// NewServer makes a Server on a backend.
+func NewServer(be Backend, opts Options) *Server {
+	if opts.Network == "" {
+		opts.Network = opts.Name
+	}
+	if opts.Version == "" {
+		opts.Version = "directus-ircd"
+	}
+	if opts.Started.IsZero() {
+		opts.Started = time.Now()
+	}
+	if opts.Location == nil {
+		opts.Location = time.Local
+	}
+	s := &Server{
+		backend: be,
+		opts:    opts,
+		log:     opts.Logger,
+		source:  opts.Name,
+		service: "directus!service@" + opts.Name,
+		roster:  newRoster(),
+		slots:   newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
+		refusal: make(chan struct{}, maxRefusals),
+	}
+	if motd := strings.TrimRight(opts.MOTD, "\n"); motd != "" {
+		s.motd = strings.Split(motd, "\n")
+	}
+	s.isupport = isupportLines(s.isupportTokens())
+	return s
+}
+
+// Serve accepts connections until ctx ends or the listener fails, and returns
+// once every connection accepted here is closed and joined. The end of ctx is
+// told to the clients as the text of its cause; closing takes at most about 4 s.
+// The listener is closed. The error is nil if ctx ended.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(ctx, func() { ln.Close() })
+	defer stop()
+
+	var conns sync.WaitGroup
+	err := s.accept(ctx, ln, &conns)
+	ln.Close()
+	if err != nil {
+		cancel(err)
+	}
+	conns.Wait()
+	cancel(nil)
+	return err
+}
+
+// accept runs until ctx ends (nil) or the listener is beyond use.
+func (s *Server) accept(ctx context.Context, ln net.Listener, conns *sync.WaitGroup) error {
+	const maxPause = time.Second
+	pause := 5 * time.Millisecond
+	for {
+		nc, err := ln.Accept()
+		switch {
+		case err == nil:
+			pause = 5 * time.Millisecond
+			s.count.accepted.Add(1)
+			conns.Go(func() { s.serveConn(ctx, nc) })
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("accept: %w", err)
+		default:
+			// Out of file descriptors, or a connection that died in the
+			// queue: both pass.
+			s.log.Warn().Err(plainNetError(err)).Dur("pause", pause).Msg("accept a connection")
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return nil
+			}
+			pause = min(2*pause, maxPause)
+		}
+	}
+}
+
+// serveConn runs on the connection's own goroutine from accept to close.
+func (s *Server) serveConn(ctx context.Context, nc net.Conn) {
+	defer nc.Close()
+	addr := remoteIP(nc)
+	release, err := s.slots.take(addr)
+	if err != nil {
+		s.count.refused.Add(1)
+		s.refuse(ctx, nc, err)
+		return
+	}
+	defer release()
+	if err := handshake(ctx, nc); err != nil {
+		s.log.Debug().Err(plainNetError(err)).Msg("TLS handshake")
+		return
+	}
+	newConn(s, nc, addr).run(ctx)
+}
+
+// refuse tells a connection that it is one too many.
+func (s *Server) refuse(ctx context.Context, nc net.Conn, reason error) {
+	select {
+	case s.refusal <- struct{}{}:
+		defer func() { <-s.refusal }()
+	default:
+		return
+	}
+	if handshake(ctx, nc) != nil {
+		return
+	}
+	b := appendLine(nil, errorLine(reason.Error()))
+	if nc.SetWriteDeadline(time.Now().Add(flushTimeout)) == nil {
+		// The connection ends either way; there is nobody to tell of an error.
+		_, _ = nc.Write(b)
+	}
+}
+
+// handshakeTimeout is how long a client may take for the TLS handshake.
+const handshakeTimeout = 10 * time.Second
+
+// handshake completes the TLS handshake of a connection that has one.
+func handshake(ctx context.Context, nc net.Conn) error {
+	t, ok := nc.(interface {
+		HandshakeContext(context.Context) error
+	})
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	return t.HandshakeContext(ctx)
+}
+
+// Stats returns the numbers of this moment.
+func (s *Server) Stats() Stats {
+	c := &s.count
+	return Stats{
+		Connections: s.slots.len(),
+		Registered:  int(c.registered.Load()),
+		Users:       s.roster.stats().users,
+		Accepted:    c.accepted.Load(),
+		Refused:     c.refused.Load(),
+		Logins:      c.logins.Load(),
+		LoginErrors: c.loginErrors.Load(),
+		LinesIn:     c.linesIn.Load(),
+		LinesOut:    c.linesOut.Load(),
+		Messages:    c.messages.Load(),
+		SendErrors:  c.sendErrors.Load(),
+	}
+}

@@ -1,0 +1,38 @@
+package ircd
+
+import (
+	irc "gopkg.in/irc.v4"
+)
+
+// The log names commands and channels, and nothing else of a line: the rest may
+// be a password, an e-mail address (HexChat sends it as the user name) or what
+// people say.
+
+// traceIn logs a command received. Its name is one of the table's.
+func (c *conn) traceIn(m *irc.Message) {
+	e := c.log.Debug()
+	if !e.Enabled() {
+		return
+	}
+	e = e.Str("cmd", m.Command).Int("params", len(m.Params))
+	if ch := m.Param(0); IsChannel(ch) {
+		e = e.Str("channel", ch)
+	}
+	e.Msg("line in")
+}
+
+// trace logs a line sent.
+func (c *conn) trace(l *line) {
+	e := c.log.Trace()
+	if !e.Enabled() {
+		return
+	}
+	e = e.Str("cmd", l.Command)
+	for _, p := range l.Params {
+		if _, ok := c.channels[Fold(p)]; ok {
+			e = e.Str("channel", p)
+			break
+		}
+	}
+	e.Msg("line out")
+}
