@@ -16,6 +16,11 @@ type checkCmd struct {
 	credentialFlags
 }
 
+// Help is shown under --help.
+func (checkCmd) Help() string {
+	return `With the login of somebody who will chat it checks what this person may do; it changes nothing in Directus. The exit status is 0 if nothing is missing, 1 if something is, 2 if the configuration has mistakes.`
+}
+
 // errIncomplete is the end of a check that found something missing; what and
 // how to mend it has been printed.
 var errIncomplete = errors.New("something is missing, see above")

@@ -104,7 +104,7 @@ func (d *decoder) document(text []byte, v any) {
 		d.syntax(err)
 		return
 	}
-	d.readable = true
+	d.readable = root.Content[0].Kind == yaml.MappingNode || root.Content[0].Tag == "!!null"
 	d.value(root.Content[0], "", reflect.ValueOf(v).Elem())
 }
 

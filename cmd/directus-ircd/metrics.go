@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"directus-ircd/bridge"
 	"directus-ircd/ircd"
 )
 
@@ -41,7 +42,7 @@ func (d *daemon) monitoring() http.Handler {
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&ircCollector{stats: d.server.Stats},
+		&collector{irc: d.server.Stats, bridge: d.backend.Stats},
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "directus_ircd_directus_up",
 			Help: "1 if Directus answered within the last seconds, else 0.",
@@ -65,39 +66,46 @@ func (d *daemon) monitoring() http.Handler {
 	return mux
 }
 
-// ircMetrics are the figures of ircd.Stats under their names for Prometheus.
-var ircMetrics = []struct {
-	name, help string
-	kind       prometheus.ValueType
-	value      func(ircd.Stats) int64
-}{
-	{"connections", "IRC connections that are open, logged in or not.", prometheus.GaugeValue, func(s ircd.Stats) int64 { return int64(s.Connections) }},
-	{"registered_connections", "IRC connections that are logged in.", prometheus.GaugeValue, func(s ircd.Stats) int64 { return int64(s.Registered) }},
-	{"users", "Different users who are connected.", prometheus.GaugeValue, func(s ircd.Stats) int64 { return int64(s.Users) }},
-	{"accepted_connections_total", "IRC connections accepted.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.Accepted }},
-	{"refused_connections_total", "IRC connections closed at once for a limit.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.Refused }},
-	{"logins_total", "Logins that succeeded.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.Logins }},
-	{"login_errors_total", "Logins that did not succeed.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.LoginErrors }},
-	{"received_lines_total", "Lines received from clients.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.LinesIn }},
-	{"sent_lines_total", "Lines sent to clients.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.LinesOut }},
-	{"messages_total", "Messages from IRC that Directus confirmed as stored.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.Messages }},
-	{"message_errors_total", "Messages from IRC that were refused or not confirmed.", prometheus.CounterValue, func(s ircd.Stats) int64 { return s.SendErrors }},
+// figures are what the packages count, taken at one moment.
+type figures struct {
+	irc    ircd.Stats
+	bridge bridge.Stats
 }
 
-// ircCollector reads the figures once a scrape, so that they fit together.
-type ircCollector struct {
-	stats func() ircd.Stats
+var metricRows = []struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      func(figures) int64
+}{
+	{"connections", "IRC connections that are open, logged in or not.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.irc.Connections) }},
+	{"registered_connections", "IRC connections that are logged in.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.irc.Registered) }},
+	{"users", "Different users who are connected.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.irc.Users) }},
+	{"directus_links", "Realtime links to Directus that are up.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.bridge.Links) }},
+	{"accepted_connections_total", "IRC connections accepted.", prometheus.CounterValue, func(f figures) int64 { return f.irc.Accepted }},
+	{"refused_connections_total", "IRC connections closed at once for a limit.", prometheus.CounterValue, func(f figures) int64 { return f.irc.Refused }},
+	{"logins_total", "Logins that succeeded.", prometheus.CounterValue, func(f figures) int64 { return f.irc.Logins }},
+	{"login_errors_total", "Logins that did not succeed.", prometheus.CounterValue, func(f figures) int64 { return f.irc.LoginErrors }},
+	{"received_lines_total", "Lines received from clients.", prometheus.CounterValue, func(f figures) int64 { return f.irc.LinesIn }},
+	{"sent_lines_total", "Lines sent to clients.", prometheus.CounterValue, func(f figures) int64 { return f.irc.LinesOut }},
+	{"messages_total", "Messages from IRC that Directus confirmed as stored.", prometheus.CounterValue, func(f figures) int64 { return f.irc.Messages }},
+	{"message_errors_total", "Messages from IRC that were refused or not confirmed.", prometheus.CounterValue, func(f figures) int64 { return f.irc.SendErrors }},
+}
+
+// collector reads the figures once a scrape, so that they fit together.
+type collector struct {
+	irc    func() ircd.Stats
+	bridge func() bridge.Stats
 }
 
 // Describe implements prometheus.Collector.
-func (c *ircCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+func (c *collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
 
 // Collect implements prometheus.Collector.
-func (c *ircCollector) Collect(ch chan<- prometheus.Metric) {
-	stats := c.stats()
-	for _, m := range ircMetrics {
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	now := figures{c.irc(), c.bridge()}
+	for _, m := range metricRows {
 		desc := prometheus.NewDesc("directus_ircd_"+m.name, m.help, nil, nil)
-		ch <- prometheus.MustNewConstMetric(desc, m.kind, float64(m.value(stats)))
+		ch <- prometheus.MustNewConstMetric(desc, m.kind, float64(m.value(now)))
 	}
 }
 

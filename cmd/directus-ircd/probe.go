@@ -50,13 +50,14 @@ func (p *prober) asUser(ctx context.Context, credentials *credentialFlags) {
 	p.ok("the login succeeded")
 	p.server(ctx)
 	p.users(ctx)
-	seen := map[string]bool{}
+	readable := map[string]bool{} // by collection
 	for _, c := range p.cfg.Channels {
-		if !seen[c.Collection] {
-			seen[c.Collection] = true
-			p.collection(ctx, c)
+		if _, known := readable[c.Collection]; !known {
+			readable[c.Collection] = p.collection(ctx, c)
 		}
-		p.channel(ctx, c)
+		if readable[c.Collection] {
+			p.channel(ctx, c)
+		}
 	}
 	p.creatable(ctx)
 }
@@ -106,7 +107,7 @@ func (p *prober) socket(ctx context.Context) {
 			err = s.Err
 		}
 	}
-	p.miss("a proxy in front of Directus must pass WebSocket upgrades of %s on", "no realtime session opens: %v", err, p.cfg.Directus.URL)
+	p.miss("a proxy in front of Directus must pass WebSocket upgrades on", "no realtime session opens: %v", err)
 }
 
 // users checks that the people can be named.
@@ -130,8 +131,13 @@ type field struct {
 }
 
 // collection checks the fields of a collection, one by one, so that the missing
-// one can be named.
-func (p *prober) collection(ctx context.Context, c channelConfig) {
+// one can be named. It reports whether the collection can be read at all.
+func (p *prober) collection(ctx context.Context, c channelConfig) bool {
+	var items []json.RawMessage
+	if err := p.account.Items(ctx, c.Collection, directus.Query{Limit: 1}, &items); err != nil {
+		p.miss("create the collection and grant read on it: "+runSetup+", or correct channels in the configuration", "the collection %s is missing, or this user may not read it: %v", c.Collection, err)
+		return false
+	}
 	for _, f := range []struct {
 		name  string
 		judge func(c channelConfig, f field)
@@ -148,11 +154,12 @@ func (p *prober) collection(ctx context.Context, c channelConfig) {
 		var is field
 		path := "/fields/" + url.PathEscape(c.Collection) + "/" + url.PathEscape(f.name)
 		if err := p.account.Do(ctx, http.MethodGet, path, nil, nil, &is); err != nil {
-			p.miss("create the field and grant read on it: "+runSetup+", or correct channels in the configuration", "%s.%s is missing, or this user may not read it: %v", c.Collection, f.name, err)
+			p.miss("create the field and grant read on it (directus-ircd setup --extend), or correct fields in the configuration", "%s.%s is missing, or this user may not read it: %v", c.Collection, f.name, err)
 			continue
 		}
 		f.judge(c, is)
 	}
+	return true
 }
 
 func (p *prober) judgeText(c channelConfig, f field) {
@@ -197,7 +204,7 @@ func (p *prober) channel(ctx context.Context, c channelConfig) {
 		Limit:  1,
 	}, &items)
 	if err != nil {
-		p.miss("grant read on the collection, and see that the filter names fields that exist: "+runSetup, "%s: %s cannot be read: %v", c.Name, c.Collection, err)
+		p.miss("see that the filter names fields that exist and that this user may read", "%s: %s cannot be read with this filter: %v", c.Name, c.Collection, err)
 		return
 	}
 	p.ok("%s: %s can be read", c.Name, c.Collection)

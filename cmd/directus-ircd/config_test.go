@@ -1,0 +1,376 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// minimal is the shortest valid file; tests add to it, so that their own lines
+// begin with the third.
+const minimal = "directus:\n  url: https://chat.example.com\n"
+
+func TestConfigFaults(t *testing.T) {
+	const channelKeys = "name, collection, topic, backlog, auto_join, filter, set, fields"
+	for _, test := range []struct {
+		name, text string
+		want       []string // one a line, without the name of the file
+	}{
+		{"empty file", "", []string{
+			`: directus.url: missing: write the address of your Directus, such as https://chat.example.com`}},
+		{"only comments", "# nothing\n", []string{
+			`: directus.url: missing: write the address of your Directus, such as https://chat.example.com`}},
+		{"no YAML", "directus: [\n", []string{
+			`:1: this is no YAML: did not find expected node content`}},
+		{"tab", "directus:\n\turl: x\n", []string{
+			`:2: this is no YAML: found character that cannot start any token`}},
+		{"text instead of keys", "https://chat.example.com\n", []string{
+			`:1: "https://chat.example.com" stands where keys are expected: write some of directus, server, listen, login, channels, nick, limits, log, metrics, each with its value`}},
+		{"two documents", minimal + "---\nlog: {}\n", []string{
+			`:3: a second document begins here: the configuration is one document, remove the line "---" and what follows`}},
+		{"unknown key", minimal + "chanels: []\n", []string{
+			`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, login, channels, nick, limits, log, metrics`}},
+		{"unknown key unlike any", minimal + "database: x\n", []string{
+			`:3: database: unknown key: accepted here are directus, server, listen, login, channels, nick, limits, log, metrics`}},
+		{"unknown inner key", minimal + "channels:\n  - name: \"#a\"\n    autojoin: true\n", []string{
+			`:5: channels[0].autojoin: unknown key (did you mean "auto_join"?): accepted here are ` + channelKeys}},
+		{"key set twice", minimal + "nick: [a]\nnick: [b]\n", []string{
+			`:4: nick: set a second time: it stands in line 3 already, remove one of them`}},
+		{"mapping instead of list", minimal + "channels: {name: x}\n", []string{
+			`:3: channels: a mapping stands where a list is expected: begin each entry with "- ", or write [a, b]`}},
+		{"list instead of mapping", minimal + "log: [a]\n", []string{
+			`:3: log: a list stands where keys are expected: write some of level, format, each with its value`}},
+		{"list instead of text", minimal + "server: {motd: [a]}\n", []string{
+			`:3: server.motd: a list stands where a text is expected`}},
+		{"list instead of value", minimal + "log: {level: [a]}\n", []string{
+			`:3: log.level: a list stands where a single value is expected`}},
+		{"number", minimal + "limits: {connections: many}\n", []string{
+			`:3: limits.connections: "many" is not accepted here: write a whole number`}},
+		{"fraction", minimal + "limits: {lines_per_second: fast}\n", []string{
+			`:3: limits.lines_per_second: "fast" is not accepted here: write a number`}},
+		{"boolean", minimal + "channels: [{name: \"#a\", auto_join: maybe}]\n", []string{
+			`:3: channels[0].auto_join: "maybe" is not accepted here: write true or false`}},
+		{"negative", minimal + "limits:\n  burst: -1\n", []string{
+			`:4: limits.burst: -1 is below 0: write 0 for no limit`}},
+		{"infinite", minimal + "limits:\n  lines_per_second: .inf\n", []string{
+			`:4: limits.lines_per_second: +Inf is no rate: write a number from 0, where 0 is no limit`}},
+		{"time without unit", minimal + "limits:\n  registration_timeout: 60\n", []string{
+			`:4: limits.registration_timeout: "60" is no time span: write a number with its unit, such as 60s, 2m or 1h30m; 0 is no limit`}},
+		{"size", minimal + "limits:\n  send_queue: big\n", []string{
+			`:4: limits.send_queue: "big" is no size: write bytes or a number with its unit, such as 65536, 512KiB or 1MiB; 0 is no limit`}},
+		{"size too small", minimal + "limits:\n  send_queue: 10\n", []string{
+			`:4: limits.send_queue: 10 bytes do not hold one backlog: write 64KiB or more, or 0 for no limit`}},
+		{"log level", minimal + "log: {level: inf, format: xml}\n", []string{
+			`:3: log.level: "inf" is not accepted here (did you mean "info"?): write one of trace, debug, info, warn, error`,
+			`:3: log.format: "xml" is not accepted here: write one of console, json`}},
+		{"url without scheme", "directus:\n  url: chat.example.com\n", []string{
+			`:2: directus.url: the address must begin with https:// or http://: write the address of your Directus, such as https://chat.example.com`}},
+		{"url of a socket", "directus: {url: \"wss://chat.example.com\"}\n", []string{
+			`:1: directus.url: the address must begin with https:// or http://: write the address of your Directus, such as https://chat.example.com`}},
+		{"url without host", "directus: {url: \"https://\"}\n", []string{
+			`:1: directus.url: the address names no host: write the address of your Directus, such as https://chat.example.com`}},
+		{"url with query", "directus: {url: \"https://chat.example.com/?access_token=x\"}\n", []string{
+			`:1: directus.url: the address must not have a query or a fragment: write the address of your Directus, such as https://chat.example.com`}},
+		{"url with a password", "directus: {url: \"https://ada:geheim@chat.example.com\"}\n", []string{
+			`:1: directus.url: a user name or password must not stand in the address: everybody logs in with their own: write the address of your Directus, such as https://chat.example.com`}},
+		{"url that is none", "directus: {url: \"https://chat.exam ple.com:x\"}\n", []string{
+			`:1: directus.url: this is no address: write the address of your Directus, such as https://chat.example.com`}},
+		{"server name without a dot", minimal + "server: {name: irc}\n", []string{
+			`:3: server.name: "irc" must be a host name with a dot, such as irc.example.com: by the dot clients tell a server from a person`}},
+		{"server name with a space", minimal + "server: {name: irc.example com}\n", []string{
+			`:3: server.name: "irc.example com" must be a host name: letters, digits, dots and hyphens only`}},
+		{"server name too long", minimal + "server: {name: a." + strings.Repeat("b", 62) + "}\n", []string{
+			`:3: server.name: longer than 63 characters`}},
+		{"network", minimal + "server: {network: \"\"}\n", []string{
+			`:3: server.network: "" must be a short name, of 1 to 64 bytes`}},
+		{"no listener", minimal + "listen: []\n", []string{
+			`:3: listen: empty: write at least one listener, such as - address: 127.0.0.1:6667, or leave the key out`}},
+		{"listener without a port", minimal + "listen:\n  - address: 127.0.0.1\n", []string{
+			`:4: listen[0].address: "127.0.0.1" is no address to listen on: write host:port, such as 127.0.0.1:6667, [::1]:6667, or :6697 for every address of the machine`}},
+		{"listener without an address", minimal + "listen:\n  - websocket: true\n", []string{
+			`:4: listen[0].address: "" is no address to listen on: write host:port, such as 127.0.0.1:6667, [::1]:6667, or :6697 for every address of the machine`}},
+		{"listener twice", minimal + "listen:\n  - address: :6667\n  - address: :6667\n", []string{
+			`:5: listen[1].address: :6667 is listed twice`}},
+		{"certificate without key", minimal + "listen:\n  - address: :6697\n    tls: {cert: a.pem}\n", []string{
+			`:5: listen[0].tls: cert without key: name the file of the private key too`}},
+		{"key without certificate", minimal + "listen:\n  - address: :6697\n    tls: {key: a.key}\n", []string{
+			`:5: listen[0].tls: key without cert: name the file of the certificate too`}},
+		{"certificate that is not there", minimal + "listen:\n  - address: :6697\n    tls: {cert: /nowhere/a.pem, key: /nowhere/a.key}\n", []string{
+			`:5: listen[0].tls: the certificate cannot be loaded: open /nowhere/a.pem: no such file or directory`}},
+		{"origins without a WebSocket", minimal + "listen:\n  - address: :80\n    allowed_origins: [\"https://a.example\"]\n", []string{
+			`:5: listen[0].allowed_origins: only a WebSocket listener has origins: add websocket: true, or remove the key`}},
+		{"origin with a path", minimal + "listen:\n  - address: :80\n    websocket: true\n    allowed_origins: [\"https://a.example/\"]\n", []string{
+			`:6: listen[0].allowed_origins[0]: "https://a.example/" is no origin: write scheme and host as browsers do, such as https://chat.example.com`}},
+		{"template", minimal + "login: {email_template: \"nick@example.com\"}\n", []string{
+			`:3: login.email_template: "nick@example.com" must be an e-mail address with {nick} in place of the nick, such as "{nick}@example.com"`}},
+		{"no channel", minimal + "channels: []\n", []string{
+			`:3: channels: empty: write at least one channel, or leave the key out for "#messages" on the collection messages`}},
+		{"channel name without quotes", minimal + "channels:\n  - name: #dev\n", []string{
+			`:4: channels[0].name: missing: write the name in quotes, such as name: "#messages" (without quotes YAML takes the # for a comment)`}},
+		{"channel name", minimal + "channels:\n  - name: dev\n", []string{
+			`:4: channels[0].name: "dev" is no channel name: it begins with #, has at most 50 bytes and no space, comma or colon`}},
+		{"channel twice", minimal + "channels:\n  - name: \"#dev\"\n  - name: \"#Dev\"\n", []string{
+			`:5: channels[1].name: "#Dev" is listed twice (as "#dev"): names that differ in case only are one channel`}},
+		{"collection of Directus", minimal + "channels: [{name: \"#a\", collection: directus_users}]\n", []string{
+			`:3: channels[0].collection: "directus_users" belongs to Directus itself: messages need a collection of their own`}},
+		{"collection", minimal + "channels: [{name: \"#a\", collection: a/b}]\n", []string{
+			`:3: channels[0].collection: "a/b" is no name of a collection: letters, digits, _ and - only`}},
+		{"backlog", minimal + "channels: [{name: \"#a\", backlog: 1000000}]\n", []string{
+			`:3: channels[0].backlog: 1000000 must be a number of lines from 0 to 10000`}},
+		{"field", minimal + "channels:\n  - name: \"#a\"\n    fields:\n      author: \"\"\n", []string{
+			`:6: channels[0].fields.author: "" is no name of a field: letters, digits, _ and - only`}},
+		{"field twice", minimal + "channels:\n  - name: \"#a\"\n    fields: {nonce: text}\n", []string{
+			`:5: channels[0].fields.nonce: "text" is named as the field of text already: each needs one of its own`}},
+		{"set of the text", minimal + "channels:\n  - name: \"#a\"\n    set: {text: hi}\n", []string{
+			`:5: channels[0].set: "text" is written by the daemon itself (fields.text): remove it here`}},
+		{"filter", minimal + "channels:\n  - name: \"#a\"\n    filter: dev\n", []string{
+			`:5: channels[0].filter: "dev" stands where a mapping is expected: write {field: value}`}},
+		{"filter with odd keys", minimal + "channels:\n  - name: \"#a\"\n    filter: {a: {[1]: 2}}\n", []string{
+			`:5: channels[0].filter: this cannot be sent to Directus as JSON: yaml: invalid map key: []interface {}{1}`}},
+		{"no nick", minimal + "nick: []\n", []string{
+			`:3: nick: empty: name at least one field of the users, such as [first_name, last_name]`}},
+		{"nick from the address", minimal + "nick: [first_name, email]\n", []string{
+			`:3: nick[1]: "email" must not be shown to others: choose a field with a name, such as first_name`}},
+		{"metrics address", minimal + "metrics: {address: here}\n", []string{
+			`:3: metrics.address: "here" is no address to listen on: write host:port, such as 127.0.0.1:6667, [::1]:6667, or :6697 for every address of the machine`}},
+		{"metrics on an IRC port", minimal + "metrics: {address: 127.0.0.1:6667}\n", []string{
+			`:3: metrics.address: 127.0.0.1:6667 is a listener for IRC already: choose another port`}},
+		{"all at once, by line", "server: {name: irc}\ndirectus: {uri: x}\nlog: {level: loud}\n", []string{
+			`:1: server.name: "irc" must be a host name with a dot`,
+			`:2: directus.uri: unknown key (did you mean "url"?): accepted here are url`,
+			`:2: directus.url: missing`,
+			`:3: log.level: "loud" is not accepted here: write one of`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := parseConfig("test.yaml", []byte(test.text))
+			if err == nil {
+				t.Fatalf("accepted:\n%s", test.text)
+			}
+			if code := exitCode(err); code != 2 {
+				t.Errorf("exit status %d, want 2", code)
+			}
+			got := strings.Split(err.Error(), "\n")
+			if len(got) != len(test.want) {
+				t.Fatalf("got %d faults, want %d:\n%v", len(got), len(test.want), err)
+			}
+			for i, want := range test.want {
+				// That case gives the beginnings only.
+				if want = "test.yaml" + want; got[i] != want && !(test.name == "all at once, by line" && strings.HasPrefix(got[i], want)) {
+					t.Errorf("fault %d:\ngot  %s\nwant %s", i, got[i], want)
+				}
+			}
+		})
+	}
+}
+
+// The text of a fault goes to terminals and logs: no password may be in it.
+func TestConfigFaultQuotesNoPassword(t *testing.T) {
+	for _, url := range []string{"https://ada:geheim@chat.example.com", "ftp://ada:geheim@x", "https://ada:geheim@exa mple", "%zz:geheim@"} {
+		_, err := parseConfig("test.yaml", []byte("directus: {url: '"+url+"'}\n"))
+		if err == nil || strings.Contains(err.Error(), "geheim") {
+			t.Errorf("%s: got %v", url, err)
+		}
+	}
+}
+
+func TestConfigValues(t *testing.T) {
+	cert, key := writeCertificate(t, t.TempDir(), 1)
+	cfg, err := parseConfig("test.yaml", []byte(`
+directus: {url: "http://localhost:8055/directus"}
+server:
+  name: irc.example.com
+  network: Example Chat
+  motd: |
+    first
+    second
+listen:
+  - address: "[::1]:6667"
+  - {address: ":6697", tls: {cert: `+cert+`, key: `+key+`}}
+  - {address: ":8097", websocket: true, allowed_origins: ["https://chat.example.com", "http://localhost:8080"]}
+login: {email_template: "{nick}@example.com"}
+channels:
+  - &general
+    name: "#general"
+    collection: chat
+    backlog: 0
+  - name: "#dev"
+    auto_join: false
+    topic: 42
+    filter: {channel: {_eq: dev}}
+    set: {channel: dev, flags: [1, true, null]}
+    fields: {nonce: nonce}
+nick: [title]
+limits: {connections: 0, registration_timeout: 1m30s, send_queue: 2 MiB, lines_per_second: 0.5, burst: 0}
+log: {level: trace, format: json}
+metrics:
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultConfig()
+	want.File = "test.yaml"
+	want.Directus.URL = "http://localhost:8055/directus"
+	want.Server = serverConfig{Name: "irc.example.com", Network: "Example Chat", MOTD: "first\nsecond\n"}
+	want.Listen = []listenConfig{
+		{Address: "[::1]:6667"},
+		{Address: ":6697", TLS: tlsConfig{cert, key}},
+		{Address: ":8097", WebSocket: true, AllowedOrigins: []string{"https://chat.example.com", "http://localhost:8080"}},
+	}
+	want.Login.EmailTemplate = "{nick}@example.com"
+	fields := fieldsConfig{Text: "text", Author: "user_created", Date: "date_created"}
+	withNonce := fields
+	withNonce.Nonce = "nonce"
+	want.Channels = []channelConfig{
+		{Name: "#general", Collection: "chat", AutoJoin: true, Fields: fields},
+		{Name: "#dev", Collection: "messages", Topic: "42", Backlog: 50, Fields: withNonce,
+			Filter: map[string]any{"channel": map[string]any{"_eq": "dev"}},
+			Set:    map[string]any{"channel": "dev", "flags": []any{1, true, nil}}},
+	}
+	want.Nick = []string{"title"}
+	want.Limits.Connections, want.Limits.Burst, want.Limits.LinesPerSecond = 0, 0, 0.5
+	want.Limits.RegistrationTimeout, want.Limits.SendQueue = duration(90*time.Second), 2<<20
+	want.Log = logConfig{"trace", "json"}
+	if !reflect.DeepEqual(cfg, want) {
+		t.Errorf("got  %+v\nwant %+v", cfg, want)
+	}
+	if got := cfg.plainListeners(); !reflect.DeepEqual(got, []string{":8097"}) {
+		t.Errorf("plain listeners: %q", got)
+	}
+}
+
+func TestServerNameDefault(t *testing.T) {
+	d := newDecoder("")
+	cfg := defaultConfig()
+	cfg.Directus.URL = "http://localhost"
+	validate(cfg, d)
+	if err := d.err(); err != nil {
+		t.Errorf("the defaults are refused: %v", err)
+	}
+}
+
+func TestExampleIsTheSameInBothPlaces(t *testing.T) {
+	top, err := os.ReadFile("../../config.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(top) != exampleConfig {
+		t.Error("config.example.yaml at the top differs from the embedded one: run go generate ./cmd/directus-ircd")
+	}
+}
+
+func TestExampleSaysTheDefaults(t *testing.T) {
+	cfg, err := parseConfig("", []byte(exampleConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultConfig()
+	want.Directus.URL = "https://chat.example.com"
+	// An empty mapping and none mean the same.
+	want.Channels[0].Filter, want.Channels[0].Set = map[string]any{}, map[string]any{}
+	if !reflect.DeepEqual(cfg, want) {
+		t.Errorf("got  %+v\nwant %+v", cfg, want)
+	}
+}
+
+// A key behind "#" without a space is one to uncomment.
+var commentedKey = regexp.MustCompile(`(?m)^( *)#([^ #\n])`)
+
+func TestExampleShowsEveryKey(t *testing.T) {
+	cert, key := writeCertificate(t, t.TempDir(), 1)
+	text := commentedKey.ReplaceAllString(exampleConfig, "$1$2")
+	// Keys behind a commented list entry are indented as if its "- " were there.
+	text = strings.NewReplacer("/etc/ssl/chat.pem", cert, "/etc/ssl/chat.key", key).Replace(text)
+	d := newDecoder("config.example.yaml")
+	cfg := defaultConfig()
+	d.document([]byte(text), cfg)
+	validate(cfg, d)
+	if err := d.err(); err != nil {
+		t.Fatalf("with every key uncommented: %v\n%s", err, text)
+	}
+	for _, path := range yamlPaths(reflect.TypeFor[config](), "") {
+		if d.lines[path] == 0 && d.lines[strings.ReplaceAll(path, "[0]", "[1]")] == 0 && d.lines[strings.ReplaceAll(path, "[0]", "[2]")] == 0 {
+			t.Errorf("%s is not in the example", path)
+		}
+	}
+}
+
+// yamlPaths lists every key that the type accepts.
+func yamlPaths(t reflect.Type, parent string) []string {
+	var paths []string
+	for f := range t.Fields() {
+		key := f.Tag.Get("yaml")
+		if key == "-" {
+			continue
+		}
+		path := joinPath(parent, key)
+		paths = append(paths, path)
+		switch {
+		case f.Type.Kind() == reflect.Struct:
+			paths = append(paths, yamlPaths(f.Type, path)...)
+		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
+			paths = append(paths, yamlPaths(f.Type.Elem(), path+"[0]")...)
+		}
+	}
+	return paths
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add(exampleConfig)
+	f.Add(minimal + "channels: &a [*a]\n")
+	f.Add("a: &a {<<: *a}\n")
+	f.Add("? [a]\n: b\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, err := parseConfig("test.yaml", []byte(text)); err == nil {
+			return
+		} else if !strings.HasPrefix(err.Error(), "test.yaml") {
+			t.Errorf("a fault without its place: %v", err)
+		}
+	})
+}
+
+// writeCertificate makes a self-signed certificate for localhost with that
+// serial number.
+func writeCertificate(t *testing.T, dir string, serial int64) (certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial),
+		Subject:      pkix.Name{CommonName: "localhost"},
+		DNSNames:     []string{"localhost"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writePEM(t, certFile, "CERTIFICATE", cert)
+	writePEM(t, keyFile, "PRIVATE KEY", der)
+	return certFile, keyFile
+}
+
+func writePEM(t *testing.T, file, kind string, der []byte) {
+	t.Helper()
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"directus-ircd/directus"
+	"directus-ircd/directus/setup"
+)
+
+type setupCmd struct {
+	URL string `name:"url" required:"" placeholder:"URL" help:"Address of Directus, such as https://chat.example.com."`
+	credentialFlags
+
+	Collection  string   `default:"messages" placeholder:"NAME" help:"Collection for the messages (${default})."`
+	Role        string   `default:"IRC users" placeholder:"NAME" help:"Role of the people who chat, and its policy (${default})."`
+	TextField   string   `default:"text" placeholder:"NAME" help:"Field of the text (${default})."`
+	AuthorField string   `default:"user_created" placeholder:"NAME" help:"Field of the author, filled by Directus (${default})."`
+	DateField   string   `default:"date_created" placeholder:"NAME" help:"Field of the time, filled by Directus (${default})."`
+	NonceField  string   `default:"nonce" placeholder:"NAME" help:"Unique field that keeps a message from being stored twice (${default})."`
+	Nick        []string `default:"first_name,last_name" placeholder:"NAME" help:"Fields of the users that nicks are made from; the role may read them (${default})."`
+	Extend      bool     `help:"Add the fields and the relation that an existing collection lacks."`
+	Widen       bool     `help:"Make the text field of an existing collection unlimited."`
+	UsersNarrow bool     `help:"Never let the role read all fields of the users, e-mail addresses included. Directus 12 without a licence can grant nothing less: people are then shown without names."`
+	DryRun      bool     `short:"n" help:"Say what would be done, and do nothing."`
+}
+
+// Help is shown under --help.
+func (setupCmd) Help() string {
+	return `Needs the login or a static token of an administrator. It adds what is missing and overwrites nothing, so it can be run again at any time. At the end it prints the channels of the configuration that fit.`
+}
+
+// Run prepares a Directus and prints what it did.
+func (c *setupCmd) Run(ctx context.Context, env *environment) error {
+	if err := checkDirectusURL(c.URL); err != nil {
+		return usageError{fmt.Errorf("--url: %w: write the address of your Directus, such as https://chat.example.com", err)}
+	}
+	if err := c.complete(env); err != nil {
+		return err
+	}
+	base, err := url.Parse(c.URL)
+	if err != nil {
+		return usageError{errors.New("--url is no address")}
+	}
+	client := directus.New(base, directus.Options{})
+	defer client.Close()
+	account, err := c.login(ctx, client)
+	if err != nil {
+		return fmt.Errorf("log in to directus: %w: %s", err, loginHint(err))
+	}
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutGrace)
+		defer cancel()
+		if err := account.Logout(ending); err != nil {
+			fmt.Fprintf(env.Stderr, "directus-ircd: log out of directus: %v; the session ends by itself\n", err)
+		}
+	}()
+
+	report, err := setup.Run(ctx, account, c.options())
+	fmt.Fprint(env.Stdout, report)
+	if err != nil {
+		return fmt.Errorf("%w\nWhat is listed above is done; another run continues", err)
+	}
+	if !report.Complete() {
+		return errors.New("something differs from what the chat needs, see above")
+	}
+	c.next(env, report)
+	return nil
+}
+
+func (c *setupCmd) options() setup.Options {
+	return setup.Options{
+		Collection:  c.Collection,
+		Role:        c.Role,
+		Fields:      setup.Fields{Text: c.TextField, Author: c.AuthorField, Date: c.DateField, Nonce: c.NonceField},
+		NickFields:  c.Nick,
+		UsersNarrow: c.UsersNarrow,
+		Extend:      c.Extend,
+		Widen:       c.Widen,
+		DryRun:      c.DryRun,
+	}
+}
+
+func (c *setupCmd) next(env *environment, report setup.Report) {
+	if c.DryRun {
+		fmt.Fprintln(env.Stdout, "\nNothing was changed.")
+		return
+	}
+	fmt.Fprintf(env.Stdout, "\nGive the role %q to the people who chat. The configuration that fits:\n\n%s", c.Role, report.ChannelsYAML())
+}
