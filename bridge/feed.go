@@ -76,7 +76,7 @@ func newFeed(g *group, account *directus.Account, names *directory, rt *directus
 	return &feed{
 		group: g, account: account, names: names, log: log,
 		sub: rt.Subscribe(g.collection, directus.SubscriptionQuery{
-			Fields: g.query, Filter: g.filter, Events: []directus.EventKind{directus.Create},
+			Fields: g.query, Filter: g.filter, Events: []directus.EventKind{directus.EventCreate},
 		}),
 		gap:     true,
 		seen:    map[string]mark{},
@@ -120,7 +120,11 @@ func (f *feed) step(ctx context.Context) error {
 			// Reading before the subscription stands would leave a window
 			// between the two. Its init rings again. The events are in the
 			// collection as well.
-			return nil
+			err := f.sub.Err()
+			if err != nil {
+				f.setState(false, err)
+			}
+			return err
 		}
 		if err := f.catchUp(ctx); err != nil {
 			f.setState(false, err)

@@ -120,13 +120,15 @@ func (n *nicks) free(p person, taken bool) string {
 	}
 }
 
-// known returns the identity of a user who is called by name somewhere, if
-// they are connected: then everybody sees that nick anyway.
+// known returns the identity of a user who is connected: everybody sees that
+// nick anyway, whoever may read the name.
 func (n *nicks) known(id string) (ircd.User, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if c := n.byUser[id]; c != nil && c.connected > 0 {
-		return c.user, true
+	for _, key := range []string{id, person{id: id}.key()} {
+		if c := n.byUser[key]; c != nil && c.connected > 0 {
+			return c.user, true
+		}
 	}
 	return ircd.User{}, false
 }

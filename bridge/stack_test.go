@@ -1,0 +1,154 @@
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"directus-ircd/bridge"
+	"directus-ircd/directus"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/ircdtest"
+)
+
+func TestMain(m *testing.M) { directustest.Main(m) }
+
+// stack is the daemon's three packages, put together before a Directus.
+type stack struct {
+	t       *testing.T
+	address string
+	cancel  context.CancelCauseFunc
+	done    chan error
+	backend *bridge.Backend
+}
+
+var fields = bridge.Fields{Text: "text", Author: "user_created", Date: "date_created", Nonce: "nonce"}
+
+// messages is the channel of the guide.
+func messages(collection string) bridge.Channel {
+	return bridge.Channel{Name: "#messages", Collection: collection, Backlog: 50, Fields: fields}
+}
+
+// start runs the daemon before a Directus; channels may be empty.
+func start(t *testing.T, dx *directustest.Server, change func(*bridge.Options), channels ...bridge.Channel) *stack {
+	t.Helper()
+	return startAt(t, dx.URL, dx.Collection, change, channels...)
+}
+
+func startAt(t *testing.T, at, collection string, change func(*bridge.Options), channels ...bridge.Channel) *stack {
+	t.Helper()
+	base, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(channels) == 0 {
+		channels = []bridge.Channel{messages(collection)}
+	}
+	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
+	opts := bridge.Options{
+		Client: directus.New(base, directus.Options{Logger: log}), Channels: channels,
+		NickFields: []string{"first_name", "last_name"}, LoginAttemptsPerMinute: 10, Logger: log,
+	}
+	if change != nil {
+		change(&opts)
+	}
+	s := &stack{t: t, done: make(chan error, 1)}
+	if s.backend, err = bridge.New(opts); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.address = listener.Addr().String()
+	server := ircd.NewServer(s.backend, ircd.Options{Name: "irc.test", Network: "Test", Version: "test", Started: time.Now(), Logger: log})
+	ctx, cancel := context.WithCancelCause(context.Background())
+	s.cancel = cancel
+	go func() { s.done <- server.Serve(ctx, listener) }()
+	t.Cleanup(s.stop)
+	return s
+}
+
+// stop drains the daemon as SIGTERM does; it may be called twice.
+func (s *stack) stop() {
+	s.cancel(errors.New("server shutting down"))
+	if s.done == nil {
+		return
+	}
+	begin := time.Now()
+	if err := <-s.done; err != nil {
+		s.t.Errorf("serve: %v", err)
+	}
+	s.done = nil
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if err := s.backend.Close(ctx); err != nil {
+		s.t.Errorf("close: %v", err)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		s.t.Errorf("draining took %v", took)
+	}
+}
+
+// connect logs a user in with PASS and returns the client and its nick.
+func (s *stack) connect(u directustest.User) (*ircdtest.Client, string) {
+	s.t.Helper()
+	c := ircdtest.Dial(s.t, s.address)
+	c.Name = u.FirstName
+	return c, c.LoginPass("guest", u.Email+":"+u.Password)
+}
+
+// join logs a user in and enters a channel, past the backlog.
+func (s *stack) join(u directustest.User, channel string) (*ircdtest.Client, string) {
+	s.t.Helper()
+	c, nick := s.connect(u)
+	c.Send("JOIN " + channel)
+	c.Expect("* 366 " + nick + " " + channel + " *")
+	c.Sync()
+	return c, nick
+}
+
+// real is the shared Directus of the package's tests.
+func real(t *testing.T) *directustest.Server {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a real Directus")
+	}
+	return directustest.Shared(t)
+}
+
+// ownServer is a Directus that a test may kill.
+func ownServer(t *testing.T, opts ...directustest.Option) *directustest.Server {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a real Directus")
+	}
+	return directustest.Start(t, opts...)
+}
+
+// texts takes the texts of the PRIVMSGs to #messages out of lines.
+func texts(lines []string) []string {
+	var list []string
+	for _, l := range lines {
+		if _, text, ok := strings.Cut(l, " PRIVMSG #messages :"); ok {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+func numbered(format string, n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf(format, i)
+	}
+	return list
+}
