@@ -147,7 +147,7 @@ class Chat {
       await this.#link.send(text, nonce);
     } catch (error) {
       problem(`Not sent: ${error.message}\n${text}`);
-      if (!page.text.value) page.text.value = text;
+      if (!page.text.value.trim()) page.text.value = text;
     }
     this.#arrived(nonce);
   }

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"text/template"
+)
+
+// demoAddresses is where the parts of the demo listen.
+type demoAddresses struct {
+	IRC           string // host:port
+	Web, Directus string // URLs
+}
+
+// demoIntro is what to type and where to look. Commands stand alone on their
+// lines, so that a triple click takes one.
+var demoIntro = template.Must(template.New("intro").Parse(`
+The demo is running. Open two of these side by side:
+
+  The chat page       {{.Web}}
+                      e-mail {{.Ada.Email}}, password {{.Ada.Password}}
+
+  irssi, in a shell   irssi -c {{.Host}} -p {{.Port}} -n {{.Kevin.Nick}} -w {{.Kevin.Email}}:{{.Kevin.Password}}
+  irssi, in irssi     /connect {{.Host}} {{.Port}} {{.Kevin.Email}}:{{.Kevin.Password}} {{.Kevin.Nick}}
+
+  WeeChat 4           /server add demo {{.Host}}/{{.Port}} -notls -password={{.Kevin.Email}}:{{.Kevin.Password}} -nicks={{.Kevin.Nick}}
+  WeeChat 3           /server add demo {{.Host}}/{{.Port}} -nossl -password={{.Kevin.Email}}:{{.Kevin.Password}} -nicks={{.Kevin.Nick}}
+                      /connect demo
+
+  sic                 sic -h {{.Host}} -p {{.Port}} -n {{.Kevin.Nick}} -k {{.Kevin.Email}}:{{.Kevin.Password}}
+                      (then ":s #messages", and type)
+
+The channel #messages opens by itself. {{.Ada.Email}} with {{.Ada.Password}} works on IRC
+just as well, and {{.Kevin.Email}} with {{.Kevin.Password}} in the page.
+
+  The Directus app    {{.Directus}}/admin
+                      e-mail {{.Admin}}, password {{.AdminPassword}}
+
+The messages are kept in {{.Folder}}
+until a start with --reset. Ctrl-C stops everything.
+
+`))
+
+// writeDemoIntro says how to look at the demo.
+func writeDemoIntro(w io.Writer, at demoAddresses, folder *demoFolder) {
+	host, port, err := net.SplitHostPort(at.IRC)
+	if err != nil {
+		host, port = at.IRC, "6667"
+	}
+	err = demoIntro.Execute(w, map[string]any{
+		"Host": host, "Port": port, "Web": at.Web, "Directus": at.Directus,
+		"Ada": demoAda, "Kevin": demoKevin, "Admin": demoAdmin,
+		"AdminPassword": folder.AdminPassword, "Folder": folder.path,
+	})
+	if err != nil { // nobody reads standard output; the demo serves all the same
+		fmt.Fprintln(io.Discard, err)
+	}
+}
