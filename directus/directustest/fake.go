@@ -1,0 +1,289 @@
+package directustest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Fake is an in-process double of Directus for what a real one cannot be made
+// to do on demand. It keeps users and items in memory and speaks the parts of
+// REST and of the realtime protocol that package directus uses, with the
+// differences between the versions 10, 11 and 12 that matter to a client. It
+// listens on in-memory pipes, so it works inside of a testing/synctest bubble,
+// where tokens expire and retries happen in no time.
+//
+// Usage:
+//
+//	f := directustest.NewFake(t, directustest.FakeOptions{})
+//	kevin := f.AddUser(directustest.FakeUser{Email: "kevin@example.com", Password: "secret", FirstName: "Kevin"})
+//	c := directus.New(f.URL(), directus.Options{NetDial: f.Dial})
+//	t.Cleanup(c.Close)           // idle connections would outlive a bubble
+//
+// The other side of the chat:
+//
+//	id := f.Insert("messages", kevin, map[string]any{"text": "hi"}) // as from the web app: stored, then an event
+//	f.Update("messages", id, map[string]any{"text": "hello"})
+//	f.Remove("messages", id)
+//	f.Items("messages")          // everything stored, in the order of storing
+//	f.Count("POST /auth/login")  // also "upgrade", "ws auth", "ws items create", "ws pong", ...
+//	f.Sockets(); f.Sessions()    // what is open: authenticated sockets, refresh tokens
+//
+// Faults:
+//
+//	f.Cut()                      // every socket breaks without a close frame
+//	f.Down(); f.Up()             // the process is killed, and started again with the same database
+//	f.Database(false)            // requests hang, REST answers 500, authentication fails, pings are answered
+//	f.ExpireSockets()            // TOKEN_EXPIRED, then the window in which a socket is somebody else
+//	f.OnFrame(hook)              // a verdict on each frame of a client: skip, mute, cut, delay, another reply
+//	f.OnREST(hook)               // a verdict on each REST call: refuse, delay, or lose the answer
+//	f.Send(kevin, frame)         // any frame to the sockets of a user
+//	f.HoldEvents(); f.ReleaseEvents(true) // events later, in reverse order
+//	f.LoseEvents(true)           // events vanish without a trace
+//	f.Allow, f.Deny, f.Restrict  // permissions, effective at once
+//	f.Suspend, f.SetPassword, f.SetToken  // changes that no open socket notices
+//
+// It is safe for concurrent use. Hooks run without its lock.
+type Fake struct {
+	t        testing.TB
+	opts     FakeOptions
+	server   *http.Server
+	stopping chan struct{} // closed by the cleanup: ends hanging answers
+
+	mu          sync.Mutex // guards what follows
+	listener    *pipeListener
+	users       map[string]*FakeUser
+	attempts    map[string]int
+	sessions    map[string]string // refresh token: user
+	access      map[string]grant  // access token
+	collections map[string]*collection
+	denied      map[permission]bool
+	restricted  map[permission]map[string]any
+	sockets     []*socket
+	counts      map[string]int
+	onFrame     func(FakeFrame) FrameVerdict
+	onREST      func(RESTRequest) RESTVerdict
+	noDatabase  bool
+	holding     bool
+	losing      bool
+	held        []func()
+}
+
+// FakeOptions configure a Fake. The zero value is a Directus 12 with its
+// defaults.
+type FakeOptions struct {
+	Version        string        // default "12.4.0"
+	AccessTTL      time.Duration // default 15 minutes; whole seconds
+	Mode           string        // handshake (default), strict or public
+	NoWebSockets   bool          // WEBSOCKETS_ENABLED=false
+	Heartbeat      time.Duration // default 30 s; negative: off
+	QueryLimitMax  int           // 0: none
+	LoginStall     time.Duration // LOGIN_STALL_TIME, default none
+	EchoAfterReply bool          // a create's reply comes before its event, not behind
+	RateLimit      RateLimit     // told in /server/info and enforced on each socket
+}
+
+// RateLimit is a number of frames in a time; zero: none.
+type RateLimit struct {
+	Points   int
+	Duration time.Duration
+}
+
+// FakeUser is a user of a Fake.
+type FakeUser struct {
+	ID        string // default: a new UUID
+	Email     string
+	Password  string
+	OTP       string // the one-time code that is right at all times; empty: no second factor
+	Token     string // static token; empty: none
+	FirstName string
+	LastName  string
+	Role      string
+	Admin     bool           // all rights
+	Status    string         // default "active"
+	Extra     map[string]any // further fields
+}
+
+// NewFake starts a Fake with an empty collection "messages" (id, text, nonce,
+// date_created, user_created) that every user may read, create, update and
+// delete. It stops at the end of the test.
+func NewFake(t testing.TB, opts FakeOptions) *Fake {
+	t.Helper()
+	if opts.Version == "" {
+		opts.Version = "12.4.0"
+	}
+	if opts.AccessTTL == 0 {
+		opts.AccessTTL = 15 * time.Minute
+	}
+	if opts.Mode == "" {
+		opts.Mode = "handshake"
+	}
+	if opts.Heartbeat == 0 {
+		opts.Heartbeat = 30 * time.Second
+	}
+	f := &Fake{
+		t: t, opts: opts, stopping: make(chan struct{}),
+		users: map[string]*FakeUser{}, attempts: map[string]int{},
+		sessions: map[string]string{}, access: map[string]grant{},
+		collections: map[string]*collection{}, denied: map[permission]bool{},
+		restricted: map[permission]map[string]any{}, counts: map[string]int{},
+	}
+	f.AddCollection("messages", FakeCollection{Fields: []string{"text", "nonce"}, Unique: []string{"nonce"}})
+	f.server = &http.Server{Handler: f.handler()}
+	var serving sync.WaitGroup
+	f.start(&serving)
+	t.Cleanup(func() {
+		close(f.stopping)
+		f.Cut()
+		f.mu.Lock()
+		f.listener.Close()
+		f.mu.Unlock()
+		f.server.Close()
+		serving.Wait()
+		f.joinSockets()
+	})
+	return f
+}
+
+// start serves an in-memory listener of its own for the life of the Fake; Down
+// only makes it refuse.
+func (f *Fake) start(serving *sync.WaitGroup) {
+	f.listener = newPipeListener()
+	serving.Go(func() {
+		if err := f.server.Serve(f.listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			f.t.Errorf("fake directus: %v", err)
+		}
+	})
+}
+
+// URL is the address to give to directus.New, together with Dial.
+func (f *Fake) URL() *url.URL { return &url.URL{Scheme: "http", Host: "directus.test"} }
+
+// Dial is a directus.Options.NetDial that reaches the Fake whatever the
+// address.
+func (f *Fake) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	f.mu.Lock()
+	l := f.listener
+	f.mu.Unlock()
+	return l.dial(ctx)
+}
+
+// Down breaks every connection and refuses new ones, like a killed process.
+// Users, items and refresh tokens stay, as does the validity of access tokens.
+func (f *Fake) Down() {
+	f.mu.Lock()
+	l := f.listener
+	f.mu.Unlock()
+	l.refuse(true)
+	f.Cut()
+}
+
+// Up ends Down.
+func (f *Fake) Up() {
+	f.mu.Lock()
+	l := f.listener
+	f.mu.Unlock()
+	l.refuse(false)
+}
+
+// AddUser adds a user and returns the id.
+func (f *Fake) AddUser(u FakeUser) string {
+	if u.ID == "" {
+		u.ID = uuid.NewString()
+	}
+	if u.Status == "" {
+		u.Status = "active"
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.users[u.ID] = &u
+	return u.ID
+}
+
+// EditUser changes a user in place. No open socket notices.
+func (f *Fake) EditUser(id string, edit func(*FakeUser)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	u := f.users[id]
+	if u == nil {
+		f.t.Errorf("fake directus: no user %s", id)
+		return
+	}
+	edit(u)
+}
+
+// Suspend makes a user inactive and ends the user's refresh tokens.
+func (f *Fake) Suspend(id string) {
+	f.EditUser(id, func(u *FakeUser) { u.Status = "suspended" })
+	f.EndSessions(id)
+}
+
+// SetPassword changes a password and ends the user's refresh tokens.
+func (f *Fake) SetPassword(id, password string) {
+	f.EditUser(id, func(u *FakeUser) { u.Password = password })
+	f.EndSessions(id)
+}
+
+// SetToken replaces the static token of a user.
+func (f *Fake) SetToken(id, token string) {
+	f.EditUser(id, func(u *FakeUser) { u.Token = token })
+}
+
+// EndSessions makes the refresh tokens of a user unknown.
+func (f *Fake) EndSessions(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for refresh, user := range f.sessions {
+		if user == id {
+			delete(f.sessions, refresh)
+		}
+	}
+}
+
+// Sessions is the number of refresh tokens that are alive.
+func (f *Fake) Sessions() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.sessions)
+}
+
+// Sockets is the number of authenticated sockets that are open.
+func (f *Fake) Sockets() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, s := range f.sockets {
+		if s.user != "" && !s.closed {
+			n++
+		}
+	}
+	return n
+}
+
+// Count is how often something was asked: "POST /auth/login" and the like,
+// "upgrade", or "ws <type> [<action>]".
+func (f *Fake) Count(what string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.counts[what]
+}
+
+func (f *Fake) count(what string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.counts[what]++
+}
+
+// before reports whether the Fake plays a version below a major one.
+func (f *Fake) before(major string) bool {
+	own, _, _ := strings.Cut(f.opts.Version, ".")
+	return len(own) < len(major) || len(own) == len(major) && own < major
+}

@@ -1,0 +1,157 @@
+package directustest
+
+import (
+	"slices"
+	"time"
+)
+
+// A FakeFrame is a frame of a client, for OnFrame.
+type FakeFrame struct {
+	User       string         // id; empty before the authentication and in the window after an expiry
+	Type       string         // auth, items, subscribe, unsubscribe, ping, pong
+	Action     string         // of items: create, read, update, delete
+	Collection string         // of items and subscribe
+	UID        any            // as sent
+	Message    map[string]any // the whole frame
+}
+
+// A FrameVerdict says what becomes of a frame. The zero verdict is the normal
+// course; the parts combine: {Mute: true, Cut: true} stores an item and breaks
+// the socket before the answer.
+type FrameVerdict struct {
+	Delay time.Duration  // wait first; later frames of the socket wait too
+	Skip  bool           // do not process it
+	Mute  bool           // do not answer it (its events are sent)
+	Reply map[string]any // send this instead of the answer
+	Cut   bool           // then break the socket
+}
+
+// OnFrame sets the hook that judges the frames of clients; nil removes it. It
+// runs on the goroutine of the socket.
+func (f *Fake) OnFrame(hook func(FakeFrame) FrameVerdict) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.onFrame = hook
+}
+
+// A RESTRequest is a REST call or an upgrade, for OnREST.
+type RESTRequest struct{ Method, Path string }
+
+// A RESTVerdict says what becomes of a REST call. The zero verdict is the
+// normal course.
+type RESTVerdict struct {
+	Delay      time.Duration // wait first
+	Hang       bool          // never answer
+	Lose       bool          // process it, then break the connection without an answer
+	Status     int           // answer this status instead of processing
+	Code       string        // with this code; empty: an answer that is not one of Directus
+	RetryAfter time.Duration // and this header
+}
+
+// OnREST sets the hook that judges REST calls and upgrades; nil removes it.
+func (f *Fake) OnREST(hook func(RESTRequest) RESTVerdict) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.onREST = hook
+}
+
+// Cut breaks every socket without a close frame, as a killed process does.
+func (f *Fake) Cut() {
+	for _, s := range f.openSockets("") {
+		s.cut()
+	}
+}
+
+// CutUser breaks the sockets of one user.
+func (f *Fake) CutUser(id string) {
+	for _, s := range f.openSockets(id) {
+		s.cut()
+	}
+}
+
+// Send sends any frame to the sockets of a user; an empty id means all.
+func (f *Fake) Send(user string, frame map[string]any) {
+	for _, s := range f.openSockets(user) {
+		s.send(frame)
+	}
+}
+
+// ExpireSockets ends the tokens of all sockets now: each gets TOKEN_EXPIRED, is
+// evaluated as the public role (Directus 11: with all rights), and is closed
+// with AUTH_TIMEOUT after 10 s unless it authenticates anew. The tokens
+// themselves stay valid for REST.
+func (f *Fake) ExpireSockets() {
+	for _, s := range f.openSockets("") {
+		s.expire()
+	}
+}
+
+// openSockets lists the sockets of a user, or all.
+func (f *Fake) openSockets(user string) []*socket {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(f.sockets), func(s *socket) bool {
+		return s.closed || user != "" && s.user != user
+	})
+}
+
+// Database connects or disconnects the database. Without it item requests are
+// never answered, REST answers 500, authentication fails, and pings are
+// answered still.
+func (f *Fake) Database(up bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.noDatabase = !up
+}
+
+// HoldEvents keeps events back from now on.
+func (f *Fake) HoldEvents() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.holding = true
+}
+
+// ReleaseEvents sends what HoldEvents kept back, in reverse order if so asked,
+// and ends it.
+func (f *Fake) ReleaseEvents(reverse bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.holding = false
+	if reverse {
+		slices.Reverse(f.held)
+	}
+	for _, emit := range f.held {
+		emit()
+	}
+	f.held = nil
+}
+
+// LoseEvents makes events vanish, which Directus does when their read fails.
+func (f *Fake) LoseEvents(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.losing = on
+}
+
+// Deny takes a right from a user: action is read, create, update or delete.
+// "directus_users" is a collection too.
+func (f *Fake) Deny(user, collection, action string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.denied[permission{user, collection, action}] = true
+}
+
+// Allow gives a right back, without restriction.
+func (f *Fake) Allow(user, collection, action string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.denied, permission{user, collection, action})
+	delete(f.restricted, permission{user, collection, action})
+}
+
+// Restrict limits reading to the items that match a filter.
+func (f *Fake) Restrict(user, collection string, filter map[string]any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.restricted[permission{user, collection, "read"}] = normal(filter).(map[string]any)
+}

@@ -1,0 +1,422 @@
+package directustest
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// A grant is an access token's meaning.
+type grant struct {
+	user    string
+	expires time.Time
+}
+
+// maxAttempts is the default of auth_login_attempts: the wrong attempt behind
+// it suspends the user.
+const maxAttempts = 25
+
+func (f *Fake) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /server/ping", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "pong") })
+	mux.HandleFunc("GET /server/info", f.rest(f.serverInfo))
+	mux.HandleFunc("POST /auth/login", f.rest(f.login))
+	mux.HandleFunc("POST /auth/refresh", f.rest(f.refresh))
+	mux.HandleFunc("POST /auth/logout", f.rest(f.logout))
+	mux.HandleFunc("GET /users/me", f.rest(f.me))
+	mux.HandleFunc("GET /permissions/me", f.rest(f.permissionsMe))
+	for _, method := range []string{"GET", "SEARCH"} {
+		mux.HandleFunc(method+" /users", f.rest(f.list))
+		mux.HandleFunc(method+" /items/{collection}", f.rest(f.list))
+	}
+	mux.HandleFunc("GET /users/{id}", f.rest(f.one))
+	mux.HandleFunc("GET /items/{collection}/{id}", f.rest(f.one))
+	mux.HandleFunc("POST /items/{collection}", f.rest(f.post))
+	mux.HandleFunc("PATCH /items/{collection}/{id}", f.rest(f.patch))
+	mux.HandleFunc("DELETE /items/{collection}/{id}", f.rest(f.delete))
+	mux.HandleFunc("GET /websocket", f.upgrade)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && !f.opts.NoWebSockets {
+			f.hang(r)
+			return
+		}
+		refuse(w, &apiError{status: 404, code: "ROUTE_NOT_FOUND", message: "Route " + r.URL.Path + " doesn't exist."})
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.count(r.Method + " " + r.URL.Path)
+		f.mu.Lock()
+		hook := f.onREST
+		f.mu.Unlock()
+		var v RESTVerdict
+		if hook != nil {
+			v = hook(RESTRequest{Method: r.Method, Path: r.URL.Path})
+		}
+		f.judge(w, r, v, mux)
+	})
+}
+
+// judge carries out the verdict on a REST call.
+func (f *Fake) judge(w http.ResponseWriter, r *http.Request, v RESTVerdict, next http.Handler) {
+	if v.Delay > 0 {
+		t := time.NewTimer(v.Delay)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-f.stopping:
+		case <-r.Context().Done():
+		}
+	}
+	switch {
+	case v.Hang:
+		f.hang(r)
+	case v.Lose:
+		next.ServeHTTP(&discard{header: http.Header{}}, r)
+		panic(http.ErrAbortHandler)
+	case v.Status != 0:
+		if v.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(v.RetryAfter/time.Second)))
+		}
+		if v.Code == "" {
+			http.Error(w, "<html>not directus</html>", v.Status)
+			return
+		}
+		refuse(w, &apiError{status: v.Status, code: v.Code, message: v.Code})
+	default:
+		next.ServeHTTP(w, r)
+	}
+}
+
+// hang gives no answer until the client or the test gives up.
+func (f *Fake) hang(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-f.stopping:
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// discard is a ResponseWriter whose answer gets lost.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(int)             {}
+
+// rest wraps a route: identity, lock, encoding. A nil result is 204.
+func (f *Fake) rest(route func(r *http.Request, user string, body map[string]any) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		raw, _ := io.ReadAll(r.Body)
+		if len(raw) > 0 {
+			dec := json.NewDecoder(strings.NewReader(string(raw)))
+			dec.UseNumber()
+			if dec.Decode(&body) != nil {
+				refuse(w, invalid("INVALID_PAYLOAD", "Invalid payload. Body is not an object."))
+				return
+			}
+		}
+		if f.opts.LoginStall > 0 && r.URL.Path == "/auth/login" {
+			defer time.Sleep(f.opts.LoginStall) // plays LOGIN_STALL_TIME, in the time of the bubble
+		}
+		f.mu.Lock()
+		user, err := f.bearer(r)
+		if f.noDatabase {
+			err = &apiError{status: 500, code: "INTERNAL_SERVER_ERROR", message: "An unexpected error occurred."}
+		}
+		var out any
+		if err == nil {
+			out, err = route(r, user, body)
+		}
+		var data []byte
+		if err == nil && out != nil {
+			data, err = json.Marshal(map[string]any{"data": out})
+		}
+		f.mu.Unlock()
+		if e, ok := errors.AsType[*apiError](err); ok {
+			refuse(w, e)
+			return
+		}
+		if err != nil {
+			f.t.Errorf("fake directus: %s %s: %v", r.Method, r.URL.Path, err)
+		}
+		if out == nil {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.Write(data)
+	}
+}
+
+func refuse(w http.ResponseWriter, e *apiError) {
+	extensions := map[string]any{"code": e.code}
+	for k, v := range e.extensions {
+		extensions[k] = v
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(e.status)
+	json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{"message": e.message, "extensions": extensions}}})
+}
+
+// bearer is the user of a request; the empty string without a token. Callers
+// hold mu.
+func (f *Fake) bearer(r *http.Request) (string, error) {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		return "", nil
+	}
+	g, err := f.authorize(token)
+	if err != nil {
+		return "", err
+	}
+	return g.user, nil
+}
+
+// authorize resolves an access token or a static token. Callers hold mu.
+func (f *Fake) authorize(token string) (grant, error) {
+	if g, ok := f.access[token]; ok {
+		if !time.Now().Before(g.expires) {
+			return grant{}, &apiError{status: 401, code: "TOKEN_EXPIRED", message: "Token expired."}
+		}
+		return g, nil
+	}
+	for _, u := range f.users {
+		if token != "" && u.Token == token && u.Status == "active" {
+			return grant{user: u.ID}, nil
+		}
+	}
+	return grant{}, &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
+}
+
+func (f *Fake) login(_ *http.Request, _ string, body map[string]any) (any, error) {
+	email, _ := body["email"].(string)
+	password, _ := body["password"].(string)
+	otp, _ := body["otp"].(string)
+	wrong := &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
+	if !strings.Contains(email, "@") || password == "" {
+		return nil, invalid("INVALID_PAYLOAD", "Invalid payload. \"email\" must be a valid email.")
+	}
+	var u *FakeUser
+	for _, candidate := range f.users {
+		if strings.EqualFold(candidate.Email, email) {
+			u = candidate
+		}
+	}
+	if u == nil || u.Status != "active" {
+		return nil, wrong
+	}
+	if u.Password != password {
+		if f.attempts[u.ID]++; f.attempts[u.ID] > maxAttempts {
+			u.Status = "suspended"
+		}
+		return nil, wrong
+	}
+	if u.OTP != "" && u.OTP != otp {
+		return nil, &apiError{status: 401, code: "INVALID_OTP", message: "Invalid user OTP."}
+	}
+	f.attempts[u.ID] = 0
+	return f.open(u), nil
+}
+
+func (f *Fake) refresh(_ *http.Request, _ string, body map[string]any) (any, error) {
+	old, _ := body["refresh_token"].(string)
+	user, ok := f.sessions[old]
+	u := f.users[user]
+	if !ok || u == nil || u.Status != "active" {
+		return nil, &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
+	}
+	delete(f.sessions, old)
+	return f.open(u), nil
+}
+
+func (f *Fake) logout(_ *http.Request, _ string, body map[string]any) (any, error) {
+	old, _ := body["refresh_token"].(string)
+	if old == "" {
+		return nil, invalid("INVALID_PAYLOAD", "Invalid payload. \"refresh_token\" is required.")
+	}
+	delete(f.sessions, old)
+	return nil, nil
+}
+
+// open makes the tokens of a new session. Callers hold mu.
+func (f *Fake) open(u *FakeUser) map[string]any {
+	now := time.Now()
+	exp := now.Unix() + int64(f.opts.AccessTTL/time.Second)
+	payload, _ := json.Marshal(map[string]any{"id": u.ID, "role": u.Role, "iat": now.Unix(), "exp": exp, "iss": "directus"})
+	enc := base64.RawURLEncoding.EncodeToString
+	access := enc([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + enc(payload) + "." + enc([]byte(uuid.NewString()))
+	refresh := strings.ReplaceAll(uuid.NewString()+uuid.NewString(), "-", "")
+	f.access[access] = grant{user: u.ID, expires: time.Unix(exp, 0)}
+	f.sessions[refresh] = u.ID
+	return map[string]any{"expires": f.opts.AccessTTL.Milliseconds(), "access_token": access, "refresh_token": refresh}
+}
+
+func (f *Fake) serverInfo(_ *http.Request, user string, _ map[string]any) (any, error) {
+	info := map[string]any{"project": map[string]any{"project_name": "Directus"}}
+	if user == "" {
+		return info, nil
+	}
+	limit := f.opts.QueryLimitMax
+	if limit == 0 {
+		limit = -1
+	}
+	info["version"] = f.opts.Version
+	info["queryLimit"] = map[string]any{"default": 100, "max": limit}
+	info["rateLimit"] = false
+	if r := f.opts.RateLimit; r.Points > 0 {
+		info["rateLimit"] = map[string]any{"points": r.Points, "duration": r.Duration.Seconds()}
+	}
+	info["websocket"] = false
+	if !f.opts.NoWebSockets {
+		ws := map[string]any{"rest": map[string]any{"authentication": f.opts.Mode, "path": "/websocket"}, "heartbeat": false}
+		if f.opts.Heartbeat > 0 {
+			ws["heartbeat"] = f.opts.Heartbeat.Seconds()
+		}
+		info["websocket"] = ws
+	}
+	return info, nil
+}
+
+// restQuery reads a query from the URL, or from the body of a SEARCH.
+func restQuery(r *http.Request, body map[string]any) (query, error) {
+	if r.Method == "SEARCH" {
+		q, err := parseQuery(body["query"])
+		return q, orNil(err)
+	}
+	v, raw := r.URL.Query(), map[string]any{}
+	for _, list := range []string{"fields", "sort"} {
+		if s := v.Get(list); s != "" {
+			raw[list] = strings.Split(s, ",")
+		}
+	}
+	for _, number := range []string{"limit", "offset"} {
+		if s := v.Get(number); s != "" {
+			raw[number] = json.Number(s)
+		}
+	}
+	if s := v.Get("filter"); s != "" {
+		raw["filter"] = json.RawMessage(s)
+	}
+	raw["search"] = v.Get("search")
+	q, err := parseQuery(raw)
+	return q, orNil(err)
+}
+
+// orNil is an *apiError as an error, without the trap of a typed nil.
+func orNil(err *apiError) error {
+	if err == nil {
+		return nil
+	}
+	return err
+}
+
+func (f *Fake) me(r *http.Request, user string, body map[string]any) (any, error) {
+	if user == "" {
+		return nil, &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
+	}
+	q, err := restQuery(r, body)
+	if err != nil {
+		return nil, err
+	}
+	bare := map[string]any{"id": user}
+	if u := f.users[user]; u != nil && f.may(user, "directus_users", "read") {
+		if me, err := f.pick("directus_users", user, u.userItem(), q.Fields); err == nil {
+			return me, nil
+		}
+	}
+	return bare, nil
+}
+
+func (f *Fake) permissionsMe(_ *http.Request, user string, _ map[string]any) (any, error) {
+	if f.before("11") {
+		return nil, nil
+	}
+	out := map[string]any{}
+	for name := range f.collections {
+		rights := map[string]any{}
+		for _, action := range []string{"create", "read", "update", "delete"} {
+			access := "full"
+			if f.restricted[permission{user, name, action}] != nil {
+				access = "partial"
+			}
+			if !f.may(user, name, action) {
+				access = "none"
+			}
+			rights[action] = map[string]any{"access": access, "fields": []string{"*"}}
+		}
+		out[name] = rights
+	}
+	return out, nil
+}
+
+// collectionOf is the collection of a route.
+func collectionOf(r *http.Request) string {
+	if strings.HasPrefix(r.URL.Path, "/users") {
+		return "directus_users"
+	}
+	return r.PathValue("collection")
+}
+
+func (f *Fake) list(r *http.Request, user string, body map[string]any) (any, error) {
+	q, err := restQuery(r, body)
+	if err != nil {
+		return nil, err
+	}
+	rows, refused := f.read(collectionOf(r), user, q)
+	return rows, orNil(refused)
+}
+
+func (f *Fake) one(r *http.Request, user string, body map[string]any) (any, error) {
+	q, err := restQuery(r, body)
+	if err != nil {
+		return nil, err
+	}
+	q.Filter = map[string]any{"id": map[string]any{"_eq": r.PathValue("id")}}
+	rows, refused := f.read(collectionOf(r), user, q)
+	if refused != nil {
+		return nil, refused
+	}
+	if len(rows) == 0 {
+		return nil, forbidden()
+	}
+	return rows[0], nil
+}
+
+func (f *Fake) post(r *http.Request, user string, body map[string]any) (any, error) {
+	name := r.PathValue("collection")
+	stored, refused := f.create(name, user, body)
+	if refused != nil {
+		return nil, refused
+	}
+	f.emit(name, "create", []map[string]any{stored}, nil)
+	q, err := restQuery(r, nil)
+	if err != nil {
+		return nil, err
+	}
+	if !f.may(user, name, "read") {
+		return nil, nil // stored, and 204 for who may not read it
+	}
+	picked, refused := f.pick(name, user, stored, q.Fields)
+	return picked, orNil(refused)
+}
+
+func (f *Fake) patch(r *http.Request, user string, body map[string]any) (any, error) {
+	item, refused := f.update(r.PathValue("collection"), user, r.PathValue("id"), body)
+	return item, orNil(refused)
+}
+
+func (f *Fake) delete(r *http.Request, user string, _ map[string]any) (any, error) {
+	id := r.PathValue("id")
+	return nil, orNil(f.remove(r.PathValue("collection"), user, id, id))
+}
+
+// String keeps secrets of a FakeUser out of the log of a failing test.
+func (u FakeUser) String() string { return fmt.Sprintf("user %s (%s)", u.ID, u.FirstName) }

@@ -1,0 +1,389 @@
+package directustest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// A socket is one realtime session. Its reader is the goroutine of the HTTP
+// handler; a writer of its own takes frames from a queue without a bound, as
+// Directus' does.
+type socket struct {
+	fake *Fake
+	conn *websocket.Conn
+	done chan struct{} // closed with the socket
+
+	// Guarded by fake.mu.
+	user     string // "" before authentication and as public, everyone in the window of Directus 11
+	authed   bool
+	closed   bool
+	subs     []*subscription
+	expiry   *time.Timer // TOKEN_EXPIRED, then AUTH_TIMEOUT
+	beats    int         // pings without any frame since
+	window   time.Time   // of the rate limit
+	frames   int         // in the window
+	wake     *sync.Cond  // rings for queue and closed
+	queue    [][]byte
+	finished chan struct{} // closed when the writer is gone
+}
+
+type subscription struct {
+	uid, collection, event string
+	query                  query
+}
+
+// authWindow is how long a socket may stay without valid authentication.
+const authWindow = 10 * time.Second
+
+// upgrade opens a socket: GET /websocket.
+func (f *Fake) upgrade(w http.ResponseWriter, r *http.Request) {
+	if f.opts.NoWebSockets {
+		refuse(w, &apiError{status: 404, code: "ROUTE_NOT_FOUND", message: "Route /websocket doesn't exist."})
+		return
+	}
+	f.count("upgrade")
+	token := r.URL.Query().Get("access_token")
+	f.mu.Lock()
+	g, err := grant{}, error(nil)
+	if token != "" {
+		g, err = f.authorize(token)
+	}
+	bad := err != nil || token == "" && f.opts.Mode == "strict" || token != "" && f.noDatabase
+	f.mu.Unlock()
+	if bad {
+		f.bare(w, "401 Unauthorized")
+		return
+	}
+	if r.Header.Get("Origin") != "" {
+		f.t.Errorf("fake directus: a client sent an Origin, which Directus 12 checks")
+		f.bare(w, "403 Forbidden")
+		return
+	}
+	up := websocket.Upgrader{}
+	conn, err := up.Upgrade(w, r, nil)
+	if err != nil {
+		return
+	}
+	conn.SetPingHandler(func(string) error { return nil }) // autoPong is off
+	s := &socket{fake: f, conn: conn, done: make(chan struct{}), finished: make(chan struct{})}
+	s.wake = sync.NewCond(&f.mu)
+	f.mu.Lock()
+	f.sockets = append(f.sockets, s)
+	if token != "" {
+		s.authenticated(g)
+	} else if f.opts.Mode == "handshake" {
+		s.expiry = time.AfterFunc(authWindow, func() { s.failAuth("AUTH_FAILED", "Authentication handshake failed.") })
+	}
+	f.mu.Unlock()
+	go s.write()
+	if f.opts.Heartbeat > 0 {
+		go s.beat()
+	}
+	s.read()
+}
+
+// bare answers an upgrade with a status line and nothing else.
+func (f *Fake) bare(w http.ResponseWriter, status string) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "HTTP/1.1 %s\r\n\r\n", status)
+}
+
+// joinSockets waits for the writers of all sockets.
+func (f *Fake) joinSockets() {
+	f.mu.Lock()
+	sockets := slices.Clone(f.sockets)
+	f.mu.Unlock()
+	for _, s := range sockets {
+		<-s.finished
+	}
+}
+
+// cut breaks the socket without a close frame.
+func (s *socket) cut() {
+	s.fake.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.done)
+		if s.expiry != nil {
+			s.expiry.Stop()
+		}
+		s.wake.Broadcast()
+	}
+	s.fake.mu.Unlock()
+	s.conn.Close()
+}
+
+// send queues a frame.
+func (s *socket) send(frame map[string]any) {
+	s.fake.mu.Lock()
+	defer s.fake.mu.Unlock()
+	s.push(frame)
+}
+
+// push is send for callers that hold mu.
+func (s *socket) push(frame map[string]any) {
+	b, err := json.Marshal(frame)
+	if err != nil {
+		s.fake.t.Errorf("fake directus: encode frame: %v", err)
+		return
+	}
+	s.queue = append(s.queue, b)
+	s.wake.Signal()
+}
+
+// hangUp is the queue's mark for closing the socket once all before it is
+// sent.
+var hangUp = []byte("hang up")
+
+func (s *socket) write() {
+	defer close(s.finished)
+	for {
+		s.fake.mu.Lock()
+		for len(s.queue) == 0 && !s.closed {
+			s.wake.Wait()
+		}
+		if s.closed {
+			s.fake.mu.Unlock()
+			return
+		}
+		next := s.queue[0]
+		s.queue = s.queue[1:]
+		s.fake.mu.Unlock()
+		if string(next) == string(hangUp) || s.conn.WriteMessage(websocket.TextMessage, next) != nil {
+			s.cut()
+			return
+		}
+	}
+}
+
+// beat sends the heartbeat, and closes a socket that has answered none for a
+// whole period.
+func (s *socket) beat() {
+	tick := time.NewTicker(s.fake.opts.Heartbeat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-tick.C:
+		}
+		s.fake.mu.Lock()
+		s.beats++
+		silent := s.beats > 1
+		if !silent && s.authed {
+			s.push(map[string]any{"type": "ping"})
+		}
+		s.fake.mu.Unlock()
+		if silent {
+			s.cut()
+			return
+		}
+	}
+}
+
+// authenticated notes a valid token and arms its expiry. Callers hold mu.
+func (s *socket) authenticated(g grant) {
+	s.user, s.authed = g.user, true
+	if s.expiry != nil {
+		s.expiry.Stop()
+		s.expiry = nil
+	}
+	if !g.expires.IsZero() {
+		s.expiry = time.AfterFunc(time.Until(g.expires), s.expire)
+	}
+}
+
+// expire begins the window between the end of the token and the end of the
+// socket.
+func (s *socket) expire() {
+	s.fake.mu.Lock()
+	defer s.fake.mu.Unlock()
+	if s.closed || !s.authed {
+		return
+	}
+	s.push(authError("TOKEN_EXPIRED", "Token expired."))
+	s.user = ""
+	if !s.fake.before("11") && s.fake.before("12") {
+		s.user = everyone
+	}
+	if s.expiry != nil {
+		s.expiry.Stop()
+	}
+	s.expiry = time.AfterFunc(authWindow, func() { s.failAuth("AUTH_TIMEOUT", "Authentication timed out.") })
+}
+
+// failAuth sends an error of the type auth and closes the socket.
+func (s *socket) failAuth(code, message string) {
+	s.fake.mu.Lock()
+	defer s.fake.mu.Unlock()
+	s.push(authError(code, message))
+	s.queue = append(s.queue, hangUp)
+	s.wake.Signal()
+}
+
+func authError(code, message string) map[string]any {
+	return map[string]any{"type": "auth", "status": "error", "error": map[string]any{"code": code, "message": message}}
+}
+
+func (s *socket) read() {
+	defer s.cut()
+	for {
+		_, data, err := s.conn.ReadMessage()
+		if err != nil {
+			return
+		}
+		var m map[string]any
+		dec := json.NewDecoder(strings.NewReader(string(data)))
+		dec.UseNumber()
+		if dec.Decode(&m) != nil {
+			s.send(map[string]any{"type": "server", "status": "error",
+				"error": map[string]any{"code": "INVALID_PAYLOAD", "message": "Invalid payload."}})
+			continue
+		}
+		if !s.judge(m) {
+			return
+		}
+	}
+}
+
+func text(m map[string]any, key string) string {
+	v, _ := m[key].(string)
+	return v
+}
+
+// judge processes a frame under the verdict of the hook; false cuts.
+func (s *socket) judge(m map[string]any) bool {
+	f := s.fake
+	kind, action := text(m, "type"), text(m, "action")
+	f.count(strings.TrimSpace("ws " + kind + " " + action))
+	f.mu.Lock()
+	hook, user := f.onFrame, s.user
+	f.mu.Unlock()
+	var v FrameVerdict
+	if hook != nil {
+		v = hook(FakeFrame{User: user, Type: kind, Action: action, Collection: text(m, "collection"), UID: m["uid"], Message: m})
+	}
+	if v.Delay > 0 {
+		t := time.NewTimer(v.Delay)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-s.done:
+			return false
+		}
+	}
+	f.mu.Lock()
+	keep := true
+	if !v.Skip {
+		keep = s.process(m, v.Mute || v.Reply != nil)
+	}
+	if v.Reply != nil {
+		s.push(v.Reply)
+	}
+	f.mu.Unlock()
+	return keep && !v.Cut
+}
+
+// process carries out a frame; false means that the socket is to be closed now.
+// Callers hold mu.
+func (s *socket) process(m map[string]any, mute bool) bool {
+	kind := text(m, "type")
+	if !s.authed && kind != "auth" && s.fake.opts.Mode == "handshake" {
+		s.push(authError("AUTH_FAILED", "Authentication handshake failed."))
+		s.queue = append(s.queue, hangUp)
+		return true
+	}
+	if s.limited(kind) {
+		return true
+	}
+	if kind != "auth" {
+		s.beats = 0
+	}
+	reply := func(frame map[string]any) {
+		if !mute {
+			s.push(frame)
+		}
+	}
+	switch kind {
+	case "auth":
+		s.auth(m, reply)
+	case "ping":
+		if s.fake.opts.Heartbeat > 0 {
+			reply(named(m, map[string]any{"type": "pong"}))
+		}
+	case "subscribe":
+		s.subscribe(m, reply)
+	case "unsubscribe":
+		uid := uidText(m["uid"])
+		s.subs = slices.DeleteFunc(s.subs, func(sub *subscription) bool { return uid == "" || sub.uid == uid })
+		reply(map[string]any{"type": "subscription", "event": "unsubscribe", "uid": uid})
+	case "items":
+		if !s.fake.noDatabase {
+			s.items(m, reply)
+		}
+	}
+	return true
+}
+
+// limited applies the rate limit. Callers hold mu.
+func (s *socket) limited(kind string) bool {
+	r := s.fake.opts.RateLimit
+	if r.Points == 0 || kind == "auth" && !s.authed {
+		return false
+	}
+	now := time.Now()
+	if now.Sub(s.window) >= r.Duration {
+		s.window, s.frames = now, 0
+	}
+	if s.frames++; s.frames <= r.Points {
+		return false
+	}
+	s.push(map[string]any{"type": "server", "status": "error", "error": map[string]any{
+		"code":    "REQUESTS_EXCEEDED",
+		"message": fmt.Sprintf("Too many messages, retry after %dms.", time.Until(s.window.Add(r.Duration)).Milliseconds()),
+	}})
+	return true
+}
+
+func (s *socket) auth(m map[string]any, reply func(map[string]any)) {
+	token := text(m, "access_token")
+	if token == "" {
+		return
+	}
+	g, err := s.fake.authorize(token)
+	if err != nil || s.fake.noDatabase {
+		s.user, s.authed = "", false
+		s.push(authError("AUTH_FAILED", "Authentication handshake failed."))
+		s.queue = append(s.queue, hangUp)
+		return
+	}
+	s.authenticated(g)
+	reply(named(m, map[string]any{"type": "auth", "status": "ok"}))
+}
+
+// named gives a frame the uid of the message that it answers, as it was sent.
+func named(m, frame map[string]any) map[string]any {
+	if uid, ok := m["uid"]; ok {
+		frame["uid"] = uid
+	}
+	return frame
+}
+
+// uidText is a uid as Directus sends it back in subscription frames.
+func uidText(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}

@@ -1,0 +1,338 @@
+package directustest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// FakeCollection describes a collection of a Fake. Every one has the fields id,
+// date_created and user_created besides.
+type FakeCollection struct {
+	Fields      []string
+	UUIDKey     bool              // id is a UUID that clients may choose, not a number
+	Unique      []string          // fields whose values are unique
+	MaxLength   map[string]int    // in code points
+	Relations   map[string]string // many-to-one field: collection; user_created is one always
+	DateUpdated string            // field that takes the time of updates; empty: none
+}
+
+type collection struct {
+	FakeCollection
+	name   string
+	items  []map[string]any
+	lastID int64
+}
+
+// A permission is what may be denied: user, collection, action.
+type permission struct{ user, collection, action string }
+
+// An apiError is a refusal, on REST and on sockets.
+type apiError struct {
+	status        int
+	code, message string
+	extensions    map[string]any
+}
+
+func (e *apiError) Error() string { return e.code }
+
+func forbidden() *apiError {
+	return &apiError{status: 403, code: "FORBIDDEN", message: "You don't have permission to access this."}
+}
+
+func invalid(code, message string) *apiError {
+	return &apiError{status: 400, code: code, message: message}
+}
+
+// everyone is the identity with all rights; the empty string is the public
+// role, which has none.
+const everyone = "*"
+
+// AddCollection adds an empty collection.
+func (f *Fake) AddCollection(name string, c FakeCollection) {
+	if c.Relations == nil {
+		c.Relations = map[string]string{}
+	}
+	c.Relations = maps.Clone(c.Relations)
+	c.Relations["user_created"] = "directus_users"
+	c.Fields = append([]string{"id", "date_created", "user_created"}, c.Fields...)
+	if c.DateUpdated != "" {
+		c.Fields = append(c.Fields, c.DateUpdated)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.collections[name] = &collection{FakeCollection: c, name: name}
+}
+
+// normal is a value as JSON would carry it, with json.Number for numbers.
+func normal(v any) any {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("fake directus: %v", err)) // a mistake in the test itself
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	var out any
+	if err := dec.Decode(&out); err != nil {
+		panic(fmt.Sprintf("fake directus: %v", err))
+	}
+	return out
+}
+
+// Insert stores an item as another client of Directus would, sends its event
+// and returns its key as a string. A given date_created is kept.
+func (f *Fake) Insert(collection, author string, item map[string]any) string {
+	f.t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	data := normal(item).(map[string]any)
+	stored, err := f.create(collection, everyone, data)
+	if err != nil {
+		f.t.Errorf("fake directus: insert into %s: %s: %s", collection, err.code, err.message)
+		return ""
+	}
+	stored["user_created"] = nil
+	if author != "" {
+		stored["user_created"] = author
+	}
+	if d, ok := data["date_created"]; ok {
+		stored["date_created"] = d
+	}
+	f.emit(collection, "create", []map[string]any{stored}, nil)
+	return keyText(stored["id"])
+}
+
+// Update changes an item as an administrator would and sends the event.
+func (f *Fake) Update(collection, id string, changes map[string]any) {
+	f.t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := f.update(collection, everyone, id, normal(changes).(map[string]any)); err != nil {
+		f.t.Errorf("fake directus: update %s %s: %s", collection, id, err.code)
+	}
+}
+
+// Remove deletes an item as an administrator would and sends the event.
+func (f *Fake) Remove(collection, id string) {
+	f.t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.remove(collection, everyone, id, id); err != nil {
+		f.t.Errorf("fake directus: remove %s %s: %s", collection, id, err.code)
+	}
+}
+
+// Items are copies of what a collection holds, in the order of storing.
+func (f *Fake) Items(collection string) []map[string]any {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.collections[collection]
+	if c == nil {
+		return nil
+	}
+	var items []map[string]any
+	for _, it := range c.items {
+		items = append(items, maps.Clone(it))
+	}
+	return items
+}
+
+// keyText is a key as a string.
+func keyText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case int64:
+		return strconv.FormatInt(v, 10)
+	}
+	return ""
+}
+
+// may reports a right. Callers hold mu.
+func (f *Fake) may(user, collection, action string) bool {
+	if user == everyone {
+		return true
+	}
+	u := f.users[user]
+	if u == nil {
+		return false
+	}
+	return u.Admin || !f.denied[permission{user, collection, action}]
+}
+
+// create stores an item as a user, without its event. Callers hold mu.
+func (f *Fake) create(name, user string, data map[string]any) (map[string]any, *apiError) {
+	c := f.collections[name]
+	if c == nil || !f.may(user, name, "create") {
+		return nil, forbidden()
+	}
+	item := map[string]any{}
+	for _, field := range c.Fields {
+		item[field] = data[field]
+	}
+	if err := c.check(item, nil); err != nil {
+		return nil, err
+	}
+	switch key := data["id"].(type) {
+	case nil:
+		c.lastID++
+		item["id"] = json.Number(strconv.FormatInt(c.lastID, 10))
+		if c.UUIDKey {
+			item["id"] = uuid.NewString()
+		}
+	case json.Number:
+		if n, err := key.Int64(); err == nil {
+			c.lastID = max(c.lastID, n)
+		}
+	}
+	item["date_created"] = stamp(time.Now())
+	item["user_created"] = nil
+	if user != everyone {
+		item["user_created"] = user
+	}
+	c.items = append(c.items, item)
+	return item, nil
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// check holds an item against the rules of its collection. self is the stored
+// item that it will replace, or nil.
+func (c *collection) check(item, self map[string]any) *apiError {
+	for field, limit := range c.MaxLength {
+		if s, ok := item[field].(string); ok && utf8.RuneCountInString(s) > limit {
+			return invalid("VALUE_TOO_LONG", fmt.Sprintf("Value %q for field %q in collection %q is too long.", s, field, c.name))
+		}
+	}
+	for _, field := range append([]string{"id"}, c.Unique...) {
+		if item[field] == nil {
+			continue
+		}
+		for _, other := range c.items {
+			if equal(other[field], item[field]) && (self == nil || keyText(other["id"]) != keyText(self["id"])) {
+				return invalid("RECORD_NOT_UNIQUE",
+					fmt.Sprintf("Value %q for field %q in collection %q has to be unique.", fmt.Sprint(item[field]), field, c.name))
+			}
+		}
+	}
+	return nil
+}
+
+// update changes one item as a user and sends the event. Callers hold mu.
+func (f *Fake) update(name, user, id string, changes map[string]any) (map[string]any, *apiError) {
+	item, err := f.find(name, user, "update", id)
+	if err != nil {
+		return nil, err
+	}
+	c := f.collections[name]
+	changed := maps.Clone(item)
+	for _, field := range c.Fields {
+		if v, ok := changes[field]; ok && field != "user_created" && field != "date_created" {
+			changed[field] = v
+		}
+	}
+	if err := c.check(changed, item); err != nil {
+		return nil, err
+	}
+	if c.DateUpdated != "" {
+		changed[c.DateUpdated] = stamp(time.Now())
+	}
+	maps.Copy(item, changed)
+	f.emit(name, "update", []map[string]any{item}, nil)
+	return item, nil
+}
+
+// remove deletes one item as a user and sends the event with the key as given.
+// Callers hold mu.
+func (f *Fake) remove(name, user, id string, key any) *apiError {
+	if _, err := f.find(name, user, "delete", id); err != nil {
+		return err
+	}
+	c := f.collections[name]
+	c.items = slices.DeleteFunc(c.items, func(it map[string]any) bool { return keyText(it["id"]) == id })
+	f.emit(name, "delete", nil, []any{key})
+	return nil
+}
+
+// find is an item that a user may act on. Callers hold mu.
+func (f *Fake) find(name, user, action, id string) (map[string]any, *apiError) {
+	c := f.collections[name]
+	if c == nil || !f.may(user, name, action) {
+		return nil, forbidden()
+	}
+	for _, it := range c.items {
+		if keyText(it["id"]) == id && f.visible(name, user, it) {
+			return it, nil
+		}
+	}
+	return nil, forbidden()
+}
+
+// visible reports whether an item passes the user's restriction on reading.
+// Callers hold mu.
+func (f *Fake) visible(name, user string, item map[string]any) bool {
+	rule := f.restricted[permission{user, name, "read"}]
+	if rule == nil {
+		return true
+	}
+	ok, err := f.match(f.relations(name), user, item, rule)
+	return ok && err == nil
+}
+
+// userItem is a user as an item of directus_users. Callers hold mu.
+func (u *FakeUser) userItem() map[string]any {
+	null := func(s string) any {
+		if s == "" {
+			return nil
+		}
+		return s
+	}
+	item := map[string]any{
+		"id": u.ID, "email": null(u.Email), "first_name": null(u.FirstName), "last_name": null(u.LastName),
+		"status": u.Status, "role": null(u.Role), "avatar": nil, "title": nil, "description": nil,
+		"location": nil, "last_access": nil, "password": "**********", "token": nil,
+	}
+	if u.Token != "" {
+		item["token"] = "**********"
+	}
+	for k, v := range u.Extra {
+		item[k] = normal(v)
+	}
+	return item
+}
+
+// rows are all items of a collection, users included, and whether it exists.
+// Callers hold mu.
+func (f *Fake) rows(name string) ([]map[string]any, bool) {
+	if name == "directus_users" {
+		var rows []map[string]any
+		for _, u := range f.users {
+			rows = append(rows, u.userItem())
+		}
+		slices.SortFunc(rows, func(a, b map[string]any) int { return strings.Compare(keyText(a["id"]), keyText(b["id"])) })
+		return rows, true
+	}
+	c := f.collections[name]
+	if c == nil {
+		return nil, false
+	}
+	return c.items, true
+}
+
+// relations are the many-to-one fields of a collection. Callers hold mu.
+func (f *Fake) relations(name string) map[string]string {
+	if c := f.collections[name]; c != nil {
+		return c.Relations
+	}
+	return nil
+}
