@@ -46,43 +46,53 @@ func (c *demoCmd) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer folder.close()
-	if err := c.checkPorts(ctx); err != nil {
+	parts, err := c.start(ctx, env.Stdout, folder)
+	if err != nil && ctx.Err() != nil {
+		return errDemoInterrupted
+	}
+	if err != nil {
 		return err
 	}
-	err = c.runIn(ctx, env, folder)
-	if ctx.Err() != nil && !errors.Is(err, errDemoInterrupted) {
-		return nil // the signal is why it ended, whatever that broke on the way
-	}
-	return err
+	defer parts.server.Stop()
+	return c.serve(ctx, env, parts)
 }
 
-// runIn starts the parts one after the other and stops them in reverse.
-func (c *demoCmd) runIn(ctx context.Context, env *environment, folder *demoFolder) error {
-	interrupted := func(err error) error {
-		if ctx.Err() != nil {
-			return errDemoInterrupted
-		}
+// demoParts are what runs, or is open, when the demo begins to serve.
+type demoParts struct {
+	server *localserver.Server
+	base   *url.URL // of server
+	folder *demoFolder
+}
+
+// start runs Directus and fills it. Nothing is left running when it fails.
+func (c *demoCmd) start(ctx context.Context, out io.Writer, folder *demoFolder) (*demoParts, error) {
+	if err := c.checkPorts(ctx); err != nil {
+		return nil, err
+	}
+	server, err := c.startDirectus(ctx, out, folder)
+	if err != nil {
+		return nil, err
+	}
+	base, err := url.Parse(server.URL())
+	if err == nil {
+		err = fillDemo(ctx, out, base, folder)
+	}
+	if err != nil {
+		server.Stop()
+		return nil, err
+	}
+	return &demoParts{server: server, base: base, folder: folder}, nil
+}
+
+func fillDemo(ctx context.Context, out io.Writer, base *url.URL, folder *demoFolder) error {
+	if folder.Seeded {
+		return nil
+	}
+	demoProgress(out)("making the collection, two accounts and a few messages")
+	if err := seedDemo(ctx, base, folder.AdminPassword); err != nil {
 		return err
 	}
-	server, err := c.startDirectus(ctx, env.Stdout, folder)
-	if err != nil {
-		return interrupted(err)
-	}
-	defer server.Stop()
-	base, err := url.Parse(server.URL())
-	if err != nil {
-		return fmt.Errorf("read the address of directus: %w", err)
-	}
-	if !folder.Seeded {
-		demoProgress(env.Stdout)("making the collection, two accounts and a few messages")
-		if err := seedDemo(ctx, base, folder.AdminPassword); err != nil {
-			return interrupted(err)
-		}
-		if err := folder.keepSeeded(); err != nil {
-			return err
-		}
-	}
-	return c.serve(ctx, env, &demoParts{server: server, base: base, folder: folder})
+	return folder.keepSeeded()
 }
 
 func (c *demoCmd) startDirectus(ctx context.Context, out io.Writer, folder *demoFolder) (*localserver.Server, error) {
@@ -103,13 +113,6 @@ func (c *demoCmd) startDirectus(ctx context.Context, out io.Writer, folder *demo
 		return nil, fmt.Errorf("%w with --directus-port", err)
 	}
 	return server, err
-}
-
-// demoParts are what runs, or is open, when the demo begins to serve.
-type demoParts struct {
-	server *localserver.Server
-	base   *url.URL // of server
-	folder *demoFolder
 }
 
 // serve runs the daemon and the chat page until ctx ends or one of them, or

@@ -1,0 +1,329 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"directus-ircd/ircd/ircdtest"
+)
+
+// demoStartTimeout includes the installation of Directus on a bare machine.
+const demoStartTimeout = 15 * time.Minute
+
+// transcript is what a command printed so far.
+type transcript struct {
+	mu      sync.Mutex
+	text    bytes.Buffer  // guarded by mu
+	written chan struct{} // readable after a Write
+}
+
+func newTranscript() *transcript { return &transcript{written: make(chan struct{}, 1)} }
+
+func (s *transcript) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case s.written <- struct{}{}:
+	default:
+	}
+	return s.text.Write(p)
+}
+
+func (s *transcript) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// runningDemo is a demo command at work.
+type runningDemo struct {
+	t              *testing.T
+	stop           context.CancelCauseFunc
+	stdout, stderr *transcript
+	exit           chan int // the exit status, once
+	irc, web       string
+}
+
+var (
+	demoIRCLine  = regexp.MustCompile(`irssi -c (\S+) -p (\S+) `)
+	demoPageLine = regexp.MustCompile(`The chat page +(\S+)`)
+)
+
+// startDemo runs the command on free ports and returns when it has said how to
+// look at it.
+func startDemo(t *testing.T, data string, args ...string) *runningDemo {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	d := &runningDemo{t: t, stop: cancel, stdout: newTranscript(), stderr: newTranscript(), exit: make(chan int, 1)}
+	args = append([]string{"demo", "--listen=127.0.0.1:0", "--web=127.0.0.1:0", "--directus-port=0", "--data", data}, args...)
+	env := &environment{Stdin: strings.NewReader(""), Stdout: d.stdout, Stderr: d.stderr}
+	go func() { d.exit <- execute(ctx, args, env) }()
+	t.Cleanup(func() {
+		cancel(errShuttingDown)
+		if d.exit != nil {
+			<-d.exit
+		}
+		if t.Failed() {
+			t.Logf("the demo printed:\n%s\n%s", d.stdout, d.stderr)
+		}
+	})
+	d.waitReady()
+	irc, web := demoIRCLine.FindStringSubmatch(d.stdout.String()), demoPageLine.FindStringSubmatch(d.stdout.String())
+	if irc == nil || web == nil {
+		t.Fatal("the demo does not say how to connect")
+	}
+	d.irc, d.web = net.JoinHostPort(irc[1], irc[2]), web[1]
+	return d
+}
+
+func (d *runningDemo) waitReady() {
+	d.t.Helper()
+	timeout := time.NewTimer(demoStartTimeout)
+	defer timeout.Stop()
+	for !strings.Contains(d.stdout.String(), "Ctrl-C stops everything") {
+		select {
+		case <-d.stdout.written:
+		case code := <-d.exit:
+			d.exit = nil
+			d.t.Fatalf("the demo ended with status %d", code)
+		case <-timeout.C:
+			d.t.Fatal("the demo does not get ready")
+		}
+	}
+}
+
+// interrupt is a Ctrl-C. It returns when the demo has ended.
+func (d *runningDemo) interrupt() {
+	d.t.Helper()
+	d.stop(errShuttingDown)
+	code := <-d.exit
+	d.exit = nil
+	if code != 0 {
+		d.t.Errorf("the demo ended with status %d, want 0", code)
+	}
+	for _, address := range []string{d.irc, strings.TrimSuffix(strings.TrimPrefix(d.web, "http://"), "/")} {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			conn.Close()
+			d.t.Errorf("something still listens on %s", address)
+		}
+	}
+}
+
+// TestDemo is the chat between a browser and an IRC client.
+func TestDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a real Directus")
+	}
+	browser, data := chromium(t), filepath.Join(t.TempDir(), "demo")
+
+	demo := startDemo(t, data)
+	page := openPage(t, browser, demo.web)
+	page.login(demoAda.Email, demoAda.Password)
+	page.sees("Ada", demoMessages[0].text)
+	irc := ircdtest.Dial(t, demo.irc)
+	if nick := irc.LoginPass("kevin", demoKevin.Email+":"+demoKevin.Password); nick != "Kevin" && nick != "kevin" {
+		t.Errorf("got the nick %q on IRC, want Kevin", nick)
+	}
+	irc.Expect(":Ada!* PRIVMSG #messages :*" + demoMessages[0].text)
+	irc.Expect(":Kevin!* PRIVMSG #messages :*" + demoMessages[1].text)
+	irc.Sync()
+	page.say("typed in the page")
+	irc.Expect(":Ada!* PRIVMSG #messages :typed in the page")
+	irc.Send("PRIVMSG #messages :typed on IRC")
+	page.sees("Kevin", "typed on IRC")
+	irc.Send("PRIVMSG #messages :\x01ACTION waves from IRC\x01")
+	page.sees("* Kevin", "waves from IRC")
+	irc.Refute("* PRIVMSG #messages :typed in the page", "* PRIVMSG #messages :typed on IRC")
+	demo.interrupt()
+	irc.Expect("ERROR :*server shutting down*")
+
+	demo = startDemo(t, data)
+	page = openPage(t, browser, demo.web)
+	page.login(demoKevin.Email, demoKevin.Password)
+	for _, line := range []chatLine{
+		{"Ada", demoMessages[0].text}, {"Ada", "typed in the page"}, {"Kevin", "typed on IRC"}, {"* Kevin", "waves from IRC"},
+	} {
+		page.sees(line.Name, line.Text)
+	}
+	if got, want := len(page.lines()), len(demoMessages)+3; got != want {
+		t.Errorf("got %d messages after a second start, want %d", got, want)
+	}
+	if strings.Contains(demo.stdout.String(), "making") {
+		t.Error("the second start made again what the first had made")
+	}
+	demo.interrupt()
+}
+
+// TestDemoDirectusDies wants the whole demo to end with Directus, and IRC
+// clients to be told why.
+func TestDemoDirectusDies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a real Directus")
+	}
+	cmd := &demoCmd{Listen: "127.0.0.1:0", Web: "127.0.0.1:0"}
+	folder, err := openDemoFolder(filepath.Join(t.TempDir(), "demo"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.close()
+	parts, err := cmd.start(t.Context(), io.Discard, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &runningDemo{t: t, stdout: newTranscript(), stderr: newTranscript(), exit: make(chan int)}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.serve(t.Context(), &environment{Stdout: d.stdout, Stderr: d.stderr}, parts) }()
+	d.waitReady()
+	address := demoIRCLine.FindStringSubmatch(d.stdout.String())
+	irc := ircdtest.Dial(t, net.JoinHostPort(address[1], address[2]))
+	irc.LoginPass("ada", demoAda.Email+":"+demoAda.Password)
+	parts.server.Kill()
+	irc.Expect("ERROR :*" + errDemoDirectusEnded.Error() + "*")
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "directus ended: signal: killed") || !strings.Contains(err.Error(), folder.logFile()) {
+		t.Errorf("got %v, want the end of Directus and where its log is", err)
+	}
+}
+
+func TestDemoMistakes(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	foreign := t.TempDir()
+	if err := os.WriteFile(filepath.Join(foreign, "thesis.txt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	busy := t.TempDir()
+	other, err := openDemoFolder(busy, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.close()
+	broken := t.TempDir()
+	if err := os.WriteFile(filepath.Join(broken, demoStateFile), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	free := []string{"--listen=127.0.0.1:0", "--web=127.0.0.1:0", "--directus-port=0"}
+	for _, tt := range []struct {
+		name string
+		args []string
+		code int
+		want []string
+	}{
+		{"open to the world", []string{"--listen=0.0.0.0:6667"}, 2, []string{"--listen 0.0.0.0:6667", "on this machine only"}},
+		{"all addresses", []string{"--web=:8080"}, 2, []string{"--web :8080", "on this machine only"}},
+		{"no port", []string{"--web=127.0.0.1"}, 2, []string{"--web 127.0.0.1: want an address and a port"}},
+		{"bad port", []string{"--directus-port=70000"}, 2, []string{"--directus-port 70000"}},
+		{"IRC port taken", []string{"--listen=" + taken.Addr().String()}, 1, []string{taken.Addr().String(), "another program listens", "--listen"}},
+		{"web port taken", []string{"--web=" + taken.Addr().String()}, 1, []string{taken.Addr().String(), "another program listens", "--web"}},
+		{"Directus' port taken", []string{"--directus-port=" + port}, 1, []string{taken.Addr().String(), "another program listens", "--directus-port"}},
+		{"foreign folder", []string{"--data=" + foreign}, 1, []string{foreign, "name an empty folder"}},
+		{"foreign folder, reset", []string{"--reset", "--data=" + foreign}, 1, []string{foreign, "name an empty folder"}},
+		{"running already", []string{"--data=" + busy}, 1, []string{"another demo is running", busy}},
+		{"broken state", []string{"--data=" + broken}, 1, []string{"start afresh with --reset"}},
+		{"folder is a file", []string{"--data=" + filepath.Join(foreign, "thesis.txt")}, 1, []string{"name another with --data"}},
+		{"no Node.js", nil, 1, []string{"Node.js"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("PATH", t.TempDir())
+			args := append([]string{"demo"}, free...)
+			args = append(args, "--data="+t.TempDir())
+			var out, problems bytes.Buffer
+			code := execute(t.Context(), append(args, tt.args...), &environment{Stdout: &out, Stderr: &problems})
+			if code != tt.code {
+				t.Errorf("got status %d, want %d", code, tt.code)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(problems.String(), want) {
+					t.Errorf("got %q, want %q in it", &problems, want)
+				}
+			}
+		})
+	}
+	if _, err := os.Stat(filepath.Join(foreign, "thesis.txt")); err != nil {
+		t.Errorf("a foreign file is gone: %v", err)
+	}
+}
+
+func TestDemoInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var problems bytes.Buffer
+	args := []string{"demo", "--listen=127.0.0.1:0", "--web=127.0.0.1:0", "--directus-port=0", "--data", t.TempDir()}
+	code := execute(ctx, args, &environment{Stdout: io.Discard, Stderr: &problems})
+	if want := errDemoInterrupted.Error(); code != 1 || !strings.Contains(problems.String(), want) {
+		t.Errorf("got status %d and %q, want 1 and %q", code, &problems, want)
+	}
+}
+
+func TestDemoFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "demo")
+	open := func(reset bool) *demoFolder {
+		t.Helper()
+		f, err := openDemoFolder(path, reset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	f := open(false)
+	password := f.AdminPassword
+	if len(password) < 16 || f.Seeded {
+		t.Errorf("a new folder has the password %q, seeded %v", password, f.Seeded)
+	}
+	if err := os.MkdirAll(f.directus(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.keepSeeded(); err != nil {
+		t.Fatal(err)
+	}
+	f.close()
+
+	f = open(false)
+	if f.AdminPassword != password || !f.Seeded {
+		t.Error("a second start does not know what the first one did")
+	}
+	if info, err := os.Stat(filepath.Join(path, demoStateFile)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the administrator's password lies in a file of mode %v (%v), want 0600", info.Mode(), err)
+	}
+	f.close()
+
+	f = open(true)
+	if f.AdminPassword == password || f.Seeded {
+		t.Error("a reset kept the state")
+	}
+	if _, err := os.Stat(f.directus()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a reset kept the data: %v", err)
+	}
+	f.close()
+}
+
+// TestDemoIntro wants every command whole on one line, for the addresses given.
+func TestDemoIntro(t *testing.T) {
+	var out bytes.Buffer
+	writeDemoIntro(&out, demoAddresses{IRC: "127.0.0.1:7000", Web: "http://127.0.0.1:7001/", Directus: "http://127.0.0.1:7002"},
+		&demoFolder{path: "/data", demoState: demoState{AdminPassword: "ADMINPASSWORD"}})
+	for _, want := range []string{
+		"irssi -c 127.0.0.1 -p 7000 -n Kevin -w kevin@example.com:demo-kevin\n",
+		"/connect 127.0.0.1 7000 kevin@example.com:demo-kevin Kevin\n",
+		"/server add demo 127.0.0.1/7000 -notls -password=kevin@example.com:demo-kevin -nicks=Kevin\n",
+		"sic -h 127.0.0.1 -p 7000 -n Kevin -k kevin@example.com:demo-kevin\n",
+		"http://127.0.0.1:7001/\n", "http://127.0.0.1:7002/admin\n", "ADMINPASSWORD\n", "/data",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+}
