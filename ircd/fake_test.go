@@ -1,0 +1,323 @@
+package ircd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"directus-ircd/ircd/ircdtest"
+
+	"github.com/rs/zerolog"
+)
+
+// fakeChat is a Backend in memory: accounts, channels, and messages that reach
+// every other session in the channel. The hooks replace single answers.
+type fakeChat struct {
+	login func(ctx context.Context, cred Credentials) (Session, error) // nil: by accounts
+	send  func(s *fakeSession, m Outgoing) (*Message, error)           // nil: store
+	join  func(ctx context.Context, channel string) error              // nil: allowed
+
+	mu       sync.Mutex
+	accounts map[string]User // by "account:secret"
+	offline  map[string]User // further users, by folded nick
+	topics   map[string]string
+	backlog  map[string][]*Message
+	autoJoin []string
+	sessions map[*fakeSession]bool
+	logins   []Credentials
+	stored   []Outgoing
+	closed   int
+}
+
+func newFakeChat() *fakeChat {
+	f := &fakeChat{
+		accounts: make(map[string]User),
+		offline:  make(map[string]User),
+		topics:   map[string]string{"#messages": "The team's chat", "#dev": ""},
+		backlog:  make(map[string][]*Message),
+		sessions: make(map[*fakeSession]bool),
+	}
+	for _, name := range []string{"alice", "bob", "kevin"} {
+		f.accounts[name+"@example.com:pw-"+name] = testUser(name)
+	}
+	return f
+}
+
+func testUser(name string) User {
+	return User{ID: "id-" + name, Nick: name, Username: "u", Host: "directus", Realname: strings.ToUpper(name[:1]) + name[1:] + " Example"}
+}
+
+func (f *fakeChat) Login(ctx context.Context, cred Credentials) (Session, error) {
+	f.mu.Lock()
+	f.logins = append(f.logins, cred)
+	f.mu.Unlock()
+	if f.login != nil {
+		return f.login(ctx, cred)
+	}
+	key := cred.Secret
+	if strings.Contains(cred.Account, "@") {
+		key = cred.Account + ":" + cred.Secret
+	}
+	f.mu.Lock()
+	u, ok := f.accounts[key]
+	f.mu.Unlock()
+	if !ok {
+		return nil, &LoginError{Reason: Rejected, Text: "wrong e-mail or password"}
+	}
+	return f.open(u), nil
+}
+
+func (f *fakeChat) open(u User) *fakeSession {
+	s := &fakeSession{chat: f, user: u, joined: make(map[string]bool), wake: make(chan struct{}, 1)}
+	f.mu.Lock()
+	f.sessions[s] = true
+	f.mu.Unlock()
+	return s
+}
+
+// say stores a message as if it came from elsewhere.
+func (f *fakeChat) say(u User, channel, text string) {
+	f.deliver(nil, &Message{From: u, Target: channel, Text: text})
+}
+
+func (f *fakeChat) deliver(from *fakeSession, m *Message) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m.ID = fmt.Sprintf("m%d", len(f.stored)+1)
+	m.Time = time.Now()
+	f.stored = append(f.stored, Outgoing{Target: m.Target, Kind: m.Kind, Text: m.Text})
+	for s := range f.sessions {
+		if s != from && s.joined[Fold(m.Target)] {
+			s.queue = append(s.queue, m)
+			ring(s.wake)
+		}
+	}
+}
+
+// push gives every session an event.
+func (f *fakeChat) push(ev Event, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for s := range f.sessions {
+		if ev != nil {
+			s.queue = append(s.queue, ev)
+		}
+		s.err = err
+		ring(s.wake)
+	}
+}
+
+func (f *fakeChat) texts() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var texts []string
+	for _, m := range f.stored {
+		texts = append(texts, m.Text)
+	}
+	return strings.Join(texts, "|")
+}
+
+type fakeSession struct {
+	chat *fakeChat
+	user User
+	wake chan struct{}
+
+	joined map[string]bool // guarded by chat.mu, like all below
+	queue  []Event
+	err    error
+}
+
+func (s *fakeSession) User() User            { return s.user }
+func (s *fakeSession) AutoJoin() []string    { return s.chat.autoJoin }
+func (s *fakeSession) Wake() <-chan struct{} { return s.wake }
+
+func (s *fakeSession) Channels(context.Context) ([]ChannelInfo, error) {
+	return []ChannelInfo{{Name: "#dev"}, {Name: "#messages", Topic: s.chat.topics["#messages"]}}, nil
+}
+
+func (s *fakeSession) Join(ctx context.Context, channel string, _ JoinOptions) (*Channel, error) {
+	if s.chat.join != nil {
+		if err := s.chat.join(ctx, channel); err != nil {
+			return nil, err
+		}
+	}
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	name := Fold(channel)
+	topic, ok := s.chat.topics[name]
+	if !ok {
+		return nil, &Error{Numeric: "403", Params: []string{channel}, Text: "no such channel"}
+	}
+	s.joined[name] = true
+	return &Channel{Name: name, Topic: topic, Backlog: s.chat.backlog[name]}, nil
+}
+
+func (s *fakeSession) Part(_ context.Context, channel string) error {
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	delete(s.joined, Fold(channel))
+	return nil
+}
+
+func (s *fakeSession) Send(_ context.Context, out Outgoing) (*Message, error) {
+	if s.chat.send != nil {
+		return s.chat.send(s, out)
+	}
+	m := &Message{From: s.user, Target: out.Target, Kind: out.Kind, Text: out.Text}
+	s.chat.deliver(s, m)
+	return m, nil
+}
+
+func (s *fakeSession) Lookup(_ context.Context, nick string) (*User, error) {
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	if nick == "broken" {
+		return nil, errors.New("the backend is down")
+	}
+	for _, u := range s.chat.accounts {
+		if Fold(u.Nick) == Fold(nick) {
+			return &u, nil
+		}
+	}
+	if u, ok := s.chat.offline[Fold(nick)]; ok {
+		return &u, nil
+	}
+	return nil, nil
+}
+
+func (s *fakeSession) Poll(context.Context) ([]Event, error) {
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	events := s.queue
+	s.queue = nil
+	return events, s.err
+}
+
+func (s *fakeSession) Close(context.Context) error {
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	delete(s.chat.sessions, s)
+	s.chat.closed++
+	return nil
+}
+
+// pipeListener hands out the server's ends of pipes.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case nc := <-l.conns:
+		return nc, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+// addrConn is a pipe with a remote address.
+type addrConn struct {
+	net.Conn
+	addr net.Addr
+}
+
+func (c addrConn) RemoteAddr() net.Addr { return c.addr }
+
+// testServer is a server on pipes, for use inside a synctest bubble.
+type testServer struct {
+	*Server
+	t      *testing.T
+	chat   *fakeChat
+	ln     *pipeListener
+	cancel context.CancelCauseFunc
+	served chan error
+	once   sync.Once
+	names  int
+}
+
+// testOptions are those of the transcripts.
+func testOptions(t testing.TB) Options {
+	return Options{
+		Name:     "irc.test",
+		Network:  "TestNet",
+		Version:  "directus-ircd-1.0",
+		Started:  time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Location: time.UTC,
+		Limits:   Limits{RegistrationTimeout: time.Minute, LinesPerSecond: 100, Burst: 100, SendQueue: 1 << 20},
+		Logger:   zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel),
+	}
+}
+
+func newTestServer(t *testing.T, chat *fakeChat, change func(*Options)) *testServer {
+	t.Helper()
+	opts := testOptions(t)
+	if change != nil {
+		change(&opts)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s := &testServer{Server: NewServer(chat, opts), t: t, chat: chat, ln: newPipeListener(), cancel: cancel, served: make(chan error, 1)}
+	go func() { s.served <- s.Serve(ctx, s.ln) }()
+	t.Cleanup(func() { s.stop(errors.New("the test is over")) })
+	return s
+}
+
+// stop ends the server and waits until it has.
+func (s *testServer) stop(cause error) {
+	s.once.Do(func() {
+		s.cancel(cause)
+		if err := <-s.served; err != nil {
+			s.t.Errorf("Serve: %v", err)
+		}
+	})
+}
+
+// connect opens a connection without a client on it.
+func (s *testServer) connect(addr net.Addr) net.Conn {
+	here, there := net.Pipe()
+	if addr != nil {
+		there = addrConn{there, addr}
+	}
+	s.ln.conns <- there
+	return here
+}
+
+func (s *testServer) client() *ircdtest.Client {
+	s.names++
+	c := ircdtest.New(s.t, s.connect(nil))
+	c.Name = fmt.Sprintf("client%d", s.names)
+	return c
+}
+
+// user connects and logs in one of the accounts.
+func (s *testServer) user(name string, caps ...string) *ircdtest.Client {
+	c := s.client()
+	c.Name = name
+	c.LoginSASL(name, name+"@example.com", "pw-"+name, caps...)
+	return c
+}
+
+// inChannel is user, with a channel joined.
+func (s *testServer) inChannel(name, channel string, caps ...string) *ircdtest.Client {
+	c := s.user(name, caps...)
+	c.Send("JOIN " + channel)
+	c.Expect("* 366 *")
+	return c
+}

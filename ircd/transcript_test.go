@@ -1,0 +1,121 @@
+package ircd
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/ircd/ircdtest"
+)
+
+// TestTranscripts plays testdata/*.txt. A line of one is
+//
+//	C: text       the client sends text
+//	C| "text"     the same, as a Go string and without a line end
+//	S: pattern    the next line of the server matches (see ircdtest.Match)
+//	S* pattern    one of the next lines does
+//	S$            the server closes the connection, with no further line
+//	! say NICK #CHANNEL TEXT    a message is stored by somebody else
+//	! wait 3s     time passes
+//	! autojoin #CHANNEL         before the first line of the client
+//	# comment
+//
+// A "\x01" in a text or pattern stands for that byte. The backlog of #messages
+// holds three messages, see transcriptChat.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			f, err := os.Open(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			var steps []string
+			for s := bufio.NewScanner(f); s.Scan(); {
+				steps = append(steps, s.Text())
+			}
+			synctest.Test(t, func(t *testing.T) { playTranscript(t, file, steps) })
+		})
+	}
+}
+
+// transcriptChat has a user who wants another nick than the client asks for,
+// and a backlog of yesterday and today (synctest starts at 2000-01-01 00:00).
+func transcriptChat() *fakeChat {
+	chat := newFakeChat()
+	chat.accounts["kevin.long@example.com:pw-kevin"] = testUser("kevin")
+	at := func(d time.Duration, id string, m Message) *Message {
+		m.ID, m.Time, m.Target, m.Replayed = id, time.Now().Add(d), "#messages", true
+		return &m
+	}
+	chat.backlog["#messages"] = []*Message{
+		at(-10*time.Hour, "b1", Message{From: testUser("bob"), Text: "good morning"}),
+		at(-2*time.Hour, "b2", Message{From: testUser("alice"), Text: "waves", Kind: Action}),
+		at(0, "b3", Message{From: testUser("bob"), Text: "first line\n\nsecond line"}),
+	}
+	return chat
+}
+
+func playTranscript(t *testing.T, file string, steps []string) {
+	chat := transcriptChat()
+	s := newTestServer(t, chat, nil)
+	var c *ircdtest.Client
+	for i, step := range steps {
+		op, arg, _ := strings.Cut(step, " ")
+		if c == nil && (op == "C:" || op == "C|") {
+			c = s.client()
+		}
+		t.Logf("%s:%d", file, i+1)
+		arg = strings.ReplaceAll(arg, `\x01`, "\x01")
+		switch op {
+		case "", "#":
+		case "C:":
+			c.Send(arg)
+		case "C|":
+			text, err := strconv.Unquote(arg)
+			if err != nil {
+				t.Fatalf("%s:%d: %v", file, i+1, err)
+			}
+			c.SendRaw(text)
+		case "S:":
+			c.ExpectNext(arg)
+		case "S*":
+			c.Expect(arg)
+		case "S$":
+			if rest := c.Closed(); len(rest) > 0 {
+				t.Fatalf("%s:%d: got %q before the end", file, i+1, rest)
+			}
+		case "!":
+			playDirective(t, chat, arg)
+		default:
+			t.Fatalf("%s:%d: unknown step %q", file, i+1, step)
+		}
+	}
+}
+
+func playDirective(t *testing.T, chat *fakeChat, arg string) {
+	f := strings.SplitN(arg, " ", 4)
+	switch f[0] {
+	case "say":
+		chat.say(testUser(f[1]), f[2], f[3])
+	case "wait":
+		d, err := time.ParseDuration(f[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(d)
+	case "autojoin":
+		chat.autoJoin = append(chat.autoJoin, f[1])
+	default:
+		t.Fatalf("unknown directive %q", arg)
+	}
+}
