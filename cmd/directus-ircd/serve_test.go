@@ -1,0 +1,257 @@
+package main
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"directus-ircd/ircd/ircdtest"
+)
+
+// noDirectus is an address at which nothing listens.
+func noDirectus(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return "http://" + ln.Addr().String()
+}
+
+func TestServeWithoutDirectus(t *testing.T) {
+	file := writeConfig(t, `
+directus: {url: "`+noDirectus(t)+`"}
+server: {name: irc.example.com}
+listen: [{address: "127.0.0.1:0"}, {address: "127.0.0.1:0"}]
+metrics: {address: "127.0.0.1:0"}
+log: {format: json}
+`)
+	p := startProcess(t, file, 2, true)
+	p.waitLog("directus does not answer: nobody can log in until it does", 0)
+
+	c := ircdtest.Dial(t, p.IRC[0])
+	c.Send("PASS kevin@example.com:pw-kevin", "NICK kevin", "USER kevin 0 * :Kevin")
+	for _, line := range c.Closed() {
+		if ircdtest.Match("* 464 *", line) {
+			t.Errorf("an outage was told as a wrong password: %q", line)
+		}
+	}
+	for path, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"/healthz": {http.StatusOK, "ok"},
+		"/readyz":  {http.StatusServiceUnavailable, "directus does not answer"},
+		"/metrics": {http.StatusOK, "directus_ircd_directus_up 0"},
+		"/":        {http.StatusNotFound, ""},
+	} {
+		if status, text := get(t, p.Metrics+path); status != want.status || !strings.Contains(text, want.text) {
+			t.Errorf("%s: got %d %s", path, status, text)
+		}
+	}
+	if _, text := get(t, p.Metrics+"/metrics"); !strings.Contains(text, "\ndirectus_ircd_accepted_connections_total 1\n") ||
+		!strings.Contains(text, "\ndirectus_ircd_login_errors_total 1\n") {
+		t.Errorf("the connection and its login are not counted:\n%s", text)
+	}
+
+	waiting := ircdtest.Dial(t, p.IRC[1])
+	waiting.Send("CAP LS 302")
+	waiting.Expect("* CAP * LS *")
+	p.signal(syscall.SIGTERM)
+	if last := lastLine(waiting.Closed()); !ircdtest.Match("ERROR :*server shutting down*", last) {
+		t.Errorf("the client was told %q", last)
+	}
+	if state := p.wait(5 * time.Second); state.ExitCode() != 0 {
+		t.Errorf("it ended with %v", state)
+	}
+	if n := p.countLog("directus does not answer: nobody can log in until it does"); n != 1 {
+		t.Errorf("the operator was told %d times", n)
+	}
+}
+
+func get(t *testing.T, url string) (status int, text string) {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+func lastLine(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return lines[len(lines)-1]
+}
+
+// stubbornDirectus logs everybody in and never answers a logout; asked tells
+// that one has come.
+func stubbornDirectus(t *testing.T) (url string, asked <-chan struct{}) {
+	t.Helper()
+	logout := make(chan struct{}, 1)
+	release := make(chan struct{})
+	payload, err := json.Marshal(map[string]any{"id": "11111111-1111-4111-8111-111111111111", "exp": time.Now().Add(time.Hour).Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := "e30." + base64.RawURLEncoding.EncodeToString(payload) + ".x"
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /server/ping", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "pong") })
+	mux.HandleFunc("POST /auth/login", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"data":{"expires":3600000,"refresh_token":"refresh","access_token":%q}}`, token)
+	})
+	mux.HandleFunc("GET /users/me", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"data":{"id":"11111111-1111-4111-8111-111111111111","first_name":"Kevin"}}`)
+	})
+	mux.HandleFunc("GET /users", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"data":[{"id":"11111111-1111-4111-8111-111111111111","first_name":"Kevin"}]}`)
+	})
+	mux.HandleFunc("POST /auth/logout", func(http.ResponseWriter, *http.Request) {
+		select {
+		case logout <- struct{}{}:
+		default:
+		}
+		<-release
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(release) })
+	return server.URL, logout
+}
+
+func TestSecondSignalKills(t *testing.T) {
+	url, logout := stubbornDirectus(t)
+	file := writeConfig(t, "directus: {url: \""+url+"\"}\nlisten: [{address: \"127.0.0.1:0\"}]\nchannels: [{name: \"#a\", auto_join: false}]\nlog: {format: json}\n")
+	p := startProcess(t, file, 1, false)
+	c := ircdtest.Dial(t, p.IRC[0])
+	c.LoginPass("kevin", "kevin@example.com:pw-kevin")
+
+	p.signal(syscall.SIGTERM)
+	select {
+	case <-logout:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the session was not logged out")
+	}
+	p.signal(syscall.SIGTERM)
+	state := p.wait(2 * time.Second)
+	if status := state.Sys().(syscall.WaitStatus); !status.Signaled() {
+		t.Errorf("it ended with %v, not by the signal", state)
+	}
+}
+
+// A Directus that hangs must not hold up the stop.
+func TestStopEndsInTime(t *testing.T) {
+	url, _ := stubbornDirectus(t)
+	file := writeConfig(t, "directus: {url: \""+url+"\"}\nlisten: [{address: \"127.0.0.1:0\"}]\nchannels: [{name: \"#a\", auto_join: false}]\nlog: {format: json}\n")
+	p := startProcess(t, file, 1, false)
+	c := ircdtest.Dial(t, p.IRC[0])
+	c.LoginPass("kevin", "kevin@example.com:pw-kevin")
+	p.signal(syscall.SIGINT)
+	if last := lastLine(c.Closed()); !ircdtest.Match("ERROR :*server shutting down*", last) {
+		t.Errorf("the client was told %q", last)
+	}
+	if state := p.wait(6 * time.Second); state.ExitCode() != 0 {
+		t.Errorf("it ended with %v", state)
+	}
+}
+
+func TestReload(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := writeCertificate(t, dir, 1)
+	file := filepath.Join(dir, "config.yaml")
+	write := func(rest string) {
+		t.Helper()
+		text := "directus: {url: \"" + noDirectus(t) + "\"}\nserver: {name: irc.example.com}\n" +
+			"listen: [{address: \"127.0.0.1:0\", tls: {cert: " + cert + ", key: " + key + "}}]\n" + rest
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("log: {format: json}\n")
+	p := startProcess(t, file, 1, false)
+	client, serial := dialTLS(t, p.IRC[0])
+	if serial != 1 {
+		t.Fatalf("serial number %d", serial)
+	}
+
+	writeCertificate(t, dir, 2)
+	write("log: {format: json, level: debug}\nnick: [title]\n")
+	p.signal(syscall.SIGHUP)
+	p.waitLog("reloaded certificates and log level", 0)
+	// The address of Directus differs too: noDirectus never gives the same.
+	if keys := fmt.Sprint(p.waitLog("these changes need a restart to take effect", 0)["keys"]); keys != "[directus nick]" {
+		t.Errorf("keys that need a restart: %s", keys)
+	}
+	if _, serial := dialTLS(t, p.IRC[0]); serial != 2 {
+		t.Errorf("serial number %d after the reload", serial)
+	}
+	client.Sync() // the connection from before stands
+	p.waitLog("line in", 0)
+
+	if err := os.WriteFile(file, []byte("listen: x\nnick: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(syscall.SIGHUP)
+	p.waitLog("reload refused, everything stays as it was", 2) // one for each fault
+	if _, serial := dialTLS(t, p.IRC[0]); serial != 2 {
+		t.Errorf("serial number %d after a refused reload", serial)
+	}
+	client.Sync()
+}
+
+func dialTLS(t *testing.T, address string) (*ircdtest.Client, int64) {
+	t.Helper()
+	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial := conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+	client := ircdtest.New(t, conn)
+	client.Send("CAP LS 302")
+	client.Expect("* CAP * LS *")
+	return client, serial
+}
+
+func TestServePortInUse(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	taken := ln.Addr().String()
+	for _, listen := range []string{
+		"listen: [{address: \"127.0.0.1:0\"}, {address: \"" + taken + "\"}]\n",
+		"listen: [{address: \"127.0.0.1:0\"}]\nmetrics: {address: \"" + taken + "\"}\n",
+	} {
+		got := runCommand(t, "", "serve", "--config", writeConfig(t, minimal+listen))
+		if got.code != 1 || !strings.Contains(got.stderr, taken+": bind: address already in use: another program listens there, stop it or choose another port") {
+			t.Errorf("exit status %d: %s", got.code, got.stderr)
+		}
+	}
+}
+
+func TestServeBrokenConfig(t *testing.T) {
+	file := writeConfig(t, minimal+"chanels: []\n")
+	got := runCommand(t, "", "serve", "--config", file)
+	if want := "directus-ircd: " + file + ":3: chanels: unknown key"; got.code != 2 || !strings.HasPrefix(got.stderr, want) {
+		t.Errorf("exit status %d: %s", got.code, got.stderr)
+	}
+}
