@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,6 +44,13 @@ func (f field) maxLength() int {
 	return n
 }
 
+// finding is what a check found: nothing, if status is empty.
+type finding struct {
+	status  Status // Limited or Differs
+	problem string
+	fix     string
+}
+
 // inspect looks over the fields of an existing collection.
 func (r *run) inspect(ctx context.Context) error {
 	var fields []field
@@ -53,10 +61,10 @@ func (r *run) inspect(ctx context.Context) error {
 	for _, part := range []struct {
 		name  *string // in the report's fields: emptied where the collection has none
 		make  func(string) object
-		kind  string                         // the special that Directus fills in, to guess at a field of another name
-		check func(f field) (string, string) // what is wrong, and what to do
+		kind  string // the special that Directus fills in, to guess at a field of another name
+		check func(f field) finding
 	}{
-		{&r.report.fields.Text, textField, "", r.checkText},
+		{&r.report.fields.Text, textField, "", checkText},
 		{&r.report.fields.Author, authorField, "user-created", checkAuthor},
 		{&r.report.fields.Date, dateField, "date-created", checkDate},
 		{&r.report.fields.Nonce, nonceField, "", checkNonce},
@@ -102,26 +110,26 @@ func (r *run) missingField(ctx context.Context, name *string, make func(string) 
 	step := Step{What: what, Status: Differs, Detail: "missing", Fix: "add it with --extend"}
 	for _, f := range fields {
 		if kind != "" && f.special(kind) {
-			step.Fix = fmt.Sprintf("add it with --extend, or use the field %s, which has its part, in \"fields\" of the configuration and here", f.Field)
+			step.Fix += fmt.Sprintf(", or name %s in its place, which has the same purpose, here and in the configuration", f.Field)
 		}
 	}
 	if *name == r.opts.Fields.Nonce {
-		step.Detail = "missing: when an answer gets lost the daemon has to look whether the message was stored"
+		step.Status = Limited
+		step.Detail = "missing: when an answer gets lost, the daemon has to look whether the message was stored"
 	}
 	*name = ""
 	r.report.add(step)
 	return nil
 }
 
-func (r *run) existingField(ctx context.Context, f field, check func(field) (string, string)) error {
-	step := Step{What: r.fieldName(f.Field), Status: Present}
-	problem, fix := check(f)
-	switch {
-	case problem == "":
-	case f.Field == r.opts.Fields.Text && f.maxLength() > 0 && r.opts.Widen:
+func (r *run) existingField(ctx context.Context, f field, check func(field) finding) error {
+	found := check(f)
+	if found.status == Limited && f.Field == r.opts.Fields.Text && r.opts.Widen {
 		return r.widen(ctx, f)
-	default:
-		step.Status, step.Detail, step.Fix = Differs, problem, fix
+	}
+	step := Step{What: r.fieldName(f.Field), Status: Present}
+	if found.status != "" {
+		step.Status, step.Detail, step.Fix = found.status, found.problem, found.fix
 		if f.Field == r.opts.Fields.Nonce {
 			r.report.fields.Nonce = "" // a nonce that is not unique would promise what it does not keep
 		}
@@ -130,76 +138,79 @@ func (r *run) existingField(ctx context.Context, f field, check func(field) (str
 	return nil
 }
 
-func (r *run) checkText(f field) (problem, fix string) {
+func checkText(f field) finding {
 	switch limit := f.maxLength(); {
 	case limit > 0:
-		return fmt.Sprintf("holds %d characters, longer messages are refused", limit), "make it unlimited with --widen"
+		return finding{Limited, fmt.Sprintf("it holds %d characters, longer messages are refused", limit), "make it unlimited with --widen"}
 	case f.Type != "string" && f.Type != "text":
-		return fmt.Sprintf("is of type %s, not text", f.Type), "name the field with the message text in \"fields\" of the configuration and here"
+		return finding{Differs, fmt.Sprintf("it is of type %s, not text", f.Type), nameAnother("a text field")}
 	}
-	return "", ""
+	return finding{}
 }
 
-func checkAuthor(f field) (problem, fix string) {
-	switch {
-	case f.Type != "uuid":
-		return fmt.Sprintf("is of type %s, not uuid", f.Type), "name a field with the special user-created in \"fields\" of the configuration and here"
-	case !f.special("user-created"):
-		return "is not filled in by Directus, so messages would have no author",
-			"set \"on create\" of the field to \"save current user id\" in the Directus app"
+// checkAuthor does not look at the type: without a relation, a uuid in SQLite is told as a string.
+func checkAuthor(f field) finding {
+	if !f.special("user-created") {
+		return finding{Differs, "Directus does not fill it in, so messages would have no author",
+			"in the Directus app, let the field save the current user on create, or " + nameAnother("a field that does")}
 	}
-	return "", ""
+	return finding{}
 }
 
-func checkDate(f field) (problem, fix string) {
+func checkDate(f field) finding {
 	switch {
 	case f.Type != "timestamp" && f.Type != "dateTime":
-		return fmt.Sprintf("is of type %s, not timestamp", f.Type), "name a field with the special date-created in \"fields\" of the configuration and here"
+		return finding{Differs, fmt.Sprintf("it is of type %s, not timestamp", f.Type), nameAnother("the field that Directus fills with the time")}
 	case !f.special("date-created"):
-		return "is not filled in by Directus, so messages would have no time",
-			"set \"on create\" of the field to \"save current date/time\" in the Directus app"
+		return finding{Differs, "Directus does not fill it in, so messages would have no time",
+			"in the Directus app, let the field save the current time on create"}
 	case f.Type == "dateTime":
-		return "is of type dateTime, which has no time zone and full seconds only", "use a field of type timestamp"
+		return finding{Limited, "it is of type dateTime, which has full seconds and no time zone", "use a field of type timestamp"}
 	}
-	return "", ""
+	return finding{}
 }
 
-func checkNonce(f field) (problem, fix string) {
+func checkNonce(f field) finding {
 	limit := f.maxLength()
 	switch {
-	case f.Type != "string" && f.Type != "uuid":
-		return fmt.Sprintf("is of type %s, not string", f.Type), "use a field of type string"
+	case f.Type != "string":
+		return finding{Limited, fmt.Sprintf("not used: it is of type %s, not string", f.Type), nameAnother("a unique string field")}
 	case limit > 0 && limit < minNonce:
-		return fmt.Sprintf("holds %d characters, %d are needed", limit, minNonce), "make it longer in the Directus app"
+		return finding{Limited, fmt.Sprintf("not used: it holds %d characters, %d are needed", limit, minNonce), "make it longer in the Directus app"}
 	case !f.is("is_unique"):
-		return "is not unique, so sending twice would store twice", "set \"unique\" of the field in the Directus app"
+		return finding{Limited, "not used: it is not unique, so sending twice would store twice", "make it unique in the Directus app"}
 	case !f.is("is_nullable"):
-		return "is required, so nothing else can write messages", "take \"required\" and \"not null\" from the field in the Directus app"
+		return finding{Limited, "not used: it is required, so nobody else could write messages", "let it be empty in the Directus app"}
 	}
-	return "", ""
+	return finding{}
 }
 
-// widen makes a field of limited length unlimited. Directus only changes the column when it is told all about it.
+func nameAnother(what string) string {
+	return "name " + what + " in its place, here and in the configuration"
+}
+
+// widen makes a field of limited length unlimited. Directus changes the column only when it is told all about it.
 func (r *run) widen(ctx context.Context, f field) error {
-	schema := make(object, len(f.Schema))
-	for k, v := range f.Schema {
-		schema[k] = v
-	}
+	schema := maps.Clone(f.Schema)
 	schema["data_type"], schema["max_length"] = "text", nil
-	if err := r.change(ctx, Step{What: r.fieldName(f.Field), Status: Changed,
-		Detail: fmt.Sprintf("from %d characters to unlimited", f.maxLength())},
-		http.MethodPatch, "/fields/"+r.opts.Collection+"/"+f.Field, object{"type": "text", "schema": schema}); err != nil {
+	path, body := "/fields/"+r.opts.Collection+"/"+f.Field, object{"type": "text", "schema": schema}
+	err := r.change(ctx, Step{What: r.fieldName(f.Field), Status: Changed,
+		Detail: fmt.Sprintf("from %d characters to unlimited", f.maxLength())}, http.MethodPatch, path, body)
+	if err != nil || r.opts.DryRun {
 		return err
 	}
-	if r.opts.DryRun {
-		return nil
-	}
 	var now field
-	if err := r.get(ctx, "/fields/"+r.opts.Collection+"/"+f.Field, nil, &now); err != nil {
+	if err := r.get(ctx, path, nil, &now); err != nil {
 		return fmt.Errorf("read the widened %s: %w", r.fieldName(f.Field), err)
 	}
 	if now.maxLength() > 0 || now.Type != "text" {
 		return errors.New("directus reported success, but " + r.fieldName(f.Field) + " is as short as before: make a text field by hand")
+	}
+	if now.is("is_nullable") && !f.is("is_nullable") {
+		// Directus 10 drops NOT NULL from a column it alters, and sets it when asked once more.
+		if err := r.account.Do(ctx, http.MethodPatch, path, nil, body, nil); err != nil {
+			return explain("make "+r.fieldName(f.Field)+" required again", err)
+		}
 	}
 	return nil
 }
@@ -213,7 +224,7 @@ func (r *run) inspectRequired(fields []field) {
 			continue
 		}
 		r.report.add(Step{What: r.fieldName(f.Field), Status: Differs,
-			Detail: "is required and has no default value, so messages from IRC would be refused",
+			Detail: "it is required and has no default value, so messages from IRC would be refused",
 			Fix:    "give it a default value, or a value in \"set\" of the channel"})
 	}
 }
@@ -225,7 +236,8 @@ func fillsIn(specials []string) bool {
 	})
 }
 
-// inspectRelation looks whether the author field leads to the users; without, nobody has a name.
+// inspectRelation looks whether the author field leads to the users, for without that nobody has a name. A missing relation
+// is made even where the collection is not ours: it adds, and it is what a run cut short leaves out.
 func (r *run) inspectRelation(ctx context.Context) error {
 	if r.report.fields.Author == "" {
 		return nil
@@ -236,15 +248,13 @@ func (r *run) inspectRelation(ctx context.Context) error {
 	step := Step{What: r.relationName(), Status: Present}
 	err := r.get(ctx, "/relations/"+r.opts.Collection+"/"+r.opts.Fields.Author, nil, &found)
 	switch {
-	case directus.IsCode(err, directus.CodeForbidden) && r.opts.Extend:
-		return r.relate(ctx)
 	case directus.IsCode(err, directus.CodeForbidden):
-		step.Status, step.Detail, step.Fix = Differs, "missing, so authors have no names", "add it with --extend"
+		return r.relate(ctx)
 	case err != nil:
 		return fmt.Errorf("look for the %s: %w", r.relationName(), err)
 	case found.Related != "directus_users":
 		step.Status, step.Detail = Differs, "it leads to "+found.Related
-		step.Fix = "name a field with the special user-created in \"fields\" of the configuration and here"
+		step.Fix = nameAnother("the field that Directus fills with the author")
 	}
 	r.report.add(step)
 	return nil

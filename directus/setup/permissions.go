@@ -35,16 +35,15 @@ func (p rule) String() string { return fmt.Sprintf("permission to %s %s", p.acti
 func (r *run) permitUsers(ctx context.Context) error {
 	narrow := rule{"directus_users", "read", append([]string{"id"}, r.opts.NickFields...)}
 	wide := rule{"directus_users", "read", []string{"*"}}
-	present, fields, err := r.permitted(ctx, narrow)
-	switch {
-	case err != nil:
+	existing, err := r.permitted(ctx, narrow)
+	if err != nil {
 		return err
-	case present && slices.Contains(fields, "*") && !r.opts.UsersNarrow:
-		r.report.add(Step{What: wide.String(), Status: Present})
-		r.noteWideUsers()
-		return nil
-	case present:
-		r.reportExisting(narrow, fields)
+	}
+	if existing.present {
+		r.reportExisting(narrow, existing)
+		if slices.Contains(existing.fields, "*") {
+			r.noteWideUsers()
+		}
 		return nil
 	}
 	custom, err := r.customRules(ctx)
@@ -58,32 +57,35 @@ func (r *run) permitUsers(ctx context.Context) error {
 		}
 	}
 	if r.opts.UsersNarrow {
-		r.report.add(Step{What: narrow.String(), Status: Differs,
-			Detail: "this Directus has no licence for rules that name fields, so people see each other as ids only",
-			Fix:    "add a licence key, or allow all fields, e-mail addresses included"})
+		r.report.add(Step{What: narrow.String(), Status: Limited,
+			Detail: "left out: this Directus has no licence for rules that name fields, so people see each other without names",
+			Fix:    "add a licence key, or let the role read all fields of the users, e-mail addresses included"})
 		return nil
 	}
 	if err := r.grant(ctx, wide); err != nil {
 		return err
 	}
 	r.noteWideUsers()
+	r.report.note("if this Directus was upgraded from 11, a narrower rule may be there, hidden for want of a licence; with one, both apply")
 	return nil
 }
 
 func (r *run) noteWideUsers() {
-	r.report.note("the role may read all fields of all users, e-mail addresses included (passwords and tokens excepted), over the " +
-		"Directus API, because a Directus 12 without a licence knows no narrower rule; nothing of it is shown on IRC. " +
-		"With a licence, or on Directus 11, restrict the fields of this permission in the Directus app")
+	r.report.note("over the Directus API the role may read all fields of all users, e-mail addresses included, passwords and " +
+		"tokens excepted; nothing of it shows on IRC. Directus 12 without a licence knows no narrower rule; elsewhere, " +
+		"restrict the fields of this permission in the Directus app")
 }
 
-// customRules reports whether Directus accepts permissions that name fields. Only Directus 12 may refuse them; it says so
-// to an administrator, and where it does not, the attempt tells.
+// customRules reports whether a dry run has to expect that Directus refuses permissions that name fields, as 12 does
+// without a licence. A real run tries instead.
 func (r *run) customRules(ctx context.Context) (bool, error) {
 	if !r.opts.DryRun {
 		return true, nil
 	}
 	var license struct {
-		Entitlements map[string]struct{ Default, Override *bool } `json:"entitlements"`
+		Entitlements struct {
+			Rules struct{ Default, Override *bool } `json:"custom_permission_rules_enabled"`
+		} `json:"entitlements"`
 	}
 	err := r.get(ctx, "/license", nil, &license)
 	if directus.IsCode(err, directus.CodeRouteNotFound) {
@@ -92,62 +94,74 @@ func (r *run) customRules(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read the licence: %w", err)
 	}
-	rules := license.Entitlements["custom_permission_rules_enabled"]
+	rules := license.Entitlements.Rules
 	enabled := cmp.Or(rules.Override, rules.Default)
 	return enabled == nil || *enabled, nil
 }
 
 // permit makes a rule unless there is one for this collection and action.
 func (r *run) permit(ctx context.Context, want rule) error {
-	present, fields, err := r.permitted(ctx, want)
+	existing, err := r.permitted(ctx, want)
 	if err != nil {
 		return err
 	}
-	if present {
-		r.reportExisting(want, fields)
+	if existing.present {
+		r.reportExisting(want, existing)
 		return nil
 	}
 	return r.grant(ctx, want)
 }
 
-// permitted looks for a rule, and gives the fields that all rules for its collection and action allow together.
-func (r *run) permitted(ctx context.Context, want rule) (present bool, fields []string, err error) {
+// allowance is what the existing rules for a collection and action allow together.
+type allowance struct {
+	present bool
+	fields  []string
+	partial bool // every rule covers some items only
+}
+
+func (r *run) permitted(ctx context.Context, want rule) (allowance, error) {
 	owner, id := r.owner()
 	var found []struct {
 		Fields      []string       `json:"fields"`
 		Permissions map[string]any `json:"permissions"`
 	}
-	err = r.get(ctx, "/permissions", url.Values{
+	err := r.get(ctx, "/permissions", url.Values{
 		"limit":                      {"-1"},
 		"filter[" + owner + "][_eq]": {id},
 		"filter[collection][_eq]":    {want.collection},
 		"filter[action][_eq]":        {want.action},
 	}, &found)
 	if err != nil {
-		return false, nil, fmt.Errorf("look for the %s: %w", want, err)
+		return allowance{}, fmt.Errorf("look for the %s: %w", want, err)
 	}
+	a := allowance{present: len(found) > 0, partial: true}
 	for _, p := range found {
-		fields = append(fields, p.Fields...)
+		a.fields = append(a.fields, p.Fields...)
+		a.partial = a.partial && len(p.Permissions) > 0
 	}
-	return len(found) > 0, fields, nil
+	return a, nil
 }
 
-// reportExisting compares an existing rule with the wanted one; it is never changed.
-func (r *run) reportExisting(want rule, fields []string) {
+// reportExisting compares existing rules with the wanted one; they are never changed.
+func (r *run) reportExisting(want rule, existing allowance) {
 	step := Step{What: want.String(), Status: Present}
-	var lacking []string
-	for _, f := range want.fields {
-		if !slices.Contains(fields, f) && !slices.Contains(fields, "*") {
-			lacking = append(lacking, f)
-		}
-	}
+	all := slices.Contains(existing.fields, "*")
+	lacking := slices.DeleteFunc(slices.Clone(want.fields), func(f string) bool {
+		return all || slices.Contains(existing.fields, f)
+	})
 	switch {
 	case len(lacking) > 0:
 		step.Status = Differs
-		step.Detail = "it allows the fields " + strings.Join(fields, ", ") + " only and lacks " + strings.Join(lacking, ", ")
+		step.Detail = "it allows only the fields " + strings.Join(existing.fields, ", ") + ", and not " + strings.Join(lacking, ", ")
 		step.Fix = "extend it in the Directus app if that was not on purpose"
-	case !slices.Contains(want.fields, "*") && slices.Contains(fields, "*"):
+	case existing.partial:
+		step.Status, step.Detail = Limited, "it covers only the items that match its rule"
+	case all && !slices.Contains(want.fields, "*"):
 		step.Detail = "it allows all fields, more than is needed"
+		if r.opts.UsersNarrow {
+			step.Status = Differs
+			step.Fix = "restrict it to " + strings.Join(want.fields, ", ") + " in the Directus app, which takes a licence on Directus 12, or remove it"
+		}
 	}
 	r.report.add(step)
 }

@@ -3,6 +3,7 @@ package setup
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -18,7 +19,8 @@ const (
 	Present     Status = "already there"
 	WouldCreate Status = "would create"
 	WouldChange Status = "would change"
-	Differs     Status = "differs"
+	Limited     Status = "limited" // usable as it is, with a drawback that Detail names
+	Differs     Status = "differs" // not as a chat needs it
 )
 
 // Step is one thing that a chat needs, and what became of it.
@@ -50,17 +52,9 @@ type Report struct {
 	fields  Fields // as found or made; a name is empty where the collection has no such field
 }
 
-// Complete reports whether all is as a chat needs it, or would be without DryRun.
-func (r Report) Complete() bool { return len(r.differing()) == 0 }
-
-func (r Report) differing() []Step {
-	var list []Step
-	for _, s := range r.Steps {
-		if s.Status == Differs {
-			list = append(list, s)
-		}
-	}
-	return list
+// Complete reports whether a chat can work with what is there, or could without DryRun: nothing Differs.
+func (r Report) Complete() bool {
+	return !slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Status == Differs })
 }
 
 // String gives one line for each thing, then the notes.
