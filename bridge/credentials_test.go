@@ -89,7 +89,7 @@ func TestGuardStopsGuessing(t *testing.T) {
 	})
 }
 
-func TestGuardForgetsAfterSuccess(t *testing.T) {
+func TestGuardKnowsTheRightPassword(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuard(10)
 		for range 1000 {
@@ -112,8 +112,23 @@ func TestGuardForgetsAfterSuccess(t *testing.T) {
 			t.Fatal(err)
 		}
 		ticket.accepted()
-		if _, err := g.begin("", "kevin@example.com", "wrong"); err != nil {
-			t.Errorf("not forgotten: %v", err)
+		if _, err := g.begin("", "kevin@example.com", "wrong"); reason(err) != "rejected" {
+			t.Errorf("asked again because the right one was used: %v", err)
+		}
+		// Whoever guesses does not keep out who knows the password.
+		for i := range 50 {
+			if ticket, err := g.begin("192.0.2.1", "kevin@example.com", fmt.Sprint(i)); err == nil {
+				ticket.refused()
+			}
+		}
+		ticket, err = g.begin("192.0.2.1", "kevin@example.com", "right")
+		if err != nil {
+			t.Fatalf("kept out: %v", err)
+		}
+		// Until it is changed: then it is a wrong password like any other.
+		ticket.refused()
+		if _, err := g.begin("", "kevin@example.com", "right"); reason(err) != "limited" {
+			t.Errorf("the changed password: %v", err)
 		}
 	})
 }

@@ -50,6 +50,7 @@ type record struct {
 	failures int
 	next     time.Time // after maxFailures: not before
 	refused  map[[sha256.Size]byte]*refusal
+	good     [sha256.Size]byte // the password that Directus accepted last
 }
 
 type refusal struct {
@@ -62,7 +63,8 @@ type refusal struct {
 type ticket struct {
 	guard   *guard
 	address *quota
-	account *record // nil for a token
+	account *record // nil for a token, and while known is set
+	known   *record // the account whose last good password this is
 	hash    [sha256.Size]byte
 }
 
@@ -83,6 +85,11 @@ func (g *guard) begin(remote, email, secret string) (*ticket, error) {
 	t.address = g.addressQuota(remote)
 	if email != "" {
 		t.account = g.accountRecord(email)
+		if t.account.good == t.hash {
+			// Whoever guesses must not keep out who knows.
+			t.address, t.account, t.known = &quota{}, nil, t.account
+			return t, nil
+		}
 		if err := t.account.check(t.hash, time.Now()); err != nil {
 			return nil, err
 		}
@@ -117,6 +124,9 @@ func (t *ticket) refused() {
 	t.guard.mu.Lock()
 	defer t.guard.mu.Unlock()
 	t.address.end(true)
+	if t.known != nil {
+		t.known.good = [sha256.Size]byte{}
+	}
 	if t.account == nil {
 		return
 	}
@@ -139,17 +149,16 @@ func (t *ticket) refused() {
 	}
 }
 
-// accepted forgets the account's failures, as Directus does.
+// accepted forgets the account's failures, as Directus does, but not which
+// passwords are wrong.
 func (t *ticket) accepted() {
 	t.unknown()
-	if t.account == nil {
-		return
-	}
 	t.guard.mu.Lock()
 	defer t.guard.mu.Unlock()
-	t.account.failures = 0
-	t.account.next = time.Time{}
-	clear(t.account.refused)
+	if r := t.account; r != nil {
+		r.failures, r.next, r.good = 0, time.Time{}, t.hash
+		delete(r.refused, t.hash)
+	}
 }
 
 // unknown ends an attempt that says nothing about the credentials.

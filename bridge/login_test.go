@@ -94,7 +94,7 @@ func TestGuessingIsLimited(t *testing.T) {
 }
 
 func TestDirectusDownAtLogin(t *testing.T) {
-	s := startAt(t, "http://127.0.0.1:1", "messages", nil)
+	s := startAt(t, "http://127.0.0.1:1", nil, messages("messages"))
 	c := ircdtest.Dial(t, s.address)
 	c.Send("PASS kevin@example.com:pw", "NICK x", "USER x 0 * :x")
 	lines := strings.Join(c.Closed(), "\n")

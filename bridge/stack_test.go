@@ -40,36 +40,45 @@ func messages(collection string) bridge.Channel {
 // start runs the daemon before a Directus; channels may be empty.
 func start(t *testing.T, dx *directustest.Server, change func(*bridge.Options), channels ...bridge.Channel) *stack {
 	t.Helper()
-	return startAt(t, dx.URL, dx.Collection, change, channels...)
+	if len(channels) == 0 {
+		channels = []bridge.Channel{messages(dx.Collection)}
+	}
+	return startAt(t, dx.URL, change, channels...)
 }
 
-func startAt(t *testing.T, at, collection string, change func(*bridge.Options), channels ...bridge.Channel) *stack {
+// startAt runs the daemon before whatever is at an URL.
+func startAt(t *testing.T, at string, change func(*bridge.Options), channels ...bridge.Channel) *stack {
 	t.Helper()
 	base, err := url.Parse(at)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if len(channels) == 0 {
-		channels = []bridge.Channel{messages(collection)}
-	}
-	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
-	opts := bridge.Options{
-		Client: directus.New(base, directus.Options{Logger: log}), Channels: channels,
-		NickFields: []string{"first_name", "last_name"}, LoginAttemptsPerMinute: 10, Logger: log,
-	}
-	if change != nil {
-		change(&opts)
-	}
-	s := &stack{t: t, done: make(chan error, 1)}
-	if s.backend, err = bridge.New(opts); err != nil {
 		t.Fatal(err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.address = listener.Addr().String()
-	server := ircd.NewServer(s.backend, ircd.Options{Name: "irc.test", Network: "Test", Version: "test", Started: time.Now(), Logger: log})
+	return startOn(t, listener, directus.New(base, directus.Options{Logger: logger(t)}), change, channels...)
+}
+
+func logger(t *testing.T) zerolog.Logger {
+	return zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
+}
+
+func startOn(t *testing.T, listener net.Listener, client *directus.Client, change func(*bridge.Options), channels ...bridge.Channel) *stack {
+	t.Helper()
+	opts := bridge.Options{
+		Client: client, Channels: channels, NickFields: []string{"first_name", "last_name"},
+		LoginAttemptsPerMinute: 10, Logger: logger(t),
+	}
+	if change != nil {
+		change(&opts)
+	}
+	s := &stack{t: t, done: make(chan error, 1), address: listener.Addr().String()}
+	var err error
+	if s.backend, err = bridge.New(opts); err != nil {
+		t.Fatal(err)
+	}
+	server := ircd.NewServer(s.backend, ircd.Options{Name: "irc.test", Network: "Test", Version: "test", Started: time.Now(), Logger: logger(t)})
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s.cancel = cancel
 	go func() { s.done <- server.Serve(ctx, listener) }()

@@ -1,0 +1,104 @@
+package bridge_test
+
+import (
+	"net"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"directus-ircd/bridge"
+	"directus-ircd/directus"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// pipeListener is a network of its own, for tests in a synctest bubble.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+func (l *pipeListener) dial(t testing.TB) *ircdtest.Client {
+	here, there := net.Pipe()
+	l.conns <- there
+	return ircdtest.New(t, here)
+}
+
+// fakeStack is the daemon before a fake Directus, all in memory.
+func fakeStack(t *testing.T, opts directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Channel) (*directustest.Fake, *pipeListener, *directus.Client) {
+	fake := directustest.NewFake(t, opts)
+	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)})
+	t.Cleanup(client.Close)
+	listener := newPipeListener()
+	if len(channels) == 0 {
+		channels = []bridge.Channel{messages("messages")}
+	}
+	startOn(t, listener, client, change, channels...)
+	return fake, listener, client
+}
+
+// A thousand connects and disconnects of every kind leave nothing behind: no
+// goroutine here, no session and no socket at Directus.
+func TestNothingIsLeftBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		channel := messages("messages")
+		channel.AutoJoin = true
+		fake, listener, client := fakeStack(t, directustest.FakeOptions{}, nil, channel)
+		for _, name := range []string{"ada", "bob", "eve"} {
+			fake.AddUser(directustest.FakeUser{Email: name + "@example.com", Password: name, FirstName: name})
+		}
+		round := func(n int) {
+			for i := range n {
+				name := []string{"ada", "bob", "eve"}[i%3]
+				c := listener.dial(t)
+				switch i % 5 {
+				case 0: // hangs up before the login
+					c.Send("NICK x")
+				case 1: // hangs up during the login
+					c.Send("PASS "+name+"@example.com:"+name, "NICK x", "USER x 0 * :x")
+				case 2: // wrong password
+					c.Send("PASS "+name+"@example.com:wrong", "NICK x", "USER x 0 * :x")
+					c.Closed()
+				case 3: // says good-bye
+					c.LoginPass("x", name+"@example.com:"+name)
+					c.Send("PRIVMSG #messages :hello", "QUIT")
+					c.Closed()
+				case 4: // disappears
+					c.LoginPass("x", name+"@example.com:"+name)
+				}
+				c.Close()
+			}
+			synctest.Wait()
+			client.Close() // the pool of idle connections is meant to stay
+			synctest.Wait()
+		}
+		round(15)
+		before := runtime.NumGoroutine()
+		round(1000)
+		if after := runtime.NumGoroutine(); after > before {
+			buf := make([]byte, 1<<20)
+			t.Errorf("%d goroutines, then %d\n%s", before, after, buf[:runtime.Stack(buf, true)])
+		}
+		if sessions, sockets := fake.Sessions(), fake.Sockets(); sessions != 0 || sockets != 0 {
+			t.Errorf("%d sessions and %d sockets at Directus", sessions, sockets)
+		}
+	})
+}
