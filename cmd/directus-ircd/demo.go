@@ -16,7 +16,7 @@ import (
 )
 
 // errDemoInterrupted is told when a signal comes before the demo serves.
-var errDemoInterrupted = errors.New("interrupted before the demo was ready: start it again, it goes on where it stopped")
+var errDemoInterrupted = errors.New("interrupted before the demo was ready: start it again whenever you like")
 
 // errDemoDirectusEnded is what IRC clients are told; the user of the demo gets
 // the error of Directus itself.
@@ -30,6 +30,7 @@ type demoCmd struct {
 	DirectusPort int    `placeholder:"PORT" default:"8055" help:"Port of Directus on 127.0.0.1 (${default})."`
 	Data         string `placeholder:"DIR" type:"path" help:"Folder of the demo's database; default: directus-ircd/demo in the user's cache folder."`
 	Reset        bool   `help:"Throw the demo's messages and accounts away and start afresh."`
+	Verbose      bool   `short:"v" help:"Log what happens, not only what goes wrong."`
 }
 
 // Run serves the demo until a signal or until a part of it ends.
@@ -155,7 +156,10 @@ func (c *demoCmd) serve(ctx context.Context, env *environment, parts *demoParts)
 // config is that of serve, for the Directus of the demo.
 func (c *demoCmd) config(base *url.URL) *config {
 	cfg := defaultConfig()
-	cfg.File = "demo"
+	cfg.Log.Level = "warn" // what is printed about how to connect shall stay in sight
+	if c.Verbose {
+		cfg.Log.Level = "debug"
+	}
 	cfg.Directus.URL = base.String()
 	cfg.Server.Network = "Demo"
 	cfg.Server.MOTD = "This is the demo of directus-ircd. What is said in #messages is kept in Directus."
