@@ -20,6 +20,8 @@ const (
 	// pingAfter is how long a client may be silent before it is sent a PING:
 	// sic and ii give up after 300 s without a line from the server.
 	pingAfter = 100 * time.Second
+	// pingCheck is how often is looked for the answer.
+	pingCheck = 20 * time.Second
 	// pingTimeout is how long it may be silent in all.
 	pingTimeout = 240 * time.Second
 	// flushTimeout bounds the end of a connection: the last bytes and the end
@@ -368,7 +370,7 @@ func (c *conn) watch() (time.Duration, error) {
 			c.pinged = true
 			c.send(&line{Command: "PING", Params: []string{c.srv.source}, Trailing: true})
 		}
-		next = min(next, pingTimeout-silent)
+		next = min(next, pingTimeout-silent, pingCheck)
 	}
 	return next, nil
 }

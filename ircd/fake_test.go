@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -120,6 +121,27 @@ func (f *fakeChat) texts() string {
 		texts = append(texts, m.Text)
 	}
 	return strings.Join(texts, "|")
+}
+
+// count is how many messages were stored.
+func (f *fakeChat) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.stored)
+}
+
+// asked is what Login was called with.
+func (f *fakeChat) asked() []Credentials {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.logins)
+}
+
+// ends is how many sessions are open, and how many were closed.
+func (f *fakeChat) ends() (open, closed int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.sessions), f.closed
 }
 
 type fakeSession struct {

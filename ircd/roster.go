@@ -20,6 +20,7 @@ type roster struct {
 	nicks    map[string]*presence             // by Fold(User.Nick)
 	channels map[string]map[*presence]members // by Fold(name); no empty maps
 	most     int                              // the largest len(users) so far
+	aways    uint64                           // how many times setAway was called
 }
 
 // members are the connections of one user that are in one channel; never empty.
@@ -41,7 +42,7 @@ type member struct {
 
 	channels map[string]struct{} // guarded by roster.mu: folded names
 	away     string              // guarded by roster.mu
-	awayAt   time.Time           // guarded by roster.mu
+	awaySeq  uint64              // guarded by roster.mu: which AWAY was the latest
 }
 
 // person is what the roster tells about a connected user.
@@ -146,7 +147,8 @@ func (r *roster) part(m *member, channel, reason string) {
 func (r *roster) setAway(m *member, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m.away, m.awayAt = text, time.Now()
+	r.aways++
+	m.away, m.awaySeq = text, r.aways
 	r.refreshAway(m.p)
 }
 
@@ -235,14 +237,14 @@ func (r *roster) removeFrom(key string, m *member) (last bool) {
 // all are, with the words of the latest. The caller holds mu.
 func (r *roster) refreshAway(p *presence) {
 	var text string
-	var latest time.Time
+	var latest uint64
 	for m := range p.conns {
 		if m.away == "" {
 			text = ""
 			break
 		}
-		if text == "" || m.awayAt.After(latest) {
-			text, latest = m.away, m.awayAt
+		if m.awaySeq > latest {
+			text, latest = m.away, m.awaySeq
 		}
 	}
 	if text == p.away {

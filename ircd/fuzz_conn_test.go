@@ -1,0 +1,84 @@
+package ircd
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// FuzzConn sends any bytes before and after the login. The server must not
+// panic (that would be in its log, and in the ERROR line), must send nothing but
+// whole lines within the limits, and must be done when the client is.
+func FuzzConn(f *testing.F) {
+	for _, s := range []string{
+		"", "@a ", "@ \r\n: \r\n", ":x", "\x00\xff\xfe\n", "CAP REQ :sasl\nAUTHENTICATE PLAIN\nAUTHENTICATE AGEAYg==\n",
+		"JOIN #messages\nPRIVMSG #messages :\x01ACTION \x01\nMODE #messages +bbb-e\nWHO #messages %tcuihsnfdlaor,1\n",
+		"JOIN 0\nPART ,,\nWHOIS ,\nLIST >,<,!\nNAMES ,\nUSERHOST\nISON :\nTOPIC # :\nMODE\nAWAY :\x01\nTAGMSG\n",
+		"NICK \nNICK :\nUSER : : : :\nPASS\nPASS :\nOTP :\nQUIT :\n", "CAP\nCAP LS x\nCAP REQ\nCAP REQ :-cap-notify =\n",
+		"PRIVMSG #messages,#messages,bob,bob,#x :hi\nNOTICE #messages :x\nKICK #messages bob\nINVITE bob #messages\n",
+	} {
+		f.Add([]byte(s), []byte(s))
+	}
+	f.Fuzz(func(t *testing.T, before, after []byte) {
+		opts := Options{Name: "irc.test", Logger: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel)}
+		s := NewServer(newFakeChat(), opts)
+		ln := newPipeListener()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(ctx, ln) }()
+
+		here, there := net.Pipe()
+		ln.conns <- there
+		written := make(chan struct{})
+		go func() {
+			defer close(written)
+			defer here.Close()
+			login := "\r\nPASS alice@example.com:pw-alice\r\nNICK alice\r\nUSER x\r\nCAP END\r\nJOIN #messages\r\n"
+			for _, data := range []string{string(before), login, string(after), "\r\nQUIT :fuzz\r\n"} {
+				if _, err := io.WriteString(here, data); err != nil {
+					return // the server may close at any time
+				}
+			}
+			<-ctx.Done()
+		}()
+		checkOutput(t, here)
+		if ctx.Err() != nil {
+			t.Error("the server did not close the connection")
+		}
+		cancel()
+		<-written
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+}
+
+// checkOutput reads until the server closes the connection.
+func checkOutput(t *testing.T, nc net.Conn) {
+	data, _ := io.ReadAll(nc)
+	size := 0
+	for i, b := range data {
+		switch {
+		case b == 0 || b == '\r' && (i+1 == len(data) || data[i+1] != '\n') || b == '\n' && (i == 0 || data[i-1] != '\r'):
+			t.Fatalf("a stray byte %#x in %q", b, data)
+		case b == '\n':
+			size = 0
+		default:
+			if size++; size > 2*maxTagData+maxBody+8 {
+				t.Fatalf("a line over the limit in %q", data)
+			}
+		}
+	}
+	if bytes.HasSuffix(data, []byte("Closing link: internal error\r\n")) {
+		t.Fatal("the connection panicked")
+	}
+	if len(data) == 0 || data[len(data)-1] != '\n' {
+		t.Fatalf("the last line is not whole: %q", data)
+	}
+}
