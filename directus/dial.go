@@ -74,7 +74,7 @@ func (r *Realtime) open(ctx context.Context, info ServerInfo, t token) (*link, e
 			return nil, err
 		}
 	}
-	return newLink(conn, info, t, r.account.client.timeout, r.log), nil
+	return r.newLink(conn, info, t), nil
 }
 
 // dial upgrades a connection. In strict mode the token is part of the URL, so

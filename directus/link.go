@@ -43,7 +43,8 @@ type link struct {
 	log      zerolog.Logger
 	timeout  time.Duration // of one request
 	opened   time.Time
-	limiter  *rate.Limiter // nil: Directus has no limit
+	limiter  *rate.Limiter      // nil: Directus has no limit
+	down     func(*link, error) // called once, when the link ends
 	out      chan *request
 	pong     chan struct{} // cap 1: Directus asked for a sign of life
 	suspect  chan struct{} // cap 1: a request went unanswered
@@ -74,10 +75,11 @@ type leg struct {
 	uid  string
 }
 
-func newLink(conn *websocket.Conn, info ServerInfo, t token, timeout time.Duration, log zerolog.Logger) *link {
+func (r *Realtime) newLink(conn *websocket.Conn, info ServerInfo, t token) *link {
 	conn.SetReadLimit(maxFrame)
 	l := &link{
-		conn: conn, info: info, token: t, timeout: timeout, log: log, opened: time.Now(),
+		conn: conn, info: info, token: t, timeout: r.account.client.timeout, log: r.log, opened: time.Now(),
+		down:     r.lost,
 		out:      make(chan *request, outQueue),
 		pong:     make(chan struct{}, 1),
 		suspect:  make(chan struct{}, 1),
@@ -106,6 +108,7 @@ func (l *link) fail(err error) {
 	l.err = err
 	close(l.done)
 	l.mu.Unlock()
+	l.down(l, err)
 	l.conn.Close() // outside of the lock: closing TLS writes
 }
 

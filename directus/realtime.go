@@ -49,6 +49,7 @@ type Realtime struct {
 	ready chan struct{} // closed while the link is up, replaced when it goes down
 	subs  []*Subscription
 	state State // copy of now
+	why   error // why the link is down
 	ended error // what Ready says after over
 	ran   bool
 }
@@ -124,16 +125,23 @@ func (r *Realtime) setUp(l *link) {
 	r.publish(State{Up: true, Since: time.Now()})
 }
 
-// setDown withdraws the link, if there was one, and tells why.
-func (r *Realtime) setDown(err error, wasUp bool) {
+// lost withdraws a link the moment it ends, on the goroutine that ended it, so
+// that nobody finds it in the time until Run tells the rest.
+func (r *Realtime) lost(l *link, err error) {
 	r.mu.Lock()
-	if r.link != nil {
-		r.link = nil
+	defer r.mu.Unlock()
+	if r.link == l {
+		r.link, r.why = nil, err
 		r.ready = make(chan struct{})
 	}
-	subs := slices.Clone(r.subs)
+}
+
+// setDown tells that there is no link, and why.
+func (r *Realtime) setDown(err error, wasUp bool) {
+	r.mu.Lock()
+	r.why = err
 	r.mu.Unlock()
-	for _, s := range subs {
+	for _, s := range r.subscriptions() {
 		s.linkDown()
 	}
 	s := State{Failures: r.now.Failures + 1, Err: err, Since: r.now.Since}
@@ -227,5 +235,5 @@ func (r *Realtime) current() (*link, error) {
 	if r.link != nil {
 		return r.link, nil
 	}
-	return nil, r.state.Err
+	return nil, r.why
 }

@@ -175,7 +175,7 @@ func (r *Realtime) subscribe(ctx context.Context, l *link, g *leg) error {
 	if err == nil {
 		_, err = l.roundTrip(ctx, req, &l.sub)
 	}
-	if err != nil && l.alive() {
+	if err != nil && l.alive() && ctx.Err() == nil {
 		r.log.Warn().Err(err).Str("collection", g.sub.collection).Str("event", string(g.kind)).
 			Msg("subscribe")
 		if isRefusal(err) {
@@ -204,7 +204,7 @@ func (r *Realtime) unsubscribeClosed(ctx context.Context, l *link,
 			if err != nil {
 				continue
 			}
-			if _, err := l.roundTrip(ctx, req, nil); err != nil && l.alive() {
+			if _, err := l.roundTrip(ctx, req, nil); err != nil && l.alive() && ctx.Err() == nil {
 				r.log.Warn().Err(err).Str("collection", g.sub.collection).Msg("unsubscribe")
 			}
 		}

@@ -35,7 +35,7 @@ import (
 //	f.Remove("messages", id)
 //	f.Items("messages")          // everything stored, in the order of storing
 //	f.Count("POST /auth/login")  // also "upgrade", "ws auth", "ws items create", "ws pong", ...
-//	f.Sockets(); f.Sessions()    // what is open: authenticated sockets, refresh tokens
+//	f.Sockets(); f.Sessions(); f.Subscriptions() // what is open: authenticated sockets, refresh tokens, ...
 //
 // Faults:
 //
@@ -263,6 +263,19 @@ func (f *Fake) Sockets() int {
 	for _, s := range f.sockets {
 		if s.user != "" && !s.closed {
 			n++
+		}
+	}
+	return n
+}
+
+// Subscriptions is the number of subscriptions of all open sockets.
+func (f *Fake) Subscriptions() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, s := range f.sockets {
+		if !s.closed {
+			n += len(s.subs)
 		}
 	}
 	return n

@@ -155,3 +155,11 @@ func (f *Fake) Restrict(user, collection string, filter map[string]any) {
 	defer f.mu.Unlock()
 	f.restricted[permission{user, collection, "read"}] = normal(filter).(map[string]any)
 }
+
+// SetMode changes WEBSOCKETS_REST_AUTH, as a restart with another environment
+// would; it does not restart.
+func (f *Fake) SetMode(mode string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.opts.Mode = mode
+}
