@@ -132,11 +132,11 @@ type process struct {
 
 // startProcess runs "serve" on a configuration with that many listeners and
 // waits until it listens.
-func startProcess(t *testing.T, file string, listeners int, metrics bool) *process {
+func startProcess(t *testing.T, file string, listeners int, metrics bool, env ...string) *process {
 	t.Helper()
 	p := &process{t: t, exited: make(chan struct{}), more: make(chan struct{})}
 	p.cmd = exec.Command(os.Args[0], "serve", "--config", file)
-	p.cmd.Env = append(os.Environ(), runMainEnv+"=1", "NOTIFY_SOCKET=")
+	p.cmd.Env = append(append(os.Environ(), runMainEnv+"=1", "NOTIFY_SOCKET="), env...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

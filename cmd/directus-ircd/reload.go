@@ -18,7 +18,7 @@ func (d *daemon) reloads(ctx context.Context) {
 		case <-d.opts.Reload:
 			d.notify(sdReloading())
 			d.reload()
-			d.notify(sdReady(fmt.Sprintf("%d listeners", len(d.listeners))))
+			d.notify(sdReady(len(d.listeners)))
 		}
 	}
 }

@@ -130,7 +130,7 @@ func (d *daemon) announceStart() {
 	for _, address := range d.cfg.plainListeners() {
 		d.log.Warn().Str("address", address).Msg("passwords cross the network in clear text here: add tls to this listener, or bind it to 127.0.0.1")
 	}
-	d.notify(sdReady(fmt.Sprintf("%d listeners", len(addrs))))
+	d.notify(sdReady(len(addrs)))
 	if d.opts.Ready != nil {
 		d.opts.Ready(addrs)
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	sd "github.com/coreos/go-systemd/v22/daemon"
 )
 
@@ -8,7 +10,9 @@ import (
 
 const sdStopping = sd.SdNotifyStopping
 
-func sdReady(status string) string { return sd.SdNotifyReady + "\nSTATUS=" + status }
+func sdReady(listeners int) string {
+	return fmt.Sprintf("%s\nSTATUS=%d listeners open", sd.SdNotifyReady, listeners)
+}
 
 func sdReloading() string { return sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec() }
 
