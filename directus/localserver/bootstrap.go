@@ -81,7 +81,7 @@ func (c *Config) runBootstrap(ctx context.Context, node, database string) error 
 	cmd.Dir = c.DataDir
 	cmd.Env = c.environ(database)
 	cmd.Stdout, cmd.Stderr = output, output
-	err := runWithProgress(ctx, cmd, func(elapsed time.Duration) {
+	err := runWithProgress(ctx, cmd, progressEvery, func(elapsed time.Duration) {
 		c.Progress(fmt.Sprintf("making the database: %d s", int(elapsed.Seconds())))
 	})
 	if err != nil {

@@ -42,6 +42,8 @@ type Config struct {
 	Log io.Writer
 	// StartTimeout bounds the making of the database, and again the wait for the first answer. Default: 2 minutes.
 	StartTimeout time.Duration
+	// StopTimeout is how long Stop waits for an orderly end; Directus gives open requests 1 s. Default: 5 s.
+	StopTimeout time.Duration
 	// Progress receives a line whenever a long step begins, like Options.Progress.
 	Progress func(line string)
 }
@@ -66,6 +68,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.StartTimeout == 0 {
 		c.StartTimeout = 2 * time.Minute
+	}
+	if c.StopTimeout == 0 {
+		c.StopTimeout = 5 * time.Second
 	}
 	if c.Progress == nil {
 		c.Progress = func(string) {}

@@ -33,7 +33,7 @@ func npmInstall(ctx context.Context, folder string, opts Options) error {
 	cmd.Env = append(os.Environ(), "npm_config_update_notifier=false")
 	cmd.Stdout, cmd.Stderr = output, output
 	opts.Progress("installing Directus " + opts.Version + " with npm; the first time this takes about 3 minutes")
-	if err := runWithProgress(ctx, cmd, func(elapsed time.Duration) {
+	if err := runWithProgress(ctx, cmd, progressEvery, func(elapsed time.Duration) {
 		opts.Progress(fmt.Sprintf("installing Directus %s with npm: %d s", opts.Version, int(elapsed.Seconds())))
 	}); err != nil {
 		if ctx.Err() != nil {
@@ -65,13 +65,13 @@ func writeManifest(folder, version string) error {
 }
 
 // runWithProgress runs cmd in a process group of its own until it ends or ctx does.
-func runWithProgress(ctx context.Context, cmd *exec.Cmd, progress func(elapsed time.Duration)) error {
+func runWithProgress(ctx context.Context, cmd *exec.Cmd, every time.Duration, progress func(elapsed time.Duration)) error {
 	begin := time.Now()
 	p, err := startProcess(cmd)
 	if err != nil {
 		return err
 	}
-	tick := time.NewTicker(progressEvery)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {

@@ -26,5 +26,12 @@ func (p *process) signal(sig syscall.Signal) error {
 func (p *process) terminate() { _ = p.signal(syscall.SIGTERM) }
 func (p *process) kill()      { _ = p.signal(syscall.SIGKILL) }
 
-func (p *process) pause() error  { return p.signal(syscall.SIGSTOP) }
+// pause returns when the child has stopped.
+func (p *process) pause() error {
+	if err := p.signal(syscall.SIGSTOP); err != nil || p.ended() {
+		return err
+	}
+	return waitStopped(p.cmd.Process.Pid)
+}
+
 func (p *process) resume() error { return p.signal(syscall.SIGCONT) }

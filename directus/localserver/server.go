@@ -17,9 +17,6 @@ import (
 // ErrPortInUse is wrapped by Start's error when something else listens on the wanted port.
 var ErrPortInUse = errors.New("port in use")
 
-// stopTimeout is how long Stop waits for an orderly end. Directus gives open requests 1 s.
-const stopTimeout = 5 * time.Second
-
 // Server is a running Directus. Its methods are safe for concurrent use.
 type Server struct {
 	config  Config
@@ -192,12 +189,12 @@ func (s *Server) exitError() error {
 // LogTail gives the last lines that Directus printed.
 func (s *Server) LogTail() string { return s.output.String() }
 
-// Stop asks Directus to end, kills it after 5 s, and returns when it is gone. Open sockets are cut either way. Stopping a
-// stopped server does nothing.
+// Stop asks Directus to end, kills it after Config.StopTimeout, and returns when it is gone. Open sockets are cut
+// either way. Stopping a stopped server does nothing.
 func (s *Server) Stop() {
 	_ = s.process.resume() // a paused process takes no request
 	s.process.terminate()
-	timeout := time.NewTimer(stopTimeout)
+	timeout := time.NewTimer(s.config.StopTimeout)
 	defer timeout.Stop()
 	select {
 	case <-s.done:
