@@ -20,7 +20,7 @@ var errDemoInterrupted = errors.New("interrupted before the demo was ready: star
 
 // errDemoDirectusEnded is what IRC clients are told; the user of the demo gets
 // the error of Directus itself.
-var errDemoDirectusEnded = errors.New("Directus has ended, and the demo with it")
+var errDemoDirectusEnded = errors.New("the Directus of this demo has ended")
 
 // demoCmd runs all there is to see on one machine. Its passwords are known to
 // everybody, so everything listens on the loopback interface only.

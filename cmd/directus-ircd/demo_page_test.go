@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -73,6 +74,12 @@ func (s *pageServer) await(t *testing.T, path string, n int) {
 	}
 }
 
+// atEnd is whether the list has something to scroll and shows its last line.
+const atEnd = `() => {
+	const log = document.querySelector("#log");
+	return log.scrollTop > 0 && log.scrollHeight - log.scrollTop - log.clientHeight < 5;
+}`
+
 func TestChatPage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a real Directus")
@@ -122,6 +129,38 @@ func TestChatPage(t *testing.T) {
 		if got := evaluate[string](p, "document.title"); got != "Chat on Directus" {
 			t.Errorf("a message changed the title to %q", got)
 		}
+	})
+
+	t.Run("scrolling", func(t *testing.T) {
+		p := openPage(t, browser, server.address)
+		p.login(ada.Email, ada.Password)
+		d.AddMessage(kevin, strings.Repeat("line\n", 50)+"end of a long text")
+		p.until(atEnd)
+		long := "a line that takes room below the list while it is on its way" + strings.Repeat(", and more", 40)
+		p.say(long)
+		p.sees("Ada", long)
+		p.until(atEnd)
+		p.until(`() => { document.querySelector("#log").scrollTop = 0; return true }`)
+		p.until(`() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+		d.AddMessage(kevin, "unseen below")
+		p.sees("Kevin", "unseen below")
+		if top := evaluate[float64](p, `document.querySelector("#log").scrollTop`); top != 0 {
+			t.Errorf("a message moved the list to %v under the eyes of its reader", top)
+		}
+		p.say("back to the end")
+		p.until(atEnd)
+	})
+
+	t.Run("refusal", func(t *testing.T) {
+		p := openPage(t, browser, server.address)
+		p.login(ada.Email, ada.Password)
+		d.Revoke("messages", "create")
+		p.say("not allowed")
+		p.says("#problem", "Not sent:")
+		if got := evaluate[string](p, `document.querySelector("#text").value`); got != "not allowed" {
+			t.Errorf("the line to write in has %q, want the refused text back", got)
+		}
+		p.says("#status", "Connected as Ada")
 	})
 }
 
@@ -192,26 +231,6 @@ func TestChatPageExpiry(t *testing.T) {
 	p.says("#problem", "Your session has ended. Please log in again.")
 	p.login(ada.Email, "another one")
 	p.sees("Ada", "three to you, too")
-}
-
-// TestChatPageRefusal takes the right to write away.
-func TestChatPageRefusal(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
-	browser := chromium(t)
-	d := directustest.Start(t)
-	ada := d.CreateUser("Ada", "")
-	server := startPage(t, d.URL)
-	p := openPage(t, browser, server.address)
-	p.login(ada.Email, ada.Password)
-	d.Revoke("messages", "create")
-	p.say("not allowed")
-	p.says("#problem", "Not sent:")
-	if got := evaluate[string](p, `document.querySelector("#text").value`); got != "not allowed" {
-		t.Errorf("the line to write in has %q, want the refused text back", got)
-	}
-	p.says("#status", "Connected as Ada")
 }
 
 func TestWebHandler(t *testing.T) {

@@ -31,13 +31,33 @@ function fill(li, name, text) {
   li.append(element("time", ""), element("b", action ? `* ${name}` : name), element("span", action ? text.slice(4) : text));
 }
 
-// A Log shows messages by (date, id), each once.
+// A Log shows messages by (date, id), each once. It stays at its end until
+// somebody scrolls up, also when the things around it leave it less room.
 class Log {
   #lines = new Map(); // id to its <li>
   #day = "";
+  #follow = true;
+  #top = 0; // where it was scrolled to last
 
   constructor(list) {
     this.list = list;
+    list.addEventListener("scroll", () => {
+      if (list.scrollHeight - list.scrollTop - list.clientHeight < 40) this.#follow = true;
+      else if (list.scrollTop < this.#top) this.#follow = false;
+      this.#top = list.scrollTop;
+    });
+    new ResizeObserver(() => this.#settle()).observe(list);
+  }
+
+  follow() {
+    this.#follow = true;
+    this.#settle();
+  }
+
+  #settle() {
+    if (!this.#follow) return;
+    this.list.scrollTop = this.list.scrollHeight;
+    this.#top = this.list.scrollTop;
   }
 
   clear() {
@@ -54,7 +74,6 @@ class Log {
 
   add(message, me) {
     if (this.#lines.has(message.id)) return;
-    const follow = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 40;
     const li = element("li", "", { message, className: message.user_created?.id === me?.id ? "own" : "" });
     fill(li, nameOf(message.user_created), message.text ?? "");
     this.#lines.set(message.id, li);
@@ -67,7 +86,7 @@ class Log {
       this.#lines.delete(this.list.firstElementChild.message.id);
       this.list.firstElementChild.remove();
     }
-    if (follow) this.list.scrollTop = this.list.scrollHeight;
+    this.#settle();
   }
 
   #later(a, b) {
@@ -93,11 +112,12 @@ class Log {
   }
 }
 
+const log = new Log(page.log);
+
 // A Chat is what is on the screen between a login and a logout.
 class Chat {
   #session;
   #link;
-  #log = new Log(page.log);
   #me = null;
   #waiting = new Map(); // nonce to the <li> of a message on its way
 
@@ -107,11 +127,11 @@ class Chat {
       onUser: (user) => { this.#me = user; },
       onState: (state) => this.#state(state),
       onHistory: (messages) => {
-        this.#log.history(messages, this.#me);
+        log.history(messages, this.#me);
         for (const m of messages) this.#arrived(m.nonce);
       },
       onMessage: (message) => {
-        this.#log.add(message, this.#me);
+        log.add(message, this.#me);
         this.#arrived(message.nonce);
       },
       onEnd: (reason) => logOut(reason.message),
@@ -124,7 +144,7 @@ class Chat {
 
   close() {
     this.#link.close();
-    this.#log.clear();
+    log.clear();
   }
 
   logout() {
@@ -143,6 +163,7 @@ class Chat {
     fill(li, "sending…", text);
     this.#waiting.set(nonce, li);
     page.outbox.append(li);
+    log.follow();
     try {
       await this.#link.send(text, nonce);
     } catch (error) {
