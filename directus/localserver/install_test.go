@@ -172,8 +172,8 @@ func TestInstallErrors(t *testing.T) {
 		version string
 		want    []string
 	}{
-		{"no node", nil, nil, "", []string{"Node.js was not found", "install Node.js 20", "PATH"}},
-		{"no npm", []string{"node"}, nil, "", []string{"npm was not found", "install npm"}},
+		{"no node", nil, nil, "", []string{"no Node.js was found", "install Node.js 20", "PATH"}},
+		{"no npm", []string{"node"}, nil, "", []string{"no npm was found", "install npm"}},
 		{"old node", []string{"node", "npm"}, map[string]string{"FAKE_NODE": "18.19.1"}, "", []string{"Node.js 18.19.1", "20 or newer"}},
 		{"no node at all", []string{"node", "npm"}, map[string]string{"FAKE_NODE": "hello there"}, "", []string{"is it Node.js?"}},
 		{"range", []string{"node", "npm"}, nil, "^12.0.0", []string{"not an exact version"}},

@@ -18,7 +18,7 @@ import (
 func npmInstall(ctx context.Context, folder string, opts Options) error {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		return errors.New("npm was not found: Directus is installed with it: install npm (it comes with Node.js, or as the package \"npm\" of the system) and make sure that it is in PATH")
+		return errors.New("no npm was found, which installs Directus: install npm (it comes with Node.js, or as the package \"npm\" of the system) and make sure that it is in PATH")
 	}
 	if err := writeManifest(folder, opts.Version); err != nil {
 		return err
