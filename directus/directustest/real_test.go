@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { directustest.Main(m) }
 
-func real(t *testing.T) *directustest.Server {
+func sharedServer(t *testing.T) *directustest.Server {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a real Directus")
@@ -47,7 +47,7 @@ func TestKillAndRestart(t *testing.T) {
 }
 
 func TestUsersOfTheSameName(t *testing.T) {
-	s := real(t)
+	s := sharedServer(t)
 	a, b := s.CreateUser("Kevin", ""), s.CreateUser("Kevin", "")
 	if a.ID == b.ID || a.Email == b.Email {
 		t.Errorf("two calls made one user: %v, %v", a, b)
@@ -65,7 +65,7 @@ func TestUsersOfTheSameName(t *testing.T) {
 }
 
 func TestRevoke(t *testing.T) {
-	s := real(t)
+	s := sharedServer(t)
 	u := s.CreateUser("Mute", "")
 	post := func() error {
 		return s.Account(u).Do(t.Context(), http.MethodPost, "/items/"+s.Collection, nil, map[string]any{"text": "x"}, nil)
