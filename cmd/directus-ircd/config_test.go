@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -301,6 +302,20 @@ func TestExampleShowsEveryKey(t *testing.T) {
 	for _, path := range yamlPaths(reflect.TypeFor[config](), "") {
 		if d.lines[path] == 0 && d.lines[strings.ReplaceAll(path, "[0]", "[1]")] == 0 && d.lines[strings.ReplaceAll(path, "[0]", "[2]")] == 0 {
 			t.Errorf("%s is not in the example", path)
+		}
+	}
+}
+
+func TestReadmeNamesEveryKey(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := yamlPaths(reflect.TypeFor[config](), "")
+	for _, path := range paths {
+		isGroup := slices.ContainsFunc(paths, func(p string) bool { return strings.HasPrefix(p, path+".") })
+		if key := strings.ReplaceAll(path, "[0]", "[]"); !isGroup && !strings.Contains(string(readme), "`"+key+"`") {
+			t.Errorf("the README does not explain %s", key)
 		}
 	}
 }
