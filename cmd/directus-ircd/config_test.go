@@ -112,7 +112,7 @@ func TestConfigFaults(t *testing.T) {
 		{"origins without a WebSocket", minimal + "listen:\n  - address: :80\n    allowed_origins: [\"https://a.example\"]\n", []string{
 			`:5: listen[0].allowed_origins: only a WebSocket listener has origins: add websocket: true, or remove the key`}},
 		{"origin with a path", minimal + "listen:\n  - address: :80\n    websocket: true\n    allowed_origins: [\"https://a.example/\"]\n", []string{
-			`:6: listen[0].allowed_origins[0]: "https://a.example/" is no origin: write scheme and host as browsers do, such as https://chat.example.com`}},
+			`:6: listen[0].allowed_origins[0]: "https://a.example/" is no origin: write scheme and host as browsers do, such as https://chat.example.com, or "*" for any`}},
 		{"template", minimal + "login: {email_template: \"nick@example.com\"}\n", []string{
 			`:3: login.email_template: "nick@example.com" must be an e-mail address with {nick} in place of the nick, such as "{nick}@example.com"`}},
 		{"no channel", minimal + "channels: []\n", []string{

@@ -110,12 +110,17 @@ func validateListen(cfg *config, d *decoder) {
 			d.fault(path+".allowed_origins", "only a WebSocket listener has origins: add websocket: true, or remove the key")
 		}
 		for j, origin := range l.AllowedOrigins {
-			u, err := url.Parse(origin)
-			if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Scheme+"://"+u.Host != origin || u.Host == "" {
-				d.fault(fmt.Sprintf("%s.allowed_origins[%d]", path, j), "%q is no origin: write scheme and host as browsers do, such as https://chat.example.com", origin)
+			if !isOrigin(origin) {
+				d.fault(fmt.Sprintf("%s.allowed_origins[%d]", path, j), "%q is no origin: write scheme and host as browsers do, such as https://chat.example.com, or \"*\" for any", origin)
 			}
 		}
 	}
+}
+
+// isOrigin accepts what browsers send in Origin (RFC 6454, 6.1), and "*".
+func isOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	return origin == "*" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == origin
 }
 
 func validateTLS(t tlsConfig, path string, d *decoder) {

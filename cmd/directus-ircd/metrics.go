@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	stdlog "log"
 	"net"
 	"net/http"
@@ -25,7 +26,8 @@ func (d *daemon) serveMetrics(ctx context.Context, ln net.Listener) error {
 		ReadHeaderTimeout: 5 * time.Second,
 		WriteTimeout:      15 * time.Second,
 		IdleTimeout:       time.Minute,
-		ErrorLog:          stdlog.New(d.log, "", 0),
+		// It would log the addresses of clients.
+		ErrorLog: stdlog.New(io.Discard, "", 0),
 	}
 	// Nothing here is worth waiting for at the end: a scrape comes again.
 	stop := context.AfterFunc(ctx, func() { server.Close() })

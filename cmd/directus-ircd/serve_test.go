@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -215,6 +217,54 @@ func TestReload(t *testing.T) {
 		t.Errorf("serial number %d after a refused reload", serial)
 	}
 	client.Sync()
+}
+
+func TestWebSocketListener(t *testing.T) {
+	cert, key := writeCertificate(t, t.TempDir(), 1)
+	file := writeConfig(t, "directus: {url: \""+noDirectus(t)+"\"}\nlog: {format: json}\nlisten:\n"+
+		"  - {address: \"127.0.0.1:0\", websocket: true, allowed_origins: [\"https://chat.example.com\"]}\n"+
+		"  - {address: \"127.0.0.1:0\", websocket: true, tls: {cert: "+cert+", key: "+key+"}}\n")
+	p := startProcess(t, file, 2, false)
+	for _, test := range []struct {
+		url, origin string
+		refused     bool
+	}{
+		{"ws://" + p.IRC[0], "", false},
+		{"ws://" + p.IRC[0], "https://chat.example.com", false},
+		{"ws://" + p.IRC[0], "https://evil.example.com", true},
+		{"wss://" + p.IRC[1], "", false},
+		{"wss://" + p.IRC[1], "https://chat.example.com", true},
+	} {
+		dialer := websocket.Dialer{
+			Subprotocols:     []string{"text.ircv3.net"},
+			HandshakeTimeout: 10 * time.Second,
+			TLSClientConfig:  &tls.Config{InsecureSkipVerify: true},
+		}
+		header := http.Header{}
+		if test.origin != "" {
+			header.Set("Origin", test.origin)
+		}
+		conn, response, err := dialer.Dial(test.url, header)
+		switch {
+		case test.refused && (err == nil || response == nil || response.StatusCode != http.StatusForbidden):
+			t.Errorf("%s from %s was not refused: %v", test.url, test.origin, err)
+		case test.refused:
+		case err != nil:
+			t.Errorf("%s from %s: %v", test.url, test.origin, err)
+		default:
+			if err := conn.WriteMessage(websocket.TextMessage, []byte("CAP LS 302")); err != nil {
+				t.Error(err)
+			}
+			if _, line, err := conn.ReadMessage(); err != nil || !ircdtest.Match("* CAP * LS *", string(line)) {
+				t.Errorf("got %q, %v", line, err)
+			}
+			conn.Close()
+		}
+	}
+	p.signal(syscall.SIGTERM)
+	if state := p.wait(5 * time.Second); state.ExitCode() != 0 {
+		t.Errorf("it ended with %v", state)
+	}
 }
 
 func TestSystemdIsNotified(t *testing.T) {
