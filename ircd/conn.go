@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -70,11 +69,9 @@ type conn struct {
 	asked      string  // the nick asked for: an alias for the client's early commands
 	member     *member // nil before 001
 	channels   map[string]*joinedChannel
-	away       bool
 	batches    uint64 // how many batches were opened
 	pinged     bool   // a PING is unanswered
 	toldUTF8   bool   // the notice about invalid UTF-8 was given
-	quitText   string // what others see as the reason of QUIT
 	out1       []byte // the lines of the command at hand
 }
 
@@ -133,24 +130,45 @@ func (c *conn) run(ctx context.Context) {
 	defer cancel(nil)
 	c.inbox = newInbox(cancel)
 
-	reading := make(chan struct{})
-	var writing sync.WaitGroup
-	writing.Go(c.writer.run)
-	go func() {
-		defer close(reading)
-		c.read(cctx)
-	}()
+	reading := begin(func() { c.read(cctx) })
+	writing := begin(c.writer.run)
 
 	end := c.endOf(ctx, c.guard(func() error { return c.loop(cctx) }))
 	close(c.done)
 	cancel(nil)
-	c.finish(ctx, end)
-	writing.Wait()
-	c.linger(reading)
+	deadline := time.Now().Add(flushTimeout)
+	c.finish(ctx, end, deadline)
+	// A write that began before has a later deadline of its own.
+	if await(writing, time.Until(deadline)) {
+		c.linger(reading)
+	}
 	c.nc.Close()
+	<-writing
 	<-reading
 
 	c.log.Info().Str("cause", end.cause).Dur("duration", time.Since(c.start)).Msg("connection closed")
+}
+
+// begin starts f and returns a channel that is closed when it has ended.
+func begin(f func()) <-chan struct{} {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f()
+	}()
+	return ended
+}
+
+// await waits for the end of something, for a time, and reports whether it came.
+func await(ended <-chan struct{}, limit time.Duration) bool {
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-t.C:
+		return false
+	}
 }
 
 // guard turns a panic into an error, so that it ends one connection alone.
@@ -195,9 +213,9 @@ func (c *conn) endOf(ctx context.Context, err error) *closing {
 	return end
 }
 
-// finish says good-bye to everybody: the client, the others, the backend.
-func (c *conn) finish(ctx context.Context, end *closing) {
-	deadline := time.Now().Add(flushTimeout)
+// finish says good-bye to everybody: the client, the others, the backend. All of
+// it is to be over at the deadline.
+func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
 	c.out.close(appendLine(c.out1, errorLine("Closing link: "+end.text)), deadline)
 	c.out1 = nil
 	if c.member != nil {
@@ -224,12 +242,7 @@ func (c *conn) linger(reading <-chan struct{}) {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	t := time.NewTimer(lingerTimeout)
-	defer t.Stop()
-	select {
-	case <-reading:
-	case <-t.C:
-	}
+	await(reading, lingerTimeout)
 }
 
 // read cuts the input into lines until it ends. It slows down a client that

@@ -18,7 +18,7 @@ import (
 )
 
 func TestRegistrationTimeout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, newFakeChat(), nil)
 		c := s.client()
 		c.Send("CAP LS 302", "NICK alice")
@@ -35,7 +35,7 @@ func TestRegistrationTimeout(t *testing.T) {
 }
 
 func TestPingTimeout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, newFakeChat(), nil)
 		c := s.user("alice")
 		c.Sync()
@@ -60,7 +60,7 @@ func TestPingTimeout(t *testing.T) {
 // TestLinesBeforeEOF: everything read before the end is handled, though nobody
 // reads the answers.
 func TestLinesBeforeEOF(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
 		nc := s.connect(nil)
@@ -83,7 +83,7 @@ func TestLinesBeforeEOF(t *testing.T) {
 }
 
 func TestFlood(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, func(o *Options) { o.Limits.LinesPerSecond, o.Limits.Burst = 2, 10 })
 		c := s.inChannel("alice", "#messages")
@@ -107,7 +107,7 @@ func TestFlood(t *testing.T) {
 
 // TestFloodIsDelayed: what is beyond the rate waits.
 func TestFloodIsDelayed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, func(o *Options) { o.Limits.LinesPerSecond, o.Limits.Burst = 1, 20 })
 		c := s.inChannel("alice", "#messages")
@@ -128,7 +128,7 @@ func TestFloodIsDelayed(t *testing.T) {
 
 // TestSlowClient: who does not read is closed, and nobody else notices.
 func TestSlowClient(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, func(o *Options) { o.Limits.SendQueue, o.Limits.LinesPerSecond = 4096, 0 })
 		nc := s.connect(nil)
@@ -160,7 +160,7 @@ func TestSlowClient(t *testing.T) {
 // TestInboxFull: a connection that is busy for long does not collect presence
 // without end.
 func TestInboxFull(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		release := make(chan struct{})
 		chat.send = func(*fakeSession, Outgoing) (*Message, error) {
@@ -182,7 +182,7 @@ func TestInboxFull(t *testing.T) {
 }
 
 func TestShutdown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
 		alice, bob := s.inChannel("alice", "#messages"), s.inChannel("bob", "#messages")
@@ -195,6 +195,7 @@ func TestShutdown(t *testing.T) {
 		if _, err := io.WriteString(stuck, "PING x\r\n"); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // until the PONG is being written
 		start := time.Now()
 		s.stop(errors.New("back in five minutes"))
 		if d := time.Since(start); d > 4*time.Second {
@@ -213,7 +214,7 @@ func TestShutdown(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, newFakeChat(), func(o *Options) { o.Limits.Connections, o.Limits.ConnectionsPerAddress = 4, 2 })
 		refused := func(addr net.Addr, reason string) {
 			t.Helper()
@@ -247,7 +248,7 @@ func TestLimits(t *testing.T) {
 
 // TestRemote: the backend gets the address for its limits.
 func TestRemote(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
 		for i, tc := range []struct{ addr, want string }{{"192.0.2.1", "192.0.2.1"}, {"::ffff:192.0.2.1", "192.0.2.1"}, {"2001:db8::1", "2001:db8::1"}} {
@@ -262,7 +263,7 @@ func TestRemote(t *testing.T) {
 
 // TestPanic: a fault ends the connection it is in, and no other.
 func TestPanic(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		chat.send = func(*fakeSession, Outgoing) (*Message, error) { panic("a secret text") }
 		var log bytes.Buffer
@@ -273,6 +274,7 @@ func TestPanic(t *testing.T) {
 		alice.Closed()
 		bob.Expect(":alice!u@directus QUIT :internal error")
 		bob.Sync()
+		synctest.Wait()
 		if got := log.String(); !strings.Contains(got, "conn_test.go") || strings.Contains(got, "a secret text") {
 			t.Errorf("the log lacks the stack or tells too much: %s", got)
 		}
@@ -280,7 +282,7 @@ func TestPanic(t *testing.T) {
 }
 
 func TestSessionEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
 		c := s.inChannel("alice", "#messages")
@@ -298,7 +300,7 @@ func TestSessionEnds(t *testing.T) {
 }
 
 func TestServiceNotice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
 		c := s.inChannel("alice", "#messages")
@@ -316,7 +318,7 @@ func TestServiceNotice(t *testing.T) {
 }
 
 func TestStrangeInput(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
 
@@ -345,7 +347,7 @@ func TestStrangeInput(t *testing.T) {
 
 // TestSendErrors: what the backend refuses is told with its reason.
 func TestSendErrors(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
 		c := s.inChannel("alice", "#messages", "echo-message")
@@ -373,7 +375,7 @@ func TestSendErrors(t *testing.T) {
 
 // TestEchoOrder: what was stored before one's own message is shown before it.
 func TestEchoOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		chat.send = func(s *fakeSession, out Outgoing) (*Message, error) {
 			chat.say(testUser("bob"), "#messages", "before")
@@ -395,7 +397,7 @@ func TestEchoOrder(t *testing.T) {
 // TestManyConnections: nothing is left of a thousand connects and disconnects;
 // synctest fails on a goroutine that stays.
 func TestManyConnections(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
 		for i := range 1000 {
@@ -426,7 +428,7 @@ func TestManyConnections(t *testing.T) {
 // TestNothingPrivateIsLogged: at the lowest level there is no password, no
 // e-mail, no address, and nothing that people say.
 func TestNothingPrivateIsLogged(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := otpChat()
 		var log bytes.Buffer
 		s := newTestServer(t, chat, func(o *Options) { o.Logger = zerolog.New(zerolog.SyncWriter(&log)).Level(zerolog.TraceLevel) })
@@ -472,7 +474,7 @@ func (l *failingListener) Accept() (net.Conn, error) {
 }
 
 func TestAcceptFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		s := NewServer(newFakeChat(), Options{Name: "irc.test"})
 		ln := &failingListener{pipeListener: newPipeListener(), failures: 5}
 		ctx, cancel := context.WithCancel(t.Context())

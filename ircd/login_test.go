@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
@@ -45,7 +44,7 @@ func TestLoginRefused(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
 				chat := newFakeChat()
 				chat.login = func(context.Context, Credentials) (Session, error) { return nil, tc.err }
 				s := newTestServer(t, chat, nil)
@@ -80,7 +79,7 @@ func expectAll(t *testing.T, got, want []string) {
 
 // TestPassAfterSASL: a client that gave both logs in with what works.
 func TestPassAfterSASL(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
 		c := s.client()
@@ -107,7 +106,7 @@ func TestCredentials(t *testing.T) {
 		{"latin", "PASS Gr\xfc\xdfe", Credentials{Secret: "Grüße"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
 				chat := newFakeChat()
 				s := newTestServer(t, chat, nil)
 				c := s.client()
@@ -135,7 +134,7 @@ func otpChat() *fakeChat {
 }
 
 func TestOTPAfterPass(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, otpChat(), func(o *Options) { o.Limits.RegistrationTimeout = 10 * time.Second })
 		c := s.client()
 		c.Send("PASS x", "NICK alice", "USER alice 0 * :x")
@@ -149,7 +148,7 @@ func TestOTPAfterPass(t *testing.T) {
 }
 
 func TestOTPAfterSASL(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, otpChat(), nil)
 		c := s.client()
 		c.Send("CAP LS 302", "NICK alice", "USER alice 0 * :x", "AUTHENTICATE PLAIN")
@@ -166,7 +165,7 @@ func TestOTPAfterSASL(t *testing.T) {
 }
 
 func TestOTPTooOften(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, otpChat(), nil)
 		c := s.client()
 		c.Send("PASS x", "NICK alice", "USER alice 0 * :x", "OTP 1", "OTP 2", "OTP 3")
@@ -180,7 +179,7 @@ func TestOTPTooOften(t *testing.T) {
 }
 
 func TestOTPAborted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, otpChat(), nil)
 		c := s.client()
 		c.Send("CAP LS", "NICK alice", "USER alice 0 * :x", "OTP 1", "AUTHENTICATE PLAIN")
@@ -196,7 +195,7 @@ func TestOTPAborted(t *testing.T) {
 
 // TestOTPUnjudged: a code that could not be checked may be sent again.
 func TestOTPUnjudged(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := otpChat()
 		byCode := chat.login
 		chat.login = func(ctx context.Context, cred Credentials) (Session, error) {
@@ -214,7 +213,7 @@ func TestOTPUnjudged(t *testing.T) {
 }
 
 func TestSASLFaults(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
 		c := s.client()
@@ -255,7 +254,7 @@ func TestSASLFaults(t *testing.T) {
 }
 
 func TestSASLFailures(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, newFakeChat(), nil)
 		c := s.client()
 		c.Send("CAP LS 302")
@@ -271,7 +270,7 @@ func TestSASLFailures(t *testing.T) {
 
 // TestNoNick: SASL is all that is needed; a nick that cannot be is none.
 func TestNoNick(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, newFakeChat(), nil)
 		c := s.client()
 		c.Send("CAP LS", "AUTHENTICATE PLAIN", "AUTHENTICATE "+ircdtest.Plain("alice@example.com", "pw-alice"), "USER x", "NICK Ünicode", "CAP END")
@@ -283,7 +282,7 @@ func TestNoNick(t *testing.T) {
 
 // TestAlias: the nick asked for names oneself, unless it is somebody else's.
 func TestAlias(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, newFakeChat(), nil)
 		c := s.client()
 		c.LoginPass("nobody", "alice@example.com:pw-alice")

@@ -47,11 +47,6 @@ func (c *conn) notice(text string) {
 	c.send(&line{Source: c.srv.source, Command: "NOTICE", Params: []string{c.nick, text}, Trailing: true})
 }
 
-// sendSelf sends a line whose source is the client.
-func (c *conn) sendSelf(command string, params ...string) {
-	c.send(&line{Source: prefixOf(c.user), Command: command, Params: params, Trailing: true})
-}
-
 // prefixOf is the source of what a user says and does.
 func prefixOf(u User) string { return u.Nick + "!" + u.Username + "@" + u.Host }
 

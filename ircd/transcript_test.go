@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
@@ -43,7 +42,7 @@ func TestTranscripts(t *testing.T) {
 			for s := bufio.NewScanner(f); s.Scan(); {
 				steps = append(steps, s.Text())
 			}
-			synctest.Test(t, func(t *testing.T) { playTranscript(t, file, steps) })
+			ircdtest.Bubble(t, func(t *testing.T) { playTranscript(t, file, steps) })
 		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"testing/synctest"
 )
 
 func TestMatch(t *testing.T) {
@@ -29,7 +28,7 @@ func TestMatch(t *testing.T) {
 }
 
 func TestClient(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	Bubble(t, func(t *testing.T) {
 		here, there := net.Pipe()
 		c := New(t, here)
 		server := New(t, there)
