@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/rs/zerolog"
 )
@@ -123,8 +125,9 @@ func (c *Client) authenticate(ctx context.Context, path string, body any) (sessi
 }
 
 func (c *Client) whoAmI(ctx context.Context, accessToken string) (string, error) {
-	if accessToken == "" {
-		return "", &Error{Status: http.StatusUnauthorized, Code: CodeInvalidCredentials, Message: "empty token"}
+	if accessToken == "" || strings.ContainsFunc(accessToken, unicode.IsControl) {
+		// No token, and nothing that a header can carry: refused here as there.
+		return "", &Error{Status: http.StatusUnauthorized, Code: CodeInvalidCredentials, Message: "not a token"}
 	}
 	var me User
 	err := c.do(ctx, call{

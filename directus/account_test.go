@@ -332,3 +332,23 @@ func TestLongQuery(t *testing.T) {
 		}
 	})
 }
+
+// Two tokens of one second are the same, which must neither stop the renewal
+// of a socket nor end it early.
+func TestRefreshWithinTheSecondOfTheLogin(t *testing.T) {
+	bubble(t, directustest.FakeOptions{AccessTTL: 2 * time.Second}, func(r *rig) {
+		time.Sleep(100 * time.Millisecond)
+		a := r.login()
+		l := run(r.t, a)
+		l.up()
+		first, _, _ := a.Token(r.t.Context())
+		time.Sleep(600 * time.Millisecond) // the renewal is due half a second after the login
+		if second, _, _ := a.Token(r.t.Context()); second != first || r.fake.Count("POST /auth/refresh") == 0 {
+			r.t.Errorf("not the case that this test is about: %d refreshes", r.fake.Count("POST /auth/refresh"))
+		}
+		time.Sleep(time.Minute)
+		if n := r.fake.Count("upgrade"); n != 1 {
+			r.t.Errorf("%d sockets; states %+v", n, l.history())
+		}
+	})
+}

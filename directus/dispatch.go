@@ -1,6 +1,9 @@
 package directus
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // dispatch hands a frame to whom it concerns, on the reader's goroutine. It
 // blocks on nobody. false means that the link ended and that no later frame of
@@ -33,7 +36,7 @@ func (l *link) dispatch(f frame, size int) bool {
 // may be delivered.
 func (l *link) dispatchAuth(f frame) bool {
 	if f.err != nil {
-		l.fail(errPoisoned)
+		l.fail(fmt.Errorf("%w: %s", errPoisoned, f.err.Code))
 		return false
 	}
 	l.mu.Lock()

@@ -16,7 +16,7 @@ import (
 
 // Reasons for the end of a link.
 var (
-	errPoisoned   = errors.New("the token of the socket expired")
+	errPoisoned   = errors.New("the socket is not authenticated any more")
 	errNoAnswer   = errors.New("directus does not answer on the socket")
 	errAmbiguous  = errors.New("a request went unanswered on a socket whose errors name no request")
 	errSocketGone = errors.New("directus closed the socket")

@@ -1,7 +1,6 @@
 package directustest
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,19 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 )
-
-// A grant is an access token's meaning.
-type grant struct {
-	user    string
-	expires time.Time
-}
-
-// maxAttempts is the default of auth_login_attempts: the wrong attempt behind
-// it suspends the user.
-const maxAttempts = 25
 
 func (f *Fake) handler() http.Handler {
 	mux := http.NewServeMux()
@@ -164,99 +151,6 @@ func refuse(w http.ResponseWriter, e *apiError) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(e.status)
 	json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{"message": e.message, "extensions": extensions}}})
-}
-
-// bearer is the user of a request; the empty string without a token. Callers
-// hold mu.
-func (f *Fake) bearer(r *http.Request) (string, error) {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		return "", nil
-	}
-	g, err := f.authorize(token)
-	if err != nil {
-		return "", err
-	}
-	return g.user, nil
-}
-
-// authorize resolves an access token or a static token. Callers hold mu.
-func (f *Fake) authorize(token string) (grant, error) {
-	if g, ok := f.access[token]; ok {
-		if !time.Now().Before(g.expires) {
-			return grant{}, &apiError{status: 401, code: "TOKEN_EXPIRED", message: "Token expired."}
-		}
-		return g, nil
-	}
-	for _, u := range f.users {
-		if token != "" && u.Token == token && u.Status == "active" {
-			return grant{user: u.ID}, nil
-		}
-	}
-	return grant{}, &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
-}
-
-func (f *Fake) login(_ *http.Request, _ string, body map[string]any) (any, error) {
-	email, _ := body["email"].(string)
-	password, _ := body["password"].(string)
-	otp, _ := body["otp"].(string)
-	wrong := &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
-	if !strings.Contains(email, "@") || password == "" {
-		return nil, invalid("INVALID_PAYLOAD", "Invalid payload. \"email\" must be a valid email.")
-	}
-	var u *FakeUser
-	for _, candidate := range f.users {
-		if strings.EqualFold(candidate.Email, email) {
-			u = candidate
-		}
-	}
-	if u == nil || u.Status != "active" {
-		return nil, wrong
-	}
-	if u.Password != password {
-		if f.attempts[u.ID]++; f.attempts[u.ID] > maxAttempts {
-			u.Status = "suspended"
-		}
-		return nil, wrong
-	}
-	if u.OTP != "" && u.OTP != otp {
-		return nil, &apiError{status: 401, code: "INVALID_OTP", message: "Invalid user OTP."}
-	}
-	f.attempts[u.ID] = 0
-	return f.open(u), nil
-}
-
-func (f *Fake) refresh(_ *http.Request, _ string, body map[string]any) (any, error) {
-	old, _ := body["refresh_token"].(string)
-	user, ok := f.sessions[old]
-	u := f.users[user]
-	if !ok || u == nil || u.Status != "active" {
-		return nil, &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
-	}
-	delete(f.sessions, old)
-	return f.open(u), nil
-}
-
-func (f *Fake) logout(_ *http.Request, _ string, body map[string]any) (any, error) {
-	old, _ := body["refresh_token"].(string)
-	if old == "" {
-		return nil, invalid("INVALID_PAYLOAD", "Invalid payload. \"refresh_token\" is required.")
-	}
-	delete(f.sessions, old)
-	return nil, nil
-}
-
-// open makes the tokens of a new session. Callers hold mu.
-func (f *Fake) open(u *FakeUser) map[string]any {
-	now := time.Now()
-	exp := now.Unix() + int64(f.opts.AccessTTL/time.Second)
-	payload, _ := json.Marshal(map[string]any{"id": u.ID, "role": u.Role, "iat": now.Unix(), "exp": exp, "iss": "directus"})
-	enc := base64.RawURLEncoding.EncodeToString
-	access := enc([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + enc(payload) + "." + enc([]byte(uuid.NewString()))
-	refresh := strings.ReplaceAll(uuid.NewString()+uuid.NewString(), "-", "")
-	f.access[access] = grant{user: u.ID, expires: time.Unix(exp, 0)}
-	f.sessions[refresh] = u.ID
-	return map[string]any{"expires": f.opts.AccessTTL.Milliseconds(), "access_token": access, "refresh_token": refresh}
 }
 
 func (f *Fake) serverInfo(_ *http.Request, user string, _ map[string]any) (any, error) {

@@ -1,0 +1,182 @@
+package directus_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/binary"
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/directus/directustest"
+)
+
+func TestMain(m *testing.M) { directustest.Main(m) }
+
+// A world is a Directus with a chat, real or fake: what the tests of the
+// contract need of the other side.
+type world interface {
+	client() *directus.Client
+	person(first string) person
+	otpPerson() (person, func() string) // one with a second factor, and the code of the moment
+	post(p person, text string) (id string)
+	edit(id, text string)
+	remove(id string)
+	revoke(action string) // for everybody, until the end of the test
+	kill()
+	restart()
+	texts() []string // everything stored
+}
+
+type person struct{ id, email, password, token string }
+
+// A setting is the environment that a test of the contract asks for.
+type setting struct {
+	own  bool          // a Directus of its own, that it may kill
+	ttl  time.Duration // ACCESS_TOKEN_TTL, unless zero
+	mode string        // WEBSOCKETS_REST_AUTH, unless empty
+}
+
+// everywhere runs a test of the contract on the fake, in a bubble, and on a
+// real Directus unless -short is set.
+func everywhere(t *testing.T, s setting, test func(*testing.T, world)) {
+	t.Helper()
+	t.Run("fake", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			opts := directustest.FakeOptions{AccessTTL: s.ttl, Mode: s.mode}
+			test(t, &fakeWorld{t: t, rig: newRig(t, opts)})
+		})
+	})
+	if testing.Short() {
+		return
+	}
+	t.Run("real", func(t *testing.T) {
+		if !s.own {
+			test(t, &realWorld{t: t, s: directustest.Shared(t)})
+			return
+		}
+		var options []directustest.Option
+		if s.ttl != 0 {
+			options = append(options, directustest.Env("ACCESS_TOKEN_TTL", s.ttl.String()))
+		}
+		if s.mode != "" {
+			options = append(options, directustest.Env("WEBSOCKETS_REST_AUTH", s.mode))
+		}
+		test(t, &realWorld{t: t, s: directustest.Start(t, options...)})
+	})
+}
+
+type fakeWorld struct {
+	t       *testing.T
+	rig     *rig
+	persons []person
+}
+
+func (w *fakeWorld) client() *directus.Client { return w.rig.Client }
+
+func (w *fakeWorld) person(first string) person {
+	n := len(w.persons)
+	p := person{email: fmt.Sprintf("p%d@example.com", n), password: fmt.Sprintf("password %d", n), token: fmt.Sprintf("token-%d", n)}
+	p.id = w.rig.fake.AddUser(directustest.FakeUser{Email: p.email, Password: p.password, Token: p.token, FirstName: first})
+	w.persons = append(w.persons, p)
+	return p
+}
+
+func (w *fakeWorld) otpPerson() (person, func() string) {
+	p := w.person("Otto")
+	w.rig.fake.EditUser(p.id, func(u *directustest.FakeUser) { u.OTP = "123456" })
+	return p, func() string { return "123456" }
+}
+
+func (w *fakeWorld) post(p person, text string) string {
+	return w.rig.fake.Insert("messages", p.id, map[string]any{"text": text})
+}
+func (w *fakeWorld) edit(id, text string) {
+	w.rig.fake.Update("messages", id, map[string]any{"text": text})
+}
+func (w *fakeWorld) remove(id string) { w.rig.fake.Remove("messages", id) }
+func (w *fakeWorld) kill()            { w.rig.fake.Down() }
+func (w *fakeWorld) restart()         { w.rig.fake.Up() }
+
+func (w *fakeWorld) revoke(action string) {
+	for _, p := range w.persons {
+		w.rig.fake.Deny(p.id, "messages", action)
+	}
+}
+
+func (w *fakeWorld) texts() []string {
+	var texts []string
+	for _, it := range w.rig.fake.Items("messages") {
+		texts = append(texts, it["text"].(string))
+	}
+	return texts
+}
+
+type realWorld struct {
+	t      *testing.T
+	s      *directustest.Server
+	people map[string]directustest.User // by id
+}
+
+func (w *realWorld) client() *directus.Client { return w.s.Client() }
+
+func (w *realWorld) person(first string) person {
+	u := w.s.CreateUser(first, "")
+	if w.people == nil {
+		w.people = map[string]directustest.User{}
+	}
+	w.people[u.ID] = u
+	return person{id: u.ID, email: u.Email, password: u.Password, token: u.StaticToken}
+}
+
+// otpPerson is the administrator, who alone may switch a second factor on
+// without the Directus app.
+func (w *realWorld) otpPerson() (person, func() string) {
+	p := person{email: directustest.AdminEmail, password: directustest.AdminPassword}
+	var made struct{ Secret string }
+	w.s.Do(http.MethodPost, "/users/me/tfa/generate", nil, map[string]any{"password": p.password}, &made)
+	code := func() string { return totp(w.t, made.Secret, time.Now()) }
+	w.s.Do(http.MethodPost, "/users/me/tfa/enable", nil, map[string]any{"otp": code(), "secret": made.Secret}, nil)
+	p.id = w.s.Admin().ID()
+	return p, code
+}
+
+// totp is a code of RFC 6238 with its default parameters.
+func totp(t *testing.T, secret string, at time.Time) string {
+	t.Helper()
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
+	must(t, err)
+	mac := hmac.New(sha1.New, key)
+	must(t, binary.Write(mac, binary.BigEndian, uint64(at.Unix()/30)))
+	sum := mac.Sum(nil)
+	at4 := sum[len(sum)-1] & 15
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at4:at4+4])&0x7fffffff%1_000_000)
+}
+
+func (w *realWorld) post(p person, text string) string { return w.s.AddMessage(w.people[p.id], text) }
+
+func (w *realWorld) path(id string) string {
+	return "/items/" + w.s.Collection + "/" + url.PathEscape(id)
+}
+
+func (w *realWorld) edit(id, text string) {
+	w.s.Do(http.MethodPatch, w.path(id), nil, map[string]any{"text": text}, nil)
+}
+func (w *realWorld) remove(id string)     { w.s.Do(http.MethodDelete, w.path(id), nil, nil, nil) }
+func (w *realWorld) revoke(action string) { w.s.Revoke(w.s.Collection, action) }
+func (w *realWorld) kill()                { w.s.Kill() }
+func (w *realWorld) restart()             { w.s.Restart() }
+
+func (w *realWorld) texts() []string {
+	var texts []string
+	for _, it := range w.s.Messages("text") {
+		text, _ := it["text"].(string)
+		texts = append(texts, text)
+	}
+	return texts
+}
