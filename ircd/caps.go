@@ -68,7 +68,7 @@ func (c *conn) cmdCap(ctx context.Context, m *irc.Message) error {
 	case "END":
 		return c.capEND(ctx)
 	default:
-		return errorReply(irc.ERR_INVALIDCAPCMD, "unknown CAP subcommand", capWord(sub))
+		return errorReply(irc.ERR_INVALIDCAPCMD, "Unknown CAP subcommand", capWord(sub))
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func (c *conn) cmdJoin(ctx context.Context, m *irc.Message) error {
 // join enters one channel. Joining it again is nothing.
 func (c *conn) join(ctx context.Context, name string) error {
 	if !IsChannel(name) {
-		return errorReply(irc.ERR_NOSUCHCHANNEL, "no such channel", name)
+		return errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
 	}
 	if c.channels[Fold(name)] != nil {
 		return nil
@@ -74,9 +74,9 @@ func (c *conn) part(ctx context.Context, name, reason string) error {
 	ch := c.channels[Fold(name)]
 	switch {
 	case !IsChannel(name):
-		return errorReply(irc.ERR_NOSUCHCHANNEL, "no such channel", name)
+		return errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
 	case ch == nil:
-		return errorReply(irc.ERR_NOTONCHANNEL, "you are not in that channel", name)
+		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", name)
 	}
 	if err := c.session.Part(ctx, ch.name); err != nil && ctx.Err() == nil {
 		c.log.Warn().Err(err).Str("channel", ch.name).Msg("part channel")
@@ -104,9 +104,9 @@ func (c *conn) cmdTopic(ctx context.Context, m *irc.Message) error {
 	case err != nil:
 		return err
 	case len(m.Params) > 1:
-		return errorReply(irc.ERR_CHANOPRIVSNEEDED, "the topic is set in the configuration of the server", ch.Name)
+		return errorReply(irc.ERR_CHANOPRIVSNEEDED, "The topic is set in the configuration of the server", ch.Name)
 	case ch.Topic == "":
-		c.reply(irc.RPL_NOTOPIC, ch.Name, "no topic is set")
+		c.reply(irc.RPL_NOTOPIC, ch.Name, "No topic is set")
 	default:
 		c.reply(irc.RPL_TOPIC, ch.Name, ch.Topic)
 	}
@@ -129,7 +129,7 @@ func (c *conn) findChannel(ctx context.Context, name string) (ChannelInfo, error
 			}
 		}
 	}
-	return ChannelInfo{}, errorReply(irc.ERR_NOSUCHCHANNEL, "no such channel", name)
+	return ChannelInfo{}, errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
 }
 
 // cmdNames lists members of channels that the client is in. Who is in the
@@ -184,18 +184,18 @@ func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
 	nick, name := m.Param(0), m.Param(1)
 	ch := c.channels[Fold(name)]
 	if ch == nil {
-		return errorReply(irc.ERR_NOTONCHANNEL, "you are not in that channel", name)
+		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", name)
 	}
 	u, _, err := c.lookup(ctx, nick)
 	switch {
 	case err != nil:
 		return refused(err, irc.ERR_NOSUCHNICK, nick)
 	case u == nil:
-		return errorReply(irc.ERR_NOSUCHNICK, "no such nick", nick)
+		return errorReply(irc.ERR_NOSUCHNICK, "No such nick", nick)
 	case c.srv.roster.isIn(u.ID, ch.name):
 		return errorReply(irc.ERR_USERONCHANNEL, "is in the channel already", u.Nick, ch.name)
 	}
-	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "there are no invitations: everybody with access may join", ch.name)
+	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "There are no invitations: everybody with access may join", ch.name)
 }
 
 // cmdKick refuses.
@@ -205,11 +205,11 @@ func (c *conn) cmdKick(ctx context.Context, m *irc.Message) error {
 		return err
 	}
 	if c.channels[Fold(ch.Name)] == nil {
-		return errorReply(irc.ERR_NOTONCHANNEL, "you are not in that channel", ch.Name)
+		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", ch.Name)
 	}
 	p, ok := c.srv.roster.byNick(m.Param(1))
 	if !ok || !c.srv.roster.isIn(p.ID, ch.Name) {
 		return errorReply(irc.ERR_USERNOTINCHANNEL, "is not in the channel", m.Param(1), ch.Name)
 	}
-	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "there are no operators here: access is taken away where accounts are managed", ch.Name)
+	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "There are no operators here: access is taken away where accounts are managed", ch.Name)
 }

@@ -31,14 +31,14 @@ func (c *conn) cmdNotice(ctx context.Context, m *irc.Message) error {
 // message sends a PRIVMSG or NOTICE to each of its targets.
 func (c *conn) message(ctx context.Context, m *irc.Message, kind Kind) error {
 	if m.Param(0) == "" {
-		return errorReply(irc.ERR_NORECIPIENT, "no recipient given ("+m.Command+")")
+		return errorReply(irc.ERR_NORECIPIENT, "No recipient given ("+m.Command+")")
 	}
 	targets := splitTargets(m.Param(0))
 	if len(targets) > maxTargets {
-		return errorReply(irc.ERR_TOOMANYTARGETS, "too many recipients, not sent: 4 at most", targets[maxTargets])
+		return errorReply(irc.ERR_TOOMANYTARGETS, "Too many recipients, not sent: 4 at most", targets[maxTargets])
 	}
 	if m.Param(1) == "" {
-		return errorReply(irc.ERR_NOTEXTTOSEND, "no text to send")
+		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}
 	for _, target := range targets {
 		if err := c.answer(ctx, m.Command, c.messageTo(ctx, target, kind, m.Param(1))); err != nil {
@@ -71,7 +71,7 @@ func (c *conn) messageTo(ctx context.Context, target string, kind Kind, text str
 		case kind == Notice:
 			return nil // the answer to a CTCP request, which nobody here made
 		default:
-			return errorReply(irc.ERR_CANNOTSENDTOCHAN, "not sent: CTCP requests other than ACTION are not carried", target)
+			return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: CTCP requests other than ACTION are not carried", target)
 		}
 	}
 	if !strings.HasPrefix(target, "#") {
@@ -83,11 +83,11 @@ func (c *conn) messageTo(ctx context.Context, target string, kind Kind, text str
 		if err != nil {
 			return err
 		}
-		return errorReply(irc.ERR_CANNOTSENDTOCHAN, "not sent: you are not in that channel, join it first", known.Name)
+		return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: you are not in that channel, join it first", known.Name)
 	}
 	text = CleanText(text)
 	if strings.TrimSpace(text) == "" {
-		return errorReply(irc.ERR_NOTEXTTOSEND, "no text to send")
+		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}
 	return c.store(ctx, ch, Outgoing{Target: ch.name, Kind: kind, Text: text})
 }
@@ -120,10 +120,10 @@ func (c *conn) privateMessage(ctx context.Context, nick string) error {
 			return refused(err, irc.ERR_NOSUCHNICK, nick)
 		}
 		if u == nil {
-			return errorReply(irc.ERR_NOSUCHNICK, "no such nick or channel", nick)
+			return errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", nick)
 		}
 	}
-	return errorReply(irc.ERR_CANNOTSENDTOCHAN, "not sent: private messages are not carried here, say it in a channel", nick)
+	return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: private messages are not carried here, say it in a channel", nick)
 }
 
 // actionText unwraps a CTCP ACTION. The closing mark may be missing.
@@ -141,9 +141,9 @@ func actionText(text string) (string, bool) {
 func (c *conn) cmdTagmsg(_ context.Context, m *irc.Message) error {
 	switch {
 	case !c.caps.has(capMessageTags):
-		return errorReply(irc.ERR_UNKNOWNCOMMAND, "unknown command", m.Command)
+		return errorReply(irc.ERR_UNKNOWNCOMMAND, "Unknown command", m.Command)
 	case m.Param(0) == "":
-		return errorReply(irc.ERR_NEEDMOREPARAMS, "not enough parameters", m.Command)
+		return errorReply(irc.ERR_NEEDMOREPARAMS, "Not enough parameters", m.Command)
 	}
 	return nil
 }
@@ -152,9 +152,9 @@ func (c *conn) cmdAway(_ context.Context, m *irc.Message) error {
 	text := clipText(CleanText(m.Param(0)), maxAway)
 	c.srv.roster.setAway(c.member, text)
 	if text == "" {
-		c.reply(irc.RPL_UNAWAY, "you are no longer marked as being away")
+		c.reply(irc.RPL_UNAWAY, "You are no longer marked as being away")
 	} else {
-		c.reply(irc.RPL_NOWAWAY, "you have been marked as being away")
+		c.reply(irc.RPL_NOWAWAY, "You have been marked as being away")
 	}
 	return nil
 }

@@ -36,12 +36,12 @@ func (c *conn) cmdMode(ctx context.Context, m *irc.Message) error {
 			return refused(err, irc.ERR_NOSUCHNICK, target)
 		}
 		if u == nil {
-			return errorReply(irc.ERR_NOSUCHNICK, "no such nick", target)
+			return errorReply(irc.ERR_NOSUCHNICK, "No such nick", target)
 		}
-		return errorReply(irc.ERR_USERSDONTMATCH, "the modes of others are their own")
+		return errorReply(irc.ERR_USERSDONTMATCH, "The modes of others are their own")
 	}
 	if strings.Trim(modes, "+-i") != "" {
-		return errorReply(irc.ERR_UMODEUNKNOWNFLAG, "unknown user mode: there is only i, which everybody has")
+		return errorReply(irc.ERR_UMODEUNKNOWNFLAG, "Unknown user mode: there is only i, which everybody has")
 	}
 	c.replyPlain(irc.RPL_UMODEIS, userModes)
 	return nil
@@ -66,7 +66,7 @@ func (c *conn) channelMode(ctx context.Context, name, modes string, withParam bo
 		case isList && adding && !withParam:
 			c.reply(end, ch.Name, "End of the list, which is always empty")
 		case isList || strings.ContainsRune("ntov", mode):
-			return errorReply(irc.ERR_CHANOPRIVSNEEDED, "the modes of this channel are fixed", ch.Name)
+			return errorReply(irc.ERR_CHANOPRIVSNEEDED, "The modes of this channel are fixed", ch.Name)
 		default:
 			return errorReply(irc.ERR_UNKNOWNMODE, "is an unknown channel mode", string(mode))
 		}

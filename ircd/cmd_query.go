@@ -82,7 +82,7 @@ func (c *conn) cmdWhois(ctx context.Context, m *irc.Message) error {
 		list = m.Param(1)
 	}
 	if list == "" {
-		return errorReply(irc.ERR_NONICKNAMEGIVEN, "no nickname given")
+		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
 	}
 	for _, nick := range splitTargets(list) {
 		if err := c.whois(ctx, nick); err != nil {
@@ -107,7 +107,7 @@ func (c *conn) whois(ctx context.Context, nick string) error {
 	switch {
 	case err != nil:
 	case p == nil:
-		c.reply(irc.ERR_NOSUCHNICK, nick, "no such nick")
+		c.reply(irc.ERR_NOSUCHNICK, nick, "No such nick")
 	default:
 		c.whoisReply(p, here)
 		nick = p.Nick
@@ -124,7 +124,7 @@ func (c *conn) whoisReply(p *person, here bool) {
 	c.reply(irc.RPL_WHOISSERVER, p.Nick, c.srv.source, c.srv.opts.Network)
 	c.reply(RPL_WHOISACCOUNT, p.Nick, p.ID, "is logged in as")
 	if !here {
-		c.reply(irc.RPL_AWAY, p.Nick, "not connected to IRC")
+		c.reply(irc.RPL_AWAY, p.Nick, "Not connected to IRC")
 		return
 	}
 	if p.Away != "" {
@@ -145,9 +145,9 @@ func idleSeconds(p *person) string {
 func (c *conn) cmdWhowas(_ context.Context, m *irc.Message) error {
 	nick := m.Param(0)
 	if nick == "" {
-		return errorReply(irc.ERR_NONICKNAMEGIVEN, "no nickname given")
+		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
 	}
-	c.reply(irc.ERR_WASNOSUCHNICK, nick, "past users are not remembered: try WHOIS")
+	c.reply(irc.ERR_WASNOSUCHNICK, nick, "Past users are not remembered: try WHOIS")
 	c.reply(irc.RPL_ENDOFWHOWAS, nick, "End of WHOWAS")
 	return nil
 }

@@ -29,7 +29,7 @@ func (c *conn) cmdAuthenticate(ctx context.Context, m *irc.Message) error {
 	s := &c.reg.sasl
 	switch {
 	case c.session != nil:
-		return errorReply(irc.ERR_SASLALREADY, "you are logged in already")
+		return errorReply(irc.ERR_SASLALREADY, "You are logged in already")
 	case arg == "*":
 		*s = saslState{failures: s.failures}
 		c.reg.otp = nil
@@ -43,7 +43,7 @@ func (c *conn) cmdAuthenticate(ctx context.Context, m *irc.Message) error {
 		return nil
 	case !s.active:
 		c.reply(irc.RPL_SASLMECHS, saslMechanisms, "are available SASL mechanisms")
-		return errorReply(irc.ERR_SASLFAIL, "unknown SASL mechanism")
+		return errorReply(irc.ERR_SASLFAIL, "Unknown SASL mechanism")
 	}
 	done, err := s.buf.Add(arg)
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *conn) loginSASL(ctx context.Context, cred Credentials) error {
 		c.saslDone()
 		return c.tryRegister(ctx)
 	case le.Reason == OTPRequired:
-		c.awaitOTP(&otpState{cred: cred, sasl: true})
+		c.awaitOTP(&otpState{cred: cred, sasl: true}, le.Text)
 		return nil
 	}
 	c.reply(irc.ERR_SASLFAIL, le.Text)

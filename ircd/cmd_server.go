@@ -19,7 +19,7 @@ func (c *conn) otherServer(name string) error {
 	if _, ok := c.srv.roster.byNick(name); ok {
 		return nil
 	}
-	return errorReply(irc.ERR_NOSUCHSERVER, "no such server", name)
+	return errorReply(irc.ERR_NOSUCHSERVER, "No such server", name)
 }
 
 func (c *conn) cmdLusers(context.Context, *irc.Message) error {
@@ -47,7 +47,7 @@ func (c *conn) cmdMotd(_ context.Context, m *irc.Message) error {
 
 func (c *conn) sendMotd() {
 	if c.srv.motd == nil {
-		c.reply(irc.ERR_NOMOTD, "there is no message of the day")
+		c.reply(irc.ERR_NOMOTD, "There is no message of the day")
 		return
 	}
 	c.reply(irc.RPL_MOTDSTART, "- "+c.srv.source+" Message of the day -")
@@ -83,7 +83,7 @@ func (c *conn) cmdAdmin(_ context.Context, m *irc.Message) error {
 	if err := c.otherServer(m.Param(0)); err != nil {
 		return err
 	}
-	return errorReply(irc.ERR_NOADMININFO, "ask whoever gave you your account", c.srv.source)
+	return errorReply(irc.ERR_NOADMININFO, "Ask whoever gave you your account", c.srv.source)
 }
 
 func (c *conn) cmdInfo(_ context.Context, m *irc.Message) error {
@@ -134,11 +134,11 @@ func (c *conn) cmdHelp(context.Context, *irc.Message) error {
 
 // cmdOper refuses without a look at the password.
 func (c *conn) cmdOper(context.Context, *irc.Message) error {
-	return errorReply(irc.ERR_NOOPERHOST, "there are no operators here")
+	return errorReply(irc.ERR_NOOPERHOST, "There are no operators here")
 }
 
 func (c *conn) cmdOperOnly(context.Context, *irc.Message) error {
-	return errorReply(irc.ERR_NOPRIVILEGES, "permission denied: there are no operators here")
+	return errorReply(irc.ERR_NOPRIVILEGES, "Permission denied: there are no operators here")
 }
 
 // cmdList lists channels (RFC 2812, 3.2.6). ELIST: M and N are masks, U bounds

@@ -78,7 +78,7 @@ func (c *conn) handleLine(ctx context.Context, in inbound) error {
 	first := !c.reg.begun
 	c.reg.begun = true
 	if in.tooLong {
-		c.reply(ERR_INPUTTOOLONG, "the line was too long and is ignored: send at most 8192 bytes, and 4094 of tags")
+		c.reply(ERR_INPUTTOOLONG, "The line was too long and is ignored: send at most 8192 bytes, and 4094 of tags")
 		return nil
 	}
 	if first && looksLikeHTTP(in.text) {
@@ -88,7 +88,7 @@ func (c *conn) handleLine(ctx context.Context, in inbound) error {
 	m, err := parseLine(text)
 	if err != nil {
 		c.log.Trace().Err(err).Msg("line not understood")
-		c.reply(irc.ERR_UNKNOWNCOMMAND, "*", "that is no IRC command")
+		c.reply(irc.ERR_UNKNOWNCOMMAND, "*", "That is no IRC command")
 		return nil
 	}
 	// What others did before is shown before this command's replies, so that
@@ -104,18 +104,18 @@ func (c *conn) handleLine(ctx context.Context, in inbound) error {
 func (c *conn) dispatch(ctx context.Context, m *irc.Message, converted bool) error {
 	cmd, ok := commands[m.Command]
 	if !ok {
-		return errorReply(irc.ERR_UNKNOWNCOMMAND, "unknown command", m.Command)
+		return errorReply(irc.ERR_UNKNOWNCOMMAND, "Unknown command", m.Command)
 	}
 	c.traceIn(m)
 	if !c.registered && !cmd.early {
-		return errorReply(irc.ERR_NOTREGISTERED, "you have not logged in yet")
+		return errorReply(irc.ERR_NOTREGISTERED, "You have not logged in yet")
 	}
 	given := len(m.Params)
 	for given > 0 && m.Params[given-1] == "" {
 		given--
 	}
 	if given < cmd.params {
-		return errorReply(irc.ERR_NEEDMOREPARAMS, "not enough parameters", m.Command)
+		return errorReply(irc.ERR_NEEDMOREPARAMS, "Not enough parameters", m.Command)
 	}
 	if converted && c.registered && !c.toldUTF8 {
 		c.toldUTF8 = true
@@ -139,7 +139,7 @@ func (c *conn) cmdIgnore(context.Context, *irc.Message) error { return nil }
 
 func (c *conn) cmdPing(_ context.Context, m *irc.Message) error {
 	if m.Param(0) == "" {
-		return errorReply(irc.ERR_NOORIGIN, "no origin specified")
+		return errorReply(irc.ERR_NOORIGIN, "No origin specified")
 	}
 	c.send(&line{Source: c.srv.source, Command: "PONG", Params: []string{c.srv.source, m.Param(0)}, Trailing: true})
 	return nil

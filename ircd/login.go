@@ -28,9 +28,9 @@ type otpState struct {
 }
 
 const (
-	otpHelp   = "your account asks for a one-time code: send it with /quote OTP 123456"
-	loginHelp = "no password given: log in with SASL PLAIN (e-mail and password), or with the server password (PASS) email:password or a token"
-	busyText  = "logging in is temporarily unavailable, try again later"
+	otpHelp   = "Send it with /quote OTP 123456"
+	loginHelp = "No password given: log in with SASL PLAIN (e-mail and password), or with the server password (PASS) email:password or a token"
+	busyText  = "Logging in is temporarily unavailable, try again later"
 )
 
 // login asks the backend. It keeps the session, or returns why there is none.
@@ -86,7 +86,7 @@ func (c *conn) noPassword() error {
 // refusePass answers a PASS login that did not succeed.
 func (c *conn) refusePass(le *LoginError, cred Credentials) error {
 	if le.Reason == OTPRequired {
-		c.awaitOTP(&otpState{cred: cred})
+		c.awaitOTP(&otpState{cred: cred}, le.Text)
 		return nil
 	}
 	return c.loginFailed(le)
@@ -103,23 +103,24 @@ func (c *conn) loginFailed(le *LoginError) error {
 	return &closing{text: le.Text, cause: "login refused"}
 }
 
-// awaitOTP makes the connection wait for the OTP command.
-func (c *conn) awaitOTP(o *otpState) {
+// awaitOTP makes the connection wait for the OTP command, and says so: text is
+// the backend's.
+func (c *conn) awaitOTP(o *otpState, text string) {
 	c.reg.otp = o
 	if soonest := time.Now().Add(otpTime); !c.reg.deadline.IsZero() && c.reg.deadline.Before(soonest) {
 		c.reg.deadline = soonest
 	}
-	c.notice(otpHelp)
+	c.notice(text + ". " + otpHelp)
 }
 
 // cmdOTP completes a login with its one-time code. It is this server's own.
 func (c *conn) cmdOTP(ctx context.Context, m *irc.Message) error {
 	o := c.reg.otp
 	if c.registered {
-		return errorReply(irc.ERR_ALREADYREGISTERED, "you are logged in already")
+		return errorReply(irc.ERR_ALREADYREGISTERED, "You are logged in already")
 	}
 	if o == nil {
-		return errorReply(irc.ERR_NOTREGISTERED, "no login waits for a one-time code: log in first")
+		return errorReply(irc.ERR_NOTREGISTERED, "No login waits for a one-time code: log in first")
 	}
 	o.cred.OTP = m.Param(0)
 	timeout := passLoginTimeout
@@ -137,10 +138,10 @@ func (c *conn) cmdOTP(ctx context.Context, m *irc.Message) error {
 		return c.tryRegister(ctx)
 	case le.Reason == OTPRequired && o.tries+1 < maxOTPTries:
 		o.tries++
-		c.notice("that code was not accepted: try the next one with /quote OTP 123456")
+		c.notice("That code was not accepted. " + otpHelp)
 		return nil
 	case le.Reason == OTPRequired:
-		le = &LoginError{Reason: Rejected, Text: "the one-time code was wrong too often"}
+		le = &LoginError{Reason: Rejected, Text: "The one-time code was wrong too often"}
 	case le.Reason != Rejected:
 		// The code was not judged: it may be tried again.
 		c.notice(le.Text)

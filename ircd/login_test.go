@@ -141,7 +141,7 @@ func TestOTPAfterPass(t *testing.T) {
 		c.ExpectNext(":irc.test NOTICE alice :*/quote OTP 123456*")
 		time.Sleep(50 * time.Second) // longer than the timeout of registration
 		c.Send("OTP 111111")
-		c.ExpectNext(":irc.test NOTICE alice :*not accepted*")
+		c.ExpectNext(":irc.test NOTICE alice :*not accepted. Send*")
 		c.Send("OTP 123456")
 		c.ExpectNext(":irc.test 001 alice :*")
 	})
@@ -172,7 +172,7 @@ func TestOTPTooOften(t *testing.T) {
 		c.ExpectNext("* NOTICE alice :*")
 		c.ExpectNext("* NOTICE alice :*")
 		c.ExpectNext("* NOTICE alice :*")
-		c.ExpectNext(":irc.test 464 alice :the one-time code was wrong too often")
+		c.ExpectNext(":irc.test 464 alice :The one-time code was wrong too often")
 		c.ExpectNext("ERROR *")
 		c.Closed()
 	})
@@ -188,7 +188,7 @@ func TestOTPAborted(t *testing.T) {
 		c.Send("AUTHENTICATE "+ircdtest.Plain("a", "b"), "CAP END", "AUTHENTICATE *")
 		c.ExpectNext("* NOTICE alice :*")
 		c.ExpectNext(":irc.test 906 alice :*")
-		c.ExpectNext(":irc.test 464 alice :no password given: *")
+		c.ExpectNext(":irc.test 464 alice :No password given: *")
 		c.Closed()
 	})
 }

@@ -38,10 +38,10 @@ func (c *conn) startRegistration() {
 // never write a colon before it.
 func (c *conn) cmdPass(ctx context.Context, m *irc.Message) error {
 	if c.registered {
-		return errorReply(irc.ERR_ALREADYREGISTERED, "you are logged in already")
+		return errorReply(irc.ERR_ALREADYREGISTERED, "You are logged in already")
 	}
 	if m.Param(0) == "" {
-		return errorReply(irc.ERR_NEEDMOREPARAMS, "not enough parameters", "PASS")
+		return errorReply(irc.ERR_NEEDMOREPARAMS, "Not enough parameters", "PASS")
 	}
 	c.reg.pass = m.Param(0)
 	return nil
@@ -55,7 +55,7 @@ func (c *conn) cmdNick(ctx context.Context, m *irc.Message) error {
 	nick := m.Param(0)
 	switch {
 	case nick == "":
-		return errorReply(irc.ERR_NONICKNAMEGIVEN, "no nickname given")
+		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
 	case c.registered:
 		return c.changeNick(nick)
 	}
@@ -63,7 +63,7 @@ func (c *conn) cmdNick(ctx context.Context, m *irc.Message) error {
 	c.reg.rawNick = nick[:min(len(nick), maxAsked)]
 	if !IsNick(nick) {
 		// The login goes on: the nick comes from the account in any case.
-		c.reply(irc.ERR_ERRONEUSNICKNAME, nick, "erroneous nickname: the one of your account is used")
+		c.reply(irc.ERR_ERRONEUSNICKNAME, nick, "Erroneous nickname: the one of your account is used")
 		return c.tryRegister(ctx)
 	}
 	c.asked, c.nick = nick, nick
@@ -76,14 +76,14 @@ func (c *conn) changeNick(nick string) error {
 	if nick == c.user.Nick {
 		return nil
 	}
-	return errorReply(irc.ERR_RESTRICTED, "your nick is the name of your account: change it there")
+	return errorReply(irc.ERR_RESTRICTED, "Your nick is the name of your account: change it there")
 }
 
 // cmdUser marks the second half of the registration. What it says is not used:
 // the account says it better, and HexChat puts an e-mail address here.
 func (c *conn) cmdUser(ctx context.Context, _ *irc.Message) error {
 	if c.registered {
-		return errorReply(irc.ERR_ALREADYREGISTERED, "you are logged in already")
+		return errorReply(irc.ERR_ALREADYREGISTERED, "You are logged in already")
 	}
 	c.reg.user = true
 	return c.tryRegister(ctx)
