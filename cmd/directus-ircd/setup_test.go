@@ -67,12 +67,15 @@ func TestSetupAndCheck(t *testing.T) {
 	if got.code != 1 {
 		t.Errorf("check: exit status %d, want 1", got.code)
 	}
-	for _, want := range []string{
+	wanted := []string{
 		"MISSING  the collection nowhere is missing, or this user may not read it: ",
 		"MISSING  messages.author is missing, or this user may not read it: ",
 		"MISSING  #b: messages cannot be read with this filter: ",
-		"MISSING  #a: this user may not write to nowhere\n         -> grant create on it: ",
-	} {
+	}
+	if !strings.HasPrefix(s.Version, "10.") { // which tells nobody what they may do
+		wanted = append(wanted, "MISSING  #a: this user may not write to nowhere\n         -> grant create on it: ")
+	}
+	for _, want := range wanted {
 		if !strings.Contains(got.stdout, want) {
 			t.Errorf("check: got %+v, want %q", got, want)
 		}
