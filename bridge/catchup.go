@@ -21,7 +21,10 @@ func (f *feed) catchUp(ctx context.Context) error {
 	if !f.cursor.set {
 		return f.start(ctx)
 	}
-	last, err := f.readSince(ctx, f.cursor.date, func(rows []row) error { return f.publish(ctx, rows) })
+	last, err := f.readSince(ctx, f.cursor.date, func(rows []row) error {
+		f.setState(true, nil) // so that people are told before they are shown
+		return f.publish(ctx, rows)
+	})
 	if err != nil {
 		return err
 	}
@@ -32,7 +35,7 @@ func (f *feed) catchUp(ctx context.Context) error {
 // start sets the cursor to the newest row and marks all that the overlap
 // reaches as seen.
 func (f *feed) start(ctx context.Context) error {
-	newest, err := f.read(ctx, directus.Query{Filter: f.group.dated(f.group.filter), Sort: f.order("-"), Limit: 1})
+	newest, _, err := f.read(ctx, directus.Query{Filter: f.group.dated(f.group.filter), Sort: f.order("-"), Limit: 1})
 	if err != nil {
 		return err
 	}
@@ -56,8 +59,9 @@ func (f *feed) readSince(ctx context.Context, since time.Time, use func([]row) e
 		from = directus.And(from, directus.Filter{f.group.fields.Date: map[string]any{"_gte": since.Add(-overlap).Format(dateFormat)}})
 	}
 	filter := from
-	for {
-		rows, err := f.read(ctx, directus.Query{Filter: filter, Sort: f.order(""), Limit: pageSize})
+	for more := true; more; {
+		var rows []row
+		rows, more, err = f.read(ctx, directus.Query{Filter: filter, Sort: f.order(""), Limit: pageSize})
 		if err != nil {
 			return last, err
 		}
@@ -69,19 +73,15 @@ func (f *feed) readSince(ctx context.Context, since time.Time, use func([]row) e
 			last = end.date
 			filter = directus.And(from, directus.After(f.group.fields.Date, end.rawDate, end.id))
 		}
-		// A server may hold its pages shorter than asked (QUERY_LIMIT_MAX), so
-		// only an empty one is surely the last.
-		if len(rows) == 0 {
-			return last, nil
-		}
 	}
+	return last, nil
 }
 
 func (f *feed) order(sign string) []string {
 	return []string{sign + f.group.fields.Date, sign + "id"}
 }
 
-func (f *feed) read(ctx context.Context, q directus.Query) ([]row, error) {
+func (f *feed) read(ctx context.Context, q directus.Query) (rows []row, more bool, err error) {
 	return readRows(ctx, f.account, f.group, q)
 }
 
@@ -97,26 +97,39 @@ func (f *feed) advance(last time.Time) {
 	maps.DeleteFunc(f.taken, func(_ string, date time.Time) bool { return date.Before(horizon) })
 }
 
-// readRows reads items of a group.
-func readRows(ctx context.Context, account *directus.Account, g *group, q directus.Query) ([]row, error) {
+// readRows reads items of a group; more says that the page is full, so that
+// there may be further ones.
+func readRows(ctx context.Context, account *directus.Account, g *group, q directus.Query) (rows []row, more bool, err error) {
 	q.Fields = g.query
-	// A limit above what the server allows (QUERY_LIMIT_MAX) is an error.
-	if info, err := account.Info(ctx); err == nil && info.QueryLimitMax > 0 {
-		q.Limit = min(q.Limit, info.QueryLimitMax)
+	if q.Limit, err = pageLimit(ctx, account, q.Limit); err != nil {
+		return nil, false, err
 	}
 	var items []json.RawMessage
 	if err := account.Items(ctx, g.collection, q, &items); err != nil {
-		return nil, fmt.Errorf("read collection %s: %w", g.collection, err)
+		return nil, false, fmt.Errorf("read collection %s: %w", g.collection, err)
 	}
-	rows := make([]row, 0, len(items))
+	rows = make([]row, 0, len(items))
 	for _, raw := range items {
 		r, err := parseRow(raw, g.fields)
 		if err != nil {
-			return nil, fmt.Errorf("collection %s: %w", g.collection, err)
+			return nil, false, fmt.Errorf("collection %s: %w", g.collection, err)
 		}
 		rows = append(rows, r)
 	}
-	return rows, nil
+	return rows, len(rows) >= q.Limit, nil
+}
+
+// pageLimit is how many of the wanted items may be asked for at once: a limit
+// above what the server allows (QUERY_LIMIT_MAX) is an error to it.
+func pageLimit(ctx context.Context, account *directus.Account, wanted int) (int, error) {
+	info, err := account.Info(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if info.QueryLimitMax > 0 {
+		wanted = min(wanted, info.QueryLimitMax)
+	}
+	return min(wanted, pageSize), nil
 }
 
 // latest reads the newest rows of one channel, oldest first.
@@ -124,19 +137,19 @@ func latest(ctx context.Context, account *directus.Account, g *group, c *channel
 	var rows []row
 	base := g.dated(directus.Filter(c.Filter))
 	filter := base
-	for len(rows) < limit {
-		page, err := readRows(ctx, account, g, directus.Query{
-			Filter: filter, Sort: []string{"-" + g.fields.Date, "-id"}, Limit: min(limit-len(rows), pageSize),
+	for more := true; more && len(rows) < limit; {
+		var page []row
+		var err error
+		page, more, err = readRows(ctx, account, g, directus.Query{
+			Filter: filter, Sort: []string{"-" + g.fields.Date, "-id"}, Limit: limit - len(rows),
 		})
 		if err != nil {
 			return nil, err
 		}
-		if len(page) == 0 {
-			break
+		if rows = append(rows, page...); len(page) > 0 {
+			end := page[len(page)-1]
+			filter = directus.And(base, directus.Before(g.fields.Date, end.rawDate, end.id))
 		}
-		rows = append(rows, page...)
-		end := page[len(page)-1]
-		filter = directus.And(base, directus.Before(g.fields.Date, end.rawDate, end.id))
 	}
 	slices.Reverse(rows)
 	return rows, nil

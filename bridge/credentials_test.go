@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/ircdtest"
 )
 
 func TestAttempts(t *testing.T) {
@@ -47,7 +47,7 @@ func reason(err error) string {
 }
 
 func TestGuardAsksOnceAboutAWrongPassword(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		g := newGuard(10)
 		asked := 0
 		// A client comes back every ten seconds for a week.
@@ -67,7 +67,7 @@ func TestGuardAsksOnceAboutAWrongPassword(t *testing.T) {
 }
 
 func TestGuardStopsGuessing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		g := newGuard(10)
 		asked := 0
 		for i := range 24 * 3600 {
@@ -90,7 +90,7 @@ func TestGuardStopsGuessing(t *testing.T) {
 }
 
 func TestGuardKnowsTheRightPassword(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		g := newGuard(10)
 		for range 1000 {
 			ticket, err := g.begin("2001:db8::1", "kevin@example.com", "right")

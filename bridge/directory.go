@@ -207,20 +207,33 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 	if err != nil || len(fields) == 0 {
 		return nil, err
 	}
-	users, err := d.account.Users(ctx, directus.Query{Fields: append([]string{"id"}, fields...), Filter: filter, Limit: limit})
-	if directus.IsCode(err, directus.CodeForbidden) {
-		// The right was there when it was tried: try again the next time.
-		d.mu.Lock()
-		d.probed = time.Time{}
-		d.mu.Unlock()
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read names: %w", err)
-	}
-	people := make([]person, 0, len(users))
-	for _, u := range users {
-		people = append(people, d.toPerson(u))
+	var people []person
+	page := filter
+	for len(people) < limit {
+		n, err := pageLimit(ctx, d.account, limit-len(people))
+		if err != nil {
+			return nil, err
+		}
+		users, err := d.account.Users(ctx, directus.Query{
+			Fields: append([]string{"id"}, fields...), Filter: page, Sort: []string{"id"}, Limit: n,
+		})
+		if directus.IsCode(err, directus.CodeForbidden) {
+			// The right was there when it was tried: try again the next time.
+			d.mu.Lock()
+			d.probed = time.Time{}
+			d.mu.Unlock()
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read names: %w", err)
+		}
+		for _, u := range users {
+			people = append(people, d.toPerson(u))
+		}
+		if len(users) < n {
+			break
+		}
+		page = directus.And(filter, directus.Filter{"id": map[string]any{"_gt": users[n-1].ID()}})
 	}
 	return people, nil
 }

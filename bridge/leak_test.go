@@ -58,7 +58,7 @@ func fakeStack(t *testing.T, opts directustest.FakeOptions, change func(*bridge.
 // A thousand connects and disconnects of every kind leave nothing behind: no
 // goroutine here, no session and no socket at Directus.
 func TestNothingIsLeftBehind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
 		channel := messages("messages")
 		channel.AutoJoin = true
 		fake, listener, client := fakeStack(t, directustest.FakeOptions{}, nil, channel)

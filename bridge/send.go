@@ -201,7 +201,7 @@ func (d *delivery) look(ctx context.Context) (r row, found bool, err error) {
 	if len(filter) == 0 {
 		filter, limit = d.likely(), 20
 	}
-	rows, err := readRows(ctx, d.member.account, d.feed.group, directus.Query{
+	rows, _, err := readRows(ctx, d.member.account, d.feed.group, directus.Query{
 		Filter: filter, Sort: []string{"-" + d.channel.Fields.Date, "-id"}, Limit: limit,
 	})
 	if err != nil {
