@@ -35,6 +35,9 @@ func TestNothingOfAnExpiredSocketIsDelivered(t *testing.T) {
 				if n := r.fake.Count("upgrade"); n != 2 {
 					r.t.Errorf("%d sockets were opened, want 2", n)
 				}
+				if n := r.fake.Count("POST /auth/refresh"); n != 1 {
+					r.t.Errorf("%d refreshes, want 1: the new socket needs a new token", n)
+				}
 			})
 		})
 	}
@@ -161,10 +164,14 @@ func TestSilentSocketIsDropped(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	bubble(t, directustest.FakeOptions{}, func(r *rig) {
 		l := run(r.t, r.login())
-		l.up()
+		tl := follow(r.t, l.Realtime, "messages")
+		tl.active()
 		time.Sleep(2 * time.Minute)
 		r.fake.Down()
 		time.Sleep(10 * time.Minute)
+		if tl.sub.Active() {
+			r.t.Error("a subscription is active without a link")
+		}
 		s := l.State()
 		if s.Up || s.Failures < 8 || s.Failures > 30 || !errors.Is(s.Err, directus.ErrUnavailable) {
 			r.t.Errorf("after ten minutes: %+v", s)
@@ -176,6 +183,9 @@ func TestBackoff(t *testing.T) {
 		time.Sleep(91 * time.Second)
 		if !l.State().Up {
 			r.t.Errorf("not back: %+v", l.State())
+		}
+		if n := r.fake.Count("GET /server/info"); n != 2 {
+			r.t.Errorf("asked for the server's settings %d times, want again after an outage", n)
 		}
 		for i, s := range l.history() {
 			want := i - 1
@@ -292,5 +302,10 @@ func TestModeChanges(t *testing.T) {
 		r.fake.Cut()
 		synctest.Wait()
 		l.up()
+		for _, s := range l.history() {
+			if s.Failures > 0 {
+				r.t.Errorf("an attempt failed: %+v", s)
+			}
+		}
 	})
 }

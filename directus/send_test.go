@@ -344,3 +344,24 @@ func TestChangesNeedAnID(t *testing.T) {
 		}
 	})
 }
+
+// A request without an answer makes the whole link suspect: it is probed at
+// once, not when its silence becomes remarkable.
+func TestUnansweredRequestProbesTheLink(t *testing.T) {
+	bubble(t, directustest.FakeOptions{Heartbeat: 5 * time.Minute}, func(r *rig) {
+		l := run(r.t, r.login())
+		l.up()
+		r.fake.OnFrame(func(directustest.FakeFrame) directustest.FrameVerdict {
+			return directustest.FrameVerdict{Delay: time.Hour}
+		})
+		if err := create(r.t, l.Realtime, "x"); !errors.Is(err, directus.ErrUnconfirmed) {
+			r.t.Errorf("create: %v", err)
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if len(l.history()) < 2 {
+			r.t.Error("the dead socket is still kept")
+		}
+		r.fake.OnFrame(nil)
+	})
+}
