@@ -9,7 +9,8 @@ import (
 // Delays between attempts to open a link.
 const (
 	firstDelay = time.Second
-	maxDelay   = time.Minute
+	longDelay  = 15 * time.Second // at most: people wait, and a refused connection costs nothing
+	maxDelay   = time.Minute      // at most where Directus itself asks for a pause
 	quickDelay = 500 * time.Millisecond // at most, after a link that had been up
 	steadyLink = time.Minute            // a link of that age resets the delays
 )
@@ -34,20 +35,23 @@ func (b *backoff) next(wasUp bool) time.Duration {
 		b.level = 1
 		return rand.N(quickDelay)
 	}
-	d := maxDelay
-	if shift := max(b.level-1, 0); shift < 6 {
+	d := longDelay
+	if shift := max(b.level-1, 0); shift < 4 {
 		d = firstDelay << shift
 	}
 	b.level = max(b.level, 1) + 1
 	return time.Duration(float64(d) * (0.5 + rand.Float64()))
 }
 
-// sleep waits for d or the end of ctx, whose error it returns.
-func sleep(ctx context.Context, d time.Duration) error {
+// sleep waits for d, a kick or the end of ctx, whose error it returns. kick may
+// be nil.
+func sleep(ctx context.Context, d time.Duration, kick <-chan struct{}) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return nil
+	case <-kick:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

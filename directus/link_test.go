@@ -173,7 +173,7 @@ func TestBackoff(t *testing.T) {
 			r.t.Error("a subscription is active without a link")
 		}
 		s := l.State()
-		if s.Up || s.Failures < 8 || s.Failures > 30 || !errors.Is(s.Err, directus.ErrUnavailable) {
+		if s.Up || s.Failures < 25 || s.Failures > 80 || !errors.Is(s.Err, directus.ErrUnavailable) {
 			r.t.Errorf("after ten minutes: %+v", s)
 		}
 		if down := time.Since(s.Since); down < 10*time.Minute-time.Second || down > 10*time.Minute {
@@ -306,6 +306,24 @@ func TestModeChanges(t *testing.T) {
 			if s.Failures > 0 {
 				r.t.Errorf("an attempt failed: %+v", s)
 			}
+		}
+	})
+}
+
+// Whoever knows that Directus is back need not wait for the pause to end.
+func TestRetry(t *testing.T) {
+	bubble(t, directustest.FakeOptions{}, func(r *rig) {
+		l := run(r.t, r.login())
+		if err := l.Ready(r.t.Context()); err != nil {
+			r.t.Fatal(err)
+		}
+		r.fake.Down()
+		time.Sleep(5 * time.Minute)
+		r.fake.Up()
+		l.Retry()
+		synctest.Wait()
+		if s := l.State(); !s.Up {
+			r.t.Errorf("still down at once after Retry: %+v", s)
 		}
 	})
 }

@@ -228,14 +228,14 @@ func TestBackoffDelays(t *testing.T) {
 	if d := b.next(true); d > quickDelay {
 		t.Errorf("after a link that was up: %v", d)
 	}
-	for i, base := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60} {
+	for i, base := range []time.Duration{1, 2, 4, 8, 15, 15, 15} {
 		base *= time.Second
 		if d := b.next(false); d < base/2 || d > base*3/2 {
 			t.Errorf("attempt %d: %v, want about %v", i, d, base)
 		}
 	}
 	b.up(time.Second)
-	if d := b.next(true); d < maxDelay/2 {
+	if d := b.next(true); d < longDelay/2 {
 		t.Errorf("after a short link: %v", d)
 	}
 	b.up(steadyLink)

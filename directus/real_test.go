@@ -84,6 +84,7 @@ func TestRefreshRotation(t *testing.T) {
 	everywhere(t, setting{own: true, ttl: 3 * time.Second}, func(t *testing.T, w world) {
 		a := enter(t, w, w.person("Kevin"))
 		seen := map[string]bool{}
+		first := a.RefreshToken()
 		for range 4 {
 			token, expires, err := a.Token(t.Context())
 			if err != nil || !time.Now().Before(expires) {
@@ -97,7 +98,14 @@ func TestRefreshRotation(t *testing.T) {
 		if len(seen) != 4 {
 			t.Errorf("%d tokens in 10 s of 3 s each", len(seen))
 		}
+		last := a.RefreshToken()
+		if err := w.client().TryRefresh(t.Context(), first); !directus.IsCode(err, directus.CodeInvalidCredentials) {
+			t.Errorf("a refresh token that was used already: %v", err)
+		}
 		must(t, a.Logout(t.Context()))
+		if err := w.client().TryRefresh(t.Context(), last); !directus.IsCode(err, directus.CodeInvalidCredentials) {
+			t.Errorf("the refresh token after the logout: %v", err)
+		}
 		var items []json.RawMessage
 		if err := a.Items(t.Context(), "messages", directus.Query{}, &items); !errors.Is(err, directus.ErrLoggedOut) {
 			t.Errorf("after the logout: %v", err)

@@ -39,6 +39,7 @@ type Realtime struct {
 	log     zerolog.Logger
 	slot    chan struct{} // cap 1: held by the items request that is unanswered
 	over    chan struct{} // closed when Run returns
+	kick    chan struct{} // cap 1: rung by Retry
 
 	// Owned by Run's goroutine.
 	backoff backoff
@@ -58,9 +59,10 @@ type Realtime struct {
 func (a *Account) Realtime(opts RealtimeOptions) *Realtime {
 	return &Realtime{
 		account: a, opts: opts,
-		log:   a.log.With().Str("component", "realtime").Logger(),
+		log:   a.log,
 		slot:  make(chan struct{}, 1),
 		over:  make(chan struct{}),
+		kick:  make(chan struct{}, 1),
 		ready: make(chan struct{}),
 	}
 }
@@ -92,6 +94,10 @@ func (r *Realtime) Run(ctx context.Context) error {
 func (r *Realtime) run(ctx context.Context) error {
 	wasUp := false
 	for {
+		select {
+		case <-r.kick: // what it asks for happens now
+		default:
+		}
 		l, err := r.connect(ctx)
 		if err == nil {
 			r.setUp(l)
@@ -109,9 +115,18 @@ func (r *Realtime) run(ctx context.Context) error {
 		delay := max(r.backoff.next(wasUp), min(retryAfter(err), maxDelay))
 		wasUp = false
 		r.log.Debug().Dur("delay", delay).Int("failures", r.now.Failures).Msg("realtime link waits to reconnect")
-		if err := sleep(ctx, delay); err != nil {
+		if err := sleep(ctx, delay, r.kick); err != nil {
 			return err
 		}
+	}
+}
+
+// Retry ends the pause before the next attempt to connect, if there is one:
+// the caller has reason to believe that Directus is back.
+func (r *Realtime) Retry() {
+	select {
+	case r.kick <- struct{}{}:
+	default:
 	}
 }
 
