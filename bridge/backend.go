@@ -80,7 +80,9 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 	s := newSession(b, who)
 	s.user = b.nicks.connect(who, taken)
 	if !b.enter(s, account, names) {
-		// The user is already connected, on another login which serves all.
+		// The user is already connected, on another login which serves all. If
+		// its link waits for Directus: this login says that it is back.
+		s.member.rt.Retry()
 		b.logout(account)
 	}
 	return s, nil
@@ -99,7 +101,7 @@ func (b *Backend) enter(s *session, account *directus.Account, names *directory)
 	}
 	if m == nil {
 		fresh = true
-		m = newMember(account, names, b.opts.Logger.With().Str("component", "bridge").Str("user", account.ID()).Logger())
+		m = newMember(account, names, b.opts.Logger.With().Str("user", account.ID()).Logger())
 		b.members[account.ID()] = m
 	}
 	s.member = m

@@ -61,6 +61,7 @@ func (m *member) send(ctx context.Context, c *channel, f *feed, text string) (ro
 	}
 	if since := m.downSince(); !since.IsZero() {
 		patience = max(silentTimeout, patience-time.Since(since))
+		m.rt.Retry()
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

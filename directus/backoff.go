@@ -9,8 +9,8 @@ import (
 // Delays between attempts to open a link.
 const (
 	firstDelay = time.Second
-	longDelay  = 15 * time.Second // at most: people wait, and a refused connection costs nothing
-	maxDelay   = time.Minute      // at most where Directus itself asks for a pause
+	longDelay  = 15 * time.Second       // at most: people wait, and a refused connection costs nothing
+	maxDelay   = time.Minute            // at most where Directus itself asks for a pause
 	quickDelay = 500 * time.Millisecond // at most, after a link that had been up
 	steadyLink = time.Minute            // a link of that age resets the delays
 )

@@ -224,7 +224,7 @@ func TestFlappingLinkIsSlowedDown(t *testing.T) {
 		})
 		follow(r.t, l.Realtime, "messages")
 		time.Sleep(10 * time.Minute)
-		if n := r.fake.Count("upgrade"); n < 8 || n > 30 {
+		if n := r.fake.Count("upgrade"); n < 20 || n > 60 {
 			r.t.Errorf("%d sockets in ten minutes", n)
 		}
 	})
