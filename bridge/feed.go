@@ -250,10 +250,10 @@ func (f *feed) setState(ready bool, err error) {
 }
 
 // status tells whether the feed has read its collection, or why it cannot.
-func (f *feed) status() (ready bool, err error, changed <-chan struct{}) {
+func (f *feed) status() (ready bool, changed <-chan struct{}, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.ready, f.err, f.changed
+	return f.ready, f.changed, f.err
 }
 
 // toMessage is what IRC sees of a row.

@@ -141,7 +141,7 @@ func (s *session) await(ctx context.Context, f *feed) (ready bool, err error) {
 	patience := time.NewTimer(joinPatience)
 	defer patience.Stop()
 	for {
-		ready, err, changed := f.status()
+		ready, changed, err := f.status()
 		if ready || err != nil || s.member.failing() {
 			return ready && err == nil, err
 		}
@@ -241,7 +241,7 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.joined)) {
 		j := s.joined[name]
 		events = append(events, s.troubleEvents(j, down)...)
-		if ready, err, _ := j.view.feed.status(); j.due && ready && err == nil && !down {
+		if ready, _, err := j.view.feed.status(); j.due && ready && err == nil && !down {
 			if messages, err := s.backlog(ctx, j); err == nil {
 				events = append(events, &ircd.Backlog{Channel: j.Name, Messages: messages})
 			} else {
@@ -307,7 +307,7 @@ const (
 // right to read.
 func (s *session) troubleEvents(j *joined, down bool) []ircd.Event {
 	now := none
-	_, err, _ := j.view.feed.status()
+	_, _, err := j.view.feed.status()
 	switch {
 	case down:
 		now = unreachable
