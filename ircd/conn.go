@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"runtime/debug"
@@ -23,15 +22,6 @@ const (
 	pingCheck = 20 * time.Second
 	// pingTimeout is how long it may be silent in all.
 	pingTimeout = 240 * time.Second
-	// flushTimeout bounds the end of a connection: the last bytes and the end
-	// of its session.
-	flushTimeout = 3 * time.Second
-	// lingerTimeout is how long a connection is read after the last byte, so
-	// that unread input does not make the system throw that byte away.
-	lingerTimeout = time.Second
-	// drainTimeout is how long lines are awaited from a client that is gone.
-	// What it sent before is still handled.
-	drainTimeout = time.Second
 )
 
 // conn is one client's connection. Three goroutines serve it: read cuts the
@@ -87,15 +77,6 @@ type inbound struct {
 	tooLong bool
 }
 
-// closing ends a connection in an orderly way: the text is told in ERROR.
-type closing struct {
-	text  string // for the client, and for others unless quit is set
-	quit  string // what others see
-	cause string // for the log
-}
-
-func (e *closing) Error() string { return e.cause }
-
 func newConn(s *Server, nc net.Conn, addr netip.Addr) *conn {
 	c := &conn{
 		srv:      s,
@@ -123,6 +104,12 @@ func newLimiter(l Limits) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(l.LinesPerSecond), max(l.Burst, 1))
 }
 
+// pace is the time between two lines of a client that has used up its burst.
+func (c *conn) pace() time.Duration {
+	seconds := min(1/float64(c.limiter.Limit()), time.Hour.Seconds())
+	return time.Duration(seconds * float64(time.Second))
+}
+
 // run serves the connection and returns when all of it has ended. The end of
 // ctx closes it, with the text of the cause.
 func (c *conn) run(ctx context.Context) {
@@ -146,7 +133,7 @@ func (c *conn) run(ctx context.Context) {
 	<-writing
 	<-reading
 
-	c.log.Info().Str("cause", end.cause).Dur("duration", time.Since(c.start)).Msg("connection closed")
+	c.log.Info().Str("cause", end.cause).Stringer("duration", time.Since(c.start).Round(time.Second)).Msg("connection closed")
 }
 
 // begin starts f and returns a channel that is closed when it has ended.
@@ -188,61 +175,6 @@ func panicText(v any) string {
 		return fmt.Sprint(err)
 	}
 	return fmt.Sprintf("%T", v)
-}
-
-// endOf says in what words a connection ends.
-func (c *conn) endOf(ctx context.Context, err error) *closing {
-	var end *closing
-	switch {
-	case errors.As(err, &end):
-	case ctx.Err() != nil:
-		text := "the server is shutting down"
-		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-			text = cause.Error()
-		}
-		end = &closing{text: text, cause: "server stopped"}
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
-		end = &closing{text: "connection closed", cause: "client closed the connection"}
-	default:
-		err = plainNetError(err)
-		end = &closing{text: err.Error(), cause: err.Error()}
-	}
-	if end.quit == "" {
-		end.quit = end.text
-	}
-	return end
-}
-
-// finish says good-bye to everybody: the client, the others, the backend. All of
-// it is to be over at the deadline.
-func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
-	c.out.close(appendLine(c.out1, errorLine("Closing link: "+end.text)), deadline)
-	c.out1 = nil
-	if c.member != nil {
-		c.srv.roster.detach(c.member, end.quit, ctx.Err() != nil)
-		c.srv.count.registered.Add(-1)
-	}
-	if c.session == nil {
-		return
-	}
-	// The connection's own context may have ended; the session still gets its
-	// time.
-	cctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
-	defer cancel()
-	if err := c.guard(func() error { return c.session.Close(cctx) }); err != nil {
-		c.log.Warn().Err(err).Msg("close session")
-	}
-}
-
-// linger reads on for a moment after the last byte was written. Closing a
-// socket with unread input makes the system discard what the other side has not
-// fetched yet, the reason of the close for one.
-func (c *conn) linger(reading <-chan struct{}) {
-	half, ok := c.nc.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		return
-	}
-	await(reading, lingerTimeout)
 }
 
 // read cuts the input into lines until it ends. It slows down a client that
@@ -317,30 +249,6 @@ func (c *conn) loop(ctx context.Context) error {
 	}
 }
 
-// drain handles the lines that a client sent before it went: a message followed
-// by an immediate close is stored. It returns cause.
-func (c *conn) drain(ctx context.Context, cause error) error {
-	for {
-		t := time.NewTimer(drainTimeout)
-		select {
-		case in, ok := <-c.lines:
-			t.Stop()
-			if !ok {
-				return cause
-			}
-			if err := c.handleLine(ctx, in); err != nil {
-				return err
-			}
-			c.out1 = c.out1[:0]
-		case <-t.C:
-			return cause
-		case <-ctx.Done():
-			t.Stop()
-			return context.Cause(ctx)
-		}
-	}
-}
-
 // flush hands what was said so far to the writer. It is called after each line
 // handled, and within a long answer when it has grown large.
 func (c *conn) flush(ctx context.Context) error {
@@ -353,7 +261,7 @@ func (c *conn) flush(ctx context.Context) error {
 	}
 	c.out1 = c.out1[:0]
 	if errors.Is(err, errStalled) {
-		return &closing{text: errStalled.Error(), quit: "SendQ exceeded", cause: "send queue full"}
+		return stalled()
 	}
 	return err
 }
@@ -386,9 +294,4 @@ func (c *conn) watch() (time.Duration, error) {
 		next = min(next, pingTimeout-silent, pingCheck)
 	}
 	return next, nil
-}
-
-// errorLine is the last line of a connection (RFC 2812, 3.7.4).
-func errorLine(text string) *line {
-	return &line{Command: "ERROR", Params: []string{text}, Trailing: true}
 }

@@ -141,7 +141,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	err := s.accept(ctx, ln, &conns)
 	ln.Close()
 	if err != nil {
-		cancel(err)
+		cancel(errors.New("the server has a problem and closes its connections"))
 	}
 	conns.Wait()
 	cancel(nil)
@@ -166,7 +166,7 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, conns *sync.WaitGr
 		default:
 			// Out of file descriptors, or a connection that died in the
 			// queue: both pass.
-			s.log.Warn().Err(plainNetError(err)).Dur("pause", pause).Msg("accept a connection")
+			s.log.Warn().Err(plainNetError(err)).Stringer("pause", pause).Msg("accept a connection")
 			select {
 			case <-time.After(pause):
 			case <-ctx.Done():

@@ -1,0 +1,148 @@
+package ircd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+const (
+	// flushTimeout bounds the end of a connection: the last bytes and the end
+	// of its session.
+	flushTimeout = 3 * time.Second
+	// lingerTimeout is how long a connection is read after the last byte, so
+	// that unread input does not make the system throw that byte away.
+	lingerTimeout = time.Second
+	// drainTimeout is how long each line is awaited, beyond what flood control
+	// holds it back, from a client that is gone.
+	drainTimeout = time.Second
+	// drainLimit bounds all of that for a client that is there and goes on
+	// sending, but does not read.
+	drainLimit = 10 * time.Second
+)
+
+// closing ends a connection in an orderly way: the text is told in ERROR.
+type closing struct {
+	text  string // for the client, and for others unless quit is set
+	quit  string // what others see
+	cause string // for the log
+}
+
+func (e *closing) Error() string { return e.cause }
+
+// stalled is the end of a client that does not read.
+func stalled() *closing {
+	return &closing{text: errStalled.Error(), quit: "SendQ exceeded", cause: "client does not read"}
+}
+
+// endOf says in what words a connection ends.
+func (c *conn) endOf(ctx context.Context, err error) *closing {
+	var end *closing
+	switch {
+	case errors.As(err, &end):
+	case ctx.Err() != nil:
+		text := "the server is shutting down"
+		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+			text = cause.Error()
+		}
+		end = &closing{text: text, cause: "server stopped"}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
+		end = &closing{text: "connection closed", cause: "client closed the connection"}
+	default:
+		err = plainNetError(err)
+		end = &closing{text: err.Error(), cause: err.Error()}
+	}
+	if end.quit == "" {
+		end.quit = end.text
+	}
+	return end
+}
+
+// finish says good-bye to everybody: the client, the others, the backend. All of
+// it is to be over at the deadline.
+func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
+	c.out.close(appendLine(c.out1, errorLine("Closing link: "+end.text)), deadline)
+	c.out1 = nil
+	if c.member != nil {
+		c.srv.roster.detach(c.member, end.quit, ctx.Err() != nil)
+		c.srv.count.registered.Add(-1)
+	}
+	if c.session == nil {
+		return
+	}
+	// The connection's own context may have ended; the session still gets its
+	// time.
+	cctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	if err := c.guard(func() error { return c.session.Close(cctx) }); err != nil {
+		level := zerolog.WarnLevel
+		if unreachable(err) {
+			level = zerolog.DebugLevel // not to be said once more for each connection
+		}
+		c.log.WithLevel(level).Err(err).Msg("close session")
+	}
+}
+
+// unreachable reports whether a backend could not be talked to at all, which it
+// says in a log of its own.
+func unreachable(err error) bool {
+	var ne net.Error // deadlines included
+	return errors.As(err, &ne) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// linger reads on for a moment after the last byte was written. Closing a
+// socket with unread input makes the system discard what the other side has not
+// fetched yet, the reason of the close for one.
+func (c *conn) linger(reading <-chan struct{}) {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	await(reading, lingerTimeout)
+}
+
+// drain handles the lines that a client sent before it went: a message followed
+// by an immediate close is stored. It returns why the connection ends, which is
+// cause: the error of a write.
+func (c *conn) drain(ctx context.Context, cause error) error {
+	var over <-chan time.Time
+	if errors.Is(cause, os.ErrDeadlineExceeded) {
+		cause = stalled()
+		limit := time.NewTimer(drainLimit)
+		defer limit.Stop()
+		over = limit.C
+	}
+	quiet := drainTimeout + c.pace()
+	for {
+		t := time.NewTimer(quiet)
+		select {
+		case in, ok := <-c.lines:
+			t.Stop()
+			if !ok {
+				return cause
+			}
+			if err := c.handleLine(ctx, in); err != nil {
+				return err
+			}
+			c.out1 = c.out1[:0]
+		case <-t.C:
+			return cause
+		case <-over:
+			t.Stop()
+			return cause
+		case <-ctx.Done():
+			t.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// errorLine is the last line of a connection (RFC 2812, 3.7.4).
+func errorLine(text string) *line {
+	return &line{Command: "ERROR", Params: []string{text}, Trailing: true}
+}

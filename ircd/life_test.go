@@ -1,0 +1,144 @@
+package ircd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/ircd/ircdtest"
+
+	"github.com/rs/zerolog"
+)
+
+// TestIdle: a client that only answers PINGs stays, and gets one each 100 s.
+func TestIdle(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		s := newTestServer(t, newFakeChat(), nil)
+		c := s.user("alice")
+		c.Sync()
+		time.Sleep(3*time.Hour + time.Second)
+		pings := 0
+		for _, l := range c.Sync() {
+			if l != "PING :irc.test" {
+				t.Errorf("got %q", l)
+			}
+			pings++
+		}
+		if pings != 108 {
+			t.Errorf("got %d PINGs", pings)
+		}
+	})
+}
+
+// TestDrainAtAnyPace: what a client has sent before it went is stored, though
+// flood control lets it in more slowly than a client is usually waited for.
+func TestDrainAtAnyPace(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		s := newTestServer(t, chat, func(o *Options) { o.Limits.LinesPerSecond, o.Limits.Burst = 0.2, 4 })
+		nc := s.connect(nil)
+		lines := "PASS alice@example.com:pw-alice\r\nNICK alice\r\nUSER x\r\nJOIN #messages\r\n"
+		for i := range 5 {
+			lines += fmt.Sprintf("PRIVMSG #messages :%d\r\n", i)
+		}
+		if _, err := io.WriteString(nc, lines); err != nil {
+			t.Fatal(err)
+		}
+		nc.Close()
+		time.Sleep(time.Minute)
+		if got := chat.texts(); got != "0|1|2|3|4" {
+			t.Errorf("stored %q", got)
+		}
+		if n := s.Stats().Connections; n != 0 {
+			t.Errorf("%d connections left", n)
+		}
+	})
+}
+
+// TestSendsButDoesNotRead: who never reads is closed, though lines go on coming.
+func TestSendsButDoesNotRead(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		s := newTestServer(t, newFakeChat(), nil)
+		bob := s.inChannel("bob", "#messages")
+		nc := s.connect(nil)
+		defer nc.Close()
+		if _, err := io.WriteString(nc, "PASS alice@example.com:pw-alice\r\nNICK alice\r\nUSER x\r\nJOIN #messages\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		for {
+			if _, err := io.WriteString(nc, "PING x\r\n"); err != nil {
+				break
+			}
+			if time.Since(start) > time.Minute {
+				t.Fatal("still connected")
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		bob.Expect(":alice!u@directus QUIT :SendQ exceeded")
+		if d := time.Since(start); d > stallTimeout+drainLimit+flushTimeout+time.Second {
+			t.Errorf("closed after %v", d)
+		}
+	})
+}
+
+// closeFails is a session whose Close fails.
+type closeFails struct {
+	Session
+	err error
+}
+
+func (s closeFails) Close(context.Context) error { return s.err }
+
+// TestSessionCloseFails: an outage is not told in the log once more for each
+// connection that ends in it.
+func TestSessionCloseFails(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err  error
+		warn bool
+	}{
+		"refused":  {fmt.Errorf("log out: %w", &net.OpError{Op: "dial", Err: errors.New("connection refused")}), false},
+		"deadline": {fmt.Errorf("log out: %w", context.DeadlineExceeded), false},
+		"cut off":  {fmt.Errorf("log out: %w", io.ErrUnexpectedEOF), false},
+		"other":    {errors.New("log out: status 500"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				chat := newFakeChat()
+				chat.login = func(context.Context, Credentials) (Session, error) {
+					return closeFails{chat.open(testUser("alice")), tc.err}, nil
+				}
+				var log bytes.Buffer
+				s := newTestServer(t, chat, func(o *Options) { o.Logger = zerolog.New(zerolog.SyncWriter(&log)) })
+				c := s.client()
+				c.LoginPass("alice", "x")
+				time.Sleep(90 * time.Second)
+				c.Send("QUIT")
+				c.Closed()
+				synctest.Wait()
+				level := `{"level":"debug",`
+				if tc.warn {
+					level = `{"level":"warn",`
+				}
+				for l := range strings.Lines(log.String()) {
+					switch {
+					case strings.Contains(l, `"message":"close session"`) && !strings.HasPrefix(l, level):
+						t.Errorf("got %s, want %s", l, level)
+					case strings.Contains(l, `"message":"connection closed"`) && !strings.Contains(l, `"duration":"1m30s"`):
+						t.Errorf("no readable duration in %s", l)
+					}
+				}
+				if got := log.String(); !strings.Contains(got, "close session") || !strings.Contains(got, "connection closed") {
+					t.Errorf("the log lacks the end: %s", got)
+				}
+			})
+		})
+	}
+}
