@@ -14,6 +14,9 @@ const (
 	// channelModes are those of every channel: no messages from outside (n),
 	// the topic is not everybody's (t).
 	channelModes = "+nt"
+	// channelModes004 are all that MODE knows: the bans (b) too, of which there
+	// are none.
+	channelModes004 = "bnt"
 )
 
 // listModes are the channel modes that are lists, with the numeric that ends
@@ -29,7 +32,15 @@ func (c *conn) cmdMode(ctx context.Context, m *irc.Message) error {
 	target, modes := m.Param(0), m.Param(1)
 	switch {
 	case strings.HasPrefix(target, "#"):
-		return c.channelMode(ctx, target, modes, len(m.Params) > 2)
+		for _, name := range splitTargets(target) {
+			if err := c.answer(ctx, "MODE", c.channelMode(ctx, name, modes, len(m.Params) > 2)); err != nil {
+				return err
+			}
+			if err := c.flush(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
 	case !c.isSelf(target):
 		u, _, err := c.lookup(ctx, target)
 		if err != nil {
@@ -58,12 +69,15 @@ func (c *conn) channelMode(ctx context.Context, name, modes string, withParam bo
 		return nil
 	}
 	adding := true
+	told := make(map[rune]bool)
 	for _, mode := range modes {
 		end, isList := listModes[mode]
 		switch {
 		case mode == '+' || mode == '-':
 			adding = mode == '+'
+		case told[mode]:
 		case isList && adding && !withParam:
+			told[mode] = true
 			c.reply(end, ch.Name, "End of the list, which is always empty")
 		case isList || strings.ContainsRune("ntov", mode):
 			return errorReply(irc.ERR_CHANOPRIVSNEEDED, "The modes of this channel are fixed", ch.Name)

@@ -10,11 +10,12 @@ import (
 
 const (
 	// saslLoginTimeout is how long SASL waits for the backend: WeeChat gives
-	// up after 15 s, irssi after 20 s.
-	saslLoginTimeout = 14 * time.Second
+	// up after 15 s and irssi after 20 s, and the way to them takes its time.
+	saslLoginTimeout = 10 * time.Second
 	// passLoginTimeout is the same for PASS, where clients wait for long.
 	passLoginTimeout = 30 * time.Second
-	// otpTime is how long somebody may take to find and type a code.
+	// otpTime is how long somebody may take to find and type a code. It is given
+	// once, or a client could stay for ever by starting again.
 	otpTime = 60 * time.Second
 	// maxOTPTries is how many codes one connection may try.
 	maxOTPTries = 3
@@ -22,9 +23,8 @@ const (
 
 // otpState is a login whose credentials are right, but for a one-time code.
 type otpState struct {
-	cred  Credentials
-	sasl  bool
-	tries int
+	cred Credentials
+	sasl bool
 }
 
 const (
@@ -107,8 +107,9 @@ func (c *conn) loginFailed(le *LoginError) error {
 // the backend's.
 func (c *conn) awaitOTP(o *otpState, text string) {
 	c.reg.otp = o
-	if soonest := time.Now().Add(otpTime); !c.reg.deadline.IsZero() && c.reg.deadline.Before(soonest) {
-		c.reg.deadline = soonest
+	soonest := time.Now().Add(otpTime)
+	if r := &c.reg; !r.extended && !r.deadline.IsZero() && r.deadline.Before(soonest) {
+		r.deadline, r.extended = soonest, true
 	}
 	c.notice(text + ". " + otpHelp)
 }
@@ -136,8 +137,8 @@ func (c *conn) cmdOTP(ctx context.Context, m *irc.Message) error {
 			c.saslDone()
 		}
 		return c.tryRegister(ctx)
-	case le.Reason == OTPRequired && o.tries+1 < maxOTPTries:
-		o.tries++
+	case le.Reason == OTPRequired && c.reg.otpTries+1 < maxOTPTries:
+		c.reg.otpTries++
 		c.notice("That code was not accepted. " + otpHelp)
 		return nil
 	case le.Reason == OTPRequired:

@@ -77,6 +77,31 @@ func expectAll(t *testing.T, got, want []string) {
 	}
 }
 
+// TestLoginHangs: SASL is answered before clients give up (WeeChat after 15 s).
+func TestLoginHangs(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.login = func(ctx context.Context, _ Credentials) (Session, error) {
+			<-ctx.Done()
+			return nil, context.Cause(ctx)
+		}
+		s := newTestServer(t, chat, nil)
+		c := s.client()
+		start := time.Now()
+		c.Send("CAP LS", "NICK alice", "USER x", "AUTHENTICATE PLAIN", "AUTHENTICATE "+ircdtest.Plain("a", "b"))
+		c.Expect(":irc.test 904 alice :" + busyText)
+		if d := time.Since(start); d != 10*time.Second {
+			t.Errorf("answered after %v", d)
+		}
+		c.Send("PASS x", "CAP END")
+		c.ExpectNext(":irc.test NOTICE alice :" + busyText)
+		if d := time.Since(start); d != 40*time.Second {
+			t.Errorf("PASS was answered after %v in all", d)
+		}
+		c.Closed()
+	})
+}
+
 // TestPassAfterSASL: a client that gave both logs in with what works.
 func TestPassAfterSASL(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {

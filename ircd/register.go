@@ -24,6 +24,8 @@ type registration struct {
 	pass        string // the rest of PASS; empty: none. Secret
 	sasl        saslState
 	otp         *otpState // a login that waits for its one-time code
+	otpTries    int       // wrong codes so far, whatever login they were for
+	extended    bool      // the deadline has been put off for a code
 	failed      *LoginError
 }
 
@@ -59,8 +61,10 @@ func (c *conn) cmdNick(ctx context.Context, m *irc.Message) error {
 	case c.registered:
 		return c.changeNick(nick)
 	}
-	c.reg.nick = true
-	c.reg.rawNick = nick[:min(len(nick), maxAsked)]
+	c.reg.nick, c.reg.rawNick = true, nick
+	if len(nick) > maxAsked {
+		c.reg.rawNick = "" // cut, it might name another account
+	}
 	if !IsNick(nick) {
 		// The login goes on: the nick comes from the account in any case.
 		c.reply(irc.ERR_ERRONEUSNICKNAME, nick, "Erroneous nickname: the one of your account is used")
@@ -143,7 +147,7 @@ func (c *conn) greet() {
 	c.reply(irc.RPL_WELCOME, fmt.Sprintf("Welcome to %s, %s", s.opts.Network, c.nick))
 	c.reply(irc.RPL_YOURHOST, fmt.Sprintf("Your host is %s, running version %s", s.source, s.opts.Version))
 	c.reply(irc.RPL_CREATED, "This server was started "+s.opts.Started.UTC().Format(time.RFC1123))
-	c.replyPlain(irc.RPL_MYINFO, s.source, strings.ReplaceAll(s.opts.Version, " ", "_"), "i", "nt")
+	c.replyPlain(irc.RPL_MYINFO, s.source, strings.ReplaceAll(s.opts.Version, " ", "_"), userModes[1:], channelModes004)
 	c.sendISupport()
 	c.sendLusers()
 	c.sendMotd()
@@ -174,7 +178,7 @@ func (s *Server) isupportTokens() []string {
 		"SAFELIST",
 		"SAFERATE",
 		"soju.im/SAFERATE",
-		fmt.Sprintf("TARGMAX=JOIN:,KICK:1,LIST:,NAMES:,NOTICE:%[1]d,PART:,PRIVMSG:%[1]d,TAGMSG:%[1]d,WHOIS:", maxTargets),
+		fmt.Sprintf("TARGMAX=JOIN:,KICK:1,LIST:,NAMES:,NOTICE:%[1]d,PART:,PRIVMSG:%[1]d,TAGMSG:%[1]d,WHOIS:%[1]d", maxTargets),
 		fmt.Sprintf("TOPICLEN=%d", maxTopic),
 		"UTF8ONLY",
 		"WHOX",
