@@ -4,8 +4,8 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// The log names commands and channels, and nothing else of a line: the rest may
-// be a password, an e-mail address (HexChat sends it as the user name) or what
+// The log names commands and the client's own channels, and nothing else of a
+// line: the rest, though it begin with "#", may be a password, an e-mail address (HexChat sends it as the user name) or what
 // people say.
 
 // traceIn logs a command received. Its name is one of the table's.
@@ -15,8 +15,8 @@ func (c *conn) traceIn(m *irc.Message) {
 		return
 	}
 	e = e.Str("cmd", m.Command).Int("params", len(m.Params))
-	if ch := m.Param(0); IsChannel(ch) {
-		e = e.Str("channel", ch)
+	if ch := c.channels[Fold(m.Param(0))]; ch != nil {
+		e = e.Str("channel", ch.name)
 	}
 	e.Msg("line in")
 }
