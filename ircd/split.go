@@ -13,7 +13,7 @@ import (
 func textLines(text string) []string {
 	var lines []string
 	for line := range strings.FieldsFuncSeq(text, isLineBreak) {
-		if strings.ContainsFunc(line, isVisible) {
+		if isVisible(line) {
 			lines = append(lines, line)
 		}
 	}
@@ -28,7 +28,21 @@ func isLineBreak(r rune) bool {
 	return false
 }
 
-func isVisible(r rune) bool { return !isControl(r) && !unicode.IsSpace(r) }
+// isVisible reports whether a line shows anything: more than spaces, and codes of
+// formatting with their parameters.
+func isVisible(s string) bool {
+	for s != "" {
+		n := formatLen(s)
+		if n == 0 {
+			var r rune
+			if r, n = utf8.DecodeRuneInString(s); !isControl(r) && !unicode.IsSpace(r) {
+				return true
+			}
+		}
+		s = s[n:]
+	}
+	return false
+}
 
 // splitText cuts one line of text into parts of at most limit bytes of valid
 // UTF-8: at spaces, which then stay with neither part; else between graphemes,
@@ -56,7 +70,7 @@ func splitText(text string, limit int) []string {
 			reopen = "" // rather lose the colours than crumble the text
 		}
 		part, rest := cutPart(text, limit-len(reopen))
-		if strings.ContainsFunc(part, isVisible) {
+		if isVisible(part) {
 			parts = append(parts, reopen+part)
 		}
 		f.apply(text[:len(text)-len(rest)])

@@ -2,8 +2,10 @@ package ircd
 
 import (
 	"bufio"
+	"encoding/hex"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,7 +26,7 @@ import (
 //	! autojoin #CHANNEL         before the first line of the client
 //	# comment
 //
-// A "\x01" in a text or pattern stands for that byte. The backlog of #messages
+// "\x01" in a text or pattern stands for that byte, and so do others. The backlog of #messages
 // holds three messages, see transcriptChat.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -74,7 +76,12 @@ func playTranscript(t *testing.T, file string, steps []string) {
 			c = s.client()
 		}
 		t.Logf("%s:%d", file, i+1)
-		arg = strings.ReplaceAll(arg, `\x01`, "\x01")
+		if op == "C:" || strings.HasPrefix(op, "S") {
+			arg = hexByte.ReplaceAllStringFunc(arg, func(s string) string {
+				b, _ := hex.DecodeString(s[2:]) // two digits, so it never fails
+				return string(b)
+			})
+		}
 		switch op {
 		case "", "#":
 		case "C:":
@@ -100,6 +107,8 @@ func playTranscript(t *testing.T, file string, steps []string) {
 		}
 	}
 }
+
+var hexByte = regexp.MustCompile(`\\x[0-9a-f]{2}`)
 
 func playDirective(t *testing.T, chat *fakeChat, arg string) {
 	f := strings.SplitN(arg, " ", 4)

@@ -11,6 +11,7 @@ const (
 	maxBody       = 510  // what follows the tags, without CR LF (RFC 2812, 2.3)
 	maxTagData    = 4094 // tags of the server, and as much again of clients (IRCv3 message-tags)
 	maxSource     = 200  // leaves room for a command and its parameters
+	maxMiddle     = 200  // leaves room for the parameters behind it, the text above all
 	wordFill      = '_'  // stands for a byte that a middle parameter cannot hold
 	emptyParam    = "*"  // stands for an empty middle parameter
 	clientTagMark = '+'
@@ -36,7 +37,7 @@ type tag struct{ Key, Value string }
 // whatever the values hold, the result is exactly one line, valid UTF-8, within
 // the limits of the protocol, and has the parameters that l has. Control bytes
 // are dropped but for the codes of mIRC formatting and CTCP in the last
-// parameter; a tab becomes a space. A text that is too long is cut between two
+// parameter, where a tab or LF becomes a space. A text that is too long is cut between two
 // runes, so whoever can split it does so before. Without a command nothing is
 // appended.
 func appendLine(dst []byte, l *line) []byte {
@@ -96,7 +97,7 @@ func appendMiddle(dst []byte, p string, end int) []byte {
 	}
 	dst = append(dst, ' ')
 	start := len(dst)
-	dst = appendWord(dst, p, max(end-len(dst), 0))
+	dst = appendWord(dst, p, min(maxMiddle, max(end-len(dst), 0)))
 	if len(dst) == start {
 		dst = append(dst, emptyParam...)
 	}
@@ -131,7 +132,7 @@ func appendText(dst []byte, s string, end int) []byte {
 		switch {
 		case 0x20 <= r && r < 0x7f:
 			dst = append(dst, s[i])
-		case r == '\t':
+		case r == '\t' || r == '\n':
 			dst = append(dst, ' ')
 		case r == 0x01 || isFormat(r) || !isControl(r):
 			dst = utf8.AppendRune(dst, r) // an invalid byte reads as U+FFFD

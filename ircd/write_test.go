@@ -28,8 +28,8 @@ func TestAppendLine(t *testing.T) {
 		{"tab becomes a space and needs a colon", line{Command: "A", Params: []string{"b\tc"}}, "A :b c"},
 		{"empty needs a colon", line{Command: "A", Params: []string{""}}, "A :"},
 		{"colon needs a colon", line{Command: "A", Params: []string{":)"}}, "A ::)"},
-		{"hidden colon needs a colon", line{Command: "A", Params: []string{"\r\n\x00:)"}}, "A ::)"},
-		{"nothing left needs a colon", line{Command: "A", Params: []string{"\r\n"}}, "A :"},
+		{"hidden colon needs a colon", line{Command: "A", Params: []string{"\r\x00:)"}}, "A ::)"},
+		{"nothing left needs a colon", line{Command: "A", Params: []string{"\r\x00"}}, "A :"},
 		{"empty middle", line{Command: "A", Params: []string{"", "\x00", "b"}}, "A * * b"},
 		{"spaces in a middle", line{Command: "A", Params: []string{"a b\tc", "b"}}, "A a_b_c b"},
 		{"colon before a middle", line{Command: "A", Params: []string{":b", "\x02:c", "d"}}, "A _b _c d"},
@@ -37,7 +37,7 @@ func TestAppendLine(t *testing.T) {
 		{"line breaks everywhere", line{
 			Tags: []tag{{"a\r\n", "x"}, {"b", "c\r\nd\x00"}}, Source: "s\r\nQUIT", Command: "NOTICE\r\nQUIT",
 			Params: []string{"#a\r\nQUIT", "b\r\nQUIT :\x00c"},
-		}, `@b=c\r\nd :sQUIT NOTICEQUIT #aQUIT :bQUIT :c`},
+		}, `@b=c\r\nd :sQUIT NOTICEQUIT #aQUIT :b QUIT :c`},
 		{"source", line{Source: ":a b\x02", Command: "A"}, ":_a_b A"},
 		{"source of nothing safe", line{Source: "\r", Command: "A"}, "A"},
 		{"formatting stays in the text", line{Command: "A", Params: []string{"\x02\x03\x04\x0f\x11\x16\x1d\x1e\x1f"}},
@@ -87,14 +87,18 @@ func TestAppendLineClips(t *testing.T) {
 		if got[0] == '@' {
 			tags, body, _ = strings.Cut(got, " ")
 		}
-		if len(body) > 512 || name != "source" && len(body) < 512-3 || !strings.HasSuffix(body, "\r\n") {
+		if len(body) > 512 || name != "source" && name != "middle" && len(body) < 512-3 || !strings.HasSuffix(body, "\r\n") {
 			t.Errorf("%s: body of %d bytes: %q", name, len(body), body)
 		}
 		if !utf8.ValidString(got) || strings.Contains(got, "\uFFFD") {
 			t.Errorf("%s: a rune was cut: %q", name, got)
 		}
-		if _, err := irc.ParseMessage(got); err != nil {
-			t.Errorf("%s: %v", name, err)
+		m, err := irc.ParseMessage(got)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if name == "middle" && (len(m.Params) != 3 || m.Params[2] != "c d") {
+			t.Errorf("%s: what is behind it is lost: %q", name, got)
 		}
 		if name == "tags" && len(tags) != len("@a=")+600 {
 			t.Errorf("%s: the tags count for the body: %q", name, got)
