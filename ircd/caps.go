@@ -103,6 +103,19 @@ func (c *conn) capLS(version string) {
 	c.capLine("LS", capNames(func(capability) bool { return true }, modern))
 }
 
+// capFold sends a list of capabilities, on several lines if one is too short: a
+// name cut off would be another one.
+func (c *conn) capFold(sub, list string) {
+	room := maxBody - len(":"+c.srv.source+" CAP "+c.nick+" "+sub+" :")
+	if len(list) <= room {
+		c.capLine(sub, list)
+		return
+	}
+	for _, part := range foldWords(strings.Fields(list), room) {
+		c.capLine(sub, part)
+	}
+}
+
 // capREQ changes the set as a whole, or not at all. The answer repeats the
 // request as it was.
 func (c *conn) capREQ(list string) {
@@ -114,7 +127,7 @@ func (c *conn) capREQ(list string) {
 		name, off := strings.CutPrefix(word, "-")
 		i := slices.IndexFunc(capabilities, func(k capability) bool { return k.name == name })
 		if i < 0 || off && name == "cap-notify" && c.reg.cap302 {
-			c.capLine("NAK", list)
+			c.capFold("NAK", list)
 			return
 		}
 		if off {
@@ -124,7 +137,7 @@ func (c *conn) capREQ(list string) {
 		}
 	}
 	c.caps = caps
-	c.capLine("ACK", list)
+	c.capFold("ACK", list)
 }
 
 // capEND lets the registration go on. After it, it means nothing (WeeChat sends

@@ -2,7 +2,6 @@ package ircd
 
 import (
 	"context"
-	"strings"
 
 	irc "gopkg.in/irc.v4"
 )
@@ -20,10 +19,7 @@ func (c *conn) cmdJoin(ctx context.Context, m *irc.Message) error {
 	if m.Param(0) == "0" {
 		return c.partAll(ctx)
 	}
-	for name := range strings.SplitSeq(m.Param(0), ",") {
-		if name == "" {
-			continue
-		}
+	for _, name := range splitTargets(m.Param(0)) {
 		if err := c.answer(ctx, "JOIN", c.join(ctx, name)); err != nil {
 			return err
 		}
@@ -58,11 +54,11 @@ func (c *conn) join(ctx context.Context, name string) error {
 
 func (c *conn) cmdPart(ctx context.Context, m *irc.Message) error {
 	reason := clipText(CleanText(m.Param(1)), maxReason)
-	for name := range strings.SplitSeq(m.Param(0), ",") {
-		if name == "" {
-			continue
-		}
+	for _, name := range splitTargets(m.Param(0)) {
 		if err := c.answer(ctx, "PART", c.part(ctx, name, reason)); err != nil {
+			return err
+		}
+		if err := c.flush(ctx); err != nil {
 			return err
 		}
 	}
@@ -103,6 +99,8 @@ func (c *conn) cmdTopic(ctx context.Context, m *irc.Message) error {
 	switch {
 	case err != nil:
 		return err
+	case len(m.Params) > 1 && c.channels[Fold(ch.Name)] == nil:
+		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", ch.Name)
 	case len(m.Params) > 1:
 		return errorReply(irc.ERR_CHANOPRIVSNEEDED, "The topic is set in the configuration of the server", ch.Name)
 	case ch.Topic == "":
@@ -135,7 +133,7 @@ func (c *conn) findChannel(ctx context.Context, name string) (ChannelInfo, error
 // cmdNames lists members of channels that the client is in. Who is in the
 // others is not told.
 func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
-	names := strings.Split(m.Param(0), ",")
+	names := splitTargets(m.Param(0))
 	if m.Param(0) == "" {
 		names = c.joinedNames()
 		if len(names) == 0 {
@@ -145,7 +143,7 @@ func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
 	for _, name := range names {
 		if ch := c.channels[Fold(name)]; ch != nil {
 			c.sendNames(ch.name, c.srv.roster.members(ch.name))
-		} else if name != "" {
+		} else {
 			c.reply(irc.RPL_ENDOFNAMES, name, "End of /NAMES list")
 		}
 		if err := c.flush(ctx); err != nil {
@@ -157,24 +155,14 @@ func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
 
 // sendNames sends 353, folded into lines, and 366.
 func (c *conn) sendNames(channel string, people []person) {
-	room := maxBody - len(":"+c.srv.source+" 353 "+c.nick+" = "+channel+" :")
-	var list []byte
-	for _, p := range people {
-		name := p.Nick
-		if c.caps.has(capUserhostInNames) {
-			name = prefixOf(p.User)
+	names := make([]string, len(people))
+	for i, p := range people {
+		if names[i] = p.Nick; c.caps.has(capUserhostInNames) {
+			names[i] = prefixOf(p.User)
 		}
-		if len(list) > 0 && len(list)+1+len(name) > room {
-			c.reply(irc.RPL_NAMREPLY, "=", channel, string(list))
-			list = list[:0]
-		}
-		if len(list) > 0 {
-			list = append(list, ' ')
-		}
-		list = append(list, name...)
 	}
-	if len(list) > 0 {
-		c.reply(irc.RPL_NAMREPLY, "=", channel, string(list))
+	if len(names) > 0 {
+		c.replyList(irc.RPL_NAMREPLY, names, "=", channel)
 	}
 	c.reply(irc.RPL_ENDOFNAMES, channel, "End of /NAMES list")
 }

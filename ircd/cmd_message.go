@@ -2,13 +2,16 @@ package ircd
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"strings"
 
 	irc "gopkg.in/irc.v4"
 )
 
 const (
-	// maxTargets is how many targets one message may have (TARGMAX).
+	// maxTargets is how many targets one message may have (TARGMAX), and one
+	// WHOIS: each may cost the backend a request.
 	maxTargets = 4
 	// maxAway bounds an away message, in bytes (AWAYLEN).
 	maxAway = 200
@@ -30,12 +33,12 @@ func (c *conn) cmdNotice(ctx context.Context, m *irc.Message) error {
 
 // message sends a PRIVMSG or NOTICE to each of its targets.
 func (c *conn) message(ctx context.Context, m *irc.Message, kind Kind) error {
-	if m.Param(0) == "" {
+	targets := splitTargets(m.Param(0))
+	if len(targets) == 0 {
 		return errorReply(irc.ERR_NORECIPIENT, "No recipient given ("+m.Command+")")
 	}
-	targets := splitTargets(m.Param(0))
-	if len(targets) > maxTargets {
-		return errorReply(irc.ERR_TOOMANYTARGETS, "Too many recipients, not sent: 4 at most", targets[maxTargets])
+	if err := tooManyTargets(targets, "not sent"); err != nil {
+		return err
 	}
 	if m.Param(1) == "" {
 		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
@@ -48,17 +51,29 @@ func (c *conn) message(ctx context.Context, m *irc.Message, kind Kind) error {
 	return nil
 }
 
-// splitTargets cuts a list at its commas and drops what comes twice.
-func splitTargets(list string) []string {
-	var targets []string
+// splitTargets cuts a list at its commas and drops what comes twice: one line
+// could else ask for the same long answer a thousand times.
+func splitTargets(list string) []string { return distinct(strings.SplitSeq(list, ",")) }
+
+// distinct returns the words that are not empty, without those that come again.
+func distinct(words iter.Seq[string]) []string {
+	var list []string
 	seen := make(map[string]bool)
-	for t := range strings.SplitSeq(list, ",") {
-		if t != "" && !seen[Fold(t)] {
-			seen[Fold(t)] = true
-			targets = append(targets, t)
+	for w := range words {
+		if w != "" && !seen[Fold(w)] {
+			seen[Fold(w)] = true
+			list = append(list, w)
 		}
 	}
-	return targets
+	return list
+}
+
+// tooManyTargets is the error of a command that takes maxTargets of them.
+func tooManyTargets(targets []string, outcome string) error {
+	if len(targets) <= maxTargets {
+		return nil
+	}
+	return errorReply(irc.ERR_TOOMANYTARGETS, fmt.Sprintf("Too many targets, %s: %d at most", outcome, maxTargets), targets[maxTargets])
 }
 
 // messageTo has one message stored, and echoes it once it is.
@@ -86,7 +101,7 @@ func (c *conn) messageTo(ctx context.Context, target string, kind Kind, text str
 		return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: you are not in that channel, join it first", known.Name)
 	}
 	text = CleanText(text)
-	if strings.TrimSpace(text) == "" {
+	if textLines(text) == nil { // nor could it be shown
 		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}
 	return c.store(ctx, ch, Outgoing{Target: ch.name, Kind: kind, Text: text})

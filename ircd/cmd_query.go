@@ -84,7 +84,11 @@ func (c *conn) cmdWhois(ctx context.Context, m *irc.Message) error {
 	if list == "" {
 		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
 	}
-	for _, nick := range splitTargets(list) {
+	nicks := splitTargets(list)
+	if err := tooManyTargets(nicks, "not answered"); err != nil {
+		return err
+	}
+	for _, nick := range nicks {
 		if err := c.whois(ctx, nick); err != nil {
 			return err
 		}
@@ -119,7 +123,7 @@ func (c *conn) whois(ctx context.Context, nick string) error {
 func (c *conn) whoisReply(p *person, here bool) {
 	c.reply(irc.RPL_WHOISUSER, p.Nick, p.Username, p.Host, "*", p.Realname)
 	if shared := c.sharedChannels(p.ID); len(shared) > 0 {
-		c.reply(irc.RPL_WHOISCHANNELS, p.Nick, strings.Join(shared, " "))
+		c.replyList(irc.RPL_WHOISCHANNELS, shared, p.Nick)
 	}
 	c.reply(irc.RPL_WHOISSERVER, p.Nick, c.srv.source, c.srv.opts.Network)
 	c.reply(RPL_WHOISACCOUNT, p.Nick, p.ID, "is logged in as")
@@ -152,32 +156,45 @@ func (c *conn) cmdWhowas(_ context.Context, m *irc.Message) error {
 	return nil
 }
 
+// connected finds a user who is connected, as far as lookup would show them, or
+// the client itself by the nick that it asked for.
+func (c *conn) connected(ctx context.Context, nick string) (p person, ok bool) {
+	p, ok = c.srv.roster.byNick(nick)
+	switch {
+	case !ok && c.isSelf(nick):
+		p, ok = c.srv.roster.byID(c.user.ID)
+		p.Nick = nick
+		return p, ok
+	case !ok || c.sees(p.ID):
+		return p, ok
+	}
+	u, err := c.session.Lookup(ctx, p.Nick)
+	if err != nil {
+		c.log.Debug().Err(err).Msg("look up a connected user")
+	}
+	return p, err == nil && u != nil && u.ID == p.ID
+}
+
 // cmdIson tells which nicks are connected (RFC 2812, 4.9).
-func (c *conn) cmdIson(_ context.Context, m *irc.Message) error {
+func (c *conn) cmdIson(ctx context.Context, m *irc.Message) error {
 	var on []string
-	for _, nick := range strings.Fields(strings.Join(m.Params, " ")) {
-		if p, ok := c.srv.roster.byNick(nick); ok {
+	for _, nick := range distinct(strings.FieldsSeq(strings.Join(m.Params, " "))) {
+		if p, ok := c.connected(ctx, nick); ok {
 			on = append(on, p.Nick)
-		} else if c.isSelf(nick) {
-			on = append(on, nick)
 		}
 	}
-	c.reply(irc.RPL_ISON, strings.Join(on, " "))
+	c.replyList(irc.RPL_ISON, on)
 	return nil
 }
 
 // maxUserhost is how many nicks USERHOST takes (RFC 2812, 4.8).
 const maxUserhost = 5
 
-func (c *conn) cmdUserhost(_ context.Context, m *irc.Message) error {
+func (c *conn) cmdUserhost(ctx context.Context, m *irc.Message) error {
 	var list []string
 	for _, nick := range m.Params[:min(len(m.Params), maxUserhost)] {
-		p, ok := c.srv.roster.byNick(nick)
-		if !ok && c.isSelf(nick) {
-			p, ok = c.srv.roster.byID(c.user.ID)
-			p.Nick = nick
-		}
-		if !ok || !c.sees(p.ID) {
+		p, ok := c.connected(ctx, nick)
+		if !ok {
 			continue
 		}
 		flag := "+"
@@ -186,6 +203,6 @@ func (c *conn) cmdUserhost(_ context.Context, m *irc.Message) error {
 		}
 		list = append(list, p.Nick+"="+flag+p.Username+"@"+p.Host)
 	}
-	c.reply(irc.RPL_USERHOST, strings.Join(list, " "))
+	c.replyList(irc.RPL_USERHOST, list)
 	return nil
 }

@@ -150,7 +150,8 @@ func (c *conn) cmdList(ctx context.Context, m *irc.Message) error {
 	}
 	c.reply(irc.RPL_LISTSTART, "Channel", "Users  Name")
 	for _, ch := range list {
-		if n := c.srv.roster.count(ch.Name); listed(m.Param(0), ch.Name, n) {
+		// Some clients do not show a channel of nobody, which is why none is.
+		if n := max(c.srv.roster.count(ch.Name), 1); listed(m.Param(0), ch.Name, n) {
 			c.reply(irc.RPL_LIST, ch.Name, strconv.Itoa(n), ch.Topic)
 		}
 		if err := c.flush(ctx); err != nil {

@@ -54,7 +54,7 @@ func (c *conn) cmdWho(ctx context.Context, m *irc.Message) error {
 
 func (c *conn) who(ctx context.Context, q whoQuery) error {
 	if strings.HasPrefix(q.mask, "#") {
-		for name := range strings.SplitSeq(q.mask, ",") {
+		for _, name := range splitTargets(q.mask) {
 			ch := c.channels[Fold(name)]
 			if ch == nil {
 				continue

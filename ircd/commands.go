@@ -147,7 +147,7 @@ func (c *conn) cmdPing(_ context.Context, m *irc.Message) error {
 
 func (c *conn) cmdQuit(_ context.Context, m *irc.Message) error {
 	quit := "Quit"
-	if text := CleanText(m.Param(0)); text != "" {
+	if text := clipText(CleanText(m.Param(0)), maxReason); text != "" {
 		quit += ": " + text
 	}
 	return &closing{text: quit, cause: "quit"}

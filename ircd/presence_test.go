@@ -134,12 +134,19 @@ func TestStrangersStayUnknown(t *testing.T) {
 		chat.mu.Lock()
 		delete(chat.accounts, "bob@example.com:pw-bob")
 		chat.mu.Unlock()
-		alice.Send("WHOIS bob", "WHO b*", "WHO #dev", "USERHOST bob", "NAMES #dev", "PRIVMSG bob :hi")
-		for _, l := range []string{"401 alice bob :*", "318 alice bob :*", "315 alice b* :*", "315 alice #dev :*", "302 alice :", "366 alice #dev :*", "401 alice bob :*"} {
+		alice.Send("WHOIS bob", "WHO b*", "WHO #dev", "USERHOST bob", "ISON bob", "NAMES #dev", "PRIVMSG bob :hi")
+		for _, l := range []string{"401 alice bob :*", "318 alice bob :*", "315 alice b* :*", "315 alice #dev :*", "302 alice :", "303 alice :", "366 alice #dev :*", "401 alice bob :*"} {
+			alice.ExpectNext(":irc.test " + l)
+		}
+		// Who can be looked up is known to be connected.
+		chat.mu.Lock()
+		chat.offline["bob"] = testUser("bob")
+		chat.mu.Unlock()
+		alice.Send("WHO bob", "USERHOST bob", "ISON bob", "WHO b*")
+		for _, l := range []string{"352 alice * u directus irc.test bob H :*", "315 alice bob :*", "302 alice :bob=+u@directus", "303 alice :bob", "315 alice b* :*"} {
 			alice.ExpectNext(":irc.test " + l)
 		}
 		bob.Send("JOIN #messages")
-		bob.Expect("* 366 *")
 		alice.Send("WHOIS bob")
 		alice.Expect(":irc.test 319 alice bob :#messages")
 	})

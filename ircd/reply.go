@@ -3,6 +3,7 @@ package ircd
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -40,6 +41,43 @@ func (c *conn) reply(numeric string, params ...string) {
 // modes (324) or a timestamp (329) breaks HexChat, EPIC and others.
 func (c *conn) replyPlain(numeric string, params ...string) {
 	c.send(&line{Source: c.srv.source, Command: numeric, Params: append([]string{c.nick}, params...)})
+}
+
+// replyList sends a numeric whose last parameter is a list of words, as often as
+// it takes for all of them; once if there are none.
+func (c *conn) replyList(numeric string, words []string, params ...string) {
+	head := ":" + c.srv.source + " " + numeric + " " + c.nick + " :"
+	for _, p := range params {
+		head += p + " "
+	}
+	lists := foldWords(words, maxBody-len(head))
+	if len(lists) == 0 {
+		lists = []string{""}
+	}
+	for _, list := range lists {
+		c.reply(numeric, append(slices.Clone(params), list)...)
+	}
+}
+
+// foldWords joins words with spaces into lists of at most limit bytes. A word
+// that is longer stands alone.
+func foldWords(words []string, limit int) []string {
+	var lists []string
+	var list []byte
+	for _, w := range words {
+		if len(list) > 0 && len(list)+1+len(w) > limit {
+			lists = append(lists, string(list))
+			list = list[:0]
+		}
+		if len(list) > 0 {
+			list = append(list, ' ')
+		}
+		list = append(list, w...)
+	}
+	if len(list) > 0 {
+		lists = append(lists, string(list))
+	}
+	return lists
 }
 
 // notice sends a NOTICE of the server to the client itself.
