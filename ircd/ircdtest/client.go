@@ -22,8 +22,9 @@ import (
 )
 
 // Timeout is how long Expect, Sync and Closed wait before the test fails, and
-// how long one write may take.
-const Timeout = 15 * time.Second
+// how long one write may take. Only a test that fails waits for so long, unless
+// its machine is very slow.
+const Timeout = 60 * time.Second
 
 // maxLine is more than any server may send: 8191 bytes of tags and 512 of body.
 const maxLine = 16 << 10
