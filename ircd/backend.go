@@ -68,7 +68,9 @@ type Session interface {
 	// one token and never blocks the ringer.
 	Wake() <-chan struct{}
 	// Poll returns the news since the last call, oldest first, without
-	// waiting for any. An error ends the connection and is the reason told.
+	// waiting for any. An error ends the connection. Of an *Error or a
+	// *LoginError the Text is told as the reason; any other is logged and told
+	// as "internal error".
 	Poll(ctx context.Context) ([]Event, error)
 	// Close ends the session and waits for what it started, for as long as ctx
 	// lasts. No method is called after it.
