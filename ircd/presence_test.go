@@ -147,6 +147,7 @@ func TestStrangersStayUnknown(t *testing.T) {
 			alice.ExpectNext(":irc.test " + l)
 		}
 		bob.Send("JOIN #messages")
+		bob.Expect("* 366 *")
 		alice.Send("WHOIS bob")
 		alice.Expect(":irc.test 319 alice bob :#messages")
 	})
