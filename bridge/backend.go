@@ -77,8 +77,9 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 		b.logout(account)
 		return nil, loginError(err)
 	}
+	b.review(ctx, who.id)
 	s := newSession(b, who)
-	s.user = b.nicks.connect(who, taken)
+	s.nick = b.nicks.connect(who, taken)
 	if !b.enter(s, account, names) {
 		// The user is already connected, on another login which serves all. If
 		// its link waits for Directus: this login says that it is back.
@@ -86,6 +87,21 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 		b.logout(account)
 	}
 	return s, nil
+}
+
+// review ends a user's present member if Directus has ended its session: a
+// socket does not notice that its token was replaced, and whoever logs in with
+// the new one is not to share the fate of the old.
+func (b *Backend) review(ctx context.Context, id string) {
+	b.mu.Lock()
+	m := b.members[id]
+	b.mu.Unlock()
+	if m == nil {
+		return
+	}
+	if _, err := m.account.Me(ctx, []string{"id"}); errors.Is(err, directus.ErrLoggedOut) {
+		m.end(err)
+	}
 }
 
 // enter makes s a session of its user's member; fresh reports that the account
@@ -111,7 +127,7 @@ func (b *Backend) enter(s *session, account *directus.Account, names *directory)
 
 // leave ends a session; the last of a user takes the Directus session along.
 func (b *Backend) leave(ctx context.Context, s *session) error {
-	b.nicks.release(s.person)
+	b.nicks.release(s.nick)
 	b.mu.Lock()
 	last := s.member.remove(s)
 	if last && b.members[s.person.id] == s.member {
@@ -161,7 +177,7 @@ func (b *Backend) Stats() Stats {
 	defer b.mu.Unlock()
 	s := Stats{Users: len(b.members)}
 	for _, m := range b.members {
-		if m.downSince().IsZero() {
+		if m.up() {
 			s.Links++
 		}
 	}

@@ -6,29 +6,49 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"directus-ircd/directus"
 )
 
-// dateFormat is how Directus writes and compares a timestamp.
-const dateFormat = "2006-01-02T15:04:05.000Z"
+// from matches what was written since a date, overlapping by a minute. like is
+// a date as the collection holds it: a dateTime field has no zone, and Directus
+// takes one that is given literally.
+func (g *group) from(date time.Time, like string) directus.Filter {
+	return directus.Filter{g.fields.Date: map[string]any{"_gte": formatLike(date.Add(-overlap), like)}}
+}
+
+func formatLike(date time.Time, like string) string {
+	layout := "2006-01-02T15:04:05.000Z"
+	if _, err := time.Parse(time.RFC3339Nano, like); err != nil && like != "" {
+		layout = "2006-01-02T15:04:05"
+	}
+	return date.UTC().Format(layout)
+}
 
 // catchUp reads what the collection holds since the cursor and publishes what
 // was not seen, in the collection's order. The first time it only finds out
 // where the collection ends: what was there before a feed is backlog.
 func (f *feed) catchUp(ctx context.Context) error {
+	begun := time.Now()
 	if !f.cursor.set {
 		return f.start(ctx)
 	}
-	last, err := f.readSince(ctx, f.cursor.date, func(rows []row) error {
+	f.mu.Lock()
+	like := f.newest.rawDate
+	f.mu.Unlock()
+	last, err := f.readSince(ctx, f.cursor.date, like, func(rows []row) error {
 		f.setState(true, nil) // so that people are told before they are shown
-		return f.publish(ctx, rows)
+		return f.publish(ctx, rows, true)
 	})
 	if err != nil {
 		return err
 	}
 	f.advance(last)
+	f.mu.Lock()
+	f.current = begun
+	f.mu.Unlock()
 	return nil
 }
 
@@ -41,7 +61,11 @@ func (f *feed) start(ctx context.Context) error {
 	}
 	var last time.Time
 	if len(newest) > 0 {
-		last, err = f.readSince(ctx, newest[0].date, func(rows []row) error { f.markSeen(rows); return nil })
+		since := newest[0].date
+		if now := time.Now(); since.After(now) {
+			since = now
+		}
+		last, err = f.readSince(ctx, since, newest[0].rawDate, func(rows []row) error { f.markSeen(rows); return nil })
 		if err != nil {
 			return err
 		}
@@ -53,15 +77,17 @@ func (f *feed) start(ctx context.Context) error {
 
 // readSince reads page by page from a minute before since, oldest first, and
 // returns the date of the last row.
-func (f *feed) readSince(ctx context.Context, since time.Time, use func([]row) error) (last time.Time, err error) {
+func (f *feed) readSince(ctx context.Context, since time.Time, like string, use func([]row) error) (last time.Time, err error) {
 	from := f.group.dated(f.group.filter)
 	if !since.IsZero() {
-		from = directus.And(from, directus.Filter{f.group.fields.Date: map[string]any{"_gte": since.Add(-overlap).Format(dateFormat)}})
+		from = directus.And(from, f.group.from(since, like))
 	}
-	filter := from
+	pages := pager{base: from, field: f.group.fields.Date}
 	for more := true; more; {
 		var rows []row
-		rows, more, err = f.read(ctx, directus.Query{Filter: filter, Sort: f.order(""), Limit: pageSize})
+		rows, more, err = f.read(ctx, directus.Query{
+			Filter: pages.filter(), Offset: pages.offset, Limit: pageSize, Sort: f.order(""),
+		})
 		if err != nil {
 			return last, err
 		}
@@ -69,12 +95,51 @@ func (f *feed) readSince(ctx context.Context, since time.Time, use func([]row) e
 			return last, err
 		}
 		if len(rows) > 0 {
-			end := rows[len(rows)-1]
-			last = end.date
-			filter = directus.And(from, directus.After(f.group.fields.Date, end.rawDate, end.id))
+			last = rows[len(rows)-1].date
 		}
+		pages.turn(rows)
 	}
 	return last, nil
+}
+
+// pager pages through a collection by date. Directus may give a date with less
+// precision than it stores and compares, so a page begins at the date of the
+// last row, not behind it, and skips as many rows as were read of that date.
+type pager struct {
+	base   directus.Filter
+	field  string
+	down   bool   // newest first
+	at     string // date of the last row read; empty at first
+	offset int
+}
+
+func (p *pager) filter() directus.Filter {
+	if p.at == "" {
+		return p.base
+	}
+	if !p.down {
+		return directus.And(p.base, directus.Filter{p.field: map[string]any{"_gte": p.at}})
+	}
+	unit := time.Second
+	if strings.Contains(p.at, ".") {
+		unit = time.Millisecond
+	}
+	return directus.And(p.base, directus.Filter{p.field: map[string]any{"_lt": formatLike(parseDate(p.at).Add(unit), p.at)}})
+}
+
+// turn notes a page that was read.
+func (p *pager) turn(rows []row) {
+	if len(rows) == 0 {
+		return
+	}
+	if at := rows[len(rows)-1].rawDate; at != p.at {
+		p.at, p.offset = at, 0
+	}
+	for _, r := range rows {
+		if r.rawDate == p.at {
+			p.offset++
+		}
+	}
 }
 
 func (f *feed) order(sign string) []string {
@@ -87,6 +152,10 @@ func (f *feed) read(ctx context.Context, q directus.Query) (rows []row, more boo
 
 // advance moves the cursor and forgets the keys that no later read reaches.
 func (f *feed) advance(last time.Time) {
+	// A row from the future must not hide what is written from now on.
+	if now := time.Now(); last.After(now) {
+		last = now
+	}
 	if last.After(f.cursor.date) {
 		f.cursor.date = last
 	}
@@ -135,21 +204,19 @@ func pageLimit(ctx context.Context, account *directus.Account, wanted int) (int,
 // latest reads the newest rows of one channel, oldest first.
 func latest(ctx context.Context, account *directus.Account, g *group, c *channel, limit int) ([]row, error) {
 	var rows []row
-	base := g.dated(directus.Filter(c.Filter))
-	filter := base
+	pages := pager{base: g.dated(directus.Filter(c.Filter)), field: g.fields.Date, down: true}
 	for more := true; more && len(rows) < limit; {
 		var page []row
 		var err error
 		page, more, err = readRows(ctx, account, g, directus.Query{
-			Filter: filter, Sort: []string{"-" + g.fields.Date, "-id"}, Limit: limit - len(rows),
+			Filter: pages.filter(), Offset: pages.offset, Limit: limit - len(rows),
+			Sort: []string{"-" + g.fields.Date, "-id"},
 		})
 		if err != nil {
 			return nil, err
 		}
-		if rows = append(rows, page...); len(page) > 0 {
-			end := page[len(page)-1]
-			filter = directus.And(base, directus.Before(g.fields.Date, end.rawDate, end.id))
-		}
+		rows = append(rows, page...)
+		pages.turn(page)
 	}
 	slices.Reverse(rows)
 	return rows, nil

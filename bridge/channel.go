@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -47,7 +46,7 @@ type channel struct {
 
 type equality struct {
 	field string
-	value []byte // JSON
+	value string
 }
 
 // group is a set of channels that one subscription serves: a subscription
@@ -96,7 +95,7 @@ func equalities(filter map[string]any) (eqs []equality, ok bool) {
 		if err != nil {
 			return nil, false
 		}
-		eqs = append(eqs, equality{field, raw})
+		eqs = append(eqs, equality{field, scalar(raw)})
 	}
 	return eqs, true
 }
@@ -116,17 +115,13 @@ func isScalar(value any) bool {
 // matches reports whether a row of the channel's group belongs to the channel.
 func (c *channel) matches(r row) bool {
 	for _, eq := range c.equal {
-		if !sameScalar(r.values[eq.field], eq.value) {
+		// By their text: Directus gives the key 3 of a related item as 3 or
+		// "3", depending on the schema.
+		if raw := r.values[eq.field]; len(raw) == 0 || raw[0] == 'n' || raw[0] == '{' || raw[0] == '[' || scalar(raw) != eq.value {
 			return false
 		}
 	}
 	return true
-}
-
-// sameScalar compares JSON scalars by their text: Directus gives the key 3 of a
-// related item as 3 or "3", depending on the schema.
-func sameScalar(a, b []byte) bool {
-	return len(a) > 0 && bytes.Equal(bytes.Trim(a, `"`), bytes.Trim(b, `"`))
 }
 
 // groupChannels validates the channels and sorts them into groups.

@@ -12,10 +12,10 @@ var guideFields = Fields{Text: "text", Author: "user_created", Date: "date_creat
 func TestEqualities(t *testing.T) {
 	for filter, want := range map[string]string{
 		`{}`:                            ``,
-		`{"room":{"_eq":"dev"}}`:        `room="dev"`,
+		`{"room":{"_eq":"dev"}}`:        `room=dev`,
 		`{"room":{"_eq":3}}`:            `room=3`,
 		`{"a":{"_eq":1},"b":{"_eq":2}}`: `a=1 b=2`,
-		`{"_and":[{"a":{"_eq":true}},{"b":{"_eq":"x"}}]}`: `a=true b="x"`,
+		`{"_and":[{"a":{"_eq":true}},{"b":{"_eq":"x"}}]}`: `a=true b=x`,
 		`{"room":{"_neq":"dev"}}`:                         `no`,
 		`{"room":{"name":{"_eq":"dev"}}}`:                 `no`,
 		`{"room":{"_eq":"dev","_nnull":true}}`:            `no`,
@@ -31,7 +31,7 @@ func TestEqualities(t *testing.T) {
 		eqs, ok := equalities(f)
 		var parts []string
 		for _, eq := range eqs {
-			parts = append(parts, eq.field+"="+string(eq.value))
+			parts = append(parts, eq.field+"="+eq.value)
 		}
 		got := strings.Join(parts, " ")
 		if !ok {
@@ -91,6 +91,31 @@ func TestGroupChannelsRefuses(t *testing.T) {
 	for want, channels := range bad {
 		if _, _, err := groupChannels(channels); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %q", err, want)
+		}
+	}
+}
+
+// Node.js writes JSON without the escapes that encoding/json adds for HTML.
+func TestEqualityOfText(t *testing.T) {
+	for _, value := range []string{"dev", "R&D", "a<b", `say "hi"`, "\u2028", "", "straße"} {
+		eqs, ok := equalities(map[string]any{"channel": map[string]any{"_eq": value}})
+		if !ok {
+			t.Fatalf("%q is not evaluated here", value)
+		}
+		plain := []byte{'"'}
+		for _, r := range value {
+			if r == '"' {
+				plain = append(plain, '\\')
+			}
+			plain = append(plain, string(r)...)
+		}
+		plain = append(plain, '"')
+		r, err := parseRow(json.RawMessage(`{"id":1,"channel":`+string(plain)+`}`), Fields{Text: "text", Author: "author", Date: "date"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := (&channel{equal: eqs}); !c.matches(r) {
+			t.Errorf("a row of channel %q is not recognised", value)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -14,6 +15,10 @@ import (
 // nameLife is how long a name read from Directus is believed, so that a change
 // of name or of the right to read it is seen without asking for each message.
 const nameLife = 15 * time.Minute
+
+// errRightsChanged says that names could be read when that was tried, but now
+// cannot: who they belong to is not known for the moment.
+var errRightsChanged = errors.New("the right to read names has changed")
 
 // maxNames bounds what a directory remembers; beyond, it starts afresh.
 const maxNames = 10000
@@ -56,13 +61,15 @@ func (d *directory) users(ctx context.Context, ids []string) (map[string]ircd.Us
 	people, missing := d.remembered(ids)
 	if len(missing) > 0 {
 		found, err := d.fetch(ctx, directus.Filter{"id": map[string]any{"_in": missing}}, len(missing))
-		if err != nil {
+		if err != nil && !errors.Is(err, errRightsChanged) {
 			return nil, err
 		}
 		for _, p := range found {
 			people[p.id] = p
 		}
-		d.remember(people, missing)
+		if err == nil {
+			d.remember(people, missing)
+		}
 	}
 	return d.identify(ctx, people)
 }
@@ -85,7 +92,12 @@ func (d *directory) identify(ctx context.Context, people map[string]person) (map
 			users[id] = u
 			continue
 		}
-		users[id] = d.nicks.user(p, rivals[id])
+		u := d.nicks.user(p, rivals[id])
+		// Not what somebody else may read of the name.
+		if u.Realname = p.realname; u.Realname == "" {
+			u.Realname = u.Nick
+		}
+		users[id] = u
 	}
 	users[""] = ircd.User{Nick: nobody, Username: nobody, Host: host, Realname: nobody}
 	return users, nil
@@ -105,7 +117,9 @@ func (d *directory) remembered(ids []string) (people map[string]person, missing 
 			continue
 		}
 		people[id] = person{id: id}
-		missing = append(missing, id)
+		if isUUID(id) { // else the author is no Directus user, and asking an error
+			missing = append(missing, id)
+		}
 	}
 	return people, missing
 }
@@ -145,7 +159,7 @@ func (d *directory) rivals(ctx context.Context, people []person) (map[string]boo
 		return nil, nil
 	}
 	namesakes, err := d.fetch(ctx, directus.Or(conditions...), 100)
-	if err != nil {
+	if err != nil && !errors.Is(err, errRightsChanged) {
 		return nil, err
 	}
 	taken := map[string]bool{}
@@ -168,22 +182,33 @@ func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error)
 		}
 		return nil, err
 	}
-	name, _, _ := strings.Cut(nick, "-")
-	fields, err := d.probe(ctx)
-	if err != nil {
-		return nil, err
-	}
-	conditions := make([]directus.Filter, 0, 3*len(fields))
-	for _, field := range fields {
-		for _, guess := range []string{nick, name, strings.ReplaceAll(nick, "_", " ")} {
-			conditions = append(conditions, directus.Filter{field: map[string]any{"_icontains": guess}})
+	// The exact name first: where it is a common part of names, the others are
+	// more than would be read.
+	base, _, _ := strings.Cut(nick, "-")
+	for _, operator := range []string{"_eq", "_icontains"} {
+		u, err := d.searchBy(ctx, nick, operator, nick, base, strings.ReplaceAll(nick, "_", " "))
+		if u != nil || err != nil {
+			return u, err
 		}
 	}
-	if len(conditions) == 0 {
-		return nil, nil
+	return nil, nil
+}
+
+// searchBy looks for the owner of a nick among the people one of whose names
+// compares to a guess.
+func (d *directory) searchBy(ctx context.Context, nick, operator string, guesses ...string) (*ircd.User, error) {
+	fields, err := d.probe(ctx)
+	if err != nil || len(fields) == 0 {
+		return nil, err
+	}
+	conditions := make([]directus.Filter, 0, len(guesses)*len(fields))
+	for _, field := range fields {
+		for _, guess := range guesses {
+			conditions = append(conditions, directus.Filter{field: map[string]any{operator: guess}})
+		}
 	}
 	found, err := d.fetch(ctx, directus.Or(conditions...), 100)
-	if err != nil {
+	if err != nil && !errors.Is(err, errRightsChanged) {
 		return nil, err
 	}
 	people := map[string]person{}
@@ -222,7 +247,7 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 			d.mu.Lock()
 			d.probed = time.Time{}
 			d.mu.Unlock()
-			return nil, nil
+			return nil, errRightsChanged
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read names: %w", err)

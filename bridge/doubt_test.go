@@ -229,3 +229,75 @@ func TestBurst(t *testing.T) {
 		reader.Refute("* PRIVMSG *")
 	})
 }
+
+// An item is stored, but answered FORBIDDEN as the row may not be read back.
+func TestStoredButUnreadable(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		ch := messages("messages")
+		ch.Fields.Nonce = ""
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+		ada := addFake(fake, "ada")
+		c := rejoin(t, l, "ada")
+		fake.Deny(ada, "messages", "read")
+		c.Send("PRIVMSG #messages :hello")
+		line := c.Expect("* 404 *")
+		if n := len(fake.Items("messages")); n != 1 {
+			t.Fatalf("stored %d", n)
+		}
+		if strings.Contains(line, "Not sent") {
+			t.Errorf("stored, but the client is told %q", line)
+		}
+		c.Close()
+	})
+}
+
+// Two equal texts: the first is stored and confirmed, its event is late; the
+// second is lost on the way. It must not be taken for the first.
+func TestSecondOfTwoEqualTexts(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		ch := messages("messages")
+		ch.Fields.Nonce = ""
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+		ada := addFake(fake, "ada")
+		fake.Insert("messages", ada, map[string]any{"text": "older"})
+		c := rejoin(t, l, "ada")
+		fake.HoldEvents()
+		c.Send("PRIVMSG #messages :ok")
+		c.Sync()
+		if n := len(fake.Items("messages")); n != 2 {
+			t.Fatalf("stored %d", n)
+		}
+		fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
+			if f.Action == "create" {
+				return directustest.FrameVerdict{Skip: true, Cut: true}
+			}
+			return directustest.FrameVerdict{}
+		})
+		c.Send("PRIVMSG #messages :ok")
+		lines := c.Sync()
+		if !strings.Contains(strings.Join(lines, "\n"), " 404 ") {
+			t.Errorf("the second was not stored (%d items) and nobody said so: %q", len(fake.Items("messages")), lines)
+		}
+		c.Close()
+	})
+}
+
+// A collection with UUID keys that the user may not choose.
+func TestKeyNotToBeChosen(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		ch := messages("keyed")
+		ch.Fields.Nonce = ""
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+		fake.AddCollection("keyed", directustest.FakeCollection{Fields: []string{"text"}, UUIDKey: true})
+		ada := addFake(fake, "ada")
+		fake.Insert("keyed", ada, map[string]any{"text": "older"})
+		c := rejoin(t, l, "ada")
+		fake.CreateOnly(ada, "keyed", "text")
+		c.Send("PRIVMSG #messages :hello")
+		lines := c.Sync()
+		if n := len(fake.Items("keyed")); n != 2 {
+			t.Errorf("%d stored, %q", n, lines)
+		}
+		c.Close()
+	})
+}

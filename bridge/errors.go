@@ -47,6 +47,12 @@ func unconfirmed(channel string, err error) *ircd.Error {
 	return cannotSend(channel, "Directus did not answer: perhaps sent. It will be shown here if it was; look before you send it again", err)
 }
 
+// hidden is the reply when Directus forbids something about a message, which may
+// be to show it after it was stored.
+func hidden(channel string, err error) *ircd.Error {
+	return cannotSend(channel, "Directus does not allow you to write here, or to read what you wrote: perhaps sent, where you cannot see it", err)
+}
+
 // noSuchChannel is the reply to a name that is not configured.
 func noSuchChannel(name string) *ircd.Error {
 	return &ircd.Error{

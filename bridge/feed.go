@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -30,6 +31,8 @@ const (
 	pageSize = 100
 	// replayedAfter is the age from which a caught-up message is marked as old.
 	replayedAfter = time.Minute
+	// troubleAfter is the number of failed reads in a row that people are told of.
+	troubleAfter = 3
 )
 
 // feed brings the new messages of a group of channels. The collection is the
@@ -47,15 +50,18 @@ type feed struct {
 	// Owned by run.
 	gap    bool
 	cursor cursor
+	full   int // keys in memory at which the collection is read again early
 
 	mu      sync.Mutex
 	seen    map[string]mark      // by row id; guarded by mu
 	taken   map[string]time.Time // rows found to be a message in doubt, with their dates; guarded by mu
 	arrived int64                // rows seen so far; guarded by mu
-	newest  time.Time            // date of the newest row seen; guarded by mu
+	newest  row                  // the newest row seen, and not of the future; guarded by mu
 	ready   bool                 // read for the first time; guarded by mu
 	uuids   bool                 // keys are uuids, so that a client may choose them; guarded by mu
 	err     error                // why the collection cannot be read; guarded by mu
+	failing int                  // reads failed in a row; guarded by mu
+	current time.Time            // when the last complete catch-up began; guarded by mu
 	changed chan struct{}        // closed when ready or err changes; guarded by mu
 }
 
@@ -79,41 +85,54 @@ func newFeed(g *group, account *directus.Account, names *directory, rt *directus
 			Fields: g.query, Filter: g.filter, Events: []directus.EventKind{directus.EventCreate},
 		}),
 		gap:     true,
+		full:    maxSeen,
 		seen:    map[string]mark{},
 		taken:   map[string]time.Time{},
 		changed: make(chan struct{}),
 	}
 }
 
-// run follows the subscription until ctx ends; its caller joins it.
-func (f *feed) run(ctx context.Context) {
+// run follows the subscription until ctx or the Directus session ends; its
+// caller joins it.
+func (f *feed) run(ctx context.Context) error {
 	defer f.sub.Close()
 	failures := 0
+	var notBefore time.Time
 	timer := time.NewTimer(reconcilePeriod)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case <-f.sub.Wake():
 		case <-timer.C:
 			f.gap = true
 		}
+		events, gap := f.sub.Drain()
+		if f.gap && !gap && time.Now().Before(notBefore) {
+			continue // the events are in the collection, which is read soon
+		}
 		wait := reconcilePeriod
-		if err := f.step(ctx); err != nil {
+		err := f.step(ctx, events, gap)
+		switch {
+		case errors.Is(err, directus.ErrLoggedOut):
+			return err
+		case err != nil:
 			failures++
 			wait = min(time.Second<<min(failures, 6), time.Minute)
-			f.log.Debug().Err(err).Str("collection", f.group.collection).Int("attempt", failures).Dur("delay", wait).Msg("catch up")
-		} else if !f.gap {
+			f.log.Debug().Err(err).Str("collection", f.group.collection).Int("attempt", failures).Stringer("delay", wait).Msg("catch up")
+		case !f.gap:
 			failures = 0
 		}
-		timer.Reset(time.Duration(float64(wait) * (0.5 + rand.Float64())))
+		f.setFailures(failures)
+		wait = time.Duration(float64(wait) * (0.5 + rand.Float64()))
+		notBefore = time.Now().Add(wait)
+		timer.Reset(wait)
 	}
 }
 
-// step handles what the subscription has to say.
-func (f *feed) step(ctx context.Context) error {
-	events, gap := f.sub.Drain()
+// step handles what the subscription had to say.
+func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) error {
 	f.gap = f.gap || gap
 	if f.gap {
 		if !f.sub.Active() {
@@ -131,6 +150,8 @@ func (f *feed) step(ctx context.Context) error {
 			return err
 		}
 		f.gap = false
+		// More than that may carry one date, after an import.
+		f.full = max(maxSeen, 2*f.countSeen())
 		f.setState(true, nil)
 	}
 	var rows []row
@@ -138,13 +159,13 @@ func (f *feed) step(ctx context.Context) error {
 		rows = append(rows, f.parse(event.Items)...)
 	}
 	slices.SortStableFunc(rows, compareRows)
-	if err := f.publish(ctx, rows); err != nil {
+	if err := f.publish(ctx, rows, false); err != nil {
 		f.gap = true
 		return err
 	}
-	if f.countSeen() > maxSeen {
+	if f.gap || f.countSeen() > f.full {
 		f.gap = true
-		return f.step(ctx)
+		return f.step(ctx, nil, false)
 	}
 	return nil
 }
@@ -159,13 +180,16 @@ func (f *feed) parse(items []json.RawMessage) []row {
 			f.gap = true
 			continue
 		}
+		if r.date.IsZero() {
+			r.date = time.Now() // the best that can be said of a row without a date
+		}
 		rows = append(rows, r)
 	}
 	return rows
 }
 
 // publish puts the rows that were not seen before into the journal.
-func (f *feed) publish(ctx context.Context, rows []row) error {
+func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
 	rows = f.unseen(rows)
 	if len(rows) == 0 {
 		return nil
@@ -182,7 +206,7 @@ func (f *feed) publish(ctx context.Context, rows []row) error {
 	for _, r := range rows {
 		for _, c := range f.group.channels {
 			if c.matches(r) {
-				entries = append(entries, entry{r, c, toMessage(r, c, users[r.author], time.Since(r.date) > replayedAfter)})
+				entries = append(entries, entry{r, c, toMessage(r, c, users[r.author], time.Since(r.date) > replayedAfter), read})
 			}
 		}
 	}
@@ -195,8 +219,11 @@ func (f *feed) unseen(rows []row) []row {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fresh := make([]row, 0, len(rows))
+	batch := make(map[string]struct{}, len(rows))
 	for _, r := range rows {
-		if _, ok := f.seen[r.id]; !ok {
+		_, again := batch[r.id]
+		batch[r.id] = struct{}{}
+		if _, ok := f.seen[r.id]; !ok && !again {
 			fresh = append(fresh, r)
 		}
 	}
@@ -213,8 +240,8 @@ func (f *feed) markSeen(rows []row) {
 		f.arrived++
 		f.seen[r.id] = mark{r.date, f.arrived}
 		f.uuids = isUUID(r.id)
-		if r.date.After(f.newest) {
-			f.newest = r.date
+		if r.date.After(f.newest.date) && !r.date.After(time.Now()) {
+			f.newest = r
 		}
 	}
 }
@@ -247,6 +274,31 @@ func (f *feed) setState(ready bool, err error) {
 	if changed {
 		f.journal.ring()
 	}
+}
+
+// setFailures counts the reads that failed in a row; trouble tells that they
+// are more than a hiccup.
+func (f *feed) setFailures(n int) {
+	f.mu.Lock()
+	changed := (n >= troubleAfter) != (f.failing >= troubleAfter)
+	f.failing = n
+	f.mu.Unlock()
+	if changed {
+		f.journal.ring()
+	}
+}
+
+func (f *feed) trouble() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.failing >= troubleAfter
+}
+
+// readAt is when the last complete catch-up began.
+func (f *feed) readAt() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.current
 }
 
 // status tells whether the feed has read its collection, or why it cannot.

@@ -82,33 +82,38 @@ func (g *guard) begin(remote, email, secret string) (*ticket, error) {
 	t := &ticket{guard: g, hash: g.hash(email, secret)}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	t.address = g.addressQuota(remote)
-	if email != "" {
-		t.account = g.accountRecord(email)
-		if t.account.good == t.hash {
-			// Whoever guesses must not keep out who knows.
-			t.address, t.account, t.known = &quota{}, nil, t.account
-			return t, nil
-		}
-		if err := t.account.check(t.hash, time.Now()); err != nil {
-			return nil, err
-		}
+	if r := g.accounts[email]; r != nil && r.good == t.hash {
+		// Whoever guesses must not keep out who knows.
+		t.address, t.known = &quota{}, r
+		return t, nil
 	}
+	t.address = g.addressQuota(remote)
 	if err := t.address.begin("your address"); err != nil {
 		return nil, err
 	}
-	if t.account != nil {
-		if err := t.account.begin("this account"); err != nil {
-			t.address.end(false)
-			return nil, err
-		}
+	if email == "" {
+		return t, nil
+	}
+	// Only now, so that an address beyond its quota cannot fill the table.
+	t.account = g.accountRecord(email)
+	err := t.account.check(t.hash, time.Now())
+	if err == nil {
+		err = t.account.begin("this account")
+	}
+	if err != nil {
+		t.address.end(false)
+		return nil, err
 	}
 	return t, nil
 }
 
 // check refuses what is known to be in vain or dangerous.
 func (r *record) check(hash [sha256.Size]byte, now time.Time) error {
-	if known := r.refused[hash]; known != nil && now.Before(known.until) {
+	known := r.refused[hash]
+	if known != nil && r.failures >= maxFailures {
+		return &ircd.LoginError{Reason: ircd.Rejected, Text: "Directus refused this very password time and again and is not asked about it any more. Correct the password in your client"}
+	}
+	if known != nil && now.Before(known.until) {
 		return &ircd.LoginError{Reason: ircd.Rejected, Text: fmt.Sprintf(
 			"Directus refused this very password a while ago and is not asked about it again for %s. Correct the password in your client", wait(known.until.Sub(now)))}
 	}

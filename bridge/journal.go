@@ -17,6 +17,7 @@ type entry struct {
 	row     row
 	channel *channel
 	message *ircd.Message
+	read    bool // found by reading the collection, not brought by an event
 }
 
 // journal is a feed's news in order, which each session reads at its own pace.

@@ -102,3 +102,19 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		}
 	})
 }
+
+// addFake adds a user whose e-mail and password are made of the name.
+func addFake(f *directustest.Fake, name string) string {
+	return f.AddUser(directustest.FakeUser{Email: name + "@example.com", Password: name, FirstName: name})
+}
+
+// rejoin logs such a user in and enters the channel.
+func rejoin(t *testing.T, l *pipeListener, name string) *ircdtest.Client {
+	c := l.dial(t)
+	c.Name = name
+	c.LoginPass("x", name+"@example.com:"+name)
+	c.Send("JOIN #messages")
+	c.Expect("* 366 *")
+	c.Sync()
+	return c
+}

@@ -16,6 +16,7 @@ import (
 type member struct {
 	account *directus.Account
 	names   *directory
+	rights  *rightsCache
 	rt      *directus.Realtime
 	log     zerolog.Logger
 
@@ -28,7 +29,8 @@ type member struct {
 	feeds    map[*group]*feedUse   // guarded by mu
 	link     directus.State        // guarded by mu
 	ended    error                 // why the Directus session is over; guarded by mu
-	silent   bool                  // the last request got no answer; guarded by mu
+	silent   bool                  // the last send got no answer; guarded by mu
+	probed   time.Time             // the last send while in trouble; guarded by mu
 }
 
 // feedUse counts the sessions that read a feed.
@@ -40,7 +42,7 @@ type feedUse struct {
 
 func newMember(account *directus.Account, names *directory, log zerolog.Logger) *member {
 	m := &member{
-		account: account, names: names, log: log,
+		account: account, names: names, rights: &rightsCache{account: account}, log: log,
 		sessions: map[*session]struct{}{}, feeds: map[*group]*feedUse{},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -89,14 +91,10 @@ func (m *member) health() (down bool, ended error) {
 	return !m.link.Up && m.link.Failures >= 2, m.ended
 }
 
-// downSince is when the link was lost; zero while it is up.
-func (m *member) downSince() time.Time {
+func (m *member) up() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.link.Up {
-		return time.Time{}
-	}
-	return m.link.Since
+	return m.link.Up
 }
 
 // failing reports that connecting has failed, so that waiting is in vain.
@@ -106,18 +104,33 @@ func (m *member) failing() bool {
 	return !m.link.Up && m.link.Failures > 0
 }
 
-// setSilent notes whether Directus left a request unanswered; wasSilent tells
-// it to those who come next, who then wait less.
+// setSilent notes whether Directus left a send unanswered.
 func (m *member) setSilent(silent bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.silent = silent
 }
 
-func (m *member) wasSilent() bool {
+// patience is how long a send may take. While Directus has been away for long,
+// or takes requests without answering, one send in a while tries, and shortly;
+// the others are refused at once (0), so that a paste does not hold up the
+// lines behind it, PING among them.
+func (m *member) patience() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.silent
+	now := time.Now()
+	left := sendTimeout
+	if !m.link.Up && !m.link.Since.IsZero() {
+		left -= now.Sub(m.link.Since)
+	}
+	if left > silentTimeout && !m.silent {
+		return left
+	}
+	if now.Sub(m.probed) < probePeriod {
+		return 0
+	}
+	m.probed = now
+	return silentTimeout
 }
 
 // add and remove keep the set of sessions; remove reports whether it was the
@@ -144,7 +157,11 @@ func (m *member) open(g *group) *feed {
 		ctx, cancel := context.WithCancel(m.ctx)
 		use = &feedUse{feed: newFeed(g, m.account, m.names, m.rt, m.log), cancel: cancel}
 		m.feeds[g] = use
-		m.wg.Go(func() { use.feed.run(ctx) })
+		m.wg.Go(func() {
+			if err := use.feed.run(ctx); errors.Is(err, directus.ErrLoggedOut) {
+				m.end(err)
+			}
+		})
 	}
 	use.uses++
 	return use.feed

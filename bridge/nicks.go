@@ -29,6 +29,7 @@ type nicks struct {
 	byNick map[string]*claim // by folded nick; guarded by mu
 }
 
+// claim is a user's hold on a nick.
 type claim struct {
 	key       string
 	base      string
@@ -79,9 +80,14 @@ func (p person) base() string {
 func (n *nicks) user(p person, taken bool) ircd.User {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	return n.claim(p, taken).user
+}
+
+// claim finds or makes the claim of p. The caller holds mu.
+func (n *nicks) claim(p person, taken bool) *claim {
 	c := n.byUser[p.key()]
 	if c != nil && (c.base == p.base() || c.connected > 0) {
-		return c.user
+		return c
 	}
 	if c != nil {
 		delete(n.byNick, ircd.Fold(c.user.Nick))
@@ -94,7 +100,7 @@ func (n *nicks) user(p person, taken bool) ircd.User {
 	}
 	n.byUser[c.key] = c
 	n.byNick[ircd.Fold(c.user.Nick)] = c
-	return c.user
+	return c
 }
 
 // free finds a nick that nobody has: the bare name, or the name with a piece of
@@ -153,20 +159,18 @@ func (n *nicks) holder(nick string) string {
 }
 
 // connect pins a user's nick while a session lasts; release undoes it.
-func (n *nicks) connect(p person, taken bool) ircd.User {
-	u := n.user(p, taken)
+func (n *nicks) connect(p person, taken bool) *claim {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.byUser[p.key()].connected++
-	return u
+	c := n.claim(p, taken)
+	c.connected++
+	return c
 }
 
-func (n *nicks) release(p person) {
+func (n *nicks) release(c *claim) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if c := n.byUser[p.key()]; c != nil {
-		c.connected--
-	}
+	c.connected--
 }
 
 // suffix takes the first hexadecimal digits of a user id.

@@ -3,6 +3,7 @@ package bridge
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"directus-ircd/ircd"
 )
@@ -46,24 +47,24 @@ func kevin(id string) person { return person{id: id, name: "Kevin", realname: "K
 
 func TestNicksAreUniqueAndStable(t *testing.T) {
 	n := newNicks()
-	first := n.connect(kevin("aaaa1111-0000"), false)
-	second := n.connect(kevin("bbbb2222-0000"), true)
+	first := n.connect(kevin("aaaa1111-0000"), false).user
+	second := n.connect(kevin("bbbb2222-0000"), true).user
 	if first.Nick != "Kevin" || second.Nick != "Kevin-bbbb" {
 		t.Errorf("got %s and %s", first.Nick, second.Nick)
 	}
 	// The same whoever comes first, because the claim depends on the ids.
 	n = newNicks()
-	second = n.connect(kevin("bbbb2222-0000"), true)
-	first = n.connect(kevin("aaaa1111-0000"), false)
+	second = n.connect(kevin("bbbb2222-0000"), true).user
+	first = n.connect(kevin("aaaa1111-0000"), false).user
 	if first.Nick != "Kevin" || second.Nick != "Kevin-bbbb" {
 		t.Errorf("in the other order: got %s and %s", first.Nick, second.Nick)
 	}
 	// Unique also where the directory did not tell of the namesake.
-	third := n.connect(kevin("cccc3333-0000"), false)
+	third := n.connect(kevin("cccc3333-0000"), false).user
 	if third.Nick != "Kevin-cccc" {
 		t.Errorf("unknown namesake: got %s", third.Nick)
 	}
-	if twin := n.connect(kevin("cccc3333-0001"), true); ircd.Fold(twin.Nick) == ircd.Fold(third.Nick) {
+	if twin := n.connect(kevin("cccc3333-0001"), true).user; ircd.Fold(twin.Nick) == ircd.Fold(third.Nick) {
 		t.Errorf("two users are called %s", twin.Nick)
 	}
 	if got := n.user(kevin("aaaa1111-0000"), true); got.Nick != "Kevin" {
@@ -74,13 +75,13 @@ func TestNicksAreUniqueAndStable(t *testing.T) {
 func TestNickFollowsTheNameOnlyBetweenSessions(t *testing.T) {
 	n := newNicks()
 	ada := person{id: "aaaa1111-0000", name: "Ada"}
-	n.connect(ada, false)
+	session := n.connect(ada, false)
 	renamed := ada
 	renamed.name = "Augusta"
 	if got := n.user(renamed, false); got.Nick != "Ada" {
 		t.Errorf("renamed while connected: %s", got.Nick)
 	}
-	n.release(ada)
+	n.release(session)
 	if got := n.user(renamed, false); got.Nick != "Augusta" {
 		t.Errorf("renamed after leaving: %s", got.Nick)
 	}
@@ -103,5 +104,19 @@ func TestReservedAndAnonymousNicks(t *testing.T) {
 	}
 	if hidden.ID != named.ID {
 		t.Error("one user, two accounts")
+	}
+}
+
+// What one viewer may read of somebody is not shown to another who may not.
+func TestRealnameOfAnotherViewer(t *testing.T) {
+	n := newNicks()
+	n.user(person{id: "aaaa", name: "Eve", realname: "Eve Secret"}, false)
+	d := &directory{nicks: n, probed: time.Now()}
+	users, err := d.identify(t.Context(), map[string]person{"aaaa": {id: "aaaa", name: "Eve", realname: "Eve"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := users["aaaa"].Realname; got != "Eve" {
+		t.Errorf("shown as %q", got)
 	}
 }

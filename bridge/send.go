@@ -19,9 +19,10 @@ const (
 	// sendTimeout is how long a sender waits for the truth about a message,
 	// a reconnection of the link included.
 	sendTimeout = 10 * time.Second
-	// silentTimeout is the same while Directus is known not to answer, so that
-	// lines behind, PING among them, do not wait for each other.
+	// silentTimeout is the same while Directus is known not to answer, and
+	// probePeriod how often a send then tries at all.
 	silentTimeout = time.Second
+	probePeriod   = 5 * time.Second
 	// settleTimeout is what is added to find out about a message of which no
 	// answer came.
 	settleTimeout = 3 * time.Second
@@ -38,9 +39,9 @@ type delivery struct {
 	// chosen for it. Empty where the collection has room for neither.
 	once directus.Filter
 	// before is how many rows the feed had seen at the start, and since the
-	// date of the newest of them: what is older cannot be this message.
+	// newest of them: what is older cannot be this message.
 	before int64
-	since  time.Time
+	since  row
 	// doubtful says that an attempt was made whose outcome is not known.
 	doubtful bool
 }
@@ -54,17 +55,16 @@ func (m *member) send(ctx context.Context, c *channel, f *feed, text string) (ro
 		d.item = map[string]any{}
 	}
 	d.item[c.Fields.Text] = text
-	d.identify()
-	patience := sendTimeout
-	if m.wasSilent() {
-		patience = silentTimeout
-	}
-	if since := m.downSince(); !since.IsZero() {
-		patience = max(silentTimeout, patience-time.Since(since))
+	patience := m.patience()
+	if patience < sendTimeout {
 		m.rt.Retry()
+	}
+	if patience == 0 {
+		return row{}, sendError(c.Name, directus.ErrNotConnected)
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	d.identify(limited)
 	r, err := d.run(limited)
 	m.setSilent(errors.Is(err, directus.ErrUnconfirmed))
 	if err == nil {
@@ -73,11 +73,14 @@ func (m *member) send(ctx context.Context, c *channel, f *feed, text string) (ro
 	if d.doubtful && errors.Is(err, directus.ErrUnconfirmed) {
 		return row{}, unconfirmed(c.Name, err)
 	}
+	if errors.Is(err, errHidden) {
+		return row{}, hidden(c.Name, err)
+	}
 	return row{}, sendError(c.Name, err)
 }
 
 // identify gives the message something to be recognised by.
-func (d *delivery) identify() {
+func (d *delivery) identify(ctx context.Context) {
 	f := d.feed
 	f.mu.Lock()
 	d.before, d.since = f.arrived, f.newest
@@ -88,17 +91,24 @@ func (d *delivery) identify() {
 		nonce := rand.Text()
 		d.item[d.channel.Fields.Nonce] = nonce
 		d.once = directus.Filter{d.channel.Fields.Nonce: map[string]any{"_eq": nonce}}
-	case choosable:
+	case choosable && d.mayChooseKey(ctx):
 		key := uuid.NewString()
 		d.item["id"] = key
 		d.once = directus.Filter{"id": map[string]any{"_eq": key}}
 	}
 }
 
+// mayChooseKey asks before it tries: an item refused for its key could not be
+// told from one that is stored and hidden.
+func (d *delivery) mayChooseKey(ctx context.Context) bool {
+	r, err := d.member.rights.recent(ctx, d.feed.group.collection)
+	return err == nil && r.mayChooseKey()
+}
+
 // run tries until the outcome is known or ctx ends.
 func (d *delivery) run(ctx context.Context) (row, error) {
 	for {
-		if err := d.member.rt.Ready(ctx); err != nil {
+		if err := errors.Join(ctx.Err(), d.member.rt.Ready(ctx)); err != nil {
 			return row{}, d.outOfTime(err)
 		}
 		raw, err := d.member.rt.Create(ctx, d.feed.group.collection, d.item, d.feed.group.query)
@@ -170,6 +180,7 @@ func (d *delivery) outOfTime(err error) error {
 func (d *delivery) confirmed(ctx context.Context, raw json.RawMessage) (row, error) {
 	r, err := parseRow(raw, d.channel.Fields)
 	if err == nil {
+		d.feed.take(r) // so that no equal text in doubt is taken for it
 		return r, nil
 	}
 	d.doubtful = true
@@ -186,12 +197,23 @@ func (d *delivery) disputed(ctx context.Context, refusal error) (row, error) {
 	if found {
 		return r, nil
 	}
-	if err != nil && !isForbidden(err) {
-		d.doubtful = true
-		return row{}, errors.Join(directus.ErrUnconfirmed, refusal)
+	if !directus.IsCode(refusal, directus.CodeForbidden) && err == nil {
+		return row{}, refusal
 	}
-	return row{}, refusal
+	may, rightsErr := d.member.rights.now(context.WithoutCancel(ctx), d.feed.group.collection)
+	switch {
+	case rightsErr == nil && (may.mayNotCreate() || err == nil && may.readsAll()):
+		return row{}, refusal // certain: nothing can be stored, or nothing is hidden
+	case err == nil || isForbidden(err):
+		return row{}, errors.Join(errHidden, refusal)
+	}
+	d.doubtful = true
+	return row{}, errors.Join(directus.ErrUnconfirmed, refusal)
 }
+
+// errHidden says that Directus refused an item, or stored it and refused to
+// show it.
+var errHidden = errors.New("refused, or stored out of sight")
 
 // look searches the collection for the message. It has a little time of its own
 // when ctx has run out, because the truth is worth more than a quick answer.
@@ -222,12 +244,10 @@ func (d *delivery) look(ctx context.Context) (r row, found bool, err error) {
 // likely narrows the search by author and date where nothing unique does.
 func (d *delivery) likely() directus.Filter {
 	filter := directus.Filter{d.channel.Fields.Author: map[string]any{"_eq": "$CURRENT_USER"}}
-	if d.since.IsZero() {
+	if d.since.date.IsZero() {
 		return filter
 	}
-	return directus.And(filter, directus.Filter{
-		d.channel.Fields.Date: map[string]any{"_gte": d.since.Add(-overlap).Format(dateFormat)},
-	})
+	return directus.And(filter, d.feed.group.from(d.since.date, d.since.rawDate))
 }
 
 // wasSeen reports that a row was there before this message was sent, or that

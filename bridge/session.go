@@ -18,23 +18,22 @@ const (
 	// backlogRetry is the pause before a backlog that could not be read is
 	// tried again.
 	backlogRetry = 5 * time.Second
-	// shownLife is how long the ids of a backlog are kept to recognise the
-	// same messages in the feed: until the feed has surely read them.
-	shownLife = 2 * reconcilePeriod
 )
 
 // session implements ircd.Session: one IRC connection's view of the chat. All
 // its fields belong to that connection's goroutine, but for wake.
 type session struct {
-	backend *Backend
-	member  *member
-	person  person
-	user    ircd.User
-	wake    chan struct{}
-	joined  map[string]*joined // by folded channel name
-	views   map[*group]*view
-	outage  bool        // the client was told of an outage outside of any channel
-	retry   *time.Timer // rings for a backlog that is due; nil until needed
+	backend     *Backend
+	member      *member
+	person      person
+	nick        *claim
+	wake        chan struct{}
+	joined      map[string]*joined // by folded channel name
+	views       map[*group]*view
+	outage      bool // the client was told of an outage outside of any channel
+	nextBacklog time.Time
+	hasty       time.Time   // until then JOINs do not wait: the last did in vain
+	retry       *time.Timer // at nextBacklog: rings for a backlog that is due; nil until needed
 }
 
 // view is a session's reading of one feed.
@@ -42,9 +41,8 @@ type view struct {
 	feed   *feed
 	reader *reader
 	uses   int // channels joined
-	// sent holds the ids that Send has returned and the feed still brings, in
-	// the order they were sent.
-	sent []string
+	// sent holds what Send has returned and the feed still brings.
+	sent map[sentItem]struct{}
 }
 
 // joined is a channel that the client is in.
@@ -53,12 +51,16 @@ type joined struct {
 	view *view
 	due  bool // the backlog could not be read yet
 	told trouble
-	// What the backlog has shown, to be left out of the feed: these ids, and
-	// whatever the feed brought before floorPos and is not newer than floor.
+	// What the backlog has shown, to be left out of the feed: these ids until
+	// the feed has read the collection once more; what the feed had brought
+	// before floorPos; and what it reads of the time before the oldest of a
+	// full backlog.
 	shown    map[string]struct{}
 	shownAt  time.Time
-	floor    row
+	floor    *row
 	floorPos int64
+	// live are the ids shown while the backlog is due, to be left out of it.
+	live map[string]struct{}
 }
 
 // trouble is what a client was told last about a channel.
@@ -87,7 +89,7 @@ func (s *session) ring() {
 	}
 }
 
-func (s *session) User() ircd.User       { return s.user }
+func (s *session) User() ircd.User       { return s.nick.user }
 func (s *session) Wake() <-chan struct{} { return s.wake }
 
 func (s *session) AutoJoin() []string {
@@ -114,6 +116,7 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 		return nil, noSuchChannel(name)
 	}
 	j := &joined{channel: c, view: s.open(c), due: opts.Backlog && c.Backlog > 0}
+	j.floorPos = j.view.feed.journal.end()
 	s.joined[ircd.Fold(c.Name)] = j
 	ready, err := s.await(ctx, j.view.feed)
 	if isForbidden(err) || ctx.Err() != nil {
@@ -142,12 +145,13 @@ func (s *session) await(ctx context.Context, f *feed) (ready bool, err error) {
 	defer patience.Stop()
 	for {
 		ready, changed, err := f.status()
-		if ready || err != nil || s.member.failing() {
+		if ready || err != nil || s.member.failing() || time.Now().Before(s.hasty) {
 			return ready && err == nil, err
 		}
 		select {
 		case <-changed:
 		case <-patience.C:
+			s.hasty = time.Now().Add(sendTimeout)
 			return false, nil
 		case <-ctx.Done():
 			return false, ctx.Err()
@@ -160,7 +164,7 @@ func (s *session) open(c *channel) *view {
 	g := s.backend.groups[c]
 	v := s.views[g]
 	if v == nil {
-		v = &view{feed: s.member.open(g)}
+		v = &view{feed: s.member.open(g), sent: map[sentItem]struct{}{}}
 		v.reader = v.feed.journal.attach(s.ring)
 		s.views[g] = v
 	}
@@ -191,6 +195,7 @@ func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, erro
 	ctx, cancel := context.WithTimeout(ctx, joinPatience)
 	defer cancel()
 	f := j.view.feed
+	at, pos := time.Now(), f.journal.end()
 	rows, err := latest(ctx, s.member.account, f.group, j.channel, j.Backlog)
 	if err != nil {
 		return nil, err
@@ -204,21 +209,28 @@ func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, erro
 		return nil, err
 	}
 	j.due = false
-	j.shown, j.shownAt = make(map[string]struct{}, len(rows)), time.Now()
+	j.shown, j.shownAt, j.floorPos = make(map[string]struct{}, len(rows)), at, pos
 	messages := make([]*ircd.Message, 0, len(rows))
 	for _, r := range rows {
 		j.shown[r.id] = struct{}{}
+		if _, live := j.live[r.id]; live || j.view.hasSent(j.channel, r) {
+			continue
+		}
 		if m := toMessage(r, j.channel, users[r.author], true); m.Text != "" {
 			messages = append(messages, m)
 		}
-		j.floor = r
 	}
-	j.floorPos = f.journal.end()
+	if len(rows) == j.Backlog {
+		j.floor = &rows[0]
+	}
+	j.live = nil
 	return messages, nil
 }
 
-// ringLater makes the session look again after a while.
+// ringLater makes the session look for its backlogs again after a while, and
+// not before.
 func (s *session) ringLater() {
+	s.nextBacklog = time.Now().Add(backlogRetry)
 	if s.retry == nil {
 		s.retry = time.AfterFunc(backlogRetry, s.ring)
 		return
@@ -241,15 +253,10 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.joined)) {
 		j := s.joined[name]
 		events = append(events, s.troubleEvents(j, down)...)
-		if ready, _, err := j.view.feed.status(); j.due && ready && err == nil && !down {
-			if messages, err := s.backlog(ctx, j); err == nil {
-				events = append(events, &ircd.Backlog{Channel: j.Name, Messages: messages})
-			} else {
-				s.ringLater()
-			}
-		}
+		events = append(events, s.dueEvents(ctx, j, down)...)
 	}
 	for _, v := range s.views {
+		readAt := v.feed.readAt()
 		first, news, ok := v.feed.journal.read(v.reader)
 		if !ok {
 			return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages behind. Come back to catch up", maxBehind)}
@@ -259,30 +266,62 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 				events = append(events, e.message)
 			}
 		}
+		for _, j := range s.joined {
+			if j.view == v && readAt.After(j.shownAt) {
+				j.shown = nil // from here on the feed knows them
+			}
+		}
 	}
 	return events, nil
 }
 
+// dueEvents makes up for a backlog that JOIN could not deliver. One attempt in
+// a while is enough: each may take its time.
+func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Event {
+	ready, _, err := j.view.feed.status()
+	if !j.due || !ready || err != nil || down || time.Now().Before(s.nextBacklog) {
+		return nil
+	}
+	messages, err := s.backlog(ctx, j)
+	if err != nil {
+		s.ringLater()
+		return nil
+	}
+	return []ircd.Event{&ircd.Backlog{Channel: j.Name, Messages: messages}}
+}
+
 // wants tells whether the client has yet to be shown an entry of a feed.
 func (s *session) wants(v *view, e entry, pos int64) bool {
-	if i := slices.Index(v.sent, sentKey(e.channel, e.row.id)); i >= 0 {
-		v.sent = slices.Delete(v.sent, i, i+1)
+	j := s.joined[ircd.Fold(e.channel.Name)]
+	if j != nil && j.due {
+		if j.live == nil {
+			j.live = map[string]struct{}{}
+		}
+		j.live[e.row.id] = struct{}{}
+	}
+	if v.hasSent(e.channel, e.row) {
+		delete(v.sent, sentItem{e.channel, e.row.id})
 		return false
 	}
-	j := s.joined[ircd.Fold(e.channel.Name)]
 	if j == nil {
 		return false
 	}
-	if _, shown := j.shown[e.row.id]; shown {
+	if _, shown := j.shown[e.row.id]; shown || pos < j.floorPos {
 		return false
 	}
-	if time.Since(j.shownAt) > shownLife {
-		j.shown = nil
-	}
-	return pos >= j.floorPos || j.floor.id == "" || compareRows(e.row, j.floor) > 0
+	return !e.read || j.floor == nil || compareRows(e.row, *j.floor) > 0
 }
 
-func sentKey(c *channel, id string) string { return c.Name + "\x00" + id }
+// sentItem is a row as it shows in one of the channels.
+type sentItem struct {
+	channel *channel
+	id      string
+}
+
+func (v *view) hasSent(c *channel, r row) bool {
+	_, ok := v.sent[sentItem{c, r.id}]
+	return ok
+}
 
 // outageEvents tells a client that is in no channel of an outage, once, and of
 // its end, once.
@@ -313,6 +352,8 @@ func (s *session) troubleEvents(j *joined, down bool) []ircd.Event {
 		now = unreachable
 	case isForbidden(err):
 		now = forbidden
+	case err != nil && j.view.feed.trouble():
+		now = unreachable
 	case err != nil && j.told != none:
 		return nil // neither well nor worth a word
 	}
@@ -358,10 +399,10 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	if err != nil {
 		return nil, err
 	}
-	j.view.sent = append(j.view.sent, sentKey(j.channel, r.id))
-	if len(j.view.sent) > pageSize {
+	if len(j.view.sent) >= maxBehind {
 		// These never came back: rows that the channel's own filter leaves out.
-		j.view.sent = slices.Delete(j.view.sent, 0, 1)
+		clear(j.view.sent)
 	}
-	return toMessage(r, j.channel, s.user, false), nil
+	j.view.sent[sentItem{j.channel, r.id}] = struct{}{}
+	return toMessage(r, j.channel, s.nick.user, false), nil
 }

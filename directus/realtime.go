@@ -115,7 +115,11 @@ func (r *Realtime) run(ctx context.Context) error {
 		delay := max(r.backoff.next(wasUp), min(retryAfter(err), maxDelay))
 		wasUp = false
 		r.log.Debug().Dur("delay", delay).Int("failures", r.now.Failures).Msg("realtime link waits to reconnect")
-		if err := sleep(ctx, delay, r.kick); err != nil {
+		kick := r.kick
+		if retryAfter(err) > 0 {
+			kick = nil // Directus itself asked for the pause
+		}
+		if err := sleep(ctx, delay, kick); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -56,7 +57,17 @@ func (b *syncBuffer) String() string {
 // wait for it.
 func bubble(t *testing.T, opts directustest.FakeOptions, test func(*rig)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(newRig(t, opts)) })
+	inBubble(t, func(t *testing.T) { test(newRig(t, opts)) })
+}
+
+// inBubble is synctest.Test on one processor: with more the race detector
+// itself may crash when timers of one bubble fire together
+// (https://go.dev/issue/78156).
+func inBubble(t *testing.T, test func(*testing.T)) {
+	t.Helper()
+	procs := runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(procs)
+	synctest.Test(t, test)
 }
 
 func newRig(t *testing.T, opts directustest.FakeOptions) *rig {

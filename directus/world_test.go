@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"directus-ircd/directus"
@@ -47,7 +46,7 @@ type setting struct {
 func everywhere(t *testing.T, s setting, test func(*testing.T, world)) {
 	t.Helper()
 	t.Run("fake", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
 			opts := directustest.FakeOptions{AccessTTL: s.ttl, Mode: s.mode}
 			test(t, &fakeWorld{t: t, rig: newRig(t, opts)})
 		})

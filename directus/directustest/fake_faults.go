@@ -156,6 +156,13 @@ func (f *Fake) Restrict(user, collection string, filter map[string]any) {
 	f.restricted[permission{user, collection, "read"}] = normal(filter).(map[string]any)
 }
 
+// CreateOnly limits the fields that a user may give an item.
+func (f *Fake) CreateOnly(user, collection string, fields ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.creatable[permission{user, collection, "create"}] = fields
+}
+
 // SetMode changes WEBSOCKETS_REST_AUTH, as a restart with another environment
 // would; it does not restart.
 func (f *Fake) SetMode(mode string) {

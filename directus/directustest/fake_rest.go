@@ -244,7 +244,11 @@ func (f *Fake) permissionsMe(_ *http.Request, user string, _ map[string]any) (an
 			if !f.may(user, name, action) {
 				access = "none"
 			}
-			rights[action] = map[string]any{"access": access, "fields": []string{"*"}}
+			fields := []string{"*"}
+			if limited, ok := f.creatable[permission{user, name, action}]; ok {
+				fields = limited
+			}
+			rights[action] = map[string]any{"access": access, "fields": fields}
 		}
 		out[name] = rights
 	}

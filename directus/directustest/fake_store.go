@@ -176,6 +176,13 @@ func (f *Fake) create(name, user string, data map[string]any) (map[string]any, *
 	if c == nil || !f.may(user, name, "create") {
 		return nil, forbidden()
 	}
+	if allowed, limited := f.creatable[permission{user, name, "create"}]; limited {
+		for field := range data {
+			if !slices.Contains(allowed, field) {
+				return nil, forbidden()
+			}
+		}
+	}
 	item := map[string]any{}
 	for _, field := range c.Fields {
 		item[field] = data[field]

@@ -1,0 +1,229 @@
+package bridge_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// A history imported with one date must not make a feed read for ever.
+func TestBulkImport(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		ch := messages("messages")
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+		ada := addFake(fake, "ada")
+		for i := range 8300 {
+			fake.Insert("messages", ada, map[string]any{"text": fmt.Sprint(i), "date_created": "2000-01-01T00:00:00.000Z"})
+		}
+		var reads atomic.Int64
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/items/messages" && reads.Add(1) > 300 {
+				return directustest.RESTVerdict{Delay: time.Second}
+			}
+			return directustest.RESTVerdict{}
+		})
+		c := rejoin(t, l, "ada")
+		time.Sleep(60 * time.Second)
+		before := reads.Load()
+		time.Sleep(60 * time.Second)
+		after := reads.Load()
+		t.Logf("reads %d then %d", before, after)
+		if after-before > 5 {
+			t.Errorf("idle, yet %d more reads in a minute", after-before)
+		}
+		c.Close()
+	})
+}
+
+// The backlog fails at first, a live message is shown, then the backlog comes.
+func TestLateBacklogDoublesNothing(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+		ada := addFake(fake, "ada")
+		fake.Insert("messages", ada, map[string]any{"text": "older"})
+		first := rejoin(t, l, "ada") // the feed is ready
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/items/messages" {
+				return directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
+			}
+			return directustest.RESTVerdict{}
+		})
+		c := l.dial(t)
+		c.LoginPass("x", "ada@example.com:ada")
+		c.Send("JOIN #messages")
+		c.Expect("* 366 *")
+		c.Sync()
+		fake.Insert("messages", ada, map[string]any{"text": "live"})
+		synctest.Wait()
+		c.Send("PRIVMSG #messages :mine")
+		first.Expect("* PRIVMSG #messages :mine")
+		got := c.Sync()
+		fake.OnREST(nil)
+		time.Sleep(20 * time.Second)
+		got = append(got, c.Sync()...)
+		n := 0
+		for _, s := range texts(got) {
+			if strings.HasSuffix(s, "live") {
+				n++
+			}
+			if strings.HasSuffix(s, "mine") {
+				t.Errorf("what was sent is shown again")
+			}
+		}
+		if n != 1 {
+			t.Errorf("live is shown %d times: %q", n, texts(got))
+		}
+		first.Close()
+		c.Close()
+	})
+}
+
+// REST is back before the socket: a client that joins then sees the newest
+// messages, and the feed catches up on older ones later.
+func TestJoinBeforeCatchUp(t *testing.T) {
+	for _, gap := range []time.Duration{time.Minute, 20 * time.Minute} {
+		t.Run(gap.String(), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				ch := messages("messages")
+				ch.Backlog = 10
+				fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+				ada := addFake(fake, "ada")
+				fake.Insert("messages", ada, map[string]any{"text": "older"})
+				first := rejoin(t, l, "ada")
+				fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+					if r.Path == "/websocket" {
+						return directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
+					}
+					return directustest.RESTVerdict{}
+				})
+				fake.Cut()
+				for i := range 30 {
+					fake.Insert("messages", ada, map[string]any{"text": fmt.Sprintf("m%02d", i)})
+					time.Sleep(10 * time.Millisecond)
+				}
+				time.Sleep(time.Second)
+				second := l.dial(t)
+				second.LoginPass("x", "ada@example.com:ada")
+				second.Send("JOIN #messages")
+				second.Expect("* 366 *")
+				got := second.Sync()
+				time.Sleep(gap)
+				fake.OnREST(nil)
+				time.Sleep(5 * time.Minute)
+				got = append(got, second.Sync()...)
+				var list []string
+				for _, s := range texts(got) {
+					list = append(list, s[strings.Index(s, "m"):])
+				}
+				if !slices.IsSorted(list) {
+					t.Errorf("reordered: %q", list)
+				}
+				slices.Sort(list)
+				if n := len(list); len(slices.Compact(list)) != n {
+					t.Errorf("doubled")
+				}
+				first.Close()
+				second.Close()
+			})
+		})
+	}
+}
+
+// One row dated in the future must not blind the catch-up.
+func TestFutureDate(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+		ada := addFake(fake, "ada")
+		fake.Insert("messages", ada, map[string]any{"text": "future", "date_created": "2099-01-01T00:00:00.000Z"})
+		c := rejoin(t, l, "ada")
+		fake.LoseEvents(true)
+		fake.Insert("messages", ada, map[string]any{"text": "missed"})
+		fake.LoseEvents(false)
+		time.Sleep(20 * time.Minute)
+		if got := texts(c.Sync()); len(got) != 1 {
+			t.Errorf("got %q", got)
+		}
+		c.Close()
+	})
+}
+
+// A row becomes visible between the read of a backlog and its end, dated before
+// the newest of the backlog.
+func TestRowDuringBacklog(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+		ada := addFake(fake, "ada")
+		bob := addFake(fake, "bob")
+		fake.Insert("messages", bob, map[string]any{"text": "older"})
+		first := rejoin(t, l, "ada")
+		time.Sleep(16 * time.Minute) // names are asked for again
+		fake.Insert("messages", bob, map[string]any{"text": "newest"})
+		time.Sleep(16 * time.Minute)
+		second := l.dial(t)
+		second.LoginPass("x", "ada@example.com:ada")
+		var armed, once atomic.Bool
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/users" && armed.Load() && !once.Swap(true) {
+				return directustest.RESTVerdict{Delay: time.Second}
+			}
+			return directustest.RESTVerdict{}
+		})
+		armed.Store(true)
+		second.Send("JOIN #messages")
+		time.Sleep(500 * time.Millisecond)
+		fake.Insert("messages", ada, map[string]any{"text": "late commit", "date_created": time.Now().Add(-time.Hour).UTC().Format("2006-01-02T15:04:05.000Z")})
+		synctest.Wait()
+		second.Expect("* PRIVMSG #messages :*newest")
+		second.Expect("* PRIVMSG #messages :*late commit")
+		first.Close()
+		second.Close()
+	})
+}
+
+// A field of type dateTime is given in whole seconds and stored in more: pages
+// of many items within one second must not go round in circles.
+func TestRealDateTime(t *testing.T)  { realDateTime(t, "dateTime") }
+func TestRealTimestamp(t *testing.T) { realDateTime(t, "timestamp") }
+
+func realDateTime(t *testing.T, kind string) {
+	dx := ownServer(t)
+	dx.Do("POST", "/collections", nil, map[string]any{"collection": "dt", "meta": map[string]any{}, "schema": map[string]any{}, "fields": []any{
+		map[string]any{"field": "id", "type": "integer", "meta": map[string]any{"hidden": true}, "schema": map[string]any{"is_primary_key": true, "has_auto_increment": true}},
+		map[string]any{"field": "user_created", "type": "uuid", "meta": map[string]any{"special": []string{"user-created"}}, "schema": map[string]any{}},
+		map[string]any{"field": "date_created", "type": kind, "meta": map[string]any{"special": []string{"date-created"}}, "schema": map[string]any{}},
+		map[string]any{"field": "text", "type": "text", "meta": map[string]any{}, "schema": map[string]any{}},
+	}}, nil)
+	for _, s := range []string{"one", "two", "three"} {
+		var out map[string]any
+		dx.Do("POST", "/items/dt", nil, map[string]any{"text": s}, &out)
+		t.Log(out)
+	}
+	var many []map[string]any // in one request: within a second
+	for range 250 {
+		many = append(many, map[string]any{"text": "many"})
+	}
+	dx.Do("POST", "/items/dt", nil, many, nil)
+	token, _, err := dx.Admin().Token(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, dx, nil, bridge.Channel{Name: "#messages", Collection: "dt", Backlog: 50, Fields: bridge.Fields{Text: "text", Author: "user_created", Date: "date_created"}})
+	a := ircdtest.Dial(t, s.address)
+	begin := time.Now()
+	a.LoginPass("x", token)
+	a.Send("JOIN #messages")
+	a.Expect("* 366 *")
+	t.Logf("JOIN took %v", time.Since(begin))
+	a.Expect("* PRIVMSG #messages :*many")
+	dx.Do("POST", "/items/dt", nil, map[string]any{"text": "live"}, nil)
+	a.Expect("* PRIVMSG #messages :*live")
+}

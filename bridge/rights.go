@@ -1,0 +1,80 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"directus-ircd/directus"
+)
+
+// rightsLife is how long an answer about a user's rights is believed where
+// being wrong does no harm.
+const rightsLife = 5 * time.Minute
+
+// rights are what Directus says that a user may do with a collection.
+type rights struct {
+	// known is false on Directus 10, which does not tell.
+	known        bool
+	create, read access
+}
+
+// access is one action's part of GET /permissions/me.
+type access struct {
+	Access string   `json:"access"` // full, partial (under a rule) or none
+	Fields []string `json:"fields"`
+}
+
+// mayChooseKey reports whether an item may be created with a key of the
+// client's choice.
+func (r rights) mayChooseKey() bool {
+	return r.known && (slices.Contains(r.create.Fields, "*") || slices.Contains(r.create.Fields, "id"))
+}
+
+// mayNotCreate reports that nothing at all may be created.
+func (r rights) mayNotCreate() bool {
+	return r.known && (r.create.Access == "" || r.create.Access == "none")
+}
+
+// readsAll reports that no rule hides an item of the collection.
+func (r rights) readsAll() bool { return r.known && r.read.Access == "full" }
+
+// rightsCache remembers the rights of one user.
+type rightsCache struct {
+	account *directus.Account
+
+	mu    sync.Mutex
+	known map[string]rights // by collection; guarded by mu
+	at    time.Time         // guarded by mu
+}
+
+// recent returns the rights in a collection, a few minutes old at most.
+func (c *rightsCache) recent(ctx context.Context, collection string) (rights, error) {
+	c.mu.Lock()
+	r, ok := c.known[collection]
+	fresh := time.Since(c.at) < rightsLife
+	c.mu.Unlock()
+	if ok && fresh {
+		return r, nil
+	}
+	return c.now(ctx, collection)
+}
+
+// now asks Directus.
+func (c *rightsCache) now(ctx context.Context, collection string) (rights, error) {
+	var all map[string]map[string]access
+	if err := c.account.Do(ctx, http.MethodGet, "/permissions/me", nil, nil, &all); err != nil {
+		return rights{}, fmt.Errorf("read own permissions: %w", err)
+	}
+	r := rights{known: all != nil, create: all[collection]["create"], read: all[collection]["read"]}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.at) >= rightsLife {
+		c.known, c.at = map[string]rights{}, time.Now()
+	}
+	c.known[collection] = r
+	return r, nil
+}
