@@ -170,9 +170,7 @@ func (f *feed) advance(last time.Time) {
 // there may be further ones.
 func readRows(ctx context.Context, account *directus.Account, g *group, q directus.Query) (rows []row, more bool, err error) {
 	q.Fields = g.query
-	if q.Limit, err = pageLimit(ctx, account, q.Limit); err != nil {
-		return nil, false, err
-	}
+	q.Limit = pageLimit(ctx, account, q.Limit)
 	var items []json.RawMessage
 	if err := account.Items(ctx, g.collection, q, &items); err != nil {
 		return nil, false, fmt.Errorf("read collection %s: %w", g.collection, err)
@@ -190,15 +188,11 @@ func readRows(ctx context.Context, account *directus.Account, g *group, q direct
 
 // pageLimit is how many of the wanted items may be asked for at once: a limit
 // above what the server allows (QUERY_LIMIT_MAX) is an error to it.
-func pageLimit(ctx context.Context, account *directus.Account, wanted int) (int, error) {
-	info, err := account.Info(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if info.QueryLimitMax > 0 {
+func pageLimit(ctx context.Context, account *directus.Account, wanted int) int {
+	if info, err := account.Info(ctx); err == nil && info.QueryLimitMax > 0 {
 		wanted = min(wanted, info.QueryLimitMax)
 	}
-	return min(wanted, pageSize), nil
+	return min(wanted, pageSize)
 }
 
 // latest reads the newest rows of one channel, oldest first.

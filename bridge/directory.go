@@ -235,10 +235,7 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 	var people []person
 	page := filter
 	for len(people) < limit {
-		n, err := pageLimit(ctx, d.account, limit-len(people))
-		if err != nil {
-			return nil, err
-		}
+		n := pageLimit(ctx, d.account, limit-len(people))
 		users, err := d.account.Users(ctx, directus.Query{
 			Fields: append([]string{"id"}, fields...), Filter: page, Sort: []string{"id"}, Limit: n,
 		})

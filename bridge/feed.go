@@ -26,7 +26,7 @@ const (
 	overlap = time.Minute
 	// maxSeen is the number of keys kept in memory before the collection is
 	// read again early, which moves the cursor and lets old keys go.
-	maxSeen = 8192
+	maxSeen = 2048
 	// pageSize is the number of rows asked for at once; Directus' default limit.
 	pageSize = 100
 	// replayedAfter is the age from which a caught-up message is marked as old.

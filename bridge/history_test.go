@@ -21,7 +21,7 @@ func TestBulkImport(t *testing.T) {
 		ch := messages("messages")
 		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
 		ada := addFake(fake, "ada")
-		for i := range 8300 {
+		for i := range 2100 {
 			fake.Insert("messages", ada, map[string]any{"text": fmt.Sprint(i), "date_created": "2000-01-01T00:00:00.000Z"})
 		}
 		var reads atomic.Int64

@@ -130,7 +130,7 @@ func TestTextTooLong(t *testing.T) {
 		"meta": map[string]any{"validation": map[string]any{"text": map[string]any{"_regex": "^.{0,20}$"}}},
 	}, nil)
 	c.Send("PRIVMSG #messages :" + strings.Repeat("x", 100))
-	c.Expect("* 404 Lola #messages :*")
+	c.Expect("* 404 Lola #messages :Not sent: *not valid*")
 	c.Send("PRIVMSG #messages :short")
 	c.Refute("* 404 *")
 	if n := len(dx.Messages("id")); n != 1 {

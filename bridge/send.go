@@ -7,7 +7,10 @@ import (
 	"errors"
 	"maps"
 	mathrand "math/rand/v2"
+	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,6 +22,9 @@ const (
 	// sendTimeout is how long a sender waits for the truth about a message,
 	// a reconnection of the link included.
 	sendTimeout = 10 * time.Second
+	// answerTimeout is how long the answer over the socket is waited for where
+	// asking a second time does no harm.
+	answerTimeout = 3 * time.Second
 	// silentTimeout is the same while Directus is known not to answer, and
 	// probePeriod how often a send then tries at all.
 	silentTimeout = time.Second
@@ -42,6 +48,8 @@ type delivery struct {
 	// newest of them: what is older cannot be this message.
 	before int64
 	since  row
+	// byREST says to go that way from now on.
+	byREST bool
 	// doubtful says that an attempt was made whose outcome is not known.
 	doubtful bool
 }
@@ -111,7 +119,7 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 		if err := errors.Join(ctx.Err(), d.member.rt.Ready(ctx)); err != nil {
 			return row{}, d.outOfTime(err)
 		}
-		raw, err := d.member.rt.Create(ctx, d.feed.group.collection, d.item, d.feed.group.query)
+		raw, err := d.create(ctx)
 		if err == nil {
 			return d.confirmed(ctx, raw)
 		}
@@ -130,7 +138,9 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 			if lookErr != nil || len(d.once) == 0 {
 				return row{}, err
 			}
-			// Not there, and storing it twice is impossible: send it again.
+			// Not there, and storing it twice is impossible: send it again, the
+			// way on which every refusal is answered.
+			d.byREST = true
 		case directus.IsCode(err, directus.CodeRecordNotUnique) && len(d.once) > 0,
 			directus.IsCode(err, directus.CodeForbidden):
 			return d.disputed(ctx, err)
@@ -138,6 +148,31 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 			return row{}, err
 		}
 	}
+}
+
+// create makes one attempt. Over the socket Directus leaves some refusals
+// unanswered, those of a field's validation among them; where a second attempt
+// is safe, it is not waited for long.
+func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
+	collection, fields := d.feed.group.collection, d.feed.group.query
+	if !d.byREST {
+		if len(d.once) > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, answerTimeout)
+			defer cancel()
+		}
+		return d.member.rt.Create(ctx, collection, d.item, fields)
+	}
+	var raw json.RawMessage
+	err := d.member.account.Do(ctx, http.MethodPost, "/items/"+url.PathEscape(collection),
+		url.Values{"fields": {strings.Join(fields, ",")}}, d.item, &raw)
+	switch {
+	case err == nil && len(raw) == 0:
+		return nil, errHidden // 204: stored, and not to be read back
+	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return nil, errors.Join(directus.ErrUnconfirmed, err)
+	}
+	return raw, err
 }
 
 // pause waits a moment between two attempts; false when ctx has ended.
