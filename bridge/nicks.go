@@ -19,7 +19,7 @@ const host = "directus"
 const nobody = "unknown"
 
 // reserved nicks would let a user pass for the service.
-var reserved = []string{nobody, "directus", "service", "server", "nickserv", "chanserv", "root", "admin"}
+var reserved = []string{nobody, "directus", "service", "server", "nickserv", "chanserv"}
 
 // nicks hands out nicks: each Directus user has one at a time, no two users
 // the same, and nobody's nick changes because somebody else appeared.

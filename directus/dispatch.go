@@ -117,7 +117,7 @@ func (l *link) dispatchServer(f frame) {
 	if f.err == nil {
 		return
 	}
-	l.log.Warn().Str("type", f.kind).Str("code", f.err.Code).Dur("retry_after", f.err.RetryAfter).
+	l.log.Warn().Str("type", f.kind).Str("code", f.err.Code).Stringer("retry_after", f.err.RetryAfter).
 		Msg("directus dropped a frame")
 	switch f.err.Code {
 	case CodeRequestsExceeded:

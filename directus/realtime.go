@@ -114,7 +114,7 @@ func (r *Realtime) run(ctx context.Context) error {
 		}
 		delay := max(r.backoff.next(wasUp), min(retryAfter(err), maxDelay))
 		wasUp = false
-		r.log.Debug().Dur("delay", delay).Int("failures", r.now.Failures).Msg("realtime link waits to reconnect")
+		r.log.Debug().Stringer("delay", delay.Round(time.Millisecond)).Int("failures", r.now.Failures).Msg("realtime link waits to reconnect")
 		kick := r.kick
 		if retryAfter(err) > 0 {
 			kick = nil // Directus itself asked for the pause
@@ -168,7 +168,11 @@ func (r *Realtime) setDown(err error, wasUp bool) {
 		s.Failures, s.Since = 0, time.Now()
 	}
 	if !errors.Is(err, context.Canceled) {
-		r.log.Info().Err(err).Int("failures", s.Failures).Msg("realtime link down")
+		level := zerolog.InfoLevel
+		if s.Failures > 1 {
+			level = zerolog.DebugLevel // the same again, for every user: said already
+		}
+		r.log.WithLevel(level).Err(err).Int("failures", s.Failures).Msg("realtime link down")
 	}
 	r.publish(s)
 }
