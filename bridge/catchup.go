@@ -36,12 +36,9 @@ func (f *feed) catchUp(ctx context.Context) error {
 		return f.start(ctx)
 	}
 	f.mu.Lock()
-	like := f.newest.rawDate
+	like := f.like
 	f.mu.Unlock()
-	last, err := f.readSince(ctx, f.cursor.date, like, func(rows []row) error {
-		f.setState(true, nil) // so that people are told before they are shown
-		return f.publish(ctx, rows, true)
-	})
+	last, err := f.readSince(ctx, f.cursor.date, like, func(rows []row) error { return f.publish(ctx, rows, true) })
 	if err != nil {
 		return err
 	}
@@ -53,7 +50,8 @@ func (f *feed) catchUp(ctx context.Context) error {
 }
 
 // start sets the cursor to the newest row and marks all that the overlap
-// reaches as seen.
+// reaches as seen, but for what was written since the feed was opened: that is
+// news, however long it took until the collection could be read.
 func (f *feed) start(ctx context.Context) error {
 	newest, _, err := f.read(ctx, directus.Query{Filter: f.group.dated(f.group.filter), Sort: f.order("-"), Limit: 1})
 	if err != nil {
@@ -61,11 +59,11 @@ func (f *feed) start(ctx context.Context) error {
 	}
 	var last time.Time
 	if len(newest) > 0 {
-		since := newest[0].date
-		if now := time.Now(); since.After(now) {
-			since = now
-		}
-		last, err = f.readSince(ctx, since, newest[0].rawDate, func(rows []row) error { f.markSeen(rows); return nil })
+		last, err = f.readSince(ctx, earlier(newest[0].date, f.opened), newest[0].rawDate, func(rows []row) error {
+			old := slices.DeleteFunc(slices.Clone(rows), f.isNews)
+			f.markSeen(old)
+			return f.publish(ctx, rows, true)
+		})
 		if err != nil {
 			return err
 		}
@@ -73,6 +71,19 @@ func (f *feed) start(ctx context.Context) error {
 	f.cursor.set = true
 	f.advance(last)
 	return nil
+}
+
+// isNews tells what was written since the feed was opened from history and from
+// what pretends to be of the future.
+func (f *feed) isNews(r row) bool {
+	return r.date.After(f.opened) && r.date.Before(time.Now().Add(overlap))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // readSince reads page by page from a minute before since, oldest first, and
@@ -153,16 +164,20 @@ func (f *feed) read(ctx context.Context, q directus.Query) (rows []row, more boo
 // advance moves the cursor and forgets the keys that no later read reaches.
 func (f *feed) advance(last time.Time) {
 	// A row from the future must not hide what is written from now on.
-	if now := time.Now(); last.After(now) {
-		last = now
-	}
-	if last.After(f.cursor.date) {
+	if last = earlier(last, time.Now()); last.After(f.cursor.date) {
 		f.cursor.date = last
 	}
 	horizon := f.cursor.date.Add(-2 * overlap)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	maps.DeleteFunc(f.seen, func(_ string, m mark) bool { return m.date.Before(horizon) })
+	if f.cursor.date.After(f.newest) {
+		f.newest = f.cursor.date
+	}
+	// The latest stay all the same: an overloaded Directus may send their
+	// events much later.
+	maps.DeleteFunc(f.seen, func(_ string, m mark) bool {
+		return m.date.Before(horizon) && f.arrived-m.order >= maxSeen
+	})
 	maps.DeleteFunc(f.taken, func(_ string, date time.Time) bool { return date.Before(horizon) })
 }
 
@@ -209,7 +224,11 @@ func latest(ctx context.Context, account *directus.Account, g *group, c *channel
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, page...)
+		for _, r := range page { // one written in between moves the next page
+			if !slices.ContainsFunc(rows, func(other row) bool { return other.id == r.id }) {
+				rows = append(rows, r)
+			}
+		}
 		pages.turn(page)
 	}
 	slices.Reverse(rows)

@@ -301,3 +301,84 @@ func TestKeyNotToBeChosen(t *testing.T) {
 		c.Close()
 	})
 }
+
+// lostCreate loses every create on its way, together with the link.
+func lostCreate(f directustest.FakeFrame) directustest.FrameVerdict {
+	lost := f.Action == "create"
+	return directustest.FrameVerdict{Skip: lost, Cut: lost}
+}
+
+// Directus' clock is ahead, so that each row is of the future when it comes. An
+// old message is not taken for a lost one with the same text.
+func TestClockBehindDirectus(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		ch := messages("messages")
+		ch.Fields.Nonce = ""
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+		ada := addFake(fake, "ada")
+		c := rejoin(t, l, "ada")
+		for _, text := range []string{"ok", "1", "2", "3", "4"} {
+			ahead := time.Now().Add(time.Second).UTC().Format("2006-01-02T15:04:05.000Z")
+			fake.Insert("messages", ada, map[string]any{"text": text, "date_created": ahead})
+			time.Sleep(5 * time.Minute)
+		}
+		c.Sync()
+		fake.OnFrame(lostCreate)
+		c.Send("PRIVMSG #messages :ok")
+		if lines := c.Sync(); !strings.Contains(strings.Join(lines, "\n"), " 404 ") {
+			t.Errorf("lost, and the sender hears %q", lines)
+		}
+		c.Close()
+	})
+}
+
+// The same while the collection could not be read yet.
+func TestDoubtBeforeTheFirstRead(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		ch := messages("messages")
+		ch.Fields.Nonce = ""
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+		ada := addFake(fake, "ada")
+		fake.Insert("messages", ada, map[string]any{"text": "good morning"})
+		time.Sleep(24 * time.Hour)
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/items/messages" {
+				return directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
+			}
+			return directustest.RESTVerdict{}
+		})
+		c := rejoin(t, l, "ada")
+		fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
+			if f.Action == "create" {
+				fake.OnREST(nil)
+			}
+			return lostCreate(f)
+		})
+		c.Send("PRIVMSG #messages :good morning")
+		if lines := c.Sync(); !strings.Contains(strings.Join(lines, "\n"), " 404 ") {
+			t.Errorf("lost, and the sender hears %q", lines)
+		}
+		c.Close()
+	})
+}
+
+// An item is stored where its author may not see it, and the answer is lost. The
+// second attempt is refused as a double of the first.
+func TestStoredOutOfSightAndUnanswered(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+		ada := addFake(fake, "ada")
+		c := rejoin(t, l, "ada")
+		fake.Restrict(ada, "messages", map[string]any{"text": map[string]any{"_neq": "to be approved"}})
+		fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
+			lost := f.Action == "create"
+			return directustest.FrameVerdict{Mute: lost, Cut: lost}
+		})
+		c.Send("PRIVMSG #messages :to be approved")
+		line := c.Expect("* 404 *")
+		if n := len(fake.Items("messages")); n != 1 || strings.Contains(line, "Not sent") {
+			t.Errorf("%d stored, and the sender hears %q", n, line)
+		}
+		c.Close()
+	})
+}

@@ -46,6 +46,7 @@ type feed struct {
 	sub     *directus.Subscription
 	log     zerolog.Logger
 	journal journal
+	opened  time.Time // what is written from then on is news
 
 	// Owned by run.
 	gap    bool
@@ -56,7 +57,8 @@ type feed struct {
 	seen    map[string]mark      // by row id; guarded by mu
 	taken   map[string]time.Time // rows found to be a message in doubt, with their dates; guarded by mu
 	arrived int64                // rows seen so far; guarded by mu
-	newest  row                  // the newest row seen, and not of the future; guarded by mu
+	newest  time.Time            // the newest date seen, never of the future nor before the cursor; guarded by mu
+	like    string               // a date as the collection writes it; guarded by mu
 	ready   bool                 // read for the first time; guarded by mu
 	uuids   bool                 // keys are uuids, so that a client may choose them; guarded by mu
 	err     error                // why the collection cannot be read; guarded by mu
@@ -80,7 +82,7 @@ type cursor struct {
 
 func newFeed(g *group, account *directus.Account, names *directory, rt *directus.Realtime, log zerolog.Logger) *feed {
 	return &feed{
-		group: g, account: account, names: names, log: log,
+		group: g, account: account, names: names, log: log, opened: time.Now(),
 		sub: rt.Subscribe(g.collection, directus.SubscriptionQuery{
 			Fields: g.query, Filter: g.filter, Events: []directus.EventKind{directus.EventCreate},
 		}),
@@ -210,6 +212,9 @@ func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
 			}
 		}
 	}
+	if read {
+		f.setState(true, nil) // so that people are told before they are shown
+	}
 	f.markSeen(rows)
 	f.journal.append(entries...)
 	return nil
@@ -240,8 +245,11 @@ func (f *feed) markSeen(rows []row) {
 		f.arrived++
 		f.seen[r.id] = mark{r.date, f.arrived}
 		f.uuids = isUUID(r.id)
-		if r.date.After(f.newest.date) && !r.date.After(time.Now()) {
-			f.newest = r
+		if date := earlier(r.date, time.Now()); date.After(f.newest) {
+			f.newest = date
+		}
+		if r.rawDate != "" {
+			f.like = r.rawDate
 		}
 	}
 }
@@ -258,6 +266,7 @@ func (f *feed) take(r row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.taken[r.id] = r.date
+	f.uuids = isUUID(r.id)
 }
 
 // setState tells those who wait in status.

@@ -189,6 +189,100 @@ func TestRowDuringBacklog(t *testing.T) {
 	})
 }
 
+// An overloaded Directus sends events minutes after their rows were read.
+func TestLateEvents(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+		addFake(fake, "ada")
+		bob := addFake(fake, "bob")
+		c := rejoin(t, l, "ada")
+		fake.HoldEvents()
+		for i := range 20 {
+			fake.Insert("messages", bob, map[string]any{"text": fmt.Sprint("line ", i)})
+			time.Sleep(time.Minute)
+		}
+		fake.ReleaseEvents(false)
+		time.Sleep(10 * time.Minute)
+		if got := texts(c.Sync()); len(got) != 20 {
+			t.Errorf("%d of 20: %q", len(got), got)
+		}
+		c.Close()
+	})
+}
+
+// What is written after a JOIN is shown, though the collection can be read only
+// later; what was written before is not, nor what is of the future.
+func TestWrittenBeforeTheFirstRead(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		ch := messages("messages")
+		ch.Backlog = 0
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+		addFake(fake, "ada")
+		bob := addFake(fake, "bob")
+		fake.Insert("messages", bob, map[string]any{"text": "before"})
+		fake.Insert("messages", bob, map[string]any{"text": "future", "date_created": "2099-01-01T00:00:00.000Z"})
+		time.Sleep(time.Millisecond)
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/items/messages" {
+				return directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
+			}
+			return directustest.RESTVerdict{}
+		})
+		c := rejoin(t, l, "ada")
+		for i := range 3 {
+			time.Sleep(time.Minute)
+			fake.Insert("messages", bob, map[string]any{"text": fmt.Sprint("line ", i)})
+		}
+		fake.OnREST(nil)
+		time.Sleep(10 * time.Minute)
+		got := texts(c.Sync())
+		for i := range got {
+			if _, text, replayed := strings.Cut(got[i], "] "); replayed {
+				got[i] = text
+			}
+		}
+		if want := numbered("line %d", 3); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		c.Close()
+	})
+}
+
+// A row that appears between two pages of a backlog doubles no other.
+func TestRowBetweenPages(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{QueryLimitMax: 7}, nil)
+		ada := addFake(fake, "ada")
+		row := func(i int) {
+			fake.Insert("messages", ada, map[string]any{"text": fmt.Sprintf("row %02d", i), "date_created": "1999-12-31T23:59:59.000Z"})
+		}
+		for i := range 20 {
+			row(i)
+		}
+		first := rejoin(t, l, "ada") // the feed is ready
+		var reads atomic.Int64
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/items/messages" && reads.Add(1) == 2 {
+				row(20)
+			}
+			return directustest.RESTVerdict{}
+		})
+		c := l.dial(t)
+		c.LoginPass("x", "ada@example.com:ada")
+		c.Send("JOIN #messages")
+		c.Expect("* 366 *")
+		time.Sleep(time.Second)
+		got := texts(c.Sync())
+		all := len(got)
+		slices.Sort(got)
+		if different := len(slices.Compact(got)); all != 21 || different != 21 {
+			t.Errorf("%d lines, %d different, want 21", all, different)
+		}
+		first.Close()
+		c.Close()
+	})
+}
+
 // A field of type dateTime is given in whole seconds and stored in more: pages
 // of many items within one second must not go round in circles.
 func TestRealDateTime(t *testing.T)  { realDateTime(t, "dateTime") }

@@ -29,7 +29,7 @@ type member struct {
 	feeds    map[*group]*feedUse   // guarded by mu
 	link     directus.State        // guarded by mu
 	ended    error                 // why the Directus session is over; guarded by mu
-	silent   bool                  // the last send got no answer; guarded by mu
+	silent   time.Time             // until then sends are not expected to be answered; guarded by mu
 	probed   time.Time             // the last send while in trouble; guarded by mu
 }
 
@@ -104,11 +104,18 @@ func (m *member) failing() bool {
 	return !m.link.Up && m.link.Failures > 0
 }
 
-// setSilent notes whether Directus left a send unanswered.
-func (m *member) setSilent(silent bool) {
+// setSilent notes whether Directus left a send unanswered for that long. What
+// was not waited for long enough proves nothing: a Directus that is merely slow
+// must find back.
+func (m *member) setSilent(silent bool, waited time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.silent = silent
+	switch {
+	case !silent:
+		m.silent = time.Time{}
+	case waited > silentTimeout:
+		m.silent = time.Now().Add(silentLife)
+	}
 }
 
 // patience is how long a send may take. While Directus has been away for long,
@@ -123,7 +130,7 @@ func (m *member) patience() time.Duration {
 	if !m.link.Up && !m.link.Since.IsZero() {
 		left -= now.Sub(m.link.Since)
 	}
-	if left > silentTimeout && !m.silent {
+	if left > silentTimeout && !now.Before(m.silent) {
 		return left
 	}
 	if now.Sub(m.probed) < probePeriod {

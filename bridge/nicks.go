@@ -131,12 +131,21 @@ func (n *nicks) free(p person, taken bool) string {
 func (n *nicks) known(id string) (ircd.User, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, key := range []string{id, person{id: id}.key()} {
-		if c := n.byUser[key]; c != nil && c.connected > 0 {
-			return c.user, true
-		}
+	if c := n.pinned(id); c != nil {
+		return c.user, true
 	}
 	return ircd.User{}, false
+}
+
+// pinned returns the claim that a user is connected with, or nil. The caller
+// holds mu.
+func (n *nicks) pinned(id string) *claim {
+	for _, key := range []string{id, person{id: id}.key()} {
+		if c := n.byUser[key]; c != nil && c.connected > 0 {
+			return c
+		}
+	}
+	return nil
 }
 
 // has reports whether p already has a nick, so that a look for namesakes can
@@ -158,11 +167,16 @@ func (n *nicks) holder(nick string) string {
 	return ""
 }
 
-// connect pins a user's nick while a session lasts; release undoes it.
+// connect pins a user's nick while a session lasts; release undoes it. All the
+// sessions of a user have one, though the right to read the name may change in
+// between.
 func (n *nicks) connect(p person, taken bool) *claim {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	c := n.claim(p, taken)
+	c := n.pinned(p.id)
+	if c == nil {
+		c = n.claim(p, taken)
+	}
 	c.connected++
 	return c
 }

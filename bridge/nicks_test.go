@@ -120,3 +120,17 @@ func TestRealnameOfAnotherViewer(t *testing.T) {
 		t.Errorf("shown as %q", got)
 	}
 }
+
+// A user who may not read the own name any more connects once more.
+func TestOneNickForAllSessions(t *testing.T) {
+	n := newNicks()
+	for _, names := range [][2]string{{"Ada", ""}, {"", "Ada"}, {"Ada", "Augusta"}} {
+		first := n.connect(person{id: "aaaa1111-0000", name: names[0]}, false)
+		second := n.connect(person{id: "aaaa1111-0000", name: names[1]}, false)
+		if first.user != second.user {
+			t.Errorf("one user is %v and %v", first.user, second.user)
+		}
+		n.release(first)
+		n.release(second)
+	}
+}

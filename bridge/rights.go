@@ -49,18 +49,32 @@ type rightsCache struct {
 	mu    sync.Mutex
 	known map[string]rights // by collection; guarded by mu
 	at    time.Time         // guarded by mu
+	retry time.Time         // after an answer that did not come: not before; guarded by mu
 }
 
-// recent returns the rights in a collection, a few minutes old at most.
+// recent returns the rights in a collection, a few minutes old at most. It does
+// not wait long, nor again soon: a sender can do without.
 func (c *rightsCache) recent(ctx context.Context, collection string) (rights, error) {
 	c.mu.Lock()
 	r, ok := c.known[collection]
-	fresh := time.Since(c.at) < rightsLife
+	now := time.Now()
+	fresh, wait := now.Sub(c.at) < rightsLife, now.Before(c.retry)
 	c.mu.Unlock()
 	if ok && fresh {
 		return r, nil
 	}
-	return c.now(ctx, collection)
+	if wait {
+		return rights{}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	r, err := c.now(ctx, collection)
+	if err != nil {
+		c.mu.Lock()
+		c.retry = time.Now().Add(probePeriod)
+		c.mu.Unlock()
+	}
+	return r, err
 }
 
 // now asks Directus.

@@ -25,10 +25,12 @@ const (
 	// answerTimeout is how long the answer over the socket is waited for where
 	// asking a second time does no harm.
 	answerTimeout = 3 * time.Second
-	// silentTimeout is the same while Directus is known not to answer, and
-	// probePeriod how often a send then tries at all.
+	// silentTimeout is the same while Directus is known not to answer,
+	// probePeriod how often a send then tries at all, and silentLife how long
+	// that is believed.
 	silentTimeout = time.Second
 	probePeriod   = 5 * time.Second
+	silentLife    = time.Minute
 	// settleTimeout is what is added to find out about a message of which no
 	// answer came.
 	settleTimeout = 3 * time.Second
@@ -44,10 +46,16 @@ type delivery struct {
 	// once is a condition that only this message meets: its nonce or the key
 	// chosen for it. Empty where the collection has room for neither.
 	once directus.Filter
-	// before is how many rows the feed had seen at the start, and since the
-	// newest of them: what is older cannot be this message.
+	// before is how many rows the feed had seen at the start, since the date of
+	// the newest of them and like one as the collection writes it: what is
+	// older cannot be this message. blind says that the feed had seen nothing
+	// yet, so that nothing can be told by that.
 	before int64
-	since  row
+	since  time.Time
+	like   string
+	blind  bool
+	// pauses is how often the delivery has waited between two attempts.
+	pauses int
 	// byREST says to go that way from now on.
 	byREST bool
 	// doubtful says that an attempt was made whose outcome is not known.
@@ -74,7 +82,7 @@ func (m *member) send(ctx context.Context, c *channel, f *feed, text string) (ro
 	defer cancel()
 	d.identify(limited)
 	r, err := d.run(limited)
-	m.setSilent(errors.Is(err, directus.ErrUnconfirmed))
+	m.setSilent(errors.Is(err, directus.ErrUnconfirmed), patience)
 	if err == nil {
 		return r, nil
 	}
@@ -91,7 +99,7 @@ func (m *member) send(ctx context.Context, c *channel, f *feed, text string) (ro
 func (d *delivery) identify(ctx context.Context) {
 	f := d.feed
 	f.mu.Lock()
-	d.before, d.since = f.arrived, f.newest
+	d.before, d.since, d.like, d.blind = f.arrived, f.newest, f.like, !f.ready
 	choosable := f.uuids
 	f.mu.Unlock()
 	switch {
@@ -126,7 +134,7 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 		switch {
 		case errors.Is(err, directus.ErrNotConnected):
 			// The link went away before the request left: wait for it.
-			if !pause(ctx) {
+			if !d.pause(ctx) {
 				return row{}, d.outOfTime(err)
 			}
 		case errors.Is(err, directus.ErrUnconfirmed):
@@ -135,7 +143,7 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 			if found {
 				return r, nil
 			}
-			if lookErr != nil || len(d.once) == 0 {
+			if lookErr != nil || len(d.once) == 0 || d.byREST && !d.pause(ctx) {
 				return row{}, err
 			}
 			// Not there, and storing it twice is impossible: send it again, the
@@ -175,12 +183,14 @@ func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
 	return raw, err
 }
 
-// pause waits a moment between two attempts; false when ctx has ended.
-func pause(ctx context.Context) bool {
+// pause waits between two attempts, longer each time; false when ctx has ended.
+func (d *delivery) pause(ctx context.Context) bool {
+	wait := 100 * time.Millisecond << min(d.pauses, 4)
+	d.pauses++
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(100*time.Millisecond + mathrand.N(200*time.Millisecond)):
+	case <-time.After(wait/2 + mathrand.N(wait)):
 		return true
 	}
 }
@@ -192,7 +202,7 @@ func (d *delivery) settle(ctx context.Context) (row, bool, error) {
 		if err == nil || !errors.Is(err, directus.ErrUnavailable) {
 			return r, found, err
 		}
-		if !pause(ctx) || d.member.rt.Ready(ctx) != nil {
+		if !d.pause(ctx) || d.member.rt.Ready(ctx) != nil {
 			return row{}, false, err
 		}
 	}
@@ -232,10 +242,12 @@ func (d *delivery) disputed(ctx context.Context, refusal error) (row, error) {
 	if found {
 		return r, nil
 	}
-	if !directus.IsCode(refusal, directus.CodeForbidden) && err == nil {
-		return row{}, refusal
+	if !directus.IsCode(refusal, directus.CodeForbidden) && err == nil && !d.doubtful {
+		return row{}, refusal // another field of the item has to be unique
 	}
-	may, rightsErr := d.member.rights.now(context.WithoutCancel(ctx), d.feed.group.collection)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	may, rightsErr := d.member.rights.now(ctx, d.feed.group.collection)
 	switch {
 	case rightsErr == nil && (may.mayNotCreate() || err == nil && may.readsAll()):
 		return row{}, refusal // certain: nothing can be stored, or nothing is hidden
@@ -250,6 +262,9 @@ func (d *delivery) disputed(ctx context.Context, refusal error) (row, error) {
 // show it.
 var errHidden = errors.New("refused, or stored out of sight")
 
+// errBlind says that a message cannot be told from older ones.
+var errBlind = errors.New("the collection has not been read yet")
+
 // look searches the collection for the message. It has a little time of its own
 // when ctx has run out, because the truth is worth more than a quick answer.
 func (d *delivery) look(ctx context.Context) (r row, found bool, err error) {
@@ -257,6 +272,9 @@ func (d *delivery) look(ctx context.Context) (r row, found bool, err error) {
 	defer cancel()
 	filter, limit := d.once, 1
 	if len(filter) == 0 {
+		if d.blind {
+			return row{}, false, errBlind
+		}
 		filter, limit = d.likely(), 20
 	}
 	rows, _, err := readRows(ctx, d.member.account, d.feed.group, directus.Query{
@@ -279,10 +297,10 @@ func (d *delivery) look(ctx context.Context) (r row, found bool, err error) {
 // likely narrows the search by author and date where nothing unique does.
 func (d *delivery) likely() directus.Filter {
 	filter := directus.Filter{d.channel.Fields.Author: map[string]any{"_eq": "$CURRENT_USER"}}
-	if d.since.date.IsZero() {
+	if d.since.IsZero() {
 		return filter
 	}
-	return directus.And(filter, d.feed.group.from(d.since.date, d.since.rawDate))
+	return directus.And(filter, d.feed.group.from(d.since, d.like))
 }
 
 // wasSeen reports that a row was there before this message was sent, or that

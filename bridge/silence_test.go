@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,6 +73,124 @@ func TestLoginWithQueryLimitMax(t *testing.T) {
 		c := l.dial(t)
 		c.Send("PASS ada@example.com:ada", "NICK x", "USER x 0 * :x")
 		c.Expect("* 001 *")
+		c.Close()
+	})
+}
+
+// A message at which Directus fails, without an answer over the socket and with
+// an error of its own over REST, is tried a few times, and does not keep the
+// next ones from being sent.
+func TestMessageThatDirectusFailsAt(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+		addFake(fake, "ada")
+		c := rejoin(t, l, "ada")
+		var attempts atomic.Int64
+		fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
+			fails := f.Action == "create"
+			return directustest.FrameVerdict{Skip: fails, Mute: fails}
+		})
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Method != "POST" || r.Path != "/items/messages" {
+				return directustest.RESTVerdict{}
+			}
+			v := directustest.RESTVerdict{Status: 500, Code: "INTERNAL_SERVER_ERROR"}
+			if attempts.Add(1) > 100 {
+				v.Delay = time.Second // time stands still in a bubble that is busy
+			}
+			return v
+		})
+		c.Send("PRIVMSG #messages :poison")
+		c.Expect("* 404 *")
+		if n := attempts.Load(); n < 2 || n > 20 {
+			t.Errorf("%d attempts", n)
+		}
+		fake.OnFrame(nil)
+		fake.OnREST(nil)
+		c.Send("PRIVMSG #messages :fine", "PRIVMSG #messages :fine too")
+		c.Refute("* 404 *")
+		c.Close()
+	})
+}
+
+// A Directus that is slow is not taken for one that is silent for ever.
+func TestSlowAfterSilence(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		ch := messages("messages")
+		ch.Fields.Nonce = ""
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+		addFake(fake, "ada")
+		c := rejoin(t, l, "ada")
+		for _, delay := range []time.Duration{20 * time.Second, 5 * time.Second} {
+			fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
+				if f.Action == "create" {
+					return directustest.FrameVerdict{Delay: delay}
+				}
+				return directustest.FrameVerdict{}
+			})
+			c.Send("PRIVMSG #messages :hello")
+			refused := strings.Contains(strings.Join(c.Sync(), "\n"), " 404 ")
+			if want := delay > 10*time.Second; refused != want {
+				t.Errorf("answered after %v: refused %v, want %v", delay, refused, want)
+			}
+			time.Sleep(2 * time.Minute)
+			c.Sync()
+		}
+		c.Close()
+	})
+}
+
+// To choose a key is a help that sending can do without.
+func TestRightsUnanswered(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		ch := messages("keyed")
+		ch.Fields.Nonce = ""
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+		fake.AddCollection("keyed", directustest.FakeCollection{Fields: []string{"text"}, UUIDKey: true})
+		ada := addFake(fake, "ada")
+		fake.Insert("keyed", ada, map[string]any{"text": "older"})
+		c := rejoin(t, l, "ada")
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			return directustest.RESTVerdict{Hang: r.Path == "/permissions/me"}
+		})
+		begin := time.Now()
+		for i := range 5 {
+			c.Send(fmt.Sprintf("PRIVMSG #messages :pasted %d", i))
+		}
+		lines := c.Sync()
+		if n := len(fake.Items("keyed")); n != 6 {
+			t.Errorf("%d stored, %q", n, lines)
+		}
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("PING waited %v", took)
+		}
+		c.Close()
+	})
+}
+
+// While names cannot be read, messages are held back, and nobody is told time
+// and again that all is well.
+func TestNamesUnanswered(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+		addFake(fake, "ada")
+		bob := addFake(fake, "bob")
+		c := rejoin(t, l, "ada")
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/users" {
+				return directustest.RESTVerdict{Delay: time.Second, Status: 503, Code: "SERVICE_UNAVAILABLE"}
+			}
+			return directustest.RESTVerdict{}
+		})
+		fake.Insert("messages", bob, map[string]any{"text": "hello"})
+		time.Sleep(20 * time.Minute)
+		if n := strings.Count(strings.Join(c.Sync(), "\n"), " NOTICE "); n != 1 {
+			t.Errorf("told %d times", n)
+		}
+		fake.OnREST(nil)
+		time.Sleep(5 * time.Minute)
+		c.Expect("* NOTICE #messages :*is back*")
+		c.Expect("* PRIVMSG #messages :*hello")
 		c.Close()
 	})
 }
