@@ -39,8 +39,8 @@ type Options struct {
 // Backend implements ircd.Backend.
 type Backend struct {
 	opts     Options
-	channels map[string]*channel // by folded name
-	groups   map[*channel]*group
+	channels map[string]*channel   // by folded name
+	groups   map[*channel][]*group // in which to try a channel, in order
 	nicks    *nicks
 	guard    *guard
 

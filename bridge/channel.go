@@ -124,41 +124,61 @@ func (c *channel) matches(r row) bool {
 	return true
 }
 
-// groupChannels validates the channels and sorts them into groups.
-func groupChannels(configured []Channel) (byName map[string]*channel, groups map[*channel]*group, err error) {
+// groupChannels validates the channels and says in which groups to try each:
+// with others that it can share a subscription with, then alone. Sharing asks
+// for the filter fields of all, and a user may not be allowed to read those of
+// another channel.
+func groupChannels(configured []Channel) (byName map[string]*channel, groups map[*channel][]*group, err error) {
 	byName = map[string]*channel{}
-	groups = map[*channel]*group{}
 	shared := map[string]*group{}
+	keys := map[*channel]string{}
 	for _, cfg := range configured {
-		switch {
-		case !ircd.IsChannel(cfg.Name):
-			return nil, nil, fmt.Errorf("channel %q: not a channel name", cfg.Name)
-		case byName[ircd.Fold(cfg.Name)] != nil:
+		c, err := newChannel(cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		if byName[ircd.Fold(cfg.Name)] != nil {
 			return nil, nil, fmt.Errorf("channel %q is configured twice", cfg.Name)
-		case cfg.Collection == "" || cfg.Fields.Text == "" || cfg.Fields.Author == "" || cfg.Fields.Date == "":
-			return nil, nil, fmt.Errorf("channel %q: collection and the fields text, author and date are needed", cfg.Name)
 		}
-		c := &channel{Channel: cfg}
-		var ok bool
-		c.equal, ok = equalities(cfg.Filter)
 		byName[ircd.Fold(cfg.Name)] = c
+		if c.equal == nil {
+			continue
+		}
 		key := fmt.Sprintf("%q %q", cfg.Collection, cfg.Fields)
-		if !ok {
-			key += " " + cfg.Name
-			c.equal = nil
+		keys[c] = key
+		if shared[key] == nil {
+			shared[key] = &group{collection: cfg.Collection, fields: cfg.Fields}
 		}
-		g := shared[key]
-		if g == nil {
-			g = &group{collection: cfg.Collection, fields: cfg.Fields}
-			shared[key] = g
+		shared[key].channels = append(shared[key].channels, c)
+	}
+	groups = map[*channel][]*group{}
+	for _, c := range byName {
+		if g := shared[keys[c]]; g != nil && len(g.channels) > 1 {
+			groups[c] = append(groups[c], g)
 		}
-		g.channels = append(g.channels, c)
-		groups[c] = g
+		alone := &group{collection: c.Collection, fields: c.Fields, channels: []*channel{c}}
+		alone.prepare()
+		groups[c] = append(groups[c], alone)
 	}
 	for _, g := range shared {
 		g.prepare()
 	}
 	return byName, groups, nil
+}
+
+// newChannel validates a channel.
+func newChannel(cfg Channel) (*channel, error) {
+	switch {
+	case !ircd.IsChannel(cfg.Name):
+		return nil, fmt.Errorf("channel %q: not a channel name", cfg.Name)
+	case cfg.Collection == "" || cfg.Fields.Text == "" || cfg.Fields.Author == "" || cfg.Fields.Date == "":
+		return nil, fmt.Errorf("channel %q: collection and the fields text, author and date are needed", cfg.Name)
+	}
+	eqs, ok := equalities(cfg.Filter)
+	if !ok {
+		return &channel{Channel: cfg}, nil
+	}
+	return &channel{Channel: cfg, equal: append([]equality{}, eqs...)}, nil
 }
 
 // prepare derives what is asked of Directus from the group's channels.

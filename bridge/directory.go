@@ -136,9 +136,10 @@ func (d *directory) remember(people map[string]person, ids []string) {
 	}
 }
 
-// rivals tells which of the people must leave the bare name to somebody with a
-// smaller id, connected or not. Without the right to read others' names nobody
-// has rivals here; the nicks stay unique all the same.
+// rivals tells which of the people share their name with somebody, connected or
+// not. None of these gets the bare name, so that it never passes from one to
+// another. Without the right to read others' names nobody has rivals here; the
+// nicks stay unique all the same.
 func (d *directory) rivals(ctx context.Context, people []person) (map[string]bool, error) {
 	var fields []string
 	if len(people) > 0 {
@@ -165,7 +166,7 @@ func (d *directory) rivals(ctx context.Context, people []person) (map[string]boo
 	taken := map[string]bool{}
 	for _, p := range people {
 		for _, other := range namesakes {
-			if other.id < p.id && ircd.Fold(other.base()) == ircd.Fold(p.base()) {
+			if other.id != p.id && ircd.Fold(other.base()) == ircd.Fold(p.base()) {
 				taken[p.id] = true
 			}
 		}

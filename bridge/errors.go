@@ -69,6 +69,15 @@ func unreadable(name string, err error) *ircd.Error {
 	}
 }
 
+// tryAgain is the reply to a question that Directus cannot answer now (263,
+// RFC 2812, section 5.1).
+func tryAgain(command string, err error) *ircd.Error {
+	return &ircd.Error{
+		Numeric: irc.RPL_TRYAGAIN, Params: []string{command},
+		Code: "TEMPORARILY_UNAVAILABLE", Text: "Directus is unreachable at the moment. Try again when it is back", Err: err,
+	}
+}
+
 // isForbidden tells a missing right from a passing trouble.
 func isForbidden(err error) bool {
 	return directus.IsCode(err, directus.CodeForbidden) || directus.IsCode(err, directus.CodeInvalidCollection)

@@ -149,10 +149,15 @@ func TestChannelsOfOneCollection(t *testing.T) {
 		c.Set = map[string]any{"channel": name}
 		return c
 	}
-	s := start(t, dx, nil, room("dev"), room("ops"))
+	// One that cannot be read does not take the others along.
+	bad := messages(dx.Collection)
+	bad.Name = "#bad"
+	bad.Filter = map[string]any{"nosuch": map[string]any{"_eq": "x"}}
+	s := start(t, dx, nil, room("dev"), room("ops"), bad)
 	u, v := dx.CreateUser("Uma", ""), dx.CreateUser("Vic", "")
 	a, _ := s.join(u, "#dev")
-	a.Send("JOIN #ops")
+	a.Send("JOIN #bad,#ops")
+	a.Expect("* 473 * #bad *")
 	a.Expect("* 366 * #ops *")
 	b, _ := s.join(v, "#ops")
 	b.Send("PRIVMSG #ops :hello ops")

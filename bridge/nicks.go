@@ -75,8 +75,8 @@ func (p person) base() string {
 }
 
 // user returns the IRC identity of p, made at the first call. taken says that
-// somebody else has a better claim to the bare name, so that of two users with
-// one name it is not a matter of who came first.
+// somebody else has the same name, so that of two users with one name it is not
+// a matter of who came first.
 func (n *nicks) user(p person, taken bool) ircd.User {
 	n.mu.Lock()
 	defer n.mu.Unlock()

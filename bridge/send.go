@@ -245,7 +245,7 @@ func (d *delivery) disputed(ctx context.Context, refusal error) (row, error) {
 	if !directus.IsCode(refusal, directus.CodeForbidden) && err == nil && !d.doubtful {
 		return row{}, refusal // another field of the item has to be unique
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	may, rightsErr := d.member.rights.now(ctx, d.feed.group.collection)
 	switch {
@@ -265,10 +265,25 @@ var errHidden = errors.New("refused, or stored out of sight")
 // errBlind says that a message cannot be told from older ones.
 var errBlind = errors.New("the collection has not been read yet")
 
-// look searches the collection for the message. It has a little time of its own
-// when ctx has run out, because the truth is worth more than a quick answer.
+// afterwards gives a look at the truth a little time of its own when ctx has run
+// out, because the truth is worth more than a quick answer; less when ctx was
+// cancelled, because then the daemon stops.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			time.AfterFunc(silentTimeout, cancel)
+		}
+	})
+	return after, func() {
+		stop()
+		cancel()
+	}
+}
+
+// look searches the collection for the message.
 func (d *delivery) look(ctx context.Context) (r row, found bool, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	filter, limit := d.once, 1
 	if len(filter) == 0 {

@@ -2,12 +2,14 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
@@ -115,21 +117,30 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 	if c == nil {
 		return nil, noSuchChannel(name)
 	}
-	j := &joined{channel: c, view: s.open(c), due: opts.Backlog && c.Backlog > 0}
+	var answer *ircd.Channel
+	var err error
+	for _, g := range s.backend.groups[c] {
+		if answer, err = s.enter(ctx, c, g, opts); !isForbidden(err) {
+			return answer, err
+		}
+	}
+	return nil, unreadable(c.Name, err)
+}
+
+// enter joins a channel as a part of a group. The error is Directus' refusal, or
+// that of ctx.
+func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.JoinOptions) (*ircd.Channel, error) {
+	j := &joined{channel: c, view: s.open(g), due: opts.Backlog && c.Backlog > 0}
 	j.floorPos = j.view.feed.journal.end()
 	s.joined[ircd.Fold(c.Name)] = j
 	ready, err := s.await(ctx, j.view.feed)
-	if isForbidden(err) || ctx.Err() != nil {
-		s.drop(j)
-		return nil, unreadable(c.Name, err)
-	}
 	answer := &ircd.Channel{Name: c.Name, Topic: c.Topic}
 	if ready && j.due {
 		answer.Backlog, err = s.backlog(ctx, j)
-		if isForbidden(err) {
-			s.drop(j)
-			return nil, unreadable(c.Name, err)
-		}
+	}
+	if isForbidden(err) || ctx.Err() != nil {
+		s.drop(j)
+		return nil, errors.Join(ctx.Err(), err)
 	}
 	if j.due {
 		s.ringLater()
@@ -159,9 +170,8 @@ func (s *session) await(ctx context.Context, f *feed) (ready bool, err error) {
 	}
 }
 
-// open attaches the session to the channel's feed.
-func (s *session) open(c *channel) *view {
-	g := s.backend.groups[c]
+// open attaches the session to a group's feed.
+func (s *session) open(g *group) *view {
 	v := s.views[g]
 	if v == nil {
 		v = &view{feed: s.member.open(g), sent: map[sentItem]struct{}{}}
@@ -176,7 +186,7 @@ func (s *session) drop(j *joined) {
 	delete(s.joined, ircd.Fold(j.Name))
 	j.view.uses--
 	if j.view.uses == 0 {
-		g := s.backend.groups[j.channel]
+		g := j.view.feed.group
 		j.view.feed.journal.detach(j.view.reader)
 		s.member.release(g)
 		delete(s.views, g)
@@ -241,7 +251,11 @@ func (s *session) ringLater() {
 func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, joinPatience)
 	defer cancel()
-	return s.member.names.search(ctx, nick)
+	u, err := s.member.names.search(ctx, nick)
+	if errors.Is(err, directus.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		return nil, tryAgain("WHOIS", err)
+	}
+	return u, err
 }
 
 func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {

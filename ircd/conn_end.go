@@ -14,7 +14,7 @@ import (
 const (
 	// flushTimeout bounds the end of a connection: the last bytes and the end
 	// of its session.
-	flushTimeout = 3 * time.Second
+	flushTimeout = 2 * time.Second
 	// lingerTimeout is how long a connection is read after the last byte, so
 	// that unread input does not make the system throw that byte away.
 	lingerTimeout = time.Second

@@ -116,9 +116,12 @@ func (c *conn) answer(ctx context.Context, command string, err error) error {
 		return nil
 	case errors.As(err, &end):
 		return err
+	case errors.As(err, &e):
+		// Told even while the connection ends: what became of a message is worth
+		// a line before ERROR.
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case !errors.As(err, &e):
+	default:
 		e = &Error{Numeric: ERR_UNKNOWNERROR, Params: []string{command}, Text: internalError, Err: err}
 	}
 	if e.Err != nil {
