@@ -12,8 +12,12 @@ import (
 	"directus-ircd/directus"
 )
 
-// minNonce is what the nonce field must hold at least, in characters: a uuid as text.
-const minNonce = 36
+const (
+	// uuidLength is that of a uuid as text, in characters.
+	uuidLength = 36
+	// minNonce is what the nonce field must hold at least, in characters.
+	minNonce = uuidLength
+)
 
 // field is what GET /fields tells of a field.
 type field struct {
@@ -43,6 +47,9 @@ func (f field) maxLength() int {
 	_, _ = fmt.Sscan(fmt.Sprint(f.Schema["max_length"]), &n)
 	return n
 }
+
+// holdsUUID goes by the length too: without a relation, Directus tells a uuid in SQLite, which is a char(36), as a string.
+func (f field) holdsUUID() bool { return f.Type == "uuid" || f.maxLength() == uuidLength }
 
 // finding is what a check found: nothing, if status is empty.
 type finding struct {
@@ -81,7 +88,7 @@ func (r *run) inspect(ctx context.Context) error {
 		}
 	}
 	r.inspectRequired(fields)
-	return r.inspectRelation(ctx)
+	return r.inspectRelation(ctx, fields)
 }
 
 // inspectKey wants a primary key that Directus or its database fills in, for IRC names none.
@@ -148,7 +155,7 @@ func checkText(f field) finding {
 	return finding{}
 }
 
-// checkAuthor does not look at the type: without a relation, a uuid in SQLite is told as a string.
+// checkAuthor leaves the type to inspectRelation, which knows whether it matters.
 func checkAuthor(f field) finding {
 	if !f.special("user-created") {
 		return finding{Differs, "Directus does not fill it in, so messages would have no author",
@@ -236,9 +243,8 @@ func fillsIn(specials []string) bool {
 	})
 }
 
-// inspectRelation looks whether the author field leads to the users, for without that nobody has a name. A missing relation
-// is made even where the collection is not ours: it adds, and it is what a run cut short leaves out.
-func (r *run) inspectRelation(ctx context.Context) error {
+// inspectRelation looks whether the author field leads to the users, for without that nobody has a name.
+func (r *run) inspectRelation(ctx context.Context, fields []field) error {
 	if r.report.fields.Author == "" {
 		return nil
 	}
@@ -249,7 +255,7 @@ func (r *run) inspectRelation(ctx context.Context) error {
 	err := r.get(ctx, "/relations/"+r.opts.Collection+"/"+r.opts.Fields.Author, nil, &found)
 	switch {
 	case directus.IsCode(err, directus.CodeForbidden):
-		return r.relate(ctx)
+		return r.missingRelation(ctx, fields)
 	case err != nil:
 		return fmt.Errorf("look for the %s: %w", r.relationName(), err)
 	case found.Related != "directus_users":
@@ -257,5 +263,23 @@ func (r *run) inspectRelation(ctx context.Context) error {
 		step.Fix = nameAnother("the field that Directus fills with the author")
 	}
 	r.report.add(step)
+	return nil
+}
+
+// missingRelation makes the relation without being told to only on a field that can be nothing but a user's id, as a run
+// that was cut short leaves it: a foreign key on a column of somebody else's may refuse what is written there.
+func (r *run) missingRelation(ctx context.Context, fields []field) error {
+	i := slices.IndexFunc(fields, func(f field) bool { return f.Field == r.opts.Fields.Author && f.Schema != nil })
+	switch {
+	case i < 0: // --extend has just made the field
+		return r.relate(ctx)
+	case checkAuthor(fields[i]).status == Differs: // reported with the field, and to be mended first
+		return nil
+	case r.opts.Extend || fields[i].holdsUUID():
+		return r.relate(ctx)
+	}
+	r.report.add(Step{What: r.relationName(), Status: Differs,
+		Detail: fmt.Sprintf("missing, and the field is of type %s, not uuid", fields[i].Type),
+		Fix:    "add it with --extend, or " + nameAnother("a uuid field that Directus fills with the author")})
 	return nil
 }

@@ -87,6 +87,53 @@ func TestExistingCollection(t *testing.T) {
 	}
 }
 
+// Whose relation is made on an author field that leads nowhere, in a collection that setup did not make.
+func TestMissingRelation(t *testing.T) {
+	needDirectus(t)
+	d := directustest.Shared(t)
+	filledIn := object{"special": []string{"user-created"}}
+	long := with(author, object{"type": "string", "schema": object{"max_length": 100}})
+	const made, asked = "created", "differs"
+	for _, tt := range []struct {
+		name   string
+		author object
+		extend bool
+		want   string // status of the relation; empty: not made and not spoken of
+	}{
+		{"rel_uuid", author, false, made},
+		{"rel_char", with(author, object{"type": "string", "schema": object{"max_length": 36, "data_type": "char"}}), false, made},
+		{"rel_long", long, false, asked},
+		{"rel_long_extend", long, true, made},
+		{"rel_not_filled_in", with(author, object{"meta": object{}}), false, ""},
+		{"rel_not_filled_in_extend", with(author, object{"meta": object{}}), true, ""},
+		{"rel_number", with(author, object{"type": "integer", "meta": filledIn}), false, asked},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			makeCollection(t, tt.name, nil, []object{autoID, textAny, tt.author, date, nonce})
+			report := run(t, d.Admin(), setup.Options{Collection: tt.name, Extend: tt.extend})
+			what, got := "relation "+tt.name+".user_created to directus_users", ""
+			for _, s := range report.Steps {
+				if s.What == what {
+					got = string(s.Status)
+					if got == asked && !strings.Contains(s.Fix, "--extend") {
+						t.Errorf("%q names no way out", s)
+					}
+				}
+			}
+			if got != tt.want {
+				t.Errorf("the relation: %q, want %q\n%s", got, tt.want, report)
+			}
+			if tt.want != made && report.Complete() {
+				t.Errorf("nobody would have a name:\n%s", report)
+			}
+			err := d.Admin().Do(t.Context(), http.MethodGet, "/relations/"+tt.name+"/user_created", nil, nil, nil)
+			if is := err == nil; is != (tt.want == made) {
+				t.Errorf("the relation is there: %v, %v", is, err)
+			}
+		})
+	}
+}
+
 // makeCollection makes a collection by hand; nil fields make a folder. It goes when the test ends: an unlicensed Directus allows
 // 25.
 func makeCollection(t *testing.T, name string, meta object, fields []object) {
