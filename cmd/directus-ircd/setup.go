@@ -21,7 +21,7 @@ type setupCmd struct {
 	DateField   string   `default:"date_created" placeholder:"NAME" help:"Field of the time, filled by Directus (${default})."`
 	NonceField  string   `default:"nonce" placeholder:"NAME" help:"Unique field that keeps a message from being stored twice (${default})."`
 	Nick        []string `default:"first_name,last_name" placeholder:"NAME" help:"Fields of the users that nicks are made from; the role may read them (${default})."`
-	Extend      bool     `help:"Add the fields and the relation that an existing collection lacks."`
+	Extend      bool     `help:"Add the fields that an existing collection lacks, and the relation to the users of an author field that is no UUID."`
 	Widen       bool     `help:"Make the text field of an existing collection unlimited."`
 	UsersNarrow bool     `help:"Never let the role read all fields of the users, e-mail addresses included. Directus 12 without a licence can grant nothing less: people are then shown without names."`
 	DryRun      bool     `short:"n" help:"Say what would be done, and do nothing."`
@@ -29,13 +29,16 @@ type setupCmd struct {
 
 // Help is shown under --help.
 func (setupCmd) Help() string {
-	return `Needs the login or a static token of an administrator. It adds what is missing and overwrites nothing, so it can be run again at any time. At the end it prints the channels of the configuration that fit.`
+	return `Needs the login or a static token of an administrator. It makes what is missing and overwrites nothing, so it can be run again at any time. To a collection that is already there it adds fields only with --extend. An author field that leads nowhere gets its relation to the users if it is a UUID that Directus fills in, with --extend also if it is of another type, and never if Directus does not fill it in. At the end it prints the channels of the configuration that fit.`
 }
 
 // Run prepares a Directus and prints what it did.
 func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 	if err := checkDirectusURL(c.URL); err != nil {
 		return usageError{fmt.Errorf("--url: %w: write the address of your Directus, such as https://chat.example.com", err)}
+	}
+	if err := c.options().Validate(); err != nil {
+		return usageError{err}
 	}
 	if err := c.complete(env); err != nil {
 		return err
@@ -60,6 +63,9 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 
 	report, err := setup.Run(ctx, account, c.options())
 	fmt.Fprint(env.Stdout, report)
+	if err != nil && (c.DryRun || len(report.Steps) == 0) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%w\nWhat is listed above is done; another run continues", err)
 	}

@@ -9,6 +9,31 @@ import (
 	"directus-ircd/directus/setup"
 )
 
+// What the command line alone shows to be wrong is told before Directus is asked.
+func TestSetupUsage(t *testing.T) {
+	clearEnvironment(t)
+	url := "--url=" + noDirectus(t)
+	for _, test := range []struct{ flag, want string }{
+		{"--collection=a b", `"a b" is not a name for a collection or field`},
+		{"--collection=directus_users", `"directus_users" is a collection of Directus itself: choose another name`},
+		{"--text-field=user_created", `two fields of the collection are called "user_created"`},
+		{"--nick=role.name", `"role.name" is not a name`},
+	} {
+		got := runCommand(t, "", "setup", url, "--token=x", test.flag)
+		if got.code != 2 || !strings.Contains(got.stderr, test.want) || strings.Contains(got.stderr, "listed above") || got.stdout != "" {
+			t.Errorf("%s: %+v", test.flag, got)
+		}
+	}
+	help := strings.Join(strings.Fields(runCommand(t, "", "setup", "--help").stdout), " ")
+	if !strings.Contains(help, "adds fields only with --extend") || !strings.Contains(help, "never if Directus does not fill it in") {
+		t.Errorf("--help: %s", help)
+	}
+	got := runCommand(t, "", "setup", url, "--token=x")
+	if got.code != 1 || strings.Contains(got.stderr, "listed above") {
+		t.Errorf("without a Directus: %+v", got)
+	}
+}
+
 // The way of an operator: setup on a bare Directus, then check as a user.
 func TestSetupAndCheck(t *testing.T) {
 	if testing.Short() {
@@ -58,7 +83,7 @@ func TestSetupAndCheck(t *testing.T) {
 
 	t.Setenv("DIRECTUS_TOKEN", kevin.StaticToken)
 	noAdmin := runCommand(t, "", "setup", url)
-	if noAdmin.code != 1 || !strings.Contains(noAdmin.stderr, "administrator") {
+	if noAdmin.code != 1 || !strings.Contains(noAdmin.stderr, "administrator") || strings.Contains(noAdmin.stderr, "listed above") {
 		t.Errorf("setup without being an administrator: %+v", noAdmin)
 	}
 	other := writeConfig(t, "directus: {url: \""+s.URL+"\"}\n"+

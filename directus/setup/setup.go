@@ -54,7 +54,9 @@ type Options struct {
 	// UsersNarrow refuses to let the role read all fields of directus_users, e-mail included, where Directus (12
 	// without a licence) cannot express less. Then people only see each other's ids.
 	UsersNarrow bool
-	// Extend adds the fields and the relation that an existing collection lacks.
+	// Extend adds the fields that an existing collection lacks, and the relation to the users of an author field that is no
+	// uuid. A uuid that Directus fills in with the author gets its relation without it; an author field that Directus does
+	// not fill in never does.
 	Extend bool
 	// Widen makes a text field of limited length in an existing collection unlimited.
 	Widen bool
@@ -87,19 +89,21 @@ func (o Options) withDefaults() Options {
 // name is what Directus takes as the name of a collection or field, less what would need quoting in a path.
 var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-func (o Options) validate() error {
+// Validate tells a mistake in the options, which Run refuses without asking Directus anything.
+func (o Options) Validate() error {
+	o = o.withDefaults()
 	names := map[string]bool{}
 	for _, n := range append([]string{o.Collection, o.Fields.Text, o.Fields.Author, o.Fields.Date, o.Fields.Nonce}, o.NickFields...) {
 		if !name.MatchString(n) || len(n) > 63 {
-			return fmt.Errorf("setup: %q is not a name for a collection or field: use letters, digits and underscores, a letter first", n)
+			return fmt.Errorf("%q is not a name for a collection or field: use letters, digits and underscores, a letter first", n)
 		}
 	}
 	if len(o.Collection) > 9 && o.Collection[:9] == "directus_" {
-		return fmt.Errorf("setup: %q is a collection of Directus itself: choose another name", o.Collection)
+		return fmt.Errorf("%q is a collection of Directus itself: choose another name", o.Collection)
 	}
 	for _, n := range []string{"id", o.Fields.Text, o.Fields.Author, o.Fields.Date, o.Fields.Nonce} {
 		if names[n] {
-			return fmt.Errorf("setup: two fields of the collection are called %q: give each its own name", n)
+			return fmt.Errorf("two fields of the collection are called %q: give each its own name", n)
 		}
 		names[n] = true
 	}
@@ -112,7 +116,7 @@ func (o Options) validate() error {
 func Run(ctx context.Context, account Account, opts Options) (Report, error) {
 	opts = opts.withDefaults()
 	r := &run{account: account, opts: opts, report: Report{options: opts, fields: opts.Fields}}
-	if err := opts.validate(); err != nil {
+	if err := opts.Validate(); err != nil {
 		return r.report, err
 	}
 	for _, step := range []func(context.Context) error{
