@@ -234,7 +234,9 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value) {
 		}
 		return
 	}
-	if err := n.Decode(target); err != nil {
+	// The YAML decoder would cut the fraction off a number and take the rest.
+	fraction := v.Kind() == reflect.Int && n.ShortTag() == "!!float"
+	if err := n.Decode(target); err != nil || fraction {
 		d.faultAt(n.Line, path, "%q is not accepted here: write %s", n.Value, expected)
 	}
 }

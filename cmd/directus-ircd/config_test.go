@@ -58,6 +58,12 @@ func TestConfigFaults(t *testing.T) {
 			`:3: log.level: a list stands where a single value is expected`}},
 		{"number", minimal + "limits: {connections: many}\n", []string{
 			`:3: limits.connections: "many" is not accepted here: write a whole number`}},
+		{"fraction of a whole number", minimal + "limits:\n  connections: 0.9\n  connections_per_address: 1.5\n  login_attempts_per_minute: 0.5\n  burst: -0.5\nchannels:\n  - name: \"#a\"\n    backlog: 2.5\n", []string{
+			`:4: limits.connections: "0.9" is not accepted here: write a whole number`,
+			`:5: limits.connections_per_address: "1.5" is not accepted here: write a whole number`,
+			`:6: limits.login_attempts_per_minute: "0.5" is not accepted here: write a whole number`,
+			`:7: limits.burst: "-0.5" is not accepted here: write a whole number`,
+			`:10: channels[0].backlog: "2.5" is not accepted here: write a whole number`}},
 		{"fraction", minimal + "limits: {lines_per_second: fast}\n", []string{
 			`:3: limits.lines_per_second: "fast" is not accepted here: write a number`}},
 		{"boolean", minimal + "channels: [{name: \"#a\", auto_join: maybe}]\n", []string{
@@ -128,7 +134,7 @@ func TestConfigFaults(t *testing.T) {
 		{"collection", minimal + "channels: [{name: \"#a\", collection: a/b}]\n", []string{
 			`:3: channels[0].collection: "a/b" is no name of a collection: letters, digits, _ and - only`}},
 		{"backlog", minimal + "channels: [{name: \"#a\", backlog: 1000000}]\n", []string{
-			`:3: channels[0].backlog: 1000000 must be a number of lines from 0 to 10000`}},
+			`:3: channels[0].backlog: 1000000 must be a number of messages from 0 to 10000`}},
 		{"field", minimal + "channels:\n  - name: \"#a\"\n    fields:\n      author: \"\"\n", []string{
 			`:6: channels[0].fields.author: "" is no name of a field: letters, digits, _ and - only`}},
 		{"field twice", minimal + "channels:\n  - name: \"#a\"\n    fields: {nonce: text}\n", []string{

@@ -175,7 +175,7 @@ func validateChannels(cfg *config, d *decoder) {
 			d.fault(path+".collection", "%q belongs to Directus itself: messages need a collection of their own", c.Collection)
 		}
 		if c.Backlog < 0 || c.Backlog > maxBacklog {
-			d.fault(path+".backlog", "%d must be a number of lines from 0 to %d", c.Backlog, maxBacklog)
+			d.fault(path+".backlog", "%d must be a number of messages from 0 to %d", c.Backlog, maxBacklog)
 		}
 		validateFields(c, path, d)
 	}
