@@ -40,6 +40,19 @@ func TestUnit(t *testing.T) {
 	}
 }
 
+// The daemon keeps nothing on disk.
+func TestUnitGivesNoFolderToWriteTo(t *testing.T) {
+	text, err := os.ReadFile(unitFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, option := range []string{"StateDirectory=", "CacheDirectory=", "LogsDirectory=", "RuntimeDirectory=", "ReadWritePaths="} {
+		if bytes.Contains(text, []byte("\n"+option)) {
+			t.Errorf("the unit sets %s", option)
+		}
+	}
+}
+
 // systemd judges the unit where it is installed; elsewhere TestUnit has to do.
 func TestUnitUnderSystemd(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
