@@ -166,11 +166,12 @@ func TestStopEndsInTime(t *testing.T) {
 	p := startProcess(t, file, 1, false)
 	c := ircdtest.Dial(t, p.IRC[0])
 	c.LoginPass("kevin", "kevin@example.com:pw-kevin")
+	deadline := time.Now().Add(5 * time.Second)
 	p.signal(syscall.SIGINT)
 	if last := lastLine(c.Closed()); !ircdtest.Match("ERROR :*server shutting down*", last) {
 		t.Errorf("the client was told %q", last)
 	}
-	if state := p.wait(6 * time.Second); state.ExitCode() != 0 {
+	if state := p.wait(time.Until(deadline)); state.ExitCode() != 0 {
 		t.Errorf("it ended with %v", state)
 	}
 }
