@@ -55,3 +55,11 @@ func TestJournal(t *testing.T) {
 	j.detach(a)
 	check("b", b, strconv.Itoa(5+maxBehind))
 }
+
+// Directus may send one event twice.
+func TestOneBatchHoldsARowTwice(t *testing.T) {
+	f := &feed{seen: map[string]mark{}}
+	if got := f.unseen([]row{{id: "1"}, {id: "2"}, {id: "1"}}); len(got) != 2 {
+		t.Errorf("%d rows of 2", len(got))
+	}
+}

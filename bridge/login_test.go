@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"directus-ircd/bridge"
+	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -151,4 +152,17 @@ func TestManyConnectionsOfOneUser(t *testing.T) {
 	w.Refute("* QUIT *", "* JOIN *")
 	b.Send("QUIT")
 	w.Expect(":Mara!* QUIT *")
+}
+
+// A server may allow fewer items at once than the daemon would ask for.
+func TestLoginWithQueryLimitMax(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{QueryLimitMax: 50}, nil)
+		ada := addFake(fake, "ada")
+		_ = ada
+		c := l.dial(t)
+		c.Send("PASS ada@example.com:ada", "NICK x", "USER x 0 * :x")
+		c.Expect("* 001 *")
+		c.Close()
+	})
 }

@@ -9,7 +9,6 @@ import (
 	mathrand "math/rand/v2"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -72,11 +71,11 @@ func (m *member) send(ctx context.Context, c *channel, f *feed, text string) (ro
 	}
 	d.item[c.Fields.Text] = text
 	patience := m.patience()
-	if patience < sendTimeout {
-		m.rt.Retry()
-	}
 	if patience == 0 {
 		return row{}, sendError(c.Name, directus.ErrNotConnected)
+	}
+	if patience < sendTimeout {
+		m.rt.Retry()
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -195,19 +194,6 @@ func (d *delivery) pause(ctx context.Context) bool {
 	}
 }
 
-// settle looks for a message in doubt until Directus can be asked or ctx ends.
-func (d *delivery) settle(ctx context.Context) (row, bool, error) {
-	for {
-		r, found, err := d.look(ctx)
-		if err == nil || !errors.Is(err, directus.ErrUnavailable) {
-			return r, found, err
-		}
-		if !d.pause(ctx) || d.member.rt.Ready(ctx) != nil {
-			return row{}, false, err
-		}
-	}
-}
-
 // outOfTime tells a message that surely did not leave from one that perhaps
 // did.
 func (d *delivery) outOfTime(err error) error {
@@ -233,97 +219,4 @@ func (d *delivery) confirmed(ctx context.Context, raw json.RawMessage) (row, err
 		return r, nil
 	}
 	return row{}, errors.Join(directus.ErrUnconfirmed, err)
-}
-
-// disputed settles an error that Directus also gives for an item that it has
-// stored: one already there, or one that the user may not read back.
-func (d *delivery) disputed(ctx context.Context, refusal error) (row, error) {
-	r, found, err := d.look(ctx)
-	if found {
-		return r, nil
-	}
-	if !directus.IsCode(refusal, directus.CodeForbidden) && err == nil && !d.doubtful {
-		return row{}, refusal // another field of the item has to be unique
-	}
-	ctx, cancel := afterwards(ctx)
-	defer cancel()
-	may, rightsErr := d.member.rights.now(ctx, d.feed.group.collection)
-	switch {
-	case rightsErr == nil && (may.mayNotCreate() || err == nil && may.readsAll()):
-		return row{}, refusal // certain: nothing can be stored, or nothing is hidden
-	case err == nil || isForbidden(err):
-		return row{}, errors.Join(errHidden, refusal)
-	}
-	d.doubtful = true
-	return row{}, errors.Join(directus.ErrUnconfirmed, refusal)
-}
-
-// errHidden says that Directus refused an item, or stored it and refused to
-// show it.
-var errHidden = errors.New("refused, or stored out of sight")
-
-// errBlind says that a message cannot be told from older ones.
-var errBlind = errors.New("the collection has not been read yet")
-
-// afterwards gives a look at the truth a little time of its own when ctx has run
-// out, because the truth is worth more than a quick answer; less when ctx was
-// cancelled, because then the daemon stops.
-func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
-	stop := context.AfterFunc(ctx, func() {
-		if errors.Is(ctx.Err(), context.Canceled) {
-			time.AfterFunc(silentTimeout, cancel)
-		}
-	})
-	return after, func() {
-		stop()
-		cancel()
-	}
-}
-
-// look searches the collection for the message.
-func (d *delivery) look(ctx context.Context) (r row, found bool, err error) {
-	ctx, cancel := afterwards(ctx)
-	defer cancel()
-	filter, limit := d.once, 1
-	if len(filter) == 0 {
-		if d.blind {
-			return row{}, false, errBlind
-		}
-		filter, limit = d.likely(), 20
-	}
-	rows, _, err := readRows(ctx, d.member.account, d.feed.group, directus.Query{
-		Filter: filter, Sort: []string{"-" + d.channel.Fields.Date, "-id"}, Limit: limit,
-	})
-	if err != nil {
-		return row{}, false, err
-	}
-	// The oldest that fits: of two equal texts in doubt the first is the one
-	// that was sent first.
-	for _, r := range slices.Backward(rows) {
-		if len(d.once) > 0 || r.text == d.text && !d.wasSeen(r.id) && d.channel.matches(r) {
-			d.feed.take(r)
-			return r, true, nil
-		}
-	}
-	return row{}, false, nil
-}
-
-// likely narrows the search by author and date where nothing unique does.
-func (d *delivery) likely() directus.Filter {
-	filter := directus.Filter{d.channel.Fields.Author: map[string]any{"_eq": "$CURRENT_USER"}}
-	if d.since.IsZero() {
-		return filter
-	}
-	return directus.And(filter, d.feed.group.from(d.since, d.like))
-}
-
-// wasSeen reports that a row was there before this message was sent, or that
-// an earlier search took it for another.
-func (d *delivery) wasSeen(id string) bool {
-	d.feed.mu.Lock()
-	defer d.feed.mu.Unlock()
-	m, ok := d.feed.seen[id]
-	_, taken := d.feed.taken[id]
-	return taken || ok && m.order <= d.before
 }

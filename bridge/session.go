@@ -65,15 +65,6 @@ type joined struct {
 	live map[string]struct{}
 }
 
-// trouble is what a client was told last about a channel.
-type trouble int
-
-const (
-	none trouble = iota
-	unreachable
-	forbidden
-)
-
 var _ ircd.Session = (*session)(nil)
 
 func newSession(b *Backend, who person) *session {
@@ -134,6 +125,12 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	j.floorPos = j.view.feed.journal.end()
 	s.joined[ircd.Fold(c.Name)] = j
 	ready, err := s.await(ctx, j.view.feed)
+	if isForbidden(err) {
+		// That is how it was when the feed looked last.
+		if _, now := latest(ctx, s.member.account, g, c, 1); now == nil {
+			err = nil
+		}
+	}
 	answer := &ircd.Channel{Name: c.Name, Topic: c.Topic}
 	if ready && j.due {
 		answer.Backlog, err = s.backlog(ctx, j)
@@ -200,54 +197,6 @@ func (s *session) Part(_ context.Context, name string) error {
 	return nil
 }
 
-// backlog reads the channel's latest messages and remembers what it shows.
-func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, error) {
-	ctx, cancel := context.WithTimeout(ctx, joinPatience)
-	defer cancel()
-	f := j.view.feed
-	at, pos := time.Now(), f.journal.end()
-	rows, err := latest(ctx, s.member.account, f.group, j.channel, j.Backlog)
-	if err != nil {
-		return nil, err
-	}
-	authors := make([]string, len(rows))
-	for i, r := range rows {
-		authors[i] = r.author
-	}
-	users, err := s.member.names.users(ctx, authors)
-	if err != nil {
-		return nil, err
-	}
-	j.due = false
-	j.shown, j.shownAt, j.floorPos = make(map[string]struct{}, len(rows)), at, pos
-	messages := make([]*ircd.Message, 0, len(rows))
-	for _, r := range rows {
-		j.shown[r.id] = struct{}{}
-		if _, live := j.live[r.id]; live || j.view.hasSent(j.channel, r) {
-			continue
-		}
-		if m := toMessage(r, j.channel, users[r.author], true); m.Text != "" {
-			messages = append(messages, m)
-		}
-	}
-	if len(rows) == j.Backlog {
-		j.floor = &rows[0]
-	}
-	j.live = nil
-	return messages, nil
-}
-
-// ringLater makes the session look for its backlogs again after a while, and
-// not before.
-func (s *session) ringLater() {
-	s.nextBacklog = time.Now().Add(backlogRetry)
-	if s.retry == nil {
-		s.retry = time.AfterFunc(backlogRetry, s.ring)
-		return
-	}
-	s.retry.Reset(backlogRetry)
-}
-
 func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, joinPatience)
 	defer cancel()
@@ -287,106 +236,6 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 		}
 	}
 	return events, nil
-}
-
-// dueEvents makes up for a backlog that JOIN could not deliver. One attempt in
-// a while is enough: each may take its time.
-func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Event {
-	ready, _, err := j.view.feed.status()
-	if !j.due || !ready || err != nil || down || time.Now().Before(s.nextBacklog) {
-		return nil
-	}
-	messages, err := s.backlog(ctx, j)
-	if err != nil {
-		s.ringLater()
-		return nil
-	}
-	return []ircd.Event{&ircd.Backlog{Channel: j.Name, Messages: messages}}
-}
-
-// wants tells whether the client has yet to be shown an entry of a feed.
-func (s *session) wants(v *view, e entry, pos int64) bool {
-	j := s.joined[ircd.Fold(e.channel.Name)]
-	if j != nil && j.due {
-		if j.live == nil {
-			j.live = map[string]struct{}{}
-		}
-		j.live[e.row.id] = struct{}{}
-	}
-	if v.hasSent(e.channel, e.row) {
-		delete(v.sent, sentItem{e.channel, e.row.id})
-		return false
-	}
-	if j == nil {
-		return false
-	}
-	if _, shown := j.shown[e.row.id]; shown || pos < j.floorPos {
-		return false
-	}
-	return !e.read || j.floor == nil || compareRows(e.row, *j.floor) > 0
-}
-
-// sentItem is a row as it shows in one of the channels.
-type sentItem struct {
-	channel *channel
-	id      string
-}
-
-func (v *view) hasSent(c *channel, r row) bool {
-	_, ok := v.sent[sentItem{c, r.id}]
-	return ok
-}
-
-// outageEvents tells a client that is in no channel of an outage, once, and of
-// its end, once.
-func (s *session) outageEvents(down bool) []ircd.Event {
-	if down == s.outage || len(s.joined) > 0 {
-		s.outage = down && s.outage
-		return nil
-	}
-	s.outage = down
-	if down {
-		return []ircd.Event{&ircd.ServiceNotice{Text: downText}}
-	}
-	return []ircd.Event{&ircd.ServiceNotice{Text: backText}}
-}
-
-const (
-	downText = "Directus is unreachable: messages are neither sent nor received until it is back. Nothing that others write is lost"
-	backText = "Directus is back: what was written meanwhile follows"
-)
-
-// troubleEvents does the same in the window of a channel, and tells of a lost
-// right to read.
-func (s *session) troubleEvents(j *joined, down bool) []ircd.Event {
-	now := none
-	_, _, err := j.view.feed.status()
-	switch {
-	case down:
-		now = unreachable
-	case isForbidden(err):
-		now = forbidden
-	case err != nil && j.view.feed.trouble():
-		now = unreachable
-	case err != nil && j.told != none:
-		return nil // neither well nor worth a word
-	}
-	before := j.told
-	j.told = now
-	var text string
-	switch {
-	case now == before:
-		return nil
-	case now == unreachable:
-		text = downText
-	case now == forbidden:
-		text = "Directus does not allow you to read this channel any more: new messages are not shown until it does"
-	case before == forbidden:
-		text = "Directus allows you to read this channel again: what was written meanwhile follows"
-	default:
-		text = backText
-	}
-	return []ircd.Event{&ircd.ServiceNotice{Target: j.Name, Text: text}}
 }
 
 func (s *session) Close(ctx context.Context) error {

@@ -65,18 +65,6 @@ func TestNewLoginAfterRevokedToken(t *testing.T) {
 	})
 }
 
-func TestLoginWithQueryLimitMax(t *testing.T) {
-	ircdtest.Bubble(t, func(t *testing.T) {
-		fake, l, _ := fakeStack(t, directustest.FakeOptions{QueryLimitMax: 50}, nil)
-		ada := addFake(fake, "ada")
-		_ = ada
-		c := l.dial(t)
-		c.Send("PASS ada@example.com:ada", "NICK x", "USER x 0 * :x")
-		c.Expect("* 001 *")
-		c.Close()
-	})
-}
-
 // A message at which Directus fails, without an answer over the socket and with
 // an error of its own over REST, is tried a few times, and does not keep the
 // next ones from being sent.
@@ -192,5 +180,27 @@ func TestNamesUnanswered(t *testing.T) {
 		c.Expect("* NOTICE #messages :*is back*")
 		c.Expect("* PRIVMSG #messages :*hello")
 		c.Close()
+	})
+}
+
+// A right that was given back is noticed by the next JOIN, though another
+// connection keeps the feed that was refused.
+func TestJoinAfterTheRightIsBack(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+		ada := addFake(fake, "ada")
+		first := rejoin(t, l, "ada")
+		fake.Deny(ada, "messages", "read")
+		fake.Insert("messages", ada, map[string]any{"text": "hidden"})
+		first.Expect("* NOTICE #messages :*does not allow*")
+		second := l.dial(t)
+		second.LoginPass("x", "ada@example.com:ada")
+		second.Send("JOIN #messages")
+		second.Expect("* 473 *")
+		time.Sleep(5 * time.Minute)
+		fake.Allow(ada, "messages", "read")
+		second.Send("JOIN #messages")
+		second.Expect("* 366 *")
+		second.Refute("* 473 *")
 	})
 }
