@@ -13,10 +13,10 @@ import (
 )
 
 // enter logs a user of a fake in and enters the channel.
-func enter(t *testing.T, fake *directustest.Fake, listener *pipeListener, name string) (c *ircdtest.Client, id string) {
+func enter(t *testing.T, fake *directustest.Fake, listener *ircdtest.Listener, name string) (c *ircdtest.Client, id string) {
 	t.Helper()
 	id = fake.AddUser(directustest.FakeUser{Email: name + "@example.com", Password: name, FirstName: name})
-	c = listener.dial(t)
+	c = listener.Dial(t)
 	c.Name = name
 	nick := c.LoginPass("x", name+"@example.com:"+name)
 	c.Send("JOIN #messages")

@@ -57,7 +57,7 @@ func TestLateBacklogDoublesNothing(t *testing.T) {
 			}
 			return directustest.RESTVerdict{}
 		})
-		c := l.dial(t)
+		c := l.Dial(t)
 		c.LoginPass("x", "ada@example.com:ada")
 		c.Send("JOIN #messages")
 		c.Expect("* 366 *")
@@ -111,7 +111,7 @@ func TestJoinBeforeCatchUp(t *testing.T) {
 					time.Sleep(10 * time.Millisecond)
 				}
 				time.Sleep(time.Second)
-				second := l.dial(t)
+				second := l.Dial(t)
 				second.LoginPass("x", "ada@example.com:ada")
 				second.Send("JOIN #messages")
 				second.Expect("* 366 *")
@@ -168,7 +168,7 @@ func TestRowDuringBacklog(t *testing.T) {
 		time.Sleep(16 * time.Minute) // names are asked for again
 		fake.Insert("messages", bob, map[string]any{"text": "newest"})
 		time.Sleep(16 * time.Minute)
-		second := l.dial(t)
+		second := l.Dial(t)
 		second.LoginPass("x", "ada@example.com:ada")
 		var armed, once atomic.Bool
 		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
@@ -267,7 +267,7 @@ func TestRowBetweenPages(t *testing.T) {
 			}
 			return directustest.RESTVerdict{}
 		})
-		c := l.dial(t)
+		c := l.Dial(t)
 		c.LoginPass("x", "ada@example.com:ada")
 		c.Send("JOIN #messages")
 		c.Expect("* 366 *")

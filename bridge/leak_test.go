@@ -1,9 +1,7 @@
 package bridge_test
 
 import (
-	"net"
 	"runtime"
-	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -13,41 +11,12 @@ import (
 	"directus-ircd/ircd/ircdtest"
 )
 
-// pipeListener is a network of its own, for tests in a synctest bubble.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
-
-func (l *pipeListener) dial(t testing.TB) *ircdtest.Client {
-	here, there := net.Pipe()
-	l.conns <- there
-	return ircdtest.New(t, here)
-}
-
 // fakeStack is the daemon before a fake Directus, all in memory.
-func fakeStack(t *testing.T, opts directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Channel) (*directustest.Fake, *pipeListener, *directus.Client) {
+func fakeStack(t *testing.T, opts directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Channel) (*directustest.Fake, *ircdtest.Listener, *directus.Client) {
 	fake := directustest.NewFake(t, opts)
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)})
 	t.Cleanup(client.Close)
-	listener := newPipeListener()
+	listener := ircdtest.NewListener()
 	if len(channels) == 0 {
 		channels = []bridge.Channel{messages("messages")}
 	}
@@ -68,7 +37,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		round := func(n int) {
 			for i := range n {
 				name := []string{"ada", "bob", "eve"}[i%3]
-				c := listener.dial(t)
+				c := listener.Dial(t)
 				switch i % 5 {
 				case 0: // hangs up before the login
 					c.Send("NICK x")
@@ -109,8 +78,8 @@ func addFake(f *directustest.Fake, name string) string {
 }
 
 // rejoin logs such a user in and enters the channel.
-func rejoin(t *testing.T, l *pipeListener, name string) *ircdtest.Client {
-	c := l.dial(t)
+func rejoin(t *testing.T, l *ircdtest.Listener, name string) *ircdtest.Client {
+	c := l.Dial(t)
 	c.Name = name
 	c.LoginPass("x", name+"@example.com:"+name)
 	c.Send("JOIN #messages")

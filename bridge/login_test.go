@@ -160,7 +160,7 @@ func TestLoginWithQueryLimitMax(t *testing.T) {
 		fake, l, _ := fakeStack(t, directustest.FakeOptions{QueryLimitMax: 50}, nil)
 		ada := addFake(fake, "ada")
 		_ = ada
-		c := l.dial(t)
+		c := l.Dial(t)
 		c.Send("PASS ada@example.com:ada", "NICK x", "USER x 0 * :x")
 		c.Expect("* 001 *")
 		c.Close()

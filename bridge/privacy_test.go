@@ -25,7 +25,7 @@ func TestNothingPrivateIsShown(t *testing.T) {
 			func(c *ircdtest.Client) { c.LoginSASL("x", "secret.address@example.com", "secret-word") },
 			func(c *ircdtest.Client) { c.LoginPass("secretnick", "secret-token") },
 		} {
-			c := listener.dial(t)
+			c := listener.Dial(t)
 			login(c)
 			c.Send("JOIN #messages", "PRIVMSG #messages :hi", "AWAY :gone", "QUIT :bye")
 			lines = append(lines, watcher.Expect(":Ada!* PRIVMSG #messages :hi"))

@@ -228,33 +228,6 @@ func (s *fakeSession) Close(context.Context) error {
 	return nil
 }
 
-// pipeListener hands out the server's ends of pipes.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case nc := <-l.conns:
-		return nc, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
-
 // addrConn is a pipe with a remote address.
 type addrConn struct {
 	net.Conn
@@ -268,7 +241,7 @@ type testServer struct {
 	*Server
 	t      *testing.T
 	chat   *fakeChat
-	ln     *pipeListener
+	ln     *ircdtest.Listener
 	cancel context.CancelCauseFunc
 	served chan error
 	once   sync.Once
@@ -295,7 +268,7 @@ func newTestServer(t *testing.T, chat *fakeChat, change func(*Options)) *testSer
 		change(&opts)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	s := &testServer{Server: NewServer(chat, opts), t: t, chat: chat, ln: newPipeListener(), cancel: cancel, served: make(chan error, 1)}
+	s := &testServer{Server: NewServer(chat, opts), t: t, chat: chat, ln: ircdtest.NewListener(), cancel: cancel, served: make(chan error, 1)}
 	go func() { s.served <- s.Serve(ctx, s.ln) }()
 	t.Cleanup(func() { s.stop(errors.New("the test is over")) })
 	return s
@@ -317,7 +290,7 @@ func (s *testServer) connect(addr net.Addr) net.Conn {
 	if addr != nil {
 		there = addrConn{there, addr}
 	}
-	s.ln.conns <- there
+	s.ln.Connect(there)
 	return here
 }
 

@@ -31,14 +31,14 @@ func FuzzConn(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after []byte) {
 		opts := Options{Name: "irc.test", Logger: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel)}
 		s := NewServer(newFakeChat(), opts)
-		ln := newPipeListener()
+		ln := ircdtest.NewListener()
 		ctx, cancel := context.WithTimeout(t.Context(), ircdtest.Timeout)
 		defer cancel()
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(ctx, ln) }()
 
 		here, there := net.Pipe()
-		ln.conns <- there
+		ln.Connect(there)
 		written := make(chan struct{})
 		go func() {
 			defer close(written)

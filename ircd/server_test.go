@@ -125,7 +125,7 @@ func TestManyConnections(t *testing.T) {
 
 // failingListener fails a few times, as one does without file descriptors.
 type failingListener struct {
-	*pipeListener
+	*ircdtest.Listener
 	failures int
 	fatal    bool
 }
@@ -138,18 +138,18 @@ func (l *failingListener) Accept() (net.Conn, error) {
 	if l.fatal {
 		return nil, net.ErrClosed
 	}
-	return l.pipeListener.Accept()
+	return l.Listener.Accept()
 }
 
 func TestAcceptFails(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		s := NewServer(newFakeChat(), Options{Name: "irc.test"})
-		ln := &failingListener{pipeListener: newPipeListener(), failures: 5}
+		ln := &failingListener{Listener: ircdtest.NewListener(), failures: 5}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- s.Serve(ctx, ln) }()
 		here, there := net.Pipe()
-		ln.conns <- there
+		ln.Connect(there)
 		c := ircdtest.New(t, here)
 		c.Sync()
 		cancel()
@@ -158,7 +158,7 @@ func TestAcceptFails(t *testing.T) {
 		}
 		expectAll(t, c.Closed(), []string{"ERROR :Closing link: the server is shutting down"})
 
-		broken := &failingListener{pipeListener: newPipeListener(), fatal: true}
+		broken := &failingListener{Listener: ircdtest.NewListener(), fatal: true}
 		if err := s.Serve(t.Context(), broken); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("Serve returned %v", err)
 		}
