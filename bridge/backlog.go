@@ -73,6 +73,9 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 // wants tells whether the client has yet to be shown an entry of a feed.
 func (s *session) wants(v *view, e entry, pos int64) bool {
 	j := s.joined[ircd.Fold(e.channel.Name)]
+	if j != nil && j.view != v {
+		return false // a channel joined alone, in a group that it could share
+	}
 	if j != nil && j.due {
 		if j.live == nil {
 			j.live = map[string]struct{}{}
