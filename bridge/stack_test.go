@@ -134,14 +134,12 @@ func real(t *testing.T) *directustest.Server {
 	return directustest.Shared(t)
 }
 
-// ownServer is a Directus that a test may kill. Such tests mostly wait, and do so
-// side by side.
+// ownServer is a Directus that a test may kill.
 func ownServer(t *testing.T, opts ...directustest.Option) *directustest.Server {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a real Directus")
 	}
-	t.Parallel()
 	return directustest.Start(t, opts...)
 }
 
