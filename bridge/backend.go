@@ -33,7 +33,16 @@ type Options struct {
 	// LoginAttemptsPerMinute limits failed logins, per address and per account;
 	// 0: no limit.
 	LoginAttemptsPerMinute int
-	Logger                 zerolog.Logger
+	// Private is where private messages are stored; nil: there are none.
+	Private *Private
+	// ReadMarkers is where read markers are stored; nil: they are kept in
+	// memory.
+	ReadMarkers *ReadMarkers
+	Edits       Edits
+	// PublicURL is the base of links to files, as people reach Directus; empty:
+	// that of Client.
+	PublicURL string
+	Logger    zerolog.Logger
 }
 
 // Backend implements ircd.Backend.
@@ -63,6 +72,16 @@ func New(opts Options) (*Backend, error) {
 		opts: opts, channels: channels, groups: groups,
 		nicks: newNicks(), guard: newGuard(opts.LoginAttemptsPerMinute), members: map[string]*member{},
 	}, nil
+}
+
+// Features implements ircd.Backend.
+func (b *Backend) Features() ircd.Features {
+	f := ircd.Features{Private: b.opts.Private != nil}
+	for _, c := range b.opts.Channels {
+		f.Replies = f.Replies || c.Fields.Reply != ""
+		f.Reactions = f.Reactions || c.Reactions != nil
+	}
+	return f
 }
 
 // Login implements ircd.Backend.

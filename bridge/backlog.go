@@ -17,11 +17,7 @@ func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, erro
 	if err != nil {
 		return nil, err
 	}
-	authors := make([]string, len(rows))
-	for i, r := range rows {
-		authors[i] = r.author
-	}
-	users, err := s.member.names.users(ctx, authors)
+	users, err := s.member.names.users(ctx, usersOf(rows))
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +29,7 @@ func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, erro
 		if _, live := j.live[r.id]; live || j.view.hasSent(j.channel, r) {
 			continue
 		}
-		if m := toMessage(r, j.channel, users[r.author], true); m.Text != "" {
+		if m := toMessage(r, j.channel, users, true); m.Text != "" {
 			messages = append(messages, m)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/directus"
-	"directus-ircd/ircd"
 )
 
 const (
@@ -196,11 +195,7 @@ func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	ids := make([]string, len(rows))
-	for i, r := range rows {
-		ids[i] = r.author
-	}
-	users, err := f.names.users(ctx, ids)
+	users, err := f.names.users(ctx, usersOf(rows))
 	if err != nil {
 		return err
 	}
@@ -208,7 +203,7 @@ func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
 	for _, r := range rows {
 		for _, c := range f.group.channels {
 			if c.matches(r) {
-				entries = append(entries, entry{r, c, toMessage(r, c, users[r.author], time.Since(r.date) > replayedAfter), read})
+				entries = append(entries, entry{r, c, toMessage(r, c, users, time.Since(r.date) > replayedAfter), read})
 			}
 		}
 	}
@@ -315,13 +310,4 @@ func (f *feed) status() (ready bool, changed <-chan struct{}, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.ready, f.changed, f.err
-}
-
-// toMessage is what IRC sees of a row.
-func toMessage(r row, c *channel, from ircd.User, replayed bool) *ircd.Message {
-	kind, text := shownText(r.text)
-	return &ircd.Message{
-		ID: messageID(r), Time: r.date, From: from, Target: c.Name,
-		Kind: kind, Text: text, Replayed: replayed,
-	}
 }

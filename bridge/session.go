@@ -254,7 +254,7 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	if j == nil {
 		return nil, noSuchChannel(m.Target)
 	}
-	text := storedText(m)
+	text := storedText(m, j.channel)
 	if strings.TrimSpace(text) == "" {
 		return nil, cannotSend(j.Name, "Not sent: nothing is left of the text without its formatting", nil)
 	}
@@ -267,5 +267,5 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		clear(j.view.sent)
 	}
 	j.view.sent[sentItem{j.channel, r.id}] = struct{}{}
-	return toMessage(r, j.channel, s.nick.user, false), nil
+	return toMessage(r, j.channel, map[string]ircd.User{r.author: s.nick.user}, false), nil
 }

@@ -21,7 +21,7 @@ func TestStoredText(t *testing.T) {
 		{ircd.Outgoing{Text: "\x02\x02"}, ""},
 		{ircd.Outgoing{Kind: ircd.Action, Text: "\x02"}, ""},
 	} {
-		if got := storedText(c.in); got != c.want {
+		if got := storedText(c.in, nil); got != c.want {
 			t.Errorf("%+v: got %q, want %q", c.in, got, c.want)
 		}
 	}

@@ -7,7 +7,10 @@
 // conn.go, which runs one connection.
 package ircd
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // A Backend opens sessions. Its methods are called from many goroutines.
 type Backend interface {
@@ -19,6 +22,19 @@ type Backend interface {
 	// A refusal is a *LoginError; any other error is logged and told as a
 	// fixed text.
 	Login(ctx context.Context, cred Credentials) (Session, error)
+	// Features says what the chat has room for; it never changes. What it has
+	// not is not offered to clients.
+	Features() Features
+}
+
+// Features are the parts of a chat that not every one has.
+type Features struct {
+	// Private: messages between two users.
+	Private bool
+	// Replies: a message can refer to another one, in some channel at least.
+	Replies bool
+	// Reactions: a message can be reacted to, in some channel at least.
+	Reactions bool
 }
 
 // Credentials are what a client gave to log in. They are never logged.
@@ -45,10 +61,15 @@ type Credentials struct {
 // logged and told as "internal error".
 type Session interface {
 	// User is the identity that the backend imposes, the same for all the
-	// sessions of one user and constant for the life of the session.
+	// sessions of one user. Only a Profile event changes it, and of it only the
+	// Realname.
 	User() User
 	// AutoJoin names the channels to join after the welcome, in order.
 	AutoJoin() []string
+	// Start is called once, after the welcome: from here on Poll returns
+	// private messages, and news of the user. The backlog of private messages
+	// follows through Poll.
+	Start(ctx context.Context, opts JoinOptions) error
 	// Channels lists the channels for LIST.
 	Channels(ctx context.Context) ([]ChannelInfo, error)
 	// Join enters a channel: from here on Poll returns its events. The name
@@ -59,8 +80,35 @@ type Session interface {
 	Part(ctx context.Context, channel string) error
 	// Send stores a message and returns it as stored. It returns only once the
 	// backend has confirmed or refused: what it returns is the truth that the
-	// client is told. Poll never returns a message that Send has returned.
+	// client is told. Poll never returns a message that Send has returned. A
+	// text that corrects an earlier message of the user's comes back as the
+	// message with its Edits set.
 	Send(ctx context.Context, m Outgoing) (*Message, error)
+	// Redact deletes a message by its msgid. Only its author and
+	// administrators may, whatever the backend would allow. It returns what
+	// the client is shown; Poll does not return that again.
+	Redact(ctx context.Context, target, msgid, reason string) (*Redaction, error)
+	// React adds a reaction to a message, or removes the user's own. It
+	// returns what the client is shown, nil if nothing has changed; Poll does
+	// not return that again.
+	React(ctx context.Context, r Reacting) (*Reaction, error)
+	// SetTopic changes the topic of a channel that the client is in and returns
+	// it as stored. The others, this user's other sessions included, are told
+	// through Poll.
+	SetTopic(ctx context.Context, channel, topic string) (*Topic, error)
+	// History reads a page of what was said in a channel, joined or not, or
+	// with a user.
+	History(ctx context.Context, q HistoryQuery) (*HistoryPage, error)
+	// Targets lists the channels and users with whom something was said between
+	// two times, both excluded, with the time of the latest: oldest first, at
+	// most limit, the latest ones if there are more.
+	Targets(ctx context.Context, from, to time.Time, limit int) ([]HistoryTarget, error)
+	// ReadMarker returns up to when the user has read a target; zero if that is
+	// not known.
+	ReadMarker(ctx context.Context, target string) (*ReadMarker, error)
+	// SetReadMarker moves it forward and returns it as it then is. The user's
+	// other sessions are told through Poll.
+	SetReadMarker(ctx context.Context, target string, at time.Time) (*ReadMarker, error)
 	// Lookup finds a user who need not be connected, as far as this session's
 	// user may see them. The error is nil and the user nil if there is none.
 	Lookup(ctx context.Context, nick string) (*User, error)
@@ -105,6 +153,10 @@ type Channel struct {
 	Name string
 	// Topic may be empty.
 	Topic string
+	// At is the moment of the join by the backend's clock: later than every
+	// message of the past and earlier than every one to come. Clients that page
+	// by time begin at it.
+	At time.Time
 	// Backlog holds the latest messages, oldest first. Where it cannot be had
 	// yet, it is empty and a Backlog event follows through Poll.
 	Backlog []*Message
@@ -128,10 +180,23 @@ const (
 
 // Outgoing is a message that the client wants stored.
 type Outgoing struct {
-	// Target is a channel name as the client wrote it.
+	// Target is the canonical name of a joined channel, or a nick.
 	Target string
-	Kind   Kind
+	// ReplyTo is the msgid of the message that this one answers; empty if none.
+	ReplyTo string
+	Kind    Kind
 	// Text is valid UTF-8 without CR and NUL. It may hold line breaks ("\n")
 	// and mIRC formatting; for an Action it is without the CTCP wrapping.
 	Text string
+}
+
+// Reacting is a reaction that the client wants added or removed.
+type Reacting struct {
+	// Target is a channel name or a nick, as the client wrote it.
+	Target string
+	// MsgID is the message's.
+	MsgID string
+	// Text is valid UTF-8 of one line, at most 64 bytes.
+	Text   string
+	Remove bool
 }

@@ -23,11 +23,20 @@ type fakeChat struct {
 	send  func(s *fakeSession, m Outgoing) (*Message, error)           // nil: store
 	join  func(ctx context.Context, channel string) error              // nil: allowed
 
+	features Features // static
+
+	redact   func(s *fakeSession, target, msgid, reason string) (*Redaction, error)
+	react    func(s *fakeSession, r Reacting) (*Reaction, error)
+	setTopic func(s *fakeSession, channel, topic string) (*Topic, error)
+	history  func(s *fakeSession, q HistoryQuery) (*HistoryPage, error)
+	targets  func(s *fakeSession, from, to time.Time, limit int) ([]HistoryTarget, error)
+
 	mu       sync.Mutex
 	accounts map[string]User // by "account:secret"
 	offline  map[string]User // further users, by folded nick
 	topics   map[string]string
 	backlog  map[string][]*Message
+	markers  map[string]time.Time // by folded target
 	autoJoin []string
 	sessions map[*fakeSession]bool
 	logins   []Credentials
@@ -41,6 +50,7 @@ func newFakeChat() *fakeChat {
 		offline:  make(map[string]User),
 		topics:   map[string]string{"#messages": "The team's chat", "#dev": ""},
 		backlog:  make(map[string][]*Message),
+		markers:  make(map[string]time.Time),
 		sessions: make(map[*fakeSession]bool),
 	}
 	for _, name := range []string{"alice", "bob", "kevin"} {
@@ -72,6 +82,8 @@ func (f *fakeChat) Login(ctx context.Context, cred Credentials) (Session, error)
 	}
 	return f.open(u), nil
 }
+
+func (f *fakeChat) Features() Features { return f.features }
 
 func (f *fakeChat) open(u User) *fakeSession {
 	s := &fakeSession{chat: f, user: u, joined: make(map[string]bool), wake: make(chan struct{}, 1)}

@@ -24,6 +24,15 @@ type Options struct {
 	Version string
 	// MOTD is the message of the day, lines separated by "\n".
 	MOTD string
+	// Admin is told by ADMIN: the place, the organisation and how to reach
+	// somebody, up to three lines; empty: 423.
+	Admin []string
+	// LineLength is told as LINELEN if it is more than 512: how long a line of
+	// a client may be. Lines of up to 8192 bytes are read in any case.
+	LineLength int
+	// DeleteNotices tells clients without message redaction of deleted messages
+	// in a NOTICE; otherwise they are told nothing.
+	DeleteNotices bool
 	// Started is told in 003; the time of NewServer if zero.
 	Started time.Time
 	// Location is the zone of the times that are written into the text for

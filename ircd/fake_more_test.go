@@ -1,0 +1,61 @@
+package ircd
+
+import (
+	"context"
+	"time"
+)
+
+// What follows answers the parts of Session that most tests do not use. The
+// hooks of fakeChat take their place.
+
+func (s *fakeSession) Start(context.Context, JoinOptions) error { return nil }
+
+func (s *fakeSession) Redact(_ context.Context, target, msgid, reason string) (*Redaction, error) {
+	if s.chat.redact == nil {
+		return nil, &Error{Numeric: "404", Params: []string{target}, Text: "no deleting here"}
+	}
+	return s.chat.redact(s, target, msgid, reason)
+}
+
+func (s *fakeSession) React(_ context.Context, r Reacting) (*Reaction, error) {
+	if s.chat.react == nil {
+		return nil, &Error{Numeric: "404", Params: []string{r.Target}, Text: "no reactions here"}
+	}
+	return s.chat.react(s, r)
+}
+
+func (s *fakeSession) SetTopic(_ context.Context, channel, topic string) (*Topic, error) {
+	if s.chat.setTopic == nil {
+		return nil, &Error{Numeric: "482", Params: []string{channel}, Text: "the topic is fixed"}
+	}
+	return s.chat.setTopic(s, channel, topic)
+}
+
+func (s *fakeSession) History(_ context.Context, q HistoryQuery) (*HistoryPage, error) {
+	if s.chat.history == nil {
+		return &HistoryPage{Target: q.Target, End: true}, nil
+	}
+	return s.chat.history(s, q)
+}
+
+func (s *fakeSession) Targets(_ context.Context, from, to time.Time, limit int) ([]HistoryTarget, error) {
+	if s.chat.targets == nil {
+		return nil, nil
+	}
+	return s.chat.targets(s, from, to, limit)
+}
+
+func (s *fakeSession) ReadMarker(_ context.Context, target string) (*ReadMarker, error) {
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	return &ReadMarker{Target: target, Time: s.chat.markers[Fold(target)]}, nil
+}
+
+func (s *fakeSession) SetReadMarker(_ context.Context, target string, at time.Time) (*ReadMarker, error) {
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	if at.After(s.chat.markers[Fold(target)]) {
+		s.chat.markers[Fold(target)] = at
+	}
+	return &ReadMarker{Target: target, Time: s.chat.markers[Fold(target)]}, nil
+}

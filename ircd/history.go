@@ -1,0 +1,58 @@
+package ircd
+
+import "time"
+
+// HistoryMode is the subcommand of CHATHISTORY that asks for a page.
+type HistoryMode int
+
+// The modes. Bounds are excluded, but for the reference of Around. Whatever the
+// mode, a page is in the order of the backend, oldest first.
+const (
+	HistoryLatest  HistoryMode = iota // the newest, behind From if it is set
+	HistoryBefore                     // the newest in front of From
+	HistoryAfter                      // the oldest behind From
+	HistoryBetween                    // between From and To, counted from From
+	HistoryAround                     // From itself and as many on either side
+)
+
+// Position is a place in a history: a msgid, or a time to the millisecond. The
+// zero Position is "*". It stays valid when the message that it names is gone.
+type Position struct {
+	MsgID string
+	Time  time.Time
+}
+
+// HistoryQuery asks for a page.
+type HistoryQuery struct {
+	// Target is a channel or a nick, as the client wrote it.
+	Target   string
+	Mode     HistoryMode
+	From, To Position
+	// Limit is how many messages there may be at most; more than 0. Messages
+	// that share their time with the last one are not cut off, so that a client
+	// that pages by time misses none: there may be a few more.
+	Limit int
+	// Reactions asks for the reactions to each message behind it; they do not
+	// count.
+	Reactions bool
+}
+
+// HistoryPage is the answer.
+type HistoryPage struct {
+	// Target is the canonical name of the channel, or the nick.
+	Target string
+	// Events are messages, and reactions if asked for. A page is full unless
+	// there are no more.
+	Events []Event
+	// End says that there are no more in the direction that the query counts
+	// in.
+	End bool
+}
+
+// HistoryTarget is a row of CHATHISTORY TARGETS.
+type HistoryTarget struct {
+	// Name is the canonical name of a channel, or a nick.
+	Name string
+	// Latest is the time of the last message.
+	Latest time.Time
+}
