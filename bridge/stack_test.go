@@ -81,7 +81,7 @@ func startOn(t *testing.T, listener net.Listener, client *directus.Client, chang
 	server := ircd.NewServer(s.backend, ircd.Options{Name: "irc.test", Network: "Test", Version: "test", Started: time.Now(), Logger: logger(t)})
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s.cancel = cancel
-	go func() { s.done <- server.Serve(ctx, listener) }()
+	go func() { s.done <- server.Serve(ctx, listener, ircd.ListenOptions{}) }()
 	t.Cleanup(s.stop)
 	return s
 }

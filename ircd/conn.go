@@ -31,6 +31,7 @@ type conn struct {
 	// Static after newConn.
 	srv     *Server
 	nc      net.Conn
+	listen  ListenOptions
 	remote  string // for rate limits only; never shown or logged
 	log     zerolog.Logger
 	lines   chan inbound // from read to loop; closed when the input ends
@@ -77,10 +78,11 @@ type inbound struct {
 	tooLong bool
 }
 
-func newConn(s *Server, nc net.Conn, addr netip.Addr) *conn {
+func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn {
 	c := &conn{
 		srv:      s,
 		nc:       nc,
+		listen:   opts,
 		log:      s.log.With().Uint64("conn", s.nextID.Add(1)).Logger(),
 		lines:    make(chan inbound),
 		done:     make(chan struct{}),

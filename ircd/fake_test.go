@@ -281,7 +281,7 @@ func newTestServer(t *testing.T, chat *fakeChat, change func(*Options)) *testSer
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	s := &testServer{Server: NewServer(chat, opts), t: t, chat: chat, ln: ircdtest.NewListener(), cancel: cancel, served: make(chan error, 1)}
-	go func() { s.served <- s.Serve(ctx, s.ln) }()
+	go func() { s.served <- s.Serve(ctx, s.ln, ListenOptions{}) }()
 	t.Cleanup(func() { s.stop(errors.New("the test is over")) })
 	return s
 }

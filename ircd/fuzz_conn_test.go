@@ -35,7 +35,7 @@ func FuzzConn(f *testing.F) {
 		ctx, cancel := context.WithTimeout(t.Context(), ircdtest.Timeout)
 		defer cancel()
 		served := make(chan error, 1)
-		go func() { served <- s.Serve(ctx, ln) }()
+		go func() { served <- s.Serve(ctx, ln, ListenOptions{}) }()
 
 		here, there := net.Pipe()
 		ln.Connect(there)

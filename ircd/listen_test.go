@@ -30,7 +30,7 @@ func serveTCP(t *testing.T, chat *fakeChat, wrap func(net.Listener) net.Listener
 	s = NewServer(chat, testOptions(t))
 	ctx, cancel := context.WithCancelCause(t.Context())
 	served := make(chan error)
-	go func() { served <- s.Serve(ctx, wrap(ln)) }()
+	go func() { served <- s.Serve(ctx, wrap(ln), ListenOptions{}) }()
 	t.Cleanup(func() {
 		cancel(errors.New("over"))
 		if err := <-served; err != nil {

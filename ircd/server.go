@@ -141,13 +141,13 @@ func NewServer(be Backend, opts Options) *Server {
 // once every connection accepted here is closed and joined. The end of ctx is
 // told to the clients as the text of its cause; closing takes at most about 4 s.
 // The listener is closed. The error is nil if ctx ended.
-func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+func (s *Server) Serve(ctx context.Context, ln net.Listener, opts ListenOptions) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(ctx, func() { ln.Close() })
 	defer stop()
 
 	var conns sync.WaitGroup
-	err := s.accept(ctx, ln, &conns)
+	err := s.accept(ctx, ln, opts, &conns)
 	ln.Close()
 	if err != nil {
 		cancel(errors.New("the server has a problem and closes its connections"))
@@ -158,7 +158,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 }
 
 // accept runs until ctx ends (nil) or the listener is beyond use.
-func (s *Server) accept(ctx context.Context, ln net.Listener, conns *sync.WaitGroup) error {
+func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions, conns *sync.WaitGroup) error {
 	const maxPause = time.Second
 	pause := 5 * time.Millisecond
 	for {
@@ -167,7 +167,7 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, conns *sync.WaitGr
 		case err == nil:
 			pause = 5 * time.Millisecond
 			s.count.accepted.Add(1)
-			conns.Go(func() { s.serveConn(ctx, nc) })
+			conns.Go(func() { s.serveConn(ctx, nc, opts) })
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, net.ErrClosed):
@@ -187,7 +187,7 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, conns *sync.WaitGr
 }
 
 // serveConn runs on the connection's own goroutine from accept to close.
-func (s *Server) serveConn(ctx context.Context, nc net.Conn) {
+func (s *Server) serveConn(ctx context.Context, nc net.Conn, opts ListenOptions) {
 	defer nc.Close()
 	addr := remoteIP(nc)
 	release, err := s.slots.take(addr)
@@ -201,7 +201,7 @@ func (s *Server) serveConn(ctx context.Context, nc net.Conn) {
 		s.log.Debug().Err(plainNetError(err)).Msg("TLS handshake")
 		return
 	}
-	newConn(s, nc, addr).run(ctx)
+	newConn(s, nc, addr, opts).run(ctx)
 }
 
 // refuse tells a connection that it is one too many.

@@ -147,7 +147,7 @@ func TestAcceptFails(t *testing.T) {
 		ln := &failingListener{Listener: ircdtest.NewListener(), failures: 5}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() { done <- s.Serve(ctx, ln) }()
+		go func() { done <- s.Serve(ctx, ln, ListenOptions{}) }()
 		here, there := net.Pipe()
 		ln.Connect(there)
 		c := ircdtest.New(t, here)
@@ -159,7 +159,7 @@ func TestAcceptFails(t *testing.T) {
 		expectAll(t, c.Closed(), []string{"ERROR :Closing link: the server is shutting down"})
 
 		broken := &failingListener{Listener: ircdtest.NewListener(), fatal: true}
-		if err := s.Serve(t.Context(), broken); !errors.Is(err, net.ErrClosed) {
+		if err := s.Serve(t.Context(), broken, ListenOptions{}); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("Serve returned %v", err)
 		}
 	})

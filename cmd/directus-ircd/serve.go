@@ -66,7 +66,9 @@ func serve(ctx context.Context, cfg *config, opts serveOptions) error {
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	for _, l := range d.listeners {
-		group.Go(func() error { return d.server.Serve(gctx, l.Listener) })
+		group.Go(func() error {
+			return d.server.Serve(gctx, l.Listener, ircd.ListenOptions{Secure: l.certificate != nil})
+		})
 	}
 	if d.metrics != nil {
 		group.Go(func() error { return d.serveMetrics(gctx, d.metrics) })
