@@ -52,6 +52,7 @@ type Backend struct {
 	groups   map[*channel][]*group // in which to try a channel, in order
 	nicks    *nicks
 	guard    *guard
+	markers  markerShelf
 
 	mu      sync.Mutex
 	members map[string]*member // by user id; guarded by mu
@@ -136,12 +137,21 @@ func (b *Backend) enter(s *session, account *directus.Account, names *directory)
 	}
 	if m == nil {
 		fresh = true
-		m = newMember(account, names, b.opts.Logger.With().Str("user", account.ID()).Logger())
+		m = newMember(account, names, b.markersOf(account), b.opts.Logger.With().Str("user", account.ID()).Logger())
 		b.members[account.ID()] = m
 	}
 	s.member = m
 	m.add(s)
 	return fresh
+}
+
+// markersOf returns the read markers of the user of an account.
+func (b *Backend) markersOf(account *directus.Account) *markerBook {
+	var store *markerStore
+	if b.opts.ReadMarkers != nil {
+		store = &markerStore{ReadMarkers: *b.opts.ReadMarkers, account: account}
+	}
+	return b.markers.book(account.ID(), store)
 }
 
 // leave ends a session; the last of a user takes the Directus session along.

@@ -20,6 +20,10 @@ const nameLife = 15 * time.Minute
 // cannot: who they belong to is not known for the moment.
 var errRightsChanged = errors.New("the right to read names has changed")
 
+// nobodyLife is how long a nick is believed to be nobody's: a bot that asks for
+// it again and again costs one question a minute.
+const nobodyLife = time.Minute
+
 // maxNames bounds what a directory remembers; beyond, it starts afresh.
 const maxNames = 10000
 
@@ -34,6 +38,7 @@ type directory struct {
 	people   map[string]knownPerson // guarded by mu
 	readable []string               // the fields that may be read; guarded by mu
 	probed   time.Time              // when that was tried; guarded by mu
+	nobody   map[string]time.Time   // folded nicks that nobody has, until when that is believed; guarded by mu
 }
 
 type knownPerson struct {
@@ -183,6 +188,9 @@ func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error)
 		}
 		return nil, err
 	}
+	if d.isNobody(nick) {
+		return nil, nil
+	}
 	// The exact name first: where it is a common part of names, the others are
 	// more than would be read.
 	base, _, _ := strings.Cut(nick, "-")
@@ -192,7 +200,19 @@ func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error)
 			return u, err
 		}
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.nobody == nil || len(d.nobody) >= maxNames {
+		d.nobody = map[string]time.Time{}
+	}
+	d.nobody[ircd.Fold(nick)] = time.Now().Add(nobodyLife)
 	return nil, nil
+}
+
+func (d *directory) isNobody(nick string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return time.Now().Before(d.nobody[ircd.Fold(nick)])
 }
 
 // searchBy looks for the owner of a nick among the people one of whose names

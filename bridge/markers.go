@@ -2,17 +2,63 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"directus-ircd/ircd"
 )
 
 // ReadMarker implements ircd.Session.
-func (s *session) ReadMarker(context.Context, string) (*ircd.ReadMarker, error) {
-	return nil, notOffered("MARKREAD")
+func (s *session) ReadMarker(ctx context.Context, target string) (*ircd.ReadMarker, error) {
+	key, name, err := s.markerTarget(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	at, err := s.member.markers.get(ctx, key)
+	if err != nil {
+		return nil, tryAgain("MARKREAD", err)
+	}
+	return &ircd.ReadMarker{Target: name, Time: at}, nil
 }
 
-// SetReadMarker implements ircd.Session.
-func (s *session) SetReadMarker(context.Context, string, time.Time) (*ircd.ReadMarker, error) {
-	return nil, notOffered("MARKREAD")
+// SetReadMarker implements ircd.Session. It is answered before Directus has it,
+// which a marker is not worth waiting for: a client sends one for each line that
+// it shows.
+func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time) (*ircd.ReadMarker, error) {
+	key, name, err := s.markerTarget(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	now, moved, err := s.member.markers.set(ctx, key, earlier(at, time.Now()))
+	switch {
+	case errors.Is(err, errTooManyMarkers):
+		return nil, &ircd.Error{Numeric: "263", Params: []string{"MARKREAD"}, Code: "INTERNAL_ERROR", Text: "Too many conversations have a read marker", Err: err}
+	case err != nil:
+		return nil, tryAgain("MARKREAD", err)
+	}
+	marker := &ircd.ReadMarker{Target: name, Time: now}
+	if moved {
+		s.member.tell(s, "marker "+key, marker)
+	}
+	return marker, nil
+}
+
+// markerTarget returns what a target is stored as and what it is called: a
+// channel by its name, a user by the id, which outlives the nick.
+func (s *session) markerTarget(ctx context.Context, target string) (key, name string, err error) {
+	if c := s.backend.channels[ircd.Fold(target)]; c != nil {
+		return c.Name, c.Name, nil
+	}
+	if ircd.IsNick(target) && s.backend.opts.Private != nil {
+		u, err := s.Lookup(ctx, target)
+		if err != nil {
+			return "", "", err
+		}
+		if u != nil {
+			return u.ID, u.Nick, nil
+		}
+	}
+	return "", "", &ircd.Error{
+		Numeric: "403", Params: []string{target}, Code: "INVALID_PARAMS", Text: "No such channel or nick",
+	}
 }

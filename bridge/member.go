@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -17,16 +18,19 @@ type member struct {
 	account *directus.Account
 	names   *directory
 	rights  *rightsCache
+	topics  *topics
+	markers *markerBook
 	rt      *directus.Realtime
 	log     zerolog.Logger
 
 	ctx    context.Context // ends the link and the feeds
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // the link and the feeds, joined by close
+	wg     sync.WaitGroup // the link, the feeds and what else runs here, joined by close
 
 	mu       sync.Mutex
 	sessions map[*session]struct{} // guarded by mu
 	feeds    map[*group]*feedUse   // guarded by mu
+	watched  map[string]bool       // collections whose topics are followed; guarded by mu
 	link     directus.State        // guarded by mu
 	ended    error                 // why the Directus session is over; guarded by mu
 	silent   time.Time             // until then sends are not expected to be answered; guarded by mu
@@ -40,10 +44,11 @@ type feedUse struct {
 	cancel context.CancelFunc
 }
 
-func newMember(account *directus.Account, names *directory, log zerolog.Logger) *member {
+func newMember(account *directus.Account, names *directory, markers *markerBook, log zerolog.Logger) *member {
 	m := &member{
 		account: account, names: names, rights: &rightsCache{account: account}, log: log,
-		sessions: map[*session]struct{}{}, feeds: map[*group]*feedUse{},
+		topics: &topics{account: account}, markers: markers,
+		sessions: map[*session]struct{}{}, feeds: map[*group]*feedUse{}, watched: map[string]bool{},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})
@@ -52,8 +57,13 @@ func newMember(account *directus.Account, names *directory, log zerolog.Logger) 
 			m.end(err)
 		}
 	})
+	m.wg.Go(func() { m.watchProfile(m.ctx) })
+	m.wg.Go(func() { m.markers.keep(m.ctx, m.log) })
 	return m
 }
+
+// jitter spreads what many would do at the same time.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
 // onState is called from the link's goroutine.
 func (m *member) onState(state directus.State) {
@@ -193,6 +203,9 @@ func (m *member) close(ctx context.Context) error {
 	m.wg.Wait()
 	if _, ended := m.health(); ended != nil {
 		return nil
+	}
+	if err := m.markers.flush(ctx); err != nil {
+		m.log.Debug().Err(err).Msg("store read markers")
 	}
 	return m.account.Logout(ctx)
 }

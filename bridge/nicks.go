@@ -33,8 +33,8 @@ type nicks struct {
 type claim struct {
 	key       string
 	base      string
-	user      ircd.User
-	connected int // sessions; guarded by nicks.mu
+	user      ircd.User // Realname is guarded by nicks.mu, the rest never changes
+	connected int       // sessions; guarded by nicks.mu
 }
 
 func newNicks() *nicks {
@@ -185,6 +185,30 @@ func (n *nicks) release(c *claim) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	c.connected--
+}
+
+// current returns the identity of a claim as it is now.
+func (n *nicks) current(c *claim) ircd.User {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return c.user
+}
+
+// rename gives a connected user another real name and reports whether it is
+// another. The nick stays: who is addressed by it would not be found any more.
+func (n *nicks) rename(p person) (realname string, changed bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := n.pinned(p.id)
+	if c == nil {
+		return "", false
+	}
+	if realname = p.realname; realname == "" {
+		realname = c.user.Nick
+	}
+	changed = realname != c.user.Realname
+	c.user.Realname = realname
+	return realname, changed
 }
 
 // suffix takes the first hexadecimal digits of a user id.

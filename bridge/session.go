@@ -35,6 +35,7 @@ type session struct {
 	outage      bool // the client was told of an outage outside of any channel
 	nextBacklog time.Time
 	hasty       time.Time   // until then JOINs do not wait: the last did in vain
+	mail        mailbox     // has a lock of its own
 	retry       *time.Timer // at nextBacklog: rings for a backlog that is due; nil until needed
 }
 
@@ -82,7 +83,7 @@ func (s *session) ring() {
 	}
 }
 
-func (s *session) User() ircd.User       { return s.nick.user }
+func (s *session) User() ircd.User       { return s.backend.nicks.current(s.nick) }
 func (s *session) Wake() <-chan struct{} { return s.wake }
 
 func (s *session) AutoJoin() []string {
@@ -95,10 +96,11 @@ func (s *session) AutoJoin() []string {
 	return names
 }
 
-func (s *session) Channels(context.Context) ([]ircd.ChannelInfo, error) {
+func (s *session) Channels(ctx context.Context) ([]ircd.ChannelInfo, error) {
 	infos := make([]ircd.ChannelInfo, 0, len(s.backend.opts.Channels))
-	for _, c := range s.backend.opts.Channels {
-		infos = append(infos, ircd.ChannelInfo{Name: c.Name, Topic: c.Topic})
+	for _, cfg := range s.backend.opts.Channels {
+		c := s.backend.channels[ircd.Fold(cfg.Name)]
+		infos = append(infos, ircd.ChannelInfo{Name: c.Name, Topic: s.member.topics.text(ctx, c)})
 	}
 	return infos, nil
 }
@@ -131,7 +133,8 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 			err = nil
 		}
 	}
-	answer := &ircd.Channel{Name: c.Name, Topic: c.Topic}
+	answer := &ircd.Channel{Name: c.Name, Topic: s.member.topics.text(ctx, c)}
+	s.member.watchTopics(c, s.backend.channels)
 	if ready && j.due {
 		answer.Backlog, err = s.backlog(ctx, j)
 	}
@@ -235,7 +238,7 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 			}
 		}
 	}
-	return events, nil
+	return append(events, s.mail.take()...), nil
 }
 
 func (s *session) Close(ctx context.Context) error {
@@ -267,5 +270,5 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		clear(j.view.sent)
 	}
 	j.view.sent[sentItem{j.channel, r.id}] = struct{}{}
-	return toMessage(r, j.channel, map[string]ircd.User{r.author: s.nick.user}, false), nil
+	return toMessage(r, j.channel, map[string]ircd.User{r.author: s.User()}, false), nil
 }

@@ -2,11 +2,136 @@ package bridge
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
 
+	irc "gopkg.in/irc.v4"
+
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
+const (
+	// topicLife is how long a topic that was read is believed while nothing
+	// watches it.
+	topicLife = time.Minute
+	// topicPatience is how long a JOIN or LIST waits for topics.
+	topicPatience = 2 * time.Second
+)
+
+// topics knows the topics that are stored in Directus, as one user may read
+// them.
+type topics struct {
+	account *directus.Account
+
+	mu    sync.Mutex
+	known map[TopicItem]knownTopic // guarded by mu
+}
+
+type knownTopic struct {
+	text  string
+	ok    bool // it could be read
+	until time.Time
+}
+
+// text returns the topic of a channel: the stored one, or the configured one
+// where that cannot be read.
+func (t *topics) text(ctx context.Context, c *channel) string {
+	if c.TopicItem == nil {
+		return c.Topic
+	}
+	t.mu.Lock()
+	k, found := t.known[*c.TopicItem]
+	t.mu.Unlock()
+	if !found || time.Now().After(k.until) {
+		text, err := t.read(ctx, *c.TopicItem)
+		if err != nil && !isForbidden(err) && found {
+			text, err = k.text, nil // better an old one than none
+		}
+		k = t.remember(*c.TopicItem, text, err == nil)
+	}
+	if !k.ok {
+		return c.Topic
+	}
+	return k.text
+}
+
+func (t *topics) remember(item TopicItem, text string, ok bool) knownTopic {
+	k := knownTopic{text, ok, time.Now().Add(topicLife)}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.known == nil {
+		t.known = map[TopicItem]knownTopic{}
+	}
+	t.known[item] = k
+	return k
+}
+
+// changed notes a topic that was stored and reports whether that is news.
+func (t *topics) changed(item TopicItem, text string) bool {
+	t.mu.Lock()
+	k, found := t.known[item]
+	t.mu.Unlock()
+	t.remember(item, text, true)
+	return !found || !k.ok || k.text != text
+}
+
+func (t *topics) read(ctx context.Context, item TopicItem) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, topicPatience)
+	defer cancel()
+	var items []map[string]json.RawMessage
+	err := t.account.Items(ctx, item.Collection, directus.Query{
+		Fields: []string{item.Field}, Filter: directus.Eq("id", item.ID), Limit: 1,
+	}, &items)
+	if err != nil {
+		return "", fmt.Errorf("read a topic: %w", err)
+	}
+	if len(items) == 0 {
+		return "", &directus.Error{Status: http.StatusForbidden, Code: directus.CodeForbidden, Message: "no such item, or not for this user"}
+	}
+	return scalar(items[0][item.Field]), nil
+}
+
 // SetTopic implements ircd.Session.
-func (s *session) SetTopic(context.Context, string, string) (*ircd.Topic, error) {
-	return nil, notOffered("TOPIC")
+func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic, error) {
+	c := s.backend.channels[ircd.Fold(name)]
+	switch {
+	case c == nil:
+		return nil, noSuchChannel(name)
+	case c.TopicItem == nil:
+		return nil, cannotSetTopic(c.Name, "The topic of this channel is set in the configuration of the server", nil)
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	item := *c.TopicItem
+	var stored map[string]json.RawMessage
+	err := s.member.account.Do(ctx, http.MethodPatch, "/items/"+url.PathEscape(item.Collection)+"/"+url.PathEscape(item.ID),
+		url.Values{"fields": {item.Field}}, map[string]any{item.Field: text}, &stored)
+	switch {
+	case isForbidden(err):
+		return nil, cannotSetTopic(c.Name, "Directus does not allow you to change the topic", err)
+	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return nil, tryAgain("TOPIC", err)
+	case err != nil:
+		return nil, cannotSetTopic(c.Name, "Directus refused this topic", err)
+	}
+	if raw, ok := stored[item.Field]; ok {
+		text = scalar(raw)
+	}
+	s.member.topics.changed(item, text)
+	topic := &ircd.Topic{Channel: c.Name, Text: text, By: s.User(), Time: time.Now()}
+	s.member.tell(s, "topic "+c.Name, topic)
+	return topic, nil
+}
+
+func cannotSetTopic(channel, text string, err error) *ircd.Error {
+	return &ircd.Error{
+		Numeric: irc.ERR_CHANOPRIVSNEEDED, Params: []string{channel},
+		Code: "CANNOT_SET_TOPIC", Text: text, Err: err,
+	}
 }

@@ -1,0 +1,215 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"directus-ircd/directus"
+)
+
+const (
+	// maxMarkers is how many targets one user may have a read marker for.
+	maxMarkers = 1000
+	// maxBooks is how many users' markers are kept in memory after they have
+	// left; beyond, all of those go.
+	maxBooks = 10000
+	// markerPause is how long markers wait to be stored, so that a client that
+	// scrolls costs one write and not hundreds; markerRetry how long after a
+	// failure.
+	markerPause = 3 * time.Second
+	markerRetry = 30 * time.Second
+)
+
+var errTooManyMarkers = errors.New("too many read markers")
+
+// markerBook holds the read markers of one user, for all connections.
+type markerBook struct {
+	bell chan struct{} // rung when something waits to be stored; cap 1
+
+	mu     sync.Mutex
+	store  *markerStore     // nil: kept in memory only; guarded by mu
+	loaded bool             // the store has been read; guarded by mu
+	failed error            // why it could not be read at the last try; guarded by mu
+	again  time.Time        // when to try again; guarded by mu
+	marks  map[string]*spot // by target; guarded by mu
+}
+
+// spot is one marker; it is guarded by the mu of its book.
+type spot struct {
+	at    time.Time
+	item  string // the key of its item; empty: not known
+	dirty bool   // newer than what is stored
+}
+
+// markerShelf keeps the books of users who have left: without a collection for
+// them, memory is where markers live.
+type markerShelf struct {
+	mu    sync.Mutex
+	books map[string]*markerBook // by user id; guarded by mu
+}
+
+// book returns the markers of a user.
+func (s *markerShelf) book(user string, store *markerStore) *markerBook {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.books == nil || len(s.books) >= maxBooks {
+		s.books = map[string]*markerBook{}
+	}
+	b := s.books[user]
+	if b == nil {
+		b = &markerBook{bell: make(chan struct{}, 1), marks: map[string]*spot{}}
+		if store == nil {
+			s.books[user] = b
+		}
+	}
+	b.mu.Lock()
+	b.store = store
+	b.mu.Unlock()
+	return b
+}
+
+// get returns the marker of a target, zero if there is none.
+func (b *markerBook) get(ctx context.Context, target string) (time.Time, error) {
+	if err := b.load(ctx); err != nil {
+		return time.Time{}, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if m := b.marks[target]; m != nil {
+		return m.at, nil
+	}
+	return time.Time{}, nil
+}
+
+// set moves a marker forward, never back, and returns where it is then.
+func (b *markerBook) set(ctx context.Context, target string, at time.Time) (now time.Time, moved bool, err error) {
+	if err := b.load(ctx); err != nil {
+		return time.Time{}, false, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := b.marks[target]
+	switch {
+	case m == nil && len(b.marks) >= maxMarkers:
+		return time.Time{}, false, errTooManyMarkers
+	case m == nil:
+		m = &spot{}
+		b.marks[target] = m
+	case !at.After(m.at):
+		return m.at, false, nil
+	}
+	m.at, m.dirty = at, true
+	b.ring()
+	return at, true, nil
+}
+
+// load reads the store, once. Two connections may do so at the same time; what
+// was set meanwhile is not moved back.
+func (b *markerBook) load(ctx context.Context) error {
+	b.mu.Lock()
+	store, done, failed := b.store, b.loaded || b.store == nil, b.failed
+	wait := failed != nil && time.Now().Before(b.again)
+	b.mu.Unlock()
+	switch {
+	case done:
+		return nil
+	case wait: // one JOIN after the other would wait for the same answer
+		return failed
+	}
+	stored, err := store.load(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil && !isForbidden(err) { // without the right to read, it works like memory
+		b.failed, b.again = err, time.Now().Add(markerRetry)
+		return err
+	}
+	b.loaded = true
+	for target, s := range stored {
+		if own := b.marks[target]; own == nil || s.at.After(own.at) {
+			b.marks[target] = s
+		} else if own.item == "" {
+			own.item = s.item
+		}
+	}
+	return nil
+}
+
+// dirty takes what waits to be stored.
+func (b *markerBook) dirty() map[string]spot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	waiting := map[string]spot{}
+	for target, m := range b.marks {
+		if m.dirty {
+			waiting[target] = *m
+		}
+	}
+	return waiting
+}
+
+// stored notes what has been stored, under which item.
+func (b *markerBook) stored(target string, s spot) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if m := b.marks[target]; m != nil {
+		m.item = s.item
+		m.dirty = m.at.After(s.at)
+	}
+}
+
+// keep stores markers until ctx ends; its caller joins it.
+func (b *markerBook) keep(ctx context.Context, log zerolog.Logger) {
+	wait := markerPause
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.bell:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(jitter(wait)):
+		}
+		wait = markerPause
+		if err := b.flush(ctx); err != nil && ctx.Err() == nil {
+			log.Debug().Err(err).Msg("store read markers")
+			wait = markerRetry
+			b.ring()
+		}
+	}
+}
+
+func (b *markerBook) ring() {
+	select {
+	case b.bell <- struct{}{}:
+	default:
+	}
+}
+
+// flush stores what waits. What Directus refuses is not tried again until it
+// moves; the marker stays in memory.
+func (b *markerBook) flush(ctx context.Context) error {
+	b.mu.Lock()
+	store := b.store
+	b.mu.Unlock()
+	if store == nil {
+		return nil
+	}
+	for target, s := range b.dirty() {
+		item, err := store.save(ctx, target, s)
+		if err != nil && (errors.Is(err, directus.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil) {
+			return err
+		}
+		s.item = item
+		b.stored(target, s)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

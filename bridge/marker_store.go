@@ -1,0 +1,95 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"directus-ircd/directus"
+)
+
+// markerTimeout bounds each question about read markers.
+const markerTimeout = 5 * time.Second
+
+// markerStore is the collection of read markers as one user sees it.
+type markerStore struct {
+	ReadMarkers
+	account *directus.Account
+}
+
+// own matches the items of the user, whatever else may be read.
+func (s *markerStore) own() directus.Filter { return directus.Eq(s.User, "$CURRENT_USER") }
+
+// load reads all markers. Of two for one target, which two daemons may have
+// made at once, the later one counts.
+func (s *markerStore) load(ctx context.Context) (map[string]*spot, error) {
+	ctx, cancel := context.WithTimeout(ctx, markerTimeout)
+	defer cancel()
+	return s.read(ctx, s.own())
+}
+
+func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[string]*spot, error) {
+	found := map[string]*spot{}
+	pages := directus.Query{
+		Fields: []string{"id", s.Target, s.Date}, Filter: filter, Sort: []string{"-" + s.Date, "id"},
+		Limit: pageLimit(ctx, s.account, pageSize),
+	}
+	for len(found) < maxMarkers {
+		var items []map[string]json.RawMessage
+		if err := s.account.Items(ctx, s.Collection, pages, &items); err != nil {
+			return nil, fmt.Errorf("read the read markers: %w", err)
+		}
+		for _, item := range items {
+			target, at := scalar(item[s.Target]), parseDate(scalar(item[s.Date]))
+			if _, later := found[target]; !later && target != "" {
+				found[target] = &spot{at: at, item: scalar(item["id"])}
+			}
+		}
+		if len(items) < pages.Limit {
+			break
+		}
+		pages.Offset += len(items)
+	}
+	return found, nil
+}
+
+// save stores a marker and returns the key of its item.
+func (s *markerStore) save(ctx context.Context, target string, m spot) (item string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, markerTimeout)
+	defer cancel()
+	if m.item == "" {
+		// Another daemon may have made it since.
+		found, err := s.read(ctx, directus.And(s.own(), directus.Eq(s.Target, target)))
+		if err != nil {
+			return "", err
+		}
+		if old := found[target]; old != nil {
+			m.item = old.item
+			if !m.at.After(old.at) {
+				return m.item, nil
+			}
+		}
+	}
+	method, path := http.MethodPatch, "/items/"+url.PathEscape(s.Collection)+"/"+url.PathEscape(m.item)
+	body := map[string]any{s.Date: formatLike(m.at, "")}
+	if m.item == "" {
+		method, path = http.MethodPost, "/items/"+url.PathEscape(s.Collection)
+		body[s.Target] = target
+	}
+	var answer struct {
+		ID json.RawMessage `json:"id"`
+	}
+	err = s.account.Do(ctx, method, path, url.Values{"fields": {"id"}}, body, &answer)
+	switch {
+	case isForbidden(err):
+		return "", fmt.Errorf("store a read marker: %w", err) // perhaps its item is gone: look again
+	case err != nil:
+		return m.item, fmt.Errorf("store a read marker: %w", err)
+	case len(answer.ID) > 0:
+		return scalar(answer.ID), nil
+	}
+	return m.item, nil
+}

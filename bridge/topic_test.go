@@ -1,0 +1,133 @@
+package bridge_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/ircdtest"
+)
+
+func topicStack(t *testing.T) (*directustest.Fake, *bridge.Backend, string) {
+	t.Helper()
+	c := messages("messages")
+	c.Topic = "configured"
+	c.TopicItem = &bridge.TopicItem{Collection: "rooms", ID: "1", Field: "description"}
+	fake, b := fakeBackend(t, nil, c)
+	fake.AddCollection("rooms", directustest.FakeCollection{Fields: []string{"description"}})
+	return fake, b, fake.Insert("rooms", "", map[string]any{"description": "stored"})
+}
+
+func joinTopic(t *testing.T, s ircd.Session) string {
+	t.Helper()
+	ch, err := s.Join(t.Context(), "#messages", ircd.JoinOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ch.Topic
+}
+
+// A topic that is stored in Directus is shown on joining, changed from IRC under
+// the user's own rights, and told to everybody once.
+func TestStoredTopic(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, b, id := topicStack(t)
+		addFake(fake, "ada")
+		addFake(fake, "bob")
+		ada, ada2, bob := login(t, b, "ada"), login(t, b, "ada"), login(t, b, "bob")
+		for _, s := range []ircd.Session{ada, ada2, bob} {
+			if got := joinTopic(t, s); got != "stored" {
+				t.Errorf("topic %q", got)
+			}
+			polled[*ircd.Topic](t, s)
+		}
+		set, err := ada.SetTopic(t.Context(), "#messages", "from IRC")
+		if err != nil || set.Text != "from IRC" || set.By.Nick != "ada" {
+			t.Errorf("set: %+v, %v", set, err)
+		}
+		if got := polled[*ircd.Topic](t, ada); len(got) != 0 {
+			t.Errorf("who set it is told %v", got[0])
+		}
+		if got := polled[*ircd.Topic](t, ada2); len(got) != 1 || got[0].Text != "from IRC" || got[0].By.Nick != "ada" {
+			t.Errorf("the other connection is told %v", got)
+		}
+		if got := polled[*ircd.Topic](t, bob); len(got) != 1 || got[0].Text != "from IRC" {
+			t.Errorf("bob is told %v", got)
+		}
+		fake.Update("rooms", id, map[string]any{"description": "from the web"})
+		for _, s := range []ircd.Session{ada, ada2, bob} {
+			if got := polled[*ircd.Topic](t, s); len(got) != 1 || got[0].Text != "from the web" || got[0].By.Nick != "" {
+				t.Errorf("told %v", got)
+			}
+		}
+		if list, err := bob.Channels(t.Context()); err != nil || list[0].Topic != "from the web" {
+			t.Errorf("LIST: %v, %v", list, err)
+		}
+		for _, s := range []ircd.Session{ada, ada2, bob} {
+			closeSession(t, s)
+		}
+	})
+}
+
+// Without the right to read it the configured topic is shown; without the right
+// to change it, the reason.
+func TestTopicRights(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, b, _ := topicStack(t)
+		id := fake.AddUser(directustest.FakeUser{Email: "ada@example.com", Password: "ada", FirstName: "ada"})
+		fake.Deny(id, "rooms", "read")
+		fake.Deny(id, "rooms", "update")
+		s := login(t, b, "ada")
+		if got := joinTopic(t, s); got != "configured" {
+			t.Errorf("topic %q", got)
+		}
+		var e *ircd.Error
+		if _, err := s.SetTopic(t.Context(), "#messages", "x"); !errors.As(err, &e) || e.Numeric != "482" {
+			t.Errorf("set: %v", err)
+		}
+		closeSession(t, s)
+	})
+}
+
+// Another name in Directus becomes another real name; the nick stays.
+func TestProfile(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, b := fakeBackend(t, nil)
+		id := fake.AddUser(directustest.FakeUser{Email: "ada@example.com", Password: "ada", FirstName: "ada"})
+		s := login(t, b, "ada")
+		fake.EditUser(id, func(u *directustest.FakeUser) { u.LastName = "Lovelace" })
+		time.Sleep(time.Hour)
+		if got := polled[*ircd.Profile](t, s); len(got) != 1 || got[0].Realname != "ada Lovelace" {
+			t.Errorf("told %v", got)
+		}
+		if u := s.User(); u.Nick != "ada" || u.Realname != "ada Lovelace" {
+			t.Errorf("now %+v", u)
+		}
+		closeSession(t, s)
+	})
+}
+
+// A nick that nobody has is not asked for again and again.
+func TestUnknownNickIsRemembered(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, b := fakeBackend(t, nil)
+		addFake(fake, "ada")
+		s := login(t, b, "ada")
+		if u, err := s.Lookup(t.Context(), "nobody-here"); u != nil || err != nil {
+			t.Errorf("%v, %v", u, err)
+		}
+		asked := fake.Count("GET /users")
+		for range 20 {
+			if _, err := s.Lookup(t.Context(), "Nobody-Here"); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := fake.Count("GET /users") - asked; n != 0 {
+			t.Errorf("asked %d times more", n)
+		}
+		closeSession(t, s)
+	})
+}

@@ -1,0 +1,71 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// topicWatch follows the topics that are stored in one collection, for all
+// sessions of a user, by one subscription.
+type topicWatch struct {
+	member   *member
+	channels []*channel // those with a topic in the collection
+	sub      *directus.Subscription
+}
+
+// watchTopics follows the topic of a channel from now on, if it is stored in
+// Directus and not followed yet.
+func (m *member) watchTopics(c *channel, all map[string]*channel) {
+	if c.TopicItem == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	collection := c.TopicItem.Collection
+	if m.watched[collection] || m.ctx.Err() != nil {
+		return
+	}
+	m.watched[collection] = true
+	w := &topicWatch{member: m}
+	fields, ids := []string{"id"}, []string{}
+	for _, c := range all {
+		if c.TopicItem == nil || c.TopicItem.Collection != collection {
+			continue
+		}
+		w.channels = append(w.channels, c)
+		fields, ids = append(fields, c.TopicItem.Field), append(ids, c.TopicItem.ID)
+	}
+	slices.Sort(fields)
+	w.sub = m.rt.Subscribe(collection, directus.SubscriptionQuery{
+		Fields: slices.Compact(fields), Filter: directus.Filter{"id": map[string]any{"_in": ids}},
+		Events: []directus.EventKind{directus.EventUpdate},
+	})
+	m.wg.Go(func() { w.run(m.ctx) })
+}
+
+// run tells of changes until ctx ends. An event is a doorbell only: the item is
+// read again, so that a gap and an event are one.
+func (w *topicWatch) run(ctx context.Context) {
+	defer w.sub.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.sub.Wake():
+		}
+		w.sub.Drain()
+		for _, c := range w.channels {
+			text, err := w.member.topics.read(ctx, *c.TopicItem)
+			if err != nil {
+				w.member.log.Debug().Err(err).Str("channel", c.Name).Msg("topic")
+				continue
+			}
+			if w.member.topics.changed(*c.TopicItem, text) {
+				w.member.tell(nil, "topic "+c.Name, &ircd.Topic{Channel: c.Name, Text: text})
+			}
+		}
+	}
+}
