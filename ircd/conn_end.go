@@ -99,8 +99,7 @@ func unreachable(err error) bool {
 // socket with unread input makes the system discard what the other side has not
 // fetched yet, the reason of the close for one.
 func (c *conn) linger(reading <-chan struct{}) {
-	half, ok := c.nc.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+	if closeWrite(c.nc) != nil {
 		return
 	}
 	await(reading, lingerTimeout)

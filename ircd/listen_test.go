@@ -195,26 +195,46 @@ func TestWebSocketOrigin(t *testing.T) {
 	}
 }
 
-// TestWebSocketClose: a listener that is closed without ever being served leaves
-// nothing, and one that breaks says so.
+// TestWebSocketClose: closing a listener ends the handshakes that are under way,
+// and the connections that nobody accepted.
 func TestWebSocketClose(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := WebSocketListener(ln, nil)
-	ws, _, err := dialWS(t, "ws://"+ln.Addr().String(), nil, nil, wsText)
+	shaking, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ws.Close()
+	defer shaking.Close()
+	nc, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- handshake(t.Context(), nc) }()
+	if _, err := io.WriteString(shaking, "GET / HTTP/1.1\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	waiting, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer waiting.Close()
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
+	if err := <-ended; !errors.Is(err, errNoWebSocket) && !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the handshake ended with %v", err)
+	}
+	nc.Close()
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
-	if _, _, err := ws.ReadMessage(); err == nil {
-		t.Error("a connection that nobody accepted stayed open")
+	for _, c := range []net.Conn{shaking, waiting} {
+		if _, err := c.Read(make([]byte, 1)); err == nil {
+			t.Error("a connection stayed open")
+		}
 	}
 }

@@ -29,6 +29,9 @@ func (o ListenOptions) sts(nc net.Conn) string {
 }
 
 func isWebSocket(nc net.Conn) bool {
+	if c, ok := nc.(*webConn); ok {
+		nc = c.Conn
+	}
 	_, ok := nc.(*wsConn)
 	return ok
 }
@@ -36,6 +39,9 @@ func isWebSocket(nc net.Conn) bool {
 // serverName is the host that the client of a TLS connection wants to talk to
 // (SNI). It is known once the handshake is over.
 func serverName(nc net.Conn) string {
+	if c, ok := nc.(*webConn); ok {
+		nc = c.accepted
+	}
 	if t, ok := nc.(*tls.Conn); ok {
 		return t.ConnectionState().ServerName
 	}

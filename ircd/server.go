@@ -198,7 +198,7 @@ func (s *Server) serveConn(ctx context.Context, nc net.Conn, opts ListenOptions)
 	}
 	defer release()
 	if err := handshake(ctx, nc); err != nil {
-		s.log.Debug().Err(plainNetError(err)).Msg("TLS handshake")
+		s.log.Debug().Err(plainNetError(err)).Msg("handshake")
 		return
 	}
 	newConn(s, nc, addr, opts).run(ctx)
@@ -222,10 +222,11 @@ func (s *Server) refuse(ctx context.Context, nc net.Conn, reason error) {
 	}
 }
 
-// handshakeTimeout is how long a client may take for the TLS handshake.
+// handshakeTimeout is how long a client may take for the handshakes of TLS and
+// WebSocket.
 const handshakeTimeout = 10 * time.Second
 
-// handshake completes the TLS handshake of a connection that has one.
+// handshake completes the handshakes of a connection that has some.
 func handshake(ctx context.Context, nc net.Conn) error {
 	t, ok := nc.(interface {
 		HandshakeContext(context.Context) error

@@ -3,15 +3,12 @@ package ircd
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -23,98 +20,9 @@ const (
 	wsBinary = "binary.ircv3.net"
 )
 
-const (
-	// wsHandshakeTimeout is how long the HTTP request may take.
-	wsHandshakeTimeout = 10 * time.Second
-	// wsMaxMessage ends a connection with status 1009. Lines over the limit of
-	// IRC but below this one are answered with 417.
-	wsMaxMessage = 64 << 10
-	wsMaxHeader  = 16 << 10
-)
-
-// WebSocketListener turns a listener for TCP or TLS into one for IRC over
-// WebSocket, whose connections carry lines like any other: one message is one
-// line without its end. Requests of browsers are refused with 403 unless their
-// origin is one of allowedOrigins ("https://chat.example.com"; "*" is any) or
-// the host that they ask. Closing the listener closes ln and the requests that
-// are not connections yet.
-func WebSocketListener(ln net.Listener, allowedOrigins []string) net.Listener {
-	l := &wsListener{ln: ln, conns: make(chan net.Conn), done: make(chan struct{})}
-	l.upgrader = websocket.Upgrader{
-		HandshakeTimeout: wsHandshakeTimeout,
-		Subprotocols:     []string{wsText, wsBinary},
-		ReadBufferSize:   1 << 10,
-		WriteBufferSize:  4 << 10,
-		WriteBufferPool:  new(sync.Pool),
-		CheckOrigin:      func(r *http.Request) bool { return originAllowed(r, allowedOrigins) },
-	}
-	l.http = &http.Server{
-		Handler:           l,
-		ReadHeaderTimeout: wsHandshakeTimeout,
-		WriteTimeout:      wsHandshakeTimeout,
-		MaxHeaderBytes:    wsMaxHeader,
-		// It would log the addresses of clients.
-		ErrorLog: log.New(io.Discard, "", 0),
-	}
-	l.http.SetKeepAlivesEnabled(false)
-	l.serving.Go(func() {
-		l.err = l.http.Serve(ln)
-		l.once.Do(func() { close(l.done) })
-	})
-	return l
-}
-
-// wsListener is a listener whose goroutine serves HTTP; Close joins it.
-type wsListener struct {
-	ln       net.Listener
-	http     *http.Server
-	upgrader websocket.Upgrader
-	conns    chan net.Conn // from the requests to Accept
-	done     chan struct{} // closed when no more come
-	once     sync.Once     // closes done
-	serving  sync.WaitGroup
-	err      error // why Serve ended; read after serving
-}
-
-func (l *wsListener) Accept() (net.Conn, error) {
-	select {
-	case nc := <-l.conns:
-		return nc, nil
-	case <-l.done:
-		l.serving.Wait()
-		if errors.Is(l.err, http.ErrServerClosed) {
-			return nil, net.ErrClosed
-		}
-		return nil, fmt.Errorf("%w: %w", net.ErrClosed, l.err)
-	}
-}
-
-func (l *wsListener) Close() error {
-	err := l.http.Close()
-	l.once.Do(func() { close(l.done) })
-	l.serving.Wait()
-	return err
-}
-
-func (l *wsListener) Addr() net.Addr { return l.ln.Addr() }
-
-// ServeHTTP makes a request a connection. The connection belongs to whoever
-// accepts it.
-func (l *wsListener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !websocket.IsWebSocketUpgrade(r) {
-		http.Error(w, "this is IRC over WebSocket: connect with an IRC client", http.StatusUpgradeRequired)
-		return
-	}
-	ws, err := l.upgrader.Upgrade(w, r, nil)
-	if err != nil {
-		return // Upgrade has answered
-	}
-	select {
-	case l.conns <- newWSConn(ws):
-	case <-l.done:
-		ws.Close()
-	}
-}
+// wsMaxMessage ends a connection with status 1009. Lines over the limit of IRC
+// but below this one are answered with 417.
+const wsMaxMessage = 64 << 10
 
 // originAllowed protects people against web pages that use their browser to
 // reach this server. Clients that are no browsers send no origin.

@@ -1,0 +1,210 @@
+package ircd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/ircd/ircdtest"
+)
+
+// On a shared port IRC and WebSocket are told apart by what comes first, with
+// TLS and without.
+func TestSharedListener(t *testing.T) {
+	server, client := testTLS(t)
+	for name, test := range map[string]struct {
+		scheme    string
+		tlsConfig *tls.Config
+		wrap      func(net.Listener) net.Listener
+	}{
+		"plain": {"ws://", nil, func(ln net.Listener) net.Listener { return SharedListener(ln, nil) }},
+		"tls":   {"wss://", client, func(ln net.Listener) net.Listener { return SharedListener(tls.NewListener(ln, server), nil) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address, _ := serveTCP(t, newFakeChat(), test.wrap)
+			var c *ircdtest.Client
+			if test.tlsConfig != nil {
+				c = ircdtest.DialTLS(t, address, test.tlsConfig)
+			} else {
+				c = ircdtest.Dial(t, address)
+			}
+			c.LoginPass("alice", "alice@example.com:pw-alice")
+			c.Send("QUIT :bye")
+			for range 1000 {
+				c.Send("PRIVMSG #messages :too late")
+			}
+			c.Expect("ERROR :Closing link: Quit: bye")
+
+			ws, _, err := dialWS(t, test.scheme+address, nil, test.tlsConfig, wsText)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := ircdtest.New(t, newWSConn(ws))
+			w.LoginPass("bob", "bob@example.com:pw-bob")
+			w.Send("QUIT")
+			w.Closed()
+
+			header := http.Header{"Origin": {"https://evil.example"}}
+			if _, resp, err := dialWS(t, test.scheme+address, header, test.tlsConfig); err == nil || resp == nil || resp.StatusCode != http.StatusForbidden {
+				t.Errorf("a foreign origin: %v, %v", resp, err)
+			}
+		})
+	}
+}
+
+// What is neither IRC nor a request for a WebSocket is sent away at once.
+func TestSharedListenerRefuses(t *testing.T) {
+	address, s := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return SharedListener(ln, nil) })
+	for first, want := range map[string]string{
+		"GET / HTTP/1.1\r\nHost: a\r\n\r\n":                           "HTTP/1.1 426 ",
+		"GET " + strings.Repeat("x", 2*wsMaxHeader) + " HTTP/1.1\r\n": "HTTP/1.1 431 ",
+		"GET \r\n\r\n":                       "HTTP/1.1 400 ",
+		"POST / HTTP/1.1\r\nHost: a\r\n\r\n": "ERROR :",
+		"GETX :y\r\nQUIT\r\n":                ":irc.test ",
+		"HEAD / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n":                 "ERROR :",
+		"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03 a TLS handshake\r\nQUIT\r\n": "",
+	} {
+		nc, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(nc, first); err != nil {
+			t.Fatal(err)
+		}
+		if err := nc.SetReadDeadline(time.Now().Add(ircdtest.Timeout)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(nc)
+		if !strings.HasPrefix(string(got), want) || err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset by peer") {
+			t.Errorf("%.20q: got %q, %v", first, got, err)
+		}
+		nc.Close()
+	}
+	if n := s.Stats().Accepted; n != 7 {
+		t.Errorf("%d connections were counted", n)
+	}
+}
+
+// A client that waits, or sends its first bytes one by one, speaks IRC; what it
+// sent meanwhile is not lost.
+func TestSharedListenerPatience(t *testing.T) {
+	for _, first := range []string{"", "G", "GE", "GET", "N", "NICK x\r\n"} {
+		ircdtest.Bubble(t, func(t *testing.T) {
+			here, there := net.Pipe()
+			defer there.Close()
+			c := &sniffedConn{Conn: here}
+			go func() {
+				for i := range first {
+					if _, err := there.Write([]byte{first[i]}); err != nil {
+						return // all the rest is read elsewhere
+					}
+				}
+			}()
+			start := time.Now()
+			isHTTP, err := c.isHTTP(t.Context())
+			if isHTTP || err != nil {
+				t.Errorf("%q: got %v, %v", first, isHTTP, err)
+			}
+			if took := time.Since(start); took > sniffTimeout {
+				t.Errorf("%q took %v", first, took)
+			}
+			got := make([]byte, 64)
+			n := 0
+			if len(c.head) > 0 {
+				if n, err = c.Read(got); err != nil || !strings.HasPrefix(first, string(got[:n])) {
+					t.Errorf("%q: read %q, %v", first, got[:n], err)
+				}
+			}
+			here.Close()
+			synctest.Wait()
+		})
+	}
+}
+
+// The end of the server does not wait for a client that is silent.
+func TestSharedListenerStop(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		defer there.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		start := time.Now()
+		if _, err := (&sniffedConn{Conn: here}).isHTTP(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("it took %v", took)
+		}
+		here.Close()
+	})
+}
+
+// A connection over the limit is told so in its own language.
+func TestSharedListenerLimit(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := testOptions(t)
+	opts.Limits.ConnectionsPerAddress = 1
+	s := NewServer(newFakeChat(), opts)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error)
+	go func() { served <- s.Serve(ctx, SharedListener(ln, nil), ListenOptions{}) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	first := ircdtest.Dial(t, ln.Addr().String())
+	first.LoginPass("alice", "alice@example.com:pw-alice")
+	ws, _, err := dialWS(t, "ws://"+ln.Addr().String(), nil, nil, wsText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	if _, msg, err := ws.ReadMessage(); err != nil || string(msg) != "ERROR :"+errAddressFull.Error() {
+		t.Errorf("got %q, %v", msg, err)
+	}
+}
+
+// TestListenOptionsSTS: what a client is told depends on the host that it asked
+// for, and a WebSocket is told nothing.
+func TestListenOptionsSTS(t *testing.T) {
+	server, client := testTLS(t)
+	client = client.Clone()
+	client.InsecureSkipVerify, client.ServerName = true, "irc.example.com"
+	here, there := net.Pipe()
+	defer here.Close()
+	defer there.Close()
+	secure := tls.Server(here, server)
+	go func() { _ = tls.Client(there, client).Handshake() }()
+	if err := secure.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	opts := ListenOptions{STS: func(host string) string { return "for " + host }}
+	shared := &webConn{Conn: &sniffedConn{Conn: secure}, accepted: secure}
+	for _, test := range []struct {
+		opts ListenOptions
+		nc   net.Conn
+		want string
+	}{
+		{opts, secure, "for irc.example.com"},
+		{opts, shared, "for irc.example.com"},
+		{opts, &webConn{Conn: &wsConn{}, accepted: secure}, ""},
+		{opts, here, "for "},
+		{ListenOptions{}, secure, ""},
+	} {
+		if got := test.opts.sts(test.nc); got != test.want {
+			t.Errorf("%T: got %q, want %q", test.nc, got, test.want)
+		}
+	}
+}
