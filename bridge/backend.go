@@ -50,6 +50,7 @@ type Backend struct {
 	opts     Options
 	channels map[string]*channel   // by folded name
 	groups   map[*channel][]*group // in which to try a channel, in order
+	private  *group                // nil: there are no private messages
 	nicks    *nicks
 	guard    *guard
 	markers  markerShelf
@@ -69,8 +70,12 @@ func New(opts Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
+	private, err := newPrivate(opts.Private)
+	if err != nil {
+		return nil, fmt.Errorf("bridge: %w", err)
+	}
 	return &Backend{
-		opts: opts, channels: channels, groups: groups,
+		opts: opts, channels: channels, groups: groups, private: private,
 		nicks: newNicks(), guard: newGuard(opts.LoginAttemptsPerMinute), members: map[string]*member{},
 	}, nil
 }

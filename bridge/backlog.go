@@ -63,6 +63,9 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 		s.ringLater()
 		return nil
 	}
+	if j.private {
+		return conversations(messages, s.person.id)
+	}
 	return []ircd.Event{&ircd.Backlog{Channel: j.Name, Messages: messages}}
 }
 

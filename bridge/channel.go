@@ -115,6 +115,9 @@ type channel struct {
 	// equal holds the conditions of a filter that the daemon evaluates by
 	// itself; nil for a filter that only Directus can evaluate.
 	equal []equality
+	// private says that it is not a channel but all private messages of the
+	// user who reads it. It has no name.
+	private bool
 }
 
 type equality struct {
@@ -257,6 +260,9 @@ func newChannel(cfg Channel) (*channel, error) {
 // prepare derives what is asked of Directus from the group's channels.
 func (g *group) prepare() {
 	g.query = []string{"id", g.fields.Text, g.fields.Author, g.fields.Date}
+	if g.fields.Recipient != "" {
+		g.query = append(g.query, g.fields.Recipient)
+	}
 	filters := make([]directus.Filter, 0, len(g.channels))
 	for _, c := range g.channels {
 		for _, eq := range c.equal {
@@ -271,6 +277,12 @@ func (g *group) prepare() {
 	if len(filters) == len(g.channels) {
 		g.filter = directus.Or(filters...)
 	}
+}
+
+// concerns reports whether a row may be shown to a user. Directus was asked for
+// nothing else; what two people say to each other is worth asking twice.
+func (g *group) concerns(r row, user string) bool {
+	return !g.channels[0].private || user != "" && (r.author == user || r.recipient == user)
 }
 
 // dated leaves out rows without a date, which have no place in the order; they

@@ -10,6 +10,8 @@ import (
 	"directus-ircd/ircd"
 )
 
+var errPrivateFields = errors.New("private messages: collection and the fields text, author, recipient and date are needed")
+
 // cannotSend is the reply to a message that was not stored, or not surely.
 func cannotSend(channel, text string, err error) *ircd.Error {
 	return &ircd.Error{

@@ -181,6 +181,9 @@ func (f *feed) parse(items []json.RawMessage) []row {
 			f.gap = true
 			continue
 		}
+		if !f.group.concerns(r, f.account.ID()) {
+			continue
+		}
 		if r.date.IsZero() {
 			r.date = time.Now() // the best that can be said of a row without a date
 		}

@@ -8,9 +8,12 @@ import (
 
 // usersOf lists the users whose names it takes to show some rows.
 func usersOf(rows []row) []string {
-	ids := make([]string, len(rows))
-	for i, r := range rows {
-		ids[i] = r.author
+	ids := make([]string, 0, len(rows))
+	for _, r := range rows {
+		ids = append(ids, r.author)
+		if r.recipient != "" {
+			ids = append(ids, r.recipient)
+		}
 	}
 	return ids
 }
@@ -18,10 +21,14 @@ func usersOf(rows []row) []string {
 // toMessage is what IRC sees of a row of a channel; users holds those of usersOf.
 func toMessage(r row, c *channel, users map[string]ircd.User, replayed bool) *ircd.Message {
 	kind, text := shownText(r.text)
-	return &ircd.Message{
+	m := &ircd.Message{
 		ID: messageID(r), Time: r.date, From: users[r.author], Target: c.Name,
 		Kind: kind, Text: text, Replayed: replayed,
 	}
+	if c.private {
+		m.To = users[r.recipient]
+	}
+	return m
 }
 
 // shownText is its inverse for stored texts. It removes every control

@@ -26,9 +26,11 @@ func readRows(ctx context.Context, account *directus.Account, g *group, q direct
 		if err != nil {
 			return nil, false, fmt.Errorf("collection %s: %w", g.collection, err)
 		}
-		rows = append(rows, r)
+		if g.concerns(r, account.ID()) {
+			rows = append(rows, r)
+		}
 	}
-	return rows, len(rows) >= q.Limit, nil
+	return rows, len(items) >= q.Limit, nil
 }
 
 // pageLimit is how many of the wanted items may be asked for at once: a limit

@@ -1,10 +1,104 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
+	irc "gopkg.in/irc.v4"
+
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
-// Start implements ircd.Session.
-func (s *session) Start(context.Context, ircd.JoinOptions) error { return nil }
+// newPrivate makes the group of the private messages: a channel without a name,
+// in which everybody reads what was said by them and to them.
+func newPrivate(p *Private) (*group, error) {
+	if p == nil {
+		return nil, nil
+	}
+	f := p.Fields
+	if p.Collection == "" || f.Text == "" || f.Author == "" || f.Recipient == "" || f.Date == "" {
+		return nil, errPrivateFields
+	}
+	mine := directus.Or(directus.Eq(f.Author, "$CURRENT_USER"), directus.Eq(f.Recipient, "$CURRENT_USER"))
+	c := &channel{private: true, Channel: Channel{
+		Collection: p.Collection, Fields: f, Format: p.Format, Backlog: p.Backlog, Filter: mine,
+	}}
+	g := &group{collection: p.Collection, fields: f, channels: []*channel{c}}
+	g.prepare()
+	return g, nil
+}
+
+// privateName is the key of the private messages among the channels that a
+// session is in.
+const privateName = ""
+
+// Start implements ircd.Session. It does not wait for Directus: the backlog
+// follows when it can be had.
+func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
+	if g := s.backend.private; g != nil && s.joined[privateName] == nil {
+		c := g.channels[0]
+		j := &joined{channel: c, view: s.open(g), due: opts.Backlog && c.Backlog > 0}
+		j.floorPos = j.view.feed.journal.end()
+		s.joined[privateName] = j
+		s.ring()
+	}
+	return nil
+}
+
+// channelsJoined is the number of channels that the client is in.
+func (s *session) channelsJoined() int {
+	if s.joined[privateName] != nil {
+		return len(s.joined) - 1
+	}
+	return len(s.joined)
+}
+
+// recipient finds whom a private message is for.
+func (s *session) recipient(ctx context.Context, nick string) (*joined, *ircd.User, error) {
+	j := s.joined[privateName]
+	if j == nil {
+		return nil, nil, cannotSend(nick, "Not sent: there are no private messages here. Say it in a channel", nil)
+	}
+	u, err := s.Lookup(ctx, nick)
+	if err != nil {
+		return nil, nil, err
+	}
+	if u == nil || u.ID == "" {
+		return nil, nil, noSuchNick(nick)
+	}
+	return j, u, nil
+}
+
+func noSuchNick(nick string) *ircd.Error {
+	return &ircd.Error{Numeric: irc.ERR_NOSUCHNICK, Params: []string{nick}, Code: "NO_SUCH_NICK", Text: "No such nick"}
+}
+
+// conversations sorts private messages by the other side, the conversation that
+// begins first in front.
+func conversations(messages []*ircd.Message, self string) []ircd.Event {
+	var order []*ircd.Backlog
+	by := map[string]*ircd.Backlog{}
+	for _, m := range messages {
+		other := m.From
+		if m.From.ID == self {
+			other = m.To
+		}
+		b := by[other.ID]
+		if b == nil {
+			b = &ircd.Backlog{Channel: other.Nick}
+			by[other.ID] = b
+			order = append(order, b)
+		}
+		b.Messages = append(b.Messages, m)
+	}
+	slices.SortStableFunc(order, func(a, b *ircd.Backlog) int {
+		return cmp.Compare(a.Messages[0].Time.UnixNano(), b.Messages[0].Time.UnixNano())
+	})
+	events := make([]ircd.Event, len(order))
+	for i, b := range order {
+		events[i] = b
+	}
+	return events
+}

@@ -21,7 +21,9 @@ type row struct {
 	rawDate string
 	// author is the Directus user's id; empty if there is none.
 	author string
-	text   string
+	// recipient is the Directus user's id whom a private message is for.
+	recipient string
+	text      string
 	// values are the raw fields, to tell channels apart.
 	values map[string]json.RawMessage
 }
@@ -41,16 +43,26 @@ func parseRow(raw json.RawMessage, f Fields) (row, error) {
 	r.rawDate = scalar(values[f.Date])
 	r.date = parseDate(r.rawDate)
 	r.text = scalar(values[f.Text])
-	r.author = scalar(values[f.Author])
-	if r.author == "" {
-		var nested struct {
-			ID string `json:"id"`
-		}
-		if json.Unmarshal(values[f.Author], &nested) == nil {
-			r.author = nested.ID
-		}
+	r.author = related(values[f.Author])
+	if f.Recipient != "" {
+		r.recipient = related(values[f.Recipient])
 	}
 	return r, nil
+}
+
+// related gives the key of a related item, which stands there bare or in an
+// object.
+func related(raw json.RawMessage) string {
+	if key := scalar(raw); key != "" {
+		return key
+	}
+	var nested struct {
+		ID json.RawMessage `json:"id"`
+	}
+	if json.Unmarshal(raw, &nested) != nil {
+		return ""
+	}
+	return scalar(nested.ID)
 }
 
 // scalar gives the text of a JSON string, number or boolean, else "".

@@ -35,13 +35,33 @@ const (
 	settleTimeout = 3 * time.Second
 )
 
+// letter is a message as it is to be stored.
+type letter struct {
+	target    string // channel or nick, for what the sender is told
+	text      string
+	recipient string // the user's id; empty in a channel
+}
+
+// item is what is created.
+func (l letter) item(c *channel) map[string]any {
+	item := maps.Clone(c.Set)
+	if item == nil {
+		item = map[string]any{}
+	}
+	item[c.Fields.Text] = l.text
+	if l.recipient != "" {
+		item[c.Fields.Recipient] = l.recipient
+	}
+	return item
+}
+
 // delivery is one message on its way into a collection.
 type delivery struct {
+	letter
 	member  *member
 	feed    *feed
 	channel *channel
 	item    map[string]any
-	text    string
 	// once is a condition that only this message meets: its nonce or the key
 	// chosen for it. Empty where the collection has room for neither.
 	once directus.Filter
@@ -61,18 +81,14 @@ type delivery struct {
 	doubtful bool
 }
 
-// send stores a text and returns it as stored. It never sends a message twice
+// send stores a message and returns it as stored. It never sends a message twice
 // where the first may have been stored, unless the collection refuses doubles.
 // The error is an *ircd.Error.
-func (m *member) send(ctx context.Context, c *channel, f *feed, text string) (row, error) {
-	d := &delivery{member: m, feed: f, channel: c, text: text, item: maps.Clone(c.Set)}
-	if d.item == nil {
-		d.item = map[string]any{}
-	}
-	d.item[c.Fields.Text] = text
+func (m *member) send(ctx context.Context, c *channel, f *feed, out letter) (row, error) {
+	d := &delivery{letter: out, member: m, feed: f, channel: c, item: out.item(c)}
 	patience := m.patience()
 	if patience == 0 {
-		return row{}, sendError(c.Name, directus.ErrNotConnected)
+		return row{}, sendError(out.target, directus.ErrNotConnected)
 	}
 	if patience < sendTimeout {
 		m.rt.Retry()
@@ -86,12 +102,12 @@ func (m *member) send(ctx context.Context, c *channel, f *feed, text string) (ro
 		return r, nil
 	}
 	if d.doubtful && errors.Is(err, directus.ErrUnconfirmed) {
-		return row{}, unconfirmed(c.Name, err)
+		return row{}, unconfirmed(out.target, err)
 	}
 	if errors.Is(err, errHidden) {
-		return row{}, hidden(c.Name, err)
+		return row{}, hidden(out.target, err)
 	}
-	return row{}, sendError(c.Name, err)
+	return row{}, sendError(out.target, err)
 }
 
 // identify gives the message something to be recognised by.

@@ -254,14 +254,27 @@ func (s *session) Close(ctx context.Context) error {
 // Send implements ircd.Session.
 func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, error) {
 	j := s.joined[ircd.Fold(m.Target)]
-	if j == nil {
+	out := letter{target: m.Target}
+	users := map[string]ircd.User{s.person.id: s.User()}
+	switch {
+	case j != nil && !j.private:
+		out.target = j.Name
+	case !ircd.IsNick(m.Target):
 		return nil, noSuchChannel(m.Target)
+	default:
+		var to *ircd.User
+		var err error
+		if j, to, err = s.recipient(ctx, m.Target); err != nil {
+			return nil, err
+		}
+		out.target, out.recipient = to.Nick, to.ID
+		users[to.ID] = *to
 	}
-	text := storedText(m, j.channel)
-	if strings.TrimSpace(text) == "" {
-		return nil, cannotSend(j.Name, "Not sent: nothing is left of the text without its formatting", nil)
+	out.text = storedText(m, j.channel)
+	if strings.TrimSpace(out.text) == "" {
+		return nil, cannotSend(out.target, "Not sent: nothing is left of the text without its formatting", nil)
 	}
-	r, err := s.member.send(ctx, j.channel, j.view.feed, text)
+	r, err := s.member.send(ctx, j.channel, j.view.feed, out)
 	if err != nil {
 		return nil, err
 	}
@@ -270,5 +283,5 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		clear(j.view.sent)
 	}
 	j.view.sent[sentItem{j.channel, r.id}] = struct{}{}
-	return toMessage(r, j.channel, map[string]ircd.User{r.author: s.User()}, false), nil
+	return toMessage(r, j.channel, users, false), nil
 }

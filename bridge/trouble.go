@@ -19,7 +19,7 @@ const (
 // outageEvents tells a client that is in no channel of an outage, once, and of
 // its end, once.
 func (s *session) outageEvents(down bool) []ircd.Event {
-	if down == s.outage || len(s.joined) > 0 {
+	if down == s.outage || s.channelsJoined() > 0 {
 		s.outage = down && s.outage
 		return nil
 	}
@@ -33,6 +33,9 @@ func (s *session) outageEvents(down bool) []ircd.Event {
 // troubleEvents does the same in the window of a channel, and tells of a lost
 // right to read.
 func (s *session) troubleEvents(j *joined, down bool) []ircd.Event {
+	if j.private {
+		return nil // the channels tell of an outage
+	}
 	now := none
 	_, _, err := j.view.feed.status()
 	switch {
