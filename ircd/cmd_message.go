@@ -92,19 +92,28 @@ func (c *conn) messageTo(ctx context.Context, target string, kind Kind, text str
 	if !strings.HasPrefix(target, "#") {
 		return c.privateMessage(ctx, target)
 	}
-	ch := c.channels[Fold(target)]
-	if ch == nil {
-		known, err := c.findChannel(ctx, target)
-		if err != nil {
-			return err
-		}
-		return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: you are not in that channel, join it first", known.Name)
+	ch, err := c.joinedChannel(ctx, target)
+	if err != nil {
+		return err
 	}
 	text = CleanText(text)
 	if textLines(text) == nil { // nor could it be shown
 		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}
 	return c.store(ctx, ch, Outgoing{Target: ch.name, Kind: kind, Text: text})
+}
+
+// joinedChannel returns the channel that something is sent to. The error says
+// whether there is none, or the client is not in it.
+func (c *conn) joinedChannel(ctx context.Context, name string) (*joinedChannel, error) {
+	if ch := c.channels[Fold(name)]; ch != nil {
+		return ch, nil
+	}
+	known, err := c.findChannel(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return nil, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: you are not in that channel, join it first", known.Name)
 }
 
 // store has a message stored. What the backend says is what the client is told.
@@ -149,18 +158,6 @@ func actionText(text string) (string, bool) {
 	}
 	rest, _, _ = strings.Cut(rest, ctcpMark)
 	return strings.TrimPrefix(rest, " "), true
-}
-
-// cmdTagmsg accepts a message of client-only tags (IRCv3 message-tags). All of
-// them are denied by CLIENTTAGDENY, so there is nothing to pass on.
-func (c *conn) cmdTagmsg(_ context.Context, m *irc.Message) error {
-	switch {
-	case !c.caps.has(capMessageTags):
-		return errorReply(irc.ERR_UNKNOWNCOMMAND, "Unknown command", m.Command)
-	case m.Param(0) == "":
-		return errorReply(irc.ERR_NEEDMOREPARAMS, "Not enough parameters", m.Command)
-	}
-	return nil
 }
 
 func (c *conn) cmdAway(_ context.Context, m *irc.Message) error {

@@ -60,10 +60,11 @@ type conn struct {
 	asked      string  // the nick asked for: an alias for the client's early commands
 	member     *member // nil before 001
 	channels   map[string]*joinedChannel
-	batches    uint64 // how many batches were opened
-	pinged     bool   // a PING is unanswered
-	toldUTF8   bool   // the notice about invalid UTF-8 was given
-	out1       []byte // the lines of the command at hand
+	typed      map[string]time.Time // when typing was last passed on, by folded target; at most maxTyping
+	batches    uint64               // how many batches were opened
+	pinged     bool                 // a PING is unanswered
+	toldUTF8   bool                 // the notice about invalid UTF-8 was given
+	out1       []byte               // the lines of the command at hand
 }
 
 // joinedChannel is a channel that the client is in.

@@ -131,6 +131,12 @@ func (c *conn) showPresence() {
 			c.send(&line{Source: prefixOf(ev.user), Command: "QUIT", Params: []string{ev.text}, Trailing: true})
 		case awayChanged:
 			c.showAway(ev.user, ev.away, false)
+		case typing:
+			if ev.channel == "" {
+				c.showTyping(ev.user, c.nick, ev.text)
+			} else if ch := c.channels[Fold(ev.channel)]; ch != nil {
+				c.showTyping(ev.user, ch.name, ev.text)
+			}
 		}
 	}
 }

@@ -13,6 +13,7 @@ const (
 	parted
 	quit
 	awayChanged
+	typing
 )
 
 // presenceEvent is something that others see of a user. It is immutable and
@@ -20,8 +21,8 @@ const (
 type presenceEvent struct {
 	kind    presenceKind
 	user    User
-	channel string // joined, parted
-	text    string // parted, quit: the reason
+	channel string // joined, parted, typing: empty if to the user alone
+	text    string // parted, quit: the reason; typing: the state
 	away    string // joined, awayChanged: the away message, empty if here
 }
 
@@ -54,6 +55,17 @@ func (in *inbox) add(ev *presenceEvent) {
 		in.overflow, in.events = true, nil
 		in.full(errInboxFull)
 	default:
+		in.events = append(in.events, ev)
+		ring(in.bell)
+	}
+}
+
+// addIfRoom is add for what nobody misses: it is left out while much else waits,
+// and never closes a connection.
+func (in *inbox) addIfRoom(ev *presenceEvent) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.overflow && len(in.events) < maxInbox/4 {
 		in.events = append(in.events, ev)
 		ring(in.bell)
 	}

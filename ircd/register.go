@@ -168,7 +168,7 @@ func (s *Server) isupportTokens() []string {
 		"CHANMODES=b,,,nt",
 		fmt.Sprintf("CHANNELLEN=%d", ChannelLen),
 		"CHANTYPES=#",
-		"CLIENTTAGDENY=*",
+		"CLIENTTAGDENY=" + clientTagDeny(s.features),
 		"ELIST=MNU",
 		fmt.Sprintf("MAXTARGETS=%d", maxTargets),
 		"MODES=1",

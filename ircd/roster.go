@@ -159,6 +159,28 @@ func (r *roster) touch(m *member) {
 	m.p.active = time.Now()
 }
 
+// typing tells the others in a channel that a user is typing.
+func (r *roster) typing(m *member, channel string, ev *presenceEvent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for o := range r.others(Fold(channel), m.p) {
+		o.inbox.addIfRoom(ev)
+	}
+}
+
+// typingTo tells one other user, on all connections.
+func (r *roster) typingTo(m *member, id string, ev *presenceEvent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.users[id]
+	if p == nil || p == m.p {
+		return
+	}
+	for o := range p.conns {
+		o.inbox.addIfRoom(ev)
+	}
+}
+
 // members returns who is in a channel, by nick.
 func (r *roster) members(channel string) []person {
 	r.mu.Lock()

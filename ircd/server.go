@@ -88,6 +88,7 @@ type counters struct {
 // calls at once.
 type Server struct {
 	backend  Backend
+	features Features // the backend's
 	opts     Options
 	log      zerolog.Logger
 	source   string // opts.Name
@@ -121,14 +122,15 @@ func NewServer(be Backend, opts Options) *Server {
 		opts.Location = time.Local
 	}
 	s := &Server{
-		backend: be,
-		opts:    opts,
-		log:     opts.Logger,
-		source:  opts.Name,
-		service: "directus!service@" + opts.Name,
-		roster:  newRoster(),
-		slots:   newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
-		refusal: make(chan struct{}, maxRefusals),
+		backend:  be,
+		features: be.Features(),
+		opts:     opts,
+		log:      opts.Logger,
+		source:   opts.Name,
+		service:  "directus!service@" + opts.Name,
+		roster:   newRoster(),
+		slots:    newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
+		refusal:  make(chan struct{}, maxRefusals),
 	}
 	if motd := strings.TrimRight(opts.MOTD, "\n"); motd != "" {
 		s.motd = strings.Split(motd, "\n")

@@ -1,0 +1,128 @@
+package ircd
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	irc "gopkg.in/irc.v4"
+)
+
+const (
+	// typingPause is how long nothing more is passed on after a +typing to the
+	// same target (https://ircv3.net/specs/client-tags/typing: a client sends
+	// one every 3 s at most).
+	typingPause = 3 * time.Second
+	// maxTyping is how many targets a connection can be typing to at a time.
+	maxTyping = 16
+)
+
+// cmdTagmsg handles a message that has only tags (IRCv3 message-tags). Of the
+// tags, those count that the table lets through; if there are none of them,
+// there is nothing to pass on, and nothing wrong.
+func (c *conn) cmdTagmsg(ctx context.Context, m *irc.Message) error {
+	switch {
+	case !c.caps.has(capMessageTags):
+		return errorReply(irc.ERR_UNKNOWNCOMMAND, "Unknown command", m.Command)
+	case m.Param(0) == "":
+		return errorReply(irc.ERR_NEEDMOREPARAMS, "Not enough parameters", m.Command)
+	}
+	targets := splitTargets(m.Param(0))
+	if err := tooManyTargets(targets, "not sent"); err != nil {
+		return err
+	}
+	tags := c.srv.clientTags(m)
+	if len(tags) == 0 {
+		return nil
+	}
+	for _, target := range targets {
+		if err := c.answer(ctx, m.Command, c.tagmsgTo(ctx, target, tags)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tagmsgTo does what the tags say, for one target.
+func (c *conn) tagmsgTo(ctx context.Context, target string, tags map[string]string) error {
+	if state, ok := tags[tagTyping]; ok {
+		return c.typing(ctx, target, state)
+	}
+	return nil
+}
+
+// typing passes on that the user is typing. It is never stored, and worth
+// nothing a moment later: whatever stands in its way, it is dropped, and only
+// for a channel that the client is not in is there an error.
+func (c *conn) typing(ctx context.Context, target, state string) error {
+	switch state {
+	case "active", "paused", "done":
+	default:
+		return nil
+	}
+	if !strings.HasPrefix(target, "#") {
+		c.typingPrivate(ctx, target, state)
+		return nil
+	}
+	ch, err := c.joinedChannel(ctx, target)
+	if err != nil || !c.mayType(target) {
+		return err
+	}
+	c.srv.roster.typing(c.member, ch.name, c.typingEvent(ch.name, state))
+	c.echoTyping(ch.name, state)
+	return nil
+}
+
+// typingPrivate tells the connections of one user, if there are messages to
+// such a one at all. It says nothing about who is there and who is not: a client
+// that is typing has not sent anything yet.
+func (c *conn) typingPrivate(ctx context.Context, nick, state string) {
+	if _, here := c.srv.roster.byNick(nick); !here || !c.srv.features.Private || !c.mayType(nick) {
+		return
+	}
+	if p, ok := c.connected(ctx, nick); ok {
+		c.srv.roster.typingTo(c.member, p.ID, c.typingEvent("", state))
+		c.echoTyping(p.Nick, state)
+	}
+}
+
+func (c *conn) typingEvent(channel, state string) *presenceEvent {
+	return &presenceEvent{kind: typing, user: c.user, channel: channel, text: state}
+}
+
+func (c *conn) echoTyping(target, state string) {
+	if c.caps.has(capEchoMessage) {
+		c.showTyping(c.user, target, state)
+	}
+}
+
+// mayType reports whether typing to a target may be passed on now, and notes
+// that it is.
+func (c *conn) mayType(target string) bool {
+	key, now := Fold(target), time.Now()
+	for k, at := range c.typed {
+		if now.Sub(at) >= typingPause {
+			delete(c.typed, k)
+		}
+	}
+	if _, ok := c.typed[key]; ok || len(c.typed) == maxTyping {
+		return false
+	}
+	if c.typed == nil {
+		c.typed = make(map[string]time.Time)
+	}
+	c.typed[key] = now
+	return true
+}
+
+// showTyping shows that somebody is typing to clients that can be told.
+func (c *conn) showTyping(u User, target, state string) {
+	if !c.caps.has(capMessageTags) {
+		return
+	}
+	l := &line{Source: prefixOf(u), Command: "TAGMSG", Params: []string{target}, Tags: []tag{{tagTyping, state}}}
+	if c.caps.has(capAccountTag) && u.ID != "" {
+		l.Tags = append(l.Tags, tag{"account", u.ID})
+	}
+	c.send(l)
+}
