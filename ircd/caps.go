@@ -10,7 +10,7 @@ import (
 )
 
 // capSet is a set of capabilities.
-type capSet uint32
+type capSet uint64
 
 // The capabilities.
 const (
@@ -20,6 +20,7 @@ const (
 	capNotify
 	capEchoMessage
 	capExtendedJoin
+	capLabeledResponse
 	capMessageTags
 	capMultiPrefix
 	capSASL
@@ -45,6 +46,7 @@ var capabilities = []capability{
 	{name: "cap-notify", bit: capNotify},
 	{name: "echo-message", bit: capEchoMessage},
 	{name: "extended-join", bit: capExtendedJoin},
+	{name: "labeled-response", bit: capLabeledResponse},
 	{name: "message-tags", bit: capMessageTags},
 	{name: "multi-prefix", bit: capMultiPrefix},
 	{name: "sasl", bit: capSASL, value: saslMechanisms},

@@ -19,9 +19,23 @@ func (c *conn) cmdJoin(ctx context.Context, m *irc.Message) error {
 	if m.Param(0) == "0" {
 		return c.partAll(ctx)
 	}
-	for _, name := range splitTargets(m.Param(0)) {
-		if err := c.answer(ctx, "JOIN", c.join(ctx, name)); err != nil {
+	return c.joinAll(ctx, splitTargets(m.Param(0)))
+}
+
+// joinAll joins channels, each followed by its backlog.
+func (c *conn) joinAll(ctx context.Context, names []string) error {
+	for i, name := range names {
+		ch, err := c.join(ctx, name)
+		if err := c.answer(ctx, "JOIN", err); err != nil {
 			return err
+		}
+		if i == len(names)-1 {
+			c.endResponse()
+		}
+		if ch != nil {
+			if err := c.showBacklog(ctx, ch.Name, ch.Backlog); err != nil {
+				return err
+			}
 		}
 		if err := c.flush(ctx); err != nil {
 			return err
@@ -30,17 +44,17 @@ func (c *conn) cmdJoin(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// join enters one channel. Joining it again is nothing.
-func (c *conn) join(ctx context.Context, name string) error {
+// join enters one channel. Joining it again is nothing, and no channel.
+func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if !IsChannel(name) {
-		return errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
+		return nil, errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
 	}
 	if c.channels[Fold(name)] != nil {
-		return nil
+		return nil, nil
 	}
 	ch, err := c.session.Join(ctx, name, JoinOptions{Backlog: true})
 	if err != nil {
-		return refused(err, irc.ERR_NOSUCHCHANNEL, name)
+		return nil, refused(err, irc.ERR_NOSUCHCHANNEL, name)
 	}
 	c.channels[Fold(ch.Name)] = &joinedChannel{name: ch.Name, topic: ch.Topic}
 	people := c.srv.roster.join(c.member, ch.Name)
@@ -49,7 +63,7 @@ func (c *conn) join(ctx context.Context, name string) error {
 		c.reply(irc.RPL_TOPIC, ch.Name, ch.Topic)
 	}
 	c.sendNames(ch.Name, people)
-	return c.showBacklog(ctx, ch.Name, ch.Backlog)
+	return ch, nil
 }
 
 func (c *conn) cmdPart(ctx context.Context, m *irc.Message) error {

@@ -77,27 +77,35 @@ var commands = map[string]command{
 func (c *conn) handleLine(ctx context.Context, in inbound) error {
 	first := !c.reg.begun
 	c.reg.begun = true
+	text, converted := toUTF8(in.text)
 	if in.tooLong {
+		c.beginResponse(c.labelOf(text))
+		defer c.endResponse()
 		c.reply(ERR_INPUTTOOLONG, "The line was too long and is ignored: send at most 8192 bytes, and 4094 of tags")
 		return nil
 	}
 	if first && looksLikeHTTP(in.text) {
 		return &closing{text: "this is an IRC server", cause: "HTTP request"}
 	}
-	text, converted := toUTF8(in.text)
+	// What others did before is shown before this command's replies, so that
+	// a JOIN or PART in them is never undone by older news.
+	c.showPresence()
+	c.beginResponse(c.labelOf(text))
 	m, err := parseLine(text)
 	if err != nil {
 		c.log.Trace().Err(err).Msg("line not understood")
 		c.reply(irc.ERR_UNKNOWNCOMMAND, "*", "That is no IRC command")
+		c.endResponse()
 		return nil
 	}
-	// What others did before is shown before this command's replies, so that
-	// a JOIN or PART in them is never undone by older news.
-	c.showPresence()
 	if m.Command == "PASS" {
 		m.Params = []string{rawParams(text)}
 	}
-	return c.answer(ctx, m.Command, c.dispatch(ctx, m, converted))
+	if err := c.answer(ctx, m.Command, c.dispatch(ctx, m, converted)); err != nil {
+		return err // and ends the answer as well, see finish
+	}
+	c.endResponse()
+	return nil
 }
 
 // dispatch checks what the table asks for and runs the command.

@@ -64,7 +64,10 @@ type conn struct {
 	batches    uint64               // how many batches were opened
 	pinged     bool                 // a PING is unanswered
 	toldUTF8   bool                 // the notice about invalid UTF-8 was given
-	out1       []byte               // the lines of the command at hand
+
+	response *response // to the labelled request at hand; nil: there is none
+	asides   int       // what is sent is no part of it if this is not 0
+	out1     []byte    // the lines of the command at hand
 }
 
 // joinedChannel is a channel that the client is in.
@@ -73,7 +76,7 @@ type joinedChannel struct {
 	topic string
 }
 
-// inbound is one line read, or the news that one was too long.
+// inbound is one line read, or the tags of one that was too long.
 type inbound struct {
 	text    string
 	tooLong bool

@@ -66,7 +66,12 @@ func (c *conn) endOf(ctx context.Context, err error) *closing {
 // finish says good-bye to everybody: the client, the others, the backend. All of
 // it is to be over at the deadline.
 func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
-	c.out.close(appendLine(c.out1, errorLine("Closing link: "+end.text)), deadline)
+	if r := c.response; r != nil && !r.silent() {
+		c.endResponse()
+	}
+	c.send(errorLine("Closing link: " + end.text))
+	c.endResponse()
+	c.out.close(c.out1, deadline)
 	c.out1 = nil
 	if c.member != nil {
 		c.srv.roster.detach(c.member, end.quit, ctx.Err() != nil)

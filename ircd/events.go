@@ -3,11 +3,11 @@ package ircd
 import (
 	"context"
 	"errors"
-	"strconv"
 )
 
-// poll fetches the session's news and shows it.
+// poll fetches the session's news and shows it. Nobody has asked for it.
 func (c *conn) poll(ctx context.Context) error {
+	defer c.aside()()
 	events, err := c.session.Poll(ctx)
 	// Who joined before saying something is shown to join before.
 	c.showPresence()
@@ -68,33 +68,27 @@ func (c *conn) showMessage(m *Message) {
 }
 
 // showBacklog shows the messages that were stored before the client came, as a
-// batch of type chathistory if it knows batches.
+// batch of type chathistory if it knows batches. The client has not asked for it.
 func (c *conn) showBacklog(ctx context.Context, channel string, messages []*Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
+	defer c.aside()()
 	f := c.form(true)
-	batch := ""
+	var b batch
 	if c.caps.has(capBatch) {
-		c.batches++
-		batch = strconv.FormatUint(c.batches, 36)
-		c.send(&line{Source: c.srv.source, Command: "BATCH", Params: []string{"+" + batch, "chathistory", channel}})
+		b = c.openBatch(batch{}, nil, "chathistory", channel)
+		defer c.closeBatch(b)
 	}
 	for _, m := range messages {
 		for _, l := range render(m, f) {
-			if batch != "" {
-				l.Tags = append([]tag{{"batch", batch}}, l.Tags...)
-			}
-			c.send(&l)
+			c.sendIn(b, &l)
 		}
 		if len(c.out1) > writeChunk {
 			if err := c.flush(ctx); err != nil {
 				return err
 			}
 		}
-	}
-	if batch != "" {
-		c.send(&line{Source: c.srv.source, Command: "BATCH", Params: []string{"-" + batch}})
 	}
 	return nil
 }
@@ -116,6 +110,7 @@ func (c *conn) showService(n *ServiceNotice) {
 
 // showPresence shows what others did.
 func (c *conn) showPresence() {
+	defer c.aside()()
 	for _, ev := range c.inbox.take() {
 		switch ev.kind {
 		case joined:

@@ -111,6 +111,7 @@ func (c *conn) tryRegister(ctx context.Context) error {
 // asked to be, so that every client notices the change: sic follows nothing
 // else.
 func (c *conn) welcome(ctx context.Context) error {
+	c.endResponse() // what completes a registration is not answered by it
 	c.registered = true
 	c.reg = registration{begun: true, cap302: c.reg.cap302}
 	c.member = c.srv.roster.attach(c.user, c.inbox)
@@ -130,15 +131,7 @@ func (c *conn) welcome(ctx context.Context) error {
 		c.nick = c.user.Nick
 	}
 	c.replyPlain(irc.RPL_UMODEIS, userModes)
-	for _, name := range c.session.AutoJoin() {
-		if err := c.answer(ctx, "JOIN", c.join(ctx, name)); err != nil {
-			return err
-		}
-		if err := c.flush(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.joinAll(ctx, c.session.AutoJoin())
 }
 
 // greet sends 001 to 376 or 422.

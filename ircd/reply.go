@@ -10,11 +10,19 @@ import (
 // timeFormat is the time tag (IRCv3 server-time): UTC, exactly milliseconds.
 const timeFormat = "2006-01-02T15:04:05.000Z"
 
-// send queues one line. It is the only way to the client but for the messages
-// that render makes, and adds what every line has: with server-time, the time.
-// Lines without a source (PING, ERROR, AUTHENTICATE) carry no tags, and neither
-// do those of the negotiation itself.
+// send queues one line, as a part of the answer to the request at hand (see
+// label.go) if there is one. It is the only way to the client but for the lines in
+// batches.
 func (c *conn) send(l *line) {
+	start := len(c.out1)
+	c.write(l)
+	c.place(start)
+}
+
+// write queues one line as it is, and adds what every line has: with server-time,
+// the time. Lines without a source (PING, ERROR, AUTHENTICATE) carry none, and
+// neither do those of the negotiation itself.
+func (c *conn) write(l *line) {
 	if c.caps.has(capServerTime) && l.Source != "" && l.Command != "CAP" && !hasTag(l.Tags, "time") {
 		l.Tags = append(l.Tags, tag{"time", time.Now().UTC().Format(timeFormat)})
 	}

@@ -59,8 +59,9 @@ func newLineReader(r io.Reader, maxLine, maxTags int) *lineReader {
 // be LF, CR LF or CR. NUL bytes and a byte order mark at the start of the stream
 // are dropped.
 //
-// errLineTooLong stands for one line that was read to its end and dropped; the
-// next call goes on behind it. Any other error is the stream's. A line cut off
+// errLineTooLong stands for one line that was read to its end and dropped but for
+// its tag section, if that was within the limit; the next call goes on behind it.
+// Any other error is the stream's. A line cut off
 // by the end of the stream is not returned, because half a message is worse
 // than none.
 func (lr *lineReader) ReadLine() (string, error) {
@@ -110,7 +111,11 @@ func (lr *lineReader) add(b byte) error {
 
 // endLine returns the line that has been collected and makes room for the next.
 func (lr *lineReader) endLine() (string, error) {
-	line, tooLong := string(lr.buf), lr.tooLong
+	tooLong := lr.tooLong
+	if tooLong {
+		lr.buf = lr.buf[:lr.tags]
+	}
+	line := string(lr.buf)
 	lr.buf, lr.tagged, lr.tags, lr.tooLong = lr.buf[:0], false, 0, false
 	if line != "" {
 		lr.started = true
@@ -119,7 +124,7 @@ func (lr *lineReader) endLine() (string, error) {
 		lr.buf = nil // a connection that once sent a long line does not keep its buffer
 	}
 	if tooLong {
-		return "", errLineTooLong
+		return line, errLineTooLong
 	}
 	return line, nil
 }

@@ -10,10 +10,12 @@ import (
 const (
 	maxBody       = 510  // what follows the tags, without CR LF (RFC 2812, 2.3)
 	maxTagData    = 4094 // tags of the server, and as much again of clients (IRCv3 message-tags)
-	maxSource     = 200  // leaves room for a command and its parameters
-	maxMiddle     = 200  // leaves room for the parameters behind it, the text above all
-	wordFill      = '_'  // stands for a byte that a middle parameter cannot hold
-	emptyParam    = "*"  // stands for an empty middle parameter
+	maxServerTags = maxTagData - tagReserve
+	tagReserve    = 136 // what appendTagged may add: "label=", 64 bytes escaped and ";"
+	maxSource     = 200 // leaves room for a command and its parameters
+	maxMiddle     = 200 // leaves room for the parameters behind it, the text above all
+	wordFill      = '_' // stands for a byte that a middle parameter cannot hold
+	emptyParam    = "*" // stands for an empty middle parameter
 	clientTagMark = '+'
 )
 
@@ -175,11 +177,11 @@ func appendTags(dst []byte, tags []tag) []byte {
 		if !isTagKey(t.Key) {
 			continue
 		}
-		used := &ofServer
+		used, limit := &ofServer, maxServerTags
 		if t.Key[0] == clientTagMark {
-			used = &ofClients
+			used, limit = &ofClients, maxTagData
 		}
-		if *used+len(t.Key)+len(t.Value) > maxTagData {
+		if *used+len(t.Key)+len(t.Value) > limit {
 			continue
 		}
 		before := len(dst)
@@ -189,7 +191,7 @@ func appendTags(dst []byte, tags []tag) []byte {
 			dst = append(dst, '=')
 			dst = appendTagValue(dst, t.Value)
 		}
-		if *used += len(dst) - before; *used > maxTagData+1 {
+		if *used += len(dst) - before; *used > limit+1 {
 			*used -= len(dst) - before
 			dst = dst[:before]
 		}
@@ -199,6 +201,21 @@ func appendTags(dst []byte, tags []tag) []byte {
 		dst = append(dst, ' ')
 	}
 	return dst
+}
+
+// appendTagged appends a line that appendLine has made, with one more tag in
+// front of the others. There is room for it: see tagReserve.
+func appendTagged(dst, made []byte, t tag) []byte {
+	dst = append(dst, '@')
+	dst = append(dst, t.Key...)
+	dst = append(dst, '=')
+	dst = appendTagValue(dst, t.Value)
+	if made[0] != '@' {
+		dst = append(dst, ' ')
+		return append(dst, made...)
+	}
+	dst = append(dst, ';')
+	return append(dst, made[1:]...)
 }
 
 // appendTagValue appends v escaped (IRCv3 message-tags, "Escaping values").

@@ -106,22 +106,24 @@ func TestAppendLineClips(t *testing.T) {
 	}
 }
 
-// The server and the clients whose tags it passes on have 4094 bytes each.
+// The server and the clients whose tags it passes on have 4094 bytes each; of
+// the server's some are kept for appendTagged.
 func TestAppendLineTagLimits(t *testing.T) {
 	value := func(n int) string { return strings.Repeat("x", n) }
+	const r = tagReserve
 	tests := []struct {
 		name string
 		tags []tag
 		want []string // the keys that are written
 		size int      // of the section, "@" and space included; 0 for whatever it is
 	}{
-		{"as much as fits", []tag{{"a", value(4092)}, {"+b", value(4091)}}, []string{"a", "+b"}, 8191},
-		{"one byte more for the server", []tag{{"a", value(4093)}, {"+b", value(4091)}}, []string{"+b"}, 4096},
-		{"one byte more for clients", []tag{{"a", value(4092)}, {"+b", value(4092)}}, []string{"a"}, 4096},
-		{"what fits behind what does not", []tag{{"a", value(4093)}, {"b", "c"}}, []string{"b"}, 0},
-		{"escaping counts", []tag{{"a", strings.Repeat(" ", 2046)}, {"b", strings.Repeat(" ", 2047)}}, []string{"a"}, 4096},
-		{"separators count", []tag{{"a", value(2000)}, {"b", value(2089)}}, []string{"a", "b"}, 4096},
-		{"separators count, too much", []tag{{"a", value(2000)}, {"b", value(2090)}}, []string{"a"}, 0},
+		{"as much as fits", []tag{{"a", value(4092 - r)}, {"+b", value(4091)}}, []string{"a", "+b"}, 8191 - r},
+		{"one byte more for the server", []tag{{"a", value(4093 - r)}, {"+b", value(4091)}}, []string{"+b"}, 4096},
+		{"one byte more for clients", []tag{{"a", value(4092 - r)}, {"+b", value(4092)}}, []string{"a"}, 4096 - r},
+		{"what fits behind what does not", []tag{{"a", value(4093 - r)}, {"b", "c"}}, []string{"b"}, 0},
+		{"escaping counts", []tag{{"a", strings.Repeat(" ", 2046-r/2)}, {"b", strings.Repeat(" ", 2047-r/2)}}, []string{"a"}, 0},
+		{"separators count", []tag{{"a", value(2000)}, {"b", value(2089 - r)}}, []string{"a", "b"}, 4096 - r},
+		{"separators count, too much", []tag{{"a", value(2000)}, {"b", value(2090 - r)}}, []string{"a"}, 0},
 	}
 	for _, tt := range tests {
 		section, _, _ := strings.Cut(string(appendLine(nil, &line{Tags: tt.tags, Command: "A"})), " ")
