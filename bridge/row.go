@@ -114,24 +114,3 @@ func compareIDs(a, b string) int {
 
 // isUUID tells collections whose key a client may choose from those that count.
 func isUUID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
-
-// messageID makes the msgid of an item: its key and the time of its creation,
-// so that a position in the history can be recovered after the item is gone.
-func messageID(r row) string {
-	return safeID(r.id) + "." + strconv.FormatInt(r.date.UnixMilli(), 36)
-}
-
-// safeID keeps a key out of trouble in a tag or a parameter: a string key may
-// hold anything.
-func safeID(id string) string {
-	var b strings.Builder
-	for i := range len(id) {
-		c := id[i]
-		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' && i > 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "_%02x", c)
-		}
-	}
-	return b.String()
-}
