@@ -142,7 +142,7 @@ func (b *Backend) enter(s *session, account *directus.Account, names *directory)
 	}
 	if m == nil {
 		fresh = true
-		m = newMember(account, names, b.markersOf(account), b.opts.Logger.With().Str("user", account.ID()).Logger())
+		m = newMember(account, names, b.markersOf(account), b.opts.Edits, b.opts.Logger.With().Str("user", account.ID()).Logger())
 		b.members[account.ID()] = m
 	}
 	s.member = m

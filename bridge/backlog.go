@@ -22,14 +22,15 @@ func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, erro
 		return nil, err
 	}
 	j.due = false
-	j.shown, j.shownAt, j.floorPos = make(map[string]struct{}, len(rows)), at, pos
+	j.shown, j.shownAt, j.floorPos = make(map[string]string, len(rows)), at, pos
 	messages := make([]*ircd.Message, 0, len(rows))
 	for _, r := range rows {
-		j.shown[r.id] = struct{}{}
-		if _, live := j.live[r.id]; live || j.view.hasSent(j.channel, r) {
+		m := toMessage(r, j.channel, users, true)
+		j.shown[r.id] = m.Text
+		if _, live := j.live[r.id]; live || j.view.hasSent(j.channel, r) || m.Text == "" {
 			continue
 		}
-		if m := toMessage(r, j.channel, users, true); m.Text != "" {
+		if f.remember(r, j.channel, m) {
 			messages = append(messages, m)
 		}
 	}
@@ -67,41 +68,4 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 		return conversations(messages, s.person.id)
 	}
 	return []ircd.Event{&ircd.Backlog{Channel: j.Name, Messages: messages}}
-}
-
-// wants tells whether the client has yet to be shown an entry of a feed.
-func (s *session) wants(v *view, e entry, pos int64) bool {
-	j := s.joined[ircd.Fold(e.channel.Name)]
-	if j != nil && j.view != v {
-		return false // a channel joined alone, in a group that it could share
-	}
-	if j != nil && j.due {
-		if j.live == nil {
-			j.live = map[string]struct{}{}
-		}
-		j.live[e.row.id] = struct{}{}
-		j.due = len(j.live) < maxBehind // after that much it is no backlog any more
-	}
-	if v.hasSent(e.channel, e.row) {
-		delete(v.sent, sentItem{e.channel, e.row.id})
-		return false
-	}
-	if j == nil {
-		return false
-	}
-	if _, shown := j.shown[e.row.id]; shown || pos < j.floorPos {
-		return false
-	}
-	return !e.read || j.floor == nil || compareRows(e.row, *j.floor) > 0
-}
-
-// sentItem is a row as it shows in one of the channels.
-type sentItem struct {
-	channel *channel
-	id      string
-}
-
-func (v *view) hasSent(c *channel, r row) bool {
-	_, ok := v.sent[sentItem{c, r.id}]
-	return ok
 }

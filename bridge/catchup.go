@@ -43,7 +43,7 @@ func (f *feed) start(ctx context.Context) error {
 	if len(newest) > 0 {
 		last, err = f.readSince(ctx, earlier(newest[0].date, f.opened), newest[0].rawDate, func(rows []row) error {
 			old := slices.DeleteFunc(slices.Clone(rows), f.isNews)
-			f.markSeen(old)
+			f.markOld(old)
 			return f.publish(ctx, rows, true)
 		})
 		if err != nil {
@@ -53,6 +53,15 @@ func (f *feed) start(ctx context.Context) error {
 	f.cursor.set = true
 	f.advance(last)
 	return nil
+}
+
+// markOld notes rows that are history: sessions show them, if at all, as backlog.
+func (f *feed) markOld(rows []row) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range rows {
+		f.markSeen(r, true)
+	}
 }
 
 // isNews tells what was written since the feed was opened from history and from
@@ -118,7 +127,13 @@ func (f *feed) advance(last time.Time) {
 	// The latest stay all the same: an overloaded Directus may send their
 	// events much later.
 	maps.DeleteFunc(f.seen, func(_ string, m mark) bool {
-		return m.date.Before(horizon) && f.arrived-m.order >= maxSeen
+		if !m.date.Before(horizon) || f.arrived-m.order < maxSeen {
+			return false
+		}
+		if m.date.After(f.forgot) {
+			f.forgot = m.date
+		}
+		return true
 	})
 	maps.DeleteFunc(f.taken, func(_ string, date time.Time) bool { return date.Before(horizon) })
 }

@@ -188,8 +188,12 @@ func isScalar(value any) bool {
 	return false
 }
 
-// matches reports whether a row of the channel's group belongs to the channel.
+// matches reports whether a row of the channel's group is shown in the channel:
+// it belongs there and is not marked as deleted.
 func (c *channel) matches(r row) bool {
+	if c.deleted(r) {
+		return false
+	}
 	for _, eq := range c.equal {
 		// By their text: Directus gives the key 3 of a related item as 3 or
 		// "3", depending on the schema.
@@ -198,6 +202,16 @@ func (c *channel) matches(r row) bool {
 		}
 	}
 	return true
+}
+
+// deleted reports whether a row is marked as deleted. A row without the field, or
+// with null in it, is not.
+func (c *channel) deleted(r row) bool {
+	if c.SoftDelete == nil {
+		return false
+	}
+	raw := r.values[c.SoftDelete.Field]
+	return len(raw) > 0 && raw[0] != 'n' && slices.Contains(c.SoftDelete.Values, scalar(raw))
 }
 
 // groupChannels validates the channels and says in which groups to try each:
@@ -266,9 +280,10 @@ func (g *group) prepare() {
 	filters := make([]directus.Filter, 0, len(g.channels))
 	for _, c := range g.channels {
 		for _, eq := range c.equal {
-			if !slices.Contains(g.query, eq.field) {
-				g.query = append(g.query, eq.field)
-			}
+			g.ask(eq.field)
+		}
+		if c.SoftDelete != nil {
+			g.ask(c.SoftDelete.Field)
 		}
 		if len(c.Filter) > 0 {
 			filters = append(filters, directus.Filter(c.Filter))
@@ -283,6 +298,13 @@ func (g *group) prepare() {
 // nothing else; what two people say to each other is worth asking twice.
 func (g *group) concerns(r row, user string) bool {
 	return !g.channels[0].private || user != "" && (r.author == user || r.recipient == user)
+}
+
+// ask adds a field to those that are asked for.
+func (g *group) ask(field string) {
+	if !slices.Contains(g.query, field) {
+		g.query = append(g.query, field)
+	}
 }
 
 // dated leaves out rows without a date, which have no place in the order; they

@@ -34,10 +34,11 @@ const (
 	troubleAfter = 3
 )
 
-// feed brings the new messages of a group of channels. The collection is the
-// log and the subscription only a doorbell: events are taken as they come, and
-// every doubt is answered by reading the collection again from the cursor and
-// dropping what was already seen.
+// feed brings the news of a group of channels: new messages and what becomes of
+// those that were shown. The collection is the log and the subscription only a
+// doorbell: events are taken as they come, and every doubt is answered by
+// reading the collection again from the cursor and dropping what was already
+// seen.
 type feed struct {
 	group   *group
 	account *directus.Account
@@ -46,11 +47,13 @@ type feed struct {
 	log     zerolog.Logger
 	journal journal
 	opened  time.Time // what is written from then on is news
+	edits   Edits
 
 	// Owned by run.
 	gap    bool
 	cursor cursor
-	full   int // keys in memory at which the collection is read again early
+	full   int         // keys in memory at which the collection is read again early
+	settle *time.Timer // when the next edit has settled
 
 	mu      sync.Mutex
 	seen    map[string]mark      // by row id; guarded by mu
@@ -63,13 +66,19 @@ type feed struct {
 	err     error                // why the collection cannot be read; guarded by mu
 	failing int                  // reads failed in a row; guarded by mu
 	current time.Time            // when the last complete catch-up began; guarded by mu
+	shown   memory               // guarded by mu
+	pending map[string]edit      // changed texts that may change again, by row id; guarded by mu
+	forgot  time.Time            // the newest date of a key let go from seen; guarded by mu
+	stamped int64                // the last edit's number; guarded by mu
 	changed chan struct{}        // closed when ready or err changes; guarded by mu
 }
 
 // mark remembers a row that was published.
 type mark struct {
-	date  time.Time
-	order int64
+	date    time.Time
+	order   int64
+	content uint64 // see contentOf
+	shown   bool   // in some channel, or by a backlog
 }
 
 // cursor says up to where the collection has been read. Only reads move it:
@@ -79,16 +88,19 @@ type cursor struct {
 	date time.Time // zero: the collection was empty
 }
 
-func newFeed(g *group, account *directus.Account, names *directory, rt *directus.Realtime, log zerolog.Logger) *feed {
+func newFeed(g *group, account *directus.Account, names *directory, rt *directus.Realtime, edits Edits, log zerolog.Logger) *feed {
 	return &feed{
-		group: g, account: account, names: names, log: log, opened: time.Now(),
+		group: g, account: account, names: names, log: log, opened: time.Now(), edits: edits,
 		sub: rt.Subscribe(g.collection, directus.SubscriptionQuery{
-			Fields: g.query, Filter: g.filter, Events: []directus.EventKind{directus.EventCreate},
+			Fields: g.query, Filter: g.filter,
+			Events: []directus.EventKind{directus.EventCreate, directus.EventUpdate, directus.EventDelete},
 		}),
 		gap:     true,
 		full:    maxSeen,
 		seen:    map[string]mark{},
 		taken:   map[string]time.Time{},
+		shown:   newMemory(),
+		pending: map[string]edit{},
 		changed: make(chan struct{}),
 	}
 }
@@ -101,11 +113,14 @@ func (f *feed) run(ctx context.Context) error {
 	var notBefore time.Time
 	timer := time.NewTimer(reconcilePeriod)
 	defer timer.Stop()
+	f.settle = time.NewTimer(reconcilePeriod)
+	defer f.settle.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-f.sub.Wake():
+		case <-f.settle.C:
 		case <-timer.C:
 			f.gap = true
 		}
@@ -155,12 +170,7 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 		f.full = max(maxSeen, 2*f.countSeen())
 		f.setState(true, nil)
 	}
-	var rows []row
-	for _, event := range events {
-		rows = append(rows, f.parse(event.Items)...)
-	}
-	slices.SortStableFunc(rows, compareRows)
-	if err := f.publish(ctx, rows, false); err != nil {
+	if err := f.apply(ctx, events); err != nil {
 		f.gap = true
 		return err
 	}
@@ -169,6 +179,32 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 		return f.step(ctx, nil, false)
 	}
 	return nil
+}
+
+// apply takes events: first what is new, then what became of it. Directus may
+// send them out of order, and one of the two kinds may tell of both.
+func (f *feed) apply(ctx context.Context, events []directus.Event) error {
+	var created, updated []row
+	var deleted []string
+	for _, event := range events {
+		switch event.Kind {
+		case directus.EventCreate:
+			created = append(created, f.parse(event.Items)...)
+		case directus.EventUpdate:
+			updated = append(updated, f.parse(event.Items)...)
+		case directus.EventDelete:
+			deleted = append(deleted, event.Keys...)
+		}
+	}
+	slices.SortStableFunc(created, compareRows)
+	if err := f.publish(ctx, created, false); err != nil {
+		return err
+	}
+	if err := f.update(ctx, updated); err != nil {
+		return err
+	}
+	f.remove(deleted)
+	return f.showEdits(ctx)
 }
 
 // parse leaves out what is no item: Directus 10 sends empty objects for rows
@@ -190,127 +226,4 @@ func (f *feed) parse(items []json.RawMessage) []row {
 		rows = append(rows, r)
 	}
 	return rows
-}
-
-// publish puts the rows that were not seen before into the journal.
-func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
-	rows = f.unseen(rows)
-	if len(rows) == 0 {
-		return nil
-	}
-	users, err := f.names.users(ctx, usersOf(rows))
-	if err != nil {
-		return err
-	}
-	var entries []entry
-	for _, r := range rows {
-		for _, c := range f.group.channels {
-			if c.matches(r) {
-				entries = append(entries, entry{r, c, toMessage(r, c, users, time.Since(r.date) > replayedAfter), read})
-			}
-		}
-	}
-	if read {
-		f.setState(true, nil) // so that people are told before they are shown
-	}
-	f.markSeen(rows)
-	f.journal.append(entries...)
-	return nil
-}
-
-func (f *feed) unseen(rows []row) []row {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	fresh := make([]row, 0, len(rows))
-	batch := make(map[string]struct{}, len(rows))
-	for _, r := range rows {
-		_, again := batch[r.id]
-		batch[r.id] = struct{}{}
-		if _, ok := f.seen[r.id]; !ok && !again {
-			fresh = append(fresh, r)
-		}
-	}
-	return fresh
-}
-
-func (f *feed) markSeen(rows []row) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, r := range rows {
-		if _, ok := f.seen[r.id]; ok {
-			continue
-		}
-		f.arrived++
-		f.seen[r.id] = mark{r.date, f.arrived}
-		f.uuids = isUUID(r.id)
-		if date := earlier(r.date, time.Now()); date.After(f.newest) {
-			f.newest = date
-		}
-		if r.rawDate != "" {
-			f.like = r.rawDate
-		}
-	}
-}
-
-func (f *feed) countSeen() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.seen)
-}
-
-// take claims a row for a message in doubt, so that of two equal ones each
-// finds its own.
-func (f *feed) take(r row) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.taken[r.id] = r.date
-	f.uuids = isUUID(r.id)
-}
-
-// setState tells those who wait in status.
-func (f *feed) setState(ready bool, err error) {
-	f.mu.Lock()
-	changed := ready && !f.ready || (err == nil) != (f.err == nil) || err != nil
-	f.ready = f.ready || ready
-	f.err = err
-	if changed {
-		close(f.changed)
-		f.changed = make(chan struct{})
-	}
-	f.mu.Unlock()
-	if changed {
-		f.journal.ring()
-	}
-}
-
-// setFailures counts the reads that failed in a row; trouble tells that they
-// are more than a hiccup.
-func (f *feed) setFailures(n int) {
-	f.mu.Lock()
-	changed := (n >= troubleAfter) != (f.failing >= troubleAfter)
-	f.failing = n
-	f.mu.Unlock()
-	if changed {
-		f.journal.ring()
-	}
-}
-
-func (f *feed) trouble() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.failing >= troubleAfter
-}
-
-// readAt is when the last complete catch-up began.
-func (f *feed) readAt() time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.current
-}
-
-// status tells whether the feed has read its collection, or why it cannot.
-func (f *feed) status() (ready bool, changed <-chan struct{}, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.ready, f.changed, f.err
 }

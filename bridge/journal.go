@@ -12,12 +12,33 @@ import (
 // reason, and finds what it missed when it comes back.
 const maxBehind = 8192
 
-// entry is a message of a feed, ready to be shown. Immutable.
+// entry is an event of a channel, ready to be shown. Immutable.
 type entry struct {
-	row     row
+	row     row // that it is about; of a deleted one only the id is known
 	channel *channel
-	message *ircd.Message
-	read    bool // found by reading the collection, not brought by an event
+	event   ircd.Event
+	read    bool   // found by reading the collection, not brought by an event
+	text    string // of an edit: the whole new text
+}
+
+// isChange tells what became of a message from a new one.
+func (e entry) isChange() bool {
+	m, ok := e.event.(*ircd.Message)
+	return !ok || m.Edits != ""
+}
+
+// own is what an event is recognised by that a method of the session has
+// returned and the journal still brings; empty for a new message.
+func (e entry) own() string {
+	switch ev := e.event.(type) {
+	case *ircd.Message:
+		return ev.ID
+	case *ircd.Redaction:
+		return "redaction of " + ev.MsgID
+	case *ircd.Reaction:
+		return ev.ID
+	}
+	return ""
 }
 
 // journal is a feed's news in order, which each session reads at its own pace.

@@ -20,6 +20,7 @@ type member struct {
 	rights  *rightsCache
 	topics  *topics
 	markers *markerBook
+	edits   Edits
 	rt      *directus.Realtime
 	log     zerolog.Logger
 
@@ -44,10 +45,10 @@ type feedUse struct {
 	cancel context.CancelFunc
 }
 
-func newMember(account *directus.Account, names *directory, markers *markerBook, log zerolog.Logger) *member {
+func newMember(account *directus.Account, names *directory, markers *markerBook, edits Edits, log zerolog.Logger) *member {
 	m := &member{
 		account: account, names: names, rights: &rightsCache{account: account}, log: log,
-		topics: &topics{account: account}, markers: markers,
+		topics: &topics{account: account}, markers: markers, edits: edits,
 		sessions: map[*session]struct{}{}, feeds: map[*group]*feedUse{}, watched: map[string]bool{},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -172,7 +173,7 @@ func (m *member) open(g *group) *feed {
 	use := m.feeds[g]
 	if use == nil {
 		ctx, cancel := context.WithCancel(m.ctx)
-		use = &feedUse{feed: newFeed(g, m.account, m.names, m.rt, m.log), cancel: cancel}
+		use = &feedUse{feed: newFeed(g, m.account, m.names, m.rt, m.edits, m.log), cancel: cancel}
 		m.feeds[g] = use
 		m.wg.Go(func() {
 			if err := use.feed.run(ctx); errors.Is(err, directus.ErrLoggedOut) {

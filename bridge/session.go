@@ -44,8 +44,10 @@ type view struct {
 	feed   *feed
 	reader *reader
 	uses   int // channels joined
-	// sent holds what Send has returned and the feed still brings.
-	sent map[sentItem]struct{}
+	// sent holds what Send has returned and the feed still brings, and changes
+	// those of other methods.
+	sent    map[sentItem]struct{}
+	changes map[string]struct{}
 }
 
 // joined is a channel that the client is in.
@@ -54,11 +56,11 @@ type joined struct {
 	view *view
 	due  bool // the backlog could not be read yet
 	told trouble
-	// What the backlog has shown, to be left out of the feed: these ids until
-	// the feed has read the collection once more; what the feed had brought
-	// before floorPos; and what it reads of the time before the oldest of a
-	// full backlog.
-	shown    map[string]struct{}
+	// What the backlog has shown, to be left out of the feed: these ids (with
+	// the texts, as edits of them may be on their way) until the feed has read
+	// the collection once more; what the feed had brought before floorPos; and
+	// what it reads of the time before the oldest of a full backlog.
+	shown    map[string]string
 	shownAt  time.Time
 	floor    *row
 	floorPos int64
@@ -174,7 +176,7 @@ func (s *session) await(ctx context.Context, f *feed) (ready bool, err error) {
 func (s *session) open(g *group) *view {
 	v := s.views[g]
 	if v == nil {
-		v = &view{feed: s.member.open(g), sent: map[sentItem]struct{}{}}
+		v = &view{feed: s.member.open(g), sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
 		v.reader = v.feed.journal.attach(s.ring)
 		s.views[g] = v
 	}
@@ -229,12 +231,12 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 		}
 		for i, e := range news {
 			if s.wants(v, e, first+int64(i)) {
-				events = append(events, e.message)
+				events = append(events, e.event)
 			}
 		}
 		for _, j := range s.joined {
-			if j.view == v && readAt.After(j.shownAt) {
-				j.shown = nil // from here on the feed knows them
+			if j.view == v && readAt.After(j.shownAt.Add(s.backend.opts.Edits.Merge)) {
+				j.shown = nil // from here on the feed knows them, and their edits
 			}
 		}
 	}

@@ -1,0 +1,199 @@
+package bridge
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+// maxNotices is how many deletions at a time are told with the text by which
+// people without REDACT would know them: a clean-up of old messages is not worth
+// a hundred lines.
+const maxNotices = 10
+
+// update takes rows that were changed, as they are now. A row may have entered
+// a channel or left one, by its filter or by the mark of a soft delete, and its
+// text may have changed; most updates are nothing of that. An item that leaves
+// the filter of a whole feed gives no event, so that goes unnoticed.
+func (f *feed) update(ctx context.Context, rows []row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	users, err := f.names.users(ctx, usersOf(rows))
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range rows {
+		if _, gone := f.shown.isGone(r.id); !gone {
+			f.journal.append(f.change(r, users)...)
+		}
+	}
+	return nil
+}
+
+// change makes the entries of one changed row, but for that of a new text, which
+// has to settle. The caller holds mu.
+func (f *feed) change(r row, users map[string]ircd.User) []entry {
+	known, content := f.shown.rows[r.id], f.group.contentOf(r)
+	seen, published := f.seen[r.id]
+	if known == nil {
+		switch {
+		case published && !seen.shown, !published && f.isLate(r):
+			return f.enter(r, users)
+		case !published || seen.content != content:
+			f.expect(r)
+		}
+		return nil
+	}
+	var entries []entry
+	for _, c := range f.group.channels {
+		entries = append(entries, f.move(r, c, known, users)...)
+	}
+	if known.content == content {
+		delete(f.pending, r.id) // changed and changed back
+	} else {
+		f.expect(r)
+	}
+	return entries
+}
+
+// isLate reports that a row was certainly never shown, so that an update of it
+// is the first that this feed hears of it. The caller holds mu.
+func (f *feed) isLate(r row) bool {
+	return r.date.After(f.opened) && r.date.After(f.forgot)
+}
+
+// enter shows a row that was kept out so far. The caller holds mu.
+func (f *feed) enter(r row, users map[string]ircd.User) []entry {
+	if f.tooOld(r) {
+		return nil
+	}
+	entries := f.show(r, users, false)
+	f.markSeen(r, len(entries) > 0)
+	if mark := f.seen[r.id]; len(entries) > 0 {
+		mark.shown, mark.content = true, f.group.contentOf(r)
+		f.seen[r.id] = mark
+	}
+	return entries
+}
+
+// move shows how a row that is remembered has entered or left a channel. One
+// that was deleted by a mark and restored is not shown again: its msgid is known
+// as deleted to those who saw it, and history has it. The caller holds mu.
+func (f *feed) move(r row, c *channel, known *shownRow, users map[string]ircd.User) []entry {
+	p := known.place(c)
+	m := toMessage(r, c, users, time.Since(r.date) > replayedAfter)
+	here := c.matches(r) && m.Text != ""
+	switch {
+	case p == nil && here && !f.tooOld(r):
+		f.shown.put(r, known.content, c, m)
+		return []entry{{row: r, channel: c, event: m}}
+	case p == nil:
+	case p.state == visible && !here:
+		p.state = moved
+		if c.deleted(r) {
+			p.state = deleted
+		}
+		return redactions(r.id, p, true)
+	case p.state == deleted && here:
+		m.ID, m.Time = p.message.ID, p.message.Time
+		p.message, p.state = m, visible
+	case p.state == moved && here && !f.tooOld(r):
+		m.ID = f.nextID(p.message.ID) // the old one is known as deleted
+		p.message, p.state, p.edits = m, visible, nil
+		return []entry{{row: r, channel: c, event: m}}
+	}
+	return nil
+}
+
+// remove takes the keys of deleted rows. Directus tells everybody those of all
+// rows: what was not shown here stays a secret.
+func (f *feed) remove(keys []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var entries []entry
+	for i, key := range keys {
+		entries = append(entries, f.redact(key, i < maxNotices)...)
+	}
+	f.journal.append(entries...)
+}
+
+// redact makes the entries of a deleted row. The caller holds mu.
+func (f *feed) redact(id string, notice bool) []entry {
+	var entries []entry
+	if known := f.shown.rows[id]; known != nil {
+		for i := range known.places {
+			if p := &known.places[i]; p.state == visible {
+				entries = append(entries, redactions(id, p, notice)...)
+			}
+		}
+	}
+	delete(f.pending, id)
+	f.shown.bury(id, len(entries) > 0)
+	return entries
+}
+
+// redactions takes a message back, and what was shown as its later versions:
+// these only where the client can, one line for people is enough.
+func redactions(id string, p *place, notice bool) []entry {
+	m := p.message
+	event := func(msgid string) *ircd.Redaction {
+		return &ircd.Redaction{MsgID: msgid, Time: time.Now(), From: m.From, Target: m.Target, To: m.To}
+	}
+	first := event(m.ID)
+	if notice {
+		first.Said, first.Text = m.Time, beginning(m.Text)
+	}
+	entries := []entry{{row: row{id: id}, channel: p.channel, event: first}}
+	for _, edit := range p.edits {
+		entries = append(entries, entry{row: row{id: id}, channel: p.channel, event: event(edit)})
+	}
+	return entries
+}
+
+// remember notes a message that a session shows as backlog; false if the row is
+// gone meanwhile.
+func (f *feed) remember(r row, c *channel, m *ircd.Message) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, gone := f.shown.isGone(r.id); gone {
+		return false
+	}
+	if known := f.shown.rows[r.id]; known == nil || known.place(c) == nil {
+		f.shown.put(r, f.group.contentOf(r), c, m)
+	}
+	return true
+}
+
+// tooOld reports that changes of a row are of no interest any more.
+func (f *feed) tooOld(r row) bool {
+	return f.edits.MaxAge > 0 && time.Since(r.date) > f.edits.MaxAge
+}
+
+// nextID makes a msgid for another version of a message: it names the same
+// position in the history and is new each time. The caller holds mu.
+func (f *feed) nextID(msgid string) string {
+	f.stamped = max(time.Now().UnixMilli(), f.stamped+1)
+	return msgid + ".e" + strconv.FormatInt(f.stamped, 36)
+}
+
+// maxBeginning is how much of a text stands for the whole.
+const maxBeginning = 120
+
+// beginning is the beginning of a text on one line, without formatting.
+func beginning(text string) string {
+	words := strings.Join(strings.Fields(mircFormat.ReplaceAllString(text, "")), " ")
+	if len(words) <= maxBeginning {
+		return words
+	}
+	cut := maxBeginning
+	for cut > 0 && words[cut]&0xc0 == 0x80 {
+		cut--
+	}
+	return words[:cut] + "…"
+}

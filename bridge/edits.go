@@ -1,0 +1,127 @@
+package bridge
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+// maxPending is how many changed texts may wait until they have settled; beyond,
+// they are shown at once.
+const maxPending = 256
+
+// edit is a row whose text has changed and may change again.
+type edit struct {
+	row     row
+	content uint64
+	due     time.Time
+}
+
+// expect notes a changed text, to be shown once it has stayed as it is for a
+// while: composers of web pages store while people type. The caller holds mu.
+func (f *feed) expect(r row) {
+	content := f.group.contentOf(r)
+	if waiting, ok := f.pending[r.id]; ok && waiting.content == content {
+		waiting.row = r
+		f.pending[r.id] = waiting
+		return
+	}
+	f.pending[r.id] = edit{r, content, time.Now().Add(f.edits.Merge)}
+}
+
+// showEdits shows the texts that have settled and sets the timer for the next.
+func (f *feed) showEdits(ctx context.Context) error {
+	rows, next := f.settled()
+	if len(rows) > 0 {
+		users, err := f.names.users(ctx, usersOf(rows))
+		if err != nil {
+			return err
+		}
+		f.mu.Lock()
+		for _, r := range rows {
+			f.journal.append(f.edited(r, users)...)
+		}
+		f.mu.Unlock()
+	}
+	if !next.IsZero() {
+		f.settle.Reset(time.Until(next))
+	}
+	return nil
+}
+
+// settled lists the rows whose texts have settled, and when the next will have.
+func (f *feed) settled() (rows []row, next time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now, crowded := time.Now(), len(f.pending) > maxPending
+	for _, id := range slices.Sorted(maps.Keys(f.pending)) {
+		switch e := f.pending[id]; {
+		case crowded || !now.Before(e.due):
+			rows = append(rows, e.row)
+		case next.IsZero() || e.due.Before(next):
+			next = e.due
+		}
+	}
+	slices.SortStableFunc(rows, compareRows)
+	return rows, next
+}
+
+// edited makes the entries of a new text, one for each channel in which the old
+// one was shown, or could have been. The caller holds mu.
+func (f *feed) edited(r row, users map[string]ircd.User) []entry {
+	content := f.group.contentOf(r)
+	waiting, ok := f.pending[r.id]
+	if !ok || waiting.content != content {
+		return nil // changed once more
+	}
+	delete(f.pending, r.id)
+	var entries []entry
+	known := f.shown.rows[r.id]
+	if known != nil {
+		known.content = content
+	}
+	for _, c := range f.group.channels {
+		m := toMessage(r, c, users, false)
+		if !c.matches(r) || m.Text == "" {
+			continue
+		}
+		var before string
+		if known != nil {
+			p := known.place(c)
+			if p == nil || p.state != visible {
+				continue
+			}
+			before = p.message.Text
+			m.ID, m.Time = p.message.ID, p.message.Time
+		}
+		if e, ok := f.newVersion(r, c, m, before); ok {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// newVersion remembers a message with its new text and makes the entry that
+// shows it, unless it is not to be shown. The caller holds mu.
+func (f *feed) newVersion(r row, c *channel, m *ircd.Message, before string) (e entry, ok bool) {
+	f.shown.put(r, f.group.contentOf(r), c, m)
+	if mark, seen := f.seen[r.id]; seen {
+		mark.content = f.group.contentOf(r)
+		f.seen[r.id] = mark
+	}
+	text, changed := editText(before, m.Text)
+	if !changed || !f.edits.Show || f.tooOld(r) {
+		return entry{}, false
+	}
+	version := *m
+	version.ID, version.Time = f.nextID(m.ID), time.Now()
+	version.Edits, version.Text = m.ID, text
+	version.ReplyTo, version.Quote, version.Replayed = "", nil, false
+	if known := f.shown.rows[r.id]; known != nil { // else it was too long
+		known.place(c).addEdit(version.ID)
+	}
+	return entry{row: r, channel: c, event: &version, text: m.Text}, true
+}

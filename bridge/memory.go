@@ -1,0 +1,177 @@
+package bridge
+
+import (
+	"hash/fnv"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+const (
+	// maxRemembered and maxRememberedBytes bound what a feed remembers of the
+	// messages that were shown. When it is full the oldest go: their deletion
+	// is not told any more, and a change of theirs is shown as the whole text.
+	maxRemembered      = 256
+	maxRememberedBytes = 256 << 10
+	// maxRememberedText is the length of a text beyond which it is not worth it.
+	maxRememberedText = maxRememberedBytes / 8
+	// rememberedCost is about what a message takes besides its texts.
+	rememberedCost = 512
+	// maxGone is how many keys of deleted rows are kept, so that none of them
+	// is shown by what was on its way.
+	maxGone = 256
+	// maxEditIDs is how many edits of one message are taken back with it.
+	maxEditIDs = 8
+)
+
+// memory holds the newest messages that a feed, or the backlog of one of its
+// sessions, has shown: only of these can be said what an update has changed,
+// and only the deletion of these may be told, since Directus announces those of
+// all rows, readable or not. Its owner guards it.
+type memory struct {
+	rows  map[string]*shownRow // by row id
+	bytes int
+	gone  []goneRow // the latest, oldest first
+}
+
+// shownRow is a row as it was shown last.
+type shownRow struct {
+	date    time.Time
+	content uint64 // see contentOf
+	places  []place
+	size    int // as counted in memory.bytes
+}
+
+// place is a channel in which a row is, or was, shown.
+type place struct {
+	channel *channel
+	// message is what was shown, with its latest text.
+	message *ircd.Message
+	// edits are the msgids under which later versions were shown.
+	edits []string
+	state placeState
+}
+
+// placeState says why a message is not to be seen any more.
+type placeState int
+
+const (
+	visible placeState = iota
+	deleted            // by the mark of a soft delete
+	moved              // to another channel, or without text
+)
+
+// goneRow is a row that was deleted; told says that sessions were told.
+type goneRow struct {
+	id   string
+	told bool
+}
+
+func newMemory() memory { return memory{rows: map[string]*shownRow{}} }
+
+// put remembers a message of a row; what is known of the row in other channels
+// stays.
+func (m *memory) put(r row, content uint64, c *channel, message *ircd.Message) {
+	if len(message.Text) > maxRememberedText {
+		m.forget(r.id)
+		return
+	}
+	s := m.rows[r.id]
+	if s == nil {
+		s = &shownRow{}
+		m.rows[r.id] = s
+	}
+	s.date, s.content = r.date, content
+	if p := s.place(c); p != nil {
+		p.message, p.state = message, visible
+	} else {
+		s.places = append(s.places, place{channel: c, message: message})
+	}
+	m.bytes -= s.size
+	s.size = s.cost()
+	m.bytes += s.size
+	for len(m.rows) > maxRemembered || m.bytes > maxRememberedBytes {
+		m.forget(m.oldest())
+	}
+}
+
+func (m *memory) oldest() string {
+	id, first := "", time.Time{}
+	for key, s := range m.rows {
+		if id == "" || s.date.Before(first) {
+			id, first = key, s.date
+		}
+	}
+	return id
+}
+
+func (m *memory) forget(id string) {
+	if s := m.rows[id]; s != nil {
+		m.bytes -= s.size
+		delete(m.rows, id)
+	}
+}
+
+// bury notes that a row was deleted.
+func (m *memory) bury(id string, told bool) {
+	m.forget(id)
+	if len(m.gone) >= maxGone {
+		m.gone = slices.Delete(m.gone, 0, 1)
+	}
+	m.gone = append(m.gone, goneRow{id, told})
+}
+
+// isGone reports whether a row was deleted lately, and whether that was told.
+func (m *memory) isGone(id string) (told, gone bool) {
+	for _, g := range m.gone {
+		if g.id == id {
+			return g.told, true
+		}
+	}
+	return false, false
+}
+
+func (s *shownRow) cost() int {
+	n := 0
+	for _, p := range s.places {
+		n += rememberedCost + len(p.message.Text) + len(p.message.ID)
+	}
+	return n
+}
+
+// place returns where the row is shown in a channel, or nil.
+func (s *shownRow) place(c *channel) *place {
+	for i := range s.places {
+		if s.places[i].channel == c {
+			return &s.places[i]
+		}
+	}
+	return nil
+}
+
+// addEdit notes the msgid of an edit that was shown.
+func (p *place) addEdit(id string) {
+	if len(p.edits) >= maxEditIDs {
+		p.edits = slices.Delete(p.edits, 0, 1)
+	}
+	p.edits = append(p.edits, id)
+}
+
+// contentOf tells versions of a row apart by what is said in it. White space
+// does not count; neither does anything but the text and the files, since an
+// update may well be the counter of a web page.
+func (g *group) contentOf(r row) uint64 {
+	h := fnv.New64a()
+	for word := range strings.FieldsSeq(r.text) {
+		io.WriteString(h, word)
+		h.Write([]byte{0})
+	}
+	if g.fields.Files != "" {
+		h.Write([]byte{1})
+		h.Write(r.values[g.fields.Files])
+	}
+	return h.Sum64()
+}

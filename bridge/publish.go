@@ -1,0 +1,99 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+// publish puts the rows that were not seen before into the journal.
+func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
+	rows = f.unseen(rows)
+	if len(rows) == 0 {
+		return nil
+	}
+	users, err := f.names.users(ctx, usersOf(rows))
+	if err != nil {
+		return err
+	}
+	if read {
+		f.setState(true, nil) // so that people are told before they are shown
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var entries []entry
+	for _, r := range rows {
+		shown := f.show(r, users, read)
+		f.markSeen(r, len(shown) > 0)
+		entries = append(entries, shown...)
+	}
+	f.journal.append(entries...)
+	return nil
+}
+
+// show makes the entries of a row that was not shown before, one for each
+// channel that it belongs to, and remembers them. The caller holds mu.
+func (f *feed) show(r row, users map[string]ircd.User, read bool) []entry {
+	if _, gone := f.shown.isGone(r.id); gone {
+		return nil
+	}
+	var entries []entry
+	for _, c := range f.group.channels {
+		if !c.matches(r) {
+			continue
+		}
+		if m := toMessage(r, c, users, time.Since(r.date) > replayedAfter); m.Text != "" {
+			entries = append(entries, entry{row: r, channel: c, event: m, read: read})
+			f.shown.put(r, f.group.contentOf(r), c, m)
+		}
+	}
+	return entries
+}
+
+func (f *feed) unseen(rows []row) []row {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fresh := make([]row, 0, len(rows))
+	batch := make(map[string]struct{}, len(rows))
+	for _, r := range rows {
+		_, again := batch[r.id]
+		batch[r.id] = struct{}{}
+		if _, ok := f.seen[r.id]; !ok && !again {
+			fresh = append(fresh, r)
+		}
+	}
+	return fresh
+}
+
+// markSeen notes a row that needs not be published any more. The caller holds
+// mu.
+func (f *feed) markSeen(r row, shown bool) {
+	if _, ok := f.seen[r.id]; ok {
+		return
+	}
+	f.arrived++
+	f.seen[r.id] = mark{date: r.date, order: f.arrived, content: f.group.contentOf(r), shown: shown}
+	f.uuids = isUUID(r.id)
+	if date := earlier(r.date, time.Now()); date.After(f.newest) {
+		f.newest = date
+	}
+	if r.rawDate != "" {
+		f.like = r.rawDate
+	}
+}
+
+func (f *feed) countSeen() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.seen)
+}
+
+// take claims a row for a message in doubt, so that of two equal ones each
+// finds its own.
+func (f *feed) take(r row) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.taken[r.id] = r.date
+	f.uuids = isUUID(r.id)
+}

@@ -1,0 +1,63 @@
+package bridge
+
+import "directus-ircd/ircd"
+
+// wants tells whether the client has yet to be shown an entry of a feed.
+func (s *session) wants(v *view, e entry, pos int64) bool {
+	j := s.joined[ircd.Fold(e.channel.Name)]
+	if j != nil && j.view != v {
+		return false // a channel joined alone, in a group that it could share
+	}
+	if e.isChange() {
+		return v.wantsChange(j, e, pos)
+	}
+	if j != nil && j.due {
+		if j.live == nil {
+			j.live = map[string]struct{}{}
+		}
+		j.live[e.row.id] = struct{}{}
+		j.due = len(j.live) < maxBehind // after that much it is no backlog any more
+	}
+	if v.hasSent(e.channel, e.row) {
+		delete(v.sent, sentItem{e.channel, e.row.id})
+		return false
+	}
+	if j == nil {
+		return false
+	}
+	if _, shown := j.shown[e.row.id]; shown || pos < j.floorPos {
+		return false
+	}
+	return !e.read || j.floor == nil || compareRows(e.row, *j.floor) > 0
+}
+
+// wantsChange is wants for what became of a message.
+func (v *view) wantsChange(j *joined, e entry, pos int64) bool {
+	if _, own := v.changes[e.own()]; own {
+		delete(v.changes, e.own())
+		return false
+	}
+	if j == nil || pos < j.floorPos {
+		return false
+	}
+	text, shown := j.shown[e.row.id]
+	if _, live := j.live[e.row.id]; j.due && !live {
+		return false // the backlog will show how it is then
+	}
+	if _, redaction := e.event.(*ircd.Redaction); redaction {
+		delete(j.shown, e.row.id)
+		return true
+	}
+	return !shown || e.text == "" || text != e.text
+}
+
+// sentItem is a row as it shows in one of the channels.
+type sentItem struct {
+	channel *channel
+	id      string
+}
+
+func (v *view) hasSent(c *channel, r row) bool {
+	_, ok := v.sent[sentItem{c, r.id}]
+	return ok
+}
