@@ -39,12 +39,13 @@ type Options struct {
 // A Client knows where Directus is and holds no credentials. It is safe for
 // concurrent use.
 type Client struct {
-	// Static after construction.
+	// Static after construction, but for clock, which has a lock of its own.
 	base    *url.URL
 	http    *http.Client
 	dialer  websocket.Dialer
 	log     zerolog.Logger
 	timeout time.Duration
+	clock   serverClock
 
 	mu   sync.Mutex
 	info *ServerInfo // guarded by mu; nil until known

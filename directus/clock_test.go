@@ -1,0 +1,72 @@
+package directus
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// dateHeader is what a server answers at a moment of its clock.
+func dateHeader(at time.Time) http.Header {
+	return http.Header{"Date": {at.UTC().Format(http.TimeFormat)}}
+}
+
+// The bounds hold the true time at any moment, and come closer with each answer,
+// however far the clocks are apart.
+func TestServerClock(t *testing.T) {
+	for _, ahead := range []time.Duration{0, 300 * time.Millisecond, -time.Hour, 42*time.Hour + 7*time.Millisecond} {
+		var c serverClock
+		random := rand.New(rand.NewPCG(1, uint64(ahead)))
+		ours := time.Date(2026, 11, 23, 13, 0, 0, 123e6, time.UTC)
+		if _, _, ok := c.now(ours); ok {
+			t.Fatal("knows what nobody has told")
+		}
+		var early, late time.Time
+		for range 60 {
+			asked := ours
+			ours = ours.Add(time.Duration(random.Int64N(int64(40 * time.Millisecond))))
+			said := ours.Add(ahead)
+			ours = ours.Add(time.Duration(random.Int64N(int64(40 * time.Millisecond))))
+			c.observe(asked, ours, dateHeader(said))
+			ours = ours.Add(time.Duration(random.Int64N(int64(3 * time.Second))))
+			var ok bool
+			early, late, ok = c.now(ours)
+			if truth := ours.Add(ahead); !ok || early.After(truth) || late.Before(truth) {
+				t.Fatalf("ahead %v: %v is not between %v and %v", ahead, truth, early, late)
+			}
+		}
+		if width := late.Sub(early); width > 250*time.Millisecond {
+			t.Errorf("ahead %v: after 60 answers %v is all that is known", ahead, width)
+		}
+	}
+}
+
+// A clock that is set is believed at once; headers that say nothing, or that a
+// cache repeats, are not.
+func TestServerClockIsSet(t *testing.T) {
+	var c serverClock
+	ours := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
+	c.observe(ours, ours, dateHeader(ours))
+	for _, ahead := range []time.Duration{time.Hour, -time.Minute, 0} {
+		ours = ours.Add(time.Second)
+		c.observe(ours, ours, dateHeader(ours.Add(ahead)))
+		for _, h := range []http.Header{{}, {"Date": {"yesterday"}}, {"Date": {"Mon, 01 Jan 2001 00:00:00 GMT"}, "Age": {"0"}}} {
+			c.observe(ours, ours, h)
+		}
+		if early, late, ok := c.now(ours); !ok || early.After(ours.Add(ahead)) || late.Before(ours.Add(ahead)) {
+			t.Errorf("ahead %v: told %v to %v", ahead, early, late)
+		}
+	}
+}
+
+// An old answer counts for less, as clocks drift.
+func TestServerClockForgets(t *testing.T) {
+	var c serverClock
+	ours := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
+	c.observe(ours, ours, dateHeader(ours))
+	early, late, _ := c.now(ours.Add(5000 * time.Second))
+	if width := late.Sub(early); width != 3*time.Second+staleDate {
+		t.Errorf("%v wide after 5000 s", width)
+	}
+}
