@@ -89,6 +89,7 @@ type FakeOptions struct {
 	QueryLimitMax  int           // 0: none
 	LoginStall     time.Duration // LOGIN_STALL_TIME, default none
 	EchoAfterReply bool          // a create's reply comes before its event, not behind
+	Ahead          time.Duration // how far its clock is ahead of ours
 	RateLimit      RateLimit     // told in /server/info and enforced on each socket
 }
 

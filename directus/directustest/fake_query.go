@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // A query is the part of Directus' query that the Fake understands.
@@ -223,7 +222,7 @@ func (f *Fake) variable(user string, v any) any {
 	case "$CURRENT_USER":
 		return user
 	case "$NOW":
-		return stamp(time.Now())
+		return stamp(f.now())
 	}
 	return v
 }
@@ -242,8 +241,8 @@ func compare(a, b any) int {
 			return cmp.Compare(i, j)
 		}
 	}
-	if s, err := time.Parse(time.RFC3339, x); err == nil {
-		if t, err := time.Parse(time.RFC3339, y); err == nil {
+	if s, ok := parseDate(x); ok {
+		if t, ok := parseDate(y); ok {
 			return s.Compare(t)
 		}
 	}
@@ -282,7 +281,7 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 		case head == "*" && !deep:
 			for k, v := range row {
 				if _, done := out[k]; !done {
-					out[k] = v
+					out[k] = f.given(name, k, v)
 				}
 			}
 		case head == "*":
@@ -299,7 +298,7 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 				}
 				return nil, forbidden()
 			}
-			out[head] = v
+			out[head] = f.given(name, head, v)
 		}
 	}
 	for head, rest := range nested {

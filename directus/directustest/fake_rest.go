@@ -39,6 +39,7 @@ func (f *Fake) handler() http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.count(r.Method + " " + r.URL.Path)
+		w.Header().Set("Date", f.now().UTC().Format(http.TimeFormat))
 		f.mu.Lock()
 		hook := f.onREST
 		f.mu.Unlock()

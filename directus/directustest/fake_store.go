@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -23,6 +22,7 @@ type FakeCollection struct {
 	MaxLength   map[string]int    // in code points
 	Relations   map[string]string // many-to-one field: collection; user_created is one always
 	DateUpdated string            // field that takes the time of updates; empty: none
+	Dates       DateKind          // of what Directus fills in
 }
 
 type collection struct {
@@ -202,7 +202,7 @@ func (f *Fake) create(name, user string, data map[string]any) (map[string]any, *
 			c.lastID = max(c.lastID, n)
 		}
 	}
-	item["date_created"] = stamp(time.Now())
+	item["date_created"] = c.Dates.stored(f.now())
 	item["user_created"] = nil
 	if user != everyone {
 		item["user_created"] = user
@@ -210,8 +210,6 @@ func (f *Fake) create(name, user string, data map[string]any) (map[string]any, *
 	c.items = append(c.items, item)
 	return item, nil
 }
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // check holds an item against the rules of its collection. self is the stored
 // item that it will replace, or nil.
@@ -252,7 +250,7 @@ func (f *Fake) update(name, user, id string, changes map[string]any) (map[string
 		return nil, err
 	}
 	if c.DateUpdated != "" {
-		changed[c.DateUpdated] = stamp(time.Now())
+		changed[c.DateUpdated] = c.Dates.stored(f.now())
 	}
 	maps.Copy(item, changed)
 	f.emit(name, "update", []map[string]any{item}, nil)

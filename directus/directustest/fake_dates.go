@@ -1,0 +1,67 @@
+package directustest
+
+import "time"
+
+// A DateKind is what the database and the type of a field make of dates.
+type DateKind int
+
+// The kinds of the dates that Directus fills in.
+const (
+	// Milliseconds: a timestamp, in milliseconds when Directus sets it. Others
+	// may store more, which is compared and not given.
+	Milliseconds DateKind = iota
+	// WholeSeconds: a timestamp of MySQL, which rounds to seconds.
+	WholeSeconds
+	// DateTime: compared as it is stored, and given in whole seconds without a
+	// zone.
+	DateTime
+)
+
+const (
+	timestampLayout = "2006-01-02T15:04:05.000Z"
+	dateTimeLayout  = "2006-01-02T15:04:05"
+)
+
+func stamp(t time.Time) string { return t.UTC().Format(timestampLayout) }
+
+// now is the clock of the Fake.
+func (f *Fake) now() time.Time { return time.Now().Add(f.opts.Ahead) }
+
+// stored is a date as the database keeps it.
+func (k DateKind) stored(t time.Time) string {
+	if k == WholeSeconds {
+		t = t.Round(time.Second)
+	}
+	return stamp(t)
+}
+
+// given is a stored date as Directus writes it.
+func (k DateKind) given(v any) any {
+	s, ok := v.(string)
+	t, isDate := parseDate(s)
+	switch {
+	case !ok || !isDate:
+		return v
+	case k == DateTime:
+		return t.UTC().Format(dateTimeLayout)
+	}
+	return stamp(t)
+}
+
+func parseDate(s string) (t time.Time, ok bool) {
+	for _, layout := range []string{time.RFC3339, dateTimeLayout} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// given is the value of a field as Directus writes it. Callers hold mu.
+func (f *Fake) given(name, field string, v any) any {
+	c := f.collections[name]
+	if c == nil || field != "date_created" && field != c.DateUpdated {
+		return v
+	}
+	return c.Dates.given(v)
+}
