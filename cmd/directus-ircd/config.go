@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/crypto/acme/autocert"
 )
 
 // exampleConfig is the file that stands at the top of the source tree. Embedding
@@ -35,6 +37,7 @@ type config struct {
 	Directus directusConfig  `yaml:"directus"`
 	Server   serverConfig    `yaml:"server"`
 	Listen   []listenConfig  `yaml:"listen"`
+	ACME     acmeConfig      `yaml:"acme"`
 	Login    loginConfig     `yaml:"login"`
 	Channels []channelConfig `yaml:"channels"`
 	// Nick names the author fields that form a nick, in this order.
@@ -52,22 +55,11 @@ type serverConfig struct {
 	Name    string `yaml:"name"`
 	Network string `yaml:"network"`
 	MOTD    string `yaml:"motd"`
+	// Admin are the lines of ADMIN.
+	Admin []string `yaml:"admin"`
+	// LineLength is how long a line of a client may be.
+	LineLength int `yaml:"line_length"`
 }
-
-type listenConfig struct {
-	Address        string    `yaml:"address"`
-	TLS            tlsConfig `yaml:"tls"`
-	WebSocket      bool      `yaml:"websocket"`
-	AllowedOrigins []string  `yaml:"allowed_origins"`
-}
-
-// tlsConfig names PEM files; both empty means no TLS.
-type tlsConfig struct {
-	Cert string `yaml:"cert"`
-	Key  string `yaml:"key"`
-}
-
-func (t tlsConfig) enabled() bool { return t.Cert != "" }
 
 type loginConfig struct {
 	EmailTemplate string `yaml:"email_template"`
@@ -128,8 +120,9 @@ func defaultConfig() *config {
 	channel.SetDefaults()
 	channel.Name = "#messages"
 	return &config{
-		Server:   serverConfig{Name: defaultServerName(), Network: "Directus"},
+		Server:   serverConfig{Name: defaultServerName(), Network: "Directus", LineLength: 512},
 		Listen:   []listenConfig{{Address: "127.0.0.1:6667"}},
+		ACME:     acmeConfig{Directory: autocert.DefaultACMEDirectory, Cache: "/var/lib/directus-ircd/acme"},
 		Channels: []channelConfig{channel},
 		Nick:     []string{"first_name", "last_name"},
 		Limits: limitsConfig{
@@ -200,11 +193,11 @@ func parseConfig(file string, text []byte) (*config, error) {
 }
 
 // plainListeners names the listeners that carry passwords in clear text beyond
-// this machine.
+// this machine. Of the sockets that systemd passes nothing is known before.
 func (c *config) plainListeners() []string {
 	var exposed []string
 	for _, l := range c.Listen {
-		if !l.TLS.enabled() && !isLoopback(l.Address) {
+		if network, _ := l.split(); network == networkTCP && !l.TLS.enabled() && !isLoopback(l.Address) {
 			exposed = append(exposed, l.Address)
 		}
 	}

@@ -133,6 +133,11 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value) {
 		return
 	}
 	switch v.Kind() {
+	case reflect.Pointer: // nil unless the file sets it
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		d.value(n, path, v.Elem())
 	case reflect.Struct:
 		d.mapping(n, path, v)
 	case reflect.Slice:

@@ -37,13 +37,13 @@ func TestConfigFaults(t *testing.T) {
 		{"tab", "directus:\n\turl: x\n", []string{
 			`:2: this is no YAML: found character that cannot start any token`}},
 		{"text instead of keys", "https://chat.example.com\n", []string{
-			`:1: "https://chat.example.com" stands where keys are expected: write some of directus, server, listen, login, channels, nick, limits, log, metrics, each with its value`}},
+			`:1: "https://chat.example.com" stands where keys are expected: write some of directus, server, listen, acme, login, channels, nick, limits, log, metrics, each with its value`}},
 		{"two documents", minimal + "---\nlog: {}\n", []string{
 			`:3: a second document begins here: the configuration is one document, remove the line "---" and what follows`}},
 		{"unknown key", minimal + "chanels: []\n", []string{
-			`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, login, channels, nick, limits, log, metrics`}},
+			`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, acme, login, channels, nick, limits, log, metrics`}},
 		{"unknown key unlike any", minimal + "database: x\n", []string{
-			`:3: database: unknown key: accepted here are directus, server, listen, login, channels, nick, limits, log, metrics`}},
+			`:3: database: unknown key: accepted here are directus, server, listen, acme, login, channels, nick, limits, log, metrics`}},
 		{"unknown inner key", minimal + "channels:\n  - name: \"#a\"\n    autojoin: true\n", []string{
 			`:5: channels[0].autojoin: unknown key (did you mean "auto_join"?): accepted here are ` + channelKeys}},
 		{"key set twice", minimal + "nick: [a]\nnick: [b]\n", []string{
@@ -73,7 +73,7 @@ func TestConfigFaults(t *testing.T) {
 		{"infinite", minimal + "limits:\n  lines_per_second: .inf\n", []string{
 			`:4: limits.lines_per_second: +Inf is no rate: write a number from 0, where 0 is no limit`}},
 		{"time without unit", minimal + "limits:\n  registration_timeout: 60\n", []string{
-			`:4: limits.registration_timeout: "60" is no time span: write a number with its unit, such as 60s, 2m or 1h30m; 0 is no limit`}},
+			`:4: limits.registration_timeout: "60" is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none`}},
 		{"size", minimal + "limits:\n  send_queue: big\n", []string{
 			`:4: limits.send_queue: "big" is no size: write bytes or a number with its unit, such as 65536, 512KiB or 1MiB; 0 is no limit`}},
 		{"size too small", minimal + "limits:\n  send_queue: 10\n", []string{
@@ -119,6 +119,59 @@ func TestConfigFaults(t *testing.T) {
 			`:5: listen[0].allowed_origins: only a WebSocket listener has origins: add websocket: true, or remove the key`}},
 		{"origin with a path", minimal + "listen:\n  - address: :80\n    websocket: true\n    allowed_origins: [\"https://a.example/\"]\n", []string{
 			`:6: listen[0].allowed_origins[0]: "https://a.example/" is no origin: write scheme and host as browsers do, such as https://chat.example.com, or "*" for any`}},
+		{"a Unix socket without a path", minimal + "listen:\n  - address: unix:irc.sock\n", []string{
+			`:4: listen[0].address: "unix:irc.sock" is no Unix socket: write unix: and the whole path, such as unix:/run/directus-ircd/irc.sock`}},
+		{"a Unix socket with a long path", minimal + "listen:\n  - address: unix:/" + strings.Repeat("a", 91) + "/irc.sock\n", []string{
+			`:4: listen[0].address: the path of the Unix socket is too long: its folder may have 90 bytes and the whole 107`}},
+		{"systemd without the name", minimal + "listen:\n  - address: \"systemd:\"\n", []string{
+			`:4: listen[0].address: "systemd:" is no socket of systemd: write systemd, or systemd: and the FileDescriptorName of the socket unit`}},
+		{"mode of a TCP port", minimal + "listen:\n  - address: :6667\n    mode: \"0660\"\n", []string{
+			`:5: listen[0].mode: only a Unix socket has a mode: remove the key, or write address: unix:/path/of/the/socket`}},
+		{"mode in decimal", minimal + "listen:\n  - address: unix:/run/a\n    mode: rw\n  - address: unix:/run/b\n    mode: \"01777\"\n", []string{
+			`:5: listen[0].mode: "rw" are no permissions of a file: write them in octal, such as "0660"`,
+			`:7: listen[1].mode: "01777" are no permissions of a file: write them in octal, such as "0660"`}},
+		{"files and ACME", minimal + "listen:\n  - address: :6697\n    tls: {cert: a.pem, key: a.key, acme: true}\nacme: {domains: [irc.example.com]}\n", []string{
+			`:5: listen[0].tls: acme and files together: write either acme: true, or cert and key`}},
+		{"ACME without domains", minimal + "listen:\n  - address: :6697\n    tls: {acme: true}\n", []string{
+			`: acme.domains: missing: a listener has tls: {acme: true}, so name the hosts that the certificates are for, such as [irc.example.com]`}},
+		{"ACME that nobody uses", minimal + "acme:\n  domains: [irc.example.com]\n", []string{
+			`:4: acme.domains: no listener uses the certificates: write tls: {acme: true} on one, or remove the key`}},
+		{"ACME values", minimal + "listen: [{address: \":6697\", tls: {acme: true}}]\nacme:\n  domains: [localhost, \"*.example.com\", 192.0.2.1, IRC.example.com]\n" +
+			"  email: ops\n  directory: http://acme.example.com\n  cache: acme\n  http: \":6697\"\n", []string{
+			`:5: acme.domains[0]: "localhost" is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *`,
+			`:5: acme.domains[1]: "*.example.com" is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *`,
+			`:5: acme.domains[2]: "192.0.2.1" is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *`,
+			`:5: acme.domains[3]: "IRC.example.com" is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *`,
+			`:6: acme.email: "ops" is no e-mail address`,
+			`:7: acme.directory: "http://acme.example.com" is no ACME directory: write an address that begins with https://`,
+			`:8: acme.cache: "acme" must be the whole path of a folder, such as /var/lib/directus-ircd/acme`,
+			`:9: acme.http: :6697 is a listener for IRC already: choose another port`}},
+		{"metrics where ACME is", minimal + "listen: [{address: \":6697\", tls: {acme: true}}]\nacme: {domains: [irc.example.com], http: \":80\"}\nmetrics: {address: \":80\"}\n", []string{
+			`:5: metrics.address: :80 is acme.http already: choose another port`}},
+		{"sts on a plain listener", minimal + "listen:\n  - address: :6667\n    sts: {duration: 30d}\n  - address: :6668\n    sts: {}\n  - address: :6669\n    sts: {port: 66970}\n", []string{
+			`:5: listen[0].sts: a plain listener says only where TLS is: write sts: {port: 6697} here, and duration and preload on the listener with TLS`,
+			`:7: listen[1].sts: the port of the listener with TLS is missing: write sts: {port: 6697}`,
+			`:9: listen[2].sts: the port of the listener with TLS is missing: write sts: {port: 6697}`}},
+		{"sts on a TLS listener", minimal + "acme: {domains: [irc.example.com]}\nlisten:\n  - address: :6697\n    tls: {acme: true}\n    sts: {port: 6697}\n  - address: :6698\n    tls: {acme: true}\n    sts: {preload: true}\n", []string{
+			`:7: listen[0].sts.port: only a plain listener says where TLS is: remove the key, and say here with duration how long clients shall keep to TLS`,
+			`:10: listen[1].sts.preload: without a duration there is nothing to preload: write duration: 30d, or remove the key`}},
+		{"sts where nobody needs it", minimal + "listen:\n  - address: unix:/run/a\n    sts: {port: 6697}\n  - address: :80\n    websocket: true\n    sts: {port: 6697}\n", []string{
+			`:5: listen[0].sts: clients do not reach a Unix socket by themselves: set it on the listeners for TCP`,
+			`:8: listen[1].sts: it is for IRC, not for WebSockets: remove the key`}},
+		{"websocket", minimal + "listen:\n  - address: :80\n    websocket: both\n", []string{
+			`:5: listen[0].websocket: "both" is not accepted here: write one of false, true, shared`}},
+		{"proxies", minimal + "listen:\n  - address: :6667\n    proxy_protocol: [10.0.0.0/33, proxy.example.com, \"::ffff:10.0.0.0/104\"]\n  - address: unix:/run/a\n    proxy_protocol: [10.0.0.1]\n", []string{
+			`:5: listen[0].proxy_protocol[0]: "10.0.0.0/33" is no network address: write such as 10.0.0.0/8, 192.0.2.7 or fd00::/8`,
+			`:5: listen[0].proxy_protocol[1]: "proxy.example.com" is no network address: write such as 10.0.0.0/8, 192.0.2.7 or fd00::/8`,
+			`:5: listen[0].proxy_protocol[2]: "::ffff:10.0.0.0/104" is no network address: write such as 10.0.0.0/8, 192.0.2.7 or fd00::/8`,
+			`:7: listen[1].proxy_protocol: connections to a Unix socket come from no address: remove the key, or let the proxy connect over TCP`}},
+		{"admin", minimal + "server: {admin: [a, \"\", c, d]}\n", []string{
+			`:3: server.admin: 4 lines: ADMIN has 3 at most, the place, the organisation and how to reach somebody`,
+			`:3: server.admin[1]: "" must be one line, of 1 to 400 bytes`}},
+		{"line length", minimal + "server: {line_length: 100}\n", []string{
+			`:3: server.line_length: 100 must be a number of bytes from 512 to 8192`}},
+		{"days", minimal + "limits: {registration_timeout: 99999999999d}\n", []string{
+			`:3: limits.registration_timeout: "99999999999d" is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none`}},
 		{"template", minimal + "login: {email_template: \"nick@example.com\"}\n", []string{
 			`:3: login.email_template: "nick@example.com" must be an e-mail address with {nick} in place of the nick, such as "{nick}@example.com"`}},
 		{"no channel", minimal + "channels: []\n", []string{
@@ -198,6 +251,8 @@ directus: {url: "http://localhost:8055/directus"}
 server:
   name: irc.example.com
   network: Example Chat
+  admin: [Here]
+  line_length: 4096
   motd: |
     first
     second
@@ -205,6 +260,11 @@ listen:
   - address: "[::1]:6667"
   - {address: ":6697", tls: {cert: `+cert+`, key: `+key+`}}
   - {address: ":8097", websocket: true, allowed_origins: ["https://chat.example.com", "http://localhost:8080"]}
+  - {address: "127.0.0.1:6668", sts: {port: 6697}, websocket: false, proxy_protocol: [10.0.0.0/8, "fd00::1"]}
+  - {address: ":6698", tls: {acme: true}, sts: {duration: 1d12h, preload: true}, websocket: shared}
+  - {address: "unix:/run/irc", mode: 0600, sts: }
+  - {address: systemd:irc}
+acme: {domains: [irc.example.com], email: ops@example.com, http: ":80"}
 login: {email_template: "{nick}@example.com"}
 channels:
   - &general
@@ -228,12 +288,17 @@ metrics:
 	want := defaultConfig()
 	want.File = "test.yaml"
 	want.Directus.URL = "http://localhost:8055/directus"
-	want.Server = serverConfig{Name: "irc.example.com", Network: "Example Chat", MOTD: "first\nsecond\n"}
+	want.Server = serverConfig{Name: "irc.example.com", Network: "Example Chat", MOTD: "first\nsecond\n", Admin: []string{"Here"}, LineLength: 4096}
 	want.Listen = []listenConfig{
 		{Address: "[::1]:6667"},
-		{Address: ":6697", TLS: tlsConfig{cert, key}},
-		{Address: ":8097", WebSocket: true, AllowedOrigins: []string{"https://chat.example.com", "http://localhost:8080"}},
+		{Address: ":6697", TLS: tlsConfig{Cert: cert, Key: key}},
+		{Address: ":8097", WebSocket: webSocketOnly, AllowedOrigins: []string{"https://chat.example.com", "http://localhost:8080"}},
+		{Address: "127.0.0.1:6668", STS: &stsConfig{Port: 6697}, ProxyProtocol: []string{"10.0.0.0/8", "fd00::1"}},
+		{Address: ":6698", TLS: tlsConfig{ACME: true}, STS: &stsConfig{Duration: duration(36 * time.Hour), Preload: true}, WebSocket: webSocketShared},
+		{Address: "unix:/run/irc", Mode: 0o600},
+		{Address: "systemd:irc"},
 	}
+	want.ACME.Domains, want.ACME.Email, want.ACME.HTTP = []string{"irc.example.com"}, "ops@example.com", ":80"
 	want.Login.EmailTemplate = "{nick}@example.com"
 	fields := fieldsConfig{Text: "text", Author: "user_created", Date: "date_created"}
 	withNonce := fields
@@ -293,6 +358,8 @@ func TestExampleSaysTheDefaults(t *testing.T) {
 // A key behind "#" without a space is one to uncomment.
 var commentedKey = regexp.MustCompile(`(?m)^( *)#([^ #\n])`)
 
+var listIndex = regexp.MustCompile(`\[\d+\]`)
+
 func TestExampleShowsEveryKey(t *testing.T) {
 	cert, key := writeCertificate(t, t.TempDir(), 1)
 	text := commentedKey.ReplaceAllString(exampleConfig, "$1$2")
@@ -305,8 +372,12 @@ func TestExampleShowsEveryKey(t *testing.T) {
 	if err := d.err(); err != nil {
 		t.Fatalf("with every key uncommented: %v\n%s", err, text)
 	}
+	shown := map[string]bool{}
+	for path := range d.lines {
+		shown[listIndex.ReplaceAllString(path, "[0]")] = true
+	}
 	for _, path := range yamlPaths(reflect.TypeFor[config](), "") {
-		if d.lines[path] == 0 && d.lines[strings.ReplaceAll(path, "[0]", "[1]")] == 0 && d.lines[strings.ReplaceAll(path, "[0]", "[2]")] == 0 {
+		if !shown[path] {
 			t.Errorf("%s is not in the example", path)
 		}
 	}
@@ -336,11 +407,15 @@ func yamlPaths(t reflect.Type, parent string) []string {
 		}
 		path := joinPath(parent, key)
 		paths = append(paths, path)
-		switch {
-		case f.Type.Kind() == reflect.Struct:
-			paths = append(paths, yamlPaths(f.Type, path)...)
-		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
-			paths = append(paths, yamlPaths(f.Type.Elem(), path+"[0]")...)
+		kind := f.Type
+		if kind.Kind() == reflect.Slice {
+			kind, path = kind.Elem(), path+"[0]"
+		}
+		if kind.Kind() == reflect.Pointer {
+			kind = kind.Elem()
+		}
+		if kind.Kind() == reflect.Struct {
+			paths = append(paths, yamlPaths(kind, path)...)
 		}
 	}
 	return paths

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"fmt"
 	"maps"
 	"math"
@@ -21,6 +20,11 @@ const (
 	// maxBacklog keeps a join within what one client and one Directus query
 	// can take; older messages are a matter of CHATHISTORY.
 	maxBacklog = 10000
+	// ADMIN is three numerics of a line each (RFC 2812, 3.4.9).
+	maxAdminLines = 3
+	maxAdminLine  = 400
+	minLineLength = 512
+	maxLineLength = 8192
 )
 
 // validate notes what a well-formed configuration says wrong.
@@ -28,6 +32,7 @@ func validate(cfg *config, d *decoder) {
 	validateDirectus(cfg, d)
 	validateServer(cfg, d)
 	validateListen(cfg, d)
+	validateACME(cfg, d)
 	if t := cfg.Login.EmailTemplate; t != "" && (strings.Count(t, "{nick}") != 1 || !strings.Contains(t, "@")) {
 		d.fault("login.email_template", "%q must be an e-mail address with {nick} in place of the nick, such as \"{nick}@example.com\"", t)
 	}
@@ -40,6 +45,9 @@ func validate(cfg *config, d *decoder) {
 		}
 		if slices.ContainsFunc(cfg.Listen, func(l listenConfig) bool { return sameAddress(l.Address, a) }) {
 			d.fault("metrics.address", "%s is a listener for IRC already: choose another port", a)
+		}
+		if sameAddress(cfg.ACME.HTTP, a) {
+			d.fault("metrics.address", "%s is acme.http already: choose another port", a)
 		}
 	}
 }
@@ -87,54 +95,21 @@ func validateServer(cfg *config, d *decoder) {
 	if n := cfg.Server.Network; n == "" || len(n) > 64 || strings.ContainsFunc(n, unicode.IsControl) {
 		d.fault("server.network", "%q must be a short name, of 1 to 64 bytes", n)
 	}
+	if len(cfg.Server.Admin) > maxAdminLines {
+		d.fault("server.admin", "%d lines: ADMIN has %d at most, the place, the organisation and how to reach somebody", len(cfg.Server.Admin), maxAdminLines)
+	}
+	for i, text := range cfg.Server.Admin {
+		if text == "" || len(text) > maxAdminLine || strings.ContainsFunc(text, unicode.IsControl) {
+			d.fault(fmt.Sprintf("server.admin[%d]", i), "%q must be one line, of 1 to %d bytes", text, maxAdminLine)
+		}
+	}
+	if n := cfg.Server.LineLength; n < minLineLength || n > maxLineLength {
+		d.fault("server.line_length", "%d must be a number of bytes from %d to %d", n, minLineLength, maxLineLength)
+	}
 }
 
 func isHostRune(r rune) bool {
 	return r == '.' || r == '-' || r < 128 && (unicode.IsLetter(r) || unicode.IsDigit(r))
-}
-
-func validateListen(cfg *config, d *decoder) {
-	if len(cfg.Listen) == 0 {
-		d.fault("listen", "empty: write at least one listener, such as - address: 127.0.0.1:6667, or leave the key out")
-	}
-	for i, l := range cfg.Listen {
-		path := fmt.Sprintf("listen[%d]", i)
-		if err := checkAddress(l.Address); err != nil {
-			d.fault(path+".address", "%s", err)
-		}
-		if slices.ContainsFunc(cfg.Listen[:i], func(o listenConfig) bool { return sameAddress(o.Address, l.Address) }) {
-			d.fault(path+".address", "%s is listed twice", l.Address)
-		}
-		validateTLS(l.TLS, path+".tls", d)
-		if len(l.AllowedOrigins) > 0 && !l.WebSocket {
-			d.fault(path+".allowed_origins", "only a WebSocket listener has origins: add websocket: true, or remove the key")
-		}
-		for j, origin := range l.AllowedOrigins {
-			if !isOrigin(origin) {
-				d.fault(fmt.Sprintf("%s.allowed_origins[%d]", path, j), "%q is no origin: write scheme and host as browsers do, such as https://chat.example.com, or \"*\" for any", origin)
-			}
-		}
-	}
-}
-
-// isOrigin accepts what browsers send in Origin (RFC 6454, 6.1), and "*".
-func isOrigin(origin string) bool {
-	u, err := url.Parse(origin)
-	return origin == "*" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == origin
-}
-
-func validateTLS(t tlsConfig, path string, d *decoder) {
-	switch {
-	case t.Cert == "" && t.Key == "":
-	case t.Cert == "":
-		d.fault(path, "key without cert: name the file of the certificate too")
-	case t.Key == "":
-		d.fault(path, "cert without key: name the file of the private key too")
-	default:
-		if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {
-			d.fault(path, "the certificate cannot be loaded: %s", err)
-		}
-	}
 }
 
 // checkAddress accepts what a listener takes; an empty host is every address of

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,13 +19,26 @@ import (
 type duration time.Duration
 
 func (d *duration) UnmarshalText(text []byte) error {
-	v, err := time.ParseDuration(string(text))
-	if err != nil || v < 0 {
-		return fmt.Errorf("%q is no time span: write a number with its unit, such as 60s, 2m or 1h30m; 0 is no limit", text)
+	days, rest, hasDays := strings.Cut(string(text), "d")
+	var v time.Duration
+	n, err := int64(0), error(nil)
+	if !hasDays {
+		rest = days
+	} else if n, err = strconv.ParseInt(days, 10, 64); n > maxDays {
+		err = strconv.ErrRange
 	}
-	*d = duration(v)
+	if rest != "" && err == nil {
+		v, err = time.ParseDuration(rest)
+	}
+	if err != nil || v < 0 || n < 0 || len(text) == 0 {
+		return fmt.Errorf("%q is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none", text)
+	}
+	*d = duration(time.Duration(n)*24*time.Hour + v)
 	return nil
 }
+
+// maxDays keeps a time span within what it is held in.
+const maxDays = 36500
 
 // size is a number of bytes; units are powers of 1024.
 type size int64
@@ -34,6 +49,45 @@ func (s *size) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is no size: write bytes or a number with its unit, such as 65536, 512KiB or 1MiB; 0 is no limit", text)
 	}
 	*s = size(v)
+	return nil
+}
+
+// fileMode is the permissions of a file in octal, as chmod takes them.
+type fileMode fs.FileMode
+
+func (m *fileMode) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseUint(strings.TrimPrefix(string(text), "0o"), 8, 32)
+	if err != nil || v == 0 || v > 0o777 {
+		return fmt.Errorf("%q are no permissions of a file: write them in octal, such as \"0660\"", text)
+	}
+	*m = fileMode(v)
+	return nil
+}
+
+// webSocketMode says which connections of a listener are WebSockets.
+type webSocketMode string
+
+const (
+	webSocketOff    webSocketMode = "" // "false" in the file
+	webSocketOnly   webSocketMode = "true"
+	webSocketShared webSocketMode = "shared"
+)
+
+func (m webSocketMode) String() string {
+	if m == webSocketOff {
+		return "false"
+	}
+	return string(m)
+}
+
+func (m *webSocketMode) UnmarshalText(text []byte) error {
+	accepted := []string{"false", string(webSocketOnly), string(webSocketShared)}
+	if !slices.Contains(accepted, string(text)) {
+		return notOneOf(string(text), accepted)
+	}
+	if *m = webSocketMode(text); *m == "false" {
+		*m = webSocketOff
+	}
 	return nil
 }
 

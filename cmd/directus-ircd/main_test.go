@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,6 +25,10 @@ const runMainEnv = "DIRECTUS_IRCD_TEST_RUN_MAIN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(runMainEnv) != "" {
+		// Who starts a process does not know its id before.
+		if os.Getenv("LISTEN_PID") == "self" {
+			os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
+		}
 		main()
 	}
 	directustest.Main(m)
@@ -134,8 +139,15 @@ type process struct {
 // waits until it listens.
 func startProcess(t *testing.T, file string, listeners int, metrics bool, env ...string) *process {
 	t.Helper()
+	return startProcessWith(t, nil, file, listeners, metrics, env...)
+}
+
+// startProcessWith hands over open files as well, from descriptor 3 on.
+func startProcessWith(t *testing.T, files []*os.File, file string, listeners int, metrics bool, env ...string) *process {
+	t.Helper()
 	p := &process{t: t, exited: make(chan struct{}), more: make(chan struct{})}
 	p.cmd = exec.Command(os.Args[0], "serve", "--config", file)
+	p.cmd.ExtraFiles = files
 	p.cmd.Env = append(append(os.Environ(), runMainEnv+"=1", "NOTIFY_SOCKET="), env...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	stdlog "log"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,9 +46,9 @@ func (d *daemon) monitoring() http.Handler {
 		&collector{irc: d.server.Stats, bridge: d.backend.Stats},
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "directus_ircd_directus_up",
-			Help: "1 if Directus answered within the last seconds, else 0.",
+			Help: "1 if Directus answered when it was last asked, some seconds ago, else 0.",
 		}, func() float64 {
-			if d.ready.check(context.Background()) != nil {
+			if d.monitor.check(context.Background()) != nil {
 				return 0
 			}
 			return 1
@@ -59,7 +58,7 @@ func (d *daemon) monitoring() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: stdlog.New(d.log, "", 0)}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := d.ready.check(r.Context()); err != nil {
+		if err := d.monitor.check(r.Context()); err != nil {
 			http.Error(w, "directus does not answer", http.StatusServiceUnavailable)
 			return
 		}
@@ -109,37 +108,4 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		desc := prometheus.NewDesc("directus_ircd_"+m.name, m.help, nil, nil)
 		ch <- prometheus.MustNewConstMetric(desc, m.kind, float64(m.value(now)))
 	}
-}
-
-// readiness asks Directus whether it is there, at most once in readinessAge
-// however many ask.
-type readiness struct {
-	ping func(context.Context) error
-
-	mu  sync.Mutex // held while Directus is asked: others wait for the answer
-	at  time.Time  // of the last answer
-	err error      // the last answer
-}
-
-const (
-	readinessAge     = 2 * time.Second
-	readinessTimeout = 5 * time.Second
-)
-
-// check takes up to readinessTimeout. The answer of a ctx that ended is not
-// kept for others.
-func (r *readiness) check(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.at.IsZero() && time.Since(r.at) < readinessAge {
-		return r.err
-	}
-	asking, cancel := context.WithTimeout(ctx, readinessTimeout)
-	defer cancel()
-	err := r.ping(asking)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	r.at, r.err = time.Now(), err
-	return err
 }

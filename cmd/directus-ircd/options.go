@@ -48,12 +48,14 @@ func ircdOptions(cfg *config, log zerolog.Logger) ircd.Options {
 		limits.LinesPerSecond = 0
 	}
 	return ircd.Options{
-		Name:    cfg.Server.Name,
-		Network: cfg.Server.Network,
-		Version: "directus-ircd-" + version(),
-		MOTD:    cfg.Server.MOTD,
-		Started: time.Now(),
-		Limits:  limits,
-		Logger:  log,
+		Name:       cfg.Server.Name,
+		Network:    cfg.Server.Network,
+		Version:    "directus-ircd-" + version(),
+		MOTD:       cfg.Server.MOTD,
+		Admin:      cfg.Server.Admin,
+		LineLength: cfg.Server.LineLength,
+		Started:    time.Now(),
+		Limits:     limits,
+		Logger:     log,
 	}
 }

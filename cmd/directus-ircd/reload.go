@@ -23,8 +23,8 @@ func (d *daemon) reloads(ctx context.Context) {
 	}
 }
 
-// reload takes over the certificates and the log level, the two things that
-// change under running connections. A file with a fault changes nothing.
+// reload takes over the certificates, the policies of sts and the log level: what
+// can change under running connections. A file with a fault changes nothing.
 func (d *daemon) reload() {
 	if d.cfg.File == "" {
 		return
@@ -41,13 +41,17 @@ func (d *daemon) reload() {
 		d.log.Error().Err(err).Msg("reload refused, everything stays as it was")
 		return
 	}
-	for l, pair := range pairs {
-		l.certificate.pair.Store(pair)
+	for file, pair := range pairs {
+		file.pair.Store(pair)
+	}
+	d.reloadSTS(next)
+	if d.acme != nil {
+		d.acme.retryNow()
 	}
 	if d.opts.Level != nil {
 		d.opts.Level.set(next.Log.Level)
 	}
-	d.log.Info().Int("certificates", len(pairs)).Str("level", string(next.Log.Level)).Msg("reloaded certificates and log level")
+	d.log.Info().Int("certificates", len(pairs)).Str("level", string(next.Log.Level)).Msg("reloaded certificates, sts and log level")
 	if keys := restartKeys(d.cfg, next); len(keys) > 0 {
 		d.log.Warn().Strs("keys", keys).Msg("these changes need a restart to take effect")
 	}
@@ -55,21 +59,38 @@ func (d *daemon) reload() {
 
 // loadCertificates reads the files of each open TLS listener, as the new
 // configuration names them.
-func (d *daemon) loadCertificates(next *config) (map[*listener]*tls.Certificate, error) {
-	pairs := map[*listener]*tls.Certificate{}
+func (d *daemon) loadCertificates(next *config) (map[*certificateFile]*tls.Certificate, error) {
+	pairs := map[*certificateFile]*tls.Certificate{}
 	for _, l := range d.listeners {
+		file, ok := l.certificates.(*certificateFile)
+		if !ok || pairs[file] != nil {
+			continue
+		}
 		for _, c := range next.Listen {
-			if l.certificate == nil || c.Address != l.configured || !c.TLS.enabled() {
+			if c.Address != l.configured || c.TLS.Cert == "" {
 				continue
 			}
-			pair, err := tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key)
+			pair, err := loadPair(c.TLS)
 			if err != nil {
 				return nil, fmt.Errorf("load the certificate of %s: %w", c.Address, err)
 			}
-			pairs[l] = &pair
+			pairs[file] = pair
 		}
 	}
 	return pairs, nil
+}
+
+// reloadSTS takes over what clients are told about TLS. Only those are told that
+// come from now on, or that ask again.
+func (d *daemon) reloadSTS(next *config) {
+	for _, l := range d.listeners {
+		for _, c := range next.Listen {
+			// A listener that gets TLS with the next restart has none yet.
+			if c.Address == l.configured && c.TLS.enabled() == (l.certificates != nil) {
+				l.sts.Store(c.STS)
+			}
+		}
+	}
 }
 
 // restartKeys names the sections of the configuration in which something
@@ -92,9 +113,10 @@ func (c *config) withoutReloadable() *config {
 	out.File, out.Log.Level = "", ""
 	out.Listen = make([]listenConfig, len(c.Listen))
 	for i, l := range c.Listen {
-		if l.TLS.enabled() {
+		if l.TLS.Cert != "" {
 			l.TLS = tlsConfig{Cert: "reloaded", Key: "reloaded"}
 		}
+		l.STS = nil
 		out.Listen[i] = l
 	}
 	return &out

@@ -66,14 +66,18 @@ func serve(ctx context.Context, cfg *config, opts serveOptions) error {
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	for _, l := range d.listeners {
-		group.Go(func() error {
-			return d.server.Serve(gctx, l.Listener, ircd.ListenOptions{Secure: l.certificate != nil})
-		})
+		group.Go(func() error { return d.server.Serve(gctx, l.Listener, l.options()) })
 	}
 	if d.metrics != nil {
 		group.Go(func() error { return d.serveMetrics(gctx, d.metrics) })
 	}
-	group.Go(func() error { d.greetDirectus(gctx); return nil })
+	if d.challenges != nil {
+		group.Go(func() error { return d.acme.serveChallenges(gctx, d.challenges) })
+	}
+	if d.acme != nil {
+		group.Go(func() error { d.acme.keep(gctx); return nil })
+	}
+	group.Go(func() error { d.monitor.run(gctx); return nil })
 	group.Go(func() error { d.reloads(gctx); return nil })
 	group.Go(func() error { d.announceStop(gctx); return nil })
 	d.announceStart()
@@ -95,15 +99,17 @@ func serve(ctx context.Context, cfg *config, opts serveOptions) error {
 // daemon is one run of serve. Its fields are set before anything starts; only
 // the goroutine of reloads changes cfg, and nobody else reads it from then on.
 type daemon struct {
-	cfg       *config
-	opts      serveOptions
-	log       zerolog.Logger
-	client    *directus.Client
-	backend   *bridge.Backend
-	server    *ircd.Server
-	ready     *readiness
-	listeners []*listener
-	metrics   net.Listener // nil if not configured
+	cfg        *config
+	opts       serveOptions
+	log        zerolog.Logger
+	client     *directus.Client
+	backend    *bridge.Backend
+	server     *ircd.Server
+	monitor    *monitor
+	listeners  []*listener
+	acme       *acmeCertificates // nil if no listener uses it
+	metrics    net.Listener      // nil if not configured, like challenges
+	challenges net.Listener
 }
 
 func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
@@ -118,7 +124,7 @@ func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
 		return nil, usageError{fmt.Errorf("%s: %w", cfg.File, err)}
 	}
 	d.server = ircd.NewServer(d.backend, ircdOptions(cfg, opts.Log.With().Str("component", "ircd").Logger()))
-	d.ready = &readiness{ping: d.client.Ping}
+	d.monitor = newMonitor(d.client.Ping, func(bool) {}, d.log)
 	return d, nil
 }
 
@@ -127,10 +133,12 @@ func (d *daemon) announceStart() {
 	addrs := make([]net.Addr, len(d.listeners))
 	for i, l := range d.listeners {
 		addrs[i] = l.Addr()
-		d.log.Info().Stringer("address", l.Addr()).Bool("tls", l.certificate != nil).Bool("websocket", l.webSocket).Msg("listening")
+		d.log.Info().Stringer("address", l.Addr()).Bool("tls", l.certificates != nil).Str("websocket", l.webSocket.String()).Msg("listening")
 	}
-	for _, address := range d.cfg.plainListeners() {
-		d.log.Warn().Str("address", address).Msg("passwords cross the network in clear text here: add tls to this listener, or bind it to 127.0.0.1")
+	for _, l := range d.listeners {
+		if l.exposed() {
+			d.log.Warn().Str("address", l.configured).Msg("passwords cross the network in clear text here: add tls to this listener, or bind it to 127.0.0.1")
+		}
 	}
 	d.notify(sdReady(len(addrs)))
 	if d.opts.Ready != nil {
@@ -142,17 +150,4 @@ func (d *daemon) announceStop(ctx context.Context) {
 	<-ctx.Done()
 	d.notify(sdStopping)
 	d.log.Info().Str("cause", context.Cause(ctx).Error()).Msg("stopping")
-}
-
-// greetDirectus tells the operator once if Directus cannot be reached. The
-// daemon serves all the same: Directus may start later than it.
-func (d *daemon) greetDirectus(ctx context.Context) {
-	err := d.ready.check(ctx)
-	switch {
-	case ctx.Err() != nil:
-	case err != nil:
-		d.log.Warn().Err(err).Msg("directus does not answer: nobody can log in until it does")
-	default:
-		d.log.Info().Msg("directus answers")
-	}
 }

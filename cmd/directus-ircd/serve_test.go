@@ -198,7 +198,7 @@ func TestReload(t *testing.T) {
 	writeCertificate(t, dir, 2)
 	write("log: {format: json, level: debug}\nnick: [title]\n")
 	p.signal(syscall.SIGHUP)
-	p.waitLog("reloaded certificates and log level", 0)
+	p.waitLog("reloaded certificates, sts and log level", 0)
 	// The address of Directus differs too: noDirectus never gives the same.
 	if keys := fmt.Sprint(p.waitLog("these changes need a restart to take effect", 0)["keys"]); keys != "[directus nick]" {
 		t.Errorf("keys that need a restart: %s", keys)

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+type listenConfig struct {
+	Address        string        `yaml:"address"`
+	Mode           fileMode      `yaml:"mode"`
+	TLS            tlsConfig     `yaml:"tls"`
+	STS            *stsConfig    `yaml:"sts"`
+	WebSocket      webSocketMode `yaml:"websocket"`
+	AllowedOrigins []string      `yaml:"allowed_origins"`
+	ProxyProtocol  []string      `yaml:"proxy_protocol"`
+}
+
+// tlsConfig says where the certificate comes from; the zero value is no TLS.
+type tlsConfig struct {
+	// Cert and Key are PEM files.
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+	// ACME takes it from acmeConfig instead.
+	ACME bool `yaml:"acme"`
+}
+
+func (t tlsConfig) enabled() bool { return t.Cert != "" || t.ACME }
+
+// stsConfig is the policy that IRCv3 "sts" tells: the port on plain listeners, the
+// rest on those with TLS.
+type stsConfig struct {
+	Port     int      `yaml:"port"`
+	Duration duration `yaml:"duration"`
+	Preload  bool     `yaml:"preload"`
+}
+
+// acmeConfig is where certificates are asked for.
+type acmeConfig struct {
+	Domains   []string `yaml:"domains"`
+	Email     string   `yaml:"email"`
+	Directory string   `yaml:"directory"`
+	Cache     string   `yaml:"cache"`
+	// HTTP is an address that answers http-01 challenges; empty: none does.
+	HTTP string `yaml:"http"`
+}
+
+// The kinds of addresses to listen on.
+const (
+	networkTCP     = "tcp"
+	networkUnix    = "unix"
+	networkSystemd = "systemd"
+)
+
+// split takes an address apart: host:port, the path of a Unix socket, or the name
+// of a socket that systemd passes (empty for all that have no entry of their own).
+func (l listenConfig) split() (network, address string) {
+	if path, ok := strings.CutPrefix(l.Address, "unix:"); ok {
+		return networkUnix, path
+	}
+	if name, ok := strings.CutPrefix(l.Address, "systemd:"); ok {
+		return networkSystemd, name
+	}
+	if l.Address == "systemd" {
+		return networkSystemd, ""
+	}
+	return networkTCP, l.Address
+}
+
+func validateListen(cfg *config, d *decoder) {
+	if len(cfg.Listen) == 0 {
+		d.fault("listen", "empty: write at least one listener, such as - address: 127.0.0.1:6667, or leave the key out")
+	}
+	for i, l := range cfg.Listen {
+		path := fmt.Sprintf("listen[%d]", i)
+		if err := checkListenAddress(l); err != nil {
+			d.fault(path+".address", "%s", err)
+		}
+		if slices.ContainsFunc(cfg.Listen[:i], func(o listenConfig) bool { return sameAddress(o.Address, l.Address) }) {
+			d.fault(path+".address", "%s is listed twice", l.Address)
+		}
+		network, _ := l.split()
+		if l.Mode != 0 && network != networkUnix {
+			d.fault(path+".mode", "only a Unix socket has a mode: remove the key, or write address: unix:/path/of/the/socket")
+		}
+		validateTLS(l.TLS, path+".tls", d)
+		if l.STS != nil {
+			validateSTS(l, path+".sts", d)
+		}
+		validateOrigins(l, path+".allowed_origins", d)
+		validateProxies(l, path+".proxy_protocol", d)
+	}
+}
+
+// maxSocketPath is what Linux takes as the path of a Unix socket, less what the
+// temporary name needs under which it is made (see openUnix).
+const maxSocketPath = 107 - len("/.tmp0123456789/s")
+
+func checkListenAddress(l listenConfig) error {
+	switch network, address := l.split(); network {
+	case networkUnix:
+		switch {
+		case !filepath.IsAbs(address) || filepath.Clean(address) != address || address == "/":
+			return fmt.Errorf("%q is no Unix socket: write unix: and the whole path, such as unix:/run/directus-ircd/irc.sock", l.Address)
+		case len(filepath.Dir(address)) > maxSocketPath || len(address) > 107:
+			return fmt.Errorf("the path of the Unix socket is too long: its folder may have %d bytes and the whole 107", maxSocketPath)
+		}
+		return nil
+	case networkSystemd:
+		if l.Address == "systemd:" || strings.ContainsAny(address, ": \t") {
+			return fmt.Errorf("%q is no socket of systemd: write systemd, or systemd: and the FileDescriptorName of the socket unit", l.Address)
+		}
+		return nil
+	default:
+		return checkAddress(address)
+	}
+}
+
+func validateTLS(t tlsConfig, path string, d *decoder) {
+	switch {
+	case t.ACME && (t.Cert != "" || t.Key != ""):
+		d.fault(path, "acme and files together: write either acme: true, or cert and key")
+	case t.ACME || t.Cert == "" && t.Key == "":
+	case t.Cert == "":
+		d.fault(path, "key without cert: name the file of the certificate too")
+	case t.Key == "":
+		d.fault(path, "cert without key: name the file of the private key too")
+	default:
+		if _, err := loadPair(t); err != nil {
+			d.fault(path, "the certificate cannot be loaded: %s", err)
+		}
+	}
+}
+
+func validateSTS(l listenConfig, path string, d *decoder) {
+	network, _ := l.split()
+	duration := d.lines[path+".duration"] != 0
+	switch {
+	case network == networkUnix:
+		d.fault(path, "clients do not reach a Unix socket by themselves: set it on the listeners for TCP")
+	case l.WebSocket == webSocketOnly:
+		d.fault(path, "it is for IRC, not for WebSockets: remove the key")
+	case l.TLS.enabled() && d.lines[path+".port"] != 0:
+		d.fault(path+".port", "only a plain listener says where TLS is: remove the key, and say here with duration how long clients shall keep to TLS")
+	case l.TLS.enabled() && l.STS.Preload && l.STS.Duration == 0:
+		d.fault(path+".preload", "without a duration there is nothing to preload: write duration: 30d, or remove the key")
+	case l.TLS.enabled():
+	case duration || d.lines[path+".preload"] != 0:
+		d.fault(path, "a plain listener says only where TLS is: write sts: {port: 6697} here, and duration and preload on the listener with TLS")
+	case l.STS.Port < 1 || l.STS.Port > 65535:
+		d.fault(path, "the port of the listener with TLS is missing: write sts: {port: 6697}")
+	}
+}
+
+func validateOrigins(l listenConfig, path string, d *decoder) {
+	if len(l.AllowedOrigins) > 0 && l.WebSocket == webSocketOff {
+		d.fault(path, "only a WebSocket listener has origins: add websocket: true, or remove the key")
+	}
+	for j, origin := range l.AllowedOrigins {
+		if !isOrigin(origin) {
+			d.fault(fmt.Sprintf("%s[%d]", path, j), "%q is no origin: write scheme and host as browsers do, such as https://chat.example.com, or \"*\" for any", origin)
+		}
+	}
+}
+
+// isOrigin accepts what browsers send in Origin (RFC 6454, 6.1), and "*".
+func isOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	return origin == "*" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == origin
+}
+
+func validateProxies(l listenConfig, path string, d *decoder) {
+	if network, _ := l.split(); len(l.ProxyProtocol) > 0 && network == networkUnix {
+		d.fault(path, "connections to a Unix socket come from no address: remove the key, or let the proxy connect over TCP")
+	}
+	for j, network := range l.ProxyProtocol {
+		if _, err := parseNetwork(network); err != nil {
+			d.fault(fmt.Sprintf("%s[%d]", path, j), "%s", err)
+		}
+	}
+}
+
+// parseNetwork reads an address, or a network such as 10.0.0.0/8.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil || p.Addr().Is4In6() {
+		return netip.Prefix{}, fmt.Errorf("%q is no network address: write such as 10.0.0.0/8, 192.0.2.7 or fd00::/8", text)
+	}
+	return p.Masked(), nil
+}
+
+func validateACME(cfg *config, d *decoder) {
+	a := cfg.ACME
+	used := slices.ContainsFunc(cfg.Listen, func(l listenConfig) bool { return l.TLS.ACME })
+	switch {
+	case used && len(a.Domains) == 0:
+		d.fault("acme.domains", "missing: a listener has tls: {acme: true}, so name the hosts that the certificates are for, such as [irc.example.com]")
+	case !used && len(a.Domains) > 0:
+		d.fault("acme.domains", "no listener uses the certificates: write tls: {acme: true} on one, or remove the key")
+	}
+	for i, domain := range a.Domains {
+		if !isDomain(domain) {
+			d.fault(fmt.Sprintf("acme.domains[%d]", i), "%q is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *", domain)
+		}
+	}
+	if a.Email != "" && (!strings.Contains(a.Email, "@") || strings.ContainsAny(a.Email, " ,<>:")) {
+		d.fault("acme.email", "%q is no e-mail address", a.Email)
+	}
+	if u, err := url.Parse(a.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
+		d.fault("acme.directory", "%q is no ACME directory: write an address that begins with https://", a.Directory)
+	}
+	if !filepath.IsAbs(a.Cache) {
+		d.fault("acme.cache", "%q must be the whole path of a folder, such as /var/lib/directus-ircd/acme", a.Cache)
+	}
+	if a.HTTP == "" {
+		return
+	}
+	if err := checkAddress(a.HTTP); err != nil {
+		d.fault("acme.http", "%s", err)
+	}
+	if slices.ContainsFunc(cfg.Listen, func(l listenConfig) bool { return sameAddress(l.Address, a.HTTP) }) {
+		d.fault("acme.http", "%s is a listener for IRC already: choose another port", a.HTTP)
+	}
+}
+
+func isDomain(s string) bool {
+	return len(s) <= 253 && strings.Contains(s, ".") && strings.ToLower(s) == s && strings.Trim(s, ".-") == s && !strings.Contains(s, "..") &&
+		!strings.ContainsFunc(s, func(r rune) bool { return !isHostRune(r) }) && net.ParseIP(s) == nil
+}

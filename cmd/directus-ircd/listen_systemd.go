@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/rs/zerolog"
+)
+
+// passedSockets are the sockets that systemd has opened for the daemon
+// (sd_listen_fds(3)).
+type passedSockets struct {
+	byName map[string][]net.Listener // those that nobody has taken yet
+	named  []string                  // names that have an entry of their own
+}
+
+// takePassed gets the sockets if an entry of the configuration asks for some.
+func takePassed(entries []listenConfig) (*passedSockets, error) {
+	p := &passedSockets{}
+	asked := false
+	for _, l := range entries {
+		if network, name := l.split(); network == networkSystemd {
+			asked = true
+			if name != "" {
+				p.named = append(p.named, name)
+			}
+		}
+	}
+	if !asked {
+		return p, nil
+	}
+	var err error
+	if p.byName, err = activation.ListenersWithNames(); err != nil {
+		return p, fmt.Errorf("take the sockets of systemd: %w", err)
+	}
+	return p, nil
+}
+
+// take returns the sockets of a name, or with the empty name all that have no
+// entry of their own.
+func (p *passedSockets) take(name string) ([]net.Listener, error) {
+	var taken []net.Listener
+	for _, n := range slices.Sorted(maps.Keys(p.byName)) {
+		if n == name || name == "" && !slices.Contains(p.named, n) {
+			taken = append(taken, p.byName[n]...)
+			delete(p.byName, n)
+		}
+	}
+	switch {
+	case len(taken) > 0:
+		return taken, nil
+	case name != "":
+		return nil, fmt.Errorf("listen on systemd:%s: systemd passed no stream socket of that name: compare it with FileDescriptorName in the socket unit, and start that unit", name)
+	}
+	return nil, errors.New("listen on systemd: systemd passed no stream socket: start the socket unit (systemctl enable --now directus-ircd.socket) instead of the service")
+}
+
+// warn names the sockets that no entry has taken.
+func (p *passedSockets) warn(log zerolog.Logger) {
+	for _, name := range slices.Sorted(maps.Keys(p.byName)) {
+		for _, ln := range p.byName[name] {
+			log.Warn().Str("name", name).Stringer("address", ln.Addr()).Msg("systemd passed a socket that no listener of the configuration asks for: add one with address: systemd")
+		}
+	}
+}
+
+// close closes what was not taken: clients would wait there for nothing.
+func (p *passedSockets) close() {
+	for _, sockets := range p.byName {
+		for _, ln := range sockets {
+			ln.Close()
+		}
+	}
+}
