@@ -9,53 +9,8 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// capSet is a set of capabilities.
-type capSet uint64
-
-// The capabilities.
-const (
-	capAccountTag capSet = 1 << iota
-	capAwayNotify
-	capBatch
-	capNotify
-	capEchoMessage
-	capExtendedJoin
-	capLabeledResponse
-	capMessageTags
-	capMultiPrefix
-	capSASL
-	capServerTime
-	capUserhostInNames
-)
-
-func (s capSet) has(c capSet) bool { return s&c != 0 }
-
-// capability is one row of CAP LS.
-type capability struct {
-	name  string
-	bit   capSet
-	value string // told from version 302 on
-}
-
-// capabilities are those that the server has, in the order of CAP LS. They fit
-// on one line: several clients break on a second one.
-var capabilities = []capability{
-	{name: "account-tag", bit: capAccountTag},
-	{name: "away-notify", bit: capAwayNotify},
-	{name: "batch", bit: capBatch},
-	{name: "cap-notify", bit: capNotify},
-	{name: "echo-message", bit: capEchoMessage},
-	{name: "extended-join", bit: capExtendedJoin},
-	{name: "labeled-response", bit: capLabeledResponse},
-	{name: "message-tags", bit: capMessageTags},
-	{name: "multi-prefix", bit: capMultiPrefix},
-	{name: "sasl", bit: capSASL, value: saslMechanisms},
-	{name: "server-time", bit: capServerTime},
-	{name: "userhost-in-names", bit: capUserhostInNames},
-}
-
-// cap302 is the version of the negotiation that has values and implies
-// cap-notify.
+// cap302 is the version of the negotiation that has values, answers of several
+// lines, and cap-notify.
 const cap302 = 302
 
 // cmdCap negotiates capabilities (IRCv3 capability-negotiation).
@@ -64,7 +19,7 @@ func (c *conn) cmdCap(ctx context.Context, m *irc.Message) error {
 	case "LS":
 		c.capLS(m.Param(1))
 	case "LIST":
-		c.capLine("LIST", capNames(func(k capability) bool { return c.caps.has(k.bit) }, false))
+		c.capList()
 	case "REQ":
 		c.capREQ(m.Param(1))
 	case "END":
@@ -86,8 +41,15 @@ func capWord(s string) string {
 	return s
 }
 
-func (c *conn) capLine(sub, list string) {
-	c.send(&line{Source: c.srv.source, Command: "CAP", Params: []string{c.nick, sub, list}, Trailing: true})
+// capLine sends one line; params go between the subcommand and the list.
+func (c *conn) capLine(sub, list string, params ...string) {
+	params = append([]string{c.nick, sub}, params...)
+	c.send(&line{Source: c.srv.source, Command: "CAP", Params: append(params, list), Trailing: true})
+}
+
+// capRoom is how long the list of one line may be.
+func (c *conn) capRoom(sub string) int {
+	return maxBody - len(":"+c.srv.source+" CAP "+c.nick+" "+sub+" :")
 }
 
 // capLS lists what there is. Before registration it holds 001 back until END.
@@ -102,13 +64,68 @@ func (c *conn) capLS(version string) {
 		c.caps |= capNotify
 		c.reg.cap302 = true
 	}
-	c.capLine("LS", capNames(func(capability) bool { return true }, modern))
+	c.logins = c.srv.logins.available()
+	room := c.capRoom("LS")
+	words := c.offers(modern, room)
+	if !modern {
+		words = fitWords(words, room)
+	}
+	c.capWords("LS", words, modern)
 }
 
-// capFold sends a list of capabilities, on several lines if one is too short: a
+// capList lists what the connection has.
+func (c *conn) capList() {
+	var names []string
+	for _, k := range capabilities {
+		if c.caps.has(k.bit) {
+			names = append(names, k.name)
+		}
+	}
+	c.capWords("LIST", names, c.reg.cap302)
+}
+
+// capWords sends a list, on several lines if one is too short. All but the last
+// one are then marked as such for clients that know the mark. sasl is on the last
+// line: old HexChat ends the negotiation there if it is not.
+func (c *conn) capWords(sub string, words []string, modern bool) {
+	if len(strings.Join(words, " ")) <= c.capRoom(sub) {
+		c.capLine(sub, strings.Join(words, " "))
+		return
+	}
+	if i := slices.IndexFunc(words, isSASL); i >= 0 {
+		words = append(slices.Delete(slices.Clone(words), i, i+1), words[i])
+	}
+	lists := foldWords(words, c.capRoom(sub+" *"))
+	for i, list := range lists {
+		if modern && i < len(lists)-1 {
+			c.capLine(sub, list, "*")
+		} else {
+			c.capLine(sub, list)
+		}
+	}
+}
+
+func isSASL(word string) bool {
+	name, _, _ := strings.Cut(word, "=")
+	return name == "sasl"
+}
+
+// fitWords leaves out the last words until the others fit, but never sasl. Clients
+// that know no answer of several lines are told no more than what fits.
+func fitWords(words []string, room int) []string {
+	words = slices.Clone(words)
+	for i := len(words) - 1; i >= 0 && len(strings.Join(words, " ")) > room; i-- {
+		if !isSASL(words[i]) {
+			words = slices.Delete(words, i, i+1)
+		}
+	}
+	return words
+}
+
+// capFold repeats a list of the client's, on several lines if one is too short: a
 // name cut off would be another one.
 func (c *conn) capFold(sub, list string) {
-	room := maxBody - len(":"+c.srv.source+" CAP "+c.nick+" "+sub+" :")
+	room := c.capRoom(sub)
 	if len(list) <= room {
 		c.capLine(sub, list)
 		return
@@ -127,19 +144,22 @@ func (c *conn) capREQ(list string) {
 	caps := c.caps
 	for _, word := range strings.Fields(list) {
 		name, off := strings.CutPrefix(word, "-")
-		i := slices.IndexFunc(capabilities, func(k capability) bool { return k.name == name })
-		if i < 0 || off && name == "cap-notify" && c.reg.cap302 {
+		k := capabilityNamed(name)
+		switch {
+		case k == nil || k.bit == 0,
+			off && k.bit == capNotify && c.reg.cap302,
+			!off && k.offered != nil && !k.offered(c):
 			c.capFold("NAK", list)
 			return
-		}
-		if off {
-			caps &^= capabilities[i].bit
-		} else {
-			caps |= capabilities[i].bit
+		case off:
+			caps &^= k.bit
+		default:
+			caps |= k.bit
 		}
 	}
 	c.caps = caps
 	c.capFold("ACK", list)
+	ring(c.loginBell) // cap-notify may be new
 }
 
 // capEND lets the registration go on. After it, it means nothing (WeeChat sends
@@ -150,20 +170,4 @@ func (c *conn) capEND(ctx context.Context) error {
 	}
 	c.reg.negotiating = false
 	return c.tryRegister(ctx)
-}
-
-// capNames lists capabilities, with their values for clients that understand
-// them.
-func capNames(want func(capability) bool, values bool) string {
-	var names []string
-	for _, k := range capabilities {
-		switch {
-		case !want(k):
-		case values && k.value != "":
-			names = append(names, k.name+"="+k.value)
-		default:
-			names = append(names, k.name)
-		}
-	}
-	return strings.Join(names, " ")
 }

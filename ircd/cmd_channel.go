@@ -62,7 +62,9 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if ch.Topic != "" {
 		c.reply(irc.RPL_TOPIC, ch.Name, ch.Topic)
 	}
-	c.sendNames(ch.Name, people)
+	if !c.caps.has(capNoImplicitNames) {
+		c.sendNames(ch.Name, people)
+	}
 	return ch, nil
 }
 

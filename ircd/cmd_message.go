@@ -160,9 +160,15 @@ func actionText(text string) (string, bool) {
 	return strings.TrimPrefix(rest, " "), true
 }
 
+// cmdAway marks the connection as away, before the registration as well (IRCv3
+// pre-away).
 func (c *conn) cmdAway(_ context.Context, m *irc.Message) error {
 	text := clipText(CleanText(m.Param(0)), maxAway)
-	c.srv.roster.setAway(c.member, text)
+	if c.registered {
+		c.srv.roster.setAway(c.member, text)
+	} else {
+		c.reg.away = text
+	}
 	if text == "" {
 		c.reply(irc.RPL_UNAWAY, "You are no longer marked as being away")
 	} else {

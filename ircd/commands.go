@@ -16,8 +16,10 @@ type command struct {
 	// params is how many parameters it needs at least; fewer are 461. Empty
 	// ones at the end do not count.
 	params int
-	// early commands are accepted before 001; the others are 451 then.
-	early bool
+	// early commands are accepted before 001; the others are 451 then, unless
+	// the client has earlyCap.
+	early    bool
+	earlyCap capSet
 }
 
 // commands is the table of all commands, by name. It is never changed.
@@ -46,7 +48,7 @@ var commands = map[string]command{
 	"PRIVMSG": {run: (*conn).cmdPrivmsg},
 	"NOTICE":  {run: (*conn).cmdNotice},
 	"TAGMSG":  {run: (*conn).cmdTagmsg},
-	"AWAY":    {run: (*conn).cmdAway},
+	"AWAY":    {run: (*conn).cmdAway, earlyCap: capPreAway},
 
 	"WHO":      {run: (*conn).cmdWho},
 	"WHOIS":    {run: (*conn).cmdWhois},
@@ -54,14 +56,15 @@ var commands = map[string]command{
 	"ISON":     {run: (*conn).cmdIson, params: 1},
 	"USERHOST": {run: (*conn).cmdUserhost, params: 1},
 
-	"LUSERS":  {run: (*conn).cmdLusers},
-	"MOTD":    {run: (*conn).cmdMotd},
-	"VERSION": {run: (*conn).cmdVersion},
-	"TIME":    {run: (*conn).cmdTime},
-	"ADMIN":   {run: (*conn).cmdAdmin},
-	"INFO":    {run: (*conn).cmdInfo},
-	"LINKS":   {run: (*conn).cmdLinks},
-	"HELP":    {run: (*conn).cmdHelp},
+	"ISUPPORT": {run: (*conn).cmdISupport, earlyCap: capExtendedISupport},
+	"LUSERS":   {run: (*conn).cmdLusers},
+	"MOTD":     {run: (*conn).cmdMotd},
+	"VERSION":  {run: (*conn).cmdVersion},
+	"TIME":     {run: (*conn).cmdTime},
+	"ADMIN":    {run: (*conn).cmdAdmin},
+	"INFO":     {run: (*conn).cmdInfo},
+	"LINKS":    {run: (*conn).cmdLinks},
+	"HELP":     {run: (*conn).cmdHelp},
 
 	"OPER":    {run: (*conn).cmdOper, params: 2},
 	"KILL":    {run: (*conn).cmdOperOnly},
@@ -115,7 +118,7 @@ func (c *conn) dispatch(ctx context.Context, m *irc.Message, converted bool) err
 		return errorReply(irc.ERR_UNKNOWNCOMMAND, "Unknown command", m.Command)
 	}
 	c.traceIn(m)
-	if !c.registered && !cmd.early {
+	if !c.registered && !cmd.early && !c.caps.has(cmd.earlyCap) {
 		return errorReply(irc.ERR_NOTREGISTERED, "You have not logged in yet")
 	}
 	given := len(m.Params)
@@ -125,9 +128,8 @@ func (c *conn) dispatch(ctx context.Context, m *irc.Message, converted bool) err
 	if given < cmd.params {
 		return errorReply(irc.ERR_NEEDMOREPARAMS, "Not enough parameters", m.Command)
 	}
-	if converted && c.registered && !c.toldUTF8 {
-		c.toldUTF8 = true
-		c.notice("Your client does not send UTF-8. Its text is read as Windows-1252; please set it to UTF-8.")
+	if converted && c.registered {
+		c.invalidUTF8(m.Command)
 	}
 	return cmd.run(c, ctx, m)
 }

@@ -40,6 +40,8 @@ type conn struct {
 	writer  *writer
 	inbox   *inbox // set by run before it starts anything
 	limiter *rate.Limiter
+	// loginBell is rung when logging in has become possible or impossible; cap 1.
+	loginBell chan struct{}
 
 	start time.Time
 
@@ -52,6 +54,7 @@ type conn struct {
 
 	// All that follows is owned by loop.
 	caps       capSet
+	logins     bool // whether the client knows that it can log in
 	reg        registration
 	registered bool    // 001 has been sent
 	session    Session // nil before the login
@@ -84,17 +87,18 @@ type inbound struct {
 
 func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn {
 	c := &conn{
-		srv:      s,
-		nc:       nc,
-		listen:   opts,
-		log:      s.log.With().Uint64("conn", s.nextID.Add(1)).Logger(),
-		lines:    make(chan inbound),
-		done:     make(chan struct{}),
-		out:      newSendQueue(s.opts.Limits.SendQueue),
-		limiter:  newLimiter(s.opts.Limits),
-		nick:     "*",
-		channels: make(map[string]*joinedChannel),
-		start:    time.Now(),
+		srv:       s,
+		nc:        nc,
+		listen:    opts,
+		log:       s.log.With().Uint64("conn", s.nextID.Add(1)).Logger(),
+		lines:     make(chan inbound),
+		done:      make(chan struct{}),
+		out:       newSendQueue(s.opts.Limits.SendQueue),
+		loginBell: make(chan struct{}, 1),
+		limiter:   newLimiter(s.opts.Limits),
+		nick:      "*",
+		channels:  make(map[string]*joinedChannel),
+		start:     time.Now(),
 	}
 	if addr.IsValid() {
 		c.remote = addr.String()
@@ -123,6 +127,7 @@ func (c *conn) run(ctx context.Context) {
 	defer cancel(nil)
 	c.inbox = newInbox(cancel)
 
+	defer c.srv.logins.watch(c.loginBell)()
 	reading := begin(func() { c.read(cctx) })
 	writing := begin(c.writer.run)
 
@@ -217,6 +222,7 @@ func (c *conn) read(ctx context.Context) {
 
 // loop owns the connection's state. It returns why the connection ends.
 func (c *conn) loop(ctx context.Context) error {
+	c.logins = c.srv.logins.available()
 	c.startRegistration()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -234,6 +240,8 @@ func (c *conn) loop(ctx context.Context) error {
 			err = c.handleLine(ctx, in)
 		case <-c.inbox.bell:
 			c.showPresence()
+		case <-c.loginBell:
+			c.loginsChanged()
 		case <-wake:
 			err = c.poll(ctx)
 		case <-timer.C:

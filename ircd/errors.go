@@ -5,24 +5,32 @@ import "fmt"
 // Error is a reply that implements error: a Session returns it and the client
 // is told it as it is.
 type Error struct {
-	// Numeric is the three-digit reply, such as "404".
+	// Numeric is the three-digit reply, such as "404"; empty for an error that
+	// is told by its Code alone, which clients that know neither standard
+	// replies nor the command's capability get as a NOTICE.
 	Numeric string
-	// Params go between the client's nick and Text, such as the channel.
+	// Params go between the client's nick and Text, such as the channel. For
+	// an error without a Numeric they are the context of the standard reply.
 	Params []string
 	// Text says what happened and what to do about it.
 	Text string
-	// Code is the machine-readable code of a standard reply (FAIL); empty
-	// where there is none.
+	// Code is the machine-readable code of a standard reply (FAIL), which
+	// clients with standard-replies get beside the numeric; empty where there
+	// is none.
 	Code string
 	// Err is the cause. It is logged and never sent.
 	Err error
 }
 
 func (e *Error) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("%s %s: %v", e.Numeric, e.Text, e.Err)
+	name := e.Numeric
+	if name == "" {
+		name = e.Code
 	}
-	return e.Numeric + " " + e.Text
+	if e.Err != nil {
+		return fmt.Sprintf("%s %s: %v", name, e.Text, e.Err)
+	}
+	return name + " " + e.Text
 }
 
 func (e *Error) Unwrap() error { return e.Err }

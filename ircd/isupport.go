@@ -1,8 +1,12 @@
 package ircd
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
+
+	irc "gopkg.in/irc.v4"
 )
 
 const (
@@ -12,7 +16,64 @@ const (
 	// " :are supported by this server", both names being as long as they get.
 	isupportBytes = maxBody - (1 + maxServerName + 1 + 3 + 1 + NickLen) - len(" :are supported by this server")
 	maxServerName = 63
+	// defaultLineLength is how long a line is where nothing else is said, with
+	// its end (RFC 2812, 2.3).
+	defaultLineLength = 512
 )
+
+// isupportTokens are what RPL_ISUPPORT promises; all of it is kept.
+func (s *Server) isupportTokens() []string {
+	lineLen := ""
+	if s.opts.LineLength > defaultLineLength {
+		lineLen = fmt.Sprintf("LINELEN=%d", min(s.opts.LineLength, maxInputBody))
+	}
+	return []string{
+		fmt.Sprintf("AWAYLEN=%d", maxAway),
+		"CASEMAPPING=ascii",
+		"CHANLIMIT=#:",
+		"CHANMODES=b,,,nt",
+		fmt.Sprintf("CHANNELLEN=%d", ChannelLen),
+		"CHANTYPES=#",
+		"CLIENTTAGDENY=" + clientTagDeny(s.features),
+		"ELIST=MNU",
+		"draft/ACCOUNTREQUIRED",
+		fmt.Sprintf("MAXTARGETS=%d", maxTargets),
+		lineLen,
+		"MODES=1",
+		"NETWORK=" + isupportEscape(s.opts.Network),
+		fmt.Sprintf("NICKLEN=%d", NickLen),
+		"PREFIX=(ov)@+",
+		"SAFELIST",
+		"SAFERATE",
+		"soju.im/SAFERATE",
+		fmt.Sprintf("TARGMAX=JOIN:,KICK:1,LIST:,NAMES:,NOTICE:%[1]d,PART:,PRIVMSG:%[1]d,TAGMSG:%[1]d,WHOIS:%[1]d", maxTargets),
+		fmt.Sprintf("TOPICLEN=%d", maxTopic),
+		"UTF8ONLY",
+		"WHOX",
+	}
+}
+
+// cmdISupport tells the tokens again, or before the registration (IRCv3
+// extended-isupport).
+func (c *conn) cmdISupport(context.Context, *irc.Message) error {
+	c.sendISupport()
+	return nil
+}
+
+// sendISupport sends RPL_ISUPPORT, in a batch of its own for clients with
+// extended-isupport.
+func (c *conn) sendISupport() {
+	var b batch
+	if c.caps.has(capExtendedISupport) && c.caps.has(capBatch) {
+		b = c.openAnswer(nil, "draft/isupport")
+		defer c.closeBatch(b)
+	}
+	for _, tokens := range c.srv.isupport {
+		l := c.numeric(irc.RPL_ISUPPORT, append(slices.Clone(tokens), "are supported by this server")...)
+		l.Trailing = true
+		c.sendIn(b, l)
+	}
+}
 
 // isupportLines spreads the tokens of RPL_ISUPPORT over lines, in order: at
 // most 13 a line, and no line too long. Empty tokens are left out, and so is

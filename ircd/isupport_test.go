@@ -58,3 +58,22 @@ func TestISupportEscape(t *testing.T) {
 		}
 	}
 }
+
+// TestLineLen: the length of a line is told only where it is not the usual one.
+func TestLineLen(t *testing.T) {
+	for length, want := range map[int]string{0: "", 512: "", 2048: "LINELEN=2048", 100000: "LINELEN=8192"} {
+		opts := testOptions(t)
+		opts.LineLength = length
+		got := ""
+		for _, l := range NewServer(newFakeChat(), opts).isupport {
+			for _, token := range l {
+				if strings.HasPrefix(token, "LINELEN=") {
+					got = token
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("%d: %q", length, got)
+		}
+	}
+}

@@ -79,7 +79,13 @@ func (c *conn) noPassword() error {
 	if le := c.reg.failed; le != nil {
 		return c.loginFailed(le)
 	}
+	if !c.logins || !c.srv.logins.available() {
+		return c.loginFailed(&LoginError{Reason: Unavailable, Text: busyText})
+	}
 	c.reply(irc.ERR_PASSWDMISMATCH, loginHelp)
+	if c.caps.has(capStandardReplies) {
+		c.standardReply("FAIL", "*", "ACCOUNT_REQUIRED", loginHelp)
+	}
 	return &closing{text: loginHelp, cause: "no password"}
 }
 

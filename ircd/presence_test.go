@@ -112,6 +112,31 @@ func TestAwayNotify(t *testing.T) {
 	})
 }
 
+// TestUnattended: a client that nobody sits at does not make its user be here, nor
+// take away the words of one that was left on purpose.
+func TestUnattended(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		s := newTestServer(t, newFakeChat(), nil)
+		watcher := s.inChannel("bob", "#messages", "away-notify")
+		first := s.inChannel("alice", "#messages")
+		first.Send("AWAY :lunch")
+		first.Expect("* 306 *")
+		synced(watcher)
+		phone := s.client()
+		phone.Send("CAP REQ :draft/pre-away sasl", "AWAY *", "NICK alice", "USER alice 0 * :x", "AUTHENTICATE PLAIN",
+			"AUTHENTICATE "+ircdtest.Plain("alice@example.com", "pw-alice"), "CAP END")
+		phone.Welcome()
+		phone.Send("JOIN #messages")
+		phone.Expect("* 366 *")
+		expectAll(t, synced(watcher), nil)
+		first.Close()
+		watcher.ExpectNext(":alice!u@directus AWAY :Away")
+		phone.Send("AWAY")
+		phone.Expect("* 305 *")
+		expectAll(t, synced(watcher), []string{":alice!u@directus AWAY"})
+	})
+}
+
 // TestOwnMessageElsewhere: what one says on one connection appears once on the
 // other, and not on the one without echo-message.
 func TestOwnMessageElsewhere(t *testing.T) {

@@ -3,7 +3,6 @@ package ircd
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +26,7 @@ type registration struct {
 	otpTries    int       // wrong codes so far, whatever login they were for
 	extended    bool      // the deadline has been put off for a code
 	failed      *LoginError
+	away        string // the text of AWAY; empty: here
 }
 
 // startRegistration sets the time limit.
@@ -113,8 +113,8 @@ func (c *conn) tryRegister(ctx context.Context) error {
 func (c *conn) welcome(ctx context.Context) error {
 	c.endResponse() // what completes a registration is not answered by it
 	c.registered = true
+	c.member = c.srv.roster.attachAway(c.user, c.inbox, c.reg.away)
 	c.reg = registration{begun: true, cap302: c.reg.cap302}
-	c.member = c.srv.roster.attach(c.user, c.inbox)
 	c.user = c.member.p.user
 	c.srv.count.registered.Add(1)
 	c.log = c.log.With().Str("nick", c.user.Nick).Logger()
@@ -144,38 +144,6 @@ func (c *conn) greet() {
 	c.sendISupport()
 	c.sendLusers()
 	c.sendMotd()
-}
-
-func (c *conn) sendISupport() {
-	for _, tokens := range c.srv.isupport {
-		c.reply(irc.RPL_ISUPPORT, append(slices.Clone(tokens), "are supported by this server")...)
-	}
-}
-
-// isupportTokens are what RPL_ISUPPORT promises; all of it is kept.
-func (s *Server) isupportTokens() []string {
-	return []string{
-		fmt.Sprintf("AWAYLEN=%d", maxAway),
-		"CASEMAPPING=ascii",
-		"CHANLIMIT=#:",
-		"CHANMODES=b,,,nt",
-		fmt.Sprintf("CHANNELLEN=%d", ChannelLen),
-		"CHANTYPES=#",
-		"CLIENTTAGDENY=" + clientTagDeny(s.features),
-		"ELIST=MNU",
-		fmt.Sprintf("MAXTARGETS=%d", maxTargets),
-		"MODES=1",
-		"NETWORK=" + isupportEscape(s.opts.Network),
-		fmt.Sprintf("NICKLEN=%d", NickLen),
-		"PREFIX=(ov)@+",
-		"SAFELIST",
-		"SAFERATE",
-		"soju.im/SAFERATE",
-		fmt.Sprintf("TARGMAX=JOIN:,KICK:1,LIST:,NAMES:,NOTICE:%[1]d,PART:,PRIVMSG:%[1]d,TAGMSG:%[1]d,WHOIS:%[1]d", maxTargets),
-		fmt.Sprintf("TOPICLEN=%d", maxTopic),
-		"UTF8ONLY",
-		"WHOX",
-	}
 }
 
 // isSelf reports whether a nick is the client's own, by name or by the one that

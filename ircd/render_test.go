@@ -76,14 +76,6 @@ func TestRenderSplit(t *testing.T) {
 	}
 }
 
-func TestCapLSFits(t *testing.T) {
-	list := capNames(func(capability) bool { return true }, true)
-	l := appendLine(nil, &line{Source: strings.Repeat("s", 60), Command: "CAP", Params: []string{strings.Repeat("n", NickLen), "LS", list}, Trailing: true})
-	if !strings.HasSuffix(string(l), list+"\r\n") {
-		t.Errorf("CAP LS does not fit on a line: %q", l)
-	}
-}
-
 func TestMatchMask(t *testing.T) {
 	for _, tc := range []struct {
 		mask, s string

@@ -40,15 +40,22 @@ func hasTag(tags []tag, key string) bool {
 	return false
 }
 
+// numeric makes a numeric whose last parameter is no text.
+func (c *conn) numeric(numeric string, params ...string) *line {
+	return &line{Source: c.srv.source, Command: numeric, Params: append([]string{c.nick}, params...)}
+}
+
 // reply sends a numeric whose last parameter is text and gets its colon.
 func (c *conn) reply(numeric string, params ...string) {
-	c.send(&line{Source: c.srv.source, Command: numeric, Params: append([]string{c.nick}, params...), Trailing: true})
+	l := c.numeric(numeric, params...)
+	l.Trailing = true
+	c.send(l)
 }
 
 // replyPlain sends a numeric whose last parameter is no text. A colon before
 // modes (324) or a timestamp (329) breaks HexChat, EPIC and others.
 func (c *conn) replyPlain(numeric string, params ...string) {
-	c.send(&line{Source: c.srv.source, Command: numeric, Params: append([]string{c.nick}, params...)})
+	c.send(c.numeric(numeric, params...))
 }
 
 // replyList sends a numeric whose last parameter is a list of words, as often as
@@ -98,11 +105,14 @@ func prefixOf(u User) string { return u.Nick + "!" + u.Username + "@" + u.Host }
 
 // errorReply makes the error of a command; params go before the text.
 func errorReply(numeric, text string, params ...string) *Error {
-	return &Error{Numeric: numeric, Params: params, Text: text}
+	return &Error{Numeric: numeric, Params: params, Text: text, Code: codes[numeric]}
 }
 
 // internalError is what people are told of errors that are not for them.
-const internalError = "internal error, see the log of the server"
+const (
+	internalError = "internal error, see the log of the server"
+	codeInternal  = "INTERNAL_ERROR"
+)
 
 // refused makes an *Error of a Session's error: the one it is, or else a fixed
 // text under the given numeric and parameters, with the error for the log.
@@ -111,7 +121,7 @@ func refused(err error, numeric string, params ...string) error {
 	if err == nil || errors.As(err, &e) {
 		return err
 	}
-	return &Error{Numeric: numeric, Params: params, Text: internalError, Err: err}
+	return &Error{Numeric: numeric, Params: params, Text: internalError, Code: codeInternal, Err: err}
 }
 
 // answer tells the client the error of a command. It returns the error if that
@@ -130,11 +140,11 @@ func (c *conn) answer(ctx context.Context, command string, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	default:
-		e = &Error{Numeric: ERR_UNKNOWNERROR, Params: []string{command}, Text: internalError, Err: err}
+		e = &Error{Numeric: ERR_UNKNOWNERROR, Params: []string{command}, Text: internalError, Code: codeInternal, Err: err}
 	}
 	if e.Err != nil {
 		c.log.Warn().Str("cmd", command).Str("numeric", e.Numeric).Err(e.Err).Msg("command refused")
 	}
-	c.reply(e.Numeric, append(append([]string{}, e.Params...), e.Text)...)
+	c.tellError(command, e)
 	return nil
 }

@@ -62,7 +62,10 @@ func newRoster() *roster {
 }
 
 // attach adds a connection of a user, who is here (not away).
-func (r *roster) attach(u User, in *inbox) *member {
+func (r *roster) attach(u User, in *inbox) *member { return r.attachAway(u, in, "") }
+
+// attachAway adds a connection of a user who is away; not if away is empty.
+func (r *roster) attachAway(u User, in *inbox, away string) *member {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -74,6 +77,10 @@ func (r *roster) attach(u User, in *inbox) *member {
 		r.most = max(r.most, len(r.users))
 	}
 	m := &member{inbox: in, p: p, channels: make(map[string]struct{})}
+	if away != "" {
+		r.aways++
+		m.away, m.awaySeq = away, r.aways
+	}
 	p.conns[m] = struct{}{}
 	r.refreshAway(p)
 	return m
@@ -255,17 +262,25 @@ func (r *roster) removeFrom(key string, m *member) (last bool) {
 	return true
 }
 
+const (
+	// unattended is the AWAY of a client that nobody sits at (IRCv3 pre-away).
+	unattended = "*"
+	// awayText is what others are told of a user whose clients are all so.
+	awayText = "Away"
+)
+
 // refreshAway derives a user's state from those of the connections: away when
-// all are, with the words of the latest. The caller holds mu.
+// all are, with the words of the latest. Unattended ones count for nothing if
+// there is any other. The caller holds mu.
 func (r *roster) refreshAway(p *presence) {
-	var text string
+	text := awayText
 	var latest uint64
 	for m := range p.conns {
 		if m.away == "" {
 			text = ""
 			break
 		}
-		if m.awaySeq > latest {
+		if m.away != unattended && m.awaySeq > latest {
 			text, latest = m.away, m.awaySeq
 		}
 	}

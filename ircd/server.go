@@ -97,6 +97,7 @@ type Server struct {
 	isupport [][]string
 
 	roster  *roster
+	logins  *logins
 	count   counters
 	nextID  atomic.Uint64
 	slots   *slots
@@ -128,6 +129,7 @@ func NewServer(be Backend, opts Options) *Server {
 		log:      opts.Logger,
 		source:   opts.Name,
 		service:  "directus!service@" + opts.Name,
+		logins:   newLogins(),
 		roster:   newRoster(),
 		slots:    newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
 		refusal:  make(chan struct{}, maxRefusals),
