@@ -73,6 +73,7 @@ var capabilities = []capability{
 	{name: "cap-notify", bit: capNotify, spare: 2}, // whoever asks with 302 has it unasked
 	{name: "chghost", bit: capChghost},             // a host never changes
 	{name: "draft/extended-isupport", bit: capExtendedISupport},
+	{name: "draft/multiline", bit: capMultiline, value: func(*conn) string { return multilineLimits }, valued: true},
 	{name: "draft/no-implicit-names", bit: capNoImplicitNames, spare: 1}, // as released clients know it
 	{name: "draft/pre-away", bit: capPreAway},
 	{name: "echo-message", bit: capEchoMessage},

@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -43,8 +44,12 @@ func (c *conn) message(ctx context.Context, m *irc.Message, kind Kind) error {
 	if m.Param(1) == "" {
 		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}
+	if c.response != nil {
+		c.response.parts = len(targets) > 1
+	}
+	out := Outgoing{Kind: kind, ReplyTo: c.replyTo(m), Text: m.Param(1)}
 	for _, target := range targets {
-		if err := c.answer(ctx, m.Command, c.messageTo(ctx, target, kind, m.Param(1))); err != nil {
+		if err := c.answer(ctx, m.Command, c.messageTo(ctx, target, out)); err != nil {
 			return err
 		}
 	}
@@ -76,19 +81,24 @@ func tooManyTargets(targets []string, outcome string) error {
 	return errorReply(irc.ERR_TOOMANYTARGETS, fmt.Sprintf("Too many targets, %s: %d at most", outcome, maxTargets), targets[maxTargets])
 }
 
-// messageTo has one message stored, and echoes it once it is.
-func (c *conn) messageTo(ctx context.Context, target string, kind Kind, text string) error {
-	if strings.HasPrefix(text, ctcpMark) {
-		action, isAction := actionText(text)
+// messageTo has one message stored, as it was sent: an ACTION is a CTCP still.
+func (c *conn) messageTo(ctx context.Context, target string, out Outgoing) error {
+	if strings.HasPrefix(out.Text, ctcpMark) {
+		action, isAction := actionText(out.Text)
 		switch {
-		case isAction && kind == Privmsg:
-			kind, text = Action, action
-		case kind == Notice:
+		case isAction && out.Kind == Privmsg:
+			out.Kind, out.Text = Action, action
+		case out.Kind == Notice:
 			return nil // the answer to a CTCP request, which nobody here made
 		default:
 			return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: CTCP requests other than ACTION are not carried", target)
 		}
 	}
+	return c.say(ctx, target, out)
+}
+
+// say has a message stored, and echoes it once it is.
+func (c *conn) say(ctx context.Context, target string, out Outgoing) error {
 	if !strings.HasPrefix(target, "#") {
 		return c.privateMessage(ctx, target)
 	}
@@ -96,11 +106,20 @@ func (c *conn) messageTo(ctx context.Context, target string, kind Kind, text str
 	if err != nil {
 		return err
 	}
-	text = CleanText(text)
-	if textLines(text) == nil { // nor could it be shown
+	out.Target, out.Text = ch.name, CleanText(out.Text)
+	if textLines(out.Text) == nil { // nor could it be shown
 		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}
-	return c.store(ctx, ch, Outgoing{Target: ch.name, Kind: kind, Text: text})
+	return c.store(ctx, ch, out)
+}
+
+// replyTo is the message that one from the client says it answers; empty if none.
+func (c *conn) replyTo(m *irc.Message) string {
+	if !c.caps.has(capMessageTags) || !c.srv.features.Replies {
+		return ""
+	}
+	tags := c.srv.clientTags(m)
+	return cmp.Or(tags[tagReply], tags[tagDraftReply])
 }
 
 // joinedChannel returns the channel that something is sent to. The error says

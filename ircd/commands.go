@@ -48,6 +48,7 @@ var commands = map[string]command{
 	"PRIVMSG": {run: (*conn).cmdPrivmsg},
 	"NOTICE":  {run: (*conn).cmdNotice},
 	"TAGMSG":  {run: (*conn).cmdTagmsg},
+	"BATCH":   {run: (*conn).cmdBatch, params: 1},
 	"AWAY":    {run: (*conn).cmdAway, earlyCap: capPreAway},
 
 	"WHO":      {run: (*conn).cmdWho},
@@ -121,15 +122,18 @@ func (c *conn) dispatch(ctx context.Context, m *irc.Message, converted bool) err
 	if !c.registered && !cmd.early && !c.caps.has(cmd.earlyCap) {
 		return errorReply(irc.ERR_NOTREGISTERED, "You have not logged in yet")
 	}
+	if converted && c.registered {
+		c.invalidUTF8(m.Command)
+	}
+	if ref, ok := m.Tags[tagBatch]; ok && (c.caps.has(capMultiline) || c.multi.open != nil) {
+		return c.partOfBatch(ctx, m, ref)
+	}
 	given := len(m.Params)
 	for given > 0 && m.Params[given-1] == "" {
 		given--
 	}
 	if given < cmd.params {
 		return errorReply(irc.ERR_NEEDMOREPARAMS, "Not enough parameters", m.Command)
-	}
-	if converted && c.registered {
-		c.invalidUTF8(m.Command)
 	}
 	return cmd.run(c, ctx, m)
 }

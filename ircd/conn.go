@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/time/rate"
 )
 
 const (
@@ -29,17 +28,17 @@ const (
 // and joins them.
 type conn struct {
 	// Static after newConn.
-	srv     *Server
-	nc      net.Conn
-	listen  ListenOptions
-	remote  string // for rate limits only; never shown or logged
-	log     zerolog.Logger
-	lines   chan inbound // from read to loop; closed when the input ends
-	done    chan struct{}
-	out     *sendQueue
-	writer  *writer
-	inbox   *inbox // set by run before it starts anything
-	limiter *rate.Limiter
+	srv    *Server
+	nc     net.Conn
+	listen ListenOptions
+	remote string // for rate limits only; never shown or logged
+	log    zerolog.Logger
+	lines  chan inbound // from read to loop; closed when the input ends
+	done   chan struct{}
+	out    *sendQueue
+	writer *writer
+	inbox  *inbox // set by run before it starts anything
+	pacing pacing
 	// loginBell is rung when logging in has become possible or impossible; cap 1.
 	loginBell chan struct{}
 
@@ -66,6 +65,7 @@ type conn struct {
 	typed      map[string]time.Time // when typing was last passed on, by folded target; at most maxTyping
 	batches    uint64               // how many batches were opened
 	pinged     bool                 // a PING is unanswered
+	multi      multilines           // that the client is sending
 	toldUTF8   bool                 // the notice about invalid UTF-8 was given
 
 	response *response // to the labelled request at hand; nil: there is none
@@ -95,7 +95,7 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		done:      make(chan struct{}),
 		out:       newSendQueue(s.opts.Limits.SendQueue),
 		loginBell: make(chan struct{}, 1),
-		limiter:   newLimiter(s.opts.Limits),
+		pacing:    pacing{limiter: newLimiter(s.opts.Limits)},
 		nick:      "*",
 		channels:  make(map[string]*joinedChannel),
 		start:     time.Now(),
@@ -105,19 +105,6 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 	}
 	c.writer = &writer{nc: nc, q: c.out, failed: make(chan error, 1)}
 	return c
-}
-
-func newLimiter(l Limits) *rate.Limiter {
-	if l.LinesPerSecond <= 0 {
-		return rate.NewLimiter(rate.Inf, 0)
-	}
-	return rate.NewLimiter(rate.Limit(l.LinesPerSecond), max(l.Burst, 1))
-}
-
-// pace is the time between two lines of a client that has used up its burst.
-func (c *conn) pace() time.Duration {
-	seconds := min(1/float64(c.limiter.Limit()), time.Hour.Seconds())
-	return time.Duration(seconds * float64(time.Second))
 }
 
 // run serves the connection and returns when all of it has ended. The end of
@@ -207,7 +194,7 @@ func (c *conn) read(ctx context.Context) {
 			default:
 			}
 			// Wait fails when ctx ends, and then loop ends as well.
-			if err := c.limiter.Wait(ctx); err != nil {
+			if err := c.pacing.wait(ctx, text); err != nil {
 				continue
 			}
 			select {
@@ -249,6 +236,8 @@ func (c *conn) loop(ctx context.Context) error {
 			if next, err = c.watch(); err == nil {
 				timer.Reset(next)
 			}
+		case <-c.multilineExpiry():
+			err = c.expireMultiline(ctx)
 		case err := <-c.writer.failed:
 			return c.drain(ctx, err)
 		case <-ctx.Done():

@@ -62,9 +62,7 @@ func (c *conn) showMessage(m *Message) {
 	if c.channels[Fold(m.Target)] == nil {
 		return
 	}
-	for _, l := range render(m, c.form(m.Replayed)) {
-		c.send(&l)
-	}
+	c.sendAll(batch{}, render(m, c.form(m.Replayed)))
 }
 
 // showBacklog shows the messages that were stored before the client came, as a
@@ -81,9 +79,7 @@ func (c *conn) showBacklog(ctx context.Context, channel string, messages []*Mess
 		defer c.closeBatch(b)
 	}
 	for _, m := range messages {
-		for _, l := range render(m, f) {
-			c.sendIn(b, &l)
-		}
+		c.sendAll(b, render(m, f))
 		if len(c.out1) > writeChunk {
 			if err := c.flush(ctx); err != nil {
 				return err

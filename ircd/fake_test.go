@@ -103,7 +103,7 @@ func (f *fakeChat) deliver(from *fakeSession, m *Message) {
 	defer f.mu.Unlock()
 	m.ID = fmt.Sprintf("m%d", len(f.stored)+1)
 	m.Time = time.Now()
-	f.stored = append(f.stored, Outgoing{Target: m.Target, Kind: m.Kind, Text: m.Text})
+	f.stored = append(f.stored, Outgoing{Target: m.Target, ReplyTo: m.ReplyTo, Kind: m.Kind, Text: m.Text})
 	for s := range f.sessions {
 		if s != from && s.joined[Fold(m.Target)] {
 			s.queue = append(s.queue, m)
@@ -202,7 +202,7 @@ func (s *fakeSession) Send(_ context.Context, out Outgoing) (*Message, error) {
 	if s.chat.send != nil {
 		return s.chat.send(s, out)
 	}
-	m := &Message{From: s.user, Target: out.Target, Kind: out.Kind, Text: out.Text}
+	m := &Message{From: s.user, Target: out.Target, ReplyTo: out.ReplyTo, Kind: out.Kind, Text: out.Text}
 	s.chat.deliver(s, m)
 	return m, nil
 }

@@ -125,3 +125,16 @@ func twoDigits(color string) string {
 	}
 	return color
 }
+
+// plainText returns s without the codes of mIRC formatting.
+func plainText(s string) string {
+	if !strings.ContainsFunc(s, isFormat) {
+		return s
+	}
+	var b strings.Builder
+	for i := strings.IndexFunc(s, isFormat); i >= 0; i = strings.IndexFunc(s, isFormat) {
+		b.WriteString(s[:i])
+		s = s[i+formatLen(s[i:]):]
+	}
+	return b.String() + s
+}

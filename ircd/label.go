@@ -41,6 +41,7 @@ type response struct {
 	first []byte // the first line, as long as it is the only one
 	batch string // the id of the batch around it, once there is one
 	told  bool   // a batch of another type carries the label
+	parts bool   // no batch of another type can be all of the answer
 }
 
 // labelOf returns the label of a line of input; empty if it has none or the
@@ -180,6 +181,36 @@ func (c *conn) sendIn(b batch, l *line) {
 	}
 	l.Tags = append([]tag{{"batch", b.id}}, l.Tags...)
 	c.write(l)
+}
+
+// sendAll sends the lines of one event, in an open batch or in none. A multi-line
+// message is a batch by itself, and its lines stay in that. If it is all of the
+// answer to the request at hand, the label is on the line that opens it.
+func (c *conn) sendAll(b batch, lines []line) {
+	if len(lines) > 0 && lines[0].Command == "BATCH" && b.id == "" {
+		c.answerWith(&lines[0])
+	}
+	for i := range lines {
+		if l := &lines[i]; hasTag(l.Tags, tagBatch) {
+			c.write(l)
+		} else {
+			c.sendIn(b, l)
+		}
+	}
+}
+
+// answerWith gives a line that opens a batch its place in the answer to the
+// request at hand, if it is the first of it.
+func (c *conn) answerWith(opening *line) {
+	r := c.response
+	switch {
+	case r == nil || c.asides > 0 || !r.silent():
+	case r.parts:
+		c.wrap(r)
+	default:
+		r.told = true
+		opening.Tags = append([]tag{{"label", r.label}}, opening.Tags...)
+	}
 }
 
 // batchID makes an id that this connection has not had yet: letters and digits.

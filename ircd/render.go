@@ -16,7 +16,7 @@ type form struct {
 }
 
 // formCaps are the capabilities that change a message's lines.
-const formCaps = capServerTime | capMessageTags | capAccountTag
+const formCaps = capServerTime | capMessageTags | capAccountTag | capMultiline
 
 const (
 	dayFormat    = "2006-01-02"
@@ -25,35 +25,74 @@ const (
 )
 
 // render makes the lines of a message. It is the only place that does, so the
-// live message, the echo and the backlog look the same. Text of several lines
-// becomes several messages, and a line that is too long with its real prefix is
-// split; only the first one carries the msgid, for it names the whole.
+// live message, the echo and the history look the same. A text of several lines,
+// or of one that is too long with its real prefix, becomes a batch for clients
+// that know multi-line messages (see renderMultiline), and several messages for
+// the others; only the first line carries what belongs to the whole. An ACTION
+// is never a batch: how CTCP and batches go together is written nowhere.
 func render(m *Message, f form) []line {
-	source := prefixOf(m.From)
-	command, open, end := "PRIVMSG", "", ""
-	switch m.Kind {
-	case Notice:
-		command = "NOTICE"
-	case Action:
-		open, end = ctcpAction+" ", ctcpMark
+	text := CleanText(m.Text)
+	if textLines(text) == nil {
+		return nil
 	}
+	if !f.caps.has(capMessageTags) {
+		text = withQuote(m, text)
+	}
+	s := speechOf(m)
+	stamped := ""
 	if f.old && !f.caps.has(capServerTime) {
-		open += stamp(m.Time, f)
+		stamped = stamp(m.Time, f)
 	}
-	room := maxBody - len(":"+source+" "+command+" "+m.Target+" :"+open+end)
+	if f.caps.has(capMultiline) && m.Kind != Action {
+		if parts := multilineParts(stamped+text, s.room()); len(parts) > 1 {
+			return renderMultiline(m, s, f, parts)
+		}
+	}
+	s.open += stamped
 	var lines []line
-	for _, text := range textLines(CleanText(m.Text)) {
-		for _, part := range splitText(text, room) {
-			lines = append(lines, line{
-				Tags:     messageTags(m, f.caps, len(lines) == 0),
-				Source:   source,
-				Command:  command,
-				Params:   []string{m.Target, open + part + end},
-				Trailing: true,
-			})
+	for _, text := range textLines(text) {
+		for _, part := range splitText(text, s.room()) {
+			l := s.line(part)
+			l.Tags = messageTags(m, f.caps, len(lines) == 0)
+			lines = append(lines, l)
 		}
 	}
 	return lines
+}
+
+// speech is what the lines of a message have in common.
+type speech struct {
+	source, command, target string
+	open, end               string // around the text of each line
+}
+
+func speechOf(m *Message) speech {
+	s := speech{source: prefixOf(m.From), command: "PRIVMSG", target: windowOf(m.Target, m.To)}
+	switch m.Kind {
+	case Notice:
+		s.command = "NOTICE"
+	case Action:
+		s.open, s.end = ctcpAction+" ", ctcpMark
+	}
+	return s
+}
+
+// windowOf is the target of lines about something said: the channel, or the
+// recipient.
+func windowOf(target string, to User) string {
+	if target == "" {
+		return to.Nick
+	}
+	return target
+}
+
+// room is how many bytes of text one line can hold.
+func (s *speech) room() int {
+	return maxBody - len(":"+s.source+" "+s.command+" "+s.target+" :"+s.open+s.end)
+}
+
+func (s *speech) line(text string) line {
+	return line{Source: s.source, Command: s.command, Params: []string{s.target, s.open + text + s.end}, Trailing: true}
 }
 
 // messageTags are the tags of one line of a message, in a stable order.
@@ -67,6 +106,9 @@ func messageTags(m *Message, caps capSet, first bool) []tag {
 	}
 	if caps.has(capAccountTag) && m.From.ID != "" {
 		tags = append(tags, tag{"account", m.From.ID})
+	}
+	if caps.has(capMessageTags) && first {
+		tags = append(tags, referenceTags(m)...)
 	}
 	return tags
 }
@@ -84,6 +126,9 @@ func stamp(t time.Time, f form) string {
 func (c *conn) form(old bool) form {
 	zone := c.srv.opts.Location
 	f := form{caps: c.caps & formCaps, zone: zone, old: old}
+	if !c.caps.has(capBatch) {
+		f.caps &^= capMultiline // it depends on batch
+	}
 	if old {
 		f.day = time.Now().In(zone).Format(dayFormat)
 	}

@@ -39,7 +39,7 @@ func TestRender(t *testing.T) {
 			[]string{"@time=2026-03-04T05:06:07.089Z :bob!u@directus PRIVMSG #c :hi"},
 		},
 		{
-			"all tags, two lines", msg(Privmsg, "a\r\n \nb"), form{zone: berlin, caps: formCaps},
+			"all tags, two lines", msg(Privmsg, "a\r\n \nb"), form{zone: berlin, caps: formCaps &^ capMultiline},
 			[]string{
 				"@time=2026-03-04T05:06:07.089Z;msgid=id1;account=id-bob :bob!u@directus PRIVMSG #c :a",
 				"@time=2026-03-04T05:06:07.089Z;account=id-bob :bob!u@directus PRIVMSG #c :b",

@@ -79,6 +79,49 @@ func splitText(text string, limit int) []string {
 	return parts
 }
 
+// wrapText cuts one line of text into parts of at most limit bytes that are the
+// text again when they are joined. It cuts where splitText does, but behind the
+// spaces, which stay at the end of the earlier part; and it adds no formatting,
+// since what reads it joins the parts first. limit is at least 4.
+func wrapText(text string, limit int) []string {
+	limit = max(limit, utf8.UTFMax)
+	var parts []string
+	for len(text) > limit {
+		n := wrapLen(text, limit)
+		parts = append(parts, text[:n])
+		text = text[n:]
+	}
+	return append(parts, text)
+}
+
+// wrapLen returns the length of the first part of a text that is longer than
+// limit.
+func wrapLen(text string, limit int) int {
+	end, word := 0, 0 // the ends of the units that fit, and of the spaces behind words
+	visible := false
+	for {
+		u := unitLen(text[end:], limit)
+		if end+u > limit {
+			break
+		}
+		blank := u == 1 && isBlank(text[end])
+		visible = visible || !blank && formatLen(text[end:]) == 0
+		if end += u; blank && visible {
+			word = end
+		}
+	}
+	switch {
+	case word > 0:
+		return word
+	case end > 0:
+		return end
+	}
+	for end = limit; !utf8.RuneStart(text[end]); {
+		end--
+	}
+	return end
+}
+
 // cutPart returns the first part of text, at most limit bytes, and what is left
 // for the next. It always takes something off text, and limit is at least 4.
 func cutPart(text string, limit int) (part, rest string) {

@@ -24,6 +24,7 @@ import (
 //	! say NICK #CHANNEL TEXT    a message is stored by somebody else
 //	! wait 3s     time passes
 //	! autojoin #CHANNEL         before the first line of the client
+//	! features WORD...          the same: private, replies, reactions
 //	# comment
 //
 // "\x01" in a text or pattern stands for that byte, and so do others. The backlog of #messages
@@ -68,15 +69,14 @@ func transcriptChat() *fakeChat {
 
 func playTranscript(t *testing.T, file string, steps []string) {
 	chat := transcriptChat()
-	s := newTestServer(t, chat, nil)
-	var c *ircdtest.Client
+	var c *ircdtest.Client // made by its first line, when the chat is as it is to be
 	for i, step := range steps {
 		op, arg, _ := strings.Cut(step, " ")
 		if c == nil && (op == "C:" || op == "C|") {
-			c = s.client()
+			c = newTestServer(t, chat, nil).client()
 		}
 		t.Logf("%s:%d", file, i+1)
-		if op == "C:" || strings.HasPrefix(op, "S") {
+		if op == "C:" || op == "!" || strings.HasPrefix(op, "S") {
 			arg = hexByte.ReplaceAllStringFunc(arg, func(s string) string {
 				b, _ := hex.DecodeString(s[2:]) // two digits, so it never fails
 				return string(b)
@@ -123,6 +123,19 @@ func playDirective(t *testing.T, chat *fakeChat, arg string) {
 		time.Sleep(d)
 	case "autojoin":
 		chat.autoJoin = append(chat.autoJoin, f[1])
+	case "features":
+		for _, word := range f[1:] {
+			switch word {
+			case "private":
+				chat.features.Private = true
+			case "replies":
+				chat.features.Replies = true
+			case "reactions":
+				chat.features.Reactions = true
+			default:
+				t.Fatalf("unknown feature %q", word)
+			}
+		}
 	default:
 		t.Fatalf("unknown directive %q", arg)
 	}

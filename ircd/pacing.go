@@ -1,0 +1,60 @@
+package ircd
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// linesPerToken is how many lines of an open multi-line message flood control
+// counts as one: together they are one message, but others are shown them all.
+// A whole message of the greatest length is then worth 25 lines.
+const linesPerToken = 20
+
+// pacing is the flood control of a connection.
+type pacing struct {
+	limiter *rate.Limiter
+	// batch says that a multi-line message is open. It is written by loop, and
+	// read reads it a line later at worst.
+	batch atomic.Bool
+	// inBatch counts its lines. It is owned by read.
+	inBatch int
+}
+
+// wait waits until a line may be handled. It fails when ctx ends.
+func (p *pacing) wait(ctx context.Context, text string) error {
+	if p.batch.Load() && isBatchLine(text) {
+		if p.inBatch++; p.inBatch%linesPerToken != 1 {
+			return nil
+		}
+	}
+	return p.limiter.Wait(ctx)
+}
+
+// isBatchLine reports whether a line can be part of a multi-line message.
+func isBatchLine(text string) bool {
+	tags, rest := splitTags(text)
+	for t := range strings.SplitSeq(tags, ";") {
+		if name, _, _ := strings.Cut(t, "="); name == tagBatch {
+			command, _, _ := strings.Cut(skipSource(rest), " ")
+			return strings.EqualFold(command, "PRIVMSG") || strings.EqualFold(command, "NOTICE")
+		}
+	}
+	return false
+}
+
+func newLimiter(l Limits) *rate.Limiter {
+	if l.LinesPerSecond <= 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(l.LinesPerSecond), max(l.Burst, 1))
+}
+
+// pace is the time between two lines of a client that has used up its burst.
+func (c *conn) pace() time.Duration {
+	seconds := min(1/float64(c.pacing.limiter.Limit()), time.Hour.Seconds())
+	return time.Duration(seconds * float64(time.Second))
+}
