@@ -62,7 +62,8 @@ func (c *conn) showMessage(m *Message) {
 	if c.channels[Fold(m.Target)] == nil {
 		return
 	}
-	c.sendAll(batch{}, render(m, c.form(m.Replayed)))
+	f := c.form(m.Replayed)
+	c.sendAll(batch{}, c.srv.messages.get(*m, f, func() *rendering { return newRendering(render(m, f)) }))
 }
 
 // showBacklog shows the messages that were stored before the client came, as a
@@ -79,7 +80,7 @@ func (c *conn) showBacklog(ctx context.Context, channel string, messages []*Mess
 		defer c.closeBatch(b)
 	}
 	for _, m := range messages {
-		c.sendAll(b, render(m, f))
+		c.sendAll(b, newRendering(render(m, f)))
 		if len(c.out1) > writeChunk {
 			if err := c.flush(ctx); err != nil {
 				return err

@@ -186,31 +186,42 @@ func (c *conn) sendIn(b batch, l *line) {
 // sendAll sends the lines of one event, in an open batch or in none. A multi-line
 // message is a batch by itself, and its lines stay in that. If it is all of the
 // answer to the request at hand, the label is on the line that opens it.
-func (c *conn) sendAll(b batch, lines []line) {
-	if len(lines) > 0 && lines[0].Command == "BATCH" && b.id == "" {
-		c.answerWith(&lines[0])
+func (c *conn) sendAll(b batch, r *rendering) {
+	label := ""
+	if b.id == "" && r.opensBatch {
+		label = c.labelOfBatch()
 	}
-	for i := range lines {
-		if l := &lines[i]; hasTag(l.Tags, tagBatch) {
-			c.write(l)
-		} else {
-			c.sendIn(b, l)
+	for i, l := range r.lines {
+		start := len(c.out1)
+		switch {
+		case i == 0 && label != "":
+			c.out1 = appendTagged(c.out1, l.text, tag{"label", label})
+		case l.inBatch:
+			c.out1 = append(c.out1, l.text...)
+		case b.id != "":
+			c.out1 = appendTagged(c.out1, l.text, tag{tagBatch, b.id})
+		default:
+			c.out1 = append(c.out1, l.text...)
+			c.place(start)
 		}
+		c.srv.count.linesOut.Add(1)
+		c.traceLine(l.command, r.target)
 	}
 }
 
-// answerWith gives a line that opens a batch its place in the answer to the
-// request at hand, if it is the first of it.
-func (c *conn) answerWith(opening *line) {
+// labelOfBatch is the label for a batch that is all of the answer to the request
+// at hand, and begins now; empty if it is not.
+func (c *conn) labelOfBatch() string {
 	r := c.response
 	switch {
 	case r == nil || c.asides > 0 || !r.silent():
+		return ""
 	case r.parts:
 		c.wrap(r)
-	default:
-		r.told = true
-		opening.Tags = append([]tag{{"label", r.label}}, opening.Tags...)
+		return ""
 	}
+	r.told = true
+	return r.label
 }
 
 // batchID makes an id that this connection has not had yet: letters and digits.

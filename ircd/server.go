@@ -96,12 +96,13 @@ type Server struct {
 	motd     []string
 	isupport [][]string
 
-	roster  *roster
-	logins  *logins
-	count   counters
-	nextID  atomic.Uint64
-	slots   *slots
-	refusal chan struct{} // semaphore: refusals being told at once
+	roster   *roster
+	messages *renderCache[Message] // those that were shown last
+	logins   *logins
+	count    counters
+	nextID   atomic.Uint64
+	slots    *slots
+	refusal  chan struct{} // semaphore: refusals being told at once
 }
 
 // maxRefusals is how many refused connections are told why at the same time;
@@ -130,6 +131,7 @@ func NewServer(be Backend, opts Options) *Server {
 		source:   opts.Name,
 		service:  "directus!service@" + opts.Name,
 		logins:   newLogins(),
+		messages: newRenderCache[Message](),
 		roster:   newRoster(),
 		slots:    newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
 		refusal:  make(chan struct{}, maxRefusals),

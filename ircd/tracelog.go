@@ -22,13 +22,16 @@ func (c *conn) traceIn(m *irc.Message) {
 }
 
 // trace logs a line sent.
-func (c *conn) trace(l *line) {
+func (c *conn) trace(l *line) { c.traceLine(l.Command, l.Params...) }
+
+// traceLine logs a line sent, of whose parameters it looks at some.
+func (c *conn) traceLine(command string, params ...string) {
 	e := c.log.Trace()
 	if !e.Enabled() {
 		return
 	}
-	e = e.Str("cmd", l.Command)
-	for _, p := range l.Params {
+	e = e.Str("cmd", command)
+	for _, p := range params {
 		if _, ok := c.channels[Fold(p)]; ok {
 			e = e.Str("channel", p)
 			break

@@ -1,0 +1,141 @@
+package ircd
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// rendering is an event as all clients of one form are sent it: finished lines,
+// but for the tags that differ from client to client (see sendAll).
+type rendering struct {
+	target     string // for the log
+	lines      []renderedLine
+	opensBatch bool // the lines are a batch of their own
+}
+
+type renderedLine struct {
+	command string
+	text    []byte
+	inBatch bool // it is in a batch that another line of the rendering opens
+}
+
+// newRendering makes the lines of one event into bytes. Those that are not in a
+// batch of the event's own may be put into another one.
+func newRendering(lines []line) *rendering {
+	r := &rendering{lines: make([]renderedLine, len(lines))}
+	var text []byte
+	ends := make([]int, len(lines))
+	for i := range lines {
+		l := &lines[i]
+		text = appendLine(text, l)
+		ends[i] = len(text)
+		r.lines[i] = renderedLine{command: l.Command, inBatch: hasTag(l.Tags, tagBatch)}
+		if l.Command == "BATCH" {
+			r.opensBatch = r.opensBatch || i == 0
+		} else if len(l.Params) > 0 {
+			r.target = l.Params[0]
+		}
+	}
+	start := 0
+	for i, end := range ends {
+		r.lines[i].text = text[start:end:end]
+		start = end
+	}
+	return r
+}
+
+func (r *rendering) size() int {
+	n := 0
+	for _, l := range r.lines {
+		n += len(l.text)
+	}
+	return n
+}
+
+// Limits of a renderCache. It only has to last from the first client that shows an
+// event to the last one, a moment later.
+const (
+	maxRenderings   = 128
+	maxRenderedSize = 1 << 20 // bytes of lines
+)
+
+// renderCache keeps the latest renderings of events of one type, so that an event
+// for many clients is rendered once for each form. The key is the value of the
+// event, not its address: what is equal looks equal, though each session has made
+// it for itself. All methods may be called from any goroutine; the oldest
+// renderings give way to new ones.
+type renderCache[E comparable] struct {
+	rendered atomic.Int64 // how often there was none yet
+
+	mu    sync.Mutex                   // a leaf lock
+	known map[renderKey[E]]*cacheEntry // guarded by mu
+	order []renderKey[E]               // guarded by mu: the keys of known, oldest first
+	size  int                          // guarded by mu: bytes of all in known
+}
+
+type renderKey[E comparable] struct {
+	event E
+	form  form
+}
+
+type cacheEntry struct {
+	once sync.Once
+	r    *rendering // written in once
+	size int        // guarded by the cache's mu
+}
+
+func newRenderCache[E comparable]() *renderCache[E] {
+	return &renderCache[E]{known: make(map[renderKey[E]]*cacheEntry)}
+}
+
+// get returns the rendering of an event, made by render if there is none. Whoever
+// asks while it is being made waits.
+func (rc *renderCache[E]) get(event E, f form, render func() *rendering) *rendering {
+	key := renderKey[E]{event, f}
+	e := rc.entry(key)
+	e.once.Do(func() {
+		rc.rendered.Add(1)
+		e.r = render()
+		rc.account(key, e)
+	})
+	if e.r == nil {
+		return render() // it panicked elsewhere; so it does here
+	}
+	return e.r
+}
+
+func (rc *renderCache[E]) entry(key renderKey[E]) *cacheEntry {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	e := rc.known[key]
+	if e == nil {
+		e = &cacheEntry{}
+		rc.known[key] = e
+		rc.order = append(rc.order, key)
+		rc.shrink()
+	}
+	return e
+}
+
+// account counts the size of a rendering that is still known.
+func (rc *renderCache[E]) account(key renderKey[E], e *cacheEntry) {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	if rc.known[key] == e {
+		e.size = e.r.size()
+		rc.size += e.size
+		rc.shrink()
+	}
+}
+
+// shrink forgets the oldest renderings that are too many. The caller holds mu.
+func (rc *renderCache[E]) shrink() {
+	n := 0
+	for ; len(rc.order)-n > maxRenderings || rc.size > maxRenderedSize && n < len(rc.order); n++ {
+		key := rc.order[n]
+		rc.size -= rc.known[key].size
+		delete(rc.known, key)
+	}
+	clear(rc.order[:n]) // the texts are in the keys
+	rc.order = rc.order[n:]
+}

@@ -1,0 +1,146 @@
+package ircd
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"directus-ircd/ircd/ircdtest"
+)
+
+// TestRenderedOnce: a message for many clients is rendered once for each set of
+// capabilities that changes its lines, also if every session has a copy of its
+// own; and each client still gets its own tags.
+func TestRenderedOnce(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.send = func(f *fakeSession, out Outgoing) (*Message, error) {
+			m := &Message{From: f.user, Target: out.Target, Text: out.Text}
+			chat.deliver(f, m)
+			own := *m
+			return &own, nil
+		}
+		s := newTestServer(t, chat, nil)
+		sets := [][]string{
+			nil, {"multi-prefix"}, {"server-time"}, {"server-time", "away-notify"},
+			{"server-time", "message-tags"}, {"server-time", "message-tags", "account-tag"},
+			{"server-time", "message-tags", "batch", "draft/multiline"},
+		}
+		const forms = 5
+		var all []*ircdtest.Client
+		for range 5 {
+			for _, caps := range sets {
+				all = append(all, s.inChannel("bob", "#messages", caps...))
+			}
+		}
+		sender := s.inChannel("alice", "#messages", "server-time", "message-tags", "echo-message", "labeled-response", "batch")
+		for _, text := range []string{"one", "two\nlines"} {
+			before := s.messages.rendered.Load()
+			if strings.Contains(text, "\n") {
+				chat.deliver(nil, &Message{From: testUser("alice"), Target: "#messages", Text: text})
+			} else {
+				sender.Send("@label=x PRIVMSG #messages :" + text)
+				sender.Expect("@label=x;time=*;msgid=m1 :alice!u@directus PRIVMSG #messages :one")
+			}
+			for _, c := range all {
+				for _, line := range strings.Split(text, "\n") {
+					c.Expect(":alice!u@directus PRIVMSG #messages :" + line)
+				}
+				c.Refute("* PRIVMSG *")
+			}
+			if n := s.messages.rendered.Load() - before; n != forms {
+				t.Errorf("%q was rendered %d times for %d forms", text, n, forms)
+			}
+		}
+	})
+}
+
+// TestRenderCacheBounds: the cache forgets the oldest, by number and by size.
+func TestRenderCacheBounds(t *testing.T) {
+	rc := newRenderCache[Message]()
+	show := func(id, text string) {
+		m := Message{ID: id, From: testUser("bob"), Target: "#c", Text: text}
+		r := rc.get(m, form{}, func() *rendering { return newRendering(render(&m, form{})) })
+		if got := len(r.lines); got != max(len(text)/400, 1) && len(text) < 1000 {
+			t.Errorf("%d lines", got)
+		}
+		size := 0
+		for _, e := range rc.known {
+			size += e.size
+		}
+		if len(rc.known) > maxRenderings || rc.size > maxRenderedSize || size != rc.size || len(rc.order) != len(rc.known) {
+			t.Fatalf("%d entries of %d bytes (%d), %d in order", len(rc.known), rc.size, size, len(rc.order))
+		}
+	}
+	for i := range 3 * maxRenderings {
+		show(fmt.Sprint(i), "hello")
+	}
+	if len(rc.known) != maxRenderings {
+		t.Errorf("%d of %d are kept", len(rc.known), maxRenderings)
+	}
+	before := rc.rendered.Load()
+	show(fmt.Sprint(3*maxRenderings-1), "hello")
+	if rc.rendered.Load() != before {
+		t.Error("the latest is not kept")
+	}
+	for i := range 8 {
+		show(fmt.Sprint("long", i), strings.Repeat("word ", maxRenderedSize/5/3))
+	}
+	show("huge", strings.Repeat("word ", maxRenderedSize))
+	show("after", "hello")
+	if rc.size == 0 || rc.size > 1000 {
+		t.Errorf("%d bytes behind one that is too large to be kept", rc.size)
+	}
+}
+
+// TestRenderCacheParallel: one rendering serves all who ask at once, and one that
+// fails fails for all.
+func TestRenderCacheParallel(t *testing.T) {
+	rc := newRenderCache[Message]()
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for n := range 100 {
+				m := Message{ID: fmt.Sprint(n), From: testUser("bob"), Target: "#c", Text: "x"}
+				f := form{old: i%2 == 0, zone: time.UTC}
+				if r := rc.get(m, f, func() *rendering { return newRendering(render(&m, f)) }); len(r.lines) != 1 {
+					t.Errorf("%d lines", len(r.lines))
+				}
+			}
+		})
+	}
+	all.Wait()
+	broken := func() (ok bool) {
+		defer func() { ok = recover() == nil }()
+		rc.get(Message{ID: "broken"}, form{}, func() *rendering { panic("broken") })
+		return
+	}
+	if broken() || broken() {
+		t.Error("a rendering that panics is returned")
+	}
+}
+
+// BenchmarkFanOut is the price of one message for N clients of one form, from the
+// event to the bytes that wait for the writer.
+func BenchmarkFanOut(b *testing.B) {
+	for _, clients := range []int{1, 10, 1000} {
+		b.Run(fmt.Sprint(clients), func(b *testing.B) {
+			s := NewServer(newFakeChat(), testOptions(b))
+			conns := make([]*conn, clients)
+			for i := range conns {
+				conns[i] = &conn{srv: s, log: s.log, caps: formCaps | capEchoMessage, channels: map[string]*joinedChannel{"#messages": {name: "#messages"}}}
+			}
+			now := time.Now()
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				m := &Message{ID: fmt.Sprint(i), Time: now, From: testUser("bob"), Target: "#messages", Text: "a message of the usual length, more or less"}
+				for _, c := range conns {
+					c.showMessage(m)
+					c.out1 = c.out1[:0]
+				}
+			}
+		})
+	}
+}
