@@ -43,6 +43,8 @@ type acmeCertificates struct {
 	manager *autocert.Manager
 	domains []*acmeDomain // in the order of the configuration
 	log     zerolog.Logger
+	// answers is what serves http-01 challenges; nil if nothing does.
+	answers http.Handler
 }
 
 // acmeDomain is a host and its certificate.
@@ -70,6 +72,11 @@ func newACME(ctx context.Context, cfg acmeConfig, log zerolog.Logger) (*acmeCert
 			UserAgent:    "directus-ircd/" + version(),
 			HTTPClient:   &http.Client{Timeout: acmeRequestTimeout, Transport: &boundTransport{ctx, http.DefaultTransport}},
 		},
+	}
+	if cfg.HTTP != "" {
+		// It has to be asked for before the first certificate: only then does
+		// autocert try it.
+		a.answers = withoutPort(a.manager.HTTPHandler(http.NotFoundHandler()))
 	}
 	for _, name := range cfg.Domains {
 		a.domains = append(a.domains, &acmeDomain{name: name, tried: make(chan struct{}), retry: make(chan struct{}, 1)})
@@ -226,7 +233,7 @@ func (a *acmeCertificates) valid(host string) bool {
 // serveChallenges answers http-01 challenges until ctx ends.
 func (a *acmeCertificates) serveChallenges(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
-		Handler:           a.manager.HTTPHandler(http.NotFoundHandler()),
+		Handler:           a.answers,
 		ReadHeaderTimeout: 5 * time.Second,
 		WriteTimeout:      15 * time.Second,
 		// It would log the addresses of clients.
@@ -235,10 +242,22 @@ func (a *acmeCertificates) serveChallenges(ctx context.Context, ln net.Listener)
 	server.SetKeepAlivesEnabled(false)
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
+	a.log.Info().Stringer("address", ln.Addr()).Msg("answering the ACME server")
 	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("acme: %w", err)
 	}
 	return nil
+}
+
+// withoutPort takes the port off the host that is asked for: a proxy in front may
+// tell one, and autocert compares the whole.
+func withoutPort(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if host, _, err := net.SplitHostPort(r.Host); err == nil {
+			r.Host = host
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // jitter spreads a wait by a tenth to either side.

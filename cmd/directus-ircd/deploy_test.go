@@ -6,16 +6,20 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/coreos/go-systemd/v22/unit"
 )
 
-const unitFile = "../../deploy/directus-ircd.service"
+const (
+	unitFile   = "../../deploy/directus-ircd.service"
+	socketFile = "../../deploy/directus-ircd.socket"
+)
 
-// What the daemon relies on, whatever else the unit restricts.
-func TestUnit(t *testing.T) {
-	f, err := os.Open(unitFile)
+func readUnit(t *testing.T, file string) []*unit.UnitOption {
+	t.Helper()
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,6 +28,12 @@ func TestUnit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return options
+}
+
+// What the daemon relies on, whatever else the unit restricts.
+func TestUnit(t *testing.T) {
+	options := readUnit(t, unitFile)
 	for _, want := range []unit.UnitOption{
 		{Section: "Service", Name: "Type", Value: "notify"},
 		{Section: "Service", Name: "NotifyAccess", Value: "main"},
@@ -40,15 +50,53 @@ func TestUnit(t *testing.T) {
 	}
 }
 
-// The daemon keeps nothing on disk.
-func TestUnitGivesNoFolderToWriteTo(t *testing.T) {
+// Certificates and Unix sockets are all that the daemon keeps on disk, and their
+// places are the defaults of the configuration.
+func TestUnitGivesTheFolders(t *testing.T) {
 	text, err := os.ReadFile(unitFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, option := range []string{"StateDirectory=", "CacheDirectory=", "LogsDirectory=", "RuntimeDirectory=", "ReadWritePaths="} {
+	for _, option := range []string{"CacheDirectory=", "LogsDirectory=", "ReadWritePaths="} {
 		if bytes.Contains(text, []byte("\n"+option)) {
 			t.Errorf("the unit sets %s", option)
+		}
+	}
+	folders := map[string]string{"StateDirectory": "/var/lib/", "RuntimeDirectory": "/run/"}
+	for _, o := range readUnit(t, unitFile) {
+		if folders[o.Name] != "" {
+			folders[o.Name] += o.Value + "/"
+		}
+	}
+	if cache := defaultConfig().ACME.Cache; !strings.HasPrefix(cache, folders["StateDirectory"]) {
+		t.Errorf("acme.cache is %s, but the unit can write to %s", cache, folders["StateDirectory"])
+	}
+	if path := "unix:" + folders["RuntimeDirectory"] + "irc.sock"; !strings.Contains(exampleConfig, path) {
+		t.Errorf("the example does not have its Unix socket at %s", path)
+	}
+}
+
+// The socket unit starts the service of its name and passes what the
+// configuration that it shows takes.
+func TestSocketUnit(t *testing.T) {
+	options := readUnit(t, socketFile)
+	for _, want := range []unit.UnitOption{
+		{Section: "Socket", Name: "ListenStream", Value: "127.0.0.1:6667"},
+		{Section: "Install", Name: "WantedBy", Value: "sockets.target"},
+	} {
+		if !slices.ContainsFunc(options, func(o *unit.UnitOption) bool { return *o == want }) {
+			t.Errorf("the unit lacks %s=%s in [%s]", want.Name, want.Value, want.Section)
+		}
+	}
+	for _, o := range options {
+		// One process serves all connections.
+		if o.Name == "Accept" || o.Name == "Service" {
+			t.Errorf("the unit sets %s", o.Name)
+		}
+		if o.Name == "FileDescriptorName" {
+			if err := checkListenAddress(listenConfig{Address: "systemd:" + o.Value}); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }
@@ -60,18 +108,23 @@ func TestUnitUnderSystemd(t *testing.T) {
 		t.Log("no systemd-analyze on this machine: the unit was read, but not judged")
 		return
 	}
-	text, err := os.ReadFile(unitFile)
-	if err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	var copies []string
+	for _, file := range []string{unitFile, socketFile} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// verify wants the program to exist.
+		text = bytes.Replace(text, []byte("/usr/local/bin/directus-ircd"), []byte(os.Args[0]), 1)
+		copies = append(copies, filepath.Join(dir, filepath.Base(file)))
+		if err := os.WriteFile(copies[len(copies)-1], text, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	// verify wants the program to exist.
-	copied := filepath.Join(t.TempDir(), "directus-ircd.service")
-	text = bytes.Replace(text, []byte("/usr/local/bin/directus-ircd"), []byte(os.Args[0]), 1)
-	if err := os.WriteFile(copied, text, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	copied := copies[0]
 	for _, args := range [][]string{
-		{"verify", copied},
+		{"verify", copied, copies[1]},
 		{"security", "--offline=true", "--no-pager", "--threshold=19", copied}, // below 2.0
 	} {
 		if out, err := exec.Command(analyze, args...).CombinedOutput(); err != nil {
