@@ -6,12 +6,8 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// maxReason bounds a PART or QUIT reason, in bytes; maxTopic is announced only,
-// since topics are not set from IRC.
-const (
-	maxReason = 300
-	maxTopic  = 390
-)
+// maxReason bounds a PART or QUIT reason, in bytes.
+const maxReason = 300
 
 // cmdJoin joins channels (RFC 2812, 3.2.1). Keys are ignored, for no channel
 // has one.
@@ -52,13 +48,14 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if c.channels[Fold(name)] != nil {
 		return nil, nil
 	}
-	ch, err := c.session.Join(ctx, name, JoinOptions{Backlog: true})
+	ch, err := c.session.Join(ctx, name, JoinOptions{Backlog: !c.bot})
 	if err != nil {
 		return nil, refused(err, irc.ERR_NOSUCHCHANNEL, name)
 	}
 	c.channels[Fold(ch.Name)] = &joinedChannel{name: ch.Name, topic: ch.Topic}
 	people := c.srv.roster.join(c.member, ch.Name)
 	c.showJoin(c.user, ch.Name)
+	c.monitor.doubtAll(false)
 	if ch.Topic != "" {
 		c.reply(irc.RPL_TOPIC, ch.Name, ch.Topic)
 	}
@@ -96,6 +93,7 @@ func (c *conn) part(ctx context.Context, name, reason string) error {
 	delete(c.channels, Fold(name))
 	c.srv.roster.part(c.member, ch.name, reason)
 	c.showPart(c.user, ch.name, reason)
+	c.monitor.doubtAll(true)
 	return nil
 }
 
@@ -105,24 +103,6 @@ func (c *conn) partAll(ctx context.Context) error {
 		if err := c.part(ctx, name, ""); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// cmdTopic shows the topic. It comes from the configuration.
-func (c *conn) cmdTopic(ctx context.Context, m *irc.Message) error {
-	ch, err := c.findChannel(ctx, m.Param(0))
-	switch {
-	case err != nil:
-		return err
-	case len(m.Params) > 1 && c.channels[Fold(ch.Name)] == nil:
-		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", ch.Name)
-	case len(m.Params) > 1:
-		return errorReply(irc.ERR_CHANOPRIVSNEEDED, "The topic is set in the configuration of the server", ch.Name)
-	case ch.Topic == "":
-		c.reply(irc.RPL_NOTOPIC, ch.Name, "No topic is set")
-	default:
-		c.reply(irc.RPL_TOPIC, ch.Name, ch.Topic)
 	}
 	return nil
 }
@@ -181,25 +161,6 @@ func (c *conn) sendNames(channel string, people []person) {
 		c.replyList(irc.RPL_NAMREPLY, names, "=", channel)
 	}
 	c.reply(irc.RPL_ENDOFNAMES, channel, "End of /NAMES list")
-}
-
-// cmdInvite refuses: who may be in a channel is settled elsewhere.
-func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
-	nick, name := m.Param(0), m.Param(1)
-	ch := c.channels[Fold(name)]
-	if ch == nil {
-		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", name)
-	}
-	u, _, err := c.lookup(ctx, nick)
-	switch {
-	case err != nil:
-		return refused(err, irc.ERR_NOSUCHNICK, nick)
-	case u == nil:
-		return errorReply(irc.ERR_NOSUCHNICK, "No such nick", nick)
-	case c.srv.roster.isIn(u.ID, ch.name):
-		return errorReply(irc.ERR_USERONCHANNEL, "is in the channel already", u.Nick, ch.name)
-	}
-	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "There are no invitations: everybody with access may join", ch.name)
 }
 
 // cmdKick refuses.

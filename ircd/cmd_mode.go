@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	// userModes are those of everybody: invisible (i), since nobody is listed
-	// to people who share no channel with them.
-	userModes = "+i"
+	// userModesAll are all that there are (004): i, invisible, which everybody
+	// has, since nobody is listed to people who share no channel with them, and
+	// B, which bots set (https://ircv3.net/specs/extensions/bot-mode).
+	userModesAll = "Bi"
+	botMode      = 'B'
 	// channelModes are those of every channel: no messages from outside (n),
 	// the topic is not everybody's (t).
 	channelModes = "+nt"
@@ -51,11 +53,43 @@ func (c *conn) cmdMode(ctx context.Context, m *irc.Message) error {
 		}
 		return errorReply(irc.ERR_USERSDONTMATCH, "The modes of others are their own")
 	}
-	if strings.Trim(modes, "+-i") != "" {
-		return errorReply(irc.ERR_UMODEUNKNOWNFLAG, "Unknown user mode: there is only i, which everybody has")
+	return c.userMode(modes)
+}
+
+// userMode changes the modes of the connection and shows them: as a MODE if there
+// was a change, which is how clients notice, else as 221.
+func (c *conn) userMode(modes string) error {
+	if strings.Trim(modes, "+-"+userModesAll) != "" {
+		return errorReply(irc.ERR_UMODEUNKNOWNFLAG, "Unknown user mode: there are B, for bots, and i, which everybody has")
 	}
-	c.replyPlain(irc.RPL_UMODEIS, userModes)
+	bot, sign := c.bot, '+'
+	for _, mode := range modes {
+		switch mode {
+		case '+', '-':
+			sign = mode
+		case botMode:
+			bot = sign == '+'
+		}
+	}
+	if bot == c.bot {
+		c.replyPlain(irc.RPL_UMODEIS, c.userModes())
+		return nil
+	}
+	c.bot, sign = bot, '-'
+	if bot {
+		sign = '+'
+	}
+	c.srv.roster.setBot(c.member, bot)
+	c.send(&line{Source: prefixOf(c.user), Command: "MODE", Params: []string{c.nick, string(sign) + string(botMode)}})
 	return nil
+}
+
+// userModes are those of the connection.
+func (c *conn) userModes() string {
+	if c.bot {
+		return "+" + userModesAll
+	}
+	return "+i"
 }
 
 // channelMode shows modes and lists. Nothing can be changed.

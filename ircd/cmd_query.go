@@ -28,6 +28,7 @@ func (c *conn) lookup(ctx context.Context, nick string) (u *person, here bool, e
 	if p, ok := c.srv.roster.byID(found.ID); ok {
 		return &p, true, nil
 	}
+	found.Realname = clipText(found.Realname, maxRealname)
 	return &person{User: *found}, false, nil
 }
 
@@ -131,6 +132,17 @@ func (c *conn) whoisReply(p *person, here bool) {
 		c.reply(irc.RPL_AWAY, p.Nick, "Not connected to IRC")
 		return
 	}
+	if p.ID == c.user.ID {
+		// The host says where everybody is; the address is nobody's business.
+		c.reply(RPL_WHOISHOST, p.Nick, "is connecting from *@"+p.Host)
+		c.reply(RPL_WHOISMODES, p.Nick, "is using modes "+c.userModes())
+	}
+	if p.Secure {
+		c.reply(RPL_WHOISSECURE, p.Nick, "is using a secure connection")
+	}
+	if p.Bot {
+		c.reply(RPL_WHOISBOT, p.Nick, "is a bot")
+	}
 	if p.Away != "" {
 		c.reply(irc.RPL_AWAY, p.Nick, p.Away)
 	}
@@ -145,34 +157,30 @@ func idleSeconds(p *person) string {
 	return strconv.FormatInt(int64(time.Since(p.Active)/time.Second), 10)
 }
 
-// cmdWhowas knows nobody: who was here is not kept.
-func (c *conn) cmdWhowas(_ context.Context, m *irc.Message) error {
-	nick := m.Param(0)
-	if nick == "" {
-		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
-	}
-	c.reply(irc.ERR_WASNOSUCHNICK, nick, "Past users are not remembered: try WHOIS")
-	c.reply(irc.RPL_ENDOFWHOWAS, nick, "End of WHOWAS")
-	return nil
-}
-
-// connected finds a user who is connected, as far as lookup would show them, or
-// the client itself by the nick that it asked for.
-func (c *conn) connected(ctx context.Context, nick string) (p person, ok bool) {
+// find finds a user who is connected, as far as lookup would show them. An error
+// means that the backend could not say whether the client may know them.
+func (c *conn) find(ctx context.Context, nick string) (p person, ok bool, err error) {
 	p, ok = c.srv.roster.byNick(nick)
-	switch {
-	case !ok && c.isSelf(nick):
-		p, ok = c.srv.roster.byID(c.user.ID)
-		p.Nick = nick
-		return p, ok
-	case !ok || c.sees(p.ID):
-		return p, ok
+	if !ok || c.sees(p.ID) {
+		return p, ok, nil
 	}
 	u, err := c.session.Lookup(ctx, p.Nick)
+	return p, err == nil && u != nil && u.ID == p.ID, err
+}
+
+// connected is find for a command that takes what it gets: whoever cannot be
+// asked about is not there. The client itself is found by the nick that it asked
+// for, too.
+func (c *conn) connected(ctx context.Context, nick string) (p person, ok bool) {
+	p, ok, err := c.find(ctx, nick)
 	if err != nil {
 		c.log.Debug().Err(err).Msg("look up a connected user")
 	}
-	return p, err == nil && u != nil && u.ID == p.ID
+	if !ok && c.isSelf(nick) {
+		p, ok = c.srv.roster.byID(c.user.ID)
+		p.Nick = nick
+	}
+	return p, ok
 }
 
 // cmdIson tells which nicks are connected (RFC 2812, 4.9).

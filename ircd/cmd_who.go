@@ -113,6 +113,9 @@ func (c *conn) whoReply(q whoQuery, channel string, p *person, here bool) {
 	if !here || p.Away != "" {
 		flags = "G"
 	}
+	if p.Bot {
+		flags += string(botMode)
+	}
 	if !q.x {
 		c.reply(irc.RPL_WHOREPLY, channel, p.Username, p.Host, c.srv.source, p.Nick, flags, "0 "+p.Realname)
 		return

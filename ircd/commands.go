@@ -51,6 +51,8 @@ var commands = map[string]command{
 	"BATCH":   {run: (*conn).cmdBatch, params: 1},
 	"AWAY":    {run: (*conn).cmdAway, earlyCap: capPreAway},
 
+	"MONITOR":  {run: (*conn).cmdMonitor, params: 1},
+	"SETNAME":  {run: (*conn).cmdSetname, params: 1},
 	"WHO":      {run: (*conn).cmdWho},
 	"WHOIS":    {run: (*conn).cmdWhois},
 	"WHOWAS":   {run: (*conn).cmdWhowas},

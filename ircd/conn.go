@@ -62,6 +62,8 @@ type conn struct {
 	asked      string  // the nick asked for: an alias for the client's early commands
 	member     *member // nil before 001
 	channels   map[string]*joinedChannel
+	bot        bool // mode B
+	monitor    monitor
 	typed      map[string]time.Time // when typing was last passed on, by folded target; at most maxTyping
 	batches    uint64               // how many batches were opened
 	pinged     bool                 // a PING is unanswered
@@ -75,8 +77,10 @@ type conn struct {
 
 // joinedChannel is a channel that the client is in.
 type joinedChannel struct {
-	name  string // canonical
-	topic string
+	name    string // canonical
+	topic   string
+	topicBy User      // who set it; zero: not known
+	topicAt time.Time // when; zero: not known
 }
 
 // inbound is one line read, or the tags of one that was too long.
@@ -99,6 +103,7 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		nick:      "*",
 		channels:  make(map[string]*joinedChannel),
 		start:     time.Now(),
+		monitor:   newMonitor(),
 	}
 	if addr.IsValid() {
 		c.remote = addr.String()
@@ -238,12 +243,15 @@ func (c *conn) loop(ctx context.Context) error {
 			}
 		case <-c.multilineExpiry():
 			err = c.expireMultiline(ctx)
+		case <-c.monitor.again:
+			c.monitor.again = nil
 		case err := <-c.writer.failed:
 			return c.drain(ctx, err)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 		if err == nil {
+			c.settleMonitor(ctx)
 			err = c.flush(ctx)
 		}
 		if err != nil {

@@ -53,6 +53,11 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 		}
 	case *ServiceNotice:
 		c.showService(ev)
+	case *Topic:
+		c.showTopicEvent(ev)
+	case *Profile:
+		c.srv.roster.rename(c.member, ev.Realname)
+		c.showPresence()
 	}
 	return nil
 }
@@ -103,63 +108,4 @@ func (c *conn) showService(n *ServiceNotice) {
 			c.send(&line{Source: c.srv.service, Command: "NOTICE", Params: []string{target, part}, Trailing: true})
 		}
 	}
-}
-
-// showPresence shows what others did.
-func (c *conn) showPresence() {
-	defer c.aside()()
-	for _, ev := range c.inbox.take() {
-		switch ev.kind {
-		case joined:
-			if ch := c.channels[Fold(ev.channel)]; ch != nil {
-				c.showJoin(ev.user, ch.name)
-				c.showAway(ev.user, ev.away, true)
-			}
-		case parted:
-			if ch := c.channels[Fold(ev.channel)]; ch != nil {
-				c.showPart(ev.user, ch.name, ev.text)
-			}
-		case quit:
-			c.send(&line{Source: prefixOf(ev.user), Command: "QUIT", Params: []string{ev.text}, Trailing: true})
-		case awayChanged:
-			c.showAway(ev.user, ev.away, false)
-		case typing:
-			if ev.channel == "" {
-				c.showTyping(ev.user, c.nick, ev.text)
-			} else if ch := c.channels[Fold(ev.channel)]; ch != nil {
-				c.showTyping(ev.user, ch.name, ev.text)
-			}
-		}
-	}
-}
-
-// showJoin shows a JOIN. Without extended-join the channel has a colon, by which
-// ii finds it.
-func (c *conn) showJoin(u User, channel string) {
-	l := &line{Source: prefixOf(u), Command: "JOIN", Params: []string{channel}, Trailing: true}
-	if c.caps.has(capExtendedJoin) {
-		l.Params = []string{channel, u.ID, u.Realname}
-	}
-	c.send(l)
-}
-
-func (c *conn) showPart(u User, channel, reason string) {
-	l := &line{Source: prefixOf(u), Command: "PART", Params: []string{channel}}
-	if reason != "" {
-		l.Params, l.Trailing = []string{channel, reason}, true
-	}
-	c.send(l)
-}
-
-// showAway shows an away state to clients with away-notify. On a JOIN only the
-// users who are away are worth a line.
-func (c *conn) showAway(u User, text string, join bool) {
-	if !c.caps.has(capAwayNotify) || join && text == "" {
-		return
-	}
-	l := &line{Source: prefixOf(u), Command: "AWAY"}
-	if text != "" {
-		l.Params, l.Trailing = []string{text}, true
-	}
-	c.send(l)
 }

@@ -174,7 +174,7 @@ func (s *fakeSession) Channels(context.Context) ([]ChannelInfo, error) {
 	return []ChannelInfo{{Name: "#dev"}, {Name: "#messages", Topic: s.chat.topics["#messages"]}}, nil
 }
 
-func (s *fakeSession) Join(ctx context.Context, channel string, _ JoinOptions) (*Channel, error) {
+func (s *fakeSession) Join(ctx context.Context, channel string, opts JoinOptions) (*Channel, error) {
 	if s.chat.join != nil {
 		if err := s.chat.join(ctx, channel); err != nil {
 			return nil, err
@@ -188,7 +188,11 @@ func (s *fakeSession) Join(ctx context.Context, channel string, _ JoinOptions) (
 		return nil, &Error{Numeric: "403", Params: []string{channel}, Text: "no such channel"}
 	}
 	s.joined[name] = true
-	return &Channel{Name: name, Topic: topic, Backlog: s.chat.backlog[name]}, nil
+	ch := &Channel{Name: name, Topic: topic}
+	if opts.Backlog {
+		ch.Backlog = s.chat.backlog[name]
+	}
+	return ch, nil
 }
 
 func (s *fakeSession) Part(_ context.Context, channel string) error {

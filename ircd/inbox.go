@@ -13,6 +13,10 @@ const (
 	parted
 	quit
 	awayChanged
+	renamed
+	online  // for those who wait for the nick
+	offline // the same
+	invited
 	typing
 )
 
@@ -21,9 +25,11 @@ const (
 type presenceEvent struct {
 	kind    presenceKind
 	user    User
-	channel string // joined, parted, typing: empty if to the user alone
+	channel string // joined, parted, invited, typing: empty if to the user alone
 	text    string // parted, quit: the reason; typing: the state
 	away    string // joined, awayChanged: the away message, empty if here
+	guest   User   // invited: who is
+	watched bool   // awayChanged, renamed: for those who share no channel, but wait for the nick
 }
 
 // maxInbox is how many presence events may wait for one connection.

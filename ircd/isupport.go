@@ -29,6 +29,7 @@ func (s *Server) isupportTokens() []string {
 	}
 	return []string{
 		fmt.Sprintf("AWAYLEN=%d", maxAway),
+		"BOT=" + string(botMode),
 		"CASEMAPPING=ascii",
 		"CHANLIMIT=#:",
 		"CHANMODES=b,,,nt",
@@ -40,14 +41,16 @@ func (s *Server) isupportTokens() []string {
 		fmt.Sprintf("MAXTARGETS=%d", maxTargets),
 		lineLen,
 		"MODES=1",
+		fmt.Sprintf("MONITOR=%d", maxMonitor),
+		fmt.Sprintf("NAMELEN=%d", maxRealname),
 		"NETWORK=" + isupportEscape(s.opts.Network),
 		fmt.Sprintf("NICKLEN=%d", NickLen),
 		"PREFIX=(ov)@+",
 		"SAFELIST",
 		"SAFERATE",
 		"soju.im/SAFERATE",
-		fmt.Sprintf("TARGMAX=JOIN:,KICK:1,LIST:,NAMES:,NOTICE:%[1]d,PART:,PRIVMSG:%[1]d,TAGMSG:%[1]d,WHOIS:%[1]d", maxTargets),
-		fmt.Sprintf("TOPICLEN=%d", maxTopic),
+		fmt.Sprintf("TARGMAX=JOIN:,KICK:1,LIST:,MONITOR:%[2]d,NAMES:,NOTICE:%[1]d,PART:,PRIVMSG:%[1]d,TAGMSG:%[1]d,WHOIS:%[1]d,WHOWAS:%[1]d", maxTargets, maxMonitor),
+		fmt.Sprintf("TOPICLEN=%d", s.topicLen()),
 		"UTF8ONLY",
 		"WHOX",
 	}

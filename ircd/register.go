@@ -115,7 +115,10 @@ func (c *conn) welcome(ctx context.Context) error {
 	c.registered = true
 	c.member = c.srv.roster.attachAway(c.user, c.inbox, c.reg.away)
 	c.reg = registration{begun: true, cap302: c.reg.cap302}
-	c.user = c.member.p.user
+	c.user = c.member.user
+	if c.listen.Secure {
+		c.srv.roster.setSecure(c.member)
+	}
 	c.srv.count.registered.Add(1)
 	c.log = c.log.With().Str("nick", c.user.Nick).Logger()
 	c.log.Info().Msg("logged in")
@@ -130,7 +133,7 @@ func (c *conn) welcome(ctx context.Context) error {
 		c.send(&line{Source: prefixOf(was), Command: "NICK", Params: []string{c.user.Nick}, Trailing: true})
 		c.nick = c.user.Nick
 	}
-	c.replyPlain(irc.RPL_UMODEIS, userModes)
+	c.replyPlain(irc.RPL_UMODEIS, c.userModes())
 	return c.joinAll(ctx, c.session.AutoJoin())
 }
 
@@ -140,7 +143,7 @@ func (c *conn) greet() {
 	c.reply(irc.RPL_WELCOME, fmt.Sprintf("Welcome to %s, %s", s.opts.Network, c.nick))
 	c.reply(irc.RPL_YOURHOST, fmt.Sprintf("Your host is %s, running version %s", s.source, s.opts.Version))
 	c.reply(irc.RPL_CREATED, "This server was started "+s.opts.Started.UTC().Format(time.RFC1123))
-	c.replyPlain(irc.RPL_MYINFO, s.source, strings.ReplaceAll(s.opts.Version, " ", "_"), userModes[1:], channelModes004)
+	c.replyPlain(irc.RPL_MYINFO, s.source, strings.ReplaceAll(s.opts.Version, " ", "_"), userModesAll, channelModes004)
 	c.sendISupport()
 	c.sendLusers()
 	c.sendMotd()

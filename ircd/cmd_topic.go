@@ -1,0 +1,100 @@
+package ircd
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	irc "gopkg.in/irc.v4"
+)
+
+// topicLen is how long a topic may be, in bytes (TOPICLEN): so that it fits into
+// each line that shows it, whoever reads it in whatever channel.
+func (s *Server) topicLen() int {
+	const (
+		most = 390 // what clients are used to
+		// list is the longest of those lines, with as many users as it may show.
+		list = " 322  " + "  100000 :"
+	)
+	return min(most, maxBody-len(":"+s.source+list)-NickLen-ChannelLen)
+}
+
+// cmdTopic shows the topic of a channel, or has the backend change it.
+func (c *conn) cmdTopic(ctx context.Context, m *irc.Message) error {
+	if len(m.Params) > 1 {
+		return c.setTopic(ctx, m.Param(0), m.Param(1))
+	}
+	ch, err := c.findChannel(ctx, m.Param(0))
+	switch {
+	case err != nil:
+		return err
+	case ch.Topic == "":
+		c.reply(irc.RPL_NOTOPIC, ch.Name, "No topic is set")
+		return nil
+	}
+	c.reply(irc.RPL_TOPIC, ch.Name, ch.Topic)
+	if joined := c.channels[Fold(ch.Name)]; joined != nil {
+		c.sendTopicSetter(joined)
+	}
+	return nil
+}
+
+// sendTopicSetter tells who set the topic of a channel, where that is known.
+func (c *conn) sendTopicSetter(ch *joinedChannel) {
+	if ch.topicBy != (User{}) && !ch.topicAt.IsZero() {
+		c.replyPlain(RPL_TOPICWHOTIME, ch.name, prefixOf(ch.topicBy), strconv.FormatInt(ch.topicAt.Unix(), 10))
+	}
+}
+
+// setTopic changes a topic, or removes it if the text is empty. What does not
+// fit is refused: the rest would be lost where it is stored.
+func (c *conn) setTopic(ctx context.Context, name, text string) error {
+	ch := c.channels[Fold(name)]
+	if ch == nil {
+		known, err := c.findChannel(ctx, name)
+		if err != nil {
+			return err
+		}
+		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", known.Name)
+	}
+	text = CleanText(text)
+	if most := c.srv.topicLen(); len(text) > most {
+		return errorReply(ERR_UNKNOWNERROR, fmt.Sprintf("The topic is not changed: it has %d bytes, and there is room for %d", len(text), most), "TOPIC", ch.name)
+	}
+	t, err := c.session.SetTopic(ctx, ch.name, text)
+	if err != nil {
+		return refused(err, irc.ERR_CHANOPRIVSNEEDED, ch.name)
+	}
+	// What was stored before is shown before.
+	if err := c.poll(ctx); err != nil {
+		return err
+	}
+	set := *t // the event may be shared
+	set.By = c.user
+	c.showTopic(ch, &set)
+	return nil
+}
+
+// showTopicEvent shows that the topic of a channel has changed.
+func (c *conn) showTopicEvent(t *Topic) {
+	if ch := c.channels[Fold(t.Channel)]; ch != nil {
+		c.showTopic(ch, t)
+	}
+}
+
+// showTopic notes a topic and shows who set it: somebody, or else the service.
+func (c *conn) showTopic(ch *joinedChannel, t *Topic) {
+	ch.topic, ch.topicBy, ch.topicAt = t.Text, t.By, t.Time
+	source := c.srv.service
+	if t.By != (User{}) {
+		source = prefixOf(t.By)
+	}
+	l := &line{Source: source, Command: "TOPIC", Params: []string{ch.name, t.Text}, Trailing: true}
+	if c.caps.has(capServerTime) && !t.Time.IsZero() {
+		l.Tags = append(l.Tags, tag{"time", t.Time.UTC().Format(timeFormat)})
+	}
+	if c.caps.has(capAccountTag) && t.By.ID != "" {
+		l.Tags = append(l.Tags, tag{"account", t.By.ID})
+	}
+	c.send(l)
+}

@@ -1,0 +1,85 @@
+package ircd
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	irc "gopkg.in/irc.v4"
+)
+
+// cmdWhowas answers WHOWAS nick[,nick] [count [server]]: who left under a nick,
+// newest first. The client learns of those who left a channel that it is in now,
+// and of those whom it may look up.
+func (c *conn) cmdWhowas(ctx context.Context, m *irc.Message) error {
+	nicks := splitTargets(m.Param(0))
+	if len(nicks) == 0 {
+		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
+	}
+	if err := tooManyTargets(nicks, "not answered"); err != nil {
+		return err
+	}
+	if err := c.otherServer(m.Param(2)); err != nil {
+		return err
+	}
+	count, err := strconv.Atoi(m.Param(1))
+	if err != nil || count <= 0 {
+		count = maxPast
+	}
+	for _, nick := range nicks {
+		c.whowas(ctx, nick, count)
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) whowas(ctx context.Context, nick string, count int) {
+	list := c.knownDepartures(ctx, nick)
+	if len(list) == 0 {
+		c.reply(irc.ERR_WASNOSUCHNICK, nick, "There was no such nick, or too long ago")
+	}
+	for _, d := range list[:min(len(list), count)] {
+		c.reply(irc.RPL_WHOWASUSER, d.Nick, d.Username, d.Host, "*", d.Realname)
+		c.reply(irc.RPL_WHOISSERVER, d.Nick, c.srv.source, d.at.In(c.srv.opts.Location).Format(time.RFC1123Z))
+		c.reply(RPL_WHOISACCOUNT, d.Nick, d.ID, "was logged in as")
+	}
+	c.reply(irc.RPL_ENDOFWHOWAS, nick, "End of WHOWAS")
+}
+
+// knownDepartures returns those who left under a nick and whom the client may
+// know. The backend is asked once at most, and only if somebody did.
+func (c *conn) knownDepartures(ctx context.Context, nick string) []*departed {
+	var known []*departed
+	var found *User
+	asked := false
+	for _, d := range c.srv.roster.departures(nick) {
+		if c.metIn(d) {
+			known = append(known, d)
+			continue
+		}
+		if !asked {
+			asked = true
+			var err error
+			if found, err = c.session.Lookup(ctx, d.Nick); err != nil {
+				c.log.Debug().Err(err).Msg("look up a user who left")
+			}
+		}
+		if found != nil && found.ID == d.ID {
+			known = append(known, d)
+		}
+	}
+	return known
+}
+
+// metIn reports whether the client is in a channel that somebody left, or is
+// their own user.
+func (c *conn) metIn(d *departed) bool {
+	for key := range c.channels {
+		if _, ok := d.channels[key]; ok {
+			return true
+		}
+	}
+	return d.ID == c.user.ID
+}

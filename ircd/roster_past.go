@@ -1,0 +1,64 @@
+package ircd
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// maxPast is how many departures are remembered, and maxPastUser how many
+	// of one user, so that a connection that comes and goes does not push all
+	// others out.
+	maxPast     = 1000
+	maxPastUser = 8
+	// pastAge is for how long.
+	pastAge = 12 * time.Hour
+)
+
+// departed is a user who left. It is immutable.
+type departed struct {
+	User
+	at       time.Time
+	channels map[string]struct{} // folded names of those they were in at last
+}
+
+// remember notes that a user left who was in some channels. The caller holds mu.
+func (r *roster) remember(p *presence, channels map[string]struct{}) {
+	d := &departed{User: p.user, at: time.Now(), channels: make(map[string]struct{}, len(channels))}
+	for key := range channels {
+		d.channels[key] = struct{}{}
+	}
+	oldest := d.at.Add(-pastAge)
+	same := 1 // departures of this user
+	for _, o := range r.past {
+		if o.ID == d.ID {
+			same++
+		}
+	}
+	r.past = slices.DeleteFunc(r.past, func(o *departed) bool {
+		drop := o.ID == d.ID && same > maxPastUser
+		if drop {
+			same--
+		}
+		return drop || o.at.Before(oldest)
+	})
+	if len(r.past) >= maxPast {
+		r.past = slices.Delete(r.past, 0, len(r.past)-maxPast+1)
+	}
+	r.past = append(r.past, d)
+}
+
+// departures returns those who left under a nick, newest first.
+func (r *roster) departures(nick string) []*departed {
+	key := Fold(nick)
+	oldest := time.Now().Add(-pastAge)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []*departed
+	for _, d := range slices.Backward(r.past) {
+		if Fold(d.Nick) == key && d.at.After(oldest) {
+			list = append(list, d)
+		}
+	}
+	return list
+}
