@@ -146,3 +146,36 @@ func TestMonitorFirstAnswer(t *testing.T) {
 		<-ended
 	})
 }
+
+// IRC clients learn from the monitor whether they can log in.
+func TestMonitorTellsClients(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		cfg := defaultConfig()
+		cfg.Directus.URL = "http://directus.example.com"
+		d, err := newDaemon(cfg, serveOptions{Log: zerolog.Nop()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.monitor.ping = (&scriptedDirectus{answers: "+--+"}).ping
+		ln := ircdtest.NewListener()
+		ctx, cancel := context.WithCancel(t.Context())
+		var ended sync.WaitGroup
+		ended.Go(func() { d.monitor.run(ctx) })
+		ended.Go(func() {
+			if err := d.server.Serve(ctx, ln, (&listener{}).options()); err != nil {
+				t.Error(err)
+			}
+		})
+		c := ln.Dial(t)
+		c.Send("CAP LS 302")
+		c.Expect("* CAP * LS *sasl=PLAIN*")
+		c.Expect("* CAP * DEL *sasl*")
+		c.Expect("* CAP * NEW *sasl=PLAIN*")
+		cancel()
+		ended.Wait()
+		if err := d.backend.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		d.client.Close()
+	})
+}

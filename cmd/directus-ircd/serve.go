@@ -124,7 +124,7 @@ func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
 		return nil, usageError{fmt.Errorf("%s: %w", cfg.File, err)}
 	}
 	d.server = ircd.NewServer(d.backend, ircdOptions(cfg, opts.Log.With().Str("component", "ircd").Logger()))
-	d.monitor = newMonitor(d.client.Ping, func(bool) {}, d.log)
+	d.monitor = newMonitor(d.client.Ping, d.server.SetLogins, d.log)
 	return d, nil
 }
 
