@@ -42,7 +42,9 @@ func everything() (names []string) {
 func TestCapLSFits(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		for _, size := range []int{8, 20, maxServerName} {
-			s := newTestServer(t, newFakeChat(), func(o *Options) { o.Name = strings.Repeat("s", size) })
+			chat := newFakeChat()
+			chat.features = Features{Private: true, Replies: true, Reactions: true}
+			s := newTestServer(t, chat, func(o *Options) { o.Name = strings.Repeat("s", size) })
 			c := s.client()
 			c.Send("CAP LS 302")
 			lists, more := capLists(t, "LS", c.Sync())

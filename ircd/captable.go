@@ -72,10 +72,13 @@ var capabilities = []capability{
 	{name: "batch", bit: capBatch},
 	{name: "cap-notify", bit: capNotify, spare: 2}, // whoever asks with 302 has it unasked
 	{name: "chghost", bit: capChghost},             // a host never changes
+	{name: "draft/chathistory", bit: capChathistory},
+	{name: "draft/event-playback", bit: capEventPlayback},
 	{name: "draft/extended-isupport", bit: capExtendedISupport},
 	{name: "draft/multiline", bit: capMultiline, value: func(*conn) string { return multilineLimits }, valued: true},
 	{name: "draft/no-implicit-names", bit: capNoImplicitNames, spare: 1}, // as released clients know it
 	{name: "draft/pre-away", bit: capPreAway},
+	{name: "draft/read-marker", bit: capReadMarker},
 	{name: "echo-message", bit: capEchoMessage},
 	{name: "extended-join", bit: capExtendedJoin},
 	{name: "extended-monitor", bit: capExtendedMonitor},
@@ -92,6 +95,7 @@ var capabilities = []capability{
 	{name: "standard-replies", bit: capStandardReplies},
 	{name: "sts", offered: func(c *conn) bool { return stsValue(c) != "" }, value: stsValue, valued: true},
 	{name: "userhost-in-names", bit: capUserhostInNames},
+	{name: "znc.in/self-message", bit: capSelfMessage, offered: func(c *conn) bool { return c.srv.features.Private }},
 }
 
 func stsValue(c *conn) string { return c.listen.sts(c.nc) }

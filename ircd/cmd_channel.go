@@ -48,14 +48,17 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if c.channels[Fold(name)] != nil {
 		return nil, nil
 	}
-	ch, err := c.session.Join(ctx, name, JoinOptions{Backlog: !c.bot})
+	ch, err := c.session.Join(ctx, name, c.joinOptions())
 	if err != nil {
 		return nil, refused(err, irc.ERR_NOSUCHCHANNEL, name)
 	}
 	c.channels[Fold(ch.Name)] = &joinedChannel{name: ch.Name, topic: ch.Topic}
 	people := c.srv.roster.join(c.member, ch.Name)
-	c.showJoin(c.user, ch.Name)
+	c.showJoin(c.user, ch.Name, ch.At)
 	c.monitor.doubtAll(false)
+	if err := c.markerOnJoin(ctx, ch.Name); err != nil {
+		return nil, err
+	}
 	if ch.Topic != "" {
 		c.reply(irc.RPL_TOPIC, ch.Name, ch.Topic)
 	}

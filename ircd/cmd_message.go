@@ -100,7 +100,7 @@ func (c *conn) messageTo(ctx context.Context, target string, out Outgoing) error
 // say has a message stored, and echoes it once it is.
 func (c *conn) say(ctx context.Context, target string, out Outgoing) error {
 	if !strings.HasPrefix(target, "#") {
-		return c.privateMessage(ctx, target)
+		return c.privateMessage(ctx, target, out)
 	}
 	ch, err := c.joinedChannel(ctx, target)
 	if err != nil {
@@ -110,7 +110,7 @@ func (c *conn) say(ctx context.Context, target string, out Outgoing) error {
 	if textLines(out.Text) == nil { // nor could it be shown
 		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}
-	return c.store(ctx, ch, out)
+	return c.store(ctx, out)
 }
 
 // replyTo is the message that one from the client says it answers; empty if none.
@@ -136,11 +136,11 @@ func (c *conn) joinedChannel(ctx context.Context, name string) (*joinedChannel, 
 }
 
 // store has a message stored. What the backend says is what the client is told.
-func (c *conn) store(ctx context.Context, ch *joinedChannel, out Outgoing) error {
+func (c *conn) store(ctx context.Context, out Outgoing) error {
 	stored, err := c.session.Send(ctx, out)
 	if err != nil {
 		c.srv.count.sendErrors.Add(1)
-		return refused(err, irc.ERR_CANNOTSENDTOCHAN, ch.name)
+		return refused(err, irc.ERR_CANNOTSENDTOCHAN, out.Target)
 	}
 	c.srv.count.messages.Add(1)
 	c.srv.roster.touch(c.member)
@@ -148,25 +148,10 @@ func (c *conn) store(ctx context.Context, ch *joinedChannel, out Outgoing) error
 	if err := c.poll(ctx); err != nil {
 		return err
 	}
-	if c.caps.has(capEchoMessage) && stored != nil {
-		c.showMessage(stored)
+	if stored != nil {
+		c.showSent(stored)
 	}
 	return nil
-}
-
-// privateMessage refuses, and says whether it is the person or the way that is
-// missing.
-func (c *conn) privateMessage(ctx context.Context, nick string) error {
-	if !c.isSelf(nick) {
-		u, _, err := c.lookup(ctx, nick)
-		if err != nil {
-			return refused(err, irc.ERR_NOSUCHNICK, nick)
-		}
-		if u == nil {
-			return errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", nick)
-		}
-	}
-	return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: private messages are not carried here, say it in a channel", nick)
 }
 
 // actionText unwraps a CTCP ACTION. The closing mark may be missing.

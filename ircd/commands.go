@@ -51,6 +51,9 @@ var commands = map[string]command{
 	"BATCH":   {run: (*conn).cmdBatch, params: 1},
 	"AWAY":    {run: (*conn).cmdAway, earlyCap: capPreAway},
 
+	"CHATHISTORY": {run: (*conn).cmdChathistory},
+	"MARKREAD":    {run: (*conn).cmdMarkread},
+
 	"MONITOR":  {run: (*conn).cmdMonitor, params: 1},
 	"SETNAME":  {run: (*conn).cmdSetname, params: 1},
 	"WHO":      {run: (*conn).cmdWho},

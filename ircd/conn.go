@@ -261,7 +261,7 @@ func (c *conn) loop(ctx context.Context) error {
 }
 
 // flush hands what was said so far to the writer. It is called after each line
-// handled, and within a long answer when it has grown large.
+// handled.
 func (c *conn) flush(ctx context.Context) error {
 	if len(c.out1) == 0 {
 		return nil
@@ -275,6 +275,15 @@ func (c *conn) flush(ctx context.Context) error {
 		return stalled()
 	}
 	return err
+}
+
+// flushLong is flush for within a long answer: it waits until much has come
+// together.
+func (c *conn) flushLong(ctx context.Context) error {
+	if len(c.out1) <= writeChunk {
+		return nil
+	}
+	return c.flush(ctx)
 }
 
 // watch ends a connection that is silent or does not log in, and returns when

@@ -15,10 +15,8 @@ func (c *conn) poll(ctx context.Context) error {
 		if err := c.showEvent(ctx, ev); err != nil {
 			return err
 		}
-		if len(c.out1) > writeChunk {
-			if err := c.flush(ctx); err != nil {
-				return err
-			}
+		if err := c.flushLong(ctx); err != nil {
+			return err
 		}
 	}
 	if err == nil || ctx.Err() != nil {
@@ -48,9 +46,9 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 	case *Message:
 		c.showMessage(ev)
 	case *Backlog:
-		if ch := c.channels[Fold(ev.Channel)]; ch != nil {
-			return c.showBacklog(ctx, ch.name, ev.Messages)
-		}
+		return c.showBacklog(ctx, ev.Channel, ev.Messages)
+	case *ReadMarker:
+		c.showMarker(ev)
 	case *ServiceNotice:
 		c.showService(ev)
 	case *Topic:
@@ -62,37 +60,13 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 	return nil
 }
 
-// showMessage shows a message in a channel that the client is in.
+// showMessage shows a message, if it is one for this client.
 func (c *conn) showMessage(m *Message) {
-	if c.channels[Fold(m.Target)] == nil {
+	if !c.follows(m) {
 		return
 	}
 	f := c.form(m.Replayed)
 	c.sendAll(batch{}, c.srv.messages.get(*m, f, func() *rendering { return newRendering(render(m, f)) }))
-}
-
-// showBacklog shows the messages that were stored before the client came, as a
-// batch of type chathistory if it knows batches. The client has not asked for it.
-func (c *conn) showBacklog(ctx context.Context, channel string, messages []*Message) error {
-	if len(messages) == 0 {
-		return nil
-	}
-	defer c.aside()()
-	f := c.form(true)
-	var b batch
-	if c.caps.has(capBatch) {
-		b = c.openBatch(batch{}, nil, "chathistory", channel)
-		defer c.closeBatch(b)
-	}
-	for _, m := range messages {
-		c.sendAll(b, newRendering(render(m, f)))
-		if len(c.out1) > writeChunk {
-			if err := c.flush(ctx); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // showService shows what the daemon has to say, in the window it belongs to. ii

@@ -1,5 +1,7 @@
 package ircd
 
+import "time"
+
 // showPresence shows what others did.
 func (c *conn) showPresence() {
 	defer c.aside()()
@@ -12,7 +14,7 @@ func (c *conn) showPresenceEvent(ev *presenceEvent) {
 	switch ev.kind {
 	case joined:
 		if ch := c.channels[Fold(ev.channel)]; ch != nil {
-			c.showJoin(ev.user, ch.name)
+			c.showJoin(ev.user, ch.name, time.Time{})
 			c.showAway(ev.user, ev.away, true)
 		}
 		c.monitor.doubt(ev.user.Nick)
@@ -44,12 +46,15 @@ func (c *conn) showPresenceEvent(ev *presenceEvent) {
 	}
 }
 
-// showJoin shows a JOIN. Without extended-join the channel has a colon, by which
-// ii finds it.
-func (c *conn) showJoin(u User, channel string) {
+// showJoin shows a JOIN at a time, now if that is zero. Without extended-join the
+// channel has a colon, by which ii finds it.
+func (c *conn) showJoin(u User, channel string, at time.Time) {
 	l := &line{Source: prefixOf(u), Command: "JOIN", Params: []string{channel}, Trailing: true}
 	if c.caps.has(capExtendedJoin) {
 		l.Params = []string{channel, u.ID, u.Realname}
+	}
+	if c.caps.has(capServerTime) && !at.IsZero() {
+		l.Tags = []tag{{"time", at.UTC().Format(timeFormat)}}
 	}
 	c.send(l)
 }

@@ -8,8 +8,6 @@ import (
 // What follows answers the parts of Session that most tests do not use. The
 // hooks of fakeChat take their place.
 
-func (s *fakeSession) Start(context.Context, JoinOptions) error { return nil }
-
 func (s *fakeSession) Redact(_ context.Context, target, msgid, reason string) (*Redaction, error) {
 	if s.chat.redact == nil {
 		return nil, &Error{Numeric: "404", Params: []string{target}, Text: "no deleting here"}
@@ -29,20 +27,6 @@ func (s *fakeSession) SetTopic(_ context.Context, channel, topic string) (*Topic
 		return nil, &Error{Numeric: "482", Params: []string{channel}, Text: "the topic is fixed"}
 	}
 	return s.chat.setTopic(s, channel, topic)
-}
-
-func (s *fakeSession) History(_ context.Context, q HistoryQuery) (*HistoryPage, error) {
-	if s.chat.history == nil {
-		return &HistoryPage{Target: q.Target, End: true}, nil
-	}
-	return s.chat.history(s, q)
-}
-
-func (s *fakeSession) Targets(_ context.Context, from, to time.Time, limit int) ([]HistoryTarget, error) {
-	if s.chat.targets == nil {
-		return nil, nil
-	}
-	return s.chat.targets(s, from, to, limit)
 }
 
 func (s *fakeSession) ReadMarker(_ context.Context, target string) (*ReadMarker, error) {

@@ -37,6 +37,9 @@ type fakeChat struct {
 	topics   map[string]string
 	backlog  map[string][]*Message
 	markers  map[string]time.Time // by folded target
+	private  []*Message           // what was said between users, oldest first
+	joinedAt time.Time            // the moment of every JOIN; zero: not told
+	starts   []JoinOptions
 	autoJoin []string
 	sessions map[*fakeSession]bool
 	logins   []Credentials
@@ -105,7 +108,7 @@ func (f *fakeChat) deliver(from *fakeSession, m *Message) {
 	m.Time = time.Now()
 	f.stored = append(f.stored, Outgoing{Target: m.Target, ReplyTo: m.ReplyTo, Kind: m.Kind, Text: m.Text})
 	for s := range f.sessions {
-		if s != from && s.joined[Fold(m.Target)] {
+		if s != from && s.sees(m) {
 			s.queue = append(s.queue, m)
 			ring(s.wake)
 		}
@@ -188,7 +191,7 @@ func (s *fakeSession) Join(ctx context.Context, channel string, opts JoinOptions
 		return nil, &Error{Numeric: "403", Params: []string{channel}, Text: "no such channel"}
 	}
 	s.joined[name] = true
-	ch := &Channel{Name: name, Topic: topic}
+	ch := &Channel{Name: name, Topic: topic, At: s.chat.joinedAt}
 	if opts.Backlog {
 		ch.Backlog = s.chat.backlog[name]
 	}
@@ -207,6 +210,9 @@ func (s *fakeSession) Send(_ context.Context, out Outgoing) (*Message, error) {
 		return s.chat.send(s, out)
 	}
 	m := &Message{From: s.user, Target: out.Target, ReplyTo: out.ReplyTo, Kind: out.Kind, Text: out.Text}
+	if err := s.chat.address(m); err != nil {
+		return nil, err
+	}
 	s.chat.deliver(s, m)
 	return m, nil
 }

@@ -134,6 +134,9 @@ func (c *conn) welcome(ctx context.Context) error {
 		c.nick = c.user.Nick
 	}
 	c.replyPlain(irc.RPL_UMODEIS, c.userModes())
+	if err := c.answer(ctx, "PRIVMSG", c.startPrivate(ctx)); err != nil {
+		return err
+	}
 	return c.joinAll(ctx, c.session.AutoJoin())
 }
 

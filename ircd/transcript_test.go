@@ -25,6 +25,10 @@ import (
 //	! wait 3s     time passes
 //	! autojoin #CHANNEL         before the first line of the client
 //	! features WORD...          the same: private, replies, reactions
+//	! past AGE FROM TO TEXT     the same: a message was stored that long ago
+//	! joined AGE                every JOIN from now on was so long ago
+//	! whisper FROM TO TEXT      a private message is stored by somebody else
+//	! read TARGET TIME          the user reads a target on another connection
 //	# comment
 //
 // "\x01" in a text or pattern stands for that byte, and so do others. The backlog of #messages
@@ -113,6 +117,8 @@ var hexByte = regexp.MustCompile(`\\x[0-9a-f]{2}`)
 func playDirective(t *testing.T, chat *fakeChat, arg string) {
 	f := strings.SplitN(arg, " ", 4)
 	switch f[0] {
+	case "past", "joined", "whisper", "read":
+		playHistory(t, chat, arg)
 	case "say":
 		chat.say(testUser(f[1]), f[2], f[3])
 	case "wait":

@@ -1,0 +1,113 @@
+package ircd
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	irc "gopkg.in/irc.v4"
+)
+
+const (
+	// markerTimeout bounds what a MARKREAD waits for the backend.
+	markerTimeout = 10 * time.Second
+	// markerPatience is the same for the marker that belongs to a JOIN, which is
+	// not worth much waiting.
+	markerPatience = 3 * time.Second
+)
+
+// cmdMarkread tells up to when the user has read a target, and moves that forward
+// (IRCv3 read-marker).
+func (c *conn) cmdMarkread(ctx context.Context, m *irc.Message) error {
+	target := m.Param(0)
+	switch {
+	case target == "":
+		return markerError("NEED_MORE_PARAMS", "Missing parameters")
+	case c.isSelf(target):
+		target = c.user.Nick
+	}
+	if !IsChannel(target) && !IsNick(target) {
+		return markerError(failParams, "No such channel or nick", target)
+	}
+	asking, cancel := context.WithTimeout(ctx, markerTimeout)
+	defer cancel()
+	var marker *ReadMarker
+	var err error
+	if given := m.Param(1); given == "" {
+		marker, err = c.session.ReadMarker(asking, target)
+	} else {
+		kind, value, _ := strings.Cut(given, "=")
+		at, ok := parseTimestamp(value)
+		if !ok || !strings.EqualFold(kind, "timestamp") {
+			return markerError(failParams, "Invalid timestamp: write timestamp=YYYY-MM-DDThh:mm:ss.sssZ", target)
+		}
+		marker, err = c.session.SetReadMarker(asking, target, at)
+	}
+	if err != nil {
+		return c.markerRefused(ctx, target, err)
+	}
+	c.sendMarker(marker)
+	return nil
+}
+
+// markerError makes the error of a MARKREAD.
+func markerError(code, text string, params ...string) *Error {
+	return &Error{Params: params, Text: text, Code: code}
+}
+
+// markerRefused makes the error of a MARKREAD out of the backend's.
+func (c *conn) markerRefused(ctx context.Context, target string, err error) error {
+	var e *Error
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case !errors.As(err, &e):
+		e = &Error{Text: "The read marker could not be had: try again later", Err: err}
+	}
+	code := "INTERNAL_ERROR"
+	if e.Code == failParams {
+		code = failParams
+	}
+	return &Error{Params: []string{target}, Text: e.Text, Code: code, Err: e.Err}
+}
+
+// markerOnJoin tells the marker of a channel that the client has just joined, as
+// the specification has it before 366. A marker that cannot be had is not known.
+func (c *conn) markerOnJoin(ctx context.Context, channel string) error {
+	if !c.caps.has(capReadMarker) {
+		return nil
+	}
+	asking, cancel := context.WithTimeout(ctx, markerPatience)
+	defer cancel()
+	marker, err := c.session.ReadMarker(asking, channel)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		c.log.Debug().Err(err).Str("channel", channel).Msg("read marker")
+		marker = &ReadMarker{Target: channel}
+	}
+	c.sendMarker(marker)
+	return nil
+}
+
+// showMarker shows that the user has read a target on another connection. Of a
+// channel that the client is not in, it will be told when it joins.
+func (c *conn) showMarker(r *ReadMarker) {
+	switch {
+	case !c.caps.has(capReadMarker):
+	case IsChannel(r.Target) && c.channels[Fold(r.Target)] == nil:
+	default:
+		c.sendMarker(r)
+	}
+}
+
+// sendMarker sends a MARKREAD. The time is never behind a colon.
+func (c *conn) sendMarker(r *ReadMarker) {
+	at := "*"
+	if !r.Time.IsZero() {
+		at = "timestamp=" + r.Time.UTC().Format(timeFormat)
+	}
+	c.send(&line{Source: c.srv.source, Command: "MARKREAD", Params: []string{r.Target, at}})
+}

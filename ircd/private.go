@@ -1,0 +1,93 @@
+package ircd
+
+import (
+	"context"
+
+	irc "gopkg.in/irc.v4"
+)
+
+// capSelfLines are the capabilities by which a client knows what to do with what
+// its user wrote to somebody else on another connection. An old client would open
+// a window with itself for it.
+const capSelfLines = capEchoMessage | capSelfMessage
+
+// joinOptions say what a client can use of a Join or Start. One that fetches the
+// history by itself is shown none of it unasked, and a bot would obey it.
+func (c *conn) joinOptions() JoinOptions {
+	return JoinOptions{Backlog: !c.bot && !c.caps.has(capChathistory)}
+}
+
+// startPrivate opens the session for private messages, once.
+func (c *conn) startPrivate(ctx context.Context) error {
+	return refused(c.session.Start(ctx, c.joinOptions()), irc.ERR_CANNOTSENDTOCHAN, c.nick)
+}
+
+// follows reports whether a message is for this client: said in a channel that it
+// is in, or to its user, or by its user to somebody else.
+func (c *conn) follows(m *Message) bool {
+	switch {
+	case m.Target != "":
+		return c.channels[Fold(m.Target)] != nil
+	case m.To.ID == c.user.ID:
+		return true
+	}
+	return m.From.ID == c.user.ID && c.caps.has(capSelfLines)
+}
+
+// privateMessage has a message to one user stored, who need not be connected.
+func (c *conn) privateMessage(ctx context.Context, nick string, out Outgoing) error {
+	if !c.srv.features.Private {
+		return c.noPrivateMessages(ctx, nick)
+	}
+	switch out.Target = nick; {
+	case c.isSelf(nick):
+		out.Target = c.user.Nick
+	case !IsNick(nick):
+		return errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", nick)
+	}
+	if out.Text = CleanText(out.Text); textLines(out.Text) == nil {
+		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
+	}
+	return c.store(ctx, out)
+}
+
+// noPrivateMessages refuses, and says whether it is the person or the way that is
+// missing.
+func (c *conn) noPrivateMessages(ctx context.Context, nick string) error {
+	if !c.isSelf(nick) {
+		u, _, err := c.lookup(ctx, nick)
+		if err != nil {
+			return refused(err, irc.ERR_NOSUCHNICK, nick)
+		}
+		if u == nil {
+			return errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", nick)
+		}
+	}
+	return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: private messages are not carried here, say it in a channel", nick)
+}
+
+// showSent shows what the client has just sent, as stored. What one writes to
+// oneself arrives as well, whether it is echoed or not; only the echo is the
+// answer to the request (IRCv3 labeled-response).
+func (c *conn) showSent(m *Message) {
+	if m.Target == "" && m.To.ID == c.user.ID {
+		back := c.aside()
+		c.showMessage(m)
+		back()
+	}
+	if c.caps.has(capEchoMessage) {
+		c.showMessage(m)
+	}
+	c.tellAway(m)
+}
+
+// tellAway tells who has sent a private message that its recipient is away. A
+// NOTICE is not answered (RFC 2812, 3.3.2).
+func (c *conn) tellAway(m *Message) {
+	if m.Target != "" || m.Kind == Notice || m.To.ID == c.user.ID {
+		return
+	}
+	if p, here := c.srv.roster.byID(m.To.ID); here && p.Away != "" {
+		c.reply(irc.RPL_AWAY, p.Nick, p.Away)
+	}
+}

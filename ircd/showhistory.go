@@ -1,0 +1,57 @@
+package ircd
+
+import "context"
+
+// showBacklog shows the messages that were stored before the client came, in the
+// same form as an answer to CHATHISTORY. The client has not asked for it.
+func (c *conn) showBacklog(ctx context.Context, window string, messages []*Message) error {
+	events := make([]Event, 0, len(messages))
+	for _, m := range messages {
+		if c.follows(m) {
+			events = append(events, m)
+		}
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	defer c.aside()()
+	return c.showEvents(ctx, c.openHistory(nil, "chathistory", window), events)
+}
+
+// openHistory opens the batch of a history; it is none for clients without
+// batches.
+func (c *conn) openHistory(tags []tag, kind string, params ...string) batch {
+	if !c.caps.has(capBatch) {
+		return batch{}
+	}
+	return c.openAnswer(tags, kind, params...)
+}
+
+// closeHistory closes what openHistory has opened.
+func (c *conn) closeHistory(b batch) {
+	if b.id != "" {
+		c.closeBatch(b)
+	}
+}
+
+// showEvents shows a part of a history in the batch for it, and closes that.
+func (c *conn) showEvents(ctx context.Context, b batch, events []Event) error {
+	f := c.form(true)
+	for _, ev := range events {
+		c.showIn(b, ev, f)
+		if err := c.flushLong(ctx); err != nil {
+			return err
+		}
+	}
+	c.closeHistory(b)
+	return nil
+}
+
+// showIn shows one event of a history in an open batch, or in none. It is the
+// only place that does.
+func (c *conn) showIn(b batch, ev Event, f form) {
+	switch ev := ev.(type) {
+	case *Message:
+		c.sendAll(b, newRendering(render(ev, f)))
+	}
+}
