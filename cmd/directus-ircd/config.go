@@ -40,6 +40,9 @@ type config struct {
 	ACME     acmeConfig      `yaml:"acme"`
 	Login    loginConfig     `yaml:"login"`
 	Channels []channelConfig `yaml:"channels"`
+	Private  privateConfig   `yaml:"private"`
+	Markers  markersConfig   `yaml:"read_markers"`
+	Edits    editsConfig     `yaml:"edits"`
 	// Nick names the author fields that form a nick, in this order.
 	Nick    []string      `yaml:"nick"`
 	Limits  limitsConfig  `yaml:"limits"`
@@ -49,6 +52,8 @@ type config struct {
 
 type directusConfig struct {
 	URL string `yaml:"url"`
+	// PublicURL is the base of links that people are shown; URL if empty.
+	PublicURL string `yaml:"public_url"`
 }
 
 type serverConfig struct {
@@ -63,34 +68,6 @@ type serverConfig struct {
 
 type loginConfig struct {
 	EmailTemplate string `yaml:"email_template"`
-}
-
-type channelConfig struct {
-	Name       string         `yaml:"name"`
-	Collection string         `yaml:"collection"`
-	Topic      string         `yaml:"topic"`
-	Backlog    int            `yaml:"backlog"`
-	AutoJoin   bool           `yaml:"auto_join"`
-	Filter     map[string]any `yaml:"filter"`
-	Set        map[string]any `yaml:"set"`
-	Fields     fieldsConfig   `yaml:"fields"`
-}
-
-// SetDefaults is called for each entry of the list before it is read.
-func (c *channelConfig) SetDefaults() {
-	*c = channelConfig{
-		Collection: "messages",
-		Backlog:    50,
-		AutoJoin:   true,
-		Fields:     fieldsConfig{Text: "text", Author: "user_created", Date: "date_created"},
-	}
-}
-
-type fieldsConfig struct {
-	Text   string `yaml:"text"`
-	Author string `yaml:"author"`
-	Date   string `yaml:"date"`
-	Nonce  string `yaml:"nonce"`
 }
 
 // limitsConfig holds limits of which 0 means none.
@@ -124,6 +101,9 @@ func defaultConfig() *config {
 		Listen:   []listenConfig{{Address: "127.0.0.1:6667"}},
 		ACME:     acmeConfig{Directory: autocert.DefaultACMEDirectory, Cache: "/var/lib/directus-ircd/acme"},
 		Channels: []channelConfig{channel},
+		Private:  defaultPrivate(),
+		Markers:  defaultMarkers(),
+		Edits:    defaultEdits(),
 		Nick:     []string{"first_name", "last_name"},
 		Limits: limitsConfig{
 			Connections:           10000,

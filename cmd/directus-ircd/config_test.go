@@ -23,7 +23,7 @@ import (
 const minimal = "directus:\n  url: https://chat.example.com\n"
 
 func TestConfigFaults(t *testing.T) {
-	const channelKeys = "name, collection, topic, backlog, auto_join, filter, set, fields"
+	const channelKeys = "name, collection, topic, topic_item, backlog, auto_join, filter, set, fields, format, mentions, corrections, soft_delete, reactions"
 	for _, test := range []struct {
 		name, text string
 		want       []string // one a line, without the name of the file
@@ -37,13 +37,13 @@ func TestConfigFaults(t *testing.T) {
 		{"tab", "directus:\n\turl: x\n", []string{
 			`:2: this is no YAML: found character that cannot start any token`}},
 		{"text instead of keys", "https://chat.example.com\n", []string{
-			`:1: "https://chat.example.com" stands where keys are expected: write some of directus, server, listen, acme, login, channels, nick, limits, log, metrics, each with its value`}},
+			`:1: "https://chat.example.com" stands where keys are expected: write some of directus, server, listen, acme, login, channels, private, read_markers, edits, nick, limits, log, metrics, each with its value`}},
 		{"two documents", minimal + "---\nlog: {}\n", []string{
 			`:3: a second document begins here: the configuration is one document, remove the line "---" and what follows`}},
 		{"unknown key", minimal + "chanels: []\n", []string{
-			`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, acme, login, channels, nick, limits, log, metrics`}},
+			`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, nick, limits, log, metrics`}},
 		{"unknown key unlike any", minimal + "database: x\n", []string{
-			`:3: database: unknown key: accepted here are directus, server, listen, acme, login, channels, nick, limits, log, metrics`}},
+			`:3: database: unknown key: accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, nick, limits, log, metrics`}},
 		{"unknown inner key", minimal + "channels:\n  - name: \"#a\"\n    autojoin: true\n", []string{
 			`:5: channels[0].autojoin: unknown key (did you mean "auto_join"?): accepted here are ` + channelKeys}},
 		{"key set twice", minimal + "nick: [a]\nnick: [b]\n", []string{
@@ -198,6 +198,29 @@ func TestConfigFaults(t *testing.T) {
 			`:5: channels[0].filter: "dev" stands where a mapping is expected: write {field: value}`}},
 		{"filter with odd keys", minimal + "channels:\n  - name: \"#a\"\n    filter: {a: {[1]: 2}}\n", []string{
 			`:5: channels[0].filter: this cannot be sent to Directus as JSON: yaml: invalid map key: []interface {}{1}`}},
+		{"public url", minimal + "  public_url: chat.example.com\n", []string{
+			`:3: directus.public_url: the address must begin with https:// or http://: write the address under which people reach Directus, such as https://chat.example.com, or leave the key out`}},
+		{"format", minimal + "channels: [{name: \"#a\", format: rich, mentions: nick}]\n", []string{
+			`:3: channels[0].format: "rich" is not accepted here: write one of plain, markdown, html`,
+			`:3: channels[0].mentions: "nick" is not accepted here: write one of text, id`}},
+		{"files in the text", minimal + "channels:\n  - name: \"#a\"\n    fields: {reply: text, files: a.b}\n", []string{
+			`:5: channels[0].fields.reply: "text" is named as the field of text already: each needs one of its own`,
+			`:5: channels[0].fields.files: "a.b" is no name of a field: letters, digits, _ and - only`}},
+		{"topic without an item", minimal + "channels:\n  - name: \"#a\"\n    topic_item: {collection: rooms, field: topic}\n", []string{
+			`:5: channels[0].topic_item: collection, id and field belong together: name the item and its field, such as {collection: rooms, id: "1", field: description}`}},
+		{"soft delete", minimal + "channels:\n  - name: \"#a\"\n    soft_delete: {field: status}\n  - name: \"#b\"\n    soft_delete: {field: text, values: [gone]}\n", []string{
+			`:5: channels[0].soft_delete: field and values belong together: write such as {field: status, values: [archived]}`,
+			`:7: channels[1].soft_delete.field: "text" is the field of text: another one has to say what counts as deleted`}},
+		{"one collection for all", minimal + "channels:\n  - name: \"#a\"\n    reactions: {collection: messages, message: text}\nprivate: {collection: messages, backlog: -1}\nread_markers:\n  collection: directus_users\n  fields: {user: \"\"}\n", []string{
+			`:5: channels[0].reactions.text: "text" is named as the field of message already: each needs one of its own`,
+			`:5: channels[0].reactions.collection: "messages" holds the messages of #a already: reactions need a collection of their own`,
+			`:6: private.backlog: -1 must be a number of messages from 0 to 10000`,
+			`:6: private.collection: "messages" holds the messages of #a already: private messages need a collection of their own`,
+			`:8: read_markers.collection: "directus_users" belongs to Directus itself: read markers need a collection of their own`,
+			`:9: read_markers.fields.user: "" is no name of a field: letters, digits, _ and - only`}},
+		{"edits", minimal + "edits: {merge: 5, show: sometimes}\n", []string{
+			`:3: edits.merge: "5" is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none`,
+			`:3: edits.show: "sometimes" is not accepted here: write true or false`}},
 		{"no nick", minimal + "nick: []\n", []string{
 			`:3: nick: empty: name at least one field of the users, such as [first_name, last_name]`}},
 		{"nick from the address", minimal + "nick: [first_name, email]\n", []string{
@@ -300,15 +323,14 @@ metrics:
 	}
 	want.ACME.Domains, want.ACME.Email, want.ACME.HTTP = []string{"irc.example.com"}, "ops@example.com", ":80"
 	want.Login.EmailTemplate = "{nick}@example.com"
-	fields := fieldsConfig{Text: "text", Author: "user_created", Date: "date_created"}
-	withNonce := fields
-	withNonce.Nonce = "nonce"
-	want.Channels = []channelConfig{
-		{Name: "#general", Collection: "chat", AutoJoin: true, Fields: fields},
-		{Name: "#dev", Collection: "messages", Topic: "42", Backlog: 50, Fields: withNonce,
-			Filter: map[string]any{"channel": map[string]any{"_eq": "dev"}},
-			Set:    map[string]any{"channel": "dev", "flags": []any{1, true, nil}}},
-	}
+	general, dev := channelConfig{}, channelConfig{}
+	general.SetDefaults()
+	dev.SetDefaults()
+	general.Name, general.Collection, general.Backlog = "#general", "chat", 0
+	dev.Name, dev.AutoJoin, dev.Topic, dev.Fields.Nonce = "#dev", false, "42", "nonce"
+	dev.Filter = map[string]any{"channel": map[string]any{"_eq": "dev"}}
+	dev.Set = map[string]any{"channel": "dev", "flags": []any{1, true, nil}}
+	want.Channels = []channelConfig{general, dev}
 	want.Nick = []string{"title"}
 	want.Limits.Connections, want.Limits.Burst, want.Limits.LinesPerSecond = 0, 0, 0.5
 	want.Limits.RegistrationTimeout, want.Limits.SendQueue = duration(90*time.Second), 2<<20

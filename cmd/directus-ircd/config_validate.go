@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"net"
 	"net/url"
@@ -10,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-
-	"directus-ircd/ircd"
 )
 
 const (
@@ -37,6 +34,7 @@ func validate(cfg *config, d *decoder) {
 		d.fault("login.email_template", "%q must be an e-mail address with {nick} in place of the nick, such as \"{nick}@example.com\"", t)
 	}
 	validateChannels(cfg, d)
+	validateStores(cfg, d)
 	validateNick(cfg, d)
 	validateLimits(cfg, d)
 	if a := cfg.Metrics.Address; a != "" {
@@ -60,6 +58,11 @@ func validateDirectus(cfg *config, d *decoder) {
 	}
 	if err := checkDirectusURL(cfg.Directus.URL); err != nil {
 		d.fault("directus.url", "%s: %s", err, example)
+	}
+	if public := cfg.Directus.PublicURL; public != "" {
+		if err := checkDirectusURL(public); err != nil {
+			d.fault("directus.public_url", "%s: write the address under which people reach Directus, such as https://chat.example.com, or leave the key out", err)
+		}
 	}
 }
 
@@ -127,58 +130,6 @@ func checkAddress(address string) error {
 
 // sameAddress is false for port 0: the system chooses a different one each time.
 func sameAddress(a, b string) bool { return a == b && !strings.HasSuffix(a, ":0") }
-
-func validateChannels(cfg *config, d *decoder) {
-	if len(cfg.Channels) == 0 {
-		d.fault("channels", "empty: write at least one channel, or leave the key out for \"#messages\" on the collection messages")
-	}
-	names := map[string]string{}
-	for i, c := range cfg.Channels {
-		path := fmt.Sprintf("channels[%d]", i)
-		switch {
-		case c.Name == "":
-			d.fault(path+".name", "missing: write the name in quotes, such as name: \"#messages\" (without quotes YAML takes the # for a comment)")
-		case !ircd.IsChannel(c.Name):
-			d.fault(path+".name", "%q is no channel name: it begins with #, has at most %d bytes and no space, comma or colon", c.Name, ircd.ChannelLen)
-		case names[ircd.Fold(c.Name)] != "":
-			d.fault(path+".name", "%q is listed twice (as %q): names that differ in case only are one channel", c.Name, names[ircd.Fold(c.Name)])
-		default:
-			names[ircd.Fold(c.Name)] = c.Name
-		}
-		validateName(c.Collection, path+".collection", "collection", d)
-		if strings.HasPrefix(c.Collection, "directus_") {
-			d.fault(path+".collection", "%q belongs to Directus itself: messages need a collection of their own", c.Collection)
-		}
-		if c.Backlog < 0 || c.Backlog > maxBacklog {
-			d.fault(path+".backlog", "%d must be a number of messages from 0 to %d", c.Backlog, maxBacklog)
-		}
-		validateFields(c, path, d)
-	}
-}
-
-func validateFields(c channelConfig, path string, d *decoder) {
-	validateName(c.Fields.Text, path+".fields.text", "field", d)
-	validateName(c.Fields.Author, path+".fields.author", "field", d)
-	validateName(c.Fields.Date, path+".fields.date", "field", d)
-	uses := map[string]string{}
-	for _, f := range []struct{ use, name string }{
-		{"text", c.Fields.Text}, {"author", c.Fields.Author}, {"date", c.Fields.Date}, {"nonce", c.Fields.Nonce},
-	} {
-		if f.name == "" {
-			continue
-		}
-		if uses[f.name] != "" {
-			d.fault(path+".fields."+f.use, "%q is named as the field of %s already: each needs one of its own", f.name, uses[f.name])
-			continue
-		}
-		uses[f.name] = f.use
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Set)) {
-		if uses[name] != "" {
-			d.fault(path+".set", "%q is written by the daemon itself (fields.%s): remove it here", name, uses[name])
-		}
-	}
-}
 
 func validateName(name, path, what string, d *decoder) {
 	if name == "" || strings.ContainsFunc(name, func(r rune) bool {

@@ -91,6 +91,36 @@ func (m *webSocketMode) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// textFormat is what a text field holds.
+type textFormat string
+
+var textFormats = []string{"plain", "markdown", "html"}
+
+func (f *textFormat) UnmarshalText(text []byte) error {
+	if !slices.Contains(textFormats, string(text)) {
+		return notOneOf(string(text), textFormats)
+	}
+	*f = textFormat(text)
+	return nil
+}
+
+// mentionStyle is how mentions are stored.
+type mentionStyle string
+
+const (
+	mentionsAsText mentionStyle = "text"
+	mentionsAsID   mentionStyle = "id"
+)
+
+func (m *mentionStyle) UnmarshalText(text []byte) error {
+	accepted := []string{string(mentionsAsText), string(mentionsAsID)}
+	if !slices.Contains(accepted, string(text)) {
+		return notOneOf(string(text), accepted)
+	}
+	*m = mentionStyle(text)
+	return nil
+}
+
 type logLevel string
 
 var logLevels = []string{"trace", "debug", "info", "warn", "error"}

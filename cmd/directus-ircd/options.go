@@ -17,21 +17,58 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 		NickFields:             cfg.Nick,
 		EmailTemplate:          cfg.Login.EmailTemplate,
 		LoginAttemptsPerMinute: cfg.Limits.LoginAttempts,
-		Logger:                 log,
+		Edits: bridge.Edits{
+			Show:   cfg.Edits.Show,
+			Merge:  time.Duration(cfg.Edits.Merge),
+			MaxAge: time.Duration(cfg.Edits.MaxAge),
+		},
+		PublicURL: cfg.Directus.PublicURL,
+		Logger:    log,
 	}
 	for _, c := range cfg.Channels {
-		opts.Channels = append(opts.Channels, bridge.Channel{
-			Name:       c.Name,
-			Collection: c.Collection,
-			Topic:      c.Topic,
-			Backlog:    c.Backlog,
-			AutoJoin:   c.AutoJoin,
-			Filter:     c.Filter,
-			Set:        c.Set,
-			Fields:     bridge.Fields{Text: c.Fields.Text, Author: c.Fields.Author, Date: c.Fields.Date, Nonce: c.Fields.Nonce},
-		})
+		opts.Channels = append(opts.Channels, c.bridge())
+	}
+	if p := cfg.Private; p.Collection != "" {
+		f := p.Fields
+		opts.Private = &bridge.Private{
+			Collection: p.Collection,
+			Backlog:    p.Backlog,
+			Format:     bridge.Format(p.Format),
+			Fields:     bridge.Fields{Text: f.Text, Author: f.Sender, Recipient: f.Recipient, Date: f.Date, Nonce: f.Nonce},
+		}
+	}
+	if m := cfg.Markers; m.Collection != "" {
+		opts.ReadMarkers = &bridge.ReadMarkers{Collection: m.Collection, Target: m.Fields.Target, Date: m.Fields.Date, User: m.Fields.User}
 	}
 	return opts
+}
+
+// bridge is the channel as the bridge knows it: what is not configured is nil.
+func (c channelConfig) bridge() bridge.Channel {
+	f := c.Fields
+	out := bridge.Channel{
+		Name:        c.Name,
+		Collection:  c.Collection,
+		Topic:       c.Topic,
+		Backlog:     c.Backlog,
+		AutoJoin:    c.AutoJoin,
+		Filter:      c.Filter,
+		Set:         c.Set,
+		Fields:      bridge.Fields{Text: f.Text, Author: f.Author, Date: f.Date, Nonce: f.Nonce, Reply: f.Reply, Files: f.Files},
+		Format:      bridge.Format(c.Format),
+		MentionIDs:  c.Mentions == mentionsAsID,
+		Corrections: c.Correct,
+	}
+	if t := c.TopicItem; t.Collection != "" {
+		out.TopicItem = &bridge.TopicItem{Collection: t.Collection, ID: t.ID, Field: t.Field}
+	}
+	if s := c.SoftDelete; s.Field != "" {
+		out.SoftDelete = &bridge.SoftDelete{Field: s.Field, Values: s.Values}
+	}
+	if r := c.Reactions; r.Collection != "" {
+		out.Reactions = &bridge.Reactions{Collection: r.Collection, Message: r.Message, Text: r.Text, Author: r.Author, Date: r.Date}
+	}
+	return out
 }
 
 // ircdOptions is the part that concerns IRC.
@@ -48,14 +85,15 @@ func ircdOptions(cfg *config, log zerolog.Logger) ircd.Options {
 		limits.LinesPerSecond = 0
 	}
 	return ircd.Options{
-		Name:       cfg.Server.Name,
-		Network:    cfg.Server.Network,
-		Version:    "directus-ircd-" + version(),
-		MOTD:       cfg.Server.MOTD,
-		Admin:      cfg.Server.Admin,
-		LineLength: cfg.Server.LineLength,
-		Started:    time.Now(),
-		Limits:     limits,
-		Logger:     log,
+		Name:          cfg.Server.Name,
+		Network:       cfg.Server.Network,
+		Version:       "directus-ircd-" + version(),
+		MOTD:          cfg.Server.MOTD,
+		Admin:         cfg.Server.Admin,
+		LineLength:    cfg.Server.LineLength,
+		DeleteNotices: cfg.Edits.DeleteNotice,
+		Started:       time.Now(),
+		Limits:        limits,
+		Logger:        log,
 	}
 }

@@ -1,0 +1,276 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+type channelConfig struct {
+	Name       string           `yaml:"name"`
+	Collection string           `yaml:"collection"`
+	Topic      string           `yaml:"topic"`
+	TopicItem  topicItemConfig  `yaml:"topic_item"`
+	Backlog    int              `yaml:"backlog"`
+	AutoJoin   bool             `yaml:"auto_join"`
+	Filter     map[string]any   `yaml:"filter"`
+	Set        map[string]any   `yaml:"set"`
+	Fields     fieldsConfig     `yaml:"fields"`
+	Format     textFormat       `yaml:"format"`
+	Mentions   mentionStyle     `yaml:"mentions"`
+	Correct    bool             `yaml:"corrections"`
+	SoftDelete softDeleteConfig `yaml:"soft_delete"`
+	Reactions  reactionsConfig  `yaml:"reactions"`
+}
+
+// SetDefaults is called for each entry of the list before it is read.
+func (c *channelConfig) SetDefaults() {
+	*c = channelConfig{
+		Collection: "messages",
+		Backlog:    50,
+		AutoJoin:   true,
+		Fields:     fieldsConfig{Text: "text", Author: "user_created", Date: "date_created"},
+		Format:     "plain",
+		Mentions:   mentionsAsText,
+		Reactions:  reactionsConfig{Message: "message", Text: "text", Author: "user_created", Date: "date_created"},
+	}
+}
+
+type fieldsConfig struct {
+	Text   string `yaml:"text"`
+	Author string `yaml:"author"`
+	Date   string `yaml:"date"`
+	Nonce  string `yaml:"nonce"`
+	Reply  string `yaml:"reply"`
+	Files  string `yaml:"files"`
+}
+
+// uses lists the fields by what they are for.
+func (f fieldsConfig) uses() []fieldUse {
+	return []fieldUse{
+		{"text", f.Text, true}, {"author", f.Author, true}, {"date", f.Date, true},
+		{"nonce", f.Nonce, false}, {"reply", f.Reply, false}, {"files", f.Files, false},
+	}
+}
+
+// fieldUse is a field of a collection and its key in the configuration.
+type fieldUse struct {
+	key, name string
+	needed    bool
+}
+
+// topicItemConfig names the field of an item that holds the topic; all empty:
+// none does.
+type topicItemConfig struct {
+	Collection string `yaml:"collection"`
+	ID         string `yaml:"id"`
+	Field      string `yaml:"field"`
+}
+
+// softDeleteConfig says which items count as deleted; an empty field: those that
+// are gone.
+type softDeleteConfig struct {
+	Field  string   `yaml:"field"`
+	Values []string `yaml:"values"`
+}
+
+// reactionsConfig is where reactions are stored; an empty collection: nowhere.
+type reactionsConfig struct {
+	Collection string `yaml:"collection"`
+	Message    string `yaml:"message"`
+	Text       string `yaml:"text"`
+	Author     string `yaml:"author"`
+	Date       string `yaml:"date"`
+}
+
+func (r reactionsConfig) uses() []fieldUse {
+	return []fieldUse{{"message", r.Message, true}, {"text", r.Text, true}, {"author", r.Author, true}, {"date", r.Date, true}}
+}
+
+// privateConfig is where private messages are stored; an empty collection:
+// nowhere.
+type privateConfig struct {
+	Collection string              `yaml:"collection"`
+	Backlog    int                 `yaml:"backlog"`
+	Format     textFormat          `yaml:"format"`
+	Fields     privateFieldsConfig `yaml:"fields"`
+}
+
+type privateFieldsConfig struct {
+	Text      string `yaml:"text"`
+	Sender    string `yaml:"sender"`
+	Recipient string `yaml:"recipient"`
+	Date      string `yaml:"date"`
+	Nonce     string `yaml:"nonce"`
+}
+
+func (f privateFieldsConfig) uses() []fieldUse {
+	return []fieldUse{
+		{"text", f.Text, true}, {"sender", f.Sender, true}, {"recipient", f.Recipient, true}, {"date", f.Date, true}, {"nonce", f.Nonce, false},
+	}
+}
+
+// markersConfig is where read markers are stored; an empty collection: in memory.
+type markersConfig struct {
+	Collection string              `yaml:"collection"`
+	Fields     markersFieldsConfig `yaml:"fields"`
+}
+
+type markersFieldsConfig struct {
+	Target string `yaml:"target"`
+	Date   string `yaml:"date"`
+	User   string `yaml:"user"`
+}
+
+func (f markersFieldsConfig) uses() []fieldUse {
+	return []fieldUse{{"target", f.Target, true}, {"date", f.Date, true}, {"user", f.User, true}}
+}
+
+// editsConfig says how changes of messages are shown.
+type editsConfig struct {
+	Show         bool     `yaml:"show"`
+	Merge        duration `yaml:"merge"`
+	MaxAge       duration `yaml:"max_age"`
+	DeleteNotice bool     `yaml:"delete_notice"`
+}
+
+func defaultPrivate() privateConfig {
+	return privateConfig{Backlog: 20, Format: "plain",
+		Fields: privateFieldsConfig{Text: "text", Sender: "user_created", Recipient: "recipient", Date: "date_created"}}
+}
+
+func defaultMarkers() markersConfig {
+	return markersConfig{Fields: markersFieldsConfig{Target: "target", Date: "date_read", User: "user_created"}}
+}
+
+func defaultEdits() editsConfig {
+	return editsConfig{Show: true, Merge: duration(5 * time.Second), MaxAge: duration(24 * time.Hour), DeleteNotice: true}
+}
+
+func validateChannels(cfg *config, d *decoder) {
+	if len(cfg.Channels) == 0 {
+		d.fault("channels", "empty: write at least one channel, or leave the key out for \"#messages\" on the collection messages")
+	}
+	names := map[string]string{}
+	for i, c := range cfg.Channels {
+		path := fmt.Sprintf("channels[%d]", i)
+		switch {
+		case c.Name == "":
+			d.fault(path+".name", "missing: write the name in quotes, such as name: \"#messages\" (without quotes YAML takes the # for a comment)")
+		case !ircd.IsChannel(c.Name):
+			d.fault(path+".name", "%q is no channel name: it begins with #, has at most %d bytes and no space, comma or colon", c.Name, ircd.ChannelLen)
+		case names[ircd.Fold(c.Name)] != "":
+			d.fault(path+".name", "%q is listed twice (as %q): names that differ in case only are one channel", c.Name, names[ircd.Fold(c.Name)])
+		default:
+			names[ircd.Fold(c.Name)] = c.Name
+		}
+		validateCollection(c.Collection, path+".collection", "messages need", d)
+		validateBacklog(c.Backlog, path+".backlog", d)
+		uses := validateUses(c.Fields.uses(), path+".fields", d)
+		for _, name := range slices.Sorted(maps.Keys(c.Set)) {
+			if uses[name] != "" {
+				d.fault(path+".set", "%q is written by the daemon itself (fields.%s): remove it here", name, uses[name])
+			}
+		}
+		validateTopicItem(c.TopicItem, path+".topic_item", d)
+		validateSoftDelete(c.SoftDelete, uses, path+".soft_delete", d)
+		if c.Reactions.Collection != "" {
+			validateCollection(c.Reactions.Collection, path+".reactions.collection", "reactions need", d)
+			validateUses(c.Reactions.uses(), path+".reactions", d)
+		}
+	}
+}
+
+// validateStores wants each kind of thing in a collection of its own: what is
+// stored for one purpose would else be shown as another.
+func validateStores(cfg *config, d *decoder) {
+	if p := cfg.Private; p.Collection != "" {
+		validateCollection(p.Collection, "private.collection", "private messages need", d)
+		validateBacklog(p.Backlog, "private.backlog", d)
+		validateUses(p.Fields.uses(), "private.fields", d)
+	}
+	if m := cfg.Markers; m.Collection != "" {
+		validateCollection(m.Collection, "read_markers.collection", "read markers need", d)
+		validateUses(m.Fields.uses(), "read_markers.fields", d)
+	}
+	uses := map[string]string{} // by collection
+	for _, c := range cfg.Channels {
+		uses[c.Collection] = "the messages of " + c.Name
+	}
+	claim := func(collection, path, use string) {
+		if collection == "" {
+			return
+		}
+		if other := uses[collection]; other != "" && other != use {
+			d.fault(path, "%q holds %s already: %s need a collection of their own", collection, other, use)
+			return
+		}
+		uses[collection] = use
+	}
+	for i, c := range cfg.Channels {
+		claim(c.Reactions.Collection, fmt.Sprintf("channels[%d].reactions.collection", i), "reactions")
+	}
+	claim(cfg.Private.Collection, "private.collection", "private messages")
+	claim(cfg.Markers.Collection, "read_markers.collection", "read markers")
+}
+
+func validateCollection(name, path, need string, d *decoder) {
+	validateName(name, path, "collection", d)
+	if strings.HasPrefix(name, "directus_") {
+		d.fault(path, "%q belongs to Directus itself: %s a collection of their own", name, need)
+	}
+}
+
+func validateBacklog(n int, path string, d *decoder) {
+	if n < 0 || n > maxBacklog {
+		d.fault(path, "%d must be a number of messages from 0 to %d", n, maxBacklog)
+	}
+}
+
+// validateUses returns what each field is for.
+func validateUses(fields []fieldUse, path string, d *decoder) map[string]string {
+	uses := map[string]string{}
+	for _, f := range fields {
+		if f.needed || f.name != "" {
+			validateName(f.name, path+"."+f.key, "field", d)
+		}
+		switch {
+		case f.name == "":
+		case uses[f.name] != "":
+			d.fault(path+"."+f.key, "%q is named as the field of %s already: each needs one of its own", f.name, uses[f.name])
+		default:
+			uses[f.name] = f.key
+		}
+	}
+	return uses
+}
+
+func validateTopicItem(t topicItemConfig, path string, d *decoder) {
+	if t == (topicItemConfig{}) {
+		return
+	}
+	if t.Collection == "" || t.ID == "" || t.Field == "" {
+		d.fault(path, "collection, id and field belong together: name the item and its field, such as {collection: rooms, id: \"1\", field: description}")
+		return
+	}
+	validateCollection(t.Collection, path+".collection", "topics need", d)
+	validateName(t.Field, path+".field", "field", d)
+}
+
+func validateSoftDelete(s softDeleteConfig, uses map[string]string, path string, d *decoder) {
+	switch {
+	case s.Field == "" && len(s.Values) == 0:
+		return
+	case s.Field == "" || len(s.Values) == 0:
+		d.fault(path, "field and values belong together: write such as {field: status, values: [archived]}")
+		return
+	case uses[s.Field] != "":
+		d.fault(path+".field", "%q is the field of %s: another one has to say what counts as deleted", s.Field, uses[s.Field])
+		return
+	}
+	validateName(s.Field, path+".field", "field", d)
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"directus-ircd/bridge"
+)
+
+// What is not configured does not reach the packages at all.
+func TestOptionsDefaults(t *testing.T) {
+	cfg := defaultConfig()
+	opts := bridgeOptions(cfg, nil, zerolog.Nop())
+	want := bridge.Options{
+		NickFields:             []string{"first_name", "last_name"},
+		LoginAttemptsPerMinute: 10,
+		Edits:                  bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
+		Channels: []bridge.Channel{{
+			Name: "#messages", Collection: "messages", Backlog: 50, AutoJoin: true, Format: bridge.FormatPlain,
+			Fields: bridge.Fields{Text: "text", Author: "user_created", Date: "date_created"},
+		}},
+		Logger: zerolog.Nop(),
+	}
+	if !reflect.DeepEqual(opts, want) {
+		t.Errorf("got  %+v\nwant %+v", opts, want)
+	}
+	irc := ircdOptions(cfg, zerolog.Nop())
+	if irc.LineLength != 512 || irc.Admin != nil || !irc.DeleteNotices {
+		t.Errorf("got %+v", irc)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	cfg, err := parseConfig("test.yaml", []byte(`
+directus: {url: "http://localhost:8055", public_url: "https://chat.example.com"}
+server: {admin: [Here, There], line_length: 2048}
+channels:
+  - name: "#dev"
+    collection: chat
+    topic: fixed
+    topic_item: {collection: rooms, id: 7, field: description}
+    format: markdown
+    mentions: id
+    corrections: true
+    soft_delete: {field: status, values: [archived, true]}
+    reactions: {collection: reactions, text: emoji}
+    fields: {reply: reply_to, files: files}
+private:
+  collection: letters
+  backlog: 5
+  format: html
+  fields: {sender: from, recipient: to, nonce: nonce}
+read_markers: {collection: read, fields: {user: owner}}
+edits: {show: false, merge: 0, max_age: 7d, delete_notice: false}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := bridgeOptions(cfg, nil, zerolog.Nop())
+	want := bridge.Options{
+		NickFields:             []string{"first_name", "last_name"},
+		LoginAttemptsPerMinute: 10,
+		PublicURL:              "https://chat.example.com",
+		Edits:                  bridge.Edits{MaxAge: 7 * 24 * time.Hour},
+		Channels: []bridge.Channel{{
+			Name: "#dev", Collection: "chat", Topic: "fixed", Backlog: 50, AutoJoin: true,
+			Fields:     bridge.Fields{Text: "text", Author: "user_created", Date: "date_created", Reply: "reply_to", Files: "files"},
+			Format:     bridge.FormatMarkdown,
+			MentionIDs: true, Corrections: true,
+			SoftDelete: &bridge.SoftDelete{Field: "status", Values: []string{"archived", "true"}},
+			TopicItem:  &bridge.TopicItem{Collection: "rooms", ID: "7", Field: "description"},
+			Reactions:  &bridge.Reactions{Collection: "reactions", Message: "message", Text: "emoji", Author: "user_created", Date: "date_created"},
+		}},
+		Private: &bridge.Private{
+			Collection: "letters", Backlog: 5, Format: bridge.FormatHTML,
+			Fields: bridge.Fields{Text: "text", Author: "from", Recipient: "to", Date: "date_created", Nonce: "nonce"},
+		},
+		ReadMarkers: &bridge.ReadMarkers{Collection: "read", Target: "target", Date: "date_read", User: "owner"},
+		Logger:      zerolog.Nop(),
+	}
+	if !reflect.DeepEqual(opts, want) {
+		t.Errorf("got  %+v\nwant %+v", opts, want)
+	}
+	irc := ircdOptions(cfg, zerolog.Nop())
+	if irc.LineLength != 2048 || !reflect.DeepEqual(irc.Admin, []string{"Here", "There"}) || irc.DeleteNotices {
+		t.Errorf("got %+v", irc)
+	}
+}
