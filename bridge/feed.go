@@ -51,6 +51,7 @@ type feed struct {
 
 	// Owned by run.
 	gap    bool
+	lapsed bool // events about what was shown may be lost
 	cursor cursor
 	full   int         // keys in memory at which the collection is read again early
 	settle *time.Timer // when the next edit has settled
@@ -126,6 +127,7 @@ func (f *feed) run(ctx context.Context) error {
 		}
 		events, gap := f.sub.Drain()
 		if f.gap && !gap && time.Now().Before(notBefore) {
+			f.lapsed = f.lapsed || len(events) > 0
 			continue // the events are in the collection, which is read soon
 		}
 		wait := reconcilePeriod
@@ -150,6 +152,7 @@ func (f *feed) run(ctx context.Context) error {
 // step handles what the subscription had to say.
 func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) error {
 	f.gap = f.gap || gap
+	f.lapsed = f.lapsed || gap || f.gap && len(events) > 0
 	if f.gap {
 		if !f.sub.Active() {
 			// Reading before the subscription stands would leave a window
@@ -161,17 +164,21 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 			}
 			return err
 		}
-		if err := f.catchUp(ctx); err != nil {
+		err := f.catchUp(ctx)
+		if err == nil && f.lapsed {
+			err = f.review(ctx)
+		}
+		if err != nil {
 			f.setState(false, err)
 			return err
 		}
-		f.gap = false
+		f.gap, f.lapsed = false, false
 		// More than that may carry one date, after an import.
 		f.full = max(maxSeen, 2*f.countSeen())
 		f.setState(true, nil)
 	}
 	if err := f.apply(ctx, events); err != nil {
-		f.gap = true
+		f.gap, f.lapsed = true, true
 		return err
 	}
 	if f.gap || f.countSeen() > f.full {

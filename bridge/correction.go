@@ -1,0 +1,69 @@
+package bridge
+
+import "strings"
+
+// correctionDelimiters are what may stand between the parts of s/old/new/.
+const correctionDelimiters = "/|#"
+
+// correction is "s/old/new/": it replaces a piece of one's last message. The
+// pieces are literal texts: those who know regular expressions are few, and a
+// dot or a bracket in a sentence means itself.
+type correction struct {
+	old, new string
+	all      bool // flag g: wherever it stands; else it has to stand there once
+}
+
+// parseCorrection reads s/old/new/ or s/old/new/g, with the last delimiter left
+// out as people do. A backslash in front of the delimiter, or of another
+// backslash, takes its meaning away. Whatever looks different is no correction.
+func parseCorrection(text string) (c correction, ok bool) {
+	if len(text) < 2 || text[0] != 's' || !strings.ContainsRune(correctionDelimiters, rune(text[1])) || strings.Contains(text, "\n") {
+		return correction{}, false
+	}
+	parts := splitEscaped(text[2:], text[1])
+	switch {
+	case len(parts) < 2 || len(parts) > 3 || parts[0] == "":
+		return correction{}, false
+	case len(parts) == 2 && parts[1] == "": // s/old//, all of it, removes something
+		return correction{}, false
+	case len(parts) == 3 && parts[2] != "" && parts[2] != "g":
+		return correction{}, false
+	}
+	c = correction{old: parts[0], new: parts[1], all: len(parts) == 3 && parts[2] == "g"}
+	return c, c.old != c.new
+}
+
+// splitEscaped cuts a text at a delimiter that no backslash precedes.
+func splitEscaped(text string, delimiter byte) []string {
+	var parts []string
+	var part strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && i+1 < len(text) && (text[i+1] == delimiter || text[i+1] == '\\'):
+			i++
+			part.WriteByte(text[i])
+		case c == delimiter:
+			parts = append(parts, part.String())
+			part.Reset()
+		default:
+			part.WriteByte(c)
+		}
+	}
+	return append(parts, part.String())
+}
+
+// apply corrects a text and says how often the old piece stands in it. It
+// changes nothing unless the place is clear.
+func (c correction) apply(text string) (corrected string, found int) {
+	if c.all {
+		return strings.ReplaceAll(text, c.old, c.new), strings.Count(text, c.old)
+	}
+	first := strings.Index(text, c.old)
+	switch {
+	case first < 0:
+		return text, 0
+	case strings.LastIndex(text, c.old) != first:
+		return text, max(2, strings.Count(text, c.old))
+	}
+	return strings.Replace(text, c.old, c.new, 1), 1
+}

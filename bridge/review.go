@@ -1,0 +1,71 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+
+	"directus-ircd/directus"
+)
+
+// maxReviewed is how many of the newest messages that were shown are looked at
+// again when events about them may have been lost: one page.
+const maxReviewed = pageSize
+
+// review asks what has become of the messages that were shown, after a time in
+// which nobody told: their edits and deletions during an outage are shown late,
+// but shown.
+func (f *feed) review(ctx context.Context) error {
+	ids := f.latestShown(pageLimit(ctx, f.account, maxReviewed))
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, _, err := f.read(ctx, directus.Query{
+		Filter: directus.And(f.group.filter, directus.Filter{"id": map[string]any{"_in": ids}}), Limit: len(ids),
+	})
+	if err != nil {
+		return err
+	}
+	if err := f.update(ctx, rows); err != nil {
+		return err
+	}
+	f.vanish(slices.DeleteFunc(ids, func(id string) bool {
+		return slices.ContainsFunc(rows, func(r row) bool { return r.id == id })
+	}))
+	return nil
+}
+
+// latestShown lists the newest rows that are to be seen in some channel.
+func (f *feed) latestShown(limit int) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var ids []string
+	for id, s := range f.shown.rows {
+		if slices.ContainsFunc(s.places, func(p place) bool { return p.state == visible }) {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b string) int { return f.shown.rows[b].date.Compare(f.shown.rows[a].date) })
+	return ids[:min(limit, len(ids))]
+}
+
+// vanish takes back messages that are not to be read any more. They may be
+// deleted or out of the filter, so they may come again.
+func (f *feed) vanish(ids []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var entries []entry
+	for i, id := range ids {
+		delete(f.pending, id)
+		known := f.shown.rows[id]
+		if known == nil {
+			continue // its event has come meanwhile
+		}
+		for k := range known.places {
+			if p := &known.places[k]; p.state == visible {
+				p.state = moved
+				entries = append(entries, redactions(id, p, i < maxNotices)...)
+			}
+		}
+	}
+	f.journal.append(entries...)
+}
