@@ -83,8 +83,8 @@ func (f *feed) enter(r row, users map[string]ircd.User) []entry {
 }
 
 // move shows how a row that is remembered has entered or left a channel. One
-// that was deleted by a mark and restored is not shown again: its msgid is known
-// as deleted to those who saw it, and history has it. The caller holds mu.
+// that was deleted by a mark and restored is not shown again: those who saw it
+// know its msgid as deleted. It is in the history. The caller holds mu.
 func (f *feed) move(r row, c *channel, known *shownRow, users map[string]ircd.User) []entry {
 	p := known.place(c)
 	m := toMessage(r, c, users, time.Since(r.date) > replayedAfter)
@@ -100,9 +100,6 @@ func (f *feed) move(r row, c *channel, known *shownRow, users map[string]ircd.Us
 			p.state = deleted
 		}
 		return redactions(r.id, p, true)
-	case p.state == deleted && here:
-		m.ID, m.Time = p.message.ID, p.message.Time
-		p.message, p.state = m, visible
 	case p.state == moved && here && !f.tooOld(r):
 		m.ID = f.nextID(p.message.ID) // the old one is known as deleted
 		p.message, p.state, p.edits = m, visible, nil
@@ -164,7 +161,7 @@ func (f *feed) remember(r row, c *channel, m *ircd.Message) bool {
 	if _, gone := f.shown.isGone(r.id); gone {
 		return false
 	}
-	if known := f.shown.rows[r.id]; known == nil || known.place(c) == nil {
+	if p := f.shown.rows[r.id].place(c); p == nil || p.state != visible {
 		f.shown.put(r, f.group.contentOf(r), c, m)
 	}
 	return true

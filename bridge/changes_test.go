@@ -26,7 +26,11 @@ type chat struct {
 
 // newChat runs inside of a bubble. Edits settle after five seconds.
 func newChat(t *testing.T, change func(*bridge.Options), channels ...bridge.Channel) *chat {
-	fake := directustest.NewFake(t, directustest.FakeOptions{})
+	return newChatAt(t, directustest.FakeOptions{}, change, channels...)
+}
+
+func newChatAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Channel) *chat {
+	fake := directustest.NewFake(t, at)
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)})
 	t.Cleanup(client.Close)
 	if len(channels) == 0 {
@@ -154,5 +158,169 @@ func TestChanges(t *testing.T) {
 		same(t, a.news(), "bob deletes "+old+".* in #messages: a new text", "bob deletes "+old+".*.e* in #messages: ")
 		c.fake.Emit("messages", "delete", nil, []any{old, "999"})
 		same(t, a.later(time.Hour))
+	})
+}
+
+// room is a channel of a collection that several share.
+func room(name string, change func(*bridge.Channel)) bridge.Channel {
+	c := messages("rooms")
+	c.Name = "#" + name
+	c.Filter = map[string]any{"room": map[string]any{"_eq": name}}
+	c.Set = map[string]any{"room": name}
+	c.SoftDelete = &bridge.SoftDelete{Field: "status", Values: []string{"archived", "spam"}}
+	if change != nil {
+		change(&c)
+	}
+	return c
+}
+
+func addRooms(fake *directustest.Fake) {
+	fake.AddCollection("rooms", directustest.FakeCollection{Fields: []string{"text", "nonce", "room", "status"}, Unique: []string{"nonce"}})
+}
+
+// An update moves an item to another channel, marks it as deleted or restores it.
+func TestItemsMove(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil, room("dev", nil), room("ops", nil))
+		addRooms(c.fake)
+		bob := c.person("bob")
+		old := c.fake.Insert("rooms", bob, map[string]any{"text": "old", "room": "dev"})
+		c.fake.Insert("rooms", bob, map[string]any{"text": "old and deleted", "room": "dev", "status": "spam"})
+		a := c.visit("ada", "#dev", "#ops")
+		if len(a.backlog) != 1 {
+			t.Errorf("%d messages of backlog, want the one that is not deleted", len(a.backlog))
+		}
+		say := func(item map[string]any) string { return c.fake.Insert("rooms", bob, item) }
+		set := func(id, field, value string, want ...string) {
+			t.Helper()
+			c.fake.Update("rooms", id, map[string]any{field: value})
+			same(t, a.news(), want...)
+		}
+		id := say(map[string]any{"text": "hello", "room": "dev"})
+		same(t, a.news(), "bob says in #dev: hello")
+		set(id, "room", "ops", "bob deletes "+id+".* in #dev: hello", "bob says in #ops: hello")
+		set(id, "room", "nowhere") // no event comes of that
+		set(id, "room", "dev", "bob says in #dev: hello", "bob deletes "+id+".* in #ops: hello")
+		set(id, "status", "draft")
+		set(id, "status", "archived", "bob deletes "+id+".*.e* in #dev: hello")
+		set(id, "status", "published") // silent
+		set(id, "text", "hello again")
+		same(t, a.later(time.Minute))
+		c.fake.Remove("rooms", id)
+		same(t, a.news())
+
+		hidden := say(map[string]any{"text": "to be moderated", "room": "dev", "status": "spam"})
+		same(t, a.news())
+		set(hidden, "status", "published", "bob says in #dev: to be moderated")
+		outside := say(map[string]any{"text": "outside", "room": "nowhere"})
+		set(outside, "room", "dev", "bob says in #dev: outside")
+		set(outside, "text", " ", "bob deletes "+outside+".* in #dev: outside")
+		set(outside, "text", "outside once more", "bob says in #dev: outside once more")
+		set(outside, "status", "spam", "bob deletes "+outside+".* in #dev: outside once more")
+		c.fake.Remove("rooms", outside)
+		same(t, a.later(10*time.Minute))
+
+		set(old, "status", "archived", "bob deletes "+old+".* in #dev: old")
+		b := c.visit("ada", "#dev", "#ops")
+		if len(b.backlog) != 1 {
+			t.Errorf("%d messages of backlog at the end", len(b.backlog))
+		}
+	})
+}
+
+// What one user may not read is not announced to them when it is deleted.
+func TestNoDeletionOfTheUnread(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		ada, bob := c.person("ada"), c.person("bob")
+		c.fake.Restrict(ada, "messages", map[string]any{"text": map[string]any{"_neq": "secret"}})
+		a, b := c.visit("ada", "#messages"), c.visit("bob", "#messages")
+		id := c.fake.Insert("messages", bob, map[string]any{"text": "secret"})
+		same(t, b.news(), "bob says in #messages: secret")
+		c.fake.Remove("messages", id)
+		same(t, b.news(), "bob deletes *: secret")
+		same(t, a.later(time.Hour))
+	})
+}
+
+// Edits and deletions during an outage are shown behind it; a clean-up of many
+// messages is not told line by line.
+func TestChangesDuringOutage(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		bob := c.person("bob")
+		a := c.visit("ada", "#messages")
+		var ids []string
+		for i := range 30 {
+			ids = append(ids, c.fake.Insert("messages", bob, map[string]any{"text": fmt.Sprintf("message %d", i)}))
+			time.Sleep(time.Millisecond)
+		}
+		a.news()
+		c.fake.Down()
+		c.fake.Update("messages", ids[29], map[string]any{"text": "new text"})
+		c.fake.Remove("messages", ids[28])
+		time.Sleep(time.Minute)
+		c.fake.Up()
+		time.Sleep(2 * time.Minute)
+		got := slices.DeleteFunc(a.news(), func(l string) bool { return strings.HasPrefix(l, "&{") })
+		same(t, got, "bob deletes "+ids[28]+".*: message 28", "bob changes "+ids[29]+".*: [edited] new text")
+		var keys []any
+		for _, id := range ids[:20] {
+			keys = append(keys, id)
+		}
+		c.fake.Emit("messages", "delete", nil, keys)
+		texts := 0
+		for _, l := range a.news() {
+			if strings.Contains(l, "message") && !strings.HasSuffix(l, ": ") {
+				texts++
+			}
+		}
+		if texts != 10 {
+			t.Errorf("%d of 20 deletions are told with their texts", texts)
+		}
+	})
+}
+
+// What is not to be shown of edits.
+func TestEditsNotShown(t *testing.T) {
+	for name, edits := range map[string]bridge.Edits{"off": {Merge: time.Second}, "old": {Show: true, Merge: time.Second, MaxAge: time.Hour}} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChat(t, func(o *bridge.Options) { o.Edits = edits })
+				bob := c.person("bob")
+				before := c.fake.Insert("messages", bob, map[string]any{"text": "before"})
+				a := c.visit("ada", "#messages")
+				id := c.fake.Insert("messages", bob, map[string]any{"text": "one"})
+				a.later(2 * time.Hour)
+				for _, id := range []string{before, id} {
+					c.fake.Update("messages", id, map[string]any{"text": "two"})
+					same(t, a.later(time.Minute))
+					c.fake.Remove("messages", id)
+					same(t, a.news(), "bob deletes "+id+".* in #messages: two")
+				}
+			})
+		})
+	}
+}
+
+// An edit that has not settled when somebody joins is in the backlog already.
+func TestJoinBeforeAnEditSettles(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		bob := c.person("bob")
+		a := c.visit("ada", "#messages")
+		id := c.fake.Insert("messages", bob, map[string]any{"text": "one"})
+		a.news()
+		c.fake.Update("messages", id, map[string]any{"text": "two"})
+		time.Sleep(time.Second)
+		late := c.visit("ada", "#messages")
+		if len(late.backlog) != 1 || late.backlog[0].Text != "two" {
+			t.Fatalf("backlog %v", late.backlog)
+		}
+		same(t, a.later(time.Minute), "bob changes *: [edited] two")
+		same(t, late.news())
+		c.fake.Remove("messages", id)
+		same(t, a.news(), "bob deletes *: two", "bob deletes *: ")
+		same(t, late.news(), "bob deletes *: two", "bob deletes *: ")
 	})
 }

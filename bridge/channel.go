@@ -204,6 +204,19 @@ func (c *channel) matches(r row) bool {
 	return true
 }
 
+// mark is the change that marks a row as deleted, of the type that the field has;
+// nil where there is no mark.
+func (s *SoftDelete) mark(r row) map[string]any {
+	if s == nil {
+		return nil
+	}
+	value := any(s.Values[0])
+	if raw := r.values[s.Field]; len(raw) > 0 && raw[0] != '"' && raw[0] != 'n' && json.Valid([]byte(s.Values[0])) {
+		value = json.RawMessage(s.Values[0])
+	}
+	return map[string]any{s.Field: value}
+}
+
 // deleted reports whether a row is marked as deleted. A row without the field, or
 // with null in it, is not.
 func (c *channel) deleted(r row) bool {
@@ -263,6 +276,10 @@ func newChannel(cfg Channel) (*channel, error) {
 		return nil, fmt.Errorf("channel %q: not a channel name", cfg.Name)
 	case cfg.Collection == "" || cfg.Fields.Text == "" || cfg.Fields.Author == "" || cfg.Fields.Date == "":
 		return nil, fmt.Errorf("channel %q: collection and the fields text, author and date are needed", cfg.Name)
+	case cfg.SoftDelete != nil && (cfg.SoftDelete.Field == "" || len(cfg.SoftDelete.Values) == 0):
+		return nil, fmt.Errorf("channel %q: the mark of deleted items needs a field and values", cfg.Name)
+	case cfg.Reactions != nil && slices.Contains([]string{cfg.Reactions.Collection, cfg.Reactions.Message, cfg.Reactions.Text, cfg.Reactions.Author, cfg.Reactions.Date}, ""):
+		return nil, fmt.Errorf("channel %q: reactions need a collection and the fields message, text, author and date", cfg.Name)
 	}
 	eqs, ok := equalities(cfg.Filter)
 	if !ok {

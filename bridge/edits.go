@@ -97,31 +97,40 @@ func (f *feed) edited(r row, users map[string]ircd.User) []entry {
 			before = p.message.Text
 			m.ID, m.Time = p.message.ID, p.message.Time
 		}
-		if e, ok := f.newVersion(r, c, m, before); ok {
-			entries = append(entries, e)
+		f.renew(r, c, m)
+		if f.edits.Show && !f.tooOld(r) && !sameWords(before, m.Text) {
+			entries = append(entries, f.version(r, c, m, before, ""))
 		}
 	}
 	return entries
 }
 
-// newVersion remembers a message with its new text and makes the entry that
-// shows it, unless it is not to be shown. The caller holds mu.
-func (f *feed) newVersion(r row, c *channel, m *ircd.Message, before string) (e entry, ok bool) {
-	f.shown.put(r, f.group.contentOf(r), c, m)
+// renew remembers a message with its new text. The caller holds mu.
+func (f *feed) renew(r row, c *channel, m *ircd.Message) {
+	content := f.group.contentOf(r)
+	f.shown.put(r, content, c, m)
 	if mark, seen := f.seen[r.id]; seen {
-		mark.content = f.group.contentOf(r)
+		mark.content = content
 		f.seen[r.id] = mark
 	}
-	text, changed := editText(before, m.Text)
-	if !changed || !f.edits.Show || f.tooOld(r) {
-		return entry{}, false
+}
+
+// version makes the entry that shows what has changed in a message, under a
+// msgid that is new if none is given. The caller holds mu.
+func (f *feed) version(r row, c *channel, m *ircd.Message, before, msgid string) entry {
+	v := *m
+	v.Edits, v.ID, v.Time = m.ID, msgid, time.Now()
+	v.ReplyTo, v.Quote, v.Replayed = "", nil, false
+	if text, changed := editText(before, m.Text); changed {
+		v.Text = text
+	} else {
+		v.Text = editMark + m.Text
 	}
-	version := *m
-	version.ID, version.Time = f.nextID(m.ID), time.Now()
-	version.Edits, version.Text = m.ID, text
-	version.ReplyTo, version.Quote, version.Replayed = "", nil, false
-	if known := f.shown.rows[r.id]; known != nil { // else it was too long
-		known.place(c).addEdit(version.ID)
+	if v.ID == "" {
+		v.ID = f.nextID(m.ID)
+		if known := f.shown.rows[r.id]; known != nil { // else it is too long
+			known.place(c).addEdit(v.ID)
+		}
 	}
-	return entry{row: r, channel: c, event: &version, text: m.Text}, true
+	return entry{row: r, channel: c, event: &v, text: m.Text}
 }

@@ -27,9 +27,9 @@ func (e entry) isChange() bool {
 	return !ok || m.Edits != ""
 }
 
-// own is what an event is recognised by that a method of the session has
-// returned and the journal still brings; empty for a new message.
-func (e entry) own() string {
+// name tells a change from others, to recognise one that a method of the session
+// has returned when the journal brings it.
+func (e entry) name() string {
 	switch ev := e.event.(type) {
 	case *ircd.Message:
 		return ev.ID

@@ -142,8 +142,12 @@ func (s *shownRow) cost() int {
 	return n
 }
 
-// place returns where the row is shown in a channel, or nil.
+// place returns where the row is shown in a channel, or nil; also of a row that
+// is not remembered.
 func (s *shownRow) place(c *channel) *place {
+	if s == nil {
+		return nil
+	}
 	for i := range s.places {
 		if s.places[i].channel == c {
 			return &s.places[i]

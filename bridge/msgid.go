@@ -71,6 +71,14 @@ func parseMessageID(msgid string) (id string, date time.Time, ok bool) {
 	return id, date, date.Year() >= 1 && date.Year() <= 9999
 }
 
+// originalID is the msgid of the message that a msgid names a version of.
+func originalID(msgid string) string {
+	if parts := strings.Split(msgid, "."); len(parts) == 3 {
+		return parts[0] + "." + parts[1]
+	}
+	return msgid
+}
+
 func isBase36(s string) bool {
 	return strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyz") == ""
 }

@@ -57,7 +57,7 @@ func latest(ctx context.Context, account *directus.Account, g *group, c *channel
 			return nil, err
 		}
 		for _, r := range page { // one written in between moves the next page
-			if !slices.ContainsFunc(rows, func(other row) bool { return other.id == r.id }) {
+			if c.matches(r) && !slices.ContainsFunc(rows, func(other row) bool { return other.id == r.id }) {
 				rows = append(rows, r)
 			}
 		}

@@ -2,11 +2,120 @@ package bridge
 
 import (
 	"context"
+	"errors"
+	"time"
 
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
-// Redact implements ircd.Session.
-func (s *session) Redact(context.Context, string, string, string) (*ircd.Redaction, error) {
-	return nil, notOffered("REDACT")
+// Redact implements ircd.Session. Whatever Directus would allow, only the author
+// and administrators delete: where permissions cannot say "one's own", as on a
+// Directus 12 without a licence, whoever may delete may delete everything.
+func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ircd.Redaction, error) {
+	to, err := s.address(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.refer(ctx, to, msgid)
+	if err != nil {
+		return nil, redactError(to.name, msgid, err)
+	}
+	if err := s.mayRedact(ctx, r); err != nil {
+		return nil, redactError(to.name, msgid, err)
+	}
+	if err := s.erase(ctx, to, r); err != nil {
+		return nil, redactError(to.name, msgid, err)
+	}
+	event := &ircd.Redaction{MsgID: msgid, Time: time.Now(), From: s.User(), Target: to.Name, Reason: reason}
+	if to.user != nil {
+		event.To = *to.user
+	}
+	to.view.returned(entry{event: event})
+	to.view.feed.redacted(r, to.channel, event)
+	return event, nil
+}
+
+// errNotYours says that a message is somebody else's.
+var errNotYours = errors.New("neither its author nor an administrator")
+
+func (s *session) mayRedact(ctx context.Context, r row) error {
+	if r.author == s.person.id {
+		return nil
+	}
+	admin, err := s.member.rights.administrator(ctx)
+	if err == nil && !admin {
+		err = errNotYours
+	}
+	return err
+}
+
+// erase deletes an item, or sets the mark that stands for it. Where the answer
+// does not come, it looks.
+func (s *session) erase(ctx context.Context, to addressee, r row) error {
+	_, err := s.member.alter(ctx, to.view.feed.group, r.id, to.SoftDelete.mark(r))
+	doubtful := errors.Is(err, directus.ErrUnconfirmed)
+	if err == nil || !doubtful && !isForbidden(err) {
+		return err
+	}
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	_, now := s.lookUp(ctx, to, r.id)
+	switch {
+	case errors.Is(now, errUnknownMessage) && doubtful:
+		return nil
+	case errors.Is(now, errUnknownMessage): // somebody was quicker
+		return now
+	case now == nil && doubtful:
+		return directus.ErrNotConnected // it surely did not happen
+	}
+	return err
+}
+
+// redacted tells the user's other connections of a deletion, unless its event was
+// here first.
+func (f *feed) redacted(r row, c *channel, event *ircd.Redaction) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	told, _ := f.shown.isGone(r.id)
+	if known := f.shown.rows[r.id]; known != nil {
+		p := known.place(c)
+		told = told || p != nil && p.state != visible
+	}
+	if told {
+		return
+	}
+	entries := f.redact(r.id, true)
+	if len(entries) == 0 { // not remembered
+		entries = redactions(r.id, &place{channel: c, message: &ircd.Message{ID: originalID(event.MsgID), Target: c.Name}}, false)
+	}
+	for i, e := range entries {
+		by := *e.event.(*ircd.Redaction)
+		by.From, by.To, by.Reason = event.From, event.To, event.Reason
+		entries[i].event = &by
+	}
+	f.journal.append(entries...)
+}
+
+// redactError is the reply to a REDACT. What the user may not read is not told
+// from what does not exist.
+func redactError(target, msgid string, err error) *ircd.Error {
+	fail := func(code, text string, params ...string) *ircd.Error {
+		return &ircd.Error{Code: code, Params: params, Text: text, Err: err}
+	}
+	switch {
+	case errors.Is(err, errUnknownMessage):
+		return fail("UNKNOWN_MSGID", "Not deleted: there is no such message", target, msgid)
+	case errors.Is(err, errElsewhere):
+		return fail("INVALID_TARGET", "Not deleted: the message was not said there", target)
+	case errors.Is(err, errNotYours):
+		return fail("REDACT_FORBIDDEN", "Not deleted: only its author and administrators may delete a message", target, msgid)
+	case isForbidden(err):
+		return fail("REDACT_FORBIDDEN", "Not deleted: Directus does not allow you to delete here", target, msgid)
+	case errors.Is(err, directus.ErrUnconfirmed):
+		return fail("TEMPORARILY_UNAVAILABLE", "Directus did not answer: perhaps deleted. Look before you try again", target, msgid)
+	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, directus.ErrNotConnected), errors.Is(err, context.DeadlineExceeded):
+		return fail("TEMPORARILY_UNAVAILABLE", "Not deleted: Directus is unreachable at the moment. Try again when it is back", target, msgid)
+	}
+	return fail("REDACT_FORBIDDEN", "Not deleted: Directus refused it", target, msgid)
 }

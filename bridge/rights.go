@@ -50,6 +50,8 @@ type rightsCache struct {
 	known map[string]rights // by collection; guarded by mu
 	at    time.Time         // guarded by mu
 	retry time.Time         // after an answer that did not come: not before; guarded by mu
+	admin bool              // guarded by mu
+	asked time.Time         // when admin was; guarded by mu
 }
 
 // recent returns the rights in a collection, a few minutes old at most. It does
@@ -91,4 +93,45 @@ func (c *rightsCache) now(ctx context.Context, collection string) (rights, error
 	}
 	c.known[collection] = r
 	return r, nil
+}
+
+// administrator reports whether the user may do everything, as Directus said
+// some minutes ago at most.
+func (c *rightsCache) administrator(ctx context.Context) (bool, error) {
+	c.mu.Lock()
+	admin, fresh := c.admin, time.Since(c.asked) < rightsLife
+	c.mu.Unlock()
+	if fresh {
+		return admin, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	admin, err := c.askAdministrator(ctx)
+	if err != nil {
+		return false, fmt.Errorf("ask whether the user is an administrator: %w", err)
+	}
+	c.mu.Lock()
+	c.admin, c.asked = admin, time.Now()
+	c.mu.Unlock()
+	return admin, nil
+}
+
+// askAdministrator asks for the user's policies, which Directus adds up itself.
+// Before 11 there were none, and a role was what made an administrator; that of
+// others it does not show to everybody, but an administrator sees all.
+func (c *rightsCache) askAdministrator(ctx context.Context) (bool, error) {
+	var globals struct {
+		Admin bool `json:"admin_access"`
+	}
+	err := c.account.Do(ctx, http.MethodGet, "/policies/me/globals", nil, nil, &globals)
+	if !directus.IsCode(err, directus.CodeRouteNotFound) {
+		return globals.Admin, err
+	}
+	me, err := c.account.Me(ctx, []string{"role.admin_access"})
+	if err != nil {
+		return false, err
+	}
+	role, _ := me["role"].(map[string]any)
+	admin, _ := role["admin_access"].(bool)
+	return admin, nil
 }

@@ -255,22 +255,17 @@ func (s *session) Close(ctx context.Context) error {
 
 // Send implements ircd.Session.
 func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, error) {
-	j := s.joined[ircd.Fold(m.Target)]
-	out := letter{target: m.Target}
+	to, err := s.address(ctx, m.Target)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := parseCorrection(m.Text); ok && to.Corrections && m.Kind == ircd.Privmsg {
+		return s.correct(ctx, to, c)
+	}
+	j, out := to.joined, letter{target: to.name}
 	users := map[string]ircd.User{s.person.id: s.User()}
-	switch {
-	case j != nil && !j.private:
-		out.target = j.Name
-	case !ircd.IsNick(m.Target):
-		return nil, noSuchChannel(m.Target)
-	default:
-		var to *ircd.User
-		var err error
-		if j, to, err = s.recipient(ctx, m.Target); err != nil {
-			return nil, err
-		}
-		out.target, out.recipient = to.Nick, to.ID
-		users[to.ID] = *to
+	if to.user != nil {
+		out.recipient, users[to.user.ID] = to.user.ID, *to.user
 	}
 	out.text = storedText(m, j.channel)
 	if strings.TrimSpace(out.text) == "" {

@@ -33,8 +33,8 @@ func (s *session) wants(v *view, e entry, pos int64) bool {
 
 // wantsChange is wants for what became of a message.
 func (v *view) wantsChange(j *joined, e entry, pos int64) bool {
-	if _, own := v.changes[e.own()]; own {
-		delete(v.changes, e.own())
+	if _, own := v.changes[e.name()]; own {
+		delete(v.changes, e.name())
 		return false
 	}
 	if j == nil || pos < j.floorPos {
@@ -49,6 +49,15 @@ func (v *view) wantsChange(j *joined, e entry, pos int64) bool {
 		return true
 	}
 	return !shown || e.text == "" || text != e.text
+}
+
+// returned notes a change that a method of the session returns, which the feed
+// brings as well.
+func (v *view) returned(e entry) {
+	if len(v.changes) >= maxBehind {
+		clear(v.changes) // the feed had no more to say of these
+	}
+	v.changes[e.name()] = struct{}{}
 }
 
 // sentItem is a row as it shows in one of the channels.

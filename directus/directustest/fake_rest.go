@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,9 @@ func (f *Fake) handler() http.Handler {
 	mux.HandleFunc("POST /auth/logout", f.rest(f.logout))
 	mux.HandleFunc("GET /users/me", f.rest(f.me))
 	mux.HandleFunc("GET /permissions/me", f.rest(f.permissionsMe))
+	if !f.before("11") {
+		mux.HandleFunc("GET /policies/me/globals", f.rest(f.globals))
+	}
 	for _, method := range []string{"GET", "SEARCH"} {
 		mux.HandleFunc(method+" /users", f.rest(f.list))
 		mux.HandleFunc(method+" /items/{collection}", f.rest(f.list))
@@ -222,12 +226,25 @@ func (f *Fake) me(r *http.Request, user string, body map[string]any) (any, error
 		return nil, err
 	}
 	bare := map[string]any{"id": user}
+	if u := f.users[user]; f.before("11") && u != nil && u.Admin && slices.Contains(q.Fields, "role.admin_access") {
+		bare["role"] = map[string]any{"admin_access": true}
+		return bare, nil
+	}
 	if u := f.users[user]; u != nil && f.may(user, "directus_users", "read") {
 		if me, err := f.pick("directus_users", user, u.userItem(), q.Fields); err == nil {
 			return me, nil
 		}
 	}
 	return bare, nil
+}
+
+// globals is the sum of the user's policies.
+func (f *Fake) globals(_ *http.Request, user string, _ map[string]any) (any, error) {
+	u := f.users[user]
+	if u == nil {
+		return nil, forbidden()
+	}
+	return map[string]any{"app_access": u.Admin, "admin_access": u.Admin, "enforce_tfa": false}, nil
 }
 
 func (f *Fake) permissionsMe(_ *http.Request, user string, _ map[string]any) (any, error) {
@@ -308,8 +325,20 @@ func (f *Fake) post(r *http.Request, user string, body map[string]any) (any, err
 }
 
 func (f *Fake) patch(r *http.Request, user string, body map[string]any) (any, error) {
-	item, refused := f.update(r.PathValue("collection"), user, r.PathValue("id"), body)
-	return item, orNil(refused)
+	name := r.PathValue("collection")
+	item, refused := f.update(name, user, r.PathValue("id"), body)
+	if refused != nil {
+		return nil, refused
+	}
+	q, err := restQuery(r, nil)
+	if err != nil {
+		return nil, err
+	}
+	if !f.may(user, name, "read") || !f.visible(name, user, item) {
+		return nil, nil // changed, and 204 for who may not read it
+	}
+	picked, refused := f.pick(name, user, item, q.Fields)
+	return picked, orNil(refused)
 }
 
 func (f *Fake) delete(r *http.Request, user string, _ map[string]any) (any, error) {

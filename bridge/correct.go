@@ -1,0 +1,169 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// maxOwnRows is how many of the user's latest rows are looked at for the last
+// message: some may be marked as deleted, or of another channel.
+const maxOwnRows = 10
+
+// correct edits the user's last message in a channel, whichever connection it
+// came from, and returns it as Send does. What cannot be applied is refused and
+// stored nowhere: it may have been meant as a message, so the reply says how to
+// send it as one.
+func (s *session) correct(ctx context.Context, to addressee, c correction) (*ircd.Message, error) {
+	refused := func(text string, err error) error {
+		return cannotSend(to.name, "Not corrected: "+text+". To send this line as it is, put a space in front of it", err)
+	}
+	last, err := s.lastOwn(ctx, to)
+	switch {
+	case errors.Is(err, errUnknownMessage):
+		return nil, refused("you have said nothing here yet", err)
+	case err != nil:
+		return nil, alterError(to.name, err)
+	case to.view.feed.tooOld(last):
+		return nil, refused("your last message here is too old", nil)
+	}
+	text, found := corrected(c, last, to.channel)
+	switch {
+	case found == 0:
+		return nil, refused("your last message here does not have these words", nil)
+	case found > 1 && !c.all:
+		return nil, refused(fmt.Sprintf("your last message has these words %d times. Give more of them, or add a g behind the last delimiter to change all", found), nil)
+	case strings.TrimSpace(text) == "":
+		return nil, refused("nothing would be left of your last message. Delete it instead", nil)
+	}
+	now, err := s.rewrite(ctx, to, last, text)
+	if err != nil {
+		return nil, alterError(to.name, err)
+	}
+	users, err := s.member.names.users(ctx, usersOf([]row{now}))
+	if err != nil {
+		users = map[string]ircd.User{s.person.id: s.User()} // it is stored, which is what counts
+	}
+	m := to.view.feed.corrected(last, now, to.channel, users)
+	to.view.returned(entry{event: m})
+	return m, nil
+}
+
+// corrected applies a correction to the text of a row. It works on the text as it
+// is stored, which keeps all the rest as it is, and if the words are not there,
+// or the stored text is full of tags, on what people see.
+func corrected(c correction, r row, ch *channel) (text string, found int) {
+	if ch.Format != FormatHTML {
+		plain := c
+		plain.new = mircFormat.ReplaceAllString(ircd.CleanText(c.new), "")
+		if text, found = plain.apply(r.text); found > 0 {
+			return text, found
+		}
+	}
+	kind, shown := shownText(r.text)
+	if shown, found = c.apply(shown); found == 0 || found > 1 && !c.all {
+		return r.text, found
+	}
+	return storedText(ircd.Outgoing{Kind: kind, Text: shown}, ch), found
+}
+
+// lastOwn reads the user's last message in a channel.
+func (s *session) lastOwn(ctx context.Context, to addressee) (row, error) {
+	ctx, cancel := context.WithTimeout(ctx, alterTimeout)
+	defer cancel()
+	g := to.view.feed.group
+	rows, _, err := readRows(ctx, s.member.account, g, directus.Query{
+		Filter: g.dated(directus.And(directus.Filter(to.Filter), directus.Eq(g.fields.Author, "$CURRENT_USER"))),
+		Sort:   []string{"-" + g.fields.Date, "-id"}, Limit: maxOwnRows,
+	})
+	if err != nil {
+		return row{}, err
+	}
+	for _, r := range rows {
+		if to.matches(r) && r.author == s.person.id {
+			return r, nil
+		}
+	}
+	return row{}, errUnknownMessage
+}
+
+// rewrite stores a new text for a row and returns the row as it is then. Where
+// the answer does not come, it looks.
+func (s *session) rewrite(ctx context.Context, to addressee, r row, text string) (row, error) {
+	f := to.view.feed
+	raw, err := s.member.alter(ctx, f.group, r.id, map[string]any{f.group.fields.Text: text})
+	switch {
+	case err == nil:
+		if now, err := parseRow(raw, f.group.fields); err == nil && now.id == r.id {
+			return now, nil
+		}
+		r.text = text // stored, and not to be read back
+		return r, nil
+	case !errors.Is(err, directus.ErrUnconfirmed):
+		return row{}, err
+	}
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	now, lookErr := s.lookUp(ctx, to, r.id)
+	switch {
+	case lookErr == nil && now.text == text:
+		return now, nil
+	case lookErr == nil || errors.Is(lookErr, errUnknownMessage):
+		return row{}, directus.ErrNotConnected // it surely did not happen
+	}
+	return row{}, err
+}
+
+// corrected shows a new text that one of the user's connections has stored, at
+// once: it is final for the moment. It returns the message for the channel in
+// which that was done. The event of the same change finds nothing new.
+func (f *feed) corrected(before, now row, c *channel, users map[string]ircd.User) *ircd.Message {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.pending, now.id)
+	var answer *ircd.Message
+	known := f.shown.rows[now.id]
+	for _, ch := range f.group.channels {
+		m := toMessage(now, ch, users, false)
+		old, version := toMessage(before, ch, users, false).Text, ""
+		switch p := known.place(ch); {
+		case p != nil && p.state == visible:
+			m.ID, m.Time = p.message.ID, p.message.Time
+			if sameWords(p.message.Text, m.Text) && len(p.edits) > 0 {
+				version = p.edits[len(p.edits)-1] // its event was quicker
+			} else {
+				old = p.message.Text
+			}
+		case ch != c && (known != nil || !ch.matches(now)):
+			continue
+		}
+		f.renew(now, ch, m)
+		e := f.version(now, ch, m, old, version)
+		if version == "" && f.edits.Show {
+			f.journal.append(e)
+		}
+		if ch == c {
+			answer = e.event.(*ircd.Message)
+		}
+	}
+	return answer
+}
+
+// alterError is the reply to a change that did not happen, or perhaps did not.
+func alterError(channel string, err error) *ircd.Error {
+	switch {
+	case errors.Is(err, directus.ErrUnconfirmed):
+		return cannotSend(channel, "Directus did not answer: perhaps corrected. Look before you try again", err)
+	case isForbidden(err):
+		return cannotSend(channel, "Not corrected: Directus does not allow you to change messages here", err)
+	case directus.IsCode(err, directus.CodeValueTooLong):
+		return cannotSend(channel, "Not corrected: the text is longer than Directus accepts here", err)
+	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, directus.ErrNotConnected), errors.Is(err, context.DeadlineExceeded):
+		return cannotSend(channel, "Not corrected: Directus is unreachable at the moment. Try again when it is back", err)
+	}
+	return cannotSend(channel, "Not corrected: Directus refused it", err)
+}

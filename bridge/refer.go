@@ -1,0 +1,93 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+var (
+	// errUnknownMessage says that a msgid names nothing that the user may read.
+	errUnknownMessage = errors.New("no such message, or none that this user may read")
+	// errElsewhere says that it names a message of another channel or
+	// conversation.
+	errElsewhere = errors.New("the message was not said there")
+)
+
+// addressee is where something is to be said or done: a channel that the client
+// is in, or a user.
+type addressee struct {
+	*joined
+	name string     // canonical
+	user *ircd.User // nil in a channel
+}
+
+// address finds a target. The error is an *ircd.Error.
+func (s *session) address(ctx context.Context, target string) (addressee, error) {
+	if j := s.joined[ircd.Fold(target)]; j != nil && !j.private {
+		return addressee{joined: j, name: j.Name}, nil
+	}
+	if !ircd.IsNick(target) {
+		return addressee{}, noSuchChannel(target)
+	}
+	j, u, err := s.recipient(ctx, target)
+	if err != nil {
+		return addressee{}, err
+	}
+	return addressee{joined: j, name: u.Nick, user: u}, nil
+}
+
+// refer finds the message that a msgid names. It asks Directus, as the user, and
+// believes nothing else: the client may have made the msgid up. The error is
+// errUnknownMessage, errElsewhere, or says that Directus could not be asked.
+func (s *session) refer(ctx context.Context, to addressee, msgid string) (row, error) {
+	id, date, ok := parseMessageID(msgid)
+	if !ok {
+		return row{}, errUnknownMessage
+	}
+	r, err := s.lookUp(ctx, to, id)
+	if r.id != "" && !r.date.IsZero() && r.date.UnixMilli() != date.UnixMilli() {
+		return row{}, errUnknownMessage
+	}
+	return r, err
+}
+
+// lookUp reads the message with a key; with errElsewhere it returns it as well.
+// Where only Directus can evaluate the channel's filter, it is asked a second
+// time about what the filter left out.
+func (s *session) lookUp(ctx context.Context, to addressee, id string) (row, error) {
+	one := directus.Eq("id", id)
+	if to.equal != nil {
+		return s.readOne(ctx, to, one)
+	}
+	r, err := s.readOne(ctx, to, directus.And(directus.Filter(to.Filter), one))
+	if !errors.Is(err, errUnknownMessage) || to.private {
+		return r, err
+	}
+	if r, err = s.readOne(ctx, to, one); err == nil {
+		err = errElsewhere
+	}
+	return r, err
+}
+
+func (s *session) readOne(ctx context.Context, to addressee, filter directus.Filter) (row, error) {
+	rows, _, err := readRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: filter, Limit: 1})
+	switch {
+	case isForbidden(err), directus.IsCode(err, directus.CodeInvalidQuery): // not even a key
+		return row{}, errUnknownMessage
+	case err != nil:
+		return row{}, err
+	case len(rows) == 0, to.deleted(rows[0]):
+		return row{}, errUnknownMessage
+	case !to.matches(rows[0]), to.user != nil && !between(rows[0], s.person.id, to.user.ID):
+		return rows[0], errElsewhere
+	}
+	return rows[0], nil
+}
+
+// between reports whether a private message is one of two users.
+func between(r row, a, b string) bool {
+	return r.author == a && r.recipient == b || r.author == b && r.recipient == a
+}
