@@ -124,5 +124,6 @@ func (c *conn) showTyping(u User, target, state string) {
 	if c.caps.has(capAccountTag) && u.ID != "" {
 		l.Tags = append(l.Tags, tag{"account", u.ID})
 	}
+	l.Tags = append(l.Tags, c.by(u, c.form(false)).botTag()...)
 	c.send(l)
 }

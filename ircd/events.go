@@ -65,7 +65,7 @@ func (c *conn) showMessage(m *Message) {
 	if !c.follows(m) {
 		return
 	}
-	f := c.form(m.Replayed)
+	f := c.by(m.From, c.form(m.Replayed))
 	c.sendAll(batch{}, c.srv.messages.get(*m, f, func() *rendering { return newRendering(render(m, f)) }))
 }
 

@@ -13,6 +13,7 @@ type form struct {
 	// server-time.
 	old bool
 	day string // of now, for old: messages of the day are stamped without it
+	bot bool   // the author is marked as a bot, and the client can be told
 }
 
 // formCaps are the capabilities that change a message's lines.
@@ -53,7 +54,7 @@ func render(m *Message, f form) []line {
 	for _, text := range textLines(text) {
 		for _, part := range splitText(text, s.room()) {
 			l := s.line(part)
-			l.Tags = messageTags(m, f.caps, len(lines) == 0)
+			l.Tags = append(messageTags(m, f.caps, len(lines) == 0), f.botTag()...)
 			lines = append(lines, l)
 		}
 	}
@@ -113,6 +114,14 @@ func messageTags(m *Message, caps capSet, first bool) []tag {
 	return tags
 }
 
+// botTag marks what a bot says (https://ircv3.net/specs/extensions/bot-mode).
+func (f form) botTag() []tag {
+	if !f.bot {
+		return nil
+	}
+	return []tag{{Key: "bot"}}
+}
+
 // stamp is the time of an old message as it stands in the text.
 func stamp(t time.Time, f form) string {
 	t = t.In(f.zone)
@@ -132,5 +141,11 @@ func (c *conn) form(old bool) form {
 	if old {
 		f.day = time.Now().In(zone).Format(dayFormat)
 	}
+	return f
+}
+
+// by completes a form for what a user says.
+func (c *conn) by(u User, f form) form {
+	f.bot = f.caps.has(capMessageTags) && c.srv.roster.isBot(u.ID)
 	return f
 }

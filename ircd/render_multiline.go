@@ -48,7 +48,7 @@ func renderMultiline(m *Message, s speech, f form, parts []textPart) []line {
 	ref := multilineRef(m)
 	lines := make([]line, 0, len(parts)+2)
 	lines = append(lines, line{
-		Tags:    messageTags(m, f.caps, true),
+		Tags:    append(messageTags(m, f.caps, true), f.botTag()...),
 		Source:  s.source,
 		Command: "BATCH",
 		Params:  []string{"+" + ref, multilineBatch, s.target},

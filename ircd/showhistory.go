@@ -52,6 +52,6 @@ func (c *conn) showEvents(ctx context.Context, b batch, events []Event) error {
 func (c *conn) showIn(b batch, ev Event, f form) {
 	switch ev := ev.(type) {
 	case *Message:
-		c.sendAll(b, newRendering(render(ev, f)))
+		c.sendAll(b, newRendering(render(ev, c.by(ev.From, f))))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
@@ -22,6 +23,9 @@ import (
 //	S* pattern    one of the next lines does
 //	S$            the server closes the connection, with no further line
 //	! say NICK #CHANNEL TEXT    a message is stored by somebody else
+//	! as NICK LINE              another client sends a line; it logs in for the first
+//	! topic NICK #CHANNEL TEXT  somebody else has changed the topic
+//	! realname NICK NAME        a user is called otherwise from now on
 //	! wait 3s     time passes
 //	! autojoin #CHANNEL         before the first line of the client
 //	! features WORD...          the same: private, replies, reactions
@@ -71,13 +75,28 @@ func transcriptChat() *fakeChat {
 	return chat
 }
 
+// stage is what one transcript is played on.
+type stage struct {
+	t      *testing.T
+	chat   *fakeChat
+	s      *testServer                 // made by the first line of a client, when the chat is as it is to be
+	others map[string]*ircdtest.Client // by nick
+}
+
+func (st *stage) server() *testServer {
+	if st.s == nil {
+		st.s = newTestServer(st.t, st.chat, nil)
+	}
+	return st.s
+}
+
 func playTranscript(t *testing.T, file string, steps []string) {
-	chat := transcriptChat()
-	var c *ircdtest.Client // made by its first line, when the chat is as it is to be
+	st := &stage{t: t, chat: transcriptChat(), others: make(map[string]*ircdtest.Client)}
+	var c *ircdtest.Client
 	for i, step := range steps {
 		op, arg, _ := strings.Cut(step, " ")
 		if c == nil && (op == "C:" || op == "C|") {
-			c = newTestServer(t, chat, nil).client()
+			c = st.server().client()
 		}
 		t.Logf("%s:%d", file, i+1)
 		if op == "C:" || op == "!" || strings.HasPrefix(op, "S") {
@@ -105,7 +124,7 @@ func playTranscript(t *testing.T, file string, steps []string) {
 				t.Fatalf("%s:%d: got %q before the end", file, i+1, rest)
 			}
 		case "!":
-			playDirective(t, chat, arg)
+			st.play(arg)
 		default:
 			t.Fatalf("%s:%d: unknown step %q", file, i+1, step)
 		}
@@ -114,13 +133,20 @@ func playTranscript(t *testing.T, file string, steps []string) {
 
 var hexByte = regexp.MustCompile(`\\x[0-9a-f]{2}`)
 
-func playDirective(t *testing.T, chat *fakeChat, arg string) {
-	f := strings.SplitN(arg, " ", 4)
+func (st *stage) play(directive string) {
+	t, chat := st.t, st.chat
+	f := strings.SplitN(directive, " ", 4)
 	switch f[0] {
 	case "past", "joined", "whisper", "read":
-		playHistory(t, chat, arg)
+		playHistory(t, chat, directive)
 	case "say":
 		chat.say(testUser(f[1]), f[2], f[3])
+	case "as":
+		st.as(f[1], strings.Join(f[2:], " "))
+	case "topic":
+		chat.push(&Topic{Channel: f[2], Text: f[3], By: testUser(f[1]), Time: time.Now()}, nil)
+	case "realname":
+		chat.pushTo(f[1], &Profile{Realname: strings.Join(f[2:], " ")})
 	case "wait":
 		d, err := time.ParseDuration(f[1])
 		if err != nil {
@@ -130,19 +156,42 @@ func playDirective(t *testing.T, chat *fakeChat, arg string) {
 	case "autojoin":
 		chat.autoJoin = append(chat.autoJoin, f[1])
 	case "features":
-		for _, word := range f[1:] {
-			switch word {
-			case "private":
-				chat.features.Private = true
-			case "replies":
-				chat.features.Replies = true
-			case "reactions":
-				chat.features.Reactions = true
-			default:
-				t.Fatalf("unknown feature %q", word)
-			}
+		for _, word := range strings.Fields(directive)[1:] {
+			st.feature(word)
 		}
 	default:
-		t.Fatalf("unknown directive %q", arg)
+		t.Fatalf("unknown directive %q", directive)
+	}
+}
+
+// as sends a line of another client, which logs in first if it is not there, and
+// waits until all of it has happened.
+func (st *stage) as(nick, line string) {
+	c := st.others[nick]
+	if c == nil {
+		c = st.server().user(nick, "message-tags")
+		st.others[nick] = c
+	}
+	if line == "QUIT" {
+		delete(st.others, nick)
+		c.Send(line)
+		c.Closed()
+	} else if line != "" {
+		c.Send(line)
+		c.Sync()
+	}
+	synctest.Wait()
+}
+
+func (st *stage) feature(word string) {
+	switch f := &st.chat.features; word {
+	case "private":
+		f.Private = true
+	case "replies":
+		f.Replies = true
+	case "reactions":
+		f.Reactions = true
+	default:
+		st.t.Fatalf("unknown feature %q", word)
 	}
 }
