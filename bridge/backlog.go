@@ -17,7 +17,7 @@ func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, erro
 	if err != nil {
 		return nil, err
 	}
-	users, err := s.member.names.users(ctx, usersOf(rows))
+	refs, err := s.member.names.references(ctx, f.group, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, erro
 	j.shown, j.shownAt, j.floorPos = make(map[string]string, len(rows)), at, pos
 	messages := make([]*ircd.Message, 0, len(rows))
 	for _, r := range rows {
-		m := toMessage(r, j.channel, users, true)
+		m := toMessage(r, j.channel, refs, true)
 		j.shown[r.id] = m.Text
 		if _, live := j.live[r.id]; live || j.view.hasSent(j.channel, r) || m.Text == "" {
 			continue

@@ -22,7 +22,7 @@ func (f *feed) update(ctx context.Context, rows []row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	users, err := f.names.users(ctx, usersOf(rows))
+	refs, err := f.names.references(ctx, f.group, rows)
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (f *feed) update(ctx context.Context, rows []row) error {
 	defer f.mu.Unlock()
 	for _, r := range rows {
 		if _, gone := f.shown.isGone(r.id); !gone {
-			f.journal.append(f.change(r, users)...)
+			f.journal.append(f.change(r, refs)...)
 		}
 	}
 	return nil
@@ -38,13 +38,13 @@ func (f *feed) update(ctx context.Context, rows []row) error {
 
 // change makes the entries of one changed row, but for that of a new text, which
 // has to settle. The caller holds mu.
-func (f *feed) change(r row, users map[string]ircd.User) []entry {
+func (f *feed) change(r row, refs references) []entry {
 	known, content := f.shown.rows[r.id], f.group.contentOf(r)
 	seen, published := f.seen[r.id]
 	if known == nil {
 		switch {
 		case published && !seen.shown, !published && f.isLate(r):
-			return f.enter(r, users)
+			return f.enter(r, refs)
 		case !published || seen.content != content:
 			f.expect(r)
 		}
@@ -52,7 +52,7 @@ func (f *feed) change(r row, users map[string]ircd.User) []entry {
 	}
 	var entries []entry
 	for _, c := range f.group.channels {
-		entries = append(entries, f.move(r, c, known, users)...)
+		entries = append(entries, f.move(r, c, known, refs)...)
 	}
 	if known.content == content {
 		delete(f.pending, r.id) // changed and changed back
@@ -69,11 +69,11 @@ func (f *feed) isLate(r row) bool {
 }
 
 // enter shows a row that was kept out so far. The caller holds mu.
-func (f *feed) enter(r row, users map[string]ircd.User) []entry {
+func (f *feed) enter(r row, refs references) []entry {
 	if f.tooOld(r) {
 		return nil
 	}
-	entries := f.show(r, users, false)
+	entries := f.show(r, refs, false)
 	f.markSeen(r, len(entries) > 0)
 	if mark := f.seen[r.id]; len(entries) > 0 {
 		mark.shown, mark.content = true, f.group.contentOf(r)
@@ -85,9 +85,9 @@ func (f *feed) enter(r row, users map[string]ircd.User) []entry {
 // move shows how a row that is remembered has entered or left a channel. One
 // that was deleted by a mark and restored is not shown again: those who saw it
 // know its msgid as deleted. It is in the history. The caller holds mu.
-func (f *feed) move(r row, c *channel, known *shownRow, users map[string]ircd.User) []entry {
+func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry {
 	p := known.place(c)
-	m := toMessage(r, c, users, time.Since(r.date) > replayedAfter)
+	m := toMessage(r, c, refs, time.Since(r.date) > replayedAfter)
 	here := c.matches(r) && m.Text != ""
 	switch {
 	case p == nil && here && !f.tooOld(r):

@@ -44,11 +44,11 @@ func (s *session) correct(ctx context.Context, to addressee, c correction) (*irc
 	if err != nil {
 		return nil, alterError(to.name, err)
 	}
-	users, err := s.member.names.users(ctx, usersOf([]row{now}))
+	refs, err := s.member.names.references(ctx, to.view.feed.group, []row{now})
 	if err != nil {
-		users = map[string]ircd.User{s.person.id: s.User()} // it is stored, which is what counts
+		refs.users = map[string]ircd.User{s.person.id: s.User()} // it is stored, which is what counts
 	}
-	m := to.view.feed.corrected(last, now, to.channel, users)
+	m := to.view.feed.corrected(last, now, to.channel, refs)
 	to.view.returned(entry{event: m})
 	return m, nil
 }
@@ -121,15 +121,15 @@ func (s *session) rewrite(ctx context.Context, to addressee, r row, text string)
 // corrected shows a new text that one of the user's connections has stored, at
 // once: it is final for the moment. It returns the message for the channel in
 // which that was done. The event of the same change finds nothing new.
-func (f *feed) corrected(before, now row, c *channel, users map[string]ircd.User) *ircd.Message {
+func (f *feed) corrected(before, now row, c *channel, refs references) *ircd.Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.pending, now.id)
 	var answer *ircd.Message
 	known := f.shown.rows[now.id]
 	for _, ch := range f.group.channels {
-		m := toMessage(now, ch, users, false)
-		old, version := toMessage(before, ch, users, false).Text, ""
+		m := toMessage(now, ch, refs, false)
+		old, version := toMessage(before, ch, refs, false).Text, ""
 		switch p := known.place(ch); {
 		case p != nil && p.state == visible:
 			m.ID, m.Time = p.message.ID, p.message.Time

@@ -36,13 +36,13 @@ func (f *feed) expect(r row) {
 func (f *feed) showEdits(ctx context.Context) error {
 	rows, next := f.settled()
 	if len(rows) > 0 {
-		users, err := f.names.users(ctx, usersOf(rows))
+		refs, err := f.names.references(ctx, f.group, rows)
 		if err != nil {
 			return err
 		}
 		f.mu.Lock()
 		for _, r := range rows {
-			f.journal.append(f.edited(r, users)...)
+			f.journal.append(f.edited(r, refs)...)
 		}
 		f.mu.Unlock()
 	}
@@ -71,7 +71,7 @@ func (f *feed) settled() (rows []row, next time.Time) {
 
 // edited makes the entries of a new text, one for each channel in which the old
 // one was shown, or could have been. The caller holds mu.
-func (f *feed) edited(r row, users map[string]ircd.User) []entry {
+func (f *feed) edited(r row, refs references) []entry {
 	content := f.group.contentOf(r)
 	waiting, ok := f.pending[r.id]
 	if !ok || waiting.content != content {
@@ -84,7 +84,7 @@ func (f *feed) edited(r row, users map[string]ircd.User) []entry {
 		known.content = content
 	}
 	for _, c := range f.group.channels {
-		m := toMessage(r, c, users, false)
+		m := toMessage(r, c, refs, false)
 		if !c.matches(r) || m.Text == "" {
 			continue
 		}

@@ -1,12 +1,23 @@
 package bridge
 
 import (
+	"context"
 	"strings"
 
 	"directus-ircd/ircd"
 )
 
-// usersOf lists the users whose names it takes to show some rows.
+// references are what rows refer to, as far as it takes it to show them.
+type references struct {
+	users map[string]ircd.User // authors and recipients, by id
+}
+
+// references asks for what some rows of a group refer to and is not known yet.
+func (d *directory) references(ctx context.Context, _ *group, rows []row) (references, error) {
+	users, err := d.users(ctx, usersOf(rows))
+	return references{users: users}, err
+}
+
 func usersOf(rows []row) []string {
 	ids := make([]string, 0, len(rows))
 	for _, r := range rows {
@@ -18,15 +29,15 @@ func usersOf(rows []row) []string {
 	return ids
 }
 
-// toMessage is what IRC sees of a row of a channel; users holds those of usersOf.
-func toMessage(r row, c *channel, users map[string]ircd.User, replayed bool) *ircd.Message {
+// toMessage is what IRC sees of a row of a channel.
+func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message {
 	kind, text := shownText(r.text)
 	m := &ircd.Message{
-		ID: messageID(r), Time: r.date, From: users[r.author], Target: c.Name,
+		ID: messageID(r), Time: r.date, From: refs.users[r.author], Target: c.Name,
 		Kind: kind, Text: text, Replayed: replayed,
 	}
 	if c.private {
-		m.To = users[r.recipient]
+		m.To = refs.users[r.recipient]
 	}
 	return m
 }

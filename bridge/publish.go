@@ -3,8 +3,6 @@ package bridge
 import (
 	"context"
 	"time"
-
-	"directus-ircd/ircd"
 )
 
 // publish puts the rows that were not seen before into the journal.
@@ -13,7 +11,7 @@ func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	users, err := f.names.users(ctx, usersOf(rows))
+	refs, err := f.names.references(ctx, f.group, rows)
 	if err != nil {
 		return err
 	}
@@ -24,7 +22,7 @@ func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
 	defer f.mu.Unlock()
 	var entries []entry
 	for _, r := range rows {
-		shown := f.show(r, users, read)
+		shown := f.show(r, refs, read)
 		f.markSeen(r, len(shown) > 0)
 		entries = append(entries, shown...)
 	}
@@ -34,7 +32,7 @@ func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
 
 // show makes the entries of a row that was not shown before, one for each
 // channel that it belongs to, and remembers them. The caller holds mu.
-func (f *feed) show(r row, users map[string]ircd.User, read bool) []entry {
+func (f *feed) show(r row, refs references, read bool) []entry {
 	if _, gone := f.shown.isGone(r.id); gone {
 		return nil
 	}
@@ -43,7 +41,7 @@ func (f *feed) show(r row, users map[string]ircd.User, read bool) []entry {
 		if !c.matches(r) {
 			continue
 		}
-		if m := toMessage(r, c, users, time.Since(r.date) > replayedAfter); m.Text != "" {
+		if m := toMessage(r, c, refs, time.Since(r.date) > replayedAfter); m.Text != "" {
 			entries = append(entries, entry{row: r, channel: c, event: m, read: read})
 			f.shown.put(r, f.group.contentOf(r), c, m)
 		}

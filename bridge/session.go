@@ -280,5 +280,5 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		clear(j.view.sent)
 	}
 	j.view.sent[sentItem{j.channel, r.id}] = struct{}{}
-	return toMessage(r, j.channel, users, false), nil
+	return toMessage(r, j.channel, references{users: users}, false), nil
 }
