@@ -75,6 +75,7 @@ var capabilities = []capability{
 	{name: "draft/chathistory", bit: capChathistory},
 	{name: "draft/event-playback", bit: capEventPlayback},
 	{name: "draft/extended-isupport", bit: capExtendedISupport},
+	{name: "draft/message-redaction", bit: capRedaction},
 	{name: "draft/multiline", bit: capMultiline, value: func(*conn) string { return multilineLimits }, valued: true},
 	{name: "draft/no-implicit-names", bit: capNoImplicitNames, spare: 1}, // as released clients know it
 	{name: "draft/pre-away", bit: capPreAway},

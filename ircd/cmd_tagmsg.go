@@ -45,6 +45,11 @@ func (c *conn) cmdTagmsg(ctx context.Context, m *irc.Message) error {
 
 // tagmsgTo does what the tags say, for one target.
 func (c *conn) tagmsgTo(ctx context.Context, target string, tags map[string]string) error {
+	_, add := tags[tagReact]
+	_, remove := tags[tagUnreact]
+	if add || remove {
+		return c.react(ctx, target, tags)
+	}
 	if state, ok := tags[tagTyping]; ok {
 		return c.typing(ctx, target, state)
 	}

@@ -49,6 +49,7 @@ var commands = map[string]command{
 	"NOTICE":  {run: (*conn).cmdNotice},
 	"TAGMSG":  {run: (*conn).cmdTagmsg},
 	"BATCH":   {run: (*conn).cmdBatch, params: 1},
+	"REDACT":  {run: (*conn).cmdRedact, params: 2},
 	"AWAY":    {run: (*conn).cmdAway, earlyCap: capPreAway},
 
 	"CHATHISTORY": {run: (*conn).cmdChathistory},

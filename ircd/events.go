@@ -45,6 +45,14 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 	switch ev := ev.(type) {
 	case *Message:
 		c.showMessage(ev)
+	case *Redaction:
+		if c.follows(ev.Target, ev.From, ev.To) {
+			c.showRedaction(ev)
+		}
+	case *Reaction:
+		if c.follows(ev.Target, ev.From, ev.To) {
+			c.showReaction(ev)
+		}
 	case *Backlog:
 		return c.showBacklog(ctx, ev.Channel, ev.Messages)
 	case *ReadMarker:
@@ -62,7 +70,7 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 
 // showMessage shows a message, if it is one for this client.
 func (c *conn) showMessage(m *Message) {
-	if !c.follows(m) {
+	if !c.follows(m.Target, m.From, m.To) {
 		return
 	}
 	f := c.by(m.From, c.form(m.Replayed))

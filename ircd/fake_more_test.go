@@ -43,3 +43,15 @@ func (s *fakeSession) SetReadMarker(_ context.Context, target string, at time.Ti
 	}
 	return &ReadMarker{Target: target, Time: s.chat.markers[Fold(target)]}, nil
 }
+
+// pushOthers gives every session but one an event.
+func (f *fakeChat) pushOthers(from *fakeSession, ev Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for s := range f.sessions {
+		if s != from {
+			s.queue = append(s.queue, ev)
+			ring(s.wake)
+		}
+	}
+}

@@ -24,13 +24,18 @@ func FuzzConn(f *testing.F) {
 		"NICK \nNICK :\nUSER : : : :\nPASS\nPASS :\nOTP :\nQUIT :\n", "CAP\nCAP LS x\nCAP REQ\nCAP REQ :-cap-notify =\n",
 		"CAP REQ :" + strings.Repeat("server-time message-tags batch ", 40) + "\nCAP REQ :" + strings.Repeat("x ", 4000) + "\nCAP LIST\n",
 		"JOIN " + strings.Repeat("#dev,#messages,", 200) + "\nMODE #dev,#messages bbb\nISON a b c\nUSERHOST a a a\nWHO *,*?\nJOIN 0\nPART 0\n",
+		"CAP REQ :batch draft/multiline echo-message labeled-response message-tags server-time\n@label=a;+reply=x BATCH +1 draft/multiline #messages\n" +
+			"@batch=1 PRIVMSG #messages :\x01ACTION a\n@batch=1;draft/multiline-concat PRIVMSG #messages :b\n@batch=1 PRIVMSG #messages :\nBATCH -1\nBATCH +\nBATCH -\n@batch PING :x\n",
+		"CAP REQ :draft/message-redaction message-tags standard-replies\nREDACT #messages a :b\nREDACT bob :\n@+draft/react=x;+reply=y TAGMSG #messages,bob\n@+draft/unreact= TAGMSG :\n",
 		"PRIVMSG #messages,#messages,bob,bob,#x :hi\nNOTICE #messages :x\nKICK #messages bob\nINVITE bob #messages\n",
 	} {
 		f.Add([]byte(s), []byte(s))
 	}
 	f.Fuzz(func(t *testing.T, before, after []byte) {
 		opts := Options{Name: "irc.test", Logger: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel)}
-		s := NewServer(newFakeChat(), opts)
+		chat := newFakeChat()
+		chat.features = Features{Replies: true, Reactions: true}
+		s := NewServer(chat, opts)
 		ln := ircdtest.NewListener()
 		ctx, cancel := context.WithTimeout(t.Context(), ircdtest.Timeout)
 		defer cancel()

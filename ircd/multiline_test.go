@@ -246,3 +246,28 @@ func TestMultilineRefused(t *testing.T) {
 		c.ExpectNext("@label=L :irc.test 404 alice #dev :too long for the field")
 	})
 }
+
+// The news that the recipient is away is a part of the answer, beside the echo that
+// is a batch by itself.
+func TestMultilineToAway(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.features.Private = true
+		chat.send = func(s *fakeSession, out Outgoing) (*Message, error) {
+			return &Message{ID: "m1", From: s.user, To: testUser(out.Target), Text: out.Text}, nil
+		}
+		s := newTestServer(t, chat, nil)
+		b := s.user("bob")
+		b.Send("AWAY :lunch")
+		b.Expect("* 306 *")
+		a := s.user("alice", "batch", "draft/multiline", "echo-message", "labeled-response")
+		a.Send("@label=L BATCH +1 draft/multiline bob", "@batch=1 PRIVMSG bob :one", "@batch=1 PRIVMSG bob :two", "BATCH -1")
+		a.ExpectNext("@label=L :irc.test BATCH +1 labeled-response")
+		a.ExpectNext("@batch=1 :alice!u@directus BATCH +m-* draft/multiline bob")
+		a.ExpectNext("@batch=m-* :alice!u@directus PRIVMSG bob :one")
+		a.ExpectNext("@batch=m-* :alice!u@directus PRIVMSG bob :two")
+		a.ExpectNext("@batch=1 :alice!u@directus BATCH -m-*")
+		a.ExpectNext("@batch=1 :irc.test 301 alice bob :lunch")
+		a.ExpectNext(":irc.test BATCH -1")
+	})
+}

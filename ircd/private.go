@@ -22,16 +22,16 @@ func (c *conn) startPrivate(ctx context.Context) error {
 	return refused(c.session.Start(ctx, c.joinOptions()), irc.ERR_CANNOTSENDTOCHAN, c.nick)
 }
 
-// follows reports whether a message is for this client: said in a channel that it
-// is in, or to its user, or by its user to somebody else.
-func (c *conn) follows(m *Message) bool {
+// follows reports whether what was said in a channel, or else from one user to
+// another, is for this client: it is in that channel, or it is its user's.
+func (c *conn) follows(channel string, from, to User) bool {
 	switch {
-	case m.Target != "":
-		return c.channels[Fold(m.Target)] != nil
-	case m.To.ID == c.user.ID:
+	case channel != "":
+		return c.channels[Fold(channel)] != nil
+	case to.ID == c.user.ID:
 		return true
 	}
-	return m.From.ID == c.user.ID && c.caps.has(capSelfLines)
+	return from.ID == c.user.ID && c.caps.has(capSelfLines)
 }
 
 // privateMessage has a message to one user stored, who need not be connected.
@@ -70,6 +70,10 @@ func (c *conn) noPrivateMessages(ctx context.Context, nick string) error {
 // oneself arrives as well, whether it is echoed or not; only the echo is the
 // answer to the request (IRCv3 labeled-response).
 func (c *conn) showSent(m *Message) {
+	away := c.awayRecipient(m)
+	if away != nil && c.response != nil {
+		c.response.parts = true
+	}
 	if m.Target == "" && m.To.ID == c.user.ID {
 		back := c.aside()
 		c.showMessage(m)
@@ -78,16 +82,20 @@ func (c *conn) showSent(m *Message) {
 	if c.caps.has(capEchoMessage) {
 		c.showMessage(m)
 	}
-	c.tellAway(m)
+	if away != nil {
+		c.reply(irc.RPL_AWAY, away.Nick, away.Away)
+	}
 }
 
-// tellAway tells who has sent a private message that its recipient is away. A
-// NOTICE is not answered (RFC 2812, 3.3.2).
-func (c *conn) tellAway(m *Message) {
+// awayRecipient returns who gets a private message and is away, of which its sender
+// is told; nil if there is nothing to tell. A NOTICE is not answered (RFC 2812,
+// 3.3.2).
+func (c *conn) awayRecipient(m *Message) *person {
 	if m.Target != "" || m.Kind == Notice || m.To.ID == c.user.ID {
-		return
+		return nil
 	}
 	if p, here := c.srv.roster.byID(m.To.ID); here && p.Away != "" {
-		c.reply(irc.RPL_AWAY, p.Nick, p.Away)
+		return &p
 	}
+	return nil
 }

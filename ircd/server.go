@@ -96,13 +96,16 @@ type Server struct {
 	motd     []string
 	isupport [][]string
 
-	roster   *roster
-	messages *renderCache[Message] // those that were shown last
-	logins   *logins
-	count    counters
-	nextID   atomic.Uint64
-	slots    *slots
-	refusal  chan struct{} // semaphore: refusals being told at once
+	roster *roster
+	// Those that were shown last.
+	messages   *renderCache[Message]
+	redactions *renderCache[Redaction]
+	reactions  *renderCache[Reaction]
+	logins     *logins
+	count      counters
+	nextID     atomic.Uint64
+	slots      *slots
+	refusal    chan struct{} // semaphore: refusals being told at once
 }
 
 // maxRefusals is how many refused connections are told why at the same time;
@@ -124,17 +127,19 @@ func NewServer(be Backend, opts Options) *Server {
 		opts.Location = time.Local
 	}
 	s := &Server{
-		backend:  be,
-		features: be.Features(),
-		opts:     opts,
-		log:      opts.Logger,
-		source:   opts.Name,
-		service:  "directus!service@" + opts.Name,
-		logins:   newLogins(),
-		messages: newRenderCache[Message](),
-		roster:   newRoster(),
-		slots:    newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
-		refusal:  make(chan struct{}, maxRefusals),
+		backend:    be,
+		features:   be.Features(),
+		opts:       opts,
+		log:        opts.Logger,
+		source:     opts.Name,
+		service:    "directus!service@" + opts.Name,
+		logins:     newLogins(),
+		messages:   newRenderCache[Message](),
+		redactions: newRenderCache[Redaction](),
+		reactions:  newRenderCache[Reaction](),
+		roster:     newRoster(),
+		slots:      newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
+		refusal:    make(chan struct{}, maxRefusals),
 	}
 	if motd := strings.TrimRight(opts.MOTD, "\n"); motd != "" {
 		s.motd = strings.Split(motd, "\n")

@@ -2,12 +2,15 @@ package ircd
 
 import "context"
 
+// tagContext marks what belongs to the message before it and does not count.
+const tagContext = "draft/chathistory-context"
+
 // showBacklog shows the messages that were stored before the client came, in the
 // same form as an answer to CHATHISTORY. The client has not asked for it.
 func (c *conn) showBacklog(ctx context.Context, window string, messages []*Message) error {
 	events := make([]Event, 0, len(messages))
 	for _, m := range messages {
-		if c.follows(m) {
+		if c.follows(m.Target, m.From, m.To) {
 			events = append(events, m)
 		}
 	}
@@ -53,5 +56,11 @@ func (c *conn) showIn(b batch, ev Event, f form) {
 	switch ev := ev.(type) {
 	case *Message:
 		c.sendAll(b, newRendering(render(ev, c.by(ev.From, f))))
+	case *Reaction:
+		lines := renderReaction(ev, c.by(ev.From, f))
+		for i := range lines {
+			lines[i].Tags = append(lines[i].Tags, tag{Key: tagContext})
+		}
+		c.sendAll(b, newRendering(lines))
 	}
 }

@@ -1,0 +1,82 @@
+package ircd
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+)
+
+// maxReaction bounds the text of a reaction, in bytes: a few emoji, or a word.
+const maxReaction = 64
+
+// react adds a reaction to a message, or takes the user's own back
+// (https://ircv3.net/specs/client-tags/react).
+func (c *conn) react(ctx context.Context, target string, tags map[string]string) error {
+	r, err := reacting(target, tags)
+	if err != nil {
+		return err
+	}
+	if r.Target, err = c.windowFor(ctx, target); err != nil {
+		return err
+	}
+	stored, err := c.session.React(ctx, *r)
+	if err != nil {
+		return err
+	}
+	c.srv.roster.touch(c.member)
+	// What was said before is shown before.
+	if err := c.poll(ctx); err != nil {
+		return err
+	}
+	if c.caps.has(capEchoMessage) && stored != nil {
+		c.showReaction(stored)
+	}
+	return nil
+}
+
+// windowFor returns the channel or nick that something without a text is sent to.
+func (c *conn) windowFor(ctx context.Context, target string) (string, error) {
+	switch {
+	case strings.HasPrefix(target, "#"):
+		ch, err := c.joinedChannel(ctx, target)
+		if err != nil {
+			return "", err
+		}
+		return ch.name, nil
+	case !c.srv.features.Private:
+		return "", c.noPrivateMessages(ctx, target)
+	case c.isSelf(target):
+		return c.user.Nick, nil
+	}
+	return target, nil
+}
+
+// reacting reads a reaction from the tags of a TAGMSG.
+func reacting(target string, tags map[string]string) (*Reacting, error) {
+	r := &Reacting{Target: target, MsgID: cmp.Or(tags[tagReply], tags[tagDraftReply]), Text: tags[tagReact]}
+	_, add := tags[tagReact]
+	if text, ok := tags[tagUnreact]; ok {
+		r.Text, r.Remove = text, true
+	}
+	why := ""
+	switch {
+	case add && r.Remove:
+		why = "react or unreact, but not both"
+	case r.MsgID == "":
+		why = "the message that it is about is missing: name it in the tag +reply"
+	case len(r.Text) > maxReaction:
+		why = fmt.Sprintf("it has %d bytes at most", maxReaction)
+	case reactionText(r.Text) != r.Text || !isVisible(r.Text):
+		why = "it is some text on one line, an emoji for one"
+	default:
+		return r, nil
+	}
+	return nil, &Error{Code: "INVALID_PARAMS", Params: []string{target}, Text: "Reaction not sent: " + why}
+}
+
+// showReaction shows a reaction to clients that can be told.
+func (c *conn) showReaction(r *Reaction) {
+	f := c.by(r.From, c.form(false))
+	c.sendAll(batch{}, c.srv.reactions.get(*r, f, func() *rendering { return newRendering(renderReaction(r, f)) }))
+}

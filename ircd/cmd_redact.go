@@ -1,0 +1,53 @@
+package ircd
+
+import (
+	"context"
+	"strings"
+
+	irc "gopkg.in/irc.v4"
+)
+
+// redactInvalidTarget is a code of FAIL REDACT; the others come from the Session.
+const redactInvalidTarget = "INVALID_TARGET"
+
+// cmdRedact has a message deleted (draft/message-redaction). It may be used
+// without the capability too: that one decides only how a deletion is shown.
+func (c *conn) cmdRedact(ctx context.Context, m *irc.Message) error {
+	target := m.Param(0)
+	switch ch := c.channels[Fold(target)]; {
+	case ch != nil:
+		target = ch.name
+	case strings.HasPrefix(target, "#"):
+		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: you are not in that channel, join it first"}
+	case !c.srv.features.Private:
+		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: there are no private messages here"}
+	case c.isSelf(target):
+		target = c.user.Nick
+	}
+	r, err := c.session.Redact(ctx, target, m.Param(1), clipText(CleanText(m.Param(2)), maxReason))
+	if err != nil {
+		return err
+	}
+	// What was said before is shown before.
+	if err := c.poll(ctx); err != nil {
+		return err
+	}
+	if r != nil {
+		c.showRedaction(r)
+	}
+	return nil
+}
+
+// showRedaction shows that a message was deleted: as such to clients that know
+// what that is, else in words, if that is wanted.
+func (c *conn) showRedaction(r *Redaction) {
+	switch {
+	case c.caps.has(capRedaction) && c.caps.has(capMessageTags):
+		f := c.form(false)
+		c.sendAll(batch{}, c.srv.redactions.get(*r, f, func() *rendering { return newRendering(renderRedaction(r, f, c.srv.service)) }))
+	case c.srv.opts.DeleteNotices:
+		if text := deletionText(r); text != "" {
+			c.showService(&ServiceNotice{Target: r.Target, Text: text})
+		}
+	}
+}

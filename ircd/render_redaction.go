@@ -1,0 +1,77 @@
+package ircd
+
+import (
+	"fmt"
+	"time"
+)
+
+// renderRedaction makes the line that takes a message back (draft/message-redaction).
+// Its source is a user always, for Halloy drops it otherwise: service stands in
+// where nobody is known.
+func renderRedaction(r *Redaction, f form, service string) []line {
+	l := line{Source: service, Command: "REDACT", Params: []string{windowOf(r.Target, r.To), r.MsgID}}
+	if r.From.Nick != "" {
+		l.Source = prefixOf(r.From)
+	}
+	if r.Reason != "" {
+		l.Params, l.Trailing = append(l.Params, CleanText(r.Reason)), true
+	}
+	if f.caps.has(capServerTime) {
+		l.Tags = append(l.Tags, tag{"time", deletedAt(r).UTC().Format(timeFormat)})
+	}
+	if f.caps.has(capAccountTag) && r.From.ID != "" {
+		l.Tags = append(l.Tags, tag{"account", r.From.ID})
+	}
+	return []line{l}
+}
+
+// deletedAt is when a message was deleted: now, if that is not known.
+func deletedAt(r *Redaction) time.Time {
+	if r.Time.IsZero() {
+		return time.Now()
+	}
+	return r.Time
+}
+
+// deletionText says in words what renderRedaction says. People know a message by
+// its time and its text; without a time there is nothing to say.
+func deletionText(r *Redaction) string {
+	if r.Said.IsZero() {
+		return ""
+	}
+	at := deletedAt(r)
+	text := r.From.Nick + " deleted a message from " + ago(at.Sub(r.Said))
+	if r.From.Nick == "" {
+		text = "A message from " + ago(at.Sub(r.Said)) + " was deleted"
+	}
+	if said := beginning(r.Text, maxQuote); said != "" {
+		text += `: "` + said + `"`
+	}
+	if r.Reason != "" {
+		text += " (" + r.Reason + ")"
+	}
+	return text
+}
+
+// ago says how long something is past.
+func ago(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d < 10*time.Second:
+		return "a moment ago"
+	case d < time.Minute:
+		return plural(d/time.Second, "second")
+	case d < time.Hour:
+		return plural(d/time.Minute, "minute")
+	case d < day:
+		return plural(d/time.Hour, "hour")
+	}
+	return plural(d/day, "day")
+}
+
+func plural(n time.Duration, unit string) string {
+	if n == 1 {
+		return "1 " + unit + " ago"
+	}
+	return fmt.Sprintf("%d %ss ago", int64(n), unit)
+}

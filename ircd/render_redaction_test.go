@@ -1,0 +1,52 @@
+package ircd
+
+import (
+	"testing"
+	"time"
+)
+
+func TestRenderRedaction(t *testing.T) {
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	for _, tc := range []struct {
+		name string
+		r    Redaction
+		f    form
+		want string
+	}{
+		{"plain", Redaction{MsgID: "id1", From: testUser("bob"), Target: "#c"}, form{}, ":bob!u@directus REDACT #c id1"},
+		{"all", Redaction{MsgID: "id1", Time: at, From: testUser("bob"), Target: "#c", Reason: "spam"}, form{caps: formCaps}, "@time=2026-03-04T05:06:07.000Z;account=id-bob :bob!u@directus REDACT #c id1 :spam"},
+		{"private", Redaction{MsgID: "id1", From: testUser("bob"), To: testUser("alice"), Reason: "two\nlines"}, form{}, ":bob!u@directus REDACT alice id1 :two lines"},
+		{"by nobody known", Redaction{MsgID: "id1", Target: "#c"}, form{caps: formCaps &^ capServerTime}, ":directus!service@irc.test REDACT #c id1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			lines := renderRedaction(&tc.r, tc.f, "directus!service@irc.test")
+			if got := string(appendLine(nil, &lines[0])); len(lines) != 1 || got != tc.want+"\r\n" {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestDeletionText(t *testing.T) {
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	for _, tc := range []struct {
+		name string
+		r    Redaction
+		want string
+	}{
+		{"whole", Redaction{Time: at, From: testUser("alice"), Said: at.Add(-5*time.Minute - time.Second), Text: "beginning \x02of\x02\nit"}, `alice deleted a message from 5 minutes ago: "beginning of it"`},
+		{"no text", Redaction{Time: at, From: testUser("alice"), Said: at.Add(-time.Minute)}, "alice deleted a message from 1 minute ago"},
+		{"no time", Redaction{Time: at, From: testUser("alice"), Text: "secret"}, ""},
+		{"reason", Redaction{Time: at, From: testUser("alice"), Said: at.Add(-3 * time.Hour), Reason: "spam"}, "alice deleted a message from 3 hours ago (spam)"},
+		{"nobody", Redaction{Time: at, Said: at.Add(-49 * time.Hour), Text: "x"}, `A message from 2 days ago was deleted: "x"`},
+		{"clocks differ", Redaction{Time: at, From: testUser("alice"), Said: at.Add(time.Second)}, "alice deleted a message from a moment ago"},
+		{"seconds", Redaction{Time: at, From: testUser("alice"), Said: at.Add(-10 * time.Second)}, "alice deleted a message from 10 seconds ago"},
+		{"by the clock of now", Redaction{From: testUser("alice"), Said: time.Now().Add(-25 * time.Hour)}, "alice deleted a message from 1 day ago"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := deletionText(&tc.r); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
