@@ -57,8 +57,10 @@ type Credentials struct {
 // A Session is one client's view of the chat. Every method, Poll and Close
 // included, is called from that client's own goroutine and never concurrently,
 // so an implementation needs no locks of its own. A ctx ends when the
-// connection does. An *Error is told to the client as it is; any other error is
-// logged and told as "internal error".
+// connection does, or when a command has taken so long that those behind it would
+// wait for too long; a method returns at once then, but for 3 s that Send, Redact
+// and other changes may take to find out what became of them. An *Error is told
+// to the client as it is; any other error is logged and told as "internal error".
 type Session interface {
 	// User is the identity that the backend imposes, the same for all the
 	// sessions of one user. Only a Profile event changes it, and of it only the

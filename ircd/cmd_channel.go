@@ -2,6 +2,7 @@ package ircd
 
 import (
 	"context"
+	"errors"
 
 	irc "gopkg.in/irc.v4"
 )
@@ -48,7 +49,13 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if c.channels[Fold(name)] != nil {
 		return nil, nil
 	}
+	if !hasTime(ctx, 0) {
+		return nil, refused(context.DeadlineExceeded, irc.ERR_UNAVAILRESOURCE, name)
+	}
 	ch, err := c.session.Join(ctx, name, c.joinOptions())
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, refused(err, irc.ERR_UNAVAILRESOURCE, name)
+	}
 	if err != nil {
 		return nil, refused(err, irc.ERR_NOSUCHCHANNEL, name)
 	}

@@ -96,8 +96,8 @@ func historyAsked[T any](ctx context.Context, r *historyRequest, ask func(contex
 	switch {
 	case err == nil:
 		return answer, nil
-	case ctx.Err() != nil:
-		return answer, context.Cause(ctx)
+	case ended(ctx) != nil:
+		return answer, ended(ctx)
 	case errors.As(err, &e):
 		fail := r.fail(historyCode(e), e.Text)
 		fail.Err = e.Err

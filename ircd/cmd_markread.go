@@ -60,8 +60,8 @@ func markerError(code, text string, params ...string) *Error {
 func (c *conn) markerRefused(ctx context.Context, target string, err error) error {
 	var e *Error
 	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
+	case ended(ctx) != nil:
+		return ended(ctx)
 	case !errors.As(err, &e):
 		e = &Error{Text: "The read marker could not be had: try again later", Err: err}
 	}
@@ -82,8 +82,8 @@ func (c *conn) markerOnJoin(ctx context.Context, channel string) error {
 	defer cancel()
 	marker, err := c.session.ReadMarker(asking, channel)
 	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
+	case ended(ctx) != nil:
+		return ended(ctx)
 	case err != nil:
 		c.log.Debug().Err(err).Str("channel", channel).Msg("read marker")
 		marker = &ReadMarker{Target: channel}

@@ -21,7 +21,7 @@ func (c *conn) lookup(ctx context.Context, nick string) (u *person, here bool, e
 	if !IsNick(nick) {
 		return nil, false, nil
 	}
-	found, err := c.session.Lookup(ctx, nick)
+	found, err := c.lookupInTime(ctx, nick)
 	if err != nil || found == nil {
 		return nil, false, err
 	}
@@ -30,6 +30,14 @@ func (c *conn) lookup(ctx context.Context, nick string) (u *person, here bool, e
 	}
 	found.Realname = clipText(found.Realname, maxRealname)
 	return &person{User: *found}, false, nil
+}
+
+// lookupInTime is Session.Lookup, unless there is no time left for it.
+func (c *conn) lookupInTime(ctx context.Context, nick string) (*User, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return c.session.Lookup(ctx, nick)
 }
 
 // sees reports whether a connected user is the client's own or shares a channel
@@ -164,7 +172,7 @@ func (c *conn) find(ctx context.Context, nick string) (p person, ok bool, err er
 	if !ok || c.sees(p.ID) {
 		return p, ok, nil
 	}
-	u, err := c.session.Lookup(ctx, p.Nick)
+	u, err := c.lookupInTime(ctx, p.Nick)
 	return p, err == nil && u != nil && u.ID == p.ID, err
 }
 

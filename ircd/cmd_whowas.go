@@ -62,7 +62,7 @@ func (c *conn) knownDepartures(ctx context.Context, nick string) []*departed {
 		if !asked {
 			asked = true
 			var err error
-			if found, err = c.session.Lookup(ctx, d.Nick); err != nil {
+			if found, err = c.lookupInTime(ctx, d.Nick); err != nil {
 				c.log.Debug().Err(err).Msg("look up a user who left")
 			}
 		}

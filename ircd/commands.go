@@ -141,6 +141,11 @@ func (c *conn) dispatch(ctx context.Context, m *irc.Message, converted bool) err
 	if given < cmd.params {
 		return errorReply(irc.ERR_NEEDMOREPARAMS, "Not enough parameters", m.Command)
 	}
+	if c.registered {
+		var cancel context.CancelFunc
+		ctx, cancel = c.withPatience(ctx)
+		defer cancel()
+	}
 	return cmd.run(c, ctx, m)
 }
 

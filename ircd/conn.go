@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -33,12 +34,14 @@ type conn struct {
 	listen ListenOptions
 	remote string // for rate limits only; never shown or logged
 	log    zerolog.Logger
-	lines  chan inbound // from read to loop; closed when the input ends
+	lines  chan inbound // from read to loop by offer; closed when the input ends
 	done   chan struct{}
 	out    *sendQueue
 	writer *writer
 	inbox  *inbox // set by run before it starts anything
 	pacing pacing
+	ahead  *semaphore.Weighted // bytes read ahead
+	pings  pingTimes
 	// loginBell is rung when logging in has become possible or impossible; cap 1.
 	loginBell chan struct{}
 
@@ -87,6 +90,7 @@ type joinedChannel struct {
 type inbound struct {
 	text    string
 	tooLong bool
+	ping    bool // counted in pings
 }
 
 func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn {
@@ -95,11 +99,12 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		nc:        nc,
 		listen:    opts,
 		log:       s.log.With().Uint64("conn", s.nextID.Add(1)).Logger(),
-		lines:     make(chan inbound),
+		lines:     make(chan inbound, maxAheadLines),
 		done:      make(chan struct{}),
 		out:       newSendQueue(s.opts.Limits.SendQueue),
 		loginBell: make(chan struct{}, 1),
 		pacing:    pacing{limiter: newLimiter(s.opts.Limits)},
+		ahead:     semaphore.NewWeighted(maxAhead),
 		nick:      "*",
 		channels:  make(map[string]*joinedChannel),
 		start:     time.Now(),
@@ -181,8 +186,8 @@ func panicText(v any) string {
 }
 
 // read cuts the input into lines until it ends. It slows down a client that
-// sends too fast, and waits for loop, so that the client's own lines wait in
-// the network.
+// sends too fast, and reads no more than a little ahead of loop, so that the
+// client's lines wait in the network.
 func (c *conn) read(ctx context.Context) {
 	defer close(c.lines)
 	c.inputErr = c.guard(func() error {
@@ -202,12 +207,7 @@ func (c *conn) read(ctx context.Context) {
 			if err := c.pacing.wait(ctx, text); err != nil {
 				continue
 			}
-			select {
-			case c.lines <- inbound{text, tooLong}:
-				c.heard.Store(int64(time.Since(c.start)))
-				c.srv.count.linesIn.Add(1)
-			case <-c.done:
-			}
+			c.offer(ctx, inbound{text: text, tooLong: tooLong})
 		}
 	})
 }
@@ -229,6 +229,7 @@ func (c *conn) loop(ctx context.Context) error {
 			if !ok {
 				return c.inputErr
 			}
+			c.took(in)
 			err = c.handleLine(ctx, in)
 		case <-c.inbox.bell:
 			c.showPresence()
@@ -266,7 +267,8 @@ func (c *conn) flush(ctx context.Context) error {
 	if len(c.out1) == 0 {
 		return nil
 	}
-	err := c.out.put(ctx, c.out1)
+	// A slow reader has a time of its own, whatever a command has left.
+	err := c.out.put(lasting(ctx), c.out1)
 	if cap(c.out1) > keepBuffer {
 		c.out1 = nil
 	}

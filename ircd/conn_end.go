@@ -130,6 +130,7 @@ func (c *conn) drain(ctx context.Context, cause error) error {
 			if !ok {
 				return cause
 			}
+			c.took(in)
 			if err := c.handleLine(ctx, in); err != nil {
 				return err
 			}

@@ -19,8 +19,8 @@ func (c *conn) poll(ctx context.Context) error {
 			return err
 		}
 	}
-	if err == nil || ctx.Err() != nil {
-		return context.Cause(ctx)
+	if end := ended(ctx); end != nil || err == nil {
+		return end
 	}
 	return c.sessionEnded(err)
 }

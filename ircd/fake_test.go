@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,9 @@ type fakeChat struct {
 	login func(ctx context.Context, cred Credentials) (Session, error) // nil: by accounts
 	send  func(s *fakeSession, m Outgoing) (*Message, error)           // nil: store
 	join  func(ctx context.Context, channel string) error              // nil: allowed
+
+	lookup func(ctx context.Context, nick string) error // nil: none; else asked first
+	asks   atomic.Int64                                 // for the hooks to count
 
 	features Features // static
 
@@ -163,6 +167,7 @@ type fakeSession struct {
 	chat *fakeChat
 	user User
 	wake chan struct{}
+	ctx  context.Context // of the Send at hand, for the hook
 
 	joined map[string]bool // guarded by chat.mu, like all below
 	queue  []Event
@@ -205,8 +210,9 @@ func (s *fakeSession) Part(_ context.Context, channel string) error {
 	return nil
 }
 
-func (s *fakeSession) Send(_ context.Context, out Outgoing) (*Message, error) {
+func (s *fakeSession) Send(ctx context.Context, out Outgoing) (*Message, error) {
 	if s.chat.send != nil {
+		s.ctx = ctx
 		return s.chat.send(s, out)
 	}
 	m := &Message{From: s.user, Target: out.Target, ReplyTo: out.ReplyTo, Kind: out.Kind, Text: out.Text}
@@ -217,7 +223,12 @@ func (s *fakeSession) Send(_ context.Context, out Outgoing) (*Message, error) {
 	return m, nil
 }
 
-func (s *fakeSession) Lookup(_ context.Context, nick string) (*User, error) {
+func (s *fakeSession) Lookup(ctx context.Context, nick string) (*User, error) {
+	if s.chat.lookup != nil {
+		if err := s.chat.lookup(ctx, nick); err != nil {
+			return nil, err
+		}
+	}
 	s.chat.mu.Lock()
 	defer s.chat.mu.Unlock()
 	if nick == "broken" {

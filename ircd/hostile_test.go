@@ -184,12 +184,12 @@ func TestAskedNickOfOthers(t *testing.T) {
 			c.ExpectNext(":" + asked + "!u@directus NICK :alice")
 			c.ExpectNext(":irc.test 221 alice +i")
 			c.ExpectNext(":alice!u@directus JOIN :#messages")
-			c.Send("PRIVMSG #messages :hi", "WHOIS bob", "QUIT")
+			c.Send("PRIVMSG #messages :hi", "WHOIS bob")
 			c.Expect(":irc.test 330 alice bob id-bob :*")
+			expectAll(t, synced(bob), []string{":alice!u@directus JOIN :#messages", ":alice!u@directus PRIVMSG #messages :hi"})
+			c.Send("QUIT")
 			c.Closed()
-			expectAll(t, synced(bob), []string{
-				":alice!u@directus JOIN :#messages", ":alice!u@directus PRIVMSG #messages :hi", ":alice!u@directus QUIT :Quit",
-			})
+			expectAll(t, synced(bob), []string{":alice!u@directus QUIT :Quit"})
 		}
 	})
 }

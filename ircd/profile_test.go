@@ -42,6 +42,7 @@ func TestProfile(t *testing.T) {
 		old.Expect(":irc.test 352 kevin #messages u directus irc.test alice H :0 Alice Married-Name")
 		old.Expect(":irc.test 311 kevin alice u directus * :Alice Married-Name")
 		second.Send("PART #messages", "JOIN #dev", "PART #dev")
+		synced(second)
 		first.Send("PART #dev", "JOIN #dev")
 		first.Expect(":alice!u@directus JOIN :#dev")
 		bob.Expect(":alice!u@directus JOIN #dev id-alice :Alice Married-Name")

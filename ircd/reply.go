@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	irc "gopkg.in/irc.v4"
 )
 
 // timeFormat is the time tag (IRCv3 server-time): UTC, exactly milliseconds.
@@ -112,6 +114,7 @@ func errorReply(numeric, text string, params ...string) *Error {
 const (
 	internalError = "internal error, see the log of the server"
 	codeInternal  = "INTERNAL_ERROR"
+	codeLater     = "TEMPORARILY_UNAVAILABLE"
 )
 
 // refused makes an *Error of a Session's error: the one it is, or else a fixed
@@ -120,6 +123,9 @@ func refused(err error, numeric string, params ...string) error {
 	var e *Error
 	if err == nil || errors.As(err, &e) {
 		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Numeric: numeric, Params: params, Text: tooLate, Code: codeLater, Err: err}
 	}
 	return &Error{Numeric: numeric, Params: params, Text: internalError, Code: codeInternal, Err: err}
 }
@@ -137,8 +143,10 @@ func (c *conn) answer(ctx context.Context, command string, err error) error {
 	case errors.As(err, &e):
 		// Told even while the connection ends: what became of a message is worth
 		// a line before ERROR.
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
+	case ended(ctx) != nil:
+		return ended(ctx)
+	case errors.Is(err, context.DeadlineExceeded):
+		e = &Error{Numeric: irc.RPL_TRYAGAIN, Params: []string{command}, Text: tooLate, Code: codeLater, Err: err}
 	default:
 		e = &Error{Numeric: ERR_UNKNOWNERROR, Params: []string{command}, Text: internalError, Code: codeInternal, Err: err}
 	}

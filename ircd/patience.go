@@ -1,0 +1,123 @@
+package ircd
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+// How long the backend may keep a client waiting. Commands are answered in the
+// order they came, so a slow one holds up all behind it; but a client that gets
+// no answer to its PING gives the connection up.
+
+const (
+	// commandTime is how long the backend has for one command, and for all that a
+	// client has sent before a PING. Finding out what became of a message may take
+	// it some 3 s beyond that, so a PONG comes within 15 s.
+	commandTime = 11 * time.Second
+	// sendTime is how much of that must be left to begin sending a message.
+	// Otherwise it is refused, which is better than not to know what became of it.
+	sendTime = 4 * time.Second
+	// maxAhead is how much is read ahead of the command at hand, to see a PING that
+	// waits: bytes, and lines.
+	maxAhead      = 32 << 10
+	maxAheadLines = 64
+	// aheadCost is what a line counts for beside its text.
+	aheadCost = 64
+)
+
+// tooLate is what a client is told of what did not end in time.
+const tooLate = "This takes too long at the moment, try again later"
+
+// lastingKey is the key of the connection's context in that of a command.
+type lastingKey struct{}
+
+// withPatience returns the context of a command. It ends after commandTime, or
+// sooner if a PING is waiting.
+func (c *conn) withPatience(ctx context.Context) (context.Context, context.CancelFunc) {
+	since := time.Now()
+	if at := c.pings.oldest(); !at.IsZero() {
+		since = at
+	}
+	return context.WithDeadline(context.WithValue(ctx, lastingKey{}, ctx), since.Add(commandTime))
+}
+
+// lasting returns the context of the connection for that of a command.
+func lasting(ctx context.Context) context.Context {
+	if parent, ok := ctx.Value(lastingKey{}).(context.Context); ok {
+		return parent
+	}
+	return ctx
+}
+
+// ended returns why the connection ends, and nil if it is no more than the time
+// of a command that is over.
+func ended(ctx context.Context) error { return context.Cause(lasting(ctx)) }
+
+// hasTime reports whether a command has some time left.
+func hasTime(ctx context.Context, need time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return !ok || time.Until(deadline) >= need
+}
+
+// pingTimes are the times at which the PINGs were read that wait for their turn.
+type pingTimes struct {
+	mu sync.Mutex  // a leaf lock
+	at []time.Time // guarded by mu: oldest first; read appends, loop removes
+}
+
+func (p *pingTimes) add() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at = append(p.at, time.Now())
+}
+
+func (p *pingTimes) remove() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at = p.at[1:]
+}
+
+// oldest is zero if none is waiting.
+func (p *pingTimes) oldest() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.at) == 0 {
+		return time.Time{}
+	}
+	return p.at[0]
+}
+
+// offer hands a line to loop, in its turn. It waits while too much was read ahead.
+func (c *conn) offer(ctx context.Context, in inbound) {
+	// Acquire fails when ctx ends, and then loop ends as well.
+	if c.ahead.Acquire(ctx, in.weight()) != nil {
+		return
+	}
+	if in.ping = isPing(in.text); in.ping {
+		c.pings.add()
+	}
+	select {
+	case c.lines <- in:
+		c.heard.Store(int64(time.Since(c.start)))
+		c.srv.count.linesIn.Add(1)
+	case <-c.done:
+	}
+}
+
+// took notes that the turn of a line has come.
+func (c *conn) took(in inbound) {
+	c.ahead.Release(in.weight())
+	if in.ping {
+		c.pings.remove()
+	}
+}
+
+func (in *inbound) weight() int64 { return int64(min(len(in.text)+aheadCost, maxAhead)) }
+
+func isPing(text string) bool {
+	_, rest := splitTags(text)
+	command, _, _ := strings.Cut(skipSource(rest), " ")
+	return strings.EqualFold(command, "PING")
+}

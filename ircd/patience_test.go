@@ -1,0 +1,174 @@
+package ircd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"directus-ircd/ircd/ircdtest"
+)
+
+// slowChat is a chat that takes its time for every message and lookup, but gives
+// up when it is told to.
+func slowChat(pause time.Duration) *fakeChat {
+	chat := newFakeChat()
+	chat.send = func(f *fakeSession, out Outgoing) (*Message, error) {
+		if err := chat.slow(f.ctx, pause); err != nil {
+			// Finding out what became of it.
+			time.Sleep(3 * time.Second)
+			return nil, &Error{Numeric: "404", Params: []string{out.Target}, Text: "perhaps sent", Err: err}
+		}
+		m := &Message{From: f.user, Target: out.Target, Text: out.Text}
+		chat.deliver(f, m)
+		return m, nil
+	}
+	chat.lookup = func(ctx context.Context, _ string) error { return chat.slow(ctx, pause) }
+	return chat
+}
+
+// slow takes its time, or ends when ctx does.
+func (f *fakeChat) slow(ctx context.Context, pause time.Duration) error {
+	f.asks.Add(1)
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// TestPatience: whatever a slow backend is asked in front of a PING, the PONG comes
+// within 15 s and in its turn; what there was no time for is refused without being
+// asked, and all is said.
+func TestPatience(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		pause  time.Duration
+		lines  []string
+		asks   int64    // how often the backend is asked
+		stored int      // messages
+		want   []string // the answers, in order; "*" as ever
+	}{
+		{
+			"a quick one", time.Second, []string{"PRIVMSG #messages,#dev :x", "PRIVMSG #dev :y"}, 3, 3, nil,
+		},
+		{
+			"one that never answers", time.Hour, []string{"PRIVMSG #messages,#dev :x"}, 1, 0,
+			[]string{"* 404 alice #messages :perhaps sent", "* 404 alice #dev :Not sent: *"},
+		},
+		{
+			"four targets", 5 * time.Second, []string{"PRIVMSG #messages,#dev,#a,#b :x"}, 2, 2,
+			[]string{"* 404 alice #a :Not sent: *", "* 404 alice #b :Not sent: *"},
+		},
+		{
+			"several messages", 5 * time.Second, []string{"PRIVMSG #messages :x", "PRIVMSG #messages :y", "NOTICE #dev :z", "PRIVMSG #dev :z"}, 2, 2,
+			[]string{"* 404 alice #dev :Not sent: *", "* 404 alice #dev :Not sent: *"},
+		},
+		{
+			"WHOIS of four", time.Hour, []string{"WHOIS a,b,c,d"}, 1, 0,
+			[]string{"* 401 alice a :" + tooLate, "* 318 alice a :*", "* 401 alice b :" + tooLate, "* 318 alice b :*", "* 401 alice c :*", "* 318 *", "* 401 alice d :*", "* 318 *"},
+		},
+		{
+			"a message behind WHOIS", 4 * time.Second, []string{"WHOIS a,b", "PRIVMSG #dev :x"}, 2, 0,
+			[]string{"* 401 alice a :*", "* 318 *", "* 401 alice b :*", "* 318 *", "* 404 alice #dev :Not sent: *"},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				chat := slowChat(tc.pause)
+				chat.topics["#a"], chat.topics["#b"] = "", ""
+				s := newTestServer(t, chat, nil)
+				c := s.user("alice")
+				c.Send("JOIN #messages,#dev,#a,#b")
+				c.Sync()
+				start := time.Now()
+				c.Send(append(tc.lines, "PING x")...)
+				for _, want := range tc.want {
+					c.ExpectNext(want)
+				}
+				c.ExpectNext("* PONG irc.test :x")
+				if d := time.Since(start); d > 15*time.Second {
+					t.Errorf("the PONG came after %v", d)
+				}
+				if n := chat.asks.Load(); n != tc.asks || chat.count() != tc.stored {
+					t.Errorf("asked %d times, %d stored", n, chat.count())
+				}
+				chat.send, chat.lookup = nil, nil
+				c.Send("PRIVMSG #dev :later", "WHOIS bob")
+				c.ExpectNext("* 311 alice bob *")
+			})
+		})
+	}
+}
+
+// TestPatienceWithoutPing: nobody waits, so a paste to a backend that is slow but
+// works is stored whole.
+func TestPatienceWithoutPing(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := slowChat(5 * time.Second)
+		s := newTestServer(t, chat, nil)
+		c := s.inChannel("alice", "#messages")
+		for i := range 20 {
+			c.Send(fmt.Sprintf("PRIVMSG #messages :line %d", i))
+		}
+		time.Sleep(101 * time.Second)
+		c.Refute("* 404 *")
+		if n := chat.count(); n != 20 {
+			t.Errorf("%d stored", n)
+		}
+	})
+}
+
+// TestPatienceJoin: a channel that there was no time for is refused in a way that
+// irssi tries again after, and the connection goes on.
+func TestPatienceJoin(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.join = func(ctx context.Context, _ string) error { return chat.slow(ctx, time.Hour) }
+		s := newTestServer(t, chat, nil)
+		chat.autoJoin = []string{"#messages", "#dev"}
+		start := time.Now()
+		c := s.user("alice")
+		c.ExpectNext("* 437 alice #messages :" + tooLate)
+		c.ExpectNext("* 437 alice #dev :" + tooLate)
+		if d := time.Since(start); d > 15*time.Second {
+			t.Errorf("the welcome took %v", d)
+		}
+		chat.join = nil
+		c.Send("JOIN #dev")
+		c.ExpectNext("* JOIN :#dev")
+	})
+}
+
+// TestReadAhead: no more than a little is read ahead, and every line is handled.
+func TestReadAhead(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := slowChat(time.Minute)
+		first := chat.send
+		chat.send = func(f *fakeSession, out Outgoing) (*Message, error) {
+			if chat.asks.Load() == 0 {
+				return first(f, out)
+			}
+			m := &Message{From: f.user, Target: out.Target, Text: out.Text}
+			chat.deliver(f, m)
+			return m, nil
+		}
+		s := newTestServer(t, chat, func(o *Options) { o.Limits.LinesPerSecond = 0 })
+		c := s.inChannel("alice", "#messages")
+		before := s.Stats().LinesIn
+		for range 40 {
+			c.Send("PRIVMSG #messages :" + strings.Repeat("x", 4000))
+		}
+		time.Sleep(time.Second)
+		if n := s.Stats().LinesIn - before; n > maxAhead/4000+2 {
+			t.Errorf("%d long lines were read ahead", n)
+		}
+		c.Expect("* 404 alice #messages :perhaps sent")
+		c.Sync()
+		if n := chat.count(); n != 39 {
+			t.Errorf("%d of 39 were stored", n)
+		}
+	})
+}
