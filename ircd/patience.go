@@ -95,7 +95,8 @@ func (c *conn) offer(ctx context.Context, in inbound) {
 	if c.ahead.Acquire(ctx, in.weight()) != nil {
 		return
 	}
-	if in.ping = isPing(in.text); in.ping {
+	command := commandOf(in.text)
+	if in.ping = strings.EqualFold(command, "PING"); in.ping {
 		c.pings.add()
 	}
 	select {
@@ -103,6 +104,11 @@ func (c *conn) offer(ctx context.Context, in inbound) {
 		c.heard.Store(int64(time.Since(c.start)))
 		c.srv.count.linesIn.Add(1)
 	case <-c.done:
+		return
+	}
+	// How fast the lines behind a BATCH may come is for loop to say.
+	if strings.EqualFold(command, "BATCH") && c.ahead.Acquire(ctx, maxAhead) == nil {
+		c.ahead.Release(maxAhead)
 	}
 }
 
@@ -116,8 +122,9 @@ func (c *conn) took(in inbound) {
 
 func (in *inbound) weight() int64 { return int64(min(len(in.text)+aheadCost, maxAhead)) }
 
-func isPing(text string) bool {
+// commandOf returns the command of a line as it was sent; empty if it has none.
+func commandOf(text string) string {
 	_, rest := splitTags(text)
 	command, _, _ := strings.Cut(skipSource(rest), " ")
-	return strings.EqualFold(command, "PING")
+	return command
 }
