@@ -11,12 +11,13 @@ import (
 )
 
 // otherServer is the 402 for a query about any server but this one, and nil for
-// this one: by name, by mask, or by the nick of somebody here.
+// this one: by name, by mask, or by the nick of somebody in a channel of the
+// client's.
 func (c *conn) otherServer(name string) error {
 	if name == "" || matchMask(name, c.srv.source) || c.isSelf(name) {
 		return nil
 	}
-	if _, ok := c.srv.roster.byNick(name); ok {
+	if p, ok := c.srv.roster.byNick(name); ok && c.sees(p.ID) {
 		return nil
 	}
 	return errorReply(irc.ERR_NOSUCHSERVER, "No such server", name)
@@ -31,6 +32,9 @@ func (c *conn) sendLusers() {
 	s := c.srv.roster.stats()
 	here, most := strconv.Itoa(s.users), strconv.Itoa(s.most)
 	c.reply(irc.RPL_LUSERCLIENT, fmt.Sprintf("There are %d users and 0 invisible on 1 server", s.users))
+	if n := c.srv.slots.len() - s.connections; n > 0 {
+		c.reply(irc.RPL_LUSERUNKNOWN, strconv.Itoa(n), "connections that have not logged in yet")
+	}
 	c.reply(irc.RPL_LUSERCHANNELS, strconv.Itoa(s.channels), "channels formed")
 	c.reply(irc.RPL_LUSERME, fmt.Sprintf("I have %d clients and 0 servers", s.connections))
 	c.reply(RPL_LOCALUSERS, here, most, fmt.Sprintf("Current local users %s, max %s", here, most))
@@ -79,11 +83,22 @@ func (c *conn) cmdTime(_ context.Context, m *irc.Message) error {
 	return nil
 }
 
+// adminLines are the numerics of what ADMIN tells, in order.
+var adminLines = []string{irc.RPL_ADMINLOC1, irc.RPL_ADMINLOC2, irc.RPL_ADMINEMAIL}
+
+// cmdAdmin tells whom to ask (RFC 2812, 3.4.9), as far as that is configured.
 func (c *conn) cmdAdmin(_ context.Context, m *irc.Message) error {
 	if err := c.otherServer(m.Param(0)); err != nil {
 		return err
 	}
-	return errorReply(irc.ERR_NOADMININFO, "Ask whoever gave you your account", c.srv.source)
+	if len(c.srv.opts.Admin) == 0 {
+		return errorReply(irc.ERR_NOADMININFO, "Ask whoever gave you your account", c.srv.source)
+	}
+	c.reply(irc.RPL_ADMINME, c.srv.source, "Administrative info")
+	for i, text := range c.srv.opts.Admin[:min(len(c.srv.opts.Admin), len(adminLines))] {
+		c.reply(adminLines[i], text)
+	}
+	return nil
 }
 
 func (c *conn) cmdInfo(_ context.Context, m *irc.Message) error {
@@ -113,22 +128,6 @@ func (c *conn) cmdLinks(_ context.Context, m *irc.Message) error {
 		c.reply(irc.RPL_LINKS, c.srv.source, c.srv.source, "0 "+c.srv.opts.Network)
 	}
 	c.reply(irc.RPL_ENDOFLINKS, mask, "End of /LINKS list")
-	return nil
-}
-
-func (c *conn) cmdHelp(context.Context, *irc.Message) error {
-	const subject = "index"
-	c.reply(RPL_HELPSTART, subject, "What works here")
-	for _, text := range []string{
-		"/join #channel, /part, /list, /names, /topic: channels",
-		"/msg #channel text, /me does something: both are stored",
-		"/who, /whois nick: people, connected or not",
-		"/away text: others see you as away while all your clients are",
-		"Nicks, channels and topics come from the server: they are changed there.",
-	} {
-		c.reply(RPL_HELPTXT, subject, text)
-	}
-	c.reply(RPL_ENDOFHELP, subject, "End of /HELP")
 	return nil
 }
 

@@ -14,19 +14,17 @@ const whoxFields = "tcuihsnfdlaor"
 // whoQuery is one WHO command.
 type whoQuery struct {
 	mask   string // as sent
+	flags  string // what the mask is matched with; o: operators only
 	x      bool   // WHOX
 	fields string // those of whoxFields that are wanted
 	token  string
 }
 
-// parseWho reads WHO [mask [o | flags%fields,token]].
+// parseWho reads WHO [mask [flags][%fields[,token]]].
 func parseWho(m *irc.Message) whoQuery {
 	q := whoQuery{mask: m.Param(0), token: "0"}
-	_, spec, x := strings.Cut(m.Param(1), "%")
-	if !x {
-		return q
-	}
-	q.x = true
+	var spec string
+	q.flags, spec, q.x = strings.Cut(m.Param(1), "%")
 	q.fields, spec, _ = strings.Cut(spec, ",")
 	if spec != "" {
 		q.token = spec[:min(len(spec), 3)]
@@ -43,7 +41,7 @@ func (c *conn) cmdWho(ctx context.Context, m *irc.Message) error {
 	if end == "" {
 		end = "*"
 	}
-	if strings.HasPrefix(m.Param(1), "o") {
+	if strings.Contains(q.flags, "o") {
 		// Operators only, of whom there are none.
 	} else if err := c.who(ctx, q); err != nil {
 		return err
@@ -54,49 +52,76 @@ func (c *conn) cmdWho(ctx context.Context, m *irc.Message) error {
 
 func (c *conn) who(ctx context.Context, q whoQuery) error {
 	if strings.HasPrefix(q.mask, "#") {
-		for _, name := range splitTargets(q.mask) {
-			ch := c.channels[Fold(name)]
-			if ch == nil {
-				continue
-			}
-			for _, p := range c.srv.roster.members(ch.name) {
-				c.whoReply(q, ch.name, &p, true)
-			}
-			if err := c.flush(ctx); err != nil {
-				return err
-			}
+		return c.whoChannels(ctx, q)
+	}
+	if IsNick(q.mask) && (!q.restricted() || strings.Contains(q.flags, "n")) {
+		if found, err := c.whoNick(ctx, q); found || err != nil {
+			return err
 		}
-		return nil
 	}
-	if IsNick(q.mask) {
-		return c.whoNick(ctx, q)
-	}
-	mask := q.mask
-	if mask == "" || mask == "0" {
-		mask = "*"
+	if q.mask == "" || q.mask == "0" {
+		q.mask = "*"
 	}
 	for _, p := range c.visible() {
-		if matchMask(mask, p.Nick) || matchMask(mask, p.Username) || matchMask(mask, p.Host) ||
-			matchMask(mask, prefixOf(p.User)) || matchMask(mask, p.Realname) {
+		if c.whoMatches(q, &p) {
 			c.whoReply(q, c.anyChannel(p.ID), &p, true)
 		}
 	}
 	return nil
 }
 
-// whoNick answers for one user, who need not be connected.
-func (c *conn) whoNick(ctx context.Context, q whoQuery) error {
+// restricted reports whether the flags name what the mask is matched with.
+func (q *whoQuery) restricted() bool { return strings.ContainsAny(q.flags, "nuhsra") }
+
+func (c *conn) whoChannels(ctx context.Context, q whoQuery) error {
+	for _, name := range splitTargets(q.mask) {
+		ch := c.channels[Fold(name)]
+		if ch == nil {
+			continue
+		}
+		for _, p := range c.srv.roster.members(ch.name) {
+			c.whoReply(q, ch.name, &p, true)
+		}
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// whoMatches reports whether a mask fits somebody: anything about them, or what
+// the flags name.
+func (c *conn) whoMatches(q whoQuery, p *person) bool {
+	flags := q.flags
+	if !q.restricted() {
+		flags = "nuhsr"
+		if matchMask(q.mask, prefixOf(p.User)) {
+			return true
+		}
+	}
+	values := map[rune]string{'n': p.Nick, 'u': p.Username, 'h': p.Host, 's': c.srv.source, 'r': p.Realname, 'a': p.ID}
+	for _, flag := range flags {
+		if v, ok := values[flag]; ok && matchMask(q.mask, v) {
+			return true
+		}
+	}
+	return false
+}
+
+// whoNick answers for one user, who need not be connected, and reports whether
+// there is one.
+func (c *conn) whoNick(ctx context.Context, q whoQuery) (found bool, err error) {
 	p, here, err := c.lookup(ctx, q.mask)
 	if err == nil && p == nil && c.isSelf(q.mask) {
 		p, here, err = c.lookup(ctx, c.user.Nick)
 	}
 	if err != nil {
-		return c.answer(ctx, "WHO", refused(err, irc.ERR_NOSUCHNICK, q.mask))
+		return true, c.answer(ctx, "WHO", refused(err, irc.ERR_NOSUCHNICK, q.mask))
 	}
 	if p != nil {
 		c.whoReply(q, c.anyChannel(p.ID), p, here)
 	}
-	return nil
+	return p != nil, nil
 }
 
 // anyChannel is a channel to show a user in: the first shared one, or "*".
