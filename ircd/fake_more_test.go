@@ -32,7 +32,7 @@ func (s *fakeSession) SetTopic(_ context.Context, channel, topic string) (*Topic
 func (s *fakeSession) ReadMarker(_ context.Context, target string) (*ReadMarker, error) {
 	s.chat.mu.Lock()
 	defer s.chat.mu.Unlock()
-	return &ReadMarker{Target: target, Time: s.chat.markers[Fold(target)]}, nil
+	return &ReadMarker{Target: Fold(target), Time: s.chat.markers[Fold(target)]}, nil
 }
 
 func (s *fakeSession) SetReadMarker(_ context.Context, target string, at time.Time) (*ReadMarker, error) {
@@ -41,7 +41,7 @@ func (s *fakeSession) SetReadMarker(_ context.Context, target string, at time.Ti
 	if at.After(s.chat.markers[Fold(target)]) {
 		s.chat.markers[Fold(target)] = at
 	}
-	return &ReadMarker{Target: target, Time: s.chat.markers[Fold(target)]}, nil
+	return &ReadMarker{Target: Fold(target), Time: s.chat.markers[Fold(target)]}, nil
 }
 
 // pushOthers gives every session but one an event.
