@@ -12,20 +12,29 @@ import (
 	"directus-ircd/directus"
 )
 
-// alterTimeout is how long a change of a stored item may take, so that a PING
-// behind it does not wait for long.
+// alterTimeout is how long a change of a stored item may take, with the look for
+// it before, so that a PING behind it does not wait for long.
 const alterTimeout = 8 * time.Second
+
+// attempt does something that asks Directus, within a limit of time; not at all
+// while that is known to be in vain, so that many of it do not hold up what the
+// client sends behind.
+func (m *member) attempt(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
+	patience := m.patience()
+	if patience == 0 {
+		return directus.ErrNotConnected
+	}
+	limited, cancel := context.WithTimeout(ctx, min(patience, limit))
+	defer cancel()
+	err := do(limited)
+	m.setSilent(limited.Err() != nil && ctx.Err() == nil, min(patience, limit))
+	return err
+}
 
 // alter changes an item under the user's own permissions and returns it, as far
 // as the user may read it; without changes it deletes it. ErrUnconfirmed says
 // that it is perhaps done.
 func (m *member) alter(ctx context.Context, g *group, id string, changes map[string]any) (json.RawMessage, error) {
-	patience := m.patience()
-	if patience == 0 {
-		return nil, directus.ErrNotConnected
-	}
-	ctx, cancel := context.WithTimeout(ctx, min(patience, alterTimeout))
-	defer cancel()
 	path := "/items/" + url.PathEscape(g.collection) + "/" + url.PathEscape(id)
 	var stored json.RawMessage
 	var err error
@@ -34,8 +43,13 @@ func (m *member) alter(ctx context.Context, g *group, id string, changes map[str
 	} else {
 		err = m.account.Do(ctx, http.MethodPatch, path, url.Values{"fields": {strings.Join(g.query, ",")}}, changes, &stored)
 	}
-	if errors.Is(err, directus.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+	if unanswered(err) {
 		err = errors.Join(directus.ErrUnconfirmed, err)
 	}
 	return stored, err
+}
+
+// unanswered reports an error that is no answer of Directus.
+func unanswered(err error) bool {
+	return errors.Is(err, directus.ErrUnavailable) || errors.Is(err, directus.ErrNotConnected) || errors.Is(err, context.DeadlineExceeded)
 }

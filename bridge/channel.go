@@ -228,9 +228,9 @@ func (c *channel) deleted(r row) bool {
 }
 
 // groupChannels validates the channels and says in which groups to try each:
-// with others that it can share a subscription with, then alone. Sharing asks
-// for the filter fields of all, and a user may not be allowed to read those of
-// another channel.
+// with others that it can share a subscription with, then alone, then both
+// without the fields that a channel can do without. Sharing asks for the filter
+// fields of all, and a user may not be allowed to read those of another channel.
 func groupChannels(configured []Channel) (byName map[string]*channel, groups map[*channel][]*group, err error) {
 	byName = map[string]*channel{}
 	shared := map[string]*group{}
@@ -255,18 +255,35 @@ func groupChannels(configured []Channel) (byName map[string]*channel, groups map
 		shared[key].channels = append(shared[key].channels, c)
 	}
 	groups = map[*channel][]*group{}
+	bare := map[*group]*group{}
 	for _, c := range byName {
-		if g := shared[keys[c]]; g != nil && len(g.channels) > 1 {
-			groups[c] = append(groups[c], g)
-		}
 		alone := &group{collection: c.Collection, fields: c.Fields, channels: []*channel{c}}
-		alone.prepare()
-		groups[c] = append(groups[c], alone)
+		groups[c] = []*group{alone}
+		if g := shared[keys[c]]; g != nil && len(g.channels) > 1 {
+			groups[c] = []*group{g, alone}
+		}
+		if c.Fields.bare() == c.Fields {
+			continue
+		}
+		for _, g := range groups[c] {
+			if bare[g] == nil {
+				bare[g] = &group{collection: g.collection, fields: g.fields.bare(), channels: g.channels}
+			}
+			groups[c] = append(groups[c], bare[g])
+		}
 	}
-	for _, g := range shared {
-		g.prepare()
+	for _, list := range groups {
+		for _, g := range list {
+			g.prepare()
+		}
 	}
 	return byName, groups, nil
+}
+
+// bare leaves out what a message can do without.
+func (f Fields) bare() Fields {
+	f.Reply, f.Files = "", ""
+	return f
 }
 
 // newChannel validates a channel.
@@ -308,6 +325,13 @@ func (g *group) prepare() {
 	}
 	if len(filters) == len(g.channels) {
 		g.filter = directus.Or(filters...)
+	}
+	if g.fields.Reply != "" {
+		// The same of the message that one answers, so that it can be judged
+		// and shown like any other.
+		for _, field := range slices.Clone(g.query) {
+			g.ask(g.fields.Reply + "." + field)
+		}
 	}
 }
 

@@ -15,34 +15,21 @@ import (
 const maxOwnRows = 10
 
 // correct edits the user's last message in a channel, whichever connection it
-// came from, and returns it as Send does. What cannot be applied is refused and
-// stored nowhere: it may have been meant as a message, so the reply says how to
-// send it as one.
+// came from, and returns it as Send does.
 func (s *session) correct(ctx context.Context, to addressee, c correction) (*ircd.Message, error) {
-	refused := func(text string, err error) error {
-		return cannotSend(to.name, "Not corrected: "+text+". To send this line as it is, put a space in front of it", err)
-	}
-	last, err := s.lastOwn(ctx, to)
-	switch {
-	case errors.Is(err, errUnknownMessage):
-		return nil, refused("you have said nothing here yet", err)
-	case err != nil:
-		return nil, alterError(to.name, err)
-	case to.view.feed.tooOld(last):
-		return nil, refused("your last message here is too old", nil)
-	}
-	text, found := corrected(c, last, to.channel)
-	switch {
-	case found == 0:
-		return nil, refused("your last message here does not have these words", nil)
-	case found > 1 && !c.all:
-		return nil, refused(fmt.Sprintf("your last message has these words %d times. Give more of them, or add a g behind the last delimiter to change all", found), nil)
-	case strings.TrimSpace(text) == "":
-		return nil, refused("nothing would be left of your last message. Delete it instead", nil)
-	}
-	now, err := s.rewrite(ctx, to, last, text)
+	var last, now row
+	err := s.member.attempt(ctx, alterTimeout, func(ctx context.Context) (err error) {
+		if last, err = s.lastOwn(ctx, to); err != nil {
+			return err
+		}
+		text, err := c.of(last, to)
+		if err == nil {
+			now, err = s.rewrite(ctx, to, last, text)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, alterError(to.name, err)
+		return nil, correctError(to.name, err)
 	}
 	refs, err := s.member.names.references(ctx, to.view.feed.group, []row{now})
 	if err != nil {
@@ -51,6 +38,22 @@ func (s *session) correct(ctx context.Context, to addressee, c correction) (*irc
 	m := to.view.feed.corrected(last, now, to.channel, refs)
 	to.view.returned(entry{event: m})
 	return m, nil
+}
+
+// of is the corrected text of a row. The error is an *ircd.Error.
+func (c correction) of(last row, to addressee) (string, error) {
+	text, found := corrected(c, last, to.channel)
+	switch {
+	case to.view.feed.tooOld(last):
+		return "", notCorrected(to.name, "your last message here is too old", nil)
+	case found == 0:
+		return "", notCorrected(to.name, "your last message here does not have these words", nil)
+	case found > 1 && !c.all:
+		return "", notCorrected(to.name, fmt.Sprintf("your last message has these words %d times. Give more of them, or add a g behind the last delimiter to change all", found), nil)
+	case strings.TrimSpace(text) == "":
+		return "", notCorrected(to.name, "nothing would be left of your last message. Delete it instead", nil)
+	}
+	return text, nil
 }
 
 // corrected applies a correction to the text of a row. It works on the text as it
@@ -73,8 +76,6 @@ func corrected(c correction, r row, ch *channel) (text string, found int) {
 
 // lastOwn reads the user's last message in a channel.
 func (s *session) lastOwn(ctx context.Context, to addressee) (row, error) {
-	ctx, cancel := context.WithTimeout(ctx, alterTimeout)
-	defer cancel()
 	g := to.view.feed.group
 	rows, _, err := readRows(ctx, s.member.account, g, directus.Query{
 		Filter: g.dated(directus.And(directus.Filter(to.Filter), directus.Eq(g.fields.Author, "$CURRENT_USER"))),
@@ -153,17 +154,29 @@ func (f *feed) corrected(before, now row, c *channel, refs references) *ircd.Mes
 	return answer
 }
 
-// alterError is the reply to a change that did not happen, or perhaps did not.
-func alterError(channel string, err error) *ircd.Error {
-	switch {
-	case errors.Is(err, directus.ErrUnconfirmed):
-		return cannotSend(channel, "Directus did not answer: perhaps corrected. Look before you try again", err)
-	case isForbidden(err):
-		return cannotSend(channel, "Not corrected: Directus does not allow you to change messages here", err)
-	case directus.IsCode(err, directus.CodeValueTooLong):
-		return cannotSend(channel, "Not corrected: the text is longer than Directus accepts here", err)
-	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, directus.ErrNotConnected), errors.Is(err, context.DeadlineExceeded):
-		return cannotSend(channel, "Not corrected: Directus is unreachable at the moment. Try again when it is back", err)
+// notCorrected is the reply to a line that looks like a correction and cannot be
+// applied. It is not taken for a message either: the client may send it as one.
+func notCorrected(target, reason string, err error) *ircd.Error {
+	return cannotSend(target, "Not corrected: "+reason+". To send this line as it is, put a space in front of it", err)
+}
+
+// correctError is the reply to a correction that did not happen, or perhaps did
+// not.
+func correctError(target string, err error) *ircd.Error {
+	if refusal, ok := errors.AsType[*ircd.Error](err); ok {
+		return refusal
 	}
-	return cannotSend(channel, "Not corrected: Directus refused it", err)
+	switch {
+	case errors.Is(err, errUnknownMessage):
+		return notCorrected(target, "you have said nothing here yet", err)
+	case errors.Is(err, directus.ErrUnconfirmed):
+		return cannotSend(target, "Directus did not answer: perhaps corrected. Look before you try again", err)
+	case isForbidden(err):
+		return cannotSend(target, "Not corrected: Directus does not allow you to change messages here", err)
+	case directus.IsCode(err, directus.CodeValueTooLong):
+		return cannotSend(target, "Not corrected: the text is longer than Directus accepts here", err)
+	case unanswered(err):
+		return cannotSend(target, "Not corrected: Directus is unreachable at the moment. Try again when it is back", err)
+	}
+	return cannotSend(target, "Not corrected: Directus refused it", err)
 }

@@ -10,12 +10,17 @@ import (
 // references are what rows refer to, as far as it takes it to show them.
 type references struct {
 	users map[string]ircd.User // authors and recipients, by id
+	// hidden are the rows, by id, that are answered and not to be shown.
+	hidden map[string]bool
 }
 
 // references asks for what some rows of a group refer to and is not known yet.
-func (d *directory) references(ctx context.Context, _ *group, rows []row) (references, error) {
+func (d *directory) references(ctx context.Context, g *group, rows []row) (references, error) {
 	users, err := d.users(ctx, usersOf(rows))
-	return references{users: users}, err
+	if err != nil {
+		return references{users: users}, err
+	}
+	return references{users: users, hidden: unquotable(ctx, d.account, g, rows)}, nil
 }
 
 func usersOf(rows []row) []string {
@@ -24,6 +29,9 @@ func usersOf(rows []row) []string {
 		ids = append(ids, r.author)
 		if r.recipient != "" {
 			ids = append(ids, r.recipient)
+		}
+		if r.reply != nil {
+			ids = append(ids, r.reply.author)
 		}
 	}
 	return ids
@@ -38,6 +46,11 @@ func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message 
 	}
 	if c.private {
 		m.To = refs.users[r.recipient]
+	}
+	if q := r.reply; q != nil && c.quotes(r, refs) {
+		_, said := shownText(q.text)
+		m.ReplyTo = messageID(*q)
+		m.Quote = &ircd.Quote{Nick: refs.users[q.author].Nick, Text: beginning(said), Time: q.date}
 	}
 	return m
 }

@@ -17,14 +17,17 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.refer(ctx, to, msgid)
+	var r row
+	err = s.member.attempt(ctx, alterTimeout, func(ctx context.Context) (err error) {
+		if r, err = s.refer(ctx, to, msgid); err == nil {
+			err = s.mayRedact(ctx, r)
+		}
+		if err == nil {
+			err = s.erase(ctx, to, r)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, redactError(to.name, msgid, err)
-	}
-	if err := s.mayRedact(ctx, r); err != nil {
-		return nil, redactError(to.name, msgid, err)
-	}
-	if err := s.erase(ctx, to, r); err != nil {
 		return nil, redactError(to.name, msgid, err)
 	}
 	event := &ircd.Redaction{MsgID: msgid, Time: time.Now(), From: s.User(), Target: to.Name, Reason: reason}
@@ -114,7 +117,7 @@ func redactError(target, msgid string, err error) *ircd.Error {
 		return fail("REDACT_FORBIDDEN", "Not deleted: Directus does not allow you to delete here", target, msgid)
 	case errors.Is(err, directus.ErrUnconfirmed):
 		return fail("TEMPORARILY_UNAVAILABLE", "Directus did not answer: perhaps deleted. Look before you try again", target, msgid)
-	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, directus.ErrNotConnected), errors.Is(err, context.DeadlineExceeded):
+	case unanswered(err):
 		return fail("TEMPORARILY_UNAVAILABLE", "Not deleted: Directus is unreachable at the moment. Try again when it is back", target, msgid)
 	}
 	return fail("REDACT_FORBIDDEN", "Not deleted: Directus refused it", target, msgid)

@@ -24,6 +24,8 @@ type row struct {
 	// recipient is the Directus user's id whom a private message is for.
 	recipient string
 	text      string
+	// reply is the row that this one answers, as far as the user may read it.
+	reply *row
 	// values are the raw fields, to tell channels apart.
 	values map[string]json.RawMessage
 }
@@ -46,6 +48,11 @@ func parseRow(raw json.RawMessage, f Fields) (row, error) {
 	r.author = related(values[f.Author])
 	if f.Recipient != "" {
 		r.recipient = related(values[f.Recipient])
+	}
+	if f.Reply != "" {
+		if answered, err := parseRow(values[f.Reply], f.bare()); err == nil {
+			r.reply = &answered
+		}
 	}
 	return r, nil
 }

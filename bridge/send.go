@@ -40,6 +40,7 @@ type letter struct {
 	target    string // channel or nick, for what the sender is told
 	text      string
 	recipient string // the user's id; empty in a channel
+	reply     string // key of the item that this one answers; empty: none
 }
 
 // item is what is created.
@@ -51,6 +52,9 @@ func (l letter) item(c *channel) map[string]any {
 	item[c.Fields.Text] = l.text
 	if l.recipient != "" {
 		item[c.Fields.Recipient] = l.recipient
+	}
+	if l.reply != "" {
+		item[c.Fields.Reply] = keyValue(l.reply)
 	}
 	return item
 }

@@ -271,6 +271,9 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	if strings.TrimSpace(out.text) == "" {
 		return nil, cannotSend(out.target, "Not sent: nothing is left of the text without its formatting", nil)
 	}
+	if out.reply, err = s.answering(ctx, to, m.ReplyTo); err != nil {
+		return nil, err
+	}
 	r, err := s.member.send(ctx, j.channel, j.view.feed, out)
 	if err != nil {
 		return nil, err
@@ -280,5 +283,5 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		clear(j.view.sent)
 	}
 	j.view.sent[sentItem{j.channel, r.id}] = struct{}{}
-	return toMessage(r, j.channel, references{users: users}, false), nil
+	return toMessage(r, j.channel, s.answered(ctx, to, r, users), false), nil
 }

@@ -48,7 +48,7 @@ import (
 //	f.Send(kevin, frame)         // any frame to the sockets of a user
 //	f.HoldEvents(); f.ReleaseEvents(true) // events later, in reverse order
 //	f.LoseEvents(true)           // events vanish without a trace
-//	f.Allow, f.Deny, f.Restrict, f.CreateOnly // permissions, effective at once
+//	f.Allow, f.Deny, f.Restrict, f.CreateOnly, f.ReadOnly // permissions, effective at once
 //	f.Suspend, f.SetPassword, f.SetToken  // changes that no open socket notices
 //
 // It is safe for concurrent use. Hooks run without its lock.
@@ -68,6 +68,7 @@ type Fake struct {
 	denied      map[permission]bool
 	restricted  map[permission]map[string]any
 	creatable   map[permission][]string // the only fields that a create may hold
+	readable    map[permission][]string // the only fields that may be asked for
 	sockets     []*socket
 	counts      map[string]int
 	onFrame     func(FakeFrame) FrameVerdict
@@ -136,7 +137,8 @@ func NewFake(t testing.TB, opts FakeOptions) *Fake {
 		users: map[string]*FakeUser{}, attempts: map[string]int{},
 		sessions: map[string]string{}, access: map[string]grant{},
 		collections: map[string]*collection{}, denied: map[permission]bool{},
-		restricted: map[permission]map[string]any{}, creatable: map[permission][]string{}, counts: map[string]int{},
+		restricted: map[permission]map[string]any{}, creatable: map[permission][]string{},
+		readable: map[permission][]string{}, counts: map[string]int{},
 	}
 	f.AddCollection("messages", FakeCollection{Fields: []string{"text", "nonce"}, Unique: []string{"nonce"}})
 	f.server = &http.Server{Handler: f.handler()}

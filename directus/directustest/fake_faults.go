@@ -163,6 +163,13 @@ func (f *Fake) CreateOnly(user, collection string, fields ...string) {
 	f.creatable[permission{user, collection, "create"}] = fields
 }
 
+// ReadOnly limits the fields that a user may ask for.
+func (f *Fake) ReadOnly(user, collection string, fields ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.readable[permission{user, collection, "read"}] = fields
+}
+
 // SetMode changes WEBSOCKETS_REST_AUTH, as a restart with another environment
 // would; it does not restart.
 func (f *Fake) SetMode(mode string) {

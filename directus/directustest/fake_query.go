@@ -66,6 +66,15 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
 	if limit >= 0 {
 		found = found[:min(limit, len(found))]
 	}
+	if c := f.collections[name]; c != nil && len(found) == 0 {
+		empty := map[string]any{}
+		for _, field := range c.Fields {
+			empty[field] = nil
+		}
+		if _, err := f.pick(name, user, empty, q.Fields); err != nil {
+			return nil, err // rights do not depend on what is there
+		}
+	}
 	out := []map[string]any{}
 	for _, row := range found {
 		picked, err := f.pick(name, user, row, q.Fields)
@@ -275,8 +284,12 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 	}
 	out := map[string]any{}
 	nested := map[string][]string{}
+	allowed, limited := f.readable[permission{user, name, "read"}]
 	for _, field := range fields {
 		head, rest, deep := strings.Cut(field, ".")
+		if limited && head != "*" && !slices.Contains(allowed, head) {
+			return nil, forbidden()
+		}
 		switch {
 		case head == "*" && !deep:
 			for k, v := range row {
@@ -308,7 +321,7 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 			continue
 		}
 		item := f.related(related, row[head])
-		if item == nil {
+		if item == nil || !f.visible(related, user, item) {
 			out[head] = nil
 			continue
 		}

@@ -1,0 +1,122 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// referTimeout is how long the look for a message may take that another one
+// answers: the time to send it comes on top.
+const referTimeout = 2 * time.Second
+
+// quotes reports whether the row that a row of the channel answers may be shown
+// with it: one of the same channel, or of the same two people, that is not
+// deleted.
+func (c *channel) quotes(r row, refs references) bool {
+	q := *r.reply
+	if c.private && !between(q, r.author, r.recipient) {
+		return false
+	}
+	return !q.date.IsZero() && c.matches(q) && !refs.hidden[q.id]
+}
+
+// unquotable finds out which of the rows that are answered are not of the
+// channel, where only Directus can tell: its filter was not put on them. Without
+// an answer none is to be shown.
+func unquotable(ctx context.Context, account *directus.Account, g *group, rows []row) map[string]bool {
+	if g.fields.Reply == "" || g.channels[0].equal != nil || g.channels[0].private {
+		return nil
+	}
+	hidden := map[string]bool{}
+	var ids []string
+	for _, r := range rows {
+		if r.reply != nil && !hidden[r.reply.id] {
+			hidden[r.reply.id] = true
+			ids = append(ids, r.reply.id)
+		}
+	}
+	for len(ids) > 0 {
+		page := ids[:min(len(ids), pageLimit(ctx, account, pageSize))]
+		ids = ids[len(page):]
+		var found []struct {
+			ID json.RawMessage `json:"id"`
+		}
+		err := account.Items(ctx, g.collection, directus.Query{
+			Fields: []string{"id"}, Limit: len(page),
+			Filter: directus.And(g.filter, directus.Filter{"id": map[string]any{"_in": page}}),
+		}, &found)
+		if err != nil {
+			break
+		}
+		for _, item := range found {
+			delete(hidden, scalar(item.ID))
+		}
+	}
+	return hidden
+}
+
+// answering finds the key of the message that is to be answered; empty where the
+// channel has no place for it. A message that names another one which cannot be
+// found is refused: without it it might say something else.
+func (s *session) answering(ctx context.Context, to addressee, msgid string) (id string, err error) {
+	if msgid == "" || to.Fields.Reply == "" {
+		return "", nil
+	}
+	if id, ok := to.view.feed.knows(to.channel, msgid); ok && !to.private {
+		return id, nil
+	}
+	var r row
+	err = s.member.attempt(ctx, referTimeout, func(ctx context.Context) (err error) {
+		r, err = s.refer(ctx, to, msgid)
+		return err
+	})
+	switch {
+	case err == nil:
+		return r.id, nil
+	case errors.Is(err, errUnknownMessage):
+		return "", cannotSend(to.name, "Not sent: the message that you answer is gone, or not for you to read. Send yours without the reference", err)
+	case errors.Is(err, errElsewhere):
+		return "", cannotSend(to.name, "Not sent: the message that you answer was not said here. Send yours without the reference", err)
+	case unanswered(err):
+		return "", sendError(to.name, errors.Join(directus.ErrNotConnected, err))
+	}
+	return "", sendError(to.name, err)
+}
+
+// knows finds a message among those that were shown in a channel lately and are
+// still to be seen.
+func (f *feed) knows(c *channel, msgid string) (id string, ok bool) {
+	id, _, ok = parseMessageID(msgid)
+	if !ok {
+		return "", false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.shown.rows[id].place(c)
+	return id, p != nil && p.state == visible && p.message.ID == originalID(msgid)
+}
+
+// keyValue is a key as it is written into a relation: numbers as such.
+func keyValue(id string) any {
+	if n, err := strconv.ParseInt(id, 10, 64); err == nil && strconv.FormatInt(n, 10) == id {
+		return json.Number(id)
+	}
+	return id
+}
+
+// answered completes what a sent message refers to with what it answers.
+func (s *session) answered(ctx context.Context, to addressee, r row, users map[string]ircd.User) references {
+	if r.reply != nil {
+		refs, err := s.member.names.references(ctx, to.view.feed.group, []row{r})
+		if err == nil {
+			return refs
+		}
+	}
+	return references{users: users}
+}
