@@ -61,7 +61,7 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	}
 	c.channels[Fold(ch.Name)] = &joinedChannel{name: ch.Name, topic: ch.Topic}
 	people := c.srv.roster.join(c.member, ch.Name)
-	c.showJoin(c.user, ch.Name, ch.At)
+	c.showJoin(ch.Name, ch.At)
 	c.monitor.doubtAll(false)
 	if err := c.markerOnJoin(ctx, ch.Name); err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (c *conn) part(ctx context.Context, name, reason string) error {
 	}
 	delete(c.channels, Fold(name))
 	c.srv.roster.part(c.member, ch.name, reason)
-	c.showPart(c.user, ch.name, reason)
+	c.showPart(ch.name, reason)
 	c.monitor.doubtAll(true)
 	return nil
 }

@@ -122,13 +122,17 @@ func (c *conn) mayType(target string) bool {
 
 // showTyping shows that somebody is typing to clients that can be told.
 func (c *conn) showTyping(u User, target, state string) {
-	if !c.caps.has(capMessageTags) {
-		return
+	if c.caps.has(capMessageTags) {
+		l := typingLine(u, target, state, c.by(u, c.form(false)))
+		c.send(&l)
 	}
-	l := &line{Source: prefixOf(u), Command: "TAGMSG", Params: []string{target}, Tags: []tag{{tagTyping, state}}}
-	if c.caps.has(capAccountTag) && u.ID != "" {
+}
+
+func typingLine(u User, target, state string, f form) line {
+	l := line{Source: prefixOf(u), Command: "TAGMSG", Params: []string{target}, Tags: []tag{{tagTyping, state}}}
+	if f.caps.has(capAccountTag) && u.ID != "" {
 		l.Tags = append(l.Tags, tag{"account", u.ID})
 	}
-	l.Tags = append(l.Tags, c.by(u, c.form(false)).botTag()...)
-	c.send(l)
+	l.Tags = append(l.Tags, f.botTag()...)
+	return l
 }

@@ -11,89 +11,126 @@ func (c *conn) showPresence() {
 }
 
 func (c *conn) showPresenceEvent(ev *presenceEvent) {
+	inChannel := c.channels[Fold(ev.channel)] != nil
 	switch ev.kind {
-	case joined:
-		if ch := c.channels[Fold(ev.channel)]; ch != nil {
-			c.showJoin(ev.user, ch.name, time.Time{})
-			c.showAway(ev.user, ev.away, true)
-		}
-		c.monitor.doubt(ev.user.Nick)
-	case parted:
-		if ch := c.channels[Fold(ev.channel)]; ch != nil {
-			c.showPart(ev.user, ch.name, ev.text)
+	case joined, parted:
+		if inChannel {
+			c.showOf(ev)
 		}
 		c.monitor.doubt(ev.user.Nick)
 	case quit:
-		c.send(&line{Source: prefixOf(ev.user), Command: "QUIT", Params: []string{ev.text}, Trailing: true})
+		c.showOf(ev)
 	case online, offline:
 		c.monitor.doubt(ev.user.Nick)
-	case awayChanged:
-		if !ev.watched || c.monitors(ev.user) {
-			c.showAway(ev.user, ev.away, false)
+	case awayChanged, renamed:
+		if ev.kind == renamed && ev.user.ID == c.user.ID {
+			c.user = ev.user
 		}
-	case renamed:
 		if !ev.watched || c.monitors(ev.user) {
-			c.showRenamed(ev.user)
+			c.showOf(ev)
 		}
 	case invited:
-		c.showInvite(ev)
+		if ev.guest.ID == c.user.ID || inChannel && c.caps.has(capInviteNotify) {
+			c.showOf(ev)
+		}
 	case typing:
 		if ev.channel == "" {
 			c.showTyping(ev.user, c.nick, ev.text)
-		} else if ch := c.channels[Fold(ev.channel)]; ch != nil {
-			c.showTyping(ev.user, ch.name, ev.text)
+		} else if inChannel {
+			c.showOf(ev)
 		}
 	}
 }
 
-// showJoin shows a JOIN at a time, now if that is zero. Without extended-join the
-// channel has a colon, by which ii finds it.
-func (c *conn) showJoin(u User, channel string, at time.Time) {
-	l := &line{Source: prefixOf(u), Command: "JOIN", Params: []string{channel}, Trailing: true}
-	if c.caps.has(capExtendedJoin) {
-		l.Params = []string{channel, u.ID, u.Realname}
+// showOf shows a presence event, whose lines are made once for all clients of one
+// form. They have the time of the first one that is shown them.
+func (c *conn) showOf(ev *presenceEvent) {
+	f := c.form(false)
+	f.caps = c.caps & presenceCaps
+	if ev.kind == typing {
+		f = c.by(ev.user, f)
 	}
-	if c.caps.has(capServerTime) && !at.IsZero() {
-		l.Tags = []tag{{"time", at.UTC().Format(timeFormat)}}
-	}
-	c.send(l)
+	c.sendAll(batch{}, c.srv.presence.get(ev, f, func() *rendering { return newRendering(renderPresence(ev, f)) }))
 }
 
-func (c *conn) showPart(u User, channel, reason string) {
-	l := &line{Source: prefixOf(u), Command: "PART", Params: []string{channel}}
+// presenceCaps are the capabilities that change the lines of a presence event.
+const presenceCaps = capServerTime | capExtendedJoin | capAwayNotify | capSetname | capMessageTags | capAccountTag
+
+// renderPresence makes the lines of a presence event; there are none for clients
+// that cannot be told of it.
+func renderPresence(ev *presenceEvent, f form) []line {
+	var lines []line
+	switch ev.kind {
+	case joined:
+		lines = append(lines, joinLine(ev.user, ev.channel, f.caps))
+		if ev.away != "" && f.caps.has(capAwayNotify) { // of those who are here nothing is said
+			lines = append(lines, awayLine(ev.user, ev.away))
+		}
+	case parted:
+		lines = append(lines, partLine(ev.user, ev.channel, ev.text))
+	case quit:
+		lines = append(lines, line{Source: prefixOf(ev.user), Command: "QUIT", Params: []string{ev.text}, Trailing: true})
+	case awayChanged:
+		if f.caps.has(capAwayNotify) {
+			lines = append(lines, awayLine(ev.user, ev.away))
+		}
+	case renamed:
+		if f.caps.has(capSetname) {
+			lines = append(lines, line{Source: prefixOf(ev.user), Command: "SETNAME", Params: []string{ev.user.Realname}, Trailing: true})
+		}
+	case invited:
+		lines = append(lines, line{Source: prefixOf(ev.user), Command: "INVITE", Params: []string{ev.guest.Nick, ev.channel}})
+	case typing:
+		if f.caps.has(capMessageTags) {
+			lines = append(lines, typingLine(ev.user, ev.channel, ev.text, f))
+		}
+	}
+	if f.caps.has(capServerTime) {
+		now := tag{"time", time.Now().UTC().Format(timeFormat)}
+		for i := range lines {
+			lines[i].Tags = append(lines[i].Tags, now)
+		}
+	}
+	return lines
+}
+
+// joinLine is a JOIN. Without extended-join the channel has a colon, by which ii
+// finds it.
+func joinLine(u User, channel string, caps capSet) line {
+	l := line{Source: prefixOf(u), Command: "JOIN", Params: []string{channel}, Trailing: true}
+	if caps.has(capExtendedJoin) {
+		l.Params = []string{channel, u.ID, u.Realname}
+	}
+	return l
+}
+
+func partLine(u User, channel, reason string) line {
+	l := line{Source: prefixOf(u), Command: "PART", Params: []string{channel}}
 	if reason != "" {
 		l.Params, l.Trailing = []string{channel, reason}, true
 	}
-	c.send(l)
+	return l
 }
 
-// showAway shows an away state to clients with away-notify. On a JOIN only the
-// users who are away are worth a line.
-func (c *conn) showAway(u User, text string, join bool) {
-	if !c.caps.has(capAwayNotify) || join && text == "" {
-		return
-	}
-	l := &line{Source: prefixOf(u), Command: "AWAY"}
+func awayLine(u User, text string) line {
+	l := line{Source: prefixOf(u), Command: "AWAY"}
 	if text != "" {
 		l.Params, l.Trailing = []string{text}, true
 	}
-	c.send(l)
+	return l
 }
 
-// showRenamed shows that a user, perhaps the client's own, has another real name.
-func (c *conn) showRenamed(u User) {
-	if u.ID == c.user.ID {
-		c.user = u
+// showJoin shows the client's own JOIN, at a time by the backend's clock, or now.
+func (c *conn) showJoin(channel string, at time.Time) {
+	l := joinLine(c.user, channel, c.caps)
+	if c.caps.has(capServerTime) && !at.IsZero() {
+		l.Tags = []tag{{"time", at.UTC().Format(timeFormat)}}
 	}
-	if c.caps.has(capSetname) {
-		c.send(&line{Source: prefixOf(u), Command: "SETNAME", Params: []string{u.Realname}, Trailing: true})
-	}
+	c.send(&l)
 }
 
-// showInvite shows an invitation to whom it is for, and with invite-notify to
-// the others in the channel.
-func (c *conn) showInvite(ev *presenceEvent) {
-	if ev.guest.ID == c.user.ID || c.channels[Fold(ev.channel)] != nil && c.caps.has(capInviteNotify) {
-		c.send(&line{Source: prefixOf(ev.user), Command: "INVITE", Params: []string{ev.guest.Nick, ev.channel}})
-	}
+// showPart shows the client's own PART.
+func (c *conn) showPart(channel, reason string) {
+	l := partLine(c.user, channel, reason)
+	c.send(&l)
 }

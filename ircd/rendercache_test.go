@@ -54,6 +54,14 @@ func TestRenderedOnce(t *testing.T) {
 				t.Errorf("%q was rendered %d times for %d forms", text, n, forms)
 			}
 		}
+		before := s.presence.rendered.Load()
+		sender.Send("PART #messages :bye")
+		for _, c := range all {
+			c.Expect(":alice!u@directus PART #messages :bye")
+		}
+		if n := s.presence.rendered.Load() - before; n != forms {
+			t.Errorf("PART was rendered %d times for %d forms", n, forms)
+		}
 	})
 }
 

@@ -101,6 +101,7 @@ type Server struct {
 	messages   *renderCache[Message]
 	redactions *renderCache[Redaction]
 	reactions  *renderCache[Reaction]
+	presence   *renderCache[*presenceEvent]
 	logins     *logins
 	count      counters
 	nextID     atomic.Uint64
@@ -136,6 +137,7 @@ func NewServer(be Backend, opts Options) *Server {
 		logins:     newLogins(),
 		messages:   newRenderCache[Message](),
 		redactions: newRenderCache[Redaction](),
+		presence:   newRenderCache[*presenceEvent](),
 		reactions:  newRenderCache[Reaction](),
 		roster:     newRoster(),
 		slots:      newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
