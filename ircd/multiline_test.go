@@ -271,3 +271,41 @@ func TestMultilineToAway(t *testing.T) {
 		a.ExpectNext(":irc.test BATCH -1")
 	})
 }
+
+// The capability is nothing without the batches that it depends on.
+func TestMultilineWithoutBatch(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		s := newTestServer(t, chat, nil)
+		c := s.inChannel("alice", "#dev", "draft/multiline", "message-tags")
+		chat.say(testUser("bob"), "#dev", "one\n\ntwo")
+		c.ExpectNext("@msgid=m1 :bob!u@directus PRIVMSG #dev :one")
+		c.ExpectNext(":bob!u@directus PRIVMSG #dev :two")
+	})
+}
+
+// A line of 8192 bytes is stored whole, and one byte more is refused, not cut.
+func TestLongestLine(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		s := newTestServer(t, chat, nil)
+		c, old := s.inChannel("alice", "#dev"), s.inChannel("bob", "#dev")
+		c.Sync()
+		const head = "PRIVMSG #dev :"
+		text := strings.Repeat("abcdefg ", 1+maxInputBody/8)[:maxInputBody-len(head)]
+		c.Send(head+text+"x", head+text)
+		c.ExpectNext(":irc.test 417 alice :*")
+		c.Refute("*")
+		if chat.texts() != text {
+			t.Errorf("%d bytes are stored of %d", len(chat.texts()), len(text))
+		}
+		var said []string
+		for _, l := range old.Sync() {
+			_, part, _ := strings.Cut(l, head)
+			said = append(said, part)
+		}
+		if strings.Join(said, " ") != strings.TrimSpace(text) {
+			t.Errorf("%d lines show something else", len(said))
+		}
+	})
+}

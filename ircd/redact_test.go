@@ -36,7 +36,7 @@ func TestRedact(t *testing.T) {
 		s := newTestServer(t, deletions(), func(o *Options) { o.DeleteNotices = true })
 		a := s.inChannel("alice", "#dev", "draft/message-redaction", "message-tags", "labeled-response", "batch")
 		b := s.inChannel("bob", "#dev", "draft/message-redaction", "message-tags", "account-tag", "server-time")
-		k := s.inChannel("kevin", "#dev", "server-time")
+		k := s.inChannel("kevin", "#dev", "server-time", "message-tags")
 		out := s.user("kevin", "draft/message-redaction", "message-tags")
 		a.Sync()
 		b.Sync()

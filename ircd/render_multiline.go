@@ -55,13 +55,13 @@ func renderMultiline(m *Message, s speech, f form, parts []textPart) []line {
 	})
 	for _, p := range parts {
 		l := s.line(p.text)
-		l.Tags, l.Untimed = []tag{{tagBatch, ref}}, true
+		l.Tags = []tag{{tagBatch, ref}}
 		if p.concat {
 			l.Tags = append(l.Tags, tag{Key: tagConcat})
 		}
 		lines = append(lines, l)
 	}
-	return append(lines, line{Source: s.source, Command: "BATCH", Params: []string{"-" + ref}, Untimed: true})
+	return append(lines, line{Source: s.source, Command: "BATCH", Params: []string{"-" + ref}})
 }
 
 // multilineRef names the batch of a message. It comes from the message and not

@@ -25,7 +25,7 @@ func (c *conn) send(l *line) {
 // the time. Lines without a source (PING, ERROR, AUTHENTICATE) carry none, and
 // neither do those of the negotiation itself.
 func (c *conn) write(l *line) {
-	if c.caps.has(capServerTime) && !l.Untimed && l.Source != "" && l.Command != "CAP" && !hasTag(l.Tags, "time") {
+	if c.caps.has(capServerTime) && l.Source != "" && l.Command != "CAP" && !hasTag(l.Tags, "time") {
 		l.Tags = append(l.Tags, tag{"time", time.Now().UTC().Format(timeFormat)})
 	}
 	c.out1 = appendLine(c.out1, l)

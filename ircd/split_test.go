@@ -95,6 +95,34 @@ func TestSplitText(t *testing.T) {
 	}
 }
 
+func TestWrapText(t *testing.T) {
+	tests := []struct {
+		name string
+		in   string
+		max  int
+		want []string
+	}{
+		{"nothing", "", 10, []string{""}},
+		{"fits", "abc def", 7, []string{"abc def"}},
+		{"behind a word", "abc def ghi", 8, []string{"abc def ", "ghi"}},
+		{"behind many spaces", "abc   def", 8, []string{"abc   ", "def"}},
+		{"more spaces than room", "abc      def", 5, []string{"abc  ", "    d", "ef"}},
+		{"indentation stays", "    abcdefg", 8, []string{"    abcd", "efg"}},
+		{"long word", "abcdefghij", 4, []string{"abcd", "efgh", "ij"}},
+		{"a grapheme stays together", "aaaae\u0301b", 6, []string{"aaaa", "e\u0301b"}},
+		{"a grapheme longer than a part", "👩\u200d👩\u200d👧", 9, []string{"👩\u200d", "👩\u200d", "👧"}},
+		{"a code stays together, and is not repeated", "aaa \x02b\x0312,04bbbb", 10, []string{"aaa ", "\x02b\x0312,04bb", "bb"}},
+		{"smaller than a rune", "😀😀", 1, []string{"😀", "😀"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := wrapText(tt.in, tt.max); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("wrapText(%q, %d) = %q, want %q", tt.in, tt.max, got, tt.want)
+			}
+		})
+	}
+}
+
 // A hostile text must not cost more than its length is worth.
 func TestSplitTextIsLinear(t *testing.T) {
 	for name, in := range map[string]string{
@@ -109,6 +137,7 @@ func TestSplitTextIsLinear(t *testing.T) {
 	} {
 		start := time.Now()
 		splitText(in, 400)
+		wrapText(in, 400)
 		if d := time.Since(start); d > 20*time.Second {
 			t.Errorf("%s: %v", name, d)
 		}

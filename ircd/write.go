@@ -30,8 +30,6 @@ type line struct {
 	// needs none: sic and ii find the last parameter by it. It must stay off
 	// for modes and timestamps, where HexChat, EPIC and others read it as text.
 	Trailing bool
-	// Untimed lines are part of a message that has its time elsewhere.
-	Untimed bool
 }
 
 // tag is a message tag; Value is not escaped yet.
