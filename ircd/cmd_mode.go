@@ -80,7 +80,7 @@ func (c *conn) userMode(modes string) error {
 		sign = '+'
 	}
 	c.srv.roster.setBot(c.member, bot)
-	c.send(&line{Source: prefixOf(c.user), Command: "MODE", Params: []string{c.nick, string(sign) + string(botMode)}})
+	c.sendBy(c.user, &line{Command: "MODE", Params: []string{c.nick, string(sign) + string(botMode)}})
 	return nil
 }
 

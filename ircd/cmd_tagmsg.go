@@ -9,10 +9,14 @@ import (
 )
 
 const (
-	// typingPause is how long nothing more is passed on after a +typing to the
-	// same target (https://ircv3.net/specs/client-tags/typing: a client sends
-	// one every 3 s at most).
+	// typingPause is the time between two that are passed on for one target
+	// (https://ircv3.net/specs/client-tags/typing: a client sends one every 3 s
+	// at most).
 	typingPause = 3 * time.Second
+	// typingSlack is how much too early one may be if others were late: a client
+	// that sends every 3 s would else lose one now and then to a hiccup of the
+	// network, and others see it stop for a moment.
+	typingSlack = 500 * time.Millisecond
 	// maxTyping is how many targets a connection can be typing to at a time.
 	maxTyping = 16
 )
@@ -105,34 +109,33 @@ func (c *conn) echoTyping(target, state string) {
 // that it is.
 func (c *conn) mayType(target string) bool {
 	key, now := Fold(target), time.Now()
-	for k, at := range c.typed {
-		if now.Sub(at) >= typingPause {
+	for k, due := range c.typed {
+		if !now.Before(due) {
 			delete(c.typed, k)
 		}
 	}
-	if _, ok := c.typed[key]; ok || len(c.typed) == maxTyping {
+	due, waiting := c.typed[key]
+	switch {
+	case !waiting && len(c.typed) == maxTyping, waiting && now.Before(due.Add(-typingSlack)):
 		return false
+	case !waiting:
+		due = now
 	}
 	if c.typed == nil {
 		c.typed = make(map[string]time.Time)
 	}
-	c.typed[key] = now
+	c.typed[key] = due.Add(typingPause)
 	return true
 }
 
 // showTyping shows that somebody is typing to clients that can be told.
 func (c *conn) showTyping(u User, target, state string) {
 	if c.caps.has(capMessageTags) {
-		l := typingLine(u, target, state, c.by(u, c.form(false)))
-		c.send(&l)
+		l := typingLine(u, target, state)
+		c.sendBy(u, &l)
 	}
 }
 
-func typingLine(u User, target, state string, f form) line {
-	l := line{Source: prefixOf(u), Command: "TAGMSG", Params: []string{target}, Tags: []tag{{tagTyping, state}}}
-	if f.caps.has(capAccountTag) && u.ID != "" {
-		l.Tags = append(l.Tags, tag{"account", u.ID})
-	}
-	l.Tags = append(l.Tags, f.botTag()...)
-	return l
+func typingLine(u User, target, state string) line {
+	return line{Source: prefixOf(u), Command: "TAGMSG", Params: []string{target}, Tags: []tag{{tagTyping, state}}}
 }

@@ -85,16 +85,13 @@ func (c *conn) showTopicEvent(t *Topic) {
 // showTopic notes a topic and shows who set it: somebody, or else the service.
 func (c *conn) showTopic(ch *joinedChannel, t *Topic) {
 	ch.topic, ch.topicBy, ch.topicAt = t.Text, t.By, t.Time
-	source := c.srv.service
-	if t.By != (User{}) {
-		source = prefixOf(t.By)
-	}
-	l := &line{Source: source, Command: "TOPIC", Params: []string{ch.name, t.Text}, Trailing: true}
+	l := &line{Source: c.srv.service, Command: "TOPIC", Params: []string{ch.name, t.Text}, Trailing: true}
 	if c.caps.has(capServerTime) && !t.Time.IsZero() {
 		l.Tags = append(l.Tags, tag{"time", t.Time.UTC().Format(timeFormat)})
 	}
-	if c.caps.has(capAccountTag) && t.By.ID != "" {
-		l.Tags = append(l.Tags, tag{"account", t.By.ID})
+	if t.By == (User{}) {
+		c.send(l)
+	} else {
+		c.sendBy(t.By, l)
 	}
-	c.send(l)
 }

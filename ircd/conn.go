@@ -67,7 +67,7 @@ type conn struct {
 	channels   map[string]*joinedChannel
 	bot        bool // mode B
 	monitor    monitor
-	typed      map[string]time.Time // when typing was last passed on, by folded target; at most maxTyping
+	typed      map[string]time.Time // when typing is due again, by folded target; at most maxTyping
 	batches    uint64               // how many batches were opened
 	pinged     bool                 // a PING is unanswered
 	multi      multilines           // that the client is sending

@@ -47,9 +47,7 @@ func (c *conn) showPresenceEvent(ev *presenceEvent) {
 func (c *conn) showOf(ev *presenceEvent) {
 	f := c.form(false)
 	f.caps = c.caps & presenceCaps
-	if ev.kind == typing {
-		f = c.by(ev.user, f)
-	}
+	f = c.by(ev.user, f)
 	c.sendAll(batch{}, c.srv.presence.get(ev, f, func() *rendering { return newRendering(renderPresence(ev, f)) }))
 }
 
@@ -82,14 +80,12 @@ func renderPresence(ev *presenceEvent, f form) []line {
 		lines = append(lines, line{Source: prefixOf(ev.user), Command: "INVITE", Params: []string{ev.guest.Nick, ev.channel}})
 	case typing:
 		if f.caps.has(capMessageTags) {
-			lines = append(lines, typingLine(ev.user, ev.channel, ev.text, f))
+			lines = append(lines, typingLine(ev.user, ev.channel, ev.text))
 		}
 	}
-	if f.caps.has(capServerTime) {
-		now := tag{"time", time.Now().UTC().Format(timeFormat)}
-		for i := range lines {
-			lines[i].Tags = append(lines[i].Tags, now)
-		}
+	now := time.Now()
+	for i := range lines {
+		lines[i].Tags = append(actorTags(ev.user, f, now), lines[i].Tags...)
 	}
 	return lines
 }
@@ -126,11 +122,11 @@ func (c *conn) showJoin(channel string, at time.Time) {
 	if c.caps.has(capServerTime) && !at.IsZero() {
 		l.Tags = []tag{{"time", at.UTC().Format(timeFormat)}}
 	}
-	c.send(&l)
+	c.sendBy(c.user, &l)
 }
 
 // showPart shows the client's own PART.
 func (c *conn) showPart(channel, reason string) {
 	l := partLine(c.user, channel, reason)
-	c.send(&l)
+	c.sendBy(c.user, &l)
 }

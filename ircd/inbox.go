@@ -66,12 +66,18 @@ func (in *inbox) add(ev *presenceEvent) {
 	}
 }
 
-// addIfRoom is add for what nobody misses: it is left out while much else waits,
-// and never closes a connection.
-func (in *inbox) addIfRoom(ev *presenceEvent) {
+// Whatever others can send at will leaves room for what they cannot.
+const (
+	typingRoom = maxInbox / 4
+	inviteRoom = maxInbox / 2
+)
+
+// addIfRoom is add for what others can send at will: it is left out while as much
+// as room waits already, and never closes a connection.
+func (in *inbox) addIfRoom(ev *presenceEvent, room int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if !in.overflow && len(in.events) < maxInbox/4 {
+	if !in.overflow && len(in.events) < room {
 		in.events = append(in.events, ev)
 		ring(in.bell)
 	}

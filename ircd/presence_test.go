@@ -137,6 +137,35 @@ func TestUnattended(t *testing.T) {
 	})
 }
 
+// TestAccountTag: whatever somebody does, the account is on the line for those
+// who asked for it, and for nobody else.
+func TestAccountTag(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		s := newTestServer(t, newFakeChat(), nil)
+		bob, old := s.inChannel("bob", "#messages", "account-tag", "away-notify", "setname"), s.inChannel("kevin", "#messages")
+		synced(bob)
+		alice := s.inChannel("alice", "#messages")
+		alice.Send("AWAY :out", "TOPIC #messages :refused", "PART #messages :bye", "JOIN #messages", "INVITE bob #messages", "INVITE bob #dev", "JOIN #dev", "INVITE bob #dev", "MODE alice +B")
+		alice.Expect(":alice!u@directus MODE alice +B")
+		alice.Send("QUIT")
+		alice.Closed()
+		want := []string{
+			"JOIN :#messages", "AWAY :out", "PART #messages :bye", "JOIN :#messages", "AWAY :out", "INVITE bob #dev", "QUIT :Quit",
+		}
+		for i, l := range want {
+			want[i] = "@account=id-alice :alice!u@directus " + l
+		}
+		expectAll(t, synced(bob), want)
+		for _, l := range synced(old) {
+			if strings.HasPrefix(l, "@") {
+				t.Errorf("an old client is shown %q", l)
+			}
+		}
+		bob.Send("MODE bob +B")
+		bob.ExpectNext("@account=id-bob :bob!u@directus MODE bob +B")
+	})
+}
+
 // TestOwnMessageElsewhere: what one says on one connection appears once on the
 // other, and not on the one without echo-message.
 func TestOwnMessageElsewhere(t *testing.T) {

@@ -137,7 +137,7 @@ func TestBot(t *testing.T) {
 		modern.ExpectNext("@msgid=m2;bot :alice!u@directus BATCH +*")
 		modern.Expect("* BATCH -*")
 		bot.Send("@+typing=active TAGMSG #messages")
-		modern.ExpectNext("@+typing=active;bot :alice!u@directus TAGMSG #messages")
+		modern.ExpectNext("@bot;+typing=active :alice!u@directus TAGMSG #messages")
 		bob.ExpectNext(":alice!u@directus PRIVMSG #messages :beep")
 		synced(bob)
 		bot.Send("MODE alice -B+i")

@@ -130,7 +130,7 @@ func (c *conn) welcome(ctx context.Context) error {
 	if c.nick != c.user.Nick {
 		was := c.user
 		was.Nick = c.nick
-		c.send(&line{Source: prefixOf(was), Command: "NICK", Params: []string{c.user.Nick}, Trailing: true})
+		c.sendBy(was, &line{Command: "NICK", Params: []string{c.user.Nick}, Trailing: true})
 		c.nick = c.user.Nick
 	}
 	c.replyPlain(irc.RPL_UMODEIS, c.userModes())

@@ -21,6 +21,31 @@ func (c *conn) send(l *line) {
 	c.place(start)
 }
 
+// sendBy is send for a line about what a user does.
+func (c *conn) sendBy(u User, l *line) {
+	l.Source = prefixOf(u)
+	at := time.Time{}
+	if !hasTag(l.Tags, "time") {
+		at = time.Now()
+	}
+	l.Tags = append(actorTags(u, c.by(u, form{caps: c.caps}), at), l.Tags...)
+	c.send(l)
+}
+
+// actorTags are what is told of whoever does something, whatever it is: when, by
+// which account (IRCv3 account-tag), and that it is a bot. They stand in front of
+// the tags of clients. No time is told if it is zero.
+func actorTags(u User, f form, at time.Time) []tag {
+	var tags []tag
+	if f.caps.has(capServerTime) && !at.IsZero() {
+		tags = append(tags, tag{"time", at.UTC().Format(timeFormat)})
+	}
+	if f.caps.has(capAccountTag) && u.ID != "" {
+		tags = append(tags, tag{"account", u.ID})
+	}
+	return append(tags, f.botTag()...)
+}
+
 // write queues one line as it is, and adds what every line has: with server-time,
 // the time. Lines without a source (PING, ERROR, AUTHENTICATE) carry none, and
 // neither do those of the negotiation itself.

@@ -57,7 +57,7 @@ func (r *roster) typing(m *member, channel string, ev *presenceEvent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for o := range r.others(Fold(channel), m.p) {
-		o.inbox.addIfRoom(ev)
+		o.inbox.addIfRoom(ev, typingRoom)
 	}
 }
 
@@ -70,7 +70,7 @@ func (r *roster) typingTo(m *member, id string, ev *presenceEvent) {
 		return
 	}
 	for o := range p.conns {
-		o.inbox.addIfRoom(ev)
+		o.inbox.addIfRoom(ev, typingRoom)
 	}
 }
 
@@ -86,12 +86,12 @@ func (r *roster) invite(m *member, id string, ev *presenceEvent) bool {
 		return false
 	}
 	for o := range p.conns {
-		o.inbox.addIfRoom(ev)
+		o.inbox.addIfRoom(ev, inviteRoom)
 	}
 	for _, conns := range r.channels[key] {
 		for o := range conns {
 			if o != m {
-				o.inbox.addIfRoom(ev)
+				o.inbox.addIfRoom(ev, inviteRoom)
 			}
 		}
 	}

@@ -50,7 +50,7 @@ func TestTyping(t *testing.T) {
 
 		alice.Send("@+typing=active;+reply=x;time=1 TAGMSG #Messages")
 		alice.ExpectNext("@+typing=active :alice!u@directus TAGMSG #messages")
-		bob.ExpectNext("@+typing=active;account=id-alice;time=2000-* :alice!u@directus TAGMSG #messages")
+		bob.ExpectNext("@time=2000-*;account=id-alice;+typing=active :alice!u@directus TAGMSG #messages")
 		// Too soon; another channel has a clock of its own.
 		alice.Send("@+typing=done TAGMSG #messages", "JOIN #dev", "@+typing=paused TAGMSG #dev")
 		alice.Expect("@+typing=paused :alice!u@directus TAGMSG #dev")
@@ -108,11 +108,37 @@ func TestTypingPrivate(t *testing.T) {
 func TestTypingFlood(t *testing.T) {
 	in := newInbox(func(err error) { t.Error(err) })
 	for range 2 * maxInbox {
-		in.addIfRoom(&presenceEvent{kind: typing})
+		in.addIfRoom(&presenceEvent{kind: typing}, typingRoom)
 	}
-	if n := len(in.take()); n != maxInbox/4 {
+	if n := len(in.take()); n != typingRoom {
 		t.Errorf("%d wait", n)
 	}
+}
+
+func TestTypingPause(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := &conn{}
+		passed := 0
+		for range 3000 { // every tenth of a second, for 5 minutes
+			if c.mayType("#messages") {
+				passed++
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if passed > 101 {
+			t.Errorf("%d in 300 s", passed)
+		}
+		// Each one as a client sends them, but on a bad network.
+		time.Sleep(typingPause)
+		for i, late := range []time.Duration{0, 400, 100, 450, 0, 300} {
+			late *= time.Millisecond
+			time.Sleep(late)
+			if !c.mayType("#Messages") {
+				t.Errorf("number %d is dropped", i)
+			}
+			time.Sleep(typingPause - late)
+		}
+	})
 	c := &conn{}
 	for i := range 2 * maxTyping {
 		if got := c.mayType(fmt.Sprint(i)); got != (i < maxTyping) {
