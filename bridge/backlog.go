@@ -13,29 +13,24 @@ func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, erro
 	defer cancel()
 	f := j.view.feed
 	at, pos := time.Now(), f.journal.end()
-	rows, err := latest(ctx, s.member.account, f.group, j.channel, j.Backlog)
-	if err != nil {
-		return nil, err
-	}
-	refs, err := s.member.names.references(ctx, f.group, rows)
+	list, end, err := s.historyOf(j.channel).latest(ctx, j.Backlog)
 	if err != nil {
 		return nil, err
 	}
 	j.due = false
-	j.shown, j.shownAt, j.floorPos = make(map[string]string, len(rows)), at, pos
-	messages := make([]*ircd.Message, 0, len(rows))
-	for _, r := range rows {
-		m := toMessage(r, j.channel, refs, true)
-		j.shown[r.id] = m.Text
-		if _, live := j.live[r.id]; live || j.view.hasSent(j.channel, r) || m.Text == "" {
+	j.shown, j.shownAt, j.floorPos = make(map[string]string, len(list)), at, pos
+	messages := make([]*ircd.Message, 0, len(list))
+	for _, l := range list {
+		j.shown[l.row.id] = l.message.Text
+		if _, live := j.live[l.row.id]; live || j.view.hasSent(j.channel, l.row) {
 			continue
 		}
-		if f.remember(r, j.channel, m) {
-			messages = append(messages, m)
+		if f.remember(l.row, j.channel, l.message) {
+			messages = append(messages, l.message)
 		}
 	}
-	if len(rows) == j.Backlog {
-		j.floor = &rows[0]
+	if !end {
+		j.floor = &list[0].row
 	}
 	j.live = nil
 	return messages, nil

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"directus-ircd/directus"
 )
 
 // catchUp reads what the collection holds since the cursor and publishes what
@@ -17,10 +15,7 @@ func (f *feed) catchUp(ctx context.Context) error {
 	if !f.cursor.set {
 		return f.start(ctx)
 	}
-	f.mu.Lock()
-	like := f.like
-	f.mu.Unlock()
-	last, err := f.readSince(ctx, f.cursor.date, like, func(rows []row) error { return f.publish(ctx, rows, true) })
+	last, err := f.readSince(ctx, f.cursor.date, func(rows []row) error { return f.publish(ctx, rows, true) })
 	if err != nil {
 		return err
 	}
@@ -35,13 +30,13 @@ func (f *feed) catchUp(ctx context.Context) error {
 // reaches as seen, but for what was written since the feed was opened: that is
 // news, however long it took until the collection could be read.
 func (f *feed) start(ctx context.Context) error {
-	newest, _, err := f.read(ctx, directus.Query{Filter: f.group.dated(f.group.filter), Sort: f.order("-"), Limit: 1})
+	newest, err := newestRow(ctx, f.account, f.group)
 	if err != nil {
 		return err
 	}
 	var last time.Time
-	if len(newest) > 0 {
-		last, err = f.readSince(ctx, earlier(newest[0].date, f.opened), newest[0].rawDate, func(rows []row) error {
+	if newest.id != "" {
+		last, err = f.readSince(ctx, earlier(newest.date, f.opened), func(rows []row) error {
 			old := slices.DeleteFunc(slices.Clone(rows), f.isNews)
 			f.markOld(old)
 			return f.publish(ctx, rows, true)
@@ -79,17 +74,13 @@ func earlier(a, b time.Time) time.Time {
 
 // readSince reads page by page from a minute before since, oldest first, and
 // returns the date of the last row.
-func (f *feed) readSince(ctx context.Context, since time.Time, like string, use func([]row) error) (last time.Time, err error) {
-	from := f.group.dated(f.group.filter)
+func (f *feed) readSince(ctx context.Context, since time.Time, use func([]row) error) (last time.Time, err error) {
+	pages := &scan{account: f.account, group: f.group, base: f.group.filter, size: pageSize}
 	if !since.IsZero() {
-		from = directus.And(from, f.group.from(since, like))
+		pages.bound = since.Add(-overlap)
 	}
-	pages := pager{base: from, field: f.group.fields.Date}
-	for more := true; more; {
-		var rows []row
-		rows, more, err = f.read(ctx, directus.Query{
-			Filter: pages.filter(), Offset: pages.offset, Limit: pageSize, Sort: f.order(""),
-		})
+	for !pages.done {
+		rows, _, err := pages.next(ctx)
 		if err != nil {
 			return last, err
 		}
@@ -99,17 +90,8 @@ func (f *feed) readSince(ctx context.Context, since time.Time, like string, use 
 		if len(rows) > 0 {
 			last = rows[len(rows)-1].date
 		}
-		pages.turn(rows)
 	}
 	return last, nil
-}
-
-func (f *feed) order(sign string) []string {
-	return []string{sign + f.group.fields.Date, sign + "id"}
-}
-
-func (f *feed) read(ctx context.Context, q directus.Query) (rows []row, more bool, err error) {
-	return readRows(ctx, f.account, f.group, q)
 }
 
 // advance moves the cursor and forgets the keys that no later read reaches.

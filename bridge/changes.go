@@ -87,7 +87,7 @@ func (f *feed) enter(r row, refs references) []entry {
 // know its msgid as deleted. It is in the history. The caller holds mu.
 func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry {
 	p := known.place(c)
-	m := toMessage(r, c, refs, time.Since(r.date) > replayedAfter)
+	m := toMessage(f.timed(r, c), c, refs, time.Since(r.date) > replayedAfter)
 	here := c.matches(r) && m.Text != ""
 	switch {
 	case p == nil && here && !f.tooOld(r):
@@ -151,6 +151,14 @@ func redactions(id string, p *place, notice bool) []entry {
 		entries = append(entries, entry{row: row{id: id}, channel: p.channel, event: event(edit)})
 	}
 	return entries
+}
+
+// isGone reports that a row was deleted, as far as the feed remembers.
+func (f *feed) isGone(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, gone := f.shown.isGone(id)
+	return gone
 }
 
 // remember notes a message that a session shows as backlog; false if the row is

@@ -137,6 +137,8 @@ type group struct {
 	filter directus.Filter
 	// query are the fields to ask for in every read and subscription.
 	query []string
+	// dates is shared by all groups that read the same field.
+	dates *dates
 }
 
 // equalities takes a filter apart into conditions that can be checked on a row;
@@ -190,10 +192,10 @@ func isScalar(value any) bool {
 
 // matches reports whether a row of the channel's group is shown in the channel:
 // it belongs there and is not marked as deleted.
-func (c *channel) matches(r row) bool {
-	if c.deleted(r) {
-		return false
-	}
+func (c *channel) matches(r row) bool { return c.covers(r) && !c.deleted(r) }
+
+// covers reports whether a row belongs to the channel, deleted or not.
+func (c *channel) covers(r row) bool {
 	for _, eq := range c.equal {
 		// By their text: Directus gives the key 3 of a related item as 3 or
 		// "3", depending on the schema.
@@ -277,6 +279,7 @@ func groupChannels(configured []Channel) (byName map[string]*channel, groups map
 			g.prepare()
 		}
 	}
+	shareDates(groups)
 	return byName, groups, nil
 }
 
@@ -284,6 +287,20 @@ func groupChannels(configured []Channel) (byName map[string]*channel, groups map
 func (f Fields) bare() Fields {
 	f.Reply, f.Files = "", ""
 	return f
+}
+
+// shareDates gives the groups that read the same field one knowledge of it.
+func shareDates(groups map[*channel][]*group) {
+	known := map[[2]string]*dates{}
+	for _, list := range groups {
+		for _, g := range list {
+			key := [2]string{g.collection, g.fields.Date}
+			if known[key] == nil {
+				known[key] = g.dates
+			}
+			g.dates = known[key]
+		}
+	}
 }
 
 // newChannel validates a channel.
@@ -307,6 +324,7 @@ func newChannel(cfg Channel) (*channel, error) {
 
 // prepare derives what is asked of Directus from the group's channels.
 func (g *group) prepare() {
+	g.dates = &dates{field: g.fields.Date}
 	g.query = []string{"id", g.fields.Text, g.fields.Author, g.fields.Date}
 	if g.fields.Recipient != "" {
 		g.query = append(g.query, g.fields.Recipient)

@@ -102,7 +102,7 @@ func (d *delivery) likely() directus.Filter {
 	if d.since.IsZero() {
 		return filter
 	}
-	return directus.And(filter, d.feed.group.from(d.since, d.like))
+	return directus.And(filter, d.feed.group.dates.from(d.since.Add(-overlap)))
 }
 
 // wasSeen reports that a row was there before this message was sent, or that

@@ -71,6 +71,37 @@ func unreadable(name string, err error) *ircd.Error {
 	}
 }
 
+// noHistory is the reply to a question about the history of what there is not, or
+// what the user may not read, which are not told apart.
+func noHistory(target string, err error) *ircd.Error {
+	return &ircd.Error{
+		Numeric: irc.ERR_NOSUCHCHANNEL, Params: []string{target},
+		Code: "INVALID_TARGET", Text: "There is no such history, or Directus does not allow you to read it", Err: err,
+	}
+}
+
+// badReference is the reply to a msgid that is not of this daemon.
+func badReference(target string) *ircd.Error {
+	return &ircd.Error{
+		Numeric: irc.ERR_NOSUCHCHANNEL, Params: []string{target},
+		Code: "INVALID_MSGREFTYPE", Text: "Not a msgid of this server. Ask by timestamp",
+	}
+}
+
+// historyError says why a history cannot be given.
+func historyError(target string, err error) *ircd.Error {
+	if e, ok := errors.AsType[*ircd.Error](err); ok && e.Code == "INVALID_MSGREFTYPE" {
+		return e
+	}
+	if isForbidden(err) {
+		return noHistory(target, err)
+	}
+	return &ircd.Error{
+		Numeric: irc.RPL_TRYAGAIN, Params: []string{target},
+		Code: "MESSAGE_ERROR", Text: "Directus cannot be asked for messages at the moment. Try again later", Err: err,
+	}
+}
+
 // tryAgain is the reply to a question that Directus cannot answer now (263,
 // RFC 2812, section 5.1).
 func tryAgain(command string, err error) *ircd.Error {

@@ -61,13 +61,13 @@ type feed struct {
 	taken   map[string]time.Time // rows found to be a message in doubt, with their dates; guarded by mu
 	arrived int64                // rows seen so far; guarded by mu
 	newest  time.Time            // the newest date seen, never of the future nor before the cursor; guarded by mu
-	like    string               // a date as the collection writes it; guarded by mu
 	ready   bool                 // read for the first time; guarded by mu
 	uuids   bool                 // keys are uuids, so that a client may choose them; guarded by mu
 	err     error                // why the collection cannot be read; guarded by mu
 	failing int                  // reads failed in a row; guarded by mu
 	current time.Time            // when the last complete catch-up began; guarded by mu
 	shown   memory               // guarded by mu
+	moments moments              // guarded by mu
 	pending map[string]edit      // changed texts that may change again, by row id; guarded by mu
 	forgot  time.Time            // the newest date of a key let go from seen; guarded by mu
 	stamped int64                // the last edit's number; guarded by mu
@@ -101,6 +101,7 @@ func newFeed(g *group, account *directus.Account, names *directory, rt *directus
 		seen:    map[string]mark{},
 		taken:   map[string]time.Time{},
 		shown:   newMemory(),
+		moments: newMoments(),
 		pending: map[string]edit{},
 		changed: make(chan struct{}),
 	}
@@ -227,6 +228,7 @@ func (f *feed) parse(items []json.RawMessage) []row {
 		if !f.group.concerns(r, f.account.ID()) {
 			continue
 		}
+		f.group.dates.learn(r.rawDate)
 		if r.date.IsZero() {
 			r.date = time.Now() // the best that can be said of a row without a date
 		}

@@ -41,7 +41,7 @@ func usersOf(rows []row) []string {
 func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message {
 	kind, text := shownText(r.text)
 	m := &ircd.Message{
-		ID: messageID(r), Time: r.date, From: refs.users[r.author], Target: c.Name,
+		ID: messageID(r), Time: r.shownAt(), From: refs.users[r.author], Target: c.Name,
 		Kind: kind, Text: text, Replayed: replayed,
 	}
 	if c.private {

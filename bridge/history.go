@@ -2,17 +2,176 @@ package bridge
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
-// History implements ircd.Session.
-func (s *session) History(context.Context, ircd.HistoryQuery) (*ircd.HistoryPage, error) {
-	return nil, notOffered("CHATHISTORY")
+// historyTimeout bounds all that one request for history asks of Directus, and
+// the names in it.
+const historyTimeout = 8 * time.Second
+
+// History implements ircd.Session. The user's own rights decide, whether the
+// channel is joined or not. Rows without a date, as an import may leave them,
+// have no place in the history: they are shown only when they come live.
+func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.HistoryPage, error) {
+	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
+	defer cancel()
+	h, err := s.historian(ctx, q.Target)
+	if err != nil {
+		return nil, err
+	}
+	found, end, err := h.page(ctx, q)
+	if err != nil {
+		return nil, historyError(h.name, err)
+	}
+	page := &ircd.HistoryPage{Target: h.name, End: end}
+	for _, f := range found {
+		if h.feed != nil {
+			h.feed.remember(f.row, h.channel, f.message) // its deletion is to be told
+		}
+		page.Events = append(page.Events, f.message)
+	}
+	return page, nil
 }
 
-// Targets implements ircd.Session.
-func (s *session) Targets(context.Context, time.Time, time.Time, int) ([]ircd.HistoryTarget, error) {
-	return nil, notOffered("CHATHISTORY")
+// historian reads the history of one target as one user.
+type historian struct {
+	member  *member
+	group   *group
+	channel *channel
+	filter  directus.Filter // which rows are the target's
+	name    string          // the canonical name of the target
+	feed    *feed           // that shows the target to the session; nil if none does
+}
+
+// historian finds out what a target is. The error is an *ircd.Error.
+func (s *session) historian(ctx context.Context, target string) (*historian, error) {
+	if c := s.backend.channels[ircd.Fold(target)]; c != nil {
+		return s.historyOf(c), nil
+	}
+	if ircd.IsChannel(target) || s.backend.private == nil {
+		return nil, noHistory(target, nil)
+	}
+	u, err := s.Lookup(ctx, target)
+	if err != nil {
+		return nil, historyError(target, err)
+	}
+	if u == nil || u.ID == "" {
+		return nil, noHistory(target, nil)
+	}
+	h := s.historyOf(s.backend.private.channels[0])
+	h.name, h.filter = u.Nick, h.group.between(s.person.id, u.ID)
+	return h, nil
+}
+
+// historyOf reads a channel, or all private messages. It asks for what belongs to
+// it alone: the user may not be allowed to read the fields of another channel.
+func (s *session) historyOf(c *channel) *historian {
+	h := &historian{member: s.member, channel: c, name: c.Name}
+	if c.private {
+		h.group = s.backend.private
+	} else {
+		groups := s.backend.groups[c]
+		h.group = groups[len(groups)-1]
+	}
+	h.filter = h.group.filter
+	if j := s.joined[ircd.Fold(c.Name)]; j != nil {
+		h.feed = j.view.feed
+	}
+	return h
+}
+
+// between matches what two users say to each other.
+func (g *group) between(a, b string) directus.Filter {
+	said := func(from, to string) directus.Filter {
+		return directus.And(directus.Eq(g.fields.Author, from), directus.Eq(g.fields.Recipient, to))
+	}
+	if a == b {
+		return said(a, a)
+	}
+	return directus.Or(said(a, b), said(b, a))
+}
+
+// page answers a query: messages in their order, oldest first, and whether there
+// are no more in the direction that counts.
+func (h *historian) page(ctx context.Context, q ircd.HistoryQuery) ([]found, bool, error) {
+	if err := h.learn(ctx); err != nil {
+		return nil, false, err
+	}
+	b := borders{historian: h, ctx: ctx}
+	var w *walk
+	switch q.Mode {
+	case ircd.HistoryLatest:
+		w = h.walk(true, b.behind(q.From), nil, q.Limit)
+	case ircd.HistoryBefore:
+		w = h.walk(true, nil, b.inFrontOf(q.From), q.Limit)
+	case ircd.HistoryAfter:
+		w = h.walk(false, b.behind(q.From), nil, q.Limit)
+	case ircd.HistoryBetween:
+		w = h.walk(false, b.behind(q.From), b.inFrontOf(q.To), q.Limit)
+		if w.isEmpty() {
+			w = h.walk(true, b.behind(q.To), b.inFrontOf(q.From), q.Limit)
+		}
+	case ircd.HistoryAround:
+		if at := b.inFrontOf(q.From); at != nil && b.err == nil {
+			return h.around(ctx, at, q.Limit)
+		}
+		w = h.walk(true, nil, nil, q.Limit)
+	}
+	if b.err != nil {
+		return nil, false, b.err
+	}
+	if err := w.fill(ctx, q.Limit); err != nil {
+		return nil, false, err
+	}
+	list, end := w.take(q.Limit)
+	return list, end, nil
+}
+
+// around takes a half from either side of a border, the reference being the first
+// on the later side. Where one side has less, the other gives more.
+func (h *historian) around(ctx context.Context, at *border, limit int) ([]found, bool, error) {
+	older, newer := h.walk(true, nil, at, limit), h.walk(false, at, nil, limit)
+	nOld, nNew := limit/2, limit-limit/2
+	if err := older.fill(ctx, nOld); err != nil {
+		return nil, false, err
+	}
+	nNew += max(0, nOld-len(older.found))
+	if err := newer.fill(ctx, nNew); err != nil {
+		return nil, false, err
+	}
+	nOld = min(nOld, len(older.found))
+	if missing := nNew - len(newer.found); missing > 0 {
+		nOld += missing
+		if err := older.fill(ctx, nOld); err != nil {
+			return nil, false, err
+		}
+	}
+	before, first := older.take(nOld)
+	after, last := newer.take(nNew)
+	return append(before, after...), first && last, nil
+}
+
+// latest reads the newest messages, not more than limit, oldest first; end says
+// that there are no older ones.
+func (h *historian) latest(ctx context.Context, limit int) (list []found, end bool, err error) {
+	w := h.walk(true, nil, nil, limit)
+	if err := w.some(ctx, limit); err != nil {
+		return nil, false, err
+	}
+	list = w.found[:min(limit, len(w.found))]
+	slices.Reverse(list)
+	return list, len(w.found) <= limit, nil
+}
+
+// learn makes sure that it is known how the collection's dates are written.
+func (h *historian) learn(ctx context.Context) error {
+	if h.group.dates.known() {
+		return nil
+	}
+	_, err := newestRow(ctx, h.member.account, h.group)
+	return err
 }

@@ -74,7 +74,7 @@ func (s *markerStore) save(ctx context.Context, target string, m spot) (item str
 		}
 	}
 	method, path := http.MethodPatch, "/items/"+url.PathEscape(s.Collection)+"/"+url.PathEscape(m.item)
-	body := map[string]any{s.Date: formatLike(m.at, "")}
+	body := map[string]any{s.Date: m.at.UTC().Format(timestampLayout)}
 	if m.item == "" {
 		method, path = http.MethodPost, "/items/"+url.PathEscape(s.Collection)
 		body[s.Target] = target

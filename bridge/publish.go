@@ -7,6 +7,7 @@ import (
 
 // publish puts the rows that were not seen before into the journal.
 func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
+	f.note(rows)
 	rows = f.unseen(rows)
 	if len(rows) == 0 {
 		return nil
@@ -41,12 +42,44 @@ func (f *feed) show(r row, refs references, read bool) []entry {
 		if !c.matches(r) {
 			continue
 		}
+		r = f.timed(r, c)
 		if m := toMessage(r, c, refs, time.Since(r.date) > replayedAfter); m.Text != "" {
 			entries = append(entries, entry{row: r, channel: c, event: m, read: read})
 			f.shown.put(r, f.group.contentOf(r), c, m)
 		}
 	}
 	return entries
+}
+
+// note counts rows in before any of them is shown: their times depend on it.
+func (f *feed) note(rows []row) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range rows {
+		for _, c := range f.group.channels {
+			f.timed(r, c)
+		}
+	}
+}
+
+// sent sets the time of a row that Directus has just confirmed, before its event
+// may be here.
+func (f *feed) sent(r row, c *channel) row {
+	f.group.dates.learn(r.rawDate)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.timed(r, c)
+}
+
+// timed sets the time under which a row is shown in a channel. The caller holds
+// mu.
+func (f *feed) timed(r row, c *channel) row {
+	if !c.covers(r) {
+		return r
+	}
+	_, limit, _ := serverNow(f.account)
+	r.at = f.moments.note(r, laneOf(r, c, f.account.ID()), f.group.dates.areFine(), limit)
+	return r
 }
 
 func (f *feed) unseen(rows []row) []row {
@@ -75,9 +108,6 @@ func (f *feed) markSeen(r row, shown bool) {
 	f.uuids = isUUID(r.id)
 	if date := earlier(r.date, time.Now()); date.After(f.newest) {
 		f.newest = date
-	}
-	if r.rawDate != "" {
-		f.like = r.rawDate
 	}
 }
 

@@ -19,7 +19,7 @@ func (f *feed) review(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	rows, _, err := f.read(ctx, directus.Query{
+	rows, _, err := readRows(ctx, f.account, f.group, directus.Query{
 		Filter: directus.And(f.group.filter, directus.Filter{"id": map[string]any{"_in": ids}}), Limit: len(ids),
 	})
 	if err != nil {

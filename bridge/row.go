@@ -19,6 +19,8 @@ type row struct {
 	// Directus wrote it, to be compared by Directus.
 	date    time.Time
 	rawDate string
+	// at is the time under which the row is shown, see moment; zero: its date.
+	at time.Time
 	// author is the Directus user's id; empty if there is none.
 	author string
 	// recipient is the Directus user's id whom a private message is for.
@@ -91,11 +93,12 @@ func scalar(raw json.RawMessage) string {
 }
 
 // parseDate accepts the forms that Directus gives: with zone and milliseconds
-// for a timestamp, without either for a dateTime (which is then UTC).
+// for a timestamp, without either for a dateTime (which is then UTC). What is
+// finer than a millisecond counts for nobody.
 func parseDate(s string) time.Time {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC()
+			return t.UTC().Truncate(time.Millisecond)
 		}
 	}
 	return time.Time{}
@@ -117,6 +120,14 @@ func compareIDs(a, b string) int {
 		return cmp.Compare(na, nb)
 	}
 	return strings.Compare(a, b)
+}
+
+// sameKind reports that two keys can be of one field.
+func sameKind(a, b string) bool { return isNumber(a) == isNumber(b) && isUUID(a) == isUUID(b) }
+
+func isNumber(id string) bool {
+	_, err := strconv.ParseInt(id, 10, 64)
+	return err == nil
 }
 
 // isUUID tells collections whose key a client may choose from those that count.

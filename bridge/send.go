@@ -69,13 +69,11 @@ type delivery struct {
 	// once is a condition that only this message meets: its nonce or the key
 	// chosen for it. Empty where the collection has room for neither.
 	once directus.Filter
-	// before is how many rows the feed had seen at the start, since the date of
-	// the newest of them and like one as the collection writes it: what is
-	// older cannot be this message. blind says that the feed had seen nothing
+	// before is how many rows the feed had seen at the start, and since the date
+	// of the newest of them: what is older cannot be this message. blind says that the feed had seen nothing
 	// yet, so that nothing can be told by that.
 	before int64
 	since  time.Time
-	like   string
 	blind  bool
 	// pauses is how often the delivery has waited between two attempts.
 	pauses int
@@ -118,7 +116,7 @@ func (m *member) send(ctx context.Context, c *channel, f *feed, out letter) (row
 func (d *delivery) identify(ctx context.Context) {
 	f := d.feed
 	f.mu.Lock()
-	d.before, d.since, d.like, d.blind = f.arrived, f.newest, f.like, !f.ready
+	d.before, d.since, d.blind = f.arrived, f.newest, !f.ready
 	choosable := f.uuids
 	f.mu.Unlock()
 	switch {

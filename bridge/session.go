@@ -131,7 +131,7 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	ready, err := s.await(ctx, j.view.feed)
 	if isForbidden(err) {
 		// That is how it was when the feed looked last.
-		if _, now := latest(ctx, s.member.account, g, c, 1); now == nil {
+		if _, now := newestRow(ctx, s.member.account, g); now == nil {
 			err = nil
 		}
 	}
@@ -147,6 +147,7 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	if j.due {
 		s.ringLater()
 	}
+	answer.At = s.joinTime(j, answer.Backlog)
 	s.ring()
 	return answer, nil
 }
@@ -283,5 +284,5 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		clear(j.view.sent)
 	}
 	j.view.sent[sentItem{j.channel, r.id}] = struct{}{}
-	return toMessage(r, j.channel, s.answered(ctx, to, r, users), false), nil
+	return toMessage(j.view.feed.sent(r, j.channel), j.channel, s.answered(ctx, to, r, users), false), nil
 }

@@ -73,3 +73,6 @@ func (c *serverClock) now(ours time.Time) (early, late time.Time, ok bool) {
 // is false until the first. Behind a proxy that writes its own Date it is the
 // proxy's clock.
 func (c *Client) ServerTime() (early, late time.Time, ok bool) { return c.clock.now(time.Now()) }
+
+// ServerTime is that of the Client.
+func (a *Account) ServerTime() (early, late time.Time, ok bool) { return a.client.ServerTime() }

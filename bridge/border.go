@@ -1,0 +1,144 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// border is a gap between the rows of a history: in front of a row, which need
+// not exist, or behind it. Without an id it is in front of all rows of its date.
+type border struct {
+	date   time.Time
+	id     string
+	behind bool
+}
+
+// isInFrontOf reports that a row lies behind the border.
+func (b border) isInFrontOf(r row) bool {
+	if c := r.date.Compare(b.date); c != 0 || b.id == "" {
+		return c >= 0
+	}
+	c := compareIDs(r.id, b.id)
+	return c > 0 || c == 0 && !b.behind
+}
+
+// compare orders borders.
+func (b border) compare(other border) int {
+	c := b.date.Compare(other.date)
+	switch {
+	case c != 0:
+		return c
+	case b.id == "" || other.id == "":
+		return cmp.Compare(len(b.id), len(other.id)) // the one without is in front
+	}
+	if c = compareIDs(b.id, other.id); c != 0 || b.behind == other.behind {
+		return c
+	}
+	if b.behind {
+		return 1
+	}
+	return -1
+}
+
+// end is the date before which lies all that is in front of the border.
+func (b border) end(d *dates) time.Time {
+	date := b.date.Truncate(d.unit())
+	if b.id != "" || date.Before(b.date) {
+		date = date.Add(d.unit())
+	}
+	return date
+}
+
+// borders turns the positions of a query into borders. The first error stays.
+type borders struct {
+	*historian
+	ctx context.Context
+	err error
+}
+
+// inFrontOf is nil for the position "*".
+func (b *borders) inFrontOf(p ircd.Position) *border { return b.at(p, false) }
+
+// behind is nil for the position "*".
+func (b *borders) behind(p ircd.Position) *border { return b.at(p, true) }
+
+func (b *borders) at(p ircd.Position, behind bool) *border {
+	switch {
+	case b.err != nil || p == ircd.Position{}:
+		return nil
+	case p.MsgID != "":
+		id, date, ok := parseMessageID(p.MsgID)
+		if !ok {
+			b.err = badReference(b.name)
+			return nil
+		}
+		return &border{date: date, id: id, behind: behind}
+	}
+	// A millisecond is the smallest step: what is stored behind the time, but
+	// within its millisecond, is shown under it.
+	at := p.Time.UTC().Truncate(time.Millisecond)
+	if behind {
+		at = at.Add(time.Millisecond)
+	}
+	border, err := b.inFrontOfTime(b.ctx, at)
+	if err != nil {
+		b.err = err
+		return nil
+	}
+	return &border
+}
+
+// inFrontOfTime is the border in front of what is shown at a time or later. Where
+// dates come in whole seconds, it may be between two rows of one date.
+func (h *historian) inFrontOfTime(ctx context.Context, at time.Time) (border, error) {
+	second := at.Truncate(time.Second)
+	ranks := int(at.Sub(second) / time.Millisecond)
+	if ranks == 0 || h.group.dates.areFine() {
+		return border{date: at}, nil
+	}
+	keys, err := h.firstKeys(ctx, h.group.dates.of(second))
+	if err != nil || len(keys) <= ranks {
+		return border{date: at}, err
+	}
+	slices.SortStableFunc(keys, compareIDs)
+	return border{date: second, id: keys[ranks-1], behind: true}, nil
+}
+
+// inFront counts the rows in front of one in its date, as far as that makes a
+// difference to its time.
+func (h *historian) inFront(ctx context.Context, r row) (int, error) {
+	part := directus.And(h.group.dates.of(r.date), directus.Compare("id", "_lt", r.values["id"]))
+	keys, err := h.firstKeys(ctx, part)
+	return len(keys), err
+}
+
+// firstKeys reads the first keys of a part of the history, one more than there
+// are milliseconds behind a second.
+func (h *historian) firstKeys(ctx context.Context, part directus.Filter) ([]string, error) {
+	var keys []string
+	part = directus.And(h.filter, part)
+	for page := part; ; {
+		n := pageLimit(ctx, h.member.account, maxRank+1-len(keys))
+		var items []struct {
+			ID json.RawMessage `json:"id"`
+		}
+		q := directus.Query{Fields: []string{"id"}, Filter: page, Sort: []string{"id"}, Limit: n}
+		if err := h.member.account.Items(ctx, h.group.collection, q, &items); err != nil {
+			return nil, fmt.Errorf("read keys of collection %s: %w", h.group.collection, err)
+		}
+		for _, item := range items {
+			keys = append(keys, scalar(item.ID))
+		}
+		if len(items) < n || len(keys) > maxRank {
+			return keys, nil
+		}
+		page = directus.And(part, directus.Compare("id", "_gt", items[n-1].ID))
+	}
+}

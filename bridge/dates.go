@@ -1,0 +1,90 @@
+package bridge
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"directus-ircd/directus"
+)
+
+// dates is what is known of the dates of a collection, learnt from those that
+// were read. All users share it; it is safe for concurrent use.
+type dates struct {
+	field string // immutable
+
+	mu   sync.Mutex
+	like string // a date as Directus writes it; empty: none was read; guarded by mu
+	fine bool   // one with a fraction was seen; guarded by mu
+}
+
+// learn notes a date as Directus wrote it.
+func (d *dates) learn(raw string) {
+	t := parseDate(raw)
+	if t.IsZero() {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.like = raw
+	d.fine = d.fine || t.Nanosecond() != 0
+}
+
+// known reports that a date was read: only then the others say something.
+func (d *dates) known() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.like != ""
+}
+
+// areFine reports that the collection stores fractions of a second. Once one was
+// seen that is so for good: among many dates there are whole seconds by chance.
+func (d *dates) areFine() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.fine
+}
+
+// unit is the precision in which Directus gives the dates. It may store and
+// compare them more exactly.
+func (d *dates) unit() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.like != "" && !strings.Contains(d.like, ".") {
+		return time.Second
+	}
+	return time.Millisecond
+}
+
+// from matches what is dated t or later.
+func (d *dates) from(t time.Time) directus.Filter {
+	return directus.Compare(d.field, "_gte", d.literal(t))
+}
+
+// before matches what is dated earlier than t.
+func (d *dates) before(t time.Time) directus.Filter {
+	return directus.Compare(d.field, "_lt", d.literal(t))
+}
+
+// of matches what Directus gives the date t, however exactly it is stored.
+func (d *dates) of(t time.Time) directus.Filter {
+	return directus.And(d.from(t), d.before(t.Add(d.unit())))
+}
+
+// timestampLayout is how Directus writes a timestamp.
+const timestampLayout = "2006-01-02T15:04:05.000Z"
+
+// literal writes a date as Directus does: a dateTime field has no zone, and what
+// it is compared with is taken literally.
+func (d *dates) literal(t time.Time) string {
+	layout, unit := timestampLayout, d.unit()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := time.Parse(time.RFC3339, d.like); err != nil && d.like != "" {
+		layout = strings.TrimSuffix(layout, "Z")
+	}
+	if unit == time.Second {
+		layout = strings.Replace(layout, ".000", "", 1)
+	}
+	return t.UTC().Format(layout)
+}

@@ -1,0 +1,168 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"directus-ircd/directus"
+)
+
+// scan reads the rows of a filter page by page in the order of the collection,
+// by date and then by key, or backwards. All that reads many rows goes this way:
+// catch-up, backlog and history.
+//
+// Directus may store a date more exactly than it gives it, and compares what it
+// stores. So a page never begins behind the last row read, but at a date as it is
+// given: the rows of one given date are read together, and those of a date that
+// has more than a page holds by their keys alone. No row is skipped or given
+// twice because another comes or goes meanwhile.
+type scan struct {
+	account *directus.Account
+	group   *group
+	base    directus.Filter
+	down    bool // newest first
+	// size is how many rows are asked for at once.
+	size int
+	// start is a row near which a date with many rows may be entered: what lies
+	// on its other side is not wanted. Its id is empty if there is none.
+	start row
+
+	done   bool      // there are no more rows
+	bound  time.Time // what is left begins there, going up, or ends before it, going down; zero: all
+	offset int       // of these, the rows read; only where dates do not come in their own order
+	crowd  *crowd    // the date that is being read by keys; nil if none is
+}
+
+// crowd is a date with more rows than a page holds.
+type crowd struct {
+	date time.Time
+	last any // the key of the last row read; nil before the first
+	// operator compares the next keys with last.
+	operator string
+}
+
+// next reads the next rows, in the direction of the scan. None may come though
+// there are more: go on until done. dense says that they are a part of those of
+// their date; else all rows of a date come together.
+func (s *scan) next(ctx context.Context) (rows []row, dense bool, err error) {
+	if s.crowd != nil {
+		rows, err = s.nextOfCrowd(ctx)
+		return rows, true, err
+	}
+	rows, more, err := s.read(ctx, s.rest(), s.offset, s.group.dates.field, "id")
+	if err != nil {
+		return nil, false, err
+	}
+	s.sort(rows)
+	if !more {
+		s.done = true
+		return rows, false, nil
+	}
+	last := rows[len(rows)-1].date
+	whole := slices.IndexFunc(rows, func(r row) bool { return r.date.Equal(last) })
+	if whole == 0 && s.offset == 0 {
+		s.enter(rows[0])
+		return nil, true, nil
+	}
+	return rows[:s.turn(last, whole, len(rows))], false, nil
+}
+
+// turn moves the bound to the last date of a full page, which is read again with
+// all its rows, and returns how many rows of the page count. Where the clock of a
+// dateTime field was set back, at the end of summer time, that is no step ahead.
+func (s *scan) turn(last time.Time, whole, read int) int {
+	bound := last
+	if s.down {
+		bound = last.Add(s.group.dates.unit())
+	}
+	ahead := bound.After(s.bound)
+	if s.down {
+		ahead = s.bound.IsZero() || bound.Before(s.bound)
+	}
+	if whole == 0 || !ahead {
+		s.offset += read
+		return read
+	}
+	s.bound, s.offset = bound, 0
+	return whole
+}
+
+// rest is the filter for what is left.
+func (s *scan) rest() directus.Filter {
+	switch {
+	case s.bound.IsZero():
+		return s.group.dated(s.base)
+	case s.down:
+		return directus.And(s.base, s.group.dates.before(s.bound))
+	}
+	return directus.And(s.base, s.group.dates.from(s.bound))
+}
+
+// enter begins to read a date by keys.
+func (s *scan) enter(first row) {
+	s.crowd = &crowd{date: first.date}
+	raw := first.values["id"]
+	if s.start.id == "" || !s.start.date.Equal(first.date) || !sameKind(s.start.id, first.id) {
+		return
+	}
+	s.crowd.operator = "_gte"
+	if s.down {
+		s.crowd.operator = "_lte"
+	}
+	s.crowd.last = s.start.id
+	if raw[0] != '"' {
+		s.crowd.last = json.Number(s.start.id)
+	}
+}
+
+func (s *scan) nextOfCrowd(ctx context.Context) ([]row, error) {
+	c := s.crowd
+	filter := directus.And(s.base, s.group.dates.of(c.date))
+	if c.last != nil {
+		filter = directus.And(filter, directus.Compare("id", c.operator, c.last))
+	}
+	rows, more, err := s.read(ctx, filter, 0, "id")
+	if err != nil {
+		return nil, err
+	}
+	if !more {
+		s.crowd, s.bound = nil, c.date
+		if !s.down {
+			s.bound = c.date.Add(s.group.dates.unit())
+		}
+		return rows, nil
+	}
+	c.last, c.operator = rows[len(rows)-1].values["id"], "_gt"
+	if s.down {
+		c.operator = "_lt"
+	}
+	return rows, nil
+}
+
+// errForeign says that Directus gave what was not asked for.
+var errForeign = errors.New("directus gave messages between others")
+
+func (s *scan) read(ctx context.Context, filter directus.Filter, offset int, order ...string) (rows []row, more bool, err error) {
+	if s.down {
+		order = slices.Clone(order)
+		for i := range order {
+			order[i] = "-" + order[i]
+		}
+	}
+	rows, more, err = readRows(ctx, s.account, s.group, directus.Query{Filter: filter, Sort: order, Limit: s.size, Offset: offset})
+	if err == nil && more && len(rows) == 0 {
+		err = errForeign
+	}
+	return rows, more, err
+}
+
+// sort orders rows that are equal as they are given.
+func (s *scan) sort(rows []row) {
+	slices.SortStableFunc(rows, compareRows)
+	if s.down {
+		slices.Reverse(rows)
+	}
+}

@@ -1,0 +1,122 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// targetQueries is how many channels are asked for their latest message at once.
+const targetQueries = 4
+
+// Targets implements ircd.Session. Channels that the user may not read are left
+// out, joined or not.
+func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([]ircd.HistoryTarget, error) {
+	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
+	defer cancel()
+	if to.Before(from) {
+		from, to = to, from
+	}
+	var mu sync.Mutex
+	var targets []ircd.HistoryTarget // guarded by mu
+	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(targetQueries)
+	ask := func(h *historian, read func(context.Context, *historian) ([]ircd.HistoryTarget, error)) {
+		work.Go(func() error {
+			list, err := read(ctx, h)
+			if isForbidden(err) {
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			targets = append(targets, list...)
+			return err
+		})
+	}
+	for _, cfg := range s.backend.opts.Channels {
+		ask(s.historyOf(s.backend.channels[ircd.Fold(cfg.Name)]), func(ctx context.Context, h *historian) ([]ircd.HistoryTarget, error) {
+			return h.latestBetween(ctx, from, to)
+		})
+	}
+	if p := s.backend.private; p != nil {
+		ask(s.historyOf(p.channels[0]), func(ctx context.Context, h *historian) ([]ircd.HistoryTarget, error) {
+			return h.peersBetween(ctx, from, to, limit)
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return nil, historyError("*", err)
+	}
+	slices.SortStableFunc(targets, func(a, b ircd.HistoryTarget) int { return a.Latest.Compare(b.Latest) })
+	return targets[max(0, len(targets)-limit):], nil
+}
+
+// downTo makes the walk down from one time to another.
+func (h *historian) downTo(ctx context.Context, from, to time.Time, size int) (*walk, error) {
+	if err := h.learn(ctx); err != nil {
+		return nil, err
+	}
+	b := borders{historian: h, ctx: ctx}
+	w := h.walk(true, b.behind(ircd.Position{Time: from}), b.inFrontOf(ircd.Position{Time: to}), size)
+	return w, b.err
+}
+
+// latestBetween is the channel, if something was said in it between two times.
+func (h *historian) latestBetween(ctx context.Context, from, to time.Time) ([]ircd.HistoryTarget, error) {
+	w, err := h.downTo(ctx, from, to, 1)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.some(ctx, 0); err != nil || len(w.found) == 0 {
+		return nil, err
+	}
+	return []ircd.HistoryTarget{{Name: h.name, Latest: w.found[0].message.Time}}, nil
+}
+
+// peersBetween lists those with whom something was said between two times, the
+// latest first. Whoever is found is left out of what is read then, so that one
+// long conversation does not hide the others.
+func (h *historian) peersBetween(ctx context.Context, from, to time.Time, limit int) ([]ircd.HistoryTarget, error) {
+	w, err := h.downTo(ctx, from, to, pageSize)
+	if err != nil {
+		return nil, err
+	}
+	self, all := h.member.account.ID(), w.scan.base
+	var targets []ircd.HistoryTarget
+	var peers []string
+	for !w.scan.done && len(targets) < limit {
+		w.found = w.found[:0]
+		if err := w.step(ctx); err != nil {
+			return nil, err
+		}
+		for _, f := range w.found {
+			peer := laneOf(f.row, h.channel, self).peer
+			if peer == "" || slices.Contains(peers, peer) {
+				continue
+			}
+			other := f.message.From
+			if f.row.author == self {
+				other = f.message.To
+			}
+			peers = append(peers, peer)
+			targets = append(targets, ircd.HistoryTarget{Name: other.Nick, Latest: f.message.Time})
+		}
+		if len(peers) > 0 {
+			w.scan.base = directus.And(all, h.group.without(self, peers))
+		}
+	}
+	return targets[:min(limit, len(targets))], nil
+}
+
+// without matches what a user says to, or hears from, anybody but some.
+func (g *group) without(self string, peers []string) directus.Filter {
+	not := func(mine, theirs string) directus.Filter {
+		return directus.And(directus.Eq(mine, self), directus.Compare(theirs, "_nin", peers))
+	}
+	return directus.Or(not(g.fields.Author, g.fields.Recipient), not(g.fields.Recipient, g.fields.Author))
+}

@@ -1,0 +1,163 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// maxTies is how many messages more than wanted a page may hold because they share
+// the time of the last one. Those beyond are found by msgid only: a client that
+// pages by time misses them.
+const maxTies = 1000
+
+// walk collects the messages of a history on one side of a border.
+type walk struct {
+	*historian
+	scan  scan
+	lo    *border // what is wanted lies behind it; nil: there is no such border
+	hi    *border // and in front of it
+	found []found // in the direction of the walk
+}
+
+// found is a row that is shown.
+type found struct {
+	row     row
+	message *ircd.Message
+}
+
+func (h *historian) walk(down bool, lo, hi *border, limit int) *walk {
+	w := &walk{historian: h, lo: lo, hi: hi}
+	base := h.filter
+	w.scan = scan{account: h.member.account, group: h.group, down: down}
+	// The date of a page's last row is read again with the next page, and one
+	// more message tells whether there are more.
+	w.scan.size = min(max(limit, 1)+2, maxPage)
+	near := lo
+	if down {
+		near = hi
+	}
+	if near != nil {
+		w.scan.start = row{id: near.id, date: near.date}
+	}
+	if lo != nil {
+		base = directus.And(base, h.group.dates.from(lo.date))
+	}
+	if hi != nil {
+		base = directus.And(base, h.group.dates.before(hi.end(h.group.dates)))
+	}
+	w.scan.base = base
+	return w
+}
+
+// isEmpty reports that the borders leave nothing between them.
+func (w *walk) isEmpty() bool { return w.lo != nil && w.hi != nil && w.lo.compare(*w.hi) >= 0 }
+
+// fill reads until n messages, those that share the time of the last one and one
+// more are there, or all are.
+func (w *walk) fill(ctx context.Context, n int) error {
+	for !w.scan.done && !w.has(n) {
+		if err := w.step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// some reads until more than n messages are there, or all are.
+func (w *walk) some(ctx context.Context, n int) error {
+	for !w.scan.done && len(w.found) <= n {
+		if err := w.step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step reads a page.
+func (w *walk) step(ctx context.Context) error {
+	rows, dense, err := w.scan.next(ctx)
+	if err != nil {
+		return err
+	}
+	w.scan.size = min(2*w.scan.size, maxPage) // much was left out
+	return w.add(ctx, rows, dense)
+}
+
+func (w *walk) has(n int) bool {
+	if len(w.found) <= n || len(w.found) > n+maxTies {
+		return len(w.found) > n
+	}
+	return n == 0 || !w.found[len(w.found)-1].sharesTime(w.found[n-1])
+}
+
+func (f found) sharesTime(other found) bool { return f.message.Time.Equal(other.message.Time) }
+
+// add takes the rows of a page that are to be shown.
+func (w *walk) add(ctx context.Context, rows []row, dense bool) error {
+	if err := w.settleTimes(ctx, rows, dense); err != nil {
+		return err
+	}
+	rows = slices.DeleteFunc(rows, func(r row) bool {
+		return w.lo != nil && !w.lo.isInFrontOf(r) || w.hi != nil && w.hi.isInFrontOf(r) || !w.channel.matches(r)
+	})
+	refs, err := w.member.names.references(ctx, w.group, rows)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		m := toMessage(r, w.channel, refs, true)
+		if m.Text != "" && (w.feed == nil || !w.feed.isGone(r.id)) {
+			w.found = append(w.found, found{r, m})
+		}
+	}
+	return nil
+}
+
+// take gives the first n messages of the walk and those that share the time of
+// the last of them, oldest first; end says that there are no more. Between two
+// pages of a date that has more than maxTies this may cut.
+func (w *walk) take(n int) (list []found, end bool) {
+	n = min(n, len(w.found))
+	for most := n + maxTies; n > 0 && n < len(w.found) && n < most && w.found[n].sharesTime(w.found[n-1]); {
+		n++
+	}
+	list = slices.Clone(w.found[:n])
+	if w.scan.down {
+		slices.Reverse(list)
+	}
+	return list, w.scan.done && n == len(w.found)
+}
+
+// settleTimes sets the times under which rows are shown: see moment. Unless dense,
+// the rows of a date are all there.
+func (h *historian) settleTimes(ctx context.Context, rows []row, dense bool) error {
+	if h.group.dates.areFine() {
+		return nil
+	}
+	order := make([]*row, len(rows))
+	for i := range rows {
+		order[i] = &rows[i]
+	}
+	slices.SortStableFunc(order, func(a, b *row) int { return compareRows(*a, *b) })
+	ranks := map[second]int{}
+	for _, r := range order {
+		if !h.channel.covers(*r) {
+			continue
+		}
+		s := second{laneOf(*r, h.channel, h.member.account.ID()), r.date.UnixMilli()}
+		rank, counted := ranks[s]
+		if !counted && dense {
+			front, err := h.inFront(ctx, *r)
+			if err != nil {
+				return err
+			}
+			rank = front
+		}
+		ranks[s] = rank + 1
+		r.at = moment(r.date, rank)
+	}
+	return nil
+}
