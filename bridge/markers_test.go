@@ -18,7 +18,12 @@ import (
 // fakeBackend is the bridge alone, before a fake Directus.
 func fakeBackend(t *testing.T, change func(*bridge.Options), channels ...bridge.Channel) (*directustest.Fake, *bridge.Backend) {
 	t.Helper()
-	fake := directustest.NewFake(t, directustest.FakeOptions{})
+	return fakeBackendWith(t, directustest.FakeOptions{}, change, channels...)
+}
+
+func fakeBackendWith(t *testing.T, o directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Channel) (*directustest.Fake, *bridge.Backend) {
+	t.Helper()
+	fake := directustest.NewFake(t, o)
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)})
 	t.Cleanup(client.Close)
 	if len(channels) == 0 {

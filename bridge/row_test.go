@@ -15,6 +15,7 @@ func TestParseRow(t *testing.T) {
 		`{"id":"k","user_created":{"id":"u2","first_name":"Ada"}}`:                                 {id: "k", author: "u2"},
 		`{"id":9007199254740993,"text":5,"date_created":"2026-11-23T13:18:39"}`:                    {id: "9007199254740993", text: "5", date: at},
 		`{"id":1,"text":{"a":1},"user_created":{"name":"x"},"date_created":"yesterday"}`:           {id: "1"},
+		`{"id":1,"text":"micro","date_created":"2026-11-23T13:18:39.123456Z"}`:                     {id: "1", text: "micro", date: at.Add(123 * time.Millisecond)},
 		`{"id":1,"text":"zone","date_created":"2026-11-23T15:18:39+02:00"}`:                        {id: "1", text: "zone", date: at},
 		`{"id":1,"text":["x"],"user_created":[],"date_created":{"x":"2026-11-23T15:18:39+02:00"}}`: {id: "1"},
 	} {
