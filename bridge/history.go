@@ -23,12 +23,16 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	if err != nil {
 		return nil, err
 	}
-	found, end, err := h.page(ctx, q)
+	var list []found
+	page := &ircd.HistoryPage{Target: h.name}
+	err = h.inGroup(func() (err error) {
+		list, page.End, err = h.page(ctx, q)
+		return err
+	})
 	if err != nil {
 		return nil, historyError(h.name, err)
 	}
-	page := &ircd.HistoryPage{Target: h.name, End: end}
-	for _, f := range found {
+	for _, f := range list {
 		if h.feed != nil {
 			h.feed.remember(f.row, h.channel, f.message) // its deletion is to be told
 		}
@@ -40,8 +44,9 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 // historian reads the history of one target as one user.
 type historian struct {
 	member  *member
-	group   *group
 	channel *channel
+	groups  []*group        // as which to try to read it, in order
+	group   *group          // the one that is tried
 	filter  directus.Filter // which rows are the target's
 	name    string          // the canonical name of the target
 	feed    *feed           // that shows the target to the session; nil if none does
@@ -63,25 +68,33 @@ func (s *session) historian(ctx context.Context, target string) (*historian, err
 		return nil, noHistory(target, nil)
 	}
 	h := s.historyOf(s.backend.private.channels[0])
-	h.name, h.filter = u.Nick, h.group.between(s.person.id, u.ID)
+	h.name, h.filter = u.Nick, h.groups[0].between(s.person.id, u.ID)
 	return h, nil
 }
 
 // historyOf reads a channel, or all private messages. It asks for what belongs to
 // it alone: the user may not be allowed to read the fields of another channel.
 func (s *session) historyOf(c *channel) *historian {
-	h := &historian{member: s.member, channel: c, name: c.Name}
-	if c.private {
-		h.group = s.backend.private
-	} else {
-		groups := s.backend.groups[c]
-		h.group = groups[len(groups)-1]
+	h := &historian{member: s.member, channel: c, name: c.Name, groups: []*group{s.backend.private}}
+	if !c.private {
+		h.groups = slices.DeleteFunc(slices.Clone(s.backend.groups[c]), func(g *group) bool { return len(g.channels) > 1 })
 	}
-	h.filter = h.group.filter
 	if j := s.joined[ircd.Fold(c.Name)]; j != nil {
 		h.feed = j.view.feed
+		h.groups = slices.DeleteFunc(h.groups, func(g *group) bool { return g.fields != h.feed.group.fields })
 	}
+	h.filter = h.groups[0].filter
 	return h
+}
+
+// inGroup reads as the first group that the user is allowed to.
+func (h *historian) inGroup(read func() error) (err error) {
+	for _, h.group = range h.groups {
+		if err = read(); !isForbidden(err) {
+			break
+		}
+	}
+	return err
 }
 
 // between matches what two users say to each other.
@@ -158,8 +171,12 @@ func (h *historian) around(ctx context.Context, at *border, limit int) ([]found,
 // latest reads the newest messages, not more than limit, oldest first; end says
 // that there are no older ones.
 func (h *historian) latest(ctx context.Context, limit int) (list []found, end bool, err error) {
-	w := h.walk(true, nil, nil, limit)
-	if err := w.some(ctx, limit); err != nil {
+	var w *walk
+	err = h.inGroup(func() error {
+		w = h.walk(true, nil, nil, limit)
+		return w.some(ctx, limit)
+	})
+	if err != nil {
 		return nil, false, err
 	}
 	list = w.found[:min(limit, len(w.found))]

@@ -27,9 +27,13 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 	var targets []ircd.HistoryTarget // guarded by mu
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(targetQueries)
-	ask := func(h *historian, read func(context.Context, *historian) ([]ircd.HistoryTarget, error)) {
+	ask := func(h *historian, read func() ([]ircd.HistoryTarget, error)) {
 		work.Go(func() error {
-			list, err := read(ctx, h)
+			var list []ircd.HistoryTarget
+			err := h.inGroup(func() (err error) {
+				list, err = read()
+				return err
+			})
 			if isForbidden(err) {
 				return nil
 			}
@@ -40,14 +44,12 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 		})
 	}
 	for _, cfg := range s.backend.opts.Channels {
-		ask(s.historyOf(s.backend.channels[ircd.Fold(cfg.Name)]), func(ctx context.Context, h *historian) ([]ircd.HistoryTarget, error) {
-			return h.latestBetween(ctx, from, to)
-		})
+		h := s.historyOf(s.backend.channels[ircd.Fold(cfg.Name)])
+		ask(h, func() ([]ircd.HistoryTarget, error) { return h.latestBetween(ctx, from, to) })
 	}
 	if p := s.backend.private; p != nil {
-		ask(s.historyOf(p.channels[0]), func(ctx context.Context, h *historian) ([]ircd.HistoryTarget, error) {
-			return h.peersBetween(ctx, from, to, limit)
-		})
+		h := s.historyOf(p.channels[0])
+		ask(h, func() ([]ircd.HistoryTarget, error) { return h.peersBetween(ctx, from, to, limit) })
 	}
 	if err := work.Wait(); err != nil {
 		return nil, historyError("*", err)
