@@ -34,6 +34,7 @@ var help = map[string][]string{
 		"What you write is shown to others once it is stored. If it cannot be, you are told why.",
 		"A line of up to 8192 bytes is taken whole; others may see it in parts.",
 		"NOTICE and /me are stored like any other message; CTCP requests are not carried.",
+		"What you wrote you may delete, if your client knows how: REDACT #channel msgid reason.",
 	},
 	"people": {
 		"People",
@@ -51,7 +52,7 @@ var help = map[string][]string{
 // helpSubjects are further names of subjects: the commands that they are about.
 var helpSubjects = map[string]string{
 	"join": "channels", "part": "channels", "list": "channels", "names": "channels", "topic": "channels", "invite": "channels", "kick": "channels",
-	"privmsg": "messages", "msg": "messages", "notice": "messages", "me": "messages",
+	"privmsg": "messages", "msg": "messages", "notice": "messages", "me": "messages", "batch": "messages", "redact": "messages", "tagmsg": "messages",
 	"who": "people", "whois": "people", "whowas": "people", "monitor": "people", "away": "people", "ison": "people", "nick": "people",
 	"mode": "bots", "bot": "bots", "help": helpIndex,
 }

@@ -20,6 +20,9 @@ func (c *conn) react(ctx context.Context, target string, tags map[string]string)
 	if r.Target, err = c.windowFor(ctx, target); err != nil {
 		return err
 	}
+	if !hasTime(ctx, sendTime) {
+		return &Error{Code: codeLater, Params: []string{r.Target, r.MsgID}, Text: "Reaction not sent: what you sent before took all the time there is. Send it again"}
+	}
 	stored, err := c.session.React(ctx, *r)
 	if err != nil {
 		return err

@@ -24,6 +24,9 @@ func (c *conn) cmdRedact(ctx context.Context, m *irc.Message) error {
 	case c.isSelf(target):
 		target = c.user.Nick
 	}
+	if !hasTime(ctx, sendTime) {
+		return &Error{Code: codeLater, Params: []string{target, m.Param(1)}, Text: "Not deleted: what you sent before took all the time there is. Send it again"}
+	}
 	r, err := c.session.Redact(ctx, target, m.Param(1), clipText(CleanText(m.Param(2)), maxReason))
 	if err != nil {
 		return err

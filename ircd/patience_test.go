@@ -74,6 +74,10 @@ func TestPatience(t *testing.T) {
 			"a message behind WHOIS", 4 * time.Second, []string{"WHOIS a,b", "PRIVMSG #dev :x"}, 2, 0,
 			[]string{"* 401 alice a :*", "* 318 *", "* 401 alice b :*", "* 318 *", "* 404 alice #dev :Not sent: *"},
 		},
+		{
+			"a deletion behind a message", 8 * time.Second, []string{"PRIVMSG #messages :x", "REDACT #dev m1"}, 1, 1,
+			[]string{"* NOTICE alice :REDACT: Not deleted: what you sent before *"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
