@@ -189,3 +189,23 @@ func TestHistoryIsLong(t *testing.T) {
 		}
 	})
 }
+
+// TestLateBacklog: a backlog that could not be had at the JOIN is shown once it
+// comes, but not to a client that has learned to fetch it.
+func TestLateBacklog(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		s := newTestServer(t, chat, nil)
+		c, later := s.inChannel("bob", "#dev", "batch"), s.inChannel("alice", "#dev", "batch")
+		later.Send("CAP REQ draft/chathistory")
+		later.Expect("* ACK *")
+		synced(c)
+		m := &Message{ID: "m1", From: testUser("kevin"), Target: "#dev", Time: time.Now(), Text: "one"}
+		chat.push(&Backlog{Channel: "#dev", Messages: []*Message{m}}, nil)
+		other := *m
+		other.Target = "#messages"
+		chat.push(&Backlog{Channel: "#messages", Messages: []*Message{&other}}, nil)
+		expectAll(t, synced(c), []string{":irc.test BATCH +1 chathistory #dev", "@batch=1 :kevin!u@directus PRIVMSG #dev :[00:00] one", ":irc.test BATCH -1"})
+		expectAll(t, synced(later), nil)
+	})
+}

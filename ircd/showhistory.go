@@ -6,8 +6,12 @@ import "context"
 const tagContext = "draft/chathistory-context"
 
 // showBacklog shows the messages that were stored before the client came, in the
-// same form as an answer to CHATHISTORY. The client has not asked for it.
+// same form as an answer to CHATHISTORY. The client has not asked for it, and if it
+// has learned to ask since, it does so.
 func (c *conn) showBacklog(ctx context.Context, window string, messages []*Message) error {
+	if c.caps.has(capChathistory) {
+		return nil
+	}
 	events := make([]Event, 0, len(messages))
 	for _, m := range messages {
 		if c.follows(m.Target, m.From, m.To) {
