@@ -24,12 +24,21 @@ type setupCmd struct {
 	Extend      bool     `help:"Add the fields that an existing collection lacks, and the relation to the users of an author field that is no UUID."`
 	Widen       bool     `help:"Make the text field of an existing collection unlimited."`
 	UsersNarrow bool     `help:"Never let the role read all fields of the users, e-mail addresses included. Directus 12 without a licence can grant nothing less: people are then shown without names."`
-	DryRun      bool     `short:"n" help:"Say what would be done, and do nothing."`
+	Replies     bool     `help:"Add a field for the message that is answered."`
+	Files       bool     `help:"Add a field for a file, and let the role read the files of Directus."`
+	Reactions   bool     `help:"Make a collection for reactions."`
+	ReadMarkers bool     `help:"Make a collection that says up to when people have read."`
+	Edit        bool     `help:"Let people change and delete their own messages. Directus 12 without a licence can only allow it for all messages; the daemon lets nobody but authors and administrators do it all the same."`
+	Private     bool     `help:"Make a collection for messages between two people, which they alone may read. It is left out where Directus cannot grant just that (12 without a licence)."`
+
+	PrivateReadable bool `help:"With --private: make it even so, where everybody with the role can read all private messages over the Directus API."`
+
+	DryRun bool `short:"n" help:"Say what would be done, and do nothing."`
 }
 
 // Help is shown under --help.
 func (setupCmd) Help() string {
-	return `Needs the login or a static token of an administrator. It makes what is missing and overwrites nothing, so it can be run again at any time. To a collection that is already there it adds fields only with --extend. An author field that leads nowhere gets its relation to the users if it is a UUID that Directus fills in, with --extend also if it is of another type, and never if Directus does not fill it in. At the end it prints the channels of the configuration that fit.`
+	return `Needs the login or a static token of an administrator. It makes what is missing and overwrites nothing, so it can be run again at any time. To a collection that is already there it adds fields only with --extend. An author field that leads nowhere gets its relation to the users if it is a UUID that Directus fills in, with --extend also if it is of another type, and never if Directus does not fill it in. At the end it prints the configuration that fits.`
 }
 
 // Run prepares a Directus and prints what it did.
@@ -85,7 +94,13 @@ func (c *setupCmd) options() setup.Options {
 		UsersNarrow: c.UsersNarrow,
 		Extend:      c.Extend,
 		Widen:       c.Widen,
-		DryRun:      c.DryRun,
+		Replies:     c.Replies,
+		Files:       c.Files,
+		Edit:        c.Edit,
+		Reactions:   c.Reactions,
+		ReadMarkers: c.ReadMarkers,
+		Private:     c.Private, PrivateReadable: c.PrivateReadable,
+		DryRun: c.DryRun,
 	}
 }
 
@@ -94,5 +109,5 @@ func (c *setupCmd) next(env *environment, report setup.Report) {
 		fmt.Fprintln(env.Stdout, "\nNothing was changed.")
 		return
 	}
-	fmt.Fprintf(env.Stdout, "\nGive the role %q to the people who chat. The configuration that fits:\n\n%s", c.Role, report.ChannelsYAML())
+	fmt.Fprintf(env.Stdout, "\nGive the role %q to the people who chat. The configuration that fits:\n\n%s", c.Role, report.ConfigYAML())
 }

@@ -97,6 +97,10 @@ func (r *run) inspectKey(fields []field) {
 		if !f.is("is_primary_key") {
 			continue
 		}
+		r.keyType = f.Type
+		if f.special("uuid") {
+			r.keyType = "uuid" // which SQLite tells as a string
+		}
 		step := Step{What: fmt.Sprintf("primary key %s.%s", r.opts.Collection, f.Field), Status: Present}
 		if !f.is("has_auto_increment") && !f.special("uuid") {
 			step.Status = Differs
@@ -107,10 +111,10 @@ func (r *run) inspectKey(fields []field) {
 	}
 }
 
-func (r *run) fieldName(field string) string { return "field " + r.opts.Collection + "." + field }
+func fieldName(collection, field string) string { return "field " + collection + "." + field }
 
 func (r *run) missingField(ctx context.Context, name *string, make func(string) object, kind string, fields []field) error {
-	what := r.fieldName(*name)
+	what := fieldName(r.opts.Collection, *name)
 	if r.opts.Extend {
 		return r.change(ctx, Step{What: what, Status: Created}, http.MethodPost, "/fields/"+r.opts.Collection, make(*name))
 	}
@@ -134,7 +138,7 @@ func (r *run) existingField(ctx context.Context, f field, check func(field) find
 	if found.status == Limited && f.Field == r.opts.Fields.Text && r.opts.Widen {
 		return r.widen(ctx, f)
 	}
-	step := Step{What: r.fieldName(f.Field), Status: Present}
+	step := Step{What: fieldName(r.opts.Collection, f.Field), Status: Present}
 	if found.status != "" {
 		step.Status, step.Detail, step.Fix = found.status, found.problem, found.fix
 		if f.Field == r.opts.Fields.Nonce {
@@ -201,22 +205,22 @@ func (r *run) widen(ctx context.Context, f field) error {
 	schema := maps.Clone(f.Schema)
 	schema["data_type"], schema["max_length"] = "text", nil
 	path, body := "/fields/"+r.opts.Collection+"/"+f.Field, object{"type": "text", "schema": schema}
-	err := r.change(ctx, Step{What: r.fieldName(f.Field), Status: Changed,
+	err := r.change(ctx, Step{What: fieldName(r.opts.Collection, f.Field), Status: Changed,
 		Detail: fmt.Sprintf("from %d characters to unlimited", f.maxLength())}, http.MethodPatch, path, body)
 	if err != nil || r.opts.DryRun {
 		return err
 	}
 	var now field
 	if err := r.get(ctx, path, nil, &now); err != nil {
-		return fmt.Errorf("read the widened %s: %w", r.fieldName(f.Field), err)
+		return fmt.Errorf("read the widened %s: %w", fieldName(r.opts.Collection, f.Field), err)
 	}
 	if now.maxLength() > 0 || now.Type != "text" {
-		return errors.New("directus reported success, but " + r.fieldName(f.Field) + " is as short as before: make a text field by hand")
+		return errors.New("directus reported success, but " + fieldName(r.opts.Collection, f.Field) + " is as short as before: make a text field by hand")
 	}
 	if now.is("is_nullable") && !f.is("is_nullable") {
 		// Directus 10 drops NOT NULL from a column it alters, and sets it when asked once more.
 		if err := r.account.Do(ctx, http.MethodPatch, path, nil, body, nil); err != nil {
-			return explain("make "+r.fieldName(f.Field)+" required again", err)
+			return explain("make "+fieldName(r.opts.Collection, f.Field)+" required again", err)
 		}
 	}
 	return nil
@@ -224,13 +228,13 @@ func (r *run) widen(ctx context.Context, f field) error {
 
 // inspectRequired looks for fields that a message from IRC would leave empty though they must not be.
 func (r *run) inspectRequired(fields []field) {
-	known := []string{r.opts.Fields.Text, r.opts.Fields.Author, r.opts.Fields.Date, r.opts.Fields.Nonce}
+	known := []string{r.opts.Fields.Text, r.opts.Fields.Author, r.opts.Fields.Date, r.opts.Fields.Nonce, replyField, fileField}
 	for _, f := range fields {
 		if f.Schema == nil || slices.Contains(known, f.Field) || f.is("is_primary_key") || f.is("is_nullable") ||
 			f.is("is_generated") || f.Schema["default_value"] != nil || (f.Meta != nil && fillsIn(f.Meta.Special)) {
 			continue
 		}
-		r.report.add(Step{What: r.fieldName(f.Field), Status: Differs,
+		r.report.add(Step{What: fieldName(r.opts.Collection, f.Field), Status: Differs,
 			Detail: "it is required and has no default value, so messages from IRC would be refused",
 			Fix:    "give it a default value, or a value in \"set\" of the channel"})
 	}

@@ -80,8 +80,8 @@ func TestExistingCollection(t *testing.T) {
 			makeCollection(t, tt.name, tt.meta, tt.fields)
 			report := run(t, d.Admin(), setup.Options{Collection: tt.name, DryRun: true})
 			checkSteps(t, report, tt.want)
-			if tt.yaml != "" && !strings.Contains(report.ChannelsYAML(), "fields: "+tt.yaml+"\n") {
-				t.Errorf("got %s want %s", report.ChannelsYAML(), tt.yaml)
+			if tt.yaml != "" && !strings.Contains(report.ConfigYAML(), "fields: "+tt.yaml+"\n") {
+				t.Errorf("got %s want %s", report.ConfigYAML(), tt.yaml)
 			}
 		})
 	}
@@ -197,8 +197,8 @@ func TestExtendAndWiden(t *testing.T) {
 	run(t, d.Admin(), opts)
 	report := run(t, d.Admin(), setup.Options{Collection: name})
 	all(t, report, setup.Present)
-	if !strings.Contains(report.ChannelsYAML(), "nonce: nonce") {
-		t.Errorf("got %s", report.ChannelsYAML())
+	if !strings.Contains(report.ConfigYAML(), "nonce: nonce") {
+		t.Errorf("got %s", report.ConfigYAML())
 	}
 
 	var field struct {

@@ -15,7 +15,7 @@ import (
 // permissions lets the role read and write messages and read the names of users.
 func (r *run) permissions(ctx context.Context) error {
 	for _, action := range []string{"read", "create"} {
-		if err := r.permit(ctx, rule{r.opts.Collection, action, []string{"*"}}); err != nil {
+		if err := r.permit(ctx, rule{collection: r.opts.Collection, action: action, fields: []string{"*"}}); err != nil {
 			return err
 		}
 	}
@@ -26,6 +26,7 @@ func (r *run) permissions(ctx context.Context) error {
 type rule struct {
 	collection, action string
 	fields             []string
+	items              object // a filter on the items that it covers; nil: all
 }
 
 func (p rule) String() string { return fmt.Sprintf("permission to %s %s", p.action, p.collection) }
@@ -33,8 +34,8 @@ func (p rule) String() string { return fmt.Sprintf("permission to %s %s", p.acti
 // permitUsers lets the role read what nicks are made from: just that where Directus can express it, and everything
 // where it cannot (12 without a licence).
 func (r *run) permitUsers(ctx context.Context) error {
-	narrow := rule{"directus_users", "read", append([]string{"id"}, r.opts.NickFields...)}
-	wide := rule{"directus_users", "read", []string{"*"}}
+	narrow := rule{collection: "directus_users", action: "read", fields: append([]string{"id"}, r.opts.NickFields...)}
+	wide := rule{collection: "directus_users", action: "read", fields: []string{"*"}}
 	existing, err := r.permitted(ctx, narrow)
 	if err != nil {
 		return err
@@ -66,8 +67,49 @@ func (r *run) permitUsers(ctx context.Context) error {
 		return err
 	}
 	r.noteWideUsers()
-	r.report.note("if this Directus was upgraded from 11, a narrower rule may be there, hidden for want of a licence; with one, both apply")
+	r.noteHiddenRules()
 	return nil
+}
+
+func (r *run) noteHiddenRules() {
+	r.report.note("if this Directus was upgraded from 11, a narrower rule may be there, hidden for want of a licence; with one, both apply")
+}
+
+// permitOwn makes a rule about some items only: just that where Directus can express it, and one about all items where
+// it cannot (12 without a licence). could is what everybody with the role can then do over the API.
+func (r *run) permitOwn(ctx context.Context, narrow rule, could string) error {
+	existing, err := r.permitted(ctx, narrow)
+	if err != nil {
+		return err
+	}
+	if existing.present {
+		r.reportExisting(narrow, existing)
+		if !existing.partial {
+			r.noteWideItems(could)
+		}
+		return nil
+	}
+	custom, err := r.customRules(ctx)
+	if err != nil {
+		return err
+	}
+	if custom {
+		err = r.grant(ctx, narrow)
+		if !directus.IsCode(err, directus.CodeResourceRestricted) {
+			return err
+		}
+	}
+	if err := r.grant(ctx, rule{collection: narrow.collection, action: narrow.action, fields: []string{"*"}}); err != nil {
+		return err
+	}
+	r.noteWideItems(could)
+	r.noteHiddenRules()
+	return nil
+}
+
+func (r *run) noteWideItems(could string) {
+	r.report.note("over the Directus API everybody with the role may %s. The daemon itself never does more than for the people concerned and for "+
+		"administrators. Directus 12 without a licence knows no narrower rule; elsewhere, restrict the items of this permission in the Directus app", could)
 }
 
 func (r *run) noteWideUsers() {
@@ -82,6 +124,11 @@ func (r *run) customRules(ctx context.Context) (bool, error) {
 	if !r.opts.DryRun {
 		return true, nil
 	}
+	return r.licensed(ctx)
+}
+
+// licensed reports whether Directus takes permissions that name fields or items.
+func (r *run) licensed(ctx context.Context) (bool, error) {
 	var license struct {
 		Entitlements struct {
 			Rules struct{ Default, Override *bool } `json:"custom_permission_rules_enabled"`
@@ -154,6 +201,9 @@ func (r *run) reportExisting(want rule, existing allowance) {
 		step.Status = Differs
 		step.Detail = "it allows only the fields " + strings.Join(existing.fields, ", ") + ", and not " + strings.Join(lacking, ", ")
 		step.Fix = "extend it in the Directus app if that was not on purpose"
+	case want.items != nil && !existing.partial:
+		step.Detail = "it covers all items, more than is needed"
+	case want.items != nil:
 	case existing.partial:
 		step.Status, step.Detail = Limited, "it covers only the items that match its rule"
 	case all && !slices.Contains(want.fields, "*"):
@@ -168,8 +218,13 @@ func (r *run) reportExisting(want rule, existing allowance) {
 
 func (r *run) grant(ctx context.Context, p rule) error {
 	owner, id := r.owner()
-	return r.change(ctx, Step{What: p.String(), Status: Created, Detail: "fields " + strings.Join(p.fields, ", ")},
-		http.MethodPost, "/permissions", object{owner: id, "collection": p.collection, "action": p.action, "fields": p.fields})
+	body := object{owner: id, "collection": p.collection, "action": p.action, "fields": p.fields}
+	detail := "fields " + strings.Join(p.fields, ", ")
+	if p.items != nil {
+		body["permissions"] = p.items
+		detail += ", own items"
+	}
+	return r.change(ctx, Step{What: p.String(), Status: Created, Detail: detail}, http.MethodPost, "/permissions", body)
 }
 
 // owner is what a permission belongs to. Naming the wrong one on Directus 10 would make the permission public.

@@ -50,6 +50,9 @@ type Report struct {
 
 	options Options
 	fields  Fields // as found or made; a name is empty where the collection has no such field
+	// The optional collections that are there; empty for the others.
+	reactions, private, markers string
+	privateNonce                string
 }
 
 // Complete reports whether a chat can work with what is there, or could without DryRun: nothing Differs.
@@ -69,20 +72,41 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// ChannelsYAML gives the "channels" entry of the configuration that fits the collection as it was found or made.
-func (r Report) ChannelsYAML() string {
+// ConfigYAML gives the entries of the configuration that fit what was found or made.
+func (r Report) ConfigYAML() string {
+	type collection struct {
+		Collection string            `yaml:"collection"`
+		Fields     map[string]string `yaml:"fields,flow,omitempty"`
+	}
 	type channel struct {
-		Name       string `yaml:"name"`
-		Collection string `yaml:"collection"`
-		Fields     Fields `yaml:"fields,flow"`
+		Name       string      `yaml:"name"`
+		Collection string      `yaml:"collection"`
+		Fields     Fields      `yaml:"fields,flow"`
+		Reactions  *collection `yaml:"reactions,flow,omitempty"`
+	}
+	type config struct {
+		Channels []channel   `yaml:"channels"`
+		Private  *collection `yaml:"private,omitempty"`
+		Markers  *collection `yaml:"read_markers,omitempty"`
+	}
+	c := config{Channels: []channel{{Name: "#" + r.options.Collection, Collection: r.options.Collection, Fields: r.fields}}}
+	if r.reactions != "" {
+		c.Channels[0].Reactions = &collection{Collection: r.reactions}
+	}
+	if r.private != "" {
+		c.Private = &collection{Collection: r.private}
+		if r.privateNonce != "" {
+			c.Private.Fields = map[string]string{"nonce": r.privateNonce}
+		}
+	}
+	if r.markers != "" {
+		c.Markers = &collection{Collection: r.markers}
 	}
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
 	// Neither call can fail: plain strings into a buffer.
-	_ = enc.Encode(map[string][]channel{"channels": {{
-		Name: "#" + r.options.Collection, Collection: r.options.Collection, Fields: r.fields,
-	}}})
+	_ = enc.Encode(c)
 	_ = enc.Close()
 	return b.String()
 }

@@ -38,6 +38,9 @@ type Fields struct {
 	Author string `yaml:"author"`
 	Date   string `yaml:"date"`
 	Nonce  string `yaml:"nonce"` // unique and chosen by the sender, which makes sending idempotent
+	// Reply and Files are set in a Report alone.
+	Reply string `yaml:"reply,omitempty"` // the message that is answered
+	Files string `yaml:"files,omitempty"`
 }
 
 // Options says what Run makes. The zero value is the common case.
@@ -60,6 +63,21 @@ type Options struct {
 	Extend bool
 	// Widen makes a text field of limited length in an existing collection unlimited.
 	Widen bool
+	// Replies adds a field for the message that is answered.
+	Replies bool
+	// Files adds a field for a file, and lets the role read files.
+	Files bool
+	// Edit lets people change and delete their own messages; everybody's where Directus (12 without a licence) cannot express
+	// less.
+	Edit bool
+	// Reactions makes a collection for reactions.
+	Reactions bool
+	// ReadMarkers makes a collection that says up to when people have read.
+	ReadMarkers bool
+	// Private makes a collection for messages between two people, which they alone may read. Where Directus (12 without a
+	// licence) cannot express that, it is left out and reported, unless PrivateReadable agrees that everybody with the role
+	// can read them over the API.
+	Private, PrivateReadable bool
 	// DryRun reports what would be done and does nothing.
 	DryRun bool
 }
@@ -101,7 +119,25 @@ func (o Options) Validate() error {
 	if len(o.Collection) > 9 && o.Collection[:9] == "directus_" {
 		return fmt.Errorf("%q is a collection of Directus itself: choose another name", o.Collection)
 	}
-	for _, n := range []string{"id", o.Fields.Text, o.Fields.Author, o.Fields.Date, o.Fields.Nonce} {
+	if o.PrivateReadable && !o.Private {
+		return errors.New("that private messages may be readable was agreed to, but they are not asked for: add --private")
+	}
+	for _, other := range []struct {
+		wanted bool
+		name   string
+	}{{o.Private, privateCollection}, {o.ReadMarkers, markersCollection}} {
+		if other.wanted && o.Collection == other.name {
+			return fmt.Errorf("the collection %q is made for something else: choose another name", o.Collection)
+		}
+	}
+	fields := []string{"id", o.Fields.Text, o.Fields.Author, o.Fields.Date, o.Fields.Nonce}
+	if o.Replies {
+		fields = append(fields, replyField)
+	}
+	if o.Files {
+		fields = append(fields, fileField)
+	}
+	for _, n := range fields {
 		if names[n] {
 			return fmt.Errorf("two fields of the collection are called %q: give each its own name", n)
 		}
@@ -115,7 +151,7 @@ func (o Options) Validate() error {
 // before, and another run continues. What is there and differs is no error, see Report.Complete.
 func Run(ctx context.Context, account Account, opts Options) (Report, error) {
 	opts = opts.withDefaults()
-	r := &run{account: account, opts: opts, report: Report{options: opts, fields: opts.Fields}}
+	r := &run{account: account, opts: opts, keyType: "integer", report: Report{options: opts, fields: opts.Fields}}
 	if err := opts.Validate(); err != nil {
 		return r.report, err
 	}
@@ -125,6 +161,7 @@ func Run(ctx context.Context, account Account, opts Options) (Report, error) {
 		r.role,
 		r.policy,
 		r.permissions,
+		r.optional,
 	} {
 		if err := step(ctx); err != nil {
 			return r.report, err
@@ -137,7 +174,8 @@ func Run(ctx context.Context, account Account, opts Options) (Report, error) {
 type run struct {
 	account  Account
 	opts     Options
-	policies bool // Directus 11 and newer: permissions belong to policies, not to roles
+	policies bool   // Directus 11 and newer: permissions belong to policies, not to roles
+	keyType  string // of the messages' primary key
 	report   Report
 }
 

@@ -89,7 +89,7 @@ func TestFromNothing(t *testing.T) {
     collection: messages
     fields: {text: text, author: user_created, date: date_created, nonce: nonce}
 `
-	if got := found.ChannelsYAML(); got != want {
+	if got := found.ConfigYAML(); got != want {
 		t.Errorf("channels:\n%s\nwant\n%s", got, want)
 	}
 	checkChat(t, d)

@@ -1,0 +1,167 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+)
+
+// What the optional pieces are called.
+const (
+	privateCollection = "private_messages"
+	markersCollection = "read_markers"
+	replyField        = "reply_to"
+	fileField         = "file"
+	recipientField    = "recipient"
+)
+
+// reactionLength is the room for a reaction, in characters.
+const reactionLength = 64
+
+func (o Options) reactionsCollection() string { return o.Collection + "_reactions" }
+
+// optional makes the pieces that were asked for, each with its permissions.
+func (r *run) optional(ctx context.Context) error {
+	for _, piece := range []struct {
+		wanted bool
+		make   func(context.Context) error
+	}{
+		{r.opts.Replies, r.replies},
+		{r.opts.Files, r.files},
+		{r.opts.Edit, r.edit},
+		{r.opts.Reactions, r.reactions},
+		{r.opts.Private, r.private},
+		{r.opts.ReadMarkers, r.markers},
+	} {
+		if !piece.wanted {
+			continue
+		}
+		if err := piece.make(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// own matches the items that somebody made.
+func own(field string) object { return object{field: object{"_eq": "$CURRENT_USER"}} }
+
+// toMessages is the field of an item that belongs to a message.
+func (r *run) toMessages(name, onDelete string) part {
+	return part{target: r.opts.Collection, onDelete: onDelete, check: checkAny, body: object{
+		"field": name, "type": r.keyType, "schema": object{},
+		"meta": object{"special": []string{"m2o"}, "interface": "select-dropdown-m2o",
+			"options": object{"template": "{{" + r.opts.Fields.Text + "}}"}, "display": "related-values"},
+	}}
+}
+
+// toUsers makes a part of a field that holds a user.
+func toUsers(body object, check func(field) finding) part {
+	return part{body: body, check: check, target: "directus_users", onDelete: "SET NULL"}
+}
+
+func checkAny(field) finding { return finding{} }
+
+func (r *run) replies(ctx context.Context) error {
+	good, err := r.parts(ctx, r.opts.Collection, []part{r.toMessages(replyField, "SET NULL")}, true)
+	if err == nil && good(replyField) {
+		r.report.fields.Reply = replyField
+	}
+	return err
+}
+
+func (r *run) files(ctx context.Context) error {
+	good, err := r.parts(ctx, r.opts.Collection, []part{{
+		target: "directus_files", onDelete: "SET NULL", check: checkAny,
+		body: object{"field": fileField, "type": "uuid", "schema": object{},
+			"meta": object{"special": []string{"file"}, "interface": "file", "display": "file"}},
+	}}, true)
+	if err != nil {
+		return err
+	}
+	if good(fileField) {
+		r.report.fields.Files = fileField
+	}
+	r.report.note("the role may read the names and the contents of all files of this Directus; restrict its permission to read " +
+		"directus_files to a folder if there are others than those of the chat. To upload files takes create on directus_files, which setup leaves to you")
+	return r.permit(ctx, rule{collection: "directus_files", action: "read", fields: []string{"*"}})
+}
+
+// edit lets people change and delete what they wrote.
+func (r *run) edit(ctx context.Context) error {
+	mine := own(r.opts.Fields.Author)
+	for _, want := range []rule{
+		{collection: r.opts.Collection, action: "update", fields: []string{r.opts.Fields.Text}, items: mine},
+		{collection: r.opts.Collection, action: "delete", fields: []string{"*"}, items: mine},
+	} {
+		if err := r.permitOwn(ctx, want, "change and delete the messages of everybody"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) reactions(ctx context.Context) error {
+	name := r.opts.reactionsCollection()
+	if _, err := r.keep(ctx, store{name: name, icon: "add_reaction", note: "Reactions to chat messages", parts: []part{
+		r.toMessages("message", "CASCADE"),
+		{body: object{"field": "text", "type": "string", "schema": object{"max_length": reactionLength}, "meta": object{"interface": "input"}}, check: holds(reactionLength)},
+		toUsers(authorField("user_created"), checkAuthor),
+		{body: dateField("date_created"), check: checkDate},
+	}}); err != nil {
+		return err
+	}
+	r.report.reactions = name
+	for _, action := range []string{"read", "create"} {
+		if err := r.permit(ctx, rule{collection: name, action: action, fields: []string{"*"}}); err != nil {
+			return err
+		}
+	}
+	return r.permitOwn(ctx, rule{collection: name, action: "delete", fields: []string{"*"}, items: own("user_created")},
+		"take back the reactions of everybody")
+}
+
+func (r *run) markers(ctx context.Context) error {
+	if _, err := r.keep(ctx, store{name: markersCollection, icon: "done_all", note: "Up to when people have read the chat", parts: []part{
+		{body: object{"field": "target", "type": "string", "schema": object{"max_length": 255}, "meta": object{"interface": "input"}}, check: holds(uuidLength)},
+		{body: object{"field": "date_read", "type": "timestamp", "schema": object{}, "meta": object{"interface": "datetime"}}, check: checkTime},
+		toUsers(authorField("user_created"), checkAuthor),
+	}}); err != nil {
+		return err
+	}
+	r.report.markers = markersCollection
+	if err := r.permit(ctx, rule{collection: markersCollection, action: "create", fields: []string{"*"}}); err != nil {
+		return err
+	}
+	for _, want := range []rule{
+		{collection: markersCollection, action: "read", fields: []string{"*"}, items: own("user_created")},
+		{collection: markersCollection, action: "update", fields: []string{"date_read"}, items: own("user_created")},
+	} {
+		if err := r.permitOwn(ctx, want, "see and change up to when everybody has read"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holds wants room for so many characters.
+func holds(n int) func(field) finding {
+	return func(f field) finding {
+		found := checkText(f)
+		if found.status == Limited && f.maxLength() >= n {
+			return finding{}
+		}
+		if found.status == Limited {
+			found.problem = fmt.Sprintf("it holds %d characters, %d are needed", f.maxLength(), n)
+			found.fix = "make it longer in the Directus app"
+		}
+		return found
+	}
+}
+
+// checkTime wants a time that is not filled in, but may lack its zone.
+func checkTime(f field) finding {
+	if f.Type != "timestamp" && f.Type != "dateTime" {
+		return finding{Differs, fmt.Sprintf("it is of type %s, not timestamp", f.Type), nameAnother("a timestamp")}
+	}
+	return finding{}
+}

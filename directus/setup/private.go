@@ -1,0 +1,82 @@
+package setup
+
+import "context"
+
+// private makes the collection of messages between two users. Who is not concerned
+// must not read them: where Directus cannot express that, it is done only if the
+// operator says so.
+func (r *run) private(ctx context.Context) error {
+	concerned := rule{collection: privateCollection, action: "read", fields: []string{"*"},
+		items: object{"_or": []object{own("user_created"), own(recipientField)}}}
+	if open, err := r.wouldBeOpen(ctx, concerned); err != nil || open {
+		return err
+	}
+	good, err := r.keep(ctx, store{name: privateCollection, icon: "forum", note: "Chat messages between two people", parts: []part{
+		{body: textField("text"), check: checkText},
+		toUsers(authorField("user_created"), checkAuthor),
+		toUsers(object{"field": recipientField, "type": "uuid", "schema": object{},
+			"meta": object{"special": []string{"m2o"}, "interface": "select-dropdown-m2o",
+				"options": object{"template": "{{first_name}} {{last_name}}"}, "display": "user"}}, checkRecipient),
+		{body: dateField("date_created"), check: checkDate},
+		{body: nonceField("nonce"), check: checkNonce},
+	}})
+	if err != nil {
+		return err
+	}
+	r.report.private = privateCollection
+	if good("nonce") {
+		r.report.privateNonce = "nonce"
+	}
+	if err := r.permit(ctx, rule{collection: privateCollection, action: "create", fields: []string{"*"}}); err != nil {
+		return err
+	}
+	if err := r.permitOwn(ctx, concerned, "read all private messages"); err != nil {
+		return err
+	}
+	if !r.opts.Edit {
+		return nil
+	}
+	for _, want := range []rule{
+		{collection: privateCollection, action: "update", fields: []string{"text"}, items: own("user_created")},
+		{collection: privateCollection, action: "delete", fields: []string{"*"}, items: own("user_created")},
+	} {
+		if err := r.permitOwn(ctx, want, "change and delete the private messages of everybody"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wouldBeOpen reports, and says, that everybody with the role could read private
+// messages though the operator has not agreed to that.
+func (r *run) wouldBeOpen(ctx context.Context, concerned rule) (bool, error) {
+	if r.opts.PrivateReadable {
+		return false, nil
+	}
+	const what = "private messages"
+	existing, err := r.permitted(ctx, concerned)
+	if err != nil {
+		return false, err
+	}
+	if existing.present && !existing.partial {
+		r.report.add(Step{What: what, Status: Differs,
+			Detail: "everybody with the role may read all of them over the Directus API",
+			Fix:    "restrict the permission to read " + privateCollection + " to sender and recipient in the Directus app, which takes a licence on Directus 12, or accept it with --private-readable"})
+		return true, nil
+	}
+	licensed, err := r.licensed(ctx)
+	if err != nil || licensed {
+		return false, err
+	}
+	r.report.add(Step{What: what, Status: Differs,
+		Detail: "left out: this Directus has no licence for rules about single items, so everybody with the role could read all private messages over the Directus API",
+		Fix:    "add a licence key, or accept it with --private-readable"})
+	return true, nil
+}
+
+func checkRecipient(f field) finding {
+	if !f.holdsUUID() {
+		return finding{Differs, "it is of type " + f.Type + ", not uuid", "rename it in the Directus app, so that setup can make another one"}
+	}
+	return finding{}
+}
