@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,9 +56,12 @@ func (p *prober) asUser(ctx context.Context, credentials *credentialFlags) {
 		}
 		if readable[c.Collection] {
 			p.channel(ctx, c)
+			p.extras(ctx, c)
 		}
 	}
-	p.creatable(ctx)
+	p.private(ctx)
+	p.markers(ctx)
+	p.rights(ctx)
 }
 
 func (p *prober) server(ctx context.Context) {
@@ -133,77 +135,101 @@ type field struct {
 // collection checks the fields of a collection, one by one, so that the missing
 // one can be named. It reports whether the collection can be read at all.
 func (p *prober) collection(ctx context.Context, c channelConfig) bool {
-	var items []json.RawMessage
-	if err := p.account.Items(ctx, c.Collection, directus.Query{Limit: 1}, &items); err != nil {
-		p.miss("create the collection and grant read on it: "+runSetup+", or correct channels in the configuration", "the collection %s is missing, or this user may not read it: %v", c.Collection, err)
+	if !p.readable(ctx, c.Collection, runSetup+", or correct channels in the configuration") {
 		return false
 	}
-	var untold []string
-	for _, f := range []struct {
-		name  string
-		judge func(c channelConfig, f field)
-	}{
-		{c.Fields.Text, p.judgeText},
-		{c.Fields.Author, p.judgeAuthor},
-		{c.Fields.Date, p.judgeDate},
-		{c.Fields.Nonce, p.judgeNonce},
-	} {
-		if f.name == "" {
-			p.note("name a unique text field as fields.nonce: with it a message is never stored twice, even after a broken connection. \"directus-ircd setup\" makes one", "%s has no nonce", c.Collection)
-			continue
-		}
-		var items []json.RawMessage
-		// Directus 10 passes over unknown fields, but not in a filter.
-		known := directus.Query{Fields: []string{f.name}, Filter: directus.Compare(f.name, "_nnull", true), Limit: 1}
-		if err := p.account.Items(ctx, c.Collection, known, &items); err != nil {
-			p.miss("create the field and grant read on it (directus-ircd setup --extend), or correct fields in the configuration", "%s.%s is missing, or this user may not read it: %v", c.Collection, f.name, err)
-			continue
-		}
-		var is field
-		path := "/fields/" + url.PathEscape(c.Collection) + "/" + url.PathEscape(f.name)
-		if err := p.account.Do(ctx, http.MethodGet, path, nil, nil, &is); err != nil {
-			p.ok("%s.%s can be read", c.Collection, f.name)
-			untold = append(untold, f.name)
-			continue
-		}
-		f.judge(c, is)
+	judged := []judgedField{
+		{c.Fields.Text, func(f field) { p.judgeText(c.Collection, c.Fields.Text, f) }},
+		{c.Fields.Author, func(f field) { p.judgeAuthor(c.Collection, c.Fields.Author, f) }},
+		{c.Fields.Date, func(f field) { p.judgeDate(c.Collection, c.Fields.Date, f) }},
 	}
-	if len(untold) > 0 {
-		p.note("Directus 10 tells it to administrators only: see that Directus fills author and date, that the nonce is unique, and that the text is not limited", "of which kind the fields %s are cannot be told", strings.Join(untold, ", "))
+	if c.Fields.Nonce == "" {
+		p.noNonce(c.Collection)
+	} else {
+		judged = append(judged, judgedField{c.Fields.Nonce, func(f field) { p.judgeNonce(c.Collection, c.Fields.Nonce, f) }})
+	}
+	p.fields(ctx, c.Collection, judged)
+	return true
+}
+
+// readable checks that a collection is there, whatever its fields.
+func (p *prober) readable(ctx context.Context, collection, fix string) bool {
+	var items []json.RawMessage
+	if err := p.account.Items(ctx, collection, directus.Query{Limit: 1}, &items); err != nil {
+		p.miss("create the collection and grant read on it: "+fix, "the collection %s is missing, or this user may not read it: %v", collection, err)
+		return false
 	}
 	return true
 }
 
-func (p *prober) judgeText(c channelConfig, f field) {
+// judgedField is a field that has to be readable, and what else it has to be.
+type judgedField struct {
+	name  string
+	judge func(field) // nil: any will do
+}
+
+func (p *prober) fields(ctx context.Context, collection string, fields []judgedField) {
+	var untold []string
+	for _, f := range fields {
+		var items []json.RawMessage
+		// Directus 10 passes over unknown fields, but not in a filter.
+		known := directus.Query{Fields: []string{f.name}, Filter: directus.Compare(f.name, "_nnull", true), Limit: 1}
+		if err := p.account.Items(ctx, collection, known, &items); err != nil {
+			p.miss("create the field and grant read on it (directus-ircd setup --extend), or correct fields in the configuration", "%s.%s is missing, or this user may not read it: %v", collection, f.name, err)
+			continue
+		}
+		if f.judge == nil {
+			p.ok("%s.%s can be read", collection, f.name)
+			continue
+		}
+		var is field
+		path := "/fields/" + url.PathEscape(collection) + "/" + url.PathEscape(f.name)
+		if err := p.account.Do(ctx, http.MethodGet, path, nil, nil, &is); err != nil {
+			p.ok("%s.%s can be read", collection, f.name)
+			untold = append(untold, f.name)
+			continue
+		}
+		f.judge(is)
+	}
+	if len(untold) > 0 {
+		p.note("Directus 10 tells it to administrators only: see that Directus fills author and date, that the nonce is unique, and that the text is not limited", "of which kind the fields %s are cannot be told", strings.Join(untold, ", "))
+	}
+}
+
+func (p *prober) noNonce(collection string) {
+	p.note("name a unique text field as fields.nonce: with it a message is never stored twice, even after a broken connection. \"directus-ircd setup\" makes one", "%s has no nonce", collection)
+}
+
+func (p *prober) judgeText(collection, name string, f field) {
 	if n := f.Schema.MaxLength; n != nil && *n > 0 {
-		p.note("make it a field of type text: \"directus-ircd setup --widen\"", "%s.%s holds at most %d characters: longer messages are refused", c.Collection, c.Fields.Text, *n)
+		p.note("make it a field of type text: \"directus-ircd setup --widen\"", "%s.%s holds at most %d characters: longer messages are refused", collection, name, *n)
 		return
 	}
-	p.ok("%s.%s holds texts of any length", c.Collection, c.Fields.Text)
+	p.ok("%s.%s holds texts of any length", collection, name)
 }
 
-func (p *prober) judgeAuthor(c channelConfig, f field) {
-	p.judgeSpecial(c, f, c.Fields.Author, "user-created", "User Created")
+func (p *prober) judgeAuthor(collection, name string, f field) {
+	p.judgeSpecial(collection, name, f, "user-created", "User Created")
 }
 
-func (p *prober) judgeDate(c channelConfig, f field) {
-	p.judgeSpecial(c, f, c.Fields.Date, "date-created", "Date Created")
+func (p *prober) judgeDate(collection, name string, f field) {
+	p.judgeSpecial(collection, name, f, "date-created", "Date Created")
 }
 
-func (p *prober) judgeSpecial(c channelConfig, f field, name, special, shown string) {
+func (p *prober) judgeSpecial(collection, name string, f field, special, shown string) {
 	if !slices.Contains(f.Meta.Special, special) {
-		p.miss("set its \"On Create\" in the data model to save the "+shown+", or name the field that has it", "%s.%s is not filled by Directus", c.Collection, name)
+		p.miss("set its \"On Create\" in the data model to save the "+shown+", or name the field that has it", "%s.%s is not filled by Directus", collection, name)
 		return
 	}
-	p.ok("%s.%s is filled by Directus", c.Collection, name)
+	p.ok("%s.%s is filled by Directus", collection, name)
 }
 
-func (p *prober) judgeNonce(c channelConfig, f field) {
+func (p *prober) judgeNonce(collection, name string, f field) {
 	if !f.Schema.IsUnique {
-		p.miss("make it unique in the data model, or set nonce to \"\"", "%s.%s is not unique", c.Collection, c.Fields.Nonce)
+		p.miss("make it unique in the data model, or set nonce to \"\"", "%s.%s is not unique", collection, name)
 		return
 	}
-	p.ok("%s.%s is unique", c.Collection, c.Fields.Nonce)
+	p.ok("%s.%s is unique", collection, name)
 }
 
 // channel reads as the daemon will: all fields, with the channel's filter.
@@ -220,38 +246,4 @@ func (p *prober) channel(ctx context.Context, c channelConfig) {
 		return
 	}
 	p.ok("%s: %s can be read", c.Name, c.Collection)
-}
-
-// creatable asks for permissions instead of trying, as a try would be a message.
-func (p *prober) creatable(ctx context.Context) {
-	var granted map[string]map[string]struct {
-		Access string   `json:"access"`
-		Fields []string `json:"fields"`
-	}
-	err := p.account.Do(ctx, http.MethodGet, "/permissions/me", nil, nil, &granted)
-	if err != nil || granted == nil {
-		p.note("this Directus does not answer it (10 never does): send a message to try", "whether this user may write cannot be told")
-		return
-	}
-	for _, c := range p.cfg.Channels {
-		grant := granted[c.Collection]["create"]
-		wanted := append(slices.Sorted(maps.Keys(c.Set)), c.Fields.Text)
-		if c.Fields.Nonce != "" {
-			wanted = append(wanted, c.Fields.Nonce)
-		}
-		var refused []string
-		for _, name := range wanted {
-			if !slices.Contains(grant.Fields, "*") && !slices.Contains(grant.Fields, name) {
-				refused = append(refused, name)
-			}
-		}
-		switch {
-		case grant.Access != "full" && grant.Access != "partial":
-			p.miss("grant create on it: "+runSetup, "%s: this user may not write to %s", c.Name, c.Collection)
-		case len(refused) > 0:
-			p.miss("grant create on these fields too: "+runSetup, "%s: this user may not write %s of %s", c.Name, strings.Join(refused, ", "), c.Collection)
-		default:
-			p.ok("%s: this user may write to %s", c.Name, c.Collection)
-		}
-	}
 }

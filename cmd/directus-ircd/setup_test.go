@@ -14,12 +14,15 @@ func TestSetupUsage(t *testing.T) {
 	clearEnvironment(t)
 	url := "--url=" + noDirectus(t)
 	for _, test := range []struct{ flag, want string }{
-		{"--collection=a b", `"a b" is not a name for a collection or field`},
+		{"--collection=a-b", `"a-b" is not a name for a collection or field`},
 		{"--collection=directus_users", `"directus_users" is a collection of Directus itself: choose another name`},
 		{"--text-field=user_created", `two fields of the collection are called "user_created"`},
 		{"--nick=role.name", `"role.name" is not a name`},
+		{"--private-readable", "that private messages may be readable was agreed to, but they are not asked for: add --private"},
+		{"--replies --text-field=reply_to", `two fields of the collection are called "reply_to"`},
+		{"--read-markers --collection=read_markers", `the collection "read_markers" is made for something else: choose another name`},
 	} {
-		got := runCommand(t, "", "setup", url, "--token=x", test.flag)
+		got := runCommand(t, "", append([]string{"setup", url, "--token=x"}, strings.Fields(test.flag)...)...)
 		if got.code != 2 || !strings.Contains(got.stderr, test.want) || strings.Contains(got.stderr, "listed above") || got.stdout != "" {
 			t.Errorf("%s: %+v", test.flag, got)
 		}
@@ -42,6 +45,7 @@ func TestSetupAndCheck(t *testing.T) {
 	clearEnvironment(t)
 	s := directustest.Start(t, directustest.Bare())
 	url := "--url=" + s.URL
+	tellsNothing := strings.HasPrefix(s.Version, "10.") // nobody what they may do
 
 	dry := runCommand(t, "", "setup", url, "--token="+directustest.AdminToken, "--dry-run")
 	if dry.code != 0 || !strings.Contains(dry.stdout, "would create") || !strings.Contains(dry.stdout, "Nothing was changed.") {
@@ -63,17 +67,58 @@ func TestSetupAndCheck(t *testing.T) {
 	if first.code != 0 || first.stderr != "" {
 		t.Fatalf("setup: %+v", first)
 	}
-	_, channels, _ := strings.Cut(first.stdout, "The configuration that fits:\n")
 	again := runCommand(t, directustest.AdminToken, "setup", url, "--token-stdin")
 	if again.code != 0 || strings.Contains("\n"+again.stdout, "\ncreated ") || !strings.Contains(again.stdout, "already there") {
 		t.Errorf("second setup: %+v", again)
 	}
 
-	file := writeConfig(t, "directus: {url: \""+s.URL+"\"}\n"+channels)
 	kevin := s.CreateUser("Kevin", "Lewis")
+	// The pieces that are not there yet.
+	wish := writeConfig(t, "directus: {url: \""+s.URL+"\"}\nchannels: [{name: \"#messages\", corrections: true, soft_delete: {field: status, values: [gone]}, "+
+		"topic_item: {collection: messages, id: 99, field: text}, reactions: {collection: emoji}, fields: {reply: reply_to, files: file}}]\n"+
+		"private: {collection: letters}\nread_markers: {collection: read}\n")
+	lacking := runCommand(t, "", "check", "--config", wish, "--token", kevin.StaticToken)
+	wishes := []string{
+		"MISSING  messages.reply_to is missing, or this user may not read it: ",
+		"MISSING  messages.status is missing, or this user may not read it: ",
+		"MISSING  messages.file is missing, or this user may not read it: ",
+		"MISSING  #messages: messages has no item 99, or this user may not read it",
+		"MISSING  the collection emoji is missing, or this user may not read it: ",
+		"MISSING  the collection letters is missing, or this user may not read it: ",
+		"MISSING  the collection read is missing, or this user may not read it: ",
+	}
+	if !tellsNothing {
+		wishes = append(wishes,
+			"MISSING  #messages: this user may not correct messages (update on messages.text)",
+			"note     #messages: this user cannot delete messages (update on messages.status)",
+			"note     #messages: this user may not change the topic (messages.text)",
+			"MISSING  private messages: this user may not write to letters")
+	}
+	for _, want := range wishes {
+		if !strings.Contains(lacking.stdout, want) {
+			t.Errorf("check lacks %q:\n%s", want, lacking.stdout)
+		}
+	}
+	all := runCommand(t, "", "setup", url, "--token="+directustest.AdminToken, "--replies", "--files", "--edit", "--reactions", "--read-markers", "--private", "--private-readable")
+	if all.code != 0 || all.stderr != "" {
+		t.Fatalf("setup: %+v", all)
+	}
+	_, fits, _ := strings.Cut(all.stdout, "The configuration that fits:\n")
+	file := writeConfig(t, "directus: {url: \""+s.URL+"\"}\n"+fits)
 	good := runCommand(t, kevin.Password, "check", "--config", file, "--email", kevin.Email, "--password-stdin")
 	if good.code != 0 || strings.Contains(good.stdout, "MISSING") {
 		t.Errorf("check: %+v", good)
+	}
+	for _, want := range []string{"ok       messages.file: the names of files can be read", "ok       private_messages.nonce is unique", "ok       messages_reactions.date_created is filled by Directus"} {
+		if tellsNothing && !strings.Contains(want, "names") {
+			continue
+		}
+		if !strings.Contains(good.stdout, want) {
+			t.Errorf("check lacks %q:\n%s", want, good.stdout)
+		}
+	}
+	if told := strings.Contains(good.stdout, "this user can read those of everybody"); !tellsNothing && told != strings.HasPrefix(s.Version, "12.") {
+		t.Errorf("who can read private messages:\n%s", good.stdout)
 	}
 	for _, secret := range []string{kevin.Email, kevin.Password} {
 		if strings.Contains(good.stdout+good.stderr, secret) {
@@ -97,7 +142,7 @@ func TestSetupAndCheck(t *testing.T) {
 		"MISSING  messages.author is missing, or this user may not read it: ",
 		"MISSING  #b: messages cannot be read with this filter: ",
 	}
-	if !strings.HasPrefix(s.Version, "10.") { // which tells nobody what they may do
+	if !tellsNothing {
 		wanted = append(wanted, "MISSING  #a: this user may not write to nowhere\n         -> grant create on it: ")
 	}
 	for _, want := range wanted {

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+
+	"directus-ircd/directus"
+)
+
+// extras checks what a channel may have beside its messages.
+func (p *prober) extras(ctx context.Context, c channelConfig) {
+	var fields []judgedField
+	for _, name := range []string{c.Fields.Reply, c.SoftDelete.Field} {
+		if name != "" {
+			fields = append(fields, judgedField{name, nil})
+		}
+	}
+	p.fields(ctx, c.Collection, fields)
+	if c.Fields.Files != "" {
+		p.files(ctx, c)
+	}
+	if c.TopicItem.Collection != "" {
+		p.topic(ctx, c)
+	}
+	if c.Reactions.Collection != "" {
+		p.reactions(ctx, c)
+	}
+}
+
+// files tries the names of files: a field holds one file, or many through a
+// collection in between.
+func (p *prober) files(ctx context.Context, c channelConfig) {
+	var items []json.RawMessage
+	plain := directus.Query{Fields: []string{c.Fields.Files}, Limit: 1}
+	if err := p.account.Items(ctx, c.Collection, plain, &items); err != nil {
+		p.miss("create the field and grant read on it (directus-ircd setup --files), or set fields.files to \"\"", "%s.%s is missing, or this user may not read it: %v", c.Collection, c.Fields.Files, err)
+		return
+	}
+	for _, path := range []string{".filename_download", ".directus_files_id.filename_download"} {
+		// Directus leaves out what may not be read, but not in a filter.
+		named := directus.Query{Fields: []string{"id"}, Filter: nested(c.Fields.Files+path, map[string]any{"_nnull": true}), Limit: 1}
+		if p.account.Items(ctx, c.Collection, named, &items) == nil {
+			p.ok("%s.%s: the names of files can be read", c.Collection, c.Fields.Files)
+			return
+		}
+	}
+	p.note("grant read on directus_files: \"directus-ircd setup --files\"", "%s.%s: the names of files cannot be read, people are shown their links only", c.Collection, c.Fields.Files)
+}
+
+// nested is a filter on a field behind relations.
+func nested(path string, condition map[string]any) directus.Filter {
+	filter := condition
+	for path != "" {
+		i := len(path) - 1
+		for i >= 0 && path[i] != '.' {
+			i--
+		}
+		filter = map[string]any{path[i+1:]: filter}
+		path = path[:max(i, 0)]
+	}
+	return filter
+}
+
+func (p *prober) topic(ctx context.Context, c channelConfig) {
+	t := c.TopicItem
+	var items []json.RawMessage
+	err := p.account.Items(ctx, t.Collection, directus.Query{Fields: []string{"id", t.Field}, Filter: directus.Eq("id", t.ID), Limit: 1}, &items)
+	switch {
+	case err != nil:
+		p.miss("grant read on it, or correct topic_item in the configuration", "%s: the topic in %s.%s cannot be read: %v", c.Name, t.Collection, t.Field, err)
+	case len(items) == 0:
+		p.miss("create the item, or correct topic_item in the configuration", "%s: %s has no item %s, or this user may not read it", c.Name, t.Collection, t.ID)
+	default:
+		p.ok("%s: the topic can be read", c.Name)
+	}
+}
+
+func (p *prober) reactions(ctx context.Context, c channelConfig) {
+	r := c.Reactions
+	if !p.readable(ctx, r.Collection, "let an administrator run \"directus-ircd setup --reactions\", or take reactions out of the configuration") {
+		return
+	}
+	p.fields(ctx, r.Collection, []judgedField{
+		{r.Message, nil}, {r.Text, nil},
+		{r.Author, func(f field) { p.judgeAuthor(r.Collection, r.Author, f) }},
+		{r.Date, func(f field) { p.judgeDate(r.Collection, r.Date, f) }},
+	})
+}
+
+func (p *prober) private(ctx context.Context) {
+	c, f := p.cfg.Private.Collection, p.cfg.Private.Fields
+	if c == "" || !p.readable(ctx, c, "let an administrator run \"directus-ircd setup --private\", or take private out of the configuration") {
+		return
+	}
+	fields := []judgedField{
+		{f.Text, func(is field) { p.judgeText(c, f.Text, is) }},
+		{f.Sender, func(is field) { p.judgeAuthor(c, f.Sender, is) }},
+		{f.Recipient, nil},
+		{f.Date, func(is field) { p.judgeDate(c, f.Date, is) }},
+	}
+	if f.Nonce == "" {
+		p.noNonce(c)
+	} else {
+		fields = append(fields, judgedField{f.Nonce, func(is field) { p.judgeNonce(c, f.Nonce, is) }})
+	}
+	p.fields(ctx, c, fields)
+}
+
+func (p *prober) markers(ctx context.Context) {
+	c, f := p.cfg.Markers.Collection, p.cfg.Markers.Fields
+	if c == "" || !p.readable(ctx, c, "let an administrator run \"directus-ircd setup --read-markers\", or take read_markers out of the configuration") {
+		return
+	}
+	p.fields(ctx, c, []judgedField{
+		{f.Target, nil}, {f.Date, nil},
+		{f.User, func(is field) { p.judgeAuthor(c, f.User, is) }},
+	})
+}
