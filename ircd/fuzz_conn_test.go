@@ -27,14 +27,16 @@ func FuzzConn(f *testing.F) {
 		"CAP REQ :batch draft/multiline echo-message labeled-response message-tags server-time\n@label=a;+reply=x BATCH +1 draft/multiline #messages\n" +
 			"@batch=1 PRIVMSG #messages :\x01ACTION a\n@batch=1;draft/multiline-concat PRIVMSG #messages :b\n@batch=1 PRIVMSG #messages :\nBATCH -1\nBATCH +\nBATCH -\n@batch PING :x\n",
 		"CAP REQ :draft/message-redaction message-tags standard-replies\nREDACT #messages a :b\nREDACT bob :\n@+draft/react=x;+reply=y TAGMSG #messages,bob\n@+draft/unreact= TAGMSG :\n",
+		"CAP REQ :batch draft/chathistory draft/event-playback draft/read-marker labeled-response message-tags\n@label=x CHATHISTORY LATEST #messages * 5\n@label=y CHATHISTORY TARGETS timestamp=0001-01-01T00:00:00Z timestamp=9999-01-01T00:00:00Z 9\n" +
+			"CHATHISTORY BETWEEN bob msgid=b1 msgid=: 9\nCHATHISTORY AROUND : : :\nMARKREAD #messages timestamp=\nMARKREAD :\nMARKREAD bob\nPRIVMSG alice,bob :x\n",
 		"PRIVMSG #messages,#messages,bob,bob,#x :hi\nNOTICE #messages :x\nKICK #messages bob\nINVITE bob #messages\n",
 	} {
 		f.Add([]byte(s), []byte(s))
 	}
 	f.Fuzz(func(t *testing.T, before, after []byte) {
 		opts := Options{Name: "irc.test", Logger: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel)}
-		chat := newFakeChat()
-		chat.features = Features{Replies: true, Reactions: true}
+		chat := transcriptChat()
+		chat.features = Features{Private: true, Replies: true, Reactions: true}
 		s := NewServer(chat, opts)
 		ln := ircdtest.NewListener()
 		ctx, cancel := context.WithTimeout(t.Context(), ircdtest.Timeout)
