@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -16,6 +17,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
+
+	"directus-ircd/ircd/ircdtest"
 )
 
 // minimal is the shortest valid file; tests add to it, so that their own lines
@@ -417,6 +422,50 @@ func TestReadmeNamesEveryKey(t *testing.T) {
 			t.Errorf("the README does not explain %s", key)
 		}
 	}
+}
+
+// What the server offers is explained.
+func TestReadmeNamesEveryCapability(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ircdtest.Bubble(t, func(t *testing.T) {
+		cfg := defaultConfig()
+		cfg.Directus.URL = "http://directus.example.com"
+		cfg.Server.Name, cfg.Private.Collection = "irc.test", "letters"
+		d, err := newDaemon(cfg, serveOptions{Log: zerolog.Nop()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln := ircdtest.NewListener()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			l := &listener{}
+			l.sts.Store(&stsConfig{Port: 6697})
+			ended <- d.server.Serve(ctx, ln, l.options())
+		}()
+		c := ln.Dial(t)
+		c.Send("CAP LS 302")
+		_, list, _ := strings.Cut(c.Expect("* CAP * LS *"), " LS :")
+		for word := range strings.FieldsSeq(list) {
+			if name, _, _ := strings.Cut(word, "="); !strings.Contains(string(readme), "`"+name+"`") {
+				t.Errorf("the README does not explain %s", name)
+			}
+		}
+		if n := len(strings.Fields(list)); n < 25 {
+			t.Errorf("only %d capabilities: %q", n, list)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := d.backend.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		d.client.Close()
+	})
 }
 
 // yamlPaths lists every key that the type accepts.

@@ -5,8 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	irc "gopkg.in/irc.v4"
+
 	"directus-ircd/directus/directustest"
 	"directus-ircd/directus/setup"
+	"directus-ircd/ircd/ircdtest"
 )
 
 // What the command line alone shows to be wrong is told before Directus is asked.
@@ -126,6 +129,8 @@ func TestSetupAndCheck(t *testing.T) {
 		}
 	}
 
+	checkEverything(t, s, kevin, strings.Replace(fits, "    collection: messages\n", "    collection: messages\n    corrections: true\n", 1))
+
 	t.Setenv("DIRECTUS_TOKEN", kevin.StaticToken)
 	noAdmin := runCommand(t, "", "setup", url)
 	if noAdmin.code != 1 || !strings.Contains(noAdmin.stderr, "administrator") || strings.Contains(noAdmin.stderr, "listed above") {
@@ -155,6 +160,61 @@ func TestSetupAndCheck(t *testing.T) {
 	poor := runCommand(t, "", "check", "--config", file)
 	if poor.code != 1 || !strings.Contains(poor.stdout, "MISSING  the collection messages") || !strings.Contains(poor.stdout, "MISSING  the names of users cannot be read") {
 		t.Errorf("check of a user without a role: %+v", poor)
+	}
+}
+
+// checkEverything runs the daemon on the configuration that setup has printed.
+func checkEverything(t *testing.T, s *directustest.Server, kevin directustest.User, fits string) {
+	t.Helper()
+	ada := s.CreateUser("Ada", "Lovelace")
+	d := startDaemon(t, "directus: {url: \""+s.URL+"\"}\nedits: {merge: 100ms}\n"+fits)
+	a, k := ircdtest.Dial(t, d.address), ircdtest.Dial(t, d.address)
+	a.Name, k.Name = "ada", "kevin"
+	a.Send("CAP REQ :server-time message-tags echo-message draft/message-redaction draft/read-marker", "CAP END")
+	anick := a.LoginPass("ada", ada.StaticToken)
+	k.Send("CAP REQ :message-tags draft/message-redaction", "CAP END")
+	knick := k.LoginPass("kevin", kevin.StaticToken)
+	for _, c := range []*ircdtest.Client{a, k} {
+		c.Expect("* 366 * #messages *")
+	}
+	id := func(line string) string {
+		t.Helper()
+		m, err := irc.ParseMessage(line)
+		if err != nil || m.Tags["msgid"] == "" {
+			t.Fatalf("%q has no msgid: %v", line, err)
+		}
+		return m.Tags["msgid"]
+	}
+	a.Send("PRIVMSG #messages :good mourning")
+	first := id(a.Expect(":" + anick + "!* PRIVMSG #messages :good mourning"))
+	k.Expect(":" + anick + "!* PRIVMSG #messages :good mourning")
+	k.Send("@+reply=" + first + " PRIVMSG #messages :you too")
+	if answer := a.Expect(":" + knick + "!* PRIVMSG #messages :you too"); !strings.Contains(answer, "+reply="+first) {
+		t.Errorf("the answer is %q", answer)
+	}
+	a.Send("PRIVMSG #messages :s/mourning/morning/")
+	k.Expect(":" + anick + "!* PRIVMSG #messages :*morning*")
+	k.Send("REDACT #messages " + first)
+	k.Expect("*FAIL REDACT REDACT_FORBIDDEN *", "* NOTICE *only its author*")
+	a.Send("REDACT #messages " + first)
+	k.Expect(":" + anick + "!* REDACT #messages " + first + "*")
+	a.Send("PRIVMSG " + knick + " :just between us")
+	k.Expect(":" + anick + "!* PRIVMSG " + knick + " :just between us")
+	a.Send("MARKREAD #messages timestamp=2026-01-02T03:04:05.006Z")
+	a.Expect("*MARKREAD #messages timestamp=2026-01-02T03:04:05.006Z")
+	if err := d.end(); err != nil {
+		t.Error(err)
+	}
+	for collection, want := range map[string]string{
+		"messages":         "you too",
+		"private_messages": "just between us",
+		"read_markers":     "#messages",
+	} {
+		var items []map[string]any
+		s.Do(http.MethodGet, "/items/"+collection, nil, nil, &items)
+		if len(items) != 1 || items[0]["text"] != want && items[0]["target"] != want {
+			t.Errorf("%s holds %v", collection, items)
+		}
 	}
 }
 
