@@ -101,7 +101,7 @@ func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry
 		}
 		return redactions(r.id, p, true)
 	case p.state == moved && here && !f.tooOld(r):
-		m.ID = f.nextID(p.message.ID) // the old one is known as deleted
+		m.ID, m.Time = f.nextID(p.message.ID), p.message.Time // the old one is known as deleted
 		p.message, p.state, p.edits = m, visible, nil
 		return []entry{{row: r, channel: c, event: m}}
 	}

@@ -119,6 +119,8 @@ func describe(ev ircd.Event) string {
 		return fmt.Sprintf("%s %s in %s: %s", ev.From.Nick, kind, ev.Target, ev.Text)
 	case *ircd.Redaction:
 		return fmt.Sprintf("%s deletes %s in %s: %s", ev.From.Nick, ev.MsgID, ev.Target, ev.Text)
+	case *ircd.Reaction:
+		return fmt.Sprintf("%s reacts %s in %s, removed %v: %s", ev.From.Nick, ev.MsgID, ev.Target, ev.Removed, ev.Text)
 	}
 	return fmt.Sprintf("%+v", ev)
 }

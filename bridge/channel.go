@@ -139,6 +139,9 @@ type group struct {
 	query []string
 	// dates is shared by all groups that read the same field.
 	dates *dates
+	// reactions is where those to the messages of all channels are; nil: there
+	// are none.
+	reactions *Reactions
 }
 
 // equalities takes a filter apart into conditions that can be checked on a row;
@@ -250,16 +253,19 @@ func groupChannels(configured []Channel) (byName map[string]*channel, groups map
 			continue
 		}
 		key := fmt.Sprintf("%q %q", cfg.Collection, cfg.Fields)
+		if cfg.Reactions != nil {
+			key += fmt.Sprintf(" %q", *cfg.Reactions)
+		}
 		keys[c] = key
 		if shared[key] == nil {
-			shared[key] = &group{collection: cfg.Collection, fields: cfg.Fields}
+			shared[key] = &group{collection: cfg.Collection, fields: cfg.Fields, reactions: cfg.Reactions}
 		}
 		shared[key].channels = append(shared[key].channels, c)
 	}
 	groups = map[*channel][]*group{}
 	bare := map[*group]*group{}
 	for _, c := range byName {
-		alone := &group{collection: c.Collection, fields: c.Fields, channels: []*channel{c}}
+		alone := &group{collection: c.Collection, fields: c.Fields, channels: []*channel{c}, reactions: c.Reactions}
 		groups[c] = []*group{alone}
 		if g := shared[keys[c]]; g != nil && len(g.channels) > 1 {
 			groups[c] = []*group{g, alone}
@@ -269,7 +275,7 @@ func groupChannels(configured []Channel) (byName map[string]*channel, groups map
 		}
 		for _, g := range groups[c] {
 			if bare[g] == nil {
-				bare[g] = &group{collection: g.collection, fields: g.fields.bare(), channels: g.channels}
+				bare[g] = &group{collection: g.collection, fields: g.fields.bare(), channels: g.channels, reactions: g.reactions}
 			}
 			groups[c] = append(groups[c], bare[g])
 		}

@@ -43,6 +43,7 @@ type feed struct {
 	group   *group
 	account *directus.Account
 	names   *directory
+	rt      *directus.Realtime
 	sub     *directus.Subscription
 	log     zerolog.Logger
 	journal journal
@@ -55,6 +56,8 @@ type feed struct {
 	cursor cursor
 	full   int         // keys in memory at which the collection is read again early
 	settle *time.Timer // when the next edit has settled
+
+	reactions reactionFeed
 
 	mu      sync.Mutex
 	seen    map[string]mark      // by row id; guarded by mu
@@ -91,7 +94,7 @@ type cursor struct {
 
 func newFeed(g *group, account *directus.Account, names *directory, rt *directus.Realtime, edits Edits, log zerolog.Logger) *feed {
 	return &feed{
-		group: g, account: account, names: names, log: log, opened: time.Now(), edits: edits,
+		group: g, account: account, names: names, rt: rt, log: log, opened: time.Now(), edits: edits,
 		sub: rt.Subscribe(g.collection, directus.SubscriptionQuery{
 			Fields: g.query, Filter: g.filter,
 			Events: []directus.EventKind{directus.EventCreate, directus.EventUpdate, directus.EventDelete},
@@ -111,6 +114,7 @@ func newFeed(g *group, account *directus.Account, names *directory, rt *directus
 // caller joins it.
 func (f *feed) run(ctx context.Context) error {
 	defer f.sub.Close()
+	defer f.endReactions()
 	failures := 0
 	var notBefore time.Time
 	timer := time.NewTimer(reconcilePeriod)
@@ -123,9 +127,11 @@ func (f *feed) run(ctx context.Context) error {
 			return ctx.Err()
 		case <-f.sub.Wake():
 		case <-f.settle.C:
+		case <-f.reactionWake():
 		case <-timer.C:
 			f.gap = true
 		}
+		f.takeReactions(ctx)
 		events, gap := f.sub.Drain()
 		if f.gap && !gap && time.Now().Before(notBefore) {
 			f.lapsed = f.lapsed || len(events) > 0
@@ -177,6 +183,7 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 		// More than that may carry one date, after an import.
 		f.full = max(maxSeen, 2*f.countSeen())
 		f.setState(true, nil)
+		f.followReactions(ctx)
 	}
 	if err := f.apply(ctx, events); err != nil {
 		f.gap, f.lapsed = true, true

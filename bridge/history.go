@@ -32,11 +32,19 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	if err != nil {
 		return nil, historyError(h.name, err)
 	}
+	var reactions map[string][]*ircd.Reaction
+	if q.Reactions {
+		reactions = s.member.reactionsTo(ctx, h.group, list)
+	}
 	for _, f := range list {
 		if h.feed != nil {
 			h.feed.remember(f.row, h.channel, f.message) // its deletion is to be told
+			h.feed.rememberReactions(f.row, h.channel, reactions[f.row.id])
 		}
 		page.Events = append(page.Events, f.message)
+		for _, r := range reactions[f.row.id] {
+			page.Events = append(page.Events, r)
+		}
 	}
 	return page, nil
 }

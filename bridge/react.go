@@ -1,0 +1,162 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// React implements ircd.Session. A user reacts to a message with one text once;
+// to do so again, or to take back what is not there, changes nothing.
+func (s *session) React(ctx context.Context, what ircd.Reacting) (*ircd.Reaction, error) {
+	to, err := s.address(ctx, what.Target)
+	if err != nil {
+		return nil, err
+	}
+	what.Text = reactionText(what.Text)
+	switch {
+	case to.Reactions == nil:
+		return nil, reactError(to.name, what.MsgID, errNoReactions)
+	case what.Text == "":
+		return nil, reactError(to.name, what.MsgID, errNoReaction)
+	}
+	var changed *ircd.Reaction
+	err = s.member.attempt(ctx, alterTimeout, func(ctx context.Context) error {
+		message, err := s.reactTo(ctx, to, what.MsgID)
+		if err != nil {
+			return err
+		}
+		if what.Remove {
+			changed, err = s.unreact(ctx, to, message, what)
+		} else {
+			changed, err = s.react(ctx, to, message, what)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, reactError(to.name, what.MsgID, err)
+	}
+	return changed, nil
+}
+
+// reactTo finds the key of the message that is reacted to.
+func (s *session) reactTo(ctx context.Context, to addressee, msgid string) (id string, err error) {
+	if id, ok := to.view.feed.knows(to.channel, msgid); ok && !to.private {
+		return id, nil
+	}
+	r, err := s.refer(ctx, to, msgid)
+	return r.id, err
+}
+
+// react stores a reaction, unless it is there.
+func (s *session) react(ctx context.Context, to addressee, message string, what ircd.Reacting) (*ircd.Reaction, error) {
+	text := what.Text
+	there, err := to.Reactions.own(ctx, s.member.account, message, text)
+	if err != nil || len(there) > 0 {
+		return nil, err
+	}
+	r, err := to.Reactions.add(ctx, s.member.account, message, text)
+	if errors.Is(err, errHidden) {
+		return nil, nil // stored, and not for the user to see
+	}
+	if unanswered(err) {
+		after, cancel := afterwards(ctx)
+		defer cancel()
+		there, lookErr := to.Reactions.own(after, s.member.account, message, text)
+		switch {
+		case lookErr != nil:
+			return nil, errors.Join(directus.ErrUnconfirmed, err)
+		case len(there) == 0:
+			return nil, err
+		}
+		r, err = there[0], nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.reacted(to, r, what.MsgID), nil
+}
+
+// unreact deletes the user's reaction.
+func (s *session) unreact(ctx context.Context, to addressee, message string, what ircd.Reacting) (*ircd.Reaction, error) {
+	text := what.Text
+	there, err := to.Reactions.own(ctx, s.member.account, message, text)
+	if err != nil {
+		return nil, err
+	}
+	var changed *ircd.Reaction
+	for _, r := range there { // several only if others stored them
+		err := to.Reactions.remove(ctx, s.member.account, r.id)
+		if unanswered(err) {
+			after, cancel := afterwards(ctx)
+			left, lookErr := to.Reactions.own(after, s.member.account, message, text)
+			cancel()
+			switch {
+			case lookErr != nil:
+				return changed, errors.Join(directus.ErrUnconfirmed, err)
+			case len(left) == len(there):
+				return changed, err
+			}
+			err = nil
+		}
+		if err != nil {
+			return changed, err
+		}
+		changed = s.unreacted(to, r, what.MsgID)
+	}
+	return changed, nil
+}
+
+// reacted shows a reaction to the user's other connections and returns what this
+// one is shown.
+func (s *session) reacted(to addressee, r reaction, msgid string) *ircd.Reaction {
+	f := to.view.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.journal.append(f.addReaction(r, s.User())...)
+	ev := f.reactionIn(to, r, msgid, s.User())
+	to.view.returned(entry{event: ev})
+	return ev
+}
+
+// unreacted does the same for one taken back.
+func (s *session) unreacted(to addressee, r reaction, msgid string) *ircd.Reaction {
+	f := to.view.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.journal.append(f.dropReaction(r.id)...)
+	ev := removal(f.reactionIn(to, r, msgid, s.User()))
+	to.view.returned(entry{event: ev})
+	return ev
+}
+
+var (
+	errNoReactions = errors.New("no reactions in this channel")
+	errNoReaction  = errors.New("not a text of a reaction")
+)
+
+// reactError is the reply to a reaction that was not stored or removed.
+func reactError(target, msgid string, err error) *ircd.Error {
+	fail := func(code, text string) *ircd.Error {
+		return &ircd.Error{Code: code, Params: []string{target, msgid}, Text: text, Err: err}
+	}
+	switch {
+	case errors.Is(err, errNoReactions):
+		return fail("INVALID_TARGET", "There are no reactions here")
+	case errors.Is(err, errNoReaction):
+		return fail("INVALID_REACTION", "A reaction is one line of at most 64 bytes")
+	case errors.Is(err, errUnknownMessage):
+		return fail("UNKNOWN_MSGID", "The message to react to is gone, or not for you to read")
+	case errors.Is(err, errElsewhere):
+		return fail("INVALID_TARGET", "The message to react to was not said there")
+	case isForbidden(err):
+		return fail("REACT_FORBIDDEN", "Directus does not allow you to do this with reactions")
+	case errors.Is(err, directus.ErrUnconfirmed):
+		return fail("TEMPORARILY_UNAVAILABLE", "Directus did not answer: perhaps done. Look before you try again")
+	case unanswered(err):
+		return fail("TEMPORARILY_UNAVAILABLE", "Directus is unreachable at the moment. Try again when it is back")
+	}
+	return fail("REACT_FORBIDDEN", "Directus refused the reaction")
+}

@@ -1,0 +1,185 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// maxReactions is how many reactions a feed remembers, to know what a deletion
+// takes back. The oldest go first: that they are taken back is not told.
+const maxReactions = 128
+
+// reactionFeed is a feed's reading of the reactions to its messages. They are
+// taken as they come: what is missed, in an outage, is in the history only.
+type reactionFeed struct {
+	sub  *directus.Subscription // nil: not allowed, or not yet; owned by the feed's run
+	next time.Time              // not to be tried before; owned by run
+
+	shown []shownReaction // the oldest first; guarded by the feed's mu
+}
+
+// shownReaction is a reaction that was shown, in each channel of its message.
+type shownReaction struct {
+	id      string
+	entries []entry
+}
+
+// followReactions subscribes if the user may read reactions. Otherwise Directus
+// would send an error for each, and before 12 not even say for which
+// subscription. The right is asked for again now and then.
+func (f *feed) followReactions(ctx context.Context) {
+	cfg := f.group.reactions
+	if cfg == nil || f.reactions.sub != nil || time.Now().Before(f.reactions.next) {
+		return
+	}
+	err := f.tryReactions(ctx)
+	switch {
+	case err == nil:
+		f.reactions.sub = f.rt.Subscribe(cfg.Collection, directus.SubscriptionQuery{
+			Fields: cfg.query(), Events: []directus.EventKind{directus.EventCreate, directus.EventDelete},
+		})
+	case isForbidden(err):
+		f.reactions.next = time.Now().Add(nameLife)
+	}
+}
+
+// tryReactions reads one.
+func (f *feed) tryReactions(ctx context.Context) error {
+	var some []struct{}
+	err := f.account.Items(ctx, f.group.reactions.Collection, directus.Query{Fields: f.group.reactions.query(), Limit: 1}, &some)
+	if err != nil {
+		f.log.Debug().Err(err).Str("collection", f.group.reactions.Collection).Msg("no reactions")
+	}
+	return err
+}
+
+// endReactions ends the subscription, if there is one.
+func (f *feed) endReactions() {
+	if f.reactions.sub != nil {
+		f.reactions.sub.Close()
+		f.reactions.sub = nil
+	}
+}
+
+// reactionWake is readable when there may be reactions; nil where none are
+// followed.
+func (f *feed) reactionWake() <-chan struct{} {
+	if f.reactions.sub == nil {
+		return nil
+	}
+	return f.reactions.sub.Wake()
+}
+
+// takeReactions shows what the subscription has to say.
+func (f *feed) takeReactions(ctx context.Context) {
+	if f.reactions.sub == nil {
+		return
+	}
+	events, gap := f.reactions.sub.Drain()
+	var created []reaction
+	var deleted []string
+	for _, event := range events {
+		for _, raw := range event.Items {
+			if r, ok := f.group.reactions.parse(raw); ok && f.remembers(r.message) {
+				created = append(created, r)
+			}
+		}
+		deleted = append(deleted, event.Keys...)
+	}
+	users, err := f.names.users(ctx, reactors(created))
+	if err != nil {
+		f.log.Debug().Err(err).Msg("reactions are not shown")
+		created = nil
+	}
+	f.mu.Lock()
+	for _, r := range created {
+		f.journal.append(f.addReaction(r, users[r.author])...)
+	}
+	for _, id := range deleted {
+		f.journal.append(f.dropReaction(id)...)
+	}
+	f.mu.Unlock()
+	if gap && isForbidden(f.tryReactions(ctx)) {
+		f.endReactions()
+	}
+}
+
+// remembers reports whether a message was shown lately.
+func (f *feed) remembers(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.shown.rows[id] != nil
+}
+
+// addReaction makes the entries of a reaction that was not shown before: one to a
+// message that nobody here was shown is none of their business. The caller holds
+// mu.
+func (f *feed) addReaction(r reaction, from ircd.User) []entry {
+	known := f.shown.rows[r.message]
+	if known == nil || slices.ContainsFunc(f.reactions.shown, func(s shownReaction) bool { return s.id == r.id }) {
+		return nil
+	}
+	var entries []entry
+	for _, p := range known.places {
+		if p.state == visible && p.channel.Reactions != nil {
+			entries = append(entries, entry{row: row{id: r.message}, channel: p.channel, event: r.event(p.message, from)})
+		}
+	}
+	f.reactions.remember(r.id, entries)
+	return entries
+}
+
+func (rf *reactionFeed) remember(id string, entries []entry) {
+	if len(rf.shown) >= maxReactions {
+		rf.shown = slices.Delete(rf.shown, 0, 1)
+	}
+	rf.shown = append(rf.shown, shownReaction{id, entries})
+}
+
+// rememberReactions notes those that a session shows as history, as far as there
+// is room.
+func (f *feed) rememberReactions(r row, c *channel, list []*ircd.Reaction) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, ev := range list {
+		id, ok := unsafeID(strings.Split(ev.ID, ".")[0])
+		known := slices.ContainsFunc(f.reactions.shown, func(s shownReaction) bool { return s.id == id })
+		if ok && !known && len(f.reactions.shown) < maxReactions {
+			f.reactions.remember(id, []entry{{row: row{id: r.id}, channel: c, event: ev}})
+		}
+	}
+}
+
+// dropReaction makes the entries that take a reaction back. Directus tells
+// everybody the keys of all that are deleted. The caller holds mu.
+func (f *feed) dropReaction(id string) []entry {
+	i := slices.IndexFunc(f.reactions.shown, func(s shownReaction) bool { return s.id == id })
+	if i < 0 {
+		return nil
+	}
+	entries := slices.Clone(f.reactions.shown[i].entries)
+	f.reactions.shown = slices.Delete(f.reactions.shown, i, i+1)
+	for k, e := range entries {
+		entries[k].event = removal(e.event.(*ircd.Reaction))
+	}
+	return entries
+}
+
+// reactionIn is a reaction as it shows in one channel, also to a message that is
+// not remembered: that, only the connection that reacts is shown. The caller
+// holds mu.
+func (f *feed) reactionIn(to addressee, r reaction, msgid string, from ircd.User) *ircd.Reaction {
+	if p := f.shown.rows[r.message].place(to.channel); p != nil {
+		return r.event(p.message, from)
+	}
+	m := &ircd.Message{ID: originalID(msgid), Target: to.Name}
+	if to.user != nil {
+		m.To = *to.user
+	}
+	return r.event(m, from)
+}

@@ -1,0 +1,192 @@
+package bridge_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// lively is a channel of the fake's messages with a place for reactions.
+func lively() bridge.Channel {
+	c := messages("messages")
+	c.Reactions = &bridge.Reactions{Collection: "reactions", Message: "message", Text: "text", Author: "user_created", Date: "date_created"}
+	return c
+}
+
+func addReactions(fake *directustest.Fake) {
+	fake.AddCollection("reactions", directustest.FakeCollection{
+		Fields: []string{"message", "text"}, Relations: map[string]string{"message": "messages"},
+	})
+}
+
+// react reacts and says what the client is shown; "" if nothing has changed.
+func (v *visitor) react(channel, msgid, text string, remove bool) string {
+	v.t.Helper()
+	ev, err := v.session.React(v.t.Context(), ircd.Reacting{Target: channel, MsgID: msgid, Text: text, Remove: remove})
+	if refusal, ok := errors.AsType[*ircd.Error](err); ok {
+		return refusal.Code
+	}
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if ev == nil {
+		return ""
+	}
+	return describe(ev)
+}
+
+func TestReactions(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil, lively(), room("dev", nil))
+		addReactions(c.fake)
+		addRooms(c.fake)
+		bob := c.person("bob")
+		c.fake.Insert("messages", bob, map[string]any{"text": "old"})
+		time.Sleep(time.Hour)
+		a, other, b := c.visit("ada", "#messages", "#dev"), c.visit("ada", "#messages"), c.visit("bob", "#messages")
+		all := []*visitor{a, other, b}
+		expect := func(who []*visitor, want ...string) {
+			t.Helper()
+			for _, v := range who {
+				same(t, v.news(), want...)
+			}
+		}
+		id := b.send("#messages", "hello")
+		expect([]*visitor{a, other}, "bob says in #messages: hello")
+		row, _, _ := strings.Cut(id, ".")
+		oldID := a.backlog[0].ID
+
+		yes := "ada reacts " + id + " in #messages, removed false: 👍"
+		same(t, []string{a.react("#messages", id, "👍", false)}, yes)
+		expect([]*visitor{other, b}, yes)
+		same(t, []string{a.react("#messages", id, "👍", false)}, "")
+		same(t, []string{a.react("#messages", id, "👎", true)}, "")
+		same(t, []string{b.react("#messages", id, "👍", true)}, "") // not one's own
+		if n := len(c.fake.Items("reactions")); n != 1 {
+			t.Errorf("%d are stored", n)
+		}
+		no := "ada reacts " + id + " in #messages, removed true: 👍"
+		same(t, []string{a.react("#messages", id, "👍", true)}, no)
+		expect([]*visitor{other, b}, no)
+		expect(all)
+
+		same(t, []string{a.react("#messages", oldID, "✓", false)}, "ada reacts "+oldID+"*: ✓")
+		expect([]*visitor{other, b}, "ada reacts "+oldID+"*: ✓")
+		web := c.fake.Insert("reactions", bob, map[string]any{"message": row, "text": "♥"})
+		expect(all, "bob reacts "+id+"*, removed false: ♥")
+		c.fake.Remove("reactions", web)
+		expect(all, "bob reacts "+id+"*, removed true: ♥")
+		c.fake.Insert("reactions", bob, map[string]any{"message": "999", "text": "♥"})
+		c.fake.Insert("reactions", bob, map[string]any{"message": row, "text": strings.Repeat("♥", 100)})
+		c.fake.Insert("reactions", bob, map[string]any{"message": nil, "text": nil})
+		c.fake.Emit("reactions", "delete", nil, []any{web, "77"})
+		expect(all)
+
+		late := c.visit("ada")
+		page, err := late.session.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Limit: 10, Reactions: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, ev := range page.Events {
+			lines = append(lines, describe(ev))
+		}
+		same(t, lines, "bob says in #messages: old", "ada reacts "+oldID+"*: ✓", "bob says in #messages: hello")
+
+		same(t, []string{a.react("#messages", "999.0", "x", false)}, "UNKNOWN_MSGID")
+		same(t, []string{a.react("#dev", id, "x", false)}, "INVALID_TARGET")
+		same(t, []string{a.react("#messages", id, " ", false)}, "INVALID_REACTION")
+		c.fake.Deny(a.id, "reactions", "create")
+		same(t, []string{a.react("#messages", id, "x", false)}, "REACT_FORBIDDEN")
+		expect(all)
+
+		tick := c.fake.Items("reactions")[0]["id"]
+		eve := c.visit("eve", "#messages")
+		if _, err := eve.session.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Limit: 10, Reactions: true}); err != nil {
+			t.Fatal(err)
+		}
+		c.fake.Remove("reactions", fmt.Sprint(tick))
+		expect([]*visitor{a, other, b, eve}, "ada reacts "+oldID+"*, removed true: ✓")
+	})
+}
+
+// The answer to a reaction is lost, or does not come.
+func TestReactionInDoubt(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil, lively())
+		addReactions(c.fake)
+		a, other := c.visit("ada", "#messages"), c.visit("ada", "#messages")
+		id := a.send("#messages", "hello")
+		other.news()
+		for _, test := range []struct {
+			method, text string
+			remove       bool
+			verdict      directustest.RESTVerdict
+			want         string
+			stored       int
+		}{
+			{"POST", "1", false, directustest.RESTVerdict{Lose: true}, "ada reacts *, removed false: 1", 1},
+			{"POST", "2", false, directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}, "TEMPORARILY_UNAVAILABLE", 1},
+			{"DELETE", "1", true, directustest.RESTVerdict{Hang: true}, "TEMPORARILY_UNAVAILABLE", 1},
+			{"DELETE", "1", true, directustest.RESTVerdict{Lose: true}, "ada reacts *, removed true: 1", 0},
+		} {
+			c.fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+				if r.Method == test.method {
+					return test.verdict
+				}
+				return directustest.RESTVerdict{}
+			})
+			same(t, []string{a.react("#messages", id, test.text, test.remove)}, test.want)
+			if n := len(c.fake.Items("reactions")); n != test.stored {
+				t.Errorf("%s %s: %d are stored", test.method, test.text, n)
+			}
+			time.Sleep(time.Minute)
+		}
+		same(t, a.news())
+		same(t, other.news(), "ada reacts *, removed false: 1", "ada reacts *, removed true: 1")
+	})
+}
+
+// Who may not read reactions has none, and nothing else is the worse for it.
+func TestReactionsNotReadable(t *testing.T) {
+	for _, version := range []string{"12.4.0", "11.17.4"} {
+		t.Run(version, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChatAt(t, directustest.FakeOptions{Version: version}, nil, lively())
+				addReactions(c.fake)
+				bob := c.person("bob")
+				c.fake.Deny(c.person("ada"), "reactions", "read")
+				a := c.visit("ada", "#messages")
+				row := c.fake.Insert("messages", bob, map[string]any{"text": "hello"})
+				same(t, a.news(), "bob says in #messages: hello")
+				time.Sleep(time.Second)
+				before := c.fake.Count("GET /items/messages")
+				c.fake.Insert("reactions", bob, map[string]any{"message": row, "text": "♥"})
+				time.Sleep(time.Second)
+				if after := c.fake.Count("GET /items/messages"); after != before {
+					t.Errorf("%d reads of messages for a reaction that may not be read", after-before)
+				}
+				same(t, a.news())
+				c.fake.Allow(a.id, "reactions", "read")
+				time.Sleep(30 * time.Minute)
+				c.fake.Insert("reactions", bob, map[string]any{"message": row, "text": "☺"})
+				same(t, a.news(), "bob reacts *: ☺")
+				c.fake.Deny(a.id, "reactions", "read")
+				c.fake.Insert("reactions", bob, map[string]any{"message": row, "text": "1"})
+				c.fake.Insert("reactions", bob, map[string]any{"message": row, "text": "2"})
+				time.Sleep(time.Minute)
+				same(t, a.news())
+				if n := c.fake.Subscriptions(); n != 3 {
+					t.Errorf("%d subscriptions", n)
+				}
+			})
+		})
+	}
+}
