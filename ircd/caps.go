@@ -65,12 +65,7 @@ func (c *conn) capLS(version string) {
 		c.reg.cap302 = true
 	}
 	c.logins = c.srv.logins.available()
-	room := c.capRoom("LS")
-	words := c.offers(modern, room)
-	if !modern {
-		words = fitWords(words, room)
-	}
-	c.capWords("LS", words, modern)
+	c.capWords("LS", c.offers(modern, c.capRoom("LS")), modern)
 }
 
 // capList lists what the connection has.
@@ -108,18 +103,6 @@ func (c *conn) capWords(sub string, words []string, modern bool) {
 func isSASL(word string) bool {
 	name, _, _ := strings.Cut(word, "=")
 	return name == "sasl"
-}
-
-// fitWords leaves out the last words until the others fit, but never sasl. Clients
-// that know no answer of several lines are told no more than what fits.
-func fitWords(words []string, room int) []string {
-	words = slices.Clone(words)
-	for i := len(words) - 1; i >= 0 && len(strings.Join(words, " ")) > room; i-- {
-		if !isSASL(words[i]) {
-			words = slices.Delete(words, i, i+1)
-		}
-	}
-	return words
 }
 
 // capFold repeats a list of the client's, on several lines if one is too short: a

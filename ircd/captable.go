@@ -63,8 +63,9 @@ type capability struct {
 const maxSpare = 3
 
 // capabilities are those that the server has, in the order of CAP LS. All but the
-// spare ones fit on one line with a server name of 20 bytes: several clients break
-// on a second one. Each row stands for something that works.
+// spare ones fit on one line with a server name of 20 bytes, and for clients that
+// know neither values nor answers of several lines with any name: several clients
+// break on a second one. Each row stands for something that works.
 var capabilities = []capability{
 	{name: "account-notify", bit: capAccountNotify}, // an account never changes
 	{name: "account-tag", bit: capAccountTag},

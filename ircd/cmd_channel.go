@@ -49,10 +49,7 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if c.channels[Fold(name)] != nil {
 		return nil, nil
 	}
-	if !hasTime(ctx, 0) {
-		return nil, refused(context.DeadlineExceeded, irc.ERR_UNAVAILRESOURCE, name)
-	}
-	ch, err := c.session.Join(ctx, name, c.joinOptions())
+	ch, err := c.joinInTime(ctx, name)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil, refused(err, irc.ERR_UNAVAILRESOURCE, name)
 	}

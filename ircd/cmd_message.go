@@ -3,7 +3,6 @@ package ircd
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -134,21 +133,6 @@ func (c *conn) joinedChannel(ctx context.Context, name string) (*joinedChannel, 
 		return nil, err
 	}
 	return nil, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: you are not in that channel, join it first", known.Name)
-}
-
-// sendInTime is Session.Send, unless there is no time left for it.
-func (c *conn) sendInTime(ctx context.Context, out Outgoing) (*Message, error) {
-	if !hasTime(ctx, sendTime) {
-		return nil, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: what you sent before took all the time there is. Send it again", out.Target)
-	}
-	stored, err := c.session.Send(ctx, out)
-	var e *Error
-	if errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &e) {
-		e = errorReply(irc.ERR_CANNOTSENDTOCHAN, "No answer came in time: perhaps sent. Look before you send it again", out.Target)
-		e.Err = err
-		return nil, e
-	}
-	return stored, err
 }
 
 // store has a message stored. What the backend says is what the client is told.

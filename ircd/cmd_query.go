@@ -32,14 +32,6 @@ func (c *conn) lookup(ctx context.Context, nick string) (u *person, here bool, e
 	return &person{User: *found}, false, nil
 }
 
-// lookupInTime is Session.Lookup, unless there is no time left for it.
-func (c *conn) lookupInTime(ctx context.Context, nick string) (*User, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	return c.session.Lookup(ctx, nick)
-}
-
 // sees reports whether a connected user is the client's own or shares a channel
 // with it.
 func (c *conn) sees(id string) bool {

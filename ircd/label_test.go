@@ -44,15 +44,57 @@ func TestLabelAlone(t *testing.T) {
 			return &Message{ID: "own", Time: time.Now(), From: f.user, Target: out.Target, Text: out.Text}, nil
 		}
 		c.Send("@label=a PRIVMSG #messages :one")
-		c.ExpectNext(":kevin!u@directus JOIN :#messages")
-		c.ExpectNext(":bob!u@directus PRIVMSG #messages :before")
-		c.ExpectNext("@label=a :alice!u@directus PRIVMSG #messages :one")
+		expectAll(t, c.Sync(), []string{
+			":kevin!u@directus JOIN :#messages",
+			":bob!u@directus PRIVMSG #messages :before",
+			"@label=a :alice!u@directus PRIVMSG #messages :one",
+		})
 		c.Send("@label=b PRIVMSG #nowhere,#messages :two")
-		c.ExpectNext("@label=b :irc.test BATCH +1 labeled-response")
-		c.ExpectNext("@batch=1 :irc.test 403 alice #nowhere :*")
-		c.ExpectNext(":bob!u@directus PRIVMSG #messages :before")
-		c.ExpectNext("@batch=1 :alice!u@directus PRIVMSG #messages :two")
-		c.ExpectNext(":irc.test BATCH -1")
+		expectAll(t, c.Sync(), []string{
+			"@label=b :irc.test BATCH +1 labeled-response",
+			"@batch=1 :irc.test 403 alice #nowhere :No such channel",
+			":bob!u@directus PRIVMSG #messages :before",
+			"@batch=1 :alice!u@directus PRIVMSG #messages :two",
+			":irc.test BATCH -1",
+		})
+		chat.backlog["#dev"] = []*Message{{ID: "b", From: testUser("bob"), Target: "#dev", Text: "long ago", Time: time.Now()}}
+		c.Send("@label=c JOIN #dev,#nowhere")
+		expectAll(t, c.Sync(), []string{
+			"@label=c :irc.test BATCH +2 labeled-response",
+			"@batch=2 :alice!u@directus JOIN :#dev",
+			"@batch=2 :irc.test 353 alice = #dev :alice",
+			"@batch=2 :irc.test 366 alice #dev :End of /NAMES list",
+			":irc.test BATCH +3 chathistory #dev",
+			"@batch=3 :bob!u@directus PRIVMSG #dev :[00:00] long ago",
+			":irc.test BATCH -3",
+			"@batch=2 :irc.test 403 alice #nowhere :no such channel",
+			":irc.test BATCH -2",
+		})
+	})
+}
+
+// TestNoLabel: what is no label, or of no use to the client, is no tag of an
+// answer.
+func TestNoLabel(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		s := newTestServer(t, newFakeChat(), nil)
+		both, alone, none := s.user("alice", "labeled-response", "batch"), s.user("bob", "labeled-response"), s.user("kevin", "batch")
+		pong := ":irc.test PONG irc.test :x"
+		for _, tc := range []struct {
+			c     *ircdtest.Client
+			label string
+			want  string
+		}{
+			{both, "a", "@label=a " + pong},
+			{both, "", pong},
+			{both, strings.Repeat("a", maxLabel), "@label=" + strings.Repeat("a", maxLabel) + " " + pong},
+			{both, strings.Repeat("a", maxLabel+1), pong},
+			{alone, "a", pong},
+			{none, "a", pong},
+		} {
+			tc.c.Send("@label="+tc.label+" PING x", "PING y")
+			expectAll(t, []string{tc.c.Expect("* PONG *"), tc.c.Expect("* PONG *")}, []string{tc.want, ":irc.test PONG irc.test :y"})
+		}
 	})
 }
 

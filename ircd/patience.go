@@ -2,9 +2,12 @@ package ircd
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
+
+	irc "gopkg.in/irc.v4"
 )
 
 // How long the backend may keep a client waiting. Commands are answered in the
@@ -59,6 +62,37 @@ func ended(ctx context.Context) error { return context.Cause(lasting(ctx)) }
 func hasTime(ctx context.Context, need time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return !ok || time.Until(deadline) >= need
+}
+
+// sendInTime is Session.Send, unless there is no time left for it.
+func (c *conn) sendInTime(ctx context.Context, out Outgoing) (*Message, error) {
+	if !hasTime(ctx, sendTime) {
+		return nil, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: what you sent before took all the time there is. Send it again", out.Target)
+	}
+	stored, err := c.session.Send(ctx, out)
+	var e *Error
+	if errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &e) {
+		e = errorReply(irc.ERR_CANNOTSENDTOCHAN, "No answer came in time: perhaps sent. Look before you send it again", out.Target)
+		e.Err = err
+		return nil, e
+	}
+	return stored, err
+}
+
+// lookupInTime is Session.Lookup, unless there is no time left for it.
+func (c *conn) lookupInTime(ctx context.Context, nick string) (*User, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return c.session.Lookup(ctx, nick)
+}
+
+// joinInTime is Session.Join, unless there is no time left for it.
+func (c *conn) joinInTime(ctx context.Context, name string) (*Channel, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return c.session.Join(ctx, name, c.joinOptions())
 }
 
 // pingTimes are the times at which the PINGs were read that wait for their turn.

@@ -140,9 +140,31 @@ func TestPatienceJoin(t *testing.T) {
 		if d := time.Since(start); d > 15*time.Second {
 			t.Errorf("the welcome took %v", d)
 		}
+		if n := chat.asks.Load(); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
 		chat.join = nil
 		c.Send("JOIN #dev")
 		c.ExpectNext("* JOIN :#dev")
+	})
+}
+
+// TestLateTruth: a message that turns out to be stored when its time is over is
+// shown as stored.
+func TestLateTruth(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.send = func(f *fakeSession, out Outgoing) (*Message, error) {
+			<-f.ctx.Done()
+			time.Sleep(2 * time.Second)
+			m := &Message{From: f.user, Target: out.Target, Text: out.Text}
+			chat.deliver(f, m)
+			return m, nil
+		}
+		s := newTestServer(t, chat, nil)
+		c := s.inChannel("alice", "#messages", "echo-message")
+		c.Send("PRIVMSG #messages :late")
+		expectAll(t, c.Sync(), []string{":alice!u@directus PRIVMSG #messages :late"})
 	})
 }
 
@@ -173,6 +195,29 @@ func TestReadAhead(t *testing.T) {
 		c.Sync()
 		if n := chat.count(); n != 39 {
 			t.Errorf("%d of 39 were stored", n)
+		}
+	})
+}
+
+// TestFlushOutlastsCommand: a command whose time is over still waits for a client
+// that reads slowly, and loses nothing that was said.
+func TestFlushOutlastsCommand(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := &conn{out: newSendQueue(10)}
+		ctx, cancel := c.withPatience(t.Context())
+		defer cancel()
+		time.Sleep(commandTime + time.Second)
+		if !c.out.tryPut([]byte("123456789\n")) || ctx.Err() == nil || ended(ctx) != nil {
+			t.Fatal("the command is not over")
+		}
+		reader := time.AfterFunc(5*time.Second, func() { c.out.take(nil) })
+		defer reader.Stop()
+		c.out1 = []byte("said\n")
+		if err := c.flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := c.out.take(nil); string(got) != "said\n" {
+			t.Errorf("%q is written", got)
 		}
 	})
 }
