@@ -260,11 +260,10 @@ func TestHistory(t *testing.T) {
 					}
 				}
 				p := newPast(rows, kind.given == time.Second)
-				s := login(t, b, "ada")
+				s := open(t, b, "ada")
 				queries := p.questions(13)
 				t.Logf("%d queries", len(queries))
 				p.check(t, s, queries)
-				closeSession(t, s)
 			})
 		})
 	}

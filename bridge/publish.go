@@ -62,15 +62,6 @@ func (f *feed) note(rows []row) {
 	}
 }
 
-// sent sets the time of a row that Directus has just confirmed, before its event
-// may be here.
-func (f *feed) sent(r row, c *channel) row {
-	f.group.dates.learn(r.rawDate)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.timed(r, c)
-}
-
 // timed sets the time under which a row is shown in a channel. The caller holds
 // mu.
 func (f *feed) timed(r row, c *channel) row {

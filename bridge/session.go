@@ -284,5 +284,5 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		clear(j.view.sent)
 	}
 	j.view.sent[sentItem{j.channel, r.id}] = struct{}{}
-	return toMessage(j.view.feed.sent(r, j.channel), j.channel, s.answered(ctx, to, r, users), false), nil
+	return toMessage(s.timeSent(ctx, r, j), j.channel, s.answered(ctx, to, r, users), false), nil
 }

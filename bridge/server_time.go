@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"time"
 
 	"directus-ircd/directus"
@@ -18,9 +19,10 @@ func serverNow(account *directus.Account) (now, limit time.Time, ok bool) {
 }
 
 // joinTime is the moment of a JOIN by the clock of Directus: behind all that the
-// channel has shown, and not behind what is written from now on. Not known are
-// rows on their way, whose dates may be older than those of others that are here
-// already, and rows of the future, which would leave no room for any other.
+// channel has shown, and not behind what is written from now on. It cannot be
+// that for what is written in the same millisecond as the newest message, nor for
+// rows that are on their way, whose dates may be older. Rows of the future do not
+// count: they would leave no room for others.
 func (s *session) joinTime(j *joined, backlog []*ircd.Message) time.Time {
 	now, limit, known := serverNow(s.member.account)
 	f := j.view.feed
@@ -47,4 +49,33 @@ func (s *session) joinTime(j *joined, backlog []*ircd.Message) time.Time {
 		at = next
 	}
 	return at
+}
+
+// rankTimeout is how long a sender waits for the exact time of a message that is
+// stored already.
+const rankTimeout = time.Second
+
+// timeSent sets the time under which a row that Directus has just stored is
+// shown. Where dates come in whole seconds Directus is asked for the rows in front
+// of it: their events may still be on their way.
+func (s *session) timeSent(ctx context.Context, r row, j *joined) row {
+	f := j.view.feed
+	f.group.dates.learn(r.rawDate)
+	f.mu.Lock()
+	r = f.timed(r, j.channel)
+	f.mu.Unlock()
+	if f.group.dates.areFine() || r.rawDate == "" {
+		return r
+	}
+	h := s.historyOf(j.channel)
+	h.group = h.groups[0]
+	if j.private {
+		h.filter = h.group.between(r.author, r.recipient)
+	}
+	ctx, cancel := context.WithTimeout(ctx, rankTimeout)
+	defer cancel()
+	if rank, err := h.inFront(ctx, r); err == nil {
+		r.at = moment(r.date, rank)
+	}
+	return r
 }
