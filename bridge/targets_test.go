@@ -79,8 +79,9 @@ func TestTargets(t *testing.T) {
 			fake.Insert("private_messages", ids[from], map[string]any{"text": "psst", "recipient": ids[to], "date_created": minute(at)})
 		}
 		whisper("ada", "bob", 2)
-		for i := range 150 {
-			fake.Insert("private_messages", ids["eve"], map[string]any{"text": fmt.Sprint(i), "recipient": ids["ada"], "date_created": minute(12)})
+		for i := range 800 {
+			date := time.Date(2020, 5, 17, 10, 11, 0, 0, time.UTC).Add(time.Duration(i+1) * 75 * time.Millisecond) // up to 10:12
+			fake.Insert("private_messages", ids["eve"], map[string]any{"text": fmt.Sprint(i), "recipient": ids["ada"], "date_created": date.Format(time.RFC3339Nano)})
 		}
 		whisper("kay", "ada", 5)
 		whisper("ada", "ada", 3)
@@ -94,12 +95,17 @@ func TestTargets(t *testing.T) {
 			{0, 60, 100, []string{"bob 2", "ada 3", "kay 5", "#Two 10", "eve 12", "#One 20"}},
 			{60, 0, 100, []string{"bob 2", "ada 3", "kay 5", "#Two 10", "eve 12", "#One 20"}},
 			{0, 60, 2, []string{"eve 12", "#One 20"}},
-			{2, 12, 100, []string{"ada 3", "kay 5", "#Two 10"}},
+			{2, 12, 100, []string{"ada 3", "kay 5", "#Two 10", "eve 11"}},
 			{0, 20, 100, []string{"#One 1", "bob 2", "ada 3", "kay 5", "#Two 10", "eve 12"}},
 			{40, 50, 100, []string{}},
 		} {
+			before := fake.Count("GET /items/private_messages")
 			if got := targets(t, s, c.from, c.to, c.limit); !slices.Equal(got, c.want) {
 				t.Errorf("%d to %d, %d: got %q, want %q", c.from, c.to, c.limit, got, c.want)
+			}
+			// A long conversation is not read to its beginning.
+			if n := fake.Count("GET /items/private_messages") - before; n > 4 {
+				t.Errorf("%d to %d, %d: %d reads", c.from, c.to, c.limit, n)
 			}
 		}
 		var read []string
@@ -191,7 +197,7 @@ func TestHistoryUnjoined(t *testing.T) {
 		dev, ops := messages("rooms"), messages("rooms")
 		dev.Name, dev.Filter = "#dev", map[string]any{"room": map[string]any{"_eq": "dev"}}
 		ops.Name, ops.Filter = "#ops", map[string]any{"room": map[string]any{"_eq": "ops"}}
-		ops.Fields.Files = "no_such_field" // as one that may not be read
+		ops.Fields.Reply = "no_such_field" // as one that may not be read
 		fake, b := fakeBackend(t, nil, dev, ops)
 		fake.AddCollection("rooms", directustest.FakeCollection{Fields: []string{"text", "nonce", "room"}})
 		ada := addFake(fake, "ada")
@@ -266,7 +272,7 @@ func TestDeletedBetweenPages(t *testing.T) {
 					}
 					return directustest.RESTVerdict{}
 				})
-				time.Sleep(8 * time.Minute)
+				time.Sleep(20 * time.Minute)
 				shown := map[string]int{}
 				for _, m := range polled[*ircd.Message](t, s) {
 					shown[m.Text]++

@@ -315,6 +315,9 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 		}
 	}
 	for head, rest := range nested {
+		if _, known := row[head]; !known && !f.before("11") {
+			return nil, forbidden()
+		}
 		related := f.relations(name)[head]
 		if related == "" || !f.may(user, related, "read") {
 			delete(out, head) // the key is missing altogether
