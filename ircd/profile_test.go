@@ -3,6 +3,7 @@ package ircd
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"directus-ircd/ircd/ircdtest"
 )
@@ -26,7 +27,7 @@ func TestProfile(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
 		bob, old := s.inChannel("bob", "#messages", "setname", "extended-join"), s.inChannel("kevin", "#messages")
-		first, second := s.inChannel("alice", "#messages", "setname"), s.inChannel("alice", "#messages")
+		first, second := s.inChannel("alice", "#messages", "setname", "extended-join"), s.inChannel("alice", "#messages")
 		bob.Send("JOIN #dev")
 		first.Send("JOIN #dev")
 		for _, c := range []*ircdtest.Client{bob, old, first, second} {
@@ -44,7 +45,7 @@ func TestProfile(t *testing.T) {
 		second.Send("PART #messages", "JOIN #dev", "PART #dev")
 		synced(second)
 		first.Send("PART #dev", "JOIN #dev")
-		first.Expect(":alice!u@directus JOIN :#dev")
+		first.Expect(":alice!u@directus JOIN #dev id-alice :Alice Married-Name")
 		bob.Expect(":alice!u@directus JOIN #dev id-alice :Alice Married-Name")
 		// Whoever logs in later has read a newer name.
 		u := testUser("alice")
@@ -144,6 +145,9 @@ func TestBot(t *testing.T) {
 		bot.Expect(":alice!u@directus MODE alice -B")
 		bob.Send("WHO alice")
 		bob.Expect(":irc.test 352 bob #messages u directus irc.test alice H :*")
+		bot.Send("MODE alice +B", "QUIT")
+		bot.Closed()
+		synctest.Wait()
 		if s.roster.isBot("id-alice") || s.roster.isBot("id-bob") {
 			t.Error("there are bots left")
 		}
