@@ -28,7 +28,7 @@ func TestPasteWhileSilent(t *testing.T) {
 			if refused := strings.Count(strings.Join(c.Sync(), "\n"), " 404 "); refused != 20 {
 				t.Errorf("told of %d of 20", refused)
 			}
-			if took := time.Since(begin); took > 20*time.Second {
+			if took := time.Since(begin); took > 15*time.Second {
 				t.Errorf("PING waited %v", took)
 			}
 		}

@@ -20,7 +20,7 @@ import (
 //     poll, showPresence and showBacklog do so by themselves.
 //   - A batch of the command's own, openBatch, stands inside the answer. If it is
 //     all of the answer, openAnswer puts the label on it and no other batch around.
-//     The lines in it go through sendIn.
+//     The lines in it go through sendIn, those of a shared event through sendAll.
 //   - A command whose answer is done before it is calls endResponse: what follows
 //     is told without the label.
 //   - A request that is answered only by a later one, or by a timer, takes its label
