@@ -29,6 +29,8 @@ func FuzzConn(f *testing.F) {
 		"CAP REQ :draft/message-redaction message-tags standard-replies\nREDACT #messages a :b\nREDACT bob :\n@+draft/react=x;+reply=y TAGMSG #messages,bob\n@+draft/unreact= TAGMSG :\n",
 		"CAP REQ :batch draft/chathistory draft/event-playback draft/read-marker labeled-response message-tags\n@label=x CHATHISTORY LATEST #messages * 5\n@label=y CHATHISTORY TARGETS timestamp=0001-01-01T00:00:00Z timestamp=9999-01-01T00:00:00Z 9\n" +
 			"CHATHISTORY BETWEEN bob msgid=b1 msgid=: 9\nCHATHISTORY AROUND : : :\nMARKREAD #messages timestamp=\nMARKREAD :\nMARKREAD bob\nPRIVMSG alice,bob :x\n",
+		"CAP REQ :message-tags extended-monitor setname invite-notify\nMONITOR + bob,*,,alice,BOB\nMONITOR - *,bob\nMONITOR S\nMONITOR\nMONITOR L :\nMONITOR C\nSETNAME :x\nMODE alice +B-B+Bi\n@+typing=active TAGMSG #messages,bob,alice,#\n" +
+			"TOPIC #messages :\x02a\x01\nTOPIC #messages :\nWHOWAS bob,alice -1 *\nWHO a*? nuhsra%tf,12345\nWHO * :%,\nHELP :/\nHELP join\nINVITE alice #messages\nADMIN alice\n",
 		"PRIVMSG #messages,#messages,bob,bob,#x :hi\nNOTICE #messages :x\nKICK #messages bob\nINVITE bob #messages\n",
 	} {
 		f.Add([]byte(s), []byte(s))
