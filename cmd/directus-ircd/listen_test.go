@@ -124,47 +124,6 @@ func TestOpenUnix(t *testing.T) {
 	nc.Close()
 }
 
-// At every moment of its making the socket is closed to those who may not
-// connect: what can be seen in its place has its permissions.
-func TestOpenUnixIsNeverOpenToAll(t *testing.T) {
-	dir := socketDir(t)
-	path := filepath.Join(dir, "irc.sock")
-	done := make(chan struct{})
-	seen := make(chan fs.FileMode, 1)
-	go func() {
-		defer close(seen)
-		for {
-			entries, err := os.ReadDir(dir)
-			if err != nil {
-				return
-			}
-			for _, e := range entries {
-				info, err := e.Info()
-				if err == nil && info.Mode().Perm()&0o077 != 0 {
-					seen <- info.Mode()
-					return
-				}
-			}
-			select {
-			case <-done:
-				return
-			default:
-			}
-		}
-	}()
-	for range 50 {
-		ln, err := openUnix(t.Context(), path, 0o600)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ln.Close()
-	}
-	close(done)
-	if mode, found := <-seen; found {
-		t.Errorf("there was a file with the mode %v", mode)
-	}
-}
-
 // passedListeners are sockets as systemd passes them.
 func passedListeners(t *testing.T, n int) (files []*os.File, addresses []string) {
 	t.Helper()
