@@ -127,7 +127,9 @@ func (c *rightsCache) askAdministrator(ctx context.Context) (bool, error) {
 	if !directus.IsCode(err, directus.CodeRouteNotFound) {
 		return globals.Admin, err
 	}
-	me, err := c.account.Me(ctx, []string{"role.admin_access"})
+	// Asked for a field that it does not show, and for nothing else, Directus 10
+	// answers with the bare id.
+	me, err := c.account.Me(ctx, []string{"id", "role.admin_access"})
 	if err != nil {
 		return false, err
 	}

@@ -28,23 +28,23 @@ func (p *prober) extras(ctx context.Context, c channelConfig) {
 }
 
 // files tries the names of files: a field holds one file, or many through a
-// collection in between.
+// collection in between. Filters tell what Directus shows to this user: fields that
+// it does not know, or does not show, it may pass over in silence.
 func (p *prober) files(ctx context.Context, c channelConfig) {
-	var items []json.RawMessage
-	plain := directus.Query{Fields: []string{c.Fields.Files}, Limit: 1}
-	if err := p.account.Items(ctx, c.Collection, plain, &items); err != nil {
-		p.miss("create the field and grant read on it (directus-ircd setup --files), or set fields.files to \"\"", "%s.%s is missing, or this user may not read it: %v", c.Collection, c.Fields.Files, err)
+	known := func(path string) error {
+		var items []json.RawMessage
+		return p.account.Items(ctx, c.Collection, directus.Query{Fields: []string{"id"}, Filter: nested(c.Fields.Files+path, map[string]any{"_nnull": true}), Limit: 1}, &items)
+	}
+	if known(".filename_download") == nil || known(".directus_files_id.filename_download") == nil {
+		p.ok("%s.%s: the names of files can be read", c.Collection, c.Fields.Files)
 		return
 	}
-	for _, path := range []string{".filename_download", ".directus_files_id.filename_download"} {
-		// Directus leaves out what may not be read, but not in a filter.
-		named := directus.Query{Fields: []string{"id"}, Filter: nested(c.Fields.Files+path, map[string]any{"_nnull": true}), Limit: 1}
-		if p.account.Items(ctx, c.Collection, named, &items) == nil {
-			p.ok("%s.%s: the names of files can be read", c.Collection, c.Fields.Files)
-			return
-		}
+	err := known("")
+	if err == nil || known(".id") == nil {
+		p.note("grant read on directus_files: \"directus-ircd setup --files\"", "%s.%s: the names of files cannot be read, people are shown their links only", c.Collection, c.Fields.Files)
+		return
 	}
-	p.note("grant read on directus_files: \"directus-ircd setup --files\"", "%s.%s: the names of files cannot be read, people are shown their links only", c.Collection, c.Fields.Files)
+	p.miss("create the field and grant read on it (directus-ircd setup --files), or set fields.files to \"\"", "%s.%s is missing, or this user may not read it: %v", c.Collection, c.Fields.Files, err)
 }
 
 // nested is a filter on a field behind relations.

@@ -129,6 +129,10 @@ func TestSetupAndCheck(t *testing.T) {
 		}
 	}
 
+	s.Revoke("directus_files", "read")
+	if nameless := runCommand(t, "", "check", "--config", file, "--token", kevin.StaticToken); !strings.Contains(nameless.stdout, "note     messages.file: the names of files cannot be read") {
+		t.Errorf("check without the right to read files:\n%s", nameless.stdout)
+	}
 	checkEverything(t, s, kevin, strings.Replace(fits, "    collection: messages\n", "    collection: messages\n    corrections: true\n", 1))
 
 	t.Setenv("DIRECTUS_TOKEN", kevin.StaticToken)
@@ -195,7 +199,7 @@ func checkEverything(t *testing.T, s *directustest.Server, kevin directustest.Us
 	a.Send("PRIVMSG #messages :s/mourning/morning/")
 	k.Expect(":" + anick + "!* PRIVMSG #messages :*morning*")
 	k.Send("REDACT #messages " + first)
-	k.Expect("*FAIL REDACT REDACT_FORBIDDEN *", "* NOTICE *only its author*")
+	k.Expect("*FAIL REDACT REDACT_FORBIDDEN * :Not deleted: only its author and administrators*")
 	a.Send("REDACT #messages " + first)
 	k.Expect(":" + anick + "!* REDACT #messages " + first + "*")
 	a.Send("PRIVMSG " + knick + " :just between us")
