@@ -30,7 +30,11 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 	if err != nil {
 		return nil, redactError(to.name, msgid, err)
 	}
-	event := &ircd.Redaction{MsgID: msgid, Time: time.Now(), From: s.User(), Target: to.Name, Reason: reason}
+	m := toMessage(r, to.channel, references{}, false)
+	event := &ircd.Redaction{
+		MsgID: msgid, Time: time.Now(), From: s.User(), Target: to.Name, Reason: reason,
+		Said: m.Time, Text: beginning(m.Text),
+	}
 	if to.user != nil {
 		event.To = *to.user
 	}
@@ -90,7 +94,8 @@ func (f *feed) redacted(r row, c *channel, event *ircd.Redaction) {
 	}
 	entries := f.redact(r.id, true)
 	if len(entries) == 0 { // not remembered
-		entries = redactions(r.id, &place{channel: c, message: &ircd.Message{ID: originalID(event.MsgID), Target: c.Name}}, false)
+		m := &ircd.Message{ID: originalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
+		entries = redactions(r.id, &place{channel: c, message: m}, true)
 	}
 	for i, e := range entries {
 		by := *e.event.(*ircd.Redaction)

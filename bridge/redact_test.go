@@ -186,7 +186,7 @@ func TestRedactVersions(t *testing.T) {
 		}
 		a.redact("#messages", oldID, "")
 		same(t, a.news())
-		same(t, other.news(), "ada deletes "+oldID+" in #messages: ")
+		same(t, other.news(), "ada deletes "+oldID+" in #messages: old")
 		same(t, b.news()) // nobody knows it any more
 	})
 }
