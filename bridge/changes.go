@@ -99,7 +99,7 @@ func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry
 		if c.deleted(r) {
 			p.state = deleted
 		}
-		return redactions(r.id, p, true)
+		return redactions(r.id, p, f.clock(), true)
 	case p.state == moved && here && !f.tooOld(r):
 		m.ID, m.Time = f.nextID(p.message.ID), p.message.Time // the old one is known as deleted
 		p.message, p.state, p.edits = m, visible, nil
@@ -126,7 +126,7 @@ func (f *feed) redact(id string, notice bool) []entry {
 	if known := f.shown.rows[id]; known != nil {
 		for i := range known.places {
 			if p := &known.places[i]; p.state == visible {
-				entries = append(entries, redactions(id, p, notice)...)
+				entries = append(entries, redactions(id, p, f.clock(), notice)...)
 			}
 		}
 	}
@@ -137,10 +137,10 @@ func (f *feed) redact(id string, notice bool) []entry {
 
 // redactions takes a message back, and what was shown as its later versions:
 // these only where the client can, one line for people is enough.
-func redactions(id string, p *place, notice bool) []entry {
+func redactions(id string, p *place, at time.Time, notice bool) []entry {
 	m := p.message
 	event := func(msgid string) *ircd.Redaction {
-		return &ircd.Redaction{MsgID: msgid, Time: time.Now(), From: m.From, Target: m.Target, To: m.To}
+		return &ircd.Redaction{MsgID: msgid, Time: at, From: m.From, Target: m.Target, To: m.To}
 	}
 	first := event(m.ID)
 	if notice {
@@ -178,6 +178,14 @@ func (f *feed) remember(r row, c *channel, m *ircd.Message) bool {
 // tooOld reports that changes of a row are of no interest any more.
 func (f *feed) tooOld(r row) bool {
 	return f.edits.MaxAge > 0 && time.Since(r.date) > f.edits.MaxAge
+}
+
+// clock is the time by the clock of Directus, which dates the messages.
+func (f *feed) clock() time.Time {
+	if now, _, ok := serverNow(f.account); ok {
+		return now
+	}
+	return time.Now()
 }
 
 // nextID makes a msgid for another version of a message: it names the same

@@ -326,3 +326,101 @@ func TestJoinBeforeAnEditSettles(t *testing.T) {
 		same(t, late.news(), "bob deletes *: two", "bob deletes *: ")
 	})
 }
+
+// A deletion that comes before the creation: the message is not shown.
+func TestDeletedBeforeShown(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		bob := c.person("bob")
+		a := c.visit("ada", "#messages")
+		c.fake.LoseEvents(true)
+		id := c.fake.Insert("messages", bob, map[string]any{"text": "gone"})
+		item := c.fake.Items("messages")[0]
+		c.fake.Remove("messages", id)
+		c.fake.LoseEvents(false)
+		c.fake.Emit("messages", "delete", nil, []any{id})
+		same(t, a.news())
+		c.fake.Emit("messages", "create", []map[string]any{item}, nil)
+		c.fake.Emit("messages", "update", []map[string]any{item}, nil)
+		same(t, a.later(time.Hour))
+	})
+}
+
+// A message of which no more is known than that it was shown once is not shown as
+// a new one when it changes; that it did not change is still known.
+func TestChangeOfAForgottenMessage(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		bob := c.person("bob")
+		a := c.visit("ada", "#messages")
+		first := c.fake.Insert("messages", bob, map[string]any{"text": "first"})
+		time.Sleep(5 * time.Minute)
+		var second string
+		for i := range 2300 {
+			id := c.fake.Insert("messages", bob, map[string]any{"text": fmt.Sprint(i)})
+			if i == 1000 {
+				second = id
+			}
+			if i%100 == 0 {
+				a.later(10 * time.Second)
+			}
+		}
+		a.later(20 * time.Minute)
+		for _, id := range []string{first, second} {
+			c.fake.Update("messages", id, map[string]any{"nonce": "n" + id})
+		}
+		same(t, a.later(time.Minute), "bob changes "+first+".*: [edited] first") // which nobody can know
+		for _, id := range []string{first, second} {
+			c.fake.Update("messages", id, map[string]any{"text": "changed"})
+		}
+		same(t, a.later(time.Minute), "bob changes "+first+".*: [edited] changed", "bob changes "+second+".*: [edited] changed")
+	})
+}
+
+// What holds for channels holds for what two people say to each other.
+func TestPrivateChanges(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, func(o *bridge.Options) {
+			o.Private = &bridge.Private{Collection: "letters", Fields: bridge.Fields{
+				Text: "text", Author: "user_created", Recipient: "recipient", Date: "date_created", Reply: "reply",
+			}, Backlog: 10}
+		})
+		c.fake.AddCollection("letters", directustest.FakeCollection{
+			Fields: []string{"text", "recipient", "reply"}, Relations: map[string]string{"reply": "letters", "recipient": "directus_users"},
+		})
+		a, b, e := c.visit("ada"), c.visit("bob"), c.visit("eve")
+		for _, v := range []*visitor{a, b, e} {
+			if err := v.session.Start(t.Context(), ircd.JoinOptions{Backlog: true}); err != nil {
+				t.Fatal(err)
+			}
+			v.later(time.Second)
+		}
+		id := a.send("bob", "hello")
+		same(t, b.news(), "ada says in : hello")
+		row, _, _ := strings.Cut(id, ".")
+		c.fake.Update("letters", row, map[string]any{"text": "hello bob"})
+		same(t, a.later(time.Minute), "ada changes "+id+" in : [edited] … bob")
+		same(t, b.news(), "ada changes "+id+" in : [edited] … bob")
+		other := a.send("eve", "hello eve")
+		same(t, e.news(), "ada says in : hello eve")
+		m, err := b.session.Send(t.Context(), ircd.Outgoing{Target: "ada", Text: "yes", ReplyTo: id})
+		if err != nil || m.ReplyTo != id || m.Quote == nil {
+			t.Errorf("%+v, %v", m, err)
+		}
+		if _, err = b.session.Send(t.Context(), ircd.Outgoing{Target: "ada", Text: "no", ReplyTo: other}); err == nil {
+			t.Error("an answer to what was said to somebody else")
+		}
+		if _, err = a.session.Send(t.Context(), ircd.Outgoing{Target: "bob", Text: "no", ReplyTo: other}); err == nil {
+			t.Error("an answer to what was said to somebody else by oneself")
+		}
+		same(t, a.news(), "bob says in : yes")
+		b.redact("ada", id, "REDACT_FORBIDDEN")
+		e.redact("ada", id, "UNKNOWN_MSGID")
+		a.redact("eve", id, "INVALID_TARGET")
+		if _, err := a.session.Redact(t.Context(), "bob", id, ""); err != nil {
+			t.Error(err)
+		}
+		same(t, b.news(), "ada deletes "+id+" in : hello bob", "ada deletes "+id+".e* in : ")
+		same(t, e.later(time.Hour))
+	})
+}

@@ -209,15 +209,17 @@ func (c *channel) covers(r row) bool {
 	return true
 }
 
-// mark is the change that marks a row as deleted, of the type that the field has;
-// nil where there is no mark.
+// mark is the change that marks a row as deleted, of the type that the field has
+// (true and false of a field without a value are no words); nil where there is no
+// mark.
 func (s *SoftDelete) mark(r row) map[string]any {
 	if s == nil {
 		return nil
 	}
-	value := any(s.Values[0])
-	if raw := r.values[s.Field]; len(raw) > 0 && raw[0] != '"' && raw[0] != 'n' && json.Valid([]byte(s.Values[0])) {
-		value = json.RawMessage(s.Values[0])
+	value, raw := s.Values[0], r.values[s.Field]
+	null := len(raw) == 0 || raw[0] == 'n'
+	if null && (value == "true" || value == "false") || !null && raw[0] != '"' && json.Valid([]byte(value)) {
+		return map[string]any{s.Field: json.RawMessage(value)}
 	}
 	return map[string]any{s.Field: value}
 }

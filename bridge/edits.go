@@ -119,7 +119,7 @@ func (f *feed) renew(r row, c *channel, m *ircd.Message) {
 // msgid that is new if none is given. The caller holds mu.
 func (f *feed) version(r row, c *channel, m *ircd.Message, before, msgid string) entry {
 	v := *m
-	v.Edits, v.ID, v.Time = m.ID, msgid, time.Now()
+	v.Edits, v.ID, v.Time = m.ID, msgid, f.clock()
 	v.ReplyTo, v.Quote, v.Replayed = "", nil, false
 	if text, changed := editText(before, m.Text); changed {
 		v.Text = text

@@ -127,7 +127,7 @@ func (s *session) unreacted(to addressee, r reaction, msgid string) *ircd.Reacti
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.journal.append(f.dropReaction(r.id)...)
-	ev := removal(f.reactionIn(to, r, msgid, s.User()))
+	ev := removal(f.reactionIn(to, r, msgid, s.User()), f.clock())
 	to.view.returned(entry{event: ev})
 	return ev
 }

@@ -165,7 +165,7 @@ func (f *feed) dropReaction(id string) []entry {
 	entries := slices.Clone(f.reactions.shown[i].entries)
 	f.reactions.shown = slices.Delete(f.reactions.shown, i, i+1)
 	for k, e := range entries {
-		entries[k].event = removal(e.event.(*ircd.Reaction))
+		entries[k].event = removal(e.event.(*ircd.Reaction), f.clock())
 	}
 	return entries
 }

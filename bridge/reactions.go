@@ -79,9 +79,9 @@ func (r reaction) event(m *ircd.Message, from ircd.User) *ircd.Reaction {
 }
 
 // removal is the event that takes a reaction back.
-func removal(ev *ircd.Reaction) *ircd.Reaction {
+func removal(ev *ircd.Reaction, at time.Time) *ircd.Reaction {
 	gone := *ev
-	gone.ID, gone.Time, gone.Removed = ev.ID+"x", time.Now(), true
+	gone.ID, gone.Time, gone.Removed = ev.ID+"x", at, true
 	return &gone
 }
 

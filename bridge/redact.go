@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"errors"
-	"time"
 
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -32,7 +31,7 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 	}
 	m := toMessage(r, to.channel, references{}, false)
 	event := &ircd.Redaction{
-		MsgID: msgid, Time: time.Now(), From: s.User(), Target: to.Name, Reason: reason,
+		MsgID: msgid, Time: to.view.feed.clock(), From: s.User(), Target: to.Name, Reason: reason,
 		Said: m.Time, Text: beginning(m.Text),
 	}
 	if to.user != nil {
@@ -95,7 +94,7 @@ func (f *feed) redacted(r row, c *channel, event *ircd.Redaction) {
 	entries := f.redact(r.id, true)
 	if len(entries) == 0 { // not remembered
 		m := &ircd.Message{ID: originalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
-		entries = redactions(r.id, &place{channel: c, message: m}, true)
+		entries = redactions(r.id, &place{channel: c, message: m}, event.Time, true)
 	}
 	for i, e := range entries {
 		by := *e.event.(*ircd.Redaction)

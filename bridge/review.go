@@ -63,7 +63,7 @@ func (f *feed) vanish(ids []string) {
 		for k := range known.places {
 			if p := &known.places[k]; p.state == visible {
 				p.state = moved
-				entries = append(entries, redactions(id, p, i < maxNotices)...)
+				entries = append(entries, redactions(id, p, f.clock(), i < maxNotices)...)
 			}
 		}
 	}
