@@ -52,6 +52,9 @@ func (c *checkCmd) Run(ctx context.Context, env *environment) error {
 	for _, address := range cfg.plainListeners() {
 		r.note("add tls to the listener, or bind it to 127.0.0.1", "passwords reach %s in clear text", address)
 	}
+	for _, port := range cfg.strayPorts() {
+		r.note("correct sts.port, unless another program has TLS there for this one", "sts sends clients to port %d, where no listener has TLS", port)
+	}
 	probe := &prober{client: client, cfg: cfg, findings: r}
 	if probe.reachable(ctx) {
 		if withLogin {

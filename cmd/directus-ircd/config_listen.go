@@ -223,12 +223,31 @@ func validateACME(cfg *config, d *decoder) {
 	if a.HTTP == "" {
 		return
 	}
+	if !used {
+		d.fault("acme.http", "no listener uses certificates by acme: write tls: {acme: true} on one, or remove the key")
+	}
 	if err := checkAddress(a.HTTP); err != nil {
 		d.fault("acme.http", "%s", err)
 	}
 	if slices.ContainsFunc(cfg.Listen, func(l listenConfig) bool { return sameAddress(l.Address, a.HTTP) }) {
 		d.fault("acme.http", "%s is a listener for IRC already: choose another port", a.HTTP)
 	}
+}
+
+// strayPorts are the ports to which sts sends clients though no listener of the
+// configuration has TLS there.
+func (c *config) strayPorts() []int {
+	var ports []int
+	for _, l := range c.Listen {
+		if l.STS == nil || l.TLS.enabled() || slices.Contains(ports, l.STS.Port) {
+			continue
+		}
+		suffix := fmt.Sprintf(":%d", l.STS.Port)
+		if !slices.ContainsFunc(c.Listen, func(o listenConfig) bool { return o.TLS.enabled() && strings.HasSuffix(o.Address, suffix) }) {
+			ports = append(ports, l.STS.Port)
+		}
+	}
+	return ports
 }
 
 func isDomain(s string) bool {

@@ -141,6 +141,8 @@ func TestConfigFaults(t *testing.T) {
 			`: acme.domains: missing: a listener has tls: {acme: true}, so name the hosts that the certificates are for, such as [irc.example.com]`}},
 		{"ACME that nobody uses", minimal + "acme:\n  domains: [irc.example.com]\n", []string{
 			`:4: acme.domains: no listener uses the certificates: write tls: {acme: true} on one, or remove the key`}},
+		{"challenges that nobody needs", minimal + "acme:\n  http: \":80\"\n", []string{
+			`:4: acme.http: no listener uses certificates by acme: write tls: {acme: true} on one, or remove the key`}},
 		{"ACME values", minimal + "listen: [{address: \":6697\", tls: {acme: true}}]\nacme:\n  domains: [localhost, \"*.example.com\", 192.0.2.1, IRC.example.com]\n" +
 			"  email: ops\n  directory: http://acme.example.com\n  cache: acme\n  http: \":6697\"\n", []string{
 			`:5: acme.domains[0]: "localhost" is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *`,
@@ -342,6 +344,12 @@ metrics:
 	want.Log = logConfig{"trace", "json"}
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("got  %+v\nwant %+v", cfg, want)
+	}
+	if got := cfg.strayPorts(); len(got) > 0 {
+		t.Errorf("ports without TLS: %d", got)
+	}
+	if cfg.Listen[3].STS.Port = 6699; !reflect.DeepEqual(cfg.strayPorts(), []int{6699}) {
+		t.Errorf("ports without TLS: %d", cfg.strayPorts())
 	}
 	if got := cfg.plainListeners(); !reflect.DeepEqual(got, []string{":8097"}) {
 		t.Errorf("plain listeners: %q", got)

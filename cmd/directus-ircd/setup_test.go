@@ -196,6 +196,10 @@ func checkEverything(t *testing.T, s *directustest.Server, kevin directustest.Us
 	if answer := a.Expect(":" + knick + "!* PRIVMSG #messages :you too"); !strings.Contains(answer, "+reply="+first) {
 		t.Errorf("the answer is %q", answer)
 	}
+	k.Send("@+reply=" + first + ";+draft/react=👍 TAGMSG #messages")
+	if reaction := a.Expect(":" + knick + "!* TAGMSG #messages"); !strings.Contains(reaction, "+draft/react=👍") || !strings.Contains(reaction, "+reply="+first) {
+		t.Errorf("the reaction is %q", reaction)
+	}
 	a.Send("PRIVMSG #messages :s/mourning/morning/")
 	k.Expect(":" + anick + "!* PRIVMSG #messages :*morning*")
 	k.Send("REDACT #messages " + first)
@@ -241,9 +245,10 @@ func TestCheckWithoutRealtime(t *testing.T) {
 
 func TestCheckUnreachable(t *testing.T) {
 	clearEnvironment(t)
-	file := writeConfig(t, "directus: {url: \""+noDirectus(t)+"\"}\nlisten: [{address: \":0\"}]\n")
+	file := writeConfig(t, "directus: {url: \""+noDirectus(t)+"\"}\nlisten: [{address: \":0\", sts: {port: 6697}}]\n")
 	got := runCommand(t, "", "check", "--config", file, "--token=x")
-	if got.code != 1 || !strings.Contains(got.stdout, "MISSING  Directus does not answer") || !strings.Contains(got.stdout, "note     passwords reach :0 in clear text") {
+	if got.code != 1 || !strings.Contains(got.stdout, "MISSING  Directus does not answer") || !strings.Contains(got.stdout, "note     passwords reach :0 in clear text") ||
+		!strings.Contains(got.stdout, "note     sts sends clients to port 6697, where no listener has TLS") {
 		t.Errorf("check: %+v", got)
 	}
 }
