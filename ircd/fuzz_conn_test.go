@@ -11,6 +11,7 @@ import (
 	"directus-ircd/ircd/ircdtest"
 
 	"github.com/rs/zerolog"
+	irc "gopkg.in/irc.v4"
 )
 
 // FuzzConn sends any bytes before and after the login. The server must not
@@ -31,6 +32,8 @@ func FuzzConn(f *testing.F) {
 			"CHATHISTORY BETWEEN bob msgid=b1 msgid=: 9\nCHATHISTORY AROUND : : :\nMARKREAD #messages timestamp=\nMARKREAD :\nMARKREAD bob\nPRIVMSG alice,bob :x\n",
 		"CAP REQ :message-tags extended-monitor setname invite-notify\nMONITOR + bob,*,,alice,BOB\nMONITOR - *,bob\nMONITOR S\nMONITOR\nMONITOR L :\nMONITOR C\nSETNAME :x\nMODE alice +B-B+Bi\n@+typing=active TAGMSG #messages,bob,alice,#\n" +
 			"TOPIC #messages :\x02a\x01\nTOPIC #messages :\nWHOWAS bob,alice -1 *\nWHO a*? nuhsra%tf,12345\nWHO * :%,\nHELP :/\nHELP join\nINVITE alice #messages\nADMIN alice\n",
+		"CAP REQ :batch labeled-response echo-message draft/extended-isupport draft/pre-away standard-replies no-implicit-names\n@label=a AWAY *\n@label=b ISUPPORT\n@label=c BATCH +x\n" +
+			"@label=d JOIN #dev,#messages,#x\n@label=e PRIVMSG #dev,#messages,#x :a\n@label=f VERSION\n@label=g CAP LS 302\n@label=h CAP REQ -batch\n@label=\\: WHOIS alice\n@label=i QUIT\n",
 		"PRIVMSG #messages,#messages,bob,bob,#x :hi\nNOTICE #messages :x\nKICK #messages bob\nINVITE bob #messages\n",
 	} {
 		f.Add([]byte(s), []byte(s))
@@ -72,9 +75,31 @@ func FuzzConn(f *testing.F) {
 	})
 }
 
+// checkBatches follows the batches of the server: each is opened once at a time,
+// closed once, and used only between.
+func checkBatches(t *testing.T, open map[string]bool, l string) {
+	tags, rest := splitTags(l)
+	if id, ok := irc.ParseTags(tags)["batch"]; ok && !open[id] {
+		t.Fatalf("in a batch that is not open: %q", l)
+	}
+	f := strings.Fields(skipSource(rest))
+	if len(f) < 2 || f[0] != "BATCH" {
+		return
+	}
+	switch id := f[1][1:]; {
+	case f[1][0] == '+' && !open[id]:
+		open[id] = true
+	case f[1][0] == '-' && open[id]:
+		delete(open, id)
+	default:
+		t.Fatalf("opened twice, or closed while not open: %q", l)
+	}
+}
+
 // checkOutput reads until the server closes the connection.
 func checkOutput(t *testing.T, nc net.Conn) {
 	data, _ := io.ReadAll(nc)
+	open := make(map[string]bool)
 	for l := range bytes.Lines(data) {
 		l, whole := bytes.CutSuffix(l, []byte("\r\n"))
 		if !whole || bytes.ContainsAny(l, "\r\x00") {
@@ -87,6 +112,10 @@ func checkOutput(t *testing.T, nc net.Conn) {
 		if len(body) > maxBody || len(l)-len(body) > 2*maxTagData+4 {
 			t.Fatalf("a line over the limit: %q", l)
 		}
+		checkBatches(t, open, string(l))
+	}
+	if len(open) > 0 {
+		t.Fatalf("batches are left open: %v", open)
 	}
 	if bytes.HasSuffix(data, []byte("Closing link: internal error\r\n")) {
 		t.Fatal("the connection panicked")
