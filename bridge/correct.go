@@ -67,7 +67,7 @@ func corrected(c correction, r row, ch *channel) (text string, found int) {
 			return text, found
 		}
 	}
-	kind, shown := shownText(r.text)
+	kind, shown := shownText(r.text, ch.Format)
 	if shown, found = c.apply(shown); found == 0 || found > 1 && !c.all {
 		return r.text, found
 	}

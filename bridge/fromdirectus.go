@@ -39,7 +39,7 @@ func usersOf(rows []row) []string {
 
 // toMessage is what IRC sees of a row of a channel.
 func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message {
-	kind, text := shownText(r.text)
+	kind, text := shownText(r.text, c.Format)
 	m := &ircd.Message{
 		ID: messageID(r), Time: r.shownAt(), From: refs.users[r.author], Target: c.Name,
 		Kind: kind, Text: text, Replayed: replayed,
@@ -48,18 +48,18 @@ func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message 
 		m.To = refs.users[r.recipient]
 	}
 	if q := r.reply; q != nil && c.quotes(r, refs) {
-		_, said := shownText(q.text)
+		_, said := shownText(q.text, c.Format)
 		m.ReplyTo = messageID(*q)
 		m.Quote = &ircd.Quote{Nick: refs.users[q.author].Nick, Text: beginning(said), Time: q.date}
 	}
 	return m
 }
 
-// shownText is its inverse for stored texts. It removes every control
-// character but the line break.
-func shownText(stored string) (ircd.Kind, string) {
-	text := strings.TrimRight(mircFormat.ReplaceAllString(ircd.CleanText(stored), ""), " \n")
-	if action, ok := strings.CutPrefix(text, actionPrefix); ok && strings.TrimSpace(action) != "" {
+// shownText is what IRC sees of a stored text. It holds no control characters but
+// line breaks, tabs and the codes of mIRC formatting.
+func shownText(stored string, f Format) (ircd.Kind, string) {
+	text := strings.TrimRight(f.toIRC(ircd.CleanText(stored)), " \n")
+	if action, ok := strings.CutPrefix(text, actionPrefix); ok && isShown(action) {
 		return ircd.Action, action
 	}
 	return ircd.Privmsg, text

@@ -6,13 +6,19 @@ import (
 	"directus-ircd/ircd"
 )
 
-// storedText is what an IRC message is stored as: plain text, without the
-// formatting that the web page could not show. A NOTICE is stored like a
-// PRIVMSG.
-func storedText(m ircd.Outgoing, _ *channel) string {
-	text := strings.TrimRight(mircFormat.ReplaceAllString(ircd.CleanText(m.Text), ""), " \n")
-	if m.Kind == ircd.Action && text != "" {
-		return actionPrefix + text
+// actionPrefix marks an action in a stored text. It is what people type, on
+// both sides, so a reader of the web page understands it and may write it.
+const actionPrefix = "/me "
+
+// storedText is what an IRC message is stored as in a channel; empty if nothing of
+// it can be seen. A NOTICE is stored like a PRIVMSG.
+func storedText(m ircd.Outgoing, c *channel) string {
+	text := strings.TrimRight(ircd.CleanText(m.Text), " \n")
+	if !isShown(text) {
+		return ""
 	}
-	return text
+	if m.Kind == ircd.Action {
+		text = actionPrefix + text
+	}
+	return strings.TrimRight(c.Format.fromIRC(text), " \n")
 }

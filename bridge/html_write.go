@@ -1,0 +1,70 @@
+package bridge
+
+import (
+	"html"
+	"strings"
+)
+
+// htmlElements are the elements that stand for formatting.
+var htmlElements = map[style]string{bold: "strong", italic: "em", underline: "u", strike: "s", mono: "code"}
+
+// htmlFromIRC makes HTML of IRC text: its formatting as elements, everything else
+// as the text that it is. Colours are dropped.
+func htmlFromIRC(text string) string {
+	if strings.TrimSpace(unformatted(text)) == "" {
+		return ""
+	}
+	var b strings.Builder
+	for i, line := range strings.Split(text, "\n") {
+		if i > 0 {
+			b.WriteString("<br>")
+		}
+		w := htmlLine{b: &b, space: true}
+		n := nesting{
+			styles: []style{bold, italic, underline, strike, mono},
+			begin:  func(s style) { b.WriteString("<" + htmlElements[s] + ">") },
+			end:    func(s style) { b.WriteString("</" + htmlElements[s] + ">") },
+			text:   func(r run) { w.links(r.text) },
+		}
+		n.write(mircRuns(line))
+	}
+	return b.String()
+}
+
+// htmlLine writes a line. space says that a space was written last, or nothing: a
+// page shows no other one there.
+type htmlLine struct {
+	b     *strings.Builder
+	space bool
+}
+
+// links writes text whose URLs are links.
+func (w *htmlLine) links(s string) {
+	end := 0
+	for _, place := range findURLs(s) {
+		w.text(s[end:place[0]])
+		url := html.EscapeString(s[place[0]:place[1]])
+		w.b.WriteString(`<a href="` + url + `">` + url + "</a>")
+		w.space = false
+		end = place[1]
+	}
+	w.text(s[end:])
+}
+
+func (w *htmlLine) text(s string) {
+	for _, r := range s {
+		switch {
+		case r == ' ' && w.space, r == '\t' && w.space:
+			w.b.WriteString("&nbsp;")
+		case r == ' ', r == '\t':
+			w.b.WriteByte(' ')
+			w.space = true
+			continue
+		case strings.ContainsRune(`<>&"'`, r):
+			w.b.WriteString(html.EscapeString(string(r)))
+		default:
+			w.b.WriteRune(r)
+		}
+		w.space = false
+	}
+}

@@ -1,0 +1,105 @@
+package bridge
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// mircFormat matches mIRC formatting: a colour with its numbers, a hex colour,
+// and the toggles of bold, italic, underline, strike-through, monospace,
+// reverse and reset.
+var mircFormat = regexp.MustCompile("\x03(?:\\d{1,2}(?:,\\d{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|[\x02\x0f\x11\x16\x1d\x1e\x1f]")
+
+// mircCodes are the bytes that mircFormat begins with.
+const mircCodes = "\x02\x03\x04\x0f\x11\x16\x1d\x1e\x1f"
+
+// unformatted is IRC text without its formatting.
+func unformatted(text string) string {
+	if !strings.ContainsAny(text, mircCodes) {
+		return text
+	}
+	return mircFormat.ReplaceAllString(text, "")
+}
+
+// run is a piece of a line in one style.
+type run struct {
+	style style
+	text  string
+}
+
+// mircRuns takes a line of IRC text apart. Colours and reverse have no place in
+// what is stored; they are dropped.
+func mircRuns(line string) []run {
+	var runs []run
+	var now style
+	add := func(text string) {
+		if n := len(runs); n > 0 && runs[n-1].style == now {
+			runs[n-1].text += text
+		} else if text != "" {
+			runs = append(runs, run{now, text})
+		}
+	}
+	end := 0
+	for _, code := range mircFormat.FindAllStringIndex(line, -1) {
+		add(line[end:code[0]])
+		end = code[1]
+		if line[code[0]] == 0x0f {
+			now = 0
+		}
+		for _, c := range styleCodes {
+			if line[code[0]] == c.code {
+				now ^= c.style
+			}
+		}
+	}
+	add(line[end:])
+	return runs
+}
+
+// nesting writes runs in a language whose formatting nests: what was begun last
+// ends first.
+type nesting struct {
+	styles     []style // those that the language has
+	begin, end func(style)
+	text       func(run)
+}
+
+func (n nesting) write(runs []run) {
+	var open []style
+	closeTo := func(depth int) {
+		for len(open) > depth {
+			n.end(open[len(open)-1])
+			open = open[:len(open)-1]
+		}
+	}
+	for i, r := range runs {
+		keep := 0
+		for keep < len(open) && r.style&open[keep] != 0 {
+			keep++
+		}
+		closeTo(keep)
+		var more []style
+		for _, s := range n.styles {
+			if r.style&s != 0 && !slices.Contains(open, s) {
+				more = append(more, s)
+			}
+		}
+		// What lasts longest is outside.
+		slices.SortStableFunc(more, func(a, b style) int { return lasts(runs[i:], b) - lasts(runs[i:], a) })
+		for _, s := range more {
+			n.begin(s)
+			open = append(open, s)
+		}
+		n.text(r)
+	}
+	closeTo(0)
+}
+
+// lasts counts the runs from the first on that are in a style.
+func lasts(runs []run, s style) int {
+	if i := slices.IndexFunc(runs, func(r run) bool { return r.style&s == 0 }); i >= 0 {
+		return i
+	}
+	return len(runs)
+}
