@@ -74,7 +74,7 @@ func (c *conn) showMessage(m *Message) {
 		return
 	}
 	f := c.by(m.From, c.form(m.Replayed))
-	c.sendAll(batch{}, c.srv.messages.get(*m, f, func() *rendering { return newRendering(render(m, f)) }))
+	c.sendAll(batch{}, c.srv.messages.get(valueOf(m), f, func() *rendering { return newRendering(render(m, f)) }))
 }
 
 // showService shows what the daemon has to say, in the window it belongs to. ii

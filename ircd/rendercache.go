@@ -73,6 +73,21 @@ type renderCache[E comparable] struct {
 	size  int                          // guarded by mu: bytes of all in known
 }
 
+// messageValue is a message as a key: what is equal, quote included, is one key.
+type messageValue struct {
+	Message      // without the Quote
+	quoted  bool // there is one
+	quote   Quote
+}
+
+func valueOf(m *Message) messageValue {
+	v := messageValue{Message: *m}
+	if m.Quote != nil {
+		v.Message.Quote, v.quoted, v.quote = nil, true, *m.Quote
+	}
+	return v
+}
+
 type renderKey[E comparable] struct {
 	event E
 	form  form

@@ -17,9 +17,10 @@ func TestRenderedOnce(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		chat.send = func(f *fakeSession, out Outgoing) (*Message, error) {
-			m := &Message{From: f.user, Target: out.Target, Text: out.Text}
+			m := &Message{From: f.user, Target: out.Target, Text: out.Text, ReplyTo: "r", Quote: &Quote{Nick: "bob", Text: "said", Time: time.Now()}}
 			chat.deliver(f, m)
-			own := *m
+			own, quote := *m, *m.Quote
+			own.Quote = &quote
 			return &own, nil
 		}
 		s := newTestServer(t, chat, nil)
@@ -42,11 +43,11 @@ func TestRenderedOnce(t *testing.T) {
 				chat.deliver(nil, &Message{From: testUser("alice"), Target: "#messages", Text: text})
 			} else {
 				sender.Send("@label=x PRIVMSG #messages :" + text)
-				sender.Expect("@label=x;time=*;msgid=m1 :alice!u@directus PRIVMSG #messages :one")
+				sender.Expect("@label=x;time=*;msgid=m1*;+reply=r;+draft/reply=r :alice!u@directus PRIVMSG #messages :one")
 			}
 			for _, c := range all {
 				for _, line := range strings.Split(text, "\n") {
-					c.Expect(":alice!u@directus PRIVMSG #messages :" + line)
+					c.Expect(":alice!u@directus PRIVMSG #messages :*" + line)
 				}
 				c.Refute("* PRIVMSG *")
 			}

@@ -98,7 +98,7 @@ type Server struct {
 
 	roster *roster
 	// Those that were shown last.
-	messages   *renderCache[Message]
+	messages   *renderCache[messageValue]
 	redactions *renderCache[Redaction]
 	reactions  *renderCache[Reaction]
 	presence   *renderCache[*presenceEvent]
@@ -135,7 +135,7 @@ func NewServer(be Backend, opts Options) *Server {
 		source:     opts.Name,
 		service:    "directus!service@" + opts.Name,
 		logins:     newLogins(),
-		messages:   newRenderCache[Message](),
+		messages:   newRenderCache[messageValue](),
 		redactions: newRenderCache[Redaction](),
 		presence:   newRenderCache[*presenceEvent](),
 		reactions:  newRenderCache[Reaction](),
