@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"directus-ircd/bridge"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
@@ -281,43 +279,4 @@ func TestRowBetweenPages(t *testing.T) {
 		first.Close()
 		c.Close()
 	})
-}
-
-// A field of type dateTime is given in whole seconds and stored in more: pages
-// of many items within one second must not go round in circles.
-func TestRealDateTime(t *testing.T)  { realDateTime(t, "dateTime") }
-func TestRealTimestamp(t *testing.T) { realDateTime(t, "timestamp") }
-
-func realDateTime(t *testing.T, kind string) {
-	dx := ownServer(t)
-	dx.Do("POST", "/collections", nil, map[string]any{"collection": "dt", "meta": map[string]any{}, "schema": map[string]any{}, "fields": []any{
-		map[string]any{"field": "id", "type": "integer", "meta": map[string]any{"hidden": true}, "schema": map[string]any{"is_primary_key": true, "has_auto_increment": true}},
-		map[string]any{"field": "user_created", "type": "uuid", "meta": map[string]any{"special": []string{"user-created"}}, "schema": map[string]any{}},
-		map[string]any{"field": "date_created", "type": kind, "meta": map[string]any{"special": []string{"date-created"}}, "schema": map[string]any{}},
-		map[string]any{"field": "text", "type": "text", "meta": map[string]any{}, "schema": map[string]any{}},
-	}}, nil)
-	for _, s := range []string{"one", "two", "three"} {
-		var out map[string]any
-		dx.Do("POST", "/items/dt", nil, map[string]any{"text": s}, &out)
-		t.Log(out)
-	}
-	var many []map[string]any // in one request: within a second
-	for range 250 {
-		many = append(many, map[string]any{"text": "many"})
-	}
-	dx.Do("POST", "/items/dt", nil, many, nil)
-	token, _, err := dx.Admin().Token(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := start(t, dx, nil, bridge.Channel{Name: "#messages", Collection: "dt", Backlog: 50, Fields: bridge.Fields{Text: "text", Author: "user_created", Date: "date_created"}})
-	a := ircdtest.Dial(t, s.address)
-	begin := time.Now()
-	a.LoginPass("x", token)
-	a.Send("JOIN #messages")
-	a.Expect("* 366 *")
-	t.Logf("JOIN took %v", time.Since(begin))
-	a.Expect("* PRIVMSG #messages :*many")
-	dx.Do("POST", "/items/dt", nil, map[string]any{"text": "live"}, nil)
-	a.Expect("* PRIVMSG #messages :*live")
 }
