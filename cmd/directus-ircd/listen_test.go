@@ -170,7 +170,7 @@ func TestServeSystemdSockets(t *testing.T) {
 	}
 	// They belong to systemd: the next start gets them again. Without a name,
 	// an entry takes all.
-	p = startProcessWith(t, files, writeConfig(t, strings.Replace(text, "systemd:irc", "systemd", 1)), 4, false, env...)
+	startProcessWith(t, files, writeConfig(t, strings.Replace(text, "systemd:irc", "systemd", 1)), 4, false, env...)
 	c := ircdtest.Dial(t, addresses[3])
 	c.Send("CAP LS 302")
 	c.Expect("* CAP * LS *")
