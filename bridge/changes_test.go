@@ -343,6 +343,15 @@ func TestDeletedBeforeShown(t *testing.T) {
 		c.fake.Emit("messages", "create", []map[string]any{item}, nil)
 		c.fake.Emit("messages", "update", []map[string]any{item}, nil)
 		same(t, a.later(time.Hour))
+
+		id = c.fake.Insert("messages", bob, map[string]any{"text": "shown"})
+		same(t, a.news(), "bob says in #messages: shown")
+		item = c.fake.Items("messages")[0]
+		c.fake.Remove("messages", id)
+		same(t, a.news(), "bob deletes "+id+".*: shown")
+		item["text"] = "changed just before"
+		c.fake.Emit("messages", "update", []map[string]any{item}, nil)
+		same(t, a.later(time.Hour))
 	})
 }
 
@@ -353,6 +362,7 @@ func TestChangeOfAForgottenMessage(t *testing.T) {
 		c := newChat(t, nil)
 		bob := c.person("bob")
 		a := c.visit("ada", "#messages")
+		time.Sleep(time.Second)
 		first := c.fake.Insert("messages", bob, map[string]any{"text": "first"})
 		time.Sleep(5 * time.Minute)
 		var second string
@@ -414,6 +424,12 @@ func TestPrivateChanges(t *testing.T) {
 			t.Error("an answer to what was said to somebody else by oneself")
 		}
 		same(t, a.news(), "bob says in : yes")
+		otherRow, _, _ := strings.Cut(other, ".")
+		c.fake.Insert("letters", a.id, map[string]any{"text": "mixed up", "recipient": b.id, "reply": otherRow})
+		if got := b.quoted(); got != "mixed up" {
+			t.Errorf("what was said to somebody else is quoted: %q", got)
+		}
+		a.news()
 		b.redact("ada", id, "REDACT_FORBIDDEN")
 		e.redact("ada", id, "UNKNOWN_MSGID")
 		a.redact("eve", id, "INVALID_TARGET")

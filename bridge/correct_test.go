@@ -93,40 +93,46 @@ func testCorrections(t *testing.T, merge time.Duration) {
 
 // The answer to a correction is lost, or does not come.
 func TestCorrectionInDoubt(t *testing.T) {
-	ircdtest.Bubble(t, func(t *testing.T) {
-		c := newChat(t, nil, correcting(messages("messages")))
-		a, other := c.visit("ada", "#messages"), c.visit("ada", "#messages")
-		a.send("#messages", "teh cat")
-		other.news()
-		for _, test := range []struct {
-			line    string
-			verdict directustest.RESTVerdict
-			want    string
-		}{
-			{"s/teh/the/", directustest.RESTVerdict{Lose: true}, "ada changes * in #messages: [edited] the cat"},
-			{"s/cat/dog/", directustest.RESTVerdict{Hang: true}, "CANNOT_SEND: Not corrected: Directus is unreachable*"},
-		} {
-			c.fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
-				if r.Method == "PATCH" {
-					return test.verdict
-				}
-				return directustest.RESTVerdict{}
-			})
-			begin := time.Now()
-			same(t, []string{a.say("#messages", test.line)}, test.want)
-			if took := time.Since(begin); took > 12*time.Second {
-				t.Errorf("took %v", took)
+	for _, merge := range []time.Duration{0, 5 * time.Second} { // the event comes before the answer, or behind
+		t.Run(merge.String(), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) { testCorrectionInDoubt(t, merge) })
+		})
+	}
+}
+
+func testCorrectionInDoubt(t *testing.T, merge time.Duration) {
+	c := newChat(t, func(o *bridge.Options) { o.Edits.Merge = merge }, correcting(messages("messages")))
+	a, other := c.visit("ada", "#messages"), c.visit("ada", "#messages")
+	a.send("#messages", "teh cat")
+	other.news()
+	for _, test := range []struct {
+		line    string
+		verdict directustest.RESTVerdict
+		want    string
+	}{
+		{"s/teh/the/", directustest.RESTVerdict{Lose: true}, "ada changes * in #messages: [edited] the cat"},
+		{"s/cat/dog/", directustest.RESTVerdict{Hang: true}, "CANNOT_SEND: Not corrected: Directus is unreachable*"},
+	} {
+		c.fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Method == "PATCH" {
+				return test.verdict
 			}
+			return directustest.RESTVerdict{}
+		})
+		begin := time.Now()
+		same(t, []string{a.say("#messages", test.line)}, test.want)
+		if took := time.Since(begin); took > 12*time.Second {
+			t.Errorf("took %v", took)
 		}
-		c.fake.OnREST(nil)
-		same(t, a.later(time.Minute))
-		same(t, other.news(), "ada changes * in #messages: [edited] the cat")
-		c.fake.Down()
-		time.Sleep(time.Minute)
-		a.news()
-		same(t, []string{a.say("#messages", "s/cat/dog/")}, "CANNOT_SEND: *unreachable*")
-		if got := c.stored("messages"); len(got) != 1 || got[0] != "the cat" {
-			t.Errorf("stored %q", got)
-		}
-	})
+	}
+	c.fake.OnREST(nil)
+	same(t, a.later(time.Minute))
+	same(t, other.news(), "ada changes * in #messages: [edited] the cat")
+	c.fake.Down()
+	time.Sleep(time.Minute)
+	a.news()
+	same(t, []string{a.say("#messages", "s/cat/dog/")}, "CANNOT_SEND: *unreachable*")
+	if got := c.stored("messages"); len(got) != 1 || got[0] != "the cat" {
+		t.Errorf("stored %q", got)
+	}
 }

@@ -48,7 +48,9 @@ func pingBehind(t *testing.T, delay time.Duration, nonce string) {
 		}
 		return directustest.FrameVerdict{Delay: delay}
 	})
-	fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict { return directustest.RESTVerdict{Delay: delay} })
+	fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+		return directustest.RESTVerdict{Delay: delay}
+	})
 
 	targets := []string{"#messages", "#b", "#c", "#d"}
 	for round, lines := range [][]string{

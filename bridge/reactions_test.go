@@ -174,6 +174,10 @@ func TestReactionsNotReadable(t *testing.T) {
 					t.Errorf("%d reads of messages for a reaction that may not be read", after-before)
 				}
 				same(t, a.news())
+				time.Sleep(2 * time.Hour)
+				if n := c.fake.Count("GET /items/reactions"); n > 10 {
+					t.Errorf("asked %d times", n)
+				}
 				c.fake.Allow(a.id, "reactions", "read")
 				time.Sleep(30 * time.Minute)
 				c.fake.Insert("reactions", bob, map[string]any{"message": row, "text": "☺"})

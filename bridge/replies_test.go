@@ -90,7 +90,10 @@ func testReplies(t *testing.T, dev bridge.Channel) {
 		t.Errorf("stored %v", items[1])
 	}
 	// What may not be quoted, or not be answered.
+	ops := c.fake.Insert("rooms", b.id, map[string]any{"text": "of ops", "room": "ops"})
+	a.news()
 	for _, item := range []map[string]any{
+		{"text": "to elsewhere", "room": "dev", "reply": ops},
 		{"text": "elsewhere", "room": "ops", "reply": key},
 		{"text": "to nothing", "room": "dev", "reply": nil},
 	} {
