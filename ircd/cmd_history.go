@@ -34,8 +34,6 @@ func (c *conn) cmdChathistory(ctx context.Context, m *irc.Message) error {
 func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	switch q := &r.query; {
 	case IsChannel(q.Target):
-	case c.isSelf(q.Target) && c.srv.features.Private:
-		q.Target = c.user.Nick
 	case !IsNick(q.Target):
 		return r.fail(failTarget, "No such channel or nick")
 	case !c.srv.features.Private:

@@ -24,10 +24,7 @@ func (c *conn) cmdMarkread(ctx context.Context, m *irc.Message) error {
 	switch {
 	case target == "":
 		return markerError("NEED_MORE_PARAMS", "Missing parameters")
-	case c.isSelf(target):
-		target = c.user.Nick
-	}
-	if !IsChannel(target) && !IsNick(target) {
+	case !IsChannel(target) && !IsNick(target):
 		return markerError(failParams, "No such channel or nick", target)
 	}
 	asking, cancel := context.WithTimeout(ctx, markerTimeout)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	irc "gopkg.in/irc.v4"
 )
 
 // maxReaction bounds the text of a reaction, in bytes: a few emoji, or a word.
@@ -49,8 +51,8 @@ func (c *conn) windowFor(ctx context.Context, target string) (string, error) {
 		return ch.name, nil
 	case !c.srv.features.Private:
 		return "", c.noPrivateMessages(ctx, target)
-	case c.isSelf(target):
-		return c.user.Nick, nil
+	case !IsNick(target):
+		return "", errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", target)
 	}
 	return target, nil
 }

@@ -21,8 +21,8 @@ func (c *conn) cmdRedact(ctx context.Context, m *irc.Message) error {
 		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: you are not in that channel, join it first"}
 	case !c.srv.features.Private:
 		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: there are no private messages here"}
-	case c.isSelf(target):
-		target = c.user.Nick
+	case !IsNick(target):
+		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: no such channel or nick"}
 	}
 	if !hasTime(ctx, sendTime) {
 		return &Error{Code: codeLater, Params: []string{target, m.Param(1)}, Text: "Not deleted: what you sent before took all the time there is. Send it again"}

@@ -28,13 +28,13 @@ func TestHistoryQuery(t *testing.T) {
 		c := s.client()
 		c.Send("CAP LS", "PASS kevin@example.com:pw-kevin", "NICK kev", "USER kev 0 * :x", "CAP REQ :batch draft/event-playback", "CAP END")
 		c.Expect("* 221 kevin *")
-		c.Send("CHATHISTORY LATEST KEV * 1000", "CHATHISTORY AFTER Alice msgid=x.1 9")
+		c.Send("CHATHISTORY LATEST Kevin * 1000", "CHATHISTORY AFTER Alice msgid=x.1 9")
 		c.Sync()
 		// Reactions need both, for they are tags.
 		c.Send("CAP REQ message-tags", "CHATHISTORY LATEST #Dev * 7")
 		c.Sync()
 		want := []HistoryQuery{
-			{Target: "kevin", Limit: 500},
+			{Target: "Kevin", Limit: 500},
 			{Target: "Alice", Mode: HistoryAfter, From: Position{MsgID: "x.1"}, Limit: 9},
 			{Target: "#Dev", Limit: 7, Reactions: true},
 		}

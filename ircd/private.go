@@ -39,12 +39,10 @@ func (c *conn) privateMessage(ctx context.Context, nick string, out Outgoing) er
 	if !c.srv.features.Private {
 		return c.noPrivateMessages(ctx, nick)
 	}
-	switch out.Target = nick; {
-	case c.isSelf(nick):
-		out.Target = c.user.Nick
-	case !IsNick(nick):
+	if !IsNick(nick) {
 		return errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", nick)
 	}
+	out.Target = nick
 	if out.Text = CleanText(out.Text); textLines(out.Text) == nil {
 		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}

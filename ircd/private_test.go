@@ -45,6 +45,43 @@ func TestPrivateMessage(t *testing.T) {
 	})
 }
 
+// TestPrivateAskedNick: the nick that a client asked for, and did not get, is
+// somebody's who is not connected. What is said to them does not end with oneself.
+func TestPrivateAskedNick(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.features = Features{Private: true, Reactions: true}
+		s := newTestServer(t, chat, nil)
+		s.chat.offline["carol"] = testUser("carol")
+		var redacted, reacted, asked string
+		s.chat.redact = func(_ *fakeSession, target, msgid, _ string) (*Redaction, error) {
+			redacted = target
+			return &Redaction{MsgID: msgid, From: testUser("alice"), To: testUser(target)}, nil
+		}
+		s.chat.react = func(_ *fakeSession, r Reacting) (*Reaction, error) {
+			reacted = r.Target
+			return nil, nil
+		}
+		s.chat.history = func(_ *fakeSession, q HistoryQuery) (*HistoryPage, error) {
+			asked = q.Target
+			return &HistoryPage{Target: q.Target}, nil
+		}
+		c := s.client()
+		c.Send("CAP REQ :echo-message message-tags draft/read-marker", "PASS alice@example.com:pw-alice", "NICK carol", "USER x", "CAP END")
+		c.Welcome()
+		c.Send("PRIVMSG carol :psst", "MARKREAD carol", "REDACT carol m1", "@+draft/react=x;+reply=m1 TAGMSG carol", "CHATHISTORY LATEST carol * 5")
+		got := synced(c)
+		expectAll(t, got, []string{"@msgid=m1 :alice!u@directus PRIVMSG carol :psst", ":irc.test MARKREAD carol *"})
+		if redacted != "carol" || reacted != "carol" || asked != "carol" {
+			t.Errorf("deleted with %q, reacted to %q, history with %q", redacted, reacted, asked)
+		}
+		for _, nobody := range []string{"REDACT !x m1", "@+draft/react=x;+reply=m1 TAGMSG !x"} {
+			c.Send(nobody)
+			c.Expect("* NOTICE alice :REDACT: Not deleted: no such channel or nick", ":irc.test 401 alice !x :*")
+		}
+	})
+}
+
 // TestPrivateRefused: what the backend says is told under the nick.
 func TestPrivateRefused(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
