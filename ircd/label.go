@@ -45,9 +45,9 @@ type response struct {
 }
 
 // labelOf returns the label of a line of input; empty if it has none or the
-// client cannot use the answer, which takes batches.
+// client cannot use the answer.
 func (c *conn) labelOf(text string) string {
-	if !c.caps.has(capLabeledResponse) || !c.caps.has(capBatch) {
+	if !c.canLabel() {
 		return ""
 	}
 	tags, _ := splitTags(text)
@@ -58,12 +58,17 @@ func (c *conn) labelOf(text string) string {
 	return label
 }
 
+// canLabel reports whether the client can be sent labels; an answer may take a
+// batch.
+func (c *conn) canLabel() bool { return c.caps.has(capLabeledResponse) && c.caps.has(capBatch) }
+
 // beginResponse makes what is sent from now on the answer to a request. What was
 // sent before is then the whole answer to the one before. An empty label is
-// nothing to answer.
+// nothing to answer, and neither is one that was put off until the client gave up
+// the capability.
 func (c *conn) beginResponse(label string) {
 	c.endResponse()
-	if label != "" {
+	if label != "" && c.canLabel() {
 		c.response = &response{label: label}
 	}
 }
