@@ -30,9 +30,10 @@ const (
 // or of one that is too long with its real prefix, becomes a batch for clients
 // that know multi-line messages (see renderMultiline), and several messages for
 // the others; only the first line carries what belongs to the whole. An ACTION
-// is never a batch: how CTCP and batches go together is written nowhere.
+// is never a batch: how CTCP and batches go together is written nowhere. A text of
+// too many lines is cut, see cutLines.
 func render(m *Message, f form) []line {
-	text := CleanText(m.Text)
+	text := cutLines(CleanText(m.Text))
 	if textLines(text) == nil {
 		return nil
 	}

@@ -56,7 +56,7 @@ func (r *rendering) size() int {
 // event to the last one, a moment later.
 const (
 	maxRenderings   = 128
-	maxRenderedSize = 1 << 20 // bytes of lines
+	maxRenderedSize = 1 << 20 // bytes of lines, and of the texts that they are of
 )
 
 // renderCache keeps the latest renderings of events of one type, so that an event
@@ -66,11 +66,13 @@ const (
 // renderings give way to new ones.
 type renderCache[E comparable] struct {
 	rendered atomic.Int64 // how often there was none yet
+	// held is how many bytes an event keeps in memory as the key; static.
+	held func(E) int
 
 	mu    sync.Mutex                   // a leaf lock
 	known map[renderKey[E]]*cacheEntry // guarded by mu
 	order []renderKey[E]               // guarded by mu: the keys of known, oldest first
-	size  int                          // guarded by mu: bytes of all in known
+	size  int                          // guarded by mu: bytes of all in known, and of their keys
 }
 
 // messageValue is a message as a key: what is equal, quote included, is one key.
@@ -99,8 +101,8 @@ type cacheEntry struct {
 	size int        // guarded by the cache's mu
 }
 
-func newRenderCache[E comparable]() *renderCache[E] {
-	return &renderCache[E]{known: make(map[renderKey[E]]*cacheEntry)}
+func newRenderCache[E comparable](held func(E) int) *renderCache[E] {
+	return &renderCache[E]{held: held, known: make(map[renderKey[E]]*cacheEntry)}
 }
 
 // get returns the rendering of an event, made by render if there is none. Whoever
@@ -137,7 +139,7 @@ func (rc *renderCache[E]) account(key renderKey[E], e *cacheEntry) {
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
 	if rc.known[key] == e {
-		e.size = e.r.size()
+		e.size = e.r.size() + rc.held(key.event)
 		rc.size += e.size
 		rc.shrink()
 	}

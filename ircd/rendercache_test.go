@@ -68,7 +68,7 @@ func TestRenderedOnce(t *testing.T) {
 
 // TestRenderCacheBounds: the cache forgets the oldest, by number and by size.
 func TestRenderCacheBounds(t *testing.T) {
-	rc := newRenderCache[Message]()
+	rc := newRenderCache(heldText)
 	show := func(id, text string) {
 		m := Message{ID: id, From: testUser("bob"), Target: "#c", Text: text}
 		r := rc.get(m, form{}, func() *rendering { return newRendering(render(&m, form{})) })
@@ -104,10 +104,25 @@ func TestRenderCacheBounds(t *testing.T) {
 	}
 }
 
+func heldText(m Message) int { return len(m.Text) }
+
+// TestRenderCacheHolds: a long text of which little is shown counts whole, for it
+// is kept with what is shown.
+func TestRenderCacheHolds(t *testing.T) {
+	rc := newRenderCache(heldText)
+	for i := range 8 {
+		m := Message{ID: fmt.Sprint(i), From: testUser("bob"), Target: "#c", Text: strings.Repeat("\n", maxRenderedSize/3) + "x"}
+		rc.get(m, form{}, func() *rendering { return newRendering(render(&m, form{})) })
+	}
+	if len(rc.known) != 2 {
+		t.Errorf("%d are kept", len(rc.known))
+	}
+}
+
 // TestRenderCacheParallel: one rendering serves all who ask at once, and one that
 // fails fails for all.
 func TestRenderCacheParallel(t *testing.T) {
-	rc := newRenderCache[Message]()
+	rc := newRenderCache(heldText)
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {

@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,6 +19,31 @@ func textLines(text string) []string {
 		}
 	}
 	return lines
+}
+
+// maxTextLines is how many lines of a text are shown. A text of a megabyte can hold
+// a million, and each would cost every client a line with its prefix and tags.
+const maxTextLines = 2000
+
+// cutLines cuts a clean text behind maxTextLines lines and says how many more
+// there are.
+func cutLines(text string) string {
+	if text = strings.TrimRightFunc(text, isLineBreak); len(text) < maxTextLines {
+		return text
+	}
+	breaks, end := 0, 0
+	for i, r := range text {
+		if !isLineBreak(r) {
+			continue
+		}
+		if breaks++; breaks == maxTextLines {
+			end = i
+		}
+	}
+	if breaks < maxTextLines {
+		return text
+	}
+	return fmt.Sprintf("%s\n[lines not shown: %d]", text[:end], breaks+1-maxTextLines)
 }
 
 func isLineBreak(r rune) bool {

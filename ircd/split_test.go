@@ -9,6 +9,29 @@ import (
 	"unicode/utf8"
 )
 
+// TestCutLines: a text of a million lines is shown up to a point, and says so.
+func TestCutLines(t *testing.T) {
+	most := strings.Repeat("a\n", maxTextLines-1) + "a"
+	for text, want := range map[string]string{
+		"":                                    "",
+		"a\n\nb\n":                            "a\n\nb",
+		most:                                  most,
+		most + "\n\n\u2029":                   most,
+		most + "\u2028\u00e9":                 most + "\n[lines not shown: 1]",
+		strings.Repeat("\n", 1_000_000) + "x": strings.Repeat("\n", maxTextLines-1) + "\n[lines not shown: 998001]",
+	} {
+		if got := cutLines(text); got != want {
+			t.Errorf("%d bytes are cut to %d, which end with %q", len(text), len(got), got[max(0, len(got)-50):])
+		}
+	}
+	for _, caps := range []capSet{0, capMultiline} {
+		lines := render(&Message{From: testUser("alice"), Target: "#messages", Text: strings.Repeat("a\n", 500_000)}, form{caps: caps})
+		if len(lines) > maxTextLines+3 {
+			t.Errorf("%d lines", len(lines))
+		}
+	}
+}
+
 func TestTextLines(t *testing.T) {
 	tests := []struct {
 		in   string
