@@ -141,6 +141,7 @@ func (c *conn) capREQ(list string) {
 		}
 	}
 	c.caps = caps
+	c.paceBatch()
 	c.capFold("ACK", list)
 	ring(c.loginBell) // cap-notify may be new
 }

@@ -37,10 +37,17 @@ type openMultiline struct {
 	end     time.Time // when it is refused whatever comes
 }
 
+// takesBatches reports whether the tag batch means something on a line of the
+// client's.
+func (c *conn) takesBatches() bool { return c.caps.has(capMultiline) || c.multi.open != nil }
+
+// paceBatch tells flood control of it.
+func (c *conn) paceBatch() { c.pacing.batch.Store(c.takesBatches()) }
+
 // cmdBatch opens and closes a multi-line message. Other commands may come in
 // between; they are handled as always, though client-batch forbids them.
 func (c *conn) cmdBatch(ctx context.Context, m *irc.Message) error {
-	if !c.caps.has(capMultiline) && c.multi.open == nil {
+	if !c.takesBatches() {
 		return errorReply(irc.ERR_UNKNOWNCOMMAND, "Unknown command", m.Command)
 	}
 	if ref, ok := strings.CutPrefix(m.Param(0), "-"); ok {
@@ -79,7 +86,7 @@ func (c *conn) beginMultiline(ref string, m *irc.Message) error {
 		timer:     time.NewTimer(c.multilineWait()),
 		end:       time.Now().Add(multilineTime),
 	}
-	c.pacing.batch.Store(true)
+	c.paceBatch()
 	return nil
 }
 
@@ -118,6 +125,17 @@ func (c *conn) addToMultiline(m *irc.Message, ref string) error {
 	return nil
 }
 
+// loseFromMultiline gives the open batch up if a line that was too long is a part
+// of it: without that one, it would be another message.
+func (c *conn) loseFromMultiline(ctx context.Context, tags string) error {
+	ref, ok := irc.ParseTags(tags)[tagBatch]
+	if b := c.multi.open; b == nil || !ok || ref != b.ref {
+		return nil
+	}
+	c.dropMultiline()
+	return c.answer(ctx, "BATCH", c.refuseMultiline(ref, batchError(multilineInvalid, "Not sent: one of its lines was too long")))
+}
+
 func (c *conn) multilineWait() time.Duration { return multilineIdle + c.pace() }
 
 // refuseMultiline notes that a batch is refused, and returns why.
@@ -139,7 +157,7 @@ func (c *conn) dropMultiline() {
 	b := c.multi.open
 	b.timer.Stop()
 	c.multi.open = nil
-	c.pacing.batch.Store(false)
+	c.paceBatch()
 	if b.label != "" {
 		c.beginResponse(b.label)
 	}

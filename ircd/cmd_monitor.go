@@ -69,11 +69,13 @@ func (c *conn) monitors(u User) bool {
 }
 
 // settleMonitor tells the client who of its list has come or gone. The loop
-// calls it when it has nothing else to show.
+// calls it when it has shown everything else, for it may take a while.
 func (c *conn) settleMonitor(ctx context.Context) {
 	if len(c.monitor.doubtful) == 0 || c.monitor.again != nil {
 		return
 	}
+	ctx, cancel := c.withPatience(ctx)
+	defer cancel()
 	var on, off []string
 	for _, key := range c.checkMonitored(ctx, slices.Sorted(maps.Keys(c.monitor.doubtful))) {
 		on, off = c.monitorWord(key, on, off)

@@ -92,7 +92,8 @@ func (c *conn) handleLine(ctx context.Context, in inbound) error {
 		c.beginResponse(c.labelOf(text))
 		defer c.endResponse()
 		c.reply(ERR_INPUTTOOLONG, "The line was too long and is ignored: send at most 8192 bytes, and 4094 of tags")
-		return nil
+		tags, _ := splitTags(text)
+		return c.loseFromMultiline(ctx, tags)
 	}
 	if first && looksLikeHTTP(in.text) {
 		return &closing{text: "this is an IRC server", cause: "HTTP request"}
@@ -131,7 +132,7 @@ func (c *conn) dispatch(ctx context.Context, m *irc.Message, converted bool) err
 	if converted && c.registered {
 		c.invalidUTF8(m.Command)
 	}
-	if ref, ok := m.Tags[tagBatch]; ok && (c.caps.has(capMultiline) || c.multi.open != nil) {
+	if ref, ok := m.Tags[tagBatch]; ok && c.takesBatches() {
 		return c.partOfBatch(ctx, m, ref)
 	}
 	given := len(m.Params)

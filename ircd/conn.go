@@ -252,6 +252,9 @@ func (c *conn) loop(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		if err == nil {
+			err = c.flush(ctx)
+		}
+		if err == nil {
 			c.settleMonitor(ctx)
 			err = c.flush(ctx)
 		}

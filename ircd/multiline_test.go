@@ -132,13 +132,14 @@ func TestMultilineTimes(t *testing.T) {
 }
 
 // A long message is let through at once where as many single ones would be held
-// back, and what only claims to be in a batch is held back as well.
+// back. What only claims to be in a batch is held back or comes to nothing.
 func TestMultilinePace(t *testing.T) {
-	paste := func(t *testing.T, opening string) time.Duration {
+	paste := func(t *testing.T, opening string, stored int, caps ...string) time.Duration {
 		var took time.Duration
 		ircdtest.Bubble(t, func(t *testing.T) {
-			s := newTestServer(t, newFakeChat(), func(o *Options) { o.Limits.LinesPerSecond, o.Limits.Burst = 10, 50 })
-			c := s.inChannel("alice", "#dev", "batch", "draft/multiline")
+			chat := newFakeChat()
+			s := newTestServer(t, chat, func(o *Options) { o.Limits.LinesPerSecond, o.Limits.Burst = 10, 50 })
+			c := s.inChannel("alice", "#dev", caps...)
 			time.Sleep(time.Minute)
 			began := time.Now()
 			c.Send(opening)
@@ -148,15 +149,42 @@ func TestMultilinePace(t *testing.T) {
 			c.Send("BATCH -1")
 			c.Sync()
 			took = time.Since(began)
+			if n := chat.count(); n != stored {
+				t.Errorf("%d messages were stored, not %d", n, stored)
+			}
 		})
 		return took
 	}
-	if d := paste(t, "BATCH +1 draft/multiline #dev"); d > time.Second {
+	if d := paste(t, "BATCH +1 draft/multiline #dev", 1, "batch", "draft/multiline"); d > time.Second {
 		t.Errorf("400 lines of a batch take %v", d)
 	}
-	if d := paste(t, "PING :x"); d < 30*time.Second {
+	paste(t, "PING :x", 0, "batch", "draft/multiline")
+	if d := paste(t, "PING :x", 400, "batch", "message-tags"); d < 30*time.Second {
 		t.Errorf("400 lines of no batch take %v", d)
 	}
+}
+
+// A message of which one line was too long is refused as a whole.
+func TestMultilineTooLong(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		s := newTestServer(t, chat, nil)
+		c := s.inChannel("alice", "#dev", "batch", "draft/multiline", "labeled-response")
+		c.Sync()
+		c.Send("@label=L BATCH +1 draft/multiline #dev", "@batch=1 PRIVMSG #dev :do not",
+			"@batch=1 PRIVMSG #dev :"+strings.Repeat("x", maxInputBody), "@batch=1 PRIVMSG #dev :delete it", "BATCH -1")
+		expectAll(t, synced(c), []string{
+			":irc.test 417 alice :The line was too long and is ignored: send at most 8192 bytes, and 4094 of tags",
+			"@label=L :irc.test FAIL BATCH MULTILINE_INVALID :Not sent: one of its lines was too long",
+		})
+		// One of another batch, or of none, takes nothing along.
+		c.Send("BATCH +2 draft/multiline #dev", "@batch=2 PRIVMSG #dev :one", "@batch=1 PRIVMSG #dev :"+strings.Repeat("x", maxInputBody),
+			"PRIVMSG #dev :"+strings.Repeat("x", maxInputBody), "BATCH -2")
+		c.Sync()
+		if got := chat.texts(); got != "one" {
+			t.Errorf("stored %q", got)
+		}
+	})
 }
 
 func TestIsBatchLine(t *testing.T) {

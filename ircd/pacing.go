@@ -9,7 +9,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// linesPerToken is how many lines of an open multi-line message flood control
+// linesPerToken is how many lines of a multi-line message flood control
 // counts as one: together they are one message, but others are shown them all.
 // A whole message of the greatest length is then worth 25 lines.
 const linesPerToken = 20
@@ -17,8 +17,9 @@ const linesPerToken = 20
 // pacing is the flood control of a connection.
 type pacing struct {
 	limiter *rate.Limiter
-	// batch says that a multi-line message is open. It is written by loop, and
-	// read reads it a line later at worst.
+	// batch says that a line with the tag batch is a part of a multi-line message,
+	// or dropped, and never a message by itself. It is written by loop; read may
+	// be some lines ahead of that, so it does not matter whether one is open.
 	batch atomic.Bool
 	// inBatch counts its lines. It is owned by read.
 	inBatch int

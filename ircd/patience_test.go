@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,6 +79,14 @@ func TestPatience(t *testing.T) {
 			"a deletion behind a message", 8 * time.Second, []string{"PRIVMSG #messages :x", "REDACT #dev m1"}, 1, 1,
 			[]string{"* NOTICE alice :REDACT: Not deleted: what you sent before *"},
 		},
+		{
+			"a BATCH between", time.Hour, []string{"PRIVMSG #messages :x", "PRIVMSG #dev :y", "BATCH +1 draft/multiline #dev"}, 1, 0,
+			[]string{"* 404 alice #messages :perhaps sent", "* 404 alice #dev :Not sent: *", "* 421 alice BATCH :*"},
+		},
+		{
+			"a topic behind a message", 8 * time.Second, []string{"PRIVMSG #messages :x", "TOPIC #dev :y"}, 1, 1,
+			[]string{"* 482 alice #dev :The topic is not changed: what you sent before *"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
@@ -105,6 +114,34 @@ func TestPatience(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPatienceMonitor: who came is found out when the PONG is on its way.
+func TestPatienceMonitor(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := slowChat(time.Hour)
+		var quick atomic.Bool
+		chat.lookup = func(ctx context.Context, _ string) error {
+			if quick.Load() {
+				return nil
+			}
+			return chat.slow(ctx, time.Hour)
+		}
+		s := newTestServer(t, chat, nil)
+		c := s.inChannel("alice", "#messages")
+		c.Send("MONITOR + bob")
+		c.Expect("* 731 alice :bob")
+		start := time.Now()
+		c.Send("PRIVMSG #messages :x", "PING x")
+		time.Sleep(time.Second)
+		s.user("bob")
+		c.Expect("* PONG irc.test :x")
+		if d := time.Since(start); d > 15*time.Second {
+			t.Errorf("the PONG came after %v", d)
+		}
+		quick.Store(true)
+		c.Expect("* 730 alice :bob!u@directus")
+	})
 }
 
 // TestPatienceWithoutPing: nobody waits, so a paste to a backend that is slow but

@@ -50,8 +50,7 @@ func (c *conn) offer(ctx context.Context, in inbound) {
 	if c.ahead.Acquire(ctx, in.weight()) != nil {
 		return
 	}
-	command := commandOf(in.text)
-	if in.ping = strings.EqualFold(command, "PING"); in.ping {
+	if in.ping = strings.EqualFold(commandOf(in.text), "PING"); in.ping {
 		c.pings.add()
 	}
 	select {
@@ -59,11 +58,6 @@ func (c *conn) offer(ctx context.Context, in inbound) {
 		c.heard.Store(int64(time.Since(c.start)))
 		c.srv.count.linesIn.Add(1)
 	case <-c.done:
-		return
-	}
-	// How fast the lines behind a BATCH may come is for loop to say.
-	if strings.EqualFold(command, "BATCH") && c.ahead.Acquire(ctx, maxAhead) == nil {
-		c.ahead.Release(maxAhead)
 	}
 }
 
