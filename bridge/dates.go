@@ -39,6 +39,7 @@ func (d *dates) known() bool {
 
 // areFine reports that the collection stores fractions of a second. Once one was
 // seen that is so for good: among many dates there are whole seconds by chance.
+// Until then they are taken for all there are.
 func (d *dates) areFine() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

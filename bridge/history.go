@@ -65,7 +65,7 @@ func (s *session) historian(ctx context.Context, target string) (*historian, err
 	if c := s.backend.channels[ircd.Fold(target)]; c != nil {
 		return s.historyOf(c), nil
 	}
-	if ircd.IsChannel(target) || s.backend.private == nil {
+	if s.backend.private == nil || !ircd.IsNick(target) {
 		return nil, noHistory(target, nil)
 	}
 	u, err := s.Lookup(ctx, target)

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -44,9 +45,10 @@ func laneOf(r row, c *channel, self string) lane {
 	return lane{c, r.author}
 }
 
-// maxMoments is how many keys of rows are kept for their ranks; beyond, the older
-// half goes.
-const maxMoments = 4096
+// maxMoments is how many keys of rows are kept for their ranks, those of the last
+// second apart, of which a thousand make a difference; beyond, the older half
+// goes: a row of theirs that comes late is shown under its date.
+const maxMoments = 512
 
 // moments gives the rows that a feed brings the times that history gives them.
 // It knows the rows of the latest seconds, all that the feed has read or heard
@@ -76,7 +78,7 @@ func (m *moments) note(r row, in lane, fine bool, limit time.Time) time.Time {
 		s := second{in, r.date.UnixMilli()}
 		ids := m.seconds[s]
 		rank, known := slices.BinarySearchFunc(ids, r.id, compareIDs)
-		if !known {
+		if !known && rank <= maxRank {
 			ids = slices.Insert(ids, rank, r.id)
 			m.seconds[s] = ids
 			m.size++
@@ -94,9 +96,9 @@ func (m *moments) trim() {
 	if m.size <= maxMoments {
 		return
 	}
-	dates := slices.SortedFunc(maps.Keys(m.seconds), func(a, b second) int { return int(a.date - b.date) })
+	dates := slices.SortedFunc(maps.Keys(m.seconds), func(a, b second) int { return cmp.Compare(a.date, b.date) })
 	for _, s := range dates {
-		if m.size <= maxMoments/2 {
+		if m.size <= maxMoments/2 || s.date == dates[len(dates)-1].date {
 			return
 		}
 		m.size -= len(m.seconds[s])

@@ -30,7 +30,8 @@ type HistoryQuery struct {
 	From, To Position
 	// Limit is how many messages there may be at most; more than 0. Messages
 	// that share their time with the last one are not cut off, so that a client
-	// that pages by time misses none: there may be a few more.
+	// that pages by time misses none: there may be a few more. Of more than a
+	// thousand that share one time, a client finds the rest by msgid only.
 	Limit int
 	// Reactions asks for the reactions to each message behind it; they do not
 	// count.
