@@ -83,6 +83,7 @@ func New(opts Options) (*Backend, error) {
 // Features implements ircd.Backend.
 func (b *Backend) Features() ircd.Features {
 	f := ircd.Features{Private: b.opts.Private != nil}
+	f.Replies = f.Private && b.opts.Private.Fields.Reply != ""
 	for _, c := range b.opts.Channels {
 		f.Replies = f.Replies || c.Fields.Reply != ""
 		f.Reactions = f.Reactions || c.Reactions != nil

@@ -28,11 +28,13 @@ func (f *feed) update(ctx context.Context, rows []row) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	var entries []entry
 	for _, r := range rows {
 		if _, gone := f.shown.isGone(r.id); !gone {
-			f.journal.append(f.change(r, refs)...)
+			entries = append(entries, f.change(r, refs)...)
 		}
 	}
+	f.journal.append(few(entries)...)
 	return nil
 }
 
@@ -99,7 +101,7 @@ func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry
 		if c.deleted(r) {
 			p.state = deleted
 		}
-		return redactions(r.id, p, f.clock(), true)
+		return redactions(r.id, p, f.clock())
 	case p.state == moved && here && !f.tooOld(r):
 		m.ID, m.Time = f.nextID(p.message.ID), p.message.Time // the old one is known as deleted
 		p.message, p.state, p.edits = m, visible, nil
@@ -114,19 +116,19 @@ func (f *feed) remove(keys []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var entries []entry
-	for i, key := range keys {
-		entries = append(entries, f.redact(key, i < maxNotices)...)
+	for _, key := range keys {
+		entries = append(entries, f.redact(key)...)
 	}
-	f.journal.append(entries...)
+	f.journal.append(few(entries)...)
 }
 
 // redact makes the entries of a deleted row. The caller holds mu.
-func (f *feed) redact(id string, notice bool) []entry {
+func (f *feed) redact(id string) []entry {
 	var entries []entry
 	if known := f.shown.rows[id]; known != nil {
 		for i := range known.places {
 			if p := &known.places[i]; p.state == visible {
-				entries = append(entries, redactions(id, p, f.clock(), notice)...)
+				entries = append(entries, redactions(id, p, f.clock())...)
 			}
 		}
 	}
@@ -137,15 +139,13 @@ func (f *feed) redact(id string, notice bool) []entry {
 
 // redactions takes a message back, and what was shown as its later versions:
 // these only where the client can, one line for people is enough.
-func redactions(id string, p *place, at time.Time, notice bool) []entry {
+func redactions(id string, p *place, at time.Time) []entry {
 	m := p.message
 	event := func(msgid string) *ircd.Redaction {
 		return &ircd.Redaction{MsgID: msgid, Time: at, From: m.From, Target: m.Target, To: m.To}
 	}
 	first := event(m.ID)
-	if notice {
-		first.Said, first.Text = m.Time, beginning(m.Text)
-	}
+	first.Said, first.Text = m.Time, beginning(m.Text)
 	entries := []entry{{row: row{id: id}, channel: p.channel, event: first}}
 	for _, edit := range p.edits {
 		entries = append(entries, entry{row: row{id: id}, channel: p.channel, event: event(edit)})
@@ -159,6 +159,23 @@ func (f *feed) isGone(id string) bool {
 	defer f.mu.Unlock()
 	_, gone := f.shown.isGone(id)
 	return gone
+}
+
+// few leaves the text out of all but the first deletions.
+func few(entries []entry) []entry {
+	notices := 0
+	for i, e := range entries {
+		r, ok := e.event.(*ircd.Redaction)
+		if !ok || r.Said.IsZero() {
+			continue
+		}
+		if notices++; notices > maxNotices {
+			bare := *r
+			bare.Said, bare.Text = time.Time{}, ""
+			entries[i].event = &bare
+		}
+	}
+	return entries
 }
 
 // remember notes a message that a session shows as backlog; false if the row is

@@ -285,7 +285,10 @@ func TestChangesDuringOutage(t *testing.T) {
 
 // What is not to be shown of edits.
 func TestEditsNotShown(t *testing.T) {
-	for name, edits := range map[string]bridge.Edits{"off": {Merge: time.Second}, "old": {Show: true, Merge: time.Second, MaxAge: time.Hour}} {
+	for name, edits := range map[string]bridge.Edits{
+		"off": {Merge: time.Second}, // updates are not even asked for
+		"old": {Show: true, Merge: time.Second, MaxAge: time.Hour},
+	} {
 		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
 				c := newChat(t, func(o *bridge.Options) { o.Edits = edits })
@@ -294,11 +297,17 @@ func TestEditsNotShown(t *testing.T) {
 				a := c.visit("ada", "#messages")
 				id := c.fake.Insert("messages", bob, map[string]any{"text": "one"})
 				a.later(2 * time.Hour)
-				for _, id := range []string{before, id} {
+				for id, text := range map[string]string{before: "before", id: "one"} {
 					c.fake.Update("messages", id, map[string]any{"text": "two"})
 					same(t, a.later(time.Minute))
+					if edits.Show {
+						text = "two"
+					}
 					c.fake.Remove("messages", id)
-					same(t, a.news(), "bob deletes "+id+".* in #messages: two")
+					same(t, a.news(), "bob deletes "+id+".* in #messages: "+text)
+				}
+				if n, want := c.fake.Subscriptions(), 2; !edits.Show && n != want {
+					t.Errorf("%d subscriptions, want %d", n, want)
 				}
 			})
 		})

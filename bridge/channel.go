@@ -367,6 +367,20 @@ func (g *group) concerns(r row, user string) bool {
 	return !g.channels[0].private || user != "" && (r.author == user || r.recipient == user)
 }
 
+// events are the kinds of events that the group's channels need. An update costs
+// Directus as much as a new message, for each user: where nothing that it could
+// change is shown, none is asked for.
+func (g *group) events(edits Edits) []directus.EventKind {
+	kinds := []directus.EventKind{directus.EventCreate, directus.EventDelete}
+	moves := slices.ContainsFunc(g.channels, func(c *channel) bool {
+		return c.SoftDelete != nil || !c.private && len(c.Filter) > 0
+	})
+	if edits.Show || moves {
+		kinds = append(kinds, directus.EventUpdate)
+	}
+	return kinds
+}
+
 // ask adds a field to those that are asked for.
 func (g *group) ask(field string) {
 	if !slices.Contains(g.query, field) {

@@ -128,6 +128,8 @@ func (f *feed) corrected(before, now row, c *channel, refs references) *ircd.Mes
 	delete(f.pending, now.id)
 	var answer *ircd.Message
 	known := f.shown.rows[now.id]
+	_, published := f.seen[now.id]
+	coming := !published && known == nil && f.isLate(now) // its first event is on its way, and shows it as it is
 	for _, ch := range f.group.channels {
 		m := toMessage(now, ch, refs, false)
 		old, version := toMessage(before, ch, refs, false).Text, ""
@@ -144,7 +146,7 @@ func (f *feed) corrected(before, now row, c *channel, refs references) *ircd.Mes
 		}
 		f.renew(now, ch, m)
 		e := f.version(now, ch, m, old, version)
-		if version == "" && f.edits.Show {
+		if version == "" && f.edits.Show && !coming {
 			f.journal.append(e)
 		}
 		if ch == c {

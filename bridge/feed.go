@@ -96,8 +96,7 @@ func newFeed(g *group, account *directus.Account, names *directory, rt *directus
 	return &feed{
 		group: g, account: account, names: names, rt: rt, log: log, opened: time.Now(), edits: edits,
 		sub: rt.Subscribe(g.collection, directus.SubscriptionQuery{
-			Fields: g.query, Filter: g.filter,
-			Events: []directus.EventKind{directus.EventCreate, directus.EventUpdate, directus.EventDelete},
+			Fields: g.query, Filter: g.filter, Events: g.events(edits),
 		}),
 		gap:     true,
 		full:    maxSeen,

@@ -91,10 +91,10 @@ func (f *feed) redacted(r row, c *channel, event *ircd.Redaction) {
 	if told {
 		return
 	}
-	entries := f.redact(r.id, true)
+	entries := f.redact(r.id)
 	if len(entries) == 0 { // not remembered
 		m := &ircd.Message{ID: originalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
-		entries = redactions(r.id, &place{channel: c, message: m}, event.Time, true)
+		entries = redactions(r.id, &place{channel: c, message: m}, event.Time)
 	}
 	for i, e := range entries {
 		by := *e.event.(*ircd.Redaction)

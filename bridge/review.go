@@ -54,7 +54,7 @@ func (f *feed) vanish(ids []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var entries []entry
-	for i, id := range ids {
+	for _, id := range ids {
 		delete(f.pending, id)
 		known := f.shown.rows[id]
 		if known == nil {
@@ -63,9 +63,9 @@ func (f *feed) vanish(ids []string) {
 		for k := range known.places {
 			if p := &known.places[k]; p.state == visible {
 				p.state = moved
-				entries = append(entries, redactions(id, p, f.clock(), i < maxNotices)...)
+				entries = append(entries, redactions(id, p, f.clock())...)
 			}
 		}
 	}
-	f.journal.append(entries...)
+	f.journal.append(few(entries)...)
 }
