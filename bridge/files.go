@@ -1,0 +1,123 @@
+package bridge
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"directus-ircd/ircd"
+)
+
+const (
+	// maxFiles bounds the files of one message that get a line of their own.
+	maxFiles = 20
+	// maxFileName bounds the name of a file as it is shown, in bytes.
+	maxFileName = 120
+)
+
+// junctionFile is the field of a list of files that leads to the file, as
+// Directus names it.
+const junctionFile = "directus_files_id"
+
+// file is what is known of a file. Each field may be missing: id where the user
+// may not follow the relation to the file, the others where they may not read
+// it.
+type file struct {
+	id, name string
+	size     string // bytes, as a decimal number
+}
+
+// parseFiles reads the value of a file field: a key, or an object; or of a field
+// of files: a list of the keys of a junction, or of objects that lead to a key or
+// an object. What was deleted is left out.
+func parseFiles(raw json.RawMessage) []file {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) != nil {
+		list = []json.RawMessage{raw}
+	}
+	var files []file
+	for _, item := range list {
+		if f, ok := parseFile(item); ok {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+func parseFile(raw json.RawMessage) (f file, ok bool) {
+	if key := scalar(raw); key != "" {
+		if isUUID(key) {
+			return file{id: key}, true
+		}
+		return file{}, true // of a junction
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(raw, &fields) != nil || fields == nil {
+		return file{}, false
+	}
+	if target, junction := fields[junctionFile]; junction {
+		return parseFile(target)
+	}
+	f = file{id: scalar(fields["id"]), name: scalar(fields["filename_download"]), size: scalar(fields["filesize"])}
+	if !isUUID(f.id) {
+		f.id = ""
+	}
+	return f, true
+}
+
+// fileLines are the lines that stand for files. base is the address of Directus
+// for people; a token is never part of a link: whoever follows it logs in there.
+func fileLines(files []file, base string) []string {
+	var lines []string
+	untold := 0
+	for _, f := range files {
+		if f.id == "" || len(lines) >= maxFiles {
+			untold++
+			continue
+		}
+		line := fileName(f.name)
+		if size, err := strconv.ParseInt(f.size, 10, 64); err == nil && size >= 0 {
+			line += " (" + byteSize(size) + ")"
+		}
+		lines = append(lines, line+" <"+strings.TrimRight(base, "/")+"/assets/"+f.id+">")
+	}
+	switch {
+	case untold == 1 && len(lines) == 0:
+		lines = append(lines, "a file that cannot be shown here")
+	case untold > 0 && len(lines) == 0:
+		lines = append(lines, fmt.Sprintf("%d files that cannot be shown here", untold))
+	case untold > 0:
+		lines = append(lines, fmt.Sprintf("and %d more", untold))
+	}
+	return lines
+}
+
+// fileName makes a name safe to be shown, on one line.
+func fileName(name string) string {
+	name = strings.Join(strings.Fields(unformatted(ircd.CleanText(name))), " ")
+	if name == "" {
+		return "file"
+	}
+	if len(name) <= maxFileName {
+		return name
+	}
+	cut := maxFileName
+	for !utf8.RuneStart(name[cut]) {
+		cut--
+	}
+	return name[:cut] + "…"
+}
+
+// byteSize is a number of bytes as people read it.
+func byteSize(n int64) string {
+	if n < 1000 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	size, unit := float64(n)/1000, 0
+	for size >= 999.95 && unit < len("KMGTPE")-1 {
+		size, unit = size/1000, unit+1
+	}
+	return fmt.Sprintf("%.1f %cB", size, "KMGTPE"[unit])
+}
