@@ -303,6 +303,10 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 			}
 		case deep:
 			nested[head] = append(nested[head], rest)
+		case f.lists(name)[head] != "":
+			if items, readable := f.listed(name, user, row, head); readable {
+				out[head] = keysOf(items)
+			}
 		default:
 			v, known := row[head]
 			if !known {
@@ -315,6 +319,12 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 		}
 	}
 	for head, rest := range nested {
+		if f.lists(name)[head] != "" {
+			if err := f.pickList(out, name, user, row, head, rest); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if _, known := row[head]; !known && !f.before("11") {
 			return nil, forbidden()
 		}
@@ -335,4 +345,53 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 		out[head] = sub
 	}
 	return out, nil
+}
+
+// listed are the items that a one-to-many field of an item stands for; false if
+// the user may read none of their collection. Callers hold mu.
+func (f *Fake) listed(name, user string, row map[string]any, field string) (items []map[string]any, readable bool) {
+	related, back, _ := strings.Cut(f.lists(name)[field], ".")
+	if !f.may(user, related, "read") {
+		return nil, false
+	}
+	rows, _ := f.rows(related)
+	for _, item := range rows {
+		if keyText(item[back]) == keyText(row["id"]) && f.visible(related, user, item) {
+			items = append(items, item)
+		}
+	}
+	return items, true
+}
+
+// pickList is pick for a one-to-many field. Where the user may read none of the
+// collections that its items refer to, Directus gives their keys. Callers hold mu.
+func (f *Fake) pickList(out map[string]any, name, user string, row map[string]any, field string, fields []string) *apiError {
+	items, readable := f.listed(name, user, row, field)
+	if !readable {
+		return nil // the key is missing altogether
+	}
+	related, _, _ := strings.Cut(f.lists(name)[field], ".")
+	picked := []any{}
+	for _, item := range items {
+		sub, err := f.pick(related, user, item, fields)
+		if err != nil {
+			return err
+		}
+		if len(sub) > 0 {
+			picked = append(picked, sub)
+		}
+	}
+	if len(picked) < len(items) {
+		picked = keysOf(items)
+	}
+	out[field] = picked
+	return nil
+}
+
+func keysOf(items []map[string]any) []any {
+	keys := []any{}
+	for _, item := range items {
+		keys = append(keys, item["id"])
+	}
+	return keys
 }

@@ -26,6 +26,7 @@ func (f *Fake) handler() http.Handler {
 	}
 	for _, method := range []string{"GET", "SEARCH"} {
 		mux.HandleFunc(method+" /users", f.rest(f.list))
+		mux.HandleFunc(method+" /files", f.rest(f.list))
 		mux.HandleFunc(method+" /items/{collection}", f.rest(f.list))
 	}
 	mux.HandleFunc("GET /users/{id}", f.rest(f.one))
@@ -275,8 +276,8 @@ func (f *Fake) permissionsMe(_ *http.Request, user string, _ map[string]any) (an
 
 // collectionOf is the collection of a route.
 func collectionOf(r *http.Request) string {
-	if strings.HasPrefix(r.URL.Path, "/users") {
-		return "directus_users"
+	if system, _, _ := strings.Cut(r.URL.Path[1:], "/"); system == "users" || system == "files" {
+		return "directus_" + system
 	}
 	return r.PathValue("collection")
 }

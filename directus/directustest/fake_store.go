@@ -21,6 +21,7 @@ type FakeCollection struct {
 	Unique      []string          // fields whose values are unique
 	MaxLength   map[string]int    // in code points
 	Relations   map[string]string // many-to-one field: collection; user_created is one always
+	Lists       map[string]string // one-to-many field: collection.field, which leads back; it holds no value itself
 	DateUpdated string            // field that takes the time of updates; empty: none
 	Dates       DateKind          // of what Directus fills in
 }
@@ -332,6 +333,14 @@ func (f *Fake) rows(name string) ([]map[string]any, bool) {
 		return nil, false
 	}
 	return c.items, true
+}
+
+// lists are the one-to-many fields of a collection. Callers hold mu.
+func (f *Fake) lists(name string) map[string]string {
+	if c := f.collections[name]; c != nil {
+		return c.Lists
+	}
+	return nil
 }
 
 // relations are the many-to-one fields of a collection. Callers hold mu.
