@@ -66,6 +66,9 @@ func New(opts Options) (*Backend, error) {
 	if opts.Client == nil {
 		return nil, errors.New("bridge: a Directus client is needed")
 	}
+	if opts.PublicURL == "" {
+		opts.PublicURL = opts.Client.URL().String()
+	}
 	channels, groups, err := groupChannels(opts.Channels)
 	if err != nil {
 		return nil, fmt.Errorf("bridge: %w", err)
@@ -97,7 +100,10 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 	if err != nil {
 		return nil, err
 	}
-	names := &directory{account: account, nicks: b.nicks, fields: b.opts.NickFields}
+	names := &directory{
+		account: account, nicks: b.nicks, fields: b.opts.NickFields,
+		shelf: &shelf{account: account}, publicURL: b.opts.PublicURL,
+	}
 	who, taken, err := names.self(ctx)
 	if err != nil {
 		b.logout(account)

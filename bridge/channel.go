@@ -65,7 +65,8 @@ type Fields struct {
 	Recipient string
 	// Reply is a relation to the item that this one answers (many to one).
 	Reply string
-	// Files is a file, or a list of files.
+	// Files is a file, or a list of files through a junction whose field is
+	// directus_files_id.
 	Files string
 }
 
@@ -358,6 +359,9 @@ func (g *group) prepare() {
 		for _, field := range slices.Clone(g.query) {
 			g.ask(g.fields.Reply + "." + field)
 		}
+	}
+	if g.fields.Files != "" {
+		g.ask(g.fields.Files) // the keys; see shelf
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,10 +30,13 @@ const maxNames = 10000
 
 // directory knows the people that one Directus user may see by name. Messages
 // carry only the author's id: a name is asked for once, not with each message.
+// What else messages refer to is on its shelf.
 type directory struct {
-	account *directus.Account
-	nicks   *nicks
-	fields  []string // configured, tried in order to form the nick
+	account   *directus.Account
+	nicks     *nicks
+	fields    []string // configured, tried in order to form the nick
+	shelf     *shelf
+	publicURL string // the base of links to files
 
 	mu       sync.Mutex
 	people   map[string]knownPerson // guarded by mu
@@ -60,10 +64,11 @@ func (d *directory) self(ctx context.Context) (p person, taken bool, err error) 
 }
 
 // users returns the IRC identities of the given users; those whose names may
-// not be read get one made from their id. An error means that Directus could
-// not be asked.
-func (d *directory) users(ctx context.Context, ids []string) (map[string]ircd.User, error) {
-	people, missing := d.remembered(ids)
+// not be read get one made from their id. Of those who are only mentioned, whom
+// anybody may have made up, it returns those who are known by name. An error
+// means that Directus could not be asked.
+func (d *directory) users(ctx context.Context, ids []string, mentioned ...string) (map[string]ircd.User, error) {
+	people, missing := d.remembered(slices.Concat(ids, mentioned))
 	if len(missing) > 0 {
 		found, err := d.fetch(ctx, directus.Filter{"id": map[string]any{"_in": missing}}, len(missing))
 		if err != nil && !errors.Is(err, errRightsChanged) {
@@ -74,6 +79,11 @@ func (d *directory) users(ctx context.Context, ids []string) (map[string]ircd.Us
 		}
 		if err == nil {
 			d.remember(people, missing)
+		}
+	}
+	for _, id := range mentioned {
+		if _, connected := d.nicks.known(id); people[id].anonymous() && !connected && !slices.Contains(ids, id) {
+			delete(people, id)
 		}
 	}
 	return d.identify(ctx, people)

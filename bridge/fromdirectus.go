@@ -9,18 +9,50 @@ import (
 
 // references are what rows refer to, as far as it takes it to show them.
 type references struct {
-	users map[string]ircd.User // authors and recipients, by id
+	// users are authors, recipients and those who are mentioned, by id.
+	users map[string]ircd.User
+	// files are the lines for those attached to a row, by its id.
+	files map[string][]string
 	// hidden are the rows, by id, that are answered and not to be shown.
 	hidden map[string]bool
 }
 
 // references asks for what some rows of a group refer to and is not known yet.
 func (d *directory) references(ctx context.Context, g *group, rows []row) (references, error) {
-	users, err := d.users(ctx, usersOf(rows))
+	users, err := d.users(ctx, usersOf(rows), mentionedIn(rows)...)
 	if err != nil {
-		return references{users: users}, err
+		return references{}, err
 	}
-	return references{users: users, hidden: unquotable(ctx, d.account, g, rows)}, nil
+	files, err := d.shelf.files(ctx, g, rows)
+	if err != nil {
+		return references{}, err
+	}
+	refs := references{users: users, files: map[string][]string{}, hidden: unquotable(ctx, d.account, g, rows)}
+	for id, attached := range files {
+		refs.files[id] = fileLines(attached, d.publicURL)
+	}
+	return refs, nil
+}
+
+// text is IRC text with what it refers to.
+func (refs references) text(shown string) string {
+	return showMentions(shown, func(id string) (string, bool) {
+		u, ok := refs.users[id]
+		return u.Nick, ok
+	})
+}
+
+// mentionedIn lists those mentioned in a page of rows, as many as are worth a
+// question.
+func mentionedIn(rows []row) []string {
+	var ids []string
+	for _, r := range rows {
+		ids = append(ids, mentionedIDs(r.text)...)
+		if r.reply != nil {
+			ids = append(ids, mentionedIDs(r.reply.text)...)
+		}
+	}
+	return ids[:min(len(ids), maxMentionedInPage)]
 }
 
 func usersOf(rows []row) []string {
@@ -40,6 +72,10 @@ func usersOf(rows []row) []string {
 // toMessage is what IRC sees of a row of a channel.
 func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message {
 	kind, text := shownText(r.text, c.Format)
+	text = refs.text(text)
+	for _, line := range refs.files[r.id] {
+		text = strings.TrimPrefix(text+"\n"+line, "\n")
+	}
 	m := &ircd.Message{
 		ID: messageID(r), Time: r.shownAt(), From: refs.users[r.author], Target: c.Name,
 		Kind: kind, Text: text, Replayed: replayed,
@@ -50,7 +86,7 @@ func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message 
 	if q := r.reply; q != nil && c.quotes(r, refs) {
 		_, said := shownText(q.text, c.Format)
 		m.ReplyTo = messageID(*q)
-		m.Quote = &ircd.Quote{Nick: refs.users[q.author].Nick, Text: beginning(said), Time: q.date}
+		m.Quote = &ircd.Quote{Nick: refs.users[q.author].Nick, Text: beginning(refs.text(said)), Time: q.date}
 	}
 	return m
 }

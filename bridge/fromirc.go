@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"strings"
 
 	"directus-ircd/ircd"
@@ -21,4 +22,33 @@ func storedText(m ircd.Outgoing, c *channel) string {
 		text = actionPrefix + text
 	}
 	return strings.TrimRight(c.Format.fromIRC(text), " \n")
+}
+
+// mentioning writes those whom a message mentions by id, where the channel wants
+// that, as far as its author may know them. Nothing that goes wrong with it is
+// worth a message: a name that cannot be looked up stays as it was typed.
+func (s *session) mentioning(ctx context.Context, c *channel, text string) string {
+	if !c.MentionIDs {
+		return text
+	}
+	nicks := mentionedNicks(text)
+	ids := map[string]string{}
+	if len(nicks) > 0 {
+		_ = s.member.attempt(ctx, referTimeout, func(ctx context.Context) error {
+			for _, nick := range nicks {
+				u, err := s.member.names.search(ctx, nick)
+				if err != nil {
+					return err
+				}
+				if u != nil && isUUID(u.ID) {
+					ids[ircd.Fold(nick)] = u.ID
+				}
+			}
+			return nil
+		})
+	}
+	return storeMentions(text, func(nick string) (string, bool) {
+		id, ok := ids[ircd.Fold(nick)]
+		return id, ok
+	})
 }

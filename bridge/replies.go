@@ -110,9 +110,10 @@ func keyValue(id string) any {
 	return id
 }
 
-// answered completes what a sent message refers to with what it answers.
+// answered completes what a sent message refers to with what it answers, and who
+// is mentioned.
 func (s *session) answered(ctx context.Context, to addressee, r row, users map[string]ircd.User) references {
-	if r.reply != nil {
+	if r.reply != nil || len(mentionedIDs(r.text)) > 0 {
 		refs, err := s.member.names.references(ctx, to.view.feed.group, []row{r})
 		if err == nil {
 			return refs

@@ -97,6 +97,12 @@ func New(base *url.URL, opts Options) *Client {
 	return c
 }
 
+// URL is where Directus is, without user information.
+func (c *Client) URL() *url.URL {
+	u := *c.base
+	return &u
+}
+
 // Close closes the idle REST connections. Accounts and links are closed by
 // their own methods.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
