@@ -145,7 +145,7 @@ func (c *conn) store(ctx context.Context, out Outgoing) error {
 	c.srv.count.messages.Add(1)
 	c.srv.roster.touch(c.member)
 	// What was stored before is shown before.
-	if err := c.poll(ctx); err != nil {
+	if err := c.pollBefore(ctx, stored); err != nil {
 		return err
 	}
 	if stored != nil {

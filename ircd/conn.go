@@ -76,6 +76,7 @@ type conn struct {
 	response *response // to the labelled request at hand; nil: there is none
 	asides   int       // what is sent is no part of it if this is not 0
 	out1     []byte    // the lines of the command at hand
+	later    []Event   // news that waits for the end of that, see pollBefore
 }
 
 // joinedChannel is a channel that the client is in.
@@ -250,6 +251,9 @@ func (c *conn) loop(ctx context.Context) error {
 			return c.drain(ctx, err)
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		}
+		if err == nil && c.later != nil {
+			err = c.poll(ctx)
 		}
 		if err == nil {
 			err = c.flush(ctx)

@@ -314,6 +314,38 @@ func TestEchoOrder(t *testing.T) {
 	})
 }
 
+// TestEchoOrderBehind: what was stored behind one's own message, while the backend
+// took its time to confirm that, is shown behind it, and is no part of the answer.
+func TestEchoOrderBehind(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.send = func(s *fakeSession, out Outgoing) (*Message, error) {
+			chat.say(testUser("bob"), out.Target, "before")
+			own := &Message{ID: "own", Time: time.Now(), From: s.user, Target: out.Target, Text: out.Text}
+			time.Sleep(time.Second)
+			chat.say(testUser("bob"), out.Target, "behind")
+			return own, nil
+		}
+		s := newTestServer(t, chat, nil)
+		c := s.inChannel("alice", "#messages", "batch", "echo-message", "labeled-response")
+		c.Send("JOIN #dev")
+		c.Sync()
+		c.Send("@label=L PRIVMSG #messages :own", "PRIVMSG #messages,#dev :two", "PRIVMSG nobody :x")
+		expectAll(t, synced(c), []string{
+			":bob!u@directus PRIVMSG #messages :before",
+			"@label=L :alice!u@directus PRIVMSG #messages :own",
+			":bob!u@directus PRIVMSG #messages :behind",
+			":bob!u@directus PRIVMSG #messages :before",
+			":alice!u@directus PRIVMSG #messages :two",
+			":bob!u@directus PRIVMSG #messages :behind",
+			":bob!u@directus PRIVMSG #dev :before",
+			":alice!u@directus PRIVMSG #dev :two",
+			":bob!u@directus PRIVMSG #dev :behind",
+			":irc.test 401 alice nobody :No such nick or channel",
+		})
+	})
+}
+
 // TestNothingPrivateIsLogged: at the lowest level there is no password, no
 // e-mail, no address, and nothing that people say.
 func TestNothingPrivateIsLogged(t *testing.T) {

@@ -3,12 +3,22 @@ package ircd
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // poll fetches the session's news and shows it. Nobody has asked for it.
-func (c *conn) poll(ctx context.Context) error {
+func (c *conn) poll(ctx context.Context) error { return c.pollBefore(ctx, nil) }
+
+// pollBefore is poll for what was said before a message, which is shown next. What
+// was said behind it, while its sender was waiting for the answer, is left for the
+// poll after that.
+func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	defer c.aside()()
 	events, err := c.session.Poll(ctx)
+	events, c.later = slices.Concat(c.later, events), nil
+	if err == nil {
+		events, c.later = cutBehind(events, m)
+	}
 	// Who joined before saying something is shown to join before.
 	c.showPresence()
 	for _, ev := range events {
@@ -23,6 +33,17 @@ func (c *conn) poll(ctx context.Context) error {
 		return end
 	}
 	return c.sessionEnded(err)
+}
+
+// cutBehind cuts news in front of the first thing that was said in the same place
+// behind a message. With no message all of it is before.
+func cutBehind(events []Event, m *Message) (before, behind []Event) {
+	for i, ev := range events {
+		if n, ok := ev.(*Message); ok && m != nil && n.Target == m.Target && n.Time.After(m.Time) {
+			return events[:i], events[i:]
+		}
+	}
+	return events, nil
 }
 
 // sessionEnded ends the connection after its session. The reason is told if it
