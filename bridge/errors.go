@@ -111,14 +111,6 @@ func tryAgain(command string, err error) *ircd.Error {
 	}
 }
 
-// notOffered is the reply to what this chat has no room for.
-func notOffered(command string) *ircd.Error {
-	return &ircd.Error{
-		Numeric: irc.ERR_UNKNOWNCOMMAND, Params: []string{command},
-		Code: "NOT_OFFERED", Text: "Not available here",
-	}
-}
-
 // isForbidden tells a missing right from a passing trouble.
 func isForbidden(err error) bool {
 	return directus.IsCode(err, directus.CodeForbidden) || directus.IsCode(err, directus.CodeInvalidCollection)

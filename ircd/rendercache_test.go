@@ -141,8 +141,10 @@ func TestRenderCacheParallel(t *testing.T) {
 		rc.get(Message{ID: "broken"}, form{}, func() *rendering { panic("broken") })
 		return
 	}
-	if broken() || broken() {
-		t.Error("a rendering that panics is returned")
+	for range 2 { // the second finds what the first has left
+		if broken() {
+			t.Error("a rendering that panics is returned")
+		}
 	}
 }
 
