@@ -96,6 +96,7 @@ func (f *feed) readSince(ctx context.Context, since time.Time, use func([]row) e
 
 // advance moves the cursor and forgets the keys that no later read reaches.
 func (f *feed) advance(last time.Time) {
+	f.reads++
 	// A row from the future must not hide what is written from now on.
 	if last = earlier(last, time.Now()); last.After(f.cursor.date) {
 		f.cursor.date = last

@@ -54,6 +54,7 @@ type feed struct {
 	gap    bool
 	lapsed bool // events about what was shown may be lost
 	cursor cursor
+	reads  int         // complete readings so far
 	full   int         // keys in memory at which the collection is read again early
 	settle *time.Timer // when the next edit has settled
 
@@ -136,7 +137,7 @@ func (f *feed) run(ctx context.Context) error {
 			f.lapsed = f.lapsed || len(events) > 0
 			continue // the events are in the collection, which is read soon
 		}
-		wait := reconcilePeriod
+		wait, reads := reconcilePeriod, f.reads
 		err := f.step(ctx, events, gap)
 		switch {
 		case errors.Is(err, directus.ErrLoggedOut):
@@ -149,6 +150,9 @@ func (f *feed) run(ctx context.Context) error {
 			failures = 0
 		}
 		f.setFailures(failures)
+		if err == nil && !f.gap && f.reads == reads {
+			continue // events alone do not put the next reading off
+		}
 		wait = time.Duration(float64(wait) * (0.5 + rand.Float64()))
 		notBefore = time.Now().Add(wait)
 		timer.Reset(wait)

@@ -280,3 +280,27 @@ func TestRowBetweenPages(t *testing.T) {
 		c.Close()
 	})
 }
+
+// Rows without an event are found though events about others never cease.
+func TestReconcileWhileBusy(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+		ada := addFake(fake, "ada")
+		c := rejoin(t, l, "ada")
+		fake.LoseEvents(true)
+		fake.Insert("messages", ada, map[string]any{"text": "by SQL"})
+		fake.LoseEvents(false)
+		for i := range 10 {
+			time.Sleep(time.Minute)
+			fake.Insert("messages", ada, map[string]any{"text": fmt.Sprint("line ", i)})
+		}
+		found := false
+		for _, text := range texts(c.Sync()) {
+			found = found || strings.HasSuffix(text, "by SQL")
+		}
+		if !found {
+			t.Error("not found in ten minutes")
+		}
+		c.Close()
+	})
+}
