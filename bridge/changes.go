@@ -47,9 +47,11 @@ func (f *feed) change(r row, refs references) []entry {
 		switch {
 		case published && !seen.shown, !published && f.isLate(r):
 			return f.enter(r, refs)
-		case !published || seen.content != content:
+		case published && seen.content != content:
 			f.expect(r)
 		}
+		// Of an older row, which nobody was shown here, the text before is not
+		// known: perhaps something else has changed, a counter of the web page.
 		return nil
 	}
 	var entries []entry

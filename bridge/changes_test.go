@@ -388,11 +388,12 @@ func TestChangeOfAForgottenMessage(t *testing.T) {
 		for _, id := range []string{first, second} {
 			c.fake.Update("messages", id, map[string]any{"nonce": "n" + id})
 		}
-		same(t, a.later(time.Minute), "bob changes "+first+".*: [edited] first") // which nobody can know
+		same(t, a.later(time.Minute))
 		for _, id := range []string{first, second} {
 			c.fake.Update("messages", id, map[string]any{"text": "changed"})
 		}
-		same(t, a.later(time.Minute), "bob changes "+first+".*: [edited] changed", "bob changes "+second+".*: [edited] changed")
+		// Of the first nobody knows any more what it said.
+		same(t, a.later(time.Minute), "bob changes "+second+".*: [edited] changed")
 	})
 }
 
