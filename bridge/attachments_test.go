@@ -83,6 +83,35 @@ func TestFiles(t *testing.T) {
 	})
 }
 
+// Files are asked for once, until the row has others, or their names may have
+// changed.
+func TestFilesAreRemembered(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil, withFile("#one", "rooms", "file"))
+		cat, dog := addFiles(c.fake)
+		a := c.visit("ada", "#one")
+		asked := func(want int) {
+			t.Helper()
+			a.later(10 * time.Second)
+			if n := c.fake.Count("GET /files"); n != want {
+				t.Errorf("asked %d times, want %d", n, want)
+			}
+		}
+		id := c.fake.Insert("rooms", a.id, map[string]any{"text": "look", "file": cat})
+		asked(1)
+		for range 3 { // the counter of a web page
+			c.fake.Update("rooms", id, map[string]any{"text": "look"})
+		}
+		c.visit("ada", "#one") // a second connection has a backlog
+		asked(1)
+		c.fake.Update("rooms", id, map[string]any{"file": dog})
+		asked(2)
+		time.Sleep(time.Hour)
+		c.fake.Update("rooms", id, map[string]any{"text": "look at this"})
+		asked(3)
+	})
+}
+
 // A file that Directus does not answer for keeps its message waiting, as a name
 // does. One that it does not give keeps nothing waiting.
 func TestFilesOutOfReach(t *testing.T) {

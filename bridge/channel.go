@@ -110,7 +110,7 @@ type Edits struct {
 	MaxAge time.Duration
 }
 
-// channel is a Channel made ready for use. Immutable.
+// channel is a Channel made ready for use. Immutable, but for recent.
 type channel struct {
 	Channel
 	// equal holds the conditions of a filter that the daemon evaluates by
@@ -119,6 +119,7 @@ type channel struct {
 	// private says that it is not a channel but all private messages of the
 	// user who reads it. It has no name.
 	private bool
+	recent  recentTexts // has a lock of its own
 }
 
 type equality struct {
@@ -319,6 +320,8 @@ func newChannel(cfg Channel) (*channel, error) {
 		return nil, fmt.Errorf("channel %q: not a channel name", cfg.Name)
 	case cfg.Collection == "" || cfg.Fields.Text == "" || cfg.Fields.Author == "" || cfg.Fields.Date == "":
 		return nil, fmt.Errorf("channel %q: collection and the fields text, author and date are needed", cfg.Name)
+	case !cfg.Format.valid():
+		return nil, fmt.Errorf("channel %q: format %q is none of plain, markdown, html", cfg.Name, cfg.Format)
 	case cfg.SoftDelete != nil && (cfg.SoftDelete.Field == "" || len(cfg.SoftDelete.Values) == 0):
 		return nil, fmt.Errorf("channel %q: the mark of deleted items needs a field and values", cfg.Name)
 	case cfg.Reactions != nil && slices.Contains([]string{cfg.Reactions.Collection, cfg.Reactions.Message, cfg.Reactions.Text, cfg.Reactions.Author, cfg.Reactions.Date}, ""):

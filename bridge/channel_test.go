@@ -86,6 +86,7 @@ func TestGroupChannelsRefuses(t *testing.T) {
 		"twice":             {good, {Name: "#A", Collection: "messages", Fields: guideFields}},
 		"not a channel":     {{Name: "a b", Collection: "messages", Fields: guideFields}},
 		"collection and":    {{Name: "#a", Fields: guideFields}},
+		"none of plain":     {{Name: "#a", Collection: "messages", Fields: guideFields, Format: "rich"}},
 		"fields text, auth": {{Name: "#a", Collection: "messages"}},
 	}
 	for want, channels := range bad {

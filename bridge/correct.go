@@ -61,9 +61,13 @@ func (c correction) of(last row, to addressee) (string, error) {
 // or the stored text is full of tags, on what people see.
 func corrected(c correction, r row, ch *channel) (text string, found int) {
 	if ch.Format != FormatHTML {
-		plain := c
-		plain.new = mircFormat.ReplaceAllString(ircd.CleanText(c.new), "")
-		if text, found = plain.apply(r.text); found > 0 {
+		stored := c
+		if text := strings.TrimSpace(ircd.CleanText(c.new)); isShown(text) {
+			stored.new = strings.Replace(ircd.CleanText(c.new), text, ch.Format.fromIRC(text), 1)
+		} else {
+			stored.new = unformatted(ircd.CleanText(c.new))
+		}
+		if text, found = stored.apply(r.text); found > 0 {
 			return text, found
 		}
 	}

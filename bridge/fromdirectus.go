@@ -71,7 +71,7 @@ func usersOf(rows []row) []string {
 
 // toMessage is what IRC sees of a row of a channel.
 func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message {
-	kind, text := shownText(r.text, c.Format)
+	kind, text := c.shown(r.text)
 	text = refs.text(text)
 	for _, line := range refs.files[r.id] {
 		text = strings.TrimPrefix(text+"\n"+line, "\n")
@@ -84,7 +84,7 @@ func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message 
 		m.To = refs.users[r.recipient]
 	}
 	if q := r.reply; q != nil && c.quotes(r, refs) {
-		_, said := shownText(q.text, c.Format)
+		_, said := c.shown(q.text)
 		m.ReplyTo = messageID(*q)
 		m.Quote = &ircd.Quote{Nick: refs.users[q.author].Nick, Text: beginning(refs.text(said)), Time: q.date}
 	}

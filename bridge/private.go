@@ -3,6 +3,7 @@ package bridge
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	irc "gopkg.in/irc.v4"
@@ -20,6 +21,9 @@ func newPrivate(p *Private) (*group, error) {
 	f := p.Fields
 	if p.Collection == "" || f.Text == "" || f.Author == "" || f.Recipient == "" || f.Date == "" {
 		return nil, errPrivateFields
+	}
+	if !p.Format.valid() {
+		return nil, fmt.Errorf("private messages: format %q is none of plain, markdown, html", p.Format)
 	}
 	mine := directus.Or(directus.Eq(f.Author, "$CURRENT_USER"), directus.Eq(f.Recipient, "$CURRENT_USER"))
 	c := &channel{private: true, Channel: Channel{
