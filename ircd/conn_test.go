@@ -171,12 +171,13 @@ func TestInboxFull(t *testing.T) {
 		alice := s.inChannel("alice", "#messages")
 		bob := s.user("bob")
 		alice.Send("PRIVMSG #messages :blocks")
-		for range maxInbox {
-			bob.Send("JOIN #messages", "PART #messages")
+		const once = 512
+		for range maxInbox / once {
+			bob.SendRaw(strings.Repeat("JOIN #messages\r\nPART #messages\r\n", once))
+			bob.Sync()
 		}
-		bob.Sync()
 		close(release)
-		alice.Expect("ERROR :Closing link: your client is too slow: *")
+		alice.Expect("ERROR :Closing link: too many events are waiting for your client")
 		alice.Closed()
 	})
 }
@@ -321,13 +322,17 @@ func TestEchoOrderBehind(t *testing.T) {
 		chat := newFakeChat()
 		chat.send = func(s *fakeSession, out Outgoing) (*Message, error) {
 			chat.say(testUser("bob"), out.Target, "before")
-			own := &Message{ID: "own", Time: time.Now(), From: s.user, Target: out.Target, Text: out.Text}
+			own := &Message{ID: "own" + out.Text, Time: time.Now(), From: s.user, Target: out.Target, Text: out.Text}
+			if out.Text == "gone" {
+				chat.pushTo("alice", &Redaction{MsgID: own.ID, From: s.user, Target: out.Target})
+				return own, nil
+			}
 			time.Sleep(time.Second)
 			chat.say(testUser("bob"), out.Target, "behind")
 			return own, nil
 		}
 		s := newTestServer(t, chat, nil)
-		c := s.inChannel("alice", "#messages", "batch", "echo-message", "labeled-response")
+		c := s.inChannel("alice", "#messages", "batch", "echo-message", "labeled-response", "draft/message-redaction")
 		c.Send("JOIN #dev")
 		c.Sync()
 		c.Send("@label=L PRIVMSG #messages :own", "PRIVMSG #messages,#dev :two", "PRIVMSG nobody :x")
@@ -343,6 +348,10 @@ func TestEchoOrderBehind(t *testing.T) {
 			":bob!u@directus PRIVMSG #dev :behind",
 			":irc.test 401 alice nobody :No such nick or channel",
 		})
+		// And so is that it was deleted at once.
+		c.Send("CAP REQ message-tags", "PRIVMSG #messages :gone")
+		c.Expect("@msgid=owngone :alice!u@directus PRIVMSG #messages :gone")
+		c.ExpectNext(":alice!u@directus REDACT #messages owngone")
 	})
 }
 

@@ -35,15 +35,27 @@ func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	return c.sessionEnded(err)
 }
 
-// cutBehind cuts news in front of the first thing that was said in the same place
-// behind a message. With no message all of it is before.
+// cutBehind cuts news in front of the first that belongs behind a message: said in
+// the same place later, or about the message. With none all of it is before.
 func cutBehind(events []Event, m *Message) (before, behind []Event) {
 	for i, ev := range events {
-		if n, ok := ev.(*Message); ok && m != nil && n.Target == m.Target && n.Time.After(m.Time) {
+		if m != nil && isBehind(ev, m) {
 			return events[:i], events[i:]
 		}
 	}
 	return events, nil
+}
+
+func isBehind(ev Event, m *Message) bool {
+	switch ev := ev.(type) {
+	case *Message:
+		return ev.Target == m.Target && ev.Time.After(m.Time)
+	case *Redaction:
+		return ev.MsgID == m.ID
+	case *Reaction:
+		return ev.MsgID == m.ID
+	}
+	return false
 }
 
 // sessionEnded ends the connection after its session. The reason is told if it

@@ -32,10 +32,12 @@ type presenceEvent struct {
 	watched bool   // awayChanged, renamed: for those who share no channel, but wait for the nick
 }
 
-// maxInbox is how many presence events may wait for one connection.
-const maxInbox = 1024
+// maxInbox is how many presence events may wait for one connection. A command may
+// wait for the backend for as long as commandTime, and meanwhile, after a restart,
+// thousands come back.
+const maxInbox = 8192
 
-var errInboxFull = errors.New("your client is too slow: too many events are waiting")
+var errInboxFull = errors.New("too many events are waiting for your client")
 
 // inbox brings presence events to a connection. Nobody ever waits at it: when
 // it is full, the connection has not done anything for long, and is closed.
