@@ -30,7 +30,7 @@ func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, erro
 		}
 	}
 	if !end {
-		j.floor = &list[0].row
+		j.floor = &row{id: list[0].row.id, date: list[0].row.date} // and not the whole list
 	}
 	j.live = nil
 	return messages, nil

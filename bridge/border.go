@@ -114,8 +114,12 @@ func (h *historian) inFrontOfTime(ctx context.Context, at time.Time) (border, er
 // inFront counts the rows in front of one in its date, as far as that makes a
 // difference to its time.
 func (h *historian) inFront(ctx context.Context, r row) (int, error) {
-	part := directus.And(h.group.dates.of(r.date), directus.Compare("id", "_lt", r.values["id"]))
+	part := h.group.dates.of(r.date)
+	if r.hasNumber() {
+		part = directus.And(part, directus.Compare("id", "_lt", r.values["id"]))
+	}
 	keys, err := h.firstKeys(ctx, part)
+	keys = slices.DeleteFunc(keys, func(id string) bool { return compareIDs(id, r.id) >= 0 })
 	return len(keys), err
 }
 
@@ -124,12 +128,12 @@ func (h *historian) inFront(ctx context.Context, r row) (int, error) {
 func (h *historian) firstKeys(ctx context.Context, part directus.Filter) ([]string, error) {
 	var keys []string
 	part = directus.And(h.filter, part)
-	for page := part; ; {
+	for {
 		n := pageLimit(ctx, h.member.account, maxRank+1-len(keys))
 		var items []struct {
 			ID json.RawMessage `json:"id"`
 		}
-		q := directus.Query{Fields: []string{"id"}, Filter: page, Sort: []string{"id"}, Limit: n}
+		q := directus.Query{Fields: []string{"id"}, Filter: part, Sort: []string{"id"}, Limit: n, Offset: len(keys)}
 		if err := h.member.account.Items(ctx, h.group.collection, q, &items); err != nil {
 			return nil, fmt.Errorf("read keys of collection %s: %w", h.group.collection, err)
 		}
@@ -139,6 +143,5 @@ func (h *historian) firstKeys(ctx context.Context, part directus.Filter) ([]stri
 		if len(items) < n || len(keys) > maxRank {
 			return keys, nil
 		}
-		page = directus.And(part, directus.Compare("id", "_gt", items[n-1].ID))
 	}
 }

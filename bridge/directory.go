@@ -286,7 +286,11 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 		if len(users) < n {
 			break
 		}
-		page = directus.And(filter, directus.Filter{"id": map[string]any{"_gt": users[n-1].ID()}})
+		ids := make([]string, len(people)) // Directus does not compare uuids
+		for i, p := range people {
+			ids[i] = p.id
+		}
+		page = directus.And(filter, directus.Compare("id", "_nin", ids))
 	}
 	return people, nil
 }

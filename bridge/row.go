@@ -122,6 +122,14 @@ func compareIDs(a, b string) int {
 	return strings.Compare(a, b)
 }
 
+// hasNumber reports that the key is a number to Directus. It refuses to compare
+// others by anything but equality, whatever the database could do; what it writes
+// as a text may be a number too large for JSON, or none.
+func (r row) hasNumber() bool {
+	raw := r.values["id"]
+	return len(raw) > 0 && raw[0] != '"'
+}
+
 // sameKind reports that two keys can be of one field.
 func sameKind(a, b string) bool { return isNumber(a) == isNumber(b) && isUUID(a) == isUUID(b) }
 

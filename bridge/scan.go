@@ -42,6 +42,11 @@ type crowd struct {
 	last any // the key of the last row read; nil before the first
 	// operator compares the next keys with last.
 	operator string
+	// counted says that the keys are texts, which Directus does not compare: it
+	// is asked for the rows behind as many as were read. tail is the last of them.
+	counted bool
+	read    int
+	tail    string
 }
 
 // next reads the next rows, in the direction of the scan. None may come though
@@ -103,30 +108,36 @@ func (s *scan) rest() directus.Filter {
 
 // enter begins to read a date by keys.
 func (s *scan) enter(first row) {
-	s.crowd = &crowd{date: first.date}
-	raw := first.values["id"]
-	if s.start.id == "" || !s.start.date.Equal(first.date) || !sameKind(s.start.id, first.id) {
+	s.crowd = &crowd{date: first.date, counted: !first.hasNumber()}
+	if s.crowd.counted || s.start.id == "" || !s.start.date.Equal(first.date) || !sameKind(s.start.id, first.id) {
 		return
 	}
 	s.crowd.operator = "_gte"
 	if s.down {
 		s.crowd.operator = "_lte"
 	}
-	s.crowd.last = s.start.id
-	if raw[0] != '"' {
-		s.crowd.last = json.Number(s.start.id)
-	}
+	s.crowd.last = json.Number(s.start.id)
 }
 
 func (s *scan) nextOfCrowd(ctx context.Context) ([]row, error) {
 	c := s.crowd
-	filter := directus.And(s.base, s.group.dates.of(c.date))
+	filter, offset := directus.And(s.base, s.group.dates.of(c.date)), c.read
 	if c.last != nil {
 		filter = directus.And(filter, directus.Compare("id", c.operator, c.last))
 	}
-	rows, more, err := s.read(ctx, filter, 0, "id")
+	again := c.read > 0 && pageLimit(ctx, s.account, s.size) > 1
+	if again {
+		offset-- // the last row once more, to see that none has come or gone before it
+	}
+	rows, more, err := s.read(ctx, filter, offset, "id")
 	if err != nil {
 		return nil, err
+	}
+	if again {
+		if len(rows) == 0 || rows[0].id != c.tail {
+			return nil, errMoved
+		}
+		rows = rows[1:]
 	}
 	if !more {
 		s.crowd, s.bound = nil, c.date
@@ -135,15 +146,25 @@ func (s *scan) nextOfCrowd(ctx context.Context) ([]row, error) {
 		}
 		return rows, nil
 	}
-	c.last, c.operator = rows[len(rows)-1].values["id"], "_gt"
+	last := rows[len(rows)-1]
+	if c.counted {
+		c.read, c.tail = c.read+len(rows), last.id
+		return rows, nil
+	}
+	c.last, c.operator = last.values["id"], "_gt"
 	if s.down {
 		c.operator = "_lt"
 	}
 	return rows, nil
 }
 
-// errForeign says that Directus gave what was not asked for.
-var errForeign = errors.New("directus gave messages between others")
+var (
+	// errForeign says that Directus gave what was not asked for.
+	errForeign = errors.New("directus gave messages between others")
+	// errMoved says that rows came or went between two pages, where that matters.
+	// The next attempt finds them.
+	errMoved = errors.New("messages of one date have changed while they were read")
+)
 
 func (s *scan) read(ctx context.Context, filter directus.Filter, offset int, order ...string) (rows []row, more bool, err error) {
 	if s.down {

@@ -167,6 +167,9 @@ func (f *Fake) matchRule(relations map[string]string, user string, row map[strin
 			}
 			continue
 		}
+		if _, textual := row[name].(string); textual && name == "id" && isComparison(op) {
+			return false, invalid("INVALID_QUERY", fmt.Sprintf("\"uuid\" field type does not contain the %q filter operator", op))
+		}
 		ok, err := f.matchOp(user, row[name], op, want)
 		if !ok || err != nil {
 			return false, err
@@ -174,6 +177,10 @@ func (f *Fake) matchRule(relations map[string]string, user string, row map[strin
 	}
 	return true, nil
 }
+
+// isComparison reports an operator that Directus refuses for keys that are uuids or
+// texts.
+func isComparison(op string) bool { return slices.Contains([]string{"_lt", "_lte", "_gt", "_gte"}, op) }
 
 func (f *Fake) matchOp(user string, have any, op string, want any) (bool, *apiError) {
 	want = f.variable(user, want)
