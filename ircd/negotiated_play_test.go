@@ -51,12 +51,12 @@ func playRandom(t *testing.T, seed int, caps []string) {
 	s := newTestServer(t, chat, func(o *Options) { o.DeleteNotices, o.Limits.LinesPerSecond = seed%2 == 0, 0 })
 	bob := s.inChannel("bob", "#messages", "message-tags")
 	c := &randomClient{
-		Client: s.client(), t: t, r: rand.New(rand.NewPCG(uint64(seed), 0)),
+		Client: s.client(), t: t, r: rand.New(rand.NewPCG(uint64(seed), uint64(len(caps)))),
 		caps: make(map[string]bool), open: make(map[string]bool), labels: make(map[string]bool),
 	}
 	c.LoginSASL("alice", "alice@example.com", "pw-alice")
 	c.Send("CAP REQ :"+strings.Join(caps, " "), "JOIN #messages")
-	for range 60 {
+	for range 100 {
 		switch c.r.IntN(5) {
 		case 0:
 			c.world(chat, bob)
