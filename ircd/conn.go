@@ -252,20 +252,28 @@ func (c *conn) loop(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if err == nil && c.later != nil {
-			err = c.poll(ctx)
-		}
 		if err == nil {
-			err = c.flush(ctx)
-		}
-		if err == nil {
-			c.settleMonitor(ctx)
-			err = c.flush(ctx)
+			err = c.settle(ctx)
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// settle ends each turn of loop: the client is told what it brought, and then what
+// may take a while.
+func (c *conn) settle(ctx context.Context) error {
+	if c.later != nil {
+		if err := c.poll(ctx); err != nil {
+			return err
+		}
+	}
+	if err := c.flush(ctx); err != nil {
+		return err
+	}
+	c.settleMonitor(ctx)
+	return c.flush(ctx)
 }
 
 // flush hands what was said so far to the writer. It is called after each line

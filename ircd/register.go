@@ -113,7 +113,7 @@ func (c *conn) tryRegister(ctx context.Context) error {
 func (c *conn) welcome(ctx context.Context) error {
 	c.endResponse() // what completes a registration is not answered by it
 	c.registered = true
-	c.member = c.srv.roster.attachAway(c.user, c.inbox, c.reg.away)
+	c.member = c.srv.roster.attach(c.user, c.inbox, c.reg.away)
 	c.reg = registration{begun: true, cap302: c.reg.cap302}
 	c.user = c.member.user
 	if c.listen.Secure {

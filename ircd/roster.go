@@ -70,11 +70,8 @@ func newRoster() *roster {
 	}
 }
 
-// attach adds a connection of a user, who is here (not away).
-func (r *roster) attach(u User, in *inbox) *member { return r.attachAway(u, in, "") }
-
-// attachAway adds a connection of a user who is away; not if away is empty.
-func (r *roster) attachAway(u User, in *inbox, away string) *member {
+// attach adds a connection of a user, who is away if that text is not empty.
+func (r *roster) attach(u User, in *inbox, away string) *member {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
