@@ -132,7 +132,7 @@ func (m *markdownText) block(n ast.Node) {
 		m.code(n.Lines())
 	case *ast.Blockquote:
 		m.indent("> ", "> ")
-		m.blocks(n)
+		m.meant(func() { m.blocks(n) }) // hardly: ">:("
 		m.outdent()
 	case *ast.List:
 		m.list(n)
@@ -154,6 +154,7 @@ func (m *markdownText) list(n *ast.List) {
 			mark = strconv.Itoa(number) + string(rune(n.Marker)) + " "
 			number++
 		}
+		m.hides = m.hides || item.FirstChild() == nil
 		m.newLine(1)
 		m.indent(mark, strings.Repeat(" ", len(mark)))
 		m.blocks(item)
@@ -226,11 +227,16 @@ func (m *markdownText) text(n *ast.Text) {
 	}
 }
 
-// emphasis writes text in a style. Around something without words the marks were
-// hardly meant as such: "^_^".
+// emphasis writes text in a style.
 func (m *markdownText) emphasis(s style, n ast.Node) {
+	m.meant(func() { m.in(s, func() { m.inlines(n) }) }) // hardly: "^_^ ^_^"
+}
+
+// meant writes what marks of Markdown are about. If that has no words, they were
+// not meant as such, and those who typed them miss them.
+func (m *markdownText) meant(write func()) {
 	start := m.b.Len()
-	m.in(s, func() { m.inlines(n) })
+	write()
 	if m.page && !strings.ContainsFunc(unformatted(m.b.String()[start:]), isWord) {
 		m.hides = true
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/yuin/goldmark/text"
 )
@@ -56,10 +57,26 @@ func pageShows(markdown, words string) bool {
 	return !m.hides && isShown(shown) && slices.Equal(wordsOf(shown), wordsOf(words))
 }
 
-// wordsOf lists the words of a text. A backslash counts as a letter, since
-// Markdown may swallow it.
+// wordsOf lists the words of a text; in scripts that do without spaces, the
+// letters. A backslash counts as a letter, since Markdown may swallow it.
 func wordsOf(s string) []string {
-	return strings.FieldsFunc(unformatted(s), func(r rune) bool { return !isWord(r) })
+	var words []string
+	for word := range strings.FieldsFuncSeq(unformatted(s), func(r rune) bool { return !isWord(r) }) {
+		start := 0
+		for i, r := range word {
+			if unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar) {
+				if i > start {
+					words = append(words, word[start:i])
+				}
+				start = i + utf8.RuneLen(r)
+				words = append(words, word[i:start])
+			}
+		}
+		if start < len(word) {
+			words = append(words, word[start:])
+		}
+	}
+	return words
 }
 
 func isWord(r rune) bool {
