@@ -131,14 +131,17 @@ func (f *feed) run(ctx context.Context) error {
 		case <-timer.C:
 			f.gap = true
 		}
-		f.takeReactions(ctx)
+		// In this order no reaction is looked at before its message.
+		reactions, missed := f.drainReactions()
 		events, gap := f.sub.Drain()
 		if f.gap && !gap && time.Now().Before(notBefore) {
+			f.takeReactions(ctx, reactions, missed)
 			f.lapsed = f.lapsed || len(events) > 0
 			continue // the events are in the collection, which is read soon
 		}
 		wait, reads := reconcilePeriod, f.reads
 		err := f.step(ctx, events, gap)
+		f.takeReactions(ctx, reactions, missed)
 		switch {
 		case errors.Is(err, directus.ErrLoggedOut):
 			return err
@@ -174,15 +177,11 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 			}
 			return err
 		}
-		err := f.catchUp(ctx)
-		if err == nil && f.lapsed {
-			err = f.review(ctx)
-		}
-		if err != nil {
+		if err := f.catchUp(ctx); err != nil {
 			f.setState(false, err)
 			return err
 		}
-		f.gap, f.lapsed = false, false
+		f.gap = false
 		// More than that may carry one date, after an import.
 		f.full = max(maxSeen, 2*f.countSeen())
 		f.setState(true, nil)
@@ -191,6 +190,16 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 	if err := f.apply(ctx, events); err != nil {
 		f.gap, f.lapsed = true, true
 		return err
+	}
+	if f.lapsed && !f.gap {
+		// Behind the events: where later ones were lost, these are older than
+		// what is read.
+		if err := f.review(ctx); err != nil {
+			f.gap = true
+			f.setState(false, err)
+			return err
+		}
+		f.lapsed = false
 	}
 	if f.gap || f.countSeen() > f.full {
 		f.gap = true
@@ -210,6 +219,9 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 			created = append(created, f.parse(event.Items)...)
 		case directus.EventUpdate:
 			updated = append(updated, f.parse(event.Items)...)
+			if len(event.Items) > 1 && len(event.Items) >= pageLimit(ctx, f.account, len(event.Items)+1) {
+				f.gap, f.lapsed = true, true // QUERY_LIMIT_MAX cuts what was updated at once
+			}
 		case directus.EventDelete:
 			deleted = append(deleted, event.Keys...)
 		}

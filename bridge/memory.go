@@ -84,7 +84,7 @@ func (m *memory) put(r row, content uint64, c *channel, message *ircd.Message) {
 		s = &shownRow{}
 		m.rows[r.id] = s
 	}
-	s.date, s.content = r.date, content
+	s.date, s.content = earlier(r.date, time.Now()), content // the future must not crowd out the present
 	if p := s.place(c); p != nil {
 		p.message, p.state = message, visible
 	} else {

@@ -75,12 +75,18 @@ func (f *feed) reactionWake() <-chan struct{} {
 	return f.reactions.sub.Wake()
 }
 
-// takeReactions shows what the subscription has to say.
-func (f *feed) takeReactions(ctx context.Context) {
+// drainReactions takes what the subscription has to say; takeReactions shows it.
+func (f *feed) drainReactions() (events []directus.Event, gap bool) {
 	if f.reactions.sub == nil {
+		return nil, false
+	}
+	return f.reactions.sub.Drain()
+}
+
+func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap bool) {
+	if len(events) == 0 && !gap {
 		return
 	}
-	events, gap := f.reactions.sub.Drain()
 	var created []reaction
 	var deleted []string
 	for _, event := range events {

@@ -8,17 +8,27 @@ import (
 )
 
 // maxReviewed is how many of the newest messages that were shown are looked at
-// again when events about them may have been lost: one page.
-const maxReviewed = pageSize
+// again when events about them may have been lost; maxReviews how often Directus is
+// asked for it, where it gives few at once.
+const (
+	maxReviewed = pageSize
+	maxReviews  = 10
+)
 
 // review asks what has become of the messages that were shown, after a time in
 // which nobody told: their edits and deletions during an outage are shown late,
 // but shown.
 func (f *feed) review(ctx context.Context) error {
-	ids := f.latestShown(pageLimit(ctx, f.account, maxReviewed))
-	if len(ids) == 0 {
-		return nil
+	size := pageLimit(ctx, f.account, maxReviewed)
+	for ids := range slices.Chunk(f.latestShown(min(maxReviewed, maxReviews*size)), size) {
+		if err := f.reviewPage(ctx, ids); err != nil {
+			return err
+		}
 	}
+	return f.showEdits(ctx)
+}
+
+func (f *feed) reviewPage(ctx context.Context, ids []string) error {
 	rows, _, err := readRows(ctx, f.account, f.group, directus.Query{
 		Filter: directus.And(f.group.filter, directus.Filter{"id": map[string]any{"_in": ids}}), Limit: len(ids),
 	})
