@@ -61,6 +61,11 @@ read_markers:
 			t.Errorf("on Directus %s, that everybody may %s, is told: %v", d.Version, could, told)
 		}
 	}
+	for i, note := range made.Notes {
+		if slices.Contains(made.Notes[:i], note) {
+			t.Errorf("told twice: %s", note)
+		}
+	}
 	ada, kevin, eve := d.CreateUser("Ada", ""), d.CreateUser("Kevin", ""), d.CreateUser("Eve", "")
 	checkMessages(t, d, ada, eve, licensed)
 	checkPrivate(t, d, ada, kevin, eve, licensed)

@@ -113,6 +113,9 @@ func (r Report) ConfigYAML() string {
 
 func (r *Report) add(s Step) { r.Steps = append(r.Steps, s) }
 
+// note adds a note, unless it is there: several permissions may have the same one.
 func (r *Report) note(format string, args ...any) {
-	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+	if n := fmt.Sprintf(format, args...); !slices.Contains(r.Notes, n) {
+		r.Notes = append(r.Notes, n)
+	}
 }
