@@ -39,7 +39,7 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	case !c.srv.features.Private:
 		return r.fail(failTarget, "Private messages are not carried here")
 	}
-	r.query.Reactions = c.caps.has(capEventPlayback) && c.caps.has(capMessageTags)
+	r.query.Reactions = c.caps.has(capEventPlayback) && c.caps.has(capMessageTags) && c.caps.has(capBatch)
 	page, err := historyAsked(ctx, r, func(ctx context.Context) (*HistoryPage, error) {
 		return c.session.History(ctx, r.query)
 	})

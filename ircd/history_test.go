@@ -30,13 +30,14 @@ func TestHistoryQuery(t *testing.T) {
 		c.Expect("* 221 kevin *")
 		c.Send("CHATHISTORY LATEST Kevin * 1000", "CHATHISTORY AFTER Alice msgid=x.1 9")
 		c.Sync()
-		// Reactions need both, for they are tags.
-		c.Send("CAP REQ message-tags", "CHATHISTORY LATEST #Dev * 7")
+		// Reactions need all three, for they are tags and may not pass for new ones.
+		c.Send("CAP REQ message-tags", "CHATHISTORY LATEST #Dev * 7", "CAP REQ -batch", "CHATHISTORY LATEST #Dev * 6")
 		c.Sync()
 		want := []HistoryQuery{
 			{Target: "Kevin", Limit: 500},
 			{Target: "Alice", Mode: HistoryAfter, From: Position{MsgID: "x.1"}, Limit: 9},
 			{Target: "#Dev", Limit: 7, Reactions: true},
+			{Target: "#Dev", Limit: 6},
 		}
 		if fmt.Sprint(asked) != fmt.Sprint(want) {
 			t.Errorf("asked for\n%+v, want\n%+v", asked, want)
