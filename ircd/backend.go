@@ -118,7 +118,8 @@ type Session interface {
 	// one token and never blocks the ringer.
 	Wake() <-chan struct{}
 	// Poll returns the news since the last call, oldest first, without
-	// waiting for any. An error ends the connection. Of an *Error or a
+	// waiting for any. What it has to ask for, a late backlog, is left for the next
+	// call if ctx ends. An error ends the connection. Of an *Error or a
 	// *LoginError the Text is told as the reason; any other is logged and told
 	// as "internal error".
 	Poll(ctx context.Context) ([]Event, error)

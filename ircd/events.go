@@ -14,7 +14,9 @@ func (c *conn) poll(ctx context.Context) error { return c.pollBefore(ctx, nil) }
 // poll after that.
 func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	defer c.aside()()
-	events, err := c.session.Poll(ctx)
+	asking, cancel := c.withPatience(ctx)
+	defer cancel()
+	events, err := c.session.Poll(asking)
 	events, c.later = slices.Concat(c.later, events), nil
 	if err == nil {
 		events, c.later = cutBehind(events, m)

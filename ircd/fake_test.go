@@ -25,6 +25,7 @@ type fakeChat struct {
 	join  func(ctx context.Context, channel string) error              // nil: allowed
 
 	lookup func(ctx context.Context, nick string) error // nil: none; else asked first
+	poll   func(ctx context.Context)                    // nil: nothing; else called first
 	asks   atomic.Int64                                 // for the hooks to count
 
 	features Features // static
@@ -245,7 +246,10 @@ func (s *fakeSession) Lookup(ctx context.Context, nick string) (*User, error) {
 	return nil, nil
 }
 
-func (s *fakeSession) Poll(context.Context) ([]Event, error) {
+func (s *fakeSession) Poll(ctx context.Context) ([]Event, error) {
+	if s.chat.poll != nil {
+		s.chat.poll(ctx)
+	}
 	s.chat.mu.Lock()
 	defer s.chat.mu.Unlock()
 	events := s.queue

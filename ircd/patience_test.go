@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
@@ -141,6 +142,26 @@ func TestPatienceMonitor(t *testing.T) {
 		}
 		quick.Store(true)
 		c.Expect("* 730 alice :bob!u@directus")
+	})
+}
+
+// TestPatiencePoll: nor does news that has to be fetched keep a PING waiting, a
+// backlog for one that could not be had at once.
+func TestPatiencePoll(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.poll = func(ctx context.Context) { _ = chat.slow(ctx, time.Hour) }
+		s := newTestServer(t, chat, nil)
+		c := s.inChannel("alice", "#messages")
+		chat.push(&ServiceNotice{Target: "#messages", Text: "news"}, nil)
+		synctest.Wait()
+		start := time.Now()
+		c.Send("PRIVMSG #messages :x", "PING x")
+		c.Expect("* NOTICE #messages :news")
+		c.Expect("* PONG irc.test :x")
+		if d := time.Since(start); d > 15*time.Second {
+			t.Errorf("the PONG came after %v", d)
+		}
 	})
 }
 
