@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,6 +32,21 @@ func (m *member) attempt(ctx context.Context, limit time.Duration, do func(conte
 	return err
 }
 
+// change is attempt for what looks first and changes something then: of what two
+// connections of a user want at the same time, the second finds what the first has
+// done.
+func (m *member) change(ctx context.Context, do func(context.Context) error) error {
+	return m.attempt(ctx, alterTimeout, func(ctx context.Context) error {
+		select {
+		case m.changing <- struct{}{}:
+		case <-ctx.Done():
+			return errors.Join(directus.ErrNotConnected, ctx.Err())
+		}
+		defer func() { <-m.changing }()
+		return do(ctx)
+	})
+}
+
 // alter changes an item under the user's own permissions and returns it, as far
 // as the user may read it; without changes it deletes it. ErrUnconfirmed says
 // that it is perhaps done.
@@ -47,6 +63,13 @@ func (m *member) alter(ctx context.Context, g *group, id string, changes map[str
 		err = errors.Join(directus.ErrUnconfirmed, err)
 	}
 	return stored, err
+}
+
+// isSlow reports that Directus took too long: it may do later what it was asked for,
+// whatever a look finds now.
+func isSlow(err error) bool {
+	slow, ok := errors.AsType[net.Error](err)
+	return ok && slow.Timeout()
 }
 
 // unanswered reports an error that is no answer of Directus.

@@ -91,6 +91,9 @@ func (f *feed) enter(r row, refs references) []entry {
 // know its msgid as deleted. It is in the history. The caller holds mu.
 func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry {
 	p := known.place(c)
+	if p == nil && !c.matches(r) {
+		return nil
+	}
 	m := toMessage(f.timed(r, c), c, refs, time.Since(r.date) > replayedAfter)
 	here := c.matches(r) && m.Text != ""
 	switch {

@@ -18,7 +18,7 @@ const maxOwnRows = 10
 // came from, and returns it as Send does.
 func (s *session) correct(ctx context.Context, to addressee, c correction) (*ircd.Message, error) {
 	var last, now row
-	err := s.member.attempt(ctx, alterTimeout, func(ctx context.Context) (err error) {
+	err := s.member.change(ctx, func(ctx context.Context) (err error) {
 		if last, err = s.lastOwn(ctx, to); err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (s *session) rewrite(ctx context.Context, to addressee, r row, text string)
 	switch {
 	case lookErr == nil && now.text == text:
 		return now, nil
-	case lookErr == nil || errors.Is(lookErr, errUnknownMessage):
+	case (lookErr == nil || errors.Is(lookErr, errUnknownMessage)) && !isSlow(err):
 		return row{}, directus.ErrNotConnected // it surely did not happen
 	}
 	return row{}, err

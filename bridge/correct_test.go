@@ -111,7 +111,7 @@ func testCorrectionInDoubt(t *testing.T, merge time.Duration) {
 		want    string
 	}{
 		{"s/teh/the/", directustest.RESTVerdict{Lose: true}, "ada changes * in #messages: [edited] the cat"},
-		{"s/cat/dog/", directustest.RESTVerdict{Hang: true}, "CANNOT_SEND: Not corrected: Directus is unreachable*"},
+		{"s/cat/dog/", directustest.RESTVerdict{Hang: true}, "CANNOT_SEND: Directus did not answer: perhaps corrected*"},
 	} {
 		c.fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
 			if r.Method == "PATCH" {

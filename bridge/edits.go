@@ -84,8 +84,11 @@ func (f *feed) edited(r row, refs references) []entry {
 		known.content = content
 	}
 	for _, c := range f.group.channels {
+		if !c.matches(r) {
+			continue
+		}
 		m := toMessage(r, c, refs, false)
-		if !c.matches(r) || m.Text == "" {
+		if m.Text == "" {
 			continue
 		}
 		var before string

@@ -26,7 +26,10 @@ type member struct {
 
 	ctx    context.Context // ends the link and the feeds
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // the link, the feeds and what else runs here, joined by close
+	// changing is held while something stored is changed; cap 1.
+	changing chan struct{}
+
+	wg sync.WaitGroup // the link, the feeds and what else runs here, joined by close
 
 	mu       sync.Mutex
 	sessions map[*session]struct{} // guarded by mu
@@ -49,7 +52,7 @@ func newMember(account *directus.Account, names *directory, markers *markerBook,
 	m := &member{
 		account: account, names: names, rights: &rightsCache{account: account}, log: log,
 		topics: &topics{account: account}, markers: markers, edits: edits,
-		sessions: map[*session]struct{}{}, feeds: map[*group]*feedUse{}, watched: map[string]bool{},
+		changing: make(chan struct{}, 1), sessions: map[*session]struct{}{}, feeds: map[*group]*feedUse{}, watched: map[string]bool{},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})

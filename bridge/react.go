@@ -23,7 +23,7 @@ func (s *session) React(ctx context.Context, what ircd.Reacting) (*ircd.Reaction
 		return nil, reactError(to.name, what.MsgID, errNoReaction)
 	}
 	var changed *ircd.Reaction
-	err = s.member.attempt(ctx, alterTimeout, func(ctx context.Context) error {
+	err = s.member.change(ctx, func(ctx context.Context) error {
 		message, err := s.reactTo(ctx, to, what.MsgID)
 		if err != nil {
 			return err
@@ -66,7 +66,7 @@ func (s *session) react(ctx context.Context, to addressee, message string, what 
 		defer cancel()
 		there, lookErr := to.Reactions.own(after, s.member.account, message, text)
 		switch {
-		case lookErr != nil:
+		case lookErr != nil, len(there) == 0 && isSlow(err):
 			return nil, errors.Join(directus.ErrUnconfirmed, err)
 		case len(there) == 0:
 			return nil, err
@@ -94,7 +94,7 @@ func (s *session) unreact(ctx context.Context, to addressee, message string, wha
 			left, lookErr := to.Reactions.own(after, s.member.account, message, text)
 			cancel()
 			switch {
-			case lookErr != nil:
+			case lookErr != nil, len(left) == len(there) && isSlow(err):
 				return changed, errors.Join(directus.ErrUnconfirmed, err)
 			case len(left) == len(there):
 				return changed, err

@@ -194,3 +194,25 @@ func TestReactionsNotReadable(t *testing.T) {
 		})
 	}
 }
+
+// Two connections of a user react at the same time: one does.
+func TestReactionsAtOnce(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil, lively())
+		addReactions(c.fake)
+		one, two, b := c.visit("ada", "#messages"), c.visit("ada", "#messages"), c.visit("bob", "#messages")
+		id := b.send("#messages", "hello")
+		one.news()
+		two.news()
+		c.fake.OnREST(func(directustest.RESTRequest) directustest.RESTVerdict {
+			return directustest.RESTVerdict{Delay: time.Second}
+		})
+		first := make(chan string)
+		go func() { first <- one.react("#messages", id, "👍", false) }()
+		second := two.react("#messages", id, "👍", false)
+		if other := <-first; (other == "") == (second == "") {
+			t.Errorf("shown %q and %q", other, second)
+		}
+		same(t, b.news(), "ada reacts "+id+" in #messages, removed false: 👍")
+	})
+}

@@ -17,7 +17,7 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 		return nil, err
 	}
 	var r row
-	err = s.member.attempt(ctx, alterTimeout, func(ctx context.Context) (err error) {
+	err = s.member.change(ctx, func(ctx context.Context) (err error) {
 		if r, err = s.refer(ctx, to, msgid); err == nil {
 			err = s.mayRedact(ctx, r)
 		}
@@ -72,7 +72,7 @@ func (s *session) erase(ctx context.Context, to addressee, r row) error {
 		return nil
 	case errors.Is(now, errUnknownMessage): // somebody was quicker
 		return now
-	case now == nil && doubtful:
+	case now == nil && doubtful && !isSlow(err):
 		return directus.ErrNotConnected // it surely did not happen
 	}
 	return err
