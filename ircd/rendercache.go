@@ -55,8 +55,10 @@ func (r *rendering) size() int {
 // Limits of a renderCache. It only has to last from the first client that shows an
 // event to the last one, a moment later.
 const (
-	maxRenderings   = 128
-	maxRenderedSize = 1 << 20 // bytes of lines, and of the texts that they are of
+	maxRenderings = 128
+	// maxRenderedSize is in bytes of lines, and of the texts that they are of: it
+	// has room for a text of a megabyte in several forms.
+	maxRenderedSize = 8 << 20
 )
 
 // renderCache keeps the latest renderings of events of one type, so that an event

@@ -117,6 +117,16 @@ func TestRenderCacheHolds(t *testing.T) {
 	if len(rc.known) != 2 {
 		t.Errorf("%d are kept", len(rc.known))
 	}
+	// One as long as they get is rendered once for each of some forms.
+	m := Message{ID: "long", From: testUser("bob"), Target: "#c", Text: strings.Repeat("word ", 200_000)}
+	before := rc.rendered.Load()
+	for i := range 9 {
+		f := form{caps: []capSet{0, capMessageTags, capMultiline}[i%3]}
+		rc.get(m, f, func() *rendering { return newRendering(render(&m, f)) })
+	}
+	if n := rc.rendered.Load() - before; n != 3 {
+		t.Errorf("rendered %d times", n)
+	}
 }
 
 // TestRenderCacheParallel: one rendering serves all who ask at once, and one that
