@@ -163,6 +163,16 @@ func (c *conn) dropMultiline() {
 	}
 }
 
+// abandonMultiline says at the end of a connection that the open batch is lost.
+func (c *conn) abandonMultiline() {
+	if c.multi.open == nil {
+		return
+	}
+	c.dropMultiline()
+	c.tellError("BATCH", batchError(multilineInvalid, "Not sent: the connection ends before the batch does"))
+	c.endResponse()
+}
+
 // multilineExpiry is readable when the open batch has waited for too long.
 func (c *conn) multilineExpiry() <-chan time.Time {
 	if c.multi.open == nil {

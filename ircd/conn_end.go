@@ -69,6 +69,7 @@ func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
 	if r := c.response; r != nil && !r.silent() {
 		c.endResponse()
 	}
+	c.abandonMultiline()
 	c.send(errorLine("Closing link: " + end.text))
 	c.endResponse()
 	c.out.close(c.out1, deadline)
