@@ -36,7 +36,11 @@ func (f *feed) start(ctx context.Context) error {
 	}
 	var last time.Time
 	if newest.id != "" {
-		last, err = f.readSince(ctx, earlier(newest.date, f.opened), func(rows []row) error {
+		f.cursor.date = earlier(newest.date, f.opened)
+		if newest.date.IsZero() { // as of the year 12345
+			f.cursor.date = f.opened
+		}
+		last, err = f.readSince(ctx, f.cursor.date, func(rows []row) error {
 			old := slices.DeleteFunc(slices.Clone(rows), f.isNews)
 			f.markOld(old)
 			return f.publish(ctx, rows, true)

@@ -82,20 +82,21 @@ func TestScanTurn(t *testing.T) {
 		}
 		s := scan{group: &group{dates: &dates{like: "2026-10-25T02:00:00"}}, down: down}
 		steps := []struct {
-			last          time.Duration
-			whole, counts int
-			offset        int
+			last   time.Duration
+			whole  int
+			ahead  bool
+			offset int
 		}{
-			{10, 3, 3, 0},  // ahead: the last date is read again
-			{50, 4, 4, 0},  // and so on
-			{5, 2, 5, 5},   // set back: all count
-			{20, 0, 5, 10}, // one date
-			{50, 3, 5, 15}, // not ahead yet
-			{51, 3, 3, 0},
+			{10, 3, true, 0},   // the last date is read again
+			{50, 4, true, 0},   // and so on
+			{5, 2, false, 5},   // set back: all count
+			{20, 0, false, 10}, // one date
+			{50, 3, false, 15}, // not ahead yet
+			{51, 3, true, 0},
 		}
 		for i, step := range steps {
-			if got := s.turn(date.Add(step.last*way), step.whole, 5); got != step.counts || s.offset != step.offset {
-				t.Errorf("down %v, step %d: %d count, offset %d, want %d and %d", down, i, got, s.offset, step.counts, step.offset)
+			if got := s.turn(date.Add(step.last*way), step.whole, 5); got != step.ahead || s.offset != step.offset {
+				t.Errorf("down %v, step %d: ahead %v, offset %d, want %v and %d", down, i, got, s.offset, step.ahead, step.offset)
 			}
 		}
 	}

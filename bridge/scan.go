@@ -17,7 +17,8 @@ import (
 // Directus may store a date more exactly than it gives it, and compares what it
 // stores. So a page never begins behind the last row read, but at a date as it is
 // given: the rows of one given date are read together, and those of a date that
-// has more than a page holds by their keys alone. No row is skipped or given
+// has more than a page holds by their keys alone. Rows whose date cannot be read,
+// as of the year 1 or 12345, have no place in the order and are left out. No row is skipped or given
 // twice because another comes or goes meanwhile.
 type scan struct {
 	account *directus.Account
@@ -61,10 +62,16 @@ func (s *scan) next(ctx context.Context) (rows []row, dense bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
+	read := len(rows)
+	rows = slices.DeleteFunc(rows, func(r row) bool { return r.date.IsZero() })
 	s.sort(rows)
-	if !more {
+	switch {
+	case !more:
 		s.done = true
 		return rows, false, nil
+	case len(rows) == 0:
+		s.offset += read
+		return nil, false, nil
 	}
 	last := rows[len(rows)-1].date
 	whole := slices.IndexFunc(rows, func(r row) bool { return r.date.Equal(last) })
@@ -72,13 +79,16 @@ func (s *scan) next(ctx context.Context) (rows []row, dense bool, err error) {
 		s.enter(rows[0])
 		return nil, true, nil
 	}
-	return rows[:s.turn(last, whole, len(rows))], false, nil
+	if s.turn(last, whole, read) {
+		rows = rows[:whole]
+	}
+	return rows, false, nil
 }
 
-// turn moves the bound to the last date of a full page, which is read again with
-// all its rows, and returns how many rows of the page count. Where the clock of a
-// dateTime field was set back, at the end of summer time, that is no step ahead.
-func (s *scan) turn(last time.Time, whole, read int) int {
+// turn moves the bound to the last date of a full page: that is read again, with all
+// its rows. Where the clock of a dateTime field was set back, at the end of summer
+// time, that is no step ahead: then it is false, and all rows of the page count.
+func (s *scan) turn(last time.Time, whole, read int) bool {
 	bound := last
 	if s.down {
 		bound = last.Add(s.group.dates.unit())
@@ -89,10 +99,10 @@ func (s *scan) turn(last time.Time, whole, read int) int {
 	}
 	if whole == 0 || !ahead {
 		s.offset += read
-		return read
+		return false
 	}
 	s.bound, s.offset = bound, 0
-	return whole
+	return true
 }
 
 // rest is the filter for what is left.

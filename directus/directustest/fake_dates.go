@@ -1,6 +1,10 @@
 package directustest
 
-import "time"
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
 
 // A DateKind is what the database and the type of a field make of dates.
 type DateKind int
@@ -22,7 +26,15 @@ const (
 	dateTimeLayout  = "2006-01-02T15:04:05"
 )
 
-func stamp(t time.Time) string { return t.UTC().Format(timestampLayout) }
+// stamp writes years of more than four digits, and those before the year 0, as
+// JavaScript does.
+func stamp(t time.Time) string {
+	t = t.UTC()
+	if y := t.Year(); y < 0 || y > 9999 {
+		return fmt.Sprintf("%+07d", y) + t.Format(timestampLayout[4:])
+	}
+	return t.Format(timestampLayout)
+}
 
 // now is the clock of the Fake.
 func (f *Fake) now() time.Time { return time.Now().Add(f.opts.Ahead) }
@@ -49,6 +61,11 @@ func (k DateKind) given(v any) any {
 }
 
 func parseDate(s string) (t time.Time, ok bool) {
+	if len(s) > 7 && (s[0] == '+' || s[0] == '-') {
+		year, err := strconv.Atoi(s[:7])
+		t, ok := parseDate("2000" + s[7:])
+		return t.AddDate(year-2000, 0, 0), ok && err == nil
+	}
 	for _, layout := range []string{time.RFC3339, dateTimeLayout} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, true

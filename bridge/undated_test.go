@@ -1,0 +1,62 @@
+package bridge_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// Rows whose date cannot be read have no place in the history, and keep no other
+// rows out of it, nor anybody busy.
+func TestDatesBeyondReason(t *testing.T) {
+	for _, limit := range []int{0, 1, 7} {
+		for _, date := range []string{"0001-01-01T00:00:00.000Z", "-000001-01-01T00:00:00.000Z", "+012345-01-01T00:00:00.000Z"} {
+			t.Run(fmt.Sprint(date, limit), func(t *testing.T) {
+				ircdtest.Bubble(t, func(t *testing.T) { testDatesBeyondReason(t, date, limit) })
+			})
+		}
+	}
+}
+
+func testDatesBeyondReason(t *testing.T, date string, limit int) {
+	c := newChatAt(t, directustest.FakeOptions{QueryLimitMax: limit}, nil)
+	bob := c.person("bob")
+	many := 600
+	if limit > 0 {
+		many = 12
+	}
+	for range many {
+		c.fake.Insert("messages", bob, map[string]any{"text": "undated", "date_created": date})
+	}
+	for i := range 60 {
+		c.fake.Insert("messages", bob, map[string]any{"text": fmt.Sprint(i)})
+		time.Sleep(time.Second)
+	}
+	a := c.visit("ada", "#messages")
+	if len(a.backlog) != 50 || a.backlog[49].Text != "59" {
+		t.Errorf("%d messages of backlog", len(a.backlog))
+	}
+	var got []*ircd.Message
+	q := ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryLatest, Limit: 25}
+	for pages := 0; ; pages++ {
+		page := history(t, a.session, q)
+		if len(page) == 0 || pages > 10 {
+			break
+		}
+		got = append(page, got...)
+		q.Mode, q.From.MsgID = ircd.HistoryBefore, page[0].ID
+	}
+	if len(got) != 60 || got[0].Text != "0" || got[59].Text != "59" {
+		t.Errorf("%d messages of history", len(got))
+	}
+	id := c.fake.Insert("messages", bob, map[string]any{"text": "news"})
+	same(t, a.news(), "bob says in #messages: news")
+	c.fake.Cut()
+	same(t, a.later(time.Hour))
+	c.fake.Remove("messages", id)
+	same(t, a.news(), "bob deletes "+id+".*: news")
+}
