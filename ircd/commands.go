@@ -112,7 +112,7 @@ func (c *conn) handleLine(ctx context.Context, in inbound) error {
 	if m.Command == "PASS" {
 		m.Params = []string{rawParams(text)}
 	}
-	if err := c.answer(ctx, m.Command, c.dispatch(ctx, m, converted)); err != nil {
+	if err := c.answer(ctx, m.Command, c.dispatch(ctx, m, in.part, converted)); err != nil {
 		return err // and ends the answer as well, see finish
 	}
 	c.endResponse()
@@ -120,7 +120,7 @@ func (c *conn) handleLine(ctx context.Context, in inbound) error {
 }
 
 // dispatch checks what the table asks for and runs the command.
-func (c *conn) dispatch(ctx context.Context, m *irc.Message, converted bool) error {
+func (c *conn) dispatch(ctx context.Context, m *irc.Message, part, converted bool) error {
 	cmd, ok := commands[m.Command]
 	if !ok {
 		return errorReply(irc.ERR_UNKNOWNCOMMAND, "Unknown command", m.Command)
@@ -132,7 +132,7 @@ func (c *conn) dispatch(ctx context.Context, m *irc.Message, converted bool) err
 	if converted && c.registered {
 		c.invalidUTF8(m.Command)
 	}
-	if ref, ok := m.Tags[tagBatch]; ok && c.takesBatches() {
+	if ref, ok := m.Tags[tagBatch]; ok && (part || c.takesBatches()) {
 		return c.partOfBatch(ctx, m, ref)
 	}
 	given := len(m.Params)

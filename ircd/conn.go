@@ -92,6 +92,7 @@ type inbound struct {
 	text    string
 	tooLong bool
 	ping    bool // counted in pings
+	part    bool // counted as a part of a multi-line message
 }
 
 func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn {
@@ -205,10 +206,11 @@ func (c *conn) read(ctx context.Context) {
 			default:
 			}
 			// Wait fails when ctx ends, and then loop ends as well.
-			if err := c.pacing.wait(ctx, text); err != nil {
+			part, err := c.pacing.wait(ctx, text)
+			if err != nil {
 				continue
 			}
-			c.offer(ctx, inbound{text: text, tooLong: tooLong})
+			c.offer(ctx, inbound{text: text, tooLong: tooLong, part: part})
 		}
 	})
 }

@@ -187,6 +187,23 @@ func TestMultilineTooLong(t *testing.T) {
 	})
 }
 
+// A line that was let through as a part of a message is none by itself, though the
+// capability is given up meanwhile.
+func TestMultilinePaceGivenUp(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := slowChat(5 * time.Second)
+		s := newTestServer(t, chat, nil)
+		c := s.inChannel("alice", "#dev", "batch", "draft/multiline")
+		c.Sync()
+		c.Send("WHOIS nobody", "CAP REQ -draft/multiline", "@batch=1 PRIVMSG #dev :x", "@batch=1 PRIVMSG #dev :y")
+		c.Expect("* ACK :-draft/multiline")
+		c.ExpectNext("* NOTICE alice :BATCH: Not sent: no batch of that name is open")
+		if got := c.Sync(); len(got) > 0 || chat.count() != 0 {
+			t.Errorf("got %q, %d messages are stored", got, chat.count())
+		}
+	})
+}
+
 func TestIsBatchLine(t *testing.T) {
 	for text, want := range map[string]bool{
 		"@batch=1 PRIVMSG #c :x":         true,

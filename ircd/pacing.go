@@ -18,21 +18,22 @@ const linesPerToken = 20
 type pacing struct {
 	limiter *rate.Limiter
 	// batch says that a line with the tag batch is a part of a multi-line message,
-	// or dropped, and never a message by itself. It is written by loop; read may
-	// be some lines ahead of that, so it does not matter whether one is open.
+	// or dropped. It is written by loop; read may be some lines ahead of that, so
+	// it does not matter whether a message is open.
 	batch atomic.Bool
 	// inBatch counts its lines. It is owned by read.
 	inBatch int
 }
 
-// wait waits until a line may be handled. It fails when ctx ends.
-func (p *pacing) wait(ctx context.Context, text string) error {
-	if p.batch.Load() && isBatchLine(text) {
+// wait waits until a line may be handled. It fails when ctx ends. A line that was
+// counted as a part of a multi-line message must not become one by itself.
+func (p *pacing) wait(ctx context.Context, text string) (part bool, err error) {
+	if part = p.batch.Load() && isBatchLine(text); part {
 		if p.inBatch++; p.inBatch%linesPerToken != 1 {
-			return nil
+			return part, nil
 		}
 	}
-	return p.limiter.Wait(ctx)
+	return part, p.limiter.Wait(ctx)
 }
 
 // isBatchLine reports whether a line can be part of a multi-line message.
