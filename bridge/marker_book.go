@@ -151,13 +151,15 @@ func (b *markerBook) dirty() map[string]spot {
 	return waiting
 }
 
-// stored notes what has been stored, under which item.
+// stored notes what is stored, under which item.
 func (b *markerBook) stored(target string, s spot) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if m := b.marks[target]; m != nil {
 		m.item = s.item
-		m.dirty = m.at.After(s.at)
+		if m.dirty = m.at.After(s.at); !m.dirty {
+			m.at = s.at
+		}
 	}
 }
 
@@ -201,12 +203,11 @@ func (b *markerBook) flush(ctx context.Context) error {
 		return nil
 	}
 	for target, s := range b.dirty() {
-		item, err := store.save(ctx, target, s)
+		now, err := store.save(ctx, target, s)
 		if err != nil && (errors.Is(err, directus.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil) {
 			return err
 		}
-		s.item = item
-		b.stored(target, s)
+		b.stored(target, now)
 		if err != nil {
 			return err
 		}

@@ -56,22 +56,19 @@ func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[str
 	return found, nil
 }
 
-// save stores a marker and returns the key of its item.
-func (s *markerStore) save(ctx context.Context, target string, m spot) (item string, err error) {
+// save stores a marker and returns it as it is then, with the key of its item.
+// Another daemon may have made it since, or moved it further: it never goes back.
+func (s *markerStore) save(ctx context.Context, target string, m spot) (now spot, err error) {
 	ctx, cancel := context.WithTimeout(ctx, markerTimeout)
 	defer cancel()
-	if m.item == "" {
-		// Another daemon may have made it since.
-		found, err := s.read(ctx, directus.And(s.own(), directus.Eq(s.Target, target)))
-		if err != nil {
-			return "", err
-		}
-		if old := found[target]; old != nil {
-			m.item = old.item
-			if !m.at.After(old.at) {
-				return m.item, nil
-			}
-		}
+	found, err := s.read(ctx, directus.And(s.own(), directus.Eq(s.Target, target)))
+	switch old := found[target]; {
+	case err != nil && (m.item == "" || !isForbidden(err)):
+		return m, err
+	case old != nil && !m.at.After(old.at):
+		return *old, nil
+	case old != nil:
+		m.item = old.item
 	}
 	method, path := http.MethodPatch, "/items/"+url.PathEscape(s.Collection)+"/"+url.PathEscape(m.item)
 	body := map[string]any{s.Date: m.at.UTC().Format(timestampLayout)}
@@ -85,11 +82,12 @@ func (s *markerStore) save(ctx context.Context, target string, m spot) (item str
 	err = s.account.Do(ctx, method, path, url.Values{"fields": {"id"}}, body, &answer)
 	switch {
 	case isForbidden(err):
-		return "", fmt.Errorf("store a read marker: %w", err) // perhaps its item is gone: look again
-	case err != nil:
-		return m.item, fmt.Errorf("store a read marker: %w", err)
-	case len(answer.ID) > 0:
-		return scalar(answer.ID), nil
+		m.item = "" // perhaps its item is gone: look again
+	case err == nil && len(answer.ID) > 0:
+		m.item = scalar(answer.ID)
 	}
-	return m.item, nil
+	if err != nil {
+		return m, fmt.Errorf("store a read marker: %w", err)
+	}
+	return m, nil
 }

@@ -189,3 +189,30 @@ func TestReadMarkerOfNothing(t *testing.T) {
 		closeSession(t, s)
 	})
 }
+
+// What another daemon has stored meanwhile is not moved back.
+func TestReadMarkersOfTwoDaemons(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, b := markerStack(t, true)
+		s := login(t, b, "ada")
+		begin := time.Now().Add(-time.Hour)
+		set := func(d time.Duration) {
+			t.Helper()
+			if _, err := s.SetReadMarker(t.Context(), "#messages", begin.Add(d)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		set(time.Second)
+		later := begin.Add(time.Minute).UTC().Format("2006-01-02T15:04:05.000Z")
+		fake.Update("markers", "1", map[string]any{"date_read": later})
+		set(2 * time.Second)
+		if items := fake.Items("markers"); len(items) != 1 || items[0]["date_read"] != later {
+			t.Errorf("stored %v, want %s", items, later)
+		}
+		if m, err := s.ReadMarker(t.Context(), "#messages"); err != nil || !m.Time.Equal(begin.Add(time.Minute).Truncate(time.Millisecond)) {
+			t.Errorf("read %+v, %v", m, err)
+		}
+		closeSession(t, s)
+	})
+}
