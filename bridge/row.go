@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -114,12 +113,16 @@ func compareRows(a, b row) int {
 }
 
 func compareIDs(a, b string) int {
-	na, errA := strconv.ParseInt(a, 10, 64)
-	nb, errB := strconv.ParseInt(b, 10, 64)
-	if errA == nil && errB == nil {
-		return cmp.Compare(na, nb)
+	if !isNumber(a) || !isNumber(b) {
+		return strings.Compare(a, b)
 	}
-	return strings.Compare(a, b)
+	if negative := a[0] == '-'; negative || b[0] == '-' {
+		if !negative || b[0] != '-' {
+			return strings.Compare(a, b) // the sign is in front of all digits
+		}
+		a, b = b[1:], a[1:]
+	}
+	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }
 
 // hasNumber reports that the key is a number to Directus. It refuses to compare
@@ -133,9 +136,10 @@ func (r row) hasNumber() bool {
 // sameKind reports that two keys can be of one field.
 func sameKind(a, b string) bool { return isNumber(a) == isNumber(b) && isUUID(a) == isUUID(b) }
 
+// isNumber recognises whole numbers of any size, as databases write them.
 func isNumber(id string) bool {
-	_, err := strconv.ParseInt(id, 10, 64)
-	return err == nil
+	digits := strings.TrimPrefix(id, "-")
+	return digits != "" && strings.Trim(digits, "0123456789") == "" && (digits[0] != '0' || id == "0")
 }
 
 // isUUID tells collections whose key a client may choose from those that count.

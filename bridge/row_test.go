@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 )
@@ -57,6 +58,10 @@ func TestCompareRows(t *testing.T) {
 		if compareRows(rows[i], rows[i+1]) >= 0 || compareRows(rows[i+1], rows[i]) <= 0 {
 			t.Errorf("%v is not before %v", rows[i], rows[i+1])
 		}
+	}
+	numbers := []string{"-18446744073709551616", "-10", "-9", "0", "9", "10", "9223372036854775807", "9223372036854775808", "18446744073709551615"}
+	if !slices.IsSortedFunc(numbers, compareIDs) || compareIDs("9", "-9") <= 0 {
+		t.Error("numbers do not compare by their values")
 	}
 	if compareIDs("b", "a") <= 0 || compareIDs("a", "a") != 0 {
 		t.Error("text keys do not compare as text")
