@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -129,5 +130,26 @@ func TestUnknownNickIsRemembered(t *testing.T) {
 			t.Errorf("asked %d times more", n)
 		}
 		closeSession(t, s)
+	})
+}
+
+// Two channels may have one topic: both are told.
+func TestSharedTopic(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		shared := func(c *bridge.Channel) { c.TopicItem = &bridge.TopicItem{Collection: "topics", ID: "1", Field: "text"} }
+		c := newChat(t, nil, room("dev", shared), room("ops", shared))
+		addRooms(c.fake)
+		c.fake.AddCollection("topics", directustest.FakeCollection{Fields: []string{"text"}})
+		c.fake.Insert("topics", c.person("bob"), map[string]any{"text": "old"})
+		a := c.visit("ada", "#dev", "#ops")
+		a.later(time.Second)
+		c.fake.Update("topics", "1", map[string]any{"text": "new"})
+		got := a.later(time.Second)
+		slices.Sort(got)
+		same(t, got, "&{Channel:#dev Text:new *", "&{Channel:#ops Text:new *")
+		if _, err := a.session.SetTopic(t.Context(), "#dev", "newer"); err != nil {
+			t.Fatal(err)
+		}
+		same(t, a.later(time.Second), "&{Channel:#ops Text:newer *")
 	})
 }

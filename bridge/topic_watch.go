@@ -57,15 +57,29 @@ func (w *topicWatch) run(ctx context.Context) {
 		case <-w.sub.Wake():
 		}
 		w.sub.Drain()
+		news := map[TopicItem]*string{} // several channels may have one topic
 		for _, c := range w.channels {
-			text, err := w.member.topics.read(ctx, *c.TopicItem)
-			if err != nil {
-				w.member.log.Debug().Err(err).Str("channel", c.Name).Msg("topic")
-				continue
+			text, known := news[*c.TopicItem]
+			if !known {
+				text = w.renew(ctx, c)
+				news[*c.TopicItem] = text
 			}
-			if w.member.topics.changed(*c.TopicItem, text) {
-				w.member.tell(nil, "topic "+c.Name, &ircd.Topic{Channel: c.Name, Text: text})
+			if text != nil {
+				w.member.tell(nil, "topic "+c.Name, &ircd.Topic{Channel: c.Name, Text: *text})
 			}
 		}
 	}
+}
+
+// renew reads the topic of a channel; nil if it cannot be read or is no news.
+func (w *topicWatch) renew(ctx context.Context, c *channel) *string {
+	text, err := w.member.topics.read(ctx, *c.TopicItem)
+	if err != nil {
+		w.member.log.Debug().Err(err).Str("channel", c.Name).Msg("topic")
+		return nil
+	}
+	if !w.member.topics.changed(*c.TopicItem, text) {
+		return nil
+	}
+	return &text
 }
