@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,6 +39,8 @@ func (c *demoCmd) Run(ctx context.Context, env *environment) error {
 	if err := c.validate(); err != nil {
 		return usageError{err}
 	}
+	ctx, done := untilHangup(ctx, env.Reload)
+	defer done()
 	dir, err := c.dataDir()
 	if err != nil {
 		return err
@@ -56,6 +59,24 @@ func (c *demoCmd) Run(ctx context.Context, env *environment) error {
 	}
 	defer parts.server.Stop()
 	return c.serve(ctx, env, parts)
+}
+
+// untilHangup ends ctx on a SIGHUP as well: the terminal has been closed, and
+// nobody would find what goes on running. There is no configuration to reload.
+func untilHangup(ctx context.Context, hangup <-chan struct{}) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-hangup:
+			cancel(errShuttingDown)
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		cancel(nil)
+		watching.Wait()
+	}
 }
 
 // demoParts are what runs, or is open, when the demo begins to serve.
@@ -139,7 +160,7 @@ func (c *demoCmd) serve(ctx context.Context, env *environment, parts *demoParts)
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serveWeb(gctx, ln, page, log) })
 	group.Go(func() error {
-		return serve(gctx, cfg, serveOptions{Log: log, Level: level, Ready: intro, Reload: env.Reload})
+		return serve(gctx, cfg, serveOptions{Log: log, Level: level, Ready: intro})
 	})
 	group.Go(func() error {
 		select {

@@ -257,14 +257,24 @@ func TestDemoMistakes(t *testing.T) {
 	}
 }
 
+// Ctrl-C ends the demo, and so does the end of its terminal.
 func TestDemoInterrupted(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	var problems bytes.Buffer
-	args := []string{"demo", "--listen=127.0.0.1:0", "--web=127.0.0.1:0", "--directus-port=0", "--data", t.TempDir()}
-	code := execute(ctx, args, &environment{Stdout: io.Discard, Stderr: &problems})
-	if want := errDemoInterrupted.Error(); code != 1 || !strings.Contains(problems.String(), want) {
-		t.Errorf("got status %d and %q, want 1 and %q", code, &problems, want)
+	for name, interrupt := range map[string]func(cancel func(), hangup chan<- struct{}){
+		"signal": func(cancel func(), _ chan<- struct{}) { cancel() },
+		"hangup": func(_ func(), hangup chan<- struct{}) { hangup <- struct{}{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			hangup := make(chan struct{}, 1)
+			interrupt(cancel, hangup)
+			var problems bytes.Buffer
+			args := []string{"demo", "--listen=127.0.0.1:0", "--web=127.0.0.1:0", "--directus-port=0", "--data", t.TempDir()}
+			code := execute(ctx, args, &environment{Stdout: io.Discard, Stderr: &problems, Reload: hangup})
+			if want := errDemoInterrupted.Error(); code != 1 || !strings.Contains(problems.String(), want) {
+				t.Errorf("got status %d and %q, want 1 and %q", code, &problems, want)
+			}
+		})
 	}
 }
 
