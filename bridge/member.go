@@ -51,7 +51,7 @@ type feedUse struct {
 func newMember(account *directus.Account, names *directory, markers *markerBook, edits Edits, log zerolog.Logger) *member {
 	m := &member{
 		account: account, names: names, rights: &rightsCache{account: account}, log: log,
-		topics: &topics{account: account}, markers: markers, edits: edits,
+		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: markers, edits: edits,
 		changing: make(chan struct{}, 1), sessions: map[*session]struct{}{}, feeds: map[*group]*feedUse{}, watched: map[string]bool{},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())

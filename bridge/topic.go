@@ -28,6 +28,10 @@ const (
 // them.
 type topics struct {
 	account *directus.Account
+	// turn is held by whoever changes a topic or looks at a change of one, so
+	// that a change made here is known before its event is looked at, which may
+	// come before the answer. Cap 1: full while it is held.
+	turn chan struct{}
 
 	mu    sync.Mutex
 	known map[TopicItem]knownTopic // guarded by mu
@@ -37,6 +41,16 @@ type knownTopic struct {
 	text  string
 	ok    bool // it could be read
 	until time.Time
+}
+
+// takeTurn waits for the turn; give ends it.
+func (t *topics) takeTurn(ctx context.Context) (give func(), err error) {
+	select {
+	case t.turn <- struct{}{}:
+		return func() { <-t.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // text returns the topic of a channel: the stored one, or the configured one
@@ -108,9 +122,14 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
+	give, err := s.member.topics.takeTurn(ctx)
+	if err != nil {
+		return nil, tryAgain("TOPIC", err)
+	}
+	defer give()
 	item := *c.TopicItem
 	var stored map[string]json.RawMessage
-	err := s.member.account.Do(ctx, http.MethodPatch, "/items/"+url.PathEscape(item.Collection)+"/"+url.PathEscape(item.ID),
+	err = s.member.account.Do(ctx, http.MethodPatch, "/items/"+url.PathEscape(item.Collection)+"/"+url.PathEscape(item.ID),
 		url.Values{"fields": {item.Field}}, map[string]any{item.Field: text}, &stored)
 	switch {
 	case isForbidden(err):

@@ -57,16 +57,26 @@ func (w *topicWatch) run(ctx context.Context) {
 		case <-w.sub.Wake():
 		}
 		w.sub.Drain()
-		news := map[TopicItem]*string{} // several channels may have one topic
-		for _, c := range w.channels {
-			text, known := news[*c.TopicItem]
-			if !known {
-				text = w.renew(ctx, c)
-				news[*c.TopicItem] = text
-			}
-			if text != nil {
-				w.member.tell(nil, "topic "+c.Name, &ircd.Topic{Channel: c.Name, Text: *text})
-			}
+		give, err := w.member.topics.takeTurn(ctx)
+		if err != nil {
+			return
+		}
+		w.look(ctx)
+		give()
+	}
+}
+
+// look tells of the topics that are not those known.
+func (w *topicWatch) look(ctx context.Context) {
+	news := map[TopicItem]*string{} // several channels may have one topic
+	for _, c := range w.channels {
+		text, known := news[*c.TopicItem]
+		if !known {
+			text = w.renew(ctx, c)
+			news[*c.TopicItem] = text
+		}
+		if text != nil {
+			w.member.tell(nil, "topic "+c.Name, &ircd.Topic{Channel: c.Name, Text: *text})
 		}
 	}
 }
