@@ -1,0 +1,134 @@
+package bridge_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/directus"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// chat is the bridge before a fake Directus, without the IRC side.
+type chat struct {
+	t       *testing.T
+	fake    *directustest.Fake
+	backend *bridge.Backend
+	people  map[string]string // ids by name
+}
+
+// newChat runs inside of a bubble. Edits settle after five seconds.
+func newChat(t *testing.T, change func(*bridge.Options), channels ...bridge.Channel) *chat {
+	return newChatAt(t, directustest.FakeOptions{}, change, channels...)
+}
+
+func newChatAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Channel) *chat {
+	fake := directustest.NewFake(t, at)
+	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)})
+	t.Cleanup(client.Close)
+	if len(channels) == 0 {
+		channels = []bridge.Channel{messages("messages")}
+	}
+	opts := bridge.Options{
+		Client: client, Channels: channels, NickFields: []string{"first_name"}, Logger: logger(t),
+		Edits: bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
+	}
+	if change != nil {
+		change(&opts)
+	}
+	backend, err := bridge.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &chat{t, fake, backend, map[string]string{}}
+}
+
+// visitor is one connection of a user.
+type visitor struct {
+	t       *testing.T
+	session ircd.Session
+	id      string
+	backlog []*ircd.Message
+}
+
+// person adds a user, once.
+func (c *chat) person(name string) (id string) {
+	if c.people[name] == "" {
+		c.people[name] = addFake(c.fake, name)
+	}
+	return c.people[name]
+}
+
+// visit logs a user in and enters the channels.
+func (c *chat) visit(name string, channels ...string) *visitor {
+	c.t.Helper()
+	v := &visitor{t: c.t, id: c.person(name)}
+	var err error
+	v.session, err = c.backend.Login(c.t.Context(), ircd.Credentials{Account: name + "@example.com", Secret: name})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { v.session.Close(context.Background()) })
+	for _, channel := range channels {
+		answer, err := v.session.Join(c.t.Context(), channel, ircd.JoinOptions{Backlog: true})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		v.backlog = append(v.backlog, answer.Backlog...)
+	}
+	v.news()
+	return v
+}
+
+// news are the events since the last look, once all is quiet, each as a line.
+func (v *visitor) news() []string {
+	v.t.Helper()
+	synctest.Wait()
+	events, err := v.session.Poll(v.t.Context())
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	lines := []string{}
+	for _, ev := range events {
+		lines = append(lines, describe(ev))
+	}
+	return lines
+}
+
+// later are the news after a while.
+func (v *visitor) later(d time.Duration) []string {
+	v.t.Helper()
+	time.Sleep(d)
+	return v.news()
+}
+
+func describe(ev ircd.Event) string {
+	switch ev := ev.(type) {
+	case *ircd.Message:
+		kind := "says"
+		if ev.Edits != "" {
+			kind = "changes " + ev.Edits
+		}
+		return fmt.Sprintf("%s %s in %s: %s", ev.From.Nick, kind, ev.Target, ev.Text)
+	case *ircd.Redaction:
+		return fmt.Sprintf("%s deletes %s in %s: %s", ev.From.Nick, ev.MsgID, ev.Target, ev.Text)
+	case *ircd.Reaction:
+		return fmt.Sprintf("%s reacts %s in %s, removed %v: %s", ev.From.Nick, ev.MsgID, ev.Target, ev.Removed, ev.Text)
+	}
+	return fmt.Sprintf("%+v", ev)
+}
+
+// same compares lines; a "*" at the end or in the middle matches anything.
+func same(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if !slices.EqualFunc(got, want, func(g, w string) bool { return ircdtest.Match(w, g) }) {
+		t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+}
