@@ -47,15 +47,8 @@ func (r *run) permitUsers(ctx context.Context) error {
 		}
 		return nil
 	}
-	custom, err := r.customRules(ctx)
-	if err != nil {
+	if granted, err := r.grantNarrow(ctx, narrow); granted || err != nil {
 		return err
-	}
-	if custom {
-		err = r.grant(ctx, narrow)
-		if !directus.IsCode(err, directus.CodeResourceRestricted) {
-			return err
-		}
 	}
 	if r.opts.UsersNarrow {
 		r.report.add(Step{What: narrow.String(), Status: Limited,
@@ -89,15 +82,8 @@ func (r *run) permitOwn(ctx context.Context, narrow rule, could string) error {
 		}
 		return nil
 	}
-	custom, err := r.customRules(ctx)
-	if err != nil {
+	if granted, err := r.grantNarrow(ctx, narrow); granted || err != nil {
 		return err
-	}
-	if custom {
-		err = r.grant(ctx, narrow)
-		if !directus.IsCode(err, directus.CodeResourceRestricted) {
-			return err
-		}
 	}
 	if err := r.grant(ctx, rule{collection: narrow.collection, action: narrow.action, fields: []string{"*"}}); err != nil {
 		return err
@@ -105,6 +91,19 @@ func (r *run) permitOwn(ctx context.Context, narrow rule, could string) error {
 	r.noteWideItems(could)
 	r.noteHiddenRules()
 	return nil
+}
+
+// grantNarrow grants a rule where this Directus knows rules as narrow as that.
+func (r *run) grantNarrow(ctx context.Context, narrow rule) (granted bool, err error) {
+	custom, err := r.customRules(ctx)
+	if err != nil || !custom {
+		return false, err
+	}
+	err = r.grant(ctx, narrow)
+	if directus.IsCode(err, directus.CodeResourceRestricted) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (r *run) noteWideItems(could string) {
