@@ -33,6 +33,10 @@ type Options struct {
 	// LoginAttemptsPerMinute limits failed logins, per address and per account;
 	// 0: no limit.
 	LoginAttemptsPerMinute int
+	// LoginsPerMinute is how many logins of one account, or with one token, are
+	// made in a minute though the password is right; the others wait. Each costs
+	// Directus a tenth of a second. 0: no limit.
+	LoginsPerMinute int
 	// Private is where private messages are stored; nil: there are none.
 	Private *Private
 	// ReadMarkers is where read markers are stored; nil: they are kept in
@@ -79,7 +83,7 @@ func New(opts Options) (*Backend, error) {
 	}
 	return &Backend{
 		opts: opts, channels: channels, groups: groups, private: private,
-		nicks: newNicks(), guard: newGuard(opts.LoginAttemptsPerMinute), members: map[string]*member{},
+		nicks: newNicks(), guard: newGuard(opts.LoginAttemptsPerMinute, opts.LoginsPerMinute), members: map[string]*member{},
 	}, nil
 }
 

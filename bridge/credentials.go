@@ -69,9 +69,13 @@ func (b *Backend) login(ctx context.Context, cred ircd.Credentials) (*directus.A
 // try makes one login attempt, unless it is known to be in vain. Only the last
 // reading of the credentials counts as a failure.
 func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, last bool) (*directus.Account, error) {
-	ticket, err := b.guard.begin(cred.Remote, a.email, a.password+"\x00"+cred.OTP)
+	ticket, turn, err := b.guard.begin(cred.Remote, a.email, a.password+a.token+"\x00"+cred.OTP)
 	if err != nil {
 		return nil, err
+	}
+	if err := inTurn(ctx, turn); err != nil {
+		ticket.unknown()
+		return nil, loginError(err)
 	}
 	var account *directus.Account
 	if a.token != "" {

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -25,6 +26,14 @@ const (
 	// Directus answers alike for an account that is not active yet.
 	firstPause = 5 * time.Minute
 	maxPause   = 24 * time.Hour
+	// firstDelay is how long nobody is let in from an address, or to an account,
+	// with too many failures; it doubles each time up to maxDelay, and begins
+	// anew after a time as long as that.
+	firstDelay = time.Minute
+	maxDelay   = 15 * time.Minute
+	// maxTurn is how long a login with the right password waits for its turn.
+	// SASL has 10 s.
+	maxTurn = 5 * time.Second
 	// maxGuarded bounds each table of the guard; the entries that have not been
 	// used for the longest time go first.
 	maxGuarded = 10000
@@ -32,10 +41,11 @@ const (
 
 // guard keeps login attempts from reaching Directus in numbers: clients
 // reconnect every few seconds with the password that was just refused. Only
-// attempts that fail count, so that a gateway with many users, or one user with
-// many connections, is not held up.
+// attempts that fail count, so that a gateway with many users is not held up; one
+// account that goes on logging in is slowed down.
 type guard struct {
-	perMinute int // 0: no limit
+	perMinute int // failures; 0: no limit
+	logins    int // with the right password; 0: no limit
 	key       []byte
 
 	mu        sync.Mutex
@@ -51,6 +61,7 @@ type record struct {
 	next     time.Time // after maxFailures: not before
 	refused  map[[sha256.Size]byte]*refusal
 	good     [sha256.Size]byte // the password that Directus accepted last
+	turns    *rate.Limiter     // for logins with that one; nil: no limit
 }
 
 type refusal struct {
@@ -65,46 +76,75 @@ type ticket struct {
 	address *quota
 	account *record // nil for a token, and while known is set
 	known   *record // the account whose last good password this is
+	name    string  // of the account in the guard's table
 	hash    [sha256.Size]byte
 }
 
-func newGuard(perMinute int) *guard {
+func newGuard(perMinute, logins int) *guard {
 	key := make([]byte, 32)
 	rand.Read(key)
-	return &guard{perMinute: perMinute, key: key, addresses: map[string]*quota{}, accounts: map[string]*record{}}
+	return &guard{perMinute: perMinute, logins: logins, key: key, addresses: map[string]*quota{}, accounts: map[string]*record{}}
 }
 
 // begin asks for leave to try a password of an account, or a token (an empty
-// e-mail), from a remote address; an empty address has no limit. The error is
-// a *ircd.LoginError.
-func (g *guard) begin(remote, email, secret string) (*ticket, error) {
+// e-mail), from a remote address; an empty address has no limit. The attempt is to
+// be made after the time that is returned. The error is a *ircd.LoginError.
+func (g *guard) begin(remote, email, secret string) (*ticket, time.Duration, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
-	t := &ticket{guard: g, hash: g.hash(email, secret)}
+	t := &ticket{guard: g, name: email, hash: g.hash(email, secret)}
+	if email == "" {
+		t.name = string(t.hash[:])
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if r := g.accounts[email]; r != nil && r.good == t.hash {
+	if r := g.accounts[t.name]; r != nil && r.good == t.hash {
 		// Whoever guesses must not keep out who knows.
 		t.address, t.known = &quota{}, r
-		return t, nil
+		r.used = time.Now()
+		turn, err := r.turn()
+		return t, turn, err
 	}
+	if err := g.admit(t, remote, email); err != nil {
+		return nil, 0, err
+	}
+	return t, 0, nil
+}
+
+// admit looks whether an address and an account may try what may be wrong. The
+// caller holds mu.
+func (g *guard) admit(t *ticket, remote, email string) error {
 	t.address = g.addressQuota(remote)
-	if err := t.address.begin("your address"); err != nil {
-		return nil, err
+	if err := t.address.begin("from your address"); err != nil {
+		return err
 	}
 	if email == "" {
-		return t, nil
+		return nil
 	}
 	// Only now, so that an address beyond its quota cannot fill the table.
 	t.account = g.accountRecord(email)
 	err := t.account.check(t.hash, time.Now())
 	if err == nil {
-		err = t.account.begin("this account")
+		err = t.account.begin("to this account")
 	}
 	if err != nil {
 		t.address.end(false)
-		return nil, err
 	}
-	return t, nil
+	return err
+}
+
+// turn is how long a login with the right password has to wait.
+func (r *record) turn() (time.Duration, error) {
+	if r.turns == nil {
+		return 0, nil
+	}
+	turn := r.turns.Reserve()
+	delay := turn.Delay()
+	if delay > maxTurn {
+		turn.Cancel()
+		return 0, &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(
+			"This account logs in too often. Try again in %s", wait(delay))}
+	}
+	return delay, nil
 }
 
 // check refuses what is known to be in vain or dangerous.
@@ -160,9 +200,17 @@ func (t *ticket) accepted() {
 	t.unknown()
 	t.guard.mu.Lock()
 	defer t.guard.mu.Unlock()
-	if r := t.account; r != nil {
-		r.failures, r.next, r.good = 0, time.Time{}, t.hash
-		delete(r.refused, t.hash)
+	if t.known != nil {
+		return
+	}
+	r := t.guard.accountRecord(t.name)
+	r.failures, r.next, r.good = 0, time.Time{}, t.hash
+	delete(r.refused, t.hash)
+	if n := t.guard.logins; n > 0 && r.turns == nil {
+		r.turns = rate.NewLimiter(rate.Every(time.Minute/time.Duration(n)), n)
+	}
+	if r.turns != nil {
+		r.turns.Allow()
 	}
 }
 
@@ -208,6 +256,7 @@ func (g *guard) accountRecord(email string) *record {
 	if r == nil {
 		prune(g.accounts, func(r *record) time.Time { return r.used })
 		r = &record{quota: *g.newQuota(), refused: map[[sha256.Size]byte]*refusal{}}
+		r.used = time.Now()
 		g.accounts[email] = r
 	}
 	return r
@@ -219,6 +268,8 @@ type quota struct {
 	bucket  *rate.Limiter // nil: no limit
 	pending int
 	used    time.Time
+	delay   time.Duration // the last
+	until   time.Time     // nobody is let in before
 }
 
 func (g *guard) newQuota() *quota {
@@ -229,9 +280,14 @@ func (g *guard) newQuota() *quota {
 }
 
 func (q *quota) begin(whose string) error {
-	q.used = time.Now()
+	now := time.Now()
+	q.used = now
+	if now.Before(q.until) {
+		return &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(
+			"Too many failed logins %s. Try again in %s", whose, wait(q.until.Sub(now)))}
+	}
 	if q.bucket != nil && q.bucket.Tokens()-float64(q.pending) < 1 {
-		return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many failed logins for " + whose + ". Wait a minute and try again"}
+		return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many logins " + whose + " at once. Try again in a moment"}
 	}
 	q.pending++
 	return nil
@@ -239,9 +295,18 @@ func (q *quota) begin(whose string) error {
 
 func (q *quota) end(failed bool) {
 	q.pending--
-	if failed && q.bucket != nil {
-		q.bucket.Allow()
+	if !failed || q.bucket == nil {
+		return
 	}
+	now := time.Now()
+	if q.bucket.Allow(); q.bucket.Tokens() >= 1 || now.Before(q.until) {
+		return
+	}
+	if now.Sub(q.until) > maxDelay {
+		q.delay = 0
+	}
+	q.delay = min(max(2*q.delay, firstDelay), maxDelay)
+	q.until = now.Add(q.delay)
 }
 
 // prune makes room in a full table by dropping the half used longest ago.
@@ -256,6 +321,19 @@ func prune[V any](table map[string]V, used func(V) time.Time) {
 				delete(table, key)
 			}
 		}
+	}
+}
+
+// inTurn waits for the turn of a login.
+func inTurn(ctx context.Context, turn time.Duration) error {
+	if turn <= 0 {
+		return nil
+	}
+	select {
+	case <-time.After(turn):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -3,6 +3,7 @@ package ircd
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	irc "gopkg.in/irc.v4"
 )
@@ -48,6 +49,9 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	}
 	if c.channels[Fold(name)] != nil {
 		return nil, nil
+	}
+	if n := c.srv.opts.Limits.ChannelsPerClient; n > 0 && len(c.channels) >= n {
+		return nil, errorReply(irc.ERR_TOOMANYCHANNELS, fmt.Sprintf("You are in %d channels, which is as many as you may join: leave one first", n), name)
 	}
 	ch, err := c.joinInTime(ctx, name)
 	if errors.Is(err, context.DeadlineExceeded) {

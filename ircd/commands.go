@@ -20,6 +20,9 @@ type command struct {
 	// the client has earlyCap.
 	early    bool
 	earlyCap capSet
+	// query commands make the backend search, or their answer is long: each of
+	// their targets counts for Limits.QueryCost lines.
+	query bool
 }
 
 // commands is the table of all commands, by name. It is never changed.
@@ -36,12 +39,12 @@ var commands = map[string]command{
 	"ERROR":        {run: (*conn).cmdIgnore, early: true},
 	"PROTOCTL":     {run: (*conn).cmdIgnore, early: true},
 
-	"JOIN":   {run: (*conn).cmdJoin, params: 1},
+	"JOIN":   {run: (*conn).cmdJoin, params: 1, query: true},
 	"PART":   {run: (*conn).cmdPart, params: 1},
 	"TOPIC":  {run: (*conn).cmdTopic, params: 1},
 	"MODE":   {run: (*conn).cmdMode, params: 1},
-	"NAMES":  {run: (*conn).cmdNames},
-	"LIST":   {run: (*conn).cmdList},
+	"NAMES":  {run: (*conn).cmdNames, query: true},
+	"LIST":   {run: (*conn).cmdList, query: true},
 	"INVITE": {run: (*conn).cmdInvite, params: 2},
 	"KICK":   {run: (*conn).cmdKick, params: 2},
 
@@ -52,13 +55,13 @@ var commands = map[string]command{
 	"REDACT":  {run: (*conn).cmdRedact, params: 2},
 	"AWAY":    {run: (*conn).cmdAway, earlyCap: capPreAway},
 
-	"CHATHISTORY": {run: (*conn).cmdChathistory},
+	"CHATHISTORY": {run: (*conn).cmdChathistory, query: true},
 	"MARKREAD":    {run: (*conn).cmdMarkread},
 
-	"MONITOR":  {run: (*conn).cmdMonitor, params: 1},
+	"MONITOR":  {run: (*conn).cmdMonitor, params: 1, query: true},
 	"SETNAME":  {run: (*conn).cmdSetname, params: 1},
-	"WHO":      {run: (*conn).cmdWho},
-	"WHOIS":    {run: (*conn).cmdWhois},
+	"WHO":      {run: (*conn).cmdWho, query: true},
+	"WHOIS":    {run: (*conn).cmdWhois, query: true},
 	"WHOWAS":   {run: (*conn).cmdWhowas},
 	"ISON":     {run: (*conn).cmdIson, params: 1},
 	"USERHOST": {run: (*conn).cmdUserhost, params: 1},

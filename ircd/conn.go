@@ -20,8 +20,6 @@ const (
 	pingAfter = 100 * time.Second
 	// pingCheck is how often is looked for the answer.
 	pingCheck = 20 * time.Second
-	// pingTimeout is how long it may be silent in all.
-	pingTimeout = 240 * time.Second
 )
 
 // conn is one client's connection. Three goroutines serve it: read cuts the
@@ -105,7 +103,7 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		done:      make(chan struct{}),
 		out:       newSendQueue(s.opts.Limits.SendQueue),
 		loginBell: make(chan struct{}, 1),
-		pacing:    pacing{limiter: newLimiter(s.opts.Limits)},
+		pacing:    pacing{limiter: newLimiter(s.opts.Limits), query: s.opts.Limits.QueryCost},
 		ahead:     semaphore.NewWeighted(maxAhead),
 		nick:      "*",
 		channels:  make(map[string]*joinedChannel),
@@ -309,7 +307,8 @@ func (c *conn) flushLong(ctx context.Context) error {
 // to look again.
 func (c *conn) watch() (time.Duration, error) {
 	now := time.Now()
-	next := pingTimeout
+	pingAfter, pingTimeout := c.srv.opts.Limits.silence()
+	next := pingAfter
 	if !c.registered && !c.reg.deadline.IsZero() {
 		left := c.reg.deadline.Sub(now)
 		if left <= 0 {
@@ -319,7 +318,7 @@ func (c *conn) watch() (time.Duration, error) {
 	}
 	silent := now.Sub(c.start) - time.Duration(c.heard.Load())
 	switch {
-	case silent >= pingTimeout:
+	case pingTimeout > 0 && silent >= pingTimeout:
 		text := fmt.Sprintf("Ping timeout: %d seconds", int(pingTimeout.Seconds()))
 		return 0, &closing{text: text, cause: "ping timeout"}
 	case silent < pingAfter:
@@ -330,7 +329,19 @@ func (c *conn) watch() (time.Duration, error) {
 			c.pinged = true
 			c.send(&line{Command: "PING", Params: []string{c.srv.source}, Trailing: true})
 		}
-		next = min(next, pingTimeout-silent, pingCheck)
+		next = min(next, pingCheck)
+		if pingTimeout > 0 {
+			next = min(next, pingTimeout-silent)
+		}
 	}
 	return next, nil
+}
+
+// silence is how long a client may be silent until it is sent a PING, and until it
+// is closed; 0 for never.
+func (l *Limits) silence() (ask, end time.Duration) {
+	if l.PingTimeout <= 0 {
+		return pingAfter, 0
+	}
+	return min(pingAfter, l.PingTimeout/2), l.PingTimeout
 }

@@ -293,7 +293,7 @@ func testOptions(t testing.TB) Options {
 		Version:  "directus-ircd-1.0",
 		Started:  time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Location: time.UTC,
-		Limits:   Limits{RegistrationTimeout: time.Minute, LinesPerSecond: 100, Burst: 100, SendQueue: 1 << 20},
+		Limits:   Limits{RegistrationTimeout: time.Minute, LinesPerSecond: 100, Burst: 100, SendQueue: 1 << 20, PingTimeout: 4 * time.Minute},
 		Logger:   zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	irc "gopkg.in/irc.v4"
@@ -27,11 +28,15 @@ func (s *Server) isupportTokens() []string {
 	if s.opts.LineLength > defaultLineLength {
 		lineLen = fmt.Sprintf("LINELEN=%d", min(s.opts.LineLength, maxInputBody))
 	}
+	chanLimit := "CHANLIMIT=#:"
+	if n := s.opts.Limits.ChannelsPerClient; n > 0 {
+		chanLimit += strconv.Itoa(n)
+	}
 	return []string{
 		fmt.Sprintf("AWAYLEN=%d", maxAway),
 		"BOT=" + string(botMode),
 		"CASEMAPPING=ascii",
-		"CHANLIMIT=#:",
+		chanLimit,
 		"CHANMODES=b,,,nt",
 		fmt.Sprintf("CHANNELLEN=%d", ChannelLen),
 		"CHANTYPES=#",

@@ -17,6 +17,7 @@ const linesPerToken = 20
 // pacing is the flood control of a connection.
 type pacing struct {
 	limiter *rate.Limiter
+	query   int // what a query counts for, in lines
 	// batch says that a line with the tag batch is a part of a multi-line message,
 	// or dropped. It is written by loop; read may be some lines ahead of that, so
 	// it does not matter whether a message is open.
@@ -33,7 +34,18 @@ func (p *pacing) wait(ctx context.Context, text string) (part bool, err error) {
 			return part, nil
 		}
 	}
-	return part, p.limiter.Wait(ctx)
+	return part, p.limiter.WaitN(ctx, min(p.cost(text), p.limiter.Burst()))
+}
+
+// cost is what a line counts for. One that no burst holds counts for a whole one.
+func (p *pacing) cost(text string) int {
+	_, rest := splitTags(text)
+	name, params, _ := strings.Cut(skipSource(rest), " ")
+	if p.query <= 1 || !commands[strings.ToUpper(name)].query {
+		return 1
+	}
+	targets, _, _ := strings.Cut(strings.TrimLeft(params, " "), " ")
+	return p.query * (1 + strings.Count(targets, ","))
 }
 
 // isBatchLine reports whether a line can be part of a multi-line message.
@@ -50,13 +62,18 @@ func isBatchLine(text string) bool {
 
 func newLimiter(l Limits) *rate.Limiter {
 	if l.LinesPerSecond <= 0 {
-		return rate.NewLimiter(rate.Inf, 0)
+		return rate.NewLimiter(rate.Inf, 1)
 	}
 	return rate.NewLimiter(rate.Limit(l.LinesPerSecond), max(l.Burst, 1))
 }
 
-// pace is the time between two lines of a client that has used up its burst.
+// pace is the longest time between two lines of a client that has used up its
+// burst: the second may be as dear as a whole one.
 func (c *conn) pace() time.Duration {
-	seconds := min(1/float64(c.pacing.limiter.Limit()), time.Hour.Seconds())
+	lines := 1
+	if c.pacing.query > 1 {
+		lines = c.pacing.limiter.Burst()
+	}
+	seconds := min(float64(lines)/float64(c.pacing.limiter.Limit()), time.Hour.Seconds())
 	return time.Duration(seconds * float64(time.Second))
 }

@@ -58,6 +58,13 @@ type Limits struct {
 	// Burst. What comes faster waits and is never dropped.
 	LinesPerSecond float64
 	Burst          int
+	// QueryCost is how many lines a command counts for that makes the backend
+	// search or the answer long; less than 1 is 1.
+	QueryCost int
+	// PingTimeout is how long a client may be silent. It is sent a PING before.
+	PingTimeout time.Duration
+	// ChannelsPerClient is how many channels one connection may be in.
+	ChannelsPerClient int
 	// SendQueue is how many bytes may wait for a client that reads slowly. At
 	// the limit the connection's own work waits for 10 s, then it is closed.
 	SendQueue int64

@@ -75,9 +75,13 @@ type limitsConfig struct {
 	Connections           int      `yaml:"connections"`
 	ConnectionsPerAddress int      `yaml:"connections_per_address"`
 	RegistrationTimeout   duration `yaml:"registration_timeout"`
+	PingTimeout           duration `yaml:"ping_timeout"`
 	LoginAttempts         int      `yaml:"login_attempts_per_minute"`
+	Logins                int      `yaml:"logins_per_minute"`
+	ChannelsPerClient     int      `yaml:"channels_per_client"`
 	LinesPerSecond        float64  `yaml:"lines_per_second"`
 	Burst                 int      `yaml:"burst"`
+	QueryCost             int      `yaml:"query_cost"`
 	SendQueue             size     `yaml:"send_queue"`
 }
 
@@ -109,9 +113,13 @@ func defaultConfig() *config {
 			Connections:           10000,
 			ConnectionsPerAddress: 50,
 			RegistrationTimeout:   duration(time.Minute),
+			PingTimeout:           duration(4 * time.Minute),
 			LoginAttempts:         10,
+			Logins:                60,
+			ChannelsPerClient:     100,
 			LinesPerSecond:        10,
 			Burst:                 50,
+			QueryCost:             3,
 			SendQueue:             1 << 20,
 		},
 		Log: logConfig{Level: "info", Format: "console"},

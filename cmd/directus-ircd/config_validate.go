@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -22,6 +23,8 @@ const (
 	maxAdminLine  = 400
 	minLineLength = 512
 	maxLineLength = 8192
+	// minPingTimeout leaves a client half of it to answer.
+	minPingTimeout = 20 * time.Second
 )
 
 // validate notes what a well-formed configuration says wrong.
@@ -152,6 +155,16 @@ func validateNick(cfg *config, d *decoder) {
 	}
 }
 
+// autoJoined counts the channels that everybody is in after the login.
+func autoJoined(cfg *config) (n int) {
+	for _, c := range cfg.Channels {
+		if c.AutoJoin {
+			n++
+		}
+	}
+	return n
+}
+
 func validateLimits(cfg *config, d *decoder) {
 	l := cfg.Limits
 	for _, n := range []struct {
@@ -161,7 +174,10 @@ func validateLimits(cfg *config, d *decoder) {
 		{"connections", l.Connections},
 		{"connections_per_address", l.ConnectionsPerAddress},
 		{"login_attempts_per_minute", l.LoginAttempts},
+		{"logins_per_minute", l.Logins},
+		{"channels_per_client", l.ChannelsPerClient},
 		{"burst", l.Burst},
+		{"query_cost", l.QueryCost},
 	} {
 		if n.value < 0 {
 			d.fault("limits."+n.key, "%d is below 0: write 0 for no limit", n.value)
@@ -169,6 +185,12 @@ func validateLimits(cfg *config, d *decoder) {
 	}
 	if v := l.LinesPerSecond; v < 0 || math.IsNaN(v) || math.IsInf(v, 0) {
 		d.fault("limits.lines_per_second", "%v is no rate: write a number from 0, where 0 is no limit", v)
+	}
+	if v := time.Duration(l.PingTimeout); v > 0 && v < minPingTimeout {
+		d.fault("limits.ping_timeout", "%s is too short for a client on a slow line: write %s or more, or 0 for no limit", v, minPingTimeout)
+	}
+	if n := autoJoined(cfg); l.ChannelsPerClient > 0 && n > l.ChannelsPerClient {
+		d.fault("limits.channels_per_client", "%d, but %d channels have auto_join: write %[2]d or more, or 0 for no limit", l.ChannelsPerClient, n)
 	}
 	if v := l.SendQueue; v > 0 && v < 64<<10 {
 		d.fault("limits.send_queue", "%d bytes do not hold one backlog: write 64KiB or more, or 0 for no limit", v)

@@ -17,6 +17,7 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 		NickFields:             cfg.Nick,
 		EmailTemplate:          cfg.Login.EmailTemplate,
 		LoginAttemptsPerMinute: cfg.Limits.LoginAttempts,
+		LoginsPerMinute:        cfg.Limits.Logins,
 		Edits: bridge.Edits{
 			Show:   cfg.Edits.Show,
 			Merge:  time.Duration(cfg.Edits.Merge),
@@ -77,8 +78,11 @@ func ircdOptions(cfg *config, log zerolog.Logger) ircd.Options {
 		Connections:           cfg.Limits.Connections,
 		ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
 		RegistrationTimeout:   time.Duration(cfg.Limits.RegistrationTimeout),
+		PingTimeout:           time.Duration(cfg.Limits.PingTimeout),
+		ChannelsPerClient:     cfg.Limits.ChannelsPerClient,
 		LinesPerSecond:        cfg.Limits.LinesPerSecond,
 		Burst:                 cfg.Limits.Burst,
+		QueryCost:             cfg.Limits.QueryCost,
 		SendQueue:             int64(cfg.Limits.SendQueue),
 	}
 	if limits.Burst == 0 { // an unlimited burst leaves the rate nothing to limit
