@@ -22,8 +22,8 @@ type Backend interface {
 	// A refusal is a *LoginError; any other error is logged and told as a
 	// fixed text.
 	Login(ctx context.Context, cred Credentials) (Session, error)
-	// Features says what the chat has room for; it never changes. What it has
-	// not is not offered to clients.
+	// Features says what the chat has room for. What it has not is not offered to
+	// clients. It is asked by NewServer and Configure.
 	Features() Features
 }
 

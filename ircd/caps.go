@@ -143,7 +143,7 @@ func (c *conn) capREQ(list string) {
 	c.caps = caps
 	c.paceBatch()
 	c.capFold("ACK", list)
-	ring(c.loginBell) // cap-notify may be new
+	ring(c.serverBell) // cap-notify may be new
 }
 
 // capEND lets the registration go on. After it, it means nothing (WeeChat sends

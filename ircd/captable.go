@@ -97,7 +97,7 @@ var capabilities = []capability{
 	{name: "standard-replies", bit: capStandardReplies},
 	{name: "sts", offered: func(c *conn) bool { return stsValue(c) != "" }, value: stsValue, valued: true},
 	{name: "userhost-in-names", bit: capUserhostInNames},
-	{name: "znc.in/self-message", bit: capSelfMessage, offered: func(c *conn) bool { return c.srv.features.Private }},
+	{name: "znc.in/self-message", bit: capSelfMessage, offered: func(c *conn) bool { return c.set.features.Private }},
 }
 
 func stsValue(c *conn) string { return c.listen.sts(c.nc) }

@@ -36,7 +36,7 @@ var clientTags = []struct {
 //
 // A reaction keeps the tag that says what it is about, though replies may have
 // no place otherwise.
-func (s *Server) clientTags(m *irc.Message) map[string]string {
+func (s *settings) clientTags(m *irc.Message) map[string]string {
 	tags := make(map[string]string)
 	_, react := m.Tags[tagReact]
 	_, unreact := m.Tags[tagUnreact]

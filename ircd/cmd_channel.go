@@ -50,7 +50,7 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if c.channels[Fold(name)] != nil {
 		return nil, nil
 	}
-	if n := c.srv.opts.Limits.ChannelsPerClient; n > 0 && len(c.channels) >= n {
+	if n := c.set.Limits.ChannelsPerClient; n > 0 && len(c.channels) >= n {
 		return nil, errorReply(irc.ERR_TOOMANYCHANNELS, fmt.Sprintf("You are in %d channels, which is as many as you may join: leave one first", n), name)
 	}
 	ch, err := c.joinInTime(ctx, name)
@@ -106,6 +106,36 @@ func (c *conn) part(ctx context.Context, name, reason string) error {
 	c.showPart(ch.name, reason)
 	c.monitor.doubtAll(true)
 	return nil
+}
+
+// showRemoval takes the client out of a channel that the session has left. It is told
+// by a KICK: at a PART that it has not sent, many a client closes the window with
+// the reason in it.
+func (c *conn) showRemoval(ev *Removal) {
+	ch := c.channels[Fold(ev.Channel)]
+	if ch == nil {
+		return
+	}
+	delete(c.channels, Fold(ev.Channel))
+	if ev.Closed {
+		c.srv.roster.leave(c.member, ch.name)
+	} else {
+		c.srv.roster.part(c.member, ch.name, ev.Reason)
+	}
+	c.send(&line{Source: c.srv.service, Command: "KICK", Params: []string{ch.name, c.nick, ev.Reason}, Trailing: true})
+	c.monitor.doubtAll(true)
+}
+
+// enter joins a channel that the client has not asked for.
+func (c *conn) enter(ctx context.Context, name string) error {
+	ch, err := c.join(ctx, name)
+	if err != nil || ch == nil {
+		if err != nil {
+			c.log.Debug().Err(err).Str("channel", name).Msg("join unasked")
+		}
+		return ended(ctx)
+	}
+	return c.showBacklog(ctx, ch.Name, ch.Backlog)
 }
 
 // partAll is JOIN 0.

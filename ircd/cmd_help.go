@@ -74,7 +74,7 @@ func (c *conn) cmdHelp(_ context.Context, m *irc.Message) error {
 	for _, text := range texts[1:] {
 		c.reply(RPL_HELPTXT, subject, text)
 	}
-	if subject == "messages" && c.srv.features.Private {
+	if subject == "messages" && c.set.features.Private {
 		c.reply(RPL_HELPTXT, subject, "/msg nick text is for one person, and waits for them if they are not connected.")
 	}
 	c.reply(RPL_ENDOFHELP, subject, "End of /HELP")

@@ -36,7 +36,7 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	case IsChannel(q.Target):
 	case !IsNick(q.Target):
 		return r.fail(failTarget, "No such channel or nick")
-	case !c.srv.features.Private:
+	case !c.set.features.Private:
 		return r.fail(failTarget, "Private messages are not carried here")
 	}
 	r.query.Reactions = c.caps.has(capEventPlayback) && c.caps.has(capMessageTags) && c.caps.has(capBatch)

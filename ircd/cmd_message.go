@@ -115,10 +115,10 @@ func (c *conn) say(ctx context.Context, target string, out Outgoing) error {
 
 // replyTo is the message that one from the client says it answers; empty if none.
 func (c *conn) replyTo(m *irc.Message) string {
-	if !c.caps.has(capMessageTags) || !c.srv.features.Replies {
+	if !c.caps.has(capMessageTags) || !c.set.features.Replies {
 		return ""
 	}
-	tags := c.srv.clientTags(m)
+	tags := c.set.clientTags(m)
 	return cmp.Or(tags[tagReply], tags[tagDraftReply])
 }
 

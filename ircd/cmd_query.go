@@ -126,7 +126,7 @@ func (c *conn) whoisReply(p *person, here bool) {
 	if shared := c.sharedChannels(p.ID); len(shared) > 0 {
 		c.replyList(irc.RPL_WHOISCHANNELS, shared, p.Nick)
 	}
-	c.reply(irc.RPL_WHOISSERVER, p.Nick, c.srv.source, c.srv.opts.Network)
+	c.reply(irc.RPL_WHOISSERVER, p.Nick, c.srv.source, c.set.Network)
 	c.reply(RPL_WHOISACCOUNT, p.Nick, p.ID, "is logged in as")
 	if !here {
 		c.reply(irc.RPL_AWAY, p.Nick, "Not connected to IRC")

@@ -49,7 +49,7 @@ func (c *conn) windowFor(ctx context.Context, target string) (string, error) {
 			return "", err
 		}
 		return ch.name, nil
-	case !c.srv.features.Private:
+	case !c.set.features.Private:
 		return "", c.noPrivateMessages(ctx, target)
 	case !IsNick(target):
 		return "", errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", target)

@@ -19,7 +19,7 @@ func (c *conn) cmdRedact(ctx context.Context, m *irc.Message) error {
 		target = ch.name
 	case strings.HasPrefix(target, "#"):
 		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: you are not in that channel, join it first"}
-	case !c.srv.features.Private:
+	case !c.set.features.Private:
 		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: there are no private messages here"}
 	case !IsNick(target):
 		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: no such channel or nick"}
@@ -48,7 +48,7 @@ func (c *conn) showRedaction(r *Redaction) {
 	case c.caps.has(capRedaction) && c.caps.has(capMessageTags):
 		f := c.form(false)
 		c.sendAll(batch{}, c.srv.redactions.get(*r, f, func() *rendering { return newRendering(renderRedaction(r, f, c.srv.service)) }))
-	case c.srv.opts.DeleteNotices:
+	case c.set.DeleteNotices:
 		if text := deletionText(r); text != "" {
 			c.showService(&ServiceNotice{Target: r.Target, Text: text})
 		}

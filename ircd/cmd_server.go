@@ -50,12 +50,12 @@ func (c *conn) cmdMotd(_ context.Context, m *irc.Message) error {
 }
 
 func (c *conn) sendMotd() {
-	if c.srv.motd == nil {
+	if c.set.motd == nil {
 		c.reply(irc.ERR_NOMOTD, "There is no message of the day")
 		return
 	}
 	c.reply(irc.RPL_MOTDSTART, "- "+c.srv.source+" Message of the day -")
-	for _, text := range c.srv.motd {
+	for _, text := range c.set.motd {
 		for _, part := range splitText(text, maxBody-len(":"+c.srv.source+" 372 "+c.nick+" :- ")) {
 			c.reply(irc.RPL_MOTD, "- "+part)
 		}
@@ -70,7 +70,7 @@ func (c *conn) cmdVersion(_ context.Context, m *irc.Message) error {
 	if err := c.otherServer(m.Param(0)); err != nil {
 		return err
 	}
-	c.reply(irc.RPL_VERSION, strings.ReplaceAll(c.srv.opts.Version, " ", "_"), c.srv.source, c.srv.opts.Network)
+	c.reply(irc.RPL_VERSION, strings.ReplaceAll(c.set.Version, " ", "_"), c.srv.source, c.set.Network)
 	c.sendISupport()
 	return nil
 }
@@ -79,7 +79,7 @@ func (c *conn) cmdTime(_ context.Context, m *irc.Message) error {
 	if err := c.otherServer(m.Param(0)); err != nil {
 		return err
 	}
-	c.reply(irc.RPL_TIME, c.srv.source, time.Now().In(c.srv.opts.Location).Format(time.RFC1123Z))
+	c.reply(irc.RPL_TIME, c.srv.source, time.Now().In(c.set.Location).Format(time.RFC1123Z))
 	return nil
 }
 
@@ -91,11 +91,11 @@ func (c *conn) cmdAdmin(_ context.Context, m *irc.Message) error {
 	if err := c.otherServer(m.Param(0)); err != nil {
 		return err
 	}
-	if len(c.srv.opts.Admin) == 0 {
+	if len(c.set.Admin) == 0 {
 		return errorReply(irc.ERR_NOADMININFO, "Ask whoever gave you your account", c.srv.source)
 	}
 	c.reply(irc.RPL_ADMINME, c.srv.source, "Administrative info")
-	for i, text := range c.srv.opts.Admin[:min(len(c.srv.opts.Admin), len(adminLines))] {
+	for i, text := range c.set.Admin[:min(len(c.set.Admin), len(adminLines))] {
 		c.reply(adminLines[i], text)
 	}
 	return nil
@@ -106,7 +106,7 @@ func (c *conn) cmdInfo(_ context.Context, m *irc.Message) error {
 		return err
 	}
 	for _, text := range []string{
-		c.srv.opts.Version + ", running since " + c.srv.opts.Started.UTC().Format(time.RFC1123),
+		c.set.Version + ", running since " + c.set.Started.UTC().Format(time.RFC1123),
 		"What is said in a channel is stored, and shown once it is.",
 		"Accounts, channels and access to them are managed elsewhere.",
 	} {
@@ -125,7 +125,7 @@ func (c *conn) cmdLinks(_ context.Context, m *irc.Message) error {
 		mask = "*"
 	}
 	if matchMask(mask, c.srv.source) {
-		c.reply(irc.RPL_LINKS, c.srv.source, c.srv.source, "0 "+c.srv.opts.Network)
+		c.reply(irc.RPL_LINKS, c.srv.source, c.srv.source, "0 "+c.set.Network)
 	}
 	c.reply(irc.RPL_ENDOFLINKS, mask, "End of /LINKS list")
 	return nil

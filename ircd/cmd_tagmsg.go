@@ -35,7 +35,7 @@ func (c *conn) cmdTagmsg(ctx context.Context, m *irc.Message) error {
 	if err := tooManyTargets(targets, "not sent"); err != nil {
 		return err
 	}
-	tags := c.srv.clientTags(m)
+	tags := c.set.clientTags(m)
 	if len(tags) == 0 {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (c *conn) typing(ctx context.Context, target, state string) error {
 // such a one at all. It says nothing about who is there and who is not: a client
 // that is typing has not sent anything yet.
 func (c *conn) typingPrivate(ctx context.Context, nick, state string) {
-	if _, here := c.srv.roster.byNick(nick); !here || !c.srv.features.Private || !c.mayType(nick) {
+	if _, here := c.srv.roster.byNick(nick); !here || !c.set.features.Private || !c.mayType(nick) {
 		return
 	}
 	if p, ok := c.connected(ctx, nick); ok {

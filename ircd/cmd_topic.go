@@ -10,13 +10,13 @@ import (
 
 // topicLen is how long a topic may be, in bytes (TOPICLEN): so that it fits into
 // each line that shows it, whoever reads it in whatever channel.
-func (s *Server) topicLen() int {
+func (s *settings) topicLen() int {
 	const (
 		most = 390 // what clients are used to
 		// list is the longest of those lines, with as many users as it may show.
 		list = " 322  " + "  100000 :"
 	)
-	return min(most, maxBody-len(":"+s.source+list)-NickLen-ChannelLen)
+	return min(most, maxBody-len(":"+s.Name+list)-NickLen-ChannelLen)
 }
 
 // cmdTopic shows the topic of a channel, or has the backend change it.
@@ -58,7 +58,7 @@ func (c *conn) setTopic(ctx context.Context, name, text string) error {
 		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", known.Name)
 	}
 	text = CleanText(text)
-	if most := c.srv.topicLen(); len(text) > most {
+	if most := c.set.topicLen(); len(text) > most {
 		return errorReply(ERR_UNKNOWNERROR, fmt.Sprintf("The topic is not changed: it has %d bytes, and there is room for %d", len(text), most), "TOPIC", ch.name)
 	}
 	if !hasTime(ctx, sendTime) {

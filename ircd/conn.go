@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -37,11 +36,12 @@ type conn struct {
 	out    *sendQueue
 	writer *writer
 	inbox  *inbox // set by run before it starts anything
-	pacing pacing
+	pacing *pacing
 	ahead  *semaphore.Weighted // bytes read ahead
 	pings  pingTimes
-	// loginBell is rung when logging in has become possible or impossible; cap 1.
-	loginBell chan struct{}
+	// serverBell is rung when logging in has become possible or impossible, and
+	// when the server has got other settings; cap 1.
+	serverBell chan struct{}
 
 	start time.Time
 
@@ -53,6 +53,7 @@ type conn struct {
 	inputErr error
 
 	// All that follows is owned by loop.
+	set        *settings
 	caps       capSet
 	logins     bool // whether the client knows that it can log in
 	reg        registration
@@ -94,21 +95,23 @@ type inbound struct {
 }
 
 func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn {
+	set := s.settings.Load()
 	c := &conn{
-		srv:       s,
-		nc:        nc,
-		listen:    opts,
-		log:       s.log.With().Uint64("conn", s.nextID.Add(1)).Logger(),
-		lines:     make(chan inbound, maxAheadLines),
-		done:      make(chan struct{}),
-		out:       newSendQueue(s.opts.Limits.SendQueue),
-		loginBell: make(chan struct{}, 1),
-		pacing:    pacing{limiter: newLimiter(s.opts.Limits), query: s.opts.Limits.QueryCost},
-		ahead:     semaphore.NewWeighted(maxAhead),
-		nick:      "*",
-		channels:  make(map[string]*joinedChannel),
-		start:     time.Now(),
-		monitor:   newMonitor(),
+		srv:        s,
+		set:        set,
+		nc:         nc,
+		listen:     opts,
+		log:        s.log.With().Uint64("conn", s.nextID.Add(1)).Logger(),
+		lines:      make(chan inbound, maxAheadLines),
+		done:       make(chan struct{}),
+		out:        newSendQueue(set.Limits.SendQueue),
+		serverBell: make(chan struct{}, 1),
+		pacing:     newPacing(set.Limits),
+		ahead:      semaphore.NewWeighted(maxAhead),
+		nick:       "*",
+		channels:   make(map[string]*joinedChannel),
+		start:      time.Now(),
+		monitor:    newMonitor(),
 	}
 	if addr.IsValid() {
 		c.remote = addr.String()
@@ -124,15 +127,17 @@ func (c *conn) run(ctx context.Context) {
 	defer cancel(nil)
 	c.inbox = newInbox(cancel)
 
-	defer c.srv.logins.watch(c.loginBell)()
+	defer c.srv.logins.watch(c.serverBell)()
 	reading := begin(func() { c.read(cctx) })
-	writing := begin(c.writer.run)
+	writing := begin(func() { c.writer.run(c.guard) })
 
 	end := c.endOf(ctx, c.guard(func() error { return c.loop(cctx) }))
 	close(c.done)
 	cancel(nil)
 	deadline := time.Now().Add(flushTimeout)
-	c.finish(ctx, end, deadline)
+	if c.guard(func() error { c.finish(ctx, end, deadline); return nil }) != nil {
+		c.out.close(nil, deadline)
+	}
 	// A write that began before has a later deadline of its own.
 	if await(writing, time.Until(deadline)) {
 		c.linger(reading)
@@ -166,23 +171,13 @@ func await(ended <-chan struct{}, limit time.Duration) bool {
 	}
 }
 
-// guard turns a panic into an error, so that it ends one connection alone.
-func (c *conn) guard(f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			c.log.Error().Str("panic", panicText(v)).Bytes("stack", debug.Stack()).Msg("internal error")
-			err = &closing{text: "internal error", cause: "panic"}
-		}
-	}()
-	return f()
-}
-
-// panicText names a panic without values that a client may have sent.
-func panicText(v any) string {
-	if err, ok := v.(interface{ RuntimeError() }); ok {
-		return fmt.Sprint(err)
+// guard is Guard for what ends the connection.
+func (c *conn) guard(f func() error) error {
+	err := Guard(c.log, f)
+	if errors.Is(err, ErrPanic) {
+		err = &closing{text: ErrPanic.Error(), cause: "panic"}
 	}
-	return fmt.Sprintf("%T", v)
+	return err
 }
 
 // read cuts the input into lines until it ends. It slows down a client that
@@ -234,7 +229,8 @@ func (c *conn) loop(ctx context.Context) error {
 			err = c.handleLine(ctx, in)
 		case <-c.inbox.bell:
 			c.showPresence()
-		case <-c.loginBell:
+		case <-c.serverBell:
+			c.takeSettings()
 			c.loginsChanged()
 		case <-wake:
 			err = c.poll(ctx)
@@ -307,7 +303,7 @@ func (c *conn) flushLong(ctx context.Context) error {
 // to look again.
 func (c *conn) watch() (time.Duration, error) {
 	now := time.Now()
-	pingAfter, pingTimeout := c.srv.opts.Limits.silence()
+	pingAfter, pingTimeout := c.set.Limits.silence()
 	next := pingAfter
 	if !c.registered && !c.reg.deadline.IsZero() {
 		left := c.reg.deadline.Sub(now)

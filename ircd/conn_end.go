@@ -66,6 +66,8 @@ func (c *conn) endOf(ctx context.Context, err error) *closing {
 // finish says good-bye to everybody: the client, the others, the backend. All of
 // it is to be over at the deadline.
 func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
+	// What is told may panic; that others are told may not depend on it.
+	defer c.leave(ctx, end, deadline)
 	if r := c.response; r != nil && !r.silent() {
 		c.endResponse()
 	}
@@ -74,6 +76,10 @@ func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
 	c.endResponse()
 	c.out.close(c.out1, deadline)
 	c.out1 = nil
+}
+
+// leave is the end of what the connection has beside itself.
+func (c *conn) leave(ctx context.Context, end *closing, deadline time.Time) {
 	if c.member != nil {
 		c.srv.roster.detach(c.member, end.quit, ctx.Err() != nil)
 		c.srv.count.registered.Add(-1)

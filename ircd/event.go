@@ -126,6 +126,21 @@ type ServiceNotice struct {
 	Text   string
 }
 
+// Removal says that the session is out of a channel, though its client has not
+// asked for it.
+type Removal struct {
+	// Channel is its canonical name.
+	Channel string
+	// Reason is told to the client, and to the others in the channel.
+	Reason string
+	// Closed says that all sessions leave it, so that nobody is told of another.
+	Closed bool
+}
+
+// Admission asks the client's connection to join a channel, though its client has
+// not asked for it. What stands in the way is told to nobody.
+type Admission struct{ Channel string }
+
 func (*Message) event()       {}
 func (*Redaction) event()     {}
 func (*Reaction) event()      {}
@@ -134,3 +149,5 @@ func (*ReadMarker) event()    {}
 func (*Profile) event()       {}
 func (*Backlog) event()       {}
 func (*ServiceNotice) event() {}
+func (*Removal) event()       {}
+func (*Admission) event()     {}

@@ -96,6 +96,10 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 		c.showService(ev)
 	case *Topic:
 		c.showTopicEvent(ev)
+	case *Removal:
+		c.showRemoval(ev)
+	case *Admission:
+		return c.enter(ctx, ev.Channel)
 	case *Profile:
 		c.srv.roster.rename(c.member, ev.Realname)
 		c.showPresence()

@@ -30,6 +30,8 @@ type fakeChat struct {
 
 	features Features // static
 
+	crash func(method, user string) // guarded by mu; nil: nothing. It may panic
+
 	redact   func(s *fakeSession, target, msgid, reason string) (*Redaction, error)
 	react    func(s *fakeSession, r Reacting) (*Reaction, error)
 	setTopic func(s *fakeSession, channel, topic string) (*Topic, error)
@@ -175,7 +177,16 @@ type fakeSession struct {
 	err    error
 }
 
-func (s *fakeSession) User() User            { return s.user }
+func (s *fakeSession) User() User { return s.user }
+func (s *fakeSession) mayCrash(method string) {
+	s.chat.mu.Lock()
+	crash := s.chat.crash
+	s.chat.mu.Unlock()
+	if crash != nil {
+		crash(method, s.user.ID)
+	}
+}
+
 func (s *fakeSession) AutoJoin() []string    { return s.chat.autoJoin }
 func (s *fakeSession) Wake() <-chan struct{} { return s.wake }
 
@@ -184,6 +195,7 @@ func (s *fakeSession) Channels(context.Context) ([]ChannelInfo, error) {
 }
 
 func (s *fakeSession) Join(ctx context.Context, channel string, opts JoinOptions) (*Channel, error) {
+	s.mayCrash("Join")
 	if s.chat.join != nil {
 		if err := s.chat.join(ctx, channel); err != nil {
 			return nil, err
@@ -212,6 +224,7 @@ func (s *fakeSession) Part(_ context.Context, channel string) error {
 }
 
 func (s *fakeSession) Send(ctx context.Context, out Outgoing) (*Message, error) {
+	s.mayCrash("Send")
 	if s.chat.send != nil {
 		s.ctx = ctx
 		return s.chat.send(s, out)
@@ -247,6 +260,7 @@ func (s *fakeSession) Lookup(ctx context.Context, nick string) (*User, error) {
 }
 
 func (s *fakeSession) Poll(ctx context.Context) ([]Event, error) {
+	s.mayCrash("Poll")
 	if s.chat.poll != nil {
 		s.chat.poll(ctx)
 	}
@@ -258,6 +272,7 @@ func (s *fakeSession) Poll(ctx context.Context) ([]Event, error) {
 }
 
 func (s *fakeSession) Close(context.Context) error {
+	s.mayCrash("Close")
 	s.chat.mu.Lock()
 	defer s.chat.mu.Unlock()
 	delete(s.chat.sessions, s)

@@ -23,13 +23,13 @@ const (
 )
 
 // isupportTokens are what RPL_ISUPPORT promises; all of it is kept.
-func (s *Server) isupportTokens() []string {
+func (s *settings) isupportTokens() []string {
 	lineLen := ""
-	if s.opts.LineLength > defaultLineLength {
-		lineLen = fmt.Sprintf("LINELEN=%d", min(s.opts.LineLength, maxInputBody))
+	if s.LineLength > defaultLineLength {
+		lineLen = fmt.Sprintf("LINELEN=%d", min(s.LineLength, maxInputBody))
 	}
 	chanLimit := "CHANLIMIT=#:"
-	if n := s.opts.Limits.ChannelsPerClient; n > 0 {
+	if n := s.Limits.ChannelsPerClient; n > 0 {
 		chanLimit += strconv.Itoa(n)
 	}
 	return []string{
@@ -51,7 +51,7 @@ func (s *Server) isupportTokens() []string {
 		fmt.Sprintf("MONITOR=%d", maxMonitor),
 		"MSGREFTYPES=msgid,timestamp",
 		fmt.Sprintf("NAMELEN=%d", maxRealname),
-		"NETWORK=" + isupportEscape(s.opts.Network),
+		"NETWORK=" + isupportEscape(s.Network),
 		fmt.Sprintf("NICKLEN=%d", NickLen),
 		"PREFIX=(ov)@+",
 		"SAFELIST",
@@ -79,7 +79,14 @@ func (c *conn) sendISupport() {
 		b = c.openAnswer(nil, "draft/isupport")
 		defer c.closeBatch(b)
 	}
-	for _, tokens := range c.srv.isupport {
+	c.sendTokensIn(b, c.set.isupport)
+}
+
+// sendTokens sends lines of RPL_ISUPPORT by themselves.
+func (c *conn) sendTokens(lines [][]string) { c.sendTokensIn(batch{}, lines) }
+
+func (c *conn) sendTokensIn(b batch, lines [][]string) {
+	for _, tokens := range lines {
 		l := c.numeric(irc.RPL_ISUPPORT, append(slices.Clone(tokens), "are supported by this server")...)
 		l.Trailing = true
 		c.sendIn(b, l)

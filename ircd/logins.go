@@ -36,6 +36,15 @@ func (l *logins) set(available bool) {
 	}
 }
 
+// ring has every connection look at the server.
+func (l *logins) ring() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for bell := range l.bells {
+		ring(bell)
+	}
+}
+
 // watch rings a bell at every change until stop is called.
 func (l *logins) watch(bell chan struct{}) (stop func()) {
 	l.mu.Lock()

@@ -17,7 +17,7 @@ const linesPerToken = 20
 // pacing is the flood control of a connection.
 type pacing struct {
 	limiter *rate.Limiter
-	query   int // what a query counts for, in lines
+	query   atomic.Int64 // what a query counts for, in lines
 	// batch says that a line with the tag batch is a part of a multi-line message,
 	// or dropped. It is written by loop; read may be some lines ahead of that, so
 	// it does not matter whether a message is open.
@@ -34,18 +34,26 @@ func (p *pacing) wait(ctx context.Context, text string) (part bool, err error) {
 			return part, nil
 		}
 	}
-	return part, p.limiter.WaitN(ctx, min(p.cost(text), p.limiter.Burst()))
+	for err = p.take(ctx, text); err != nil && ctx.Err() == nil; {
+		err = p.take(ctx, text) // the limits became narrower just then
+	}
+	return part, err
+}
+
+func (p *pacing) take(ctx context.Context, text string) error {
+	return p.limiter.WaitN(ctx, min(p.cost(text), p.limiter.Burst()))
 }
 
 // cost is what a line counts for. One that no burst holds counts for a whole one.
 func (p *pacing) cost(text string) int {
 	_, rest := splitTags(text)
 	name, params, _ := strings.Cut(skipSource(rest), " ")
-	if p.query <= 1 || !commands[strings.ToUpper(name)].query {
+	query := int(p.query.Load())
+	if query <= 1 || !commands[strings.ToUpper(name)].query {
 		return 1
 	}
 	targets, _, _ := strings.Cut(strings.TrimLeft(params, " "), " ")
-	return p.query * (1 + strings.Count(targets, ","))
+	return query * (1 + strings.Count(targets, ","))
 }
 
 // isBatchLine reports whether a line can be part of a multi-line message.
@@ -60,18 +68,32 @@ func isBatchLine(text string) bool {
 	return false
 }
 
-func newLimiter(l Limits) *rate.Limiter {
+func newPacing(l Limits) *pacing {
+	p := &pacing{limiter: rate.NewLimiter(l.pace())}
+	p.query.Store(int64(l.QueryCost))
+	return p
+}
+
+// limit takes over other limits. It may be called while read waits.
+func (p *pacing) limit(l Limits) {
+	pace, burst := l.pace()
+	p.query.Store(int64(l.QueryCost))
+	p.limiter.SetBurst(burst)
+	p.limiter.SetLimit(pace)
+}
+
+func (l Limits) pace() (rate.Limit, int) {
 	if l.LinesPerSecond <= 0 {
-		return rate.NewLimiter(rate.Inf, 1)
+		return rate.Inf, 1
 	}
-	return rate.NewLimiter(rate.Limit(l.LinesPerSecond), max(l.Burst, 1))
+	return rate.Limit(l.LinesPerSecond), max(l.Burst, 1)
 }
 
 // pace is the longest time between two lines of a client that has used up its
 // burst: the second may be as dear as a whole one.
 func (c *conn) pace() time.Duration {
 	lines := 1
-	if c.pacing.query > 1 {
+	if c.pacing.query.Load() > 1 {
 		lines = c.pacing.limiter.Burst()
 	}
 	seconds := min(float64(lines)/float64(c.pacing.limiter.Limit()), time.Hour.Seconds())

@@ -36,7 +36,7 @@ func (c *conn) follows(channel string, from, to User) bool {
 
 // privateMessage has a message to one user stored, who need not be connected.
 func (c *conn) privateMessage(ctx context.Context, nick string, out Outgoing) error {
-	if !c.srv.features.Private {
+	if !c.set.features.Private {
 		return c.noPrivateMessages(ctx, nick)
 	}
 	if !IsNick(nick) {

@@ -31,7 +31,7 @@ type registration struct {
 
 // startRegistration sets the time limit.
 func (c *conn) startRegistration() {
-	if t := c.srv.opts.Limits.RegistrationTimeout; t > 0 {
+	if t := c.set.Limits.RegistrationTimeout; t > 0 {
 		c.reg.deadline = time.Now().Add(t)
 	}
 }
@@ -144,11 +144,11 @@ func (c *conn) welcome(ctx context.Context) error {
 
 // greet sends 001 to 376 or 422.
 func (c *conn) greet() {
-	s := c.srv
-	c.reply(irc.RPL_WELCOME, fmt.Sprintf("Welcome to %s, %s", s.opts.Network, c.nick))
-	c.reply(irc.RPL_YOURHOST, fmt.Sprintf("Your host is %s, running version %s", s.source, s.opts.Version))
-	c.reply(irc.RPL_CREATED, "This server was started "+s.opts.Started.UTC().Format(time.RFC1123))
-	c.replyPlain(irc.RPL_MYINFO, s.source, strings.ReplaceAll(s.opts.Version, " ", "_"), userModesAll, channelModes004)
+	s, source := c.set, c.srv.source
+	c.reply(irc.RPL_WELCOME, fmt.Sprintf("Welcome to %s, %s", s.Network, c.nick))
+	c.reply(irc.RPL_YOURHOST, fmt.Sprintf("Your host is %s, running version %s", source, s.Version))
+	c.reply(irc.RPL_CREATED, "This server was started "+s.Started.UTC().Format(time.RFC1123))
+	c.replyPlain(irc.RPL_MYINFO, source, strings.ReplaceAll(s.Version, " ", "_"), userModesAll, channelModes004)
 	c.sendISupport()
 	c.sendLusers()
 	c.sendMotd()

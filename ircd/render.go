@@ -134,7 +134,7 @@ func stamp(t time.Time, f form) string {
 
 // form returns how the client sees messages now.
 func (c *conn) form(old bool) form {
-	zone := c.srv.opts.Location
+	zone := c.set.Location
 	f := form{caps: c.caps & formCaps, zone: zone, old: old}
 	if !c.caps.has(capBatch) {
 		f.caps &^= capMultiline // it depends on batch

@@ -179,6 +179,14 @@ func (r *roster) part(m *member, channel, reason string) {
 	}
 }
 
+// leave is part without a word to the others, who leave as well.
+func (r *roster) leave(m *member, channel string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(m.channels, Fold(channel))
+	r.removeFrom(Fold(channel), m)
+}
+
 // removeFrom takes a connection out of a channel and reports whether it was the
 // last one of its user there. The caller holds mu.
 func (r *roster) removeFrom(key string, m *member) (last bool) {

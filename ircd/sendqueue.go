@@ -27,11 +27,11 @@ var errStalled = errors.New("your client does not read what it is sent")
 // sendQueue holds the bytes that wait for one client. The loop of the
 // connection puts lines in, its writer takes them out.
 type sendQueue struct {
-	max  int64         // bytes; 0: no limit
 	bell chan struct{} // rung by put and close; cap 1
 	room chan struct{} // rung by the writer when it has taken; cap 1
 
 	mu       sync.Mutex // a leaf lock
+	max      int64      // guarded by mu: bytes; 0: no limit
 	buf      []byte     // guarded by mu
 	spare    []byte     // guarded by mu: the buffer that is not in use
 	closed   bool       // guarded by mu: no more comes; write what is there
@@ -41,6 +41,13 @@ type sendQueue struct {
 
 func newSendQueue(max int64) *sendQueue {
 	return &sendQueue{max: max, bell: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+// limit takes over another limit.
+func (q *sendQueue) limit(max int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.max = max
 }
 
 // put appends whole lines. When the queue is full it waits until the writer has
@@ -134,8 +141,16 @@ type writer struct {
 	failed chan error
 }
 
-// run writes until the queue is closed and empty, or nobody reads any more.
-func (w *writer) run() {
+// run writes until the queue is closed and empty, or nobody reads any more. What
+// panics there goes through guard, and is such an end too.
+func (w *writer) run(guard func(func() error) error) {
+	if err := guard(w.writeAll); err != nil {
+		w.q.drop()
+		w.failed <- err
+	}
+}
+
+func (w *writer) writeAll() error {
 	var lines []byte
 	for more := true; more; {
 		if lines, more = w.q.take(lines); len(lines) == 0 && more {
@@ -143,11 +158,10 @@ func (w *writer) run() {
 			continue
 		}
 		if err := w.write(lines); err != nil {
-			w.q.drop()
-			w.failed <- err
-			return
+			return err
 		}
 	}
+	return nil
 }
 
 // write writes lines in chunks that end where a line ends.

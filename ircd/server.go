@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,13 +94,10 @@ type counters struct {
 // calls at once.
 type Server struct {
 	backend  Backend
-	features Features // the backend's
-	opts     Options
+	settings atomic.Pointer[settings] // replaced by Configure
 	log      zerolog.Logger
-	source   string // opts.Name
+	source   string // the name
 	service  string // the mask of ServiceNotice
-	motd     []string
-	isupport [][]string
 
 	roster *roster
 	// Those that were shown last.
@@ -136,8 +132,6 @@ func NewServer(be Backend, opts Options) *Server {
 	}
 	s := &Server{
 		backend:    be,
-		features:   be.Features(),
-		opts:       opts,
 		log:        opts.Logger,
 		source:     opts.Name,
 		service:    "directus!service@" + opts.Name,
@@ -150,34 +144,28 @@ func NewServer(be Backend, opts Options) *Server {
 		slots:      newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
 		refusal:    make(chan struct{}, maxRefusals),
 	}
-	if motd := strings.TrimRight(opts.MOTD, "\n"); motd != "" {
-		s.motd = strings.Split(motd, "\n")
-	}
-	s.isupport = isupportLines(s.isupportTokens())
+	s.settings.Store(newSettings(opts, be.Features()))
 	return s
 }
 
 // Serve accepts connections until ctx ends or the listener fails, and returns
 // once every connection accepted here is closed and joined. The end of ctx is
 // told to the clients as the text of its cause; closing takes at most about 4 s.
-// The listener is closed. The error is nil if ctx ended.
+// The listener is closed. If somebody else closes it before, no more come in, and
+// those who are there stay until they go or ctx ends; the error then is that of the
+// listener. It is nil if ctx ended.
 func (s *Server) Serve(ctx context.Context, ln net.Listener, opts ListenOptions) error {
-	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(ctx, func() { ln.Close() })
 	defer stop()
 
 	var conns sync.WaitGroup
 	err := s.accept(ctx, ln, opts, &conns)
 	ln.Close()
-	if err != nil {
-		cancel(errors.New("the server has a problem and closes its connections"))
-	}
 	conns.Wait()
-	cancel(nil)
 	return err
 }
 
-// accept runs until ctx ends (nil) or the listener is beyond use.
+// accept runs until ctx ends (nil) or the listener is closed.
 func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions, conns *sync.WaitGroup) error {
 	const maxPause = time.Second
 	pause := 5 * time.Millisecond
@@ -206,8 +194,16 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions
 	}
 }
 
-// serveConn runs on the connection's own goroutine from accept to close.
+// serveConn runs on the connection's own goroutine from accept to close. Whatever
+// panics there is the end of that connection alone.
 func (s *Server) serveConn(ctx context.Context, nc net.Conn, opts ListenOptions) {
+	_ = Guard(s.log, func() error {
+		s.serve(ctx, nc, opts)
+		return nil
+	})
+}
+
+func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
 	defer nc.Close()
 	addr := remoteIP(nc)
 	release, err := s.slots.take(addr)

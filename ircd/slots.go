@@ -9,15 +9,15 @@ import (
 
 // slots counts the open connections, in all and by address.
 type slots struct {
-	max, maxPerAddr int // 0: no limit
-
 	mu     sync.Mutex           // a leaf lock
+	max    int                  // guarded by mu; 0: no limit, here and below
+	maxPer int                  // guarded by mu: of one address
 	open   int                  // guarded by mu
 	byAddr map[netip.Prefix]int // guarded by mu; no zero values
 }
 
 func newSlots(max, maxPerAddr int) *slots {
-	return &slots{max: max, maxPerAddr: maxPerAddr, byAddr: make(map[netip.Prefix]int)}
+	return &slots{max: max, maxPer: maxPerAddr, byAddr: make(map[netip.Prefix]int)}
 }
 
 var (
@@ -35,13 +35,20 @@ func (s *slots) take(addr netip.Addr) (release func(), err error) {
 		return nil, errServerFull
 	}
 	if key.IsValid() {
-		if s.maxPerAddr > 0 && s.byAddr[key] >= s.maxPerAddr {
+		if s.maxPer > 0 && s.byAddr[key] >= s.maxPer {
 			return nil, errAddressFull
 		}
 		s.byAddr[key]++
 	}
 	s.open++
 	return func() { s.release(key) }, nil
+}
+
+// limit takes over other limits, which those who are there do not feel.
+func (s *slots) limit(max, maxPerAddr int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.max, s.maxPer = max, maxPerAddr
 }
 
 func (s *slots) release(key netip.Prefix) {

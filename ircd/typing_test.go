@@ -26,7 +26,7 @@ func TestClientTags(t *testing.T) {
 		{Features{Replies: true, Reactions: true}, irc.Tags{"time": "1", "msgid": "2", "typing": "active", "+other": "", "+draft/typing": ""}, map[string]string{}, all},
 		{Features{Private: true}, nil, map[string]string{}, "*,-typing"},
 	} {
-		s := &Server{features: tc.features}
+		s := newSettings(Options{}, tc.features)
 		if got := s.clientTags(&irc.Message{Tags: tc.tags}); fmt.Sprint(got) != fmt.Sprint(tc.want) {
 			t.Errorf("%+v: %v lets through %v, want %v", tc.features, tc.tags, got, tc.want)
 		}

@@ -1,0 +1,166 @@
+package ircd
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/ircd/ircdtest"
+)
+
+// TestConfigure: options change under connections that stand, and clients are told
+// what they were told otherwise.
+func TestConfigure(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		s := newTestServer(t, chat, func(o *Options) { o.LineLength = 2048 })
+		modern, plain, fresh := s.client(), s.client(), s.client()
+		plain.LoginPass("bob", "bob@example.com:pw-bob")
+		plain.Sync()
+		modern.LoginSASL("alice", "alice@example.com", "pw-alice", "cap-notify")
+		modern.Sync()
+		fresh.Send("CAP LS 302")
+		fresh.Expect("* CAP * LS *")
+
+		opts := testOptions(t)
+		opts.Name, opts.Network, opts.MOTD, opts.Admin = "other.test", "NewNet", "Hello\nthere", []string{"Ask Ada"}
+		chat.features = Features{Private: true, Replies: true}
+		s.Configure(opts)
+		modern.ExpectNext(":irc.test CAP alice NEW :znc.in/self-message")
+		fresh.ExpectNext(":irc.test CAP * NEW :znc.in/self-message")
+		fresh.Refute("* 005 *")
+		changed := " CLIENTTAGDENY=*,-typing,-reply,-draft/reply NETWORK=NewNet -LINELEN :are supported by this server"
+		modern.ExpectNext(":irc.test 005 alice" + changed)
+		plain.ExpectNext(":irc.test 005 bob" + changed)
+		plain.Refute("*")
+		plain.Send("MOTD", "ADMIN")
+		for _, line := range []string{"* 372 bob :- Hello", "* 372 bob :- there", "* 257 bob :Ask Ada"} {
+			plain.Expect(line)
+		}
+
+		s.Configure(opts)
+		modern.Refute("*") // nothing new is no news
+		modern.Send("CAP REQ znc.in/self-message")
+		modern.Expect("* ACK :*")
+		chat.features = Features{}
+		s.Configure(opts)
+		modern.ExpectNext(":irc.test CAP alice DEL :znc.in/self-message")
+		modern.ExpectNext(":irc.test 005 alice CLIENTTAGDENY=*,-typing :are supported by this server")
+		modern.Send("CAP LIST")
+		if l := modern.Expect("* LIST *"); strings.Contains(l, "self-message") {
+			t.Errorf("got %q", l)
+		}
+	})
+}
+
+// TestConfigureLimits: the limits follow, for those who come and, where they
+// concern what a client does, for those who are there. A line that waits for its
+// turn is not lost by it.
+func TestConfigureLimits(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		slow := Limits{LinesPerSecond: 0.1, Burst: 1}
+		s := newTestServer(t, newFakeChat(), func(o *Options) { o.Limits = slow })
+		c := s.client()
+		c.Send("PING first", "PING second")
+		c.Expect("* PONG * :first")
+		synctest.Wait()
+		for _, limits := range []Limits{{}, slow, {LinesPerSecond: 50, Burst: 20}} {
+			opts := testOptions(t)
+			opts.Limits = limits
+			s.Configure(opts)
+		}
+		begun := time.Now()
+		c.Expect("* PONG * :second")
+		c.Send("PING third", "PING fourth", "PING fifth")
+		c.Expect("* PONG * :fifth")
+		if d := time.Since(begun); d > 11*time.Second {
+			t.Errorf("that took %v", d)
+		}
+
+		opts := testOptions(t)
+		opts.Limits = Limits{Connections: 1}
+		s.Configure(opts)
+		over := s.client()
+		expectAll(t, over.Closed(), []string{"ERROR :the server is full, try again later"})
+		c.Sync()
+	})
+}
+
+// TestClosedListener: a listener that is closed lets nobody in any more, and
+// whoever is there stays.
+func TestClosedListener(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		s := NewServer(newFakeChat(), Options{Name: "irc.test"})
+		ln := ircdtest.NewListener()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(ctx, ln, ListenOptions{}) }()
+		here, there := net.Pipe()
+		ln.Connect(there)
+		c := ircdtest.New(t, here)
+		c.Sync()
+		ln.Close()
+		time.Sleep(time.Second)
+		c.Sync()
+		select {
+		case err := <-done:
+			t.Fatalf("Serve returned %v", err)
+		default:
+		}
+		cancel()
+		c.Closed()
+		<-done
+	})
+}
+
+// TestRemoval: a session that leaves a channel by itself takes its client out of
+// it, and tells why.
+func TestRemoval(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		s := newTestServer(t, chat, nil)
+		alice, bob, kevin := s.user("alice"), s.user("bob"), s.user("kevin")
+		for _, c := range []*ircdtest.Client{alice, bob, kevin} {
+			c.Send("JOIN #dev")
+			c.Expect("* 366 *")
+		}
+		synctest.Wait()
+		for _, c := range []*ircdtest.Client{alice, bob, kevin} {
+			c.Sync()
+		}
+		chat.pushTo("alice", &Removal{Channel: "#dev", Reason: "you may not read it"})
+		alice.ExpectNext(":directus!service@irc.test KICK #dev alice :you may not read it")
+		bob.ExpectNext(":alice!u@directus PART #dev :you may not read it")
+		alice.Send("PRIVMSG #dev :x")
+		alice.Expect("* 404 *")
+
+		chat.push(&Removal{Channel: "#dev", Reason: "it is gone", Closed: true}, nil)
+		bob.ExpectNext(":directus!service@irc.test KICK #dev bob :it is gone")
+		bob.Refute("*") // not of the others, nor of a channel that it is not in
+		alice.Refute("*")
+		if n := len(s.roster.channels); n > 0 {
+			t.Errorf("%d channels are left", n)
+		}
+	})
+}
+
+// TestAdmission: a session can bring its client into a channel.
+func TestAdmission(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.backlog["#dev"] = []*Message{{ID: "m0", Time: time.Now(), From: testUser("bob"), Target: "#dev", Text: "old"}}
+		s := newTestServer(t, chat, nil)
+		alice := s.user("alice")
+		alice.Sync()
+		for _, channel := range []string{"#nowhere", "#dev", "#dev"} {
+			chat.push(&Admission{Channel: channel}, nil)
+		}
+		alice.ExpectNext(":alice!u@directus JOIN :#dev")
+		alice.Expect("* 366 alice #dev *")
+		alice.ExpectNext("* PRIVMSG #dev :*old")
+		alice.Refute("*")
+	})
+}
