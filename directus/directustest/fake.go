@@ -56,6 +56,7 @@ type Fake struct {
 	t        testing.TB
 	opts     FakeOptions
 	server   *http.Server
+	serving  sync.WaitGroup
 	stopping chan struct{} // closed by the cleanup: ends hanging answers
 
 	mu          sync.Mutex // guards what follows
@@ -142,8 +143,8 @@ func NewFake(t testing.TB, opts FakeOptions) *Fake {
 	}
 	f.AddCollection("messages", FakeCollection{Fields: []string{"text", "nonce"}, Unique: []string{"nonce"}})
 	f.server = &http.Server{Handler: f.handler()}
-	var serving sync.WaitGroup
-	f.start(&serving)
+	f.listener = newPipeListener()
+	f.serve(f.listener)
 	t.Cleanup(func() {
 		close(f.stopping)
 		f.Cut()
@@ -151,21 +152,31 @@ func NewFake(t testing.TB, opts FakeOptions) *Fake {
 		f.listener.Close()
 		f.mu.Unlock()
 		f.server.Close()
-		serving.Wait()
+		f.serving.Wait()
 		f.joinSockets()
 	})
 	return f
 }
 
-// start serves an in-memory listener of its own for the life of the Fake; Down
-// only makes it refuse.
-func (f *Fake) start(serving *sync.WaitGroup) {
-	f.listener = newPipeListener()
-	serving.Go(func() {
-		if err := f.server.Serve(f.listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+// serve serves a listener for the life of the Fake; Down only makes its own one refuse.
+func (f *Fake) serve(ln net.Listener) {
+	f.serving.Go(func() {
+		if err := f.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			f.t.Errorf("fake directus: %v", err)
 		}
 	})
+}
+
+// Listen serves the Fake to other processes as well, and returns the address. Down
+// does not concern them.
+func (f *Fake) Listen() *url.URL {
+	f.t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.serve(ln)
+	return &url.URL{Scheme: "http", Host: ln.Addr().String()}
 }
 
 // URL is the address to give to directus.New, together with Dial.

@@ -1,0 +1,59 @@
+package bench
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"directus-ircd/directus/directustest"
+	"directus-ircd/directus/setup"
+)
+
+const (
+	channel    = "#messages"
+	collection = "messages"
+)
+
+// chat is a Directus with people in it.
+type chat interface {
+	address() string
+	// people returns the static tokens of n different users.
+	people(n int) []string
+	// post stores a message of somebody else and returns when it is stored. It may be called by many at once.
+	post(text string)
+}
+
+// realChat is a real Directus.
+type realChat struct {
+	*directustest.Server
+	writer directustest.User
+	tokens []string // of the users there are so far
+}
+
+func newRealChat(tb testing.TB) *realChat {
+	tb.Helper()
+	s := directustest.Start(tb)
+	return &realChat{Server: s, writer: s.CreateUser("Wanda", "Writer")}
+}
+
+func (c *realChat) address() string { return c.URL }
+
+func (c *realChat) post(text string) { c.AddMessage(c.writer, text) }
+
+// people makes many users at once. They have no password, which would cost a tenth of a second each.
+func (c *realChat) people(n int) []string {
+	const together = 100
+	for len(c.tokens) < n {
+		var users []map[string]any
+		for range min(together, n-len(c.tokens)) {
+			i := len(c.tokens)
+			c.tokens = append(c.tokens, fmt.Sprintf("token-of-the-reader-%d", i))
+			users = append(users, map[string]any{
+				"email": fmt.Sprintf("reader%d@example.com", i), "first_name": fmt.Sprintf("Reader%d", i), "token": c.tokens[i],
+				"role": setup.RoleID, "status": "active",
+			})
+		}
+		c.Do(http.MethodPost, "/users", nil, users, nil)
+	}
+	return c.tokens[:n]
+}

@@ -1,0 +1,130 @@
+package bench
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// program is the path of the daemon, built from what is here.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(withProgram(m.Run)) }
+
+func withProgram(run func() int) int {
+	dir, err := os.MkdirTemp("", "directus-ircd-bench-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "directus-ircd")
+	if out, err := exec.Command("go", "build", "-o", program, "directus-ircd/cmd/directus-ircd").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the daemon: %v\n%s", err, out)
+		return 1
+	}
+	return run()
+}
+
+// daemon is the program in a process of its own, without limits that a thousand clients of one machine would meet.
+type daemon struct {
+	tb   testing.TB
+	cmd  *exec.Cmd
+	addr string // of its IRC listener
+}
+
+func startDaemon(tb testing.TB, directusURL string) *daemon {
+	tb.Helper()
+	config := filepath.Join(tb.TempDir(), "config.yaml")
+	text := `directus: {url: "` + directusURL + `"}
+server: {name: irc.example.com}
+listen: [{address: "127.0.0.1:0"}]
+channels: [{name: "` + channel + `", collection: ` + collection + `}]
+limits: {connections: 0, connections_per_address: 0, registration_timeout: 10m, login_attempts_per_minute: 0, lines_per_second: 0}
+log: {format: json}
+`
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	d := &daemon{tb: tb, cmd: exec.Command(program, "serve", "--config", config)}
+	d.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET=")
+	stderr, err := d.cmd.StderrPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := d.cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	listening := make(chan string, 1)
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			var entry struct{ Message, Address string }
+			if json.Unmarshal(lines.Bytes(), &entry) == nil && entry.Message == "listening" {
+				listening <- entry.Address
+			}
+		}
+	}()
+	tb.Cleanup(func() {
+		_ = d.cmd.Process.Kill()
+		<-logged
+		_ = d.cmd.Wait()
+	})
+	select {
+	case d.addr = <-listening:
+	case <-logged:
+		tb.Fatal("the daemon ended")
+	case <-time.After(20 * time.Second):
+		tb.Fatal("the daemon does not listen")
+	}
+	return d
+}
+
+// cpu is the processor time that the daemon has used, to a hundredth of a second.
+func (d *daemon) cpu() time.Duration {
+	d.tb.Helper()
+	// The name of the program, in brackets, is the second field; it holds no space.
+	fields := strings.Fields(d.proc("stat"))
+	ticks := 0
+	for _, field := range fields[13:15] {
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			d.tb.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / 100 // USER_HZ
+}
+
+// resident is the memory of the daemon in bytes.
+func (d *daemon) resident() float64 {
+	d.tb.Helper()
+	for line := range strings.Lines(d.proc("status")) {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			n, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
+			if err != nil {
+				d.tb.Fatal(err)
+			}
+			return n * 1024
+		}
+	}
+	d.tb.Fatal("the system does not tell the memory of a process")
+	return 0
+}
+
+func (d *daemon) proc(file string) string {
+	d.tb.Helper()
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(d.cmd.Process.Pid), file))
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,0 +1,125 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// BenchmarkLastReader is the time from a create to the last of N readers, who are N users: on sockets of their own, and
+// on IRC.
+func BenchmarkLastReader(b *testing.B) {
+	c := newRealChat(b)
+	for _, n := range []int{1, 10, 100, 300, 600, 1000} {
+		b.Run(fmt.Sprintf("readers=%d", n), func(b *testing.B) {
+			for range b.N {
+				report(b, lastReader(b, c, n, max(5, 60/n)))
+			}
+		})
+	}
+}
+
+func lastReader(tb testing.TB, c chat, n, messages int) metrics {
+	people := c.people(n)
+	raw := startReaders(tb, people, socketReader(c.address()))
+	slow := latency(tb, c, raw, messages)
+	raw.close()
+	irc := startReaders(tb, people, ircReader(startDaemon(tb, c.address()).addr))
+	fast := latency(tb, c, irc, messages)
+	irc.close()
+	return metrics{
+		"raw-ms": milliseconds(slow), "irc-ms": milliseconds(fast), "raw/irc": float64(slow) / float64(fast),
+		"added-ms": milliseconds(fast - slow),
+	}
+}
+
+// latency is the median of the time from before a create until the last reader has it. Each message waits for the one
+// before.
+func latency(tb testing.TB, c chat, r *readers, messages int) time.Duration {
+	tb.Helper()
+	t := r.watch(messages)
+	var all []time.Duration
+	for n := range messages {
+		start := time.Now()
+		c.post(text(n))
+		all = append(all, t.wait(tb, n).Sub(start))
+	}
+	return median(all)
+}
+
+// BenchmarkSteadyRate offers 50 messages a second to 300 readers on IRC, and to as many sockets what they can take.
+func BenchmarkSteadyRate(b *testing.B) {
+	c := newRealChat(b)
+	for range b.N {
+		report(b, steadyRate(b, c, 300, 50, 500))
+	}
+}
+
+func steadyRate(tb testing.TB, c chat, n, rate, messages int) metrics {
+	people := c.people(n)
+	raw := startReaders(tb, people, socketReader(c.address()))
+	few := min(messages, 15)
+	start := time.Now()
+	slow := float64(few) / burst(tb, c, raw, few, 0).Sub(start).Seconds()
+	raw.close()
+
+	irc := startReaders(tb, people, ircReader(startDaemon(tb, c.address()).addr))
+	period := time.Second / time.Duration(rate)
+	start = time.Now()
+	end := burst(tb, c, irc, messages, period)
+	irc.close()
+	offered := time.Duration(messages) * period
+	return metrics{
+		"raw-msg/s": slow, "irc-msg/s": float64(messages) / end.Sub(start).Seconds(),
+		"irc-behind-ms": milliseconds(end.Sub(start) - offered),
+	}
+}
+
+// burst posts messages, one in each period if that is not 0, and returns when the last reader had the last of them.
+func burst(tb testing.TB, c chat, r *readers, messages int, period time.Duration) time.Time {
+	tb.Helper()
+	t := r.watch(messages)
+	numbers := make(chan int)
+	var writers sync.WaitGroup
+	for range 4 {
+		writers.Go(func() {
+			for n := range numbers {
+				c.post(text(n))
+			}
+		})
+	}
+	start := time.Now()
+	for n := range messages {
+		time.Sleep(time.Until(start.Add(time.Duration(n) * period)))
+		numbers <- n
+	}
+	close(numbers)
+	writers.Wait()
+	var end time.Time
+	for n := range messages {
+		if at := t.wait(tb, n); at.After(end) {
+			end = at
+		}
+	}
+	return end
+}
+
+func median(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// metrics are what a benchmark has to say, by their units.
+type metrics map[string]float64
+
+// report replaces the time of an operation, which says nothing here.
+func report(b *testing.B, m metrics) {
+	b.ReportMetric(0, "ns/op")
+	for unit, value := range m {
+		b.ReportMetric(value, unit)
+	}
+}

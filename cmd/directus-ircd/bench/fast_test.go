@@ -1,0 +1,208 @@
+package bench
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+)
+
+// fastChat plays a Directus whose answers cost next to nothing, however many users there are: one empty collection, and
+// events as fast as they are taken. What it plays is tested nowhere but by the daemon working with it.
+type fastChat struct {
+	tb     testing.TB
+	server *httptest.Server
+	writer string
+
+	mu      sync.Mutex
+	users   map[string]map[string]any // guarded by mu: by id, and by name
+	ids     map[string]string         // guarded by mu: of users, by token
+	tokens  []string                  // guarded by mu
+	sockets map[*fastSocket]struct{}  // guarded by mu
+	stored  int                       // guarded by mu: messages so far
+}
+
+// fastSocket is a realtime session.
+type fastSocket struct {
+	mu      sync.Mutex      // held while something is written
+	conn    *websocket.Conn // read by its handler alone
+	creates []string        // guarded by mu: the uids of subscriptions to new messages
+}
+
+func newFastChat(tb testing.TB) *fastChat {
+	tb.Helper()
+	c := &fastChat{tb: tb, users: map[string]map[string]any{}, ids: map[string]string{}, sockets: map[*fastSocket]struct{}{}}
+	c.writer = c.addUser("Wanda", "")
+	empty := c.answer(func(*http.Request) any { return []any{} })
+	full := map[string]any{"access": "full", "fields": []string{"*"}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /server/ping", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "pong") })
+	mux.HandleFunc("GET /server/info", c.answer(func(*http.Request) any {
+		rest := map[string]any{"authentication": "handshake", "path": "/websocket"}
+		return map[string]any{"version": "12.4.0", "rateLimit": false, "queryLimit": map[string]any{"default": 100, "max": -1},
+			"websocket": map[string]any{"rest": rest, "heartbeat": 30}}
+	}))
+	mux.HandleFunc("GET /users/me", c.answer(c.me))
+	mux.HandleFunc("GET /permissions/me", c.answer(func(*http.Request) any {
+		all := map[string]any{"create": full, "read": full, "update": full, "delete": full}
+		return map[string]any{collection: all, "directus_users": all}
+	}))
+	mux.HandleFunc("GET /users", c.answer(c.find))
+	mux.HandleFunc("GET /items/"+collection, empty)
+	for _, route := range []string{"SEARCH /users", "SEARCH /items/" + collection} {
+		mux.HandleFunc(route, empty)
+	}
+	mux.HandleFunc("GET /websocket", c.socket)
+	c.server = httptest.NewServer(mux)
+	tb.Cleanup(c.close)
+	return c
+}
+
+func (c *fastChat) close() {
+	c.mu.Lock()
+	for s := range c.sockets {
+		s.conn.Close()
+	}
+	c.mu.Unlock()
+	c.server.CloseClientConnections()
+	c.server.Close()
+}
+
+func (c *fastChat) address() string { return c.server.URL }
+
+func (c *fastChat) addUser(name, token string) (id string) {
+	id = uuid.NewString()
+	user := map[string]any{"id": id, "first_name": name, "last_name": nil}
+	c.users[id], c.users[name], c.ids[token] = user, user, id
+	return id
+}
+
+func (c *fastChat) people(n int) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := len(c.tokens); i < n; i++ {
+		c.tokens = append(c.tokens, fmt.Sprintf("token-of-the-reader-%d", i))
+		c.addUser(fmt.Sprintf("Reader%d", i), c.tokens[i])
+	}
+	return c.tokens[:n]
+}
+
+// answer encodes what a route has to say.
+func (c *fastChat) answer(data func(*http.Request) any) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": data(r)})
+	}
+}
+
+func (c *fastChat) me(r *http.Request) any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.users[c.ids[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]]
+}
+
+var quoted = regexp.MustCompile(`"([^"]+)"`)
+
+// find returns the users whose id or name stands in the filter.
+func (c *fastChat) find(r *http.Request) any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := []any{}
+	for _, word := range quoted.FindAllStringSubmatch(r.URL.Query().Get("filter"), -1) {
+		if user := c.users[word[1]]; user != nil {
+			found = append(found, user)
+		}
+	}
+	return found
+}
+
+func (c *fastChat) socket(w http.ResponseWriter, r *http.Request) {
+	conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	s := &fastSocket{conn: conn}
+	c.mu.Lock()
+	c.sockets[s] = struct{}{}
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		delete(c.sockets, s)
+		c.mu.Unlock()
+	}()
+	for {
+		var m struct {
+			Type, UID, Event string
+		}
+		if err := conn.ReadJSON(&m); err != nil {
+			return
+		}
+		reply := map[string]any{"uid": m.UID}
+		switch m.Type {
+		case "auth":
+			reply["type"], reply["status"] = "auth", "ok"
+		case "subscribe":
+			reply["type"], reply["event"] = "subscription", "init"
+		case "unsubscribe":
+			reply["type"], reply["event"] = "subscription", "unsubscribe"
+		case "ping":
+			reply["type"] = "pong"
+		default:
+			continue
+		}
+		s.mu.Lock()
+		if m.Type == "subscribe" && m.Event == "create" {
+			s.creates = append(s.creates, m.UID)
+		}
+		err := conn.WriteJSON(reply)
+		s.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (c *fastChat) post(text string) {
+	c.mu.Lock()
+	c.stored++
+	item, err := json.Marshal(map[string]any{
+		"id": c.stored, "text": text, "user_created": c.writer, "date_created": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
+	})
+	sockets := make([]*fastSocket, 0, len(c.sockets))
+	for s := range c.sockets {
+		sockets = append(sockets, s)
+	}
+	c.mu.Unlock()
+	if err != nil {
+		c.tb.Error(err)
+	}
+	for _, s := range sockets {
+		if err := s.event(item); err != nil && !errors.Is(err, net.ErrClosed) {
+			c.tb.Error(err)
+		}
+	}
+}
+
+func (s *fastSocket) event(item []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, uid := range s.creates {
+		frame := fmt.Appendf(nil, `{"type":"subscription","event":"create","data":[%s],"uid":%q}`, item, uid)
+		if err := s.conn.WriteMessage(websocket.TextMessage, frame); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package bench
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// BenchmarkMemory is the resident memory of the daemon for each of 5000 connections that have joined a channel and are
+// silent: of one user, and of as many users with Directus sessions of their own.
+func BenchmarkMemory(b *testing.B) {
+	const connections = 5000
+	b.Run("users=1", func(b *testing.B) {
+		for range b.N {
+			c := newFastChat(b)
+			report(b, memory(b, c, slices.Repeat(c.people(1), connections), 10*time.Second))
+		}
+	})
+	b.Run("users=5000", func(b *testing.B) {
+		for range b.N {
+			c := newFastChat(b)
+			report(b, memory(b, c, c.people(connections), 10*time.Second))
+		}
+	})
+}
+
+// memory looks when no more is given back to the system: when it has not become less for a time.
+func memory(tb testing.TB, c chat, people []string, calm time.Duration) metrics {
+	d := startDaemon(tb, c.address())
+	startReaders(tb, people[:1], ircReader(d.addr))
+	before := settled(d, calm)
+	start := time.Now()
+	startReaders(tb, people[1:], ircReader(d.addr))
+	took := time.Since(start)
+	peak := d.resident()
+	after := settled(d, calm)
+	each := float64(len(people)-1) * 1024
+	return metrics{
+		"KiB/conn": (after - before) / each, "KiB/conn-peak": (peak - before) / each, "connect-s": took.Seconds(),
+	}
+}
+
+func settled(d *daemon, calm time.Duration) float64 {
+	least, since := d.resident(), time.Now()
+	for time.Since(since) < calm {
+		time.Sleep(calm / 20)
+		if now := d.resident(); now < 0.99*least {
+			least, since = now, time.Now()
+		}
+	}
+	return d.resident()
+}

@@ -1,0 +1,56 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"directus-ircd/directus/directustest"
+)
+
+// TestBenchmarks runs what the benchmarks run, with few clients and without a real Directus, so that none falls into
+// decay. It says nothing about speed.
+func TestBenchmarks(t *testing.T) {
+	for name, run := range map[string]func(testing.TB) metrics{
+		"LastReader": func(tb testing.TB) metrics { return lastReader(tb, newFakeChat(tb), 2, 2) },
+		"SteadyRate": func(tb testing.TB) metrics { return steadyRate(tb, newFakeChat(tb), 2, 1000, 10) },
+		"Login":      func(tb testing.TB) metrics { return login(tb, newFakeChat(tb), 2) },
+		"History":    func(tb testing.TB) metrics { return history(tb, newFakeChat(tb), 10, 1) },
+		"Stream": func(tb testing.TB) metrics {
+			c := newFastChat(tb)
+			return stream(tb, c, slices.Repeat(c.people(1), 2), 10)
+		},
+		"Memory": func(tb testing.TB) metrics {
+			c := newFastChat(tb)
+			return memory(tb, c, c.people(2), 20*time.Millisecond)
+		},
+	} {
+		t.Run(name, func(t *testing.T) { t.Log(run(t)) })
+	}
+}
+
+// fakeChat stands in for a real Directus.
+type fakeChat struct {
+	*directustest.Fake
+	url, writer string
+}
+
+func newFakeChat(tb testing.TB) *fakeChat {
+	tb.Helper()
+	f := directustest.NewFake(tb, directustest.FakeOptions{})
+	return &fakeChat{Fake: f, url: f.Listen().String(), writer: f.AddUser(directustest.FakeUser{FirstName: "Wanda"})}
+}
+
+func (c *fakeChat) address() string { return c.url }
+
+func (c *fakeChat) post(text string) { c.Insert(collection, c.writer, map[string]any{"text": text}) }
+
+func (c *fakeChat) people(n int) []string {
+	tokens := make([]string, n)
+	for i := range tokens {
+		tokens[i] = fmt.Sprintf("token-of-the-reader-%d", i)
+		c.AddUser(directustest.FakeUser{FirstName: fmt.Sprintf("Reader%d", i), Token: tokens[i]})
+	}
+	return tokens
+}
