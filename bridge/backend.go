@@ -11,7 +11,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -51,13 +53,11 @@ type Options struct {
 
 // Backend implements ircd.Backend.
 type Backend struct {
-	opts     Options
-	channels map[string]*channel   // by folded name
-	groups   map[*channel][]*group // in which to try a channel, in order
-	private  *group                // nil: there are no private messages
-	nicks    *nicks
-	guard    *guard
-	markers  markerShelf
+	opts    Options              // as it was made: of those that Configure replaces plan has the present ones
+	plan    atomic.Pointer[plan] // stored under mu
+	nicks   *nicks
+	guard   *guard
+	markers markerShelf
 
 	mu      sync.Mutex
 	members map[string]*member // by user id; guarded by mu
@@ -70,28 +70,48 @@ func New(opts Options) (*Backend, error) {
 	if opts.Client == nil {
 		return nil, errors.New("bridge: a Directus client is needed")
 	}
-	if opts.PublicURL == "" {
-		opts.PublicURL = opts.Client.URL().String()
-	}
-	channels, groups, err := groupChannels(opts.Channels)
+	p, err := newPlan(opts, &plan{})
 	if err != nil {
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
-	private, err := newPrivate(opts.Private)
-	if err != nil {
-		return nil, fmt.Errorf("bridge: %w", err)
+	b := &Backend{
+		opts: opts, nicks: newNicks(), guard: newGuard(opts.LoginAttemptsPerMinute, opts.LoginsPerMinute), members: map[string]*member{},
 	}
-	return &Backend{
-		opts: opts, channels: channels, groups: groups, private: private,
-		nicks: newNicks(), guard: newGuard(opts.LoginAttemptsPerMinute, opts.LoginsPerMinute), members: map[string]*member{},
-	}, nil
+	b.plan.Store(p)
+	return b, nil
+}
+
+// Configure replaces the options, all but Client and Logger, under sessions that go
+// on: each learns of it by its next Poll. What concerns the people themselves
+// (NickFields, PublicURL) holds for users who connect from now on. After an error
+// everything is as it was. It may be called from any goroutine.
+func (b *Backend) Configure(opts Options) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old := b.plan.Load()
+	opts.Client, opts.Logger = b.opts.Client, b.opts.Logger
+	p, err := newPlan(opts, old)
+	if err != nil {
+		return fmt.Errorf("bridge: %w", err)
+	}
+	b.plan.Store(p)
+	b.guard.limit(opts.LoginAttemptsPerMinute, opts.LoginsPerMinute)
+	moved := !reflect.DeepEqual(opts.ReadMarkers, old.ReadMarkers)
+	for _, m := range b.members {
+		if moved {
+			m.markers.move(p.markerStore(m.account))
+		}
+		m.ring()
+	}
+	return nil
 }
 
 // Features implements ircd.Backend.
 func (b *Backend) Features() ircd.Features {
-	f := ircd.Features{Private: b.opts.Private != nil}
-	f.Replies = f.Private && b.opts.Private.Fields.Reply != ""
-	for _, c := range b.opts.Channels {
+	p := b.plan.Load()
+	f := ircd.Features{Private: p.Private != nil}
+	f.Replies = f.Private && p.Private.Fields.Reply != ""
+	for _, c := range p.Channels {
 		f.Replies = f.Replies || c.Fields.Reply != ""
 		f.Reactions = f.Reactions || c.Reactions != nil
 	}
@@ -104,9 +124,10 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 	if err != nil {
 		return nil, err
 	}
+	p := b.plan.Load()
 	names := &directory{
-		account: account, nicks: b.nicks, fields: b.opts.NickFields,
-		shelf: &shelf{account: account}, publicURL: b.opts.PublicURL,
+		account: account, nicks: b.nicks, fields: p.NickFields,
+		shelf: &shelf{account: account}, publicURL: p.PublicURL,
 	}
 	who, taken, err := names.self(ctx)
 	if err != nil {
@@ -153,21 +174,17 @@ func (b *Backend) enter(s *session, account *directus.Account, names *directory)
 	}
 	if m == nil {
 		fresh = true
-		m = newMember(account, names, b.markersOf(account), b.opts.Edits, b.opts.Logger.With().Str("user", account.ID()).Logger())
+		m = newMember(account, names, b.markersOf(account), b.opts.Logger.With().Str("user", account.ID()).Logger())
 		b.members[account.ID()] = m
 	}
-	s.member = m
+	s.member, s.plan = m, b.plan.Load()
 	m.add(s)
 	return fresh
 }
 
 // markersOf returns the read markers of the user of an account.
 func (b *Backend) markersOf(account *directus.Account) *markerBook {
-	var store *markerStore
-	if b.opts.ReadMarkers != nil {
-		store = &markerStore{ReadMarkers: *b.opts.ReadMarkers, account: account}
-	}
-	return b.markers.book(account.ID(), store)
+	return b.markers.book(account.ID(), b.plan.Load().markerStore(account))
 }
 
 // leave ends a session; the last of a user takes the Directus session along.

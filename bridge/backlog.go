@@ -51,7 +51,7 @@ func (s *session) ringLater() {
 // a while is enough: each may take its time.
 func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Event {
 	ready, _, err := j.view.feed.status()
-	if !j.due || !ready || err != nil || down || time.Now().Before(s.nextBacklog) {
+	if !j.due || j.move != nil || !ready || err != nil || down || time.Now().Before(s.nextBacklog) {
 		return nil
 	}
 	messages, err := s.backlog(ctx, j)

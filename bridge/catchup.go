@@ -23,6 +23,7 @@ func (f *feed) catchUp(ctx context.Context) error {
 	f.mu.Lock()
 	f.current = begun
 	f.mu.Unlock()
+	f.journal.ring()
 	return nil
 }
 

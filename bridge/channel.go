@@ -44,6 +44,7 @@ type group struct {
 	// reactions is where those to the messages of all channels are; nil: there
 	// are none.
 	reactions *Reactions
+	edits     Edits
 }
 
 // equalities takes a filter apart into conditions that can be checked on a row;
@@ -140,12 +141,12 @@ func (c *channel) deleted(r row) bool {
 // with others that it can share a subscription with, then alone, then both
 // without the fields that a channel can do without. Sharing asks for the filter
 // fields of all, and a user may not be allowed to read those of another channel.
-func groupChannels(configured []Channel) (byName map[string]*channel, groups map[*channel][]*group, err error) {
+func groupChannels(configured []Channel, made func(Channel) (*channel, error)) (byName map[string]*channel, groups map[*channel][]*group, err error) {
 	byName = map[string]*channel{}
 	shared := map[string]*group{}
 	keys := map[*channel]string{}
 	for _, cfg := range configured {
-		c, err := newChannel(cfg)
+		c, err := made(cfg)
 		if err != nil {
 			return nil, nil, err
 		}

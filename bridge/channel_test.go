@@ -48,7 +48,7 @@ func TestGroupChannels(t *testing.T) {
 		return Channel{Name: name, Collection: "messages", Fields: guideFields, Filter: map[string]any{"room": map[string]any{"_eq": room}}}
 	}
 	own := Channel{Name: "#own", Collection: "messages", Fields: guideFields, Filter: map[string]any{"room": map[string]any{"_in": []any{"a"}}}}
-	byName, groups, err := groupChannels([]Channel{room("#Dev", "dev"), room("#ops", "ops"), own})
+	byName, groups, err := groupChannels([]Channel{room("#Dev", "dev"), room("#ops", "ops"), own}, newChannel)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestGroupChannels(t *testing.T) {
 	if len(groups[dev][0].filter) == 0 {
 		t.Error("rows of no channel are read as well")
 	}
-	byName, groups, err = groupChannels([]Channel{room("#dev", "dev"), {Name: "#all", Collection: "messages", Fields: guideFields}})
+	byName, groups, err = groupChannels([]Channel{room("#dev", "dev"), {Name: "#all", Collection: "messages", Fields: guideFields}}, newChannel)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestGroupChannelsRefuses(t *testing.T) {
 		"fields text, auth": {{Name: "#a", Collection: "messages"}},
 	}
 	for want, channels := range bad {
-		if _, _, err := groupChannels(channels); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := groupChannels(channels, newChannel); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}

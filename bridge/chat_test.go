@@ -20,6 +20,7 @@ import (
 type chat struct {
 	t       *testing.T
 	fake    *directustest.Fake
+	client  *directus.Client
 	backend *bridge.Backend
 	people  map[string]string // ids by name
 }
@@ -47,7 +48,7 @@ func newChatAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Op
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &chat{t, fake, backend, map[string]string{}}
+	return &chat{t, fake, client, backend, map[string]string{}}
 }
 
 // visitor is one connection of a user.

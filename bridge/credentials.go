@@ -48,7 +48,7 @@ func attempts(cred ircd.Credentials, emailTemplate string) []attempt {
 
 // login asks Directus, once for each reading that was not refused before.
 func (b *Backend) login(ctx context.Context, cred ircd.Credentials) (*directus.Account, error) {
-	list := attempts(cred, b.opts.EmailTemplate)
+	list := attempts(cred, b.plan.Load().EmailTemplate)
 	if len(list) == 0 {
 		return nil, &ircd.LoginError{Reason: ircd.Rejected, Text: "Log in with PASS email:password or PASS token, or by SASL PLAIN with your e-mail as the account"}
 	}

@@ -49,6 +49,7 @@ type feed struct {
 	journal journal
 	opened  time.Time // what is written from then on is news
 	edits   Edits
+	doubt   chan struct{} // cap 1: rung by reread
 
 	// Owned by run.
 	gap    bool
@@ -99,6 +100,7 @@ func newFeed(g *group, account *directus.Account, names *directory, rt *directus
 		sub: rt.Subscribe(g.collection, directus.SubscriptionQuery{
 			Fields: g.query, Filter: g.filter, Events: g.events(edits),
 		}),
+		doubt:   make(chan struct{}, 1),
 		gap:     true,
 		full:    maxSeen,
 		seen:    map[string]mark{},
@@ -130,6 +132,8 @@ func (f *feed) run(ctx context.Context) error {
 		case <-f.reactionWake():
 		case <-timer.C:
 			f.gap = true
+		case <-f.doubt:
+			f.gap, notBefore = true, time.Time{}
 		}
 		// In this order no reaction is looked at before its message.
 		reactions, missed := f.drainReactions()
@@ -159,6 +163,15 @@ func (f *feed) run(ctx context.Context) error {
 		wait = time.Duration(float64(wait) * (0.5 + rand.Float64()))
 		notBefore = time.Now().Add(wait)
 		timer.Reset(wait)
+	}
+}
+
+// reread makes the feed read its collection again, soon. It may be called from any
+// goroutine.
+func (f *feed) reread() {
+	select {
+	case f.doubt <- struct{}{}:
+	default:
 	}
 }
 

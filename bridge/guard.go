@@ -44,11 +44,11 @@ const (
 // attempts that fail count, so that a gateway with many users is not held up; one
 // account that goes on logging in is slowed down.
 type guard struct {
-	perMinute int // failures; 0: no limit
-	logins    int // with the right password; 0: no limit
-	key       []byte
+	key []byte
 
 	mu        sync.Mutex
+	perMinute int                // failures; guarded by mu; 0: no limit
+	logins    int                // with the right password; guarded by mu; 0: no limit
 	addresses map[string]*quota  // guarded by mu
 	accounts  map[string]*record // guarded by mu
 }
@@ -84,6 +84,14 @@ func newGuard(perMinute, logins int) *guard {
 	key := make([]byte, 32)
 	rand.Read(key)
 	return &guard{perMinute: perMinute, logins: logins, key: key, addresses: map[string]*quota{}, accounts: map[string]*record{}}
+}
+
+// limit takes over other limits. Who is counted already stays under the old ones
+// until nothing is remembered of them.
+func (g *guard) limit(perMinute, logins int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.perMinute, g.logins = perMinute, logins
 }
 
 // begin asks for leave to try a password of an account, or a token (an empty

@@ -62,10 +62,10 @@ type historian struct {
 
 // historian finds out what a target is. The error is an *ircd.Error.
 func (s *session) historian(ctx context.Context, target string) (*historian, error) {
-	if c := s.backend.channels[ircd.Fold(target)]; c != nil {
+	if c := s.plan.channels[ircd.Fold(target)]; c != nil {
 		return s.historyOf(c), nil
 	}
-	if s.backend.private == nil || !ircd.IsNick(target) {
+	if s.plan.private == nil || !ircd.IsNick(target) {
 		return nil, noHistory(target, nil)
 	}
 	u, err := s.Lookup(ctx, target)
@@ -75,7 +75,7 @@ func (s *session) historian(ctx context.Context, target string) (*historian, err
 	if u == nil || u.ID == "" {
 		return nil, noHistory(target, nil)
 	}
-	h := s.historyOf(s.backend.private.channels[0])
+	h := s.historyOf(s.plan.private.channels[0])
 	h.name, h.filter = u.Nick, h.groups[0].between(s.person.id, u.ID)
 	return h, nil
 }
@@ -83,11 +83,11 @@ func (s *session) historian(ctx context.Context, target string) (*historian, err
 // historyOf reads a channel, or all private messages. It asks for what belongs to
 // it alone: the user may not be allowed to read the fields of another channel.
 func (s *session) historyOf(c *channel) *historian {
-	h := &historian{member: s.member, channel: c, name: c.Name, groups: []*group{s.backend.private}}
+	h := &historian{member: s.member, channel: c, name: c.Name, groups: []*group{s.plan.private}}
 	if !c.private {
-		h.groups = slices.DeleteFunc(slices.Clone(s.backend.groups[c]), func(g *group) bool { return len(g.channels) > 1 })
+		h.groups = slices.DeleteFunc(slices.Clone(s.plan.groups[c]), func(g *group) bool { return len(g.channels) > 1 })
 	}
-	if j := s.joined[ircd.Fold(c.Name)]; j != nil {
+	if j := s.joined[ircd.Fold(c.Name)]; j != nil && j.channel == c {
 		h.feed = j.view.feed
 		h.groups = slices.DeleteFunc(h.groups, func(g *group) bool { return g.fields != h.feed.group.fields })
 	}

@@ -72,6 +72,17 @@ func (s *markerShelf) book(user string, store *markerStore) *markerBook {
 	return b
 }
 
+// move goes on with another store, which gets all that is known.
+func (b *markerBook) move(store *markerStore) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.store, b.loaded, b.failed = store, false, nil
+	for _, m := range b.marks {
+		m.item, m.dirty = "", true
+	}
+	b.ring()
+}
+
 // get returns the marker of a target, zero if there is none.
 func (b *markerBook) get(ctx context.Context, target string) (time.Time, error) {
 	if err := b.load(ctx); err != nil {

@@ -20,7 +20,6 @@ type member struct {
 	rights  *rightsCache
 	topics  *topics
 	markers *markerBook
-	edits   Edits
 	rt      *directus.Realtime
 	log     zerolog.Logger
 
@@ -34,7 +33,7 @@ type member struct {
 	mu       sync.Mutex
 	sessions map[*session]struct{} // guarded by mu
 	feeds    map[*group]*feedUse   // guarded by mu
-	watched  map[string]bool       // collections whose topics are followed; guarded by mu
+	watched  map[string]TopicItem  // what is followed as the topic of a channel, by its name; guarded by mu
 	link     directus.State        // guarded by mu
 	ended    error                 // why the Directus session is over; guarded by mu
 	silent   time.Time             // until then sends are not expected to be answered; guarded by mu
@@ -48,11 +47,11 @@ type feedUse struct {
 	cancel context.CancelFunc
 }
 
-func newMember(account *directus.Account, names *directory, markers *markerBook, edits Edits, log zerolog.Logger) *member {
+func newMember(account *directus.Account, names *directory, markers *markerBook, log zerolog.Logger) *member {
 	m := &member{
 		account: account, names: names, rights: &rightsCache{account: account}, log: log,
-		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: markers, edits: edits,
-		changing: make(chan struct{}, 1), sessions: map[*session]struct{}{}, feeds: map[*group]*feedUse{}, watched: map[string]bool{},
+		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: markers,
+		changing: make(chan struct{}, 1), sessions: map[*session]struct{}{}, feeds: map[*group]*feedUse{}, watched: map[string]TopicItem{},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})
@@ -176,7 +175,7 @@ func (m *member) open(g *group) *feed {
 	use := m.feeds[g]
 	if use == nil {
 		ctx, cancel := context.WithCancel(m.ctx)
-		use = &feedUse{feed: newFeed(g, m.account, m.names, m.rt, m.edits, m.log), cancel: cancel}
+		use = &feedUse{feed: newFeed(g, m.account, m.names, m.rt, g.edits, m.log), cancel: cancel}
 		m.feeds[g] = use
 		m.wg.Go(func() {
 			if err := use.feed.run(ctx); errors.Is(err, directus.ErrLoggedOut) {

@@ -41,7 +41,8 @@ const privateName = ""
 // Start implements ircd.Session. It does not wait for Directus: the backlog
 // follows when it can be had.
 func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
-	if g := s.backend.private; g != nil && s.joined[privateName] == nil {
+	s.started = &opts
+	if g := s.plan.private; g != nil && s.joined[privateName] == nil {
 		c := g.channels[0]
 		j := &joined{channel: c, view: s.open(g), due: opts.Backlog && c.Backlog > 0}
 		j.floorPos = j.view.feed.journal.end()

@@ -27,6 +27,8 @@ const (
 type session struct {
 	backend     *Backend
 	member      *member
+	plan        *plan             // the configuration that it goes by; see follow
+	started     *ircd.JoinOptions // nil before Start
 	person      person
 	nick        *claim
 	wake        chan struct{}
@@ -43,7 +45,8 @@ type session struct {
 type view struct {
 	feed   *feed
 	reader *reader
-	uses   int // channels joined
+	uses   int  // channels joined, or on their way here
+	held   bool // not read yet: see move
 	// sent holds what Send has returned and the feed still brings, and changes
 	// those of other methods.
 	sent    map[sentItem]struct{}
@@ -66,6 +69,8 @@ type joined struct {
 	floorPos int64
 	// live are the ids shown while the backlog is due, to be left out of it.
 	live map[string]struct{}
+	// move is under way while the channel is configured otherwise; else nil.
+	move *move
 }
 
 var _ ircd.Session = (*session)(nil)
@@ -90,7 +95,7 @@ func (s *session) Wake() <-chan struct{} { return s.wake }
 
 func (s *session) AutoJoin() []string {
 	var names []string
-	for _, c := range s.backend.opts.Channels {
+	for _, c := range s.plan.Channels {
 		if c.AutoJoin {
 			names = append(names, c.Name)
 		}
@@ -99,22 +104,22 @@ func (s *session) AutoJoin() []string {
 }
 
 func (s *session) Channels(ctx context.Context) ([]ircd.ChannelInfo, error) {
-	infos := make([]ircd.ChannelInfo, 0, len(s.backend.opts.Channels))
-	for _, cfg := range s.backend.opts.Channels {
-		c := s.backend.channels[ircd.Fold(cfg.Name)]
+	infos := make([]ircd.ChannelInfo, 0, len(s.plan.Channels))
+	for _, cfg := range s.plan.Channels {
+		c := s.plan.channels[ircd.Fold(cfg.Name)]
 		infos = append(infos, ircd.ChannelInfo{Name: c.Name, Topic: s.member.topics.text(ctx, c)})
 	}
 	return infos, nil
 }
 
 func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) (*ircd.Channel, error) {
-	c := s.backend.channels[ircd.Fold(name)]
+	c := s.plan.channels[ircd.Fold(name)]
 	if c == nil {
 		return nil, noSuchChannel(name)
 	}
 	var answer *ircd.Channel
 	var err error
-	for _, g := range s.backend.groups[c] {
+	for _, g := range s.plan.groups[c] {
 		if answer, err = s.enter(ctx, c, g, opts); !isForbidden(err) {
 			return answer, err
 		}
@@ -136,7 +141,7 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 		}
 	}
 	answer := &ircd.Channel{Name: c.Name, Topic: s.member.topics.text(ctx, c)}
-	s.member.watchTopics(c, s.backend.channels)
+	s.member.watchTopics(c, s.plan.channels)
 	if ready && j.due {
 		answer.Backlog, err = s.backlog(ctx, j)
 	}
@@ -186,11 +191,17 @@ func (s *session) open(g *group) *view {
 }
 
 func (s *session) drop(j *joined) {
+	s.abandon(j)
 	delete(s.joined, ircd.Fold(j.Name))
-	j.view.uses--
-	if j.view.uses == 0 {
-		g := j.view.feed.group
-		j.view.feed.journal.detach(j.view.reader)
+	s.close(j.view)
+}
+
+// close undoes open.
+func (s *session) close(v *view) {
+	v.uses--
+	if v.uses == 0 {
+		g := v.feed.group
+		v.feed.journal.detach(v.reader)
 		s.member.release(g)
 		delete(s.views, g)
 	}
@@ -218,13 +229,17 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	if ended != nil {
 		return nil, &ircd.Error{Text: "Directus has ended your session (password or token changed, or account suspended). Log in again", Err: ended}
 	}
-	events := s.outageEvents(down)
+	events := append(s.outageEvents(down), s.follow(ctx)...)
 	for _, name := range slices.Sorted(maps.Keys(s.joined)) {
 		j := s.joined[name]
 		events = append(events, s.troubleEvents(j, down)...)
 		events = append(events, s.dueEvents(ctx, j, down)...)
 	}
+	arriving := s.arriving()
 	for _, v := range s.views {
+		if v.held {
+			continue
+		}
 		readAt := v.feed.readAt()
 		first, news, ok := v.feed.journal.read(v.reader)
 		if !ok {
@@ -233,14 +248,16 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 		for i, e := range news {
 			if s.wants(v, e, first+int64(i)) {
 				events = append(events, e.event)
+				s.noteChange(e)
 			}
 		}
 		for _, j := range s.joined {
-			if j.view == v && readAt.After(j.shownAt.Add(s.backend.opts.Edits.Merge)) {
+			if j.view == v && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) {
 				j.shown = nil // from here on the feed knows them, and their edits
 			}
 		}
 	}
+	events = append(events, s.arrive(ctx, arriving)...)
 	return append(events, s.mail.take()...), nil
 }
 

@@ -43,11 +43,11 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 			return err
 		})
 	}
-	for _, cfg := range s.backend.opts.Channels {
-		h := s.historyOf(s.backend.channels[ircd.Fold(cfg.Name)])
+	for _, cfg := range s.plan.Channels {
+		h := s.historyOf(s.plan.channels[ircd.Fold(cfg.Name)])
 		ask(h, func() ([]ircd.HistoryTarget, error) { return h.latestBetween(ctx, from, to) })
 	}
-	if p := s.backend.private; p != nil {
+	if p := s.plan.private; p != nil {
 		h := s.historyOf(p.channels[0])
 		ask(h, func() ([]ircd.HistoryTarget, error) { return h.peersBetween(ctx, from, to, limit) })
 	}

@@ -113,7 +113,7 @@ func (t *topics) read(ctx context.Context, item TopicItem) (string, error) {
 
 // SetTopic implements ircd.Session.
 func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic, error) {
-	c := s.backend.channels[ircd.Fold(name)]
+	c := s.plan.channels[ircd.Fold(name)]
 	switch {
 	case c == nil:
 		return nil, noSuchChannel(name)
@@ -145,7 +145,7 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	s.member.topics.changed(item, text)
 	topic := &ircd.Topic{Channel: c.Name, Text: text, By: s.User(), Time: time.Now()}
 	s.member.tell(s, "topic "+c.Name, topic)
-	for _, other := range s.backend.channels { // those that have the same topic
+	for _, other := range s.plan.channels { // those that have the same topic
 		if other != c && other.TopicItem != nil && *other.TopicItem == item {
 			s.member.tell(nil, "topic "+other.Name, &ircd.Topic{Channel: other.Name, Text: text, By: topic.By, Time: topic.Time})
 		}

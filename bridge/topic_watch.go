@@ -24,17 +24,17 @@ func (m *member) watchTopics(c *channel, all map[string]*channel) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	collection := c.TopicItem.Collection
-	if m.watched[collection] || m.ctx.Err() != nil {
+	if m.watched[c.Name] == *c.TopicItem || m.ctx.Err() != nil {
 		return
 	}
-	m.watched[collection] = true
+	collection := c.TopicItem.Collection
 	w := &topicWatch{member: m}
 	fields, ids := []string{"id"}, []string{}
 	for _, c := range all {
-		if c.TopicItem == nil || c.TopicItem.Collection != collection {
+		if c.TopicItem == nil || c.TopicItem.Collection != collection || m.watched[c.Name] == *c.TopicItem {
 			continue
 		}
+		m.watched[c.Name] = *c.TopicItem
 		w.channels = append(w.channels, c)
 		fields, ids = append(fields, c.TopicItem.Field), append(ids, c.TopicItem.ID)
 	}
@@ -70,6 +70,9 @@ func (w *topicWatch) run(ctx context.Context) {
 func (w *topicWatch) look(ctx context.Context) {
 	news := map[TopicItem]*string{} // several channels may have one topic
 	for _, c := range w.channels {
+		if !w.member.watches(c) {
+			continue // its topic is something else by now
+		}
 		text, known := news[*c.TopicItem]
 		if !known {
 			text = w.renew(ctx, c)
@@ -79,6 +82,12 @@ func (w *topicWatch) look(ctx context.Context) {
 			w.member.tell(nil, "topic "+c.Name, &ircd.Topic{Channel: c.Name, Text: *text})
 		}
 	}
+}
+
+func (m *member) watches(c *channel) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.watched[c.Name] == *c.TopicItem
 }
 
 // renew reads the topic of a channel; nil if it cannot be read or is no news.

@@ -1,0 +1,196 @@
+package bridge
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// move is the way of a joined channel to another configuration, by which it is read
+// in another feed. Nobody sees it: the old feed is shown until the new one has read
+// its collection, and the old one its own once more after that. So whatever the new
+// one takes for history has been shown by then, and whatever it brings since is
+// shown but for what was shown already. Until then its view is held.
+type move struct {
+	channel *channel
+	view    *view
+	rest    []*group            // to be tried if Directus refuses the view's
+	asked   time.Time           // when the old feed was asked to read once more
+	changes map[string]struct{} // that were shown meanwhile, by their names
+}
+
+// follow takes over another configuration, if there is one.
+func (s *session) follow(ctx context.Context) []ircd.Event {
+	old, now := s.plan, s.backend.plan.Load()
+	if now == old {
+		return nil
+	}
+	s.plan = now
+	var events []ircd.Event
+	for _, name := range slices.Sorted(maps.Keys(s.joined)) {
+		j := s.joined[name]
+		s.abandon(j)
+		switch c := now.channel(name); {
+		case c == nil && j.private:
+			s.drop(j)
+		case c == nil:
+			s.drop(j)
+			events = append(events, &ircd.Removal{Channel: j.Name, Reason: "This channel is not configured any more", Closed: true})
+		case c != j.channel:
+			groups := now.groupsOf(c)
+			j.move = &move{channel: c, rest: groups[1:], view: s.hold(groups[0]), changes: map[string]struct{}{}}
+		}
+	}
+	for _, c := range now.Channels {
+		if c.AutoJoin && !old.autoJoins(c.Name) && s.joined[ircd.Fold(c.Name)] == nil {
+			events = append(events, &ircd.Admission{Channel: c.Name})
+		}
+	}
+	if s.started != nil {
+		_ = s.Start(ctx, *s.started) // private messages may be new
+	}
+	return events
+}
+
+// hold opens a view that is not read yet.
+func (s *session) hold(g *group) *view {
+	v := s.open(g)
+	v.held = true
+	return v
+}
+
+// abandon gives a move up, if there is one.
+func (s *session) abandon(j *joined) {
+	if j.move == nil {
+		return
+	}
+	s.close(j.move.view)
+	j.move.view.held = false
+	j.move = nil
+}
+
+// noteChange remembers a change that was shown, if its channel moves: the new feed
+// may bring it as well.
+func (s *session) noteChange(e entry) {
+	if j := s.joined[ircd.Fold(e.channel.Name)]; j != nil && j.move != nil && e.isChange() {
+		j.move.changes[e.name()] = struct{}{}
+	}
+}
+
+// arriving returns the channels whose moves end now, each with what its old feed has
+// shown by then: all or none, as they may share a view. The old feeds are to be read
+// once more after it.
+func (s *session) arriving() map[*joined]map[string]string {
+	known := map[*joined]map[string]string{}
+	for _, j := range s.joined {
+		if j.move == nil {
+			continue
+		}
+		if !s.settled(j) {
+			return nil
+		}
+		known[j] = j.view.feed.shownTexts(j.channel)
+	}
+	return known
+}
+
+// settled reports whether a move can end. Directus may refuse the new feed, and the
+// old one for good.
+func (s *session) settled(j *joined) bool {
+	m, old := j.move, j.view.feed
+	ready, _, err := m.view.feed.status()
+	switch {
+	case hopeless(err) && len(m.rest) > 0:
+		s.close(m.view)
+		m.view, m.rest = s.hold(m.rest[0]), m.rest[1:]
+		return false
+	case hopeless(err):
+		return true
+	case !ready:
+		return false
+	case m.asked.IsZero():
+		m.asked = time.Now()
+		old.reread()
+	}
+	ready, _, err = old.status()
+	return hopeless(err) || ready && !old.readAt().Before(m.asked)
+}
+
+// hopeless errors do not pass by themselves.
+func hopeless(err error) bool {
+	return isForbidden(err) || directus.IsCode(err, directus.CodeInvalidQuery)
+}
+
+// arrive ends moves.
+func (s *session) arrive(ctx context.Context, known map[*joined]map[string]string) []ircd.Event {
+	var events []ircd.Event
+	for j, shown := range known {
+		m := j.move
+		m.view.held = false
+		if _, _, err := m.view.feed.status(); isForbidden(err) && !j.private {
+			s.drop(j)
+			events = append(events, &ircd.Removal{Channel: j.Name, Reason: "Directus does not allow you to read these messages"})
+			continue
+		}
+		next := *j
+		next.channel, next.view, next.move, next.floor, next.floorPos = m.channel, m.view, nil, nil, 0
+		next.shown = nil
+		if m.channel.Collection == j.Collection {
+			s.carryOver(j, &next, shown)
+		}
+		s.joined[ircd.Fold(j.Name)] = &next
+		s.close(j.view)
+		if !j.private {
+			events = append(events, s.topicMoved(ctx, j.channel, m.channel)...)
+		}
+	}
+	if len(known) > 0 {
+		s.ring() // what the new feeds have brought meanwhile
+	}
+	return events
+}
+
+// carryOver leaves out of the new feed what was shown by the old one.
+func (s *session) carryOver(j, next *joined, shown map[string]string) {
+	next.shown, next.shownAt = shown, time.Now()
+	for sent := range j.view.sent {
+		if sent.channel == j.channel {
+			shown[sent.id] = shown[sent.id]
+		}
+	}
+	maps.Copy(next.view.changes, j.view.changes)
+	maps.Copy(next.view.changes, j.move.changes)
+}
+
+// topicMoved tells the topic of a channel that is configured otherwise.
+func (s *session) topicMoved(ctx context.Context, old, now *channel) []ircd.Event {
+	s.member.watchTopics(now, s.plan.channels)
+	before, text := s.member.topics.text(ctx, old), s.member.topics.text(ctx, now)
+	if before == text {
+		return nil
+	}
+	return []ircd.Event{&ircd.Topic{Channel: now.Name, Text: text, Time: time.Now()}}
+}
+
+// shownTexts returns the rows that the feed has shown in a channel, with the latest
+// text of each, as far as it remembers them, and those that it has shown anywhere
+// where it does not.
+func (f *feed) shownTexts(c *channel) map[string]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	texts := make(map[string]string, len(f.seen))
+	for id, m := range f.seen {
+		known := f.shown.rows[id]
+		switch p := known.place(c); {
+		case p != nil:
+			texts[id] = p.message.Text
+		case known == nil && m.shown:
+			texts[id] = ""
+		}
+	}
+	return texts
+}

@@ -1,0 +1,102 @@
+package bridge
+
+import (
+	"reflect"
+	"slices"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// plan is what a Backend is configured to, made ready for use. It is immutable and
+// replaced as a whole. A session goes by one until its next Poll.
+type plan struct {
+	Options
+	channels map[string]*channel   // by folded name
+	groups   map[*channel][]*group // in which to try a channel, in order
+	private  *group                // nil: there are no private messages
+}
+
+// newPlan keeps of the old one the channels that are the same, and with them what
+// is read of them.
+func newPlan(opts Options, old *plan) (*plan, error) {
+	if opts.PublicURL == "" {
+		opts.PublicURL = opts.Client.URL().String()
+	}
+	p := &plan{Options: opts}
+	sameEdits := opts.Edits == old.Edits
+	var err error
+	p.channels, p.groups, err = groupChannels(opts.Channels, func(cfg Channel) (*channel, error) {
+		if c := old.channels[ircd.Fold(cfg.Name)]; c != nil && sameEdits && reflect.DeepEqual(c.Channel, cfg) {
+			return c, nil
+		}
+		return newChannel(cfg)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, list := range p.groups {
+		for i, g := range list {
+			g.edits = opts.Edits
+			if same := old.group(g); same != nil {
+				list[i] = same
+			}
+		}
+	}
+	if sameEdits && reflect.DeepEqual(opts.Private, old.Private) {
+		p.private = old.private
+		return p, nil
+	}
+	if p.private, err = newPrivate(opts.Private); err != nil {
+		return nil, err
+	}
+	if p.private != nil {
+		p.private.edits = opts.Edits
+	}
+	return p, nil
+}
+
+// group finds the group with the same channels that is read in the same way.
+func (p *plan) group(g *group) *group {
+	for _, other := range p.groups[g.channels[0]] {
+		if g.fields == other.fields && len(g.channels) == len(other.channels) &&
+			!slices.ContainsFunc(g.channels, func(c *channel) bool { return !slices.Contains(other.channels, c) }) {
+			return other
+		}
+	}
+	return nil
+}
+
+// channel is the configuration of what a session has joined under a name, private
+// messages too; nil if there is none.
+func (p *plan) channel(name string) *channel {
+	if name != privateName {
+		return p.channels[name]
+	}
+	if p.private == nil {
+		return nil
+	}
+	return p.private.channels[0]
+}
+
+// groupsOf are the groups in which to try a channel, or the private messages.
+func (p *plan) groupsOf(c *channel) []*group {
+	if c.private {
+		return []*group{p.private}
+	}
+	return p.groups[c]
+}
+
+// autoJoins reports whether everybody is in a channel after the login.
+func (p *plan) autoJoins(name string) bool {
+	c := p.channels[ircd.Fold(name)]
+	return c != nil && c.AutoJoin
+}
+
+// markerStore is where the read markers of an account are; nil: in memory.
+func (p *plan) markerStore(account *directus.Account) *markerStore {
+	if p.ReadMarkers == nil {
+		return nil
+	}
+	return &markerStore{ReadMarkers: *p.ReadMarkers, account: account}
+}
