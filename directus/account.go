@@ -30,6 +30,8 @@ type Account struct {
 	flight  chan struct{} // closed at the end of the refresh that is under way; nil if none is
 	failed  time.Time     // last refresh that Directus could not answer; zero after a success
 	failure error         // its error
+	renewed int           // how often the token was
+	news    chan struct{} // closed when the token was renewed or verified; nil while nobody waits
 }
 
 // A token is an access token with its times on the local clock.
@@ -242,6 +244,7 @@ func (a *Account) finish(cause error) error {
 	if a.over == nil {
 		a.over = fmt.Errorf("%w: %w", ErrLoggedOut, cause)
 		a.token, a.refresh = token{}, ""
+		a.announce()
 		a.log.Info().Err(cause).Msg("directus session over")
 	}
 	return a.over

@@ -124,28 +124,49 @@ func TestRefusedRefresh(t *testing.T) {
 	}
 }
 
-// A static token is verified every five minutes, for its socket never is.
-func TestRevokedStaticToken(t *testing.T) {
-	bubble(t, directustest.FakeOptions{}, func(r *rig) {
-		a, err := r.LoginToken(r.t.Context(), kevinToken)
-		must(r.t, err)
-		l := run(r.t, a)
-		l.up()
-		time.Sleep(20 * time.Minute)
-		if n := r.fake.Count("GET /users/me"); !l.State().Up || n < 4 || n > 6 {
-			r.t.Errorf("up %t, verified %d times", l.State().Up, n)
-		}
-		r.fake.OnREST(onPath("/users/me", directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}))
-		time.Sleep(20 * time.Minute)
-		if !l.State().Up {
-			r.t.Error("an outage ended the link")
-		}
-		r.fake.OnREST(nil)
-		r.fake.SetToken(r.kevin, "another")
-		if err := l.end(6 * time.Minute); !errors.Is(err, directus.ErrLoggedOut) {
-			r.t.Errorf("Run: %v", err)
-		}
-	})
+// Sockets notice nothing of what becomes of their user. Check does, and they
+// authenticate anew behind it.
+func TestCheck(t *testing.T) {
+	for name, static := range map[string]bool{"password": false, "static token": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, directustest.FakeOptions{}, func(r *rig) {
+				a := r.login()
+				if static {
+					var err error
+					a, err = r.LoginToken(r.t.Context(), kevinToken)
+					must(r.t, err)
+				}
+				l := run(r.t, a)
+				l.up()
+				for n := range 3 {
+					time.Sleep(time.Minute)
+					must(r.t, a.Check(r.t.Context()))
+					synctest.Wait()
+					if got := r.fake.Count("ws auth"); got != n+2 || r.fake.Count("upgrade") != 1 {
+						r.t.Errorf("after %d checks the sockets have authenticated %d times", n+1, got)
+					}
+				}
+				r.fake.OnREST(func(directustest.RESTRequest) directustest.RESTVerdict {
+					return directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
+				})
+				if err := a.Check(r.t.Context()); !errors.Is(err, directus.ErrUnavailable) {
+					r.t.Errorf("in an outage: %v", err)
+				}
+				if !l.State().Up {
+					r.t.Error("an outage ended the link")
+				}
+				r.fake.OnREST(nil)
+				time.Sleep(time.Minute)
+				r.fake.Suspend(r.kevin)
+				if err := a.Check(r.t.Context()); !errors.Is(err, directus.ErrLoggedOut) {
+					r.t.Errorf("of a suspended user: %v", err)
+				}
+				if err := l.end(time.Second); !errors.Is(err, directus.ErrLoggedOut) {
+					r.t.Errorf("Run: %v", err)
+				}
+			})
+		})
+	}
 }
 
 // A login whose caller is gone leaves no session behind, even if Directus had

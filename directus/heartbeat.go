@@ -4,18 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 )
 
-const (
-	// silentProbe is how long a socket without heartbeat may be silent.
-	silentProbe = 45 * time.Second
-	// staticCheck is how often a static token is verified: a socket never
-	// notices that its token was revoked.
-	staticCheck = 5 * time.Minute
-)
+// silentProbe is how long a socket without heartbeat may be silent.
+const silentProbe = 45 * time.Second
 
 // serve runs a link until it ends, joins its goroutines and returns why.
 func (r *Realtime) serve(ctx context.Context, l *link) error {
@@ -36,8 +30,8 @@ func (r *Realtime) serve(ctx context.Context, l *link) error {
 	return reason
 }
 
-// keep does what a link needs at certain times: authenticate it anew, verify a
-// static token, probe a silent socket. It returns why the link ends.
+// keep does what a link needs at certain times: authenticate it anew, probe a
+// silent socket. It returns why the link ends.
 func (r *Realtime) keep(ctx context.Context, l *link) error {
 	l.authenticated(l.token)
 	defer func() {
@@ -45,14 +39,11 @@ func (r *Realtime) keep(ctx context.Context, l *link) error {
 			l.expiry.Stop()
 		}
 	}()
-	var verify time.Time
-	if r.account.static {
-		verify = verifyTime()
-	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	checked := l.checked
 	for {
-		timer.Reset(time.Until(earliest(l.token.renew, verify, l.silentAt())))
+		timer.Reset(time.Until(earliest(l.token.renew, l.silentAt())))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -63,17 +54,18 @@ func (r *Realtime) keep(ctx context.Context, l *link) error {
 				return err
 			}
 			continue
+		case <-checked:
+			checked = r.account.checked() // before the token is looked at
+			if err := r.follow(ctx, l); err != nil {
+				return err
+			}
+			continue
 		case <-timer.C:
 		}
 		var err error
 		switch now := time.Now(); {
 		case due(l.token.renew, now):
 			err = r.renew(ctx, l)
-		case due(verify, now):
-			verify = verifyTime()
-			if err = r.account.verify(ctx); !errors.Is(err, ErrLoggedOut) {
-				err = nil
-			}
 		case due(l.silentAt(), now):
 			err = l.probe(ctx)
 		}
@@ -99,6 +91,24 @@ func (r *Realtime) renew(ctx context.Context, l *link) error {
 		l.token.renew = time.Now().Add(min(refreshPause, max(time.Until(l.token.expires)/3, 50*time.Millisecond)))
 		return nil
 	}
+	return l.authenticate(ctx, t)
+}
+
+// follow authenticates the live socket anew after the account was checked, with
+// a new token or the static one: that is when Directus looks at the user.
+func (r *Realtime) follow(ctx context.Context, l *link) error {
+	t, err := r.account.current(ctx)
+	switch {
+	case errors.Is(err, ErrLoggedOut):
+		return err
+	case err != nil, t.value == l.token.value && !r.account.static:
+		return nil // renew sees to it
+	}
+	return l.authenticate(ctx, t)
+}
+
+// authenticate tells a live socket who it belongs to.
+func (l *link) authenticate(ctx context.Context, t token) error {
 	req, err := newRequest(l.uid(), map[string]any{"type": "auth", "access_token": t.value})
 	if err != nil {
 		return err
@@ -150,10 +160,6 @@ func (l *link) probe(ctx context.Context) error {
 		return nil
 	}
 	return fmt.Errorf("probe socket: %w", err)
-}
-
-func verifyTime() time.Time {
-	return time.Now().Add(staticCheck*9/10 + rand.N(staticCheck/5))
 }
 
 // earliest is the first of some times; zero times do not count.

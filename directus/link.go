@@ -46,10 +46,11 @@ type link struct {
 	limiter  *rate.Limiter      // nil: Directus has no limit
 	down     func(*link, error) // called once, when the link ends
 	out      chan *request
-	pong     chan struct{} // cap 1: Directus asked for a sign of life
-	suspect  chan struct{} // cap 1: a request went unanswered
-	resubbed chan struct{} // cap 1: the set of subscriptions changed
-	done     chan struct{} // closed by fail
+	pong     chan struct{}   // cap 1: Directus asked for a sign of life
+	suspect  chan struct{}   // cap 1: a request went unanswered
+	resubbed chan struct{}   // cap 1: the set of subscriptions changed
+	done     chan struct{}   // closed by fail
+	checked  <-chan struct{} // closed when the account was checked since token was taken
 
 	heard  atomic.Int64 // UnixNano of the last frame
 	paused atomic.Int64 // UnixNano until which nothing is sent (REQUESTS_EXCEEDED)
@@ -75,10 +76,10 @@ type leg struct {
 	uid  string
 }
 
-func (r *Realtime) newLink(conn *websocket.Conn, info ServerInfo, t token) *link {
+func (r *Realtime) newLink(conn *websocket.Conn, info ServerInfo, t token, checked <-chan struct{}) *link {
 	conn.SetReadLimit(maxFrame)
 	l := &link{
-		conn: conn, info: info, token: t, timeout: r.account.client.timeout, log: r.log, opened: time.Now(),
+		conn: conn, info: info, token: t, checked: checked, timeout: r.account.client.timeout, log: r.log, opened: time.Now(),
 		down:     r.lost,
 		out:      make(chan *request, outQueue),
 		pong:     make(chan struct{}, 1),

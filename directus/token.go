@@ -85,6 +85,8 @@ func (a *Account) rotate(ctx context.Context, old string) error {
 	case err == nil:
 		a.token, a.refresh = s.token(started), s.RefreshToken
 		a.failed, a.failure = time.Time{}, nil
+		a.renewed++
+		a.announce()
 		a.mu.Unlock()
 		return nil
 	}
