@@ -24,6 +24,7 @@ const maxShelf = 1000
 // more than the few messages with files are worth.
 type shelf struct {
 	account *directus.Account
+	life    time.Duration // how long files are believed, as they were read
 
 	mu    sync.Mutex
 	known map[string]knownFiles // by shelfKey; guarded by mu
@@ -71,9 +72,15 @@ func (s *shelf) files(ctx context.Context, g *group, rows []row) (map[string][]f
 		s.known = map[string]knownFiles{}
 	}
 	for _, r := range open {
-		s.known[shelfKey(g, r)] = knownFiles{found[r.id], now.Add(nameLife)}
+		s.known[shelfKey(g, r)] = knownFiles{found[r.id], now.Add(s.life)}
 	}
 	return found, nil
+}
+
+func (s *shelf) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = nil
 }
 
 // follow finds the files behind the keys of a junction.

@@ -45,6 +45,10 @@ type Options struct {
 	// memory.
 	ReadMarkers *ReadMarkers
 	Edits       Edits
+	// Recheck is how long it may take until what a user has lost in Directus is
+	// honoured, where Directus does not honour it at once: see member.check. 0
+	// means five minutes.
+	Recheck time.Duration
 	// PublicURL is the base of links to files, as people reach Directus; empty:
 	// that of Client.
 	PublicURL string
@@ -83,7 +87,7 @@ func New(opts Options) (*Backend, error) {
 
 // Configure replaces the options, all but Client and Logger, under sessions that go
 // on: each learns of it by its next Poll. What concerns the people themselves
-// (NickFields, PublicURL) holds for users who connect from now on. After an error
+// (NickFields, PublicURL, Recheck) holds for users who connect from now on. After an error
 // everything is as it was. It may be called from any goroutine.
 func (b *Backend) Configure(opts Options) error {
 	b.mu.Lock()
@@ -127,7 +131,7 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 	p := b.plan.Load()
 	names := &directory{
 		account: account, nicks: b.nicks, fields: p.NickFields,
-		shelf: &shelf{account: account}, publicURL: p.PublicURL,
+		shelf: &shelf{account: account, life: p.Recheck}, publicURL: p.PublicURL, life: p.Recheck,
 	}
 	who, taken, err := names.self(ctx)
 	if err != nil {
@@ -174,7 +178,8 @@ func (b *Backend) enter(s *session, account *directus.Account, names *directory)
 	}
 	if m == nil {
 		fresh = true
-		m = newMember(account, names, b.markersOf(account), b.opts.Logger.With().Str("user", account.ID()).Logger())
+		log := b.opts.Logger.With().Str("user", account.ID()).Logger()
+		m = newMember(account, names, b.markersOf(account), b.plan.Load().Recheck, log)
 		b.members[account.ID()] = m
 	}
 	s.member, s.plan = m, b.plan.Load()

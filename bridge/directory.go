@@ -13,10 +13,6 @@ import (
 	"directus-ircd/ircd"
 )
 
-// nameLife is how long a name read from Directus is believed, so that a change
-// of name or of the right to read it is seen without asking for each message.
-const nameLife = 15 * time.Minute
-
 // errRightsChanged says that names could be read when that was tried, but now
 // cannot: who they belong to is not known for the moment.
 var errRightsChanged = errors.New("the right to read names has changed")
@@ -37,6 +33,9 @@ type directory struct {
 	fields    []string // configured, tried in order to form the nick
 	shelf     *shelf
 	publicURL string // the base of links to files
+	// life is how long a name read from Directus is believed, so that a change of
+	// name or of the right to read it is seen without asking for each message.
+	life time.Duration
 
 	mu       sync.Mutex
 	people   map[string]knownPerson // guarded by mu
@@ -87,6 +86,14 @@ func (d *directory) users(ctx context.Context, ids []string, mentioned ...string
 		}
 	}
 	return d.identify(ctx, people)
+}
+
+// forget makes the directory ask anew: the rights of its user have changed.
+func (d *directory) forget() {
+	d.mu.Lock()
+	d.people, d.nobody, d.probed = nil, nil, time.Time{}
+	d.mu.Unlock()
+	d.shelf.forget()
 }
 
 // identify turns people into IRC identities.
@@ -145,7 +152,7 @@ func (d *directory) remember(people map[string]person, ids []string) {
 	if d.people == nil || len(d.people) > maxNames {
 		d.people = map[string]knownPerson{}
 	}
-	until := time.Now().Add(nameLife)
+	until := time.Now().Add(d.life)
 	for _, id := range ids {
 		d.people[id] = knownPerson{people[id], until}
 	}
@@ -299,7 +306,7 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 // read: asking for one that they may not is refused as a whole.
 func (d *directory) probe(ctx context.Context) ([]string, error) {
 	d.mu.Lock()
-	readable, fresh := d.readable, time.Since(d.probed) < nameLife
+	readable, fresh := d.readable, time.Since(d.probed) < d.life
 	d.mu.Unlock()
 	if fresh {
 		return readable, nil

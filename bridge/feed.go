@@ -133,7 +133,7 @@ func (f *feed) run(ctx context.Context) error {
 		case <-timer.C:
 			f.gap = true
 		case <-f.doubt:
-			f.gap, notBefore = true, time.Time{}
+			f.gap, notBefore, f.reactions.next = true, time.Time{}, time.Time{}
 		}
 		// In this order no reaction is looked at before its message.
 		reactions, missed := f.drainReactions()
@@ -166,8 +166,8 @@ func (f *feed) run(ctx context.Context) error {
 	}
 }
 
-// reread makes the feed read its collection again, soon. It may be called from any
-// goroutine.
+// reread makes the feed read its collection again, soon, and try again what was
+// refused. It may be called from any goroutine.
 func (f *feed) reread() {
 	select {
 	case f.doubt <- struct{}{}:

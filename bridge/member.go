@@ -20,6 +20,7 @@ type member struct {
 	rights  *rightsCache
 	topics  *topics
 	markers *markerBook
+	recheck time.Duration // see checkup
 	rt      *directus.Realtime
 	log     zerolog.Logger
 
@@ -47,9 +48,9 @@ type feedUse struct {
 	cancel context.CancelFunc
 }
 
-func newMember(account *directus.Account, names *directory, markers *markerBook, log zerolog.Logger) *member {
+func newMember(account *directus.Account, names *directory, markers *markerBook, recheck time.Duration, log zerolog.Logger) *member {
 	m := &member{
-		account: account, names: names, rights: &rightsCache{account: account}, log: log,
+		account: account, names: names, rights: &rightsCache{account: account}, recheck: recheck, log: log,
 		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: markers,
 		changing: make(chan struct{}, 1), sessions: map[*session]struct{}{}, feeds: map[*group]*feedUse{}, watched: map[string]TopicItem{},
 	}
@@ -60,7 +61,7 @@ func newMember(account *directus.Account, names *directory, markers *markerBook,
 			m.end(err)
 		}
 	})
-	m.wg.Go(func() { m.watchProfile(m.ctx) })
+	m.wg.Go(func() { m.checkup(m.ctx) })
 	m.wg.Go(func() { m.markers.keep(m.ctx, m.log) })
 	return m
 }
@@ -185,6 +186,15 @@ func (m *member) open(g *group) *feed {
 	}
 	use.uses++
 	return use.feed
+}
+
+// reread makes the user's feeds read their collections again, soon.
+func (m *member) reread() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, use := range m.feeds {
+		use.feed.reread()
+	}
 }
 
 // release ends one use of a feed; the last ends the subscription.

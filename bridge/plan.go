@@ -3,6 +3,7 @@ package bridge
 import (
 	"reflect"
 	"slices"
+	"time"
 
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -22,6 +23,9 @@ type plan struct {
 func newPlan(opts Options, old *plan) (*plan, error) {
 	if opts.PublicURL == "" {
 		opts.PublicURL = opts.Client.URL().String()
+	}
+	if opts.Recheck == 0 {
+		opts.Recheck = 5 * time.Minute
 	}
 	p := &plan{Options: opts}
 	sameEdits := opts.Edits == old.Edits

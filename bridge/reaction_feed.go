@@ -14,6 +14,9 @@ import (
 // takes back. The oldest go first: that they are taken back is not told.
 const maxReactions = 128
 
+// reactionsRetry is how often the right to read reactions is asked for.
+const reactionsRetry = 15 * time.Minute
+
 // reactionFeed is a feed's reading of the reactions to its messages. They are
 // taken as they come: what is missed, in an outage, is in the history only.
 type reactionFeed struct {
@@ -44,7 +47,7 @@ func (f *feed) followReactions(ctx context.Context) {
 			Fields: cfg.query(), Events: []directus.EventKind{directus.EventCreate, directus.EventDelete},
 		})
 	case isForbidden(err):
-		f.reactions.next = time.Now().Add(nameLife)
+		f.reactions.next = time.Now().Add(reactionsRetry)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -28,6 +29,14 @@ type access struct {
 	Fields []string `json:"fields"`
 }
 
+// permissions are the answer of GET /permissions/me, by collection and action; nil
+// on Directus 10, which does not tell.
+type permissions map[string]map[string]access
+
+func (p permissions) in(collection string) rights {
+	return rights{known: p != nil, create: p[collection]["create"], read: p[collection]["read"]}
+}
+
 // mayChooseKey reports whether an item may be created with a key of the
 // client's choice.
 func (r rights) mayChooseKey() bool {
@@ -47,23 +56,23 @@ type rightsCache struct {
 	account *directus.Account
 
 	mu    sync.Mutex
-	known map[string]rights // by collection; guarded by mu
-	at    time.Time         // guarded by mu
-	retry time.Time         // after an answer that did not come: not before; guarded by mu
-	admin bool              // guarded by mu
-	asked time.Time         // when admin was; guarded by mu
+	all   permissions // as Directus told them last; guarded by mu
+	told  bool        // it did; guarded by mu
+	at    time.Time   // when; guarded by mu
+	retry time.Time   // after an answer that did not come: not before; guarded by mu
+	admin bool        // guarded by mu
+	asked time.Time   // when admin was; guarded by mu
 }
 
 // recent returns the rights in a collection, a few minutes old at most. It does
 // not wait long, nor again soon: a sender can do without.
 func (c *rightsCache) recent(ctx context.Context, collection string) (rights, error) {
 	c.mu.Lock()
-	r, ok := c.known[collection]
-	now := time.Now()
-	fresh, wait := now.Sub(c.at) < rightsLife, now.Before(c.retry)
+	all, now := c.all, time.Now()
+	fresh, wait := c.told && now.Sub(c.at) < rightsLife, now.Before(c.retry)
 	c.mu.Unlock()
-	if ok && fresh {
-		return r, nil
+	if fresh {
+		return all.in(collection), nil
 	}
 	if wait {
 		return rights{}, nil
@@ -79,20 +88,39 @@ func (c *rightsCache) recent(ctx context.Context, collection string) (rights, er
 	return r, err
 }
 
-// now asks Directus.
+// now asks Directus for the rights in a collection.
 func (c *rightsCache) now(ctx context.Context, collection string) (rights, error) {
-	var all map[string]map[string]access
-	if err := c.account.Do(ctx, http.MethodGet, "/permissions/me", nil, nil, &all); err != nil {
-		return rights{}, fmt.Errorf("read own permissions: %w", err)
+	all, err := c.ask(ctx)
+	if err != nil {
+		return rights{}, err
 	}
-	r := rights{known: all != nil, create: all[collection]["create"], read: all[collection]["read"]}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.at) >= rightsLife {
-		c.known, c.at = map[string]rights{}, time.Now()
+	if !c.told { // what has changed meanwhile, renew is to find
+		c.all, c.told, c.at = all, true, time.Now()
 	}
-	c.known[collection] = r
-	return r, nil
+	return all.in(collection), nil
+}
+
+func (c *rightsCache) ask(ctx context.Context) (permissions, error) {
+	var all permissions
+	if err := c.account.Do(ctx, http.MethodGet, "/permissions/me", nil, nil, &all); err != nil {
+		return nil, fmt.Errorf("read own permissions: %w", err)
+	}
+	return all, nil
+}
+
+// renew asks Directus for all rights and reports whether they may have changed.
+func (c *rightsCache) renew(ctx context.Context) (changed bool, err error) {
+	all, err := c.ask(ctx)
+	if err != nil {
+		return false, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	changed = all == nil || !c.told || !reflect.DeepEqual(all, c.all)
+	c.all, c.told, c.at, c.asked = all, true, time.Now(), time.Time{}
+	return changed, nil
 }
 
 // administrator reports whether the user may do everything, as Directus said

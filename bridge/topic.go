@@ -75,6 +75,12 @@ func (t *topics) text(ctx context.Context, c *channel) string {
 	return k.text
 }
 
+func (t *topics) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known = nil
+}
+
 func (t *topics) remember(item TopicItem, text string, ok bool) knownTopic {
 	k := knownTopic{text, ok, time.Now().Add(topicLife)}
 	t.mu.Lock()

@@ -1,6 +1,10 @@
 package bridge
 
-import "directus-ircd/ircd"
+import (
+	"fmt"
+
+	"directus-ircd/ircd"
+)
 
 // trouble is what a client was told last about a channel.
 type trouble int
@@ -14,6 +18,9 @@ const (
 const (
 	downText = "Directus is unreachable: messages are neither sent nor received until it is back. Nothing that others write is lost"
 	backText = "Directus is back: what was written meanwhile follows"
+
+	revokedText  = "Directus does not allow you to read %s any more: new messages are not shown until it does"
+	restoredText = "Directus allows you to read %s again: what was written meanwhile follows"
 )
 
 // outageEvents tells a client that is in no channel of an outage, once, and of
@@ -31,13 +38,17 @@ func (s *session) outageEvents(down bool) []ircd.Event {
 }
 
 // troubleEvents does the same in the window of a channel, and tells of a lost
-// right to read.
+// right to read. Of private messages, which have no window of their own, only the
+// latter is told, and only if there was one.
 func (s *session) troubleEvents(j *joined, down bool) []ircd.Event {
+	now, what := none, "this channel"
+	ready, _, err := j.view.feed.status()
 	if j.private {
-		return nil // the channels tell of an outage
+		if !isForbidden(err) && err != nil || !ready {
+			return nil // the channels tell of an outage
+		}
+		down, what = false, "private messages"
 	}
-	now := none
-	_, _, err := j.view.feed.status()
 	switch {
 	case down:
 		now = unreachable
@@ -57,9 +68,9 @@ func (s *session) troubleEvents(j *joined, down bool) []ircd.Event {
 	case now == unreachable:
 		text = downText
 	case now == forbidden:
-		text = "Directus does not allow you to read this channel any more: new messages are not shown until it does"
+		text = fmt.Sprintf(revokedText, what)
 	case before == forbidden:
-		text = "Directus allows you to read this channel again: what was written meanwhile follows"
+		text = fmt.Sprintf(restoredText, what)
 	default:
 		text = backText
 	}

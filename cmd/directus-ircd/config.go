@@ -54,6 +54,8 @@ type directusConfig struct {
 	URL string `yaml:"url"`
 	// PublicURL is the base of links that people are shown; URL if empty.
 	PublicURL string `yaml:"public_url"`
+	// Recheck is how long it may take until a lost right is honoured.
+	Recheck duration `yaml:"recheck"`
 }
 
 type serverConfig struct {
@@ -101,6 +103,7 @@ func defaultConfig() *config {
 	channel.SetDefaults()
 	channel.Name = "#messages"
 	return &config{
+		Directus: directusConfig{Recheck: duration(5 * time.Minute)},
 		Server:   serverConfig{Name: defaultServerName(), Network: "Directus", LineLength: 512},
 		Listen:   []listenConfig{{Address: "127.0.0.1:6667"}},
 		ACME:     acmeConfig{Directory: autocert.DefaultACMEDirectory, Cache: "/var/lib/directus-ircd/acme"},

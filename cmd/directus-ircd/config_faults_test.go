@@ -211,6 +211,8 @@ func TestConfigFaults(t *testing.T) {
 			`:6: private.collection: "messages" holds the messages of #a already: private messages need a collection of their own`,
 			`:8: read_markers.collection: "directus_users" belongs to Directus itself: read markers need a collection of their own`,
 			`:9: read_markers.fields.user: "" is no name of a field: letters, digits, _ and - only`}},
+		{"recheck", minimal + "  recheck: 2h\n", []string{
+			`:3: directus.recheck: 2h0m0s must be a time span from 5s to 1h0m0s, such as 5m`}},
 		{"edits", minimal + "edits: {merge: 5, show: sometimes}\n", []string{
 			`:3: edits.merge: "5" is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none`,
 			`:3: edits.show: "sometimes" is not accepted here: write true or false`}},

@@ -25,6 +25,9 @@ const (
 	maxLineLength = 8192
 	// minPingTimeout leaves a client half of it to answer.
 	minPingTimeout = 20 * time.Second
+	// Each check asks Directus a few questions for every user who is connected.
+	minRecheck = 5 * time.Second
+	maxRecheck = time.Hour
 )
 
 // validate notes what a well-formed configuration says wrong.
@@ -54,6 +57,9 @@ func validate(cfg *config, d *decoder) {
 }
 
 func validateDirectus(cfg *config, d *decoder) {
+	if r := time.Duration(cfg.Directus.Recheck); r < minRecheck || r > maxRecheck {
+		d.fault("directus.recheck", "%s must be a time span from %s to %s, such as 5m", r, minRecheck, maxRecheck)
+	}
 	const example = "write the address of your Directus, such as https://chat.example.com"
 	if strings.TrimSpace(cfg.Directus.URL) == "" {
 		d.fault("directus.url", "missing: %s", example)

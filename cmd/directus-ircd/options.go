@@ -24,6 +24,7 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 			MaxAge: time.Duration(cfg.Edits.MaxAge),
 		},
 		PublicURL: cfg.Directus.PublicURL,
+		Recheck:   time.Duration(cfg.Directus.Recheck),
 		Logger:    log,
 	}
 	for _, c := range cfg.Channels {

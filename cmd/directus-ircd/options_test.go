@@ -23,7 +23,8 @@ func TestOptionsDefaults(t *testing.T) {
 			Name: "#messages", Collection: "messages", Backlog: 50, AutoJoin: true, Format: bridge.FormatPlain,
 			Fields: bridge.Fields{Text: "text", Author: "user_created", Date: "date_created"},
 		}},
-		Logger: zerolog.Nop(),
+		Recheck: 5 * time.Minute,
+		Logger:  zerolog.Nop(),
 	}
 	if !reflect.DeepEqual(opts, want) {
 		t.Errorf("got  %+v\nwant %+v", opts, want)
@@ -36,7 +37,7 @@ func TestOptionsDefaults(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	cfg, err := parseConfig("test.yaml", []byte(`
-directus: {url: "http://localhost:8055", public_url: "https://chat.example.com"}
+directus: {url: "http://localhost:8055", public_url: "https://chat.example.com", recheck: 90s}
 server: {admin: [Here, There], line_length: 2048}
 channels:
   - name: "#dev"
@@ -81,6 +82,7 @@ edits: {show: false, merge: 0, max_age: 7d, delete_notice: false}
 			Fields: bridge.Fields{Text: "text", Author: "from", Recipient: "to", Date: "date_created", Nonce: "nonce"},
 		},
 		ReadMarkers: &bridge.ReadMarkers{Collection: "read", Target: "target", Date: "date_read", User: "owner"},
+		Recheck:     90 * time.Second,
 		Logger:      zerolog.Nop(),
 	}
 	if !reflect.DeepEqual(opts, want) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"directus-ircd/directus"
 	"directus-ircd/directus/setup"
@@ -89,9 +90,9 @@ func (s *Server) Messages(fields ...string) []map[string]any {
 	return items
 }
 
-// Revoke takes a permission of the chat role away, for "read" or "create" on a collection, and gives it back when the test
-// ends. It works on open sockets at once, and for all users of the server.
-func (s *Server) Revoke(collection, action string) {
+// Revoke takes a permission of the chat role away, for "read" or "create" on a collection, and gives it back when restore
+// is called or the test ends. It works on open sockets at once, and for all users of the server.
+func (s *Server) Revoke(collection, action string) (restore func()) {
 	s.t.Helper()
 	owner := "policy"
 	if strings.HasPrefix(s.Version, "10.") {
@@ -102,18 +103,27 @@ func (s *Server) Revoke(collection, action string) {
 		"limit": {"-1"}, "filter[collection][_eq]": {collection}, "filter[action][_eq]": {action},
 		"filter[" + owner + "][_nnull]": {"true"},
 	}, nil, &found)
-	taken := 0
+	var taken []map[string]any
 	for _, p := range found {
 		id, isID := p["id"].(json.Number)
 		if !isID {
 			continue // a rule built into Directus
 		}
-		taken++
+		taken = append(taken, p)
 		s.Do(http.MethodDelete, "/permissions/"+id.String(), nil, nil, nil)
 		delete(p, "id")
-		s.t.Cleanup(func() { s.Do(http.MethodPost, "/permissions", nil, p, nil) })
 	}
-	if taken == 0 {
+	if len(taken) == 0 {
 		s.t.Fatalf("there is no permission to %s %s", action, collection)
 	}
+	var once sync.Once
+	restore = func() {
+		once.Do(func() {
+			for _, p := range taken {
+				s.Do(http.MethodPost, "/permissions", nil, p, nil)
+			}
+		})
+	}
+	s.t.Cleanup(restore)
+	return restore
 }

@@ -1,0 +1,82 @@
+package bridge_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// Five minutes is what the README promises: of a suspension, and of a lost right
+// in a channel where nobody says anything.
+func TestRevokedInTime(t *testing.T) {
+	for _, version := range []string{"12.4.0", "10.13.4"} {
+		t.Run(version, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChatAt(t, directustest.FakeOptions{Version: version}, nil)
+				a, b := c.visit("ada", "#messages"), c.visit("bob", "#messages")
+				for range 3 { // whatever the moment
+					time.Sleep(97 * time.Second)
+					c.fake.Deny(a.id, "messages", "read")
+					same(t, a.later(5*time.Minute), "*does not allow you to read this channel any more*")
+					c.fake.Allow(a.id, "messages", "read")
+					same(t, a.later(5*time.Minute), "*allows you to read this channel again*")
+				}
+				c.fake.Suspend(b.id)
+				time.Sleep(5 * time.Minute)
+				synctest.Wait()
+				if _, err := b.session.Poll(t.Context()); err == nil {
+					t.Error("a suspended user goes on")
+				}
+			})
+		})
+	}
+}
+
+// An outage of REST says nothing about anybody: sessions go on, and what was lost
+// meanwhile is found soon after it.
+func TestCheckInOutage(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		a := c.visit("ada", "#messages")
+		c.fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/auth/refresh" {
+				return directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
+			}
+			return directustest.RESTVerdict{}
+		})
+		same(t, a.later(8*time.Minute))
+		c.fake.Suspend(a.id)
+		c.fake.OnREST(nil)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if _, err := a.session.Poll(t.Context()); err == nil {
+			t.Error("a suspended user goes on")
+		}
+	})
+}
+
+// The loss of private messages has no window of its own, and is told all the same.
+func TestRevokedPrivate(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, func(o *bridge.Options) { o.Private = &privateMessages })
+		c.fake.AddCollection("private_messages", directustest.FakeCollection{
+			Fields: []string{"text", "recipient", "nonce"}, Relations: map[string]string{"recipient": "directus_users"},
+		})
+		a := c.visit("ada")
+		if err := a.session.Start(t.Context(), ircd.JoinOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		a.news()
+		bob := c.person("bob")
+		c.fake.Deny(a.id, "private_messages", "read")
+		c.fake.Insert("private_messages", bob, map[string]any{"text": "secret", "recipient": a.id})
+		same(t, a.later(10*time.Second), "*does not allow you to read private messages any more*")
+		c.fake.Allow(a.id, "private_messages", "read")
+		same(t, a.later(5*time.Minute), "*allows you to read private messages again*", "bob says in *: secret")
+	})
+}
