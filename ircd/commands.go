@@ -91,15 +91,15 @@ func (c *conn) handleLine(ctx context.Context, in inbound) error {
 	first := !c.reg.begun
 	c.reg.begun = true
 	text, converted := toUTF8(in.text)
+	if first && (in.tooLong || looksLikeHTTP(in.text)) {
+		return notIRC(in)
+	}
 	if in.tooLong {
 		c.beginResponse(c.labelOf(text))
 		defer c.endResponse()
 		c.reply(ERR_INPUTTOOLONG, "The line was too long and is ignored: send at most 8192 bytes, and 4094 of tags")
 		tags, _ := splitTags(text)
 		return c.loseFromMultiline(ctx, tags)
-	}
-	if first && looksLikeHTTP(in.text) {
-		return &closing{text: "this is an IRC server", cause: "HTTP request"}
 	}
 	// What others did before is shown before this command's replies, so that
 	// a JOIN or PART in them is never undone by older news.

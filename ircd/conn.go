@@ -129,7 +129,8 @@ func (c *conn) run(ctx context.Context) {
 
 	defer c.srv.logins.watch(c.serverBell)()
 	reading := begin(func() { c.read(cctx) })
-	writing := begin(func() { c.writer.run(c.guard) })
+	log := c.log // loop adds the nick to it
+	writing := begin(func() { c.writer.run(func(f func() error) error { return guard(log, f) }) })
 
 	end := c.endOf(ctx, c.guard(func() error { return c.loop(cctx) }))
 	close(c.done)
@@ -171,9 +172,12 @@ func await(ended <-chan struct{}, limit time.Duration) bool {
 	}
 }
 
-// guard is Guard for what ends the connection.
-func (c *conn) guard(f func() error) error {
-	err := Guard(c.log, f)
+// guard is Guard for what ends the connection. It is for the loop, which owns the
+// log, and for whoever is known to run before the login.
+func (c *conn) guard(f func() error) error { return guard(c.log, f) }
+
+func guard(log zerolog.Logger, f func() error) error {
+	err := Guard(log, f)
 	if errors.Is(err, ErrPanic) {
 		err = &closing{text: ErrPanic.Error(), cause: "panic"}
 	}

@@ -31,6 +31,8 @@ type closing struct {
 	text  string // for the client, and for others unless quit is set
 	quit  string // what others see
 	cause string // for the log
+	// answer is told in place of ERROR to what speaks no IRC.
+	answer string
 }
 
 func (e *closing) Error() string { return e.cause }
@@ -72,7 +74,11 @@ func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
 		c.endResponse()
 	}
 	c.abandonMultiline()
-	c.send(errorLine("Closing link: " + end.text))
+	if end.answer != "" {
+		c.out1 = append(c.out1, end.answer...)
+	} else {
+		c.send(errorLine("Closing link: " + end.text))
+	}
 	c.endResponse()
 	c.out.close(c.out1, deadline)
 	c.out1 = nil

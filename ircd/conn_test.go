@@ -244,10 +244,6 @@ func TestStrangeInput(t *testing.T) {
 		s := newTestServer(t, chat, nil)
 
 		c := s.client()
-		c.SendRaw("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-		expectAll(t, c.Closed(), []string{"ERROR :Closing link: this is an IRC server"})
-
-		c = s.client()
 		c.SendRaw("\xef\xbb\xbfPASS alice@example.com:pw-alice\r\nNICK alice\r\nUSER x\r\n")
 		c.Welcome()
 		c.Send("JOIN #messages", "PRIVMSG #messages :"+strings.Repeat("x", 9000), "@"+strings.Repeat("a", 5000)+" PRIVMSG #messages :x")

@@ -66,10 +66,10 @@ func TestSharedListenerRefuses(t *testing.T) {
 		"GET / HTTP/1.1\r\nHost: a\r\n\r\n":                           "HTTP/1.1 426 ",
 		"GET " + strings.Repeat("x", 2*wsMaxHeader) + " HTTP/1.1\r\n": "HTTP/1.1 431 ",
 		"GET \r\n\r\n":                       "HTTP/1.1 400 ",
-		"POST / HTTP/1.1\r\nHost: a\r\n\r\n": "ERROR :",
+		"POST / HTTP/1.1\r\nHost: a\r\n\r\n": "HTTP/1.1 400 ",
 		"GETX :y\r\nQUIT\r\n":                ":irc.test ",
-		"HEAD / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n":                 "ERROR :",
-		"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03 a TLS handshake\r\nQUIT\r\n": "",
+		"HEAD / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n":                 "HTTP/1.1 400 ",
+		"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03 a TLS handshake\r\nQUIT\r\n": "ERROR :",
 	} {
 		nc, err := net.Dial("tcp", address)
 		if err != nil {
@@ -144,6 +144,48 @@ func TestSharedListenerStop(t *testing.T) {
 		}
 		here.Close()
 	})
+}
+
+// TestHalfRequestsCount: a connection counts before it is a WebSocket, and before
+// its TLS handshake, and is given up when those take too long.
+func TestHalfRequestsCount(t *testing.T) {
+	for name, wrap := range map[string]func(net.Listener) net.Listener{
+		"web socket": func(ln net.Listener) net.Listener { return WebSocketListener(ln, nil) },
+		"shared":     func(ln net.Listener) net.Listener { return SharedListener(ln, nil) },
+		"tls":        func(ln net.Listener) net.Listener { return tls.NewListener(ln, &tls.Config{}) },
+	} {
+		ircdtest.Bubble(t, func(t *testing.T) {
+			opts := testOptions(t)
+			opts.Limits.Connections = 2
+			s := NewServer(newFakeChat(), opts)
+			pipes := ircdtest.NewListener()
+			ctx, cancel := context.WithCancel(t.Context())
+			served := make(chan error)
+			go func() { served <- s.Serve(ctx, wrap(pipes), ListenOptions{}) }()
+			for range 3 {
+				here, there := net.Pipe()
+				defer here.Close()
+				pipes.Connect(there)
+				if name != "tls" {
+					if _, err := io.WriteString(here, "GET / HTTP/1.1\r\nHost"); err != nil {
+						t.Fatalf("%s: %v", name, err)
+					}
+				}
+				synctest.Wait()
+			}
+			if st := s.Stats(); st.Connections != 2 || st.Refused != 1 {
+				t.Errorf("%s: got %+v", name, st)
+			}
+			time.Sleep(handshakeTimeout + sniffTimeout)
+			if st := s.Stats(); st.Connections != 0 {
+				t.Errorf("%s: %d connections are left", name, st.Connections)
+			}
+			cancel()
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // A connection over the limit is told so in its own language.

@@ -23,7 +23,7 @@ var (
 	// errLineTooLong is a line over the limits, of which nothing is kept: 417.
 	errLineTooLong = errors.New("line too long")
 	// errTLSHandshake is a TLS client on a listener that expects plain text.
-	errTLSHandshake = errors.New("tls handshake on a plain listener")
+	errTLSHandshake = errors.New("this port takes no TLS: connect without, or to the port for TLS")
 
 	errNoCommand  = errors.New("line without a command")
 	errBadCommand = errors.New("command is neither a word nor three digits")
@@ -209,6 +209,20 @@ func isCommand(s string) bool {
 	return letters == len(s) && 0 < letters && letters <= maxCommand
 }
 
+// notHTTP answers a request, so that whoever sent it sees what is here.
+const notHTTP = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n" +
+	"This is an IRC server: connect with an IRC client.\r\n"
+
+// notIRC ends a connection whose first line no IRC client sends: nothing behind it
+// is handled, for a web page may have made it. A line that is too long may be an
+// HTTP request as well.
+func notIRC(in inbound) *closing {
+	if in.tooLong {
+		return &closing{text: "the first line is too long for a client", cause: "first line too long"}
+	}
+	return &closing{text: "this is an IRC server", cause: "HTTP request", answer: notHTTP}
+}
+
 // looksLikeHTTP reports whether a connection's first line is an HTTP request: a
 // web page can make a browser send one to any port, with lines in its body that
 // would be commands here.
@@ -220,10 +234,10 @@ func looksLikeHTTP(line string) bool {
 	switch method {
 	case "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PRI":
 		return true
-	case "CONNECT", "TRACE": // commands of RFC 2812 as well
-		return strings.Contains(target, " HTTP/")
 	}
-	return false
+	// Any other method, or CONNECT and TRACE, which are commands of RFC 2812 as well.
+	_, version, ok := strings.Cut(target, " ")
+	return ok && strings.HasPrefix(version, "HTTP/")
 }
 
 // looksLikeTLS reports whether a connection begins with the header of a TLS
