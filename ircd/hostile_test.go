@@ -157,12 +157,12 @@ func TestStrangeNames(t *testing.T) {
 		c.LoginPass("x", "token")
 		c.Send("JOIN #messages", "WHOIS alice", "WHO alice", "WHO alice %ar", "TOPIC #messages", "PRIVMSG #messages :hi")
 		c.Expect(":irc.test 332 alice #messages :first :bob!u@h PRIVMSG #messages :forged ]0;xéé*")
-		c.Expect(":irc.test 311 alice alice u directus * :Alice QUIT :x[2J \u202eB")
+		c.Expect(":irc.test 311 alice alice u directus * :Alice QUIT :x[2J B")
 		c.Expect(":irc.test 330 alice alice id_1;x=y: :is logged in as")
-		c.Expect(":irc.test 352 * :0 Alice QUIT :x[2J \u202eB")
-		c.Expect(":irc.test 354 alice id_1;x=y: :Alice QUIT :x[2J \u202eB")
+		c.Expect(":irc.test 352 * :0 Alice QUIT :x[2J B")
+		c.Expect(":irc.test 354 alice id_1;x=y: :Alice QUIT :x[2J B")
 		c.Sync()
-		watcher.ExpectNext(":alice!u@directus JOIN #messages id_1;x=y: :Alice QUIT :x[2J \u202eB")
+		watcher.ExpectNext(":alice!u@directus JOIN #messages id_1;x=y: :Alice QUIT :x[2J B")
 		watcher.ExpectNext(`@msgid=m1;account=id\s1\r\n\:x=y: :alice!u@directus PRIVMSG #messages :hi`)
 		watcher.Sync()
 	})
@@ -286,4 +286,52 @@ func TestSecretsLikeChannels(t *testing.T) {
 			t.Errorf("the log tells too much or too little:\n%s", got)
 		}
 	})
+}
+
+// TestNoIRC: what is another protocol by its first bytes is ended at once, and
+// nothing behind them is handled: a web page can make a browser send both.
+func TestNoIRC(t *testing.T) {
+	login := "\r\nPASS alice@example.com:pw-alice\r\nNICK alice\r\nUSER x\r\n"
+	for first, want := range map[string]string{
+		"GET / HTTP/1.1":                                "HTTP/1.1 400 Bad Request",
+		"GET /":                                         "HTTP/1.1 400 Bad Request",
+		"POST / HTTP/1.1":                               "HTTP/1.1 400 Bad Request",
+		"HEAD / HTTP/1.1":                               "HTTP/1.1 400 Bad Request",
+		"PUT /x HTTP/1.1":                               "HTTP/1.1 400 Bad Request",
+		"OPTIONS * HTTP/1.1":                            "HTTP/1.1 400 Bad Request",
+		"CONNECT irc.test:6667 HTTP/1.1":                "HTTP/1.1 400 Bad Request",
+		"PRI * HTTP/2.0":                                "HTTP/1.1 400 Bad Request",
+		"\r\n\xef\xbb\xbfREPORT /x HTTP/1.1":            "HTTP/1.1 400 Bad Request",
+		"POST /" + strings.Repeat("x", 9000):            "ERROR :Closing link: the first line is too long for a client",
+		"@" + strings.Repeat("x", 9000):                 "ERROR :Closing link: the first line is too long for a client",
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03":  "ERROR :Closing link: this port takes no TLS: connect without, or to the port for TLS",
+		"SSH-2.0-OpenSSH_9.2p1":                         ":irc.test 421 * * :That is no IRC command",
+		"EHLO mail.example.com":                         ":irc.test 421 * EHLO :Unknown command",
+		"\x03\x00\x00\x13\x0e\xe0\x00\x00 rdp":          ":irc.test 421 * * :That is no IRC command",
+		"\xef\xbb\xbfPING :x":                           ":irc.test PONG irc.test :x",
+		"GET":                                           ":irc.test 421 * GET :Unknown command",
+		"PASS alice@example.com:pw-alice":               ":irc.test 001 alice :Welcome to TestNet, alice",
+		"CONNECT irc.example.com 6667 irc2.example.com": ":irc.test 451 * :You have not logged in yet",
+	} {
+		ircdtest.Bubble(t, func(t *testing.T) {
+			chat := newFakeChat()
+			s := newTestServer(t, chat, nil)
+			c := s.client()
+			start := time.Now()
+			c.SendRaw(first + login)
+			c.ExpectNext(want)
+			refused := !strings.HasPrefix(want, ":")
+			if refused {
+				c.Closed()
+				if took := time.Since(start); took > lingerTimeout {
+					t.Errorf("%.20q: closed after %v", first, took)
+				}
+			} else {
+				c.Sync()
+			}
+			if n := len(chat.asked()); refused != (n == 0) {
+				t.Errorf("%.20q: %d logins", first, n)
+			}
+		})
+	}
 }

@@ -31,9 +31,9 @@ const (
 // that know multi-line messages (see renderMultiline), and several messages for
 // the others; only the first line carries what belongs to the whole. An ACTION
 // is never a batch: how CTCP and batches go together is written nowhere. A text of
-// too many lines is cut, see cutLines.
+// too many lines is cut, see cutText.
 func render(m *Message, f form) []line {
-	text := cutLines(CleanText(m.Text))
+	text := cutText(CleanText(m.Text))
 	if textLines(text) == nil {
 		return nil
 	}

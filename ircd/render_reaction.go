@@ -26,5 +26,11 @@ func renderReaction(r *Reaction, f form) []line {
 
 // reactionText makes a text fit to be a reaction: one line without formatting.
 func reactionText(s string) string {
-	return strings.TrimSpace(plainText(strings.Join(textLines(CleanText(s)), " ")))
+	text := strings.Map(func(r rune) rune {
+		if isDirection(r) {
+			return -1
+		}
+		return r
+	}, CleanText(s))
+	return strings.TrimSpace(plainText(strings.Join(textLines(text), " ")))
 }

@@ -25,8 +25,21 @@ func textLines(text string) []string {
 // a million, and each would cost every client a line with its prefix and tags.
 const maxTextLines = 2000
 
-// cutLines cuts a clean text behind maxTextLines lines and says how many more
-// there are.
+// maxTextBytes is how much of a text is shown, whatever its lines.
+const maxTextBytes = 256 << 10
+
+// cutText cuts a clean text behind maxTextLines lines or maxTextBytes bytes, and
+// says how much more there is.
+func cutText(text string) string {
+	shown := cutLines(text)
+	if len(shown) <= maxTextBytes {
+		return shown
+	}
+	head := clipText(text, maxTextBytes)
+	return fmt.Sprintf("%s\n[bytes not shown: %d]", head, len(text)-len(head))
+}
+
+// cutLines is the part of cutText that counts lines.
 func cutLines(text string) string {
 	if text = strings.TrimRightFunc(text, isLineBreak); len(text) < maxTextLines {
 		return text
@@ -61,7 +74,7 @@ func isVisible(s string) bool {
 		n := formatLen(s)
 		if n == 0 {
 			var r rune
-			if r, n = utf8.DecodeRuneInString(s); !isControl(r) && !unicode.IsSpace(r) {
+			if r, n = utf8.DecodeRuneInString(s); !isControl(r) && !isDirection(r) && !unicode.IsSpace(r) {
 				return true
 			}
 		}

@@ -39,7 +39,8 @@ type tag struct{ Key, Value string }
 // whatever the values hold, the result is exactly one line, valid UTF-8, within
 // the limits of the protocol, and has the parameters that l has. Control bytes
 // are dropped but for the codes of mIRC formatting and CTCP in the last
-// parameter, where a tab or LF becomes a space. A text that is too long is cut between two
+// parameter, where a tab or LF becomes a space, and so is what turns the direction
+// of all that follows. A text that is too long is cut between two
 // runes, so whoever can split it does so before. Without a command nothing is
 // appended.
 func appendLine(dst []byte, l *line) []byte {
@@ -136,7 +137,7 @@ func appendText(dst []byte, s string, end int) []byte {
 			dst = append(dst, s[i])
 		case r == '\t' || r == '\n':
 			dst = append(dst, ' ')
-		case r == 0x01 || isFormat(r) || !isControl(r):
+		case r == 0x01 || isFormat(r) || !isControl(r) && !isDirection(r):
 			dst = utf8.AppendRune(dst, r) // an invalid byte reads as U+FFFD
 		}
 	}
@@ -151,7 +152,7 @@ func appendWord(dst []byte, s string, limit int) []byte {
 		switch {
 		case r == '\t' || r == ' ':
 			r = wordFill
-		case isControl(r):
+		case isControl(r) || isDirection(r):
 			continue
 		case r == ':' && len(dst) == start:
 			r = wordFill
@@ -167,6 +168,11 @@ func appendWord(dst []byte, s string, limit int) []byte {
 // isControl reports whether r is a control character: C0, DEL, or C1, which
 // terminals obey as well.
 func isControl(r rune) bool { return r < 0x20 || 0x7f <= r && r < 0xa0 }
+
+// isDirection reports whether r is a bidirectional embedding, override or isolate,
+// or the end of one: what is opened in a name or a text would go on behind it.
+// The marks (U+200E, U+200F, U+061C) concern only their neighbours.
+func isDirection(r rune) bool { return 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 }
 
 // appendTags appends the tag section. A tag that is not well-formed, or for
 // which there is no room, is left out.
