@@ -46,6 +46,8 @@ func (c correction) of(last row, to addressee) (string, error) {
 	switch {
 	case to.view.feed.tooOld(last):
 		return "", notCorrected(to.name, "your last message here is too old", nil)
+	case found == tooLong:
+		return "", notCorrected(to.name, "your message would become too long", nil)
 	case found == 0:
 		return "", notCorrected(to.name, "your last message here does not have these words", nil)
 	case found > 1 && !c.all:
@@ -67,12 +69,12 @@ func corrected(c correction, r row, ch *channel) (text string, found int) {
 		} else {
 			stored.new = unformatted(ircd.CleanText(c.new))
 		}
-		if text, found = stored.apply(r.text); found > 0 {
+		if text, found = stored.apply(r.text); found != 0 {
 			return text, found
 		}
 	}
 	kind, shown := shownText(r.text, ch.Format)
-	if shown, found = c.apply(shown); found == 0 || found > 1 && !c.all {
+	if shown, found = c.apply(shown); found <= 0 || found > 1 && !c.all {
 		return r.text, found
 	}
 	return storedText(ircd.Outgoing{Kind: kind, Text: shown}, ch), found

@@ -2,6 +2,13 @@ package bridge
 
 import "strings"
 
+// maxCorrected bounds a text that a correction makes longer: an "a" for which 8 kB
+// stand has many places in a long text.
+const maxCorrected = 256 << 10
+
+// tooLong stands for the number of places if the text would become too long.
+const tooLong = -1
+
 // correctionDelimiters are what may stand between the parts of s/old/new/.
 const correctionDelimiters = "/|#"
 
@@ -56,7 +63,11 @@ func splitEscaped(text string, delimiter byte) []string {
 // changes nothing unless the place is clear.
 func (c correction) apply(text string) (corrected string, found int) {
 	if c.all {
-		return strings.ReplaceAll(text, c.old, c.new), strings.Count(text, c.old)
+		found = strings.Count(text, c.old)
+		if n := len(text) + found*(len(c.new)-len(c.old)); n > max(maxCorrected, len(text)) {
+			return text, tooLong
+		}
+		return strings.ReplaceAll(text, c.old, c.new), found
 	}
 	first := strings.Index(text, c.old)
 	switch {

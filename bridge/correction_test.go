@@ -1,6 +1,9 @@
 package bridge
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestParseCorrection(t *testing.T) {
 	for text, want := range map[string]correction{
@@ -37,18 +40,38 @@ func TestApplyCorrection(t *testing.T) {
 		{correction{old: "b", new: "x", all: true}, "abcb", "axcx", 2},
 		{correction{old: "z", new: "x"}, "abc", "abc", 0},
 		{correction{old: ".", new: "x"}, "abc", "abc", 0},
+		{correction{old: "a", new: strings.Repeat("b", 8000), all: true}, strings.Repeat("a", 100_000), strings.Repeat("a", 100_000), tooLong},
+		{correction{old: "a", new: "b", all: true}, strings.Repeat("a", 1<<20), strings.Repeat("b", 1<<20), 1 << 20},
 	} {
 		if got, found := test.c.apply(test.text); got != test.want || found != test.found {
-			t.Errorf("%+v on %q: got %q, %d", test.c, test.text, got, found)
+			t.Errorf("%.99v on %.99q: got %.99q, %d", test.c, test.text, got, found)
 		}
 	}
 }
 
 func FuzzParseCorrection(f *testing.F) {
 	f.Add(`s/a\/b/c/g`, "a/b")
+	f.Add("s/teh/the/", "teh end")
+	f.Add("s|a|bbbbbbbbbbbbbbbbbbbb|g", "aaaaaaaaaaaa")
+	f.Add(`s#\\#\##g`, `\#\`)
 	f.Fuzz(func(t *testing.T, text, on string) {
-		if c, ok := parseCorrection(text); ok {
-			c.apply(on)
+		c, ok := parseCorrection(text)
+		if !ok {
+			return
+		}
+		if c.old == "" || c.old == c.new || len(c.old)+len(c.new) > len(text) {
+			t.Fatalf("%q is read as %+v", text, c)
+		}
+		got, found := c.apply(on)
+		switch {
+		case len(got) > max(maxCorrected, len(on)+len(c.new)):
+			t.Fatalf("%+v makes %d bytes of %d", c, len(got), len(on))
+		case found > 0 != strings.Contains(on, c.old) && found != tooLong:
+			t.Fatalf("%+v is found %d times in %q", c, found, on)
+		case found != 1 && !c.all && got != on:
+			t.Fatalf("%+v makes %q of %q", c, got, on)
+		case found == 1 && strings.Replace(got, c.new, c.old, 1) != on && strings.Count(got, c.new) == 1:
+			t.Fatalf("%+v makes %q of %q", c, got, on)
 		}
 	})
 }
