@@ -3,6 +3,7 @@ package bridge
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -38,10 +39,18 @@ func TestParseRow(t *testing.T) {
 func FuzzParseRow(f *testing.F) {
 	f.Add(`{"id":7,"text":"hi","user_created":{"id":"u1"},"date_created":"2026-11-23T13:18:39.984Z"}`)
 	f.Add(`{"id":"\u0000 :x","text":"a\r\nQUIT"}`)
+	f.Add(`{"id":"3f6b2c3e-0000-4000-8000-000000000000","text":null,"user_created":null,"date_created":null}`)
+	f.Add(`{"id":1e400,"text":{"a":1},"user_created":[7],"date_created":"99999-01-01T00:00:00Z","reply_to":{"id":2,"text":"q"}}`)
 	f.Fuzz(func(t *testing.T, item string) {
 		r, err := parseRow(json.RawMessage(item), guideFields)
 		if err != nil {
 			return
+		}
+		if !r.date.IsZero() && !r.date.Equal(r.date.Truncate(time.Millisecond)) {
+			t.Fatalf("date %v", r.date)
+		}
+		if r.text != strings.ToValidUTF8(r.text, "") || !strings.Contains(item, "id") {
+			t.Fatalf("%q is read as %+v", item, r)
 		}
 		for i := range len(messageID(r)) {
 			if c := messageID(r)[i]; c <= ' ' || c >= 0x7f || c == ':' || c == ';' || c == ',' {

@@ -268,3 +268,25 @@ func TestKeys(t *testing.T) {
 		}
 	}
 }
+
+// FuzzAnswer: whatever comes back from an address that may not even be a Directus
+// is an answer or an error that says so, and quotes no more than a message of it.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, `{"data":[{"id":1,"text":"hi"}]}`, "")
+	f.Add(200, `{"data":null}`, "")
+	f.Add(403, `{"errors":[{"message":"You don't have permission to access this.","extensions":{"code":"FORBIDDEN"}}]}`, "")
+	f.Add(429, `{"errors":[{"message":"x","extensions":{"code":"REQUESTS_EXCEEDED","reset":"9999-12-31T00:00:00Z"}}]}`, "-1")
+	f.Add(503, `<html>`, "Fri, 31 Dec 9999 23:59:59 GMT")
+	f.Add(302, ``, "99999999")
+	f.Fuzz(func(t *testing.T, status int, body, after string) {
+		resp := &http.Response{StatusCode: status, Header: http.Header{"Retry-After": {after}}}
+		var items []json.RawMessage
+		if err := decodeData(resp, []byte(body), &items); err == nil && !strings.Contains(body, "data") && !strings.Contains(strings.ToLower(body), "data") && !strings.Contains(body, `\u`) {
+			t.Errorf("%q is an answer: %q", body, items)
+		}
+		e := refusal(resp, []byte(body))
+		if e.Status != status || e.RetryAfter < 0 || e.Message == "" && e.Code == "" {
+			t.Errorf("%q is refused as %+v", body, e)
+		}
+	})
+}

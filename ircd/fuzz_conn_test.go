@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -37,6 +39,11 @@ func FuzzConn(f *testing.F) {
 		"PRIVMSG #messages,#messages,bob,bob,#x :hi\nNOTICE #messages :x\nKICK #messages bob\nINVITE bob #messages\n",
 	} {
 		f.Add([]byte(s), []byte(s))
+	}
+	for _, lines := range clientLines(f) {
+		all := []byte(strings.Join(lines, "\r\n"))
+		f.Add(all, []byte(nil))
+		f.Add([]byte("CAP REQ :"+strings.Join(words302, " ")), all)
 	}
 	f.Fuzz(func(t *testing.T, before, after []byte) {
 		opts := Options{Name: "irc.test", Logger: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel)}
@@ -73,6 +80,31 @@ func FuzzConn(f *testing.F) {
 			t.Errorf("Serve: %v", err)
 		}
 	})
+}
+
+// words302 are capabilities that change what lines look like.
+var words302 = []string{"message-tags", "server-time", "batch", "echo-message", "labeled-response", "draft/multiline", "account-tag", "draft/chathistory"}
+
+// clientLines are what real clients send, by the transcripts.
+func clientLines(f *testing.F) map[string][]string {
+	f.Helper()
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no transcripts: %v", err)
+	}
+	lines := map[string][]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for l := range strings.Lines(string(text)) {
+			if l, ok := strings.CutPrefix(strings.TrimRight(l, "\n"), "C: "); ok {
+				lines[file] = append(lines[file], l)
+			}
+		}
+	}
+	return lines
 }
 
 // checkBatches follows the batches of the server: each is opened once at a time,

@@ -252,6 +252,7 @@ func TestLooksLikeHTTP(t *testing.T) {
 		"OPTIONS * HTTP/1.1":                    true,
 		"PATCH /x HTTP/1.1":                     true,
 		"PRI * HTTP/2.0":                        true,
+		"PROPFIND / HTTP/1.1":                   true,
 		"CONNECT irc.example.com:6667 HTTP/1.1": true,
 		"CONNECT irc.example.com 6667":          false,
 		"TRACE / HTTP/1.1":                      true,
@@ -274,6 +275,11 @@ func FuzzParseLine(f *testing.F) {
 		"@label=e3d469b3-bb05-46e1-b76f-2a91168fe362 CAP :END", "PRIVMSG #a :\xff", "@\xff=\xff PING",
 	} {
 		f.Add(s)
+	}
+	for _, lines := range clientLines(f) {
+		for _, s := range lines {
+			f.Add(s)
+		}
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		rawParams(s)

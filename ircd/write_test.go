@@ -171,6 +171,7 @@ func FuzzAppendLine(f *testing.F) {
 	f.Add("+a/b", "\r\n; \\", "a\r\nQUIT", "NOTICE", "", ":)", false)
 	f.Add("", "", "", "005", ":x y", "", false)
 	f.Add("a", strings.Repeat(" ", 3000), strings.Repeat("s", 300), "A", strings.Repeat("€", 200), strings.Repeat("😀", 200), true)
+	f.Add("a", "\u202e", "\u2067a", "A", "\u202a", "\u202eevil\u2066", false)
 	f.Add("a", "\xff", "\xff", "A\x00", "\xff\x1b", "\x01ACTION \x03\x7f\u0085\u009b\x01\t", false)
 	f.Fuzz(func(t *testing.T, key, value, source, command, middle, last string, trailing bool) {
 		l := &line{Tags: []tag{{key, value}, {"msgid", value}}, Source: source, Command: command, Params: []string{middle, last}, Trailing: trailing}
@@ -195,7 +196,7 @@ func FuzzAppendLine(f *testing.F) {
 		if len(body) > 510 {
 			t.Errorf("%+v: body of %d bytes: %q", l, len(body), body)
 		}
-		if i := strings.IndexFunc(body, func(r rune) bool { return isControl(r) && !isFormat(r) && r != 0x01 }); i >= 0 {
+		if i := strings.IndexFunc(body, func(r rune) bool { return isDirection(r) || isControl(r) && !isFormat(r) && r != 0x01 }); i >= 0 {
 			t.Errorf("%+v: control byte %#x in %q", l, body[i], body)
 		}
 		checkParsesBack(t, l, got, len(body) < 500)
