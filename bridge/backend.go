@@ -49,6 +49,8 @@ type Options struct {
 	// honoured, where Directus does not honour it at once: see member.check. 0
 	// means five minutes.
 	Recheck time.Duration
+	// Resume lets devices go on from where they were; nil: nobody's.
+	Resume *Resume
 	// PublicURL is the base of links to files, as people reach Directus; empty:
 	// that of Client.
 	PublicURL string
@@ -62,6 +64,8 @@ type Backend struct {
 	nicks   *nicks
 	guard   *guard
 	markers markerShelf
+	origin  string       // the Directus that trails are of
+	resumed atomic.Int64 // channels of devices that have come back
 
 	mu      sync.Mutex
 	members map[string]*member // by user id; guarded by mu
@@ -79,13 +83,13 @@ func New(opts Options) (*Backend, error) {
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
 	b := &Backend{
-		opts: opts, nicks: newNicks(), guard: newGuard(opts.LoginAttemptsPerMinute, opts.LoginsPerMinute), members: map[string]*member{},
+		opts: opts, origin: opts.Client.URL().String(), nicks: newNicks(), guard: newGuard(opts.LoginAttemptsPerMinute, opts.LoginsPerMinute), members: map[string]*member{},
 	}
 	b.plan.Store(p)
 	return b, nil
 }
 
-// Configure replaces the options, all but Client and Logger, under sessions that go
+// Configure replaces the options, all but Client, Logger and Resume, under sessions that go
 // on: each learns of it by its next Poll. What concerns the people themselves
 // (NickFields, PublicURL, Recheck) holds for users who connect from now on. After an error
 // everything is as it was. It may be called from any goroutine.
@@ -93,7 +97,7 @@ func (b *Backend) Configure(opts Options) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	old := b.plan.Load()
-	opts.Client, opts.Logger = b.opts.Client, b.opts.Logger
+	opts.Client, opts.Logger, opts.Resume = b.opts.Client, b.opts.Logger, b.opts.Resume
 	p, err := newPlan(opts, old)
 	if err != nil {
 		return fmt.Errorf("bridge: %w", err)
@@ -124,6 +128,10 @@ func (b *Backend) Features() ircd.Features {
 
 // Login implements ircd.Backend.
 func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Session, error) {
+	cred, device, err := deviceOf(cred)
+	if err != nil {
+		return nil, err
+	}
 	account, err := b.login(ctx, cred)
 	if err != nil {
 		return nil, err
@@ -139,7 +147,7 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 		return nil, loginError(err)
 	}
 	b.review(ctx, who.id)
-	s := newSession(b, who)
+	s := newSession(b, who, device)
 	s.nick = b.nicks.connect(who, taken)
 	if !b.enter(s, account, names) {
 		// The user is already connected, on another login which serves all. If
@@ -227,6 +235,9 @@ func (b *Backend) Close(ctx context.Context) error {
 	for _, m := range members {
 		errs = append(errs, m.close(ctx))
 	}
+	if b.opts.Resume != nil {
+		b.opts.Resume.Trails.Close()
+	}
 	return errors.Join(errs...)
 }
 
@@ -236,13 +247,20 @@ type Stats struct {
 	Users int
 	// Links is the number of their realtime links that are up.
 	Links int
+	// Resumed is how often a device was shown what it had missed of a channel.
+	Resumed int64
+	// Unwritten is how often what devices have received could not be written.
+	Unwritten int64
 }
 
 // Stats counts; it may be called at any time.
 func (b *Backend) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := Stats{Users: len(b.members)}
+	s := Stats{Users: len(b.members), Resumed: b.resumed.Load()}
+	if b.opts.Resume != nil {
+		s.Unwritten = b.opts.Resume.Trails.failures()
+	}
 	for _, m := range b.members {
 		if m.up() {
 			s.Links++

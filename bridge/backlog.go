@@ -7,20 +7,21 @@ import (
 	"directus-ircd/ircd"
 )
 
-// backlog reads the channel's latest messages and remembers what it shows.
-func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, error) {
+// backlog reads the channel's latest messages, or what the client's device has
+// missed, and remembers what it shows. The notice comes in front of them; it may be
+// empty.
+func (s *session) backlog(ctx context.Context, j *joined) (messages []*ircd.Message, notice string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, joinPatience)
 	defer cancel()
 	f := j.view.feed
-	at, pos := time.Now(), f.journal.end()
-	list, end, err := s.historyOf(j.channel).latest(ctx, j.Backlog)
+	at, pos, readTo := time.Now(), f.journal.end(), f.readTo()
+	p, err := s.past(ctx, j)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	j.due = false
-	j.shown, j.shownAt, j.floorPos = make(map[string]string, len(list)), at, pos
-	messages := make([]*ircd.Message, 0, len(list))
-	for _, l := range list {
+	j.shown, j.shownAt, j.floorPos = make(map[string]string, len(p.list)), at, pos
+	for _, l := range p.list {
 		j.shown[l.row.id] = l.message.Text
 		if _, live := j.live[l.row.id]; live || j.view.hasSent(j.channel, l.row) {
 			continue
@@ -29,11 +30,14 @@ func (s *session) backlog(ctx context.Context, j *joined) ([]*ircd.Message, erro
 			messages = append(messages, l.message)
 		}
 	}
-	if !end {
-		j.floor = &row{id: list[0].row.id, date: list[0].row.date} // and not the whole list
+	if !p.end {
+		j.floor = &row{id: p.list[0].row.id, date: p.list[0].row.date} // and not the whole list
 	}
 	j.live = nil
-	return messages, nil
+	if j.visit != nil {
+		s.catchUp(j.visit, p, readTo)
+	}
+	return messages, p.notice, nil
 }
 
 // ringLater makes the session look for its backlogs again after a while, and
@@ -54,13 +58,17 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 	if !j.due || j.move != nil || !ready || err != nil || down || time.Now().Before(s.nextBacklog) {
 		return nil
 	}
-	messages, err := s.backlog(ctx, j)
+	messages, notice, err := s.backlog(ctx, j)
 	if err != nil {
 		s.ringLater()
 		return nil
 	}
-	if j.private {
-		return conversations(messages, s.person.id)
+	var events []ircd.Event
+	if notice != "" {
+		events = append(events, &ircd.ServiceNotice{Target: j.Name, Text: notice})
 	}
-	return []ircd.Event{&ircd.Backlog{Channel: j.Name, Messages: messages}}
+	if j.private {
+		return append(events, conversations(messages, s.person.id)...)
+	}
+	return append(events, &ircd.Backlog{Channel: j.Name, Messages: messages})
 }

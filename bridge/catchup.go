@@ -109,6 +109,7 @@ func (f *feed) advance(last time.Time) {
 	horizon := f.cursor.date.Add(-2 * overlap)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.reached = f.cursor.date
 	if f.cursor.date.After(f.newest) {
 		f.newest = f.cursor.date
 	}

@@ -71,6 +71,7 @@ type feed struct {
 	err     error                // why the collection cannot be read; guarded by mu
 	failing int                  // reads failed in a row; guarded by mu
 	current time.Time            // when the last complete catch-up began; guarded by mu
+	reached time.Time            // the date of cursor; guarded by mu
 	shown   memory               // guarded by mu
 	moments moments              // guarded by mu
 	pending map[string]edit      // changed texts that may change again, by row id; guarded by mu

@@ -43,6 +43,13 @@ func (f *feed) readAt() time.Time {
 	return f.current
 }
 
+// readTo is up to where the collection has been read; zero if it has not.
+func (f *feed) readTo() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.reached
+}
+
 // status tells whether the feed has read its collection, or why it cannot.
 func (f *feed) status() (ready bool, changed <-chan struct{}, err error) {
 	f.mu.Lock()

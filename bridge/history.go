@@ -176,12 +176,15 @@ func (h *historian) around(ctx context.Context, at *border, limit int) ([]found,
 	return append(before, after...), first && last, nil
 }
 
-// latest reads the newest messages, not more than limit, oldest first; end says
-// that there are no older ones.
-func (h *historian) latest(ctx context.Context, limit int) (list []found, end bool, err error) {
+// latest reads the newest messages behind a border, if there is one, not more than
+// limit, oldest first; end says that there are no older ones.
+func (h *historian) latest(ctx context.Context, lo *border, limit int) (list []found, end bool, err error) {
 	var w *walk
 	err = h.inGroup(func() error {
-		w = h.walk(true, nil, nil, limit)
+		if err := h.learn(ctx); lo != nil && err != nil {
+			return err
+		}
+		w = h.walk(true, lo, nil, limit)
 		return w.some(ctx, limit)
 	})
 	if err != nil {

@@ -141,6 +141,8 @@ func (s *session) arrive(ctx context.Context, known map[*joined]map[string]strin
 		next.shown = nil
 		if m.channel.Collection == j.Collection {
 			s.carryOver(j, &next, shown)
+		} else {
+			s.revisit(&next)
 		}
 		s.joined[ircd.Fold(j.Name)] = &next
 		s.close(j.view)

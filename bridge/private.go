@@ -44,7 +44,7 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 	s.started = &opts
 	if g := s.plan.private; g != nil && s.joined[privateName] == nil {
 		c := g.channels[0]
-		j := &joined{channel: c, view: s.open(g), due: opts.Backlog && c.Backlog > 0}
+		j := s.newJoined(c, g, opts)
 		j.floorPos = j.view.feed.journal.end()
 		s.joined[privateName] = j
 		s.ring()

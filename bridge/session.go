@@ -36,9 +36,12 @@ type session struct {
 	views       map[*group]*view
 	outage      bool // the client was told of an outage outside of any channel
 	nextBacklog time.Time
-	hasty       time.Time   // until then JOINs do not wait: the last did in vain
-	mail        mailbox     // has a lock of its own
-	retry       *time.Timer // at nextBacklog: rings for a backlog that is due; nil until needed
+	hasty       time.Time         // until then JOINs do not wait: the last did in vain
+	mail        mailbox           // has a lock of its own
+	device      string            // as the client has named it; empty: it has none
+	visits      map[string]*visit // by key
+	unproven    bool              // something was shown since the client was asked for a receipt
+	retry       *time.Timer       // at nextBacklog: rings for a backlog that is due; nil until needed
 }
 
 // view is a session's reading of one feed.
@@ -71,13 +74,17 @@ type joined struct {
 	live map[string]struct{}
 	// move is under way while the channel is configured otherwise; else nil.
 	move *move
+	// visit is nil where the client has no device; received tells what that one
+	// had when it came, for as long as shown counts. Nil: nothing.
+	visit    *visit
+	received func(row) bool
 }
 
 var _ ircd.Session = (*session)(nil)
 
-func newSession(b *Backend, who person) *session {
+func newSession(b *Backend, who person, device string) *session {
 	return &session{
-		backend: b, person: who, wake: make(chan struct{}, 1),
+		backend: b, person: who, device: device, wake: make(chan struct{}, 1),
 		joined: map[string]*joined{}, views: map[*group]*view{},
 	}
 }
@@ -130,7 +137,7 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 // enter joins a channel as a part of a group. The error is Directus' refusal, or
 // that of ctx.
 func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.JoinOptions) (*ircd.Channel, error) {
-	j := &joined{channel: c, view: s.open(g), due: opts.Backlog && c.Backlog > 0}
+	j := s.newJoined(c, g, opts)
 	j.floorPos = j.view.feed.journal.end()
 	s.joined[ircd.Fold(c.Name)] = j
 	ready, err := s.await(ctx, j.view.feed)
@@ -143,7 +150,7 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	answer := &ircd.Channel{Name: c.Name, Topic: s.member.topics.text(ctx, c)}
 	s.member.watchTopics(c, s.plan.channels)
 	if ready && j.due {
-		answer.Backlog, err = s.backlog(ctx, j)
+		answer.Backlog, answer.Notice, err = s.backlog(ctx, j)
 	}
 	if isForbidden(err) || ctx.Err() != nil {
 		s.drop(j)
@@ -155,6 +162,13 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	answer.At = s.joinTime(j, answer.Backlog)
 	s.ring()
 	return answer, nil
+}
+
+// newJoined is a channel of which the backlog is due, if there is to be one.
+func (s *session) newJoined(c *channel, g *group, opts ircd.JoinOptions) *joined {
+	j := &joined{channel: c, view: s.open(g), visit: s.visit(c, opts)}
+	j.due = opts.Backlog && (c.Backlog > 0 || j.visit != nil)
+	return j
 }
 
 // await waits until the feed has read its collection for the first time, for as
@@ -240,7 +254,7 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 		if v.held {
 			continue
 		}
-		readAt := v.feed.readAt()
+		readAt, readTo := v.feed.readAt(), v.feed.readTo()
 		first, news, ok := v.feed.journal.read(v.reader)
 		if !ok {
 			return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages behind. Come back to catch up", maxBehind)}
@@ -249,11 +263,12 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 			if s.wants(v, e, first+int64(i)) {
 				events = append(events, e.event)
 				s.noteChange(e)
+				s.showEntry(e, readTo)
 			}
 		}
 		for _, j := range s.joined {
 			if j.view == v && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) {
-				j.shown = nil // from here on the feed knows them, and their edits
+				j.shown, j.received = nil, nil // from here on the feed knows them, and their edits
 			}
 		}
 	}
@@ -268,6 +283,7 @@ func (s *session) Close(ctx context.Context) error {
 	for _, j := range s.joined {
 		s.drop(j)
 	}
+	s.closeVisits()
 	return s.backend.leave(ctx, s)
 }
 
@@ -302,5 +318,6 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		clear(j.view.sent)
 	}
 	j.view.sent[sentItem{j.channel, r.id}] = struct{}{}
+	s.own(j, r, m.Echo)
 	return toMessage(s.timeSent(ctx, r, j), j.channel, s.answered(ctx, to, r, users), false), nil
 }

@@ -28,6 +28,9 @@ func (s *session) wants(v *view, e entry, pos int64) bool {
 	if _, shown := j.shown[e.row.id]; shown || pos < j.floorPos {
 		return false
 	}
+	if j.received != nil && j.received(e.row) {
+		return false
+	}
 	return !e.read || j.floor == nil || compareRows(e.row, *j.floor) > 0
 }
 

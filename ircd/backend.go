@@ -123,6 +123,13 @@ type Session interface {
 	// *LoginError the Text is told as the reason; any other is logged and told
 	// as "internal error".
 	Poll(ctx context.Context) ([]Event, error)
+	// AskReceipt reports whether something that the other methods have returned
+	// since the last call is worth to be known as received. The client is asked
+	// then; it is not called again until there was an answer.
+	AskReceipt() bool
+	// Received says that the client has all that had been returned by the last
+	// AskReceipt.
+	Received()
 	// Close ends the session and waits for what it started, for as long as ctx
 	// lasts. No method is called after it.
 	Close(ctx context.Context) error
@@ -145,8 +152,8 @@ type User struct {
 
 // JoinOptions say what the client can use of a Join.
 type JoinOptions struct {
-	// Backlog asks for the channel's latest messages. It is false for clients
-	// that fetch history by themselves.
+	// Backlog asks for the channel's latest messages, or for those that the
+	// client has missed. It is false for clients that fetch history by themselves.
 	Backlog bool
 }
 
@@ -163,6 +170,8 @@ type Channel struct {
 	// Backlog holds the latest messages, oldest first. Where it cannot be had
 	// yet, it is empty and a Backlog event follows through Poll.
 	Backlog []*Message
+	// Notice is what is to be said in front of the backlog; it may be empty.
+	Notice string
 }
 
 // ChannelInfo is one row of LIST.
@@ -191,6 +200,8 @@ type Outgoing struct {
 	// Text is valid UTF-8 without CR and NUL. It may hold line breaks ("\n")
 	// and mIRC formatting; for an Action it is without the CTCP wrapping.
 	Text string
+	// Echo says that the client shows the message only when it gets it back.
+	Echo bool
 }
 
 // Reacting is a reaction that the client wants added or removed.

@@ -31,6 +31,9 @@ func (c *conn) joinAll(ctx context.Context, names []string) error {
 			c.endResponse()
 		}
 		if ch != nil {
+			if ch.Notice != "" {
+				c.showService(&ServiceNotice{Target: ch.Name, Text: ch.Notice})
+			}
 			if err := c.showBacklog(ctx, ch.Name, ch.Backlog); err != nil {
 				return err
 			}

@@ -137,6 +137,7 @@ func (c *conn) joinedChannel(ctx context.Context, name string) (*joinedChannel, 
 
 // store has a message stored. What the backend says is what the client is told.
 func (c *conn) store(ctx context.Context, out Outgoing) error {
+	out.Echo = c.caps.has(capEchoMessage)
 	stored, err := c.sendInTime(ctx, out)
 	if err != nil {
 		c.srv.count.sendErrors.Add(1)

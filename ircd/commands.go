@@ -34,7 +34,7 @@ var commands = map[string]command{
 	"USER":         {run: (*conn).cmdUser, params: 1, early: true},
 	"OTP":          {run: (*conn).cmdOTP, params: 1, early: true},
 	"PING":         {run: (*conn).cmdPing, early: true},
-	"PONG":         {run: (*conn).cmdIgnore, early: true},
+	"PONG":         {run: (*conn).cmdPong, early: true},
 	"QUIT":         {run: (*conn).cmdQuit, early: true},
 	"ERROR":        {run: (*conn).cmdIgnore, early: true},
 	"PROTOCTL":     {run: (*conn).cmdIgnore, early: true},

@@ -69,8 +69,9 @@ type conn struct {
 	typed      map[string]time.Time // when typing is due again, by folded target; at most maxTyping
 	batches    uint64               // how many batches were opened
 	pinged     bool                 // a PING is unanswered
-	multi      multilines           // that the client is sending
-	toldUTF8   bool                 // the notice about invalid UTF-8 was given
+	receipts   receipts
+	multi      multilines // that the client is sending
+	toldUTF8   bool       // the notice about invalid UTF-8 was given
 
 	response *response // to the labelled request at hand; nil: there is none
 	asides   int       // what is sent is no part of it if this is not 0
@@ -128,12 +129,19 @@ func (c *conn) run(ctx context.Context) {
 	c.inbox = newInbox(cancel)
 
 	defer c.srv.logins.watch(c.serverBell)()
-	reading := begin(func() { c.read(cctx) })
+	// It is read until the last receipt.
+	rctx, stopReading := context.WithCancel(context.WithoutCancel(cctx))
+	defer stopReading()
+	reading := begin(func() { c.read(rctx) })
 	log := c.log // loop adds the nick to it
 	writing := begin(func() { c.writer.run(func(f func() error) error { return guard(log, f) }) })
 
 	end := c.endOf(ctx, c.guard(func() error { return c.loop(cctx) }))
+	if ctx.Err() != nil {
+		c.lastReceipt()
+	}
 	close(c.done)
+	stopReading()
 	cancel(nil)
 	deadline := time.Now().Add(flushTimeout)
 	if c.guard(func() error { c.finish(ctx, end, deadline); return nil }) != nil {
@@ -247,6 +255,8 @@ func (c *conn) loop(ctx context.Context) error {
 			err = c.expireMultiline(ctx)
 		case <-c.monitor.again:
 			c.monitor.again = nil
+		case <-c.receipts.pause:
+			c.receipts.pause = nil
 		case err := <-c.writer.failed:
 			return c.drain(ctx, err)
 		case <-ctx.Done():
@@ -273,6 +283,7 @@ func (c *conn) settle(ctx context.Context) error {
 		return err
 	}
 	c.settleMonitor(ctx)
+	c.askReceipt()
 	return c.flush(ctx)
 }
 
@@ -327,7 +338,7 @@ func (c *conn) watch() (time.Duration, error) {
 	default:
 		if !c.pinged {
 			c.pinged = true
-			c.send(&line{Command: "PING", Params: []string{c.srv.source}, Trailing: true})
+			c.ping(ping{token: c.srv.source})
 		}
 		next = min(next, pingCheck)
 		if pingTimeout > 0 {

@@ -29,6 +29,7 @@ type fakeChat struct {
 	asks   atomic.Int64                                 // for the hooks to count
 
 	features Features // static
+	device   bool     // sessions want to know what has arrived; static
 
 	crash func(method, user string) // guarded by mu; nil: nothing. It may panic
 
@@ -175,6 +176,9 @@ type fakeSession struct {
 	joined map[string]bool // guarded by chat.mu, like all below
 	queue  []Event
 	err    error
+
+	unproven bool // returned since the last AskReceipt, where the chat asks for receipts
+	receipts int  // times that Received was called
 }
 
 func (s *fakeSession) User() User { return s.user }
@@ -268,7 +272,22 @@ func (s *fakeSession) Poll(ctx context.Context) ([]Event, error) {
 	defer s.chat.mu.Unlock()
 	events := s.queue
 	s.queue = nil
+	s.unproven = s.unproven || len(events) > 0
 	return events, s.err
+}
+
+func (s *fakeSession) AskReceipt() bool {
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	asked := s.unproven && s.chat.device
+	s.unproven = false
+	return asked
+}
+
+func (s *fakeSession) Received() {
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	s.receipts++
 }
 
 func (s *fakeSession) Close(context.Context) error {

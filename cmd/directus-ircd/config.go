@@ -43,6 +43,7 @@ type config struct {
 	Private  privateConfig   `yaml:"private"`
 	Markers  markersConfig   `yaml:"read_markers"`
 	Edits    editsConfig     `yaml:"edits"`
+	Resume   resumeConfig    `yaml:"resume"`
 	// Nick names the author fields that form a nick, in this order.
 	Nick    []string      `yaml:"nick"`
 	Limits  limitsConfig  `yaml:"limits"`
@@ -111,6 +112,7 @@ func defaultConfig() *config {
 		Private:  defaultPrivate(),
 		Markers:  defaultMarkers(),
 		Edits:    defaultEdits(),
+		Resume:   defaultResume(),
 		Nick:     []string{"first_name", "last_name"},
 		Limits: limitsConfig{
 			Connections:           10000,

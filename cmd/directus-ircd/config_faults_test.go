@@ -20,13 +20,13 @@ func TestConfigFaults(t *testing.T) {
 		{"tab", "directus:\n\turl: x\n", []string{
 			`:2: this is no YAML: found character that cannot start any token`}},
 		{"text instead of keys", "https://chat.example.com\n", []string{
-			`:1: "https://chat.example.com" stands where keys are expected: write some of directus, server, listen, acme, login, channels, private, read_markers, edits, nick, limits, log, metrics, each with its value`}},
+			`:1: "https://chat.example.com" stands where keys are expected: write some of directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, limits, log, metrics, each with its value`}},
 		{"two documents", minimal + "---\nlog: {}\n", []string{
 			`:3: a second document begins here: the configuration is one document, remove the line "---" and what follows`}},
 		{"unknown key", minimal + "chanels: []\n", []string{
-			`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, nick, limits, log, metrics`}},
+			`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, limits, log, metrics`}},
 		{"unknown key unlike any", minimal + "database: x\n", []string{
-			`:3: database: unknown key: accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, nick, limits, log, metrics`}},
+			`:3: database: unknown key: accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, limits, log, metrics`}},
 		{"unknown inner key", minimal + "channels:\n  - name: \"#a\"\n    autojoin: true\n", []string{
 			`:5: channels[0].autojoin: unknown key (did you mean "auto_join"?): accepted here are ` + channelKeys}},
 		{"key set twice", minimal + "nick: [a]\nnick: [b]\n", []string{
@@ -216,6 +216,10 @@ func TestConfigFaults(t *testing.T) {
 		{"edits", minimal + "edits: {merge: 5, show: sometimes}\n", []string{
 			`:3: edits.merge: "5" is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none`,
 			`:3: edits.show: "sometimes" is not accepted here: write true or false`}},
+		{"resume", minimal + "resume: {directory: \"\", max_age: week, max_messages: 0}\n", []string{
+			`:3: resume.max_age: "week" is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none`,
+			`:3: resume.directory: empty: name a folder, or switch resuming off with max_age: 0`,
+			`:3: resume.max_messages: 0 must be from 1 to 10000`}},
 		{"no nick", minimal + "nick: []\n", []string{
 			`:3: nick: empty: name at least one field of the users, such as [first_name, last_name]`}},
 		{"nick from the address", minimal + "nick: [first_name, email]\n", []string{

@@ -41,6 +41,7 @@ func validate(cfg *config, d *decoder) {
 	}
 	validateChannels(cfg, d)
 	validateStores(cfg, d)
+	validateResume(cfg, d)
 	validateNick(cfg, d)
 	validateLimits(cfg, d)
 	if a := cfg.Metrics.Address; a != "" {

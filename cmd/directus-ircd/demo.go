@@ -143,6 +143,7 @@ func (c *demoCmd) serve(ctx context.Context, env *environment, parts *demoParts)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	cfg := c.config(parts.base)
+	cfg.Resume.Directory = parts.folder.state()
 	log, level := newLogger(env.Stderr, cfg.Log)
 	page, err := webHandler(parts.base, log.With().Str("component", "web").Logger())
 	if err != nil {

@@ -105,7 +105,7 @@ func (f *demoFolder) open(known, reset bool) error {
 
 // reset removes the data before the state that says what they are.
 func (f *demoFolder) reset() error {
-	for _, path := range []string{f.directus(), filepath.Join(f.path, demoStateFile)} {
+	for _, path := range []string{f.directus(), f.state(), filepath.Join(f.path, demoStateFile)} {
 		if err := os.RemoveAll(path); err != nil {
 			return fmt.Errorf("reset the demo: %w", err)
 		}
@@ -163,4 +163,5 @@ func (f *demoFolder) close() {
 }
 
 func (f *demoFolder) directus() string { return filepath.Join(f.path, "directus") }
+func (f *demoFolder) state() string    { return filepath.Join(f.path, "state") }
 func (f *demoFolder) logFile() string  { return filepath.Join(f.path, "directus.log") }

@@ -50,8 +50,8 @@ func TestUnit(t *testing.T) {
 	}
 }
 
-// Certificates and Unix sockets are all that the daemon keeps on disk, and their
-// places are the defaults of the configuration.
+// Certificates, what devices have received and Unix sockets are all that the daemon
+// keeps on disk, and their places are the defaults of the configuration.
 func TestUnitGivesTheFolders(t *testing.T) {
 	text, err := os.ReadFile(unitFile)
 	if err != nil {
@@ -70,6 +70,9 @@ func TestUnitGivesTheFolders(t *testing.T) {
 	}
 	if cache := defaultConfig().ACME.Cache; !strings.HasPrefix(cache, folders["StateDirectory"]) {
 		t.Errorf("acme.cache is %s, but the unit can write to %s", cache, folders["StateDirectory"])
+	}
+	if state := defaultConfig().Resume.Directory + "/"; state != folders["StateDirectory"] {
+		t.Errorf("resume.directory is %s, but the unit can write to %s", state, folders["StateDirectory"])
 	}
 	if path := "unix:" + folders["RuntimeDirectory"] + "irc.sock"; !strings.Contains(exampleConfig, path) {
 		t.Errorf("the example does not have its Unix socket at %s", path)

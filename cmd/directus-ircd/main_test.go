@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 		}
 		main()
 	}
+	// No test works in the state directory of this machine.
+	os.Setenv("STATE_DIRECTORY", os.DevNull)
 	directustest.Main(m)
 }
 

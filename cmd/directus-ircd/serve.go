@@ -62,7 +62,7 @@ func serve(ctx context.Context, cfg *config, opts serveOptions) error {
 		return err
 	}
 	if err := d.listen(ctx); err != nil {
-		return err
+		return errors.Join(err, d.backend.Close(ctx))
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	for _, l := range d.listeners {
@@ -119,8 +119,15 @@ func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
 	}
 	d := &daemon{cfg: cfg, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
 	d.client = directus.New(base, directus.Options{Logger: opts.Log.With().Str("component", "directus").Logger()})
-	d.backend, err = bridge.New(bridgeOptions(cfg, d.client, opts.Log.With().Str("component", "bridge").Logger()))
-	if err != nil {
+	blog := opts.Log.With().Str("component", "bridge").Logger()
+	bopts := bridgeOptions(cfg, d.client, blog)
+	if bopts.Resume, err = cfg.Resume.open(blog); err != nil {
+		return nil, err
+	}
+	if d.backend, err = bridge.New(bopts); err != nil {
+		if bopts.Resume != nil {
+			bopts.Resume.Trails.Close()
+		}
 		return nil, usageError{fmt.Errorf("%s: %w", cfg.File, err)}
 	}
 	d.server = ircd.NewServer(d.backend, ircdOptions(cfg, opts.Log.With().Str("component", "ircd").Logger()))

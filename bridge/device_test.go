@@ -1,0 +1,40 @@
+package bridge
+
+import (
+	"strings"
+	"testing"
+
+	"directus-ircd/ircd"
+)
+
+func TestDevice(t *testing.T) {
+	long := strings.Repeat("x", maxDevice)
+	for _, c := range []struct{ account, secret, wantAccount, wantSecret, device string }{
+		{"", "a@b.c/lap-top_1.0:p:w/d", "", "a@b.c:p:w/d", "lap-top_1.0"},
+		{"", "a/b@b.c/" + long + ":pw", "", "a/b@b.c:pw", long},
+		{"", "a/b@b.c:pw", "", "a/b@b.c:pw", ""},
+		{"", "token/with/slashes", "", "token/with/slashes", ""},
+		{"", "pass/word:1", "", "pass/word:1", ""},
+		{"a@b.c/laptop", "p@w/x:y", "a@b.c", "p@w/x:y", "laptop"},
+		{"a@b.c", "p@w/x:y", "a@b.c", "p@w/x:y", ""},
+		{"token/laptop", "p@w/x:y", "token", "p@w/x:y", "laptop"},
+		{"kevin/laptop", "pw", "kevin", "pw", "laptop"},
+		{"kevin", "a@b.c/laptop:pw", "kevin", "a@b.c:pw", "laptop"},
+		{"", "a@b.c/:pw", "", "", "refused"},
+		{"", "a@b.c/" + long + "x:pw", "", "", "refused"},
+		{"", "a@b.c/lap top:pw", "", "", "refused"},
+		{"a@b.c/a/b", "pw", "", "", "refused"},
+		{"kevin/ä", "pw", "", "", "refused"},
+	} {
+		got, device, err := deviceOf(ircd.Credentials{Account: c.account, Secret: c.secret, Nick: "x"})
+		if c.device == "refused" {
+			if reason(err) != "rejected" || !strings.Contains(err.Error(), "letters, digits") {
+				t.Errorf("%q %q: got %v", c.account, c.secret, err)
+			}
+			continue
+		}
+		if err != nil || device != c.device || got != (ircd.Credentials{Account: c.wantAccount, Secret: c.wantSecret, Nick: "x"}) {
+			t.Errorf("%q %q: got %+v, %q, %v", c.account, c.secret, got, device, err)
+		}
+	}
+}

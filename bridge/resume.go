@@ -1,0 +1,213 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+// Resume is how devices go on from where they were.
+type Resume struct {
+	// Trails holds what they have received. The Backend closes it.
+	Trails *Trails
+	// MaxMessages is how many missed messages of a channel are shown; the latest
+	// are, if there are more.
+	MaxMessages int
+}
+
+// visit is one channel, or all private messages, as the device of a session knows
+// it. What is shown counts as received when the client has proven that: nothing
+// that is written to a socket is known to arrive. Its owner is the session.
+type visit struct {
+	key string // of its trail
+	// caughtUp says that what was missed has been shown. What comes before that
+	// is not noted: a gap must not be passed.
+	caughtUp bool
+	shown    trail // since the client was asked last
+	asked    trail // what it was asked about
+}
+
+// visit returns what the device knows of a channel; nil for sessions without a
+// device, and for clients that fetch the history by themselves.
+func (s *session) visit(c *channel, opts ircd.JoinOptions) *visit {
+	resume := s.backend.opts.Resume
+	if resume == nil || s.device == "" || !opts.Backlog {
+		return nil
+	}
+	key := trailKey(s.backend.origin, s.person.id, s.device, c.Collection, ircd.Fold(c.Name))
+	v := s.visits[key]
+	if v == nil {
+		v = &visit{key: key}
+		resume.Trails.open(key)
+		if s.visits == nil {
+			s.visits = map[string]*visit{}
+		}
+		s.visits[key] = v
+	}
+	v.caughtUp = false
+	return v
+}
+
+// revisit begins anew with a channel that is another collection now. What is in there
+// already is not missed.
+func (s *session) revisit(j *joined) {
+	if j.received = nil; j.visit != nil {
+		j.visit = s.visit(j.channel, ircd.JoinOptions{Backlog: true})
+		s.catchUp(j.visit, past{end: true}, j.view.feed.readTo())
+	}
+}
+
+// has is all that this session knows the device to have: what it has shown arrives
+// in front of what it shows next.
+func (s *session) has(v *visit) trail {
+	t := s.backend.opts.Resume.Trails.get(v.key)
+	t.merge(v.asked)
+	t.merge(v.shown)
+	return t
+}
+
+// show notes a row that the client is shown. readTo is up to where the collection
+// had been read before.
+func (s *session) show(v *visit, r row, readTo time.Time) {
+	if v == nil || !v.caughtUp {
+		return
+	}
+	v.shown.add(r)
+	v.shown.reach(readTo)
+	s.unproven = true
+}
+
+// showEntry is show for what a feed has brought, as far as it is a message.
+func (s *session) showEntry(e entry, readTo time.Time) {
+	if j := s.joined[ircd.Fold(e.channel.Name)]; j != nil && !e.isChange() {
+		s.show(j.visit, e.row, readTo)
+	}
+}
+
+// catchUp notes that a client is shown what its device has missed.
+func (s *session) catchUp(v *visit, p past, readTo time.Time) {
+	v.caughtUp = true
+	if len(p.list) > 0 {
+		for _, f := range p.list {
+			s.show(v, f.row, readTo)
+		}
+		v.shown.Floor = p.floor
+		return
+	}
+	if readTo.IsZero() { // nobody has ever said anything: from here on it is missed
+		readTo, _, _ = serverNow(s.member.account)
+	}
+	s.backend.opts.Resume.Trails.merge(v.key, trail{Date: readTo, Floor: p.floor})
+}
+
+// AskReceipt implements ircd.Session.
+func (s *session) AskReceipt() bool {
+	asked := s.unproven
+	s.unproven = false
+	if asked {
+		for _, v := range s.visits {
+			v.asked.merge(v.shown)
+			v.shown = trail{}
+		}
+	}
+	return asked
+}
+
+// Received implements ircd.Session.
+func (s *session) Received() {
+	for _, v := range s.visits {
+		if v.asked.known() || len(v.asked.Steps) > 0 {
+			s.backend.opts.Resume.Trails.merge(v.key, v.asked)
+		}
+		v.asked = trail{}
+	}
+}
+
+// own notes a row that the client has sent. Unless it waits to be shown it, it has
+// it already.
+func (s *session) own(j *joined, r row, echo bool) {
+	switch v := j.visit; {
+	case echo:
+		s.show(v, r, time.Time{})
+	case v != nil && v.caughtUp:
+		var sent trail
+		sent.add(r)
+		s.backend.opts.Resume.Trails.merge(v.key, sent)
+	}
+}
+
+// closeVisits ends the use of the trails.
+func (s *session) closeVisits() {
+	for _, v := range s.visits {
+		s.backend.opts.Resume.Trails.release(v.key)
+	}
+	s.visits = nil
+}
+
+// past is what a client is shown of the time before it came.
+type past struct {
+	list []found
+	end  bool // there is no more of it
+	// floor is the row up to which nothing is missed any more; its id is empty if
+	// there is none.
+	floor step
+	// notice says what was left out; empty if nothing was.
+	notice string
+}
+
+// past reads what a client is to be shown: what its device has missed, or the
+// latest messages.
+func (s *session) past(ctx context.Context, j *joined) (past, error) {
+	h := s.historyOf(j.channel)
+	var had trail
+	if j.visit != nil {
+		had = s.has(j.visit)
+	}
+	if !had.known() {
+		return h.backlog(ctx, j.Backlog)
+	}
+	received, limit := had.received(), s.backend.opts.Resume.MaxMessages
+	list, end, err := h.latest(ctx, had.border(), limit+len(had.Steps))
+	if err != nil {
+		return past{}, err
+	}
+	s.backend.resumed.Add(1)
+	var missed []found
+	for _, f := range list {
+		if !received(f.row) {
+			missed = append(missed, f)
+		}
+	}
+	j.received = received
+	if n := len(missed); n > limit || !end {
+		p := past{list: missed[max(n-limit, 0):], notice: leftOut(j, limit, had.Date)}
+		p.floor = stepOf(p.list[0].row)
+		return p, nil
+	}
+	return past{list: missed, end: true}, nil
+}
+
+// backlog reads the latest messages, not more than limit.
+func (h *historian) backlog(ctx context.Context, limit int) (past, error) {
+	list, end, err := h.latest(ctx, nil, max(limit, 1))
+	p := past{list: list, end: end}
+	if len(list) > 0 && !end {
+		p.floor = stepOf(list[0].row)
+	}
+	if len(list) > 0 && limit == 0 {
+		p = past{end: true, floor: stepOf(list[0].row)}
+	}
+	return p, err
+}
+
+// leftOut says that more was missed than is shown, and how to see it.
+func leftOut(j *joined, limit int, since time.Time) string {
+	name := j.Name
+	if j.private {
+		name = "nick"
+	}
+	return fmt.Sprintf("You have missed more than %d messages since %s UTC: the latest follow. The ones before them are shown by: /quote CHATHISTORY AFTER %s timestamp=%s 500",
+		limit, since.UTC().Format("2006-01-02 15:04"), name, since.UTC().Format(timestampLayout))
+}

@@ -1,0 +1,108 @@
+package bridge
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// maxSteps is how many messages of a trail are told apart. Of what comes late, one
+// dated before more than these is taken for received.
+const maxSteps = 512
+
+// trail is what a device has received of one channel. Like the cursor of a feed it
+// is a date up to which nothing is missing, and as rows become visible later than
+// their date says, the rows of the overlap before it and all behind it one by one.
+// Its owner guards it.
+type trail struct {
+	// Date is up to where the collection had been read when the device was shown
+	// it; zero: nothing is known.
+	Date time.Time `json:"date"`
+	// Floor stands for the steps that were too many: all up to it counts as
+	// received. Its id is empty if there is none.
+	Floor step   `json:"floor"`
+	Steps []step `json:"steps,omitempty"`
+}
+
+// step is a row of a trail.
+type step struct {
+	ID string `json:"id"`
+	At int64  `json:"at"` // its date, in milliseconds
+}
+
+func stepOf(r row) step { return step{r.id, r.date.UnixMilli()} }
+
+func (s step) compare(o step) int { return cmp.Or(cmp.Compare(s.At, o.At), compareIDs(s.ID, o.ID)) }
+
+// known reports that there is something to go on from.
+func (t trail) known() bool { return !t.Date.IsZero() }
+
+// from is the date from which on a device may have missed something.
+func (t trail) from() time.Time { return t.Date.Add(-overlap) }
+
+// border is in front of all that a device may have missed.
+func (t trail) border() *border {
+	if floor := time.UnixMilli(t.Floor.At); t.Floor.ID != "" && !floor.Before(t.from()) {
+		return &border{date: floor.UTC(), id: t.Floor.ID, behind: true}
+	}
+	return &border{date: t.from()}
+}
+
+// reach moves the date on, never into the future and never back.
+func (t *trail) reach(date time.Time) {
+	if date = earlier(date, time.Now()); date.After(t.Date) {
+		t.Date = date
+	}
+}
+
+// add notes a row. One without a date is never missed, as no reading finds it.
+func (t *trail) add(r row) {
+	if r.rawDate == "" {
+		return
+	}
+	if t.Steps = append(t.Steps, stepOf(r)); len(t.Steps) > 2*maxSteps {
+		t.trim()
+	}
+}
+
+// merge adds what another trail of the same channel has. The steps of both stay as
+// they are.
+func (t *trail) merge(o trail) {
+	t.reach(o.Date)
+	if t.Floor.ID == "" || o.Floor.ID != "" && o.Floor.compare(t.Floor) > 0 {
+		t.Floor = o.Floor
+	}
+	t.Steps = slices.Concat(t.Steps, o.Steps)
+	t.trim()
+}
+
+// trim lets go what no reading reaches any more, and the oldest beyond maxSteps.
+func (t *trail) trim() {
+	if t.known() {
+		first := t.from().UnixMilli()
+		t.Steps = slices.DeleteFunc(t.Steps, func(s step) bool { return s.At < first })
+	}
+	n := len(t.Steps) - maxSteps
+	if n <= 0 {
+		return
+	}
+	slices.SortFunc(t.Steps, step.compare)
+	// A row of the future must not hide what is written from now on.
+	if last := t.Steps[n-1]; last.At <= time.Now().UnixMilli() && (t.Floor.ID == "" || last.compare(t.Floor) > 0) {
+		t.Floor = last
+	}
+	t.Steps = slices.Clone(t.Steps[n:])
+}
+
+// received tells for the rows of a reading which of them the device has.
+func (t trail) received() func(row) bool {
+	ids := make(map[string]struct{}, len(t.Steps))
+	for _, s := range t.Steps {
+		ids[s.ID] = struct{}{}
+	}
+	floor := t.Floor
+	return func(r row) bool {
+		_, ok := ids[r.id]
+		return ok || floor.ID != "" && stepOf(r).compare(floor) <= 0
+	}
+}
