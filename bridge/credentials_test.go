@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"testing"
 	"time"
 
@@ -152,17 +153,33 @@ func TestGuardCountsPendingAndNetworks(t *testing.T) {
 }
 
 func TestGuardIsBounded(t *testing.T) {
-	g := newGuard(10, 0)
+	g := newGuard(10, 60)
+	before := heap()
 	for i := range 3 * maxGuarded {
-		ticket, _, err := g.begin("", fmt.Sprintf("user%d@example.com", i), "x")
+		ticket, _, err := g.begin(fmt.Sprintf("192.%d.%d.%d", i>>16, i>>8&255, i&255), fmt.Sprintf("user%d@example.com", i), "x")
 		if err != nil {
 			t.Fatal(err)
 		}
 		ticket.refused()
+		if ticket, _, err = g.begin("", "", fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+		ticket.accepted()
 	}
-	if len(g.accounts) > maxGuarded {
-		t.Errorf("%d accounts are remembered", len(g.accounts))
+	if len(g.accounts) > maxGuarded || len(g.addresses) > maxGuarded {
+		t.Errorf("%d accounts and %d addresses are remembered", len(g.accounts), len(g.addresses))
 	}
+	if grown := heap() - before; grown > 20<<20 {
+		t.Errorf("%d kB are kept", grown>>10)
+	}
+	runtime.KeepAlive(g)
+}
+
+func heap() int {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 // Who goes on failing is let in more and more seldom, and told when.

@@ -66,6 +66,12 @@ func logger(t *testing.T) zerolog.Logger {
 
 func startOn(t *testing.T, listener net.Listener, client *directus.Client, change func(*bridge.Options), channels ...bridge.Channel) *stack {
 	t.Helper()
+	return startWithin(t, ircd.Limits{}, listener, client, change, channels...)
+}
+
+// startWithin is startOn with limits for the clients.
+func startWithin(t *testing.T, limits ircd.Limits, listener net.Listener, client *directus.Client, change func(*bridge.Options), channels ...bridge.Channel) *stack {
+	t.Helper()
 	opts := bridge.Options{
 		Client: client, Channels: channels, NickFields: []string{"first_name", "last_name"},
 		LoginAttemptsPerMinute: 10, Logger: logger(t),
@@ -78,7 +84,7 @@ func startOn(t *testing.T, listener net.Listener, client *directus.Client, chang
 	if s.backend, err = bridge.New(opts); err != nil {
 		t.Fatal(err)
 	}
-	server := ircd.NewServer(s.backend, ircd.Options{Name: "irc.test", Network: "Test", Version: "test", Started: time.Now(), Logger: logger(t)})
+	server := ircd.NewServer(s.backend, ircd.Options{Name: "irc.test", Network: "Test", Version: "test", Started: time.Now(), Limits: limits, Logger: logger(t)})
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s.cancel = cancel
 	go func() { s.done <- server.Serve(ctx, listener, ircd.ListenOptions{}) }()
