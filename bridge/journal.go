@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"slices"
 	"sync"
 
 	"directus-ircd/ircd"
@@ -22,14 +23,14 @@ type entry struct {
 }
 
 // isChange tells what became of a message from a new one.
-func (e entry) isChange() bool {
+func (e *entry) isChange() bool {
 	m, ok := e.event.(*ircd.Message)
 	return !ok || m.Edits != ""
 }
 
 // name tells a change from others, to recognise one that a method of the session
 // has returned when the journal brings it.
-func (e entry) name() string {
+func (e *entry) name() string {
 	switch ev := e.event.(type) {
 	case *ircd.Message:
 		return ev.ID
@@ -45,10 +46,16 @@ func (e entry) name() string {
 // Appending never waits for a reader.
 type journal struct {
 	mu      sync.Mutex
-	base    int64 // position of entries[0]; guarded by mu
-	entries []entry
+	base    int64                // position of entries[0]; guarded by mu
+	entries []entry              // guarded by mu, but not what is in it: readers share it
 	readers map[*reader]struct{} // guarded by mu
+	behind  int                  // how many readers have not read all; guarded by mu
+	full    int                  // more entries than that make append look for what all have read; guarded by mu
 }
+
+// minFull is a number of entries that may wait for the slowest reader without
+// anybody looking who that is.
+const minFull = 64
 
 // reader is a session's position in a journal.
 type reader struct {
@@ -61,7 +68,7 @@ type reader struct {
 func (j *journal) attach(wake func()) *reader {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r := &reader{pos: j.base + int64(len(j.entries)), wake: wake}
+	r := &reader{pos: j.endLocked(), wake: wake}
 	if j.readers == nil {
 		j.readers = map[*reader]struct{}{}
 	}
@@ -73,15 +80,24 @@ func (j *journal) detach(r *reader) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	delete(j.readers, r)
-	j.trim()
+	j.caughtUp(r)
 }
 
 // append adds entries and wakes the readers.
 func (j *journal) append(entries ...entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.entries = append(j.entries, entries...)
-	j.trim()
+	if len(j.readers) == 0 {
+		j.base += int64(len(entries))
+		return
+	}
+	if len(entries) > 0 {
+		j.entries = append(j.entries, entries...)
+		j.behind = len(j.readers)
+	}
+	if len(j.entries) > max(j.full, minFull) {
+		j.trim()
+	}
 	for r := range j.readers {
 		r.wake()
 	}
@@ -100,11 +116,14 @@ func (j *journal) ring() {
 func (j *journal) end() int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.base + int64(len(j.entries))
+	return j.endLocked()
 }
 
-// read returns what r has not read and the position of its first entry; ok is
-// false when part of it is gone.
+// endLocked is end for callers that hold mu.
+func (j *journal) endLocked() int64 { return j.base + int64(len(j.entries)) }
+
+// read returns what r has not read, which is shared, and the position of its
+// first entry; ok is false when part of it is gone.
 func (j *journal) read(r *reader) (first int64, news []entry, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -112,26 +131,35 @@ func (j *journal) read(r *reader) (first int64, news []entry, ok bool) {
 		return 0, nil, false
 	}
 	first = r.pos
-	news = append(news, j.entries[r.pos-j.base:]...)
-	r.pos = j.base + int64(len(j.entries))
-	j.trim()
-	return first, news, true
+	news = j.entries[r.pos-j.base:]
+	j.caughtUp(r)
+	return first, news[:len(news):len(news)], true
 }
 
-// trim drops what every reader has read, and the oldest beyond maxBehind.
-// The caller holds mu.
+// caughtUp notes that a reader wants nothing of what is there. What the last one
+// has left is dropped. The caller holds mu.
+func (j *journal) caughtUp(r *reader) {
+	end := j.endLocked()
+	if r.pos == end {
+		return
+	}
+	r.pos = end
+	if j.behind--; j.behind == 0 {
+		j.entries, j.base, j.full = nil, end, 0
+	}
+}
+
+// trim drops what every reader has read, but for those that are further behind
+// than maxBehind, for whom nothing is kept. The caller holds mu.
 func (j *journal) trim() {
-	end := j.base + int64(len(j.entries))
+	end := j.endLocked()
 	keep := end
 	for r := range j.readers {
-		keep = min(keep, r.pos)
+		if r.pos >= end-maxBehind {
+			keep = min(keep, r.pos)
+		}
 	}
-	keep = max(keep, end-maxBehind, j.base)
-	if keep == end {
-		j.entries = nil
-	} else {
-		clear(j.entries[:keep-j.base])
-		j.entries = j.entries[keep-j.base:]
-	}
+	j.entries = slices.Clone(j.entries[keep-j.base:]) // what readers share stays as it is
 	j.base = keep
+	j.full = min(2*len(j.entries), maxBehind)
 }

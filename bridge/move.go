@@ -75,7 +75,7 @@ func (s *session) abandon(j *joined) {
 
 // noteChange remembers a change that was shown, if its channel moves: the new feed
 // may bring it as well.
-func (s *session) noteChange(e entry) {
+func (s *session) noteChange(e *entry) {
 	if j := s.joined[ircd.Fold(e.channel.Name)]; j != nil && j.move != nil && e.isChange() {
 		j.move.changes[e.name()] = struct{}{}
 	}
@@ -85,13 +85,16 @@ func (s *session) noteChange(e entry) {
 // shown by then: all or none, as they may share a view. The old feeds are to be read
 // once more after it.
 func (s *session) arriving() map[*joined]map[string]string {
-	known := map[*joined]map[string]string{}
+	var known map[*joined]map[string]string
 	for _, j := range s.joined {
 		if j.move == nil {
 			continue
 		}
 		if !s.settled(j) {
 			return nil
+		}
+		if known == nil {
+			known = map[*joined]map[string]string{}
 		}
 		known[j] = j.view.feed.shownTexts(j.channel)
 	}

@@ -244,10 +244,15 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 		return nil, &ircd.Error{Text: "Directus has ended your session (password or token changed, or account suspended). Log in again", Err: ended}
 	}
 	events := append(s.outageEvents(down), s.follow(ctx)...)
-	for _, name := range slices.Sorted(maps.Keys(s.joined)) {
+	var few [8]string // as many as most are in need no memory
+	names := slices.AppendSeq(few[:0], maps.Keys(s.joined))
+	slices.Sort(names)
+	for _, name := range names {
 		j := s.joined[name]
 		events = append(events, s.troubleEvents(j, down)...)
-		events = append(events, s.dueEvents(ctx, j, down)...)
+		if j.due {
+			events = append(events, s.dueEvents(ctx, j, down)...)
+		}
 	}
 	arriving := s.arriving()
 	for _, v := range s.views {
@@ -259,15 +264,16 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 		if !ok {
 			return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages behind. Come back to catch up", maxBehind)}
 		}
-		for i, e := range news {
-			if s.wants(v, e, first+int64(i)) {
+		events = slices.Grow(events, len(news))
+		for i := range news {
+			if e := &news[i]; s.wants(v, e, first+int64(i)) {
 				events = append(events, e.event)
 				s.noteChange(e)
 				s.showEntry(e, readTo)
 			}
 		}
 		for _, j := range s.joined {
-			if j.view == v && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) {
+			if j.view == v && (j.shown != nil || j.received != nil) && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) {
 				j.shown, j.received = nil, nil // from here on the feed knows them, and their edits
 			}
 		}

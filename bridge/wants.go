@@ -3,7 +3,7 @@ package bridge
 import "directus-ircd/ircd"
 
 // wants tells whether the client has yet to be shown an entry of a feed.
-func (s *session) wants(v *view, e entry, pos int64) bool {
+func (s *session) wants(v *view, e *entry, pos int64) bool {
 	j := s.joined[ircd.Fold(e.channel.Name)]
 	if j != nil && j.view != v {
 		return false // a channel joined alone, in a group that it could share
@@ -35,7 +35,7 @@ func (s *session) wants(v *view, e entry, pos int64) bool {
 }
 
 // wantsChange is wants for what became of a message.
-func (v *view) wantsChange(j *joined, e entry, pos int64) bool {
+func (v *view) wantsChange(j *joined, e *entry, pos int64) bool {
 	if _, own := v.changes[e.name()]; own {
 		delete(v.changes, e.name())
 		return false

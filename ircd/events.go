@@ -17,7 +17,9 @@ func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	asking, cancel := c.withPatience(ctx)
 	defer cancel()
 	events, err := c.session.Poll(asking)
-	events, c.later = slices.Concat(c.later, events), nil
+	if c.later != nil {
+		events, c.later = slices.Concat(c.later, events), nil
+	}
 	if err == nil {
 		events, c.later = cutBehind(events, m)
 	}
@@ -113,7 +115,9 @@ func (c *conn) showMessage(m *Message) {
 		return
 	}
 	f := c.by(m.From, c.form(m.Replayed))
-	c.sendAll(batch{}, c.srv.messages.get(valueOf(m), f, func() *rendering { return newRendering(render(m, f)) }))
+	c.sendAll(batch{}, c.srv.memo.get(m, f, func() *rendering {
+		return c.srv.messages.get(valueOf(m), f, func() *rendering { return newRendering(render(m, f)) })
+	}))
 }
 
 // showService shows what the daemon has to say, in the window it belongs to. ii

@@ -209,9 +209,9 @@ func (c *conn) sendAll(b batch, r *rendering) {
 			c.out1 = append(c.out1, l.text...)
 			c.place(start)
 		}
-		c.srv.count.linesOut.Add(1)
 		c.traceLine(l.command, r.target)
 	}
+	c.srv.count.linesOut.Add(int64(len(r.lines)))
 }
 
 // labelOfBatch is the label for a batch that is all of the answer to the request

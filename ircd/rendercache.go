@@ -158,3 +158,41 @@ func (rc *renderCache[E]) shrink() {
 	clear(rc.order[:n]) // the texts are in the keys
 	rc.order = rc.order[n:]
 }
+
+// Limits of a renderMemo: it may hold that many times as much text.
+const (
+	memoSize    = 1 << memoBits
+	memoBits    = 6
+	maxMemoText = 4 << 10
+)
+
+// renderMemo stands before the renderCache of messages. Sessions that read one feed
+// have one message between them, which its address tells at once, without a lock
+// and without comparing texts. It may know no message and forget any.
+type renderMemo [memoSize]atomic.Pointer[memoEntry]
+
+// memoEntry is immutable. As long as it is there, the address of its message
+// cannot be that of another one.
+type memoEntry struct {
+	message *Message
+	form    form
+	r       *rendering
+}
+
+// get is the rendering of a message, made by render if it is not known.
+func (memo *renderMemo) get(m *Message, f form, render func() *rendering) *rendering {
+	slot := &memo[memoSlot(m, f)]
+	if e := slot.Load(); e != nil && e.message == m && e.form == f {
+		return e.r
+	}
+	r := render()
+	if len(m.Text) <= maxMemoText {
+		slot.Store(&memoEntry{message: m, form: f, r: r})
+	}
+	return r
+}
+
+// memoSlot spreads messages that follow each other, in several forms.
+func memoSlot(m *Message, f form) uint64 {
+	return (uint64(m.Time.UnixMicro())*31 + uint64(f.caps)) * 0x9e3779b97f4a7c15 >> (64 - memoBits)
+}

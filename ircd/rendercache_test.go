@@ -180,3 +180,31 @@ func BenchmarkFanOut(b *testing.B) {
 		})
 	}
 }
+
+// TestRenderMemo: what the memo says is what rendering says, for each form, also
+// when two messages want one place in it.
+func TestRenderMemo(t *testing.T) {
+	var memo renderMemo
+	at := time.Now()
+	forms := []form{{}, {caps: capServerTime, zone: time.UTC}, {old: true, zone: time.UTC, day: "2026-01-02"}}
+	for n := range 3 * memoSize {
+		m := &Message{ID: fmt.Sprint(n), Time: at.Add(time.Duration(n/2) * time.Microsecond), From: testUser("bob"), Target: "#c", Text: fmt.Sprint("text ", n)}
+		for range 2 {
+			for _, f := range forms {
+				made := func() *rendering { return newRendering(render(m, f)) }
+				if got, want := memo.get(m, f, made), made(); string(got.lines[0].text) != string(want.lines[0].text) {
+					t.Errorf("got %q, want %q", got.lines[0].text, want.lines[0].text)
+				}
+			}
+		}
+	}
+	m := &Message{Time: at, From: testUser("bob"), Target: "#c", Text: "once"}
+	for want := range 2 {
+		memo.get(m, form{}, func() *rendering {
+			if want > 0 {
+				t.Error("it was forgotten at once")
+			}
+			return newRendering(render(m, form{}))
+		})
+	}
+}

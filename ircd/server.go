@@ -101,6 +101,7 @@ type Server struct {
 
 	roster *roster
 	// Those that were shown last.
+	memo       renderMemo
 	messages   *renderCache[messageValue]
 	redactions *renderCache[Redaction]
 	reactions  *renderCache[Reaction]

@@ -1,0 +1,35 @@
+package bridge
+
+import (
+	"testing"
+
+	"directus-ircd/ircd"
+)
+
+// BenchmarkPoll hands one new message to 200 sessions that read one feed.
+func BenchmarkPoll(b *testing.B) {
+	const sessions = 200
+	b.ReportAllocs()
+	c := &channel{Channel: Channel{Name: "#messages"}}
+	g := &group{channels: []*channel{c}}
+	m := &member{sessions: map[*session]struct{}{}}
+	f := &feed{group: g, ready: true, shown: newMemory(), moments: newMoments(), changed: make(chan struct{})}
+	all := make([]*session, sessions)
+	for i := range all {
+		s := newSession(&Backend{}, person{})
+		v := &view{feed: f, uses: 1, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
+		v.reader = f.journal.attach(s.ring)
+		s.member, s.views[g] = m, v
+		s.joined[ircd.Fold(c.Name)] = &joined{channel: c, view: v}
+		all[i] = s
+	}
+	for b.Loop() {
+		f.journal.append(entry{row: row{id: "1"}, channel: c, event: &ircd.Message{Target: c.Name, Text: "good morning"}})
+		for _, s := range all {
+			if events, err := s.Poll(b.Context()); err != nil || len(events) != 1 {
+				b.Fatal(len(events), err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*sessions), "ns/session")
+}
