@@ -16,7 +16,7 @@ func BenchmarkPoll(b *testing.B) {
 	f := &feed{group: g, ready: true, shown: newMemory(), moments: newMoments(), changed: make(chan struct{})}
 	all := make([]*session, sessions)
 	for i := range all {
-		s := newSession(&Backend{}, person{})
+		s := newSession(&Backend{}, person{}, "")
 		v := &view{feed: f, uses: 1, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
 		v.reader = f.journal.attach(s.ring)
 		s.member, s.views[g] = m, v

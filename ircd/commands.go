@@ -87,7 +87,7 @@ var commands = map[string]command{
 }
 
 // handleLine handles one line of input. An error ends the connection.
-func (c *conn) handleLine(ctx context.Context, in inbound) error {
+func (c *conn) handleLine(ctx context.Context, in *inbound) error {
 	first := !c.reg.begun
 	c.reg.begun = true
 	text, converted := toUTF8(in.text)

@@ -21,9 +21,9 @@ const (
 	pingCheck = 20 * time.Second
 )
 
-// conn is one client's connection. Three goroutines serve it: read cuts the
-// input into lines, loop owns all the state, writer owns the output. run starts
-// and joins them.
+// conn is one client's connection. Two goroutines serve it: read cuts the input
+// into lines, and loop owns all the state. While there is something to write, a
+// third one does that, see writer. run starts and joins them.
 type conn struct {
 	// Static after newConn.
 	srv    *Server
@@ -31,7 +31,8 @@ type conn struct {
 	listen ListenOptions
 	remote string // for rate limits only; never shown or logged
 	log    zerolog.Logger
-	lines  chan inbound // from read to loop by offer; closed when the input ends
+	label  connLabel     // of log
+	lines  chan *inbound // from read to loop by offer; closed when the input ends
 	done   chan struct{}
 	out    *sendQueue
 	writer *writer
@@ -102,10 +103,9 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		set:        set,
 		nc:         nc,
 		listen:     opts,
-		log:        s.log.With().Uint64("conn", s.nextID.Add(1)).Logger(),
-		lines:      make(chan inbound, maxAheadLines),
+		label:      connLabel{id: s.nextID.Add(1)},
+		lines:      make(chan *inbound, maxAheadLines),
 		done:       make(chan struct{}),
-		out:        newSendQueue(set.Limits.SendQueue),
 		serverBell: make(chan struct{}, 1),
 		pacing:     newPacing(set.Limits),
 		ahead:      semaphore.NewWeighted(maxAhead),
@@ -117,7 +117,10 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 	if addr.IsValid() {
 		c.remote = addr.String()
 	}
-	c.writer = &writer{nc: nc, q: c.out, failed: make(chan error, 1)}
+	c.log = s.log.Hook(&c.label)
+	c.writer = &writer{nc: nc, failed: make(chan error, 1), ended: make(chan struct{})}
+	c.out = newSendQueue(set.Limits.SendQueue, &s.spare, func() { c.writer.start(c.guard) })
+	c.writer.q = c.out
 	return c
 }
 
@@ -133,8 +136,6 @@ func (c *conn) run(ctx context.Context) {
 	rctx, stopReading := context.WithCancel(context.WithoutCancel(cctx))
 	defer stopReading()
 	reading := begin(func() { c.read(rctx) })
-	log := c.log // loop adds the nick to it
-	writing := begin(func() { c.writer.run(func(f func() error) error { return guard(log, f) }) })
 
 	end := c.endOf(ctx, c.guard(func() error { return c.loop(cctx) }))
 	if ctx.Err() != nil {
@@ -148,11 +149,12 @@ func (c *conn) run(ctx context.Context) {
 		c.out.close(nil, deadline)
 	}
 	// A write that began before has a later deadline of its own.
-	if await(writing, time.Until(deadline)) {
+	if await(c.writer.ended, time.Until(deadline)) {
 		c.linger(reading)
 	}
 	c.nc.Close()
-	<-writing
+	<-c.writer.ended
+	c.writer.runs.Wait()
 	<-reading
 
 	c.log.Info().Str("cause", end.cause).Stringer("duration", time.Since(c.start).Round(time.Second)).Msg("connection closed")
@@ -180,12 +182,9 @@ func await(ended <-chan struct{}, limit time.Duration) bool {
 	}
 }
 
-// guard is Guard for what ends the connection. It is for the loop, which owns the
-// log, and for whoever is known to run before the login.
-func (c *conn) guard(f func() error) error { return guard(c.log, f) }
-
-func guard(log zerolog.Logger, f func() error) error {
-	err := Guard(log, f)
+// guard is Guard for what ends the connection.
+func (c *conn) guard(f func() error) error {
+	err := Guard(c.log, f)
 	if errors.Is(err, ErrPanic) {
 		err = &closing{text: ErrPanic.Error(), cause: "panic"}
 	}
@@ -215,7 +214,7 @@ func (c *conn) read(ctx context.Context) {
 			if err != nil {
 				continue
 			}
-			c.offer(ctx, inbound{text: text, tooLong: tooLong, part: part})
+			c.offer(ctx, &inbound{text: text, tooLong: tooLong, part: part})
 		}
 	})
 }
@@ -295,10 +294,7 @@ func (c *conn) flush(ctx context.Context) error {
 	}
 	// A slow reader has a time of its own, whatever a command has left.
 	err := c.out.put(lasting(ctx), c.out1)
-	if cap(c.out1) > keepBuffer {
-		c.out1 = nil
-	}
-	c.out1 = c.out1[:0]
+	c.out1 = nil // the queue has it
 	if errors.Is(err, errStalled) {
 		return stalled()
 	}

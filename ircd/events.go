@@ -115,9 +115,18 @@ func (c *conn) showMessage(m *Message) {
 		return
 	}
 	f := c.by(m.From, c.form(m.Replayed))
-	c.sendAll(batch{}, c.srv.memo.get(m, f, func() *rendering {
-		return c.srv.messages.get(valueOf(m), f, func() *rendering { return newRendering(render(m, f)) })
-	}))
+	r := c.srv.memo.find(m, f)
+	if r == nil {
+		r = c.srv.rendered(m, f)
+	}
+	c.sendAll(batch{}, r)
+}
+
+// rendered is a message in a form, for the first who is shown it.
+func (s *Server) rendered(m *Message, f form) *rendering {
+	r := s.messages.get(valueOf(m), f, func() *rendering { return newRendering(render(m, f)) })
+	s.memo.keep(m, f, r)
+	return r
 }
 
 // showService shows what the daemon has to say, in the window it belongs to. ii

@@ -196,6 +196,9 @@ func (c *conn) sendAll(b batch, r *rendering) {
 	if b.id == "" && r.opensBatch {
 		label = c.labelOfBatch()
 	}
+	if c.out1 == nil {
+		c.out1 = c.srv.spare.get()
+	}
 	for i, l := range r.lines {
 		start := len(c.out1)
 		switch {

@@ -261,7 +261,7 @@ func TestReadAhead(t *testing.T) {
 // that reads slowly, and loses nothing that was said.
 func TestFlushOutlastsCommand(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		c := &conn{out: newSendQueue(10)}
+		c := &conn{out: newSendQueue(10, &buffers{}, func() {})}
 		ctx, cancel := c.withPatience(t.Context())
 		defer cancel()
 		time.Sleep(commandTime + time.Second)

@@ -45,7 +45,7 @@ func (p *pingTimes) oldest() time.Time {
 }
 
 // offer hands a line to loop, in its turn. It waits while too much was read ahead.
-func (c *conn) offer(ctx context.Context, in inbound) {
+func (c *conn) offer(ctx context.Context, in *inbound) {
 	// Acquire fails when ctx ends, and then loop ends as well.
 	if c.ahead.Acquire(ctx, in.weight()) != nil {
 		return
@@ -62,7 +62,7 @@ func (c *conn) offer(ctx context.Context, in inbound) {
 }
 
 // took notes that the turn of a line has come.
-func (c *conn) took(in inbound) {
+func (c *conn) took(in *inbound) {
 	c.ahead.Release(in.weight())
 	if in.ping {
 		c.pings.remove()

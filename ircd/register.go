@@ -120,7 +120,8 @@ func (c *conn) welcome(ctx context.Context) error {
 		c.srv.roster.setSecure(c.member)
 	}
 	c.srv.count.registered.Add(1)
-	c.log = c.log.With().Str("nick", c.user.Nick).Logger()
+	nick := c.user.Nick
+	c.label.nick.Store(&nick)
 	c.log.Info().Msg("logged in")
 
 	if c.asked == "" {

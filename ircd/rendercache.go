@@ -179,17 +179,18 @@ type memoEntry struct {
 	r       *rendering
 }
 
-// get is the rendering of a message, made by render if it is not known.
-func (memo *renderMemo) get(m *Message, f form, render func() *rendering) *rendering {
-	slot := &memo[memoSlot(m, f)]
-	if e := slot.Load(); e != nil && e.message == m && e.form == f {
+// find is the rendering of a message; nil if it is not known.
+func (memo *renderMemo) find(m *Message, f form) *rendering {
+	if e := memo[memoSlot(m, f)].Load(); e != nil && e.message == m && e.form == f {
 		return e.r
 	}
-	r := render()
+	return nil
+}
+
+func (memo *renderMemo) keep(m *Message, f form, r *rendering) {
 	if len(m.Text) <= maxMemoText {
-		slot.Store(&memoEntry{message: m, form: f, r: r})
+		memo[memoSlot(m, f)].Store(&memoEntry{message: m, form: f, r: r})
 	}
-	return r
 }
 
 // memoSlot spreads messages that follow each other, in several forms.

@@ -158,53 +158,27 @@ func TestRenderCacheParallel(t *testing.T) {
 	}
 }
 
-// BenchmarkFanOut is the price of one message for N clients of one form, from the
-// event to the bytes that wait for the writer.
-func BenchmarkFanOut(b *testing.B) {
-	for _, clients := range []int{1, 10, 1000} {
-		b.Run(fmt.Sprint(clients), func(b *testing.B) {
-			s := NewServer(newFakeChat(), testOptions(b))
-			conns := make([]*conn, clients)
-			for i := range conns {
-				conns[i] = &conn{srv: s, log: s.log, caps: formCaps | capEchoMessage, channels: map[string]*joinedChannel{"#messages": {name: "#messages"}}}
-			}
-			now := time.Now()
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				m := &Message{ID: fmt.Sprint(i), Time: now, From: testUser("bob"), Target: "#messages", Text: "a message of the usual length, more or less"}
-				for _, c := range conns {
-					c.showMessage(m)
-					c.out1 = c.out1[:0]
-				}
-			}
-		})
-	}
-}
-
-// TestRenderMemo: what the memo says is what rendering says, for each form, also
-// when two messages want one place in it.
+// TestRenderMemo: what the memo says is what was kept for that message and form,
+// also when two messages want one place in it.
 func TestRenderMemo(t *testing.T) {
 	var memo renderMemo
 	at := time.Now()
 	forms := []form{{}, {caps: capServerTime, zone: time.UTC}, {old: true, zone: time.UTC, day: "2026-01-02"}}
 	for n := range 3 * memoSize {
 		m := &Message{ID: fmt.Sprint(n), Time: at.Add(time.Duration(n/2) * time.Microsecond), From: testUser("bob"), Target: "#c", Text: fmt.Sprint("text ", n)}
-		for range 2 {
-			for _, f := range forms {
-				made := func() *rendering { return newRendering(render(m, f)) }
-				if got, want := memo.get(m, f, made), made(); string(got.lines[0].text) != string(want.lines[0].text) {
-					t.Errorf("got %q, want %q", got.lines[0].text, want.lines[0].text)
-				}
+		for _, f := range forms {
+			if memo.find(m, f) != nil {
+				t.Error("a rendering was found that was never made")
+			}
+			r := newRendering(render(m, f))
+			memo.keep(m, f, r)
+			if memo.find(m, f) != r {
+				t.Error("it was forgotten at once")
 			}
 		}
 	}
-	m := &Message{Time: at, From: testUser("bob"), Target: "#c", Text: "once"}
-	for want := range 2 {
-		memo.get(m, form{}, func() *rendering {
-			if want > 0 {
-				t.Error("it was forgotten at once")
-			}
-			return newRendering(render(m, form{}))
-		})
+	long := &Message{Time: at, Text: strings.Repeat("x", maxMemoText+1)}
+	if memo.keep(long, form{}, newRendering(render(long, form{}))); memo.find(long, form{}) != nil {
+		t.Error("a text is kept that is too long for that")
 	}
 }

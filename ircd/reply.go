@@ -53,6 +53,9 @@ func (c *conn) write(l *line) {
 	if c.caps.has(capServerTime) && l.Source != "" && l.Command != "CAP" && !hasTag(l.Tags, "time") {
 		l.Tags = append(l.Tags, tag{"time", time.Now().UTC().Format(timeFormat)})
 	}
+	if c.out1 == nil {
+		c.out1 = c.srv.spare.get()
+	}
 	c.out1 = appendLine(c.out1, l)
 	c.srv.count.linesOut.Add(1)
 	c.trace(l)

@@ -18,29 +18,49 @@ const (
 	// record stays small: catgirl shows what is behind 8.7 kB of a record only
 	// when the next one comes.
 	writeChunk = 8 << 10
-	// keepBuffer is how large a buffer an idle connection keeps.
-	keepBuffer = 4 << 10
+	// keepBuffer is how large a buffer is kept for others to use.
+	keepBuffer = 16 << 10
 )
 
 var errStalled = errors.New("your client does not read what it is sent")
 
+// buffers are those that no connection uses at the moment: one that is idle has
+// none. All methods may be called from any goroutine.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get() []byte {
+	if buf, ok := b.pool.Get().(*[]byte); ok {
+		return (*buf)[:0]
+	}
+	return make([]byte, 0, 1<<10)
+}
+
+// put takes a buffer that nobody uses any more; nil is none.
+func (b *buffers) put(buf []byte) {
+	if buf != nil && cap(buf) <= keepBuffer {
+		b.pool.Put(&buf)
+	}
+}
+
 // sendQueue holds the bytes that wait for one client. The loop of the
-// connection puts lines in, its writer takes them out.
+// connection puts lines in, its writer takes them out. There is a writer only
+// while there is something to write.
 type sendQueue struct {
-	bell chan struct{} // rung by put and close; cap 1
-	room chan struct{} // rung by the writer when it has taken; cap 1
+	spare *buffers
+	start func()        // starts a writer
+	room  chan struct{} // rung by the writer when it has taken; cap 1
 
 	mu       sync.Mutex // a leaf lock
 	max      int64      // guarded by mu: bytes; 0: no limit
 	buf      []byte     // guarded by mu
-	spare    []byte     // guarded by mu: the buffer that is not in use
+	writing  bool       // guarded by mu: a writer is at work
 	closed   bool       // guarded by mu: no more comes; write what is there
 	broken   bool       // guarded by mu: nobody reads; drop everything
 	deadline time.Time  // guarded by mu: the end of all writing, once closed
 }
 
-func newSendQueue(max int64) *sendQueue {
-	return &sendQueue{max: max, bell: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+func newSendQueue(max int64, spare *buffers, start func()) *sendQueue {
+	return &sendQueue{max: max, spare: spare, start: start, room: make(chan struct{}, 1)}
 }
 
 // limit takes over another limit.
@@ -50,14 +70,14 @@ func (q *sendQueue) limit(max int64) {
 	q.max = max
 }
 
-// put appends whole lines. When the queue is full it waits until the writer has
-// taken what is there, for stallTimeout at most, and then returns errStalled.
-// An error of the connection itself is not reported here, but on writer.failed.
+// put appends whole lines, in a buffer that is the queue's from then on. When the
+// queue is full it waits until the writer has taken what is there, for stallTimeout
+// at most, and then returns errStalled. An error of the connection itself is not
+// reported here, but on writer.failed.
 func (q *sendQueue) put(ctx context.Context, lines []byte) error {
 	var timeout <-chan time.Time
 	for {
 		if q.tryPut(lines) {
-			ring(q.bell)
 			return nil
 		}
 		if timeout == nil {
@@ -84,40 +104,57 @@ func (q *sendQueue) tryPut(lines []byte) bool {
 	if q.max > 0 && len(q.buf) > 0 && int64(len(q.buf)+len(lines)) > q.max {
 		return false
 	}
-	q.buf = append(q.buf, lines...)
+	q.add(lines)
 	return true
+}
+
+// add appends lines and sees to it that they are written. The caller holds mu.
+func (q *sendQueue) add(lines []byte) {
+	if len(q.buf) == 0 {
+		q.buf, lines = lines, q.buf
+	} else {
+		q.buf = append(q.buf, lines...)
+	}
+	q.spare.put(lines)
+	if !q.writing {
+		q.writing = true
+		q.start()
+	}
 }
 
 // close ends the queue behind lines, for which the limit is no obstacle. What
 // is in it is written until deadline.
 func (q *sendQueue) close(lines []byte, deadline time.Time) {
 	q.mu.Lock()
-	if !q.closed && !q.broken {
-		q.buf = append(q.buf, lines...)
+	defer q.mu.Unlock()
+	if q.closed {
+		return
 	}
 	q.closed = true
 	q.deadline = deadline
-	q.mu.Unlock()
-	ring(q.bell)
+	if !q.broken {
+		q.add(lines)
+	}
 }
 
-// take returns everything that waits, giving back the buffer of the last time,
-// and whether more may come.
-func (q *sendQueue) take(used []byte) (lines []byte, more bool) {
+// take returns everything that waits, giving back the buffer of the last time. If
+// that is nothing, the writer has to end; over says that no other one will start.
+func (q *sendQueue) take(used []byte) (lines []byte, over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if cap(used) <= keepBuffer {
-		q.spare = used[:0]
-	}
-	lines, q.buf, q.spare = q.buf, q.spare, nil
+	q.spare.put(used)
+	lines, q.buf = q.buf, nil
 	ring(q.room)
-	return lines, !q.closed
+	if len(lines) == 0 {
+		q.writing = q.closed
+	}
+	return lines, q.closed
 }
 
 // drop makes the queue swallow everything from now on.
 func (q *sendQueue) drop() {
 	q.mu.Lock()
-	q.broken, q.buf, q.spare = true, nil, nil
+	q.broken, q.buf = true, nil
 	q.mu.Unlock()
 	ring(q.room)
 }
@@ -133,35 +170,51 @@ func (q *sendQueue) writeBy() time.Time {
 	return t
 }
 
-// writer is the only goroutine that writes to a connection.
+// writer writes to a connection what is in its queue.
 type writer struct {
 	nc net.Conn
 	q  *sendQueue
 	// failed gets the error that ended the writing; cap 1.
 	failed chan error
+	// ended is closed when all is written, or nothing will be.
+	ended chan struct{}
+	// runs is what start has started and, but for the end of it, nobody waits for.
+	runs sync.WaitGroup
 }
 
-// run writes until the queue is closed and empty, or nobody reads any more. What
-// panics there goes through guard, and is such an end too.
+// start starts the only goroutine that writes. The queue calls it when there is
+// something to write and no such goroutine.
+func (w *writer) start(guard func(func() error) error) {
+	w.runs.Go(func() { w.run(guard) })
+}
+
+// run writes until the queue is empty, or nobody reads any more. What panics there
+// goes through guard, and is such an end too.
 func (w *writer) run(guard func(func() error) error) {
-	if err := guard(w.writeAll); err != nil {
+	over := false
+	err := guard(func() (err error) {
+		over, err = w.writeAll()
+		return err
+	})
+	if err != nil {
 		w.q.drop()
 		w.failed <- err
 	}
+	if over || err != nil {
+		close(w.ended)
+	}
 }
 
-func (w *writer) writeAll() error {
+func (w *writer) writeAll() (over bool, err error) {
 	var lines []byte
-	for more := true; more; {
-		if lines, more = w.q.take(lines); len(lines) == 0 && more {
-			<-w.q.bell
-			continue
+	for {
+		if lines, over = w.q.take(lines); len(lines) == 0 {
+			return over, nil
 		}
 		if err := w.write(lines); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
 }
 
 // write writes lines in chunks that end where a line ends.

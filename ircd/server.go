@@ -100,6 +100,7 @@ type Server struct {
 	service  string // the mask of ServiceNotice
 
 	roster *roster
+	spare  buffers
 	// Those that were shown last.
 	memo       renderMemo
 	messages   *renderCache[messageValue]

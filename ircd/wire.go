@@ -52,7 +52,7 @@ type lineReader struct {
 // bytes, "@" and the space behind it included, and whose rest is at most
 // maxLine bytes without the line end.
 func newLineReader(r io.Reader, maxLine, maxTags int) *lineReader {
-	return &lineReader{r: bufio.NewReaderSize(r, 1024), maxLine: maxLine, maxTags: maxTags}
+	return &lineReader{r: bufio.NewReaderSize(r, 512), maxLine: maxLine, maxTags: maxTags}
 }
 
 // ReadLine returns the next line that is not blank, without its end, which may
@@ -216,7 +216,7 @@ const notHTTP = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nX-Conte
 // notIRC ends a connection whose first line no IRC client sends: nothing behind it
 // is handled, for a web page may have made it. A line that is too long may be an
 // HTTP request as well.
-func notIRC(in inbound) *closing {
+func notIRC(in *inbound) *closing {
 	if in.tooLong {
 		return &closing{text: "the first line is too long for a client", cause: "first line too long"}
 	}
