@@ -40,9 +40,11 @@ const (
 // renewed. Handshakes never ask the server: they take what is there, or wait for
 // the first attempt as long as they may.
 type acmeCertificates struct {
-	manager *autocert.Manager
-	domains []*acmeDomain // in the order of the configuration
-	log     zerolog.Logger
+	manager    *autocert.Manager
+	configured acmeConfig
+	domains    []*acmeDomain // in the order of the configuration
+	log        zerolog.Logger
+	stop       context.CancelFunc // ends keep
 	// answers is what serves http-01 challenges; nil if nothing does.
 	answers http.Handler
 }
@@ -61,7 +63,7 @@ func newACME(ctx context.Context, cfg acmeConfig, log zerolog.Logger) (*acmeCert
 	if err := os.MkdirAll(cfg.Cache, 0o700); err != nil {
 		return nil, fmt.Errorf("acme.cache: %w: the certificates need a folder that the daemon can write to", err)
 	}
-	a := &acmeCertificates{log: log}
+	a := &acmeCertificates{configured: cfg, log: log}
 	a.manager = &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,
 		Cache:      autocert.DirCache(cfg.Cache),

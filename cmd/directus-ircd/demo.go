@@ -144,7 +144,7 @@ func (c *demoCmd) serve(ctx context.Context, env *environment, parts *demoParts)
 	defer cancel(nil)
 	cfg := c.config(parts.base)
 	cfg.Resume.Directory = parts.folder.state()
-	log, level := newLogger(env.Stderr, cfg.Log)
+	log, change := newLogger(env.Stderr, cfg.Log)
 	page, err := webHandler(parts.base, log.With().Str("component", "web").Logger())
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (c *demoCmd) serve(ctx context.Context, env *environment, parts *demoParts)
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serveWeb(gctx, ln, page, log) })
 	group.Go(func() error {
-		return serve(gctx, cfg, serveOptions{Log: log, Level: level, Ready: intro})
+		return serve(gctx, cfg, serveOptions{Log: log, Switch: change, Ready: intro})
 	})
 	group.Go(func() error {
 		select {

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -18,8 +18,8 @@ import (
 // listener is one open socket of an entry of the configuration's list.
 type listener struct {
 	net.Listener
-	configured string // the address as it stands in the configuration
-	webSocket  webSocketMode
+	socket     net.Listener // below all layers
+	configured listenConfig // a reload that changes no more than certificate and sts replaces it
 	// certificates is where TLS handshakes get theirs; nil without TLS.
 	certificates certificates
 	// sts is what clients are told about TLS; nil if nothing. A reload
@@ -35,80 +35,15 @@ type certificates interface {
 	valid(host string) bool
 }
 
-// listen opens every listener or none.
-func (d *daemon) listen(ctx context.Context) (err error) {
-	passed := &passedSockets{}
-	defer func() {
-		if err != nil {
-			d.closeListeners()
-			passed.close()
-		}
-	}()
-	if slices.ContainsFunc(d.cfg.Listen, func(l listenConfig) bool { return l.TLS.ACME }) {
-		if d.acme, err = newACME(ctx, d.cfg.ACME, d.log); err != nil {
-			return err
-		}
-	}
-	if passed, err = takePassed(d.cfg.Listen); err != nil {
-		return err
-	}
-	for _, l := range d.cfg.Listen {
-		open, err := d.openListeners(ctx, l, passed)
-		if err != nil {
-			return err
-		}
-		d.listeners = append(d.listeners, open...)
-	}
-	if a := d.cfg.Metrics.Address; a != "" {
-		if d.metrics, err = openTCP(ctx, a); err != nil {
-			return fmt.Errorf("metrics: %w", err)
-		}
-	}
-	if a := d.cfg.ACME.HTTP; a != "" && d.acme != nil {
-		if d.challenges, err = openTCP(ctx, a); err != nil {
-			return fmt.Errorf("acme: %w", err)
-		}
-	}
-	passed.warn(d.log)
-	passed.close()
-	return nil
-}
-
-func (d *daemon) closeListeners() {
-	for _, l := range d.listeners {
-		l.Close()
-	}
-	for _, ln := range []net.Listener{d.metrics, d.challenges} {
-		if ln != nil {
-			ln.Close()
-		}
-	}
-}
-
-// openListeners opens the sockets of one entry: one, or all that systemd passes
-// for it.
-func (d *daemon) openListeners(ctx context.Context, cfg listenConfig, passed *passedSockets) (open []*listener, err error) {
-	certs, err := d.certificatesOf(cfg)
-	if err != nil {
-		return nil, err
-	}
-	sockets, err := openSockets(ctx, cfg, passed)
-	if err != nil {
-		return nil, err
-	}
-	for _, ln := range sockets {
-		l := &listener{configured: cfg.Address, webSocket: cfg.WebSocket, certificates: certs}
-		l.sts.Store(cfg.STS)
-		l.Listener = d.dress(ln, cfg, certs)
-		open = append(open, l)
-	}
-	return open, nil
-}
-
+// openSockets opens the sockets of one entry: one, or all that systemd passes for
+// it.
 func openSockets(ctx context.Context, cfg listenConfig, passed *passedSockets) ([]net.Listener, error) {
 	network, address := cfg.split()
 	if network == networkSystemd {
 		return passed.take(address)
+	}
+	if ln := passed.takeStored(cfg); ln != nil {
+		return []net.Listener{ln}, nil
 	}
 	var ln net.Listener
 	var err error
@@ -123,7 +58,14 @@ func openSockets(ctx context.Context, cfg listenConfig, passed *passedSockets) (
 	return []net.Listener{ln}, nil
 }
 
-// dress puts the layers on a socket that the entry asks for.
+// newListener puts the layers on a socket that the entry asks for.
+func (d *daemon) newListener(socket net.Listener, cfg listenConfig, certs certificates) *listener {
+	l := &listener{socket: socket, configured: cfg, certificates: certs}
+	l.sts.Store(cfg.STS)
+	l.Listener = d.dress(socket, cfg, certs)
+	return l
+}
+
 func (d *daemon) dress(ln net.Listener, cfg listenConfig, certs certificates) net.Listener {
 	if len(cfg.ProxyProtocol) > 0 {
 		ln = newProxyListener(ln, cfg.ProxyProtocol, d.log)
@@ -169,6 +111,44 @@ func (l *listener) stsFor(host string) string {
 func (l *listener) exposed() bool {
 	addr, ok := l.Addr().(*net.TCPAddr)
 	return ok && l.certificates == nil && !addr.IP.IsLoopback()
+}
+
+// duplicate returns a second listener on a socket, which goes on when the first is
+// closed: what waits there to be accepted is not lost.
+func duplicate(socket net.Listener) (net.Listener, error) {
+	f, err := fileOf(socket)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	ln, err := net.FileListener(f)
+	if err != nil {
+		return nil, err
+	}
+	if u, ok := socket.(*unixListener); ok {
+		return &unixListener{Listener: ln, path: u.path, made: u.made}, nil
+	}
+	return ln, nil
+}
+
+func fileOf(socket net.Listener) (*os.File, error) {
+	s, ok := socket.(interface{ File() (*os.File, error) })
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return s.File()
+}
+
+// leave has the file of a Unix socket stay when the socket is closed here, because
+// it lives on elsewhere; abandon has it go again.
+func leave(socket net.Listener) { setLeft(socket, true) }
+
+func abandon(socket net.Listener) { setLeft(socket, false) }
+
+func setLeft(socket net.Listener, left bool) {
+	if u, ok := socket.(*unixListener); ok {
+		u.left.Store(left)
+	}
 }
 
 // openTCP adds to the usual errors what the operator can do about them.

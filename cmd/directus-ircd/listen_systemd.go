@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/rs/zerolog"
@@ -16,28 +17,61 @@ import (
 type passedSockets struct {
 	byName map[string][]net.Listener // those that nobody has taken yet
 	named  []string                  // names that have an entry of their own
+	stored map[string]net.Listener   // what an earlier process left with it, by storeName
+	stale  map[string][]net.Listener // the same of entries that are gone
 }
 
-// takePassed gets the sockets if an entry of the configuration asks for some.
+// takePassed gets the sockets. Those of an earlier process belong to the entries with
+// their addresses.
 func takePassed(entries []listenConfig) (*passedSockets, error) {
-	p := &passedSockets{}
-	asked := false
+	p := &passedSockets{stored: map[string]net.Listener{}, stale: map[string][]net.Listener{}}
+	ours := map[string]bool{}
 	for _, l := range entries {
-		if network, name := l.split(); network == networkSystemd {
-			asked = true
-			if name != "" {
-				p.named = append(p.named, name)
-			}
+		network, name := l.split()
+		switch {
+		case network != networkSystemd:
+			ours[storeName(l)] = true
+		case name != "":
+			p.named = append(p.named, name)
 		}
-	}
-	if !asked {
-		return p, nil
 	}
 	var err error
 	if p.byName, err = activation.ListenersWithNames(); err != nil {
-		return p, fmt.Errorf("take the sockets of systemd: %w", err)
+		return nil, fmt.Errorf("take the sockets of systemd: %w", err)
+	}
+	for name, sockets := range p.byName {
+		if !strings.HasPrefix(name, storePrefix) {
+			continue
+		}
+		delete(p.byName, name)
+		if ours[name] && len(sockets) == 1 {
+			p.stored[name] = sockets[0]
+		} else {
+			p.stale[name] = sockets
+		}
 	}
 	return p, nil
+}
+
+// takeStored returns the socket that an earlier process has left for an entry; nil if
+// there is none that serves.
+func (p *passedSockets) takeStored(cfg listenConfig) net.Listener {
+	if p == nil {
+		return nil
+	}
+	name := storeName(cfg)
+	ln := p.stored[name]
+	delete(p.stored, name)
+	network, path := cfg.split()
+	if ln == nil || network != networkUnix {
+		return ln
+	}
+	adopted, err := adoptUnix(ln, path, cfg.Mode)
+	if err != nil { // its file is gone, so that nobody finds it
+		ln.Close()
+		return nil
+	}
+	return adopted
 }
 
 // take returns the sockets of a name, or with the empty name all that have no
@@ -74,5 +108,8 @@ func (p *passedSockets) close() {
 		for _, ln := range sockets {
 			ln.Close()
 		}
+	}
+	for _, ln := range p.stored {
+		ln.Close()
 	}
 }

@@ -356,7 +356,7 @@ func TestListenersAreClosedTogether(t *testing.T) {
 	}
 	defer taken.Close()
 	path := filepath.Join(socketDir(t), "s")
-	d := &daemon{cfg: defaultConfig(), log: zerolog.Nop()}
+	d := &daemon{cfg: defaultConfig(), sockets: &change{}, log: zerolog.Nop()}
 	d.cfg.Listen = []listenConfig{{Address: "unix:" + path, WebSocket: webSocketShared}, {Address: taken.Addr().String()}}
 	if err := d.listen(context.Background()); err == nil {
 		t.Fatal("a port was opened twice")

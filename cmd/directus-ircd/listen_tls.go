@@ -7,10 +7,10 @@ import (
 )
 
 // certificatesOf is where a listener gets its certificates from; nil without TLS.
-func (d *daemon) certificatesOf(cfg listenConfig) (certificates, error) {
+func certificatesOf(cfg listenConfig, acme *acmeCertificates) (certificates, error) {
 	switch {
 	case cfg.TLS.ACME:
-		return d.acme, nil
+		return acme, nil
 	case !cfg.TLS.enabled():
 		return nil, nil
 	}

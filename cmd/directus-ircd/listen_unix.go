@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -71,17 +72,41 @@ func checkVacant(ctx context.Context, path string) error {
 	return fmt.Errorf("listen on unix:%s: whether another program listens there cannot be told: %w", path, err)
 }
 
+// adoptUnix goes on with a Unix socket that was made by another process.
+func adoptUnix(ln net.Listener, path string, mode fileMode) (net.Listener, error) {
+	made, err := os.Lstat(path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on unix:%s: %w", path, err)
+	}
+	l := &unixListener{Listener: ln, path: path, made: made}
+	return l, l.chmod(mode)
+}
+
 // unixListener removes its file when it is closed, but not one that has been put
 // in its place.
 type unixListener struct {
 	net.Listener
 	path string
 	made fs.FileInfo // the file as it was made
+	left atomic.Bool // the socket lives on elsewhere: leave the file
 }
+
+func (l *unixListener) chmod(mode fileMode) error {
+	if mode == 0 {
+		mode = defaultSocketMode
+	}
+	return os.Chmod(l.path, fs.FileMode(mode))
+}
+
+// File is a duplicate of the socket.
+func (l *unixListener) File() (*os.File, error) { return l.Listener.(*net.UnixListener).File() }
 
 func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
 
 func (l *unixListener) Close() error {
+	if l.left.Load() {
+		return l.Listener.Close()
+	}
 	if info, err := os.Lstat(l.path); err == nil && os.SameFile(info, l.made) {
 		if err := os.Remove(l.path); err != nil {
 			return errors.Join(err, l.Listener.Close())

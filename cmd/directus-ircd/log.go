@@ -10,16 +10,13 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// newLogger writes to w in the configured form. The level can be changed later,
-// for this logger and all that were derived from it.
-func newLogger(w io.Writer, cfg logConfig) (zerolog.Logger, *levelSwitch) {
+// newLogger writes to w in the configured form. Both can be changed later, for
+// this logger and all that were derived from it.
+func newLogger(w io.Writer, cfg logConfig) (zerolog.Logger, *logSwitch) {
 	out := zerolog.SyncWriter(w)
-	if cfg.Format == "console" {
-		out = zerolog.ConsoleWriter{Out: out, NoColor: !isTerminal(w), TimeFormat: time.RFC3339}
-	}
-	level := &levelSwitch{}
-	level.set(cfg.Level)
-	return zerolog.New(out).Sample(level).With().Timestamp().Logger(), level
+	s := &logSwitch{json: out, console: zerolog.ConsoleWriter{Out: out, NoColor: !isTerminal(w), TimeFormat: time.RFC3339}}
+	s.set(cfg)
+	return zerolog.New(s).Sample(s).With().Timestamp().Logger(), s
 }
 
 func isTerminal(w io.Writer) bool {
@@ -27,12 +24,26 @@ func isTerminal(w io.Writer) bool {
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
-// levelSwitch is a level that all copies of a logger look up for each line. As
-// a sampler it is asked before the line is built, so that a level that is off
-// costs nothing.
-type levelSwitch struct{ level atomic.Int32 }
+// logSwitch is a level and a form that all copies of a logger look up for each
+// line. As a sampler it is asked before the line is built, so that a level that is
+// off costs nothing.
+type logSwitch struct {
+	json, console io.Writer
+	level         atomic.Int32
+	plain         atomic.Bool // JSON
+}
 
-func (s *levelSwitch) set(l logLevel) { s.level.Store(int32(l.zerolog())) }
+func (s *logSwitch) set(cfg logConfig) {
+	s.level.Store(int32(cfg.Level.zerolog()))
+	s.plain.Store(cfg.Format != "console")
+}
 
 // Sample implements zerolog.Sampler.
-func (s *levelSwitch) Sample(l zerolog.Level) bool { return int32(l) >= s.level.Load() }
+func (s *logSwitch) Sample(l zerolog.Level) bool { return int32(l) >= s.level.Load() }
+
+func (s *logSwitch) Write(line []byte) (int, error) {
+	if s.plain.Load() {
+		return s.json.Write(line)
+	}
+	return s.console.Write(line)
+}

@@ -56,15 +56,39 @@ func (d *daemon) monitoring() http.Handler {
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: stdlog.New(d.log, "", 0)}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := d.monitor.check(r.Context()); err != nil {
-			http.Error(w, "directus does not answer", http.StatusServiceUnavailable)
+	mux.HandleFunc("GET /healthz", answer(d.health))
+	mux.HandleFunc("GET /readyz", answer(d.readiness))
+	return mux
+}
+
+// health is nil as long as the daemon lives: what systemd's watchdog is told, too.
+func (d *daemon) health(context.Context) error { return d.pulse.check() }
+
+// readiness is nil while people can come in: the listeners are open as long as the
+// daemon is, until it stops.
+func (d *daemon) readiness(ctx context.Context) error {
+	if err := d.health(ctx); err != nil {
+		return err
+	}
+	if d.ctx.Err() != nil {
+		return errShuttingDown
+	}
+	if d.monitor.check(ctx) != nil {
+		return errors.New("directus does not answer")
+	}
+	return nil
+}
+
+// answer makes a check a page: ok, or 503 with the reason.
+func answer(check func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if err := check(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")
-	})
-	return mux
+	}
 }
 
 // figures are what the packages count, taken at one moment.

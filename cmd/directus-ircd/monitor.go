@@ -19,6 +19,8 @@ const (
 	// monitorPatience is how many times in a row Directus must fail to answer
 	// before IRC clients are told.
 	monitorPatience = 2
+	// monitorLimit is when the next answer or its absence is overdue.
+	monitorLimit = time.Minute
 )
 
 // monitor asks Directus from time to time whether it is there, and tells whoever
@@ -30,13 +32,15 @@ type monitor struct {
 	changed func(available bool)
 	log     zerolog.Logger
 	asked   chan struct{} // closed when the first answer is in
+	once    sync.Once     // closes it
 
-	mu  sync.Mutex // a leaf lock
-	err error      // the last answer; guarded by mu
+	mu     sync.Mutex // a leaf lock
+	err    error      // the last answer; guarded by mu
+	turned time.Time  // when it came; guarded by mu
 }
 
 func newMonitor(ping func(context.Context) error, changed func(bool), log zerolog.Logger) *monitor {
-	return &monitor{ping: ping, changed: changed, log: log, asked: make(chan struct{})}
+	return &monitor{ping: ping, changed: changed, log: log, asked: make(chan struct{}), turned: time.Now()}
 }
 
 // run asks until ctx ends. The operator is told at the start, and when something
@@ -82,13 +86,20 @@ func (m *monitor) run(ctx context.Context) {
 	}
 }
 
+// turns reports whether run goes round, as it should.
+func (m *monitor) turns() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return time.Since(m.turned) < monitorLimit
+}
+
 // keep makes an answer the last one.
 func (m *monitor) keep(err error, first bool) {
 	m.mu.Lock()
-	m.err = err
+	m.err, m.turned = err, time.Now()
 	m.mu.Unlock()
 	if first {
-		close(m.asked)
+		m.once.Do(func() { close(m.asked) })
 	}
 }
 

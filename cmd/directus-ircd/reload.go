@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -17,15 +17,16 @@ func (d *daemon) reloads(ctx context.Context) {
 			return
 		case <-d.opts.Reload:
 			d.notify(sdReloading())
-			d.reload()
-			d.notify(sdReady(len(d.listeners)))
+			d.reload(ctx)
+			d.notify(sdReady(len(d.sockets.listeners)))
 		}
 	}
 }
 
-// reload takes over the certificates, the policies of sts and the log level: what
-// can change under running connections. A file with a fault changes nothing.
-func (d *daemon) reload() {
+// reload takes the configuration over, as far as that is possible without ending a
+// connection. A file with a fault, or with something that cannot be opened, changes
+// nothing.
+func (d *daemon) reload(ctx context.Context) {
 	if d.cfg.File == "" {
 		return
 	}
@@ -36,88 +37,47 @@ func (d *daemon) reload() {
 		}
 		return
 	}
-	pairs, err := d.loadCertificates(next)
+	keys := d.keepFixed(next)
+	c, err := d.prepare(ctx, next, nil)
+	if err == nil {
+		if err = d.backend.Configure(bridgeOptions(next, d.client, d.log)); err != nil {
+			c.undo(d.sockets)
+		}
+	}
 	if err != nil {
 		d.log.Error().Err(err).Msg("reload refused, everything stays as it was")
 		return
 	}
-	for file, pair := range pairs {
-		file.pair.Store(pair)
+	d.server.Configure(ircdOptions(next, d.log))
+	if d.opts.Switch != nil {
+		d.opts.Switch.set(next.Log)
 	}
-	d.reloadSTS(next)
-	if d.acme != nil {
-		d.acme.retryNow()
+	d.apply(c)
+	if c.acme != nil {
+		c.acme.retryNow()
 	}
-	if d.opts.Level != nil {
-		d.opts.Level.set(next.Log.Level)
-	}
-	d.log.Info().Int("certificates", len(pairs)).Str("level", string(next.Log.Level)).Msg("reloaded certificates, sts and log level")
-	if keys := restartKeys(d.cfg, next); len(keys) > 0 {
+	d.cfg = next
+	d.log.Info().Int("listeners", len(c.listeners)).Int("channels", len(next.Channels)).Msg("reloaded the configuration")
+	if len(keys) > 0 {
 		d.log.Warn().Strs("keys", keys).Msg("these changes need a restart to take effect")
 	}
 }
 
-// loadCertificates reads the files of each open TLS listener, as the new
-// configuration names them.
-func (d *daemon) loadCertificates(next *config) (map[*certificateFile]*tls.Certificate, error) {
-	pairs := map[*certificateFile]*tls.Certificate{}
-	for _, l := range d.listeners {
-		file, ok := l.certificates.(*certificateFile)
-		if !ok || pairs[file] != nil {
-			continue
-		}
-		for _, c := range next.Listen {
-			if c.Address != l.configured || c.TLS.Cert == "" {
-				continue
-			}
-			pair, err := loadPair(c.TLS)
-			if err != nil {
-				return nil, fmt.Errorf("load the certificate of %s: %w", c.Address, err)
-			}
-			pairs[file] = pair
-		}
-	}
-	return pairs, nil
+// fixed are the parts of the configuration that hold as long as the daemon runs.
+func (c *config) fixed() map[string]any {
+	return map[string]any{"directus.url": &c.Directus.URL, "server.name": &c.Server.Name, "resume": &c.Resume}
 }
 
-// reloadSTS takes over what clients are told about TLS. Only those are told that
-// come from now on, or that ask again.
-func (d *daemon) reloadSTS(next *config) {
-	for _, l := range d.listeners {
-		for _, c := range next.Listen {
-			// A listener that gets TLS with the next restart has none yet.
-			if c.Address == l.configured && c.TLS.enabled() == (l.certificates != nil) {
-				l.sts.Store(c.STS)
-			}
-		}
-	}
-}
-
-// restartKeys names the sections of the configuration in which something
-// differs that a reload does not take over.
-func restartKeys(old, next *config) []string {
-	a, b := reflect.ValueOf(*old.withoutReloadable()), reflect.ValueOf(*next.withoutReloadable())
+// keepFixed undoes in another configuration what cannot be taken over, and names it.
+func (d *daemon) keepFixed(next *config) []string {
 	var keys []string
-	for i := range a.NumField() {
-		if !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
-			keys = append(keys, a.Type().Field(i).Tag.Get("yaml"))
+	old := d.cfg.fixed()
+	for _, key := range slices.Sorted(maps.Keys(old)) {
+		was, is := reflect.ValueOf(old[key]).Elem(), reflect.ValueOf(next.fixed()[key]).Elem()
+		if !reflect.DeepEqual(was.Interface(), is.Interface()) {
+			is.Set(was)
+			keys = append(keys, key)
 		}
 	}
 	return keys
-}
-
-// withoutReloadable is a copy in which everything that a reload takes over is
-// the same for all configurations.
-func (c *config) withoutReloadable() *config {
-	out := *c
-	out.File, out.Log.Level = "", ""
-	out.Listen = make([]listenConfig, len(c.Listen))
-	for i, l := range c.Listen {
-		if l.TLS.Cert != "" {
-			l.TLS = tlsConfig{Cert: "reloaded", Key: "reloaded"}
-		}
-		l.STS = nil
-		out.Listen[i] = l
-	}
-	return &out
 }

@@ -35,9 +35,9 @@ func TestReload(t *testing.T) {
 	writeCertificate(t, dir, 2)
 	write("log: {format: json, level: debug}\nnick: [title]\n")
 	p.signal(syscall.SIGHUP)
-	p.waitLog("reloaded certificates, sts and log level", 0)
+	p.waitLog("reloaded the configuration", 0)
 	// The address of Directus differs too: noDirectus never gives the same.
-	if keys := fmt.Sprint(p.waitLog("these changes need a restart to take effect", 0)["keys"]); keys != "[directus nick]" {
+	if keys := fmt.Sprint(p.waitLog("these changes need a restart to take effect", 0)["keys"]); keys != "[directus.url]" {
 		t.Errorf("keys that need a restart: %s", keys)
 	}
 	if _, serial := dialTLS(t, p.IRC[0]); serial != 2 {
@@ -102,11 +102,11 @@ func TestReloadSTS(t *testing.T) {
 	expect("port=6697", "duration=3600")
 	write("sts: {port: 16697}", "sts: {duration: 30d, preload: true}")
 	p.signal(syscall.SIGHUP)
-	p.waitLog("reloaded certificates, sts and log level", 0)
+	p.waitLog("reloaded the configuration", 0)
 	expect("port=16697", "duration=2592000,preload")
 	write("sts: ", "sts: {}")
 	p.signal(syscall.SIGHUP)
-	p.waitLog("reloaded certificates, sts and log level", 1)
+	p.waitLog("reloaded the configuration", 1)
 	expect("", "duration=0")
 	if n := p.countLog("these changes need a restart to take effect"); n != 0 {
 		t.Error("a restart was asked for")

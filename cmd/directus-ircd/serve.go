@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -20,6 +21,9 @@ import (
 // every IRC connection is closed; that takes up to 4 s itself, and the whole
 // stop promises 5.
 const logoutTimeout = time.Second
+
+// crashPause is the time until a part of the daemon that panicked starts again.
+const crashPause = 5 * time.Second
 
 // configFlag is shared by the commands that read the configuration.
 type configFlag struct {
@@ -36,16 +40,16 @@ func (c *serveCmd) Run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return err
 	}
-	log, level := newLogger(env.Stderr, cfg.Log)
-	return serve(ctx, cfg, serveOptions{Log: log, Level: level, Reload: env.Reload})
+	log, change := newLogger(env.Stderr, cfg.Log)
+	return serve(ctx, cfg, serveOptions{Log: log, Switch: change, Reload: env.Reload})
 }
 
 // serveOptions are what serve needs beside the configuration. Only Log has to
 // be set.
 type serveOptions struct {
 	Log zerolog.Logger
-	// Level changes the level of Log on a reload.
-	Level *levelSwitch
+	// Switch changes the level and the form of Log on a reload.
+	Switch *logSwitch
 	// Ready is called once, from serve's goroutine, when all listeners are
 	// open, with the addresses of the IRC listeners in the configured order.
 	Ready func(addrs []net.Addr)
@@ -61,28 +65,19 @@ func serve(ctx context.Context, cfg *config, opts serveOptions) error {
 	if err != nil {
 		return err
 	}
+	d.group, d.ctx = errgroup.WithContext(ctx)
 	if err := d.listen(ctx); err != nil {
 		return errors.Join(err, d.backend.Close(ctx))
 	}
-	group, gctx := errgroup.WithContext(ctx)
-	for _, l := range d.listeners {
-		group.Go(func() error { return d.server.Serve(gctx, l.Listener, l.options()) })
+	for _, f := range []func(context.Context){d.monitor.run, d.pulse.run, d.watchdog, d.announceStop} {
+		d.run(func() error { f(d.ctx); return nil })
 	}
-	if d.metrics != nil {
-		group.Go(func() error { return d.serveMetrics(gctx, d.metrics) })
-	}
-	if d.challenges != nil {
-		group.Go(func() error { return d.acme.serveChallenges(gctx, d.challenges) })
-	}
-	if d.acme != nil {
-		group.Go(func() error { d.acme.keep(gctx); return nil })
-	}
-	group.Go(func() error { d.monitor.run(gctx); return nil })
-	group.Go(func() error { d.reloads(gctx); return nil })
-	group.Go(func() error { d.announceStop(gctx); return nil })
 	d.announceStart()
+	// From here on it alone owns the sockets.
+	d.run(func() error { d.reloads(d.ctx); return nil })
 
-	err = group.Wait()
+	err = d.group.Wait()
+	d.stopOutlets()
 	logout, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout)
 	defer cancel()
 	defer d.client.Close()
@@ -96,20 +91,41 @@ func serve(ctx context.Context, cfg *config, opts serveOptions) error {
 	return nil
 }
 
-// daemon is one run of serve. Its fields are set before anything starts; only
-// the goroutine of reloads changes cfg, and nobody else reads it from then on.
+// run starts a part of the daemon, which ends with d.ctx. What panics there starts
+// again after a while, with its stack in the log; an error ends the daemon.
+func (d *daemon) run(part func() error) {
+	d.group.Go(func() error {
+		for {
+			err := ircd.Guard(d.log, part)
+			if !errors.Is(err, ircd.ErrPanic) {
+				return err
+			}
+			select {
+			case <-time.After(crashPause):
+			case <-d.ctx.Done():
+				return nil
+			}
+		}
+	})
+}
+
+// daemon is one run of serve. Its fields are set before anything starts, but for cfg
+// and sockets: the goroutine of reloads changes them, and nobody else reads them from
+// then on.
 type daemon struct {
-	cfg        *config
-	opts       serveOptions
-	log        zerolog.Logger
-	client     *directus.Client
-	backend    *bridge.Backend
-	server     *ircd.Server
-	monitor    *monitor
-	listeners  []*listener
-	acme       *acmeCertificates // nil if no listener uses it
-	metrics    net.Listener      // nil if not configured, like challenges
-	challenges net.Listener
+	opts    serveOptions
+	log     zerolog.Logger
+	client  *directus.Client
+	backend *bridge.Backend
+	server  *ircd.Server
+	monitor *monitor
+	pulse   *pulse
+	group   *errgroup.Group // all that runs
+	ctx     context.Context // ends it
+	outlets sync.WaitGroup  // see serveOutlet
+
+	cfg     *config
+	sockets *change
 }
 
 func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
@@ -117,7 +133,7 @@ func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
 	if err != nil {
 		return nil, usageError{errors.New("directus.url is no address")}
 	}
-	d := &daemon{cfg: cfg, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
+	d := &daemon{ctx: context.Background(), cfg: cfg, sockets: &change{}, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
 	d.client = directus.New(base, directus.Options{Logger: opts.Log.With().Str("component", "directus").Logger()})
 	blog := opts.Log.With().Str("component", "bridge").Logger()
 	bopts := bridgeOptions(cfg, d.client, blog)
@@ -132,20 +148,36 @@ func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
 	}
 	d.server = ircd.NewServer(d.backend, ircdOptions(cfg, opts.Log.With().Str("component", "ircd").Logger()))
 	d.monitor = newMonitor(d.client.Ping, d.server.SetLogins, d.log)
+	d.pulse = newPulse(
+		func() bool { d.server.Stats(); return true },
+		func() bool { d.backend.Stats(); return true },
+		d.monitor.turns,
+	)
 	return d, nil
+}
+
+// listen opens all that is configured, or nothing.
+func (d *daemon) listen(ctx context.Context) error {
+	passed, err := takePassed(d.cfg.Listen)
+	if err != nil {
+		return err
+	}
+	defer passed.close()
+	d.forgetStale(passed)
+	c, err := d.prepare(ctx, d.cfg, passed)
+	if err != nil {
+		return err
+	}
+	passed.warn(d.log)
+	d.apply(c)
+	return nil
 }
 
 // announceStart says that the daemon is ready, to whoever waits for it.
 func (d *daemon) announceStart() {
-	addrs := make([]net.Addr, len(d.listeners))
-	for i, l := range d.listeners {
+	addrs := make([]net.Addr, len(d.sockets.listeners))
+	for i, l := range d.sockets.listeners {
 		addrs[i] = l.Addr()
-		d.log.Info().Stringer("address", l.Addr()).Bool("tls", l.certificates != nil).Str("websocket", l.webSocket.String()).Msg("listening")
-	}
-	for _, l := range d.listeners {
-		if l.exposed() {
-			d.log.Warn().Str("address", l.configured).Msg("passwords cross the network in clear text here: add tls to this listener, or bind it to 127.0.0.1")
-		}
 	}
 	d.notify(sdReady(len(addrs)))
 	if d.opts.Ready != nil {

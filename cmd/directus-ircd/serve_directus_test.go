@@ -67,10 +67,10 @@ func startDaemon(t *testing.T, text string) *daemonUnderTest {
 	d := &daemonUnderTest{log: &lockedBuffer{more: make(chan struct{}, 1)}, ended: make(chan error, 1)}
 	ctx, stop := context.WithCancelCause(context.Background())
 	d.stop = stop
-	log, level := newLogger(d.log, cfg.Log)
+	log, change := newLogger(d.log, cfg.Log)
 	ready := make(chan []net.Addr, 1)
 	go func() {
-		d.ended <- serve(ctx, cfg, serveOptions{Log: log, Level: level, Ready: func(addrs []net.Addr) { ready <- addrs }})
+		d.ended <- serve(ctx, cfg, serveOptions{Log: log, Switch: change, Ready: func(addrs []net.Addr) { ready <- addrs }})
 	}()
 	t.Cleanup(func() {
 		if err := d.end(); err != nil {

@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -219,48 +217,6 @@ func TestWebSocketListener(t *testing.T) {
 		}
 	}
 	p.signal(syscall.SIGTERM)
-	if state := p.wait(5 * time.Second); state.ExitCode() != 0 {
-		t.Errorf("it ended with %v", state)
-	}
-}
-
-func TestSystemdIsNotified(t *testing.T) {
-	// The path of a Unix socket is short; t.TempDir is not always.
-	dir, err := os.MkdirTemp("", "notify-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	socket := filepath.Join(dir, "s")
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	expect := func(want ...string) {
-		t.Helper()
-		if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		buf := make([]byte, 4096)
-		n, err := conn.Read(buf)
-		if err != nil {
-			t.Fatalf("waiting for %q: %v", want, err)
-		}
-		for _, part := range want {
-			if !strings.Contains("\n"+string(buf[:n]), "\n"+part) {
-				t.Errorf("systemd was told %q, want %q in it", buf[:n], part)
-			}
-		}
-	}
-	file := writeConfig(t, "directus: {url: \""+noDirectus(t)+"\"}\nlisten: [{address: \"127.0.0.1:0\"}]\nlog: {format: json}\n")
-	p := startProcess(t, file, 1, false, "NOTIFY_SOCKET="+socket)
-	expect("READY=1", "STATUS=1 listener")
-	p.signal(syscall.SIGHUP)
-	expect("RELOADING=1", "MONOTONIC_USEC=")
-	expect("READY=1")
-	p.signal(syscall.SIGTERM)
-	expect("STOPPING=1")
 	if state := p.wait(5 * time.Second); state.ExitCode() != 0 {
 		t.Errorf("it ended with %v", state)
 	}

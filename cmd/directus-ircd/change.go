@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"slices"
+
+	"directus-ircd/ircd"
+)
+
+// change is what another configuration makes of the sockets. All that can fail is
+// done when it is made; then it is either applied or undone.
+type change struct {
+	listeners []*listener // as they are then, in the configured order
+	opened    []*listener // of those: to be served
+	closed    []*listener // of the present ones: not there any more, or replaced
+	pairs     map[*certificateFile]*tls.Certificate
+	kept      map[*listener]listenConfig // what is configured now for one that stays
+
+	acme       *acmeCertificates // nil if no listener uses it
+	metrics    *outlet           // nil if not configured, like challenges
+	challenges *outlet
+}
+
+// outlet is a socket that answers HTTP.
+type outlet struct {
+	net.Listener
+	address string // as configured
+	stop    context.CancelFunc
+}
+
+// errRestart is why something of a configuration cannot be taken over.
+var errRestart = errors.New("the sockets that systemd passes are taken over at the start only: restart the daemon")
+
+// prepare opens what a configuration asks for and is not there. passed is nil but at
+// the start.
+func (d *daemon) prepare(ctx context.Context, cfg *config, passed *passedSockets) (_ *change, err error) {
+	c := &change{pairs: map[*certificateFile]*tls.Certificate{}, kept: map[*listener]listenConfig{}}
+	defer func() {
+		if err != nil {
+			c.undo(d.sockets)
+		}
+	}()
+	if c.acme, err = d.acmeFor(ctx, cfg); err != nil {
+		return nil, err
+	}
+	present := slices.Clone(d.sockets.listeners)
+	for _, l := range cfg.Listen {
+		if present, err = d.prepareEntry(ctx, c, l, present, passed); err != nil {
+			return nil, err
+		}
+	}
+	c.closed = append(c.closed, present...)
+	if c.metrics, err = prepareOutlet(ctx, cfg.Metrics.Address, d.sockets.metrics, false); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	address := cfg.ACME.HTTP
+	if c.acme == nil {
+		address = ""
+	}
+	if c.challenges, err = prepareOutlet(ctx, address, d.sockets.challenges, c.acme != d.sockets.acme); err != nil {
+		return nil, fmt.Errorf("acme: %w", err)
+	}
+	return c, nil
+}
+
+// prepareEntry finds the sockets of one entry among the present ones, or opens them,
+// and returns the others.
+func (d *daemon) prepareEntry(ctx context.Context, c *change, cfg listenConfig, present []*listener, passed *passedSockets) (left []*listener, err error) {
+	network, _ := cfg.split()
+	var same []*listener
+	for _, l := range present {
+		if l.configured.Address == cfg.Address && (len(same) == 0 || network == networkSystemd) {
+			same = append(same, l)
+		} else {
+			left = append(left, l)
+		}
+	}
+	certs, err := certificatesOf(cfg, c.acme)
+	if err != nil {
+		return nil, err
+	}
+	if len(same) == 0 {
+		if network == networkSystemd && passed == nil {
+			return nil, fmt.Errorf("listen on %s: %w", cfg.Address, errRestart)
+		}
+		sockets, err := openSockets(ctx, cfg, passed)
+		if err != nil {
+			return nil, err
+		}
+		for _, socket := range sockets {
+			c.open(d.newListener(socket, cfg, certs))
+		}
+	}
+	for _, l := range same {
+		if l.servesAs(cfg, certs) {
+			c.keep(l, cfg, certs)
+			continue
+		}
+		socket, err := duplicate(l.socket)
+		if err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", cfg.Address, err)
+		}
+		c.open(d.newListener(socket, cfg, certs))
+		c.closed = append(c.closed, l)
+	}
+	return left, nil
+}
+
+func (c *change) open(l *listener) {
+	c.listeners, c.opened = append(c.listeners, l), append(c.opened, l)
+}
+
+func (c *change) keep(l *listener, cfg listenConfig, certs certificates) {
+	c.listeners = append(c.listeners, l)
+	c.kept[l] = cfg
+	if file, ok := l.certificates.(*certificateFile); ok {
+		c.pairs[file] = certs.(*certificateFile).pair.Load()
+	}
+}
+
+// servesAs reports whether an entry asks for nothing but what the listener is, or
+// can become without new layers.
+func (l *listener) servesAs(cfg listenConfig, certs certificates) bool {
+	old := l.configured
+	for _, c := range []*listenConfig{&old, &cfg} {
+		c.STS = nil
+		if c.TLS.Cert != "" {
+			c.TLS = tlsConfig{Cert: "file", Key: "file"}
+		}
+	}
+	_, file := certs.(*certificateFile)
+	return reflect.DeepEqual(old, cfg) && (file || certs == l.certificates)
+}
+
+// acmeFor is what gets certificates under a configuration: the present one, if
+// nothing about it differs.
+func (d *daemon) acmeFor(ctx context.Context, cfg *config) (*acmeCertificates, error) {
+	if !slices.ContainsFunc(cfg.Listen, func(l listenConfig) bool { return l.TLS.ACME }) {
+		return nil, nil
+	}
+	if a := d.sockets.acme; a != nil && reflect.DeepEqual(a.configured, cfg.ACME) {
+		return a, nil
+	}
+	return newACME(ctx, cfg.ACME, d.log)
+}
+
+// prepareOutlet opens the socket at an address, unless there is one already. anew
+// asks for another one in any case, at whatever address.
+func prepareOutlet(ctx context.Context, address string, present *outlet, anew bool) (*outlet, error) {
+	var ln net.Listener
+	var err error
+	switch {
+	case address == "":
+		return nil, nil
+	case present == nil || present.address != address:
+		ln, err = openTCP(ctx, address)
+	case anew:
+		ln, err = duplicate(present.Listener)
+	default:
+		return present, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &outlet{Listener: ln, address: address}, nil
+}
+
+// undo closes what was opened.
+func (c *change) undo(present *change) {
+	for _, l := range c.opened {
+		if slices.ContainsFunc(present.listeners, func(old *listener) bool { return old.configured.Address == l.configured.Address }) {
+			leave(l.socket)
+		}
+		l.Close()
+	}
+	for _, pair := range [][2]*outlet{{c.metrics, present.metrics}, {c.challenges, present.challenges}} {
+		if pair[0] != nil && pair[0] != pair[1] {
+			pair[0].Close()
+		}
+	}
+}
+
+// apply serves what was opened and closes what is not there any more. Connections
+// stay, whatever becomes of their listener.
+func (d *daemon) apply(c *change) {
+	old := d.sockets
+	d.sockets = c
+	for file, pair := range c.pairs {
+		file.pair.Store(pair)
+	}
+	for l, cfg := range c.kept {
+		l.configured = cfg
+		l.sts.Store(cfg.STS)
+	}
+	if c.acme != nil && c.acme != old.acme {
+		ctx, stop := context.WithCancel(d.ctx)
+		c.acme.stop = stop
+		d.run(func() error { c.acme.keep(ctx); return nil })
+	}
+	for _, l := range c.opened {
+		if u, ok := l.socket.(*unixListener); ok {
+			if err := u.chmod(l.configured.Mode); err != nil {
+				d.log.Error().Err(err).Str("address", l.configured.Address).Msg("set the mode of a socket")
+			}
+		}
+		d.serveIRC(l)
+	}
+	if c.metrics != old.metrics {
+		d.serveOutlet(c.metrics, d.serveMetrics)
+	}
+	if c.challenges != old.challenges {
+		d.serveOutlet(c.challenges, func(ctx context.Context, ln net.Listener) error { return c.acme.serveChallenges(ctx, ln) })
+	}
+	for _, l := range c.closed {
+		if slices.ContainsFunc(c.listeners, func(now *listener) bool { return now.configured.Address == l.configured.Address }) {
+			leave(l.socket)
+		} else {
+			d.forget(l)
+			abandon(l.socket)
+			d.log.Info().Str("address", l.configured.Address).Msg("not listening any more")
+		}
+		l.Close()
+	}
+	for _, pair := range [][2]*outlet{{old.metrics, c.metrics}, {old.challenges, c.challenges}} {
+		if pair[0] != nil && pair[0] != pair[1] {
+			pair[0].stop()
+		}
+	}
+	if old.acme != nil && old.acme != c.acme {
+		old.acme.stop()
+	}
+}
+
+// serveIRC runs until the listener is closed and the last connection that came
+// through it has ended.
+func (d *daemon) serveIRC(l *listener) {
+	d.store(l)
+	d.log.Info().Stringer("address", l.Addr()).Bool("tls", l.certificates != nil).Str("websocket", l.configured.WebSocket.String()).Msg("listening")
+	if l.exposed() {
+		d.log.Warn().Str("address", l.configured.Address).Msg("passwords cross the network in clear text here: add tls to this listener, or bind it to 127.0.0.1")
+	}
+	d.run(func() error {
+		err := d.server.Serve(d.ctx, l.Listener, l.options())
+		if errors.Is(err, net.ErrClosed) { // by apply
+			return nil
+		}
+		return err
+	})
+}
+
+// serveOutlet serves until o.stop: while the daemon stops, /readyz has something to
+// say.
+func (d *daemon) serveOutlet(o *outlet, serve func(context.Context, net.Listener) error) {
+	if o == nil {
+		return
+	}
+	var ctx context.Context
+	ctx, o.stop = context.WithCancel(context.WithoutCancel(d.ctx))
+	d.outlets.Go(func() {
+		if err := ircd.Guard(d.log, func() error { return serve(ctx, o.Listener) }); err != nil {
+			d.log.Error().Err(err).Msg("not answered any more")
+		}
+	})
+}
+
+// stopOutlets ends what serveOutlet has begun.
+func (d *daemon) stopOutlets() {
+	for _, o := range []*outlet{d.sockets.metrics, d.sockets.challenges} {
+		if o != nil {
+			o.stop()
+		}
+	}
+	d.outlets.Wait()
+}

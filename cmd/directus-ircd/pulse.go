@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// pulsePeriod is the time between two signs of life.
+	pulsePeriod = time.Second
+	// pulseLimit is the age from which the last one is too old.
+	pulseLimit = 10 * time.Second
+)
+
+var errStuck = errors.New("the daemon is stuck")
+
+// pulse shows that the daemon lives: now and then it goes through what everybody
+// there has to pass, the locks of the packages for one. If one of them is never
+// given back, nothing else may notice.
+type pulse struct {
+	steps []func() bool // each goes through something, and may say that it does not live
+	last  atomic.Int64  // nanoseconds since start, which a change of the clock does not move
+	start time.Time
+}
+
+func newPulse(steps ...func() bool) *pulse { return &pulse{steps: steps, start: time.Now()} }
+
+// run beats until ctx ends.
+func (p *pulse) run(ctx context.Context) {
+	beat := time.NewTicker(pulsePeriod)
+	defer beat.Stop()
+	for {
+		if p.lives() {
+			p.last.Store(int64(time.Since(p.start)))
+		}
+		select {
+		case <-beat.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (p *pulse) lives() bool {
+	for _, step := range p.steps {
+		if !step() {
+			return false
+		}
+	}
+	return true
+}
+
+// check is nil as long as the daemon lives. It never waits.
+func (p *pulse) check() error {
+	if time.Since(p.start)-time.Duration(p.last.Load()) > pulseLimit {
+		return errStuck
+	}
+	return nil
+}
