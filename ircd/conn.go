@@ -197,9 +197,11 @@ func (c *conn) guard(f func() error) error {
 func (c *conn) read(ctx context.Context) {
 	defer close(c.lines)
 	c.inputErr = c.guard(func() error {
-		lr := newLineReader(c.nc, maxInputBody, maxInputTags)
+		input := &pacedReader{r: c.nc, wait: func() { c.pacing.waste(ctx) }}
+		lr := newLineReader(input, maxInputBody, maxInputTags)
 		for {
 			text, err := lr.ReadLine()
+			input.unspent = 0
 			tooLong := errors.Is(err, errLineTooLong)
 			if err != nil && !tooLong {
 				return err

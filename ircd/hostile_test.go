@@ -335,3 +335,31 @@ func TestNoIRC(t *testing.T) {
 		})
 	}
 }
+
+// TestHostileReactions: the text of a reaction is a tag, which no other line's
+// gate has passed.
+func TestHostileReactions(t *testing.T) {
+	for text, want := range map[string]string{
+		"👍":                        "👍",
+		"\u202e\x1b[2J👍\u2066":     "[2J👍",
+		"a\r\nQUIT :x":             `a\sQUIT\s:x`,
+		"\x02b\x0304,1c\x01":       "bc",
+		"\u202e\u2069":             "",
+		"\x00\x07":                 "",
+		strings.Repeat("👍", 100):   strings.Repeat("👍", maxReaction/4),
+		";label=x :bob!u@h QUIT":   `\:label=x\s:bob!u@h\sQUIT`,
+		"\u200b":                   "\u200b",
+		strings.Repeat("\n", 1000): "",
+	} {
+		got := ""
+		for _, l := range renderReaction(&Reaction{ID: "r", From: testUser("bob"), Target: "#messages", MsgID: "m", Text: text}, form{caps: capMessageTags}) {
+			got = string(appendLine(nil, &l))
+		}
+		if want != "" {
+			want = "@msgid=r;+reply=m;+draft/reply=m;+draft/react=" + want + " :bob!u@directus TAGMSG #messages\r\n"
+		}
+		if got != want {
+			t.Errorf("%.20q: got %q, want %q", text, got, want)
+		}
+	}
+}

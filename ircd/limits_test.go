@@ -2,6 +2,7 @@ package ircd
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +108,29 @@ func TestSilenceLimit(t *testing.T) {
 			last := lines[len(lines)-1]
 			if last != fmt.Sprintf("ERROR :Closing link: Ping timeout: %d seconds", int(limit.Seconds())) {
 				t.Errorf("limit %v: got %q", limit, last)
+			}
+		})
+	}
+}
+
+// TestWastePaced: what is no line is read no faster than lines of the greatest
+// length, so that it costs no more than they do.
+func TestWastePaced(t *testing.T) {
+	const most = maxInputTags + maxInputBody
+	for name, waste := range map[string]string{"blank lines": "\r\n", "NULs": "\x00", "one line": "x", "tags": "@a;", "blanks": "  \n"} {
+		ircdtest.Bubble(t, func(t *testing.T) {
+			s := newTestServer(t, newFakeChat(), func(o *Options) {
+				o.Limits.LinesPerSecond, o.Limits.Burst, o.Limits.RegistrationTimeout = 1, 1, 0
+			})
+			nc := s.connect(nil)
+			defer nc.Close()
+			go io.Copy(io.Discard, nc)
+			start := time.Now()
+			if _, err := io.WriteString(nc, strings.Repeat(waste, 20*most/len(waste))); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(start); took < 17*time.Second || took > 20*time.Second {
+				t.Errorf("%s: the worth of 20 lines took %v", name, took)
 			}
 		})
 	}

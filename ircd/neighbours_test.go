@@ -185,6 +185,21 @@ func (n *neighbourhood) comeBack(ctx context.Context, i int) {
 	}
 }
 
+// endless sends lines and tags that do not end, and messages that do not.
+func (n *neighbourhood) endless(ctx context.Context, i int) {
+	nc, err := n.stranger(ctx)
+	if err != nil {
+		return
+	}
+	go io.Copy(io.Discard, nc)
+	_, err = io.WriteString(nc, "CAP REQ :draft/multiline batch\r\n"+credentials(neighbours+i, "pw")+"BATCH +1 draft/multiline #messages\r\n"+
+		strings.Repeat("@batch=1 PRIVMSG #messages :"+strings.Repeat("x", 8000)+"\r\n", 8))
+	part := []string{strings.Repeat("x", 64<<10), "@" + strings.Repeat("a=b;", 16<<10)}[i%2]
+	for err == nil {
+		_, err = io.WriteString(nc, part)
+	}
+}
+
 // silent takes every place there is and says nothing.
 func (n *neighbourhood) silent(ctx context.Context, i int) {
 	for range halfOpen / strangers {
@@ -212,6 +227,7 @@ func TestNeighbours(t *testing.T) {
 		"flood":    {(*neighbourhood).flood, strangers * (1 << 20)},
 		"deaf":     {(*neighbourhood).deaf, strangers * (3 << 20)}, // the queue, and as much being written
 		"comeback": {(*neighbourhood).comeBack, strangers * (1 << 20)},
+		"endless":  {(*neighbourhood).endless, strangers * (1 << 20)},
 		"silent":   {(*neighbourhood).silent, halfOpen * (48 << 10)},
 	} {
 		t.Run(name, func(t *testing.T) {

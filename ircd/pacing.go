@@ -2,6 +2,7 @@ package ircd
 
 import (
 	"context"
+	"io"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,30 @@ func (p *pacing) wait(ctx context.Context, text string) (part bool, err error) {
 
 func (p *pacing) take(ctx context.Context, text string) error {
 	return p.limiter.WaitN(ctx, min(p.cost(text), p.limiter.Burst()))
+}
+
+// pacedReader slows down input that is no lines: one that does not end, blank ones,
+// NULs. Lines are counted by wait; what one may take at most counts as one.
+type pacedReader struct {
+	r       io.Reader
+	wait    func()
+	unspent int // bytes since the last line
+}
+
+func (r *pacedReader) Read(p []byte) (int, error) {
+	if r.unspent > maxInputTags+maxInputBody {
+		r.unspent = 0
+		r.wait()
+	}
+	n, err := r.r.Read(p)
+	r.unspent += n
+	return n, err
+}
+
+// waste waits as for a line. Once ctx has ended it does not, as the last bytes are
+// read then only to be thrown away.
+func (p *pacing) waste(ctx context.Context) {
+	_ = p.limiter.Wait(ctx)
 }
 
 // cost is what a line counts for. One that no burst holds counts for a whole one.

@@ -24,6 +24,9 @@ const (
 // but below this one are answered with 417.
 const wsMaxMessage = 64 << 10
 
+// wsPongPause is how often pings of WebSocket are answered at most.
+const wsPongPause = time.Second
+
 // originAllowed protects people against web pages that use their browser to
 // reach this server. Clients that are no browsers send no origin.
 func originAllowed(r *http.Request, allowed []string) bool {
@@ -50,6 +53,16 @@ type wsConn struct {
 
 func newWSConn(ws *websocket.Conn) *wsConn {
 	ws.SetReadLimit(wsMaxMessage)
+	var ponged time.Time // owned by the reader
+	ws.SetPingHandler(func(data string) error {
+		if time.Since(ponged) < wsPongPause {
+			return nil // the latest ping is enough to answer (RFC 6455, 5.5.3)
+		}
+		ponged = time.Now()
+		// An error is one of the connection, which Read returns.
+		_ = ws.WriteControl(websocket.PongMessage, []byte(data), ponged.Add(lingerTimeout))
+		return nil
+	})
 	kind := websocket.TextMessage
 	if ws.Subprotocol() == wsBinary {
 		kind = websocket.BinaryMessage
@@ -64,9 +77,8 @@ func (c *wsConn) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, wsError(err)
 		}
-		if msg = bytes.TrimRight(msg, "\r\n"); len(msg) > 0 {
-			c.in = append(msg, '\r', '\n')
-		}
+		// Blank ones too, which then count as bytes.
+		c.in = append(bytes.TrimRight(msg, "\r\n"), '\r', '\n')
 	}
 	n := copy(p, c.in)
 	c.in = c.in[n:]
