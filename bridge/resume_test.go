@@ -237,6 +237,34 @@ func TestResumeOwnMessages(t *testing.T) {
 	})
 }
 
+// Leaving a channel and entering it again is nothing to forget for.
+func TestResumeAfterPart(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		r := newRemembering(t, nil)
+		r.insert("old")
+		v, _ := r.device("ada", "laptop")
+		r.insert("one")
+		same(t, v.texts(), "one")
+		for _, want := range [][]string{{}, {"two"}, {}} {
+			if err := v.session.Part(t.Context(), "#messages"); err != nil {
+				t.Fatal(err)
+			}
+			if len(want) > 0 {
+				r.insert(want[0])
+			}
+			answer, err := v.session.Join(t.Context(), "#messages", ircd.JoinOptions{Backlog: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := v.texts()
+			for _, m := range answer.Backlog {
+				lines = append(lines, m.Text)
+			}
+			same(t, lines, want...)
+		}
+	})
+}
+
 // Rows become visible later than the date they carry, or without an event at all:
 // what was shown after them does not pass them.
 func TestResumeOutOfOrder(t *testing.T) {

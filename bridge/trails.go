@@ -291,6 +291,7 @@ func (t *Trails) write() (ok bool) {
 		maps.Copy(t.changed, changed)
 		return false
 	}
+	t.log.Debug().Int("trails", len(values)).Msg("written what devices have received")
 	for key := range values {
 		if k := t.kept[key]; k != nil && k.uses == 0 {
 			if _, again := t.changed[key]; !again {

@@ -139,7 +139,7 @@ func (c *conn) run(ctx context.Context) {
 
 	end := c.endOf(ctx, c.guard(func() error { return c.loop(cctx) }))
 	if ctx.Err() != nil {
-		c.lastReceipt()
+		_ = c.guard(func() error { c.lastReceipt(); return nil })
 	}
 	close(c.done)
 	stopReading()

@@ -25,11 +25,18 @@ type pacing struct {
 	batch atomic.Bool
 	// inBatch counts its lines. It is owned by read.
 	inBatch int
+	// asked is how many PONGs were asked for, of which the client is not to be
+	// slowed down. It is raised by loop and lowered by read.
+	asked atomic.Int32
 }
 
 // wait waits until a line may be handled. It fails when ctx ends. A line that was
 // counted as a part of a multi-line message must not become one by itself.
 func (p *pacing) wait(ctx context.Context, text string) (part bool, err error) {
+	if p.asked.Load() > 0 && strings.EqualFold(commandOf(text), "PONG") {
+		p.asked.Add(-1)
+		return false, nil
+	}
 	if part = p.batch.Load() && isBatchLine(text); part {
 		if p.inBatch++; p.inBatch%linesPerToken != 1 {
 			return part, nil

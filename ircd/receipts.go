@@ -53,6 +53,7 @@ func (c *conn) askReceipt() {
 	}
 	r.serial++
 	r.open, r.pause = true, time.After(receiptPause)
+	c.pacing.asked.Add(1)
 	c.ping(ping{"seen-" + strconv.FormatUint(r.serial, 10), true})
 }
 

@@ -114,6 +114,26 @@ func TestReceiptsWithoutToken(t *testing.T) {
 	}
 }
 
+// The answers do not count as lines of the client's own.
+func TestReceiptsAreNotPaced(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.device = true
+		s := newTestServer(t, chat, func(o *Options) { o.Limits.LinesPerSecond, o.Limits.Burst = 0.1, 5 })
+		c := s.client()
+		c.Send("PASS kevin@example.com:pw-kevin", "NICK kevin", "USER kevin 0 * :Kevin", "JOIN #messages")
+		c.Expect("* 366 *")
+		for range 10 {
+			chat.say(testUser("bob"), "#messages", "hello")
+			c.Expect("PING :seen-*")
+			time.Sleep(time.Second)
+		}
+		if n := chat.receipts(); n != 10 {
+			t.Errorf("%d receipts", n)
+		}
+	})
+}
+
 // A client that never answers is left alone after a while, and stays connected.
 func TestReceiptsUnanswered(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {

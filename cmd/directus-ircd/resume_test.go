@@ -2,13 +2,19 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd/ircdtest"
 )
 
 // A folder that was chosen must work; without one memory does.
@@ -59,4 +65,80 @@ func TestResumeDirectory(t *testing.T) {
 			t.Errorf("%s: got %q, %s", what, err, &log)
 		}
 	}
+}
+
+// A device goes on where it was, whether the daemon was stopped or killed.
+func TestResumeAfterRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a real Directus")
+	}
+	s := directustest.Start(t)
+	kevin, ada := s.CreateUser("Kevin", ""), s.CreateUser("Ada", "")
+	file := writeConfig(t, fmt.Sprintf(`
+directus: {url: %q}
+listen: [{address: "127.0.0.1:0"}]
+channels: [{name: "#messages", collection: %s}]
+resume: {directory: %q}
+log: {level: debug, format: json}
+`, s.URL, s.Collection, t.TempDir()))
+	const written = "written what devices have received"
+	connect := func() (*process, *ircdtest.Client, []string) {
+		p := startProcess(t, file, 1, false)
+		c := ircdtest.Dial(t, p.IRC[0])
+		c.LoginPass("kevin", kevin.Email+"/laptop:"+kevin.Password)
+		c.Expect("* 366 * #messages *")
+		return p, c, texts(c.Sync())
+	}
+	// live shows a message, and another one until the first was surely written.
+	live := func(p *process, c *ircdtest.Client, text string) {
+		for i := range 3 {
+			before := p.countLog(written)
+			s.AddMessage(ada, fmt.Sprint(text, i))
+			c.Expect("* PRIVMSG #messages :" + fmt.Sprint(text, i))
+			c.Expect("PING :seen-*")
+			c.Sync()
+			p.waitLog(written, before)
+		}
+	}
+	s.AddMessage(ada, "old")
+	p, c, got := connect()
+	if !slices.Equal(got, []string{"old"}) {
+		t.Errorf("a new device: %q", got)
+	}
+	live(p, c, "first ")
+	p.signal(syscall.SIGKILL)
+	p.wait(5 * time.Second)
+	c.Closed()
+	s.AddMessage(ada, "missed")
+	s.AddMessage(kevin, "from elsewhere")
+
+	p, c, got = connect()
+	if n := len(got); n < 2 || slices.Contains(got, "first 0") || !slices.Equal(got[n-2:], []string{"missed", "from elsewhere"}) {
+		t.Errorf("after a kill: %q", got)
+	}
+	live(p, c, "second ")
+	s.AddMessage(ada, "last")
+	c.Expect("* PRIVMSG #messages :last")
+	p.signal(syscall.SIGTERM)
+	c.Closed()
+	p.wait(5 * time.Second)
+	s.AddMessage(ada, "missed again")
+	_, _, got = connect()
+	if !slices.Equal(got, []string{"missed again"}) {
+		t.Errorf("after a stop: %q", got)
+	}
+}
+
+// texts takes the messages out of lines, without the time in front of old ones.
+func texts(lines []string) []string {
+	var list []string
+	for _, l := range lines {
+		if _, text, ok := strings.Cut(l, " PRIVMSG #messages :"); ok {
+			if strings.HasPrefix(text, "[") {
+				_, text, _ = strings.Cut(text, "] ")
+			}
+			list = append(list, text)
+		}
+	}
+	return list
 }

@@ -1,0 +1,186 @@
+package bridge
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// dated is a row as a trail looks at it.
+func dated(id int, at time.Time) row { return row{id: fmt.Sprint(id), date: at, rawDate: "some"} }
+
+// A trail knows what is on it, whatever order it came in and however much it was.
+func TestTrail(t *testing.T) {
+	now := time.Now().Add(-time.Hour)
+	const n = 5 * maxSteps
+	for _, step := range []time.Duration{0, time.Millisecond, time.Second} {
+		var whole, delta trail
+		for i := range n {
+			at := i ^ 1 // two come the wrong way round
+			delta.add(dated(at, now.Add(time.Duration(at)*step)))
+			if rand.IntN(50) == 0 {
+				whole.merge(delta)
+				whole.reach(now.Add(time.Duration(i) * step))
+				delta = trail{}
+			}
+		}
+		whole.merge(delta)
+		whole.reach(now.Add(n * step))
+		whole.trim()
+		if len(whole.Steps) > maxSteps || len(delta.Steps) > 2*maxSteps {
+			t.Errorf("%v: %d steps", step, len(whole.Steps))
+		}
+		received, border := whole.received(), whole.border()
+		for i := range n {
+			r := dated(i, now.Add(time.Duration(i)*step))
+			if border.isInFrontOf(r) && !received(r) {
+				t.Fatalf("%v: row %d of %d is not known", step, i, n)
+			}
+		}
+		if next := dated(n, now.Add(n*step)); !border.isInFrontOf(next) || received(next) {
+			t.Errorf("%v: the next row is taken for received", step)
+		}
+	}
+}
+
+// Rows of the future hide nothing of the present.
+func TestTrailOfTheFuture(t *testing.T) {
+	var tr trail
+	tr.reach(time.Now().Add(time.Hour))
+	for i := range 3 * maxSteps {
+		tr.add(dated(i, time.Now().Add(1000*time.Hour)))
+	}
+	tr.merge(trail{Date: time.Now().Add(2000 * time.Hour)})
+	if r := dated(9999, time.Now()); !tr.border().isInFrontOf(r) || tr.received()(r) {
+		t.Error("a row of now is taken for received")
+	}
+	before := len(tr.Steps)
+	if tr.add(row{id: "1", date: time.Now()}); len(tr.Steps) != before {
+		t.Error("a row without a date is noted")
+	}
+}
+
+func openTestTrails(t *testing.T, log *bytes.Buffer) *Trails {
+	t.Helper()
+	trails, err := OpenTrails(t.TempDir(), time.Hour, zerolog.New(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trails
+}
+
+func (t *Trails) has(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.kept[key] != nil
+}
+
+// The devices of a user, and all together, are bounded; those away for the longest
+// go, and none that is here.
+func TestTrailBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		trails := openTestTrails(t, &log)
+		defer trails.Close()
+		key := func(user string, i int) string {
+			return trailKey("http://x", user, fmt.Sprint("device", i), "messages", "#messages")
+		}
+		use := func(key string) {
+			trails.open(key)
+			trails.merge(key, trail{Date: time.Now()})
+		}
+		use(key("ada", -1)) // and stays
+		use(key("adam", 0)) // another user, whose id begins alike
+		trails.release(key("adam", 0))
+		for i := range 2 * maxUserTrails {
+			use(key("ada", i))
+			trails.release(key("ada", i))
+			time.Sleep(time.Second)
+		}
+		for _, c := range []struct {
+			key  string
+			kept bool
+		}{
+			{key("ada", -1), true}, {key("adam", 0), true}, {key("ada", 0), false}, {key("ada", maxUserTrails), false},
+			{key("ada", maxUserTrails+1), true}, {key("ada", 2*maxUserTrails-1), true},
+		} {
+			if got := trails.has(c.key); got != c.kept {
+				t.Errorf("%q: kept %v", c.key, got)
+			}
+		}
+		trails.mu.Lock()
+		for i := len(trails.kept); i < maxTrails; i++ {
+			trails.kept[key(fmt.Sprint("user", i), 0)] = &keptTrail{trail: &trail{}, seen: time.Now().Add(-time.Minute)}
+		}
+		trails.mu.Unlock()
+		use(key("eve", 0))
+		if n := len(trails.kept); n != maxTrails-maxTrails/10+1 || !trails.has(key("eve", 0)) || !trails.has(key("ada", -1)) {
+			t.Errorf("%d are kept", n)
+		}
+		time.Sleep(3 * time.Hour)
+		if n := len(trails.kept); n != 2 { // those in use
+			t.Errorf("%d are kept after a while", n)
+		}
+		if log.Len() > 0 && !strings.Contains(log.String(), `"debug"`) {
+			t.Errorf("logged: %s", &log)
+		}
+	})
+}
+
+// While the file cannot be written everything goes on in memory, and is written
+// when it can be again.
+func TestTrailsThatCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		dir := t.TempDir()
+		trails, err := OpenTrails(dir, time.Hour, zerolog.New(&log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		good := trails.file
+		if err := good.close(); err != nil {
+			t.Fatal(err)
+		}
+		date := time.Now().Truncate(time.Millisecond).UTC()
+		trails.open("a")
+		trails.merge("a", trail{Date: date, Steps: []step{{"1", date.UnixMilli()}}})
+		trails.release("a")
+		time.Sleep(trailRetry / 2)
+		trails.open("a")
+		if got := trails.get("a"); !got.Date.Equal(date) || len(got.Steps) != 1 || trails.failures() != 1 {
+			t.Errorf("got %+v after %d failures", got, trails.failures())
+		}
+		trails.release("a")
+		if n := strings.Count(log.String(), "cannot be written"); n != 1 {
+			t.Errorf("logged %d times: %s", n, &log)
+		}
+		again, _, err := openTrailFile(dir, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		trails.mu.Lock()
+		trails.file = again
+		trails.mu.Unlock()
+		trails.Close()
+		back, err := OpenTrails(dir, time.Hour, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer back.Close()
+		back.open("a")
+		if got := back.get("a"); !got.Date.Equal(date) || len(got.Steps) != 1 {
+			t.Errorf("got %+v", got)
+		}
+		if _, err := os.Stat(filepath.Join(dir, trailFileName+".damaged")); err == nil {
+			t.Error("the file was put aside")
+		}
+	})
+}
