@@ -92,9 +92,6 @@ func (m *member) send(ctx context.Context, c *channel, f *feed, out letter) (row
 	if patience == 0 {
 		return row{}, sendError(out.target, directus.ErrNotConnected)
 	}
-	if patience < sendTimeout {
-		m.rt.Retry()
-	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	d.identify(limited)

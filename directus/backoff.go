@@ -12,7 +12,9 @@ const (
 	longDelay  = 15 * time.Second       // at most: people wait, and a refused connection costs nothing
 	maxDelay   = time.Minute            // at most where Directus itself asks for a pause
 	quickDelay = 500 * time.Millisecond // at most, after a link that had been up
-	steadyLink = time.Minute            // a link of that age resets the delays
+	steadyLink = 10 * time.Second       // a link of that age resets the delays
+	// awaitedDelay is the most while a caller waits for the link.
+	awaitedDelay = time.Second
 )
 
 // backoff counts the attempts of one Realtime; its Run goroutine owns it.

@@ -327,3 +327,22 @@ func TestRetry(t *testing.T) {
 		}
 	})
 }
+
+// Whoever waits for the link does not wait for the long pauses of a long outage.
+func TestReadyShortensThePauses(t *testing.T) {
+	bubble(t, directustest.FakeOptions{}, func(r *rig) {
+		l := run(r.t, r.login())
+		r.fake.Down()
+		time.Sleep(5 * time.Minute)
+		back := time.Now().Add(5 * time.Second)
+		time.AfterFunc(time.Until(back), r.fake.Up)
+		ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
+		defer cancel()
+		if err := l.Ready(ctx); err != nil {
+			r.t.Fatal(err)
+		}
+		if late := time.Since(back); late > 2*time.Second {
+			r.t.Errorf("connected %v after directus was back", late)
+		}
+	})
+}

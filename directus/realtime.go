@@ -45,14 +45,15 @@ type Realtime struct {
 	backoff backoff
 	now     State
 
-	mu    sync.Mutex    // a leaf: guards what follows
-	link  *link         // nil while the link is down
-	ready chan struct{} // closed while the link is up, replaced when it goes down
-	subs  []*Subscription
-	state State // copy of now
-	why   error // why the link is down
-	ended error // what Ready says after over
-	ran   bool
+	mu      sync.Mutex    // a leaf: guards what follows
+	waiting int           // callers of Ready that wait
+	link    *link         // nil while the link is down
+	ready   chan struct{} // closed while the link is up, replaced when it goes down
+	subs    []*Subscription
+	state   State // copy of now
+	why     error // why the link is down
+	ended   error // what Ready says after over
+	ran     bool
 }
 
 // Realtime returns a link that is down until Run is called.
@@ -112,7 +113,11 @@ func (r *Realtime) run(ctx context.Context) error {
 		case errors.Is(err, ErrLoggedOut):
 			return err
 		}
-		delay := max(r.backoff.next(wasUp), min(retryAfter(err), maxDelay))
+		delay := r.backoff.next(wasUp)
+		if r.awaited() {
+			delay = min(delay, awaitedDelay)
+		}
+		delay = max(delay, min(retryAfter(err), maxDelay))
 		wasUp = false
 		r.log.Debug().Stringer("delay", delay.Round(time.Millisecond)).Int("failures", r.now.Failures).Msg("realtime link waits to reconnect")
 		kick := r.kick
@@ -194,10 +199,27 @@ func (r *Realtime) State() State {
 	return r.state
 }
 
-// Ready waits until the link is up, that is authenticated. It returns the
+// awaited reports whether somebody waits in Ready.
+func (r *Realtime) awaited() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.waiting > 0
+}
+
+// await counts a caller of Ready in or out.
+func (r *Realtime) await(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting += n
+}
+
+// Ready waits until the link is up, that is authenticated; as long as somebody
+// waits, the pauses between the attempts to connect are short. It returns the
 // error of ctx, ErrLoggedOut when the account is finished, or ErrNotConnected
 // when Run has returned for another reason.
 func (r *Realtime) Ready(ctx context.Context) error {
+	r.await(1)
+	defer r.await(-1)
 	for {
 		r.mu.Lock()
 		ready, up := r.ready, r.link != nil
@@ -205,6 +227,7 @@ func (r *Realtime) Ready(ctx context.Context) error {
 		if up {
 			return nil
 		}
+		r.Retry()
 		select {
 		case <-ready:
 		case <-r.over:
