@@ -92,6 +92,7 @@ func (f *feed) readSince(ctx context.Context, since time.Time, use func([]row) e
 		if err := use(rows); err != nil {
 			return last, err
 		}
+		f.order.read(rows)
 		if len(rows) > 0 {
 			last = rows[len(rows)-1].date
 		}

@@ -58,6 +58,8 @@ type feed struct {
 	reads  int         // complete readings so far
 	full   int         // keys in memory at which the collection is read again early
 	settle *time.Timer // when the next edit has settled
+	order  holdback
+	turn   *time.Timer // when the next row that waits for another has waited long enough
 
 	reactions reactionFeed
 
@@ -104,6 +106,7 @@ func newFeed(g *group, account *directus.Account, names *directory, rt *directus
 		doubt:   make(chan struct{}, 1),
 		gap:     true,
 		full:    maxSeen,
+		order:   newHoldback(len(g.filter) > 0),
 		seen:    map[string]mark{},
 		taken:   map[string]time.Time{},
 		shown:   newMemory(),
@@ -124,12 +127,15 @@ func (f *feed) run(ctx context.Context) error {
 	defer timer.Stop()
 	f.settle = time.NewTimer(reconcilePeriod)
 	defer f.settle.Stop()
+	f.turn = time.NewTimer(reconcilePeriod)
+	defer f.turn.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-f.sub.Wake():
 		case <-f.settle.C:
+		case <-f.turn.C:
 		case <-f.reactionWake():
 		case <-timer.C:
 			f.gap = true
@@ -191,7 +197,12 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 			}
 			return err
 		}
-		if err := f.catchUp(ctx); err != nil {
+		err := f.catchUp(ctx)
+		if err == nil {
+			// What waits for its turn has been read, or has no date to be read by.
+			err = f.publish(ctx, f.order.flush(), false)
+		}
+		if err != nil {
 			f.setState(false, err)
 			return err
 		}
@@ -239,6 +250,14 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 		case directus.EventDelete:
 			deleted = append(deleted, event.Keys...)
 		}
+	}
+	created, missing := f.order.add(created, time.Now())
+	f.gap = f.gap || missing
+	if len(updated)+len(deleted) > 0 {
+		created = append(created, f.order.flush()...) // so that what became of them is known to be theirs
+	}
+	if deadline := f.order.deadline(); !deadline.IsZero() {
+		f.turn.Reset(time.Until(deadline))
 	}
 	slices.SortStableFunc(created, compareRows)
 	if err := f.publish(ctx, created, false); err != nil {

@@ -1,0 +1,77 @@
+package bridge
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func keyed(id string) row {
+	return row{id: strings.Trim(id, `"`), values: map[string]json.RawMessage{"id": json.RawMessage(id)}}
+}
+
+// Each step is a time in milliseconds and what comes then: keys, "." for nothing, "read" and a key, or "flush". It says
+// which keys have their turn, and whether one is missing.
+func TestHoldback(t *testing.T) {
+	for name, steps := range map[string][]string{
+		"in order":            {"0: 5 -> 5", "0: 6 -> 6", "9: 7 8 -> 7 8"},
+		"swapped":             {"0: 1 -> 1", "0: 3 ->", "4: 2 -> 2 3"},
+		"swapped at once":     {"0: 1 -> 1", "0: 3 2 -> 2 3"},
+		"three":               {"0: 1 -> 1", "0: 4 ->", "5: 3 ->", "6: 2 -> 2 3 4"},
+		"never comes":         {"0: 1 -> 1", "0: 3 ->", "19: . ->", "20: . -> missing", "20: flush -> 3", "20: 4 -> 4"},
+		"comes while read":    {"0: 1 -> 1", "0: 3 ->", "20: . -> missing", "21: 2 -> 2 3"},
+		"half as long then":   {"0: 1 -> 1", "0: 3 ->", "20: . -> missing", "20: flush -> 3", "30: 5 ->", "39: . ->", "40: . -> missing"},
+		"too late":            {"0: 1 -> 1", "0: 3 ->", "20: . -> missing", "20: flush -> 3", "30: 2 -> 2", "60: 5 ->", "119: . ->", "120: . -> missing"},
+		"the first of two":    {"0: 1 -> 1", "0: 3 ->", "10: 5 ->", "20: . -> missing", "20: flush -> 3 5"},
+		"read meanwhile":      {"0: 1 -> 1", "0: read 7", "1: 8 -> 8"},
+		"flushed":             {"0: 1 -> 1", "0: 3 ->", "1: flush -> 3", "2: 4 -> 4"},
+		"far away":            {"0: 1 -> 1", "0: 1000 -> 1000", "0: 1001 -> 1001"},
+		"a part of the rows":  {"0: 1 -> 1", "0: 3 -> 3", "30: 2 -> 2", "40: 5 ->", "99: . ->", "100: . -> missing"},
+		"gaps that are usual": {"0: 1 -> 1", "0: 3 ->", "20: . -> missing", "20: 5 -> 3", "30: . -> missing", "30: 7 -> 5", "35: . -> missing", "35: 9 -> 7", "38: . -> missing", "38: 11 -> 9", "40: . -> missing", "40: flush -> 11", "50: 13 -> 13"},
+		"uuids":               {`0: "b" -> b`, `0: "a" -> a`},
+		"numbers in texts":    {`0: "1" -> 1`, `0: "3" -> 3`},
+		"beyond counting":     {"0: 1 -> 1", "0: 99999999999999999999999 -> 99999999999999999999999", "0: 2 -> 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHoldback(name == "a part of the rows")
+			begin := time.Now()
+			for _, step := range steps {
+				var ms int
+				at, rest, _ := strings.Cut(step, ": ")
+				what, want, _ := strings.Cut(rest, "->")
+				if _, err := fmt.Sscan(at, &ms); err != nil {
+					t.Fatal(err)
+				}
+				now := begin.Add(time.Duration(ms) * time.Millisecond)
+				var turn, came []row
+				var missing bool
+				switch words := strings.Fields(what); words[0] {
+				case ".":
+					turn, missing = h.due(now)
+				case "flush":
+					turn = h.flush()
+				case "read":
+					h.read([]row{keyed(words[1])})
+				default:
+					for _, id := range words {
+						came = append(came, keyed(id))
+					}
+					turn, missing = h.add(came, now)
+				}
+				var got []string
+				for _, r := range turn {
+					got = append(got, r.id)
+				}
+				if missing {
+					got = append(got, "missing")
+				}
+				if !slices.Equal(got, strings.Fields(want)) {
+					t.Fatalf("%s: got %v", step, got)
+				}
+			}
+		})
+	}
+}

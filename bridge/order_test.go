@@ -1,0 +1,57 @@
+package bridge_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// What people write at the same time is shown in the order of the collection,
+// whatever the order of the events.
+func TestEventsInDisorder(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, listener, _ := fakeStack(t, directustest.FakeOptions{}, nil, messages("messages"))
+		fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text", "nonce"}, Unique: []string{"nonce"}})
+		reader, ada := enter(t, fake, listener, "ada")
+		fake.Insert("messages", ada, map[string]any{"text": "first"})
+		reader.Expect("* PRIVMSG #messages :first")
+		want := numbered("text %d", 20)
+		fake.HoldEvents()
+		for _, text := range want {
+			fake.Insert("messages", ada, map[string]any{"text": text})
+		}
+		fake.ReleaseEvents(true)
+		var got []string
+		for len(got) < len(want) {
+			got = append(got, texts([]string{reader.Expect("* PRIVMSG #messages :*")})...)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("shown as %q", got)
+		}
+	})
+}
+
+// A message whose event was lost shows in the keys of the next one: the
+// collection is read, and shows both in order.
+func TestLostEventIsNoticed(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, listener, _ := fakeStack(t, directustest.FakeOptions{}, nil, messages("messages"))
+		reader, ada := enter(t, fake, listener, "ada")
+		insert := func(text string) { fake.Insert("messages", ada, map[string]any{"text": text}) }
+		insert("first")
+		reader.Expect("* PRIVMSG #messages :first")
+		fake.LoseEvents(true)
+		insert("lost")
+		fake.LoseEvents(false)
+		begin := time.Now()
+		insert("next")
+		reader.Expect("* PRIVMSG #messages :lost")
+		reader.Expect("* PRIVMSG #messages :next")
+		if took := time.Since(begin); took > 100*time.Millisecond {
+			t.Errorf("after %v", took)
+		}
+	})
+}
