@@ -1,0 +1,195 @@
+package directustest
+
+import (
+	"bytes"
+	"net"
+	"sync"
+	"time"
+)
+
+// path is a connection through a Proxy.
+type path struct {
+	proxy *Proxy
+	ends  [2]*net.TCPConn // near the client, near Directus
+	done  chan struct{}   // closed by fail
+	once  sync.Once
+}
+
+func (h *path) fail() {
+	h.once.Do(func() {
+		close(h.done)
+		reset(h.ends[:]...)
+	})
+}
+
+// parcel is what was read at once: from the answer to an upgrade on, a frame.
+type parcel struct {
+	data []byte
+	at   time.Time
+}
+
+// inFlight is the number of parcels on their way in one direction; beyond, the sender is not read.
+const inFlight = 64
+
+// carry serves one direction until its end.
+func (h *path) carry(d Direction) {
+	queue := make(chan parcel, inFlight)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		defer close(queue)
+		h.load(d, queue)
+	})
+	if !h.unload(d, queue) {
+		h.fail()
+		return
+	}
+	_ = h.ends[1-d].CloseWrite()
+}
+
+// load reads until the sender ends.
+func (h *path) load(d Direction, queue chan<- parcel) {
+	buf := make([]byte, 32<<10)
+	split := &splitter{}
+	for {
+		n, err := h.ends[d].Read(buf)
+		parts := [][]byte{bytes.Clone(buf[:n])}
+		if d == Down {
+			parts = split.add(buf[:n])
+		}
+		for _, data := range parts {
+			select {
+			case queue <- parcel{data, time.Now()}:
+			case <-h.done:
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// swapPatience is how long Rotate keeps an event that has none to be swapped with.
+const swapPatience = 30 * time.Millisecond
+
+// unload writes what is in the queue when its time has come; false means that the connection is broken.
+func (h *path) unload(d Direction, queue <-chan parcel) bool {
+	var kept *parcel
+	alone := time.NewTimer(swapPatience)
+	defer alone.Stop()
+	for {
+		var next parcel
+		var more bool
+		select {
+		case next, more = <-queue:
+		case <-alone.C:
+			if kept != nil && !h.write(d, *kept) {
+				return false
+			}
+			kept = nil
+			continue
+		}
+		c, _ := h.proxy.now(d)
+		if more && kept == nil && c.rotated && isEvent(next.data) {
+			kept = &next
+			alone.Reset(swapPatience)
+			continue
+		}
+		if more && !h.write(d, next) || kept != nil && !h.write(d, *kept) {
+			return false
+		}
+		if kept = nil; !more {
+			return true
+		}
+	}
+}
+
+func (h *path) write(d Direction, p parcel) bool {
+	for {
+		c, changed := h.proxy.now(d)
+		left := time.Until(p.at.Add(c.delay))
+		switch {
+		case c.losing:
+			select {
+			case h.proxy.losses <- struct{}{}:
+			default:
+			}
+			<-h.done // with a hole in it, nothing of this direction is worth anything
+			return false
+		case !c.stalled && left <= 0:
+			_, err := h.ends[1-d].Write(p.data)
+			return err == nil
+		case c.stalled:
+			left = time.Hour
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-changed:
+		case <-h.done:
+			timer.Stop()
+			return false
+		}
+		timer.Stop()
+	}
+}
+
+// splitter takes what a server sends apart at the borders of WebSocket frames, once it has agreed to an upgrade.
+type splitter struct {
+	begun, upgraded bool
+	rest            []byte
+}
+
+func (s *splitter) add(data []byte) (parts [][]byte) {
+	s.rest = append(s.rest, data...)
+	if !s.upgraded {
+		head := bytes.Index(s.rest, []byte("\r\n\r\n"))
+		s.upgraded = !s.begun && head >= 0 && bytes.HasPrefix(s.rest, []byte("HTTP/1.1 101"))
+		s.begun = true
+		cut := len(s.rest)
+		if s.upgraded {
+			cut = head + 4
+		}
+		parts = append(parts, bytes.Clone(s.rest[:cut]))
+		s.rest = s.rest[cut:]
+	}
+	for s.upgraded {
+		n := frameLength(s.rest)
+		if n == 0 || n > len(s.rest) {
+			break
+		}
+		parts = append(parts, bytes.Clone(s.rest[:n]))
+		s.rest = s.rest[n:]
+	}
+	return parts
+}
+
+// frameLength is the length of the frame at the beginning of data, header included (RFC 6455, section 5.2; a server masks
+// nothing); 0 while that cannot be told.
+func frameLength(data []byte) int {
+	size := 0 // of the extended length
+	if len(data) < 2 {
+		return 0
+	}
+	length := int(data[1] & 0x7f)
+	switch length {
+	case 126:
+		size = 2
+	case 127:
+		size = 8
+	}
+	if len(data) < 2+size {
+		return 0
+	}
+	for i, b := range data[2 : 2+size] {
+		if i == 0 {
+			length = 0
+		}
+		length = length<<8 | int(b)
+	}
+	return 2 + size + length
+}
+
+// isEvent recognises the frame of a new item.
+func isEvent(frame []byte) bool { return bytes.Contains(frame, []byte(`"event":"create"`)) }
