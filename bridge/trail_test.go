@@ -68,27 +68,26 @@ func TestTrailOfTheFuture(t *testing.T) {
 	}
 }
 
-func openTestTrails(t *testing.T, log *bytes.Buffer) *Trails {
-	t.Helper()
-	trails, err := OpenTrails(t.TempDir(), time.Hour, zerolog.New(log))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return trails
-}
-
 func (t *Trails) has(key string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.kept[key] != nil
 }
 
+func (t *Trails) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.kept)
+}
+
 // The devices of a user, and all together, are bounded; those away for the longest
 // go, and none that is here.
 func TestTrailBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		trails := openTestTrails(t, &log)
+		trails, err := OpenTrails(t.TempDir(), time.Hour, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
 		defer trails.Close()
 		key := func(user string, i int) string {
 			return trailKey("http://x", user, fmt.Sprint("device", i), "messages", "#messages")
@@ -103,7 +102,7 @@ func TestTrailBounds(t *testing.T) {
 		for i := range 2 * maxUserTrails {
 			use(key("ada", i))
 			trails.release(key("ada", i))
-			time.Sleep(time.Second)
+			time.Sleep(time.Millisecond)
 		}
 		for _, c := range []struct {
 			key  string
@@ -122,15 +121,12 @@ func TestTrailBounds(t *testing.T) {
 		}
 		trails.mu.Unlock()
 		use(key("eve", 0))
-		if n := len(trails.kept); n != maxTrails-maxTrails/10+1 || !trails.has(key("eve", 0)) || !trails.has(key("ada", -1)) {
+		if n := trails.len(); n != maxTrails-maxTrails/10+1 || !trails.has(key("eve", 0)) || !trails.has(key("ada", -1)) {
 			t.Errorf("%d are kept", n)
 		}
 		time.Sleep(3 * time.Hour)
-		if n := len(trails.kept); n != 2 { // those in use
+		if n := trails.len(); n != 2 { // those in use
 			t.Errorf("%d are kept after a while", n)
-		}
-		if log.Len() > 0 && !strings.Contains(log.String(), `"debug"`) {
-			t.Errorf("logged: %s", &log)
 		}
 	})
 }
@@ -159,6 +155,7 @@ func TestTrailsThatCannotBeWritten(t *testing.T) {
 			t.Errorf("got %+v after %d failures", got, trails.failures())
 		}
 		trails.release("a")
+		synctest.Wait()
 		if n := strings.Count(log.String(), "cannot be written"); n != 1 {
 			t.Errorf("logged %d times: %s", n, &log)
 		}
