@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/directus"
+	"directus-ircd/ircd"
 )
 
 // member is a Directus user with at least one session: one login, one realtime
@@ -56,14 +57,27 @@ func newMember(account *directus.Account, names *directory, markers *markerBook,
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})
-	m.wg.Go(func() {
+	m.begin(func() error {
 		if err := m.rt.Run(m.ctx); m.ctx.Err() == nil {
+			return errors.Join(errLinkEnded, err)
+		}
+		return nil
+	})
+	m.begin(func() error { m.checkup(m.ctx); return nil })
+	m.begin(func() error { m.markers.keep(m.ctx, m.log); return nil })
+	return m
+}
+
+var errLinkEnded = errors.New("realtime link ended")
+
+// begin starts a part of the member, which close joins. Its error, or a panic, ends
+// the member, and with it the user's sessions: they may come back.
+func (m *member) begin(part func() error) {
+	m.wg.Go(func() {
+		if err := ircd.Guard(m.log, part); err != nil {
 			m.end(err)
 		}
 	})
-	m.wg.Go(func() { m.checkup(m.ctx) })
-	m.wg.Go(func() { m.markers.keep(m.ctx, m.log) })
-	return m
 }
 
 // jitter spreads what many would do at the same time.
@@ -77,11 +91,8 @@ func (m *member) onState(state directus.State) {
 	m.ring()
 }
 
-// end records that Directus has ended the session for good.
+// end records that the session is over for good.
 func (m *member) end(err error) {
-	if err == nil {
-		err = errors.New("realtime link ended")
-	}
 	m.mu.Lock()
 	m.ended = err
 	m.mu.Unlock()
@@ -178,10 +189,11 @@ func (m *member) open(g *group) *feed {
 		ctx, cancel := context.WithCancel(m.ctx)
 		use = &feedUse{feed: newFeed(g, m.account, m.names, m.rt, g.edits, m.log), cancel: cancel}
 		m.feeds[g] = use
-		m.wg.Go(func() {
+		m.begin(func() error {
 			if err := use.feed.run(ctx); errors.Is(err, directus.ErrLoggedOut) {
-				m.end(err)
+				return err
 			}
+			return nil
 		})
 	}
 	use.uses++
@@ -214,7 +226,7 @@ func (m *member) release(g *group) {
 func (m *member) close(ctx context.Context) error {
 	m.cancel()
 	m.wg.Wait()
-	if _, ended := m.health(); ended != nil {
+	if _, ended := m.health(); ended != nil && !errors.Is(ended, ircd.ErrPanic) {
 		return nil
 	}
 	if err := m.markers.flush(ctx); err != nil {

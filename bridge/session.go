@@ -240,6 +240,9 @@ func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
 
 func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	down, ended := s.member.health()
+	if errors.Is(ended, ircd.ErrPanic) {
+		return nil, ended
+	}
 	if ended != nil {
 		return nil, &ircd.Error{Text: "Directus has ended your session (password or token changed, or account suspended). Log in again", Err: ended}
 	}

@@ -29,18 +29,20 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 	work.SetLimit(targetQueries)
 	ask := func(h *historian, read func() ([]ircd.HistoryTarget, error)) {
 		work.Go(func() error {
-			var list []ircd.HistoryTarget
-			err := h.inGroup(func() (err error) {
-				list, err = read()
+			return ircd.Guard(s.member.log, func() error {
+				var list []ircd.HistoryTarget
+				err := h.inGroup(func() (err error) {
+					list, err = read()
+					return err
+				})
+				if isForbidden(err) {
+					return nil
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				targets = append(targets, list...)
 				return err
 			})
-			if isForbidden(err) {
-				return nil
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			targets = append(targets, list...)
-			return err
 		})
 	}
 	for _, cfg := range s.plan.Channels {

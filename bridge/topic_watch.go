@@ -43,7 +43,7 @@ func (m *member) watchTopics(c *channel, all map[string]*channel) {
 		Fields: slices.Compact(fields), Filter: directus.Filter{"id": map[string]any{"_in": ids}},
 		Events: []directus.EventKind{directus.EventUpdate},
 	})
-	m.wg.Go(func() { w.run(m.ctx) })
+	m.begin(func() error { w.run(m.ctx); return nil })
 }
 
 // run tells of changes until ctx ends. An event is a doorbell only: the item is

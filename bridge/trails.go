@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"directus-ircd/ircd"
 )
 
 const (
@@ -78,7 +80,7 @@ func OpenTrails(directory string, maxAge time.Duration, log zerolog.Logger) (*Tr
 		}
 	}
 	t.expire()
-	t.wg.Go(t.keep)
+	t.wg.Go(func() { _ = ircd.Guard(log, func() error { t.keep(); return nil }) })
 	return t, nil
 }
 

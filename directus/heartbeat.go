@@ -14,14 +14,16 @@ const silentProbe = 45 * time.Second
 // serve runs a link until it ends, joins its goroutines and returns why.
 func (r *Realtime) serve(ctx context.Context, l *link) error {
 	var wg sync.WaitGroup
-	wg.Go(l.read)
-	wg.Go(l.write)
-	wg.Go(func() { r.subscriber(ctx, l) })
-	err := r.keep(ctx, l)
-	if ctx.Err() != nil {
-		l.goodbye()
+	for _, part := range []func(){l.read, l.write, func() { r.subscriber(ctx, l) }} {
+		wg.Go(func() { l.guard(part) })
 	}
-	l.fail(err)
+	l.guard(func() {
+		err := r.keep(ctx, l)
+		if ctx.Err() != nil {
+			l.goodbye()
+		}
+		l.fail(err)
+	})
 	wg.Wait()
 	reason := l.reason()
 	if errors.Is(reason, errPoisoned) {

@@ -20,6 +20,8 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
+
+	"directus-ircd/ircd"
 )
 
 const (
@@ -91,7 +93,7 @@ func newACME(ctx context.Context, cfg acmeConfig, log zerolog.Logger) (*acmeCert
 func (a *acmeCertificates) keep(ctx context.Context) {
 	var domains sync.WaitGroup
 	for _, d := range a.domains {
-		domains.Go(func() { a.keepDomain(ctx, d) })
+		domains.Go(func() { _ = ircd.Guard(a.log, func() error { a.keepDomain(ctx, d); return nil }) })
 	}
 	domains.Wait()
 }
@@ -146,11 +148,15 @@ func (a *acmeCertificates) obtain(ctx context.Context, name string) (*tls.Certif
 	done := make(chan result, 1)
 	go func() {
 		// autocert chooses the kind of key by what a client can do.
-		cert, err := a.manager.GetCertificate(&tls.ClientHelloInfo{
-			ServerName:   name,
-			CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
+		var r result
+		r.err = ircd.Guard(a.log, func() (err error) {
+			r.cert, err = a.manager.GetCertificate(&tls.ClientHelloInfo{
+				ServerName:   name,
+				CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
+			})
+			return err
 		})
-		done <- result{cert, err}
+		done <- r
 	}()
 	select {
 	case r := <-done:
