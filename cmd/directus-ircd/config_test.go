@@ -14,6 +14,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
+
+	"directus-ircd/ircd"
 )
 
 // minimal is the shortest valid file; tests add to it, so that their own lines
@@ -117,11 +121,25 @@ func FuzzConfig(f *testing.F) {
 	f.Add(minimal + "channels: &a [*a]\n")
 	f.Add("a: &a {<<: *a}\n")
 	f.Add("? [a]\n: b\n")
+	f.Add(minimal + "listen: [{address: \":1\", websocket: shared, allowed_origins: [\"*\"], proxy_protocol: [10.0.0.0/8]}]\nlimits: {burst: 1e3, send_queue: 64KiB, ping_timeout: 1d}\n")
+	f.Add(minimal + "channels:\n  - {name: \"#a\", filter: {x: {_eq: [1, null]}}, set: {x: 1}, fields: {nonce: n}, format: html}\n  - name: \"#b\"\n")
+	f.Add(minimal + "--- \n%TAG ! !\n\x00")
 	f.Fuzz(func(t *testing.T, text string) {
-		if _, err := parseConfig("test.yaml", []byte(text)); err == nil {
+		cfg, err := parseConfig("test.yaml", []byte(text))
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "test.yaml") || strings.Contains(err.Error(), "\x00") {
+				t.Errorf("a fault without its place: %q", err)
+			}
 			return
-		} else if !strings.HasPrefix(err.Error(), "test.yaml") {
-			t.Errorf("a fault without its place: %v", err)
+		}
+		for _, c := range cfg.Channels {
+			if !ircd.IsChannel(c.Name) || c.Collection == "" || c.Fields.Text == "" {
+				t.Errorf("accepted as a channel: %+v", c)
+			}
+		}
+		l := ircdOptions(cfg, zerolog.Nop()).Limits
+		if len(cfg.Channels) == 0 || l.Connections < 0 || l.LinesPerSecond < 0 || l.Burst < 0 || l.SendQueue < 0 || l.PingTimeout < 0 || l.RegistrationTimeout < 0 {
+			t.Errorf("accepted as limits: %+v", l)
 		}
 	})
 }
