@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
 
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -140,6 +141,7 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 	names := &directory{
 		account: account, nicks: b.nicks, fields: p.NickFields,
 		shelf: &shelf{account: account, life: p.Recheck}, publicURL: p.PublicURL, life: p.Recheck,
+		searches: rate.NewLimiter(searchRate, searchBurst),
 	}
 	who, taken, err := names.self(ctx)
 	if err != nil {

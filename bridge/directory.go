@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -20,6 +22,16 @@ var errRightsChanged = errors.New("the right to read names has changed")
 // nobodyLife is how long a nick is believed to be nobody's: a bot that asks for
 // it again and again costs one question a minute.
 const nobodyLife = time.Minute
+
+// errManySearches ends a search that was not made.
+var errManySearches = errors.New("too many names were searched for")
+
+// A search takes Directus several queries, over all users: so many a user may make
+// at once, and so many a second then.
+const (
+	searchBurst = 50
+	searchRate  = 2
+)
 
 // maxNames bounds what a directory remembers; beyond, it starts afresh.
 const maxNames = 10000
@@ -36,6 +48,9 @@ type directory struct {
 	// life is how long a name read from Directus is believed, so that a change of
 	// name or of the right to read it is seen without asking for each message.
 	life time.Duration
+
+	// searches bounds how many names that nobody has are asked for.
+	searches *rate.Limiter
 
 	mu       sync.Mutex
 	people   map[string]knownPerson // guarded by mu
@@ -207,6 +222,10 @@ func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error)
 	}
 	if d.isNobody(nick) {
 		return nil, nil
+	}
+	// A client may ask for one name after the other, in mentions for example.
+	if !d.searches.Allow() {
+		return nil, errManySearches
 	}
 	// The exact name first: where it is a common part of names, the others are
 	// more than would be read.

@@ -111,6 +111,14 @@ func tryAgain(command string, err error) *ircd.Error {
 	}
 }
 
+// manySearches is the reply to a question too many.
+func manySearches(command string) *ircd.Error {
+	return &ircd.Error{
+		Numeric: irc.RPL_TRYAGAIN, Params: []string{command},
+		Code: "RATE_LIMITED", Text: "You have asked for many names that nobody has: wait a moment and try again",
+	}
+}
+
 // isForbidden tells a missing right from a passing trouble.
 func isForbidden(err error) bool {
 	return directus.IsCode(err, directus.CodeForbidden) || directus.IsCode(err, directus.CodeInvalidCollection)

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"directus-ircd/ircd"
@@ -37,6 +38,9 @@ func (s *session) mentioning(ctx context.Context, c *channel, text string) strin
 		_ = s.member.attempt(ctx, referTimeout, func(ctx context.Context) error {
 			for _, nick := range nicks {
 				u, err := s.member.names.search(ctx, nick)
+				if errors.Is(err, errManySearches) {
+					return nil // the rest stays as typed
+				}
 				if err != nil {
 					return err
 				}

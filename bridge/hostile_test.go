@@ -329,3 +329,37 @@ func TestLoginLimits(t *testing.T) {
 		}
 	})
 }
+
+// Who asks for one name after the other, of people there are not, waits and then
+// is told, and Directus is not kept busy.
+func TestSearchesAreLimited(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		channel := messages("messages")
+		channel.MentionIDs = true
+		fake, listener, _ := fakeStack(t, directustest.FakeOptions{}, nil, channel)
+		c, _ := enter(t, fake, listener, "ada")
+		before := fake.Count("GET /users")
+		start := time.Now()
+		for i := range 50 {
+			c.Send(fmt.Sprintf("WHOIS nobody%d", i))
+			c.Expect("* 318 *")
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("50 names took %v", took)
+		}
+		for i := range 10 {
+			c.Send(fmt.Sprintf("PRIVMSG #messages :@a%d @b%[1]d @c%[1]d @d%[1]d @e%[1]d @f%[1]d @g%[1]d @h%[1]d", i))
+		}
+		c.Send("WHOIS nobody")
+		c.ExpectNext(":irc.test 263 ada WHOIS :You have asked for many names that nobody has: wait a moment and try again")
+		if asked := fake.Count("GET /users") - before; asked < 100 || asked > 110 {
+			t.Errorf("Directus was asked %d times", asked)
+		}
+		if n := len(fake.Items("messages")); n != 10 {
+			t.Errorf("%d messages are stored", n)
+		}
+		time.Sleep(time.Second)
+		c.Send("WHOIS nobody")
+		c.Expect(":irc.test 401 ada nobody *")
+	})
+}

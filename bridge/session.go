@@ -232,6 +232,9 @@ func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, joinPatience)
 	defer cancel()
 	u, err := s.member.names.search(ctx, nick)
+	if errors.Is(err, errManySearches) {
+		return nil, manySearches("WHOIS")
+	}
 	if errors.Is(err, directus.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
 		return nil, tryAgain("WHOIS", err)
 	}

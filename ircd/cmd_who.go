@@ -11,6 +11,10 @@ import (
 // answered, whatever the order asked for (https://ircv3.net/specs/extensions/whox).
 const whoxFields = "tcuihsnfdlaor"
 
+// maxMask is how long a mask may be that is compared with everybody: none of the
+// values is longer, and a line of asterisks would keep the server busy.
+const maxMask = 256
+
 // whoQuery is one WHO command.
 type whoQuery struct {
 	mask   string // as sent
@@ -61,6 +65,9 @@ func (c *conn) who(ctx context.Context, q whoQuery) error {
 	}
 	if q.mask == "" || q.mask == "0" {
 		q.mask = "*"
+	}
+	if len(q.mask) > maxMask {
+		return nil
 	}
 	for _, p := range c.visible() {
 		if c.whoMatches(q, &p) {

@@ -23,6 +23,8 @@ type command struct {
 	// query commands make the backend search, or their answer is long: each of
 	// their targets counts for Limits.QueryCost lines.
 	query bool
+	// Each target of the others that have some counts for one line.
+	targets bool
 }
 
 // commands is the table of all commands, by name. It is never changed.
@@ -40,7 +42,7 @@ var commands = map[string]command{
 	"PROTOCTL":     {run: (*conn).cmdIgnore, early: true},
 
 	"JOIN":   {run: (*conn).cmdJoin, params: 1, query: true},
-	"PART":   {run: (*conn).cmdPart, params: 1},
+	"PART":   {run: (*conn).cmdPart, params: 1, targets: true},
 	"TOPIC":  {run: (*conn).cmdTopic, params: 1},
 	"MODE":   {run: (*conn).cmdMode, params: 1},
 	"NAMES":  {run: (*conn).cmdNames, query: true},
@@ -48,9 +50,9 @@ var commands = map[string]command{
 	"INVITE": {run: (*conn).cmdInvite, params: 2},
 	"KICK":   {run: (*conn).cmdKick, params: 2},
 
-	"PRIVMSG": {run: (*conn).cmdPrivmsg},
-	"NOTICE":  {run: (*conn).cmdNotice},
-	"TAGMSG":  {run: (*conn).cmdTagmsg},
+	"PRIVMSG": {run: (*conn).cmdPrivmsg, targets: true},
+	"NOTICE":  {run: (*conn).cmdNotice, targets: true},
+	"TAGMSG":  {run: (*conn).cmdTagmsg, targets: true},
 	"BATCH":   {run: (*conn).cmdBatch, params: 1},
 	"REDACT":  {run: (*conn).cmdRedact, params: 2},
 	"AWAY":    {run: (*conn).cmdAway, earlyCap: capPreAway},
@@ -62,7 +64,7 @@ var commands = map[string]command{
 	"SETNAME":  {run: (*conn).cmdSetname, params: 1},
 	"WHO":      {run: (*conn).cmdWho, query: true},
 	"WHOIS":    {run: (*conn).cmdWhois, query: true},
-	"WHOWAS":   {run: (*conn).cmdWhowas},
+	"WHOWAS":   {run: (*conn).cmdWhowas, targets: true},
 	"ISON":     {run: (*conn).cmdIson, params: 1},
 	"USERHOST": {run: (*conn).cmdUserhost, params: 1},
 

@@ -51,6 +51,7 @@ func TestQueryCost(t *testing.T) {
 			"WHO #messages %tcn,152":          4 * time.Second,
 			"JOIN #messages,#messages,#dev,":  16 * time.Second,
 			"WHO " + strings.Repeat("a,", 99): 20 * time.Second,
+			"PRIVMSG #messages,#dev,x :a,b":   3 * time.Second,
 			"PRIVMSG #messages :WHO a,b":      1 * time.Second,
 		} {
 			time.Sleep(20 * time.Second) // the whole burst is there again

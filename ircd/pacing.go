@@ -80,12 +80,15 @@ func (p *pacing) waste(ctx context.Context) {
 func (p *pacing) cost(text string) int {
 	_, rest := splitTags(text)
 	name, params, _ := strings.Cut(skipSource(rest), " ")
-	query := int(p.query.Load())
-	if query <= 1 || !commands[strings.ToUpper(name)].query {
+	each := 1
+	switch cmd := commands[strings.ToUpper(name)]; {
+	case cmd.query:
+		each = max(int(p.query.Load()), 1)
+	case !cmd.targets:
 		return 1
 	}
 	targets, _, _ := strings.Cut(strings.TrimLeft(params, " "), " ")
-	return query * (1 + strings.Count(targets, ","))
+	return each * (1 + strings.Count(targets, ","))
 }
 
 // isBatchLine reports whether a line can be part of a multi-line message.
@@ -124,10 +127,6 @@ func (l Limits) pace() (rate.Limit, int) {
 // pace is the longest time between two lines of a client that has used up its
 // burst: the second may be as dear as a whole one.
 func (c *conn) pace() time.Duration {
-	lines := 1
-	if c.pacing.query.Load() > 1 {
-		lines = c.pacing.limiter.Burst()
-	}
-	seconds := min(float64(lines)/float64(c.pacing.limiter.Limit()), time.Hour.Seconds())
+	seconds := min(float64(c.pacing.limiter.Burst())/float64(c.pacing.limiter.Limit()), time.Hour.Seconds())
 	return time.Duration(seconds * float64(time.Second))
 }
