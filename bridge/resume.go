@@ -81,7 +81,10 @@ func (s *session) show(v *visit, r row, readTo time.Time) {
 
 // showEntry is show for what a feed has brought, as far as it is a message.
 func (s *session) showEntry(e *entry, readTo time.Time) {
-	if j := s.joined[ircd.Fold(e.channel.Name)]; j != nil && !e.isChange() {
+	if len(s.visits) == 0 || e.isChange() {
+		return
+	}
+	if j := s.joined[ircd.Fold(e.channel.Name)]; j != nil {
 		s.show(j.visit, e.row, readTo)
 	}
 }

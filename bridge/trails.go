@@ -19,9 +19,11 @@ const (
 	// user. The ones of the devices that have been away for the longest go.
 	maxTrails     = 20000
 	maxUserTrails = 256
-	// trailPause is the least time between two writings of the file, and
-	// trailRetry that after one that has failed.
+	// trailPause is the least time between two writings of the file, trailShare
+	// how many times longer than a writing it is, and trailRetry that after one
+	// that has failed.
 	trailPause = time.Second
+	trailShare = 10
 	trailRetry = time.Minute
 	// trailCheck is how often is looked for what is too old. While a device is
 	// connected it does not age.
@@ -29,8 +31,8 @@ const (
 )
 
 // Trails keeps what the devices of all users have received: in a file, so that it
-// outlasts the daemon, or in memory. It writes behind: what has changed in the
-// last second is lost with the machine, and then shown once more. All methods may
+// outlasts the daemon, or in memory. It writes behind: what has changed since the last
+// writing is lost in a crash, and then shown once more. All methods may
 // be called from any goroutine.
 type Trails struct {
 	maxAge time.Duration
@@ -105,8 +107,10 @@ func (t *Trails) keep() {
 		case <-t.done:
 			open = false
 		}
-		pause := trailPause
-		if !t.write() {
+		begun := time.Now()
+		ok := t.write()
+		pause := max(trailPause, trailShare*time.Since(begun))
+		if !ok {
 			pause = trailRetry
 		}
 		if open {
