@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 )
@@ -159,17 +160,19 @@ func (rc *renderCache[E]) shrink() {
 	rc.order = rc.order[n:]
 }
 
-// Limits of a renderMemo: it may hold that many times as much text.
+// Limits of a renderMemo: the messages in it, and how long a text it remembers.
 const (
-	memoSize    = 1 << memoBits
-	memoBits    = 6
-	maxMemoText = 4 << 10
+	memoSize    = 1 << 10
+	maxMemoText = 1 << 10
 )
 
 // renderMemo stands before the renderCache of messages. Sessions that read one feed
 // have one message between them, which its address tells at once, without a lock
 // and without comparing texts. It may know no message and forget any.
-type renderMemo [memoSize]atomic.Pointer[memoEntry]
+type renderMemo struct {
+	seed    maphash.Seed // static
+	entries [memoSize]atomic.Pointer[memoEntry]
+}
 
 // memoEntry is immutable. As long as it is there, the address of its message
 // cannot be that of another one.
@@ -181,7 +184,7 @@ type memoEntry struct {
 
 // find is the rendering of a message; nil if it is not known.
 func (memo *renderMemo) find(m *Message, f form) *rendering {
-	if e := memo[memoSlot(m, f)].Load(); e != nil && e.message == m && e.form == f {
+	if e := memo.slot(m, f).Load(); e != nil && e.message == m && e.form == f {
 		return e.r
 	}
 	return nil
@@ -189,11 +192,11 @@ func (memo *renderMemo) find(m *Message, f form) *rendering {
 
 func (memo *renderMemo) keep(m *Message, f form, r *rendering) {
 	if len(m.Text) <= maxMemoText {
-		memo[memoSlot(m, f)].Store(&memoEntry{message: m, form: f, r: r})
+		memo.slot(m, f).Store(&memoEntry{message: m, form: f, r: r})
 	}
 }
 
-// memoSlot spreads messages that follow each other, in several forms.
-func memoSlot(m *Message, f form) uint64 {
-	return (uint64(m.Time.UnixMicro())*31 + uint64(f.caps)) * 0x9e3779b97f4a7c15 >> (64 - memoBits)
+// slot is the only place for a message in a form.
+func (memo *renderMemo) slot(m *Message, f form) *atomic.Pointer[memoEntry] {
+	return &memo.entries[(maphash.String(memo.seed, m.ID)^uint64(f.caps))%memoSize]
 }

@@ -2,6 +2,7 @@ package ircd
 
 import (
 	"fmt"
+	"hash/maphash"
 	"strings"
 	"sync"
 	"testing"
@@ -161,10 +162,10 @@ func TestRenderCacheParallel(t *testing.T) {
 // TestRenderMemo: what the memo says is what was kept for that message and form,
 // also when two messages want one place in it.
 func TestRenderMemo(t *testing.T) {
-	var memo renderMemo
+	memo := renderMemo{seed: maphash.MakeSeed()}
 	at := time.Now()
 	forms := []form{{}, {caps: capServerTime, zone: time.UTC}, {old: true, zone: time.UTC, day: "2026-01-02"}}
-	for n := range 3 * memoSize {
+	for n := range 2 * memoSize {
 		m := &Message{ID: fmt.Sprint(n), Time: at.Add(time.Duration(n/2) * time.Microsecond), From: testUser("bob"), Target: "#c", Text: fmt.Sprint("text ", n)}
 		for _, f := range forms {
 			if memo.find(m, f) != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -138,6 +139,7 @@ func NewServer(be Backend, opts Options) *Server {
 		source:     opts.Name,
 		service:    "directus!service@" + opts.Name,
 		logins:     newLogins(),
+		memo:       renderMemo{seed: maphash.MakeSeed()},
 		messages:   newRenderCache(func(m messageValue) int { return len(m.Text) + len(m.quote.Text) }),
 		redactions: newRenderCache(func(r Redaction) int { return len(r.Text) }),
 		presence:   newRenderCache(func(*presenceEvent) int { return 0 }),
