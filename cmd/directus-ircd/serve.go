@@ -69,7 +69,7 @@ func serve(ctx context.Context, cfg *config, opts serveOptions) error {
 	if err := d.listen(ctx); err != nil {
 		return errors.Join(err, d.backend.Close(ctx))
 	}
-	for _, f := range []func(context.Context){d.monitor.run, d.pulse.run, d.watchdog, d.announceStop} {
+	for _, f := range []func(context.Context){d.monitor.run, d.pulse.run, d.watchdog, d.announceStop, returnMemory} {
 		d.run(func() error { f(d.ctx); return nil })
 	}
 	d.announceStart()

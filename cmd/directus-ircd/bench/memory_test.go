@@ -13,18 +13,19 @@ func BenchmarkMemory(b *testing.B) {
 	b.Run("users=1", func(b *testing.B) {
 		for range b.N {
 			c := newFastChat(b)
-			report(b, memory(b, c, slices.Repeat(c.people(1), connections), 10*time.Second))
+			report(b, memory(b, c, slices.Repeat(c.people(1), connections), 40*time.Second))
 		}
 	})
 	b.Run("users=5000", func(b *testing.B) {
 		for range b.N {
 			c := newFastChat(b)
-			report(b, memory(b, c, c.people(connections), 10*time.Second))
+			report(b, memory(b, c, c.people(connections), 40*time.Second))
 		}
 	})
 }
 
-// memory looks when no more is given back to the system: when it has not become less for a time.
+// memory looks when no more is given back to the system: when it has not become less for a time. The daemon looks every
+// half minute for what it can give back.
 func memory(tb testing.TB, c chat, people []string, calm time.Duration) metrics {
 	d := startDaemon(tb, c.address())
 	startReaders(tb, people[:1], ircReader(d.addr))
