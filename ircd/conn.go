@@ -157,7 +157,11 @@ func (c *conn) run(ctx context.Context) {
 	c.writer.runs.Wait()
 	<-reading
 
-	c.log.Info().Str("cause", end.cause).Stringer("duration", time.Since(c.start).Round(time.Second)).Msg("connection closed")
+	level := zerolog.InfoLevel
+	if !c.registered {
+		level = zerolog.DebugLevel // anybody can make any number of these
+	}
+	c.log.WithLevel(level).Str("cause", end.cause).Stringer("duration", time.Since(c.start).Round(time.Second)).Msg("connection closed")
 }
 
 // begin starts f and returns a channel that is closed when it has ended.

@@ -1,13 +1,18 @@
 package ircd
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+
+	"github.com/rs/zerolog"
 )
 
 // TestChannelLimit: a client is in so many channels at most, and is told so.
@@ -135,4 +140,27 @@ func TestWastePaced(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStrangersFillNoLog: who never logs in, or tries too often, leaves nothing in
+// the log of every day.
+func TestStrangersFillNoLog(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.login = func(context.Context, Credentials) (Session, error) {
+			return nil, &LoginError{Reason: Limited, Text: "too often"}
+		}
+		var log bytes.Buffer
+		s := newTestServer(t, chat, func(o *Options) { o.Logger = zerolog.New(zerolog.SyncWriter(&log)).Level(zerolog.InfoLevel) })
+		for _, lines := range []string{"", "GET / HTTP/1.1\r\n", "\x16\x03\x01", "NICK x\r\nFOO\r\n", "PASS x\r\nNICK x\r\nUSER x\r\n", strings.Repeat("x", 9000) + "\r\n"} {
+			c := s.client()
+			c.SendRaw(lines)
+			time.Sleep(time.Second)
+			c.Close()
+		}
+		synctest.Wait()
+		if log.Len() > 0 {
+			t.Errorf("got %s", log.String())
+		}
+	})
 }

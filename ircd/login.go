@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rs/zerolog"
 	irc "gopkg.in/irc.v4"
 )
 
@@ -55,7 +56,11 @@ func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duratio
 	c.reg.failed = le
 	c.srv.count.loginErrors.Add(1)
 	if ctx.Err() == nil {
-		c.log.Info().Stringer("reason", le.Reason).Err(le.Err).Msg("login refused")
+		level := zerolog.InfoLevel
+		if le.Reason == Limited {
+			level = zerolog.DebugLevel // it comes again and again
+		}
+		c.log.WithLevel(level).Stringer("reason", le.Reason).Err(le.Err).Msg("login refused")
 	}
 	return le
 }
