@@ -80,7 +80,7 @@ func (c *Client) Login(ctx context.Context, email, password, otp string) (*Accou
 			return nil, fmt.Errorf("log in: %w", err)
 		}
 	}
-	a.log = c.log.With().Str("user", a.id).Logger()
+	a.log = c.log.Hook(userLabel(a.id))
 	if ctx.Err() != nil { // nobody is left to use it
 		c.endSession(ctx, s.RefreshToken)
 		return nil, fmt.Errorf("log in: %w", ctx.Err())
@@ -97,7 +97,7 @@ func (c *Client) LoginToken(ctx context.Context, value string) (*Account, error)
 	}
 	return &Account{
 		client: c, id: id, static: true, token: token{value: value},
-		log: c.log.With().Str("user", id).Logger(),
+		log: c.log.Hook(userLabel(id)),
 	}, nil
 }
 

@@ -12,6 +12,7 @@ func (l *link) dispatch(f frame, size int) bool {
 	switch f.kind {
 	case "ping":
 		ring(l.pong)
+		l.writing.ring()
 	case "pong":
 		l.answer(f.uid, f)
 	case "auth":

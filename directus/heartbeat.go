@@ -13,10 +13,9 @@ const silentProbe = 45 * time.Second
 
 // serve runs a link until it ends, joins its goroutines and returns why.
 func (r *Realtime) serve(ctx context.Context, l *link) error {
-	var wg sync.WaitGroup
-	for _, part := range []func(){l.read, l.write, func() { r.subscriber(ctx, l) }} {
-		wg.Go(func() { l.guard(part) })
-	}
+	var reading sync.WaitGroup
+	reading.Go(func() { l.guard(l.read) })
+	l.subscribing.ring()
 	l.guard(func() {
 		err := r.keep(ctx, l)
 		if ctx.Err() != nil {
@@ -24,7 +23,9 @@ func (r *Realtime) serve(ctx context.Context, l *link) error {
 		}
 		l.fail(err)
 	})
-	wg.Wait()
+	reading.Wait()
+	l.subscribing.stop()
+	l.writing.stop()
 	reason := l.reason()
 	if errors.Is(reason, errPoisoned) {
 		r.account.invalidate(l.token.value)

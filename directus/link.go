@@ -33,24 +33,26 @@ const (
 	outQueue = 16
 )
 
-// A link is one authenticated socket. Four goroutines serve it, all joined by
-// Realtime.serve: read, the only reader, which never blocks on a consumer;
-// write, the only writer; the subscriber; and Realtime.Run's, which keeps it.
+// A link is one authenticated socket. Two goroutines serve it all the time: read,
+// the only reader, which never blocks on a consumer, and Realtime.Run's, which keeps
+// it. Writing and subscribing are errands. Realtime.serve joins them all.
 type link struct {
 	// Static after construction.
-	conn     *websocket.Conn
-	info     ServerInfo
-	log      zerolog.Logger
-	timeout  time.Duration // of one request
-	opened   time.Time
-	limiter  *rate.Limiter      // nil: Directus has no limit
-	down     func(*link, error) // called once, when the link ends
-	out      chan *request
-	pong     chan struct{}   // cap 1: Directus asked for a sign of life
-	suspect  chan struct{}   // cap 1: a request went unanswered
-	resubbed chan struct{}   // cap 1: the set of subscriptions changed
-	done     chan struct{}   // closed by fail
-	checked  <-chan struct{} // closed when the account was checked since token was taken
+	conn    *websocket.Conn
+	info    ServerInfo
+	log     zerolog.Logger
+	timeout time.Duration // of one request
+	opened  time.Time
+	limiter *rate.Limiter      // nil: Directus has no limit
+	down    func(*link, error) // called once, when the link ends
+	out     chan *request
+	pong    chan struct{}   // cap 1: Directus asked for a sign of life
+	suspect chan struct{}   // cap 1: a request went unanswered
+	done    chan struct{}   // closed by fail
+	checked <-chan struct{} // closed when the account was checked since token was taken
+
+	writing     errand // sends what is in out and pong
+	subscribing errand // see subscriber
 
 	heard  atomic.Int64 // UnixNano of the last frame
 	paused atomic.Int64 // UnixNano until which nothing is sent (REQUESTS_EXCEEDED)
@@ -80,14 +82,13 @@ func (r *Realtime) newLink(conn *websocket.Conn, info ServerInfo, t token, check
 	conn.SetReadLimit(maxFrame)
 	l := &link{
 		conn: conn, info: info, token: t, checked: checked, timeout: r.account.client.timeout, log: r.log, opened: time.Now(),
-		down:     r.lost,
-		out:      make(chan *request, outQueue),
-		pong:     make(chan struct{}, 1),
-		suspect:  make(chan struct{}, 1),
-		resubbed: make(chan struct{}, 1),
-		done:     make(chan struct{}),
-		pending:  map[string]*request{},
-		legs:     map[string]*leg{},
+		down:    r.lost,
+		out:     make(chan *request, outQueue),
+		pong:    make(chan struct{}, 1),
+		suspect: make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		pending: map[string]*request{},
+		legs:    map[string]*leg{},
 	}
 	if n := info.RateLimit.Points; n > 0 && info.RateLimit.Duration > 0 {
 		// Four fifths of the limit, a third of it at once: Directus counts in
@@ -95,6 +96,9 @@ func (r *Realtime) newLink(conn *websocket.Conn, info ServerInfo, t token, check
 		l.limiter = rate.NewLimiter(rate.Limit(0.8*float64(n)/info.RateLimit.Duration.Seconds()), max(1, n/3))
 	}
 	l.heard.Store(time.Now().UnixNano())
+	l.writing.do = func() { l.guard(l.write) }
+	subscribing := &subscriber{realtime: r, link: l, legs: map[*Subscription]map[EventKind]*leg{}, refused: map[*leg]time.Time{}}
+	l.subscribing.do = func() { l.guard(subscribing.run) }
 	return l
 }
 
@@ -158,8 +162,7 @@ func (l *link) read() {
 
 var pongFrame = []byte(`{"type":"pong"}`)
 
-// write sends requests until the link ends. It is the only writer of the
-// socket.
+// write sends what there is to send. It is the only writer of the socket.
 func (l *link) write() {
 	for {
 		var req *request
@@ -168,6 +171,8 @@ func (l *link) write() {
 			return
 		case <-l.pong:
 		case req = <-l.out:
+		default:
+			return
 		}
 		if !l.throttle() {
 			return

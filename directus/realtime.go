@@ -251,7 +251,7 @@ func (r *Realtime) Subscribe(collection string, q SubscriptionQuery) *Subscripti
 	l := r.link
 	r.mu.Unlock()
 	if l != nil {
-		ring(l.resubbed)
+		l.subscribing.ring()
 	}
 	return s
 }
@@ -263,7 +263,7 @@ func (r *Realtime) unsubscribe(s *Subscription) {
 	l := r.link
 	r.mu.Unlock()
 	if l != nil {
-		ring(l.resubbed)
+		l.subscribing.ring()
 	}
 }
 

@@ -82,6 +82,7 @@ func (l *link) roundTrip(ctx context.Context, req *request, slot **request) (fra
 	defer limit.Stop()
 	select {
 	case l.out <- req:
+		l.writing.ring()
 	case <-l.done:
 		return frame{}, fmt.Errorf("%w: %w", ErrNotConnected, l.reason())
 	case <-ctx.Done():

@@ -99,43 +99,45 @@ func notConnected(reason error) error {
 // again: rights may have been granted.
 const subscribeRetry = 30 * time.Second
 
-// subscriber keeps the subscriptions of a link equal to those of the Realtime,
-// one request at a time, until the link ends. It is the only goroutine that
-// subscribes.
-func (r *Realtime) subscriber(ctx context.Context, l *link) {
-	refused := map[*leg]time.Time{} // when to ask again
-	legs := map[*Subscription]map[EventKind]*leg{}
-	for {
-		next := r.subscribeMissing(ctx, l, legs, refused)
-		r.unsubscribeClosed(ctx, l, legs, refused)
-		var timer <-chan time.Time
-		if !next.IsZero() {
-			timer = time.After(max(time.Until(next), 100*time.Millisecond))
-		}
-		select {
-		case <-l.done:
-			return
-		case <-l.resubbed:
-		case <-timer:
-		}
+// subscriber keeps the subscriptions of a link equal to those of the Realtime, one
+// request at a time. Nobody else subscribes. It belongs to the link's errand.
+type subscriber struct {
+	realtime *Realtime
+	link     *link
+	legs     map[*Subscription]map[EventKind]*leg
+	refused  map[*leg]time.Time // when to ask again
+	again    *time.Timer        // for the first of those; nil until needed
+}
+
+func (b *subscriber) run() {
+	next := b.subscribeMissing()
+	b.unsubscribeClosed()
+	if next.IsZero() {
+		return
 	}
+	wait := max(time.Until(next), 100*time.Millisecond)
+	if b.again == nil {
+		b.again = time.AfterFunc(wait, b.link.subscribing.ring) // in vain once the link has ended
+		return
+	}
+	b.again.Reset(wait)
 }
 
 // subscribeMissing asks for what is wanted and not confirmed, and returns when
 // to do so again for what was refused; zero: nothing was.
-func (r *Realtime) subscribeMissing(ctx context.Context, l *link,
-	legs map[*Subscription]map[EventKind]*leg, refused map[*leg]time.Time) (next time.Time) {
-	for _, s := range r.subscriptions() {
-		if legs[s] == nil {
-			legs[s] = map[EventKind]*leg{}
+func (b *subscriber) subscribeMissing() (next time.Time) {
+	l := b.link
+	for _, s := range b.realtime.subscriptions() {
+		if b.legs[s] == nil {
+			b.legs[s] = map[EventKind]*leg{}
 		}
 		for _, kind := range s.kinds {
-			g := legs[s][kind]
+			g := b.legs[s][kind]
 			if g == nil {
 				g = &leg{sub: s, kind: kind, uid: l.uid()}
-				legs[s][kind] = g
+				b.legs[s][kind] = g
 				l.addLeg(g)
-			} else if at, ok := refused[g]; !ok || time.Now().Before(at) {
+			} else if at, ok := b.refused[g]; !ok || time.Now().Before(at) {
 				if ok && (next.IsZero() || at.Before(next)) {
 					next = at
 				}
@@ -144,13 +146,13 @@ func (r *Realtime) subscribeMissing(ctx context.Context, l *link,
 			if !l.alive() {
 				return next
 			}
-			delete(refused, g)
-			if err := r.subscribe(ctx, l, g); err != nil {
-				refused[g] = time.Now().Add(subscribeRetry)
+			delete(b.refused, g)
+			if err := l.subscribe(g); err != nil {
+				b.refused[g] = time.Now().Add(subscribeRetry)
 				if !isRefusal(err) {
-					refused[g] = time.Now().Add(time.Second)
+					b.refused[g] = time.Now().Add(time.Second)
 				}
-				if at := refused[g]; next.IsZero() || at.Before(next) {
+				if at := b.refused[g]; next.IsZero() || at.Before(next) {
 					next = at
 				}
 			}
@@ -161,7 +163,7 @@ func (r *Realtime) subscribeMissing(ctx context.Context, l *link,
 
 // subscribe asks for one leg. Asking again under the same uid replaces the
 // subscription, so it is safe after a doubt.
-func (r *Realtime) subscribe(ctx context.Context, l *link, g *leg) error {
+func (l *link) subscribe(g *leg) error {
 	q := map[string]any{}
 	if len(g.sub.query.Fields) > 0 {
 		q["fields"] = g.sub.query.Fields
@@ -173,10 +175,10 @@ func (r *Realtime) subscribe(ctx context.Context, l *link, g *leg) error {
 		"type": "subscribe", "collection": g.sub.collection, "event": g.kind, "query": q,
 	})
 	if err == nil {
-		_, err = l.roundTrip(ctx, req, &l.sub)
+		_, err = l.roundTrip(context.Background(), req, &l.sub) // ends with the link
 	}
-	if err != nil && l.alive() && ctx.Err() == nil {
-		r.log.Warn().Err(err).Str("collection", g.sub.collection).Str("event", string(g.kind)).
+	if err != nil && l.alive() {
+		l.log.Warn().Err(err).Str("collection", g.sub.collection).Str("event", string(g.kind)).
 			Msg("subscribe")
 		if isRefusal(err) {
 			g.sub.settle(g.kind, err)
@@ -186,26 +188,26 @@ func (r *Realtime) subscribe(ctx context.Context, l *link, g *leg) error {
 }
 
 // unsubscribeClosed ends the legs of subscriptions that were closed.
-func (r *Realtime) unsubscribeClosed(ctx context.Context, l *link,
-	legs map[*Subscription]map[EventKind]*leg, refused map[*leg]time.Time) {
+func (b *subscriber) unsubscribeClosed() {
+	l := b.link
 	wanted := map[*Subscription]bool{}
-	for _, s := range r.subscriptions() {
+	for _, s := range b.realtime.subscriptions() {
 		wanted[s] = true
 	}
-	for s, kinds := range legs {
+	for s, kinds := range b.legs {
 		if wanted[s] {
 			continue
 		}
-		delete(legs, s)
+		delete(b.legs, s)
 		for _, g := range kinds {
-			delete(refused, g)
+			delete(b.refused, g)
 			l.dropLeg(g.uid)
 			req, err := newRequest(g.uid, map[string]any{"type": "unsubscribe"})
 			if err != nil {
 				continue
 			}
-			if _, err := l.roundTrip(ctx, req, nil); err != nil && l.alive() && ctx.Err() == nil {
-				r.log.Warn().Err(err).Str("collection", g.sub.collection).Msg("unsubscribe")
+			if _, err := l.roundTrip(context.Background(), req, nil); err != nil && l.alive() {
+				l.log.Warn().Err(err).Str("collection", g.sub.collection).Msg("unsubscribe")
 			}
 		}
 	}
