@@ -131,6 +131,32 @@ func TestTrailBounds(t *testing.T) {
 	})
 }
 
+// A trail ends to the minute, not when it is looked for what is too old.
+func TestTrailAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		trails, err := OpenTrails("", 10*time.Minute, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer trails.Close()
+		date := time.Now()
+		trails.open("a")
+		trails.merge("a", trail{Date: date})
+		for _, c := range []struct {
+			away time.Duration
+			kept bool
+		}{{9 * time.Minute, true}, {9 * time.Minute, true}, {11 * time.Minute, false}} {
+			trails.release("a")
+			time.Sleep(c.away)
+			trails.open("a")
+			if got := trails.get("a").known(); got != c.kept {
+				t.Errorf("away for %v: kept %v", c.away, got)
+			}
+		}
+		trails.release("a")
+	})
+}
+
 // While the file cannot be written everything goes on in memory, and is written
 // when it can be again.
 func TestTrailsThatCannotBeWritten(t *testing.T) {
