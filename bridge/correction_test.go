@@ -53,6 +53,7 @@ func FuzzParseCorrection(f *testing.F) {
 	f.Add(`s/a\/b/c/g`, "a/b")
 	f.Add("s/teh/the/", "teh end")
 	f.Add("s|a|bbbbbbbbbbbbbbbbbbbb|g", "aaaaaaaaaaaa")
+	f.Add(`s#\#\#\##g`, `u#\`)
 	f.Add(`s#\\#\##g`, `\#\`)
 	f.Fuzz(func(t *testing.T, text, on string) {
 		c, ok := parseCorrection(text)
@@ -70,8 +71,10 @@ func FuzzParseCorrection(f *testing.F) {
 			t.Fatalf("%+v is found %d times in %q", c, found, on)
 		case found != 1 && !c.all && got != on:
 			t.Fatalf("%+v makes %q of %q", c, got, on)
-		case found == 1 && strings.Replace(got, c.new, c.old, 1) != on && strings.Count(got, c.new) == 1:
-			t.Fatalf("%+v makes %q of %q", c, got, on)
+		case found == 1:
+			if before, after, _ := strings.Cut(on, c.old); got != before+c.new+after {
+				t.Fatalf("%+v makes %q of %q", c, got, on)
+			}
 		}
 	})
 }
