@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// Every section of the configuration changes, one reload after the other, while people
+// write: nobody is disconnected, and everybody has each message once.
+func TestReloadUnderTraffic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a real Directus")
+	}
+	s := directustest.Shared(t)
+	ada, bob, kevin := s.CreateUser("Ada", ""), s.CreateUser("Bob", ""), s.CreateUser("Kevin", "")
+	cert, key := writeCertificate(t, t.TempDir(), 1)
+	plain, secure, added := freeAddress(t), freeAddress(t), freeAddress(t)
+	base := "directus: {url: \"" + s.URL + "\"}\nlog: {format: json, level: debug}\n"
+	channel := func(rest string) string {
+		return "channels:\n  - {name: \"#messages\", collection: " + s.Collection + ", backlog: 0, fields: {nonce: nonce}" + rest + "}\n"
+	}
+	dev := "  - {name: \"#dev\", collection: " + s.Collection + ", filter: {text: {_contains: never said}}}\n"
+	two := "listen:\n  - {address: \"" + plain + "\", websocket: shared}\n  - {address: \"" + secure + "\", tls: {cert: " + cert + ", key: " + key + "}}\n"
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(base + channel("") + two)
+	p := startProcess(t, file, 2, false)
+
+	old := &recorder{Client: ircdtest.Dial(t, plain)}
+	old.Name = "old"
+	old.LoginPass("kevin", kevin.Email+":"+kevin.Password)
+	modern := &recorder{Client: ircdtest.DialTLS(t, secure, &tls.Config{InsecureSkipVerify: true})}
+	modern.Name = "modern"
+	modern.LoginSASL("kevin", kevin.Email, kevin.Password, "server-time", "message-tags", "batch", "draft/chathistory", "echo-message")
+	writer := &recorder{Client: ircdtest.Dial(t, plain)}
+	writer.Name = "writer"
+	writer.LoginPass("bob", bob.Email+":"+bob.Password)
+	web, _, err := websocket.DefaultDialer.Dial("ws://"+plain, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer web.Close()
+	readers := []*recorder{old, modern, writer}
+	for _, c := range readers {
+		c.read("* 366 * #messages *")
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var writing sync.WaitGroup
+	rest, irc := 0, 0
+	writing.Go(func() {
+		for ; ctx.Err() == nil; rest++ {
+			s.AddMessage(ada, fmt.Sprintf("rest %d.", rest))
+		}
+	})
+	writing.Go(func() {
+		for ; ctx.Err() == nil; irc++ {
+			writer.Send(fmt.Sprintf("PRIVMSG #messages :irc %d.", irc))
+			time.Sleep(150 * time.Millisecond) // as people do
+		}
+	})
+
+	limits := "limits: {lines_per_second: 20, burst: 60, send_queue: 2MiB, connections: 100, connections_per_address: 0}\n"
+	server := "server: {motd: \"Good morning\", network: NewNet, line_length: 2048, admin: [Ask Ada]}\n"
+	three := two + "  - {address: \"" + added + "\"}\nmetrics: {address: \"127.0.0.1:0\"}\n"
+	for i, text := range []string{
+		base + server + channel("") + two,
+		base + server + limits + channel("") + two,
+		base + server + limits + channel("") + dev + two,
+		base + limits + channel(", topic: New topic, format: markdown") + dev + three,
+		base + limits + channel(", topic: New topic, filter: {text: {_ncontains: never}}") + dev + three + "edits: {merge: 7s}\nnick: [last_name, first_name]\n",
+		base + limits + channel("") + "listen: [{address: \"" + added + "\"}]\nlogin: {email_template: \"{nick}@example.com\"}\n",
+		base + channel("") + strings.Replace(two, ", websocket: shared", "", 1),
+	} {
+		write(text)
+		p.signal(syscall.SIGHUP)
+		p.waitLog("reloaded the configuration", i)
+		switch i {
+		case 0:
+			modern.read("* 005 * NETWORK=NewNet *")
+			old.read("* 005 * NETWORK=NewNet *")
+		case 2:
+			old.read("* 366 * #dev *")
+			modern.read("* 366 * #dev *")
+		case 3:
+			c := ircdtest.Dial(t, added)
+			c.Send("CAP LS 302")
+			c.Expect("* CAP * LS *")
+			c.Close()
+		case 5:
+			old.read("* KICK #dev * :This channel is not configured any more")
+			if nc, err := net.Dial("tcp", plain); err == nil {
+				nc.Close()
+				t.Error("a listener that is gone takes connections")
+			}
+		}
+	}
+	cancel()
+	writing.Wait()
+	s.AddMessage(ada, "the end")
+	if err := web.WriteMessage(websocket.TextMessage, []byte("PING x")); err != nil {
+		t.Error("the WebSocket: ", err)
+	}
+	if n := p.countLog("these changes need a restart to take effect"); n > 0 {
+		t.Error("a restart was asked for")
+	}
+	t.Logf("%d messages by REST, %d by IRC", rest, irc)
+	for _, c := range readers {
+		c.read("* PRIVMSG #messages :the end")
+		c.lines = append(c.lines, c.Sync()...)
+		seen := strings.Join(c.lines, "\n")
+		for kind, n := range map[string]int{"rest": rest, "irc": irc} {
+			if kind == "irc" && c == writer {
+				n = 0 // its own
+			}
+			for i := range n {
+				if shown := strings.Count(seen, fmt.Sprintf("#messages :%s %d.", kind, i)); shown != 1 {
+					t.Errorf("%s was shown \"%s %d\" %d times", c.Name, kind, i, shown)
+				}
+			}
+		}
+		if strings.Contains(seen, " 404 ") {
+			t.Errorf("%s: a message was refused", c.Name)
+		}
+	}
+}
+
+// recorder keeps every line.
+type recorder struct {
+	*ircdtest.Client
+	lines []string
+}
+
+// read takes lines until one matches.
+func (r *recorder) read(pattern string) {
+	for line := ""; !ircdtest.Match(pattern, line); r.lines = append(r.lines, line) {
+		line = r.ExpectNext("*")
+	}
+}
