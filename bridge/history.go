@@ -181,8 +181,10 @@ func (h *historian) around(ctx context.Context, at *border, limit int) ([]found,
 func (h *historian) latest(ctx context.Context, lo *border, limit int) (list []found, end bool, err error) {
 	var w *walk
 	err = h.inGroup(func() error {
-		if err := h.learn(ctx); lo != nil && err != nil {
-			return err
+		if lo != nil {
+			if err := h.learn(ctx); err != nil {
+				return err
+			}
 		}
 		w = h.walk(true, lo, nil, limit)
 		return w.some(ctx, limit)
