@@ -52,6 +52,9 @@ type Options struct {
 	Recheck time.Duration
 	// Resume lets devices go on from where they were; nil: nobody's.
 	Resume *Resume
+	// OwnFeeds makes everybody read with subscriptions of their own, also where
+	// Directus proves that others are shown the same.
+	OwnFeeds bool
 	// PublicURL is the base of links to files, as people reach Directus; empty:
 	// that of Client.
 	PublicURL string
@@ -65,6 +68,7 @@ type Backend struct {
 	nicks   *nicks
 	guard   *guard
 	markers markerShelf
+	feeds   *feeds
 	origin  string       // the Directus that trails are of
 	resumed atomic.Int64 // channels of devices that have come back
 
@@ -84,7 +88,8 @@ func New(opts Options) (*Backend, error) {
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
 	b := &Backend{
-		opts: opts, origin: opts.Client.URL().String(), nicks: newNicks(), guard: newGuard(opts.LoginAttemptsPerMinute, opts.LoginsPerMinute), members: map[string]*member{},
+		opts: opts, origin: opts.Client.URL().String(), nicks: newNicks(), feeds: newFeeds(),
+		guard: newGuard(opts.LoginAttemptsPerMinute, opts.LoginsPerMinute), members: map[string]*member{},
 	}
 	b.plan.Store(p)
 	return b, nil
@@ -148,10 +153,14 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 		b.logout(account)
 		return nil, loginError(err)
 	}
+	rights := &rightsCache{account: account}
+	if _, err := rights.renew(ctx); err != nil {
+		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
+	}
 	b.review(ctx, who.id)
 	s := newSession(b, who, device)
 	s.nick = b.nicks.connect(who, taken)
-	if !b.enter(s, account, names) {
+	if !b.enter(s, names, rights) {
 		// The user is already connected, on another login which serves all. If
 		// its link waits for Directus: this login says that it is back.
 		s.member.rt.Retry()
@@ -177,9 +186,10 @@ func (b *Backend) review(ctx context.Context, id string) {
 
 // enter makes s a session of its user's member; fresh reports that the account
 // became the one of a new member.
-func (b *Backend) enter(s *session, account *directus.Account, names *directory) (fresh bool) {
+func (b *Backend) enter(s *session, names *directory, rights *rightsCache) (fresh bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	account := names.account
 	m := b.members[account.ID()]
 	if m != nil {
 		if _, ended := m.health(); ended != nil {
@@ -189,7 +199,7 @@ func (b *Backend) enter(s *session, account *directus.Account, names *directory)
 	if m == nil {
 		fresh = true
 		log := b.opts.Logger.With().Str("user", account.ID()).Logger()
-		m = newMember(account, names, b.markersOf(account), b.plan.Load().Recheck, log)
+		m = newMember(names, rights, b.markersOf(account), b.feeds, b.plan.Load().Recheck, log)
 		b.members[account.ID()] = m
 	}
 	s.member, s.plan = m, b.plan.Load()
@@ -237,6 +247,7 @@ func (b *Backend) Close(ctx context.Context) error {
 	for _, m := range members {
 		errs = append(errs, m.close(ctx))
 	}
+	b.feeds.close()
 	if b.opts.Resume != nil {
 		b.opts.Resume.Trails.Close()
 	}
@@ -249,6 +260,8 @@ type Stats struct {
 	Users int
 	// Links is the number of their realtime links that are up.
 	Links int
+	// Feeds is the number of readings of collections, shared or not.
+	Feeds int
 	// Resumed is how often a device was shown what it had missed of a channel.
 	Resumed int64
 	// Unwritten is how often what devices have received could not be written.
@@ -259,7 +272,7 @@ type Stats struct {
 func (b *Backend) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := Stats{Users: len(b.members), Resumed: b.resumed.Load()}
+	s := Stats{Users: len(b.members), Feeds: b.feeds.count(), Resumed: b.resumed.Load()}
 	if b.opts.Resume != nil {
 		s.Unwritten = b.opts.Resume.Trails.failures()
 	}

@@ -31,17 +31,18 @@ func (f *feed) catchUp(ctx context.Context) error {
 // reaches as seen, but for what was written since the feed was opened: that is
 // news, however long it took until the collection could be read.
 func (f *feed) start(ctx context.Context) error {
-	newest, err := newestRow(ctx, f.account, f.group)
+	newest, err := newestRow(ctx, f.carrier.account, f.group)
 	if err != nil {
 		return err
 	}
 	var last time.Time
+	var since time.Time
 	if newest.id != "" {
-		f.cursor.date = earlier(newest.date, f.opened)
+		since = earlier(newest.date, f.opened)
 		if newest.date.IsZero() { // as of the year 12345
-			f.cursor.date = f.opened
+			since = f.opened
 		}
-		last, err = f.readSince(ctx, f.cursor.date, func(rows []row) error {
+		last, err = f.readSince(ctx, since, func(rows []row) error {
 			old := slices.DeleteFunc(slices.Clone(rows), f.isNews)
 			f.markOld(old)
 			return f.publish(ctx, rows, true)
@@ -50,7 +51,10 @@ func (f *feed) start(ctx context.Context) error {
 			return err
 		}
 	}
-	f.cursor.set = true
+	f.mu.Lock()
+	f.cursor = cursor{set: true, date: since}
+	f.trust.date = since
+	f.mu.Unlock()
 	f.advance(last)
 	return nil
 }
@@ -80,7 +84,7 @@ func earlier(a, b time.Time) time.Time {
 // readSince reads page by page from a minute before since, oldest first, and
 // returns the date of the last row.
 func (f *feed) readSince(ctx context.Context, since time.Time, use func([]row) error) (last time.Time, err error) {
-	pages := &scan{account: f.account, group: f.group, base: f.group.filter, size: pageSize}
+	pages := &scan{account: f.carrier.account, group: f.group, base: f.group.filter, size: pageSize}
 	if !since.IsZero() {
 		pages.bound = since.Add(-overlap)
 	}
@@ -103,14 +107,15 @@ func (f *feed) readSince(ctx context.Context, since time.Time, use func([]row) e
 // advance moves the cursor and forgets the keys that no later read reaches.
 func (f *feed) advance(last time.Time) {
 	f.reads++
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	// A row from the future must not hide what is written from now on.
 	if last = earlier(last, time.Now()); last.After(f.cursor.date) {
 		f.cursor.date = last
 	}
-	horizon := f.cursor.date.Add(-2 * overlap)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.reached = f.cursor.date
+	f.renewTrust()
+	f.reached = f.trust.date
+	horizon := f.trust.date.Add(-2 * overlap)
 	if f.cursor.date.After(f.newest) {
 		f.newest = f.cursor.date
 	}

@@ -22,7 +22,7 @@ func (f *feed) update(ctx context.Context, rows []row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	refs, err := f.names.references(ctx, f.group, rows)
+	refs, err := f.carrier.names.references(ctx, f.group, rows)
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (f *feed) tooOld(r row) bool {
 
 // clock is the time by the clock of Directus, which dates the messages.
 func (f *feed) clock() time.Time {
-	if now, _, ok := serverNow(f.account); ok {
+	if now, _, ok := serverNow(f.carrier.account); ok {
 		return now
 	}
 	return time.Now()

@@ -45,6 +45,10 @@ type group struct {
 	// are none.
 	reactions *Reactions
 	edits     Edits
+	// common says that the rows depend on the readers' rights only, and asked are
+	// the fields that the filter looks at.
+	common bool
+	asked  []string
 }
 
 // equalities takes a filter apart into conditions that can be checked on a row;
@@ -243,7 +247,10 @@ func (g *group) prepare() {
 		g.query = append(g.query, g.fields.Recipient)
 	}
 	filters := make([]directus.Filter, 0, len(g.channels))
+	g.common, g.asked = true, nil
 	for _, c := range g.channels {
+		fields, plain := plainFields(c.Filter)
+		g.common, g.asked = g.common && plain && !c.private, append(g.asked, fields...)
 		for _, eq := range c.equal {
 			g.ask(eq.field)
 		}

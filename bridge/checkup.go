@@ -12,30 +12,31 @@ import (
 // checkup asks Directus, now and then, what has become of the user; its caller
 // joins it.
 func (m *member) checkup(ctx context.Context) {
+	due := time.Now().Add(m.recheck*7/10 + rand.N(m.recheck/5))
 	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Until(due)):
+		}
 		// A tenth of the time is for the answer, and for asking again.
 		wait := m.recheck*7/10 + rand.N(m.recheck/5)
-		for wait > 0 {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(wait):
-			}
-			wait = 0
-			if err := m.check(ctx); err != nil {
-				m.log.Debug().Err(err).Msg("check the user's rights")
-				wait = jitter(m.recheck / 20)
-			}
+		if err := m.check(ctx); err != nil {
+			m.log.Debug().Err(err).Msg("check the user")
+			wait = jitter(m.recheck / 20)
 		}
+		due = time.Now().Add(wait)
 	}
 }
 
 // check finds out what Directus tells no open session: that the user was
-// suspended or deleted, or has another password, token or role. A lost
-// permission Directus honours at once and says nothing of before there is an event: this does.
+// suspended or deleted, or has another password, token or role. A lost permission
+// Directus honours at once, but says nothing of before there is an event: this
+// does.
 func (m *member) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
+	begun := time.Now()
 	if err := m.account.Check(ctx); err != nil {
 		if errors.Is(err, directus.ErrLoggedOut) {
 			m.end(err)
@@ -43,15 +44,50 @@ func (m *member) check(ctx context.Context) error {
 		}
 		return err
 	}
-	changed, err := m.rights.renew(ctx)
-	if err != nil {
+	if err := m.checkRights(ctx); err != nil {
 		return err
 	}
+	m.renewProfile(ctx)
+	m.mu.Lock()
+	m.checked = begun
+	m.mu.Unlock()
+	m.ring()
+	return nil
+}
+
+// checkRights finds out whether the user's permissions have changed, those of the
+// role that the session has. It takes the user off the feeds that are shared with people who
+// may read more, or less.
+func (m *member) checkRights(ctx context.Context) error {
+	select {
+	case m.turn <- struct{}{}:
+		defer func() { <-m.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	changed, err := m.rights.renew(ctx)
 	if changed {
 		m.names.forget()
 		m.topics.forget()
-		m.reread()
+		m.feeds.expel(m)
+		m.feeds.reread(m)
 	}
-	m.renewProfile(ctx)
-	return nil
+	return err
+}
+
+// proof is what Directus has said of the user that lets a feed of a group be
+// shared; empty if nothing does.
+func (m *member) proof(g *group) proof {
+	p := m.rights.proof(g, m.names.fields)
+	if p != "" {
+		p += proof(m.names.publicURL)
+	}
+	return p
+}
+
+// isProven reports whether the proof is fresh enough to be believed.
+func (m *member) isProven() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return time.Since(m.checked) <= m.recheck
 }

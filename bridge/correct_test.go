@@ -47,7 +47,7 @@ func TestCorrections(t *testing.T) {
 }
 
 func testCorrections(t *testing.T, merge time.Duration) {
-	c := newChat(t, func(o *bridge.Options) { o.Edits.Merge = merge },
+	c := newChat(t, func(o *bridge.Options) { o.Edits.Merge, o.OwnFeeds = merge, true },
 		correcting(messages("messages")), correcting(room("dev", nil)), room("ops", nil))
 	addRooms(c.fake)
 	a, other, b := c.visit("ada", "#messages"), c.visit("ada", "#messages"), c.visit("bob", "#messages")

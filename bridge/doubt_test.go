@@ -291,8 +291,8 @@ func TestKeyNotToBeChosen(t *testing.T) {
 		fake.AddCollection("keyed", directustest.FakeCollection{Fields: []string{"text"}, UUIDKey: true})
 		ada := addFake(fake, "ada")
 		fake.Insert("keyed", ada, map[string]any{"text": "older"})
-		c := rejoin(t, l, "ada")
 		fake.CreateOnly(ada, "keyed", "text")
+		c := rejoin(t, l, "ada")
 		c.Send("PRIVMSG #messages :hello")
 		lines := c.Sync()
 		if n := len(fake.Items("keyed")); n != 2 {

@@ -36,7 +36,7 @@ func (f *feed) expect(r row) {
 func (f *feed) showEdits(ctx context.Context) error {
 	rows, next := f.settled()
 	if len(rows) > 0 {
-		refs, err := f.names.references(ctx, f.group, rows)
+		refs, err := f.carrier.names.references(ctx, f.group, rows)
 		if err != nil {
 			return err
 		}

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"directus-ircd/directus"
 )
 
@@ -38,23 +36,21 @@ const (
 // those that were shown. The collection is the log and the subscription only a
 // doorbell: events are taken as they come, and every doubt is answered by
 // reading the collection again from the cursor and dropping what was already
-// seen.
+// seen. Its readers, and which of them carries it, are a matter of feeds.
 type feed struct {
-	group   *group
-	account *directus.Account
-	names   *directory
-	rt      *directus.Realtime
-	sub     *directus.Subscription
-	log     zerolog.Logger
+	key     feedKey
+	group   *group // of the key
 	journal journal
 	opened  time.Time // what is written from then on is news
 	edits   Edits
-	doubt   chan struct{} // cap 1: rung by reread
+	doubt   chan struct{}      // cap 1: rung by reread
+	rung    chan struct{}      // cap 1: who carries it is to be looked at
+	cancel  context.CancelFunc // ends run
 
 	// Owned by run.
+	sub    *directus.Subscription // of the carrier
 	gap    bool
-	lapsed bool // events about what was shown may be lost
-	cursor cursor
+	lapsed bool        // events about what was shown may be lost
 	reads  int         // complete readings so far
 	full   int         // keys in memory at which the collection is read again early
 	settle *time.Timer // when the next edit has settled
@@ -64,6 +60,9 @@ type feed struct {
 	reactions reactionFeed
 
 	mu      sync.Mutex
+	carrier *member              // see carrier.go; written by run under mu, read elsewhere under mu
+	cursor  cursor               // the same
+	trust   trust                // guarded by mu
 	seen    map[string]mark      // by row id; guarded by mu
 	taken   map[string]time.Time // rows found to be a message in doubt, with their dates; guarded by mu
 	arrived int64                // rows seen so far; guarded by mu
@@ -97,16 +96,14 @@ type cursor struct {
 	date time.Time // zero: the collection was empty
 }
 
-func newFeed(g *group, account *directus.Account, names *directory, rt *directus.Realtime, edits Edits, log zerolog.Logger) *feed {
-	return &feed{
-		group: g, account: account, names: names, rt: rt, log: log, opened: time.Now(), edits: edits,
-		sub: rt.Subscribe(g.collection, directus.SubscriptionQuery{
-			Fields: g.query, Filter: g.filter, Events: g.events(edits),
-		}),
+// newFeed makes a feed that is carried by its first reader.
+func newFeed(key feedKey, m *member) *feed {
+	f := &feed{
+		key: key, group: key.group, opened: time.Now(), edits: key.group.edits,
 		doubt:   make(chan struct{}, 1),
-		gap:     true,
+		rung:    make(chan struct{}, 1),
 		full:    maxSeen,
-		order:   newHoldback(len(g.filter) > 0),
+		order:   newHoldback(len(key.group.filter) > 0),
 		seen:    map[string]mark{},
 		taken:   map[string]time.Time{},
 		shown:   newMemory(),
@@ -114,13 +111,13 @@ func newFeed(g *group, account *directus.Account, names *directory, rt *directus
 		pending: map[string]edit{},
 		changed: make(chan struct{}),
 	}
+	f.carry(m)
+	return f
 }
 
-// run follows the subscription until ctx or the Directus session ends; its
-// caller joins it.
-func (f *feed) run(ctx context.Context) error {
-	defer f.sub.Close()
-	defer f.endReactions()
+// run follows the subscription until ctx ends; its caller joins it.
+func (f *feed) run(ctx context.Context) {
+	defer f.putDown()
 	failures := 0
 	var notBefore time.Time
 	timer := time.NewTimer(reconcilePeriod)
@@ -129,10 +126,12 @@ func (f *feed) run(ctx context.Context) error {
 	defer f.settle.Stop()
 	f.turn = time.NewTimer(reconcilePeriod)
 	defer f.turn.Stop()
+	vouch := time.NewTicker(carrierCheck)
+	defer vouch.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		case <-f.sub.Wake():
 		case <-f.settle.C:
 		case <-f.turn.C:
@@ -141,6 +140,16 @@ func (f *feed) run(ctx context.Context) error {
 			f.gap = true
 		case <-f.doubt:
 			f.gap, notBefore, f.reactions.next = true, time.Time{}, time.Time{}
+		case <-vouch.C:
+			if errors.Is(f.confirm(ctx), errUnproven) {
+				f.ring()
+			}
+			continue
+		case <-f.rung:
+			if m := f.elect(); m != nil && m != f.carrier {
+				f.carry(m)
+				notBefore = time.Time{}
+			}
 		}
 		// In this order no reaction is looked at before its message.
 		reactions, missed := f.drainReactions()
@@ -154,12 +163,17 @@ func (f *feed) run(ctx context.Context) error {
 		err := f.step(ctx, events, gap)
 		f.takeReactions(ctx, reactions, missed)
 		switch {
-		case errors.Is(err, directus.ErrLoggedOut):
-			return err
+		case errors.Is(err, errUnproven):
+			f.ring()
+			wait = time.Second
 		case err != nil:
+			if errors.Is(err, directus.ErrLoggedOut) {
+				f.carrier.end(err)
+				f.ring()
+			}
 			failures++
 			wait = min(time.Second<<min(failures, 6), time.Minute)
-			f.log.Debug().Err(err).Str("collection", f.group.collection).Int("attempt", failures).Stringer("delay", wait).Msg("catch up")
+			f.carrier.log.Debug().Err(err).Str("collection", f.group.collection).Int("attempt", failures).Stringer("delay", wait).Msg("catch up")
 		case !f.gap:
 			failures = 0
 		}
@@ -191,19 +205,14 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 			// Reading before the subscription stands would leave a window
 			// between the two. Its init rings again. The events are in the
 			// collection as well.
-			err := f.sub.Err()
-			if err != nil {
-				f.setState(false, err)
-			}
-			return err
+			return f.failed(ctx, f.sub.Err())
 		}
 		err := f.catchUp(ctx)
 		if err == nil {
 			// What waits for its turn has been read, or has no date to be read by.
 			err = f.publish(ctx, f.order.flush(), false)
 		}
-		if err != nil {
-			f.setState(false, err)
+		if err := f.failed(ctx, err); err != nil {
 			return err
 		}
 		f.gap = false
@@ -219,9 +228,12 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 	if f.lapsed && !f.gap {
 		// Behind the events: where later ones were lost, these are older than
 		// what is read.
-		if err := f.review(ctx); err != nil {
+		err := f.confirm(ctx)
+		if err == nil {
+			err = f.failed(ctx, f.review(ctx))
+		}
+		if err != nil {
 			f.gap = true
-			f.setState(false, err)
 			return err
 		}
 		f.lapsed = false
@@ -244,7 +256,7 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 			created = append(created, f.parse(event.Items)...)
 		case directus.EventUpdate:
 			updated = append(updated, f.parse(event.Items)...)
-			if len(event.Items) > 1 && len(event.Items) >= pageLimit(ctx, f.account, len(event.Items)+1) {
+			if len(event.Items) > 1 && len(event.Items) >= pageLimit(ctx, f.carrier.account, len(event.Items)+1) {
 				f.gap, f.lapsed = true, true // QUERY_LIMIT_MAX cuts what was updated at once
 			}
 		case directus.EventDelete:
@@ -280,7 +292,7 @@ func (f *feed) parse(items []json.RawMessage) []row {
 			f.gap = true
 			continue
 		}
-		if !f.group.concerns(r, f.account.ID()) {
+		if !f.group.concerns(r, f.carrier.account.ID()) {
 			continue
 		}
 		f.group.dates.learn(r.rawDate)

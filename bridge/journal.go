@@ -3,6 +3,7 @@ package bridge
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"directus-ircd/ircd"
 )
@@ -59,28 +60,83 @@ const minFull = 64
 
 // reader is a session's position in a journal.
 type reader struct {
-	pos  int64 // guarded by the journal's mu
-	wake func()
+	member *member
+	feed   *feed // whose journal it is
+	wake   func()
+	pos    int64               // guarded by the journal's mu
+	skip   map[string]struct{} // rows that the session was shown already; immutable
+	// next takes the reader's place: its member may not read this feed any more.
+	next atomic.Pointer[reader]
 }
 
-// attach starts a reader at the journal's end; wake is called, with the
+// attach starts a reader at the journal's end; its wake is called, with the
 // journal's lock held, when there is news, and must not block.
-func (j *journal) attach(wake func()) *reader {
+func (j *journal) attach(r *reader) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r := &reader{pos: j.endLocked(), wake: wake}
+	r.pos = j.endLocked()
 	if j.readers == nil {
 		j.readers = map[*reader]struct{}{}
 	}
 	j.readers[r] = struct{}{}
-	return r
 }
 
-func (j *journal) detach(r *reader) {
+// detach ends a reader and reports how many there are left.
+func (j *journal) detach(r *reader) (left int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	delete(j.readers, r)
 	j.caughtUp(r)
+	return len(j.readers)
+}
+
+// members are those who read, in no order.
+func (j *journal) members() map[*member]struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	members := map[*member]struct{}{}
+	for r := range j.readers {
+		members[r.member] = struct{}{}
+	}
+	return members
+}
+
+// hand passes the readers of a member on to the journal of another feed, where
+// positions go on, and returns the rows that not all of them have read. None of
+// them reads an entry here any more; those who had read more than the others are to
+// skip it there.
+func (j *journal) hand(m *member, to *feed) (unread map[string]struct{}) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	end := j.endLocked()
+	first := end
+	for r := range j.readers {
+		if r.member == m {
+			first = min(first, max(r.pos, j.base))
+		}
+	}
+	rows := func(until int64) map[string]struct{} {
+		ids := map[string]struct{}{}
+		for _, e := range j.entries[first-j.base : max(until, first)-j.base] {
+			if !e.isChange() {
+				ids[e.row.id] = struct{}{}
+			}
+		}
+		return ids
+	}
+	unread = rows(end)
+	to.journal.base = end
+	for r := range j.readers {
+		if r.member != m {
+			continue
+		}
+		next := &reader{member: m, feed: to, wake: r.wake, skip: rows(r.pos)}
+		to.journal.attach(next)
+		r.next.Store(next)
+		delete(j.readers, r)
+		j.caughtUp(r)
+	}
+	return unread
 }
 
 // append adds entries and wakes the readers.
@@ -127,7 +183,10 @@ func (j *journal) endLocked() int64 { return j.base + int64(len(j.entries)) }
 func (j *journal) read(r *reader) (first int64, news []entry, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if r.pos < j.base {
+	switch {
+	case r.next.Load() != nil:
+		return 0, nil, true
+	case r.pos < j.base:
 		return 0, nil, false
 	}
 	first = r.pos

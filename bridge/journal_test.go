@@ -13,9 +13,10 @@ func TestJournal(t *testing.T) {
 		}
 	}
 	rung := 0
-	a := j.attach(func() { rung++ })
+	a, b := &reader{wake: func() { rung++ }}, &reader{wake: func() {}}
+	j.attach(a)
 	add(3)
-	b := j.attach(func() {})
+	j.attach(b)
 	add(2)
 	check := func(name string, r *reader, want ...string) {
 		t.Helper()

@@ -13,8 +13,9 @@ import (
 	"directus-ircd/ircd"
 )
 
-// member is a Directus user with at least one session: one login, one realtime
-// link and one feed per group of channels serve all connections of that user.
+// member is a Directus user with at least one session: one login and one realtime
+// link serve all connections of that user, and at least one reads what the link
+// brings, unless that is brought by another's.
 type member struct {
 	account *directus.Account
 	names   *directory
@@ -23,37 +24,34 @@ type member struct {
 	markers *markerBook
 	recheck time.Duration // see checkup
 	rt      *directus.Realtime
+	feeds   *feeds
 	log     zerolog.Logger
 
-	ctx    context.Context // ends the link and the feeds
+	ctx    context.Context // ends the link
 	cancel context.CancelFunc
 	// changing is held while something stored is changed; cap 1.
 	changing chan struct{}
+	turn     chan struct{} // held by checkRights; cap 1
 
-	wg sync.WaitGroup // the link, the feeds and what else runs here, joined by close
+	wg sync.WaitGroup // the link and what else runs here, joined by close
 
 	mu       sync.Mutex
 	sessions map[*session]struct{} // guarded by mu
-	feeds    map[*group]*feedUse   // guarded by mu
 	watched  map[string]TopicItem  // what is followed as the topic of a channel, by its name; guarded by mu
 	link     directus.State        // guarded by mu
+	checked  time.Time             // when check began last, of those that Directus answered; guarded by mu
 	ended    error                 // why the Directus session is over; guarded by mu
 	silent   time.Time             // until then sends are not expected to be answered; guarded by mu
 	probed   time.Time             // the last send while in trouble; guarded by mu
 }
 
-// feedUse counts the sessions that read a feed.
-type feedUse struct {
-	feed   *feed
-	uses   int
-	cancel context.CancelFunc
-}
-
-func newMember(account *directus.Account, names *directory, markers *markerBook, recheck time.Duration, log zerolog.Logger) *member {
+func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
+	account := names.account
 	m := &member{
-		account: account, names: names, rights: &rightsCache{account: account}, recheck: recheck, log: log,
+		account: account, names: names, rights: rights, recheck: recheck, feeds: fs, log: log,
 		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: markers,
-		changing: make(chan struct{}, 1), sessions: map[*session]struct{}{}, feeds: map[*group]*feedUse{}, watched: map[string]TopicItem{},
+		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checked: time.Now(),
+		sessions: map[*session]struct{}{}, watched: map[string]TopicItem{},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})
@@ -86,18 +84,33 @@ func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 // onState is called from the link's goroutine.
 func (m *member) onState(state directus.State) {
 	m.mu.Lock()
+	changed := m.link.Up != state.Up
 	m.link = state
 	m.mu.Unlock()
+	if changed {
+		m.feeds.linked()
+	}
 	m.ring()
 }
 
 // end records that the session is over for good.
 func (m *member) end(err error) {
 	m.mu.Lock()
+	again := m.ended != nil || m.ctx.Err() != nil
 	m.ended = err
 	m.mu.Unlock()
+	if again {
+		return
+	}
 	m.log.Info().AnErr("cause", err).Msg("directus session ended")
+	m.feeds.linked()
 	m.ring()
+}
+
+// isOver reports that the member does nothing any more.
+func (m *member) isOver() bool {
+	_, ended := m.health()
+	return ended != nil || m.ctx.Err() != nil
 }
 
 func (m *member) ring() {
@@ -178,47 +191,6 @@ func (m *member) remove(s *session) (last bool) {
 	defer m.mu.Unlock()
 	delete(m.sessions, s)
 	return len(m.sessions) == 0
-}
-
-// open returns the feed of a group, started if it is the first use.
-func (m *member) open(g *group) *feed {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	use := m.feeds[g]
-	if use == nil {
-		ctx, cancel := context.WithCancel(m.ctx)
-		use = &feedUse{feed: newFeed(g, m.account, m.names, m.rt, g.edits, m.log), cancel: cancel}
-		m.feeds[g] = use
-		m.begin(func() error {
-			if err := use.feed.run(ctx); errors.Is(err, directus.ErrLoggedOut) {
-				return err
-			}
-			return nil
-		})
-	}
-	use.uses++
-	return use.feed
-}
-
-// reread makes the user's feeds read their collections again, soon.
-func (m *member) reread() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, use := range m.feeds {
-		use.feed.reread()
-	}
-}
-
-// release ends one use of a feed; the last ends the subscription.
-func (m *member) release(g *group) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	use := m.feeds[g]
-	use.uses--
-	if use.uses == 0 {
-		use.cancel()
-		delete(m.feeds, g)
-	}
 }
 
 // close ends the link and the Directus session. ctx bounds the logout only:

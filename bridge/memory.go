@@ -72,6 +72,19 @@ type goneRow struct {
 
 func newMemory() memory { return memory{rows: map[string]*shownRow{}} }
 
+func (m *memory) clone() memory {
+	rows := make(map[string]*shownRow, len(m.rows))
+	for id, s := range m.rows {
+		row := *s
+		row.places = slices.Clone(s.places)
+		for i := range row.places {
+			row.places[i].edits = slices.Clone(row.places[i].edits)
+		}
+		rows[id] = &row
+	}
+	return memory{rows, m.bytes, slices.Clone(m.gone)}
+}
+
 // put remembers a message of a row; what is known of the row in other channels
 // stays.
 func (m *memory) put(r row, content uint64, c *channel, message *ircd.Message) {

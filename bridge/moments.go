@@ -69,6 +69,14 @@ func newMoments() moments {
 	return moments{seconds: map[second][]string{}, newest: map[lane]time.Time{}}
 }
 
+func (m *moments) clone() moments {
+	seconds := make(map[second][]string, len(m.seconds))
+	for s, ids := range m.seconds {
+		seconds[s] = slices.Clone(ids)
+	}
+	return moments{seconds, m.size, maps.Clone(m.newest)}
+}
+
 // note counts a row in and returns the time under which it is shown. fine says
 // that the collection stores fractions of a second. What is dated later than
 // limit is none of the newest rows.

@@ -111,6 +111,9 @@ func (s *session) settled(j *joined) bool {
 		s.close(m.view)
 		m.view, m.rest = s.hold(m.rest[0]), m.rest[1:]
 		return false
+	case hopeless(err) && m.channel == j.channel:
+		s.abandon(j) // it is read well enough
+		return false
 	case hopeless(err):
 		return true
 	case !ready:

@@ -47,14 +47,14 @@ func (p *trap) String() string {
 	return p.text.String()
 }
 
-func trapped(t *testing.T, message string) (*chat, *trap) {
+func trapped(t *testing.T, message string, own bool) (*chat, *trap) {
 	fake := directustest.NewFake(t, directustest.FakeOptions{})
 	p := &trap{message: message}
 	log := zerolog.New(p).Hook(p)
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: log})
 	t.Cleanup(client.Close)
 	backend, err := bridge.New(bridge.Options{
-		Client: client, Channels: []bridge.Channel{messages("messages")}, NickFields: []string{"first_name"}, Logger: log,
+		Client: client, Channels: []bridge.Channel{messages("messages")}, NickFields: []string{"first_name"}, OwnFeeds: own, Logger: log,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -72,19 +72,26 @@ func (p *trap) check(t *testing.T) {
 	}
 }
 
-// A panic of what runs for a user ends the sessions of that user alone, with its
-// stack in the log, and they may come back.
-func TestPanicEndsOneMember(t *testing.T) {
-	for message, hit := range map[string]func(*chat){
-		"catch up":         func(c *chat) { c.fake.Database(false) },
-		"realtime link up": func(c *chat) { c.fake.CutUser(c.person("Ada")) },
+// A panic of what runs for a user, or for all who share a feed, ends the sessions of
+// these alone, with its stack in the log, and they may come back.
+func TestPanicEndsMembers(t *testing.T) {
+	database := func(c *chat) { c.fake.Database(false) }
+	for name, test := range map[string]struct {
+		message string
+		own     bool
+		hit     func(*chat)
+		ended   int
+	}{
+		"own feed":    {"catch up", true, database, 1},
+		"shared feed": {"catch up", false, database, 2},
+		"link":        {"realtime link up", false, func(c *chat) { c.fake.CutUser(c.person("Ada")) }, 1},
 	} {
-		t.Run(message, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
-				chat, p := trapped(t, message)
+				chat, p := trapped(t, test.message, test.own)
 				ada, bob := chat.visit("Ada", "#messages"), chat.visit("Bob", "#messages")
 				p.armed.Store(true)
-				hit(chat)
+				test.hit(chat)
 				ended, again := 0, []*visitor(nil)
 				for minute := range 20 {
 					time.Sleep(time.Minute)
@@ -111,7 +118,7 @@ func TestPanicEndsOneMember(t *testing.T) {
 					*v = *chat.visitAt(v)
 				}
 				p.check(t)
-				if ended != 1 {
+				if ended != test.ended {
 					t.Errorf("%d sessions were ended", ended)
 				}
 				chat.fake.Insert("messages", chat.person("Kim"), map[string]any{"text": "on we go"})
@@ -136,7 +143,7 @@ func (c *chat) visitAt(v *visitor) *visitor {
 // A panic of what serves a link ends that link; the next one makes up for it.
 func TestPanicEndsOneLink(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		chat, p := trapped(t, "frame of an unknown type")
+		chat, p := trapped(t, "frame of an unknown type", false)
 		ada := chat.visit("Ada", "#messages")
 		p.armed.Store(true)
 		chat.fake.Send(chat.person("Ada"), map[string]any{"type": "strange"})

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"testing"
+	"time"
 
 	"directus-ircd/ircd"
 )
@@ -12,14 +13,15 @@ func BenchmarkPoll(b *testing.B) {
 	b.ReportAllocs()
 	c := &channel{Channel: Channel{Name: "#messages"}}
 	g := &group{channels: []*channel{c}}
-	m := &member{sessions: map[*session]struct{}{}}
-	f := &feed{group: g, ready: true, shown: newMemory(), moments: newMoments(), changed: make(chan struct{})}
+	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now()}
+	f := &feed{key: feedKey{group: g, proof: "all"}, group: g, ready: true, shown: newMemory(), moments: newMoments(), changed: make(chan struct{})}
 	all := make([]*session, sessions)
 	for i := range all {
 		s := newSession(&Backend{}, person{}, "")
-		v := &view{feed: f, uses: 1, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
-		v.reader = f.journal.attach(s.ring)
-		s.member, s.views[g] = m, v
+		v := &view{feed: f, reader: &reader{member: m, feed: f, wake: s.ring}, uses: 1, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
+		f.journal.attach(v.reader)
+		s.member, s.views[f.key] = m, v
+		s.nextLook = time.Now().Add(time.Hour)
 		s.joined[ircd.Fold(c.Name)] = &joined{channel: c, view: v}
 		all[i] = s
 	}

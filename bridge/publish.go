@@ -12,7 +12,7 @@ func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	refs, err := f.names.references(ctx, f.group, rows)
+	refs, err := f.carrier.names.references(ctx, f.group, rows)
 	if err != nil {
 		return err
 	}
@@ -68,8 +68,8 @@ func (f *feed) timed(r row, c *channel) row {
 	if !c.covers(r) {
 		return r
 	}
-	_, limit, _ := serverNow(f.account)
-	r.at = f.moments.note(r, laneOf(r, c, f.account.ID()), f.group.dates.areFine(), limit)
+	_, limit, _ := serverNow(f.carrier.account)
+	r.at = f.moments.note(r, laneOf(r, c, f.carrier.account.ID()), f.group.dates.areFine(), limit)
 	return r
 }
 

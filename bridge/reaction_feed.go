@@ -43,7 +43,7 @@ func (f *feed) followReactions(ctx context.Context) {
 	err := f.tryReactions(ctx)
 	switch {
 	case err == nil:
-		f.reactions.sub = f.rt.Subscribe(cfg.Collection, directus.SubscriptionQuery{
+		f.reactions.sub = f.carrier.rt.Subscribe(cfg.Collection, directus.SubscriptionQuery{
 			Fields: cfg.query(), Events: []directus.EventKind{directus.EventCreate, directus.EventDelete},
 		})
 	case isForbidden(err):
@@ -54,9 +54,9 @@ func (f *feed) followReactions(ctx context.Context) {
 // tryReactions reads one.
 func (f *feed) tryReactions(ctx context.Context) error {
 	var some []struct{}
-	err := f.account.Items(ctx, f.group.reactions.Collection, directus.Query{Fields: f.group.reactions.query(), Limit: 1}, &some)
+	err := f.carrier.account.Items(ctx, f.group.reactions.Collection, directus.Query{Fields: f.group.reactions.query(), Limit: 1}, &some)
 	if err != nil {
-		f.log.Debug().Err(err).Str("collection", f.group.reactions.Collection).Msg("no reactions")
+		f.carrier.log.Debug().Err(err).Str("collection", f.group.reactions.Collection).Msg("no reactions")
 	}
 	return err
 }
@@ -100,9 +100,9 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 		}
 		deleted = append(deleted, event.Keys...)
 	}
-	users, err := f.names.users(ctx, reactors(created))
+	users, err := f.carrier.names.users(ctx, reactors(created))
 	if err != nil {
-		f.log.Debug().Err(err).Msg("reactions are not shown")
+		f.carrier.log.Debug().Err(err).Msg("reactions are not shown")
 		created = nil
 	}
 	f.mu.Lock()

@@ -159,7 +159,7 @@ func TestReactionsNotReadable(t *testing.T) {
 	for _, version := range []string{"12.4.0", "11.17.4"} {
 		t.Run(version, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
-				c := newChatAt(t, directustest.FakeOptions{Version: version}, nil, lively())
+				c := newChatAt(t, directustest.FakeOptions{Version: version}, func(o *bridge.Options) { o.OwnFeeds = true }, lively())
 				addReactions(c.fake)
 				bob := c.person("bob")
 				c.fake.Deny(c.person("ada"), "reactions", "read")

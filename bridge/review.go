@@ -19,7 +19,7 @@ const (
 // which nobody told: their edits and deletions during an outage are shown late,
 // but shown.
 func (f *feed) review(ctx context.Context) error {
-	size := pageLimit(ctx, f.account, maxReviewed)
+	size := pageLimit(ctx, f.carrier.account, maxReviewed)
 	for ids := range slices.Chunk(f.latestShown(min(maxReviewed, maxReviews*size)), size) {
 		if err := f.reviewPage(ctx, ids); err != nil {
 			return err
@@ -29,7 +29,7 @@ func (f *feed) review(ctx context.Context) error {
 }
 
 func (f *feed) reviewPage(ctx context.Context, ids []string) error {
-	rows, _, err := readRows(ctx, f.account, f.group, directus.Query{
+	rows, _, err := readRows(ctx, f.carrier.account, f.group, directus.Query{
 		Filter: directus.And(f.group.filter, directus.Filter{"id": map[string]any{"_in": ids}}), Limit: len(ids),
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // rightsLife is how long an answer about a user's rights is believed where
-// being wrong does no harm.
+// being wrong does little harm.
 const rightsLife = 5 * time.Minute
 
 // rights are what Directus says that a user may do with a collection.
@@ -49,7 +49,7 @@ func (r rights) mayNotCreate() bool {
 }
 
 // readsAll reports that no rule hides an item of the collection.
-func (r rights) readsAll() bool { return r.known && r.read.Access == "full" }
+func (r rights) readsAll() bool { return r.known && r.read.readsAll() }
 
 // rightsCache remembers the rights of one user.
 type rightsCache struct {
@@ -58,20 +58,19 @@ type rightsCache struct {
 	mu    sync.Mutex
 	all   permissions // as Directus told them last; guarded by mu
 	told  bool        // it did; guarded by mu
-	at    time.Time   // when; guarded by mu
+	at    time.Time   // when it was asked; guarded by mu
 	retry time.Time   // after an answer that did not come: not before; guarded by mu
 	admin bool        // guarded by mu
 	asked time.Time   // when admin was; guarded by mu
 }
 
-// recent returns the rights in a collection, a few minutes old at most. It does
+// recent returns the rights in a collection as renew has found them last. It does
 // not wait long, nor again soon: a sender can do without.
 func (c *rightsCache) recent(ctx context.Context, collection string) (rights, error) {
 	c.mu.Lock()
-	all, now := c.all, time.Now()
-	fresh, wait := c.told && now.Sub(c.at) < rightsLife, now.Before(c.retry)
+	all, told, wait := c.all, c.told, time.Now().Before(c.retry)
 	c.mu.Unlock()
-	if fresh {
+	if told {
 		return all.in(collection), nil
 	}
 	if wait {
@@ -88,16 +87,32 @@ func (c *rightsCache) recent(ctx context.Context, collection string) (rights, er
 	return r, err
 }
 
+// proof is that of a group, as Directus said last; empty if it did not.
+func (c *rightsCache) proof(g *group, nick []string) proof {
+	c.mu.Lock()
+	all := c.all
+	c.mu.Unlock()
+	return all.proof(g, nick)
+}
+
+// provenAt is when Directus was asked last.
+func (c *rightsCache) provenAt() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
 // now asks Directus for the rights in a collection.
 func (c *rightsCache) now(ctx context.Context, collection string) (rights, error) {
+	begun := time.Now()
 	all, err := c.ask(ctx)
 	if err != nil {
 		return rights{}, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.told { // what has changed meanwhile, renew is to find
-		c.all, c.told, c.at = all, true, time.Now()
+	if !c.told { // what has changed since, renew is to find
+		c.all, c.told, c.at = all, true, begun
 	}
 	return all.in(collection), nil
 }
@@ -112,6 +127,7 @@ func (c *rightsCache) ask(ctx context.Context) (permissions, error) {
 
 // renew asks Directus for all rights and reports whether they may have changed.
 func (c *rightsCache) renew(ctx context.Context) (changed bool, err error) {
+	begun := time.Now()
 	all, err := c.ask(ctx)
 	if err != nil {
 		return false, err
@@ -119,7 +135,7 @@ func (c *rightsCache) renew(ctx context.Context) (changed bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	changed = all == nil || !c.told || !reflect.DeepEqual(all, c.all)
-	c.all, c.told, c.at, c.asked = all, true, time.Now(), time.Time{}
+	c.all, c.told, c.at, c.asked = all, true, begun, time.Time{}
 	return changed, nil
 }
 

@@ -33,8 +33,9 @@ type session struct {
 	nick        *claim
 	wake        chan struct{}
 	joined      map[string]*joined // by folded channel name
-	views       map[*group]*view
-	outage      bool // the client was told of an outage outside of any channel
+	views       map[feedKey]*view
+	nextLook    time.Time // for feeds that suit better; see regroup
+	outage      bool      // the client was told of an outage outside of any channel
 	nextBacklog time.Time
 	hasty       time.Time         // until then JOINs do not wait: the last did in vain
 	mail        mailbox           // has a lock of its own
@@ -85,7 +86,7 @@ var _ ircd.Session = (*session)(nil)
 func newSession(b *Backend, who person, device string) *session {
 	return &session{
 		backend: b, person: who, device: device, wake: make(chan struct{}, 1),
-		joined: map[string]*joined{}, views: map[*group]*view{},
+		joined: map[string]*joined{}, views: map[feedKey]*view{},
 	}
 }
 
@@ -194,14 +195,23 @@ func (s *session) await(ctx context.Context, f *feed) (ready bool, err error) {
 
 // open attaches the session to a group's feed.
 func (s *session) open(g *group) *view {
-	v := s.views[g]
+	key := s.keyOf(g)
+	v := s.views[key]
 	if v == nil {
-		v = &view{feed: s.member.open(g), sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
-		v.reader = v.feed.journal.attach(s.ring)
-		s.views[g] = v
+		v = &view{reader: s.member.feeds.attach(key, s.member, s.ring), sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
+		v.feed = v.reader.feed
+		s.views[key] = v
 	}
 	v.uses++
 	return v
+}
+
+// keyOf is that of the feed by which the session is to read a group.
+func (s *session) keyOf(g *group) feedKey {
+	if proof := s.member.proof(g); proof != "" && !s.plan.OwnFeeds {
+		return feedKey{group: g, proof: proof}
+	}
+	return feedKey{group: g, owner: s.member}
 }
 
 func (s *session) drop(j *joined) {
@@ -214,10 +224,8 @@ func (s *session) drop(j *joined) {
 func (s *session) close(v *view) {
 	v.uses--
 	if v.uses == 0 {
-		g := v.feed.group
-		v.feed.journal.detach(v.reader)
-		s.member.release(g)
-		delete(s.views, g)
+		delete(s.views, v.feed.key)
+		s.member.feeds.detach(v.reader)
 	}
 }
 
@@ -249,7 +257,9 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	if ended != nil {
 		return nil, &ircd.Error{Text: "Directus has ended your session (password or token changed, or account suspended). Log in again", Err: ended}
 	}
+	s.passOn()
 	events := append(s.outageEvents(down), s.follow(ctx)...)
+	s.regroup()
 	var few [8]string // as many as most are in need no memory
 	names := slices.AppendSeq(few[:0], maps.Keys(s.joined))
 	slices.Sort(names)
@@ -262,7 +272,7 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	}
 	arriving := s.arriving()
 	for _, v := range s.views {
-		if v.held {
+		if v.held || v.feed.key.isShared() && !s.member.isProven() {
 			continue
 		}
 		readAt, readTo := v.feed.readAt(), v.feed.readTo()

@@ -11,6 +11,9 @@ func (s *session) wants(v *view, e *entry, pos int64) bool {
 	if e.isChange() {
 		return v.wantsChange(j, e, pos)
 	}
+	if _, again := v.reader.skip[e.row.id]; again {
+		return false
+	}
 	if j != nil && j.due {
 		if j.live == nil {
 			j.live = map[string]struct{}{}

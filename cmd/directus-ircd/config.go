@@ -57,6 +57,8 @@ type directusConfig struct {
 	PublicURL string `yaml:"public_url"`
 	// Recheck is how long it may take until a lost right is honoured.
 	Recheck duration `yaml:"recheck"`
+	// ShareFeeds lets people be served by one reading who may read the same.
+	ShareFeeds bool `yaml:"share_feeds"`
 }
 
 type serverConfig struct {
@@ -104,7 +106,7 @@ func defaultConfig() *config {
 	channel.SetDefaults()
 	channel.Name = "#messages"
 	return &config{
-		Directus: directusConfig{Recheck: duration(5 * time.Minute)},
+		Directus: directusConfig{Recheck: duration(5 * time.Minute), ShareFeeds: true},
 		Server:   serverConfig{Name: defaultServerName(), Network: "Directus", LineLength: 512},
 		Listen:   []listenConfig{{Address: "127.0.0.1:6667"}},
 		ACME:     acmeConfig{Directory: autocert.DefaultACMEDirectory, Cache: "/var/lib/directus-ircd/acme"},

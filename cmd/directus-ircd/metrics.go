@@ -106,6 +106,7 @@ var metricRows = []struct {
 	{"registered_connections", "IRC connections that are logged in.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.irc.Registered) }},
 	{"users", "Different users who are connected.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.irc.Users) }},
 	{"directus_links", "Realtime links to Directus that are up.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.bridge.Links) }},
+	{"feeds", "Readings of a collection, each with subscriptions, for one user or shared by many.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.bridge.Feeds) }},
 	{"accepted_connections_total", "IRC connections accepted.", prometheus.CounterValue, func(f figures) int64 { return f.irc.Accepted }},
 	{"refused_connections_total", "IRC connections closed at once for a limit.", prometheus.CounterValue, func(f figures) int64 { return f.irc.Refused }},
 	{"logins_total", "Logins that succeeded.", prometheus.CounterValue, func(f figures) int64 { return f.irc.Logins }},

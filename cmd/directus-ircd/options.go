@@ -25,6 +25,7 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 		},
 		PublicURL: cfg.Directus.PublicURL,
 		Recheck:   time.Duration(cfg.Directus.Recheck),
+		OwnFeeds:  !cfg.Directus.ShareFeeds,
 		Logger:    log,
 	}
 	for _, c := range cfg.Channels {

@@ -37,7 +37,7 @@ func TestOptionsDefaults(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	cfg, err := parseConfig("test.yaml", []byte(`
-directus: {url: "http://localhost:8055", public_url: "https://chat.example.com", recheck: 90s}
+directus: {url: "http://localhost:8055", public_url: "https://chat.example.com", recheck: 90s, share_feeds: false}
 server: {admin: [Here, There], line_length: 2048}
 channels:
   - name: "#dev"
@@ -83,6 +83,7 @@ edits: {show: false, merge: 0, max_age: 7d, delete_notice: false}
 		},
 		ReadMarkers: &bridge.ReadMarkers{Collection: "read", Target: "target", Date: "date_read", User: "owner"},
 		Recheck:     90 * time.Second,
+		OwnFeeds:    true,
 		Logger:      zerolog.Nop(),
 	}
 	if !reflect.DeepEqual(opts, want) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -253,19 +254,22 @@ func (f *Fake) permissionsMe(_ *http.Request, user string, _ map[string]any) (an
 		return nil, nil
 	}
 	out := map[string]any{}
-	for name := range f.collections {
+	for _, name := range append(slices.Sorted(maps.Keys(f.collections)), "directus_users") {
 		rights := map[string]any{}
 		for _, action := range []string{"create", "read", "update", "delete"} {
-			access := "full"
-			if f.restricted[permission{user, name, action}] != nil {
+			right := permission{user, name, action}
+			if !f.may(user, name, action) {
+				rights[action] = map[string]any{"access": "none"}
+				continue
+			}
+			access, fields := "full", []string{"*"}
+			if f.restricted[right] != nil {
 				access = "partial"
 			}
-			if !f.may(user, name, action) {
-				access = "none"
-			}
-			fields := []string{"*"}
-			if limited, ok := f.creatable[permission{user, name, action}]; ok {
-				fields = limited
+			for _, limits := range []map[permission][]string{f.creatable, f.readable} {
+				if limited, ok := limits[right]; ok {
+					fields = limited
+				}
 			}
 			rights[action] = map[string]any{"access": access, "fields": fields}
 		}

@@ -1,0 +1,170 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+
+	"directus-ircd/directus"
+)
+
+// A feed is carried by one of its readers: its events come over that member's link,
+// its collection and the names in it are read as that member. When the carrier goes,
+// loses its link or the right that makes it see what the others see, another one
+// takes over and answers the doubt as any other: by reading the collection again.
+// Every member keeps its link, also without anything to carry: it costs Directus a
+// ping now and then, sends go over it in their order, and whoever has to take over
+// can do so at once.
+
+// carrierCheck is how often the rights of who carries a feed for others are looked at:
+// what a new rule hides from it, it hides from them.
+const carrierCheck = 30 * time.Second
+
+// errUnproven says that the carrier of a shared feed is not known any more to see
+// what its readers see.
+var errUnproven = errors.New("the carrier may not read all that the readers may")
+
+// trust says up to where a shared feed was read as somebody who was found afterwards
+// to have had all rights. The next carrier begins there.
+type trust struct {
+	date time.Time
+	next time.Time // the cursor at
+	at   time.Time // which becomes date by a check that begins later
+}
+
+// carry makes a member the carrier.
+func (f *feed) carry(m *member) {
+	if f.sub != nil {
+		f.putDown()
+	}
+	f.mu.Lock()
+	f.carrier = m
+	f.cursor.date, f.trust.next, f.trust.at = f.trust.date, f.trust.date, time.Now()
+	f.mu.Unlock()
+	f.sub = m.rt.Subscribe(f.group.collection, directus.SubscriptionQuery{
+		Fields: f.group.query, Filter: f.group.filter, Events: f.group.events(f.edits),
+	})
+	f.gap, f.lapsed = true, true
+}
+
+// putDown ends what carry began.
+func (f *feed) putDown() {
+	f.sub.Close()
+	f.endReactions()
+}
+
+// elect chooses the carrier: the present one as long as its link is up, then any
+// reader whose link is. nil if nobody can.
+func (f *feed) elect() *member {
+	readers := f.journal.members()
+	var best *member
+	most := -1
+	try := func(m *member) {
+		rank := 0
+		if m.up() {
+			rank = 1
+		}
+		if rank > most && !m.isOver() && f.suits(m) {
+			best, most = m, rank
+		}
+	}
+	if _, reads := readers[f.carrier]; reads {
+		try(f.carrier)
+	}
+	for m := range readers {
+		if most == 1 {
+			break
+		}
+		try(m)
+	}
+	return best
+}
+
+// suits reports whether a member sees what all readers see.
+func (f *feed) suits(m *member) bool {
+	return !f.key.isShared() || m.proof(f.group) == f.key.proof
+}
+
+// ring makes run look who carries the feed. It may be called from any goroutine.
+func (f *feed) ring() { ring(f.rung) }
+
+func ring(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// failed tells the readers why the collection cannot be read; nil is no news. That
+// the carrier of a shared feed may not read it says nothing about the others, unless
+// it still has the rights that they have.
+func (f *feed) failed(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if f.key.isShared() && isForbidden(err) {
+		if err := f.recheck(ctx); err != nil {
+			return err
+		}
+	}
+	f.setState(false, err)
+	return err
+}
+
+// confirm makes sure that the carrier of a shared feed sees what the readers see,
+// before anything is taken for gone.
+func (f *feed) confirm(ctx context.Context) error {
+	if !f.key.isShared() || time.Since(f.carrier.rights.provenAt()) < carrierCheck/10 {
+		return nil
+	}
+	return f.recheck(ctx)
+}
+
+func (f *feed) recheck(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	if err := f.carrier.checkRights(ctx); err != nil {
+		return err
+	}
+	if f.carrier.isOver() || !f.suits(f.carrier) {
+		return errUnproven
+	}
+	return nil
+}
+
+// renewTrust is called when the cursor has moved, with mu held.
+func (f *feed) renewTrust() {
+	t := &f.trust
+	switch {
+	case !f.key.isShared():
+		t.date = f.cursor.date
+		return
+	case f.carrier.rights.provenAt().After(t.at):
+		t.date = t.next
+	case !t.at.IsZero() && t.next.After(t.date):
+		return // not checked since
+	}
+	t.next, t.at = f.cursor.date, time.Now()
+}
+
+// fork makes a feed for a member who may not go on with this one: it knows all that
+// the member's sessions were shown, and nothing more. They are passed on to it.
+func (f *feed) fork(key feedKey, m *member) *feed {
+	own := newFeed(key, m)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	own.opened, own.trust, own.cursor = f.opened, trust{date: f.trust.date}, cursor{f.cursor.set, f.trust.date}
+	own.arrived, own.newest, own.forgot, own.stamped = f.arrived, f.newest, f.forgot, f.stamped
+	own.ready, own.uuids, own.current, own.reached = f.ready, f.uuids, f.current, f.trust.date
+	own.seen, own.taken, own.pending = maps.Clone(f.seen), maps.Clone(f.taken), maps.Clone(f.pending)
+	own.full = max(maxSeen, 2*len(own.seen))
+	own.shown, own.moments = f.shown.clone(), f.moments.clone()
+	own.reactions.shown = append(own.reactions.shown, f.reactions.shown...)
+	for id := range f.journal.hand(m, own) {
+		delete(own.seen, id)
+		own.shown.forget(id)
+		delete(own.pending, id)
+	}
+	return own
+}

@@ -1,0 +1,127 @@
+package bridge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// proof is what Directus has said alike of everybody who may share a feed: that
+// they may read, without any rule, all rows of its collection and the fields that
+// it asks for, and of what else its messages are made either all or nothing. So
+// they are shown the same. Empty: nothing is proven.
+type proof string
+
+// proof is what the permissions say of a group, for people whose nicks are made of
+// some fields. A rule, even one that gives everything, proves nothing: it may
+// depend on the user.
+func (p permissions) proof(g *group, nick []string) proof {
+	messages := p[g.collection]["read"]
+	if p == nil || !g.common || !messages.readsAll(g.query...) || !messages.readsAll(g.asked...) {
+		return ""
+	}
+	said := &strings.Builder{}
+	if !p.sayOf(said, "directus_users", nick) {
+		return ""
+	}
+	if r := g.reactions; r != nil && !p.sayOf(said, r.Collection, r.query()) {
+		return ""
+	}
+	if g.fields.Files != "" && !p.sayOfFiles(said) {
+		return ""
+	}
+	return proof("reads " + said.String())
+}
+
+// sayOf says which of some fields of a collection may be read, of all its rows;
+// false if that depends on the row.
+func (p permissions) sayOf(said *strings.Builder, collection string, fields []string) bool {
+	a := p[collection]["read"]
+	if a.Access == "partial" {
+		return false
+	}
+	var readable []string
+	for _, field := range fields {
+		if a.readsAll(field) {
+			readable = append(readable, field)
+		}
+	}
+	fmt.Fprintf(said, "%q %q ", collection, readable)
+	return true
+}
+
+// sayOfFiles says it of the files, and of all collections that may join them to
+// messages: which one does is not known.
+func (p permissions) sayOfFiles(said *strings.Builder) bool {
+	var collections []string
+	for name := range p {
+		if !strings.HasPrefix(name, "directus_") {
+			collections = append(collections, name)
+		}
+	}
+	slices.Sort(collections)
+	for _, name := range append(collections, "directus_files") {
+		a := p[name]["read"]
+		if a.Access == "partial" {
+			return false
+		}
+		fields := slices.Sorted(slices.Values(a.Fields))
+		fmt.Fprintf(said, "%q %q %q ", name, a.Access, fields)
+	}
+	return true
+}
+
+// readsAll reports that no rule hides a row, and that these fields may be read. Of
+// a dotted one the first name counts: what the messages answer is of the same
+// collection.
+func (a access) readsAll(fields ...string) bool {
+	if a.Access != "full" {
+		return false
+	}
+	return slices.Contains(a.Fields, "*") || !slices.ContainsFunc(fields, func(field string) bool {
+		name, _, _ := strings.Cut(field, ".")
+		return !slices.Contains(a.Fields, name)
+	})
+}
+
+// plainFields lists the fields that a filter looks at. ok is false where the rows
+// that it leaves may depend on who asks: by a variable, or by the rights in another
+// collection.
+func plainFields(filter map[string]any) (fields []string, ok bool) {
+	for name, value := range filter {
+		if name == "_and" || name == "_or" {
+			parts, isList := value.([]any)
+			if !isList {
+				return nil, false
+			}
+			for _, part := range parts {
+				sub, isMap := part.(map[string]any)
+				more, plain := plainFields(sub)
+				if !isMap || !plain {
+					return nil, false
+				}
+				fields = append(fields, more...)
+			}
+			continue
+		}
+		conditions, isMap := value.(map[string]any)
+		if !isMap || name == "" || name[0] == '_' || strings.ContainsAny(name, "$.(") {
+			return nil, false
+		}
+		for operator, operand := range conditions {
+			if !strings.HasPrefix(operator, "_") || !isConstant(operand) {
+				return nil, false
+			}
+		}
+		fields = append(fields, name)
+	}
+	return fields, true
+}
+
+// isConstant is isScalar, or a list of such values.
+func isConstant(value any) bool {
+	if list, ok := value.([]any); ok {
+		return !slices.ContainsFunc(list, func(v any) bool { return !isScalar(v) })
+	}
+	return isScalar(value)
+}

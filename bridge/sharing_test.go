@@ -1,0 +1,252 @@
+package bridge_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// write stores a message of somebody who is not connected.
+func (c *chat) write(format string, args ...any) (row string) {
+	return c.fake.Insert("messages", c.person("walt"), map[string]any{"text": fmt.Sprintf(format, args...)})
+}
+
+// Who sees the same, as Directus says, shares a subscription: one for creates and
+// so on, however many read.
+func TestSharedFeed(t *testing.T) {
+	for name, test := range map[string]struct {
+		version string
+		change  func(*bridge.Options)
+		prepare func(c *chat)
+		want    int // subscriptions, of which a feed has three
+	}{
+		"all": {want: 3},
+		"an administrator among them": {want: 3, prepare: func(c *chat) {
+			c.fake.EditUser(c.person("bob"), func(u *directustest.FakeUser) { u.Admin = true })
+		}},
+		"all the needed fields": {want: 3, prepare: func(c *chat) {
+			c.fake.ReadOnly(c.person("bob"), "messages", "id", "text", "user_created", "date_created", "nonce")
+		}},
+		"no names for anybody": {want: 3, prepare: func(c *chat) {
+			for _, who := range []string{"ada", "bob", "eve"} {
+				c.fake.Deny(c.person(who), "directus_users", "read")
+			}
+		}},
+		"a rule": {want: 6, prepare: func(c *chat) {
+			c.fake.Restrict(c.person("bob"), "messages", map[string]any{"id": map[string]any{"_gt": 0}})
+		}},
+		"a rule on names": {want: 6, prepare: func(c *chat) {
+			c.fake.Restrict(c.person("bob"), "directus_users", map[string]any{"status": map[string]any{"_eq": "active"}})
+		}},
+		"no names":     {want: 6, prepare: func(c *chat) { c.fake.Deny(c.person("bob"), "directus_users", "read") }},
+		"switched off": {want: 9, change: func(o *bridge.Options) { o.OwnFeeds = true }},
+		"a filter by user": {want: 9, change: func(o *bridge.Options) {
+			o.Channels[0].Filter = map[string]any{"user_created": map[string]any{"_neq": "$CURRENT_USER"}}
+		}},
+		"Directus 10 tells nothing": {want: 9, version: "10.13.4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChatAt(t, directustest.FakeOptions{Version: test.version}, test.change)
+				if test.prepare != nil {
+					test.prepare(c)
+				}
+				people := []*visitor{c.visit("ada", "#messages"), c.visit("bob", "#messages"), c.visit("eve", "#messages")}
+				if n := c.fake.Subscriptions(); n != test.want {
+					t.Errorf("%d subscriptions, want %d", n, test.want)
+				}
+				c.write("hello")
+				for _, v := range people {
+					if news := v.news(); len(news) != 1 || !strings.HasSuffix(news[0], "says in #messages: hello") {
+						t.Errorf("got %q", news)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Two users of whom one may not read a row never share, however the rule comes and
+// goes while both are connected.
+func TestRuleWhileConnected(t *testing.T) {
+	for _, carrier := range []string{"ada", "bob"} {
+		t.Run(carrier+" carries", func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChat(t, nil)
+				people := map[string]*visitor{carrier: c.visit(carrier, "#messages")}
+				for _, who := range []string{"ada", "bob"} {
+					if who != carrier {
+						people[who] = c.visit(who, "#messages")
+					}
+				}
+				bob := people["bob"]
+				shown := map[string][]string{}
+				look := func() {
+					t.Helper()
+					for who, v := range people {
+						for _, line := range v.news() {
+							if _, text, ok := strings.Cut(line, "#messages: "); ok {
+								shown[who] = append(shown[who], text)
+							}
+						}
+					}
+				}
+				c.write("one")
+				look()
+				c.fake.Restrict(bob.id, "messages", map[string]any{"text": map[string]any{"_neq": "secret two"}})
+				time.Sleep(5 * time.Minute) // the time that is stated
+				look()
+				c.write("secret two")
+				time.Sleep(5 * time.Minute)
+				c.write("three")
+				look()
+				if n := c.fake.Subscriptions(); n != 6 {
+					t.Errorf("%d subscriptions of two who may not share", n)
+				}
+				if slices.Contains(shown["bob"], "secret two") {
+					t.Error("bob was shown what he may not read")
+				}
+				c.fake.Allow(bob.id, "messages", "read")
+				for range 10 {
+					time.Sleep(time.Minute)
+					look()
+				}
+				if n := c.fake.Subscriptions(); n != 3 {
+					t.Errorf("%d subscriptions of two who may share again", n)
+				}
+				c.write("secret four")
+				look()
+				if want := []string{"one", "secret two", "three", "secret four"}; !slices.Equal(shown["ada"], want) {
+					t.Errorf("ada was shown %q", shown["ada"])
+				}
+				slices.Sort(shown["bob"]) // the second came when it could be read
+				if want := []string{"one", "secret four", "secret two", "three"}; !slices.Equal(shown["bob"], want) {
+					t.Errorf("bob was shown %q", shown["bob"])
+				}
+			})
+		})
+	}
+}
+
+// While messages come, the carrier goes in every way there is: the others miss,
+// double and reorder nothing.
+func TestCarrierGoes(t *testing.T) {
+	for name, go_ := range map[string]func(c *chat, v *visitor){
+		"link cut":    func(c *chat, v *visitor) { c.fake.CutUser(v.id) },
+		"logged out":  func(c *chat, v *visitor) { _ = v.session.Close(c.t.Context()) },
+		"suspended":   func(c *chat, v *visitor) { c.fake.Suspend(v.id) },
+		"no rights":   func(c *chat, v *visitor) { c.fake.Deny(v.id, "messages", "read") },
+		"fewer names": func(c *chat, v *visitor) { c.fake.Deny(v.id, "directus_users", "read") },
+		"a rule": func(c *chat, v *visitor) {
+			c.fake.Restrict(v.id, "messages", map[string]any{"id": map[string]any{"_lt": 0}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChat(t, nil)
+				carrier := c.visit("ada", "#messages")
+				others := []*visitor{c.visit("bob", "#messages"), c.visit("eve", "#messages")}
+				shown := make([][]string, len(others))
+				var wrote []string
+				for i := range 400 {
+					if i == 100 {
+						go_(c, carrier)
+					}
+					wrote = append(wrote, fmt.Sprint(i))
+					c.write("%d", i)
+					time.Sleep(time.Second)
+					if i%10 == 0 || i == 399 {
+						for k, v := range others {
+							for _, line := range v.news() {
+								_, text, _ := strings.Cut(line, "#messages: ")
+								shown[k] = append(shown[k], text)
+							}
+						}
+					}
+				}
+				for k := range others {
+					if !slices.Equal(shown[k], wrote) {
+						t.Errorf("wrote %d, shown %d: %q", len(wrote), len(shown[k]), shown[k])
+					}
+				}
+				synctest.Wait()
+				if events, err := carrier.session.Poll(t.Context()); name == "no rights" && err == nil {
+					for _, ev := range events {
+						if _, text, _ := strings.Cut(describe(ev), "#messages: "); text == "399" {
+							t.Error("the carrier is shown what it may not read")
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// A carrier that may not read a field any more is told so in the channel's window,
+// and nobody else is.
+func TestCarrierRefused(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		ada, bob := c.visit("ada", "#messages"), c.visit("bob", "#messages")
+		c.fake.ReadOnly(ada.id, "messages", "id", "user_created", "date_created")
+		c.write("hello")
+		same(t, ada.later(5*time.Second), "*does not allow you to read this channel any more*")
+		same(t, bob.news(), "walt says in #messages: hello")
+		c.fake.ReadOnly(ada.id, "messages", "id", "text", "user_created", "date_created", "nonce")
+		same(t, ada.later(5*time.Minute), "*allows you to read this channel again*", "walt says in #messages: hello")
+		same(t, bob.news())
+	})
+}
+
+// While Directus cannot be asked about somebody's rights for longer than is stated,
+// nothing more is shown, and nothing is lost when it answers again.
+func TestProofTooOld(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		ada, bob := c.visit("ada", "#messages"), c.visit("bob", "#messages")
+		c.fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/permissions/me" {
+				return directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
+			}
+			return directustest.RESTVerdict{}
+		})
+		time.Sleep(4 * time.Minute)
+		c.write("one")
+		for _, v := range []*visitor{ada, bob} {
+			same(t, v.news(), "walt says in #messages: one")
+		}
+		time.Sleep(2 * time.Minute)
+		c.write("two")
+		for _, v := range []*visitor{ada, bob} {
+			same(t, v.news())
+		}
+		c.fake.OnREST(nil)
+		for _, v := range []*visitor{ada, bob} {
+			same(t, v.later(time.Minute), "walt says in #messages: two")
+		}
+	})
+}
+
+// Two connections of one user are not equally far when the user is taken off the
+// shared feed: each goes on where it was.
+func TestExpelledInTheMiddle(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		c.visit("bob", "#messages")
+		quick, slow := c.visit("ada", "#messages"), c.visit("ada", "#messages")
+		c.write("one")
+		same(t, quick.news(), "walt says in #messages: one")
+		c.fake.Deny(quick.id, "directus_users", "read") // reads all the same
+		time.Sleep(5 * time.Minute)
+		c.write("two")
+		same(t, quick.news(), "user-* says in #messages: two")
+		same(t, slow.news(), "user-* says in #messages: one", "user-* says in #messages: two")
+	})
+}
