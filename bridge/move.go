@@ -166,8 +166,8 @@ func (s *session) arrive(ctx context.Context, known map[*joined]map[string]strin
 func (s *session) carryOver(j, next *joined, shown map[string]string) {
 	next.shown, next.shownAt = shown, time.Now()
 	for sent := range j.view.sent {
-		if sent.channel == j.channel {
-			shown[sent.id] = shown[sent.id]
+		if _, known := shown[sent.id]; !known && sent.channel == j.channel {
+			shown[sent.id] = ""
 		}
 	}
 	maps.Copy(next.view.changes, j.view.changes)
