@@ -9,23 +9,33 @@ import (
 	"directus-ircd/directus"
 )
 
-// checkup asks Directus, now and then, what has become of the user; its caller
-// joins it.
-func (m *member) checkup(ctx context.Context) {
-	due := time.Now().Add(m.recheck*7/10 + rand.N(m.recheck/5))
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Until(due)):
+// recheckTime is the time from one check to the next. A tenth of what is promised is
+// for the answer, and for asking again.
+func (m *member) recheckTime() time.Duration { return m.recheck*7/10 + rand.N(m.recheck/5) }
+
+// checkAfter makes the next check after a while, on a goroutine that only that one
+// has. The caller holds mu.
+func (m *member) checkAfter(wait time.Duration) {
+	m.checkup = time.AfterFunc(wait, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.ctx.Err() == nil { // else nobody would join it
+			m.begin(func() error { m.checkNow(); return nil })
 		}
-		// A tenth of the time is for the answer, and for asking again.
-		wait := m.recheck*7/10 + rand.N(m.recheck/5)
-		if err := m.check(ctx); err != nil {
-			m.log.Debug().Err(err).Msg("check the user")
-			wait = jitter(m.recheck / 20)
-		}
-		due = time.Now().Add(wait)
+	})
+}
+
+// checkNow asks Directus what has become of the user, and will again.
+func (m *member) checkNow() {
+	wait := m.recheckTime()
+	if err := m.check(m.ctx); err != nil {
+		m.log.Debug().Err(err).Msg("check the user")
+		wait = jitter(m.recheck / 20)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ctx.Err() == nil {
+		m.checkAfter(wait)
 	}
 }
 

@@ -29,6 +29,7 @@ func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time
 	if err != nil {
 		return nil, err
 	}
+	s.member.startMarkers()
 	now, moved, err := s.member.markers.set(ctx, key, earlier(at, time.Now()))
 	switch {
 	case errors.Is(err, errTooManyMarkers):

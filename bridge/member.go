@@ -22,7 +22,7 @@ type member struct {
 	rights  *rightsCache
 	topics  *topics
 	markers *markerBook
-	recheck time.Duration // see checkup
+	recheck time.Duration // see check
 	rt      *directus.Realtime
 	feeds   *feeds
 	log     zerolog.Logger
@@ -36,6 +36,8 @@ type member struct {
 	wg sync.WaitGroup // the link and what else runs here, joined by close
 
 	mu       sync.Mutex
+	checkup  *time.Timer           // for the next check; guarded by mu
+	keeping  bool                  // the markers are kept; guarded by mu
 	sessions map[*session]struct{} // guarded by mu
 	watched  map[string]TopicItem  // what is followed as the topic of a channel, by its name; guarded by mu
 	link     directus.State        // guarded by mu
@@ -61,8 +63,12 @@ func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *f
 		}
 		return nil
 	})
-	m.begin(func() error { m.checkup(m.ctx); return nil })
-	m.begin(func() error { m.markers.keep(m.ctx, m.log); return nil })
+	m.mu.Lock()
+	m.checkAfter(m.recheckTime())
+	m.mu.Unlock()
+	if len(m.markers.bell) > 0 { // left by the member before
+		m.startMarkers()
+	}
 	return m
 }
 
@@ -76,6 +82,16 @@ func (m *member) begin(part func() error) {
 			m.end(err)
 		}
 	})
+}
+
+// startMarkers begins to store read markers, which not everybody sets.
+func (m *member) startMarkers() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.keeping {
+		m.keeping = true
+		m.begin(func() error { m.markers.keep(m.ctx, m.log); return nil })
+	}
 }
 
 // jitter spreads what many would do at the same time.
@@ -196,7 +212,10 @@ func (m *member) remove(s *session) (last bool) {
 // close ends the link and the Directus session. ctx bounds the logout only:
 // what runs here ends at once when told to.
 func (m *member) close(ctx context.Context) error {
+	m.mu.Lock()
 	m.cancel()
+	m.checkup.Stop()
+	m.mu.Unlock()
 	m.wg.Wait()
 	if _, ended := m.health(); ended != nil && !errors.Is(ended, ircd.ErrPanic) {
 		return nil
