@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -49,10 +50,11 @@ func openTrailFile(directory string, log zerolog.Logger) (*trailFile, map[string
 	return readTrailFile(path)
 }
 
-// isDamage tells a file that is beyond use from one that cannot be opened.
+// isDamage tells a file that is beyond use from one that the system does not let us
+// use.
 func isDamage(err error) bool {
-	var path *os.PathError
-	return err != nil && !errors.Is(err, ErrTrailsInUse) && !errors.As(err, &path)
+	var system syscall.Errno
+	return err != nil && !errors.Is(err, ErrTrailsInUse) && !errors.As(err, &system)
 }
 
 // readTrailFile opens the file and reads all of it once, so that damage shows now.
