@@ -28,6 +28,8 @@ const (
 	pageSize = 100
 	// replayedAfter is the age from which a caught-up message is marked as old.
 	replayedAfter = time.Minute
+	// retrySoon is the time between two failed reads while events keep coming.
+	retrySoon = time.Second
 	// troubleAfter is the number of failed reads in a row that people are told of.
 	troubleAfter = 3
 )
@@ -119,7 +121,7 @@ func newFeed(key feedKey, m *member) *feed {
 func (f *feed) run(ctx context.Context) {
 	defer f.putDown()
 	failures := 0
-	var notBefore time.Time
+	var notBefore, failed time.Time
 	timer := time.NewTimer(reconcilePeriod)
 	defer timer.Stop()
 	f.settle = time.NewTimer(reconcilePeriod)
@@ -154,9 +156,14 @@ func (f *feed) run(ctx context.Context) {
 		// In this order no reaction is looked at before its message.
 		reactions, missed := f.drainReactions()
 		events, gap := f.sub.Drain()
-		if f.gap && !gap && time.Now().Before(notBefore) {
+		if soon := failed.Add(retrySoon); f.gap && (gap || len(events) > 0) && notBefore.After(soon) {
+			// Directus tells of something: what was refused may be allowed again.
+			notBefore = soon
+			timer.Reset(time.Until(soon))
+		}
+		if f.gap && time.Now().Before(notBefore) {
 			f.takeReactions(ctx, reactions, missed)
-			f.lapsed = f.lapsed || len(events) > 0
+			f.lapsed = f.lapsed || gap || len(events) > 0
 			continue // the events are in the collection, which is read soon
 		}
 		wait, reads := reconcilePeriod, f.reads
@@ -165,6 +172,7 @@ func (f *feed) run(ctx context.Context) {
 		switch {
 		case errors.Is(err, errUnproven):
 			f.ring()
+			failed = time.Now()
 			wait = time.Second
 		case err != nil:
 			if errors.Is(err, directus.ErrLoggedOut) {
@@ -172,10 +180,14 @@ func (f *feed) run(ctx context.Context) {
 				f.ring()
 			}
 			failures++
+			failed = time.Now()
 			wait = min(time.Second<<min(failures, 6), time.Minute)
 			f.carrier.log.Debug().Err(err).Str("collection", f.group.collection).Int("attempt", failures).Stringer("delay", wait).Msg("catch up")
-		case !f.gap:
-			failures = 0
+		default:
+			failed = time.Time{}
+			if !f.gap {
+				failures = 0
+			}
 		}
 		f.setFailures(failures)
 		if err == nil && !f.gap && f.reads == reads {

@@ -55,3 +55,29 @@ func TestLostEventIsNoticed(t *testing.T) {
 		}
 	})
 }
+
+// A right that is given back is noticed by the next message, however many there
+// were while it was taken away.
+func TestRightIsBackAtTheNextMessage(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, listener, _ := fakeStack(t, directustest.FakeOptions{}, nil, messages("messages"))
+		reader, ada := enter(t, fake, listener, "ada")
+		fake.Deny(ada, "messages", "read")
+		want := numbered("text %d", 100)
+		for _, text := range want {
+			fake.Insert("messages", ada, map[string]any{"text": text})
+			time.Sleep(100 * time.Millisecond)
+		}
+		fake.Allow(ada, "messages", "read")
+		begin := time.Now()
+		fake.Insert("messages", ada, map[string]any{"text": "last"})
+		reader.Expect("* PRIVMSG #messages :last")
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Errorf("after %v", took)
+		}
+		reads := fake.Count("GET /items/messages")
+		if reads > 50 {
+			t.Errorf("the collection was read %d times", reads)
+		}
+	})
+}

@@ -1,0 +1,9 @@
+// Package faults holds a test and nothing else: people exchange thousands of numbered messages over IRC, REST and
+// WebSocket while everything between them breaks, and in the end every message is accounted for. See TestFaults.
+//
+// It runs the daemon as a process, on a real Directus, with a directustest.Proxy between the two.
+//
+//	go test -v ./cmd/directus-ircd/faults                                 about a minute and a half
+//	go test -v -timeout 3h ./cmd/directus-ircd/faults -faults.for=1h      as long as you like
+//	go test -v ./cmd/directus-ircd/faults -faults.seed=7                  the same faults in the same order as the run that printed it
+package faults

@@ -1,0 +1,205 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	irc "gopkg.in/irc.v4"
+)
+
+// style is what a reader's client knows.
+type style int
+
+const (
+	// plain knows no capability: the backlog comes as lines with the time in front.
+	plain style = iota
+	// tagged gets the backlog in a batch.
+	tagged
+	// paging asks for what it missed itself, by msgid.
+	paging
+)
+
+var capsOf = map[style][]string{
+	tagged: {"server-time", "message-tags", "batch", "echo-message"},
+	paging: {"server-time", "message-tags", "batch", "echo-message", "draft/chathistory"},
+}
+
+// rejoinPeriod is how often a reader asks again for what was refused.
+const rejoinPeriod = time.Second
+
+// pageSize is how many messages a paging reader asks for at once.
+const pageSize = 100
+
+// reader is a client that notes what it is shown.
+type reader struct {
+	client
+	style    style
+	channels []string // that it may read
+
+	// Owned by run.
+	pages   int
+	batches map[string]page   // by the reference of their open batch
+	last    map[string]mark   // by channel: nothing is missing up to here
+	live    map[string]mark   // by channel: the newest message shown live while pages are asked for
+	filling map[string]bool   // pages of the channel are asked for
+	missing map[string]string // what to ask again, by channel
+
+	// Guarded by the book's mu.
+	stays []stay // by connection
+	seen  map[key]bool
+}
+
+// stay is what a reader was shown on one connection.
+type stay struct {
+	sightings []sighting
+	end       time.Time
+}
+
+// page is an answer about the past, while it comes.
+type page struct {
+	number  int // of this reader, from 1
+	channel string
+	filled  bool // there are messages in it
+}
+
+// mark is a place in the history, as a client knows it.
+type mark struct{ time, msgid string }
+
+// run reads until ctx ends.
+func (r *reader) run(ctx context.Context) {
+	r.last = map[string]mark{}
+	r.keep(ctx, func(c *connection) error { return r.serve(ctx, c) })
+}
+
+func (r *reader) serve(ctx context.Context, c *connection) error {
+	r.batches, r.missing = map[string]page{}, map[string]string{}
+	r.live, r.filling = map[string]mark{}, map[string]bool{}
+	r.world.book.do(func() { r.stays = append(r.stays, stay{}) })
+	defer func() { r.world.book.do(func() { r.stays[len(r.stays)-1].end = time.Now() }) }()
+	again := time.NewTicker(rejoinPeriod)
+	defer again.Stop()
+	for {
+		select {
+		case m, open := <-c.lines:
+			if !open {
+				return c.over
+			}
+			if err := r.take(c, m); err != nil {
+				return err
+			}
+		case <-again.C:
+			for channel, line := range r.missing {
+				delete(r.missing, channel)
+				if err := c.send(line); err != nil {
+					return err
+				}
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// take looks at a line.
+func (r *reader) take(c *connection, m *irc.Message) error {
+	switch m.Command {
+	case irc.RPL_ENDOFNAMES:
+		if channel := m.Params[1]; r.style == paging {
+			r.filling[channel] = true
+			return c.send(r.question(channel))
+		}
+	case irc.ERR_INVITEONLYCHAN:
+		if channel := m.Params[1]; slices.Contains(r.channels, channel) {
+			r.missing[channel] = "JOIN " + channel
+		}
+	case "FAIL", irc.ERR_NOSUCHCHANNEL:
+		r.world.note("%s: %v", r.name, m)
+		for _, channel := range r.channels {
+			if r.style == paging && slices.Contains(m.Params, channel) {
+				r.missing[channel] = r.question(channel)
+			}
+		}
+	case "BATCH":
+		return r.turn(c, m.Params)
+	case "PRIVMSG":
+		r.note(m)
+	}
+	return nil
+}
+
+// question asks for what came behind the newest message that is known.
+func (r *reader) question(channel string) string {
+	from := "timestamp=1970-01-01T00:00:00.000Z"
+	if last := r.last[channel]; last.msgid != "" {
+		from = "msgid=" + last.msgid
+	}
+	return fmt.Sprintf("CHATHISTORY AFTER %s %s %d", channel, from, pageSize)
+}
+
+// turn opens or closes a page, and asks for the next one behind one that was not empty.
+func (r *reader) turn(c *connection, params []string) error {
+	ref := params[0][1:]
+	if params[0][0] == '+' {
+		if params[1] == "chathistory" {
+			r.pages++
+			r.batches[ref] = page{r.pages, params[2], false}
+		}
+		return nil
+	}
+	p := r.batches[ref]
+	delete(r.batches, ref)
+	if r.style != paging || p.number == 0 {
+		return nil
+	}
+	if p.filled {
+		return c.send(r.question(p.channel))
+	}
+	r.filling[p.channel] = false
+	r.advance(p.channel, r.live[p.channel])
+	return nil
+}
+
+// advance notes that a channel is known up to a message.
+func (r *reader) advance(channel string, to mark) {
+	if to.time >= r.last[channel].time {
+		r.last[channel] = to
+	}
+}
+
+// note enters a message into the book.
+func (r *reader) note(m *irc.Message) {
+	k, ok := parseKey(m.Trailing())
+	if !ok {
+		return
+	}
+	ref := string(m.Tags["batch"])
+	p := r.batches[ref]
+	s := sighting{key: k, channel: m.Params[0], nick: m.Prefix.Name, msgid: string(m.Tags["msgid"]), at: time.Now(), page: p.number}
+	if s.page == 0 && r.style == plain && strings.HasPrefix(m.Trailing(), "[") {
+		s.page = -1
+	}
+	at := mark{string(m.Tags["time"]), s.msgid}
+	switch {
+	case s.page > 0:
+		p.filled = true
+		r.batches[ref] = p
+		r.advance(s.channel, at)
+	case !r.filling[s.channel]:
+		r.advance(s.channel, at)
+	case at.time >= r.live[s.channel].time:
+		r.live[s.channel] = at
+	}
+	r.world.book.do(func() {
+		now := &r.stays[len(r.stays)-1]
+		now.sightings = append(now.sightings, s)
+		r.seen[k] = true
+	})
+}
+
+func (s sighting) String() string {
+	return s.key.writer + "/" + strconv.Itoa(s.key.n) + " in " + s.channel
+}

@@ -1,0 +1,318 @@
+package faults
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// row is a stored message.
+type row struct {
+	key    key
+	date   time.Time
+	author string // the id of the Directus user
+	place  int    // in the order of the collection
+}
+
+// collection is what is stored in the end.
+type collection struct {
+	rows  []row
+	of    map[key]int // places
+	times map[key]int // how often each is stored
+}
+
+// readAll reads a collection in its order: by date, and by key where dates are equal.
+func (w *world) readAll(name string) *collection {
+	w.t.Helper()
+	var items []struct {
+		ID      json.Number `json:"id"`
+		Text    string      `json:"text"`
+		Date    time.Time   `json:"date_created"`
+		Created string      `json:"user_created"`
+	}
+	w.dx.Do(http.MethodGet, "/items/"+name, url.Values{"limit": {"-1"}, "sort": {"date_created,id"},
+		"fields": {"id,text,date_created,user_created"}}, nil, &items)
+	c := &collection{of: map[key]int{}, times: map[key]int{}}
+	for _, item := range items {
+		if k, ok := parseKey(item.Text); ok {
+			c.of[k] = len(c.rows)
+			c.times[k]++
+			c.rows = append(c.rows, row{k, item.Date, item.Created, len(c.rows)})
+		}
+	}
+	return c
+}
+
+// tally is what a run has come to.
+type tally struct {
+	sent, stored, refused, perhaps, unheard int
+	perhapsStored, unheardStored            int
+	delivered                               int
+	lost, doubled, disordered               int
+	again                                   int // to a device that had not yet acknowledged it
+	stranger, leaked                        int
+	latest                                  time.Duration // the worst disorder
+}
+
+// judge counts. It is called when all clients have ended.
+func (w *world) judge() tally {
+	w.t.Helper()
+	var sum tally
+	stores := map[string]*collection{}
+	for _, channel := range channels {
+		stores[channel] = w.readAll(collectionOf(channel))
+	}
+	w.judgeSending(&sum, stores)
+	for _, r := range w.readers {
+		before := sum
+		for _, channel := range channels {
+			w.judgeReader(&sum, r, channel, stores[channel])
+		}
+		w.note("%s: %d connections, delivered %d, lost %d, doubled %d, out of order %d, wrong author %d, leaked %d", r.name, len(r.stays),
+			sum.delivered-before.delivered, sum.lost-before.lost, sum.doubled-before.doubled, sum.disordered-before.disordered,
+			sum.stranger-before.stranger, sum.leaked-before.leaked)
+	}
+	return sum
+}
+
+// judgeSending holds what the writers were told against what is stored.
+func (w *world) judgeSending(sum *tally, stores map[string]*collection) {
+	for k, l := range w.book.letters {
+		n := stores[l.channel].times[k]
+		sum.sent++
+		sum.stored += min(n, 1)
+		if n > 1 {
+			sum.doubled += n - 1
+			w.note("doubled: %v is stored %d times, told %v", k, n, l.outcome)
+		}
+		switch l.outcome {
+		case stored:
+			if n == 0 {
+				sum.lost++
+				w.note("lost: %v was told to be stored", k)
+			}
+		case refused:
+			sum.refused++
+			if n > 0 {
+				w.fail("%v is stored, and its writer was told that it is not", k)
+			}
+		case perhaps:
+			sum.perhaps++
+			sum.perhapsStored += n
+		case unheard:
+			sum.unheard++
+			sum.unheardStored += n
+		case pending:
+			w.fail("%v: its writer knows nothing of it", k)
+		}
+	}
+}
+
+// slow is a delivery worth a note.
+const slow = 10 * time.Second
+
+// judgeReader holds what a reader was shown of a channel against what is stored.
+func (w *world) judgeReader(sum *tally, r *reader, channel string, store *collection) {
+	everything := map[key]bool{}
+	before := map[key]time.Duration{} // how long a connection lasted behind what it showed
+	for i, stay := range r.stays {
+		mine := slices.DeleteFunc(slices.Clone(stay.sightings), func(s sighting) bool { return s.channel != channel })
+		w.judgeRights(sum, r, channel, mine, store)
+		w.judgeOrder(sum, r, mine, store)
+		shown := map[key]int{}
+		for _, s := range mine {
+			if l := w.book.letters[s.key]; l != nil && !everything[s.key] && l.outcome == stored {
+				if late := s.at.Sub(l.known); late > slow {
+					w.note("late: %s was shown %v %v after it was stored, page %d of connection %d", r.name, s, late, s.page, i)
+				}
+			}
+			shown[s.key]++
+			everything[s.key] = true
+		}
+		w.judgeCount(sum, r, shown, mine, store)
+		switch {
+		case r.device != "":
+			w.judgeResuming(sum, r, mine, stay.end, before)
+		case r.style != paging:
+			w.judgeHoles(sum, r, shown, channel, store, i == len(r.stays)-1)
+		}
+	}
+	for k := range everything {
+		sum.delivered++
+		if store.times[k] == 0 {
+			w.fail("%s was shown %v, which is not stored", r.name, k)
+		}
+	}
+	if r.style == paging || r.device != "" {
+		w.judgeAll(sum, r, everything, channel, store)
+	}
+}
+
+func (w *world) judgeRights(sum *tally, r *reader, channel string, mine []sighting, store *collection) {
+	for _, s := range mine {
+		if !w.mayRead(r.person, s.key, channel) || w.inWindow(r, s) {
+			sum.leaked++
+			w.note("leaked: %s was shown %v", r.name, s)
+		}
+		if place, ok := store.of[s.key]; ok && w.nickOf(store.rows[place].author) != s.nick {
+			sum.stranger++
+			w.note("wrong author: %s was shown %v by %s", r.name, s, s.nick)
+		}
+	}
+}
+
+// inWindow reports that a message was sent when its reader was not allowed to see it, and shown before it was again.
+func (w *world) inWindow(r *reader, s sighting) bool {
+	asked := w.book.letters[s.key]
+	return asked != nil && slices.ContainsFunc(w.book.windows, func(v window) bool {
+		return (v.channel == "" || v.channel == s.channel) && (v.person == nil || v.person == r.person) &&
+			asked.asked.After(v.from) && s.at.Before(v.to)
+	})
+}
+
+func (w *world) nickOf(user string) string {
+	for _, p := range w.people {
+		if p.user.ID == user {
+			return p.user.FirstName
+		}
+	}
+	for _, d := range w.directs {
+		if d.user.ID == user {
+			return d.user.FirstName
+		}
+	}
+	return ""
+}
+
+// judgeCount finds what a connection showed twice. A client that pages knows messages by their ids, so that to it only
+// what comes twice in the same way, or under two ids, is double.
+func (w *world) judgeCount(sum *tally, r *reader, shown map[key]int, mine []sighting, store *collection) {
+	if r.style != paging {
+		for k, n := range shown {
+			if extra := n - max(store.times[k], 1); extra > 0 {
+				sum.doubled += extra
+				w.note("doubled: %s was shown %v %d times", r.name, k, n)
+			}
+		}
+		return
+	}
+	type way struct {
+		key  key
+		live bool
+	}
+	ids := map[key]string{}
+	ways := map[way]int{}
+	for _, s := range mine {
+		if id, ok := ids[s.key]; ok && id != s.msgid && store.times[s.key] == 1 {
+			sum.doubled++
+			w.note("doubled: %s was shown %v as %s and %s", r.name, s, id, s.msgid)
+		}
+		ids[s.key] = s.msgid
+		in := way{s.key, s.page == 0}
+		if ways[in]++; ways[in] > store.times[s.key] {
+			sum.doubled++
+			w.note("doubled: %s was shown %v twice, live: %v", r.name, s, in.live)
+		}
+	}
+}
+
+// proof is how long it takes until what a device was shown is known to be received, and written down.
+const proof = 3 * time.Second
+
+// judgeResuming finds what a device was shown on an earlier connection and now again.
+func (w *world) judgeResuming(sum *tally, r *reader, mine []sighting, end time.Time, before map[key]time.Duration) {
+	for _, s := range mine {
+		left, again := before[s.key]
+		switch {
+		case again && left < proof:
+			sum.again++
+		case again:
+			sum.doubled++
+			w.note("doubled: %s was shown %v again, which it had seen %v before the end of another connection", r.name, s, left)
+		}
+	}
+	for _, s := range mine {
+		before[s.key] = end.Sub(s.at)
+	}
+}
+
+// judgeHoles finds what is missing between what a connection showed, to the very end where it lasted that long.
+func (w *world) judgeHoles(sum *tally, r *reader, shown map[key]int, channel string, store *collection, final bool) {
+	first, last := len(store.rows), -1
+	for k := range shown {
+		if place, ok := store.of[k]; ok {
+			first, last = min(first, place), max(last, place)
+		}
+	}
+	if final {
+		first, last = 0, len(store.rows)-1
+	}
+	for place := first; place <= last; place++ {
+		if k := store.rows[place].key; shown[k] == 0 && w.mayRead(r.person, k, channel) {
+			sum.lost++
+			w.note("lost: %s was not shown %v, place %d of %d to %d, final: %v", r.name, k, place, first, last, final)
+		}
+	}
+}
+
+// judgeAll finds what no connection showed.
+func (w *world) judgeAll(sum *tally, r *reader, everything map[key]bool, channel string, store *collection) {
+	for _, row := range store.rows {
+		if !everything[row.key] && w.mayRead(r.person, row.key, channel) {
+			sum.lost++
+			w.note("lost: %s was not shown %v", r.name, row.key)
+		}
+	}
+}
+
+// judgeOrder finds what was shown behind a later message, live and in each answer.
+func (w *world) judgeOrder(sum *tally, r *reader, mine []sighting, store *collection) {
+	newest := map[int]int{}
+	for _, s := range mine {
+		place, ok := store.of[s.key]
+		if !ok {
+			continue
+		}
+		before, any := newest[s.page]
+		if any && place < before {
+			late := store.rows[before].date.Sub(store.rows[place].date)
+			sum.disordered++
+			sum.latest = max(sum.latest, late)
+			w.note("out of order: %s was shown %v behind %v, which is %v younger, page %d", r.name, s, store.rows[before].key, late, s.page)
+			continue
+		}
+		newest[s.page] = place
+	}
+}
+
+// print writes the table.
+func (w *world) print(sum tally) {
+	var b strings.Builder
+	tab := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, line := range []struct {
+		name string
+		n    any
+	}{
+		{"messages sent", sum.sent}, {"stored", sum.stored},
+		{"delivered, to all readers", sum.delivered},
+		{"lost", sum.lost}, {"doubled", sum.doubled}, {"out of order", sum.disordered},
+		{"shown to a device once more, as it had not answered PING", sum.again},
+		{"wrong author", sum.stranger}, {"leaked", sum.leaked},
+		{"told not sent, not sent again", sum.refused},
+		{"told perhaps sent", fmt.Sprintf("%d, of which %d were", sum.perhaps, sum.perhapsStored)},
+		{"the sender's own connection cut", fmt.Sprintf("%d, of which %d were sent", sum.unheard, sum.unheardStored)},
+	} {
+		fmt.Fprintf(tab, "%s\t%v\n", line.name, line.n)
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.book.faults)) {
+		fmt.Fprintf(tab, "fault: %s\t%d\n", name, w.book.faults[name])
+	}
+	tab.Flush()
+	w.t.Logf("Directus %s, %v\n%s", w.dx.Version, w.since(), b.String())
+}

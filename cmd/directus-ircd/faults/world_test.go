@@ -1,0 +1,206 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/directus/setup"
+)
+
+const (
+	// accessTTL is the life of an access token: many end in every run.
+	accessTTL = 8 * time.Second
+	// shortRefreshTTL is shorter than what the daemon waits before it uses a refresh token of accessTTL.
+	shortRefreshTTL = "1s"
+	longRefreshTTL  = "7d"
+)
+
+// The channels, by the collections that they show.
+var channels = []string{"#messages", "#staff"}
+
+func collectionOf(channel string) string { return strings.TrimPrefix(channel, "#") }
+
+// world is everything that a run is made of.
+type world struct {
+	t      *testing.T
+	dx     *directustest.Server
+	proxy  *directustest.Proxy
+	daemon *daemon
+	random *rand.Rand // of the script alone
+	begun  time.Time
+	book   *book
+
+	people  []*person
+	writers []*ircWriter
+	directs []*directWriter
+	readers []*reader
+	// hidden is the writer whose messages in #messages the guest may not read either; empty where this Directus knows no
+	// such rule.
+	hidden string
+
+	ctx     context.Context // of all clients
+	writing context.Context // of all writers; they end in good order
+	stop    context.CancelFunc
+	wg      sync.WaitGroup // the clients
+
+	mu    sync.Mutex
+	notes *os.File // guarded by mu
+}
+
+// newWorld starts Directus, the way to it and the daemon, and makes the people.
+func newWorld(t *testing.T, seed uint64) *world {
+	t.Helper()
+	w := &world{t: t, random: rand.New(rand.NewPCG(seed, 0)), begun: time.Now(), book: newBook()}
+	var err error
+	if w.notes, err = os.Create(filepath.Join(t.ArtifactDir(), "notes.log")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.notes.Close() })
+	w.dx = directustest.Start(t, directustest.Env("ACCESS_TOKEN_TTL", accessTTL.String()),
+		directustest.Env("WEBSOCKETS_HEARTBEAT_PERIOD", "5"), directustest.Env("REFRESH_TOKEN_TTL", longRefreshTTL))
+	w.proxy = directustest.NewProxy(t, w.dx.URL)
+	if _, err := setup.Run(t.Context(), w.dx.Admin(), setup.Options{Collection: "staff"}); err != nil {
+		t.Fatal(err)
+	}
+	w.daemon = newDaemon(t, `
+directus: {url: "`+w.proxy.URL+`"}
+channels:
+  - {name: "#messages", collection: messages, backlog: 10000, fields: {nonce: nonce}}
+  - {name: "#staff", collection: staff, backlog: 10000}
+resume: {directory: "`+t.TempDir()+`", max_messages: 10000}
+limits: {lines_per_second: 0, login_attempts_per_minute: 0, logins_per_minute: 0, send_queue: 16MiB}
+`)
+	w.populate()
+	return w
+}
+
+// populate makes the people and their clients.
+func (w *world) populate() {
+	t := w.t
+	t.Helper()
+	staff := map[string]*person{}
+	for _, name := range []string{"Ada", "Bob", "Carol", "Dave"} {
+		staff[name] = newPerson(w.dx.CreateUser(name, ""), true)
+		w.people = append(w.people, staff[name])
+	}
+	eve := newPerson(w.dx.CreateUser("Eve", ""), false)
+	w.people = append(w.people, eve)
+	w.makeGuest(eve.user)
+
+	w.addWriter("ada", staff["Ada"], true, capsOf[tagged])
+	w.addWriter("bob", staff["Bob"], false, nil)
+	w.addReader("plain", staff["Bob"], plain)
+	w.addReader("tagged", staff["Ada"], tagged)
+	w.addReader("paging", staff["Carol"], paging)
+	w.addReader("device", staff["Dave"], plain).device = "/laptop"
+	w.addReader("tagdevice", staff["Dave"], tagged).device = "/phone"
+	w.addReader("guest", eve, plain)
+	w.addReader("tagguest", eve, tagged)
+	w.addReader("pageguest", eve, paging)
+	for i, send := range []func(context.Context, *directWriter, string, map[string]string) error{byREST, byREST, byWebSocket, byWebSocket} {
+		name := []string{"rest", "restless", "socket", "sockets"}[i]
+		w.directs = append(w.directs, &directWriter{world: w, name: name, user: w.dx.CreateUser(name, ""), send: send})
+	}
+}
+
+func (w *world) addWriter(name string, p *person, echo bool, caps []string) {
+	w.writers = append(w.writers, &ircWriter{client: client{world: w, name: name, person: p, caps: caps}, echo: echo})
+}
+
+func (w *world) addReader(name string, p *person, s style) *reader {
+	mine := channels
+	if !p.staff {
+		mine = channels[:1]
+	}
+	r := &reader{
+		client: client{world: w, name: name, person: p, caps: capsOf[s]}, style: s, channels: mine, seen: map[key]bool{},
+	}
+	w.readers = append(w.readers, r)
+	return r
+}
+
+// guestRole may read #messages and no more: where this Directus knows such rules, not even all of that.
+const guestRole = "5e6f7a01-0000-4000-8000-000000000001"
+
+func (w *world) makeGuest(u directustest.User) {
+	w.t.Helper()
+	const policy = "5e6f7a01-0000-4000-8000-000000000002"
+	w.dx.Do(http.MethodPost, "/roles", nil, map[string]any{"id": guestRole, "name": "Guests"}, nil)
+	w.dx.Do(http.MethodPost, "/policies", nil, map[string]any{"id": policy, "name": "Guests", "app_access": false, "admin_access": false}, nil)
+	w.dx.Do(http.MethodPost, "/access", nil, map[string]any{"role": guestRole, "policy": policy}, nil)
+	rule := map[string]any{"policy": policy, "collection": "messages", "action": "read", "fields": []string{"*"},
+		"permissions": map[string]any{"text": map[string]any{"_nstarts_with": "restless/"}}}
+	switch err := w.dx.Admin().Do(w.t.Context(), http.MethodPost, "/permissions", nil, rule, nil); {
+	case err == nil:
+		w.hidden = "restless"
+	case directus.IsCode(err, "RESOURCE_RESTRICTED"):
+		delete(rule, "permissions")
+		w.dx.Do(http.MethodPost, "/permissions", nil, rule, nil)
+	default:
+		w.t.Fatal(err)
+	}
+	w.dx.Do(http.MethodPost, "/permissions", nil, map[string]any{"policy": policy, "collection": "directus_users", "action": "read", "fields": []string{"*"}}, nil)
+	w.dx.UpdateUser(u, map[string]any{"role": guestRole})
+}
+
+// mayRead tells whether a person may read a message in a channel.
+func (w *world) mayRead(p *person, k key, channel string) bool {
+	return p.staff || channel == "#messages" && k.writer != w.hidden
+}
+
+// start lets everybody in. The clients end with ctx, the writers when finish is called.
+func (w *world) start(ctx context.Context) {
+	w.ctx = ctx
+	w.writing, w.stop = context.WithCancel(ctx)
+	for _, r := range w.readers {
+		w.wg.Go(func() { r.run(ctx) })
+	}
+	for _, d := range w.directs {
+		w.wg.Go(func() { d.run(ctx) })
+	}
+	for _, x := range w.writers {
+		w.wg.Go(func() { x.run(ctx) })
+	}
+}
+
+func (w *world) since() time.Duration { return time.Since(w.begun).Round(time.Millisecond) }
+func (w *world) clients() (list []*client) {
+	for _, r := range w.readers {
+		list = append(list, &r.client)
+	}
+	for _, x := range w.writers {
+		list = append(list, &x.client)
+	}
+	return list
+}
+
+// note writes into a file what may explain a failure.
+func (w *world) note(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fmt.Fprintf(w.notes, "%v %s\n", w.since(), fmt.Sprintf(format, args...))
+}
+
+// tell notes and logs.
+func (w *world) tell(format string, args ...any) {
+	w.t.Helper()
+	w.note(format, args...)
+	w.t.Logf("%8v %s", w.since(), fmt.Sprintf(format, args...))
+}
+
+// fail notes what breaks a promise.
+func (w *world) fail(format string, args ...any) {
+	w.t.Helper()
+	w.note(format, args...)
+	w.t.Errorf("%v %s", w.since(), fmt.Sprintf(format, args...))
+}
