@@ -69,6 +69,7 @@ type Backend struct {
 	guard   *guard
 	markers markerShelf
 	feeds   *feeds
+	rights  sameRights
 	origin  string       // the Directus that trails are of
 	resumed atomic.Int64 // channels of devices that have come back
 
@@ -153,7 +154,7 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 		b.logout(account)
 		return nil, loginError(err)
 	}
-	rights := &rightsCache{account: account}
+	rights := &rightsCache{account: account, same: &b.rights}
 	if _, err := rights.renew(ctx); err != nil {
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
 	}

@@ -54,6 +54,7 @@ func (r rights) readsAll() bool { return r.known && r.read.readsAll() }
 // rightsCache remembers the rights of one user.
 type rightsCache struct {
 	account *directus.Account
+	same    *sameRights // has a lock of its own
 
 	mu    sync.Mutex
 	all   permissions // as Directus told them last; guarded by mu
@@ -122,7 +123,7 @@ func (c *rightsCache) ask(ctx context.Context) (permissions, error) {
 	if err := c.account.Do(ctx, http.MethodGet, "/permissions/me", nil, nil, &all); err != nil {
 		return nil, fmt.Errorf("read own permissions: %w", err)
 	}
-	return all, nil
+	return c.same.of(all), nil
 }
 
 // renew asks Directus for all rights and reports whether they may have changed.

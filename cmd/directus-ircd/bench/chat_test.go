@@ -33,7 +33,11 @@ type realChat struct {
 func newRealChat(tb testing.TB) *realChat {
 	tb.Helper()
 	s := directustest.Start(tb)
-	return &realChat{Server: s, writer: s.CreateUser("Wanda", "Writer")}
+	c := &realChat{Server: s, writer: s.CreateUser("Wanda", "Writer")}
+	for range 100 {
+		c.post("Node.js has to warm up")
+	}
+	return c
 }
 
 func (c *realChat) address() string { return c.URL }
