@@ -40,6 +40,9 @@ type Options struct {
 	// made in a minute though the password is right; the others wait. Each costs
 	// Directus a tenth of a second. 0: no limit.
 	LoginsPerMinute int
+	// LoginsAtOnce is how many logins Directus is asked for at a time; the others
+	// wait. 0: no limit.
+	LoginsAtOnce int
 	// Private is where private messages are stored; nil: there are none.
 	Private *Private
 	// ReadMarkers is where read markers are stored; nil: they are kept in
@@ -139,10 +142,16 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 	if err != nil {
 		return nil, err
 	}
-	account, err := b.login(ctx, cred)
+	s, err := b.login(ctx, cred, device)
 	if err != nil {
 		return nil, err
 	}
+	return s, nil
+}
+
+// admit makes a session of an account that has just logged in with a secret, of
+// which it is given the hash.
+func (b *Backend) admit(ctx context.Context, account *directus.Account, secret secretHash, device string) (*session, error) {
 	p := b.plan.Load()
 	names := &directory{
 		account: account, nicks: b.nicks, fields: p.NickFields,
@@ -161,7 +170,7 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 	b.review(ctx, who.id)
 	s := newSession(b, who, device)
 	s.nick = b.nicks.connect(who, taken)
-	if !b.enter(s, names, rights) {
+	if !b.enter(s, names, rights, secret) {
 		// The user is already connected, on another login which serves all. If
 		// its link waits for Directus: this login says that it is back.
 		s.member.rt.Retry()
@@ -170,9 +179,8 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 	return s, nil
 }
 
-// review ends a user's present member if Directus has ended its session: a
-// socket does not notice that its token was replaced, and whoever logs in with
-// the new one is not to share the fate of the old.
+// review ends a user's present member if Directus has ended its session: whoever logs
+// in with another password or token is not to share the fate of the old one.
 func (b *Backend) review(ctx context.Context, id string) {
 	b.mu.Lock()
 	m := b.members[id]
@@ -180,14 +188,14 @@ func (b *Backend) review(ctx context.Context, id string) {
 	if m == nil {
 		return
 	}
-	if _, err := m.account.Me(ctx, []string{"id"}); errors.Is(err, directus.ErrLoggedOut) {
-		m.end(err)
+	if err := m.check(ctx); err != nil {
+		b.opts.Logger.Debug().Err(err).Str("user", id).Msg("check the user")
 	}
 }
 
 // enter makes s a session of its user's member; fresh reports that the account
 // became the one of a new member.
-func (b *Backend) enter(s *session, names *directory, rights *rightsCache) (fresh bool) {
+func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secret secretHash) (fresh bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	account := names.account
@@ -201,7 +209,11 @@ func (b *Backend) enter(s *session, names *directory, rights *rightsCache) (fres
 		fresh = true
 		log := b.opts.Logger.With().Str("user", account.ID()).Logger()
 		m = newMember(names, rights, b.markersOf(account), b.feeds, b.plan.Load().Recheck, log)
+		m.person, m.secret = s.person, secret
 		b.members[account.ID()] = m
+	}
+	if m.secret == secret {
+		m.accepted = time.Now()
 	}
 	s.member, s.plan = m, b.plan.Load()
 	m.add(s)

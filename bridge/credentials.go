@@ -47,16 +47,16 @@ func attempts(cred ircd.Credentials, emailTemplate string) []attempt {
 }
 
 // login asks Directus, once for each reading that was not refused before.
-func (b *Backend) login(ctx context.Context, cred ircd.Credentials) (*directus.Account, error) {
+func (b *Backend) login(ctx context.Context, cred ircd.Credentials, device string) (*session, error) {
 	list := attempts(cred, b.plan.Load().EmailTemplate)
 	if len(list) == 0 {
 		return nil, &ircd.LoginError{Reason: ircd.Rejected, Text: "Log in with PASS email:password or PASS token, or by SASL PLAIN with your e-mail as the account"}
 	}
 	var last error
 	for i, a := range list {
-		account, err := b.try(ctx, a, cred, i == len(list)-1)
+		s, err := b.try(ctx, a, cred, device, i == len(list)-1)
 		if err == nil {
-			return account, nil
+			return s, nil
 		}
 		if le, ok := err.(*ircd.LoginError); ok && le.Reason != ircd.Rejected {
 			return nil, err
@@ -68,7 +68,7 @@ func (b *Backend) login(ctx context.Context, cred ircd.Credentials) (*directus.A
 
 // try makes one login attempt, unless it is known to be in vain. Only the last
 // reading of the credentials counts as a failure.
-func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, last bool) (*directus.Account, error) {
+func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, device string, last bool) (*session, error) {
 	ticket, turn, err := b.guard.begin(cred.Remote, a.email, a.password+a.token+"\x00"+cred.OTP)
 	if err != nil {
 		return nil, err
@@ -77,6 +77,18 @@ func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, las
 		ticket.unknown()
 		return nil, loginError(err)
 	}
+	if a.token == "" && cred.OTP == "" {
+		if s := b.join(ctx, ticket.hash, device); s != nil {
+			ticket.unknown()
+			return s, nil
+		}
+	}
+	leave, err := b.plan.Load().gate.enter(ctx)
+	if err != nil {
+		ticket.unknown()
+		return nil, err
+	}
+	defer leave()
 	var account *directus.Account
 	if a.token != "" {
 		account, err = b.opts.Client.LoginToken(ctx, a.token)
@@ -85,7 +97,7 @@ func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, las
 	}
 	if err == nil {
 		ticket.accepted()
-		return account, nil
+		return b.admit(ctx, account, ticket.hash, device)
 	}
 	refusal := loginError(err)
 	if refusal.Reason == ircd.Rejected && (last || a.token == "") || refusal.Reason == ircd.OTPRequired && cred.OTP != "" {

@@ -26,6 +26,10 @@ type member struct {
 	rt      *directus.Realtime
 	feeds   *feeds
 	log     zerolog.Logger
+	person  person     // as the first session found it
+	secret  secretHash // of what it logged in with
+	// accepted is when Directus accepted the secret last; guarded by the backend's mu.
+	accepted time.Time
 
 	ctx    context.Context // ends the link
 	cancel context.CancelFunc

@@ -16,6 +16,7 @@ type plan struct {
 	channels map[string]*channel   // by folded name
 	groups   map[*channel][]*group // in which to try a channel, in order
 	private  *group                // nil: there are no private messages
+	gate     gate
 }
 
 // newPlan keeps of the old one the channels that are the same, and with them what
@@ -27,7 +28,10 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	if opts.Recheck == 0 {
 		opts.Recheck = 5 * time.Minute
 	}
-	p := &plan{Options: opts}
+	p := &plan{Options: opts, gate: old.gate}
+	if cap(p.gate) != opts.LoginsAtOnce {
+		p.gate = newGate(opts.LoginsAtOnce)
+	}
 	sameEdits := opts.Edits == old.Edits
 	var err error
 	p.channels, p.groups, err = groupChannels(opts.Channels, func(cfg Channel) (*channel, error) {

@@ -83,6 +83,7 @@ type limitsConfig struct {
 	PingTimeout           duration `yaml:"ping_timeout"`
 	LoginAttempts         int      `yaml:"login_attempts_per_minute"`
 	Logins                int      `yaml:"logins_per_minute"`
+	LoginsAtOnce          int      `yaml:"logins_at_once"`
 	ChannelsPerClient     int      `yaml:"channels_per_client"`
 	LinesPerSecond        float64  `yaml:"lines_per_second"`
 	Burst                 int      `yaml:"burst"`
@@ -123,6 +124,7 @@ func defaultConfig() *config {
 			PingTimeout:           duration(4 * time.Minute),
 			LoginAttempts:         10,
 			Logins:                60,
+			LoginsAtOnce:          8,
 			ChannelsPerClient:     100,
 			LinesPerSecond:        10,
 			Burst:                 50,

@@ -182,6 +182,7 @@ func validateLimits(cfg *config, d *decoder) {
 		{"connections_per_address", l.ConnectionsPerAddress},
 		{"login_attempts_per_minute", l.LoginAttempts},
 		{"logins_per_minute", l.Logins},
+		{"logins_at_once", l.LoginsAtOnce},
 		{"channels_per_client", l.ChannelsPerClient},
 		{"burst", l.Burst},
 		{"query_cost", l.QueryCost},

@@ -18,6 +18,7 @@ func TestOptionsDefaults(t *testing.T) {
 		NickFields:             []string{"first_name", "last_name"},
 		LoginAttemptsPerMinute: 10,
 		LoginsPerMinute:        60,
+		LoginsAtOnce:           8,
 		Edits:                  bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
 		Channels: []bridge.Channel{{
 			Name: "#messages", Collection: "messages", Backlog: 50, AutoJoin: true, Format: bridge.FormatPlain,
@@ -66,6 +67,7 @@ edits: {show: false, merge: 0, max_age: 7d, delete_notice: false}
 		NickFields:             []string{"first_name", "last_name"},
 		LoginAttemptsPerMinute: 10,
 		LoginsPerMinute:        60,
+		LoginsAtOnce:           8,
 		PublicURL:              "https://chat.example.com",
 		Edits:                  bridge.Edits{MaxAge: 7 * 24 * time.Hour},
 		Channels: []bridge.Channel{{

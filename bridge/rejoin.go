@@ -1,0 +1,75 @@
+package bridge
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+// secretHash tells credentials apart without being them; see guard.hash.
+type secretHash = [sha256.Size]byte
+
+// rejoinTime is how long a password counts as right that Directus has accepted, as
+// long as the session holds that it was accepted for. It is not for ever: Directus
+// ends that session when the password, the e-mail address or the status changes, but
+// not when a second factor is switched on.
+const rejoinTime = 5 * time.Minute
+
+// join makes a session of a member that is there, for a secret that the member has
+// logged in with a moment ago. To check a password costs Directus twenty times what
+// it costs to renew the session, which fails if the password has been changed. nil:
+// log in as everybody does.
+func (b *Backend) join(ctx context.Context, secret secretHash, device string) *session {
+	m := b.recent(secret)
+	if m == nil || m.check(ctx) != nil {
+		return nil
+	}
+	s := newSession(b, m.person, device)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.members[m.person.id] != m || m.isOver() {
+		return nil // its last session has left meanwhile
+	}
+	s.nick = b.nicks.connect(m.person, false) // the one that it is connected with
+	s.member, s.plan = m, b.plan.Load()
+	m.add(s)
+	return s
+}
+
+// recent finds the member that has logged in with a secret a moment ago.
+func (b *Backend) recent(secret secretHash) *member {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range b.members {
+		if m.secret == secret && time.Since(m.accepted) < rejoinTime && !m.isOver() {
+			return m
+		}
+	}
+	return nil
+}
+
+// gate lets so many logins through at a time, the first to come first: a thousand
+// clients that return at once are not to keep Directus from all else. nil: no limit.
+type gate chan struct{}
+
+func newGate(width int) gate {
+	if width <= 0 {
+		return nil
+	}
+	return make(gate, width)
+}
+
+// enter waits for its turn; leave ends it. The error is an *ircd.LoginError.
+func (g gate) enter(ctx context.Context) (leave func(), err error) {
+	if g == nil {
+		return func() {}, nil
+	}
+	select {
+	case g <- struct{}{}:
+		return func() { <-g }, nil
+	case <-ctx.Done():
+		return nil, &ircd.LoginError{Reason: ircd.Unavailable, Text: "Many people are logging in at the moment: your credentials were not checked. Try again in a moment", Err: ctx.Err()}
+	}
+}

@@ -1,0 +1,114 @@
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// Many who come at once are let in one after the other, as many at a time as are
+// wanted; who cannot wait is told that it is not the password.
+func TestLoginsAtOnce(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, b := fakeBackendWith(t, directustest.FakeOptions{}, func(o *bridge.Options) { o.LoginsAtOnce = 4 })
+		var now, most atomic.Int64
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path != "/auth/login" {
+				return directustest.RESTVerdict{}
+			}
+			most.Store(max(most.Load(), now.Add(1)))
+			time.AfterFunc(500*time.Millisecond, func() { now.Add(-1) })
+			return directustest.RESTVerdict{Delay: 500 * time.Millisecond}
+		})
+		var wg sync.WaitGroup
+		var in, later atomic.Int64
+		for i := range 100 {
+			name := fmt.Sprintf("user%d", i)
+			addFake(fake, name)
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				s, err := b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: name})
+				if err == nil {
+					in.Add(1)
+					closeSession(t, s)
+					return
+				}
+				var refusal *ircd.LoginError
+				if errors.As(err, &refusal) && refusal.Reason == ircd.Unavailable {
+					later.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if most.Load() != 4 {
+			t.Errorf("%d logins at once", most.Load())
+		}
+		if in.Load() < 70 || in.Load()+later.Load() != 100 {
+			t.Errorf("%d are in, %d are to come again", in.Load(), later.Load())
+		}
+	})
+}
+
+// A second connection of a user costs Directus no second look at the password, but
+// only as long as that can have changed in no way.
+func TestRejoin(t *testing.T) {
+	for name, test := range map[string]struct {
+		meanwhile func(c *chat, ada *visitor)
+		secret    string // default: the right one
+		logins    int    // in all
+		refused   bool
+	}{
+		"at once":               {logins: 1},
+		"some minutes later":    {logins: 2, meanwhile: func(*chat, *visitor) { time.Sleep(6 * time.Minute) }},
+		"another password":      {logins: 2, refused: true, meanwhile: func(c *chat, v *visitor) { c.fake.SetPassword(v.id, "another") }},
+		"suspended":             {logins: 2, refused: true, meanwhile: func(c *chat, v *visitor) { c.fake.Suspend(v.id) }},
+		"nobody is left":        {logins: 2, meanwhile: func(c *chat, v *visitor) { _ = v.session.Close(c.t.Context()) }},
+		"a guess":               {logins: 2, refused: true, secret: "guess"},
+		"Directus cannot renew": {logins: 2, meanwhile: func(c *chat, _ *visitor) { c.fake.OnREST(noRefresh) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChat(t, nil)
+				ada := c.visit("ada", "#messages")
+				if test.meanwhile != nil {
+					test.meanwhile(c, ada)
+				}
+				secret := "ada"
+				if test.secret != "" {
+					secret = test.secret
+				}
+				s, err := c.backend.Login(t.Context(), ircd.Credentials{Account: "ada@example.com", Secret: secret})
+				if (err != nil) != test.refused {
+					t.Errorf("login: %v", err)
+				}
+				if n := c.fake.Count("POST /auth/login"); n != test.logins {
+					t.Errorf("%d looks at the password, want %d", n, test.logins)
+				}
+				if err == nil {
+					if nick := s.User().Nick; nick != "ada" {
+						t.Errorf("the second connection is called %s", nick)
+					}
+					closeSession(t, s)
+				}
+			})
+		})
+	}
+}
+
+func noRefresh(r directustest.RESTRequest) directustest.RESTVerdict {
+	if strings.HasSuffix(r.Path, "/refresh") {
+		return directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
+	}
+	return directustest.RESTVerdict{}
+}
