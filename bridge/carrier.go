@@ -140,7 +140,7 @@ func (f *feed) renewTrust() {
 	case !f.key.isShared():
 		t.date = f.cursor.date
 		return
-	case f.carrier.rights.provenAt().After(t.at):
+	case f.carrier.rights.provenAt().After(t.at) && f.suits(f.carrier):
 		t.date = t.next
 	case !t.at.IsZero() && t.next.After(t.date):
 		return // not checked since

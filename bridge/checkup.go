@@ -66,8 +66,8 @@ func (m *member) check(ctx context.Context) error {
 }
 
 // checkRights finds out whether the user's permissions have changed, those of the
-// role that the session has. It takes the user off the feeds that are shared with people who
-// may read more, or less.
+// role that the session has. It takes the user off the feeds that are shared with
+// people who may read more, or less.
 func (m *member) checkRights(ctx context.Context) error {
 	select {
 	case m.turn <- struct{}{}:
