@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 )
@@ -53,52 +52,43 @@ func latency(tb testing.TB, c chat, r *readers, messages int) time.Duration {
 func BenchmarkSteadyRate(b *testing.B) {
 	c := newRealChat(b)
 	for range b.N {
-		report(b, steadyRate(b, c, 300, 50, 500))
+		report(b, steadyRate(b, c, 300, 10, time.Second/5, 50))
 	}
 }
 
-func steadyRate(tb testing.TB, c chat, n, rate, messages int) metrics {
+// steadyRate posts messages, a few at once in each period and so many times.
+func steadyRate(tb testing.TB, c chat, n, few int, period time.Duration, times int) metrics {
 	people := c.people(n)
 	raw := startReaders(tb, people, socketReader(c.address()))
-	few := min(messages, 15)
 	start := time.Now()
-	slow := float64(few) / burst(tb, c, raw, few, 0).Sub(start).Seconds()
+	slow := float64(few) / burst(tb, c, raw, few, 0, 1).Sub(start).Seconds()
 	raw.close()
 
 	irc := startReaders(tb, people, ircReader(startDaemon(tb, c.address()).addr))
-	period := time.Second / time.Duration(rate)
 	start = time.Now()
-	end := burst(tb, c, irc, messages, period)
+	end := burst(tb, c, irc, few, period, times)
 	irc.close()
-	offered := time.Duration(messages) * period
 	return metrics{
-		"raw-msg/s": slow, "irc-msg/s": float64(messages) / end.Sub(start).Seconds(),
-		"irc-behind-ms": milliseconds(end.Sub(start) - offered),
+		"raw-msg/s": slow, "irc-msg/s": float64(few*times) / end.Sub(start).Seconds(),
+		"irc-behind-ms": milliseconds(end.Sub(start) - time.Duration(times-1)*period),
 	}
 }
 
-// burst posts messages, one in each period if that is not 0, and returns when the last reader had the last of them.
-func burst(tb testing.TB, c chat, r *readers, messages int, period time.Duration) time.Time {
+// burst posts messages and returns when the last reader had the last of them.
+func burst(tb testing.TB, c chat, r *readers, few int, period time.Duration, times int) time.Time {
 	tb.Helper()
-	t := r.watch(messages)
-	numbers := make(chan int)
-	var writers sync.WaitGroup
-	for range 4 {
-		writers.Go(func() {
-			for n := range numbers {
-				c.post(text(n))
-			}
-		})
-	}
+	t := r.watch(few * times)
 	start := time.Now()
-	for n := range messages {
-		time.Sleep(time.Until(start.Add(time.Duration(n) * period)))
-		numbers <- n
+	for i := range times {
+		time.Sleep(time.Until(start.Add(time.Duration(i) * period)))
+		texts := make([]string, few)
+		for n := range texts {
+			texts[n] = text(i*few + n)
+		}
+		c.post(texts...)
 	}
-	close(numbers)
-	writers.Wait()
 	var end time.Time
-	for n := range messages {
+	for n := range few * times {
 		if at := t.wait(tb, n); at.After(end) {
 			end = at
 		}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -174,23 +176,22 @@ func (c *fastChat) socket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (c *fastChat) post(text string) {
-	c.mu.Lock()
-	c.stored++
-	item, err := json.Marshal(map[string]any{
-		"id": c.stored, "text": text, "user_created": c.writer, "date_created": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
-	})
-	sockets := make([]*fastSocket, 0, len(c.sockets))
-	for s := range c.sockets {
-		sockets = append(sockets, s)
-	}
-	c.mu.Unlock()
-	if err != nil {
-		c.tb.Error(err)
-	}
-	for _, s := range sockets {
-		if err := s.event(item); err != nil && !errors.Is(err, net.ErrClosed) {
-			c.tb.Error(err)
+func (c *fastChat) post(texts ...string) {
+	for _, text := range texts {
+		c.mu.Lock()
+		c.stored++
+		item, err := json.Marshal(map[string]any{
+			"id": c.stored, "text": text, "user_created": c.writer, "date_created": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
+		})
+		sockets := slices.Collect(maps.Keys(c.sockets))
+		c.mu.Unlock()
+		if err != nil {
+			c.tb.Fatal(err)
+		}
+		for _, s := range sockets {
+			if err := s.event(item); err != nil && !errors.Is(err, net.ErrClosed) {
+				c.tb.Error(err)
+			}
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 func TestBenchmarks(t *testing.T) {
 	for name, run := range map[string]func(testing.TB) metrics{
 		"LastReader": func(tb testing.TB) metrics { return lastReader(tb, newFakeChat(tb), 2, 2) },
-		"SteadyRate": func(tb testing.TB) metrics { return steadyRate(tb, newFakeChat(tb), 2, 1000, 10) },
+		"SteadyRate": func(tb testing.TB) metrics { return steadyRate(tb, newFakeChat(tb), 2, 5, 10*time.Millisecond, 2) },
 		"Login":      func(tb testing.TB) metrics { return login(tb, newFakeChat(tb), 2) },
 		"History":    func(tb testing.TB) metrics { return history(tb, newFakeChat(tb), 10, 1) },
 		"Stream": func(tb testing.TB) metrics {
@@ -44,7 +44,11 @@ func newFakeChat(tb testing.TB) *fakeChat {
 
 func (c *fakeChat) address() string { return c.url }
 
-func (c *fakeChat) post(text string) { c.Insert(collection, c.writer, map[string]any{"text": text}) }
+func (c *fakeChat) post(texts ...string) {
+	for _, text := range texts {
+		c.Insert(collection, c.writer, map[string]any{"text": text})
+	}
+}
 
 func (c *fakeChat) people(n int) []string {
 	tokens := make([]string, n)
