@@ -3,7 +3,7 @@
 //
 // It runs the daemon as a process, on a real Directus, with a directustest.Proxy between the two.
 //
-//	go test -v ./cmd/directus-ircd/faults                                 about a minute and a half
-//	go test -v -timeout 3h ./cmd/directus-ircd/faults -faults.for=1h      as long as you like
+//	go test -v ./cmd/directus-ircd/faults                                 two minutes, more on a busy machine
+//	go test -v -timeout 3h ./cmd/directus-ircd/faults -faults.for=1h      as long as you like, with faults that last longer
 //	go test -v ./cmd/directus-ircd/faults -faults.seed=7                  the same faults in the same order as the run that printed it
 package faults

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -73,7 +74,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		t.Fatal(err)
 	}
 	w.daemon = newDaemon(t, `
-directus: {url: "`+w.proxy.URL+`"}
+directus: {url: "`+w.proxy.URL+`", share_feeds: `+strconv.FormatBool(seed%2 == 0)+`}
 channels:
   - {name: "#messages", collection: messages, backlog: 10000, fields: {nonce: nonce}}
   - {name: "#staff", collection: staff, backlog: 10000}
