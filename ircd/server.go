@@ -51,6 +51,9 @@ type Limits struct {
 	// ConnectionsPerAddress is the same for one IPv4 address or IPv6 /64.
 	// Connections without an IP address (Unix sockets) are not counted.
 	ConnectionsPerAddress int
+	// ReconnectsPerMinute is how many connections of one address may end within
+	// 10 s of their beginning. Beyond, the next ones wait up to 2 s each.
+	ReconnectsPerMinute int
 	// RegistrationTimeout is the time from the connect to 001. A one-time code
 	// that is asked for gives at least another minute.
 	RegistrationTimeout time.Duration
@@ -112,6 +115,7 @@ type Server struct {
 	count      counters
 	nextID     atomic.Uint64
 	slots      *slots
+	reconnects *reconnects
 	refusal    chan struct{} // semaphore: refusals being told at once
 }
 
@@ -146,6 +150,7 @@ func NewServer(be Backend, opts Options) *Server {
 		reactions:  newRenderCache(func(r Reaction) int { return len(r.Text) }),
 		roster:     newRoster(),
 		slots:      newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
+		reconnects: newReconnects(opts.Limits.ReconnectsPerMinute),
 		refusal:    make(chan struct{}, maxRefusals),
 	}
 	s.settings.Store(newSettings(opts, be.Features()))
@@ -217,6 +222,16 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
 		return
 	}
 	defer release()
+	begin := time.Now()
+	defer func() { s.reconnects.ended(addressKey(addr), time.Since(begin)) }()
+	if pause := s.reconnects.pause(addressKey(addr)); pause > 0 {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		begin = time.Now()
+	}
 	if err := handshake(ctx, nc); err != nil {
 		s.log.Debug().Err(plainNetError(err)).Msg("handshake")
 		return

@@ -40,6 +40,7 @@ func (s *Server) Configure(opts Options) {
 		opts.Network = opts.Name
 	}
 	s.slots.limit(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress)
+	s.reconnects.limit(opts.Limits.ReconnectsPerMinute)
 	s.settings.Store(newSettings(opts, s.backend.Features()))
 	s.logins.ring()
 }
