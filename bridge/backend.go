@@ -36,10 +36,6 @@ type Options struct {
 	// LoginAttemptsPerMinute limits failed logins, per address and per account;
 	// 0: no limit.
 	LoginAttemptsPerMinute int
-	// LoginsPerMinute is how many logins of one account, or with one token, are
-	// made in a minute though the password is right; the others wait. Each costs
-	// Directus a tenth of a second. 0: no limit.
-	LoginsPerMinute int
 	// LoginsAtOnce is how many logins Directus is asked for at a time; the others
 	// wait. 0: no limit.
 	LoginsAtOnce int
@@ -76,8 +72,11 @@ type Backend struct {
 	origin  string       // the Directus that trails are of
 	resumed atomic.Int64 // channels of devices that have come back
 
-	mu      sync.Mutex
-	members map[string]*member // by user id; guarded by mu
+	mu       sync.Mutex
+	members  map[string]*member      // by user id; guarded by mu
+	idle     map[*member]*time.Timer // those without sessions, see linger; guarded by mu
+	draining bool                    // nobody lingers any more; guarded by mu
+	retiring sync.WaitGroup          // idle members that are being closed, joined by Close; added to under mu
 }
 
 var _ ircd.Backend = (*Backend)(nil)
@@ -93,7 +92,7 @@ func New(opts Options) (*Backend, error) {
 	}
 	b := &Backend{
 		opts: opts, origin: opts.Client.URL().String(), nicks: newNicks(), feeds: newFeeds(),
-		guard: newGuard(opts.LoginAttemptsPerMinute, opts.LoginsPerMinute), members: map[string]*member{},
+		guard: newGuard(opts.LoginAttemptsPerMinute), members: map[string]*member{}, idle: map[*member]*time.Timer{},
 	}
 	b.plan.Store(p)
 	return b, nil
@@ -113,7 +112,7 @@ func (b *Backend) Configure(opts Options) error {
 		return fmt.Errorf("bridge: %w", err)
 	}
 	b.plan.Store(p)
-	b.guard.limit(opts.LoginAttemptsPerMinute, opts.LoginsPerMinute)
+	b.guard.limit(opts.LoginAttemptsPerMinute)
 	moved := !reflect.DeepEqual(opts.ReadMarkers, old.ReadMarkers)
 	for _, m := range b.members {
 		if moved {
@@ -215,8 +214,7 @@ func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secre
 	if m.secret == secret {
 		m.accepted = time.Now()
 	}
-	s.member, s.plan = m, b.plan.Load()
-	m.add(s)
+	b.add(m, s)
 	return fresh
 }
 
@@ -229,8 +227,11 @@ func (b *Backend) markersOf(account *directus.Account) *markerBook {
 func (b *Backend) leave(ctx context.Context, s *session) error {
 	b.nicks.release(s.nick)
 	b.mu.Lock()
-	last := s.member.remove(s)
-	if last && b.members[s.person.id] == s.member {
+	last, current := s.member.remove(s), b.members[s.person.id] == s.member
+	if last && current && !b.draining && !s.member.isOver() {
+		b.linger(s.member)
+		last = false
+	} else if last && current {
 		delete(b.members, s.person.id)
 	}
 	b.mu.Unlock()
@@ -252,26 +253,21 @@ func (b *Backend) logout(account *directus.Account) {
 // Close ends what sessions have left; it is called after the IRC server has
 // ended all of them.
 func (b *Backend) Close(ctx context.Context) error {
-	b.mu.Lock()
-	members := b.members
-	b.members = map[string]*member{}
-	b.mu.Unlock()
-	var errs []error
-	for _, m := range members {
-		errs = append(errs, m.close(ctx))
-	}
+	b.Drain()
+	err := b.closeAll(ctx)
 	b.feeds.close()
 	if b.opts.Resume != nil {
 		b.opts.Resume.Trails.Close()
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // Stats are figures for the operator.
 type Stats struct {
 	// Users is the number of Directus users connected.
 	Users int
-	// Links is the number of their realtime links that are up.
+	// Links is the number of realtime links that are up, those included of who has
+	// just left.
 	Links int
 	// Feeds is the number of readings of collections, shared or not.
 	Feeds int
@@ -285,11 +281,14 @@ type Stats struct {
 func (b *Backend) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := Stats{Users: len(b.members), Feeds: b.feeds.count(), Resumed: b.resumed.Load()}
+	s := Stats{Feeds: b.feeds.count(), Resumed: b.resumed.Load()}
 	if b.opts.Resume != nil {
 		s.Unwritten = b.opts.Resume.Trails.failures()
 	}
 	for _, m := range b.members {
+		if m.inUse() {
+			s.Users++
+		}
 		if m.up() {
 			s.Links++
 		}

@@ -48,6 +48,7 @@ func newChatAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Op
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { backend.Close(context.Background()) })
 	return &chat{t, fake, client, backend, map[string]string{}}
 }
 

@@ -69,15 +69,11 @@ func (b *Backend) login(ctx context.Context, cred ircd.Credentials, device strin
 // try makes one login attempt, unless it is known to be in vain. Only the last
 // reading of the credentials counts as a failure.
 func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, device string, last bool) (*session, error) {
-	ticket, turn, err := b.guard.begin(cred.Remote, a.email, a.password+a.token+"\x00"+cred.OTP)
+	ticket, err := b.guard.begin(cred.Remote, a.email, a.password+a.token+"\x00"+cred.OTP)
 	if err != nil {
 		return nil, err
 	}
-	if err := inTurn(ctx, turn); err != nil {
-		ticket.unknown()
-		return nil, loginError(err)
-	}
-	if a.token == "" && cred.OTP == "" {
+	if cred.OTP == "" {
 		if s := b.join(ctx, ticket.hash, device); s != nil {
 			ticket.unknown()
 			return s, nil

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -31,9 +30,6 @@ const (
 	// anew after a time as long as that.
 	firstDelay = time.Minute
 	maxDelay   = 15 * time.Minute
-	// maxTurn is how long a login with the right password waits for its turn.
-	// SASL has 10 s.
-	maxTurn = 5 * time.Second
 	// maxGuarded bounds each table of the guard; the entries that have not been
 	// used for the longest time go first.
 	maxGuarded = 10000
@@ -41,14 +37,13 @@ const (
 
 // guard keeps login attempts from reaching Directus in numbers: clients
 // reconnect every few seconds with the password that was just refused. Only
-// attempts that fail count, so that a gateway with many users is not held up; one
-// account that goes on logging in is slowed down.
+// attempts that fail count, so that a gateway with many users, or one user with
+// many connections, is not held up.
 type guard struct {
 	key []byte
 
 	mu        sync.Mutex
 	perMinute int                // failures; guarded by mu; 0: no limit
-	logins    int                // with the right password; guarded by mu; 0: no limit
 	addresses map[string]*quota  // guarded by mu
 	accounts  map[string]*record // guarded by mu
 }
@@ -61,7 +56,6 @@ type record struct {
 	next     time.Time // after maxFailures: not before
 	refused  map[[sha256.Size]byte]*refusal
 	good     [sha256.Size]byte // the password that Directus accepted last
-	turns    *rate.Limiter     // for logins with that one; nil: no limit
 }
 
 type refusal struct {
@@ -80,24 +74,24 @@ type ticket struct {
 	hash    [sha256.Size]byte
 }
 
-func newGuard(perMinute, logins int) *guard {
+func newGuard(perMinute int) *guard {
 	key := make([]byte, 32)
 	rand.Read(key)
-	return &guard{perMinute: perMinute, logins: logins, key: key, addresses: map[string]*quota{}, accounts: map[string]*record{}}
+	return &guard{perMinute: perMinute, key: key, addresses: map[string]*quota{}, accounts: map[string]*record{}}
 }
 
 // limit takes over other limits. Who is counted already stays under the old ones
 // until nothing is remembered of them.
-func (g *guard) limit(perMinute, logins int) {
+func (g *guard) limit(perMinute int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.perMinute, g.logins = perMinute, logins
+	g.perMinute = perMinute
 }
 
 // begin asks for leave to try a password of an account, or a token (an empty
-// e-mail), from a remote address; an empty address has no limit. The attempt is to
-// be made after the time that is returned. The error is a *ircd.LoginError.
-func (g *guard) begin(remote, email, secret string) (*ticket, time.Duration, error) {
+// e-mail), from a remote address; an empty address has no limit. The error is a
+// *ircd.LoginError.
+func (g *guard) begin(remote, email, secret string) (*ticket, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
 	t := &ticket{guard: g, name: email, hash: g.hash(email, secret)}
 	if email == "" {
@@ -109,13 +103,12 @@ func (g *guard) begin(remote, email, secret string) (*ticket, time.Duration, err
 		// Whoever guesses must not keep out who knows.
 		t.address, t.known = &quota{}, r
 		r.used = time.Now()
-		turn, err := r.turn()
-		return t, turn, err
+		return t, nil
 	}
 	if err := g.admit(t, remote, email); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	return t, 0, nil
+	return t, nil
 }
 
 // admit looks whether an address and an account may try what may be wrong. The
@@ -138,21 +131,6 @@ func (g *guard) admit(t *ticket, remote, email string) error {
 		t.address.end(false)
 	}
 	return err
-}
-
-// turn is how long a login with the right password has to wait.
-func (r *record) turn() (time.Duration, error) {
-	if r.turns == nil {
-		return 0, nil
-	}
-	turn := r.turns.Reserve()
-	delay := turn.Delay()
-	if delay > maxTurn {
-		turn.Cancel()
-		return 0, &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(
-			"This account logs in too often. Try again in %s", wait(delay))}
-	}
-	return delay, nil
 }
 
 // check refuses what is known to be in vain or dangerous.
@@ -214,12 +192,6 @@ func (t *ticket) accepted() {
 	r := t.guard.accountRecord(t.name)
 	r.failures, r.next, r.good = 0, time.Time{}, t.hash
 	delete(r.refused, t.hash)
-	if n := t.guard.logins; n > 0 && r.turns == nil {
-		r.turns = rate.NewLimiter(rate.Every(time.Minute/time.Duration(n)), n)
-	}
-	if r.turns != nil {
-		r.turns.Allow()
-	}
 }
 
 // unknown ends an attempt that says nothing about the credentials.
@@ -329,19 +301,6 @@ func prune[V any](table map[string]V, used func(V) time.Time) {
 				delete(table, key)
 			}
 		}
-	}
-}
-
-// inTurn waits for the turn of a login.
-func inTurn(ctx context.Context, turn time.Duration) error {
-	if turn <= 0 {
-		return nil
-	}
-	select {
-	case <-time.After(turn):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

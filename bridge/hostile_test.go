@@ -289,7 +289,7 @@ func deletedUserReal(t *testing.T, dx *directustest.Server) {
 func TestLoginLimits(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		fake, listener, _ := fakeStack(t, directustest.FakeOptions{}, func(o *bridge.Options) {
-			o.LoginAttemptsPerMinute, o.LoginsPerMinute = 3, 6
+			o.LoginAttemptsPerMinute = 3
 		})
 		for _, name := range []string{"ada", "bob"} {
 			fake.AddUser(directustest.FakeUser{Email: name + "@example.com", Password: name, FirstName: name})
@@ -315,17 +315,14 @@ func TestLoginLimits(t *testing.T) {
 		if n := fake.Count("POST /auth/login"); n != 3 {
 			t.Errorf("Directus was asked %d times", n)
 		}
-		for range 6 {
+		// Who comes back in a loop with the right password costs Directus nothing.
+		for range 100 {
 			if took := try("bob", "bob", "* 001 *"); took != 0 {
 				t.Errorf("the login took %v", took)
 			}
 		}
-		if took := try("bob", "bob", ":irc.test NOTICE x :This account logs in too often. Try again in 10s", "* 904 * :This account logs in too often. Try again in 10s"); took != 0 {
-			t.Errorf("the refusal took %v", took)
-		}
-		time.Sleep(6 * time.Second)
-		if took := try("bob", "bob", "* 001 *").Round(time.Second); took != 4*time.Second {
-			t.Errorf("the turn came after %v", took)
+		if n := fake.Count("POST /auth/login"); n != 4 {
+			t.Errorf("Directus was asked %d times", n)
 		}
 	})
 }

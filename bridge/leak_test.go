@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"directus-ircd/bridge"
 	"directus-ircd/directus"
@@ -55,6 +56,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 				}
 				c.Close()
 			}
+			time.Sleep(time.Minute) // the last of each user is waited for
 			synctest.Wait()
 			client.Close() // the pool of idle connections is meant to stay
 			synctest.Wait()

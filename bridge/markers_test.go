@@ -37,6 +37,7 @@ func fakeBackendWith(t *testing.T, o directustest.FakeOptions, change func(*brid
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { b.Close(context.Background()) })
 	return fake, b
 }
 
@@ -133,6 +134,7 @@ func TestReadMarkers(t *testing.T) {
 				if !at(again).Equal(set) {
 					t.Errorf("after a new login %v, want %v", at(again), set)
 				}
+				time.Sleep(time.Minute)
 				if n := len(fake.Items("markers")); n > 1 || stored != (n == 1) {
 					t.Errorf("%d items", n)
 				}

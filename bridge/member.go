@@ -13,7 +13,7 @@ import (
 	"directus-ircd/ircd"
 )
 
-// member is a Directus user with at least one session: one login and one realtime
+// member is a Directus user with at least one session, now or a moment ago: one login and one realtime
 // link serve all connections of that user, and at least one reads what the link
 // brings, unless that is brought by another's.
 type member struct {
@@ -36,6 +36,7 @@ type member struct {
 	// changing is held while something stored is changed; cap 1.
 	changing chan struct{}
 	turn     chan struct{} // held by checkRights; cap 1
+	checking chan struct{} // held by checkLately; cap 1
 
 	wg sync.WaitGroup // the link and what else runs here, joined by close
 
@@ -56,7 +57,7 @@ func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *f
 	m := &member{
 		account: account, names: names, rights: rights, recheck: recheck, feeds: fs, log: log,
 		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: markers,
-		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checked: time.Now(),
+		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checking: make(chan struct{}, 1), checked: time.Now(),
 		sessions: map[*session]struct{}{}, watched: map[string]TopicItem{},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -204,6 +205,12 @@ func (m *member) add(s *session) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sessions[s] = struct{}{}
+}
+
+func (m *member) inUse() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.sessions) > 0
 }
 
 func (m *member) remove(s *session) (last bool) {

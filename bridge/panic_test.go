@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -59,6 +60,7 @@ func trapped(t *testing.T, message string, own bool) (*chat, *trap) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { backend.Close(context.Background()) })
 	return &chat{t, fake, client, backend, map[string]string{}}, p
 }
 

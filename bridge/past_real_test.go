@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -67,6 +68,7 @@ func TestRealHistory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer b.Close(context.Background())
 			s, err := b.Login(t.Context(), ircd.Credentials{Secret: directustest.AdminToken})
 			if err != nil {
 				t.Fatal(err)

@@ -23,7 +23,7 @@ const rejoinTime = 5 * time.Minute
 // log in as everybody does.
 func (b *Backend) join(ctx context.Context, secret secretHash, device string) *session {
 	m := b.recent(secret)
-	if m == nil || m.check(ctx) != nil {
+	if m == nil || m.checkLately(ctx) != nil {
 		return nil
 	}
 	s := newSession(b, m.person, device)
@@ -33,9 +33,30 @@ func (b *Backend) join(ctx context.Context, secret secretHash, device string) *s
 		return nil // its last session has left meanwhile
 	}
 	s.nick = b.nicks.connect(m.person, false) // the one that it is connected with
-	s.member, s.plan = m, b.plan.Load()
-	m.add(s)
+	b.add(m, s)
 	return s
+}
+
+// checkLife is how long an answer about a user is as good as a new one: many who
+// come at once, or in a loop, are to cost Directus one question.
+const checkLife = 2 * time.Second
+
+// checkLately is check, unless one was made a moment ago. The others wait for who is
+// at it.
+func (m *member) checkLately(ctx context.Context) error {
+	select {
+	case m.checking <- struct{}{}:
+		defer func() { <-m.checking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	m.mu.Lock()
+	recent := time.Since(m.checked) < checkLife
+	m.mu.Unlock()
+	if recent {
+		return nil
+	}
+	return m.check(ctx)
 }
 
 // recent finds the member that has logged in with a secret a moment ago.

@@ -94,6 +94,7 @@ func startWithin(t *testing.T, limits ircd.Limits, listener net.Listener, client
 
 // stop drains the daemon as SIGTERM does; it may be called twice.
 func (s *stack) stop() {
+	s.backend.Drain()
 	s.cancel(errors.New("server shutting down"))
 	if s.done == nil {
 		return

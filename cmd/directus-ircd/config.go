@@ -79,10 +79,10 @@ type loginConfig struct {
 type limitsConfig struct {
 	Connections           int      `yaml:"connections"`
 	ConnectionsPerAddress int      `yaml:"connections_per_address"`
+	ReconnectsPerMinute   int      `yaml:"reconnects_per_minute"`
 	RegistrationTimeout   duration `yaml:"registration_timeout"`
 	PingTimeout           duration `yaml:"ping_timeout"`
 	LoginAttempts         int      `yaml:"login_attempts_per_minute"`
-	Logins                int      `yaml:"logins_per_minute"`
 	LoginsAtOnce          int      `yaml:"logins_at_once"`
 	ChannelsPerClient     int      `yaml:"channels_per_client"`
 	LinesPerSecond        float64  `yaml:"lines_per_second"`
@@ -120,10 +120,10 @@ func defaultConfig() *config {
 		Limits: limitsConfig{
 			Connections:           10000,
 			ConnectionsPerAddress: 50,
+			ReconnectsPerMinute:   300,
 			RegistrationTimeout:   duration(time.Minute),
 			PingTimeout:           duration(4 * time.Minute),
 			LoginAttempts:         10,
-			Logins:                60,
 			LoginsAtOnce:          8,
 			ChannelsPerClient:     100,
 			LinesPerSecond:        10,

@@ -53,11 +53,10 @@ func TestConfigFaults(t *testing.T) {
 			`:3: channels[0].auto_join: "maybe" is not accepted here: write true or false`}},
 		{"negative", minimal + "limits:\n  burst: -1\n", []string{
 			`:4: limits.burst: -1 is below 0: write 0 for no limit`}},
-		{"negative limits", minimal + "limits:\n  query_cost: -1\n  logins_per_minute: -2\n  logins_at_once: -4\n  channels_per_client: -3\n", []string{
+		{"negative limits", minimal + "limits:\n  query_cost: -1\n  logins_at_once: -4\n  channels_per_client: -3\n", []string{
 			`:4: limits.query_cost: -1 is below 0: write 0 for no limit`,
-			`:5: limits.logins_per_minute: -2 is below 0: write 0 for no limit`,
-			`:6: limits.logins_at_once: -4 is below 0: write 0 for no limit`,
-			`:7: limits.channels_per_client: -3 is below 0: write 0 for no limit`}},
+			`:5: limits.logins_at_once: -4 is below 0: write 0 for no limit`,
+			`:6: limits.channels_per_client: -3 is below 0: write 0 for no limit`}},
 		{"short silence", minimal + "limits:\n  ping_timeout: 5s\n", []string{
 			`:4: limits.ping_timeout: 5s is too short for a client on a slow line: write 20s or more, or 0 for no limit`}},
 		{"more channels than one may join", minimal + "limits:\n  channels_per_client: 1\nchannels:\n  - name: \"#a\"\n  - name: \"#b\"\n  - {name: \"#c\", auto_join: false}\n", []string{

@@ -180,8 +180,8 @@ func validateLimits(cfg *config, d *decoder) {
 	}{
 		{"connections", l.Connections},
 		{"connections_per_address", l.ConnectionsPerAddress},
+		{"reconnects_per_minute", l.ReconnectsPerMinute},
 		{"login_attempts_per_minute", l.LoginAttempts},
-		{"logins_per_minute", l.Logins},
 		{"logins_at_once", l.LoginsAtOnce},
 		{"channels_per_client", l.ChannelsPerClient},
 		{"burst", l.Burst},

@@ -17,7 +17,6 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 		NickFields:             cfg.Nick,
 		EmailTemplate:          cfg.Login.EmailTemplate,
 		LoginAttemptsPerMinute: cfg.Limits.LoginAttempts,
-		LoginsPerMinute:        cfg.Limits.Logins,
 		LoginsAtOnce:           cfg.Limits.LoginsAtOnce,
 		Edits: bridge.Edits{
 			Show:   cfg.Edits.Show,
@@ -80,6 +79,7 @@ func ircdOptions(cfg *config, log zerolog.Logger) ircd.Options {
 	limits := ircd.Limits{
 		Connections:           cfg.Limits.Connections,
 		ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
+		ReconnectsPerMinute:   cfg.Limits.ReconnectsPerMinute,
 		RegistrationTimeout:   time.Duration(cfg.Limits.RegistrationTimeout),
 		PingTimeout:           time.Duration(cfg.Limits.PingTimeout),
 		ChannelsPerClient:     cfg.Limits.ChannelsPerClient,

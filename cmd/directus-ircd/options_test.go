@@ -17,7 +17,6 @@ func TestOptionsDefaults(t *testing.T) {
 	want := bridge.Options{
 		NickFields:             []string{"first_name", "last_name"},
 		LoginAttemptsPerMinute: 10,
-		LoginsPerMinute:        60,
 		LoginsAtOnce:           8,
 		Edits:                  bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
 		Channels: []bridge.Channel{{
@@ -66,7 +65,6 @@ edits: {show: false, merge: 0, max_age: 7d, delete_notice: false}
 	want := bridge.Options{
 		NickFields:             []string{"first_name", "last_name"},
 		LoginAttemptsPerMinute: 10,
-		LoginsPerMinute:        60,
 		LoginsAtOnce:           8,
 		PublicURL:              "https://chat.example.com",
 		Edits:                  bridge.Edits{MaxAge: 7 * 24 * time.Hour},

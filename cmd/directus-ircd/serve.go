@@ -187,6 +187,7 @@ func (d *daemon) announceStart() {
 
 func (d *daemon) announceStop(ctx context.Context) {
 	<-ctx.Done()
+	d.backend.Drain()
 	d.notify(sdStopping)
 	d.log.Info().Str("cause", context.Cause(ctx).Error()).Msg("stopping")
 }

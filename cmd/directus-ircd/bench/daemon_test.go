@@ -47,7 +47,7 @@ func startDaemon(tb testing.TB, directusURL string) *daemon {
 server: {name: irc.example.com}
 listen: [{address: "127.0.0.1:0"}]
 channels: [{name: "` + channel + `", collection: ` + collection + `}]
-limits: {connections: 0, connections_per_address: 0, registration_timeout: 10m, login_attempts_per_minute: 0, logins_per_minute: 0, lines_per_second: 0}
+limits: {connections: 0, connections_per_address: 0, registration_timeout: 10m, login_attempts_per_minute: 0, lines_per_second: 0}
 log: {format: json}
 `
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {

@@ -79,7 +79,7 @@ channels:
   - {name: "#messages", collection: messages, backlog: 10000, fields: {nonce: nonce}}
   - {name: "#staff", collection: staff, backlog: 10000}
 resume: {directory: "`+t.TempDir()+`", max_messages: 10000}
-limits: {lines_per_second: 0, login_attempts_per_minute: 0, logins_per_minute: 0, send_queue: 16MiB}
+limits: {lines_per_second: 0, login_attempts_per_minute: 0, send_queue: 16MiB}
 `)
 	w.populate()
 	return w
