@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"net/http"
 	"net/url"
 	"slices"
@@ -291,7 +292,8 @@ func (w *world) judgeOrder(sum *tally, r *reader, mine []sighting, store *collec
 	}
 }
 
-// print writes the table.
+// print writes the table, also to the file that FAULTS_REPORT names: "go test" shows
+// nothing of a test that passes.
 func (w *world) print(sum tally) {
 	var b strings.Builder
 	tab := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -314,5 +316,11 @@ func (w *world) print(sum tally) {
 		fmt.Fprintf(tab, "fault: %s\t%d\n", name, w.book.faults[name])
 	}
 	tab.Flush()
-	w.t.Logf("Directus %s, %v\n%s", w.dx.Version, w.since(), b.String())
+	report := fmt.Sprintf("Directus %s, seed %d, %v\n%s", w.dx.Version, *seed, w.since(), b.String())
+	w.t.Log(report)
+	if file := os.Getenv("FAULTS_REPORT"); file != "" {
+		if err := os.WriteFile(file, []byte(report), 0o644); err != nil {
+			w.t.Error(err)
+		}
+	}
 }
