@@ -73,7 +73,9 @@ func (b *Backend) closeAll(ctx context.Context) error {
 	b.mu.Lock()
 	members := b.idle // those that another one has taken the place of included
 	for _, m := range b.members {
-		members[m] = members[m]
+		if _, idle := members[m]; !idle {
+			members[m] = nil
+		}
 	}
 	b.members, b.idle = map[string]*member{}, map[*member]*time.Timer{}
 	b.mu.Unlock()
