@@ -64,12 +64,32 @@ func TestNeighboursReal(t *testing.T) {
 		return times[len(times)/2]
 	}
 	median(10)
-	undisturbed := median(60)
+	const tries = 3 // other work on the machine disturbs, too
+	for try := range tries {
+		undisturbed := median(60)
+		end := s.attack(t, dx, func() { median(1) })
+		disturbed := median(60)
+		end()
+		t.Logf("median %v, under attack %v (%.1f times)", undisturbed, disturbed, float64(disturbed)/float64(undisturbed))
+		if disturbed <= 2*undisturbed+5*time.Millisecond {
+			return
+		}
+		if try == tries-1 {
+			t.Error("strangers slow the others down")
+		}
+	}
+}
+
+func credentials(u directustest.User, wrong string) string {
+	return "CAP REQ :batch message-tags draft/chathistory\r\nPASS " + u.Email + ":" + u.Password + wrong + "\r\nNICK x\r\nUSER x 0 * :x\r\nCAP END\r\n"
+}
+
+// attack lets strangers come until end is called. It returns when each has had the first
+// burst that it may; meanwhile is called over and over.
+func (s *stack) attack(t *testing.T, dx *directustest.Server, meanwhile func()) (end func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var strangers sync.WaitGroup
 	var came atomic.Int64
-	defer strangers.Wait()
-	defer cancel()
 	for i := range 4 {
 		u := dx.CreateUser(fmt.Sprintf("Stranger%d", i), "")
 		if i < 2 {
@@ -78,18 +98,15 @@ func TestNeighboursReal(t *testing.T) {
 			strangers.Go(func() { s.comeBack(ctx, u, i%2 == 0, &came) })
 		}
 	}
-	for came.Load() < 350 { // the first burst of each is what it may
-		median(1)
+	end = func() {
+		cancel()
+		strangers.Wait()
 	}
-	disturbed := median(60)
-	t.Logf("median %v, under attack %v (%.1f times)", undisturbed, disturbed, float64(disturbed)/float64(undisturbed))
-	if disturbed > 2*undisturbed+5*time.Millisecond {
-		t.Errorf("median %v, under attack %v", undisturbed, disturbed)
+	t.Cleanup(end)
+	for came.Load() < 350 {
+		meanwhile()
 	}
-}
-
-func credentials(u directustest.User, wrong string) string {
-	return "CAP REQ :batch message-tags draft/chathistory\r\nPASS " + u.Email + ":" + u.Password + wrong + "\r\nNICK x\r\nUSER x 0 * :x\r\nCAP END\r\n"
+	return end
 }
 
 // dial makes a connection that ends with ctx; it is closed if it fails.
