@@ -29,10 +29,11 @@ type manager struct {
 	socket string
 	conn   *net.UnixConn
 
-	mu    sync.Mutex
-	told  []string              // guarded by mu
-	store map[string][]*os.File // guarded by mu: by name
-	more  chan struct{}         // guarded by mu; closed and replaced with each state
+	mu     sync.Mutex
+	told   []string              // guarded by mu
+	store  map[string][]*os.File // guarded by mu: by name
+	before []*os.File            // that others have taken the place of; guarded by mu
+	more   chan struct{}         // guarded by mu; closed and replaced with each state
 }
 
 func newManager(t *testing.T) *manager {
@@ -48,6 +49,7 @@ func newManager(t *testing.T) *manager {
 	t.Cleanup(func() {
 		conn.Close()
 		<-ended
+		closeFiles(m.before)
 		for _, files := range m.store {
 			closeFiles(files)
 		}
@@ -96,8 +98,9 @@ func (m *manager) take(state string, files []*os.File) {
 	_, name, _ := strings.Cut(state, "\nFDNAME=")
 	switch {
 	case strings.HasPrefix(state, "FDSTORE=1"):
-		// The same socket again, from the next process, is kept once.
-		closeFiles(m.store[name])
+		// The same socket again, from the next process, is kept once. The one before is
+		// still being handed over, perhaps.
+		m.before = append(m.before, m.store[name]...)
 		m.store[name] = files
 	case strings.HasPrefix(state, "FDSTOREREMOVE=1"):
 		closeFiles(m.store[name])

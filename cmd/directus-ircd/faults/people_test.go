@@ -18,7 +18,9 @@ type person struct {
 	mu    sync.Mutex
 	gate  chan struct{} // closed while its clients may come; guarded by mu
 	ended int           // sessions that Directus ended, as its clients were told; guarded by mu
-	bell  chan struct{} // cap 1: ended has changed
+	// endings is ended without keepOut's new beginning; guarded by mu.
+	endings int
+	bell    chan struct{} // cap 1: ended has changed
 }
 
 func newPerson(u directustest.User, staff bool) *person {
@@ -53,6 +55,13 @@ func (p *person) letIn() {
 	close(p.gate)
 }
 
+// sessionsEnded is how many sessions Directus has ended so far.
+func (p *person) sessionsEnded() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.endings
+}
+
 // heard takes the reason for which a connection was over.
 func (p *person) heard(err error) {
 	if err == nil || !strings.Contains(err.Error(), "Directus has ended your session") {
@@ -60,6 +69,7 @@ func (p *person) heard(err error) {
 	}
 	p.mu.Lock()
 	p.ended++
+	p.endings++
 	p.mu.Unlock()
 	select {
 	case p.bell <- struct{}{}:
