@@ -126,18 +126,18 @@ func TestRealChanges(t *testing.T) {
 	a.Expect("* FAIL REDACT REDACT_FORBIDDEN #messages "+reply+" *", "* NOTICE *only its author*")
 	root.Send("REDACT #messages " + reply + " :off topic")
 	root.Expect("* REDACT #messages " + reply + " :off topic")
-	a.Expect(":*!* REDACT #messages " + reply) // Bob's, or of whoever did it if both read one feed
+	a.Expect("*:*!* REDACT #messages " + reply + "*") // Bob's, or of whoever did it if both read one feed
 	b.Send("REDACT #messages " + reply)
 	b.Expect("* FAIL REDACT UNKNOWN_MSGID #messages "+reply+" *", "* NOTICE *no such message*")
 	web(http.MethodDelete, id, nil)
-	a.Expect(":*!* REDACT #messages " + msgid)
+	a.Expect("*:*!* REDACT #messages " + msgid + "*")
 
 	msgid, id = say(b, "", "#soft", "soon gone")
 	a.Expect("@* PRIVMSG #soft :soon gone")
 	b.Send("REDACT #messages " + msgid)
 	b.Expect("* FAIL REDACT INVALID_TARGET #messages *", "* NOTICE *not said there*")
 	root.Send("REDACT #soft " + msgid) // the right to change the text is not that to set a mark
-	a.Expect(":*!* REDACT #soft " + msgid)
+	a.Expect("*:*!* REDACT #soft " + msgid + "*")
 	stored := dx.Messages("id", "status")
 	if len(stored) != 1 || stored[0]["status"] != "archived" || fmt.Sprint(stored[0]["id"]) != id {
 		t.Errorf("stored %v", stored)
