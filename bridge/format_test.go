@@ -246,7 +246,7 @@ func TestFormatTime(t *testing.T) {
 		"<blockquote>", "<ul><li>", "<li>", "<a href=https://e.org>", "</b>", "<script>", "<svg>", "&", "&#", "\\", "a\n", "\n", "- a\n", "1. a\n", "|a", "|a|\n|-|\n",
 		"[a]: b\n", "https://", "https://a.b/(", "www.a", " a@b.c", "^_^ ", "\x02a", "\x1d\x02a ", "\x03", "\u2028", "é́", "<br>", "<p>", "<td>", "> a\n", "\t", "```\n", "@a ", "a:"}
 	for _, piece := range pieces {
-		long, short := strings.Repeat(piece, (256<<10)/len(piece)), strings.Repeat(piece, maxMarkdown/len(piece))
+		long, short := strings.Repeat(piece, (64<<10)/len(piece)), strings.Repeat(piece, maxMarkdown/len(piece))
 		for _, f := range []Format{FormatPlain, FormatMarkdown, FormatHTML} {
 			begin := time.Now()
 			f.toIRC(long)

@@ -200,7 +200,9 @@ func TestHostileNames(t *testing.T) {
 }
 
 func hostileNamesReal(t *testing.T, dx *directustest.Server) {
-	s := start(t, dx, nil)
+	channel := messages(dx.Collection)
+	channel.Backlog = 0 // megabytes, for each of them
+	s := start(t, dx, nil, channel)
 	testHostileNames(t, hostileNames, func(name string) *ircdtest.Client {
 		u := dx.CreateUser("x", "")
 		dx.UpdateUser(u, map[string]any{"first_name": name, "last_name": name})
