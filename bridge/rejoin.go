@@ -37,13 +37,10 @@ func (b *Backend) join(ctx context.Context, secret secretHash, device string) *s
 	return s
 }
 
-// checkLife is how long an answer about a user is as good as a new one: many who
-// come at once, or in a loop, are to cost Directus one question.
-const checkLife = 2 * time.Second
-
-// checkLately is check, unless one was made a moment ago. The others wait for who is
-// at it.
+// checkLately is check for many who come at once: they wait for who is at it, and one
+// that has begun since is theirs as well.
 func (m *member) checkLately(ctx context.Context) error {
+	asked := time.Now()
 	select {
 	case m.checking <- struct{}{}:
 		defer func() { <-m.checking }()
@@ -51,9 +48,9 @@ func (m *member) checkLately(ctx context.Context) error {
 		return ctx.Err()
 	}
 	m.mu.Lock()
-	recent := time.Since(m.checked) < checkLife
+	known := m.checked.After(asked)
 	m.mu.Unlock()
-	if recent {
+	if known {
 		return nil
 	}
 	return m.check(ctx)

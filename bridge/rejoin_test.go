@@ -71,15 +71,15 @@ func TestRejoin(t *testing.T) {
 	}{
 		"at once":            {logins: 1},
 		"some minutes later": {logins: 2, meanwhile: func(*chat, *visitor) { time.Sleep(6 * time.Minute) }},
-		"another password":   {logins: 2, refused: true, meanwhile: later(func(c *chat, v *visitor) { c.fake.SetPassword(v.id, "another") })},
-		"suspended":          {logins: 2, refused: true, meanwhile: later(func(c *chat, v *visitor) { c.fake.Suspend(v.id) })},
-		"nobody is left":     {logins: 1, meanwhile: later(leave)},
+		"another password":   {logins: 2, refused: true, meanwhile: func(c *chat, v *visitor) { c.fake.SetPassword(v.id, "another") }},
+		"suspended":          {logins: 2, refused: true, meanwhile: func(c *chat, v *visitor) { c.fake.Suspend(v.id) }},
+		"nobody is left":     {logins: 1, meanwhile: leave},
 		"all left long ago": {logins: 2, meanwhile: func(c *chat, v *visitor) {
 			leave(c, v)
 			time.Sleep(time.Minute)
 		}},
 		"a guess":               {logins: 2, refused: true, secret: "guess"},
-		"Directus cannot renew": {logins: 2, meanwhile: later(func(c *chat, _ *visitor) { c.fake.OnREST(noRefresh) })},
+		"Directus cannot renew": {logins: 2, meanwhile: func(c *chat, _ *visitor) { c.fake.OnREST(noRefresh) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
@@ -107,14 +107,6 @@ func TestRejoin(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// later does something and waits until the user is looked at again.
-func later(do func(*chat, *visitor)) func(*chat, *visitor) {
-	return func(c *chat, v *visitor) {
-		do(c, v)
-		time.Sleep(3 * time.Second)
 	}
 }
 
