@@ -49,7 +49,6 @@ func newManager(t *testing.T) *manager {
 	t.Cleanup(func() {
 		conn.Close()
 		<-ended
-		closeFiles(m.before)
 		for _, files := range m.store {
 			closeFiles(files)
 		}
@@ -98,9 +97,8 @@ func (m *manager) take(state string, files []*os.File) {
 	_, name, _ := strings.Cut(state, "\nFDNAME=")
 	switch {
 	case strings.HasPrefix(state, "FDSTORE=1"):
-		// The same socket again, from the next process, is kept once. The one before is
-		// still being handed over, perhaps.
-		m.before = append(m.before, m.store[name]...)
+		// The same socket again, from the next process, is kept once.
+		closeFiles(m.store[name])
 		m.store[name] = files
 	case strings.HasPrefix(state, "FDSTOREREMOVE=1"):
 		closeFiles(m.store[name])
@@ -135,14 +133,19 @@ func (m *manager) expect(n int, parts ...string) (heard int) {
 	}
 }
 
-// environment is how the next process gets what is in the store.
+// environment is how the next process gets what is in the store: copies, which the
+// caller closes.
 func (m *manager) environment() (files []*os.File, env []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var names []string
 	for name, stored := range m.store {
 		for _, f := range stored {
-			files, names = append(files, f), append(names, name)
+			fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+			if err != nil {
+				m.t.Fatal(err)
+			}
+			files, names = append(files, os.NewFile(uintptr(fd), name)), append(names, name)
 		}
 	}
 	return files, []string{
@@ -231,6 +234,7 @@ func TestRestartRefusesNobody(t *testing.T) {
 	})
 	files, env := m.environment()
 	p = startProcessWith(t, files, file, 4, false, env...)
+	closeFiles(files)
 	for _, served := range waiting {
 		served()
 	}
@@ -245,6 +249,7 @@ func TestRestartRefusesNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	startProcessWith(t, files, file, 1, false, env...)
+	closeFiles(files)
 	n = m.expect(n, "BARRIER=1")
 	m.expect(n, "READY=1")
 	if nc, err := net.Dial("tcp", secure); err == nil {
@@ -252,6 +257,7 @@ func TestRestartRefusesNobody(t *testing.T) {
 		t.Error("somebody listens where nothing is configured")
 	}
 	files, _ = m.environment()
+	closeFiles(files)
 	if len(files) != 1 {
 		t.Errorf("%d sockets are left with systemd", len(files))
 	}
