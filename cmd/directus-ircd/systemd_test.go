@@ -29,11 +29,10 @@ type manager struct {
 	socket string
 	conn   *net.UnixConn
 
-	mu     sync.Mutex
-	told   []string              // guarded by mu
-	store  map[string][]*os.File // guarded by mu: by name
-	before []*os.File            // that others have taken the place of; guarded by mu
-	more   chan struct{}         // guarded by mu; closed and replaced with each state
+	mu    sync.Mutex
+	told  []string              // guarded by mu
+	store map[string][]*os.File // guarded by mu: by name
+	more  chan struct{}         // guarded by mu; closed and replaced with each state
 }
 
 func newManager(t *testing.T) *manager {
