@@ -160,7 +160,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret s
 	who, taken, err := names.self(ctx)
 	if err != nil {
 		b.logout(account)
-		return nil, loginError(err)
+		return nil, admissionError(err)
 	}
 	rights := &rightsCache{account: account, same: &b.rights}
 	if _, err := rights.renew(ctx); err != nil {

@@ -138,3 +138,13 @@ func loginError(err error) *ircd.LoginError {
 	}
 	return &ircd.LoginError{Reason: ircd.Unavailable, Text: "Directus is temporarily unavailable, your credentials were not checked. Try again in a moment", Err: err}
 }
+
+// admissionError is loginError once the credentials were accepted: whatever happens
+// then says nothing against them.
+func admissionError(err error) *ircd.LoginError {
+	text := "Your credentials are right, but Directus is temporarily unavailable. Try again in a moment"
+	if _, answered := errors.AsType[*directus.Error](err); answered && !errors.Is(err, directus.ErrUnavailable) {
+		text = "Your credentials are right, but Directus has refused or ended the session that it opened for them. Try again in a moment"
+	}
+	return &ircd.LoginError{Reason: ircd.Unavailable, Text: text, Err: err}
+}

@@ -118,3 +118,51 @@ func noRefresh(r directustest.RESTRequest) directustest.RESTVerdict {
 	}
 	return directustest.RESTVerdict{}
 }
+
+// What goes wrong once Directus has accepted the credentials is not told as wrong
+// credentials: the client may come again, with the same ones.
+func TestSessionEndsDuringLogin(t *testing.T) {
+	expired := directustest.RESTVerdict{Status: 401, Code: "TOKEN_EXPIRED"}
+	for name, test := range map[string]struct {
+		cred  ircd.Credentials
+		asked int // which question about the user is the first after the login
+		fault func(c *chat, ada string) directustest.RESTVerdict
+		say   string
+	}{
+		"ended": {
+			cred: ircd.Credentials{Account: "ada@example.com", Secret: "ada"}, asked: 1, say: "ended the session",
+			fault: func(c *chat, ada string) directustest.RESTVerdict { c.fake.EndSessions(ada); return expired },
+		},
+		"another token": {
+			cred: ircd.Credentials{Account: "token", Secret: "static"}, asked: 2, say: "ended the session",
+			fault: func(c *chat, ada string) directustest.RESTVerdict { c.fake.SetToken(ada, "another"); return expired },
+		},
+		"no answer": {
+			cred: ircd.Credentials{Account: "ada@example.com", Secret: "ada"}, asked: 1, say: "temporarily unavailable",
+			fault: func(*chat, string) directustest.RESTVerdict {
+				return directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChat(t, nil)
+				ada, asked := c.person("ada"), 0
+				c.fake.SetToken(ada, "static")
+				c.fake.OnREST(func(r directustest.RESTRequest) (v directustest.RESTVerdict) {
+					if r.Path == "/users/me" {
+						if asked++; asked == test.asked {
+							v = test.fault(c, ada)
+						}
+					}
+					return v
+				})
+				_, err := c.backend.Login(t.Context(), test.cred)
+				refusal, ok := errors.AsType[*ircd.LoginError](err)
+				if !ok || refusal.Reason != ircd.Unavailable || !strings.Contains(refusal.Text, test.say) {
+					t.Errorf("told %+v", err)
+				}
+			})
+		})
+	}
+}
