@@ -185,6 +185,7 @@ func TestTrailsThatCannotBeWritten(t *testing.T) {
 		if n := strings.Count(log.String(), "cannot be written"); n != 1 {
 			t.Errorf("logged %d times: %s", n, &log)
 		}
+		time.Sleep(trailRetry) // in vain as well
 		again, _, err := openTrailFile(dir, zerolog.Nop())
 		if err != nil {
 			t.Fatal(err)
@@ -192,6 +193,11 @@ func TestTrailsThatCannotBeWritten(t *testing.T) {
 		trails.mu.Lock()
 		trails.file = again
 		trails.mu.Unlock()
+		// It tries again by itself, also if nothing more comes.
+		time.Sleep(2 * trailRetry)
+		if value, err := again.get("a"); len(value) == 0 || trails.failures() != 2 {
+			t.Errorf("nothing is written after %d failures: %v", trails.failures(), err)
+		}
 		trails.Close()
 		back, err := OpenTrails(dir, time.Hour, zerolog.Nop())
 		if err != nil {

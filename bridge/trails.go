@@ -3,7 +3,6 @@ package bridge
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -294,7 +293,9 @@ func (t *Trails) write() (ok bool) {
 	if err != nil {
 		t.log.Error().Err(err).Stringer("retry", trailRetry).Msg("what devices have received cannot be written, it is kept in memory")
 		t.failed++
-		maps.Copy(t.changed, changed)
+		for key := range changed {
+			t.change(key)
+		}
 		return false
 	}
 	t.log.Debug().Int("trails", len(values)).Msg("written what devices have received")
