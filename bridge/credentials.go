@@ -69,22 +69,26 @@ func (b *Backend) login(ctx context.Context, cred ircd.Credentials, device strin
 // try makes one login attempt, unless it is known to be in vain. Only the last
 // reading of the credentials counts as a failure.
 func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, device string, last bool) (*session, error) {
-	ticket, err := b.guard.begin(cred.Remote, a.email, a.password+a.token+"\x00"+cred.OTP)
-	if err != nil {
+	secret := a.password + a.token + "\x00" + cred.OTP
+	if err := b.guard.refuses(cred.Remote, a.email, secret); err != nil {
 		return nil, err
 	}
 	if cred.OTP == "" {
-		if s := b.join(ctx, ticket.hash, device); s != nil {
-			ticket.unknown()
+		if s := b.join(ctx, b.guard.newTicket(a.email, secret).hash, device); s != nil {
 			return s, nil
 		}
 	}
+	// Before anything counts as under way: of many who come from one address, as
+	// from a gateway after a restart, the others wait.
 	leave, err := b.plan.Load().gate.enter(ctx)
 	if err != nil {
-		ticket.unknown()
 		return nil, err
 	}
 	defer leave()
+	ticket, err := b.guard.begin(cred.Remote, a.email, secret)
+	if err != nil {
+		return nil, err
+	}
 	var account *directus.Account
 	if a.token != "" {
 		account, err = b.opts.Client.LoginToken(ctx, a.token)

@@ -152,6 +152,41 @@ func TestGuardCountsPendingAndNetworks(t *testing.T) {
 	}
 }
 
+// Another limit holds for those too who are known already.
+func TestGuardLimitChanges(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		guesses := 0
+		fail := func(g *guard, n int) (asked int) {
+			for range n {
+				guesses++
+				ticket, err := g.begin("192.0.2.1", "kevin@example.com", fmt.Sprint(guesses))
+				if err == nil {
+					asked++
+					ticket.refused()
+				}
+			}
+			return asked
+		}
+		g := newGuard(0)
+		fail(g, 1)
+		if g.limit(3); fail(g, 10) != 3 {
+			t.Error("who came before has no limit")
+		}
+		if g.limit(0); fail(g, 5) != 5 {
+			t.Error("who came before has the limit that is gone")
+		}
+		g.limit(2)
+		g.limit(2)
+		if fail(g, 10) != 2 {
+			t.Error("another limit than the last")
+		}
+		g.limit(2)
+		if fail(g, 10) != 0 {
+			t.Error("the same limit lets in anew")
+		}
+	})
+}
+
 func TestGuardIsBounded(t *testing.T) {
 	g := newGuard(10)
 	before := heap()

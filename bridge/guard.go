@@ -70,6 +70,7 @@ type ticket struct {
 	address *quota
 	account *record // nil for a token, and while known is set
 	known   *record // the account whose last good password this is
+	email   string  // empty for a token
 	name    string  // of the account in the guard's table
 	hash    [sha256.Size]byte
 }
@@ -80,23 +81,47 @@ func newGuard(perMinute int) *guard {
 	return &guard{perMinute: perMinute, key: key, addresses: map[string]*quota{}, accounts: map[string]*record{}}
 }
 
-// limit takes over other limits. Who is counted already stays under the old ones
-// until nothing is remembered of them.
+// limit takes over another limit, for those who are counted already too.
 func (g *guard) limit(perMinute int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.perMinute == perMinute {
+		return
+	}
 	g.perMinute = perMinute
+	for _, q := range g.addresses {
+		q.bucket, q.until = g.newBucket(), time.Time{}
+	}
+	for _, r := range g.accounts {
+		r.bucket, r.until = g.newBucket(), time.Time{}
+	}
+}
+
+// refuses says why credentials are not worth waiting for; begin, which follows, may
+// refuse more. The arguments and the error are those of begin.
+func (g *guard) refuses(remote, email, secret string) error {
+	t := g.newTicket(email, secret)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r := g.accounts[t.name]
+	if r != nil && r.good == t.hash {
+		r.used = time.Now()
+		return nil
+	}
+	if err := g.addressQuota(remote).check(ofAddress, 0); err != nil || t.email == "" || r == nil {
+		return err
+	}
+	if err := r.check(t.hash, time.Now()); err != nil {
+		return err
+	}
+	return r.quota.check(ofAccount, 0)
 }
 
 // begin asks for leave to try a password of an account, or a token (an empty
 // e-mail), from a remote address; an empty address has no limit. The error is a
 // *ircd.LoginError.
 func (g *guard) begin(remote, email, secret string) (*ticket, error) {
-	email = strings.ToLower(strings.TrimSpace(email))
-	t := &ticket{guard: g, name: email, hash: g.hash(email, secret)}
-	if email == "" {
-		t.name = string(t.hash[:])
-	}
+	t := g.newTicket(email, secret)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if r := g.accounts[t.name]; r != nil && r.good == t.hash {
@@ -105,27 +130,36 @@ func (g *guard) begin(remote, email, secret string) (*ticket, error) {
 		r.used = time.Now()
 		return t, nil
 	}
-	if err := g.admit(t, remote, email); err != nil {
+	if err := g.admit(t, remote); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
+func (g *guard) newTicket(email, secret string) *ticket {
+	email = strings.ToLower(strings.TrimSpace(email))
+	t := &ticket{guard: g, email: email, name: email, hash: g.hash(email, secret)}
+	if email == "" {
+		t.name = string(t.hash[:])
+	}
+	return t
+}
+
 // admit looks whether an address and an account may try what may be wrong. The
 // caller holds mu.
-func (g *guard) admit(t *ticket, remote, email string) error {
+func (g *guard) admit(t *ticket, remote string) error {
 	t.address = g.addressQuota(remote)
-	if err := t.address.begin("from your address"); err != nil {
+	if err := t.address.begin(ofAddress); err != nil {
 		return err
 	}
-	if email == "" {
+	if t.email == "" {
 		return nil
 	}
 	// Only now, so that an address beyond its quota cannot fill the table.
-	t.account = g.accountRecord(email)
+	t.account = g.accountRecord(t.email)
 	err := t.account.check(t.hash, time.Now())
 	if err == nil {
-		err = t.account.begin("to this account")
+		err = t.account.begin(ofAccount)
 	}
 	if err != nil {
 		t.address.end(false)
@@ -224,7 +258,7 @@ func (g *guard) addressQuota(remote string) *quota {
 	q := g.addresses[remote]
 	if q == nil {
 		prune(g.addresses, func(q *quota) time.Time { return q.used })
-		q = g.newQuota()
+		q = &quota{bucket: g.newBucket()}
 		g.addresses[remote] = q
 	}
 	return q
@@ -235,7 +269,7 @@ func (g *guard) accountRecord(email string) *record {
 	r := g.accounts[email]
 	if r == nil {
 		prune(g.accounts, func(r *record) time.Time { return r.used })
-		r = &record{quota: *g.newQuota(), refused: map[[sha256.Size]byte]*refusal{}}
+		r = &record{quota: quota{bucket: g.newBucket()}, refused: map[[sha256.Size]byte]*refusal{}}
 		r.used = time.Now()
 		g.accounts[email] = r
 	}
@@ -252,22 +286,37 @@ type quota struct {
 	until   time.Time     // nobody is let in before
 }
 
-func (g *guard) newQuota() *quota {
+// newBucket is for one quota; nil where there is no limit. The caller holds mu.
+func (g *guard) newBucket() *rate.Limiter {
 	if g.perMinute == 0 {
-		return &quota{}
+		return nil
 	}
-	return &quota{bucket: rate.NewLimiter(rate.Every(time.Minute/time.Duration(g.perMinute)), g.perMinute)}
+	return rate.NewLimiter(rate.Every(time.Minute/time.Duration(g.perMinute)), g.perMinute)
 }
 
-func (q *quota) begin(whose string) error {
+// Whose quota it is that keeps somebody out.
+const (
+	ofAddress = "from your address"
+	ofAccount = "to this account"
+)
+
+// check says why there is no attempt left, with so many under way.
+func (q *quota) check(whose string, pending int) error {
 	now := time.Now()
 	q.used = now
 	if now.Before(q.until) {
 		return &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(
 			"Too many failed logins %s. Try again in %s", whose, wait(q.until.Sub(now)))}
 	}
-	if q.bucket != nil && q.bucket.Tokens()-float64(q.pending) < 1 {
+	if q.bucket != nil && q.bucket.Tokens()-float64(pending) < 1 {
 		return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many logins " + whose + " at once. Try again in a moment"}
+	}
+	return nil
+}
+
+func (q *quota) begin(whose string) error {
+	if err := q.check(whose, q.pending); err != nil {
+		return err
 	}
 	q.pending++
 	return nil

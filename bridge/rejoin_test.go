@@ -60,6 +60,55 @@ func TestLoginsAtOnce(t *testing.T) {
 	})
 }
 
+// The users of one gateway, who all come from one address and at once after a restart,
+// wait for each other: the limit is one of failures.
+func TestLoginsOfOneAddress(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, b := fakeBackendWith(t, directustest.FakeOptions{}, func(o *bridge.Options) {
+			o.LoginsAtOnce, o.LoginAttemptsPerMinute = 8, 10
+		})
+		fake.OnREST(func(r directustest.RESTRequest) (v directustest.RESTVerdict) {
+			if r.Path == "/auth/login" {
+				v.Delay = 500 * time.Millisecond
+			}
+			return v
+		})
+		var wg sync.WaitGroup
+		for i := range 100 {
+			name := fmt.Sprintf("user%d", i)
+			addFake(fake, name)
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				s, err := b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: name, Remote: "192.0.2.1"})
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+					return
+				}
+				closeSession(t, s)
+			})
+		}
+		wg.Wait()
+		// Guesses have the same limit, however many wait at once.
+		var asked atomic.Int64
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/auth/login" {
+				asked.Add(1)
+			}
+			return directustest.RESTVerdict{}
+		})
+		for i := range 100 {
+			wg.Go(func() {
+				_, _ = b.Login(t.Context(), ircd.Credentials{Account: fmt.Sprintf("user%d@example.com", i), Secret: "guess", Remote: "192.0.2.1"})
+			})
+		}
+		wg.Wait()
+		if n := asked.Load(); n > 10 {
+			t.Errorf("%d guesses reached Directus", n)
+		}
+	})
+}
+
 // A second connection of a user costs Directus no second look at the password, but
 // only as long as that can have changed in no way.
 func TestRejoin(t *testing.T) {
