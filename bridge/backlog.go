@@ -14,7 +14,7 @@ func (s *session) backlog(ctx context.Context, j *joined) (messages []*ircd.Mess
 	ctx, cancel := context.WithTimeout(ctx, joinPatience)
 	defer cancel()
 	f := j.view.feed
-	at, pos, readTo := time.Now(), f.journal.end(), f.readTo()
+	at, pos, readTo := time.Now(), j.view.reader.end(), f.readTo()
 	p, err := s.past(ctx, j)
 	if err != nil {
 		return nil, "", err

@@ -43,10 +43,15 @@ func newFeeds() *feeds {
 	return fs
 }
 
-// attach makes a session of a member read the feed with a key.
+// attach makes a session of a member read the feed with a key. It is nil if the key
+// was found before the member lost its proof: who was not there at that time was not
+// expelled either.
 func (fs *feeds) attach(key feedKey, m *member, wake func()) *reader {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+	if key.isShared() && m.proof(key.group) != key.proof {
+		return nil
+	}
 	f := fs.open[key]
 	if f == nil {
 		f = newFeed(key, m)

@@ -69,6 +69,18 @@ type reader struct {
 	next atomic.Pointer[reader]
 }
 
+// end is the position of the next entry that the reader may be shown, whichever
+// journal brings it.
+func (r *reader) end() int64 {
+	j := &r.feed.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if next := r.next.Load(); next != nil {
+		return next.end()
+	}
+	return j.endLocked()
+}
+
 // attach starts a reader at the journal's end; its wake is called, with the
 // journal's lock held, when there is news, and must not block.
 func (j *journal) attach(r *reader) {
@@ -168,14 +180,7 @@ func (j *journal) ring() {
 	}
 }
 
-// end is the position of the next entry to come.
-func (j *journal) end() int64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.endLocked()
-}
-
-// endLocked is end for callers that hold mu.
+// endLocked is the position of the next entry to come. The caller holds mu.
 func (j *journal) endLocked() int64 { return j.base + int64(len(j.entries)) }
 
 // read returns what r has not read, which is shared, and the position of its

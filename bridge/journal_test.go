@@ -9,7 +9,7 @@ func TestJournal(t *testing.T) {
 	var j journal
 	add := func(n int) {
 		for range n {
-			j.append(entry{row: row{id: strconv.FormatInt(j.end(), 10)}})
+			j.append(entry{row: row{id: strconv.FormatInt(j.endLocked(), 10)}})
 		}
 	}
 	rung := 0
@@ -55,6 +55,38 @@ func TestJournal(t *testing.T) {
 	}
 	j.detach(a)
 	check("b", b, strconv.Itoa(5+maxBehind))
+}
+
+// Where a reader is passed on, its positions go on from there, whatever comes into the
+// journal that it has left.
+func TestPositionsOfWhoIsPassedOn(t *testing.T) {
+	old, own := &feed{}, &feed{}
+	m, other := &member{}, &member{}
+	r := &reader{member: m, feed: old, wake: func() {}}
+	old.journal.attach(r)
+	old.journal.attach(&reader{member: other, feed: old, wake: func() {}})
+	news := []entry{{row: row{id: "1"}}, {row: row{id: "2"}}}
+	old.journal.append(news...)
+	old.journal.hand(m, own)
+	old.journal.append(news...)
+	if got := r.end(); got != 2 {
+		t.Errorf("what comes next has position %d, want 2", got)
+	}
+	own.journal.append(news[0])
+	if got := r.end(); got != 3 {
+		t.Errorf("what comes next has position %d, want 3", got)
+	}
+}
+
+// Who loses the proof between the choice of a shared feed and the way into it was not
+// expelled, and does not get there.
+func TestNobodyEntersWithoutProof(t *testing.T) {
+	fs := newFeeds()
+	defer fs.close()
+	m := &member{names: &directory{}, rights: &rightsCache{}}
+	if r := fs.attach(feedKey{group: &group{}, proof: "some minutes ago"}, m, func() {}); r != nil {
+		t.Error("a member reads a feed that it has no proof for")
+	}
 }
 
 // Directus may send one event twice.

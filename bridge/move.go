@@ -73,28 +73,55 @@ func (s *session) abandon(j *joined) {
 	j.move = nil
 }
 
-// noteChange remembers a change that was shown, if its channel moves: the new feed
-// may bring it as well.
-func (s *session) noteChange(e *entry) {
-	if j := s.joined[ircd.Fold(e.channel.Name)]; j != nil && j.move != nil && e.isChange() {
+// moves reports whether a channel of a view is on its way to another one.
+func (s *session) moves(v *view) bool {
+	for _, j := range s.joined {
+		if j.view == v && j.move != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// note remembers what the old feed of a channel that moves has brought: the new one
+// brings it as well.
+func (s *session) note(v *view, e *entry, arriving arrivals) {
+	j := s.joined[ircd.Fold(e.channel.Name)]
+	if j == nil || j.move == nil || j.view != v {
+		return
+	}
+	if e.isChange() {
 		j.move.changes[e.name()] = struct{}{}
+	}
+	shown := arriving[j]
+	m, isMessage := e.event.(*ircd.Message)
+	switch {
+	case shown == nil || !isMessage:
+	case e.isChange():
+		shown[e.row.id] = e.text
+	default:
+		shown[e.row.id] = m.Text
 	}
 }
 
-// arriving returns the channels whose moves end now, each with what its old feed has
-// shown by then: all or none, as they may share a view. The old feeds are to be read
-// once more after it.
-func (s *session) arriving() map[*joined]map[string]string {
-	var known map[*joined]map[string]string
+// arrivals are the channels whose moves end now, each with the rows that its old feed
+// has shown by then, and their texts.
+type arrivals map[*joined]map[string]string
+
+// arriving returns the channels whose moves end now: all or none, as they may share a
+// view, and none while nothing of an old feed may be shown. The old feeds are to be
+// read once more after it.
+func (s *session) arriving(proven bool) arrivals {
+	var known arrivals
 	for _, j := range s.joined {
 		if j.move == nil {
 			continue
 		}
-		if !s.settled(j) {
+		if j.view.isSilent(proven) || !s.settled(j) {
 			return nil
 		}
 		if known == nil {
-			known = map[*joined]map[string]string{}
+			known = arrivals{}
 		}
 		known[j] = j.view.feed.shownTexts(j.channel)
 	}
@@ -132,7 +159,7 @@ func hopeless(err error) bool {
 }
 
 // arrive ends moves.
-func (s *session) arrive(ctx context.Context, known map[*joined]map[string]string) []ircd.Event {
+func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 	var events []ircd.Event
 	for j, shown := range known {
 		m := j.move

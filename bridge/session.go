@@ -139,7 +139,7 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 // that of ctx.
 func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.JoinOptions) (*ircd.Channel, error) {
 	j := s.newJoined(c, g, opts)
-	j.floorPos = j.view.feed.journal.end()
+	j.floorPos = j.view.reader.end()
 	s.joined[ircd.Fold(c.Name)] = j
 	ready, err := s.await(ctx, j.view.feed)
 	if isForbidden(err) {
@@ -198,8 +198,11 @@ func (s *session) open(g *group) *view {
 	key := s.keyOf(g)
 	v := s.views[key]
 	if v == nil {
-		v = &view{reader: s.member.feeds.attach(key, s.member, s.ring), sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
-		v.feed = v.reader.feed
+		r := s.member.feeds.attach(key, s.member, s.ring)
+		if r == nil { // the rights have changed just then
+			return s.open(g)
+		}
+		v = &view{feed: r.feed, reader: r, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
 		s.views[key] = v
 	}
 	v.uses++
@@ -270,32 +273,50 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 			events = append(events, s.dueEvents(ctx, j, down)...)
 		}
 	}
-	arriving := s.arriving()
+	proven := s.member.isProven()
+	arriving := s.arriving(proven)
 	for _, v := range s.views {
-		if v.held || v.feed.key.isShared() && !s.member.isProven() {
+		if v.isSilent(proven) {
 			continue
 		}
-		readAt, readTo := v.feed.readAt(), v.feed.readTo()
-		first, news, ok := v.feed.journal.read(v.reader)
-		if !ok {
-			return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages behind. Come back to catch up", maxBehind)}
-		}
-		events = slices.Grow(events, len(news))
-		for i := range news {
-			if e := &news[i]; s.wants(v, e, first+int64(i)) {
-				events = append(events, e.event)
-				s.noteChange(e)
-				s.showEntry(e, readTo)
-			}
-		}
-		for _, j := range s.joined {
-			if j.view == v && (j.shown != nil || j.received != nil) && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) {
-				j.shown, j.received = nil, nil // from here on the feed knows them, and their edits
-			}
+		var err error
+		if events, err = s.read(v, events, arriving); err != nil {
+			return nil, err
 		}
 	}
 	events = append(events, s.arrive(ctx, arriving)...)
 	return append(events, s.mail.take()...), nil
+}
+
+// isSilent reports that nothing of a view is to be shown now. proven says that the
+// proof of the session's member is fresh.
+func (v *view) isSilent(proven bool) bool { return v.held || v.feed.key.isShared() && !proven }
+
+// read adds to events what a feed has brought that the client is to be shown.
+func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.Event, error) {
+	readAt, readTo := v.feed.readAt(), v.feed.readTo()
+	first, news, ok := v.feed.journal.read(v.reader)
+	if !ok {
+		return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages behind. Come back to catch up", maxBehind)}
+	}
+	events = slices.Grow(events, len(news))
+	moves := len(news) > 0 && s.moves(v)
+	for i := range news {
+		e := &news[i]
+		if s.wants(v, e, first+int64(i)) {
+			events = append(events, e.event)
+			s.showEntry(e, readTo)
+		}
+		if moves {
+			s.note(v, e, arriving)
+		}
+	}
+	for _, j := range s.joined {
+		if j.view == v && (j.shown != nil || j.received != nil) && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) {
+			j.shown, j.received = nil, nil // from here on the feed knows them, and their edits
+		}
+	}
+	return events, nil
 }
 
 func (s *session) Close(ctx context.Context) error {

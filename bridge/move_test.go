@@ -1,0 +1,87 @@
+package bridge
+
+import (
+	"testing"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+// moving is a session in a channel that is about to go from one feed to another,
+// both of which have read their collection.
+func moving(old, next *feed) (*session, *joined) {
+	c := &channel{Channel: Channel{Name: "#messages"}}
+	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: newFeeds()}
+	s := newSession(&Backend{}, person{}, "")
+	s.member, s.plan, s.nextLook = m, &plan{}, time.Now().Add(time.Hour)
+	s.backend.plan.Store(s.plan)
+	view := func(f *feed) *view {
+		f.ready, f.current, f.cancel = true, time.Now(), func() {}
+		v := &view{feed: f, reader: &reader{member: m, feed: f, wake: s.ring}, uses: 1, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
+		f.journal.attach(v.reader)
+		s.views[f.key] = v
+		return v
+	}
+	j := &joined{channel: c, view: view(old)}
+	j.move = &move{channel: c, view: view(next), asked: time.Now().Add(-time.Minute), changes: map[string]struct{}{}}
+	j.move.view.held = true
+	s.joined[ircd.Fold(c.Name)] = j
+	return s, j
+}
+
+// What an old feed brings in the moment of the move, the new one does not bring again,
+// whether the client was shown it or has sent it itself.
+func TestNewsInTheMomentOfAMove(t *testing.T) {
+	old := &feed{key: feedKey{fork: 1}, group: &group{}, shown: newMemory()}
+	next := &feed{key: feedKey{fork: 2}, group: &group{}, shown: newMemory()}
+	s, j := moving(old, next)
+	said := func(id, text string) entry {
+		return entry{row: row{id: id}, channel: j.channel, event: &ircd.Message{ID: id, Target: "#messages", Text: text}}
+	}
+	edited := func(id, msgid, text string) entry {
+		return entry{row: row{id: id}, channel: j.channel, event: &ircd.Message{ID: msgid, Edits: id, Target: "#messages", Text: "* " + text}, text: text}
+	}
+	gone := entry{row: row{id: "4"}, channel: j.channel, event: &ircd.Redaction{MsgID: "4", Target: "#messages"}}
+	j.view.sent[sentItem{j.channel, "2"}] = struct{}{}
+	j.view.changes["redaction of 4"] = struct{}{}
+
+	arriving := s.arriving(true)
+	old.journal.append(said("1", "hello"), said("2", "my own"), edited("3", "3.e1", "better"), gone)
+	next.journal.append(said("1", "hello"), said("2", "my own"), edited("3", "3.e2", "better"), gone, said("5", "news"))
+	events, err := s.read(j.view, nil, arriving)
+	if err != nil || len(events) != 2 {
+		t.Fatalf("the old feed: %d events, %v", len(events), err)
+	}
+	s.arrive(t.Context(), arriving)
+	events, err = s.Poll(t.Context())
+	if err != nil || len(events) != 1 || events[0].(*ircd.Message).ID != "5" {
+		t.Errorf("the new feed: %+v, %v", events, err)
+	}
+}
+
+// As long as nothing of a shared feed may be shown, no channel leaves it: what waits
+// there would never be shown.
+func TestNoMoveWithoutProof(t *testing.T) {
+	old := &feed{key: feedKey{proof: "all"}, group: &group{}, shown: newMemory(), seen: map[string]mark{"1": {shown: true}}}
+	next := &feed{key: feedKey{fork: 1}, group: &group{}, shown: newMemory()}
+	s, j := moving(old, next)
+	old.journal.append(entry{row: row{id: "1"}, channel: j.channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	next.journal.append(entry{row: row{id: "1"}, channel: j.channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	shown := 0
+	poll := func() {
+		events, err := s.Poll(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown += len(events)
+	}
+	s.member.checked = time.Now().Add(-2 * time.Hour)
+	if poll(); shown != 0 {
+		t.Error("shown without a proof")
+	}
+	s.member.checked = time.Now()
+	poll()
+	if poll(); shown != 1 {
+		t.Errorf("a message was shown %d times", shown)
+	}
+}
