@@ -147,6 +147,7 @@ func (j *journal) hand(m *member, to *feed) (unread map[string]struct{}) {
 		r.next.Store(next)
 		delete(j.readers, r)
 		j.caughtUp(r)
+		r.wake()
 	}
 	return unread
 }

@@ -141,7 +141,7 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	j := s.newJoined(c, g, opts)
 	j.floorPos = j.view.reader.end()
 	s.joined[ircd.Fold(c.Name)] = j
-	ready, err := s.await(ctx, j.view.feed)
+	ready, err := s.await(ctx, j.view)
 	if isForbidden(err) {
 		// That is how it was when the feed looked last.
 		if _, now := newestRow(ctx, s.member.account, g); now == nil {
@@ -172,18 +172,22 @@ func (s *session) newJoined(c *channel, g *group, opts ircd.JoinOptions) *joined
 	return j
 }
 
-// await waits until the feed has read its collection for the first time, for as
-// long as there is hope that it soon will.
-func (s *session) await(ctx context.Context, f *feed) (ready bool, err error) {
+// await waits until the view's feed has read its collection for the first time, for
+// as long as there is hope that it soon will. On the way the user may turn out to
+// have lost the right to share it, and goes on with another one.
+func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 	patience := time.NewTimer(joinPatience)
 	defer patience.Stop()
+	defer s.ring() // for what else has woken it meanwhile
 	for {
-		ready, changed, err := f.status()
+		s.passOn()
+		ready, changed, err := v.feed.status()
 		if ready || err != nil || s.member.failing() || time.Now().Before(s.hasty) {
 			return ready && err == nil, err
 		}
 		select {
 		case <-changed:
+		case <-s.wake:
 		case <-patience.C:
 			s.hasty = time.Now().Add(sendTimeout)
 			return false, nil

@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"directus-ircd/bridge"
 	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -288,5 +290,26 @@ func TestExpelledInTheMiddle(t *testing.T) {
 		c.write("two")
 		same(t, quick.news(), "user-* says in #messages: two")
 		same(t, slow.news(), "user-* says in #messages: one", "user-* says in #messages: two")
+	})
+}
+
+// Who has lost the right to read since Directus was last asked about it is refused
+// at once.
+func TestJoinWithoutTheRight(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		ada := c.visit("ada", "#messages")
+		if err := ada.session.Part(t.Context(), "#messages"); err != nil {
+			t.Fatal(err)
+		}
+		c.fake.Deny(ada.id, "messages", "read")
+		begun := time.Now()
+		_, err := ada.session.Join(t.Context(), "#messages", ircd.JoinOptions{Backlog: true})
+		if told := new(ircd.Error); !errors.As(err, &told) || told.Numeric != "473" {
+			t.Errorf("joined: %v", err)
+		}
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("took %v", took)
+		}
 	})
 }
