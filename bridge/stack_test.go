@@ -141,12 +141,13 @@ func real(t *testing.T) *directustest.Server {
 	return directustest.Shared(t)
 }
 
-// ownServer is a Directus that a test may kill.
+// ownServer is a Directus that a test may kill. Most of the time such a test waits, so others run beside it.
 func ownServer(t *testing.T, opts ...directustest.Option) *directustest.Server {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a real Directus")
 	}
+	t.Parallel()
 	return directustest.Start(t, opts...)
 }
 
