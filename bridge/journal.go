@@ -102,6 +102,18 @@ func (j *journal) detach(r *reader) (left int) {
 	return len(j.readers)
 }
 
+// reads reports whether a member reads here.
+func (j *journal) reads(m *member) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for r := range j.readers {
+		if r.member == m {
+			return true
+		}
+	}
+	return false
+}
+
 // members are those who read, in no order.
 func (j *journal) members() map[*member]struct{} {
 	j.mu.Lock()
@@ -152,18 +164,19 @@ func (j *journal) hand(m *member, to *feed) (unread map[string]struct{}) {
 	return unread
 }
 
-// append adds entries and wakes the readers.
+// append adds entries and wakes the readers, if there are any entries.
 func (j *journal) append(entries ...entry) {
+	if len(entries) == 0 {
+		return
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.readers) == 0 {
 		j.base += int64(len(entries))
 		return
 	}
-	if len(entries) > 0 {
-		j.entries = append(j.entries, entries...)
-		j.behind = len(j.readers)
-	}
+	j.entries = append(j.entries, entries...)
+	j.behind = len(j.readers)
 	if len(j.entries) > max(j.full, minFull) {
 		j.trim()
 	}

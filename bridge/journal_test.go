@@ -18,6 +18,7 @@ func TestJournal(t *testing.T) {
 	add(3)
 	j.attach(b)
 	add(2)
+	j.append()
 	check := func(name string, r *reader, want ...string) {
 		t.Helper()
 		_, news, ok := j.read(r)

@@ -64,7 +64,11 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 		return nil, refused(err, irc.ERR_NOSUCHCHANNEL, name)
 	}
 	c.channels[Fold(ch.Name)] = &joinedChannel{name: ch.Name, topic: ch.Topic}
-	people := c.srv.roster.join(c.member, ch.Name)
+	show := c.nameOf
+	if c.caps.has(capNoImplicitNames) {
+		show = nil
+	}
+	names := c.srv.roster.join(c.member, ch.Name, show)
 	c.showJoin(ch.Name, ch.At)
 	c.monitor.doubtAll(false)
 	if err := c.markerOnJoin(ctx, ch.Name); err != nil {
@@ -73,8 +77,8 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if ch.Topic != "" {
 		c.reply(irc.RPL_TOPIC, ch.Name, ch.Topic)
 	}
-	if !c.caps.has(capNoImplicitNames) {
-		c.sendNames(ch.Name, people)
+	if show != nil {
+		c.sendNames(ch.Name, names)
 	}
 	return ch, nil
 }
@@ -182,7 +186,7 @@ func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
 	}
 	for _, name := range names {
 		if ch := c.channels[Fold(name)]; ch != nil {
-			c.sendNames(ch.name, c.srv.roster.members(ch.name))
+			c.sendNames(ch.name, c.srv.roster.names(ch.name, c.nameOf))
 		} else {
 			c.reply(irc.RPL_ENDOFNAMES, name, "End of /NAMES list")
 		}
@@ -193,14 +197,16 @@ func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// sendNames sends 353, folded into lines, and 366.
-func (c *conn) sendNames(channel string, people []person) {
-	names := make([]string, len(people))
-	for i, p := range people {
-		if names[i] = p.Nick; c.caps.has(capUserhostInNames) {
-			names[i] = prefixOf(p.User)
-		}
+// nameOf is how NAMES names somebody to this client.
+func (c *conn) nameOf(u User) string {
+	if c.caps.has(capUserhostInNames) {
+		return prefixOf(u)
 	}
+	return u.Nick
+}
+
+// sendNames sends 353, folded into lines, and 366.
+func (c *conn) sendNames(channel string, names []string) {
 	if len(names) > 0 {
 		c.replyList(irc.RPL_NAMREPLY, names, "=", channel)
 	}

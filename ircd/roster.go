@@ -40,6 +40,7 @@ type members map[*member]struct{}
 // presence is a connected user. It is guarded by roster.mu.
 type presence struct {
 	user     User
+	key      string // Fold(user.Nick)
 	conns    members
 	away     string    // as others see it; empty: here
 	bot      bool      // as others see it
@@ -79,9 +80,9 @@ func (r *roster) attach(u User, in *inbox, away string) *member {
 	first := p == nil
 	if first {
 		u.Realname = clipText(u.Realname, maxRealname)
-		p = &presence{user: u, conns: make(members), signedOn: now, active: now}
+		p = &presence{user: u, key: Fold(u.Nick), conns: make(members), signedOn: now, active: now}
 		r.users[u.ID] = p
-		r.nicks[Fold(u.Nick)] = p
+		r.nicks[p.key] = p
 		r.most = max(r.most, len(r.users))
 	}
 	m := &member{inbox: in, p: p, channels: make(map[string]struct{}), watching: make(map[string]struct{})}
@@ -135,8 +136,8 @@ func (r *roster) detach(m *member, reason string, quiet bool) {
 // mu.
 func (r *roster) remove(p *presence, channels map[string]struct{}, quiet bool) {
 	delete(r.users, p.user.ID)
-	if key := Fold(p.user.Nick); r.nicks[key] == p {
-		delete(r.nicks, key)
+	if r.nicks[p.key] == p {
+		delete(r.nicks, p.key)
 	}
 	r.markBot(p, false)
 	if quiet {
@@ -146,9 +147,10 @@ func (r *roster) remove(p *presence, channels map[string]struct{}, quiet bool) {
 	r.tellWatchers(&presenceEvent{kind: offline, user: p.user}, nil)
 }
 
-// join puts a connection into a channel and returns who is in it, by nick.
-// Everything that happens there from then on reaches the inbox.
-func (r *roster) join(m *member, channel string) []person {
+// join puts a connection into a channel and returns what show makes of those who
+// are in it, by nick; nil without show. Everything that happens there from then on
+// reaches the inbox.
+func (r *roster) join(m *member, channel string, show func(User) string) []string {
 	key := Fold(channel)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -165,7 +167,10 @@ func (r *roster) join(m *member, channel string) []person {
 	}
 	conns[m] = struct{}{}
 	m.channels[key] = struct{}{}
-	return r.people(key)
+	if show == nil {
+		return nil
+	}
+	return r.namesIn(key, show)
 }
 
 // part takes a connection out of a channel.

@@ -29,7 +29,30 @@ func (p *presence) person() person {
 func (r *roster) members(channel string) []person {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.people(Fold(channel))
+	list := r.sorted(Fold(channel))
+	people := make([]person, len(list))
+	for i, p := range list {
+		people[i] = p.person()
+	}
+	return people
+}
+
+// names returns what show makes of those who are in a channel, by nick. It holds no
+// more of them than that: whoever comes back with all others wants this.
+func (r *roster) names(channel string, show func(User) string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.namesIn(Fold(channel), show)
+}
+
+// namesIn is names under the lock.
+func (r *roster) namesIn(key string, show func(User) string) []string {
+	list := r.sorted(key)
+	names := make([]string, len(list))
+	for i, p := range list {
+		names[i] = show(p.user)
+	}
+	return names
 }
 
 // count returns how many users are in a channel.
@@ -83,12 +106,12 @@ func (r *roster) stats() rosterStats {
 	return s
 }
 
-// people lists a channel by nick. The caller holds mu.
-func (r *roster) people(key string) []person {
-	list := make([]person, 0, len(r.channels[key]))
+// sorted lists a channel by nick. The caller holds mu.
+func (r *roster) sorted(key string) []*presence {
+	list := make([]*presence, 0, len(r.channels[key]))
 	for p := range r.channels[key] {
-		list = append(list, p.person())
+		list = append(list, p)
 	}
-	slices.SortFunc(list, func(a, b person) int { return cmp.Compare(Fold(a.Nick), Fold(b.Nick)) })
+	slices.SortFunc(list, func(a, b *presence) int { return cmp.Compare(a.key, b.key) })
 	return list
 }

@@ -61,7 +61,7 @@ func TestPastIsBounded(t *testing.T) {
 		r := newRoster()
 		leave := func(name string) {
 			m := r.attach(testUser(name), newInbox(func(error) {}), "")
-			r.join(m, "#messages")
+			r.join(m, "#messages", nil)
 			r.detach(m, "", false)
 		}
 		for range 3 * maxPastUser {
