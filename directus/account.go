@@ -31,7 +31,8 @@ type Account struct {
 	failed  time.Time     // last refresh that Directus could not answer; zero after a success
 	failure error         // its error
 	renewed int           // how often the token was
-	news    chan struct{} // closed when the token was renewed or verified; nil while nobody waits
+	checks  int           // how often it was renewed or verified, and once more at the end
+	keepers []*errand     // of links that want to know: rung at each of the checks
 }
 
 // A token is an access token with its times on the local clock.

@@ -3,6 +3,7 @@ package directus
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -39,21 +40,31 @@ func (a *Account) Check(ctx context.Context) error {
 	return nil
 }
 
-// checked is closed when the token has been renewed or verified, or the account
-// is over.
-func (a *Account) checked() <-chan struct{} {
+// checked counts how often the token has been renewed or verified.
+func (a *Account) checked() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.news == nil {
-		a.news = make(chan struct{})
-	}
-	return a.news
+	return a.checks
 }
 
-// announce tells those who wait in checked. Callers hold mu.
+// announce tells the keepers of links that the token has been renewed or verified,
+// or that the account is over. Callers hold mu.
 func (a *Account) announce() {
-	if a.news != nil {
-		close(a.news)
-		a.news = nil
+	a.checks++
+	for _, e := range a.keepers {
+		e.ring()
 	}
+}
+
+// tell makes announce ring an errand, which untell undoes.
+func (a *Account) tell(e *errand) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.keepers = append(a.keepers, e)
+}
+
+func (a *Account) untell(e *errand) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.keepers = slices.DeleteFunc(a.keepers, func(other *errand) bool { return other == e })
 }

@@ -17,7 +17,7 @@ import (
 // which another attempt makes no sense.
 func (r *Realtime) connect(ctx context.Context) (*link, error) {
 	a := r.account
-	checked := a.checked()
+	checks := a.checked()
 	t, err := a.current(ctx)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func (r *Realtime) connect(ctx context.Context) (*link, error) {
 		a.client.forgetInfo() // it may be switched on by the next attempt
 		return nil, ErrWebSocketsOff
 	}
-	l, err := r.open(ctx, info, t, checked)
+	l, err := r.open(ctx, info, t, checks)
 	if err == nil {
 		return l, nil
 	}
@@ -54,7 +54,7 @@ var errRejected = errors.New("the socket did not accept the token")
 
 // open dials in the mode of the server, or in the other one when that turns
 // out to be wrong.
-func (r *Realtime) open(ctx context.Context, info ServerInfo, t token, checked <-chan struct{}) (*link, error) {
+func (r *Realtime) open(ctx context.Context, info ServerInfo, t token, checks int) (*link, error) {
 	strict := info.WebSocket.Mode == ModeStrict
 	conn, err := r.dial(ctx, info, t, strict)
 	if errors.Is(err, errRejected) && !strict {
@@ -75,7 +75,7 @@ func (r *Realtime) open(ctx context.Context, info ServerInfo, t token, checked <
 			return nil, err
 		}
 	}
-	return r.newLink(conn, info, t, checked), nil
+	return r.newLink(ctx, conn, info, t, checks), nil
 }
 
 // dial upgrades a connection. In strict mode the token is part of the URL, so

@@ -11,8 +11,7 @@ import (
 func (l *link) dispatch(f frame, size int) bool {
 	switch f.kind {
 	case "ping":
-		ring(l.pong)
-		l.writing.ring()
+		l.answerPing()
 	case "pong":
 		l.answer(f.uid, f)
 	case "auth":

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/rs/zerolog"
 )
 
 var errPanic = errors.New("internal error")
@@ -13,13 +15,38 @@ var errPanic = errors.New("internal error")
 func (l *link) guard(part func()) {
 	defer func() {
 		if v := recover(); v != nil {
-			what := fmt.Sprintf("%T", v)
-			if err, ok := v.(interface{ RuntimeError() }); ok {
-				what = fmt.Sprint(err)
-			}
-			l.log.Error().Str("panic", what).Bytes("stack", debug.Stack()).Msg("internal error")
+			logPanic(l.log, v)
 			l.fail(errPanic)
 		}
 	}()
 	part()
+}
+
+func logPanic(log zerolog.Logger, v any) {
+	what := fmt.Sprintf("%T", v)
+	if err, ok := v.(interface{ RuntimeError() }); ok {
+		what = fmt.Sprint(err)
+	}
+	log.Error().Str("panic", what).Bytes("stack", debug.Stack()).Msg("internal error")
+}
+
+// apart runs a part of Run on a goroutine that ends with it. What that needs of
+// stack, for TLS and JSON, is not kept by the goroutine of Run, which does nothing
+// but read for days and of which there are thousands. A panic there is logged with
+// its stack, and goes on here.
+func (r *Realtime) apart(part func()) {
+	var cause any
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer func() {
+			if cause = recover(); cause != nil {
+				logPanic(r.log, cause)
+			}
+		}()
+		part()
+	}()
+	if <-ended; cause != nil {
+		panic(cause)
+	}
 }

@@ -4,28 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 )
 
 // silentProbe is how long a socket without heartbeat may be silent.
 const silentProbe = 45 * time.Second
 
-// serve runs a link until it ends, joins its goroutines and returns why.
+// serve reads from a link until it ends, joins its errands and returns why.
 func (r *Realtime) serve(ctx context.Context, l *link) error {
-	var reading sync.WaitGroup
-	reading.Go(func() { l.guard(l.read) })
 	l.subscribing.ring()
-	l.guard(func() {
-		err := r.keep(ctx, l)
-		if ctx.Err() != nil {
-			l.goodbye()
-		}
-		l.fail(err)
-	})
-	reading.Wait()
+	l.keeping.ring()
+	r.account.tell(&l.keeping)
+	stop := context.AfterFunc(ctx, l.keeping.ring)
+	l.guard(l.read)
+	stop()
+	r.account.untell(&l.keeping)
+	l.keeping.stop()
 	l.subscribing.stop()
 	l.writing.stop()
+	l.unkept()
 	reason := l.reason()
 	if errors.Is(reason, errPoisoned) {
 		r.account.invalidate(l.token.value)
@@ -34,46 +31,59 @@ func (r *Realtime) serve(ctx context.Context, l *link) error {
 }
 
 // keep does what a link needs at certain times: authenticate it anew, probe a
-// silent socket. It returns why the link ends.
-func (r *Realtime) keep(ctx context.Context, l *link) error {
-	l.authenticated(l.token)
-	defer func() {
-		if l.expiry != nil {
-			l.expiry.Stop()
+// silent socket, end it with ctx. It is an errand, for there are long times without
+// anything.
+func (r *Realtime) keep(ctx context.Context, l *link) {
+	if l.watch == nil {
+		l.watch = time.AfterFunc(time.Hour, l.keeping.ring)
+		l.authenticated(l.token)
+	}
+	if err := r.care(ctx, l); err != nil {
+		if ctx.Err() != nil {
+			l.goodbye()
 		}
-	}()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	checked := l.checked
-	for {
-		timer.Reset(time.Until(earliest(l.token.renew, l.silentAt())))
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-l.done:
-			return l.reason()
-		case <-l.suspect:
-			if err := l.probe(ctx); err != nil {
-				return err
-			}
-			continue
-		case <-checked:
-			checked = r.account.checked() // before the token is looked at
-			if err := r.follow(ctx, l); err != nil {
-				return err
-			}
-			continue
-		case <-timer.C:
-		}
-		var err error
-		switch now := time.Now(); {
-		case due(l.token.renew, now):
-			err = r.renew(ctx, l)
-		case due(l.silentAt(), now):
-			err = l.probe(ctx)
-		}
-		if err != nil {
+		l.fail(err)
+		return
+	}
+	l.watch.Reset(time.Until(earliest(l.token.renew, l.silentAt())))
+}
+
+// care does what is due now. It returns why the link ends, and nil if it does not.
+func (r *Realtime) care(ctx context.Context, l *link) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-l.done:
+		return l.reason()
+	case <-l.suspect:
+		if err := l.probe(ctx); err != nil {
 			return err
+		}
+	default:
+	}
+	if checks := r.account.checked(); checks != l.checks { // before the token is looked at
+		l.checks = checks
+		if err := r.follow(ctx, l); err != nil {
+			return err
+		}
+	}
+	if due(l.token.renew, time.Now()) {
+		if err := r.renew(ctx, l); err != nil {
+			return err
+		}
+	}
+	if due(l.silentAt(), time.Now()) {
+		return l.probe(ctx)
+	}
+	return nil
+}
+
+// unkept stops the timers of keep, which has ended.
+func (l *link) unkept() {
+	for _, t := range []*time.Timer{l.watch, l.expiry} {
+		if t != nil {
+			t.Stop()
 		}
 	}
 }

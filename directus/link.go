@@ -1,6 +1,8 @@
 package directus
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,9 +35,9 @@ const (
 	outQueue = 16
 )
 
-// A link is one authenticated socket. Two goroutines serve it all the time: read,
-// the only reader, which never blocks on a consumer, and Realtime.Run's, which keeps
-// it. Writing and subscribing are errands. Realtime.serve joins them all.
+// A link is one authenticated socket. One goroutine serves it all the time, that of
+// Realtime.Run: it is the only reader and never blocks on a consumer. Writing,
+// subscribing and keeping it are errands, which Realtime.serve joins.
 type link struct {
 	// Static after construction.
 	conn    *websocket.Conn
@@ -46,21 +48,23 @@ type link struct {
 	limiter *rate.Limiter      // nil: Directus has no limit
 	down    func(*link, error) // called once, when the link ends
 	out     chan *request
-	pong    chan struct{}   // cap 1: Directus asked for a sign of life
-	suspect chan struct{}   // cap 1: a request went unanswered
-	done    chan struct{}   // closed by fail
-	checked <-chan struct{} // closed when the account was checked since token was taken
+	pong    chan struct{} // cap 1: Directus asked for a sign of life
+	suspect chan struct{} // cap 1: a request went unanswered
+	done    chan struct{} // closed by fail
 
 	writing     errand // sends what is in out and pong
 	subscribing errand // see subscriber
+	keeping     errand // see Realtime.keep
 
 	heard  atomic.Int64 // UnixNano of the last frame
 	paused atomic.Int64 // UnixNano until which nothing is sent (REQUESTS_EXCEEDED)
 	uids   atomic.Int64 // last uid given
 
-	// Owned by Realtime.Run's goroutine.
+	// Owned by keeping; before it begins by connect, after its end by serve.
 	token  token       // under which the socket is authenticated
+	checks int         // how often the account had been checked when it was
 	expiry *time.Timer // fails the link when token expires; nil: it never does
+	watch  *time.Timer // rings keeping when something is due; nil before it has begun
 
 	mu      sync.Mutex // a leaf: guards what follows
 	err     error      // why the link ended; nil while it is alive
@@ -78,10 +82,11 @@ type leg struct {
 	uid  string
 }
 
-func (r *Realtime) newLink(conn *websocket.Conn, info ServerInfo, t token, checked <-chan struct{}) *link {
+// newLink makes a link, which ctx ends, of a socket.
+func (r *Realtime) newLink(ctx context.Context, conn *websocket.Conn, info ServerInfo, t token, checks int) *link {
 	conn.SetReadLimit(maxFrame)
 	l := &link{
-		conn: conn, info: info, token: t, checked: checked, timeout: r.account.client.timeout, log: r.log, opened: time.Now(),
+		conn: conn, info: info, token: t, checks: checks, timeout: r.account.client.timeout, log: r.log, opened: time.Now(),
 		down:    r.lost,
 		out:     make(chan *request, outQueue),
 		pong:    make(chan struct{}, 1),
@@ -99,6 +104,7 @@ func (r *Realtime) newLink(conn *websocket.Conn, info ServerInfo, t token, check
 	l.writing.do = func() { l.guard(l.write) }
 	subscribing := &subscriber{realtime: r, link: l, legs: map[*Subscription]map[EventKind]*leg{}, refused: map[*leg]time.Time{}}
 	l.subscribing.do = func() { l.guard(subscribing.run) }
+	l.keeping.do = func() { l.guard(func() { r.keep(ctx, l) }) }
 	return l
 }
 
@@ -149,18 +155,38 @@ func (l *link) read() {
 			return
 		}
 		l.heard.Store(time.Now().UnixNano())
-		f, err := decodeFrame(data)
-		if err != nil {
-			l.log.Warn().Err(err).Int("bytes", len(data)).Msg("ignored a frame")
-			continue
-		}
-		if !l.dispatch(f, len(data)) {
+		if !l.take(data) {
 			return
 		}
 	}
 }
 
-var pongFrame = []byte(`{"type":"pong"}`)
+// take takes a frame. false means that the link ended and that no later frame of the
+// socket may be looked at. A ping is nearly all that most links ever get: taken
+// without decoding, it lets their reader do with a small stack.
+func (l *link) take(data []byte) bool {
+	if bytes.Equal(data, pingFrame) {
+		l.answerPing()
+		return true
+	}
+	f, err := decodeFrame(data)
+	if err != nil {
+		l.log.Warn().Err(err).Int("bytes", len(data)).Msg("ignored a frame")
+		return true
+	}
+	return l.dispatch(f, len(data))
+}
+
+// answerPing gives the sign of life that Directus asks for.
+func (l *link) answerPing() {
+	ring(l.pong)
+	l.writing.ring()
+}
+
+var (
+	pingFrame = []byte(`{"type":"ping"}`)
+	pongFrame = []byte(`{"type":"pong"}`)
+)
 
 // write sends what there is to send. It is the only writer of the socket.
 func (l *link) write() {

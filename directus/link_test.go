@@ -3,7 +3,9 @@ package directus_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -343,6 +345,28 @@ func TestReadyShortensThePauses(t *testing.T) {
 		}
 		if late := time.Since(back); late > 2*time.Second {
 			r.t.Errorf("connected %v after directus was back", late)
+		}
+	})
+}
+
+// Of what serves an idle link one goroutine stays: there may be thousands.
+func TestIdleLinkHasOneGoroutine(t *testing.T) {
+	bubble(t, directustest.FakeOptions{}, func(r *rig) {
+		l := run(r.t, r.login())
+		tl := follow(r.t, l.Realtime, "messages")
+		tl.active()
+		time.Sleep(10 * time.Minute) // heartbeats, and a new token
+		synctest.Wait()
+		all := make([]byte, 1<<20)
+		all = all[:runtime.Stack(all, true)]
+		var ours []string
+		for _, stack := range strings.Split(string(all), "\n\n") {
+			if strings.Contains(stack, "directus-ircd/directus.") && !strings.Contains(stack, "TestIdleLink") {
+				ours = append(ours, stack)
+			}
+		}
+		if len(ours) != 1 {
+			r.t.Errorf("%d goroutines, want 1:\n%s", len(ours), strings.Join(ours, "\n\n"))
 		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 
 // RealtimeOptions of a Realtime.
 type RealtimeOptions struct {
-	// OnState is called on Run's goroutine at each change; it must not block.
+	// OnState is called at each change, while Run waits for it; it must not block.
 	OnState func(State)
 }
 
@@ -41,7 +41,7 @@ type Realtime struct {
 	over    chan struct{} // closed when Run returns
 	kick    chan struct{} // cap 1: rung by Retry
 
-	// Owned by Run's goroutine.
+	// Owned by Run's goroutine, and by those that it waits for, see apart.
 	backoff backoff
 	now     State
 
@@ -99,14 +99,19 @@ func (r *Realtime) run(ctx context.Context) error {
 		case <-r.kick: // what it asks for happens now
 		default:
 		}
-		l, err := r.connect(ctx)
+		var l *link
+		var err error
+		r.apart(func() {
+			if l, err = r.connect(ctx); err == nil {
+				r.setUp(l)
+			}
+		})
 		if err == nil {
-			r.setUp(l)
 			err = r.serve(ctx, l)
 			r.backoff.up(time.Since(l.opened))
 			wasUp = true
 		}
-		r.setDown(err, wasUp)
+		r.apart(func() { r.setDown(err, wasUp) })
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

@@ -111,6 +111,7 @@ func (l *link) roundTrip(ctx context.Context, req *request, slot **request) (fra
 	}
 	if l.alive() {
 		ring(l.suspect)
+		l.keeping.ring()
 	}
 	return frame{}, fmt.Errorf("%w: %w", ErrUnconfirmed, cause)
 }
