@@ -8,11 +8,16 @@ import (
 	"directus-ircd/ircd"
 )
 
-// maxBehind is how many entries a session may lag behind its feed. A client
-// that does not read is closed by the IRC side after ten seconds; this bounds
-// the memory of a flood in between. A session further behind is ended with its
-// reason, and finds what it missed when it comes back.
-const maxBehind = 8192
+// maxBehind is how many entries a session may lag behind its feed, and
+// maxBehindBytes how much they may hold. A client that does not read is closed by the
+// IRC side after ten seconds; this bounds the memory of a flood in between. A session
+// further behind is ended with its reason, and finds what it missed when it comes back.
+const (
+	maxBehind      = 8192
+	maxBehindBytes = 32 << 20
+	// entryCost is about what an entry takes beside its texts.
+	entryCost = 512
+)
 
 // entry is an event of a channel, ready to be shown. Immutable.
 type entry struct {
@@ -21,6 +26,16 @@ type entry struct {
 	event   ircd.Event
 	read    bool   // found by reading the collection, not brought by an event
 	text    string // of an edit: the whole new text
+}
+
+// size is about what the entry takes, in bytes. The text of a row is there as Directus
+// gave it, too.
+func (e *entry) size() int {
+	n := entryCost + len(e.text) + 2*len(e.row.text)
+	if m, ok := e.event.(*ircd.Message); ok {
+		n += len(m.Text)
+	}
+	return n
 }
 
 // isChange tells what became of a message from a new one.
@@ -52,6 +67,7 @@ type journal struct {
 	readers map[*reader]struct{} // guarded by mu
 	behind  int                  // how many readers have not read all; guarded by mu
 	full    int                  // more entries than that make append look for what all have read; guarded by mu
+	bytes   int                  // what the entries take; guarded by mu
 }
 
 // minFull is a number of entries that may wait for the slowest reader without
@@ -177,8 +193,11 @@ func (j *journal) append(entries ...entry) {
 	}
 	j.entries = append(j.entries, entries...)
 	j.behind = len(j.readers)
-	if len(j.entries) > max(j.full, minFull) {
-		j.trim()
+	for i := range entries {
+		j.bytes += entries[i].size()
+	}
+	if len(j.entries) > max(j.full, minFull) || j.bytes > maxBehindBytes {
+		j.trim(len(entries))
 	}
 	for r := range j.readers {
 		r.wake()
@@ -223,21 +242,32 @@ func (j *journal) caughtUp(r *reader) {
 	}
 	r.pos = end
 	if j.behind--; j.behind == 0 {
-		j.entries, j.base, j.full = nil, end, 0
+		j.entries, j.base, j.full, j.bytes = nil, end, 0, 0
 	}
 }
 
-// trim drops what every reader has read, but for those that are further behind
-// than maxBehind, for whom nothing is kept. The caller holds mu.
-func (j *journal) trim() {
-	end := j.endLocked()
+// trim drops what every reader has read, but for those that are too far behind, for
+// whom nothing is kept. Who has read all but the latest entries is not, however much
+// these are. The caller holds mu.
+func (j *journal) trim(latest int) {
+	end, oldest, bytes := j.endLocked(), len(j.entries), 0
+	for ; oldest > 0; oldest-- {
+		bytes += j.entries[oldest-1].size()
+		if n := len(j.entries) - oldest + 1; n > latest && (n > maxBehind || bytes > maxBehindBytes) {
+			break
+		}
+	}
 	keep := end
 	for r := range j.readers {
-		if r.pos >= end-maxBehind {
+		if r.pos >= j.base+int64(oldest) {
 			keep = min(keep, r.pos)
 		}
 	}
 	j.entries = slices.Clone(j.entries[keep-j.base:]) // what readers share stays as it is
 	j.base = keep
 	j.full = min(2*len(j.entries), maxBehind)
+	j.bytes = 0
+	for i := range j.entries {
+		j.bytes += j.entries[i].size()
+	}
 }

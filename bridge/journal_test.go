@@ -2,7 +2,10 @@ package bridge
 
 import (
 	"strconv"
+	"strings"
 	"testing"
+
+	"directus-ircd/ircd"
 )
 
 func TestJournal(t *testing.T) {
@@ -56,6 +59,44 @@ func TestJournal(t *testing.T) {
 	}
 	j.detach(a)
 	check("b", b, strconv.Itoa(5+maxBehind))
+}
+
+// Long texts do not wait without bound for who reads slowly, and are no reason to end
+// who does not.
+func TestJournalOfLongTexts(t *testing.T) {
+	var j journal
+	slow, quick := &reader{wake: func() {}}, &reader{wake: func() {}}
+	j.attach(slow)
+	j.attach(quick)
+	long := strings.Repeat("x", 1<<20)
+	add := func(n int) {
+		t.Helper()
+		page := make([]entry, n)
+		for i := range page {
+			page[i] = entry{row: row{text: long}, event: &ircd.Message{Text: long}}
+		}
+		j.append(page...)
+		if _, news, ok := j.read(quick); !ok || len(news) != n {
+			t.Fatalf("who reads at once is given %d of %d, %v", len(news), n, ok)
+		}
+	}
+	most := 0
+	for range 100 {
+		add(1)
+		most = max(most, len(j.entries))
+	}
+	if held := most * 3 << 20; held > maxBehindBytes || held < maxBehindBytes/2 {
+		t.Errorf("%d MiB were kept", held>>20)
+	}
+	if _, _, ok := j.read(slow); ok {
+		t.Error("a reader that was overtaken is not told")
+	}
+	add(100) // a page of them
+	j.detach(slow)
+	add(100)
+	if len(j.entries) != 0 || j.bytes != 0 {
+		t.Errorf("%d entries, %d bytes are kept though all have read them", len(j.entries), j.bytes)
+	}
 }
 
 // Where a reader is passed on, its positions go on from there, whatever comes into the

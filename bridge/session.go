@@ -301,7 +301,7 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 	readAt, readTo := v.feed.readAt(), v.feed.readTo()
 	first, news, ok := v.feed.journal.read(v.reader)
 	if !ok {
-		return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages behind. Come back to catch up", maxBehind)}
+		return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages, or %d MiB of them, behind. Come back to catch up", maxBehind, maxBehindBytes>>20)}
 	}
 	events = slices.Grow(events, len(news))
 	moves := len(news) > 0 && s.moves(v)
