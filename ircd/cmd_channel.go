@@ -31,10 +31,7 @@ func (c *conn) joinAll(ctx context.Context, names []string) error {
 			c.endResponse()
 		}
 		if ch != nil {
-			if ch.Notice != "" {
-				c.showService(&ServiceNotice{Target: ch.Name, Text: ch.Notice})
-			}
-			if err := c.showBacklog(ctx, ch.Name, ch.Backlog); err != nil {
+			if err := c.showPast(ctx, ch); err != nil {
 				return err
 			}
 		}
@@ -43,6 +40,14 @@ func (c *conn) joinAll(ctx context.Context, names []string) error {
 		}
 	}
 	return nil
+}
+
+// showPast shows what was said in a channel before the client has joined it.
+func (c *conn) showPast(ctx context.Context, ch *Channel) error {
+	if ch.Notice != "" {
+		c.showService(&ServiceNotice{Target: ch.Name, Text: ch.Notice})
+	}
+	return c.showBacklog(ctx, ch.Name, ch.Backlog)
 }
 
 // join enters one channel. Joining it again is nothing, and no channel.
@@ -142,7 +147,7 @@ func (c *conn) enter(ctx context.Context, name string) error {
 		}
 		return ended(ctx)
 	}
-	return c.showBacklog(ctx, ch.Name, ch.Backlog)
+	return c.showPast(ctx, ch)
 }
 
 // partAll is JOIN 0.

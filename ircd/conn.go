@@ -228,6 +228,7 @@ func (c *conn) read(ctx context.Context) {
 // loop owns the connection's state. It returns why the connection ends.
 func (c *conn) loop(ctx context.Context) error {
 	c.logins = c.srv.logins.available()
+	c.takeSettings() // they may have changed before anybody could ring
 	c.startRegistration()
 	timer := time.NewTimer(0)
 	defer timer.Stop()

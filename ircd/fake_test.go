@@ -29,6 +29,7 @@ type fakeChat struct {
 	asks   atomic.Int64                                 // for the hooks to count
 
 	features Features // static
+	notice   string   // in front of each backlog; static
 	device   bool     // sessions want to know what has arrived; static
 
 	crash func(method, user string) // guarded by mu; nil: nothing. It may panic
@@ -215,7 +216,7 @@ func (s *fakeSession) Join(ctx context.Context, channel string, opts JoinOptions
 	s.joined[name] = true
 	ch := &Channel{Name: name, Topic: topic, At: s.chat.joinedAt}
 	if opts.Backlog {
-		ch.Backlog = s.chat.backlog[name]
+		ch.Backlog, ch.Notice = s.chat.backlog[name], s.chat.notice
 	}
 	return ch, nil
 }

@@ -3,6 +3,7 @@ package ircd
 import (
 	"context"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -89,6 +90,26 @@ func TestConfigureLimits(t *testing.T) {
 	})
 }
 
+// TestConfigureAtTheBeginning: a connection that begins while options change has the
+// new ones.
+func TestConfigureAtTheBeginning(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		s := newTestServer(t, newFakeChat(), nil)
+		here, there := net.Pipe()
+		c := newConn(s.Server, there, netip.Addr{}, ListenOptions{})
+		opts := testOptions(t)
+		opts.MOTD = "new"
+		s.Configure(opts)
+		ended := begin(func() { c.run(t.Context()) })
+		client := ircdtest.New(t, here)
+		client.Send("PASS alice@example.com:pw-alice", "NICK alice", "USER a 0 * :a")
+		client.Expect("* 372 alice :- new")
+		client.Send("QUIT")
+		client.Closed()
+		<-ended
+	})
+}
+
 // TestClosedListener: a listener that is closed lets nobody in any more, and
 // whoever is there stays.
 func TestClosedListener(t *testing.T) {
@@ -152,6 +173,7 @@ func TestAdmission(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		chat.backlog["#dev"] = []*Message{{ID: "m0", Time: time.Now(), From: testUser("bob"), Target: "#dev", Text: "old"}}
+		chat.notice = "you have missed more"
 		s := newTestServer(t, chat, nil)
 		alice := s.user("alice")
 		alice.Sync()
@@ -160,6 +182,7 @@ func TestAdmission(t *testing.T) {
 		}
 		alice.ExpectNext(":alice!u@directus JOIN :#dev")
 		alice.Expect("* 366 alice #dev *")
+		alice.ExpectNext(":directus!service@irc.test NOTICE #dev :you have missed more")
 		alice.ExpectNext("* PRIVMSG #dev :*old")
 		alice.Refute("*")
 	})
