@@ -3,6 +3,7 @@ package ircd
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	irc "gopkg.in/irc.v4"
@@ -35,7 +36,75 @@ func (c *conn) withPatience(ctx context.Context) (context.Context, context.Cance
 	if at := c.pings.oldest(); !at.IsZero() {
 		since = at
 	}
-	return context.WithDeadline(context.WithValue(ctx, lastingKey{}, ctx), since.Add(commandTime))
+	p := &patience{outer: ctx, deadline: since.Add(commandTime)}
+	if d, ok := ctx.Deadline(); ok && d.Before(p.deadline) {
+		p.deadline = d
+	}
+	return p, p.end
+}
+
+// patience is a context.WithDeadline whose timer is not started before somebody waits
+// for it: most commands, and nearly every look for news, wait for nothing.
+type patience struct {
+	outer    context.Context
+	deadline time.Time
+
+	mu    sync.Mutex
+	over  bool               // guarded by mu
+	timed context.Context    // nil until somebody waits; guarded by mu
+	stop  context.CancelFunc // of timed; guarded by mu
+}
+
+func (p *patience) Deadline() (time.Time, bool) { return p.deadline, true }
+
+func (p *patience) Done() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timed == nil {
+		p.timed, p.stop = context.WithDeadline(p.outer, p.deadline)
+		if p.over {
+			p.stop()
+		}
+	}
+	return p.timed.Done()
+}
+
+func (p *patience) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.timed != nil:
+		return p.timed.Err()
+	case p.outer.Err() != nil:
+		return p.outer.Err()
+	case p.over:
+		return context.Canceled
+	case !time.Now().Before(p.deadline):
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// Value leads those who make a context of this one to what ends it.
+func (p *patience) Value(key any) any {
+	if key == (lastingKey{}) {
+		return p.outer
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timed != nil {
+		return p.timed.Value(key)
+	}
+	return p.outer.Value(key)
+}
+
+func (p *patience) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	if p.stop != nil {
+		p.stop()
+	}
 }
 
 // lasting returns the context of the connection for that of a command.

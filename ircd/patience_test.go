@@ -1,7 +1,9 @@
 package ircd
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -278,4 +280,57 @@ func TestFlushOutlastsCommand(t *testing.T) {
 			t.Errorf("%q is written", got)
 		}
 	})
+}
+
+// TestPatienceIsAContext: the context of a command is like any other, whether somebody
+// waits for it or only asks, and what is made of it ends with it.
+func TestPatienceIsAContext(t *testing.T) {
+	for _, waits := range []bool{false, true} {
+		for name, end := range map[string]struct {
+			how  func(outer, own context.CancelFunc)
+			want error
+		}{
+			"by time":            {func(_, _ context.CancelFunc) { time.Sleep(commandTime) }, context.DeadlineExceeded},
+			"when it is over":    {func(_, own context.CancelFunc) { own() }, context.Canceled},
+			"by the one outside": {func(outer, _ context.CancelFunc) { outer() }, context.Canceled},
+		} {
+			t.Run(fmt.Sprintf("%s, waited for: %v", name, waits), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					outer, cancelOuter := context.WithCancel(context.WithValue(t.Context(), t, "found"))
+					defer cancelOuter()
+					ctx, cancel := new(conn).withPatience(outer)
+					defer cancel()
+					inner := ctx
+					if waits {
+						var stop context.CancelFunc
+						inner, stop = context.WithTimeout(ctx, time.Hour)
+						defer stop()
+					}
+					if err := cmp.Or(ctx.Err(), inner.Err()); err != nil {
+						t.Error(err)
+					}
+					if d, _ := inner.Deadline(); !d.Equal(time.Now().Add(commandTime)) {
+						t.Errorf("it ends at %v", d)
+					}
+					if inner.Value(t) != "found" || lasting(inner) != outer {
+						t.Error("its values are not to be found")
+					}
+					end.how(cancelOuter, cancel)
+					synctest.Wait()
+					if !errors.Is(ctx.Err(), end.want) || !errors.Is(inner.Err(), end.want) {
+						t.Errorf("ended by %v, %v", ctx.Err(), inner.Err())
+					}
+					<-ctx.Done()
+					<-inner.Done()
+				})
+			})
+		}
+	}
+	short, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	ctx, end := new(conn).withPatience(short)
+	defer end()
+	if d, _ := ctx.Deadline(); time.Until(d) > time.Second {
+		t.Error("it goes on for longer than the one outside")
+	}
 }
