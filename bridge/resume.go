@@ -92,15 +92,15 @@ func (s *session) showEntry(e *entry, readTo time.Time) {
 // catchUp notes that a client is shown what its device has missed.
 func (s *session) catchUp(v *visit, p past, readTo time.Time) {
 	v.caughtUp = true
+	if readTo.IsZero() { // nobody had ever said anything: from here on it is missed
+		readTo, _, _ = serverNow(s.member.account)
+	}
 	if len(p.list) > 0 {
 		for _, f := range p.list {
 			s.show(v, f.row, readTo)
 		}
 		v.shown.Floor = p.floor
 		return
-	}
-	if readTo.IsZero() { // nobody has ever said anything: from here on it is missed
-		readTo, _, _ = serverNow(s.member.account)
 	}
 	s.backend.opts.Resume.Trails.merge(v.key, trail{Date: readTo, Floor: p.floor})
 }

@@ -177,6 +177,26 @@ func TestResume(t *testing.T) {
 	})
 }
 
+// A device that comes while the first words are said goes on behind them: the collection was empty when it was read, and
+// is not read again for minutes.
+func TestResumeFromTheFirstWords(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		r := newRemembering(t, nil)
+		r.visit("ada", "#messages")
+		r.insert("one")
+		v, lines := r.device("ada", "laptop")
+		same(t, lines, "one")
+		v.receive()
+		r.insert("two")
+		same(t, v.texts(), "two")
+		v.receive()
+		v.leave()
+		r.insert("three")
+		_, lines = r.device("ada", "laptop")
+		same(t, lines, "three")
+	})
+}
+
 // Each device has missed something else, and a client without one is shown the
 // backlog as ever.
 func TestResumeByDevice(t *testing.T) {
