@@ -16,14 +16,20 @@ var errHidden = errors.New("refused, or stored out of sight")
 // errBlind says that a message cannot be told from older ones.
 var errBlind = errors.New("the collection has not been read yet")
 
+// lateness is how long a message that can not be sent again is looked for: what
+// Directus has taken just before the link broke may be seen a moment later.
+const lateness = 3 * time.Second
+
 // settle looks for a message in doubt until Directus can be asked or ctx ends.
 func (d *delivery) settle(ctx context.Context) (row, bool, error) {
+	begin := time.Now()
 	for {
 		r, found, err := d.look(ctx)
-		if err == nil || !errors.Is(err, directus.ErrUnavailable) {
+		over := len(d.once) > 0 || time.Since(begin) >= lateness
+		if found || err == nil && over || err != nil && !errors.Is(err, directus.ErrUnavailable) {
 			return r, found, err
 		}
-		if !d.pause(ctx) || d.member.rt.Ready(ctx) != nil {
+		if !d.pause(ctx) || err != nil && d.member.rt.Ready(ctx) != nil {
 			return row{}, false, err
 		}
 	}

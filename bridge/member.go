@@ -165,7 +165,7 @@ func (m *member) failing() bool {
 
 // setSilent notes whether Directus left a send unanswered for that long. What
 // was not waited for long enough proves nothing: a Directus that is merely slow
-// must find back.
+// must find back, and a link that broke says nothing about the next one.
 func (m *member) setSilent(silent bool, waited time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

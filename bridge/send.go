@@ -79,8 +79,10 @@ type delivery struct {
 	pauses int
 	// byREST says to go that way from now on.
 	byREST bool
-	// doubtful says that an attempt was made whose outcome is not known.
-	doubtful bool
+	// doubtful says that an attempt was made whose outcome is not known, and
+	// unanswered how long the answer to one was waited for in vain.
+	doubtful   bool
+	unanswered time.Duration
 }
 
 // send stores a message and returns it as stored. It never sends a message twice
@@ -96,7 +98,7 @@ func (m *member) send(ctx context.Context, c *channel, f *feed, out letter) (row
 	defer cancel()
 	d.identify(limited)
 	r, err := d.run(limited)
-	m.setSilent(errors.Is(err, directus.ErrUnconfirmed), patience)
+	m.setSilent(errors.Is(err, directus.ErrUnconfirmed), min(d.unanswered, patience))
 	if err == nil {
 		return r, nil
 	}
@@ -141,6 +143,7 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 		if err := errors.Join(ctx.Err(), d.member.rt.Ready(ctx)); err != nil {
 			return row{}, d.outOfTime(err)
 		}
+		begin := time.Now()
 		raw, err := d.create(ctx)
 		if err == nil {
 			return d.confirmed(ctx, raw)
@@ -152,7 +155,7 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 				return row{}, d.outOfTime(err)
 			}
 		case errors.Is(err, directus.ErrUnconfirmed):
-			d.doubtful = true
+			d.doubtful, d.unanswered = true, max(d.unanswered, time.Since(begin))
 			r, found, lookErr := d.settle(ctx)
 			if found {
 				return r, nil
@@ -166,6 +169,8 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 		case directus.IsCode(err, directus.CodeRecordNotUnique) && len(d.once) > 0,
 			directus.IsCode(err, directus.CodeForbidden):
 			return d.disputed(ctx, err)
+		case errors.Is(err, directus.ErrLoggedOut):
+			return row{}, d.outOfTime(err)
 		default:
 			return row{}, err
 		}
@@ -213,10 +218,10 @@ func (d *delivery) pause(ctx context.Context) bool {
 // did.
 func (d *delivery) outOfTime(err error) error {
 	switch {
-	case errors.Is(err, directus.ErrLoggedOut):
-		return err
 	case d.doubtful:
 		return errors.Join(directus.ErrUnconfirmed, err)
+	case errors.Is(err, directus.ErrLoggedOut):
+		return err
 	}
 	return errors.Join(directus.ErrNotConnected, err)
 }

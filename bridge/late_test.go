@@ -1,0 +1,104 @@
+package bridge_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// storedLater has Directus take the creates of one text, break the link, and store them a moment later.
+func storedLater(fake *directustest.Fake, author, text string, after time.Duration) {
+	fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
+		data, _ := f.Message["data"].(map[string]any)
+		late := f.Action == "create" && data["text"] == text
+		if late {
+			time.AfterFunc(after, func() { fake.Insert("messages", author, data) })
+		}
+		return directustest.FrameVerdict{Skip: late, Cut: late}
+	})
+}
+
+// What Directus has taken before the link broke is stored a moment later, behind the first look for it. Nothing makes the
+// message known, so it cannot be sent again: it is looked for again.
+func TestStoredBehindTheFirstLook(t *testing.T) {
+	for after, stored := range map[time.Duration]bool{50 * time.Millisecond: true, 2 * time.Second: true, time.Minute: false} {
+		t.Run(after.String(), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				ch := messages("messages")
+				ch.Fields.Nonce = ""
+				fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+				ada := addFake(fake, "ada")
+				c := rejoin(t, l, "ada")
+				storedLater(fake, ada, "late", after)
+				begin := time.Now()
+				c.Send("PRIVMSG #messages :late")
+				lines := strings.Join(c.Sync(), "\n")
+				if told := strings.Contains(lines, "perhaps sent"); told == stored || strings.Contains(lines, "Not sent") {
+					t.Errorf("stored after %v, and the sender hears %q", after, lines)
+				}
+				if took := time.Since(begin); took > 5*time.Second {
+					t.Errorf("that took %v", took)
+				}
+				c.Close()
+			})
+		})
+	}
+}
+
+// A link that breaks says nothing about the next one: whoever loses a message now and then is not told that Directus is
+// unreachable while it answers everything else.
+func TestLostNowAndThen(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		ch := messages("messages")
+		ch.Fields.Nonce = ""
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+		addFake(fake, "ada")
+		c := rejoin(t, l, "ada")
+		for i := range 5 {
+			fake.OnFrame(lostCreate)
+			c.Send(fmt.Sprintf("PRIVMSG #messages :lost %d", i))
+			if lines := strings.Join(c.Sync(), "\n"); !strings.Contains(lines, "perhaps sent") {
+				t.Errorf("lost, and the sender hears %q", lines)
+			}
+			fake.OnFrame(nil)
+			for range 3 {
+				c.Send("PRIVMSG #messages :ok")
+				if lines := strings.Join(c.Sync(), "\n"); strings.Contains(lines, " 404 ") {
+					t.Errorf("after %d: %q", i, lines)
+				}
+			}
+		}
+		c.Close()
+	})
+}
+
+// The session ends while a message is in doubt, and that is stored behind the look for it.
+func TestSessionEndsInDoubt(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+		ada := fake.AddUser(directustest.FakeUser{Email: "ada@example.com", Token: "token-of-ada", FirstName: "ada"})
+		c := l.Dial(t)
+		c.LoginPass("x", "token-of-ada")
+		c.Send("JOIN #messages")
+		c.Expect("* 366 *")
+		c.Sync()
+		storedLater(fake, ada, "late", 5*time.Second)
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Method == "POST" && r.Path == "/items/messages" { // sent again, as it was not found
+				fake.SetToken(ada, "another")
+			}
+			return directustest.RESTVerdict{}
+		})
+		c.Send("PRIVMSG #messages :late")
+		line := c.Expect("* 404 *")
+		time.Sleep(time.Minute)
+		if n := len(fake.Items("messages")); n != 1 || !strings.Contains(line, "perhaps sent") {
+			t.Errorf("%d stored, and the sender hears %q", n, line)
+		}
+		c.Close()
+	})
+}
