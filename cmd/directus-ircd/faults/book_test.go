@@ -82,12 +82,14 @@ type book struct {
 	changed chan struct{}   // closed and replaced at each change; guarded by mu
 	letters map[key]*letter // guarded by mu
 	told    map[string]int  // refusals and doubts by writer; guarded by mu
+	doubts  map[string]int  // of these, doubts about messages that nothing marks; guarded by mu
 	windows []window        // guarded by mu
+	brief   []window        // the brief faults; guarded by mu
 	faults  map[string]int  // guarded by mu
 }
 
 func newBook() *book {
-	return &book{changed: make(chan struct{}), letters: map[key]*letter{}, told: map[string]int{}, faults: map[string]int{}}
+	return &book{changed: make(chan struct{}), letters: map[key]*letter{}, told: map[string]int{}, doubts: map[string]int{}, faults: map[string]int{}}
 }
 
 // do changes the book and wakes those who wait for a change.
@@ -134,6 +136,9 @@ func (b *book) know(k key, o outcome) {
 		l.outcome, l.known = o, time.Now()
 		if o == refused || o == perhaps {
 			b.told[k.writer]++
+		}
+		if o == perhaps && l.channel != marked {
+			b.doubts[k.writer]++
 		}
 	})
 }

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -24,6 +25,7 @@ const (
 type fault struct {
 	name  string
 	brief bool // shorter than the time limit of sending: no sender may be refused
+	cuts  bool // what is on its way is lost: a message that nothing marks may be in doubt
 	told  bool // longer: every sender over IRC is told, and has to be connected
 	whole bool // everybody has to be connected
 	// commit returns when the fault is mended.
@@ -34,10 +36,10 @@ type fault struct {
 var faults = []fault{
 	{name: "Directus killed, restarted with refresh tokens that expire", whole: true, commit: expireSessions},
 	{name: "Directus frozen", told: true, commit: freeze(lasting)},
-	{name: "path refused briefly", brief: true, commit: func(ctx context.Context, w *world) { w.proxy.Refuse(); w.mendAfter(ctx, brief) }},
-	{name: "path cut up", brief: true, commit: cut(directustest.Up)},
-	{name: "path cut down", brief: true, commit: cut(directustest.Down)},
-	{name: "path cut", brief: true, commit: cut(directustest.Up, directustest.Down)},
+	{name: "path refused briefly", brief: true, cuts: true, commit: func(ctx context.Context, w *world) { w.proxy.Refuse(); w.mendAfter(ctx, brief) }},
+	{name: "path cut up", brief: true, cuts: true, commit: cut(directustest.Up)},
+	{name: "path cut down", brief: true, cuts: true, commit: cut(directustest.Down)},
+	{name: "path cut", brief: true, cuts: true, commit: cut(directustest.Up, directustest.Down)},
 	{name: "path stalled up", brief: true, commit: stall(brief, directustest.Up)},
 	{name: "path stalled down", brief: true, commit: stall(brief, directustest.Down)},
 	{name: "path delayed up", brief: true, commit: delay(directustest.Up)},
@@ -96,10 +98,7 @@ func (w *world) play(ctx context.Context, until time.Time) {
 
 // commit commits a fault and looks at what the senders are told meanwhile.
 func (w *world) commit(ctx context.Context, f fault) {
-	before, ended := w.toldBefore(), map[*person]int{}
-	for _, x := range w.writers {
-		ended[x.person] = x.person.sessionsEnded()
-	}
+	told, doubts, ended := w.toldBefore()
 	w.tell("%s", f.name)
 	w.book.fault(f.name)
 	begin := time.Now()
@@ -113,27 +112,33 @@ func (w *world) commit(ctx context.Context, f fault) {
 		return
 	}
 	w.book.do(func() {
+		if f.brief {
+			w.book.brief = append(w.book.brief, window{from: begin, to: time.Now()})
+		}
 		for _, x := range w.writers {
-			told := w.book.told[x.name] - before[x.name]
+			told := w.book.told[x.name] - told[x.name]
+			if f.told && told == 0 {
+				w.fail("%s for %v: %s was told nothing", f.name, took, x.name)
+			}
+			if f.cuts {
+				told -= w.book.doubts[x.name] - doubts[x.name]
+			}
 			// A cut can take the answer to a renewal of the session along, which ends it.
 			if f.brief && told > x.person.sessionsEnded()-ended[x.person] {
 				w.fail("%s for %v: %s was told %d times that a message is not, or perhaps, sent", f.name, took, x.name, told)
-			}
-			if f.told && told == 0 {
-				w.fail("%s for %v: %s was told nothing", f.name, took, x.name)
 			}
 		}
 	})
 }
 
-func (w *world) toldBefore() map[string]int {
-	before := map[string]int{}
-	w.book.do(func() {
-		for name, n := range w.book.told {
-			before[name] = n
-		}
-	})
-	return before
+// toldBefore is what the writers over IRC were told so far, and how many sessions of theirs have ended.
+func (w *world) toldBefore() (told, doubts map[string]int, ended map[*person]int) {
+	w.book.do(func() { told, doubts = maps.Clone(w.book.told), maps.Clone(w.book.doubts) })
+	ended = map[*person]int{}
+	for _, x := range w.writers {
+		ended[x.person] = x.person.sessionsEnded()
+	}
+	return told, doubts, ended
 }
 
 // settle waits until every writer has stored a message, and every reader has been shown what was stored before now.

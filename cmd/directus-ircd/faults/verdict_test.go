@@ -106,6 +106,9 @@ func (w *world) judgeSending(sum *tally, stores map[string]*collection) {
 		case perhaps:
 			sum.perhaps++
 			sum.perhapsStored += n
+			if n > 0 && w.couldKnow(l, stores[l.channel]) {
+				w.fail("%v was stored for %v when its writer was told that it perhaps is", k, visible)
+			}
 		case unheard:
 			sum.unheard++
 			sum.unheardStored += n
@@ -113,6 +116,15 @@ func (w *world) judgeSending(sum *tally, stores map[string]*collection) {
 			w.fail("%v: its writer knows nothing of it", k)
 		}
 	}
+}
+
+// visible is how long a row may take from its date until it can be read.
+const visible = 2 * time.Second
+
+// couldKnow reports that a message in doubt was there to be found, in a fault that does not last.
+func (w *world) couldKnow(l *letter, store *collection) bool {
+	brief := slices.ContainsFunc(w.book.brief, func(v window) bool { return l.known.After(v.from) && l.known.Before(v.to) })
+	return brief && l.known.Sub(store.rows[store.of[l.key]].date) > visible
 }
 
 // slow is a delivery worth a note.

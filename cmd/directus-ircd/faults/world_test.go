@@ -29,6 +29,9 @@ const (
 // The channels, by the collections that they show.
 var channels = []string{"#messages", "#staff"}
 
+// marked is the channel whose messages carry a nonce, so that what became of them can always be found out.
+const marked = "#messages"
+
 func collectionOf(channel string) string { return strings.TrimPrefix(channel, "#") }
 
 // world is everything that a run is made of.
