@@ -53,7 +53,7 @@ func (f *feed) start(ctx context.Context) error {
 	}
 	f.mu.Lock()
 	f.cursor = cursor{set: true, date: since}
-	f.trust.date = since
+	f.trust.date, f.trust.next = since, since
 	f.mu.Unlock()
 	f.advance(last)
 	return nil

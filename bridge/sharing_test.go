@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -273,6 +274,43 @@ func TestProofTooOld(t *testing.T) {
 		for _, v := range []*visitor{ada, bob} {
 			same(t, v.later(time.Minute), "walt says in #messages: two")
 		}
+	})
+}
+
+// Directus is asked for the carrier's rights while a feed reads its collection for the first time, as when two clients of
+// a user come at once. Whoever takes over does not show what was there before.
+func TestCheckedWhileStarting(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		c.write("old")
+		time.Sleep(time.Hour)
+		c.write("newer")
+		time.Sleep(time.Minute)
+		ada := c.visit("ada")
+		c.fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/items/messages" {
+				return directustest.RESTVerdict{Delay: time.Second}
+			}
+			return directustest.RESTVerdict{}
+		})
+		time.AfterFunc(1500*time.Millisecond, func() { // the first of its questions is answered
+			if s, err := c.backend.Login(t.Context(), ircd.Credentials{Account: "ada@example.com", Secret: "ada"}); err == nil {
+				t.Cleanup(func() { s.Close(context.Background()) })
+			}
+		})
+		if _, err := ada.session.Join(t.Context(), "#messages", ircd.JoinOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		bob := c.visit("bob")
+		if _, err := bob.session.Join(t.Context(), "#messages", ircd.JoinOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		same(t, bob.later(time.Minute))
+		c.fake.CutUser(ada.id)
+		same(t, bob.later(time.Minute))
+		same(t, ada.news())
+		c.write("new")
+		same(t, bob.later(time.Minute), "walt says in #messages: new")
 	})
 }
 
