@@ -164,10 +164,15 @@ func (f *feed) fork(key feedKey, m *member) *feed {
 	own.full = max(maxSeen, 2*len(own.seen))
 	own.shown, own.moments = f.shown.clone(), f.moments.clone()
 	own.reactions.shown = append(own.reactions.shown, f.reactions.shown...)
-	for id := range f.journal.hand(m, own) {
+	for id, date := range f.journal.hand(m, own) {
 		delete(own.seen, id)
 		own.shown.forget(id)
 		delete(own.pending, id)
+		// Who was shown nothing for a while has to read from there, but not what the
+		// feed does not know any more to have shown.
+		if date.Before(own.cursor.date) && date.After(f.opened) && date.Add(-overlap).After(f.forgot) {
+			own.cursor.date = date
+		}
 	}
 	return own
 }

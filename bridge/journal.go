@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"directus-ircd/ircd"
 )
@@ -79,8 +80,8 @@ type reader struct {
 	member *member
 	feed   *feed // whose journal it is
 	wake   func()
-	pos    int64               // guarded by the journal's mu
-	skip   map[string]struct{} // rows that the session was shown already; immutable
+	pos    int64                // guarded by the journal's mu
+	skip   map[string]time.Time // rows that the session was shown already; immutable
 	// next takes the reader's place: its member may not read this feed any more.
 	next atomic.Pointer[reader]
 }
@@ -142,10 +143,10 @@ func (j *journal) members() map[*member]struct{} {
 }
 
 // hand passes the readers of a member on to the journal of another feed, where
-// positions go on, and returns the rows that not all of them have read. None of
-// them reads an entry here any more; those who had read more than the others are to
-// skip it there.
-func (j *journal) hand(m *member, to *feed) (unread map[string]struct{}) {
+// positions go on, and returns the rows that not all of them have read, with their
+// dates. None of them reads an entry here any more; those who had read more than the
+// others are to skip it there, and who was too far behind is so there too.
+func (j *journal) hand(m *member, to *feed) (unread map[string]time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	end := j.endLocked()
@@ -155,11 +156,11 @@ func (j *journal) hand(m *member, to *feed) (unread map[string]struct{}) {
 			first = min(first, max(r.pos, j.base))
 		}
 	}
-	rows := func(until int64) map[string]struct{} {
-		ids := map[string]struct{}{}
+	rows := func(until int64) map[string]time.Time {
+		ids := map[string]time.Time{}
 		for _, e := range j.entries[first-j.base : max(until, first)-j.base] {
 			if !e.isChange() {
-				ids[e.row.id] = struct{}{}
+				ids[e.row.id] = e.row.date
 			}
 		}
 		return ids
@@ -172,6 +173,10 @@ func (j *journal) hand(m *member, to *feed) (unread map[string]struct{}) {
 		}
 		next := &reader{member: m, feed: to, wake: r.wake, skip: rows(r.pos)}
 		to.journal.attach(next)
+		if r.pos < j.base {
+			next.pos--
+			to.journal.behind++
+		}
 		r.next.Store(next)
 		delete(j.readers, r)
 		j.caughtUp(r)

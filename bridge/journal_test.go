@@ -4,7 +4,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
@@ -117,6 +119,61 @@ func TestPositionsOfWhoIsPassedOn(t *testing.T) {
 	own.journal.append(news[0])
 	if got := r.end(); got != 3 {
 		t.Errorf("what comes next has position %d, want 3", got)
+	}
+}
+
+// Who was too far behind in the journal that it leaves is told so by the next one.
+func TestTooSlowToBePassedOn(t *testing.T) {
+	old, own := &feed{}, &feed{}
+	m, other := &member{}, &member{}
+	slow, quick, third := &reader{member: m, feed: old, wake: func() {}}, &reader{member: m, feed: old, wake: func() {}}, &reader{member: other, feed: old, wake: func() {}}
+	for _, r := range []*reader{slow, quick, third} {
+		old.journal.attach(r)
+	}
+	for range maxBehind + minFull {
+		old.journal.append(entry{})
+		old.journal.read(quick)
+		old.journal.read(third)
+	}
+	old.journal.append(entry{row: row{id: "last"}, event: &ircd.Message{}})
+	if unread := old.journal.hand(m, own); len(unread) != 1 {
+		t.Errorf("%d rows are to be read again", len(unread))
+	}
+	if _, _, ok := own.journal.read(slow.next.Load()); ok {
+		t.Error("a reader that was overtaken is not told")
+	}
+	own.journal.append(entry{row: row{id: "next"}})
+	own.journal.detach(slow.next.Load())
+	if _, news, ok := own.journal.read(quick.next.Load()); !ok || len(news) != 1 {
+		t.Errorf("who is not behind is given %d entries, %v", len(news), ok)
+	}
+}
+
+// A feed of one's own begins where the member was shown something last, as far as it
+// is known what that was.
+func TestForkReadsWhatWasNotShown(t *testing.T) {
+	now := time.Now()
+	for name, test := range map[string]struct {
+		date, opened, forgot time.Time
+		want                 time.Time
+	}{
+		"shown nothing for a while": {date: now.Add(-10 * time.Minute), want: now.Add(-10 * time.Minute)},
+		"shown all":                 {date: now, want: now.Add(-time.Minute)},
+		"before the feed":           {date: now.Add(-10 * time.Minute), opened: now.Add(-5 * time.Minute), want: now.Add(-time.Minute)},
+		"among what is forgotten":   {date: now.Add(-10 * time.Minute), forgot: now.Add(-10 * time.Minute), want: now.Add(-time.Minute)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &member{rt: new(directus.Account).Realtime(directus.RealtimeOptions{})}
+			f := newFeed(feedKey{group: &group{}, proof: "all"}, m)
+			f.opened, f.forgot, f.trust.date = test.opened, test.forgot, now.Add(-time.Minute)
+			f.journal.attach(&reader{member: m, feed: f, wake: func() {}})
+			f.seen["1"] = mark{date: test.date}
+			f.journal.append(entry{row: row{id: "1", date: test.date}, event: &ircd.Message{}})
+			own := f.fork(feedKey{group: f.group, owner: m}, m)
+			if _, seen := own.seen["1"]; seen || !own.cursor.date.Equal(test.want) {
+				t.Errorf("reads from %v, want %v", own.cursor.date.Sub(now), test.want.Sub(now))
+			}
+		})
 	}
 }
 
