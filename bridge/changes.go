@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
@@ -202,9 +203,12 @@ func (f *feed) tooOld(r row) bool {
 	return f.edits.MaxAge > 0 && time.Since(r.date) > f.edits.MaxAge
 }
 
-// clock is the time by the clock of Directus, which dates the messages.
-func (f *feed) clock() time.Time {
-	if now, _, ok := serverNow(f.carrier.account); ok {
+// clock is clockOf for the feed. The caller holds mu.
+func (f *feed) clock() time.Time { return clockOf(f.carrier.account) }
+
+// clockOf is the time by the clock of Directus, which dates the messages.
+func clockOf(account *directus.Account) time.Time {
+	if now, _, ok := serverNow(account); ok {
 		return now
 	}
 	return time.Now()

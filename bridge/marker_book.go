@@ -133,6 +133,10 @@ func (b *markerBook) load(ctx context.Context) error {
 	}
 	stored, err := store.load(ctx)
 	b.mu.Lock()
+	if b.store != store { // what was read is of another place
+		b.mu.Unlock()
+		return b.load(ctx)
+	}
 	defer b.mu.Unlock()
 	if err != nil && !isForbidden(err) { // without the right to read, it works like memory
 		b.failed, b.again = err, time.Now().Add(markerRetry)
@@ -162,11 +166,11 @@ func (b *markerBook) dirty() map[string]spot {
 	return waiting
 }
 
-// stored notes what is stored, under which item.
-func (b *markerBook) stored(target string, s spot) {
+// stored notes what is stored in a place, under which item.
+func (b *markerBook) stored(store *markerStore, target string, s spot) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if m := b.marks[target]; m != nil {
+	if m := b.marks[target]; m != nil && b.store == store {
 		m.item = s.item
 		if m.dirty = m.at.After(s.at); !m.dirty {
 			m.at = s.at
@@ -218,7 +222,7 @@ func (b *markerBook) flush(ctx context.Context) error {
 		if err != nil && (errors.Is(err, directus.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil) {
 			return err
 		}
-		b.stored(target, now)
+		b.stored(store, target, now)
 		if err != nil {
 			return err
 		}

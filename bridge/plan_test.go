@@ -305,3 +305,46 @@ func TestConfigureMarkers(t *testing.T) {
 		_ = ada.session.Close(context.Background())
 	})
 }
+
+// The items of one place are not looked for in another, whenever it changes.
+func TestConfigureMarkersUnderWay(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		place := func(collection string) func(*bridge.Options) {
+			return func(o *bridge.Options) {
+				o.ReadMarkers = &bridge.ReadMarkers{Collection: collection, Target: "target", Date: "date_read", User: "user_created"}
+			}
+		}
+		chat := newChat(t, place("old"))
+		for _, name := range []string{"old", "new"} {
+			chat.fake.AddCollection(name, directustest.FakeCollection{Fields: []string{"target", "date_read"}})
+		}
+		id := chat.person("Ada")
+		for _, row := range []struct{ collection, target string }{{"old", "#messages"}, {"new", "#elsewhere"}} {
+			chat.fake.Insert(row.collection, id, map[string]any{"target": row.target, "date_read": "2001-02-03T04:05:06.000Z"})
+		}
+		ada := chat.visit("Ada", "#messages")
+		chat.fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/items/old" {
+				chat.configure(place("new"), messages("messages"))
+			}
+			return directustest.RESTVerdict{}
+		})
+		if _, err := ada.session.ReadMarker(t.Context(), "#messages"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ada.session.SetReadMarker(t.Context(), "#messages", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for _, item := range chat.fake.Items("new") {
+			if old := strings.HasPrefix(fmt.Sprint(item["date_read"]), "2001"); old != (item["target"] == "#elsewhere") {
+				t.Errorf("stored: %v", item)
+			}
+		}
+		if n := len(chat.fake.Items("new")); n != 2 {
+			t.Errorf("%d are stored", n)
+		}
+		_ = ada.session.Close(context.Background())
+	})
+}
