@@ -20,8 +20,6 @@ const (
 	Down
 )
 
-func (d Direction) String() string { return [...]string{"up", "down"}[d] }
-
 // lossPatience is how long Cut waits for something to lose.
 const lossPatience = time.Second
 
