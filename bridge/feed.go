@@ -50,14 +50,18 @@ type feed struct {
 	cancel  context.CancelFunc // ends run
 
 	// Owned by run.
-	sub    *directus.Subscription // of the carrier
-	gap    bool
-	lapsed bool        // events about what was shown may be lost
-	reads  int         // complete readings so far
-	full   int         // keys in memory at which the collection is read again early
-	settle *time.Timer // when the next edit has settled
-	order  holdback
-	turn   *time.Timer // when the next row that waits for another has waited long enough
+	sub       *directus.Subscription // of the carrier
+	gap       bool
+	lapsed    bool        // events about what was shown may be lost
+	reads     int         // complete readings so far
+	full      int         // keys in memory at which the collection is read again early
+	next      *time.Timer // when the collection is read at the latest
+	notBefore time.Time   // when it is read at the soonest
+	refused   time.Time   // when that failed last; zero: it did not
+	failures  int         // how often it did in a row
+	settle    *time.Timer // when the next edit has settled
+	order     holdback
+	turn      *time.Timer // when the next row that waits for another has waited long enough
 
 	reactions reactionFeed
 
@@ -120,14 +124,10 @@ func newFeed(key feedKey, m *member) *feed {
 // run follows the subscription until ctx ends; its caller joins it.
 func (f *feed) run(ctx context.Context) {
 	defer f.putDown()
-	failures := 0
-	var notBefore, failed time.Time
-	timer := time.NewTimer(reconcilePeriod)
-	defer timer.Stop()
-	f.settle = time.NewTimer(reconcilePeriod)
-	defer f.settle.Stop()
-	f.turn = time.NewTimer(reconcilePeriod)
-	defer f.turn.Stop()
+	for _, timer := range []**time.Timer{&f.next, &f.settle, &f.turn} {
+		*timer = time.NewTimer(reconcilePeriod)
+		defer (*timer).Stop()
+	}
 	vouch := time.NewTicker(carrierCheck)
 	defer vouch.Stop()
 	for {
@@ -138,10 +138,10 @@ func (f *feed) run(ctx context.Context) {
 		case <-f.settle.C:
 		case <-f.turn.C:
 		case <-f.reactionWake():
-		case <-timer.C:
+		case <-f.next.C:
 			f.gap = true
 		case <-f.doubt:
-			f.gap, notBefore, f.reactions.next = true, time.Time{}, time.Time{}
+			f.gap, f.notBefore, f.reactions.next = true, time.Time{}, time.Time{}
 		case <-vouch.C:
 			if errors.Is(f.confirm(ctx), errUnproven) {
 				f.ring()
@@ -150,53 +150,63 @@ func (f *feed) run(ctx context.Context) {
 		case <-f.rung:
 			if m := f.elect(); m != nil && m != f.carrier {
 				f.carry(m)
-				notBefore = time.Time{}
+				f.notBefore = time.Time{}
 			}
 		}
-		// In this order no reaction is looked at before its message.
-		reactions, missed := f.drainReactions()
-		events, gap := f.sub.Drain()
-		if soon := failed.Add(retrySoon); f.gap && (gap || len(events) > 0) && notBefore.After(soon) {
-			// Directus tells of something: what was refused may be allowed again.
-			notBefore = soon
-			timer.Reset(time.Until(soon))
-		}
-		if f.gap && time.Now().Before(notBefore) {
-			f.takeReactions(ctx, reactions, missed)
-			f.lapsed = f.lapsed || gap || len(events) > 0
-			continue // the events are in the collection, which is read soon
-		}
-		wait, reads := reconcilePeriod, f.reads
-		err := f.step(ctx, events, gap)
-		f.takeReactions(ctx, reactions, missed)
-		switch {
-		case errors.Is(err, errUnproven):
-			f.ring()
-			failed = time.Now()
-			wait = time.Second
-		case err != nil:
-			if errors.Is(err, directus.ErrLoggedOut) {
-				f.carrier.end(err)
-				f.ring()
-			}
-			failures++
-			failed = time.Now()
-			wait = min(time.Second<<min(failures, 6), time.Minute)
-			f.carrier.log.Debug().Err(err).Str("collection", f.group.collection).Int("attempt", failures).Stringer("delay", wait).Msg("catch up")
-		default:
-			failed = time.Time{}
-			if !f.gap {
-				failures = 0
-			}
-		}
-		f.setFailures(failures)
-		if err == nil && !f.gap && f.reads == reads {
-			continue // events alone do not put the next reading off
-		}
-		wait = time.Duration(float64(wait) * (0.5 + rand.Float64()))
-		notBefore = time.Now().Add(wait)
-		timer.Reset(wait)
+		f.look(ctx)
 	}
+}
+
+// look takes what there is, and reads the collection if that is due.
+func (f *feed) look(ctx context.Context) {
+	// In this order no reaction is looked at before its message.
+	reactions, missed := f.drainReactions()
+	events, gap := f.sub.Drain()
+	if soon := f.refused.Add(retrySoon); f.gap && (gap || len(events) > 0) && f.notBefore.After(soon) {
+		// Directus tells of something: what was refused may be allowed again.
+		f.notBefore = soon
+		f.next.Reset(time.Until(soon))
+	}
+	if f.gap && time.Now().Before(f.notBefore) {
+		f.takeReactions(ctx, reactions, missed)
+		f.lapsed = f.lapsed || gap || len(events) > 0
+		return // the events are in the collection, which is read soon
+	}
+	reads := f.reads
+	err := f.step(ctx, events, gap)
+	f.takeReactions(ctx, reactions, missed)
+	wait := f.outcome(err)
+	if err == nil && !f.gap && f.reads == reads {
+		return // events alone do not put the next reading off
+	}
+	wait = time.Duration(float64(wait) * (0.5 + rand.Float64()))
+	f.notBefore = time.Now().Add(wait)
+	f.next.Reset(wait)
+}
+
+// outcome notes how a step has ended and returns the time until the next reading.
+func (f *feed) outcome(err error) (wait time.Duration) {
+	wait = reconcilePeriod
+	switch {
+	case errors.Is(err, errUnproven):
+		f.ring()
+		f.refused, wait = time.Now(), time.Second
+	case err != nil:
+		if errors.Is(err, directus.ErrLoggedOut) {
+			f.carrier.end(err)
+			f.ring()
+		}
+		f.failures++
+		f.refused, wait = time.Now(), min(time.Second<<min(f.failures, 6), time.Minute)
+		f.carrier.log.Debug().Err(err).Str("collection", f.group.collection).Int("attempt", f.failures).Stringer("delay", wait).Msg("catch up")
+	default:
+		f.refused = time.Time{}
+		if !f.gap {
+			f.failures = 0
+		}
+	}
+	f.setFailures(f.failures)
+	return wait
 }
 
 // reread makes the feed read its collection again, soon, and try again what was
