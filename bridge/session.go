@@ -267,7 +267,7 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	s.passOn()
 	events := append(s.outageEvents(down), s.follow(ctx)...)
 	s.regroup()
-	var few [8]string // as many as most are in need no memory
+	var few [8]string // most are in no more channels, and then this takes no memory
 	names := slices.AppendSeq(few[:0], maps.Keys(s.joined))
 	slices.Sort(names)
 	for _, name := range names {
