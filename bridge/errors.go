@@ -20,6 +20,15 @@ func cannotSend(channel, text string, err error) *ircd.Error {
 	}
 }
 
+// unaddressed is the reply to a message for somebody who could not be looked up, so
+// that it stands where the message was typed; any other error is its own reply.
+func unaddressed(target string, err error) error {
+	if e, ok := errors.AsType[*ircd.Error](err); ok && e.Numeric == irc.RPL_TRYAGAIN {
+		return cannotSend(target, "Not sent: whom it is for could not be found out. "+e.Text, err)
+	}
+	return err
+}
+
 // sendError says why a message was refused. All but the last are certain.
 func sendError(channel string, err error) *ircd.Error {
 	switch {
@@ -115,7 +124,7 @@ func tryAgain(command string, err error) *ircd.Error {
 func manySearches(command string) *ircd.Error {
 	return &ircd.Error{
 		Numeric: irc.RPL_TRYAGAIN, Params: []string{command},
-		Code: "RATE_LIMITED", Text: "You have asked for many names that nobody has: wait a moment and try again",
+		Code: "RATE_LIMITED", Text: "You have asked for many names in a short time: wait a moment and try again",
 	}
 }
 

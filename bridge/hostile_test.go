@@ -351,7 +351,7 @@ func TestSearchesAreLimited(t *testing.T) {
 			c.Send(fmt.Sprintf("PRIVMSG #messages :@a%d @b%[1]d @c%[1]d @d%[1]d @e%[1]d @f%[1]d @g%[1]d @h%[1]d", i))
 		}
 		c.Send("WHOIS nobody")
-		c.ExpectNext(":irc.test 263 ada WHOIS :You have asked for many names that nobody has: wait a moment and try again")
+		c.ExpectNext(":irc.test 263 ada WHOIS :You have asked for many names in a short time: wait a moment and try again")
 		if asked := fake.Count("GET /users") - before; asked < 100 || asked > 110 {
 			t.Errorf("Directus was asked %d times", asked)
 		}

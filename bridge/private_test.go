@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -178,6 +179,21 @@ func TestPrivateRefusals(t *testing.T) {
 		refused("#elsewhere", "403")
 		fake.Deny(ada, "private_messages", "create")
 		refused("bob", "404")
+		for _, name := range []string{"eve", "walt"} {
+			addFake(fake, name)
+		}
+		fake.OnREST(func(r directustest.RESTRequest) (v directustest.RESTVerdict) {
+			if r.Path == "/users" {
+				v = directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
+			}
+			return v
+		})
+		refused("eve", "404") // who is that?
+		fake.OnREST(nil)
+		for i := range 60 {
+			_, _ = s.Lookup(t.Context(), fmt.Sprint("nobody", i))
+		}
+		refused("walt", "404") // asked for too many
 		closeSession(t, s)
 	})
 }

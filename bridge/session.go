@@ -338,7 +338,7 @@ func (s *session) Close(ctx context.Context) error {
 func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, error) {
 	to, err := s.address(ctx, m.Target)
 	if err != nil {
-		return nil, err
+		return nil, unaddressed(m.Target, err)
 	}
 	if c, ok := parseCorrection(m.Text); ok && to.Corrections && m.Kind == ircd.Privmsg {
 		return s.correct(ctx, to, c)
