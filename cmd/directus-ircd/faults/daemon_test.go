@@ -24,6 +24,7 @@ const (
 // daemon is directus-ircd as a process, which comes back at the same address.
 type daemon struct {
 	t       *testing.T
+	name    string // what the others are not
 	program string
 	config  string
 	address string
@@ -49,21 +50,20 @@ func build(t *testing.T, dir string) string {
 }
 
 // newDaemon writes the configuration and starts the daemon.
-func newDaemon(t *testing.T, config string) *daemon {
+func newDaemon(t *testing.T, program, name, config string) *daemon {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &daemon{t: t, address: l.Addr().String()}
-	l.Close()
 	dir := t.ArtifactDir()
-	d.program, d.config = build(t, t.TempDir()), filepath.Join(dir, "config.yaml")
+	d := &daemon{t: t, name: name, program: program, config: filepath.Join(dir, name+".yaml"), address: l.Addr().String()}
+	l.Close()
 	text := config + "\nlisten: [{address: \"" + d.address + "\"}]\nlog: {level: info, format: json}\n"
 	if err := os.WriteFile(d.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if d.log, err = os.Create(filepath.Join(dir, "daemon.log")); err != nil {
+	if d.log, err = os.Create(filepath.Join(dir, name+".log")); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -149,7 +149,7 @@ func (d *daemon) examine() {
 	}
 	if d.t.Failed() {
 		lines := strings.Split(strings.TrimSpace(string(log)), "\n")
-		d.t.Logf("the daemon logged at last:\n%s", strings.Join(lines[max(0, len(lines)-60):], "\n"))
+		d.t.Logf("the daemon %q logged at last:\n%s", d.name, strings.Join(lines[max(0, len(lines)-60):], "\n"))
 	}
 }
 

@@ -1,7 +1,7 @@
 // Package faults holds a test and nothing else: people exchange thousands of numbered messages over IRC, REST and
 // WebSocket while everything between them breaks, and in the end every message is accounted for. See TestFaults.
 //
-// It runs the daemon as a process, on a real Directus, with a directustest.Proxy between the two.
+// It runs two daemons as processes, on a real Directus, with a directustest.Proxy between them and it.
 //
 //	go test -v ./cmd/directus-ircd/faults                                 two minutes, more on a busy machine
 //	go test -v -timeout 3h ./cmd/directus-ircd/faults -faults.for=1h      as long as you like, with faults that last longer

@@ -11,7 +11,7 @@ import (
 var (
 	length = flag.Duration("faults.for", 0, "how long to commit faults; 0: each of them once")
 	only   = flag.String("faults.run", "", "commit only faults whose names match this regular expression")
-	seed   = flag.Uint64("faults.seed", 0, "order of the faults; 0: any. With an odd one feeds are not shared")
+	seed   = flag.Uint64("faults.seed", 0, "order of the faults; 0: any")
 )
 
 const (

@@ -36,8 +36,8 @@ type loginError struct{ line string }
 func (e loginError) Error() string { return "login refused: " + e.line }
 
 // connect logs somebody in with capabilities, and without any CAP where there are none.
-func connect(ctx context.Context, address string, p *person, device string, caps []string) (*connection, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+func connect(ctx context.Context, p *person, device string, caps []string) (*connection, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.daemon.address)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (c *client) keep(ctx context.Context, serve func(*connection) error) {
 		if !c.person.admitted(ctx) {
 			return
 		}
-		conn, err := connect(ctx, c.world.daemon.address, c.person, c.device, c.caps)
+		conn, err := connect(ctx, c.person, c.device, c.caps)
 		if err == nil {
 			c.set(conn)
 			err = serve(conn)

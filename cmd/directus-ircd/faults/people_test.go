@@ -11,6 +11,7 @@ import (
 
 // person is a Directus user. Its clients come only while it is let in.
 type person struct {
+	daemon  *daemon
 	user    directustest.User
 	account string // the e-mail address
 	staff   bool   // may read #staff
@@ -23,8 +24,8 @@ type person struct {
 	bell    chan struct{} // cap 1: ended has changed
 }
 
-func newPerson(u directustest.User, staff bool) *person {
-	p := &person{user: u, account: u.Email, staff: staff, gate: make(chan struct{}), bell: make(chan struct{}, 1)}
+func newPerson(d *daemon, u directustest.User, staff bool) *person {
+	p := &person{daemon: d, user: u, account: u.Email, staff: staff, gate: make(chan struct{}), bell: make(chan struct{}, 1)}
 	close(p.gate)
 	return p
 }

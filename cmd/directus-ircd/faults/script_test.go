@@ -48,13 +48,13 @@ var faults = []fault{
 	{name: "read permission revoked", commit: revoke("read")},
 	{name: "create permission revoked", commit: revoke("create")},
 	{name: "user suspended", whole: true, commit: suspend},
-	{name: "daemon restarted", commit: func(_ context.Context, w *world) {
-		if err := w.daemon.stop(); err != nil {
-			w.fail("the daemon's end: %v", err)
+	{name: "daemons restarted", commit: restart},
+	{name: "daemons killed", commit: func(_ context.Context, w *world) {
+		for _, d := range w.daemons {
+			d.kill()
+			d.start()
 		}
-		w.daemon.start()
 	}},
-	{name: "daemon killed", commit: func(_ context.Context, w *world) { w.daemon.kill(); w.daemon.start() }},
 }
 
 // longFaults take longer than a short run has.
@@ -227,6 +227,15 @@ func delay(dir directustest.Direction) func(context.Context, *world) {
 	}
 }
 
+func restart(_ context.Context, w *world) {
+	for _, d := range w.daemons {
+		if err := d.stop(); err != nil {
+			w.fail("the end of the daemon %q: %v", d.name, err)
+		}
+		d.start()
+	}
+}
+
 // expireSessions restarts Directus with a short life for refresh tokens, until the session of everybody on IRC has
 // expired, and again with the usual one.
 func expireSessions(ctx context.Context, w *world) {
@@ -276,7 +285,7 @@ func suspend(ctx context.Context, w *world) {
 	if took := from.Sub(begin); took > accessTTL+2*time.Second {
 		w.fail("user suspended: the session went on for %v, access tokens last %v", took, accessTTL)
 	}
-	if c, err := connect(limited, w.daemon.address, p, "", nil); err == nil {
+	if c, err := connect(limited, p, "", nil); err == nil {
 		c.close()
 		w.fail("a suspended user got in")
 	} else {

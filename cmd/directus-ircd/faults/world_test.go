@@ -36,13 +36,13 @@ func collectionOf(channel string) string { return strings.TrimPrefix(channel, "#
 
 // world is everything that a run is made of.
 type world struct {
-	t      *testing.T
-	dx     *directustest.Server
-	proxy  *directustest.Proxy
-	daemon *daemon
-	random *rand.Rand // of the script alone
-	begun  time.Time
-	book   *book
+	t       *testing.T
+	dx      *directustest.Server
+	proxy   *directustest.Proxy
+	daemons []*daemon
+	random  *rand.Rand // of the script alone
+	begun   time.Time
+	book    *book
 
 	people  []*person
 	writers []*ircWriter
@@ -61,7 +61,8 @@ type world struct {
 	notes *os.File // guarded by mu
 }
 
-// newWorld starts Directus, the way to it and the daemon, and makes the people.
+// newWorld starts Directus, the way to it and the daemons, and makes the people: those of one daemon share feeds, and
+// those of the other have their own.
 func newWorld(t *testing.T, seed uint64) *world {
 	t.Helper()
 	w := &world{t: t, random: rand.New(rand.NewPCG(seed, 0)), begun: time.Now(), book: newBook()}
@@ -76,48 +77,56 @@ func newWorld(t *testing.T, seed uint64) *world {
 	if _, err := setup.Run(t.Context(), w.dx.Admin(), setup.Options{Collection: "staff"}); err != nil {
 		t.Fatal(err)
 	}
-	w.daemon = newDaemon(t, `
-directus: {url: "`+w.proxy.URL+`", share_feeds: `+strconv.FormatBool(seed%2 == 0)+`}
+	w.makeGuests()
+	program := build(t, t.TempDir())
+	for _, of := range []struct {
+		feeds  string
+		people []string
+	}{{"shared", []string{"Ada", "Bob", "Carol", "Dave", "Eve"}}, {"own", []string{"Fay", "Gus", "Hal", "Ivy", "Joe"}}} {
+		d := newDaemon(t, program, of.feeds, `
+directus: {url: "`+w.proxy.URL+`", share_feeds: `+strconv.FormatBool(of.feeds == "shared")+`}
 channels:
   - {name: "#messages", collection: messages, backlog: 10000, fields: {nonce: nonce}}
   - {name: "#staff", collection: staff, backlog: 10000}
 resume: {directory: "`+t.TempDir()+`", max_messages: 10000}
 limits: {lines_per_second: 0, login_attempts_per_minute: 0, send_queue: 16MiB}
 `)
-	w.populate()
-	return w
-}
-
-// populate makes the people and their clients.
-func (w *world) populate() {
-	t := w.t
-	t.Helper()
-	staff := map[string]*person{}
-	for _, name := range []string{"Ada", "Bob", "Carol", "Dave"} {
-		staff[name] = newPerson(w.dx.CreateUser(name, ""), true)
-		w.people = append(w.people, staff[name])
+		w.daemons = append(w.daemons, d)
+		w.populate(d, of.people)
 	}
-	eve := newPerson(w.dx.CreateUser("Eve", ""), false)
-	w.people = append(w.people, eve)
-	w.makeGuest(eve.user)
-
-	w.addWriter("ada", staff["Ada"], true, capsOf[tagged])
-	w.addWriter("bob", staff["Bob"], false, nil)
-	w.addReader("plain", staff["Bob"], plain)
-	w.addReader("tagged", staff["Ada"], tagged)
-	w.addReader("paging", staff["Carol"], paging)
-	w.addReader("device", staff["Dave"], plain).device = "/laptop"
-	w.addReader("tagdevice", staff["Dave"], tagged).device = "/phone"
-	w.addReader("guest", eve, plain)
-	w.addReader("tagguest", eve, tagged)
-	w.addReader("pageguest", eve, paging)
 	for i, send := range []func(context.Context, *directWriter, string, map[string]string) error{byREST, byREST, byWebSocket, byWebSocket} {
 		name := []string{"rest", "restless", "socket", "sockets"}[i]
 		w.directs = append(w.directs, &directWriter{world: w, name: name, user: w.dx.CreateUser(name, ""), send: send})
 	}
+	return w
 }
 
-func (w *world) addWriter(name string, p *person, echo bool, caps []string) {
+// populate makes the people of a daemon, by their first names, and their clients.
+func (w *world) populate(d *daemon, names []string) {
+	w.t.Helper()
+	var people []*person
+	for _, name := range names {
+		people = append(people, newPerson(d, w.dx.CreateUser(name, ""), true))
+	}
+	w.people = append(w.people, people...)
+	guest := people[4]
+	guest.staff = false
+	w.dx.UpdateUser(guest.user, map[string]any{"role": guestRole})
+
+	w.addWriter(people[0], true, capsOf[tagged])
+	w.addWriter(people[1], false, nil)
+	w.addReader("plain", people[1], plain)
+	w.addReader("tagged", people[0], tagged)
+	w.addReader("paging", people[2], paging)
+	w.addReader("device", people[3], plain).device = "/laptop"
+	w.addReader("tagdevice", people[3], tagged).device = "/phone"
+	w.addReader("guest", guest, plain)
+	w.addReader("tagguest", guest, tagged)
+	w.addReader("pageguest", guest, paging)
+}
+
+func (w *world) addWriter(p *person, echo bool, caps []string) {
+	name := strings.ToLower(p.user.FirstName)
 	w.writers = append(w.writers, &ircWriter{client: client{world: w, name: name, person: p, caps: caps}, echo: echo})
 }
 
@@ -127,16 +136,17 @@ func (w *world) addReader(name string, p *person, s style) *reader {
 		mine = channels[:1]
 	}
 	r := &reader{
-		client: client{world: w, name: name, person: p, caps: capsOf[s]}, style: s, channels: mine, seen: map[key]bool{},
+		client: client{world: w, name: name + " of " + p.daemon.name, person: p, caps: capsOf[s]}, style: s, channels: mine, seen: map[key]bool{},
 	}
 	w.readers = append(w.readers, r)
 	return r
 }
 
-// guestRole may read #messages and no more: where this Directus knows such rules, not even all of that.
+// guestRole is that of the guests: they may read #messages and no more, and where this Directus knows such rules, not
+// even all of that.
 const guestRole = "5e6f7a01-0000-4000-8000-000000000001"
 
-func (w *world) makeGuest(u directustest.User) {
+func (w *world) makeGuests() {
 	w.t.Helper()
 	const policy = "5e6f7a01-0000-4000-8000-000000000002"
 	w.dx.Do(http.MethodPost, "/roles", nil, map[string]any{"id": guestRole, "name": "Guests"}, nil)
@@ -154,7 +164,6 @@ func (w *world) makeGuest(u directustest.User) {
 		w.t.Fatal(err)
 	}
 	w.dx.Do(http.MethodPost, "/permissions", nil, map[string]any{"policy": policy, "collection": "directus_users", "action": "read", "fields": []string{"*"}}, nil)
-	w.dx.UpdateUser(u, map[string]any{"role": guestRole})
 }
 
 // mayRead tells whether a person may read a message in a channel.
