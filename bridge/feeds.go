@@ -83,7 +83,7 @@ func (fs *feeds) start(f *feed) {
 	ctx, f.cancel = context.WithCancel(fs.ctx)
 	log := f.carrier.log
 	fs.wg.Go(func() {
-		if err := ircd.Guard(log, func() error { f.run(ctx); return nil }); err != nil {
+		if err := ircd.Guard(&log, func() error { f.run(ctx); return nil }); err != nil {
 			fs.crashed(f, err)
 		}
 	})

@@ -81,7 +81,7 @@ func OpenTrails(directory string, maxAge time.Duration, log zerolog.Logger) (*Tr
 		}
 	}
 	t.expire()
-	t.wg.Go(func() { _ = ircd.Guard(log, func() error { t.keep(); return nil }) })
+	t.wg.Go(func() { _ = ircd.Guard(&log, func() error { t.keep(); return nil }) })
 	return t, nil
 }
 

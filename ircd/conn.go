@@ -21,9 +21,9 @@ const (
 	pingCheck = 20 * time.Second
 )
 
-// conn is one client's connection. Two goroutines serve it: read cuts the input
-// into lines, and loop owns all the state. While there is something to write, a
-// third one does that, see writer. run starts and joins them.
+// conn is one client's connection. Two goroutines serve it: run's reads and cuts the
+// input into lines, and loop's owns all the state. While there is something to write, a
+// third one does that, see writer. run joins them.
 type conn struct {
 	// Static after newConn.
 	srv    *Server
@@ -125,7 +125,9 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 }
 
 // run serves the connection and returns when all of it has ended. The end of
-// ctx closes it, with the text of the cause.
+// ctx closes it, with the text of the cause. It reads itself: what stands on the
+// stack here stands there for the life of the connection, and loop, which now and
+// then needs a deep one, gives that back only if next to nothing stands below it.
 func (c *conn) run(ctx context.Context) {
 	cctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -135,33 +137,12 @@ func (c *conn) run(ctx context.Context) {
 	// It is read until the last receipt.
 	rctx, stopReading := context.WithCancel(context.WithoutCancel(cctx))
 	defer stopReading()
-	reading := begin(func() { c.read(rctx) })
-
-	end := c.endOf(ctx, c.guard(func() error { return c.loop(cctx) }))
-	if ctx.Err() != nil {
-		_ = c.guard(func() error { c.lastReceipt(); return nil })
-	}
-	close(c.done)
-	stopReading()
-	cancel(nil)
-	deadline := time.Now().Add(flushTimeout)
-	if c.guard(func() error { c.finish(ctx, end, deadline); return nil }) != nil {
-		c.out.close(nil, deadline)
-	}
-	// A write that began before has a later deadline of its own.
-	if await(c.writer.ended, time.Until(deadline)) {
-		c.linger(reading)
-	}
-	c.nc.Close()
-	<-c.writer.ended
-	c.writer.runs.Wait()
-	<-reading
-
-	level := zerolog.InfoLevel
-	if !c.registered {
-		level = zerolog.DebugLevel // anybody can make any number of these
-	}
-	c.log.WithLevel(level).Str("cause", end.cause).Stringer("duration", time.Since(c.start).Round(time.Second)).Msg("connection closed")
+	reading := make(chan struct{})
+	stop := func() { stopReading(); cancel(nil) }
+	looping := begin(func() { c.close(ctx, c.guard(func() error { return c.loop(cctx) }), stop, reading) })
+	c.read(rctx)
+	close(reading)
+	<-looping
 }
 
 // begin starts f and returns a channel that is closed when it has ended.
@@ -188,7 +169,7 @@ func await(ended <-chan struct{}, limit time.Duration) bool {
 
 // guard is Guard for what ends the connection.
 func (c *conn) guard(f func() error) error {
-	err := Guard(c.log, f)
+	err := Guard(&c.log, f)
 	if errors.Is(err, ErrPanic) {
 		err = &closing{text: ErrPanic.Error(), cause: "panic"}
 	}

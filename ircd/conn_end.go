@@ -65,6 +65,40 @@ func (c *conn) endOf(ctx context.Context, err error) *closing {
 	return end
 }
 
+// close ends all there is of the connection, on loop's goroutine, once err has ended
+// loop: stop ends what waits for the contexts of the connection, and reading is closed
+// when nothing is read any more.
+func (c *conn) close(ctx context.Context, err error, stop func(), reading <-chan struct{}) {
+	_ = c.guard(func() error { c.closeAll(ctx, c.endOf(ctx, err), stop, reading); return nil })
+	c.nc.Close()
+}
+
+func (c *conn) closeAll(ctx context.Context, end *closing, stop func(), reading <-chan struct{}) {
+	if ctx.Err() != nil {
+		_ = c.guard(func() error { c.lastReceipt(); return nil })
+	}
+	close(c.done)
+	stop()
+	deadline := time.Now().Add(flushTimeout)
+	if c.guard(func() error { c.finish(ctx, end, deadline); return nil }) != nil {
+		c.out.close(nil, deadline)
+	}
+	// A write that began before has a later deadline of its own.
+	if await(c.writer.ended, time.Until(deadline)) {
+		c.linger(reading)
+	}
+	c.nc.Close()
+	<-c.writer.ended
+	c.writer.runs.Wait()
+	<-reading
+
+	level := zerolog.InfoLevel
+	if !c.registered {
+		level = zerolog.DebugLevel // anybody can make any number of these
+	}
+	c.log.WithLevel(level).Str("cause", end.cause).Stringer("duration", time.Since(c.start).Round(time.Second)).Msg("connection closed")
+}
+
 // finish says good-bye to everybody: the client, the others, the backend. All of
 // it is to be over at the deadline.
 func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {

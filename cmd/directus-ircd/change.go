@@ -262,7 +262,7 @@ func (d *daemon) serveOutlet(o *outlet, serve func(context.Context, net.Listener
 	var ctx context.Context
 	ctx, o.stop = context.WithCancel(context.WithoutCancel(d.ctx))
 	d.outlets.Go(func() {
-		if err := ircd.Guard(d.log, func() error { return serve(ctx, o.Listener) }); err != nil {
+		if err := ircd.Guard(&d.log, func() error { return serve(ctx, o.Listener) }); err != nil {
 			d.log.Error().Err(err).Msg("not answered any more")
 		}
 	})

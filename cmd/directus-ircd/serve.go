@@ -96,7 +96,7 @@ func serve(ctx context.Context, cfg *config, opts serveOptions) error {
 func (d *daemon) run(part func() error) {
 	d.group.Go(func() error {
 		for {
-			err := ircd.Guard(d.log, part)
+			err := ircd.Guard(&d.log, part)
 			if !errors.Is(err, ircd.ErrPanic) {
 				return err
 			}
