@@ -44,6 +44,9 @@ func newMonitor() monitor {
 
 // doubt notes that something happened to a nick.
 func (m *monitor) doubt(nick string) {
+	if len(m.list) == 0 {
+		return // as nearly always
+	}
 	if key := Fold(nick); m.list[key] != nil {
 		m.doubtful[key] = struct{}{}
 	}
