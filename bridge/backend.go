@@ -206,7 +206,7 @@ func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secre
 	}
 	if m == nil {
 		fresh = true
-		log := b.opts.Logger.With().Str("user", account.ID()).Logger()
+		log := b.opts.Logger.Hook(directus.UserLabel(account.ID()))
 		m = newMember(names, rights, b.markersOf(account), b.feeds, b.plan.Load().Recheck, log)
 		m.person, m.secret = s.person, secret
 		b.members[account.ID()] = m

@@ -81,7 +81,7 @@ func (c *Client) Login(ctx context.Context, email, password, otp string) (*Accou
 			return nil, fmt.Errorf("log in: %w", err)
 		}
 	}
-	a.log = c.log.Hook(userLabel(a.id))
+	a.log = c.log.Hook(UserLabel(a.id))
 	if ctx.Err() != nil { // nobody is left to use it
 		c.endSession(ctx, s.RefreshToken)
 		return nil, fmt.Errorf("log in: %w", ctx.Err())
@@ -98,7 +98,7 @@ func (c *Client) LoginToken(ctx context.Context, value string) (*Account, error)
 	}
 	return &Account{
 		client: c, id: id, static: true, token: token{value: value},
-		log: c.log.Hook(userLabel(id)),
+		log: c.log.Hook(UserLabel(id)),
 	}, nil
 }
 

@@ -20,14 +20,14 @@ const DefaultTimeout = 10 * time.Second
 
 // readBuffer is what each socket keeps to read into; larger frames are read in
 // several pieces.
-const readBuffer = 1 << 10
+const readBuffer = 512
 
-// userLabel tells in each entry of a log of whom it is. It takes less memory than a
-// logger with the same in its context.
-type userLabel string
+// UserLabel is a hook that tells in each entry of a log of whom it is, by the id. It
+// takes less memory than a logger with the same in its context.
+type UserLabel string
 
 // Run implements zerolog.Hook.
-func (u userLabel) Run(e *zerolog.Event, _ zerolog.Level, _ string) { e.Str("user", string(u)) }
+func (u UserLabel) Run(e *zerolog.Event, _ zerolog.Level, _ string) { e.Str("user", string(u)) }
 
 // Options of a Client. The zero value is usable.
 type Options struct {

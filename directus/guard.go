@@ -34,14 +34,14 @@ func logPanic(log zerolog.Logger, v any) {
 // stack, for TLS and JSON, is not kept by the goroutine of Run, which does nothing
 // but read for days and of which there are thousands. A panic there is logged with
 // its stack, and goes on here.
-func (r *Realtime) apart(part func()) {
+func apart(log *zerolog.Logger, part func()) {
 	var cause any
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		defer func() {
 			if cause = recover(); cause != nil {
-				logPanic(r.log, cause)
+				logPanic(*log, cause)
 			}
 		}()
 		part()

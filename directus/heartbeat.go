@@ -56,11 +56,12 @@ func (r *Realtime) care(ctx context.Context, l *link) error {
 	select {
 	case <-l.done:
 		return l.reason()
-	case <-l.suspect:
+	default:
+	}
+	if l.suspect.Swap(false) {
 		if err := l.probe(ctx); err != nil {
 			return err
 		}
-	default:
 	}
 	if checks := r.account.checked(); checks != l.checks { // before the token is looked at
 		l.checks = checks

@@ -48,17 +48,17 @@ type link struct {
 	limiter *rate.Limiter      // nil: Directus has no limit
 	down    func(*link, error) // called once, when the link ends
 	out     chan *request
-	pong    chan struct{} // cap 1: Directus asked for a sign of life
-	suspect chan struct{} // cap 1: a request went unanswered
 	done    chan struct{} // closed by fail
 
 	writing     errand // sends what is in out and pong
 	subscribing errand // see subscriber
 	keeping     errand // see Realtime.keep
 
-	heard  atomic.Int64 // UnixNano of the last frame
-	paused atomic.Int64 // UnixNano until which nothing is sent (REQUESTS_EXCEEDED)
-	uids   atomic.Int64 // last uid given
+	pong    atomic.Bool  // Directus asked for a sign of life, which writing gives
+	suspect atomic.Bool  // a request went unanswered, which keeping looks into
+	heard   atomic.Int64 // UnixNano of the last frame
+	paused  atomic.Int64 // UnixNano until which nothing is sent (REQUESTS_EXCEEDED)
+	uids    atomic.Int64 // last uid given
 
 	// Owned by keeping; before it begins by connect, after its end by serve.
 	token  token       // under which the socket is authenticated
@@ -89,8 +89,6 @@ func (r *Realtime) newLink(ctx context.Context, conn *websocket.Conn, info Serve
 		conn: conn, info: info, token: t, checks: checks, timeout: r.account.client.timeout, log: r.log, opened: time.Now(),
 		down:    r.lost,
 		out:     make(chan *request, outQueue),
-		pong:    make(chan struct{}, 1),
-		suspect: make(chan struct{}, 1),
 		done:    make(chan struct{}),
 		pending: map[string]*request{},
 		legs:    map[string]*leg{},
@@ -135,14 +133,6 @@ func (l *link) alive() bool { return l.reason() == nil }
 // uid returns a uid that no other request of this socket has.
 func (l *link) uid() string { return "r" + strconv.FormatInt(l.uids.Add(1), 10) }
 
-// ring signals on a channel of capacity one.
-func ring(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
 // read dispatches frames until the link ends.
 func (l *link) read() {
 	for {
@@ -155,20 +145,21 @@ func (l *link) read() {
 			return
 		}
 		l.heard.Store(time.Now().UnixNano())
-		if !l.take(data) {
+		if bytes.Equal(data, pingFrame) { // nearly all that most links ever get
+			l.answerPing()
+			continue
+		}
+		goesOn := false
+		apart(&l.log, func() { l.guard(func() { goesOn = l.take(data) }) })
+		if !goesOn {
 			return
 		}
 	}
 }
 
 // take takes a frame. false means that the link ended and that no later frame of the
-// socket may be looked at. A ping is nearly all that most links ever get: taken
-// without decoding, it lets their reader do with a small stack.
+// socket may be looked at.
 func (l *link) take(data []byte) bool {
-	if bytes.Equal(data, pingFrame) {
-		l.answerPing()
-		return true
-	}
 	f, err := decodeFrame(data)
 	if err != nil {
 		l.log.Warn().Err(err).Int("bytes", len(data)).Msg("ignored a frame")
@@ -179,7 +170,7 @@ func (l *link) take(data []byte) bool {
 
 // answerPing gives the sign of life that Directus asks for.
 func (l *link) answerPing() {
-	ring(l.pong)
+	l.pong.Store(true)
 	l.writing.ring()
 }
 
@@ -192,12 +183,14 @@ var (
 func (l *link) write() {
 	for {
 		var req *request
-		select {
-		case <-l.done:
-			return
-		case <-l.pong:
-		case req = <-l.out:
-		default:
+		if !l.pong.Swap(false) {
+			select {
+			case req = <-l.out:
+			default:
+				return
+			}
+		}
+		if !l.alive() {
 			return
 		}
 		if !l.throttle() {

@@ -60,7 +60,7 @@ func FuzzDecodeFrame(f *testing.F) {
 			t.Errorf("retry after %v", fr.err.RetryAfter)
 		}
 		// No frame hurts a link on which nothing is under way.
-		l := &link{pending: map[string]*request{}, legs: map[string]*leg{}, pong: make(chan struct{}, 1)}
+		l := &link{pending: map[string]*request{}, legs: map[string]*leg{}}
 		l.writing.do = func() {}
 		if fr.kind != "auth" || fr.err == nil { // that one ends the link, which this one has no socket for
 			l.dispatch(fr, len(b))

@@ -101,7 +101,7 @@ func (r *Realtime) run(ctx context.Context) error {
 		}
 		var l *link
 		var err error
-		r.apart(func() {
+		apart(&r.log, func() {
 			if l, err = r.connect(ctx); err == nil {
 				r.setUp(l)
 			}
@@ -111,7 +111,7 @@ func (r *Realtime) run(ctx context.Context) error {
 			r.backoff.up(time.Since(l.opened))
 			wasUp = true
 		}
-		r.apart(func() { r.setDown(err, wasUp) })
+		apart(&r.log, func() { r.setDown(err, wasUp) })
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

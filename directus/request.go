@@ -110,7 +110,7 @@ func (l *link) roundTrip(ctx context.Context, req *request, slot **request) (fra
 		return frame{}, fmt.Errorf("%w: %w", ErrNotConnected, cause)
 	}
 	if l.alive() {
-		ring(l.suspect)
+		l.suspect.Store(true)
 		l.keeping.ring()
 	}
 	return frame{}, fmt.Errorf("%w: %w", ErrUnconfirmed, cause)
