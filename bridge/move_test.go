@@ -19,7 +19,7 @@ func moving(old, next *feed) (*session, *joined) {
 		f.ready, f.current, f.cancel = true, time.Now(), func() {}
 		v := &view{feed: f, reader: &reader{member: m, feed: f, wake: s.ring}, uses: 1, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
 		f.journal.attach(v.reader)
-		s.views[f.key] = v
+		s.views = append(s.views, v)
 		return v
 	}
 	j := &joined{channel: c, view: view(old)}

@@ -20,7 +20,7 @@ func BenchmarkPoll(b *testing.B) {
 		s := newSession(&Backend{}, person{}, "")
 		v := &view{feed: f, reader: &reader{member: m, feed: f, wake: s.ring}, uses: 1, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
 		f.journal.attach(v.reader)
-		s.member, s.views[f.key] = m, v
+		s.member, s.views = m, append(s.views, v)
 		s.nextLook = time.Now().Add(time.Hour)
 		s.joined[ircd.Fold(c.Name)] = &joined{channel: c, view: v}
 		all[i] = s

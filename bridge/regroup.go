@@ -8,14 +8,10 @@ const regroupPause = time.Minute
 
 // passOn goes on with the feeds that the session's readers were passed on to.
 func (s *session) passOn() {
-	for key, v := range s.views {
-		next := v.reader.next.Load()
-		if next == nil {
-			continue
+	for _, v := range s.views {
+		if next := v.reader.next.Load(); next != nil {
+			v.reader, v.feed = next, next.feed
 		}
-		delete(s.views, key)
-		v.reader, v.feed = next, next.feed
-		s.views[v.feed.key] = v
 	}
 }
 

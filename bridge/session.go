@@ -33,9 +33,9 @@ type session struct {
 	nick        *claim
 	wake        chan struct{}
 	joined      map[string]*joined // by folded channel name
-	views       map[feedKey]*view
-	nextLook    time.Time // for feeds that suit better; see regroup
-	outage      bool      // the client was told of an outage outside of any channel
+	views       []*view            // one for each feed that it reads
+	nextLook    time.Time          // for feeds that suit better; see regroup
+	outage      bool               // the client was told of an outage outside of any channel
 	nextBacklog time.Time
 	hasty       time.Time         // until then JOINs do not wait: the last did in vain
 	mail        mailbox           // has a lock of its own
@@ -86,7 +86,7 @@ var _ ircd.Session = (*session)(nil)
 func newSession(b *Backend, who person, device string) *session {
 	return &session{
 		backend: b, person: who, device: device, wake: make(chan struct{}, 1),
-		joined: map[string]*joined{}, views: map[feedKey]*view{},
+		joined: map[string]*joined{},
 	}
 }
 
@@ -200,17 +200,17 @@ func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 // open attaches the session to a group's feed.
 func (s *session) open(g *group) *view {
 	key := s.keyOf(g)
-	v := s.views[key]
-	if v == nil {
+	i := slices.IndexFunc(s.views, func(v *view) bool { return v.feed.key == key })
+	if i < 0 {
 		r := s.member.feeds.attach(key, s.member, s.ring)
 		if r == nil { // the rights have changed just then
 			return s.open(g)
 		}
-		v = &view{feed: r.feed, reader: r, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
-		s.views[key] = v
+		i = len(s.views)
+		s.views = append(s.views, &view{feed: r.feed, reader: r, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}})
 	}
-	v.uses++
-	return v
+	s.views[i].uses++
+	return s.views[i]
 }
 
 // keyOf is that of the feed by which the session is to read a group.
@@ -231,7 +231,7 @@ func (s *session) drop(j *joined) {
 func (s *session) close(v *view) {
 	v.uses--
 	if v.uses == 0 {
-		delete(s.views, v.feed.key)
+		s.views = slices.DeleteFunc(s.views, func(other *view) bool { return other == v })
 		s.member.feeds.detach(v.reader)
 	}
 }
