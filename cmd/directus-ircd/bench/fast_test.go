@@ -26,6 +26,8 @@ type fastChat struct {
 	tb     testing.TB
 	server *httptest.Server
 	writer string
+	stop   chan struct{}  // closed by close
+	beats  sync.WaitGroup // beat
 
 	mu      sync.Mutex
 	users   map[string]map[string]any // guarded by mu: by id, and by name
@@ -44,7 +46,7 @@ type fastSocket struct {
 
 func newFastChat(tb testing.TB) *fastChat {
 	tb.Helper()
-	c := &fastChat{tb: tb, users: map[string]map[string]any{}, ids: map[string]string{}, sockets: map[*fastSocket]struct{}{}}
+	c := &fastChat{tb: tb, stop: make(chan struct{}), users: map[string]map[string]any{}, ids: map[string]string{}, sockets: map[*fastSocket]struct{}{}}
 	c.writer = c.addUser("Wanda", "")
 	empty := c.answer(func(*http.Request) any { return []any{} })
 	full := map[string]any{"access": "full", "fields": []string{"*"}}
@@ -53,7 +55,7 @@ func newFastChat(tb testing.TB) *fastChat {
 	mux.HandleFunc("GET /server/info", c.answer(func(*http.Request) any {
 		rest := map[string]any{"authentication": "handshake", "path": "/websocket"}
 		return map[string]any{"version": "12.4.0", "rateLimit": false, "queryLimit": map[string]any{"default": 100, "max": -1},
-			"websocket": map[string]any{"rest": rest, "heartbeat": 30}}
+			"websocket": map[string]any{"rest": rest, "heartbeat": heartbeat.Seconds()}}
 	}))
 	mux.HandleFunc("GET /users/me", c.answer(c.me))
 	mux.HandleFunc("GET /permissions/me", c.answer(func(*http.Request) any {
@@ -67,11 +69,37 @@ func newFastChat(tb testing.TB) *fastChat {
 	}
 	mux.HandleFunc("GET /websocket", c.socket)
 	c.server = httptest.NewServer(mux)
+	c.beats.Go(c.beat)
 	tb.Cleanup(c.close)
 	return c
 }
 
+// heartbeat is that of Directus: what answering it leaves behind is a part of an idle session.
+const heartbeat = 30 * time.Second
+
+func (c *fastChat) beat() {
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-c.stop:
+			return
+		}
+		c.mu.Lock()
+		sockets := slices.Collect(maps.Keys(c.sockets))
+		c.mu.Unlock()
+		for _, s := range sockets {
+			s.mu.Lock()
+			_ = s.conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`)) // the reader finds out
+			s.mu.Unlock()
+		}
+	}
+}
+
 func (c *fastChat) close() {
+	close(c.stop)
+	c.beats.Wait()
 	c.mu.Lock()
 	for s := range c.sockets {
 		s.conn.Close()
