@@ -6,20 +6,26 @@ import (
 	"time"
 )
 
-// BenchmarkMemory is the resident memory of the daemon for each of 5000 connections that have joined a channel and are
+// BenchmarkMemory is the resident memory of the daemon for each of some connections that have joined a channel and are
 // silent: of one user, and of as many users with Directus sessions of their own.
 func BenchmarkMemory(b *testing.B) {
-	const connections = 5000
+	const calm = 40 * time.Second
 	b.Run("users=1", func(b *testing.B) {
 		for range b.N {
 			c := newFastChat(b)
-			report(b, memory(b, c, slices.Repeat(c.people(1), connections), 40*time.Second))
+			report(b, memory(b, c, slices.Repeat(c.people(1), 5000), calm))
 		}
 	})
 	b.Run("users=5000", func(b *testing.B) {
 		for range b.N {
 			c := newFastChat(b)
-			report(b, memory(b, c, c.people(connections), 40*time.Second))
+			report(b, memory(b, c, c.people(5000), calm))
+		}
+	})
+	b.Run("real-users=1000", func(b *testing.B) {
+		for range b.N {
+			c := newRealChat(b)
+			report(b, memory(b, c, c.people(1000), calm))
 		}
 	})
 }
