@@ -104,7 +104,7 @@ func Start(t testing.TB, opts ...Option) *Server {
 // launch starts a Directus in dir and fills in the exported fields of s.
 func launch(ctx context.Context, dir string, s *Server, opts []Option) (*machine, error) {
 	set := settings{version: os.Getenv(EnvVersion), env: map[string]string{
-		"CACHE_ENABLED": "false", "RATE_LIMITER_ENABLED": "false", "PRESSURE_LIMITER_ENABLED": "false",
+		"CACHE_ENABLED": "false", "RATE_LIMITER_ENABLED": "false",
 	}}
 	for _, opt := range opts {
 		opt(&set)

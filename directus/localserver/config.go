@@ -151,6 +151,8 @@ func (c *Config) environ(database string) []string {
 		"LOG_STYLE":               "pretty",
 		"NO_COLOR":                "1",
 		"SERVER_SHUTDOWN_TIMEOUT": "1000",
+		// Whoever starts it on a busy machine would rather wait than be answered 503.
+		"PRESSURE_LIMITER_ENABLED": "false",
 	}
 	if c.AdminToken != "" {
 		env["ADMIN_TOKEN"] = c.AdminToken
