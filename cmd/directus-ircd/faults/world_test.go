@@ -56,6 +56,7 @@ type world struct {
 	writing context.Context // of all writers; they end in good order
 	stop    context.CancelFunc
 	wg      sync.WaitGroup // the clients
+	blamed  int            // broken promises; owned by judge
 
 	mu    sync.Mutex
 	notes *os.File // guarded by mu
