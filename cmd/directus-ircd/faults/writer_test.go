@@ -112,6 +112,8 @@ func isRefusal(m *irc.Message, channel string) bool {
 
 func (w *ircWriter) conclude(k key, told outcome, echoed bool) (outcome, error) {
 	switch {
+	case told == perhaps && echoed: // as the daemon says then: it is shown if it was sent
+		return stored, nil
 	case told != pending && echoed:
 		w.world.fail("%s: %v was shown as stored and refused", w.name, k)
 	case told == pending && w.echo && !echoed:
