@@ -20,7 +20,7 @@ const (
 	Down
 )
 
-// lossPatience is how long Cut waits for something to lose.
+// lossPatience is how long Cut waits for something to lose, and Sever for something to come late.
 const lossPatience = time.Second
 
 // Proxy is a TCP path to a Directus that can be cut, stalled and slowed down, each in one direction or in both. Its
@@ -33,8 +33,10 @@ type Proxy struct {
 	listener net.Listener
 	wg       sync.WaitGroup // the acceptor and the paths
 	losses   chan struct{}  // cap 1: something was lost
+	delays   chan struct{}  // cap 1: something is delayed on its way up
 
 	mu       sync.Mutex // guards what follows
+	delayed  int        // parcels that are delayed on their way up at the moment
 	course   [2]course  // by direction
 	changed  chan struct{}
 	refusing bool
@@ -44,6 +46,7 @@ type Proxy struct {
 // course is how a direction is at the moment.
 type course struct {
 	stalled, losing, rotated bool
+	lost                     func([]byte) bool // what is lost first; nil: anything
 	delay                    time.Duration
 }
 
@@ -56,7 +59,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	}
 	p := &Proxy{
 		URL: "http://" + l.Addr().String(), target: strings.TrimPrefix(target, "http://"), listener: l,
-		losses: make(chan struct{}, 1), changed: make(chan struct{}), paths: map[*path]struct{}{},
+		losses: make(chan struct{}, 1), delays: make(chan struct{}, 1), changed: make(chan struct{}), paths: map[*path]struct{}{},
 	}
 	p.wg.Go(p.accept)
 	t.Cleanup(func() {
@@ -81,13 +84,18 @@ func (p *Proxy) Rotate() { p.change([]Direction{Down}, func(c *course) { c.rotat
 
 // Cut loses what is under way in some directions and breaks all connections: of a request that was cut on its way down
 // everything is done and nothing answered. It waits a moment for something to lose. New connections are served.
-func (p *Proxy) Cut(dirs ...Direction) {
+func (p *Proxy) Cut(dirs ...Direction) { p.cut(lossPatience, nil, dirs...) }
+
+// CutDown is Cut on the way down, where it waits for a certain frame, or answer to a REST call, and loses that one.
+func (p *Proxy) CutDown(patience time.Duration, lost func([]byte) bool) { p.cut(patience, lost, Down) }
+
+func (p *Proxy) cut(wait time.Duration, lost func([]byte) bool, dirs ...Direction) {
 	select {
 	case <-p.losses:
 	default:
 	}
-	p.change(dirs, func(c *course) { c.losing = true })
-	patience := time.NewTimer(lossPatience)
+	p.change(dirs, func(c *course) { c.losing, c.lost = true, lost })
+	patience := time.NewTimer(wait)
 	defer patience.Stop()
 	select {
 	case <-p.losses:
@@ -99,6 +107,49 @@ func (p *Proxy) Cut(dirs ...Direction) {
 	}
 	p.breakPaths()
 	p.mu.Unlock()
+}
+
+// Sever breaks all connections for the client alone: what Delay holds on its way up arrives in its time all the same. It
+// waits a moment for something to be on its way. Nothing is delayed any more then.
+func (p *Proxy) Sever() {
+	patience := time.NewTimer(lossPatience)
+	defer patience.Stop()
+	for waiting := true; waiting && !p.isDelaying(); {
+		select {
+		case <-p.delays:
+		case <-patience.C:
+			waiting = false
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for h := range p.paths {
+		h.sever(p.course[Up].delay)
+	}
+	p.course[Up].delay = 0
+}
+
+func (p *Proxy) isDelaying() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.delayed > 0
+}
+
+// count notes that a parcel is delayed on its way up, or not any more.
+func (p *Proxy) count(n int) {
+	p.mu.Lock()
+	p.delayed += n
+	p.mu.Unlock()
+	if n > 0 {
+		ring(p.delays)
+	}
+}
+
+func ring(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // Refuse breaks all connections, and all new ones at once, until Mend.
@@ -160,7 +211,7 @@ func (p *Proxy) serve(near *net.TCPConn) {
 		reset(near)
 		return
 	}
-	h := &path{proxy: p, ends: [2]*net.TCPConn{near, far.(*net.TCPConn)}, done: make(chan struct{})}
+	h := &path{proxy: p, ends: [2]*net.TCPConn{near, far.(*net.TCPConn)}, done: make(chan struct{}), late: make(chan struct{})}
 	p.mu.Lock()
 	if p.refusing {
 		h.fail()

@@ -13,6 +13,10 @@ type path struct {
 	ends  [2]*net.TCPConn // near the client, near Directus
 	done  chan struct{}   // closed by fail
 	once  sync.Once
+
+	late     chan struct{} // closed by sever
+	lateness time.Duration // of what is on its way up then; set before late is closed
+	part     sync.Once
 }
 
 func (h *path) fail() {
@@ -20,6 +24,24 @@ func (h *path) fail() {
 		close(h.done)
 		reset(h.ends[:]...)
 	})
+}
+
+// sever breaks the client's end. Directus' end follows when all has arrived that was on its way there.
+func (h *path) sever(lateness time.Duration) {
+	h.part.Do(func() {
+		h.lateness = lateness
+		close(h.late)
+		reset(h.ends[Up])
+	})
+}
+
+func (h *path) severed() bool {
+	select {
+	case <-h.late:
+		return true
+	default:
+		return false
+	}
 }
 
 // parcel is what was read at once: from the answer to an upgrade on, a frame.
@@ -41,7 +63,11 @@ func (h *path) carry(d Direction) {
 		h.load(d, queue)
 	})
 	if !h.unload(d, queue) {
-		h.fail()
+		if d == Up || !h.severed() {
+			h.fail()
+		}
+		for range queue { // nobody hears it
+		}
 		return
 	}
 	_ = h.ends[1-d].CloseWrite()
@@ -108,13 +134,13 @@ func (h *path) unload(d Direction, queue <-chan parcel) bool {
 func (h *path) write(d Direction, p parcel) bool {
 	for {
 		c, changed := h.proxy.now(d)
+		if d == Up && h.severed() {
+			c.delay = h.lateness
+		}
 		left := time.Until(p.at.Add(c.delay))
 		switch {
-		case c.losing:
-			select {
-			case h.proxy.losses <- struct{}{}:
-			default:
-			}
+		case c.losing && (c.lost == nil || c.lost(p.data)):
+			ring(h.proxy.losses)
 			<-h.done // with a hole in it, nothing of this direction is worth anything
 			return false
 		case !c.stalled && left <= 0:
@@ -123,15 +149,25 @@ func (h *path) write(d Direction, p parcel) bool {
 		case c.stalled:
 			left = time.Hour
 		}
+		late := d == Up && !c.stalled
+		if late {
+			h.proxy.count(1)
+		}
 		timer := time.NewTimer(left)
 		select {
 		case <-timer.C:
 		case <-changed:
 		case <-h.done:
-			timer.Stop()
-			return false
 		}
 		timer.Stop()
+		if late {
+			h.proxy.count(-1)
+		}
+		select {
+		case <-h.done:
+			return false
+		default:
+		}
 	}
 }
 

@@ -124,6 +124,34 @@ func TestProxy(t *testing.T) {
 	c.hears("")
 	p.Mend()
 
+	// Only what was meant is lost.
+	c = call(t, p)
+	go p.CutDown(time.Minute, func(data []byte) bool { return strings.Contains(string(data), "bait") })
+	c.say("bread")
+	c.hears("got bread")
+	c.say("bait")
+	c.hears("")
+	for _, want := range []string{"bread", "bait"} {
+		if l := <-got; l != want {
+			t.Errorf("got %q", l)
+		}
+	}
+
+	// What is on its way up when the client's end breaks arrives late, and what is new is not delayed.
+	p.Delay(100*time.Millisecond, directustest.Up)
+	c = call(t, p)
+	c.say("late")
+	p.Sever()
+	c.hears("")
+	c = call(t, p)
+	c.say("new")
+	c.hears("got new")
+	for _, want := range []string{"new", "late"} {
+		if l := <-got; l != want {
+			t.Errorf("got %q, want %q", l, want)
+		}
+	}
+
 	p.Refuse()
 	if conn, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://")); err == nil {
 		(&caller{t, conn, bufio.NewReader(conn)}).hears("")

@@ -57,6 +57,7 @@ type letter struct {
 	asked   time.Time // the first attempt
 	known   time.Time // the last answer
 	outcome outcome
+	refused int // how often it was
 }
 
 // sighting is a message shown to a reader.
@@ -76,6 +77,12 @@ type window struct {
 	from, to time.Time
 }
 
+// spell is a brief fault for a writer whose session lasted through it.
+type spell struct {
+	writer   string
+	from, to time.Time
+}
+
 // book is what everybody notes. Its owner is the world; it is safe for concurrent use.
 type book struct {
 	mu      sync.Mutex
@@ -84,7 +91,7 @@ type book struct {
 	told    map[string]int  // refusals and doubts by writer; guarded by mu
 	doubts  map[string]int  // of these, doubts about messages that nothing marks; guarded by mu
 	windows []window        // guarded by mu
-	brief   []window        // the brief faults; guarded by mu
+	brief   []spell         // guarded by mu
 	faults  map[string]int  // guarded by mu
 }
 
@@ -134,6 +141,9 @@ func (b *book) know(k key, o outcome) {
 	b.do(func() {
 		l := b.letters[k]
 		l.outcome, l.known = o, time.Now()
+		if o == refused {
+			l.refused++
+		}
 		if o == refused || o == perhaps {
 			b.told[k.writer]++
 		}

@@ -25,6 +25,7 @@ const (
 type daemon struct {
 	t       *testing.T
 	name    string // what the others are not
+	shares  bool   // one feed serves all who may read the same
 	program string
 	config  string
 	address string

@@ -41,26 +41,36 @@ func (w *directWriter) run(ctx context.Context) {
 		}
 	}()
 	for w.world.writing.Err() == nil && ctx.Err() == nil {
+		begin := time.Now()
 		w.n++
 		k := key{w.name, w.n}
-		channel := channels[w.n%2]
-		w.world.book.ask(k, channel)
-		begin := time.Now()
-		item := map[string]string{"text": k.text(), "nonce": fmt.Sprintf("%s/%d", k.writer, k.n)}
-		for {
-			err := w.send(ctx, w, collectionOf(channel), item)
-			if err == nil || errors.Is(err, errStored) {
-				w.world.book.know(k, stored)
-				break
-			}
-			if ctx.Err() != nil {
-				w.world.book.know(k, unheard)
-				return
-			}
-			pause(ctx, retryPause)
-		}
+		w.deliver(ctx, k, channelOf(k))
 		pause(ctx, max(pace, min(time.Since(begin), 10*pace)))
 	}
+}
+
+// deliver tries until the message is stored or ctx ends.
+func (w *directWriter) deliver(ctx context.Context, k key, channel string) {
+	w.world.book.ask(k, channel)
+	item := map[string]string{"text": k.text(), "nonce": fmt.Sprintf("%s/%d", k.writer, k.n)}
+	for {
+		err := w.send(ctx, w, collectionOf(channel), item)
+		if err == nil || errors.Is(err, errStored) {
+			w.world.book.know(k, stored)
+			return
+		}
+		if ctx.Err() != nil {
+			w.world.book.know(k, unheard)
+			return
+		}
+		pause(ctx, retryPause)
+	}
+}
+
+// whisper stores a message in the quiet channel.
+func (w *world) whisper(ctx context.Context) {
+	w.quiet.n++
+	w.quiet.deliver(ctx, key{w.quiet.name, w.quiet.n}, quiet)
 }
 
 // byREST posts an item.

@@ -54,12 +54,12 @@ func TestFaults(t *testing.T) {
 
 // finish lets the writers come to their end and the readers see all of it, and ends the clients.
 func (w *world) finish(ctx context.Context, cancel context.CancelFunc) {
-	if !w.book.await(ctx, patience, func() bool { return len(w.book.letters) >= atLeast }) {
+	if !w.givenUp && !w.book.await(ctx, patience, func() bool { return len(w.book.letters) >= atLeast }) {
 		w.fail("fewer than %d messages after %v", atLeast, w.since())
 	}
 	w.settle(ctx, "at the end")
 	w.stop()
-	if !w.book.await(ctx, recovery, func() bool {
+	if !w.book.await(ctx, w.patience(), func() bool {
 		for _, l := range w.book.letters {
 			if l.outcome == pending {
 				return false
@@ -88,7 +88,8 @@ func (w *world) showAll(ctx context.Context) {
 			}
 			return true
 		}
-		if !w.book.await(ctx, recovery, shown) {
+		if !w.book.await(ctx, w.patience(), shown) {
+			w.givenUp = true
 			w.note("%s: some readers were not shown everything", channel)
 		}
 	}

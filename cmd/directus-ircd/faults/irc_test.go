@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	irc "gopkg.in/irc.v4"
@@ -28,6 +29,10 @@ type connection struct {
 	lines chan *irc.Message // closed at the end
 	over  error             // why; to be read when lines is closed
 	wg    sync.WaitGroup
+
+	// deaf is when the cable was pulled, and broken ends the connection a moment later; nil before.
+	deaf   atomic.Pointer[time.Time]
+	broken *time.Timer // written before the connection is closed
 }
 
 // loginError is what the daemon said instead of a welcome.
@@ -82,6 +87,9 @@ func (c *connection) read() {
 			c.over = errors.Join(c.over, err)
 			return
 		}
+		if c.deaf.Load() != nil {
+			continue
+		}
 		m, err := irc.ParseMessage(line)
 		if err != nil {
 			c.over = fmt.Errorf("the daemon wrote %q: %w", line, err)
@@ -99,6 +107,9 @@ func (c *connection) read() {
 }
 
 func (c *connection) send(lines ...string) error {
+	if c.deaf.Load() != nil {
+		return nil
+	}
 	_ = c.conn.SetWriteDeadline(time.Now().Add(replyTimeout))
 	_, err := c.conn.Write([]byte(strings.Join(lines, "\r\n") + "\r\n"))
 	return err
@@ -121,10 +132,38 @@ func (c *connection) next(ctx context.Context, limit time.Duration) (*irc.Messag
 	}
 }
 
-// close ends the connection as an unplugged cable does, and joins its reader.
-func (c *connection) close() {
+// deafness is how long a pulled cable goes unnoticed. What the daemon writes in that time is lost.
+const deafness = time.Second
+
+// pull does what pulling the cable does; false if that was done before.
+func (c *connection) pull() bool {
+	now := time.Now()
+	if !c.deaf.CompareAndSwap(nil, &now) {
+		return false
+	}
+	c.broken = time.AfterFunc(deafness, c.reset)
+	return true
+}
+
+func (c *connection) reset() {
 	_ = c.conn.(*net.TCPConn).SetLinger(0)
 	c.conn.Close()
+}
+
+// end is up to when something could be received.
+func (c *connection) end() time.Time {
+	if deaf := c.deaf.Load(); deaf != nil {
+		return *deaf
+	}
+	return time.Now()
+}
+
+// close ends the connection, and joins its reader.
+func (c *connection) close() {
+	if c.broken != nil {
+		c.broken.Stop()
+	}
+	c.reset()
 	for range c.lines {
 	}
 	c.wg.Wait()
@@ -172,16 +211,11 @@ func (c *client) set(conn *connection) {
 	c.conn = conn
 }
 
-// cut breaks the present connection, if there is one.
+// cut pulls the cable of the present connection, if there is one.
 func (c *client) cut() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.conn == nil {
-		return false
-	}
-	_ = c.conn.conn.(*net.TCPConn).SetLinger(0)
-	c.conn.conn.Close()
-	return true
+	return c.conn != nil && c.conn.pull()
 }
 
 func pause(ctx context.Context, d time.Duration) {

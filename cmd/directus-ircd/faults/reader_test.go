@@ -79,7 +79,7 @@ func (r *reader) serve(ctx context.Context, c *connection) error {
 	r.batches, r.missing = map[string]page{}, map[string]string{}
 	r.live, r.filling = map[string]mark{}, map[string]bool{}
 	r.world.book.do(func() { r.stays = append(r.stays, stay{}) })
-	defer func() { r.world.book.do(func() { r.stays[len(r.stays)-1].end = time.Now() }) }()
+	defer func() { r.world.book.do(func() { r.stays[len(r.stays)-1].end = c.end() }) }()
 	again := time.NewTicker(rejoinPeriod)
 	defer again.Stop()
 	for {

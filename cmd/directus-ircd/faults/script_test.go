@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"time"
-
-	"directus-ircd/directus/directustest"
 )
 
 const (
@@ -19,52 +17,11 @@ const (
 	recovery = 3 * time.Minute
 	// healthy is how soon all is well on a machine that is fast enough for a brief fault to be just that.
 	healthy = 5 * time.Second
+	// reconnection is enough for the daemon to be connected again, on such a machine.
+	reconnection = time.Second / 2
+	// lateness is how much later than the path breaks a message may arrive.
+	lateness = time.Second / 2
 )
-
-// fault is something that goes wrong and is mended.
-type fault struct {
-	name  string
-	brief bool // shorter than the time limit of sending: no sender may be refused
-	cuts  bool // what is on its way is lost: a message that nothing marks may be in doubt
-	told  bool // longer: every sender over IRC is told, and has to be connected
-	whole bool // everybody has to be connected
-	// commit returns when the fault is mended.
-	commit func(ctx context.Context, w *world)
-}
-
-// faults are what a run commits, each at least once.
-var faults = []fault{
-	{name: "Directus killed, restarted with refresh tokens that expire", whole: true, commit: expireSessions},
-	{name: "Directus frozen", told: true, commit: freeze(lasting)},
-	{name: "path refused briefly", brief: true, cuts: true, commit: func(ctx context.Context, w *world) { w.proxy.Refuse(); w.mendAfter(ctx, brief) }},
-	{name: "path cut up", brief: true, cuts: true, commit: cut(directustest.Up)},
-	{name: "path cut down", brief: true, cuts: true, commit: cut(directustest.Down)},
-	{name: "path cut", brief: true, cuts: true, commit: cut(directustest.Up, directustest.Down)},
-	{name: "path stalled up", brief: true, commit: stall(brief, directustest.Up)},
-	{name: "path stalled down", brief: true, commit: stall(brief, directustest.Down)},
-	{name: "path delayed up", brief: true, commit: delay(directustest.Up)},
-	{name: "path delayed down", brief: true, commit: delay(directustest.Down)},
-	{name: "events swapped", brief: true, commit: func(ctx context.Context, w *world) { w.proxy.Rotate(); w.mendAfter(ctx, brief) }},
-	{name: "read permission revoked", commit: revoke("read")},
-	{name: "create permission revoked", commit: revoke("create")},
-	{name: "user suspended", whole: true, commit: suspend},
-	{name: "daemons restarted", commit: restart},
-	{name: "daemons killed", commit: func(_ context.Context, w *world) {
-		for _, d := range w.daemons {
-			d.kill()
-			d.start()
-		}
-	}},
-}
-
-// longFaults take longer than a short run has.
-var longFaults = []fault{
-	{name: "Directus frozen briefly", brief: true, commit: freeze(brief)},
-	{name: "path stalled up for long", told: true, commit: stall(lasting, directustest.Up)},
-	{name: "path stalled down for long", told: true, commit: stall(lasting, directustest.Down)},
-	{name: "path refused for long", told: true, commit: func(ctx context.Context, w *world) { w.proxy.Refuse(); w.mendAfter(ctx, lasting) }},
-	{name: "Directus killed and restarted", commit: func(_ context.Context, w *world) { w.dx.Restart() }},
-}
 
 // play commits all faults once, in random order, and goes on for as long as it is told.
 func (w *world) play(ctx context.Context, until time.Time) {
@@ -77,6 +34,7 @@ func (w *world) play(ctx context.Context, until time.Time) {
 		w.t.Fatal(err)
 	}
 	list = slices.DeleteFunc(list, func(f fault) bool { return !wanted.MatchString(f.name) })
+	w.settle(ctx, "at the beginning")
 	for {
 		w.random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 		for i, f := range list {
@@ -85,7 +43,7 @@ func (w *world) play(ctx context.Context, until time.Time) {
 				return
 			}
 			if i%2 == 0 && !f.whole && !f.told {
-				w.cutClient()
+				w.cutClients()
 			}
 			f.brief = f.brief && time.Since(begin) < healthy
 			w.commit(ctx, f)
@@ -105,16 +63,10 @@ func (w *world) commit(ctx context.Context, f fault) {
 	f.commit(ctx, w)
 	took := time.Since(begin)
 	w.tell("%s: mended after %v", f.name, took.Round(time.Millisecond))
-	if !f.brief && !f.told {
-		return
-	}
-	if !w.settle(ctx, "after "+f.name) {
+	if !w.settle(ctx, "after "+f.name) || !f.brief && !f.told {
 		return
 	}
 	w.book.do(func() {
-		if f.brief {
-			w.book.brief = append(w.book.brief, window{from: begin, to: time.Now()})
-		}
 		for _, x := range w.writers {
 			told := w.book.told[x.name] - told[x.name]
 			if f.told && told == 0 {
@@ -123,8 +75,15 @@ func (w *world) commit(ctx context.Context, f fault) {
 			if f.cuts {
 				told -= w.book.doubts[x.name] - doubts[x.name]
 			}
+			if !f.brief {
+				continue
+			}
 			// A cut can take the answer to a renewal of the session along, which ends it.
-			if f.brief && told > x.person.sessionsEnded()-ended[x.person] {
+			over := x.person.sessionsEnded() - ended[x.person]
+			if over == 0 {
+				w.book.brief = append(w.book.brief, spell{x.name, begin, time.Now()})
+			}
+			if told > over {
 				w.fail("%s for %v: %s was told %d times that a message is not, or perhaps, sent", f.name, took, x.name, told)
 			}
 		}
@@ -141,6 +100,14 @@ func (w *world) toldBefore() (told, doubts map[string]int, ended map[*person]int
 	return told, doubts, ended
 }
 
+// patience is recovery, or little once that was in vain.
+func (w *world) patience() time.Duration {
+	if w.givenUp {
+		return healthy
+	}
+	return recovery
+}
+
 // settle waits until every writer has stored a message, and every reader has been shown what was stored before now.
 func (w *world) settle(ctx context.Context, when string) bool {
 	begin := time.Now()
@@ -153,8 +120,8 @@ func (w *world) settle(ctx context.Context, when string) bool {
 		}
 		return len(heard) == len(w.writers)+len(w.directs)
 	}
-	if !w.book.await(ctx, recovery, fresh) {
-		if ctx.Err() == nil {
+	if !w.book.await(ctx, w.patience(), fresh) {
+		if w.givenUp = true; ctx.Err() == nil {
 			w.fail("%s: some writers have not stored a message for %v", when, recovery)
 		}
 		return false
@@ -177,8 +144,8 @@ func (w *world) settle(ctx context.Context, when string) bool {
 		}
 		return all
 	}
-	if !w.book.await(ctx, recovery, shown) {
-		if ctx.Err() == nil {
+	if !w.book.await(ctx, w.patience(), shown) {
+		if w.givenUp = true; ctx.Err() == nil {
 			w.fail("%s: messages that are missing %v after they were stored, by reader: %v", when, recovery, lacking)
 		}
 		return false
@@ -187,111 +154,14 @@ func (w *world) settle(ctx context.Context, when string) bool {
 	return true
 }
 
-// cutClient breaks the connection of somebody.
-func (w *world) cutClient() {
-	list := w.clients()
-	if c := list[w.random.IntN(len(list))]; c.cut() {
-		w.tell("client cut: %s", c.name)
-		w.book.fault("client cut")
-	}
-}
-
-func (w *world) mendAfter(ctx context.Context, d time.Duration) {
-	pause(ctx, d)
-	w.proxy.Mend()
-}
-
-func freeze(d time.Duration) func(context.Context, *world) {
-	return func(ctx context.Context, w *world) {
-		w.dx.Pause()
-		pause(ctx, d)
-		w.dx.Resume()
-	}
-}
-
-func cut(dirs ...directustest.Direction) func(context.Context, *world) {
-	return func(_ context.Context, w *world) { w.proxy.Cut(dirs...) }
-}
-
-func stall(d time.Duration, dir directustest.Direction) func(context.Context, *world) {
-	return func(ctx context.Context, w *world) {
-		w.proxy.Stall(dir)
-		w.mendAfter(ctx, d)
-	}
-}
-
-func delay(dir directustest.Direction) func(context.Context, *world) {
-	return func(ctx context.Context, w *world) {
-		w.proxy.Delay(300*time.Millisecond, dir)
-		w.mendAfter(ctx, brief/2)
-	}
-}
-
-func restart(_ context.Context, w *world) {
-	for _, d := range w.daemons {
-		if err := d.stop(); err != nil {
-			w.fail("the end of the daemon %q: %v", d.name, err)
-		}
-		d.start()
-	}
-}
-
-// expireSessions restarts Directus with a short life for refresh tokens, until the session of everybody on IRC has
-// expired, and again with the usual one.
-func expireSessions(ctx context.Context, w *world) {
-	for _, p := range w.people {
-		p.keepOut()
-	}
-	w.dx.RestartWith(map[string]string{"REFRESH_TOKEN_TTL": shortRefreshTTL})
-	limited, cancel := context.WithTimeout(ctx, recovery)
-	defer cancel()
-	for _, p := range w.people {
-		if err := p.awaitEnd(limited, 1); err != nil {
-			w.fail("refresh tokens expire: %v", err)
+// cutClients pulls the cables of somebody and of somebody's device.
+func (w *world) cutClients() {
+	all := w.clients()
+	devices := slices.DeleteFunc(slices.Clone(all), func(c *client) bool { return c.device == "" })
+	for _, list := range [][]*client{all, devices} {
+		if c := list[w.random.IntN(len(list))]; c.cut() {
+			w.tell("client cut: %s", c.name)
+			w.book.fault("client cut")
 		}
 	}
-	w.book.fault("refresh token expired")
-	w.dx.RestartWith(map[string]string{"REFRESH_TOKEN_TTL": longRefreshTTL})
-	for _, p := range w.people {
-		p.letIn()
-	}
-}
-
-// revoke takes a permission on #messages from everybody, and has messages written that nobody may see until it is back.
-func revoke(action string) func(context.Context, *world) {
-	return func(ctx context.Context, w *world) {
-		restore := w.dx.Revoke("messages", action)
-		from := time.Now()
-		pause(ctx, brief/2)
-		if action == "read" {
-			w.book.do(func() { w.book.windows = append(w.book.windows, window{"#messages", nil, from, time.Now()}) })
-		}
-		restore()
-	}
-}
-
-// suspend suspends somebody until the session is over and a new login is refused.
-func suspend(ctx context.Context, w *world) {
-	p := w.people[w.random.IntN(len(w.people))]
-	p.keepOut()
-	w.dx.UpdateUser(p.user, map[string]any{"status": "suspended"})
-	limited, cancel := context.WithTimeout(ctx, accessTTL+recovery)
-	defer cancel()
-	begin := time.Now()
-	if err := p.awaitEnd(limited, 1); err != nil {
-		w.fail("user suspended: %v", err)
-	}
-	from := time.Now()
-	if took := from.Sub(begin); took > accessTTL+2*time.Second {
-		w.fail("user suspended: the session went on for %v, access tokens last %v", took, accessTTL)
-	}
-	if c, err := connect(limited, p, "", nil); err == nil {
-		c.close()
-		w.fail("a suspended user got in")
-	} else {
-		w.note("suspended: %v", err)
-	}
-	w.book.do(func() { w.book.windows = append(w.book.windows, window{"", p, from, time.Now()}) })
-	w.dx.UpdateUser(p.user, map[string]any{"status": "active"})
-	p.letIn()
 }

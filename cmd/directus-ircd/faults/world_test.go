@@ -24,10 +24,20 @@ const (
 	// shortRefreshTTL is shorter than what the daemon waits before it uses a refresh token of accessTTL.
 	shortRefreshTTL = "1s"
 	longRefreshTTL  = "7d"
+	// recheck is how long a permission that was taken away may count.
+	recheck = 10 * time.Second
 )
 
-// The channels, by the collections that they show.
-var channels = []string{"#messages", "#staff"}
+// The channels, by the collections that they show. The last one is quiet: what is written there while nobody listens is
+// found by reading alone, as nothing comes behind it.
+var (
+	channels = []string{"#messages", "#staff", "#quiet"}
+	busy     = channels[:2]
+	quiet    = channels[2]
+)
+
+// channelOf is the channel of what a writer says all the time.
+func channelOf(k key) string { return busy[k.n%len(busy)] }
 
 // marked is the channel whose messages carry a nonce, so that what became of them can always be found out.
 const marked = "#messages"
@@ -47,7 +57,9 @@ type world struct {
 	people  []*person
 	writers []*ircWriter
 	directs []*directWriter
+	quiet   *directWriter // used by the script
 	readers []*reader
+	givenUp bool // messages did not come: the rest of the script is not worth waiting for. Owned by the script
 	// hidden is the writer whose messages in #messages the guest may not read either; empty where this Directus knows no
 	// such rule.
 	hidden string
@@ -75,8 +87,10 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w.dx = directustest.Start(t, directustest.Env("ACCESS_TOKEN_TTL", accessTTL.String()),
 		directustest.Env("WEBSOCKETS_HEARTBEAT_PERIOD", "5"), directustest.Env("REFRESH_TOKEN_TTL", longRefreshTTL))
 	w.proxy = directustest.NewProxy(t, w.dx.URL)
-	if _, err := setup.Run(t.Context(), w.dx.Admin(), setup.Options{Collection: "staff"}); err != nil {
-		t.Fatal(err)
+	for _, channel := range channels[1:] {
+		if _, err := setup.Run(t.Context(), w.dx.Admin(), setup.Options{Collection: collectionOf(channel)}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.makeGuests()
 	program := build(t, t.TempDir())
@@ -85,13 +99,15 @@ func newWorld(t *testing.T, seed uint64) *world {
 		people []string
 	}{{"shared", []string{"Ada", "Bob", "Carol", "Dave", "Eve"}}, {"own", []string{"Fay", "Gus", "Hal", "Ivy", "Joe"}}} {
 		d := newDaemon(t, program, of.feeds, `
-directus: {url: "`+w.proxy.URL+`", share_feeds: `+strconv.FormatBool(of.feeds == "shared")+`}
+directus: {url: "`+w.proxy.URL+`", share_feeds: `+strconv.FormatBool(of.feeds == "shared")+`, recheck: `+recheck.String()+`}
 channels:
   - {name: "#messages", collection: messages, backlog: 10000, fields: {nonce: nonce}}
   - {name: "#staff", collection: staff, backlog: 10000}
+  - {name: "#quiet", collection: quiet, backlog: 10000}
 resume: {directory: "`+t.TempDir()+`", max_messages: 10000}
 limits: {lines_per_second: 0, login_attempts_per_minute: 0, send_queue: 16MiB}
 `)
+		d.shares = of.feeds == "shared"
 		w.daemons = append(w.daemons, d)
 		w.populate(d, of.people)
 	}
@@ -99,6 +115,7 @@ limits: {lines_per_second: 0, login_attempts_per_minute: 0, send_queue: 16MiB}
 		name := []string{"rest", "restless", "socket", "sockets"}[i]
 		w.directs = append(w.directs, &directWriter{world: w, name: name, user: w.dx.CreateUser(name, ""), send: send})
 	}
+	w.quiet = &directWriter{world: w, name: "quiet", user: w.dx.CreateUser("quiet", ""), send: byREST}
 	return w
 }
 
@@ -145,15 +162,17 @@ func (w *world) addReader(name string, p *person, s style) *reader {
 
 // guestRole is that of the guests: they may read #messages and no more, and where this Directus knows such rules, not
 // even all of that.
-const guestRole = "5e6f7a01-0000-4000-8000-000000000001"
+const (
+	guestRole   = "5e6f7a01-0000-4000-8000-000000000001"
+	guestPolicy = "5e6f7a01-0000-4000-8000-000000000002"
+)
 
 func (w *world) makeGuests() {
 	w.t.Helper()
-	const policy = "5e6f7a01-0000-4000-8000-000000000002"
 	w.dx.Do(http.MethodPost, "/roles", nil, map[string]any{"id": guestRole, "name": "Guests"}, nil)
-	w.dx.Do(http.MethodPost, "/policies", nil, map[string]any{"id": policy, "name": "Guests", "app_access": false, "admin_access": false}, nil)
-	w.dx.Do(http.MethodPost, "/access", nil, map[string]any{"role": guestRole, "policy": policy}, nil)
-	rule := map[string]any{"policy": policy, "collection": "messages", "action": "read", "fields": []string{"*"},
+	w.dx.Do(http.MethodPost, "/policies", nil, map[string]any{"id": guestPolicy, "name": "Guests", "app_access": false, "admin_access": false}, nil)
+	w.dx.Do(http.MethodPost, "/access", nil, map[string]any{"role": guestRole, "policy": guestPolicy}, nil)
+	rule := map[string]any{"policy": guestPolicy, "collection": "messages", "action": "read", "fields": []string{"*"},
 		"permissions": map[string]any{"text": map[string]any{"_nstarts_with": "restless/"}}}
 	switch err := w.dx.Admin().Do(w.t.Context(), http.MethodPost, "/permissions", nil, rule, nil); {
 	case err == nil:
@@ -164,7 +183,7 @@ func (w *world) makeGuests() {
 	default:
 		w.t.Fatal(err)
 	}
-	w.dx.Do(http.MethodPost, "/permissions", nil, map[string]any{"policy": policy, "collection": "directus_users", "action": "read", "fields": []string{"*"}}, nil)
+	w.dx.Do(http.MethodPost, "/permissions", nil, map[string]any{"policy": guestPolicy, "collection": "directus_users", "action": "read", "fields": []string{"*"}}, nil)
 }
 
 // mayRead tells whether a person may read a message in a channel.

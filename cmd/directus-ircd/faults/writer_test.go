@@ -23,6 +23,7 @@ type ircWriter struct {
 	echo bool // it knows that a message was stored by its echo; else by the absence of an error
 	n    int
 	redo bool // the message n was refused
+	last key  // the message n; guarded by the book's mu
 }
 
 func (w *ircWriter) run(ctx context.Context) {
@@ -50,8 +51,9 @@ func (w *ircWriter) step(ctx context.Context, c *connection) error {
 	}
 	w.redo = false
 	k := key{w.name, w.n}
-	channel := channels[w.n%2]
+	channel := channelOf(k)
 	w.world.book.ask(k, channel)
+	w.world.book.do(func() { w.last = k })
 	begin := time.Now()
 	o, err := w.say(ctx, c, k, channel)
 	w.world.book.know(k, o)
