@@ -30,17 +30,23 @@ func returnMemory(ctx context.Context) {
 	}
 	tick := time.NewTicker(memoryPeriod)
 	defer tick.Stop()
+	var left uint64 // what there was when that was done last
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if all, spare := memoryInUse(); spare > all/4 {
-			for range returns {
-				debug.FreeOSMemory()
-			}
+		// Where there is much more than before, many have come: their logins have left
+		// deep stacks, which do not count as spare.
+		all, spare := memoryInUse()
+		if spare <= all/4 && all-min(all, left) <= left/4 {
+			continue
 		}
+		for range returns {
+			debug.FreeOSMemory()
+		}
+		left, _ = memoryInUse()
 	}
 }
 
