@@ -65,11 +65,12 @@ func (m *member) alter(ctx context.Context, g *group, id string, changes map[str
 	return stored, err
 }
 
-// isSlow reports that Directus took too long: it may do later what it was asked for,
-// whatever a look finds now.
-func isSlow(err error) bool {
-	slow, ok := errors.AsType[net.Error](err)
-	return ok && slow.Timeout()
+// mayFollow reports that Directus may do later what it was asked for, whatever a look
+// finds now: it took too long, or the connection broke behind the request.
+func mayFollow(err error) bool {
+	_, answered := errors.AsType[*directus.Error](err)
+	dialing, ok := errors.AsType[*net.OpError](err)
+	return !answered && !errors.Is(err, directus.ErrNotConnected) && !(ok && dialing.Op == "dial")
 }
 
 // unanswered reports an error that is no answer of Directus.

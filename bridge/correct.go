@@ -119,7 +119,7 @@ func (s *session) rewrite(ctx context.Context, to addressee, r row, text string)
 	switch {
 	case lookErr == nil && now.text == text:
 		return now, nil
-	case (lookErr == nil || errors.Is(lookErr, errUnknownMessage)) && !isSlow(err):
+	case (lookErr == nil || errors.Is(lookErr, errUnknownMessage)) && !mayFollow(err):
 		return row{}, directus.ErrNotConnected // it surely did not happen
 	}
 	return row{}, err

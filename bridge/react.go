@@ -66,7 +66,7 @@ func (s *session) react(ctx context.Context, to addressee, message string, what 
 		defer cancel()
 		there, lookErr := to.Reactions.own(after, s.member.account, message, text)
 		switch {
-		case lookErr != nil, len(there) == 0 && isSlow(err):
+		case lookErr != nil, len(there) == 0 && mayFollow(err):
 			return nil, errors.Join(directus.ErrUnconfirmed, err)
 		case len(there) == 0:
 			return nil, err
@@ -94,7 +94,7 @@ func (s *session) unreact(ctx context.Context, to addressee, message string, wha
 			left, lookErr := to.Reactions.own(after, s.member.account, message, text)
 			cancel()
 			switch {
-			case lookErr != nil, len(left) == len(there) && isSlow(err):
+			case lookErr != nil, len(left) == len(there) && mayFollow(err):
 				return changed, errors.Join(directus.ErrUnconfirmed, err)
 			case len(left) == len(there):
 				return changed, err

@@ -72,7 +72,7 @@ func (s *session) erase(ctx context.Context, to addressee, r row) error {
 		return nil
 	case errors.Is(now, errUnknownMessage): // somebody was quicker
 		return now
-	case now == nil && doubtful && !isSlow(err):
+	case now == nil && doubtful && !mayFollow(err):
 		return directus.ErrNotConnected // it surely did not happen
 	}
 	return err

@@ -43,6 +43,7 @@ type RESTVerdict struct {
 	Delay      time.Duration // wait first
 	Hang       bool          // never answer
 	Lose       bool          // process it, then break the connection without an answer
+	Drop       bool          // break the connection without processing it
 	Status     int           // answer this status instead of processing
 	Code       string        // with this code; empty: an answer that is not one of Directus
 	RetryAfter time.Duration // and this header

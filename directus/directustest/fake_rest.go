@@ -74,6 +74,8 @@ func (f *Fake) judge(w http.ResponseWriter, r *http.Request, v RESTVerdict, next
 	case v.Lose:
 		next.ServeHTTP(&discard{header: http.Header{}}, r)
 		panic(http.ErrAbortHandler)
+	case v.Drop:
+		panic(http.ErrAbortHandler)
 	case v.Status != 0:
 		if v.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(v.RetryAfter/time.Second)))
