@@ -122,7 +122,7 @@ func (w *world) settle(ctx context.Context, when string) bool {
 	}
 	if !w.book.await(ctx, w.patience(), fresh) {
 		if w.givenUp = true; ctx.Err() == nil {
-			w.fail("%s: some writers have not stored a message for %v", when, recovery)
+			w.fail("%s: some writers have not stored a message for %v", when, time.Since(begin))
 		}
 		return false
 	}
@@ -137,16 +137,17 @@ func (w *world) settle(ctx context.Context, when string) bool {
 		}
 	})
 	shown := func() bool {
-		all := true
 		for _, r := range w.readers {
 			lacking[r.name] = slices.DeleteFunc(lacking[r.name], func(k key) bool { return r.seen[k] })
-			all = all && len(lacking[r.name]) == 0
+			if len(lacking[r.name]) == 0 {
+				delete(lacking, r.name)
+			}
 		}
-		return all
+		return len(lacking) == 0
 	}
 	if !w.book.await(ctx, w.patience(), shown) {
 		if w.givenUp = true; ctx.Err() == nil {
-			w.fail("%s: messages that are missing %v after they were stored, by reader: %v", when, recovery, lacking)
+			w.fail("%s: messages that are missing %v after they were stored, by reader: %v", when, time.Since(begin), lacking)
 		}
 		return false
 	}
