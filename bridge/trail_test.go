@@ -163,7 +163,7 @@ func TestTrailsThatCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		dir := t.TempDir()
-		trails, err := OpenTrails(dir, time.Hour, zerolog.New(&log))
+		trails, err := OpenTrails(dir, time.Hour, zerolog.New(zerolog.SyncWriter(&log)))
 		if err != nil {
 			t.Fatal(err)
 		}
