@@ -233,11 +233,7 @@ func TestBurst(t *testing.T) {
 // An item is stored, but answered FORBIDDEN as the row may not be read back.
 func TestStoredButUnreadable(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		ch := messages("messages")
-		ch.Fields.Nonce = ""
-		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
-		ada := addFake(fake, "ada")
-		c := rejoin(t, l, "ada")
+		fake, ada, c := unmarked(t)
 		fake.Deny(ada, "messages", "read")
 		c.Send("PRIVMSG #messages :hello")
 		line := c.Expect("* 404 *")
@@ -267,12 +263,7 @@ func TestSecondOfTwoEqualTexts(t *testing.T) {
 		if n := len(fake.Items("messages")); n != 2 {
 			t.Fatalf("stored %d", n)
 		}
-		fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
-			if f.Action == "create" {
-				return directustest.FrameVerdict{Skip: true, Cut: true}
-			}
-			return directustest.FrameVerdict{}
-		})
+		fake.OnFrame(lostCreate)
 		c.Send("PRIVMSG #messages :ok")
 		lines := c.Sync()
 		if !strings.Contains(strings.Join(lines, "\n"), " 404 ") {
@@ -302,6 +293,16 @@ func TestKeyNotToBeChosen(t *testing.T) {
 	})
 }
 
+// unmarked is the daemon before a collection in which nothing makes a message known: it has no nonce, and Directus
+// chooses the keys. Ada is in its channel.
+func unmarked(t *testing.T) (fake *directustest.Fake, ada string, c *ircdtest.Client) {
+	ch := messages("messages")
+	ch.Fields.Nonce = ""
+	fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
+	ada = addFake(fake, "ada")
+	return fake, ada, rejoin(t, l, "ada")
+}
+
 // lostCreate loses every create on its way, together with the link.
 func lostCreate(f directustest.FakeFrame) directustest.FrameVerdict {
 	lost := f.Action == "create"
@@ -312,11 +313,7 @@ func lostCreate(f directustest.FakeFrame) directustest.FrameVerdict {
 // old message is not taken for a lost one with the same text.
 func TestClockBehindDirectus(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		ch := messages("messages")
-		ch.Fields.Nonce = ""
-		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
-		ada := addFake(fake, "ada")
-		c := rejoin(t, l, "ada")
+		fake, ada, c := unmarked(t)
 		for _, text := range []string{"ok", "1", "2", "3", "4"} {
 			ahead := time.Now().Add(time.Second).UTC().Format("2006-01-02T15:04:05.000Z")
 			fake.Insert("messages", ada, map[string]any{"text": text, "date_created": ahead})

@@ -28,11 +28,7 @@ func TestStoredBehindTheFirstLook(t *testing.T) {
 	for after, stored := range map[time.Duration]bool{50 * time.Millisecond: true, 2 * time.Second: true, time.Minute: false} {
 		t.Run(after.String(), func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
-				ch := messages("messages")
-				ch.Fields.Nonce = ""
-				fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
-				ada := addFake(fake, "ada")
-				c := rejoin(t, l, "ada")
+				fake, ada, c := unmarked(t)
 				storedLater(fake, ada, "late", after)
 				begin := time.Now()
 				c.Send("PRIVMSG #messages :late")
@@ -53,11 +49,7 @@ func TestStoredBehindTheFirstLook(t *testing.T) {
 // unreachable while it answers everything else.
 func TestLostNowAndThen(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		ch := messages("messages")
-		ch.Fields.Nonce = ""
-		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
-		addFake(fake, "ada")
-		c := rejoin(t, l, "ada")
+		fake, _, c := unmarked(t)
 		for i := range 5 {
 			fake.OnFrame(lostCreate)
 			c.Send(fmt.Sprintf("PRIVMSG #messages :lost %d", i))

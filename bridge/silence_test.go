@@ -104,11 +104,7 @@ func TestMessageThatDirectusFailsAt(t *testing.T) {
 // A Directus that is slow is not taken for one that is silent for ever.
 func TestSlowAfterSilence(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		ch := messages("messages")
-		ch.Fields.Nonce = ""
-		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil, ch)
-		addFake(fake, "ada")
-		c := rejoin(t, l, "ada")
+		fake, _, c := unmarked(t)
 		for _, delay := range []time.Duration{20 * time.Second, 5 * time.Second} {
 			fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
 				if f.Action == "create" {
