@@ -164,13 +164,15 @@ func (st *stage) play(directive string) {
 	}
 }
 
-// as sends a line of another client, which logs in first if it is not there, and
-// waits until all of it has happened.
+// as sends a line of another client, which logs in first if it is not there. It waits
+// for the end of all that the login does to others, and of all that the line does: who
+// hears of both in one turn is told of a nick it monitors behind the JOIN.
 func (st *stage) as(nick, line string) {
 	c := st.others[nick]
 	if c == nil {
 		c = st.server().user(nick, "message-tags")
 		st.others[nick] = c
+		synctest.Wait()
 	}
 	if line == "QUIT" {
 		delete(st.others, nick)
