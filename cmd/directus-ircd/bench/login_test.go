@@ -22,7 +22,7 @@ func BenchmarkLogin(b *testing.B) {
 func login(tb testing.TB, c chat, n int) metrics {
 	people := c.people(n)
 	start := time.Now()
-	raw := startReaders(tb, people, socketReader(c.address()))
+	raw := startReaders(tb, people, socketReader(c.address(), flat))
 	slow := time.Since(start)
 	raw.close()
 	d := startDaemon(tb, c.address())

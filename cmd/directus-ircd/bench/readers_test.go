@@ -144,8 +144,15 @@ func (r *readers) close() {
 	r.wg.Wait()
 }
 
+// flat are the fields of a message as they are stored, which Directus reads most cheaply, and named those that a line on
+// IRC is made of: a page that shows who has written a message asks for them.
+var (
+	flat  = []string{"id", "text", "user_created", "date_created"}
+	named = []string{"id", "text", "user_created.id", "user_created.first_name", "date_created"}
+)
+
 // socketReader reads Directus itself, as a web app does.
-func socketReader(address string) connect {
+func socketReader(address string, fields []string) connect {
 	return func(token string) (net.Conn, func(func([]byte)) error, error) {
 		ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(address, "http")+"/websocket", nil)
 		if err != nil {
@@ -157,7 +164,7 @@ func socketReader(address string) connect {
 		}{
 			{map[string]any{"type": "auth", "access_token": token}, `"ok"`},
 			{map[string]any{"type": "subscribe", "collection": collection, "event": "create",
-				"query": map[string]any{"fields": []string{"id", "text", "user_created", "date_created"}}}, `"init"`},
+				"query": map[string]any{"fields": fields}}, `"init"`},
 		} {
 			if err := ws.WriteJSON(step.frame); err != nil {
 				return ws.NetConn(), nil, err
