@@ -152,8 +152,12 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 // which it is given the hash.
 func (b *Backend) admit(ctx context.Context, account *directus.Account, secret secretHash, device string) (*session, error) {
 	p := b.plan.Load()
+	rights := &rightsCache{account: account, same: &b.rights}
+	if _, err := rights.renew(ctx); err != nil {
+		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
+	}
 	names := &directory{
-		account: account, nicks: b.nicks, fields: p.NickFields,
+		account: account, rights: rights, nicks: b.nicks, fields: p.NickFields,
 		shelf: &shelf{account: account, life: p.Recheck}, publicURL: p.PublicURL, life: p.Recheck,
 		searches: rate.NewLimiter(searchRate, searchBurst),
 	}
@@ -161,10 +165,6 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret s
 	if err != nil {
 		b.logout(account)
 		return nil, admissionError(err)
-	}
-	rights := &rightsCache{account: account, same: &b.rights}
-	if _, err := rights.renew(ctx); err != nil {
-		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
 	}
 	b.review(ctx, who.id)
 	s := newSession(b, who, device)

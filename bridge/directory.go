@@ -41,6 +41,7 @@ const maxNames = 10000
 // What else messages refer to is on its shelf.
 type directory struct {
 	account   *directus.Account
+	rights    *rightsCache // has a lock of its own
 	nicks     *nicks
 	fields    []string // configured, tried in order to form the nick
 	shelf     *shelf
@@ -55,7 +56,8 @@ type directory struct {
 	mu       sync.Mutex
 	people   map[string]knownPerson // guarded by mu
 	readable []string               // the fields that may be read; guarded by mu
-	probed   time.Time              // when that was tried; guarded by mu
+	probed   time.Time              // when that was found out; guarded by mu
+	refused  bool                   // Directus has refused what it had said may be read; guarded by mu
 	nobody   map[string]time.Time   // folded nicks that nobody has, until when that is believed; guarded by mu
 }
 
@@ -106,7 +108,7 @@ func (d *directory) users(ctx context.Context, ids []string, mentioned ...string
 // forget makes the directory ask anew: the rights of its user have changed.
 func (d *directory) forget() {
 	d.mu.Lock()
-	d.people, d.nobody, d.probed = nil, nil, time.Time{}
+	d.people, d.nobody, d.probed, d.refused = nil, nil, time.Time{}, false
 	d.mu.Unlock()
 	d.shelf.forget()
 }
@@ -299,7 +301,7 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 		if directus.IsCode(err, directus.CodeForbidden) {
 			// The right was there when it was tried: try again the next time.
 			d.mu.Lock()
-			d.probed = time.Time{}
+			d.probed, d.refused = time.Time{}, true
 			d.mu.Unlock()
 			return nil, errRightsChanged
 		}
@@ -322,15 +324,30 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 }
 
 // probe finds out, now and then, which of the configured fields the user may
-// read: asking for one that they may not is refused as a whole.
+// read: asking for one that they may not is refused as a whole. Mostly Directus has
+// said so with the user's rights.
 func (d *directory) probe(ctx context.Context) ([]string, error) {
 	d.mu.Lock()
-	readable, fresh := d.readable, time.Since(d.probed) < d.life
+	readable, fresh, refused := d.readable, time.Since(d.probed) < d.life, d.refused
 	d.mu.Unlock()
 	if fresh {
 		return readable, nil
 	}
-	readable = nil
+	readable, said := d.rights.readable("directus_users", d.fields)
+	if !said || refused {
+		var err error
+		if readable, err = d.try(ctx); err != nil {
+			return nil, err
+		}
+	}
+	d.mu.Lock()
+	d.readable, d.probed = readable, time.Now()
+	d.mu.Unlock()
+	return readable, nil
+}
+
+// try asks for each of the configured fields.
+func (d *directory) try(ctx context.Context) (readable []string, err error) {
 	for _, field := range d.fields {
 		_, err := d.account.Users(ctx, directus.Query{Fields: []string{"id", field}, Limit: 1})
 		if directus.IsCode(err, directus.CodeForbidden) {
@@ -341,9 +358,6 @@ func (d *directory) probe(ctx context.Context) ([]string, error) {
 		}
 		readable = append(readable, field)
 	}
-	d.mu.Lock()
-	d.readable, d.probed = readable, time.Now()
-	d.mu.Unlock()
 	return readable, nil
 }
 

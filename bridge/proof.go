@@ -40,13 +40,7 @@ func (p permissions) sayOf(said *strings.Builder, collection string, fields []st
 	if a.Access == "partial" {
 		return false
 	}
-	var readable []string
-	for _, field := range fields {
-		if a.readsAll(field) {
-			readable = append(readable, field)
-		}
-	}
-	fmt.Fprintf(said, "%q %q ", collection, readable)
+	fmt.Fprintf(said, "%q %q ", collection, a.readable(fields))
 	return true
 }
 
@@ -82,6 +76,16 @@ func (a access) readsAll(fields ...string) bool {
 		name, _, _ := strings.Cut(field, ".")
 		return !slices.Contains(a.Fields, name)
 	})
+}
+
+// readable lists those of some fields that may be read of all rows.
+func (a access) readable(fields []string) (readable []string) {
+	for _, field := range fields {
+		if a.readsAll(field) {
+			readable = append(readable, field)
+		}
+	}
+	return readable
 }
 
 // plainFields lists the fields that a filter looks at. ok is false where the rows

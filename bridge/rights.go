@@ -96,6 +96,15 @@ func (c *rightsCache) proof(g *group, nick []string) proof {
 	return all.proof(g, nick)
 }
 
+// readable lists those of some fields that the user may read of every item of a
+// collection. ok is false where Directus has not said so, or not without a rule.
+func (c *rightsCache) readable(collection string, fields []string) (readable []string, ok bool) {
+	c.mu.Lock()
+	read := c.all[collection]["read"]
+	c.mu.Unlock()
+	return read.readable(fields), read.readsAll()
+}
+
 // provenAt is when Directus was asked last.
 func (c *rightsCache) provenAt() time.Time {
 	c.mu.Lock()

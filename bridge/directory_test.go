@@ -1,0 +1,73 @@
+package bridge_test
+
+import (
+	"testing"
+
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// Which fields of a name may be read Directus has said with the rights, which every
+// login asks for: they are tried only where it has not said so plainly.
+func TestNamesByRights(t *testing.T) {
+	for name, test := range map[string]struct {
+		version string
+		limit   func(f *directustest.Fake, user string)
+		asked   int    // GET /users in one login
+		as      string // the nick of Bob Builder
+	}{
+		"all":         {limit: allUsers, asked: 1, as: "Bob"},
+		"first names": {limit: readUsers("id", "first_name"), asked: 1, as: "Bob"},
+		"last names":  {limit: readUsers("id", "last_name"), asked: 1, as: "Builder"},
+		"no names":    {limit: readUsers("id"), asked: 0, as: "user-*"},
+		"nobody":      {limit: noUsers, asked: 2, as: "user-*"},
+		"by a rule": {limit: func(f *directustest.Fake, user string) {
+			f.Restrict(user, "directus_users", map[string]any{"id": map[string]any{"_nnull": true}})
+		}, asked: 3, as: "Bob"},
+		"not told":     {version: "10.13.4", limit: allUsers, asked: 3, as: "Bob"},
+		"not told two": {version: "10.13.4", limit: readUsers("id", "last_name"), asked: 3, as: "Builder"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				fake, listener, _ := fakeStack(t, directustest.FakeOptions{Version: test.version}, nil)
+				ada := addFake(fake, "ada")
+				bob := fake.AddUser(directustest.FakeUser{FirstName: "Bob", LastName: "Builder"})
+				test.limit(fake, ada)
+				c := rejoin(t, listener, "ada")
+				if n := fake.Count("GET /users"); n != test.asked {
+					t.Errorf("Directus was asked %d times for names, want %d", n, test.asked)
+				}
+				fake.Insert("messages", bob, map[string]any{"text": "hello"})
+				c.Expect(":" + test.as + "!* PRIVMSG #messages :hello")
+			})
+		})
+	}
+}
+
+func allUsers(*directustest.Fake, string) {}
+
+func noUsers(f *directustest.Fake, user string) { f.Deny(user, "directus_users", "read") }
+
+func usersByRule(f *directustest.Fake, user string) {
+	f.Restrict(user, "directus_users", map[string]any{"id": map[string]any{"_nnull": true}})
+}
+
+func readUsers(fields ...string) func(f *directustest.Fake, user string) {
+	return func(f *directustest.Fake, user string) { f.ReadOnly(user, "directus_users", fields...) }
+}
+
+// Directus may refuse what it said a moment ago: then the fields are tried, and who has
+// a name that may be read is shown by it.
+func TestNamesRefused(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, listener, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+		ada := addFake(fake, "ada")
+		bob := fake.AddUser(directustest.FakeUser{FirstName: "Bob", LastName: "Builder"})
+		c := rejoin(t, listener, "ada")
+		fake.ReadOnly(ada, "directus_users", "id", "last_name")
+		fake.Insert("messages", bob, map[string]any{"text": "one"})
+		c.Expect(":user-*!* PRIVMSG #messages :one")
+		fake.Insert("messages", bob, map[string]any{"text": "two"})
+		c.Expect(":Builder!* PRIVMSG #messages :two")
+	})
+}
