@@ -214,6 +214,9 @@ func (c *conn) loop(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		if ctx.Err() != nil { // select may prefer what else there is
+			return context.Cause(ctx)
+		}
 		var wake <-chan struct{}
 		if c.registered {
 			wake = c.session.Wake()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	irc "gopkg.in/irc.v4"
 )
 
 const (
@@ -75,7 +76,7 @@ func (c *conn) close(ctx context.Context, err error, stop func(), reading <-chan
 
 func (c *conn) closeAll(ctx context.Context, end *closing, stop func(), reading <-chan struct{}) {
 	if ctx.Err() != nil {
-		_ = c.guard(func() error { c.lastReceipt(); return nil })
+		_ = c.guard(func() error { c.lastReceipt(end.text); return nil })
 	}
 	close(c.done)
 	stop()
@@ -108,6 +109,7 @@ func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
 		c.endResponse()
 	}
 	c.abandonMultiline()
+	c.refuseWaiting(end.text)
 	if end.answer != "" {
 		c.out1 = append(c.out1, end.answer...)
 	} else {
@@ -116,6 +118,38 @@ func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
 	c.endResponse()
 	c.out.close(c.out1, deadline)
 	c.out1 = nil
+}
+
+// refuseWaiting tells the client which of its messages have come, and will not be
+// handled any more. What is still in the network is not known.
+func (c *conn) refuseWaiting(reason string) {
+	for {
+		select {
+		case in, ok := <-c.lines:
+			if !ok {
+				return
+			}
+			c.took(in)
+			c.refuse(in, reason)
+		default:
+			return
+		}
+	}
+}
+
+// refuse says of a line that it will not be handled, if it is a message.
+func (c *conn) refuse(in *inbound, reason string) {
+	text, _ := toUTF8(in.text)
+	m, err := parseLine(text)
+	if err != nil || !c.registered || m.Command != "PRIVMSG" && m.Command != "NOTICE" {
+		return
+	}
+	c.beginResponse(c.labelOf(text))
+	defer c.endResponse()
+	targets := splitTargets(m.Param(0))
+	for _, target := range targets[:min(len(targets), maxTargets)] {
+		c.tellError(m.Command, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: "+reason, target))
+	}
 }
 
 // leave is the end of what the connection has beside itself.

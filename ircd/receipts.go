@@ -59,8 +59,8 @@ func (c *conn) askReceipt() {
 
 // lastReceipt asks once more at the end of the server and waits for the answer: what
 // has arrived is not to be shown again after a restart. Nothing else is handled any
-// more.
-func (c *conn) lastReceipt() {
+// more; reason is why.
+func (c *conn) lastReceipt(reason string) {
 	c.receipts.pause = nil
 	c.askReceipt()
 	if !c.receipts.open {
@@ -77,6 +77,8 @@ func (c *conn) lastReceipt() {
 			c.took(in)
 			if m, err := parseLine(in.text); err == nil && m.Command == "PONG" {
 				_ = c.cmdPong(ctx, m) // has nothing to refuse
+			} else {
+				c.refuse(in, reason)
 			}
 			c.askReceipt()
 		case <-ctx.Done():

@@ -1,0 +1,58 @@
+package ircd
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"directus-ircd/ircd/ircdtest"
+)
+
+// What has come when the server ends, and is not handled any more, its sender is told of:
+// nobody is to take it for stored.
+func TestRefuseWaiting(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.send = func(s *fakeSession, out Outgoing) (*Message, error) {
+			<-s.ctx.Done()
+			return nil, &Error{Numeric: "404", Params: []string{out.Target}, Text: "Perhaps sent"}
+		}
+		s := newTestServer(t, chat, nil)
+		c := s.user("alice", "batch", "labeled-response", "message-tags")
+		c.Send("JOIN #messages")
+		c.Expect("* 366 *")
+		c.Send("PRIVMSG #messages :one", "@label=x PRIVMSG #messages,#dev :two", "AWAY :lunch", "NOTICE bob :three", "PRIVMSG #messages")
+		synctest.Wait()
+		go s.stop(errors.New("gone for lunch"))
+		for _, line := range []string{
+			":irc.test 404 alice #messages :Perhaps sent",
+			"@label=x :irc.test BATCH +1 labeled-response",
+			"@batch=1 :irc.test 404 alice #messages :Not sent: gone for lunch",
+			"@batch=1 :irc.test 404 alice #dev :Not sent: gone for lunch",
+			":irc.test BATCH -1",
+			":irc.test 404 alice bob :Not sent: gone for lunch",
+			":irc.test 404 alice #messages :Not sent: gone for lunch",
+			"ERROR :Closing link: gone for lunch",
+		} {
+			c.ExpectNext(line)
+		}
+	})
+}
+
+// The same while the last receipt of a device is waited for.
+func TestRefuseBeforeReceipt(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		s, c := onDevice(t)
+		s.chat.say(testUser("bob"), "#messages", "one")
+		c.ExpectNext("* PRIVMSG #messages :one")
+		c.ExpectNext("PING :seen-1")
+		go s.stop(errors.New("gone for lunch"))
+		synctest.Wait()
+		c.Send("PRIVMSG #messages :two", "PONG :seen-1")
+		c.ExpectNext(":irc.test 404 kevin #messages :Not sent: gone for lunch")
+		c.ExpectNext("ERROR :Closing link: gone for lunch")
+		if got := s.chat.texts(); got != "one" {
+			t.Errorf("stored %q", got)
+		}
+	})
+}
