@@ -31,7 +31,7 @@ func (v *visitor) react(channel, msgid, text string, remove bool) string {
 	v.t.Helper()
 	ev, err := v.session.React(v.t.Context(), ircd.Reacting{Target: channel, MsgID: msgid, Text: text, Remove: remove})
 	if refusal, ok := errors.AsType[*ircd.Error](err); ok {
-		return refusal.Code
+		return refusal.Code + ": " + refusal.Text
 	}
 	if err != nil {
 		v.t.Fatal(err)
@@ -100,11 +100,11 @@ func TestReactions(t *testing.T) {
 		}
 		same(t, lines, "bob says in #messages: old", "ada reacts "+oldID+"*: ✓", "bob says in #messages: hello")
 
-		same(t, []string{a.react("#messages", "999.0", "x", false)}, "UNKNOWN_MSGID")
-		same(t, []string{a.react("#dev", id, "x", false)}, "INVALID_TARGET")
-		same(t, []string{a.react("#messages", id, " ", false)}, "INVALID_REACTION")
+		same(t, []string{a.react("#messages", "999.0", "x", false)}, "UNKNOWN_MSGID: *")
+		same(t, []string{a.react("#dev", id, "x", false)}, "INVALID_TARGET: *")
+		same(t, []string{a.react("#messages", id, " ", false)}, "INVALID_REACTION: *")
 		c.fake.Deny(a.id, "reactions", "create")
-		same(t, []string{a.react("#messages", id, "x", false)}, "REACT_FORBIDDEN")
+		same(t, []string{a.react("#messages", id, "x", false)}, "REACT_FORBIDDEN: *")
 		expect(all)
 
 		tick := c.fake.Items("reactions")[0]["id"]
@@ -133,8 +133,12 @@ func TestReactionInDoubt(t *testing.T) {
 			stored       int
 		}{
 			{"POST", "1", false, directustest.RESTVerdict{Lose: true}, "ada reacts *, removed false: 1", 1},
-			{"POST", "2", false, directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}, "TEMPORARILY_UNAVAILABLE", 1},
-			{"DELETE", "1", true, directustest.RESTVerdict{Hang: true}, "TEMPORARILY_UNAVAILABLE", 1},
+			{"POST", "2", false, directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}, "TEMPORARILY_UNAVAILABLE: *Try again when*", 1},
+			{"POST", "2", false, directustest.RESTVerdict{Hang: true}, "TEMPORARILY_UNAVAILABLE: *perhaps done*", 1},
+			{"POST", "2", false, directustest.RESTVerdict{Drop: true}, "TEMPORARILY_UNAVAILABLE: *perhaps done*", 1},
+			{"DELETE", "1", true, directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}, "TEMPORARILY_UNAVAILABLE: *Try again when*", 1},
+			{"DELETE", "1", true, directustest.RESTVerdict{Hang: true}, "TEMPORARILY_UNAVAILABLE: *perhaps done*", 1},
+			{"DELETE", "1", true, directustest.RESTVerdict{Drop: true}, "TEMPORARILY_UNAVAILABLE: *perhaps done*", 1},
 			{"DELETE", "1", true, directustest.RESTVerdict{Lose: true}, "ada reacts *, removed true: 1", 0},
 		} {
 			c.fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
