@@ -11,7 +11,7 @@ import (
 )
 
 func TestLoginForms(t *testing.T) {
-	dx := real(t)
+	dx := directustest.Shared(t)
 	s := start(t, dx, nil)
 	u := dx.CreateUser("Grace", "Hopper")
 	forms := map[string]func(c *ircdtest.Client) string{
@@ -34,7 +34,7 @@ func TestLoginForms(t *testing.T) {
 }
 
 func TestLoginByTemplate(t *testing.T) {
-	dx := real(t)
+	dx := directustest.Shared(t)
 	u := dx.CreateUser("Tim", "")
 	local, domain, _ := strings.Cut(u.Email, "@")
 	s := start(t, dx, func(o *bridge.Options) { o.EmailTemplate = "{nick}@" + domain })
@@ -51,7 +51,7 @@ func TestLoginByTemplate(t *testing.T) {
 // One wrong password is one attempt at Directus, however often the client comes
 // back with it: the 26th would suspend the account.
 func TestWrongPasswordIsAskedOnce(t *testing.T) {
-	dx := real(t)
+	dx := directustest.Shared(t)
 	s := start(t, dx, func(o *bridge.Options) { o.LoginAttemptsPerMinute = 0 })
 	u := dx.CreateUser("Wanda", "")
 	for range 30 {
@@ -70,7 +70,7 @@ func TestWrongPasswordIsAskedOnce(t *testing.T) {
 }
 
 func TestGuessingIsLimited(t *testing.T) {
-	dx := real(t)
+	dx := directustest.Shared(t)
 	s := start(t, dx, nil)
 	u := dx.CreateUser("Gus", "")
 	limited := 0
@@ -110,7 +110,7 @@ func TestDirectusDownAtLogin(t *testing.T) {
 // Two users with one first name: never one nick, and the same ones whoever
 // comes first and whichever daemon they come to.
 func TestNamesakes(t *testing.T) {
-	dx := real(t)
+	dx := directustest.Shared(t)
 	first, second := dx.CreateUser("Kevin", "One"), dx.CreateUser("Kevin", "Two")
 	s := start(t, dx, nil)
 	a, nickA := s.join(first, "#messages")
@@ -131,7 +131,7 @@ func TestNamesakes(t *testing.T) {
 }
 
 func TestManyConnectionsOfOneUser(t *testing.T) {
-	dx := real(t)
+	dx := directustest.Shared(t)
 	s := start(t, dx, nil)
 	u, v := dx.CreateUser("Mara", ""), dx.CreateUser("Nils", "")
 	w, _ := s.join(v, "#messages")

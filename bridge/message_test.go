@@ -52,7 +52,7 @@ func TestBacklog(t *testing.T) {
 }
 
 func TestLiveMessage(t *testing.T) {
-	dx := real(t)
+	dx := directustest.Shared(t)
 	s := start(t, dx, nil)
 	ada, bob := dx.CreateUser("Ada", "Live"), dx.CreateUser("Bob", "Live")
 	a, _ := s.join(ada, "#messages")
@@ -82,7 +82,7 @@ func TestLiveMessage(t *testing.T) {
 }
 
 func TestEcho(t *testing.T) {
-	dx := real(t)
+	dx := directustest.Shared(t)
 	s := start(t, dx, nil)
 	u := dx.CreateUser("Echo", "")
 	c := ircdtest.Dial(t, s.address)

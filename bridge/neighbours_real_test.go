@@ -24,9 +24,6 @@ import (
 // with right passwords and wrong ones, a message of the web app is at the others
 // in no more than twice the time. Directus is what is to be spared here.
 func TestNeighboursReal(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
 	dx := directustest.Start(t) // with no other test beside it: this one measures
 	base, err := url.Parse(dx.URL)
 	if err != nil {

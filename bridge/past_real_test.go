@@ -36,7 +36,7 @@ func addDated(dx *directustest.Server, name, kind string, special ...string) {
 
 // History on a real Directus is what a list in memory would give.
 func TestRealHistory(t *testing.T) {
-	dx := real(t)
+	dx := directustest.Shared(t)
 	for kind, given := range map[string]time.Duration{"timestamp": time.Millisecond, "dateTime": time.Second} {
 		t.Run(kind, func(t *testing.T) {
 			collection := "past_" + strings.ToLower(kind)
@@ -90,7 +90,7 @@ var timeTag = regexp.MustCompile(`\btime=([^;\s]+)`)
 // dateTime is given in whole seconds and stored in more: many items within one
 // second must not make the backlog and the catch-up go round in circles.
 func TestRealPagingByTime(t *testing.T) {
-	dx := real(t)
+	dx := directustest.Shared(t)
 	for _, kind := range []string{"timestamp", "dateTime"} {
 		t.Run(kind, func(t *testing.T) {
 			const total = 250

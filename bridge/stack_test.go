@@ -132,21 +132,9 @@ func (s *stack) join(u directustest.User, channel string) (*ircdtest.Client, str
 	return c, nick
 }
 
-// real is the shared Directus of the package's tests.
-func real(t *testing.T) *directustest.Server {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
-	return directustest.Shared(t)
-}
-
 // ownServer is a Directus that a test may kill. Most of the time such a test waits, so others run beside it.
 func ownServer(t *testing.T, opts ...directustest.Option) *directustest.Server {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
 	t.Parallel()
 	return directustest.Start(t, opts...)
 }

@@ -81,9 +81,7 @@ const atEnd = `() => {
 }`
 
 func TestChatPage(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
+	directustest.SkipShort(t)
 	browser := chromium(t)
 	d := directustest.Start(t)
 	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
@@ -166,9 +164,7 @@ func TestChatPage(t *testing.T) {
 
 // TestChatPageOutage lets Directus end while messages are on their way both ways.
 func TestChatPageOutage(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
+	directustest.SkipShort(t)
 	browser := chromium(t)
 	d := directustest.Start(t)
 	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
@@ -211,9 +207,7 @@ func TestChatPageOutage(t *testing.T) {
 
 // TestChatPageExpiry lets access tokens live for some seconds only.
 func TestChatPageExpiry(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
+	directustest.SkipShort(t)
 	browser := chromium(t)
 	d := directustest.Start(t, directustest.Env("ACCESS_TOKEN_TTL", "3s"))
 	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")

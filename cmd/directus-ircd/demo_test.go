@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -121,9 +122,7 @@ func (d *runningDemo) interrupt() {
 
 // TestDemo is the chat between a browser and an IRC client.
 func TestDemo(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
+	directustest.SkipShort(t)
 	browser, data := chromium(t), filepath.Join(t.TempDir(), "demo")
 
 	demo := startDemo(t, data)
@@ -167,9 +166,7 @@ func TestDemo(t *testing.T) {
 // TestDemoDirectusDies wants the whole demo to end with Directus, and IRC
 // clients to be told why.
 func TestDemoDirectusDies(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
+	directustest.SkipShort(t)
 	cmd := &demoCmd{Listen: "127.0.0.1:0", Web: "127.0.0.1:0"}
 	folder, err := openDemoFolder(filepath.Join(t.TempDir(), "demo"), false)
 	if err != nil {

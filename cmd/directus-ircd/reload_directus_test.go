@@ -22,9 +22,6 @@ import (
 // Every section of the configuration changes, one reload after the other, while people
 // write: nobody is disconnected, and everybody has each message once.
 func TestReloadUnderTraffic(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
 	s := directustest.Shared(t)
 	ada, bob, kevin := s.CreateUser("Ada", ""), s.CreateUser("Bob", ""), s.CreateUser("Kevin", "")
 	cert, key := writeCertificate(t, t.TempDir(), 1)

@@ -69,9 +69,6 @@ func TestResumeDirectory(t *testing.T) {
 
 // A device goes on where it was, whether the daemon was stopped or killed.
 func TestResumeAfterRestart(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
 	s := directustest.Start(t)
 	kevin, ada := s.CreateUser("Kevin", ""), s.CreateUser("Ada", "")
 	file := writeConfig(t, fmt.Sprintf(`

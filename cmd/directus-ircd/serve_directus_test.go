@@ -100,9 +100,6 @@ func (d *daemonUnderTest) end() error {
 }
 
 func TestServeDirectus(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
 	s := directustest.Shared(t)
 	ada, kevin := s.CreateUser("Ada", "Lovelace"), s.CreateUser("Kevin", "Lewis")
 	d := startDaemon(t, `
@@ -179,9 +176,6 @@ func domainOf(email string) string {
 
 // What goes wrong must not be told with what it went wrong on.
 func TestOutageKeepsSecrets(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
 	s := directustest.Start(t)
 	kevin := s.CreateUser("Kevin", "")
 	d := startDaemon(t, `

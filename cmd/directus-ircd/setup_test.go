@@ -42,9 +42,6 @@ func TestSetupUsage(t *testing.T) {
 
 // The way of an operator: setup on a bare Directus, then check as a user.
 func TestSetupAndCheck(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
 	clearEnvironment(t)
 	s := directustest.Start(t, directustest.Bare())
 	url := "--url=" + s.URL
@@ -227,9 +224,6 @@ func checkEverything(t *testing.T, s *directustest.Server, kevin directustest.Us
 }
 
 func TestCheckWithoutRealtime(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
 	clearEnvironment(t)
 	s := directustest.Start(t, directustest.Env("WEBSOCKETS_ENABLED", "false"), directustest.Setup(setup.Options{}))
 	kevin := s.CreateUser("Kevin", "")

@@ -83,11 +83,21 @@ func Setup(opts setup.Options) Option { return func(s *settings) { s.setup = opt
 // Bare leaves Directus as it is after its first start: no collection, no role.
 func Bare() Option { return func(s *settings) { s.bare = true } }
 
-// Start starts a Directus of its own for a test and stops it when the test ends. It fails the test when it cannot: a
-// test that is not to need it asks testing.Short first. The first start of a version installs it, which
+// SkipShort leaves out a test that needs a real Directus, when "go test -short" asks for that. Start and Shared call it;
+// tests do that begin with something else that takes long.
+func SkipShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a real Directus")
+	}
+}
+
+// Start starts a Directus of its own for a test and stops it when the test ends. It fails the test when it cannot, and
+// skips it under -short. The first start of a version installs it, which
 // takes some minutes; later ones take about 3 s. What Directus printed is logged when the test fails.
 func Start(t testing.TB, opts ...Option) *Server {
 	t.Helper()
+	SkipShort(t)
 	s := &Server{t: t}
 	m, err := launch(t.Context(), t.TempDir(), s, opts)
 	if err != nil {

@@ -21,6 +21,7 @@ var shared struct {
 // others' are there too.
 func Shared(t testing.TB) *Server {
 	t.Helper()
+	SkipShort(t)
 	shared.once.Do(func() {
 		if shared.dir, shared.err = os.MkdirTemp("", "directustest-"); shared.err != nil {
 			return

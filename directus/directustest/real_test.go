@@ -10,19 +10,8 @@ import (
 
 func TestMain(m *testing.M) { directustest.Main(m) }
 
-func sharedServer(t *testing.T) *directustest.Server {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
-	return directustest.Shared(t)
-}
-
 // What was stored before a crash is there after it, at the same address.
 func TestKillAndRestart(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
 	t.Parallel()
 	s := directustest.Start(t, directustest.Env("ACCESS_TOKEN_TTL", "3s"))
 	ada := s.CreateUser("Ada", "Lovelace")
@@ -47,7 +36,7 @@ func TestKillAndRestart(t *testing.T) {
 }
 
 func TestUsersOfTheSameName(t *testing.T) {
-	s := sharedServer(t)
+	s := directustest.Shared(t)
 	a, b := s.CreateUser("Kevin", ""), s.CreateUser("Kevin", "")
 	if a.ID == b.ID || a.Email == b.Email {
 		t.Errorf("two calls made one user: %v, %v", a, b)
@@ -65,7 +54,7 @@ func TestUsersOfTheSameName(t *testing.T) {
 }
 
 func TestRevoke(t *testing.T) {
-	s := sharedServer(t)
+	s := directustest.Shared(t)
 	u := s.CreateUser("Mute", "")
 	post := func() error {
 		return s.Account(u).Do(t.Context(), http.MethodPost, "/items/"+s.Collection, nil, map[string]any{"text": "x"}, nil)

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"directus-ircd/directus/directustest"
 	"directus-ircd/directus/localserver"
 )
 
@@ -305,9 +306,7 @@ func TestDiesWithParent(t *testing.T) {
 
 // The real thing, from the shared cache.
 func TestRealDirectus(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
+	directustest.SkipShort(t)
 	install, err := localserver.Install(t.Context(), localserver.Options{
 		Dir: os.Getenv("DIRECTUS_TEST_CACHE"), Version: os.Getenv("DIRECTUS_VERSION"), Progress: func(line string) { t.Log(line) },
 	})

@@ -36,7 +36,6 @@ func with(field object, changes object) object {
 
 // Collections that were there before: what is reported of them, and what the daemon may use.
 func TestExistingCollection(t *testing.T) {
-	needDirectus(t)
 	d := directustest.Shared(t)
 	tests := []struct {
 		name   string // of the collection
@@ -89,7 +88,6 @@ func TestExistingCollection(t *testing.T) {
 
 // Whose relation is made on an author field that leads nowhere, in a collection that setup did not make.
 func TestMissingRelation(t *testing.T) {
-	needDirectus(t)
 	d := directustest.Shared(t)
 	filledIn := object{"special": []string{"user-created"}}
 	long := with(author, object{"type": "string", "schema": object{"max_length": 100}})
@@ -180,7 +178,6 @@ func checkSteps(t *testing.T, report setup.Report, want []string) {
 
 // The guide's collection, brought up to what setup would have made, with the messages in it.
 func TestExtendAndWiden(t *testing.T) {
-	needDirectus(t)
 	d := directustest.Shared(t)
 	const name = "grown"
 	makeCollection(t, name, nil, []object{autoID, with(text255, object{"schema": object{"max_length": 255, "is_nullable": false}}), author, date})
@@ -221,7 +218,6 @@ func TestExtendAndWiden(t *testing.T) {
 
 // A permission that was changed by hand stays so, and is reported.
 func TestNarrowedPermission(t *testing.T) {
-	needDirectus(t)
 	d := directustest.Shared(t)
 	if strings.HasPrefix(d.Version, "12.") {
 		return // takes a licence

@@ -20,7 +20,6 @@ var everything = setup.Options{
 
 // The optional pieces, from an empty Directus: a dry run foretells them, a second run finds them, and they serve.
 func TestOptional(t *testing.T) {
-	needDirectus(t)
 	t.Parallel()
 	d := directustest.Start(t, directustest.Bare())
 	licensed := !strings.HasPrefix(d.Version, "12.")
@@ -190,7 +189,6 @@ func checkMarkers(t *testing.T, d *directustest.Server, ada, eve directustest.Us
 
 // Runs cut short some changes further each time add up to a whole one here too.
 func TestOptionalCutShort(t *testing.T) {
-	needDirectus(t)
 	t.Parallel()
 	d := directustest.Start(t, directustest.Bare())
 	for range 20 {
@@ -209,7 +207,6 @@ func TestOptionalCutShort(t *testing.T) {
 
 // The pieces in a Directus that has its own: nothing is overwritten, and what does not fit is named.
 func TestOptionalExisting(t *testing.T) {
-	needDirectus(t)
 	d := directustest.Shared(t)
 	const name = "club"
 	makeCollection(t, name, nil, []object{uuidID, textAny, author, date, nonce,

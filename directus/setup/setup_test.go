@@ -17,13 +17,6 @@ import (
 
 func TestMain(m *testing.M) { directustest.Main(m) }
 
-func needDirectus(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
-}
-
 func run(t *testing.T, account setup.Account, opts setup.Options) setup.Report {
 	t.Helper()
 	report, err := setup.Run(t.Context(), account, opts)
@@ -56,7 +49,6 @@ func all(t *testing.T, r setup.Report, status setup.Status) {
 
 // From an empty Directus: a dry run changes nothing and foretells what a run does; a second run finds it all.
 func TestFromNothing(t *testing.T) {
-	needDirectus(t)
 	t.Parallel()
 	d := directustest.Start(t, directustest.Bare())
 
@@ -164,7 +156,6 @@ func checkPublic(t *testing.T, d *directustest.Server) {
 
 // On Directus 12 without a licence the role can read all of the users or nothing.
 func TestUsersNarrow(t *testing.T) {
-	needDirectus(t)
 	t.Parallel()
 	d := directustest.Start(t, directustest.Bare())
 	for _, dry := range []bool{true, false} {
@@ -215,7 +206,6 @@ func (c *cut) Do(ctx context.Context, method, path string, query url.Values, bod
 
 // Runs cut short one change further each time add up to a whole one.
 func TestCutShort(t *testing.T) {
-	needDirectus(t)
 	t.Parallel()
 	d := directustest.Start(t, directustest.Bare())
 	for range 20 {
@@ -235,7 +225,6 @@ func TestCutShort(t *testing.T) {
 }
 
 func TestNotAdministrator(t *testing.T) {
-	needDirectus(t)
 	d := directustest.Shared(t)
 	_, err := setup.Run(t.Context(), d.Account(d.CreateUser("Ada", "")), setup.Options{})
 	if err == nil || !strings.Contains(err.Error(), "of an administrator") {
@@ -244,7 +233,6 @@ func TestNotAdministrator(t *testing.T) {
 }
 
 func TestAddUserTwice(t *testing.T) {
-	needDirectus(t)
 	d := directustest.Shared(t)
 	u := setup.User{Email: "twice@example.com", Password: "pw-of-twice", FirstName: "Twice"}
 	first, err := setup.AddUser(t.Context(), d.Admin(), u)

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"directus-ircd/directus/directustest"
 )
 
 var (
@@ -24,9 +26,7 @@ const (
 // Whatever breaks, every message is stored once or its sender told, and shown once to everybody who may read it, in order,
 // under the right name, and to nobody else.
 func TestFaults(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a real Directus")
-	}
+	directustest.SkipShort(t)
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
