@@ -2,8 +2,11 @@ package bench
 
 import (
 	"bufio"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,10 +45,37 @@ type daemon struct {
 
 func startDaemon(tb testing.TB, directusURL string) *daemon {
 	tb.Helper()
+	return startDaemonOn(tb, directusURL, `{address: "127.0.0.1:0"}`)
+}
+
+// startSecureDaemon starts one that listens for TLS, with the certificate that net/http/httptest has for that.
+func startSecureDaemon(tb testing.TB, directusURL string) *daemon {
+	tb.Helper()
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	pair := server.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	dir := tb.TempDir()
+	file := func(name, kind string, der []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			tb.Fatal(err)
+		}
+		return path
+	}
+	cert := file("cert.pem", "CERTIFICATE", pair.Certificate[0])
+	return startDaemonOn(tb, directusURL, fmt.Sprintf("{address: 127.0.0.1:0, tls: {cert: %s, key: %s}}", cert, file("key.pem", "PRIVATE KEY", key)))
+}
+
+func startDaemonOn(tb testing.TB, directusURL, listen string) *daemon {
+	tb.Helper()
 	config := filepath.Join(tb.TempDir(), "config.yaml")
 	text := `directus: {url: "` + directusURL + `"}
 server: {name: irc.example.com}
-listen: [{address: "127.0.0.1:0"}]
+listen: [` + listen + `]
 channels: [{name: "` + channel + `", collection: ` + collection + `}]
 limits: {connections: 0, connections_per_address: 0, registration_timeout: 10m, login_attempts_per_minute: 0, lines_per_second: 0}
 log: {format: json}

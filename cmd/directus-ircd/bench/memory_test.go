@@ -13,31 +13,36 @@ func BenchmarkMemory(b *testing.B) {
 	b.Run("users=1", func(b *testing.B) {
 		for range b.N {
 			c := newFastChat(b)
-			report(b, memory(b, c, slices.Repeat(c.people(1), 5000), calm))
+			report(b, memory(b, startDaemon(b, c.address()), ircReader, slices.Repeat(c.people(1), 5000), calm))
+		}
+	})
+	b.Run("users=1-tls", func(b *testing.B) {
+		for range b.N {
+			c := newFastChat(b)
+			report(b, memory(b, startSecureDaemon(b, c.address()), secureReader, slices.Repeat(c.people(1), 5000), calm))
 		}
 	})
 	b.Run("users=5000", func(b *testing.B) {
 		for range b.N {
 			c := newFastChat(b)
-			report(b, memory(b, c, c.people(5000), calm))
+			report(b, memory(b, startDaemon(b, c.address()), ircReader, c.people(5000), calm))
 		}
 	})
 	b.Run("real-users=1000", func(b *testing.B) {
 		for range b.N {
 			c := newRealChat(b)
-			report(b, memory(b, c, c.people(1000), calm))
+			report(b, memory(b, startDaemon(b, c.address()), ircReader, c.people(1000), calm))
 		}
 	})
 }
 
 // memory looks when no more is given back to the system: when it has not become less for a time. The daemon looks every
 // half minute for what it can give back.
-func memory(tb testing.TB, c chat, people []string, calm time.Duration) metrics {
-	d := startDaemon(tb, c.address())
-	startReaders(tb, people[:1], ircReader(d.addr))
+func memory(tb testing.TB, d *daemon, reader func(address string) connect, people []string, calm time.Duration) metrics {
+	startReaders(tb, people[:1], reader(d.addr))
 	before := settled(d, calm)
 	start := time.Now()
-	startReaders(tb, people[1:], ircReader(d.addr))
+	startReaders(tb, people[1:], reader(d.addr))
 	took := time.Since(start)
 	peak := d.resident()
 	after := settled(d, calm)

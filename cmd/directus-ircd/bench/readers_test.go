@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -192,8 +193,26 @@ func socketReader(address string, fields []string) connect {
 
 // ircReader reads from the daemon, as a client with the usual capabilities does.
 func ircReader(address string) connect {
+	return ircReaderOn(func() (net.Conn, error) { return net.Dial("tcp", address) })
+}
+
+// secureReader is ircReader over TLS. It ends without a goodbye, which the daemon would answer.
+func secureReader(address string) connect {
+	open := ircReaderOn(func() (net.Conn, error) {
+		return tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) // it measures, and trusts itself
+	})
 	return func(token string) (net.Conn, func(func([]byte)) error, error) {
-		conn, err := net.Dial("tcp", address)
+		conn, read, err := open(token)
+		if secure, ok := conn.(*tls.Conn); ok {
+			conn = secure.NetConn()
+		}
+		return conn, read, err
+	}
+}
+
+func ircReaderOn(dial func() (net.Conn, error)) connect {
+	return func(token string) (net.Conn, func(func([]byte)) error, error) {
+		conn, err := dial()
 		if err != nil {
 			return nil, nil, err
 		}

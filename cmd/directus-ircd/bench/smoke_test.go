@@ -23,7 +23,11 @@ func TestBenchmarks(t *testing.T) {
 		},
 		"Memory": func(tb testing.TB) metrics {
 			c := newFastChat(tb)
-			return memory(tb, c, c.people(2), 20*time.Millisecond)
+			return memory(tb, startDaemon(tb, c.address()), ircReader, c.people(2), 20*time.Millisecond)
+		},
+		"MemoryTLS": func(tb testing.TB) metrics {
+			c := newFastChat(tb)
+			return memory(tb, startSecureDaemon(tb, c.address()), secureReader, c.people(2), 20*time.Millisecond)
 		},
 	} {
 		t.Run(name, func(t *testing.T) { t.Log(run(t)) })
