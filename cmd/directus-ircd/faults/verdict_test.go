@@ -274,7 +274,7 @@ func (w *world) judgeResuming(sum *tally, r *reader, mine []sighting, end time.T
 func (w *world) judgeHoles(sum *tally, r *reader, shown map[key]int, channel string, store *collection, final bool) {
 	first, last := len(store.rows), -1
 	for k := range shown {
-		if place, ok := store.of[k]; ok {
+		if place, ok := store.of[k]; ok && store.times[k] == 1 { // else it is not known which of them was shown
 			first, last = min(first, place), max(last, place)
 		}
 	}
