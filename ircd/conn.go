@@ -39,6 +39,7 @@ type conn struct {
 	inbox  *inbox // set by run before it starts anything
 	pacing *pacing
 	ahead  *semaphore.Weighted // bytes read ahead
+	late   latecomers
 	pings  pingTimes
 	// serverBell is rung when logging in has become possible or impossible, and
 	// when the server has got other settings; cap 1.
@@ -180,9 +181,11 @@ func (c *conn) guard(f func() error) error {
 // sends too fast, and reads no more than a little ahead of loop, so that the
 // client's lines wait in the network.
 func (c *conn) read(ctx context.Context) {
+	c.late.busy.Lock()
+	defer c.late.busy.Unlock()
 	defer close(c.lines)
 	c.inputErr = c.guard(func() error {
-		input := &pacedReader{r: c.nc, wait: func() { c.pacing.waste(ctx) }}
+		input := &pacedReader{r: c.nc, wait: func() { c.pacing.waste(ctx) }, busy: &c.late.busy}
 		lr := newLineReader(input, maxInputBody, maxInputTags)
 		for {
 			text, err := lr.ReadLine()
@@ -191,17 +194,9 @@ func (c *conn) read(ctx context.Context) {
 			if err != nil && !tooLong {
 				return err
 			}
-			select {
-			case <-c.done:
-				continue // lingering
-			default:
+			if in := (&inbound{text: text, tooLong: tooLong}); !c.handOn(ctx, in) {
+				c.late.add(in)
 			}
-			// Wait fails when ctx ends, and then loop ends as well.
-			part, err := c.pacing.wait(ctx, text)
-			if err != nil {
-				continue
-			}
-			c.offer(ctx, &inbound{text: text, tooLong: tooLong, part: part})
 		}
 	})
 }

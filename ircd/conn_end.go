@@ -25,6 +25,10 @@ const (
 	// drainLimit bounds all of that for a client that is there and goes on
 	// sending, but does not read.
 	drainLimit = 10 * time.Second
+	// latePause is how long the reader is given to get what has come, lateRounds how
+	// often.
+	latePause  = 5 * time.Millisecond
+	lateRounds = 10
 )
 
 // closing ends a connection in an orderly way: the text is told in ERROR.
@@ -123,17 +127,32 @@ func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
 // refuseWaiting tells the client which of its messages have come, and will not be
 // handled any more. What is still in the network is not known.
 func (c *conn) refuseWaiting(reason string) {
-	for {
+	if !c.registered {
+		return // no message was taken either
+	}
+	late := c.late.take() // nothing goes into lines any more
+	for waiting := true; waiting; {
 		select {
 		case in, ok := <-c.lines:
-			if !ok {
-				return
+			if waiting = ok; ok {
+				c.took(in)
+				c.refuse(in, reason)
 			}
-			c.took(in)
-			c.refuse(in, reason)
 		default:
+			waiting = false
+		}
+	}
+	// Behind a line that flood control held back there may be more, which read is
+	// getting just now.
+	for range lateRounds {
+		for _, in := range late {
+			c.refuse(in, reason)
+		}
+		if len(late) == 0 {
 			return
 		}
+		time.Sleep(latePause)
+		late = c.late.take()
 	}
 }
 
@@ -141,7 +160,7 @@ func (c *conn) refuseWaiting(reason string) {
 func (c *conn) refuse(in *inbound, reason string) {
 	text, _ := toUTF8(in.text)
 	m, err := parseLine(text)
-	if err != nil || !c.registered || m.Command != "PRIVMSG" && m.Command != "NOTICE" {
+	if err != nil || m.Command != "PRIVMSG" && m.Command != "NOTICE" {
 		return
 	}
 	c.beginResponse(c.labelOf(text))

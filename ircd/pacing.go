@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -58,6 +59,8 @@ type pacedReader struct {
 	r       io.Reader
 	wait    func()
 	unspent int // bytes since the last line
+	// busy is not held while it waits for r, and held otherwise.
+	busy *sync.Mutex
 }
 
 func (r *pacedReader) Read(p []byte) (int, error) {
@@ -65,6 +68,8 @@ func (r *pacedReader) Read(p []byte) (int, error) {
 		r.unspent = 0
 		r.wait()
 	}
+	r.busy.Unlock()
+	defer r.busy.Lock()
 	n, err := r.r.Read(p)
 	r.unspent += n
 	return n, err

@@ -44,11 +44,18 @@ func (p *pingTimes) oldest() time.Time {
 	return p.at[0]
 }
 
-// offer hands a line to loop, in its turn. It waits while too much was read ahead.
-func (c *conn) offer(ctx context.Context, in *inbound) {
-	// Acquire fails when ctx ends, and then loop ends as well.
-	if c.ahead.Acquire(ctx, in.weight()) != nil {
-		return
+// handOn gives a line to loop, in its turn, when flood control lets it. It reports
+// false if loop has ended.
+func (c *conn) handOn(ctx context.Context, in *inbound) bool {
+	select {
+	case <-c.done:
+		return false
+	default:
+	}
+	var err error
+	// Both fail when ctx ends, and then loop has ended as well.
+	if in.part, err = c.pacing.wait(ctx, in.text); err != nil || c.ahead.Acquire(ctx, in.weight()) != nil {
+		return false
 	}
 	if in.ping = strings.EqualFold(commandOf(in.text), "PING"); in.ping {
 		c.pings.add()
@@ -57,7 +64,9 @@ func (c *conn) offer(ctx context.Context, in *inbound) {
 	case c.lines <- in:
 		c.heard.Store(int64(time.Since(c.start)))
 		c.srv.count.linesIn.Add(1)
+		return true
 	case <-c.done:
+		return false
 	}
 }
 
@@ -76,4 +85,29 @@ func commandOf(text string) string {
 	_, rest := splitTags(text)
 	command, _, _ := strings.Cut(skipSource(rest), " ")
 	return command
+}
+
+// latecomers are lines that were read and not handed on before loop ended.
+type latecomers struct {
+	// busy is held by read but while it waits for the network: who has it knows that
+	// nothing is in read's hands.
+	busy  sync.Mutex
+	lines []*inbound // guarded by busy
+	held  int64      // guarded by busy: what all of them weigh, taken or not; at most maxAhead
+}
+
+// add keeps a line, if there is room. The caller holds busy.
+func (l *latecomers) add(in *inbound) {
+	if l.held += in.weight(); l.held <= maxAhead {
+		l.lines = append(l.lines, in)
+	}
+}
+
+// take returns what has come since the last time.
+func (l *latecomers) take() []*inbound {
+	l.busy.Lock()
+	defer l.busy.Unlock()
+	lines := l.lines
+	l.lines = nil
+	return lines
 }

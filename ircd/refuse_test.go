@@ -2,8 +2,10 @@ package ircd
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"directus-ircd/ircd/ircdtest"
 )
@@ -35,6 +37,30 @@ func TestRefuseWaiting(t *testing.T) {
 			"ERROR :Closing link: gone for lunch",
 		} {
 			c.ExpectNext(line)
+		}
+	})
+}
+
+// So is the sender of more than flood control lets through: what it holds back, and all
+// that waits behind that, has come as well.
+func TestRefuseHeldBack(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		const burst, more = 20, 5
+		s := newTestServer(t, newFakeChat(), func(o *Options) { o.Limits.LinesPerSecond, o.Limits.Burst = 1, burst })
+		c := s.inChannel("alice", "#messages")
+		time.Sleep(burst * time.Second) // the whole burst is there again
+		for i := range burst + more {
+			c.Send(fmt.Sprintf("PRIVMSG #messages :%d", i))
+		}
+		c.Send("AWAY :lunch")
+		synctest.Wait()
+		go s.stop(errors.New("gone for lunch"))
+		for range more {
+			c.ExpectNext(":irc.test 404 alice #messages :Not sent: gone for lunch")
+		}
+		c.ExpectNext("ERROR :Closing link: gone for lunch")
+		if got := s.chat.count(); got != burst {
+			t.Errorf("%d were stored, want %d", got, burst)
 		}
 	})
 }
