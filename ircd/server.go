@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -251,10 +252,16 @@ func (s *Server) refuse(ctx context.Context, nc net.Conn, reason error) {
 		return
 	}
 	b := appendLine(nil, errorLine(reason.Error()))
-	if nc.SetWriteDeadline(time.Now().Add(flushTimeout)) == nil {
-		// The connection ends either way; there is nobody to tell of an error.
-		_, _ = nc.Write(b)
+	if nc.SetWriteDeadline(time.Now().Add(flushTimeout)) != nil {
+		return
 	}
+	// The connection ends either way; there is nobody to tell of an error.
+	if _, err := nc.Write(b); err != nil || closeWrite(nc) != nil || nc.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
+		return
+	}
+	// What the client has begun to say is read, or it may not see the reason: see
+	// linger. The more of that, the less it is a client.
+	_, _ = io.CopyN(io.Discard, nc, maxInputTags+maxInputBody)
 }
 
 // handshakeTimeout is how long a client may take for the handshakes of TLS and

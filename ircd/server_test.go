@@ -77,6 +77,41 @@ func TestLimits(t *testing.T) {
 	})
 }
 
+// TestRefusalIsReadOn: who is refused has begun to talk by then. A reset in answer to
+// that would make some systems throw away the reason.
+func TestRefusalIsReadOn(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := testOptions(t)
+	opts.Limits.ConnectionsPerAddress = 1
+	s := NewServer(newFakeChat(), opts)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error)
+	go func() { served <- s.Serve(ctx, ln, ListenOptions{}) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	ircdtest.Dial(t, ln.Addr().String()).Sync()
+	nc, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if got, err := io.ReadAll(nc); err != nil || string(got) != "ERROR :"+errAddressFull.Error()+"\r\n" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	for _, line := range []string{"CAP LS 302\r\n", "NICK alice\r\n", "USER alice 0 * :Alice\r\n"} {
+		if _, err := io.WriteString(nc, line); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+	}
+}
+
 // TestRemote: the backend gets the address for its limits.
 func TestRemote(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
