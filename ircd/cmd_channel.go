@@ -138,14 +138,23 @@ func (c *conn) showRemoval(ev *Removal) {
 	c.monitor.doubtAll(true)
 }
 
-// enter joins a channel that the client has not asked for.
+// enter joins a channel that the client has not asked for. If the time does not do for
+// it, that is errOtherTime.
 func (c *conn) enter(ctx context.Context, name string) error {
+	if err := c.flush(ctx); err != nil { // it may take a while
+		return err
+	}
 	ch, err := c.join(ctx, name)
-	if err != nil || ch == nil {
-		if err != nil {
-			c.log.Debug().Err(err).Str("channel", name).Msg("join unasked")
-		}
+	switch {
+	case ended(ctx) != nil:
 		return ended(ctx)
+	case err != nil && ctx.Err() != nil:
+		return errOtherTime
+	case err != nil:
+		c.log.Debug().Err(err).Str("channel", name).Msg("join unasked")
+		return nil
+	case ch == nil:
+		return nil
 	}
 	return c.showPast(ctx, ch)
 }

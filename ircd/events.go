@@ -6,6 +6,9 @@ import (
 	"slices"
 )
 
+// errOtherTime is why an event is shown later: the time for this one look is over.
+var errOtherTime = errors.New("the time is over")
+
 // poll fetches the session's news and shows it. Nobody has asked for it.
 func (c *conn) poll(ctx context.Context) error { return c.pollBefore(ctx, nil) }
 
@@ -26,7 +29,13 @@ func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	// Who joined before saying something is shown to join before.
 	c.showPresence()
 	for _, ev := range events {
-		if err := c.showEvent(ctx, ev); err != nil {
+		err := c.showEvent(asking, ev)
+		if errors.Is(err, errOtherTime) {
+			c.later = slices.Concat(c.later, []Event{ev})
+			ring(c.serverBell) // there shall be another turn
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		if err := c.flushLong(ctx); err != nil {

@@ -2,6 +2,7 @@ package ircd
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -185,5 +186,45 @@ func TestAdmission(t *testing.T) {
 		alice.ExpectNext(":directus!service@irc.test NOTICE #dev :you have missed more")
 		alice.ExpectNext("* PRIVMSG #dev :*old")
 		alice.Refute("*")
+	})
+}
+
+// TestSlowAdmissions: while a session brings its client into many channels, and each
+// takes its time, the client is answered all the same, and gets into all of them.
+func TestSlowAdmissions(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		const many = 12
+		chat := newFakeChat()
+		chat.join = func(ctx context.Context, channel string) error {
+			select {
+			case <-time.After(4 * time.Second):
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		s := newTestServer(t, chat, nil)
+		alice := s.user("alice")
+		alice.Sync()
+		for i := range many {
+			channel := fmt.Sprintf("#c%d", i)
+			chat.topics[channel] = ""
+			chat.push(&Admission{Channel: channel}, nil)
+		}
+		chat.push(&ServiceNotice{Text: "last"}, nil)
+		for range 3 {
+			time.Sleep(time.Second)
+			start := time.Now()
+			alice.Send("PING x")
+			alice.Expect("* PONG irc.test :x")
+			if took := time.Since(start); took > 15*time.Second {
+				t.Errorf("PONG came after %v", took)
+			}
+		}
+		time.Sleep(many * 4 * time.Second)
+		alice.Send("WHOIS alice")
+		if got := alice.Expect(":irc.test 319 *"); strings.Count(got, "#") != many {
+			t.Errorf("got %q", got)
+		}
 	})
 }
