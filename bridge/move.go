@@ -30,6 +30,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 		return nil
 	}
 	s.plan = now
+	s.nextLook = time.Time{} // whether feeds are shared may have changed
 	var events []ircd.Event
 	for _, name := range slices.Sorted(maps.Keys(s.joined)) {
 		j := s.joined[name]

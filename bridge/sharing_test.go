@@ -76,6 +76,27 @@ func TestSharedFeed(t *testing.T) {
 	}
 }
 
+// Who shares a feed leaves it soon when that is switched off, though nothing is said.
+func TestSharingSwitchedOff(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		people := []*visitor{c.visit("ada", "#messages"), c.visit("bob", "#messages")}
+		for _, v := range people {
+			v.news()
+		}
+		c.configure(func(o *bridge.Options) { o.OwnFeeds = true }, messages("messages"))
+		for range 5 {
+			time.Sleep(time.Second)
+			for _, v := range people {
+				v.news()
+			}
+		}
+		if n := c.fake.Subscriptions(); n != 6 {
+			t.Errorf("%d subscriptions, want 6", n)
+		}
+	})
+}
+
 // Two users of whom one may not read a row never share, however the rule comes and
 // goes while both are connected.
 func TestRuleWhileConnected(t *testing.T) {
