@@ -23,7 +23,8 @@ type proxyListener struct {
 	net.Listener
 	trusted []netip.Prefix
 	log     zerolog.Logger
-	once    sync.Once // logs a proxy that sends no header
+	missing sync.Once // logs a proxy that sends no header
+	foreign sync.Once // logs a header from elsewhere
 }
 
 // newProxyListener takes networks that the configuration was validated for.
@@ -52,7 +53,7 @@ func (l *proxyListener) Accept() (net.Conn, error) {
 	if policy == proxyproto.REQUIRE {
 		return &proxiedConn{c, l}, nil
 	}
-	return &directConn{nc, c}, nil
+	return &directConn{nc, c, l}, nil
 }
 
 func (l *proxyListener) trusts(addr net.Addr) bool {
@@ -64,6 +65,11 @@ func (l *proxyListener) trusts(addr net.Addr) bool {
 	return slices.ContainsFunc(l.trusted, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
+// warn says once what is wrong with a proxy.
+func (l *proxyListener) warn(once *sync.Once, text string) {
+	once.Do(func() { l.log.Warn().Stringer("listener", l.Addr()).Msg(text) })
+}
+
 // proxiedConn comes from a trusted proxy.
 type proxiedConn struct {
 	*proxyproto.Conn
@@ -73,10 +79,8 @@ type proxiedConn struct {
 func (c *proxiedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if errors.Is(err, proxyproto.ErrNoProxyProtocol) {
-		c.listener.once.Do(func() {
-			c.listener.log.Warn().Stringer("listener", c.listener.Addr()).
-				Msg("a connection from an address in proxy_protocol is closed, as it begins without a PROXY header: have the proxy send it, or take the address out of the list")
-		})
+		c.listener.warn(&c.listener.missing,
+			"a connection from an address in proxy_protocol is closed, as it begins without a PROXY header: have the proxy send it, or take the address out of the list")
 	}
 	return n, err
 }
@@ -87,10 +91,19 @@ func (c *proxiedConn) CloseWrite() error { return closeWrite(c.Raw()) }
 // else may have to wait for the client's first bytes.
 type directConn struct {
 	net.Conn
-	checked *proxyproto.Conn
+	checked  *proxyproto.Conn
+	listener *proxyListener
 }
 
-func (c *directConn) Read(p []byte) (int, error)        { return c.checked.Read(p) }
+func (c *directConn) Read(p []byte) (int, error) {
+	n, err := c.checked.Read(p)
+	if errors.Is(err, proxyproto.ErrSuperfluousProxyHeader) {
+		c.listener.warn(&c.listener.foreign,
+			"a connection that begins with a PROXY header is closed, as its address is not in proxy_protocol: if it is that of a proxy of yours, add it to the list")
+	}
+	return n, err
+}
+
 func (c *directConn) SetDeadline(t time.Time) error     { return c.checked.SetDeadline(t) }
 func (c *directConn) SetReadDeadline(t time.Time) error { return c.checked.SetReadDeadline(t) }
 func (c *directConn) CloseWrite() error                 { return closeWrite(c.Conn) }

@@ -285,6 +285,7 @@ func TestServeProxyProtocol(t *testing.T) {
 			t.Errorf("a stranger with a header was told %q", told)
 		}
 	}
+	p.waitLog("a connection that begins with a PROXY header is closed, as its address is not in proxy_protocol: if it is that of a proxy of yours, add it to the list", 0)
 	c = ircdtest.New(t, proxied(t, distrusting, "CAP LS 302\r\n"))
 	c.Expect("* CAP * LS *")
 
