@@ -145,14 +145,13 @@ func (c *conn) store(ctx context.Context, out Outgoing) error {
 	}
 	c.srv.count.messages.Add(1)
 	c.srv.roster.touch(c.member)
-	// What was stored before is shown before.
-	if err := c.pollBefore(ctx, stored); err != nil {
-		return err
-	}
+	// What was stored before is shown before. If the connection ends meanwhile, what
+	// became of this message is told all the same.
+	err = c.pollBefore(ctx, stored)
 	if stored != nil {
 		c.showSent(stored)
 	}
-	return nil
+	return err
 }
 
 // actionText unwraps a CTCP ACTION. The closing mark may be missing.

@@ -30,14 +30,11 @@ func (c *conn) react(ctx context.Context, target string, tags map[string]string)
 		return err
 	}
 	c.srv.roster.touch(c.member)
-	// What was said before is shown before.
-	if err := c.poll(ctx); err != nil {
-		return err
-	}
+	err = c.poll(ctx) // what was said before is shown before
 	if c.caps.has(capEchoMessage) && stored != nil {
 		c.showReaction(stored)
 	}
-	return nil
+	return err
 }
 
 // windowFor returns the channel or nick that something without a text is sent to.

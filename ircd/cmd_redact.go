@@ -31,14 +31,11 @@ func (c *conn) cmdRedact(ctx context.Context, m *irc.Message) error {
 	if err != nil {
 		return err
 	}
-	// What was said before is shown before.
-	if err := c.poll(ctx); err != nil {
-		return err
-	}
+	err = c.poll(ctx) // what was said before is shown before
 	if r != nil {
 		c.showRedaction(r)
 	}
-	return nil
+	return err
 }
 
 // showRedaction shows that a message was deleted: as such to clients that know

@@ -68,14 +68,11 @@ func (c *conn) setTopic(ctx context.Context, name, text string) error {
 	if err != nil {
 		return refused(err, irc.ERR_CHANOPRIVSNEEDED, ch.name)
 	}
-	// What was stored before is shown before.
-	if err := c.poll(ctx); err != nil {
-		return err
-	}
-	set := *t // the event may be shared
+	err = c.poll(ctx) // what was stored before is shown before
+	set := *t         // the event may be shared
 	set.By = c.user
 	c.showTopic(ch, &set)
-	return nil
+	return err
 }
 
 // showTopicEvent shows that the topic of a channel has changed.

@@ -82,3 +82,44 @@ func TestRefuseBeforeReceipt(t *testing.T) {
 		}
 	})
 }
+
+// What was done while the server ends is told, for whoever hears nothing does it again.
+func TestDoneAtTheEnd(t *testing.T) {
+	for send, want := range map[string]string{
+		"PRIVMSG #messages :hello": "@label=x;msgid=m1 :alice!u@directus PRIVMSG #messages :hello",
+		"REDACT #messages m0":      "@label=x :alice!u@directus REDACT #messages m0",
+		"TAGMSG #messages":         "@label=x;msgid=r1;+reply=m0;+draft/reply=m0;+draft/react=y :alice!u@directus TAGMSG #messages",
+		"TOPIC #messages :new":     "@label=x :alice!u@directus TOPIC #messages :new",
+	} {
+		ircdtest.Bubble(t, func(t *testing.T) {
+			const takes = time.Second
+			chat := newFakeChat()
+			chat.features.Reactions = true
+			chat.send = func(fs *fakeSession, out Outgoing) (*Message, error) {
+				time.Sleep(takes)
+				return &Message{ID: "m1", Time: time.Now(), From: fs.user, Target: out.Target, Text: out.Text}, nil
+			}
+			chat.redact = func(fs *fakeSession, target, msgid, _ string) (*Redaction, error) {
+				time.Sleep(takes)
+				return &Redaction{MsgID: msgid, From: fs.user, Target: target}, nil
+			}
+			chat.react = func(fs *fakeSession, r Reacting) (*Reaction, error) {
+				time.Sleep(takes)
+				return &Reaction{ID: "r1", From: fs.user, Target: r.Target, MsgID: r.MsgID, Text: r.Text}, nil
+			}
+			chat.setTopic = func(_ *fakeSession, channel, topic string) (*Topic, error) {
+				time.Sleep(takes)
+				return &Topic{Channel: channel, Text: topic}, nil
+			}
+			s := newTestServer(t, chat, nil)
+			c := s.user("alice", "batch", "labeled-response", "message-tags", "echo-message", "draft/message-redaction")
+			c.Send("JOIN #messages")
+			c.Expect("* 366 *")
+			c.Send("@label=x;+draft/react=y;+reply=m0 " + send)
+			synctest.Wait()
+			go s.stop(errors.New("gone for lunch"))
+			c.ExpectNext(want)
+			c.ExpectNext("ERROR :Closing link: gone for lunch")
+		})
+	}
+}
