@@ -48,12 +48,20 @@ func (c *conn) message(ctx context.Context, m *irc.Message, kind Kind) error {
 		c.response.parts = len(targets) > 1
 	}
 	out := Outgoing{Kind: kind, ReplyTo: c.replyTo(m), Text: m.Param(1)}
-	for _, target := range targets {
+	for i, target := range targets {
 		if err := c.answer(ctx, m.Command, c.messageTo(ctx, target, out)); err != nil {
+			c.refuseTargets(m.Command, targets[i+1:], "the connection ends")
 			return err
 		}
 	}
 	return nil
+}
+
+// refuseTargets says of the targets of a message that it will not be sent to them.
+func (c *conn) refuseTargets(command string, targets []string, reason string) {
+	for _, target := range targets {
+		c.tellError(command, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: "+reason, target))
+	}
 }
 
 // splitTargets cuts a list at its commas and drops what comes twice: one line

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	irc "gopkg.in/irc.v4"
 )
 
 const (
@@ -166,9 +165,7 @@ func (c *conn) refuse(in *inbound, reason string) {
 	c.beginResponse(c.labelOf(text))
 	defer c.endResponse()
 	targets := splitTargets(m.Param(0))
-	for _, target := range targets[:min(len(targets), maxTargets)] {
-		c.tellError(m.Command, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: "+reason, target))
-	}
+	c.refuseTargets(m.Command, targets[:min(len(targets), maxTargets)], reason)
 }
 
 // leave is the end of what the connection has beside itself.

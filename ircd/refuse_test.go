@@ -85,11 +85,18 @@ func TestRefuseBeforeReceipt(t *testing.T) {
 
 // What was done while the server ends is told, for whoever hears nothing does it again.
 func TestDoneAtTheEnd(t *testing.T) {
-	for send, want := range map[string]string{
-		"PRIVMSG #messages :hello": "@label=x;msgid=m1 :alice!u@directus PRIVMSG #messages :hello",
-		"REDACT #messages m0":      "@label=x :alice!u@directus REDACT #messages m0",
-		"TAGMSG #messages":         "@label=x;msgid=r1;+reply=m0;+draft/reply=m0;+draft/react=y :alice!u@directus TAGMSG #messages",
-		"TOPIC #messages :new":     "@label=x :alice!u@directus TOPIC #messages :new",
+	for send, want := range map[string][]string{
+		"PRIVMSG #messages :hello": {"@label=x;msgid=m1 :alice!u@directus PRIVMSG #messages :hello"},
+		"PRIVMSG #messages,#dev,bob :hello": {
+			"@label=x :irc.test BATCH +1 labeled-response",
+			"@batch=1;msgid=m1 :alice!u@directus PRIVMSG #messages :hello",
+			"@batch=1 :irc.test 404 alice #dev :Not sent: the connection ends",
+			"@batch=1 :irc.test 404 alice bob :Not sent: the connection ends",
+			":irc.test BATCH -1",
+		},
+		"REDACT #messages m0":  {"@label=x :alice!u@directus REDACT #messages m0"},
+		"TAGMSG #messages":     {"@label=x;msgid=r1;+reply=m0;+draft/reply=m0;+draft/react=y :alice!u@directus TAGMSG #messages"},
+		"TOPIC #messages :new": {"@label=x :alice!u@directus TOPIC #messages :new"},
 	} {
 		ircdtest.Bubble(t, func(t *testing.T) {
 			const takes = time.Second
@@ -118,7 +125,9 @@ func TestDoneAtTheEnd(t *testing.T) {
 			c.Send("@label=x;+draft/react=y;+reply=m0 " + send)
 			synctest.Wait()
 			go s.stop(errors.New("gone for lunch"))
-			c.ExpectNext(want)
+			for _, line := range want {
+				c.ExpectNext(line)
+			}
 			c.ExpectNext("ERROR :Closing link: gone for lunch")
 		})
 	}
