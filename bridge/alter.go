@@ -73,7 +73,9 @@ func mayFollow(err error) bool {
 	return !answered && !errors.Is(err, directus.ErrNotConnected) && !(ok && dialing.Op == "dial")
 }
 
-// unanswered reports an error that is no answer of Directus.
+// unanswered reports an error that is no answer of Directus: for one, that nobody waits
+// for it any more.
 func unanswered(err error) bool {
-	return errors.Is(err, directus.ErrUnavailable) || errors.Is(err, directus.ErrNotConnected) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, directus.ErrUnavailable) || errors.Is(err, directus.ErrNotConnected) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }

@@ -196,7 +196,7 @@ func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
 	switch {
 	case err == nil && len(raw) == 0:
 		return nil, errHidden // 204: stored, and not to be read back
-	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return nil, errors.Join(directus.ErrUnconfirmed, err)
 	}
 	return raw, err

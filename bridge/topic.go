@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -140,7 +139,7 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	switch {
 	case isForbidden(err):
 		return nil, cannotSetTopic(c.Name, "Directus does not allow you to change the topic", err)
-	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+	case unanswered(err):
 		return nil, tryAgain("TOPIC", err)
 	case err != nil:
 		return nil, cannotSetTopic(c.Name, "Directus refused this topic", err)
