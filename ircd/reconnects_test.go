@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -49,6 +50,40 @@ func TestReconnects(t *testing.T) {
 		r.ended(loop, 0)
 		if len(r.byAddr) != 0 {
 			t.Error("counted without a limit")
+		}
+	})
+}
+
+// Who is refused and comes back in a loop is not told again and again, which with TLS
+// would cost a handshake each time; others are told, and so is a client that comes later.
+func TestRefusedInALoop(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		const often = 20
+		s := newTestServer(t, newFakeChat(), func(o *Options) {
+			o.Limits.ConnectionsPerAddress, o.Limits.ReconnectsPerMinute = 1, often
+		})
+		told := func(ip string) bool {
+			t.Helper()
+			return len(ircdtest.New(t, s.connect(&net.TCPAddr{IP: net.ParseIP(ip), Port: 1})).Closed()) > 0
+		}
+		for _, ip := range []string{"192.0.2.1", "192.0.2.2"} {
+			ircdtest.New(t, s.connect(&net.TCPAddr{IP: net.ParseIP(ip), Port: 1})).Sync()
+		}
+		n := 0
+		for range 10 * often {
+			if told("192.0.2.1") {
+				n++
+			}
+		}
+		if n != often {
+			t.Errorf("%d were told, want %d", n, often)
+		}
+		if !told("192.0.2.2") {
+			t.Error("others are not told")
+		}
+		time.Sleep(30 * time.Second)
+		if !told("192.0.2.1") {
+			t.Error("later ones are not told")
 		}
 	})
 }

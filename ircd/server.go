@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -219,7 +220,7 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
 	release, err := s.slots.take(addr)
 	if err != nil {
 		s.count.refused.Add(1)
-		s.refuse(ctx, nc, err)
+		s.refuse(ctx, nc, addressKey(addr), err)
 		return
 	}
 	defer release()
@@ -240,8 +241,13 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
 	newConn(s, nc, addr, opts).run(ctx)
 }
 
-// refuse tells a connection that it is one too many.
-func (s *Server) refuse(ctx context.Context, nc net.Conn, reason error) {
+// refuse tells a connection that it is one too many, unless its address comes back in
+// a loop: the handshake would cost more than a client.
+func (s *Server) refuse(ctx context.Context, nc net.Conn, key netip.Prefix, reason error) {
+	s.reconnects.ended(key, 0)
+	if s.reconnects.pause(key) > 0 {
+		return
+	}
 	select {
 	case s.refusal <- struct{}{}:
 		defer func() { <-s.refusal }()
