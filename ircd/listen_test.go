@@ -89,6 +89,11 @@ func TestTLS(t *testing.T) {
 	c.Expect("ERROR *")
 	c.Closed()
 
+	// A client without TLS is told what is wrong.
+	plain := ircdtest.Dial(t, address)
+	plain.Send("CAP LS 302", "NICK alice")
+	expectAll(t, plain.Closed(), []string{"ERROR :" + errNoTLS.Error()})
+
 	// A TLS client on a plain port is not answered with IRC.
 	address, _ = serveTCP(t, newFakeChat(), asIs)
 	if conn, err := tls.Dial("tcp", address, client); err == nil {

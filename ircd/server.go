@@ -2,6 +2,7 @@ package ircd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -236,6 +237,9 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
 	}
 	if err := handshake(ctx, nc); err != nil {
 		s.log.Debug().Err(plainNetError(err)).Msg("handshake")
+		if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && record.Conn != nil {
+			dismiss(record.Conn, errNoTLS)
+		}
 		return
 	}
 	newConn(s, nc, addr, opts).run(ctx)
@@ -257,6 +261,11 @@ func (s *Server) refuse(ctx context.Context, nc net.Conn, key netip.Prefix, reas
 	if handshake(ctx, nc) != nil {
 		return
 	}
+	dismiss(nc, reason)
+}
+
+// dismiss ends a connection that was not served with the reason.
+func dismiss(nc net.Conn, reason error) {
 	b := appendLine(nil, errorLine(reason.Error()))
 	if nc.SetWriteDeadline(time.Now().Add(flushTimeout)) != nil {
 		return
@@ -273,6 +282,9 @@ func (s *Server) refuse(ctx context.Context, nc net.Conn, key netip.Prefix, reas
 // handshakeTimeout is how long a client may take for the handshakes of TLS and
 // WebSocket.
 const handshakeTimeout = 10 * time.Second
+
+// errNoTLS is told in plain text to who does not speak TLS where that is expected.
+var errNoTLS = errors.New("this port takes TLS only: switch TLS on in your client, or connect to the port without")
 
 // handshake completes the handshakes of a connection that has some.
 func handshake(ctx context.Context, nc net.Conn) error {
