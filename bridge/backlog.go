@@ -8,14 +8,14 @@ import (
 )
 
 // backlog reads the channel's latest messages, or what the client's device has
-// missed, and remembers what it shows. The notice comes in front of them; it may be
-// empty.
-func (s *session) backlog(ctx context.Context, j *joined) (messages []*ircd.Message, notice string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, joinPatience)
+// missed, and remembers what it shows. What has come after patience is enough if some
+// says so. The notice comes in front of them; it may be empty.
+func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration, some bool) (messages []*ircd.Message, notice string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	f := j.view.feed
 	at, pos, readTo := time.Now(), j.view.reader.end(), f.readTo()
-	p, err := s.past(ctx, j)
+	p, err := s.past(ctx, j, some)
 	if err != nil {
 		return nil, "", err
 	}
@@ -31,7 +31,7 @@ func (s *session) backlog(ctx context.Context, j *joined) (messages []*ircd.Mess
 		}
 	}
 	if !p.end {
-		j.floor = &row{id: p.list[0].row.id, date: p.list[0].row.date} // and not the whole list
+		j.floor = p.floor
 	}
 	j.live = nil
 	if j.visit != nil {
@@ -52,13 +52,18 @@ func (s *session) ringLater() {
 }
 
 // dueEvents makes up for a backlog that JOIN could not deliver. One attempt in
-// a while is enough: each may take its time.
+// a while is enough: each may take its time. One that does not get all shows what it
+// has got: the next might not get more.
 func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Event {
 	ready, _, err := j.view.feed.status()
 	if !j.due || j.move != nil || !ready || err != nil || down || time.Now().Before(s.nextBacklog) {
 		return nil
 	}
-	messages, notice, err := s.backlog(ctx, j)
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < duePatience {
+		s.ringLater() // another channel took the time of this look
+		return nil
+	}
+	messages, notice, err := s.backlog(ctx, j, duePatience, true)
 	if err != nil {
 		s.ringLater()
 		return nil

@@ -177,8 +177,9 @@ func (h *historian) around(ctx context.Context, at *border, limit int) ([]found,
 }
 
 // latest reads the newest messages behind a border, if there is one, not more than
-// limit, oldest first; end says that there are no older ones.
-func (h *historian) latest(ctx context.Context, lo *border, limit int) (list []found, end bool, err error) {
+// limit, oldest first; end says that there are no older ones. Those that have come when
+// ctx ends are enough if some are: cut says that there may be more within the limit.
+func (h *historian) latest(ctx context.Context, lo *border, limit int, some bool) (list []found, end, cut bool, err error) {
 	var w *walk
 	err = h.inGroup(func() error {
 		if lo != nil {
@@ -189,12 +190,13 @@ func (h *historian) latest(ctx context.Context, lo *border, limit int) (list []f
 		w = h.walk(true, lo, nil, limit)
 		return w.some(ctx, limit)
 	})
-	if err != nil {
-		return nil, false, err
+	if cut = some && ctx.Err() != nil && w != nil && len(w.found) > 0; err != nil && !cut {
+		return nil, false, false, err
 	}
+	cut = cut && len(w.found) <= limit
 	list = w.found[:min(limit, len(w.found))]
 	slices.Reverse(list)
-	return list, len(w.found) <= limit, nil
+	return list, !cut && len(w.found) <= limit, cut, nil
 }
 
 // learn makes sure that it is known how the collection's dates are written.

@@ -92,6 +92,10 @@ func (s *session) showEntry(e *entry, readTo time.Time) {
 // catchUp notes that a client is shown what its device has missed.
 func (s *session) catchUp(v *visit, p past, readTo time.Time) {
 	v.caughtUp = true
+	var floor step
+	if p.floor != nil {
+		floor = stepOf(*p.floor)
+	}
 	if readTo.IsZero() { // nobody had ever said anything: from here on it is missed
 		readTo, _, _ = serverNow(s.member.account)
 	}
@@ -99,10 +103,10 @@ func (s *session) catchUp(v *visit, p past, readTo time.Time) {
 		for _, f := range p.list {
 			s.show(v, f.row, readTo)
 		}
-		v.shown.Floor = p.floor
+		v.shown.Floor = floor
 		return
 	}
-	s.backend.opts.Resume.Trails.merge(v.key, trail{Date: readTo, Floor: p.floor})
+	s.backend.opts.Resume.Trails.merge(v.key, trail{Date: readTo, Floor: floor})
 }
 
 // AskReceipt implements ircd.Session.
@@ -153,26 +157,25 @@ func (s *session) closeVisits() {
 type past struct {
 	list []found
 	end  bool // there is no more of it
-	// floor is the row up to which nothing is missed any more; its id is empty if
-	// there is none.
-	floor step
+	// floor is the row up to which nothing is missed any more; nil if there is none.
+	floor *row
 	// notice says what was left out; empty if nothing was.
 	notice string
 }
 
 // past reads what a client is to be shown: what its device has missed, or the
-// latest messages.
-func (s *session) past(ctx context.Context, j *joined) (past, error) {
+// latest messages; see latest for some.
+func (s *session) past(ctx context.Context, j *joined, some bool) (past, error) {
 	h := s.historyOf(j.channel)
 	var had trail
 	if j.visit != nil {
 		had = s.has(j.visit)
 	}
 	if !had.known() {
-		return h.backlog(ctx, j.Backlog)
+		return h.backlog(ctx, j, some)
 	}
 	received, limit := had.received(), s.backend.opts.Resume.MaxMessages
-	list, end, err := h.latest(ctx, had.border(), limit+len(had.Steps))
+	list, end, cut, err := h.latest(ctx, had.border(), limit+len(had.Steps), some)
 	if err != nil {
 		return past{}, err
 	}
@@ -184,33 +187,51 @@ func (s *session) past(ctx context.Context, j *joined) (past, error) {
 		}
 	}
 	j.received = received
-	if n := len(missed); n > limit || !end {
-		p := past{list: missed[max(n-limit, 0):], notice: leftOut(j, limit, had.Date)}
-		p.floor = stepOf(p.list[0].row)
-		return p, nil
+	n := len(missed)
+	if n <= limit && end {
+		return past{list: missed, end: true}, nil
 	}
-	return past{list: missed, end: true}, nil
+	p := past{list: missed[max(n-limit, 0):], floor: list[0].mark(), notice: leftOut(j, fmt.Sprintf("more than %d messages", limit), had.Date)}
+	if n > limit {
+		p.floor = p.list[0].mark()
+	}
+	if cut {
+		p.notice = leftOut(j, "more than Directus could give in time", had.Date)
+	}
+	return p, nil
 }
 
-// backlog reads the latest messages, not more than limit.
-func (h *historian) backlog(ctx context.Context, limit int) (past, error) {
-	list, end, err := h.latest(ctx, nil, max(limit, 1))
+// mark is as much of the row as tells its place, and not the whole list that it is in.
+func (f found) mark() *row { return &row{id: f.row.id, date: f.row.date} }
+
+// backlog reads the latest messages, not more than the channel's backlog; see latest for
+// some.
+func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, error) {
+	list, end, cut, err := h.latest(ctx, nil, max(j.Backlog, 1), some)
 	p := past{list: list, end: end}
 	if len(list) > 0 && !end {
-		p.floor = stepOf(list[0].row)
+		p.floor = list[0].mark()
 	}
-	if len(list) > 0 && limit == 0 {
-		p = past{end: true, floor: stepOf(list[0].row)}
+	if len(list) > 0 && j.Backlog == 0 {
+		p = past{end: true, floor: list[0].mark()}
+	}
+	if cut && j.Backlog > 0 {
+		p.notice = fmt.Sprintf("Directus could not give the last %d messages in time: only the latest follow. The ones before them are shown by: /quote CHATHISTORY BEFORE %s timestamp=%s 500",
+			j.Backlog, j.window(), list[0].message.Time.UTC().Format(timestampLayout))
 	}
 	return p, err
 }
 
 // leftOut says that more was missed than is shown, and how to see it.
-func leftOut(j *joined, limit int, since time.Time) string {
-	name := j.Name
+func leftOut(j *joined, much string, since time.Time) string {
+	return fmt.Sprintf("You have missed %s since %s UTC: the latest follow. The ones before them are shown by: /quote CHATHISTORY AFTER %s timestamp=%s 500",
+		much, since.UTC().Format("2006-01-02 15:04"), j.window(), since.UTC().Format(timestampLayout))
+}
+
+// window is what a command names to show the history of what is joined.
+func (j *joined) window() string {
 	if j.private {
-		name = "nick"
+		return "nick"
 	}
-	return fmt.Sprintf("You have missed more than %d messages since %s UTC: the latest follow. The ones before them are shown by: /quote CHATHISTORY AFTER %s timestamp=%s 500",
-		limit, since.UTC().Format("2006-01-02 15:04"), name, since.UTC().Format(timestampLayout))
+	return j.Name
 }

@@ -116,7 +116,7 @@ func (v *visitor) texts() []string {
 				lines = append(lines, m.Text)
 			}
 		case *ircd.ServiceNotice:
-			if strings.Contains(ev.Text, "missed") {
+			if strings.Contains(ev.Text, "CHATHISTORY") {
 				lines = append(lines, "NOTICE "+ev.Text)
 			}
 		}

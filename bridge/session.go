@@ -17,6 +17,8 @@ const (
 	// joinPatience is how long a JOIN waits for the backlog before it goes
 	// ahead without; the backlog then follows.
 	joinPatience = 3 * time.Second
+	// duePatience is how long such a backlog may take.
+	duePatience = 8 * time.Second
 	// backlogRetry is the pause before a backlog that could not be read is
 	// tried again.
 	backlogRetry = 5 * time.Second
@@ -151,7 +153,7 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	answer := &ircd.Channel{Name: c.Name, Topic: s.member.topics.text(ctx, c)}
 	s.member.watchTopics(c, s.plan.channels)
 	if ready && j.due {
-		answer.Backlog, answer.Notice, err = s.backlog(ctx, j)
+		answer.Backlog, answer.Notice, err = s.backlog(ctx, j, joinPatience, false)
 	}
 	if isForbidden(err) || ctx.Err() != nil {
 		s.drop(j)
