@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -128,8 +129,44 @@ func TestGuardKnowsTheRightPassword(t *testing.T) {
 		}
 		// Until it is changed: then it is a wrong password like any other.
 		ticket.refused()
-		if _, err := g.begin("", "kevin@example.com", "right"); reason(err) != "limited" {
+		if _, err := g.begin("", "kevin@example.com", "right"); reason(err) != "rejected" {
 			t.Errorf("the changed password: %v", err)
+		}
+	})
+}
+
+// All connections of a user come back at once with the password that was right until
+// it was changed: so few of them reach Directus that it does not suspend the account.
+func TestGuardKnowsAChangedPassword(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		g := newGuard(10)
+		asked := 0
+		come := func(n int) (tickets []*ticket) {
+			for range n {
+				if ticket, err := g.begin("", "kevin@example.com", "right"); err == nil {
+					tickets = append(tickets, ticket)
+				}
+			}
+			asked += len(tickets)
+			return tickets
+		}
+		for _, ticket := range come(100) {
+			ticket.accepted()
+		}
+		waves := [][]*ticket{come(100), come(100)}
+		asked = 0
+		for _, ticket := range slices.Concat(waves...) {
+			asked++
+			ticket.refused()
+		}
+		for range 100 { // and again whenever they may
+			for _, ticket := range come(100) {
+				ticket.refused()
+			}
+			time.Sleep(time.Hour)
+		}
+		if asked > 25 {
+			t.Errorf("Directus was asked %d times about one wrong password", asked)
 		}
 	})
 }

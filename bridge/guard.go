@@ -20,6 +20,9 @@ const (
 	// before the guard slows down to one an hour. Directus suspends the
 	// account at the 26th in a row and never forgets one by time.
 	maxFailures = 15
+	// maxKnowing is how many attempts with the password that Directus accepted last
+	// may be under way: should it be another by now, each of them counts there too.
+	maxKnowing = 8
 	// firstPause is how long the same refused password is not asked about
 	// again; it doubles each time up to maxPause. It is not for ever, because
 	// Directus answers alike for an account that is not active yet.
@@ -56,6 +59,7 @@ type record struct {
 	next     time.Time // after maxFailures: not before
 	refused  map[[sha256.Size]byte]*refusal
 	good     [sha256.Size]byte // the password that Directus accepted last
+	knowing  int               // attempts with it that are under way
 }
 
 type refusal struct {
@@ -126,6 +130,10 @@ func (g *guard) begin(remote, email, secret string) (*ticket, error) {
 	defer g.mu.Unlock()
 	if r := g.accounts[t.name]; r != nil && r.good == t.hash {
 		// Whoever guesses must not keep out who knows.
+		if r.knowing >= maxKnowing && t.email != "" {
+			return nil, atOnce(ofAccount)
+		}
+		r.knowing++
 		t.address, t.known = &quota{}, r
 		r.used = time.Now()
 		return t, nil
@@ -189,28 +197,37 @@ func (t *ticket) refused() {
 	t.guard.mu.Lock()
 	defer t.guard.mu.Unlock()
 	t.address.end(true)
-	if t.known != nil {
-		t.known.good = [sha256.Size]byte{}
-	}
-	if t.account == nil {
-		return
-	}
-	t.account.end(true)
-	now := time.Now()
-	r := t.account.refused[t.hash]
-	if r == nil {
-		if len(t.account.refused) > 100 {
-			clear(t.account.refused)
+	switch {
+	case t.known != nil:
+		t.known.knowing--
+		if t.known.good == t.hash {
+			t.known.good = [sha256.Size]byte{}
 		}
-		r = &refusal{pause: firstPause}
-		t.account.refused[t.hash] = r
-	} else {
-		r.pause = min(2*r.pause, maxPause)
+		if t.email != "" {
+			t.known.fail(t.hash)
+		}
+	case t.account != nil:
+		t.account.end(true)
+		t.account.fail(t.hash)
 	}
-	r.until = now.Add(r.pause)
-	t.account.failures++
-	if t.account.failures >= maxFailures {
-		t.account.next = now.Add(time.Hour)
+}
+
+// fail counts a password that Directus has refused.
+func (r *record) fail(hash [sha256.Size]byte) {
+	now := time.Now()
+	known := r.refused[hash]
+	if known == nil {
+		if len(r.refused) > 100 {
+			clear(r.refused)
+		}
+		known = &refusal{pause: firstPause}
+		r.refused[hash] = known
+	} else if !now.Before(known.until) { // not one of those that were under way
+		known.pause = min(2*known.pause, maxPause)
+	}
+	known.until = now.Add(known.pause)
+	if r.failures++; r.failures >= maxFailures {
+		r.next = now.Add(time.Hour)
 	}
 }
 
@@ -233,7 +250,10 @@ func (t *ticket) unknown() {
 	t.guard.mu.Lock()
 	defer t.guard.mu.Unlock()
 	t.address.end(false)
-	if t.account != nil {
+	switch {
+	case t.known != nil:
+		t.known.knowing--
+	case t.account != nil:
 		t.account.end(false)
 	}
 }
@@ -309,9 +329,13 @@ func (q *quota) check(whose string, pending int) error {
 			"Too many failed logins %s. Try again in %s", whose, wait(q.until.Sub(now)))}
 	}
 	if q.bucket != nil && q.bucket.Tokens()-float64(pending) < 1 {
-		return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many logins " + whose + " at once. Try again in a moment"}
+		return atOnce(whose)
 	}
 	return nil
+}
+
+func atOnce(whose string) error {
+	return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many logins " + whose + " at once. Try again in a moment"}
 }
 
 func (q *quota) begin(whose string) error {
