@@ -17,9 +17,12 @@ import (
 
 const (
 	// maxFailures is how many refused passwords of one account reach Directus
-	// before the guard slows down to one an hour. Directus suspends the
-	// account at the 26th in a row and never forgets one by time.
+	// before the guard slows down: to one in an hour, the next in two, and so on.
+	// Directus suspends the account at the 26th in a row and never forgets one by
+	// time, so that many more would do that within half a day.
 	maxFailures = 15
+	// maxDoublings bounds how often that time doubles.
+	maxDoublings = 12
 	// maxKnowing is how many attempts with the password that Directus accepted last
 	// may be under way: should it be another by now, each of them counts there too.
 	maxKnowing = 8
@@ -166,6 +169,9 @@ func (g *guard) admit(t *ticket, remote string) error {
 	// Only now, so that an address beyond its quota cannot fill the table.
 	t.account = g.accountRecord(t.email)
 	err := t.account.check(t.hash, time.Now())
+	if n := t.account.pending; err == nil && n > 0 && t.account.failures+n >= maxFailures {
+		err = atOnce(ofAccount) // should they all be wrong, it were too many
+	}
 	if err == nil {
 		err = t.account.begin(ofAccount)
 	}
@@ -227,7 +233,7 @@ func (r *record) fail(hash [sha256.Size]byte) {
 	}
 	known.until = now.Add(known.pause)
 	if r.failures++; r.failures >= maxFailures {
-		r.next = now.Add(time.Hour)
+		r.next = now.Add(time.Hour << min(r.failures-maxFailures, maxDoublings))
 	}
 }
 
