@@ -29,14 +29,16 @@ func (f *feed) catchUp(ctx context.Context) error {
 
 // start sets the cursor to the newest row and marks all that the overlap
 // reaches as seen, but for what was written since the feed was opened: that is
-// news, however long it took until the collection could be read.
+// news, however long it took until the collection could be read. Where there is
+// nothing yet, or nothing that the user may read, the cursor is that moment: what
+// turns up later and is older is no news.
 func (f *feed) start(ctx context.Context) error {
 	newest, err := newestRow(ctx, f.carrier.account, f.group)
 	if err != nil {
 		return err
 	}
 	var last time.Time
-	var since time.Time
+	since := f.openedThere()
 	if newest.id != "" {
 		since = earlier(newest.date, f.opened)
 		if newest.date.IsZero() { // as of the year 12345
@@ -57,6 +59,16 @@ func (f *feed) start(ctx context.Context) error {
 	f.mu.Unlock()
 	f.advance(last)
 	return nil
+}
+
+// openedThere is when the feed was opened by the clock of Directus, at the earliest;
+// zero if that clock is not known.
+func (f *feed) openedThere() time.Time {
+	now, _, known := serverNow(f.carrier.account)
+	if !known {
+		return time.Time{}
+	}
+	return now.Add(-time.Since(f.opened))
 }
 
 // markOld notes rows that are history: sessions show them, if at all, as backlog.
@@ -84,6 +96,12 @@ func earlier(a, b time.Time) time.Time {
 // readSince reads page by page from a minute before since, oldest first, and
 // returns the date of the last row.
 func (f *feed) readSince(ctx context.Context, since time.Time, use func([]row) error) (last time.Time, err error) {
+	if !since.IsZero() && !f.group.dates.known() { // nor how a date is to be written
+		newest, err := newestRow(ctx, f.carrier.account, f.group)
+		if err != nil || newest.id == "" {
+			return last, err
+		}
+	}
 	pages := &scan{account: f.carrier.account, group: f.group, base: f.group.filter, size: pageSize}
 	if !since.IsZero() {
 		pages.bound = since.Add(-overlap)

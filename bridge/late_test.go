@@ -94,3 +94,33 @@ func TestSessionEndsInDoubt(t *testing.T) {
 		c.Close()
 	})
 }
+
+// Who could read nothing at first is not shown all that there is when that changes. What is written from then on is
+// found though its events are lost, however Directus writes its dates and whatever its clock shows.
+func TestNothingToReadAtFirst(t *testing.T) {
+	for _, ahead := range []time.Duration{-3 * time.Hour, 0, 3 * time.Hour} {
+		for _, dates := range []directustest.DateKind{directustest.Milliseconds, directustest.WholeSeconds, directustest.DateTime} {
+			for _, old := range []int{0, 200} {
+				t.Run(fmt.Sprint(ahead, dates, old), func(t *testing.T) {
+					ircdtest.Bubble(t, func(t *testing.T) {
+						c := newChatAt(t, directustest.FakeOptions{Ahead: ahead}, nil)
+						c.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text", "nonce"}, Dates: dates})
+						for i := range old {
+							c.write("old %d", i)
+						}
+						time.Sleep(time.Hour)
+						ada := c.person("ada")
+						c.fake.Restrict(ada, "messages", map[string]any{"text": map[string]any{"_eq": "nothing"}})
+						a := c.visit("ada", "#messages")
+						same(t, a.later(10*time.Minute))
+						c.fake.Allow(ada, "messages", "read")
+						same(t, a.later(10*time.Minute))
+						c.fake.LoseEvents(true)
+						c.write("new")
+						same(t, a.later(10*time.Minute), "walt says in #messages: new")
+					})
+				})
+			}
+		}
+	}
+}
