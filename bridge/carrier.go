@@ -45,7 +45,26 @@ func (f *feed) carry(m *member) {
 	f.sub = m.rt.Subscribe(f.group.collection, directus.SubscriptionQuery{
 		Fields: f.group.query, Filter: f.group.filter, Events: f.group.events(f.edits),
 	})
-	f.gap, f.lapsed = true, true
+	f.gap, f.lapsed, f.mute = true, true, false
+}
+
+// silence ends the subscription of a user's own feed that never could be read, as that
+// of private messages, which nobody has asked for: Directus would send an error for
+// each, and before 12 not even say for which subscription.
+func (f *feed) silence() {
+	if ready, _, _ := f.status(); !ready && !f.key.isShared() {
+		f.putDown()
+		f.mute = true
+	}
+}
+
+// unmute begins again if the collection can be read by now.
+func (f *feed) unmute(ctx context.Context) error {
+	_, err := newestRow(ctx, f.carrier.account, f.group)
+	if err == nil {
+		f.carry(f.carrier)
+	}
+	return err
 }
 
 // putDown ends what carry began.

@@ -59,6 +59,8 @@ type feed struct {
 	notBefore time.Time   // when it is read at the soonest
 	refused   time.Time   // when that failed last; zero: it did not
 	failures  int         // how often it did in a row
+	denied    bool        // the last time for want of the right
+	mute      bool        // it never could be read: sub is closed until it can
 	settle    *time.Timer // when the next edit has settled
 	order     holdback
 	turn      *time.Timer // when the next row that waits for another has waited long enough
@@ -166,8 +168,9 @@ func (f *feed) look(ctx context.Context) {
 	// In this order no reaction is looked at before its message.
 	reactions, missed := f.drainReactions()
 	events, gap := f.sub.Drain()
-	if soon := f.refused.Add(retrySoon); f.gap && (gap || len(events) > 0) && f.notBefore.After(soon) {
-		// Directus tells of something: what was refused may be allowed again.
+	if soon := f.refused.Add(retrySoon); f.gap && (gap && !f.denied || len(events) > 0) && f.notBefore.After(soon) {
+		// Directus tells of something: what was refused may be allowed again. As long
+		// as it is not, there is an error in the place of each event, which is a gap.
 		f.notBefore = soon
 		f.next.Reset(time.Until(soon))
 	}
@@ -201,10 +204,17 @@ func (f *feed) outcome(err error) (wait time.Duration) {
 			f.ring()
 		}
 		f.failures++
-		f.refused, wait = time.Now(), min(time.Second<<min(f.failures, 6), time.Minute)
+		f.refused, f.denied = time.Now(), isForbidden(err)
+		wait = time.Second << min(f.failures, 9)
+		if f.denied { // a right that comes back is found by member.check, or by an event
+			wait = min(wait, reconcilePeriod)
+			f.silence()
+		} else {
+			wait = min(wait, time.Minute)
+		}
 		f.carrier.log.Debug().Err(err).Str("collection", f.group.collection).Int("attempt", f.failures).Stringer("delay", wait).Msg("catch up")
 	default:
-		f.refused = time.Time{}
+		f.refused, f.denied = time.Time{}, false
 		if !f.gap {
 			f.failures = 0
 		}
@@ -227,6 +237,9 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 	f.gap = f.gap || gap
 	f.lapsed = f.lapsed || gap || f.gap && len(events) > 0
 	if f.gap {
+		if f.mute {
+			return f.failed(ctx, f.unmute(ctx))
+		}
 		if !f.sub.Active() {
 			// Reading before the subscription stands would leave a window
 			// between the two. Its init rings again. The events are in the

@@ -80,3 +80,69 @@ func TestRevokedPrivate(t *testing.T) {
 		same(t, a.later(5*time.Minute), "*allows you to read private messages again*", "bob says in *: secret")
 	})
 }
+
+// What a user may not read costs Directus next to nothing, for as long as that is so: neither time nor what others write
+// makes the daemon ask again and again, nor read anew what the user may read. A right that comes back counts at once
+// where it had been lost.
+func TestForbiddenIsLeftAlone(t *testing.T) {
+	for _, version := range []string{"12.4.0", "11.17.4", "10.13.4"} {
+		t.Run(version, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				ch := messages("messages")
+				lost := messages("lost")
+				lost.Name = "#lost"
+				c := newChatAt(t, directustest.FakeOptions{Version: version}, func(o *bridge.Options) { o.Private = &privateMessages }, ch, lost)
+				c.fake.AddCollection("lost", directustest.FakeCollection{Fields: []string{"text", "nonce"}})
+				c.fake.AddCollection("private_messages", directustest.FakeCollection{
+					Fields: []string{"text", "recipient", "nonce"}, Relations: map[string]string{"recipient": "directus_users"},
+				})
+				bob, eve := c.person("bob"), c.person("eve")
+				c.fake.Deny(c.person("ada"), "private_messages", "read")
+				a := c.visit("ada", "#messages", "#lost")
+				if err := a.session.Start(t.Context(), ircd.JoinOptions{}); err != nil {
+					t.Fatal(err)
+				}
+				c.fake.Deny(a.id, "lost", "read")
+				c.fake.Insert("lost", bob, map[string]any{"text": "secret"})
+				same(t, a.later(10*time.Minute), "*does not allow you to read this channel any more*")
+
+				collections := []string{"messages", "lost", "private_messages"}
+				before := map[string]int{}
+				count := func(when string, most int) {
+					t.Helper()
+					for _, collection := range collections {
+						n := c.fake.Count("GET /items/" + collection)
+						if n -= before[collection]; n > most {
+							t.Errorf("%s: %d readings of %s, want at most %d", when, n, collection, most)
+						}
+						before[collection] += n
+					}
+				}
+				count("at first", 1000)
+				time.Sleep(time.Hour)
+				count("in an hour", 40)
+				for range 300 {
+					c.fake.Insert("private_messages", bob, map[string]any{"text": "secret", "recipient": eve})
+					time.Sleep(time.Second)
+					if version == "12.4.0" { // those before do not say what they refuse
+						c.fake.Insert("lost", bob, map[string]any{"text": "secret"})
+					}
+				}
+				count("while others write", 6)
+				same(t, a.news())
+
+				c.fake.Allow(a.id, "lost", "read")
+				c.fake.Insert("lost", bob, map[string]any{"text": "said"})
+				got := a.later(2 * time.Second)
+				if len(got) < 2 || !ircdtest.Match("*allows you to read this channel again*", got[0]) {
+					t.Errorf("got %q", got)
+				}
+				c.fake.Allow(a.id, "private_messages", "read")
+				time.Sleep(5 * time.Minute)
+				a.news()
+				c.fake.Insert("private_messages", bob, map[string]any{"text": "for you", "recipient": a.id})
+				same(t, a.news(), "bob says in *: for you")
+			})
+		})
+	}
+}
