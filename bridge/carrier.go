@@ -134,8 +134,8 @@ func (f *feed) failed(ctx context.Context, err error) error {
 	return err
 }
 
-// confirm makes sure that the carrier of a shared feed sees what the readers see,
-// before anything is taken for gone.
+// confirm makes sure, now and then, that the carrier of a shared feed sees what the
+// readers see.
 func (f *feed) confirm(ctx context.Context) error {
 	if !f.key.isShared() || time.Since(f.carrier.rights.provenAt()) < carrierCheck/10 {
 		return nil
@@ -143,6 +143,8 @@ func (f *feed) confirm(ctx context.Context) error {
 	return f.recheck(ctx)
 }
 
+// recheck asks whether the carrier sees what the readers see. What was read before
+// holds then, also what it did not find.
 func (f *feed) recheck(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()

@@ -267,11 +267,7 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 	if f.lapsed && !f.gap {
 		// Behind the events: where later ones were lost, these are older than
 		// what is read.
-		err := f.confirm(ctx)
-		if err == nil {
-			err = f.failed(ctx, f.review(ctx))
-		}
-		if err != nil {
+		if err := f.review(ctx); err != nil {
 			f.gap = true
 			return err
 		}

@@ -25,22 +25,29 @@ func (f *feed) review(ctx context.Context) error {
 			return err
 		}
 	}
-	return f.showEdits(ctx)
+	return f.failed(ctx, f.showEdits(ctx))
 }
 
 func (f *feed) reviewPage(ctx context.Context, ids []string) error {
 	rows, _, err := readRows(ctx, f.carrier.account, f.group, directus.Query{
 		Filter: directus.And(f.group.filter, directus.Filter{"id": map[string]any{"_in": ids}}), Limit: len(ids),
 	})
-	if err != nil {
+	if err == nil {
+		err = f.update(ctx, rows)
+	}
+	if err := f.failed(ctx, err); err != nil {
 		return err
 	}
-	if err := f.update(ctx, rows); err != nil {
-		return err
-	}
-	f.vanish(slices.DeleteFunc(ids, func(id string) bool {
+	missing := slices.DeleteFunc(ids, func(id string) bool {
 		return slices.ContainsFunc(rows, func(r row) bool { return r.id == id })
-	}))
+	})
+	if f.key.isShared() && len(missing) > 0 {
+		// Asked before it would say nothing: a rule may have come just then.
+		if err := f.recheck(ctx); err != nil {
+			return err
+		}
+	}
+	f.vanish(missing)
 	return nil
 }
 

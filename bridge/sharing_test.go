@@ -253,6 +253,31 @@ func TestCarrierBlind(t *testing.T) {
 	})
 }
 
+// A rule that hides from the carrier what was shown, just when it is looked whether that is still there, takes nothing
+// away from the others.
+func TestCarrierBlindInReview(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		ada, bob := c.visit("ada", "#messages"), c.visit("bob", "#messages")
+		c.write("hello")
+		same(t, bob.news(), "walt says in #messages: hello")
+		time.Sleep(10 * time.Second)
+		reads := 0
+		c.fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Path == "/items/messages" {
+				if reads++; reads == 2 { // behind that of what is new
+					c.fake.Restrict(ada.id, "messages", map[string]any{"text": map[string]any{"_eq": "nothing"}})
+				}
+			}
+			return directustest.RESTVerdict{}
+		})
+		c.fake.Send(ada.id, map[string]any{"type": "subscribe", "status": "error", "error": map[string]any{"code": "FORBIDDEN", "message": "no"}})
+		same(t, bob.later(time.Minute))
+		c.write("after")
+		same(t, bob.later(time.Minute), "walt says in #messages: after")
+	})
+}
+
 // A carrier that may not read a field any more is told so in the channel's window,
 // and nobody else is.
 func TestCarrierRefused(t *testing.T) {
