@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"strings"
+	"time"
 
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -73,10 +74,15 @@ func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, dev
 	if err := b.guard.refuses(cred.Remote, a.email, secret); err != nil {
 		return nil, err
 	}
-	if cred.OTP == "" {
-		if s := b.join(ctx, b.guard.newTicket(a.email, secret).hash, device); s != nil {
-			return s, nil
+	came := time.Now()
+	known := func() *session {
+		if cred.OTP != "" {
+			return nil
 		}
+		return b.join(ctx, b.guard.newTicket(a.email, secret).hash, device, came)
+	}
+	if s := known(); s != nil {
+		return s, nil
 	}
 	// Before anything counts as under way: of many who come from one address, as
 	// from a gateway after a restart, the others wait.
@@ -85,6 +91,9 @@ func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, dev
 		return nil, err
 	}
 	defer leave()
+	if s := known(); s != nil { // another of the user's clients was in front
+		return s, nil
+	}
 	ticket, err := b.guard.begin(cred.Remote, a.email, secret)
 	if err != nil {
 		return nil, err

@@ -19,11 +19,12 @@ const rejoinTime = 5 * time.Minute
 
 // join makes a session of a member that is there, for a secret that the member has
 // logged in with a moment ago. To check a password costs Directus twenty times what
-// it costs to renew the session, which fails if the password has been changed. nil:
-// log in as everybody does.
-func (b *Backend) join(ctx context.Context, secret secretHash, device string) *session {
-	m := b.recent(secret)
-	if m == nil || m.checkLately(ctx) != nil {
+// it costs to renew the session, which fails if the password has been changed. Of
+// clients that come at once the first is asked about for all. nil: log in as everybody
+// does.
+func (b *Backend) join(ctx context.Context, secret secretHash, device string, came time.Time) *session {
+	m, accepted := b.recent(secret)
+	if m == nil || !accepted.After(came) && m.checkLately(ctx) != nil {
 		return nil
 	}
 	s := newSession(b, m.person, device)
@@ -56,16 +57,17 @@ func (m *member) checkLately(ctx context.Context) error {
 	return m.check(ctx)
 }
 
-// recent finds the member that has logged in with a secret a moment ago.
-func (b *Backend) recent(secret secretHash) *member {
+// recent finds the member that has logged in with a secret a moment ago, and when
+// Directus accepted that.
+func (b *Backend) recent(secret secretHash) (m *member, accepted time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range b.members {
 		if m.secret == secret && time.Since(m.accepted) < rejoinTime && !m.isOver() {
-			return m
+			return m, m.accepted
 		}
 	}
-	return nil
+	return nil, time.Time{}
 }
 
 // gate lets so many logins through at a time, the first to come first: a thousand

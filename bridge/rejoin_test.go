@@ -109,6 +109,41 @@ func TestLoginsOfOneAddress(t *testing.T) {
 	})
 }
 
+// Of the clients of a user that come back at once, as after a restart, Directus is asked about the password of one.
+func TestManyClientsOfEach(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		const users, clients, width = 50, 3, 4
+		fake, b := fakeBackendWith(t, directustest.FakeOptions{}, func(o *bridge.Options) { o.LoginsAtOnce = width })
+		fake.OnREST(func(r directustest.RESTRequest) (v directustest.RESTVerdict) {
+			if r.Path == "/auth/login" {
+				v.Delay = 500 * time.Millisecond
+			}
+			return v
+		})
+		var wg sync.WaitGroup
+		for i := range users * clients {
+			name := fmt.Sprintf("user%d", i%users)
+			if i < users {
+				addFake(fake, name)
+			}
+			wg.Go(func() {
+				s, err := b.Login(t.Context(), ircd.Credentials{Account: name + "@example.com", Secret: name})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				closeSession(t, s)
+			})
+		}
+		wg.Wait()
+		for _, question := range []string{"POST /auth/login", "GET /permissions/me"} {
+			if n := fake.Count(question); n > users+width*clients { // some of a user are in the gate together
+				t.Errorf("%s: %d for %d users", question, n, users)
+			}
+		}
+	})
+}
+
 // A second connection of a user costs Directus no second look at the password, but
 // only as long as that can have changed in no way.
 func TestRejoin(t *testing.T) {
