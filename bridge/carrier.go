@@ -180,7 +180,7 @@ func (f *feed) fork(key feedKey, m *member) *feed {
 	defer f.mu.Unlock()
 	own.opened, own.trust, own.cursor = f.opened, trust{date: f.trust.date}, cursor{f.cursor.set, f.trust.date}
 	own.arrived, own.newest, own.forgot, own.stamped = f.arrived, f.newest, f.forgot, f.stamped
-	own.ready, own.uuids, own.current, own.reached = f.ready, f.uuids, f.current, f.trust.date
+	own.ready, own.uuids, own.reached = f.ready, f.uuids, f.trust.date
 	own.seen, own.taken, own.pending = maps.Clone(f.seen), maps.Clone(f.taken), maps.Clone(f.pending)
 	own.full = max(maxSeen, 2*len(own.seen))
 	own.shown, own.moments = f.shown.clone(), f.moments.clone()

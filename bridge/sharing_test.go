@@ -377,6 +377,36 @@ func TestExpelledInTheMiddle(t *testing.T) {
 	})
 }
 
+// What the backlog has shown is not shown again by the feed of one's own, which reads once more what the session had not
+// yet read of the shared one.
+func TestExpelledBehindTheBacklog(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		c.visit("bob", "#messages")
+		time.Sleep(time.Minute)
+		c.fake.HoldEvents()
+		c.write("one")
+		ada := c.visit("ada", "#messages")
+		if len(ada.backlog) != 1 {
+			t.Fatalf("%d messages of backlog", len(ada.backlog))
+		}
+		c.fake.ReleaseEvents(false)
+		time.Sleep(10 * time.Second)
+		c.fake.Send("", map[string]any{"type": "subscribe", "status": "error", "error": map[string]any{"code": "FORBIDDEN", "message": "no"}})
+		time.Sleep(10 * time.Second) // the shared feed has read the collection again
+		c.fake.Deny(ada.id, "directus_users", "read")
+		c.fake.OnREST(func(r directustest.RESTRequest) (v directustest.RESTVerdict) {
+			if r.Path == "/items/messages" {
+				v.Delay = 2 * time.Second
+			}
+			return v
+		})
+		c.visit("ada") // has Directus asked for the rights
+		same(t, ada.news())
+		same(t, ada.later(time.Minute))
+	})
+}
+
 // Who has lost the right to read since Directus was last asked about it is refused
 // at once.
 func TestJoinWithoutTheRight(t *testing.T) {
