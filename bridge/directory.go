@@ -299,10 +299,15 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 			Fields: append([]string{"id"}, fields...), Filter: page, Sort: []string{"id"}, Limit: n,
 		})
 		if directus.IsCode(err, directus.CodeForbidden) {
-			// The right was there when it was tried: try again the next time.
+			// The right was there when it was tried, or Directus said so, as it says of
+			// fields that there are not: try again, where that was not done just now.
 			d.mu.Lock()
+			said := !d.refused
 			d.probed, d.refused = time.Time{}, true
 			d.mu.Unlock()
+			if said {
+				return d.fetch(ctx, filter, limit)
+			}
 			return nil, errRightsChanged
 		}
 		if err != nil {

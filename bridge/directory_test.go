@@ -1,8 +1,10 @@
 package bridge_test
 
 import (
+	"strings"
 	"testing"
 
+	"directus-ircd/bridge"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
@@ -20,7 +22,7 @@ func TestNamesByRights(t *testing.T) {
 		"first names": {limit: readUsers("id", "first_name"), asked: 1, as: "Bob"},
 		"last names":  {limit: readUsers("id", "last_name"), asked: 1, as: "Builder"},
 		"no names":    {limit: readUsers("id"), asked: 0, as: "user-*"},
-		"nobody":      {limit: noUsers, asked: 2, as: "user-*"},
+		"nobody":      {limit: noUsers, asked: 0, as: "user-*"},
 		"by a rule": {limit: func(f *directustest.Fake, user string) {
 			f.Restrict(user, "directus_users", map[string]any{"id": map[string]any{"_nnull": true}})
 		}, asked: 3, as: "Bob"},
@@ -66,8 +68,22 @@ func TestNamesRefused(t *testing.T) {
 		c := rejoin(t, listener, "ada")
 		fake.ReadOnly(ada, "directus_users", "id", "last_name")
 		fake.Insert("messages", bob, map[string]any{"text": "one"})
-		c.Expect(":user-*!* PRIVMSG #messages :one")
+		c.Expect(":Builder!* PRIVMSG #messages :one")
 		fake.Insert("messages", bob, map[string]any{"text": "two"})
 		c.Expect(":Builder!* PRIVMSG #messages :two")
+	})
+}
+
+// Directus says that all fields may be read, also of those that there are not.
+func TestNamesOfAFieldThatIsNot(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, func(o *bridge.Options) { o.NickFields = []string{"display_name", "first_name"} })
+		c.fake.AddUser(directustest.FakeUser{FirstName: "ada"})
+		a := c.visit("ada", "#messages")
+		if nick := a.session.User().Nick; !strings.HasPrefix(nick, "ada-") {
+			t.Errorf("of two of one name, the first to come is %s", nick)
+		}
+		c.write("hello")
+		same(t, a.news(), "walt says in #messages: hello")
 	})
 }

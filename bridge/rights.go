@@ -100,9 +100,9 @@ func (c *rightsCache) proof(g *group, nick []string) proof {
 // collection. ok is false where Directus has not said so, or not without a rule.
 func (c *rightsCache) readable(collection string, fields []string) (readable []string, ok bool) {
 	c.mu.Lock()
-	read := c.all[collection]["read"]
+	known, read := c.all != nil, c.all[collection]["read"]
 	c.mu.Unlock()
-	return read.readable(fields), read.readsAll()
+	return read.readable(fields), known && read.Access != "partial"
 }
 
 // provenAt is when Directus was asked last.
