@@ -151,6 +151,12 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 // admit makes a session of an account that has just logged in with a secret, of
 // which it is given the hash.
 func (b *Backend) admit(ctx context.Context, account *directus.Account, secret secretHash, device string) (*session, error) {
+	b.review(ctx, account.ID())
+	if s := b.addTo(account.ID(), secret, device); s != nil {
+		s.member.rt.Retry() // should its link wait for Directus: that is back
+		b.logout(account)
+		return s, nil
+	}
 	p := b.plan.Load()
 	rights := &rightsCache{account: account, same: &b.rights}
 	if _, err := rights.renew(ctx); err != nil {
@@ -166,16 +172,41 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret s
 		b.logout(account)
 		return nil, admissionError(err)
 	}
-	b.review(ctx, who.id)
 	s := newSession(b, who, device)
 	s.nick = b.nicks.connect(who, taken)
 	if !b.enter(s, names, rights, secret) {
-		// The user is already connected, on another login which serves all. If
-		// its link waits for Directus: this login says that it is back.
-		s.member.rt.Retry()
-		b.logout(account)
+		b.logout(account) // the user has logged in twice at once
 	}
 	return s, nil
+}
+
+// addTo makes a session of the member that a user has, as Directus has just accepted a
+// secret: the login of that one serves all. nil: there is none that goes on.
+func (b *Backend) addTo(user string, secret secretHash, device string) *session {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := b.members[user]
+	if m == nil || m.isOver() {
+		return nil
+	}
+	b.accept(m, secret)
+	return b.sessionOf(m, device)
+}
+
+// sessionOf makes a session of a member that goes on. The caller holds mu.
+func (b *Backend) sessionOf(m *member, device string) *session {
+	s := newSession(b, m.person, device)
+	s.nick = b.nicks.connect(m.person, false) // the one that it is connected with
+	b.add(m, s)
+	return s
+}
+
+// accept notes that Directus has accepted a secret of a member's user. The caller
+// holds mu.
+func (b *Backend) accept(m *member, secret secretHash) {
+	if m.secret == secret {
+		m.accepted = time.Now()
+	}
 }
 
 // review ends a user's present member if Directus has ended its session: whoever logs
@@ -211,9 +242,7 @@ func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secre
 		m.person, m.secret = s.person, secret
 		b.members[account.ID()] = m
 	}
-	if m.secret == secret {
-		m.accepted = time.Now()
-	}
+	b.accept(m, secret)
 	b.add(m, s)
 	return fresh
 }

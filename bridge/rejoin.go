@@ -27,15 +27,12 @@ func (b *Backend) join(ctx context.Context, secret secretHash, device string, ca
 	if m == nil || !accepted.After(came) && m.checkLately(ctx) != nil {
 		return nil
 	}
-	s := newSession(b, m.person, device)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.members[m.person.id] != m || m.isOver() {
 		return nil // its last session has left meanwhile
 	}
-	s.nick = b.nicks.connect(m.person, false) // the one that it is connected with
-	b.add(m, s)
-	return s
+	return b.sessionOf(m, device)
 }
 
 // checkLately is check for many who come at once: they wait for who is at it, and one

@@ -194,6 +194,28 @@ func TestRejoin(t *testing.T) {
 	}
 }
 
+// Who logs in anew beside a connection that is there is asked about no more than that one.
+func TestSecondLoginIsCheap(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		c.visit("ada", "#messages")
+		time.Sleep(6*time.Minute + 7*time.Second)
+		questions := map[string]int{"POST /auth/login": 1, "POST /auth/refresh": 1, "GET /permissions/me": 1, "GET /users/me": 1, "GET /users": 0, "POST /auth/logout": 1}
+		before := map[string]int{}
+		for question := range questions {
+			before[question] = c.fake.Count(question)
+		}
+		if nick := c.visit("ada").session.User().Nick; nick != "ada" {
+			t.Errorf("the second connection is called %s", nick)
+		}
+		for question, want := range questions {
+			if n := c.fake.Count(question) - before[question]; n != want {
+				t.Errorf("%s: %d times, want %d", question, n, want)
+			}
+		}
+	})
+}
+
 func leave(c *chat, v *visitor) { _ = v.session.Close(c.t.Context()) }
 
 func noRefresh(r directustest.RESTRequest) directustest.RESTVerdict {
