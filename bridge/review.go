@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"directus-ircd/directus"
@@ -32,6 +33,12 @@ func (f *feed) reviewPage(ctx context.Context, ids []string) error {
 	rows, _, err := readRows(ctx, f.carrier.account, f.group, directus.Query{
 		Filter: directus.And(f.group.filter, directus.Filter{"id": map[string]any{"_in": ids}}), Limit: len(ids),
 	})
+	if n := len(ids); n > 1 && errors.Is(err, directus.ErrTooLarge) {
+		if err := f.reviewPage(ctx, ids[:n/2]); err != nil {
+			return err
+		}
+		return f.reviewPage(ctx, ids[n/2:])
+	}
 	if err == nil {
 		err = f.update(ctx, rows)
 	}

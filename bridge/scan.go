@@ -27,6 +27,8 @@ type scan struct {
 	down    bool // newest first
 	// size is how many rows are asked for at once.
 	size int
+	// fit is how many of them at most, as more were too large an answer; 0: not known.
+	fit int
 	// start is a row near which a date with many rows may be entered: what lies
 	// on its other side is not wanted. Its id is empty if there is none.
 	start row
@@ -135,7 +137,7 @@ func (s *scan) nextOfCrowd(ctx context.Context) ([]row, error) {
 	if c.last != nil {
 		filter = directus.And(filter, directus.Compare("id", c.operator, c.last))
 	}
-	again := c.read > 0 && pageLimit(ctx, s.account, s.size) > 1
+	again := c.read > 0 && s.limit(ctx) > 1
 	if again {
 		offset-- // the last row once more, to see that none has come or gone before it
 	}
@@ -155,6 +157,9 @@ func (s *scan) nextOfCrowd(ctx context.Context) ([]row, error) {
 			s.bound = c.date.Add(s.group.dates.unit())
 		}
 		return rows, nil
+	}
+	if len(rows) == 0 {
+		return nil, nil // no more than the last one fits into an answer
 	}
 	last := rows[len(rows)-1]
 	if c.counted {
@@ -183,11 +188,27 @@ func (s *scan) read(ctx context.Context, filter directus.Filter, offset int, ord
 			order[i] = "-" + order[i]
 		}
 	}
-	rows, more, err = readRows(ctx, s.account, s.group, directus.Query{Filter: filter, Sort: order, Limit: s.size, Offset: offset})
+	for {
+		n := s.limit(ctx)
+		rows, more, err = readRows(ctx, s.account, s.group, directus.Query{Filter: filter, Sort: order, Limit: n, Offset: offset})
+		if n <= 1 || !errors.Is(err, directus.ErrTooLarge) {
+			break
+		}
+		s.fit = n / 2 // somebody stores long texts
+	}
 	if err == nil && more && len(rows) == 0 {
 		err = errForeign
 	}
 	return rows, more, err
+}
+
+// limit is how many rows are asked for at once.
+func (s *scan) limit(ctx context.Context) int {
+	n := pageLimit(ctx, s.account, s.size)
+	if s.fit > 0 {
+		n = min(n, s.fit)
+	}
+	return n
 }
 
 // sort orders rows that are equal as they are given.

@@ -45,6 +45,9 @@ type Options struct {
 	// Timeout limits one REST call and one realtime request; 0 means
 	// DefaultTimeout.
 	Timeout time.Duration
+	// MaxAnswer bounds the answer to one REST call, in bytes; 0 means
+	// DefaultMaxAnswer.
+	MaxAnswer int
 }
 
 // A Client knows where Directus is and holds no credentials. It is safe for
@@ -56,6 +59,7 @@ type Client struct {
 	dialer  websocket.Dialer
 	log     zerolog.Logger
 	timeout time.Duration
+	most    int // bytes of an answer
 	clock   serverClock
 
 	mu   sync.Mutex
@@ -71,6 +75,9 @@ func New(base *url.URL, opts Options) *Client {
 	c := &Client{base: &u, log: opts.Logger, timeout: opts.Timeout}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
+	}
+	if c.most = opts.MaxAnswer; c.most <= 0 {
+		c.most = DefaultMaxAnswer
 	}
 	proxy := http.ProxyFromEnvironment
 	dial := opts.NetDial

@@ -49,6 +49,9 @@ var (
 	// (network error, time-out, 5xx, 429, a locked licence, an answer that is
 	// not from Directus). Nothing is said about the credentials.
 	ErrUnavailable = errors.New("directus is unavailable")
+	// ErrTooLarge says that an answer was larger than Options.MaxAnswer: ask for less
+	// at once.
+	ErrTooLarge = errors.New("too large an answer")
 	// ErrLoggedOut says that the Directus session of an Account is over for
 	// good: the refresh token or the static token was refused (password
 	// changed, user suspended or deleted, token replaced) or Logout was called.

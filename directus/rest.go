@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// maxAnswer bounds the answer to one REST call.
-const maxAnswer = 100 << 20
+// DefaultMaxAnswer bounds the answer to one REST call when Options.MaxAnswer is zero.
+const DefaultMaxAnswer = 100 << 20
 
 // A call is one REST request.
 type call struct {
@@ -43,12 +43,12 @@ func (c *Client) do(ctx context.Context, k call) error {
 	}
 	c.clock.observe(asked, time.Now(), resp.Header)
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(c.most)+1))
 	if err != nil {
 		return transportError(ctx, err)
 	}
-	if len(body) > maxAnswer {
-		return fmt.Errorf("%w: answer of more than %d bytes", ErrUnavailable, maxAnswer)
+	if len(body) > c.most {
+		return fmt.Errorf("%w: %w: more than %d bytes", ErrUnavailable, ErrTooLarge, c.most)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return refusal(resp, body)
