@@ -51,6 +51,7 @@ type reader struct {
 	// Guarded by the book's mu.
 	stays []stay // by connection
 	seen  map[key]bool
+	told  map[string]bool // by channel: that Directus could not give all of the past in time
 }
 
 // stay is what a reader was shown on one connection.
@@ -125,6 +126,11 @@ func (r *reader) take(c *connection, m *irc.Message) error {
 		}
 	case "BATCH":
 		return r.turn(c, m.Params)
+	case "NOTICE":
+		if strings.Contains(m.Trailing(), " in time") {
+			r.world.note("%s: %v", r.name, m)
+			r.world.book.do(func() { r.told[m.Params[0]] = true })
+		}
 	case "PRIVMSG":
 		r.note(m)
 	}

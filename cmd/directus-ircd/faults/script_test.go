@@ -130,7 +130,7 @@ func (w *world) settle(ctx context.Context, when string) bool {
 	w.book.do(func() {
 		for _, r := range w.readers {
 			for k, l := range w.book.letters {
-				if l.outcome == stored && w.mayRead(r.person, k, l.channel) {
+				if l.outcome == stored && w.mayRead(r.person, k, l.channel) && !r.told[l.channel] {
 					lacking[r.name] = append(lacking[r.name], k)
 				}
 			}

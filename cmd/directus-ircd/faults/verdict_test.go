@@ -57,6 +57,7 @@ type tally struct {
 	delivered                               int
 	lost, doubled, disordered               int
 	again                                   int // to a device that had not yet acknowledged it
+	leftOut                                 int // as Directus could not give it in time, of which a device was told
 	stranger, leaked                        int
 	latest                                  time.Duration // the worst disorder
 }
@@ -270,7 +271,8 @@ func (w *world) judgeResuming(sum *tally, r *reader, mine []sighting, end time.T
 	}
 }
 
-// judgeHoles finds what is missing between what a connection showed, to the very end where it lasted that long.
+// judgeHoles finds what is missing between what a connection showed, from the backlog to the very end where it lasted that
+// long.
 func (w *world) judgeHoles(sum *tally, r *reader, shown map[key]int, channel string, store *collection, final bool) {
 	first, last := len(store.rows), -1
 	for k := range shown {
@@ -279,7 +281,10 @@ func (w *world) judgeHoles(sum *tally, r *reader, shown map[key]int, channel str
 		}
 	}
 	if final {
-		first, last = 0, len(store.rows)-1
+		last = len(store.rows) - 1
+		if !r.told[channel] {
+			first = min(first, max(0, len(store.rows)-backlog))
+		}
 	}
 	for place := first; place <= last; place++ {
 		if k := store.rows[place].key; shown[k] == 0 && w.mayRead(r.person, k, channel) {
@@ -292,7 +297,11 @@ func (w *world) judgeHoles(sum *tally, r *reader, shown map[key]int, channel str
 // judgeAll finds what no connection showed.
 func (w *world) judgeAll(sum *tally, r *reader, everything map[key]bool, channel string, store *collection) {
 	for _, row := range store.rows {
-		if !everything[row.key] && w.mayRead(r.person, row.key, channel) {
+		switch {
+		case everything[row.key] || !w.mayRead(r.person, row.key, channel):
+		case r.told[channel]:
+			sum.leftOut++
+		default:
 			sum.lost++
 			w.blame("lost: %s was not shown %v", r.name, row.key)
 		}
@@ -332,6 +341,7 @@ func (w *world) print(sum tally) {
 		{"delivered, to all readers", sum.delivered},
 		{"lost", sum.lost}, {"doubled", sum.doubled}, {"out of order", sum.disordered},
 		{"shown to a device once more, as it had not answered PING", sum.again},
+		{"left out, and told so, as Directus was too slow", sum.leftOut},
 		{"wrong author", sum.stranger}, {"leaked", sum.leaked},
 		{"told not sent, not sent again", sum.refused},
 		{"told perhaps sent", fmt.Sprintf("%d, of which %d were", sum.perhaps, sum.perhapsStored)},

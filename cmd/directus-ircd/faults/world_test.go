@@ -74,6 +74,9 @@ type world struct {
 	notes *os.File // guarded by mu
 }
 
+// backlog is how many messages a client is shown that comes, and a device at most that comes back.
+const backlog = 10000
+
 // newWorld starts Directus, the way to it and the daemons, and makes the people: those of one daemon share feeds, and
 // those of the other have their own.
 func newWorld(t *testing.T, seed uint64) *world {
@@ -93,7 +96,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		}
 	}
 	w.makeGuests()
-	program := build(t, t.TempDir())
+	program, most := build(t, t.TempDir()), strconv.Itoa(backlog)
 	for _, of := range []struct {
 		feeds  string
 		people []string
@@ -101,10 +104,10 @@ func newWorld(t *testing.T, seed uint64) *world {
 		d := newDaemon(t, program, of.feeds, `
 directus: {url: "`+w.proxy.URL+`", share_feeds: `+strconv.FormatBool(of.feeds == "shared")+`, recheck: `+recheck.String()+`}
 channels:
-  - {name: "#messages", collection: messages, backlog: 10000, fields: {nonce: nonce}}
-  - {name: "#staff", collection: staff, backlog: 10000}
-  - {name: "#quiet", collection: quiet, backlog: 10000}
-resume: {directory: "`+t.TempDir()+`", max_messages: 10000}
+  - {name: "#messages", collection: messages, backlog: `+most+`, fields: {nonce: nonce}}
+  - {name: "#staff", collection: staff, backlog: `+most+`}
+  - {name: "#quiet", collection: quiet, backlog: `+most+`}
+resume: {directory: "`+t.TempDir()+`", max_messages: `+most+`}
 limits: {lines_per_second: 0, login_attempts_per_minute: 0, send_queue: 16MiB}
 `)
 		d.shares = of.feeds == "shared"
@@ -154,7 +157,7 @@ func (w *world) addReader(name string, p *person, s style) *reader {
 		mine = channels[:1]
 	}
 	r := &reader{
-		client: client{world: w, name: name + " of " + p.daemon.name, person: p, caps: capsOf[s]}, style: s, channels: mine, seen: map[key]bool{},
+		client: client{world: w, name: name + " of " + p.daemon.name, person: p, caps: capsOf[s]}, style: s, channels: mine, seen: map[key]bool{}, told: map[string]bool{},
 	}
 	w.readers = append(w.readers, r)
 	return r
