@@ -142,9 +142,30 @@ func TestGuardKnowsTheRightPassword(t *testing.T) {
 		}
 		// Until it is changed: then it is a wrong password like any other.
 		ticket.refused()
-		if _, err := g.begin("", "kevin@example.com", "right"); reason(err) != "rejected" {
+		if _, err := g.begin("", "kevin@example.com", "right"); reason(err) != "limited" {
 			t.Errorf("the changed password: %v", err)
 		}
+	})
+}
+
+// An account that was suspended lets its clients in as soon as it is restored, though
+// they have all been refused with the right password.
+func TestGuardAndSuspension(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		g := newGuard(10)
+		begin := func() *ticket {
+			t.Helper()
+			ticket, err := g.begin("", "kevin@example.com", "right")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ticket
+		}
+		begin().accepted()
+		for _, ticket := range []*ticket{begin(), begin(), begin()} {
+			ticket.refused()
+		}
+		begin().accepted()
 	})
 }
 

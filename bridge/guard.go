@@ -209,8 +209,8 @@ func (t *ticket) refused() {
 		if t.known.good == t.hash {
 			t.known.good = [sha256.Size]byte{}
 		}
-		if t.email != "" {
-			t.known.fail(t.hash)
+		if t.email != "" { // no pause yet: the account may have been suspended, and be restored soon
+			t.known.count()
 		}
 	case t.account != nil:
 		t.account.end(true)
@@ -218,7 +218,7 @@ func (t *ticket) refused() {
 	}
 }
 
-// fail counts a password that Directus has refused.
+// fail notes a password that Directus has refused.
 func (r *record) fail(hash [sha256.Size]byte) {
 	now := time.Now()
 	known := r.refused[hash]
@@ -232,8 +232,13 @@ func (r *record) fail(hash [sha256.Size]byte) {
 		known.pause = min(2*known.pause, maxPause)
 	}
 	known.until = now.Add(known.pause)
+	r.count()
+}
+
+// count counts a refusal, as Directus does.
+func (r *record) count() {
 	if r.failures++; r.failures >= maxFailures {
-		r.next = now.Add(time.Hour << min(r.failures-maxFailures, maxDoublings))
+		r.next = time.Now().Add(time.Hour << min(r.failures-maxFailures, maxDoublings))
 	}
 }
 
