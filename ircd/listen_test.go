@@ -20,14 +20,18 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// serveTCP serves on a real listener until the test ends.
-func serveTCP(t *testing.T, chat *fakeChat, wrap func(net.Listener) net.Listener) (address string, s *Server) {
+// serveTCP serves on a real listener until the test ends, with the options of the transcripts but for changes.
+func serveTCP(t *testing.T, chat *fakeChat, wrap func(net.Listener) net.Listener, changes ...func(*Options)) (address string, s *Server) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = NewServer(chat, testOptions(t))
+	opts := testOptions(t)
+	for _, change := range changes {
+		change(&opts)
+	}
+	s = NewServer(chat, opts)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	served := make(chan error)
 	go func() { served <- s.Serve(ctx, wrap(ln), ListenOptions{}) }()
@@ -243,3 +247,6 @@ func TestWebSocketClose(t *testing.T) {
 		}
 	}
 }
+
+// oneOfAnAddress lets an address have a single connection.
+func oneOfAnAddress(o *Options) { o.Limits.ConnectionsPerAddress = 1 }

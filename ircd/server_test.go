@@ -80,24 +80,9 @@ func TestLimits(t *testing.T) {
 // TestRefusalIsReadOn: who is refused has begun to talk by then. A reset in answer to
 // that would make some systems throw away the reason.
 func TestRefusalIsReadOn(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts := testOptions(t)
-	opts.Limits.ConnectionsPerAddress = 1
-	s := NewServer(newFakeChat(), opts)
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan error)
-	go func() { served <- s.Serve(ctx, ln, ListenOptions{}) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
-	ircdtest.Dial(t, ln.Addr().String()).Sync()
-	nc, err := net.Dial("tcp", ln.Addr().String())
+	address, _ := serveTCP(t, newFakeChat(), asIs, oneOfAnAddress)
+	ircdtest.Dial(t, address).Sync()
+	nc, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -190,25 +190,10 @@ func TestHalfRequestsCount(t *testing.T) {
 
 // A connection over the limit is told so in its own language.
 func TestSharedListenerLimit(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts := testOptions(t)
-	opts.Limits.ConnectionsPerAddress = 1
-	s := NewServer(newFakeChat(), opts)
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan error)
-	go func() { served <- s.Serve(ctx, SharedListener(ln, nil), ListenOptions{}) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
-	first := ircdtest.Dial(t, ln.Addr().String())
+	address, _ := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return SharedListener(ln, nil) }, oneOfAnAddress)
+	first := ircdtest.Dial(t, address)
 	first.LoginPass("alice", "alice@example.com:pw-alice")
-	ws, _, err := dialWS(t, "ws://"+ln.Addr().String(), nil, nil, wsText)
+	ws, _, err := dialWS(t, "ws://"+address, nil, nil, wsText)
 	if err != nil {
 		t.Fatal(err)
 	}
