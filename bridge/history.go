@@ -190,10 +190,9 @@ func (h *historian) latest(ctx context.Context, lo *border, limit int, some bool
 		w = h.walk(true, lo, nil, limit)
 		return w.some(ctx, limit)
 	})
-	if cut = some && ctx.Err() != nil && w != nil && len(w.found) > 0; err != nil && !cut {
+	if cut = err != nil && ctx.Err() != nil && some && w != nil && len(w.found) > 0; err != nil && !cut {
 		return nil, false, false, err
 	}
-	cut = cut && len(w.found) <= limit
 	list = w.found[:min(limit, len(w.found))]
 	slices.Reverse(list)
 	return list, !cut && len(w.found) <= limit, cut, nil

@@ -84,7 +84,7 @@ func (c *conn) closeAll(ctx context.Context, end *closing, stop func(), reading 
 	close(c.done)
 	stop()
 	deadline := time.Now().Add(flushTimeout)
-	if c.guard(func() error { c.finish(ctx, end, deadline); return nil }) != nil {
+	if c.guard(func() error { c.finish(ctx, end, deadline, reading); return nil }) != nil {
 		c.out.close(nil, deadline)
 	}
 	// A write that began before has a later deadline of its own.
@@ -105,14 +105,14 @@ func (c *conn) closeAll(ctx context.Context, end *closing, stop func(), reading 
 
 // finish says good-bye to everybody: the client, the others, the backend. All of
 // it is to be over at the deadline.
-func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
+func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time, reading <-chan struct{}) {
 	// What is told may panic; that others are told may not depend on it.
 	defer c.leave(ctx, end, deadline)
 	if r := c.response; r != nil && !r.silent() {
 		c.endResponse()
 	}
 	c.abandonMultiline()
-	c.refuseWaiting(end.text)
+	c.refuseWaiting(end.text, reading)
 	if end.answer != "" {
 		c.out1 = append(c.out1, end.answer...)
 	} else {
@@ -125,7 +125,7 @@ func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time) {
 
 // refuseWaiting tells the client which of its messages have come, and will not be
 // handled any more. What is still in the network is not known.
-func (c *conn) refuseWaiting(reason string) {
+func (c *conn) refuseWaiting(reason string, reading <-chan struct{}) {
 	if !c.registered {
 		return // no message was taken either
 	}
@@ -150,7 +150,7 @@ func (c *conn) refuseWaiting(reason string) {
 		if len(late) == 0 {
 			return
 		}
-		time.Sleep(latePause)
+		await(reading, latePause)
 		late = c.late.take()
 	}
 }
