@@ -72,7 +72,7 @@ type Client struct {
 func New(base *url.URL, opts Options) *Client {
 	u := *base
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	c := &Client{base: &u, log: opts.Logger, timeout: opts.Timeout}
+	c := &Client{base: &u, log: opts.Logger, timeout: opts.Timeout, clock: newServerClock()}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}

@@ -18,13 +18,21 @@ const (
 // One of them tells it to a second and the time that the answer took; what
 // several allow in common is much less, as they come at different fractions of
 // a second. It is safe for concurrent use.
+//
+// Dates are made of it and of nothing else. The machine's wall clock is read once,
+// by newServerClock: until Directus has answered, and within the bounds that its
+// answers leave, that reading and the monotonic clock since tell the time. So
+// nothing depends on the wall clock being right, and nothing notices when it is set.
 type serverClock struct {
+	base time.Time // a moment of ours; the zero of `at`. Immutable
+
 	mu    sync.Mutex
-	base  time.Time // ours, at the first answer; the zero of `at`
 	at    time.Duration
 	early time.Time // the clock of Directus at base, at least; as of at
 	late  time.Time // and at most
 }
+
+func newServerClock() serverClock { return serverClock{base: time.Now()} }
 
 // observe learns from an answer to a request made and answered at these moments
 // of our clock. Readings of the monotonic clock keep a step of ours from
@@ -36,9 +44,6 @@ func (c *serverClock) observe(asked, answered time.Time, header http.Header) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.base.IsZero() {
-		c.base = asked
-	}
 	at := answered.Sub(c.base)
 	early, late := date.Add(-at), date.Add(time.Second+staleDate-asked.Sub(c.base))
 	drift := max(0, at-c.at) / clockDrift
@@ -66,6 +71,33 @@ func (c *serverClock) now(ours time.Time) (early, late time.Time, ok bool) {
 	drift := max(0, at-c.at) / clockDrift
 	return c.early.Add(at - drift), c.late.Add(at + drift), true
 }
+
+// estimate is the likeliest time at a moment of ours: the wall clock as it stood at
+// base, as far as Directus does not contradict it.
+func (c *serverClock) estimate(ours time.Time) time.Time {
+	own := wallAt(c.base).Add(ours.Sub(c.base))
+	early, late, ok := c.now(ours)
+	switch {
+	case ok && own.Before(early):
+		return early
+	case ok && own.After(late):
+		return late
+	}
+	return own
+}
+
+// wallAt makes a date of a moment: what the wall clock showed. It is the only place
+// that does so.
+func wallAt(moment time.Time) time.Time { return moment.UTC().Round(0) }
+
+// Now is the time by the clock of Directus, by which everything is dated that is not
+// in Directus itself: the best estimate within the bounds of ServerTime, and before
+// the first answer the machine's own time as of New. Dates of it and the moments of
+// time.Now are not to be compared.
+func (c *Client) Now() time.Time { return c.clock.estimate(time.Now()) }
+
+// Now is that of the Client.
+func (a *Account) Now() time.Time { return a.client.Now() }
 
 // ServerTime tells what the clock of Directus shows now: not before early and
 // not after late, which are a second apart at first and come closer. It is learnt

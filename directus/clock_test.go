@@ -16,9 +16,9 @@ func dateHeader(at time.Time) http.Header {
 // however far the clocks are apart.
 func TestServerClock(t *testing.T) {
 	for _, ahead := range []time.Duration{0, 300 * time.Millisecond, -time.Hour, 42*time.Hour + 7*time.Millisecond} {
-		var c serverClock
 		random := rand.New(rand.NewPCG(1, uint64(ahead)))
 		ours := time.Date(2026, 11, 23, 13, 0, 0, 123e6, time.UTC)
+		c := serverClock{base: ours}
 		if _, _, ok := c.now(ours); ok {
 			t.Fatal("knows what nobody has told")
 		}
@@ -45,8 +45,8 @@ func TestServerClock(t *testing.T) {
 // A clock that is set is believed at once; headers that say nothing, or that a
 // cache repeats, are not.
 func TestServerClockIsSet(t *testing.T) {
-	var c serverClock
 	ours := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
+	c := serverClock{base: ours}
 	c.observe(ours, ours, dateHeader(ours))
 	for _, ahead := range []time.Duration{time.Hour, -time.Minute, 0} {
 		ours = ours.Add(time.Second)
@@ -62,11 +62,32 @@ func TestServerClockIsSet(t *testing.T) {
 
 // An old answer counts for less, as clocks drift.
 func TestServerClockForgets(t *testing.T) {
-	var c serverClock
 	ours := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
+	c := serverClock{base: ours}
 	c.observe(ours, ours, dateHeader(ours))
 	early, late, _ := c.now(ours.Add(5000 * time.Second))
 	if width := late.Sub(early); width != 3*time.Second+staleDate {
 		t.Errorf("%v wide after 5000 s", width)
+	}
+}
+
+// What is dated here is dated by the clock of Directus; ours counts as far as that
+// does not contradict it, and alone before the first answer.
+func TestServerClockEstimates(t *testing.T) {
+	ours := time.Date(2026, 11, 23, 13, 0, 0, 300e6, time.UTC)
+	for ahead, want := range map[time.Duration]time.Duration{
+		0:                      0,
+		200 * time.Millisecond: 0, // as well as anything between the seconds
+		time.Hour:              time.Hour - 300*time.Millisecond,
+		-time.Hour:             -time.Hour + 700*time.Millisecond + staleDate,
+	} {
+		c := serverClock{base: ours}
+		if got := c.estimate(ours.Add(time.Minute)); !got.Equal(ours.Add(time.Minute)) {
+			t.Errorf("before the first answer it is %v", got)
+		}
+		c.observe(ours, ours, dateHeader(ours.Add(ahead)))
+		if got := c.estimate(ours); !got.Equal(ours.Add(want)) {
+			t.Errorf("ahead %v: estimated %v ahead", ahead, got.Sub(ours))
+		}
 	}
 }

@@ -93,7 +93,7 @@ func (r *Realtime) dial(ctx context.Context, info ServerInfo, t token, strict bo
 	}
 	if resp != nil {
 		resp.Body.Close()
-		return nil, upgradeError(resp, strict)
+		return nil, upgradeError(resp, c.Now())
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -117,8 +117,9 @@ func unanswered(err error) bool {
 	return ok && n.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
-// upgradeError explains an answer to the upgrade other than 101.
-func upgradeError(resp *http.Response, strict bool) error {
+// upgradeError explains an answer to the upgrade other than 101, given at a time of
+// Directus' clock.
+func upgradeError(resp *http.Response, now time.Time) error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusUnauthorized:
 		return errRejected
@@ -129,7 +130,7 @@ func upgradeError(resp *http.Response, strict bool) error {
 	case code >= 300 && code < 400:
 		return &Error{Status: code, Message: "the WebSocket upgrade was redirected: configure the real URL of directus"}
 	default:
-		return &Error{Status: code, Message: "the WebSocket upgrade was not accepted", RetryAfter: retryHeader(resp.Header)}
+		return &Error{Status: code, Message: "the WebSocket upgrade was not accepted", RetryAfter: retryHeader(resp.Header, now)}
 	}
 }
 

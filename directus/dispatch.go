@@ -122,7 +122,7 @@ func (l *link) dispatchServer(f frame) {
 	switch f.err.Code {
 	case CodeRequestsExceeded:
 		// Which frame was dropped cannot be told: its request will time out.
-		l.paused.Store(time.Now().Add(f.err.RetryAfter).UnixNano())
+		l.paused.Store(int64(time.Since(l.opened) + f.err.RetryAfter))
 	case CodeServiceUnavailable:
 		// A locked licence drops every frame, so also the one under way.
 		l.mu.Lock()

@@ -154,7 +154,7 @@ func (l *link) silentAt() time.Time {
 	if h := l.info.WebSocket.Heartbeat; h > 0 {
 		after = h + h/2
 	}
-	return time.Unix(0, l.heard.Load()).Add(after)
+	return l.opened.Add(time.Duration(l.heard.Load()) + after)
 }
 
 // probe asks for a sign of life: a ping, or where the heartbeat is off, and

@@ -43,8 +43,8 @@ type link struct {
 	conn    *websocket.Conn
 	info    ServerInfo
 	log     zerolog.Logger
-	timeout time.Duration // of one request
-	opened  time.Time
+	timeout time.Duration      // of one request
+	opened  time.Time          // a moment; the zero of heard and paused
 	limiter *rate.Limiter      // nil: Directus has no limit
 	down    func(*link, error) // called once, when the link ends
 	out     chan *request
@@ -56,8 +56,8 @@ type link struct {
 
 	pong    atomic.Bool  // Directus asked for a sign of life, which writing gives
 	suspect atomic.Bool  // a request went unanswered, which keeping looks into
-	heard   atomic.Int64 // UnixNano of the last frame
-	paused  atomic.Int64 // UnixNano until which nothing is sent (REQUESTS_EXCEEDED)
+	heard   atomic.Int64 // when the last frame came: nanoseconds since opened
+	paused  atomic.Int64 // until when nothing is sent (REQUESTS_EXCEEDED), the same
 	uids    atomic.Int64 // last uid given
 
 	// Owned by keeping; before it begins by connect, after its end by serve.
@@ -98,7 +98,6 @@ func (r *Realtime) newLink(ctx context.Context, conn *websocket.Conn, info Serve
 		// fixed windows, and its pings want answers too.
 		l.limiter = rate.NewLimiter(rate.Limit(0.8*float64(n)/info.RateLimit.Duration.Seconds()), max(1, n/3))
 	}
-	l.heard.Store(time.Now().UnixNano())
 	l.writing.do = func() { l.guard(l.write) }
 	subscribing := &subscriber{realtime: r, link: l, legs: map[*Subscription]map[EventKind]*leg{}, refused: map[*leg]time.Time{}}
 	l.subscribing.do = func() { l.guard(subscribing.run) }
@@ -144,7 +143,7 @@ func (l *link) read() {
 		if !l.alive() { // ended by another goroutine: this frame is nobody's
 			return
 		}
-		l.heard.Store(time.Now().UnixNano())
+		l.heard.Store(int64(time.Since(l.opened)))
 		if bytes.Equal(data, pingFrame) { // nearly all that most links ever get
 			l.answerPing()
 			continue
@@ -230,7 +229,7 @@ func (l *link) throttle() bool {
 		wait = l.limiter.Reserve().Delay()
 	}
 	for {
-		wait = max(wait, time.Until(time.Unix(0, l.paused.Load())))
+		wait = max(wait, time.Until(l.opened.Add(time.Duration(l.paused.Load()))))
 		if wait <= 0 {
 			return true
 		}

@@ -250,8 +250,11 @@ func TestBackoffDelays(t *testing.T) {
 }
 
 func TestRetryHeader(t *testing.T) {
-	for in, want := range map[string]time.Duration{"7": 7 * time.Second, "": 0, "-1": 0, "soon": 0, "Mon, 02 Jan 2006 15:04:05 GMT": 0} {
-		if got := retryHeader(http.Header{"Retry-After": {in}}); got != want {
+	now := time.Date(2006, 1, 2, 15, 4, 0, 0, time.UTC) // of Directus; ours is years ahead
+	for in, want := range map[string]time.Duration{
+		"7": 7 * time.Second, "": 0, "-1": 0, "soon": 0, "Mon, 02 Jan 2006 15:04:05 GMT": 5 * time.Second, "Mon, 02 Jan 2006 15:03:59 GMT": 0,
+	} {
+		if got := retryHeader(http.Header{"Retry-After": {in}}, now); got != want {
 			t.Errorf("%q: got %v, want %v", in, got, want)
 		}
 	}
@@ -285,7 +288,7 @@ func FuzzAnswer(f *testing.F) {
 		if err := decodeData(resp, []byte(body), &items); err == nil && !strings.Contains(body, "data") && !strings.Contains(strings.ToLower(body), "data") && !strings.Contains(body, `\u`) {
 			t.Errorf("%q is an answer: %q", body, items)
 		}
-		e := refusal(resp, []byte(body))
+		e := refusal(resp, []byte(body), time.Now())
 		if e.Status != status || e.RetryAfter < 0 || e.Message == "" && e.Code == "" {
 			t.Errorf("%q is refused as %+v", body, e)
 		}

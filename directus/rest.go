@@ -51,7 +51,7 @@ func (c *Client) do(ctx context.Context, k call) error {
 		return fmt.Errorf("%w: %w: more than %d bytes", ErrUnavailable, ErrTooLarge, c.most)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return refusal(resp, body)
+		return refusal(resp, body, c.Now())
 	}
 	if k.out == nil || len(body) == 0 {
 		return nil
@@ -111,8 +111,9 @@ func decodeJSON(data []byte, out any) error {
 	return err
 }
 
-// refusal turns an answer outside 2xx into an *Error.
-func refusal(resp *http.Response, body []byte) *Error {
+// refusal turns an answer outside 2xx, given at a time of Directus' clock, into an
+// *Error.
+func refusal(resp *http.Response, body []byte, now time.Time) *Error {
 	var answer struct {
 		Errors []struct {
 			Message    string `json:"message"`
@@ -125,13 +126,13 @@ func refusal(resp *http.Response, body []byte) *Error {
 			} `json:"extensions"`
 		} `json:"errors"`
 	}
-	e := &Error{Status: resp.StatusCode, RetryAfter: retryHeader(resp.Header)}
+	e := &Error{Status: resp.StatusCode, RetryAfter: retryHeader(resp.Header, now)}
 	if json.Unmarshal(body, &answer) == nil && len(answer.Errors) > 0 {
 		first := answer.Errors[0]
 		e.Code, e.Message = first.Extensions.Code, first.Message
 		e.Category, e.Collection, e.Field = first.Extensions.Category, first.Extensions.Collection, first.Extensions.Field
 		if e.RetryAfter == 0 {
-			e.RetryAfter = resetTime(first.Extensions.Reset)
+			e.RetryAfter = resetTime(first.Extensions.Reset, now)
 		}
 		if e.Code != "" {
 			return e
@@ -156,23 +157,23 @@ func redirectTarget(resp *http.Response) string {
 	return fmt.Sprintf(" (it answered %s://%s%s)", u.Scheme, u.Host, u.Path)
 }
 
-// retryHeader reads Retry-After (RFC 9110, section 10.2.3).
-func retryHeader(h http.Header) time.Duration {
+// retryHeader reads Retry-After (RFC 9110, section 10.2.3), which may be a date.
+func retryHeader(h http.Header, now time.Time) time.Duration {
 	v := h.Get("Retry-After")
 	if s, err := strconv.Atoi(v); err == nil && s >= 0 && s < 1<<20 {
 		return time.Duration(s) * time.Second
 	}
 	if t, err := http.ParseTime(v); err == nil {
-		return max(0, time.Until(t))
+		return max(0, t.Sub(now))
 	}
 	return 0
 }
 
 // resetTime reads extensions.reset of REQUESTS_EXCEEDED: a date.
-func resetTime(raw json.RawMessage) time.Duration {
+func resetTime(raw json.RawMessage, now time.Time) time.Duration {
 	t, err := time.Parse(time.RFC3339, strings.Trim(string(raw), `"`))
 	if err != nil {
 		return 0
 	}
-	return max(0, time.Until(t))
+	return max(0, t.Sub(now))
 }

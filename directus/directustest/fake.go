@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +51,7 @@ import (
 //	f.LoseEvents(true)           // events vanish without a trace
 //	f.Allow, f.Deny, f.Restrict, f.CreateOnly, f.ReadOnly // permissions, effective at once
 //	f.Suspend, f.SetPassword, f.SetToken  // changes that no open socket notices
+//	f.SetClock(-time.Hour)       // its clock is set
 //
 // It is safe for concurrent use. Hooks run without its lock.
 type Fake struct {
@@ -58,6 +60,7 @@ type Fake struct {
 	server   *http.Server
 	serving  sync.WaitGroup
 	stopping chan struct{} // closed by the cleanup: ends hanging answers
+	ahead    atomic.Int64  // how far the clock is ahead of ours, in nanoseconds
 
 	mu          sync.Mutex // guards what follows
 	listener    *pipeListener
@@ -141,6 +144,7 @@ func NewFake(t testing.TB, opts FakeOptions) *Fake {
 		restricted: map[permission]map[string]any{}, creatable: map[permission][]string{},
 		readable: map[permission][]string{}, counts: map[string]int{},
 	}
+	f.SetClock(opts.Ahead)
 	f.AddCollection("messages", FakeCollection{Fields: []string{"text", "nonce"}, Unique: []string{"nonce"}})
 	f.server = &http.Server{Handler: f.handler()}
 	f.listener = newPipeListener()

@@ -37,7 +37,11 @@ func stamp(t time.Time) string {
 }
 
 // now is the clock of the Fake.
-func (f *Fake) now() time.Time { return time.Now().Add(f.opts.Ahead) }
+func (f *Fake) now() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) }
+
+// SetClock sets the clock of the Fake, as far ahead of ours as FakeOptions.Ahead says
+// at first.
+func (f *Fake) SetClock(ahead time.Duration) { f.ahead.Store(int64(ahead)) }
 
 // stored is a date as the database keeps it.
 func (k DateKind) stored(t time.Time) string {
