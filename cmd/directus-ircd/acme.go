@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -68,7 +69,7 @@ func newACME(ctx context.Context, cfg acmeConfig, log zerolog.Logger) (*acmeCert
 	a := &acmeCertificates{configured: cfg, log: log}
 	a.manager = &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,
-		Cache:      autocert.DirCache(cfg.Cache),
+		Cache:      certificateCache{autocert.DirCache(cfg.Cache)},
 		HostPolicy: autocert.HostWhitelist(cfg.Domains...),
 		Email:      cfg.Email,
 		Client: &acme.Client{
@@ -86,6 +87,18 @@ func newACME(ctx context.Context, cfg acmeConfig, log zerolog.Logger) (*acmeCert
 		a.domains = append(a.domains, &acmeDomain{name: name, tried: make(chan struct{}), retry: make(chan struct{}, 1)})
 	}
 	return a, nil
+}
+
+// certificateCache keeps certificates in a folder, whose files are read like all
+// others.
+type certificateCache struct{ autocert.DirCache }
+
+func (c certificateCache) Get(_ context.Context, name string) ([]byte, error) {
+	text, err := readFile(filepath.Join(string(c.DirCache), filepath.Base(name)))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, autocert.ErrCacheMiss
+	}
+	return text, err
 }
 
 // keep gets the certificates, one host after the other as each comes, and follows

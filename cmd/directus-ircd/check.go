@@ -18,7 +18,7 @@ type checkCmd struct {
 
 // Help is shown under --help.
 func (checkCmd) Help() string {
-	return `With the login of somebody who will chat it checks what this person may do; it changes nothing in Directus. The exit status is 0 if nothing is missing, 1 if something is, 2 if the configuration has mistakes.`
+	return `With the login of somebody who will chat it checks what this person may do; it changes nothing in Directus. The exit status is 0 if nothing is missing, 1 if something is, 78 if the configuration has mistakes.`
 }
 
 // errIncomplete is the end of a check that found something missing; what and
@@ -43,7 +43,7 @@ func (c *checkCmd) Run(ctx context.Context, env *environment) error {
 	}
 	base, err := url.Parse(cfg.Directus.URL)
 	if err != nil {
-		return usageError{errors.New("directus.url is no address")}
+		return configError{errors.New("directus.url is no address")}
 	}
 	client := directus.New(base, directus.Options{})
 	defer client.Close()

@@ -160,15 +160,15 @@ func defaultServerName() string {
 	return host
 }
 
-// loadConfig reads and validates a file. An error is a usageError that lists
+// loadConfig reads and validates a file. An error is a configError that lists
 // every fault of the file, one a line, each with its place.
 func loadConfig(file string) (*config, error) {
-	text, err := os.ReadFile(file)
+	text, err := readFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, usageError{fmt.Errorf("there is no configuration file %s: write one with \"directus-ircd config > %[1]s\" or name another with --config", file)}
+		return nil, configError{fmt.Errorf("there is no configuration file %s: write one with \"directus-ircd config > %[1]s\" or name another with --config", file)}
 	}
 	if err != nil {
-		return nil, usageError{fmt.Errorf("read the configuration: %w", err)}
+		return nil, configError{fmt.Errorf("read the configuration: %w", err)}
 	}
 	return parseConfig(file, text)
 }
@@ -184,7 +184,7 @@ func parseConfig(file string, text []byte) (*config, error) {
 		validate(cfg, d)
 	}
 	if err := d.err(); err != nil {
-		return nil, usageError{err}
+		return nil, configError{err}
 	}
 	return cfg, nil
 }

@@ -239,8 +239,8 @@ func TestConfigFaults(t *testing.T) {
 			if err == nil {
 				t.Fatalf("accepted:\n%s", test.text)
 			}
-			if code := exitCode(err); code != 2 {
-				t.Errorf("exit status %d, want 2", code)
+			if code := exitCode(err); code != exitConfig {
+				t.Errorf("exit status %d, want %d", code, exitConfig)
 			}
 			got := strings.Split(err.Error(), "\n")
 			if len(got) != len(test.want) {

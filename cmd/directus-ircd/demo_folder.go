@@ -114,7 +114,7 @@ func (f *demoFolder) reset() error {
 }
 
 func (f *demoFolder) read() error {
-	text, err := os.ReadFile(filepath.Join(f.path, demoStateFile))
+	text, err := readFile(filepath.Join(f.path, demoStateFile))
 	if err == nil {
 		err = json.Unmarshal(text, &f.demoState)
 	}

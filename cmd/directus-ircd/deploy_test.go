@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -39,7 +40,7 @@ func TestUnit(t *testing.T) {
 		{Section: "Service", Name: "NotifyAccess", Value: "main"},
 		{Section: "Service", Name: "ExecStart", Value: "/usr/local/bin/directus-ircd serve --config " + defaultConfigFile},
 		{Section: "Service", Name: "ExecReload", Value: "/bin/kill -HUP $MAINPID"},
-		{Section: "Service", Name: "RestartPreventExitStatus", Value: "2"},
+		{Section: "Service", Name: "RestartPreventExitStatus", Value: strconv.Itoa(exitConfig)},
 		{Section: "Service", Name: "DynamicUser", Value: "yes"},
 		{Section: "Service", Name: "MemoryDenyWriteExecute", Value: "yes"},
 		{Section: "Install", Name: "WantedBy", Value: "multi-user.target"},

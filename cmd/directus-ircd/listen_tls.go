@@ -30,7 +30,15 @@ type certificateFile struct {
 }
 
 func loadPair(t tlsConfig) (*tls.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	cert, err := readFile(t.Cert)
+	if err != nil {
+		return nil, err
+	}
+	key, err := readFile(t.Key)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		return nil, err
 	}

@@ -52,8 +52,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return execute(ctx, args, &environment{Stdin: os.Stdin, Stdout: stdout, Stderr: stderr, Reload: reload})
 }
 
-// execute runs one command line: 0 is success, 1 a failure at run time, 2 a
-// mistake in the command line or the configuration.
+// Exit statuses beside 0, success. The systemd unit does not start the daemon again
+// after exitConfig. It does after 2, which is also how a Go program ends by a panic,
+// and by the SIGABRT of systemd's watchdog.
+const (
+	exitFailure = 1
+	exitUsage   = 2  // a mistake in the command line
+	exitConfig  = 78 // a mistake in the configuration: EX_CONFIG of sysexits.h
+)
+
+// execute runs one command line and returns its exit status.
 func execute(ctx context.Context, args []string, env *environment) int {
 	exited := -1
 	parser, err := kong.New(&cli{},
@@ -67,7 +75,7 @@ func execute(ctx context.Context, args []string, env *environment) int {
 	)
 	if err != nil {
 		fmt.Fprintf(env.Stderr, "directus-ircd: %v\n", err)
-		return 1
+		return exitFailure
 	}
 	command, err := parser.Parse(args)
 	switch {
@@ -75,7 +83,7 @@ func execute(ctx context.Context, args []string, env *environment) int {
 		return exited
 	case err != nil:
 		fmt.Fprintf(env.Stderr, "directus-ircd: %v\nRun \"directus-ircd --help\" for the commands and their flags.\n", err)
-		return 2
+		return exitUsage
 	}
 	if err := command.Run(); err != nil {
 		fmt.Fprintf(env.Stderr, "directus-ircd: %v\n", err)
@@ -84,17 +92,24 @@ func execute(ctx context.Context, args []string, env *environment) int {
 	return 0
 }
 
-// usageError is a mistake in the command line or the configuration. Its exit
-// status is 2, which the systemd unit does not restart.
+// usageError is a mistake in the command line.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// configError is a mistake in the configuration.
+type configError struct{ error }
+
+func (e configError) Unwrap() error { return e.error }
+
 func exitCode(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
-		return 2
+		return exitUsage
 	}
-	return 1
+	if _, ok := errors.AsType[configError](err); ok {
+		return exitConfig
+	}
+	return exitFailure
 }
 
 // watchSignals cancels on SIGINT or SIGTERM and from then on leaves these two

@@ -131,7 +131,7 @@ type daemon struct {
 func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
 	base, err := url.Parse(cfg.Directus.URL)
 	if err != nil {
-		return nil, usageError{errors.New("directus.url is no address")}
+		return nil, configError{errors.New("directus.url is no address")}
 	}
 	d := &daemon{ctx: context.Background(), cfg: cfg, sockets: &change{}, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
 	d.client = directus.New(base, directus.Options{Logger: opts.Log.With().Str("component", "directus").Logger()})
@@ -144,7 +144,7 @@ func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
 		if bopts.Resume != nil {
 			bopts.Resume.Trails.Close()
 		}
-		return nil, usageError{fmt.Errorf("%s: %w", cfg.File, err)}
+		return nil, configError{fmt.Errorf("%s: %w", cfg.File, err)}
 	}
 	d.server = ircd.NewServer(d.backend, ircdOptions(cfg, opts.Log.With().Str("component", "ircd").Logger()))
 	d.monitor = newMonitor(d.client.Ping, d.server.SetLogins, d.log)

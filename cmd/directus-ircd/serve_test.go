@@ -243,7 +243,7 @@ func TestServePortInUse(t *testing.T) {
 func TestServeBrokenConfig(t *testing.T) {
 	file := writeConfig(t, minimal+"chanels: []\n")
 	got := runCommand(t, "", "serve", "--config", file)
-	if want := "directus-ircd: " + file + ":3: chanels: unknown key"; got.code != 2 || !strings.HasPrefix(got.stderr, want) {
+	if want := "directus-ircd: " + file + ":3: chanels: unknown key"; got.code != 78 || !strings.HasPrefix(got.stderr, want) {
 		t.Errorf("exit status %d: %s", got.code, got.stderr)
 	}
 }
