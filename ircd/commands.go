@@ -181,5 +181,5 @@ func (c *conn) cmdQuit(_ context.Context, m *irc.Message) error {
 	if text := clipText(CleanText(m.Param(0)), maxReason); text != "" {
 		quit += ": " + text
 	}
-	return &closing{text: quit, cause: "quit"}
+	return &closing{text: quit, quit: quit, cause: "quit"}
 }

@@ -32,8 +32,8 @@ const (
 
 // closing ends a connection in an orderly way: the text is told in ERROR.
 type closing struct {
-	text  string // for the client, and for others unless quit is set
-	quit  string // what others see
+	text  string // for the client alone
+	quit  string // the user's own words for the others; empty: quitText
 	cause string // for the log
 	// answer is told in place of ERROR to what speaks no IRC.
 	answer string
@@ -41,9 +41,14 @@ type closing struct {
 
 func (e *closing) Error() string { return e.cause }
 
+// quitText is all that others are told of an end that the user has given no reason
+// for: that a password was changed, an account suspended or a client is slow is
+// nobody's business.
+const quitText = "Connection closed"
+
 // stalled is the end of a client that does not read.
 func stalled() *closing {
-	return &closing{text: errStalled.Error(), quit: "SendQ exceeded", cause: "client does not read"}
+	return &closing{text: errStalled.Error(), cause: "client does not read"}
 }
 
 // endOf says in what words a connection ends.
@@ -64,7 +69,7 @@ func (c *conn) endOf(ctx context.Context, err error) *closing {
 		end = &closing{text: err.Error(), cause: err.Error()}
 	}
 	if end.quit == "" {
-		end.quit = end.text
+		end.quit = quitText
 	}
 	return end
 }

@@ -193,7 +193,7 @@ func TestPanic(t *testing.T) {
 		alice.Send("PRIVMSG #messages :x")
 		alice.Expect("ERROR :Closing link: internal error")
 		alice.Closed()
-		bob.Expect(":alice!u@directus QUIT :internal error")
+		bob.Expect(":alice!u@directus QUIT :Connection closed")
 		bob.Sync()
 		synctest.Wait()
 		if got := log.String(); !strings.Contains(got, "conn_test.go") || strings.Contains(got, "a secret text") {

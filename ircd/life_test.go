@@ -82,7 +82,7 @@ func TestSendsButDoesNotRead(t *testing.T) {
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		bob.Expect(":alice!u@directus QUIT :SendQ exceeded")
+		bob.Expect(":alice!u@directus QUIT :Connection closed")
 		if d := time.Since(start); d > stallTimeout+drainLimit+flushTimeout+time.Second {
 			t.Errorf("closed after %v", d)
 		}

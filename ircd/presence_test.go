@@ -61,7 +61,7 @@ func TestQuitOnce(t *testing.T) {
 		synced(alice)
 		synced(bob)
 		bob.Close()
-		expectAll(t, synced(alice), []string{":bob!u@directus QUIT :connection closed"})
+		expectAll(t, synced(alice), []string{":bob!u@directus QUIT :Connection closed"})
 		if lines := kevin.Refute("* QUIT *", "* JOIN *"); len(lines) > 0 {
 			t.Errorf("kevin got %q", lines)
 		}
