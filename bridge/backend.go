@@ -51,6 +51,8 @@ type Options struct {
 	Recheck time.Duration
 	// Resume lets devices go on from where they were; nil: nobody's.
 	Resume *Resume
+	// State is what outlasts the Backend, which closes it; nil: memory has to do.
+	State *State
 	// OwnFeeds makes everybody read with subscriptions of their own, also where
 	// Directus proves that others are shown the same.
 	OwnFeeds bool
@@ -69,7 +71,8 @@ type Backend struct {
 	markers markerShelf
 	feeds   *feeds
 	rights  sameRights
-	origin  string       // the Directus that trails are of
+	origin  string       // the Directus that what is in the state is of
+	trails  *trails      // of the state; nil: no device goes on from where it was
 	resumed atomic.Int64 // channels of devices that have come back
 
 	mu       sync.Mutex
@@ -81,7 +84,8 @@ type Backend struct {
 
 var _ ircd.Backend = (*Backend)(nil)
 
-// New checks the options and makes a Backend. It does not ask Directus.
+// New checks the options and makes a Backend. It does not ask Directus. After an error
+// the State is still the caller's to close.
 func New(opts Options) (*Backend, error) {
 	if opts.Client == nil {
 		return nil, errors.New("bridge: a Directus client is needed")
@@ -90,23 +94,30 @@ func New(opts Options) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
+	if opts.State == nil {
+		opts.State = newState(opts.Logger)
+	}
 	b := &Backend{
 		opts: opts, origin: opts.Client.URL().String(), nicks: newNicks(), feeds: newFeeds(),
 		guard: newGuard(opts.LoginAttemptsPerMinute), members: map[string]*member{}, idle: map[*member]*time.Timer{},
+	}
+	if opts.Resume != nil {
+		b.trails = opts.State.trails
+		b.trails.begin(opts.Resume.MaxAge)
 	}
 	b.plan.Store(p)
 	return b, nil
 }
 
-// Configure replaces the options, all but Client, Logger and Resume, under sessions that go
-// on: each learns of it by its next Poll. What concerns the people themselves
+// Configure replaces the options, all but Client, Logger, Resume and State, under sessions
+// that go on: each learns of it by its next Poll. What concerns the people themselves
 // (NickFields, PublicURL, Recheck) holds for users who connect from now on. After an error
 // everything is as it was. It may be called from any goroutine.
 func (b *Backend) Configure(opts Options) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	old := b.plan.Load()
-	opts.Client, opts.Logger, opts.Resume = b.opts.Client, b.opts.Logger, b.opts.Resume
+	opts.Client, opts.Logger, opts.Resume, opts.State = b.opts.Client, b.opts.Logger, b.opts.Resume, b.opts.State
 	p, err := newPlan(opts, old)
 	if err != nil {
 		return fmt.Errorf("bridge: %w", err)
@@ -285,9 +296,7 @@ func (b *Backend) Close(ctx context.Context) error {
 	b.Drain()
 	err := b.closeAll(ctx)
 	b.feeds.close()
-	if b.opts.Resume != nil {
-		b.opts.Resume.Trails.Close()
-	}
+	b.opts.State.Close()
 	return err
 }
 
@@ -302,7 +311,7 @@ type Stats struct {
 	Feeds int
 	// Resumed is how often a device was shown what it had missed of a channel.
 	Resumed int64
-	// Unwritten is how often what devices have received could not be written.
+	// Unwritten is how often the state file could not be written.
 	Unwritten int64
 }
 
@@ -310,10 +319,7 @@ type Stats struct {
 func (b *Backend) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := Stats{Feeds: b.feeds.count(), Resumed: b.resumed.Load()}
-	if b.opts.Resume != nil {
-		s.Unwritten = b.opts.Resume.Trails.failures()
-	}
+	s := Stats{Feeds: b.feeds.count(), Resumed: b.resumed.Load(), Unwritten: b.opts.State.failures()}
 	for _, m := range b.members {
 		if m.inUse() {
 			s.Users++

@@ -10,8 +10,8 @@ import (
 
 // Resume is how devices go on from where they were.
 type Resume struct {
-	// Trails holds what they have received. The Backend closes it.
-	Trails *Trails
+	// MaxAge is after what time a device that was away is a new one.
+	MaxAge time.Duration
 	// MaxMessages is how many missed messages of a channel are shown; the latest
 	// are, if there are more.
 	MaxMessages int
@@ -32,15 +32,14 @@ type visit struct {
 // visit returns what the device knows of a channel; nil for sessions without a
 // device, and for clients that fetch the history by themselves.
 func (s *session) visit(c *channel, opts ircd.JoinOptions) *visit {
-	resume := s.backend.opts.Resume
-	if resume == nil || s.device == "" || !opts.Backlog {
+	if s.backend.trails == nil || s.device == "" || !opts.Backlog {
 		return nil
 	}
 	key := trailKey(s.backend.origin, s.person.id, s.device, c.Collection, ircd.Fold(c.Name))
 	v := s.visits[key]
 	if v == nil {
 		v = &visit{key: key}
-		resume.Trails.open(key)
+		s.backend.trails.open(key)
 		if s.visits == nil {
 			s.visits = map[string]*visit{}
 		}
@@ -62,7 +61,7 @@ func (s *session) revisit(j *joined) {
 // has is all that this session knows the device to have: what it has shown arrives
 // in front of what it shows next.
 func (s *session) has(v *visit) trail {
-	t := s.backend.opts.Resume.Trails.get(v.key)
+	t := s.backend.trails.get(v.key)
 	t.merge(v.asked)
 	t.merge(v.shown)
 	return t
@@ -106,7 +105,7 @@ func (s *session) catchUp(v *visit, p past, readTo time.Time) {
 		v.shown.Floor = floor
 		return
 	}
-	s.backend.opts.Resume.Trails.merge(v.key, trail{Date: readTo, Floor: floor})
+	s.backend.trails.merge(v.key, trail{Date: readTo, Floor: floor})
 }
 
 // AskReceipt implements ircd.Session.
@@ -126,7 +125,7 @@ func (s *session) AskReceipt() bool {
 func (s *session) Received() {
 	for _, v := range s.visits {
 		if v.asked.known() || len(v.asked.Steps) > 0 {
-			s.backend.opts.Resume.Trails.merge(v.key, v.asked)
+			s.backend.trails.merge(v.key, v.asked)
 		}
 		v.asked = trail{}
 	}
@@ -141,14 +140,14 @@ func (s *session) own(j *joined, r row, echo bool) {
 	case v != nil && v.caughtUp:
 		var sent trail
 		sent.add(r)
-		s.backend.opts.Resume.Trails.merge(v.key, sent)
+		s.backend.trails.merge(v.key, sent)
 	}
 }
 
 // closeVisits ends the use of the trails.
 func (s *session) closeVisits() {
 	for _, v := range s.visits {
-		s.backend.opts.Resume.Trails.release(v.key)
+		s.backend.trails.release(v.key)
 	}
 	s.visits = nil
 }

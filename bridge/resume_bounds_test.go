@@ -125,7 +125,7 @@ func TestResumePrivate(t *testing.T) {
 }
 
 // A file that cannot be read is put aside, whatever is wrong with it.
-func TestDamagedTrails(t *testing.T) {
+func TestDamagedState(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		r := newRemembering(t, nil)
 		for i := range 20 {
@@ -177,17 +177,17 @@ func TestDamagedTrails(t *testing.T) {
 }
 
 // Two daemons do not write one file.
-func TestTrailsInUse(t *testing.T) {
+func TestStateInUse(t *testing.T) {
 	dir := t.TempDir()
-	trails, err := bridge.OpenTrails(dir, time.Hour, logger(t))
+	state, err := bridge.OpenState(dir, logger(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := bridge.OpenTrails(dir, time.Hour, logger(t)); err != bridge.ErrTrailsInUse {
+	if _, err := bridge.OpenState(dir, logger(t)); err != bridge.ErrStateInUse {
 		t.Errorf("a second daemon: %v", err)
 	}
-	trails.Close()
-	again, err := bridge.OpenTrails(dir, time.Hour, logger(t))
+	state.Close()
+	again, err := bridge.OpenState(dir, logger(t))
 	if err != nil {
 		t.Fatal(err)
 	}

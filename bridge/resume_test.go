@@ -43,12 +43,12 @@ func newRemembering(t *testing.T, change func(*bridge.Options), channels ...brid
 // start begins a daemon on the same Directus and the same folder.
 func (r *remembering) start() {
 	r.t.Helper()
-	trails, err := bridge.OpenTrails(r.dir, 2*time.Hour, r.opts.Logger)
+	state, err := bridge.OpenState(r.dir, r.opts.Logger)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	opts := r.opts
-	opts.Resume = &bridge.Resume{Trails: trails, MaxMessages: r.most}
+	opts.State, opts.Resume = state, &bridge.Resume{MaxAge: 2 * time.Hour, MaxMessages: r.most}
 	if r.backend, err = bridge.New(opts); err != nil {
 		r.t.Fatal(err)
 	}

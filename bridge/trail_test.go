@@ -1,12 +1,8 @@
 package bridge
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,13 +64,13 @@ func TestTrailOfTheFuture(t *testing.T) {
 	}
 }
 
-func (t *Trails) has(key string) bool {
+func (t *trails) has(key string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.kept[key] != nil
 }
 
-func (t *Trails) len() int {
+func (t *trails) len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.kept)
@@ -84,11 +80,10 @@ func (t *Trails) len() int {
 // go, and none that is here.
 func TestTrailBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		trails, err := OpenTrails(t.TempDir(), time.Hour, zerolog.Nop())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer trails.Close()
+		state := stateIn(t, t.TempDir(), zerolog.Nop())
+		defer state.Close()
+		trails := state.trails
+		trails.begin(time.Hour)
 		key := func(user string, i int) string {
 			return trailKey("http://x", user, fmt.Sprint("device", i), "messages", "#messages")
 		}
@@ -134,11 +129,8 @@ func TestTrailBounds(t *testing.T) {
 // A trail ends to the minute, not when it is looked for what is too old.
 func TestTrailAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		trails, err := OpenTrails("", 10*time.Minute, zerolog.Nop())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer trails.Close()
+		trails := newState(zerolog.Nop()).trails
+		trails.begin(10 * time.Minute)
 		date := time.Now()
 		trails.open("a")
 		trails.merge("a", trail{Date: date})
@@ -154,61 +146,5 @@ func TestTrailAge(t *testing.T) {
 			}
 		}
 		trails.release("a")
-	})
-}
-
-// While the file cannot be written everything goes on in memory, and is written
-// when it can be again.
-func TestTrailsThatCannotBeWritten(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		dir := t.TempDir()
-		trails, err := OpenTrails(dir, time.Hour, zerolog.New(zerolog.SyncWriter(&log)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		good := trails.file
-		if err := good.close(); err != nil {
-			t.Fatal(err)
-		}
-		date := time.Now().Truncate(time.Millisecond).UTC()
-		trails.open("a")
-		trails.merge("a", trail{Date: date, Steps: []step{{"1", date.UnixMilli()}}})
-		trails.release("a")
-		time.Sleep(trailRetry / 2)
-		trails.open("a")
-		if got := trails.get("a"); !got.Date.Equal(date) || len(got.Steps) != 1 || trails.failures() != 1 {
-			t.Errorf("got %+v after %d failures", got, trails.failures())
-		}
-		trails.release("a")
-		time.Sleep(trailRetry) // in vain as well
-		again, _, err := openTrailFile(dir, zerolog.Nop())
-		if err != nil {
-			t.Fatal(err)
-		}
-		trails.mu.Lock()
-		trails.file = again
-		trails.mu.Unlock()
-		// It tries again by itself, also if nothing more comes.
-		time.Sleep(2 * trailRetry)
-		if value, err := again.get("a"); len(value) == 0 || trails.failures() != 2 {
-			t.Errorf("nothing is written after %d failures: %v", trails.failures(), err)
-		}
-		trails.Close()
-		if n := strings.Count(log.String(), "cannot be written"); n != 2 {
-			t.Errorf("logged %d times: %s", n, &log)
-		}
-		back, err := OpenTrails(dir, time.Hour, zerolog.Nop())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer back.Close()
-		back.open("a")
-		if got := back.get("a"); !got.Date.Equal(date) || len(got.Steps) != 1 {
-			t.Errorf("got %+v", got)
-		}
-		if _, err := os.Stat(filepath.Join(dir, trailFileName+".damaged")); err == nil {
-			t.Error("the file was put aside")
-		}
 	})
 }

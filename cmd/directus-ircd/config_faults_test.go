@@ -218,7 +218,7 @@ func TestConfigFaults(t *testing.T) {
 			`:3: edits.show: "sometimes" is not accepted here: write true or false`}},
 		{"resume", minimal + "resume: {directory: \"\", max_age: week, max_messages: 0}\n", []string{
 			`:3: resume.max_age: "week" is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none`,
-			`:3: resume.directory: empty: name a folder, or switch resuming off with max_age: 0`,
+			`:3: resume.directory: empty: name a folder for what is kept over restarts`,
 			`:3: resume.max_messages: 0 must be from 1 to 10000`}},
 		{"no nick", minimal + "nick: []\n", []string{
 			`:3: nick: empty: name at least one field of the users, such as [first_name, last_name]`}},

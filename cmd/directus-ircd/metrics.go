@@ -114,7 +114,7 @@ var metricRows = []struct {
 	{"received_lines_total", "Lines received from clients.", prometheus.CounterValue, func(f figures) int64 { return f.irc.LinesIn }},
 	{"sent_lines_total", "Lines sent to clients.", prometheus.CounterValue, func(f figures) int64 { return f.irc.LinesOut }},
 	{"resumed_channels_total", "Times that a device was shown what it had missed of a channel.", prometheus.CounterValue, func(f figures) int64 { return f.bridge.Resumed }},
-	{"resume_write_errors_total", "Times that what devices have received could not be written.", prometheus.CounterValue, func(f figures) int64 { return f.bridge.Unwritten }},
+	{"resume_write_errors_total", "Times that the state file could not be written.", prometheus.CounterValue, func(f figures) int64 { return f.bridge.Unwritten }},
 	{"messages_total", "Messages from IRC that Directus confirmed as stored.", prometheus.CounterValue, func(f figures) int64 { return f.irc.Messages }},
 	{"message_errors_total", "Messages from IRC that were refused or not confirmed.", prometheus.CounterValue, func(f figures) int64 { return f.irc.SendErrors }},
 }

@@ -26,6 +26,7 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 		PublicURL: cfg.Directus.PublicURL,
 		Recheck:   time.Duration(cfg.Directus.Recheck),
 		OwnFeeds:  !cfg.Directus.ShareFeeds,
+		Resume:    cfg.Resume.options(),
 		Logger:    log,
 	}
 	for _, c := range cfg.Channels {

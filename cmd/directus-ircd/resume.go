@@ -28,36 +28,37 @@ func defaultResume() resumeConfig {
 
 func validateResume(cfg *config, d *decoder) {
 	if cfg.Resume.Directory == "" {
-		d.fault("resume.directory", "empty: name a folder, or switch resuming off with max_age: 0")
+		d.fault("resume.directory", "empty: name a folder for what is kept over restarts")
 	}
 	if n := cfg.Resume.MaxMessages; n < 1 || n > maxBacklog {
 		d.fault("resume.max_messages", "%d must be from 1 to %d", n, maxBacklog)
 	}
 }
 
-// open opens what devices have received; nil if that is switched off. Where the
-// configuration names no folder, and the default one cannot be used, memory has to
-// do.
-func (c resumeConfig) open(log zerolog.Logger) (*bridge.Resume, error) {
+// options are nil if resuming is switched off.
+func (c resumeConfig) options() *bridge.Resume {
 	if c.MaxAge == 0 {
-		return nil, nil
+		return nil
 	}
+	return &bridge.Resume{MaxAge: time.Duration(c.MaxAge), MaxMessages: c.MaxMessages}
+}
+
+// open opens what is kept over restarts. Where the configuration names no folder, and
+// the default one cannot be used, memory has to do.
+func (c resumeConfig) open(log zerolog.Logger) (*bridge.State, error) {
 	directory, chosen := c.Directory, c.Directory != defaultStateDirectory
 	if state, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); state != "" && !chosen {
 		directory = state
 	}
-	trails, err := bridge.OpenTrails(directory, time.Duration(c.MaxAge), log)
+	state, err := bridge.OpenState(directory, log)
 	switch {
-	case err != nil && chosen && errors.Is(err, bridge.ErrTrailsInUse):
+	case err != nil && chosen && errors.Is(err, bridge.ErrStateInUse):
 		return nil, fmt.Errorf("resume.directory: %s: %w: stop that one, or name another folder", directory, err)
 	case err != nil && chosen:
 		return nil, fmt.Errorf("resume.directory: %w: make the folder writable, or name another one", err)
 	case err != nil:
-		log.Warn().Err(err).Str("directory", directory).Msg("what devices have received is kept in memory only, until the daemon stops: set resume.directory to keep it")
-		trails, err = bridge.OpenTrails("", time.Duration(c.MaxAge), log)
+		log.Warn().Err(err).Str("directory", directory).Msg("nicks and what devices have received are kept in memory only, until the daemon stops: set resume.directory to keep them")
+		return bridge.OpenState("", log)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &bridge.Resume{Trails: trails, MaxMessages: c.MaxMessages}, nil
+	return state, nil
 }

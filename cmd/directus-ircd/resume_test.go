@@ -28,9 +28,7 @@ func TestResumeDirectory(t *testing.T) {
 		if err != nil {
 			return err.Error()
 		}
-		if r != nil {
-			t.Cleanup(r.Trails.Close)
-		}
+		t.Cleanup(r.Close)
 		return ""
 	}
 	chosen := defaultResume()
@@ -48,8 +46,12 @@ func TestResumeDirectory(t *testing.T) {
 	if err := open(resumeConfig{Directory: file, MaxAge: duration(time.Hour), MaxMessages: 1}); !strings.HasPrefix(err, "resume.directory: ") || !strings.Contains(err, file) {
 		t.Errorf("a file: got %q", err)
 	}
-	if err := open(resumeConfig{Directory: file}); err != "" {
-		t.Errorf("switched off: got %q", err)
+	off := resumeConfig{Directory: filepath.Join(dir, "off")}
+	if err := open(off); err != "" || off.options() != nil {
+		t.Errorf("switched off: got %q, %v", err, off.options())
+	}
+	if _, err := os.Stat(filepath.Join(off.Directory, "resume.db")); err != nil {
+		t.Errorf("switched off, nothing is kept: %v", err)
 	}
 
 	t.Setenv("STATE_DIRECTORY", state+":/elsewhere")

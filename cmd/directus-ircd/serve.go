@@ -137,13 +137,11 @@ func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
 	d.client = directus.New(base, directus.Options{Logger: opts.Log.With().Str("component", "directus").Logger()})
 	blog := opts.Log.With().Str("component", "bridge").Logger()
 	bopts := bridgeOptions(cfg, d.client, blog)
-	if bopts.Resume, err = cfg.Resume.open(blog); err != nil {
+	if bopts.State, err = cfg.Resume.open(blog); err != nil {
 		return nil, err
 	}
 	if d.backend, err = bridge.New(bopts); err != nil {
-		if bopts.Resume != nil {
-			bopts.Resume.Trails.Close()
-		}
+		bopts.State.Close()
 		return nil, configError{fmt.Errorf("%s: %w", cfg.File, err)}
 	}
 	d.server = ircd.NewServer(d.backend, ircdOptions(cfg, opts.Log.With().Str("component", "ircd").Logger()))

@@ -1,0 +1,170 @@
+package bridge
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// ErrStateInUse says that another daemon works with the directory.
+var ErrStateInUse = errors.New("another daemon is using it")
+
+// errDamaged is a panic of the database, which may have left a lock of it held:
+// it is not used any more.
+var errDamaged = errors.New("damaged file")
+
+const (
+	// stateFileName dates from when the file held only what devices have received.
+	stateFileName = "resume.db"
+	// lockPatience is how long a daemon that is about to end is waited for.
+	lockPatience = time.Second
+)
+
+// stateFile is the database on disk. A nil one holds nothing. Its methods may be
+// called from any goroutine, and wait for the disk.
+type stateFile struct {
+	db     *bbolt.DB
+	broken atomic.Bool // after errDamaged
+}
+
+// openStateFile opens or makes the file in a directory and loads the stores from it.
+// fresh makes them; it is called once more if the file turns out to be damaged, which
+// is then put aside.
+func openStateFile(directory string, fresh func() []store, log zerolog.Logger) (*stateFile, error) {
+	if err := os.MkdirAll(directory, 0o700); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(directory, stateFileName)
+	f, err := readStateFile(path, fresh())
+	if !isDamage(err) {
+		return f, err
+	}
+	aside := path + ".damaged"
+	if err := os.Rename(path, aside); err != nil {
+		return nil, err
+	}
+	log.Error().Err(err).Str("file", aside).Msg("the state file cannot be read and is put aside: devices are shown the backlog")
+	return readStateFile(path, fresh())
+}
+
+// isDamage tells a file that is beyond use from one that the system does not let us
+// use.
+func isDamage(err error) bool {
+	var system syscall.Errno
+	return err != nil && !errors.Is(err, ErrStateInUse) && !errors.As(err, &system)
+}
+
+// readStateFile opens the file and reads all of it once, so that damage shows now.
+func readStateFile(path string, stores []store) (*stateFile, error) {
+	f := &stateFile{}
+	err := f.use(func() (err error) {
+		f.db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockPatience, FreelistType: bbolt.FreelistMapType})
+		return err
+	})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, ErrStateInUse
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = f.use(func() error {
+		return f.db.Update(func(tx *bbolt.Tx) error {
+			for _, s := range stores {
+				b, err := tx.CreateBucketIfNotExists([]byte(s.bucket()))
+				if err != nil {
+					return err
+				}
+				if err := b.ForEach(func(key, value []byte) error { return s.load(string(key), value) }); err != nil {
+					return fmt.Errorf("read %s: %w", s.what(), err)
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return f, nil
+}
+
+// use makes errors of the panics by which damage of the file shows, reading
+// behind its end included.
+func (f *stateFile) use(do func() error) (err error) {
+	if f.broken.Load() {
+		return errDamaged
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if v := recover(); v != nil {
+			f.broken.Store(true)
+			err = fmt.Errorf("%w: %v", errDamaged, v)
+		}
+	}()
+	return do()
+}
+
+// get returns nil if there is nothing.
+func (f *stateFile) get(bucket, key string) (value []byte, err error) {
+	if f == nil {
+		return nil, nil
+	}
+	err = f.use(func() error {
+		return f.db.View(func(tx *bbolt.Tx) error {
+			value = append(value, tx.Bucket([]byte(bucket)).Get([]byte(key))...)
+			return nil
+		})
+	})
+	return value, err
+}
+
+// put stores changes of several buckets at once, or none of them.
+func (f *stateFile) put(changes map[string]map[string]any) error {
+	return f.use(func() error {
+		return f.db.Update(func(tx *bbolt.Tx) error {
+			for bucket, values := range changes {
+				if err := putAll(tx.Bucket([]byte(bucket)), values); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// putAll stores values by key; nil deletes.
+func putAll(b *bbolt.Bucket, values map[string]any) error {
+	for key, v := range values {
+		if v == nil {
+			if err := b.Delete([]byte(key)); err != nil {
+				return err
+			}
+			continue
+		}
+		value, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		if err := b.Put([]byte(key), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close leaves a broken file open: closing it might wait for a lock for ever.
+func (f *stateFile) close() error {
+	if f == nil || f.broken.Load() {
+		return nil
+	}
+	return f.use(f.db.Close)
+}
