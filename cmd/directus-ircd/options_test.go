@@ -24,6 +24,7 @@ func TestOptionsDefaults(t *testing.T) {
 			Fields: bridge.Fields{Text: "text", Author: "user_created", Date: "date_created"},
 		}},
 		Recheck: 5 * time.Minute,
+		Resume:  &bridge.Resume{MaxAge: 7 * 24 * time.Hour, MaxMessages: 1000},
 		Logger:  zerolog.Nop(),
 	}
 	if !reflect.DeepEqual(opts, want) {
@@ -57,6 +58,7 @@ private:
   fields: {sender: from, recipient: to, nonce: nonce}
 read_markers: {collection: read, fields: {user: owner}}
 edits: {show: false, merge: 0, max_age: 7d, delete_notice: false}
+resume: {max_age: 0}
 `))
 	if err != nil {
 		t.Fatal(err)
