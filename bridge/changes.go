@@ -214,11 +214,12 @@ func clockOf(account *directus.Account) time.Time {
 	return time.Now()
 }
 
-// nextID makes a msgid for another version of a message: it names the same
-// position in the history and is new each time. The caller holds mu.
+// nextID makes a msgid for another version of a message, or of a version of it: it
+// names the same position in the history, is new each time and as long each time. The
+// caller holds mu.
 func (f *feed) nextID(msgid string) string {
 	f.stamped = max(time.Now().UnixMilli(), f.stamped+1)
-	return msgid + ".e" + strconv.FormatInt(f.stamped, 36)
+	return originalID(msgid) + ".e" + strconv.FormatInt(f.stamped, 36)
 }
 
 // maxBeginning is how much of a text stands for the whole.

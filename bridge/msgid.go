@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,16 +51,14 @@ func unsafeID(safe string) (id string, ok bool) {
 	return id, id != "" && safeID(id) == safe
 }
 
-// parseMessageID reads a msgid of messageID, or of an edit: the same with a
-// further part ".e" and what tells the edits of a message apart, which names the
-// same message. It says nothing about whether there is such a message. ok is
+// parseMessageID reads a msgid of messageID, or of a version: the same with a
+// further part ".e" and what tells the versions of a message apart, which names the
+// same message. Several such parts are taken as well: earlier releases added one to
+// the msgid of a version. It says nothing about whether there is such a message. ok is
 // false for what is not of this daemon, or of a later one.
 func parseMessageID(msgid string) (id string, date time.Time, ok bool) {
 	parts := strings.Split(msgid, ".")
-	if len(parts) == 3 && len(parts[2]) > 1 && parts[2][0] == 'e' && isBase36(parts[2][1:]) {
-		parts = parts[:2]
-	}
-	if len(parts) != 2 {
+	if len(parts) < 2 || slices.ContainsFunc(parts[2:], isNoVersion) {
 		return "", time.Time{}, false
 	}
 	id, ok = unsafeID(parts[0])
@@ -71,14 +70,14 @@ func parseMessageID(msgid string) (id string, date time.Time, ok bool) {
 	return id, date, date.Year() >= 1 && date.Year() <= 9999
 }
 
+func isNoVersion(part string) bool {
+	return len(part) < 2 || part[0] != 'e' || strings.Trim(part[1:], "0123456789abcdefghijklmnopqrstuvwxyz") != ""
+}
+
 // originalID is the msgid of the message that a msgid names a version of.
 func originalID(msgid string) string {
-	if parts := strings.Split(msgid, "."); len(parts) == 3 {
+	if parts := strings.SplitN(msgid, ".", 3); len(parts) == 3 {
 		return parts[0] + "." + parts[1]
 	}
 	return msgid
-}
-
-func isBase36(s string) bool {
-	return strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyz") == ""
 }

@@ -11,7 +11,7 @@ func TestParseMessageID(t *testing.T) {
 	at := time.Date(2026, 11, 23, 13, 18, 39, 984e6, time.UTC)
 	for _, id := range []string{"7", "-7", "9007199254740993", "0b9aa4dc-63b0-4b5f-a5b9-6f4a0c1d2e3f", "a.b c:_\x00é", "_", "-"} {
 		msgid := messageID(row{id: id, date: at})
-		for _, form := range []string{msgid, msgid + ".e1", msgid + ".e" + "mbq7zzg0"} {
+		for _, form := range []string{msgid, msgid + ".e1", msgid + ".e" + "mbq7zzg0", msgid + ".e1.e2.e3"} {
 			got, date, ok := parseMessageID(form)
 			if !ok || got != id || !date.Equal(at) {
 				t.Errorf("%s: got %q %v %v, want %q", form, got, date, ok, id)
@@ -19,7 +19,7 @@ func TestParseMessageID(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		"", ".", "7", "7.", ".1", "7.1.", "7.1.e", "7.1.x1", "7.1.eX", "7.1.e1.e2", "7.A", "7.+1", "7.01", "7.-",
+		"", ".", "7", "7.", ".1", "7.1.", "7.1.e", "7.1.x1", "7.1.eX", "7.1.e1.e", "7.1.e1.2", "7.1.e1.", "7.A", "7.+1", "7.01", "7.-",
 		"_2.1", "_zz.1", "_61.1", "a b.1", "é.1", "7.zzzzzzzzzzzz", "7.zzzzzzzzzzzzzz", "7.-zzzzzzzzzzz", strings.Repeat("7", 600),
 	} {
 		if id, date, ok := parseMessageID(bad); ok {
@@ -30,7 +30,7 @@ func TestParseMessageID(t *testing.T) {
 
 // What parseMessageID takes names one message in one way, edits apart.
 func FuzzParseMessageID(f *testing.F) {
-	for _, seed := range []string{"7.lx2k", "a_2eb.-1", "0b9aa4dc-63b0-4b5f-a5b9-6f4a0c1d2e3f.mbq7zzg0.e1", "7.zzzzzzzzz", "_2"} {
+	for _, seed := range []string{"7.lx2k", "a_2eb.-1", "7.1.e1.e2", "0b9aa4dc-63b0-4b5f-a5b9-6f4a0c1d2e3f.mbq7zzg0.e1", "7.zzzzzzzzz", "_2"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, msgid string) {

@@ -99,7 +99,7 @@ func (f *feed) knows(c *channel, msgid string) (id string, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.shown.rows[id].place(c)
-	return id, p != nil && p.state == visible && p.message.ID == originalID(msgid)
+	return id, p != nil && p.state == visible && originalID(p.message.ID) == originalID(msgid)
 }
 
 // keyValue is a key as it is written into a relation: numbers as such.
