@@ -103,7 +103,7 @@ func New(opts Options) (*Backend, error) {
 	}
 	if opts.Resume != nil {
 		b.trails = opts.State.trails
-		b.trails.begin(opts.Resume.MaxAge)
+		b.trails.begin(opts.Resume.MaxAge, clockOf(opts.Client))
 	}
 	b.plan.Store(p)
 	return b, nil

@@ -175,10 +175,10 @@ func (f *feed) renewTrust() {
 // fork makes a feed for a member who may not go on with this one: it knows all that
 // the member's sessions were shown, and nothing more. They are passed on to it.
 func (f *feed) fork(key feedKey, m *member) *feed {
-	own := newFeed(key, m)
+	own := newFeed(key, m, f.opened)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	own.opened, own.trust, own.cursor = f.opened, trust{date: f.trust.date}, cursor{f.cursor.set, f.trust.date}
+	own.trust, own.cursor = trust{date: f.trust.date}, cursor{f.cursor.set, f.trust.date}
 	own.arrived, own.newest, own.forgot, own.stamped = f.arrived, f.newest, f.forgot, f.stamped
 	own.ready, own.uuids, own.reached = f.ready, f.uuids, f.trust.date
 	own.seen, own.taken, own.pending = maps.Clone(f.seen), maps.Clone(f.taken), maps.Clone(f.pending)

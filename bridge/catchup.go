@@ -38,7 +38,10 @@ func (f *feed) start(ctx context.Context) error {
 		return err
 	}
 	var last time.Time
-	since := f.openedThere()
+	since := f.opened
+	if _, _, known := serverNow(f.carrier.account); !known {
+		since = time.Time{} // it may be anything
+	}
 	if newest.id != "" {
 		since = earlier(newest.date, f.opened)
 		if newest.date.IsZero() { // as of the year 12345
@@ -61,16 +64,6 @@ func (f *feed) start(ctx context.Context) error {
 	return nil
 }
 
-// openedThere is when the feed was opened by the clock of Directus, at the earliest;
-// zero if that clock is not known.
-func (f *feed) openedThere() time.Time {
-	now, _, known := serverNow(f.carrier.account)
-	if !known {
-		return time.Time{}
-	}
-	return now.Add(-time.Since(f.opened))
-}
-
 // markOld notes rows that are history: sessions show them, if at all, as backlog.
 func (f *feed) markOld(rows []row) {
 	f.mu.Lock()
@@ -83,14 +76,7 @@ func (f *feed) markOld(rows []row) {
 // isNews tells what was written since the feed was opened from history and from
 // what pretends to be of the future.
 func (f *feed) isNews(r row) bool {
-	return r.date.After(f.opened) && r.date.Before(time.Now().Add(overlap))
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
+	return r.date.After(f.opened) && r.date.Before(dateLimit(f.carrier.account).Add(overlap))
 }
 
 // readSince reads page by page from a minute before since, oldest first, and
@@ -125,10 +111,11 @@ func (f *feed) readSince(ctx context.Context, since time.Time, use func([]row) e
 // advance moves the cursor and forgets the keys that no later read reaches.
 func (f *feed) advance(last time.Time) {
 	f.reads++
+	limit := dateLimit(f.carrier.account)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	// A row from the future must not hide what is written from now on.
-	if last = earlier(last, time.Now()); last.After(f.cursor.date) {
+	if last = earlier(last, limit); last.After(f.cursor.date) {
 		f.cursor.date = last
 	}
 	f.renewTrust()

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
@@ -95,11 +94,11 @@ func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry
 	if p == nil && !c.matches(r) {
 		return nil
 	}
-	m := toMessage(f.timed(r, c), c, refs, time.Since(r.date) > replayedAfter)
+	m := toMessage(f.timed(r, c), c, refs, f.age(r) > replayedAfter)
 	here := c.matches(r) && m.Text != ""
 	switch {
 	case p == nil && here && !f.tooOld(r):
-		f.shown.put(r, known.content, c, m)
+		f.shown.put(r, f.written(r), known.content, c, m)
 		return []entry{{row: r, channel: c, event: m}}
 	case p == nil:
 	case p.state == visible && !here:
@@ -193,32 +192,33 @@ func (f *feed) remember(r row, c *channel, m *ircd.Message) bool {
 		return false
 	}
 	if p := f.shown.rows[r.id].place(c); p == nil || p.state != visible {
-		f.shown.put(r, f.group.contentOf(r), c, m)
+		f.shown.put(r, f.written(r), f.group.contentOf(r), c, m)
 	}
 	return true
 }
 
 // tooOld reports that changes of a row are of no interest any more.
 func (f *feed) tooOld(r row) bool {
-	return f.edits.MaxAge > 0 && time.Since(r.date) > f.edits.MaxAge
+	return f.edits.MaxAge > 0 && f.age(r) > f.edits.MaxAge
 }
 
-// clock is clockOf for the feed. The caller holds mu.
-func (f *feed) clock() time.Time { return clockOf(f.carrier.account) }
+// clock is the time by the clock of Directus, which dates the messages. It is called
+// by run, or with mu held.
+func (f *feed) clock() time.Time { return f.carrier.account.Now() }
 
-// clockOf is the time by the clock of Directus, which dates the messages.
-func clockOf(account *directus.Account) time.Time {
-	if now, _, ok := serverNow(account); ok {
-		return now
-	}
-	return time.Now()
-}
+// age is how long ago a row was written, by the clock of Directus. It is called by run, or
+// with mu held.
+func (f *feed) age(r row) time.Duration { return f.clock().Sub(r.date) }
+
+// written is the moment at which a row was written: now, for one of the future. It is
+// called with mu held.
+func (f *feed) written(r row) time.Time { return time.Now().Add(-max(0, f.age(r))) }
 
 // nextID makes a msgid for another version of a message, or of a version of it: it
 // names the same position in the history, is new each time and as long each time. The
 // caller holds mu.
 func (f *feed) nextID(msgid string) string {
-	f.stamped = max(time.Now().UnixMilli(), f.stamped+1)
+	f.stamped = max(f.clock().UnixMilli(), f.stamped+1)
 	return originalID(msgid) + ".e" + strconv.FormatInt(f.stamped, 36)
 }
 

@@ -111,7 +111,7 @@ func (f *feed) edited(r row, refs references) []entry {
 // renew remembers a message with its new text. The caller holds mu.
 func (f *feed) renew(r row, c *channel, m *ircd.Message) {
 	content := f.group.contentOf(r)
-	f.shown.put(r, content, c, m)
+	f.shown.put(r, f.written(r), content, c, m)
 	if mark, seen := f.seen[r.id]; seen {
 		mark.content = content
 		f.seen[r.id] = mark

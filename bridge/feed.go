@@ -43,7 +43,7 @@ type feed struct {
 	key     feedKey
 	group   *group // of the key
 	journal journal
-	opened  time.Time // what is written from then on is news
+	opened  time.Time // by the clock of Directus: what is written from then on is news
 	edits   Edits
 	doubt   chan struct{}      // cap 1: rung by reread
 	rung    chan struct{}      // cap 1: who carries it is to be looked at
@@ -105,9 +105,9 @@ type cursor struct {
 }
 
 // newFeed makes a feed that is carried by its first reader.
-func newFeed(key feedKey, m *member) *feed {
+func newFeed(key feedKey, m *member, opened time.Time) *feed {
 	f := &feed{
-		key: key, group: key.group, opened: time.Now(), edits: key.group.edits,
+		key: key, group: key.group, opened: opened, edits: key.group.edits,
 		doubt:   make(chan struct{}, 1),
 		rung:    make(chan struct{}, 1),
 		full:    maxSeen,
@@ -332,7 +332,7 @@ func (f *feed) parse(items []json.RawMessage) []row {
 		}
 		f.group.dates.learn(r.rawDate)
 		if r.date.IsZero() {
-			r.date = time.Now() // the best that can be said of a row without a date
+			r.date = f.clock() // the best that can be said of a row without a date
 		}
 		rows = append(rows, r)
 	}

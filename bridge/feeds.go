@@ -54,7 +54,7 @@ func (fs *feeds) attach(key feedKey, m *member, wake func()) *reader {
 	}
 	f := fs.open[key]
 	if f == nil {
-		f = newFeed(key, m)
+		f = newFeed(key, m, m.account.Now())
 		fs.start(f)
 	}
 	r := &reader{member: m, feed: f, wake: wake}

@@ -164,8 +164,8 @@ func TestForkReadsWhatWasNotShown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &member{rt: new(directus.Account).Realtime(directus.RealtimeOptions{})}
-			f := newFeed(feedKey{group: &group{}, proof: "all"}, m)
-			f.opened, f.forgot, f.trust.date = test.opened, test.forgot, now.Add(-time.Minute)
+			f := newFeed(feedKey{group: &group{}, proof: "all"}, m, test.opened)
+			f.forgot, f.trust.date = test.forgot, now.Add(-time.Minute)
 			f.journal.attach(&reader{member: m, feed: f, wake: func() {}})
 			f.seen["1"] = mark{date: test.date}
 			f.journal.append(entry{row: row{id: "1", date: test.date}, event: &ircd.Message{}})

@@ -39,8 +39,8 @@ type memory struct {
 
 // shownRow is a row as it was shown last.
 type shownRow struct {
-	date    time.Time
-	content uint64 // see contentOf
+	written time.Time // the moment
+	content uint64    // see contentOf
 	places  []place
 	size    int // as counted in memory.bytes
 }
@@ -85,9 +85,10 @@ func (m *memory) clone() memory {
 	return memory{rows, m.bytes, slices.Clone(m.gone)}
 }
 
-// put remembers a message of a row; what is known of the row in other channels
-// stays.
-func (m *memory) put(r row, content uint64, c *channel, message *ircd.Message) {
+// put remembers a message of a row that was written at a moment; what is known of the
+// row in other channels stays. It goes by moments, so that neither rows of the future nor
+// a clock that is set crowd out the present.
+func (m *memory) put(r row, written time.Time, content uint64, c *channel, message *ircd.Message) {
 	if len(message.Text) > maxRememberedText {
 		m.forget(r.id)
 		return
@@ -97,7 +98,7 @@ func (m *memory) put(r row, content uint64, c *channel, message *ircd.Message) {
 		s = &shownRow{}
 		m.rows[r.id] = s
 	}
-	s.date, s.content = earlier(r.date, time.Now()), content // the future must not crowd out the present
+	s.written, s.content = written, content
 	if p := s.place(c); p != nil {
 		p.message, p.state = message, visible
 	} else {
@@ -114,8 +115,8 @@ func (m *memory) put(r row, content uint64, c *channel, message *ircd.Message) {
 func (m *memory) oldest() string {
 	id, first := "", time.Time{}
 	for key, s := range m.rows {
-		if id == "" || s.date.Before(first) {
-			id, first = key, s.date
+		if id == "" || s.written.Before(first) {
+			id, first = key, s.written
 		}
 	}
 	return id

@@ -26,7 +26,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			if i%2 == 1 {
 				r.date = now.Add(-time.Duration(i) * time.Hour)
 			}
-			m.put(r, 0, c, &ircd.Message{ID: fmt.Sprintf("%06d", i), Text: strings.Repeat("x", test.length)})
+			m.put(r, r.date, 0, c, &ircd.Message{ID: fmt.Sprintf("%06d", i), Text: strings.Repeat("x", test.length)})
 		}
 		if len(m.rows) != test.kept {
 			t.Errorf("%s: %d are kept, want %d", name, len(m.rows), test.kept)

@@ -209,7 +209,7 @@ func (s *session) topicMoved(ctx context.Context, old, now *channel) []ircd.Even
 	if before == text {
 		return nil
 	}
-	return []ircd.Event{&ircd.Topic{Channel: now.Name, Text: text, Time: time.Now()}}
+	return []ircd.Event{&ircd.Topic{Channel: now.Name, Text: text, Time: s.member.account.Now()}}
 }
 
 // shownTexts returns the rows that the feed has shown in a channel, with the latest

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"time"
 )
 
 // publish puts the rows that were not seen before into the journal.
@@ -43,9 +42,9 @@ func (f *feed) show(r row, refs references, read bool) []entry {
 			continue
 		}
 		r = f.timed(r, c)
-		if m := toMessage(r, c, refs, time.Since(r.date) > replayedAfter); m.Text != "" {
+		if m := toMessage(r, c, refs, f.age(r) > replayedAfter); m.Text != "" {
 			entries = append(entries, entry{row: r, channel: c, event: m, read: read})
-			f.shown.put(r, f.group.contentOf(r), c, m)
+			f.shown.put(r, f.written(r), f.group.contentOf(r), c, m)
 		}
 	}
 	return entries
@@ -68,8 +67,7 @@ func (f *feed) timed(r row, c *channel) row {
 	if !c.covers(r) {
 		return r
 	}
-	_, limit, _ := serverNow(f.carrier.account)
-	r.at = f.moments.note(r, laneOf(r, c, f.carrier.account.ID()), f.group.dates.areFine(), limit)
+	r.at = f.moments.note(r, laneOf(r, c, f.carrier.account.ID()), f.group.dates.areFine(), dateLimit(f.carrier.account))
 	return r
 }
 
@@ -97,7 +95,7 @@ func (f *feed) markSeen(r row, shown bool) {
 	f.arrived++
 	f.seen[r.id] = mark{date: r.date, order: f.arrived, content: f.group.contentOf(r), shown: shown}
 	f.uuids = isUUID(r.id)
-	if date := earlier(r.date, time.Now()); date.After(f.newest) {
+	if date := earlier(r.date, dateLimit(f.carrier.account)); date.After(f.newest) {
 		f.newest = date
 	}
 }

@@ -136,7 +136,7 @@ func (f *feed) addReaction(r reaction, from ircd.User) []entry {
 	var entries []entry
 	for _, p := range known.places {
 		if p.state == visible && p.channel.Reactions != nil {
-			entries = append(entries, entry{row: row{id: r.message}, channel: p.channel, event: r.event(p.message, from)})
+			entries = append(entries, entry{row: row{id: r.message}, channel: p.channel, event: r.event(p.message, from, f.clock())})
 		}
 	}
 	f.reactions.remember(r.id, entries)
@@ -184,11 +184,11 @@ func (f *feed) dropReaction(id string) []entry {
 // holds mu.
 func (f *feed) reactionIn(to addressee, r reaction, msgid string, from ircd.User) *ircd.Reaction {
 	if p := f.shown.rows[r.message].place(to.channel); p != nil {
-		return r.event(p.message, from)
+		return r.event(p.message, from, f.clock())
 	}
 	m := &ircd.Message{ID: originalID(msgid), Target: to.Name}
 	if to.user != nil {
 		m.To = *to.user
 	}
-	return r.event(m, from)
+	return r.event(m, from, f.clock())
 }

@@ -67,11 +67,11 @@ func (r reaction) msgid() string {
 	return safeID(r.id) + "." + strconv.FormatInt(at, 36) + ".r"
 }
 
-// event is the reaction to a message as IRC sees it.
-func (r reaction) event(m *ircd.Message, from ircd.User) *ircd.Reaction {
+// event is the reaction to a message as IRC sees it. Now is for one without a date.
+func (r reaction) event(m *ircd.Message, from ircd.User, now time.Time) *ircd.Reaction {
 	at := r.date
 	if at.IsZero() {
-		at = time.Now()
+		at = now
 	}
 	return &ircd.Reaction{
 		ID: r.msgid(), Time: at, From: from, Target: m.Target, To: m.To, MsgID: m.ID, Text: r.text,
@@ -137,7 +137,7 @@ func (m *member) reactionsTo(ctx context.Context, g *group, list []found) map[st
 	by := map[string][]*ircd.Reaction{}
 	for _, r := range reactions {
 		if message := messages[r.message]; message != nil {
-			by[r.message] = append(by[r.message], r.event(message, users[r.author]))
+			by[r.message] = append(by[r.message], r.event(message, users[r.author], m.account.Now()))
 		}
 	}
 	return by

@@ -31,7 +31,7 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 	}
 	m := toMessage(r, to.channel, references{}, false)
 	event := &ircd.Redaction{
-		MsgID: msgid, Time: clockOf(s.member.account), From: s.User(), Target: to.Name, Reason: reason,
+		MsgID: msgid, Time: s.member.account.Now(), From: s.User(), Target: to.Name, Reason: reason,
 		Said: m.Time, Text: beginning(m.Text),
 	}
 	if to.user != nil {

@@ -61,9 +61,10 @@ func (s *session) revisit(j *joined) {
 // has is all that this session knows the device to have: what it has shown arrives
 // in front of what it shows next.
 func (s *session) has(v *visit) trail {
-	t := s.backend.trails.get(v.key)
-	t.merge(v.asked)
-	t.merge(v.shown)
+	t, limit := s.backend.trails.get(v.key), dateLimit(s.member.account)
+	t.Date = earlier(t.Date, limit) // the clock of Directus may have been set back
+	t.merge(v.asked, limit)
+	t.merge(v.shown, limit)
 	return t
 }
 
@@ -73,8 +74,9 @@ func (s *session) show(v *visit, r row, readTo time.Time) {
 	if v == nil || !v.caughtUp {
 		return
 	}
-	v.shown.add(r)
-	v.shown.reach(readTo)
+	limit := dateLimit(s.member.account)
+	v.shown.add(r, limit)
+	v.shown.reach(readTo, limit)
 	s.unproven = true
 }
 
@@ -86,6 +88,11 @@ func (s *session) showEntry(e *entry, readTo time.Time) {
 	if j := s.joined[ircd.Fold(e.channel.Name)]; j != nil {
 		s.show(j.visit, e.row, readTo)
 	}
+}
+
+// keep adds to what is known of the device.
+func (s *session) keep(v *visit, news trail) {
+	s.backend.trails.merge(v.key, news, dateLimit(s.member.account))
 }
 
 // catchUp notes that a client is shown what its device has missed.
@@ -105,7 +112,7 @@ func (s *session) catchUp(v *visit, p past, readTo time.Time) {
 		v.shown.Floor = floor
 		return
 	}
-	s.backend.trails.merge(v.key, trail{Date: readTo, Floor: floor})
+	s.keep(v, trail{Date: readTo, Floor: floor})
 }
 
 // AskReceipt implements ircd.Session.
@@ -114,7 +121,7 @@ func (s *session) AskReceipt() bool {
 	s.unproven = false
 	if asked {
 		for _, v := range s.visits {
-			v.asked.merge(v.shown)
+			v.asked.merge(v.shown, dateLimit(s.member.account))
 			v.shown = trail{}
 		}
 	}
@@ -125,7 +132,7 @@ func (s *session) AskReceipt() bool {
 func (s *session) Received() {
 	for _, v := range s.visits {
 		if v.asked.known() || len(v.asked.Steps) > 0 {
-			s.backend.trails.merge(v.key, v.asked)
+			s.keep(v, v.asked)
 		}
 		v.asked = trail{}
 	}
@@ -139,8 +146,8 @@ func (s *session) own(j *joined, r row, echo bool) {
 		s.show(v, r, time.Time{})
 	case v != nil && v.caughtUp:
 		var sent trail
-		sent.add(r)
-		s.backend.trails.merge(v.key, sent)
+		sent.add(r, dateLimit(s.member.account))
+		s.keep(v, sent)
 	}
 }
 

@@ -68,7 +68,7 @@ func (f *feed) latestShown(limit int) []string {
 			ids = append(ids, id)
 		}
 	}
-	slices.SortFunc(ids, func(a, b string) int { return f.shown.rows[b].date.Compare(f.shown.rows[a].date) })
+	slices.SortFunc(ids, func(a, b string) int { return f.shown.rows[b].written.Compare(f.shown.rows[a].written) })
 	return ids[:min(limit, len(ids))]
 }
 

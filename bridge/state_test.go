@@ -28,7 +28,7 @@ func stateIn(t *testing.T, directory string, log zerolog.Logger) *State {
 // note is a trail that somebody has left behind.
 func (t *trails) note(key string, noted trail) {
 	t.open(key)
-	t.merge(key, noted)
+	t.merge(key, noted, noted.Date)
 	t.release(key)
 }
 
@@ -104,7 +104,7 @@ func TestStateOfBefore(t *testing.T) {
 		}
 		state := stateIn(t, dir, zerolog.Nop())
 		defer state.Close()
-		state.trails.begin(time.Hour)
+		state.trails.begin(time.Hour, ourClock)
 		state.trails.open("a")
 		if got := state.trails.get("a"); len(got.Steps) != 1 || got.Steps[0].ID != "7" {
 			t.Errorf("got %+v", got)

@@ -148,7 +148,7 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 		text = scalar(raw)
 	}
 	s.member.topics.changed(item, text)
-	topic := &ircd.Topic{Channel: c.Name, Text: text, By: s.User(), Time: time.Now()}
+	topic := &ircd.Topic{Channel: c.Name, Text: text, By: s.User(), Time: s.member.account.Now()}
 	s.member.tell(s, "topic "+c.Name, topic)
 	for _, other := range s.plan.channels { // those that have the same topic
 		if other != c && other.TopicItem != nil && *other.TopicItem == item {

@@ -48,36 +48,36 @@ func (t trail) border() *border {
 	return &border{date: t.from()}
 }
 
-// reach moves the date on, never into the future and never back.
-func (t *trail) reach(date time.Time) {
-	if date = earlier(date, time.Now()); date.After(t.Date) {
+// reach moves the date on, never into the future, which begins at limit, and never back.
+func (t *trail) reach(date, limit time.Time) {
+	if date = earlier(date, limit); date.After(t.Date) {
 		t.Date = date
 	}
 }
 
 // add notes a row. One without a date is never missed, as no reading finds it.
-func (t *trail) add(r row) {
+func (t *trail) add(r row, limit time.Time) {
 	if r.rawDate == "" {
 		return
 	}
 	if t.Steps = append(t.Steps, stepOf(r)); len(t.Steps) > 2*maxSteps {
-		t.trim()
+		t.trim(limit)
 	}
 }
 
 // merge adds what another trail of the same channel has. The steps of both stay as
 // they are.
-func (t *trail) merge(o trail) {
-	t.reach(o.Date)
+func (t *trail) merge(o trail, limit time.Time) {
+	t.reach(o.Date, limit)
 	if t.Floor.ID == "" || o.Floor.ID != "" && o.Floor.compare(t.Floor) > 0 {
 		t.Floor = o.Floor
 	}
 	t.Steps = slices.Concat(t.Steps, o.Steps)
-	t.trim()
+	t.trim(limit)
 }
 
 // trim lets go what no reading reaches any more, and the oldest beyond maxSteps.
-func (t *trail) trim() {
+func (t *trail) trim(limit time.Time) {
 	if t.known() {
 		first := t.from().UnixMilli()
 		t.Steps = slices.DeleteFunc(t.Steps, func(s step) bool { return s.At < first })
@@ -88,7 +88,7 @@ func (t *trail) trim() {
 	}
 	slices.SortFunc(t.Steps, step.compare)
 	// A row of the future must not hide what is written from now on.
-	if last := t.Steps[n-1]; last.At <= time.Now().UnixMilli() && (t.Floor.ID == "" || last.compare(t.Floor) > 0) {
+	if last := t.Steps[n-1]; last.At <= limit.UnixMilli() && (t.Floor.ID == "" || last.compare(t.Floor) > 0) {
 		t.Floor = last
 	}
 	t.Steps = slices.Clone(t.Steps[n:])

@@ -13,6 +13,9 @@ import (
 // dated is a row as a trail looks at it.
 func dated(id int, at time.Time) row { return row{id: fmt.Sprint(id), date: at, rawDate: "some"} }
 
+// ourClock is a Directus whose clock agrees with ours.
+func ourClock() (now time.Time, known bool) { return time.Now(), true }
+
 // A trail knows what is on it, whatever order it came in and however much it was.
 func TestTrail(t *testing.T) {
 	now := time.Now().Add(-time.Hour)
@@ -21,16 +24,16 @@ func TestTrail(t *testing.T) {
 		var whole, delta trail
 		for i := range n {
 			at := i ^ 1 // two come the wrong way round
-			delta.add(dated(at, now.Add(time.Duration(at)*step)))
+			delta.add(dated(at, now.Add(time.Duration(at)*step)), time.Now())
 			if rand.IntN(50) == 0 {
-				whole.merge(delta)
-				whole.reach(now.Add(time.Duration(i) * step))
+				whole.merge(delta, time.Now())
+				whole.reach(now.Add(time.Duration(i)*step), time.Now())
 				delta = trail{}
 			}
 		}
-		whole.merge(delta)
-		whole.reach(now.Add(n * step))
-		whole.trim()
+		whole.merge(delta, time.Now())
+		whole.reach(now.Add(n*step), time.Now())
+		whole.trim(time.Now())
 		if len(whole.Steps) > maxSteps || len(delta.Steps) > 2*maxSteps {
 			t.Errorf("%v: %d steps", step, len(whole.Steps))
 		}
@@ -50,16 +53,16 @@ func TestTrail(t *testing.T) {
 // Rows of the future hide nothing of the present.
 func TestTrailOfTheFuture(t *testing.T) {
 	var tr trail
-	tr.reach(time.Now().Add(time.Hour))
+	tr.reach(time.Now().Add(time.Hour), time.Now())
 	for i := range 3 * maxSteps {
-		tr.add(dated(i, time.Now().Add(1000*time.Hour)))
+		tr.add(dated(i, time.Now().Add(1000*time.Hour)), time.Now())
 	}
-	tr.merge(trail{Date: time.Now().Add(2000 * time.Hour)})
+	tr.merge(trail{Date: time.Now().Add(2000 * time.Hour)}, time.Now())
 	if r := dated(9999, time.Now()); !tr.border().isInFrontOf(r) || tr.received()(r) {
 		t.Error("a row of now is taken for received")
 	}
 	before := len(tr.Steps)
-	if tr.add(row{id: "1", date: time.Now()}); len(tr.Steps) != before {
+	if tr.add(row{id: "1", date: time.Now()}, time.Now()); len(tr.Steps) != before {
 		t.Error("a row without a date is noted")
 	}
 }
@@ -83,13 +86,13 @@ func TestTrailBounds(t *testing.T) {
 		state := stateIn(t, t.TempDir(), zerolog.Nop())
 		defer state.Close()
 		trails := state.trails
-		trails.begin(time.Hour)
+		trails.begin(time.Hour, ourClock)
 		key := func(user string, i int) string {
 			return trailKey("http://x", user, fmt.Sprint("device", i), "messages", "#messages")
 		}
 		use := func(key string) {
 			trails.open(key)
-			trails.merge(key, trail{Date: time.Now()})
+			trails.merge(key, trail{Date: time.Now()}, time.Now())
 		}
 		use(key("ada", -1)) // and stays
 		use(key("adam", 0)) // another user, whose id begins alike
@@ -130,10 +133,10 @@ func TestTrailBounds(t *testing.T) {
 func TestTrailAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		trails := newState(zerolog.Nop()).trails
-		trails.begin(10 * time.Minute)
+		trails.begin(10*time.Minute, ourClock)
 		date := time.Now()
 		trails.open("a")
-		trails.merge("a", trail{Date: date})
+		trails.merge("a", trail{Date: date}, time.Now())
 		for _, c := range []struct {
 			away time.Duration
 			kept bool

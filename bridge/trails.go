@@ -22,6 +22,7 @@ type trails struct {
 	state *State
 
 	mu     sync.Mutex
+	clock  dateClock             // guarded by mu
 	maxAge time.Duration         // 0: nothing ends; guarded by mu
 	kept   map[string]*keptTrail // by key; guarded by mu
 	marks  marks                 // guarded by mu
@@ -30,8 +31,8 @@ type trails struct {
 // keptTrail is a trail, and who uses it. Its fields are guarded by the mu of its
 // trails.
 type keptTrail struct {
-	trail *trail // nil: it is in the file only
-	seen  time.Time
+	trail *trail    // nil: it is in the file only
+	seen  time.Time // by the clock of its trails
 	uses  int
 }
 
@@ -42,7 +43,7 @@ type storedTrail struct {
 }
 
 func newTrails(s *State) *trails {
-	return &trails{state: s, kept: map[string]*keptTrail{}, marks: marks{state: s}}
+	return &trails{state: s, clock: func() (time.Time, bool) { return time.Time{}, false }, kept: map[string]*keptTrail{}, marks: marks{state: s}}
 }
 
 func (t *trails) bucket() string { return "trails 1" }
@@ -58,10 +59,12 @@ func (t *trails) load(key string, value []byte) error {
 	return nil
 }
 
-// begin sets after what time a device that was away is a new one.
-func (t *trails) begin(maxAge time.Duration) {
+// begin sets after what time a device that was away is a new one, and by which clock:
+// that of Directus, since what is in the file outlasts every other. None is until that
+// is known. It is called before the trails are used.
+func (t *trails) begin(maxAge time.Duration, clock dateClock) {
 	t.mu.Lock()
-	t.maxAge = maxAge
+	t.maxAge, t.clock = maxAge, clock
 	t.mu.Unlock()
 	t.tidy()
 }
@@ -105,12 +108,15 @@ func (t *trails) begun(key string) (stored bool) {
 	if k.uses++; k.uses == 1 && t.isOld(k) {
 		k.trail = &trail{}
 	}
-	k.seen = time.Now()
+	k.seen, _ = t.clock()
 	return k.trail == nil
 }
 
 // isOld reports that a device was away for too long. The caller holds mu.
-func (t *trails) isOld(k *keptTrail) bool { return t.maxAge > 0 && time.Since(k.seen) > t.maxAge }
+func (t *trails) isOld(k *keptTrail) bool {
+	now, known := t.clock()
+	return known && t.maxAge > 0 && now.Sub(k.seen) > t.maxAge
+}
 
 // release ends the use of a trail. Its device has been here until now.
 func (t *trails) release(key string) {
@@ -118,7 +124,7 @@ func (t *trails) release(key string) {
 	defer t.mu.Unlock()
 	k := t.kept[key]
 	k.uses--
-	k.seen = time.Now()
+	k.seen, _ = t.clock()
 	if k.trail.known() {
 		t.marks.add(key)
 	} else if k.uses == 0 {
@@ -134,10 +140,10 @@ func (t *trails) get(key string) trail {
 }
 
 // merge adds to a trail that is in use what its device has received.
-func (t *trails) merge(key string, news trail) {
+func (t *trails) merge(key string, news trail, limit time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.kept[key].trail.merge(news)
+	t.kept[key].trail.merge(news, limit)
 	t.marks.add(key)
 }
 
@@ -205,7 +211,7 @@ func (t *trails) tidy() {
 	for key, k := range t.kept {
 		switch {
 		case k.uses > 0 && k.trail != nil && k.trail.known():
-			k.seen = time.Now()
+			k.seen, _ = t.clock()
 			t.marks.add(key)
 		case k.uses == 0 && t.isOld(k):
 			t.forget(key)
