@@ -185,7 +185,10 @@ func (c *conn) read(ctx context.Context) {
 	defer c.late.busy.Unlock()
 	defer close(c.lines)
 	c.inputErr = c.guard(func() error {
-		input := &pacedReader{r: c.nc, wait: func() { c.pacing.waste(ctx) }, busy: &c.late.busy}
+		input := &pacedReader{r: c.nc, wait: func() { c.pacing.waste(ctx, 1) }, busy: &c.late.busy}
+		if w, ok := c.nc.(*webConn); ok {
+			w.meter(func(n int) { c.pacing.waste(ctx, n) })
+		}
 		lr := newLineReader(input, maxInputBody, maxInputTags)
 		for {
 			text, err := lr.ReadLine()

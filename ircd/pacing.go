@@ -53,8 +53,13 @@ func (p *pacing) take(ctx context.Context, text string) error {
 	return p.limiter.WaitN(ctx, min(p.cost(text), p.limiter.Burst()))
 }
 
+// readCost is what one read counts for at least, in bytes: each costs a system call,
+// however little it brings.
+const readCost = 64
+
 // pacedReader slows down input that is no lines: one that does not end, blank ones,
-// NULs. Lines are counted by wait; what one may take at most counts as one.
+// NULs, bytes that come one by one. Lines are counted by wait; what one may take at
+// most counts as one.
 type pacedReader struct {
 	r       io.Reader
 	wait    func()
@@ -71,14 +76,16 @@ func (r *pacedReader) Read(p []byte) (int, error) {
 	r.busy.Unlock()
 	defer r.busy.Lock()
 	n, err := r.r.Read(p)
-	r.unspent += n
+	r.unspent += max(n, readCost)
 	return n, err
 }
 
-// waste waits as for a line. Once ctx has ended it does not, as the last bytes are
+// waste waits as for n lines. Once ctx has ended it does not, as the last bytes are
 // read then only to be thrown away.
-func (p *pacing) waste(ctx context.Context) {
-	_ = p.limiter.Wait(ctx)
+func (p *pacing) waste(ctx context.Context, n int) {
+	for ; n > 0 && ctx.Err() == nil; n-- {
+		_ = p.limiter.Wait(ctx)
+	}
 }
 
 // cost is what a line counts for. One that no burst holds counts for a whole one.

@@ -109,7 +109,10 @@ func (l *webListener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Upgrade has answered
 	}
-	r.Context().Value(requestKey{}).(*httpConn).upgraded <- newWSConn(ws)
+	h := r.Context().Value(requestKey{}).(*httpConn)
+	c := newWSConn(ws)
+	c.wire = h
+	h.upgraded <- c
 }
 
 var errNoWebSocket = errors.New("the HTTP request did not become a WebSocket")
@@ -170,6 +173,14 @@ func (c *webConn) HandshakeContext(ctx context.Context) error {
 
 func (c *webConn) CloseWrite() error { return closeWrite(c.Conn) }
 
+// meter has wait called for what comes beside lines, by whoever calls Read from then
+// on. It is called before the first Read.
+func (c *webConn) meter(wait func(n int)) {
+	if ws, ok := c.Conn.(*wsConn); ok {
+		ws.wire.meter = &wireMeter{wait: wait}
+	}
+}
+
 // sniffedConn is a connection of which the first bytes were read already.
 type sniffedConn struct {
 	net.Conn
@@ -228,9 +239,10 @@ func closeWrite(nc net.Conn) error {
 // requestKey is the key under which a request's context holds its *httpConn.
 type requestKey struct{}
 
-// httpConn is a connection in the hands of the HTTP server.
+// httpConn is a connection in the hands of the HTTP server, and later of a WebSocket.
 type httpConn struct {
 	net.Conn
+	meter    *wireMeter   // nil in the hands of the HTTP server; owned by the reader
 	upgraded chan *wsConn // takes the one WebSocket that it may become
 	closed   chan struct{}
 	once     sync.Once // closes closed
@@ -239,6 +251,16 @@ type httpConn struct {
 func (c *httpConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	return c.Conn.Close()
+}
+
+func (c *httpConn) Read(p []byte) (int, error) {
+	if c.meter == nil {
+		return c.Conn.Read(p)
+	}
+	c.meter.pay()
+	n, err := c.Conn.Read(p)
+	c.meter.count(p[:n])
+	return n, err
 }
 
 func (c *httpConn) CloseWrite() error { return closeWrite(c.Conn) }

@@ -45,7 +45,8 @@ func originAllowed(r *http.Request, allowed []string) bool {
 // one goroutine reads and one writes.
 type wsConn struct {
 	ws   *websocket.Conn
-	kind int // of the messages written
+	kind int       // of the messages written
+	wire *httpConn // that carries it
 
 	in  []byte // owned by the reader: what is left of a message
 	out []byte // owned by the writer: the beginning of a line
