@@ -196,7 +196,7 @@ func TestEventsLostAndDisordered(t *testing.T) {
 				hear(5) // the window's frames are dropped, the collection is read
 				fake.Deny(ada, "messages", "read")
 				say(3)
-				reader.Expect("* NOTICE #messages :*does not allow*")
+				reader.Expect("* KICK #messages * :*does not allow*")
 				reader.Refute("* PRIVMSG *")
 				fake.Allow(ada, "messages", "read")
 				time.Sleep(5 * time.Minute)

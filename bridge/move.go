@@ -118,7 +118,11 @@ func (s *session) arriving(proven bool) arrivals {
 		if j.move == nil {
 			continue
 		}
-		if j.view.isSilent(proven) || !s.settled(j) {
+		silent := j.view.isSilent(proven)
+		if _, _, err := j.view.feed.status(); j.out {
+			silent = !isForbidden(err) // there is something to be shown first
+		}
+		if silent || !s.settled(j) {
 			return nil
 		}
 		if known == nil {
@@ -165,11 +169,8 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 	for j, shown := range known {
 		m := j.move
 		m.view.held = false
-		if _, _, err := m.view.feed.status(); isForbidden(err) && !j.private {
-			s.drop(j)
-			events = append(events, &ircd.Removal{Channel: j.Name, Reason: "Directus does not allow you to read these messages"})
-			continue
-		}
+		out := j.out
+		j.setOut(false)
 		next := *j
 		next.channel, next.view, next.move, next.floor, next.floorPos = m.channel, m.view, nil, nil, 0
 		next.shown = nil
@@ -178,6 +179,8 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 		} else {
 			s.revisit(&next)
 		}
+		next.setOut(out)
+		next.due = next.due || out // what was missed the new feed takes for history
 		s.joined[ircd.Fold(j.Name)] = &next
 		s.close(j.view)
 		if !j.private {

@@ -216,7 +216,7 @@ func TestConfigureForbidden(t *testing.T) {
 		chat.fake.Deny(chat.person("Ada"), "secrets", "read")
 		chat.configure(nil, messages("secrets"))
 		got := slices.Concat(ada.news(), ada.later(10*time.Second), ada.later(10*time.Second))
-		same(t, got, "&{Channel:#messages Reason:Directus does not allow you to read these messages Closed:false}")
+		same(t, got, exiled)
 		same(t, ada.later(time.Minute))
 	})
 }

@@ -54,10 +54,13 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 
 // channelsJoined is the number of channels that the client is in.
 func (s *session) channelsJoined() int {
-	if s.joined[privateName] != nil {
-		return len(s.joined) - 1
+	n := 0
+	for _, j := range s.joined {
+		if !j.private && !j.out {
+			n++
+		}
 	}
-	return len(s.joined)
+	return n
 }
 
 // recipient finds whom a private message is for.

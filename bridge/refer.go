@@ -26,7 +26,7 @@ type addressee struct {
 
 // address finds a target. The error is an *ircd.Error.
 func (s *session) address(ctx context.Context, target string) (addressee, error) {
-	if j := s.joined[ircd.Fold(target)]; j != nil && !j.private {
+	if j := s.joined[ircd.Fold(target)]; j != nil && !j.private && !j.out {
 		return addressee{joined: j, name: j.Name}, nil
 	}
 	if !ircd.IsNick(target) {

@@ -22,12 +22,13 @@ func office(dx *directustest.Server, text string) {
 }
 
 const (
-	revoked  = "* NOTICE #messages :*does not allow you to read this channel any more*"
+	revoked  = "* KICK #messages * :*does not allow you to read this channel any more*"
 	restored = "* NOTICE #messages :*allows you to read this channel again*"
 )
 
-// The right to read a collection is taken away and given back: nothing is shown
-// meanwhile, live or asked for, and the user is told of both without any event.
+// The right to read a collection is taken away and given back: the user is out of the
+// channel and in again, told of both without any event, and nothing is shown
+// meanwhile, live or asked for.
 func TestRealRevokedRead(t *testing.T) {
 	dx := ownServer(t)
 	s := start(t, dx, often)
@@ -56,7 +57,9 @@ func TestRealRevokedRead(t *testing.T) {
 	c.Send("@+draft/reply=" + id + ";+draft/react=x TAGMSG #messages")
 	c.Refute("* NOTICE *", "*before*", "*secret*")
 	restore()
-	c.Expect(restored)
+	c.Expect("* JOIN *#messages")
+	c.Expect("* 366 *")
+	c.Send("CHATHISTORY LATEST #messages * 10")
 	c.Expect("* PRIVMSG #messages :secret")
 	c.Refute("* PRIVMSG *", "* NOTICE *")
 }

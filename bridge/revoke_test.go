@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,31 @@ import (
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
+
+const (
+	exiled   = "&{Channel:#* Reason:*does not allow you to read this channel any more*"
+	recalled = "*allows you to read this channel again*"
+)
+
+// returns are the news after a while in which the session asks for the visitor to join
+// a channel again, and behind that what it is shown there.
+func (v *visitor) returns(d time.Duration) []string {
+	v.t.Helper()
+	got := v.later(d)
+	if len(got) != 1 || !ircdtest.Match("&{Channel:#*}", got[0]) {
+		v.t.Fatalf("the session has not asked to join: %q", got)
+	}
+	channel := strings.TrimSuffix(strings.TrimPrefix(got[0], "&{Channel:"), "}")
+	answer, err := v.session.Join(v.t.Context(), channel, ircd.JoinOptions{Backlog: true})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	lines := []string{answer.Notice}
+	for _, m := range answer.Backlog {
+		lines = append(lines, describe(m))
+	}
+	return append(lines, v.news()...)
+}
 
 // Five minutes is what the README promises: of a suspension, and of a lost right
 // in a channel where nobody says anything.
@@ -22,9 +48,9 @@ func TestRevokedInTime(t *testing.T) {
 				for range 3 { // whatever the moment
 					time.Sleep(97 * time.Second)
 					c.fake.Deny(a.id, "messages", "read")
-					same(t, a.later(5*time.Minute), "*does not allow you to read this channel any more*")
+					same(t, a.later(5*time.Minute), exiled)
 					c.fake.Allow(a.id, "messages", "read")
-					same(t, a.later(5*time.Minute), "*allows you to read this channel again*")
+					same(t, a.returns(5*time.Minute), recalled)
 				}
 				c.fake.Suspend(b.id)
 				time.Sleep(5 * time.Minute)
@@ -104,7 +130,7 @@ func TestForbiddenIsLeftAlone(t *testing.T) {
 				}
 				c.fake.Deny(a.id, "lost", "read")
 				c.fake.Insert("lost", bob, map[string]any{"text": "secret"})
-				same(t, a.later(10*time.Minute), "*does not allow you to read this channel any more*")
+				same(t, a.later(10*time.Minute), exiled)
 
 				collections := []string{"messages", "lost", "private_messages"}
 				before := map[string]int{}
@@ -133,8 +159,8 @@ func TestForbiddenIsLeftAlone(t *testing.T) {
 
 				c.fake.Allow(a.id, "lost", "read")
 				c.fake.Insert("lost", bob, map[string]any{"text": "said"})
-				got := a.later(2 * time.Second)
-				if len(got) < 2 || !ircdtest.Match("*allows you to read this channel again*", got[0]) {
+				got := a.returns(2 * time.Second)
+				if len(got) < 2 || !ircdtest.Match(recalled, got[0]) {
 					t.Errorf("got %q", got)
 				}
 				c.fake.Allow(a.id, "private_messages", "read")

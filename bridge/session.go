@@ -52,6 +52,7 @@ type view struct {
 	feed   *feed
 	reader *reader
 	uses   int  // channels joined, or on their way here
+	out    int  // how many of them the client is out of: it is not read then, see exile
 	held   bool // not read yet: see move
 	// sent holds what Send has returned and the feed still brings, and changes
 	// those of other methods.
@@ -65,6 +66,9 @@ type joined struct {
 	view *view
 	due  bool // the backlog could not be read yet
 	told trouble
+	// out says that the client is not in the channel, as the user may not read it, and
+	// called that it is to come back; see exile.
+	out, called bool
 	// What the backlog has shown, to be left out of the feed: these ids (with
 	// the texts, as edits of them may be on their way) until the feed has read
 	// the collection once more; what the feed had brought before floorPos; and
@@ -127,6 +131,9 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 	if c == nil {
 		return nil, noSuchChannel(name)
 	}
+	if j := s.joined[ircd.Fold(c.Name)]; j != nil {
+		return s.comeBack(ctx, j, opts)
+	}
 	var answer *ircd.Channel
 	var err error
 	for _, g := range s.plan.groups[c] {
@@ -146,8 +153,9 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	ready, err := s.await(ctx, j.view)
 	if isForbidden(err) {
 		// That is how it was when the feed looked last.
-		if _, now := newestRow(ctx, s.member.account, g); now == nil {
-			err = nil
+		if ready, err = true, s.readableAgain(ctx, j); err != nil {
+			s.drop(j)
+			return nil, err
 		}
 	}
 	answer := &ircd.Channel{Name: c.Name, Topic: s.member.topics.text(ctx, c)}
@@ -225,6 +233,7 @@ func (s *session) keyOf(g *group) feedKey {
 
 func (s *session) drop(j *joined) {
 	s.abandon(j)
+	j.setOut(false)
 	delete(s.joined, ircd.Fold(j.Name))
 	s.close(j.view)
 }
@@ -275,7 +284,7 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	for _, name := range names {
 		j := s.joined[name]
 		events = append(events, s.troubleEvents(j, down)...)
-		if j.due {
+		if j.due && !j.out {
 			events = append(events, s.dueEvents(ctx, j, down)...)
 		}
 	}
@@ -296,7 +305,9 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 
 // isSilent reports that nothing of a view is to be shown now. proven says that the
 // proof of the session's member is fresh.
-func (v *view) isSilent(proven bool) bool { return v.held || v.feed.key.isShared() && !proven }
+func (v *view) isSilent(proven bool) bool {
+	return v.held || v.out > 0 || v.feed.key.isShared() && !proven
+}
 
 // read adds to events what a feed has brought that the client is to be shown.
 func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.Event, error) {

@@ -188,7 +188,7 @@ func TestJoinAfterTheRightIsBack(t *testing.T) {
 		first := rejoin(t, l, "ada")
 		fake.Deny(ada, "messages", "read")
 		fake.Insert("messages", ada, map[string]any{"text": "hidden"})
-		first.Expect("* NOTICE #messages :*does not allow*")
+		first.Expect("* KICK #messages * :*does not allow*")
 		second := l.Dial(t)
 		second.LoginPass("x", "ada@example.com:ada")
 		second.Send("JOIN #messages")
@@ -197,6 +197,6 @@ func TestJoinAfterTheRightIsBack(t *testing.T) {
 		fake.Allow(ada, "messages", "read")
 		second.Send("JOIN #messages")
 		second.Expect("* 366 *")
-		second.Refute("* 473 *")
+		second.Refute("* 473 *", "* KICK *")
 	})
 }

@@ -1,10 +1,6 @@
 package bridge
 
-import (
-	"fmt"
-
-	"directus-ircd/ircd"
-)
+import "directus-ircd/ircd"
 
 // trouble is what a client was told last about a channel.
 type trouble int
@@ -19,8 +15,8 @@ const (
 	downText = "Directus is unreachable: messages are neither sent nor received until it is back. Nothing that others write is lost"
 	backText = "Directus is back: what was written meanwhile follows"
 
-	revokedText  = "Directus does not allow you to read %s any more: new messages are not shown until it does"
-	restoredText = "Directus allows you to read %s again: what was written meanwhile follows"
+	privateRevokedText  = "Directus does not allow you to read private messages any more: new ones are not shown until it does"
+	privateRestoredText = "Directus allows you to read private messages again: what was written meanwhile follows"
 )
 
 // outageEvents tells a client that is in no channel of an outage, once, and of
@@ -37,21 +33,25 @@ func (s *session) outageEvents(down bool) []ircd.Event {
 	return []ircd.Event{&ircd.ServiceNotice{Text: backText}}
 }
 
-// troubleEvents does the same in the window of a channel, and tells of a lost
-// right to read. Of private messages, which have no window of their own, only the
-// latter is told, and only if there was one.
+// troubleEvents does the same in the window of a channel, and takes the client out of
+// one that may not be read any more. Of private messages, which have no window of
+// their own, only the latter is told, and only if they could be read.
 func (s *session) troubleEvents(j *joined, down bool) []ircd.Event {
-	now, what := none, "this channel"
 	ready, _, err := j.view.feed.status()
-	if j.private {
-		if !isForbidden(err) && err != nil || !ready {
-			return nil // the channels tell of an outage
-		}
-		down, what = false, "private messages"
+	switch {
+	case j.private && (!ready || err != nil && !isForbidden(err)):
+		return nil // the channels tell of an outage
+	case j.private:
+		down = false
+	case j.out:
+		return s.recall(j, down)
 	}
+	now := none
 	switch {
 	case down:
 		now = unreachable
+	case isForbidden(err) && !j.private:
+		return s.exile(j)
 	case isForbidden(err):
 		now = forbidden
 	case err != nil && j.view.feed.trouble():
@@ -68,9 +68,9 @@ func (s *session) troubleEvents(j *joined, down bool) []ircd.Event {
 	case now == unreachable:
 		text = downText
 	case now == forbidden:
-		text = fmt.Sprintf(revokedText, what)
+		text = privateRevokedText
 	case before == forbidden:
-		text = fmt.Sprintf(restoredText, what)
+		text = privateRestoredText
 	default:
 		text = backText
 	}

@@ -78,7 +78,8 @@ type Session interface {
 	// may differ in case from the canonical one, which the result carries. It
 	// is not called for a channel already joined.
 	Join(ctx context.Context, channel string, opts JoinOptions) (*Channel, error)
-	// Part leaves a channel; Poll returns no more of its events.
+	// Part leaves a channel; Poll returns no more of its events, nor an Admission if
+	// the session was removed from it.
 	Part(ctx context.Context, channel string) error
 	// Send stores a message and returns it as stored. It returns only once the
 	// backend has confirmed or refused: what it returns is the truth that the

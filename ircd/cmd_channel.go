@@ -108,16 +108,21 @@ func (c *conn) part(ctx context.Context, name, reason string) error {
 	case !IsChannel(name):
 		return errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
 	case ch == nil:
+		c.leaveSession(ctx, name) // it is not to come back to it unasked
 		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", name)
 	}
-	if err := c.session.Part(ctx, ch.name); err != nil && ctx.Err() == nil {
-		c.log.Warn().Err(err).Str("channel", ch.name).Msg("part channel")
-	}
+	c.leaveSession(ctx, ch.name)
 	delete(c.channels, Fold(name))
 	c.srv.roster.part(c.member, ch.name, reason)
 	c.showPart(ch.name, reason)
 	c.monitor.doubtAll(true)
 	return nil
+}
+
+func (c *conn) leaveSession(ctx context.Context, name string) {
+	if err := c.session.Part(ctx, name); err != nil && ctx.Err() == nil {
+		c.log.Warn().Err(err).Str("channel", name).Msg("part channel")
+	}
 }
 
 // showRemoval takes the client out of a channel that the session has left. It is told
@@ -132,7 +137,7 @@ func (c *conn) showRemoval(ev *Removal) {
 	if ev.Closed {
 		c.srv.roster.leave(c.member, ch.name)
 	} else {
-		c.srv.roster.part(c.member, ch.name, ev.Reason)
+		c.srv.roster.part(c.member, ch.name, "")
 	}
 	c.send(&line{Source: c.srv.service, Command: "KICK", Params: []string{ch.name, c.nick, ev.Reason}, Trailing: true})
 	c.monitor.doubtAll(true)
@@ -152,6 +157,7 @@ func (c *conn) enter(ctx context.Context, name string) error {
 		return errOtherTime
 	case err != nil:
 		c.log.Debug().Err(err).Str("channel", name).Msg("join unasked")
+		c.leaveSession(ctx, name)
 		return nil
 	case ch == nil:
 		return nil

@@ -131,14 +131,15 @@ type ServiceNotice struct {
 type Removal struct {
 	// Channel is its canonical name.
 	Channel string
-	// Reason is told to the client, and to the others in the channel.
+	// Reason is told to the client. Others see the user leave without one.
 	Reason string
 	// Closed says that all sessions leave it, so that nobody is told of another.
 	Closed bool
 }
 
 // Admission asks the client's connection to join a channel, though its client has
-// not asked for it. What stands in the way is told to nobody.
+// not asked for it. What stands in the way is told to nobody, and the session to Part
+// from it then.
 type Admission struct{ Channel string }
 
 func (*Message) event()       {}

@@ -155,7 +155,7 @@ func TestRemoval(t *testing.T) {
 		}
 		chat.pushTo("alice", &Removal{Channel: "#dev", Reason: "you may not read it"})
 		alice.ExpectNext(":directus!service@irc.test KICK #dev alice :you may not read it")
-		bob.ExpectNext(":alice!u@directus PART #dev :you may not read it")
+		bob.ExpectNext(":alice!u@directus PART #dev")
 		alice.Send("PRIVMSG #dev :x")
 		alice.Expect("* 404 *")
 

@@ -1,0 +1,106 @@
+package bridge
+
+import (
+	"context"
+
+	"directus-ircd/ircd"
+)
+
+// A channel that the user may not read any more is one that the user is not in: its
+// client is told so and is shown nothing of it, others see the user leave. The
+// session goes on reading it all the same, so that it finds out when the right is
+// back, where in the collection it has to go on, and what was shown already. It then
+// has the client join.
+
+const (
+	exileText  = "Directus does not allow you to read this channel any more. You are back in it when it does"
+	returnText = "Directus allows you to read this channel again: what was written meanwhile follows"
+)
+
+// exile takes the client out of a channel.
+func (s *session) exile(j *joined) []ircd.Event {
+	j.setOut(true)
+	j.told, j.called = none, false
+	return []ircd.Event{&ircd.Removal{Channel: j.Name, Reason: exileText}}
+}
+
+// recall has the client join a channel again that may be read again, once.
+func (s *session) recall(j *joined, down bool) []ircd.Event {
+	ready, _, err := j.view.feed.status()
+	if j.called || down || !ready || err != nil {
+		return nil
+	}
+	j.called = true
+	return []ircd.Event{&ircd.Admission{Channel: j.Name}}
+}
+
+// setOut notes whether the client is out of a channel.
+func (j *joined) setOut(out bool) {
+	switch {
+	case out == j.out:
+	case out:
+		j.view.out++
+	default:
+		j.view.out--
+	}
+	j.out = out
+}
+
+// comeBack is Join for a channel that the user was not allowed to read for a while.
+// Who is shown a backlog is shown what was written meanwhile, by the feed; others
+// begin here.
+func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions) (*ircd.Channel, error) {
+	if err := s.readableAgain(ctx, j); isForbidden(err) {
+		return nil, unreadable(j.Name, err)
+	} else if err != nil {
+		return nil, err
+	}
+	answer := &ircd.Channel{Name: j.Name, Topic: s.member.topics.text(ctx, j.channel)}
+	var err error
+	if j.due = j.due && opts.Backlog; j.due { // it never was shown
+		answer.Backlog, answer.Notice, err = s.backlog(ctx, j, joinPatience, false)
+	}
+	if isForbidden(err) || ctx.Err() != nil {
+		return nil, unreadable(j.Name, err)
+	}
+	if j.due {
+		s.ringLater()
+	}
+	answer.At = s.joinTime(j, answer.Backlog)
+	switch {
+	case !opts.Backlog:
+		j.floorPos, j.floor = j.view.reader.end(), &row{date: answer.At}
+	case answer.Notice == "":
+		answer.Notice = returnText
+	}
+	j.setOut(false)
+	s.ring()
+	return answer, nil
+}
+
+// readableAgain waits for the feed of a channel to find that it may be read again, if
+// Directus says that it may. The error is Directus' refusal, or the reply to a JOIN.
+func (s *session) readableAgain(ctx context.Context, j *joined) error {
+	if _, _, err := j.view.feed.status(); isForbidden(err) {
+		_, err := newestRow(ctx, s.member.account, j.view.feed.group)
+		if isForbidden(err) {
+			return err
+		}
+		if err != nil {
+			return tryAgain("JOIN", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, joinPatience)
+	defer cancel()
+	for j.view.feed.reread(); ; {
+		ready, changed, err := j.view.feed.status()
+		if ready && err == nil {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return tryAgain("JOIN", ctx.Err())
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package bridge_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// exiles are the clients of one user who loses a right.
+type exiles struct {
+	t        *testing.T
+	fake     *directustest.Fake
+	listener *ircdtest.Listener
+	ada, bob string
+}
+
+func (e *exiles) client(name string, caps ...string) *ircdtest.Client {
+	c := e.listener.Dial(e.t)
+	c.Name = name
+	c.LoginSASL("x", name+"@example.com", name, caps...)
+	return c
+}
+
+func (e *exiles) join(c *ircdtest.Client, channel string) {
+	c.Send("JOIN " + channel)
+	c.Expect("* 366 * " + channel + " *")
+	synctest.Wait()
+	c.Sync()
+}
+
+func withExiles(t *testing.T, version string, test func(t *testing.T, e *exiles)) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		channel, other := messages("messages"), messages("others")
+		other.Name = "#others"
+		channel.Topic = "The topic"
+		fake, listener, _ := fakeStack(t, directustest.FakeOptions{Version: version}, func(o *bridge.Options) {
+			o.Edits = bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour}
+		}, channel, other)
+		fake.AddCollection("others", directustest.FakeCollection{Fields: []string{"text", "nonce"}})
+		test(t, &exiles{t, fake, listener, addFake(fake, "ada"), addFake(fake, "bob")})
+	})
+}
+
+// Who may not read a channel is not in it: all of the user's clients are told so,
+// others see one leave and not why, and nothing of the channel or of those in it is
+// shown any more. When the right is back, they are in it again and are shown what was
+// written meanwhile, once and in order; a client that fetches the history does so.
+func TestExile(t *testing.T) {
+	for _, version := range []string{"12.4.0", "10.13.4"} {
+		t.Run(version, func(t *testing.T) {
+			withExiles(t, version, func(t *testing.T, e *exiles) {
+				bob := e.client("bob", "away-notify", "message-tags")
+				e.join(bob, "#messages")
+				plain, modern := e.client("ada", "away-notify", "message-tags"), e.client("ada", "draft/chathistory", "server-time", "batch")
+				e.join(plain, "#messages")
+				e.join(modern, "#messages")
+				e.join(modern, "#others")
+				e.fake.Insert("messages", e.bob, map[string]any{"text": "before"})
+				for _, c := range []*ircdtest.Client{plain, modern, bob} {
+					c.Expect("* PRIVMSG #messages :before")
+				}
+				synced(bob)
+
+				e.fake.Deny(e.ada, "messages", "read")
+				time.Sleep(5 * time.Minute)
+				for _, c := range []*ircdtest.Client{plain, modern} {
+					c.Expect(":directus!service@* KICK #messages ada :*does not allow you to read this channel any more*")
+				}
+				same(t, synced(bob), ":ada!* PART #messages")
+				e.fake.Insert("messages", e.bob, map[string]any{"text": "meanwhile"})
+				bob.Send("AWAY :out", "@+typing=active TAGMSG #messages", "PART #messages", "JOIN #messages", "NAMES #messages")
+				if line := bob.Expect("* 353 *"); strings.Contains(line, "ada") {
+					t.Errorf("in the channel is who may not read it: %q", line)
+				}
+				for _, c := range []*ircdtest.Client{plain, modern} {
+					c.Send("NAMES #messages", "WHO #messages", "PRIVMSG #messages :no", "JOIN #messages")
+					c.Expect("* 366 ada #messages *")
+					c.Expect("* 315 ada #messages *")
+					c.Expect("* 404 ada #messages *")
+					c.Expect("* 473 ada #messages *")
+					c.Refute("*")
+				}
+				synced(bob)
+
+				e.fake.Allow(e.ada, "messages", "read")
+				time.Sleep(5 * time.Minute)
+				for _, c := range []*ircdtest.Client{plain, modern} {
+					c.Expect("* JOIN *#messages")
+					c.Expect("* 332 ada #messages :The topic")
+					c.Expect("* 353 ada = #messages :ada bob")
+					c.Expect("* 366 ada #messages *")
+				}
+				plain.ExpectNext("* NOTICE #messages :*allows you to read this channel again*")
+				plain.ExpectNext(":bob!* PRIVMSG #messages :*meanwhile")
+				modern.Send("CHATHISTORY LATEST #messages * 10")
+				if got := texts(modern.Sync()); !slices.Equal(got, []string{"before", "meanwhile"}) {
+					t.Errorf("the history is %q", got)
+				}
+				same(t, synced(bob), ":ada!* JOIN *#messages")
+				e.fake.Insert("messages", e.bob, map[string]any{"text": "after"})
+				for _, c := range []*ircdtest.Client{plain, modern} {
+					if got := texts(synced(c)); !slices.Equal(got, []string{"after"}) {
+						t.Errorf("behind the return: %q", got)
+					}
+				}
+			})
+		})
+	}
+}
+
+// synced are the lines of a client once everything in flight has arrived, but for PINGs.
+func synced(c *ircdtest.Client) []string {
+	synctest.Wait()
+	return slices.DeleteFunc(c.Sync(), func(l string) bool { return strings.HasPrefix(l, "PING ") })
+}
+
+// Whoever leaves a channel that they may not read is not brought back into it, and
+// the others of the same feed go on.
+func TestExileLeft(t *testing.T) {
+	withExiles(t, "12.4.0", func(t *testing.T, e *exiles) {
+		ada := e.client("ada")
+		e.join(ada, "#messages")
+		e.fake.Deny(e.ada, "messages", "read")
+		time.Sleep(5 * time.Minute)
+		ada.Expect("* KICK #messages *")
+		ada.Send("PART #messages")
+		ada.Expect("* 442 *")
+		e.fake.Allow(e.ada, "messages", "read")
+		time.Sleep(10 * time.Minute)
+		ada.Refute("* JOIN *", "* NOTICE *")
+		ada.Send("JOIN #messages")
+		ada.Expect("* 366 *")
+	})
+}
+
+// Who asks to join before the daemon has found that the right is back is let in at
+// once.
+func TestExileJoins(t *testing.T) {
+	withExiles(t, "12.4.0", func(t *testing.T, e *exiles) {
+		ada := e.client("ada")
+		e.join(ada, "#messages")
+		e.fake.Deny(e.ada, "messages", "read")
+		time.Sleep(5 * time.Minute)
+		ada.Expect("* KICK #messages *")
+		e.fake.Insert("messages", e.bob, map[string]any{"text": "meanwhile"})
+		time.Sleep(time.Second)
+		e.fake.Allow(e.ada, "messages", "read")
+		ada.Send("JOIN #messages")
+		ada.Expect("* 366 *")
+		ada.ExpectNext("* NOTICE #messages :*again*")
+		ada.ExpectNext("* PRIVMSG #messages :meanwhile")
+		time.Sleep(10 * time.Minute)
+		ada.Refute("* JOIN *", "* PRIVMSG *", "* KICK *")
+	})
+}
+
+// A channel that is configured otherwise in the meantime is another one, and its
+// reader comes back to that.
+func TestExileMoved(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		ada := c.visit("ada", "#messages")
+		c.fake.Deny(ada.id, "messages", "read")
+		same(t, ada.later(5*time.Minute), exiled)
+		changed := messages("messages")
+		changed.Topic = "x"
+		c.configure(nil, changed)
+		same(t, slices.Concat(ada.news(), ada.later(10*time.Second), ada.later(10*time.Second)), "&{Channel:#messages Text:x *")
+		c.fake.Insert("messages", c.person("bob"), map[string]any{"text": "meanwhile"})
+		c.fake.Allow(ada.id, "messages", "read")
+		got := ada.returns(5 * time.Minute)
+		same(t, got, recalled, "bob says in #messages: meanwhile")
+	})
+}
