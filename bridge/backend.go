@@ -146,6 +146,9 @@ func (b *Backend) Features() ircd.Features {
 	return f
 }
 
+// Now implements ircd.Backend: it is the time by the clock of Directus.
+func (b *Backend) Now() time.Time { return b.opts.Client.Now() }
+
 // Login implements ircd.Backend.
 func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Session, error) {
 	cred, device, err := deviceOf(cred)

@@ -24,8 +24,12 @@ type remembering struct {
 
 // newRemembering runs inside of a bubble.
 func newRemembering(t *testing.T, change func(*bridge.Options), channels ...bridge.Channel) *remembering {
+	return newRememberingAt(t, directustest.FakeOptions{}, change, channels...)
+}
+
+func newRememberingAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Channel) *remembering {
 	r := &remembering{dir: t.TempDir(), most: 20}
-	r.chat = newChat(t, func(o *bridge.Options) {
+	r.chat = newChatAt(t, at, func(o *bridge.Options) {
 		if change != nil {
 			change(o)
 		}

@@ -25,6 +25,11 @@ type Backend interface {
 	// Features says what the chat has room for. What it has not is not offered to
 	// clients. It is asked by NewServer and Configure.
 	Features() Features
+	// Now is the time by the clock that dates the messages. The server tells it
+	// wherever it tells a time, so that what it says stands among them in the right
+	// place, whatever the machine's own clock shows. It is asked for each line and must
+	// not wait.
+	Now() time.Time
 }
 
 // Features are the parts of a chat that not every one has.

@@ -146,7 +146,7 @@ func (c *conn) whoisReply(p *person, here bool) {
 	if p.Away != "" {
 		c.reply(irc.RPL_AWAY, p.Nick, p.Away)
 	}
-	c.reply(irc.RPL_WHOISIDLE, p.Nick, idleSeconds(p), strconv.FormatInt(p.SignedOn.Unix(), 10), "seconds idle, signon time")
+	c.reply(irc.RPL_WHOISIDLE, p.Nick, idleSeconds(p), strconv.FormatInt(c.srv.dateOf(p.SignedOn).Unix(), 10), "seconds idle, signon time")
 }
 
 // idleSeconds is the time since a user's last message.

@@ -41,6 +41,11 @@ func (c *conn) cmdRedact(ctx context.Context, m *irc.Message) error {
 // showRedaction shows that a message was deleted: as such to clients that know
 // what that is, else in words, if that is wanted.
 func (c *conn) showRedaction(r *Redaction) {
+	if r.Time.IsZero() {
+		now := *r // the event is shared
+		now.Time = c.srv.now()
+		r = &now
+	}
 	switch {
 	case c.caps.has(capRedaction) && c.caps.has(capMessageTags):
 		f := c.form(false)

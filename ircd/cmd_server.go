@@ -79,7 +79,7 @@ func (c *conn) cmdTime(_ context.Context, m *irc.Message) error {
 	if err := c.otherServer(m.Param(0)); err != nil {
 		return err
 	}
-	c.reply(irc.RPL_TIME, c.srv.source, time.Now().In(c.set.Location).Format(time.RFC1123Z))
+	c.reply(irc.RPL_TIME, c.srv.source, c.srv.now().In(c.set.Location).Format(time.RFC1123Z))
 	return nil
 }
 
@@ -106,7 +106,7 @@ func (c *conn) cmdInfo(_ context.Context, m *irc.Message) error {
 		return err
 	}
 	for _, text := range []string{
-		c.set.Version + ", running since " + c.set.Started.UTC().Format(time.RFC1123),
+		c.set.Version + ", running since " + c.startedAt(),
 		"What is said in a channel is stored, and shown once it is.",
 		"Accounts, channels and access to them are managed elsewhere.",
 	} {

@@ -42,7 +42,7 @@ func (c *conn) whowas(ctx context.Context, nick string, count int) {
 	}
 	for _, d := range list[:min(len(list), count)] {
 		c.reply(irc.RPL_WHOWASUSER, d.Nick, d.Username, d.Host, "*", d.Realname)
-		c.reply(irc.RPL_WHOISSERVER, d.Nick, c.srv.source, d.at.In(c.set.Location).Format(time.RFC1123Z))
+		c.reply(irc.RPL_WHOISSERVER, d.Nick, c.srv.source, c.srv.dateOf(d.at).In(c.set.Location).Format(time.RFC1123Z))
 		c.reply(RPL_WHOISACCOUNT, d.Nick, d.ID, "was logged in as")
 	}
 	c.reply(irc.RPL_ENDOFWHOWAS, nick, "End of WHOWAS")

@@ -52,7 +52,7 @@ type Quote struct {
 type Redaction struct {
 	// MsgID is the message's.
 	MsgID string
-	// Time is when it was deleted, as far as that is known.
+	// Time is when it was deleted; zero: now.
 	Time time.Time
 	// From is shown as the one who did it: the author of the message, where the
 	// backend does not tell.

@@ -48,7 +48,7 @@ func (c *conn) showOf(ev *presenceEvent) {
 	f := c.form(false)
 	f.caps = c.caps & presenceCaps
 	f = c.by(ev.user, f)
-	c.sendAll(batch{}, c.srv.presence.get(ev, f, func() *rendering { return newRendering(renderPresence(ev, f)) }))
+	c.sendAll(batch{}, c.srv.presence.get(ev, f, func() *rendering { return newRendering(renderPresence(ev, f, c.srv.now())) }))
 }
 
 // presenceCaps are the capabilities that change the lines of a presence event.
@@ -56,7 +56,7 @@ const presenceCaps = capServerTime | capExtendedJoin | capAwayNotify | capSetnam
 
 // renderPresence makes the lines of a presence event; there are none for clients
 // that cannot be told of it.
-func renderPresence(ev *presenceEvent, f form) []line {
+func renderPresence(ev *presenceEvent, f form, now time.Time) []line {
 	var lines []line
 	switch ev.kind {
 	case joined:
@@ -83,7 +83,6 @@ func renderPresence(ev *presenceEvent, f form) []line {
 			lines = append(lines, typingLine(ev.user, ev.channel, ev.text))
 		}
 	}
-	now := time.Now()
 	for i := range lines {
 		lines[i].Tags = append(actorTags(ev.user, f, now), lines[i].Tags...)
 	}

@@ -28,9 +28,10 @@ type fakeChat struct {
 	poll   func(ctx context.Context)                    // nil: nothing; else called first
 	asks   atomic.Int64                                 // for the hooks to count
 
-	features Features // static
-	notice   string   // in front of each backlog; static
-	device   bool     // sessions want to know what has arrived; static
+	ahead    time.Duration // of the clock of the chat
+	features Features      // static
+	notice   string        // in front of each backlog; static
+	device   bool          // sessions want to know what has arrived; static
 
 	crash func(method, user string) // guarded by mu; nil: nothing. It may panic
 
@@ -97,6 +98,8 @@ func (f *fakeChat) Login(ctx context.Context, cred Credentials) (Session, error)
 
 func (f *fakeChat) Features() Features { return f.features }
 
+func (f *fakeChat) Now() time.Time { return time.Now().Add(f.ahead) }
+
 func (f *fakeChat) open(u User) *fakeSession {
 	s := &fakeSession{chat: f, user: u, joined: make(map[string]bool), wake: make(chan struct{}, 1)}
 	f.mu.Lock()
@@ -114,7 +117,7 @@ func (f *fakeChat) deliver(from *fakeSession, m *Message) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	m.ID = fmt.Sprintf("m%d", len(f.stored)+1)
-	m.Time = time.Now()
+	m.Time = f.Now()
 	f.stored = append(f.stored, Outgoing{Target: m.Target, ReplyTo: m.ReplyTo, Kind: m.Kind, Text: m.Text})
 	for s := range f.sessions {
 		if s != from && s.sees(m) {

@@ -143,12 +143,17 @@ func (c *conn) welcome(ctx context.Context) error {
 	return c.joinAll(ctx, c.session.AutoJoin())
 }
 
+// startedAt is when the server was started.
+func (c *conn) startedAt() string {
+	return c.srv.dateOf(c.set.Started).Round(time.Second).UTC().Format(time.RFC1123)
+}
+
 // greet sends 001 to 376 or 422.
 func (c *conn) greet() {
 	s, source := c.set, c.srv.source
 	c.reply(irc.RPL_WELCOME, fmt.Sprintf("Welcome to %s, %s", s.Network, c.nick))
 	c.reply(irc.RPL_YOURHOST, fmt.Sprintf("Your host is %s, running version %s", source, s.Version))
-	c.reply(irc.RPL_CREATED, "This server was started "+s.Started.UTC().Format(time.RFC1123))
+	c.reply(irc.RPL_CREATED, "This server was started "+c.startedAt())
 	c.replyPlain(irc.RPL_MYINFO, source, strings.ReplaceAll(s.Version, " ", "_"), userModesAll, channelModes004)
 	c.sendISupport()
 	c.sendLusers()

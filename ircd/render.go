@@ -140,7 +140,7 @@ func (c *conn) form(old bool) form {
 		f.caps &^= capMultiline // it depends on batch
 	}
 	if old {
-		f.day = time.Now().In(zone).Format(dayFormat)
+		f.day = c.srv.now().In(zone).Format(dayFormat)
 	}
 	return f
 }

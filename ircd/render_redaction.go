@@ -17,20 +17,12 @@ func renderRedaction(r *Redaction, f form, service string) []line {
 		l.Params, l.Trailing = append(l.Params, CleanText(r.Reason)), true
 	}
 	if f.caps.has(capServerTime) {
-		l.Tags = append(l.Tags, tag{"time", deletedAt(r).UTC().Format(timeFormat)})
+		l.Tags = append(l.Tags, tag{"time", r.Time.UTC().Format(timeFormat)})
 	}
 	if f.caps.has(capAccountTag) && r.From.ID != "" {
 		l.Tags = append(l.Tags, tag{"account", r.From.ID})
 	}
 	return []line{l}
-}
-
-// deletedAt is when a message was deleted: now, if that is not known.
-func deletedAt(r *Redaction) time.Time {
-	if r.Time.IsZero() {
-		return time.Now()
-	}
-	return r.Time
 }
 
 // deletionText says in words what renderRedaction says. People know a message by
@@ -39,10 +31,9 @@ func deletionText(r *Redaction) string {
 	if r.Said.IsZero() {
 		return ""
 	}
-	at := deletedAt(r)
-	text := r.From.Nick + " deleted a message from " + ago(at.Sub(r.Said))
+	text := r.From.Nick + " deleted a message from " + ago(r.Time.Sub(r.Said))
 	if r.From.Nick == "" {
-		text = "A message from " + ago(at.Sub(r.Said)) + " was deleted"
+		text = "A message from " + ago(r.Time.Sub(r.Said)) + " was deleted"
 	}
 	if said := beginning(r.Text, maxQuote); said != "" {
 		text += `: "` + said + `"`

@@ -26,7 +26,7 @@ func (c *conn) sendBy(u User, l *line) {
 	l.Source = prefixOf(u)
 	at := time.Time{}
 	if !hasTag(l.Tags, "time") {
-		at = time.Now()
+		at = c.srv.now()
 	}
 	l.Tags = append(actorTags(u, c.by(u, form{caps: c.caps}), at), l.Tags...)
 	c.send(l)
@@ -51,7 +51,7 @@ func actorTags(u User, f form, at time.Time) []tag {
 // neither do those of the negotiation itself.
 func (c *conn) write(l *line) {
 	if c.caps.has(capServerTime) && l.Source != "" && l.Command != "CAP" && !hasTag(l.Tags, "time") {
-		l.Tags = append(l.Tags, tag{"time", time.Now().UTC().Format(timeFormat)})
+		l.Tags = append(l.Tags, tag{"time", c.srv.now().UTC().Format(timeFormat)})
 	}
 	if c.out1 == nil {
 		c.out1 = c.srv.spare.get()

@@ -36,7 +36,7 @@ type Options struct {
 	// DeleteNotices tells clients without message redaction of deleted messages
 	// in a NOTICE; otherwise they are told nothing.
 	DeleteNotices bool
-	// Started is told in 003; the time of NewServer if zero.
+	// Started is the moment that is told in 003; that of NewServer if zero.
 	Started time.Time
 	// Location is the zone of the times that are written into the text for
 	// clients without server-time; time.Local if nil.
@@ -159,6 +159,12 @@ func NewServer(be Backend, opts Options) *Server {
 	s.settings.Store(newSettings(opts, be.Features()))
 	return s
 }
+
+// now is the time that clients are told.
+func (s *Server) now() time.Time { return s.backend.Now() }
+
+// dateOf is the time of a moment in the past that clients are told.
+func (s *Server) dateOf(moment time.Time) time.Time { return s.now().Add(-time.Since(moment)) }
 
 // Serve accepts connections until ctx ends or the listener fails, and returns
 // once every connection accepted here is closed and joined. The end of ctx is
