@@ -173,7 +173,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret s
 	}
 	p := b.plan.Load()
 	rights := &rightsCache{account: account, same: &b.rights}
-	if _, err := rights.renew(ctx); err != nil {
+	if err := rights.renew(ctx); err != nil {
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
 	}
 	names := &directory{
@@ -269,19 +269,25 @@ func (b *Backend) markersOf(account *directus.Account) *markerBook {
 // leave ends a session; the last of a user takes the Directus session along.
 func (b *Backend) leave(ctx context.Context, s *session) error {
 	b.nicks.release(s.nick)
-	b.mu.Lock()
-	last, current := s.member.remove(s), b.members[s.person.id] == s.member
-	if last && current && !b.draining && !s.member.isOver() {
-		b.linger(s.member)
-		last = false
-	} else if last && current {
-		delete(b.members, s.person.id)
-	}
-	b.mu.Unlock()
-	if last {
+	if b.remove(s) {
 		return s.member.close(ctx)
 	}
 	return nil
+}
+
+// remove takes a session off its member and reports that nobody needs that one any more.
+func (b *Backend) remove(s *session) (last bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	last, current := s.member.remove(s), b.members[s.person.id] == s.member
+	if last && current && !b.draining && !s.member.isOver() {
+		b.linger(s.member)
+		return false
+	}
+	if last && current {
+		delete(b.members, s.person.id)
+	}
+	return last
 }
 
 // logout ends a Directus session that nobody uses.

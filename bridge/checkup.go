@@ -75,12 +75,14 @@ func (m *member) checkRights(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	changed, err := m.rights.renew(ctx)
-	if changed {
+	err := m.rights.renew(ctx)
+	if changes := m.rights.changes.Load(); changes != m.honoured.Load() {
 		m.names.forget()
 		m.topics.forget()
 		m.feeds.expel(m)
 		m.feeds.reread(m)
+		m.honoured.Store(changes)
+		m.ring() // nothing shared was shown meanwhile
 	}
 	return err
 }
@@ -95,9 +97,10 @@ func (m *member) proof(g *group) proof {
 	return p
 }
 
-// isProven reports whether the proof is fresh enough to be believed.
+// isProven reports whether the proof is fresh enough to be believed, and the member
+// where it is to be with it.
 func (m *member) isProven() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return time.Since(m.checked) <= m.recheck
+	return time.Since(m.checked) <= m.recheck && m.rights.changes.Load() == m.honoured.Load()
 }

@@ -40,16 +40,21 @@ func (f *feed) showEdits(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		f.mu.Lock()
-		for _, r := range rows {
-			f.journal.append(f.edited(r, refs)...)
-		}
-		f.mu.Unlock()
+		f.showSettled(rows, refs)
 	}
 	if !next.IsZero() {
 		f.settle.Reset(time.Until(next))
 	}
 	return nil
+}
+
+// showSettled shows the texts of rows that have settled.
+func (f *feed) showSettled(rows []row, refs references) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range rows {
+		f.journal.append(f.edited(r, refs)...)
+	}
 }
 
 // settled lists the rows whose texts have settled, and when the next will have.

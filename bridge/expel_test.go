@@ -15,11 +15,12 @@ import (
 func TestExpelledInTheMiddle(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		c := newChat(t, nil)
-		c.visit("bob", "#messages")
+		bob := c.visit("bob", "#messages")
 		quick, slow := c.visit("ada", "#messages"), c.visit("ada", "#messages")
 		c.write("one")
 		same(t, quick.news(), "walt says in #messages: one")
-		c.fake.Deny(quick.id, "directus_users", "read") // reads all the same
+		same(t, bob.news(), "walt says in #messages: one") // so that nobody but slow is behind
+		c.fake.Deny(quick.id, "directus_users", "read")    // reads all the same
 		time.Sleep(5 * time.Minute)
 		c.write("two")
 		same(t, quick.news(), "user-* says in #messages: two")

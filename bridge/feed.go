@@ -47,7 +47,7 @@ type feed struct {
 	edits   Edits
 	doubt   chan struct{}      // cap 1: rung by reread
 	rung    chan struct{}      // cap 1: who carries it is to be looked at
-	cancel  context.CancelFunc // ends run
+	cancel  context.CancelFunc // ends run; guarded by the mu of feeds
 
 	// Owned by run.
 	sub       *directus.Subscription // of the carrier
@@ -108,6 +108,7 @@ type cursor struct {
 func newFeed(key feedKey, m *member, opened time.Time) *feed {
 	f := &feed{
 		key: key, group: key.group, opened: opened, edits: key.group.edits,
+		cancel:  func() {}, // until it is started
 		doubt:   make(chan struct{}, 1),
 		rung:    make(chan struct{}, 1),
 		full:    maxSeen,

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"directus-ircd/ircd"
@@ -46,31 +47,68 @@ func newFeeds() *feeds {
 // attach makes a session of a member read the feed with a key. It is nil if the key
 // was found before the member lost its proof: who was not there at that time was not
 // expelled either.
-func (fs *feeds) attach(key feedKey, m *member, wake func()) *reader {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	if key.isShared() && m.proof(key.group) != key.proof {
-		return nil
-	}
-	f := fs.open[key]
-	if f == nil {
-		f = newFeed(key, m, m.account.Now())
-		fs.start(f)
-	}
-	r := &reader{member: m, feed: f, wake: wake}
-	f.journal.attach(r)
-	f.ring()
+func (fs *feeds) attach(key feedKey, m *member, wake func()) (r *reader) {
+	fs.change(m, func(about func(*feed)) {
+		if key.isShared() && m.proof(key.group) != key.proof {
+			return
+		}
+		f := fs.open[key]
+		if f == nil {
+			f = newFeed(key, m, m.account.Now())
+			fs.start(f)
+		}
+		about(f)
+		r = &reader{member: m, feed: f, wake: wake}
+		f.journal.attach(r)
+		f.ring()
+	})
 	return r
 }
 
 // detach ends a reader; the last takes its feed along.
 func (fs *feeds) detach(r *reader) {
+	fs.change(r.member, func(about func(*feed)) {
+		if next := r.next.Load(); next != nil {
+			r = next // nobody has followed it there
+		}
+		about(r.feed)
+		fs.settle(r.feed, r.feed.journal.detach(r))
+	})
+}
+
+// change takes a step that decides who reads what, with mu held, on behalf of a member;
+// the step says which feeds it is about. A panic halfway leaves nobody between two
+// feeds: those feeds end, and the sessions of the member and of all who read them, who
+// may come back. The panic then goes on.
+func (fs *feeds) change(m *member, step func(about func(*feed))) {
+	var touched []*feed
+	done := false
+	defer func() {
+		if !done {
+			fs.end(ircd.ErrPanic, touched, m)
+		}
+	}()
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if next := r.next.Load(); next != nil {
-		r = next // nobody has followed it there
+	step(func(f *feed) { touched = append(touched, f) })
+	done = true
+}
+
+// end ends feeds, and the sessions of all who read them and of those named.
+func (fs *feeds) end(err error, ended []*feed, others ...*member) {
+	readers := map[*member]struct{}{}
+	for _, m := range others {
+		readers[m] = struct{}{}
 	}
-	fs.settle(r.feed, r.feed.journal.detach(r))
+	fs.mu.Lock()
+	for _, f := range ended {
+		fs.remove(f)
+		maps.Copy(readers, f.journal.members())
+	}
+	fs.mu.Unlock()
+	for m := range readers {
+		m.end(err)
+	}
 }
 
 // start runs a feed. The caller holds mu.
@@ -84,20 +122,9 @@ func (fs *feeds) start(f *feed) {
 	log := f.carrier.log
 	fs.wg.Go(func() {
 		if err := ircd.Guard(&log, func() error { f.run(ctx); return nil }); err != nil {
-			fs.crashed(f, err)
+			fs.end(err, []*feed{f}) // those who read it may come back, to another one
 		}
 	})
-}
-
-// crashed ends the sessions of all who read a feed that has panicked: they may come
-// back, to another one.
-func (fs *feeds) crashed(f *feed, err error) {
-	fs.mu.Lock()
-	fs.remove(f)
-	fs.mu.Unlock()
-	for m := range f.journal.members() {
-		m.end(err)
-	}
 }
 
 // settle does what is due when a feed has fewer readers. The caller holds mu.
@@ -106,12 +133,12 @@ func (fs *feeds) settle(f *feed, readers int) {
 		f.ring()
 		return
 	}
-	f.cancel()
 	fs.remove(f)
 }
 
-// remove makes a feed unknown. The caller holds mu.
+// remove ends a feed and makes it unknown. The caller holds mu.
 func (fs *feeds) remove(f *feed) {
+	f.cancel()
 	if fs.open[f.key] == f {
 		delete(fs.open, f.key)
 	}
@@ -121,17 +148,18 @@ func (fs *feeds) remove(f *feed) {
 // expel passes a member's readers on to feeds of its own where it is not proven any
 // more that it sees what the others see.
 func (fs *feeds) expel(m *member) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	for f := range fs.shared {
-		members := f.journal.members()
-		if _, reads := members[m]; !reads || m.proof(f.group) == f.key.proof {
-			continue
+	fs.change(m, func(about func(*feed)) {
+		for f := range fs.shared {
+			members := f.journal.members()
+			if _, reads := members[m]; !reads || m.proof(f.group) == f.key.proof {
+				continue
+			}
+			about(f)
+			fs.forks++
+			fs.start(f.fork(feedKey{group: f.group, owner: m, fork: fs.forks}, m))
+			fs.settle(f, len(members)-1)
 		}
-		fs.forks++
-		fs.start(f.fork(feedKey{group: f.group, owner: m, fork: fs.forks}, m))
-		fs.settle(f, len(members)-1)
-	}
+	})
 }
 
 // linked looks at who carries the shared feeds: a link has come up or gone down.

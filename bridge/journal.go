@@ -151,8 +151,10 @@ func (j *journal) hand(m *member, to *feed) (unread map[string]time.Time) {
 	defer j.mu.Unlock()
 	end := j.endLocked()
 	first := end
+	var leaving []*reader
 	for r := range j.readers {
 		if r.member == m {
+			leaving = append(leaving, r)
 			first = min(first, max(r.pos, j.base))
 		}
 	}
@@ -165,19 +167,20 @@ func (j *journal) hand(m *member, to *feed) (unread map[string]time.Time) {
 		}
 		return ids
 	}
+	// All is looked up before anybody leaves: the entries go with the last who is behind.
 	unread = rows(end)
 	to.journal.base = end
-	for r := range j.readers {
-		if r.member != m {
-			continue
-		}
-		next := &reader{member: m, feed: to, wake: r.wake, skip: rows(r.pos)}
-		to.journal.attach(next)
+	next := make([]*reader, len(leaving))
+	for i, r := range leaving {
+		next[i] = &reader{member: m, feed: to, wake: r.wake, skip: rows(r.pos)}
+		to.journal.attach(next[i])
 		if r.pos < j.base {
-			next.pos--
+			next[i].pos--
 			to.journal.behind++
 		}
-		r.next.Store(next)
+	}
+	for i, r := range leaving {
+		r.next.Store(next[i])
 		delete(j.readers, r)
 		j.caughtUp(r)
 		r.wake()

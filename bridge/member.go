@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -37,6 +38,9 @@ type member struct {
 	changing chan struct{}
 	turn     chan struct{} // held by checkRights; cap 1
 	checking chan struct{} // held by checkLately; cap 1
+	// honoured is the number of changes of rights by which the feeds that the member
+	// reads were looked at; stored by who holds turn.
+	honoured atomic.Int64
 
 	wg sync.WaitGroup // the link and what else runs here, joined by close
 
@@ -60,6 +64,7 @@ func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *f
 		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checking: make(chan struct{}, 1), checked: time.Now(),
 		sessions: map[*session]struct{}{}, watched: map[string]TopicItem{},
 	}
+	m.honoured.Store(rights.changes.Load())
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})
 	m.begin(func() error {

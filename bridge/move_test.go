@@ -11,7 +11,7 @@ import (
 // both of which have read their collection.
 func moving(old, next *feed) (*session, *joined) {
 	c := &channel{Channel: Channel{Name: "#messages"}}
-	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: newFeeds()}
+	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: newFeeds(), rights: &rightsCache{}}
 	s := newSession(&Backend{}, person{}, "")
 	s.member, s.plan, s.nextLook = m, &plan{}, time.Now().Add(time.Hour)
 	s.backend.plan.Store(s.plan)

@@ -105,16 +105,21 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 		f.carrier.log.Debug().Err(err).Msg("reactions are not shown")
 		created = nil
 	}
+	f.showReactions(created, users, deleted)
+	if gap && isForbidden(f.tryReactions(ctx)) {
+		f.endReactions()
+	}
+}
+
+// showReactions shows those that are new, and that others were taken back.
+func (f *feed) showReactions(created []reaction, users map[string]ircd.User, deleted []string) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, r := range created {
 		f.journal.append(f.addReaction(r, users[r.author])...)
 	}
 	for _, id := range deleted {
 		f.journal.append(f.dropReaction(id)...)
-	}
-	f.mu.Unlock()
-	if gap && isForbidden(f.tryReactions(ctx)) {
-		f.endReactions()
 	}
 }
 

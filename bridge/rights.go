@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"directus-ircd/directus"
@@ -54,7 +55,8 @@ func (r rights) readsAll() bool { return r.known && r.read.readsAll() }
 // rightsCache remembers the rights of one user.
 type rightsCache struct {
 	account *directus.Account
-	same    *sameRights // has a lock of its own
+	same    *sameRights  // has a lock of its own
+	changes atomic.Int64 // how often renew has found others
 
 	mu    sync.Mutex
 	all   permissions // as Directus told them last; guarded by mu
@@ -135,18 +137,20 @@ func (c *rightsCache) ask(ctx context.Context) (permissions, error) {
 	return c.same.of(all), nil
 }
 
-// renew asks Directus for all rights and reports whether they may have changed.
-func (c *rightsCache) renew(ctx context.Context) (changed bool, err error) {
+// renew asks Directus for all rights; changes counts on if they may have changed.
+func (c *rightsCache) renew(ctx context.Context) error {
 	begun := time.Now()
 	all, err := c.ask(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	changed = all == nil || !c.told || !reflect.DeepEqual(all, c.all)
+	if all == nil || !c.told || !reflect.DeepEqual(all, c.all) {
+		c.changes.Add(1)
+	}
 	c.all, c.told, c.at, c.asked = all, true, begun, time.Time{}
-	return changed, nil
+	return nil
 }
 
 // administrator reports whether the user may do everything, as Directus said

@@ -336,15 +336,18 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 	return events, nil
 }
 
-func (s *session) Close(ctx context.Context) error {
+// Close implements ircd.Session. A panic in one part of it keeps no other from being
+// done.
+func (s *session) Close(ctx context.Context) (err error) {
+	defer func() { err = s.backend.leave(ctx, s) }()
+	defer s.closeVisits()
+	for _, j := range s.joined {
+		defer s.drop(j)
+	}
 	if s.retry != nil {
 		s.retry.Stop()
 	}
-	for _, j := range s.joined {
-		s.drop(j)
-	}
-	s.closeVisits()
-	return s.backend.leave(ctx, s)
+	return nil
 }
 
 // Send implements ircd.Session.

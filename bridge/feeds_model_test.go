@@ -1,0 +1,230 @@
+package bridge
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"directus-ircd/directus"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// feedsModel holds feeds, as sessions use them, against what each reader is to be
+// shown: the rows that were written while it was attached, each once and in order,
+// whoever may share a feed with whom meanwhile.
+type feedsModel struct {
+	t       *testing.T
+	rand    *rand.Rand
+	feeds   *feeds
+	account *directus.Account // of all members
+	group   *group
+	members []*member
+	readers []*modelReader
+	rows    []row
+	brought map[*feed]int // how many of them a feed was offered
+}
+
+// modelReader is what a session is to its feeds.
+type modelReader struct {
+	*reader
+	want, got []string
+	tooSlow   bool // it was told so, and is shown nothing any more
+}
+
+// allRights are permissions that prove that a user sees what others see.
+var allRights = permissions{
+	"messages":       {"read": {Access: "full", Fields: []string{"*"}}},
+	"directus_users": {"read": {Access: "full", Fields: []string{"*"}}},
+}
+
+// modelMember is a member whose link never comes up.
+func modelMember(fs *feeds, account *directus.Account, rights permissions) *member {
+	m := &member{
+		account: account, names: &directory{account: account}, rights: &rightsCache{all: rights, told: true}, feeds: fs, log: zerolog.Nop(), recheck: time.Hour, checked: time.Now(),
+		rt: account.Realtime(directus.RealtimeOptions{}), sessions: map[*session]struct{}{},
+	}
+	m.ctx, m.cancel = fs.ctx, func() {}
+	return m
+}
+
+func modelAccount(t *testing.T) *directus.Account {
+	fake := directustest.NewFake(t, directustest.FakeOptions{})
+	fake.AddUser(directustest.FakeUser{Email: "ada@example.com", Password: "ada"})
+	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial})
+	t.Cleanup(client.Close)
+	account, err := client.Login(t.Context(), "ada@example.com", "ada", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return account
+}
+
+func newFeedsModel(t *testing.T, seed uint64) *feedsModel {
+	m := &feedsModel{
+		t: t, rand: rand.New(rand.NewPCG(seed, 1)), feeds: newFeeds(), brought: map[*feed]int{},
+		group: &group{collection: "messages", common: true, channels: []*channel{{Channel: Channel{Name: "#messages"}}}},
+	}
+	m.group.prepare()
+	m.account = modelAccount(t)
+	for range 3 {
+		m.members = append(m.members, modelMember(m.feeds, m.account, allRights))
+	}
+	return m
+}
+
+func (m *feedsModel) attach(of *member) {
+	key := feedKey{group: m.group, owner: of}
+	if p := of.proof(m.group); p != "" {
+		key = feedKey{group: m.group, proof: p}
+	}
+	r := m.feeds.attach(key, of, func() {})
+	if r == nil {
+		m.t.Fatal("not attached")
+	}
+	m.readers = append(m.readers, &modelReader{reader: r})
+}
+
+// write stores a row, which every feed brings by its event. What a feed of a member's
+// own knows to be unread it reads before.
+func (m *feedsModel) write() {
+	r := row{id: strconv.Itoa(len(m.rows) + 1), date: m.account.Now()}
+	m.rows = append(m.rows, r)
+	for _, f := range m.feeds.open {
+		m.catchUp(f)
+	}
+	for _, r := range m.readers {
+		r.want = append(r.want, m.rows[len(m.rows)-1].id)
+	}
+}
+
+// catchUp publishes what a feed has not seen, and was open for.
+func (m *feedsModel) catchUp(f *feed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rows := m.rows[m.brought[f]:]
+	m.brought[f] = len(m.rows)
+	for _, r := range rows {
+		if _, seen := f.seen[r.id]; seen || r.date.Before(f.opened) {
+			continue
+		}
+		f.markSeen(r, true)
+		f.journal.append(entry{row: r, channel: m.group.channels[0], event: &ircd.Message{ID: r.id}})
+	}
+}
+
+func (m *feedsModel) read(r *modelReader) {
+	for next := r.next.Load(); next != nil; next = r.next.Load() {
+		r.reader = next
+	}
+	if r.feed.key.isShared() && r.member.proof(m.group) != r.feed.key.proof {
+		m.t.Errorf("a reader is where its rights do not let it be")
+	}
+	first, news, ok := r.feed.journal.read(r.reader)
+	if !ok {
+		if r.tooSlow = true; len(r.want)-len(r.got) <= maxBehind {
+			m.t.Errorf("a reader that is %d rows behind is told that these are too many", len(r.want)-len(r.got))
+		}
+		return
+	}
+	if end := r.end(); len(news) > 0 && end != first+int64(len(news)) {
+		m.t.Errorf("%d entries from %d on, and the end is %d", len(news), first, end)
+	}
+	for _, e := range news {
+		if _, again := r.skip[e.row.id]; !again {
+			r.got = append(r.got, e.row.id)
+		}
+	}
+	r.check(m.t, false)
+}
+
+// check compares what a reader was shown: all of it, or the beginning.
+func (r *modelReader) check(t *testing.T, all bool) {
+	t.Helper()
+	if r.tooSlow {
+		return
+	}
+	if n := len(r.got); n > len(r.want) || all && n < len(r.want) || !slices.Equal(r.got, r.want[:n]) {
+		t.Fatalf("shown %v\nof %v", r.got, r.want)
+	}
+}
+
+// setRights gives a member other rights, as a check finds them.
+func (m *feedsModel) setRights(of *member, all permissions) {
+	of.rights.mu.Lock()
+	of.rights.all = all
+	of.rights.mu.Unlock()
+	m.feeds.expel(of)
+}
+
+func (m *feedsModel) step() string {
+	of := m.members[m.rand.IntN(len(m.members))]
+	switch n := m.rand.IntN(100); {
+	case n < 12:
+		m.attach(of)
+		return "attach"
+	case n < 20 && len(m.readers) > 0:
+		i := m.rand.IntN(len(m.readers))
+		m.feeds.detach(m.readers[i].reader)
+		m.readers = slices.Delete(m.readers, i, i+1)
+		return "detach"
+	case n < 26:
+		m.setRights(of, nil)
+		return "expel"
+	case n < 30:
+		m.setRights(of, allRights)
+		return "allow"
+	case n < 31 && m.rand.IntN(4) == 0:
+		for range maxBehind + m.rand.IntN(100) - 50 {
+			m.write()
+		}
+		return "flood"
+	case n < 60:
+		m.write()
+		return "write"
+	case len(m.readers) > 0:
+		m.read(m.readers[m.rand.IntN(len(m.readers))])
+	}
+	return "read"
+}
+
+// Whatever becomes of who reads a feed, nobody is shown a row twice, or none, or in
+// another order, and nobody stays where its rights do not let it be.
+func TestFeedsModel(t *testing.T) {
+	runs := uint64(300)
+	if testing.Short() {
+		runs = 60
+	}
+	for seed := range runs {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				m := newFeedsModel(t, seed)
+				defer m.feeds.close()
+				for range 200 {
+					m.step()
+					time.Sleep(time.Millisecond)
+				}
+				for _, r := range m.readers {
+					for next := r.next.Load(); next != nil; next = r.next.Load() {
+						r.reader = next
+					}
+					m.catchUp(r.feed)
+					m.read(r)
+					r.check(t, true)
+				}
+				for _, r := range m.readers {
+					m.feeds.detach(r.reader)
+				}
+				if n := m.feeds.count(); n != 0 {
+					t.Errorf("%d feeds are open though nobody reads", n)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,85 @@
+package bridge
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/rs/zerolog"
+
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// A panic at any step that decides who reads what leaves nobody attached between two
+// feeds, whoever took the step: the feed ends, with the sessions of all who read it, and
+// the next who comes is given another.
+func TestPanicBetweenTwoFeeds(t *testing.T) {
+	for name, step := range map[string]func(m *feedsModel, readers []*reader){
+		"expel":  func(m *feedsModel, _ []*reader) { m.setRights(m.members[0], nil) },
+		"attach": func(m *feedsModel, _ []*reader) { m.attach(m.members[0]) },
+		"detach": func(m *feedsModel, readers []*reader) { m.feeds.detach(readers[0]) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				m := newFeedsModel(t, 0)
+				defer m.feeds.close()
+				ada, bob, eve := m.members[0], m.members[1], m.members[2]
+				key := feedKey{group: m.group, proof: ada.proof(m.group)}
+				broken := func() {}
+				var readers []*reader
+				for _, of := range []*member{ada, ada, bob} {
+					readers = append(readers, m.feeds.attach(key, of, func() { broken() }))
+				}
+				m.write()
+				synctest.Wait()
+				f := readers[0].feed
+				bell := f.rung
+				broken, f.rung = func() { panic("broken") }, closed()
+				log := zerolog.Nop()
+				if err := ircd.Guard(&log, func() error { step(m, readers); return nil }); !errors.Is(err, ircd.ErrPanic) {
+					t.Fatalf("nothing has panicked: %v", err)
+				}
+				broken, f.rung = func() {}, bell
+				for who, of := range map[string]*member{"ada": ada, "bob": bob} {
+					if _, ended := of.health(); !errors.Is(ended, ircd.ErrPanic) {
+						t.Errorf("%s goes on: %v", who, ended)
+					}
+				}
+				if m.feeds.open[key] == f {
+					t.Error("the feed goes on")
+				}
+				for _, r := range readers { // as their sessions are closed
+					m.feeds.detach(r)
+				}
+				if r := m.feeds.attach(feedKey{group: m.group, proof: eve.proof(m.group)}, eve, func() {}); r == nil || r.feed == f {
+					t.Error("who comes next is given the feed that has panicked")
+				}
+			})
+		})
+	}
+}
+
+// closed is a bell that panics when it is rung.
+func closed() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+// As long as it is not certain that a user was taken off what is shared with people who
+// may read more, nothing of it is shown, and the next check makes up for it.
+func TestChangeOfRightsIsHonouredLater(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		m := newFeedsModel(t, 0)
+		defer m.feeds.close()
+		ada := m.members[0]
+		if !ada.isProven() {
+			t.Fatal("there is no proof")
+		}
+		ada.rights.changes.Add(1)
+		if ada.isProven() {
+			t.Error("proven, though nobody has looked at the feeds since the rights have changed")
+		}
+	})
+}
