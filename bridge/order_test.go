@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -80,4 +81,45 @@ func TestRightIsBackAtTheNextMessage(t *testing.T) {
 			t.Errorf("the collection was read %d times", reads)
 		}
 	})
+}
+
+// What comes over a new link before that has subscribed to everything is shown behind
+// what was missed in between, whatever the keys are: those that do not count say nothing
+// of what lies before.
+func TestNewLineBehindTheMissed(t *testing.T) {
+	for name, keys := range map[string]bool{"numbers": false, "uuids": true} {
+		for _, last := range []string{"create", "delete", "update"} {
+			t.Run(name+", last "+last, func(t *testing.T) {
+				ircdtest.Bubble(t, func(t *testing.T) {
+					c := newChat(t, nil)
+					c.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text", "nonce"}, UUIDKey: keys})
+					ada := c.visit("ada", "#messages")
+					var want []string
+					say := func(text string) {
+						c.write("%s", text)
+						want = append(want, "walt says in #messages: "+text)
+						time.Sleep(10 * time.Millisecond)
+					}
+					say("before")
+					c.fake.OnFrame(func(f directustest.FakeFrame) (v directustest.FrameVerdict) {
+						if f.Type == "subscribe" && f.Message["event"] == last {
+							v.Delay = 5 * time.Second
+						}
+						return v
+					})
+					c.fake.LoseEvents(true)
+					for i := range 80 {
+						say(fmt.Sprint("missed ", i))
+					}
+					c.fake.LoseEvents(false)
+					c.fake.Cut()
+					got := ada.later(4 * time.Second)
+					say("new")
+					got = append(got, ada.news()...)
+					say("newer")
+					same(t, append(got, ada.later(time.Minute)...), want...)
+				})
+			})
+		}
+	}
 }

@@ -84,9 +84,10 @@ func (s *Subscription) Wake() <-chan struct{} { return s.wake }
 
 // Drain takes the events since the last Drain, in the order of their arrival,
 // and whether something may be missing among or before them: then read the
-// collection. gap is set when a link has subscribed (the first one too), when
-// more than 256 events or 8 MiB waited, and when Directus sent an error in the
-// place of an event, which is what a missing right looks like.
+// collection. gap is set when a link has subscribed (the first one too) and with
+// every event that comes before it has subscribed to all kinds, when more than 256
+// events or 8 MiB waited, and when Directus sent an error in the place of an event,
+// which is what a missing right looks like.
 func (s *Subscription) Drain() (events []Event, gap bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,7 +176,7 @@ func (s *Subscription) deliver(e Event, size int) {
 		s.events = append(s.events, e)
 		s.bytes += size
 	}
-	s.ring(false)
+	s.ring(len(s.settled) < len(s.kinds)) // this link may still bring none of another kind
 }
 
 // ring wakes the consumer. Callers hold mu.

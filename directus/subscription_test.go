@@ -105,6 +105,41 @@ func TestKindsOfEvents(t *testing.T) {
 	})
 }
 
+// Until a new link has subscribed to all kinds of events, those that it brings already
+// may have others before them that were missed: there is a gap, from the first of them on.
+func TestEventWhileSubscribing(t *testing.T) {
+	kinds := []directus.EventKind{directus.EventCreate, directus.EventDelete, directus.EventUpdate}
+	for _, last := range kinds {
+		t.Run("last "+string(last), func(t *testing.T) {
+			bubble(t, directustest.FakeOptions{}, func(r *rig) {
+				l := run(r.t, r.login())
+				tl := follow(r.t, l.Realtime, "messages", slices.Concat(slices.DeleteFunc(slices.Clone(kinds), func(k directus.EventKind) bool { return k == last }), []directus.EventKind{last})...)
+				tl.active()
+				r.fake.OnFrame(func(f directustest.FakeFrame) (v directustest.FrameVerdict) {
+					if f.Type == "subscribe" && f.Message["event"] == string(last) {
+						v.Delay = 5 * time.Second
+					}
+					return v
+				})
+				r.fake.Cut()
+				time.Sleep(4 * time.Second) // the link is up again, and waits for its last subscription
+				id := r.fake.Insert("messages", r.kevin, map[string]any{"text": "new"})
+				r.fake.Update("messages", id, map[string]any{"text": "newer"})
+				r.fake.Remove("messages", id)
+				synctest.Wait()
+				events, gap := tl.sub.Drain()
+				if len(events) != 2 || !gap || tl.sub.Active() {
+					r.t.Errorf("%d events, gap %t, active %t", len(events), gap, tl.sub.Active())
+				}
+				time.Sleep(5 * time.Second)
+				if _, gap := tl.sub.Drain(); !gap || !tl.sub.Active() {
+					r.t.Errorf("at the end: gap %t, active %t", gap, tl.sub.Active())
+				}
+			})
+		})
+	}
+}
+
 // Events that Directus sends out of order arrive as they are sent.
 func TestEventsOutOfOrder(t *testing.T) {
 	bubble(t, directustest.FakeOptions{}, func(r *rig) {
