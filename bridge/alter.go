@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
-	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"directus-ircd/directus"
@@ -51,13 +48,12 @@ func (m *member) change(ctx context.Context, do func(context.Context) error) err
 // as the user may read it; without changes it deletes it. ErrUnconfirmed says
 // that it is perhaps done.
 func (m *member) alter(ctx context.Context, g *group, id string, changes map[string]any) (json.RawMessage, error) {
-	path := "/items/" + url.PathEscape(g.collection) + "/" + url.PathEscape(id)
 	var stored json.RawMessage
 	var err error
 	if changes == nil {
-		err = m.account.Do(ctx, http.MethodDelete, path, nil, nil, nil)
+		err = m.account.DeleteItem(ctx, g.collection, id)
 	} else {
-		err = m.account.Do(ctx, http.MethodPatch, path, url.Values{"fields": {strings.Join(g.query, ",")}}, changes, &stored)
+		err = m.account.UpdateItem(ctx, g.collection, id, changes, g.query, &stored)
 	}
 	if unanswered(err) {
 		err = errors.Join(directus.ErrUnconfirmed, err)

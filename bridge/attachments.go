@@ -86,13 +86,14 @@ func (s *shelf) forget() {
 // follow finds the files behind the keys of a junction.
 func (s *shelf) follow(ctx context.Context, g *group, rows []row, found map[string][]file) error {
 	var keys []any
+	key := g.fields.key()
 	for _, r := range rows {
 		if slices.ContainsFunc(found[r.id], func(f file) bool { return f.id == "" }) {
-			keys = append(keys, r.values["id"])
+			keys = append(keys, r.key)
 		}
 	}
-	return s.read(ctx, g.collection, keys, []string{"id", g.fields.Files + "." + junctionFile}, func(item map[string]json.RawMessage) {
-		id := scalar(item["id"])
+	return s.read(ctx, g.collection, key, keys, []string{key, g.fields.Files + "." + junctionFile}, func(item map[string]json.RawMessage) {
+		id := scalar(item[key])
 		// Less than before: the junction may be read, but leads elsewhere.
 		if files := parseFiles(item[g.fields.Files]); len(files) > 0 {
 			found[id] = files
@@ -116,7 +117,7 @@ func (s *shelf) describe(ctx context.Context, rows []row, found map[string][]fil
 			places[f.id] = append(places[f.id], f)
 		}
 	}
-	return s.read(ctx, "directus_files", keys, []string{"id", "filename_download", "filesize"}, func(item map[string]json.RawMessage) {
+	return s.read(ctx, "directus_files", "id", keys, []string{"id", "filename_download", "filesize"}, func(item map[string]json.RawMessage) {
 		for _, f := range places[scalar(item["id"])] {
 			f.name, f.size = scalar(item["filename_download"]), scalar(item["filesize"])
 		}
@@ -124,13 +125,13 @@ func (s *shelf) describe(ctx context.Context, rows []row, found map[string][]fil
 }
 
 // read reads the items of some keys, as far as the user may.
-func (s *shelf) read(ctx context.Context, collection string, keys []any, fields []string, use func(map[string]json.RawMessage)) error {
+func (s *shelf) read(ctx context.Context, collection, key string, keys []any, fields []string, use func(map[string]json.RawMessage)) error {
 	for len(keys) > 0 {
 		page := keys[:min(len(keys), pageLimit(ctx, s.account, pageSize))]
 		keys = keys[len(page):]
 		var items []map[string]json.RawMessage
 		err := s.account.Items(ctx, collection, directus.Query{
-			Fields: fields, Filter: directus.Filter{"id": map[string]any{"_in": page}}, Limit: len(page),
+			Fields: fields, Filter: directus.Filter{key: map[string]any{"_in": page}}, Limit: len(page),
 		}, &items)
 		if err != nil {
 			return err

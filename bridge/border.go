@@ -116,7 +116,7 @@ func (h *historian) inFrontOfTime(ctx context.Context, at time.Time) (border, er
 func (h *historian) inFront(ctx context.Context, r row) (int, error) {
 	part := h.group.dates.of(r.date)
 	if r.hasNumber() {
-		part = directus.And(part, directus.Compare("id", "_lt", r.values["id"]))
+		part = directus.And(part, directus.Compare(h.group.fields.key(), "_lt", r.key))
 	}
 	keys, err := h.firstKeys(ctx, part)
 	keys = slices.DeleteFunc(keys, func(id string) bool { return compareIDs(id, r.id) >= 0 })
@@ -127,18 +127,17 @@ func (h *historian) inFront(ctx context.Context, r row) (int, error) {
 // are milliseconds behind a second.
 func (h *historian) firstKeys(ctx context.Context, part directus.Filter) ([]string, error) {
 	var keys []string
+	key := h.group.fields.key()
 	part = directus.And(h.filter, part)
 	for {
 		n := pageLimit(ctx, h.member.account, maxRank+1-len(keys))
-		var items []struct {
-			ID json.RawMessage `json:"id"`
-		}
-		q := directus.Query{Fields: []string{"id"}, Filter: part, Sort: []string{"id"}, Limit: n, Offset: len(keys)}
+		var items []map[string]json.RawMessage
+		q := directus.Query{Fields: []string{key}, Filter: part, Sort: []string{key}, Limit: n, Offset: len(keys)}
 		if err := h.member.account.Items(ctx, h.group.collection, q, &items); err != nil {
 			return nil, fmt.Errorf("read keys of collection %s: %w", h.group.collection, err)
 		}
 		for _, item := range items {
-			keys = append(keys, scalar(item.ID))
+			keys = append(keys, scalar(item[key]))
 		}
 		if len(items) < n || len(keys) > maxRank {
 			return keys, nil

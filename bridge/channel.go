@@ -242,7 +242,7 @@ func newChannel(cfg Channel) (*channel, error) {
 // prepare derives what is asked of Directus from the group's channels.
 func (g *group) prepare() {
 	g.dates = &dates{field: g.fields.Date}
-	g.query = []string{"id", g.fields.Text, g.fields.Author, g.fields.Date}
+	g.query = []string{g.fields.key(), g.fields.Text, g.fields.Author, g.fields.Date}
 	if g.fields.Recipient != "" {
 		g.query = append(g.query, g.fields.Recipient)
 	}

@@ -1,6 +1,9 @@
 package bridge
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Channel configures one IRC channel: a view of a Directus collection.
 type Channel struct {
@@ -48,6 +51,8 @@ const (
 // Fields names the fields of a collection that make a message. Those that the
 // collection does not have are empty.
 type Fields struct {
+	// ID is the primary key; empty: "id".
+	ID                 string
 	Text, Author, Date string
 	// Nonce is an optional unique text field. With it a message is stored at
 	// most once whatever happens on the way; empty: the collection has none.
@@ -60,6 +65,9 @@ type Fields struct {
 	// directus_files_id.
 	Files string
 }
+
+// key names the primary key.
+func (f Fields) key() string { return cmp.Or(f.ID, "id") }
 
 // SoftDelete marks deleted items by the value of a field.
 type SoftDelete struct {

@@ -85,7 +85,7 @@ func (s *session) lastOwn(ctx context.Context, to addressee) (row, error) {
 	g := to.view.feed.group
 	rows, _, err := readRows(ctx, s.member.account, g, directus.Query{
 		Filter: g.dated(directus.And(directus.Filter(to.Filter), directus.Eq(g.fields.Author, "$CURRENT_USER"))),
-		Sort:   []string{"-" + g.fields.Date, "-id"}, Limit: maxOwnRows,
+		Sort:   []string{"-" + g.fields.Date, "-" + g.fields.key()}, Limit: maxOwnRows,
 	})
 	if err != nil {
 		return row{}, err

@@ -86,7 +86,7 @@ func (d *delivery) look(ctx context.Context) (r row, found bool, err error) {
 		filter, limit = d.likely(), 20
 	}
 	rows, _, err := readRows(ctx, d.member.account, d.feed.group, directus.Query{
-		Filter: filter, Sort: []string{"-" + d.channel.Fields.Date, "-id"}, Limit: limit,
+		Filter: filter, Sort: []string{"-" + d.channel.Fields.Date, "-" + d.channel.Fields.key()}, Limit: limit,
 	})
 	if err != nil {
 		return row{}, false, err

@@ -10,7 +10,7 @@ import (
 )
 
 func keyed(id string) row {
-	return row{id: strings.Trim(id, `"`), values: map[string]json.RawMessage{"id": json.RawMessage(id)}}
+	return row{id: strings.Trim(id, `"`), key: json.RawMessage(id)}
 }
 
 // Each step is a time in milliseconds and what comes then: keys, "." for nothing, "read" and a key, or "flush". It says

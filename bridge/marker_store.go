@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/url"
 	"time"
 
 	"directus-ircd/directus"
@@ -70,16 +68,16 @@ func (s *markerStore) save(ctx context.Context, target string, m spot) (now spot
 	case old != nil:
 		m.item = old.item
 	}
-	method, path := http.MethodPatch, "/items/"+url.PathEscape(s.Collection)+"/"+url.PathEscape(m.item)
 	body := map[string]any{s.Date: m.at.UTC().Format(timestampLayout)}
-	if m.item == "" {
-		method, path = http.MethodPost, "/items/"+url.PathEscape(s.Collection)
-		body[s.Target] = target
-	}
 	var answer struct {
 		ID json.RawMessage `json:"id"`
 	}
-	err = s.account.Do(ctx, method, path, url.Values{"fields": {"id"}}, body, &answer)
+	if m.item == "" {
+		body[s.Target] = target
+		err = s.account.CreateItem(ctx, s.Collection, body, []string{"id"}, &answer)
+	} else {
+		err = s.account.UpdateItem(ctx, s.Collection, m.item, body, []string{"id"}, &answer)
+	}
 	switch {
 	case isForbidden(err):
 		m.item = "" // perhaps its item is gone: look again

@@ -47,7 +47,7 @@ func pageLimit(ctx context.Context, account *directus.Account, wanted int) int {
 // none.
 func newestRow(ctx context.Context, account *directus.Account, g *group) (row, error) {
 	rows, _, err := readRows(ctx, account, g, directus.Query{
-		Filter: g.dated(g.filter), Sort: []string{"-" + g.fields.Date, "-id"}, Limit: 1,
+		Filter: g.dated(g.filter), Sort: []string{"-" + g.fields.Date, "-" + g.fields.key()}, Limit: 1,
 	})
 	if err != nil || len(rows) == 0 {
 		return row{}, err

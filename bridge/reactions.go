@@ -3,8 +3,6 @@ package bridge
 import (
 	"context"
 	"encoding/json"
-	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,9 +160,8 @@ func (c *Reactions) own(ctx context.Context, account *directus.Account, message,
 // add stores a reaction.
 func (c *Reactions) add(ctx context.Context, account *directus.Account, message, text string) (reaction, error) {
 	var raw json.RawMessage
-	err := account.Do(ctx, http.MethodPost, "/items/"+url.PathEscape(c.Collection),
-		url.Values{"fields": {strings.Join(c.query(), ",")}},
-		map[string]any{c.Message: keyValue(message), c.Text: text}, &raw)
+	err := account.CreateItem(ctx, c.Collection,
+		map[string]any{c.Message: keyValue(message), c.Text: text}, c.query(), &raw)
 	if err != nil {
 		return reaction{}, err
 	}
@@ -177,5 +174,5 @@ func (c *Reactions) add(ctx context.Context, account *directus.Account, message,
 
 // remove deletes one.
 func (c *Reactions) remove(ctx context.Context, account *directus.Account, id string) error {
-	return account.Do(ctx, http.MethodDelete, "/items/"+url.PathEscape(c.Collection)+"/"+url.PathEscape(id), nil, nil, nil)
+	return account.DeleteItem(ctx, c.Collection, id)
 }

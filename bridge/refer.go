@@ -58,7 +58,7 @@ func (s *session) refer(ctx context.Context, to addressee, msgid string) (row, e
 // Where only Directus can evaluate the channel's filter, it is asked a second
 // time about what the filter left out.
 func (s *session) lookUp(ctx context.Context, to addressee, id string) (row, error) {
-	one := directus.Eq("id", id)
+	one := directus.Eq(to.view.feed.group.fields.key(), id)
 	if to.equal != nil {
 		return s.readOne(ctx, to, one)
 	}

@@ -33,7 +33,7 @@ func unquotable(ctx context.Context, account *directus.Account, g *group, rows [
 	if g.fields.Reply == "" || g.channels[0].equal != nil || g.channels[0].private {
 		return nil
 	}
-	hidden := map[string]bool{}
+	key, hidden := g.fields.key(), map[string]bool{}
 	var ids []string
 	for _, r := range rows {
 		if r.reply != nil && !hidden[r.reply.id] {
@@ -44,18 +44,16 @@ func unquotable(ctx context.Context, account *directus.Account, g *group, rows [
 	for len(ids) > 0 {
 		page := ids[:min(len(ids), pageLimit(ctx, account, pageSize))]
 		ids = ids[len(page):]
-		var found []struct {
-			ID json.RawMessage `json:"id"`
-		}
+		var found []map[string]json.RawMessage
 		err := account.Items(ctx, g.collection, directus.Query{
-			Fields: []string{"id"}, Limit: len(page),
-			Filter: directus.And(g.filter, directus.Filter{"id": map[string]any{"_in": page}}),
+			Fields: []string{key}, Limit: len(page),
+			Filter: directus.And(g.filter, directus.Filter{key: map[string]any{"_in": page}}),
 		}, &found)
 		if err != nil {
 			break
 		}
 		for _, item := range found {
-			delete(hidden, scalar(item.ID))
+			delete(hidden, scalar(item[key]))
 		}
 	}
 	return hidden

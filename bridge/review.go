@@ -31,7 +31,7 @@ func (f *feed) review(ctx context.Context) error {
 
 func (f *feed) reviewPage(ctx context.Context, ids []string) error {
 	rows, _, err := readRows(ctx, f.carrier.account, f.group, directus.Query{
-		Filter: directus.And(f.group.filter, directus.Filter{"id": map[string]any{"_in": ids}}), Limit: len(ids),
+		Filter: directus.And(f.group.filter, directus.Filter{f.group.fields.key(): map[string]any{"_in": ids}}), Limit: len(ids),
 	})
 	if n := len(ids); n > 1 && errors.Is(err, directus.ErrTooLarge) {
 		if err := f.reviewPage(ctx, ids[:n/2]); err != nil {

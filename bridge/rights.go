@@ -40,8 +40,8 @@ func (p permissions) in(collection string) rights {
 
 // mayChooseKey reports whether an item may be created with a key of the
 // client's choice.
-func (r rights) mayChooseKey() bool {
-	return r.known && (slices.Contains(r.create.Fields, "*") || slices.Contains(r.create.Fields, "id"))
+func (r rights) mayChooseKey(field string) bool {
+	return r.known && (slices.Contains(r.create.Fields, "*") || slices.Contains(r.create.Fields, field))
 }
 
 // mayNotCreate reports that nothing at all may be created.

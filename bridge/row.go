@@ -12,8 +12,9 @@ import (
 
 // row is an item of a collection as far as a message needs it. Immutable.
 type row struct {
-	// id is the primary key as text, whatever its type.
-	id string
+	// id is the primary key as text, whatever its type; key is as Directus wrote it.
+	id  string
+	key json.RawMessage
 	// date is zero where the item has none that can be read; rawDate is as
 	// Directus wrote it, to be compared by Directus.
 	date    time.Time
@@ -39,9 +40,9 @@ func parseRow(raw json.RawMessage, f Fields) (row, error) {
 	if err := json.Unmarshal(raw, &values); err != nil {
 		return row{}, fmt.Errorf("read item: %w", err)
 	}
-	r := row{values: values, id: scalar(values["id"])}
-	if r.id == "" {
-		return row{}, fmt.Errorf("read item: no primary key \"id\" in it")
+	r := row{values: values, key: values[f.key()]}
+	if r.id = scalar(r.key); r.id == "" {
+		return row{}, fmt.Errorf("read item: no primary key %q in it", f.key())
 	}
 	r.rawDate = scalar(values[f.Date])
 	r.date = parseDate(r.rawDate)
@@ -128,10 +129,7 @@ func compareIDs(a, b string) int {
 // hasNumber reports that the key is a number to Directus. It refuses to compare
 // others by anything but equality, whatever the database could do; what it writes
 // as a text may be a number too large for JSON, or none.
-func (r row) hasNumber() bool {
-	raw := r.values["id"]
-	return len(raw) > 0 && raw[0] != '"'
-}
+func (r row) hasNumber() bool { return len(r.key) > 0 && r.key[0] != '"' }
 
 // sameKind reports that two keys can be of one field.
 func sameKind(a, b string) bool { return isNumber(a) == isNumber(b) && isUUID(a) == isUUID(b) }

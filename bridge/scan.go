@@ -60,7 +60,7 @@ func (s *scan) next(ctx context.Context) (rows []row, dense bool, err error) {
 		rows, err = s.nextOfCrowd(ctx)
 		return rows, true, err
 	}
-	rows, more, err := s.read(ctx, s.rest(), s.offset, s.group.dates.field, "id")
+	rows, more, err := s.read(ctx, s.rest(), s.offset, s.group.dates.field, s.group.fields.key())
 	if err != nil {
 		return nil, false, err
 	}
@@ -135,13 +135,13 @@ func (s *scan) nextOfCrowd(ctx context.Context) ([]row, error) {
 	c := s.crowd
 	filter, offset := directus.And(s.base, s.group.dates.of(c.date)), c.read
 	if c.last != nil {
-		filter = directus.And(filter, directus.Compare("id", c.operator, c.last))
+		filter = directus.And(filter, directus.Compare(s.group.fields.key(), c.operator, c.last))
 	}
 	again := c.read > 0 && s.limit(ctx) > 1
 	if again {
 		offset-- // the last row once more, to see that none has come or gone before it
 	}
-	rows, more, err := s.read(ctx, filter, offset, "id")
+	rows, more, err := s.read(ctx, filter, offset, s.group.fields.key())
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (s *scan) nextOfCrowd(ctx context.Context) ([]row, error) {
 		c.read, c.tail = c.read+len(rows), last.id
 		return rows, nil
 	}
-	c.last, c.operator = last.values["id"], "_gt"
+	c.last, c.operator = last.key, "_gt"
 	if s.down {
 		c.operator = "_lt"
 	}

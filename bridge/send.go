@@ -7,9 +7,6 @@ import (
 	"errors"
 	"maps"
 	mathrand "math/rand/v2"
-	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -125,8 +122,9 @@ func (d *delivery) identify(ctx context.Context) {
 		d.once = directus.Filter{d.channel.Fields.Nonce: map[string]any{"_eq": nonce}}
 	case choosable && d.mayChooseKey(ctx):
 		key := uuid.NewString()
-		d.item["id"] = key
-		d.once = directus.Filter{"id": map[string]any{"_eq": key}}
+		field := d.channel.Fields.key()
+		d.item[field] = key
+		d.once = directus.Filter{field: map[string]any{"_eq": key}}
 	}
 }
 
@@ -134,7 +132,7 @@ func (d *delivery) identify(ctx context.Context) {
 // told from one that is stored and hidden.
 func (d *delivery) mayChooseKey(ctx context.Context) bool {
 	r, err := d.member.rights.recent(ctx, d.feed.group.collection)
-	return err == nil && r.mayChooseKey()
+	return err == nil && r.mayChooseKey(d.channel.Fields.key())
 }
 
 // run tries until the outcome is known or ctx ends.
@@ -191,8 +189,7 @@ func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
 		return d.member.rt.Create(ctx, collection, d.item, fields)
 	}
 	var raw json.RawMessage
-	err := d.member.account.Do(ctx, http.MethodPost, "/items/"+url.PathEscape(collection),
-		url.Values{"fields": {strings.Join(fields, ",")}}, d.item, &raw)
+	err := d.member.account.CreateItem(ctx, collection, d.item, fields, &raw)
 	switch {
 	case err == nil && len(raw) == 0:
 		return nil, errHidden // 204: stored, and not to be read back

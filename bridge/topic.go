@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -134,8 +133,7 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	defer give()
 	item := *c.TopicItem
 	var stored map[string]json.RawMessage
-	err = s.member.account.Do(ctx, http.MethodPatch, "/items/"+url.PathEscape(item.Collection)+"/"+url.PathEscape(item.ID),
-		url.Values{"fields": {item.Field}}, map[string]any{item.Field: text}, &stored)
+	err = s.member.account.UpdateItem(ctx, item.Collection, item.ID, map[string]any{item.Field: text}, []string{item.Field}, &stored)
 	switch {
 	case isForbidden(err):
 		return nil, cannotSetTopic(c.Name, "Directus does not allow you to change the topic", err)

@@ -2,10 +2,8 @@ package directus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -34,13 +32,10 @@ func (a *Account) Items(ctx context.Context, collection string, q Query, out any
 // itemsPath is the route of a collection; the system collections have their
 // own (directus_files: /files).
 func itemsPath(collection string) (string, error) {
-	if collection == "" || collection == "." || collection == ".." {
-		return "", errors.New("not the name of a collection")
-	}
 	if system, ok := strings.CutPrefix(collection, "directus_"); ok && system != "" {
-		return "/" + url.PathEscape(system), nil
+		return Path(system)
 	}
-	return "/items/" + url.PathEscape(collection), nil
+	return Path("items", collection)
 }
 
 func (a *Account) read(ctx context.Context, path string, q Query, out any) error {

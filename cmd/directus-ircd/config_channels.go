@@ -33,7 +33,7 @@ func (c *channelConfig) SetDefaults() {
 		Collection: "messages",
 		Backlog:    50,
 		AutoJoin:   true,
-		Fields:     fieldsConfig{Text: "text", Author: "user_created", Date: "date_created"},
+		Fields:     fieldsConfig{ID: "id", Text: "text", Author: "user_created", Date: "date_created"},
 		Format:     "plain",
 		Mentions:   mentionsAsText,
 		Reactions:  reactionsConfig{Message: "message", Text: "text", Author: "user_created", Date: "date_created"},
@@ -41,6 +41,7 @@ func (c *channelConfig) SetDefaults() {
 }
 
 type fieldsConfig struct {
+	ID     string `yaml:"id"`
 	Text   string `yaml:"text"`
 	Author string `yaml:"author"`
 	Date   string `yaml:"date"`
@@ -52,7 +53,7 @@ type fieldsConfig struct {
 // uses lists the fields by what they are for.
 func (f fieldsConfig) uses() []fieldUse {
 	return []fieldUse{
-		{"text", f.Text, true}, {"author", f.Author, true}, {"date", f.Date, true},
+		{"id", f.ID, true}, {"text", f.Text, true}, {"author", f.Author, true}, {"date", f.Date, true},
 		{"nonce", f.Nonce, false}, {"reply", f.Reply, false}, {"files", f.Files, false},
 	}
 }
@@ -101,6 +102,7 @@ type privateConfig struct {
 }
 
 type privateFieldsConfig struct {
+	ID        string `yaml:"id"`
 	Text      string `yaml:"text"`
 	Sender    string `yaml:"sender"`
 	Recipient string `yaml:"recipient"`
@@ -110,7 +112,7 @@ type privateFieldsConfig struct {
 
 func (f privateFieldsConfig) uses() []fieldUse {
 	return []fieldUse{
-		{"text", f.Text, true}, {"sender", f.Sender, true}, {"recipient", f.Recipient, true}, {"date", f.Date, true}, {"nonce", f.Nonce, false},
+		{"id", f.ID, true}, {"text", f.Text, true}, {"sender", f.Sender, true}, {"recipient", f.Recipient, true}, {"date", f.Date, true}, {"nonce", f.Nonce, false},
 	}
 }
 
@@ -140,7 +142,7 @@ type editsConfig struct {
 
 func defaultPrivate() privateConfig {
 	return privateConfig{Backlog: 20, Format: "plain",
-		Fields: privateFieldsConfig{Text: "text", Sender: "user_created", Recipient: "recipient", Date: "date_created"}}
+		Fields: privateFieldsConfig{ID: "id", Text: "text", Sender: "user_created", Recipient: "recipient", Date: "date_created"}}
 }
 
 func defaultMarkers() markersConfig {

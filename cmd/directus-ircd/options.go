@@ -38,7 +38,7 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 			Collection: p.Collection,
 			Backlog:    p.Backlog,
 			Format:     bridge.Format(p.Format),
-			Fields:     bridge.Fields{Text: f.Text, Author: f.Sender, Recipient: f.Recipient, Date: f.Date, Nonce: f.Nonce},
+			Fields:     bridge.Fields{ID: f.ID, Text: f.Text, Author: f.Sender, Recipient: f.Recipient, Date: f.Date, Nonce: f.Nonce},
 		}
 	}
 	if m := cfg.Markers; m.Collection != "" {
@@ -58,7 +58,7 @@ func (c channelConfig) bridge() bridge.Channel {
 		AutoJoin:    c.AutoJoin,
 		Filter:      c.Filter,
 		Set:         c.Set,
-		Fields:      bridge.Fields{Text: f.Text, Author: f.Author, Date: f.Date, Nonce: f.Nonce, Reply: f.Reply, Files: f.Files},
+		Fields:      bridge.Fields{ID: f.ID, Text: f.Text, Author: f.Author, Date: f.Date, Nonce: f.Nonce, Reply: f.Reply, Files: f.Files},
 		Format:      bridge.Format(c.Format),
 		MentionIDs:  c.Mentions == mentionsAsID,
 		Corrections: c.Correct,

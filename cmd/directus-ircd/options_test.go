@@ -21,7 +21,7 @@ func TestOptionsDefaults(t *testing.T) {
 		Edits:                  bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
 		Channels: []bridge.Channel{{
 			Name: "#messages", Collection: "messages", Backlog: 50, AutoJoin: true, Format: bridge.FormatPlain,
-			Fields: bridge.Fields{Text: "text", Author: "user_created", Date: "date_created"},
+			Fields: bridge.Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created"},
 		}},
 		Recheck: 5 * time.Minute,
 		Resume:  &bridge.Resume{MaxAge: 7 * 24 * time.Hour, MaxMessages: 1000},
@@ -72,7 +72,7 @@ resume: {max_age: 0}
 		Edits:                  bridge.Edits{MaxAge: 7 * 24 * time.Hour},
 		Channels: []bridge.Channel{{
 			Name: "#dev", Collection: "chat", Topic: "fixed", Backlog: 50, AutoJoin: true,
-			Fields:     bridge.Fields{Text: "text", Author: "user_created", Date: "date_created", Reply: "reply_to", Files: "files"},
+			Fields:     bridge.Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created", Reply: "reply_to", Files: "files"},
 			Format:     bridge.FormatMarkdown,
 			MentionIDs: true, Corrections: true,
 			SoftDelete: &bridge.SoftDelete{Field: "status", Values: []string{"archived", "true"}},
@@ -81,7 +81,7 @@ resume: {max_age: 0}
 		}},
 		Private: &bridge.Private{
 			Collection: "letters", Backlog: 5, Format: bridge.FormatHTML,
-			Fields: bridge.Fields{Text: "text", Author: "from", Recipient: "to", Date: "date_created", Nonce: "nonce"},
+			Fields: bridge.Fields{ID: "id", Text: "text", Author: "from", Recipient: "to", Date: "date_created", Nonce: "nonce"},
 		},
 		ReadMarkers: &bridge.ReadMarkers{Collection: "read", Target: "target", Date: "date_read", User: "owner"},
 		Recheck:     90 * time.Second,

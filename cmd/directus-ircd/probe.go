@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -138,6 +137,7 @@ func (p *prober) collection(ctx context.Context, c channelConfig) bool {
 	if !p.readable(ctx, c.Collection, runSetup+", or correct channels in the configuration") {
 		return false
 	}
+	p.key(ctx, c.Collection, c.Fields.ID, "fields.id")
 	judged := []judgedField{
 		{c.Fields.Text, func(f field) { p.judgeText(c.Collection, c.Fields.Text, f) }},
 		{c.Fields.Author, func(f field) { p.judgeAuthor(c.Collection, c.Fields.Author, f) }},
@@ -183,8 +183,11 @@ func (p *prober) fields(ctx context.Context, collection string, fields []judgedF
 			continue
 		}
 		var is field
-		path := "/fields/" + url.PathEscape(collection) + "/" + url.PathEscape(f.name)
-		if err := p.account.Do(ctx, http.MethodGet, path, nil, nil, &is); err != nil {
+		path, err := directus.Path("fields", collection, f.name)
+		if err == nil {
+			err = p.account.Do(ctx, http.MethodGet, path, nil, nil, &is)
+		}
+		if err != nil {
 			p.ok("%s.%s can be read", collection, f.name)
 			untold = append(untold, f.name)
 			continue

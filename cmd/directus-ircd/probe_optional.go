@@ -33,7 +33,7 @@ func (p *prober) extras(ctx context.Context, c channelConfig) {
 func (p *prober) files(ctx context.Context, c channelConfig) {
 	known := func(path string) error {
 		var items []json.RawMessage
-		return p.account.Items(ctx, c.Collection, directus.Query{Fields: []string{"id"}, Filter: nested(c.Fields.Files+path, map[string]any{"_nnull": true}), Limit: 1}, &items)
+		return p.account.Items(ctx, c.Collection, directus.Query{Fields: []string{c.Fields.ID}, Filter: nested(c.Fields.Files+path, map[string]any{"_nnull": true}), Limit: 1}, &items)
 	}
 	if known(".filename_download") == nil || known(".directus_files_id.filename_download") == nil {
 		p.ok("%s.%s: the names of files can be read", c.Collection, c.Fields.Files)
@@ -80,6 +80,7 @@ func (p *prober) reactions(ctx context.Context, c channelConfig) {
 	if !p.readable(ctx, r.Collection, "let an administrator run \"directus-ircd setup --reactions\", or take reactions out of the configuration") {
 		return
 	}
+	p.key(ctx, r.Collection, "id", "")
 	p.fields(ctx, r.Collection, []judgedField{
 		{r.Message, nil}, {r.Text, nil},
 		{r.Author, func(f field) { p.judgeAuthor(r.Collection, r.Author, f) }},
@@ -92,6 +93,7 @@ func (p *prober) private(ctx context.Context) {
 	if c == "" || !p.readable(ctx, c, "let an administrator run \"directus-ircd setup --private\", or take private out of the configuration") {
 		return
 	}
+	p.key(ctx, c, f.ID, "private.fields.id")
 	fields := []judgedField{
 		{f.Text, func(is field) { p.judgeText(c, f.Text, is) }},
 		{f.Sender, func(is field) { p.judgeAuthor(c, f.Sender, is) }},
@@ -111,6 +113,7 @@ func (p *prober) markers(ctx context.Context) {
 	if c == "" || !p.readable(ctx, c, "let an administrator run \"directus-ircd setup --read-markers\", or take read_markers out of the configuration") {
 		return
 	}
+	p.key(ctx, c, "id", "")
 	p.fields(ctx, c, []judgedField{
 		{f.Target, nil}, {f.Date, nil},
 		{f.User, func(is field) { p.judgeAuthor(c, f.User, is) }},

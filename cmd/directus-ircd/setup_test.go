@@ -246,3 +246,33 @@ func TestCheckUnreachable(t *testing.T) {
 		t.Errorf("check: %+v", got)
 	}
 }
+
+// A primary key of another name is found, and what to configure is said, also to a
+// user whom Directus does not tell.
+func TestCheckPrimaryKey(t *testing.T) {
+	clearEnvironment(t)
+	s := directustest.Start(t, directustest.Setup(setup.Options{}))
+	kevin := s.CreateUser("Kevin", "")
+	field := func(name, kind string, special ...string) map[string]any {
+		return map[string]any{"field": name, "type": kind, "meta": map[string]any{"special": special}, "schema": map[string]any{}}
+	}
+	key := field("code", "string")
+	key["schema"] = map[string]any{"is_primary_key": true, "has_auto_increment": false}
+	s.Do("POST", "/collections", nil, map[string]any{"collection": "codes", "meta": map[string]any{}, "schema": map[string]any{}, "fields": []any{
+		key, field("user_created", "uuid", "user-created"), field("date_created", "timestamp", "date-created"), field("text", "text"),
+	}}, nil)
+	file := writeConfig(t, "directus: {url: \""+s.URL+"\"}\nchannels: [{name: \"#codes\", collection: codes}]\n")
+	got := runCommand(t, "", "check", "--config", file, "--token", directustest.AdminToken)
+	if want := "MISSING  the primary key of codes is code, not id\n         -> set fields.id to code\n"; got.code != 1 || !strings.Contains(got.stdout, want) {
+		t.Errorf("check: %+v", got)
+	}
+	file = writeConfig(t, "directus: {url: \""+s.URL+"\"}\nchannels: [{name: \"#codes\", collection: codes, fields: {id: code}}, {name: \"#messages\"}]\n")
+	got = runCommand(t, "", "check", "--config", file, "--token", directustest.AdminToken)
+	if !strings.Contains(got.stdout, "ok       codes.code is the primary key") || !strings.Contains(got.stdout, "ok       messages.id is the primary key") {
+		t.Errorf("check: %+v", got)
+	}
+	got = runCommand(t, "", "check", "--config", file, "--token", kevin.StaticToken)
+	if strings.Contains(got.stdout, "the primary key of messages") {
+		t.Errorf("check as a user: %+v", got)
+	}
+}

@@ -59,9 +59,9 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
 	}
 	order := q.Sort
 	if len(order) == 0 {
-		order = []string{"id"}
+		order = []string{f.keyOf(name)}
 	}
-	slices.SortStableFunc(found, func(a, b map[string]any) int { return orderBy(a, b, order) })
+	slices.SortStableFunc(found, func(a, b map[string]any) int { return f.orderBy(name, a, b, order) })
 	found = found[min(q.Offset, len(found)):]
 	if limit >= 0 {
 		found = found[:min(limit, len(found))]
@@ -114,10 +114,14 @@ func matchSearch(row map[string]any, search string) bool {
 	return false
 }
 
-func orderBy(a, b map[string]any, sort []string) int {
+// orderBy compares items by fields. Callers hold mu.
+func (f *Fake) orderBy(collection string, a, b map[string]any, sort []string) int {
 	for _, field := range sort {
 		name, descending := strings.CutPrefix(field, "-")
 		c := compare(a[name], b[name])
+		if of := f.collections[collection]; of != nil && of.FoldedKeys && name == of.Key {
+			c = cmp.Or(cmp.Compare(strings.ToLower(keyText(a[name])), strings.ToLower(keyText(b[name]))), -c)
+		}
 		if descending {
 			c = -c
 		}
@@ -167,7 +171,7 @@ func (f *Fake) matchRule(relations map[string]string, user string, row map[strin
 			}
 			continue
 		}
-		if _, textual := row[name].(string); textual && name == "id" && isComparison(op) {
+		if s, textual := row[name].(string); textual && isComparison(op) && !isDate(s) {
 			return false, invalid("INVALID_QUERY", fmt.Sprintf("\"uuid\" field type does not contain the %q filter operator", op))
 		}
 		ok, err := f.matchOp(user, row[name], op, want)
@@ -176,6 +180,11 @@ func (f *Fake) matchRule(relations map[string]string, user string, row map[strin
 		}
 	}
 	return true, nil
+}
+
+func isDate(s string) bool {
+	_, ok := parseDate(s)
+	return ok
 }
 
 // isComparison reports an operator that Directus refuses for keys that are uuids or
@@ -277,7 +286,7 @@ func rank(v any) int {
 func (f *Fake) related(name string, key any) map[string]any {
 	rows, _ := f.rows(name)
 	for _, row := range rows {
-		if key != nil && keyText(row["id"]) == keyText(key) {
+		if key != nil && keyText(row[f.keyOf(name)]) == keyText(key) {
 			return row
 		}
 	}
@@ -312,7 +321,7 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 			nested[head] = append(nested[head], rest)
 		case f.lists(name)[head] != "":
 			if items, readable := f.listed(name, user, row, head); readable {
-				out[head] = keysOf(items)
+				out[head] = f.keysOf(name, head, items)
 			}
 		default:
 			v, known := row[head]
@@ -363,7 +372,7 @@ func (f *Fake) listed(name, user string, row map[string]any, field string) (item
 	}
 	rows, _ := f.rows(related)
 	for _, item := range rows {
-		if keyText(item[back]) == keyText(row["id"]) && f.visible(related, user, item) {
+		if keyText(item[back]) == keyText(row[f.keyOf(name)]) && f.visible(related, user, item) {
 			items = append(items, item)
 		}
 	}
@@ -389,16 +398,18 @@ func (f *Fake) pickList(out map[string]any, name, user string, row map[string]an
 		}
 	}
 	if len(picked) < len(items) {
-		picked = keysOf(items)
+		picked = f.keysOf(name, field, items)
 	}
 	out[field] = picked
 	return nil
 }
 
-func keysOf(items []map[string]any) []any {
+// keysOf are the keys of the items of a one-to-many field. Callers hold mu.
+func (f *Fake) keysOf(name, field string, items []map[string]any) []any {
+	related, _, _ := strings.Cut(f.lists(name)[field], ".")
 	keys := []any{}
 	for _, item := range items {
-		keys = append(keys, item["id"])
+		keys = append(keys, item[f.keyOf(related)])
 	}
 	return keys
 }

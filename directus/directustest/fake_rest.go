@@ -35,6 +35,8 @@ func (f *Fake) handler() http.Handler {
 	mux.HandleFunc("POST /items/{collection}", f.rest(f.post))
 	mux.HandleFunc("PATCH /items/{collection}/{id}", f.rest(f.patch))
 	mux.HandleFunc("DELETE /items/{collection}/{id}", f.rest(f.delete))
+	mux.HandleFunc("PATCH /items/{collection}", f.rest(f.patchKeys))
+	mux.HandleFunc("DELETE /items/{collection}", f.rest(f.deleteKeys))
 	mux.HandleFunc("GET /websocket", f.upgrade)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && !f.opts.NoWebSockets {
@@ -114,7 +116,15 @@ func (f *Fake) rest(route func(r *http.Request, user string, body map[string]any
 		if len(raw) > 0 {
 			dec := json.NewDecoder(strings.NewReader(string(raw)))
 			dec.UseNumber()
-			if dec.Decode(&body) != nil {
+			var err error
+			if raw[0] == '[' {
+				var keys []any
+				err = dec.Decode(&keys)
+				body = map[string]any{"keys": keys}
+			} else {
+				err = dec.Decode(&body)
+			}
+			if err != nil {
 				refuse(w, invalid("INVALID_PAYLOAD", "Invalid payload. Body is not an object."))
 				return
 			}
@@ -302,8 +312,9 @@ func (f *Fake) one(r *http.Request, user string, body map[string]any) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	q.Filter = map[string]any{"id": map[string]any{"_eq": r.PathValue("id")}}
-	rows, refused := f.read(collectionOf(r), user, q)
+	name := collectionOf(r)
+	q.Filter = map[string]any{f.keyOf(name): map[string]any{"_eq": r.PathValue("id")}}
+	rows, refused := f.read(name, user, q)
 	if refused != nil {
 		return nil, refused
 	}
@@ -346,6 +357,35 @@ func (f *Fake) patch(r *http.Request, user string, body map[string]any) (any, er
 	}
 	picked, refused := f.pick(name, user, item, q.Fields)
 	return picked, orNil(refused)
+}
+
+// patchKeys changes the items of a list of keys.
+func (f *Fake) patchKeys(r *http.Request, user string, body map[string]any) (any, error) {
+	keys, _ := body["keys"].([]any)
+	data, _ := body["data"].(map[string]any)
+	out := []any{}
+	for _, key := range keys {
+		r.SetPathValue("id", keyText(key))
+		item, err := f.patch(r, user, data)
+		if err != nil {
+			return nil, err
+		}
+		if item != nil {
+			out = append(out, item)
+		}
+	}
+	return out, nil
+}
+
+// deleteKeys deletes the items of a list of keys.
+func (f *Fake) deleteKeys(r *http.Request, user string, body map[string]any) (any, error) {
+	keys, _ := body["keys"].([]any)
+	for _, key := range keys {
+		if err := f.remove(r.PathValue("collection"), user, keyText(key), key); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
 }
 
 func (f *Fake) delete(r *http.Request, user string, _ map[string]any) (any, error) {

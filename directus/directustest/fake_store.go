@@ -13,11 +13,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// FakeCollection describes a collection of a Fake. Every one has the fields id,
-// date_created and user_created besides.
+// FakeCollection describes a collection of a Fake. Every one has the fields of its
+// key, date_created and user_created besides.
 type FakeCollection struct {
 	Fields      []string
-	UUIDKey     bool              // id is a UUID that clients may choose, not a number
+	Key         string            // name of the primary key; default "id"
+	FoldedKeys  bool              // texts as keys are in the order of a collation that ignores case
+	UUIDKey     bool              // the key is a UUID that clients may choose, not a number
 	Unique      []string          // fields whose values are unique
 	MaxLength   map[string]int    // in code points
 	Relations   map[string]string // many-to-one field: collection; user_created is one always
@@ -64,7 +66,10 @@ func (f *Fake) AddCollection(name string, c FakeCollection) {
 	}
 	c.Relations = maps.Clone(c.Relations)
 	c.Relations["user_created"] = "directus_users"
-	c.Fields = append([]string{"id", "date_created", "user_created"}, c.Fields...)
+	if c.Key == "" {
+		c.Key = "id"
+	}
+	c.Fields = append([]string{c.Key, "date_created", "user_created"}, c.Fields...)
 	if c.DateUpdated != "" {
 		c.Fields = append(c.Fields, c.DateUpdated)
 	}
@@ -108,7 +113,7 @@ func (f *Fake) Insert(collection, author string, item map[string]any) string {
 		stored["date_created"] = d
 	}
 	f.emit(collection, "create", []map[string]any{stored}, nil)
-	return keyText(stored["id"])
+	return keyText(stored[f.keyOf(collection)])
 }
 
 // Update changes an item as an administrator would and sends the event.
@@ -191,12 +196,12 @@ func (f *Fake) create(name, user string, data map[string]any) (map[string]any, *
 	if err := c.check(item, nil); err != nil {
 		return nil, err
 	}
-	switch key := data["id"].(type) {
+	switch key := data[c.Key].(type) {
 	case nil:
 		c.lastID++
-		item["id"] = json.Number(strconv.FormatInt(c.lastID, 10))
+		item[c.Key] = json.Number(strconv.FormatInt(c.lastID, 10))
 		if c.UUIDKey {
-			item["id"] = uuid.NewString()
+			item[c.Key] = uuid.NewString()
 		}
 	case json.Number:
 		if n, err := key.Int64(); err == nil {
@@ -220,12 +225,12 @@ func (c *collection) check(item, self map[string]any) *apiError {
 			return invalid("VALUE_TOO_LONG", fmt.Sprintf("Value %q for field %q in collection %q is too long.", s, field, c.name))
 		}
 	}
-	for _, field := range append([]string{"id"}, c.Unique...) {
+	for _, field := range append([]string{c.Key}, c.Unique...) {
 		if item[field] == nil {
 			continue
 		}
 		for _, other := range c.items {
-			if equal(other[field], item[field]) && (self == nil || keyText(other["id"]) != keyText(self["id"])) {
+			if equal(other[field], item[field]) && (self == nil || keyText(other[c.Key]) != keyText(self[c.Key])) {
 				return invalid("RECORD_NOT_UNIQUE",
 					fmt.Sprintf("Value %q for field %q in collection %q has to be unique.", fmt.Sprint(item[field]), field, c.name))
 			}
@@ -265,7 +270,7 @@ func (f *Fake) remove(name, user, id string, key any) *apiError {
 		return err
 	}
 	c := f.collections[name]
-	c.items = slices.DeleteFunc(c.items, func(it map[string]any) bool { return keyText(it["id"]) == id })
+	c.items = slices.DeleteFunc(c.items, func(it map[string]any) bool { return keyText(it[c.Key]) == id })
 	f.emit(name, "delete", nil, []any{key})
 	return nil
 }
@@ -277,7 +282,7 @@ func (f *Fake) find(name, user, action, id string) (map[string]any, *apiError) {
 		return nil, forbidden()
 	}
 	for _, it := range c.items {
-		if keyText(it["id"]) == id && f.visible(name, user, it) {
+		if keyText(it[c.Key]) == id && f.visible(name, user, it) {
 			return it, nil
 		}
 	}
@@ -315,6 +320,14 @@ func (u *FakeUser) userItem() map[string]any {
 		item[k] = normal(v)
 	}
 	return item
+}
+
+// keyOf names the primary key of a collection. Callers hold mu.
+func (f *Fake) keyOf(name string) string {
+	if c := f.collections[name]; c != nil {
+		return c.Key
+	}
+	return "id"
 }
 
 // rows are all items of a collection, users included, and whether it exists.
