@@ -51,7 +51,7 @@ type Options struct {
 	Recheck time.Duration
 	// Resume lets devices go on from where they were; nil: nobody's.
 	Resume *Resume
-	// State is what outlasts the Backend, which closes it; nil: memory has to do.
+	// State is what outlasts the Backend, which closes it; nil: nothing is to.
 	State *State
 	// OwnFeeds makes everybody read with subscriptions of their own, also where
 	// Directus proves that others are shown the same.
@@ -67,6 +67,7 @@ type Backend struct {
 	opts    Options              // as it was made: of those that Configure replaces plan has the present ones
 	plan    atomic.Pointer[plan] // stored under mu
 	nicks   *nicks
+	people  *censuses
 	guard   *guard
 	markers markerShelf
 	feeds   *feeds
@@ -98,9 +99,10 @@ func New(opts Options) (*Backend, error) {
 		opts.State = newState(opts.Logger)
 	}
 	b := &Backend{
-		opts: opts, origin: opts.Client.URL().String(), nicks: newNicks(), feeds: newFeeds(),
+		opts: opts, origin: opts.Client.URL().String(), people: newCensuses(), feeds: newFeeds(),
 		guard: newGuard(opts.LoginAttemptsPerMinute), members: map[string]*member{}, idle: map[*member]*time.Timer{},
 	}
+	b.nicks = newNicks(opts.State, b.origin)
 	if opts.Resume != nil {
 		b.trails = opts.State.trails
 		b.trails.begin(opts.Resume.MaxAge, clockOf(opts.Client))
@@ -177,17 +179,17 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret s
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
 	}
 	names := &directory{
-		account: account, rights: rights, nicks: b.nicks, fields: p.NickFields,
+		account: account, rights: rights, nicks: b.nicks, censuses: b.people, fields: p.NickFields,
 		shelf: &shelf{account: account, life: p.Recheck}, publicURL: p.PublicURL, life: p.Recheck,
 		searches: rate.NewLimiter(searchRate, searchBurst),
 	}
-	who, taken, err := names.self(ctx)
+	who, others, err := names.self(ctx)
 	if err != nil {
 		b.logout(account)
 		return nil, admissionError(err)
 	}
 	s := newSession(b, who, device)
-	s.nick = b.nicks.connect(who, taken)
+	s.nick = b.nicks.connect(who, others)
 	if !b.enter(s, names, rights, secret) {
 		b.logout(account) // the user has logged in twice at once
 	}
@@ -210,7 +212,7 @@ func (b *Backend) addTo(user string, secret secretHash, device string) *session 
 // sessionOf makes a session of a member that goes on. The caller holds mu.
 func (b *Backend) sessionOf(m *member, device string) *session {
 	s := newSession(b, m.person, device)
-	s.nick = b.nicks.connect(m.person, false) // the one that it is connected with
+	s.nick = b.nicks.connect(m.person, namesakes{}) // the one that it is connected with
 	b.add(m, s)
 	return s
 }

@@ -19,20 +19,6 @@ import (
 // cannot: who they belong to is not known for the moment.
 var errRightsChanged = errors.New("the right to read names has changed")
 
-// nobodyLife is how long a nick is believed to be nobody's: a bot that asks for
-// it again and again costs one question a minute.
-const nobodyLife = time.Minute
-
-// errManySearches ends a search that was not made.
-var errManySearches = errors.New("too many names were searched for")
-
-// A search takes Directus several queries, over all users: so many a user may make
-// at once, and so many a second then.
-const (
-	searchBurst = 50
-	searchRate  = 2
-)
-
 // maxNames bounds what a directory remembers; beyond, it starts afresh.
 const maxNames = 10000
 
@@ -43,6 +29,7 @@ type directory struct {
 	account   *directus.Account
 	rights    *rightsCache // has a lock of its own
 	nicks     *nicks
+	censuses  *censuses
 	fields    []string // configured, tried in order to form the nick
 	shelf     *shelf
 	publicURL string // the base of links to files
@@ -56,6 +43,7 @@ type directory struct {
 	mu       sync.Mutex
 	people   map[string]knownPerson // guarded by mu
 	readable []string               // the fields that may be read; guarded by mu
+	said     bool                   // Directus has: of everybody, without a rule; guarded by mu
 	probed   time.Time              // when that was found out; guarded by mu
 	refused  bool                   // Directus has refused what it had said may be read; guarded by mu
 	nobody   map[string]time.Time   // folded nicks that nobody has, until when that is believed; guarded by mu
@@ -68,15 +56,15 @@ type knownPerson struct {
 
 // self reads the name of the user whose directory it is, who can see at least
 // that.
-func (d *directory) self(ctx context.Context) (p person, taken bool, err error) {
+func (d *directory) self(ctx context.Context) (p person, ns namesakes, err error) {
 	me, err := d.account.Me(ctx, append([]string{"id"}, d.fields...))
 	if err != nil {
-		return person{}, false, fmt.Errorf("read own name: %w", err)
+		return person{}, namesakes{}, fmt.Errorf("read own name: %w", err)
 	}
 	p = d.toPerson(me)
 	p.id = d.account.ID()
-	rivals, err := d.rivals(ctx, []person{p})
-	return p, rivals[p.id], err
+	all, err := d.namesakes(ctx, map[string]person{p.id: p})
+	return p, all[p.id], err
 }
 
 // users returns the IRC identities of the given users; those whose names may
@@ -110,18 +98,13 @@ func (d *directory) forget() {
 	d.mu.Lock()
 	d.people, d.nobody, d.probed, d.refused = nil, nil, time.Time{}, false
 	d.mu.Unlock()
+	d.censuses.forget(d.ownCensus())
 	d.shelf.forget()
 }
 
 // identify turns people into IRC identities.
 func (d *directory) identify(ctx context.Context, people map[string]person) (map[string]ircd.User, error) {
-	var strangers []person
-	for _, p := range people {
-		if !p.anonymous() && !d.nicks.has(p) {
-			strangers = append(strangers, p)
-		}
-	}
-	rivals, err := d.rivals(ctx, strangers)
+	all, err := d.namesakes(ctx, people)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +114,7 @@ func (d *directory) identify(ctx context.Context, people map[string]person) (map
 			users[id] = u
 			continue
 		}
-		u := d.nicks.user(p, rivals[id])
+		u := d.nicks.user(p, all[id])
 		// Not what somebody else may read of the name.
 		if u.Realname = p.realname; u.Realname == "" {
 			u.Realname = u.Nick
@@ -175,116 +158,6 @@ func (d *directory) remember(people map[string]person, ids []string) {
 	}
 }
 
-// rivals tells which of the people share their name with somebody, connected or
-// not. None of these gets the bare name, so that it never passes from one to
-// another. Without the right to read others' names nobody has rivals here; the
-// nicks stay unique all the same.
-func (d *directory) rivals(ctx context.Context, people []person) (map[string]bool, error) {
-	var fields []string
-	if len(people) > 0 {
-		var err error
-		if fields, err = d.probe(ctx); err != nil {
-			return nil, err
-		}
-	}
-	conditions := make([]directus.Filter, 0, len(people)*len(fields))
-	for _, p := range people {
-		for _, field := range fields {
-			if p.name != "" {
-				conditions = append(conditions, directus.Filter{field: map[string]any{"_eq": p.name}})
-			}
-		}
-	}
-	if len(conditions) == 0 {
-		return nil, nil
-	}
-	namesakes, err := d.fetch(ctx, directus.Or(conditions...), 100)
-	if err != nil && !errors.Is(err, errRightsChanged) {
-		return nil, err
-	}
-	taken := map[string]bool{}
-	for _, p := range people {
-		for _, other := range namesakes {
-			if other.id != p.id && ircd.Fold(other.base()) == ircd.Fold(p.base()) {
-				taken[p.id] = true
-			}
-		}
-	}
-	return taken, nil
-}
-
-// search finds a user by nick, connected or not, as far as they may be read.
-func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error) {
-	if id := d.nicks.holder(nick); id != "" {
-		users, err := d.users(ctx, []string{id})
-		if u := users[id]; err == nil && ircd.Fold(u.Nick) == ircd.Fold(nick) {
-			return &u, nil
-		}
-		return nil, err
-	}
-	if d.isNobody(nick) {
-		return nil, nil
-	}
-	// A client may ask for one name after the other, in mentions for example.
-	if !d.searches.Allow() {
-		return nil, errManySearches
-	}
-	// The exact name first: where it is a common part of names, the others are
-	// more than would be read.
-	base, _, _ := strings.Cut(nick, "-")
-	for _, operator := range []string{"_eq", "_icontains"} {
-		u, err := d.searchBy(ctx, nick, operator, nick, base, strings.ReplaceAll(nick, "_", " "))
-		if u != nil || err != nil {
-			return u, err
-		}
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.nobody == nil || len(d.nobody) >= maxNames {
-		d.nobody = map[string]time.Time{}
-	}
-	d.nobody[ircd.Fold(nick)] = time.Now().Add(nobodyLife)
-	return nil, nil
-}
-
-func (d *directory) isNobody(nick string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return time.Now().Before(d.nobody[ircd.Fold(nick)])
-}
-
-// searchBy looks for the owner of a nick among the people one of whose names
-// compares to a guess.
-func (d *directory) searchBy(ctx context.Context, nick, operator string, guesses ...string) (*ircd.User, error) {
-	fields, err := d.probe(ctx)
-	if err != nil || len(fields) == 0 {
-		return nil, err
-	}
-	conditions := make([]directus.Filter, 0, len(guesses)*len(fields))
-	for _, field := range fields {
-		for _, guess := range guesses {
-			conditions = append(conditions, directus.Filter{field: map[string]any{operator: guess}})
-		}
-	}
-	found, err := d.fetch(ctx, directus.Or(conditions...), 100)
-	if err != nil && !errors.Is(err, errRightsChanged) {
-		return nil, err
-	}
-	people := map[string]person{}
-	for _, p := range found {
-		if strings.HasPrefix(ircd.Fold(nick), ircd.Fold(p.base())) {
-			people[p.id] = p
-		}
-	}
-	users, err := d.identify(ctx, people)
-	for _, u := range users {
-		if ircd.Fold(u.Nick) == ircd.Fold(nick) && u.ID != "" {
-			return &u, nil
-		}
-	}
-	return nil, err
-}
-
 // fetch reads users. What may not be read is left out: no user, no field.
 func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int) ([]person, error) {
 	fields, err := d.probe(ctx)
@@ -301,11 +174,7 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 		if directus.IsCode(err, directus.CodeForbidden) {
 			// The right was there when it was tried, or Directus said so, as it says of
 			// fields that there are not: try again, where that was not done just now.
-			d.mu.Lock()
-			said := !d.refused
-			d.probed, d.refused = time.Time{}, true
-			d.mu.Unlock()
-			if said {
+			if d.refuse() {
 				return d.fetch(ctx, filter, limit)
 			}
 			return nil, errRightsChanged
@@ -328,6 +197,16 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 	return people, nil
 }
 
+// refuse notes that Directus has refused what it had said may be read; again reports
+// that it is worth another try.
+func (d *directory) refuse() (again bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	again = !d.refused
+	d.probed, d.refused = time.Time{}, true
+	return again
+}
+
 // probe finds out, now and then, which of the configured fields the user may
 // read: asking for one that they may not is refused as a whole. Mostly Directus has
 // said so with the user's rights.
@@ -339,14 +218,15 @@ func (d *directory) probe(ctx context.Context) ([]string, error) {
 		return readable, nil
 	}
 	readable, said := d.rights.readable("directus_users", d.fields)
-	if !said || refused {
+	said = said && !refused
+	if !said {
 		var err error
 		if readable, err = d.try(ctx); err != nil {
 			return nil, err
 		}
 	}
 	d.mu.Lock()
-	d.readable, d.probed = readable, time.Now()
+	d.readable, d.said, d.probed = readable, said, time.Now()
 	d.mu.Unlock()
 	return readable, nil
 }

@@ -352,7 +352,7 @@ func TestSearchesAreLimited(t *testing.T) {
 		}
 		c.Send("WHOIS nobody")
 		c.ExpectNext(":irc.test 263 ada WHOIS :You have asked for many names in a short time: wait a moment and try again")
-		if asked := fake.Count("GET /users") - before; asked < 100 || asked > 110 {
+		if asked := fake.Count("GET /users") - before; asked > 10 {
 			t.Errorf("Directus was asked %d times", asked)
 		}
 		if n := len(fake.Items("messages")); n != 10 {

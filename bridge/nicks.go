@@ -1,129 +1,235 @@
 package bridge
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
-	"unicode"
-
-	"github.com/mozillazg/go-unidecode"
 
 	"directus-ircd/ircd"
 )
 
-// host is the host part of every user's mask. It says where the person is: in
-// Directus. An address would be nobody's business.
-const host = "directus"
+const (
+	// maxUserNicks is how many nicks by name a user may have had. Another name makes
+	// a nick that nobody else can get, and that need not be kept.
+	maxUserNicks = 8
+	// maxNicks is how many nicks are kept, and maxAnonymous how many of those are of
+	// people without a name, whose ids may be invented. Who is one too many gets a
+	// nick that need not be kept. None of the others is given up for that.
+	maxNicks     = 50000
+	maxAnonymous = maxNicks / 2
+)
 
-// nobody is the author of a message that has none: written without a login, or
-// by a user who was deleted since.
-const nobody = "unknown"
-
-// reserved nicks would let a user pass for the service.
-var reserved = []string{nobody, "directus", "service", "server", "nickserv", "chanserv"}
-
-// nicks hands out nicks: each Directus user has one at a time, no two users
-// the same, and nobody's nick changes because somebody else appeared.
+// nicks hands out nicks: no two Directus users have the same, a nick that was one
+// user's is never another's, and nobody's nick changes because somebody else appeared.
+// What has been handed out is in the state, so that all of it holds over restarts,
+// renames and deletions.
 type nicks struct {
-	mu     sync.Mutex
-	byUser map[string]*claim // by claim key; guarded by mu
-	byNick map[string]*claim // by folded nick; guarded by mu
+	stored *table[storedNicks]
+	origin string // the Directus of the users
+	// durable says that the state outlasts the daemon. Where it does not, who comes
+	// first must not matter: a plain name is a nick only where nobody else can have it.
+	durable bool
+
+	mu        sync.Mutex
+	byUser    map[string][]*claim // by id; guarded by mu
+	byNick    map[string]*claim   // by folded nick; guarded by mu
+	kept      int                 // claims that are kept; guarded by mu
+	anonymous int                 // of those, without a name; guarded by mu
 }
 
 // claim is a user's hold on a nick.
 type claim struct {
-	key       string
-	base      string
-	user      ircd.User // Realname is guarded by nicks.mu, the rest never changes
+	base      string    // folded, as person.base has it
+	kept      bool      // else it ends with the last session
+	user      ircd.User // Realname, and the case of Nick, are guarded by nicks.mu, the rest never changes
 	connected int       // sessions; guarded by nicks.mu
 }
 
-func newNicks() *nicks {
-	n := &nicks{byUser: map[string]*claim{}, byNick: map[string]*claim{}}
+// storedNicks are the nicks of one user as they stand in the state.
+type storedNicks struct {
+	Nicks []storedNick `json:"nicks"`
+}
+
+type storedNick struct {
+	Base string `json:"base"`
+	Nick string `json:"nick"`
+}
+
+// namesakes is what is known of others of the same name.
+type namesakes struct {
+	ids []string
+	// all says that there are no others.
+	all bool
+}
+
+func newNicks(state *State, origin string) *nicks {
+	n := &nicks{
+		stored: state.nicks, origin: origin + "\x00", durable: !state.makeshift,
+		byUser: map[string][]*claim{}, byNick: map[string]*claim{},
+	}
 	for _, nick := range reserved {
 		n.byNick[nick] = &claim{}
 	}
+	n.load()
 	return n
 }
 
-// person is what the daemon knows of a Directus user.
-type person struct {
-	id string
-	// name is the first of the configured fields that makes a nick; empty for
-	// a user whose names may not be read.
-	name string
-	// realname holds all the configured fields.
-	realname string
+// load takes over what is stored. What does not fit in any more is of another
+// Directus, and given up.
+func (n *nicks) load() {
+	all := n.stored.all()
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		id, mine := strings.CutPrefix(key, n.origin)
+		if !mine {
+			if len(all) >= maxNicks {
+				n.stored.drop(key)
+			}
+			continue
+		}
+		for _, s := range all[key].Nicks {
+			if ircd.IsNick(s.Nick) && n.isFree(s.Nick) {
+				n.add(person{id: id}, s.Base, s.Nick, true)
+			}
+		}
+	}
 }
 
-// anonymous reports whether the person's names may not be read.
-func (p person) anonymous() bool { return p.name == "" }
-
-// key separates what a user is called from what the same user is called by
-// those who may not read the name.
-func (p person) key() string {
-	if p.anonymous() {
-		return "anonymous " + p.id
-	}
-	return p.id
-}
-
-func (p person) base() string {
-	if p.anonymous() {
-		return "user-" + suffix(p.id, 6)
-	}
-	return nickify(p.name)
-}
-
-// user returns the IRC identity of p, made at the first call. taken says that
-// somebody else has the same name, so that of two users with one name it is not
-// a matter of who came first.
-func (n *nicks) user(p person, taken bool) ircd.User {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.claim(p, taken).user
-}
-
-// claim finds or makes the claim of p. The caller holds mu.
-func (n *nicks) claim(p person, taken bool) *claim {
-	c := n.byUser[p.key()]
-	if c != nil && (c.base == p.base() || c.connected > 0) {
-		return c
-	}
-	if c != nil {
-		delete(n.byNick, ircd.Fold(c.user.Nick))
-	}
-	c = &claim{key: p.key(), base: p.base()}
-	c.user = ircd.User{ID: p.id, Username: suffix(p.id, 8), Host: host, Realname: p.realname}
-	c.user.Nick = n.free(p, taken)
+// add notes a claim. The caller holds mu.
+func (n *nicks) add(p person, base, nick string, kept bool) *claim {
+	c := &claim{base: base, kept: kept}
+	c.user = ircd.User{ID: p.id, Nick: nick, Username: suffix(p.id, 8), Host: host, Realname: p.realname}
 	if c.user.Realname == "" {
-		c.user.Realname = c.user.Nick
+		c.user.Realname = nick
 	}
-	n.byUser[c.key] = c
-	n.byNick[ircd.Fold(c.user.Nick)] = c
+	n.byUser[p.id] = append(n.byUser[p.id], c)
+	n.byNick[ircd.Fold(nick)] = c
+	if kept {
+		n.kept++
+		if base == "" {
+			n.anonymous++
+		}
+	}
 	return c
 }
 
-// free finds a nick that nobody has: the bare name, or the name with a piece of
-// the user's id, which is the same at every start. The caller holds mu.
-func (n *nicks) free(p person, taken bool) string {
+// store has the nicks of a user written to the state. Who is no user of Directus comes
+// out the same at each start. The caller holds mu.
+func (n *nicks) store(id string) {
+	if !isUUID(id) {
+		return
+	}
+	var s storedNicks
+	for _, c := range n.byUser[id] {
+		if c.kept {
+			s.Nicks = append(s.Nicks, storedNick{c.base, c.user.Nick})
+		}
+	}
+	n.stored.put(n.origin+id, s)
+}
+
+// user returns the IRC identity of p, made at the first call.
+func (n *nicks) user(p person, ns namesakes) ircd.User {
 	base := p.base()
-	if !taken && n.byNick[ircd.Fold(base)] == nil {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := n.pinned(p.id)
+	if c == nil {
+		c = n.claim(p, base, ns)
+	}
+	if !c.kept && c.connected == 0 {
+		n.drop(c)
+	}
+	return c.user
+}
+
+// claim finds or makes the claim of p on the nick for a base. The caller holds mu.
+func (n *nicks) claim(p person, base string, ns namesakes) *claim {
+	if c := n.find(p.id, base); c != nil {
+		if c.connected == 0 && c.user.Nick != base && ircd.Fold(c.user.Nick) == ircd.Fold(base) {
+			c.user.Nick = base // written otherwise
+			n.store(p.id)
+		}
+		return c
+	}
+	kept := n.hasRoom(p.id, base)
+	c := n.add(p, ircd.Fold(base), n.free(p, base, ns, kept), kept)
+	if kept {
+		n.store(p.id)
+	}
+	return c
+}
+
+// drop ends a claim that is not kept. The caller holds mu.
+func (n *nicks) drop(c *claim) {
+	delete(n.byNick, ircd.Fold(c.user.Nick))
+	id := c.user.ID
+	n.byUser[id] = slices.DeleteFunc(n.byUser[id], func(other *claim) bool { return other == c })
+	if len(n.byUser[id]) == 0 {
+		delete(n.byUser, id)
+	}
+}
+
+// find returns the claim of a user on the nick for a base, or nil. The caller holds mu.
+func (n *nicks) find(id, base string) *claim {
+	for _, c := range n.byUser[id] {
+		if c.base == ircd.Fold(base) {
+			return c
+		}
+	}
+	return nil
+}
+
+// hasRoom reports that a further nick of a user is kept. The caller holds mu.
+func (n *nicks) hasRoom(id, base string) bool {
+	if base == "" {
+		return n.kept < maxNicks && n.anonymous < maxAnonymous
+	}
+	named := 0
+	for _, c := range n.byUser[id] {
+		if c.kept && c.base != "" {
+			named++
+		}
+	}
+	return n.kept < maxNicks && named < maxUserNicks
+}
+
+// isFree reports that nobody ever had a nick. The caller holds mu.
+func (n *nicks) isFree(nick string) bool { return n.byNick[ircd.Fold(nick)] == nil }
+
+// free finds a nick that nobody ever had: the plain name if that is nobody else's, or
+// one with the first digits of the user's id, so many that nobody else gets the same.
+// The caller holds mu.
+func (n *nicks) free(p person, base string, ns namesakes, kept bool) string {
+	least := idDigits
+	if base == "" {
+		least = anonymousDigits
+	}
+	if sure := kept && (n.durable || ns.all); !sure {
+		least = sureDigits
+	} else if _, numbered := isNumbered(base); base != "" && !numbered && len(ns.ids) == 0 && n.isFree(base) {
 		return base
 	}
-	for length := 4; ; length += 4 {
-		end := "-" + suffix(p.id, length)
-		nick := base[:min(len(base), max(1, ircd.NickLen-len(end)))] + end
-		if len(nick) > ircd.NickLen {
-			nick = nick[:ircd.NickLen]
-		}
-		if n.byNick[ircd.Fold(nick)] == nil {
-			return nick
-		}
-		if length > ircd.NickLen {
-			// Two ids that agree in all their digits are one id.
+	for digits := least; digits <= mostDigits; digits += 4 {
+		if nick := p.numbered(base, digits); n.isFree(nick) && !ns.share(p, digits) {
 			return nick
 		}
 	}
+	for i := 0; ; i++ { // ids that begin alike as far as a nick is long
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", p.id, i))
+		if nick := anonymousPrefix + hex.EncodeToString(sum[:])[:mostDigits]; n.isFree(nick) {
+			return nick
+		}
+	}
+}
+
+// share reports that the id of a namesake of p has the same first digits.
+func (ns namesakes) share(p person, digits int) bool {
+	mine := idPrefix(p.id, digits)
+	return slices.ContainsFunc(ns.ids, func(id string) bool { return idPrefix(id, digits) == mine })
 }
 
 // known returns the identity of a user who is connected: everybody sees that
@@ -140,24 +246,27 @@ func (n *nicks) known(id string) (ircd.User, bool) {
 // pinned returns the claim that a user is connected with, or nil. The caller
 // holds mu.
 func (n *nicks) pinned(id string) *claim {
-	for _, key := range []string{id, person{id: id}.key()} {
-		if c := n.byUser[key]; c != nil && c.connected > 0 {
+	for _, c := range n.byUser[id] {
+		if c.connected > 0 {
 			return c
 		}
 	}
 	return nil
 }
 
-// has reports whether p already has a nick, so that a look for namesakes can
-// be saved.
-func (n *nicks) has(p person) bool {
+// needs reports whether the nick of p depends on namesakes, so that a look for them
+// can be saved where it does not.
+func (n *nicks) needs(p person) bool {
+	if p.anonymous() {
+		return false
+	}
+	base := p.base()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	c := n.byUser[p.key()]
-	return c != nil && c.base == p.base()
+	return n.find(p.id, base) == nil && n.hasRoom(p.id, base)
 }
 
-// holder returns the user id behind a nick; empty if nobody has it.
+// holder returns the user id behind a nick; empty if nobody has had it.
 func (n *nicks) holder(nick string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -170,12 +279,14 @@ func (n *nicks) holder(nick string) string {
 // connect pins a user's nick while a session lasts; release undoes it. All the
 // sessions of a user have one, though the right to read the name may change in
 // between.
-func (n *nicks) connect(p person, taken bool) *claim {
+func (n *nicks) connect(p person, ns namesakes) *claim {
+	base := p.base()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	c := n.pinned(p.id)
 	if c == nil {
-		c = n.claim(p, taken)
+		c = n.claim(p, base, ns)
+		c.call(p.realname)
 	}
 	c.connected++
 	return c
@@ -184,7 +295,9 @@ func (n *nicks) connect(p person, taken bool) *claim {
 func (n *nicks) release(c *claim) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	c.connected--
+	if c.connected--; c.connected == 0 && !c.kept {
+		n.drop(c)
+	}
 }
 
 // current returns the identity of a claim as it is now.
@@ -203,53 +316,14 @@ func (n *nicks) rename(p person) (realname string, changed bool) {
 	if c == nil {
 		return "", false
 	}
-	if realname = p.realname; realname == "" {
-		realname = c.user.Nick
-	}
-	changed = realname != c.user.Realname
-	c.user.Realname = realname
-	return realname, changed
+	was := c.user.Realname
+	c.call(p.realname)
+	return c.user.Realname, c.user.Realname != was
 }
 
-// suffix takes the first hexadecimal digits of a user id.
-func suffix(id string, length int) string {
-	digits := strings.ReplaceAll(ircd.Fold(id), "-", "")
-	digits = strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
-			return r
-		}
-		return -1
-	}, digits)
-	if digits == "" {
-		digits = "0"
+// call sets the real name, which is the nick for who has none. The caller holds mu.
+func (c *claim) call(realname string) {
+	if c.user.Realname = realname; realname == "" {
+		c.user.Realname = c.user.Nick
 	}
-	return digits[:min(len(digits), length)]
-}
-
-// nickify turns a name into a nick of letters, digits, "-" and "_", which all
-// clients accept and all casemappings fold alike; empty if nothing is left.
-func nickify(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if unicode.In(r, unicode.Cf, unicode.Cc, unicode.Co, unicode.Cs) {
-			return -1 // zero-width and bidirectional controls make look-alikes
-		}
-		return r
-	}, name)
-	var b strings.Builder
-	for _, r := range unidecode.Unidecode(strings.TrimSpace(name)) {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
-			b.WriteRune(r)
-		case r == '\'' || r == '`' || r == '"' || r == '@':
-		default:
-			if s := b.String(); s != "" && !strings.HasSuffix(s, "_") {
-				b.WriteByte('_')
-			}
-		}
-	}
-	nick := strings.Trim(b.String(), "_-")
-	if nick != "" && nick[0] >= '0' && nick[0] <= '9' {
-		nick = "_" + nick
-	}
-	return nick[:min(len(nick), ircd.NickLen)]
 }

@@ -1,9 +1,13 @@
 package bridge
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"directus-ircd/ircd"
 )
@@ -43,74 +47,146 @@ func FuzzNickify(f *testing.F) {
 	})
 }
 
-func kevin(id string) person { return person{id: id, name: "Kevin", realname: "Kevin"} }
+// newPeople hands out nicks that outlast the daemon, or do not.
+func newPeople(t *testing.T, durable bool) *nicks {
+	t.Helper()
+	s := newState(zerolog.Nop())
+	s.makeshift = !durable
+	return newNicks(s, "http://directus.example.com")
+}
+
+// numbered is the id of a user, which begins with some digits.
+func numberedID(digits string) string {
+	const id = "00000000-0000-4000-8000-000000000000"
+	return digits + id[len(digits):]
+}
+
+func named(digits, name string) person {
+	return person{id: numberedID(digits), name: name, realname: name}
+}
+
+var alone = namesakes{all: true}
 
 func TestNicksAreUniqueAndStable(t *testing.T) {
-	n := newNicks()
-	first := n.connect(kevin("aaaa1111-0000"), false).user
-	second := n.connect(kevin("bbbb2222-0000"), true).user
-	if first.Nick != "Kevin" || second.Nick != "Kevin-bbbb" {
+	n := newPeople(t, true)
+	first := n.connect(named("aaaa1111", "Kevin"), namesakes{}).user
+	second := n.connect(named("bbbb2222", "kévin"), namesakes{}).user
+	if first.Nick != "Kevin" || second.Nick != "kevin-bbbb" {
 		t.Errorf("got %s and %s", first.Nick, second.Nick)
 	}
-	// The same whoever comes first, because the claim depends on the ids.
-	n = newNicks()
-	second = n.connect(kevin("bbbb2222-0000"), true).user
-	first = n.connect(kevin("aaaa1111-0000"), false).user
-	if first.Nick != "Kevin" || second.Nick != "Kevin-bbbb" {
-		t.Errorf("in the other order: got %s and %s", first.Nick, second.Nick)
+	third := n.connect(named("cccc3333", "Kevin."), namesakes{}).user
+	twin := n.connect(named("cccc4444", "Kevin"), namesakes{}).user
+	if third.Nick != "Kevin-cccc" || twin.Nick != "Kevin-cccc4444" {
+		t.Errorf("got %s and %s", third.Nick, twin.Nick)
 	}
-	// Unique also where the directory did not tell of the namesake.
-	third := n.connect(kevin("cccc3333-0000"), false).user
-	if third.Nick != "Kevin-cccc" {
-		t.Errorf("unknown namesake: got %s", third.Nick)
-	}
-	if twin := n.connect(kevin("cccc3333-0001"), true).user; ircd.Fold(twin.Nick) == ircd.Fold(third.Nick) {
-		t.Errorf("two users are called %s", twin.Nick)
-	}
-	if got := n.user(kevin("aaaa1111-0000"), true); got.Nick != "Kevin" {
+	if got := n.user(named("aaaa1111", "Kevin"), namesakes{ids: []string{second.ID}}); got.Nick != "Kevin" {
 		t.Errorf("the nick changed to %s because somebody else appeared", got.Nick)
 	}
 }
 
+// Which nick somebody gets depends on what is known of namesakes, and not on who comes
+// first; what is not known leaves nobody's nick to another.
+func TestNicksOfNamesakes(t *testing.T) {
+	kevin, other := named("aaaa1111", "Kevin"), numberedID("bbbb2222")
+	for _, test := range []struct {
+		what    string
+		durable bool
+		ns      namesakes
+		want    string
+	}{
+		{"nobody else, kept", true, alone, "Kevin"},
+		{"nobody known, kept", true, namesakes{}, "Kevin"},
+		{"nobody else, not kept", false, alone, "Kevin"},
+		{"nobody known, not kept", false, namesakes{}, "Kevin-aaaa11110000"},
+		{"one other", false, namesakes{ids: []string{other}, all: true}, "Kevin-aaaa"},
+		{"one other, kept", true, namesakes{ids: []string{other}}, "Kevin-aaaa"},
+		{"an id that begins alike", false, namesakes{ids: []string{other, numberedID("aaaa2222")}, all: true}, "Kevin-aaaa1111"},
+	} {
+		if got := newPeople(t, test.durable).user(kevin, test.ns); got.Nick != test.want {
+			t.Errorf("%s: got %s, want %s", test.what, got.Nick, test.want)
+		}
+	}
+}
+
 func TestNickFollowsTheNameOnlyBetweenSessions(t *testing.T) {
-	n := newNicks()
-	ada := person{id: "aaaa1111-0000", name: "Ada"}
-	session := n.connect(ada, false)
-	renamed := ada
-	renamed.name = "Augusta"
-	if got := n.user(renamed, false); got.Nick != "Ada" {
+	n := newPeople(t, false)
+	session := n.connect(named("aaaa1111", "Ada"), alone)
+	renamed := named("aaaa1111", "Augusta")
+	if got := n.user(renamed, alone); got.Nick != "Ada" {
 		t.Errorf("renamed while connected: %s", got.Nick)
 	}
 	n.release(session)
-	if got := n.user(renamed, false); got.Nick != "Augusta" {
+	if got := n.user(renamed, alone); got.Nick != "Augusta" {
 		t.Errorf("renamed after leaving: %s", got.Nick)
 	}
-	if got := n.user(person{id: "bbbb2222-0000", name: "Ada"}, false); got.Nick != "Ada" {
-		t.Errorf("the old nick is not free again: %s", got.Nick)
+	if got := n.user(named("bbbb2222", "Ada"), alone); got.Nick != "Ada-bbbb" {
+		t.Errorf("the old nick went to somebody else: %s", got.Nick)
+	}
+	if got := n.user(named("aaaa1111", "ada"), alone); got.Nick != "ada" {
+		t.Errorf("who takes the old name back is called %s", got.Nick)
 	}
 }
 
 func TestReservedAndAnonymousNicks(t *testing.T) {
-	n := newNicks()
-	for _, name := range []string{"unknown", "Directus", "NickServ"} {
-		if got := n.user(person{id: "dddd4444-" + name, name: name}, false); ircd.Fold(got.Nick) == ircd.Fold(name) {
-			t.Errorf("a user may be called %s", got.Nick)
+	n := newPeople(t, true)
+	// Names that are nobody's, and those that look like nicks with digits of an id.
+	for _, name := range []string{"unknown", "Directus", "NickServ", "user-eeee55", "User-x", "Kevin-b02b", "Anne-Bade"} {
+		if got := n.user(named("dddd4444", name), alone); got.Nick != nickify(name)+"-dddd" {
+			t.Errorf("%s is called %s", name, got.Nick)
 		}
 	}
-	hidden := n.user(person{id: "eeee5555-0000"}, false)
-	named := n.user(person{id: "eeee5555-0000", name: "Eve"}, false)
-	if hidden.Nick != "user-eeee55" || named.Nick != "Eve" {
-		t.Errorf("got %s and %s", hidden.Nick, named.Nick)
+	for _, name := range []string{"Anne-Marie", "Jean-Luc-Bo", "Ana-Bea"} {
+		if got := n.user(named("cccc"+fmt.Sprint(len(name)), name), alone); got.Nick != name {
+			t.Errorf("%s is called %s", name, got.Nick)
+		}
 	}
-	if hidden.ID != named.ID {
+	hidden := n.user(named("eeee5555", ""), namesakes{})
+	shown := n.user(named("eeee5555", "Eve"), namesakes{})
+	if hidden.Nick != "user-eeee55" || shown.Nick != "Eve" {
+		t.Errorf("got %s and %s", hidden.Nick, shown.Nick)
+	}
+	if hidden.ID != shown.ID {
 		t.Error("one user, two accounts")
+	}
+	if got := n.user(named("eeee5577", ""), namesakes{}); got.Nick != "user-eeee557700" {
+		t.Errorf("an id that begins alike: %s", got.Nick)
+	}
+	if got := newPeople(t, false).user(named("eeee5577", ""), namesakes{}); got.Nick != "user-eeee55770000" {
+		t.Errorf("where nothing is kept: %s", got.Nick)
+	}
+}
+
+// Authors that are no users of Directus have a nick each, the same at every start.
+func TestNicksOfOtherAuthors(t *testing.T) {
+	ids := []string{"17", "bot", "Bot", "b-o-t", "customer-1", "customer-2", "", "小明"}
+	names := map[string]string{}
+	for _, durable := range []bool{false, true} {
+		for range 10 {
+			rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+			n := newPeople(t, durable)
+			used := map[string]bool{}
+			for _, id := range ids {
+				nick := n.user(person{id: id}, namesakes{}).Nick
+				if used[ircd.Fold(nick)] || !ircd.IsNick(nick) {
+					t.Errorf("%q is called %s", id, nick)
+				}
+				used[ircd.Fold(nick)] = true
+				if was := names[fmt.Sprint(id, durable)]; was != "" && was != nick {
+					t.Errorf("%q was called %s and is called %s", id, was, nick)
+				}
+				names[fmt.Sprint(id, durable)] = nick
+			}
+		}
+	}
+	if got := names["bottrue"]; got != "user-bot" {
+		t.Errorf("bot is called %s", got)
 	}
 }
 
 // What one viewer may read of somebody is not shown to another who may not.
 func TestRealnameOfAnotherViewer(t *testing.T) {
-	n := newNicks()
-	n.user(person{id: "aaaa", name: "Eve", realname: "Eve Secret"}, false)
+	n := newPeople(t, true)
+	n.user(person{id: "aaaa", name: "Eve", realname: "Eve Secret"}, alone)
 	d := &directory{nicks: n, probed: time.Now()}
 	users, err := d.identify(t.Context(), map[string]person{"aaaa": {id: "aaaa", name: "Eve", realname: "Eve"}})
 	if err != nil {
@@ -123,14 +199,59 @@ func TestRealnameOfAnotherViewer(t *testing.T) {
 
 // A user who may not read the own name any more connects once more.
 func TestOneNickForAllSessions(t *testing.T) {
-	n := newNicks()
+	n := newPeople(t, true)
 	for _, names := range [][2]string{{"Ada", ""}, {"", "Ada"}, {"Ada", "Augusta"}} {
-		first := n.connect(person{id: "aaaa1111-0000", name: names[0]}, false)
-		second := n.connect(person{id: "aaaa1111-0000", name: names[1]}, false)
+		first := n.connect(named("aaaa1111", names[0]), alone)
+		second := n.connect(named("aaaa1111", names[1]), alone)
 		if first.user != second.user {
 			t.Errorf("one user is %v and %v", first.user, second.user)
 		}
 		n.release(first)
 		n.release(second)
+	}
+}
+
+// However many names a user takes, few nicks are kept, those of others stay theirs,
+// and a nick that is not kept is nobody else's either.
+func TestManyNames(t *testing.T) {
+	n := newPeople(t, true)
+	ada := n.user(named("bbbb2222", "Ada"), namesakes{})
+	for i := range 3 * maxUserNicks {
+		name := fmt.Sprint("Eve", i)
+		session := n.connect(named("aaaa1111", name), namesakes{})
+		want := name
+		if i >= maxUserNicks {
+			want += "-aaaa11110000"
+		}
+		if session.user.Nick != want || n.holder(want) != session.user.ID {
+			t.Errorf("%s is called %s, held by %q", name, session.user.Nick, n.holder(want))
+		}
+		n.release(session)
+	}
+	if stored, _ := n.stored.get(n.origin + numberedID("aaaa1111")); len(stored.Nicks) != maxUserNicks {
+		t.Errorf("kept: %v", stored)
+	}
+	if got := n.user(named("aaaa1111", ""), namesakes{}); got.Nick != "user-aaaa11" {
+		t.Errorf("without a name: %s", got.Nick)
+	}
+	if got := n.user(named("aaaa1111", "Ada"), namesakes{}); got.Nick == ada.Nick {
+		t.Errorf("two are called %s", got.Nick)
+	}
+}
+
+// When all is full, newcomers get nicks that need not be kept.
+func TestNicksAreFull(t *testing.T) {
+	n := newPeople(t, true)
+	n.user(named("aaaa1111", "Ada"), namesakes{})
+	n.anonymous = maxAnonymous
+	if got := n.user(named("bbbb2222", ""), namesakes{}); got.Nick != "user-bbbb22220000" || len(n.byUser) != 1 {
+		t.Errorf("invented people: %s", got.Nick)
+	}
+	n.kept = maxNicks
+	if got := n.user(named("bbbb2222", "Bob"), namesakes{}); got.Nick != "Bob-bbbb22220000" || len(n.byUser) != 1 {
+		t.Errorf("a newcomer: %s", got.Nick)
+	}
+	if got := n.user(named("aaaa1111", "Ada"), namesakes{}); got.Nick != "Ada" {
+		t.Errorf("who was here: %s", got.Nick)
 	}
 }

@@ -182,6 +182,7 @@ func TestPrivateRefusals(t *testing.T) {
 		for _, name := range []string{"eve", "walt"} {
 			addFake(fake, name)
 		}
+		time.Sleep(time.Minute) // until it is not known any more who there is
 		fake.OnREST(func(r directustest.RESTRequest) (v directustest.RESTVerdict) {
 			if r.Path == "/users" {
 				v = directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}

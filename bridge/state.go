@@ -29,14 +29,16 @@ const (
 // lost in a crash. Nobody waits for the disk but its own goroutine, and while the file
 // cannot be written everything goes on in memory.
 type State struct {
-	log    zerolog.Logger
-	file   *stateFile    // nil: memory only
-	bell   chan struct{} // rung when there is something to write; cap 1
-	done   chan struct{} // closed by Close
-	wg     sync.WaitGroup
-	failed atomic.Int64 // writings
+	log       zerolog.Logger
+	file      *stateFile    // nil: memory only
+	makeshift bool          // memory has to do for a file: what was before is not known
+	bell      chan struct{} // rung when there is something to write; cap 1
+	done      chan struct{} // closed by Close
+	wg        sync.WaitGroup
+	failed    atomic.Int64 // writings
 
 	trails *trails
+	nicks  *table[storedNicks]
 	stores []store // all of them
 }
 
@@ -58,18 +60,20 @@ type store interface {
 	tidy()
 }
 
-// OpenState opens the state in a directory, which is made if need be; an empty name
-// means memory only. A file that cannot be read is put aside, and said so. The error
+// OpenState opens the state in a directory, which is made if need be; where the name is
+// empty memory has to do. A file that cannot be read is put aside, and said so. The error
 // is that of the directory, or an ErrStateInUse.
 func OpenState(directory string, log zerolog.Logger) (*State, error) {
 	s := newState(log)
-	if directory != "" {
-		var err error
-		if s.file, err = openStateFile(directory, s.makeStores, log); err != nil {
-			return nil, err
-		}
-		s.wg.Go(s.keep)
+	if directory == "" {
+		s.makeshift = true
+		return s, nil
 	}
+	var err error
+	if s.file, err = openStateFile(directory, s.makeStores, log); err != nil {
+		return nil, err
+	}
+	s.wg.Go(s.keep)
 	return s, nil
 }
 
@@ -83,7 +87,8 @@ func newState(log zerolog.Logger) *State {
 // makeStores begins with empty stores.
 func (s *State) makeStores() []store {
 	s.trails = newTrails(s)
-	s.stores = []store{s.trails}
+	s.nicks = newTable[storedNicks](s, "nicks 1", "nicks")
+	s.stores = []store{s.trails, s.nicks}
 	return s.stores
 }
 

@@ -227,6 +227,14 @@ func (f *Fake) AddUser(u FakeUser) string {
 	return u.ID
 }
 
+// RemoveUser deletes a user and ends the user's refresh tokens.
+func (f *Fake) RemoveUser(id string) {
+	f.EndSessions(id)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.users, id)
+}
+
 // EditUser changes a user in place. No open socket notices.
 func (f *Fake) EditUser(id string, edit func(*FakeUser)) {
 	f.mu.Lock()

@@ -1,0 +1,204 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"hash/maphash"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"directus-ircd/ircd"
+)
+
+const (
+	// maxCounted and maxOwnCounted are how many users a census counts: one for all who
+	// may read everybody, and one of somebody who may not.
+	maxCounted    = 20000
+	maxOwnCounted = 5000
+	// maxCensuses and maxCensusEntries bound what is kept of all of them. Those that
+	// were not used for the longest go; they are read again when they are asked for.
+	maxCensuses      = 256
+	maxCensusEntries = 200000
+	// maxCandidates bounds the users who are looked at for one nick.
+	maxCandidates = 16
+)
+
+// census is who there is by name, as far as somebody may read that: it says who has the
+// same name, and who may be behind a nick. What it says of somebody is shown to nobody
+// who has not read it.
+type census struct {
+	taken time.Time
+	all   bool // nobody is left out
+	seed  maphash.Seed
+	// entries are in the order of their bases.
+	entries []counted
+}
+
+// counted is a user in a census.
+type counted struct {
+	base uint64 // the hash of the folded nick that the name makes
+	id   uuid.UUID
+}
+
+// newCensus counts people, each once; all says that nobody is left out.
+func newCensus(seed maphash.Seed, people []person, all bool) *census {
+	c := &census{taken: time.Now(), all: all, seed: seed, entries: make([]counted, 0, len(people))}
+	for _, p := range people {
+		if id, err := uuid.Parse(p.id); err == nil {
+			c.entries = append(c.entries, counted{c.hash(p.base()), id})
+		}
+	}
+	slices.SortFunc(c.entries, func(a, b counted) int {
+		return cmp.Or(cmp.Compare(a.base, b.base), slices.Compare(a.id[:], b.id[:]))
+	})
+	c.entries = slices.Compact(c.entries)
+	return c
+}
+
+func (c *census) hash(base string) uint64 { return maphash.String(c.seed, ircd.Fold(base)) }
+
+// of lists those whose name makes a nick.
+func (c *census) of(base string) []string {
+	var ids []string
+	hash := c.hash(base)
+	i, _ := slices.BinarySearchFunc(c.entries, hash, func(e counted, h uint64) int { return cmp.Compare(e.base, h) })
+	for ; i < len(c.entries) && c.entries[i].base == hash; i++ {
+		ids = append(ids, c.entries[i].id.String())
+	}
+	return ids
+}
+
+// namesakes is what the census knows of those who share a person's name.
+func (c *census) namesakes(p person) namesakes {
+	ids := slices.DeleteFunc(c.of(p.base()), func(id string) bool { return id == p.id })
+	return namesakes{ids: ids, all: c.all}
+}
+
+// candidates lists those who may be behind a nick that nobody has yet. Of several of
+// one name nobody gets the plain one.
+func (c *census) candidates(nick string) []string {
+	digits, numbered := isNumbered(nick)
+	if !numbered {
+		if ids := c.of(nick); len(ids) == 1 {
+			return ids
+		}
+		return nil
+	}
+	var ids []string
+	for _, e := range c.entries {
+		if id := e.id.String(); strings.HasPrefix(suffix(id, len(digits)), digits) && len(ids) < maxCandidates {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// censuses keeps one census for all who may read the same, so that naming and finding
+// people costs Directus one reading in a while.
+type censuses struct {
+	seed maphash.Seed
+
+	mu   sync.Mutex
+	kept map[string]*keptCensus // guarded by mu
+}
+
+// keptCensus is a census, and its use. Its fields are guarded by the mu of its
+// censuses, but for turn.
+type keptCensus struct {
+	census *census       // nil: not read yet
+	used   time.Time     // last
+	turn   chan struct{} // held by who reads it; cap 1
+}
+
+func newCensuses() *censuses {
+	return &censuses{seed: maphash.MakeSeed(), kept: map[string]*keptCensus{}}
+}
+
+// recent returns a census that is not older than maxAge, or nil.
+func (cs *censuses) recent(key string, maxAge time.Duration) *census {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	k := cs.kept[key]
+	if k == nil || k.census == nil || time.Since(k.census.taken) > maxAge {
+		return nil
+	}
+	k.used = time.Now()
+	return k.census
+}
+
+// get returns a census that is not older than maxAge. Of those who ask at once one
+// reads it for all.
+func (cs *censuses) get(ctx context.Context, key string, maxAge time.Duration, read func(context.Context) (*census, error)) (*census, error) {
+	turn := cs.turn(key)
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if c := cs.recent(key, maxAge); c != nil {
+		return c, nil
+	}
+	c, err := read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cs.keep(key, turn, c)
+	return c, nil
+}
+
+func (cs *censuses) turn(key string) chan struct{} {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	k := cs.kept[key]
+	if k == nil {
+		cs.makeRoom(maxCensuses - 1)
+		k = &keptCensus{turn: make(chan struct{}, 1)}
+		cs.kept[key] = k
+	}
+	k.used = time.Now()
+	return k.turn
+}
+
+func (cs *censuses) keep(key string, turn chan struct{}, c *census) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.kept[key] = &keptCensus{census: c, used: time.Now(), turn: turn}
+	cs.makeRoom(maxCensuses)
+}
+
+// makeRoom drops those that were not used for the longest, until there are so many at
+// most. The caller holds mu.
+func (cs *censuses) makeRoom(most int) {
+	entries := 0
+	for _, k := range cs.kept {
+		if k.census != nil {
+			entries += len(k.census.entries)
+		}
+	}
+	if len(cs.kept) <= most && entries <= maxCensusEntries {
+		return
+	}
+	keys := slices.SortedFunc(maps.Keys(cs.kept), func(a, b string) int { return cs.kept[a].used.Compare(cs.kept[b].used) })
+	for _, key := range keys {
+		if len(cs.kept) <= most && entries <= maxCensusEntries {
+			return
+		}
+		if c := cs.kept[key].census; c != nil {
+			entries -= len(c.entries)
+		}
+		delete(cs.kept, key)
+	}
+}
+
+// forget drops a census.
+func (cs *censuses) forget(key string) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	delete(cs.kept, key)
+}

@@ -1,0 +1,127 @@
+package bridge
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"unicode"
+
+	"github.com/mozillazg/go-unidecode"
+
+	"directus-ircd/ircd"
+)
+
+// host is the host part of every user's mask. It says where the person is: in
+// Directus. An address would be nobody's business.
+const host = "directus"
+
+// nobody is the author of a message that has none: written without a login, or
+// by a user who was deleted since.
+const nobody = "unknown"
+
+// reserved nicks would let a user pass for the service.
+var reserved = []string{nobody, "directus", "service", "server", "nickserv", "chanserv"}
+
+const (
+	// anonymousPrefix begins the nick of who may not be called by name. No name makes
+	// such a nick.
+	anonymousPrefix = "user-"
+	// idDigits and anonymousDigits are how many digits of an id stand in a nick at
+	// least, and sureDigits so many that no other id begins alike.
+	idDigits        = 4
+	anonymousDigits = 6
+	sureDigits      = 12
+	mostDigits      = ircd.NickLen - len(anonymousPrefix)
+)
+
+// person is what the daemon knows of a Directus user.
+type person struct {
+	id string
+	// name is the first of the configured fields that makes a nick; empty for
+	// a user whose names may not be read.
+	name string
+	// realname holds all the configured fields.
+	realname string
+}
+
+// anonymous reports whether the person's names may not be read.
+func (p person) anonymous() bool { return p.name == "" }
+
+// base is the nick that the name makes; empty for who is anonymous.
+func (p person) base() string { return nickify(p.name) }
+
+// numbered is a nick of a person that holds so many digits of the id, up to
+// mostDigits.
+func (p person) numbered(base string, digits int) string {
+	if base == "" {
+		return anonymousPrefix + idPrefix(p.id, digits)
+	}
+	end := "-" + idPrefix(p.id, digits)
+	return base[:min(len(base), ircd.NickLen-len(end))] + end
+}
+
+// isNumbered reports that a name looks like a nick with digits of an id: it never is
+// one by itself, so that nobody gets that of another by taking such a name. The digits
+// are returned.
+func isNumbered(nick string) (digits string, ok bool) {
+	nick = ircd.Fold(nick)
+	i := strings.LastIndexByte(nick, '-')
+	digits = nick[i+1:]
+	hexadecimal := strings.Trim(digits, "0123456789abcdef") == ""
+	return digits, strings.HasPrefix(nick, anonymousPrefix) || i >= 0 && hexadecimal && len(digits) >= idDigits
+}
+
+// idPrefix is the first digits of an id, not more than there are. What is no uuid may
+// share its first letters with many others: unless it is short, those of its hash
+// follow.
+func idPrefix(id string, length int) string {
+	letters := suffix(id, anonymousDigits)
+	if isUUID(id) || letters == id && length <= anonymousDigits {
+		return suffix(id, length)
+	}
+	sum := sha256.Sum256([]byte(id))
+	return (letters + hex.EncodeToString(sum[:]))[:max(length, len(letters)+anonymousDigits)]
+}
+
+// suffix takes the first hexadecimal digits of a user id.
+func suffix(id string, length int) string {
+	digits := strings.ReplaceAll(ircd.Fold(id), "-", "")
+	digits = strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, digits)
+	if digits == "" {
+		digits = "0"
+	}
+	return digits[:min(len(digits), length)]
+}
+
+// nickify turns a name into a nick of letters, digits, "-" and "_", which all
+// clients accept and all casemappings fold alike; empty if nothing is left.
+func nickify(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cf, unicode.Cc, unicode.Co, unicode.Cs) {
+			return -1 // zero-width and bidirectional controls make look-alikes
+		}
+		return r
+	}, name)
+	var b strings.Builder
+	for _, r := range unidecode.Unidecode(strings.TrimSpace(name)) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
+			b.WriteRune(r)
+		case r == '\'' || r == '`' || r == '"' || r == '@':
+		default:
+			if s := b.String(); s != "" && !strings.HasSuffix(s, "_") {
+				b.WriteByte('_')
+			}
+		}
+	}
+	nick := strings.Trim(b.String(), "_-")
+	if nick != "" && nick[0] >= '0' && nick[0] <= '9' {
+		nick = "_" + nick
+	}
+	return nick[:min(len(nick), ircd.NickLen)]
+}

@@ -1,0 +1,168 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// errManySearches ends a search that was not made.
+var errManySearches = errors.New("too many names were searched for")
+
+const (
+	// A search takes Directus queries over all users: so many a user may make at
+	// once, and so many a second then.
+	searchBurst = 50
+	searchRate  = 2
+	// nobodyLife is how long a nick is believed to be nobody's: a bot that asks for
+	// it again and again costs one question a minute.
+	nobodyLife = time.Minute
+	// searchLife is how old a census may be that says that there is nobody.
+	searchLife = 10 * time.Second
+)
+
+// search finds a user by nick, connected or not, as far as they may be read. Who has
+// never been here is found by the nick that they then have.
+func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error) {
+	if id := d.nicks.holder(nick); id != "" {
+		return d.called(ctx, nick, id)
+	}
+	if d.isNobody(nick) {
+		return nil, nil
+	}
+	// A client may ask for one name after the other, in mentions for example.
+	if !d.searches.Allow() {
+		return nil, errManySearches
+	}
+	for _, maxAge := range []time.Duration{d.life, searchLife} {
+		c, err := d.census(ctx, maxAge)
+		if c == nil {
+			return nil, err
+		}
+		if u, err := d.called(ctx, nick, c.candidates(nick)...); u != nil || err != nil {
+			return u, err
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.nobody == nil || len(d.nobody) >= maxNames {
+		d.nobody = map[string]time.Time{}
+	}
+	d.nobody[ircd.Fold(nick)] = time.Now().Add(nobodyLife)
+	return nil, nil
+}
+
+// called returns that one of some users who has a nick, as the user of the directory may
+// read it; nil if none has.
+func (d *directory) called(ctx context.Context, nick string, ids ...string) (*ircd.User, error) {
+	users, err := d.users(ctx, ids)
+	for _, id := range ids {
+		if u := users[id]; ircd.Fold(u.Nick) == ircd.Fold(nick) {
+			return &u, nil
+		}
+	}
+	return nil, err
+}
+
+func (d *directory) isNobody(nick string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return time.Now().Before(d.nobody[ircd.Fold(nick)])
+}
+
+// namesakes finds out who shares the names of people who have no nick yet.
+func (d *directory) namesakes(ctx context.Context, people map[string]person) (map[string]namesakes, error) {
+	var c *census
+	found := map[string]namesakes{}
+	for id, p := range people {
+		if !d.nicks.needs(p) {
+			continue
+		}
+		if c == nil {
+			var err error
+			if c, err = d.census(ctx, d.life); c == nil {
+				return nil, err
+			}
+		}
+		found[id] = c.namesakes(p)
+	}
+	return found, nil
+}
+
+// ownCensus is the key of the census of who does not read what others read.
+func (d *directory) ownCensus() string { return "of " + d.account.ID() }
+
+// census is who there is by name, not longer ago than maxAge. Who may read everybody has
+// one together with others, which also serves those who read the same fields under a
+// rule: what they may not read they are not shown. nil without an error: no names may be
+// read.
+func (d *directory) census(ctx context.Context, maxAge time.Duration) (*census, error) {
+	fields, err := d.probe(ctx)
+	if err != nil || len(fields) == 0 {
+		return nil, err
+	}
+	d.mu.Lock()
+	said := d.said
+	d.mu.Unlock()
+	shared := "by " + strings.Join(fields, ",")
+	if c := d.censuses.recent(shared, maxAge); c != nil {
+		return c, nil
+	}
+	key, most := d.ownCensus(), maxOwnCounted
+	if said {
+		key, most = shared, maxCounted
+	}
+	c, err := d.censuses.get(ctx, key, maxAge, func(ctx context.Context) (*census, error) {
+		people, end, err := d.count(ctx, most)
+		if err != nil {
+			return nil, err
+		}
+		return newCensus(d.censuses.seed, people, said && end && len(fields) == len(d.fields)), nil
+	})
+	if errors.Is(err, errRightsChanged) {
+		return nil, nil
+	}
+	return c, err
+}
+
+// count reads up to so many users; end says that these are all. Directus does not
+// compare uuids, so it is by offset: each page begins with the last row of the one
+// before, and where it does not, somebody came or went meanwhile, and end is not known.
+func (d *directory) count(ctx context.Context, most int) (people []person, end bool, err error) {
+	limit := min(most, pageLimit(ctx, d.account, maxPage))
+	overlap := min(limit-1, 1)
+	for whole := overlap > 0; len(people) < most; {
+		fields, err := d.probe(ctx)
+		if err != nil || len(fields) == 0 {
+			return nil, false, err
+		}
+		users, err := d.account.Users(ctx, directus.Query{
+			Fields: append([]string{"id"}, fields...), Sort: []string{"id"}, Limit: limit, Offset: max(len(people)-overlap, 0),
+		})
+		if directus.IsCode(err, directus.CodeForbidden) {
+			if !d.refuse() {
+				return nil, false, errRightsChanged
+			}
+			people = nil // those of other fields
+			continue
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("read names: %w", err)
+		}
+		if n := len(people); n > 0 {
+			whole = whole && len(users) > 0 && users[0].ID() == people[n-1].id
+		}
+		for _, u := range users {
+			people = append(people, d.toPerson(u))
+		}
+		if len(users) < limit {
+			return people, whole, nil
+		}
+	}
+	return people, false, nil
+}
