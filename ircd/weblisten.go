@@ -194,7 +194,7 @@ func (c *sniffedConn) isHTTP(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	stop := context.AfterFunc(ctx, func() {
-		_ = c.SetReadDeadline(time.Unix(1, 0)) // a connection that cannot is closed
+		_ = c.SetReadDeadline(time.Now()) // a connection that cannot is closed
 	})
 	defer stop()
 	var buf [len(request)]byte
