@@ -99,7 +99,7 @@ func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry
 	switch {
 	case p == nil && here && !f.tooOld(r):
 		f.shown.put(r, f.written(r), known.content, c, m)
-		return []entry{{row: r, channel: c, event: m}}
+		return []entry{{row: r.withoutTexts(), channel: c, event: m}}
 	case p == nil:
 	case p.state == visible && !here:
 		p.state = moved
@@ -110,7 +110,7 @@ func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry
 	case p.state == moved && here && !f.tooOld(r):
 		m.ID, m.Time = f.nextID(p.message.ID), p.message.Time // the old one is known as deleted
 		p.message, p.state, p.edits = m, visible, nil
-		return []entry{{row: r, channel: c, event: m}}
+		return []entry{{row: r.withoutTexts(), channel: c, event: m}}
 	}
 	return nil
 }
@@ -227,7 +227,7 @@ const maxBeginning = 120
 
 // beginning is the beginning of a text on one line, without formatting.
 func beginning(text string) string {
-	words := strings.Join(strings.Fields(mircFormat.ReplaceAllString(text, "")), " ")
+	words := strings.Join(strings.Fields(mircFormat.ReplaceAllString(clip(text, maxQuoted), "")), " ")
 	if len(words) <= maxBeginning {
 		return words
 	}

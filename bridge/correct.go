@@ -14,6 +14,10 @@ import (
 // message: some may be marked as deleted, or of another channel.
 const maxOwnRows = 10
 
+// maxWhole is how long a text may be to be corrected, in bytes: the whole has to
+// be read, changed and stored.
+const maxWhole = 1 << 20
+
 // correct edits the user's last message in a channel, whichever connection it
 // came from, and returns it as Send does.
 func (s *session) correct(ctx context.Context, to addressee, c correction) (*ircd.Message, error) {
@@ -22,7 +26,11 @@ func (s *session) correct(ctx context.Context, to addressee, c correction) (*irc
 		if last, err = s.lastOwn(ctx, to); err != nil {
 			return err
 		}
-		text, err := c.of(last, to)
+		whole, err := s.wholeOf(ctx, to, last)
+		if err != nil {
+			return err
+		}
+		text, err := c.of(whole, to)
 		if err == nil {
 			now, err = s.rewrite(ctx, to, last, text)
 		}
@@ -98,6 +106,28 @@ func (s *session) lastOwn(ctx context.Context, to addressee) (row, error) {
 	return row{}, errUnknownMessage
 }
 
+// wholeOf is a row with its whole text. The error is an *ircd.Error where that is too
+// long.
+func (s *session) wholeOf(ctx context.Context, to addressee, r row) (row, error) {
+	if r.more == 0 {
+		return r, nil
+	}
+	refused := notCorrected(to.name, "your last message here is too long to be corrected from IRC", nil)
+	if len(r.text)+r.more > maxWhole {
+		return row{}, refused
+	}
+	rows, _, err := readRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: directus.Eq("id", r.id), Limit: 1, Whole: true})
+	switch {
+	case errors.Is(err, directus.ErrTooLarge):
+		return row{}, refused
+	case err != nil:
+		return row{}, err
+	case len(rows) == 0:
+		return row{}, errUnknownMessage
+	}
+	return rows[0], nil
+}
+
 // rewrite stores a new text for a row and returns the row as it is then. Where
 // the answer does not come, it looks.
 func (s *session) rewrite(ctx context.Context, to addressee, r row, text string) (row, error) {
@@ -108,7 +138,8 @@ func (s *session) rewrite(ctx context.Context, to addressee, r row, text string)
 		if now, err := parseRow(raw, f.group.fields); err == nil && now.id == r.id {
 			return now, nil
 		}
-		r.text = text // stored, and not to be read back
+		// It is stored, and not to be read back.
+		r.text, r.more = clip(text, directus.MaxString), max(len(text)-directus.MaxString, 0)
 		return r, nil
 	case !errors.Is(err, directus.ErrUnconfirmed):
 		return row{}, err
@@ -117,7 +148,7 @@ func (s *session) rewrite(ctx context.Context, to addressee, r row, text string)
 	defer cancel()
 	now, lookErr := s.lookUp(ctx, to, r.id)
 	switch {
-	case lookErr == nil && now.text == text:
+	case lookErr == nil && now.says(text):
 		return now, nil
 	case (lookErr == nil || errors.Is(lookErr, errUnknownMessage)) && !mayFollow(err):
 		return row{}, directus.ErrNotConnected // it surely did not happen

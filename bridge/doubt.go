@@ -94,7 +94,7 @@ func (d *delivery) look(ctx context.Context) (r row, found bool, err error) {
 	// The oldest that fits: of two equal texts in doubt the first is the one
 	// that was sent first.
 	for _, r := range slices.Backward(rows) {
-		if len(d.once) > 0 || r.text == d.text && r.recipient == d.recipient && !d.wasSeen(r.id) && d.channel.matches(r) {
+		if len(d.once) > 0 || r.says(d.text) && r.recipient == d.recipient && !d.wasSeen(r.id) && d.channel.matches(r) {
 			d.feed.take(r)
 			return r, true, nil
 		}

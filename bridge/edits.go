@@ -11,7 +11,11 @@ import (
 
 // maxPending is how many changed texts may wait until they have settled; beyond,
 // they are shown at once.
-const maxPending = 256
+const (
+	maxPending = 256
+	// maxPendingBytes bounds their texts in the same way.
+	maxPendingBytes = 1 << 20
+)
 
 // edit is a row whose text has changed and may change again.
 type edit struct {
@@ -61,7 +65,11 @@ func (f *feed) showSettled(rows []row, refs references) {
 func (f *feed) settled() (rows []row, next time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now, crowded := time.Now(), len(f.pending) > maxPending
+	bytes := 0
+	for _, e := range f.pending {
+		bytes += len(e.row.text)
+	}
+	now, crowded := time.Now(), len(f.pending) > maxPending || bytes > maxPendingBytes
 	for _, id := range slices.Sorted(maps.Keys(f.pending)) {
 		switch e := f.pending[id]; {
 		case crowded || !now.Before(e.due):
@@ -140,5 +148,5 @@ func (f *feed) version(r row, c *channel, m *ircd.Message, before, msgid string)
 			known.place(c).addEdit(v.ID)
 		}
 	}
-	return entry{row: r, channel: c, event: &v, text: m.Text}
+	return entry{row: r.withoutTexts(), channel: c, event: &v, text: m.Text}
 }

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
@@ -223,7 +224,7 @@ func TestCorrectionsInFormats(t *testing.T) {
 	}
 }
 
-// A channel remembers some texts, and not the long ones.
+// A channel remembers some texts, and not many long ones.
 func TestRecentTexts(t *testing.T) {
 	c := &channel{Channel: Channel{Format: FormatMarkdown}}
 	for i := range 3 * maxRecent {
@@ -234,9 +235,17 @@ func TestRecentTexts(t *testing.T) {
 			t.Fatalf("got %q", again)
 		}
 	}
-	c.shown(strings.Repeat("x", maxRecentText+1))
 	if n := len(c.recent.known); n > maxRecent {
 		t.Errorf("%d texts are remembered", n)
+	}
+	most := 0
+	c = &channel{}
+	for i := range maxRecent {
+		c.shown(strings.Repeat("x", directus.MaxString-i))
+		most = max(most, len(c.recent.known))
+	}
+	if most > maxRecentBytes/directus.MaxString+2 {
+		t.Errorf("%d long texts are remembered", most)
 	}
 }
 

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"directus-ircd/ircd"
@@ -73,6 +74,9 @@ func usersOf(rows []row) []string {
 func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message {
 	kind, text := c.shown(r.text)
 	text = refs.text(text)
+	if r.more > 0 {
+		text += fmt.Sprintf("\n[bytes not shown: %d]", r.more)
+	}
 	for _, line := range refs.files[r.id] {
 		text = strings.TrimPrefix(text+"\n"+line, "\n")
 	}

@@ -15,7 +15,7 @@ import (
 // further behind is ended with its reason, and finds what it missed when it comes back.
 const (
 	maxBehind      = 8192
-	maxBehindBytes = 32 << 20
+	maxBehindBytes = 8 << 20
 	// entryCost is about what an entry takes beside its texts.
 	entryCost = 512
 )
@@ -29,12 +29,17 @@ type entry struct {
 	text    string // of an edit: the whole new text
 }
 
-// size is about what the entry takes, in bytes. The text of a row is there as Directus
-// gave it, too.
+// size is about what the entry takes, in bytes.
 func (e *entry) size() int {
-	n := entryCost + len(e.text) + 2*len(e.row.text)
+	n := entryCost + len(e.text)
+	for _, value := range e.row.values {
+		n += len(value)
+	}
 	if m, ok := e.event.(*ircd.Message); ok {
 		n += len(m.Text)
+		if m.Quote != nil {
+			n += len(m.Quote.Text)
+		}
 	}
 	return n
 }

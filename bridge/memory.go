@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"fmt"
 	"hash/fnv"
 	"io"
 	"slices"
@@ -186,6 +187,9 @@ func (g *group) contentOf(r row) uint64 {
 	for word := range strings.FieldsSeq(r.text) {
 		io.WriteString(h, word)
 		h.Write([]byte{0})
+	}
+	if r.more > 0 {
+		fmt.Fprint(h, r.more)
 	}
 	if g.fields.Files != "" {
 		h.Write([]byte{1})

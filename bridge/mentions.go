@@ -56,6 +56,9 @@ func showMentions(text string, nick func(id string) (string, bool)) string {
 			end = m[3]
 		}
 	}
+	if end == 0 {
+		return text // which may be shared
+	}
 	return b.String() + text[end:]
 }
 

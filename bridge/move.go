@@ -99,15 +99,15 @@ func (s *session) note(v *view, e *entry, arriving arrivals) {
 	switch {
 	case shown == nil || !isMessage:
 	case e.isChange():
-		shown[e.row.id] = e.text
+		shown[e.row.id] = digestOf(e.text)
 	default:
-		shown[e.row.id] = m.Text
+		shown[e.row.id] = digestOf(m.Text)
 	}
 }
 
 // arrivals are the channels whose moves end now, each with the rows that its old feed
 // has shown by then, and their texts.
-type arrivals map[*joined]map[string]string
+type arrivals map[*joined]map[string]digest
 
 // arriving returns the channels whose moves end now: all or none, as they may share a
 // view, and none while nothing of an old feed may be shown. The old feeds are to be
@@ -194,11 +194,11 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 }
 
 // carryOver leaves out of the new feed what was shown by the old one.
-func (s *session) carryOver(j, next *joined, shown map[string]string) {
+func (s *session) carryOver(j, next *joined, shown map[string]digest) {
 	next.shown, next.shownAt = shown, time.Now()
 	for sent := range j.view.sent {
 		if _, known := shown[sent.id]; !known && sent.channel == j.channel {
-			shown[sent.id] = ""
+			shown[sent.id] = digest{}
 		}
 	}
 	maps.Copy(next.view.changes, j.view.changes)
@@ -218,17 +218,17 @@ func (s *session) topicMoved(ctx context.Context, old, now *channel) []ircd.Even
 // shownTexts returns the rows that the feed has shown in a channel, with the latest
 // text of each, as far as it remembers them, and those that it has shown anywhere
 // where it does not.
-func (f *feed) shownTexts(c *channel) map[string]string {
+func (f *feed) shownTexts(c *channel) map[string]digest {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	texts := make(map[string]string, len(f.seen))
+	texts := make(map[string]digest, len(f.seen))
 	for id, m := range f.seen {
 		known := f.shown.rows[id]
 		switch p := known.place(c); {
 		case p != nil:
-			texts[id] = p.message.Text
+			texts[id] = digestOf(p.message.Text)
 		case known == nil && m.shown:
-			texts[id] = ""
+			texts[id] = digest{}
 		}
 	}
 	return texts

@@ -43,7 +43,7 @@ func (f *feed) show(r row, refs references, read bool) []entry {
 		}
 		r = f.timed(r, c)
 		if m := toMessage(r, c, refs, f.age(r) > replayedAfter); m.Text != "" {
-			entries = append(entries, entry{row: r, channel: c, event: m, read: read})
+			entries = append(entries, entry{row: r.withoutTexts(), channel: c, event: m, read: read})
 			f.shown.put(r, f.written(r), f.group.contentOf(r), c, m)
 		}
 	}

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"directus-ircd/directus"
 )
 
 // row is an item of a collection as far as a message needs it. Immutable.
@@ -25,12 +28,23 @@ type row struct {
 	author string
 	// recipient is the Directus user's id whom a private message is for.
 	recipient string
-	text      string
+	// text is as stored, or the beginning of that, with more bytes behind it: see
+	// directus.MaxString. That of a reply is cut at maxQuoted.
+	text string
+	more int
 	// reply is the row that this one answers, as far as the user may read it.
 	reply *row
-	// values are the raw fields, to tell channels apart.
+	// values are the raw fields, to tell channels apart, but for long texts.
 	values map[string]json.RawMessage
 }
+
+const (
+	// maxQuoted is how much of a stored text is looked at to show its beginning, in
+	// bytes: many answers to one long message must not cost it once each.
+	maxQuoted = 4 << 10
+	// maxKeptValue is how long the raw text of a row may be to be kept beside text.
+	maxKeptValue = 1 << 10
+)
 
 // parseRow reads an item. Only an item without a key is an error: everything
 // else may be missing, null or of another type, since Directus checks little
@@ -46,17 +60,46 @@ func parseRow(raw json.RawMessage, f Fields) (row, error) {
 	}
 	r.rawDate = scalar(values[f.Date])
 	r.date = parseDate(r.rawDate)
-	r.text = scalar(values[f.Text])
+	r.text, r.more = directus.CutText(scalar(values[f.Text]))
+	if len(values[f.Text]) > maxKeptValue {
+		delete(values, f.Text)
+	}
 	r.author = related(values[f.Author])
 	if f.Recipient != "" {
 		r.recipient = related(values[f.Recipient])
 	}
 	if f.Reply != "" {
 		if answered, err := parseRow(values[f.Reply], f.bare()); err == nil {
+			answered.text, answered.more = clip(answered.text, maxQuoted), 0
 			r.reply = &answered
 		}
+		delete(values, f.Reply)
 	}
 	return r, nil
+}
+
+// clip is the beginning of a text, at most limit bytes. It cuts no character, and
+// keeps nothing of the rest in memory.
+func clip(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return strings.Clone(text[:limit])
+}
+
+// says reports whether the row's whole text is the given one, as far as that is known
+// of a cut one.
+func (r row) says(text string) bool {
+	return len(text) == len(r.text)+r.more && strings.HasPrefix(text, r.text)
+}
+
+// withoutTexts is the row as it is kept when its message is made.
+func (r row) withoutTexts() row {
+	r.text, r.more, r.reply = "", 0, nil
+	return r
 }
 
 // related gives the key of a related item, which stands there bare or in an

@@ -73,7 +73,7 @@ type joined struct {
 	// the texts, as edits of them may be on their way) until the feed has read
 	// the collection once more; what the feed had brought before floorPos; and
 	// what it reads of the time before the oldest of a full backlog.
-	shown    map[string]string
+	shown    map[string]digest
 	shownAt  time.Time
 	floor    *row
 	floorPos int64

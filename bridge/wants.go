@@ -54,7 +54,7 @@ func (v *view) wantsChange(j *joined, e *entry, pos int64) bool {
 		delete(j.shown, e.row.id)
 		return true
 	}
-	return !shown || e.text == "" || text != e.text
+	return !shown || e.text == "" || text != digestOf(e.text)
 }
 
 // returned notes a change that a method of the session returns, which the feed

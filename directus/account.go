@@ -202,10 +202,14 @@ func (a *Account) Logout(ctx context.Context) error {
 
 // Do makes any REST call as the user, for what has no method of its own. path
 // is relative to the base URL ("/collections/messages"), query and body may be
-// nil, and out, unless nil, receives the "data" member of the answer. An
+// nil, and out, unless nil, receives the "data" member of the answer, with strings cut
+// at MaxString. An
 // expired token is renewed and the call repeated once.
 func (a *Account) Do(ctx context.Context, method, path string, query url.Values, body, out any) error {
-	k := call{method: method, path: path, query: query, body: body, out: out}
+	return a.call(ctx, call{method: method, path: path, query: query, body: body, out: out})
+}
+
+func (a *Account) call(ctx context.Context, k call) error {
 	for repeated := false; ; repeated = true {
 		t, err := a.current(ctx)
 		if err != nil {

@@ -45,7 +45,7 @@ type Options struct {
 	// Timeout limits one REST call and one realtime request; 0 means
 	// DefaultTimeout.
 	Timeout time.Duration
-	// MaxAnswer bounds the answer to one REST call, in bytes; 0 means
+	// MaxAnswer bounds what is kept of the answer to one REST call, in bytes; 0 means
 	// DefaultMaxAnswer.
 	MaxAnswer int
 }

@@ -145,7 +145,7 @@ func handshake(conn *websocket.Conn, t token, limit time.Duration) error {
 		return fmt.Errorf("%w: authenticate socket: %w", ErrUnavailable, err)
 	}
 	for {
-		_, data, err := conn.ReadMessage()
+		data, err := readFrame(conn)
 		if err != nil {
 			return fmt.Errorf("%w: authenticate socket: %w", ErrUnavailable, err)
 		}

@@ -16,7 +16,8 @@ const methodSearch = "SEARCH"
 
 // Items reads a collection into out, a pointer to a slice. Keys may be 64-bit
 // numbers: decode them into json.Number, json.RawMessage or a struct of yours;
-// numbers inside of interface values become json.Number. Unknown collections
+// numbers inside of interface values become json.Number. Strings are cut at MaxString
+// unless the query asks for whole ones. Unknown collections
 // and missing rights are both CodeForbidden.
 func (a *Account) Items(ctx context.Context, collection string, q Query, out any) error {
 	path, err := itemsPath(collection)
@@ -44,7 +45,7 @@ func (a *Account) read(ctx context.Context, path string, q Query, out any) error
 		return err
 	}
 	if len(v.Encode()) <= longQuery {
-		return a.Do(ctx, http.MethodGet, path, v, nil, out)
+		return a.call(ctx, call{method: http.MethodGet, path: path, query: v, out: out, whole: q.Whole})
 	}
-	return a.Do(ctx, methodSearch, path, nil, map[string]any{"query": q.object()}, out)
+	return a.call(ctx, call{method: methodSearch, path: path, body: map[string]any{"query": q.object()}, out: out, whole: q.Whole})
 }

@@ -30,6 +30,8 @@ const (
 	// maxFrame is above what Directus accepts from its clients (100 MiB): a
 	// reply is one frame however large.
 	maxFrame = 100<<20 + 1<<16
+	// maxKept is how much of a frame is kept, of which strings are cut.
+	maxKept = 4 << 20
 	// outQueue is the number of requests that wait for the writer. A caller
 	// that finds it full waits, within its own time limit.
 	outQueue = 16
@@ -135,7 +137,12 @@ func (l *link) uid() string { return "r" + strconv.FormatInt(l.uids.Add(1), 10) 
 // read dispatches frames until the link ends.
 func (l *link) read() {
 	for {
-		_, data, err := l.conn.ReadMessage()
+		data, err := readFrame(l.conn)
+		if errors.Is(err, ErrTooLarge) {
+			l.log.Warn().Msg("dropped a frame that is too large: the collections are read again")
+			l.eachSubscription((*Subscription).lost)
+			continue
+		}
 		if err != nil {
 			l.fail(fmt.Errorf("%w: %w", errSocketGone, err))
 			return
@@ -154,6 +161,16 @@ func (l *link) read() {
 			return
 		}
 	}
+}
+
+// readFrame reads a frame with its strings cut. After ErrTooLarge the next one can be
+// read.
+func readFrame(conn *websocket.Conn) ([]byte, error) {
+	_, r, err := conn.NextReader()
+	if err != nil {
+		return nil, err
+	}
+	return readCut(r, maxKept)
 }
 
 // take takes a frame. false means that the link ended and that no later frame of the

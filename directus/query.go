@@ -28,6 +28,9 @@ type Query struct {
 	Offset int
 	// Search is a full-text search over the fields of the collection.
 	Search string
+	// Whole asks for strings of any length, instead of what CutText takes apart. The
+	// answer is bounded by Options.MaxAnswer all the same.
+	Whole bool
 }
 
 // values is the query as URL parameters.

@@ -15,7 +15,8 @@ import (
 )
 
 // DefaultMaxAnswer bounds the answer to one REST call when Options.MaxAnswer is zero.
-const DefaultMaxAnswer = 100 << 20
+// It holds one item at least, whose strings are cut at MaxString.
+const DefaultMaxAnswer = 8 << 20
 
 // A call is one REST request.
 type call struct {
@@ -24,6 +25,7 @@ type call struct {
 	body         any    // sent as JSON unless nil
 	token        string // bearer token; empty: none
 	out          any    // receives "data" unless nil
+	whole        bool   // strings over MaxString are not cut
 }
 
 // do makes a call within the client's time limit and decodes its answer. The
@@ -43,12 +45,16 @@ func (c *Client) do(ctx context.Context, k call) error {
 	}
 	c.clock.observe(asked, time.Now(), resp.Header)
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(c.most)+1))
-	if err != nil {
-		return transportError(ctx, err)
+	read := readCut
+	if k.whole {
+		read = readWhole
 	}
-	if len(body) > c.most {
-		return fmt.Errorf("%w: %w: more than %d bytes", ErrUnavailable, ErrTooLarge, c.most)
+	body, err := read(resp.Body, c.most)
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case err != nil:
+		return transportError(ctx, err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return refusal(resp, body, c.Now())

@@ -37,12 +37,36 @@ func TestOverflowBySize(t *testing.T) {
 		l := run(r.t, r.login())
 		tl := follow(r.t, l.Realtime, "messages")
 		tl.active()
-		for range 10 {
+		for range 50 {
 			r.fake.Insert("messages", "", map[string]any{"text": strings.Repeat("x", 1<<20)})
 		}
 		synctest.Wait()
-		if events, gap := tl.sub.Drain(); len(events) >= 10 || len(events) == 0 || !gap {
+		if events, gap := tl.sub.Drain(); len(events) >= 50 || len(events) == 0 || !gap {
 			r.t.Errorf("%d events, gap %t", len(events), gap)
+		}
+	})
+}
+
+// An event with too much in it is a gap, and the link stays.
+func TestEventThatIsTooLarge(t *testing.T) {
+	bubble(t, directustest.FakeOptions{}, func(r *rig) {
+		l := run(r.t, r.login())
+		tl := follow(r.t, l.Realtime, "messages")
+		tl.active()
+		tl.sub.Drain() // a subscription begins with a gap
+		var bulk []map[string]any
+		for i := range 20 {
+			bulk = append(bulk, map[string]any{"id": i, "text": strings.Repeat("x", directus.MaxString)})
+		}
+		r.fake.Emit("messages", "create", bulk, nil)
+		time.Sleep(time.Minute)
+		if events, gap := tl.sub.Drain(); len(events) > 0 || !gap {
+			r.t.Errorf("%d events, gap %t", len(events), gap)
+		}
+		r.fake.Insert("messages", "", map[string]any{"text": "next"})
+		time.Sleep(time.Minute)
+		if events, gap := tl.sub.Drain(); len(events) != 1 || gap {
+			r.t.Errorf("then %d events, gap %t", len(events), gap)
 		}
 	})
 }

@@ -1,0 +1,109 @@
+package bridge
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// A row keeps its text once, and of what it answers no more than is quoted.
+func TestRowOfLongTexts(t *testing.T) {
+	fields := Fields{Text: "text", Author: "author", Date: "date", Reply: "reply"}
+	long := strings.Repeat("é", 1<<17)
+	raw, err := json.Marshal(map[string]any{
+		"id": 7, "text": long, "date": "2026-01-02T03:04:05Z", "room": "dev",
+		"reply": map[string]any{"id": 6, "text": "x" + long, "date": "2026-01-02T03:04:04Z"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := parseRow(raw, fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.text != long || r.more != 0 || !strings.HasPrefix("x"+long, r.reply.text) || len(r.reply.text) != maxQuoted-1 {
+		t.Errorf("%d bytes and %d more, the answered one has %d", len(r.text), r.more, len(r.reply.text))
+	}
+	kept := 0
+	for _, value := range r.values {
+		kept += len(value)
+	}
+	if kept > maxKeptValue || string(r.values["room"]) != `"dev"` {
+		t.Errorf("%d bytes of fields are kept: %v", kept, r.values)
+	}
+}
+
+func TestRowSays(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		more int
+		want bool
+	}{{"abc", 0, true}, {"ab", 1, true}, {"ab", 0, false}, {"ab", 2, false}, {"ax", 1, false}, {"abcd", 0, false}} {
+		if got := (row{text: test.text, more: test.more}).says("abc"); got != test.want {
+			t.Errorf("%q and %d more: %v", test.text, test.more, got)
+		}
+	}
+}
+
+// Many answers to one long message cost its beginning each, and a long message costs
+// one conversion, whoever reads it.
+func TestLongTextsAreConvertedOnce(t *testing.T) {
+	for _, format := range []Format{FormatPlain, FormatMarkdown, FormatHTML} {
+		c := &channel{Channel: Channel{Name: "#a", Format: format, Fields: Fields{Text: "text"}}}
+		long := strings.Repeat("<b>some</b> **words** @x \x02b ", directus.MaxString/30)
+		raw, err := json.Marshal(map[string]any{"id": 1, "text": long, "date": "2026-01-02T03:04:05Z"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answered, err := parseRow(raw, Fields{Text: "text", Date: "date"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := func(f func(i int)) uint64 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for i := range 95 {
+				f(i)
+			}
+			runtime.ReadMemStats(&after)
+			return after.TotalAlloc - before.TotalAlloc
+		}
+		quote := answered
+		quote.text = clip(quote.text, maxQuoted)
+		if used := shown(func(i int) {
+			toMessage(row{id: fmt.Sprint(i), text: "yes", reply: &quote}, c, references{}, false)
+		}); used > 95*maxQuoted*40 {
+			t.Errorf("%s: 95 answers took %d bytes", format, used)
+		}
+		var first *ircd.Message
+		if used := shown(func(i int) {
+			m := toMessage(answered, c, references{}, false)
+			if first == nil {
+				first = m
+			}
+		}); used > 60*directus.MaxString {
+			t.Errorf("%s: 95 readers took %d bytes", format, used)
+		}
+		if first.Text == "" || len(beginning(first.Text)) > maxBeginning+len("…") {
+			t.Errorf("%s: got %d bytes, beginning %q", format, len(first.Text), beginning(first.Text))
+		}
+	}
+}
+
+// What is left out is said.
+func TestCutTextIsSaid(t *testing.T) {
+	c := &channel{Channel: Channel{Name: "#a"}}
+	m := toMessage(row{id: "1", text: "beginning", more: 12}, c, references{}, false)
+	if m.Text != "beginning\n[bytes not shown: 12]" {
+		t.Errorf("got %q", m.Text)
+	}
+	g := &group{}
+	if g.contentOf(row{text: "a", more: 12}) == g.contentOf(row{text: "a", more: 13}) {
+		t.Error("a change behind what is shown is none")
+	}
+}
