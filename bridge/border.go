@@ -3,8 +3,6 @@ package bridge
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
@@ -123,24 +121,8 @@ func (h *historian) inFront(ctx context.Context, r row) (int, error) {
 	return len(keys), err
 }
 
-// firstKeys reads the first keys of a part of the history, one more than there
-// are milliseconds behind a second.
+// firstKeys reads the first keys of a part of the history, at least one more than
+// there are milliseconds behind a second.
 func (h *historian) firstKeys(ctx context.Context, part directus.Filter) ([]string, error) {
-	var keys []string
-	key := h.group.fields.key()
-	part = directus.And(h.filter, part)
-	for {
-		n := pageLimit(ctx, h.member.account, maxRank+1-len(keys))
-		var items []map[string]json.RawMessage
-		q := directus.Query{Fields: []string{key}, Filter: part, Sort: []string{key}, Limit: n, Offset: len(keys)}
-		if err := h.member.account.Items(ctx, h.group.collection, q, &items); err != nil {
-			return nil, fmt.Errorf("read keys of collection %s: %w", h.group.collection, err)
-		}
-		for _, item := range items {
-			keys = append(keys, scalar(item[key]))
-		}
-		if len(items) < n || len(keys) > maxRank {
-			return keys, nil
-		}
-	}
+	return readKeys(ctx, h.member.account, h.group, directus.And(h.filter, part), maxRank)
 }

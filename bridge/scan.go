@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -42,14 +43,16 @@ type scan struct {
 // crowd is a date with more rows than a page holds.
 type crowd struct {
 	date time.Time
-	last any // the key of the last row read; nil before the first
-	// operator compares the next keys with last.
+	// Numbers are read by comparison: last is the key of the last row read, nil before
+	// the first, and operator compares the next keys with it.
+	last     any
 	operator string
-	// counted says that the keys are texts, which Directus does not compare: it
-	// is asked for the rows behind as many as were read. tail is the last of them.
-	counted bool
-	read    int
-	tail    string
+	// Texts Directus does not compare, and a database has an order of its own for
+	// them: all keys are read, and the rows by these. left are the keys of those that
+	// are still to be read; known says that it is set.
+	texts bool
+	known bool
+	left  []string
 }
 
 // next reads the next rows, in the direction of the scan. None may come though
@@ -120,8 +123,8 @@ func (s *scan) rest() directus.Filter {
 
 // enter begins to read a date by keys.
 func (s *scan) enter(first row) {
-	s.crowd = &crowd{date: first.date, counted: !first.hasNumber()}
-	if s.crowd.counted || s.start.id == "" || !s.start.date.Equal(first.date) || !sameKind(s.start.id, first.id) {
+	s.crowd = &crowd{date: first.date, texts: !first.hasNumber()}
+	if s.crowd.texts || !s.startsAt(first.date, first.id) {
 		return
 	}
 	s.crowd.operator = "_gte"
@@ -131,46 +134,131 @@ func (s *scan) enter(first row) {
 	s.crowd.last = json.Number(s.start.id)
 }
 
+// startsAt reports that nothing is wanted of the rows of a date on one side of start.
+func (s *scan) startsAt(date time.Time, id string) bool {
+	return s.start.id != "" && s.start.date.Equal(date) && sameKind(s.start.id, id)
+}
+
 func (s *scan) nextOfCrowd(ctx context.Context) ([]row, error) {
 	c := s.crowd
-	filter, offset := directus.And(s.base, s.group.dates.of(c.date)), c.read
+	if c.texts {
+		return s.nextOfTexts(ctx)
+	}
+	filter := directus.And(s.base, s.group.dates.of(c.date))
 	if c.last != nil {
 		filter = directus.And(filter, directus.Compare(s.group.fields.key(), c.operator, c.last))
 	}
-	again := c.read > 0 && s.limit(ctx) > 1
-	if again {
-		offset-- // the last row once more, to see that none has come or gone before it
-	}
-	rows, more, err := s.read(ctx, filter, offset, s.group.fields.key())
+	rows, more, err := s.read(ctx, filter, 0, s.group.fields.key())
 	if err != nil {
 		return nil, err
 	}
-	if again {
-		if len(rows) == 0 || rows[0].id != c.tail {
-			return nil, errMoved
-		}
-		rows = rows[1:]
-	}
 	if !more {
-		s.crowd, s.bound = nil, c.date
-		if !s.down {
-			s.bound = c.date.Add(s.group.dates.unit())
-		}
+		s.leave()
 		return rows, nil
 	}
-	if len(rows) == 0 {
-		return nil, nil // no more than the last one fits into an answer
-	}
-	last := rows[len(rows)-1]
-	if c.counted {
-		c.read, c.tail = c.read+len(rows), last.id
-		return rows, nil
-	}
-	c.last, c.operator = last.key, "_gt"
+	c.last, c.operator = rows[len(rows)-1].key, "_gt"
 	if s.down {
 		c.operator = "_lt"
 	}
 	return rows, nil
+}
+
+// leave goes on behind the date of a crowd.
+func (s *scan) leave() {
+	s.bound = s.crowd.date
+	if !s.down {
+		s.bound = s.bound.Add(s.group.dates.unit())
+	}
+	s.crowd = nil
+}
+
+// nextOfTexts reads the rows of the next keys of a crowd.
+func (s *scan) nextOfTexts(ctx context.Context) ([]row, error) {
+	c := s.crowd
+	if !c.known {
+		keys, err := s.keysOf(ctx, c.date)
+		if err != nil {
+			return nil, err
+		}
+		c.left, c.known = keys, true
+	}
+	page := c.left[:min(s.limit(ctx), len(c.left))]
+	var rows []row
+	if len(page) > 0 {
+		var err error
+		filter := directus.And(s.base, directus.Compare(s.group.fields.key(), "_in", page))
+		rows, _, err = readRows(ctx, s.account, s.group, directus.Query{Filter: filter, Limit: len(page)})
+		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
+			s.fit = len(page) / 2
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	s.sort(rows)
+	if c.left = c.left[len(page):]; len(c.left) == 0 {
+		s.leave()
+	}
+	return rows, nil
+}
+
+// keysOf reads the keys of a date, in the direction of the scan, from start on if that
+// is of the date.
+func (s *scan) keysOf(ctx context.Context, date time.Time) ([]string, error) {
+	filter := directus.And(s.base, s.group.dates.of(date))
+	keys, err := readKeys(ctx, s.account, s.group, filter, maxCrowd)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(keys, compareIDs)
+	if len(keys) > 0 && s.startsAt(date, keys[0]) {
+		i, found := slices.BinarySearchFunc(keys, s.start.id, compareIDs)
+		switch {
+		case !s.down:
+			keys = keys[i:]
+		case found:
+			keys = keys[:i+1]
+		default:
+			keys = keys[:i]
+		}
+	}
+	if s.down {
+		slices.Reverse(keys)
+	}
+	return keys, nil
+}
+
+// maxCrowd is how many keys of one date are read, where they are texts: all that an
+// import has left there, at a hundred thousand rows a matter of 200 questions.
+const maxCrowd = 100_000
+
+// readKeys reads the keys that match a filter, in the order that the database has for
+// them, more than most if there are more. Each page begins with the last key of the one
+// before, to see that none has come or gone in front of it.
+func readKeys(ctx context.Context, account *directus.Account, g *group, filter directus.Filter, most int) ([]string, error) {
+	key := g.fields.key()
+	var keys []string
+	for {
+		size, overlap := pageLimit(ctx, account, maxPage), 0
+		if len(keys) > 0 && size > 1 {
+			overlap = 1
+		}
+		var items []map[string]json.RawMessage
+		q := directus.Query{Fields: []string{key}, Filter: filter, Sort: []string{key}, Limit: size, Offset: len(keys) - overlap}
+		if err := account.Items(ctx, g.collection, q, &items); err != nil {
+			return nil, fmt.Errorf("read keys of collection %s: %w", g.collection, err)
+		}
+		if overlap > 0 && (len(items) == 0 || scalar(items[0][key]) != keys[len(keys)-1]) {
+			return nil, errMoved
+		}
+		for _, item := range items[overlap:] {
+			keys = append(keys, scalar(item[key]))
+		}
+		if len(items) < size || len(keys) > most {
+			return keys, nil
+		}
+	}
 }
 
 var (
