@@ -20,6 +20,9 @@ func (f *feed) catchUp(ctx context.Context) error {
 		return err
 	}
 	f.advance(last)
+	if err := f.sweep(ctx); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	f.current = begun
 	f.mu.Unlock()
@@ -58,6 +61,9 @@ func (f *feed) start(ctx context.Context) error {
 	}
 	f.mu.Lock()
 	f.cursor = cursor{set: true, date: since}
+	if f.base = since.Add(-overlap); since.IsZero() {
+		f.base = f.opened
+	}
 	f.trust.date, f.trust.next = since, since
 	f.mu.Unlock()
 	f.advance(last)
@@ -70,6 +76,7 @@ func (f *feed) markOld(rows []row) {
 	defer f.mu.Unlock()
 	for _, r := range rows {
 		f.markSeen(r, true)
+		f.group.dates.late.note(r)
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 // dates is what is known of the dates of a collection, learnt from those that
 // were read. All users share it; it is safe for concurrent use.
 type dates struct {
-	field string // immutable
+	field string     // immutable
+	late  latecomers // has a lock of its own
 
 	mu   sync.Mutex
 	like string // a date as Directus writes it; empty: none was read; guarded by mu

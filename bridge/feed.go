@@ -53,6 +53,7 @@ type feed struct {
 	sub       *directus.Subscription // of the carrier
 	gap       bool
 	lapsed    bool        // events about what was shown may be lost
+	swept     time.Time   // when rows that came late were looked for
 	reads     int         // complete readings so far
 	full      int         // keys in memory at which the collection is read again early
 	next      *time.Timer // when the collection is read at the latest
@@ -81,6 +82,7 @@ type feed struct {
 	failing int                  // reads failed in a row; guarded by mu
 	current time.Time            // when the last complete catch-up began; guarded by mu
 	reached time.Time            // the date of cursor; guarded by mu
+	base    time.Time            // the date from which all rows were looked at; guarded by mu
 	shown   memory               // guarded by mu
 	moments moments              // guarded by mu
 	pending map[string]edit      // changed texts that may change again, by row id; guarded by mu

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -24,6 +25,7 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 		return nil, err
 	}
 	var list []found
+	come := h.groups[0].dates.late.soFar()
 	page := &ircd.HistoryPage{Target: h.name}
 	err = h.inGroup(func() (err error) {
 		list, page.End, err = h.page(ctx, q)
@@ -32,6 +34,7 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	if err != nil {
 		return nil, historyError(h.name, err)
 	}
+	s.turned(h, list, come)
 	var reactions map[string][]*ircd.Reaction
 	if q.Reactions {
 		reactions = s.member.reactionsTo(ctx, h.group, list)
@@ -58,6 +61,9 @@ type historian struct {
 	filter  directus.Filter // which rows are the target's
 	name    string          // the canonical name of the target
 	feed    *feed           // that shows the target to the session; nil if none does
+	until   int64           // the session was shown the latecomers behind this place as they came
+	end     *pageEnd        // of the last page that the session was shown; nil: there was none
+	early   map[string]struct{}
 }
 
 // historian finds out what a target is. The error is an *ircd.Error.
@@ -87,8 +93,9 @@ func (s *session) historyOf(c *channel) *historian {
 	if !c.private {
 		h.groups = slices.DeleteFunc(slices.Clone(s.plan.groups[c]), func(g *group) bool { return len(g.channels) > 1 })
 	}
+	h.end, h.until = s.pageEnds[c], math.MaxInt64
 	if j := s.joined[ircd.Fold(c.Name)]; j != nil && j.channel == c {
-		h.feed = j.view.feed
+		h.feed, h.until, h.early = j.view.feed, j.come, j.early
 		h.groups = slices.DeleteFunc(h.groups, func(g *group) bool { return g.fields != h.feed.group.fields })
 	}
 	h.filter = h.groups[0].filter
@@ -124,19 +131,22 @@ func (h *historian) page(ctx context.Context, q ircd.HistoryQuery) ([]found, boo
 	}
 	b := borders{historian: h, ctx: ctx}
 	var w *walk
+	var late *border // who has seen all up to there has not seen who came late
 	switch q.Mode {
 	case ircd.HistoryLatest:
-		w = h.walk(true, b.behind(q.From), nil, q.Limit)
+		late, w = b.behind(q.From), h.walk(true, b.behind(q.From), nil, q.Limit)
 	case ircd.HistoryBefore:
 		w = h.walk(true, nil, b.inFrontOf(q.From), q.Limit)
 	case ircd.HistoryAfter:
-		w = h.walk(false, b.behind(q.From), nil, q.Limit)
+		late, w = b.behind(q.From), h.walk(false, b.behind(q.From), nil, q.Limit)
 	case ircd.HistoryBetween:
-		w = h.walk(false, b.behind(q.From), b.inFrontOf(q.To), q.Limit)
+		late, w = b.behind(q.From), h.walk(false, b.behind(q.From), b.inFrontOf(q.To), q.Limit)
 		if w.isEmpty() {
+			late = nil
 			w = h.walk(true, b.behind(q.To), b.inFrontOf(q.From), q.Limit)
 		}
 	case ircd.HistoryAround:
+		h.early = nil // what is in the middle is there
 		if at := b.inFrontOf(q.From); at != nil && b.err == nil {
 			return h.around(ctx, at, q.Limit)
 		}
@@ -149,7 +159,8 @@ func (h *historian) page(ctx context.Context, q ircd.HistoryQuery) ([]found, boo
 		return nil, false, err
 	}
 	list, end := w.take(q.Limit)
-	return list, end, nil
+	came, err := h.latecomers(ctx, q.From, late)
+	return append(came, list...), end, err
 }
 
 // around takes a half from either side of a border, the reference being the first

@@ -18,12 +18,14 @@ func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
 	if read {
 		f.setState(true, nil) // so that people are told before they are shown
 	}
+	limit := dateLimit(f.carrier.account)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var entries []entry
 	for _, r := range rows {
 		shown := f.show(r, refs, read)
 		f.markSeen(r, len(shown) > 0)
+		f.group.dates.late.arrive(r, f.clock(), limit)
 		entries = append(entries, shown...)
 	}
 	f.journal.append(entries...)

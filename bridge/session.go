@@ -43,8 +43,9 @@ type session struct {
 	mail        mailbox           // has a lock of its own
 	device      string            // as the client has named it; empty: it has none
 	visits      map[string]*visit // by key
-	unproven    bool              // something was shown since the client was asked for a receipt
-	retry       *time.Timer       // at nextBacklog: rings for a backlog that is due; nil until needed
+	pageEnds    map[*channel]*pageEnd
+	unproven    bool        // something was shown since the client was asked for a receipt
+	retry       *time.Timer // at nextBacklog: rings for a backlog that is due; nil until needed
 }
 
 // view is a session's reading of one feed.
@@ -77,6 +78,16 @@ type joined struct {
 	shownAt  time.Time
 	floor    *row
 	floorPos int64
+	// come is the place of the latest row when the client came, see latecomers.
+	come int64
+	// fetches says that the client fetches history by itself. What it is shown live
+	// and by a page of history, it is shown once: early are the ids shown live though
+	// dated before at, the moment of the JOIN, to be left out of pages, and ahead those
+	// that a page has shown before the feed, to be left out of that.
+	fetches bool
+	at      time.Time
+	early   map[string]struct{}
+	ahead   map[string]struct{}
 	// live are the ids shown while the backlog is due, to be left out of it.
 	live map[string]struct{}
 	// move is under way while the channel is configured otherwise; else nil.
@@ -171,13 +182,14 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 		s.ringLater()
 	}
 	answer.At = s.joinTime(j, answer.Backlog)
+	j.at, j.fetches = answer.At, !opts.Backlog
 	s.ring()
 	return answer, nil
 }
 
 // newJoined is a channel of which the backlog is due, if there is to be one.
 func (s *session) newJoined(c *channel, g *group, opts ircd.JoinOptions) *joined {
-	j := &joined{channel: c, view: s.open(g), visit: s.visit(c, opts)}
+	j := &joined{channel: c, view: s.open(g), visit: s.visit(c, opts), come: g.dates.late.soFar()}
 	j.due = opts.Backlog && (c.Backlog > 0 || j.visit != nil)
 	return j
 }

@@ -110,7 +110,9 @@ func (w *walk) add(ctx context.Context, rows []row, dense bool) error {
 	for _, r := range rows {
 		m := toMessage(r, w.channel, refs, true)
 		if m.Text != "" && (w.feed == nil || !w.feed.isGone(r.id)) {
-			w.found = append(w.found, found{r, m})
+			if _, early := w.early[r.id]; !early {
+				w.found = append(w.found, found{r, m})
+			}
 		}
 	}
 	return nil

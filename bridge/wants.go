@@ -34,6 +34,9 @@ func (s *session) wants(v *view, e *entry, pos int64) bool {
 	if j.received != nil && j.received(e.row) {
 		return false
 	}
+	if j.fetches && j.wasFetched(e.row) {
+		return false
+	}
 	return !e.read || j.floor == nil || compareRows(e.row, *j.floor) > 0
 }
 

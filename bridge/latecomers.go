@@ -1,0 +1,187 @@
+package bridge
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+const (
+	// maxArrivals is how many of the latest rows are remembered with their place among
+	// those that have come.
+	maxArrivals = 4096
+	// maxLatecomers bounds the latecomers that are remembered, the latest; their keys
+	// have 255 bytes at most.
+	maxLatecomers = 2048
+	// latecomerLife is how long they are.
+	latecomerLife = 24 * time.Hour
+)
+
+// latecomers remembers in which order the rows of a collection have come, as far as any
+// feed has heard of them, and which of them came behind rows that are dated later: a
+// long transaction dates its rows before it shows them. A client that was away for a
+// while and knows only the last row that it has seen would never find those. All users
+// share it; it is safe for concurrent use. The zero value is ready for use.
+type latecomers struct {
+	mu     sync.Mutex
+	come   int64              // rows so far; guarded by mu
+	newest row                // of these, no more than its key and date; guarded by mu
+	places map[string]arrival // of the latest, by key; guarded by mu
+	order  []string           // the keys of places, as they came; guarded by mu
+	late   []latecomer        // as they came; guarded by mu
+}
+
+// arrival is the place of a row among those that have come.
+type arrival struct {
+	date  time.Time
+	place int64
+}
+
+type latecomer struct {
+	row   row // no more than its key and date
+	place int64
+	at    time.Time // when it came, by the clock of Directus
+}
+
+// note counts in a row that is history already.
+func (l *latecomers) note(r row) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count(r)
+}
+
+// arrive counts in a row that has come at a moment of the clock of Directus. What is
+// dated later than limit is of the future, and nothing is late behind it.
+func (l *latecomers) arrive(r row, at, limit time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.count(r) || r.rawDate == "" {
+		return
+	}
+	switch mark := (row{id: r.id, date: r.date}); {
+	case r.date.After(limit):
+	case compareRows(r, l.newest) > 0:
+		l.newest = mark
+	default:
+		l.late = append(l.late, latecomer{mark, l.come, at})
+		old := max(0, len(l.late)-maxLatecomers)
+		for old < len(l.late) && at.Sub(l.late[old].at) > latecomerLife {
+			old++
+		}
+		l.late = slices.Delete(l.late, 0, old)
+	}
+}
+
+// count notes the place of a row; false if it has one. The caller holds mu.
+func (l *latecomers) count(r row) bool {
+	if _, known := l.places[r.id]; known {
+		return false
+	}
+	if l.places == nil {
+		l.places = map[string]arrival{}
+	}
+	l.come++
+	l.places[r.id] = arrival{r.date, l.come}
+	if l.order = append(l.order, r.id); len(l.order) > maxArrivals {
+		delete(l.places, l.order[0])
+		l.order = l.order[1:]
+	}
+	return true
+}
+
+// soFar is the place of the latest row.
+func (l *latecomers) soFar() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.come
+}
+
+// behind lists the latecomers in front of a border that came after what is shown at it,
+// in the order of the collection: from is the place of that, of 0 is known only when it
+// was dated. Those that came behind the place until are not among them.
+func (l *latecomers) behind(b border, from, until int64) []row {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var rows []row
+	for _, c := range l.late {
+		after := from > 0 && c.place > from || from == 0 && c.at.After(b.date)
+		if after && c.place <= until && !b.isInFrontOf(c.row) {
+			rows = append(rows, c.row)
+		}
+	}
+	slices.SortFunc(rows, compareRows)
+	return rows
+}
+
+// placeOf is that of a row, or of the first that has come of those of a date; 0 if it
+// is not known.
+func (l *latecomers) placeOf(id string, date time.Time) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if id != "" {
+		return l.places[id].place
+	}
+	first := int64(0)
+	for a := range maps.Values(l.places) {
+		if a.date.Equal(date) && (first == 0 || a.place < first) {
+			first = a.place
+		}
+	}
+	return first
+}
+
+// pageEnd is where the last page of a history has ended: who goes on from there was
+// shown the latecomers that had come by then.
+type pageEnd struct {
+	id   string
+	at   time.Time
+	come int64
+}
+
+// latecomers reads the rows that have come late, behind what a query says that the
+// client has seen last: lo is the border there. At most maxTies are read, those dated
+// last.
+func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border) ([]found, error) {
+	if lo == nil {
+		return nil, nil
+	}
+	book, id := &h.group.dates.late, ""
+	if p.MsgID != "" {
+		id = lo.id
+	}
+	from := book.placeOf(id, p.Time.Truncate(h.group.dates.unit()))
+	if end := h.end; end != nil && (id != "" && id == end.id || id == "" && p.Time.Equal(end.at)) {
+		from = max(from, end.come)
+	}
+	rows := book.behind(*lo, from, h.until)
+	rows = rows[max(0, len(rows)-maxTies):]
+	w := h.walk(false, nil, nil, len(rows))
+	for len(rows) > 0 {
+		page := rows[:min(len(rows), pageLimit(ctx, h.member.account, pageSize))]
+		rows = rows[len(page):]
+		keys := make([]string, len(page))
+		for i, r := range page {
+			keys[i] = r.id
+		}
+		filter := directus.And(h.filter, directus.Compare(h.group.fields.key(), "_in", keys))
+		read, _, err := readRows(ctx, h.member.account, h.group, directus.Query{Filter: filter, Limit: len(page)})
+		if err != nil {
+			return nil, err
+		}
+		slices.SortFunc(read, compareRows)
+		if err := w.add(ctx, read, len(page) <= maxRanked); err != nil {
+			return nil, err
+		}
+	}
+	return w.found, nil
+}
+
+// maxRanked is how many latecomers at once are worth the questions by which their exact
+// times are found where dates come in whole seconds; of more, those of a second are
+// counted among themselves.
+const maxRanked = 64

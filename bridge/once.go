@@ -1,0 +1,82 @@
+package bridge
+
+import (
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+const (
+	// maxOnce bounds the ids of each kind that are kept to show a message once.
+	maxOnce = 1024
+	// onItsWay is how much older than what a feed has read a row may be that it is
+	// still to bring.
+	onItsWay = 10 * time.Minute
+)
+
+// wasFetched reports that a page of history has shown a row that the feed brings now.
+// Of the others it notes those that a page might show as well.
+func (j *joined) wasFetched(r row) bool {
+	if _, fetched := j.ahead[r.id]; fetched {
+		delete(j.ahead, r.id)
+		return true
+	}
+	if r.shownAt().Before(j.at) && len(j.early) < maxOnce {
+		if j.early == nil {
+			j.early = map[string]struct{}{}
+		}
+		j.early[r.id] = struct{}{}
+	}
+	return false
+}
+
+// turned notes what a page of history has shown, and come, the place of the latest row
+// when it was asked for.
+func (s *session) turned(h *historian, list []found, come int64) {
+	if len(list) == 0 {
+		return
+	}
+	if s.pageEnds == nil {
+		s.pageEnds = map[*channel]*pageEnd{}
+	}
+	last := list[len(list)-1]
+	s.pageEnds[h.channel] = &pageEnd{last.row.id, last.message.Time, come}
+	if j := s.joined[ircd.Fold(h.channel.Name)]; j != nil && j.fetches && j.view.feed == h.feed {
+		j.fetched(list)
+	}
+}
+
+// fetched notes the rows of a page that the feed has not brought yet.
+func (j *joined) fetched(list []found) {
+	f := j.view.feed
+	waiting := f.journal.waiting(j.view.reader)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, l := range list {
+		_, seen := f.seen[l.row.id]
+		_, waits := waiting[l.row.id]
+		if !waits && (seen || l.row.date.Before(f.reached.Add(-onItsWay))) {
+			continue
+		}
+		if j.ahead == nil || len(j.ahead) >= maxOnce {
+			j.ahead = map[string]struct{}{}
+		}
+		j.ahead[l.row.id] = struct{}{}
+	}
+}
+
+// waiting are the new rows that a reader has not read.
+func (j *journal) waiting(r *reader) map[string]struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	ids := map[string]struct{}{}
+	if r.next.Load() != nil || r.pos < j.base {
+		return ids
+	}
+	for i := range j.entries[r.pos-j.base:] {
+		if e := &j.entries[r.pos-j.base+int64(i)]; !e.isChange() {
+			ids[e.row.id] = struct{}{}
+		}
+	}
+	return ids
+}
