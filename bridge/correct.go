@@ -116,7 +116,7 @@ func (s *session) wholeOf(ctx context.Context, to addressee, r row) (row, error)
 	if len(r.text)+r.more > maxWhole {
 		return row{}, refused
 	}
-	rows, _, err := readRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: directus.Eq("id", r.id), Limit: 1, Whole: true})
+	rows, _, err := readRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: directus.Eq(to.view.feed.group.fields.key(), r.id), Limit: 1, Whole: true})
 	switch {
 	case errors.Is(err, directus.ErrTooLarge):
 		return row{}, refused

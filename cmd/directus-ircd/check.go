@@ -55,6 +55,7 @@ func (c *checkCmd) Run(ctx context.Context, env *environment) error {
 	for _, port := range cfg.strayPorts() {
 		r.note("correct sts.port, unless another program has TLS there for this one", "sts sends clients to port %d, where no listener has TLS", port)
 	}
+	checkExpiry(ctx, cfg, r)
 	probe := &prober{client: client, cfg: cfg, findings: r}
 	if probe.reachable(ctx) {
 		if withLogin {

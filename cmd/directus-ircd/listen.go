@@ -33,6 +33,9 @@ type certificates interface {
 	// valid reports whether clients that ask for this host get a certificate
 	// that holds for it.
 	valid(host string) bool
+	// expiry is when the first of the certificates expires, and whose it is; empty
+	// while there is none.
+	expiry() (name string, at time.Time)
 }
 
 // openSockets opens the sockets of one entry: one, or all that systemd passes for

@@ -44,6 +44,12 @@ func (d *daemon) monitoring() http.Handler {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&collector{irc: d.server.Stats, bridge: d.backend.Stats},
+		&expiryCollector{func() []expiring {
+			if list := d.expiring.Load(); list != nil {
+				return *list
+			}
+			return nil
+		}},
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "directus_ircd_directus_up",
 			Help: "1 if Directus answered when it was last asked, some seconds ago, else 0.",

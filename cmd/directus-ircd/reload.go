@@ -6,15 +6,20 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // reloads reads the configuration again whenever it is asked for, until ctx
 // ends.
 func (d *daemon) reloads(ctx context.Context) {
+	daily := time.NewTicker(expiryPeriod)
+	defer daily.Stop()
 	for {
+		d.watchExpiry()
 		select {
 		case <-ctx.Done():
 			return
+		case <-daily.C:
 		case <-d.opts.Reload:
 			d.notify(sdReloading())
 			d.reload(ctx)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -123,6 +124,8 @@ type daemon struct {
 	group   *errgroup.Group // all that runs
 	ctx     context.Context // ends it
 	outlets sync.WaitGroup  // see serveOutlet
+	// expiring is what the listeners present, see watchExpiry; nil before that.
+	expiring atomic.Pointer[[]expiring]
 
 	cfg     *config
 	sockets *change
