@@ -58,7 +58,7 @@ func TestFiles(t *testing.T) {
 		c.fake.Insert("rooms", bob, map[string]any{"text": "without"})
 		same(t, a.news(), "bob says in #one: without")
 		same(t, e.news(), "bob says in #one: without")
-		if n := c.fake.Count("GET /files"); n != 0 {
+		if n := c.fake.Count("SEARCH /files"); n != 0 {
 			t.Errorf("asked %d times for no files", n)
 		}
 		c.fake.Insert("rooms", bob, map[string]any{"text": "look", "file": cat})
@@ -93,7 +93,7 @@ func TestFilesAreRemembered(t *testing.T) {
 		asked := func(want int) {
 			t.Helper()
 			a.later(10 * time.Second)
-			if n := c.fake.Count("GET /files"); n != want {
+			if n := c.fake.Count("SEARCH /files"); n != want {
 				t.Errorf("asked %d times, want %d", n, want)
 			}
 		}

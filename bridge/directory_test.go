@@ -15,7 +15,7 @@ func TestNamesByRights(t *testing.T) {
 	for name, test := range map[string]struct {
 		version string
 		limit   func(f *directustest.Fake, user string)
-		asked   int    // GET /users in one login
+		asked   int    // SEARCH /users in one login
 		as      string // the nick of Bob Builder
 	}{
 		"all":          {limit: allUsers, asked: 1, as: "Bob"},
@@ -34,7 +34,7 @@ func TestNamesByRights(t *testing.T) {
 				bob := fake.AddUser(directustest.FakeUser{FirstName: "Bob", LastName: "Builder"})
 				test.limit(fake, ada)
 				c := rejoin(t, listener, "ada")
-				if n := fake.Count("GET /users"); n != test.asked {
+				if n := fake.Count("SEARCH /users"); n != test.asked {
 					t.Errorf("Directus was asked %d times for names, want %d", n, test.asked)
 				}
 				fake.Insert("messages", bob, map[string]any{"text": "hello"})

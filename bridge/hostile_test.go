@@ -338,7 +338,7 @@ func TestSearchesAreLimited(t *testing.T) {
 		channel.MentionIDs = true
 		fake, listener, _ := fakeStack(t, directustest.FakeOptions{}, nil, channel)
 		c, _ := enter(t, fake, listener, "ada")
-		before := fake.Count("GET /users")
+		before := fake.Count("SEARCH /users")
 		start := time.Now()
 		for i := range 50 {
 			c.Send(fmt.Sprintf("WHOIS nobody%d", i))
@@ -352,7 +352,7 @@ func TestSearchesAreLimited(t *testing.T) {
 		}
 		c.Send("WHOIS nobody")
 		c.ExpectNext(":irc.test 263 ada WHOIS :You have asked for many names in a short time: wait a moment and try again")
-		if asked := fake.Count("GET /users") - before; asked > 10 {
+		if asked := fake.Count("SEARCH /users") - before; asked > 10 {
 			t.Errorf("Directus was asked %d times", asked)
 		}
 		if n := len(fake.Items("messages")); n != 10 {

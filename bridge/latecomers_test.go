@@ -157,7 +157,7 @@ func TestLateRowWithoutAnEvent(t *testing.T) {
 				c.fake.LoseEvents(true)
 				rows := c.commit(20, begun, time.Minute)
 				c.fake.LoseEvents(false)
-				before := c.fake.Count("GET /items/messages")
+				before := c.fake.Count("SEARCH /items/messages")
 				shown := count(40 * time.Minute)
 				for _, text := range rows {
 					if shown[text] != 1 {
@@ -169,7 +169,7 @@ func TestLateRowWithoutAnEvent(t *testing.T) {
 						t.Errorf("%s is shown %d times", text, n)
 					}
 				}
-				if n := c.fake.Count("GET /items/messages") - before; n > 60 {
+				if n := c.fake.Count("SEARCH /items/messages") - before; n > 60 {
 					t.Errorf("%d reads in 40 minutes", n)
 				}
 			})

@@ -76,7 +76,7 @@ func TestRightIsBackAtTheNextMessage(t *testing.T) {
 		if took := time.Since(begin); took > 2*time.Second {
 			t.Errorf("after %v", took)
 		}
-		reads := fake.Count("GET /items/messages")
+		reads := fake.Count("SEARCH /items/messages")
 		if reads > 50 {
 			t.Errorf("the collection was read %d times", reads)
 		}

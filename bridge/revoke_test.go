@@ -137,7 +137,7 @@ func TestForbiddenIsLeftAlone(t *testing.T) {
 				count := func(when string, most int) {
 					t.Helper()
 					for _, collection := range collections {
-						n := c.fake.Count("GET /items/" + collection)
+						n := c.fake.Count("SEARCH /items/" + collection)
 						if n -= before[collection]; n > most {
 							t.Errorf("%s: %d readings of %s, want at most %d", when, n, collection, most)
 						}

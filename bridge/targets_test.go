@@ -99,12 +99,12 @@ func TestTargets(t *testing.T) {
 			{0, 20, 100, []string{"#One 1", "bob 2", "ada 3", "kay 5", "#Two 10", "eve 12"}},
 			{40, 50, 100, []string{}},
 		} {
-			before := fake.Count("GET /items/private_messages")
+			before := fake.Count("SEARCH /items/private_messages")
 			if got := targets(t, s, c.from, c.to, c.limit); !slices.Equal(got, c.want) {
 				t.Errorf("%d to %d, %d: got %q, want %q", c.from, c.to, c.limit, got, c.want)
 			}
 			// A long conversation is not read to its beginning.
-			if n := fake.Count("GET /items/private_messages") - before; n > 4 {
+			if n := fake.Count("SEARCH /items/private_messages") - before; n > 4 {
 				t.Errorf("%d to %d, %d: %d reads", c.from, c.to, c.limit, n)
 			}
 		}

@@ -220,7 +220,7 @@ func TestHistoryFillsPages(t *testing.T) {
 		if want := []string{"line 700", "line 800", "line 900", "line 1000", "line 1100"}; !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if n := fake.Count("GET /items/rooms"); n > 12 {
+		if n := fake.Count("SEARCH /items/rooms"); n > 12 {
 			t.Errorf("%d reads for a page of 5", n)
 		}
 	})

@@ -120,13 +120,13 @@ func TestUnknownNickIsRemembered(t *testing.T) {
 		if u, err := s.Lookup(t.Context(), "nobody-here"); u != nil || err != nil {
 			t.Errorf("%v, %v", u, err)
 		}
-		asked := fake.Count("GET /users")
+		asked := fake.Count("SEARCH /users")
 		for range 20 {
 			if _, err := s.Lookup(t.Context(), "Nobody-Here"); err != nil {
 				t.Error(err)
 			}
 		}
-		if n := fake.Count("GET /users") - asked; n != 0 {
+		if n := fake.Count("SEARCH /users") - asked; n != 0 {
 			t.Errorf("asked %d times more", n)
 		}
 		closeSession(t, s)

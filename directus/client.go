@@ -53,14 +53,15 @@ type Options struct {
 // A Client knows where Directus is and holds no credentials. It is safe for
 // concurrent use.
 type Client struct {
-	// Static after construction, but for clock, which has a lock of its own.
-	base    *url.URL
-	http    *http.Client
-	dialer  websocket.Dialer
-	log     zerolog.Logger
-	timeout time.Duration
-	most    int // bytes of an answer
-	clock   serverClock
+	// Static after construction, but for clock and searches, which guard themselves.
+	base     *url.URL
+	http     *http.Client
+	dialer   websocket.Dialer
+	log      zerolog.Logger
+	timeout  time.Duration
+	most     int // bytes of an answer
+	clock    serverClock
+	searches searchable // atomic
 
 	mu   sync.Mutex
 	info *ServerInfo // guarded by mu; nil until known
@@ -72,7 +73,7 @@ type Client struct {
 func New(base *url.URL, opts Options) *Client {
 	u := *base
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	c := &Client{base: &u, log: opts.Logger, timeout: opts.Timeout, clock: newServerClock()}
+	c := &Client{base: &u, log: opts.Logger, timeout: opts.Timeout, clock: newServerClock(), searches: searchable{begun: time.Now()}}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}

@@ -22,10 +22,11 @@ const DefaultMaxAnswer = 8 << 20
 type call struct {
 	method, path string
 	query        url.Values
-	body         any    // sent as JSON unless nil
-	token        string // bearer token; empty: none
-	out          any    // receives "data" unless nil
-	whole        bool   // strings over MaxString are not cut
+	body         any          // sent as JSON unless nil
+	token        string       // bearer token; empty: none
+	out          any          // receives "data" unless nil
+	whole        bool         // strings over MaxString are not cut
+	header       *http.Header // receives the header of an answer unless nil
 }
 
 // do makes a call within the client's time limit and decodes its answer. The
@@ -45,6 +46,9 @@ func (c *Client) do(ctx context.Context, k call) error {
 	}
 	c.clock.observe(asked, time.Now(), resp.Header)
 	defer resp.Body.Close()
+	if k.header != nil {
+		*k.header = resp.Header
+	}
 	read := readCut
 	if k.whole {
 		read = readWhole
@@ -67,6 +71,9 @@ func (c *Client) do(ctx context.Context, k call) error {
 
 func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	u := c.base.JoinPath(k.path)
+	if k.method == http.MethodGet && k.token != "" {
+		k.query = unlike(k.query)
+	}
 	u.RawQuery = k.query.Encode()
 	var body io.Reader
 	if k.body != nil {
@@ -83,6 +90,9 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	req.Header.Set("Accept", "application/json")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if k.method == http.MethodGet || k.method == methodSearch {
+		req.Header.Set("Cache-Control", "no-store")
 	}
 	if k.token != "" {
 		req.Header.Set("Authorization", "Bearer "+k.token)

@@ -39,6 +39,8 @@ type setting struct {
 	own  bool          // a Directus of its own, that it may kill
 	ttl  time.Duration // ACCESS_TOKEN_TTL, unless zero
 	mode string        // WEBSOCKETS_REST_AUTH, unless empty
+	// cached: GETs are answered from a cache that nothing purges.
+	cached bool
 }
 
 // everywhere runs a test of the contract on the fake, in a bubble, and on a
@@ -47,7 +49,7 @@ func everywhere(t *testing.T, s setting, test func(*testing.T, world)) {
 	t.Helper()
 	t.Run("fake", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
-			opts := directustest.FakeOptions{AccessTTL: s.ttl, Mode: s.mode}
+			opts := directustest.FakeOptions{AccessTTL: s.ttl, Mode: s.mode, Cached: s.cached}
 			test(t, &fakeWorld{t: t, rig: newRig(t, opts)})
 		})
 	})
@@ -65,6 +67,9 @@ func everywhere(t *testing.T, s setting, test func(*testing.T, world)) {
 		}
 		if s.mode != "" {
 			options = append(options, directustest.Env("WEBSOCKETS_REST_AUTH", s.mode))
+		}
+		if s.cached {
+			options = append(options, directustest.Cached())
 		}
 		test(t, &realWorld{t: t, s: directustest.Start(t, options...)})
 	})

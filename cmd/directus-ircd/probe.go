@@ -51,7 +51,9 @@ func (p *prober) asUser(ctx context.Context, credentials *credentialFlags) {
 	readable := map[string]bool{} // by collection
 	for _, c := range p.cfg.Channels {
 		if _, known := readable[c.Collection]; !known {
-			readable[c.Collection] = p.collection(ctx, c)
+			if readable[c.Collection] = p.collection(ctx, c); len(readable) == 1 {
+				p.caching(ctx, c.Collection)
+			}
 		}
 		if readable[c.Collection] {
 			p.channel(ctx, c)
@@ -109,6 +111,22 @@ func (p *prober) socket(ctx context.Context) {
 		}
 	}
 	p.miss("a proxy in front of Directus must pass WebSocket upgrades on", "no realtime session opens: %v", err)
+}
+
+// caching tells whether what is read may be old.
+func (p *prober) caching(ctx context.Context, collection string) {
+	caching, err := p.account.Caching(ctx, collection)
+	if err != nil {
+		return // what cannot be read is told by others
+	}
+	if caching.Age > 0 {
+		p.ok("answers are kept for %s between here and Directus (CACHE_ENABLED, or a proxy): all is read past that", caching.Age)
+	} else {
+		p.ok("no answers are kept between here and Directus, as far as it tells")
+	}
+	if !caching.Search {
+		p.note("let the proxy in front of Directus pass the HTTP method SEARCH", "SEARCH does not reach Directus: with CACHE_ENABLED each reading takes room in its cache")
+	}
 }
 
 // users checks that the people can be named.

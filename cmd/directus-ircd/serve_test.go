@@ -121,7 +121,7 @@ func stubbornDirectus(t *testing.T) (url string, asked <-chan struct{}) {
 	mux.HandleFunc("GET /users/me", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"data":{"id":"11111111-1111-4111-8111-111111111111","first_name":"Kevin"}}`)
 	})
-	mux.HandleFunc("GET /users", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("SEARCH /users", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"data":[{"id":"11111111-1111-4111-8111-111111111111","first_name":"Kevin"}]}`)
 	})
 	mux.HandleFunc("POST /auth/logout", func(http.ResponseWriter, *http.Request) {

@@ -78,6 +78,7 @@ type Fake struct {
 	onFrame     func(FakeFrame) FrameVerdict
 	onREST      func(RESTRequest) RESTVerdict
 	noDatabase  bool
+	cached      map[string]cachedAnswer // by user and URL
 	holding     bool
 	losing      bool
 	held        []func()
@@ -95,6 +96,7 @@ type FakeOptions struct {
 	LoginStall     time.Duration // LOGIN_STALL_TIME, default none
 	EchoAfterReply bool          // a create's reply comes before its event, not behind
 	Ahead          time.Duration // how far its clock is ahead of ours
+	Cached         bool          // CACHE_ENABLED=true, CACHE_AUTO_PURGE=false: a GET asked before is answered as before, for 5 minutes
 	RateLimit      RateLimit     // told in /server/info and enforced on each socket
 }
 
@@ -142,7 +144,7 @@ func NewFake(t testing.TB, opts FakeOptions) *Fake {
 		sessions: map[string]string{}, access: map[string]grant{},
 		collections: map[string]*collection{}, denied: map[permission]bool{},
 		restricted: map[permission]map[string]any{}, creatable: map[permission][]string{},
-		readable: map[permission][]string{}, counts: map[string]int{},
+		readable: map[permission][]string{}, counts: map[string]int{}, cached: map[string]cachedAnswer{},
 	}
 	f.SetClock(opts.Ahead)
 	f.AddCollection("messages", FakeCollection{Fields: []string{"text", "nonce"}, Unique: []string{"nonce"}})

@@ -138,12 +138,12 @@ func (f *Fake) rest(route func(r *http.Request, user string, body map[string]any
 			err = &apiError{status: 500, code: "INTERNAL_SERVER_ERROR", message: "An unexpected error occurred."}
 		}
 		var out any
-		if err == nil {
-			out, err = route(r, user, body)
-		}
-		var data []byte
-		if err == nil && out != nil {
-			data, err = json.Marshal(map[string]any{"data": out})
+		data, hit := f.fromCache(r, user)
+		if err == nil && !hit {
+			if out, err = route(r, user, body); err == nil && out != nil {
+				data, err = json.Marshal(map[string]any{"data": out})
+			}
+			f.intoCache(r, user, data)
 		}
 		f.mu.Unlock()
 		if e, ok := errors.AsType[*apiError](err); ok {
@@ -153,12 +153,41 @@ func (f *Fake) rest(route func(r *http.Request, user string, body map[string]any
 		if err != nil {
 			f.t.Errorf("fake directus: %s %s: %v", r.Method, r.URL.Path, err)
 		}
-		if out == nil {
+		if f.opts.Cached && r.Method == http.MethodGet {
+			w.Header().Set("Cache-Control", fmt.Sprintf("private, max-age=%d", int(cacheTTL.Seconds())))
+		}
+		if data == nil {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.Write(data)
+	}
+}
+
+// cacheTTL is CACHE_TTL.
+const cacheTTL = 5 * time.Minute
+
+// A cachedAnswer is what a GET was answered.
+type cachedAnswer struct {
+	data []byte
+	at   time.Time
+}
+
+// fromCache is what the same user was answered to the same GET a moment ago. Callers
+// hold mu.
+func (f *Fake) fromCache(r *http.Request, user string) (data []byte, hit bool) {
+	old, ok := f.cached[user+" "+r.URL.String()]
+	if !ok || r.Method != http.MethodGet || time.Since(old.at) >= cacheTTL {
+		return nil, false
+	}
+	return old.data, true
+}
+
+// intoCache keeps an answer. Callers hold mu.
+func (f *Fake) intoCache(r *http.Request, user string, data []byte) {
+	if f.opts.Cached && r.Method == http.MethodGet && data != nil {
+		f.cached[user+" "+r.URL.String()] = cachedAnswer{data, time.Now()}
 	}
 }
 

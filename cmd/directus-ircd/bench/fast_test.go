@@ -62,11 +62,8 @@ func newFastChat(tb testing.TB) *fastChat {
 		all := map[string]any{"create": full, "read": full, "update": full, "delete": full}
 		return map[string]any{collection: all, "directus_users": all}
 	}))
-	mux.HandleFunc("GET /users", c.answer(c.find))
-	mux.HandleFunc("GET /items/"+collection, empty)
-	for _, route := range []string{"SEARCH /users", "SEARCH /items/" + collection} {
-		mux.HandleFunc(route, empty)
-	}
+	mux.HandleFunc("SEARCH /users", c.answer(c.find))
+	mux.HandleFunc("SEARCH /items/"+collection, empty)
 	mux.HandleFunc("GET /websocket", c.socket)
 	c.server = httptest.NewServer(mux)
 	c.beats.Go(c.beat)
@@ -149,7 +146,8 @@ func (c *fastChat) find(r *http.Request) any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := []any{}
-	for _, word := range quoted.FindAllStringSubmatch(r.URL.Query().Get("filter"), -1) {
+	query, _ := io.ReadAll(r.Body)
+	for _, word := range quoted.FindAllStringSubmatch(string(query), -1) {
 		if user := c.users[word[1]]; user != nil {
 			found = append(found, user)
 		}
