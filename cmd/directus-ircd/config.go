@@ -89,6 +89,8 @@ type limitsConfig struct {
 	Burst                 int      `yaml:"burst"`
 	QueryCost             int      `yaml:"query_cost"`
 	SendQueue             size     `yaml:"send_queue"`
+	// Memory is what the daemon shall use; 0: a share of what there is.
+	Memory size `yaml:"memory"`
 }
 
 type logConfig struct {

@@ -54,6 +54,7 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	d.server.Configure(ircdOptions(next, d.log))
+	limitMemory(next.Limits.memoryLimit("/"))
 	if d.opts.Switch != nil {
 		d.opts.Switch.set(next.Log)
 	}

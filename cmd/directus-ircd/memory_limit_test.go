@@ -1,0 +1,60 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"testing"
+)
+
+func TestMemoryLimit(t *testing.T) {
+	const machine = "MemTotal:        8388608 kB\nMemFree: 1 kB\n" // 8 GiB
+	for name, test := range map[string]struct {
+		files map[string]string
+		want  int64
+	}{
+		"nothing":        {nil, 0},
+		"machine":        {map[string]string{"proc/meminfo": machine}, 8 << 30},
+		"version 2":      {map[string]string{"proc/meminfo": machine, "proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "max\n", "sys/fs/cgroup/a/memory.max": "134217728\n"}, 128 << 20},
+		"high":           {map[string]string{"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/memory.max": "134217728\n", "sys/fs/cgroup/a/memory.high": "67108864\n"}, 64 << 20},
+		"container":      {map[string]string{"proc/meminfo": machine, "proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "134217728\n"}, 128 << 20},
+		"version 1":      {map[string]string{"proc/self/cgroup": "4:cpu,memory:/x\n", "sys/fs/cgroup/memory/x/memory.limit_in_bytes": "100663296\n"}, 96 << 20},
+		"other place":    {map[string]string{"proc/self/cgroup": "4:memory:/gone\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "100663296\n"}, 96 << 20},
+		"no limit there": {map[string]string{"proc/meminfo": machine, "proc/self/cgroup": "4:memory:/\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 8 << 30},
+	} {
+		root := t.TempDir()
+		for file, text := range test.files {
+			path := filepath.Join(root, file)
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := allowedMemory(root); got != test.want {
+			t.Errorf("%s: %d, want %d", name, got, test.want)
+		}
+		if got := (limitsConfig{}).memoryLimit(root); test.want > 0 && got != max(test.want/100*memoryShare, leastMemory) {
+			t.Errorf("%s: a limit of %d", name, got)
+		}
+		if got := (limitsConfig{Memory: 1 << 30}).memoryLimit(root); got != 1<<30 {
+			t.Errorf("%s: a configured limit of %d", name, got)
+		}
+	}
+}
+
+func TestLimitMemory(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	t.Setenv("GOMEMLIMIT", "")
+	limitMemory(1 << 40)
+	if got := debug.SetMemoryLimit(-1); got != 1<<40 {
+		t.Errorf("the limit is %d", got)
+	}
+	t.Setenv("GOMEMLIMIT", "1GiB")
+	limitMemory(2 << 40)
+	if got := debug.SetMemoryLimit(-1); got != 1<<40 {
+		t.Errorf("the limit is %d with GOMEMLIMIT", got)
+	}
+}
