@@ -105,7 +105,10 @@ func (r *restarts) had(id, nick string) {
 func (r *restarts) find(s ircd.Session, nick string) (id string) {
 	r.t.Helper()
 	u, err := s.Lookup(r.t.Context(), nick)
-	if err != nil || u == nil {
+	if err != nil {
+		r.t.Errorf("%s: %v", nick, err)
+	}
+	if u == nil {
 		return ""
 	}
 	if ircd.Fold(u.Nick) != ircd.Fold(nick) {

@@ -154,13 +154,18 @@ func (d *directory) count(ctx context.Context, most int) (people []person, end b
 		if err != nil {
 			return nil, false, fmt.Errorf("read names: %w", err)
 		}
-		if n := len(people); n > 0 {
-			whole = whole && len(users) > 0 && users[0].ID() == people[n-1].id
+		full := len(users) == limit
+		if n := len(people); n > 0 && overlap > 0 {
+			if len(users) > 0 && users[0].ID() == people[n-1].id {
+				users = users[1:]
+			} else {
+				whole = false
+			}
 		}
 		for _, u := range users {
 			people = append(people, d.toPerson(u))
 		}
-		if len(users) < limit {
+		if !full {
 			return people, whole, nil
 		}
 	}
