@@ -3,6 +3,7 @@ package bridge
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"hash/maphash"
 	"maps"
 	"slices"
@@ -90,9 +91,11 @@ func (c *census) candidates(nick string) []string {
 		return nil
 	}
 	var ids []string
+	var id [2 * len(uuid.UUID{})]byte
 	for _, e := range c.entries {
-		if id := e.id.String(); strings.HasPrefix(suffix(id, len(digits)), digits) && len(ids) < maxCandidates {
-			ids = append(ids, id)
+		hex.Encode(id[:], e.id[:])
+		if strings.HasPrefix(string(id[:]), digits) && len(ids) < maxCandidates {
+			ids = append(ids, e.id.String())
 		}
 	}
 	return ids

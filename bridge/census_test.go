@@ -1,0 +1,60 @@
+package bridge
+
+import (
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// A census knows namesakes by the nicks that their names make, and for a nick with digits
+// everybody whose id begins with them.
+func TestCensus(t *testing.T) {
+	people := []person{
+		named("aaaa1111", "Søren"), named("bbbb2222", "Soren."), named("aaaa3333", "Kevin"), named("cccc4444", "Ada"),
+		named("cccc4444", "Ada"), // read twice
+	}
+	c := newCensus(maphash.MakeSeed(), people, true)
+	for nick, want := range map[string][]string{
+		"soren": nil, "Kevin": {people[2].id}, "ada": {people[3].id}, "nobody": nil, "Soren-bbbb": {people[1].id},
+		"x-aaaa": {people[0].id, people[2].id}, "X-AAAA3": {people[2].id}, "user-cccc44": {people[3].id}, "user-": nil, "user-nobody": nil,
+	} {
+		if nick == "user-" { // all of them, and none has that nick
+			want = []string{people[0].id, people[1].id, people[2].id, people[3].id}
+		}
+		got := c.candidates(nick)
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", nick, got, want)
+		}
+	}
+	if ns := c.namesakes(person{id: people[0].id, name: "sören"}); !ns.all || !slices.Equal(ns.ids, []string{people[1].id}) {
+		t.Errorf("namesakes %v", ns)
+	}
+}
+
+// What is kept of censuses is bounded, and what was used last stays.
+func TestCensusesAreBounded(t *testing.T) {
+	cs := newCensuses()
+	big := &census{taken: time.Now(), entries: make([]counted, maxCounted)}
+	for i := range 3 * maxCensuses {
+		key := fmt.Sprint(i)
+		cs.keep(key, cs.turn(key), big)
+		if cs.recent("0", time.Hour) == nil || cs.recent(key, time.Hour) == nil {
+			t.Fatalf("with %d: one in use is gone", i)
+		}
+		if n := len(cs.kept); n > maxCensusEntries/maxCounted {
+			t.Fatalf("%d are kept", n)
+		}
+	}
+	for range 3 * maxCensuses {
+		cs.turn(uuid.NewString())
+	}
+	if n := len(cs.kept); n > maxCensuses {
+		t.Errorf("%d are kept", n)
+	}
+}
