@@ -69,6 +69,22 @@ func mayFollow(err error) bool {
 	return !answered && !errors.Is(err, directus.ErrNotConnected) && !(ok && dialing.Op == "dial")
 }
 
+// failedAt reports that Directus answered, and what it answered is that it failed: by
+// a Flow that throws, by a constraint of its database, or without its database.
+func failedAt(err error) bool { return directus.IsCode(err, directus.CodeInternal) }
+
+// errFailed says that Directus failed at something, which surely did not happen.
+var errFailed = errors.New("directus failed at it")
+
+// failureOf is the error of what surely did not happen: what Directus answered, or
+// that it did not.
+func failureOf(err error) error {
+	if refusal, ok := errors.AsType[*directus.Error](err); ok && failedAt(err) {
+		return errors.Join(errFailed, refusal)
+	}
+	return directus.ErrNotConnected
+}
+
 // unanswered reports an error that is no answer of Directus: for one, that nobody waits
 // for it any more.
 func unanswered(err error) bool {

@@ -151,7 +151,7 @@ func (s *session) rewrite(ctx context.Context, to addressee, r row, text string)
 	case lookErr == nil && now.says(text):
 		return now, nil
 	case (lookErr == nil || errors.Is(lookErr, errUnknownMessage)) && !mayFollow(err):
-		return row{}, directus.ErrNotConnected // it surely did not happen
+		return row{}, failureOf(err)
 	}
 	return row{}, err
 }
@@ -214,8 +214,10 @@ func correctError(target string, err error) *ircd.Error {
 		return cannotSend(target, "Not corrected: Directus does not allow you to change messages here", err)
 	case directus.IsCode(err, directus.CodeValueTooLong):
 		return cannotSend(target, "Not corrected: the text is longer than Directus accepts here", err)
+	case errors.Is(err, errFailed):
+		return cannotSend(target, "Not corrected: "+failureText, err)
 	case unanswered(err):
 		return cannotSend(target, "Not corrected: Directus is unreachable at the moment. Try again when it is back", err)
 	}
-	return cannotSend(target, "Not corrected: Directus refused it", err)
+	return cannotSend(target, "Not corrected: Directus refused it"+because(err), err)
 }

@@ -21,11 +21,12 @@ var errBlind = errors.New("the collection has not been read yet")
 const lateness = 3 * time.Second
 
 // settle looks for a message in doubt until Directus can be asked or ctx ends.
-func (d *delivery) settle(ctx context.Context) (row, bool, error) {
+// What Directus has answered, if only that it failed, comes no later.
+func (d *delivery) settle(ctx context.Context, doubt error) (row, bool, error) {
 	begin := time.Now()
 	for {
 		r, found, err := d.look(ctx)
-		over := len(d.once) > 0 || time.Since(begin) >= lateness
+		over := len(d.once) > 0 || failedAt(doubt) || time.Since(begin) >= lateness
 		if found || err == nil && over || err != nil && !errors.Is(err, directus.ErrUnavailable) {
 			return r, found, err
 		}
@@ -56,6 +57,18 @@ func (d *delivery) disputed(ctx context.Context, refusal error) (row, error) {
 	}
 	d.doubtful = true
 	return row{}, errors.Join(directus.ErrUnconfirmed, refusal)
+}
+
+// failed settles the error of a Directus that has failed at a message which is not to
+// be seen: it is certain that it was not stored if nothing could hide it.
+func (d *delivery) failed(ctx context.Context, failure error) (row, error) {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	may, err := d.member.rights.now(ctx, d.feed.group.collection)
+	if err == nil && may.readsAll() {
+		return row{}, failureOf(failure)
+	}
+	return row{}, failure
 }
 
 // afterwards gives a look at the truth a little time of its own when ctx has run

@@ -36,16 +36,17 @@ func TestDoubtIsSettled(t *testing.T) {
 	}
 	faults := map[string]struct {
 		verdict directustest.FrameVerdict
-		stored  map[string]int // how often, by kind of collection
-		told    string         // to the sender, where it is not stored
+		rest    directustest.RESTVerdict // where messages go by REST
+		stored  map[string]int           // how often, by kind of collection
+		told    string                   // to the sender, where it is not stored
 	}{
-		"answer lost, link cut": {directustest.FrameVerdict{Mute: true, Cut: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 1}, ""},
-		"never stored, cut":     {directustest.FrameVerdict{Skip: true, Mute: true, Cut: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 0}, "perhaps"},
-		"answer lost, link up":  {directustest.FrameVerdict{Mute: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 1}, ""},
+		"answer lost, link cut": {directustest.FrameVerdict{Mute: true, Cut: true}, directustest.RESTVerdict{Lose: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 1}, ""},
+		"never stored, cut":     {directustest.FrameVerdict{Skip: true, Mute: true, Cut: true}, directustest.RESTVerdict{Drop: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 0}, "perhaps"},
+		"answer lost, link up":  {directustest.FrameVerdict{Mute: true}, directustest.RESTVerdict{Lose: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 1}, ""},
 		"stored, error answered": {directustest.FrameVerdict{Reply: map[string]any{"type": "items", "status": "error",
-			"error": map[string]any{"code": "FORBIDDEN", "message": "no"}}}, map[string]int{"nonce": 1, "uuid": 1, "neither": 1}, ""},
+			"error": map[string]any{"code": "FORBIDDEN", "message": "no"}}}, directustest.RESTVerdict{Lose: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 1}, ""},
 		"refused": {directustest.FrameVerdict{Skip: true, Reply: map[string]any{"type": "items", "status": "error",
-			"error": map[string]any{"code": "FORBIDDEN", "message": "no"}}}, map[string]int{}, "does not allow"},
+			"error": map[string]any{"code": "FORBIDDEN", "message": "no"}}}, directustest.RESTVerdict{Status: 403, Code: "FORBIDDEN"}, map[string]int{}, "does not allow"},
 	}
 	for kind, collection := range kinds {
 		for name, fault := range faults {
@@ -63,6 +64,14 @@ func TestDoubtIsSettled(t *testing.T) {
 					sender.Sync()
 					reader.Expect("* PRIVMSG #messages :before")
 					var hit atomic.Bool
+					if kind == "neither" { // its messages go by REST
+						fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+							if r.Method != "POST" || hit.Swap(true) {
+								return directustest.RESTVerdict{}
+							}
+							return fault.rest
+						})
+					}
 					fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
 						if f.Action != "create" || hit.Swap(true) {
 							return directustest.FrameVerdict{}
@@ -107,15 +116,14 @@ func TestEqualTextsInDoubt(t *testing.T) {
 		channel.Fields.Nonce = ""
 		fake, listener, _ := fakeStack(t, directustest.FakeOptions{}, nil, channel)
 		sender, _ := enter(t, fake, listener, "bob")
-		fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
-			lose := f.Action == "create"
-			return directustest.FrameVerdict{Mute: lose, Cut: lose}
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			return directustest.RESTVerdict{Lose: r.Method == "POST"}
 		})
 		for range 3 {
 			sender.Send("PRIVMSG #messages :ok")
 			sender.Refute("* 404 *", "* PRIVMSG *")
 		}
-		fake.OnFrame(nil)
+		fake.OnREST(nil)
 		if n := len(fake.Items("messages")); n != 3 {
 			t.Errorf("%d are stored", n)
 		}
@@ -263,7 +271,7 @@ func TestSecondOfTwoEqualTexts(t *testing.T) {
 		if n := len(fake.Items("messages")); n != 2 {
 			t.Fatalf("stored %d", n)
 		}
-		fake.OnFrame(lostCreate)
+		fake.OnREST(lostCreate)
 		c.Send("PRIVMSG #messages :ok")
 		lines := c.Sync()
 		if !strings.Contains(strings.Join(lines, "\n"), " 404 ") {
@@ -303,10 +311,9 @@ func unmarked(t *testing.T) (fake *directustest.Fake, ada string, c *ircdtest.Cl
 	return fake, ada, rejoin(t, l, "ada")
 }
 
-// lostCreate loses every create on its way, together with the link.
-func lostCreate(f directustest.FakeFrame) directustest.FrameVerdict {
-	lost := f.Action == "create"
-	return directustest.FrameVerdict{Skip: lost, Cut: lost}
+// lostCreate loses every create on its way, together with its connection.
+func lostCreate(r directustest.RESTRequest) directustest.RESTVerdict {
+	return directustest.RESTVerdict{Drop: r.Method == "POST"}
 }
 
 // Directus' clock is ahead, so that each row is of the future when it comes. An
@@ -320,7 +327,7 @@ func TestClockBehindDirectus(t *testing.T) {
 			time.Sleep(5 * time.Minute)
 		}
 		c.Sync()
-		fake.OnFrame(lostCreate)
+		fake.OnREST(lostCreate)
 		c.Send("PRIVMSG #messages :ok")
 		if lines := c.Sync(); !strings.Contains(strings.Join(lines, "\n"), " 404 ") {
 			t.Errorf("lost, and the sender hears %q", lines)
@@ -339,18 +346,16 @@ func TestDoubtBeforeTheFirstRead(t *testing.T) {
 		fake.Insert("messages", ada, map[string]any{"text": "good morning"})
 		time.Sleep(24 * time.Hour)
 		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			if r.Method == "POST" && r.Path == "/items/messages" {
+				fake.OnREST(nil)
+				return lostCreate(r)
+			}
 			if r.Path == "/items/messages" {
 				return directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
 			}
 			return directustest.RESTVerdict{}
 		})
 		c := rejoin(t, l, "ada")
-		fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
-			if f.Action == "create" {
-				fake.OnREST(nil)
-			}
-			return lostCreate(f)
-		})
 		c.Send("PRIVMSG #messages :good morning")
 		if lines := c.Sync(); !strings.Contains(strings.Join(lines, "\n"), " 404 ") {
 			t.Errorf("lost, and the sender hears %q", lines)

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"strings"
 
 	irc "gopkg.in/irc.v4"
 
@@ -42,15 +43,41 @@ func sendError(channel string, err error) *ircd.Error {
 		return cannotSend(channel, "Not sent: the text is longer than Directus accepts here. Send it in shorter parts", err)
 	case directus.IsCode(err, directus.CodeFailedValidation), directus.IsCode(err, directus.CodeNotNullViolation),
 		directus.IsCode(err, directus.CodeInvalidPayload):
-		return cannotSend(channel, "Not sent: Directus refused the message as not valid for this collection", err)
+		return cannotSend(channel, "Not sent: Directus refused the message as not valid for this collection"+because(err), err)
 	case directus.IsCode(err, directus.CodeInvalidForeignKey):
 		return cannotSend(channel, "Not sent: your Directus user, or something that this channel refers to, no longer exists", err)
 	case directus.IsCode(err, directus.CodeRequestsExceeded):
 		return cannotSend(channel, "Not sent: Directus asks for fewer messages at a time. Wait a moment and send it again", err)
+	case errors.Is(err, errFailed):
+		return cannotSend(channel, "Not sent: "+failureText, err)
 	case errors.Is(err, directus.ErrUnavailable):
 		return cannotSend(channel, "Not sent: Directus cannot take messages at the moment. Try again later", err)
 	}
-	return cannotSend(channel, "Not sent: Directus refused the message", err)
+	return cannotSend(channel, "Not sent: Directus refused the message"+because(err), err)
+}
+
+// failureText tells what can be told of an error of Directus itself, which names no
+// reason to users.
+const failureText = "Directus failed at it, which a Flow or a rule of the database may be the cause of. Its log names the reason"
+
+// maxBecause is the length of a reason that is passed on, in bytes.
+const maxBecause = 160
+
+// because is Directus' own reason of a refusal, to be put behind what is told; empty
+// if it gave none. It may quote what the user wrote.
+func because(err error) string {
+	e, ok := errors.AsType[*directus.Error](err)
+	if !ok || e.Code == "" || e.Message == "" {
+		return ""
+	}
+	text := strings.Join(strings.Fields(ircd.CleanText(e.Message)), " ")
+	if len(text) > maxBecause {
+		text = strings.ToValidUTF8(text[:maxBecause], "") + "…"
+	}
+	if text == "" {
+		return ""
+	}
+	return ": " + text
 }
 
 // unconfirmed is the reply when nobody can say whether a message was stored.

@@ -10,15 +10,14 @@ import (
 	"directus-ircd/ircd/ircdtest"
 )
 
-// storedLater has Directus take the creates of one text, break the link, and store them a moment later.
+// storedLater has Directus take the creates of a text, break the connection, and store them a moment later.
 func storedLater(fake *directustest.Fake, author, text string, after time.Duration) {
-	fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
-		data, _ := f.Message["data"].(map[string]any)
-		late := f.Action == "create" && data["text"] == text
+	fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+		late := r.Method == "POST" && r.Path == "/items/messages"
 		if late {
-			time.AfterFunc(after, func() { fake.Insert("messages", author, data) })
+			time.AfterFunc(after, func() { fake.Insert("messages", author, map[string]any{"text": text}) })
 		}
-		return directustest.FrameVerdict{Skip: late, Cut: late}
+		return directustest.RESTVerdict{Drop: late}
 	})
 }
 
@@ -51,12 +50,12 @@ func TestLostNowAndThen(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		fake, _, c := unmarked(t)
 		for i := range 5 {
-			fake.OnFrame(lostCreate)
+			fake.OnREST(lostCreate)
 			c.Send(fmt.Sprintf("PRIVMSG #messages :lost %d", i))
 			if lines := strings.Join(c.Sync(), "\n"); !strings.Contains(lines, "perhaps sent") {
 				t.Errorf("lost, and the sender hears %q", lines)
 			}
-			fake.OnFrame(nil)
+			fake.OnREST(nil)
 			for range 3 {
 				c.Send("PRIVMSG #messages :ok")
 				if lines := strings.Join(c.Sync(), "\n"); strings.Contains(lines, " 404 ") {
@@ -78,9 +77,15 @@ func TestSessionEndsInDoubt(t *testing.T) {
 		c.Send("JOIN #messages")
 		c.Expect("* 366 *")
 		c.Sync()
-		storedLater(fake, ada, "late", 5*time.Second)
+		fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
+			late := f.Action == "create"
+			if data, _ := f.Message["data"].(map[string]any); late {
+				time.AfterFunc(5*time.Second, func() { fake.Insert("messages", ada, data) })
+			}
+			return directustest.FrameVerdict{Skip: late, Cut: late}
+		})
 		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
-			if r.Method == "POST" && r.Path == "/items/messages" { // sent again, as it was not found
+			if r.Method == "POST" && r.Path == "/items/messages" { // sent again
 				fake.SetToken(ada, "another")
 			}
 			return directustest.RESTVerdict{}

@@ -69,7 +69,7 @@ func (s *session) react(ctx context.Context, to addressee, message string, what 
 		case lookErr != nil, len(there) == 0 && mayFollow(err):
 			return nil, errors.Join(directus.ErrUnconfirmed, err)
 		case len(there) == 0:
-			return nil, err
+			return nil, failureOf(err)
 		}
 		r, err = there[0], nil
 	}
@@ -97,7 +97,7 @@ func (s *session) unreact(ctx context.Context, to addressee, message string, wha
 			case lookErr != nil, len(left) == len(there) && mayFollow(err):
 				return changed, errors.Join(directus.ErrUnconfirmed, err)
 			case len(left) == len(there):
-				return changed, err
+				return changed, failureOf(err)
 			}
 			err = nil
 		}
@@ -155,8 +155,10 @@ func reactError(target, msgid string, err error) *ircd.Error {
 		return fail("REACT_FORBIDDEN", "Directus does not allow you to do this with reactions")
 	case errors.Is(err, directus.ErrUnconfirmed):
 		return fail("TEMPORARILY_UNAVAILABLE", "Directus did not answer: perhaps done. Look before you try again")
+	case errors.Is(err, errFailed):
+		return fail("REACT_FORBIDDEN", "Not done: "+failureText)
 	case unanswered(err):
 		return fail("TEMPORARILY_UNAVAILABLE", "Directus is unreachable at the moment. Try again when it is back")
 	}
-	return fail("REACT_FORBIDDEN", "Directus refused the reaction")
+	return fail("REACT_FORBIDDEN", "Directus refused the reaction"+because(err))
 }

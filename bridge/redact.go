@@ -73,7 +73,7 @@ func (s *session) erase(ctx context.Context, to addressee, r row) error {
 	case errors.Is(now, errUnknownMessage): // somebody was quicker
 		return now
 	case now == nil && doubtful && !mayFollow(err):
-		return directus.ErrNotConnected // it surely did not happen
+		return failureOf(err)
 	}
 	return err
 }
@@ -121,8 +121,10 @@ func redactError(target, msgid string, err error) *ircd.Error {
 		return fail("REDACT_FORBIDDEN", "Not deleted: Directus does not allow you to delete here", target, msgid)
 	case errors.Is(err, directus.ErrUnconfirmed):
 		return fail("TEMPORARILY_UNAVAILABLE", "Directus did not answer: perhaps deleted. Look before you try again", target, msgid)
+	case errors.Is(err, errFailed):
+		return fail("REDACT_FORBIDDEN", "Not deleted: "+failureText, target, msgid)
 	case unanswered(err):
 		return fail("TEMPORARILY_UNAVAILABLE", "Not deleted: Directus is unreachable at the moment. Try again when it is back", target, msgid)
 	}
-	return fail("REDACT_FORBIDDEN", "Not deleted: Directus refused it", target, msgid)
+	return fail("REDACT_FORBIDDEN", "Not deleted: Directus refused it"+because(err), target, msgid)
 }

@@ -116,7 +116,7 @@ func TestRedactInDoubt(t *testing.T) {
 		"answer lost":   {directustest.RESTVerdict{Lose: true}, "", ""},
 		"never arrived": {directustest.RESTVerdict{Hang: true}, "TEMPORARILY_UNAVAILABLE", "perhaps deleted"},
 		"on its way":    {directustest.RESTVerdict{Drop: true}, "TEMPORARILY_UNAVAILABLE", "perhaps deleted"},
-		"database":      {directustest.RESTVerdict{Status: 500, Code: "INTERNAL_SERVER_ERROR"}, "TEMPORARILY_UNAVAILABLE", "Not deleted"},
+		"failed":        {directustest.RESTVerdict{Status: 500, Code: "INTERNAL_SERVER_ERROR"}, "REDACT_FORBIDDEN", "Directus failed at it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {

@@ -18,9 +18,14 @@ const (
 	// sendTimeout is how long a sender waits for the truth about a message,
 	// a reconnection of the link included.
 	sendTimeout = 10 * time.Second
-	// answerTimeout is how long the answer over the socket is waited for where
-	// asking a second time does no harm.
+	// hedgeAfter is how long the answer to a create over the socket is waited for
+	// until REST is asked: some refusals Directus never answers there, those of a
+	// field's validation, of a Flow and of the database among them.
+	hedgeAfter = time.Second
+	// answerTimeout bounds a question that a sender can do without.
 	answerTimeout = 3 * time.Second
+	// maxAttempts is how often a message at which Directus fails is tried.
+	maxAttempts = 2
 	// silentTimeout is the same while Directus is known not to answer,
 	// probePeriod how often a send then tries at all, and silentLife how long
 	// that is believed.
@@ -74,8 +79,10 @@ type delivery struct {
 	blind  bool
 	// pauses is how often the delivery has waited between two attempts.
 	pauses int
-	// byREST says to go that way from now on.
+	// byREST says to go that way from now on, on which every refusal is answered.
 	byREST bool
+	// failures is how often Directus answered that it failed.
+	failures int
 	// doubtful says that an attempt was made whose outcome is not known, and
 	// unanswered how long the answer to one was waited for in vain.
 	doubtful   bool
@@ -94,6 +101,7 @@ func (m *member) send(ctx context.Context, c *channel, f *feed, out letter) (row
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	d.identify(limited)
+	d.byREST = !d.mayHedge(limited)
 	r, err := d.run(limited)
 	m.setSilent(errors.Is(err, directus.ErrUnconfirmed), min(d.unanswered, patience))
 	if err == nil {
@@ -135,6 +143,17 @@ func (d *delivery) mayChooseKey(ctx context.Context) bool {
 	return err == nil && r.mayChooseKey(d.channel.Fields.key())
 }
 
+// mayHedge reports that a create may go over the socket: that REST may be asked the
+// same when the answer does not come, and that an error tells which request it is
+// about, which it does not before Directus 12.
+func (d *delivery) mayHedge(ctx context.Context) bool {
+	if len(d.once) == 0 {
+		return false
+	}
+	info, err := d.member.account.Info(ctx)
+	return err == nil && info.Major() >= 12
+}
+
 // run tries until the outcome is known or ctx ends.
 func (d *delivery) run(ctx context.Context) (row, error) {
 	for {
@@ -154,16 +173,22 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 			}
 		case errors.Is(err, directus.ErrUnconfirmed):
 			d.doubtful, d.unanswered = true, max(d.unanswered, time.Since(begin))
-			r, found, lookErr := d.settle(ctx)
+			if !d.byREST { // storing it twice is impossible
+				d.byREST = true
+				continue
+			}
+			r, found, lookErr := d.settle(ctx, err)
 			if found {
 				return r, nil
 			}
-			if lookErr != nil || len(d.once) == 0 || d.byREST && !d.pause(ctx) {
+			if lookErr == nil && failedAt(err) {
+				if d.failures++; len(d.once) == 0 || d.failures == maxAttempts {
+					return d.failed(ctx, err)
+				}
+			}
+			if lookErr != nil || len(d.once) == 0 || !d.pause(ctx) {
 				return row{}, err
 			}
-			// Not there, and storing it twice is impossible: send it again, the
-			// way on which every refusal is answered.
-			d.byREST = true
 		case directus.IsCode(err, directus.CodeRecordNotUnique) && len(d.once) > 0,
 			directus.IsCode(err, directus.CodeForbidden):
 			return d.disputed(ctx, err)
@@ -175,17 +200,12 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 	}
 }
 
-// create makes one attempt. Over the socket Directus leaves some refusals
-// unanswered, those of a field's validation among them; where a second attempt
-// is safe, it is not waited for long.
+// create makes one attempt.
 func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
 	collection, fields := d.feed.group.collection, d.feed.group.query
 	if !d.byREST {
-		if len(d.once) > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, answerTimeout)
-			defer cancel()
-		}
+		ctx, cancel := context.WithTimeout(ctx, hedgeAfter)
+		defer cancel()
 		return d.member.rt.Create(ctx, collection, d.item, fields)
 	}
 	var raw json.RawMessage
@@ -193,6 +213,8 @@ func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
 	switch {
 	case err == nil && len(raw) == 0:
 		return nil, errHidden // 204: stored, and not to be read back
+	case unanswered(err) && !mayFollow(err) && !failedAt(err):
+		return nil, errors.Join(directus.ErrNotConnected, err)
 	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return nil, errors.Join(directus.ErrUnconfirmed, err)
 	}

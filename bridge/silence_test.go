@@ -106,11 +106,11 @@ func TestSlowAfterSilence(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		fake, _, c := unmarked(t)
 		for _, delay := range []time.Duration{20 * time.Second, 5 * time.Second} {
-			fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
-				if f.Action == "create" {
-					return directustest.FrameVerdict{Delay: delay}
+			fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+				if r.Method == "POST" && r.Path == "/items/messages" {
+					return directustest.RESTVerdict{Delay: delay}
 				}
-				return directustest.FrameVerdict{}
+				return directustest.RESTVerdict{}
 			})
 			c.Send("PRIVMSG #messages :hello")
 			refused := strings.Contains(strings.Join(c.Sync(), "\n"), " 404 ")

@@ -137,10 +137,12 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	switch {
 	case isForbidden(err):
 		return nil, cannotSetTopic(c.Name, "Directus does not allow you to change the topic", err)
+	case failedAt(err):
+		return nil, cannotSetTopic(c.Name, "The topic is not changed: "+failureText, err)
 	case unanswered(err):
 		return nil, tryAgain("TOPIC", err)
 	case err != nil:
-		return nil, cannotSetTopic(c.Name, "Directus refused this topic", err)
+		return nil, cannotSetTopic(c.Name, "Directus refused this topic"+because(err), err)
 	}
 	if raw, ok := stored[item.Field]; ok {
 		text = scalar(raw)
