@@ -10,14 +10,21 @@ import (
 // backlog reads the channel's latest messages, or what the client's device has
 // missed, and remembers what it shows. What has come after patience is enough if some
 // says so. The notice comes in front of them; it may be empty.
-func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration, some bool) (messages []*ircd.Message, notice string, err error) {
+func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration, some bool) (messages []*ircd.Message, notice string, done func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	f := j.view.feed
 	at, pos, readTo := time.Now(), j.view.reader.end(), f.readTo()
-	p, err := s.past(ctx, j, some)
+	var p past
+	done, err = s.readPage(ctx, func() (bytes int64, err error) {
+		p, err = s.past(ctx, j, some)
+		for _, l := range p.list {
+			bytes += sizeOf(l.message)
+		}
+		return bytes, err
+	})
 	if err != nil {
-		return nil, "", err
+		return nil, "", nil, err
 	}
 	j.due = false
 	j.shown, j.shownAt, j.floorPos = make(map[string]digest, len(p.list)), at, pos
@@ -37,7 +44,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	if j.visit != nil {
 		s.catchUp(j.visit, p, readTo)
 	}
-	return messages, p.notice, nil
+	return messages, p.notice, done, nil
 }
 
 // ringLater makes the session look for its backlogs again after a while, and
@@ -63,7 +70,7 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 		s.ringLater() // another channel took the time of this look
 		return nil
 	}
-	messages, notice, err := s.backlog(ctx, j, duePatience, true)
+	messages, notice, done, err := s.backlog(ctx, j, duePatience, true)
 	if err != nil {
 		s.ringLater()
 		return nil
@@ -73,7 +80,8 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 		events = append(events, &ircd.ServiceNotice{Target: j.Name, Text: notice})
 	}
 	if j.private {
+		defer done() // they are shown one by one
 		return append(events, conversations(messages, s.person.id)...)
 	}
-	return append(events, &ircd.Backlog{Channel: j.Name, Messages: messages})
+	return append(events, &ircd.Backlog{Channel: j.Name, Messages: messages, Done: done})
 }

@@ -132,10 +132,14 @@ func historyError(target string, err error) *ircd.Error {
 	if isForbidden(err) {
 		return noHistory(target, err)
 	}
-	return &ircd.Error{
-		Numeric: irc.RPL_TRYAGAIN, Params: []string{target},
-		Code: "MESSAGE_ERROR", Text: "Directus cannot be asked for messages at the moment. Try again later", Err: err,
+	text := "Directus cannot be asked for messages at the moment. Try again later"
+	switch {
+	case errors.Is(err, errPageTooLarge):
+		text = "These messages are too long for one page. Ask for fewer at once"
+	case errors.Is(err, errNoRoom):
+		text = "Too much history is being read at the moment. Try again later"
 	}
+	return &ircd.Error{Numeric: irc.RPL_TRYAGAIN, Params: []string{target}, Code: "MESSAGE_ERROR", Text: text, Err: err}
 }
 
 // tryAgain is the reply to a question that Directus cannot answer now (263,

@@ -58,7 +58,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	answer := &ircd.Channel{Name: j.Name, Topic: s.member.topics.text(ctx, j.channel)}
 	var err error
 	if j.due = j.due && opts.Backlog; j.due { // it never was shown
-		answer.Backlog, answer.Notice, err = s.backlog(ctx, j, joinPatience, false)
+		answer.Backlog, answer.Notice, answer.Done, err = s.backlog(ctx, j, joinPatience, false)
 	}
 	if isForbidden(err) || ctx.Err() != nil {
 		return nil, unreadable(j.Name, err)

@@ -27,9 +27,16 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	var list []found
 	come := h.groups[0].dates.late.soFar()
 	page := &ircd.HistoryPage{Target: h.name}
-	err = h.inGroup(func() (err error) {
-		list, page.End, err = h.page(ctx, q)
-		return err
+	h.most = s.member.pages.size
+	page.Done, err = s.readPage(ctx, func() (bytes int64, err error) {
+		err = h.inGroup(func() (err error) {
+			list, page.End, err = h.page(ctx, q)
+			return err
+		})
+		for _, f := range list {
+			bytes += sizeOf(f.message)
+		}
+		return bytes, err
 	})
 	if err != nil {
 		return nil, historyError(h.name, err)
@@ -61,6 +68,7 @@ type historian struct {
 	filter  directus.Filter // which rows are the target's
 	name    string          // the canonical name of the target
 	feed    *feed           // that shows the target to the session; nil if none does
+	most    int64           // what a page may take, in bytes; 0: no limit
 	until   int64           // the session was shown the latecomers behind this place as they came
 	end     *pageEnd        // of the last page that the session was shown; nil: there was none
 	early   map[string]struct{}

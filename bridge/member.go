@@ -36,6 +36,8 @@ type member struct {
 	cancel context.CancelFunc
 	// changing is held while something stored is changed; cap 1.
 	changing chan struct{}
+	// pages is the user's part of the backend's room for pages.
+	pages    *pageRoom
 	turn     chan struct{} // held by checkRights; cap 1
 	checking chan struct{} // held by checkLately; cap 1
 	// honoured is the number of changes of rights by which the feeds that the member
@@ -56,7 +58,7 @@ type member struct {
 	probed   time.Time             // the last send while in trouble; guarded by mu
 }
 
-func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
+func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *feeds, pages *pageRoom, recheck time.Duration, log zerolog.Logger) *member {
 	account := names.account
 	m := &member{
 		account: account, names: names, rights: rights, recheck: recheck, feeds: fs, log: log,
@@ -64,6 +66,7 @@ func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *f
 		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checking: make(chan struct{}, 1), checked: time.Now(),
 		sessions: map[*session]struct{}{}, watched: map[string]TopicItem{},
 	}
+	m.pages = pages.ofUser()
 	m.honoured.Store(rights.changes.Load())
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})

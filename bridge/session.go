@@ -29,8 +29,9 @@ const (
 type session struct {
 	backend     *Backend
 	member      *member
-	plan        *plan             // the configuration that it goes by; see follow
-	started     *ircd.JoinOptions // nil before Start
+	plan        *plan              // the configuration that it goes by; see follow
+	started     *ircd.JoinOptions  // nil before Start
+	holds       map[*hold]struct{} // the room of pages that are being shown
 	person      person
 	nick        *claim
 	wake        chan struct{}
@@ -172,7 +173,7 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	answer := &ircd.Channel{Name: c.Name, Topic: s.member.topics.text(ctx, c)}
 	s.member.watchTopics(c, s.plan.channels)
 	if ready && j.due {
-		answer.Backlog, answer.Notice, err = s.backlog(ctx, j, joinPatience, false)
+		answer.Backlog, answer.Notice, answer.Done, err = s.backlog(ctx, j, joinPatience, false)
 	}
 	if isForbidden(err) || ctx.Err() != nil {
 		s.drop(j)
@@ -353,6 +354,7 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 func (s *session) Close(ctx context.Context) (err error) {
 	defer func() { err = s.backend.leave(ctx, s) }()
 	defer s.closeVisits()
+	defer s.endHolds()
 	for _, j := range s.joined {
 		defer s.drop(j)
 	}

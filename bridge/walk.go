@@ -20,6 +20,7 @@ type walk struct {
 	lo    *border // what is wanted lies behind it; nil: there is no such border
 	hi    *border // and in front of it
 	found []found // in the direction of the walk
+	bytes int64   // what found takes
 }
 
 // found is a row that is shown.
@@ -112,7 +113,11 @@ func (w *walk) add(ctx context.Context, rows []row, dense bool) error {
 		if m.Text != "" && (w.feed == nil || !w.feed.isGone(r.id)) {
 			if _, early := w.early[r.id]; !early {
 				w.found = append(w.found, found{r, m})
+				w.bytes += sizeOf(m)
 			}
+		}
+		if w.most > 0 && w.bytes > w.most {
+			return errPageTooLarge
 		}
 	}
 	return nil

@@ -16,7 +16,7 @@ import (
 
 // DefaultMaxAnswer bounds the answer to one REST call when Options.MaxAnswer is zero.
 // It holds one item at least, whose strings are cut at MaxString.
-const DefaultMaxAnswer = 8 << 20
+const DefaultMaxAnswer = 4 << 20
 
 // A call is one REST request.
 type call struct {

@@ -47,6 +47,7 @@ func (c *conn) showPast(ctx context.Context, ch *Channel) error {
 	if ch.Notice != "" {
 		c.showService(&ServiceNotice{Target: ch.Name, Text: ch.Notice})
 	}
+	defer finish(ch.Done)
 	return c.showBacklog(ctx, ch.Name, ch.Backlog)
 }
 

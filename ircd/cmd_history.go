@@ -46,6 +46,7 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	if err != nil {
 		return err
 	}
+	defer finish(page.Done)
 	// What is known by now is shown before the batch that may hold it too: a client
 	// can leave out what comes before the end of the batch that it waits for, and
 	// gamja shows what comes after it once more.

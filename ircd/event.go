@@ -115,6 +115,8 @@ type Backlog struct {
 	// Channel is its canonical name, or the nick of the user.
 	Channel  string
 	Messages []*Message
+	// Done is that of HistoryPage.
+	Done func()
 }
 
 // ServiceNotice is the daemon speaking to this client: an outage, a recovery,

@@ -100,6 +100,7 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 			c.showReaction(ev)
 		}
 	case *Backlog:
+		defer finish(ev.Done)
 		return c.showBacklog(ctx, ev.Channel, ev.Messages)
 	case *ReadMarker:
 		c.showMarker(ev)

@@ -48,6 +48,9 @@ type HistoryPage struct {
 	// End says that there are no more in the direction that the query counts
 	// in.
 	End bool
+	// Done is called when the client has been given all of it, so that the backend can
+	// forget what it takes; nil: nobody needs to know.
+	Done func()
 }
 
 // HistoryTarget is a row of CHATHISTORY TARGETS.

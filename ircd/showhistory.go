@@ -68,3 +68,10 @@ func (c *conn) showIn(b batch, ev Event, f form) {
 		c.sendAll(b, newRendering(lines))
 	}
 }
+
+// finish tells the backend that a client has been given a page, or never will be.
+func finish(done func()) {
+	if done != nil {
+		done()
+	}
+}
