@@ -30,6 +30,8 @@ type Options struct {
 	// NickFields are the fields of directus_users tried in order to form the
 	// nick; together they make the real name.
 	NickFields []string
+	// Zone is that of Directus, in which it writes the dates of dateTime fields; nil: UTC.
+	Zone *time.Location
 	// EmailTemplate lets a nick and a password log in: "{nick}" in it is
 	// replaced by the nick. Empty: an e-mail is needed.
 	EmailTemplate string

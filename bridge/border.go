@@ -82,6 +82,14 @@ func (b *borders) at(p ircd.Position, behind bool) *border {
 	// A millisecond is the smallest step: what is stored behind the time, but
 	// within its millisecond, is shown under it.
 	at := p.Time.UTC().Truncate(time.Millisecond)
+	if unit := b.group.dates.unit(); unit == day && at.Sub(at.Truncate(unit)) > (maxRank+1)*time.Millisecond {
+		// Of a day nobody knows what was said before and what behind a time: all of it
+		// is on the side that is asked for.
+		if at = at.Truncate(unit); !behind {
+			at = at.Add(unit)
+		}
+		return &border{date: at}
+	}
 	if behind {
 		at = at.Add(time.Millisecond)
 	}
@@ -96,9 +104,9 @@ func (b *borders) at(p ircd.Position, behind bool) *border {
 // inFrontOfTime is the border in front of what is shown at a time or later. Where
 // dates come in whole seconds, it may be between two rows of one date.
 func (h *historian) inFrontOfTime(ctx context.Context, at time.Time) (border, error) {
-	second := at.Truncate(time.Second)
+	second := at.Truncate(max(time.Second, h.group.dates.unit()))
 	ranks := int(at.Sub(second) / time.Millisecond)
-	if ranks == 0 || h.group.dates.areFine() {
+	if ranks == 0 || ranks > maxRank+1 || h.group.dates.areFine() {
 		return border{date: at}, nil
 	}
 	keys, err := h.firstKeys(ctx, h.group.dates.of(second))

@@ -208,7 +208,7 @@ func (f *feed) clock() time.Time { return f.carrier.account.Now() }
 
 // age is how long ago a row was written, by the clock of Directus. It is called by run, or
 // with mu held.
-func (f *feed) age(r row) time.Duration { return f.clock().Sub(r.date) }
+func (f *feed) age(r row) time.Duration { return f.clock().Sub(r.shownAt()) }
 
 // written is the moment at which a row was written: now, for one of the future. It is
 // called with mu held.

@@ -135,7 +135,7 @@ func (s *session) rewrite(ctx context.Context, to addressee, r row, text string)
 	raw, err := s.member.alter(ctx, f.group, r.id, map[string]any{f.group.fields.Text: text})
 	switch {
 	case err == nil:
-		if now, err := parseRow(raw, f.group.fields); err == nil && now.id == r.id {
+		if now, err := f.group.parse(raw); err == nil && now.id == r.id {
 			return now, nil
 		}
 		// It is stored, and not to be read back.

@@ -11,17 +11,19 @@ import (
 // dates is what is known of the dates of a collection, learnt from those that
 // were read. All users share it; it is safe for concurrent use.
 type dates struct {
-	field string     // immutable
-	late  latecomers // has a lock of its own
+	field string         // immutable
+	zone  *time.Location // in which Directus writes dates without one; nil: UTC; immutable
+	late  latecomers     // has a lock of its own
 
-	mu   sync.Mutex
-	like string // a date as Directus writes it; empty: none was read; guarded by mu
-	fine bool   // one with a fraction was seen; guarded by mu
+	mu      sync.Mutex
+	like    string // a date as Directus writes it; empty: none was read; guarded by mu
+	doubted bool   // that the zone is wrong was said; guarded by mu
+	fine    bool   // one with a fraction was seen; guarded by mu
 }
 
 // learn notes a date as Directus wrote it.
 func (d *dates) learn(raw string) {
-	t := parseDate(raw)
+	t := d.parse(raw)
 	if t.IsZero() {
 		return
 	}
@@ -30,6 +32,9 @@ func (d *dates) learn(raw string) {
 	d.like = raw
 	d.fine = d.fine || t.Nanosecond() != 0
 }
+
+// parse is parseDate in the zone of Directus.
+func (d *dates) parse(raw string) time.Time { return parseDateIn(raw, d.zone) }
 
 // known reports that a date was read: only then the others say something.
 func (d *dates) known() bool {
@@ -52,11 +57,20 @@ func (d *dates) areFine() bool {
 func (d *dates) unit() time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.like != "" && !strings.Contains(d.like, ".") {
+	switch {
+	case isDay(d.like):
+		return day
+	case d.like != "" && !strings.Contains(d.like, "."):
 		return time.Second
 	}
 	return time.Millisecond
 }
+
+// day is what a field of type date tells.
+const day = 24 * time.Hour
+
+// isDay recognises a date without a time.
+func isDay(raw string) bool { return len(raw) == len(time.DateOnly) && !strings.Contains(raw, ":") }
 
 // from matches what is dated t or later.
 func (d *dates) from(t time.Time) directus.Filter {
@@ -82,8 +96,18 @@ func (d *dates) literal(t time.Time) string {
 	layout, unit := timestampLayout, d.unit()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if unit == day {
+		return t.UTC().Format(time.DateOnly)
+	}
 	if _, err := time.Parse(time.RFC3339, d.like); err != nil && d.like != "" {
 		layout = strings.TrimSuffix(layout, "Z")
+		if d.zone != nil {
+			t = t.In(d.zone)
+			if unit == time.Second {
+				layout = strings.Replace(layout, ".000", "", 1)
+			}
+			return t.Format(layout)
+		}
 	}
 	if unit == time.Second {
 		layout = strings.Replace(layout, ".000", "", 1)

@@ -73,6 +73,7 @@ type feed struct {
 	cursor  cursor               // the same
 	trust   trust                // guarded by mu
 	seen    map[string]mark      // by row id; guarded by mu
+	first   map[string]time.Time // see dated; guarded by mu
 	taken   map[string]time.Time // rows found to be a message in doubt, with their dates; guarded by mu
 	arrived int64                // rows seen so far; guarded by mu
 	newest  time.Time            // the newest date seen, never of the future nor before the cursor; guarded by mu
@@ -325,7 +326,7 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 func (f *feed) parse(items []json.RawMessage) []row {
 	rows := make([]row, 0, len(items))
 	for _, raw := range items {
-		r, err := parseRow(raw, f.group.fields)
+		r, err := f.group.parse(raw)
 		if err != nil {
 			f.gap = true
 			continue
@@ -333,11 +334,36 @@ func (f *feed) parse(items []json.RawMessage) []row {
 		if !f.group.concerns(r, f.carrier.account.ID()) {
 			continue
 		}
-		f.group.dates.learn(r.rawDate)
-		if r.date.IsZero() {
-			r.date = f.clock() // the best that can be said of a row without a date
-		}
-		rows = append(rows, r)
+		rows = append(rows, f.dated(r))
 	}
 	return rows
+}
+
+// maxFirst is how many rows are remembered with the moment at which they came, which
+// their dates do not tell.
+const maxFirst = 256
+
+// dated dates a row that has just been stored, where Directus does not: the moment at
+// which it is seen first is the best that can be said of it. It may be called from any
+// goroutine.
+func (f *feed) dated(r row) row {
+	if !r.date.IsZero() && !isDay(r.rawDate) {
+		return r
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at, known := f.first[r.id]
+	if !known {
+		if f.first == nil || len(f.first) >= maxFirst {
+			f.first = map[string]time.Time{}
+		}
+		at = f.clock().UTC().Truncate(time.Millisecond)
+		f.first[r.id] = at
+	}
+	if r.date.IsZero() {
+		r.date = at
+	} else {
+		r.seen = at
+	}
+	return r
 }

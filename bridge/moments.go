@@ -22,7 +22,10 @@ func moment(date time.Time, rank int) time.Time {
 
 // shownAt is the time of a row's message.
 func (r row) shownAt() time.Time {
-	if r.at.IsZero() {
+	switch {
+	case !r.seen.IsZero():
+		return r.seen
+	case r.at.IsZero():
 		return r.date
 	}
 	return r.at

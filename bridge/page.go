@@ -22,11 +22,10 @@ func readRows(ctx context.Context, account *directus.Account, g *group, q direct
 	}
 	rows = make([]row, 0, len(items))
 	for _, raw := range items {
-		r, err := parseRow(raw, g.fields)
+		r, err := g.parse(raw)
 		if err != nil {
 			return nil, false, fmt.Errorf("collection %s: %w", g.collection, err)
 		}
-		g.dates.learn(r.rawDate)
 		if g.concerns(r, account.ID()) {
 			rows = append(rows, r)
 		}

@@ -32,10 +32,13 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	if cap(p.gate) != opts.LoginsAtOnce {
 		p.gate = newGate(opts.LoginsAtOnce)
 	}
-	sameEdits := opts.Edits == old.Edits
+	if opts.Zone == nil {
+		opts.Zone, p.Zone = time.UTC, time.UTC
+	}
+	same := opts.Edits == old.Edits && old.Zone != nil && opts.Zone.String() == old.Zone.String()
 	var err error
 	p.channels, p.groups, err = groupChannels(opts.Channels, func(cfg Channel) (*channel, error) {
-		if c := old.channels[ircd.Fold(cfg.Name)]; c != nil && sameEdits && reflect.DeepEqual(c.Channel, cfg) {
+		if c := old.channels[ircd.Fold(cfg.Name)]; c != nil && same && reflect.DeepEqual(c.Channel, cfg) {
 			return c, nil
 		}
 		return newChannel(cfg)
@@ -45,13 +48,13 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	}
 	for _, list := range p.groups {
 		for i, g := range list {
-			g.edits = opts.Edits
-			if same := old.group(g); same != nil {
-				list[i] = same
+			g.edits, g.dates.zone = opts.Edits, opts.Zone
+			if kept := old.group(g); kept != nil {
+				list[i] = kept
 			}
 		}
 	}
-	if sameEdits && reflect.DeepEqual(opts.Private, old.Private) {
+	if same && reflect.DeepEqual(opts.Private, old.Private) {
 		p.private = old.private
 		return p, nil
 	}
@@ -59,7 +62,7 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 		return nil, err
 	}
 	if p.private != nil {
-		p.private.edits = opts.Edits
+		p.private.edits, p.private.dates.zone = opts.Edits, opts.Zone
 	}
 	return p, nil
 }

@@ -24,6 +24,9 @@ type row struct {
 	rawDate string
 	// at is the time under which the row is shown, see moment; zero: its date.
 	at time.Time
+	// seen is when the row came, where its date does not tell the time of the day and
+	// that is known; zero elsewhere.
+	seen time.Time
 	// author is the Directus user's id; empty if there is none.
 	author string
 	// recipient is the Directus user's id whom a private message is for.
@@ -102,6 +105,20 @@ func (r row) withoutTexts() row {
 	return r
 }
 
+// parse reads an item of the group.
+func (g *group) parse(raw json.RawMessage) (row, error) {
+	r, err := parseRow(raw, g.fields)
+	if err != nil {
+		return row{}, err
+	}
+	r.date = g.dates.parse(r.rawDate)
+	if r.reply != nil {
+		r.reply.date = g.dates.parse(r.reply.rawDate)
+	}
+	g.dates.learn(r.rawDate)
+	return r, nil
+}
+
 // related gives the key of a related item, which stands there bare or in an
 // object.
 func related(raw json.RawMessage) string {
@@ -135,12 +152,19 @@ func scalar(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// parseDate accepts the forms that Directus gives: with zone and milliseconds
-// for a timestamp, without either for a dateTime (which is then UTC). What is
-// finer than a millisecond counts for nobody.
-func parseDate(s string) time.Time {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
-		if t, err := time.Parse(layout, s); err == nil {
+// parseDate is parseDateIn with UTC.
+func parseDate(s string) time.Time { return parseDateIn(s, nil) }
+
+// parseDateIn accepts the forms that Directus gives: with zone and milliseconds for a
+// timestamp, without either for a dateTime, which is then of a zone (nil: UTC), and a
+// day for a date, which begins in UTC. What is finer than a millisecond counts for
+// nobody.
+func parseDateIn(s string, zone *time.Location) time.Time {
+	if zone == nil || isDay(s) {
+		zone = time.UTC
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
 			return t.UTC().Truncate(time.Millisecond)
 		}
 	}

@@ -248,8 +248,10 @@ func (d *delivery) outOfTime(err error) error {
 // confirmed reads the stored item out of the reply. A reply without it still
 // means that it was stored.
 func (d *delivery) confirmed(ctx context.Context, raw json.RawMessage) (row, error) {
-	r, err := parseRow(raw, d.channel.Fields)
+	r, err := d.feed.group.parse(raw)
 	if err == nil {
+		r = d.feed.dated(r)
+		d.feed.checkZone(r)
 		d.feed.take(r) // so that no equal text in doubt is taken for it
 		return r, nil
 	}

@@ -84,7 +84,6 @@ const rankTimeout = time.Second
 // of it: their events may still be on their way.
 func (s *session) timeSent(ctx context.Context, r row, j *joined) row {
 	f := j.view.feed
-	f.group.dates.learn(r.rawDate)
 	f.mu.Lock()
 	r = f.timed(r, j.channel)
 	f.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	_ "time/tzdata" // where the system has none
 
 	"golang.org/x/crypto/acme/autocert"
 )
@@ -55,10 +56,21 @@ type directusConfig struct {
 	URL string `yaml:"url"`
 	// PublicURL is the base of links that people are shown; URL if empty.
 	PublicURL string `yaml:"public_url"`
+	// Timezone is the name of that in which Directus writes dateTime fields.
+	Timezone string `yaml:"timezone"`
 	// Recheck is how long it may take until a lost right is honoured.
 	Recheck duration `yaml:"recheck"`
 	// ShareFeeds lets people be served by one reading who may read the same.
 	ShareFeeds bool `yaml:"share_feeds"`
+}
+
+// zone is the timezone, which is valid.
+func (c directusConfig) zone() *time.Location {
+	zone, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
 }
 
 type serverConfig struct {
@@ -109,7 +121,7 @@ func defaultConfig() *config {
 	channel.SetDefaults()
 	channel.Name = "#messages"
 	return &config{
-		Directus: directusConfig{Recheck: duration(5 * time.Minute), ShareFeeds: true},
+		Directus: directusConfig{Timezone: "UTC", Recheck: duration(5 * time.Minute), ShareFeeds: true},
 		Server:   serverConfig{Name: defaultServerName(), Network: "Directus", LineLength: 512},
 		Listen:   []listenConfig{{Address: "127.0.0.1:6667"}},
 		ACME:     acmeConfig{Directory: autocert.DefaultACMEDirectory, Cache: "/var/lib/directus-ircd/acme"},

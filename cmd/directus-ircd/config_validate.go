@@ -61,6 +61,9 @@ func validateDirectus(cfg *config, d *decoder) {
 	if r := time.Duration(cfg.Directus.Recheck); r < minRecheck || r > maxRecheck {
 		d.fault("directus.recheck", "%s must be a time span from %s to %s, such as 5m", r, minRecheck, maxRecheck)
 	}
+	if _, err := time.LoadLocation(cfg.Directus.Timezone); err != nil || cfg.Directus.Timezone == "" || cfg.Directus.Timezone == "Local" {
+		d.fault("directus.timezone", "%q must be the name of a time zone, such as UTC or Europe/Berlin: the one that Directus runs in", cfg.Directus.Timezone)
+	}
 	const example = "write the address of your Directus, such as https://chat.example.com"
 	if strings.TrimSpace(cfg.Directus.URL) == "" {
 		d.fault("directus.url", "missing: %s", example)

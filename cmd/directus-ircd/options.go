@@ -24,6 +24,7 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 			MaxAge: time.Duration(cfg.Edits.MaxAge),
 		},
 		PublicURL: cfg.Directus.PublicURL,
+		Zone:      cfg.Directus.zone(),
 		Recheck:   time.Duration(cfg.Directus.Recheck),
 		OwnFeeds:  !cfg.Directus.ShareFeeds,
 		Resume:    cfg.Resume.options(),

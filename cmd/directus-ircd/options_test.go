@@ -16,6 +16,7 @@ func TestOptionsDefaults(t *testing.T) {
 	opts := bridgeOptions(cfg, nil, zerolog.Nop())
 	want := bridge.Options{
 		NickFields:             []string{"first_name", "last_name"},
+		Zone:                   time.UTC,
 		LoginAttemptsPerMinute: 10,
 		LoginsAtOnce:           8,
 		Edits:                  bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
@@ -66,6 +67,7 @@ resume: {max_age: 0}
 	opts := bridgeOptions(cfg, nil, zerolog.Nop())
 	want := bridge.Options{
 		NickFields:             []string{"first_name", "last_name"},
+		Zone:                   time.UTC,
 		LoginAttemptsPerMinute: 10,
 		LoginsAtOnce:           8,
 		PublicURL:              "https://chat.example.com",

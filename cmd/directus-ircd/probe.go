@@ -140,6 +140,7 @@ func (p *prober) users(ctx context.Context) {
 
 // field is what GET /fields/<collection>/<field> tells to a user who may read it.
 type field struct {
+	Type string `json:"type"`
 	Meta struct {
 		Special []string `json:"special"`
 	} `json:"meta"`
@@ -159,7 +160,7 @@ func (p *prober) collection(ctx context.Context, c channelConfig) bool {
 	judged := []judgedField{
 		{c.Fields.Text, func(f field) { p.judgeText(c.Collection, c.Fields.Text, f) }},
 		{c.Fields.Author, func(f field) { p.judgeAuthor(c.Collection, c.Fields.Author, f) }},
-		{c.Fields.Date, func(f field) { p.judgeDate(c.Collection, c.Fields.Date, f) }},
+		{c.Fields.Date, func(f field) { p.judgeDate(ctx, c.Collection, c.Fields.Date, f) }},
 	}
 	if c.Fields.Nonce == "" {
 		p.noNonce(c.Collection)
@@ -233,8 +234,14 @@ func (p *prober) judgeAuthor(collection, name string, f field) {
 	p.judgeSpecial(collection, name, f, "user-created", "User Created")
 }
 
-func (p *prober) judgeDate(collection, name string, f field) {
+func (p *prober) judgeDate(ctx context.Context, collection, name string, f field) {
 	p.judgeSpecial(collection, name, f, "date-created", "Date Created")
+	switch f.Type {
+	case "date":
+		p.miss("make it a field of type timestamp: messages of a day cannot be told apart by their time", "%s.%s is a date without a time", collection, name)
+	case "dateTime":
+		p.zone(ctx, collection, name)
+	}
 }
 
 func (p *prober) judgeSpecial(collection, name string, f field, special, shown string) {

@@ -87,17 +87,18 @@ type Fake struct {
 // FakeOptions configure a Fake. The zero value is a Directus 12 with its
 // defaults.
 type FakeOptions struct {
-	Version        string        // default "12.4.0"
-	AccessTTL      time.Duration // default 15 minutes; whole seconds
-	Mode           string        // handshake (default), strict or public
-	NoWebSockets   bool          // WEBSOCKETS_ENABLED=false
-	Heartbeat      time.Duration // default 30 s; negative: off
-	QueryLimitMax  int           // 0: none
-	LoginStall     time.Duration // LOGIN_STALL_TIME, default none
-	EchoAfterReply bool          // a create's reply comes before its event, not behind
-	Ahead          time.Duration // how far its clock is ahead of ours
-	Cached         bool          // CACHE_ENABLED=true, CACHE_AUTO_PURGE=false: a GET asked before is answered as before, for 5 minutes
-	RateLimit      RateLimit     // told in /server/info and enforced on each socket
+	Version        string         // default "12.4.0"
+	AccessTTL      time.Duration  // default 15 minutes; whole seconds
+	Mode           string         // handshake (default), strict or public
+	NoWebSockets   bool           // WEBSOCKETS_ENABLED=false
+	Heartbeat      time.Duration  // default 30 s; negative: off
+	QueryLimitMax  int            // 0: none
+	LoginStall     time.Duration  // LOGIN_STALL_TIME, default none
+	EchoAfterReply bool           // a create's reply comes before its event, not behind
+	Ahead          time.Duration  // how far its clock is ahead of ours
+	Zone           *time.Location // its TZ, of DateTime; default UTC
+	Cached         bool           // CACHE_ENABLED=true, CACHE_AUTO_PURGE=false: a GET asked before is answered as before, for 5 minutes
+	RateLimit      RateLimit      // told in /server/info and enforced on each socket
 }
 
 // RateLimit is a number of frames in a time; zero: none.

@@ -19,6 +19,8 @@ const (
 	// DateTime: compared as it is stored, and given in whole seconds without a
 	// zone.
 	DateTime
+	// Day: a date without a time.
+	Day
 )
 
 const (
@@ -43,10 +45,24 @@ func (f *Fake) now() time.Time { return time.Now().Add(time.Duration(f.ahead.Loa
 // at first.
 func (f *Fake) SetClock(ahead time.Duration) { f.ahead.Store(int64(ahead)) }
 
+// dated is now as Directus writes it into a field: for a DateTime, what a clock shows
+// in its zone, which databases keep and compare as it is.
+func (f *Fake) dated(k DateKind) time.Time {
+	t := f.now()
+	if f.opts.Zone == nil || k != DateTime && k != Day {
+		return t
+	}
+	t = t.In(f.opts.Zone)
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+}
+
 // stored is a date as the database keeps it.
 func (k DateKind) stored(t time.Time) string {
-	if k == WholeSeconds {
+	switch k {
+	case WholeSeconds:
 		t = t.Round(time.Second)
+	case Day:
+		t = t.Truncate(24 * time.Hour)
 	}
 	return stamp(t)
 }
@@ -60,6 +76,8 @@ func (k DateKind) given(v any) any {
 		return v
 	case k == DateTime:
 		return t.UTC().Format(dateTimeLayout)
+	case k == Day:
+		return t.UTC().Format(time.DateOnly)
 	}
 	return stamp(t)
 }
@@ -70,7 +88,7 @@ func parseDate(s string) (t time.Time, ok bool) {
 		t, ok := parseDate("2000" + s[7:])
 		return t.AddDate(year-2000, 0, 0), ok && err == nil
 	}
-	for _, layout := range []string{time.RFC3339, dateTimeLayout} {
+	for _, layout := range []string{time.RFC3339, dateTimeLayout, time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, true
 		}
