@@ -85,6 +85,11 @@ func unconfirmed(channel string, err error) *ircd.Error {
 	return cannotSend(channel, "Directus did not answer: perhaps sent. It will be shown here if it was; look before you send it again", err)
 }
 
+// invisible is the reply to a message that the filter of its channel leaves out.
+func invisible(channel string) *ircd.Error {
+	return cannotSend(channel, "The message is stored, but not visible in "+channel+": the filter of the channel leaves it out. Whoever runs this server can see why with \"check\"", nil)
+}
+
 // hidden is the reply when Directus forbids something about a message, which may
 // be to show it after it was stored.
 func hidden(channel string, err error) *ircd.Error {

@@ -390,6 +390,9 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	if err != nil {
 		return nil, err
 	}
+	if !j.channel.covers(r) {
+		return nil, invisible(to.name)
+	}
 	if len(j.view.sent) >= maxBehind {
 		// These never came back: rows that the channel's own filter leaves out.
 		clear(j.view.sent)

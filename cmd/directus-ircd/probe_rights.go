@@ -14,6 +14,8 @@ type grants map[string]map[string]grant
 type grant struct {
 	Access string   `json:"access"` // full, partial (some items) or none
 	Fields []string `json:"fields"`
+	// Presets are what Directus writes into an item by the permission to create it.
+	Presets map[string]any `json:"presets"`
 }
 
 func (g grant) allowed() bool { return g.Access == "full" || g.Access == "partial" }
@@ -29,6 +31,7 @@ func (g grant) refused(fields []string) []string {
 func (p *prober) rights(ctx context.Context) {
 	var granted grants
 	err := p.account.Do(ctx, http.MethodGet, "/permissions/me", nil, nil, &granted)
+	p.creatable(ctx, granted)
 	if err != nil || granted == nil {
 		p.note("this Directus does not answer it (10 never does): send a message to try", "whether this user may write cannot be told")
 		return
