@@ -74,6 +74,7 @@ type Backend struct {
 	plan    atomic.Pointer[plan] // stored under mu
 	nicks   *nicks
 	people  *censuses
+	company *company
 	guard   *guard
 	markers markerShelf
 	feeds   *feeds
@@ -106,7 +107,7 @@ func New(opts Options) (*Backend, error) {
 		opts.State = newState(opts.Logger)
 	}
 	b := &Backend{
-		opts: opts, origin: opts.Client.URL().String(), people: newCensuses(), feeds: newFeeds(),
+		opts: opts, origin: opts.Client.URL().String(), people: newCensuses(), company: newCompany(), feeds: newFeeds(),
 		guard: newGuard(opts.LoginAttemptsPerMinute), members: map[string]*member{}, idle: map[*member]*time.Timer{},
 	}
 	b.pages = newPageRoom(opts.PageMemory)
@@ -187,7 +188,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret s
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
 	}
 	names := &directory{
-		account: account, rights: rights, nicks: b.nicks, censuses: b.people, fields: p.NickFields,
+		account: account, rights: rights, nicks: b.nicks, censuses: b.people, company: b.company, fields: p.NickFields,
 		shelf: &shelf{account: account, life: p.Recheck}, publicURL: p.PublicURL, life: p.Recheck,
 		searches: rate.NewLimiter(searchRate, searchBurst),
 	}

@@ -89,11 +89,21 @@ func (c *chat) visit(name string, channels ...string) *visitor {
 	return v
 }
 
+// poll is Poll of the session, without the word that acquaintances may have changed, which
+// comes with each check of the user.
+func (v *visitor) poll() ([]ircd.Event, error) {
+	events, err := v.session.Poll(v.t.Context())
+	return slices.DeleteFunc(events, func(ev ircd.Event) bool {
+		_, again := ev.(*ircd.Acquaintances)
+		return again
+	}), err
+}
+
 // news are the events since the last look, once all is quiet, each as a line.
 func (v *visitor) news() []string {
 	v.t.Helper()
 	synctest.Wait()
-	events, err := v.session.Poll(v.t.Context())
+	events, err := v.poll()
 	if err != nil {
 		v.t.Fatal(err)
 	}

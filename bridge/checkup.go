@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/directus"
+	"directus-ircd/ircd"
 )
 
 // recheckTime is the time from one check to the next. A tenth of what is promised is
@@ -58,6 +59,7 @@ func (m *member) check(ctx context.Context) error {
 		return err
 	}
 	m.renewProfile(ctx)
+	m.tell(nil, "acquaintances", &ircd.Acquaintances{}) // a rule for users may be another
 	m.mu.Lock()
 	m.checked = begun
 	m.mu.Unlock()

@@ -25,7 +25,7 @@ func TestClocksApart(t *testing.T) {
 				id := c.fake.Insert("messages", bob, map[string]any{"text": "now"})
 				said := time.Now().Add(ahead)
 				synctest.Wait()
-				events, err := a.session.Poll(t.Context())
+				events, err := a.poll()
 				if err != nil || len(events) != 1 {
 					t.Fatalf("shown %v, %v", events, err)
 				}

@@ -29,6 +29,7 @@ type directory struct {
 	account   *directus.Account
 	rights    *rightsCache // has a lock of its own
 	nicks     *nicks
+	company   *company // has a lock of its own
 	censuses  *censuses
 	fields    []string // configured, tried in order to form the nick
 	shelf     *shelf
@@ -67,11 +68,17 @@ func (d *directory) self(ctx context.Context) (p person, ns namesakes, err error
 	return p, all[p.id], err
 }
 
-// users returns the IRC identities of the given users; those whose names may
-// not be read get one made from their id. Of those who are only mentioned, whom
-// anybody may have made up, it returns those who are known by name. An error
-// means that Directus could not be asked.
-func (d *directory) users(ctx context.Context, ids []string, mentioned ...string) (map[string]ircd.User, error) {
+// users returns the IRC identities of the given users, as the user of the directory is
+// to see them: see usersMeeting.
+func (d *directory) users(ctx context.Context, ids []string) (map[string]ircd.User, error) {
+	return d.usersMeeting(ctx, d.meets, ids)
+}
+
+// usersMeeting returns the IRC identities of the given users; those whose names may
+// not be read get one made from their id, unless they are met. Of those who are only
+// mentioned, whom anybody may have made up, it returns those who are known by name. An
+// error means that Directus could not be asked.
+func (d *directory) usersMeeting(ctx context.Context, meets func(id string) bool, ids []string, mentioned ...string) (map[string]ircd.User, error) {
 	people, missing := d.remembered(slices.Concat(ids, mentioned))
 	if len(missing) > 0 {
 		found, err := d.fetch(ctx, directus.Filter{"id": map[string]any{"_in": missing}}, len(missing))
@@ -86,11 +93,11 @@ func (d *directory) users(ctx context.Context, ids []string, mentioned ...string
 		}
 	}
 	for _, id := range mentioned {
-		if _, connected := d.nicks.known(id); people[id].anonymous() && !connected && !slices.Contains(ids, id) {
+		if people[id].anonymous() && !meets(id) && !slices.Contains(ids, id) {
 			delete(people, id)
 		}
 	}
-	return d.identify(ctx, people)
+	return d.identify(ctx, meets, people)
 }
 
 // forget makes the directory ask anew: the rights of its user have changed.
@@ -102,15 +109,16 @@ func (d *directory) forget() {
 	d.shelf.forget()
 }
 
-// identify turns people into IRC identities.
-func (d *directory) identify(ctx context.Context, people map[string]person) (map[string]ircd.User, error) {
+// identify turns people into IRC identities. Who is connected has the nick that others
+// see, if the name may be read or they are met.
+func (d *directory) identify(ctx context.Context, meets func(id string) bool, people map[string]person) (map[string]ircd.User, error) {
 	all, err := d.namesakes(ctx, people)
 	if err != nil {
 		return nil, err
 	}
 	users := make(map[string]ircd.User, len(people))
 	for id, p := range people {
-		if u, ok := d.nicks.known(id); ok {
+		if u, ok := d.nicks.known(id); ok && meets(id) {
 			users[id] = u
 			continue
 		}
@@ -121,7 +129,7 @@ func (d *directory) identify(ctx context.Context, people map[string]person) (map
 		}
 		users[id] = u
 	}
-	users[""] = ircd.User{Nick: nobody, Username: nobody, Host: host, Realname: nobody}
+	users[""] = unknownUser
 	return users, nil
 }
 

@@ -20,6 +20,7 @@ const (
 // exile takes the client out of a channel.
 func (s *session) exile(j *joined) []ircd.Event {
 	j.setOut(true)
+	s.setPresent(j, false)
 	j.told, j.called = none, false
 	return []ircd.Event{&ircd.Removal{Channel: j.Name, Reason: exileText}}
 }
@@ -74,6 +75,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 		answer.Notice = returnText
 	}
 	j.setOut(false)
+	s.setPresent(j, true)
 	s.ring()
 	return answer, nil
 }

@@ -10,8 +10,11 @@ import (
 
 // references are what rows refer to, as far as it takes it to show them.
 type references struct {
-	// users are authors, recipients and those who are mentioned, by id.
+	// users are authors, recipients and those who are mentioned, by id, as Directus
+	// lets them be known.
 	users map[string]ircd.User
+	// met finds those of them who are in a channel, and known there; nil: nobody.
+	met func(id string, c *channel) (ircd.User, bool)
 	// files are the lines for those attached to a row, by its id.
 	files map[string][]string
 	// hidden are the rows, by id, that are answered and not to be shown.
@@ -20,7 +23,7 @@ type references struct {
 
 // references asks for what some rows of a group refer to and is not known yet.
 func (d *directory) references(ctx context.Context, g *group, rows []row) (references, error) {
-	users, err := d.users(ctx, usersOf(rows), mentionedIn(rows)...)
+	users, err := d.usersMeeting(ctx, meetsNobody, usersOf(rows), mentionedIn(rows)...)
 	if err != nil {
 		return references{}, err
 	}
@@ -28,17 +31,36 @@ func (d *directory) references(ctx context.Context, g *group, rows []row) (refer
 	if err != nil {
 		return references{}, err
 	}
-	refs := references{users: users, files: map[string][]string{}, hidden: unquotable(ctx, d.account, g, rows)}
+	refs := references{users: users, met: d.met, files: map[string][]string{}, hidden: unquotable(ctx, d.account, g, rows)}
 	for id, attached := range files {
 		refs.files[id] = fileLines(attached, d.publicURL)
 	}
 	return refs, nil
 }
 
+// user is a person as those see them who read a channel.
+func (refs references) user(id string, c *channel) (u ircd.User, ok bool) {
+	if refs.met != nil {
+		if u, ok = refs.met(id, c); ok {
+			return u, true
+		}
+	}
+	u, ok = refs.users[id]
+	return u, ok
+}
+
+// author is user for who has said something: somebody, or nobody who is known.
+func (refs references) author(id string, c *channel) ircd.User {
+	if u, ok := refs.user(id, c); ok {
+		return u
+	}
+	return unknownUser
+}
+
 // text is IRC text with what it refers to.
-func (refs references) text(shown string) string {
+func (refs references) text(shown string, c *channel) string {
 	return showMentions(shown, func(id string) (string, bool) {
-		u, ok := refs.users[id]
+		u, ok := refs.user(id, c)
 		return u.Nick, ok
 	})
 }
@@ -73,7 +95,7 @@ func usersOf(rows []row) []string {
 // toMessage is what IRC sees of a row of a channel.
 func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message {
 	kind, text := c.shown(r.text)
-	text = refs.text(text)
+	text = refs.text(text, c)
 	if r.more > 0 {
 		text += fmt.Sprintf("\n[bytes not shown: %d]", r.more)
 	}
@@ -81,16 +103,16 @@ func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message 
 		text = strings.TrimPrefix(text+"\n"+line, "\n")
 	}
 	m := &ircd.Message{
-		ID: messageID(r), Time: r.shownAt(), From: refs.users[r.author], Target: c.Name,
+		ID: messageID(r), Time: r.shownAt(), From: refs.author(r.author, c), Target: c.Name,
 		Kind: kind, Text: text, Replayed: replayed,
 	}
 	if c.private {
-		m.To = refs.users[r.recipient]
+		m.To = refs.author(r.recipient, c)
 	}
 	if q := r.reply; q != nil && c.quotes(r, refs) {
 		_, said := c.shown(q.text)
 		m.ReplyTo = messageID(*q)
-		m.Quote = &ircd.Quote{Nick: refs.users[q.author].Nick, Text: beginning(refs.text(said)), Time: q.date}
+		m.Quote = &ircd.Quote{Nick: refs.author(q.author, c).Nick, Text: beginning(refs.text(said, c)), Time: q.date}
 	}
 	return m
 }

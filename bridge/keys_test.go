@@ -38,7 +38,7 @@ func TestManyOfOneDate(t *testing.T) {
 				c.fake.Up()
 				time.Sleep(time.Minute)
 				got := map[string]bool{}
-				events, err := a.session.Poll(t.Context())
+				events, err := a.poll()
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -131,13 +131,14 @@ func (n *nicks) store(id string) {
 	n.stored.put(n.origin+id, s)
 }
 
-// user returns the IRC identity of p, made at the first call.
+// user returns the IRC identity of p, made at the first call. Whoever may not read the
+// name of somebody is not told the nick that they are connected with, either: see known.
 func (n *nicks) user(p person, ns namesakes) ircd.User {
 	base := p.base()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	c := n.pinned(p.id)
-	if c == nil {
+	if c == nil || p.anonymous() {
 		c = n.claim(p, base, ns)
 	}
 	if !c.kept && c.connected == 0 {
@@ -232,8 +233,8 @@ func (ns namesakes) share(p person, digits int) bool {
 	return slices.ContainsFunc(ns.ids, func(id string) bool { return idPrefix(id, digits) == mine })
 }
 
-// known returns the identity of a user who is connected: everybody sees that
-// nick anyway, whoever may read the name.
+// known returns the identity of a user who is connected, as those see it who share a
+// channel with them, whoever may read the name.
 func (n *nicks) known(id string) (ircd.User, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -188,7 +188,7 @@ func TestRealnameOfAnotherViewer(t *testing.T) {
 	n := newPeople(t, true)
 	n.user(person{id: "aaaa", name: "Eve", realname: "Eve Secret"}, alone)
 	d := &directory{nicks: n, probed: time.Now()}
-	users, err := d.identify(t.Context(), map[string]person{"aaaa": {id: "aaaa", name: "Eve", realname: "Eve"}})
+	users, err := d.identify(t.Context(), meetsNobody, map[string]person{"aaaa": {id: "aaaa", name: "Eve", realname: "Eve"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,7 +125,7 @@ func (a *along) poll() {
 	a.v.t.Helper()
 	for range 3 { // one may ring for the next
 		synctest.Wait()
-		events, err := a.v.session.Poll(a.v.t.Context())
+		events, err := a.v.poll()
 		if err != nil {
 			a.v.t.Fatal(err)
 		}

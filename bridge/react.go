@@ -115,7 +115,7 @@ func (s *session) reacted(to addressee, r reaction, msgid string) *ircd.Reaction
 	f := to.view.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.journal.append(f.addReaction(r, s.User())...)
+	f.journal.append(f.addReaction(r, references{users: map[string]ircd.User{r.author: s.User()}})...)
 	ev := f.reactionIn(to, r, msgid, s.User())
 	to.view.returned(entry{event: ev})
 	return ev

@@ -100,23 +100,23 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 		}
 		deleted = append(deleted, event.Keys...)
 	}
-	users, err := f.carrier.names.users(ctx, reactors(created))
+	users, err := f.carrier.names.usersMeeting(ctx, meetsNobody, reactors(created))
 	if err != nil {
 		f.carrier.log.Debug().Err(err).Msg("reactions are not shown")
 		created = nil
 	}
-	f.showReactions(created, users, deleted)
+	f.showReactions(created, references{users: users, met: f.carrier.names.met}, deleted)
 	if gap && isForbidden(f.tryReactions(ctx)) {
 		f.endReactions()
 	}
 }
 
 // showReactions shows those that are new, and that others were taken back.
-func (f *feed) showReactions(created []reaction, users map[string]ircd.User, deleted []string) {
+func (f *feed) showReactions(created []reaction, refs references, deleted []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range created {
-		f.journal.append(f.addReaction(r, users[r.author])...)
+		f.journal.append(f.addReaction(r, refs)...)
 	}
 	for _, id := range deleted {
 		f.journal.append(f.dropReaction(id)...)
@@ -133,7 +133,7 @@ func (f *feed) remembers(id string) bool {
 // addReaction makes the entries of a reaction that was not shown before: one to a
 // message that nobody here was shown is none of their business. The caller holds
 // mu.
-func (f *feed) addReaction(r reaction, from ircd.User) []entry {
+func (f *feed) addReaction(r reaction, refs references) []entry {
 	known := f.shown.rows[r.message]
 	if known == nil || slices.ContainsFunc(f.reactions.shown, func(s shownReaction) bool { return s.id == r.id }) {
 		return nil
@@ -141,7 +141,7 @@ func (f *feed) addReaction(r reaction, from ircd.User) []entry {
 	var entries []entry
 	for _, p := range known.places {
 		if p.state == visible && p.channel.Reactions != nil {
-			entries = append(entries, entry{row: row{id: r.message}, channel: p.channel, event: r.event(p.message, from, f.clock())})
+			entries = append(entries, entry{row: row{id: r.message}, channel: p.channel, event: r.event(p.message, refs.author(r.author, p.channel), f.clock())})
 		}
 	}
 	f.reactions.remember(r.id, entries)

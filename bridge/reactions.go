@@ -124,7 +124,7 @@ func (m *member) reactionsTo(ctx context.Context, g *group, list []found) map[st
 	reactions, err := g.reactions.read(ctx, m.account, directus.Filter{g.reactions.Message: map[string]any{"_in": ids}})
 	users := map[string]ircd.User{}
 	if err == nil {
-		users, err = m.names.users(ctx, reactors(reactions))
+		users, err = m.names.usersMeeting(ctx, meetsNobody, reactors(reactions))
 	}
 	if err != nil {
 		if !isForbidden(err) {
@@ -132,10 +132,11 @@ func (m *member) reactionsTo(ctx context.Context, g *group, list []found) map[st
 		}
 		return nil
 	}
+	refs := references{users: users, met: m.names.met}
 	by := map[string][]*ircd.Reaction{}
 	for _, r := range reactions {
 		if message := messages[r.message]; message != nil {
-			by[r.message] = append(by[r.message], r.event(message, users[r.author], m.account.Now()))
+			by[r.message] = append(by[r.message], r.event(message, refs.author(r.author, g.channels[0]), m.account.Now()))
 		}
 	}
 	return by

@@ -163,7 +163,7 @@ func TestRedactVersions(t *testing.T) {
 		row, _, _ := strings.Cut(id, ".")
 		c.fake.Update("messages", row, map[string]any{"text": "hello there"})
 		time.Sleep(time.Minute)
-		events, _ := a.session.Poll(t.Context())
+		events, _ := a.poll()
 		version := events[0].(*ircd.Message)
 		if version.Edits != id {
 			t.Fatalf("%+v", version)

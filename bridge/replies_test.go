@@ -32,7 +32,7 @@ func addThreads(fake *directustest.Fake) {
 func (v *visitor) quoted() string {
 	v.t.Helper()
 	time.Sleep(time.Second)
-	events, err := v.session.Poll(v.t.Context())
+	events, err := v.poll()
 	if err != nil || len(events) != 1 {
 		v.t.Fatalf("%d events, %v", len(events), err)
 	}

@@ -106,7 +106,7 @@ func (r *remembering) device(name, device string) (*visitor, []string) {
 func (v *visitor) texts() []string {
 	v.t.Helper()
 	synctest.Wait()
-	events, err := v.session.Poll(v.t.Context())
+	events, err := v.poll()
 	if err != nil {
 		v.t.Fatal(err)
 	}

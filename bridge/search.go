@@ -30,7 +30,10 @@ const (
 // never been here is found by the nick that they then have.
 func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error) {
 	if id := d.nicks.holder(nick); id != "" {
-		return d.called(ctx, nick, id)
+		if u, err := d.called(ctx, nick, id); u != nil || err != nil {
+			return u, err
+		}
+		// Whose it is may not be known: that the nick is somebody's, nothing tells.
 	}
 	if d.isNobody(nick) {
 		return nil, nil

@@ -71,6 +71,7 @@ type joined struct {
 	// out says that the client is not in the channel, as the user may not read it, and
 	// called that it is to come back; see exile.
 	out, called bool
+	present     bool // others in the channel know; see company
 	// What the backlog has shown, to be left out of the feed: these ids (with
 	// the texts, as edits of them may be on their way) until the feed has read
 	// the collection once more; what the feed had brought before floorPos; and
@@ -184,6 +185,7 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	}
 	answer.At = s.joinTime(j, answer.Backlog)
 	j.at, j.fetches = answer.At, !opts.Backlog
+	s.setPresent(j, true)
 	s.ring()
 	return answer, nil
 }
@@ -247,6 +249,7 @@ func (s *session) keyOf(g *group) feedKey {
 func (s *session) drop(j *joined) {
 	s.abandon(j)
 	j.setOut(false)
+	s.setPresent(j, false)
 	delete(s.joined, ircd.Fold(j.Name))
 	s.close(j.view)
 }

@@ -117,9 +117,14 @@ type Session interface {
 	// SetReadMarker moves it forward and returns it as it then is. The user's
 	// other sessions are told through Poll.
 	SetReadMarker(ctx context.Context, target string, at time.Time) (*ReadMarker, error)
-	// Lookup finds a user who need not be connected, as far as this session's
-	// user may see them. The error is nil and the user nil if there is none.
+	// Lookup finds a user who need not be connected, and is called as this session's
+	// user may know them: Knows says how well that is. The error is nil and the user
+	// nil if there is none but for strangers.
 	Lookup(ctx context.Context, nick string) (*User, error)
+	// Knows says what this session's user may know of a user, beyond what those see of
+	// each other who share a channel. It answers from memory, at once: a user whom
+	// Lookup has not found lately may be a Stranger for that reason.
+	Knows(id string) Acquaintance
 	// Wake is the doorbell: readable when Poll may have something. It holds
 	// one token and never blocks the ringer.
 	Wake() <-chan struct{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	irc "gopkg.in/irc.v4"
 )
@@ -69,7 +70,7 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if err != nil {
 		return nil, refused(err, irc.ERR_NOSUCHCHANNEL, name)
 	}
-	c.channels[Fold(ch.Name)] = &joinedChannel{name: ch.Name, topic: ch.Topic}
+	c.channels[Fold(ch.Name)] = &joinedChannel{name: ch.Name, topic: ch.Topic, since: time.Now()}
 	show := c.nameOf
 	if c.caps.has(capNoImplicitNames) {
 		show = nil

@@ -11,9 +11,8 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// lookup finds a user by nick, as far as the client may know them: those who
-// share a channel, and those whom the backend lets it read. here says whether
-// the user is connected. The user is nil if there is none.
+// lookup finds a user by nick, as far as the client may know them. here says whether
+// the user is connected, as far as that may be known. The user is nil if there is none.
 func (c *conn) lookup(ctx context.Context, nick string) (u *person, here bool, err error) {
 	if p, ok := c.srv.roster.byNick(nick); ok && c.sees(p.ID) {
 		return &p, true, nil
@@ -25,28 +24,15 @@ func (c *conn) lookup(ctx context.Context, nick string) (u *person, here bool, e
 	if err != nil || found == nil {
 		return nil, false, err
 	}
-	if p, ok := c.srv.roster.byID(found.ID); ok {
-		return &p, true, nil
-	}
 	found.Realname = clipText(found.Realname, maxRealname)
-	return &person{User: *found}, false, nil
-}
-
-// sees reports whether a connected user is the client's own or shares a channel
-// with it.
-func (c *conn) sees(id string) bool {
-	return id == c.user.ID || len(c.sharedChannels(id)) > 0
-}
-
-// sharedChannels lists the channels in which both the client and a user are.
-func (c *conn) sharedChannels(id string) []string {
-	var names []string
-	for _, name := range c.joinedNames() {
-		if c.srv.roster.isIn(id, name) {
-			names = append(names, name)
-		}
+	p, here := c.srv.roster.byID(found.ID)
+	if !here || c.acquaintance(found.ID) != Known {
+		return &person{User: *found}, false, nil
 	}
-	return names
+	if !c.sees(found.ID) {
+		p.User = *found
+	}
+	return &p, true, nil
 }
 
 // joinedNames lists the client's channels in order.
@@ -128,7 +114,10 @@ func (c *conn) whoisReply(p *person, here bool) {
 	}
 	c.reply(irc.RPL_WHOISSERVER, p.Nick, c.srv.source, c.set.Network)
 	c.reply(RPL_WHOISACCOUNT, p.Nick, p.ID, "is logged in as")
-	if !here {
+	switch {
+	case c.acquaintance(p.ID) != Known:
+		return
+	case !here:
 		c.reply(irc.RPL_AWAY, p.Nick, "Not connected to IRC")
 		return
 	}
@@ -165,7 +154,7 @@ func (c *conn) find(ctx context.Context, nick string) (p person, ok bool, err er
 		return p, ok, nil
 	}
 	u, err := c.lookupInTime(ctx, p.Nick)
-	return p, err == nil && u != nil && u.ID == p.ID, err
+	return p, err == nil && u != nil && u.ID == p.ID && c.acquaintance(p.ID) == Known, err
 }
 
 // connected is find for a command that takes what it gets: whoever cannot be

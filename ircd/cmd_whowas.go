@@ -9,8 +9,8 @@ import (
 )
 
 // cmdWhowas answers WHOWAS nick[,nick] [count [server]]: who left under a nick,
-// newest first. The client learns of those who left a channel that it is in now,
-// and of those whom it may look up.
+// newest first. The client learns of those whom it has seen leave a channel that it is
+// still in, and of those whom it may look up.
 func (c *conn) cmdWhowas(ctx context.Context, m *irc.Message) error {
 	nicks := splitTargets(m.Param(0))
 	if len(nicks) == 0 {
@@ -66,18 +66,20 @@ func (c *conn) knownDepartures(ctx context.Context, nick string) []*departed {
 				c.log.Debug().Err(err).Msg("look up a user who left")
 			}
 		}
-		if found != nil && found.ID == d.ID {
-			known = append(known, d)
+		if found != nil && found.ID == d.ID && c.acquaintance(d.ID) == Known {
+			as := *d // as the client may know them
+			as.User = *found
+			known = append(known, &as)
 		}
 	}
 	return known
 }
 
-// metIn reports whether the client is in a channel that somebody left, or is
-// their own user.
+// metIn reports whether the client saw somebody leave a channel that it is still in, or
+// is their own user.
 func (c *conn) metIn(d *departed) bool {
-	for key := range c.channels {
-		if _, ok := d.channels[key]; ok {
+	for key, ch := range c.channels {
+		if _, ok := d.channels[key]; ok && !ch.since.After(d.at) {
 			return true
 		}
 	}

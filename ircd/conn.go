@@ -84,6 +84,7 @@ type conn struct {
 // joinedChannel is a channel that the client is in.
 type joinedChannel struct {
 	name    string // canonical
+	since   time.Time
 	topic   string
 	topicBy User      // who set it; zero: not known
 	topicAt time.Time // when; zero: not known

@@ -109,6 +109,10 @@ type Profile struct {
 	Realname string
 }
 
+// Acquaintances says that the user of the session may have got to know others, or be a
+// stranger to them now: see Session.Knows.
+type Acquaintances struct{}
+
 // Backlog carries the latest messages of a channel that Join could not deliver
 // at once, or of the private conversation with a user.
 type Backlog struct {
@@ -150,6 +154,7 @@ func (*Reaction) event()      {}
 func (*Topic) event()         {}
 func (*ReadMarker) event()    {}
 func (*Profile) event()       {}
+func (*Acquaintances) event() {}
 func (*Backlog) event()       {}
 func (*ServiceNotice) event() {}
 func (*Removal) event()       {}

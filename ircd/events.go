@@ -112,6 +112,9 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 		c.showRemoval(ev)
 	case *Admission:
 		return c.enter(ctx, ev.Channel)
+	case *Acquaintances:
+		c.monitor.doubtAll(true)
+		c.monitor.doubtAll(false)
 	case *Profile:
 		c.srv.roster.rename(c.member, ev.Realname)
 		c.showPresence()

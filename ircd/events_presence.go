@@ -19,26 +19,42 @@ func (c *conn) showPresenceEvent(ev *presenceEvent) {
 		}
 		c.monitor.doubt(ev.user.Nick)
 	case quit:
-		c.showOf(ev)
+		if c.sawIn(ev.in) {
+			c.showOf(ev)
+		}
 	case online, offline:
 		c.monitor.doubt(ev.user.Nick)
 	case awayChanged, renamed:
-		if ev.kind == renamed && ev.user.ID == c.user.ID {
+		own := ev.user.ID == c.user.ID
+		if own {
 			c.user = ev.user
 		}
-		if !ev.watched || c.monitors(ev.user) {
+		if own || c.sawIn(ev.in) || ev.watched && c.monitors(ev.user) {
 			c.showOf(ev)
 		}
 	case invited:
-		if ev.guest.ID == c.user.ID || inChannel && c.caps.has(capInviteNotify) {
-			c.showOf(ev)
-		}
+		c.showInvitation(ev, inChannel)
 	case typing:
 		if ev.channel == "" {
-			c.showTyping(ev.user, c.nick, ev.text)
+			if c.acquaintance(ev.user.ID) == Known {
+				c.showTyping(ev.user, c.nick, ev.text)
+			}
 		} else if inChannel {
 			c.showOf(ev)
 		}
+	}
+}
+
+// showInvitation shows an invitation to the guest, and to the others in the channel if
+// they may know who that is. Who may not know who invites is told so by the service.
+func (c *conn) showInvitation(ev *presenceEvent, inChannel bool) {
+	switch {
+	case ev.guest.ID == c.user.ID && c.acquaintance(ev.user.ID) == Known:
+		c.showOf(ev)
+	case ev.guest.ID == c.user.ID:
+		c.send(&line{Source: c.srv.service, Command: "INVITE", Params: []string{c.nick, ev.channel}})
+	case inChannel && c.caps.has(capInviteNotify) && c.acquaintance(ev.guest.ID) == Known:
+		c.showOf(ev)
 	}
 }
 

@@ -44,6 +44,26 @@ func (s *fakeSession) SetReadMarker(_ context.Context, target string, at time.Ti
 	return &ReadMarker{Target: Fold(target), Time: s.chat.markers[Fold(target)]}, nil
 }
 
+// Knows is Known for whomever Lookup finds, but those with a pseudonym.
+func (s *fakeSession) Knows(id string) Acquaintance {
+	if s.chat.knows != nil {
+		return s.chat.knows(s, id)
+	}
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	for _, users := range []map[string]User{s.chat.accounts, s.chat.offline} {
+		for _, u := range users {
+			if u.ID == id && u.Nick != u.Realname {
+				return Known
+			}
+			if u.ID == id {
+				return ByNick
+			}
+		}
+	}
+	return Stranger
+}
+
 // pushOthers gives every session but one an event.
 func (f *fakeChat) pushOthers(from *fakeSession, ev Event) {
 	f.mu.Lock()

@@ -24,6 +24,7 @@ type fakeChat struct {
 	send  func(s *fakeSession, m Outgoing) (*Message, error)           // nil: store
 	join  func(ctx context.Context, channel string) error              // nil: allowed
 
+	knows  func(s *fakeSession, id string) Acquaintance // nil: by accounts
 	lookup func(ctx context.Context, nick string) error // nil: none; else asked first
 	poll   func(ctx context.Context)                    // nil: nothing; else called first
 	asks   atomic.Int64                                 // for the hooks to count

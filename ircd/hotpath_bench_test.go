@@ -42,6 +42,7 @@ type pollStub struct {
 	events []Event
 }
 
+func (s *pollStub) Knows(string) Acquaintance             { return Stranger }
 func (s *pollStub) AskReceipt() bool                      { return false }
 func (s *pollStub) Poll(context.Context) ([]Event, error) { return s.events, nil }
 

@@ -30,6 +30,9 @@ type presenceEvent struct {
 	away    string // joined, awayChanged: the away message, empty if here
 	guest   User   // invited: who is
 	watched bool   // awayChanged, renamed: for those who share no channel, but wait for the nick
+	// in are the folded names of the channels that the user was in, of awayChanged,
+	// renamed and quit: who has left them all since is not to see it any more.
+	in map[string]struct{}
 }
 
 // maxInbox is how many presence events may wait for one connection. A command may

@@ -92,7 +92,7 @@ func (c *conn) awayRecipient(m *Message) *person {
 	if m.Target != "" || m.Kind == Notice || m.To.ID == c.user.ID {
 		return nil
 	}
-	if p, here := c.srv.roster.byID(m.To.ID); here && p.Away != "" {
+	if p, here := c.srv.roster.byID(m.To.ID); here && p.Away != "" && c.acquaintance(p.ID) == Known {
 		return &p
 	}
 	return nil

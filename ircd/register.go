@@ -162,8 +162,8 @@ func (c *conn) greet() {
 
 // isSelf reports whether a nick is the client's own, by name or by the one that
 // it asked for: irssi sends its first MODE before it has seen the NICK. If
-// somebody else carries the asked one, it is theirs. Nothing that is said or kept
-// goes by this: its owner may be one who is not connected.
+// somebody else carries the asked one whom the client may know, it is theirs. Nothing
+// that is said or kept goes by this: its owner may be one who is not connected.
 func (c *conn) isSelf(nick string) bool {
 	key := Fold(nick)
 	if key == Fold(c.user.Nick) {
@@ -172,6 +172,6 @@ func (c *conn) isSelf(nick string) bool {
 	if c.asked == "" || key != Fold(c.asked) {
 		return false
 	}
-	_, taken := c.srv.roster.byNick(nick)
-	return !taken
+	p, taken := c.srv.roster.byNick(nick)
+	return !taken || c.acquaintance(p.ID) != Known
 }

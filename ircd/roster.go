@@ -112,7 +112,7 @@ func (r *roster) detach(m *member, reason string, quiet bool) {
 	delete(p.conns, m)
 	r.unwatchAll(m)
 	last := len(p.conns) == 0
-	quitEvent := &presenceEvent{kind: quit, user: p.user, text: reason}
+	quitEvent := &presenceEvent{kind: quit, user: p.user, text: reason, in: maps.Clone(m.channels)}
 	told := make(members)
 	for _, name := range slices.Sorted(maps.Keys(m.channels)) {
 		switch {

@@ -92,6 +92,23 @@ func (r *roster) isIn(id, channel string) bool {
 	return p != nil && r.channels[Fold(channel)][p] != nil
 }
 
+// sharing returns those of some channels that a user is in.
+func (r *roster) sharing(id string, channels []string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.users[id]
+	if p == nil {
+		return nil
+	}
+	var shared []string
+	for _, name := range channels {
+		if r.channels[Fold(name)][p] != nil {
+			shared = append(shared, name)
+		}
+	}
+	return shared
+}
+
 type rosterStats struct {
 	users, most, channels, connections int
 }

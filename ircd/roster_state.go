@@ -65,10 +65,10 @@ func (r *roster) setRealname(p *presence, realname string) {
 	}
 	p.user.Realname = realname
 	ev := &presenceEvent{kind: renamed, user: p.user}
+	r.tellAround(p, ev)
 	for m := range p.conns {
 		m.inbox.add(ev)
 	}
-	r.tellAround(p, ev)
 }
 
 // setSecure notes that what a connection says is encrypted on its way.

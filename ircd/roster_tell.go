@@ -21,10 +21,14 @@ func (r *roster) tellOnce(key string, p *presence, ev *presenceEvent, told membe
 	}
 }
 
-// tellAround tells an event about a user to all who share a channel, and to
-// those who wait for the user. The caller holds mu.
+// tellAround tells an event about a user, which nobody has yet, to all who share a
+// channel, and to those who wait for the user. The caller holds mu.
 func (r *roster) tellAround(p *presence, ev *presenceEvent) {
 	told := maps.Clone(p.conns) // not the user's own
+	ev.in = make(map[string]struct{})
+	for m := range p.conns {
+		maps.Copy(ev.in, m.channels)
+	}
 	for m := range p.conns {
 		for key := range m.channels {
 			r.tellOnce(key, p, ev, told)

@@ -1,0 +1,118 @@
+package bridge
+
+import (
+	"sync"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+// company knows which users are in which channels. Who shares a channel with somebody
+// sees them there by nick and name, whatever Directus lets them read; of others one
+// knows what Directus shows. Whether a user is connected at all is told to nobody else.
+type company struct {
+	mu sync.RWMutex              // a leaf lock
+	in map[string]map[string]int // sessions by folded channel and user id, no zeros; guarded by mu
+}
+
+func newCompany() *company { return &company{in: map[string]map[string]int{}} }
+
+// enter notes that a session of a user is in a channel; leave undoes it.
+func (c *company) enter(channel, id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	users := c.in[ircd.Fold(channel)]
+	if users == nil {
+		users = map[string]int{}
+		c.in[ircd.Fold(channel)] = users
+	}
+	users[id]++
+}
+
+func (c *company) leave(channel, id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	users := c.in[ircd.Fold(channel)]
+	if users[id]--; users[id] <= 0 {
+		delete(users, id)
+	}
+	if len(users) == 0 {
+		delete(c.in, ircd.Fold(channel))
+	}
+}
+
+// isIn reports whether a user is in a channel.
+func (c *company) isIn(channel, id string) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.in[ircd.Fold(channel)][id] > 0
+}
+
+// meet reports whether two users share a channel.
+func (c *company) meet(a, b string) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, users := range c.in {
+		if users[a] > 0 && users[b] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// unknownUser is the author of what has none.
+var unknownUser = ircd.User{Nick: nobody, Username: nobody, Host: host, Realname: nobody}
+
+// setPresent notes whether the client is in a channel.
+func (s *session) setPresent(j *joined, present bool) {
+	if j.private || present == j.present {
+		return
+	}
+	j.present = present
+	if present {
+		s.backend.company.enter(j.Name, s.person.id)
+	} else {
+		s.backend.company.leave(j.Name, s.person.id)
+	}
+}
+
+// meets reports whether the user of the directory is, or shares a channel with, another.
+func (d *directory) meets(id string) bool {
+	return id == d.account.ID() || d.company.meet(d.account.ID(), id)
+}
+
+// meetsNobody is meets for what is shown to others than the user of the directory.
+func meetsNobody(string) bool { return false }
+
+// met returns the identity of a user who is in a channel, as those see it who read
+// that; of private messages, who shares any channel with the user of the directory.
+func (d *directory) met(id string, c *channel) (ircd.User, bool) {
+	if id != d.account.ID() && !(c.private && d.meets(id)) && !(!c.private && d.company.isIn(c.Name, id)) {
+		return ircd.User{}, false
+	}
+	return d.nicks.known(id)
+}
+
+// knows says what the user of the directory may know of another, as far as Directus has
+// said so lately.
+func (d *directory) knows(id string) ircd.Acquaintance {
+	if d.meets(id) {
+		return ircd.Known
+	}
+	if readable, said := d.rights.readable("directus_users", d.fields); said && len(readable) > 0 {
+		return ircd.Known
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p, ok := d.people[id]
+	switch {
+	case !ok || !time.Now().Before(p.until):
+		return ircd.Stranger
+	case p.anonymous():
+		return ircd.ByNick
+	}
+	return ircd.Known
+}
+
+// Knows implements ircd.Session.
+func (s *session) Knows(id string) ircd.Acquaintance { return s.member.names.knows(id) }
