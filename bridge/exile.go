@@ -68,6 +68,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 		s.ringLater()
 	}
 	answer.At = s.joinTime(j, answer.Backlog)
+	j.at, j.fetches = answer.At, !opts.Backlog
 	switch {
 	case !opts.Backlog:
 		j.floorPos, j.floor = j.view.reader.end(), &row{date: answer.At}
