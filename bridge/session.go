@@ -288,6 +288,9 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	if errors.Is(ended, ircd.ErrPanic) {
 		return nil, ended
 	}
+	if errors.Is(ended, directus.ErrOtherUser) {
+		return nil, &ircd.Error{Text: "The token that you logged in with belongs to another Directus user by now, so your session has ended. Log in again", Err: ended}
+	}
 	if ended != nil {
 		return nil, &ircd.Error{Text: "Directus has ended your session (password or token changed, or account suspended). Log in again", Err: ended}
 	}

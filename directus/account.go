@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/rs/zerolog"
 )
@@ -71,17 +69,12 @@ func (c *Client) Login(ctx context.Context, email, password, otp string) (*Accou
 	if err != nil {
 		return nil, fmt.Errorf("log in: %w", err)
 	}
-	a := &Account{client: c, token: s.token(started), refresh: s.RefreshToken}
-	if cl, ok := parseClaims(s.AccessToken); ok {
-		a.id = cl.ID
+	id, err := c.userOf(ctx, s)
+	if err != nil {
+		c.endSession(ctx, s.RefreshToken)
+		return nil, fmt.Errorf("log in: %w", err)
 	}
-	if a.id == "" {
-		if a.id, err = c.whoAmI(ctx, s.AccessToken); err != nil {
-			c.endSession(ctx, s.RefreshToken)
-			return nil, fmt.Errorf("log in: %w", err)
-		}
-	}
-	a.log = c.log.Hook(UserLabel(a.id))
+	a := &Account{client: c, id: id, token: s.token(started), refresh: s.RefreshToken, log: c.log.Hook(UserLabel(id))}
 	if ctx.Err() != nil { // nobody is left to use it
 		c.endSession(ctx, s.RefreshToken)
 		return nil, fmt.Errorf("log in: %w", ctx.Err())
@@ -125,25 +118,6 @@ func (c *Client) authenticate(ctx context.Context, path string, body any) (sessi
 		return session{}, &Error{Status: http.StatusOK, Message: "the answer holds no session: check the URL of directus"}
 	}
 	return s, nil
-}
-
-func (c *Client) whoAmI(ctx context.Context, accessToken string) (string, error) {
-	if accessToken == "" || strings.ContainsFunc(accessToken, unicode.IsControl) {
-		// No token, and nothing that a header can carry: refused here as there.
-		return "", &Error{Status: http.StatusUnauthorized, Code: CodeInvalidCredentials, Message: "not a token"}
-	}
-	var me User
-	err := c.do(ctx, call{
-		method: http.MethodGet, path: "/users/me", query: url.Values{"fields": {"id"}},
-		token: accessToken, out: &me,
-	})
-	if err != nil {
-		return "", err
-	}
-	if me.ID() == "" {
-		return "", &Error{Status: http.StatusOK, Message: "the answer holds no user: check the URL of directus"}
-	}
-	return me.ID(), nil
 }
 
 // endSession logs a refresh token out, as far as that is possible in a moment:
@@ -210,6 +184,11 @@ func (a *Account) Do(ctx context.Context, method, path string, query url.Values,
 }
 
 func (a *Account) call(ctx context.Context, k call) error {
+	if k.changes() { // as one user or not at all: an author cannot be taken back
+		if err := a.prove(ctx); err != nil {
+			return err
+		}
+	}
 	for repeated := false; ; repeated = true {
 		t, err := a.current(ctx)
 		if err != nil {
@@ -240,23 +219,4 @@ func refusesToken(err error) bool {
 		return true
 	}
 	return e.Status == http.StatusUnauthorized && e.Code == CodeInvalidCredentials
-}
-
-// finish marks the account as over and returns the error that says so.
-func (a *Account) finish(cause error) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.over == nil {
-		a.over = fmt.Errorf("%w: %w", ErrLoggedOut, cause)
-		a.token, a.refresh = token{}, ""
-		a.announce()
-		a.log.Info().Err(cause).Msg("directus session over")
-	}
-	return a.over
-}
-
-// verify asks Directus whether the account still exists: nil, ErrLoggedOut, or
-// an error that says nothing about it.
-func (a *Account) verify(ctx context.Context) error {
-	return a.Do(ctx, http.MethodGet, "/users/me", url.Values{"fields": {"id"}}, nil, nil)
 }

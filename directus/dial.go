@@ -75,6 +75,12 @@ func (r *Realtime) open(ctx context.Context, info ServerInfo, t token, checks in
 			return nil, err
 		}
 	}
+	// Whom the socket took the token for it does not say; what was asked before may be
+	// out of date.
+	if err := r.account.prove(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
 	return r.newLink(ctx, conn, info, t, checks), nil
 }
 

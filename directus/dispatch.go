@@ -44,6 +44,7 @@ func (l *link) dispatchAuth(f frame) bool {
 	l.mu.Unlock()
 	if auth != nil && (f.uid == auth.uid || f.uid == "") {
 		l.answer(auth.uid, f)
+		return l.isProved(auth)
 	}
 	return true
 }

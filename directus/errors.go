@@ -52,6 +52,9 @@ var (
 	// ErrTooLarge says that an answer was larger than Options.MaxAnswer: ask for less
 	// at once.
 	ErrTooLarge = errors.New("too large an answer")
+	// ErrOtherUser is the cause of an ErrLoggedOut: what the account logged in with is
+	// another user's by now.
+	ErrOtherUser = errors.New("the credentials have become another user's")
 	// ErrLoggedOut says that the Directus session of an Account is over for
 	// good: the refresh token or the static token was refused (password
 	// changed, user suspended or deleted, token replaced) or Logout was called.

@@ -105,7 +105,7 @@ func (r *Realtime) renew(ctx context.Context, l *link) error {
 		l.token.renew = time.Now().Add(min(refreshPause, max(time.Until(l.token.expires)/3, 50*time.Millisecond)))
 		return nil
 	}
-	return l.authenticate(ctx, t)
+	return l.authenticate(ctx, t, r.account.prove)
 }
 
 // follow authenticates the live socket anew after the account was checked, with
@@ -118,19 +118,24 @@ func (r *Realtime) follow(ctx context.Context, l *link) error {
 	case err != nil, t.value == l.token.value && !r.account.static:
 		return nil // renew sees to it
 	}
-	return l.authenticate(ctx, t)
+	return l.authenticate(ctx, t, r.account.prove)
 }
 
-// authenticate tells a live socket who it belongs to.
-func (l *link) authenticate(ctx context.Context, t token) error {
+// authenticate tells a live socket who it belongs to. Directus does not say whom it
+// took the token for, so nothing is read or written until prove has found that out.
+func (l *link) authenticate(ctx context.Context, t token, prove func(context.Context) error) error {
 	req, err := newRequest(l.uid(), map[string]any{"type": "auth", "access_token": t.value})
 	if err != nil {
 		return err
 	}
-	req.alone = true
+	req.alone, req.proved = true, make(chan struct{})
 	if _, err := l.roundTrip(ctx, req, &l.auth); err != nil {
 		return fmt.Errorf("authenticate socket anew: %w", err)
 	}
+	if err := prove(ctx); err != nil {
+		return fmt.Errorf("authenticate socket anew: %w", err)
+	}
+	close(req.proved)
 	l.authenticated(t)
 	return nil
 }

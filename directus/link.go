@@ -234,6 +234,9 @@ func (l *link) write() {
 			case <-l.done:
 				return
 			}
+			if !l.isProved(req) {
+				return
+			}
 		}
 	}
 }

@@ -12,7 +12,8 @@ type request struct {
 	// Static after construction.
 	uid      string
 	data     []byte
-	alone    bool          // the writer sends nothing more until it is answered
+	alone    bool          // the writer sends nothing more until it is answered and proved
+	proved   chan struct{} // nil: an answer is proof enough; else closed by who asked, or the link ends
 	reply    chan frame    // cap 1
 	answered chan struct{} // closed with the reply
 
@@ -50,6 +51,20 @@ func (l *link) answer(uid string, f frame) {
 	l.forget(req)
 	req.reply <- f // has room: a request is answered once
 	close(req.answered)
+}
+
+// isProved waits for the proof that an answered request may need; false means that the
+// link ended instead.
+func (l *link) isProved(req *request) bool {
+	if req.proved == nil {
+		return true
+	}
+	select {
+	case <-req.proved:
+		return true
+	case <-l.done:
+		return false
+	}
 }
 
 // forget ends the wait of a request. Callers hold mu.

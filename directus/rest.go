@@ -29,6 +29,9 @@ type call struct {
 	header       *http.Header // receives the header of an answer unless nil
 }
 
+// changes reports whether the call is to change what is stored.
+func (k call) changes() bool { return k.method != http.MethodGet && k.method != methodSearch }
+
 // do makes a call within the client's time limit and decodes its answer. The
 // errors are *Error for refusals, the error of a cancelled ctx, and
 // ErrUnavailable for everything that the network did.

@@ -74,6 +74,9 @@ func (a *Account) pause(valid bool) time.Duration {
 func (a *Account) rotate(ctx context.Context, old string) error {
 	started := time.Now()
 	s, err := a.client.authenticate(ctx, "/auth/refresh", map[string]string{"refresh_token": old, "mode": "json"})
+	if err == nil {
+		err = a.adopt(ctx, s)
+	}
 	a.mu.Lock()
 	close(a.flight)
 	a.flight = nil

@@ -50,13 +50,13 @@ func (a *Account) Me(ctx context.Context, fields []string) (User, error) {
 func (a *Account) me(ctx context.Context, fields []string) (User, error) {
 	var me User
 	err := a.Do(ctx, http.MethodGet, "/users/me", url.Values{"fields": {strings.Join(fields, ",")}}, nil, &me)
-	if err == nil && me == nil {
-		me = User{}
+	if err != nil {
+		return nil, err
 	}
-	if err == nil {
-		me["id"] = a.id
+	if me.ID() == "" {
+		return nil, errNoUser
 	}
-	return me, err
+	return me, a.own(me.ID())
 }
 
 // reduced reports whether me lacks every field asked for but the id.

@@ -26,7 +26,8 @@ type world interface {
 	post(p person, text string) (id string)
 	edit(id, text string)
 	remove(id string)
-	revoke(action string) // for everybody, until the end of the test
+	retoken(p person, token string) // "" takes it away
+	revoke(action string)           // for everybody, until the end of the test
 	kill()
 	restart()
 	texts() []string // everything stored
@@ -107,6 +108,8 @@ func (w *fakeWorld) remove(id string) { w.rig.fake.Remove("messages", id) }
 func (w *fakeWorld) kill()            { w.rig.fake.Down() }
 func (w *fakeWorld) restart()         { w.rig.fake.Up() }
 
+func (w *fakeWorld) retoken(p person, token string) { w.rig.fake.SetToken(p.id, token) }
+
 func (w *fakeWorld) revoke(action string) {
 	for _, p := range w.persons {
 		w.rig.fake.Deny(p.id, "messages", action)
@@ -173,8 +176,15 @@ func (w *realWorld) edit(id, text string) {
 }
 func (w *realWorld) remove(id string)     { w.s.Do(http.MethodDelete, w.path(id), nil, nil, nil) }
 func (w *realWorld) revoke(action string) { w.s.Revoke(w.s.Collection, action) }
-func (w *realWorld) kill()                { w.s.Kill() }
-func (w *realWorld) restart()             { w.s.Restart() }
+func (w *realWorld) retoken(p person, token string) {
+	value := any(token)
+	if token == "" {
+		value = nil
+	}
+	w.s.UpdateUser(w.people[p.id], map[string]any{"token": value})
+}
+func (w *realWorld) kill()    { w.s.Kill() }
+func (w *realWorld) restart() { w.s.Restart() }
 
 func (w *realWorld) texts() []string {
 	var texts []string

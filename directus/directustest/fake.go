@@ -267,6 +267,17 @@ func (f *Fake) SetToken(id, token string) {
 	f.EditUser(id, func(u *FakeUser) { u.Token = token })
 }
 
+// PassSessions makes the refresh tokens of one user those of another.
+func (f *Fake) PassSessions(from, to string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for refresh, user := range f.sessions {
+		if user == from {
+			f.sessions[refresh] = to
+		}
+	}
+}
+
 // EndSessions makes the refresh tokens of a user unknown.
 func (f *Fake) EndSessions(id string) {
 	f.mu.Lock()
