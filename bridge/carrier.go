@@ -122,8 +122,8 @@ func ring(c chan<- struct{}) {
 // the carrier of a shared feed may not read it says nothing about the others, unless
 // it still has the rights that they have.
 func (f *feed) failed(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, errUnproven) {
+		return err
 	}
 	if f.key.isShared() && isForbidden(err) {
 		if err := f.recheck(ctx); err != nil {

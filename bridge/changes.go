@@ -58,12 +58,22 @@ func (f *feed) change(r row, refs references) []entry {
 	for _, c := range f.group.channels {
 		entries = append(entries, f.move(r, c, known, refs)...)
 	}
+	f.noteVisible(r.id, known)
 	if known.content == content {
 		delete(f.pending, r.id) // changed and changed back
 	} else {
 		f.expect(r)
 	}
 	return entries
+}
+
+// noteVisible notes whether a row is to be seen anywhere, for the time after known was
+// forgotten. The caller holds mu.
+func (f *feed) noteVisible(id string, known *shownRow) {
+	if mark, seen := f.seen[id]; seen {
+		mark.shown = known.isVisible()
+		f.seen[id] = mark
+	}
 }
 
 // isLate reports that a row was certainly never shown, so that an update of it
@@ -86,9 +96,9 @@ func (f *feed) enter(r row, refs references) []entry {
 	return entries
 }
 
-// move shows how a row that is remembered has entered or left a channel. One
-// that was deleted by a mark and restored is not shown again: those who saw it
-// know its msgid as deleted. It is in the history. The caller holds mu.
+// move shows how a row that is remembered has entered or left a channel. One that was
+// deleted by a mark and is restored is the message that it was, and old: the history
+// has it under the same msgid. The caller holds mu.
 func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry {
 	p := known.place(c)
 	if p == nil && !c.matches(r) {
@@ -107,6 +117,10 @@ func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry
 			p.state = deleted
 		}
 		return redactions(r.id, p, f.clock())
+	case p.state == deleted && here:
+		m.ID, m.Time, m.Replayed = p.message.ID, p.message.Time, true
+		p.message, p.state, p.edits = m, visible, nil
+		return []entry{{row: r.withoutTexts(), channel: c, event: m, restored: true}}
 	case p.state == moved && here && !f.tooOld(r):
 		m.ID, m.Time = f.nextID(p.message.ID), p.message.Time // the old one is known as deleted
 		p.message, p.state, p.edits = m, visible, nil
@@ -184,14 +198,17 @@ func few(entries []entry) []entry {
 }
 
 // remember notes a message that a session shows as backlog; false if the row is
-// gone meanwhile.
+// gone meanwhile, or restored and about to be shown to everybody.
 func (f *feed) remember(r row, c *channel, m *ircd.Message) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, gone := f.shown.isGone(r.id); gone {
 		return false
 	}
-	if p := f.shown.rows[r.id].place(c); p == nil || p.state != visible {
+	switch p := f.shown.rows[r.id].place(c); {
+	case p != nil && p.state == deleted:
+		return false
+	case p == nil || p.state != visible:
 		f.shown.put(r, f.written(r), f.group.contentOf(r), c, m)
 	}
 	return true

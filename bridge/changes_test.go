@@ -85,11 +85,11 @@ func TestItemsMove(t *testing.T) {
 		set(id, "room", "dev", "bob says in #dev: hello", "bob deletes "+id+".* in #ops: hello")
 		set(id, "status", "draft")
 		set(id, "status", "archived", "bob deletes "+id+".*.e* in #dev: hello")
-		set(id, "status", "published") // silent
+		set(id, "status", "published", "bob says in #dev: hello")
 		set(id, "text", "hello again")
-		same(t, a.later(time.Minute))
+		same(t, a.later(time.Minute), "bob changes "+id+".*.e* in #dev: [edited] … again")
 		c.fake.Remove("rooms", id)
-		same(t, a.news())
+		same(t, a.news(), "bob deletes "+id+".*.e* in #dev: hello again", "bob deletes "+id+".*.e* in #dev: ")
 
 		hidden := say(map[string]any{"text": "to be moderated", "room": "dev", "status": "spam"})
 		same(t, a.news())

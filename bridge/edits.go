@@ -11,15 +11,11 @@ import (
 
 // maxPending is how many changed texts may wait until they have settled; beyond,
 // they are shown at once.
-const (
-	maxPending = 256
-	// maxPendingBytes bounds their texts in the same way.
-	maxPendingBytes = 1 << 20
-)
+const maxPending = 256
 
-// edit is a row whose text has changed and may change again.
+// edit is a text that has changed and may change again. The text is not kept: who may
+// read it is asked when it is due.
 type edit struct {
-	row     row
 	content uint64
 	due     time.Time
 }
@@ -29,70 +25,78 @@ type edit struct {
 func (f *feed) expect(r row) {
 	content := f.group.contentOf(r)
 	if waiting, ok := f.pending[r.id]; ok && waiting.content == content {
-		waiting.row = r
-		f.pending[r.id] = waiting
 		return
 	}
-	f.pending[r.id] = edit{r, content, time.Now().Add(f.edits.Merge)}
+	f.pending[r.id] = edit{content, time.Now().Add(f.edits.Merge)}
 }
 
 // showEdits shows the texts that have settled and sets the timer for the next.
 func (f *feed) showEdits(ctx context.Context) error {
-	rows, next := f.settled()
-	if len(rows) > 0 {
-		refs, err := f.carrier.names.references(ctx, f.group, rows)
-		if err != nil {
-			return err
-		}
-		f.showSettled(rows, refs)
+	ids, _ := f.settled()
+	err := f.readNow(ctx, ids, func(rows []row, missing []string) error { return f.showSettled(ctx, rows, missing) })
+	if err != nil {
+		return err
 	}
-	if !next.IsZero() {
+	if _, next := f.settled(); !next.IsZero() {
 		f.settle.Reset(time.Until(next))
 	}
 	return nil
 }
 
-// showSettled shows the texts of rows that have settled.
-func (f *feed) showSettled(rows []row, refs references) {
+// showSettled shows the texts of rows that have settled, as they are now. Of those that
+// are not to be read any more nothing is shown, neither what was said nor what is.
+func (f *feed) showSettled(ctx context.Context, rows []row, missing []string) error {
+	for i, r := range rows {
+		rows[i] = f.dated(r)
+	}
+	slices.SortStableFunc(rows, compareRows)
+	refs, err := f.carrier.names.references(ctx, f.group, rows)
+	if err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for _, id := range missing {
+		delete(f.pending, id)
+	}
 	for _, r := range rows {
 		f.journal.append(f.edited(r, refs)...)
 	}
+	return nil
 }
 
 // settled lists the rows whose texts have settled, and when the next will have.
-func (f *feed) settled() (rows []row, next time.Time) {
+func (f *feed) settled() (ids []string, next time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	bytes := 0
-	for _, e := range f.pending {
-		bytes += len(e.row.text)
-	}
-	now, crowded := time.Now(), len(f.pending) > maxPending || bytes > maxPendingBytes
+	now, crowded := time.Now(), len(f.pending) > maxPending
 	for _, id := range slices.Sorted(maps.Keys(f.pending)) {
 		switch e := f.pending[id]; {
 		case crowded || !now.Before(e.due):
-			rows = append(rows, e.row)
+			ids = append(ids, id)
 		case next.IsZero() || e.due.Before(next):
 			next = e.due
 		}
 	}
-	slices.SortStableFunc(rows, compareRows)
-	return rows, next
+	return ids, next
 }
 
 // edited makes the entries of a new text, one for each channel in which the old
 // one was shown, or could have been. The caller holds mu.
 func (f *feed) edited(r row, refs references) []entry {
-	content := f.group.contentOf(r)
+	content, known := f.group.contentOf(r), f.shown.rows[r.id]
 	waiting, ok := f.pending[r.id]
-	if !ok || waiting.content != content {
-		return nil // changed once more
+	if !ok {
+		return nil // shown or deleted meanwhile
 	}
 	delete(f.pending, r.id)
+	if waiting.content != content { // changed once more
+		if known == nil || known.content != content {
+			f.expect(r)
+		}
+		return nil
+	}
 	var entries []entry
-	known := f.shown.rows[r.id]
 	if known != nil {
 		known.content = content
 	}

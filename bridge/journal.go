@@ -27,6 +27,8 @@ type entry struct {
 	event   ircd.Event
 	read    bool   // found by reading the collection, not brought by an event
 	text    string // of an edit: the whole new text
+	// restored says that the message was shown before and taken back.
+	restored bool
 }
 
 // size is about what the entry takes, in bytes.

@@ -149,6 +149,11 @@ func (m *memory) isGone(id string) (told, gone bool) {
 	return false, false
 }
 
+// isVisible reports that the row is to be seen in some channel, as far as remembered.
+func (s *shownRow) isVisible() bool {
+	return s != nil && slices.ContainsFunc(s.places, func(p place) bool { return p.state == visible })
+}
+
 func (s *shownRow) cost() int {
 	n := 0
 	for _, p := range s.places {

@@ -91,9 +91,11 @@ func (f *feed) redacted(r row, c *channel, event *ircd.Redaction) {
 	if told {
 		return
 	}
-	entries := f.redact(r.id)
-	if len(entries) == 0 { // not remembered
-		m := &ircd.Message{ID: originalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
+	m := &ircd.Message{ID: originalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
+	var entries []entry
+	if _, published := f.seen[r.id]; c.SoftDelete != nil && (published || !f.isLate(r)) {
+		entries = f.hide(r, c, m)
+	} else if entries = f.redact(r.id); len(entries) == 0 { // not remembered
 		entries = redactions(r.id, &place{channel: c, message: m}, event.Time)
 	}
 	for i, e := range entries {
@@ -102,6 +104,23 @@ func (f *feed) redacted(r row, c *channel, event *ircd.Redaction) {
 		entries[i].event = &by
 	}
 	f.journal.append(entries...)
+}
+
+// hide makes the entries of a row that was marked as deleted, and may be restored: the
+// event of the mark finds nothing to do. The caller holds mu.
+func (f *feed) hide(r row, c *channel, m *ircd.Message) []entry {
+	delete(f.pending, r.id)
+	if f.shown.rows[r.id].place(c) == nil {
+		f.shown.put(r, f.written(r), f.group.contentOf(r), c, m)
+	}
+	known := f.shown.rows[r.id]
+	p := known.place(c)
+	if p == nil { // too old to be remembered
+		p = &place{channel: c, message: m}
+	}
+	p.state = deleted
+	f.noteVisible(r.id, known)
+	return redactions(r.id, p, f.clock())
 }
 
 // redactError is the reply to a REDACT. What the user may not read is not told

@@ -21,31 +21,48 @@ const (
 // but shown.
 func (f *feed) review(ctx context.Context) error {
 	size := pageLimit(ctx, f.carrier.account, maxReviewed)
-	for ids := range slices.Chunk(f.latestShown(min(maxReviewed, maxReviews*size)), size) {
-		if err := f.reviewPage(ctx, ids); err != nil {
+	err := f.readNow(ctx, f.latestShown(min(maxReviewed, maxReviews*size)), func(rows []row, missing []string) error {
+		if err := f.update(ctx, rows); err != nil {
+			return err
+		}
+		f.vanish(missing)
+		return nil
+	})
+	if err == nil {
+		err = f.showEdits(ctx)
+	}
+	return f.failed(ctx, err)
+}
+
+// readNow reads rows by their keys as the carrier may read them now, page by page, and
+// says which of each page are not to be read or not in the filter. Of a shared feed it
+// is certain then that no reader of it may read them.
+func (f *feed) readNow(ctx context.Context, ids []string, use func(rows []row, missing []string) error) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	for page := range slices.Chunk(ids, pageLimit(ctx, f.carrier.account, maxReviewed)) {
+		if err := f.readPageNow(ctx, page, use); err != nil {
 			return err
 		}
 	}
-	return f.failed(ctx, f.showEdits(ctx))
+	return nil
 }
 
-func (f *feed) reviewPage(ctx context.Context, ids []string) error {
+func (f *feed) readPageNow(ctx context.Context, ids []string, use func(rows []row, missing []string) error) error {
 	rows, _, err := readRows(ctx, f.carrier.account, f.group, directus.Query{
 		Filter: directus.And(f.group.filter, directus.Filter{f.group.fields.key(): map[string]any{"_in": ids}}), Limit: len(ids),
 	})
 	if n := len(ids); n > 1 && errors.Is(err, directus.ErrTooLarge) {
-		if err := f.reviewPage(ctx, ids[:n/2]); err != nil {
+		if err := f.readPageNow(ctx, ids[:n/2], use); err != nil {
 			return err
 		}
-		return f.reviewPage(ctx, ids[n/2:])
+		return f.readPageNow(ctx, ids[n/2:], use)
 	}
-	if err == nil {
-		err = f.update(ctx, rows)
-	}
-	if err := f.failed(ctx, err); err != nil {
+	if err != nil {
 		return err
 	}
-	missing := slices.DeleteFunc(ids, func(id string) bool {
+	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		return slices.ContainsFunc(rows, func(r row) bool { return r.id == id })
 	})
 	if f.key.isShared() && len(missing) > 0 {
@@ -54,19 +71,17 @@ func (f *feed) reviewPage(ctx context.Context, ids []string) error {
 			return err
 		}
 	}
-	f.vanish(missing)
-	return nil
+	return use(rows, missing)
 }
 
-// latestShown lists the newest rows that are to be seen in some channel.
+// latestShown lists the newest rows that were shown, and may have been taken back: they
+// may be restored.
 func (f *feed) latestShown(limit int) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var ids []string
-	for id, s := range f.shown.rows {
-		if slices.ContainsFunc(s.places, func(p place) bool { return p.state == visible }) {
-			ids = append(ids, id)
-		}
+	for id := range f.shown.rows {
+		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, func(a, b string) int { return f.shown.rows[b].written.Compare(f.shown.rows[a].written) })
 	return ids[:min(limit, len(ids))]
@@ -90,6 +105,7 @@ func (f *feed) vanish(ids []string) {
 				entries = append(entries, redactions(id, p, f.clock())...)
 			}
 		}
+		f.noteVisible(id, known)
 	}
 	f.journal.append(few(entries)...)
 }

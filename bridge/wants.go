@@ -11,7 +11,7 @@ func (s *session) wants(v *view, e *entry, pos int64) bool {
 	if e.isChange() {
 		return v.wantsChange(j, e, pos)
 	}
-	if _, again := v.reader.skip[e.row.id]; again {
+	if _, again := v.reader.skip[e.row.id]; again && !e.restored {
 		return false
 	}
 	if j != nil && j.due {
@@ -31,7 +31,7 @@ func (s *session) wants(v *view, e *entry, pos int64) bool {
 	if _, shown := j.shown[e.row.id]; shown || pos < j.floorPos {
 		return false
 	}
-	if j.received != nil && j.received(e.row) {
+	if j.received != nil && !e.restored && j.received(e.row) {
 		return false
 	}
 	if j.fetches && j.wasFetched(e.row) {
@@ -42,6 +42,11 @@ func (s *session) wants(v *view, e *entry, pos int64) bool {
 
 // wantsChange is wants for what became of a message.
 func (v *view) wantsChange(j *joined, e *entry, pos int64) bool {
+	if _, redaction := e.event.(*ircd.Redaction); redaction && j != nil && !j.due && pos >= j.floorPos {
+		// Should the message be restored, it is to be shown again.
+		delete(j.shown, e.row.id)
+		delete(j.ahead, e.row.id)
+	}
 	if _, own := v.changes[e.name()]; own {
 		delete(v.changes, e.name())
 		return false
@@ -54,7 +59,6 @@ func (v *view) wantsChange(j *joined, e *entry, pos int64) bool {
 		return false // the backlog will show how it is then
 	}
 	if _, redaction := e.event.(*ircd.Redaction); redaction {
-		delete(j.shown, e.row.id)
 		return true
 	}
 	return !shown || e.text == "" || text != digestOf(e.text)

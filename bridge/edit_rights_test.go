@@ -1,0 +1,50 @@
+package bridge_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// changes are the lines of new texts.
+func changes(lines []string) []string {
+	return slices.DeleteFunc(lines, func(line string) bool { return !strings.Contains(line, " changes ") })
+}
+
+// An edit is shown to who may read it when it is shown: neither what was said nor what
+// is, if that was taken from the reader, or from the channel, while it settled.
+func TestEditsOfWhatIsNotReadable(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		t.Run(map[bool]string{false: "shared", true: "own"}[own], func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChat(t, func(o *bridge.Options) { o.OwnFeeds = own }, room("dev", nil))
+				addRooms(c.fake)
+				ada, bob := c.person("ada"), c.person("bob")
+				secret := map[string]any{"text": map[string]any{"_nin": []any{"a secret", "a better secret"}}}
+				a, b := c.visit("ada", "#dev"), c.visit("bob", "#dev")
+				say := func(text string) string {
+					t.Helper()
+					id := c.fake.Insert("rooms", bob, map[string]any{"text": text, "room": "dev"})
+					for _, v := range []*visitor{a, b} {
+						same(t, v.news(), "bob says in #dev: "+text)
+					}
+					return id
+				}
+				id, moved, fine := say("a secret"), say("to be moved"), say("fine")
+				edit := func(id, text string) { c.fake.Update("rooms", id, map[string]any{"text": text}) }
+				edit(id, "a better secret")
+				edit(moved, "moved")
+				edit(fine, "better")
+				same(t, a.later(time.Second))
+				c.fake.Restrict(ada, "rooms", secret)
+				c.fake.Update("rooms", moved, map[string]any{"room": "elsewhere"}) // of which no event tells
+				same(t, changes(a.later(10*time.Second)), "bob changes "+fine+".* in #dev: [edited] better")
+				same(t, changes(b.later(time.Second)), "bob changes "+id+".* in #dev: [edited] a better secret", "bob changes "+fine+".* in #dev: [edited] better")
+			})
+		})
+	}
+}
