@@ -29,7 +29,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	j.due = false
 	j.shown, j.shownAt, j.floorPos = make(map[string]digest, len(p.list)), at, pos
 	for _, l := range p.list {
-		j.shown[l.row.id] = digestOf(l.message.Text)
+		j.shown[l.row.id] = digestOf(wording(l.message))
 		if _, live := j.live[l.row.id]; live || j.view.hasSent(j.channel, l.row) {
 			continue
 		}

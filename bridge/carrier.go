@@ -103,6 +103,15 @@ func (f *feed) elect() *member {
 	return best
 }
 
+// carried reports whether the link that brings the events is up. It may be called from any
+// goroutine.
+func (f *feed) carried() bool {
+	f.mu.Lock()
+	m := f.carrier
+	f.mu.Unlock()
+	return m.up()
+}
+
 // suits reports whether a member sees what all readers see.
 func (f *feed) suits(m *member) bool {
 	return !f.key.isShared() || m.proof(f.group) == f.key.proof

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -9,9 +10,10 @@ import (
 	"directus-ircd/ircd"
 )
 
-// maxNotices is how many deletions at a time are told with the text by which
-// people without REDACT would know them: a clean-up of old messages is not worth
-// a hundred lines.
+// maxNotices is how many changes of one kind at a time are told to people: deletions
+// with the text by which people without REDACT would know them, edits with what has
+// changed. A clean-up of old messages, or of the format of all, is not worth a hundred
+// lines.
 const maxNotices = 10
 
 // update takes rows that were changed, as they are now. A row may have entered
@@ -180,21 +182,40 @@ func (f *feed) isGone(id string) bool {
 	return gone
 }
 
-// few leaves the text out of all but the first deletions.
+// few leaves the text out of all but the first deletions, and puts a line that counts
+// them in the place of all but the first edits in each channel.
 func few(entries []entry) []entry {
-	notices := 0
-	for i, e := range entries {
-		r, ok := e.event.(*ircd.Redaction)
-		if !ok || r.Said.IsZero() {
-			continue
+	deletions, edits := 0, map[*channel]int{}
+	kept := entries[:0]
+	for _, e := range entries {
+		switch ev := e.event.(type) {
+		case *ircd.Redaction:
+			if ev.Said.IsZero() {
+				break
+			}
+			if deletions++; deletions > maxNotices {
+				bare := *ev
+				bare.Said, bare.Text = time.Time{}, ""
+				e.event = &bare
+			}
+		case *ircd.Message:
+			if ev.Edits == "" {
+				break
+			}
+			if edits[e.channel]++; edits[e.channel] > maxNotices {
+				continue
+			}
 		}
-		if notices++; notices > maxNotices {
-			bare := *r
-			bare.Said, bare.Text = time.Time{}, ""
-			entries[i].event = &bare
+		kept = append(kept, e)
+	}
+	for c, n := range edits {
+		if n > maxNotices {
+			kept = append(kept, entry{channel: c, event: &ircd.ServiceNotice{
+				Target: c.Name, Text: fmt.Sprintf("%d more messages were edited at the same time", n-maxNotices),
+			}})
 		}
 	}
-	return entries
+	return kept
 }
 
 // remember notes a message that a session shows as backlog; false if the row is

@@ -169,14 +169,14 @@ func (f *feed) corrected(before, now row, c *channel, refs references) *ircd.Mes
 	coming := !published && known == nil && f.isLate(now) // its first event is on its way, and shows it as it is
 	for _, ch := range f.group.channels {
 		m := toMessage(now, ch, refs, false)
-		old, version := toMessage(before, ch, refs, false).Text, ""
+		old, version := toMessage(before, ch, refs, false), ""
 		switch p := known.place(ch); {
 		case p != nil && p.state == visible:
 			m.ID, m.Time = p.message.ID, p.message.Time
-			if sameWords(p.message.Text, m.Text) && len(p.edits) > 0 {
+			if saysSame(p.message, m) && len(p.edits) > 0 {
 				version = p.edits[len(p.edits)-1] // its event was quicker
 			} else {
-				old = p.message.Text
+				old = p.message
 			}
 		case ch != c && (known != nil || !ch.matches(now)):
 			continue

@@ -3,6 +3,8 @@ package bridge
 import (
 	"slices"
 	"strings"
+
+	"directus-ircd/ircd"
 )
 
 const (
@@ -29,6 +31,21 @@ func editText(before, after string) (text string, changed bool) {
 		return editMark + d, true
 	}
 	return editMark + after, true
+}
+
+// wording is the text of a message with the mark of an action: the same words said and
+// done are two wordings.
+func wording(m *ircd.Message) string {
+	if m.Kind == ircd.Action {
+		return actionPrefix + m.Text
+	}
+	return m.Text
+}
+
+// saysSame reports whether people see no difference between two versions of a message.
+// A nil one is not known, and so differs.
+func saysSame(a, b *ircd.Message) bool {
+	return a != nil && b != nil && a.Kind == b.Kind && sameWords(a.Text, b.Text)
 }
 
 func sameWords(a, b string) bool { return slices.Equal(strings.Fields(a), strings.Fields(b)) }

@@ -11,7 +11,12 @@ import (
 
 // maxPending is how many changed texts may wait until they have settled; beyond,
 // they are shown at once.
-const maxPending = 256
+const (
+	maxPending = 256
+	// settlePace is the time between two looks for what has settled, so that changes that
+	// come one by one are told together.
+	settlePace = time.Second
+)
 
 // edit is a text that has changed and may change again. The text is not kept: who may
 // read it is asked when it is due.
@@ -33,7 +38,16 @@ func (f *feed) expect(r row) {
 // showEdits shows the texts that have settled and sets the timer for the next.
 func (f *feed) showEdits(ctx context.Context) error {
 	ids, _ := f.settled()
-	err := f.readNow(ctx, ids, func(rows []row, missing []string) error { return f.showSettled(ctx, rows, missing) })
+	if len(ids) > 0 {
+		f.settledAt = time.Now()
+	}
+	var entries []entry
+	err := f.readNow(ctx, ids, func(rows []row, missing []string) error {
+		shown, err := f.takeSettled(ctx, rows, missing)
+		entries = append(entries, shown...)
+		return err
+	})
+	f.journal.append(few(entries)...)
 	if err != nil {
 		return err
 	}
@@ -43,26 +57,27 @@ func (f *feed) showEdits(ctx context.Context) error {
 	return nil
 }
 
-// showSettled shows the texts of rows that have settled, as they are now. Of those that
-// are not to be read any more nothing is shown, neither what was said nor what is.
-func (f *feed) showSettled(ctx context.Context, rows []row, missing []string) error {
+// takeSettled makes the entries of rows whose texts have settled, as they are now. Of those
+// that are not to be read any more nothing is shown, neither what was said nor what is.
+func (f *feed) takeSettled(ctx context.Context, rows []row, missing []string) ([]entry, error) {
 	for i, r := range rows {
 		rows[i] = f.dated(r)
 	}
 	slices.SortStableFunc(rows, compareRows)
 	refs, err := f.carrier.names.references(ctx, f.group, rows)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, id := range missing {
 		delete(f.pending, id)
 	}
+	var entries []entry
 	for _, r := range rows {
-		f.journal.append(f.edited(r, refs)...)
+		entries = append(entries, f.edited(r, refs)...)
 	}
-	return nil
+	return entries, nil
 }
 
 // settled lists the rows whose texts have settled, and when the next will have.
@@ -70,13 +85,17 @@ func (f *feed) settled() (ids []string, next time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now, crowded := time.Now(), len(f.pending) > maxPending
+	pause := f.settledAt.Add(settlePace)
 	for _, id := range slices.Sorted(maps.Keys(f.pending)) {
 		switch e := f.pending[id]; {
-		case crowded || !now.Before(e.due):
+		case crowded || !now.Before(e.due) && !now.Before(pause):
 			ids = append(ids, id)
 		case next.IsZero() || e.due.Before(next):
 			next = e.due
 		}
+	}
+	if !next.IsZero() && next.Before(pause) {
+		next = pause
 	}
 	return ids, next
 }
@@ -108,17 +127,17 @@ func (f *feed) edited(r row, refs references) []entry {
 		if m.Text == "" {
 			continue
 		}
-		var before string
+		var before *ircd.Message
 		if known != nil {
 			p := known.place(c)
 			if p == nil || p.state != visible {
 				continue
 			}
-			before = p.message.Text
+			before = p.message
 			m.ID, m.Time = p.message.ID, p.message.Time
 		}
 		f.renew(r, c, m)
-		if f.edits.Show && !f.tooOld(r) && !sameWords(before, m.Text) {
+		if f.edits.Show && !f.tooOld(r) && !saysSame(before, m) {
 			entries = append(entries, f.version(r, c, m, before, ""))
 		}
 	}
@@ -135,16 +154,17 @@ func (f *feed) renew(r row, c *channel, m *ircd.Message) {
 	}
 }
 
-// version makes the entry that shows what has changed in a message, under a
-// msgid that is new if none is given. The caller holds mu.
-func (f *feed) version(r row, c *channel, m *ircd.Message, before, msgid string) entry {
+// version makes the entry that shows what has changed in a message since before, nil if
+// that is not known, under a msgid that is new if none is given. The caller holds mu.
+func (f *feed) version(r row, c *channel, m, before *ircd.Message, msgid string) entry {
 	v := *m
 	v.Edits, v.ID, v.Time = m.ID, msgid, f.clock()
 	v.ReplyTo, v.Quote, v.Replayed = "", nil, false
-	if text, changed := editText(before, m.Text); changed {
-		v.Text = text
-	} else {
-		v.Text = editMark + m.Text
+	v.Text = editMark + m.Text
+	if before != nil && before.Kind == m.Kind {
+		if text, changed := editText(before.Text, m.Text); changed {
+			v.Text = text
+		}
 	}
 	if v.ID == "" {
 		v.ID = f.nextID(m.ID)
@@ -152,5 +172,5 @@ func (f *feed) version(r row, c *channel, m *ircd.Message, before, msgid string)
 			known.place(c).addEdit(v.ID)
 		}
 	}
-	return entry{row: r.withoutTexts(), channel: c, event: &v, text: m.Text}
+	return entry{row: r.withoutTexts(), channel: c, event: &v, text: wording(m)}
 }

@@ -63,6 +63,7 @@ type feed struct {
 	denied    bool        // the last time for want of the right
 	mute      bool        // it never could be read: sub is closed until it can
 	settle    *time.Timer // when the next edit has settled
+	settledAt time.Time   // when edits were shown last
 	order     holdback
 	turn      *time.Timer // when the next row that waits for another has waited long enough
 

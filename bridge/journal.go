@@ -26,7 +26,7 @@ type entry struct {
 	channel *channel
 	event   ircd.Event
 	read    bool   // found by reading the collection, not brought by an event
-	text    string // of an edit: the whole new text
+	text    string // of an edit: the whole new wording
 	// restored says that the message was shown before and taken back.
 	restored bool
 }
@@ -62,6 +62,8 @@ func (e *entry) name() string {
 		return "redaction of " + ev.MsgID
 	case *ircd.Reaction:
 		return ev.ID
+	case *ircd.ServiceNotice:
+		return ev.Text
 	}
 	return ""
 }
@@ -246,6 +248,13 @@ func (j *journal) read(r *reader) (first int64, news []entry, ok bool) {
 	news = j.entries[r.pos-j.base:]
 	j.caughtUp(r)
 	return first, news[:len(news):len(news)], true
+}
+
+// hasNews reports whether there is something that a reader has not read.
+func (j *journal) hasNews(r *reader) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return r.next.Load() == nil && r.pos < j.endLocked()
 }
 
 // caughtUp notes that a reader wants nothing of what is there. What the last one

@@ -90,7 +90,7 @@ func testTextsBeyondAnAnswer(t *testing.T, length int, pause time.Duration, uuid
 	}
 	c.fake.LoseEvents(false)
 	c.fake.Cut()
-	if got := a.later(10 * time.Minute); len(got) != len(ids) {
-		t.Errorf("%d of %d changes are shown", len(got), len(ids))
+	if got := editsTold(a.later(10 * time.Minute)); got != len(ids) {
+		t.Errorf("%d of %d changes are told of", got, len(ids))
 	}
 }

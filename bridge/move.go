@@ -101,7 +101,7 @@ func (s *session) note(v *view, e *entry, arriving arrivals) {
 	case e.isChange():
 		shown[e.row.id] = digestOf(e.text)
 	default:
-		shown[e.row.id] = digestOf(m.Text)
+		shown[e.row.id] = digestOf(wording(m))
 	}
 }
 

@@ -313,6 +313,12 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 		if v.isSilent(proven) {
 			continue
 		}
+		if s.announces(v) {
+			if v.feed.journal.hasNews(v.reader) { // it has come since
+				s.ring()
+			}
+			continue
+		}
 		var err error
 		if events, err = s.read(v, events, arriving); err != nil {
 			return nil, err

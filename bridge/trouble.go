@@ -33,6 +33,17 @@ func (s *session) outageEvents(down bool) []ircd.Event {
 	return []ircd.Event{&ircd.ServiceNotice{Text: backText}}
 }
 
+// announces reports that a channel which is read by a view was said to be unreachable, so
+// that nothing of it is shown before its client is told that Directus is back.
+func (s *session) announces(v *view) bool {
+	for _, j := range s.joined {
+		if j.view == v && j.told == unreachable {
+			return true
+		}
+	}
+	return false
+}
+
 // troubleEvents does the same in the window of a channel, and takes the client out of
 // one that may not be read any more. Of private messages, which have no window of
 // their own, only the latter is told, and only if they could be read.
@@ -48,7 +59,9 @@ func (s *session) troubleEvents(j *joined, down bool) []ircd.Event {
 	}
 	now := none
 	switch {
-	case down:
+	case j.told == unreachable && j.view.feed.journal.hasNews(j.view.reader):
+		// What has come is the proof that Directus is back, and is announced first.
+	case down && !j.view.feed.carried():
 		now = unreachable
 	case isForbidden(err) && !j.private:
 		return s.exile(j)
