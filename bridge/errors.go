@@ -178,6 +178,8 @@ func loginError(err error) *ircd.LoginError {
 		return &ircd.LoginError{Reason: ircd.Rejected, Text: "Directus did not accept these credentials: wrong e-mail, password or token, or an account that is not active", Err: err}
 	case directus.IsCode(err, directus.CodeInvalidPayload):
 		return &ircd.LoginError{Reason: ircd.Rejected, Text: "Directus could not read these credentials: check the e-mail address", Err: err}
+	case errors.Is(err, directus.ErrNoUser):
+		return &ircd.LoginError{Reason: ircd.Rejected, Text: "This is no Directus user's token, but such as a share has: log in with the token or the password of a user", Err: err}
 	case errors.Is(err, context.Canceled):
 		return &ircd.LoginError{Reason: ircd.Unavailable, Text: "Login was interrupted", Err: err}
 	}

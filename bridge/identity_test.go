@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -122,4 +123,15 @@ func (c *chat) lastItem() map[string]any {
 		return nil
 	}
 	return items[len(items)-1]
+}
+
+func TestLoginAsShare(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		c.fake.AddShare("share")
+		_, err := c.backend.Login(t.Context(), ircd.Credentials{Secret: "share"})
+		if refusal, ok := errors.AsType[*ircd.LoginError](err); !ok || refusal.Reason != ircd.Rejected || !strings.Contains(refusal.Text, "share") {
+			t.Errorf("logged in as a share: %v", err)
+		}
+	})
 }

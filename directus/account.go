@@ -58,7 +58,7 @@ const abandon = 2 * time.Second
 // A refusal is an *Error with CodeInvalidCredentials (wrong password, unknown
 // or inactive user) or CodeInvalidOTP (password right, code missing or wrong),
 // or CodeInvalidPayload (not an e-mail address). ErrUnavailable says nothing
-// about the credentials. Log the account out when done with it.
+// about the credentials, and ErrNoUser is a refusal too. Log the account out when done with it.
 func (c *Client) Login(ctx context.Context, email, password, otp string) (*Account, error) {
 	body := map[string]string{"email": email, "password": password, "mode": "json"}
 	if otp != "" {
@@ -83,7 +83,7 @@ func (c *Client) Login(ctx context.Context, email, password, otp string) (*Accou
 }
 
 // LoginToken makes an account of a static token, which it verifies with GET
-// /users/me. A refusal is an *Error with CodeInvalidCredentials.
+// /users/me. A refusal is an *Error with CodeInvalidCredentials, or ErrNoUser.
 func (c *Client) LoginToken(ctx context.Context, value string) (*Account, error) {
 	id, err := c.whoAmI(ctx, value)
 	if err != nil {

@@ -52,6 +52,9 @@ var (
 	// ErrTooLarge says that an answer was larger than Options.MaxAnswer: ask for less
 	// at once.
 	ErrTooLarge = errors.New("too large an answer")
+	// ErrNoUser says that Directus takes the credentials and knows no user by them, as
+	// by the token of a share.
+	ErrNoUser = errors.New("the credentials are no user's, as a share's token is not: log in as a user")
 	// ErrOtherUser is the cause of an ErrLoggedOut: what the account logged in with is
 	// another user's by now.
 	ErrOtherUser = errors.New("the credentials have become another user's")

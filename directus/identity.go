@@ -63,9 +63,6 @@ func (a *Account) finish(cause error) error {
 	return a.over
 }
 
-// errNoUser is about an answer to GET /users/me that names nobody.
-var errNoUser = &Error{Status: http.StatusOK, Message: "the answer holds no user: check the URL of directus"}
-
 // userOf is the id of the user that a session is of.
 func (c *Client) userOf(ctx context.Context, s session) (string, error) {
 	if cl, ok := parseClaims(s.AccessToken); ok && cl.ID != "" {
@@ -88,7 +85,7 @@ func (c *Client) whoAmI(ctx context.Context, accessToken string) (string, error)
 		return "", err
 	}
 	if me.ID() == "" {
-		return "", errNoUser
+		return "", ErrNoUser
 	}
 	return me.ID(), nil
 }

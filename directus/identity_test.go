@@ -129,3 +129,13 @@ func TestRefreshOfAnotherUser(t *testing.T) {
 		}
 	})
 }
+
+// Directus answers 200 to who asks by the token of a share who that is, and names nobody.
+func TestShareIsNoUser(t *testing.T) {
+	everywhere(t, setting{}, func(t *testing.T, w world) {
+		_, err := w.client().LoginToken(t.Context(), w.share())
+		if !errors.Is(err, directus.ErrNoUser) || errors.Is(err, directus.ErrUnavailable) {
+			t.Errorf("logged in as a share: %v", err)
+		}
+	})
+}

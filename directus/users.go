@@ -54,7 +54,7 @@ func (a *Account) me(ctx context.Context, fields []string) (User, error) {
 		return nil, err
 	}
 	if me.ID() == "" {
-		return nil, errNoUser
+		return nil, ErrNoUser
 	}
 	return me, a.own(me.ID())
 }

@@ -26,6 +26,7 @@ type world interface {
 	post(p person, text string) (id string)
 	edit(id, text string)
 	remove(id string)
+	share() (token string)          // the access token of a share
 	retoken(p person, token string) // "" takes it away
 	revoke(action string)           // for everybody, until the end of the test
 	kill()
@@ -108,6 +109,11 @@ func (w *fakeWorld) remove(id string) { w.rig.fake.Remove("messages", id) }
 func (w *fakeWorld) kill()            { w.rig.fake.Down() }
 func (w *fakeWorld) restart()         { w.rig.fake.Up() }
 
+func (w *fakeWorld) share() string {
+	w.rig.fake.AddShare("share")
+	return "share"
+}
+
 func (w *fakeWorld) retoken(p person, token string) { w.rig.fake.SetToken(p.id, token) }
 
 func (w *fakeWorld) revoke(action string) {
@@ -176,6 +182,18 @@ func (w *realWorld) edit(id, text string) {
 }
 func (w *realWorld) remove(id string)     { w.s.Do(http.MethodDelete, w.path(id), nil, nil, nil) }
 func (w *realWorld) revoke(action string) { w.s.Revoke(w.s.Collection, action) }
+
+func (w *realWorld) share() string {
+	id := w.post(w.person("Ada"), "shared")
+	var made struct{ ID string }
+	w.s.Do(http.MethodPost, "/shares", nil, map[string]any{"collection": w.s.Collection, "item": id}, &made)
+	var session struct {
+		Token string `json:"access_token"`
+	}
+	w.s.Do(http.MethodPost, "/shares/auth", nil, map[string]any{"share": made.ID, "mode": "json"}, &session)
+	return session.Token
+}
+
 func (w *realWorld) retoken(p person, token string) {
 	value := any(token)
 	if token == "" {

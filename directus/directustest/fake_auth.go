@@ -16,6 +16,16 @@ type grant struct {
 	expires time.Time
 }
 
+// share is what stands before the token of a share where the id of a user does.
+const share = "share:"
+
+// AddShare makes an access token of a share, which Directus takes and which is no user's.
+func (f *Fake) AddShare(token string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.access[token] = grant{user: share + token, expires: time.Now().Add(24 * time.Hour)}
+}
+
 // maxAttempts is the default of auth_login_attempts: the wrong attempt behind
 // it suspends the user.
 const maxAttempts = 25

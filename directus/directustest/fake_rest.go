@@ -264,6 +264,9 @@ func (f *Fake) me(r *http.Request, user string, body map[string]any) (any, error
 	if user == "" {
 		return nil, &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
 	}
+	if id, ok := strings.CutPrefix(user, share); ok {
+		return map[string]any{"share": id, "role": map[string]any{"id": nil, "admin_access": false, "app_access": false}}, nil
+	}
 	q, err := restQuery(r, body)
 	if err != nil {
 		return nil, err
