@@ -47,15 +47,15 @@ type member struct {
 	wg sync.WaitGroup // the link and what else runs here, joined by close
 
 	mu       sync.Mutex
-	checkup  *time.Timer           // for the next check; guarded by mu
-	keeping  bool                  // the markers are kept; guarded by mu
-	sessions map[*session]struct{} // guarded by mu
-	watched  map[string]TopicItem  // what is followed as the topic of a channel, by its name; guarded by mu
-	link     directus.State        // guarded by mu
-	checked  time.Time             // when check began last, of those that Directus answered; guarded by mu
-	ended    error                 // why the Directus session is over; guarded by mu
-	silent   time.Time             // until then sends are not expected to be answered; guarded by mu
-	probed   time.Time             // the last send while in trouble; guarded by mu
+	checkup  *time.Timer            // for the next check; guarded by mu
+	keeping  bool                   // the markers are kept; guarded by mu
+	sessions map[*session]struct{}  // guarded by mu
+	watches  map[string]*topicWatch // of topics, by their collection; guarded by mu
+	link     directus.State         // guarded by mu
+	checked  time.Time              // when check began last, of those that Directus answered; guarded by mu
+	ended    error                  // why the Directus session is over; guarded by mu
+	silent   time.Time              // until then sends are not expected to be answered; guarded by mu
+	probed   time.Time              // the last send while in trouble; guarded by mu
 }
 
 func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *feeds, pages *pageRoom, recheck time.Duration, log zerolog.Logger) *member {
@@ -64,7 +64,7 @@ func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *f
 		account: account, names: names, rights: rights, recheck: recheck, feeds: fs, log: log,
 		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: markers,
 		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checking: make(chan struct{}, 1), checked: time.Now(),
-		sessions: map[*session]struct{}{}, watched: map[string]TopicItem{},
+		sessions: map[*session]struct{}{}, watches: map[string]*topicWatch{},
 	}
 	m.pages = pages.ofUser()
 	m.honoured.Store(rights.changes.Load())

@@ -41,11 +41,15 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 		case c == nil:
 			s.drop(j)
 			events = append(events, &ircd.Removal{Channel: j.Name, Reason: "This channel is not configured any more", Closed: true})
-		case c != j.channel:
-			groups := now.groupsOf(c)
-			j.move = &move{channel: c, rest: groups[1:], view: s.hold(groups[0]), changes: map[string]struct{}{}}
+		default:
+			// Who comes now reads the first group. Those who were here before are to
+			// share it, also where nothing but the other channels of it is new.
+			if groups := now.groupsOf(c); c != j.channel || groups[0] != j.view.feed.group {
+				j.move = &move{channel: c, rest: groups[1:], view: s.hold(groups[0]), changes: map[string]struct{}{}}
+			}
 		}
 	}
+	s.member.renewTopicWatches(s.backend.plan.Load().channels)
 	for _, c := range now.Channels {
 		if c.AutoJoin && !old.autoJoins(c.Name) && s.joined[ircd.Fold(c.Name)] == nil {
 			events = append(events, &ircd.Admission{Channel: c.Name})
@@ -69,9 +73,20 @@ func (s *session) abandon(j *joined) {
 	if j.move == nil {
 		return
 	}
-	s.close(j.move.view)
-	j.move.view.held = false
+	v := j.move.view
 	j.move = nil
+	v.held = s.expects(v)
+	s.close(v)
+}
+
+// expects reports whether a channel is on its way to a view.
+func (s *session) expects(v *view) bool {
+	for _, j := range s.joined {
+		if j.move != nil && j.move.view == v {
+			return true
+		}
+	}
+	return false
 }
 
 // moves reports whether a channel of a view is on its way to another one.
@@ -113,8 +128,11 @@ type arrivals map[*joined]map[string]digest
 // view, and none while nothing of an old feed may be shown. The old feeds are to be
 // read once more after it.
 func (s *session) arriving(proven bool) arrivals {
-	var known arrivals
+	moving, all := 0, true
 	for _, j := range s.joined {
+		if j.move != nil && j.view.held {
+			s.abandon(j) // two channels must not wait for each other, and its group is as good
+		}
 		if j.move == nil {
 			continue
 		}
@@ -122,13 +140,19 @@ func (s *session) arriving(proven bool) arrivals {
 		if _, _, err := j.view.feed.status(); j.out {
 			silent = !isForbidden(err) // there is something to be shown first
 		}
-		if silent || !s.settled(j) {
-			return nil
+		settled := s.settled(j)
+		if j.move != nil {
+			moving, all = moving+1, all && settled && !silent
 		}
-		if known == nil {
-			known = arrivals{}
+	}
+	if moving == 0 || !all {
+		return nil
+	}
+	known := make(arrivals, moving)
+	for _, j := range s.joined {
+		if j.move != nil {
+			known[j] = j.view.feed.shownTexts(j.channel)
 		}
-		known[j] = j.view.feed.shownTexts(j.channel)
 	}
 	return known
 }
@@ -139,9 +163,11 @@ func (s *session) settled(j *joined) bool {
 	m, old := j.move, j.view.feed
 	ready, _, err := m.view.feed.status()
 	switch {
-	case hopeless(err) && len(m.rest) > 0:
-		s.close(m.view)
+	case hopeless(err) && len(m.rest) > 0 && m.rest[0] != old.group:
+		refused := m.view
 		m.view, m.rest = s.hold(m.rest[0]), m.rest[1:]
+		refused.held = s.expects(refused)
+		s.close(refused)
 		return false
 	case hopeless(err) && m.channel == j.channel:
 		s.abandon(j) // it is read well enough
@@ -207,7 +233,7 @@ func (s *session) carryOver(j, next *joined, shown map[string]digest) {
 
 // topicMoved tells the topic of a channel that is configured otherwise.
 func (s *session) topicMoved(ctx context.Context, old, now *channel) []ircd.Event {
-	s.member.watchTopics(now, s.plan.channels)
+	s.member.watchTopics(now, s.backend.plan.Load().channels)
 	before, text := s.member.topics.text(ctx, old), s.member.topics.text(ctx, now)
 	if before == text {
 		return nil

@@ -177,7 +177,7 @@ func TestConfigureChannels(t *testing.T) {
 		for _, name := range []string{"dev", "ops", "help"} {
 			chat.fake.Insert("messages", chat.person("Bob"), map[string]any{"text": "in " + name, "channel": name})
 		}
-		got := ada.later(time.Second)
+		got := slices.Concat(ada.later(time.Second), ada.news(), ada.news(), ada.news())
 		slices.Sort(got)
 		same(t, got, "Bob says in #dev: in dev", "Bob says in #help: in help")
 

@@ -172,7 +172,7 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 		}
 	}
 	answer := &ircd.Channel{Name: c.Name, Topic: s.member.topics.text(ctx, c)}
-	s.member.watchTopics(c, s.plan.channels)
+	s.member.watchTopics(c, s.backend.plan.Load().channels)
 	if ready && j.due {
 		answer.Backlog, answer.Notice, answer.Done, err = s.backlog(ctx, j, joinPatience, false)
 	}

@@ -2,6 +2,8 @@ package bridge
 
 import (
 	"context"
+	"maps"
+	"reflect"
 	"slices"
 
 	"directus-ircd/directus"
@@ -11,39 +13,78 @@ import (
 // topicWatch follows the topics that are stored in one collection, for all
 // sessions of a user, by one subscription.
 type topicWatch struct {
-	member   *member
-	channels []*channel // those with a topic in the collection
-	sub      *directus.Subscription
+	member *member
+	query  directus.SubscriptionQuery
+	sub    *directus.Subscription
+	ctx    context.Context
+	cancel context.CancelFunc // ends run
+	// channels are those with a topic in the collection; guarded by the member's mu.
+	channels []*channel
 }
 
-// watchTopics follows the topic of a channel from now on, if it is stored in
-// Directus and not followed yet.
+// watchTopics follows the topics that are stored in the collection in which that of a
+// channel is, from now on. all are the channels that are configured now.
 func (m *member) watchTopics(c *channel, all map[string]*channel) {
 	if c.TopicItem == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.watched[c.Name] == *c.TopicItem || m.ctx.Err() != nil {
+	m.watch(c.TopicItem.Collection, all)
+}
+
+// renewTopicWatches goes on with what is followed for the channels that are configured
+// now.
+func (m *member) renewTopicWatches(all map[string]*channel) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for collection := range m.watches {
+		m.watch(collection, all)
+	}
+}
+
+// watch follows the topics in a collection by one subscription: another one takes its
+// place when there are other items to be followed, none when there are none. The first
+// look of each finds what has changed in between. The caller holds mu.
+func (m *member) watch(collection string, all map[string]*channel) {
+	if m.ctx.Err() != nil {
 		return
 	}
-	collection := c.TopicItem.Collection
-	w := &topicWatch{member: m}
-	fields, ids := []string{"id"}, []string{}
-	for _, c := range all {
-		if c.TopicItem == nil || c.TopicItem.Collection != collection || m.watched[c.Name] == *c.TopicItem {
-			continue
+	channels, query := topicsIn(collection, all)
+	if w := m.watches[collection]; w != nil {
+		w.channels = channels
+		if reflect.DeepEqual(w.query, query) {
+			return
 		}
-		m.watched[c.Name] = *c.TopicItem
-		w.channels = append(w.channels, c)
-		fields, ids = append(fields, c.TopicItem.Field), append(ids, c.TopicItem.ID)
+		w.cancel()
+		delete(m.watches, collection)
+	}
+	if len(channels) == 0 {
+		return
+	}
+	w := &topicWatch{member: m, query: query, channels: channels, sub: m.rt.Subscribe(collection, query)}
+	w.ctx, w.cancel = context.WithCancel(m.ctx)
+	m.watches[collection] = w
+	m.begin(func() error { w.run(w.ctx); return nil })
+}
+
+// topicsIn lists the channels with a topic in a collection, and what is to be asked to
+// follow them.
+func topicsIn(collection string, all map[string]*channel) ([]*channel, directus.SubscriptionQuery) {
+	var channels []*channel
+	fields, ids := []string{"id"}, []string{}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if c := all[name]; c.TopicItem != nil && c.TopicItem.Collection == collection {
+			channels = append(channels, c)
+			fields, ids = append(fields, c.TopicItem.Field), append(ids, c.TopicItem.ID)
+		}
 	}
 	slices.Sort(fields)
-	w.sub = m.rt.Subscribe(collection, directus.SubscriptionQuery{
-		Fields: slices.Compact(fields), Filter: directus.Filter{"id": map[string]any{"_in": ids}},
+	slices.Sort(ids)
+	return channels, directus.SubscriptionQuery{
+		Fields: slices.Compact(fields), Filter: directus.Filter{"id": map[string]any{"_in": slices.Compact(ids)}},
 		Events: []directus.EventKind{directus.EventUpdate},
-	})
-	m.begin(func() error { w.run(m.ctx); return nil })
+	}
 }
 
 // run tells of changes until ctx ends. An event is a doorbell only: the item is
@@ -69,25 +110,32 @@ func (w *topicWatch) run(ctx context.Context) {
 // look tells of the topics that are not those known.
 func (w *topicWatch) look(ctx context.Context) {
 	news := map[TopicItem]*string{} // several channels may have one topic
-	for _, c := range w.channels {
-		if !w.member.watches(c) {
-			continue // its topic is something else by now
-		}
+	for _, c := range w.member.watched(w) {
 		text, known := news[*c.TopicItem]
 		if !known {
 			text = w.renew(ctx, c)
 			news[*c.TopicItem] = text
 		}
-		if text != nil {
+		if text != nil && w.member.watchesTopic(c) {
 			w.member.tell(nil, "topic "+c.Name, &ircd.Topic{Channel: c.Name, Text: *text})
 		}
 	}
 }
 
-func (m *member) watches(c *channel) bool {
+// watched are the channels of a watch.
+func (m *member) watched(w *topicWatch) []*channel {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.watched[c.Name] == *c.TopicItem
+	return w.channels
+}
+
+// watchesTopic reports whether the topic of a channel is still where it was, whichever
+// watch follows it by now.
+func (m *member) watchesTopic(c *channel) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w := m.watches[c.TopicItem.Collection]
+	return w != nil && slices.ContainsFunc(w.channels, func(o *channel) bool { return o.Name == c.Name && *o.TopicItem == *c.TopicItem })
 }
 
 // renew reads the topic of a channel; nil if it cannot be read or is no news.
