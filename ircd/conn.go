@@ -36,7 +36,7 @@ type conn struct {
 	done   chan struct{}
 	out    *sendQueue
 	writer *writer
-	inbox  *inbox // set by run before it starts anything
+	inbox  *inbox
 	pacing *pacing
 	ahead  *semaphore.Weighted // bytes read ahead
 	late   latecomers
@@ -123,6 +123,8 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 	c.writer = &writer{nc: nc, failed: make(chan error, 1), ended: make(chan struct{})}
 	c.out = newSendQueue(set.Limits.SendQueue, &s.spare, func() { c.writer.start(c.guard) })
 	c.writer.q = c.out
+	c.inbox = newInbox()
+	c.out.drained = c.inbox.bell
 	return c
 }
 
@@ -133,7 +135,6 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 func (c *conn) run(ctx context.Context) {
 	cctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	c.inbox = newInbox(cancel)
 
 	defer c.srv.logins.watch(c.serverBell)()
 	// It is read until the last receipt.
@@ -229,7 +230,7 @@ func (c *conn) loop(ctx context.Context) error {
 			c.took(in)
 			err = c.handleLine(ctx, in)
 		case <-c.inbox.bell:
-			c.showPresence()
+			c.showSomePresence()
 		case <-c.serverBell:
 			c.takeSettings()
 			c.loginsChanged()

@@ -157,31 +157,6 @@ func TestSlowClient(t *testing.T) {
 	})
 }
 
-// TestInboxFull: a connection that is busy for long does not collect presence
-// without end.
-func TestInboxFull(t *testing.T) {
-	ircdtest.Bubble(t, func(t *testing.T) {
-		chat := newFakeChat()
-		release := make(chan struct{})
-		chat.send = func(*fakeSession, Outgoing) (*Message, error) {
-			<-release
-			return nil, errors.New("late")
-		}
-		s := newTestServer(t, chat, func(o *Options) { o.Limits.LinesPerSecond = 0 })
-		alice := s.inChannel("alice", "#messages")
-		bob := s.user("bob")
-		alice.Send("PRIVMSG #messages :blocks")
-		const once = 512
-		for range maxInbox / once {
-			bob.SendRaw(strings.Repeat("JOIN #messages\r\nPART #messages\r\n", once))
-			bob.Sync()
-		}
-		close(release)
-		alice.Expect("ERROR :Closing link: too many events are waiting for your client")
-		alice.Closed()
-	})
-}
-
 // TestPanic: a fault ends the connection it is in, and no other.
 func TestPanic(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {

@@ -2,10 +2,29 @@ package ircd
 
 import "time"
 
-// showPresence shows what others did.
+// showPresence shows what others did, all of it, since what is shown next is newer.
+// A client that reads slowly is shown no more of it than it has to know.
 func (c *conn) showPresence() {
 	defer c.aside()()
-	for _, ev := range c.inbox.take() {
+	for _, ev := range c.inbox.take(c.out.behind()) {
+		c.showPresenceEvent(ev)
+	}
+}
+
+// showSomePresence shows what others did when nothing else is to be shown: no more
+// than the client reads, so that what others do does not fill its send queue. The
+// rest waits in the inbox, whose bell is rung again.
+func (c *conn) showSomePresence() {
+	if c.out.awaitDrained() {
+		return
+	}
+	defer c.aside()()
+	events := c.inbox.take(false)
+	for i, ev := range events {
+		if len(c.out1) > writeChunk {
+			c.inbox.putBack(events[i:])
+			return
+		}
 		c.showPresenceEvent(ev)
 	}
 }

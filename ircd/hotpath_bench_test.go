@@ -59,7 +59,6 @@ func BenchmarkFanOut(b *testing.B) {
 				c := newConn(s, nil, netip.Addr{}, ListenOptions{})
 				c.caps, c.registered, c.session = capServerTime|capMessageTags, true, news
 				c.channels["#messages"] = &joinedChannel{name: "#messages"}
-				c.inbox = newInbox(nil)
 				c.out.start = func() {}
 				conns[i] = c
 			}

@@ -1,9 +1,6 @@
 package ircd
 
-import (
-	"errors"
-	"sync"
-)
+import "sync"
 
 // presenceKind tells the presence events apart.
 type presenceKind int
@@ -35,64 +32,78 @@ type presenceEvent struct {
 	in map[string]struct{}
 }
 
-// maxInbox is how many presence events may wait for one connection. A command may
-// wait for the backend for as long as commandTime, and meanwhile, after a restart,
-// thousands come back.
-const maxInbox = 8192
+const (
+	// compactAt is how many events wait for one connection before they are
+	// compacted: again whenever there are twice as many as compacting left, so
+	// that an event costs the same however many wait.
+	compactAt = 256
+	// typingRoom and inviteRoom are how many events may wait for one more of what
+	// others can send at will and compact does not merge.
+	typingRoom = 2048
+	inviteRoom = 4096
+)
 
-var errInboxFull = errors.New("too many events are waiting for your client")
-
-// inbox brings presence events to a connection. Nobody ever waits at it: when
-// it is full, the connection has not done anything for long, and is closed.
+// inbox brings presence events to a connection. Nobody ever waits at it. What a
+// command that waits for the backend, or a client that reads slowly, leaves in it
+// is compacted: its size is bounded by the users and channels that there are, not
+// by how often somebody comes and goes.
 type inbox struct {
-	bell chan struct{}   // rung by add; cap 1
-	full func(err error) // ends the connection; called at most once, must not block
+	bell chan struct{} // rung by add, and when the client has read what held the events up; cap 1
 
-	mu       sync.Mutex       // a leaf lock
-	events   []*presenceEvent // guarded by mu
-	overflow bool             // guarded by mu
+	mu     sync.Mutex       // a leaf lock
+	events []*presenceEvent // guarded by mu
+	limit  int              // guarded by mu: as many are compacted
 }
 
-func newInbox(full func(error)) *inbox {
-	return &inbox{bell: make(chan struct{}, 1), full: full}
+func newInbox() *inbox {
+	return &inbox{bell: make(chan struct{}, 1), limit: compactAt}
 }
 
+// add is for events of which the last ones say it all, see compact.
 func (in *inbox) add(ev *presenceEvent) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	switch {
-	case in.overflow:
-	case len(in.events) == maxInbox:
-		in.overflow, in.events = true, nil
-		in.full(errInboxFull)
-	default:
-		in.events = append(in.events, ev)
-		ring(in.bell)
-	}
+	in.events = append(in.events, ev)
+	in.compactIfMany()
+	ring(in.bell)
 }
 
-// Whatever others can send at will leaves room for what they cannot.
-const (
-	typingRoom = maxInbox / 4
-	inviteRoom = maxInbox / 2
-)
-
-// addIfRoom is add for what others can send at will: it is left out while as much
-// as room waits already, and never closes a connection.
+// addIfRoom is for what others can send at will: it is left out while as much as
+// room waits already.
 func (in *inbox) addIfRoom(ev *presenceEvent, room int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if !in.overflow && len(in.events) < room {
+	if len(in.events) < room {
 		in.events = append(in.events, ev)
 		ring(in.bell)
 	}
 }
 
-// take returns what waits, oldest first.
-func (in *inbox) take() []*presenceEvent {
+// take returns what waits, oldest first; compacted for a client that is behind.
+func (in *inbox) take(behind bool) []*presenceEvent {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	events := in.events
-	in.events = nil
+	in.events, in.limit = nil, compactAt
+	if behind {
+		return compact(events)
+	}
 	return events
+}
+
+// putBack returns the end of what was taken, which is for another time.
+func (in *inbox) putBack(events []*presenceEvent) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.events = append(events, in.events...)
+	in.compactIfMany()
+	ring(in.bell)
+}
+
+// compactIfMany compacts the events if so many wait again. The caller holds mu.
+func (in *inbox) compactIfMany() {
+	if len(in.events) >= in.limit {
+		in.events = compact(in.events)
+		in.limit = max(compactAt, 2*len(in.events))
+	}
 }

@@ -40,7 +40,7 @@ func TestLabelAlone(t *testing.T) {
 		c := s.inChannel("alice", "#messages", "labeled-response", "batch", "echo-message")
 		chat.send = func(f *fakeSession, out Outgoing) (*Message, error) {
 			chat.say(testUser("bob"), "#messages", "before")
-			s.roster.join(s.roster.attach(testUser("kevin"), newInbox(func(error) {}), ""), "#messages", nil)
+			s.roster.join(s.roster.attach(testUser("kevin"), newInbox(), ""), "#messages", nil)
 			return &Message{ID: "own", Time: time.Now(), From: f.user, Target: out.Target, Text: out.Text}, nil
 		}
 		c.Send("@label=a PRIVMSG #messages :one")
@@ -114,7 +114,7 @@ func TestLongLabelledAnswer(t *testing.T) {
 			t.Errorf("%d lines of text", n)
 		}
 		for i := range 300 {
-			s.roster.join(s.roster.attach(testUser(fmt.Sprintf("somebody%03d", i)), newInbox(func(error) {}), ""), "#messages", nil)
+			s.roster.join(s.roster.attach(testUser(fmt.Sprintf("somebody%03d", i)), newInbox(), ""), "#messages", nil)
 		}
 		c.Sync()
 		c.Send("@label=y WHO #messages")

@@ -49,10 +49,14 @@ type sendQueue struct {
 	spare *buffers
 	start func()        // starts a writer
 	room  chan struct{} // rung by the writer when it has taken; cap 1
+	// drained is rung by the writer when it has taken, after awaitDrained said
+	// that something waits; cap 1. Static once the connection runs.
+	drained chan struct{}
 
 	mu       sync.Mutex // a leaf lock
 	max      int64      // guarded by mu: bytes; 0: no limit
 	buf      []byte     // guarded by mu
+	awaited  bool       // guarded by mu: drained is to be rung
 	writing  bool       // guarded by mu: a writer is at work
 	closed   bool       // guarded by mu: no more comes; write what is there
 	broken   bool       // guarded by mu: nobody reads; drop everything
@@ -122,6 +126,21 @@ func (q *sendQueue) add(lines []byte) {
 	}
 }
 
+// behind reports whether something waits behind what is being written.
+func (q *sendQueue) behind() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.buf) > 0
+}
+
+// awaitDrained is behind; if it is so, drained is rung when that is over.
+func (q *sendQueue) awaitDrained() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.awaited = len(q.buf) > 0
+	return q.awaited
+}
+
 // close ends the queue behind lines, for which the limit is no obstacle. What
 // is in it is written until deadline.
 func (q *sendQueue) close(lines []byte, deadline time.Time) {
@@ -145,6 +164,10 @@ func (q *sendQueue) take(used []byte) (lines []byte, over bool) {
 	q.spare.put(used)
 	lines, q.buf = q.buf, nil
 	ring(q.room)
+	if q.awaited {
+		q.awaited = false
+		ring(q.drained)
+	}
 	if len(lines) == 0 {
 		q.writing = q.closed
 	}

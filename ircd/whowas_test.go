@@ -60,7 +60,7 @@ func TestPastIsBounded(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		r := newRoster()
 		leave := func(name string) {
-			m := r.attach(testUser(name), newInbox(func(error) {}), "")
+			m := r.attach(testUser(name), newInbox(), "")
 			r.join(m, "#messages", nil)
 			r.detach(m, "", false)
 		}

@@ -1,0 +1,119 @@
+package ircd
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"directus-ircd/ircd/ircdtest"
+)
+
+// slowConn is the connection of a client that reads no more than 1 kB in a second.
+type slowConn struct{ net.Conn }
+
+func (c slowConn) Read(p []byte) (int, error) {
+	time.Sleep(time.Second)
+	return c.Conn.Read(p[:min(len(p), 1<<10)])
+}
+
+// slowReader is inChannel for a client that reads slowly.
+func (s *testServer) slowReader(name, channel string) *ircdtest.Client {
+	c := ircdtest.New(s.t, slowConn{s.connect(nil)})
+	c.Name = name
+	c.LoginSASL(name, name+"@example.com", "pw-"+name, "away-notify")
+	c.Send("JOIN " + channel)
+	c.Expect("* 366 *")
+	return c
+}
+
+// TestPresenceClosesNobody: whatever a user does over and over, a client that reads
+// slowly, and one whose command waits for the backend, stay and end up with the last
+// of it.
+func TestPresenceClosesNobody(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		release := make(chan struct{})
+		chat.send = func(*fakeSession, Outgoing) (*Message, error) {
+			<-release
+			return nil, errors.New("late")
+		}
+		s := newTestServer(t, chat, func(o *Options) { o.Limits.LinesPerSecond, o.Limits.SendQueue = 0, 8<<10 })
+		frozen := s.inChannel("kevin", "#messages", "away-notify")
+		slow := s.slowReader("bob", "#messages")
+		alice := s.inChannel("alice", "#messages")
+		frozen.Send("PRIVMSG #messages :blocks")
+		text := strings.Repeat("x", 300)
+		for range 20 {
+			for n := range 500 {
+				alice.SendRaw(fmt.Sprintf("AWAY :%d %s\r\nJOIN #dev\r\nPART #dev\r\n", n, text))
+			}
+			alice.Sync()
+			time.Sleep(3 * time.Second)
+		}
+		alice.Send("AWAY :the last")
+		alice.Sync()
+		close(release)
+		for _, c := range []*ircdtest.Client{frozen, slow} {
+			time.Sleep(time.Minute)
+			lines := c.Sync()
+			last := ""
+			for _, l := range lines {
+				if strings.Contains(l, " AWAY ") {
+					last = l
+				}
+			}
+			if last != ":alice!u@directus AWAY :the last" {
+				t.Errorf("%s: of %d lines the last AWAY is %q", c.Name, len(lines), last)
+			}
+		}
+	})
+}
+
+// TestInboxIsBounded: what one user does leaves no more in an inbox than what of it
+// matters, in whatever order it comes.
+func TestInboxIsBounded(t *testing.T) {
+	in := newInbox()
+	u, room := User{ID: "1", Nick: "alice"}, map[string]struct{}{"#a": {}}
+	for n := range 50_000 {
+		channel := fmt.Sprintf("#%d", n%8)
+		in.add(&presenceEvent{kind: joined, user: u, channel: channel})
+		in.add(&presenceEvent{kind: awayChanged, user: u, away: fmt.Sprint(n), in: room})
+		in.add(&presenceEvent{kind: parted, user: u, channel: channel})
+		if n%7 == 0 {
+			in.add(&presenceEvent{kind: quit, user: u, in: room})
+		}
+		in.addIfRoom(&presenceEvent{kind: typing, user: u, channel: channel}, typingRoom)
+		if len(in.events) > compactAt {
+			t.Fatalf("%d events wait", len(in.events))
+		}
+	}
+	last := ""
+	for _, ev := range in.take(true) {
+		if ev.kind == awayChanged {
+			last = ev.away
+		}
+	}
+	if last != "49999" {
+		t.Errorf("the last away message is %q", last)
+	}
+}
+
+// TestSendQueueDrained: who was told that something waits is told when it does not.
+func TestSendQueueDrained(t *testing.T) {
+	q := newSendQueue(0, &buffers{}, func() {})
+	q.drained = make(chan struct{}, 1)
+	if q.tryPut([]byte("a\n")); !q.awaitDrained() {
+		t.Fatal("nothing waits")
+	}
+	if q.take(nil); len(q.drained) != 1 || q.awaitDrained() {
+		t.Error("it still waits")
+	}
+	<-q.drained
+	q.tryPut([]byte("b\n"))
+	if q.take(nil); len(q.drained) != 0 {
+		t.Error("rung for nobody")
+	}
+}
