@@ -39,8 +39,7 @@ type Options struct {
 	// 0: no limit.
 	LoginAttemptsPerMinute int
 	// PageMemory is what pages of history and backlogs may take together, in bytes; 0
-	// means 32 MiB, which is also the most. One user may have three quarters. It holds
-	// as long as the Backend does.
+	// means 32 MiB, which is also the most. One user may have three quarters.
 	PageMemory int64
 	// LoginsAtOnce is how many logins Directus is asked for at a time; the others
 	// wait. 0: no limit.
@@ -79,10 +78,10 @@ type Backend struct {
 	markers markerShelf
 	feeds   *feeds
 	rights  sameRights
-	origin  string // the Directus that what is in the state is of
-	pages   *pageRoom
-	trails  *trails      // of the state; nil: no device goes on from where it was
-	resumed atomic.Int64 // channels of devices that have come back
+	origin  string                   // the Directus that what is in the state is of
+	pages   atomic.Pointer[pageRoom] // replaced by Configure, under mu
+	trails  *trails                  // of the state; nil: no device goes on from where it was
+	resumed atomic.Int64             // channels of devices that have come back
 
 	mu       sync.Mutex
 	members  map[string]*member      // by user id; guarded by mu
@@ -110,7 +109,7 @@ func New(opts Options) (*Backend, error) {
 		opts: opts, origin: opts.Client.URL().String(), people: newCensuses(), company: newCompany(), feeds: newFeeds(),
 		guard: newGuard(opts.LoginAttemptsPerMinute), members: map[string]*member{}, idle: map[*member]*time.Timer{},
 	}
-	b.pages = newPageRoom(opts.PageMemory)
+	b.pages.Store(newPageRoom(opts.PageMemory))
 	b.nicks = newNicks(opts.State, b.origin)
 	if opts.Resume != nil {
 		b.trails = opts.State.trails
@@ -135,6 +134,7 @@ func (b *Backend) Configure(opts Options) error {
 	}
 	b.plan.Store(p)
 	b.guard.limit(opts.LoginAttemptsPerMinute)
+	b.resizePages(opts.PageMemory)
 	moved := !reflect.DeepEqual(opts.ReadMarkers, old.ReadMarkers)
 	for _, m := range b.members {
 		if moved {
@@ -263,7 +263,7 @@ func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secre
 	if m == nil {
 		fresh = true
 		log := b.opts.Logger.Hook(directus.UserLabel(account.ID()))
-		m = newMember(names, rights, b.markersOf(account), b.feeds, b.pages, b.plan.Load().Recheck, log)
+		m = newMember(names, rights, b.markersOf(account), b.feeds, b.pages.Load(), b.plan.Load().Recheck, log)
 		m.person, m.secret = s.person, secret
 		b.members[account.ID()] = m
 	}

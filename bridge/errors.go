@@ -140,7 +140,7 @@ func historyError(target string, err error) *ircd.Error {
 	text := "Directus cannot be asked for messages at the moment. Try again later"
 	switch {
 	case errors.Is(err, errPageTooLarge):
-		text = "These messages are too long for one page. Ask for fewer at once"
+		text = "The messages of one time are too long for one page. Read them in Directus"
 	case errors.Is(err, errNoRoom):
 		text = "Too much history is being read at the moment. Try again later"
 	}

@@ -27,7 +27,7 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	var list []found
 	come := h.groups[0].dates.late.soFar()
 	page := &ircd.HistoryPage{Target: h.name}
-	h.most = s.member.pages.size
+	h.most = s.member.pages.Load().size
 	page.Done, err = s.readPage(ctx, func() (bytes int64, err error) {
 		err = h.inGroup(func() (err error) {
 			list, page.End, err = h.page(ctx, q)
@@ -174,6 +174,7 @@ func (h *historian) page(ctx context.Context, q ircd.HistoryQuery) ([]found, boo
 // around takes a half from either side of a border, the reference being the first
 // on the later side. Where one side has less, the other gives more.
 func (h *historian) around(ctx context.Context, at *border, limit int) ([]found, bool, error) {
+	h.most /= 2 // each side has its half of what the page may take
 	older, newer := h.walk(true, nil, at, limit), h.walk(false, at, nil, limit)
 	nOld, nNew := limit/2, limit-limit/2
 	if err := older.fill(ctx, nOld); err != nil {

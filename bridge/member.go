@@ -37,9 +37,9 @@ type member struct {
 	// changing is held while something stored is changed; cap 1.
 	changing chan struct{}
 	// pages is the user's part of the backend's room for pages.
-	pages    *pageRoom
-	turn     chan struct{} // held by checkRights; cap 1
-	checking chan struct{} // held by checkLately; cap 1
+	pages    atomic.Pointer[pageRoom] // replaced by Backend.Configure
+	turn     chan struct{}            // held by checkRights; cap 1
+	checking chan struct{}            // held by checkLately; cap 1
 	// honoured is the number of changes of rights by which the feeds that the member
 	// reads were looked at; stored by who holds turn.
 	honoured atomic.Int64
@@ -66,7 +66,7 @@ func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *f
 		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checking: make(chan struct{}, 1), checked: time.Now(),
 		sessions: map[*session]struct{}{}, watches: map[string]*topicWatch{},
 	}
-	m.pages = pages.ofUser()
+	m.pages.Store(pages.ofUser())
 	m.honoured.Store(rights.changes.Load())
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})

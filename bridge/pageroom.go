@@ -25,8 +25,8 @@ const (
 var (
 	// errNoRoom says that others' pages took all the room until the time was over.
 	errNoRoom = errors.New("the pages of others take all the memory for pages")
-	// errPageTooLarge says that a page alone would take more than one user may have.
-	errPageTooLarge = errors.New("the messages of this page are too long for one page")
+	// errPageTooLarge says that the messages of one time alone would take more than one user may have.
+	errPageTooLarge = errors.New("the messages of one time are too long for one page")
 )
 
 // pageRoom is the memory that pages of history and backlogs may take, from when they
@@ -39,11 +39,28 @@ type pageRoom struct {
 }
 
 func newPageRoom(size int64) *pageRoom {
-	if size <= 0 {
-		size = defaultPageMemory
-	}
-	size = min(max(size, leastPageMemory), defaultPageMemory)
+	size = pageMemory(size)
 	return &pageRoom{size: size, reads: semaphore.NewWeighted(max(size/readMemory, leastReads)), bytes: semaphore.NewWeighted(size)}
+}
+
+// pageMemory is the size of the room that Options.PageMemory asks for.
+func pageMemory(asked int64) int64 {
+	if asked <= 0 {
+		return defaultPageMemory
+	}
+	return min(max(asked, leastPageMemory), defaultPageMemory)
+}
+
+// resizePages replaces the rooms if the backend's is to be of another size. Pages that
+// are held keep that of the old ones. b.mu is held.
+func (b *Backend) resizePages(asked int64) {
+	if pageMemory(asked) == b.pages.Load().size {
+		return
+	}
+	b.pages.Store(newPageRoom(asked))
+	for _, m := range b.members {
+		m.pages.Store(b.pages.Load().ofUser())
+	}
 }
 
 // ofUser is what one user may have of it.
@@ -73,7 +90,7 @@ type hold struct{ release []func() }
 // called by the session's goroutine, any number of times. The end of the session
 // calls it too.
 func (s *session) readPage(ctx context.Context, read func() (bytes int64, err error)) (done func(), err error) {
-	rooms := []*pageRoom{s.member.pages, s.backend.pages}
+	rooms := []*pageRoom{s.member.pages.Load(), s.backend.pages.Load()}
 	for _, room := range rooms {
 		if room.reads.Acquire(ctx, 1) != nil {
 			return nil, errors.Join(errNoRoom, ctx.Err())

@@ -21,6 +21,7 @@ type walk struct {
 	hi    *border // and in front of it
 	found []found // in the direction of the walk
 	bytes int64   // what found takes
+	full  bool    // the page takes no more, though there is more
 }
 
 // found is a row that is shown.
@@ -57,9 +58,9 @@ func (h *historian) walk(down bool, lo, hi *border, limit int) *walk {
 func (w *walk) isEmpty() bool { return w.lo != nil && w.hi != nil && w.lo.compare(*w.hi) >= 0 }
 
 // fill reads until n messages, those that share the time of the last one and one
-// more are there, or all are.
+// more are there, or all are, or the page is full.
 func (w *walk) fill(ctx context.Context, n int) error {
-	for !w.scan.done && !w.has(n) {
+	for !w.scan.done && !w.full && !w.has(n) {
 		if err := w.step(ctx); err != nil {
 			return err
 		}
@@ -117,9 +118,24 @@ func (w *walk) add(ctx context.Context, rows []row, dense bool) error {
 			}
 		}
 		if w.most > 0 && w.bytes > w.most {
-			return errPageTooLarge
+			return w.close()
 		}
 	}
+	return nil
+}
+
+// close ends a page with the last message that fits. A client may go on from that by
+// its time alone, so what shares the time of the next one is left to the next page.
+func (w *walk) close() error {
+	n := len(w.found) - 1
+	for n > 0 && w.found[n-1].sharesTime(w.found[len(w.found)-1]) {
+		n--
+	}
+	if n == 0 {
+		return errPageTooLarge
+	}
+	clear(w.found[n:])
+	w.found, w.full = w.found[:n], true
 	return nil
 }
 
@@ -135,7 +151,7 @@ func (w *walk) take(n int) (list []found, end bool) {
 	if w.scan.down {
 		slices.Reverse(list)
 	}
-	return list, w.scan.done && n == len(w.found)
+	return list, w.scan.done && !w.full && n == len(w.found)
 }
 
 // settleTimes sets the times under which rows are shown: see moment. Unless dense,

@@ -42,8 +42,8 @@ type HistoryQuery struct {
 type HistoryPage struct {
 	// Target is the canonical name of the channel, or the nick.
 	Target string
-	// Events are messages, and reactions if asked for. A page is full unless
-	// there are no more.
+	// Events are messages, and reactions if asked for. There are as many as asked for,
+	// unless there are no more or they would take too much memory.
 	Events []Event
 	// End says that there are no more in the direction that the query counts
 	// in.

@@ -67,6 +67,8 @@ func TestConfigFaults(t *testing.T) {
 			`:4: limits.registration_timeout: "60" is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none`}},
 		{"size", minimal + "limits:\n  send_queue: big\n", []string{
 			`:4: limits.send_queue: "big" is no size: write bytes or a number with its unit, such as 65536, 512KiB or 1MiB; 0 is no limit`}},
+		{"memory too small", minimal + "limits:\n  memory: 31MiB\n", []string{
+			`:4: limits.memory: 32505856 bytes are too few for the daemon: write 32MiB or more, or 0 for a share of what the machine or the cgroup has`}},
 		{"size too small", minimal + "limits:\n  send_queue: 10\n", []string{
 			`:4: limits.send_queue: 10 bytes do not hold one backlog: write 64KiB or more, or 0 for no limit`}},
 		{"log level", minimal + "log: {level: inf, format: xml}\n", []string{

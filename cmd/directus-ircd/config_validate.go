@@ -206,4 +206,7 @@ func validateLimits(cfg *config, d *decoder) {
 	if v := l.SendQueue; v > 0 && v < 64<<10 {
 		d.fault("limits.send_queue", "%d bytes do not hold one backlog: write 64KiB or more, or 0 for no limit", v)
 	}
+	if v := l.Memory; v > 0 && v < leastMemory {
+		d.fault("limits.memory", "%d bytes are too few for the daemon: write 32MiB or more, or 0 for a share of what the machine or the cgroup has", v)
+	}
 }

@@ -18,6 +18,7 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 		EmailTemplate:          cfg.Login.EmailTemplate,
 		LoginAttemptsPerMinute: cfg.Limits.LoginAttempts,
 		LoginsAtOnce:           cfg.Limits.LoginsAtOnce,
+		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare,
 		Edits: bridge.Edits{
 			Show:   cfg.Edits.Show,
 			Merge:  time.Duration(cfg.Edits.Merge),

@@ -141,7 +141,6 @@ func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
 	d.client = directus.New(base, directus.Options{Logger: opts.Log.With().Str("component", "directus").Logger()})
 	blog := opts.Log.With().Str("component", "bridge").Logger()
 	bopts := bridgeOptions(cfg, d.client, blog)
-	bopts.PageMemory = cfg.Limits.memoryLimit("/") / 8
 	if bopts.State, err = cfg.Resume.open(blog); err != nil {
 		return nil, err
 	}
