@@ -11,7 +11,7 @@ import (
 )
 
 // alterTimeout is how long a change of a stored item may take, with the look for
-// it before, so that a PING behind it does not wait for long.
+// it before, so that what the client sends behind it does not wait for long.
 const alterTimeout = 8 * time.Second
 
 // attempt does something that asks Directus, within a limit of time; not at all

@@ -90,11 +90,17 @@ func readTo(c *ircdtest.Client, last string) []string {
 
 // syncSlowly is a Sync that has the patience of several time-outs.
 func syncSlowly(c *ircdtest.Client) []string {
-	c.Send("PING :slow barrier")
+	barrier := "SLOWBARRIER"
+	c.Send(barrier)
+	return upTo(c, "* 421 * "+barrier+" :*")
+}
+
+// upTo takes the lines up to one that matches a pattern, and returns those before it.
+func upTo(c *ircdtest.Client, pattern string) []string {
 	var lines []string
 	for {
 		line := c.Expect("*")
-		if strings.HasSuffix(line, "PONG irc.test :slow barrier") {
+		if ircdtest.Match(pattern, line) {
 			return lines
 		}
 		lines = append(lines, line)

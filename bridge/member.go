@@ -188,7 +188,7 @@ func (m *member) setSilent(silent bool, waited time.Duration) {
 // patience is how long a send may take. While Directus has been away for long,
 // or takes requests without answering, one send in a while tries, and shortly;
 // the others are refused at once (0), so that a paste does not hold up the
-// lines behind it, PING among them.
+// lines behind it.
 func (m *member) patience() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()

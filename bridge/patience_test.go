@@ -11,9 +11,8 @@ import (
 	"directus-ircd/ircd/ircdtest"
 )
 
-// However slow Directus is, a PONG comes within 17 s, in its turn, and behind an
-// answer to everything before it. What is said to be not sent is not stored, and
-// of what nothing is said is.
+// However slow Directus is, a PONG comes within a second or in its turn. What is said to
+// be not sent is not stored, and of what nothing is said is.
 func TestPingBehindSlowDirectus(t *testing.T) {
 	for _, nonce := range []string{"nonce", ""} {
 		for _, delay := range []time.Duration{time.Second, 3 * time.Second, 6 * time.Second, 9 * time.Second, 12 * time.Second, 40 * time.Second} {
@@ -66,10 +65,12 @@ func pingBehind(t *testing.T, delay time.Duration, nonce string) {
 			}
 			c.Send(line)
 		}
-		got := c.Sync()
-		if took := time.Since(begin); took > 17*time.Second {
+		c.Send("PING :x")
+		got := upTo(c, "* PONG irc.test :x")
+		if took := time.Since(begin); took > time.Second {
 			t.Errorf("round %d: PING waited %v", round, took)
 		}
+		got = append(got, syncSlowly(c)...)
 		time.Sleep(5 * time.Minute)
 		c.Sync()
 		items := fake.Items("messages")

@@ -141,6 +141,7 @@ func (c *conn) capREQ(list string) {
 		}
 	}
 	c.caps = caps
+	c.sharedCaps.Store(uint64(caps))
 	c.paceBatch()
 	c.capFold("ACK", list)
 	ring(c.serverBell) // cap-notify may be new

@@ -77,7 +77,7 @@ func (c *conn) settleMonitor(ctx context.Context) {
 	if len(c.monitor.doubtful) == 0 || c.monitor.again != nil {
 		return
 	}
-	ctx, cancel := c.withPatience(ctx)
+	ctx, cancel := withPatience(ctx)
 	defer cancel()
 	var on, off []string
 	for _, key := range c.checkMonitored(ctx, slices.Sorted(maps.Keys(c.monitor.doubtful))) {

@@ -24,9 +24,6 @@ func (c *conn) cmdRedact(ctx context.Context, m *irc.Message) error {
 	case !IsNick(target):
 		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: no such channel or nick"}
 	}
-	if !hasTime(ctx, sendTime) {
-		return &Error{Code: codeLater, Params: []string{target, m.Param(1)}, Text: "Not deleted: what you sent before took all the time there is. Send it again"}
-	}
 	r, err := c.session.Redact(ctx, target, m.Param(1), clipText(CleanText(m.Param(2)), maxReason))
 	if err != nil {
 		return err

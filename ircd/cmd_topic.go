@@ -61,9 +61,6 @@ func (c *conn) setTopic(ctx context.Context, name, text string) error {
 	if most := c.set.topicLen(); len(text) > most {
 		return errorReply(ERR_UNKNOWNERROR, fmt.Sprintf("The topic is not changed: it has %d bytes, and there is room for %d", len(text), most), "TOPIC", ch.name)
 	}
-	if !hasTime(ctx, sendTime) {
-		return errorReply(irc.ERR_CHANOPRIVSNEEDED, "The topic is not changed: what you sent before took all the time there is. Send it again", ch.name)
-	}
 	t, err := c.session.SetTopic(ctx, ch.name, text)
 	if err != nil {
 		return refused(err, irc.ERR_CHANOPRIVSNEEDED, ch.name)

@@ -97,7 +97,7 @@ func (c *conn) handleLine(ctx context.Context, in *inbound) error {
 		return notIRC(in)
 	}
 	if in.tooLong {
-		c.beginResponse(c.labelOf(text))
+		c.beginResponse(labelOf(c.caps, text))
 		defer c.endResponse()
 		c.reply(ERR_INPUTTOOLONG, "The line was too long and is ignored: send at most 8192 bytes, and 4094 of tags")
 		tags, _ := splitTags(text)
@@ -106,7 +106,7 @@ func (c *conn) handleLine(ctx context.Context, in *inbound) error {
 	// What others did before is shown before this command's replies, so that
 	// a JOIN or PART in them is never undone by older news.
 	c.showPresence()
-	c.beginResponse(c.labelOf(text))
+	c.beginResponse(labelOf(c.caps, text))
 	m, err := parseLine(text)
 	if err != nil {
 		c.log.Trace().Err(err).Msg("line not understood")
@@ -149,7 +149,7 @@ func (c *conn) dispatch(ctx context.Context, m *irc.Message, part, converted boo
 	}
 	if c.registered {
 		var cancel context.CancelFunc
-		ctx, cancel = c.withPatience(ctx)
+		ctx, cancel = withPatience(ctx)
 		defer cancel()
 	}
 	return cmd.run(c, ctx, m)
@@ -172,8 +172,13 @@ func (c *conn) cmdPing(_ context.Context, m *irc.Message) error {
 	if m.Param(0) == "" {
 		return errorReply(irc.ERR_NOORIGIN, "No origin specified")
 	}
-	c.send(&line{Source: c.srv.source, Command: "PONG", Params: []string{c.srv.source, m.Param(0)}, Trailing: true})
+	c.send(c.pong(m.Param(0)))
 	return nil
+}
+
+// pong is the answer to a PING. It may be called from any goroutine.
+func (c *conn) pong(token string) *line {
+	return &line{Source: c.srv.source, Command: "PONG", Params: []string{c.srv.source, token}, Trailing: true}
 }
 
 func (c *conn) cmdQuit(_ context.Context, m *irc.Message) error {

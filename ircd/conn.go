@@ -40,7 +40,7 @@ type conn struct {
 	pacing *pacing
 	ahead  *semaphore.Weighted // bytes read ahead
 	late   latecomers
-	pings  pingTimes
+	pings  pings
 	// serverBell is rung when logging in has become possible or impossible, and
 	// when the server has got other settings; cap 1.
 	serverBell chan struct{}
@@ -50,6 +50,8 @@ type conn struct {
 	// heard is when the last line was read: nanoseconds since start, which a
 	// change of the clock does not move. Written by read, read by loop.
 	heard atomic.Int64
+	// sharedCaps are caps, for what is not loop.
+	sharedCaps atomic.Uint64
 	// inputErr is why the input ended. It is written by read before it closes
 	// lines, and read by loop after that.
 	inputErr error
@@ -94,8 +96,8 @@ type joinedChannel struct {
 type inbound struct {
 	text    string
 	tooLong bool
-	ping    bool // counted in pings
-	part    bool // counted as a part of a multi-line message
+	ping    *waitingPing // nil for all else
+	part    bool         // counted as a part of a multi-line message
 }
 
 func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn {
@@ -227,8 +229,9 @@ func (c *conn) loop(ctx context.Context) error {
 			if !ok {
 				return c.inputErr
 			}
-			c.took(in)
-			err = c.handleLine(ctx, in)
+			if c.took(in) {
+				err = c.handleLine(ctx, in)
+			}
 		case <-c.inbox.bell:
 			c.showSomePresence()
 		case <-c.serverBell:

@@ -167,7 +167,7 @@ func (c *conn) refuse(in *inbound, reason string) {
 	if err != nil || m.Command != "PRIVMSG" && m.Command != "NOTICE" {
 		return
 	}
-	c.beginResponse(c.labelOf(text))
+	c.beginResponse(labelOf(c.caps, text))
 	defer c.endResponse()
 	targets := splitTargets(m.Param(0))
 	c.refuseTargets(m.Command, targets[:min(len(targets), maxTargets)], reason)
@@ -232,7 +232,9 @@ func (c *conn) drain(ctx context.Context, cause error) error {
 			if !ok {
 				return cause
 			}
-			c.took(in)
+			if !c.took(in) {
+				continue
+			}
 			if err := c.handleLine(ctx, in); err != nil {
 				return err
 			}

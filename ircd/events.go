@@ -17,7 +17,7 @@ func (c *conn) poll(ctx context.Context) error { return c.pollBefore(ctx, nil) }
 // poll after that.
 func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	defer c.aside()()
-	asking, cancel := c.withPatience(ctx)
+	asking, cancel := withPatience(ctx)
 	defer cancel()
 	events, err := c.session.Poll(asking)
 	if c.later != nil {

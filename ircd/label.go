@@ -44,10 +44,10 @@ type response struct {
 	parts bool   // no batch of another type can be all of the answer
 }
 
-// labelOf returns the label of a line of input; empty if it has none or the
-// client cannot use the answer.
-func (c *conn) labelOf(text string) string {
-	if !c.canLabel() {
+// labelOf returns the label of a line of input; empty if it has none or a client with
+// these capabilities cannot use the answer.
+func labelOf(caps capSet, text string) string {
+	if !canLabel(caps) {
 		return ""
 	}
 	tags, _ := splitTags(text)
@@ -58,9 +58,9 @@ func (c *conn) labelOf(text string) string {
 	return label
 }
 
-// canLabel reports whether the client can be sent labels; an answer may take a
-// batch.
-func (c *conn) canLabel() bool { return c.caps.has(capLabeledResponse) && c.caps.has(capBatch) }
+// canLabel reports whether a client with these capabilities can be sent labels; an
+// answer may take a batch.
+func canLabel(caps capSet) bool { return caps.has(capLabeledResponse) && caps.has(capBatch) }
 
 // beginResponse makes what is sent from now on the answer to a request. What was
 // sent before is then the whole answer to the one before. An empty label is
@@ -68,7 +68,7 @@ func (c *conn) canLabel() bool { return c.caps.has(capLabeledResponse) && c.caps
 // the capability.
 func (c *conn) beginResponse(label string) {
 	c.endResponse()
-	if label != "" && c.canLabel() {
+	if label != "" && canLabel(c.caps) {
 		c.response = &response{label: label}
 	}
 }

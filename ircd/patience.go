@@ -9,17 +9,16 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// How long the backend may keep a client waiting. Commands are answered in the
-// order they came, so a slow one holds up all behind it; but a client that gets
-// no answer to its PING gives the connection up.
+// How long the backend may keep a client waiting. Commands are answered in the order
+// they came, so a slow one holds up all behind it but a PING, see answerEarly.
 
 const (
-	// commandTime is how long the backend has for one command, and for all that a
-	// client has sent before a PING. Finding out what became of a message may take
-	// it some 3 s beyond that, so a PONG comes within 15 s.
+	// commandTime is how long the backend has for one command. Finding out what
+	// became of a message may take it some 3 s beyond that.
 	commandTime = 11 * time.Second
-	// sendTime is how much of that must be left to begin sending a message.
-	// Otherwise it is refused, which is better than not to know what became of it.
+	// sendTime is how much of that must be left to begin with the next of several
+	// messages. Otherwise it is refused, which is better than not to know what became
+	// of it.
 	sendTime = 4 * time.Second
 )
 
@@ -29,14 +28,9 @@ const tooLate = "This takes too long at the moment, try again later"
 // lastingKey is the key of the connection's context in that of a command.
 type lastingKey struct{}
 
-// withPatience returns the context of a command. It ends after commandTime, or
-// sooner if a PING is waiting.
-func (c *conn) withPatience(ctx context.Context) (context.Context, context.CancelFunc) {
-	since := time.Now()
-	if at := c.pings.oldest(); !at.IsZero() {
-		since = at
-	}
-	p := &patience{outer: ctx, deadline: since.Add(commandTime)}
+// withPatience returns the context of a command, which ends after commandTime.
+func withPatience(ctx context.Context) (context.Context, context.CancelFunc) {
+	p := &patience{outer: ctx, deadline: time.Now().Add(commandTime)}
 	if d, ok := ctx.Deadline(); ok && d.Before(p.deadline) {
 		p.deadline = d
 	}
@@ -128,7 +122,7 @@ func hasTime(ctx context.Context, need time.Duration) bool {
 // sendInTime is Session.Send, unless there is no time left for it.
 func (c *conn) sendInTime(ctx context.Context, out Outgoing) (*Message, error) {
 	if !hasTime(ctx, sendTime) {
-		return nil, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: what you sent before took all the time there is. Send it again", out.Target)
+		return nil, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: what came before it took all the time there is. Send it again", out.Target)
 	}
 	stored, err := c.session.Send(ctx, out)
 	var e *Error

@@ -16,34 +16,6 @@ const (
 	aheadCost = 64
 )
 
-// pingTimes are the times at which the PINGs were read that wait for their turn.
-type pingTimes struct {
-	mu sync.Mutex  // a leaf lock
-	at []time.Time // guarded by mu: oldest first; read appends, loop removes
-}
-
-func (p *pingTimes) add() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.at = append(p.at, time.Now())
-}
-
-func (p *pingTimes) remove() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.at = p.at[1:]
-}
-
-// oldest is zero if none is waiting.
-func (p *pingTimes) oldest() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.at) == 0 {
-		return time.Time{}
-	}
-	return p.at[0]
-}
-
 // handOn gives a line to loop, in its turn, when flood control lets it. It reports
 // false if loop has ended.
 func (c *conn) handOn(ctx context.Context, in *inbound) bool {
@@ -54,11 +26,12 @@ func (c *conn) handOn(ctx context.Context, in *inbound) bool {
 	}
 	var err error
 	// Both fail when ctx ends, and then loop has ended as well.
-	if in.part, err = c.pacing.wait(ctx, in.text); err != nil || c.ahead.Acquire(ctx, in.weight()) != nil {
+	if in.part, err = c.pacing.wait(ctx, in.text); err != nil {
 		return false
 	}
-	if in.ping = strings.EqualFold(commandOf(in.text), "PING"); in.ping {
-		c.pings.add()
+	c.expectTurn(in)
+	if c.ahead.Acquire(ctx, in.weight()) != nil {
+		return false
 	}
 	select {
 	case c.lines <- in:
@@ -70,12 +43,11 @@ func (c *conn) handOn(ctx context.Context, in *inbound) bool {
 	}
 }
 
-// took notes that the turn of a line has come.
-func (c *conn) took(in *inbound) {
+// took notes that the turn of a line has come. It reports false for a PING that was
+// answered before.
+func (c *conn) took(in *inbound) bool {
 	c.ahead.Release(in.weight())
-	if in.ping {
-		c.pings.remove()
-	}
+	return in.ping == nil || c.pings.took(in.ping)
 }
 
 func (in *inbound) weight() int64 { return int64(min(len(in.text)+aheadCost, maxAhead)) }

@@ -135,7 +135,7 @@ func (c *conn) welcome(ctx context.Context) error {
 		c.nick = c.user.Nick
 	}
 	c.replyPlain(irc.RPL_UMODEIS, c.userModes())
-	ctx, cancel := c.withPatience(ctx)
+	ctx, cancel := withPatience(ctx)
 	defer cancel()
 	if err := c.answer(ctx, "PRIVMSG", c.startPrivate(ctx)); err != nil {
 		return err

@@ -112,6 +112,15 @@ func (q *sendQueue) tryPut(lines []byte) bool {
 	return true
 }
 
+// force appends a short line, for which the limit is no obstacle.
+func (q *sendQueue) force(line []byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.broken && !q.closed {
+		q.add(line)
+	}
+}
+
 // add appends lines and sees to it that they are written. The caller holds mu.
 func (q *sendQueue) add(lines []byte) {
 	if len(q.buf) == 0 {

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -148,24 +149,31 @@ func (c *Client) ExpectNext(pattern string) string {
 	return l
 }
 
-// Sync sends a PING, waits for its PONG and returns the lines taken before it:
-// everything the server had to say about what was sent so far.
+// Sync sends a command that there is not, waits for its reply and returns the lines taken
+// before it: everything the server had to say about what was sent so far. A PING would not
+// do, as it may be answered before its turn.
 func (c *Client) Sync() []string {
 	c.t.Helper()
 	c.sync++
-	token := fmt.Sprintf("ircdtest-%d", c.sync)
-	c.Send("PING :" + token)
+	token := Barrier(c.sync)
+	c.Send(token)
 	var lines []string
 	for {
 		l, err := c.take()
 		if err != nil {
-			c.t.Fatalf("%s: expected the PONG to %q: %v", c.Name, token, err)
+			c.t.Fatalf("%s: expected the reply to %q: %v", c.Name, token, err)
 		}
-		if Match("* PONG *"+token, l) {
+		if Match("* 421 * "+token+" :*", l) {
 			return lines
 		}
 		lines = append(lines, l)
 	}
+}
+
+// Barrier makes the name of a command that there is not, in letters only. A server
+// answers it with 421 behind the replies to all that was sent before.
+func Barrier(n int) string {
+	return "SYNC" + strings.Map(func(r rune) rune { return r - '0' + 'A' }, strconv.Itoa(n))
 }
 
 // Refute is a Sync that fails the test if a line matches a pattern. It returns

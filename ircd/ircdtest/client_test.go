@@ -40,13 +40,13 @@ func TestClient(t *testing.T) {
 		server.Expect("PONG :hello")
 		c.Send("ONE", "TWO")
 		server.ExpectNext("ONE")
-		server.Send(":s NOTICE alice :one", ":s PONG s :ircdtest-1")
+		server.Send(":s NOTICE alice :one", ":s 421 alice SYNCB :Unknown command")
 		if got := strings.Join(c.Sync(), "|"); got != ":s NOTICE alice :one" {
 			t.Errorf("Sync took %q", got)
 		}
 		c.Send("QUIT")
 		c.Close()
-		if got := strings.Join(server.Closed(), "|"); got != "TWO|PING :ircdtest-1|QUIT" {
+		if got := strings.Join(server.Closed(), "|"); got != "TWO|SYNCB|QUIT" {
 			t.Errorf("the server took %q", got)
 		}
 	})

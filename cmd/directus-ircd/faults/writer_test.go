@@ -2,11 +2,12 @@ package faults
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	irc "gopkg.in/irc.v4"
+
+	"directus-ircd/ircd/ircdtest"
 )
 
 // pace is how long a writer waits before its next message, or as long as the last one took, so that whatever is slow is
@@ -65,8 +66,8 @@ func (w *ircWriter) step(ctx context.Context, c *connection) error {
 }
 
 func (w *ircWriter) say(ctx context.Context, c *connection, k key, channel string) (outcome, error) {
-	token := fmt.Sprintf("%s-%d-%d", w.name, w.n, time.Now().UnixNano())
-	if err := c.send("PRIVMSG "+channel+" :"+k.text(), "PING :"+token); err != nil {
+	barrier := ircdtest.Barrier(w.n) // a PING may be answered before its turn
+	if err := c.send("PRIVMSG "+channel+" :"+k.text(), barrier); err != nil {
 		return unheard, err
 	}
 	told, echoed := pending, false
@@ -82,7 +83,7 @@ func (w *ircWriter) say(ctx context.Context, c *connection, k key, channel strin
 			return unheard, err
 		}
 		switch {
-		case m.Command == "PONG" && m.Trailing() == token:
+		case m.Command == irc.ERR_UNKNOWNCOMMAND && m.Params[1] == barrier:
 			return w.conclude(k, told, echoed)
 		case m.Command == "PRIVMSG" && m.Prefix.Name == c.nick:
 			if got, ok := parseKey(m.Trailing()); ok && got == k {
