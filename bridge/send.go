@@ -181,6 +181,9 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 			if found {
 				return r, nil
 			}
+			if lookErr != nil { // nor is there an answer to the look for it
+				d.unanswered = max(d.unanswered, time.Since(begin))
+			}
 			if lookErr == nil && failedAt(err) {
 				if d.failures++; len(d.once) == 0 || d.failures == maxAttempts {
 					return d.failed(ctx, err)
