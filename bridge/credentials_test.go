@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
@@ -50,7 +52,7 @@ func reason(err error) string {
 
 func TestGuardAsksOnceAboutAWrongPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10)
+		g := newGuard(10, newState(zerolog.Nop()), "")
 		asked := 0
 		// A client comes back every minute for two months.
 		for end := time.Now().Add(60 * 24 * time.Hour); time.Now().Before(end); time.Sleep(time.Minute) {
@@ -70,7 +72,7 @@ func TestGuardAsksOnceAboutAWrongPassword(t *testing.T) {
 
 func TestGuardStopsGuessing(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10)
+		g := newGuard(10, newState(zerolog.Nop()), "")
 		asked := 0
 		for i := range 24 * 3600 {
 			ticket, err := g.begin(fmt.Sprintf("192.0.2.%d", i%200), "kevin@example.com", fmt.Sprint(i))
@@ -106,7 +108,7 @@ func TestGuardStopsGuessing(t *testing.T) {
 
 func TestGuardKnowsTheRightPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10)
+		g := newGuard(10, newState(zerolog.Nop()), "")
 		for range 1000 {
 			ticket, err := g.begin("2001:db8::1", "kevin@example.com", "right")
 			if err != nil {
@@ -152,7 +154,7 @@ func TestGuardKnowsTheRightPassword(t *testing.T) {
 // they have all been refused with the right password.
 func TestGuardAndSuspension(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10)
+		g := newGuard(10, newState(zerolog.Nop()), "")
 		begin := func() *ticket {
 			t.Helper()
 			ticket, err := g.begin("", "kevin@example.com", "right")
@@ -173,7 +175,7 @@ func TestGuardAndSuspension(t *testing.T) {
 // it was changed: so few of them reach Directus that it does not suspend the account.
 func TestGuardKnowsAChangedPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10)
+		g := newGuard(10, newState(zerolog.Nop()), "")
 		asked := 0
 		come := func(n int) (tickets []*ticket) {
 			for range n {
@@ -206,7 +208,7 @@ func TestGuardKnowsAChangedPassword(t *testing.T) {
 }
 
 func TestGuardCountsPendingAndNetworks(t *testing.T) {
-	g := newGuard(3)
+	g := newGuard(3, newState(zerolog.Nop()), "")
 	for i := range 3 {
 		if _, err := g.begin(fmt.Sprintf("2001:db8::%d", i), "", fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
@@ -218,7 +220,7 @@ func TestGuardCountsPendingAndNetworks(t *testing.T) {
 	if _, err := g.begin("2001:db8:1::1", "", "x"); err != nil {
 		t.Errorf("another network: %v", err)
 	}
-	if _, err := newGuard(0).begin("192.0.2.1", "a@b.c", "x"); err != nil {
+	if _, err := newGuard(0, newState(zerolog.Nop()), "").begin("192.0.2.1", "a@b.c", "x"); err != nil {
 		t.Errorf("no limit: %v", err)
 	}
 }
@@ -238,7 +240,7 @@ func TestGuardLimitChanges(t *testing.T) {
 			}
 			return asked
 		}
-		g := newGuard(0)
+		g := newGuard(0, newState(zerolog.Nop()), "")
 		fail(g, 1)
 		if g.limit(3); fail(g, 10) != 3 {
 			t.Error("who came before has no limit")
@@ -259,7 +261,7 @@ func TestGuardLimitChanges(t *testing.T) {
 }
 
 func TestGuardIsBounded(t *testing.T) {
-	g := newGuard(10)
+	g := newGuard(10, newState(zerolog.Nop()), "")
 	before := heap()
 	for i := range 3 * maxGuarded {
 		ticket, err := g.begin(fmt.Sprintf("192.%d.%d.%d", i>>16, i>>8&255, i&255), fmt.Sprintf("user%d@example.com", i), "x")
@@ -300,7 +302,7 @@ func TestGuardDelayGrows(t *testing.T) {
 	} {
 		ircdtest.Bubble(t, func(t *testing.T) {
 			const perMinute = 2
-			g := newGuard(perMinute)
+			g := newGuard(perMinute, newState(zerolog.Nop()), "")
 			tries := 0
 			pause := func(want time.Duration) {
 				t.Helper()

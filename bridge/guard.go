@@ -4,88 +4,118 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"fmt"
-	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"directus-ircd/ircd"
 )
 
 const (
-	// maxFailures is how many refused passwords of one account reach Directus
-	// before the guard slows down: to one in an hour, the next in two, and so on.
-	// Directus suspends the account at the 26th in a row and never forgets one by
-	// time, so that many more would do that within half a day.
-	maxFailures = 15
-	// maxDoublings bounds how often that time doubles.
-	maxDoublings = 12
+	// maxFailures is how many wrong passwords in a row of one account reach Directus,
+	// ever: it suspends the account at the 26th and never forgets one by time. The rest
+	// is for what a crash may keep from the state file.
+	maxFailures = 20
+	// openFailures is how many of those anybody may make. Then only networks that have
+	// not failed on this account are let in, one attempt at a time, with pauses between:
+	// of a few who guess there is soon none left, while the owner comes from elsewhere.
+	openFailures = 12
+	// lateFailures is up to when networks that have failed are let in again, but only
+	// latePause after the others.
+	lateFailures = 15
+	latePause    = time.Hour
+	// reservedFailures are kept for the password that is remembered: should it be
+	// another by now, that counts too.
+	reservedFailures = 2
 	// maxKnowing is how many attempts with the password that Directus accepted last
-	// may be under way: should it be another by now, each of them counts there too.
+	// may be under way, as long as so many failures are left.
 	maxKnowing = 8
+	// maxRepeats is up to how many failures a password is asked about again that was
+	// refused: clients that go on with an old one leave the rest to the new one.
+	maxRepeats = 6
+	// freshPause is how long after a failure the limits for an account hold back a
+	// network that has not failed on it.
+	freshPause = 30 * time.Second
 	// firstPause is how long the same refused password is not asked about
 	// again; it doubles each time up to maxPause. It is not for ever, because
 	// Directus answers alike for an account that is not active yet.
 	firstPause = 5 * time.Minute
 	maxPause   = 24 * time.Hour
-	// firstDelay is how long nobody is let in from an address, or to an account,
-	// with too many failures; it doubles each time up to maxDelay, and begins
-	// anew after a time as long as that.
-	firstDelay = time.Minute
-	maxDelay   = 15 * time.Minute
-	// maxGuarded bounds each table of the guard; the entries that have not been
-	// used for the longest time go first.
-	maxGuarded = 10000
 )
 
-// guard keeps login attempts from reaching Directus in numbers: clients
-// reconnect every few seconds with the password that was just refused. Only
-// attempts that fail count, so that a gateway with many users, or one user with
-// many connections, is not held up.
+// failurePauses are how long after the last of openFailures and more an attempt is let
+// in. The first are for an owner who is there now, the last for one who comes back when
+// those who guess have given up.
+var failurePauses = [maxFailures - openFailures]time.Duration{
+	time.Minute, time.Minute, time.Minute, 10 * time.Minute,
+	time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour,
+}
+
+// guard keeps login attempts from reaching Directus in numbers: clients reconnect every
+// few seconds with the password that was just refused, and strangers guess. Only attempts
+// that fail count, so that a gateway with many users, or one user with many connections,
+// is not held up.
+//
+// What Directus counts for ever, the ledger does. What only slows down is in memory, and
+// may be forgotten when others need the room.
+//
+// Whoever has logged in to an account with its present password gets in at once, whatever
+// strangers try. Else the right password cannot be told from a guess: it gets in within a
+// minute from a network that has not failed on the account, as long as no more than
+// openFailures networks guess. Each further one may take one of the later attempts, and
+// when maxFailures are spent the account is closed to passwords that are not remembered.
 type guard struct {
-	key []byte
+	key    []byte // of the hashes in memory
+	ledger *ledger
+
+	digesting sync.Mutex // held while a password is compared with the one remembered: one at a time
 
 	mu        sync.Mutex
 	perMinute int                // failures; guarded by mu; 0: no limit
 	addresses map[string]*quota  // guarded by mu
-	accounts  map[string]*record // guarded by mu
+	accounts  map[string]*record // by ledger.name, or the hash of a token; guarded by mu
 }
 
-// record is what is remembered of the attempts on one account. Its fields are
+// record is what is known for the moment of the attempts on one account. Its fields are
 // guarded by the guard's mu.
 type record struct {
 	quota
-	failures int
-	next     time.Time // after maxFailures: not before
-	refused  map[[sha256.Size]byte]*refusal
-	good     [sha256.Size]byte // the password that Directus accepted last
-	knowing  int               // attempts with it that are under way
+	refused  map[secretHash]*refusal
+	good     secretHash // the password that Directus accepted last
+	knowing  int        // attempts with it that are under way
+	refusals int        // all since the record was made
 }
 
 type refusal struct {
 	until time.Time
 	pause time.Duration
+	half  bool // the password was right, and a code is missing
 }
 
-// ticket is the leave to make one attempt. Exactly one of accepted, refused
-// and unknown ends it.
+// ticket is the leave to make one attempt. Exactly one of accepted, refused, incomplete,
+// lost and unknown ends it.
 type ticket struct {
-	guard   *guard
-	address *quota
-	account *record // nil for a token, and while known is set
-	known   *record // the account whose last good password this is
-	email   string  // empty for a token
-	name    string  // of the account in the guard's table
-	hash    [sha256.Size]byte
+	guard    *guard
+	address  *quota
+	account  *record    // nil for a token that is not known
+	known    bool       // it is the account's last good password
+	token    bool       // and not a password
+	name     string     // of the account in the guard's table
+	password string     // without a one-time code
+	hash     secretHash // of all
+	good     secretHash // without the code
+	network  uint32
+	refusals int // of the account, when the attempt began
 }
 
-func newGuard(perMinute int) *guard {
+func newGuard(perMinute int, state *State, origin string) *guard {
 	key := make([]byte, 32)
 	rand.Read(key)
-	return &guard{perMinute: perMinute, key: key, addresses: map[string]*quota{}, accounts: map[string]*record{}}
+	return &guard{perMinute: perMinute, key: key, ledger: newLedger(state, origin),
+		addresses: map[string]*quota{}, accounts: map[string]*record{}}
 }
 
 // limit takes over another limit, for those who are counted already too.
@@ -104,122 +134,253 @@ func (g *guard) limit(perMinute int) {
 	}
 }
 
-// refuses says why credentials are not worth waiting for; begin, which follows, may
-// refuse more. The arguments and the error are those of begin.
+// refuses says why credentials are not worth waiting for, and finds out whether they are
+// the ones remembered; begin, which follows, may refuse more. The arguments and the error
+// are those of begin.
 func (g *guard) refuses(remote, email, secret string) error {
 	t := g.newTicket(email, secret)
+	g.recall(t)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	now := time.Now()
 	r := g.accounts[t.name]
-	if r != nil && r.good == t.hash {
-		r.used = time.Now()
-		return nil
+	if r != nil && r.good == t.good {
+		r.used = now
+		return r.repeats(t.hash, 0, now)
 	}
-	if err := g.addressQuota(remote).check(ofAddress, 0); err != nil || t.email == "" || r == nil {
+	if err := g.addressQuota(remote).check(ofAddress, 0, time.Time{}); err != nil || t.token {
 		return err
 	}
-	if err := r.check(t.hash, time.Now()); err != nil {
-		return err
+	if r == nil {
+		r = g.newRecord()
 	}
-	return r.quota.check(ofAccount, 0)
+	return r.check(t, g.ledger.of(t.name), g.ledger.network(remote), 0, now)
 }
 
-// begin asks for leave to try a password of an account, or a token (an empty
-// e-mail), from a remote address; an empty address has no limit. The error is a
-// *ircd.LoginError.
+// recall looks whether a password is the one that the ledger remembers.
+func (g *guard) recall(t *ticket) {
+	g.mu.Lock()
+	row, r := g.ledger.of(t.name), g.accounts[t.name]
+	known := r != nil && (r.good == t.good || r.refused[t.hash] != nil)
+	g.mu.Unlock()
+	if t.token || row.Secret == nil || known {
+		return
+	}
+	g.digesting.Lock()
+	same := subtle.ConstantTimeCompare(g.ledger.digest(t.name, t.password), row.Secret) == 1
+	g.digesting.Unlock()
+	if !same {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if now := g.ledger.of(t.name); subtle.ConstantTimeCompare(now.Secret, row.Secret) == 1 {
+		g.accountRecord(t.name).good = t.good
+	}
+}
+
+// begin asks for leave to try a password of an account, or a token (an empty e-mail), from
+// a remote address; an empty address has no limit. A one-time code follows the password
+// behind a NUL. The error is a *ircd.LoginError.
 func (g *guard) begin(remote, email, secret string) (*ticket, error) {
 	t := g.newTicket(email, secret)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if r := g.accounts[t.name]; r != nil && r.good == t.hash {
+	t.network = g.ledger.network(remote)
+	if r := g.accounts[t.name]; r != nil && r.good == t.good {
 		// Whoever guesses must not keep out who knows.
-		if r.knowing >= maxKnowing && t.email != "" {
-			return nil, atOnce(ofAccount)
-		}
-		r.knowing++
-		t.address, t.known = &quota{}, r
-		r.used = time.Now()
-		return t, nil
+		return t, g.admitKnown(t, r)
 	}
-	if err := g.admit(t, remote); err != nil {
-		return nil, err
-	}
-	return t, nil
+	return t, g.admit(t, remote)
 }
 
 func (g *guard) newTicket(email, secret string) *ticket {
 	email = strings.ToLower(strings.TrimSpace(email))
-	t := &ticket{guard: g, email: email, name: email, hash: g.hash(email, secret)}
-	if email == "" {
-		t.name = string(t.hash[:])
+	password, _, _ := strings.Cut(secret, "\x00")
+	t := &ticket{guard: g, token: email == "", password: password, hash: g.hash(email, secret)}
+	if t.token {
+		t.name, t.good = string(t.hash[:]), t.hash
+	} else {
+		t.name = g.ledger.name(email)
+		t.good = g.hash("\x00"+t.name, password)
 	}
 	return t
+}
+
+// admitKnown admits an attempt with the last good secret. The caller holds mu.
+func (g *guard) admitKnown(t *ticket, r *record) error {
+	now := time.Now()
+	r.used = now
+	if !t.token {
+		failures := g.ledger.of(t.name).Failures
+		if err := r.repeats(t.hash, 0, now); err != nil {
+			return err
+		}
+		if failures >= maxFailures {
+			return spent()
+		}
+		if r.knowing >= maxKnowing || failures+r.pending+r.knowing >= maxFailures {
+			return atOnce(ofAccount)
+		}
+	}
+	r.knowing++
+	t.address, t.account, t.known, t.refusals = &quota{}, r, true, r.refusals
+	return nil
 }
 
 // admit looks whether an address and an account may try what may be wrong. The
 // caller holds mu.
 func (g *guard) admit(t *ticket, remote string) error {
 	t.address = g.addressQuota(remote)
-	if err := t.address.begin(ofAddress); err != nil {
+	if err := t.address.check(ofAddress, t.address.pending, time.Time{}); err != nil {
 		return err
 	}
-	if t.email == "" {
-		return nil
+	if !t.token {
+		// Only now, so that an address beyond its quota cannot fill the table.
+		r := g.accountRecord(t.name)
+		if err := r.check(t, g.ledger.of(t.name), t.network, r.pending, time.Now()); err != nil {
+			return err
+		}
+		r.pending++
+		t.account, t.refusals = r, r.refusals
 	}
-	// Only now, so that an address beyond its quota cannot fill the table.
-	t.account = g.accountRecord(t.email)
-	err := t.account.check(t.hash, time.Now())
-	if n := t.account.pending; err == nil && n > 0 && t.account.failures+n >= maxFailures {
-		err = atOnce(ofAccount) // should they all be wrong, it were too many
-	}
-	if err == nil {
-		err = t.account.begin(ofAccount)
-	}
-	if err != nil {
-		t.address.end(false)
-	}
-	return err
+	t.address.pending++
+	return nil
 }
 
-// check refuses what is known to be in vain or dangerous.
-func (r *record) check(hash [sha256.Size]byte, now time.Time) error {
-	known := r.refused[hash]
-	if known != nil && r.failures >= maxFailures {
-		return &ircd.LoginError{Reason: ircd.Rejected, Text: "Directus refused this very password time and again and is not asked about it any more. Correct the password in your client"}
+// check refuses what is known to be in vain or dangerous, with so many attempts under way.
+func (r *record) check(t *ticket, row storedLogin, network uint32, pending int, now time.Time) error {
+	if err := r.repeats(t.hash, row.Failures, now); err != nil {
+		return err
 	}
-	if known != nil && now.Before(known.until) {
+	budget := maxFailures
+	if row.Secret != nil {
+		budget -= reservedFailures
+	}
+	if row.Failures >= budget {
+		return spent()
+	}
+	fresh := !slices.Contains(row.Networks, network)
+	last := time.Unix(row.Last, 0)
+	if row.Failures >= openFailures {
+		next := last.Add(failurePauses[row.Failures-openFailures])
+		if !fresh {
+			if row.Failures >= lateFailures {
+				return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many wrong passwords for this account, which Directus would suspend. The last attempts are for networks other than yours"}
+			}
+			next = next.Add(latePause)
+		}
+		if now.Before(next) {
+			return &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(
+				"Too many wrong passwords for this account, which Directus would suspend. Try again in %s", wait(next.Sub(now)))}
+		}
+	}
+	if n := pending + r.knowing; n > 0 && row.Failures+n >= openFailures {
+		return atOnce(ofAccount) // should they all be wrong, it were too many
+	}
+	var atMost time.Time
+	if fresh {
+		atMost = last.Add(freshPause)
+	}
+	return r.quota.check(ofAccount, pending, atMost)
+}
+
+// repeats refuses what was refused a while ago.
+func (r *record) repeats(hash secretHash, failures int, now time.Time) error {
+	known := r.refused[hash]
+	switch {
+	case known == nil:
+		return nil
+	case known.half && now.Before(known.until):
+		return &ircd.LoginError{Reason: ircd.OTPRequired, Text: "Your Directus account asks for a one-time code"}
+	case known.half:
+		return nil
+	case failures >= maxRepeats:
+		return &ircd.LoginError{Reason: ircd.Rejected, Text: "Directus refused this very password time and again and is not asked about it any more. Correct the password in your client"}
+	case now.Before(known.until):
 		return &ircd.LoginError{Reason: ircd.Rejected, Text: fmt.Sprintf(
 			"Directus refused this very password a while ago and is not asked about it again for %s. Correct the password in your client", wait(known.until.Sub(now)))}
 	}
-	if now.Before(r.next) {
-		return &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(
-			"Too many wrong passwords for this account, which Directus would suspend. Try again in %s", wait(r.next.Sub(now)))}
-	}
 	return nil
+}
+
+func spent() error {
+	return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many wrong passwords for this account, which Directus would suspend: it is not asked about others any more. Log in with a static token, or ask the administrator"}
+}
+
+// end ends the attempt, with mu held.
+func (t *ticket) end(failed bool) {
+	t.address.end(failed)
+	switch {
+	case t.known:
+		t.account.knowing--
+	case t.account != nil:
+		t.account.end(failed)
+	}
 }
 
 // refused remembers that Directus did not accept the credentials.
 func (t *ticket) refused() {
 	t.guard.mu.Lock()
 	defer t.guard.mu.Unlock()
-	t.address.end(true)
-	switch {
-	case t.known != nil:
-		t.known.knowing--
-		if t.known.good == t.hash {
-			t.known.good = [sha256.Size]byte{}
-		}
-		if t.email != "" { // no pause yet: the account may have been suspended, and be restored soon
-			t.known.count()
-		}
-	case t.account != nil:
-		t.account.end(true)
-		t.account.fail(t.hash)
+	t.end(true)
+	if t.account == nil {
+		return
+	}
+	wasGood := t.account.good == t.good
+	if wasGood {
+		t.account.good = secretHash{}
+	}
+	if t.token {
+		return
+	}
+	if !t.known { // else no pause yet: the account may have been suspended, and be restored soon
+		t.account.pauses(t.hash, false)
+	}
+	t.account.refusals++
+	t.guard.ledger.fail(t.name, t.network, wasGood)
+}
+
+// incomplete remembers that Directus asks for another one-time code, or for one at all. It
+// counts that as it counts a wrong password.
+func (t *ticket) incomplete(code bool) {
+	t.guard.mu.Lock()
+	defer t.guard.mu.Unlock()
+	t.end(code)
+	if t.account == nil || t.token {
+		return
+	}
+	t.account.pauses(t.hash, !code)
+	t.account.refusals++
+	if code {
+		t.guard.ledger.fail(t.name, t.network, false)
+	} else {
+		t.guard.ledger.lose(t.name)
 	}
 }
 
-// fail notes a password that Directus has refused.
-func (r *record) fail(hash [sha256.Size]byte) {
+// lost ends an attempt that Directus may have counted, as who asked did not wait for its
+// answer. With the last good password nothing is counted: a Directus that does not answer
+// would shut out who knows it.
+func (t *ticket) lost() {
+	t.guard.mu.Lock()
+	defer t.guard.mu.Unlock()
+	t.end(false)
+	if t.account != nil && !t.known {
+		t.account.refusals++
+		t.guard.ledger.lose(t.name)
+	}
+}
+
+// unknown ends an attempt that Directus has not looked at.
+func (t *ticket) unknown() {
+	t.guard.mu.Lock()
+	defer t.guard.mu.Unlock()
+	t.end(false)
+}
+
+// pauses notes credentials that Directus has refused.
+func (r *record) pauses(hash secretHash, half bool) {
 	now := time.Now()
 	known := r.refused[hash]
 	if known == nil {
@@ -231,163 +392,47 @@ func (r *record) fail(hash [sha256.Size]byte) {
 	} else if !now.Before(known.until) { // not one of those that were under way
 		known.pause = min(2*known.pause, maxPause)
 	}
-	known.until = now.Add(known.pause)
-	r.count()
-}
-
-// count counts a refusal, as Directus does.
-func (r *record) count() {
-	if r.failures++; r.failures >= maxFailures {
-		r.next = time.Now().Add(time.Hour << min(r.failures-maxFailures, maxDoublings))
-	}
+	known.until, known.half = now.Add(known.pause), half
 }
 
 // accepted forgets the account's failures, as Directus does, but not which
-// passwords are wrong.
+// passwords are wrong. It takes milliseconds for a password that is not remembered.
 func (t *ticket) accepted() {
-	t.unknown()
+	var digest []byte
+	if !t.known && !t.token {
+		digest = t.guard.ledger.digest(t.name, t.password)
+	}
 	t.guard.mu.Lock()
 	defer t.guard.mu.Unlock()
-	if t.known != nil {
-		return
-	}
+	t.end(false)
 	r := t.guard.accountRecord(t.name)
-	r.failures, r.next, r.good = 0, time.Time{}, t.hash
+	r.good = t.good
 	delete(r.refused, t.hash)
-}
-
-// unknown ends an attempt that says nothing about the credentials.
-func (t *ticket) unknown() {
-	t.guard.mu.Lock()
-	defer t.guard.mu.Unlock()
-	t.address.end(false)
-	switch {
-	case t.known != nil:
-		t.known.knowing--
-	case t.account != nil:
-		t.account.end(false)
+	if !t.token {
+		// Those that were refused while this was under way may have come after it.
+		t.guard.ledger.succeed(t.name, r.refusals-t.refusals, digest)
 	}
 }
 
-func (g *guard) hash(email, secret string) [sha256.Size]byte {
+func (g *guard) hash(email, secret string) secretHash {
 	mac := hmac.New(sha256.New, g.key)
 	fmt.Fprintf(mac, "%s\x00%s", email, secret)
-	return [sha256.Size]byte(mac.Sum(nil))
-}
-
-// addressQuota finds the quota of an address, an IPv6 network of 64 bits
-// counting as one. The caller holds mu.
-func (g *guard) addressQuota(remote string) *quota {
-	if remote == "" {
-		return &quota{}
-	}
-	if ip, err := netip.ParseAddr(remote); err == nil && ip.Unmap().Is6() {
-		if network, err := ip.Prefix(64); err == nil {
-			remote = network.String()
-		}
-	}
-	q := g.addresses[remote]
-	if q == nil {
-		prune(g.addresses, func(q *quota) time.Time { return q.used })
-		q = &quota{bucket: g.newBucket()}
-		g.addresses[remote] = q
-	}
-	return q
+	return secretHash(mac.Sum(nil))
 }
 
 // accountRecord finds the record of an account. The caller holds mu.
-func (g *guard) accountRecord(email string) *record {
-	r := g.accounts[email]
+func (g *guard) accountRecord(name string) *record {
+	r := g.accounts[name]
 	if r == nil {
-		prune(g.accounts, func(r *record) time.Time { return r.used })
-		r = &record{quota: quota{bucket: g.newBucket()}, refused: map[[sha256.Size]byte]*refusal{}}
-		r.used = time.Now()
-		g.accounts[email] = r
+		prune(g.accounts, func(r *record) (time.Time, bool) { return r.used, r.pending+r.knowing > 0 })
+		r = g.newRecord()
+		g.accounts[name] = r
 	}
 	return r
 }
 
-// quota limits failed attempts; those under way count as failed until they
-// end. Its fields are guarded by the guard's mu.
-type quota struct {
-	bucket  *rate.Limiter // nil: no limit
-	pending int
-	used    time.Time
-	delay   time.Duration // the last
-	until   time.Time     // nobody is let in before
-}
-
-// newBucket is for one quota; nil where there is no limit. The caller holds mu.
-func (g *guard) newBucket() *rate.Limiter {
-	if g.perMinute == 0 {
-		return nil
-	}
-	return rate.NewLimiter(rate.Every(time.Minute/time.Duration(g.perMinute)), g.perMinute)
-}
-
-// Whose quota it is that keeps somebody out.
-const (
-	ofAddress = "from your address"
-	ofAccount = "to this account"
-)
-
-// check says why there is no attempt left, with so many under way.
-func (q *quota) check(whose string, pending int) error {
-	now := time.Now()
-	q.used = now
-	if now.Before(q.until) {
-		return &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(
-			"Too many failed logins %s. Try again in %s", whose, wait(q.until.Sub(now)))}
-	}
-	if q.bucket != nil && q.bucket.Tokens()-float64(pending) < 1 {
-		return atOnce(whose)
-	}
-	return nil
-}
-
-func atOnce(whose string) error {
-	return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many logins " + whose + " at once. Try again in a moment"}
-}
-
-func (q *quota) begin(whose string) error {
-	if err := q.check(whose, q.pending); err != nil {
-		return err
-	}
-	q.pending++
-	return nil
-}
-
-func (q *quota) end(failed bool) {
-	q.pending--
-	if !failed || q.bucket == nil {
-		return
-	}
-	now := time.Now()
-	if q.bucket.Allow(); q.bucket.Tokens() >= 1 || now.Before(q.until) {
-		return
-	}
-	if now.Sub(q.until) > maxDelay {
-		q.delay = 0
-	}
-	q.delay = min(max(2*q.delay, firstDelay), maxDelay)
-	q.until = now.Add(q.delay)
-}
-
-// prune makes room in a full table by dropping the half used longest ago.
-func prune[V any](table map[string]V, used func(V) time.Time) {
-	if len(table) < maxGuarded {
-		return
-	}
-	now := time.Now()
-	for age := time.Hour; len(table) >= maxGuarded/2; age /= 2 {
-		for key, v := range table {
-			if now.Sub(used(v)) >= age {
-				delete(table, key)
-			}
-		}
-	}
-}
-
-func wait(d time.Duration) string {
-	return max(d.Round(time.Second), time.Second).String()
+func (g *guard) newRecord() *record {
+	r := &record{quota: quota{bucket: g.newBucket()}, refused: map[secretHash]*refusal{}}
+	r.used = time.Now()
+	return r
 }

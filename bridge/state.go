@@ -37,9 +37,11 @@ type State struct {
 	wg        sync.WaitGroup
 	failed    atomic.Int64 // writings
 
-	trails *trails
-	nicks  *table[storedNicks]
-	stores []store // all of them
+	trails   *trails
+	nicks    *table[storedNicks]
+	logins   *table[storedLogin] // see ledger
+	loginKey *table[[]byte]
+	stores   []store // all of them
 }
 
 // store is one kind of what a State keeps. It holds what has changed until that is
@@ -88,7 +90,9 @@ func newState(log zerolog.Logger) *State {
 func (s *State) makeStores() []store {
 	s.trails = newTrails(s)
 	s.nicks = newTable[storedNicks](s, "nicks 1", "nicks")
-	s.stores = []store{s.trails, s.nicks}
+	s.logins = newTable[storedLogin](s, "logins 1", "failed logins")
+	s.loginKey = newTable[[]byte](s, "login key 1", "the key of failed logins")
+	s.stores = []store{s.trails, s.nicks, s.logins, s.loginKey}
 	return s.stores
 }
 

@@ -1,0 +1,236 @@
+package bridge
+
+import (
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"encoding/hex"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"golang.org/x/text/runes"
+	"golang.org/x/text/transform"
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	// maxCounters bounds the counters of accounts that nobody is known to have logged in
+	// to, which may be invented, and maxSecrets those of accounts of which the last
+	// good password is remembered.
+	maxCounters = 25000
+	maxSecrets  = 50000
+	// digestRounds makes guesses slow for who has got hold of the state file. One
+	// check takes some 2 ms.
+	digestRounds = 10000
+	// usedResolution is how exactly it is known when somebody logged in.
+	usedResolution = 24 * time.Hour
+	// floorName is the row of the floor; the others have names of 32 digits.
+	floorName = "floor"
+	// keyName is the row of the key in its table.
+	keyName = "names"
+)
+
+// storedLogin is what the state has of an account.
+type storedLogin struct {
+	Failures int      `json:"failures,omitempty"` // in a row, as Directus counts them
+	Last     int64    `json:"last,omitempty"`     // Unix time of the last failure, in seconds
+	Networks []uint32 `json:"networks,omitempty"` // those that failed, by hash; at most as many as failures
+	Secret   []byte   `json:"secret,omitempty"`   // see ledger.digest; nil: none is remembered
+	Used     int64    `json:"used,omitempty"`     // Unix time of a success, as exact as usedResolution
+}
+
+// ledger counts for each account the failures since the last success. It is in the state,
+// because Directus does not forget them either. Names, networks and passwords are in it
+// as keyed hashes only.
+//
+// Its memory is bounded although no counter is forgotten in favour of another: when there
+// are too many, those that are lowest are merged into the floor, a number of failures that
+// every account without a counter of its own is taken to have. So an account may be taken
+// to have more failures than it has, and never fewer. To raise the floor by one takes
+// maxCounters failures with different names.
+//
+// Its methods but digest and name are called with the guard's mu held.
+type ledger struct {
+	rows   *table[storedLogin]
+	key    []byte
+	origin string // the Directus of the accounts
+
+	floor      int // guarded by the guard's mu
+	counted    int // rows without a secret; guarded by the guard's mu
+	remembered int // rows with one; guarded by the guard's mu
+}
+
+func newLedger(s *State, origin string) *ledger {
+	l := &ledger{rows: s.logins, origin: origin}
+	var ok bool
+	if l.key, ok = s.loginKey.get(keyName); !ok || len(l.key) != sha256.Size {
+		l.key = make([]byte, sha256.Size)
+		rand.Read(l.key)
+		s.loginKey.put(keyName, l.key)
+		for name := range l.rows.all() {
+			l.rows.drop(name) // nobody can tell whose it is
+		}
+		return l
+	}
+	for name, row := range l.rows.all() {
+		switch {
+		case name == floorName:
+			l.floor = row.Failures
+		case row.Secret != nil:
+			l.remembered++
+		default:
+			l.counted++
+		}
+	}
+	return l
+}
+
+// mac is a hash of parts, the first of which says what of.
+func (l *ledger) mac(parts ...string) []byte {
+	mac := hmac.New(sha256.New, l.key)
+	for _, part := range parts {
+		mac.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		mac.Write([]byte(part))
+	}
+	return mac.Sum(nil)
+}
+
+// name is that of an account in the ledger. E-mail addresses that differ in case or in
+// accents only have one: to some databases they are the same.
+func (l *ledger) name(email string) string {
+	bare := transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)))
+	if folded, _, err := transform.String(bare, email); err == nil {
+		email = folded
+	}
+	return hex.EncodeToString(l.mac("account", l.origin, strings.ToLower(strings.TrimSpace(email)))[:16])
+}
+
+// network is a hash of that of an address: 48 bits of IPv6, which is what one customer may
+// have, and 24 of IPv4.
+func (l *ledger) network(remote string) uint32 {
+	if ip, err := netip.ParseAddr(remote); err == nil {
+		ip = ip.Unmap()
+		bits := 24
+		if ip.Is6() {
+			bits = 48
+		}
+		if p, err := ip.Prefix(bits); err == nil {
+			remote = p.String()
+		}
+	}
+	return binary.BigEndian.Uint32(l.mac("network", remote))
+}
+
+// digest is what is remembered of a password. It takes milliseconds.
+func (l *ledger) digest(name, password string) []byte {
+	d, err := pbkdf2.Key(sha256.New, password, l.mac("password", name), digestRounds, 16)
+	if err != nil {
+		return nil // only where the standards of FIPS forbid it: none is remembered
+	}
+	return d
+}
+
+func (l *ledger) of(name string) storedLogin {
+	if row, ok := l.rows.get(name); ok {
+		return row
+	}
+	return storedLogin{Failures: l.floor}
+}
+
+// fail counts a failure from a network, and forgets the password if it was that.
+func (l *ledger) fail(name string, network uint32, wasSecret bool) {
+	row := l.of(name)
+	row.Failures++
+	row.Last = time.Now().Unix()
+	if !slices.Contains(row.Networks, network) && len(row.Networks) < maxFailures {
+		row.Networks = append(slices.Clone(row.Networks), network)
+	}
+	if wasSecret {
+		row.Secret = nil
+	}
+	l.put(name, row)
+}
+
+// lose counts an attempt that Directus has not answered, and may have counted.
+func (l *ledger) lose(name string) {
+	row := l.of(name)
+	row.Failures++
+	row.Last = time.Now().Unix()
+	l.put(name, row)
+}
+
+// succeed forgets the failures but for those since the attempt began, and remembers what
+// digest returned of its password; nil: that is remembered already.
+func (l *ledger) succeed(name string, since int, digest []byte) {
+	row := l.of(name)
+	now := time.Now()
+	if digest == nil {
+		digest = row.Secret
+	}
+	if row.Failures == 0 && subtle.ConstantTimeCompare(row.Secret, digest) == 1 && now.Sub(time.Unix(row.Used, 0)) < usedResolution {
+		return
+	}
+	row.Failures, row.Networks, row.Secret, row.Used = min(row.Failures, since), nil, digest, now.Unix()
+	l.put(name, row)
+}
+
+// put stores a row, and makes room for it.
+func (l *ledger) put(name string, row storedLogin) {
+	if old, ok := l.rows.get(name); ok {
+		l.forget(name, old)
+	}
+	if row.Secret != nil {
+		if l.remembered >= maxSecrets {
+			l.forgetSecrets()
+		}
+		l.remembered++
+		l.rows.put(name, row)
+		return
+	}
+	for l.counted >= maxCounters {
+		l.raiseFloor()
+	}
+	if row.Failures > l.floor {
+		l.counted++
+		l.rows.put(name, row)
+	}
+}
+
+func (l *ledger) forget(name string, row storedLogin) {
+	if row.Secret != nil {
+		l.remembered--
+	} else {
+		l.counted--
+	}
+	l.rows.drop(name)
+}
+
+// raiseFloor merges the lowest counters.
+func (l *ledger) raiseFloor() {
+	l.floor++
+	l.rows.put(floorName, storedLogin{Failures: l.floor})
+	for name, row := range l.rows.all() {
+		if name != floorName && row.Secret == nil && row.Failures <= l.floor {
+			l.forget(name, row)
+		}
+	}
+}
+
+// forgetSecrets forgets the tenth of the passwords that was used longest ago.
+func (l *ledger) forgetSecrets() {
+	rows := l.rows.all()
+	maps.DeleteFunc(rows, func(_ string, row storedLogin) bool { return row.Secret == nil })
+	names := slices.SortedFunc(maps.Keys(rows), func(a, b string) int { return int(rows[a].Used - rows[b].Used) })
+	for _, name := range names[:len(names)/10+1] {
+		row := rows[name]
+		row.Secret = nil
+		l.put(name, row)
+	}
+}
