@@ -2,6 +2,9 @@ package bridge
 
 import (
 	"context"
+	"errors"
+	"net"
+	"net/http"
 	"strings"
 	"time"
 
@@ -109,10 +112,26 @@ func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, dev
 		return b.admit(ctx, account, ticket.hash, device)
 	}
 	refusal := loginError(err)
-	if refusal.Reason == ircd.Rejected && (last || a.token == "") || refusal.Reason == ircd.OTPRequired && cred.OTP != "" {
+	switch {
+	case refusal.Reason == ircd.Rejected && (last || a.token == ""):
 		ticket.refused()
-	} else {
+	case refusal.Reason == ircd.OTPRequired:
+		ticket.incomplete(cred.OTP != "")
+	case refusal.Reason == ircd.Rejected || isUncounted(err):
 		ticket.unknown()
+	default:
+		ticket.lost()
 	}
 	return nil, refusal
+}
+
+// isUncounted tells a failure that came before Directus looked at the password from one
+// that may have come later, and then counts as a wrong one until the next success.
+func isUncounted(err error) bool {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return true
+	}
+	var answer *directus.Error
+	return errors.As(err, &answer) && answer.Status != http.StatusGatewayTimeout && answer.Code != directus.CodeResourceRestricted
 }

@@ -256,6 +256,14 @@ func (f *Fake) Suspend(id string) {
 	f.EndSessions(id)
 }
 
+// Attempts is how many attempts to log in to an account, none of which succeeded, Directus
+// has counted since the last that did.
+func (f *Fake) Attempts(id string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.attempts[id]
+}
+
 // SetPassword changes a password and ends the user's refresh tokens.
 func (f *Fake) SetPassword(id, password string) {
 	f.EditUser(id, func(u *FakeUser) { u.Password = password })

@@ -77,10 +77,10 @@ func (f *Fake) login(_ *http.Request, _ string, body map[string]any) (any, error
 	if u == nil || u.Status != "active" {
 		return nil, wrong
 	}
+	if f.attempts[u.ID]++; f.attempts[u.ID] > maxAttempts {
+		u.Status, f.attempts[u.ID] = "suspended", 0
+	}
 	if u.Password != password {
-		if f.attempts[u.ID]++; f.attempts[u.ID] > maxAttempts {
-			u.Status = "suspended"
-		}
 		return nil, wrong
 	}
 	if u.OTP != "" && u.OTP != otp {

@@ -1,0 +1,294 @@
+package bridge
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// attack is a guard in front of what Directus counts, and the daemon can be restarted.
+type attack struct {
+	t     *testing.T
+	dir   string
+	state *State
+	guard *guard
+	inRow map[string]int // wrong passwords by account, as Directus counts them
+	most  map[string]int
+	tries int
+}
+
+func newAttack(t *testing.T) *attack {
+	a := &attack{t: t, dir: t.TempDir(), inRow: map[string]int{}, most: map[string]int{}}
+	a.start()
+	t.Cleanup(func() { a.state.Close() })
+	return a
+}
+
+func (a *attack) start() {
+	a.state = stateIn(a.t, a.dir, zerolog.Nop())
+	a.guard = newGuard(10, a.state, "http://directus")
+}
+
+func (a *attack) restart() {
+	a.state.Close()
+	a.start()
+}
+
+// try logs in as a client does, and reports whether Directus has been asked.
+func (a *attack) try(remote, email, password string) error {
+	if err := a.guard.refuses(remote, email, password); err != nil {
+		return err
+	}
+	ticket, err := a.guard.begin(remote, email, password)
+	if err != nil {
+		return err
+	}
+	if password == "right" {
+		a.inRow[email] = 0
+		ticket.accepted()
+		return nil
+	}
+	a.inRow[email]++
+	a.most[email] = max(a.most[email], a.inRow[email])
+	ticket.refused()
+	return nil
+}
+
+// guess tries another wrong password.
+func (a *attack) guess(remote, email string) bool {
+	a.tries++
+	return a.try(remote, email, fmt.Sprint("guess ", a.tries)) == nil
+}
+
+// network is an address of the network of a number.
+func network(i int) string { return fmt.Sprintf("10.%d.%d.1", i>>8&255, i&255) }
+
+const victim = "owner@example.com"
+
+// Invented addresses do not make the guard forget what Directus remembers, nor does a
+// restart, and whoever has logged in before gets in all the same.
+func TestGuardIsNotFlushed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAttack(t)
+		if err := a.try(network(1), "known@example.com", "right"); err != nil {
+			t.Fatal(err)
+		}
+		for round := range 4 {
+			for range 3 {
+				for i := range 50 {
+					a.guess(network(100+i), victim)
+					a.guess(network(100+i), "known@example.com")
+				}
+				time.Sleep(time.Hour)
+			}
+			for i := range 10100 {
+				if !a.guess(network(1000+i), fmt.Sprintf("invented-%d-%d@example.com", round, i)) {
+					t.Fatal("the flood is held up")
+				}
+			}
+			a.restart()
+			if err := a.try(network(101), "known@example.com", "right"); err != nil {
+				t.Errorf("round %d: who has logged in before: %v", round, err)
+			}
+		}
+		for email, most := range a.most {
+			if most > maxFailures {
+				t.Errorf("%s: %d wrong ones in a row", email, most)
+			}
+		}
+		if n := len(a.state.logins.all()); n > maxCounters+maxSecrets || a.guard.ledger.counted > maxCounters || a.guard.ledger.floor == 0 {
+			t.Errorf("%d counters, floor %d", n, a.guard.ledger.floor)
+		}
+		if len(a.guard.accounts) > maxGuarded || len(a.guard.addresses) > maxGuarded {
+			t.Errorf("%d accounts and %d addresses are remembered", len(a.guard.accounts), len(a.guard.addresses))
+		}
+	})
+}
+
+// Directus sees no more than maxFailures in a row, however long, from however many
+// networks and over however many restarts somebody tries, and those who are about to fail
+// at once count too.
+func TestGuardBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAttack(t)
+		random := rand.New(rand.NewPCG(1, 2))
+		for i := range 60 * 24 {
+			var tickets []*ticket
+			for range 30 {
+				a.tries++
+				if ticket, err := a.guard.begin(network(random.IntN(65536)), victim, fmt.Sprint(a.tries)); err == nil {
+					tickets = append(tickets, ticket)
+				}
+			}
+			for _, ticket := range tickets {
+				a.inRow[victim]++
+				if a.inRow[victim]%3 == 0 {
+					ticket.lost()
+				} else {
+					ticket.refused()
+				}
+			}
+			time.Sleep(time.Hour)
+			if i%100 == 0 {
+				a.restart()
+			}
+		}
+		if n := a.inRow[victim]; n != maxFailures {
+			t.Errorf("%d wrong ones in a row", n)
+		}
+	})
+}
+
+// The right password of who has never logged in gets in within a minute, whenever the
+// owner comes and whatever the few networks do that guess.
+func TestGuardLetsTheOwnerIn(t *testing.T) {
+	for _, networks := range []int{1, 3, openFailures} {
+		for after := time.Duration(0); after < 48*time.Hour; after = 2*after + 7*time.Second {
+			synctest.Test(t, func(t *testing.T) {
+				a := newAttack(t)
+				for begun := time.Now(); time.Since(begun) < after; time.Sleep(min(after, max(time.Second, after/200))) {
+					for i := range networks {
+						a.guess(network(i), victim)
+					}
+				}
+				came := time.Now()
+				for a.try(network(500), victim, "right") != nil {
+					for i := range networks {
+						a.guess(network(i), victim)
+					}
+					time.Sleep(time.Second)
+					if time.Since(came) > time.Minute {
+						t.Fatalf("%d networks, after %v: %v", networks, after, a.try(network(500), victim, "right"))
+					}
+				}
+			})
+		}
+	}
+}
+
+// A password that is remembered gets in at once with everything else spent, on a network
+// that guesses too; and when it is another by now it is one failure and forgotten.
+func TestGuardRemembersTheRightPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAttack(t)
+		if err := a.try(network(1), victim, "right"); err != nil {
+			t.Fatal(err)
+		}
+		a.restart()
+		for i := range 300 {
+			a.guess(network(i), victim)
+			a.guess(network(1), fmt.Sprint(i, victim))
+			time.Sleep(24 * time.Hour)
+		}
+		if n := a.inRow[victim]; n != maxFailures-reservedFailures {
+			t.Errorf("%d guesses", n)
+		}
+		a.restart()
+		if err := a.guard.refuses(network(1), victim, "right"); err != nil {
+			t.Fatal(err)
+		}
+		var tickets []*ticket
+		for range 5 {
+			if ticket, err := a.guard.begin(network(1), victim, "right"); err == nil {
+				tickets = append(tickets, ticket)
+			}
+		}
+		if len(tickets) != reservedFailures {
+			t.Errorf("%d at once", len(tickets))
+		}
+		tickets[0].unknown()
+		tickets[1].lost()
+		if err := a.try(network(1), victim, "right"); err != nil {
+			t.Fatal(err)
+		}
+		if row := a.guard.ledger.of(a.guard.ledger.name(victim)); row.Failures != 0 || row.Networks != nil {
+			t.Errorf("kept after a success: %+v", row)
+		}
+		changed, err := a.guard.begin(network(1), victim, "right")
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed.refused()
+		if row := a.guard.ledger.of(a.guard.ledger.name(victim)); row.Failures != 1 || row.Secret != nil {
+			t.Errorf("kept of a password that is wrong by now: %+v", row)
+		}
+	})
+}
+
+// What is refused while a login is under way may have come after it: it stays counted.
+func TestGuardCountsWhatOvertakes(t *testing.T) {
+	a := newAttack(t)
+	a.guess(network(1), victim)
+	right, err := a.guard.begin(network(2), victim, "right")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.guess(network(1), victim)
+	a.guess(network(3), victim)
+	right.accepted()
+	if row := a.guard.ledger.of(a.guard.ledger.name(victim)); row.Failures != 2 {
+		t.Errorf("%d failures", row.Failures)
+	}
+}
+
+// A client that goes on with a password that was changed leaves enough attempts for the
+// new one, on the same network.
+func TestGuardAndAnOldPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAttack(t)
+		for range 60 * 24 * 30 {
+			_ = a.try(network(1), victim, "old")
+			time.Sleep(time.Minute)
+		}
+		if a.inRow[victim] != maxRepeats {
+			t.Errorf("asked %d times", a.inRow[victim])
+		}
+		if err := a.try(network(1), victim, "right"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// One account has one name, however its address is written.
+func TestLedgerNames(t *testing.T) {
+	l := newLedger(newState(zerolog.Nop()), "")
+	for _, email := range []string{"Owner@Example.com", " owner@example.com", "öwnér@example.com", "o\u0308wner@example.com", "ｏwner@example.com"} {
+		if l.name(email) != l.name(victim) {
+			t.Errorf("%q has another name", email)
+		}
+	}
+	if l.name("owner2@example.com") == l.name(victim) {
+		t.Error("two accounts have one name")
+	}
+}
+
+// Passwords beyond the bound are forgotten, the oldest first, and their failures are not.
+func TestLedgerIsBounded(t *testing.T) {
+	l := newLedger(newState(zerolog.Nop()), "")
+	name := func(i int) string { return fmt.Sprintf("%032d", i) }
+	for i := range maxSecrets {
+		l.put(name(i), storedLogin{Secret: []byte{1}, Used: int64(i), Failures: i % 3})
+	}
+	l.succeed("new", 0, []byte{1})
+	rows := l.rows.all()
+	if l.remembered > maxSecrets || l.counted > maxCounters || rows[name(0)].Secret != nil || rows[name(maxSecrets-1)].Secret == nil || rows["new"].Secret == nil {
+		t.Errorf("%d secrets, %d counters", l.remembered, l.counted)
+	}
+	if l.of(name(2)).Failures != 2 {
+		t.Errorf("%d failures", l.of(name(2)).Failures)
+	}
+	if n := l.remembered + l.counted; n != len(rows) {
+		t.Errorf("%d rows are taken for %d", len(rows), n)
+	}
+}
+
+func BenchmarkDigest(b *testing.B) {
+	l := newLedger(newState(zerolog.Nop()), "")
+	for b.Loop() {
+		l.digest("name", "password")
+	}
+}
