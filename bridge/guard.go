@@ -146,7 +146,7 @@ func (g *guard) refuses(remote, email, secret string) error {
 	r := g.accounts[t.name]
 	if r != nil && r.good == t.good {
 		r.used = now
-		return r.repeats(t.hash, 0, now)
+		return r.repeats(t.hash, g.ledger.of(t.name).Failures, now)
 	}
 	if err := g.addressQuota(remote).check(ofAddress, 0, time.Time{}); err != nil || t.token {
 		return err
@@ -213,7 +213,7 @@ func (g *guard) admitKnown(t *ticket, r *record) error {
 	r.used = now
 	if !t.token {
 		failures := g.ledger.of(t.name).Failures
-		if err := r.repeats(t.hash, 0, now); err != nil {
+		if err := r.repeats(t.hash, failures, now); err != nil {
 			return err
 		}
 		if failures >= maxFailures {
@@ -291,7 +291,7 @@ func (r *record) repeats(hash secretHash, failures int, now time.Time) error {
 	switch {
 	case known == nil:
 		return nil
-	case known.half && now.Before(known.until):
+	case known.half && (now.Before(known.until) || failures >= lateFailures):
 		return &ircd.LoginError{Reason: ircd.OTPRequired, Text: "Your Directus account asks for a one-time code"}
 	case known.half:
 		return nil
@@ -335,7 +335,7 @@ func (t *ticket) refused() {
 		return
 	}
 	if !t.known { // else no pause yet: the account may have been suspended, and be restored soon
-		t.account.pauses(t.hash, false)
+		t.account.pauses(t.hash)
 	}
 	t.account.refusals++
 	t.guard.ledger.fail(t.name, t.network, wasGood)
@@ -350,7 +350,10 @@ func (t *ticket) incomplete(code bool) {
 	if t.account == nil || t.token {
 		return
 	}
-	t.account.pauses(t.hash, !code)
+	known := t.account.pauses(t.hash)
+	if known.half = !code; known.half && t.guard.ledger.of(t.name).Failures < maxRepeats {
+		known.pause = firstPause // the second factor may be switched off
+	}
 	t.account.refusals++
 	if code {
 		t.guard.ledger.fail(t.name, t.network, false)
@@ -380,7 +383,7 @@ func (t *ticket) unknown() {
 }
 
 // pauses notes credentials that Directus has refused.
-func (r *record) pauses(hash secretHash, half bool) {
+func (r *record) pauses(hash secretHash) *refusal {
 	now := time.Now()
 	known := r.refused[hash]
 	if known == nil {
@@ -392,7 +395,8 @@ func (r *record) pauses(hash secretHash, half bool) {
 	} else if !now.Before(known.until) { // not one of those that were under way
 		known.pause = min(2*known.pause, maxPause)
 	}
-	known.until, known.half = now.Add(known.pause), half
+	known.until = now.Add(known.pause)
+	return known
 }
 
 // accepted forgets the account's failures, as Directus does, but not which
