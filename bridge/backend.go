@@ -107,7 +107,7 @@ func New(opts Options) (*Backend, error) {
 	}
 	b := &Backend{
 		opts: opts, origin: opts.Client.URL().String(), people: newCensuses(), company: newCompany(), feeds: newFeeds(),
-		guard: newGuard(opts.LoginAttemptsPerMinute, opts.State, opts.Client.URL().String()), members: map[string]*member{}, idle: map[*member]*time.Timer{},
+		guard: newGuard(opts.LoginAttemptsPerMinute, opts.State, opts.Client.URL().String(), opts.Client.Now), members: map[string]*member{}, idle: map[*member]*time.Timer{},
 	}
 	b.pages.Store(newPageRoom(opts.PageMemory))
 	b.nicks = newNicks(opts.State, b.origin)

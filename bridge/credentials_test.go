@@ -52,7 +52,7 @@ func reason(err error) string {
 
 func TestGuardAsksOnceAboutAWrongPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newState(zerolog.Nop()), "")
+		g := newGuard(10, newState(zerolog.Nop()), "", time.Now)
 		asked := 0
 		// A client comes back every minute for two months.
 		for end := time.Now().Add(60 * 24 * time.Hour); time.Now().Before(end); time.Sleep(time.Minute) {
@@ -72,7 +72,7 @@ func TestGuardAsksOnceAboutAWrongPassword(t *testing.T) {
 
 func TestGuardStopsGuessing(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newState(zerolog.Nop()), "")
+		g := newGuard(10, newState(zerolog.Nop()), "", time.Now)
 		asked := 0
 		for i := range 24 * 3600 {
 			ticket, err := g.begin(fmt.Sprintf("192.0.2.%d", i%200), "kevin@example.com", fmt.Sprint(i))
@@ -108,7 +108,7 @@ func TestGuardStopsGuessing(t *testing.T) {
 
 func TestGuardKnowsTheRightPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newState(zerolog.Nop()), "")
+		g := newGuard(10, newState(zerolog.Nop()), "", time.Now)
 		for range 1000 {
 			ticket, err := g.begin("2001:db8::1", "kevin@example.com", "right")
 			if err != nil {
@@ -154,7 +154,7 @@ func TestGuardKnowsTheRightPassword(t *testing.T) {
 // they have all been refused with the right password.
 func TestGuardAndSuspension(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newState(zerolog.Nop()), "")
+		g := newGuard(10, newState(zerolog.Nop()), "", time.Now)
 		begin := func() *ticket {
 			t.Helper()
 			ticket, err := g.begin("", "kevin@example.com", "right")
@@ -175,7 +175,7 @@ func TestGuardAndSuspension(t *testing.T) {
 // it was changed: so few of them reach Directus that it does not suspend the account.
 func TestGuardKnowsAChangedPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newState(zerolog.Nop()), "")
+		g := newGuard(10, newState(zerolog.Nop()), "", time.Now)
 		asked := 0
 		come := func(n int) (tickets []*ticket) {
 			for range n {
@@ -208,7 +208,7 @@ func TestGuardKnowsAChangedPassword(t *testing.T) {
 }
 
 func TestGuardCountsPendingAndNetworks(t *testing.T) {
-	g := newGuard(3, newState(zerolog.Nop()), "")
+	g := newGuard(3, newState(zerolog.Nop()), "", time.Now)
 	for i := range 3 {
 		if _, err := g.begin(fmt.Sprintf("2001:db8::%d", i), "", fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
@@ -220,7 +220,7 @@ func TestGuardCountsPendingAndNetworks(t *testing.T) {
 	if _, err := g.begin("2001:db8:1::1", "", "x"); err != nil {
 		t.Errorf("another network: %v", err)
 	}
-	if _, err := newGuard(0, newState(zerolog.Nop()), "").begin("192.0.2.1", "a@b.c", "x"); err != nil {
+	if _, err := newGuard(0, newState(zerolog.Nop()), "", time.Now).begin("192.0.2.1", "a@b.c", "x"); err != nil {
 		t.Errorf("no limit: %v", err)
 	}
 }
@@ -240,7 +240,7 @@ func TestGuardLimitChanges(t *testing.T) {
 			}
 			return asked
 		}
-		g := newGuard(0, newState(zerolog.Nop()), "")
+		g := newGuard(0, newState(zerolog.Nop()), "", time.Now)
 		fail(g, 1)
 		if g.limit(3); fail(g, 10) != 3 {
 			t.Error("who came before has no limit")
@@ -261,7 +261,7 @@ func TestGuardLimitChanges(t *testing.T) {
 }
 
 func TestGuardIsBounded(t *testing.T) {
-	g := newGuard(10, newState(zerolog.Nop()), "")
+	g := newGuard(10, newState(zerolog.Nop()), "", time.Now)
 	before := heap()
 	for i := range 3 * maxGuarded {
 		ticket, err := g.begin(fmt.Sprintf("192.%d.%d.%d", i>>16, i>>8&255, i&255), fmt.Sprintf("user%d@example.com", i), "x")
@@ -302,7 +302,7 @@ func TestGuardDelayGrows(t *testing.T) {
 	} {
 		ircdtest.Bubble(t, func(t *testing.T) {
 			const perMinute = 2
-			g := newGuard(perMinute, newState(zerolog.Nop()), "")
+			g := newGuard(perMinute, newState(zerolog.Nop()), "", time.Now)
 			tries := 0
 			pause := func(want time.Duration) {
 				t.Helper()

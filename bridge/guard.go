@@ -111,10 +111,10 @@ type ticket struct {
 	refusals int // of the account, when the attempt began
 }
 
-func newGuard(perMinute int, state *State, origin string) *guard {
+func newGuard(perMinute int, state *State, origin string, now func() time.Time) *guard {
 	key := make([]byte, 32)
 	rand.Read(key)
-	return &guard{perMinute: perMinute, key: key, ledger: newLedger(state, origin),
+	return &guard{perMinute: perMinute, key: key, ledger: newLedger(state, origin, now),
 		addresses: map[string]*quota{}, accounts: map[string]*record{}}
 }
 
@@ -148,13 +148,13 @@ func (g *guard) refuses(remote, email, secret string) error {
 		r.used = now
 		return r.repeats(t.hash, g.ledger.of(t.name).Failures, now)
 	}
-	if err := g.addressQuota(remote).check(ofAddress, 0, time.Time{}); err != nil || t.token {
+	if err := g.addressQuota(remote).check(ofAddress, 0, maxDelay); err != nil || t.token {
 		return err
 	}
 	if r == nil {
 		r = g.newRecord()
 	}
-	return r.check(t, g.ledger.of(t.name), g.ledger.network(remote), 0, now)
+	return r.check(t, g.ledger.network(remote), 0)
 }
 
 // recall looks whether a password is the one that the ledger remembers.
@@ -232,13 +232,13 @@ func (g *guard) admitKnown(t *ticket, r *record) error {
 // caller holds mu.
 func (g *guard) admit(t *ticket, remote string) error {
 	t.address = g.addressQuota(remote)
-	if err := t.address.check(ofAddress, t.address.pending, time.Time{}); err != nil {
+	if err := t.address.check(ofAddress, t.address.pending, maxDelay); err != nil {
 		return err
 	}
 	if !t.token {
 		// Only now, so that an address beyond its quota cannot fill the table.
 		r := g.accountRecord(t.name)
-		if err := r.check(t, g.ledger.of(t.name), t.network, r.pending, time.Now()); err != nil {
+		if err := r.check(t, t.network, r.pending); err != nil {
 			return err
 		}
 		r.pending++
@@ -249,8 +249,9 @@ func (g *guard) admit(t *ticket, remote string) error {
 }
 
 // check refuses what is known to be in vain or dangerous, with so many attempts under way.
-func (r *record) check(t *ticket, row storedLogin, network uint32, pending int, now time.Time) error {
-	if err := r.repeats(t.hash, row.Failures, now); err != nil {
+func (r *record) check(t *ticket, network uint32, pending int) error {
+	row := t.guard.ledger.of(t.name)
+	if err := r.repeats(t.hash, row.Failures, time.Now()); err != nil {
 		return err
 	}
 	budget := maxFailures
@@ -261,26 +262,26 @@ func (r *record) check(t *ticket, row storedLogin, network uint32, pending int, 
 		return spent()
 	}
 	fresh := !slices.Contains(row.Networks, network)
-	last := time.Unix(row.Last, 0)
+	since := t.guard.ledger.since(row)
 	if row.Failures >= openFailures {
-		next := last.Add(failurePauses[row.Failures-openFailures])
+		pause := failurePauses[row.Failures-openFailures]
 		if !fresh {
 			if row.Failures >= lateFailures {
 				return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many wrong passwords for this account, which Directus would suspend. The last attempts are for networks other than yours"}
 			}
-			next = next.Add(latePause)
+			pause += latePause
 		}
-		if now.Before(next) {
+		if since < pause {
 			return &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(
-				"Too many wrong passwords for this account, which Directus would suspend. Try again in %s", wait(next.Sub(now)))}
+				"Too many wrong passwords for this account, which Directus would suspend. Try again in %s", wait(pause-since))}
 		}
 	}
 	if n := pending + r.knowing; n > 0 && row.Failures+n >= openFailures {
 		return atOnce(ofAccount) // should they all be wrong, it were too many
 	}
-	var atMost time.Time
+	atMost := maxDelay
 	if fresh {
-		atMost = last.Add(freshPause)
+		atMost = freshPause - since
 	}
 	return r.quota.check(ofAccount, pending, atMost)
 }

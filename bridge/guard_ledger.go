@@ -60,15 +60,16 @@ type storedLogin struct {
 type ledger struct {
 	rows   *table[storedLogin]
 	key    []byte
-	origin string // the Directus of the accounts
+	origin string           // the Directus of the accounts
+	now    func() time.Time // by its clock
 
 	floor      int // guarded by the guard's mu
 	counted    int // rows without a secret; guarded by the guard's mu
 	remembered int // rows with one; guarded by the guard's mu
 }
 
-func newLedger(s *State, origin string) *ledger {
-	l := &ledger{rows: s.logins, origin: origin}
+func newLedger(s *State, origin string, now func() time.Time) *ledger {
+	l := &ledger{rows: s.logins, origin: origin, now: now}
 	var ok bool
 	if l.key, ok = s.loginKey.get(keyName); !ok || len(l.key) != sha256.Size {
 		l.key = make([]byte, sha256.Size)
@@ -144,11 +145,14 @@ func (l *ledger) of(name string) storedLogin {
 	return storedLogin{Failures: l.floor}
 }
 
+// since is how long ago the last failure was.
+func (l *ledger) since(row storedLogin) time.Duration { return l.now().Sub(time.Unix(row.Last, 0)) }
+
 // fail counts a failure from a network, and forgets the password if it was that.
 func (l *ledger) fail(name string, network uint32, wasSecret bool) {
 	row := l.of(name)
 	row.Failures++
-	row.Last = time.Now().Unix()
+	row.Last = l.now().Unix()
 	if !slices.Contains(row.Networks, network) && len(row.Networks) < maxFailures {
 		row.Networks = append(slices.Clone(row.Networks), network)
 	}
@@ -162,7 +166,7 @@ func (l *ledger) fail(name string, network uint32, wasSecret bool) {
 func (l *ledger) lose(name string) {
 	row := l.of(name)
 	row.Failures++
-	row.Last = time.Now().Unix()
+	row.Last = l.now().Unix()
 	l.put(name, row)
 }
 
@@ -170,7 +174,7 @@ func (l *ledger) lose(name string) {
 // digest returned of its password; nil: that is remembered already.
 func (l *ledger) succeed(name string, since int, digest []byte) {
 	row := l.of(name)
-	now := time.Now()
+	now := l.now()
 	if digest == nil {
 		digest = row.Secret
 	}

@@ -66,20 +66,21 @@ const (
 	ofAccount = "to this account"
 )
 
-// check says why there is no attempt left, with so many under way. From atMost on, where
-// that is given, one at a time is let in all the same.
-func (q *quota) check(whose string, pending int, atMost time.Time) error {
+// check says why there is no attempt left, with so many under way. After atMost one at a
+// time is let in all the same.
+func (q *quota) check(whose string, pending int, atMost time.Duration) error {
 	now := time.Now()
 	q.used = now
-	if !atMost.IsZero() && pending == 0 && !now.Before(atMost) {
+	if atMost <= 0 && pending == 0 {
 		return nil
 	}
-	if until := q.until; now.Before(until) {
-		if !atMost.IsZero() && atMost.Before(until) {
-			until = atMost
+	if now.Before(q.until) {
+		left := q.until.Sub(now)
+		if atMost > 0 {
+			left = min(left, atMost)
 		}
 		return &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(
-			"Too many failed logins %s. Try again in %s", whose, wait(until.Sub(now)))}
+			"Too many failed logins %s. Try again in %s", whose, wait(left))}
 	}
 	if q.bucket != nil && q.bucket.Tokens()-float64(pending) < 1 {
 		return atOnce(whose)

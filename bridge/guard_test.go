@@ -30,7 +30,7 @@ func newAttack(t *testing.T) *attack {
 
 func (a *attack) start() {
 	a.state = stateIn(a.t, a.dir, zerolog.Nop())
-	a.guard = newGuard(10, a.state, "http://directus")
+	a.guard = newGuard(10, a.state, "http://directus", time.Now)
 }
 
 func (a *attack) restart() {
@@ -255,7 +255,7 @@ func TestGuardAndAnOldPassword(t *testing.T) {
 
 // One account has one name, however its address is written.
 func TestLedgerNames(t *testing.T) {
-	l := newLedger(newState(zerolog.Nop()), "")
+	l := newLedger(newState(zerolog.Nop()), "", time.Now)
 	for _, email := range []string{"Owner@Example.com", " owner@example.com", "öwnér@example.com", "o\u0308wner@example.com", "ｏwner@example.com"} {
 		if l.name(email) != l.name(victim) {
 			t.Errorf("%q has another name", email)
@@ -268,7 +268,7 @@ func TestLedgerNames(t *testing.T) {
 
 // Passwords beyond the bound are forgotten, the oldest first, and their failures are not.
 func TestLedgerIsBounded(t *testing.T) {
-	l := newLedger(newState(zerolog.Nop()), "")
+	l := newLedger(newState(zerolog.Nop()), "", time.Now)
 	name := func(i int) string { return fmt.Sprintf("%032d", i) }
 	for i := range maxSecrets {
 		l.put(name(i), storedLogin{Secret: []byte{1}, Used: int64(i), Failures: i % 3})
@@ -287,7 +287,7 @@ func TestLedgerIsBounded(t *testing.T) {
 }
 
 func BenchmarkDigest(b *testing.B) {
-	l := newLedger(newState(zerolog.Nop()), "")
+	l := newLedger(newState(zerolog.Nop()), "", time.Now)
 	for b.Loop() {
 		l.digest("name", "password")
 	}
