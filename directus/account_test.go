@@ -257,7 +257,11 @@ func TestUnavailableIsNotWrong(t *testing.T) {
 				if _, err := r.LoginToken(r.t.Context(), kevinToken); !errors.Is(err, directus.ErrUnavailable) {
 					r.t.Errorf("login by token: %v", err)
 				}
-				if took := time.Since(start); took > 21*time.Second {
+				most := 21 * time.Second
+				if verdict.Status == 429 {
+					most = 2 * time.Minute // who is asked to wait does, for a minute at most
+				}
+				if took := time.Since(start); took > most {
 					r.t.Errorf("took %v", took)
 				}
 				if refusal, ok := errors.AsType[*directus.Error](err); ok && refusal.RetryAfter != verdict.RetryAfter {

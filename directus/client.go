@@ -62,6 +62,7 @@ type Client struct {
 	most     int // bytes of an answer
 	clock    serverClock
 	searches searchable // atomic
+	pause    *pause     // guards itself
 
 	mu   sync.Mutex
 	info *ServerInfo // guarded by mu; nil until known
@@ -73,7 +74,7 @@ type Client struct {
 func New(base *url.URL, opts Options) *Client {
 	u := *base
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	c := &Client{base: &u, log: opts.Logger, timeout: opts.Timeout, clock: newServerClock(), searches: searchable{begun: time.Now()}}
+	c := &Client{base: &u, log: opts.Logger, timeout: opts.Timeout, clock: newServerClock(), pause: newPause(), searches: searchable{begun: time.Now()}}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}

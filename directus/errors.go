@@ -92,6 +92,8 @@ type Error struct {
 	Category, Collection, Field string
 	// RetryAfter is the time to wait, if Directus said one.
 	RetryAfter time.Duration
+
+	server string // header Server
 }
 
 // quotable lists the codes whose messages are made of names of the schema and

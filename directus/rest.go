@@ -32,10 +32,15 @@ type call struct {
 // changes reports whether the call is to change what is stored.
 func (k call) changes() bool { return k.method != http.MethodGet && k.method != methodSearch }
 
-// do makes a call within the client's time limit and decodes its answer. The
-// errors are *Error for refusals, the error of a cancelled ctx, and
-// ErrUnavailable for everything that the network did.
+// do makes a call and decodes its answer. It waits while Directus asks for fewer
+// requests, see pause. The errors are *Error for refusals, the error of a cancelled ctx,
+// and ErrUnavailable for everything that the network did.
 func (c *Client) do(ctx context.Context, k call) error {
+	return c.pause.through(ctx, k, func() error { return c.once(ctx, k) })
+}
+
+// once is do without waiting, within the client's time limit.
+func (c *Client) once(ctx context.Context, k call) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := c.request(ctx, k)
@@ -145,7 +150,7 @@ func refusal(resp *http.Response, body []byte, now time.Time) *Error {
 			} `json:"extensions"`
 		} `json:"errors"`
 	}
-	e := &Error{Status: resp.StatusCode, RetryAfter: retryHeader(resp.Header, now)}
+	e := &Error{Status: resp.StatusCode, server: resp.Header.Get("Server"), RetryAfter: retryHeader(resp.Header, now)}
 	if json.Unmarshal(body, &answer) == nil && len(answer.Errors) > 0 {
 		first := answer.Errors[0]
 		e.Code, e.Message = first.Extensions.Code, first.Message

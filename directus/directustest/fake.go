@@ -63,6 +63,8 @@ type Fake struct {
 	ahead    atomic.Int64  // how far the clock is ahead of ours, in nanoseconds
 
 	mu          sync.Mutex // guards what follows
+	window      time.Time  // of RESTLimit, when it began
+	asked       int        // calls in it
 	listener    *pipeListener
 	users       map[string]*FakeUser
 	attempts    map[string]int
@@ -98,6 +100,7 @@ type FakeOptions struct {
 	Ahead          time.Duration  // how far its clock is ahead of ours
 	Zone           *time.Location // its TZ, of DateTime; default UTC
 	Cached         bool           // CACHE_ENABLED=true, CACHE_AUTO_PURGE=false: a GET asked before is answered as before, for 5 minutes
+	RESTLimit      RateLimit      // of REST calls, enforced on all together: 429 with Retry-After
 	RateLimit      RateLimit      // told in /server/info and enforced on each socket
 }
 

@@ -52,11 +52,35 @@ func (f *Fake) handler() http.Handler {
 		hook := f.onREST
 		f.mu.Unlock()
 		var v RESTVerdict
+		if f.limitedREST(w) {
+			return
+		}
 		if hook != nil {
 			v = hook(RESTRequest{Method: r.Method, Path: r.URL.Path})
 		}
 		f.judge(w, r, v, mux)
 	})
+}
+
+// limitedREST answers a call beyond the rate limit.
+func (f *Fake) limitedREST(w http.ResponseWriter) bool {
+	r := f.opts.RESTLimit
+	if r.Points == 0 {
+		return false
+	}
+	f.mu.Lock()
+	now := time.Now()
+	if now.Sub(f.window) >= r.Duration {
+		f.window, f.asked = now, 0
+	}
+	f.asked++
+	reset, over := f.window.Add(r.Duration), f.asked > r.Points
+	f.mu.Unlock()
+	if over {
+		w.Header().Set("Retry-After", strconv.Itoa(int((reset.Sub(now)+time.Second-1)/time.Second)))
+		refuse(w, &apiError{status: 429, code: "REQUESTS_EXCEEDED", message: "Too many requests."})
+	}
+	return over
 }
 
 // judge carries out the verdict on a REST call.
