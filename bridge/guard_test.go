@@ -146,10 +146,11 @@ func TestGuardBudget(t *testing.T) {
 // The right password of who has never logged in gets in within a minute, whenever the
 // owner comes and whatever the few networks do that guess.
 func TestGuardLetsTheOwnerIn(t *testing.T) {
-	for _, networks := range []int{1, 3, openFailures} {
+	for i, networks := range []int{1, 1, 3, openFailures} {
 		for after := time.Duration(0); after < 48*time.Hour; after = 2*after + 7*time.Second {
 			synctest.Test(t, func(t *testing.T) {
 				a := newAttack(t)
+				a.guard.limit([]int{10, 1, 3, 10}[i])
 				for begun := time.Now(); time.Since(begun) < after; time.Sleep(min(after, max(time.Second, after/200))) {
 					for i := range networks {
 						a.guess(network(i), victim)
@@ -251,6 +252,32 @@ func TestGuardAndAnOldPassword(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// An account whose counter is one of many low ones is taken to have failed, though its
+// counter is gone.
+func TestLedgerFloor(t *testing.T) {
+	l := newLedger(newState(zerolog.Nop()), "", time.Now)
+	for round := range 3 {
+		for i := range maxCounters {
+			l.fail(fmt.Sprintf("%d of %d", i, round), 0, false)
+		}
+		l.fail("one more", 0, false)
+		for i := range maxCounters {
+			if name := fmt.Sprintf("%d of %d", i, round); l.of(name).Failures < 1 {
+				t.Fatalf("%s is forgotten", name)
+			}
+		}
+	}
+	if again := newLedger(&State{logins: l.rows, loginKey: keyTable(l.key)}, "", time.Now); again.floor != l.floor || again.counted != l.counted || l.floor == 0 {
+		t.Errorf("floor %d of %d, %d counters of %d", again.floor, l.floor, again.counted, l.counted)
+	}
+}
+
+func keyTable(key []byte) *table[[]byte] {
+	t := newTable[[]byte](newState(zerolog.Nop()), "key", "key")
+	t.put(keyName, key)
+	return t
 }
 
 // One account has one name, however its address is written.
