@@ -118,8 +118,9 @@ func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry
 		if c.deleted(r) {
 			p.state = deleted
 		}
-		return redactions(r.id, p, f.clock())
+		return f.redactions(r.id, p, f.clock())
 	case p.state == deleted && here:
+		f.carrier.deeds().restored(f.group, r.id)
 		m.ID, m.Time, m.Replayed = p.message.ID, p.message.Time, true
 		p.message, p.state, p.edits = m, visible, nil
 		return []entry{{row: r.withoutTexts(), channel: c, event: m, restored: true}}
@@ -149,7 +150,7 @@ func (f *feed) redact(id string) []entry {
 	if known := f.shown.rows[id]; known != nil {
 		for i := range known.places {
 			if p := &known.places[i]; p.state == visible {
-				entries = append(entries, redactions(id, p, f.clock())...)
+				entries = append(entries, f.redactions(id, p, f.clock())...)
 			}
 		}
 	}
@@ -159,11 +160,12 @@ func (f *feed) redact(id string) []entry {
 }
 
 // redactions takes a message back, and what was shown as its later versions:
-// these only where the client can, one line for people is enough.
-func redactions(id string, p *place, at time.Time) []entry {
+// these only where the client can, one line for people is enough. The caller holds mu.
+func (f *feed) redactions(id string, p *place, at time.Time) []entry {
 	m := p.message
+	by := f.carrier.deeds().eraser(f.group, id, m.From)
 	event := func(msgid string) *ircd.Redaction {
-		return &ircd.Redaction{MsgID: msgid, Time: at, From: m.From, Target: m.Target, To: m.To}
+		return &ircd.Redaction{MsgID: msgid, Time: at, From: m.From, By: by, Target: m.Target, To: m.To}
 	}
 	first := event(m.ID)
 	first.Said, first.Text = m.Time, beginning(m.Text)

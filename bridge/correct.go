@@ -130,8 +130,17 @@ func (s *session) wholeOf(ctx context.Context, to addressee, r row) (row, error)
 
 // rewrite stores a new text for a row and returns the row as it is then. Where
 // the answer does not come, it looks.
-func (s *session) rewrite(ctx context.Context, to addressee, r row, text string) (row, error) {
+func (s *session) rewrite(ctx context.Context, to addressee, r row, text string) (now row, failed error) {
 	f := to.view.feed
+	undo := s.member.deeds().rewriting(s.User(), f.group, r.id, text)
+	defer func() {
+		switch {
+		case failed == nil: // Directus may have stored the text in its own way
+			s.member.deeds().rewriting(s.User(), f.group, r.id, now.text)
+		case !errors.Is(failed, directus.ErrUnconfirmed):
+			undo()
+		}
+	}()
 	raw, err := s.member.alter(ctx, f.group, r.id, map[string]any{f.group.fields.Text: text})
 	switch {
 	case err == nil:
@@ -182,7 +191,7 @@ func (f *feed) corrected(before, now row, c *channel, refs references) *ircd.Mes
 			continue
 		}
 		f.renew(now, ch, m)
-		e := f.version(now, ch, m, old, version)
+		e := f.version(now, ch, m, old, version, m.From)
 		if version == "" && f.edits.Show && !coming {
 			f.journal.append(e)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"directus-ircd/ircd"
@@ -138,7 +139,7 @@ func (f *feed) edited(r row, refs references) []entry {
 		}
 		f.renew(r, c, m)
 		if f.edits.Show && !f.tooOld(r) && !saysSame(before, m) {
-			entries = append(entries, f.version(r, c, m, before, ""))
+			entries = append(entries, f.version(r, c, m, before, "", f.carrier.deeds().editor(f.group, r, m.From, f.edits.Merge)))
 		}
 	}
 	return entries
@@ -155,16 +156,20 @@ func (f *feed) renew(r row, c *channel, m *ircd.Message) {
 }
 
 // version makes the entry that shows what has changed in a message since before, nil if
-// that is not known, under a msgid that is new if none is given. The caller holds mu.
-func (f *feed) version(r row, c *channel, m, before *ircd.Message, msgid string) entry {
+// that is not known, under a msgid that is new if none is given. Whose message it is stands
+// in it unless its author is known to have changed it. The caller holds mu.
+func (f *feed) version(r row, c *channel, m, before *ircd.Message, msgid string, by ircd.User) entry {
 	v := *m
-	v.Edits, v.ID, v.Time = m.ID, msgid, f.clock()
+	v.By, v.Edits, v.ID, v.Time = by, m.ID, msgid, f.clock()
 	v.ReplyTo, v.Quote, v.Replayed = "", nil, false
 	v.Text = editMark + m.Text
 	if before != nil && before.Kind == m.Kind {
 		if text, changed := editText(before.Text, m.Text); changed {
 			v.Text = text
 		}
+	}
+	if by.ID == "" || by.ID != m.From.ID {
+		v.Text = editMark + "<" + m.From.Nick + "> " + strings.TrimPrefix(v.Text, editMark)
 	}
 	if v.ID == "" {
 		v.ID = f.nextID(m.ID)

@@ -36,6 +36,8 @@ type feeds struct {
 	open   map[feedKey]*feed  // guarded by mu
 	shared map[*feed]struct{} // those of open that are; guarded by mu
 	forks  int                // so far; guarded by mu
+
+	deeds deeds
 }
 
 func newFeeds() *feeds {

@@ -29,13 +29,10 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 	if err != nil {
 		return nil, redactError(to.name, msgid, err)
 	}
-	m := toMessage(r, to.channel, references{}, false)
+	m := toMessage(r, to.channel, s.parties(ctx, to, r), false)
 	event := &ircd.Redaction{
-		MsgID: msgid, Time: s.member.account.Now(), From: s.User(), Target: to.Name, Reason: reason,
+		MsgID: msgid, Time: s.member.account.Now(), From: m.From, By: s.User(), Target: to.Name, To: m.To, Reason: reason,
 		Said: m.Time, Text: beginning(m.Text),
-	}
-	if to.user != nil {
-		event.To = *to.user
 	}
 	to.view.returned(entry{event: event})
 	to.view.feed.redacted(r, to.channel, event)
@@ -58,7 +55,13 @@ func (s *session) mayRedact(ctx context.Context, r row) error {
 
 // erase deletes an item, or sets the mark that stands for it. Where the answer
 // does not come, it looks.
-func (s *session) erase(ctx context.Context, to addressee, r row) error {
+func (s *session) erase(ctx context.Context, to addressee, r row) (failed error) {
+	undo := s.member.deeds().erasing(s.User(), to.view.feed.group, r.id)
+	defer func() {
+		if failed != nil && !errors.Is(failed, directus.ErrUnconfirmed) {
+			undo()
+		}
+	}()
 	_, err := s.member.alter(ctx, to.view.feed.group, r.id, to.SoftDelete.mark(r))
 	doubtful := errors.Is(err, directus.ErrUnconfirmed)
 	if err == nil || !doubtful && !isForbidden(err) {
@@ -96,11 +99,11 @@ func (f *feed) redacted(r row, c *channel, event *ircd.Redaction) {
 	if _, published := f.seen[r.id]; c.SoftDelete != nil && (published || !f.isLate(r)) {
 		entries = f.hide(r, c, m)
 	} else if entries = f.redact(r.id); len(entries) == 0 { // not remembered
-		entries = redactions(r.id, &place{channel: c, message: m}, event.Time)
+		entries = f.redactions(r.id, &place{channel: c, message: m}, event.Time)
 	}
 	for i, e := range entries {
 		by := *e.event.(*ircd.Redaction)
-		by.From, by.To, by.Reason = event.From, event.To, event.Reason
+		by.From, by.By, by.To, by.Reason = event.From, event.By, event.To, event.Reason
 		entries[i].event = &by
 	}
 	f.journal.append(entries...)
@@ -120,7 +123,7 @@ func (f *feed) hide(r row, c *channel, m *ircd.Message) []entry {
 	}
 	p.state = deleted
 	f.noteVisible(r.id, known)
-	return redactions(r.id, p, f.clock())
+	return f.redactions(r.id, p, f.clock())
 }
 
 // redactError is the reply to a REDACT. What the user may not read is not told

@@ -111,11 +111,20 @@ func keyValue(id string) any {
 // answered completes what a sent message refers to with what it answers, and who
 // is mentioned.
 func (s *session) answered(ctx context.Context, to addressee, r row, users map[string]ircd.User) references {
-	if r.reply != nil || len(mentionedIDs(r.text)) > 0 {
+	if _, known := users[r.author]; !known || r.reply != nil || len(mentionedIDs(r.text)) > 0 {
 		refs, err := s.member.names.references(ctx, to.view.feed.group, []row{r})
 		if err == nil {
 			return refs
 		}
 	}
 	return references{users: users}
+}
+
+// parties are the author of a row and, of a private one, its recipient.
+func (s *session) parties(ctx context.Context, to addressee, r row) references {
+	users := map[string]ircd.User{s.person.id: s.User()}
+	if to.user != nil {
+		users[to.user.ID] = *to.user
+	}
+	return s.answered(ctx, to, r, users)
 }

@@ -102,7 +102,7 @@ func (f *feed) vanish(ids []string) {
 		for k := range known.places {
 			if p := &known.places[k]; p.state == visible {
 				p.state = moved
-				entries = append(entries, redactions(id, p, f.clock())...)
+				entries = append(entries, f.redactions(id, p, f.clock())...)
 			}
 		}
 		f.noteVisible(id, known)

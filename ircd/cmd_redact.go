@@ -46,7 +46,7 @@ func (c *conn) showRedaction(r *Redaction) {
 	switch {
 	case c.caps.has(capRedaction) && c.caps.has(capMessageTags):
 		f := c.form(false)
-		c.sendAll(batch{}, c.srv.redactions.get(*r, f, func() *rendering { return newRendering(renderRedaction(r, f, c.srv.service)) }))
+		c.sendAll(batch{}, c.srv.redactions.get(*r, f, func() *rendering { return newRendering(c.srv.renderRedaction(r, f)) }))
 	case c.set.DeleteNotices:
 		if text := deletionText(r); text != "" {
 			c.showService(&ServiceNotice{Target: r.Target, Text: text})

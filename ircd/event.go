@@ -18,6 +18,8 @@ type Message struct {
 	Time time.Time
 	// From is the author.
 	From User
+	// By is who made this version of the message, where Edits is set; zero: not known.
+	By User
 	// Target is the canonical name of the channel; empty for a private message.
 	Target string
 	// To is the recipient of a private message.
@@ -54,9 +56,11 @@ type Redaction struct {
 	MsgID string
 	// Time is when it was deleted; zero: now.
 	Time time.Time
-	// From is shown as the one who did it: the author of the message, where the
-	// backend does not tell.
+	// From is the author of the message.
 	From User
+	// By is who deleted it; zero: not known. Only of an author's own deletion is Text
+	// repeated to anybody.
+	By User
 	// Target and To are those of the message.
 	Target string
 	To     User

@@ -127,7 +127,11 @@ func (c *conn) showMessage(m *Message) {
 	if !c.follows(m.Target, m.From, m.To) {
 		return
 	}
-	f := c.by(m.From, c.form(m.Replayed))
+	if m.Edits != "" && m.By.ID == "" && m.Target == "" {
+		c.showService(&ServiceNotice{Text: m.Text}) // as a message of the service it would be in no window
+		return
+	}
+	f := c.by(m.source(), c.form(m.Replayed))
 	r := c.srv.memo.find(m, f)
 	if r == nil {
 		r = c.srv.rendered(m, f)
@@ -137,7 +141,7 @@ func (c *conn) showMessage(m *Message) {
 
 // rendered is a message in a form, for the first who is shown it.
 func (s *Server) rendered(m *Message, f form) *rendering {
-	r := s.messages.get(valueOf(m), f, func() *rendering { return newRendering(render(m, f)) })
+	r := s.messages.get(valueOf(m), f, func() *rendering { return newRendering(render(s.sourced(m), f)) })
 	s.memo.keep(m, f, r)
 	return r
 }

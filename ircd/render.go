@@ -69,7 +69,7 @@ type speech struct {
 }
 
 func speechOf(m *Message) speech {
-	s := speech{source: prefixOf(m.From), command: "PRIVMSG", target: windowOf(m.Target, m.To)}
+	s := speech{source: prefixOf(m.source()), command: "PRIVMSG", target: windowOf(m.Target, m.To)}
 	switch m.Kind {
 	case Notice:
 		s.command = "NOTICE"
@@ -106,8 +106,8 @@ func messageTags(m *Message, caps capSet, first bool) []tag {
 	if caps.has(capMessageTags) && first && m.ID != "" {
 		tags = append(tags, tag{"msgid", m.ID})
 	}
-	if caps.has(capAccountTag) && m.From.ID != "" {
-		tags = append(tags, tag{"account", m.From.ID})
+	if by := m.source().ID; caps.has(capAccountTag) && by != "" {
+		tags = append(tags, tag{"account", by})
 	}
 	if caps.has(capMessageTags) && first {
 		tags = append(tags, referenceTags(m)...)

@@ -71,7 +71,7 @@ func renderMultiline(m *Message, s speech, f form, parts []textPart) []line {
 // theirs.
 func multilineRef(m *Message) string {
 	h := fnv.New64a()
-	for _, s := range []string{m.ID, m.From.ID, m.Target, m.To.ID, m.Time.UTC().Format(timeFormat)} {
+	for _, s := range []string{m.ID, m.source().ID, m.Target, m.To.ID, m.Time.UTC().Format(timeFormat)} {
 		h.Write([]byte(s)) // never fails
 		h.Write([]byte{0})
 	}

@@ -6,21 +6,18 @@ import (
 )
 
 // renderRedaction makes the line that takes a message back (draft/message-redaction).
-// Its source is a user always, for Halloy drops it otherwise: service stands in
-// where nobody is known.
-func renderRedaction(r *Redaction, f form, service string) []line {
-	l := line{Source: service, Command: "REDACT", Params: []string{windowOf(r.Target, r.To), r.MsgID}}
-	if r.From.Nick != "" {
-		l.Source = prefixOf(r.From)
-	}
+// Its source is the mask of a user always, for Halloy drops it otherwise.
+func (s *Server) renderRedaction(r *Redaction, f form) []line {
+	source, window := r.source(s)
+	l := line{Source: prefixOf(source), Command: "REDACT", Params: []string{window, r.MsgID}}
 	if r.Reason != "" {
 		l.Params, l.Trailing = append(l.Params, CleanText(r.Reason)), true
 	}
 	if f.caps.has(capServerTime) {
 		l.Tags = append(l.Tags, tag{"time", r.Time.UTC().Format(timeFormat)})
 	}
-	if f.caps.has(capAccountTag) && r.From.ID != "" {
-		l.Tags = append(l.Tags, tag{"account", r.From.ID})
+	if f.caps.has(capAccountTag) && r.By.ID != "" {
+		l.Tags = append(l.Tags, tag{"account", r.By.ID})
 	}
 	return []line{l}
 }
@@ -31,11 +28,15 @@ func deletionText(r *Redaction) string {
 	if r.Said.IsZero() {
 		return ""
 	}
-	text := r.From.Nick + " deleted a message from " + ago(r.Time.Sub(r.Said))
-	if r.From.Nick == "" {
-		text = "A message from " + ago(r.Time.Sub(r.Said)) + " was deleted"
+	when := ago(r.Time.Sub(r.Said))
+	text := "A message by " + r.From.Nick + " from " + when + " was deleted"
+	switch {
+	case r.byAuthor():
+		text = r.From.Nick + " deleted a message from " + when
+	case r.By.ID != "":
+		text = r.By.Nick + " deleted a message by " + r.From.Nick + " from " + when
 	}
-	if said := beginning(r.Text, maxQuote); said != "" {
+	if said := beginning(r.Text, maxQuote); said != "" && r.byAuthor() {
 		text += `: "` + said + `"`
 	}
 	if r.Reason != "" {

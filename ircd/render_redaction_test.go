@@ -19,7 +19,7 @@ func TestRenderRedaction(t *testing.T) {
 		{"by nobody known", Redaction{MsgID: "id1", Target: "#c"}, form{caps: formCaps &^ capServerTime}, ":directus!service@irc.test REDACT #c id1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			lines := renderRedaction(&tc.r, tc.f, "directus!service@irc.test")
+			lines := (&Server{source: "irc.test"}).renderRedaction(&tc.r, tc.f)
 			if got := string(appendLine(nil, &lines[0])); len(lines) != 1 || got != tc.want+"\r\n" {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}

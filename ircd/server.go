@@ -144,7 +144,7 @@ func NewServer(be Backend, opts Options) *Server {
 		backend:    be,
 		log:        opts.Logger,
 		source:     opts.Name,
-		service:    "directus!service@" + opts.Name,
+		service:    prefixOf(serviceUser(opts.Name)),
 		logins:     newLogins(),
 		memo:       renderMemo{seed: maphash.MakeSeed()},
 		messages:   newRenderCache(func(m messageValue) int { return len(m.Text) + len(m.quote.Text) }),

@@ -59,7 +59,7 @@ func (c *conn) showEvents(ctx context.Context, b batch, events []Event) error {
 func (c *conn) showIn(b batch, ev Event, f form) {
 	switch ev := ev.(type) {
 	case *Message:
-		c.sendAll(b, newRendering(render(ev, c.by(ev.From, f))))
+		c.sendAll(b, newRendering(render(c.srv.sourced(ev), c.by(ev.source(), f))))
 	case *Reaction:
 		lines := renderReaction(ev, c.by(ev.From, f))
 		for i := range lines {

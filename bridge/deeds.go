@@ -1,0 +1,140 @@
+package bridge
+
+import (
+	"sync"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+const (
+	// maxDeeds is how many changes are remembered; of more, the oldest is forgotten.
+	maxDeeds = 1024
+	// deedLife is for how long the event of a change is believed to be on its way.
+	deedLife = time.Minute
+)
+
+// deeds are the changes of stored messages that users made through the daemon. The
+// events of Directus do not say who has changed an item or deleted it, and any feed may
+// bring them, before or after the answer to the request. Of a change that is not among
+// the deeds nobody knows who made it. A nil *deeds knows none.
+type deeds struct {
+	mu   sync.Mutex
+	done map[deedKey]deed // guarded by mu
+}
+
+// deedKey names a change: one of each kind is remembered of an item, the latest.
+type deedKey struct {
+	collection, id string
+	erased         bool // or else a new text
+}
+
+type deed struct {
+	by   ircd.User
+	text digest // of the beginning that is read of it
+	at   time.Time
+}
+
+// rewriting notes that a user stores a new text, and erasing that one deletes an item.
+// They are called in front of the request; undo is for one that came to nothing.
+func (d *deeds) rewriting(by ircd.User, g *group, id, text string) (undo func()) {
+	return d.note(deedKey{g.collection, id, false}, deed{by, textDigest(text), time.Now()})
+}
+
+func (d *deeds) erasing(by ircd.User, g *group, id string) (undo func()) {
+	return d.note(deedKey{g.collection, id, true}, deed{by: by, at: time.Now()})
+}
+
+func (d *deeds) note(key deedKey, now deed) (undo func()) {
+	if d == nil {
+		return func() {}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before, again := d.done[key]
+	if !again && len(d.done) >= maxDeeds {
+		d.evict()
+	}
+	if d.done == nil {
+		d.done = map[deedKey]deed{}
+	}
+	d.done[key] = now
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		switch {
+		case d.done[key] != now: // there was another one since
+		case again:
+			d.done[key] = before
+		default:
+			delete(d.done, key)
+		}
+	}
+}
+
+// evict forgets the oldest. The caller holds mu.
+func (d *deeds) evict() {
+	var oldest deedKey
+	var at time.Time
+	for key, deed := range d.done {
+		if at.IsZero() || deed.at.Before(at) {
+			oldest, at = key, deed.at
+		}
+	}
+	delete(d.done, oldest)
+}
+
+// restored forgets that an item was deleted: it is there again.
+func (d *deeds) restored(g *group, id string) {
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.done, deedKey{g.collection, id, true})
+}
+
+// editor is who stored the text of a row, at most wait before the end of a deed's life;
+// the zero User if that is not known. An author is as the readers of the row know them.
+func (d *deeds) editor(g *group, r row, author ircd.User, wait time.Duration) ircd.User {
+	done := d.find(deedKey{g.collection, r.id, false}, wait)
+	if done.text != textDigest(r.text) {
+		return ircd.User{}
+	}
+	return done.as(author)
+}
+
+// eraser is editor for who deleted an item.
+func (d *deeds) eraser(g *group, id string, author ircd.User) ircd.User {
+	return d.find(deedKey{g.collection, id, true}, 0).as(author)
+}
+
+func (d *deeds) find(key deedKey, wait time.Duration) deed {
+	if d == nil {
+		return deed{}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if done, ok := d.done[key]; ok && time.Since(done.at) < deedLife+wait {
+		return done
+	}
+	return deed{}
+}
+
+func (d deed) as(author ircd.User) ircd.User {
+	if d.by.ID == author.ID {
+		return author
+	}
+	return d.by
+}
+
+func textDigest(text string) digest { return digestOf(clip(text, directus.MaxString)) }
+
+// deeds are those of all members; nil where a member has no feeds.
+func (m *member) deeds() *deeds {
+	if m == nil || m.feeds == nil {
+		return nil
+	}
+	return &m.feeds.deeds
+}
