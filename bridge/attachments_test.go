@@ -67,8 +67,8 @@ func TestFiles(t *testing.T) {
 		same(t, a.news(), want...)
 		same(t, e.news(), "bob says in #one: look\nfile"+link(cat), "bob says in #one: file"+link(dog))
 		album("both", cat, dog)
-		same(t, a.later(10*time.Second), "bob says in #many: both", "bob changes * in #many: [edited] … cat.txt (12.3 KB)"+link(cat)+"\ndog .png (10 B)"+link(dog))
-		same(t, e.later(time.Second), "bob says in #many: both", "bob changes * in #many: [edited] … file"+link(cat)+"\nfile"+link(dog))
+		same(t, a.later(10*time.Second), "bob says in #many: both", "bob changes * in #many: [edited] <bob> … cat.txt (12.3 KB)"+link(cat)+"\ndog .png (10 B)"+link(dog))
+		same(t, e.later(time.Second), "bob says in #many: both", "bob changes * in #many: [edited] <bob> … file"+link(cat)+"\nfile"+link(dog))
 		same(t, z.later(time.Second), "bob says in #many: both")
 		late := c.visit("ada", "#one", "#many")
 		var shown []string

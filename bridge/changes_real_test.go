@@ -79,11 +79,11 @@ func TestRealChanges(t *testing.T) {
 	msgid, id := say(b, "", "#messages", "the quick brown fox jumps over teh lazy dog")
 	a.Expect("@* PRIVMSG #messages :the quick *")
 	web(http.MethodPatch, id, map[string]any{"text": "the slow brown fox jumps over teh lazy dog"})
-	line := a.Expect("@* :Bob!* PRIVMSG #messages :[edited] s/quick/slow/")
+	line := a.Expect("@* :directus!service@* PRIVMSG #messages :[edited] <Bob> s/quick/slow/")
 	if tagOf(line, "+reply") != msgid || !strings.HasPrefix(tagOf(line, "msgid"), msgid+".e") {
 		t.Errorf("an edit of %s: %q", msgid, line)
 	}
-	b.Expect("@* PRIVMSG #messages :[edited] s/quick/slow/")
+	b.Expect("@* PRIVMSG #messages :[edited] <Bob> s/quick/slow/")
 	b.Send("PRIVMSG #messages :s/teh/the/")
 	b.Expect("@* PRIVMSG #messages :[edited] s/teh/the/")
 	a.Expect("@* :Bob!* PRIVMSG #messages :[edited] s/teh/the/")

@@ -28,12 +28,12 @@ func TestChanges(t *testing.T) {
 			c.fake.Update("messages", id, map[string]any{"text": text})
 			same(t, a.later(3*time.Second))
 		}
-		same(t, a.later(3*time.Second), "bob changes "+id+".* in #messages: [edited] the last version")
+		same(t, a.later(3*time.Second), "bob changes "+id+".* in #messages: [edited] <bob> the last version")
 		c.fake.Update("messages", id, map[string]any{"text": " the  last\nversion"})
 		c.fake.Update("messages", old, map[string]any{"text": "from before"})
 		same(t, a.later(time.Minute))
 		c.fake.Update("messages", old, map[string]any{"text": "a new text"})
-		same(t, a.later(time.Minute), "bob changes "+old+".* in #messages: [edited] a new text")
+		same(t, a.later(time.Minute), "bob changes "+old+".* in #messages: [edited] <bob> a new text")
 		c.fake.Remove("messages", id)
 		same(t, a.news(), "bob deletes "+id+".* in #messages: the last version", "bob deletes "+id+".*.e* in #messages: ")
 		c.fake.Remove("messages", old)
@@ -87,7 +87,7 @@ func TestItemsMove(t *testing.T) {
 		set(id, "status", "archived", "bob deletes "+id+".*.e* in #dev: hello")
 		set(id, "status", "published", "bob says in #dev: hello")
 		set(id, "text", "hello again")
-		same(t, a.later(time.Minute), "bob changes "+id+".*.e* in #dev: [edited] … again")
+		same(t, a.later(time.Minute), "bob changes "+id+".*.e* in #dev: [edited] <bob> … again")
 		c.fake.Remove("rooms", id)
 		same(t, a.news(), "bob deletes "+id+".*.e* in #dev: hello again", "bob deletes "+id+".*.e* in #dev: ")
 
@@ -145,7 +145,7 @@ func TestChangesDuringOutage(t *testing.T) {
 		c.fake.Up()
 		time.Sleep(2 * time.Minute)
 		got := slices.DeleteFunc(a.news(), func(l string) bool { return strings.HasPrefix(l, "&{") })
-		same(t, got, "bob deletes "+ids[28]+".*: message 28", "bob changes "+ids[29]+".*: [edited] new text")
+		same(t, got, "bob deletes "+ids[28]+".*: message 28", "bob changes "+ids[29]+".*: [edited] <bob> new text")
 		var keys []any
 		for _, id := range ids[:20] {
 			keys = append(keys, id)
@@ -208,7 +208,7 @@ func TestJoinBeforeAnEditSettles(t *testing.T) {
 		if len(late.backlog) != 1 || late.backlog[0].Text != "two" {
 			t.Fatalf("backlog %v", late.backlog)
 		}
-		same(t, a.later(time.Minute), "bob changes *: [edited] two")
+		same(t, a.later(time.Minute), "bob changes *: [edited] <bob> two")
 		same(t, late.news())
 		c.fake.Remove("messages", id)
 		same(t, a.news(), "bob deletes *: two", "bob deletes *: ")
@@ -273,7 +273,7 @@ func TestChangeOfAForgottenMessage(t *testing.T) {
 			c.fake.Update("messages", id, map[string]any{"text": "changed"})
 		}
 		// Of the first nobody knows any more what it said.
-		same(t, a.later(time.Minute), "bob changes "+second+".*: [edited] changed")
+		same(t, a.later(time.Minute), "bob changes "+second+".*: [edited] <bob> changed")
 	})
 }
 
@@ -299,8 +299,8 @@ func TestPrivateChanges(t *testing.T) {
 		same(t, b.news(), "ada says in : hello")
 		row, _, _ := strings.Cut(id, ".")
 		c.fake.Update("letters", row, map[string]any{"text": "hello bob"})
-		same(t, a.later(time.Minute), "ada changes "+id+" in : [edited] … bob")
-		same(t, b.news(), "ada changes "+id+" in : [edited] … bob")
+		same(t, a.later(time.Minute), "ada changes "+id+" in : [edited] <ada> … bob")
+		same(t, b.news(), "ada changes "+id+" in : [edited] <ada> … bob")
 		other := a.send("eve", "hello eve")
 		same(t, e.news(), "ada says in : hello eve")
 		m, err := b.session.Send(t.Context(), ircd.Outgoing{Target: "ada", Text: "yes", ReplyTo: id})

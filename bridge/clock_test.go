@@ -36,7 +36,7 @@ func TestClocksApart(t *testing.T) {
 					t.Errorf("marked as read up to %v, %v, want %v", m, err, said)
 				}
 				c.fake.Update("messages", id, map[string]any{"text": "then"})
-				same(t, a.later(time.Minute), "bob changes "+id+".* in #messages: [edited] then")
+				same(t, a.later(time.Minute), "bob changes "+id+".* in #messages: [edited] <bob> then")
 				c.fake.Remove("messages", id)
 				same(t, a.news(), "bob deletes "+id+".* in #messages: then", "bob deletes "+id+".*.e* in #messages: ")
 				if off := c.backend.Now().Sub(time.Now().Add(ahead)).Abs(); off > 1100*time.Millisecond { // a Date header has whole seconds, and may be 50 ms late

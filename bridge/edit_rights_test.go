@@ -42,8 +42,8 @@ func TestEditsOfWhatIsNotReadable(t *testing.T) {
 				same(t, a.later(time.Second))
 				c.fake.Restrict(ada, "rooms", secret)
 				c.fake.Update("rooms", moved, map[string]any{"room": "elsewhere"}) // of which no event tells
-				same(t, changes(a.later(10*time.Second)), "bob changes "+fine+".* in #dev: [edited] better")
-				same(t, changes(b.later(time.Second)), "bob changes "+id+".* in #dev: [edited] a better secret", "bob changes "+fine+".* in #dev: [edited] better")
+				same(t, changes(a.later(10*time.Second)), "bob changes "+fine+".* in #dev: [edited] <bob> better")
+				same(t, changes(b.later(time.Second)), "bob changes "+id+".* in #dev: [edited] <bob> a better secret", "bob changes "+fine+".* in #dev: [edited] <bob> better")
 			})
 		})
 	}

@@ -29,7 +29,7 @@ func (v *visitor) redact(channel, msgid, want string) *ircd.Error {
 	var refusal *ircd.Error
 	switch {
 	case err == nil && want == "":
-		if got.MsgID != msgid || got.Reason != "because" || got.From.Nick != v.session.User().Nick || got.Target != channel {
+		if got.MsgID != msgid || got.Reason != "because" || got.By.Nick != v.session.User().Nick || got.Target != channel {
 			v.t.Errorf("redaction %+v", got)
 		}
 	case !errors.As(err, &refusal) || refusal.Code != want:

@@ -34,7 +34,7 @@ func TestEditsBeyondTheQueue(t *testing.T) {
 		for i := range 300 {
 			c.fake.Update("messages", id, map[string]any{"text": fmt.Sprint("version ", i)})
 		}
-		same(t, a.later(time.Minute), "eve says in #messages: hello", "bob changes *: [edited] version 299")
+		same(t, a.later(time.Minute), "eve says in #messages: hello", "bob changes *: [edited] <bob> version 299")
 	})
 }
 

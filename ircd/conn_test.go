@@ -295,7 +295,7 @@ func TestEchoOrderBehind(t *testing.T) {
 			chat.say(testUser("bob"), out.Target, "before")
 			own := &Message{ID: "own" + out.Text, Time: time.Now(), From: s.user, Target: out.Target, Text: out.Text}
 			if out.Text == "gone" {
-				chat.pushTo("alice", &Redaction{MsgID: own.ID, From: s.user, Target: out.Target})
+				chat.pushTo("alice", &Redaction{MsgID: own.ID, From: s.user, By: s.user, Target: out.Target})
 				return own, nil
 			}
 			time.Sleep(time.Second)

@@ -56,7 +56,7 @@ func TestPrivateAskedNick(t *testing.T) {
 		var redacted, reacted, asked string
 		s.chat.redact = func(_ *fakeSession, target, msgid, _ string) (*Redaction, error) {
 			redacted = target
-			return &Redaction{MsgID: msgid, From: testUser("alice"), To: testUser(target)}, nil
+			return &Redaction{MsgID: msgid, From: testUser("alice"), By: testUser("alice"), To: testUser(target)}, nil
 		}
 		s.chat.react = func(_ *fakeSession, r Reacting) (*Reaction, error) {
 			reacted = r.Target

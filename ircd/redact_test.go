@@ -22,7 +22,7 @@ func deletions() *fakeChat {
 		case s.user.Nick != "alice":
 			return nil, &Error{Code: "REDACT_FORBIDDEN", Params: []string{target, msgid}, Text: "You are not authorised to delete this message"}
 		}
-		r := &Redaction{MsgID: msgid, Time: time.Now(), From: s.user, Target: target, Reason: reason, Said: time.Now().Add(-5 * time.Minute), Text: "beginning"}
+		r := &Redaction{MsgID: msgid, Time: time.Now(), From: s.user, By: s.user, Target: target, Reason: reason, Said: time.Now().Add(-5 * time.Minute), Text: "beginning"}
 		chat.pushOthers(s, r)
 		return r, nil
 	}
@@ -93,7 +93,7 @@ func TestRedactPrivate(t *testing.T) {
 		chat := newFakeChat()
 		chat.features.Private = true
 		chat.redact = func(s *fakeSession, target, msgid, reason string) (*Redaction, error) {
-			r := &Redaction{MsgID: msgid, From: s.user, To: testUser(target), Said: time.Now().Add(-time.Hour)}
+			r := &Redaction{MsgID: msgid, From: s.user, By: s.user, To: testUser(target), Said: time.Now().Add(-time.Hour)}
 			chat.pushOthers(s, r)
 			return r, nil
 		}

@@ -108,7 +108,7 @@ func TestDoneAtTheEnd(t *testing.T) {
 			}
 			chat.redact = func(fs *fakeSession, target, msgid, _ string) (*Redaction, error) {
 				time.Sleep(takes)
-				return &Redaction{MsgID: msgid, From: fs.user, Target: target}, nil
+				return &Redaction{MsgID: msgid, From: fs.user, By: fs.user, Target: target}, nil
 			}
 			chat.react = func(fs *fakeSession, r Reacting) (*Reaction, error) {
 				time.Sleep(takes)

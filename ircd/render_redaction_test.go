@@ -13,10 +13,13 @@ func TestRenderRedaction(t *testing.T) {
 		f    form
 		want string
 	}{
-		{"plain", Redaction{MsgID: "id1", From: testUser("bob"), Target: "#c"}, form{}, ":bob!u@directus REDACT #c id1"},
-		{"all", Redaction{MsgID: "id1", Time: at, From: testUser("bob"), Target: "#c", Reason: "spam"}, form{caps: formCaps}, "@time=2026-03-04T05:06:07.000Z;account=id-bob :bob!u@directus REDACT #c id1 :spam"},
-		{"private", Redaction{MsgID: "id1", From: testUser("bob"), To: testUser("alice"), Reason: "two\nlines"}, form{}, ":bob!u@directus REDACT alice id1 :two lines"},
-		{"by nobody known", Redaction{MsgID: "id1", Target: "#c"}, form{caps: formCaps &^ capServerTime}, ":directus!service@irc.test REDACT #c id1"},
+		{"plain", Redaction{MsgID: "id1", From: testUser("bob"), By: testUser("bob"), Target: "#c"}, form{}, ":bob!u@directus REDACT #c id1"},
+		{"all", Redaction{MsgID: "id1", Time: at, From: testUser("bob"), By: testUser("bob"), Target: "#c", Reason: "spam"}, form{caps: formCaps}, "@time=2026-03-04T05:06:07.000Z;account=id-bob :bob!u@directus REDACT #c id1 :spam"},
+		{"private", Redaction{MsgID: "id1", From: testUser("bob"), By: testUser("bob"), To: testUser("alice"), Reason: "two\nlines"}, form{}, ":bob!u@directus REDACT alice id1 :two lines"},
+		{"by nobody known", Redaction{MsgID: "id1", From: testUser("bob"), Target: "#c"}, form{caps: formCaps &^ capServerTime}, ":directus!service@irc.test REDACT #c id1"},
+		{"by another", Redaction{MsgID: "id1", From: testUser("bob"), By: testUser("root"), Target: "#c"}, form{caps: formCaps &^ capServerTime}, "@account=id-root :root!u@directus REDACT #c id1"},
+		{"private, by nobody known", Redaction{MsgID: "id1", From: testUser("bob"), To: testUser("alice")}, form{caps: formCaps &^ capServerTime}, ":bob!u@directus REDACT alice id1"},
+		{"private, by the recipient", Redaction{MsgID: "id1", From: testUser("bob"), By: testUser("alice"), To: testUser("alice")}, form{}, ":alice!u@directus REDACT bob id1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			lines := (&Server{source: "irc.test"}).renderRedaction(&tc.r, tc.f)
@@ -34,14 +37,15 @@ func TestDeletionText(t *testing.T) {
 		r    Redaction
 		want string
 	}{
-		{"whole", Redaction{Time: at, From: testUser("alice"), Said: at.Add(-5*time.Minute - time.Second), Text: "beginning \x02of\x02\nit"}, `alice deleted a message from 5 minutes ago: "beginning of it"`},
-		{"no text", Redaction{Time: at, From: testUser("alice"), Said: at.Add(-time.Minute)}, "alice deleted a message from 1 minute ago"},
-		{"no time", Redaction{Time: at, From: testUser("alice"), Text: "secret"}, ""},
-		{"reason", Redaction{Time: at, From: testUser("alice"), Said: at.Add(-3 * time.Hour), Reason: "spam"}, "alice deleted a message from 3 hours ago (spam)"},
-		{"nobody", Redaction{Time: at, Said: at.Add(-49 * time.Hour), Text: "x"}, `A message from 2 days ago was deleted: "x"`},
-		{"clocks differ", Redaction{Time: at, From: testUser("alice"), Said: at.Add(time.Second)}, "alice deleted a message from a moment ago"},
-		{"seconds", Redaction{Time: at, From: testUser("alice"), Said: at.Add(-10 * time.Second)}, "alice deleted a message from 10 seconds ago"},
-		{"a day", Redaction{Time: at, From: testUser("alice"), Said: at.Add(-25 * time.Hour)}, "alice deleted a message from 1 day ago"},
+		{"whole", Redaction{Time: at, From: testUser("alice"), By: testUser("alice"), Said: at.Add(-5*time.Minute - time.Second), Text: "beginning \x02of\x02\nit"}, `alice deleted a message from 5 minutes ago: "beginning of it"`},
+		{"no text", Redaction{Time: at, From: testUser("alice"), By: testUser("alice"), Said: at.Add(-time.Minute)}, "alice deleted a message from 1 minute ago"},
+		{"no time", Redaction{Time: at, From: testUser("alice"), By: testUser("alice"), Text: "secret"}, ""},
+		{"reason", Redaction{Time: at, From: testUser("alice"), By: testUser("alice"), Said: at.Add(-3 * time.Hour), Reason: "spam"}, "alice deleted a message from 3 hours ago (spam)"},
+		{"nobody known", Redaction{Time: at, From: testUser("alice"), Said: at.Add(-49 * time.Hour), Text: "x"}, "A message by alice from 2 days ago was deleted"},
+		{"another", Redaction{Time: at, From: testUser("alice"), By: testUser("root"), Said: at.Add(-49 * time.Hour), Text: "x", Reason: "spam"}, "root deleted a message by alice from 2 days ago (spam)"},
+		{"clocks differ", Redaction{Time: at, From: testUser("alice"), By: testUser("alice"), Said: at.Add(time.Second)}, "alice deleted a message from a moment ago"},
+		{"seconds", Redaction{Time: at, From: testUser("alice"), By: testUser("alice"), Said: at.Add(-10 * time.Second)}, "alice deleted a message from 10 seconds ago"},
+		{"a day", Redaction{Time: at, From: testUser("alice"), By: testUser("alice"), Said: at.Add(-25 * time.Hour)}, "alice deleted a message from 1 day ago"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := deletionText(&tc.r); got != tc.want {

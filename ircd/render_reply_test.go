@@ -15,7 +15,7 @@ func TestRenderReply(t *testing.T) {
 		return &Message{ID: "id2", Time: at, From: testUser("bob"), Target: "#c", Kind: kind, Text: text, ReplyTo: "id1", Quote: q}
 	}
 	edit := reply(Privmsg, quote(0, "x"), "* better")
-	edit.Edits = "id0"
+	edit.Edits, edit.By = "id0", edit.From
 	plain, tags := form{zone: time.UTC}, form{zone: time.UTC, caps: capMessageTags}
 	old := form{zone: time.UTC, old: true, day: "2026-03-04"}
 	const (

@@ -1,0 +1,40 @@
+package ircd
+
+import (
+	"testing"
+	"time"
+
+	"directus-ircd/ircd/ircdtest"
+)
+
+// The source of a change is whoever made it, or the service; never the author as a guess.
+func TestSourceOfChanges(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		s := newTestServer(t, chat, func(o *Options) { o.DeleteNotices = true })
+		a := s.inChannel("alice", "#dev", "draft/message-redaction", "message-tags", "account-tag")
+		old := s.inChannel("kevin", "#dev")
+		a.Sync()
+		old.Sync()
+		bob := testUser("bob")
+		edit := Message{ID: "m1.e1", Edits: "m1", From: bob, Target: "#dev", Text: "[edited] <bob> s/a/b/"}
+		chat.push(&edit, nil)
+		a.ExpectNext("@msgid=m1.e1;* :directus!service@irc.test PRIVMSG #dev :[edited] <bob> s/a/b/")
+		old.ExpectNext(":directus!service@irc.test PRIVMSG #dev :[edited] <bob> s/a/b/")
+		known := edit
+		known.ID, known.By, known.Text = "m1.e2", bob, "[edited] s/a/b/"
+		chat.push(&known, nil)
+		a.ExpectNext("@*account=id-bob* :bob!u@directus PRIVMSG #dev :[edited] s/a/b/")
+		old.ExpectNext(":bob!u@directus PRIVMSG #dev :[edited] s/a/b/")
+
+		gone := Redaction{MsgID: "m1", Time: time.Now(), From: bob, Target: "#dev", Said: time.Now().Add(-time.Hour), Text: "secret"}
+		chat.push(&gone, nil)
+		a.ExpectNext("*:directus!service@irc.test REDACT #dev m1")
+		old.ExpectNext(":directus!service@irc.test NOTICE #dev :A message by bob from 1 hour ago was deleted")
+
+		// A message of the service to a person would be in no window.
+		own := Message{ID: "p1.e1", Edits: "p1", From: bob, To: testUser("alice"), Text: "[edited] <bob> x"}
+		chat.pushTo("alice", &own)
+		a.ExpectNext(":directus!service@irc.test NOTICE alice :[edited] <bob> x")
+	})
+}
