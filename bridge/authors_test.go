@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"testing"
+	"testing/synctest"
 
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -15,6 +16,7 @@ func TestNoAuthor(t *testing.T) {
 		c.fake.Insert("messages", "", map[string]any{"text": "old"})
 		a := c.visit("ada", "#messages")
 		c.fake.Insert("messages", "", map[string]any{"text": "new"})
+		synctest.Wait()
 		events, err := a.poll()
 		if err != nil || len(events) != 1 || len(a.backlog) != 1 {
 			t.Fatalf("%v, %v, backlog %v", events, err, a.backlog)

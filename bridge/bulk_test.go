@@ -65,12 +65,12 @@ func TestEditOfKind(t *testing.T) {
 		id := c.write("/me waved")
 		a.news()
 		c.fake.Update("messages", id, map[string]any{"text": "waved"})
-		same(t, a.later(time.Minute), "*[edited] <bob> waved")
+		same(t, a.later(time.Minute), "*[edited] <walt> waved")
 		c.fake.Update("messages", id, map[string]any{"text": "/me waved"})
-		same(t, a.later(time.Minute), "*[edited] <bob> waved")
+		same(t, a.later(time.Minute), "*[edited] <walt> waved")
 		b := c.visit("bob", "#messages") // who has it from the backlog
 		c.fake.Update("messages", id, map[string]any{"text": "waved"})
-		same(t, b.later(time.Minute), "*[edited] <bob> waved")
+		same(t, b.later(time.Minute), "*[edited] <walt> waved")
 	})
 }
 
