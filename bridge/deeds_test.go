@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"directus-ircd/bridge"
@@ -12,9 +13,9 @@ import (
 )
 
 // changedBy lists by whom the news say that something was changed; "?" is not known.
-func (v *visitor) changedBy(wait time.Duration) (who []string) {
+func (v *visitor) changedBy() (who []string) {
 	v.t.Helper()
-	time.Sleep(wait)
+	synctest.Wait()
 	events, err := v.poll()
 	if err != nil {
 		v.t.Fatal(err)
@@ -49,8 +50,9 @@ func TestWhoChangedIt(t *testing.T) {
 		all := []*visitor{a, b, root}
 		told := func(by *visitor, want ...string) {
 			t.Helper()
+			time.Sleep(10 * time.Second) // until a new text has settled
 			for _, v := range all {
-				if got := v.changedBy(time.Minute / 3); v != by { // whose news are the answers
+				if got := v.changedBy(); v != by { // whose news are the answers
 					same(t, got, want...)
 				}
 			}
