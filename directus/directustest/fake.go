@@ -3,6 +3,7 @@ package directustest
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -46,6 +47,7 @@ import (
 //	f.ExpireSockets()            // TOKEN_EXPIRED, then the window in which a socket is somebody else
 //	f.OnFrame(hook)              // a verdict on each frame of a client: skip, mute, cut, delay, another reply
 //	f.OnREST(hook)               // a verdict on each REST call: refuse, delay, or lose the answer
+//	f.OnChange(hook)             // told of everything that is stored
 //	f.Send(kevin, frame)         // any frame to the sockets of a user
 //	f.HoldEvents(); f.ReleaseEvents(true) // events later, in reverse order
 //	f.LoseEvents(true)           // events vanish without a trace
@@ -79,6 +81,7 @@ type Fake struct {
 	counts      map[string]int
 	onFrame     func(FakeFrame) FrameVerdict
 	onREST      func(RESTRequest) RESTVerdict
+	onChange    func(FakeChange)
 	noDatabase  bool
 	cached      map[string]cachedAnswer // by user and URL
 	holding     bool
@@ -345,6 +348,13 @@ func (f *Fake) Count(what string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.counts[what]
+}
+
+// Counts are all that Count tells of.
+func (f *Fake) Counts() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.counts)
 }
 
 func (f *Fake) count(what string) {

@@ -178,3 +178,19 @@ func (f *Fake) SetMode(mode string) {
 	defer f.mu.Unlock()
 	f.opts.Mode = mode
 }
+
+// A FakeChange is something that was stored, for OnChange: items as they are now, or the keys of those that are gone.
+type FakeChange struct {
+	Collection string
+	Event      string // create, update or delete
+	Items      []map[string]any
+	Keys       []string
+}
+
+// OnChange sets the hook that is told of everything stored, whoever did it and whether or not its event is sent; nil
+// removes it. It runs with the lock of the Fake held, so it must not call it.
+func (f *Fake) OnChange(hook func(FakeChange)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.onChange = hook
+}

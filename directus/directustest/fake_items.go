@@ -1,6 +1,9 @@
 package directustest
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // subscribe registers a subscription with an explicit event, before it answers
 // and without any check of rights, as Directus does. Callers hold mu.
@@ -117,12 +120,20 @@ func (s *socket) createItem(name string, data map[string]any, q query,
 func (f *Fake) Emit(collection, event string, items []map[string]any, keys []any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.emit(collection, event, items, keys)
+	f.announce(collection, event, items, keys)
 }
 
-// emit evaluates an event for every subscription, as its socket's user at the
-// time of sending. Callers hold mu.
+// emit tells of something that was stored. Callers hold mu.
 func (f *Fake) emit(collection, event string, items []map[string]any, keys []any) {
+	if f.onChange != nil {
+		f.onChange(FakeChange{Collection: collection, Event: event, Items: cloneItems(items), Keys: keyTexts(keys)})
+	}
+	f.announce(collection, event, items, keys)
+}
+
+// announce evaluates an event for every subscription, as its socket's user at the
+// time of sending. Callers hold mu.
+func (f *Fake) announce(collection, event string, items []map[string]any, keys []any) {
 	if f.losing {
 		return
 	}
@@ -178,4 +189,20 @@ func (s *socket) event(sub *subscription, items []map[string]any, keys []any) {
 		frame["data"] = data
 		s.push(frame)
 	}
+}
+
+func cloneItems(items []map[string]any) []map[string]any {
+	clones := make([]map[string]any, len(items))
+	for i, item := range items {
+		clones[i] = maps.Clone(item)
+	}
+	return clones
+}
+
+func keyTexts(keys []any) []string {
+	texts := make([]string, len(keys))
+	for i, key := range keys {
+		texts[i] = keyText(normal(key))
+	}
+	return texts
 }
