@@ -1,0 +1,210 @@
+package simulation
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"directus-ircd/directus/directustest"
+)
+
+// A token names a message and the version of its text: "m17v2" stands in the text itself, so that whoever is shown
+// any part of that text is known to have seen it.
+type token struct{ n, v int }
+
+func (t token) String() string { return fmt.Sprintf("m%dv%d", t.n, t.v) }
+
+var tokenPattern = regexp.MustCompile(`\bm(\d+)v(\d+)\b`)
+
+// tokens are those in a line, in order.
+func tokens(line string) (found []token) {
+	for _, m := range tokenPattern.FindAllStringSubmatch(line, -1) {
+		n, _ := strconv.Atoi(m[1]) // digits by the pattern
+		v, _ := strconv.Atoi(m[2])
+		found = append(found, token{n, v})
+	}
+	return found
+}
+
+// version is a state of an item from a moment on.
+type version struct {
+	from time.Time
+	item map[string]any // nil: it is gone
+}
+
+// record is the history of an item.
+type record struct {
+	collection, key string
+	versions        []version
+	message         int  // its number, 0 if its text has none
+	given           bool // it was given a date by whoever stored it
+}
+
+// rights are what a person may do from a moment on.
+type rights struct {
+	from     time.Time
+	unread   map[string]bool // collections that may not be read
+	rule     map[string]bool // collections of which items of the level "secret" may not be read
+	nameless bool            // directus_users may not be read
+	inactive bool
+}
+
+// chronicle is the model of Directus: what was stored when, and who was allowed to read it.
+type chronicle struct {
+	mu       sync.Mutex
+	items    map[string]*record // by collection and key
+	messages map[int][]*record  // by number
+	rights   [][]rights         // by person
+	ahead    time.Duration      // Directus' clock before the bubble's
+}
+
+func newChronicle(people int, ahead time.Duration) *chronicle {
+	c := &chronicle{ahead: ahead, items: map[string]*record{}, messages: map[int][]*record{}}
+	for range people {
+		c.rights = append(c.rights, []rights{{from: time.Now(), unread: map[string]bool{}, rule: map[string]bool{}}})
+	}
+	return c
+}
+
+// note is the hook of the fake Directus.
+func (c *chronicle) note(change directustest.FakeChange) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, item := range change.Items {
+		c.append(change.Collection, fmt.Sprint(item["id"]), item)
+	}
+	if change.Event == "delete" {
+		for _, key := range change.Keys {
+			c.append(change.Collection, key, nil)
+		}
+	}
+}
+
+// append adds a version. The caller holds mu.
+func (c *chronicle) append(collection, key string, item map[string]any) {
+	id := collection + "/" + key
+	r := c.items[id]
+	if r == nil {
+		r = &record{collection: collection, key: key}
+		c.items[id] = r
+		text, _ := item["text"].(string)
+		if found := tokens(text); len(found) > 0 {
+			r.message = found[len(found)-1].n
+			c.messages[r.message] = append(c.messages[r.message], r)
+		}
+	}
+	r.versions = append(r.versions, version{time.Now(), item})
+	if d := r.date().Sub(r.stored().Add(c.ahead)); len(r.versions) == 1 && (d > time.Second || d < -time.Second) {
+		r.given = true
+	}
+}
+
+// change alters a person's rights from now on.
+func (c *chronicle) change(person int, alter func(*rights)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	states := c.rights[person]
+	next := states[len(states)-1]
+	next.from, next.unread, next.rule = time.Now(), maps.Clone(next.unread), maps.Clone(next.rule)
+	alter(&next)
+	c.rights[person] = append(states, next)
+}
+
+// now are a person's present rights.
+func (c *chronicle) now(person int) rights {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	states := c.rights[person]
+	return states[len(states)-1]
+}
+
+// allows reports whether somebody with these rights may read a state of an item.
+func (s rights) allows(collection string, item map[string]any) bool {
+	return item != nil && !s.inactive && !s.unread[collection] && !(s.rule[collection] && item["level"] == "secret")
+}
+
+// belongs reports whether a state of an item is a message of a channel.
+func (ch channelSpec) belongs(item map[string]any) bool {
+	if item == nil || ch.softDelete && item["status"] == "deleted" {
+		return false
+	}
+	return ch.room == "" || item["room"] == ch.room
+}
+
+// during are the rights that a person had at some moment of a time.
+func (c *chronicle) during(person int, from, to time.Time) []rights {
+	states := c.rights[person]
+	first := 0
+	for i, s := range states {
+		if !s.from.After(from) {
+			first = i
+		}
+	}
+	last := first
+	for last+1 < len(states) && !states[last+1].from.After(to) {
+		last++
+	}
+	return states[first : last+1]
+}
+
+// mayHaveSeen reports whether a person could rightly be shown a version of a message in a channel at a moment: with some
+// rights that they had within a time before, in some state that the item had by then.
+func (c *chronicle) mayHaveSeen(person int, ch channelSpec, t token, at time.Time, slack time.Duration) bool {
+	for _, r := range c.messages[t.n] {
+		for i, v := range r.versions {
+			until := at
+			if i+1 < len(r.versions) {
+				until = r.versions[i+1].from
+			}
+			if v.from.After(at) || until.Before(at.Add(-slack)) || !ch.belongs(v.item) || !slices.Contains(tokens(fmt.Sprint(v.item["text"])), t) {
+				continue
+			}
+			for _, s := range c.during(person, at.Add(-slack), at) {
+				if s.allows(r.collection, v.item) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// steady reports whether a message could be read by a person in a channel all the time from its storing or a moment, the
+// later of the two, to another.
+func (c *chronicle) steady(person int, ch channelSpec, r *record, from, to time.Time) bool {
+	for i, v := range r.versions {
+		begin, end := v.from, to
+		if i+1 < len(r.versions) {
+			end = r.versions[i+1].from
+		}
+		if begin.Before(from) {
+			begin = from
+		}
+		if begin.After(to) || end.Before(begin) {
+			continue
+		}
+		if !ch.belongs(v.item) {
+			return false
+		}
+		for _, s := range c.during(person, begin, end) {
+			if !s.allows(r.collection, v.item) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// stored is when an item came.
+func (r *record) stored() time.Time { return r.versions[0].from }
+
+// date is what the item says itself.
+func (r *record) date() time.Time {
+	text, _ := r.versions[0].item["date_created"].(string)
+	t, _ := time.Parse(time.RFC3339, text) // of an item without a date: the zero time
+	return t
+}

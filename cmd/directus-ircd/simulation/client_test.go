@@ -1,0 +1,461 @@
+package simulation
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	irc "gopkg.in/irc.v4"
+)
+
+var capsOf = map[kind]string{
+	tagged:    "server-time message-tags batch echo-message account-tag draft/message-redaction",
+	paging:    "server-time message-tags batch echo-message account-tag draft/message-redaction draft/chathistory",
+	multiline: "server-time message-tags batch echo-message account-tag draft/multiline",
+}
+
+const (
+	reconnection = 3 * time.Second  // how long a client waits until it comes back
+	rejection    = 61 * time.Second // and after it was refused
+	probePeriod  = 20 * time.Second // how often it sends PING
+	historyPage  = 100
+)
+
+// A sighting is a message that a client was sent.
+type sighting struct {
+	token   token
+	at      time.Time
+	channel string // empty: between two people
+	nick    string
+	account string
+	msgid   string
+	page    int  // the number of the CHATHISTORY answer; 0: live or backlog
+	edit    bool // a new version of a message
+	epoch   int  // how often the client had joined the channel by then
+	stay    int  // its connection
+}
+
+// seen is a token in whatever line.
+type seen struct {
+	token   token
+	at      time.Time
+	channel string
+	line    string
+}
+
+// stay is a connection of a client.
+type stay struct {
+	begin, end time.Time
+	reason     string
+}
+
+// A letter is a line that a client sent, or a part of several.
+type letter struct {
+	token  token
+	client *client
+	target string
+	at     time.Time
+	stay   int
+	after  int // refusals heard before
+}
+
+// refusal is an answer to a letter, which does not say to which.
+type refusal struct {
+	at      time.Time
+	target  string
+	perhaps bool
+	text    string
+}
+
+// A client comes back whenever its connection ends, as long as it is wanted.
+type client struct {
+	w    *world
+	name string
+	spec clientSpec
+
+	mu       sync.Mutex
+	wanted   bool // guarded by mu, as is all that follows
+	wish     chan struct{}
+	wire     *wire // nil: not connected
+	out      chan string
+	nick     string
+	joined   map[string]int // epoch by channel; kept while it is not in it
+	in       map[string]bool
+	stays    []stay
+	stalled  []stay // when it read nothing
+	sights   []sighting
+	glimpses []seen
+	letters  []letter
+	refusals []refusal
+	slowest  time.Duration // the longest answer to a PING
+	probes   int
+	log      []string          // the wire, with times
+	msgids   []string          // of messages of its own, the latest last
+	own      []token           // the same, what they say now
+	last     map[string]string // by channel: nothing is missing up to this msgid, for paging clients
+	behind   map[string]string // by channel: the newest msgid shown while pages are asked for
+	filling  map[string]bool   // pages of the channel are asked for
+	missing  map[string]bool   // a page of the channel was refused
+	left     map[string]bool   // channels that it does not want to be in
+	pages    int
+	batches  map[string]batch
+	probed   map[string]time.Time
+}
+
+type batch struct {
+	page    int
+	channel string
+	filled  bool
+}
+
+func newClient(w *world, i int, spec clientSpec) *client {
+	return &client{
+		w: w, spec: spec, name: fmt.Sprintf("c%d/p%d/%v%s", i, spec.person, spec.kind, strings.TrimPrefix(spec.device, "device")), wanted: true,
+		wish: make(chan struct{}, 1), joined: map[string]int{}, in: map[string]bool{}, last: map[string]string{}, left: map[string]bool{},
+	}
+}
+
+// run keeps the client connected until ctx ends; its caller joins it.
+func (c *client) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		c.mu.Lock()
+		wanted := c.wanted
+		c.mu.Unlock()
+		wait := time.Hour
+		if wanted {
+			wait = c.live(ctx)
+		}
+		select {
+		case <-ctx.Done():
+		case <-c.wish:
+		case <-time.After(wait):
+		}
+	}
+}
+
+// live is one connection. It returns how long to wait before the next.
+func (c *client) live(ctx context.Context) (wait time.Duration) {
+	near, far := net.Pipe()
+	w := newWire(near)
+	if !c.w.connect(ctx, far) {
+		near.Close()
+		far.Close()
+		return reconnection
+	}
+	c.mu.Lock()
+	c.wire, c.out = w, make(chan string, 256)
+	c.batches, c.probed, c.in = map[string]batch{}, map[string]time.Time{}, map[string]bool{}
+	c.behind, c.filling, c.missing, c.nick = map[string]string{}, map[string]bool{}, map[string]bool{}, ""
+	c.stays = append(c.stays, stay{begin: time.Now()})
+	number, out := len(c.stays)-1, c.out
+	c.mu.Unlock()
+	stop := context.AfterFunc(ctx, func() { w.Close() })
+	defer stop()
+	var writer sync.WaitGroup
+	writer.Go(func() { write(w, out) })
+	c.login()
+	wait, reason := c.read(w)
+	w.Close()
+	c.mu.Lock()
+	c.stays[number].end, c.stays[number].reason = time.Now(), reason
+	c.wire = nil
+	close(out)
+	c.out = nil
+	c.mu.Unlock()
+	writer.Wait()
+	return wait
+}
+
+// write sends lines, and PING now and then.
+func write(w *wire, out <-chan string) {
+	for line := range out {
+		// Not for longer than anybody waits: the daemon may have stopped reading.
+		w.SetWriteDeadline(time.Now().Add(time.Minute))
+		if _, err := w.Write([]byte(line + "\r\n")); err != nil {
+			w.Close()
+			for range out { // what is left has nowhere to go
+			}
+			return
+		}
+	}
+}
+
+// send queues lines. It drops them when the client is not connected.
+func (c *client) send(lines ...string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sendLocked(lines...)
+}
+
+func (c *client) sendLocked(lines ...string) bool {
+	for _, line := range lines {
+		if c.out == nil {
+			return false
+		}
+		select {
+		case c.out <- line:
+			c.note("-> " + line)
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// note writes to the log of the wire. The caller holds mu.
+func (c *client) note(line string) {
+	c.log = append(c.log, fmt.Sprintf("%s %s", c.w.clock(), line))
+}
+
+func (c *client) login() {
+	user, secret := c.w.credentials(c.spec.person, c.spec.token)
+	if c.spec.device != "" {
+		user += "/" + c.spec.device
+	}
+	if caps, ok := capsOf[c.spec.kind]; ok {
+		c.send("CAP LS 302", "NICK wish", "USER wish 0 * :wish", "CAP REQ :sasl "+caps, "AUTHENTICATE PLAIN",
+			"AUTHENTICATE "+base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+secret)), "CAP END")
+		return
+	}
+	if c.spec.token && c.spec.device == "" {
+		c.send("PASS "+secret, "NICK wish", "USER wish 0 * :wish")
+		return
+	}
+	c.send("CAP REQ :sasl", "NICK wish", "USER wish 0 * :wish", "AUTHENTICATE PLAIN",
+		"AUTHENTICATE "+base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+secret)), "CAP END")
+}
+
+// read takes lines until the connection ends.
+func (c *client) read(w *wire) (wait time.Duration, reason string) {
+	wait = reconnection
+	r := bufio.NewReaderSize(w, 16<<10)
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return wait, reason
+		}
+		line = strings.TrimRight(line, "\r\n")
+		m, err := irc.ParseMessage(line)
+		if err != nil {
+			c.w.fail("%s was sent what is no line: %q", c.name, line)
+			continue
+		}
+		c.mu.Lock()
+		c.note("<- " + line)
+		c.glimpse(line, m)
+		c.take(m)
+		c.mu.Unlock()
+		switch m.Command {
+		case "ERROR":
+			reason = m.Trailing()
+		case "464", "904":
+			wait = rejection
+			w.Close()
+		}
+	}
+}
+
+// glimpse notes every token in a line.
+func (c *client) glimpse(line string, m *irc.Message) {
+	for _, t := range tokens(line) {
+		channel := ""
+		if len(m.Params) > 0 && strings.HasPrefix(m.Params[0], "#") {
+			channel = m.Params[0]
+		}
+		c.glimpses = append(c.glimpses, seen{t, time.Now(), channel, line})
+	}
+}
+
+// take looks at a line. The caller holds mu.
+func (c *client) take(m *irc.Message) {
+	switch m.Command {
+	case "PING":
+		c.sendLocked("PONG :" + m.Trailing())
+	case "PONG":
+		if sent, ok := c.probed[m.Trailing()]; ok {
+			delete(c.probed, m.Trailing())
+			if took := time.Since(sent); !c.stalledSince(sent) {
+				c.slowest = max(c.slowest, took)
+			}
+		}
+	case "001":
+		c.nick = m.Params[0]
+	case "NICK":
+		if m.Prefix.Name == c.nick {
+			c.nick = m.Params[0]
+		}
+	case "JOIN":
+		if m.Prefix.Name == c.nick {
+			c.joined[m.Params[0]]++
+			c.in[m.Params[0]] = true
+		}
+	case "PART", "KICK":
+		if m.Command == "KICK" && m.Params[1] == c.nick || m.Command == "PART" && m.Prefix.Name == c.nick {
+			c.in[m.Params[0]] = false
+		}
+	case "366":
+		if c.spec.kind == paging {
+			c.ask(m.Params[1])
+		}
+	case "BATCH":
+		c.turn(m.Params)
+	case "PRIVMSG":
+		c.see(m)
+	case "404", "401", "FAIL":
+		c.refused(m)
+	}
+}
+
+// stalledSince reports whether the client has not read all the time since a moment.
+func (c *client) stalledSince(t time.Time) bool {
+	for _, s := range c.stalled {
+		if s.end.After(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// ask asks for what is behind the newest message that is known.
+func (c *client) ask(channel string) {
+	c.filling[channel] = true
+	if id := c.last[channel]; id != "" {
+		c.sendLocked(fmt.Sprintf("CHATHISTORY AFTER %s msgid=%s %d", channel, id, historyPage))
+		return
+	}
+	c.sendLocked(fmt.Sprintf("CHATHISTORY LATEST %s * %d", channel, historyPage))
+}
+
+func (c *client) turn(params []string) {
+	ref := params[0][1:]
+	if params[0][0] == '+' {
+		if params[1] == "chathistory" && c.spec.kind == paging {
+			c.pages++
+			c.batches[ref] = batch{page: c.pages, channel: params[2]}
+		}
+		return
+	}
+	b, open := c.batches[ref]
+	delete(c.batches, ref)
+	switch {
+	case !open:
+	case b.filled:
+		c.ask(b.channel)
+	default:
+		c.filling[b.channel] = false
+		if id := c.behind[b.channel]; id != "" {
+			c.last[b.channel] = id
+		}
+	}
+}
+
+// see notes a message.
+func (c *client) see(m *irc.Message) {
+	found := tokens(m.Trailing())
+	if len(found) == 0 || m.Prefix == nil {
+		return
+	}
+	ref := string(m.Tags["batch"])
+	b := c.batches[ref]
+	s := sighting{
+		token: found[len(found)-1], at: time.Now(), nick: m.Prefix.Name, account: string(m.Tags["account"]), msgid: string(m.Tags["msgid"]),
+		page: b.page, stay: len(c.stays) - 1, edit: strings.Contains(m.Trailing(), "[edited]"),
+	}
+	if strings.HasPrefix(m.Params[0], "#") {
+		s.channel = m.Params[0]
+		s.epoch = c.joined[s.channel]
+	}
+	if b.page > 0 {
+		b.filled = true
+		c.batches[ref] = b
+	}
+	if s.msgid != "" && s.channel != "" && !s.edit {
+		if c.filling[s.channel] && s.page == 0 {
+			c.behind[s.channel] = s.msgid
+		} else {
+			c.last[s.channel] = s.msgid
+		}
+		if s.nick == c.nick && c.w.book.author(s.token.n) == c.spec.person {
+			c.msgids, c.own = append(c.msgids, s.msgid), append(c.own, s.token)
+		}
+	}
+	c.sights = append(c.sights, s)
+}
+
+// refused notes an answer to something that was sent.
+func (c *client) refused(m *irc.Message) {
+	target := ""
+	for _, p := range m.Params[1:] {
+		if strings.HasPrefix(p, "#") {
+			target = p
+		}
+	}
+	if target == "" && len(m.Params) > 2 {
+		target = m.Params[1]
+	}
+	if m.Command == "FAIL" && m.Params[0] == "CHATHISTORY" {
+		c.missing[target] = true
+		return
+	}
+	if m.Command == "FAIL" && m.Params[0] != "PRIVMSG" {
+		return
+	}
+	c.refusals = append(c.refusals, refusal{time.Now(), target, strings.Contains(m.Trailing(), "perhaps"), m.Trailing()})
+}
+
+// tend does every now and then what a client does by itself: it sends a PING whose answer is timed, asks again for pages
+// that were refused, and joins what it wants to be in.
+func (c *client) tend() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.nick == "" || c.out == nil {
+		return
+	}
+	c.probes++
+	name := "probe" + strconv.Itoa(c.probes)
+	if c.sendLocked("PING :" + name) {
+		c.probed[name] = time.Now()
+	}
+	for _, channel := range slices.Sorted(maps.Keys(c.missing)) {
+		delete(c.missing, channel)
+		c.ask(channel)
+	}
+	for _, channel := range c.w.wanted() {
+		if !c.in[channel] && !c.left[channel] {
+			c.sendLocked("JOIN " + channel)
+		}
+	}
+}
+
+// loseSight keeps the client from reading for a while.
+func (c *client) loseSight(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wire != nil {
+		until := time.Now().Add(d)
+		c.wire.stopReading(until)
+		c.stalled = append(c.stalled, stay{begin: time.Now(), end: until.Add(time.Second)})
+	}
+}
+
+// want connects or disconnects the client.
+func (c *client) want(wanted bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wanted = wanted
+	if !wanted && c.wire != nil {
+		c.sendLocked("QUIT :later")
+	}
+	select {
+	case c.wish <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,22 @@
+// Package simulation holds a test and nothing else: the whole daemon (ircd, bridge and directus, unchanged) lives in one
+// testing/synctest bubble, in virtual time and over connections in memory, between clients that act by a seed and a double
+// of Directus that fails by the same seed. What everybody was sent is held against a chronicle of what was stored and of
+// who was allowed to read it when. See TestSimulation.
+//
+//	go test -run Simulation ./cmd/directus-ircd/simulation                        as many seeds as fit into the normal test run
+//	go test -run Simulation ./cmd/directus-ircd/simulation -simulate.for=8h       as many as fit into a time
+//	go test -run Simulation ./cmd/directus-ircd/simulation -simulate.messages=300000 -simulate.faults=10000
+//	go test -run Simulation ./cmd/directus-ircd/simulation -simulate.seed=7       one seed, with the wire of those concerned
+//
+// Judged are: nobody is shown what they may not read, nothing is doubled or stored twice, messages carry their author, nicks
+// never change hands, senders are told the truth, PING is answered in time, a quiet system is quiet, the daemon stops in
+// time with every goroutine joined, and nothing panics. What is lost or out of order is judged with -simulate.order alone:
+// there the judge does not yet know what the daemon cannot know, as the loss of an event in a filtered collection.
+//
+// The same seed makes the same scenario. The same run it is only as far as the scheduler allows: the order of maps, of
+// what is ready at one moment, and the jitter of pauses differ, so that a failing seed may have to be tried several times.
+//
+// The files: scenario chooses settings and steps from a seed; steps and faults carry them out on a world; client is an IRC
+// client that notes what it is sent; chronicle is the model of Directus; judge holds one against the other; shrink makes a
+// failing scenario small.
+package simulation

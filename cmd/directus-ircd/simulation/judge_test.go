@@ -1,0 +1,359 @@
+package simulation
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// lag is how long after a change of rights somebody may still be shown what they may not read any more: directus.recheck,
+	// the debounce of edits, and as long as requests take.
+	lag = recheck + merge + 25*time.Second
+	// proof is how long it takes until what a device was shown is known to be received.
+	proof = 30 * time.Second
+	// patience is how long the answer to a PING may take.
+	patience = 16 * time.Second
+	// quiet is how long the world is looked at when nothing happens, and requests is what each user may cost Directus then.
+	quiet    = 10 * time.Minute
+	requests = 250
+)
+
+// verdict counts how often each promise was put to the test.
+type verdict map[string]int
+
+// judgeQuiet looks whether a world in which nothing happens comes to rest.
+func (w *world) judgeQuiet() {
+	before := w.fake.Counts()
+	time.Sleep(quiet)
+	w.verdict["a quiet system is quiet"]++
+	after, sum := w.fake.Counts(), 0
+	for what, n := range after {
+		after[what] -= before[what]
+		sum += n - before[what]
+	}
+	if sum > requests*len(w.people) {
+		w.fail("not quiet: %d requests of %d people in %v: %v", sum, len(w.people), quiet, after)
+	}
+}
+
+// judge holds what the clients were sent against the chronicle. It is called when all has ended.
+func (w *world) judge() {
+	for _, c := range w.clients {
+		w.judgeLeaks(c)
+		w.judgeStays(c)
+		w.judgeTruth(c)
+		w.verdict["PING is answered"] += c.probes
+		if c.slowest > patience {
+			w.fail("%s waited %v for a PONG", c.name, c.slowest)
+		}
+	}
+	w.judgeNicks()
+	w.judgeStored()
+}
+
+// judgeLeaks looks at every text that a client was shown a part of.
+func (w *world) judgeLeaks(c *client) {
+	for _, g := range c.glimpses {
+		if w.book.author(g.token.n) == c.spec.person {
+			continue
+		}
+		slack := lag
+		for _, s := range c.stalled {
+			if g.at.After(s.begin) && g.at.Before(s.end.Add(10*time.Second)) {
+				slack += s.end.Sub(s.begin)
+			}
+		}
+		w.verdict["nobody is shown what they may not read"]++
+		if g.channel == "" {
+			w.judgePrivate(c, g)
+			continue
+		}
+		ch, ok := w.channel(g.channel)
+		if !ok {
+			w.fail("%s: a line of a channel that there is not: %s", c.name, g.line)
+			continue
+		}
+		if !w.chronicle.mayHaveSeen(c.spec.person, ch, g.token, g.at, slack) && !w.deletionNotice(c, ch, g) {
+			w.fail("leaked: %s at %.3f: %s", c.name, g.at.Sub(w.start).Seconds(), g.line)
+		}
+	}
+}
+
+// deletionNotice reports that a line tells of a deletion by words that its reader could read before.
+func (w *world) deletionNotice(c *client, ch channelSpec, g seen) bool {
+	return strings.Contains(g.line, " NOTICE ") && w.chronicle.mayHaveSeen(c.spec.person, ch, g.token, g.at, time.Hour)
+}
+
+// judgePrivate: a private message is shown to its two people alone.
+func (w *world) judgePrivate(c *client, g seen) {
+	for _, r := range w.chronicle.messages[g.token.n] {
+		if r.collection != "private" || r.versions[0].item["recipient"] != w.people[c.spec.person].id {
+			w.fail("leaked: %s was sent the private %s", c.name, g.line)
+		}
+	}
+}
+
+// judgeStays holds each channel of a client against what is stored.
+func (w *world) judgeStays(c *client) {
+	for _, ch := range w.scenario.settings.channels {
+		rows := w.rows(ch)
+		place := map[int]int{}
+		for i, r := range rows {
+			place[r.message] = i
+		}
+		var mine []sighting
+		for _, s := range c.sights {
+			if s.channel == ch.name && !s.edit {
+				mine = append(mine, s)
+			}
+		}
+		w.judgeDoubles(c, ch, mine, rows, place)
+		if *order {
+			w.judgeOrder(c, ch, mine, rows, place)
+			w.judgeHoles(c, ch, mine, rows, place)
+		}
+		w.judgeAuthors(c, mine)
+	}
+}
+
+// rows are the messages that ever belonged to a channel, in the order of the collection.
+func (w *world) rows(ch channelSpec) (rows []*record) {
+	for _, r := range w.chronicle.items {
+		if r.collection == ch.collection && r.message > 0 && slices.ContainsFunc(r.versions, func(v version) bool { return ch.belongs(v.item) }) {
+			rows = append(rows, r)
+		}
+	}
+	slices.SortFunc(rows, func(a, b *record) int {
+		if c := a.date().Compare(b.date()); c != 0 {
+			return c
+		}
+		return compareKeys(a.key, b.key)
+	})
+	return rows
+}
+
+// compareKeys orders keys as Directus does: numbers by value, others as text.
+func compareKeys(a, b string) int {
+	x, err1 := strconv.Atoi(a)
+	y, err2 := strconv.Atoi(b)
+	if err1 == nil && err2 == nil {
+		return cmp.Compare(x, y)
+	}
+	return cmp.Compare(a, b)
+}
+
+// whole reports whether a client could read a message all along from a moment, so that nothing excuses showing it twice or
+// not at all.
+func (w *world) whole(c *client, ch channelSpec, r *record, from, to time.Time) bool {
+	return w.chronicle.steady(c.spec.person, ch, r, from, to)
+}
+
+func (w *world) judgeDoubles(c *client, ch channelSpec, mine []sighting, rows []*record, place map[int]int) {
+	type way struct {
+		n, epoch, stay int
+		history        bool
+	}
+	counts := map[way]int{}
+	last := map[int]sighting{} // by message, of an earlier connection of a device
+	for _, s := range mine {
+		i, known := place[s.token.n]
+		if !known {
+			continue
+		}
+		w.verdict["nothing is doubled"]++
+		in := way{s.token.n, s.epoch, s.stay, s.page > 0}
+		if counts[in]++; counts[in] > 1 && w.whole(c, ch, rows[i], w.start, s.at) {
+			w.fail("doubled: %s was shown %v in %s twice, at %.3f again", c.name, s.token, ch.name, s.at.Sub(w.start).Seconds())
+		}
+		before, again := last[s.token.n]
+		if again && c.spec.device != "" && before.stay < s.stay && c.spec.kind != paging &&
+			c.stays[before.stay].end.Sub(before.at) > proof && w.whole(c, ch, rows[i], w.start, s.at) && !w.wreckedBetween(before.at, s.at) {
+			w.fail("doubled: the device %s was shown %v in %s at %.3f and at %.3f again", c.name, s.token, ch.name,
+				before.at.Sub(w.start).Seconds(), s.at.Sub(w.start).Seconds())
+		}
+		last[s.token.n] = s
+	}
+}
+
+func (w *world) wreckedBetween(from, to time.Time) bool {
+	return slices.ContainsFunc(w.wrecked, func(t time.Time) bool { return t.After(from) && t.Before(to) })
+}
+
+// judgeOrder: what is shown live comes in the order of the collection, as far as the keys tell what is missing.
+func (w *world) judgeOrder(c *client, ch channelSpec, mine []sighting, rows []*record, place map[int]int) {
+	if w.uuids(ch) && len(w.disorders) > 0 {
+		return
+	}
+	newest := map[[3]int]*record{}
+	for _, s := range mine {
+		i, known := place[s.token.n]
+		if !known || w.book.author(s.token.n) == c.spec.person {
+			continue
+		}
+		r := rows[i]
+		if dated(r) || !w.whole(c, ch, r, w.start, s.at) {
+			continue
+		}
+		w.verdict["nothing is out of order"]++
+		in := [3]int{s.stay, s.epoch, s.page}
+		if before := newest[in]; before != nil && place[before.message] > i && !(w.uuids(ch) && before.date().Equal(r.date())) {
+			w.fail("out of order: %s was shown m%d in %s at %.3f behind m%d, which is %v younger", c.name, r.message, ch.name,
+				s.at.Sub(w.start).Seconds(), before.message, before.date().Sub(r.date()))
+			continue
+		}
+		newest[in] = r
+	}
+}
+
+func (w *world) uuids(ch channelSpec) bool {
+	return w.scenario.settings.uuidKeys == (ch.collection == "messages")
+}
+
+// dated reports whether an item was given another date than that of its storing.
+func dated(r *record) bool { return r.date().IsZero() || r.given }
+
+// judgeHoles finds what is missing between what a client was shown.
+func (w *world) judgeHoles(c *client, ch channelSpec, mine []sighting, rows []*record, place map[int]int) {
+	if !slices.ContainsFunc(w.spec, func(s channelSpec) bool { return s.name == ch.name }) || ch.late {
+		return // it was not there all the time
+	}
+	type span struct {
+		shown       map[int]bool
+		first, last int
+		begin, end  time.Time
+		final       bool
+	}
+	spans := map[[2]int]*span{}
+	over := c.spec.kind == paging || c.spec.device != ""
+	for _, s := range mine {
+		at := [2]int{s.stay, s.epoch}
+		if over {
+			at = [2]int{}
+		}
+		if spans[at] == nil {
+			spans[at] = &span{shown: map[int]bool{}, first: len(rows), last: -1, begin: s.at}
+		}
+		sp := spans[at]
+		i, known := place[s.token.n]
+		sp.end = s.at
+		sp.final = s.stay == len(c.stays)-1 && s.epoch == c.joined[ch.name] && c.in[ch.name]
+		sp.shown[s.token.n] = true
+		if known && !dated(rows[i]) {
+			sp.first, sp.last = min(sp.first, i), max(sp.last, i)
+		}
+	}
+	for _, sp := range spans {
+		if sp.final {
+			sp.last, sp.end = len(rows)-1, time.Now()
+		}
+		for i := sp.first; i <= sp.last; i++ {
+			r := rows[i]
+			own := w.book.author(r.message) == c.spec.person
+			if own && c.spec.kind == plain || dated(r) || !w.whole(c, ch, r, w.start, sp.end) {
+				continue
+			}
+			w.verdict["nothing is lost"]++
+			if !sp.shown[r.message] {
+				w.fail("lost: %s was not shown m%d in %s, stored at %.3f", c.name, r.message, ch.name, r.stored().Sub(w.start).Seconds())
+			}
+		}
+	}
+}
+
+func (w *world) judgeAuthors(c *client, mine []sighting) {
+	for _, s := range mine {
+		author := w.book.author(s.token.n)
+		if author < 0 || s.account == "" {
+			continue
+		}
+		w.verdict["messages carry their author"]++
+		if s.account != w.people[author].id {
+			w.fail("wrong author: %s was shown %v by %s, account %s", c.name, s.token, s.nick, s.account)
+		}
+	}
+}
+
+// judgeNicks: a nick that was one user's is never another's.
+func (w *world) judgeNicks() {
+	owners := map[string]int{}
+	for _, c := range w.clients {
+		for _, s := range c.sights {
+			author := w.book.author(s.token.n)
+			if author < 0 || len(w.wrecked) > 0 || s.edit {
+				continue
+			}
+			w.verdict["nicks never change hands"]++
+			nick := strings.ToLower(s.nick)
+			if owner, known := owners[nick]; known && owner != author {
+				w.fail("a nick changed hands: %s was person %d and is %d, as %s was shown %v", s.nick, owner, author, c.name, s.token)
+				continue
+			}
+			owners[nick] = author
+		}
+	}
+}
+
+// judgeTruth holds what senders were told against what is stored. Lines to one target that follow each other closely are
+// judged together, as an answer does not say to which of them it belongs.
+func (w *world) judgeTruth(c *client) {
+	const apart = 40 * time.Second
+	for i := 0; i < len(c.letters); {
+		target := c.letters[i].target
+		group := []letter{c.letters[i]}
+		j := i + 1
+		for ; j < len(c.letters) && c.letters[j].target == target && c.letters[j].at.Sub(group[len(group)-1].at) < apart; j++ {
+			group = append(group, c.letters[j])
+		}
+		if j < len(c.letters) && c.letters[j].at.Sub(group[len(group)-1].at) < apart {
+			i = j // lines to another target are mixed in: what is told of which is not known
+			continue
+		}
+		w.judgeGroup(c, group, apart)
+		i = j
+	}
+}
+
+func (w *world) judgeGroup(c *client, group []letter, apart time.Duration) {
+	from, to := group[0].at, group[len(group)-1].at.Add(apart)
+	stored, refused, perhaps := 0, 0, 0
+	for _, l := range group {
+		if len(w.chronicle.messages[l.token.n]) > 0 {
+			stored++
+		}
+	}
+	for _, r := range c.refusals {
+		if r.target != group[0].target || r.at.Before(from) || r.at.After(to) {
+			continue
+		}
+		if r.perhaps {
+			perhaps++
+		} else {
+			refused++
+		}
+	}
+	if slices.ContainsFunc(group, func(l letter) bool { return l.token.n == 0 }) {
+		return // a correction among them
+	}
+	w.verdict["senders are told the truth"] += len(group)
+	if stored > len(group)-refused {
+		w.fail("told untruly: %s sent %d messages to %s from %v on, was told that %d are not stored, and %d are", c.name, len(group), group[0].target, group[0].token, refused, stored)
+	}
+	ended := c.stays[group[0].stay].end
+	if heard := group[0].stay == group[len(group)-1].stay && (ended.IsZero() || ended.After(to)); heard && stored < len(group)-refused-perhaps {
+		w.fail("lost: %s sent %d messages to %s from %v on, was told that %d are not stored and %d perhaps, and %d are", c.name, len(group), group[0].target,
+			group[0].token, refused, perhaps, stored)
+	}
+}
+
+// judgeStored: nothing is stored twice.
+func (w *world) judgeStored() {
+	for n, rs := range w.chronicle.messages {
+		w.verdict["nothing is stored twice"]++
+		if len(rs) > 1 {
+			w.fail("doubled: m%d is stored %d times", n, len(rs))
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A scenario is everything that a seed chooses. It is data, so that a part of it is a scenario too: see shrink.
+type scenario struct {
+	seed     uint64
+	settings settings
+	steps    []step
+}
+
+// settings of a world.
+type settings struct {
+	people   int
+	clients  []clientSpec
+	channels []channelSpec
+	version  string // of Directus
+	ownFeeds bool
+	uuidKeys bool // of the collection messages; the collection other has keys of the other kind
+	private  bool
+	resume   bool
+	ahead    time.Duration // Directus' clock before the daemon's
+}
+
+// channelSpec is a channel as the configuration has it.
+type channelSpec struct {
+	name, collection, room string // room: the value of the field by which it differs from others of its collection
+	backlog                int
+	softDelete             bool
+	corrections            bool
+	reactions              bool
+	autoJoin               bool
+	late                   bool // added by a reload, not there at the start
+}
+
+// kind is what a client can do.
+type kind int
+
+const (
+	plain     kind = iota // no capability
+	tagged                // server-time, message-tags, batch, echo-message
+	paging                // tagged, and asks for history itself
+	multiline             // tagged, and sends texts of several lines
+	kinds
+)
+
+func (k kind) String() string { return [...]string{"plain", "tagged", "paging", "multiline"}[k] }
+
+// clientSpec is a client of a person.
+type clientSpec struct {
+	person int
+	kind   kind
+	device string // empty: none
+	token  bool   // logs in by static token, not by password
+}
+
+// A step is one act. The operands mean what its kind makes of them, modulo what there is, so that a step stays valid
+// whatever else is taken out of the scenario.
+type step struct {
+	name    string
+	a, b, c int
+	pause   time.Duration // behind it
+}
+
+func (s step) String() string {
+	return fmt.Sprintf("%s(%d, %d, %d), then %v", s.name, s.a, s.b, s.c, s.pause)
+}
+
+// names of people. Several of them make one nick.
+var firstNames = []string{"Søren", "Soren", "Ada", "Ádá", "Zoë", "Jean Luc", "jean_luc", "Kim", "Kim", "unknown", "Bo", "Олег"}
+
+// newScenario chooses. length is the number of steps.
+func newScenario(seed uint64, length int) scenario {
+	r := rand.New(rand.NewPCG(seed, 0x5eed))
+	s := scenario{seed: seed, settings: newSettings(r)}
+	for range length {
+		s.steps = append(s.steps, newStep(r))
+	}
+	return s
+}
+
+func newSettings(r *rand.Rand) settings {
+	s := settings{
+		people: 2 + r.IntN(5), version: []string{"12.4.0", "12.4.0", "11.17.4", "10.13.4"}[r.IntN(4)],
+		ownFeeds: r.IntN(4) == 0, uuidKeys: r.IntN(2) == 0, private: r.IntN(2) == 0, resume: r.IntN(4) != 0,
+		ahead: time.Duration(r.IntN(3)-1) * time.Duration(r.IntN(120)) * time.Second,
+	}
+	for i := range s.people {
+		for n := range 1 + r.IntN(3) {
+			c := clientSpec{person: i, kind: kind(r.IntN(int(kinds))), token: r.IntN(2) == 0}
+			if s.resume && r.IntN(3) == 0 {
+				c.device = fmt.Sprintf("device%d", n)
+			}
+			s.clients = append(s.clients, c)
+		}
+	}
+	soft, corrections, reactions := r.IntN(2) == 0, r.IntN(2) == 0, r.IntN(2) == 0
+	for i, room := range []string{"dev", "ops", "pub"}[:1+r.IntN(3)] {
+		s.channels = append(s.channels, channelSpec{
+			name: "#" + room, collection: "messages", room: room, backlog: []int{0, 5, 50}[r.IntN(3)],
+			softDelete: soft, corrections: corrections, reactions: reactions, autoJoin: true, late: i > 0 && r.IntN(3) == 0,
+		})
+	}
+	if r.IntN(2) == 0 {
+		s.channels = append(s.channels, channelSpec{name: "#other", collection: "other", backlog: 20, corrections: r.IntN(2) == 0, autoJoin: true})
+	}
+	return s
+}
+
+// pauses between steps: most are short, some let everything settle, a few let time-outs and rechecks pass.
+func newPause(r *rand.Rand) time.Duration {
+	switch n := r.IntN(100); {
+	case n < 40:
+		return time.Duration(r.IntN(5)) * time.Millisecond
+	case n < 75:
+		return time.Duration(r.IntN(500)) * time.Millisecond
+	case n < 95:
+		return time.Duration(r.IntN(8000)) * time.Millisecond
+	}
+	return time.Duration(r.IntN(90)) * time.Second
+}
+
+func newStep(r *rand.Rand) step {
+	n := r.IntN(totalWeight())
+	for _, name := range actNames() {
+		if n -= acts[name].weight; n < 0 {
+			return step{name, r.IntN(1 << 16), r.IntN(1 << 16), r.IntN(1 << 16), newPause(r)}
+		}
+	}
+	panic("unreachable: the weights add up")
+}
+
+func actNames() []string {
+	names := make([]string, 0, len(acts))
+	for name := range acts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func totalWeight() (sum int) {
+	for _, a := range acts {
+		sum += a.weight
+	}
+	return sum
+}
+
+// String is the scenario as a report shows it.
+func (s scenario) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d: %+v\n", s.seed, s.settings)
+	for i, st := range s.steps {
+		fmt.Fprintf(&b, "%4d %v\n", i, st)
+	}
+	return b.String()
+}

@@ -1,0 +1,50 @@
+package simulation
+
+import (
+	"flag"
+	"testing"
+	"time"
+)
+
+var (
+	lasting  = flag.Duration("simulate.for", 0, "go on for so long; 0: until -simulate.messages and -simulate.faults are reached")
+	oneSeed  = flag.Uint64("simulate.seed", 0, "try this seed alone; 0: one after the other")
+	first    = flag.Uint64("simulate.first", 1, "the seed to begin with")
+	length   = flag.Int("simulate.steps", 150, "steps of a scenario")
+	messages = flag.Int("simulate.messages", 300, "go on until so many messages were sent")
+	wrong    = flag.Int("simulate.faults", 40, "go on until so many faults were committed")
+	order    = flag.Bool("simulate.order", false, "judge what is lost and what is out of order, too; see the package's documentation")
+	brief    = flag.Bool("simulate.brief", false, "name broken promises without looking for a smaller scenario")
+	failing  = flag.Int("simulate.broken", 3, "stop at so many broken worlds")
+)
+
+// Whatever happens, the promises that are judged hold.
+func TestSimulation(t *testing.T) {
+	if *oneSeed != 0 {
+		if w := simulate(t, newScenario(*oneSeed, *length)); len(w.failures) > 0 {
+			report(t, w)
+		}
+		return
+	}
+	begin, sums := time.Now(), newTotal()
+	enough := func() bool {
+		switch {
+		case sums.failed >= *failing:
+			return true
+		case *lasting > 0:
+			return time.Since(begin) > *lasting
+		case testing.Short():
+			return sums.worlds >= 3
+		}
+		return sums.messages >= *messages && sum(sums.faults) >= *wrong
+	}
+	for seed := *first; !enough(); seed++ {
+		w := simulate(t, newScenario(seed, *length))
+		sums.add(w)
+		if len(w.failures) > 0 {
+			sums.failed++
+			report(t, w)
+		}
+	}
+	t.Logf("%v in %v", sums, time.Since(begin).Round(time.Second))
+}
