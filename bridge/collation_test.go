@@ -15,7 +15,7 @@ import (
 // their bytes. However many rows share a date, and however small the pages are, each is
 // there once, up and down, and so it is for who reads on.
 func TestKeysInAnOrderOfTheDatabase(t *testing.T) {
-	for name, opts := range map[string]directustest.FakeOptions{"": {}, "few at once": {QueryLimitMax: 20}, "one at once": {QueryLimitMax: 1}} {
+	for name, opts := range map[string]directustest.FakeOptions{"": {}, "few at once": {QueryLimitMax: 20}, "three at once": {QueryLimitMax: 3}} {
 		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) { testCollation(t, opts) })
 		})
