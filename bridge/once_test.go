@@ -17,7 +17,7 @@ func TestStoredJustBeforeAJoin(t *testing.T) {
 		"latest": {Mode: ircd.HistoryLatest}, "before": {Mode: ircd.HistoryBefore}, "after": {Mode: ircd.HistoryAfter},
 	}
 	for name, q := range queries {
-		for _, order := range []string{"event first", "page first", "between page and poll"} {
+		for _, order := range []string{"event first", "page first", "between page and poll", "read behind the join"} {
 			t.Run(name+" "+order, func(t *testing.T) {
 				ircdtest.Bubble(t, func(t *testing.T) { testStoredJustBefore(t, q, order) })
 			})
@@ -33,6 +33,7 @@ func testStoredJustBefore(t *testing.T, q ircd.HistoryQuery, order string) {
 	c.person("bob")
 	s := open(t, c.backend, "bob")
 	c.fake.HoldEvents()
+	c.fake.LoseEvents(order == "read behind the join")
 	for i := range 3 {
 		c.write("just before %d", i)
 	}
@@ -62,6 +63,13 @@ func testStoredJustBefore(t *testing.T, q ircd.HistoryQuery, order string) {
 	case "page first":
 		take(history(t, s, q))
 		c.fake.ReleaseEvents(false)
+	case "read behind the join":
+		c.fake.LoseEvents(false)
+		c.fake.ReleaseEvents(false)
+		c.fake.Cut()
+		time.Sleep(5 * time.Second)
+		take(polled[*ircd.Message](t, s))
+		take(history(t, s, q))
 	default:
 		c.fake.ReleaseEvents(false)
 		time.Sleep(time.Millisecond)

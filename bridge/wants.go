@@ -34,10 +34,11 @@ func (s *session) wants(v *view, e *entry, pos int64) bool {
 	if j.received != nil && !e.restored && j.received(e.row) {
 		return false
 	}
-	if j.fetches && j.wasFetched(e.row) {
-		return false
+	if e.read && j.floor != nil && compareRows(e.row, *j.floor) <= 0 {
+		return false // of the past, which the client was shown or fetches
 	}
-	return !e.read || j.floor == nil || compareRows(e.row, *j.floor) > 0
+	// Last, as it notes what is shown from here on, which no page is to show again.
+	return !j.fetches || !j.wasFetched(e.row)
 }
 
 // wantsChange is wants for what became of a message.
