@@ -19,6 +19,7 @@ func TestOptionsDefaults(t *testing.T) {
 		Zone:                   time.UTC,
 		LoginAttemptsPerMinute: 10,
 		LoginsAtOnce:           8,
+		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare, // as the machine has it
 		Edits:                  bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
 		Channels: []bridge.Channel{{
 			Name: "#messages", Collection: "messages", Backlog: 50, AutoJoin: true, Format: bridge.FormatPlain,
@@ -70,6 +71,7 @@ resume: {max_age: 0}
 		Zone:                   time.UTC,
 		LoginAttemptsPerMinute: 10,
 		LoginsAtOnce:           8,
+		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare, // as the machine has it
 		PublicURL:              "https://chat.example.com",
 		Edits:                  bridge.Edits{MaxAge: 7 * 24 * time.Hour},
 		Channels: []bridge.Channel{{
