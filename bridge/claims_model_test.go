@@ -28,7 +28,7 @@ func twinID(random *rand.Rand) string {
 // however often the daemon starts: no nick ever belongs to two.
 func TestNoNickBelongsToTwo(t *testing.T) {
 	kinds(t, func(t *testing.T, dir string) {
-		for seed := range uint64(8) {
+		for seed := range uint64(3) {
 			m := &claimModel{restarts: newRestarts(t, dir), random: rand.New(rand.NewPCG(seed, 7)), sessions: map[string]ircd.Session{}}
 			for range 100 {
 				m.step()
