@@ -201,6 +201,19 @@ func TestPatienceJoin(t *testing.T) {
 	})
 }
 
+// A slow start costs none of the channels that nobody asks for again.
+func TestPatienceAutoJoin(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.join = func(ctx context.Context, _ string) error { return chat.slow(ctx, 8*time.Second) }
+		s := newTestServer(t, chat, nil)
+		chat.autoJoin = []string{"#messages", "#dev"}
+		c := s.user("alice")
+		c.Expect("* JOIN :#messages", "* JOIN #messages*")
+		c.Expect("* JOIN :#dev", "* JOIN #dev*")
+	})
+}
+
 // TestLateTruth: a message that turns out to be stored when its time is over is
 // shown as stored.
 func TestLateTruth(t *testing.T) {

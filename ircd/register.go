@@ -135,12 +135,38 @@ func (c *conn) welcome(ctx context.Context) error {
 		c.nick = c.user.Nick
 	}
 	c.replyPlain(irc.RPL_UMODEIS, c.userModes())
-	ctx, cancel := withPatience(ctx)
-	defer cancel()
-	if err := c.answer(ctx, "PRIVMSG", c.startPrivate(ctx)); err != nil {
+	if err := c.startInTime(ctx); err != nil {
 		return err
 	}
-	return c.joinAll(ctx, c.session.AutoJoin())
+	return c.autoJoin(ctx, c.session.AutoJoin())
+}
+
+// startInTime begins private messages within the time of a command.
+func (c *conn) startInTime(ctx context.Context) error {
+	ctx, cancel := withPatience(ctx)
+	defer cancel()
+	return c.answer(ctx, "PRIVMSG", c.startPrivate(ctx))
+}
+
+// autoJoin joins channels that the client has not asked for, and so does not ask for again.
+// Each has the time of a command, so that a slow start costs none of them; once one has
+// used all of its time, the backend does not answer, and the rest is refused at once.
+func (c *conn) autoJoin(ctx context.Context, names []string) error {
+	for i := range names {
+		join := func() (late bool, err error) {
+			ctx, cancel := withPatience(ctx)
+			defer cancel()
+			err = c.joinAll(ctx, names[i:i+1])
+			if late = ctx.Err() != nil; late && err == nil {
+				err = c.joinAll(ctx, names[i+1:])
+			}
+			return late, err
+		}
+		if late, err := join(); late || err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // startedAt is when the server was started.
