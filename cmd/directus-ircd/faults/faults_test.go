@@ -74,14 +74,19 @@ func (w *world) finish(ctx context.Context, cancel context.CancelFunc) {
 	w.wg.Wait()
 }
 
-// showAll waits until every reader was shown all that is stored.
+// showAll waits until every reader was shown all that is stored: on its last connection, if it is shown a backlog on each,
+// which may come some seconds behind the JOIN when all come back at once.
 func (w *world) showAll(ctx context.Context) {
 	for _, channel := range channels {
 		store := w.readAll(collectionOf(channel))
 		shown := func() bool {
 			for _, r := range w.readers {
+				seen := r.seen
+				if r.device == "" && r.style != paging && !r.told[channel] {
+					seen = r.lastSeen(channel)
+				}
 				for k := range store.of {
-					if !r.seen[k] && w.mayRead(r.person, k, channel) {
+					if !seen[k] && w.mayRead(r.person, k, channel) {
 						return false
 					}
 				}

@@ -206,6 +206,19 @@ func (r *reader) note(m *irc.Message) {
 	})
 }
 
+// lastSeen is what the last connection showed of a channel. The caller holds the book's mu.
+func (r *reader) lastSeen(channel string) map[key]bool {
+	seen := map[key]bool{}
+	if len(r.stays) > 0 {
+		for _, s := range r.stays[len(r.stays)-1].sightings {
+			if s.channel == channel {
+				seen[s.key] = true
+			}
+		}
+	}
+	return seen
+}
+
 func (s sighting) String() string {
 	return s.key.writer + "/" + strconv.Itoa(s.key.n) + " in " + s.channel
 }
