@@ -53,12 +53,19 @@ type rights struct {
 	inactive bool
 }
 
+// swap is when two people got each other's static token.
+type swap struct {
+	at   time.Time
+	a, b int
+}
+
 // chronicle is the model of Directus: what was stored when, and who was allowed to read it.
 type chronicle struct {
 	mu       sync.Mutex
 	items    map[string]*record // by collection and key
 	messages map[int][]*record  // by number
 	rights   [][]rights         // by person
+	swaps    []swap             // of tokens
 	ahead    time.Duration      // Directus' clock before the bubble's
 }
 
@@ -112,6 +119,33 @@ func (c *chronicle) change(person int, alter func(*rights)) {
 	next.from, next.unread, next.rule = time.Now(), maps.Clone(next.unread), maps.Clone(next.rule)
 	alter(&next)
 	c.rights[person] = append(states, next)
+}
+
+// swap notes that two people have each other's token from now on.
+func (c *chronicle) swap(a, b int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.swaps = append(c.swaps, swap{time.Now(), a, b})
+}
+
+// readers are the people by whose rights somebody who has logged in by a token may have read at a moment: until the
+// daemon finds that the token was moved, Directus answers by the rights of its new owner.
+func (c *chronicle) readers(person int, at time.Time, slack time.Duration) []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := []int{person}
+	for _, s := range c.swaps {
+		if s.at.After(at) || s.at.Before(at.Add(-slack)) {
+			continue
+		}
+		switch person {
+		case s.a:
+			found = append(found, s.b)
+		case s.b:
+			found = append(found, s.a)
+		}
+	}
+	return found
 }
 
 // now are a person's present rights.

@@ -76,7 +76,12 @@ func (w *world) judgeLeaks(c *client) {
 			w.fail("%s: a line of a channel that there is not: %s", c.name, g.line)
 			continue
 		}
-		if !w.chronicle.mayHaveSeen(c.spec.person, ch, g.token, g.at, slack) && !w.deletionNotice(c, ch, g) {
+		readers := []int{c.spec.person}
+		if c.spec.token {
+			readers = w.chronicle.readers(c.spec.person, g.at, slack)
+		}
+		may := func(person int) bool { return w.chronicle.mayHaveSeen(person, ch, g.token, g.at, slack) }
+		if !slices.ContainsFunc(readers, may) && !w.deletionNotice(c, ch, g) {
 			w.fail("leaked: %s at %.3f: %s", c.name, g.at.Sub(w.start).Seconds(), g.line)
 		}
 	}

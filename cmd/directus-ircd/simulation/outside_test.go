@@ -170,13 +170,15 @@ var administration = map[string]act{
 		return true
 	}},
 	"swap tokens": {weight: 1, do: func(w *world, s step) bool {
-		a, b := w.people[s.a%len(w.people)], w.people[s.b%len(w.people)]
+		one, two := s.a%len(w.people), s.b%len(w.people)
+		a, b := w.people[one], w.people[two]
 		w.mu.Lock()
 		a.token, b.token = b.token, a.token
-		one, other := a.token, b.token
+		first, second := a.token, b.token
 		w.mu.Unlock()
-		w.fake.SetToken(a.id, one)
-		w.fake.SetToken(b.id, other)
+		w.fake.SetToken(a.id, first)
+		w.fake.SetToken(b.id, second)
+		w.chronicle.swap(one, two)
 		return a != b
 	}},
 	"change password": {weight: 1, do: func(w *world, s step) bool {

@@ -64,7 +64,8 @@ const most = 12
 func report(t *testing.T, w *world) {
 	t.Helper()
 	if *brief {
-		t.Errorf("seed %d:\n   %s", w.scenario.seed, strings.Join(w.failures[:min(len(w.failures), most)], "\n   "))
+		t.Errorf("seed %d:\n   %s\nThe wire of all: %s", w.scenario.seed, strings.Join(w.failures[:min(len(w.failures), most)], "\n   "),
+			keep(t, w.scenario.seed, w.scenario.String()+w.transcript()))
 		return
 	}
 	broken := symptom(w.failures[0])
@@ -81,11 +82,16 @@ func report(t *testing.T, w *world) {
 		fmt.Fprintln(&b, "  ", f)
 	}
 	fmt.Fprint(&b, s)
-	file := filepath.Join(os.TempDir(), fmt.Sprintf("simulation-%d.log", w.scenario.seed))
-	if err := os.WriteFile(file, []byte(b.String()+small.transcript()), 0o600); err != nil {
+	t.Errorf("%sThe wire of all: %s", b.String(), keep(t, w.scenario.seed, b.String()+small.transcript()))
+}
+
+// keep writes what is told of a seed to a file, and returns its name.
+func keep(t *testing.T, seed uint64, text string) string {
+	file := filepath.Join(os.TempDir(), fmt.Sprintf("simulation-%d.log", seed))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Error(err)
 	}
-	t.Errorf("%sThe wire of all: %s", b.String(), file)
+	return file
 }
 
 // transcript is everything that was said, by the time of the world.
