@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -16,26 +15,29 @@ import (
 // with something that makes a message known, and without.
 func TestRealRefusals(t *testing.T) {
 	dx := ownServer(t, directustest.Setup(setup.Options{Edit: true}))
-	dx.Do(http.MethodPost, "/fields/"+dx.Collection, nil, map[string]any{"field": "ticket", "type": "string", "schema": map[string]any{"is_unique": true}}, nil)
-	dx.Do(http.MethodPatch, "/fields/"+dx.Collection+"/text", nil, map[string]any{"meta": map[string]any{
-		"validation": map[string]any{"_and": []any{map[string]any{"text": map[string]any{"_ncontains": "forbidden"}}}},
-	}}, nil)
-	var flow struct{ ID string }
-	dx.Do(http.MethodPost, "/flows", nil, map[string]any{"name": "throws", "status": "active", "trigger": "event", "options": map[string]any{
-		"type": "filter", "scope": []string{"items.create", "items.update"}, "collections": []string{dx.Collection}, "return": "$last",
-	}}, &flow)
-	var run struct{ ID string }
-	dx.Do(http.MethodPost, "/operations", nil, map[string]any{"flow": flow.ID, "key": "run", "name": "run", "type": "exec", "position_x": 1, "position_y": 1,
-		"options": map[string]any{"code": `module.exports = async function(data) { if (JSON.stringify(data.$trigger.payload).includes("poison")) { throw new Error("no"); } return data.$trigger.payload; }`}}, &run)
-	dx.Do(http.MethodPatch, "/flows/"+flow.ID, nil, map[string]any{"operation": run.ID}, nil)
-
+	dx.Refuse(dx.Collection)
+	for name, key := range map[string]map[string]any{"ledger": directustest.Key("id", "integer"), "handmade": directustest.Key("id", "string")} {
+		dx.AddCollection(name, key, directustest.Field("text", "text"), directustest.Special("user-created", directustest.Field("user_created", "uuid")),
+			directustest.Special("date-created", directustest.Field("date_created", "timestamp")))
+		dx.Grant(name)
+	}
+	dx.AddField("ledger", directustest.Field("must", "string", map[string]any{"is_nullable": false}))
 	marked, plain := messages(dx.Collection), messages(dx.Collection)
 	marked.Corrections, plain.Name, plain.Fields.Nonce = true, "#plain", ""
-	s := start(t, dx, nil, marked, plain)
+	ledger, handmade := messages("ledger"), messages("handmade")
+	ledger.Name, ledger.Fields.Nonce, handmade.Name, handmade.Fields.Nonce = "#ledger", "", "#handmade", ""
+	s := start(t, dx, nil, marked, plain, ledger, handmade)
 	ada := dx.CreateUser("Ada", "")
-	c := s.modern(ada.Email, ada.Password, "#messages", "#plain")
+	c := s.modern(ada.Email, ada.Password, "#messages", "#plain", "#ledger", "#handmade")
+	for target, reason := range map[string]string{"#ledger": `field "must". Value is required`, "#handmade": `field "id". Value is required`} {
+		begin := time.Now()
+		c.Send("PRIVMSG " + target + " :some words")
+		if line := c.Expect("* 404 * " + target + " :Not sent:*"); !strings.Contains(line, reason) || time.Since(begin) > 5*time.Second {
+			t.Errorf("%s after %v: %s", target, time.Since(begin), line)
+		}
+	}
 	for _, target := range []string{"#messages", "#plain"} {
-		for text, reason := range map[string]string{"forbidden words": "Validation failed", "poison": "A Flow or a rule of the database"} {
+		for text, reason := range map[string]string{directustest.InvalidWord + " words": "Validation failed", directustest.ThrowingWord: "A Flow or a rule of the database"} {
 			begin := time.Now()
 			c.Send("PRIVMSG "+target+" :"+text, "PING :alive")
 			refusal, pong := "* 404 * "+target+" :Not sent:*", "* PONG *alive"
@@ -59,11 +61,17 @@ func TestRealRefusals(t *testing.T) {
 	}
 	c.Send("PRIVMSG #messages :some words")
 	c.Expect("* PRIVMSG #messages :some words")
-	for change, reason := range map[string]string{"s/some/forbidden/": "Validation failed", "s/some/poison/": "a Flow or a rule of the database"} {
+	for change, reason := range map[string]string{"s/some/" + directustest.InvalidWord + "/": "Validation failed", "s/some/" + directustest.ThrowingWord + "/": "a Flow or a rule of the database"} {
 		c.Send("PRIVMSG #messages :" + change)
 		line := c.Expect("* 404 * #messages :Not corrected:*")
 		if !strings.Contains(line, reason) {
 			t.Errorf("%s: told %q", change, line)
 		}
+	}
+	c.Send("PRIVMSG #messages :not for long")
+	msgid := tagOf(c.Expect("* PRIVMSG #messages :not for long"), "msgid")
+	c.Send("REDACT #messages " + msgid)
+	if line := c.Expect("* FAIL REDACT *"); !strings.Contains(line, "REDACT_FORBIDDEN") || !strings.Contains(line, "a Flow or a rule of the database") {
+		t.Errorf("REDACT: told %q", line)
 	}
 }

@@ -155,12 +155,7 @@ func TestEvents(t *testing.T) {
 // Changes over the socket address one item by its key as text.
 func TestUpdateAndDeleteOverTheSocket(t *testing.T) {
 	everywhere(t, setting{own: true}, func(t *testing.T, w world) {
-		var a *directus.Account
-		if real, ok := w.(*realWorld); ok {
-			a = real.s.Admin() // the chat role may not
-		} else {
-			a = enter(t, w, w.person("Kevin"))
-		}
+		a := w.administrator() // the chat role may not
 		kevin := w.person("Kevin")
 		keep, change := w.post(kevin, "keep"), w.post(kevin, "change")
 		l := run(t, a)

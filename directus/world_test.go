@@ -21,6 +21,7 @@ func TestMain(m *testing.M) { directustest.Main(m) }
 // contract need of the other side.
 type world interface {
 	client() *directus.Client
+	administrator() *directus.Account
 	person(first string) person
 	otpPerson() (person, func() string) // one with a second factor, and the code of the moment
 	post(p person, text string) (id string)
@@ -29,6 +30,9 @@ type world interface {
 	share() (token string)          // the access token of a share
 	retoken(p person, token string) // "" takes it away
 	revoke(action string)           // for everybody, until the end of the test
+	// rules make "messages" refuse, see directustest.Refuses, and add "ledger", where
+	// "must" is mandatory, and "handmade", whose keys have to be given.
+	rules()
 	kill()
 	restart()
 	texts() []string // everything stored
@@ -97,6 +101,19 @@ func (w *fakeWorld) otpPerson() (person, func() string) {
 	p := w.person("Otto")
 	w.rig.fake.EditUser(p.id, func(u *directustest.FakeUser) { u.OTP = "123456" })
 	return p, func() string { return "123456" }
+}
+
+func (w *fakeWorld) administrator() *directus.Account {
+	w.rig.fake.AddUser(directustest.FakeUser{Token: "admin", Admin: true})
+	a, err := w.client().LoginToken(w.t.Context(), "admin")
+	must(w.t, err)
+	return a
+}
+
+func (w *fakeWorld) rules() {
+	w.rig.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text"}, Refuses: directustest.Refuses})
+	w.rig.fake.AddCollection("ledger", directustest.FakeCollection{Fields: []string{"text", "must"}, Mandatory: []string{"must"}})
+	w.rig.fake.AddCollection("handmade", directustest.FakeCollection{Fields: []string{"text"}, ByHand: true})
 }
 
 func (w *fakeWorld) post(p person, text string) string {
@@ -169,6 +186,15 @@ func totp(t *testing.T, secret string, at time.Time) string {
 	sum := mac.Sum(nil)
 	at4 := sum[len(sum)-1] & 15
 	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at4:at4+4])&0x7fffffff%1_000_000)
+}
+
+func (w *realWorld) administrator() *directus.Account { return w.s.Admin() }
+
+func (w *realWorld) rules() {
+	w.s.Refuse(w.s.Collection)
+	w.s.AddCollection("ledger", directustest.Key("id", "integer"), directustest.Field("text", "text"),
+		directustest.Field("must", "string", map[string]any{"is_nullable": false}))
+	w.s.AddCollection("handmade", directustest.Key("id", "string"), directustest.Field("text", "text"))
 }
 
 func (w *realWorld) post(p person, text string) string { return w.s.AddMessage(w.people[p.id], text) }

@@ -45,7 +45,11 @@ func (s *socket) refusal(kind string, uid any, err *apiError) map[string]any {
 func (s *socket) items(m map[string]any, reply func(map[string]any)) {
 	name := text(m, "collection")
 	ok := func(data any) map[string]any { return named(m, map[string]any{"type": "items", "data": data}) }
-	fail := func(err *apiError) { reply(s.refusal("items", m["uid"], err)) }
+	fail := func(err *apiError) {
+		if !err.silent {
+			reply(s.refusal("items", m["uid"], err))
+		}
+	}
 	q, err := parseQuery(m["query"])
 	data, _ := m["data"].(map[string]any)
 	id := keyText(m["id"])

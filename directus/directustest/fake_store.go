@@ -26,6 +26,12 @@ type FakeCollection struct {
 	Lists       map[string]string // one-to-many field: collection.field, which leads back; it holds no value itself
 	DateUpdated string            // field that takes the time of updates; empty: none
 	Dates       DateKind          // of what Directus fills in
+	Mandatory   []string          // fields that are not null and have no default
+	ByHand      bool              // the key has to be given
+	// Refuses tells the code of the error, FAILED_VALIDATION or INTERNAL_SERVER_ERROR, by
+	// which a rule of a field or a Flow refuses to create, update or delete an item, as it
+	// would be stored or is; empty: none does.
+	Refuses func(action string, item map[string]any) (code string)
 }
 
 type collection struct {
@@ -43,6 +49,7 @@ type apiError struct {
 	status        int
 	code, message string
 	extensions    map[string]any
+	silent        bool // REST answers it, a socket never does
 }
 
 func (e *apiError) Error() string { return e.code }
@@ -53,6 +60,15 @@ func forbidden() *apiError {
 
 func invalid(code, message string) *apiError {
 	return &apiError{status: 400, code: code, message: message}
+}
+
+// failed is what Directus checks for itself, before the database does or in a Flow.
+func failed(code, message string) *apiError {
+	e := &apiError{status: 400, code: code, message: message, silent: true}
+	if code == "INTERNAL_SERVER_ERROR" {
+		e.status, e.message = 500, "An unexpected error occurred."
+	}
+	return e
 }
 
 // everyone is the identity with all rights; the empty string is the public
@@ -193,7 +209,10 @@ func (f *Fake) create(name, user string, data map[string]any) (map[string]any, *
 	for _, field := range c.Fields {
 		item[field] = data[field]
 	}
-	if err := c.check(item, nil); err != nil {
+	if c.ByHand && data[c.Key] == nil {
+		return nil, required(c.Key)
+	}
+	if err := c.check("create", item, nil); err != nil {
 		return nil, err
 	}
 	switch key := data[c.Key].(type) {
@@ -217,9 +236,32 @@ func (f *Fake) create(name, user string, data map[string]any) (map[string]any, *
 	return item, nil
 }
 
+// refused is what the rules of a collection say of an action.
+func (c *collection) refused(action string, item map[string]any) *apiError {
+	if c.Refuses == nil {
+		return nil
+	}
+	if code := c.Refuses(action, item); code != "" {
+		return failed(code, `Validation failed for field "text".`)
+	}
+	return nil
+}
+
+func required(field string) *apiError {
+	return failed("FAILED_VALIDATION", fmt.Sprintf("Validation failed for field %q. Value is required.", field))
+}
+
 // check holds an item against the rules of its collection. self is the stored
 // item that it will replace, or nil.
-func (c *collection) check(item, self map[string]any) *apiError {
+func (c *collection) check(action string, item, self map[string]any) *apiError {
+	for _, field := range c.Mandatory {
+		if item[field] == nil {
+			return required(field)
+		}
+	}
+	if err := c.refused(action, item); err != nil {
+		return err
+	}
 	for field, limit := range c.MaxLength {
 		if s, ok := item[field].(string); ok && utf8.RuneCountInString(s) > limit {
 			return invalid("VALUE_TOO_LONG", fmt.Sprintf("Value %q for field %q in collection %q is too long.", s, field, c.name))
@@ -252,7 +294,7 @@ func (f *Fake) update(name, user, id string, changes map[string]any) (map[string
 			changed[field] = v
 		}
 	}
-	if err := c.check(changed, item); err != nil {
+	if err := c.check("update", changed, item); err != nil {
 		return nil, err
 	}
 	if c.DateUpdated != "" {
@@ -266,10 +308,14 @@ func (f *Fake) update(name, user, id string, changes map[string]any) (map[string
 // remove deletes one item as a user and sends the event with the key as given.
 // Callers hold mu.
 func (f *Fake) remove(name, user, id string, key any) *apiError {
-	if _, err := f.find(name, user, "delete", id); err != nil {
+	item, err := f.find(name, user, "delete", id)
+	if err != nil {
 		return err
 	}
 	c := f.collections[name]
+	if err := c.refused("delete", item); err != nil {
+		return err
+	}
 	c.items = slices.DeleteFunc(c.items, func(it map[string]any) bool { return keyText(it[c.Key]) == id })
 	f.emit(name, "delete", nil, []any{key})
 	return nil

@@ -94,10 +94,7 @@ func (s *Server) Messages(fields ...string) []map[string]any {
 // is called or the test ends. It works on open sockets at once, and for all users of the server.
 func (s *Server) Revoke(collection, action string) (restore func()) {
 	s.t.Helper()
-	owner := "policy"
-	if strings.HasPrefix(s.Version, "10.") {
-		owner = "role"
-	}
+	owner := s.owner()
 	var found []map[string]any
 	s.Do(http.MethodGet, "/permissions", url.Values{
 		"limit": {"-1"}, "filter[collection][_eq]": {collection}, "filter[action][_eq]": {action},
