@@ -16,7 +16,7 @@ type plan struct {
 	channels map[string]*channel   // by folded name
 	groups   map[*channel][]*group // in which to try a channel, in order
 	private  *group                // nil: there are no private messages
-	gate     gate
+	gate     *gate
 }
 
 // newPlan keeps of the old one the channels that are the same, and with them what
@@ -29,7 +29,7 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 		opts.Recheck = 5 * time.Minute
 	}
 	p := &plan{Options: opts, gate: old.gate}
-	if cap(p.gate) != opts.LoginsAtOnce {
+	if !p.gate.fits(opts.LoginsAtOnce) {
 		p.gate = newGate(opts.LoginsAtOnce)
 	}
 	if opts.Zone == nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"time"
-
-	"directus-ircd/ircd"
 )
 
 // secretHash tells credentials apart without being them; see guard.hash.
@@ -65,28 +63,4 @@ func (b *Backend) recent(secret secretHash) (m *member, accepted time.Time) {
 		}
 	}
 	return nil, time.Time{}
-}
-
-// gate lets so many logins through at a time, the first to come first: a thousand
-// clients that return at once are not to keep Directus from all else. nil: no limit.
-type gate chan struct{}
-
-func newGate(width int) gate {
-	if width <= 0 {
-		return nil
-	}
-	return make(gate, width)
-}
-
-// enter waits for its turn; leave ends it. The error is an *ircd.LoginError.
-func (g gate) enter(ctx context.Context) (leave func(), err error) {
-	if g == nil {
-		return func() {}, nil
-	}
-	select {
-	case g <- struct{}{}:
-		return func() { <-g }, nil
-	case <-ctx.Done():
-		return nil, &ircd.LoginError{Reason: ircd.Unavailable, Text: "Many people are logging in at the moment: your credentials were not checked. Try again in a moment", Err: ctx.Err()}
-	}
 }
