@@ -3,6 +3,7 @@ package directustest
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -70,6 +71,9 @@ func (k DateKind) stored(t time.Time) string {
 // given is a stored date as Directus writes it.
 func (k DateKind) given(v any) any {
 	s, ok := v.(string)
+	if ok && (k == Milliseconds || k == WholeSeconds) && isStamp(s) {
+		return v
+	}
 	t, isDate := parseDate(s)
 	switch {
 	case !ok || !isDate:
@@ -82,7 +86,20 @@ func (k DateKind) given(v any) any {
 	return stamp(t)
 }
 
+// isStamp reports a date of the present in the form of stamp, which is in the order of its
+// text. Most dates are.
+func isStamp(s string) bool {
+	return len(s) == len(timestampLayout) && s[4] == '-' && s[10] == 'T' && s[19] == '.' && s[23] == 'Z' && isDigits(s[:4])
+}
+
+func isDigits(s string) bool {
+	return strings.Trim(s, "0123456789") == ""
+}
+
 func parseDate(s string) (t time.Time, ok bool) {
+	if !startsNumeric(s) {
+		return t, false
+	}
 	if len(s) > 7 && (s[0] == '+' || s[0] == '-') {
 		year, err := strconv.Atoi(s[:7])
 		t, ok := parseDate("2000" + s[7:])

@@ -171,7 +171,7 @@ func (f *Fake) matchRule(relations map[string]string, user string, row map[strin
 			}
 			continue
 		}
-		if s, textual := row[name].(string); textual && isComparison(op) && !isDate(s) {
+		if s, textual := row[name].(string); textual && isComparison(op) && !isStamp(s) && !isDate(s) {
 			return false, invalid("INVALID_QUERY", fmt.Sprintf("\"uuid\" field type does not contain the %q filter operator", op))
 		}
 		ok, err := f.matchOp(user, row[name], op, want)
@@ -193,10 +193,7 @@ func isComparison(op string) bool { return slices.Contains([]string{"_lt", "_lte
 
 func (f *Fake) matchOp(user string, have any, op string, want any) (bool, *apiError) {
 	want = f.variable(user, want)
-	text, pattern := fmt.Sprint(have), fmt.Sprint(want)
-	lower, lowerPattern := strings.ToLower(text), strings.ToLower(pattern)
 	list, _ := want.([]any)
-	in := slices.ContainsFunc(list, func(w any) bool { return equal(have, f.variable(user, w)) })
 	null := have == nil
 	switch op {
 	case "_eq":
@@ -211,14 +208,23 @@ func (f *Fake) matchOp(user string, have any, op string, want any) (bool, *apiEr
 		return !null && compare(have, want) > 0, nil
 	case "_gte":
 		return !null && compare(have, want) >= 0, nil
-	case "_in":
-		return in, nil
-	case "_nin":
-		return !in, nil
+	case "_in", "_nin":
+		in := slices.ContainsFunc(list, func(w any) bool { return equal(have, f.variable(user, w)) })
+		return in == (op == "_in"), nil
 	case "_null":
 		return null == (want != false), nil
 	case "_nnull":
 		return null != (want != false), nil
+	case "_between":
+		return !null && len(list) == 2 && compare(have, list[0]) >= 0 && compare(have, list[1]) <= 0, nil
+	}
+	return matchText(have, op, plain(want))
+}
+
+// matchText evaluates the operators that look into texts.
+func matchText(have any, op, pattern string) (bool, *apiError) {
+	null, text := have == nil, plain(have)
+	switch op {
 	case "_empty":
 		return null || text == "", nil
 	case "_nempty":
@@ -226,17 +232,15 @@ func (f *Fake) matchOp(user string, have any, op string, want any) (bool, *apiEr
 	case "_contains":
 		return !null && strings.Contains(text, pattern), nil
 	case "_icontains":
-		return !null && strings.Contains(lower, lowerPattern), nil
+		return !null && strings.Contains(strings.ToLower(text), strings.ToLower(pattern)), nil
 	case "_ncontains":
 		return null || !strings.Contains(text, pattern), nil
 	case "_starts_with":
 		return !null && strings.HasPrefix(text, pattern), nil
 	case "_istarts_with":
-		return !null && strings.HasPrefix(lower, lowerPattern), nil
+		return !null && strings.HasPrefix(strings.ToLower(text), strings.ToLower(pattern)), nil
 	case "_ends_with":
 		return !null && strings.HasSuffix(text, pattern), nil
-	case "_between":
-		return !null && len(list) == 2 && compare(have, list[0]) >= 0 && compare(have, list[1]) <= 0, nil
 	}
 	return false, invalid("INVALID_QUERY", fmt.Sprintf("Invalid filter operator %q.", op))
 }
@@ -260,7 +264,10 @@ func compare(a, b any) int {
 	if a == nil || b == nil {
 		return cmp.Compare(rank(a), rank(b))
 	}
-	x, y := fmt.Sprint(a), fmt.Sprint(b)
+	x, y := plain(a), plain(b)
+	if !startsNumeric(x) || !startsNumeric(y) || isStamp(x) && isStamp(y) {
+		return cmp.Compare(x, y)
+	}
 	if i, err := strconv.ParseInt(x, 10, 64); err == nil {
 		if j, err := strconv.ParseInt(y, 10, 64); err == nil {
 			return cmp.Compare(i, j)
@@ -272,6 +279,22 @@ func compare(a, b any) int {
 		}
 	}
 	return cmp.Compare(x, y)
+}
+
+// plain is a value as text.
+func plain(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return string(v)
+	}
+	return fmt.Sprint(v)
+}
+
+// startsNumeric reports whether a text may be a number or a date.
+func startsNumeric(s string) bool {
+	return s != "" && (s[0] >= '0' && s[0] <= '9' || s[0] == '-' || s[0] == '+')
 }
 
 func rank(v any) int {

@@ -26,7 +26,6 @@ const (
 	reconnection = 3 * time.Second  // how long a client waits until it comes back
 	rejection    = 61 * time.Second // and after it was refused
 	probePeriod  = 20 * time.Second // how often it sends PING
-	historyPage  = 100
 )
 
 // A sighting is a message that a client was sent.
@@ -145,7 +144,7 @@ func (c *client) run(ctx context.Context) {
 func (c *client) live(ctx context.Context) (wait time.Duration) {
 	near, far := net.Pipe()
 	w := newWire(near)
-	if !c.w.connect(ctx, far) {
+	if !c.w.connect(ctx, far, c.spec.web) {
 		near.Close()
 		far.Close()
 		return reconnection
@@ -159,10 +158,14 @@ func (c *client) live(ctx context.Context) (wait time.Duration) {
 	c.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() { w.Close() })
 	defer stop()
+	conn, err := c.speak(w)
 	var writer sync.WaitGroup
-	writer.Go(func() { write(w, out) })
-	c.login()
-	wait, reason := c.read(w)
+	reason := ""
+	if wait = reconnection; err == nil {
+		writer.Go(func() { write(conn, out) })
+		c.login()
+		wait, reason = c.read(conn)
+	}
 	w.Close()
 	c.mu.Lock()
 	c.stays[number].end, c.stays[number].reason = time.Now(), reason
@@ -174,8 +177,16 @@ func (c *client) live(ctx context.Context) (wait time.Duration) {
 	return wait
 }
 
-// write sends lines, and PING now and then.
-func write(w *wire, out <-chan string) {
+// speak makes a connection what carries the client's lines.
+func (c *client) speak(w *wire) (lines, error) {
+	if c.spec.web {
+		return upgradeWire(w)
+	}
+	return w, nil
+}
+
+// write sends lines.
+func write(w lines, out <-chan string) {
 	for line := range out {
 		// Not for longer than anybody waits: the daemon may have stopped reading.
 		w.SetWriteDeadline(time.Now().Add(time.Minute))
@@ -234,7 +245,7 @@ func (c *client) login() {
 }
 
 // read takes lines until the connection ends.
-func (c *client) read(w *wire) (wait time.Duration, reason string) {
+func (c *client) read(w lines) (wait time.Duration, reason string) {
 	wait = reconnection
 	r := bufio.NewReaderSize(w, 16<<10)
 	for {
@@ -328,10 +339,10 @@ func (c *client) stalledSince(t time.Time) bool {
 func (c *client) ask(channel string) {
 	c.filling[channel] = true
 	if id := c.last[channel]; id != "" {
-		c.sendLocked(fmt.Sprintf("CHATHISTORY AFTER %s msgid=%s %d", channel, id, historyPage))
+		c.sendLocked(fmt.Sprintf("CHATHISTORY AFTER %s msgid=%s %d", channel, id, c.spec.page))
 		return
 	}
-	c.sendLocked(fmt.Sprintf("CHATHISTORY LATEST %s * %d", channel, historyPage))
+	c.sendLocked(fmt.Sprintf("CHATHISTORY LATEST %s * %d", channel, c.spec.page))
 }
 
 func (c *client) turn(params []string) {
