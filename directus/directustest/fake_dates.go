@@ -3,7 +3,6 @@ package directustest
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -89,21 +88,17 @@ func (k DateKind) given(v any) any {
 // isStamp reports a date of the present in the form of stamp, which is in the order of its
 // text. Most dates are.
 func isStamp(s string) bool {
-	return len(s) == len(timestampLayout) && s[4] == '-' && s[10] == 'T' && s[19] == '.' && s[23] == 'Z' && isDigits(s[:4])
-}
-
-func isDigits(s string) bool {
-	return strings.Trim(s, "0123456789") == ""
+	return len(s) == len(timestampLayout) && s[4] == '-' && s[10] == 'T' && s[19] == '.' && s[23] == 'Z' && isNumber(s[:4])
 }
 
 func parseDate(s string) (t time.Time, ok bool) {
-	if !startsNumeric(s) {
-		return t, false
-	}
 	if len(s) > 7 && (s[0] == '+' || s[0] == '-') {
 		year, err := strconv.Atoi(s[:7])
 		t, ok := parseDate("2000" + s[7:])
 		return t.AddDate(year-2000, 0, 0), ok && err == nil
+	}
+	if len(s) < len(time.DateOnly) || s[4] != '-' || s[7] != '-' {
+		return t, false // errors of Parse take time
 	}
 	for _, layout := range []string{time.RFC3339, dateTimeLayout, time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
