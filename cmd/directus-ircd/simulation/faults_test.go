@@ -174,18 +174,19 @@ var faults = map[string]act{
 	"events late": {weight: 3, fault: true, do: func(w *world, s step) bool {
 		w.fake.HoldEvents()
 		w.later(spread(s.c, 5*time.Second), func() { w.fake.ReleaseEvents(false) })
+		w.disorder(5 * time.Second)
 		return true
 	}},
 	"events in reverse": {weight: 3, fault: true, do: func(w *world, s step) bool {
 		w.fake.HoldEvents()
 		w.later(spread(s.c, time.Second), func() { w.fake.ReleaseEvents(true) })
-		w.disorder(time.Now(), time.Now().Add(2*time.Second))
+		w.disorder(time.Second)
 		return true
 	}},
 	"events lost": {weight: 2, fault: true, do: func(w *world, s step) bool {
 		w.fake.LoseEvents(true)
 		w.later(spread(s.c, 5*time.Second), func() { w.fake.LoseEvents(false) })
-		w.disorder(time.Now(), time.Now().Add(6*time.Minute))
+		w.disorder(5 * time.Second)
 		return true
 	}},
 	"Directus killed": {weight: 2, fault: true, do: func(w *world, s step) bool {
@@ -213,8 +214,7 @@ var faults = map[string]act{
 	}},
 }
 
-// disorder notes a time in which events come in another order than what they tell of, or not at all, so that of keys that
-// do not count up nobody can tell what is missing.
-func (w *world) disorder(from, to time.Time) {
-	w.disorders = append(w.disorders, stay{begin: from, end: to})
+// disorder notes that from now on, for a time, events come in another order than that of what they tell of, or not at all.
+func (w *world) disorder(d time.Duration) {
+	w.disorders = append(w.disorders, stay{begin: time.Now(), end: time.Now().Add(d)})
 }

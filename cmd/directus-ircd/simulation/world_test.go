@@ -60,6 +60,7 @@ type world struct {
 	faults    map[string]int
 	deeds     map[string]int
 	disorders []stay      // see disorder
+	rest      time.Time   // from when on nothing happens
 	wrecked   []time.Time // when the daemon's state was lost
 	clockSets []time.Time // when Directus' clock was set
 	spells    spells
