@@ -107,6 +107,14 @@ func (c *rightsCache) readable(collection string, fields []string) (readable []s
 	return read.readable(fields), known && read.Access != "partial"
 }
 
+// mayNotRead reports that nothing of a collection may be read, as Directus said last.
+func (c *rightsCache) mayNotRead(collection string) bool {
+	c.mu.Lock()
+	known, read := c.all != nil, c.all[collection]["read"]
+	c.mu.Unlock()
+	return known && (read.Access == "" || read.Access == "none")
+}
+
 // provenAt is when Directus was asked last.
 func (c *rightsCache) provenAt() time.Time {
 	c.mu.Lock()

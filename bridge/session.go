@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -171,6 +172,12 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 			return nil, err
 		}
 	}
+	if !ready && s.member.rights.mayNotRead(g.collection) {
+		// Who is in the channel is not for the user, even for the time that the
+		// first reading takes.
+		s.drop(j)
+		return nil, errMayNotRead
+	}
 	answer := &ircd.Channel{Name: c.Name, Topic: s.member.topics.text(ctx, c)}
 	s.member.watchTopics(c, s.backend.plan.Load().channels)
 	if ready && j.due {
@@ -189,6 +196,9 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	s.ring()
 	return answer, nil
 }
+
+// errMayNotRead is a refusal that Directus gave before.
+var errMayNotRead = &directus.Error{Status: http.StatusForbidden, Code: directus.CodeForbidden, Message: "the user's permissions have no read"}
 
 // newJoined is a channel of which the backlog is due, if there is to be one.
 func (s *session) newJoined(c *channel, g *group, opts ircd.JoinOptions) *joined {
