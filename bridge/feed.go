@@ -116,7 +116,7 @@ func newFeed(key feedKey, m *member, opened time.Time) *feed {
 		doubt:   make(chan struct{}, 1),
 		rung:    make(chan struct{}, 1),
 		full:    maxSeen,
-		order:   newHoldback(len(key.group.filter) > 0),
+		order:   newHoldback(),
 		seen:    map[string]mark{},
 		taken:   map[string]time.Time{},
 		shown:   newMemory(),

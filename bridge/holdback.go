@@ -17,7 +17,7 @@ const (
 	// maxSkipped is how many of those waited for in vain are remembered.
 	maxSkipped = 64
 	// longRow is the number of rows without a gap after which gaps count again.
-	longRow = 64
+	longRow = 16
 )
 
 // holdback puts new rows in order whose events come in another: Directus reads an
@@ -29,7 +29,8 @@ const (
 // How long is learnt. What never comes, because the user may not read it or it was
 // never stored, is waited for half as long the next time, down to nothing; what
 // comes too late makes the patience twice its delay, and a long row without a gap
-// brings back the first one.
+// brings back the first one. Of a part of a collection, by a filter or by rights, most
+// rows have a gap before them: there nothing waits soon, until one was late.
 type holdback struct {
 	next     uint64 // the key expected next; 0: not known
 	held     []heldRow
@@ -50,14 +51,7 @@ type skip struct {
 	at       time.Time // when the row behind them came
 }
 
-// newHoldback returns one for a feed. Where the feed asks for a part of the rows
-// there are gaps between any two: nothing waits until the first one is late.
-func newHoldback(part bool) holdback {
-	if part {
-		return holdback{}
-	}
-	return holdback{patience: firstPatience}
-}
+func newHoldback() holdback { return holdback{patience: firstPatience} }
 
 // add takes rows that have come and returns those whose turn it is, in the order
 // of their keys; see due.
