@@ -93,12 +93,7 @@ func (r *Realtime) dial(ctx context.Context, info ServerInfo, t token, strict bo
 	if strict {
 		u.RawQuery = url.Values{"access_token": {t.value}}.Encode()
 	}
-	dialer, release := c.dialerFor(ctx)
-	conn, resp, err := dialer.DialContext(ctx, u.String(), nil) // no Origin: Directus 12 checks it
-	if ended := !release(); ended && err == nil {
-		conn.Close()
-		return nil, ctx.Err()
-	}
+	conn, resp, err := c.dialer.DialContext(ctx, u.String(), nil) // no Origin: Directus 12 checks it
 	if err == nil {
 		return conn, nil
 	}
@@ -116,23 +111,6 @@ func (r *Realtime) dial(ctx context.Context, info ServerInfo, t token, strict bo
 		err = errors.New("dial")
 	}
 	return nil, fmt.Errorf("%w: open socket: %w", ErrUnavailable, err)
-}
-
-// dialerFor is the dialer of one upgrade, which the end of ctx breaks off: the WebSocket
-// library heeds the deadline of ctx, but waits for the answer although ctx is canceled.
-// release is called behind the upgrade, and reports whether ctx has left the connection
-// alone.
-func (c *Client) dialerFor(ctx context.Context) (dialer *websocket.Dialer, release func() bool) {
-	stop := func() bool { return true }
-	d := c.dialer
-	d.NetDialContext = func(dialing context.Context, network, address string) (net.Conn, error) {
-		nc, err := c.dialer.NetDialContext(dialing, network, address)
-		if err == nil {
-			stop = context.AfterFunc(ctx, func() { nc.Close() })
-		}
-		return nc, err
-	}
-	return &d, func() bool { return stop() }
 }
 
 // unanswered reports whether a dial failed for want of an HTTP answer on a

@@ -70,9 +70,6 @@ func (k DateKind) stored(t time.Time) string {
 // given is a stored date as Directus writes it.
 func (k DateKind) given(v any) any {
 	s, ok := v.(string)
-	if ok && (k == Milliseconds || k == WholeSeconds) && isStamp(s) {
-		return v
-	}
 	t, isDate := parseDate(s)
 	switch {
 	case !ok || !isDate:
@@ -85,20 +82,11 @@ func (k DateKind) given(v any) any {
 	return stamp(t)
 }
 
-// isStamp reports a date of the present in the form of stamp, which is in the order of its
-// text. Most dates are.
-func isStamp(s string) bool {
-	return len(s) == len(timestampLayout) && s[4] == '-' && s[10] == 'T' && s[19] == '.' && s[23] == 'Z' && isNumber(s[:4])
-}
-
 func parseDate(s string) (t time.Time, ok bool) {
 	if len(s) > 7 && (s[0] == '+' || s[0] == '-') {
 		year, err := strconv.Atoi(s[:7])
 		t, ok := parseDate("2000" + s[7:])
 		return t.AddDate(year-2000, 0, 0), ok && err == nil
-	}
-	if len(s) < len(time.DateOnly) || s[4] != '-' || s[7] != '-' {
-		return t, false // errors of Parse take time
 	}
 	for _, layout := range []string{time.RFC3339, dateTimeLayout, time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {

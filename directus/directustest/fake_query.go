@@ -47,13 +47,13 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	match, found := f.compile(f.relations(name), user, q.Filter), []map[string]any(nil)
+	var found []map[string]any
 	for _, row := range rows {
-		ok, err := match(row)
+		match, err := f.match(f.relations(name), user, row, q.Filter)
 		if err != nil {
 			return nil, err
 		}
-		if ok && f.visible(name, user, row) && matchSearch(row, q.Search) {
+		if match && f.visible(name, user, row) && matchSearch(row, q.Search) {
 			found = append(found, row)
 		}
 	}
@@ -134,7 +134,111 @@ func (f *Fake) orderBy(collection string, a, b map[string]any, sort []string) in
 
 // match evaluates a filter. Callers hold mu.
 func (f *Fake) match(relations map[string]string, user string, row map[string]any, filter map[string]any) (bool, *apiError) {
-	return f.compile(relations, user, filter)(row)
+	for name, rule := range filter {
+		ok, err := f.matchRule(relations, user, row, name, rule)
+		if !ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (f *Fake) matchRule(relations map[string]string, user string, row map[string]any, name string, rule any) (bool, *apiError) {
+	if name == "_and" || name == "_or" {
+		list, _ := rule.([]any)
+		for _, part := range list {
+			sub, _ := part.(map[string]any)
+			ok, err := f.match(relations, user, row, sub)
+			if err != nil {
+				return false, err
+			}
+			if ok == (name == "_or") {
+				return ok, nil
+			}
+		}
+		return name == "_and" || len(list) == 0, nil
+	}
+	ops, ok := rule.(map[string]any)
+	if !ok {
+		return false, invalid("INVALID_QUERY", "Invalid filter.")
+	}
+	for op, want := range ops {
+		if !strings.HasPrefix(op, "_") {
+			related := relations[name]
+			ok, err := f.match(f.relations(related), user, f.related(related, row[name]), map[string]any{op: want})
+			if !ok || err != nil {
+				return false, err
+			}
+			continue
+		}
+		if s, textual := row[name].(string); textual && isComparison(op) && !isDate(s) {
+			return false, invalid("INVALID_QUERY", fmt.Sprintf("\"uuid\" field type does not contain the %q filter operator", op))
+		}
+		ok, err := f.matchOp(user, row[name], op, want)
+		if !ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func isDate(s string) bool {
+	_, ok := parseDate(s)
+	return ok
+}
+
+// isComparison reports an operator that Directus refuses for keys that are uuids or
+// texts.
+func isComparison(op string) bool { return slices.Contains([]string{"_lt", "_lte", "_gt", "_gte"}, op) }
+
+func (f *Fake) matchOp(user string, have any, op string, want any) (bool, *apiError) {
+	want = f.variable(user, want)
+	text, pattern := fmt.Sprint(have), fmt.Sprint(want)
+	lower, lowerPattern := strings.ToLower(text), strings.ToLower(pattern)
+	list, _ := want.([]any)
+	in := slices.ContainsFunc(list, func(w any) bool { return equal(have, f.variable(user, w)) })
+	null := have == nil
+	switch op {
+	case "_eq":
+		return !null && equal(have, want), nil
+	case "_neq":
+		return !equal(have, want), nil
+	case "_lt":
+		return !null && compare(have, want) < 0, nil
+	case "_lte":
+		return !null && compare(have, want) <= 0, nil
+	case "_gt":
+		return !null && compare(have, want) > 0, nil
+	case "_gte":
+		return !null && compare(have, want) >= 0, nil
+	case "_in":
+		return in, nil
+	case "_nin":
+		return !in, nil
+	case "_null":
+		return null == (want != false), nil
+	case "_nnull":
+		return null != (want != false), nil
+	case "_empty":
+		return null || text == "", nil
+	case "_nempty":
+		return !null && text != "", nil
+	case "_contains":
+		return !null && strings.Contains(text, pattern), nil
+	case "_icontains":
+		return !null && strings.Contains(lower, lowerPattern), nil
+	case "_ncontains":
+		return null || !strings.Contains(text, pattern), nil
+	case "_starts_with":
+		return !null && strings.HasPrefix(text, pattern), nil
+	case "_istarts_with":
+		return !null && strings.HasPrefix(lower, lowerPattern), nil
+	case "_ends_with":
+		return !null && strings.HasSuffix(text, pattern), nil
+	case "_between":
+		return !null && len(list) == 2 && compare(have, list[0]) >= 0 && compare(have, list[1]) <= 0, nil
+	}
+	return false, invalid("INVALID_QUERY", fmt.Sprintf("Invalid filter operator %q.", op))
 }
 
 // variable resolves the dynamic values of filters.
@@ -156,14 +260,11 @@ func compare(a, b any) int {
 	if a == nil || b == nil {
 		return cmp.Compare(rank(a), rank(b))
 	}
-	x, y := plain(a), plain(b)
-	if x == y || isStamp(x) && isStamp(y) {
-		return cmp.Compare(x, y)
-	}
-	if isNumber(x) && isNumber(y) {
-		i, _ := strconv.ParseInt(x, 10, 64) // of what is too large, the largest
-		j, _ := strconv.ParseInt(y, 10, 64)
-		return cmp.Compare(i, j)
+	x, y := fmt.Sprint(a), fmt.Sprint(b)
+	if i, err := strconv.ParseInt(x, 10, 64); err == nil {
+		if j, err := strconv.ParseInt(y, 10, 64); err == nil {
+			return cmp.Compare(i, j)
+		}
 	}
 	if s, ok := parseDate(x); ok {
 		if t, ok := parseDate(y); ok {
@@ -171,27 +272,6 @@ func compare(a, b any) int {
 		}
 	}
 	return cmp.Compare(x, y)
-}
-
-func isNumber(s string) bool {
-	s = strings.TrimPrefix(s, "-")
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// plain is a value as text.
-func plain(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case json.Number:
-		return string(v)
-	}
-	return fmt.Sprint(v)
 }
 
 func rank(v any) int {

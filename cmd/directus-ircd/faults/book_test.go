@@ -57,7 +57,8 @@ type letter struct {
 	asked   time.Time // the first attempt
 	known   time.Time // the last answer
 	outcome outcome
-	refused int // how often it was
+	refused int  // how often it was
+	why     bool // the writer was told the reason of the Flow
 }
 
 // sighting is a message shown to a reader.
@@ -77,6 +78,9 @@ type window struct {
 	from, to time.Time
 }
 
+// span is the time of a fault, until all is well again.
+type span struct{ from, to time.Time }
+
 // spell is a brief fault for a writer whose session lasted through it.
 type spell struct {
 	writer   string
@@ -93,10 +97,17 @@ type book struct {
 	windows []window        // guarded by mu
 	brief   []spell         // guarded by mu
 	faults  map[string]int  // guarded by mu
+	spans   []span          // guarded by mu
+
+	ordeals  map[ordeal]int               // guarded by mu
+	subjects []*subject                   // guarded by mu
+	nicks    map[string]map[string]string // the user of each nick, by daemon; guarded by mu
+	broken   map[string]int               // promises found to be broken before the end, by kind; guarded by mu
 }
 
 func newBook() *book {
-	return &book{changed: make(chan struct{}), letters: map[key]*letter{}, told: map[string]int{}, doubts: map[string]int{}, faults: map[string]int{}}
+	return &book{changed: make(chan struct{}), letters: map[key]*letter{}, told: map[string]int{}, doubts: map[string]int{}, faults: map[string]int{},
+		ordeals: map[ordeal]int{}, nicks: map[string]map[string]string{}, broken: map[string]int{}}
 }
 
 // do changes the book and wakes those who wait for a change.

@@ -31,6 +31,8 @@ type daemon struct {
 	address string
 	log     *os.File
 
+	namesakes []*person // in the order in which they came to this life of it
+
 	cmd   *exec.Cmd
 	ended chan error // cap 1: how the process ended
 }

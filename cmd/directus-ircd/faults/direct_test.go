@@ -53,6 +53,9 @@ func (w *directWriter) run(ctx context.Context) {
 func (w *directWriter) deliver(ctx context.Context, k key, channel string) {
 	w.world.book.ask(k, channel)
 	item := map[string]string{"text": k.text(), "nonce": fmt.Sprintf("%s/%d", k.writer, k.n)}
+	if channel == "#staff" {
+		item["room"] = roomOfStaff
+	}
 	for {
 		err := w.send(ctx, w, collectionOf(channel), item)
 		if err == nil || errors.Is(err, errStored) {

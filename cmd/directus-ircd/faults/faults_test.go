@@ -47,7 +47,7 @@ func TestFaults(t *testing.T) {
 
 	sum := w.judge()
 	w.print(sum)
-	if sum.lost+sum.doubled+sum.disordered+sum.stranger+sum.leaked > 0 {
+	if sum.lost+sum.doubled+sum.disordered+sum.stranger+sum.leaked+sum.untrue+sum.handed > 0 {
 		t.Errorf("a promise is broken, see notes.log among the artifacts (go test -artifacts)")
 	}
 }

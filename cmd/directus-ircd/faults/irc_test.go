@@ -30,6 +30,8 @@ type connection struct {
 	over  error             // why; to be read when lines is closed
 	wg    sync.WaitGroup
 
+	gate atomic.Pointer[chan struct{}] // nothing is read until it is closed; nil: it is read
+
 	// deaf is when the cable was pulled, and broken ends the connection a moment later; nil before.
 	deaf   atomic.Pointer[time.Time]
 	broken *time.Timer // written before the connection is closed
@@ -52,7 +54,7 @@ func connect(ctx context.Context, p *person, device string, caps []string) (*con
 	if len(caps) > 0 {
 		hello = append(hello, "CAP LS 302", "CAP REQ :"+strings.Join(caps, " "))
 	}
-	hello = append(hello, "PASS :"+p.account+device+":"+p.user.Password, "NICK guest", "USER guest 0 * :guest")
+	hello = append(hello, "PASS :"+p.secret(device), "NICK guest", "USER guest 0 * :guest")
 	if len(caps) > 0 {
 		hello = append(hello, "CAP END")
 	}
@@ -81,6 +83,9 @@ func (c *connection) read() {
 	defer close(c.lines)
 	r := bufio.NewReaderSize(c.conn, 64<<10)
 	for {
+		if gate := c.gate.Load(); gate != nil {
+			<-*gate
+		}
 		_ = c.conn.SetReadDeadline(time.Now().Add(lineTimeout))
 		line, err := r.ReadString('\n')
 		if err != nil {
@@ -193,6 +198,7 @@ func (c *client) keep(ctx context.Context, serve func(*connection) error) {
 		conn, err := connect(ctx, c.person, c.device, c.caps)
 		if err == nil {
 			c.set(conn)
+			c.world.book.named(c.person.daemon, conn.nick, c.person.user.ID, c.world)
 			err = serve(conn)
 			c.set(nil)
 			conn.close()
@@ -209,6 +215,13 @@ func (c *client) set(conn *connection) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.conn = conn
+}
+
+// connected is the present connection; nil if there is none.
+func (c *client) connected() *connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.conn
 }
 
 // cut pulls the cable of the present connection, if there is one.

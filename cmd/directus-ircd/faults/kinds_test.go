@@ -46,11 +46,13 @@ var faults = []fault{
 	{name: "read permission of guests revoked", commit: revokeGuests},
 	{name: "create permission revoked", commit: revoke("create")},
 	{name: "user suspended", whole: true, commit: suspend},
+	{name: "tokens given to others", whole: true, commit: moveTokens},
+	{name: "messages changed and deleted by others", whole: true, commit: change},
+	{name: "clients left behind", whole: true, commit: lagAll},
 	{name: "daemons restarted", commit: restart},
-	{name: "daemons killed", commit: func(_ context.Context, w *world) {
+	{name: "daemons killed", commit: func(ctx context.Context, w *world) {
 		for _, d := range w.daemons {
-			d.kill()
-			d.start()
+			w.anew(ctx, d, d.kill)
 		}
 	}},
 }
@@ -129,12 +131,13 @@ func delay(dir directustest.Direction) func(context.Context, *world) {
 	}
 }
 
-func restart(_ context.Context, w *world) {
+func restart(ctx context.Context, w *world) {
 	for _, d := range w.daemons {
-		if err := d.stop(); err != nil {
-			w.fail("the end of the daemon %q: %v", d.name, err)
-		}
-		d.start()
+		w.anew(ctx, d, func() {
+			if err := d.stop(); err != nil {
+				w.fail("the end of the daemon %q: %v", d.name, err)
+			}
+		})
 	}
 }
 
@@ -177,6 +180,7 @@ func revoke(action string) func(context.Context, *world) {
 func revokeGuests(ctx context.Context, w *world) {
 	var rules []map[string]any
 	w.dx.Do(http.MethodGet, "/permissions", url.Values{"filter[policy][_eq]": {guestPolicy}, "filter[collection][_eq]": {"messages"}}, nil, &rules)
+	w.lagBehind(ctx, w.guests())
 	for _, rule := range rules {
 		w.dx.Do(http.MethodDelete, fmt.Sprintf("/permissions/%v", rule["id"]), nil, nil, nil)
 		delete(rule, "id")

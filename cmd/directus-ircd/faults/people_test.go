@@ -15,6 +15,9 @@ type person struct {
 	user    directustest.User
 	account string // the e-mail address
 	staff   bool   // may read #staff
+	// token is the static token that it logs in with; empty: with e-mail address and password.
+	token    string
+	namesake bool // somebody else has the same name
 
 	mu    sync.Mutex
 	gate  chan struct{} // closed while its clients may come; guarded by mu
@@ -28,6 +31,14 @@ func newPerson(d *daemon, u directustest.User, staff bool) *person {
 	p := &person{daemon: d, user: u, account: u.Email, staff: staff, gate: make(chan struct{}), bell: make(chan struct{}, 1)}
 	close(p.gate)
 	return p
+}
+
+// secret is what its clients log in with.
+func (p *person) secret(device string) string {
+	if p.token != "" {
+		return p.token
+	}
+	return p.account + device + ":" + p.user.Password
 }
 
 // admitted waits until the person's clients may come; false when ctx has ended.
@@ -65,7 +76,7 @@ func (p *person) sessionsEnded() int {
 
 // heard takes the reason for which a connection was over.
 func (p *person) heard(err error) {
-	if err == nil || !strings.Contains(err.Error(), "Directus has ended your session") {
+	if err == nil || !strings.Contains(err.Error(), "Directus has ended your session") && !strings.Contains(err.Error(), "belongs to another Directus user") {
 		return
 	}
 	p.mu.Lock()

@@ -79,7 +79,11 @@ func (r *reader) run(ctx context.Context) {
 func (r *reader) serve(ctx context.Context, c *connection) error {
 	r.batches, r.missing = map[string]page{}, map[string]string{}
 	r.live, r.filling = map[string]mark{}, map[string]bool{}
-	r.world.book.do(func() { r.stays = append(r.stays, stay{}) })
+	r.world.book.do(func() {
+		if r.stays = append(r.stays, stay{}); r.device != "" && len(r.stays) > 1 {
+			r.world.book.ordeals[resumed]++
+		}
+	})
 	defer func() { r.world.book.do(func() { r.stays[len(r.stays)-1].end = c.end() }) }()
 	again := time.NewTicker(rejoinPeriod)
 	defer again.Stop()
@@ -107,7 +111,13 @@ func (r *reader) serve(ctx context.Context, c *connection) error {
 
 // take looks at a line.
 func (r *reader) take(c *connection, m *irc.Message) error {
+	r.noteSubject(c, m)
 	switch m.Command {
+	case "KICK", "PART":
+		if strings.Contains(m.String(), c.nick) {
+			r.world.note("%s: %v", r.name, m)
+			r.world.book.met(exiled)
+		}
 	case irc.RPL_ENDOFNAMES:
 		if channel := m.Params[1]; r.style == paging {
 			r.filling[channel] = true
@@ -178,12 +188,17 @@ func (r *reader) advance(channel string, to mark) {
 
 // note enters a message into the book.
 func (r *reader) note(m *irc.Message) {
-	k, ok := parseKey(m.Trailing())
-	if !ok {
-		return
-	}
 	ref := string(m.Tags["batch"])
 	p := r.batches[ref]
+	k, ok := parseKey(m.Trailing())
+	if !ok {
+		if p.number > 0 { // a page of nothing else is not the last one
+			p.filled = true
+			r.batches[ref] = p
+			r.advance(m.Params[0], mark{string(m.Tags["time"]), string(m.Tags["msgid"])})
+		}
+		return
+	}
 	s := sighting{key: k, channel: m.Params[0], nick: m.Prefix.Name, msgid: string(m.Tags["msgid"]), at: time.Now(), page: p.number}
 	if s.page == 0 && r.style == plain && strings.HasPrefix(m.Trailing(), "[") {
 		s.page = -1

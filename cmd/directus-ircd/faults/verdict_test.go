@@ -37,8 +37,9 @@ func (w *world) readAll(name string) *collection {
 		Date    time.Time   `json:"date_created"`
 		Created string      `json:"user_created"`
 	}
-	w.dx.Do(http.MethodGet, "/items/"+name, url.Values{"limit": {"-1"}, "sort": {"date_created,id"},
-		"fields": {"id,text,date_created,user_created"}}, nil, &items)
+	w.dx.Do(http.MethodGet, "/items/"+name, url.Values{
+		"limit": {"-1"}, "sort": {"date_created,id"}, "fields": {"id,text,date_created,user_created"},
+	}, nil, &items)
 	c := &collection{of: map[key]int{}, times: map[key]int{}}
 	for _, item := range items {
 		if k, ok := parseKey(item.Text); ok {
@@ -59,6 +60,7 @@ type tally struct {
 	again                                   int // to a device that had not yet acknowledged it
 	leftOut                                 int // as Directus could not give it in time, of which a device was told
 	stranger, leaked                        int
+	untrue, handed, barred                  int
 	latest                                  time.Duration // the worst disorder
 }
 
@@ -71,6 +73,7 @@ func (w *world) judge() tally {
 		stores[channel] = w.readAll(collectionOf(channel))
 	}
 	w.judgeSending(&sum, stores)
+	w.judgeAuthors(&sum, stores)
 	for _, r := range w.readers {
 		before := sum
 		for _, channel := range channels {
@@ -80,13 +83,46 @@ func (w *world) judge() tally {
 			sum.delivered-before.delivered, sum.lost-before.lost, sum.doubled-before.doubled, sum.disordered-before.disordered,
 			sum.stranger-before.stranger, sum.leaked-before.leaked)
 	}
+	sum.stranger += w.book.broken["wrong author"] + w.book.broken["wrong person"]
+	sum.leaked += w.book.broken["leaked"]
+	sum.handed = w.book.broken["nick changed hands"]
+	w.judgeOrdeals()
 	return sum
+}
+
+// untrue notes that a sender was told what is not so.
+func (w *world) untrue(sum *tally, format string, args ...any) {
+	sum.untrue++
+	w.blame("told untruly: "+format, args...)
+}
+
+// judgeAuthors finds what is stored as somebody else's than whoever wrote it.
+func (w *world) judgeAuthors(sum *tally, stores map[string]*collection) {
+	authors := map[string]string{}
+	for _, x := range w.writers {
+		authors[x.name] = x.person.user.ID
+	}
+	for _, d := range w.directs {
+		authors[d.name] = d.user.ID
+	}
+	for channel, store := range stores {
+		for _, row := range store.rows {
+			if want := authors[row.key.writer]; want != "" && want != row.author {
+				sum.stranger++
+				w.blame("wrong author: %v in %s is stored as one by %s", row.key, channel, w.nickOf(row.author))
+			}
+		}
+	}
 }
 
 // judgeSending holds what the writers were told against what is stored.
 func (w *world) judgeSending(sum *tally, stores map[string]*collection) {
 	for k, l := range w.book.letters {
 		n := stores[l.channel].times[k]
+		if k.barred() {
+			w.judgeBarred(sum, l, n)
+			continue
+		}
 		sum.sent++
 		sum.stored += min(n, 1)
 		if n > 1 {
@@ -94,7 +130,7 @@ func (w *world) judgeSending(sum *tally, stores map[string]*collection) {
 			w.note("doubled: %v is stored %d times, told %v, refused %d times", k, n, l.outcome, l.refused)
 		}
 		if n > 1 && l.refused > 0 {
-			w.fail("%v was stored when its writer was told that it is not, and sent again", k)
+			w.untrue(sum, "%v was stored when its writer was told that it is not, and sent again", k)
 		}
 		switch l.outcome {
 		case stored:
@@ -105,13 +141,13 @@ func (w *world) judgeSending(sum *tally, stores map[string]*collection) {
 		case refused:
 			sum.refused++
 			if n > 0 {
-				w.fail("%v is stored, and its writer was told that it is not", k)
+				w.untrue(sum, "%v is stored, and its writer was told that it is not", k)
 			}
 		case perhaps:
 			sum.perhaps++
 			sum.perhapsStored += n
 			if n > 0 && w.couldKnow(l, stores[l.channel]) {
-				w.fail("%v was stored at once, and its writer was told that it perhaps is", k)
+				w.untrue(sum, "%v was stored at once, and its writer was told that it perhaps is", k)
 			}
 		case unheard:
 			sum.unheard++
@@ -180,7 +216,13 @@ func (w *world) judgeRights(sum *tally, r *reader, channel string, mine []sighti
 			sum.leaked++
 			w.blame("leaked: %s was shown %v", r.name, s)
 		}
-		if place, ok := store.of[s.key]; ok && w.nickOf(store.rows[place].author) != s.nick {
+		place, ok := store.of[s.key]
+		if !ok {
+			continue
+		}
+		author := store.rows[place].author
+		w.book.named(r.person.daemon, s.nick, author, w)
+		if nick := w.nickOf(author); nick != "" && nick != s.nick {
 			sum.stranger++
 			w.blame("wrong author: %s was shown %v by %s", r.name, s, s.nick)
 		}
@@ -204,8 +246,16 @@ func (w *world) inWindow(r *reader, s sighting) bool {
 	})
 }
 
+// nickOf is the nick that a user has everywhere; empty for namesakes, of whom nobody knows before.
 func (w *world) nickOf(user string) string {
-	for _, p := range w.people {
+	people := slices.Clone(w.people)
+	for _, p := range w.pairs {
+		people = append(people, p.owner, p.finder)
+	}
+	for _, p := range people {
+		if p.user.ID == user && p.namesake {
+			return ""
+		}
 		if p.user.ID == user {
 			return p.user.FirstName
 		}
@@ -343,6 +393,8 @@ func (w *world) print(sum tally) {
 		{"shown to a device once more, as it had not answered PING", sum.again},
 		{"left out, and told so, as Directus was too slow", sum.leftOut},
 		{"wrong author", sum.stranger}, {"leaked", sum.leaked},
+		{"told untruly", sum.untrue}, {"nick changed hands", sum.handed},
+		{"messages that a Flow refused", sum.barred},
 		{"told not sent, not sent again", sum.refused},
 		{"told perhaps sent", fmt.Sprintf("%d, of which %d were", sum.perhaps, sum.perhapsStored)},
 		{"the sender's own connection cut", fmt.Sprintf("%d, of which %d were sent", sum.unheard, sum.unheardStored)},
@@ -351,6 +403,9 @@ func (w *world) print(sum tally) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.book.faults)) {
 		fmt.Fprintf(tab, "fault: %s\t%d\n", name, w.book.faults[name])
+	}
+	for _, o := range ordeals {
+		fmt.Fprintf(tab, "put to the test: %s\t%d\n", o, w.book.ordeals[o])
 	}
 	tab.Flush()
 	report := fmt.Sprintf("Directus %s, seed %d, %v\n%s", w.dx.Version, *seed, w.since(), b.String())

@@ -57,7 +57,9 @@ type world struct {
 	people  []*person
 	writers []*ircWriter
 	directs []*directWriter
-	quiet   *directWriter // used by the script
+	quiet   *directWriter     // used by the script
+	victor  directustest.User // writes what others change; used by the script
+	pairs   []*pair
 	readers []*reader
 	givenUp bool // messages did not come: the rest of the script is not worth waiting for. Owned by the script
 	// hidden is the writer whose messages in #messages the guest may not read either; empty where this Directus knows no
@@ -87,7 +89,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.notes.Close() })
-	w.dx = directustest.Start(t, directustest.Env("ACCESS_TOKEN_TTL", accessTTL.String()),
+	w.dx = directustest.Start(t, directustest.Env("ACCESS_TOKEN_TTL", accessTTL.String()), directustest.Cached(),
 		directustest.Env("WEBSOCKETS_HEARTBEAT_PERIOD", "5"), directustest.Env("REFRESH_TOKEN_TTL", longRefreshTTL))
 	w.proxy = directustest.NewProxy(t, w.dx.URL)
 	for _, channel := range channels[1:] {
@@ -95,29 +97,41 @@ func newWorld(t *testing.T, seed uint64) *world {
 			t.Fatal(err)
 		}
 	}
+	w.addRooms()
+	w.addFlow()
 	w.makeGuests()
 	program, most := build(t, t.TempDir()), strconv.Itoa(backlog)
 	for _, of := range []struct {
-		feeds  string
-		people []string
-	}{{"shared", []string{"Ada", "Bob", "Carol", "Dave", "Eve"}}, {"own", []string{"Fay", "Gus", "Hal", "Ivy", "Joe"}}} {
+		feeds           string
+		people          []string
+		pair, namesakes [2]string
+	}{
+		{"shared", []string{"Ada", "Bob", "Carol", "Dave", "Eve"}, [2]string{"Max", "Moe"}, [2]string{"Zoe", "Zoé"}},
+		{"own", []string{"Fay", "Gus", "Hal", "Ivy", "Joe"}, [2]string{"Ned", "Nat"}, [2]string{}},
+	} {
 		d := newDaemon(t, program, of.feeds, `
 directus: {url: "`+w.proxy.URL+`", share_feeds: `+strconv.FormatBool(of.feeds == "shared")+`, recheck: `+recheck.String()+`}
 channels:
   - {name: "#messages", collection: messages, backlog: `+most+`, fields: {nonce: nonce}}
-  - {name: "#staff", collection: staff, backlog: `+most+`}
+  - {name: "#staff", collection: staff, backlog: `+most+`, filter: {room: {_eq: `+roomOfStaff+`}}, set: {room: `+roomOfStaff+`}}
   - {name: "#quiet", collection: quiet, backlog: `+most+`}
 resume: {directory: "`+t.TempDir()+`", max_messages: `+most+`}
-limits: {lines_per_second: 0, login_attempts_per_minute: 0, send_queue: 16MiB}
+limits: {lines_per_second: 0, login_attempts_per_minute: 0, send_queue: 2MiB}
+edits: {merge: 1s}
 `)
 		d.shares = of.feeds == "shared"
 		w.daemons = append(w.daemons, d)
 		w.populate(d, of.people)
+		w.addPair(d, of.pair)
+		if of.namesakes[0] != "" {
+			w.addNamesakes(d, of.namesakes)
+		}
 	}
 	for i, send := range []func(context.Context, *directWriter, string, map[string]string) error{byREST, byREST, byWebSocket, byWebSocket} {
 		name := []string{"rest", "restless", "socket", "sockets"}[i]
 		w.directs = append(w.directs, &directWriter{world: w, name: name, user: w.dx.CreateUser(name, ""), send: send})
 	}
+	w.victor = w.dx.CreateUser(subjectAuthor, "")
 	w.quiet = &directWriter{world: w, name: "quiet", user: w.dx.CreateUser("quiet", ""), send: byREST}
 	return w
 }
@@ -136,6 +150,8 @@ func (w *world) populate(d *daemon, names []string) {
 
 	w.addWriter(people[0], true, capsOf[tagged])
 	w.addWriter(people[1], false, nil)
+	naysayer := w.addWriter(people[2], true, capsOf[tagged])
+	naysayer.name, naysayer.pace = naysay+d.name, slowPace
 	w.addReader("plain", people[1], plain)
 	w.addReader("tagged", people[0], tagged)
 	w.addReader("paging", people[2], paging)
@@ -146,9 +162,21 @@ func (w *world) populate(d *daemon, names []string) {
 	w.addReader("pageguest", guest, paging)
 }
 
-func (w *world) addWriter(p *person, echo bool, caps []string) {
+func (w *world) addWriter(p *person, echo bool, caps []string) *ircWriter {
 	name := strings.ToLower(p.user.FirstName)
-	w.writers = append(w.writers, &ircWriter{client: client{world: w, name: name, person: p, caps: caps}, echo: echo})
+	x := &ircWriter{client: client{world: w, name: name, person: p, caps: caps}, echo: echo, pace: pace}
+	w.writers = append(w.writers, x)
+	return x
+}
+
+// guests are those of people who may not read everything.
+func (w *world) guests() (list []*person) {
+	for _, p := range w.people {
+		if !p.staff {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 func (w *world) addReader(name string, p *person, s style) *reader {
@@ -191,7 +219,7 @@ func (w *world) makeGuests() {
 
 // mayRead tells whether a person may read a message in a channel.
 func (w *world) mayRead(p *person, k key, channel string) bool {
-	return p.staff || channel == "#messages" && k.writer != w.hidden
+	return k.writer != attic && (p.staff || channel == "#messages" && k.writer != w.hidden)
 }
 
 // start lets everybody in. The clients end with ctx, the writers when finish is called.
@@ -207,6 +235,7 @@ func (w *world) start(ctx context.Context) {
 	for _, x := range w.writers {
 		w.wg.Go(func() { x.run(ctx) })
 	}
+	w.wg.Go(func() { w.fillAttic(ctx) })
 }
 
 func (w *world) since() time.Duration { return time.Since(w.begun).Round(time.Millisecond) }
@@ -232,6 +261,14 @@ func (w *world) tell(format string, args ...any) {
 	w.t.Helper()
 	w.note(format, args...)
 	w.t.Logf("%8v %s", w.since(), fmt.Sprintf(format, args...))
+}
+
+// blameNow is fail for a broken promise that is found before the end. What is before the colon says which.
+func (w *world) blameNow(format string, args ...any) {
+	w.t.Helper()
+	kind, _, _ := strings.Cut(format, ":")
+	w.book.do(func() { w.book.broken[kind]++ })
+	w.fail(format, args...)
 }
 
 // fail notes what breaks a promise.

@@ -14,6 +14,9 @@ import (
 // not swamped.
 const pace = 100 * time.Millisecond
 
+// slowPace is that of writers of whom a few messages are enough.
+const slowPace = time.Second
+
 // truthTimeout is how long it may take until a writer over IRC knows what became of a message; the daemon promises 16 s.
 const truthTimeout = 20 * time.Second
 
@@ -21,7 +24,8 @@ const truthTimeout = 20 * time.Second
 // soon as it knows of its last message.
 type ircWriter struct {
 	client
-	echo bool // it knows that a message was stored by its echo; else by the absence of an error
+	echo bool          // it knows that a message was stored by its echo; else by the absence of an error
+	pace time.Duration // between two messages
 	n    int
 	redo bool // the message n was refused
 	last key  // the message n; guarded by the book's mu
@@ -40,7 +44,7 @@ func (w *ircWriter) run(ctx context.Context) {
 			if err := w.step(ctx, c); err != nil {
 				return err
 			}
-			pause(ctx, max(pace, min(time.Since(begin), 10*pace)))
+			pause(ctx, max(w.pace, min(time.Since(begin), 10*w.pace)))
 		}
 	})
 }
@@ -53,6 +57,9 @@ func (w *ircWriter) step(ctx context.Context, c *connection) error {
 	w.redo = false
 	k := key{w.name, w.n}
 	channel := channelOf(k)
+	if k.barred() {
+		channel = marked
+	}
 	w.world.book.ask(k, channel)
 	w.world.book.do(func() { w.last = k })
 	begin := time.Now()
@@ -61,7 +68,7 @@ func (w *ircWriter) step(ctx context.Context, c *connection) error {
 	if took := time.Since(begin); took > truthTimeout {
 		w.world.fail("%s: the truth about %v took %v", w.name, k, took)
 	}
-	w.redo = o == refused
+	w.redo = o == refused && !k.barred()
 	return err
 }
 
@@ -95,6 +102,10 @@ func (w *ircWriter) say(ctx context.Context, c *connection, k key, channel strin
 				told = perhaps
 			}
 			w.world.note("%s: %v: %s", w.name, k, m.Trailing())
+			if strings.Contains(m.Trailing(), saidNo) {
+				w.world.book.do(func() { w.world.book.letters[k].why = true })
+				w.world.book.met(refusedHere)
+			}
 			if strings.Contains(m.Trailing(), "join") {
 				if err := c.send("JOIN " + channel); err != nil {
 					return told, err

@@ -26,6 +26,7 @@ const (
 	reconnection = 3 * time.Second  // how long a client waits until it comes back
 	rejection    = 61 * time.Second // and after it was refused
 	probePeriod  = 20 * time.Second // how often it sends PING
+	historyPage  = 100
 )
 
 // A sighting is a message that a client was sent.
@@ -37,7 +38,6 @@ type sighting struct {
 	account string
 	msgid   string
 	page    int  // the number of the CHATHISTORY answer; 0: live or backlog
-	past    bool // of a backlog, or marked as old
 	edit    bool // a new version of a message
 	epoch   int  // how often the client had joined the channel by then
 	stay    int  // its connection
@@ -55,13 +55,6 @@ type seen struct {
 type stay struct {
 	begin, end time.Time
 	reason     string
-}
-
-// visit is the time that a client is in a channel, from a JOIN on.
-type visit struct {
-	channel     string
-	epoch, stay int
-	begin, end  time.Time // end is zero as long as it has not ended
 }
 
 // A letter is a line that a client sent, or a part of several.
@@ -97,7 +90,6 @@ type client struct {
 	joined   map[string]int // epoch by channel; kept while it is not in it
 	in       map[string]bool
 	stays    []stay
-	visits   []visit
 	stalled  []stay // when it read nothing
 	sights   []sighting
 	glimpses []seen
@@ -119,10 +111,9 @@ type client struct {
 }
 
 type batch struct {
-	page    int // 0: of a backlog
+	page    int
 	channel string
 	filled  bool
-	inner   bool
 }
 
 func newClient(w *world, i int, spec clientSpec) *client {
@@ -154,7 +145,7 @@ func (c *client) run(ctx context.Context) {
 func (c *client) live(ctx context.Context) (wait time.Duration) {
 	near, far := net.Pipe()
 	w := newWire(near)
-	if !c.w.connect(ctx, far, c.spec.web) {
+	if !c.w.connect(ctx, far) {
 		near.Close()
 		far.Close()
 		return reconnection
@@ -168,18 +159,13 @@ func (c *client) live(ctx context.Context) (wait time.Duration) {
 	c.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() { w.Close() })
 	defer stop()
-	conn, err := c.speak(w)
 	var writer sync.WaitGroup
-	reason := ""
-	if wait = reconnection; err == nil {
-		writer.Go(func() { write(conn, out) })
-		c.login()
-		wait, reason = c.read(conn)
-	}
+	writer.Go(func() { write(w, out) })
+	c.login()
+	wait, reason := c.read(w)
 	w.Close()
 	c.mu.Lock()
 	c.stays[number].end, c.stays[number].reason = time.Now(), reason
-	c.leave("")
 	c.wire = nil
 	close(out)
 	c.out = nil
@@ -188,16 +174,8 @@ func (c *client) live(ctx context.Context) (wait time.Duration) {
 	return wait
 }
 
-// speak makes a connection what carries the client's lines.
-func (c *client) speak(w *wire) (lines, error) {
-	if c.spec.web {
-		return upgradeWire(w)
-	}
-	return w, nil
-}
-
-// write sends lines.
-func write(w lines, out <-chan string) {
+// write sends lines, and PING now and then.
+func write(w *wire, out <-chan string) {
 	for line := range out {
 		// Not for longer than anybody waits: the daemon may have stopped reading.
 		w.SetWriteDeadline(time.Now().Add(time.Minute))
@@ -256,7 +234,7 @@ func (c *client) login() {
 }
 
 // read takes lines until the connection ends.
-func (c *client) read(w lines) (wait time.Duration, reason string) {
+func (c *client) read(w *wire) (wait time.Duration, reason string) {
 	wait = reconnection
 	r := bufio.NewReaderSize(w, 16<<10)
 	for {
@@ -318,19 +296,17 @@ func (c *client) take(m *irc.Message) {
 		if m.Prefix.Name == c.nick {
 			c.joined[m.Params[0]]++
 			c.in[m.Params[0]] = true
-			c.visits = append(c.visits, visit{channel: m.Params[0], epoch: c.joined[m.Params[0]], stay: len(c.stays) - 1, begin: time.Now()})
 		}
 	case "PART", "KICK":
 		if m.Command == "KICK" && m.Params[1] == c.nick || m.Command == "PART" && m.Prefix.Name == c.nick {
 			c.in[m.Params[0]] = false
-			c.leave(m.Params[0])
 		}
 	case "366":
 		if c.spec.kind == paging {
 			c.ask(m.Params[1])
 		}
 	case "BATCH":
-		c.turn(m.Params, string(m.Tags["batch"]))
+		c.turn(m.Params)
 	case "PRIVMSG":
 		c.see(m)
 	case "404", "401", "FAIL":
@@ -352,41 +328,25 @@ func (c *client) stalledSince(t time.Time) bool {
 func (c *client) ask(channel string) {
 	c.filling[channel] = true
 	if id := c.last[channel]; id != "" {
-		c.sendLocked(fmt.Sprintf("CHATHISTORY AFTER %s msgid=%s %d", channel, id, c.spec.page))
+		c.sendLocked(fmt.Sprintf("CHATHISTORY AFTER %s msgid=%s %d", channel, id, historyPage))
 		return
 	}
-	c.sendLocked(fmt.Sprintf("CHATHISTORY LATEST %s * %d", channel, c.spec.page))
+	c.sendLocked(fmt.Sprintf("CHATHISTORY LATEST %s * %d", channel, historyPage))
 }
 
-// leave notes that the client is in a channel no more; in none, if it has no name.
-func (c *client) leave(channel string) {
-	for i := range c.visits {
-		if v := &c.visits[i]; v.end.IsZero() && (channel == "" || v.channel == channel) {
-			v.end = time.Now()
-		}
-	}
-}
-
-// turn begins or ends a batch, which may be within another.
-func (c *client) turn(params []string, outer string) {
+func (c *client) turn(params []string) {
 	ref := params[0][1:]
 	if params[0][0] == '+' {
-		switch b, nested := c.batches[outer]; {
-		case nested:
-			b.inner = true
-			c.batches[ref] = b
-		case params[1] == "chathistory" && c.spec.kind == paging:
+		if params[1] == "chathistory" && c.spec.kind == paging {
 			c.pages++
 			c.batches[ref] = batch{page: c.pages, channel: params[2]}
-		case params[1] == "chathistory":
-			c.batches[ref] = batch{channel: params[2]}
 		}
 		return
 	}
 	b, open := c.batches[ref]
 	delete(c.batches, ref)
 	switch {
-	case !open || b.inner || b.page == 0:
+	case !open:
 	case b.filled:
 		c.ask(b.channel)
 	default:
@@ -404,11 +364,10 @@ func (c *client) see(m *irc.Message) {
 		return
 	}
 	ref := string(m.Tags["batch"])
-	b, past := c.batches[ref]
+	b := c.batches[ref]
 	s := sighting{
 		token: found[len(found)-1], at: time.Now(), nick: m.Prefix.Name, account: string(m.Tags["account"]), msgid: string(m.Tags["msgid"]),
-		page: b.page, stay: len(c.stays) - 1, past: b.page == 0 && (past || strings.HasPrefix(m.Trailing(), "[")),
-		edit: strings.Contains(m.Trailing(), "[edited]") || strings.Contains(string(m.Tags["msgid"]), ".e"),
+		page: b.page, stay: len(c.stays) - 1, edit: strings.Contains(m.Trailing(), "[edited]"),
 	}
 	if strings.HasPrefix(m.Params[0], "#") {
 		s.channel = m.Params[0]
