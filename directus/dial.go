@@ -37,7 +37,9 @@ func (r *Realtime) connect(ctx context.Context) (*link, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	a.client.forgetInfo()
+	if !tooMany(upgrade, err) {
+		a.client.forgetInfo()
+	}
 	if errors.Is(err, errRejected) {
 		// The socket answers every failure in the same way, an outage of the
 		// database included. Only REST knows whether the account is at fault.
@@ -93,25 +95,34 @@ func (r *Realtime) dial(ctx context.Context, info ServerInfo, t token, strict bo
 	if strict {
 		u.RawQuery = url.Values{"access_token": {t.value}}.Encode()
 	}
-	conn, resp, err := c.dialer.DialContext(ctx, u.String(), nil) // no Origin: Directus 12 checks it
-	if err == nil {
+	var conn *websocket.Conn
+	err := c.pause.through(ctx, upgrade, func() (err error) {
+		var resp *http.Response
+		conn, resp, err = c.dialer.DialContext(ctx, u.String(), nil) // no Origin: Directus 12 checks it
+		if err != nil && resp != nil {
+			resp.Body.Close()
+			return upgradeError(resp, c.Now())
+		}
+		return err
+	})
+	_, answered := errors.AsType[*Error](err)
+	switch {
+	case err == nil:
 		return conn, nil
-	}
-	if resp != nil {
-		resp.Body.Close()
-		return nil, upgradeError(resp, c.Now())
-	}
-	if ctx.Err() != nil {
+	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	}
-	if unanswered(err) {
+	case answered, errors.Is(err, errRejected), errors.Is(err, ErrUnavailable):
+		return nil, err
+	case unanswered(err):
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ErrUpgradeUnanswered)
-	}
-	if strict && strings.Contains(err.Error(), url.QueryEscape(t.value)) {
+	case strict && strings.Contains(err.Error(), url.QueryEscape(t.value)):
 		err = errors.New("dial")
 	}
 	return nil, fmt.Errorf("%w: open socket: %w", ErrUnavailable, err)
 }
+
+// upgrade is the request for a WebSocket, as far as a pause has to know it.
+var upgrade = call{method: http.MethodGet}
 
 // unanswered reports whether a dial failed for want of an HTTP answer on a
 // connection that was open.
@@ -136,7 +147,7 @@ func upgradeError(resp *http.Response, now time.Time) error {
 	case code >= 300 && code < 400:
 		return &Error{Status: code, Message: "the WebSocket upgrade was redirected: configure the real URL of directus"}
 	default:
-		return &Error{Status: code, Message: "the WebSocket upgrade was not accepted", RetryAfter: retryHeader(resp.Header, now)}
+		return &Error{Status: code, Message: "the WebSocket upgrade was not accepted", server: resp.Header.Get("Server"), RetryAfter: retryHeader(resp.Header, now)}
 	}
 }
 

@@ -13,8 +13,9 @@ const (
 	// saslLoginTimeout is how long SASL waits for the backend: WeeChat gives
 	// up after 15 s and irssi after 20 s, and the way to them takes its time.
 	saslLoginTimeout = 10 * time.Second
-	// passLoginTimeout is the same for PASS, where clients wait for long.
-	passLoginTimeout = 30 * time.Second
+	// passLoginTimeout is the same for PASS, where clients wait for long, and Directus may
+	// ask for it (Retry-After).
+	passLoginTimeout = 50 * time.Second
 	// otpTime is how long somebody may take to find and type a code. It is given
 	// once, or a client could stay for ever by starting again.
 	otpTime = 60 * time.Second
@@ -65,6 +66,14 @@ func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duratio
 	return le
 }
 
+// passTimeout is how long a login with PASS may take, within the time of the registration.
+func (c *conn) passTimeout() time.Duration {
+	if d := c.reg.deadline; !d.IsZero() {
+		return min(passLoginTimeout, max(time.Until(d)-time.Second, saslLoginTimeout))
+	}
+	return passLoginTimeout
+}
+
 // loginPass logs in with PASS, once NICK and USER are in.
 func (c *conn) loginPass(ctx context.Context) error {
 	if c.reg.pass == "" {
@@ -72,7 +81,7 @@ func (c *conn) loginPass(ctx context.Context) error {
 	}
 	cred := Credentials{Secret: c.reg.pass, Nick: c.reg.rawNick}
 	c.reg.pass = "" // one password is one attempt
-	le := c.login(ctx, cred, passLoginTimeout)
+	le := c.login(ctx, cred, c.passTimeout())
 	if le == nil {
 		return c.welcome(ctx)
 	}
@@ -135,7 +144,7 @@ func (c *conn) cmdOTP(ctx context.Context, m *irc.Message) error {
 		return errorReply(irc.ERR_NOTREGISTERED, "No login waits for a one-time code: log in first")
 	}
 	o.cred.OTP = m.Param(0)
-	timeout := passLoginTimeout
+	timeout := c.passTimeout()
 	if o.sasl {
 		timeout = saslLoginTimeout
 	}

@@ -66,6 +66,7 @@ type Fake struct {
 
 	mu          sync.Mutex // guards what follows
 	window      time.Time  // of RESTLimit, when it began
+	admitted    time.Time  // by Nginx, the last request
 	asked       int        // calls in it
 	listener    *pipeListener
 	users       map[string]*FakeUser
@@ -104,6 +105,7 @@ type FakeOptions struct {
 	Zone           *time.Location // its TZ, of DateTime; default UTC
 	Cached         bool           // CACHE_ENABLED=true, CACHE_AUTO_PURGE=false: a GET asked before is answered as before, for 5 minutes
 	RESTLimit      RateLimit      // of REST calls, enforced on all together: 429 with Retry-After
+	Nginx          NginxLimit     // of requests, enforced by a proxy in front
 	RateLimit      RateLimit      // told in /server/info and enforced on each socket
 }
 
@@ -111,6 +113,14 @@ type FakeOptions struct {
 type RateLimit struct {
 	Points   int
 	Duration time.Duration
+}
+
+// NginxLimit is nginx' limit_req without a burst: requests that come sooner than their time are
+// turned away.
+type NginxLimit struct {
+	Rate   int  // a second; zero: none
+	Status int  // limit_req_status; 503 unless told otherwise
+	Dated  bool // it says in Retry-After, by a date, to come again in a second or two
 }
 
 // FakeUser is a user of a Fake.

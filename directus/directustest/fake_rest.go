@@ -52,7 +52,7 @@ func (f *Fake) handler() http.Handler {
 		hook := f.onREST
 		f.mu.Unlock()
 		var v RESTVerdict
-		if f.limitedREST(w) {
+		if f.limitedByNginx(w) || r.URL.Path != "/websocket" && f.limitedREST(w) {
 			return
 		}
 		if hook != nil {
@@ -62,7 +62,7 @@ func (f *Fake) handler() http.Handler {
 	})
 }
 
-// limitedREST answers a call beyond the rate limit.
+// limitedREST answers a call beyond the rate limit, which does not count upgrades.
 func (f *Fake) limitedREST(w http.ResponseWriter) bool {
 	r := f.opts.RESTLimit
 	if r.Points == 0 {
@@ -81,6 +81,29 @@ func (f *Fake) limitedREST(w http.ResponseWriter) bool {
 		refuse(w, &apiError{status: 429, code: "REQUESTS_EXCEEDED", message: "Too many requests."})
 	}
 	return over
+}
+
+// limitedByNginx turns a request away that comes too soon.
+func (f *Fake) limitedByNginx(w http.ResponseWriter) bool {
+	limit := f.opts.Nginx
+	if limit.Rate == 0 {
+		return false
+	}
+	f.mu.Lock()
+	now := time.Now()
+	early := now.Sub(f.admitted) < time.Second/time.Duration(limit.Rate)
+	if !early {
+		f.admitted = now
+	}
+	f.mu.Unlock()
+	if early {
+		w.Header().Set("Server", "nginx/1.22.1")
+		if limit.Dated {
+			w.Header().Set("Retry-After", f.now().Add(2*time.Second).UTC().Format(http.TimeFormat))
+		}
+		http.Error(w, "<html><body><center>nginx</center></body></html>", limit.Status)
+	}
+	return early
 }
 
 // judge carries out the verdict on a REST call.
