@@ -163,7 +163,7 @@ func (f *feed) redact(id string) []entry {
 // these only where the client can, one line for people is enough. The caller holds mu.
 func (f *feed) redactions(id string, p *place, at time.Time) []entry {
 	m := p.message
-	by := f.carrier.deeds().eraser(f.group, id, m.From)
+	by := f.carrier.deeds().eraser(f.group.collection, id, m.From)
 	event := func(msgid string) *ircd.Redaction {
 		return &ircd.Redaction{MsgID: msgid, Time: at, From: m.From, By: by, Target: m.Target, To: m.To}
 	}

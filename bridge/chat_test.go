@@ -132,7 +132,13 @@ func describe(ev ircd.Event) string {
 	case *ircd.Redaction:
 		return fmt.Sprintf("%s deletes %s in %s: %s", ev.From.Nick, ev.MsgID, ev.Target, ev.Text)
 	case *ircd.Reaction:
-		return fmt.Sprintf("%s reacts %s in %s, removed %v: %s", ev.From.Nick, ev.MsgID, ev.Target, ev.Removed, ev.Text)
+		who := ev.From.Nick
+		if ev.Removed != "" && ev.By.ID == "" {
+			who = "nobody known"
+		} else if ev.Removed != "" {
+			who = ev.By.Nick
+		}
+		return fmt.Sprintf("%s reacts %s in %s, removed %v: %s", who, ev.MsgID, ev.Target, ev.Removed != "", ev.Text)
 	}
 	return fmt.Sprintf("%+v", ev)
 }

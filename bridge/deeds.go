@@ -15,7 +15,7 @@ const (
 	deedLife = time.Minute
 )
 
-// deeds are the changes of stored messages that users made through the daemon. The
+// deeds are the changes of stored messages and reactions that users made through the daemon. The
 // events of Directus do not say who has changed an item or deleted it, and any feed may
 // bring them, before or after the answer to the request. Of a change that is not among
 // the deeds nobody knows who made it. A nil *deeds knows none.
@@ -42,8 +42,8 @@ func (d *deeds) rewriting(by ircd.User, g *group, id, text string) (undo func())
 	return d.note(deedKey{g.collection, id, false}, deed{by, textDigest(text), time.Now()})
 }
 
-func (d *deeds) erasing(by ircd.User, g *group, id string) (undo func()) {
-	return d.note(deedKey{g.collection, id, true}, deed{by: by, at: time.Now()})
+func (d *deeds) erasing(by ircd.User, collection, id string) (undo func()) {
+	return d.note(deedKey{collection, id, true}, deed{by: by, at: time.Now()})
 }
 
 func (d *deeds) note(key deedKey, now deed) (undo func()) {
@@ -106,8 +106,8 @@ func (d *deeds) editor(g *group, r row, author ircd.User, wait time.Duration) ir
 }
 
 // eraser is editor for who deleted an item.
-func (d *deeds) eraser(g *group, id string, author ircd.User) ircd.User {
-	return d.find(deedKey{g.collection, id, true}, 0).as(author)
+func (d *deeds) eraser(collection, id string, author ircd.User) ircd.User {
+	return d.find(deedKey{collection, id, true}, 0).as(author)
 }
 
 func (d *deeds) find(key deedKey, wait time.Duration) deed {

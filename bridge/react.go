@@ -76,7 +76,7 @@ func (s *session) react(ctx context.Context, to addressee, message string, what 
 	if err != nil {
 		return nil, err
 	}
-	return s.reacted(to, r, what.MsgID), nil
+	return s.reacted(to, r, s.reactor(ctx, to, r), what.MsgID), nil
 }
 
 // unreact deletes the user's reaction.
@@ -88,6 +88,7 @@ func (s *session) unreact(ctx context.Context, to addressee, message string, wha
 	}
 	var changed *ircd.Reaction
 	for _, r := range there { // several only if others stored them
+		undo := s.member.deeds().erasing(s.User(), to.Reactions.Collection, r.id)
 		err := to.Reactions.remove(ctx, s.member.account, r.id)
 		if unanswered(err) {
 			after, cancel := afterwards(ctx)
@@ -97,11 +98,13 @@ func (s *session) unreact(ctx context.Context, to addressee, message string, wha
 			case lookErr != nil, len(left) == len(there) && mayFollow(err):
 				return changed, errors.Join(directus.ErrUnconfirmed, err)
 			case len(left) == len(there):
+				undo()
 				return changed, failureOf(err)
 			}
 			err = nil
 		}
 		if err != nil {
+			undo()
 			return changed, err
 		}
 		changed = s.unreacted(to, r, what.MsgID)
@@ -109,14 +112,27 @@ func (s *session) unreact(ctx context.Context, to addressee, message string, wha
 	return changed, nil
 }
 
+// reactor is who has stored a reaction, as Directus says: it may be somebody else than
+// the user who made it.
+func (s *session) reactor(ctx context.Context, to addressee, r reaction) ircd.User {
+	if r.author == s.person.id {
+		return s.User()
+	}
+	users, err := s.member.names.usersMeeting(ctx, meetsNobody, []string{r.author})
+	if err != nil {
+		return unknownUser
+	}
+	return references{users: users, met: s.member.names.met}.author(r.author, to.channel)
+}
+
 // reacted shows a reaction to the user's other connections and returns what this
 // one is shown.
-func (s *session) reacted(to addressee, r reaction, msgid string) *ircd.Reaction {
+func (s *session) reacted(to addressee, r reaction, by ircd.User, msgid string) *ircd.Reaction {
 	f := to.view.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.journal.append(f.addReaction(r, references{users: map[string]ircd.User{r.author: s.User()}})...)
-	ev := f.reactionIn(to, r, msgid, s.User())
+	f.journal.append(f.addReaction(r, references{users: map[string]ircd.User{r.author: by}})...)
+	ev := f.reactionIn(to, r, msgid, by)
 	to.view.returned(entry{event: ev})
 	return ev
 }
@@ -127,7 +143,7 @@ func (s *session) unreacted(to addressee, r reaction, msgid string) *ircd.Reacti
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.journal.append(f.dropReaction(r.id)...)
-	ev := removal(f.reactionIn(to, r, msgid, s.User()), f.clock())
+	ev := removal(f.reactionIn(to, r, msgid, s.User()), s.User(), f.clock())
 	to.view.returned(entry{event: ev})
 	return ev
 }

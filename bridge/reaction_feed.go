@@ -179,7 +179,9 @@ func (f *feed) dropReaction(id string) []entry {
 	entries := slices.Clone(f.reactions.shown[i].entries)
 	f.reactions.shown = slices.Delete(f.reactions.shown, i, i+1)
 	for k, e := range entries {
-		entries[k].event = removal(e.event.(*ircd.Reaction), f.clock())
+		shown := e.event.(*ircd.Reaction)
+		by := f.carrier.deeds().eraser(f.group.reactions.Collection, id, shown.From)
+		entries[k].event = removal(shown, by, f.clock())
 	}
 	return entries
 }

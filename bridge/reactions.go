@@ -76,10 +76,11 @@ func (r reaction) event(m *ircd.Message, from ircd.User, now time.Time) *ircd.Re
 	}
 }
 
-// removal is the event that takes a reaction back.
-func removal(ev *ircd.Reaction, at time.Time) *ircd.Reaction {
+// removal is the event that takes a reaction back; by is who did it, zero if that is not
+// known.
+func removal(ev *ircd.Reaction, by ircd.User, at time.Time) *ircd.Reaction {
 	gone := *ev
-	gone.ID, gone.Time, gone.Removed = ev.ID+"x", at, true
+	gone.ID, gone.Time, gone.Removed, gone.By = ev.ID+"x", at, ev.ID, by
 	return &gone
 }
 

@@ -82,7 +82,7 @@ func TestReactions(t *testing.T) {
 		web := c.fake.Insert("reactions", bob, map[string]any{"message": row, "text": "♥"})
 		expect(all, "bob reacts "+id+"*, removed false: ♥")
 		c.fake.Remove("reactions", web)
-		expect(all, "bob reacts "+id+"*, removed true: ♥")
+		expect(all, "nobody known reacts "+id+"*, removed true: ♥")
 		c.fake.Insert("reactions", bob, map[string]any{"message": "999", "text": "♥"})
 		c.fake.Insert("reactions", bob, map[string]any{"message": row, "text": strings.Repeat("♥", 100)})
 		c.fake.Insert("reactions", bob, map[string]any{"message": nil, "text": nil})
@@ -113,7 +113,7 @@ func TestReactions(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.fake.Remove("reactions", fmt.Sprint(tick))
-		expect([]*visitor{a, other, b, eve}, "ada reacts "+oldID+"*, removed true: ✓")
+		expect([]*visitor{a, other, b, eve}, "nobody known reacts "+oldID+"*, removed true: ✓")
 	})
 }
 

@@ -56,7 +56,7 @@ func (s *session) mayRedact(ctx context.Context, r row) error {
 // erase deletes an item, or sets the mark that stands for it. Where the answer
 // does not come, it looks.
 func (s *session) erase(ctx context.Context, to addressee, r row) (failed error) {
-	undo := s.member.deeds().erasing(s.User(), to.view.feed.group, r.id)
+	undo := s.member.deeds().erasing(s.User(), to.view.feed.group.collection, r.id)
 	defer func() {
 		if failed != nil && !errors.Is(failed, directus.ErrUnconfirmed) {
 			undo()

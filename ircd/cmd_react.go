@@ -77,8 +77,19 @@ func reacting(target string, tags map[string]string) (*Reacting, error) {
 	return nil, &Error{Code: "INVALID_PARAMS", Params: []string{target}, Text: "Reaction not sent: " + why}
 }
 
-// showReaction shows a reaction to clients that can be told.
+// showReaction shows a reaction to clients that can be told. That of somebody else nobody
+// takes back by a reaction: the reaction is a message too, and deleted.
 func (c *conn) showReaction(r *Reaction) {
+	switch {
+	case r.Removed == "":
+	case r.By.ID != r.From.ID && c.knowsRedactions():
+		c.showRedaction(&Redaction{MsgID: r.Removed, Time: r.Time, From: r.From, By: r.By, Target: r.Target, To: r.To})
+		return
+	default:
+		undone := *r // the event is shared
+		undone.From, undone.Target = c.srv.undoing(r.By, r.Target, r.From, r.To, c.user)
+		r = &undone
+	}
 	f := c.by(r.From, c.form(false))
 	c.sendAll(batch{}, c.srv.reactions.get(*r, f, func() *rendering { return newRendering(renderReaction(r, f)) }))
 }

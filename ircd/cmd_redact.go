@@ -44,12 +44,15 @@ func (c *conn) showRedaction(r *Redaction) {
 		r = &now
 	}
 	switch {
-	case c.caps.has(capRedaction) && c.caps.has(capMessageTags):
-		f := c.form(false)
-		c.sendAll(batch{}, c.srv.redactions.get(*r, f, func() *rendering { return newRendering(c.srv.renderRedaction(r, f)) }))
+	case c.knowsRedactions():
+		f, line := c.form(false), *r
+		line.By, line.Target = c.srv.undoing(r.By, r.Target, r.From, r.To, c.user)
+		c.sendAll(batch{}, c.srv.redactions.get(line, f, func() *rendering { return newRendering(renderRedaction(&line, f)) }))
 	case c.set.DeleteNotices:
 		if text := deletionText(r); text != "" {
 			c.showService(&ServiceNotice{Target: r.Target, Text: text})
 		}
 	}
 }
+
+func (c *conn) knowsRedactions() bool { return c.caps.has(capRedaction) && c.caps.has(capMessageTags) }

@@ -86,8 +86,10 @@ type Reaction struct {
 	MsgID string
 	// Text is what the reaction says, an emoji as a rule.
 	Text string
-	// Removed says that it was taken back.
-	Removed bool
+	// Removed is the msgid that the reaction had which was taken back; empty if this is a
+	// new one. By is who took it back; zero: not known.
+	Removed string
+	By      User
 }
 
 // Topic says that the topic of a channel has changed.

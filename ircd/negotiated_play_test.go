@@ -33,7 +33,10 @@ func busyChat(features Features) *fakeChat {
 		return r, nil
 	}
 	chat.react = func(s *fakeSession, q Reacting) (*Reaction, error) {
-		r := &Reaction{ID: "r1", Time: time.Now(), From: s.user, MsgID: q.MsgID, Text: q.Text, Removed: q.Remove}
+		r := &Reaction{ID: "r1", Time: time.Now(), From: s.user, MsgID: q.MsgID, Text: q.Text}
+		if q.Remove {
+			r.Removed, r.By = "r1", s.user
+		}
 		r.Target, r.To = to(q.Target)
 		chat.pushOthers(s, r)
 		return r, nil

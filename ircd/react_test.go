@@ -24,7 +24,7 @@ func TestRenderReaction(t *testing.T) {
 			[]string{"@time=2026-03-04T05:06:07.000Z;msgid=r1;account=id-bob;" + ref + "+draft/react=👍 :bob!u@directus TAGMSG #c"},
 		},
 		{
-			"removed, private", Reaction{ID: "r1", From: testUser("bob"), To: testUser("alice"), MsgID: "id1", Text: "a;b c", Removed: true}, form{caps: capMessageTags},
+			"removed, private", Reaction{ID: "r1", From: testUser("bob"), To: testUser("alice"), MsgID: "id1", Text: "a;b c", Removed: "r0"}, form{caps: capMessageTags},
 			[]string{`@msgid=r1;` + ref + `+draft/unreact=a\:b\sc :bob!u@directus TAGMSG alice`},
 		},
 		{
@@ -62,7 +62,10 @@ func reactions() *fakeChat {
 		if !changed {
 			return nil, nil
 		}
-		ev := &Reaction{ID: "r1", Time: time.Now(), From: s.user, Target: r.Target, MsgID: r.MsgID, Text: r.Text, Removed: r.Remove}
+		ev := &Reaction{ID: "r1", Time: time.Now(), From: s.user, Target: r.Target, MsgID: r.MsgID, Text: r.Text}
+		if r.Remove {
+			ev.Removed, ev.By = "r1", s.user
+		}
 		if !strings.HasPrefix(r.Target, "#") {
 			ev.Target, ev.To = "", testUser(r.Target)
 		}

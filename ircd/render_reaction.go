@@ -11,7 +11,7 @@ func renderReaction(r *Reaction, f form) []line {
 		return nil
 	}
 	name := tagReact
-	if r.Removed {
+	if r.Removed != "" {
 		name = tagUnreact
 	}
 	m := &Message{ID: r.ID, Time: r.Time, From: r.From, ReplyTo: r.MsgID}

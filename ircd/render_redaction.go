@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// renderRedaction makes the line that takes a message back (draft/message-redaction).
-// Its source is the mask of a user always, for Halloy drops it otherwise.
-func (s *Server) renderRedaction(r *Redaction, f form) []line {
-	source, window := r.source(s)
-	l := line{Source: prefixOf(source), Command: "REDACT", Params: []string{window, r.MsgID}}
+// renderRedaction makes the line that takes a message back (draft/message-redaction), of
+// a redaction with its source in By and its window in Target. The source is the mask of a
+// user always, for Halloy drops it otherwise.
+func renderRedaction(r *Redaction, f form) []line {
+	l := line{Source: prefixOf(r.By), Command: "REDACT", Params: []string{r.Target, r.MsgID}}
 	if r.Reason != "" {
 		l.Params, l.Trailing = append(l.Params, CleanText(r.Reason)), true
 	}

@@ -37,19 +37,21 @@ func (m *Message) source() User {
 // byAuthor reports that a message was surely deleted by its author.
 func (r *Redaction) byAuthor() bool { return r.By.ID != "" && r.By.ID == r.From.ID }
 
-// source is the source of a REDACT line, and window its target. In a private conversation
-// clients look for the message in the window of the other person, as the source or as the
-// target of the line; so there the two people stand in it also where nobody knows who
-// deleted the message, and the line claims no account.
-func (r *Redaction) source(s *Server) (source User, window string) {
-	by := s.changedBy(r.By)
-	switch {
-	case r.Target != "":
-		return by, r.Target
-	case by.ID == r.To.ID:
-		return by, r.From.Nick
-	case by.ID == r.From.ID:
-		return by, r.To.Nick
+// undoing is what a line looks like by which something is taken back: by is who did it,
+// zero if that is not known, and said is what it was, by from, to a channel or a user.
+// In a private conversation clients look for it in the window of the other person, who is
+// the source of the line or its target.
+func (s *Server) undoing(by User, target string, from, to, reader User) (source User, window string) {
+	source = s.changedBy(by)
+	if target != "" {
+		return source, target
 	}
-	return r.From, r.To.Nick
+	self, other := from, to
+	if reader.ID == to.ID {
+		self, other = to, from
+	}
+	if by.ID != "" && by.ID == other.ID {
+		return source, self.Nick
+	}
+	return source, other.Nick
 }

@@ -12,7 +12,7 @@ func TestSourceOfChanges(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, func(o *Options) { o.DeleteNotices = true })
-		a := s.inChannel("alice", "#dev", "draft/message-redaction", "message-tags", "account-tag")
+		a := s.inChannel("alice", "#dev", "draft/message-redaction", "message-tags", "account-tag", "echo-message")
 		old := s.inChannel("kevin", "#dev")
 		a.Sync()
 		old.Sync()
@@ -31,6 +31,27 @@ func TestSourceOfChanges(t *testing.T) {
 		chat.push(&gone, nil)
 		a.ExpectNext("*:directus!service@irc.test REDACT #dev m1")
 		old.ExpectNext(":directus!service@irc.test NOTICE #dev :A message by bob from 1 hour ago was deleted")
+
+		// In a private conversation each of the two finds the message in the window of the other.
+		letter := Redaction{MsgID: "p1", From: bob, To: testUser("alice")}
+		chat.pushTo("alice", &letter)
+		a.ExpectNext("*:directus!service@irc.test REDACT bob p1")
+		sent := Redaction{MsgID: "p2", From: testUser("alice"), To: bob}
+		chat.pushTo("alice", &sent)
+		a.ExpectNext("*:directus!service@irc.test REDACT bob p2")
+
+		// A reaction is a message, too; its author alone takes it back by another one.
+		tags := s.inChannel("kevin", "#dev", "message-tags")
+		tags.Sync()
+		a.Sync()
+		undone := Reaction{ID: "r1x", Removed: "r1", From: bob, Target: "#dev", MsgID: "m1", Text: "x"}
+		chat.push(&undone, nil)
+		a.ExpectNext("*:directus!service@irc.test REDACT #dev r1")
+		tags.ExpectNext("@msgid=r1x;+reply=m1;+draft/reply=m1;+draft/unreact=x :directus!service@irc.test TAGMSG #dev")
+		undone.By = bob
+		chat.push(&undone, nil)
+		a.ExpectNext("@msgid=r1x;account=id-bob;+reply=m1;+draft/reply=m1;+draft/unreact=x :bob!u@directus TAGMSG #dev")
+		tags.ExpectNext("@msgid=r1x;+reply=m1;+draft/reply=m1;+draft/unreact=x :bob!u@directus TAGMSG #dev")
 
 		// A message of the service to a person would be in no window.
 		own := Message{ID: "p1.e1", Edits: "p1", From: bob, To: testUser("alice"), Text: "[edited] <bob> x"}

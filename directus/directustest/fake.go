@@ -83,6 +83,7 @@ type Fake struct {
 	onFrame     func(FakeFrame) FrameVerdict
 	onREST      func(RESTRequest) RESTVerdict
 	onChange    func(FakeChange)
+	onStore     func(collection string, item map[string]any)
 	noDatabase  bool
 	cached      map[string]cachedAnswer // by user and URL
 	holding     bool

@@ -56,6 +56,14 @@ func (f *Fake) OnREST(hook func(RESTRequest) RESTVerdict) {
 	f.onREST = hook
 }
 
+// OnStore sets a hook that may change what a create stores, as a trigger of the database
+// does; nil removes it. It must not call the fake.
+func (f *Fake) OnStore(hook func(collection string, item map[string]any)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.onStore = hook
+}
+
 // Cut breaks every socket without a close frame, as a killed process does.
 func (f *Fake) Cut() {
 	for _, s := range f.openSockets("") {

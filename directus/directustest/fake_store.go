@@ -232,6 +232,9 @@ func (f *Fake) create(name, user string, data map[string]any) (map[string]any, *
 	if user != everyone {
 		item["user_created"] = user
 	}
+	if f.onStore != nil {
+		f.onStore(name, item)
+	}
 	c.items = append(c.items, item)
 	return item, nil
 }
