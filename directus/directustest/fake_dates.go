@@ -88,6 +88,9 @@ func parseDate(s string) (t time.Time, ok bool) {
 		t, ok := parseDate("2000" + s[7:])
 		return t.AddDate(year-2000, 0, 0), ok && err == nil
 	}
+	if len(s) < len(time.DateOnly) || s[4] != '-' {
+		return time.Time{}, false
+	}
 	for _, layout := range []string{time.RFC3339, dateTimeLayout, time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, true

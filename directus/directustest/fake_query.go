@@ -193,10 +193,10 @@ func isComparison(op string) bool { return slices.Contains([]string{"_lt", "_lte
 
 func (f *Fake) matchOp(user string, have any, op string, want any) (bool, *apiError) {
 	want = f.variable(user, want)
-	text, pattern := fmt.Sprint(have), fmt.Sprint(want)
-	lower, lowerPattern := strings.ToLower(text), strings.ToLower(pattern)
 	list, _ := want.([]any)
-	in := slices.ContainsFunc(list, func(w any) bool { return equal(have, f.variable(user, w)) })
+	in := func() bool {
+		return slices.ContainsFunc(list, func(w any) bool { return equal(have, f.variable(user, w)) })
+	}
 	null := have == nil
 	switch op {
 	case "_eq":
@@ -212,13 +212,19 @@ func (f *Fake) matchOp(user string, have any, op string, want any) (bool, *apiEr
 	case "_gte":
 		return !null && compare(have, want) >= 0, nil
 	case "_in":
-		return in, nil
+		return in(), nil
 	case "_nin":
-		return !in, nil
+		return !in(), nil
 	case "_null":
 		return null == (want != false), nil
 	case "_nnull":
 		return null != (want != false), nil
+	case "_between":
+		return !null && len(list) == 2 && compare(have, list[0]) >= 0 && compare(have, list[1]) <= 0, nil
+	}
+	text, pattern := textOf(have), textOf(want)
+	lower, lowerPattern := strings.ToLower(text), strings.ToLower(pattern)
+	switch op {
 	case "_empty":
 		return null || text == "", nil
 	case "_nempty":
@@ -235,8 +241,6 @@ func (f *Fake) matchOp(user string, have any, op string, want any) (bool, *apiEr
 		return !null && strings.HasPrefix(lower, lowerPattern), nil
 	case "_ends_with":
 		return !null && strings.HasSuffix(text, pattern), nil
-	case "_between":
-		return !null && len(list) == 2 && compare(have, list[0]) >= 0 && compare(have, list[1]) <= 0, nil
 	}
 	return false, invalid("INVALID_QUERY", fmt.Sprintf("Invalid filter operator %q.", op))
 }
@@ -260,9 +264,12 @@ func compare(a, b any) int {
 	if a == nil || b == nil {
 		return cmp.Compare(rank(a), rank(b))
 	}
-	x, y := fmt.Sprint(a), fmt.Sprint(b)
-	if i, err := strconv.ParseInt(x, 10, 64); err == nil {
-		if j, err := strconv.ParseInt(y, 10, 64); err == nil {
+	x, y := textOf(a), textOf(b)
+	if x == y || isStamp(x) && isStamp(y) {
+		return cmp.Compare(x, y)
+	}
+	if i, ok := integer(x); ok {
+		if j, ok := integer(y); ok {
 			return cmp.Compare(i, j)
 		}
 	}
@@ -272,6 +279,30 @@ func compare(a, b any) int {
 		}
 	}
 	return cmp.Compare(x, y)
+}
+
+func textOf(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return string(v)
+	}
+	return fmt.Sprint(v)
+}
+
+// isStamp reports a date as Directus writes it, in an order that is the one of the texts.
+func isStamp(s string) bool {
+	return len(s) == len("2006-01-02T15:04:05.000Z") && s[4] == '-' && s[23] == 'Z'
+}
+
+// integer is what a text says that is a number, found without the error that others would cost.
+func integer(s string) (int64, bool) {
+	if strings.Trim(s, "+-0123456789") != "" {
+		return 0, false
+	}
+	i, err := strconv.ParseInt(s, 10, 64)
+	return i, err == nil
 }
 
 func rank(v any) int {
