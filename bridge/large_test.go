@@ -16,7 +16,7 @@ import (
 
 // Texts of which a page is more than an answer may hold keep nobody from reading on: they are read a few at a time.
 func TestTextsBeyondAnAnswer(t *testing.T) {
-	for _, length := range []int{3 << 10, 60 << 10} { // of which one fits into an answer
+	for _, length := range []int{600, 12_000} { // of which one fits into an answer
 		for _, pause := range []time.Duration{0, time.Second} {
 			for _, uuids := range []bool{false, true} {
 				t.Run(fmt.Sprint(length, pause, uuids), func(t *testing.T) {
@@ -29,7 +29,7 @@ func TestTextsBeyondAnAnswer(t *testing.T) {
 
 func testTextsBeyondAnAnswer(t *testing.T, length int, pause time.Duration, uuids bool) {
 	c := newChat(t, nil)
-	client := directus.New(c.fake.URL(), directus.Options{NetDial: c.fake.Dial, Logger: logger(t), MaxAnswer: 100 << 10})
+	client := directus.New(c.fake.URL(), directus.Options{NetDial: c.fake.Dial, Logger: logger(t), MaxAnswer: 20 << 10})
 	t.Cleanup(client.Close)
 	var err error
 	c.backend, err = bridge.New(bridge.Options{
@@ -43,7 +43,7 @@ func testTextsBeyondAnAnswer(t *testing.T, length int, pause time.Duration, uuid
 	c.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text", "nonce"}, UUIDKey: uuids})
 	a := c.visit("ada", "#messages")
 	n := 110
-	if length > 50<<10 {
+	if length > 10_000 {
 		n = 20
 	}
 	long := strings.Repeat("long ", length/5)

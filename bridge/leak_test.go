@@ -25,7 +25,7 @@ func fakeStack(t *testing.T, opts directustest.FakeOptions, change func(*bridge.
 	return fake, listener, client
 }
 
-// A thousand connects and disconnects of every kind leave nothing behind: no
+// Hundreds of connects and disconnects of every kind leave nothing behind: no
 // goroutine here, no session and no socket at Directus.
 func TestNothingIsLeftBehind(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		}
 		round(15)
 		before := runtime.NumGoroutine()
-		round(1000)
+		round(300)
 		if after := runtime.NumGoroutine(); after > before {
 			buf := make([]byte, 1<<20)
 			t.Errorf("%d goroutines, then %d\n%s", before, after, buf[:runtime.Stack(buf, true)])

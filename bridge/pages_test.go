@@ -61,7 +61,7 @@ func TestPageBeyondMemory(t *testing.T) {
 				t.Fatalf("got %q", got)
 			}
 		}
-		for range 20 { // what one page takes is given back
+		for range 3 { // what one page takes, more than half of the room, is given back
 			page, err := a.session.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryLatest, Limit: 20})
 			if err != nil || len(page.Events) != 20 {
 				t.Fatalf("%v", err)
