@@ -62,6 +62,9 @@ func everywhere(t *testing.T, s setting, test func(*testing.T, world)) {
 	if testing.Short() {
 		return
 	}
+	if s.own {
+		t.Parallel() // most of the time it waits for its Directus
+	}
 	t.Run("real", func(t *testing.T) {
 		if !s.own {
 			test(t, &realWorld{t: t, s: directustest.Shared(t)})

@@ -165,6 +165,7 @@ func TestChatPage(t *testing.T) {
 // TestChatPageOutage lets Directus end while messages are on their way both ways.
 func TestChatPageOutage(t *testing.T) {
 	directustest.SkipShort(t)
+	t.Parallel() // most of the time it waits
 	browser := chromium(t)
 	d := directustest.Start(t)
 	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
@@ -208,6 +209,7 @@ func TestChatPageOutage(t *testing.T) {
 // TestChatPageExpiry lets access tokens live for some seconds only.
 func TestChatPageExpiry(t *testing.T) {
 	directustest.SkipShort(t)
+	t.Parallel() // most of the time it waits
 	browser := chromium(t)
 	d := directustest.Start(t, directustest.Env("ACCESS_TOKEN_TTL", "3s"))
 	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")

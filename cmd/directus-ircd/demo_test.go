@@ -167,6 +167,7 @@ func TestDemo(t *testing.T) {
 // clients to be told why.
 func TestDemoDirectusDies(t *testing.T) {
 	directustest.SkipShort(t)
+	t.Parallel() // most of the time it waits
 	cmd := &demoCmd{Listen: "127.0.0.1:0", Web: "127.0.0.1:0"}
 	folder, err := openDemoFolder(filepath.Join(t.TempDir(), "demo"), false)
 	if err != nil {

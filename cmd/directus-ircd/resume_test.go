@@ -71,6 +71,7 @@ func TestResumeDirectory(t *testing.T) {
 
 // A device goes on where it was, whether the daemon was stopped or killed.
 func TestResumeAfterRestart(t *testing.T) {
+	t.Parallel() // most of the time it waits
 	s := directustest.Start(t)
 	kevin, ada := s.CreateUser("Kevin", ""), s.CreateUser("Ada", "")
 	file := writeConfig(t, fmt.Sprintf(`

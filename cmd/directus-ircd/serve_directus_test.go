@@ -176,6 +176,7 @@ func domainOf(email string) string {
 
 // What goes wrong must not be told with what it went wrong on.
 func TestOutageKeepsSecrets(t *testing.T) {
+	t.Parallel() // most of the time it waits
 	s := directustest.Start(t)
 	kevin := s.CreateUser("Kevin", "")
 	d := startDaemon(t, `
