@@ -5,7 +5,7 @@
 //
 // A daemon broken by hand failed a whole run for each of these: rows left out, a gap not read, messages sent again blindly,
 // after one look or as new ones, never looked for, or told to be stored, or not to be, when in doubt; feeds shared without
-// proof or kept after a lost right, no hold-back, pages newest first, names mixed up, and what a device has received written
+// proof or kept after a lost right, a token of another user read by, no hold-back, pages newest first, names mixed up, and what a device has received written
 // down too early or never.
 //
 //	go test -v ./cmd/directus-ircd/faults                                 two minutes, more on a busy machine

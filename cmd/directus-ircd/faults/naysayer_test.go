@@ -36,9 +36,11 @@ func (w *world) judgeBarred(sum *tally, l *letter, times int) {
 		w.untrue(sum, "%v was refused by a Flow, and is stored", l.key)
 	case l.outcome == stored:
 		w.untrue(sum, "%v was refused by a Flow, and its writer was told that it is stored", l.key)
-	case l.outcome == perhaps && !w.book.inFault(l.asked, l.known):
+	case l.outcome == unheard || l.outcome == refused && l.why: // as it should be
+	case w.book.inFault(l.asked, l.known) || w.slowest(l.asked, l.known) > tooSlow:
+	case l.outcome == perhaps:
 		w.untrue(sum, "%v was refused by a Flow while nothing else was wrong, and its writer was told that it perhaps is stored", l.key)
-	case l.outcome == refused && !l.why && !w.book.inFault(l.asked, l.known):
+	case l.outcome == refused:
 		w.untrue(sum, "%v was refused by a Flow, and its writer was not told the reason", l.key)
 	}
 }

@@ -71,7 +71,7 @@ func (w *world) commit(ctx context.Context, f fault) {
 	if !well || !f.brief && !f.told {
 		return
 	}
-	if slow := w.slowest(begin); f.brief && slow > tooSlow {
+	if slow := w.slowest(begin, time.Now()); f.brief && slow > tooSlow {
 		w.note("%s: Directus itself took %v with a message: what senders were told is not judged", f.name, slow)
 		return
 	}
@@ -172,11 +172,11 @@ func (w *world) settle(ctx context.Context, when string) bool {
 // enough for a brief fault to be brief.
 const tooSlow = 2 * time.Second
 
-// slowest is how long Directus took with such a message at most since a moment.
-func (w *world) slowest(since time.Time) (most time.Duration) {
+// slowest is how long Directus took with such a message at most that was under way between two moments.
+func (w *world) slowest(from, to time.Time) (most time.Duration) {
 	w.book.do(func() {
 		for _, l := range w.book.letters {
-			if l.outcome == stored && l.asked.After(since) && slices.ContainsFunc(w.directs, func(d *directWriter) bool { return d.name == l.key.writer }) {
+			if l.outcome == stored && l.known.After(from) && l.asked.Before(to) && slices.ContainsFunc(w.directs, func(d *directWriter) bool { return d.name == l.key.writer }) {
 				most = max(most, l.known.Sub(l.asked))
 			}
 		}

@@ -39,7 +39,7 @@ type subject struct {
 
 // change has subjects written, changed and deleted, each once the readers have been shown what was before.
 func change(ctx context.Context, w *world) {
-	for range 3 {
+	for range 2 {
 		n, s := 0, &subject{map[*reader]*connection{}, map[*reader]bool{}, map[*reader]bool{}}
 		w.book.do(func() {
 			w.book.subjects = append(w.book.subjects, s)
