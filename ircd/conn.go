@@ -201,8 +201,8 @@ func (c *conn) read(ctx context.Context) {
 			if err != nil && !tooLong {
 				return err
 			}
-			if in := (&inbound{text: text, tooLong: tooLong}); !c.handOn(ctx, in) {
-				c.late.add(in)
+			if in := (&inbound{text: text, tooLong: tooLong}); !c.handOn(ctx, in) && !c.late.add(in) {
+				input.pause()
 			}
 		}
 	})

@@ -64,27 +64,37 @@ type pacedReader struct {
 	r       io.Reader
 	wait    func()
 	unspent int // bytes since the last line
-	// busy is not held while it waits for r, and held otherwise.
+	// busy is not held while it waits, for r or for its turn, and held otherwise.
 	busy *sync.Mutex
 }
 
 func (r *pacedReader) Read(p []byte) (int, error) {
+	r.busy.Unlock()
+	defer r.busy.Lock()
 	if r.unspent > maxInputTags+maxInputBody {
 		r.unspent = 0
 		r.wait()
 	}
-	r.busy.Unlock()
-	defer r.busy.Lock()
 	n, err := r.r.Read(p)
 	r.unspent += max(n, readCost)
 	return n, err
 }
 
-// waste waits as for n lines. Once ctx has ended it does not, as the last bytes are
-// read then only to be thrown away.
+// pause has the next Read wait.
+func (r *pacedReader) pause() { r.unspent = maxInputTags + maxInputBody + 1 }
+
+// endPause is how long waste waits once the connection has ended.
+const endPause = 10 * time.Millisecond
+
+// waste waits as for n lines. Once ctx has ended what is read is only thrown away, for
+// a moment, see linger: it waits for endPause, as many clients that go on sending would
+// otherwise leave no processor for the end of all the others.
 func (p *pacing) waste(ctx context.Context, n int) {
 	for ; n > 0 && ctx.Err() == nil; n-- {
 		_ = p.limiter.Wait(ctx)
+	}
+	if ctx.Err() != nil {
+		await(nil, endPause)
 	}
 }
 

@@ -68,11 +68,14 @@ type latecomers struct {
 	held  int64      // guarded by busy: what all of them weigh, taken or not; at most maxAhead
 }
 
-// add keeps a line, if there is room. The caller holds busy.
-func (l *latecomers) add(in *inbound) {
-	if l.held += in.weight(); l.held <= maxAhead {
-		l.lines = append(l.lines, in)
+// add keeps a line, if there is room, and reports whether there was. The caller holds
+// busy.
+func (l *latecomers) add(in *inbound) bool {
+	if l.held += in.weight(); l.held > maxAhead {
+		return false
 	}
+	l.lines = append(l.lines, in)
+	return true
 }
 
 // take returns what has come since the last time.
