@@ -199,6 +199,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret s
 	}
 	s := newSession(b, who, device)
 	s.nick = b.nicks.connect(who, others)
+	b.nicks.keep(ctx)
 	if !b.enter(s, names, rights, secret) {
 		b.logout(account) // the user has logged in twice at once
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"directus-ircd/bridge"
@@ -239,6 +241,57 @@ func TestNickOfTheGone(t *testing.T) {
 			t.Errorf("who was deleted is %s", got)
 		}
 	})
+}
+
+// kill ends the daemon without a moment for anything, and begins one with what it has left
+// on the disk.
+func (r *restarts) kill() {
+	r.t.Helper()
+	synctest.Wait()
+	left := r.t.TempDir()
+	if err := os.CopyFS(left, os.DirFS(r.dir)); err != nil {
+		r.t.Fatal(err)
+	}
+	r.dir = left
+	r.restart()
+}
+
+// A nick that anybody was told stays its user's though the daemon is killed at that
+// moment, just after it has written something else.
+func TestNickOfTheKilled(t *testing.T) {
+	for what, told := range map[string]func(r *restarts, watcher ircd.Session, ada string) (nick string){
+		"login": func(r *restarts, _ ircd.Session, ada string) string { return r.enter(ada).User().Nick },
+		"look-up": func(r *restarts, watcher ircd.Session, ada string) string {
+			if got := r.find(watcher, "Ada"); got != ada {
+				r.t.Errorf("Ada is %q", got)
+			}
+			return "Ada"
+		},
+		"message": func(r *restarts, watcher ircd.Session, ada string) string {
+			if _, err := watcher.Join(r.t.Context(), "#messages", ircd.JoinOptions{}); err != nil {
+				r.t.Fatal(err)
+			}
+			r.fake.Insert("messages", ada, map[string]any{"text": "hello"})
+			return polled[*ircd.Message](r.t, watcher)[0].From.Nick
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				r := newRestarts(t, t.TempDir())
+				ada := r.add("", "Ada")
+				watcher := r.enter(r.add("", "Watcher"))
+				if nick := told(r, watcher, ada); nick != "Ada" {
+					t.Fatalf("called %s", nick)
+				}
+				r.kill()
+				r.rename(ada, "Augusta")
+				other := r.add("", "Adá")
+				if nick := r.enter(other).User().Nick; ircd.Fold(nick) == "ada" {
+					t.Error("the nick went to another")
+				}
+			})
+		})
+	}
 }
 
 // What the people of another Directus are called does not count, and is not forgotten.

@@ -130,6 +130,7 @@ func (d *directory) identify(ctx context.Context, meets func(id string) bool, pe
 		users[id] = u
 	}
 	users[""] = unknownUser
+	d.nicks.keep(ctx)
 	return users, nil
 }
 

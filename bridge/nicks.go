@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -28,6 +29,7 @@ const (
 // What has been handed out is in the state, so that all of it holds over restarts,
 // renames and deletions.
 type nicks struct {
+	state  *State
 	stored *table[storedNicks]
 	origin string // the Directus of the users
 	// durable says that the state outlasts the daemon. Where it does not, who comes
@@ -39,6 +41,8 @@ type nicks struct {
 	byNick    map[string]*claim   // by folded nick; guarded by mu
 	kept      int                 // claims that are kept; guarded by mu
 	anonymous int                 // of those, without a name; guarded by mu
+	changes   int                 // of what is stored, so far; guarded by mu
+	written   int                 // how many of them are surely in the file; guarded by mu
 }
 
 // claim is a user's hold on a nick.
@@ -68,7 +72,7 @@ type namesakes struct {
 
 func newNicks(state *State, origin string) *nicks {
 	n := &nicks{
-		stored: state.nicks, origin: origin + "\x00", durable: !state.makeshift,
+		state: state, stored: state.nicks, origin: origin + "\x00", durable: !state.makeshift,
 		byUser: map[string][]*claim{}, byNick: map[string]*claim{},
 	}
 	for _, nick := range reserved {
@@ -129,6 +133,23 @@ func (n *nicks) store(id string) {
 		}
 	}
 	n.stored.put(n.origin+id, s)
+	n.changes++
+}
+
+// keep waits until all nicks that were handed out by now are in the state file, and is to
+// be called before anybody is told one: a daemon that was killed would not know whose it
+// was. A file that cannot be written, as is logged then, keeps nobody out. The caller holds
+// no lock.
+func (n *nicks) keep(ctx context.Context) {
+	n.mu.Lock()
+	changes, written := n.changes, n.written
+	n.mu.Unlock()
+	if changes == written || !n.state.sync(ctx) {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.written = max(n.written, changes)
 }
 
 // user returns the IRC identity of p, made at the first call. Whoever may not read the

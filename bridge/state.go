@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -26,16 +27,21 @@ const (
 
 // State is what the daemon keeps beyond its end, in one file with a bucket for each
 // store, or in memory. It writes behind: what has changed since the last writing is
-// lost in a crash. Nobody waits for the disk but its own goroutine, and while the file
-// cannot be written everything goes on in memory.
+// lost in a crash, but for what somebody waits for: see sync. Only its own goroutine
+// touches the disk, and while the file cannot be written everything goes on in memory.
 type State struct {
 	log       zerolog.Logger
 	file      *stateFile    // nil: memory only
 	makeshift bool          // memory has to do for a file: what was before is not known
 	bell      chan struct{} // rung when there is something to write; cap 1
+	urgent    chan struct{} // rung when somebody waits for it; cap 1
 	done      chan struct{} // closed by Close
 	wg        sync.WaitGroup
 	failed    atomic.Int64 // writings
+	stuck     atomic.Bool  // the last writing has failed, or the one under way was waited for in vain
+
+	mu      sync.Mutex
+	waiting []chan<- bool // guarded by mu; each has room for one answer
 
 	trails   *trails
 	nicks    *table[storedNicks]
@@ -81,7 +87,7 @@ func OpenState(directory string, log zerolog.Logger) (*State, error) {
 
 // newState is a State in memory.
 func newState(log zerolog.Logger) *State {
-	s := &State{log: log, bell: make(chan struct{}, 1), done: make(chan struct{})}
+	s := &State{log: log, bell: make(chan struct{}, 1), urgent: make(chan struct{}, 1), done: make(chan struct{})}
 	s.makeStores()
 	return s
 }
@@ -127,6 +133,46 @@ func (s *State) ring() {
 	}
 }
 
+// sync waits until what has been changed by now is in the file, at once and without the
+// pause between two writings, and reports whether it is. It is not while the file cannot
+// be written; nobody waits then, nor longer than 2 s for a disk that does not answer. It
+// may be called from any goroutine, without locks.
+func (s *State) sync(ctx context.Context) bool {
+	if s.file == nil {
+		return true
+	}
+	if s.stuck.Load() {
+		return false
+	}
+	answer := make(chan bool, 1)
+	s.mu.Lock()
+	s.waiting = append(s.waiting, answer)
+	s.mu.Unlock()
+	select {
+	case s.urgent <- struct{}{}:
+	default:
+	}
+	patience := time.NewTimer(stateClosing)
+	defer patience.Stop()
+	select {
+	case written := <-answer:
+		return written
+	case <-patience.C:
+		s.stuck.Store(true)
+	case <-ctx.Done():
+	case <-s.done:
+	}
+	return false
+}
+
+func (s *State) takeWaiting() []chan<- bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waiting := s.waiting
+	s.waiting = nil
+	return waiting
+}
+
 // failures is how many times the file could not be written.
 func (s *State) failures() int64 { return s.failed.Load() }
 
@@ -138,6 +184,7 @@ func (s *State) keep() {
 	for open := true; open; {
 		select {
 		case <-s.bell:
+		case <-s.urgent:
 		case <-tidy.C:
 			for _, st := range s.stores {
 				_ = ircd.Guard(&s.log, func() error { st.tidy(); return nil })
@@ -146,8 +193,13 @@ func (s *State) keep() {
 			open = false
 		}
 		begun := time.Now()
+		waiting := s.takeWaiting()
 		err := ircd.Guard(&s.log, s.write)
 		failing = s.judge(err, failing)
+		s.stuck.Store(failing)
+		for _, answer := range waiting {
+			answer <- err == nil
+		}
 		pause := max(statePause, stateShare*time.Since(begun))
 		if failing {
 			pause = stateRetry
@@ -155,6 +207,8 @@ func (s *State) keep() {
 		if open {
 			select {
 			case <-time.After(pause):
+			case <-s.urgent:
+				s.ring()
 			case <-s.done:
 			}
 		}

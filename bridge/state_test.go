@@ -32,6 +32,39 @@ func (t *trails) note(key string, noted trail) {
 	t.release(key)
 }
 
+// Who waits for the file waits for no pause between two writings. One that cannot be
+// written is waited for once.
+func TestStateThatIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state := stateIn(t, t.TempDir(), zerolog.Nop())
+		defer state.Close()
+		begun := time.Now()
+		for i := range 3 {
+			id := fmt.Sprint(i)
+			state.nicks.put(id, storedNicks{Nicks: []storedNick{{"ada", "Ada" + id}}})
+			kept := state.sync(t.Context())
+			value, err := state.file.get(state.nicks.bucket(), id)
+			if !kept || err != nil || !strings.Contains(string(value), "Ada"+id) {
+				t.Errorf("%v, %v, in the file is %q", kept, err, value)
+			}
+		}
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("waited for %v", took)
+		}
+		if err := state.file.db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if state.nicks.put("x", storedNicks{}); state.sync(t.Context()) {
+				t.Error("that is in no file")
+			}
+		}
+		if took := time.Since(begun); took != 0 || state.failures() != 1 {
+			t.Errorf("waited for %v, tried %d times", took, state.failures())
+		}
+	})
+}
+
 // While the file cannot be written everything goes on in memory, and is written
 // when it can be again.
 func TestStateThatCannotBeWritten(t *testing.T) {
