@@ -98,7 +98,12 @@ func (r *Realtime) dial(ctx context.Context, info ServerInfo, t token, strict bo
 	var conn *websocket.Conn
 	err := c.pause.through(ctx, upgrade, func() (err error) {
 		var resp *http.Response
-		conn, resp, err = c.dialer.DialContext(ctx, u.String(), nil) // no Origin: Directus 12 checks it
+		dialer, release := c.dialerFor(ctx)
+		conn, resp, err = dialer.DialContext(ctx, u.String(), nil) // no Origin: Directus 12 checks it
+		if ended := !release(); ended && err == nil {
+			conn.Close()
+			return ctx.Err()
+		}
 		if err != nil && resp != nil {
 			resp.Body.Close()
 			return upgradeError(resp, c.Now())
@@ -123,6 +128,23 @@ func (r *Realtime) dial(ctx context.Context, info ServerInfo, t token, strict bo
 
 // upgrade is the request for a WebSocket, as far as a pause has to know it.
 var upgrade = call{method: http.MethodGet}
+
+// dialerFor is the dialer of one upgrade, which the end of ctx breaks off: the WebSocket
+// library heeds the deadline of ctx, but waits for the answer although ctx is canceled.
+// release is called behind the upgrade, and reports whether ctx has left the connection
+// alone.
+func (c *Client) dialerFor(ctx context.Context) (dialer *websocket.Dialer, release func() bool) {
+	stop := func() bool { return true }
+	d := c.dialer
+	d.NetDialContext = func(dialing context.Context, network, address string) (net.Conn, error) {
+		nc, err := c.dialer.NetDialContext(dialing, network, address)
+		if err == nil {
+			stop = context.AfterFunc(ctx, func() { nc.Close() })
+		}
+		return nc, err
+	}
+	return &d, func() bool { return stop() }
+}
 
 // unanswered reports whether a dial failed for want of an HTTP answer on a
 // connection that was open.

@@ -38,6 +38,7 @@ import (
 //	id := f.Insert("messages", kevin, map[string]any{"text": "hi"}) // as from the web app: stored, then an event
 //	f.Update("messages", id, map[string]any{"text": "hello"})
 //	f.Remove("messages", id)
+//	f.UpdateMany, f.RemoveMany   // the same with several items, which makes one event
 //	f.Items("messages")          // everything stored, in the order of storing
 //	f.Count("POST /auth/login")  // also "upgrade", "ws auth", "ws items create", "ws pong", ...
 //	f.Sockets(); f.Sessions(); f.Subscriptions() // what is open: authenticated sockets, refresh tokens, ...
@@ -54,6 +55,7 @@ import (
 //	f.Send(kevin, frame)         // any frame to the sockets of a user
 //	f.HoldEvents(); f.ReleaseEvents(true) // events later, in reverse order
 //	f.LoseEvents(true)           // events vanish without a trace
+//	f.RepeatEvents(true)         // events come twice
 //	f.Allow, f.Deny, f.Restrict, f.CreateOnly, f.ReadOnly // permissions, effective at once
 //	f.Suspend, f.SetPassword, f.SetToken  // changes that no open socket notices
 //	f.SetClock(-time.Hour)       // its clock is set
@@ -91,6 +93,7 @@ type Fake struct {
 	cached      map[string]cachedAnswer // by user and URL
 	holding     bool
 	losing      bool
+	repeating   bool
 	held        []func()
 }
 

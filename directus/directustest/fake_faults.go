@@ -22,6 +22,7 @@ type FrameVerdict struct {
 	Delay time.Duration  // wait first; later frames of the socket wait too
 	Skip  bool           // do not process it
 	Mute  bool           // do not answer it (its events are sent)
+	Twice bool           // answer it twice
 	Reply map[string]any // send this instead of the answer
 	Cut   bool           // then break the socket
 }
@@ -140,6 +141,13 @@ func (f *Fake) LoseEvents(on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.losing = on
+}
+
+// RepeatEvents sends each event twice, as may happen where nodes tell each other of them.
+func (f *Fake) RepeatEvents(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.repeating = on
 }
 
 // Deny takes a right from a user: action is read, create, update or delete.

@@ -155,6 +155,9 @@ func (f *Fake) announce(collection, event string, items []map[string]any, keys [
 		return
 	}
 	send()
+	if f.repeating {
+		send()
+	}
 }
 
 // event sends one event on one subscription. Callers hold mu.

@@ -286,7 +286,14 @@ func (s *socket) judge(m map[string]any) bool {
 	f.mu.Lock()
 	keep := true
 	if !v.Skip {
-		keep = s.process(m, v.Mute || v.Reply != nil)
+		answers := 1
+		switch {
+		case v.Mute || v.Reply != nil:
+			answers = 0
+		case v.Twice:
+			answers = 2
+		}
+		keep = s.process(m, answers)
 	}
 	if v.Reply != nil {
 		s.push(v.Reply)
@@ -295,9 +302,9 @@ func (s *socket) judge(m map[string]any) bool {
 	return keep && !v.Cut
 }
 
-// process carries out a frame; false means that the socket is to be closed now.
-// Callers hold mu.
-func (s *socket) process(m map[string]any, mute bool) bool {
+// process carries out a frame and answers it so many times; false means that the socket
+// is to be closed now. Callers hold mu.
+func (s *socket) process(m map[string]any, answers int) bool {
 	kind := text(m, "type")
 	if !s.authed && kind != "auth" && s.fake.opts.Mode == "handshake" {
 		s.push(authError("AUTH_FAILED", "Authentication handshake failed."))
@@ -311,7 +318,7 @@ func (s *socket) process(m map[string]any, mute bool) bool {
 		s.beats = 0
 	}
 	reply := func(frame map[string]any) {
-		if !mute {
+		for range answers {
 			s.push(frame)
 		}
 	}

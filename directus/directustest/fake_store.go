@@ -152,6 +152,41 @@ func (f *Fake) Remove(collection, id string) {
 	}
 }
 
+// UpdateMany changes several items alike in one request, as an administrator would, and
+// sends the one event that it makes.
+func (f *Fake) UpdateMany(collection string, ids []string, changes map[string]any) {
+	f.t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var changed []map[string]any
+	for _, id := range ids {
+		item, err := f.change(collection, everyone, id, normal(changes).(map[string]any))
+		if err != nil {
+			f.t.Errorf("fake directus: update %s %s: %s", collection, id, err.code)
+			continue
+		}
+		changed = append(changed, item)
+	}
+	f.emit(collection, "update", changed, nil)
+}
+
+// RemoveMany deletes several items in one request, as an administrator would, and sends
+// the one event that it makes.
+func (f *Fake) RemoveMany(collection string, ids []string) {
+	f.t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var keys []any
+	for _, id := range ids {
+		if err := f.drop(collection, everyone, id); err != nil {
+			f.t.Errorf("fake directus: remove %s %s: %s", collection, id, err.code)
+			continue
+		}
+		keys = append(keys, id)
+	}
+	f.emit(collection, "delete", nil, keys)
+}
+
 // Items are copies of what a collection holds, in the order of storing.
 func (f *Fake) Items(collection string) []map[string]any {
 	f.mu.Lock()
@@ -286,6 +321,15 @@ func (c *collection) check(action string, item, self map[string]any) *apiError {
 
 // update changes one item as a user and sends the event. Callers hold mu.
 func (f *Fake) update(name, user, id string, changes map[string]any) (map[string]any, *apiError) {
+	item, err := f.change(name, user, id, changes)
+	if err == nil {
+		f.emit(name, "update", []map[string]any{item}, nil)
+	}
+	return item, err
+}
+
+// change is update without the event. Callers hold mu.
+func (f *Fake) change(name, user, id string, changes map[string]any) (map[string]any, *apiError) {
 	item, err := f.find(name, user, "update", id)
 	if err != nil {
 		return nil, err
@@ -304,13 +348,21 @@ func (f *Fake) update(name, user, id string, changes map[string]any) (map[string
 		changed[c.DateUpdated] = c.Dates.stored(f.now())
 	}
 	maps.Copy(item, changed)
-	f.emit(name, "update", []map[string]any{item}, nil)
 	return item, nil
 }
 
 // remove deletes one item as a user and sends the event with the key as given.
 // Callers hold mu.
 func (f *Fake) remove(name, user, id string, key any) *apiError {
+	if err := f.drop(name, user, id); err != nil {
+		return err
+	}
+	f.emit(name, "delete", nil, []any{key})
+	return nil
+}
+
+// drop is remove without the event. Callers hold mu.
+func (f *Fake) drop(name, user, id string) *apiError {
 	item, err := f.find(name, user, "delete", id)
 	if err != nil {
 		return err
@@ -320,7 +372,6 @@ func (f *Fake) remove(name, user, id string, key any) *apiError {
 		return err
 	}
 	c.items = slices.DeleteFunc(c.items, func(it map[string]any) bool { return keyText(it[c.Key]) == id })
-	f.emit(name, "delete", nil, []any{key})
 	return nil
 }
 

@@ -18,7 +18,7 @@ var acts map[string]act
 
 func init() {
 	acts = map[string]act{}
-	for _, table := range []map[string]act{talk, outside, administration, faults} {
+	for _, table := range []map[string]act{talk, outside, bulk, administration, faults, disturbances} {
 		for name, a := range table {
 			acts[name] = a
 		}

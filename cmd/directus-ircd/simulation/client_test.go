@@ -26,7 +26,6 @@ const (
 	reconnection = 3 * time.Second  // how long a client waits until it comes back
 	rejection    = 61 * time.Second // and after it was refused
 	probePeriod  = 20 * time.Second // how often it sends PING
-	historyPage  = 100
 )
 
 // A sighting is a message that a client was sent.
@@ -38,6 +37,7 @@ type sighting struct {
 	account string
 	msgid   string
 	page    int  // the number of the CHATHISTORY answer; 0: live or backlog
+	past    bool // of a backlog, or marked as old
 	edit    bool // a new version of a message
 	epoch   int  // how often the client had joined the channel by then
 	stay    int  // its connection
@@ -55,6 +55,13 @@ type seen struct {
 type stay struct {
 	begin, end time.Time
 	reason     string
+}
+
+// visit is the time that a client is in a channel, from a JOIN on.
+type visit struct {
+	channel     string
+	epoch, stay int
+	begin, end  time.Time // end is zero as long as it has not ended
 }
 
 // A letter is a line that a client sent, or a part of several.
@@ -90,6 +97,7 @@ type client struct {
 	joined   map[string]int // epoch by channel; kept while it is not in it
 	in       map[string]bool
 	stays    []stay
+	visits   []visit
 	stalled  []stay // when it read nothing
 	sights   []sighting
 	glimpses []seen
@@ -111,9 +119,10 @@ type client struct {
 }
 
 type batch struct {
-	page    int
+	page    int // 0: of a backlog
 	channel string
 	filled  bool
+	inner   bool
 }
 
 func newClient(w *world, i int, spec clientSpec) *client {
@@ -145,7 +154,7 @@ func (c *client) run(ctx context.Context) {
 func (c *client) live(ctx context.Context) (wait time.Duration) {
 	near, far := net.Pipe()
 	w := newWire(near)
-	if !c.w.connect(ctx, far) {
+	if !c.w.connect(ctx, far, c.spec.web) {
 		near.Close()
 		far.Close()
 		return reconnection
@@ -159,13 +168,18 @@ func (c *client) live(ctx context.Context) (wait time.Duration) {
 	c.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() { w.Close() })
 	defer stop()
+	conn, err := c.speak(w)
 	var writer sync.WaitGroup
-	writer.Go(func() { write(w, out) })
-	c.login()
-	wait, reason := c.read(w)
+	reason := ""
+	if wait = reconnection; err == nil {
+		writer.Go(func() { write(conn, out) })
+		c.login()
+		wait, reason = c.read(conn)
+	}
 	w.Close()
 	c.mu.Lock()
 	c.stays[number].end, c.stays[number].reason = time.Now(), reason
+	c.leave("")
 	c.wire = nil
 	close(out)
 	c.out = nil
@@ -174,8 +188,16 @@ func (c *client) live(ctx context.Context) (wait time.Duration) {
 	return wait
 }
 
-// write sends lines, and PING now and then.
-func write(w *wire, out <-chan string) {
+// speak makes a connection what carries the client's lines.
+func (c *client) speak(w *wire) (lines, error) {
+	if c.spec.web {
+		return upgradeWire(w)
+	}
+	return w, nil
+}
+
+// write sends lines.
+func write(w lines, out <-chan string) {
 	for line := range out {
 		// Not for longer than anybody waits: the daemon may have stopped reading.
 		w.SetWriteDeadline(time.Now().Add(time.Minute))
@@ -234,7 +256,7 @@ func (c *client) login() {
 }
 
 // read takes lines until the connection ends.
-func (c *client) read(w *wire) (wait time.Duration, reason string) {
+func (c *client) read(w lines) (wait time.Duration, reason string) {
 	wait = reconnection
 	r := bufio.NewReaderSize(w, 16<<10)
 	for {
@@ -296,17 +318,19 @@ func (c *client) take(m *irc.Message) {
 		if m.Prefix.Name == c.nick {
 			c.joined[m.Params[0]]++
 			c.in[m.Params[0]] = true
+			c.visits = append(c.visits, visit{channel: m.Params[0], epoch: c.joined[m.Params[0]], stay: len(c.stays) - 1, begin: time.Now()})
 		}
 	case "PART", "KICK":
 		if m.Command == "KICK" && m.Params[1] == c.nick || m.Command == "PART" && m.Prefix.Name == c.nick {
 			c.in[m.Params[0]] = false
+			c.leave(m.Params[0])
 		}
 	case "366":
 		if c.spec.kind == paging {
 			c.ask(m.Params[1])
 		}
 	case "BATCH":
-		c.turn(m.Params)
+		c.turn(m.Params, string(m.Tags["batch"]))
 	case "PRIVMSG":
 		c.see(m)
 	case "404", "401", "FAIL":
@@ -328,25 +352,41 @@ func (c *client) stalledSince(t time.Time) bool {
 func (c *client) ask(channel string) {
 	c.filling[channel] = true
 	if id := c.last[channel]; id != "" {
-		c.sendLocked(fmt.Sprintf("CHATHISTORY AFTER %s msgid=%s %d", channel, id, historyPage))
+		c.sendLocked(fmt.Sprintf("CHATHISTORY AFTER %s msgid=%s %d", channel, id, c.spec.page))
 		return
 	}
-	c.sendLocked(fmt.Sprintf("CHATHISTORY LATEST %s * %d", channel, historyPage))
+	c.sendLocked(fmt.Sprintf("CHATHISTORY LATEST %s * %d", channel, c.spec.page))
 }
 
-func (c *client) turn(params []string) {
+// leave notes that the client is in a channel no more; in none, if it has no name.
+func (c *client) leave(channel string) {
+	for i := range c.visits {
+		if v := &c.visits[i]; v.end.IsZero() && (channel == "" || v.channel == channel) {
+			v.end = time.Now()
+		}
+	}
+}
+
+// turn begins or ends a batch, which may be within another.
+func (c *client) turn(params []string, outer string) {
 	ref := params[0][1:]
 	if params[0][0] == '+' {
-		if params[1] == "chathistory" && c.spec.kind == paging {
+		switch b, nested := c.batches[outer]; {
+		case nested:
+			b.inner = true
+			c.batches[ref] = b
+		case params[1] == "chathistory" && c.spec.kind == paging:
 			c.pages++
 			c.batches[ref] = batch{page: c.pages, channel: params[2]}
+		case params[1] == "chathistory":
+			c.batches[ref] = batch{channel: params[2]}
 		}
 		return
 	}
 	b, open := c.batches[ref]
 	delete(c.batches, ref)
 	switch {
-	case !open:
+	case !open || b.inner || b.page == 0:
 	case b.filled:
 		c.ask(b.channel)
 	default:
@@ -364,10 +404,11 @@ func (c *client) see(m *irc.Message) {
 		return
 	}
 	ref := string(m.Tags["batch"])
-	b := c.batches[ref]
+	b, past := c.batches[ref]
 	s := sighting{
 		token: found[len(found)-1], at: time.Now(), nick: m.Prefix.Name, account: string(m.Tags["account"]), msgid: string(m.Tags["msgid"]),
-		page: b.page, stay: len(c.stays) - 1, edit: strings.Contains(m.Trailing(), "[edited]"),
+		page: b.page, stay: len(c.stays) - 1, past: b.page == 0 && (past || strings.HasPrefix(m.Trailing(), "[")),
+		edit: strings.Contains(m.Trailing(), "[edited]") || strings.Contains(string(m.Tags["msgid"]), ".e"),
 	}
 	if strings.HasPrefix(m.Params[0], "#") {
 		s.channel = m.Params[0]

@@ -14,6 +14,7 @@ type spells struct {
 	mu    sync.Mutex
 	rest  spell[directustest.RESTVerdict]  // guarded by mu
 	frame spell[directustest.FrameVerdict] // guarded by mu
+	thaw  time.Time                        // until when Directus processes nothing; guarded by mu
 }
 
 type spell[V any] struct {
@@ -49,6 +50,9 @@ func (w *world) haunt() {
 	w.fake.OnREST(func(directustest.RESTRequest) directustest.RESTVerdict {
 		w.spells.mu.Lock()
 		defer w.spells.mu.Unlock()
+		if frozen := time.Until(w.spells.thaw); frozen > 0 {
+			return directustest.RESTVerdict{Delay: frozen}
+		}
 		return w.spells.rest.next()
 	})
 	w.fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
@@ -57,6 +61,9 @@ func (w *world) haunt() {
 		}
 		w.spells.mu.Lock()
 		defer w.spells.mu.Unlock()
+		if frozen := time.Until(w.spells.thaw); frozen > 0 {
+			return directustest.FrameVerdict{Delay: frozen}
+		}
 		return w.spells.frame.next()
 	})
 }
@@ -65,11 +72,31 @@ func (w *world) haunt() {
 func (w *world) healthy() {
 	w.spells.mu.Lock()
 	w.spells.rest.left, w.spells.frame.left = 0, 0
+	w.spells.thaw = time.Time{}
 	w.spells.mu.Unlock()
 	w.fake.Up()
 	w.fake.Database(true)
 	w.fake.LoseEvents(false)
 	w.fake.ReleaseEvents(false)
+	w.fake.RepeatEvents(false)
+	w.fillDisk(false)
+}
+
+// freeze keeps Directus from doing anything until a moment: it takes what it is sent, and answers nothing.
+func (w *world) freeze(until time.Time) {
+	w.spells.mu.Lock()
+	w.spells.thaw = until
+	w.spells.mu.Unlock()
+	w.wires.stopReading(until)
+}
+
+// setClock sets Directus' clock, and with it the difference from the daemon's.
+func (w *world) setClock(ahead time.Duration) {
+	w.chronicle.mu.Lock()
+	w.chronicle.ahead = ahead
+	w.chronicle.mu.Unlock()
+	w.fake.SetClock(ahead)
+	w.clockSets = append(w.clockSets, time.Now())
 }
 
 // spread is a time up to most.
@@ -147,18 +174,19 @@ var faults = map[string]act{
 	"events late": {weight: 3, fault: true, do: func(w *world, s step) bool {
 		w.fake.HoldEvents()
 		w.later(spread(s.c, 5*time.Second), func() { w.fake.ReleaseEvents(false) })
+		w.disorder(5 * time.Second)
 		return true
 	}},
 	"events in reverse": {weight: 3, fault: true, do: func(w *world, s step) bool {
 		w.fake.HoldEvents()
 		w.later(spread(s.c, time.Second), func() { w.fake.ReleaseEvents(true) })
-		w.disorder(time.Now(), time.Now().Add(2*time.Second))
+		w.disorder(time.Second)
 		return true
 	}},
 	"events lost": {weight: 2, fault: true, do: func(w *world, s step) bool {
 		w.fake.LoseEvents(true)
 		w.later(spread(s.c, 5*time.Second), func() { w.fake.LoseEvents(false) })
-		w.disorder(time.Now(), time.Now().Add(6*time.Minute))
+		w.disorder(5 * time.Second)
 		return true
 	}},
 	"Directus killed": {weight: 2, fault: true, do: func(w *world, s step) bool {
@@ -186,8 +214,7 @@ var faults = map[string]act{
 	}},
 }
 
-// disorder notes a time in which events come in another order than what they tell of, or not at all, so that of keys that
-// do not count up nobody can tell what is missing.
-func (w *world) disorder(from, to time.Time) {
-	w.disorders = append(w.disorders, stay{begin: from, end: to})
+// disorder notes that from now on, for a time, events come in another order than that of what they tell of, or not at all.
+func (w *world) disorder(d time.Duration) {
+	w.disorders = append(w.disorders, stay{begin: time.Now(), end: time.Now().Add(d)})
 }

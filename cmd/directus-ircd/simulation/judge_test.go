@@ -27,6 +27,7 @@ type verdict map[string]int
 // judgeQuiet looks whether a world in which nothing happens comes to rest.
 func (w *world) judgeQuiet() {
 	before := w.fake.Counts()
+	w.rest = time.Now()
 	time.Sleep(quiet)
 	w.verdict["a quiet system is quiet"]++
 	after, sum := w.fake.Counts(), 0
@@ -117,8 +118,7 @@ func (w *world) judgeStays(c *client) {
 		}
 		w.judgeDoubles(c, ch, mine, rows, place)
 		if *order {
-			w.judgeOrder(c, ch, mine, rows, place)
-			w.judgeHoles(c, ch, mine, rows, place)
+			newReading(w, c, ch, mine, rows).judge()
 		}
 		w.judgeAuthors(c, mine)
 	}
@@ -185,87 +185,6 @@ func (w *world) judgeDoubles(c *client, ch channelSpec, mine []sighting, rows []
 
 func (w *world) wreckedBetween(from, to time.Time) bool {
 	return slices.ContainsFunc(w.wrecked, func(t time.Time) bool { return t.After(from) && t.Before(to) })
-}
-
-// judgeOrder: what is shown live comes in the order of the collection, as far as the keys tell what is missing.
-func (w *world) judgeOrder(c *client, ch channelSpec, mine []sighting, rows []*record, place map[int]int) {
-	if w.uuids(ch) && len(w.disorders) > 0 {
-		return
-	}
-	newest := map[[3]int]*record{}
-	for _, s := range mine {
-		i, known := place[s.token.n]
-		if !known || w.book.author(s.token.n) == c.spec.person {
-			continue
-		}
-		r := rows[i]
-		if dated(r) || !w.whole(c, ch, r, w.start, s.at) {
-			continue
-		}
-		w.verdict["nothing is out of order"]++
-		in := [3]int{s.stay, s.epoch, s.page}
-		if before := newest[in]; before != nil && place[before.message] > i && !(w.uuids(ch) && before.date().Equal(r.date())) {
-			w.fail("out of order: %s was shown m%d in %s at %.3f behind m%d, which is %v younger", c.name, r.message, ch.name,
-				s.at.Sub(w.start).Seconds(), before.message, before.date().Sub(r.date()))
-			continue
-		}
-		newest[in] = r
-	}
-}
-
-func (w *world) uuids(ch channelSpec) bool {
-	return w.scenario.settings.uuidKeys == (ch.collection == "messages")
-}
-
-// dated reports whether an item was given another date than that of its storing.
-func dated(r *record) bool { return r.date().IsZero() || r.given }
-
-// judgeHoles finds what is missing between what a client was shown.
-func (w *world) judgeHoles(c *client, ch channelSpec, mine []sighting, rows []*record, place map[int]int) {
-	if !slices.ContainsFunc(w.spec, func(s channelSpec) bool { return s.name == ch.name }) || ch.late {
-		return // it was not there all the time
-	}
-	type span struct {
-		shown       map[int]bool
-		first, last int
-		begin, end  time.Time
-		final       bool
-	}
-	spans := map[[2]int]*span{}
-	over := c.spec.kind == paging || c.spec.device != ""
-	for _, s := range mine {
-		at := [2]int{s.stay, s.epoch}
-		if over {
-			at = [2]int{}
-		}
-		if spans[at] == nil {
-			spans[at] = &span{shown: map[int]bool{}, first: len(rows), last: -1, begin: s.at}
-		}
-		sp := spans[at]
-		i, known := place[s.token.n]
-		sp.end = s.at
-		sp.final = s.stay == len(c.stays)-1 && s.epoch == c.joined[ch.name] && c.in[ch.name]
-		sp.shown[s.token.n] = true
-		if known && !dated(rows[i]) {
-			sp.first, sp.last = min(sp.first, i), max(sp.last, i)
-		}
-	}
-	for _, sp := range spans {
-		if sp.final {
-			sp.last, sp.end = len(rows)-1, time.Now()
-		}
-		for i := sp.first; i <= sp.last; i++ {
-			r := rows[i]
-			own := w.book.author(r.message) == c.spec.person
-			if own && c.spec.kind == plain || dated(r) || !w.whole(c, ch, r, w.start, sp.end) {
-				continue
-			}
-			w.verdict["nothing is lost"]++
-			if !sp.shown[r.message] {
-				w.fail("lost: %s was not shown m%d in %s, stored at %.3f", c.name, r.message, ch.name, r.stored().Sub(w.start).Seconds())
-			}
-		}
-	}
 }
 
 func (w *world) judgeAuthors(c *client, mine []sighting) {

@@ -102,6 +102,15 @@ func (ws *wires) Dial(ctx context.Context, network, address string) (net.Conn, e
 	return w, nil
 }
 
+// stopReading lets nothing from Directus in until a moment, on the connections that there are.
+func (ws *wires) stopReading(until time.Time) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, w := range ws.open {
+		w.stopReading(until)
+	}
+}
+
 // pick is one of those that are open; nil if there is none.
 func (ws *wires) pick(n int) *wire {
 	ws.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"directus-ircd/directus/directustest"
 )
 
 // A scenario is everything that a seed chooses. It is data, so that a part of it is a scenario too: see shrink.
@@ -17,15 +19,18 @@ type scenario struct {
 
 // settings of a world.
 type settings struct {
-	people   int
-	clients  []clientSpec
-	channels []channelSpec
-	version  string // of Directus
-	ownFeeds bool
-	uuidKeys bool // of the collection messages; the collection other has keys of the other kind
-	private  bool
-	resume   bool
-	ahead    time.Duration // Directus' clock before the daemon's
+	people    int
+	clients   []clientSpec
+	channels  []channelSpec
+	directus  directustest.FakeOptions
+	dates     directustest.DateKind // of the collections
+	ownFeeds  bool
+	uuidKeys  bool // of the collection messages; the collection other has keys of the other kind
+	private   bool
+	resume    bool
+	merge     time.Duration // edits.merge of the daemon
+	sendQueue int64         // bytes
+	flood     int           // about so many messages come in one import
 }
 
 // channelSpec is a channel as the configuration has it.
@@ -58,6 +63,8 @@ type clientSpec struct {
 	kind   kind
 	device string // empty: none
 	token  bool   // logs in by static token, not by password
+	web    bool   // IRC over WebSocket
+	page   int    // messages that it asks for at once, where it asks
 }
 
 // A step is one act. The operands mean what its kind makes of them, modulo what there is, so that a step stays valid
@@ -87,13 +94,14 @@ func newScenario(seed uint64, length int) scenario {
 
 func newSettings(r *rand.Rand) settings {
 	s := settings{
-		people: 2 + r.IntN(5), version: []string{"12.4.0", "12.4.0", "11.17.4", "10.13.4"}[r.IntN(4)],
+		people: 2 + r.IntN(5), directus: newDirectus(r), dates: directustest.DateKind(r.IntN(4) / 3),
 		ownFeeds: r.IntN(4) == 0, uuidKeys: r.IntN(2) == 0, private: r.IntN(2) == 0, resume: r.IntN(4) != 0,
-		ahead: time.Duration(r.IntN(3)-1) * time.Duration(r.IntN(120)) * time.Second,
+		merge: []time.Duration{time.Second, merge, merge, 3 * time.Minute}[r.IntN(4)], sendQueue: []int64{1 << 20, 64 << 10}[r.IntN(2)],
+		flood: []int{50, 200, 1000, 1500}[r.IntN(4)],
 	}
 	for i := range s.people {
 		for n := range 1 + r.IntN(3) {
-			c := clientSpec{person: i, kind: kind(r.IntN(int(kinds))), token: r.IntN(2) == 0}
+			c := clientSpec{person: i, kind: kind(r.IntN(int(kinds))), token: r.IntN(2) == 0, web: r.IntN(4) == 0, page: []int{3, 10, 50, 100}[r.IntN(4)]}
 			if s.resume && r.IntN(3) == 0 {
 				c.device = fmt.Sprintf("device%d", n)
 			}
@@ -111,6 +119,24 @@ func newSettings(r *rand.Rand) settings {
 		s.channels = append(s.channels, channelSpec{name: "#other", collection: "other", backlog: 20, corrections: r.IntN(2) == 0, autoJoin: true})
 	}
 	return s
+}
+
+// newDirectus chooses how Directus is set up.
+func newDirectus(r *rand.Rand) directustest.FakeOptions {
+	o := directustest.FakeOptions{
+		Version: []string{"12.4.0", "12.4.0", "11.17.4", "10.13.4"}[r.IntN(4)], AccessTTL: []time.Duration{0, 0, 0, 2 * time.Minute}[r.IntN(4)],
+		EchoAfterReply: r.IntN(3) == 0, Ahead: time.Duration(r.IntN(3)-1) * time.Duration(r.IntN(120)) * time.Second, Cached: r.IntN(4) == 0,
+	}
+	if r.IntN(6) == 0 {
+		o.RESTLimit = directustest.RateLimit{Points: 50, Duration: time.Second}
+	}
+	if r.IntN(6) == 0 {
+		o.RateLimit = directustest.RateLimit{Points: 50, Duration: time.Second}
+	}
+	if r.IntN(8) == 0 {
+		o.QueryLimitMax = 60
+	}
+	return o
 }
 
 // pauses between steps: most are short, some let everything settle, a few let time-outs and rechecks pass.

@@ -60,13 +60,16 @@ type world struct {
 	faults    map[string]int
 	deeds     map[string]int
 	disorders []stay      // see disorder
+	rest      time.Time   // from when on nothing happens
 	wrecked   []time.Time // when the daemon's state was lost
+	clockSets []time.Time // when Directus' clock was set
 	spells    spells
 	verdict   verdict
 
 	mu       sync.Mutex
 	daemon   *daemon  // nil: there is none; guarded by mu
 	names    []string // of the channels as configured; guarded by mu
+	full     bool     // the disk is; guarded by mu
 	resting  bool     // nobody asks for anything by themselves; guarded by mu
 	failures []string // guarded by mu
 	log      []string // of the daemon; guarded by mu
@@ -77,7 +80,7 @@ type daemon struct {
 	client  *directus.Client
 	backend *bridge.Backend
 	server  *ircd.Server
-	ln      *ircdtest.Listener
+	ln, web *ircdtest.Listener // of plain IRC, and of IRC over WebSocket
 	stop    context.CancelCauseFunc
 	serving sync.WaitGroup
 }
@@ -107,14 +110,15 @@ func (w *world) Write(p []byte) (int, error) {
 // newWorld builds what the scenario says. It runs inside of a bubble.
 func newWorld(t testing.TB, s scenario) *world {
 	w := &world{
-		t: t, scenario: s, start: time.Now(), chronicle: newChronicle(s.settings.people, s.settings.ahead), book: newBook(),
+		t: t, scenario: s, start: time.Now(), chronicle: newChronicle(s.settings.people, s.settings.directus.Ahead), book: newBook(),
 		verdict: verdict{}, faults: map[string]int{}, deeds: map[string]int{}, own: s.settings.ownFeeds,
 	}
-	w.fake = directustest.NewFake(t, directustest.FakeOptions{Version: s.settings.version, Ahead: s.settings.ahead})
+	w.fake = directustest.NewFake(t, s.settings.directus)
 	fields := []string{"text", "nonce", "room", "status", "level", "reply"}
 	for name, uuids := range map[string]bool{"messages": s.settings.uuidKeys, "other": !s.settings.uuidKeys} {
 		w.fake.AddCollection(name, directustest.FakeCollection{
 			Fields: fields, Unique: []string{"nonce"}, UUIDKey: uuids, Relations: map[string]string{"reply": name},
+			Dates: s.settings.dates,
 		})
 	}
 	w.fake.AddCollection("private", directustest.FakeCollection{
@@ -152,7 +156,7 @@ func newWorld(t testing.TB, s scenario) *world {
 func (w *world) options(client *directus.Client) bridge.Options {
 	opts := bridge.Options{
 		Client: client, NickFields: []string{"first_name"}, Recheck: recheck, OwnFeeds: w.own, LoginsAtOnce: 4,
-		Edits:  bridge.Edits{Show: true, Merge: merge, MaxAge: 24 * time.Hour},
+		Edits:  bridge.Edits{Show: true, Merge: w.scenario.settings.merge, MaxAge: 24 * time.Hour},
 		Logger: zerolog.New(w).Level(zerolog.InfoLevel),
 	}
 	for _, ch := range w.spec {
@@ -181,7 +185,7 @@ func (w *world) options(client *directus.Client) bridge.Options {
 
 // startDaemon starts a life of the daemon.
 func (w *world) startDaemon() {
-	d := &daemon{ln: ircdtest.NewListener()}
+	d := &daemon{ln: ircdtest.NewListener(), web: ircdtest.NewListener()}
 	d.client = directus.New(w.fake.URL(), directus.Options{NetDial: w.wires.Dial, Logger: zerolog.New(w).Level(zerolog.InfoLevel)})
 	opts := w.options(d.client)
 	w.openState(&opts)
@@ -192,16 +196,18 @@ func (w *world) startDaemon() {
 	d.server = ircd.NewServer(d.backend, ircd.Options{
 		Name: "irc.test", DeleteNotices: true, Location: time.UTC, Logger: zerolog.New(w).Level(zerolog.InfoLevel),
 		Limits: ircd.Limits{
-			RegistrationTimeout: time.Minute, LinesPerSecond: 20, Burst: 50, PingTimeout: 4 * time.Minute, ChannelsPerClient: 50, SendQueue: 1 << 20,
+			RegistrationTimeout: time.Minute, LinesPerSecond: 20, Burst: 50, PingTimeout: 4 * time.Minute, ChannelsPerClient: 50, SendQueue: w.scenario.settings.sendQueue,
 		},
 	})
 	ctx, stop := context.WithCancelCause(context.Background())
 	d.stop = stop
-	d.serving.Go(func() {
-		if err := d.server.Serve(ctx, d.ln, ircd.ListenOptions{}); err != nil && !errors.Is(err, net.ErrClosed) {
-			w.fail("serve: %v", err)
-		}
-	})
+	for _, ln := range []net.Listener{d.ln, ircd.WebSocketListener(d.web, nil)} {
+		d.serving.Go(func() {
+			if err := d.server.Serve(ctx, ln, ircd.ListenOptions{}); err != nil && !errors.Is(err, net.ErrClosed) {
+				w.fail("serve: %v", err)
+			}
+		})
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.daemon, w.names = d, w.channelNames()
@@ -230,6 +236,7 @@ func (w *world) stopDaemon() {
 	d := w.daemon
 	w.daemon = nil
 	w.mu.Unlock()
+	w.forgets()
 	begin := time.Now()
 	d.backend.Drain()
 	d.stop(errors.New("the server is restarting"))
@@ -244,14 +251,18 @@ func (w *world) stopDaemon() {
 }
 
 // connect hands the far end of a connection to the daemon; false if there is none.
-func (w *world) connect(ctx context.Context, far net.Conn) bool {
+func (w *world) connect(ctx context.Context, far net.Conn, web bool) bool {
 	w.mu.Lock()
 	d := w.daemon
 	w.mu.Unlock()
 	if d == nil {
 		return false
 	}
-	d.ln.Connect(far)
+	if web {
+		d.web.Connect(far)
+	} else {
+		d.ln.Connect(far)
+	}
 	return ctx.Err() == nil
 }
 
@@ -330,18 +341,6 @@ func (w *world) mend() {
 	w.healthy()
 	for _, c := range w.clients {
 		c.want(true)
-	}
-}
-
-// openState opens what outlasts the daemon.
-func (w *world) openState(opts *bridge.Options) {
-	state, err := bridge.OpenState(w.directory, opts.Logger)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	opts.State = state
-	if w.scenario.settings.resume {
-		opts.Resume = &bridge.Resume{MaxAge: 24 * time.Hour, MaxMessages: 1000}
 	}
 }
 

@@ -1,0 +1,143 @@
+package simulation
+
+import (
+	"fmt"
+	"time"
+
+	"directus-ircd/directus/directustest"
+)
+
+// several are keys of the latest items of a channel's collection, the oldest first.
+func (w *world) several(s step, most int) (ch channelSpec, keys []string) {
+	ch, ok := w.open(s.b)
+	if !ok {
+		return ch, nil
+	}
+	items := w.fake.Items(ch.collection)
+	for _, item := range items[len(items)-min(len(items), 1+s.a%most):] {
+		keys = append(keys, fmt.Sprint(item["id"]))
+	}
+	return ch, keys
+}
+
+// flood stores many messages of several people at one moment, as an import does.
+func (w *world) flood(s step, n int, change func(i int, item map[string]any)) bool {
+	done := false
+	for i := range n {
+		done = w.insert(step{a: s.a + i%3, b: s.b, c: s.c + i}, func(item map[string]any) {
+			if change != nil {
+				change(i, item)
+			}
+		})
+	}
+	return done
+}
+
+// bulk is what scripts, imports and the selections of Directus' own app do: many items at once.
+var bulk = map[string]act{
+	"import": {weight: 4, do: func(w *world, s step) bool { return w.flood(s, 50+s.c%w.scenario.settings.flood, nil) }},
+	"import of the past": {weight: 1, do: func(w *world, s step) bool {
+		return w.flood(s, 5+s.c%60, func(i int, item map[string]any) {
+			item["date_created"] = stamp(time.Now().Add(time.Duration(i-400) * time.Hour))
+		})
+	}},
+	"trickle": {weight: 3, do: func(w *world, s step) bool {
+		done := false
+		for i := range 20 + s.a%100 {
+			done = w.insert(step{a: s.a + i%2, b: s.b + i%3, c: s.c + i}, nil)
+			time.Sleep(time.Duration(s.c%20) * time.Millisecond)
+		}
+		return done
+	}},
+	"bulk edit": {weight: 1, do: func(w *world, s step) bool {
+		ch, keys := w.several(s, 30)
+		if len(keys) == 0 {
+			return false
+		}
+		w.fake.UpdateMany(ch.collection, keys, map[string]any{"level": []any{"open", "secret", nil}[s.c%3]})
+		return true
+	}},
+	"bulk delete": {weight: 1, do: func(w *world, s step) bool {
+		ch, keys := w.several(s, 8)
+		if len(keys) == 0 {
+			return false
+		}
+		w.fake.RemoveMany(ch.collection, keys)
+		return true
+	}},
+	"bulk move": {weight: 1, do: func(w *world, s step) bool {
+		ch, keys := w.several(s, 20)
+		if len(keys) == 0 || ch.room == "" {
+			return false
+		}
+		w.fake.UpdateMany(ch.collection, keys, map[string]any{"room": []string{"dev", "ops", "pub", "attic"}[s.c%4]})
+		return true
+	}},
+	"bulk soft delete": {weight: 1, do: func(w *world, s step) bool {
+		ch, keys := w.several(s, 20)
+		if len(keys) == 0 || !ch.softDelete {
+			return false
+		}
+		w.fake.UpdateMany(ch.collection, keys, map[string]any{"status": []any{"deleted", nil}[s.c%2]})
+		return true
+	}},
+	"several lines from outside": {weight: 2, do: func(w *world, s step) bool {
+		return w.insert(s, func(item map[string]any) {
+			item["text"] = fmt.Sprintf("first\n\n%v\nlast", item["text"])
+		})
+	}},
+	"a long text from outside": {weight: 1, do: func(w *world, s step) bool {
+		return w.insert(s, func(item map[string]any) {
+			text := fmt.Sprint(item["text"])
+			for range s.c % 40 {
+				text += " and then some more words, as people who paste do not count them"
+			}
+			item["text"] = text
+		})
+	}},
+	"reactions from outside": {weight: 2, do: func(w *world, s step) bool {
+		ch, keys := w.several(s, 6)
+		if len(keys) == 0 || !ch.reactions || ch.collection != "messages" {
+			return false
+		}
+		for i, key := range keys {
+			w.fake.Insert("reactions", w.people[(s.c+i)%len(w.people)].id, map[string]any{"message": key, "emoji": []string{"👍", "🎉", ":-)"}[i%3]})
+		}
+		return true
+	}},
+	"reactions removed": {weight: 1, do: func(w *world, s step) bool {
+		items := w.fake.Items("reactions")
+		if len(items) == 0 {
+			return false
+		}
+		w.fake.Remove("reactions", fmt.Sprint(items[s.c%len(items)]["id"]))
+		return true
+	}},
+}
+
+// disturbances are faults that were added to the faults of single requests: of caches, proxies, clocks and the disk.
+var disturbances = map[string]act{
+	"REST 403":             {weight: 1, fault: true, do: restFault(directustest.RESTVerdict{Status: 403, Code: "FORBIDDEN"})},
+	"REST HTML":            {weight: 2, fault: true, do: restFault(directustest.RESTVerdict{Status: 200})},
+	"REST 502 by a proxy":  {weight: 1, fault: true, do: restFault(directustest.RESTVerdict{Status: 502})},
+	"frame answered twice": {weight: 3, fault: true, do: frameFault(directustest.FrameVerdict{Twice: true})},
+	"events twice": {weight: 3, fault: true, do: func(w *world, s step) bool {
+		w.fake.RepeatEvents(true)
+		w.later(spread(s.c, 10*time.Second), func() { w.fake.RepeatEvents(false) })
+		return true
+	}},
+	"Directus frozen": {weight: 2, fault: true, do: func(w *world, s step) bool {
+		until := time.Now().Add(spread(s.c, 90*time.Second))
+		w.freeze(until)
+		return true
+	}},
+	"Directus' clock set": {weight: 1, fault: true, do: func(w *world, s step) bool {
+		w.setClock(time.Duration(s.c%241-120) * time.Second)
+		return true
+	}},
+	"disk full": {weight: 2, fault: true, do: func(w *world, s step) bool {
+		w.fillDisk(true)
+		w.later(spread(s.c, 3*time.Minute), func() { w.fillDisk(false) })
+		return true
+	}},
+}

@@ -1,0 +1,216 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+)
+
+// lateness is how long it may take until a message is shown whose event Directus has lost: until the next regular reading of
+// the collection, as a half longer than five minutes at most, and as long as an outage meanwhile lasts.
+const lateness = 9 * time.Minute
+
+// reading is what a client was shown of a channel, held against what is stored there.
+type reading struct {
+	w     *world
+	c     *client
+	ch    channelSpec
+	rows  []*record // in the order of the collection
+	place map[int]int
+	sent  map[int]bool // by the client itself
+	mine  []sighting
+}
+
+func newReading(w *world, c *client, ch channelSpec, mine []sighting, rows []*record) *reading {
+	r := &reading{w: w, c: c, ch: ch, rows: rows, mine: mine, place: map[int]int{}, sent: map[int]bool{}}
+	for i, row := range rows {
+		r.place[row.message] = i
+	}
+	for _, l := range c.letters {
+		r.sent[l.token.n] = true
+	}
+	return r
+}
+
+// span is a time for which a client is to be shown everything: a visit, or all visits of a client that goes on from where
+// it was.
+type span struct {
+	begin  time.Time // what is stored from then on is to be shown
+	sights []sighting
+	end    time.Time
+	final  bool // the client is there when all has come to rest
+}
+
+func (r *reading) judge() {
+	r.judgeOrder()
+	for _, s := range r.spans() {
+		r.judgeHoles(s)
+	}
+}
+
+// row is what a sighting shows; false if nothing can be said about it: it was stored under another date, or it could not be
+// read all the time.
+func (r *reading) row(s sighting) (*record, bool) {
+	i, known := r.place[s.token.n]
+	if !known || dated(r.rows[i]) || !r.w.whole(r.c, r.ch, r.rows[i], r.w.start, s.at) {
+		return nil, false
+	}
+	return r.rows[i], true
+}
+
+// disturbed reports whether events did not come, or not in order, when a message was stored.
+func (r *reading) disturbed(row *record) bool {
+	return slices.ContainsFunc(r.w.disorders, func(d stay) bool { return !row.stored().Before(d.begin) && !row.stored().After(d.end) })
+}
+
+// before reports whether a message comes before another. Keys that do not count up put those of one moment in no order that
+// events would have.
+func (r *reading) before(a, b *record) bool {
+	if r.ch.uuids(r.w.scenario.settings) {
+		return a.date().Before(b.date())
+	}
+	return r.place[a.message] < r.place[b.message]
+}
+
+// judgeOrder: what is shown comes in the order of the collection, unless events did not; one's own line is shown as soon as
+// it is stored.
+func (r *reading) judgeOrder() {
+	newest := map[[3]int]*record{}
+	for _, s := range r.mine {
+		row, ok := r.row(s)
+		if !ok || r.sent[row.message] {
+			continue
+		}
+		if s.page == 0 && !s.past && s.at.Sub(row.stored()) > lateness && s.at.Sub(r.visit(s).begin) > lateness {
+			r.w.fail("late: %s was shown m%d in %s at %.3f, stored at %.3f", r.c.name, row.message, r.ch.name, r.w.since(s.at), r.w.since(row.stored()))
+		}
+		if s.page == 0 && r.disturbed(row) {
+			continue
+		}
+		r.w.verdict["nothing is out of order"]++
+		in := [3]int{s.stay, s.epoch, s.page}
+		if s.past {
+			in[2] = -1 // a backlog that could not be read in time follows what has come meanwhile
+		}
+		if last := newest[in]; last != nil && r.before(row, last) {
+			r.w.fail("out of order: %s was shown m%d in %s at %.3f behind m%d, which is %v younger", r.c.name, row.message, r.ch.name,
+				r.w.since(s.at), last.message, last.date().Sub(row.date()))
+			continue
+		}
+		newest[in] = row
+	}
+}
+
+// visit is the one in which something was shown.
+func (r *reading) visit(s sighting) (v visit) {
+	for _, v := range r.c.visits {
+		if v.channel == r.ch.name && v.epoch == s.epoch {
+			return v
+		}
+	}
+	return v
+}
+
+// spans are those of the client in the channel.
+func (r *reading) spans() (spans []*span) {
+	over := r.c.spec.kind == paging || r.c.spec.device != ""
+	for _, v := range r.c.visits {
+		if v.channel != r.ch.name {
+			continue
+		}
+		var s *span
+		if n := len(spans); over && n > 0 && !r.w.wreckedBetween(spans[n-1].begin, v.begin) {
+			s = spans[n-1]
+		} else if !over || r.isProven(v) {
+			s = &span{begin: v.begin}
+			spans = append(spans, s)
+		} else {
+			continue
+		}
+		s.end, s.final = v.end, !v.begin.After(r.w.rest) && (v.end.IsZero() || v.end.Sub(r.w.rest) >= quiet)
+		for _, seen := range r.mine {
+			if seen.epoch == v.epoch {
+				s.sights = append(s.sights, seen)
+			}
+		}
+	}
+	return spans
+}
+
+// isProven reports whether a visit lasted long enough for the daemon to know what has arrived.
+func (r *reading) isProven(v visit) bool {
+	if r.c.spec.kind == paging {
+		return true
+	}
+	end := v.begin.Add(proof)
+	if !v.end.IsZero() && v.end.Before(end) {
+		return false
+	}
+	return !slices.ContainsFunc(r.c.stalled, func(s stay) bool { return s.begin.Before(end) && s.end.After(v.begin) })
+}
+
+// waited reports whether the client stayed in the channel long enough to be shown a message whose event was lost. One that
+// asks for what is behind the newest message that it knows does not find what is in front of that, unless the daemon has
+// found it itself and remembers it as late.
+func (r *reading) waited(row *record) bool {
+	return slices.ContainsFunc(r.c.visits, func(v visit) bool {
+		return v.channel == r.ch.name && !v.begin.After(row.stored()) && (v.end.IsZero() || v.end.Sub(row.stored()) > lateness)
+	})
+}
+
+// first is the place of the oldest message of a span's backlog.
+func (r *reading) first(s *span) int {
+	first := len(r.rows)
+	for _, seen := range s.sights {
+		row, ok := r.row(seen)
+		if !ok || r.sent[row.message] || !seen.past && seen.page == 0 || r.disturbed(row) {
+			continue
+		}
+		if i := r.place[row.message]; i < first && row.stored().Before(r.visit(seen).begin) {
+			first = i
+		}
+	}
+	return first
+}
+
+// judgeHoles finds what is missing in what a client was shown.
+func (r *reading) judgeHoles(s *span) {
+	shown := map[int]bool{}
+	var newest *record // shown in its turn
+	var at time.Time
+	for _, seen := range s.sights {
+		shown[seen.token.n] = true
+		row, ok := r.row(seen)
+		if ok && !r.sent[row.message] && !r.disturbed(row) && (newest == nil || r.before(newest, row)) {
+			newest, at = row, seen.at
+		}
+	}
+	if s.final {
+		at = r.w.rest
+	}
+	first := r.first(s)
+	for i, row := range r.rows {
+		if i < first && !row.stored().After(s.begin) || dated(row) || r.sent[row.message] && r.c.spec.kind == plain {
+			continue
+		}
+		if r.c.spec.kind == paging && r.disturbed(row) && !r.waited(row) {
+			continue
+		}
+		due := s.final || newest != nil && r.before(row, newest) && (!r.disturbed(row) || at.Sub(row.stored()) > lateness)
+		if !due || !r.w.whole(r.c, r.ch, row, r.w.start, at) {
+			continue
+		}
+		r.w.verdict["nothing is lost"]++
+		if !shown[row.message] {
+			r.w.fail("lost: %s was not shown m%d in %s, stored at %.3f", r.c.name, row.message, r.ch.name, r.w.since(row.stored()))
+		}
+	}
+}
+
+// since is a moment as the logs show it.
+func (w *world) since(t time.Time) float64 { return t.Sub(w.start).Seconds() }
+
+// dated reports whether an item was given another date than that of its storing.
+func dated(r *record) bool { return r.date().IsZero() || r.given }
+
+// uuids reports whether the keys of a channel's collection do not count up.
+func (ch channelSpec) uuids(s settings) bool { return s.uuidKeys == (ch.collection == "messages") }
