@@ -91,6 +91,12 @@ func (in *inbox) take(behind bool) []*presenceEvent {
 	return events
 }
 
+func (in *inbox) len() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return len(in.events)
+}
+
 // putBack returns the end of what was taken, which is for another time.
 func (in *inbox) putBack(events []*presenceEvent) {
 	in.mu.Lock()

@@ -111,6 +111,7 @@ func (r *roster) sharing(id string, channels []string) []string {
 
 type rosterStats struct {
 	users, most, channels, connections int
+	waiting                            int // the most in one inbox
 }
 
 func (r *roster) stats() rosterStats {
@@ -119,6 +120,9 @@ func (r *roster) stats() rosterStats {
 	s := rosterStats{users: len(r.users), most: r.most, channels: len(r.channels)}
 	for _, p := range r.users {
 		s.connections += len(p.conns)
+		for m := range p.conns {
+			s.waiting = max(s.waiting, m.inbox.len())
+		}
 	}
 	return s
 }

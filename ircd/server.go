@@ -87,6 +87,7 @@ type Stats struct {
 	LoginErrors int64 // that did not
 	LinesIn     int64
 	LinesOut    int64
+	Waiting     int   // what others did and has not been shown yet, on the connection where that is most
 	Messages    int64 // confirmed as stored by the backend
 	SendErrors  int64 // refused or failed
 }
@@ -307,11 +308,12 @@ func handshake(ctx context.Context, nc net.Conn) error {
 
 // Stats returns the numbers of this moment.
 func (s *Server) Stats() Stats {
-	c := &s.count
+	c, roster := &s.count, s.roster.stats()
 	return Stats{
 		Connections: s.slots.len(),
 		Registered:  int(c.registered.Load()),
-		Users:       s.roster.stats().users,
+		Users:       roster.users,
+		Waiting:     roster.waiting,
 		Accepted:    c.accepted.Load(),
 		Refused:     c.refused.Load(),
 		Logins:      c.logins.Load(),

@@ -1,7 +1,9 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"directus-ircd/directus/directustest"
@@ -105,6 +107,28 @@ var bulk = map[string]act{
 		}
 		return true
 	}},
+	"storm": {weight: 2, do: (*world).storm},
+	// Those who wait for Directus, or do not read, are told of what the others do all the same.
+	"storm while others wait": {weight: 2, do: func(w *world, s step) bool {
+		w.freeze(time.Now().Add(spread(s.b, 30*time.Second)))
+		for i, c := range w.clients {
+			if i%2 == 0 {
+				c.send("WHOIS " + w.nickOf(s.c+i))
+				c.loseSight(8 * time.Second)
+			}
+		}
+		time.Sleep(200 * time.Millisecond)
+		done := false
+		for i := range 3 {
+			done = w.storm(step{a: 2*(s.a+i) + 1, b: s.b, c: s.c}) || done
+		}
+		time.Sleep(2 * time.Second)
+		w.mu.Lock()
+		d := w.daemon
+		w.mu.Unlock()
+		w.judgeQueues(d)
+		return done
+	}},
 	"reactions removed": {weight: 1, do: func(w *world, s step) bool {
 		items := w.fake.Items("reactions")
 		if len(items) == 0 {
@@ -113,6 +137,52 @@ var bulk = map[string]act{
 		w.fake.Remove("reactions", fmt.Sprint(items[s.c%len(items)]["id"]))
 		return true
 	}},
+}
+
+// storm has a client send what others are told of at once, as fast as it may.
+func (w *world) storm(s step) bool {
+	ch, ok := w.open(s.b)
+	c := w.client(s.a)
+	n := 20
+	if w.scenario.settings.hasty {
+		n = 2500
+	}
+	c.mu.Lock()
+	kind := c.spec.kind
+	in := ok && c.in[ch.name]
+	c.mu.Unlock()
+	if !in {
+		return false
+	}
+	line := []string{"AWAY :again", "@+typing=active TAGMSG " + ch.name, "INVITE " + w.nickOf(s.c) + " " + ch.name}[s.c%3]
+	if kind == plain && line[0] == '@' {
+		return false
+	}
+	return c.flood(line, n)
+}
+
+// nickOf is the nick of a client, if it has one.
+func (w *world) nickOf(n int) string {
+	c := w.client(n)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return cmp.Or(c.nick, "nobody")
+}
+
+// flood sends a line again and again without noting each.
+func (c *client) flood(line string, n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.out == nil {
+		return false
+	}
+	c.note("-> " + line + ", many times")
+	select {
+	case c.out <- strings.Repeat(line+"\r\n", n-1) + line:
+		return true
+	default:
+		return false
+	}
 }
 
 // disturbances are faults that were added to the faults of single requests: of caches, proxies, clocks and the disk.

@@ -15,16 +15,17 @@ import (
 type total struct {
 	worlds, failed, messages, delivered int
 	verdict                             verdict
-	faults, deeds                       map[string]int
+	faults, deeds, traits               map[string]int
 }
 
 func newTotal() *total {
-	return &total{verdict: verdict{}, faults: map[string]int{}, deeds: map[string]int{}}
+	return &total{verdict: verdict{}, faults: map[string]int{}, deeds: map[string]int{}, traits: map[string]int{}}
 }
 
 func (s *total) add(w *world) {
 	s.worlds++
 	s.messages += w.book.count()
+	s.addTraits(w)
 	for _, c := range w.clients {
 		s.delivered += len(c.sights)
 	}
@@ -48,7 +49,7 @@ func (s *total) String() string {
 	for _, part := range []struct {
 		title string
 		m     map[string]int
-	}{{"promise", s.verdict}, {"fault", s.faults}, {"deed", s.deeds}} {
+	}{{"promise", s.verdict}, {"fault", s.faults}, {"deed", s.deeds}, {"setting", s.traits}} {
 		for _, name := range slices.Sorted(maps.Keys(part.m)) {
 			fmt.Fprintf(&b, "%s: %s\t%d\n", part.title, name, part.m[name])
 		}

@@ -2,6 +2,9 @@ package simulation
 
 import (
 	"flag"
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -15,6 +18,7 @@ var (
 	wrong    = flag.Int("simulate.faults", 40, "go on until so many faults were committed")
 	order    = flag.Bool("simulate.order", false, "judge what is lost and what is out of order, too; see the package's documentation")
 	brief    = flag.Bool("simulate.brief", false, "name broken promises without looking for a smaller scenario")
+	trace    = flag.Bool("simulate.trace", false, "log measurements of each world")
 	failing  = flag.Int("simulate.broken", 3, "stop at so many broken worlds")
 )
 
@@ -26,7 +30,30 @@ func TestSimulation(t *testing.T) {
 		}
 		return
 	}
+	if *tallyFile != "" {
+		go endWithInput()
+	}
 	begin, sums := time.Now(), newTotal()
+	if *processes > 1 {
+		fleet(t, sums)
+	} else {
+		voyage(t, sums, begin)
+	}
+	t.Logf("%v in %v", sums, time.Since(begin).Round(time.Second))
+	if *tallyFile != "" {
+		if err := sums.save(*tallyFile); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	if missing := sums.uncovered(); *covered && sums.failed == 0 && len(missing) > 0 {
+		t.Errorf("never put to the test:\n   %s", strings.Join(missing, "\n   "))
+	}
+}
+
+// voyage tries one seed after the other.
+func voyage(t *testing.T, sums *total, begin time.Time) {
+	said := begin
 	enough := func() bool {
 		switch {
 		case sums.failed >= *failing:
@@ -38,13 +65,16 @@ func TestSimulation(t *testing.T) {
 		}
 		return sums.messages >= *messages && sum(sums.faults) >= *wrong
 	}
-	for seed := *first; !enough(); seed++ {
+	for seed := *first; !enough(); seed += *stride {
 		w := simulate(t, newScenario(seed, *length))
 		sums.add(w)
 		if len(w.failures) > 0 {
 			sums.failed++
 			report(t, w)
 		}
+		if time.Since(said) > 10*time.Minute {
+			said = time.Now()
+			fmt.Fprintln(os.Stderr, sums.progress(begin))
+		}
 	}
-	t.Logf("%v in %v", sums, time.Since(begin).Round(time.Second))
 }

@@ -48,5 +48,10 @@ func (l *webLines) Read(p []byte) (int, error) {
 }
 
 func (l *webLines) Write(p []byte) (int, error) {
-	return len(p), l.WriteMessage(websocket.TextMessage, []byte(strings.TrimRight(string(p), "\r\n")))
+	for line := range strings.SplitSeq(strings.TrimRight(string(p), "\r\n"), "\r\n") {
+		if err := l.WriteMessage(websocket.TextMessage, []byte(line)); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
 }

@@ -70,6 +70,7 @@ type world struct {
 	daemon   *daemon  // nil: there is none; guarded by mu
 	names    []string // of the channels as configured; guarded by mu
 	full     bool     // the disk is; guarded by mu
+	waited   int      // how often it was looked at what waits; guarded by mu
 	resting  bool     // nobody asks for anything by themselves; guarded by mu
 	failures []string // guarded by mu
 	log      []string // of the daemon; guarded by mu
@@ -193,10 +194,14 @@ func (w *world) startDaemon() {
 	if d.backend, err = bridge.New(opts); err != nil {
 		w.t.Fatal(err)
 	}
+	pace := 20.0
+	if w.scenario.settings.hasty {
+		pace = 2000.0
+	}
 	d.server = ircd.NewServer(d.backend, ircd.Options{
 		Name: "irc.test", DeleteNotices: true, Location: time.UTC, Logger: zerolog.New(w).Level(zerolog.InfoLevel),
 		Limits: ircd.Limits{
-			RegistrationTimeout: time.Minute, LinesPerSecond: 20, Burst: 50, PingTimeout: 4 * time.Minute, ChannelsPerClient: 50, SendQueue: w.scenario.settings.sendQueue,
+			RegistrationTimeout: time.Minute, LinesPerSecond: pace, Burst: int(2.5 * pace), PingTimeout: 4 * time.Minute, ChannelsPerClient: 50, SendQueue: w.scenario.settings.sendQueue,
 		},
 	})
 	ctx, stop := context.WithCancelCause(context.Background())
@@ -258,6 +263,7 @@ func (w *world) connect(ctx context.Context, far net.Conn, web bool) bool {
 	if d == nil {
 		return false
 	}
+	w.judgeQueues(d)
 	if web {
 		d.web.Connect(far)
 	} else {
@@ -316,10 +322,12 @@ func (w *world) run() {
 	w.resting = true
 	w.mu.Unlock()
 	w.judgeQuiet()
-	stop()
-	clients.Wait()
-	w.tending.Wait()
-	w.stopDaemon()
+	w.judgeMemory(func() {
+		stop()
+		clients.Wait()
+		w.tending.Wait()
+		w.stopDaemon()
+	})
 	w.judge()
 }
 
