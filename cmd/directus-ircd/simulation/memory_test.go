@@ -8,8 +8,8 @@ import (
 const (
 	// heapBase is what the daemon may hold whatever happens, and heapPerClient what each client may cost beside that: neither
 	// depends on how many messages there were.
-	heapBase      = 8 << 20
-	heapPerClient = 1 << 20
+	heapBase      = 4 << 20
+	heapPerClient = 512 << 10
 	// waiting is how many presence events may wait for one connection: as many as others can send at will, and those that
 	// compacting leaves.
 	waiting = 4096 + 2*256
