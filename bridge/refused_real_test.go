@@ -19,7 +19,7 @@ func TestRealRefusals(t *testing.T) {
 	for name, key := range map[string]map[string]any{"ledger": directustest.Key("id", "integer"), "handmade": directustest.Key("id", "string")} {
 		dx.AddCollection(name, key, directustest.Field("text", "text"), directustest.Special("user-created", directustest.Field("user_created", "uuid")),
 			directustest.Special("date-created", directustest.Field("date_created", "timestamp")))
-		dx.Grant(name)
+		dx.Grant(name, "read", "create")
 	}
 	dx.AddField("ledger", directustest.Field("must", "string", map[string]any{"is_nullable": false}))
 	marked, plain := messages(dx.Collection), messages(dx.Collection)

@@ -14,11 +14,12 @@ import (
 type checkCmd struct {
 	configFlag
 	credentialFlags
+	Write bool `help:"Also send a line to each channel, read it back and delete it: people see it for a moment. It finds what the rest can only guess at, such as the time zone of dateTime fields."`
 }
 
 // Help is shown under --help.
 func (checkCmd) Help() string {
-	return `With the login of somebody who will chat it checks what this person may do; it changes nothing in Directus. The exit status is 0 if nothing is missing, 1 if something is, 78 if the configuration has mistakes.`
+	return `With the login of somebody who will chat it checks what this person may do; it changes nothing in Directus without --write. The exit status is 0 if nothing is missing, 1 if something is, 78 if the configuration has mistakes.`
 }
 
 // errIncomplete is the end of a check that found something missing; what and
@@ -56,7 +57,7 @@ func (c *checkCmd) Run(ctx context.Context, env *environment) error {
 		r.note("correct sts.port, unless another program has TLS there for this one", "sts sends clients to port %d, where no listener has TLS", port)
 	}
 	checkExpiry(ctx, cfg, r)
-	probe := &prober{client: client, cfg: cfg, findings: r}
+	probe := &prober{client: client, cfg: cfg, findings: r, writes: c.Write}
 	if probe.reachable(ctx) {
 		if withLogin {
 			probe.asUser(ctx, &c.credentialFlags)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"directus-ircd/directus"
 )
@@ -13,12 +14,15 @@ import (
 const runSetup = "let an administrator run \"directus-ircd setup\""
 
 // prober asks Directus for each thing that the chat needs, one after the other.
-// It changes nothing there.
+// It changes nothing there, unless it is to write.
 type prober struct {
 	*findings
 	client  *directus.Client
 	cfg     *config
 	account *directus.Account
+	writes  bool           // --write
+	local   []localField   // found so far
+	zoneOff *time.Duration // how far what Directus writes now is off in the configured zone; nil: not measured
 }
 
 func (p *prober) reachable(ctx context.Context) bool {
@@ -63,6 +67,7 @@ func (p *prober) asUser(ctx context.Context, credentials *credentialFlags) {
 	p.private(ctx)
 	p.markers(ctx)
 	p.rights(ctx)
+	p.zones(ctx)
 }
 
 func (p *prober) server(ctx context.Context) {
@@ -160,7 +165,7 @@ func (p *prober) collection(ctx context.Context, c channelConfig) bool {
 	judged := []judgedField{
 		{c.Fields.Text, func(f field) { p.judgeText(c.Collection, c.Fields.Text, f) }},
 		{c.Fields.Author, func(f field) { p.judgeAuthor(c.Collection, c.Fields.Author, f) }},
-		{c.Fields.Date, func(f field) { p.judgeDate(ctx, c.Collection, c.Fields.Date, f) }},
+		{c.Fields.Date, func(f field) { p.judgeDate(c.Collection, c.Fields.Date, f) }},
 	}
 	if c.Fields.Nonce == "" {
 		p.noNonce(c.Collection)
@@ -234,13 +239,13 @@ func (p *prober) judgeAuthor(collection, name string, f field) {
 	p.judgeSpecial(collection, name, f, "user-created", "User Created")
 }
 
-func (p *prober) judgeDate(ctx context.Context, collection, name string, f field) {
+func (p *prober) judgeDate(collection, name string, f field) {
 	p.judgeSpecial(collection, name, f, "date-created", "Date Created")
 	switch f.Type {
 	case "date":
 		p.miss("make it a field of type timestamp: messages of a day cannot be told apart by their time", "%s.%s is a date without a time", collection, name)
 	case "dateTime":
-		p.zone(ctx, collection, name)
+		p.local = append(p.local, localField{collection, name})
 	}
 }
 

@@ -84,7 +84,7 @@ func (p *prober) reactions(ctx context.Context, c channelConfig) {
 	p.fields(ctx, r.Collection, []judgedField{
 		{r.Message, nil}, {r.Text, nil},
 		{r.Author, func(f field) { p.judgeAuthor(r.Collection, r.Author, f) }},
-		{r.Date, func(f field) { p.judgeDate(ctx, r.Collection, r.Date, f) }},
+		{r.Date, func(f field) { p.judgeDate(r.Collection, r.Date, f) }},
 	})
 }
 
@@ -98,7 +98,7 @@ func (p *prober) private(ctx context.Context) {
 		{f.Text, func(is field) { p.judgeText(c, f.Text, is) }},
 		{f.Sender, func(is field) { p.judgeAuthor(c, f.Sender, is) }},
 		{f.Recipient, nil},
-		{f.Date, func(is field) { p.judgeDate(ctx, c, f.Date, is) }},
+		{f.Date, func(is field) { p.judgeDate(c, f.Date, is) }},
 	}
 	if f.Nonce == "" {
 		p.noNonce(c)

@@ -32,6 +32,7 @@ func (p *prober) rights(ctx context.Context) {
 	var granted grants
 	err := p.account.Do(ctx, http.MethodGet, "/permissions/me", nil, nil, &granted)
 	p.creatable(ctx, granted)
+	p.write(ctx, granted)
 	if err != nil || granted == nil {
 		p.note("this Directus does not answer it (10 never does): send a message to try", "whether this user may write cannot be told")
 		return

@@ -65,6 +65,16 @@ func (s *Server) AddMessage(u User, text string) (id string) {
 	return s.AddItem(u, map[string]any{"text": text})
 }
 
+// DoAs makes a REST call as u, whose answer is not read; see directus.Account.Do.
+func (s *Server) DoAs(u User, method, path string, body any) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	if err := s.Account(u).Do(ctx, method, path, nil, body, nil); err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+}
+
 // AddItem stores an item of u in the collection and returns its id as text.
 func (s *Server) AddItem(u User, item map[string]any) (id string) {
 	s.t.Helper()

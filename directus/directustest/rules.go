@@ -60,8 +60,8 @@ func (s *Server) AddCollection(name string, fields ...map[string]any) {
 	}, nil)
 }
 
-// Grant gives the chat role the right to read a collection and to create items of it, without any rule.
-func (s *Server) Grant(collection string) {
+// Grant gives the chat role rights in a collection, such as "read", without any rule.
+func (s *Server) Grant(collection string, actions ...string) {
 	s.t.Helper()
 	owner := s.owner()
 	var found []map[string]any
@@ -71,7 +71,7 @@ func (s *Server) Grant(collection string) {
 	if len(found) == 0 {
 		s.t.Fatalf("nobody may write to %s", s.Collection)
 	}
-	for _, action := range []string{"read", "create"} {
+	for _, action := range actions {
 		s.Do(http.MethodPost, "/permissions", nil, map[string]any{
 			owner: found[0][owner], "collection": collection, "action": action, "fields": []string{"*"},
 		}, nil)

@@ -1,0 +1,111 @@
+package bridge_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// A Directus far from UTC, with dates that do not say so, a cache that nothing purges and a
+// primary key of another name: times are right wherever they are shown, bounds of the history
+// find what they should, and whatever was asked a moment ago, what is new is there. Messages
+// are corrected and deleted by their keys.
+func TestRealUnusualSettings(t *testing.T) {
+	const zone = "America/New_York"
+	dx := ownServer(t, directustest.Env("TZ", zone), directustest.Cached())
+	dx.AddCollection("journal", directustest.Key("uuid_key", "uuid"), directustest.Field("text", "text"),
+		directustest.Special("user-created", directustest.Field("user_created", "uuid")), directustest.Special("date-created", directustest.Field("date_created", "dateTime")))
+	dx.Grant("journal", "read", "create", "update", "delete")
+	channel := bridge.Channel{Name: "#journal", Collection: "journal", Backlog: 50, Corrections: true,
+		Fields: bridge.Fields{ID: "uuid_key", Text: "text", Author: "user_created", Date: "date_created"}}
+	s := start(t, dx, func(o *bridge.Options) {
+		var err error
+		if o.Zone, err = time.LoadLocation(zone); err != nil {
+			t.Fatal(err)
+		}
+		o.Resume = &bridge.Resume{MaxAge: time.Hour, MaxMessages: 100}
+	}, channel)
+	ada, bob := dx.CreateUser("Ada", ""), dx.CreateUser("Bob", "")
+	write := func(text string) {
+		t.Helper()
+		dx.DoAs(bob, http.MethodPost, "/items/journal", map[string]any{"text": text})
+	}
+	isNow := func(line string) {
+		t.Helper()
+		at, err := time.Parse(time.RFC3339, tagOf(line, "time"))
+		if err != nil || time.Since(at).Abs() > time.Minute {
+			t.Errorf("not of now: %s", line)
+		}
+	}
+	write("old")
+	c := s.modern(ada.Email, ada.Password, "#journal")
+	c.Send("PRIVMSG #journal :mine")
+	mine := c.Expect("* PRIVMSG #journal :mine")
+	isNow(mine)
+	write("live")
+	isNow(c.Expect("* PRIVMSG #journal :live"))
+	// collect takes messages, in any order: those of one second are in that of their keys.
+	collect := func(c *ircdtest.Client, what string, want ...string) {
+		t.Helper()
+		var got []string
+		for range want {
+			line := c.Expect("* PRIVMSG #journal :*", "* BATCH -*")
+			isNow(line)
+			_, text, _ := strings.Cut(line, " PRIVMSG #journal :")
+			got = append(got, text)
+		}
+		if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	page := func(query string, want ...string) {
+		t.Helper()
+		c.Send("CHATHISTORY " + query)
+		c.Expect("* BATCH +* chathistory #journal")
+		collect(c, query, want...)
+		c.Expect("* BATCH -*")
+	}
+	at := func(by time.Duration) string {
+		return "timestamp=" + time.Now().Add(by).UTC().Format("2006-01-02T15:04:05.000Z")
+	}
+	all := []string{"old", "mine", "live"}
+	page("LATEST #journal * 10", all...)
+	page("AFTER #journal "+at(-time.Minute)+" 10", all...)
+	page("BEFORE #journal "+at(time.Minute)+" 10", all...)
+	page("AFTER #journal " + at(time.Minute) + " 10")
+	page("BEFORE #journal " + at(-time.Minute) + " 10")
+	write("newer")
+	c.Expect("* PRIVMSG #journal :newer")
+	page("LATEST #journal * 10", append(all, "newer")...)
+
+	c.Send("PRIVMSG #journal :s/mine/yours/")
+	c.Expect("* PRIVMSG #journal :*yours*")
+	msgid := tagOf(mine, "msgid")
+	c.Send("REDACT #journal " + msgid)
+	c.Expect("* REDACT #journal " + msgid + "*")
+	page("LATEST #journal * 10", "old", "live", "newer")
+
+	device := func(want ...string) *ircdtest.Client {
+		t.Helper()
+		d := ircdtest.Dial(t, s.address)
+		d.LoginSASL("x", ada.Email+"/phone", ada.Password, "server-time", "message-tags")
+		d.Send("JOIN #journal")
+		collect(d, "device", want...)
+		d.Refute("* PRIVMSG *")
+		return d
+	}
+	d := device("old", "live", "newer")
+	d.Send("QUIT")
+	d.Closed()
+	for i := range 3 {
+		write(fmt.Sprint("missed ", i))
+	}
+	device("missed 0", "missed 1", "missed 2")
+}
