@@ -32,7 +32,7 @@ var clientClasses = map[string]string{
 // random things: nothing is sent that was not negotiated, each label is answered
 // once, and each batch is opened and closed once.
 func TestNegotiated(t *testing.T) {
-	seeds := 40
+	seeds := 15
 	if testing.Short() {
 		seeds = 8
 	}
