@@ -37,9 +37,14 @@ type subject struct {
 	deleted map[*reader]bool
 }
 
-// change has subjects written, changed and deleted, each once the readers have been shown what was before.
+// change has subjects written, changed and deleted, each once the readers have been shown what was before. One is enough
+// for a short run, as every reader is to be told of it.
 func change(ctx context.Context, w *world) {
-	for range 2 {
+	most := 1
+	if *length > 0 {
+		most = 3
+	}
+	for range most {
 		n, s := 0, &subject{map[*reader]*connection{}, map[*reader]bool{}, map[*reader]bool{}}
 		w.book.do(func() {
 			w.book.subjects = append(w.book.subjects, s)
