@@ -196,6 +196,25 @@ var disturbances = map[string]act{
 		w.later(spread(s.c, 10*time.Second), func() { w.fake.RepeatEvents(false) })
 		return true
 	}},
+	// What a person may read changes while all of their clients wait for an answer, and are behind with what others say.
+	"rights changed while they wait": {weight: 2, fault: true, do: func(w *world, s step) bool {
+		if name := []string{"rule", "revoke", "grant"}[s.c%3]; !administration[name].do(w, s) {
+			return false
+		}
+		for round := range 8 {
+			w.dawdle(time.Now().Add(8 * time.Second))
+			for i, c := range w.clients {
+				if c.spec.person == s.a%len(w.people) {
+					talk["say"].do(w, step{a: i, b: s.b, c: s.c + round})
+				}
+			}
+			time.Sleep(500 * time.Millisecond)
+			w.flood(step{a: s.a + 1, b: s.b, c: s.c + round}, 3, nil)
+			time.Sleep(7 * time.Second)
+		}
+		w.dawdle(time.Time{})
+		return true
+	}},
 	"Directus frozen": {weight: 2, fault: true, do: func(w *world, s step) bool {
 		until := time.Now().Add(spread(s.c, 90*time.Second))
 		w.freeze(until)

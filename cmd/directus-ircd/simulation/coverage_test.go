@@ -37,6 +37,7 @@ var traits = map[string]func(settings) bool{
 	"limits of queries":        func(s settings) bool { return s.directus.QueryLimitMax > 0 },
 	"limits of rate":           func(s settings) bool { return s.directus.RESTLimit.Points > 0 || s.directus.RateLimit.Points > 0 },
 	"multiline clients":        anyClient(func(c clientSpec) bool { return c.kind == multiline }),
+	"no state file":            func(s settings) bool { return s.forgetful },
 	"no pace for clients":      func(s settings) bool { return s.hasty },
 	"plain clients":            anyClient(func(c clientSpec) bool { return c.kind == plain }),
 	"private messages":         func(s settings) bool { return s.private },

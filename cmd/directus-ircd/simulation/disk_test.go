@@ -33,18 +33,22 @@ func (w *world) fillDisk(full bool) {
 	w.full = full
 }
 
-// forgets notes that what the daemon keeps beyond its end was lost, if the disk is full.
+// forgets notes that what the daemon keeps beyond its end is lost, where there is no file or the disk is full.
 func (w *world) forgets() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.full {
+	if w.full || w.scenario.settings.forgetful {
 		w.wrecked = append(w.wrecked, time.Now())
 	}
 }
 
 // openState opens what outlasts the daemon, in memory alone where the disk does not let it.
 func (w *world) openState(opts *bridge.Options) {
-	state, err := bridge.OpenState(w.directory, opts.Logger)
+	directory := w.directory
+	if w.scenario.settings.forgetful {
+		directory = ""
+	}
+	state, err := bridge.OpenState(directory, opts.Logger)
 	var refused syscall.Errno
 	if errors.As(err, &refused) {
 		w.forgets()

@@ -14,6 +14,7 @@ type spells struct {
 	mu    sync.Mutex
 	rest  spell[directustest.RESTVerdict]  // guarded by mu
 	frame spell[directustest.FrameVerdict] // guarded by mu
+	slow  time.Time                        // until when creates take long; guarded by mu
 	thaw  time.Time                        // until when Directus processes nothing; guarded by mu
 }
 
@@ -47,11 +48,14 @@ func (w *world) cast(rest *directustest.RESTVerdict, frame *directustest.FrameVe
 
 // haunt makes the fake Directus go by the spells.
 func (w *world) haunt() {
-	w.fake.OnREST(func(directustest.RESTRequest) directustest.RESTVerdict {
+	w.fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
 		w.spells.mu.Lock()
 		defer w.spells.mu.Unlock()
 		if frozen := time.Until(w.spells.thaw); frozen > 0 {
 			return directustest.RESTVerdict{Delay: frozen}
+		}
+		if r.Method == "POST" && time.Now().Before(w.spells.slow) {
+			return directustest.RESTVerdict{Delay: slowness}
 		}
 		return w.spells.rest.next()
 	})
@@ -64,6 +68,9 @@ func (w *world) haunt() {
 		if frozen := time.Until(w.spells.thaw); frozen > 0 {
 			return directustest.FrameVerdict{Delay: frozen}
 		}
+		if f.Action == "create" && time.Now().Before(w.spells.slow) {
+			return directustest.FrameVerdict{Delay: slowness}
+		}
 		return w.spells.frame.next()
 	})
 }
@@ -72,7 +79,7 @@ func (w *world) haunt() {
 func (w *world) healthy() {
 	w.spells.mu.Lock()
 	w.spells.rest.left, w.spells.frame.left = 0, 0
-	w.spells.thaw = time.Time{}
+	w.spells.thaw, w.spells.slow = time.Time{}, time.Time{}
 	w.spells.mu.Unlock()
 	w.fake.Up()
 	w.fake.Database(true)
@@ -80,6 +87,16 @@ func (w *world) healthy() {
 	w.fake.ReleaseEvents(false)
 	w.fake.RepeatEvents(false)
 	w.fillDisk(false)
+}
+
+// slowness is how long creates take while they take long.
+const slowness = 5 * time.Second
+
+// dawdle makes creates take long until a moment.
+func (w *world) dawdle(until time.Time) {
+	w.spells.mu.Lock()
+	defer w.spells.mu.Unlock()
+	w.spells.slow = until
 }
 
 // freeze keeps Directus from doing anything until a moment: it takes what it is sent, and answers nothing.

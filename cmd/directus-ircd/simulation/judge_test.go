@@ -206,7 +206,7 @@ func (w *world) judgeNicks() {
 	for _, c := range w.clients {
 		for _, s := range c.sights {
 			author := w.book.author(s.token.n)
-			if author < 0 || len(w.wrecked) > 0 || s.edit {
+			if author < 0 || len(w.wrecked) > 0 && w.renamed || s.edit {
 				continue
 			}
 			w.verdict["nicks never change hands"]++

@@ -155,6 +155,10 @@ var administration = map[string]act{
 	}},
 	"no names": {weight: 1, do: func(w *world, s step) bool {
 		who := s.a % len(w.people)
+		if w.scenario.settings.forgetful {
+			return false
+		}
+		w.renamed = true
 		w.fake.Deny(w.people[who].id, "directus_users", "read")
 		w.chronicle.change(who, func(r *rights) { r.nameless = true })
 		return true
@@ -166,6 +170,10 @@ var administration = map[string]act{
 		return true
 	}},
 	"rename": {weight: 2, do: func(w *world, s step) bool {
+		if w.scenario.settings.forgetful {
+			return false
+		}
+		w.renamed = true
 		w.fake.EditUser(w.people[s.a%len(w.people)].id, func(u *fakeUser) { u.FirstName = firstNames[s.c%len(firstNames)] })
 		return true
 	}},

@@ -28,6 +28,7 @@ type settings struct {
 	uuidKeys  bool // of the collection messages; the collection other has keys of the other kind
 	private   bool
 	resume    bool
+	forgetful bool          // there is no state file; names stay as they are there, or nobody could tell whose a nick was
 	merge     time.Duration // edits.merge of the daemon
 	sendQueue int64         // bytes
 	hasty     bool          // nearly no limit to the lines of clients
@@ -98,7 +99,7 @@ func newSettings(r *rand.Rand) settings {
 		people: 2 + r.IntN(5), directus: newDirectus(r), dates: directustest.DateKind(r.IntN(4) / 3),
 		ownFeeds: r.IntN(4) == 0, uuidKeys: r.IntN(2) == 0, private: r.IntN(2) == 0, resume: r.IntN(4) != 0,
 		merge: []time.Duration{time.Second, merge, merge, 3 * time.Minute}[r.IntN(4)], sendQueue: []int64{1 << 20, 64 << 10}[r.IntN(2)],
-		hasty: r.IntN(4) == 0, flood: []int{50, 200, 1000, 1500}[r.IntN(4)],
+		hasty: r.IntN(4) == 0, forgetful: r.IntN(4) == 0, flood: []int{50, 200, 1000, 1500}[r.IntN(4)],
 	}
 	for i := range s.people {
 		for n := range 1 + r.IntN(3) {

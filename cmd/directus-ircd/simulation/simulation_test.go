@@ -18,6 +18,7 @@ var (
 	wrong    = flag.Int("simulate.faults", 40, "go on until so many faults were committed")
 	order    = flag.Bool("simulate.order", false, "judge what is lost and what is out of order, too; see the package's documentation")
 	brief    = flag.Bool("simulate.brief", false, "name broken promises without looking for a smaller scenario")
+	atMost   = flag.Duration("simulate.atmost", 0, "stop after so long though -simulate.messages and -simulate.faults are not reached; 0: do not")
 	trace    = flag.Bool("simulate.trace", false, "log measurements of each world")
 	failing  = flag.Int("simulate.broken", 3, "stop at so many broken worlds")
 )
@@ -60,6 +61,8 @@ func voyage(t *testing.T, sums *total, begin time.Time) {
 			return true
 		case *lasting > 0:
 			return time.Since(begin) > *lasting
+		case *atMost > 0 && time.Since(begin) > *atMost:
+			return true
 		case testing.Short():
 			return sums.worlds >= 3
 		}

@@ -62,6 +62,7 @@ type world struct {
 	disorders []stay      // see disorder
 	rest      time.Time   // from when on nothing happens
 	wrecked   []time.Time // when the daemon's state was lost
+	renamed   bool        // names, or who may read them, have changed
 	clockSets []time.Time // when Directus' clock was set
 	spells    spells
 	verdict   verdict
