@@ -56,6 +56,8 @@ type serveOptions struct {
 	Ready func(addrs []net.Addr)
 	// Reload asks for the configuration file to be read again.
 	Reload <-chan struct{}
+	// NetDial opens connections to Directus; nil: by the network.
+	NetDial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // serve is the daemon. It returns nil when ctx ends, after every client was
@@ -78,7 +80,12 @@ func serve(ctx context.Context, cfg *config, opts serveOptions) error {
 	// From here on it alone owns the sockets.
 	d.run(func() error { d.reloads(d.ctx); return nil })
 
-	err = d.group.Wait()
+	return d.end(ctx)
+}
+
+// end waits for all that runs, which ends with ctx, and then ends the Directus sessions.
+func (d *daemon) end(ctx context.Context) error {
+	err := d.group.Wait()
 	d.stopOutlets()
 	logout, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout)
 	defer cancel()
@@ -138,7 +145,7 @@ func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
 		return nil, configError{errors.New("directus.url is no address")}
 	}
 	d := &daemon{ctx: context.Background(), cfg: cfg, sockets: &change{}, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
-	d.client = directus.New(base, directus.Options{Logger: opts.Log.With().Str("component", "directus").Logger()})
+	d.client = directus.New(base, directus.Options{NetDial: opts.NetDial, Logger: opts.Log.With().Str("component", "directus").Logger()})
 	blog := opts.Log.With().Str("component", "bridge").Logger()
 	bopts := bridgeOptions(cfg, d.client, blog)
 	if bopts.State, err = cfg.Resume.open(blog); err != nil {
