@@ -36,14 +36,18 @@ func CutText(s string) (text string, more int) {
 	return s[:i], more
 }
 
-// readChunk is how much of a stream is looked at at once, in bytes.
-const readChunk = 16 << 10
+// leastChunk and readChunk are how much of a stream is looked at at once, in bytes: more
+// and more as it goes on. Nearly all frames are small, and come often.
+const (
+	leastChunk = 512
+	readChunk  = 16 << 10
+)
 
 // readCut reads a JSON text of which strings over MaxString are cut, and fails with
 // ErrTooLarge when what is left of it has more than most bytes. It never holds more.
 func readCut(r io.Reader, most int) ([]byte, error) {
 	c := cutter{limit: MaxString}
-	chunk := make([]byte, min(readChunk, most+1))
+	chunk := make([]byte, min(leastChunk, most+1))
 	for {
 		n, err := r.Read(chunk)
 		c.take(chunk[:n])
@@ -54,6 +58,8 @@ func readCut(r io.Reader, most int) ([]byte, error) {
 			return c.out, nil
 		case err != nil:
 			return nil, err
+		case n == len(chunk) && n < min(readChunk, most+1):
+			chunk = make([]byte, min(2*n, readChunk))
 		}
 	}
 }

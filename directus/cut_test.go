@@ -111,3 +111,19 @@ func (letters) Read(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// A small frame, as nearly all are, takes no more memory on its way in than it is worth.
+func TestSmallFramesTakeLittle(t *testing.T) {
+	const frame, times = `{"type":"subscription","event":"create","data":[{"id":1,"text":"hello"}],"uid":"r1"}`, 1000
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range times {
+		if out, err := readCut(strings.NewReader(frame), maxKept); err != nil || string(out) != frame {
+			t.Fatalf("got %q, %v", out, err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / times; each > 2<<10 {
+		t.Errorf("%d bytes for a frame of %d", each, len(frame))
+	}
+}
