@@ -22,11 +22,11 @@ const lateness = 3 * time.Second
 
 // settle looks for a message in doubt until Directus can be asked or ctx ends.
 // What Directus has answered, if only that it failed, comes no later.
-func (d *delivery) settle(ctx context.Context, doubt error) (row, bool, error) {
+func (d *delivery) settle(ctx context.Context, answered bool) (row, bool, error) {
 	begin := time.Now()
 	for {
 		r, found, err := d.look(ctx)
-		over := len(d.once) > 0 || failedAt(doubt) || time.Since(begin) >= lateness
+		over := len(d.once) > 0 || answered || time.Since(begin) >= lateness
 		if found || err == nil && over || err != nil && !errors.Is(err, directus.ErrUnavailable) {
 			return r, found, err
 		}
@@ -39,7 +39,7 @@ func (d *delivery) settle(ctx context.Context, doubt error) (row, bool, error) {
 // disputed settles an error that Directus also gives for an item that it has
 // stored: one already there, or one that the user may not read back.
 func (d *delivery) disputed(ctx context.Context, refusal error) (row, error) {
-	r, found, err := d.look(ctx)
+	r, found, err := d.settle(ctx, true)
 	if found {
 		return r, nil
 	}

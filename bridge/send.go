@@ -177,7 +177,7 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 				d.byREST = true
 				continue
 			}
-			r, found, lookErr := d.settle(ctx, err)
+			r, found, lookErr := d.settle(ctx, failedAt(err))
 			if found {
 				return r, nil
 			}
