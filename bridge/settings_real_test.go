@@ -16,7 +16,7 @@ import (
 // A Directus far from UTC, with dates that do not say so, a cache that nothing purges and a
 // primary key of another name: times are right wherever they are shown, bounds of the history
 // find what they should, and whatever was asked a moment ago, what is new is there. Messages
-// are corrected and deleted by their keys.
+// are corrected and deleted by their keys. What a filter leaves out is said to be so.
 func TestRealUnusualSettings(t *testing.T) {
 	const zone = "America/New_York"
 	dx := ownServer(t, directustest.Env("TZ", zone), directustest.Cached())
@@ -25,13 +25,16 @@ func TestRealUnusualSettings(t *testing.T) {
 	dx.Grant("journal", "read", "create", "update", "delete")
 	channel := bridge.Channel{Name: "#journal", Collection: "journal", Backlog: 50, Corrections: true,
 		Fields: bridge.Fields{ID: "uuid_key", Text: "text", Author: "user_created", Date: "date_created"}}
+	dx.AddField("journal", directustest.Field("status", "string", map[string]any{"default_value": "draft"}))
+	published := channel
+	published.Name, published.Filter = "#published", map[string]any{"status": map[string]any{"_eq": "published"}}
 	s := start(t, dx, func(o *bridge.Options) {
 		var err error
 		if o.Zone, err = time.LoadLocation(zone); err != nil {
 			t.Fatal(err)
 		}
 		o.Resume = &bridge.Resume{MaxAge: time.Hour, MaxMessages: 100}
-	}, channel)
+	}, channel, published)
 	ada, bob := dx.CreateUser("Ada", ""), dx.CreateUser("Bob", "")
 	write := func(text string) {
 		t.Helper()
@@ -45,7 +48,7 @@ func TestRealUnusualSettings(t *testing.T) {
 		}
 	}
 	write("old")
-	c := s.modern(ada.Email, ada.Password, "#journal")
+	c := s.modern(ada.Email, ada.Password, "#journal", "#published")
 	c.Send("PRIVMSG #journal :mine")
 	mine := c.Expect("* PRIVMSG #journal :mine")
 	isNow(mine)
@@ -108,4 +111,7 @@ func TestRealUnusualSettings(t *testing.T) {
 		write(fmt.Sprint("missed ", i))
 	}
 	device("missed 0", "missed 1", "missed 2")
+
+	c.Send("PRIVMSG #published :a draft")
+	c.Expect("* 404 Ada #published :The message is stored, but not visible in #published*")
 }

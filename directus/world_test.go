@@ -47,6 +47,8 @@ type setting struct {
 	mode string        // WEBSOCKETS_REST_AUTH, unless empty
 	// cached: GETs are answered from a cache that nothing purges.
 	cached bool
+	// points: RATE_LIMITER_POINTS, of requests in a second, unless zero.
+	points int
 }
 
 // everywhere runs a test of the contract on the fake, in a bubble, and on a
@@ -55,7 +57,7 @@ func everywhere(t *testing.T, s setting, test func(*testing.T, world)) {
 	t.Helper()
 	t.Run("fake", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
-			opts := directustest.FakeOptions{AccessTTL: s.ttl, Mode: s.mode, Cached: s.cached}
+			opts := directustest.FakeOptions{AccessTTL: s.ttl, Mode: s.mode, Cached: s.cached, RESTLimit: directustest.RateLimit{Points: s.points, Duration: time.Second}}
 			test(t, &fakeWorld{t: t, rig: newRig(t, opts)})
 		})
 	})
@@ -76,6 +78,10 @@ func everywhere(t *testing.T, s setting, test func(*testing.T, world)) {
 		}
 		if s.mode != "" {
 			options = append(options, directustest.Env("WEBSOCKETS_REST_AUTH", s.mode))
+		}
+		if s.points != 0 {
+			options = append(options, directustest.Env("RATE_LIMITER_ENABLED", "true"),
+				directustest.Env("RATE_LIMITER_POINTS", fmt.Sprint(s.points)), directustest.Env("RATE_LIMITER_DURATION", "1"))
 		}
 		if s.cached {
 			options = append(options, directustest.Cached())

@@ -77,8 +77,11 @@ func (f *Fake) limitedREST(w http.ResponseWriter) bool {
 	reset, over := f.window.Add(r.Duration), f.asked > r.Points
 	f.mu.Unlock()
 	if over {
-		w.Header().Set("Retry-After", strconv.Itoa(int((reset.Sub(now)+time.Second-1)/time.Second)))
-		refuse(w, &apiError{status: 429, code: "REQUESTS_EXCEEDED", message: "Too many requests."})
+		// Rounded as Directus does: often to no time at all.
+		w.Header().Set("Retry-After", strconv.Itoa(int(reset.Sub(now).Round(time.Second)/time.Second)))
+		refuse(w, &apiError{status: 429, code: "REQUESTS_EXCEEDED", message: "Too many requests.", extensions: map[string]any{
+			"limit": r.Points, "reset": f.now().Add(reset.Sub(now)).UTC().Format("2006-01-02T15:04:05.000Z"),
+		}})
 	}
 	return over
 }
