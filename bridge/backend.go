@@ -38,8 +38,8 @@ type Options struct {
 	// LoginAttemptsPerMinute limits failed logins, per address and per account;
 	// 0: no limit.
 	LoginAttemptsPerMinute int
-	// PageMemory is what pages of history and backlogs may take together, in bytes; 0
-	// means 32 MiB, which is also the most. One user may have three quarters.
+	// PageMemory is what the reading of history and backlogs may take, in bytes; 0 means 32
+	// MiB, which is also the most. It tells how many parts of them are read at once.
 	PageMemory int64
 	// LoginsAtOnce is how many logins Directus is asked for at a time; the others
 	// wait. 0: no limit.
@@ -134,7 +134,7 @@ func (b *Backend) Configure(opts Options) error {
 	}
 	b.plan.Store(p)
 	b.guard.limit(opts.LoginAttemptsPerMinute)
-	b.resizePages(opts.PageMemory)
+	b.resizePages(old.PageMemory, opts.PageMemory)
 	moved := !reflect.DeepEqual(opts.ReadMarkers, old.ReadMarkers)
 	for _, m := range b.members {
 		if moved {
@@ -264,7 +264,7 @@ func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secre
 	if m == nil {
 		fresh = true
 		log := b.opts.Logger.Hook(directus.UserLabel(account.ID()))
-		m = newMember(names, rights, b.markersOf(account), b.feeds, b.pages.Load(), b.plan.Load().Recheck, log)
+		m = newMember(names, rights, b.markersOf(account), b.feeds, b.plan.Load().Recheck, log)
 		m.person, m.secret = s.person, secret
 		b.members[account.ID()] = m
 	}

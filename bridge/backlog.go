@@ -7,36 +7,53 @@ import (
 	"directus-ircd/ircd"
 )
 
+// backlog is what a client is shown of the time before it came.
+type backlog struct {
+	list     []found // all of it; the messages may be dropped
+	messages []*ircd.Message
+	notice   string    // comes in front of them; it may be empty
+	more     ircd.More // what follows them; nil: nothing does
+}
+
 // backlog reads the channel's latest messages, or what the client's device has
 // missed, and remembers what it shows. What has come after patience is enough if some
-// says so. The notice comes in front of them; it may be empty.
-func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration, some bool) (messages []*ircd.Message, notice string, done func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// says so.
+func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration, some bool) (*backlog, error) {
+	reading, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	f := j.view.feed
-	at, pos, readTo := time.Now(), j.view.reader.end(), f.readTo()
+	at, pos, readTo := time.Now(), j.view.reader.end(), j.view.feed.readTo()
+	h := s.historyOf(j.channel)
+	h.most = partMemory
 	var p past
-	done, err = s.readPage(ctx, func() (bytes int64, err error) {
-		p, err = s.past(ctx, j, some)
-		for _, l := range p.list {
-			bytes += sizeOf(l.message)
-		}
-		return bytes, err
+	err := s.reading(reading, func() (err error) {
+		p, err = s.past(reading, h, j, some)
+		return err
 	})
 	if err != nil {
-		return nil, "", nil, err
+		return nil, err
+	}
+	shown := make(map[string]digest, len(p.list))
+	due := &parts{session: s, historian: h}
+	for _, l := range p.list {
+		shown[l.row.id] = l.said()
+		if _, live := j.live[l.row.id]; !live && !j.view.hasSent(j.channel, l.row) {
+			due.left = append(due.left, l)
+		}
+	}
+	b := &backlog{list: p.list, notice: p.notice}
+	next := func(ctx context.Context) ([]*ircd.Message, error) { return s.backlogPart(ctx, j, due, shown) }
+	first := reading
+	if some { // it may have taken all the time to find out what there is
+		first = ctx
+	}
+	if b.messages, err = next(first); err != nil && !some {
+		return nil, err
+	}
+	if len(due.left) > 0 {
+		b.more = s.moreEvents(j, next)
 	}
 	j.due = false
-	j.shown, j.shownAt, j.floorPos = make(map[string]digest, len(p.list)), at, pos
-	for _, l := range p.list {
-		j.shown[l.row.id] = digestOf(wording(l.message))
-		if _, live := j.live[l.row.id]; live || j.view.hasSent(j.channel, l.row) {
-			continue
-		}
-		if f.remember(l.row, j.channel, l.message) {
-			messages = append(messages, l.message)
-		}
-	}
+	j.shown, j.shownAt, j.floorPos = shown, at, pos
 	if !p.end {
 		j.floor = p.floor
 	}
@@ -44,7 +61,34 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	if j.visit != nil {
 		s.catchUp(j.visit, p, readTo)
 	}
-	return messages, p.notice, done, nil
+	return b, nil
+}
+
+// joinBacklog adds to the answer to a JOIN the backlog, of which list is all.
+func (s *session) joinBacklog(ctx context.Context, j *joined, answer *ircd.Channel) (list []found, err error) {
+	b, err := s.backlog(ctx, j, joinPatience, false)
+	if err != nil {
+		return nil, err
+	}
+	answer.Backlog, answer.Notice, answer.More = b.messages, b.notice, b.more
+	return b.list, nil
+}
+
+// backlogPart gives the next part of a backlog, of which shown are the messages.
+func (s *session) backlogPart(ctx context.Context, j *joined, due *parts, shown map[string]digest) (messages []*ircd.Message, err error) {
+	for len(due.left) > 0 && len(messages) == 0 {
+		list, err := due.next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range list {
+			shown[l.row.id] = l.said()
+			if j.view.feed.remember(l.row, j.channel, l.message) {
+				messages = append(messages, l.message)
+			}
+		}
+	}
+	return messages, nil
 }
 
 // ringLater makes the session look for its backlogs again after a while, and
@@ -70,18 +114,37 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 		s.ringLater() // another channel took the time of this look
 		return nil
 	}
-	messages, notice, done, err := s.backlog(ctx, j, duePatience, true)
+	b, err := s.backlog(ctx, j, duePatience, true)
 	if err != nil {
 		s.ringLater()
 		return nil
 	}
 	var events []ircd.Event
-	if notice != "" {
-		events = append(events, &ircd.ServiceNotice{Target: j.Name, Text: notice})
+	if b.notice != "" {
+		events = append(events, &ircd.ServiceNotice{Target: j.Name, Text: b.notice})
 	}
+	events = append(events, s.backlogEvents(j, b.messages)...)
+	if b.more != nil {
+		events = append(events, &ircd.Rest{More: b.more})
+	}
+	return events
+}
+
+// backlogEvents are those that show a part of a backlog.
+func (s *session) backlogEvents(j *joined, messages []*ircd.Message) []ircd.Event {
 	if j.private {
-		defer done() // they are shown one by one
-		return append(events, conversations(messages, s.person.id)...)
+		return conversations(messages, s.person.id)
 	}
-	return append(events, &ircd.Backlog{Channel: j.Name, Messages: messages, Done: done})
+	return []ircd.Event{&ircd.Backlog{Channel: j.Name, Messages: messages}}
+}
+
+// moreEvents brings the parts that follow as events.
+func (s *session) moreEvents(j *joined, next func(context.Context) ([]*ircd.Message, error)) ircd.More {
+	return func(ctx context.Context) ([]ircd.Event, error) {
+		messages, err := next(ctx)
+		if err != nil || len(messages) == 0 {
+			return nil, err
+		}
+		return s.backlogEvents(j, messages), nil
+	}
 }

@@ -66,7 +66,8 @@ func TestBacklogTooSlow(t *testing.T) {
 				if want := numbered("%d", stored)[stored-len(got)+1:]; !slices.Equal(got[1:], want) {
 					t.Errorf("not the latest %d in their order", len(want))
 				}
-				if n := asked.Load(); n > 10 {
+				// It is more than is held at once, so all is read twice.
+				if n := asked.Load(); n > 15 {
 					t.Errorf("Directus was asked %d times", n)
 				}
 				r.insert("more")

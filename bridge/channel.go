@@ -45,6 +45,8 @@ type group struct {
 	// are none.
 	reactions *Reactions
 	edits     Edits
+	// weight is what a row takes in an answer.
+	weight weight
 	// common says that the rows depend on the readers' rights only, and asked are
 	// the fields that the filter looks at.
 	common bool

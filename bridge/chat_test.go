@@ -84,6 +84,9 @@ func (c *chat) visit(name string, channels ...string) *visitor {
 			c.t.Fatal(err)
 		}
 		v.backlog = append(v.backlog, answer.Backlog...)
+		for _, part := range rest(c.t, answer.More) {
+			v.backlog = append(v.backlog, part.(*ircd.Backlog).Messages...)
+		}
 	}
 	v.news()
 	return v

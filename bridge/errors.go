@@ -138,10 +138,7 @@ func historyError(target string, err error) *ircd.Error {
 		return noHistory(target, err)
 	}
 	text := "Directus cannot be asked for messages at the moment. Try again later"
-	switch {
-	case errors.Is(err, errPageTooLarge):
-		text = "The messages of one time are too long for one page. Read them in Directus"
-	case errors.Is(err, errNoRoom):
+	if errors.Is(err, errManyReads) {
 		text = "Too much history is being read at the moment. Try again later"
 	}
 	return &ircd.Error{Numeric: irc.RPL_TRYAGAIN, Params: []string{target}, Code: "MESSAGE_ERROR", Text: text, Err: err}

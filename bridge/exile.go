@@ -57,9 +57,10 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 		return nil, err
 	}
 	answer := &ircd.Channel{Name: j.Name, Topic: s.member.topics.text(ctx, j.channel)}
+	var list []found
 	var err error
 	if j.due = j.due && opts.Backlog; j.due { // it never was shown
-		answer.Backlog, answer.Notice, answer.Done, err = s.backlog(ctx, j, joinPatience, false)
+		list, err = s.joinBacklog(ctx, j, answer)
 	}
 	if isForbidden(err) || ctx.Err() != nil {
 		return nil, unreadable(j.Name, err)
@@ -67,7 +68,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	if j.due {
 		s.ringLater()
 	}
-	answer.At = s.joinTime(j, answer.Backlog)
+	answer.At = s.joinTime(j, list)
 	j.at, j.fetches = answer.At, !opts.Backlog
 	switch {
 	case !opts.Backlog:

@@ -24,39 +24,51 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	if err != nil {
 		return nil, err
 	}
-	var list []found
 	come := h.groups[0].dates.late.soFar()
 	page := &ircd.HistoryPage{Target: h.name}
-	h.most = s.member.pages.Load().size
-	page.Done, err = s.readPage(ctx, func() (bytes int64, err error) {
-		err = h.inGroup(func() (err error) {
-			list, page.End, err = h.page(ctx, q)
+	p := &parts{session: s, historian: h}
+	h.most = partMemory
+	err = s.reading(ctx, func() error {
+		return h.inGroup(func() (err error) {
+			p.left, page.End, err = h.page(ctx, q)
 			return err
 		})
-		for _, f := range list {
-			bytes += sizeOf(f.message)
-		}
-		return bytes, err
 	})
 	if err != nil {
 		return nil, historyError(h.name, err)
 	}
-	s.turned(h, list, come)
+	s.turned(h, p.left, come)
+	next := func(ctx context.Context) ([]ircd.Event, error) {
+		list, err := p.next(ctx)
+		if err != nil {
+			return nil, historyError(h.name, err)
+		}
+		return s.pageEvents(ctx, h, list, q.Reactions), nil
+	}
+	if page.Events, err = next(ctx); err == nil && len(p.left) > 0 {
+		page.More = next
+	}
+	return page, err
+}
+
+// pageEvents is what is shown of a part of a page.
+func (s *session) pageEvents(ctx context.Context, h *historian, list []found, withReactions bool) []ircd.Event {
 	var reactions map[string][]*ircd.Reaction
-	if q.Reactions {
+	if withReactions {
 		reactions = s.member.reactionsTo(ctx, h.group, list)
 	}
+	var events []ircd.Event
 	for _, f := range list {
 		if h.feed != nil {
 			h.feed.remember(f.row, h.channel, f.message) // its deletion is to be told
 			h.feed.rememberReactions(f.row, h.channel, reactions[f.row.id])
 		}
-		page.Events = append(page.Events, f.message)
+		events = append(events, f.message)
 		for _, r := range reactions[f.row.id] {
-			page.Events = append(page.Events, r)
+			events = append(events, r)
 		}
 	}
-	return page, nil
+	return events
 }
 
 // historian reads the history of one target as one user.
@@ -68,7 +80,9 @@ type historian struct {
 	filter  directus.Filter // which rows are the target's
 	name    string          // the canonical name of the target
 	feed    *feed           // that shows the target to the session; nil if none does
-	most    int64           // what a page may take, in bytes; 0: no limit
+	most    int64           // what the messages of a page may take that are kept, in bytes; 0: no limit
+	kept    int64           // what they would take, all together
+	walks   []*walk         // of which they are
 	until   int64           // the session was shown the latecomers behind this place as they came
 	end     *pageEnd        // of the last page that the session was shown; nil: there was none
 	early   map[string]struct{}
@@ -174,7 +188,6 @@ func (h *historian) page(ctx context.Context, q ircd.HistoryQuery) ([]found, boo
 // around takes a half from either side of a border, the reference being the first
 // on the later side. Where one side has less, the other gives more.
 func (h *historian) around(ctx context.Context, at *border, limit int) ([]found, bool, error) {
-	h.most /= 2 // each side has its half of what the page may take
 	older, newer := h.walk(true, nil, at, limit), h.walk(false, at, nil, limit)
 	nOld, nNew := limit/2, limit-limit/2
 	if err := older.fill(ctx, nOld); err != nil {

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -162,17 +163,20 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border)
 	rows = rows[max(0, len(rows)-maxTies):]
 	w := h.walk(false, nil, nil, len(rows))
 	for len(rows) > 0 {
-		page := rows[:min(len(rows), pageLimit(ctx, h.member.account, pageSize))]
-		rows = rows[len(page):]
+		page := rows[:min(len(rows), pageSize, w.scan.limit(ctx))]
 		keys := make([]string, len(page))
 		for i, r := range page {
 			keys[i] = r.id
 		}
 		filter := directus.And(h.filter, directus.Compare(h.group.fields.key(), "_in", keys))
-		read, _, err := readRows(ctx, h.member.account, h.group, directus.Query{Filter: filter, Limit: len(page)})
+		read, _, err := w.scan.ask(ctx, directus.Query{Filter: filter, Limit: len(page)})
+		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
+			continue // with fewer
+		}
 		if err != nil {
 			return nil, err
 		}
+		rows = rows[len(page):]
 		slices.SortFunc(read, compareRows)
 		if err := w.add(ctx, read, len(page) <= maxRanked); err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -36,10 +37,9 @@ type member struct {
 	cancel context.CancelFunc
 	// changing is held while something stored is changed; cap 1.
 	changing chan struct{}
-	// pages is the user's part of the backend's room for pages.
-	pages    atomic.Pointer[pageRoom] // replaced by Backend.Configure
-	turn     chan struct{}            // held by checkRights; cap 1
-	checking chan struct{}            // held by checkLately; cap 1
+	reads    *semaphore.Weighted // of pages, which the user may have at once; see pageRoom
+	turn     chan struct{}       // held by checkRights; cap 1
+	checking chan struct{}       // held by checkLately; cap 1
 	// honoured is the number of changes of rights by which the feeds that the member
 	// reads were looked at; stored by who holds turn.
 	honoured atomic.Int64
@@ -58,15 +58,15 @@ type member struct {
 	probed   time.Time              // the last send while in trouble; guarded by mu
 }
 
-func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *feeds, pages *pageRoom, recheck time.Duration, log zerolog.Logger) *member {
+func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
 	account := names.account
 	m := &member{
 		account: account, names: names, rights: rights, recheck: recheck, feeds: fs, log: log,
+		reads:  semaphore.NewWeighted(readsOfUser),
 		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: markers,
 		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checking: make(chan struct{}, 1), checked: time.Now(),
 		sessions: map[*session]struct{}{}, watches: map[string]*topicWatch{},
 	}
-	m.pages.Store(pages.ofUser())
 	m.honoured.Store(rights.changes.Load())
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})

@@ -40,7 +40,7 @@ func (s *session) turned(h *historian, list []found, come int64) {
 		s.pageEnds = map[*channel]*pageEnd{}
 	}
 	last := list[len(list)-1]
-	s.pageEnds[h.channel] = &pageEnd{last.row.id, last.message.Time, come}
+	s.pageEnds[h.channel] = &pageEnd{last.row.id, last.row.shownAt(), come}
 	if j := s.joined[ircd.Fold(h.channel.Name)]; j != nil && j.fetches && j.view.feed == h.feed {
 		j.fetched(list)
 	}

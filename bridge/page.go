@@ -20,6 +20,7 @@ func readRows(ctx context.Context, account *directus.Account, g *group, q direct
 	if err := account.Items(ctx, g.collection, q, &items); err != nil {
 		return nil, false, fmt.Errorf("read collection %s: %w", g.collection, err)
 	}
+	g.weight.learn(items)
 	rows = make([]row, 0, len(items))
 	for _, raw := range items {
 		r, err := g.parse(raw)

@@ -8,167 +8,93 @@ import (
 	"testing/synctest"
 	"time"
 
-	"directus-ircd/ircd"
+	"golang.org/x/sync/semaphore"
 )
 
-func roomy(backend *Backend, m *member) *session { return &session{backend: backend, member: m} }
+func newReader(b *Backend) *session {
+	return &session{backend: b, member: &member{reads: semaphore.NewWeighted(readsOfUser)}}
+}
 
-// withRoom makes a backend with room for pages, and its members ada and bob.
-func withRoom(size int64) *Backend {
-	b := &Backend{members: map[string]*member{"ada": {}, "bob": {}}}
-	b.pages.Store(newPageRoom(size))
-	for _, m := range b.members {
-		m.pages.Store(b.pages.Load().ofUser())
+// readAtOnce is how many of some readers read at once, of which each takes a second.
+func readAtOnce(t *testing.T, readers []*session) int {
+	var mu sync.Mutex
+	reading, most := 0, 0
+	count := func(n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		reading += n
+		most = max(most, reading)
 	}
-	return b
-}
-
-// Another size holds for the pages that are read from then on; what is held is given
-// back to the room that it was taken from.
-func TestPageRoomResized(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := withRoom(8 << 20)
-		s := roomy(b, b.members["ada"])
-		page := func(bytes int64) (func(), error) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			return s.readPage(ctx, func() (int64, error) { return bytes, nil })
-		}
-		old := b.pages.Load()
-		done, err := page(6 << 20)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.resizePages(8 << 20)
-		if b.pages.Load() != old {
-			t.Error("the same size makes another room")
-		}
-		b.resizePages(16 << 20)
-		if _, err := page(12 << 20); err != nil {
-			t.Errorf("a page of the new size: %v", err)
-		}
-		done()
-		if !old.bytes.TryAcquire(old.size) {
-			t.Error("the old room did not get back all")
-		}
-		s.endHolds()
-		if room := b.pages.Load(); room.size != 16<<20 || !room.bytes.TryAcquire(room.size) {
-			t.Errorf("the new room has %d", room.size)
-		}
-	})
-}
-
-// What pages take is bounded, for one user and for all; who finds no room in time is
-// told so, and what was taken comes back.
-func TestPageRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := withRoom(8 << 20)
-		ada, bob := b.members["ada"], b.members["bob"]
-		page := func(s *session, bytes int64) (func(), error) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			return s.readPage(ctx, func() (int64, error) { return bytes, nil })
-		}
-		first, second, other := roomy(b, ada), roomy(b, ada), roomy(b, bob)
-		done, err := page(first, 5<<20)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := page(second, 5<<20); !errors.Is(err, errNoRoom) {
-			t.Errorf("beyond a user's share: %v", err)
-		}
-		if _, err := page(second, smallPage); err != nil {
-			t.Errorf("a small page: %v", err)
-		}
-		if _, err := page(first, 5<<20); !errors.Is(err, errNoRoom) {
-			t.Errorf("a session that waits for itself: %v", err)
-		}
-		if _, err := page(other, 2<<20); err != nil {
-			t.Errorf("somebody else: %v", err)
-		}
-		if _, err := page(other, 2<<20); !errors.Is(err, errNoRoom) {
-			t.Errorf("beyond what all may have: %v", err)
-		}
-		done()
-		done()
-		if _, err := page(second, 100<<20); !errors.Is(err, errNoRoom) {
-			t.Errorf("while another one has some: %v", err)
-		}
-		other.endHolds()
-		if _, err := page(second, 100<<20); err != nil {
-			t.Errorf("alone: %v", err)
-		}
-		second.endHolds()
-		for _, room := range []*pageRoom{b.pages.Load(), ada.pages.Load(), bob.pages.Load()} {
-			if !room.bytes.TryAcquire(room.size) || !room.reads.TryAcquire(1) {
-				t.Error("not all came back")
+	var all sync.WaitGroup
+	for _, s := range readers {
+		all.Go(func() {
+			err := s.reading(t.Context(), func() error {
+				count(1)
+				time.Sleep(time.Second)
+				count(-1)
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
 			}
-		}
-		refused := errors.New("refused")
-		if _, err := first.readPage(t.Context(), func() (int64, error) { return 0, refused }); err != refused {
-			t.Error(err)
-		}
-	})
+		})
+	}
+	all.Wait()
+	return most
 }
 
-// Reading waits in the order of those who ask, and no more are read at once than there
-// is memory for.
+// No more is read at once than there is memory for, by one user or by all; who does not
+// get a turn in time is told so, and what a failed read took comes back.
 func TestPagesReadAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := withRoom(leastPageMemory)
-		var mu sync.Mutex
-		reading, most := 0, 0
-		count := func(n int) {
-			mu.Lock()
-			defer mu.Unlock()
-			reading += n
-			most = max(most, reading)
+		b := &Backend{}
+		b.pages.Store(newPageRoom(18 << 20))
+		others := make([]*session, 40)
+		for i := range others {
+			others[i] = newReader(b)
 		}
-		ended := make(chan struct{})
-		for range 40 {
-			m := &member{}
-			m.pages.Store(b.pages.Load().ofUser())
-			go func() {
-				_, err := roomy(b, m).readPage(t.Context(), func() (int64, error) {
-					count(1)
-					time.Sleep(time.Second)
-					count(-1)
-					return 0, nil
-				})
-				if err != nil {
-					t.Error(err)
-				}
-				ended <- struct{}{}
-			}()
-			synctest.Wait()
+		if n := readAtOnce(t, others); n != 6 {
+			t.Errorf("%d users read at once", n)
 		}
-		for range 40 {
-			<-ended
+		one := newReader(b)
+		same := make([]*session, 40)
+		for i := range same {
+			same[i] = &session{backend: b, member: one.member}
 		}
-		if most != leastReads {
-			t.Errorf("%d were read at once", most)
+		if n := readAtOnce(t, same); n != readsOfUser {
+			t.Errorf("one user reads %d at once", n)
+		}
+		refused := errors.New("refused")
+		for range 10 {
+			if err := one.reading(t.Context(), func() error { return refused }); err != refused {
+				t.Error(err)
+			}
+		}
+		if !b.pages.Load().reads.TryAcquire(6) {
+			t.Error("not all came back")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := one.reading(ctx, func() error { return nil }); !errors.Is(err, errManyReads) {
+			t.Errorf("without a turn: %v", err)
 		}
 	})
 }
 
-// A page that is full is not cut within one time, by which a client may go on.
-func TestFullPageEndsBetweenTimes(t *testing.T) {
-	at := func(seconds ...int64) (list []found) {
-		for _, s := range seconds {
-			list = append(list, found{message: &ircd.Message{Time: time.Unix(s, 0)}})
-		}
-		return list
+// Another size holds for what is read from then on.
+func TestPageRoomResized(t *testing.T) {
+	b := &Backend{}
+	b.pages.Store(newPageRoom(18 << 20))
+	old := b.pages.Load()
+	if b.resizePages(18<<20, 19<<20); b.pages.Load() != old {
+		t.Error("room for as many reads is another room")
 	}
-	for _, test := range []struct {
-		list []found
-		want int
-	}{{at(1, 2, 3), 2}, {at(1, 2, 2, 2), 1}, {at(1, 1), 0}, {at(1), 0}} {
-		w := &walk{historian: &historian{}, found: test.list, scan: scan{done: true}}
-		if err := w.close(); (test.want == 0) != errors.Is(err, errPageTooLarge) {
-			t.Errorf("%d messages: %v", len(test.list), err)
-		}
-		if list, end := w.take(9); test.want > 0 && (len(list) != test.want || end) {
-			t.Errorf("%d messages left, want %d, the end: %v", len(list), test.want, end)
+	if b.resizePages(18<<20, 24<<20); !b.pages.Load().reads.TryAcquire(8) || b.pages.Load().reads.TryAcquire(1) {
+		t.Error("no room for 8 reads")
+	}
+	for size, want := range map[int64]int64{0: 10, 1: leastReads, 12 << 20: 4, 1 << 40: 10} {
+		if n := readsAtOnce(size); n != want {
+			t.Errorf("%d reads at once in %d bytes", n, size)
 		}
 	}
 }

@@ -171,8 +171,7 @@ type past struct {
 
 // past reads what a client is to be shown: what its device has missed, or the
 // latest messages; see latest for some.
-func (s *session) past(ctx context.Context, j *joined, some bool) (past, error) {
-	h := s.historyOf(j.channel)
+func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) (past, error) {
 	var had trail
 	if j.visit != nil {
 		had = s.has(j.visit)
@@ -223,7 +222,7 @@ func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, er
 	}
 	if cut && j.Backlog > 0 {
 		p.notice = fmt.Sprintf("Directus could not give the last %d messages in time: only the latest follow. The ones before them are shown by: /quote CHATHISTORY BEFORE %s timestamp=%s 500",
-			j.Backlog, j.window(), list[0].message.Time.UTC().Format(timestampLayout))
+			j.Backlog, j.window(), list[0].row.shownAt().UTC().Format(timestampLayout))
 	}
 	return p, err
 }

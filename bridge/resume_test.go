@@ -112,6 +112,11 @@ func (v *visitor) texts() []string {
 	}
 	lines := []string{}
 	for _, ev := range events {
+		if r, is := ev.(*ircd.Rest); is {
+			events = append(events, rest(v.t, r.More)...)
+		}
+	}
+	for _, ev := range events {
 		switch ev := ev.(type) {
 		case *ircd.Message:
 			lines = append(lines, ev.Text)

@@ -26,7 +26,7 @@ type scan struct {
 	group   *group
 	base    directus.Filter
 	down    bool // newest first
-	// size is how many rows are asked for at once.
+	// size is how many rows are asked for at once, at most: see limit.
 	size int
 	// fit is how many of them at most, as more were too large an answer; 0: not known.
 	fit int
@@ -187,9 +187,8 @@ func (s *scan) nextOfTexts(ctx context.Context) ([]row, error) {
 	if len(page) > 0 {
 		var err error
 		filter := directus.And(s.base, directus.Compare(s.group.fields.key(), "_in", page))
-		rows, _, err = readRows(ctx, s.account, s.group, directus.Query{Filter: filter, Limit: len(page)})
+		rows, _, err = s.ask(ctx, directus.Query{Filter: filter, Limit: len(page)})
 		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
-			s.fit = len(page) / 2
 			return nil, nil
 		}
 		if err != nil {
@@ -278,11 +277,10 @@ func (s *scan) read(ctx context.Context, filter directus.Filter, offset int, ord
 	}
 	for {
 		n := s.limit(ctx)
-		rows, more, err = readRows(ctx, s.account, s.group, directus.Query{Filter: filter, Sort: order, Limit: n, Offset: offset})
+		rows, more, err = s.ask(ctx, directus.Query{Filter: filter, Sort: order, Limit: n, Offset: offset})
 		if n <= 1 || !errors.Is(err, directus.ErrTooLarge) {
 			break
 		}
-		s.fit = n / 2 // somebody stores long texts
 	}
 	if err == nil && more && len(rows) == 0 {
 		err = errForeign
@@ -290,9 +288,21 @@ func (s *scan) read(ctx context.Context, filter directus.Filter, offset int, ord
 	return rows, more, err
 }
 
-// limit is how many rows are asked for at once.
+// ask reads rows, and goes on with fewer at once if they are too large an answer.
+func (s *scan) ask(ctx context.Context, q directus.Query) (rows []row, more bool, err error) {
+	if q.Limit > 1 { // one row comes whatever it takes
+		q.MaxAnswer = maxRowsAnswer
+	}
+	rows, more, err = readRows(ctx, s.account, s.group, q)
+	if errors.Is(err, directus.ErrTooLarge) {
+		s.fit = max(1, q.Limit/4)
+	}
+	return rows, more, err
+}
+
+// limit is how many rows are asked for at once: as many as probably fit into an answer.
 func (s *scan) limit(ctx context.Context) int {
-	n := pageLimit(ctx, s.account, s.size)
+	n := min(pageLimit(ctx, s.account, s.size), s.group.weight.fit())
 	if s.fit > 0 {
 		n = min(n, s.fit)
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"directus-ircd/directus"
-	"directus-ircd/ircd"
 )
 
 // serverNow is the earliest moment that the clock of Directus may show now, and
@@ -47,15 +46,15 @@ func earlier(a, b time.Time) time.Time {
 // that for what is written in the same millisecond as the newest message, nor for
 // rows that are on their way, whose dates may be older. Rows of the future do not
 // count: they would leave no room for others.
-func (s *session) joinTime(j *joined, backlog []*ircd.Message) time.Time {
+func (s *session) joinTime(j *joined, backlog []found) time.Time {
 	now, limit, known := serverNow(s.member.account)
 	f := j.view.feed
 	f.mu.Lock()
 	newest := f.moments.newest[lane{channel: j.channel}]
 	f.mu.Unlock()
-	for _, m := range backlog {
-		if m.Time.After(newest) && !m.Time.After(limit) {
-			newest = m.Time
+	for _, f := range backlog {
+		if at := f.row.shownAt(); at.After(newest) && !at.After(limit) {
+			newest = at
 		}
 	}
 	if newest.After(limit) { // the clock was set back

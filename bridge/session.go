@@ -30,9 +30,8 @@ const (
 type session struct {
 	backend     *Backend
 	member      *member
-	plan        *plan              // the configuration that it goes by; see follow
-	started     *ircd.JoinOptions  // nil before Start
-	holds       map[*hold]struct{} // the room of pages that are being shown
+	plan        *plan             // the configuration that it goes by; see follow
+	started     *ircd.JoinOptions // nil before Start
 	person      person
 	nick        *claim
 	wake        chan struct{}
@@ -180,8 +179,9 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	}
 	answer := &ircd.Channel{Name: c.Name, Topic: s.member.topics.text(ctx, c)}
 	s.member.watchTopics(c, s.backend.plan.Load().channels)
+	var list []found
 	if ready && j.due {
-		answer.Backlog, answer.Notice, answer.Done, err = s.backlog(ctx, j, joinPatience, false)
+		list, err = s.joinBacklog(ctx, j, answer)
 	}
 	if isForbidden(err) || ctx.Err() != nil {
 		s.drop(j)
@@ -190,7 +190,7 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	if j.due {
 		s.ringLater()
 	}
-	answer.At = s.joinTime(j, answer.Backlog)
+	answer.At = s.joinTime(j, list)
 	j.at, j.fetches = answer.At, !opts.Backlog
 	s.setPresent(j, true)
 	s.ring()
@@ -310,11 +310,17 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	var few [8]string // most are in no more channels, and then this takes no memory
 	names := slices.AppendSeq(few[:0], maps.Keys(s.joined))
 	slices.Sort(names)
+	shown := false
 	for _, name := range names {
 		j := s.joined[name]
 		events = append(events, s.troubleEvents(j, down)...)
-		if j.due && !j.out {
-			events = append(events, s.dueEvents(ctx, j, down)...)
+		switch {
+		case !j.due || j.out:
+		case shown: // not all are to be held at once
+			s.ring()
+		default:
+			late := s.dueEvents(ctx, j, down)
+			events, shown = append(events, late...), len(late) > 0
 		}
 	}
 	proven := s.member.isProven()
@@ -376,7 +382,6 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 func (s *session) Close(ctx context.Context) (err error) {
 	defer func() { err = s.backend.leave(ctx, s) }()
 	defer s.closeVisits()
-	defer s.endHolds()
 	for _, j := range s.joined {
 		defer s.drop(j)
 	}

@@ -31,9 +31,11 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 		work.Go(func() error {
 			return ircd.Guard(&s.member.log, func() error {
 				var list []ircd.HistoryTarget
-				err := h.inGroup(func() (err error) {
-					list, err = read()
-					return err
+				err := s.reading(ctx, func() error {
+					return h.inGroup(func() (err error) {
+						list, err = read()
+						return err
+					})
 				})
 				if isForbidden(err) {
 					return nil

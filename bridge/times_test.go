@@ -38,10 +38,26 @@ func history(t *testing.T, s ircd.Session, q ircd.HistoryQuery) []*ircd.Message 
 		t.Fatalf("%+v: %v", q, err)
 	}
 	var list []*ircd.Message
-	for _, e := range page.Events {
+	for _, e := range append(page.Events, rest(t, page.More)...) {
 		list = append(list, e.(*ircd.Message))
 	}
 	return list
+}
+
+// rest reads the parts of a history that follow the first.
+func rest(t *testing.T, more ircd.More) (events []ircd.Event) {
+	t.Helper()
+	for more != nil {
+		part, err := more(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(part) == 0 {
+			break
+		}
+		events = append(events, part...)
+	}
+	return events
 }
 
 // Where dates come in whole seconds, a message has one time and no other has it:

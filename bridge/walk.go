@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"slices"
+	"time"
 
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -20,18 +21,20 @@ type walk struct {
 	lo    *border // what is wanted lies behind it; nil: there is no such border
 	hi    *border // and in front of it
 	found []found // in the direction of the walk
-	bytes int64   // what found takes
 	full  bool    // the page takes no more, though there is more
 }
 
 // found is a row that is shown.
 type found struct {
-	row     row
-	message *ircd.Message
+	row     row           // no more than its place if message is nil
+	message *ircd.Message // nil: it is to be read again, see parts
+	size    int64         // what both take, in bytes, before they were dropped
+	digest  digest        // of the message that was dropped
 }
 
 func (h *historian) walk(down bool, lo, hi *border, limit int) *walk {
 	w := &walk{historian: h, lo: lo, hi: hi}
+	h.walks = append(h.walks, w)
 	base := h.filter
 	w.scan = scan{account: h.member.account, group: h.group, down: down}
 	// The date of a page's last row is read again with the next page, and one
@@ -58,14 +61,40 @@ func (h *historian) walk(down bool, lo, hi *border, limit int) *walk {
 func (w *walk) isEmpty() bool { return w.lo != nil && w.hi != nil && w.lo.compare(*w.hi) >= 0 }
 
 // fill reads until n messages, those that share the time of the last one and one
-// more are there, or all are, or the page is full.
+// more are there, or all are. A page of long texts that takes Directus too long ends
+// earlier.
 func (w *walk) fill(ctx context.Context, n int) error {
-	for !w.scan.done && !w.full && !w.has(n) {
+	for !w.scan.done && !w.has(n) {
+		if w.isLate(ctx) && w.close() {
+			return nil
+		}
 		if err := w.step(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// isLate reports that a page of long texts has taken half of its time: the other half is
+// for its first part, see parts.
+func (w *walk) isLate(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ok && w.most > 0 && w.kept > w.most && time.Until(end) < historyTimeout/2
+}
+
+// close ends a page with what there is. A client may go on from that by its time alone,
+// so what shares the time of the last row is left to the next page; false if that is all.
+func (w *walk) close() bool {
+	n := len(w.found) - 1
+	for n > 0 && w.found[n-1].sharesTime(w.found[len(w.found)-1]) {
+		n--
+	}
+	if n <= 0 {
+		return false
+	}
+	clear(w.found[n:])
+	w.found, w.full = w.found[:n], true
+	return true
 }
 
 // some reads until more than n messages are there, or all are.
@@ -95,7 +124,7 @@ func (w *walk) has(n int) bool {
 	return n == 0 || !w.found[len(w.found)-1].sharesTime(w.found[n-1])
 }
 
-func (f found) sharesTime(other found) bool { return f.message.Time.Equal(other.message.Time) }
+func (f found) sharesTime(other found) bool { return f.row.shownAt().Equal(other.row.shownAt()) }
 
 // add takes the rows of a page that are to be shown.
 func (w *walk) add(ctx context.Context, rows []row, dense bool) error {
@@ -105,37 +134,16 @@ func (w *walk) add(ctx context.Context, rows []row, dense bool) error {
 	rows = slices.DeleteFunc(rows, func(r row) bool {
 		return w.lo != nil && !w.lo.isInFrontOf(r) || w.hi != nil && w.hi.isInFrontOf(r) || !w.channel.matches(r)
 	})
-	refs, err := w.member.names.references(ctx, w.group, rows)
+	list, err := w.shown(ctx, rows)
 	if err != nil {
 		return err
 	}
-	for _, r := range rows {
-		m := toMessage(r, w.channel, refs, true)
-		if m.Text != "" && (w.feed == nil || !w.feed.isGone(r.id)) {
-			if _, early := w.early[r.id]; !early {
-				w.found = append(w.found, found{r, m})
-				w.bytes += sizeOf(m)
-			}
-		}
-		if w.most > 0 && w.bytes > w.most {
-			return w.close()
+	for _, f := range list {
+		if _, early := w.early[f.row.id]; !early {
+			w.found = append(w.found, f)
+			w.keep(&f)
 		}
 	}
-	return nil
-}
-
-// close ends a page with the last message that fits. A client may go on from that by
-// its time alone, so what shares the time of the next one is left to the next page.
-func (w *walk) close() error {
-	n := len(w.found) - 1
-	for n > 0 && w.found[n-1].sharesTime(w.found[len(w.found)-1]) {
-		n--
-	}
-	if n == 0 {
-		return errPageTooLarge
-	}
-	clear(w.found[n:])
-	w.found, w.full = w.found[:n], true
 	return nil
 }
 

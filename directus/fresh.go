@@ -26,7 +26,7 @@ const searchAgain = 10 * time.Minute
 // read reads a collection.
 func (a *Account) read(ctx context.Context, path string, q Query, out any) error {
 	if a.client.searches.allowed() {
-		err := a.call(ctx, call{method: methodSearch, path: path, body: map[string]any{"query": q.object()}, out: out, whole: q.Whole})
+		err := a.call(ctx, call{method: methodSearch, path: path, body: map[string]any{"query": q.object()}, out: out, whole: q.Whole, most: q.MaxAnswer})
 		if !blocked(err) {
 			return err
 		}
@@ -35,7 +35,7 @@ func (a *Account) read(ctx context.Context, path string, q Query, out any) error
 	if err != nil {
 		return err
 	}
-	err = a.call(ctx, call{method: http.MethodGet, path: path, query: v, out: out, whole: q.Whole})
+	err = a.call(ctx, call{method: http.MethodGet, path: path, query: v, out: out, whole: q.Whole, most: q.MaxAnswer})
 	if !blocked(err) {
 		a.client.searches.refuse()
 	}

@@ -26,6 +26,7 @@ type call struct {
 	token        string       // bearer token; empty: none
 	out          any          // receives "data" unless nil
 	whole        bool         // strings over MaxString are not cut
+	most         int          // bytes of the answer, if that is less than the client's; 0: no
 	header       *http.Header // receives the header of an answer unless nil
 }
 
@@ -61,7 +62,11 @@ func (c *Client) once(ctx context.Context, k call) error {
 	if k.whole {
 		read = readWhole
 	}
-	body, err := read(resp.Body, c.most)
+	most := c.most
+	if k.most > 0 {
+		most = min(most, k.most)
+	}
+	body, err := read(resp.Body, most)
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -181,8 +181,8 @@ type Channel struct {
 	// Backlog holds the latest messages, oldest first. Where it cannot be had
 	// yet, it is empty and a Backlog event follows through Poll.
 	Backlog []*Message
-	// Done is that of HistoryPage, for Backlog.
-	Done func()
+	// More is that of HistoryPage, for Backlog; it brings Backlog events.
+	More More
 	// Notice is what is to be said in front of the backlog; it may be empty.
 	Notice string
 }

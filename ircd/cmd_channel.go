@@ -24,6 +24,9 @@ func (c *conn) cmdJoin(ctx context.Context, m *irc.Message) error {
 // joinAll joins channels, each followed by its backlog.
 func (c *conn) joinAll(ctx context.Context, names []string) error {
 	for i, name := range names {
+		if _, err := c.written(ctx); err != nil { // who does not read is to hold no backlog
+			return err
+		}
 		ch, err := c.join(ctx, name)
 		if err := c.answer(ctx, "JOIN", err); err != nil {
 			return err
@@ -48,8 +51,10 @@ func (c *conn) showPast(ctx context.Context, ch *Channel) error {
 	if ch.Notice != "" {
 		c.showService(&ServiceNotice{Target: ch.Name, Text: ch.Notice})
 	}
-	defer finish(ch.Done)
-	return c.showBacklog(ctx, ch.Name, ch.Backlog)
+	if err := c.showBacklog(ctx, ch.Name, ch.Backlog); err != nil {
+		return err
+	}
+	return c.showRest(ctx, ch.More)
 }
 
 // join enters one channel. Joining it again is nothing, and no channel.
@@ -148,7 +153,7 @@ func (c *conn) showRemoval(ev *Removal) {
 // enter joins a channel that the client has not asked for. If the time does not do for
 // it, that is errOtherTime.
 func (c *conn) enter(ctx context.Context, name string) error {
-	if err := c.flush(ctx); err != nil { // it may take a while
+	if _, err := c.written(ctx); err != nil { // it may take a while
 		return err
 	}
 	ch, err := c.join(ctx, name)

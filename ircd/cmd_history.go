@@ -40,13 +40,17 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 		return r.fail(failTarget, "Private messages are not carried here")
 	}
 	r.query.Reactions = c.caps.has(capEventPlayback) && c.caps.has(capMessageTags) && c.caps.has(capBatch)
+	ctx, cancel, err := c.whenWritten(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
 	page, err := historyAsked(ctx, r, func(ctx context.Context) (*HistoryPage, error) {
 		return c.session.History(ctx, r.query)
 	})
 	if err != nil {
 		return err
 	}
-	defer finish(page.Done)
 	// What is known by now is shown before the batch that may hold it too: a client
 	// can leave out what comes before the end of the batch that it waits for, and
 	// gamja shows what comes after it once more.
@@ -54,7 +58,7 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 		return err
 	}
 	b := c.openHistory(c.endTags(page.End), "chathistory", page.Target)
-	return c.showEvents(ctx, b, page.Events)
+	return c.showEvents(ctx, b, page.Events, page.More)
 }
 
 // historyTargets lists where something was said. The bounds may be given in

@@ -125,9 +125,11 @@ type Backlog struct {
 	// Channel is its canonical name, or the nick of the user.
 	Channel  string
 	Messages []*Message
-	// Done is that of HistoryPage.
-	Done func()
 }
+
+// Rest brings what follows the Backlog in front of it, as further Backlog events.
+// It belongs to one session alone.
+type Rest struct{ More More }
 
 // ServiceNotice is the daemon speaking to this client: an outage, a recovery,
 // a message that could not be shown.
@@ -162,6 +164,7 @@ func (*ReadMarker) event()    {}
 func (*Profile) event()       {}
 func (*Acquaintances) event() {}
 func (*Backlog) event()       {}
+func (*Rest) event()          {}
 func (*ServiceNotice) event() {}
 func (*Removal) event()       {}
 func (*Admission) event()     {}

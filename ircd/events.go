@@ -100,8 +100,9 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 			c.showReaction(ev)
 		}
 	case *Backlog:
-		defer finish(ev.Done)
 		return c.showBacklog(ctx, ev.Channel, ev.Messages)
+	case *Rest:
+		return c.showRest(ctx, ev.More)
 	case *ReadMarker:
 		c.showMarker(ev)
 	case *ServiceNotice:

@@ -32,6 +32,7 @@ type fakeChat struct {
 	ahead    time.Duration // of the clock of the chat
 	features Features      // static
 	notice   string        // in front of each backlog; static
+	more     More          // behind each backlog; nil: nothing; static
 	device   bool          // sessions want to know what has arrived; static
 
 	crash func(method, user string) // guarded by mu; nil: nothing. It may panic
@@ -220,7 +221,7 @@ func (s *fakeSession) Join(ctx context.Context, channel string, opts JoinOptions
 	s.joined[name] = true
 	ch := &Channel{Name: name, Topic: topic, At: s.chat.joinedAt}
 	if opts.Backlog {
-		ch.Backlog, ch.Notice = s.chat.backlog[name], s.chat.notice
+		ch.Backlog, ch.Notice, ch.More = s.chat.backlog[name], s.chat.notice, s.chat.more
 	}
 	return ch, nil
 }

@@ -1,6 +1,9 @@
 package ircd
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // HistoryMode is the subcommand of CHATHISTORY that asks for a page.
 type HistoryMode int
@@ -43,15 +46,19 @@ type HistoryPage struct {
 	// Target is the canonical name of the channel, or the nick.
 	Target string
 	// Events are messages, and reactions if asked for. There are as many as asked for,
-	// unless there are no more or they would take too much memory.
+	// unless there are no more, More brings the others, or to read them takes too long.
 	Events []Event
 	// End says that there are no more in the direction that the query counts
 	// in.
 	End bool
-	// Done is called when the client has been given all of it, so that the backend can
-	// forget what it takes; nil: nobody needs to know.
-	Done func()
+	// More reads what follows Events; nil: these are all.
+	More More
 }
+
+// More reads the next part of what would take too much memory as a whole; none is the
+// end. It is called, by the goroutine of the session, when the client has taken the part
+// before, however long that takes.
+type More func(context.Context) ([]Event, error)
 
 // HistoryTarget is a row of CHATHISTORY TARGETS.
 type HistoryTarget struct {

@@ -150,6 +150,24 @@ func (q *sendQueue) awaitDrained() bool {
 	return q.awaited
 }
 
+// awaitIdle waits until all is written: to a client that reads nothing each write has a
+// limit, and then it is false.
+func (q *sendQueue) awaitIdle(ctx context.Context) (bool, error) {
+	for {
+		q.mu.Lock()
+		idle, broken := !q.writing && len(q.buf) == 0, q.broken || q.closed
+		q.mu.Unlock()
+		if idle || broken {
+			return !broken, nil
+		}
+		select {
+		case <-q.room:
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
+	}
+}
+
 // close ends the queue behind lines, for which the limit is no obstacle. What
 // is in it is written until deadline.
 func (q *sendQueue) close(lines []byte, deadline time.Time) {

@@ -22,7 +22,68 @@ func (c *conn) showBacklog(ctx context.Context, window string, messages []*Messa
 		return nil
 	}
 	defer c.aside()()
-	return c.showEvents(ctx, c.openHistory(nil, "chathistory", window), events)
+	return c.showEvents(ctx, c.openHistory(nil, "chathistory", window), events, nil)
+}
+
+// showRest shows the parts of a backlog that follow the first.
+func (c *conn) showRest(ctx context.Context, more More) error {
+	if c.caps.has(capChathistory) {
+		return nil
+	}
+	for {
+		events, err := c.nextPart(ctx, more)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		for _, ev := range events {
+			if err := c.showEvent(ctx, ev); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// nextPart is the next part of a history, none at the end, or where nobody reads any more.
+// It is read when the client has taken all that it was sent: who does not read is to cost
+// no more than what is in its queue. The client cannot be told that a part is missing, so
+// one that cannot be read ends the connection: it comes back and asks again.
+func (c *conn) nextPart(ctx context.Context, more More) ([]Event, error) {
+	if more == nil {
+		return nil, nil
+	}
+	if alive, err := c.written(ctx); err != nil || !alive {
+		return nil, err
+	}
+	asking, cancel := context.WithTimeout(lasting(ctx), historyTimeout)
+	defer cancel()
+	events, err := more(asking)
+	if end := ended(ctx); end != nil {
+		return nil, end
+	}
+	if err != nil {
+		c.log.Warn().Err(err).Msg("read the rest of a history")
+		return nil, &closing{text: "The rest of the history could not be read: come back to see it", cause: "history"}
+	}
+	return events, nil
+}
+
+// whenWritten waits until the client has taken all that it was sent, and gives what asks
+// for a page then the time of a command: who does not read holds none.
+func (c *conn) whenWritten(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if _, err := c.written(ctx); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := withPatience(lasting(ctx))
+	return ctx, cancel, nil
+}
+
+// written waits until the client has taken all that it was sent. It is false where that
+// has failed.
+func (c *conn) written(ctx context.Context) (bool, error) {
+	if err := c.flush(ctx); err != nil {
+		return false, err
+	}
+	return c.out.awaitIdle(lasting(ctx))
 }
 
 // openHistory opens the batch of a history; it is none for clients without
@@ -41,12 +102,20 @@ func (c *conn) closeHistory(b batch) {
 	}
 }
 
-// showEvents shows a part of a history in the batch for it, and closes that.
-func (c *conn) showEvents(ctx context.Context, b batch, events []Event) error {
+// showEvents shows a history, and what follows its first part, in the batch for it, and
+// closes that.
+func (c *conn) showEvents(ctx context.Context, b batch, events []Event, more More) error {
 	f := c.form(true)
-	for _, ev := range events {
-		c.showIn(b, ev, f)
-		if err := c.flushLong(ctx); err != nil {
+	for len(events) > 0 {
+		for i, ev := range events {
+			c.showIn(b, ev, f)
+			events[i] = nil // it may be long
+			if err := c.flushLong(ctx); err != nil {
+				return err
+			}
+		}
+		var err error
+		if events, err = c.nextPart(ctx, more); err != nil {
 			return err
 		}
 	}
@@ -66,12 +135,5 @@ func (c *conn) showIn(b batch, ev Event, f form) {
 			lines[i].Tags = append(lines[i].Tags, tag{Key: tagContext})
 		}
 		c.sendAll(b, newRendering(lines))
-	}
-}
-
-// finish tells the backend that a client has been given a page, or never will be.
-func finish(done func()) {
-	if done != nil {
-		done()
 	}
 }

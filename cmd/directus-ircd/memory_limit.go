@@ -14,7 +14,8 @@ const (
 	// takes for its own memory, in percent: stacks of the system, buffers of sockets
 	// and files count there too.
 	memoryShare = 75
-	// pageShare is which part of the limit pages of history may take: one in that many.
+	// pageShare is which part of the limit the reading of history may take: one in that
+	// many.
 	pageShare = 8
 	// leastMemory is what limits.memory has to be at least.
 	leastMemory = 32 << 20

@@ -1,0 +1,154 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+const (
+	// partMemory is what the messages of a page, or of a backlog, may take that are held
+	// at once, in bytes; a single one may take more, see directus.MaxString.
+	partMemory = 768 << 10
+	// foundCost is about what one takes besides its texts.
+	foundCost = 1 << 10
+)
+
+// sizeOf is about what a row and its message take in memory, in bytes.
+func sizeOf(r row, m *ircd.Message) int64 {
+	n := foundCost + len(r.text) + len(m.Text)
+	if m.Quote != nil {
+		n += len(r.reply.text) + len(m.Quote.Text)
+	}
+	for _, v := range r.values {
+		n += len(v)
+	}
+	return int64(n)
+}
+
+// keep counts what was found, and drops the messages of the whole page when they take too
+// much: then they are read again, a part at a time.
+func (h *historian) keep(f *found) {
+	if h.kept += f.size; h.most == 0 || h.kept <= h.most {
+		return
+	}
+	for _, w := range h.walks {
+		for i := len(w.found) - 1; i >= 0 && w.found[i].message != nil; i-- {
+			w.found[i].drop()
+		}
+	}
+}
+
+// drop keeps no more than the place of what was found.
+func (f *found) drop() {
+	f.digest = digestOf(wording(f.message))
+	f.row = row{id: f.row.id, date: f.row.date, rawDate: f.row.rawDate, at: f.row.at, seen: f.row.seen}
+	f.message = nil
+}
+
+// said is the digest of a message, dropped or not.
+func (f *found) said() digest {
+	if f.message == nil {
+		return f.digest
+	}
+	return digestOf(wording(f.message))
+}
+
+// parts is a page of history, or a backlog, as its client is given it: a part when it has
+// taken the one before. So a client holds one part at most, however long the texts are
+// and however slowly it reads. Its owner is the session.
+type parts struct {
+	session   *session
+	historian *historian
+	left      []found // oldest first; with all messages, or none
+}
+
+// next returns what follows, none at the end. What is not to be seen any more is left out.
+func (p *parts) next(ctx context.Context) (list []found, err error) {
+	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
+	defer cancel()
+	for len(p.left) > 0 && len(list) == 0 {
+		if p.left[0].message != nil {
+			list, p.left = p.left, nil
+			return list, nil
+		}
+		err := p.session.reading(ctx, func() (err error) {
+			list, err = p.read(ctx)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// read reads as much as a part may hold, by what it took before.
+func (p *parts) read(ctx context.Context) ([]found, error) {
+	h := p.historian
+	n := 0
+	most := min(len(p.left), pageLimit(ctx, h.member.account, maxPage))
+	for size := int64(0); n < most && (n == 0 || size+p.left[n].size <= partMemory); n++ {
+		size += p.left[n].size
+	}
+	for {
+		rows, err := h.rowsAt(ctx, p.left[:n])
+		if errors.Is(err, directus.ErrTooLarge) && n > 1 {
+			n /= 2 // they have grown
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		list, err := h.shown(ctx, rows)
+		if err == nil {
+			p.left = p.left[n:]
+		}
+		return list, err
+	}
+}
+
+// rowsAt reads the rows of some places that still match, in their order and with their times.
+func (h *historian) rowsAt(ctx context.Context, places []found) ([]row, error) {
+	keys := make([]string, len(places))
+	for i, f := range places {
+		keys[i] = f.row.id
+	}
+	q := directus.Query{Filter: directus.And(h.filter, directus.Compare(h.group.fields.key(), "_in", keys)), Limit: len(keys)}
+	if len(keys) > 1 {
+		q.MaxAnswer = 2 * maxRowsAnswer
+	}
+	read, _, err := readRows(ctx, h.member.account, h.group, q)
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[string]row, len(read))
+	for _, r := range read {
+		by[r.id] = r
+	}
+	rows := read[:0]
+	for _, f := range places {
+		if r, there := by[f.row.id]; there && h.channel.matches(r) {
+			r.at, r.seen = f.row.at, f.row.seen
+			rows = append(rows, r)
+		}
+	}
+	return rows, nil
+}
+
+// shown are those of some rows that have something to show.
+func (h *historian) shown(ctx context.Context, rows []row) ([]found, error) {
+	refs, err := h.member.names.references(ctx, h.group, rows)
+	if err != nil {
+		return nil, err
+	}
+	var list []found
+	for _, r := range rows {
+		if m := toMessage(r, h.channel, refs, true); m.Text != "" && (h.feed == nil || !h.feed.isGone(r.id)) {
+			list = append(list, found{row: r, message: m, size: sizeOf(r, m)})
+		}
+	}
+	return list, nil
+}
