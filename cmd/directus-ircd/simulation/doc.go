@@ -19,8 +19,10 @@
 // The daemon takes the time by the clock of Directus, which is set in some worlds; that of the bubble cannot be. The disk is
 // full by a limit of the process, which holds for whatever else writes files in it.
 //
-// The same seed makes the same scenario. The same run it is only as far as the scheduler allows: the order of maps, of
-// what is ready at one moment, and the jitter of pauses differ, so that a failing seed may have to be tried several times.
+// The same seed makes the same scenario. The same run, to the last line of the log, it makes with -simulate.exact, for which
+// the test builds itself anew with a Go runtime whose choices follow from the seed. Without, the order of maps, of what is
+// ready at one moment, and the jitter of pauses differ, so that a failing seed may have to be tried several times. See
+// TestSameSeedSameRun.
 //
 // The files: scenario chooses settings and steps from a seed; steps and faults carry them out on a world; client is an IRC
 // client that notes what it is sent; chronicle is the model of Directus; judge holds one against the other; shrink makes a

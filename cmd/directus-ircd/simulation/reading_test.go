@@ -63,8 +63,11 @@ func (r *reading) disturbed(row *record) bool {
 }
 
 // before reports whether a message comes before another. Keys that do not count up put those of one moment in no order that
-// events would have.
+// events would have, and what was stored later, while the clock of Directus was set back, is shown when it comes.
 func (r *reading) before(a, b *record) bool {
+	if a.stored().After(b.stored()) {
+		return false
+	}
 	if r.ch.uuids(r.w.scenario.settings) {
 		return a.date().Before(b.date())
 	}

@@ -20,13 +20,25 @@ var (
 	brief    = flag.Bool("simulate.brief", false, "name broken promises without looking for a smaller scenario")
 	atMost   = flag.Duration("simulate.atmost", 0, "stop after so long though -simulate.messages and -simulate.faults are not reached; 0: do not")
 	trace    = flag.Bool("simulate.trace", false, "log measurements of each world")
+	printing = flag.Bool("simulate.wire", false, "print the wire of all, of -simulate.seed")
 	failing  = flag.Int("simulate.broken", 3, "stop at so many broken worlds")
 )
 
 // Whatever happens, the promises that are judged hold.
 func TestSimulation(t *testing.T) {
+	if *exact {
+		out, failed := runExactly(t, builtExactly(t))
+		if t.Log(out); failed {
+			t.Error("see above")
+		}
+		return
+	}
 	if *oneSeed != 0 {
-		if w := simulate(t, newScenario(*oneSeed, *length)); len(w.failures) > 0 {
+		w := simulate(t, newScenario(*oneSeed, *length))
+		if *printing {
+			fmt.Println(wireMark + w.transcript())
+		}
+		if len(w.failures) > 0 {
 			report(t, w)
 		}
 		return
