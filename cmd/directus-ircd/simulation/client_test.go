@@ -79,6 +79,7 @@ type refusal struct {
 	at      time.Time
 	target  string
 	perhaps bool
+	stored  bool // but not where it can be seen
 	text    string
 }
 
@@ -449,7 +450,10 @@ func (c *client) refused(m *irc.Message) {
 	if m.Command == "FAIL" && m.Params[0] != "PRIVMSG" {
 		return
 	}
-	c.refusals = append(c.refusals, refusal{time.Now(), target, strings.Contains(m.Trailing(), "perhaps"), m.Trailing()})
+	c.refusals = append(c.refusals, refusal{
+		at: time.Now(), target: target, text: m.Trailing(),
+		perhaps: strings.Contains(m.Trailing(), "perhaps"), stored: strings.Contains(m.Trailing(), "The message is stored"),
+	})
 }
 
 // tend does every now and then what a client does by itself: it sends a PING whose answer is timed, asks again for pages
