@@ -12,10 +12,11 @@ import (
 
 var covered = flag.Bool("simulate.covered", false, "fail where a promise, a deed, a fault or a setting was never put to the test")
 
-// promises are what the worlds are judged by, as far as it is judged without -simulate.order.
+// promises are what the worlds are judged by.
 var promises = []string{
 	"PING is answered", "a quiet system is quiet", "memory is bounded", "messages carry their author", "nicks never change hands",
-	"nobody is shown what they may not read", "nothing is doubled", "nothing is stored twice", "queues are bounded", "senders are told the truth",
+	"nobody is shown what they may not read", "nothing is doubled", "nothing is lost", "nothing is out of order", "nothing is stored twice",
+	"queues are bounded", "senders are told the truth",
 }
 
 // traits are what scenarios differ by, beside their steps.

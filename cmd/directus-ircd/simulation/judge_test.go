@@ -117,9 +117,7 @@ func (w *world) judgeStays(c *client) {
 			}
 		}
 		w.judgeDoubles(c, ch, mine, rows, place)
-		if *order {
-			newReading(w, c, ch, mine, rows).judge()
-		}
+		newReading(w, c, ch, mine, rows).judge()
 		w.judgeAuthors(c, mine)
 	}
 }

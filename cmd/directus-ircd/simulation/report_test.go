@@ -78,6 +78,9 @@ func report(t *testing.T, w *world) {
 	for _, f := range w.failures[:min(len(w.failures), most)] {
 		fmt.Fprintln(&b, "  ", f)
 	}
+	if at := difference(w.transcript(), simulate(t, w.scenario).transcript()); at != "" {
+		fmt.Fprintf(&b, "another run of this seed differs %s\nWith -simulate.exact all are the same.\n", at)
+	}
 	fmt.Fprintf(&b, "of %d steps %d are enough for:\n", len(w.scenario.steps), len(s.steps))
 	for _, f := range small.failures[:min(len(small.failures), most)] {
 		fmt.Fprintln(&b, "  ", f)

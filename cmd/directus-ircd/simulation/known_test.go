@@ -1,0 +1,41 @@
+package simulation
+
+import (
+	"testing"
+	"time"
+
+	"directus-ircd/directus/directustest"
+)
+
+// small is a world of two people, with a client each, and one channel.
+func small(kind kind, version string, uuids bool, steps ...step) scenario {
+	return scenario{steps: steps, settings: settings{
+		people: 2, clients: []clientSpec{{person: 0, kind: kind, token: true, page: 100}, {person: 1, kind: tagged, page: 100}},
+		channels: []channelSpec{{name: "#dev", collection: "messages", room: "dev", backlog: 5, autoJoin: true}},
+		directus: directustest.FakeOptions{Version: version}, uuidKeys: uuids, resume: true, merge: 5 * time.Second, sendQueue: 1 << 20, flood: 50,
+	}}
+}
+
+// What seeds have found stays as the least scenario that shows it: a seed means another scenario as soon as there are more
+// kinds of steps.
+func TestKnownScenarios(t *testing.T) {
+	for what, s := range map[string]scenario{
+		"what is behind a lost event is known to a client that pages, and the daemon starts anew": small(paging, "12.4.0", true,
+			step{"web", 1, 0, 7, time.Second}, step{"events lost", 0, 0, 2, 0}, step{"web", 1, 0, 9, time.Second},
+			step{"web", 1, 0, 11, time.Second}, step{"restart", 0, 0, 1, time.Minute},
+		),
+		"a message is moved out of the channel while its sender waits for the answer": small(tagged, "12.4.0", false,
+			step{"frame answer lost", 2, 0, 63, 0}, step{"say", 0, 0, 3, time.Millisecond}, step{"web move", 3, 0, 0, time.Minute},
+		),
+		"dates go back with the clock of Directus": small(multiline, "12.4.0", false,
+			step{"web", 1, 0, 7, time.Second}, step{"Directus' clock set", 0, 0, 1, time.Second}, step{"web", 1, 0, 9, time.Second},
+			step{"Directus' clock set", 0, 0, 60, time.Second}, step{"web", 1, 0, 11, time.Second},
+		),
+	} {
+		t.Run(what, func(t *testing.T) {
+			if w := simulate(t, s); len(w.failures) > 0 {
+				report(t, w)
+			}
+		})
+	}
+}
