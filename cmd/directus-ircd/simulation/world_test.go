@@ -367,5 +367,10 @@ var _ io.Writer = (*world)(nil)
 
 // wreck makes a file of the daemon's state useless while it is down.
 func (w *world) wreck() error {
+	w.mu.Lock()
+	full := w.full
+	w.mu.Unlock()
+	w.fillDisk(false) // that is what the daemon meets, not the one who wrecks
+	defer w.fillDisk(full)
 	return os.WriteFile(w.directory+"/resume.db", []byte("no database"), 0o600)
 }
