@@ -15,7 +15,8 @@
 // What must not be missing is what a client could read all along from a JOIN on: to the end if it is there when all has come
 // to rest, and else whatever is older than something shown in its turn. Devices and clients that page are to have it whole
 // over all their visits. A message whose event was lost or disordered may come late and out of order, but within the time of
-// the regular reading. Not judged are messages that were given another date than that of their storing, in what order a
+// the regular reading. Not judged are messages that were given another date than that of their storing, what is missing of
+// those stored while the clock of Directus is set back by more than a minute (which a reading may miss), in what order a
 // backlog comes that could not be read at JOIN, and who is named to whom beside what they write.
 //
 // Counted is how often each promise, step, fault and setting was put to the test; with -simulate.covered one that never was is

@@ -17,6 +17,7 @@ type reading struct {
 	rows  []*record // in the order of the collection
 	place map[int]int
 	sent  map[int]bool // by the client itself
+	back  map[int]bool // stored while the clock of Directus was set back, and dated before what a reading begins with
 	mine  []sighting
 }
 
@@ -28,7 +29,26 @@ func newReading(w *world, c *client, ch channelSpec, mine []sighting, rows []*re
 	for _, l := range c.letters {
 		r.sent[l.token.n] = true
 	}
+	r.back = setBack(rows)
 	return r
+}
+
+// setBack are the messages that are dated more than a minute before others that were stored earlier: while its clock is set
+// back, a reading of Directus from a minute before the newest message on does not find them, if their events were lost.
+func setBack(rows []*record) map[int]bool {
+	back, newest := map[int]bool{}, time.Time{}
+	for _, row := range slices.SortedStableFunc(slices.Values(rows), func(a, b *record) int { return a.stored().Compare(b.stored()) }) {
+		if dated(row) {
+			continue
+		}
+		if newest.Sub(row.date()) > time.Minute {
+			back[row.message] = true
+		}
+		if row.date().After(newest) {
+			newest = row.date()
+		}
+	}
+	return back
 }
 
 // span is a time for which a client is to be shown everything: a visit, or all visits of a client that goes on from where
@@ -192,7 +212,7 @@ func (r *reading) judgeHoles(s *span) {
 	}
 	first := r.first(s)
 	for i, row := range r.rows {
-		if i < first && !row.stored().After(s.begin) || dated(row) || r.sent[row.message] && r.c.spec.kind == plain {
+		if i < first && !row.stored().After(s.begin) || dated(row) || r.back[row.message] || r.sent[row.message] && r.c.spec.kind == plain {
 			continue
 		}
 		if r.c.spec.kind == paging && r.disturbed(row) && !r.waited(row) {
