@@ -117,7 +117,9 @@ func (w *world) judgeStays(c *client) {
 			}
 		}
 		w.judgeDoubles(c, ch, mine, rows, place)
-		newReading(w, c, ch, mine, rows).judge()
+		if *order {
+			newReading(w, c, ch, mine, rows).judge()
+		}
 		w.judgeAuthors(c, mine)
 	}
 }

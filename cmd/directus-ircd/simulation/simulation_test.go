@@ -16,6 +16,7 @@ var (
 	length   = flag.Int("simulate.steps", 150, "steps of a scenario")
 	messages = flag.Int("simulate.messages", 300, "go on until so many messages were sent")
 	wrong    = flag.Int("simulate.faults", 40, "go on until so many faults were committed")
+	order    = flag.Bool("simulate.order", true, "judge what is lost and what is out of order, too")
 	brief    = flag.Bool("simulate.brief", false, "name broken promises without looking for a smaller scenario")
 	atMost   = flag.Duration("simulate.atmost", 0, "stop after so long though -simulate.messages and -simulate.faults are not reached; 0: do not")
 	trace    = flag.Bool("simulate.trace", false, "log measurements of each world")
