@@ -273,6 +273,7 @@ func (w *world) judgeGroup(c *client, group []letter) {
 		return // a correction among them
 	}
 	w.verdict["senders are told the truth"] += len(group)
+	refused = min(refused, len(group)) // more than that were told of something else, as of reactions
 	if stored > len(group)-refused || stored < hidden {
 		w.fail("told untruly: %s sent %d messages to %s from %v on, was told that %d are not stored, and %d are", c.name, len(group), group[0].target, group[0].token, refused, stored)
 	}
