@@ -401,6 +401,14 @@ func (c *client) turn(params []string, outer string) {
 // see notes a message.
 func (c *client) see(m *irc.Message) {
 	found := tokens(m.Trailing())
+	if id := string(m.Tags["msgid"]); len(found) == 0 && m.Prefix != nil && id != "" && strings.HasPrefix(m.Params[0], "#") && !strings.Contains(id, ".e") {
+		// The first of several lines names the message.
+		if _, history := c.batches[string(m.Tags["batch"])]; c.filling[m.Params[0]] && !history {
+			c.behind[m.Params[0]] = id
+		} else {
+			c.last[m.Params[0]] = id
+		}
+	}
 	if len(found) == 0 || m.Prefix == nil {
 		return
 	}

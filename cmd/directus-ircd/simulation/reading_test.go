@@ -212,7 +212,7 @@ func (r *reading) judgeHoles(s *span) {
 	}
 	first := r.first(s)
 	for i, row := range r.rows {
-		if i < first && !row.stored().After(s.begin) || dated(row) || r.back[row.message] || r.sent[row.message] && r.c.spec.kind == plain {
+		if i < first && (r.c.spec.kind == paging || !row.stored().After(s.begin)) || dated(row) || r.back[row.message] || r.sent[row.message] && r.c.spec.kind == plain {
 			continue
 		}
 		if r.c.spec.kind == paging && r.disturbed(row) && !r.waited(row) {
