@@ -67,7 +67,11 @@ func (b *synctestBubble) choose() uint64 {
 
 // overlay writes the patched runtime to a folder, and returns the name of what go test -overlay takes.
 func overlay(folder string) (string, error) {
-	source := filepath.Join(runtime.GOROOT(), "src", "runtime")
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", err
+	}
+	source := filepath.Join(strings.TrimSpace(string(root)), "src", "runtime")
 	replace := map[string]string{}
 	for _, p := range patches {
 		file, target := filepath.Join(source, p.file), filepath.Join(folder, p.file)

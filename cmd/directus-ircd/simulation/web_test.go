@@ -3,7 +3,6 @@ package simulation
 import (
 	"io"
 	"net"
-	"net/url"
 	"strings"
 	"time"
 
@@ -26,11 +25,11 @@ type webLines struct {
 func upgradeWire(conn net.Conn) (*webLines, error) {
 	_ = conn.SetDeadline(time.Now().Add(30 * time.Second)) // a pipe has deadlines
 	defer conn.SetDeadline(time.Time{})
-	ws, answer, err := websocket.NewClient(conn, &url.URL{Scheme: "ws", Host: "irc.test"}, nil, 0, 0)
+	dialer := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return conn, nil }}
+	ws, _, err := dialer.Dial("ws://irc.test/", nil)
 	if err != nil {
 		return nil, err
 	}
-	answer.Body.Close()
 	return &webLines{Conn: ws}, nil
 }
 
