@@ -186,15 +186,12 @@ func (c *chronicle) during(person int, from, to time.Time) []rights {
 }
 
 // mayHaveSeen reports whether a person could rightly be shown a version of a message in a channel at a moment: with some
-// rights that they had within a time before, in some state that the item had by then.
-func (c *chronicle) mayHaveSeen(person int, ch channelSpec, t token, at time.Time, slack time.Duration) bool {
+// rights that they had within a time before, in some state that the item had by then. Debounce is how long a text has to stay
+// until it is told, where what it replaces is told with it.
+func (c *chronicle) mayHaveSeen(person int, ch channelSpec, t token, at time.Time, slack, debounce time.Duration) bool {
 	for _, r := range c.messages[t.n] {
 		for i, v := range r.versions {
-			until := at
-			if i+1 < len(r.versions) {
-				until = r.versions[i+1].from
-			}
-			if v.from.After(at) || until.Before(at.Add(-slack)) || !ch.belongs(v.item) || !slices.Contains(tokens(fmt.Sprint(v.item["text"])), t) {
+			if v.from.After(at) || r.replaced(i, debounce, at).Before(at.Add(-slack)) || !ch.belongs(v.item) || !slices.Contains(tokens(fmt.Sprint(v.item["text"])), t) {
 				continue
 			}
 			for _, s := range c.during(person, at.Add(-slack), at) {
@@ -205,6 +202,20 @@ func (c *chronicle) mayHaveSeen(person int, ch channelSpec, t token, at time.Tim
 		}
 	}
 	return false
+}
+
+// replaced is when another version stood in the place of one, and had settled; end if that was not before.
+func (r *record) replaced(i int, debounce time.Duration, end time.Time) time.Time {
+	for i++; i < len(r.versions); i++ {
+		next := end
+		if i+1 < len(r.versions) {
+			next = r.versions[i+1].from
+		}
+		if next.Sub(r.versions[i].from) >= debounce {
+			return r.versions[i].from.Add(debounce)
+		}
+	}
+	return end
 }
 
 // steady reports whether a message could be read by a person in a channel all the time from its storing or a moment, the

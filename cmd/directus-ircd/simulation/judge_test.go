@@ -10,7 +10,7 @@ import (
 
 const (
 	// lag is how long after a change of rights somebody may still be shown what they may not read any more: directus.recheck,
-	// the debounce of edits, and as long as requests take.
+	// the usual debounce of edits, and as long as requests take.
 	lag = recheck + merge + 25*time.Second
 	// proof is how long it takes until what a device was shown is known to be received.
 	proof = 30 * time.Second
@@ -81,7 +81,11 @@ func (w *world) judgeLeaks(c *client) {
 		if c.spec.token {
 			readers = w.chronicle.readers(c.spec.person, g.at, slack)
 		}
-		may := func(person int) bool { return w.chronicle.mayHaveSeen(person, ch, g.token, g.at, slack) }
+		debounce := time.Duration(0)
+		if strings.Contains(g.line, "[edited]") { // it names what the reader knows, which is what the text was before it began to change
+			debounce = w.scenario.settings.merge
+		}
+		may := func(person int) bool { return w.chronicle.mayHaveSeen(person, ch, g.token, g.at, slack, debounce) }
 		if !slices.ContainsFunc(readers, may) && !w.deletionNotice(c, ch, g) {
 			w.fail("leaked: %s at %.3f: %s", c.name, g.at.Sub(w.start).Seconds(), g.line)
 		}
@@ -90,7 +94,7 @@ func (w *world) judgeLeaks(c *client) {
 
 // deletionNotice reports that a line tells of a deletion by words that its reader could read before.
 func (w *world) deletionNotice(c *client, ch channelSpec, g seen) bool {
-	return strings.Contains(g.line, " NOTICE ") && w.chronicle.mayHaveSeen(c.spec.person, ch, g.token, g.at, time.Hour)
+	return strings.Contains(g.line, " NOTICE ") && w.chronicle.mayHaveSeen(c.spec.person, ch, g.token, g.at, time.Hour, 0)
 }
 
 // judgePrivate: a private message is shown to its two people alone.

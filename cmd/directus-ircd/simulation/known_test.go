@@ -16,6 +16,12 @@ func small(kind kind, version string, uuids bool, steps ...step) scenario {
 	}}
 }
 
+// with changes the settings of a scenario.
+func (s scenario) with(change func(*settings)) scenario {
+	change(&s.settings)
+	return s
+}
+
 // What seeds have found stays as the least scenario that shows it: a seed means another scenario as soon as there are more
 // kinds of steps.
 func TestKnownScenarios(t *testing.T) {
@@ -31,6 +37,13 @@ func TestKnownScenarios(t *testing.T) {
 			step{"web", 1, 0, 7, time.Second}, step{"Directus' clock set", 0, 0, 1, time.Second}, step{"web", 1, 0, 9, time.Second},
 			step{"Directus' clock set", 0, 0, 60, time.Second}, step{"web", 1, 0, 11, time.Second},
 		),
+		"the clock of Directus is set back, and a device comes back at once": small(plain, "12.4.0", false,
+			step{"web", 1, 0, 7, time.Second}, step{"Directus' clock set", 0, 0, 40, time.Second}, step{"web", 1, 0, 9, time.Second},
+			step{"restart", 0, 0, 3, time.Second},
+		).with(func(s *settings) { s.clients[0].device = "device0" }),
+		"an edit that has waited for long tells what was there before": small(tagged, "12.4.0", false,
+			step{"web", 1, 0, 7, time.Second}, step{"web edit, many", 3, 0, 0, time.Second},
+		).with(func(s *settings) { s.merge = 3 * time.Minute }),
 	} {
 		t.Run(what, func(t *testing.T) {
 			if w := simulate(t, s); len(w.failures) > 0 {

@@ -29,24 +29,28 @@ func newReading(w *world, c *client, ch channelSpec, mine []sighting, rows []*re
 	for _, l := range c.letters {
 		r.sent[l.token.n] = true
 	}
-	r.back = setBack(rows)
+	r.back = setBack(rows, c.spec.device != "")
 	return r
 }
 
+// toldApart is how many of the messages that a device was shown are told apart: one that comes later and is dated before
+// more than these counts as received.
+const toldApart = 512
+
 // setBack are the messages that are dated more than a minute before others that were stored earlier: while its clock is set
-// back, a reading of Directus from a minute before the newest message on does not find them, if their events were lost.
-func setBack(rows []*record) map[int]bool {
-	back, newest := map[int]bool{}, time.Time{}
+// back, a reading of Directus from a minute before the newest message on does not find them, if their events were lost. A
+// device does not go back by a minute, either, in front of which it was shown more than are told apart.
+func setBack(rows []*record, device bool) map[int]bool {
+	back, dates := map[int]bool{}, []time.Time{} // in order, of those stored so far
 	for _, row := range slices.SortedStableFunc(slices.Values(rows), func(a, b *record) int { return a.stored().Compare(b.stored()) }) {
 		if dated(row) {
 			continue
 		}
-		if newest.Sub(row.date()) > time.Minute {
+		place, _ := slices.BinarySearchFunc(dates, row.date().Add(1), time.Time.Compare)
+		if n := len(dates); n > 0 && dates[n-1].Sub(row.date()) > time.Minute || device && n-place >= toldApart {
 			back[row.message] = true
 		}
-		if row.date().After(newest) {
-			newest = row.date()
-		}
+		dates = slices.Insert(dates, place, row.date())
 	}
 	return back
 }
@@ -198,6 +202,13 @@ func (r *reading) first(s *span) int {
 // judgeHoles finds what is missing in what a client was shown.
 func (r *reading) judgeHoles(s *span) {
 	shown := map[int]bool{}
+	if r.c.spec.device != "" { // it has what it was shown before, however short those visits were
+		for _, seen := range r.mine {
+			if seen.at.Before(s.begin) {
+				shown[seen.token.n] = true
+			}
+		}
+	}
 	var newest *record // shown in its turn
 	var at time.Time
 	for _, seen := range s.sights {
