@@ -42,7 +42,7 @@ func TestKnownScenarios(t *testing.T) {
 			step{"restart", 0, 0, 3, time.Second},
 		).with(func(s *settings) { s.clients[0].device = "device0" }),
 		"an edit that has waited for long tells what was there before": small(tagged, "12.4.0", false,
-			step{"web", 1, 0, 7, time.Second}, step{"web edit, many", 3, 0, 0, time.Second},
+			step{"web", 1, 0, 10, time.Second}, step{"web edit, many", 3, 0, 0, time.Second},
 		).with(func(s *settings) { s.merge = 3 * time.Minute }),
 	} {
 		t.Run(what, func(t *testing.T) {
