@@ -101,3 +101,36 @@ func TestClockOfDirectusIsSetBack(t *testing.T) {
 		same(t, a.news(), "bob deletes "+id+".* in #messages: after")
 	})
 }
+
+// A device that comes back while the clock of Directus is set back is shown what it has missed since, and nothing twice.
+func TestDevicesWhileClockOfDirectusIsSetBack(t *testing.T) {
+	for _, back := range []time.Duration{61 * time.Second, 2 * time.Minute, time.Hour} {
+		t.Run(back.String(), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				r := newRemembering(t, nil)
+				v, _ := r.device("ada", "phone")
+				for i := range 200 {
+					r.insert(fmt.Sprint("before ", i))
+					time.Sleep(5 * time.Second)
+					v.texts()
+					v.receive()
+				}
+				time.Sleep(10 * time.Minute) // until the collection was read again
+				r.insert("last before")
+				same(t, v.texts(), "last before")
+				v.receive()
+				r.fake.SetClock(-back)
+				r.visit("eve", "#messages") // Directus is asked something
+				r.insert("after")
+				same(t, v.texts(), "after")
+				v.receive()
+				v.leave()
+				r.restart()
+				r.insert("missed")
+				v, lines := r.device("ada", "phone")
+				same(t, lines, "missed")
+				v.leave()
+			})
+		})
+	}
+}

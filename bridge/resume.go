@@ -62,10 +62,9 @@ func (s *session) revisit(j *joined) {
 // in front of what it shows next.
 func (s *session) has(v *visit) trail {
 	t, limit := s.backend.trails.get(v.key), dateLimit(s.member.account)
-	t.Date = earlier(t.Date, limit) // the clock of Directus may have been set back
 	t.merge(v.asked, limit)
 	t.merge(v.shown, limit)
-	return t
+	return t.asOf(limit)
 }
 
 // show notes a row that the client is shown. readTo is up to where the collection
@@ -180,6 +179,7 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 		return h.backlog(ctx, j, some)
 	}
 	received, limit := had.received(), s.backend.opts.Resume.MaxMessages
+	h.ahead = had.ahead
 	list, end, cut, err := h.latest(ctx, had.border(), limit+len(had.Steps), some)
 	if err != nil {
 		return past{}, err

@@ -22,6 +22,20 @@ type trail struct {
 	// received. Its id is empty if there is none.
 	Floor step   `json:"floor"`
 	Steps []step `json:"steps,omitempty"`
+
+	ahead ahead // see asOf; not kept
+}
+
+// ahead is what a trail has of the time that the clock of Directus does not show yet, as it was
+// set back. What is dated there was received before that.
+type ahead struct {
+	from  time.Time // by the clock; zero: it was not set back
+	until time.Time // what is dated from then on is told apart by the steps
+	floor step      // see trail
+}
+
+func (a ahead) has(r row) bool {
+	return !a.from.IsZero() && r.date.After(a.from) && (r.date.Before(a.until) || a.floor.ID != "" && stepOf(r).compare(a.floor) <= 0)
 }
 
 // step is a row of a trail.
@@ -39,6 +53,20 @@ func (t trail) known() bool { return !t.Date.IsZero() }
 
 // from is the date from which on a device may have missed something.
 func (t trail) from() time.Time { return t.Date.Add(-overlap) }
+
+// asOf is the trail as it is to be read by a clock of Directus that shows at most limit: if it
+// was set back, what is written now is dated before what the device has.
+func (t trail) asOf(limit time.Time) trail {
+	if t.Date.After(limit) {
+		t.ahead = ahead{from: limit, until: t.from()}
+		t.Date = limit
+	}
+	if t.Floor.At > limit.UnixMilli() {
+		t.ahead.from, t.ahead.floor = limit, t.Floor
+		t.Floor = step{}
+	}
+	return t
+}
 
 // border is in front of all that a device may have missed.
 func (t trail) border() *border {
@@ -76,10 +104,11 @@ func (t *trail) merge(o trail, limit time.Time) {
 	t.trim(limit)
 }
 
-// trim lets go what no reading reaches any more, and the oldest beyond maxSteps.
+// trim lets go what no reading reaches any more, whichever asOf limit, and the oldest beyond
+// maxSteps.
 func (t *trail) trim(limit time.Time) {
 	if t.known() {
-		first := t.from().UnixMilli()
+		first := earlier(t.from(), limit.Add(-overlap)).UnixMilli()
 		t.Steps = slices.DeleteFunc(t.Steps, func(s step) bool { return s.At < first })
 	}
 	n := len(t.Steps) - maxSteps
@@ -103,6 +132,6 @@ func (t trail) received() func(row) bool {
 	floor := t.Floor
 	return func(r row) bool {
 		_, ok := ids[r.id]
-		return ok || floor.ID != "" && stepOf(r).compare(floor) <= 0
+		return ok || t.ahead.has(r) || floor.ID != "" && stepOf(r).compare(floor) <= 0
 	}
 }

@@ -67,6 +67,38 @@ func TestTrailOfTheFuture(t *testing.T) {
 	}
 }
 
+// While the clock of Directus is set back a device has what is dated later than that, and what it
+// was shown since; what was written since is missed.
+func TestTrailWhileTheClockIsSetBack(t *testing.T) {
+	before := time.Now()
+	now := before.Add(-time.Hour)
+	var tr trail
+	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(1, before.Add(-time.Second)))}}, before)
+	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(2, now.Add(-time.Second)))}}, now)
+	busy := tr
+	busy.Floor = stepOf(dated(5, before.Add(-10*time.Second)))
+	for _, c := range []struct {
+		what     string
+		trail    trail
+		row      row
+		received bool
+	}{
+		{"shown in front of that", tr, dated(1, before.Add(-time.Second)), true},
+		{"shown since", tr, dated(2, now.Add(-time.Second)), true},
+		{"written since", tr, dated(3, now.Add(-2*time.Second)), false},
+		{"of the time ahead", tr, dated(4, now.Add(time.Second)), true},
+		{"written last in front of that", tr, dated(4, before.Add(-10*time.Second)), false},
+		{"written since, behind too many", busy, dated(3, now.Add(-2*time.Second)), false},
+		{"one of the too many", busy, dated(4, before.Add(-10*time.Second)), true},
+		{"behind them", busy, dated(6, before.Add(-10*time.Second)), false},
+	} {
+		had := c.trail.asOf(now)
+		if got := had.received()(c.row); got != c.received || !had.border().isInFrontOf(c.row) {
+			t.Errorf("%s: received %v, read %v", c.what, got, had.border().isInFrontOf(c.row))
+		}
+	}
+}
+
 func (t *trails) has(key string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -53,6 +53,9 @@ func (h *historian) walk(down bool, lo, hi *border, limit int) *walk {
 	if hi != nil {
 		base = directus.And(base, h.group.dates.before(hi.end(h.group.dates)))
 	}
+	if dates := h.group.dates; h.ahead.from.Before(h.ahead.until) {
+		base = directus.And(base, directus.Or(dates.before(h.ahead.from.Add(dates.unit())), dates.from(h.ahead.until)))
+	}
 	w.scan.base = base
 	return w
 }
