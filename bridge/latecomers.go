@@ -41,6 +41,7 @@ type latecomers struct {
 type arrival struct {
 	date  time.Time
 	place int64
+	news  bool // it came as such, and was not late
 }
 
 type latecomer struct {
@@ -57,18 +58,20 @@ func (l *latecomers) note(r row) {
 }
 
 // arrive counts in a row that has come at a moment of the clock of Directus. What is
-// dated later than limit is of the future, and nothing is late behind it.
+// dated later than limit is of the future, and no row is late because of it.
 func (l *latecomers) arrive(r row, at, limit time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.count(r) || r.rawDate == "" {
 		return
 	}
+	l.places[r.id] = arrival{r.date, l.come, true}
 	switch mark := (row{id: r.id, date: r.date}); {
 	case r.date.After(limit):
 	case compareRows(r, l.newest) > 0:
 		l.newest = mark
 	default:
+		l.places[r.id] = arrival{r.date, l.come, false}
 		l.late = append(l.late, latecomer{mark, l.come, at})
 		old := max(0, len(l.late)-maxLatecomers)
 		for old < len(l.late) && at.Sub(l.late[old].at) > latecomerLife {
@@ -87,7 +90,7 @@ func (l *latecomers) count(r row) bool {
 		l.places = map[string]arrival{}
 	}
 	l.come++
-	l.places[r.id] = arrival{r.date, l.come}
+	l.places[r.id] = arrival{r.date, l.come, false}
 	if l.order = append(l.order, r.id); len(l.order) > maxArrivals {
 		delete(l.places, l.order[0])
 		l.order = l.order[1:]
@@ -104,8 +107,12 @@ func (l *latecomers) soFar() int64 {
 
 // behind lists the latecomers in front of a border that came after what is shown at it,
 // in the order of the collection: from is the place of that, of 0 is known only when it
-// was dated. Those that came behind the place until are not among them.
-func (l *latecomers) behind(b border, from, until int64) []row {
+// was dated. Those that came behind the place until are not among them. As long as the
+// place is known, the rows that were not late are among them, too: behind a row of the
+// future, or one that was history when its feed began, others come in front of it that
+// nothing newer has come before. Of the date same they are not: that is all that is known
+// of what is shown at the border, unless it is zero.
+func (l *latecomers) behind(b border, from, until int64, same time.Time) []row {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var rows []row
@@ -113,6 +120,14 @@ func (l *latecomers) behind(b border, from, until int64) []row {
 		after := from > 0 && c.place > from || from == 0 && c.at.After(b.date)
 		if after && c.place <= until && !b.isInFrontOf(c.row) {
 			rows = append(rows, c.row)
+		}
+	}
+	forgotten := l.come - int64(len(l.order)) // the last place of which the row is
+	for place := max(from, forgotten) + 1; from > 0 && place <= min(until, l.come); place++ {
+		r := row{id: l.order[place-forgotten-1]}
+		a := l.places[r.id]
+		if r.date = a.date; a.news && !a.date.Equal(same) && !b.isInFrontOf(r) {
+			rows = append(rows, r)
 		}
 	}
 	slices.SortFunc(rows, compareRows)
@@ -155,11 +170,15 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border)
 	if p.MsgID != "" {
 		id = lo.id
 	}
-	from := book.placeOf(id, p.Time.Truncate(h.group.dates.unit()))
+	var date time.Time
+	if id == "" {
+		date = p.Time.Truncate(h.group.dates.unit())
+	}
+	from := book.placeOf(id, date)
 	if end := h.end; end != nil && (id != "" && id == end.id || id == "" && p.Time.Equal(end.at)) {
 		from = max(from, end.come)
 	}
-	rows := book.behind(*lo, from, h.until)
+	rows := book.behind(*lo, from, h.until, date)
 	rows = rows[max(0, len(rows)-maxTies):]
 	w := h.walk(false, nil, nil, len(rows))
 	for len(rows) > 0 {
