@@ -184,6 +184,39 @@ func (r *reading) waited(row *record) bool {
 	})
 }
 
+// isBehindTheFuture reports whether a client came back to ask for what is behind a message that had been given a date of the
+// future, and another was stored meanwhile, in front of that, of which the daemon knew nothing: neither a date nor a msgid
+// tells what came after a message, so that it finds only what its feeds have brought, in this life, after they had brought
+// the message of the future. Such as they have brought is to be shown, see TestRowsBehindARowOfTheFuture.
+func (r *reading) isBehindTheFuture(row *record) bool {
+	back := slices.IndexFunc(r.c.visits, func(v visit) bool { return v.channel == r.ch.name && v.begin.After(row.stored()) })
+	if back < 0 {
+		return false
+	}
+	begin := r.c.visits[back].begin
+	return slices.ContainsFunc(r.mine, func(s sighting) bool {
+		i, known := r.place[s.token.n]
+		if !known || !s.at.Before(begin) || !dated(r.rows[i]) || i < r.place[row.message] || !r.rows[i].stored().Before(row.stored()) {
+			return false
+		}
+		return !r.wasBrought(r.rows[i], begin) || !r.wasBrought(row, begin)
+	})
+}
+
+// wasBrought reports whether a feed brought a message to somebody who did not send it, before a moment and in the same life
+// of the daemon.
+func (r *reading) wasBrought(row *record, to time.Time) bool {
+	for _, c := range r.w.clients {
+		if c.spec.person != r.w.book.author(row.message) && slices.ContainsFunc(c.sights, func(s sighting) bool {
+			return s.token.n == row.message && s.channel == r.ch.name && s.page == 0 && !s.past && !s.edit &&
+				s.at.Before(to) && !slices.ContainsFunc(r.w.restarts, func(t time.Time) bool { return t.After(s.at) && t.Before(to) })
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
 // first is the place of the oldest message of a span's backlog.
 func (r *reading) first(s *span) int {
 	first := len(r.rows)
@@ -226,7 +259,7 @@ func (r *reading) judgeHoles(s *span) {
 		if i < first && (r.c.spec.kind == paging || !row.stored().After(s.begin)) || dated(row) || r.back[row.message] || r.sent[row.message] && r.c.spec.kind == plain {
 			continue
 		}
-		if r.c.spec.kind == paging && r.disturbed(row) && !r.waited(row) {
+		if r.c.spec.kind == paging && (r.disturbed(row) && !r.waited(row) || r.isBehindTheFuture(row)) {
 			continue
 		}
 		due := s.final || newest != nil && r.before(row, newest) && (!r.disturbed(row) || at.Sub(row.stored()) > lateness)

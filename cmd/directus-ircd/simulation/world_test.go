@@ -62,6 +62,7 @@ type world struct {
 	disorders []stay      // see disorder
 	rest      time.Time   // from when on nothing happens
 	wrecked   []time.Time // when the daemon's state was lost
+	restarts  []time.Time // when it was stopped
 	renamed   bool        // names, or who may read them, have changed
 	clockSets []time.Time // when Directus' clock was set
 	spells    spells
@@ -241,6 +242,7 @@ func (w *world) stopDaemon() {
 	w.mu.Lock()
 	d := w.daemon
 	w.daemon = nil
+	w.restarts = append(w.restarts, time.Now())
 	w.mu.Unlock()
 	w.forgets()
 	begin := time.Now()
