@@ -211,9 +211,10 @@ func (h *historian) around(ctx context.Context, at *border, limit int) ([]found,
 }
 
 // latest reads the newest messages behind a border, if there is one, not more than
-// limit, oldest first; end says that there are no older ones. Those that have come when
-// ctx ends are enough if some are: cut says that there may be more within the limit.
-func (h *historian) latest(ctx context.Context, lo *border, limit int, some bool) (list []found, end, cut bool, err error) {
+// limit but for what is dated from since on, unless that is zero; oldest first. end says
+// that there are no older ones. Those that have come when ctx ends are enough if some are:
+// cut says that there may be more within the limit.
+func (h *historian) latest(ctx context.Context, lo *border, limit int, since time.Time, some bool) (list []found, end, cut bool, err error) {
 	var w *walk
 	err = h.inGroup(func() error {
 		if lo != nil {
@@ -222,14 +223,15 @@ func (h *historian) latest(ctx context.Context, lo *border, limit int, some bool
 			}
 		}
 		w = h.walk(true, lo, nil, limit)
-		return w.some(ctx, limit)
+		return w.some(ctx, limit, since)
 	})
 	if cut = err != nil && ctx.Err() != nil && some && w != nil && len(w.found) > 0; err != nil && !cut {
 		return nil, false, false, err
 	}
-	list = w.found[:min(limit, len(w.found))]
+	n := w.reach(limit, since)
+	list = w.found[:min(n, len(w.found))]
 	slices.Reverse(list)
-	return list, !cut && len(w.found) <= limit, cut, nil
+	return list, !cut && len(w.found) <= n, cut, nil
 }
 
 // learn makes sure that it is known how the collection's dates are written.

@@ -45,7 +45,7 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 	if g := s.plan.private; g != nil && s.joined[privateName] == nil {
 		c := g.channels[0]
 		j := s.newJoined(c, g, opts)
-		j.floorPos = j.view.reader.end()
+		j.floorPos, j.since = j.view.reader.end(), s.joinTime(j, nil)
 		s.joined[privateName] = j
 		s.ring()
 	}

@@ -180,7 +180,7 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 	}
 	received, limit := had.received(), s.backend.opts.Resume.MaxMessages
 	h.ahead = had.ahead
-	list, end, cut, err := h.latest(ctx, had.border(), limit+len(had.Steps), some)
+	list, end, cut, err := h.latest(ctx, had.border(), limit+len(had.Steps), time.Time{}, some)
 	if err != nil {
 		return past{}, err
 	}
@@ -209,20 +209,28 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 // mark is as much of the row as tells its place, and not the whole list that it is in.
 func (f found) mark() *row { return &row{id: f.row.id, date: f.row.date} }
 
-// backlog reads the latest messages, not more than the channel's backlog; see latest for
-// some.
+// backlog reads the latest messages, not more than the channel's backlog but for what has
+// come since a JOIN whose backlog is due; see latest for some.
 func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, error) {
-	list, end, cut, err := h.latest(ctx, nil, max(j.Backlog, 1), some)
+	list, end, cut, err := h.latest(ctx, nil, max(j.Backlog, 1), j.since, some)
 	p := past{list: list, end: end}
+	recent := len(list) > 0 && !j.since.IsZero() && !list[0].row.date.Before(j.since)
 	if len(list) > 0 && !end {
 		p.floor = list[0].mark()
 	}
 	if len(list) > 0 && j.Backlog == 0 {
 		p = past{end: true, floor: list[0].mark()}
+		if recent {
+			p.list = list
+		}
 	}
-	if cut && j.Backlog > 0 {
-		p.notice = fmt.Sprintf("Directus could not give the last %d messages in time: only the latest follow. The ones before them are shown by: /quote CHATHISTORY BEFORE %s timestamp=%s 500",
-			j.Backlog, j.window(), list[0].row.shownAt().UTC().Format(timestampLayout))
+	if cut && len(p.list) > 0 {
+		what := fmt.Sprintf("the last %d messages", j.Backlog)
+		if recent {
+			what = "what was written since you have joined"
+		}
+		p.notice = fmt.Sprintf("Directus could not give %s in time: only the latest follow. The ones before them are shown by: /quote CHATHISTORY BEFORE %s timestamp=%s 500",
+			what, j.window(), list[0].row.shownAt().UTC().Format(timestampLayout))
 	}
 	return p, err
 }

@@ -67,7 +67,10 @@ type joined struct {
 	*channel
 	view *view
 	due  bool // the backlog could not be read yet
-	told trouble
+	// since is the moment of the JOIN, by the clock of Directus, as long as its backlog is
+	// due: all that is dated from then on is in that, however much it is. Zero: not known.
+	since time.Time
+	told  trouble
 	// out says that the client is not in the channel, as the user may not read it, and
 	// called that it is to come back; see exile.
 	out, called bool
@@ -187,10 +190,11 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 		s.drop(j)
 		return nil, errors.Join(ctx.Err(), err)
 	}
+	answer.At = s.joinTime(j, list)
 	if j.due {
+		j.since = answer.At
 		s.ringLater()
 	}
-	answer.At = s.joinTime(j, list)
 	j.at, j.fetches = answer.At, !opts.Backlog
 	s.setPresent(j, true)
 	s.ring()

@@ -78,7 +78,7 @@ func (h *historian) latestBetween(ctx context.Context, from, to time.Time) ([]ir
 	if err != nil {
 		return nil, err
 	}
-	if err := w.some(ctx, 0); err != nil || len(w.found) == 0 {
+	if err := w.some(ctx, 0, time.Time{}); err != nil || len(w.found) == 0 {
 		return nil, err
 	}
 	return []ircd.HistoryTarget{{Name: h.name, Latest: w.found[0].message.Time}}, nil

@@ -100,9 +100,19 @@ func (w *walk) close() bool {
 	return true
 }
 
-// some reads until more than n messages are there, or all are.
-func (w *walk) some(ctx context.Context, n int) error {
-	for !w.scan.done && len(w.found) <= n {
+// reach is how many messages are wanted by a walk down that wants n, and all that are dated
+// from since on, unless that is zero: who is further behind than maxBehind is behind the
+// feed as well, and ended.
+func (w *walk) reach(n int, since time.Time) int {
+	for !since.IsZero() && n < min(len(w.found), maxBehind) && !w.found[n].row.date.Before(since) {
+		n++
+	}
+	return n
+}
+
+// some reads until more messages are there than are wanted, or all are; see reach.
+func (w *walk) some(ctx context.Context, n int, since time.Time) error {
+	for !w.scan.done && len(w.found) <= w.reach(n, since) {
 		if err := w.step(ctx); err != nil {
 			return err
 		}

@@ -1,0 +1,147 @@
+package bridge_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// outages are the ways in which a JOIN finds that Directus gives no messages. Each returns how it ends.
+var outages = map[string]func(*remembering) func(){
+	"no answers": func(r *remembering) func() {
+		r.fake.OnREST(func(q directustest.RESTRequest) (v directustest.RESTVerdict) {
+			if strings.HasPrefix(q.Path, "/items/") {
+				v.Status, v.Code = 500, "INTERNAL_SERVER_ERROR"
+			}
+			return v
+		})
+		return func() { r.fake.OnREST(nil) }
+	},
+	"down": func(r *remembering) func() {
+		r.fake.Down()
+		return r.fake.Up
+	},
+}
+
+// Whoever joins during an outage is shown, once Directus is back, all that was written from the JOIN on, each message once
+// and in order, though it is more than a backlog holds.
+func TestMuchWrittenWhileTheBacklogIsDue(t *testing.T) {
+	const old, meanwhile = 10, 150
+	for outage, begin := range outages {
+		for _, backlog := range []int{0, 3, 1000} {
+			for _, device := range []string{"", "laptop"} {
+				for _, others := range []bool{false, true} {
+					t.Run(fmt.Sprint(outage, backlog, device, others), func(t *testing.T) {
+						ircdtest.Bubble(t, func(t *testing.T) {
+							ch := messages("messages")
+							ch.Backlog = backlog
+							r := newRemembering(t, nil, ch)
+							for i := range old {
+								r.insert(fmt.Sprint("old ", i))
+							}
+							time.Sleep(time.Minute)
+							if others { // whose feed is shared, and has read the collection
+								r.visit("bob", "#messages")
+							}
+							v := r.login("ada", device)
+							end := begin(r)
+							time.Sleep(10 * time.Second)
+							v.join("#messages")
+							time.Sleep(10 * time.Second)
+							for i := range meanwhile {
+								r.insert(fmt.Sprint("new ", i))
+							}
+							time.Sleep(3 * time.Second)
+							end()
+							var got []string
+							for range 120 {
+								time.Sleep(time.Second)
+								got = append(got, v.texts()...)
+							}
+							before := 0
+							got = slices.DeleteFunc(got, func(text string) bool {
+								old := strings.HasPrefix(text, "old")
+								if old {
+									before++
+								}
+								return old
+							})
+							if want := numbered("new %d", meanwhile); !slices.Equal(got, want) {
+								t.Errorf("shown are %d: %.200q", len(got), got)
+							}
+							if before != 0 && before != min(old, backlog) {
+								t.Errorf("%d that were written before", before)
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// Private messages are read after the login: those of an outage that begins with it are shown all the same.
+func TestMuchWrittenInPrivateWhileTheBacklogIsDue(t *testing.T) {
+	const meanwhile = 60
+	ircdtest.Bubble(t, func(t *testing.T) {
+		r := newRemembering(t, func(o *bridge.Options) {
+			o.Private = &bridge.Private{Collection: "private_messages", Backlog: 5, Fields: bridge.Fields{
+				Text: "text", Author: "user_created", Date: "date_created", Nonce: "nonce", Recipient: "recipient",
+			}}
+		})
+		v := r.login("ada", "")
+		end := outages["no answers"](r)
+		if err := v.session.Start(t.Context(), ircd.JoinOptions{Backlog: true}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		for i := range meanwhile {
+			r.fake.Insert("private_messages", r.person("bob"), map[string]any{"text": fmt.Sprint("new ", i), "recipient": v.id})
+		}
+		time.Sleep(3 * time.Second)
+		end()
+		var got []string
+		for range 120 {
+			time.Sleep(time.Second)
+			got = append(got, v.texts()...)
+		}
+		if want := numbered("new %d", meanwhile); !slices.Equal(got, want) {
+			t.Errorf("shown are %d: %.200q", len(got), got)
+		}
+	})
+}
+
+// login is visit without any channel; the device may have no name.
+func (r *remembering) login(name, device string) *visitor {
+	r.t.Helper()
+	v := &visitor{t: r.t, id: r.person(name)}
+	account := name + "@example.com"
+	if device != "" {
+		account += "/" + device
+	}
+	var err error
+	if v.session, err = r.backend.Login(r.t.Context(), ircd.Credentials{Account: account, Secret: name}); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { v.leave() })
+	return v
+}
+
+// join enters a channel of which no backlog can be read.
+func (v *visitor) join(channel string) {
+	v.t.Helper()
+	answer, err := v.session.Join(v.t.Context(), channel, ircd.JoinOptions{Backlog: true})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if len(answer.Backlog) > 0 {
+		v.t.Errorf("%d messages were read", len(answer.Backlog))
+	}
+}
