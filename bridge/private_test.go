@@ -152,6 +152,7 @@ func TestPrivateBacklog(t *testing.T) {
 		}
 		fake.Insert("private_messages", ids["bob"], map[string]any{"text": "live", "recipient": ids["ada"]})
 		fake.ReleaseEvents(false)
+		time.Sleep(time.Second) // the message that is not ada's is missing in front of it
 		if live := said(polled[*ircd.Message](t, s)); !slices.Equal(live, []string{"bob>ada live"}) {
 			t.Errorf("live %q", live)
 		}
