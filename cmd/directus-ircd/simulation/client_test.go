@@ -62,6 +62,7 @@ type visit struct {
 	channel     string
 	epoch, stay int
 	begin, end  time.Time // end is zero as long as it has not ended
+	cut         time.Time // when the client was told that it has missed more than is shown; zero: it was not
 }
 
 // A letter is a line that a client sent, or a part of several.
@@ -334,6 +335,8 @@ func (c *client) take(m *irc.Message) {
 		c.turn(m.Params, string(m.Tags["batch"]))
 	case "PRIVMSG":
 		c.see(m)
+	case "NOTICE":
+		c.told(m)
 	case "404", "401", "FAIL":
 		c.refused(m)
 	}
@@ -394,6 +397,18 @@ func (c *client) turn(params []string, outer string) {
 		c.filling[b.channel] = false
 		if id := c.behind[b.channel]; id != "" {
 			c.last[b.channel] = id
+		}
+	}
+}
+
+// told notes that the client was told that older messages of a channel than it is shown are to be asked for.
+func (c *client) told(m *irc.Message) {
+	if !strings.Contains(m.Trailing(), "/quote CHATHISTORY") {
+		return
+	}
+	for i := range c.visits {
+		if v := &c.visits[i]; v.channel == m.Params[0] && v.epoch == c.joined[v.channel] {
+			v.cut = time.Now()
 		}
 	}
 }

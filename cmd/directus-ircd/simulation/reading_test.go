@@ -137,7 +137,8 @@ func (r *reading) visit(s sighting) (v visit) {
 	return v
 }
 
-// spans are those of the client in the channel.
+// spans are those of the client in the channel. One begins anew where the client was told that it has missed more than it is
+// shown (of a device: more than resume.max_messages), and how to ask for that: none but the latest follow then.
 func (r *reading) spans() (spans []*span) {
 	over := r.c.spec.kind == paging || r.c.spec.device != ""
 	for _, v := range r.c.visits {
@@ -145,7 +146,10 @@ func (r *reading) spans() (spans []*span) {
 			continue
 		}
 		var s *span
-		if n := len(spans); over && n > 0 && !r.w.wreckedBetween(spans[n-1].begin, v.begin) {
+		if !v.cut.IsZero() {
+			s = &span{begin: v.cut}
+			spans = append(spans, s)
+		} else if n := len(spans); over && n > 0 && !r.w.wreckedBetween(spans[n-1].begin, v.begin) {
 			s = spans[n-1]
 		} else if !over || r.isProven(v) {
 			s = &span{begin: v.begin}
