@@ -244,6 +244,19 @@ func (c *chronicle) steady(person int, ch channelSpec, r *record, from, to time.
 	return true
 }
 
+// restored reports whether a message was stored again when it had been deleted: its nonce is unique among what is stored
+// alone, so that a request which Directus carries out late, long answered on another way, brings it back.
+func (c *chronicle) restored(n int) bool {
+	rs := c.messages[n]
+	for i := 1; i < len(rs); i++ {
+		last := rs[i-1].versions[len(rs[i-1].versions)-1]
+		if last.item != nil || last.from.After(rs[i].stored()) {
+			return false
+		}
+	}
+	return len(rs) > 1
+}
+
 // stored is when an item came.
 func (r *record) stored() time.Time { return r.versions[0].from }
 

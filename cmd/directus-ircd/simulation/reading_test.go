@@ -71,11 +71,11 @@ func (r *reading) judge() {
 	}
 }
 
-// row is what a sighting shows; false if nothing can be said about it: it was stored under another date, or it could not be
-// read all the time.
+// row is what a sighting shows; false if nothing can be said about it: it was stored under another date, or again (see restored),
+// or it could not be read all the time.
 func (r *reading) row(s sighting) (*record, bool) {
 	i, known := r.place[s.token.n]
-	if !known || dated(r.rows[i]) || !r.w.whole(r.c, r.ch, r.rows[i], r.w.start, s.at) {
+	if !known || r.w.chronicle.restored(s.token.n) || dated(r.rows[i]) || !r.w.whole(r.c, r.ch, r.rows[i], r.w.start, s.at) {
 		return nil, false
 	}
 	return r.rows[i], true
