@@ -104,14 +104,14 @@ func TestClockOfDirectusIsSetBack(t *testing.T) {
 
 // A device that comes back while the clock of Directus is set back is shown what it has missed since, and nothing twice.
 func TestDevicesWhileClockOfDirectusIsSetBack(t *testing.T) {
-	for _, back := range []time.Duration{61 * time.Second, 2 * time.Minute, time.Hour} {
+	for _, back := range []time.Duration{2 * time.Minute, time.Hour} {
 		t.Run(back.String(), func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
 				r := newRemembering(t, nil)
 				v, _ := r.device("ada", "phone")
-				for i := range 200 {
+				for i := range 60 {
 					r.insert(fmt.Sprint("before ", i))
-					time.Sleep(5 * time.Second)
+					time.Sleep(15 * time.Second)
 					v.texts()
 					v.receive()
 				}
