@@ -244,6 +244,20 @@ func (c *chronicle) steady(person int, ch channelSpec, r *record, from, to time.
 	return true
 }
 
+// deprived reports whether somebody had just lost the right to read a message when it was stored: whose subscription carries
+// a feed for others gets no event then, and until the daemon finds that out nor do they.
+func (c *chronicle) deprived(r *record) bool {
+	for _, states := range c.rights {
+		for _, s := range states[1:] {
+			since := r.stored().Sub(s.from)
+			if since >= 0 && since < lag && !s.allows(r.collection, r.versions[0].item) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // restored reports whether a message was stored again when it had been deleted: its nonce is unique among what is stored
 // alone, so that a request which Directus carries out late, long answered on another way, brings it back.
 func (c *chronicle) restored(n int) bool {

@@ -83,7 +83,8 @@ func (r *reading) row(s sighting) (*record, bool) {
 
 // disturbed reports whether events did not come, or not in order, when a message was stored.
 func (r *reading) disturbed(row *record) bool {
-	return slices.ContainsFunc(r.w.disorders, func(d stay) bool { return !row.stored().Before(d.begin) && !row.stored().After(d.end) })
+	return r.w.chronicle.deprived(row) ||
+		slices.ContainsFunc(r.w.disorders, func(d stay) bool { return !row.stored().Before(d.begin) && !row.stored().After(d.end) })
 }
 
 // before reports whether a message comes before another. Keys that do not count up put those of one moment in no order that
