@@ -320,6 +320,7 @@ func (c *client) take(m *irc.Message) {
 		if m.Prefix.Name == c.nick {
 			c.joined[m.Params[0]]++
 			c.in[m.Params[0]] = true
+			c.filling[m.Params[0]] = false
 			c.visits = append(c.visits, visit{channel: m.Params[0], epoch: c.joined[m.Params[0]], stay: len(c.stays) - 1, begin: time.Now()})
 		}
 	case "PART", "KICK":
@@ -328,7 +329,8 @@ func (c *client) take(m *irc.Message) {
 			c.leave(m.Params[0])
 		}
 	case "366":
-		if c.spec.kind == paging {
+		// It ends an answer to NAMES as well: the page that has been asked for by then is enough.
+		if c.spec.kind == paging && !c.filling[m.Params[1]] {
 			c.ask(m.Params[1])
 		}
 	case "BATCH":

@@ -205,6 +205,18 @@ func (r *reading) isBehindTheFuture(row *record) bool {
 	}) && !r.wasBrought(row, begin)
 }
 
+// isBehindOwn reports whether a client was in the channel when a message was stored, was shown a line of its user's that was
+// stored later, and left: one's own line is shown as soon as it is stored, in front of what the feed has still to bring while
+// Directus is slow, and who goes on from that line asks only for what is behind it.
+func (r *reading) isBehindOwn(row *record) bool {
+	return slices.ContainsFunc(r.mine, func(s sighting) bool {
+		v := r.visit(s)
+		i, known := r.place[s.token.n]
+		return known && r.w.book.author(s.token.n) == r.c.spec.person && s.page == 0 && !s.past && r.rows[i].stored().After(row.stored()) &&
+			!v.begin.After(row.stored()) && !v.end.IsZero() && v.end.Sub(row.stored()) < lateness
+	})
+}
+
 // wasBrought reports whether a feed brought a message to somebody who did not send it, before a moment and in the same life
 // of the daemon.
 func (r *reading) wasBrought(row *record, to time.Time) bool {
@@ -261,7 +273,7 @@ func (r *reading) judgeHoles(s *span) {
 		if i < first && (r.c.spec.kind == paging || !row.stored().After(s.begin)) || dated(row) || r.back[row.message] || r.sent[row.message] && r.c.spec.kind == plain {
 			continue
 		}
-		if r.c.spec.kind == paging && (r.disturbed(row) && !r.waited(row) || r.isBehindTheFuture(row)) {
+		if r.c.spec.kind == paging && (r.disturbed(row) && !r.waited(row) || r.isBehindTheFuture(row) || r.isBehindOwn(row)) {
 			continue
 		}
 		due := s.final || newest != nil && r.before(row, newest) && (!r.disturbed(row) || at.Sub(row.stored()) > lateness)
