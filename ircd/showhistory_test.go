@@ -90,7 +90,8 @@ func TestWhoDoesNotReadHoldsNoPage(t *testing.T) {
 			t.Errorf("a batch in the page: %.200q", rest)
 		}
 		io.WriteString(nc, "CHATHISTORY LATEST #messages * 9\r\n")
-		if time.Sleep(3 * stallTimeout); pages != 2 || parts != 4 {
+		time.Sleep(3 * stallTimeout)
+		if synctest.Wait(); pages != 2 || parts != 4 {
 			t.Errorf("%d pages and %d parts, though the client is gone", pages, parts)
 		}
 	})
