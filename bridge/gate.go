@@ -72,9 +72,8 @@ func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 	return func() { g.leave(entered, ctx.Err() == nil) }, nil
 }
 
-// leave learns from a login. One that ended for another reason than Directus' answer
-// says nothing if it was short.
-func (g *gate) leave(entered time.Time, ended bool) {
+// leave learns from a login. A short one that Directus has not answered says nothing.
+func (g *gate) leave(entered time.Time, answered bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.inside--
@@ -84,7 +83,7 @@ func (g *gate) leave(entered time.Time, ended bool) {
 			break
 		}
 		g.allowed, g.quick, g.narrowed = max(1, g.allowed/2), 0, time.Now()
-	case ended:
+	case answered:
 		if g.quick++; g.quick >= g.allowed {
 			g.allowed, g.quick = min(g.width, g.allowed+1), 0
 		}

@@ -111,6 +111,7 @@ var metricRows = []struct {
 	{"connections", "IRC connections that are open, logged in or not.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.irc.Connections) }},
 	{"registered_connections", "IRC connections that are logged in.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.irc.Registered) }},
 	{"users", "Different users who are connected.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.irc.Users) }},
+	{"waiting_presence", "What others did, such as JOIN and AWAY, that the connection furthest behind has not been shown yet.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.irc.Waiting) }},
 	{"directus_links", "Realtime links to Directus that are up.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.bridge.Links) }},
 	{"feeds", "Readings of a collection, each with subscriptions, for one user or shared by many.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.bridge.Feeds) }},
 	{"accepted_connections_total", "IRC connections accepted.", prometheus.CounterValue, func(f figures) int64 { return f.irc.Accepted }},
