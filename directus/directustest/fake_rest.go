@@ -62,53 +62,6 @@ func (f *Fake) handler() http.Handler {
 	})
 }
 
-// limitedREST answers a call beyond the rate limit, which does not count upgrades.
-func (f *Fake) limitedREST(w http.ResponseWriter) bool {
-	r := f.opts.RESTLimit
-	if r.Points == 0 {
-		return false
-	}
-	f.mu.Lock()
-	now := time.Now()
-	if now.Sub(f.window) >= r.Duration {
-		f.window, f.asked = now, 0
-	}
-	f.asked++
-	reset, over := f.window.Add(r.Duration), f.asked > r.Points
-	f.mu.Unlock()
-	if over {
-		// Rounded as Directus does: often to no time at all.
-		w.Header().Set("Retry-After", strconv.Itoa(int(reset.Sub(now).Round(time.Second)/time.Second)))
-		refuse(w, &apiError{status: 429, code: "REQUESTS_EXCEEDED", message: "Too many requests.", extensions: map[string]any{
-			"limit": r.Points, "reset": f.now().Add(reset.Sub(now)).UTC().Format("2006-01-02T15:04:05.000Z"),
-		}})
-	}
-	return over
-}
-
-// limitedByNginx turns a request away that comes too soon.
-func (f *Fake) limitedByNginx(w http.ResponseWriter) bool {
-	limit := f.opts.Nginx
-	if limit.Rate == 0 {
-		return false
-	}
-	f.mu.Lock()
-	now := time.Now()
-	early := now.Sub(f.admitted) < time.Second/time.Duration(limit.Rate)
-	if !early {
-		f.admitted = now
-	}
-	f.mu.Unlock()
-	if early {
-		w.Header().Set("Server", "nginx/1.22.1")
-		if limit.Dated {
-			w.Header().Set("Retry-After", f.now().Add(2*time.Second).UTC().Format(http.TimeFormat))
-		}
-		http.Error(w, "<html><body><center>nginx</center></body></html>", limit.Status)
-	}
-	return early
-}
-
 // judge carries out the verdict on a REST call.
 func (f *Fake) judge(w http.ResponseWriter, r *http.Request, v RESTVerdict, next http.Handler) {
 	if v.Delay > 0 {
@@ -217,29 +170,6 @@ func (f *Fake) rest(route func(r *http.Request, user string, body map[string]any
 
 // cacheTTL is CACHE_TTL.
 const cacheTTL = 5 * time.Minute
-
-// A cachedAnswer is what a GET was answered.
-type cachedAnswer struct {
-	data []byte
-	at   time.Time
-}
-
-// fromCache is what the same user was answered to the same GET a moment ago. Callers
-// hold mu.
-func (f *Fake) fromCache(r *http.Request, user string) (data []byte, hit bool) {
-	old, ok := f.cached[user+" "+r.URL.String()]
-	if !ok || r.Method != http.MethodGet || time.Since(old.at) >= cacheTTL {
-		return nil, false
-	}
-	return old.data, true
-}
-
-// intoCache keeps an answer. Callers hold mu.
-func (f *Fake) intoCache(r *http.Request, user string, data []byte) {
-	if f.opts.Cached && r.Method == http.MethodGet && data != nil {
-		f.cached[user+" "+r.URL.String()] = cachedAnswer{data, time.Now()}
-	}
-}
 
 func refuse(w http.ResponseWriter, e *apiError) {
 	extensions := map[string]any{"code": e.code}

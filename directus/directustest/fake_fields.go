@@ -1,0 +1,127 @@
+package directustest
+
+import (
+	"slices"
+	"strings"
+)
+
+// pick is the part of an item that was asked for. Callers hold mu.
+func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map[string]any, *apiError) {
+	if len(fields) == 0 {
+		fields = []string{"*"}
+	}
+	out := map[string]any{}
+	nested := map[string][]string{}
+	allowed, limited := f.readable[permission{user, name, "read"}]
+	for _, field := range fields {
+		head, rest, deep := strings.Cut(field, ".")
+		if limited && head != "*" && !slices.Contains(allowed, head) {
+			return nil, forbidden()
+		}
+		switch {
+		case head == "*" && !deep:
+			for k, v := range row {
+				if _, done := out[k]; !done {
+					out[k] = f.given(name, k, v)
+				}
+			}
+		case head == "*":
+			for k := range f.relations(name) {
+				nested[k] = append(nested[k], rest)
+			}
+		case deep:
+			nested[head] = append(nested[head], rest)
+		case f.lists(name)[head] != "":
+			if items, readable := f.listed(name, user, row, head); readable {
+				out[head] = f.keysOf(name, head, items)
+			}
+		default:
+			v, known := row[head]
+			if !known {
+				if f.before("11") {
+					continue
+				}
+				return nil, forbidden()
+			}
+			out[head] = f.given(name, head, v)
+		}
+	}
+	for head, rest := range nested {
+		if f.lists(name)[head] != "" {
+			if err := f.pickList(out, name, user, row, head, rest); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if _, known := row[head]; !known && !f.before("11") {
+			return nil, forbidden()
+		}
+		related := f.relations(name)[head]
+		if related == "" || !f.may(user, related, "read") {
+			delete(out, head) // the key is missing altogether
+			continue
+		}
+		item := f.related(related, row[head])
+		if item == nil || !f.visible(related, user, item) {
+			out[head] = nil
+			continue
+		}
+		sub, err := f.pick(related, user, item, rest)
+		if err != nil {
+			return nil, err
+		}
+		out[head] = sub
+	}
+	return out, nil
+}
+
+// listed are the items that a one-to-many field of an item stands for; false if
+// the user may read none of their collection. Callers hold mu.
+func (f *Fake) listed(name, user string, row map[string]any, field string) (items []map[string]any, readable bool) {
+	related, back, _ := strings.Cut(f.lists(name)[field], ".")
+	if !f.may(user, related, "read") {
+		return nil, false
+	}
+	rows, _ := f.rows(related)
+	for _, item := range rows {
+		if keyText(item[back]) == keyText(row[f.keyOf(name)]) && f.visible(related, user, item) {
+			items = append(items, item)
+		}
+	}
+	return items, true
+}
+
+// pickList is pick for a one-to-many field. Where the user may read none of the
+// collections that its items refer to, Directus gives their keys. Callers hold mu.
+func (f *Fake) pickList(out map[string]any, name, user string, row map[string]any, field string, fields []string) *apiError {
+	items, readable := f.listed(name, user, row, field)
+	if !readable {
+		return nil // the key is missing altogether
+	}
+	related, _, _ := strings.Cut(f.lists(name)[field], ".")
+	picked := []any{}
+	for _, item := range items {
+		sub, err := f.pick(related, user, item, fields)
+		if err != nil {
+			return err
+		}
+		if len(sub) > 0 {
+			picked = append(picked, sub)
+		}
+	}
+	if len(picked) < len(items) {
+		picked = f.keysOf(name, field, items)
+	}
+	out[field] = picked
+	return nil
+}
+
+// keysOf are the keys of the items of a one-to-many field. Callers hold mu.
+func (f *Fake) keysOf(name, field string, items []map[string]any) []any {
+	related, _, _ := strings.Cut(f.lists(name)[field], ".")
+	keys := []any{}
+	for _, item := range items {
+		keys = append(keys, item[f.keyOf(related)])
+	}
+	return keys
+}
