@@ -48,8 +48,9 @@ func TestSourceOfChanges(t *testing.T) {
 		chat.push(&undone, nil)
 		a.ExpectNext("*:directus!service@irc.test REDACT #dev r1")
 		tags.ExpectNext("@msgid=r1x;+reply=m1;+draft/reply=m1;+draft/unreact=x :directus!service@irc.test TAGMSG #dev")
-		undone.By = bob
-		chat.push(&undone, nil)
+		byAuthor := undone
+		byAuthor.By = bob
+		chat.push(&byAuthor, nil)
 		a.ExpectNext("@msgid=r1x;account=id-bob;+reply=m1;+draft/reply=m1;+draft/unreact=x :bob!u@directus TAGMSG #dev")
 		tags.ExpectNext("@msgid=r1x;+reply=m1;+draft/reply=m1;+draft/unreact=x :bob!u@directus TAGMSG #dev")
 
