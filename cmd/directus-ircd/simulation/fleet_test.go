@@ -26,8 +26,9 @@ type tally struct {
 	Verdict, Faults, Deeds, Traits      map[string]int
 }
 
-// fleet has the seeds tried by several processes: a bubble runs on one processor, and there is one source of random
-// numbers in a process.
+// fleet has the seeds tried by processes of their own. They can be several: a bubble runs on one processor, and there is
+// one source of random numbers in a process. And no disk is full for this process, to which go test gives a file to write:
+// see fillDisk.
 func fleet(t *testing.T, sums *total) {
 	binary, err := os.Executable()
 	if err != nil {
@@ -45,8 +46,9 @@ func fleet(t *testing.T, sums *total) {
 		}
 		// Worlds are short-lived: collecting them less often costs memory that is there.
 		cmd.Env = append(os.Environ(), "GOGC=400")
+		cmd.Stderr = os.Stderr // how far a long run has come
 		running.Go(func() {
-			out, failed := cmd.CombinedOutput()
+			out, failed := cmd.Output()
 			var part tally
 			text, err := os.ReadFile(file)
 			if err == nil {
@@ -65,7 +67,7 @@ func fleet(t *testing.T, sums *total) {
 
 // shareOf are the arguments of one process.
 func shareOf(i int, file string) []string {
-	args := []string{"-test.run=^TestSimulation$", "-test.timeout=0"}
+	args := []string{"-test.run=^TestSimulation$", "-test.timeout=0", fmt.Sprintf("-test.short=%v", testing.Short())}
 	flag.Visit(func(f *flag.Flag) {
 		switch name, ours := strings.CutPrefix(f.Name, "simulate."); {
 		case !ours:

@@ -43,22 +43,17 @@ func TestSimulation(t *testing.T) {
 		}
 		return
 	}
+	begin, sums := time.Now(), newTotal()
 	if *tallyFile != "" {
 		go endWithInput()
-	}
-	begin, sums := time.Now(), newTotal()
-	if *processes > 1 {
-		fleet(t, sums)
-	} else {
 		voyage(t, sums, begin)
-	}
-	t.Logf("%v in %v", sums, time.Since(begin).Round(time.Second))
-	if *tallyFile != "" {
 		if err := sums.save(*tallyFile); err != nil {
 			t.Error(err)
 		}
 		return
 	}
+	fleet(t, sums)
+	t.Logf("%v in %v", sums, time.Since(begin).Round(time.Second))
 	if missing := sums.uncovered(); *covered && sums.failed == 0 && len(missing) > 0 {
 		t.Errorf("never put to the test:\n   %s", strings.Join(missing, "\n   "))
 	}
