@@ -47,13 +47,13 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	var found []map[string]any
+	match, visible, found := f.compile(f.relations(name), user, q.Filter), f.sight(name, user), []map[string]any(nil)
 	for _, row := range rows {
-		match, err := f.match(f.relations(name), user, row, q.Filter)
+		ok, err := match(row)
 		if err != nil {
 			return nil, err
 		}
-		if match && f.visible(name, user, row) && matchSearch(row, q.Search) {
+		if ok && visible(row) && matchSearch(row, q.Search) {
 			found = append(found, row)
 		}
 	}
@@ -134,115 +134,7 @@ func (f *Fake) orderBy(collection string, a, b map[string]any, sort []string) in
 
 // match evaluates a filter. Callers hold mu.
 func (f *Fake) match(relations map[string]string, user string, row map[string]any, filter map[string]any) (bool, *apiError) {
-	for name, rule := range filter {
-		ok, err := f.matchRule(relations, user, row, name, rule)
-		if !ok || err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-func (f *Fake) matchRule(relations map[string]string, user string, row map[string]any, name string, rule any) (bool, *apiError) {
-	if name == "_and" || name == "_or" {
-		list, _ := rule.([]any)
-		for _, part := range list {
-			sub, _ := part.(map[string]any)
-			ok, err := f.match(relations, user, row, sub)
-			if err != nil {
-				return false, err
-			}
-			if ok == (name == "_or") {
-				return ok, nil
-			}
-		}
-		return name == "_and" || len(list) == 0, nil
-	}
-	ops, ok := rule.(map[string]any)
-	if !ok {
-		return false, invalid("INVALID_QUERY", "Invalid filter.")
-	}
-	for op, want := range ops {
-		if !strings.HasPrefix(op, "_") {
-			related := relations[name]
-			ok, err := f.match(f.relations(related), user, f.related(related, row[name]), map[string]any{op: want})
-			if !ok || err != nil {
-				return false, err
-			}
-			continue
-		}
-		if s, textual := row[name].(string); textual && isComparison(op) && !isDate(s) {
-			return false, invalid("INVALID_QUERY", fmt.Sprintf("\"uuid\" field type does not contain the %q filter operator", op))
-		}
-		ok, err := f.matchOp(user, row[name], op, want)
-		if !ok || err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-func isDate(s string) bool {
-	_, ok := parseDate(s)
-	return ok
-}
-
-// isComparison reports an operator that Directus refuses for keys that are uuids or
-// texts.
-func isComparison(op string) bool { return slices.Contains([]string{"_lt", "_lte", "_gt", "_gte"}, op) }
-
-func (f *Fake) matchOp(user string, have any, op string, want any) (bool, *apiError) {
-	want = f.variable(user, want)
-	list, _ := want.([]any)
-	in := func() bool {
-		return slices.ContainsFunc(list, func(w any) bool { return equal(have, f.variable(user, w)) })
-	}
-	null := have == nil
-	switch op {
-	case "_eq":
-		return !null && equal(have, want), nil
-	case "_neq":
-		return !equal(have, want), nil
-	case "_lt":
-		return !null && compare(have, want) < 0, nil
-	case "_lte":
-		return !null && compare(have, want) <= 0, nil
-	case "_gt":
-		return !null && compare(have, want) > 0, nil
-	case "_gte":
-		return !null && compare(have, want) >= 0, nil
-	case "_in":
-		return in(), nil
-	case "_nin":
-		return !in(), nil
-	case "_null":
-		return null == (want != false), nil
-	case "_nnull":
-		return null != (want != false), nil
-	case "_between":
-		return !null && len(list) == 2 && compare(have, list[0]) >= 0 && compare(have, list[1]) <= 0, nil
-	}
-	text, pattern := textOf(have), textOf(want)
-	lower, lowerPattern := strings.ToLower(text), strings.ToLower(pattern)
-	switch op {
-	case "_empty":
-		return null || text == "", nil
-	case "_nempty":
-		return !null && text != "", nil
-	case "_contains":
-		return !null && strings.Contains(text, pattern), nil
-	case "_icontains":
-		return !null && strings.Contains(lower, lowerPattern), nil
-	case "_ncontains":
-		return null || !strings.Contains(text, pattern), nil
-	case "_starts_with":
-		return !null && strings.HasPrefix(text, pattern), nil
-	case "_istarts_with":
-		return !null && strings.HasPrefix(lower, lowerPattern), nil
-	case "_ends_with":
-		return !null && strings.HasSuffix(text, pattern), nil
-	}
-	return false, invalid("INVALID_QUERY", fmt.Sprintf("Invalid filter operator %q.", op))
+	return f.compile(relations, user, filter)(row)
 }
 
 // variable resolves the dynamic values of filters.
@@ -268,8 +160,10 @@ func compare(a, b any) int {
 	if x == y || isStamp(x) && isStamp(y) {
 		return cmp.Compare(x, y)
 	}
-	if i, ok := integer(x); ok {
-		if j, ok := integer(y); ok {
+	if isNumber(x) && isNumber(y) {
+		i, err1 := strconv.ParseInt(x, 10, 64)
+		j, err2 := strconv.ParseInt(y, 10, 64)
+		if err1 == nil && err2 == nil {
 			return cmp.Compare(i, j)
 		}
 	}
@@ -296,13 +190,14 @@ func isStamp(s string) bool {
 	return len(s) == len("2006-01-02T15:04:05.000Z") && s[4] == '-' && s[23] == 'Z'
 }
 
-// integer is what a text says that is a number, found without the error that others would cost.
-func integer(s string) (int64, bool) {
-	if strings.Trim(s, "+-0123456789") != "" {
-		return 0, false
+func isNumber(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
 	}
-	i, err := strconv.ParseInt(s, 10, 64)
-	return i, err == nil
+	return s != ""
 }
 
 func rank(v any) int {

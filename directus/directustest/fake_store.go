@@ -264,12 +264,20 @@ func (f *Fake) find(name, user, action, id string) (map[string]any, *apiError) {
 // visible reports whether an item passes the user's restriction on reading.
 // Callers hold mu.
 func (f *Fake) visible(name, user string, item map[string]any) bool {
+	return f.sight(name, user)(item)
+}
+
+// sight is visible for many items. Callers hold mu.
+func (f *Fake) sight(name, user string) func(item map[string]any) bool {
 	rule := f.restricted[permission{user, name, "read"}]
 	if rule == nil {
-		return true
+		return func(map[string]any) bool { return true }
 	}
-	ok, err := f.match(f.relations(name), user, item, rule)
-	return ok && err == nil
+	match := f.compile(f.relations(name), user, rule)
+	return func(item map[string]any) bool {
+		ok, err := match(item)
+		return ok && err == nil
+	}
 }
 
 // userItem is a user as an item of directus_users. Callers hold mu.
