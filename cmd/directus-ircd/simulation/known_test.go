@@ -1,11 +1,17 @@
 package simulation
 
 import (
+	"flag"
+	"os"
+	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
 	"directus-ircd/directus/directustest"
 )
+
+var alone = flag.Bool("simulate.alone", false, "this process was started for one scenario, in which the disk is full; see fleet")
 
 // small is a world of two people, with a client each, and one channel.
 func small(kind kind, version string, uuids bool, steps ...step) scenario {
@@ -41,11 +47,22 @@ func TestKnownScenarios(t *testing.T) {
 			step{"web", 1, 0, 7, time.Second}, step{"Directus' clock set", 0, 0, 40, time.Second}, step{"web", 1, 0, 9, time.Second},
 			step{"restart", 0, 0, 3, time.Second},
 		).with(func(s *settings) { s.clients[0].device = "device0" }),
+		"what is kept in memory because the disk was full when the daemon started is lost when it stops": small(plain, "12.4.0", false,
+			step{"web", 1, 0, 7, time.Minute}, step{"disk full", 0, 0, 8, time.Second}, step{"restart", 0, 0, 3, 40 * time.Second},
+			step{"web", 1, 0, 9, time.Minute}, step{"restart", 0, 0, 3, time.Minute},
+		).with(func(s *settings) { s.clients[0].device = "device0" }),
 		"an edit that has waited for long tells what was there before": small(tagged, "12.4.0", false,
 			step{"web", 1, 0, 10, time.Second}, step{"web edit, many", 3, 0, 0, time.Second},
 		).with(func(s *settings) { s.merge = 3 * time.Minute }),
 	} {
 		t.Run(what, func(t *testing.T) {
+			if !*alone && slices.ContainsFunc(s.steps, func(s step) bool { return s.name == "disk full" }) {
+				again := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+t.Name(), "-simulate.alone")
+				if out, err := again.CombinedOutput(); err != nil {
+					t.Errorf("%v\n%s", err, out)
+				}
+				return
+			}
 			if w := simulate(t, s); len(w.failures) > 0 {
 				report(t, w)
 			}

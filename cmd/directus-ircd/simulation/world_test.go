@@ -64,6 +64,7 @@ type world struct {
 	wrecked   []time.Time // when the daemon's state was lost
 	restarts  []time.Time // when it was stopped
 	renamed   bool        // names, or who may read them, have changed
+	fileless  bool        // the daemon could not open its file, and keeps in memory what it would have there
 	clockSets []time.Time // when Directus' clock was set
 	spells    spells
 	verdict   verdict
