@@ -43,12 +43,23 @@ func (c *client) say(target string, line func(token) []string) bool {
 	if c.nick == "" || strings.HasPrefix(target, "#") && !c.in[target] {
 		return false
 	}
-	l := letter{token: t, client: c, target: target, at: time.Now(), stay: len(c.stays) - 1, after: len(c.refusals)}
-	if !c.sendLocked(line(t)...) {
+	lines := line(t)
+	if c.spec.kind != plain {
+		lines[0] = labelled(lines[0], t)
+	}
+	if !c.sendLocked(lines...) {
 		return false
 	}
-	c.letters = append(c.letters, l)
+	c.letters = append(c.letters, letter{token: t, client: c, target: target, at: time.Now(), stay: len(c.stays) - 1})
 	return true
+}
+
+// labelled puts a label on a line, which its answer carries.
+func labelled(line string, t token) string {
+	if tags, tagged := strings.CutPrefix(line, "@"); tagged {
+		return "@label=" + t.String() + ";" + tags
+	}
+	return "@label=" + t.String() + " " + line
 }
 
 func privmsg(target string, filler int) func(token) []string {

@@ -207,84 +207,27 @@ func (w *world) judgeAuthors(c *client, mine []sighting) {
 // judgeNicks: a nick that was one user's is never another's.
 func (w *world) judgeNicks() {
 	owners := map[string]int{}
+	judge := func(c *client, nick string, t token) {
+		author := w.book.author(t.n)
+		if author < 0 || len(w.wrecked) > 0 && w.renamed {
+			return
+		}
+		w.verdict["nicks never change hands"]++
+		if owner, known := owners[strings.ToLower(nick)]; known && owner != author {
+			w.fail("a nick changed hands: %s was person %d and is %d, as %s was shown %v", nick, owner, author, c.name, t)
+			return
+		}
+		owners[strings.ToLower(nick)] = author
+	}
 	for _, c := range w.clients {
 		for _, s := range c.sights {
-			author := w.book.author(s.token.n)
-			if author < 0 || len(w.wrecked) > 0 && w.renamed || s.edit {
-				continue
+			if !s.edit {
+				judge(c, s.nick, s.token)
 			}
-			w.verdict["nicks never change hands"]++
-			nick := strings.ToLower(s.nick)
-			if owner, known := owners[nick]; known && owner != author {
-				w.fail("a nick changed hands: %s was person %d and is %d, as %s was shown %v", s.nick, owner, author, c.name, s.token)
-				continue
-			}
-			owners[nick] = author
 		}
-	}
-}
-
-// judgeTruth holds what senders were told against what is stored. Lines to one target that follow each other closely are
-// judged together, as an answer does not say to which of them it belongs.
-func (w *world) judgeTruth(c *client) {
-	for i := 0; i < len(c.letters); {
-		target := c.letters[i].target
-		group := []letter{c.letters[i]}
-		j := i + 1
-		close := func() bool {
-			return j < len(c.letters) && c.letters[j].at.Sub(group[len(group)-1].at) < answered(len(group))
+		for _, q := range c.quotations {
+			judge(c, q.nick, q.token)
 		}
-		for ; close() && c.letters[j].target == target; j++ {
-			group = append(group, c.letters[j])
-		}
-		if close() {
-			i = j // lines to another target are mixed in: what is told of which is not known
-			continue
-		}
-		w.judgeGroup(c, group)
-		i = j
-	}
-}
-
-// answered is how long it may take until all of some lines have been answered, of which each waits for those before it.
-func answered(lines int) time.Duration {
-	const atMost = 16 * time.Second // for one; see the README
-	return 24*time.Second + time.Duration(lines)*atMost
-}
-
-func (w *world) judgeGroup(c *client, group []letter) {
-	from, to := group[0].at, group[len(group)-1].at.Add(answered(len(group)))
-	stored, refused, perhaps, hidden := 0, 0, 0, 0
-	for _, l := range group {
-		if len(w.chronicle.messages[l.token.n]) > 0 {
-			stored++
-		}
-	}
-	for _, r := range c.refusals {
-		if r.target != group[0].target || r.at.Before(from) || r.at.After(to) {
-			continue
-		}
-		if r.stored {
-			hidden++
-		}
-		if r.perhaps || r.stored {
-			perhaps++
-		} else {
-			refused++
-		}
-	}
-	if slices.ContainsFunc(group, func(l letter) bool { return l.token.n == 0 }) {
-		return // a correction among them
-	}
-	w.verdict["senders are told the truth"] += len(group)
-	refused = min(refused, len(group)) // more than that were told of something else, as of reactions
-	if stored > len(group)-refused || stored < hidden {
-		w.fail("told untruly: %s sent %d messages to %s from %v on, was told that %d are not stored, and %d are", c.name, len(group), group[0].target, group[0].token, refused, stored)
-	}
-	ended := c.stays[group[0].stay].end
-	if heard := group[0].stay == group[len(group)-1].stay && (ended.IsZero() || ended.After(to)); heard && stored < len(group)-refused-perhaps {
-		w.fail("lost: %s sent %d messages to %s from %v on, was told that %d are not stored and %d perhaps, and %d are", c.name, len(group), group[0].target,
-			group[0].token, refused, perhaps, stored)
 	}
 }
 

@@ -54,6 +54,16 @@ func TestKnownScenarios(t *testing.T) {
 		"an edit that has waited for long tells what was there before": small(tagged, "12.4.0", false,
 			step{"web", 1, 0, 10, time.Second}, step{"web edit, many", 3, 0, 0, time.Second},
 		).with(func(s *settings) { s.merge = 3 * time.Minute }),
+		"an answer to an old message quotes it, under the nick of who answers": small(plain, "12.4.0", false,
+			step{"web", 0, 0, 7, 6 * time.Minute}, step{"reply", 1, 0, 3, time.Minute},
+		),
+		"a refused reaction says nothing of a message": small(tagged, "12.4.0", false,
+			step{"say", 0, 0, 3, time.Second}, step{"part", 0, 0, 0, time.Second}, step{"react", 0, 0, 0, time.Minute},
+		).with(func(s *settings) { s.channels[0].reactions = true }),
+		"a line is answered long after others were sent": small(plain, "12.4.0", false,
+			step{"Directus killed", 0, 0, 20, time.Second}, step{"say", 0, 0, 3, 0}, step{"whisper", 0, 1, 4, 9500 * time.Millisecond},
+			step{"say", 0, 0, 5, time.Minute},
+		).with(func(s *settings) { s.private = true }),
 	} {
 		t.Run(what, func(t *testing.T) {
 			if !*alone && slices.ContainsFunc(s.steps, func(s step) bool { return s.name == "disk full" }) {
