@@ -97,6 +97,9 @@ type joined struct {
 	live map[string]struct{}
 	// move is under way while the channel is configured otherwise; else nil.
 	move *move
+	// had is what the client was shown before it was taken out of a channel that was
+	// configured otherwise since, for as long as the backlog is due; else nothing is known.
+	had trail
 	// visit is nil where the client has no device; received tells what that one
 	// had when it came, for as long as shown counts. Nil: nothing.
 	visit    *visit
