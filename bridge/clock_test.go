@@ -134,3 +134,37 @@ func TestDevicesWhileClockOfDirectusIsSetBack(t *testing.T) {
 		})
 	}
 }
+
+// A device is shown nothing twice, and all that it has missed, when the clock of Directus was set back by less than a minute.
+func TestDevicesWhenClockOfDirectusIsCorrected(t *testing.T) {
+	for _, after := range []time.Duration{0, 10 * time.Second, time.Minute} {
+		t.Run(after.String(), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				r := newRemembering(t, nil)
+				v, _ := r.device("ada", "phone")
+				for i := range 20 {
+					r.insert(fmt.Sprint("before ", i))
+					time.Sleep(15 * time.Second)
+					v.texts()
+					v.receive()
+				}
+				v.leave()
+				r.restart()
+				v, lines := r.device("ada", "phone")
+				same(t, lines)
+				r.fake.SetClock(-50 * time.Second)
+				r.visit("eve", "#messages") // Directus is asked something
+				r.insert("after")
+				same(t, v.texts(), "after")
+				v.receive()
+				v.leave()
+				r.restart()
+				r.insert("missed")
+				time.Sleep(after)
+				v, lines = r.device("ada", "phone")
+				same(t, lines, "missed")
+				v.leave()
+			})
+		})
+	}
+}
