@@ -168,3 +168,39 @@ func TestDevicesWhenClockOfDirectusIsCorrected(t *testing.T) {
 		})
 	}
 }
+
+// What is written while the clock of Directus is set back is shown though its event is lost, whether the clock stays there or
+// is set right before anybody looks.
+func TestLostEventWhileClockOfDirectusIsSetBack(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		for _, back := range []time.Duration{30 * time.Second, 2 * time.Minute, 50 * time.Minute} {
+			t.Run(fmt.Sprint(back, again), func(t *testing.T) {
+				ircdtest.Bubble(t, func(t *testing.T) {
+					c := newChatAt(t, directustest.FakeOptions{}, nil)
+					a, bob := c.visit("ada", "#messages"), c.person("bob")
+					set := func(ahead time.Duration) {
+						c.fake.SetClock(ahead)
+						c.visit("eve", "#messages") // Directus is asked something
+					}
+					for i := range 60 {
+						c.fake.Insert("messages", bob, map[string]any{"text": fmt.Sprint("before ", i)})
+						time.Sleep(time.Minute)
+					}
+					if n := len(a.news()); n != 60 {
+						t.Fatalf("shown %d", n)
+					}
+					set(-back)
+					c.fake.LoseEvents(true)
+					c.fake.Insert("messages", bob, map[string]any{"text": "lost"})
+					c.fake.LoseEvents(false)
+					if again {
+						time.Sleep(time.Second)
+						set(0)
+					}
+					same(t, a.later(8*time.Minute), "bob says in #messages: lost")
+					same(t, a.later(time.Hour))
+				})
+			})
+		}
+	}
+}

@@ -21,13 +21,11 @@ const (
 
 // sweep looks for rows that were not there when the collection was read up to their
 // date and beyond: those of a long transaction, of which no event tells. It asks for
-// keys alone, a page of them in a quiet channel.
+// keys alone, a page of them in a quiet channel. What was written since the clock of Directus
+// was set back it looks for each time, until the reading from the cursor finds it.
 func (f *feed) sweep(ctx context.Context) error {
-	if time.Since(f.swept) < sweepPeriod {
-		return nil
-	}
-	from, until := f.sweepable()
-	if !from.Before(until) {
+	from, until, back := f.sweepable()
+	if !from.Before(until) || !back && time.Since(f.swept) < sweepPeriod {
 		return nil
 	}
 	g, account := f.group, f.carrier.account
@@ -59,17 +57,21 @@ func (f *feed) sweep(ctx context.Context) error {
 }
 
 // sweepable bounds the dates of which all rows that were there have been seen, and are
-// remembered, and that are not read again anyway.
-func (f *feed) sweepable() (from, until time.Time) {
+// remembered, and that are not read again anyway. back says that some of what was written since
+// the last reading may be dated in between.
+func (f *feed) sweepable() (from, until time.Time, back bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	unit := f.group.dates.unit()
 	until = f.cursor.date.Add(-overlap).Truncate(unit)
 	from = until.Add(-sweepBack)
+	if earliest, known := f.carrier.account.EarliestSince(f.current); known && earliest.Before(until) {
+		from, back = earlier(from, earliest.Add(-overlap)), true
+	}
 	for _, known := range []time.Time{f.base, f.forgot} {
 		if known = known.Truncate(unit).Add(unit); known.After(from) {
 			from = known
 		}
 	}
-	return from, until
+	return from, until, back
 }
