@@ -21,7 +21,7 @@ type backlog struct {
 func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration, some bool) (*backlog, error) {
 	reading, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	at, pos, readTo := time.Now(), j.view.reader.end(), j.view.feed.readTo()
+	at, pos, readTo, come := time.Now(), j.view.reader.end(), j.view.feed.readTo(), s.timeOf(j)
 	h := s.historyOf(j.channel)
 	h.most = partMemory
 	var p past
@@ -39,6 +39,11 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 		if _, live := j.live[l.row.id]; !live && !j.view.hasSent(j.channel, l.row) {
 			due.left = append(due.left, l)
 		}
+	}
+	if p.floor != nil && !come.IsZero() && p.floor.date.After(come) {
+		// A row of the future: what is written from now on is dated before it, and no key is
+		// in front of this one.
+		p.floor = &row{date: come, id: "0"}
 	}
 	b := &backlog{list: p.list, notice: p.notice}
 	next := func(ctx context.Context) ([]*ircd.Message, error) { return s.backlogPart(ctx, j, due, shown) }

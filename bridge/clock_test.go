@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -203,4 +204,68 @@ func TestLostEventWhileClockOfDirectusIsSetBack(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Who joins behind messages of the future, or of a time to which the clock of Directus does not show any more, is shown what is
+// written from then on, also where the collection has to be read for it: the oldest message of the backlog is no border then.
+func TestLostEventBehindABacklogOfTheFuture(t *testing.T) {
+	for _, dates := range []directustest.DateKind{directustest.Milliseconds, directustest.WholeSeconds} {
+		for _, future := range []bool{false, true} {
+			t.Run(fmt.Sprint(dates, future), func(t *testing.T) {
+				ircdtest.Bubble(t, func(t *testing.T) {
+					c := newChatAt(t, directustest.FakeOptions{}, nil)
+					c.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text"}, Dates: dates})
+					a, bob := c.visit("ada", "#messages"), c.person("bob")
+					for i := range 60 { // more than the backlog has
+						item := map[string]any{"text": fmt.Sprint("before ", i)}
+						if future {
+							item["date_created"] = time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+						}
+						c.fake.Insert("messages", bob, item)
+						time.Sleep(time.Second)
+					}
+					a.news()
+					if !future {
+						time.Sleep(2 * time.Minute)
+						c.fake.SetClock(-175 * time.Second)
+						c.visit("eve") // Directus is asked something
+					}
+					v := c.visit("ada", "#messages")
+					if n := len(v.backlog); n >= 60 || n == 0 {
+						t.Fatalf("a backlog of %d", n)
+					}
+					c.fake.LoseEvents(true)
+					c.fake.Insert("messages", bob, map[string]any{"text": "lost"})
+					c.fake.LoseEvents(false)
+					same(t, v.later(8*time.Minute), "bob says in #messages: lost")
+				})
+			})
+		}
+	}
+}
+
+// A device that was shown a backlog of the future is shown what was written before that has come.
+func TestDeviceBehindABacklogOfTheFuture(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		r := newRemembering(t, nil)
+		for range 60 { // more than the backlog has
+			r.fake.Insert("messages", r.person("bob"), map[string]any{
+				"text": "of the future", "date_created": time.Now().Add(30 * time.Minute).UTC().Format(time.RFC3339),
+			})
+		}
+		v, lines := r.device("ada", "phone")
+		if n := len(lines); n >= 60 || n == 0 {
+			t.Fatalf("a backlog of %d", n)
+		}
+		v.receive()
+		v.leave()
+		time.Sleep(10 * time.Minute)
+		r.insert("missed")
+		time.Sleep(time.Hour)
+		v, lines = r.device("ada", "phone")
+		if !slices.Contains(lines, "missed") {
+			t.Errorf("shown %q", lines)
+		}
+		v.leave()
+	})
 }
