@@ -103,7 +103,7 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 	var deleted []string
 	for _, event := range events {
 		for _, raw := range event.Items {
-			if r, ok := f.group.reactions.parse(raw); ok && f.remembers(r.message) {
+			if r, ok := f.group.reactionStore().parse(raw); ok && f.remembers(r.message) {
 				created = append(created, r)
 			}
 		}
