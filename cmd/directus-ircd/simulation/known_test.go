@@ -66,10 +66,6 @@ func TestKnownScenarios(t *testing.T) {
 		"a refused reaction says nothing of a message": small(tagged, "12.4.0", false,
 			step{"say", 0, 0, 3, time.Second}, step{"part", 0, 0, 0, time.Second}, step{"react", 0, 0, 0, time.Minute},
 		).with(func(s *settings) { s.channels[0].reactions = true }),
-		"a line is answered long after others were sent": small(plain, "12.4.0", false,
-			step{"Directus killed", 0, 0, 20, time.Second}, step{"say", 0, 0, 3, 0}, step{"whisper", 0, 1, 4, 9500 * time.Millisecond},
-			step{"say", 0, 0, 5, time.Minute},
-		).with(func(s *settings) { s.private = true }),
 	} {
 		t.Run(what, func(t *testing.T) {
 			if !*alone && slices.ContainsFunc(s.steps, func(s step) bool { return s.name == "disk full" }) {
