@@ -28,32 +28,62 @@ func (f *feed) sweep(ctx context.Context) error {
 	if !from.Before(until) || !back && time.Since(f.swept) < sweepPeriod {
 		return nil
 	}
-	g, account := f.group, f.carrier.account
-	filter := directus.And(g.filter, g.dates.from(from), g.dates.before(until))
-	keys, err := readKeys(ctx, account, g, filter, 2*f.full)
+	keys, _, err := f.unseenKeys(ctx, directus.And(f.group.dates.from(from), f.group.dates.before(until)), 2*f.full)
 	if errors.Is(err, errMoved) {
 		return nil // the next time
 	}
 	if err != nil {
 		return err
 	}
-	f.mu.Lock()
-	keys = slices.DeleteFunc(keys, func(id string) bool { _, seen := f.seen[id]; return seen })
-	f.mu.Unlock()
-	for page := range slices.Chunk(keys, max(1, pageLimit(ctx, account, pageSize))) {
-		rows, _, err := readRows(ctx, account, g, directus.Query{
-			Filter: directus.And(g.filter, directus.Compare(g.fields.key(), "_in", page)), Limit: len(page),
-		})
-		if err != nil {
-			return err
-		}
-		slices.SortFunc(rows, compareRows)
-		if err := f.publish(ctx, rows, true); err != nil {
+	for page := range slices.Chunk(keys, max(1, pageLimit(ctx, f.carrier.account, pageSize))) {
+		if _, err := f.publishKeyed(ctx, page); err != nil {
 			return err
 		}
 	}
 	f.swept = time.Now()
 	return nil
+}
+
+// unseenKeys reads the keys of the rows that match a filter, more than most if there are
+// more, and leaves those of rows that were seen. last is the latest date of these.
+func (f *feed) unseenKeys(ctx context.Context, filter directus.Filter, most int) (unseen []string, last time.Time, err error) {
+	keys, err := readKeys(ctx, f.carrier.account, f.group, directus.And(f.group.filter, filter), most)
+	if err != nil {
+		return nil, last, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	unseen = slices.DeleteFunc(keys, func(id string) bool {
+		m, seen := f.seen[id]
+		if seen && m.date.After(last) {
+			last = m.date
+		}
+		return seen
+	})
+	return unseen, last, nil
+}
+
+// publishKeyed reads the rows of some keys, a page at most, publishes them, and returns
+// the latest date of them.
+func (f *feed) publishKeyed(ctx context.Context, keys []string) (last time.Time, err error) {
+	if len(keys) == 0 {
+		return last, nil
+	}
+	rows, _, err := readRows(ctx, f.carrier.account, f.group, directus.Query{
+		Filter: directus.And(f.group.filter, directus.Compare(f.group.fields.key(), "_in", keys)), Limit: len(keys),
+	})
+	if err != nil {
+		return last, err
+	}
+	slices.SortFunc(rows, compareRows)
+	if err := f.publish(ctx, rows, true); err != nil {
+		return last, err
+	}
+	f.order.read(rows)
+	if len(rows) > 0 {
+		last = rows[len(rows)-1].date
+	}
+	return last, nil
 }
 
 // sweepable bounds the dates of which all rows that were there have been seen, and are
