@@ -21,7 +21,7 @@ type backlog struct {
 func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration, some bool) (*backlog, error) {
 	reading, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	at, pos, readTo, come := time.Now(), j.view.reader.end(), j.view.feed.readTo(), s.timeOf(j)
+	at, pos, readTo := time.Now(), j.view.reader.end(), j.view.feed.readTo()
 	h := s.historyOf(j.channel)
 	h.most = partMemory
 	var p past
@@ -40,7 +40,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 			due.left = append(due.left, l)
 		}
 	}
-	if p.floor != nil && !come.IsZero() && p.floor.date.After(come) {
+	if come := s.earliest(j, at); p.floor != nil && !come.IsZero() && p.floor.date.After(come) {
 		// A row of the future: what is written from now on is dated before it, and no key is
 		// in front of this one.
 		p.floor = &row{date: come, id: "0"}
@@ -60,7 +60,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	j.due, j.since, j.had = false, time.Time{}, trail{}
 	j.shown, j.shownAt, j.floorPos = shown, at, pos
 	if !p.end {
-		j.floor = p.floor
+		j.floor, j.floorAt = p.floor, at
 	}
 	j.live = nil
 	if j.visit != nil {

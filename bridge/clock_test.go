@@ -206,34 +206,38 @@ func TestLostEventWhileClockOfDirectusIsSetBack(t *testing.T) {
 	}
 }
 
-// Who joins behind messages of the future, or of a time to which the clock of Directus does not show any more, is shown what is
+// Who joins behind messages of the future, or of a time that the clock of Directus does not show any more, is shown what is
 // written from then on, also where the collection has to be read for it: the oldest message of the backlog is no border then.
 func TestLostEventBehindABacklogOfTheFuture(t *testing.T) {
 	for _, dates := range []directustest.DateKind{directustest.Milliseconds, directustest.WholeSeconds} {
-		for _, future := range []bool{false, true} {
-			t.Run(fmt.Sprint(dates, future), func(t *testing.T) {
+		for _, which := range []string{"dated by hand", "set back before", "set back after"} {
+			t.Run(fmt.Sprint(dates, which), func(t *testing.T) {
 				ircdtest.Bubble(t, func(t *testing.T) {
 					c := newChatAt(t, directustest.FakeOptions{}, nil)
 					c.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text"}, Dates: dates})
 					a, bob := c.visit("ada", "#messages"), c.person("bob")
 					for i := range 60 { // more than the backlog has
 						item := map[string]any{"text": fmt.Sprint("before ", i)}
-						if future {
+						if which == "dated by hand" {
 							item["date_created"] = time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 						}
 						c.fake.Insert("messages", bob, item)
 						time.Sleep(time.Second)
 					}
 					a.news()
-					if !future {
-						time.Sleep(2 * time.Minute)
-						c.fake.SetClock(-175 * time.Second)
-						c.visit("eve") // Directus is asked something
+					setBack := func(when string) {
+						if when == which {
+							c.fake.SetClock(-175 * time.Second)
+							c.visit("eve") // Directus is asked something
+						}
 					}
+					time.Sleep(2 * time.Minute)
+					setBack("set back before")
 					v := c.visit("ada", "#messages")
 					if n := len(v.backlog); n >= 60 || n == 0 {
 						t.Fatalf("a backlog of %d", n)
 					}
+					setBack("set back after")
 					c.fake.LoseEvents(true)
 					c.fake.Insert("messages", bob, map[string]any{"text": "lost"})
 					c.fake.LoseEvents(false)

@@ -60,24 +60,24 @@ func (s *session) joinTime(j *joined, backlog []found) time.Time {
 	if newest.After(limit) { // the clock was set back
 		newest = time.Time{}
 	}
-	at := s.timeOf(j)
+	at := s.earliest(j, time.Now())
 	if next := newest.Add(time.Millisecond); !newest.IsZero() && next.After(at) {
 		at = next
 	}
 	return at
 }
 
-// timeOf is the earliest date that what is written from now on in a channel can have; zero as
-// long as Directus has not told its clock.
-func (s *session) timeOf(j *joined) time.Time {
-	now, _, known := serverNow(s.member.account)
+// earliest is the earliest date that what was written in a channel since a moment of ours can
+// have; zero as long as Directus has not told its clock.
+func (s *session) earliest(j *joined, since time.Time) time.Time {
+	date, known := s.member.account.EarliestSince(since)
 	switch {
 	case !known:
 		return time.Time{}
 	case j.view.feed.group.dates.areFine():
-		return now.Truncate(time.Millisecond)
+		return date.Truncate(time.Millisecond)
 	}
-	return now.Truncate(time.Second) // the next message may be dated to its beginning
+	return date.Truncate(time.Second) // a message may be dated to its beginning
 }
 
 // rankTimeout is how long a sender waits for the exact time of a message that is

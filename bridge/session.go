@@ -78,10 +78,11 @@ type joined struct {
 	// What the backlog has shown, to be left out of the feed: these ids (with
 	// the texts, as edits of them may be on their way) until the feed has read
 	// the collection once more; what the feed had brought before floorPos; and
-	// what it reads of the time before the oldest of a full backlog.
+	// what it reads of the time before the oldest of a full backlog, as that was at floorAt.
 	shown    map[string]digest
 	shownAt  time.Time
 	floor    *row
+	floorAt  time.Time
 	floorPos int64
 	// come is the place of the latest row when the client came, see latecomers.
 	come int64
