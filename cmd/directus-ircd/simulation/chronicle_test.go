@@ -66,11 +66,17 @@ type chronicle struct {
 	messages map[int][]*record  // by number
 	rights   [][]rights         // by person
 	swaps    []swap             // of tokens
-	ahead    time.Duration      // Directus' clock before the bubble's
+	clocks   []clock            // as Directus' was set
+}
+
+// clock is how far that of Directus is ahead of the bubble's from a moment on.
+type clock struct {
+	from  time.Time
+	ahead time.Duration
 }
 
 func newChronicle(people int, ahead time.Duration) *chronicle {
-	c := &chronicle{ahead: ahead, items: map[string]*record{}, messages: map[int][]*record{}}
+	c := &chronicle{clocks: []clock{{time.Now(), ahead}}, items: map[string]*record{}, messages: map[int][]*record{}}
 	for range people {
 		c.rights = append(c.rights, []rights{{from: time.Now(), unread: map[string]bool{}, rule: map[string]bool{}}})
 	}
@@ -105,7 +111,7 @@ func (c *chronicle) append(collection, key string, item map[string]any) {
 		}
 	}
 	r.versions = append(r.versions, version{time.Now(), item})
-	if d := r.date().Sub(r.stored().Add(c.ahead)); len(r.versions) == 1 && (d > time.Second || d < -time.Second) {
+	if d := r.date().Sub(c.shown(r.stored())); len(r.versions) == 1 && (d > time.Second || d < -time.Second) {
 		r.given = true
 	}
 }
@@ -256,6 +262,35 @@ func (c *chronicle) deprived(r *record) bool {
 		}
 	}
 	return false
+}
+
+// setClock notes that Directus' clock is set.
+func (c *chronicle) setClock(ahead time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clocks = append(c.clocks, clock{time.Now(), ahead})
+}
+
+// shown is what Directus' clock shows at a moment.
+func (c *chronicle) shown(at time.Time) time.Time {
+	now := c.clocks[0]
+	for _, next := range c.clocks[1:] {
+		if !next.from.After(at) {
+			now = next
+		}
+	}
+	return at.Add(now.ahead)
+}
+
+// latest is the latest that Directus' clock has shown from one moment to another.
+func (c *chronicle) latest(from, to time.Time) time.Time {
+	latest := c.shown(to)
+	for i, next := range c.clocks[1:] {
+		if last := next.from.Add(c.clocks[i].ahead); next.from.After(from) && !next.from.After(to) && last.After(latest) {
+			latest = last
+		}
+	}
+	return latest
 }
 
 // restored reports whether a message was stored again when it had been deleted: its nonce is unique among what is stored

@@ -109,11 +109,8 @@ func (w *world) freeze(until time.Time) {
 
 // setClock sets Directus' clock, and with it the difference from the daemon's.
 func (w *world) setClock(ahead time.Duration) {
-	w.chronicle.mu.Lock()
-	w.chronicle.ahead = ahead
-	w.chronicle.mu.Unlock()
+	w.chronicle.setClock(ahead)
 	w.fake.SetClock(ahead)
-	w.clockSets = append(w.clockSets, time.Now())
 }
 
 // spread is a time up to most.

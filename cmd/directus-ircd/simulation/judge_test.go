@@ -216,7 +216,7 @@ func (w *world) judgeDoubles(c *client, ch channelSpec, mine []sighting, rows []
 		}
 		before, again := last[s.token.n]
 		if again && c.spec.device != "" && before.stay < s.stay && c.spec.kind != paging &&
-			c.stays[before.stay].end.Sub(before.at) > proof && w.whole(c, ch, rows[i], w.start, s.at) && !w.wreckedBetween(before.at, s.at) {
+			c.stays[before.stay].end.Sub(before.at) > proof && w.whole(c, ch, rows[i], w.start, s.at) && !w.wreckedBetween(before.at, s.at) && !w.mayRepeat(c, s, rows[i]) {
 			w.fail("doubled: the device %s was shown %v in %s at %.3f and at %.3f again", c.name, s.token, ch.name,
 				before.at.Sub(w.start).Seconds(), s.at.Sub(w.start).Seconds())
 		}

@@ -235,6 +235,7 @@ var administration = map[string]act{
 		if err := d.backend.Configure(w.options(d.client)); err != nil {
 			w.fail("reload: %v", err)
 		}
+		w.reloads = append(w.reloads, time.Now())
 		return true
 	}},
 	"restart": {weight: 2, do: func(w *world, s step) bool {

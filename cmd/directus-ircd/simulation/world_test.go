@@ -65,7 +65,7 @@ type world struct {
 	restarts  []time.Time // when it was stopped
 	renamed   bool        // names, or who may read them, have changed
 	fileless  bool        // the daemon could not open its file, and keeps in memory what it would have there
-	clockSets []time.Time // when Directus' clock was set
+	reloads   []time.Time // of the configuration
 	spells    spells
 	verdict   verdict
 
