@@ -250,18 +250,19 @@ func (c *chronicle) steady(person int, ch channelSpec, r *record, from, to time.
 	return true
 }
 
-// deprived reports whether somebody had just lost the right to read a message when it was stored: whose subscription carries
-// a feed for others gets no event then, and until the daemon finds that out nor do they.
-func (c *chronicle) deprived(r *record) bool {
-	for _, states := range c.rights {
+// deprived are the people who had just lost the right to read a message when it was stored: whose subscription carries a
+// feed for others gets no event then, and until the daemon finds that out nor do they.
+func (c *chronicle) deprived(r *record) (people []int) {
+	for person, states := range c.rights {
 		for _, s := range states[1:] {
 			since := r.stored().Sub(s.from)
 			if since >= 0 && since < lag && !s.allows(r.collection, r.versions[0].item) {
-				return true
+				people = append(people, person)
+				break
 			}
 		}
 	}
-	return false
+	return people
 }
 
 // setClock notes that Directus' clock is set.

@@ -61,8 +61,18 @@ func (r *reading) row(s sighting) (*record, bool) {
 
 // disturbed reports whether events did not come, or not in order, when a message was stored.
 func (r *reading) disturbed(row *record) bool {
-	return r.w.chronicle.deprived(row) ||
+	return slices.ContainsFunc(r.w.chronicle.deprived(row), func(person int) bool { return r.w.mayCarry(person, row.stored()) }) ||
 		slices.ContainsFunc(r.w.disorders, func(d stay) bool { return !row.stored().Before(d.begin) && !row.stored().After(d.end) })
+}
+
+// mayCarry reports whether a person may have carried the feed of others at a moment: users share feeds where Directus says
+// what they may read, and one who has gone keeps a feed for a while.
+func (w *world) mayCarry(person int, at time.Time) bool {
+	return w.shared && slices.ContainsFunc(w.clients, func(c *client) bool {
+		return c.spec.person == person && slices.ContainsFunc(c.stays, func(s stay) bool {
+			return s.begin.Before(at) && (s.end.IsZero() || s.end.Add(35*time.Second).After(at))
+		})
+	})
 }
 
 // before reports whether a message comes before another. Keys that do not count up put those of one moment in no order that

@@ -57,6 +57,7 @@ type world struct {
 	// Owned by the world's goroutine.
 	spec      []channelSpec // as configured
 	own       bool          // every user reads with subscriptions of their own
+	shared    bool          // some did not, at one time
 	faults    map[string]int
 	deeds     map[string]int
 	disorders []stay      // see disorder
@@ -158,6 +159,7 @@ func newWorld(t testing.TB, s scenario) *world {
 
 // options are those of the bridge as the world wants them now.
 func (w *world) options(client *directus.Client) bridge.Options {
+	w.shared = w.shared || !w.own && w.scenario.settings.directus.Version[:2] != "10" // which does not say what may be read
 	opts := bridge.Options{
 		Client: client, NickFields: []string{"first_name"}, Recheck: recheck, OwnFeeds: w.own, LoginsAtOnce: 4,
 		Edits:  bridge.Edits{Show: true, Merge: w.scenario.settings.merge, MaxAge: 24 * time.Hour},
