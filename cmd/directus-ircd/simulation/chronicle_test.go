@@ -59,6 +59,10 @@ type swap struct {
 	a, b int
 }
 
+// longest is how long Directus may take at most, in a fault, to carry out what was sent from IRC, the wait for those before it
+// included.
+const longest = 3 * time.Minute
+
 // chronicle is the model of Directus: what was stored when, and who was allowed to read it.
 type chronicle struct {
 	mu       sync.Mutex
@@ -67,6 +71,7 @@ type chronicle struct {
 	rights   [][]rights         // by person
 	swaps    []swap             // of tokens
 	clocks   []clock            // as Directus' was set
+	sent     map[int]time.Time  // when messages were sent from IRC, by number
 }
 
 // clock is how far that of Directus is ahead of the bubble's from a moment on.
@@ -76,7 +81,7 @@ type clock struct {
 }
 
 func newChronicle(people int, ahead time.Duration) *chronicle {
-	c := &chronicle{clocks: []clock{{time.Now(), ahead}}, items: map[string]*record{}, messages: map[int][]*record{}}
+	c := &chronicle{clocks: []clock{{time.Now(), ahead}}, items: map[string]*record{}, messages: map[int][]*record{}, sent: map[int]time.Time{}}
 	for range people {
 		c.rights = append(c.rights, []rights{{from: time.Now(), unread: map[string]bool{}, rule: map[string]bool{}}})
 	}
@@ -295,12 +300,13 @@ func (c *chronicle) latest(from, to time.Time) time.Time {
 }
 
 // restored reports whether a message was stored again when it had been deleted: its nonce is unique among what is stored
-// alone, so that a request which Directus carries out late, long answered on another way, brings it back.
+// alone, so that a request which Directus carries out late, long answered on another way, brings it back. That can be said
+// only of one that was sent from IRC, and of what Directus was sent before its sender was told.
 func (c *chronicle) restored(n int) bool {
-	rs := c.messages[n]
+	rs, sent := c.messages[n], c.sent[n]
 	for i := 1; i < len(rs); i++ {
 		last := rs[i-1].versions[len(rs[i-1].versions)-1]
-		if last.item != nil || last.from.After(rs[i].stored()) {
+		if last.item != nil || last.from.After(rs[i].stored()) || sent.IsZero() || rs[i].stored().Sub(sent) > longest {
 			return false
 		}
 	}

@@ -80,6 +80,11 @@ func (w *world) dates(collection string) (dates []time.Time) {
 // judge holds what the clients were sent against the chronicle. It is called when all has ended.
 func (w *world) judge() {
 	for _, c := range w.clients {
+		for _, l := range c.letters {
+			w.chronicle.sent[l.token.n] = l.at
+		}
+	}
+	for _, c := range w.clients {
 		w.judgeLeaks(c)
 		w.judgeStays(c)
 		w.judgeTruth(c)
