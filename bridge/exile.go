@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"time"
 
 	"directus-ircd/ircd"
 )
@@ -73,7 +72,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	j.at, j.fetches = answer.At, !opts.Backlog
 	switch {
 	case !opts.Backlog:
-		j.floorPos, j.floor, j.floorAt = j.view.reader.end(), &row{date: answer.At}, time.Now()
+		j.floorPos, j.floor = j.view.reader.end(), &row{date: answer.At}
 	case answer.Notice == "":
 		answer.Notice = returnText
 	}

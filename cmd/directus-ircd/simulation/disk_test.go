@@ -33,12 +33,11 @@ func (w *world) fillDisk(full bool) {
 	w.full = full
 }
 
-// forgets notes that what the daemon keeps beyond its end is lost, where there is no file, or none that it could open when it
-// started, or the disk is full.
+// forgets notes that what the daemon keeps beyond its end is lost, where there is no file or the disk is full.
 func (w *world) forgets() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.full || w.fileless || w.scenario.settings.forgetful {
+	if w.full || w.scenario.settings.forgetful || w.makeshift {
 		w.wrecked = append(w.wrecked, time.Now())
 	}
 }
@@ -51,8 +50,10 @@ func (w *world) openState(opts *bridge.Options) {
 	}
 	state, err := bridge.OpenState(directory, opts.Logger)
 	var refused syscall.Errno
-	w.fileless = errors.As(err, &refused)
-	if w.fileless {
+	w.mu.Lock()
+	w.makeshift = errors.As(err, &refused)
+	w.mu.Unlock()
+	if errors.As(err, &refused) {
 		w.forgets()
 		state, err = bridge.OpenState("", opts.Logger)
 	}
