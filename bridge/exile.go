@@ -2,6 +2,8 @@ package bridge
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"directus-ircd/ircd"
 )
@@ -22,17 +24,39 @@ func (s *session) exile(j *joined) []ircd.Event {
 	j.setOut(true)
 	s.setPresent(j, false)
 	j.told, j.called = none, false
+	s.readOtherwise(j)
 	return []ircd.Event{&ircd.Removal{Channel: j.Name, Reason: exileText}}
 }
 
 // recall has the client join a channel again that may be read again, once.
 func (s *session) recall(j *joined, down bool) []ircd.Event {
 	ready, _, err := j.view.feed.status()
+	if isForbidden(err) {
+		s.readOtherwise(j)
+	}
 	if j.called || down || !ready || err != nil {
 		return nil
 	}
 	j.called = true
 	return []ircd.Event{&ircd.Admission{Channel: j.Name}}
+}
+
+// readOtherwise begins, now and then, to move a channel that may not be read as a part of
+// its group to the groups that ask for less: without the fields that the channel can do
+// without, or that only others are told apart by.
+func (s *session) readOtherwise(j *joined) {
+	now := time.Now()
+	if j.move != nil || now.Before(j.nextTry) {
+		return
+	}
+	groups := s.plan.groupsOf(j.channel)
+	less := groups[slices.Index(groups, j.view.feed.group)+1:]
+	if len(less) == 0 {
+		return
+	}
+	j.nextTry = now.Add(jitter(regroupPause))
+	j.move = &move{channel: j.channel, view: s.hold(less[0]), rest: less[1:], changes: map[string]struct{}{}}
+	s.ring()
 }
 
 // setOut notes whether the client is out of a channel.
@@ -52,6 +76,8 @@ func (j *joined) setOut(out bool) {
 // begin here.
 func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions) (*ircd.Channel, error) {
 	if err := s.readableAgain(ctx, j); isForbidden(err) {
+		j.nextTry = time.Time{}
+		s.readOtherwise(j)
 		return nil, unreadable(j.Name, err)
 	} else if err != nil {
 		return nil, err

@@ -25,7 +25,13 @@ func (v *visitor) returns(d time.Duration) []string {
 	if len(got) != 1 || !ircdtest.Match("&{Channel:#*}", got[0]) {
 		v.t.Fatalf("the session has not asked to join: %q", got)
 	}
-	channel := strings.TrimSuffix(strings.TrimPrefix(got[0], "&{Channel:"), "}")
+	return v.joins(got[0])
+}
+
+// joins joins a channel as an Admission says and tells what the visitor is shown.
+func (v *visitor) joins(admission string) []string {
+	v.t.Helper()
+	channel := strings.TrimSuffix(strings.TrimPrefix(admission, "&{Channel:"), "}")
 	answer, err := v.session.Join(v.t.Context(), channel, ircd.JoinOptions{Backlog: true})
 	if err != nil {
 		v.t.Fatal(err)
@@ -171,4 +177,16 @@ func TestForbiddenIsLeftAlone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// returnsWithin is returns with many looks at the session.
+func (v *visitor) returnsWithin(d time.Duration) []string {
+	v.t.Helper()
+	for range 50 {
+		if got := v.later(d / 50); len(got) > 0 {
+			return v.joins(got[0])
+		}
+	}
+	v.t.Fatal("the session has not asked to join")
+	return nil
 }

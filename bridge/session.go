@@ -74,7 +74,8 @@ type joined struct {
 	// out says that the client is not in the channel, as the user may not read it, and
 	// called that it is to come back; see exile.
 	out, called bool
-	present     bool // others in the channel know; see company
+	nextTry     time.Time // for another group, while it may not be read as a part of this one
+	present     bool      // others in the channel know; see company
 	// What the backlog has shown, to be left out of the feed: these ids (with
 	// the texts, as edits of them may be on their way) until the feed has read
 	// the collection once more; what the feed had brought before floorPos; and
