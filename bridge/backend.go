@@ -222,7 +222,7 @@ func (b *Backend) addTo(user string, secret secretHash, device string) *session 
 // sessionOf makes a session of a member that goes on. The caller holds mu.
 func (b *Backend) sessionOf(m *member, device string) *session {
 	s := newSession(b, m.person, device)
-	s.nick = b.nicks.connect(m.person, namesakes{}) // the one that it is connected with
+	s.nick = b.nicks.reconnect(m.person) // the one that it is connected with
 	b.add(m, s)
 	return s
 }

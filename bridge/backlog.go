@@ -40,6 +40,11 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 			due.left = append(due.left, l)
 		}
 	}
+	if come := s.earliest(j, at); p.floor != nil && !come.IsZero() && p.floor.date.After(come) {
+		// A row of the future: what is written from now on is dated before it, and no key is
+		// in front of this one.
+		p.floor = &row{date: come, id: "0"}
+	}
 	b := &backlog{list: p.list, notice: p.notice}
 	next := func(ctx context.Context) ([]*ircd.Message, error) { return s.backlogPart(ctx, j, due, shown) }
 	first := reading
@@ -52,10 +57,10 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	if len(due.left) > 0 {
 		b.more = s.moreEvents(j, next)
 	}
-	j.due, j.since = false, time.Time{}
+	j.due, j.since, j.had = false, time.Time{}, trail{}
 	j.shown, j.shownAt, j.floorPos = shown, at, pos
 	if !p.end {
-		j.floor = p.floor
+		j.floor, j.floorAt = p.floor, at
 	}
 	j.live = nil
 	if j.visit != nil {

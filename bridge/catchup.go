@@ -2,9 +2,12 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
+
+	"directus-ircd/directus"
 )
 
 // catchUp reads what the collection holds since the cursor and publishes what
@@ -15,7 +18,10 @@ func (f *feed) catchUp(ctx context.Context) error {
 	if !f.cursor.set {
 		return f.start(ctx)
 	}
-	last, err := f.readSince(ctx, f.cursor.date, func(rows []row) error { return f.publish(ctx, rows, true) })
+	last, done, err := f.readAgain(ctx, f.cursor.date.Add(-overlap))
+	if err == nil && !done {
+		last, err = f.readSince(ctx, f.cursor.date, func(rows []row) error { return f.publish(ctx, rows, true) })
+	}
 	if err != nil {
 		return err
 	}
@@ -28,6 +34,52 @@ func (f *feed) catchUp(ctx context.Context) error {
 	f.mu.Unlock()
 	f.journal.ring()
 	return nil
+}
+
+// readAgain reads what is dated from a moment on where most of that was seen, as behind
+// an import that nothing has followed: the keys alone, and the rows that they show to be
+// new. The newest row is read with all that a row has, as it takes the right to. done is
+// false where nothing is gained by it, or too much is new for one page.
+func (f *feed) readAgain(ctx context.Context, from time.Time) (last time.Time, done bool, err error) {
+	page := pageLimit(ctx, f.carrier.account, pageSize)
+	known := f.countSeenSince(from)
+	if known <= page {
+		return last, false, nil
+	}
+	newest, err := newestRow(ctx, f.carrier.account, f.group)
+	if err != nil {
+		return last, false, err
+	}
+	unseen, last, err := f.unseenKeys(ctx, f.group.dates.from(from), known+page)
+	switch {
+	case errors.Is(err, errMoved):
+		return last, false, nil
+	case err != nil:
+		return last, false, err
+	case len(unseen) > page:
+		return last, false, nil
+	}
+	f.order.read([]row{newest})
+	read, err := f.publishKeyed(ctx, unseen)
+	if errors.Is(err, directus.ErrTooLarge) {
+		return last, false, nil
+	}
+	if read.After(last) {
+		last = read
+	}
+	return last, err == nil, err
+}
+
+// countSeenSince is how many of the rows that were seen are dated from a moment on.
+func (f *feed) countSeenSince(from time.Time) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.seen {
+		if !m.date.Before(from) {
+			n++
+		}
+	}
+	return n
 }
 
 // start sets the cursor to the newest row and marks all that the overlap

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,4 +134,142 @@ func TestDevicesWhileClockOfDirectusIsSetBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A device is shown nothing twice, and all that it has missed, when the clock of Directus was set back by less than a minute.
+func TestDevicesWhenClockOfDirectusIsCorrected(t *testing.T) {
+	for _, after := range []time.Duration{0, 10 * time.Second, time.Minute} {
+		t.Run(after.String(), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				r := newRemembering(t, nil)
+				v, _ := r.device("ada", "phone")
+				for i := range 20 {
+					r.insert(fmt.Sprint("before ", i))
+					time.Sleep(15 * time.Second)
+					v.texts()
+					v.receive()
+				}
+				v.leave()
+				r.restart()
+				v, lines := r.device("ada", "phone")
+				same(t, lines)
+				r.fake.SetClock(-50 * time.Second)
+				r.visit("eve", "#messages") // Directus is asked something
+				r.insert("after")
+				same(t, v.texts(), "after")
+				v.receive()
+				v.leave()
+				r.restart()
+				r.insert("missed")
+				time.Sleep(after)
+				v, lines = r.device("ada", "phone")
+				same(t, lines, "missed")
+				v.leave()
+			})
+		})
+	}
+}
+
+// What is written while the clock of Directus is set back is shown though its event is lost, whether the clock stays there or
+// is set right before anybody looks.
+func TestLostEventWhileClockOfDirectusIsSetBack(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		for _, back := range []time.Duration{30 * time.Second, 2 * time.Minute, 50 * time.Minute} {
+			t.Run(fmt.Sprint(back, again), func(t *testing.T) {
+				ircdtest.Bubble(t, func(t *testing.T) {
+					c := newChatAt(t, directustest.FakeOptions{}, nil)
+					a, bob := c.visit("ada", "#messages"), c.person("bob")
+					set := func(ahead time.Duration) {
+						c.fake.SetClock(ahead)
+						c.visit("eve", "#messages") // Directus is asked something
+					}
+					for i := range 60 {
+						c.fake.Insert("messages", bob, map[string]any{"text": fmt.Sprint("before ", i)})
+						time.Sleep(time.Minute)
+					}
+					if n := len(a.news()); n != 60 {
+						t.Fatalf("shown %d", n)
+					}
+					set(-back)
+					c.fake.LoseEvents(true)
+					c.fake.Insert("messages", bob, map[string]any{"text": "lost"})
+					c.fake.LoseEvents(false)
+					if again {
+						time.Sleep(time.Second)
+						set(0)
+					}
+					same(t, a.later(8*time.Minute), "bob says in #messages: lost")
+					same(t, a.later(time.Hour))
+				})
+			})
+		}
+	}
+}
+
+// Who joins behind messages of the future, or of a time that the clock of Directus does not show any more, is shown what is
+// written from then on, also where the collection has to be read for it: the oldest message of the backlog is no border then.
+func TestLostEventBehindABacklogOfTheFuture(t *testing.T) {
+	for _, dates := range []directustest.DateKind{directustest.Milliseconds, directustest.WholeSeconds} {
+		for _, which := range []string{"dated by hand", "set back before", "set back after"} {
+			t.Run(fmt.Sprint(dates, which), func(t *testing.T) {
+				ircdtest.Bubble(t, func(t *testing.T) {
+					c := newChatAt(t, directustest.FakeOptions{}, nil)
+					c.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text"}, Dates: dates})
+					a, bob := c.visit("ada", "#messages"), c.person("bob")
+					for i := range 60 { // more than the backlog has
+						item := map[string]any{"text": fmt.Sprint("before ", i)}
+						if which == "dated by hand" {
+							item["date_created"] = time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+						}
+						c.fake.Insert("messages", bob, item)
+						time.Sleep(time.Second)
+					}
+					a.news()
+					setBack := func(when string) {
+						if when == which {
+							c.fake.SetClock(-175 * time.Second)
+							c.visit("eve") // Directus is asked something
+						}
+					}
+					time.Sleep(2 * time.Minute)
+					setBack("set back before")
+					v := c.visit("ada", "#messages")
+					if n := len(v.backlog); n >= 60 || n == 0 {
+						t.Fatalf("a backlog of %d", n)
+					}
+					setBack("set back after")
+					c.fake.LoseEvents(true)
+					c.fake.Insert("messages", bob, map[string]any{"text": "lost"})
+					c.fake.LoseEvents(false)
+					same(t, v.later(8*time.Minute), "bob says in #messages: lost")
+				})
+			})
+		}
+	}
+}
+
+// A device that was shown a backlog of the future is shown what was written before that has come.
+func TestDeviceBehindABacklogOfTheFuture(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		r := newRemembering(t, nil)
+		for range 60 { // more than the backlog has
+			r.fake.Insert("messages", r.person("bob"), map[string]any{
+				"text": "of the future", "date_created": time.Now().Add(30 * time.Minute).UTC().Format(time.RFC3339),
+			})
+		}
+		v, lines := r.device("ada", "phone")
+		if n := len(lines); n >= 60 || n == 0 {
+			t.Fatalf("a backlog of %d", n)
+		}
+		v.receive()
+		v.leave()
+		time.Sleep(10 * time.Minute)
+		r.insert("missed")
+		time.Sleep(time.Hour)
+		v, lines = r.device("ada", "phone")
+		if !slices.Contains(lines, "missed") {
+			t.Errorf("shown %q", lines)
+		}
+		v.leave()
+	})
 }

@@ -98,7 +98,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	j.at, j.fetches = answer.At, !opts.Backlog
 	switch {
 	case !opts.Backlog:
-		j.floorPos, j.floor = j.view.reader.end(), &row{date: answer.At}
+		j.floorPos, j.floor, j.floorAt = j.view.reader.end(), &row{date: answer.At}, time.Now()
 	case answer.Notice == "":
 		answer.Notice = returnText
 	}

@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"directus-ircd/bridge"
 	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -177,4 +179,53 @@ func TestExileMoved(t *testing.T) {
 		got := ada.returns(5 * time.Minute)
 		same(t, got, recalled, "bob says in #messages: meanwhile")
 	})
+}
+
+// Who comes back to a channel that was configured otherwise meanwhile, be it twice, is
+// shown what they have not seen of it, and that once.
+func TestExileMovedShownOnce(t *testing.T) {
+	for _, times := range []int{1, 2} {
+		t.Run(fmt.Sprint(times), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) { testExileMovedShownOnce(t, times) })
+		})
+	}
+}
+
+func testExileMovedShownOnce(t *testing.T, times int) {
+	c := newChat(t, nil)
+	bob := c.person("bob")
+	write := func(texts ...string) {
+		for _, text := range texts {
+			c.fake.Insert("messages", bob, map[string]any{"text": text})
+			time.Sleep(100 * time.Millisecond)
+		}
+		synctest.Wait()
+	}
+	write("long ago")
+	time.Sleep(time.Hour)
+	write("an hour later")
+	ada := c.visit("ada", "#messages")
+	write("live", "also live")
+	same(t, ada.news(), "bob says *: live", "bob says *: also live")
+	if _, err := ada.session.Send(t.Context(), ircd.Outgoing{Target: "#messages", Text: "my own"}); err != nil {
+		t.Fatal(err)
+	}
+	write("on its way")
+	c.fake.Deny(ada.id, "messages", "read")
+	same(t, ada.later(5*time.Minute), exiled)
+	for i := range times {
+		write(fmt.Sprintf("meanwhile %d", i))
+		changed := messages("messages")
+		changed.Filter = map[string]any{"id": map[string]any{"_gte": -i}}
+		c.configure(nil, changed)
+		same(t, slices.Concat(ada.news(), ada.later(10*time.Second), ada.later(10*time.Second)))
+	}
+	c.fake.Allow(ada.id, "messages", "read")
+	want := []string{recalled, "bob says *: on its way", "bob says *: meanwhile 0"}
+	if times == 2 {
+		want = append(want, "bob says *: meanwhile 1")
+	}
+	same(t, ada.returns(5*time.Minute), want...)
+	write("behind the return")
+	same(t, ada.news(), "bob says *: behind the return")
 }

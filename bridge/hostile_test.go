@@ -47,6 +47,9 @@ var hostileTexts = map[string][]string{
 // CTCP, and what turns the direction of the rest.
 var unsafe = regexp.MustCompile(`[\x00\x05-\x0e\x10\x12-\x15\x17-\x1c\x7f\x{80}-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
 
+// longTexts are of a megabyte each, and shown as far as anybody reads them. Each takes seconds.
+var longTexts = []string{strings.Repeat("word ", 200_000), strings.Repeat("x", 1_000_000), strings.Repeat("é\n", 200_000), strings.Repeat("\u202e", 333_333) + "."}
+
 // audience is one client of each class.
 type audience map[string]*ircdtest.Client
 
@@ -96,7 +99,7 @@ func TestHostileTexts(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		fake, listener, _ := fakeStack(t, directustest.FakeOptions{}, nil)
 		ada := fake.AddUser(directustest.FakeUser{Email: "ada@example.com", Password: "ada", FirstName: "ada"})
-		testHostileTexts(t, func() *ircdtest.Client { return listener.Dial(t) }, "ada@example.com", "ada", func(item map[string]any) {
+		testHostileTexts(t, func() *ircdtest.Client { return listener.Dial(t) }, "ada@example.com", "ada", longTexts, func(item map[string]any) {
 			fake.Insert("messages", ada, item)
 		})
 	})
@@ -113,12 +116,12 @@ func TestHostileReal(t *testing.T) {
 func hostileTextsReal(t *testing.T, dx *directustest.Server) {
 	s := start(t, dx, nil)
 	ada := dx.CreateUser("ada", "")
-	testHostileTexts(t, func() *ircdtest.Client { return ircdtest.Dial(t, s.address) }, ada.Email, ada.Password, func(item map[string]any) {
+	testHostileTexts(t, func() *ircdtest.Client { return ircdtest.Dial(t, s.address) }, ada.Email, ada.Password, longTexts[:1], func(item map[string]any) {
 		dx.AddItem(ada, item)
 	})
 }
 
-func testHostileTexts(t *testing.T, dial func() *ircdtest.Client, email, password string, add func(map[string]any)) {
+func testHostileTexts(t *testing.T, dial func() *ircdtest.Client, email, password string, long []string, add func(map[string]any)) {
 	to := audience{}
 	join := func(class string) {
 		c := dial()
@@ -141,8 +144,7 @@ func testHostileTexts(t *testing.T, dial func() *ircdtest.Client, email, passwor
 			}
 		}
 	}
-	// Texts of a megabyte are shown as far as anybody reads them.
-	for i, text := range []string{strings.Repeat("word ", 200_000), strings.Repeat("x", 1_000_000), strings.Repeat("é\n", 200_000), strings.Repeat("\u202e", 333_333) + "."} {
+	for i, text := range long {
 		end := fmt.Sprintf("end of long %d", i)
 		add(map[string]any{"text": text})
 		add(map[string]any{"text": end})

@@ -16,6 +16,7 @@ const markerTimeout = 5 * time.Second
 type markerStore struct {
 	ReadMarkers
 	account *directus.Account
+	zone    *time.Location // in which Directus writes dates without one
 }
 
 // own matches the items of the user, whatever else may be read.
@@ -41,7 +42,7 @@ func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[str
 			return nil, fmt.Errorf("read the read markers: %w", err)
 		}
 		for _, item := range items {
-			target, at := scalar(item[s.Target]), parseDate(scalar(item[s.Date]))
+			target, at := scalar(item[s.Target]), parseDateIn(scalar(item[s.Date]), s.zone)
 			if _, later := found[target]; !later && target != "" {
 				found[target] = &spot{at: at, item: scalar(item["id"])}
 			}

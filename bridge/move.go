@@ -202,6 +202,9 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 		next.shown = nil
 		if m.channel.Collection == j.Collection {
 			s.carryOver(j, &next, shown)
+			if out && !j.due {
+				next.had = j.shownSoFar()
+			}
 		} else {
 			s.revisit(&next)
 		}
@@ -229,6 +232,27 @@ func (s *session) carryOver(j, next *joined, shown map[string]digest) {
 	}
 	maps.Copy(next.view.changes, j.view.changes)
 	maps.Copy(next.view.changes, j.move.changes)
+}
+
+// shownSoFar is what a client that is out of the channel was shown of it: what the feed had
+// read, which it has not been able to since, but for what still waits in the journal, and
+// what the client has sent.
+func (j *joined) shownSoFar() trail {
+	f, waiting := j.view.feed, j.view.feed.journal.waiting(j.view.reader)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t := trail{Date: f.reached}
+	for id, m := range f.seen {
+		if _, waits := waiting[id]; !waits && !m.date.Before(t.from()) {
+			t.Steps = append(t.Steps, step{id, m.date.UnixMilli()})
+		}
+	}
+	for sent := range j.view.sent {
+		if sent.channel == j.channel {
+			t.Steps = append(t.Steps, step{ID: sent.id})
+		}
+	}
+	return t
 }
 
 // topicMoved tells the topic of a channel that is configured otherwise.

@@ -302,13 +302,25 @@ func (n *nicks) holder(nick string) string {
 // sessions of a user have one, though the right to read the name may change in
 // between.
 func (n *nicks) connect(p person, ns namesakes) *claim {
-	base := p.base()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	c := n.pinned(p.id)
 	if c == nil {
-		c = n.claim(p, base, ns)
+		c = n.claim(p, p.base(), ns)
 		c.call(p.realname)
+	}
+	c.connected++
+	return c
+}
+
+// reconnect is connect for a person of whom no more is known than before: should the real
+// name have changed since, it is not changed back.
+func (n *nicks) reconnect(p person) *claim {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := n.pinned(p.id)
+	if c == nil {
+		c = n.claim(p, p.base(), namesakes{})
 	}
 	c.connected++
 	return c

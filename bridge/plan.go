@@ -109,5 +109,5 @@ func (p *plan) markerStore(account *directus.Account) *markerStore {
 	if p.ReadMarkers == nil {
 		return nil
 	}
-	return &markerStore{ReadMarkers: *p.ReadMarkers, account: account}
+	return &markerStore{ReadMarkers: *p.ReadMarkers, account: account, zone: p.Zone}
 }

@@ -52,19 +52,19 @@ func (s *session) reactTo(ctx context.Context, to addressee, msgid string) (id s
 
 // react stores a reaction, unless it is there.
 func (s *session) react(ctx context.Context, to addressee, message string, what ircd.Reacting) (*ircd.Reaction, error) {
-	text := what.Text
-	there, err := to.Reactions.own(ctx, s.member.account, message, text)
+	reactions, text := to.view.feed.group.reactionStore(), what.Text
+	there, err := reactions.own(ctx, s.member.account, message, text)
 	if err != nil || len(there) > 0 {
 		return nil, err
 	}
-	r, err := to.Reactions.add(ctx, s.member.account, message, text)
+	r, err := reactions.add(ctx, s.member.account, message, text)
 	if errors.Is(err, errHidden) {
 		return nil, nil // stored, and not for the user to see
 	}
 	if unanswered(err) {
 		after, cancel := afterwards(ctx)
 		defer cancel()
-		there, lookErr := to.Reactions.own(after, s.member.account, message, text)
+		there, lookErr := reactions.own(after, s.member.account, message, text)
 		switch {
 		case lookErr != nil, len(there) == 0 && mayFollow(err):
 			return nil, errors.Join(directus.ErrUnconfirmed, err)
@@ -81,18 +81,18 @@ func (s *session) react(ctx context.Context, to addressee, message string, what 
 
 // unreact deletes the user's reaction.
 func (s *session) unreact(ctx context.Context, to addressee, message string, what ircd.Reacting) (*ircd.Reaction, error) {
-	text := what.Text
-	there, err := to.Reactions.own(ctx, s.member.account, message, text)
+	reactions, text := to.view.feed.group.reactionStore(), what.Text
+	there, err := reactions.own(ctx, s.member.account, message, text)
 	if err != nil {
 		return nil, err
 	}
 	var changed *ircd.Reaction
 	for _, r := range there { // several only if others stored them
 		undo := s.member.deeds().erasing(s.User(), to.Reactions.Collection, r.id)
-		err := to.Reactions.remove(ctx, s.member.account, r.id)
+		err := reactions.remove(ctx, s.member.account, r.id)
 		if unanswered(err) {
 			after, cancel := afterwards(ctx)
-			left, lookErr := to.Reactions.own(after, s.member.account, message, text)
+			left, lookErr := reactions.own(after, s.member.account, message, text)
 			cancel()
 			switch {
 			case lookErr != nil, len(left) == len(there) && mayFollow(err):

@@ -24,12 +24,21 @@ type reactionFeed struct {
 	next time.Time              // not to be tried before; owned by run
 
 	shown []shownReaction // the oldest first; guarded by the feed's mu
+	gone  []goneReaction  // the oldest first; guarded by the feed's mu
 }
 
 // shownReaction is a reaction that was shown, in each channel of its message.
 type shownReaction struct {
 	id      string
 	entries []entry
+}
+
+// goneReaction is one that was deleted. Directus reads what was created before it tells of it,
+// so that an event of its creation may come later than that of its deletion, or than the answer
+// to the request that deleted it.
+type goneReaction struct {
+	id string
+	at time.Time
 }
 
 // followReactions subscribes if the user may read reactions. Otherwise Directus
@@ -94,7 +103,7 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 	var deleted []string
 	for _, event := range events {
 		for _, raw := range event.Items {
-			if r, ok := f.group.reactions.parse(raw); ok && f.remembers(r.message) {
+			if r, ok := f.group.reactionStore().parse(raw); ok && f.remembers(r.message) {
 				created = append(created, r)
 			}
 		}
@@ -135,7 +144,7 @@ func (f *feed) remembers(id string) bool {
 // mu.
 func (f *feed) addReaction(r reaction, refs references) []entry {
 	known := f.shown.rows[r.message]
-	if known == nil || slices.ContainsFunc(f.reactions.shown, func(s shownReaction) bool { return s.id == r.id }) {
+	if known == nil || f.reactions.knows(r.id) {
 		return nil
 	}
 	var entries []entry
@@ -146,6 +155,20 @@ func (f *feed) addReaction(r reaction, refs references) []entry {
 	}
 	f.reactions.remember(r.id, entries)
 	return entries
+}
+
+// knows reports whether a reaction was shown, or is known to be deleted. Its key may be given
+// again by hand, and counts again when no event of the first can be on its way any more.
+func (rf *reactionFeed) knows(id string) bool {
+	return slices.ContainsFunc(rf.shown, func(s shownReaction) bool { return s.id == id }) ||
+		slices.ContainsFunc(rf.gone, func(g goneReaction) bool { return g.id == id && time.Since(g.at) < deedLife })
+}
+
+func (rf *reactionFeed) forget(id string) {
+	rf.gone = append(rf.gone, goneReaction{id, time.Now()})
+	if len(rf.gone) > maxReactions {
+		rf.gone = slices.Delete(rf.gone, 0, 1)
+	}
 }
 
 func (rf *reactionFeed) remember(id string, entries []entry) {
@@ -162,8 +185,7 @@ func (f *feed) rememberReactions(r row, c *channel, list []*ircd.Reaction) {
 	defer f.mu.Unlock()
 	for _, ev := range list {
 		id, ok := unsafeID(strings.Split(ev.ID, ".")[0])
-		known := slices.ContainsFunc(f.reactions.shown, func(s shownReaction) bool { return s.id == id })
-		if ok && !known && len(f.reactions.shown) < maxReactions {
+		if ok && !f.reactions.knows(id) && len(f.reactions.shown) < maxReactions {
 			f.reactions.remember(id, []entry{{row: row{id: r.id}, channel: c, event: ev}})
 		}
 	}
@@ -172,6 +194,7 @@ func (f *feed) rememberReactions(r row, c *channel, list []*ircd.Reaction) {
 // dropReaction makes the entries that take a reaction back. Directus tells
 // everybody the keys of all that are deleted. The caller holds mu.
 func (f *feed) dropReaction(id string) []entry {
+	f.reactions.forget(id)
 	i := slices.IndexFunc(f.reactions.shown, func(s shownReaction) bool { return s.id == id })
 	if i < 0 {
 		return nil

@@ -34,15 +34,23 @@ func (c *Reactions) query() []string {
 	return []string{"id", c.Message, c.Text, c.Author, c.Date}
 }
 
+// reactionStore is the collection of the reactions to the messages of a group.
+type reactionStore struct {
+	*Reactions
+	zone *time.Location // in which Directus writes dates without one; nil: UTC
+}
+
+func (g *group) reactionStore() reactionStore { return reactionStore{g.reactions, g.dates.zone} }
+
 // parse reads an item; ok is false for what is no reaction that can be shown.
-func (c *Reactions) parse(raw json.RawMessage) (r reaction, ok bool) {
+func (c reactionStore) parse(raw json.RawMessage) (r reaction, ok bool) {
 	var values map[string]json.RawMessage
 	if json.Unmarshal(raw, &values) != nil {
 		return reaction{}, false
 	}
 	r = reaction{
 		id: scalar(values["id"]), message: related(values[c.Message]), author: related(values[c.Author]),
-		text: reactionText(scalar(values[c.Text])), date: parseDate(scalar(values[c.Date])),
+		text: reactionText(scalar(values[c.Text])), date: parseDateIn(scalar(values[c.Date]), c.zone),
 	}
 	return r, r.id != "" && r.message != "" && r.text != ""
 }
@@ -85,7 +93,7 @@ func removal(ev *ircd.Reaction, by ircd.User, at time.Time) *ircd.Reaction {
 }
 
 // read asks for reactions that match a filter, the oldest first.
-func (c *Reactions) read(ctx context.Context, account *directus.Account, filter directus.Filter) ([]reaction, error) {
+func (c reactionStore) read(ctx context.Context, account *directus.Account, filter directus.Filter) ([]reaction, error) {
 	var list []reaction
 	for offset := 0; offset < maxReactionsRead; {
 		limit := pageLimit(ctx, account, pageSize)
@@ -122,7 +130,7 @@ func (m *member) reactionsTo(ctx context.Context, g *group, list []found) map[st
 		ids = append(ids, f.row.id)
 		messages[f.row.id] = f.message
 	}
-	reactions, err := g.reactions.read(ctx, m.account, directus.Filter{g.reactions.Message: map[string]any{"_in": ids}})
+	reactions, err := g.reactionStore().read(ctx, m.account, directus.Filter{g.reactions.Message: map[string]any{"_in": ids}})
 	users := map[string]ircd.User{}
 	if err == nil {
 		users, err = m.names.usersMeeting(ctx, meetsNobody, reactors(reactions))
@@ -152,7 +160,7 @@ func reactors(list []reaction) []string {
 }
 
 // own reads the user's reactions to a message that say something.
-func (c *Reactions) own(ctx context.Context, account *directus.Account, message, text string) ([]reaction, error) {
+func (c reactionStore) own(ctx context.Context, account *directus.Account, message, text string) ([]reaction, error) {
 	list, err := c.read(ctx, account, directus.And(
 		directus.Eq(c.Message, message), directus.Eq(c.Author, "$CURRENT_USER")))
 	// Compared here: to some databases all emoji are equal.
@@ -160,7 +168,7 @@ func (c *Reactions) own(ctx context.Context, account *directus.Account, message,
 }
 
 // add stores a reaction.
-func (c *Reactions) add(ctx context.Context, account *directus.Account, message, text string) (reaction, error) {
+func (c reactionStore) add(ctx context.Context, account *directus.Account, message, text string) (reaction, error) {
 	var raw json.RawMessage
 	err := account.CreateItem(ctx, c.Collection,
 		map[string]any{c.Message: keyValue(message), c.Text: text}, c.query(), &raw)
@@ -175,6 +183,6 @@ func (c *Reactions) add(ctx context.Context, account *directus.Account, message,
 }
 
 // remove deletes one.
-func (c *Reactions) remove(ctx context.Context, account *directus.Account, id string) error {
+func (c reactionStore) remove(ctx context.Context, account *directus.Account, id string) error {
 	return account.DeleteItem(ctx, c.Collection, id)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"directus-ircd/bridge"
@@ -219,4 +220,33 @@ func TestReactionsAtOnce(t *testing.T) {
 		}
 		same(t, b.news(), "ada reacts "+id+" in #messages, removed false: 👍")
 	})
+}
+
+// What Directus tells of a reaction after it is gone shows it to nobody again.
+func TestReactionToldLate(t *testing.T) {
+	for _, reverse := range []bool{false, true} {
+		t.Run(fmt.Sprint("reverse ", reverse), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChat(t, nil, lively())
+				addReactions(c.fake)
+				a, b := c.visit("ada", "#messages"), c.visit("bob", "#messages")
+				id := b.send("#messages", "hello")
+				a.news()
+				for range 2 { // to react again in the same minute is to react
+					c.fake.HoldEvents()
+					a.react("#messages", id, "x", false)
+					a.react("#messages", id, "x", true)
+					synctest.Wait()
+					c.fake.ReleaseEvents(reverse)
+					same(t, b.news(), "ada reacts *, removed false: x", "ada reacts *, removed true: x")
+					same(t, a.news())
+				}
+				c.fake.HoldEvents()
+				key := c.fake.Insert("reactions", a.id, map[string]any{"message": id, "text": "y"})
+				c.fake.Remove("reactions", key)
+				c.fake.ReleaseEvents(true)
+				same(t, b.news())
+			})
+		})
+	}
 }

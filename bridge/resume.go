@@ -158,6 +158,10 @@ func (s *session) closeVisits() {
 	s.visits = nil
 }
 
+// maxReturn is how many messages a client without a device is shown that comes back to a
+// channel which was configured otherwise meanwhile.
+const maxReturn = 1000
+
 // past is what a client is shown of the time before it came.
 type past struct {
 	list []found
@@ -171,20 +175,22 @@ type past struct {
 // past reads what a client is to be shown: what its device has missed, or the
 // latest messages; see latest for some.
 func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) (past, error) {
-	var had trail
+	had, limit := j.had.asOf(dateLimit(s.member.account)), maxReturn
 	if j.visit != nil {
-		had = s.has(j.visit)
+		had, limit = s.has(j.visit), s.backend.opts.Resume.MaxMessages
 	}
 	if !had.known() {
 		return h.backlog(ctx, j, some)
 	}
-	received, limit := had.received(), s.backend.opts.Resume.MaxMessages
+	received := had.received()
 	h.ahead = had.ahead
 	list, end, cut, err := h.latest(ctx, had.border(), limit+len(had.Steps), time.Time{}, some)
 	if err != nil {
 		return past{}, err
 	}
-	s.backend.resumed.Add(1)
+	if j.visit != nil {
+		s.backend.resumed.Add(1)
+	}
 	var missed []found
 	for _, f := range list {
 		if !received(f.row) {

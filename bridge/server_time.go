@@ -47,7 +47,7 @@ func earlier(a, b time.Time) time.Time {
 // rows that are on their way, whose dates may be older. Rows of the future do not
 // count: they would leave no room for others.
 func (s *session) joinTime(j *joined, backlog []found) time.Time {
-	now, limit, known := serverNow(s.member.account)
+	_, limit, _ := serverNow(s.member.account)
 	f := j.view.feed
 	f.mu.Lock()
 	newest := f.moments.newest[lane{channel: j.channel}]
@@ -60,18 +60,24 @@ func (s *session) joinTime(j *joined, backlog []found) time.Time {
 	if newest.After(limit) { // the clock was set back
 		newest = time.Time{}
 	}
-	at := time.Time{}
-	if known {
-		unit := time.Millisecond
-		if !f.group.dates.areFine() {
-			unit = time.Second // the next message may be dated to its beginning
-		}
-		at = now.Truncate(unit)
-	}
+	at := s.earliest(j, time.Now())
 	if next := newest.Add(time.Millisecond); !newest.IsZero() && next.After(at) {
 		at = next
 	}
 	return at
+}
+
+// earliest is the earliest date that what was written in a channel since a moment of ours can
+// have; zero as long as Directus has not told its clock.
+func (s *session) earliest(j *joined, since time.Time) time.Time {
+	date, known := s.member.account.EarliestSince(since)
+	switch {
+	case !known:
+		return time.Time{}
+	case j.view.feed.group.dates.areFine():
+		return date.Truncate(time.Millisecond)
+	}
+	return date.Truncate(time.Second) // a message may be dated to its beginning
 }
 
 // rankTimeout is how long a sender waits for the exact time of a message that is

@@ -79,10 +79,11 @@ type joined struct {
 	// What the backlog has shown, to be left out of the feed: these ids (with
 	// the texts, as edits of them may be on their way) until the feed has read
 	// the collection once more; what the feed had brought before floorPos; and
-	// what it reads of the time before the oldest of a full backlog.
+	// what it reads of the time before the oldest of a full backlog, as that was at floorAt.
 	shown    map[string]digest
 	shownAt  time.Time
 	floor    *row
+	floorAt  time.Time
 	floorPos int64
 	// come is the place of the latest row when the client came, see latecomers.
 	come int64
@@ -98,6 +99,9 @@ type joined struct {
 	live map[string]struct{}
 	// move is under way while the channel is configured otherwise; else nil.
 	move *move
+	// had is what the client was shown before it was taken out of a channel that was
+	// configured otherwise since, for as long as the backlog is due; else nothing is known.
+	had trail
 	// visit is nil where the client has no device; received tells what that one
 	// had when it came, for as long as shown counts. Nil: nothing.
 	visit    *visit

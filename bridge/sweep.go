@@ -21,36 +21,22 @@ const (
 
 // sweep looks for rows that were not there when the collection was read up to their
 // date and beyond: those of a long transaction, of which no event tells. It asks for
-// keys alone, a page of them in a quiet channel.
+// keys alone, a page of them in a quiet channel. What was written since the clock of Directus
+// was set back it looks for each time, until the reading from the cursor finds it.
 func (f *feed) sweep(ctx context.Context) error {
-	if time.Since(f.swept) < sweepPeriod {
+	from, until, back := f.sweepable()
+	if !from.Before(until) || !back && time.Since(f.swept) < sweepPeriod {
 		return nil
 	}
-	from, until := f.sweepable()
-	if !from.Before(until) {
-		return nil
-	}
-	g, account := f.group, f.carrier.account
-	filter := directus.And(g.filter, g.dates.from(from), g.dates.before(until))
-	keys, err := readKeys(ctx, account, g, filter, 2*f.full)
+	keys, _, err := f.unseenKeys(ctx, directus.And(f.group.dates.from(from), f.group.dates.before(until)), 2*f.full)
 	if errors.Is(err, errMoved) {
 		return nil // the next time
 	}
 	if err != nil {
 		return err
 	}
-	f.mu.Lock()
-	keys = slices.DeleteFunc(keys, func(id string) bool { _, seen := f.seen[id]; return seen })
-	f.mu.Unlock()
-	for page := range slices.Chunk(keys, max(1, pageLimit(ctx, account, pageSize))) {
-		rows, _, err := readRows(ctx, account, g, directus.Query{
-			Filter: directus.And(g.filter, directus.Compare(g.fields.key(), "_in", page)), Limit: len(page),
-		})
-		if err != nil {
-			return err
-		}
-		slices.SortFunc(rows, compareRows)
-		if err := f.publish(ctx, rows, true); err != nil {
+	for page := range slices.Chunk(keys, max(1, pageLimit(ctx, f.carrier.account, pageSize))) {
+		if _, err := f.publishKeyed(ctx, page); err != nil {
 			return err
 		}
 	}
@@ -58,18 +44,64 @@ func (f *feed) sweep(ctx context.Context) error {
 	return nil
 }
 
+// unseenKeys reads the keys of the rows that match a filter, more than most if there are
+// more, and leaves those of rows that were seen. last is the latest date of these.
+func (f *feed) unseenKeys(ctx context.Context, filter directus.Filter, most int) (unseen []string, last time.Time, err error) {
+	keys, err := readKeys(ctx, f.carrier.account, f.group, directus.And(f.group.filter, filter), most)
+	if err != nil {
+		return nil, last, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	unseen = slices.DeleteFunc(keys, func(id string) bool {
+		m, seen := f.seen[id]
+		if seen && m.date.After(last) {
+			last = m.date
+		}
+		return seen
+	})
+	return unseen, last, nil
+}
+
+// publishKeyed reads the rows of some keys, a page at most, publishes them, and returns
+// the latest date of them.
+func (f *feed) publishKeyed(ctx context.Context, keys []string) (last time.Time, err error) {
+	if len(keys) == 0 {
+		return last, nil
+	}
+	rows, _, err := readRows(ctx, f.carrier.account, f.group, directus.Query{
+		Filter: directus.And(f.group.filter, directus.Compare(f.group.fields.key(), "_in", keys)), Limit: len(keys),
+	})
+	if err != nil {
+		return last, err
+	}
+	slices.SortFunc(rows, compareRows)
+	if err := f.publish(ctx, rows, true); err != nil {
+		return last, err
+	}
+	f.order.read(rows)
+	if len(rows) > 0 {
+		last = rows[len(rows)-1].date
+	}
+	return last, nil
+}
+
 // sweepable bounds the dates of which all rows that were there have been seen, and are
-// remembered, and that are not read again anyway.
-func (f *feed) sweepable() (from, until time.Time) {
+// remembered, and that are not read again anyway. back says that some of what was written since
+// the last reading may be dated in between.
+func (f *feed) sweepable() (from, until time.Time, back bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	unit := f.group.dates.unit()
 	until = f.cursor.date.Add(-overlap).Truncate(unit)
 	from = until.Add(-sweepBack)
+	if earliest, known := f.carrier.account.EarliestSince(f.current); known && earliest.Before(until) {
+		from, back = earlier(from, earliest.Add(-overlap)), true
+	}
 	for _, known := range []time.Time{f.base, f.forgot} {
 		if known = known.Truncate(unit).Add(unit); known.After(from) {
 			from = known
 		}
 	}
-	return from, until
+	return from, until, back
 }

@@ -55,9 +55,10 @@ func (t trail) known() bool { return !t.Date.IsZero() }
 func (t trail) from() time.Time { return t.Date.Add(-overlap) }
 
 // asOf is the trail as it is to be read by a clock of Directus that shows at most limit: if it
-// was set back, what is written now is dated before what the device has.
+// was set back, what is written now is dated before what the device has. By no more than the
+// overlap that makes no difference: the steps tell apart what is dated since then.
 func (t trail) asOf(limit time.Time) trail {
-	if t.Date.After(limit) {
+	if t.from().After(limit) {
 		t.ahead = ahead{from: limit, until: t.from()}
 		t.Date = limit
 	}

@@ -34,11 +34,18 @@ func (s *session) wants(v *view, e *entry, pos int64) bool {
 	if j.received != nil && !e.restored && j.received(e.row) {
 		return false
 	}
-	if e.read && j.floor != nil && compareRows(e.row, *j.floor) <= 0 {
+	if e.read && j.floor != nil && compareRows(e.row, *j.floor) <= 0 && !s.mayBeNew(j, e.row) {
 		return false // of the past, which the client was shown or fetches
 	}
 	// Last, as it notes what is shown from here on, which no page is to show again.
 	return !j.fetches || !j.wasFetched(e.row)
+}
+
+// mayBeNew reports whether a row in front of a backlog may have been written since that was
+// read, as the clock of Directus was set back.
+func (s *session) mayBeNew(j *joined, r row) bool {
+	earliest := s.earliest(j, j.floorAt)
+	return !earliest.IsZero() && !r.date.Before(earliest)
 }
 
 // wantsChange is wants for what became of a message.

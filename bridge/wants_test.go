@@ -11,9 +11,9 @@ import (
 // else: not what the feed finds of the past by reading, which the client is not shown.
 func TestPagesLeaveOutWhatWasShown(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	c, v := &channel{Channel: Channel{Name: "#a"}}, &view{reader: &reader{}}
+	c, v := &channel{Channel: Channel{Name: "#a"}}, &view{reader: &reader{}, feed: &feed{group: &group{dates: &dates{}}}}
 	j := &joined{channel: c, view: v, at: at, fetches: true, floor: &row{date: at}}
-	s := &session{joined: map[string]*joined{"#a": j}}
+	s := &session{joined: map[string]*joined{"#a": j}, member: &member{account: modelAccount(t)}}
 	for id, read := range map[string]bool{"found by reading": true, "brought by an event": false} {
 		e := &entry{row: row{id: id, date: at.Add(-time.Second)}, channel: c, event: &ircd.Message{}, read: read}
 		if shown := s.wants(v, e, 0); shown == read {

@@ -61,6 +61,69 @@ func testTimeZone(t *testing.T, name string, months int) {
 	}
 }
 
+// The same holds for reactions, and for read markers, which are where they were after
+// everybody has left.
+func TestTimeZoneOfOtherDates(t *testing.T) {
+	for _, name := range []string{"UTC", "Europe/Berlin", "America/St_Johns"} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) { testTimeZoneOfOtherDates(t, name) })
+		})
+	}
+}
+
+func testTimeZoneOfOtherDates(t *testing.T, name string) {
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newChatAt(t, directustest.FakeOptions{Zone: zone}, func(o *bridge.Options) { o.Zone, o.ReadMarkers = zone, &markerFields }, lively())
+	c.fake.AddCollection("reactions", directustest.FakeCollection{
+		Fields: []string{"message", "text"}, Relations: map[string]string{"message": "messages"}, Dates: directustest.DateTime,
+	})
+	c.fake.AddCollection("markers", directustest.FakeCollection{
+		Fields: []string{"target", "date_read"}, Dates: directustest.DateTime, DateFields: []string{"date_read"},
+	})
+	a := c.visit("ada", "#messages")
+	m, err := a.session.Send(t.Context(), ircd.Outgoing{Target: "#messages", Text: "hello", Echo: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.news()
+	right := func(how string, r *ircd.Reaction) {
+		t.Helper()
+		if off := time.Since(r.Time).Abs(); off > 2*time.Second {
+			t.Errorf("a reaction, %s: %v off", how, off)
+		}
+	}
+	r, err := a.session.React(t.Context(), ircd.Reacting{Target: "#messages", MsgID: m.ID, Text: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	right("as echo", r)
+	c.fake.Insert("reactions", c.person("bob"), map[string]any{"message": strings.Split(m.ID, ".")[0], "text": "y"})
+	for _, r := range polled[*ircd.Reaction](t, a.session) {
+		right("live", r)
+	}
+	page, err := a.session.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryLatest, Limit: 1, Reactions: true})
+	if err != nil || len(page.Events) != 3 {
+		t.Fatalf("history: %v, %v", page, err)
+	}
+	for _, ev := range page.Events[1:] {
+		right("in history", ev.(*ircd.Reaction))
+	}
+
+	read := time.Now().Truncate(time.Second)
+	if _, err := a.session.SetReadMarker(t.Context(), "#messages", read); err != nil {
+		t.Fatal(err)
+	}
+	closeSession(t, a.session)
+	time.Sleep(time.Minute) // nothing of it is kept in memory
+	again := c.visit("ada", "#messages")
+	if m, err := again.session.ReadMarker(t.Context(), "#messages"); err != nil || !m.Time.Equal(read) {
+		t.Errorf("the read marker is %v, %v, want %v", m.Time, err, read)
+	}
+}
+
 // A date that says only the day, or none at all, is never shown as the year 1: live and
 // as echo it is the time at which the message is seen, and in history, if it is there,
 // the day. Nothing is lost or doubled between pages by msgid.

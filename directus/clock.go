@@ -12,6 +12,9 @@ const (
 	clockDrift = 5000
 	// staleDate is how much longer than its second Node.js may give a Date.
 	staleDate = 50 * time.Millisecond
+	// maxPastClocks is how often the clock may be set until the times at which it was are
+	// not told apart any more.
+	maxPastClocks = 16
 )
 
 // serverClock knows the clock of Directus from the Date headers of its answers.
@@ -28,8 +31,16 @@ type serverClock struct {
 
 	mu    sync.Mutex
 	at    time.Duration
-	early time.Time // the clock of Directus at base, at least; as of at
-	late  time.Time // and at most
+	early time.Time     // the clock of Directus at base, at least; as of at
+	late  time.Time     // and at most
+	since time.Duration // when it may have begun to show that, at the soonest
+	past  []pastClock   // what it showed before it was set, the oldest first
+}
+
+// pastClock is what the clock of Directus showed until it was set.
+type pastClock struct {
+	early    time.Time     // at base, at least
+	from, to time.Duration // when it may have shown that
 }
 
 func newServerClock() serverClock { return serverClock{base: time.Now()} }
@@ -48,7 +59,8 @@ func (c *serverClock) observe(asked, answered time.Time, header http.Header) {
 	early, late := date.Add(-at), date.Add(time.Second+staleDate-asked.Sub(c.base))
 	drift := max(0, at-c.at) / clockDrift
 	if c.early.IsZero() || early.After(c.late.Add(drift)) || late.Before(c.early.Add(-drift)) {
-		c.at, c.early, c.late = at, early, late // the first, or a clock that was set
+		c.set(at)
+		c.at, c.early, c.late = at, early, late
 		return
 	}
 	c.at = at
@@ -58,6 +70,42 @@ func (c *serverClock) observe(asked, answered time.Time, header http.Header) {
 	if c.late = c.late.Add(drift); late.Before(c.late) {
 		c.late = late
 	}
+}
+
+// set notes that the clock was set between the last answer and one at a moment, unless that is
+// the first. The caller holds mu.
+func (c *serverClock) set(at time.Duration) {
+	if c.early.IsZero() {
+		return
+	}
+	c.past = append(c.past, pastClock{c.early, c.since, at})
+	c.since = c.at
+	if n := len(c.past) - maxPastClocks; n > 0 {
+		a, b := c.past[n-1], c.past[n]
+		if a.early.Before(b.early) {
+			b.early = a.early
+		}
+		b.from = a.from
+		c.past = append([]pastClock{b}, c.past[n+1:]...)
+	}
+}
+
+// earliest is the earliest time that the clock of Directus may have shown since a moment of
+// ours; ok is false until the first answer.
+func (c *serverClock) earliest(moment, ours time.Time) (date time.Time, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.early.IsZero() {
+		return time.Time{}, false
+	}
+	since := moment.Sub(c.base)
+	date = c.early.Add(max(since, c.since) - max(0, ours.Sub(c.base)-c.at)/clockDrift)
+	for _, p := range c.past {
+		if at := p.early.Add(max(since, p.from)); p.to >= since && at.Before(date) {
+			date = at
+		}
+	}
+	return date, true
 }
 
 // now gives the bounds at a moment of our clock.
@@ -108,3 +156,10 @@ func (c *Client) ServerTime() (early, late time.Time, ok bool) { return c.clock.
 
 // ServerTime is that of the Client.
 func (a *Account) ServerTime() (early, late time.Time, ok bool) { return a.client.ServerTime() }
+
+// EarliestSince is the earliest time that the clock of Directus may have shown since a moment
+// of ours, as far as its answers tell: nothing that was stored since then is dated before that,
+// also where the clock was set back. ok is false until the first answer.
+func (a *Account) EarliestSince(moment time.Time) (date time.Time, ok bool) {
+	return a.client.clock.earliest(moment, time.Now())
+}

@@ -60,6 +60,32 @@ func TestServerClockIsSet(t *testing.T) {
 	}
 }
 
+// What was stored since a moment is not dated before what the clock has shown since then, however often it was set.
+func TestServerClockWasSet(t *testing.T) {
+	base := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
+	at := func(minutes int) time.Time { return base.Add(time.Duration(minutes) * time.Minute) }
+	c := serverClock{base: base}
+	if _, ok := c.earliest(base, base); ok {
+		t.Fatal("knows what nobody has told")
+	}
+	aheads := map[int]int{0: 0, 10: 0, 20: -60, 30: -60, 40: 5, 50: 5}
+	for m := 0; m <= 50; m += 10 {
+		c.observe(at(m), at(m), dateHeader(at(m+aheads[m])))
+	}
+	for _, w := range []struct{ since, earliest int }{{55, 60}, {45, 50}, {40, -20}, {30, -30}, {15, -45}, {5, -50}, {-5, -50}} {
+		got, ok := c.earliest(at(w.since), at(55))
+		if want := at(w.earliest); !ok || got.After(want) || got.Before(want.Add(-time.Second)) {
+			t.Errorf("since minute %d: %v, want %v", w.since, got, want)
+		}
+	}
+	for m := 60; m < 2000; m += 10 {
+		c.observe(at(m), at(m), dateHeader(at(m+m%20*30)))
+	}
+	if got, _ := c.earliest(at(5), at(2000)); len(c.past) != maxPastClocks || got.After(at(-50)) {
+		t.Errorf("%d clocks are remembered, the earliest showed %v", len(c.past), got)
+	}
+}
+
 // An old answer counts for less, as clocks drift.
 func TestServerClockForgets(t *testing.T) {
 	ours := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)

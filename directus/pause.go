@@ -131,7 +131,7 @@ func (p *pause) pass() {
 }
 
 // hold makes everybody wait after a request that was one too many, of which told is what
-// its answer says and begun when it was asked.
+// its answer says, believed for maxDelay, and begun when it was asked.
 func (p *pause) hold(told, begun time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,6 +145,7 @@ func (p *pause) hold(told, begun time.Duration) {
 	if told <= 0 {
 		told = max(p.gap, firstGap)
 	}
+	told = min(told, maxDelay)
 	p.until = max(p.until, now+told)
 	p.last = max(p.last, p.until+pauseAfter)
 }

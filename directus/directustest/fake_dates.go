@@ -2,6 +2,7 @@ package directustest
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -47,8 +48,10 @@ func (f *Fake) SetClock(ahead time.Duration) { f.ahead.Store(int64(ahead)) }
 
 // dated is now as Directus writes it into a field: for a DateTime, what a clock shows
 // in its zone, which databases keep and compare as it is.
-func (f *Fake) dated(k DateKind) time.Time {
-	t := f.now()
+func (f *Fake) dated(k DateKind) time.Time { return f.shown(f.now(), k) }
+
+// shown is what a clock shows in the zone of Directus at a moment, for a DateTime or Day.
+func (f *Fake) shown(t time.Time, k DateKind) time.Time {
 	if f.opts.Zone == nil || k != DateTime && k != Day {
 		return t
 	}
@@ -102,8 +105,19 @@ func parseDate(s string) (t time.Time, ok bool) {
 // given is the value of a field as Directus writes it. Callers hold mu.
 func (f *Fake) given(name, field string, v any) any {
 	c := f.collections[name]
-	if c == nil || field != "date_created" && field != c.DateUpdated {
+	if c == nil || field != "date_created" && field != c.DateUpdated && !slices.Contains(c.DateFields, field) {
 		return v
 	}
 	return c.Dates.given(v)
+}
+
+// taken is a value that a client writes into a field as the database keeps it: of a moment
+// Directus writes what a clock shows in its zone into a DateTime.
+func (f *Fake) taken(c *collection, field string, v any) any {
+	s, _ := v.(string)
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || !slices.Contains(c.DateFields, field) {
+		return v
+	}
+	return c.Dates.stored(f.shown(t, c.Dates))
 }

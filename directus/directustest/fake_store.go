@@ -24,7 +24,8 @@ type FakeCollection struct {
 	Relations   map[string]string // many-to-one field: collection; user_created is one always
 	Lists       map[string]string // one-to-many field: collection.field, which leads back; it holds no value itself
 	DateUpdated string            // field that takes the time of updates; empty: none
-	Dates       DateKind          // of what Directus fills in
+	Dates       DateKind          // of what Directus fills in, and of DateFields
+	DateFields  []string          // which clients fill in
 	Mandatory   []string          // fields that are not null and have no default
 	ByHand      bool              // the key has to be given
 	// Refuses tells the code of the error, FAILED_VALIDATION or INTERNAL_SERVER_ERROR, by
@@ -114,7 +115,7 @@ func (f *Fake) create(name, user string, data map[string]any) (map[string]any, *
 	}
 	item := map[string]any{}
 	for _, field := range c.Fields {
-		item[field] = data[field]
+		item[field] = f.taken(c, field, data[field])
 	}
 	if c.ByHand && data[c.Key] == nil {
 		return nil, required(c.Key)
@@ -210,7 +211,7 @@ func (f *Fake) change(name, user, id string, changes map[string]any) (map[string
 	changed := maps.Clone(item)
 	for _, field := range c.Fields {
 		if v, ok := changes[field]; ok && field != "user_created" && field != "date_created" {
-			changed[field] = v
+			changed[field] = f.taken(c, field, v)
 		}
 	}
 	if err := c.check("update", changed, item); err != nil {

@@ -43,17 +43,23 @@ func (c *client) say(target string, line func(token) []string) bool {
 	if c.nick == "" || strings.HasPrefix(target, "#") && !c.in[target] {
 		return false
 	}
-	l := letter{token: t, client: c, target: target, at: time.Now(), stay: len(c.stays) - 1, after: len(c.refusals)}
-	if !c.sendLocked(line(t)...) {
+	lines := line(t)
+	if c.spec.kind != plain {
+		lines[0] = labelled(lines[0], t)
+	}
+	if !c.sendLocked(lines...) {
 		return false
 	}
-	c.letters = append(c.letters, l)
+	c.letters = append(c.letters, letter{token: t, client: c, target: target, at: time.Now(), stay: len(c.stays) - 1})
 	return true
 }
 
-// aside notes lines to a target that may be refused as messages are, without being any. The caller holds mu.
-func (c *client) aside(target string, lines int) {
-	c.letters = append(c.letters, letter{client: c, target: target, at: time.Now(), stay: len(c.stays) - 1, aside: lines})
+// labelled puts a label on a line, which its answer carries.
+func labelled(line string, t token) string {
+	if tags, tagged := strings.CutPrefix(line, "@"); tagged {
+		return "@label=" + t.String() + ";" + tags
+	}
+	return "@label=" + t.String() + " " + line
 }
 
 func privmsg(target string, filler int) func(token) []string {
@@ -135,19 +141,11 @@ var talk = map[string]act{
 			return false
 		}
 		tag := []string{"+draft/react", "+draft/unreact"}[s.c%2]
-		c.aside(ch.name, 1)
 		return c.sendLocked(fmt.Sprintf("@+draft/reply=%s;%s=👍 TAGMSG %s", id, tag, ch.name))
 	}},
 	"typing": {weight: 2, do: func(w *world, s step) bool {
 		ch, ok := w.open(s.b)
-		c := w.client(s.a)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if !ok || c.spec.kind == plain {
-			return false
-		}
-		c.aside(ch.name, 1)
-		return c.sendLocked("@+typing=active TAGMSG " + ch.name)
+		return ok && w.client(s.a).spec.kind != plain && w.client(s.a).send("@+typing=active TAGMSG "+ch.name)
 	}},
 	"away": {weight: 3, do: func(w *world, s step) bool {
 		return w.client(s.a).send([]string{"AWAY :gone fishing", "AWAY"}[s.c%2])
@@ -165,8 +163,15 @@ var talk = map[string]act{
 			"MONITOR + " + nick, "WHOWAS " + nick, "TOPIC " + ch.name, "WHO " + nick + " %cuhnar"}[s.c%10])
 	}},
 	"part": {weight: 2, do: func(w *world, s step) bool {
+		c := w.client(s.a)
 		ch, ok := w.open(s.b)
-		return ok && w.client(s.a).part(ch.name)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if !ok || !c.in[ch.name] {
+			return false
+		}
+		c.left[ch.name] = true
+		return c.sendLocked("PART " + ch.name)
 	}},
 	"join": {weight: 3, do: func(w *world, s step) bool {
 		c := w.client(s.a)

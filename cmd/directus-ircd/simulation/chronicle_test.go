@@ -3,8 +3,9 @@ package simulation
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
@@ -17,38 +18,16 @@ type token struct{ n, v int }
 
 func (t token) String() string { return fmt.Sprintf("m%dv%d", t.n, t.v) }
 
-// tokens are those in a line, in order. Lines are many, so that they are searched by hand.
+var tokenPattern = regexp.MustCompile(`\bm(\d+)v(\d+)\b`)
+
+// tokens are those in a line, in order.
 func tokens(line string) (found []token) {
-	for at := 0; at < len(line); {
-		i := strings.IndexByte(line[at:], 'm')
-		if i < 0 {
-			return found
-		}
-		start := at + i
-		at = start + 1
-		n, behind, ok := digits(line, at)
-		if !ok || behind >= len(line) || line[behind] != 'v' || start > 0 && isWord(line[start-1]) {
-			continue
-		}
-		v, behind, ok := digits(line, behind+1)
-		if ok && (behind == len(line) || !isWord(line[behind])) {
-			found, at = append(found, token{n, v}), behind
-		}
+	for _, m := range tokenPattern.FindAllStringSubmatch(line, -1) {
+		n, _ := strconv.Atoi(m[1]) // digits by the pattern
+		v, _ := strconv.Atoi(m[2])
+		found = append(found, token{n, v})
 	}
 	return found
-}
-
-// digits reads the number at a place of a line.
-func digits(line string, at int) (n, behind int, ok bool) {
-	for behind = at; behind < len(line) && line[behind] >= '0' && line[behind] <= '9'; behind++ {
-		n = 10*n + int(line[behind]-'0')
-	}
-	return n, behind, behind > at
-}
-
-// isWord reports what may not stand next to a token.
-func isWord(b byte) bool {
-	return b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
 }
 
 // version is a state of an item from a moment on.
@@ -80,6 +59,10 @@ type swap struct {
 	a, b int
 }
 
+// longest is how long Directus may take at most, in a fault, to carry out what was sent from IRC, the wait for those before it
+// included.
+const longest = 3 * time.Minute
+
 // chronicle is the model of Directus: what was stored when, and who was allowed to read it.
 type chronicle struct {
 	mu       sync.Mutex
@@ -87,11 +70,18 @@ type chronicle struct {
 	messages map[int][]*record  // by number
 	rights   [][]rights         // by person
 	swaps    []swap             // of tokens
-	ahead    time.Duration      // Directus' clock before the bubble's
+	clocks   []clock            // as Directus' was set
+	sent     map[int]time.Time  // when messages were sent from IRC, by number
+}
+
+// clock is how far that of Directus is ahead of the bubble's from a moment on.
+type clock struct {
+	from  time.Time
+	ahead time.Duration
 }
 
 func newChronicle(people int, ahead time.Duration) *chronicle {
-	c := &chronicle{ahead: ahead, items: map[string]*record{}, messages: map[int][]*record{}}
+	c := &chronicle{clocks: []clock{{time.Now(), ahead}}, items: map[string]*record{}, messages: map[int][]*record{}, sent: map[int]time.Time{}}
 	for range people {
 		c.rights = append(c.rights, []rights{{from: time.Now(), unread: map[string]bool{}, rule: map[string]bool{}}})
 	}
@@ -126,7 +116,7 @@ func (c *chronicle) append(collection, key string, item map[string]any) {
 		}
 	}
 	r.versions = append(r.versions, version{time.Now(), item})
-	if d := r.date().Sub(r.stored().Add(c.ahead)); len(r.versions) == 1 && (d > time.Second || d < -time.Second) {
+	if d := r.date().Sub(c.shown(r.stored())); len(r.versions) == 1 && (d > time.Second || d < -time.Second) {
 		r.given = true
 	}
 }
@@ -265,27 +255,58 @@ func (c *chronicle) steady(person int, ch channelSpec, r *record, from, to time.
 	return true
 }
 
-// deprived reports whether somebody had just lost the right to read a message when it was stored: whose subscription carries
-// a feed for others gets no event then, and until the daemon finds that out nor do they.
-func (c *chronicle) deprived(r *record) bool {
-	for _, states := range c.rights {
+// deprived are the people who had just lost the right to read a message when it was stored: whose subscription carries a
+// feed for others gets no event then, and until the daemon finds that out nor do they.
+func (c *chronicle) deprived(r *record) (people []int) {
+	for person, states := range c.rights {
 		for _, s := range states[1:] {
 			since := r.stored().Sub(s.from)
 			if since >= 0 && since < lag && !s.allows(r.collection, r.versions[0].item) {
-				return true
+				people = append(people, person)
+				break
 			}
 		}
 	}
-	return false
+	return people
+}
+
+// setClock notes that Directus' clock is set.
+func (c *chronicle) setClock(ahead time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clocks = append(c.clocks, clock{time.Now(), ahead})
+}
+
+// shown is what Directus' clock shows at a moment.
+func (c *chronicle) shown(at time.Time) time.Time {
+	now := c.clocks[0]
+	for _, next := range c.clocks[1:] {
+		if !next.from.After(at) {
+			now = next
+		}
+	}
+	return at.Add(now.ahead)
+}
+
+// latest is the latest that Directus' clock has shown from one moment to another.
+func (c *chronicle) latest(from, to time.Time) time.Time {
+	latest := c.shown(to)
+	for i, next := range c.clocks[1:] {
+		if last := next.from.Add(c.clocks[i].ahead); next.from.After(from) && !next.from.After(to) && last.After(latest) {
+			latest = last
+		}
+	}
+	return latest
 }
 
 // restored reports whether a message was stored again when it had been deleted: its nonce is unique among what is stored
-// alone, so that a request which Directus carries out late, long answered on another way, brings it back.
+// alone, so that a request which Directus carries out late, long answered on another way, brings it back. That can be said
+// only of one that was sent from IRC, and of what Directus was sent before its sender was told.
 func (c *chronicle) restored(n int) bool {
-	rs := c.messages[n]
+	rs, sent := c.messages[n], c.sent[n]
 	for i := 1; i < len(rs); i++ {
 		last := rs[i-1].versions[len(rs[i-1].versions)-1]
-		if last.item != nil || last.from.After(rs[i].stored()) {
+		if last.item != nil || last.from.After(rs[i].stored()) || sent.IsZero() || rs[i].stored().Sub(sent) > longest {
 			return false
 		}
 	}

@@ -17,9 +17,9 @@ import (
 )
 
 var capsOf = map[kind]string{
-	tagged:    "server-time message-tags batch echo-message account-tag draft/message-redaction",
-	paging:    "server-time message-tags batch echo-message account-tag draft/message-redaction draft/chathistory",
-	multiline: "server-time message-tags batch echo-message account-tag draft/multiline",
+	tagged:    "server-time message-tags batch echo-message account-tag labeled-response draft/message-redaction",
+	paging:    "server-time message-tags batch echo-message account-tag labeled-response draft/message-redaction draft/chathistory",
+	multiline: "server-time message-tags batch echo-message account-tag labeled-response draft/multiline",
 }
 
 const (
@@ -48,40 +48,44 @@ type client struct {
 	name string
 	spec clientSpec
 
-	mu       sync.Mutex
-	wanted   bool // guarded by mu, as is all that follows
-	wish     chan struct{}
-	wire     *wire // nil: not connected
-	out      chan string
-	nick     string
-	joined   map[string]int // epoch by channel; kept while it is not in it
-	in       map[string]bool
-	stays    []stay
-	visits   []visit
-	stalled  []stay // when it read nothing
-	sights   []sighting
-	glimpses []seen
-	letters  []letter
-	refusals []refusal
-	slowest  time.Duration // the longest answer to a PING
-	probes   int
-	log      []string          // the wire, with times
-	msgids   []string          // of messages of its own, the latest last
-	own      []token           // the same, what they say now
-	last     map[string]string // by channel: nothing is missing up to this msgid, for paging clients
-	behind   map[string]string // by channel: the newest msgid shown while pages are asked for
-	filling  map[string]bool   // pages of the channel are asked for
-	missing  map[string]bool   // a page of the channel was refused
-	left     map[string]bool   // channels that it does not want to be in
-	pages    int
-	batches  map[string]batch
-	probed   map[string]time.Time
+	mu         sync.Mutex
+	wanted     bool // guarded by mu, as is all that follows
+	wish       chan struct{}
+	wire       *wire // nil: not connected
+	out        chan string
+	nick       string
+	joined     map[string]int // epoch by channel; kept while it is not in it
+	in         map[string]bool
+	stays      []stay
+	visits     []visit
+	stalled    []stay // when it read nothing
+	sights     []sighting
+	glimpses   []seen
+	quotations []quotation
+	letters    []letter
+	refusals   []refusal        // that do not say of what
+	answers    map[token]answer // to letters with a label
+	slowest    time.Duration    // the longest answer to a PING
+	probes     int
+	log        []string          // the wire, with times
+	msgids     []string          // of messages of its own, the latest last
+	own        []token           // the same, what they say now
+	last       map[string]string // by channel: nothing is missing up to this msgid, for paging clients
+	behind     map[string]string // by channel: the newest msgid shown while pages are asked for
+	filling    map[string]bool   // pages of the channel are asked for
+	missing    map[string]bool   // a page of the channel was refused
+	left       map[string]bool   // channels that it does not want to be in
+	pages      int
+	batches    map[string]batch
+	probed     map[string]time.Time
+	answering  map[string]token // by the batch that is the answer
 }
 
 func newClient(w *world, i int, spec clientSpec) *client {
 	return &client{
 		w: w, spec: spec, name: fmt.Sprintf("c%d/p%d/%v%s", i, spec.person, spec.kind, strings.TrimPrefix(spec.device, "device")), wanted: true,
 		wish: make(chan struct{}, 1), joined: map[string]int{}, in: map[string]bool{}, last: map[string]string{}, left: map[string]bool{},
+		answers: map[token]answer{},
 	}
 }
 
@@ -115,6 +119,7 @@ func (c *client) live(ctx context.Context) (wait time.Duration) {
 	c.mu.Lock()
 	c.wire, c.out = w, make(chan string, 256)
 	c.batches, c.probed, c.in = map[string]batch{}, map[string]time.Time{}, map[string]bool{}
+	c.answering = map[string]token{}
 	c.behind, c.filling, c.missing, c.nick = map[string]string{}, map[string]bool{}, map[string]bool{}, ""
 	c.stays = append(c.stays, stay{begin: time.Now()})
 	number, out := len(c.stays)-1, c.out
@@ -256,17 +261,6 @@ func (c *client) ask(channel string) {
 		return
 	}
 	c.sendLocked(fmt.Sprintf("CHATHISTORY LATEST %s * %d", channel, c.spec.page))
-}
-
-// part leaves a channel for good.
-func (c *client) part(channel string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.in[channel] {
-		return false
-	}
-	c.left[channel] = true
-	return c.sendLocked("PART " + channel)
 }
 
 // leave notes that the client is in a channel no more; in none, if it has no name.

@@ -33,11 +33,12 @@ func (w *world) fillDisk(full bool) {
 	w.full = full
 }
 
-// forgets notes that what the daemon keeps beyond its end is lost, where there is no file or the disk is full.
+// forgets notes that what the daemon keeps beyond its end is lost, where there is no file, or none that it could open when it
+// started, or the disk is full.
 func (w *world) forgets() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.full || w.scenario.settings.forgetful || w.makeshift {
+	if w.full || w.fileless || w.scenario.settings.forgetful {
 		w.wrecked = append(w.wrecked, time.Now())
 	}
 }
@@ -50,10 +51,8 @@ func (w *world) openState(opts *bridge.Options) {
 	}
 	state, err := bridge.OpenState(directory, opts.Logger)
 	var refused syscall.Errno
-	w.mu.Lock()
-	w.makeshift = errors.As(err, &refused)
-	w.mu.Unlock()
-	if errors.As(err, &refused) {
+	w.fileless = errors.As(err, &refused)
+	if w.fileless {
 		w.forgets()
 		state, err = bridge.OpenState("", opts.Logger)
 	}

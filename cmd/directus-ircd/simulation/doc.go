@@ -16,9 +16,9 @@
 // to rest, and else whatever is older than something shown in its turn. Devices and clients that page are to have it whole
 // over all their visits. A message whose event was lost or disordered may come late and out of order, but within the time of
 // the regular reading. Not judged are messages that were given another date than that of their storing, what is missing of
-// those stored while the clock of Directus is set back by more than a minute (which a reading may miss), in what order a
-// backlog comes that could not be read at JOIN, and who is named to whom beside what they write. With -simulate.order=false
-// nothing of this is judged.
+// those stored while the clock of Directus is set back by more than a minute as far as the README says so (see setBack), in
+// what order a backlog comes that could not be read at JOIN, and who is named to whom beside what they write. With
+// -simulate.order=false nothing of this is judged.
 //
 // Counted is how often each promise, step, fault and setting was put to the test; with -simulate.covered one that never was is
 // a failure. A process tries one world at a time, on one core: -simulate.processes shares the seeds among several.

@@ -109,29 +109,8 @@ func (w *world) freeze(until time.Time) {
 
 // setClock sets Directus' clock, and with it the difference from the daemon's.
 func (w *world) setClock(ahead time.Duration) {
-	w.chronicle.mu.Lock()
-	w.chronicle.ahead = ahead
-	w.chronicle.mu.Unlock()
+	w.chronicle.setClock(ahead)
 	w.fake.SetClock(ahead)
-	w.clockSets = append(w.clockSets, clockSet{time.Now(), ahead})
-}
-
-// clockSet is when Directus' clock was set, and how far ahead of the bubble's.
-type clockSet struct {
-	at    time.Time
-	ahead time.Duration
-}
-
-// comesAgain reports whether a message may be shown to a device once more at a moment: the clock of Directus was set back, and
-// the message is dated in the last minute before it, or later, by that clock.
-func (w *world) comesAgain(r *record, at time.Time) bool {
-	ahead, back := w.scenario.settings.directus.Ahead, false
-	for _, s := range w.clockSets {
-		if s.at.Before(at) {
-			ahead, back = s.ahead, back || s.ahead < ahead
-		}
-	}
-	return back && r.date().After(at.Add(ahead-time.Minute-10*time.Second))
 }
 
 // spread is a time up to most.

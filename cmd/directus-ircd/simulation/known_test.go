@@ -1,11 +1,17 @@
 package simulation
 
 import (
+	"flag"
+	"os"
+	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
 	"directus-ircd/directus/directustest"
 )
+
+var alone = flag.Bool("simulate.alone", false, "this process was started for one scenario, in which the disk is full; see fleet")
 
 // small is a world of two people, with a client each, and one channel.
 func small(kind kind, version string, uuids bool, steps ...step) scenario {
@@ -41,11 +47,34 @@ func TestKnownScenarios(t *testing.T) {
 			step{"web", 1, 0, 7, time.Second}, step{"Directus' clock set", 0, 0, 40, time.Second}, step{"web", 1, 0, 9, time.Second},
 			step{"restart", 0, 0, 3, time.Second},
 		).with(func(s *settings) { s.clients[0].device = "device0" }),
+		"the clock of Directus is set back, a client joins, and an event is lost": small(tagged, "12.4.0", false,
+			step{"web", 1, 0, 7, time.Second}, step{"web", 1, 0, 8, time.Second}, step{"web", 1, 0, 9, time.Second}, step{"web", 1, 0, 10, time.Second},
+			step{"web", 1, 0, 11, time.Second}, step{"web", 1, 0, 12, time.Second}, step{"web", 1, 0, 13, time.Second},
+			step{"Directus' clock set", 0, 0, 100, time.Second}, step{"leave", 0, 0, 0, time.Second}, step{"come", 0, 0, 0, time.Second},
+			step{"events lost", 0, 0, 32, time.Second}, step{"web", 1, 0, 14, 10 * time.Second}, step{"web", 1, 0, 15, time.Minute},
+		),
+		"what is kept in memory because the disk was full when the daemon started is lost when it stops": small(plain, "12.4.0", false,
+			step{"web", 1, 0, 7, time.Minute}, step{"disk full", 0, 0, 8, time.Second}, step{"restart", 0, 0, 3, 40 * time.Second},
+			step{"web", 1, 0, 9, time.Minute}, step{"restart", 0, 0, 3, time.Minute},
+		).with(func(s *settings) { s.clients[0].device = "device0" }),
 		"an edit that has waited for long tells what was there before": small(tagged, "12.4.0", false,
 			step{"web", 1, 0, 10, time.Second}, step{"web edit, many", 3, 0, 0, time.Second},
 		).with(func(s *settings) { s.merge = 3 * time.Minute }),
+		"an answer to an old message quotes it, under the nick of who answers": small(plain, "12.4.0", false,
+			step{"web", 0, 0, 7, 6 * time.Minute}, step{"reply", 1, 0, 3, time.Minute},
+		),
+		"a refused reaction says nothing of a message": small(tagged, "12.4.0", false,
+			step{"say", 0, 0, 3, time.Second}, step{"part", 0, 0, 0, time.Second}, step{"react", 0, 0, 0, time.Minute},
+		).with(func(s *settings) { s.channels[0].reactions = true }),
 	} {
 		t.Run(what, func(t *testing.T) {
+			if !*alone && slices.ContainsFunc(s.steps, func(s step) bool { return s.name == "disk full" }) {
+				again := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+t.Name(), "-simulate.alone")
+				if out, err := again.CombinedOutput(); err != nil {
+					t.Errorf("%v\n%s", err, out)
+				}
+				return
+			}
 			if w := simulate(t, s); len(w.failures) > 0 {
 				report(t, w)
 			}

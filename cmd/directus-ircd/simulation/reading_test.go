@@ -17,7 +17,7 @@ type reading struct {
 	rows  []*record // in the order of the collection
 	place map[int]int
 	sent  map[int]bool // by the client itself
-	back  map[int]bool // stored while the clock of Directus was set back, and dated before what a reading begins with
+	back  *setBack
 	mine  []sighting
 }
 
@@ -29,30 +29,8 @@ func newReading(w *world, c *client, ch channelSpec, mine []sighting, rows []*re
 	for _, l := range c.letters {
 		r.sent[l.token.n] = true
 	}
-	r.back = setBack(rows, c.spec.device != "")
+	r.back = newSetBack(r)
 	return r
-}
-
-// toldApart is how many of the messages that a device was shown are told apart: one that comes later and is dated before
-// more than these counts as received.
-const toldApart = 512
-
-// setBack are the messages that are dated more than a minute before others that were stored earlier: while its clock is set
-// back, a reading of Directus from a minute before the newest message on does not find them, if their events were lost. A
-// device does not go back by a minute, either, in front of which it was shown more than are told apart.
-func setBack(rows []*record, device bool) map[int]bool {
-	back, dates := map[int]bool{}, []time.Time{} // in order, of those stored so far
-	for _, row := range slices.SortedStableFunc(slices.Values(rows), func(a, b *record) int { return a.stored().Compare(b.stored()) }) {
-		if dated(row) {
-			continue
-		}
-		place, _ := slices.BinarySearchFunc(dates, row.date().Add(1), time.Time.Compare)
-		if n := len(dates); n > 0 && dates[n-1].Sub(row.date()) > time.Minute || device && n-place >= toldApart {
-			back[row.message] = true
-		}
-		dates = slices.Insert(dates, place, row.date())
-	}
-	return back
 }
 
 // span is a time for which a client is to be shown everything: a visit, or all visits of a client that goes on from where
@@ -83,8 +61,18 @@ func (r *reading) row(s sighting) (*record, bool) {
 
 // disturbed reports whether events did not come, or not in order, when a message was stored.
 func (r *reading) disturbed(row *record) bool {
-	return r.w.chronicle.deprived(row) ||
+	return slices.ContainsFunc(r.w.chronicle.deprived(row), func(person int) bool { return r.w.mayCarry(person, row.stored()) }) ||
 		slices.ContainsFunc(r.w.disorders, func(d stay) bool { return !row.stored().Before(d.begin) && !row.stored().After(d.end) })
+}
+
+// mayCarry reports whether a person may have carried the feed of others at a moment: users share feeds where Directus says
+// what they may read, and one who has gone keeps a feed for a while.
+func (w *world) mayCarry(person int, at time.Time) bool {
+	return w.shared && slices.ContainsFunc(w.clients, func(c *client) bool {
+		return c.spec.person == person && slices.ContainsFunc(c.stays, func(s stay) bool {
+			return s.begin.Before(at) && (s.end.IsZero() || s.end.Add(35*time.Second).After(at))
+		})
+	})
 }
 
 // before reports whether a message comes before another. Keys that do not count up put those of one moment in no order that
@@ -105,7 +93,7 @@ func (r *reading) judgeOrder() {
 	newest := map[[3]int]*record{}
 	for _, s := range r.mine {
 		row, ok := r.row(s)
-		if !ok || r.sent[row.message] || s.page == 0 && r.back[row.message] {
+		if !ok || r.sent[row.message] {
 			continue
 		}
 		if s.page == 0 && !s.past && s.at.Sub(row.stored()) > lateness && s.at.Sub(r.visit(s).begin) > lateness {
@@ -141,7 +129,7 @@ func (r *reading) visit(s sighting) (v visit) {
 // spans are those of the client in the channel. One begins anew where the client was told that it has missed more than it is
 // shown (of a device: more than resume.max_messages), and how to ask for that: none but the latest follow then.
 func (r *reading) spans() (spans []*span) {
-	over := r.c.spec.kind == paging || r.c.spec.device != ""
+	over := r.goesOn()
 	for _, v := range r.c.visits {
 		if v.channel != r.ch.name {
 			continue
@@ -167,6 +155,9 @@ func (r *reading) spans() (spans []*span) {
 	}
 	return spans
 }
+
+// goesOn reports whether the client goes on from where it was.
+func (r *reading) goesOn() bool { return r.c.spec.kind == paging || r.c.spec.device != "" }
 
 // isProven reports whether a visit lasted long enough for the daemon to know what has arrived.
 func (r *reading) isProven(v visit) bool {
@@ -206,14 +197,13 @@ func (r *reading) isBehindTheFuture(row *record) bool {
 }
 
 // isBehindOwn reports whether a client was in the channel when a message was stored, was shown a line of its user's that was
-// stored later or stands behind it, as all of one second do in the order of their keys, and left: one's own line is shown as soon as it is stored, in front of what the feed has still to bring while
+// stored later, and left: one's own line is shown as soon as it is stored, in front of what the feed has still to bring while
 // Directus is slow, and who goes on from that line asks only for what is behind it.
 func (r *reading) isBehindOwn(row *record) bool {
 	return slices.ContainsFunc(r.mine, func(s sighting) bool {
 		v := r.visit(s)
 		i, known := r.place[s.token.n]
-		return known && r.w.book.author(s.token.n) == r.c.spec.person && s.page == 0 && !s.past &&
-			(r.rows[i].stored().After(row.stored()) || i > r.place[row.message]) &&
+		return known && r.w.book.author(s.token.n) == r.c.spec.person && s.page == 0 && !s.past && r.rows[i].stored().After(row.stored()) &&
 			!v.begin.After(row.stored()) && !v.end.IsZero() && v.end.Sub(row.stored()) < lateness
 	})
 }
@@ -250,7 +240,7 @@ func (r *reading) first(s *span) int {
 // judgeHoles finds what is missing in what a client was shown.
 func (r *reading) judgeHoles(s *span) {
 	shown := map[int]bool{}
-	if r.c.spec.device != "" { // it has what it was shown before, however short those visits were
+	if r.goesOn() { // it has what it was shown before, however short those visits were
 		for _, seen := range r.mine {
 			if seen.at.Before(s.begin) {
 				shown[seen.token.n] = true
@@ -271,7 +261,7 @@ func (r *reading) judgeHoles(s *span) {
 	}
 	first := r.first(s)
 	for i, row := range r.rows {
-		if i < first && (r.c.spec.kind == paging || !row.stored().After(s.begin)) || dated(row) || r.back[row.message] || r.sent[row.message] && r.c.spec.kind == plain {
+		if i < first && (r.c.spec.kind == paging || !row.stored().After(s.begin)) || dated(row) || r.back.excuses(row) || r.sent[row.message] && r.c.spec.kind == plain {
 			continue
 		}
 		if r.c.spec.kind == paging && (r.disturbed(row) && !r.waited(row) || r.isBehindTheFuture(row) || r.isBehindOwn(row)) {

@@ -40,18 +40,29 @@ type letter struct {
 	target string
 	at     time.Time
 	stay   int
-	after  int // refusals heard before
-	aside  int // so many lines without a message of their own, which may be refused as well
 }
 
-// refusal is an answer to a letter, which does not say to which.
+// refusal is an answer to a letter.
 type refusal struct {
 	at      time.Time
 	target  string
 	perhaps bool
 	stored  bool // but not where it can be seen
-	text    string
 }
+
+// answer is what a client was told of a letter that has a label.
+type answer struct {
+	refusals []refusal
+	shown    bool // the message itself
+}
+
+// A quotation is a message within an answer to it, as clients are shown it that cannot be sent the reference.
+type quotation struct {
+	token token
+	nick  string // whose it says that it is
+}
+
+var quotationPattern = regexp.MustCompile(`^(?:\[[^]]*\] )?> <([^>]*)> `)
 
 type batch struct {
 	page    int // 0: of a backlog
@@ -73,6 +84,7 @@ func (c *client) glimpse(line string, m *irc.Message) {
 
 // take looks at a line. The caller holds mu.
 func (c *client) take(m *irc.Message) {
+	of, labelled := c.answered(m)
 	switch m.Command {
 	case "PING":
 		c.sendLocked("PONG :" + m.Trailing())
@@ -110,11 +122,41 @@ func (c *client) take(m *irc.Message) {
 		c.turn(m.Params, string(m.Tags["batch"]))
 	case "PRIVMSG":
 		c.see(m)
+		if a := c.answers[of]; labelled && !a.shown {
+			a.shown = true
+			c.answers[of] = a
+		}
 	case "NOTICE":
 		c.told(m)
 	case "404", "401", "FAIL":
-		c.refused(m)
+		r, ok := c.refused(m)
+		switch a := c.answers[of]; {
+		case !ok:
+		case labelled:
+			a.refusals = append(a.refusals, r)
+			c.answers[of] = a
+		default:
+			c.refusals = append(c.refusals, r)
+		}
 	}
+}
+
+// answered is the letter with a label to which a line is the answer, or a part of it.
+func (c *client) answered(m *irc.Message) (t token, ok bool) {
+	if found := tokens(string(m.Tags["label"])); len(found) > 0 {
+		t, ok = found[0], true
+	} else {
+		t, ok = c.answering[string(m.Tags["batch"])]
+	}
+	if ok && m.Command != "BATCH" {
+		if _, before := c.answers[t]; !before {
+			c.answers[t] = answer{}
+		}
+	}
+	if ok && m.Command == "BATCH" && m.Params[0][0] == '+' {
+		c.answering[m.Params[0][1:]] = t
+	}
+	return t, ok
 }
 
 // turn begins or ends a batch, which may be within another.
@@ -159,9 +201,6 @@ func (c *client) told(m *irc.Message) {
 	}
 }
 
-// quoted is the line in front of an answer that says to what it is one.
-var quoted = regexp.MustCompile(`^(\[[^]]*\] )?> <`)
-
 // see notes a message.
 func (c *client) see(m *irc.Message) {
 	found := tokens(m.Trailing())
@@ -173,7 +212,11 @@ func (c *client) see(m *irc.Message) {
 			c.last[m.Params[0]] = id
 		}
 	}
-	if len(found) == 0 || m.Prefix == nil || quoted.MatchString(m.Trailing()) {
+	if len(found) == 0 || m.Prefix == nil {
+		return
+	}
+	if q := quotationPattern.FindStringSubmatch(m.Trailing()); q != nil {
+		c.quotations = append(c.quotations, quotation{found[0], q[1]})
 		return
 	}
 	ref := string(m.Tags["batch"])
@@ -204,8 +247,8 @@ func (c *client) see(m *irc.Message) {
 	c.sights = append(c.sights, s)
 }
 
-// refused notes an answer to something that was sent.
-func (c *client) refused(m *irc.Message) {
+// refused reads an answer to something that was sent; false if that was no message.
+func (c *client) refused(m *irc.Message) (r refusal, ok bool) {
 	target := ""
 	for _, p := range m.Params[1:] {
 		if strings.HasPrefix(p, "#") {
@@ -217,13 +260,13 @@ func (c *client) refused(m *irc.Message) {
 	}
 	if m.Command == "FAIL" && m.Params[0] == "CHATHISTORY" {
 		c.missing[target] = true
-		return
+		return r, false
 	}
 	if m.Command == "FAIL" && m.Params[0] != "PRIVMSG" {
-		return
+		return r, false
 	}
-	c.refusals = append(c.refusals, refusal{
-		at: time.Now(), target: target, text: m.Trailing(),
+	return refusal{
+		at: time.Now(), target: target,
 		perhaps: strings.Contains(m.Trailing(), "perhaps"), stored: strings.Contains(m.Trailing(), "The message is stored"),
-	})
+	}, true
 }

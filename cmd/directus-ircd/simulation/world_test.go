@@ -57,27 +57,27 @@ type world struct {
 	// Owned by the world's goroutine.
 	spec      []channelSpec // as configured
 	own       bool          // every user reads with subscriptions of their own
+	shared    bool          // some did not, at one time
 	faults    map[string]int
 	deeds     map[string]int
-	disorders []stay            // see disorder
-	rest      time.Time         // from when on nothing happens
-	wrecked   []time.Time       // when the daemon's state was lost
-	restarts  []time.Time       // when it was stopped
-	renamed   bool              // names, or who may read them, have changed
-	clockSets []clockSet        // of Directus
-	touched   map[string]string // by collection: the key of the item that was changed last
+	disorders []stay      // see disorder
+	rest      time.Time   // from when on nothing happens
+	wrecked   []time.Time // when the daemon's state was lost
+	restarts  []time.Time // when it was stopped
+	renamed   bool        // names, or who may read them, have changed
+	fileless  bool        // the daemon could not open its file, and keeps in memory what it would have there
+	reloads   []time.Time // of the configuration
 	spells    spells
 	verdict   verdict
 
-	mu        sync.Mutex
-	daemon    *daemon  // nil: there is none; guarded by mu
-	names     []string // of the channels as configured; guarded by mu
-	full      bool     // the disk is; guarded by mu
-	makeshift bool     // the daemon keeps in memory what it could not keep in files; guarded by mu
-	waited    int      // how often it was looked at what waits; guarded by mu
-	resting   bool     // nobody asks for anything by themselves; guarded by mu
-	failures  []string // guarded by mu
-	log       []string // of the daemon; guarded by mu
+	mu       sync.Mutex
+	daemon   *daemon  // nil: there is none; guarded by mu
+	names    []string // of the channels as configured; guarded by mu
+	full     bool     // the disk is; guarded by mu
+	waited   int      // how often it was looked at what waits; guarded by mu
+	resting  bool     // nobody asks for anything by themselves; guarded by mu
+	failures []string // guarded by mu
+	log      []string // of the daemon; guarded by mu
 }
 
 // daemon is one life of what is tested.
@@ -116,7 +116,7 @@ func (w *world) Write(p []byte) (int, error) {
 func newWorld(t testing.TB, s scenario) *world {
 	w := &world{
 		t: t, scenario: s, start: time.Now(), chronicle: newChronicle(s.settings.people, s.settings.directus.Ahead), book: newBook(),
-		verdict: verdict{}, faults: map[string]int{}, deeds: map[string]int{}, own: s.settings.ownFeeds, touched: map[string]string{},
+		verdict: verdict{}, faults: map[string]int{}, deeds: map[string]int{}, own: s.settings.ownFeeds,
 	}
 	w.fake = directustest.NewFake(t, s.settings.directus)
 	fields := []string{"text", "nonce", "room", "status", "level", "reply"}
@@ -143,11 +143,6 @@ func newWorld(t testing.TB, s scenario) *world {
 			map[string]any{"recipient": map[string]any{"_eq": p.id}}, map[string]any{"user_created": map[string]any{"_eq": p.id}},
 		}})
 	}
-	for i := range s.settings.ruled {
-		for _, collection := range []string{"messages", "other"} {
-			w.rule(len(w.people)-1-i%len(w.people), collection)
-		}
-	}
 	for _, ch := range s.settings.channels {
 		if !ch.late {
 			w.spec = append(w.spec, ch)
@@ -164,6 +159,7 @@ func newWorld(t testing.TB, s scenario) *world {
 
 // options are those of the bridge as the world wants them now.
 func (w *world) options(client *directus.Client) bridge.Options {
+	w.shared = w.shared || !w.own && w.scenario.settings.directus.Version[:2] != "10" // which does not say what may be read
 	opts := bridge.Options{
 		Client: client, NickFields: []string{"first_name"}, Recheck: recheck, OwnFeeds: w.own, LoginsAtOnce: 4,
 		Edits:  bridge.Edits{Show: true, Merge: w.scenario.settings.merge, MaxAge: 24 * time.Hour},

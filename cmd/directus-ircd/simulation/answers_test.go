@@ -1,0 +1,44 @@
+package simulation
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// Answers without labels are held against the lines of their target, however long these waited and whatever else was sent
+// meanwhile.
+func TestAnswersWithoutLabels(t *testing.T) {
+	begin := time.Now()
+	after := func(seconds float64) time.Time { return begin.Add(time.Duration(seconds * float64(time.Second))) }
+	letters := []letter{ // as they were sent to a Directus that was killed and came back
+		{token: token{n: 1}, target: "#dev", at: after(0)}, {token: token{n: 2}, target: "#dev", at: after(1.5)}, {token: token{n: 3}, target: "bob", at: after(1.7)},
+		{token: token{n: 4}, target: "#dev", at: after(1.7)}, {token: token{n: 5}, target: "#dev", at: after(9)},
+	}
+	told := []refusal{
+		{target: "#dev", at: after(7), perhaps: true}, {target: "#dev", at: after(17)}, {target: "bob", at: after(20)},
+		{target: "#dev", at: after(30), perhaps: true}, {target: "#dev", at: after(31)},
+	}
+	for _, c := range []struct {
+		stored []int
+		holds  bool
+	}{
+		{nil, true}, {[]int{4}, true}, {[]int{1, 4}, true},
+		{[]int{1, 2, 4}, false}, {[]int{3}, false},
+	} {
+		w := &world{chronicle: newChronicle(0, 0), verdict: verdict{}}
+		for _, n := range c.stored {
+			w.chronicle.messages[n] = []*record{{message: n}}
+		}
+		sender := &client{w: w, letters: letters, refusals: told, stays: []stay{{begin: begin}}}
+		if w.judgeTruth(sender); (len(w.failures) == 0) != c.holds {
+			t.Errorf("with %v stored: %v", c.stored, w.failures)
+		}
+	}
+	// One that is neither stored nor refused is lost.
+	w := &world{chronicle: newChronicle(0, 0), verdict: verdict{}}
+	w.judgeTruth(&client{w: w, letters: letters, refusals: slices.Delete(slices.Clone(told), 4, 5), stays: []stay{{begin: begin}}})
+	if len(w.failures) != 1 || symptom(w.failures[0]) != "lost" {
+		t.Errorf("without the last answer: %v", w.failures)
+	}
+}
