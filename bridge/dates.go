@@ -14,6 +14,7 @@ type dates struct {
 	field string         // immutable
 	zone  *time.Location // in which Directus writes dates without one; nil: UTC; immutable
 	late  latecomers     // has a lock of its own
+	over  overtakes      // has a lock of its own
 
 	mu      sync.Mutex
 	like    string // a date as Directus writes it; empty: none was read; guarded by mu

@@ -175,12 +175,25 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border)
 		date = p.Time.Truncate(h.group.dates.unit())
 	}
 	from := book.placeOf(id, date)
-	if end := h.end; end != nil && (id != "" && id == end.id || id == "" && p.Time.Equal(end.at)) {
+	end := h.end
+	if end != nil && (id != "" && id != end.id || id == "" && !p.Time.Equal(end.at)) {
+		end = nil
+	}
+	if end != nil {
 		from = max(from, end.come)
 	}
 	rows := book.behind(*lo, from, h.until, date)
 	rows = rows[max(0, len(rows)-maxTies):]
 	w := h.walk(false, nil, nil, len(rows))
+	if end == nil {
+		var err error
+		if w.found, err = h.overtaken(ctx, p, *lo); err != nil {
+			return nil, err
+		}
+	}
+	rows = slices.DeleteFunc(rows, func(r row) bool {
+		return slices.ContainsFunc(w.found, func(f found) bool { return f.row.id == r.id })
+	})
 	for len(rows) > 0 {
 		page := rows[:min(len(rows), pageSize, w.scan.limit(ctx))]
 		keys := make([]string, len(page))

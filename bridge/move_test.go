@@ -17,7 +17,7 @@ func moving(old, next *feed) (*session, *joined) {
 	s.backend.plan.Store(s.plan)
 	view := func(f *feed) *view {
 		f.ready, f.current, f.cancel = true, time.Now(), func() {}
-		v := &view{feed: f, reader: &reader{member: m, feed: f, wake: s.ring}, uses: 1, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
+		v := &view{feed: f, reader: &reader{member: m, feed: f, wake: s.ring}, uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		f.journal.attach(v.reader)
 		s.views = append(s.views, v)
 		return v
@@ -42,7 +42,7 @@ func TestNewsInTheMomentOfAMove(t *testing.T) {
 		return entry{row: row{id: id}, channel: j.channel, event: &ircd.Message{ID: msgid, Edits: id, Target: "#messages", Text: "* " + text}, text: text}
 	}
 	gone := entry{row: row{id: "4"}, channel: j.channel, event: &ircd.Redaction{MsgID: "4", Target: "#messages"}}
-	j.view.sent[sentItem{j.channel, "2"}] = struct{}{}
+	j.view.sent[sentItem{j.channel, "2"}] = time.Now()
 	j.view.changes["redaction of 4"] = struct{}{}
 
 	arriving := s.arriving(true)

@@ -17,6 +17,9 @@ const (
 // wasFetched reports that a page of history has shown a row that the feed brings now.
 // Of the others it notes those that a page might show as well.
 func (j *joined) wasFetched(r row) bool {
+	if compareRows(r, j.brought) > 0 {
+		j.brought = row{id: r.id, date: r.date}
+	}
 	if _, fetched := j.ahead[r.id]; fetched {
 		delete(j.ahead, r.id)
 		return true

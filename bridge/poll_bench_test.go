@@ -18,7 +18,7 @@ func BenchmarkPoll(b *testing.B) {
 	all := make([]*session, sessions)
 	for i := range all {
 		s := newSession(&Backend{}, person{}, "")
-		v := &view{feed: f, reader: &reader{member: m, feed: f, wake: s.ring}, uses: 1, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}}
+		v := &view{feed: f, reader: &reader{member: m, feed: f, wake: s.ring}, uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		f.journal.attach(v.reader)
 		s.member, s.views = m, append(s.views, v)
 		s.nextLook = time.Now().Add(time.Hour)

@@ -56,9 +56,9 @@ type view struct {
 	uses   int  // channels joined, or on their way here
 	out    int  // how many of them the client is out of: it is not read then, see exile
 	held   bool // not read yet: see move
-	// sent holds what Send has returned and the feed still brings, and changes
-	// those of other methods.
-	sent    map[sentItem]struct{}
+	// sent holds what Send has returned and the feed still brings, with its times, and
+	// changes those of other methods.
+	sent    map[sentItem]time.Time
 	changes map[string]struct{}
 }
 
@@ -90,8 +90,10 @@ type joined struct {
 	// fetches says that the client fetches history by itself. What it is shown live
 	// and by a page of history, it is shown once: early are the ids shown live though
 	// dated before at, the moment of the JOIN, to be left out of pages, and ahead those
-	// that a page has shown before the feed, to be left out of that.
+	// that a page has shown before the feed, to be left out of that. brought is the place of
+	// the newest that the feed has brought: see overtakes.
 	fetches bool
+	brought row
 	at      time.Time
 	early   map[string]struct{}
 	ahead   map[string]struct{}
@@ -251,7 +253,7 @@ func (s *session) open(g *group) *view {
 			return s.open(g)
 		}
 		i = len(s.views)
-		s.views = append(s.views, &view{feed: r.feed, reader: r, sent: map[sentItem]struct{}{}, changes: map[string]struct{}{}})
+		s.views = append(s.views, &view{feed: r.feed, reader: r, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}})
 	}
 	s.views[i].uses++
 	return s.views[i]
@@ -266,6 +268,7 @@ func (s *session) keyOf(g *group) feedKey {
 }
 
 func (s *session) drop(j *joined) {
+	s.noteOvertakes(j)
 	s.abandon(j)
 	j.setOut(false)
 	s.setPresent(j, false)
@@ -433,7 +436,8 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		// These never came back: rows that the channel's own filter leaves out.
 		clear(j.view.sent)
 	}
-	j.view.sent[sentItem{j.channel, r.id}] = struct{}{}
+	r = s.timeSent(ctx, r, j)
+	j.view.sent[sentItem{j.channel, r.id}] = r.shownAt()
 	s.own(j, r, m.Echo)
-	return toMessage(s.timeSent(ctx, r, j), j.channel, s.answered(ctx, to, r, users), false), nil
+	return toMessage(r, j.channel, s.answered(ctx, to, r, users), false), nil
 }

@@ -1,0 +1,97 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+// maxOvertakes bounds the lines that are remembered as overtakes, the latest.
+const maxOvertakes = 4096
+
+// overtakes remembers lines that clients which fetch history were shown as soon as they had
+// sent them, in front of what their feeds had still to bring when they left. Who goes on from
+// such a line has not seen all that lies in front of it. It is safe for concurrent use. The
+// zero value is ready for use.
+type overtakes struct {
+	mu    sync.Mutex
+	list  []overtake // the oldest first; guarded by mu
+	lines int        // in all of them; guarded by mu
+}
+
+// overtake is what one client has left with. Immutable.
+type overtake struct {
+	user  string
+	lines map[string]time.Time // the times of the client's lines, by key
+	seen  border               // what is in front of it the client has seen
+}
+
+func (o *overtakes) note(left overtake) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.list, o.lines = append(o.list, left), o.lines+len(left.lines)
+	for o.lines > maxOvertakes && len(o.list) > 1 {
+		o.lines -= len(o.list[0].lines)
+		o.list = slices.Delete(o.list, 0, 1)
+	}
+}
+
+// of finds the latest of a user with a line, which is named by its key, or else by its time.
+func (o *overtakes) of(user, id string, at time.Time) (overtake, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, left := range slices.Backward(o.list) {
+		if left.user != user {
+			continue
+		}
+		for line, time := range left.lines {
+			if id == line || id == "" && time.Equal(at) {
+				return left, true
+			}
+		}
+	}
+	return overtake{}, false
+}
+
+// noteOvertakes remembers what a client that fetches history leaves a channel with.
+func (s *session) noteOvertakes(j *joined) {
+	seen := border{date: j.at}
+	if b := j.brought; b.date.After(j.at) && !b.date.After(dateLimit(s.member.account)) {
+		seen = border{date: b.date, id: b.id, behind: true}
+	}
+	lines := map[string]time.Time{}
+	for sent, at := range j.view.sent {
+		if sent.channel == j.channel && !at.Before(seen.date) {
+			lines[sent.id] = at
+		}
+	}
+	if j.fetches && len(lines) > 0 {
+		j.view.feed.group.dates.over.note(overtake{s.person.id, lines, seen})
+	}
+}
+
+// overtaken reads what a line has overtaken from which a client goes on; lo is the border
+// there.
+func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo border) ([]found, error) {
+	id := ""
+	if p.MsgID != "" {
+		id = lo.id
+	}
+	left, ok := h.group.dates.over.of(h.member.account.ID(), id, p.Time)
+	if !ok {
+		return nil, nil
+	}
+	lo.behind = false
+	w := h.walk(false, &left.seen, &lo, maxTies)
+	if err := w.fill(ctx, maxTies); err != nil {
+		return nil, err
+	}
+	list, _ := w.take(maxTies)
+	return slices.DeleteFunc(list, func(f found) bool {
+		_, own := left.lines[f.row.id]
+		return own
+	}), nil
+}

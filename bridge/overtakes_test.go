@@ -1,0 +1,71 @@
+package bridge_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/ircdtest"
+)
+
+// A client that leaves when it was shown its own line, and not yet what others have stored before, is shown that when it goes on
+// from its line; who was shown all of it is not shown it again.
+func TestOwnLineInFrontOfOthers(t *testing.T) {
+	for _, slow := range []bool{true, false} {
+		for _, byTime := range []bool{false, true} {
+			t.Run(fmt.Sprintf("slow %v, by time %v", slow, byTime), func(t *testing.T) {
+				ircdtest.Bubble(t, func(t *testing.T) {
+					c := newChat(t, nil)
+					c.visit("ada", "#messages") // stays
+					c.write("before")
+					away := c.fetcher("bob")
+					time.Sleep(time.Second)
+					c.write("shown")
+					time.Sleep(time.Second)
+					polled[*ircd.Message](t, away)
+					if slow {
+						c.fake.HoldEvents()
+					}
+					say := func(text string) ircd.Position {
+						m, err := away.Send(t.Context(), ircd.Outgoing{Target: "#messages", Text: text, Echo: true})
+						if err != nil {
+							t.Fatal(err)
+						}
+						if byTime {
+							return ircd.Position{Time: m.Time}
+						}
+						return ircd.Position{MsgID: m.ID}
+					}
+					c.write("in front of both")
+					time.Sleep(time.Second)
+					say("own")
+					time.Sleep(time.Second)
+					c.write("in front of the last")
+					time.Sleep(time.Second)
+					from := say("own again")
+					if !slow {
+						time.Sleep(time.Second)
+						if got := polled[*ircd.Message](t, away); len(got) != 2 {
+							t.Errorf("shown %v", got)
+						}
+					}
+					closeSession(t, away)
+					c.fake.ReleaseEvents(false)
+					time.Sleep(time.Second)
+					c.write("missed")
+					s := c.fetcher("bob")
+					want := []string{"missed"}
+					if slow {
+						want = []string{"in front of both", "in front of the last", "missed"}
+					}
+					if got := pages(t, s, from, 500, byTime); !slices.Equal(got, want) {
+						t.Errorf("got %q, want %q", got, want)
+					}
+					closeSession(t, s)
+				})
+			})
+		}
+	}
+}
