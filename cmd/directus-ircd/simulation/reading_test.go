@@ -196,15 +196,18 @@ func (r *reading) isBehindTheFuture(row *record) bool {
 	}) && !r.wasBrought(row, begin)
 }
 
-// isBehindOwn reports whether a client was in the channel when a message was stored, was shown a line of its user's that was
-// stored later, and left: one's own line is shown as soon as it is stored, in front of what the feed has still to bring while
-// Directus is slow, and who goes on from that line asks only for what is behind it.
+// isBehindOwn reports whether a client was in the channel when a message was stored, was shown a line of its own that was
+// stored later or stands behind it, as all of one second do in the order of their keys, and came back to another life of the
+// daemon: one's own line is shown as soon as it is stored, in front of what the feed has still to bring while Directus is
+// slow, and that it was is known to the life in which it was shown, no longer.
 func (r *reading) isBehindOwn(row *record) bool {
 	return slices.ContainsFunc(r.mine, func(s sighting) bool {
 		v := r.visit(s)
 		i, known := r.place[s.token.n]
-		return known && r.w.book.author(s.token.n) == r.c.spec.person && s.page == 0 && !s.past && r.rows[i].stored().After(row.stored()) &&
-			!v.begin.After(row.stored()) && !v.end.IsZero() && v.end.Sub(row.stored()) < lateness
+		return known && r.sent[s.token.n] && s.page == 0 && !s.past &&
+			(r.rows[i].stored().After(row.stored()) || i > r.place[row.message]) &&
+			!v.begin.After(row.stored()) && !v.end.IsZero() && v.end.Sub(row.stored()) < lateness &&
+			slices.ContainsFunc(r.w.restarts, func(t time.Time) bool { return t.After(s.at) && t.Sub(v.end) < lateness })
 	})
 }
 
