@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -361,6 +362,19 @@ func (f *Fake) Subscriptions() int {
 		}
 	}
 	return n
+}
+
+// Subscribers are the users with a subscription to a collection on an open socket, in order.
+func (f *Fake) Subscribers(collection string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	users := map[string]bool{}
+	for _, s := range f.sockets {
+		if !s.closed && slices.ContainsFunc(s.subs, func(sub *subscription) bool { return sub.collection == collection }) {
+			users[s.user] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(users))
 }
 
 // Count is how often something was asked: "POST /auth/login" and the like,

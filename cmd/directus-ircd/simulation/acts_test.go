@@ -163,15 +163,8 @@ var talk = map[string]act{
 			"MONITOR + " + nick, "WHOWAS " + nick, "TOPIC " + ch.name, "WHO " + nick + " %cuhnar"}[s.c%10])
 	}},
 	"part": {weight: 2, do: func(w *world, s step) bool {
-		c := w.client(s.a)
 		ch, ok := w.open(s.b)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if !ok || !c.in[ch.name] {
-			return false
-		}
-		c.left[ch.name] = true
-		return c.sendLocked("PART " + ch.name)
+		return ok && w.client(s.a).part(ch.name)
 	}},
 	"join": {weight: 3, do: func(w *world, s step) bool {
 		c := w.client(s.a)

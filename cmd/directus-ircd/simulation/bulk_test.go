@@ -107,9 +107,23 @@ var bulk = map[string]act{
 		}
 		return true
 	}},
-	"storm": {weight: 2, do: (*world).storm},
+	"second thoughts": {weight: 3, do: func(w *world, s step) bool {
+		if !w.edit(s) {
+			return false
+		}
+		time.Sleep(spread(s.c, 10*time.Second))
+		same := s
+		same.c -= s.c % 3 // the one that was changed last
+		return outside[[]string{"web hide", "web hide", "web move", "web soft delete", "web delete"}[s.a%5]].do(w, same)
+	}},
+	"faults at once": {weight: 6, do: (*world).compound},
+	"storm":          {weight: 2, do: (*world).storm},
 	// Those who wait for Directus, or do not read, are told of what the others do all the same.
 	"storm while others wait": {weight: 2, do: func(w *world, s step) bool {
+		if ch, ok := w.open(s.b); ok {
+			w.sendOut(ch, w.client(2*s.a).spec.person)
+			time.Sleep(300 * time.Millisecond)
+		}
 		w.freeze(time.Now().Add(spread(s.b, 30*time.Second)))
 		for i, c := range w.clients {
 			if i%2 == 0 {
@@ -118,9 +132,12 @@ var bulk = map[string]act{
 			}
 		}
 		time.Sleep(200 * time.Millisecond)
-		done := false
+		done, what := false, s.c
+		if what%3 == typingStorm {
+			what++ // of that others are told no more than now and then
+		}
 		for i := range 3 {
-			done = w.storm(step{a: 2*(s.a+i) + 1, b: s.b, c: s.c}) || done
+			done = w.storm(step{a: 2*(s.a+i) + 1, b: s.b, c: what}) || done
 		}
 		time.Sleep(2 * time.Second)
 		w.mu.Lock()
@@ -139,13 +156,38 @@ var bulk = map[string]act{
 	}},
 }
 
+// compound commits several faults at once, or nearly, and has people write all the while: what a fault does matters while the
+// daemon has not done yet with another.
+func (w *world) compound(s step) bool {
+	var names []string
+	for _, name := range actNames() {
+		if acts[name].fault && name != slowFault {
+			names = append(names, name)
+		}
+	}
+	for i := range 2 + s.c%3 {
+		w.act(step{name: names[(s.a+i*(s.b+1))%len(names)], a: s.b + i, b: s.c + i, c: s.a + s.b*i})
+		w.insert(step{a: s.a + i, b: s.b, c: s.c}, nil)
+		time.Sleep(spread(s.a+7*i, 400*time.Millisecond))
+	}
+	for i := range 20 + s.a%40 {
+		talk["say"].do(w, step{a: s.c + i, b: s.b + i/8, c: s.a})
+		w.insert(step{a: s.a + i, b: s.b + i/8, c: s.c + i}, nil)
+		time.Sleep(spread(s.b+5*i, 300*time.Millisecond))
+	}
+	return true
+}
+
+// typingStorm is the kind of storm by which clients say that their users are typing.
+const typingStorm = 1
+
 // storm has a client send what others are told of at once, as fast as it may.
 func (w *world) storm(s step) bool {
 	ch, ok := w.open(s.b)
 	c := w.client(s.a)
 	n := 20
 	if w.scenario.settings.hasty {
-		n = 2500
+		n = 3000
 	}
 	c.mu.Lock()
 	kind := c.spec.kind
@@ -154,11 +196,35 @@ func (w *world) storm(s step) bool {
 	if !in {
 		return false
 	}
-	line := []string{"AWAY :again", "@+typing=active TAGMSG " + ch.name, "INVITE " + w.nickOf(s.c) + " " + ch.name}[s.c%3]
+	line := []string{"AWAY :again\r\nAWAY", "@+typing=active TAGMSG " + ch.name, "INVITE " + w.outsider(ch, s.c) + " " + ch.name}[s.c%3]
 	if kind == plain && line[0] == '@' {
 		return false
 	}
 	return c.flood(line, n)
+}
+
+// outsider is the nick of somebody who is not in a channel.
+func (w *world) outsider(ch channelSpec, n int) string {
+	for i := range w.clients {
+		c := w.client(n + i)
+		if nick := w.nickOf(n + i); nick != "nobody" && !w.isIn(c.spec.person, ch) {
+			return nick
+		}
+	}
+	return w.nickOf(n)
+}
+
+// sendOut has all clients of a person leave a channel for a while, so that they can be invited.
+func (w *world) sendOut(ch channelSpec, person int) {
+	for _, c := range w.clients {
+		if c.spec.person == person && c.part(ch.name) {
+			w.later(time.Minute, func() {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				delete(c.left, ch.name)
+			})
+		}
+	}
 }
 
 // nickOf is the nick of a client, if it has one.
@@ -185,6 +251,9 @@ func (c *client) flood(line string, n int) bool {
 	}
 }
 
+// slowFault is the one that takes more than a moment.
+const slowFault = "rights changed while they wait"
+
 // disturbances are faults that were added to the faults of single requests: of caches, proxies, clocks and the disk.
 var disturbances = map[string]act{
 	"REST 403":             {weight: 1, fault: true, do: restFault(directustest.RESTVerdict{Status: 403, Code: "FORBIDDEN"})},
@@ -197,7 +266,7 @@ var disturbances = map[string]act{
 		return true
 	}},
 	// What a person may read changes while all of their clients wait for an answer, and are behind with what others say.
-	"rights changed while they wait": {weight: 2, fault: true, do: func(w *world, s step) bool {
+	slowFault: {weight: 2, fault: true, do: func(w *world, s step) bool {
 		if name := []string{"rule", "revoke", "grant"}[s.c%3]; !administration[name].do(w, s) {
 			return false
 		}

@@ -3,9 +3,8 @@ package simulation
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
-	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,16 +17,38 @@ type token struct{ n, v int }
 
 func (t token) String() string { return fmt.Sprintf("m%dv%d", t.n, t.v) }
 
-var tokenPattern = regexp.MustCompile(`\bm(\d+)v(\d+)\b`)
-
-// tokens are those in a line, in order.
+// tokens are those in a line, in order. Lines are many, so that they are searched by hand.
 func tokens(line string) (found []token) {
-	for _, m := range tokenPattern.FindAllStringSubmatch(line, -1) {
-		n, _ := strconv.Atoi(m[1]) // digits by the pattern
-		v, _ := strconv.Atoi(m[2])
-		found = append(found, token{n, v})
+	for at := 0; at < len(line); {
+		i := strings.IndexByte(line[at:], 'm')
+		if i < 0 {
+			return found
+		}
+		start := at + i
+		at = start + 1
+		n, behind, ok := digits(line, at)
+		if !ok || behind >= len(line) || line[behind] != 'v' || start > 0 && isWord(line[start-1]) {
+			continue
+		}
+		v, behind, ok := digits(line, behind+1)
+		if ok && (behind == len(line) || !isWord(line[behind])) {
+			found, at = append(found, token{n, v}), behind
+		}
 	}
 	return found
+}
+
+// digits reads the number at a place of a line.
+func digits(line string, at int) (n, behind int, ok bool) {
+	for behind = at; behind < len(line) && line[behind] >= '0' && line[behind] <= '9'; behind++ {
+		n = 10*n + int(line[behind]-'0')
+	}
+	return n, behind, behind > at
+}
+
+// isWord reports what may not stand next to a token.
+func isWord(b byte) bool {
+	return b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
 }
 
 // version is a state of an item from a moment on.

@@ -263,6 +263,17 @@ func (c *client) ask(channel string) {
 	c.sendLocked(fmt.Sprintf("CHATHISTORY LATEST %s * %d", channel, c.spec.page))
 }
 
+// part leaves a channel for good.
+func (c *client) part(channel string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.in[channel] {
+		return false
+	}
+	c.left[channel] = true
+	return c.sendLocked("PART " + channel)
+}
+
 // leave notes that the client is in a channel no more; in none, if it has no name.
 func (c *client) leave(channel string) {
 	for i := range c.visits {

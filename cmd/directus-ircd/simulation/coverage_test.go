@@ -14,7 +14,7 @@ var covered = flag.Bool("simulate.covered", false, "fail where a promise, a deed
 
 // promises are what the worlds are judged by.
 var promises = []string{
-	"PING is answered", "a quiet system is quiet", "memory is bounded", "messages carry their author", "nicks never change hands",
+	"PING is answered", "a quiet system is quiet", "feeds are shared as configured", "memory is bounded", "messages carry their author", "nicks never change hands",
 	"nobody is shown what they may not read", "nothing is doubled", "nothing is lost", "nothing is out of order", "nothing is stored twice",
 	"queues are bounded", "senders are told the truth",
 }
@@ -43,6 +43,7 @@ var traits = map[string]func(settings) bool{
 	"plain clients":            anyClient(func(c clientSpec) bool { return c.kind == plain }),
 	"private messages":         func(s settings) bool { return s.private },
 	"reactions":                anyChannel(func(c channelSpec) bool { return c.reactions }),
+	"rights by rules":          func(s settings) bool { return s.ruled > 0 },
 	"replies before events":    func(s settings) bool { return s.directus.EchoAfterReply },
 	"short send queues":        func(s settings) bool { return s.sendQueue < 1<<20 },
 	"soft deletion":            anyChannel(func(c channelSpec) bool { return c.softDelete }),

@@ -30,6 +30,7 @@ func (w *world) judgeQuiet() {
 	before := w.fake.Counts()
 	w.rest = time.Now()
 	time.Sleep(quiet)
+	w.judgeFeeds()
 	w.verdict["a quiet system is quiet"]++
 	after, sum := w.fake.Counts(), 0
 	for what, n := range after {
@@ -77,6 +78,44 @@ func (w *world) dates(collection string) (dates []time.Time) {
 	return dates
 }
 
+// judgeFeeds looks whether people share feeds as the configuration says: with feeds of their own, whoever may read a channel that
+// a client of theirs is in has a subscription, and else one of those of whom Directus says the same.
+func (w *world) judgeFeeds() {
+	if strings.HasPrefix(w.scenario.settings.directus.Version, "10.") {
+		return // it does not say who may read what
+	}
+	for _, collection := range []string{"messages", "other"} {
+		var readers, subscribed []string
+		for i, p := range w.people {
+			r := w.chronicle.now(i)
+			if !r.inactive && !r.unread[collection] && !r.rule[collection] && !r.nameless && slices.ContainsFunc(w.spec, func(ch channelSpec) bool { return ch.collection == collection && w.isIn(i, ch) }) {
+				readers = append(readers, p.id)
+			}
+		}
+		if len(readers) < 2 {
+			continue
+		}
+		w.verdict["feeds are shared as configured"]++
+		for _, user := range w.fake.Subscribers(collection) {
+			if slices.Contains(readers, user) {
+				subscribed = append(subscribed, user)
+			}
+		}
+		if w.own && len(subscribed) < len(readers) || !w.own && len(subscribed) > 1 {
+			w.fail("shared: feeds of one's own %v, and of %d readers of %s %d have a subscription", w.own, len(readers), collection, len(subscribed))
+		}
+	}
+}
+
+// isIn reports whether a client of a person is in a channel.
+func (w *world) isIn(person int, ch channelSpec) bool {
+	return slices.ContainsFunc(w.clients, func(c *client) bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.spec.person == person && c.in[ch.name]
+	})
+}
+
 // judge holds what the clients were sent against the chronicle. It is called when all has ended.
 func (w *world) judge() {
 	for _, c := range w.clients {
@@ -120,12 +159,12 @@ func (w *world) judgeLeaks(c *client) {
 			continue
 		}
 		readers := []int{c.spec.person}
-		if c.spec.token {
+		if slices.ContainsFunc(w.clients, func(o *client) bool { return o.spec.person == c.spec.person && o.spec.token }) { // one account is used for all
 			readers = w.chronicle.readers(c.spec.person, g.at, slack)
 		}
 		debounce := time.Duration(0)
-		if strings.Contains(g.line, "[edited]") { // it names what the reader knows, which is what the text was before it began to change
-			debounce = w.scenario.settings.merge
+		if found := tokens(g.line); strings.Contains(g.line, "[edited]") && found[len(found)-1] != g.token {
+			debounce = w.scenario.settings.merge // what is named first is what the text was before it began to change
 		}
 		may := func(person int) bool { return w.chronicle.mayHaveSeen(person, ch, g.token, g.at, slack, debounce) }
 		if !slices.ContainsFunc(readers, may) && !w.deletionNotice(c, ch, g) {

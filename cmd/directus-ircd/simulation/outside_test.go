@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -29,7 +30,8 @@ func (w *world) insert(s step, change func(map[string]any)) bool {
 	return true
 }
 
-// stored is one of the items of a collection of a channel.
+// stored is one of the items of a collection of a channel, often the one that was changed last: what becomes of a message
+// matters most while the daemon has not done with what became of it before.
 func (w *world) stored(s step) (collection string, item map[string]any, ok bool) {
 	ch, ok := w.open(s.b)
 	if !ok {
@@ -41,7 +43,12 @@ func (w *world) stored(s step) (collection string, item map[string]any, ok bool)
 	}
 	// The latest ones are those that somebody has on the screen.
 	n := min(len(items), 40)
-	return ch.collection, items[len(items)-1-s.c%n], true
+	item = items[len(items)-1-s.c%n]
+	if i := slices.IndexFunc(items, func(item map[string]any) bool { return fmt.Sprint(item["id"]) == w.touched[ch.collection] }); i >= 0 && s.c%3 == 0 {
+		item = items[i]
+	}
+	w.touched[ch.collection] = fmt.Sprint(item["id"])
+	return ch.collection, item, true
 }
 
 // edit changes the text of a message.
@@ -149,8 +156,7 @@ var administration = map[string]act{
 		if !ok || w.chronicle.now(who).unread[ch.collection] {
 			return false
 		}
-		w.fake.Restrict(w.people[who].id, ch.collection, map[string]any{"level": map[string]any{"_neq": "secret"}})
-		w.chronicle.change(who, func(r *rights) { r.rule[ch.collection] = true })
+		w.rule(who, ch.collection)
 		return true
 	}},
 	"no names": {weight: 1, do: func(w *world, s step) bool {
@@ -225,7 +231,7 @@ var administration = map[string]act{
 				}
 			}
 		}
-		if s.c%3 == 0 {
+		if s.c%2 == 0 {
 			w.own = !w.own
 		}
 		w.mu.Lock()
@@ -244,6 +250,12 @@ var administration = map[string]act{
 		w.startDaemon()
 		return true
 	}},
+}
+
+// rule lets a person read of a collection what is not secret.
+func (w *world) rule(who int, collection string) {
+	w.fake.Restrict(w.people[who].id, collection, map[string]any{"level": map[string]any{"_neq": "secret"}})
+	w.chronicle.change(who, func(r *rights) { r.rule[collection] = true })
 }
 
 // subject is whose rights are changed, and of what.

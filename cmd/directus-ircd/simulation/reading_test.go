@@ -93,7 +93,7 @@ func (r *reading) judgeOrder() {
 	newest := map[[3]int]*record{}
 	for _, s := range r.mine {
 		row, ok := r.row(s)
-		if !ok || r.sent[row.message] {
+		if !ok || r.sent[row.message] || s.page == 0 && r.back.behind[row.message] && r.disturbed(row) {
 			continue
 		}
 		if s.page == 0 && !s.past && s.at.Sub(row.stored()) > lateness && s.at.Sub(r.visit(s).begin) > lateness {

@@ -33,6 +33,7 @@ type settings struct {
 	sendQueue int64         // bytes
 	hasty     bool          // nearly no limit to the lines of clients
 	flood     int           // about so many messages come in one import
+	ruled     int           // so many people may read what is not secret, from the start, the last of them first
 }
 
 // channelSpec is a channel as the configuration has it.
@@ -100,6 +101,7 @@ func newSettings(r *rand.Rand) settings {
 		ownFeeds: r.IntN(4) == 0, uuidKeys: r.IntN(2) == 0, private: r.IntN(2) == 0, resume: r.IntN(4) != 0,
 		merge: []time.Duration{time.Second, merge, merge, 3 * time.Minute}[r.IntN(4)], sendQueue: []int64{1 << 20, 64 << 10}[r.IntN(2)],
 		hasty: r.IntN(4) == 0, forgetful: r.IntN(4) == 0, flood: []int{50, 200, 1000, 1500}[r.IntN(4)],
+		ruled: max(0, r.IntN(4)-1),
 	}
 	for i := range s.people {
 		for n := range 1 + r.IntN(3) {

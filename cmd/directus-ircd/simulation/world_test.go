@@ -60,13 +60,14 @@ type world struct {
 	shared    bool          // some did not, at one time
 	faults    map[string]int
 	deeds     map[string]int
-	disorders []stay      // see disorder
-	rest      time.Time   // from when on nothing happens
-	wrecked   []time.Time // when the daemon's state was lost
-	restarts  []time.Time // when it was stopped
-	renamed   bool        // names, or who may read them, have changed
-	fileless  bool        // the daemon could not open its file, and keeps in memory what it would have there
-	reloads   []time.Time // of the configuration
+	disorders []stay            // see disorder
+	rest      time.Time         // from when on nothing happens
+	wrecked   []time.Time       // when the daemon's state was lost
+	restarts  []time.Time       // when it was stopped
+	renamed   bool              // names, or who may read them, have changed
+	fileless  bool              // the daemon could not open its file, and keeps in memory what it would have there
+	reloads   []time.Time       // of the configuration
+	touched   map[string]string // by collection: the key of the item that was changed last
 	spells    spells
 	verdict   verdict
 
@@ -116,7 +117,7 @@ func (w *world) Write(p []byte) (int, error) {
 func newWorld(t testing.TB, s scenario) *world {
 	w := &world{
 		t: t, scenario: s, start: time.Now(), chronicle: newChronicle(s.settings.people, s.settings.directus.Ahead), book: newBook(),
-		verdict: verdict{}, faults: map[string]int{}, deeds: map[string]int{}, own: s.settings.ownFeeds,
+		verdict: verdict{}, faults: map[string]int{}, deeds: map[string]int{}, own: s.settings.ownFeeds, touched: map[string]string{},
 	}
 	w.fake = directustest.NewFake(t, s.settings.directus)
 	fields := []string{"text", "nonce", "room", "status", "level", "reply"}
@@ -142,6 +143,11 @@ func newWorld(t testing.TB, s scenario) *world {
 		w.fake.Restrict(p.id, "private", map[string]any{"_or": []any{
 			map[string]any{"recipient": map[string]any{"_eq": p.id}}, map[string]any{"user_created": map[string]any{"_eq": p.id}},
 		}})
+	}
+	for i := range s.settings.ruled {
+		for _, collection := range []string{"messages", "other"} {
+			w.rule(len(w.people)-1-i%len(w.people), collection)
+		}
 	}
 	for _, ch := range s.settings.channels {
 		if !ch.late {
