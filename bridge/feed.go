@@ -296,7 +296,7 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 			created = append(created, f.parse(event.Items)...)
 		case directus.EventUpdate:
 			updated = append(updated, f.parse(event.Items)...)
-			if len(event.Items) > 1 && len(event.Items) >= pageLimit(ctx, f.carrier.account, len(event.Items)+1) {
+			if len(event.Items) > 0 && len(event.Items) >= pageLimit(ctx, f.carrier.account, len(event.Items)+1) {
 				f.gap, f.lapsed = true, true // QUERY_LIMIT_MAX cuts what was updated at once
 			}
 		case directus.EventDelete:

@@ -40,26 +40,32 @@ func TestEditsBeyondTheQueue(t *testing.T) {
 
 // Of many items that are changed at once Directus tells no more than QUERY_LIMIT_MAX.
 func TestManyMarkedAtOnce(t *testing.T) {
-	ircdtest.Bubble(t, func(t *testing.T) {
-		c := newChatAt(t, directustest.FakeOptions{QueryLimitMax: 5}, nil, room("dev", nil))
-		addRooms(c.fake)
-		bob := c.person("bob")
-		a := c.visit("ada", "#dev")
-		var ids []string
-		for i := range 12 {
-			ids = append(ids, c.fake.Insert("rooms", bob, map[string]any{"text": fmt.Sprint("line ", i), "room": "dev"}))
-		}
-		a.news()
-		c.fake.LoseEvents(true)
-		for _, id := range ids {
-			c.fake.Update("rooms", id, map[string]any{"status": "archived"})
-		}
-		c.fake.LoseEvents(false)
-		c.fake.Emit("rooms", "update", c.fake.Items("rooms")[:5], nil)
-		if got := a.later(time.Minute); len(got) != len(ids) {
-			t.Errorf("%d of %d deletions: %q", len(got), len(ids), got)
-		}
-	})
+	for limit, changed := range map[int]int{5: 12, 1: 8} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) { testManyMarkedAtOnce(t, limit, changed) })
+		})
+	}
+}
+
+func testManyMarkedAtOnce(t *testing.T, limit, changed int) {
+	c := newChatAt(t, directustest.FakeOptions{QueryLimitMax: limit}, nil, room("dev", nil))
+	addRooms(c.fake)
+	bob := c.person("bob")
+	a := c.visit("ada", "#dev")
+	var ids []string
+	for i := range changed {
+		ids = append(ids, c.fake.Insert("rooms", bob, map[string]any{"text": fmt.Sprint("line ", i), "room": "dev"}))
+	}
+	a.news()
+	c.fake.LoseEvents(true)
+	for _, id := range ids {
+		c.fake.Update("rooms", id, map[string]any{"status": "archived"})
+	}
+	c.fake.LoseEvents(false)
+	c.fake.Emit("rooms", "update", c.fake.Items("rooms")[:limit], nil)
+	if got := a.later(time.Minute); len(got) != len(ids) {
+		t.Errorf("%d of %d deletions: %q", len(got), len(ids), got)
+	}
 }
 
 // What pretends to be of the future does not make the feed forget the present.
