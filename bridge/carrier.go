@@ -188,7 +188,7 @@ func (f *feed) fork(key feedKey, m *member) *feed {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	own.trust, own.cursor = trust{date: f.trust.date}, cursor{f.cursor.set, f.trust.date}
-	own.arrived, own.newest, own.forgot, own.base, own.stamped = f.arrived, f.newest, f.forgot, f.base, f.stamped
+	own.arrived, own.last, own.newest, own.forgot, own.base, own.stamped = f.arrived, f.last, f.newest, f.forgot, f.base, f.stamped
 	own.ready, own.uuids, own.reached = f.ready, f.uuids, f.trust.date
 	own.seen, own.taken, own.pending = maps.Clone(f.seen), maps.Clone(f.taken), maps.Clone(f.pending)
 	own.full = max(maxSeen, 2*len(own.seen))

@@ -77,6 +77,7 @@ type feed struct {
 	first   map[string]time.Time // see dated; guarded by mu
 	taken   map[string]time.Time // rows found to be a message in doubt, with their dates; guarded by mu
 	arrived int64                // rows seen so far; guarded by mu
+	last    row                  // the newest that was brought, no more than its key and date; guarded by mu
 	newest  time.Time            // the newest date seen, never of the future nor before the cursor; guarded by mu
 	ready   bool                 // read for the first time; guarded by mu
 	uuids   bool                 // keys are uuids, so that a client may choose them; guarded by mu

@@ -48,6 +48,23 @@ type latecomer struct {
 	row   row // no more than its key and date
 	place int64
 	at    time.Time // when it came, by the clock of Directus
+	// of is whose feed it was late in, though not in that which had heard of it first: it
+	// has come behind the row of place, too. Zero: it was late in all.
+	of audience
+}
+
+// audience says whose feed it is: one user's, or of all of whom Directus has said the same.
+type audience struct {
+	user  string
+	proof proof
+}
+
+// audience is that of the feed.
+func (f *feed) audience() audience {
+	if f.key.isShared() {
+		return audience{proof: f.key.proof}
+	}
+	return audience{user: f.key.owner.account.ID()}
 }
 
 // note counts in a row that is history already.
@@ -72,13 +89,28 @@ func (l *latecomers) arrive(r row, at, limit time.Time) {
 		l.newest = mark
 	default:
 		l.places[r.id] = arrival{r.date, l.come, false}
-		l.late = append(l.late, latecomer{mark, l.come, at})
-		old := max(0, len(l.late)-maxLatecomers)
-		for old < len(l.late) && at.Sub(l.late[old].at) > latecomerLife {
-			old++
-		}
-		l.late = slices.Delete(l.late, 0, old)
+		l.add(latecomer{row: mark, place: l.come, at: at})
 	}
+}
+
+// follow notes that a row, which was counted in, has come to a feed behind one that is
+// dated later: Directus tells each subscription in an order of its own.
+func (l *latecomers) follow(r row, at time.Time, of audience) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.places[r.id].place < l.come {
+		l.add(latecomer{row{id: r.id, date: r.date}, l.come, at, of})
+	}
+}
+
+// add remembers a latecomer. The caller holds mu.
+func (l *latecomers) add(late latecomer) {
+	l.late = append(l.late, late)
+	old := max(0, len(l.late)-maxLatecomers)
+	for old < len(l.late) && late.at.Sub(l.late[old].at) > latecomerLife {
+		old++
+	}
+	l.late = slices.Delete(l.late, 0, old)
 }
 
 // count notes the place of a row; false if it has one. The caller holds mu.
@@ -111,13 +143,16 @@ func (l *latecomers) soFar() int64 {
 // place is known, the rows that were not late are among them, too: behind a row of the
 // future, or one that was history when its feed began, others come in front of it that
 // nothing newer has come before. Of the date same they are not: that is all that is known
-// of what is shown at the border, unless it is zero.
-func (l *latecomers) behind(b border, from, until int64, same time.Time) []row {
+// of what is shown at the border, unless it is zero. reader says whose feeds the client reads.
+func (l *latecomers) behind(b border, from, until int64, same time.Time, reader func(audience) bool) []row {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var rows []row
 	for _, c := range l.late {
 		after := from > 0 && c.place > from || from == 0 && c.at.After(b.date)
+		if c.of != (audience{}) {
+			after = from > 0 && c.place >= from && c.row.id != b.id && reader(c.of)
+		}
 		if after && c.place <= until && !b.isInFrontOf(c.row) {
 			rows = append(rows, c.row)
 		}
@@ -131,7 +166,7 @@ func (l *latecomers) behind(b border, from, until int64, same time.Time) []row {
 		}
 	}
 	slices.SortFunc(rows, compareRows)
-	return rows
+	return slices.CompactFunc(rows, func(a, b row) bool { return a.id == b.id })
 }
 
 // placeOf is that of a row, or of the first that has come of those of a date; 0 if it
@@ -182,7 +217,9 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border)
 	if end != nil {
 		from = max(from, end.come)
 	}
-	rows := book.behind(*lo, from, h.until, date)
+	rows := book.behind(*lo, from, h.until, date, func(of audience) bool {
+		return of.user == h.member.account.ID() || h.feed != nil && of == h.feed.audience()
+	})
 	rows = rows[max(0, len(rows)-maxTies):]
 	w := h.walk(false, nil, nil, len(rows))
 	if end == nil {

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"time"
 )
 
 // publish puts the rows that were not seen before into the journal.
@@ -25,11 +26,24 @@ func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
 	for _, r := range rows {
 		shown := f.show(r, refs, read)
 		f.markSeen(r, len(shown) > 0)
-		f.group.dates.late.arrive(r, f.clock(), limit)
+		f.arrive(r, limit)
 		entries = append(entries, shown...)
 	}
 	f.journal.append(entries...)
 	return nil
+}
+
+// arrive counts in a row that is shown; limit is where the future begins. The caller holds mu.
+func (f *feed) arrive(r row, limit time.Time) {
+	book, at := &f.group.dates.late, f.clock()
+	switch {
+	case r.rawDate == "" || r.date.After(limit):
+	case compareRows(r, f.last) > 0:
+		f.last = row{id: r.id, date: r.date}
+	default:
+		defer book.follow(r, at, f.audience())
+	}
+	book.arrive(r, at, limit)
 }
 
 // show makes the entries of a row that was not shown before, one for each
