@@ -62,11 +62,14 @@ func (m *member) alter(ctx context.Context, g *group, id string, changes map[str
 }
 
 // mayFollow reports that Directus may do later what it was asked for, whatever a look
-// finds now: it took too long, or the connection broke behind the request.
+// finds now: it took too long, the connection broke behind the request, or a proxy has
+// answered in its place, which may have passed the request on.
 func mayFollow(err error) bool {
-	_, answered := errors.AsType[*directus.Error](err)
+	if answer, ok := errors.AsType[*directus.Error](err); ok {
+		return answer.InDoubt()
+	}
 	dialing, ok := errors.AsType[*net.OpError](err)
-	return !answered && !errors.Is(err, directus.ErrNotConnected) && !(ok && dialing.Op == "dial")
+	return !errors.Is(err, directus.ErrNotConnected) && !(ok && dialing.Op == "dial")
 }
 
 // failedAt reports that Directus answered, and what it answered is that it failed: by

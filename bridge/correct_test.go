@@ -113,6 +113,7 @@ func testCorrectionInDoubt(t *testing.T, merge time.Duration) {
 		{"s/teh/the/", directustest.RESTVerdict{Lose: true}, "ada changes * in #messages: [edited] the cat"},
 		{"s/cat/dog/", directustest.RESTVerdict{Hang: true}, "CANNOT_SEND: Directus did not answer: perhaps corrected*"},
 		{"s/cat/dog/", directustest.RESTVerdict{Drop: true}, "CANNOT_SEND: Directus did not answer: perhaps corrected*"},
+		{"s/cat/dog/", directustest.RESTVerdict{Status: 504}, "CANNOT_SEND: Directus did not answer: perhaps corrected*"},
 		{"s/cat/dog/", directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}, "CANNOT_SEND: Not corrected*"},
 	} {
 		c.fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {

@@ -40,9 +40,11 @@ func TestDoubtIsSettled(t *testing.T) {
 		stored  map[string]int           // how often, by kind of collection
 		told    string                   // to the sender, where it is not stored
 	}{
-		"answer lost, link cut": {directustest.FrameVerdict{Mute: true, Cut: true}, directustest.RESTVerdict{Lose: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 1}, ""},
-		"never stored, cut":     {directustest.FrameVerdict{Skip: true, Mute: true, Cut: true}, directustest.RESTVerdict{Drop: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 0}, "perhaps"},
-		"answer lost, link up":  {directustest.FrameVerdict{Mute: true}, directustest.RESTVerdict{Lose: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 1}, ""},
+		"answer lost, link cut":         {directustest.FrameVerdict{Mute: true, Cut: true}, directustest.RESTVerdict{Lose: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 1}, ""},
+		"answered by a proxy, link cut": {directustest.FrameVerdict{Mute: true, Cut: true}, directustest.RESTVerdict{Lose: true, Status: 504}, map[string]int{"nonce": 1, "uuid": 1, "neither": 1}, ""},
+		"never stored, proxy":           {directustest.FrameVerdict{Skip: true, Mute: true, Cut: true}, directustest.RESTVerdict{Status: 502}, map[string]int{"nonce": 1, "uuid": 1, "neither": 0}, "perhaps"},
+		"never stored, cut":             {directustest.FrameVerdict{Skip: true, Mute: true, Cut: true}, directustest.RESTVerdict{Drop: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 0}, "perhaps"},
+		"answer lost, link up":          {directustest.FrameVerdict{Mute: true}, directustest.RESTVerdict{Lose: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 1}, ""},
 		"stored, error answered": {directustest.FrameVerdict{Reply: map[string]any{"type": "items", "status": "error",
 			"error": map[string]any{"code": "FORBIDDEN", "message": "no"}}}, directustest.RESTVerdict{Lose: true}, map[string]int{"nonce": 1, "uuid": 1, "neither": 1}, ""},
 		"refused": {directustest.FrameVerdict{Skip: true, Reply: map[string]any{"type": "items", "status": "error",
@@ -106,6 +108,32 @@ func TestDoubtIsSettled(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// Whatever a proxy answers in the place of Directus, and however often, a message is stored
+// once, and its sender told so.
+func TestProxyAnswers(t *testing.T) {
+	for _, status := range []int{200, 500, 502, 503, 504} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				channel := messages("messages")
+				channel.Fields.Nonce = ""
+				fake, listener, _ := fakeStack(t, directustest.FakeOptions{}, nil, channel)
+				sender, _ := enter(t, fake, listener, "bob")
+				fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+					if r.Method == "POST" {
+						return directustest.RESTVerdict{Lose: true, Status: status}
+					}
+					return directustest.RESTVerdict{}
+				})
+				sender.Send("PRIVMSG #messages :hello")
+				sender.Refute("* 404 *")
+				if n := len(fake.Items("messages")); n != 1 {
+					t.Errorf("%d are stored", n)
+				}
+			})
+		})
 	}
 }
 

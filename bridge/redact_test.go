@@ -116,6 +116,7 @@ func TestRedactInDoubt(t *testing.T) {
 		"answer lost":   {directustest.RESTVerdict{Lose: true}, "", ""},
 		"never arrived": {directustest.RESTVerdict{Hang: true}, "TEMPORARILY_UNAVAILABLE", "perhaps deleted"},
 		"on its way":    {directustest.RESTVerdict{Drop: true}, "TEMPORARILY_UNAVAILABLE", "perhaps deleted"},
+		"by a proxy":    {directustest.RESTVerdict{Status: 504}, "TEMPORARILY_UNAVAILABLE", "perhaps deleted"},
 		"failed":        {directustest.RESTVerdict{Status: 500, Code: "INTERNAL_SERVER_ERROR"}, "REDACT_FORBIDDEN", "Directus failed at it"},
 	} {
 		t.Run(name, func(t *testing.T) {

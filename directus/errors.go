@@ -142,6 +142,15 @@ func (e *Error) Is(target error) bool {
 	return e.Status >= http.StatusInternalServerError || e.Status == http.StatusTooManyRequests
 }
 
+// InDoubt reports an answer that is not one of Directus, to a request that Directus may
+// have got all the same, and carry out: a proxy that waited in vain says so by a 502 or a
+// 504. What nginx answers by a 503 it has not passed on.
+func (e *Error) InDoubt() bool {
+	refused := e.Status >= http.StatusMultipleChoices && e.Status < http.StatusInternalServerError ||
+		e.Status == http.StatusServiceUnavailable && strings.HasPrefix(e.server, "nginx")
+	return e.Code == "" && !refused
+}
+
 // IsCode reports whether err is or wraps an *Error with that code.
 func IsCode(err error, code string) bool {
 	e, ok := errors.AsType[*Error](err)

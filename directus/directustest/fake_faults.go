@@ -43,7 +43,7 @@ type RESTRequest struct{ Method, Path string }
 type RESTVerdict struct {
 	Delay      time.Duration // wait first
 	Hang       bool          // never answer
-	Lose       bool          // process it, then break the connection without an answer
+	Lose       bool          // process it, then break the connection without an answer, or answer Status
 	Drop       bool          // break the connection without processing it
 	Status     int           // answer this status instead of processing
 	Code       string        // with this code; empty: an answer that is not one of Directus

@@ -78,7 +78,11 @@ func (f *Fake) judge(w http.ResponseWriter, r *http.Request, v RESTVerdict, next
 		f.hang(r)
 	case v.Lose:
 		next.ServeHTTP(&discard{header: http.Header{}}, r)
-		panic(http.ErrAbortHandler)
+		if v.Status == 0 {
+			panic(http.ErrAbortHandler)
+		}
+		v.Lose = false
+		f.judge(w, r, v, nil)
 	case v.Drop:
 		panic(http.ErrAbortHandler)
 	case v.Status != 0:
