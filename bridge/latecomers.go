@@ -30,10 +30,10 @@ const (
 // share it; it is safe for concurrent use. The zero value is ready for use.
 type latecomers struct {
 	mu     sync.Mutex
-	come   int64              // rows so far; guarded by mu
+	come   int64              // places so far; guarded by mu
 	newest row                // of these, no more than its key and date; guarded by mu
 	places map[string]arrival // of the latest, by key; guarded by mu
-	order  []string           // the keys of places, as they came; guarded by mu
+	order  []string           // the keys of places, as they came, empty where one follows; guarded by mu
 	late   []latecomer        // as they came; guarded by mu
 }
 
@@ -48,8 +48,8 @@ type latecomer struct {
 	row   row // no more than its key and date
 	place int64
 	at    time.Time // when it came, by the clock of Directus
-	// of is whose feed it was late in, though not in that which had heard of it first: it
-	// has come behind the row of place, too. Zero: it was late in all.
+	// of is whose feed it was late in, though not in that which had heard of it first: its
+	// place is that at which it was. Zero: it was late in all.
 	of audience
 }
 
@@ -99,6 +99,7 @@ func (l *latecomers) follow(r row, at time.Time, of audience) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.places[r.id].place < l.come {
+		l.next("")
 		l.add(latecomer{row{id: r.id, date: r.date}, l.come, at, of})
 	}
 }
@@ -121,13 +122,18 @@ func (l *latecomers) count(r row) bool {
 	if l.places == nil {
 		l.places = map[string]arrival{}
 	}
-	l.come++
+	l.next(r.id)
 	l.places[r.id] = arrival{r.date, l.come, false}
-	if l.order = append(l.order, r.id); len(l.order) > maxArrivals {
+	return true
+}
+
+// next takes the next place, for a row or for none. The caller holds mu.
+func (l *latecomers) next(id string) {
+	l.come++
+	if l.order = append(l.order, id); len(l.order) > maxArrivals {
 		delete(l.places, l.order[0])
 		l.order = l.order[1:]
 	}
-	return true
 }
 
 // soFar is the place of the latest row.
@@ -150,8 +156,8 @@ func (l *latecomers) behind(b border, from, until int64, same time.Time, reader 
 	var rows []row
 	for _, c := range l.late {
 		after := from > 0 && c.place > from || from == 0 && c.at.After(b.date)
-		if c.of != (audience{}) {
-			after = from > 0 && c.place >= from && c.row.id != b.id && reader(c.of)
+		if c.of != (audience{}) && (from == 0 || !reader(c.of)) {
+			continue
 		}
 		if after && c.place <= until && !b.isInFrontOf(c.row) {
 			rows = append(rows, c.row)
