@@ -34,6 +34,22 @@ func readRows(ctx context.Context, account *directus.Account, g *group, q direct
 	return rows, len(items) >= q.Limit, nil
 }
 
+// readPlaces is readRows without all but the key and the date of each item.
+func readPlaces(ctx context.Context, account *directus.Account, g *group, q directus.Query) (rows []row, more bool, err error) {
+	q.Fields = []string{g.fields.key(), g.fields.Date}
+	var items []json.RawMessage
+	if err := account.Items(ctx, g.collection, q, &items); err != nil {
+		return nil, false, fmt.Errorf("read keys of collection %s: %w", g.collection, err)
+	}
+	rows = make([]row, len(items))
+	for i, raw := range items {
+		if rows[i], err = g.parse(raw); err != nil {
+			return nil, false, fmt.Errorf("collection %s: %w", g.collection, err)
+		}
+	}
+	return rows, len(items) >= q.Limit, nil
+}
+
 // pageLimit is how many of the wanted items may be asked for at once: a limit
 // above what the server allows (QUERY_LIMIT_MAX) is an error to it.
 func pageLimit(ctx context.Context, account *directus.Account, wanted int) int {

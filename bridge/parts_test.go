@@ -23,8 +23,9 @@ import (
 // written to a connection.
 type answers struct {
 	largest, questions atomic.Int64
-	begun              time.Time // the date of the first message
-	long               string    // what the texts have behind their number
+	sorts              atomic.Int64 // questions for texts in an order
+	begun              time.Time    // the date of the first message
+	long               string       // what the texts have behind their number
 
 	net.Conn
 	bytes atomic.Int64 // of the answer at hand
@@ -34,6 +35,9 @@ type answers struct {
 func (a *answers) Write(b []byte) (int, error) {
 	if bytes.Contains(b, []byte(" /items/messages")) {
 		a.all.questions.Add(1)
+		if bytes.Contains(b, []byte(`"sort"`)) && bytes.Contains(b, []byte(`"text"`)) {
+			a.all.sorts.Add(1)
+		}
 	}
 	a.bytes.Store(0)
 	return a.Conn.Write(b)

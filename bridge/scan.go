@@ -21,6 +21,10 @@ import (
 // has more than a page holds by their keys alone. Rows whose date cannot be read,
 // as of the year 1 or 12345, have no place in the order and are left out. No row is skipped or given
 // twice because another comes or goes meanwhile.
+//
+// Of rows too long for one answer the places are read first, and the rows by their keys:
+// a database without an index on the date sorts whole rows for each page, and had to sort
+// them as often as their texts make answers.
 type scan struct {
 	account *directus.Account
 	group   *group
@@ -38,6 +42,7 @@ type scan struct {
 	bound  time.Time // what is left begins there, going up, or ends before it, going down; zero: all
 	offset int       // of these, the rows read; only where dates do not come in their own order
 	crowd  *crowd    // the date that is being read by keys; nil if none is
+	placed *placed   // a page whose rows are being read by keys; nil if none is
 }
 
 // crowd is a date with more rows than a page holds.
@@ -59,35 +64,47 @@ type crowd struct {
 // there are more: go on until done. dense says that they are a part of those of
 // their date; else all rows of a date come together.
 func (s *scan) next(ctx context.Context) (rows []row, dense bool, err error) {
-	if s.crowd != nil {
+	switch {
+	case s.placed != nil:
+		return s.nextOfPlaced(ctx)
+	case s.crowd != nil:
 		rows, err = s.nextOfCrowd(ctx)
 		return rows, true, err
 	}
-	rows, more, err := s.read(ctx, s.rest(), s.offset, s.group.dates.field, s.group.fields.key())
+	rows, whole, more, err := s.page(ctx)
 	if err != nil {
 		return nil, false, err
 	}
+	if rows = s.turnPage(rows, more); whole || len(rows) == 0 {
+		return rows, s.crowd != nil, nil
+	}
+	s.placed, s.done = &placed{left: rows, last: s.done}, false
+	return s.nextOfPlaced(ctx)
+}
+
+// turnPage makes the scan go on behind a page, and returns the rows of it that come now.
+func (s *scan) turnPage(rows []row, more bool) []row {
 	read := len(rows)
 	rows = slices.DeleteFunc(rows, func(r row) bool { return r.date.IsZero() })
 	s.sort(rows)
 	switch {
 	case !more:
 		s.done = true
-		return rows, false, nil
+		return rows
 	case len(rows) == 0:
 		s.offset += read
-		return nil, false, nil
+		return nil
 	}
 	last := rows[len(rows)-1].date
 	whole := slices.IndexFunc(rows, func(r row) bool { return r.date.Equal(last) })
 	if whole == 0 && s.offset == 0 {
 		s.enter(rows[0])
-		return nil, true, nil
+		return nil
 	}
 	if s.turn(last, whole, read) {
 		rows = rows[:whole]
 	}
-	return rows, false, nil
+	return rows
 }
 
 // turn moves the bound to the last date of a full page: that is read again, with all
@@ -148,7 +165,7 @@ func (s *scan) nextOfCrowd(ctx context.Context) ([]row, error) {
 	if c.last != nil {
 		filter = directus.And(filter, directus.Compare(s.group.fields.key(), c.operator, c.last))
 	}
-	rows, more, err := s.read(ctx, filter, 0, s.group.fields.key())
+	rows, more, err := s.readCrowd(ctx, filter)
 	if err != nil {
 		return nil, err
 	}
@@ -268,16 +285,31 @@ var (
 	errMoved = errors.New("messages of one date have changed while they were read")
 )
 
-func (s *scan) read(ctx context.Context, filter directus.Filter, offset int, order ...string) (rows []row, more bool, err error) {
-	if s.down {
-		order = slices.Clone(order)
-		for i := range order {
-			order[i] = "-" + order[i]
-		}
+// page reads the next page of what is left. If its rows are not whole, they are too long
+// for one answer, and have no more than a key and a date.
+func (s *scan) page(ctx context.Context) (rows []row, whole, more bool, err error) {
+	q := directus.Query{
+		Filter: s.rest(), Sort: s.order(s.group.dates.field, s.group.fields.key()),
+		Limit: pageLimit(ctx, s.account, s.size), Offset: s.offset,
 	}
+	whole = s.room() >= q.Limit
+	if whole {
+		rows, more, err = s.ask(ctx, q)
+		whole = q.Limit == 1 || !errors.Is(err, directus.ErrTooLarge)
+	}
+	if !whole {
+		rows, more, err = readPlaces(ctx, s.account, s.group, q)
+	}
+	if err == nil && more && len(rows) == 0 {
+		err = errForeign
+	}
+	return rows, whole, more, err
+}
+
+func (s *scan) readCrowd(ctx context.Context, filter directus.Filter) (rows []row, more bool, err error) {
 	for {
 		n := s.limit(ctx)
-		rows, more, err = s.ask(ctx, directus.Query{Filter: filter, Sort: order, Limit: n, Offset: offset})
+		rows, more, err = s.ask(ctx, directus.Query{Filter: filter, Sort: s.order(s.group.fields.key()), Limit: n})
 		if n <= 1 || !errors.Is(err, directus.ErrTooLarge) {
 			break
 		}
@@ -286,6 +318,16 @@ func (s *scan) read(ctx context.Context, filter directus.Filter, offset int, ord
 		err = errForeign
 	}
 	return rows, more, err
+}
+
+// order is that of some fields, in the direction of the scan.
+func (s *scan) order(fields ...string) []string {
+	if s.down {
+		for i := range fields {
+			fields[i] = "-" + fields[i]
+		}
+	}
+	return fields
 }
 
 // ask reads rows, and goes on with fewer at once if they are too large an answer.
@@ -302,11 +344,15 @@ func (s *scan) ask(ctx context.Context, q directus.Query) (rows []row, more bool
 
 // limit is how many rows are asked for at once: as many as probably fit into an answer.
 func (s *scan) limit(ctx context.Context) int {
-	n := min(pageLimit(ctx, s.account, s.size), s.group.weight.fit())
-	if s.fit > 0 {
-		n = min(n, s.fit)
+	return min(pageLimit(ctx, s.account, s.size), s.room())
+}
+
+// room is how many rows probably fit into an answer.
+func (s *scan) room() int {
+	if n := s.group.weight.fit(); s.fit == 0 || n < s.fit {
+		return n
 	}
-	return n
+	return s.fit
 }
 
 // sort orders rows that are equal as they are given.

@@ -1,0 +1,101 @@
+package bridge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/ircd"
+)
+
+// A page of long texts has Directus sort their places alone: a database without an index
+// sorts whole rows, and would do so for each answer that the page takes.
+func TestLongTextsAreNotSorted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s, seen := longChat(t, 120, longText, 0)
+		page := func(limit int) []string {
+			p, err := s.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryLatest, Limit: limit})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return whole(t, p.Events, p.More)
+		}
+		page(9) // tells how long they are
+		sorts, questions := seen.sorts.Load(), seen.questions.Load()
+		wantLines(t, "the latest", page(100), 20, 120)
+		if n := seen.sorts.Load() - sorts; n != 0 {
+			t.Errorf("texts were sorted %d times", n)
+		}
+		if n := seen.questions.Load() - questions; n > 2*100/8+2 {
+			t.Errorf("%d questions", n)
+		}
+	})
+}
+
+// Places that were known are not given twice, and what is deleted or grows too long for
+// an answer in between takes nothing else with it.
+func TestPlacedRowsChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, s, _ := longChat(t, 60, longText, 0)
+		group := s.plan.groups[s.plan.channels["#messages"]][0]
+		scan := &scan{account: s.member.account, group: group, down: true, size: 50}
+		var got []string
+		for round := 0; !scan.done; round++ {
+			rows, _, err := scan.next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows {
+				got = append(got, r.id)
+			}
+			if round == 2 {
+				fake.Remove("messages", "20")
+				for _, id := range []string{"18", "17", "16", "15", "14"} {
+					fake.Update("messages", id, map[string]any{"text": strings.Repeat("grown ", 40_000)})
+				}
+			}
+		}
+		var want []string
+		for i := 60; i > 0; i-- {
+			if i != 20 {
+				want = append(want, fmt.Sprint(i))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
+func TestPlacedCut(t *testing.T) {
+	type part struct {
+		n     int
+		dense bool
+	}
+	for _, test := range []struct {
+		dates []int64
+		want  []part
+	}{
+		{[]int64{1, 2, 3, 4, 5, 6, 7}, []part{{3, false}, {3, false}, {1, false}}},
+		{[]int64{1, 2, 3, 3, 4}, []part{{2, false}, {3, false}}},
+		{[]int64{1, 2, 2, 2, 2, 3, 4}, []part{{1, false}, {3, true}, {1, true}, {2, false}}},
+		{[]int64{5, 5, 5}, []part{{3, false}}},
+		{[]int64{5, 5, 5, 5, 4}, []part{{3, true}, {1, true}, {1, false}}},
+	} {
+		p := &placed{}
+		for _, d := range test.dates {
+			p.left = append(p.left, row{date: time.Unix(d, 0)})
+		}
+		var got []part
+		for len(p.left) > 0 {
+			keys, dense := p.cut(3)
+			got = append(got, part{len(keys), dense})
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%v: %v, want %v", test.dates, got, test.want)
+		}
+	}
+}
