@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -26,25 +27,36 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	}
 	come := h.groups[0].dates.late.soFar()
 	page := &ircd.HistoryPage{Target: h.name}
-	p := &parts{session: s, historian: h}
+	p := &parts{session: s, historian: h, collect: func(ctx context.Context) (list []found, err error) {
+		list, page.End, err = h.page(ctx, q)
+		return list, err
+	}}
 	h.most = partMemory
-	err = s.reading(ctx, func() error {
-		return h.inGroup(func() (err error) {
-			p.left, page.End, err = h.page(ctx, q)
-			return err
-		})
-	})
-	if err != nil {
-		return nil, historyError(h.name, err)
-	}
-	s.turned(h, p.left, come)
 	next := func(ctx context.Context) ([]ircd.Event, error) {
 		list, err := p.next(ctx)
 		if err != nil {
 			return nil, historyError(h.name, err)
 		}
+		ctx, cancel := context.WithTimeout(ctx, historyTimeout)
+		defer cancel()
 		return s.pageEvents(ctx, h, list, q.Reactions), nil
 	}
+	switch err := p.collected(ctx, historyTimeout/2); {
+	case errors.Is(err, errUnfinished):
+		page.More = func(ctx context.Context) ([]ircd.Event, error) {
+			if p.collect != nil {
+				if err := p.collected(ctx, 0); err != nil {
+					return nil, historyError(h.name, err)
+				}
+				s.turned(h, p.left, come)
+			}
+			return next(ctx)
+		}
+		return page, nil
+	case err != nil:
+		return nil, historyError(h.name, err)
+	}
+	s.turned(h, p.left, come)
 	if page.Events, err = next(ctx); err == nil && len(p.left) > 0 {
 		page.More = next
 	}
@@ -82,7 +94,9 @@ type historian struct {
 	feed    *feed           // that shows the target to the session; nil if none does
 	most    int64           // what the messages of a page may take that are kept, in bytes; 0: no limit
 	kept    int64           // what they would take, all together
+	read    int64           // the bytes of all texts that were read
 	walks   []*walk         // of which they are
+	plan    *pagePlan       // of the page that is being read; nil if none is
 	until   int64           // the session was shown the latecomers behind this place as they came
 	end     *pageEnd        // of the last page that the session was shown; nil: there was none
 	early   map[string]struct{}
@@ -144,70 +158,6 @@ func (g *group) between(a, b string) directus.Filter {
 		return said(a, a)
 	}
 	return directus.Or(said(a, b), said(b, a))
-}
-
-// page answers a query: messages in their order, oldest first, and whether there
-// are no more in the direction that counts.
-func (h *historian) page(ctx context.Context, q ircd.HistoryQuery) ([]found, bool, error) {
-	if err := h.learn(ctx); err != nil {
-		return nil, false, err
-	}
-	b := borders{historian: h, ctx: ctx}
-	var w *walk
-	var late *border // who has seen all up to there has not seen who came late
-	switch q.Mode {
-	case ircd.HistoryLatest:
-		late, w = b.behind(q.From), h.walk(true, b.behind(q.From), nil, q.Limit)
-	case ircd.HistoryBefore:
-		w = h.walk(true, nil, b.inFrontOf(q.From), q.Limit)
-	case ircd.HistoryAfter:
-		late, w = b.behind(q.From), h.walk(false, b.behind(q.From), nil, q.Limit)
-	case ircd.HistoryBetween:
-		late, w = b.behind(q.From), h.walk(false, b.behind(q.From), b.inFrontOf(q.To), q.Limit)
-		if w.isEmpty() {
-			late = nil
-			w = h.walk(true, b.behind(q.To), b.inFrontOf(q.From), q.Limit)
-		}
-	case ircd.HistoryAround:
-		h.early = nil // what is in the middle is there
-		if at := b.inFrontOf(q.From); at != nil && b.err == nil {
-			return h.around(ctx, at, q.Limit)
-		}
-		w = h.walk(true, nil, nil, q.Limit)
-	}
-	if b.err != nil {
-		return nil, false, b.err
-	}
-	if err := w.fill(ctx, q.Limit); err != nil {
-		return nil, false, err
-	}
-	list, end := w.take(q.Limit)
-	came, err := h.latecomers(ctx, q.From, late)
-	return append(came, list...), end, err
-}
-
-// around takes a half from either side of a border, the reference being the first
-// on the later side. Where one side has less, the other gives more.
-func (h *historian) around(ctx context.Context, at *border, limit int) ([]found, bool, error) {
-	older, newer := h.walk(true, nil, at, limit), h.walk(false, at, nil, limit)
-	nOld, nNew := limit/2, limit-limit/2
-	if err := older.fill(ctx, nOld); err != nil {
-		return nil, false, err
-	}
-	nNew += max(0, nOld-len(older.found))
-	if err := newer.fill(ctx, nNew); err != nil {
-		return nil, false, err
-	}
-	nOld = min(nOld, len(older.found))
-	if missing := nNew - len(newer.found); missing > 0 {
-		nOld += missing
-		if err := older.fill(ctx, nOld); err != nil {
-			return nil, false, err
-		}
-	}
-	before, first := older.take(nOld)
-	after, last := newer.take(nNew)
-	return append(before, after...), first && last, nil
 }
 
 // latest reads the newest messages behind a border, if there is one, not more than

@@ -38,6 +38,7 @@ type member struct {
 	// changing is held while something stored is changed; cap 1.
 	changing chan struct{}
 	reads    *semaphore.Weighted // of pages, which the user may have at once; see pageRoom
+	pace     pace                // of these
 	turn     chan struct{}       // held by checkRights; cap 1
 	checking chan struct{}       // held by checkLately; cap 1
 	// honoured is the number of changes of rights by which the feeds that the member

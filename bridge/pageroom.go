@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -22,7 +23,7 @@ const (
 var errManyReads = errors.New("too many pages are read at once")
 
 // pageRoom bounds what is read at once of history and backlogs. All are served in their
-// order, and who waits holds nothing.
+// order, and who waits holds nothing but places.
 type pageRoom struct{ reads *semaphore.Weighted }
 
 func newPageRoom(size int64) *pageRoom { return &pageRoom{semaphore.NewWeighted(readsAtOnce(size))} }
@@ -43,13 +44,22 @@ func (b *Backend) resizePages(old, size int64) {
 	}
 }
 
-// reading reads a part of a history. It may be called from any goroutine.
-func (s *session) reading(ctx context.Context, read func() error) error {
-	for _, reads := range []*semaphore.Weighted{s.member.reads, s.backend.pages.Load().reads} {
-		if reads.Acquire(ctx, 1) != nil {
-			return errors.Join(errManyReads, ctx.Err())
-		}
-		defer reads.Release(1)
+// reading reads a part of a history: of a long one when its user reads nothing else. It
+// may be called from any goroutine.
+func (s *session) reading(ctx context.Context, h *historian, read func() error) error {
+	m, room, n := s.member, s.backend.pages.Load(), int64(1)
+	if h.isLong() {
+		n = readsOfUser
 	}
+	if m.reads.Acquire(ctx, n) != nil {
+		return errors.Join(errManyReads, ctx.Err())
+	}
+	defer m.reads.Release(n)
+	if m.pace.wait(ctx) != nil || room.reads.Acquire(ctx, 1) != nil {
+		return errors.Join(errManyReads, ctx.Err())
+	}
+	defer room.reads.Release(1)
+	begun, before := time.Now(), h.read
+	defer func() { m.pace.took(time.Since(begun), h.read-before) }()
 	return read()
 }

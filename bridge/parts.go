@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"time"
 
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -28,10 +29,23 @@ func sizeOf(r row, m *ircd.Message) int64 {
 	return int64(n)
 }
 
+// textsOf is how many bytes the texts of some rows have.
+func textsOf(rows []row) (n int64) {
+	for _, r := range rows {
+		if n += int64(len(r.text)); r.reply != nil {
+			n += int64(len(r.reply.text))
+		}
+	}
+	return n
+}
+
+// isLong reports that a page is read again in parts.
+func (h *historian) isLong() bool { return h.most > 0 && h.kept > h.most }
+
 // keep counts what was found, and drops the messages of the whole page when they take too
 // much: then they are read again, a part at a time.
 func (h *historian) keep(f *found) {
-	if h.kept += f.size; h.most == 0 || h.kept <= h.most {
+	if h.kept += f.size; !h.isLong() {
 		return
 	}
 	for _, w := range h.walks {
@@ -62,7 +76,35 @@ func (f *found) said() digest {
 type parts struct {
 	session   *session
 	historian *historian
-	left      []found // oldest first; with all messages, or none
+	collect   func(context.Context) ([]found, error) // finds left; nil when it has
+	left      []found                                // oldest first; with all messages, or none
+}
+
+// collected finds out what belongs to a page, and gives others their turn between the
+// questions of a long one. errUnfinished says that it has taken patience, unless that is
+// zero: the next call goes on.
+func (p *parts) collected(ctx context.Context, patience time.Duration) error {
+	begun := time.Now()
+	for {
+		err := p.collectSome(ctx)
+		switch {
+		case err == nil:
+			p.collect = nil
+			return nil
+		case !errors.Is(err, errUnfinished), patience > 0 && time.Since(begun) >= patience:
+			return err
+		}
+	}
+}
+
+func (p *parts) collectSome(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
+	defer cancel()
+	return p.session.reading(ctx, p.historian, func() error {
+		list, err := p.collect(ctx)
+		p.left = list
+		return err
+	})
 }
 
 // next returns what follows, none at the end. What is not to be seen any more is left out.
@@ -74,7 +116,7 @@ func (p *parts) next(ctx context.Context) (list []found, err error) {
 			list, p.left = p.left, nil
 			return list, nil
 		}
-		err := p.session.reading(ctx, func() (err error) {
+		err := p.session.reading(ctx, p.historian, func() (err error) {
 			list, err = p.read(ctx)
 			return err
 		})
@@ -124,6 +166,7 @@ func (h *historian) rowsAt(ctx context.Context, places []found) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.read += textsOf(read)
 	by := make(map[string]row, len(read))
 	for _, r := range read {
 		by[r.id] = r

@@ -3,6 +3,7 @@ package bridge
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -245,10 +246,9 @@ func TestPageIsCountedWhileItIsRead(t *testing.T) {
 			}
 			h.most, questions, most = partMemory, 0, 0
 			var list []found
-			err = h.inGroup(func() (err error) {
+			for err = errUnfinished; errors.Is(err, errUnfinished); {
 				list, _, err = h.page(t.Context(), q)
-				return err
-			})
+			}
 			if err != nil || len(list) != want || list[0].message != nil {
 				t.Errorf("%s: %d messages, want %d: %v", what, len(list), want, err)
 			}
@@ -273,44 +273,60 @@ func TestPageIsCountedWhileItIsRead(t *testing.T) {
 	})
 }
 
-// A page of long texts that takes Directus too long is shorter, and says that there is
-// more.
-func TestSlowLongPageIsShorter(t *testing.T) {
+// A page of long texts is whole however long it takes Directus to find it.
+func TestSlowLongPageIsWhole(t *testing.T) {
+	for mode, position := range map[ircd.HistoryMode]ircd.Position{
+		ircd.HistoryLatest: {}, ircd.HistoryAfter: {Time: time.Unix(1, 0)}, ircd.HistoryAround: {},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			fake, s, seen := longChat(t, 100, longText, 0)
+			fake.OnREST(func(directustest.RESTRequest) directustest.RESTVerdict {
+				return directustest.RESTVerdict{Delay: 900 * time.Millisecond}
+			})
+			if mode == ircd.HistoryAround {
+				position.Time = seen.begun.Add(50 * time.Second)
+			}
+			begun := time.Now()
+			p, err := s.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Mode: mode, From: position, Limit: 90})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(begun); took > historyTimeout || len(p.Events) > 0 || p.End {
+				t.Errorf("after %v: %d events", took, len(p.Events))
+			}
+			from := map[ircd.HistoryMode]int{ircd.HistoryLatest: 10, ircd.HistoryAround: 5}[mode]
+			events, err := p.More(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantLines(t, fmt.Sprint("mode ", mode), whole(t, events, p.More), from, from+90)
+		})
+	}
+}
+
+// Of a page that takes long, who waits for its client holds places alone, and no turn.
+func TestUnreadLongPageHoldsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake, s, _ := longChat(t, 100, longText, 0)
 		fake.OnREST(func(directustest.RESTRequest) directustest.RESTVerdict {
-			return directustest.RESTVerdict{Delay: 700 * time.Millisecond}
+			return directustest.RESTVerdict{Delay: 900 * time.Millisecond}
 		})
 		p, err := s.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryLatest, Limit: 100})
-		if err != nil || p.End {
-			t.Fatalf("the end: %v, %v", p != nil && p.End, err)
+		if err != nil || p.More == nil {
+			t.Fatal(err)
 		}
-		got := whole(t, p.Events, p.More)
-		if len(got) < 10 || len(got) > 90 {
-			t.Fatalf("%d messages", len(got))
+		if !s.member.reads.TryAcquire(readsOfUser) || !s.backend.pages.Load().reads.TryAcquire(readsAtOnce(0)) {
+			t.Error("a page that nobody reads has a turn")
 		}
-		wantLines(t, "the latest", got, 100-len(got), 100)
+		s.member.reads.Release(readsOfUser)
+		s.backend.pages.Load().reads.Release(readsAtOnce(0))
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(3*time.Second, cancel)
+		if _, err := p.More(ctx); err == nil {
+			t.Error("a page went on when its connection had ended")
+		}
+		if !s.member.reads.TryAcquire(readsOfUser) {
+			t.Error("the turn did not come back")
+		}
 	})
-}
-
-// A page that ends early is not cut within one time, by which a client may go on.
-func TestFullPageEndsBetweenTimes(t *testing.T) {
-	at := func(seconds ...int64) (list []found) {
-		for _, s := range seconds {
-			list = append(list, found{row: row{date: time.Unix(s, 0)}})
-		}
-		return list
-	}
-	for _, test := range []struct {
-		list []found
-		want int
-	}{{at(1, 2, 3), 2}, {at(1, 2, 2, 2), 1}, {at(1, 1), 0}, {at(1), 0}, {nil, 0}} {
-		w := &walk{historian: &historian{}, found: test.list, scan: scan{done: true}}
-		if closed := w.close(); closed != (test.want > 0) {
-			t.Errorf("%d messages: %v", len(test.list), closed)
-		}
-		if list, end := w.take(9); test.want > 0 && (len(list) != test.want || end) {
-			t.Errorf("%d messages left, want %d, the end: %v", len(list), test.want, end)
-		}
-	}
 }

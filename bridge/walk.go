@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -21,7 +22,6 @@ type walk struct {
 	lo    *border // what is wanted lies behind it; nil: there is no such border
 	hi    *border // and in front of it
 	found []found // in the direction of the walk
-	full  bool    // the page takes no more, though there is more
 }
 
 // found is a row that is shown.
@@ -63,41 +63,22 @@ func (h *historian) walk(down bool, lo, hi *border, limit int) *walk {
 // isEmpty reports that the borders leave nothing between them.
 func (w *walk) isEmpty() bool { return w.lo != nil && w.hi != nil && w.lo.compare(*w.hi) >= 0 }
 
+// errUnfinished says that a page of long texts takes more questions: who reads it gives
+// others their turn, and goes on.
+var errUnfinished = errors.New("the page takes more questions")
+
 // fill reads until n messages, those that share the time of the last one and one
-// more are there, or all are. A page of long texts that takes Directus too long ends
-// earlier.
+// more are there, or all are. After errUnfinished it goes on where it was.
 func (w *walk) fill(ctx context.Context, n int) error {
 	for !w.scan.done && !w.has(n) {
-		if w.isLate(ctx) && w.close() {
-			return nil
-		}
 		if err := w.step(ctx); err != nil {
 			return err
 		}
+		if w.isLong() && !w.scan.done && !w.has(n) {
+			return errUnfinished
+		}
 	}
 	return nil
-}
-
-// isLate reports that a page of long texts has taken half of its time: the other half is
-// for its first part, see parts.
-func (w *walk) isLate(ctx context.Context) bool {
-	end, ok := ctx.Deadline()
-	return ok && w.most > 0 && w.kept > w.most && time.Until(end) < historyTimeout/2
-}
-
-// close ends a page with what there is. A client may go on from that by its time alone,
-// so what shares the time of the last row is left to the next page; false if that is all.
-func (w *walk) close() bool {
-	n := len(w.found) - 1
-	for n > 0 && w.found[n-1].sharesTime(w.found[len(w.found)-1]) {
-		n--
-	}
-	if n <= 0 {
-		return false
-	}
-	clear(w.found[n:])
-	w.found, w.full = w.found[:n], true
-	return true
 }
 
 // reach is how many messages are wanted by a walk down that wants n, and all that are dated
@@ -144,6 +125,7 @@ func (w *walk) add(ctx context.Context, rows []row, dense bool) error {
 	if err := w.settleTimes(ctx, rows, dense); err != nil {
 		return err
 	}
+	w.read += textsOf(rows)
 	rows = slices.DeleteFunc(rows, func(r row) bool {
 		return w.lo != nil && !w.lo.isInFrontOf(r) || w.hi != nil && w.hi.isInFrontOf(r) || !w.channel.matches(r)
 	})
@@ -172,7 +154,7 @@ func (w *walk) take(n int) (list []found, end bool) {
 	if w.scan.down {
 		slices.Reverse(list)
 	}
-	return list, w.scan.done && !w.full && n == len(w.found)
+	return list, w.scan.done && n == len(w.found)
 }
 
 // settleTimes sets the times under which rows are shown: see moment. Unless dense,

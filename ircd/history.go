@@ -46,7 +46,8 @@ type HistoryPage struct {
 	// Target is the canonical name of the channel, or the nick.
 	Target string
 	// Events are messages, and reactions if asked for. There are as many as asked for,
-	// unless there are no more, More brings the others, or to read them takes too long.
+	// unless there are no more, or More brings the others: all of them, where it takes long
+	// to find out which they are.
 	Events []Event
 	// End says that there are no more in the direction that the query counts
 	// in.
@@ -55,9 +56,9 @@ type HistoryPage struct {
 	More More
 }
 
-// More reads the next part of what would take too much memory as a whole; none is the
-// end. It is called, by the goroutine of the session, when the client has taken the part
-// before, however long that takes.
+// More reads the next part of what would take too much memory, or time, as a whole; none is
+// the end. It is called, by the goroutine of the session, when the client has taken the part
+// before, however long that takes. It may take long, and bounds each of its questions.
 type More func(context.Context) ([]Event, error)
 
 // HistoryTarget is a row of CHATHISTORY TARGETS.

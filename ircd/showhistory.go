@@ -54,9 +54,7 @@ func (c *conn) nextPart(ctx context.Context, more More) ([]Event, error) {
 	if alive, err := c.written(ctx); err != nil || !alive {
 		return nil, err
 	}
-	asking, cancel := context.WithTimeout(lasting(ctx), historyTimeout)
-	defer cancel()
-	events, err := more(asking)
+	events, err := more(lasting(ctx))
 	if end := ended(ctx); end != nil {
 		return nil, end
 	}
@@ -106,7 +104,7 @@ func (c *conn) closeHistory(b batch) {
 // closes that.
 func (c *conn) showEvents(ctx context.Context, b batch, events []Event, more More) error {
 	f := c.form(true)
-	for len(events) > 0 {
+	for {
 		for i, ev := range events {
 			c.showIn(b, ev, f)
 			events[i] = nil // it may be long
@@ -118,9 +116,11 @@ func (c *conn) showEvents(ctx context.Context, b batch, events []Event, more Mor
 		if events, err = c.nextPart(ctx, more); err != nil {
 			return err
 		}
+		if len(events) == 0 {
+			c.closeHistory(b)
+			return nil
+		}
 	}
-	c.closeHistory(b)
-	return nil
 }
 
 // showIn shows one event of a history in an open batch, or in none. It is the

@@ -97,6 +97,27 @@ func TestWhoDoesNotReadHoldsNoPage(t *testing.T) {
 	})
 }
 
+// A page of which it takes long to find out what belongs to it comes as a whole, too.
+func TestPageOfLaterParts(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		parts := 0
+		next := partsOf(2, &parts, func(m *Message) Event { return m })
+		chat.history = func(*fakeSession, HistoryQuery) (*HistoryPage, error) {
+			return &HistoryPage{Target: "#messages", More: func(ctx context.Context) ([]Event, error) {
+				time.Sleep(2 * historyTimeout)
+				return next(ctx)
+			}}, nil
+		}
+		nc, in := newTestServer(t, chat, nil).slow(t, "batch draft/chathistory")
+		go io.WriteString(nc, "CHATHISTORY LATEST #messages * 9\r\n")
+		page := readUntil(t, in, " BATCH -")
+		if !strings.Contains(page, "BATCH +") || !strings.Contains(page, "part 1 ") || !strings.Contains(page, "part 2 ") {
+			t.Errorf("%.300q", page)
+		}
+	})
+}
+
 // The parts of a backlog follow as the client takes them.
 func TestBacklogInParts(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {

@@ -1,0 +1,116 @@
+package bridge
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
+)
+
+// One user whose clients read long pages again and again leaves Directus most of its time,
+// and others are served at once meanwhile.
+func TestLongPagesArePaced(t *testing.T) {
+	const question, period = 100 * time.Millisecond, 15 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		fake, s, _ := longChat(t, 40, longText, 0)
+		fake.AddUser(directustest.FakeUser{Email: "bob@example.com", Password: "bob", FirstName: "Bob"})
+		bob, err := s.backend.Login(t.Context(), ircd.Credentials{Account: "bob@example.com", Secret: "bob"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer bob.Close(context.Background())
+		ask := func(ctx context.Context, s ircd.Session, limit int) {
+			p, err := s.History(ctx, ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryLatest, Limit: limit})
+			for err == nil && p.More != nil {
+				var events []ircd.Event
+				if events, err = p.More(ctx); len(events) == 0 {
+					break
+				}
+			}
+			if err != nil && ctx.Err() == nil && !strings.Contains(err.Error(), errManyReads.Error()) {
+				t.Error(err)
+			}
+		}
+		var mu sync.Mutex
+		questions := 0
+		fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+			mu.Lock()
+			defer mu.Unlock()
+			if r.Path == "/items/messages" {
+				questions++
+			}
+			return directustest.RESTVerdict{Delay: question}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), period)
+		defer cancel()
+		var all sync.WaitGroup
+		for range 6 {
+			one, err := s.backend.Login(t.Context(), ircd.Credentials{Account: "ada@example.com", Secret: "ada"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer one.Close(context.Background())
+			all.Go(func() {
+				for ctx.Err() == nil {
+					ask(ctx, one, 40)
+				}
+			})
+		}
+		time.Sleep(period / 2)
+		begun := time.Now()
+		ask(t.Context(), bob, 5)
+		if took := time.Since(begun); took > 3*question {
+			t.Errorf("another user's page took %v", took)
+		}
+		all.Wait()
+		if busy := time.Duration(questions) * question; busy > period/2 || busy < period/5 {
+			t.Errorf("Directus was busy for %v of %v", busy, period)
+		}
+	})
+}
+
+// What is read now and then is not waited for, and nobody waits for long.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p pace
+		waits := func(n int, took time.Duration, bytes int64) time.Duration {
+			begun := time.Now()
+			for range n {
+				if err := p.wait(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				p.took(took, bytes)
+			}
+			return time.Since(begun)
+		}
+		for _, test := range []struct {
+			what  string
+			n     int
+			took  time.Duration
+			bytes int64
+			want  time.Duration
+		}{
+			{"a few", 10, 20 * time.Millisecond, 400_000, 0},
+			{"ordinary pages", 50, time.Second, 30_000, 0},
+			{"many", 101, 20 * time.Millisecond, 400_000, 3 * time.Second},
+			{"a long one, and then", 2, time.Minute, 20 << 20, paceDebt},
+			{"from a slow Directus", 14, time.Second, 512 << 10, 13*time.Second/2 - paceBurst},
+		} {
+			time.Sleep(time.Minute)
+			if got := waits(test.n, test.took, test.bytes); got.Round(100*time.Millisecond) != test.want {
+				t.Errorf("%s: waited for %v, want %v", test.what, got, test.want)
+			}
+		}
+		p.took(time.Minute, 20<<20)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if p.wait(ctx) == nil {
+			t.Error("waited longer than the context")
+		}
+	})
+}
