@@ -25,7 +25,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	h := s.historyOf(j.channel)
 	h.most = partMemory
 	var p past
-	err := s.reading(reading, h, func() (err error) {
+	err := s.reading(reading, h, func(reading context.Context) (err error) {
 		p, err = s.past(reading, h, j, some)
 		return err
 	})

@@ -44,9 +44,9 @@ func (b *Backend) resizePages(old, size int64) {
 	}
 }
 
-// reading reads a part of a history: of a long one when its user reads nothing else. It
-// may be called from any goroutine.
-func (s *session) reading(ctx context.Context, h *historian, read func() error) error {
+// reading waits for its turn to read a part of a history, which historyTimeout bounds: of
+// a long one when its user reads nothing else. It may be called from any goroutine.
+func (s *session) reading(ctx context.Context, h *historian, read func(context.Context) error) error {
 	m, room, n := s.member, s.backend.pages.Load(), int64(1)
 	if h.isLong() {
 		n = readsOfUser
@@ -61,5 +61,7 @@ func (s *session) reading(ctx context.Context, h *historian, read func() error) 
 	defer room.reads.Release(1)
 	begun, before := time.Now(), h.read
 	defer func() { m.pace.took(time.Since(begun), h.read-before) }()
-	return read()
+	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
+	defer cancel()
+	return read(ctx)
 }

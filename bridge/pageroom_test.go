@@ -28,7 +28,7 @@ func readAtOnce(t *testing.T, readers []*session) int {
 	var all sync.WaitGroup
 	for _, s := range readers {
 		all.Go(func() {
-			err := s.reading(t.Context(), &historian{}, func() error {
+			err := s.reading(t.Context(), &historian{}, func(context.Context) error {
 				count(1)
 				time.Sleep(time.Second)
 				count(-1)
@@ -66,7 +66,7 @@ func TestPagesReadAtOnce(t *testing.T) {
 		}
 		refused := errors.New("refused")
 		for range 10 {
-			if err := one.reading(t.Context(), &historian{}, func() error { return refused }); err != refused {
+			if err := one.reading(t.Context(), &historian{}, func(context.Context) error { return refused }); err != refused {
 				t.Error(err)
 			}
 		}
@@ -75,7 +75,7 @@ func TestPagesReadAtOnce(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := one.reading(ctx, &historian{}, func() error { return nil }); !errors.Is(err, errManyReads) {
+		if err := one.reading(ctx, &historian{}, func(context.Context) error { return nil }); !errors.Is(err, errManyReads) {
 			t.Errorf("without a turn: %v", err)
 		}
 	})

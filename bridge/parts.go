@@ -98,9 +98,7 @@ func (p *parts) collected(ctx context.Context, patience time.Duration) error {
 }
 
 func (p *parts) collectSome(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
-	defer cancel()
-	return p.session.reading(ctx, p.historian, func() error {
+	return p.session.reading(ctx, p.historian, func(ctx context.Context) error {
 		list, err := p.collect(ctx)
 		p.left = list
 		return err
@@ -109,14 +107,12 @@ func (p *parts) collectSome(ctx context.Context) error {
 
 // next returns what follows, none at the end. What is not to be seen any more is left out.
 func (p *parts) next(ctx context.Context) (list []found, err error) {
-	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
-	defer cancel()
 	for len(p.left) > 0 && len(list) == 0 {
 		if p.left[0].message != nil {
 			list, p.left = p.left, nil
 			return list, nil
 		}
-		err := p.session.reading(ctx, p.historian, func() (err error) {
+		err := p.session.reading(ctx, p.historian, func(ctx context.Context) (err error) {
 			list, err = p.read(ctx)
 			return err
 		})

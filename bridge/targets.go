@@ -31,7 +31,7 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 		work.Go(func() error {
 			return ircd.Guard(&s.member.log, func() error {
 				var list []ircd.HistoryTarget
-				err := s.reading(ctx, h, func() error {
+				err := s.reading(ctx, h, func(context.Context) error {
 					return h.inGroup(func() (err error) {
 						list, err = read()
 						return err
