@@ -51,8 +51,8 @@ func (p *pace) took(d time.Duration, bytes int64) {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.rest.Before(now) {
-		p.rest = now
+	if left := p.rest.Sub(now); left > 0 {
+		rest += left
 	}
-	p.rest = earlier(p.rest.Add(rest), now.Add(paceBurst+paceDebt))
+	p.rest = now.Add(min(rest, paceBurst+paceDebt))
 }

@@ -296,12 +296,16 @@ func (c *conn) flush(ctx context.Context) error {
 }
 
 // flushLong is flush for within a long answer: it waits until much has come
-// together.
+// together, and, where much waits for all clients, until this one has taken that.
 func (c *conn) flushLong(ctx context.Context) error {
 	if len(c.out1) <= writeChunk {
 		return nil
 	}
-	return c.flush(ctx)
+	if err := c.flush(ctx); err != nil || !c.srv.spare.crowded() {
+		return err
+	}
+	_, err := c.out.awaitIdle(lasting(ctx))
+	return err
 }
 
 // watch ends a connection that is silent or does not log in, and returns when

@@ -90,7 +90,7 @@ func (c *conn) sessionEnded(err error) error {
 func (c *conn) showEvent(ctx context.Context, ev Event) error {
 	switch ev := ev.(type) {
 	case *Message:
-		c.showMessage(ev)
+		return c.sendLong(ctx, batch{}, c.messageFor(ev))
 	case *Redaction:
 		if c.follows(ev.Target, ev.From, ev.To) {
 			c.showRedaction(ev)
@@ -124,20 +124,24 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 }
 
 // showMessage shows a message, if it is one for this client.
-func (c *conn) showMessage(m *Message) {
+func (c *conn) showMessage(m *Message) { c.sendAll(batch{}, c.messageFor(m)) }
+
+// messageFor is a message as the client is shown it; nil if it is not one for this client,
+// or was shown as one of the service.
+func (c *conn) messageFor(m *Message) *rendering {
 	if !c.follows(m.Target, m.From, m.To) {
-		return
+		return nil
 	}
 	if m.Edits != "" && m.By.ID == "" && m.Target == "" {
 		c.showService(&ServiceNotice{Text: m.Text}) // as a message of the service it would be in no window
-		return
+		return nil
 	}
 	f := c.by(m.source(), c.form(m.Replayed))
 	r := c.srv.memo.find(m, f)
 	if r == nil {
 		r = c.srv.rendered(m, f)
 	}
-	c.sendAll(batch{}, r)
+	return r
 }
 
 // rendered is a message in a form, for the first who is shown it.

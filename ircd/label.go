@@ -2,6 +2,7 @@ package ircd
 
 import (
 	"bytes"
+	"context"
 	"strconv"
 
 	irc "gopkg.in/irc.v4"
@@ -188,10 +189,35 @@ func (c *conn) sendIn(b batch, l *line) {
 	c.write(l)
 }
 
+// sendLong is sendAll for what may be long: it is not all copied at once.
+func (c *conn) sendLong(ctx context.Context, b batch, r *rendering) error {
+	if r == nil {
+		return nil
+	}
+	size, start := 0, 0
+	for i, l := range r.lines {
+		if size += len(l.text); size <= writeChunk {
+			continue
+		}
+		c.sendAll(b, r.piece(start, i+1))
+		if err := c.flushLong(ctx); err != nil {
+			return err
+		}
+		size, start = 0, i+1
+	}
+	if start < len(r.lines) {
+		c.sendAll(b, r.piece(start, len(r.lines)))
+	}
+	return nil
+}
+
 // sendAll sends the lines of one event, in an open batch or in none. A multi-line
 // message is a batch by itself, and its lines stay in that. If it is all of the
-// answer to the request at hand, the label is on the line that opens it.
+// answer to the request at hand, the label is on the line that opens it. Nil is none.
 func (c *conn) sendAll(b batch, r *rendering) {
+	if r == nil {
+		return
+	}
 	label := ""
 	if b.id == "" && r.opensBatch {
 		label = c.labelOfBatch()

@@ -45,6 +45,14 @@ func newRendering(lines []line) *rendering {
 	return r
 }
 
+// piece is some of the lines.
+func (r *rendering) piece(from, to int) *rendering {
+	if from == 0 && to == len(r.lines) {
+		return r
+	}
+	return &rendering{target: r.target, lines: r.lines[from:to], opensBatch: r.opensBatch && from == 0}
+}
+
 func (r *rendering) size() int {
 	n := 0
 	for _, l := range r.lines {

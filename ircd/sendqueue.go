@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,13 +21,22 @@ const (
 	writeChunk = 8 << 10
 	// keepBuffer is how large a buffer is kept for others to use.
 	keepBuffer = 16 << 10
+	// crowd is how many bytes may wait for all clients together before what is long is
+	// sent to each of them no faster than it reads.
+	crowd = 8 << 20
 )
 
 var errStalled = errors.New("your client does not read what it is sent")
 
 // buffers are those that no connection uses at the moment: one that is idle has
 // none. All methods may be called from any goroutine.
-type buffers struct{ pool sync.Pool }
+type buffers struct {
+	pool    sync.Pool
+	waiting atomic.Int64 // bytes in all queues, and on their way from there to clients
+}
+
+// crowded reports that so much waits that no more is to come together.
+func (b *buffers) crowded() bool { return b.waiting.Load() > crowd }
 
 func (b *buffers) get() []byte {
 	if buf, ok := b.pool.Get().(*[]byte); ok {
@@ -56,6 +66,7 @@ type sendQueue struct {
 	mu       sync.Mutex // a leaf lock
 	max      int64      // guarded by mu: bytes; 0: no limit
 	buf      []byte     // guarded by mu
+	taken    int        // guarded by mu: bytes that the writer is writing
 	awaited  bool       // guarded by mu: drained is to be rung
 	writing  bool       // guarded by mu: a writer is at work
 	closed   bool       // guarded by mu: no more comes; write what is there
@@ -123,6 +134,7 @@ func (q *sendQueue) force(line []byte) {
 
 // add appends lines and sees to it that they are written. The caller holds mu.
 func (q *sendQueue) add(lines []byte) {
+	q.spare.waiting.Add(int64(len(lines)))
 	if len(q.buf) == 0 {
 		q.buf, lines = lines, q.buf
 	} else {
@@ -190,6 +202,8 @@ func (q *sendQueue) take(used []byte) (lines []byte, over bool) {
 	defer q.mu.Unlock()
 	q.spare.put(used)
 	lines, q.buf = q.buf, nil
+	q.spare.waiting.Add(int64(-q.taken))
+	q.taken = len(lines)
 	ring(q.room)
 	if q.awaited {
 		q.awaited = false
@@ -204,7 +218,8 @@ func (q *sendQueue) take(used []byte) (lines []byte, over bool) {
 // drop makes the queue swallow everything from now on.
 func (q *sendQueue) drop() {
 	q.mu.Lock()
-	q.broken, q.buf = true, nil
+	q.spare.waiting.Add(int64(-q.taken - len(q.buf)))
+	q.broken, q.buf, q.taken = true, nil, 0
 	q.mu.Unlock()
 	ring(q.room)
 }

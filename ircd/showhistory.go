@@ -106,7 +106,9 @@ func (c *conn) showEvents(ctx context.Context, b batch, events []Event, more Mor
 	f := c.form(true)
 	for {
 		for i, ev := range events {
-			c.showIn(b, ev, f)
+			if err := c.showIn(ctx, b, ev, f); err != nil {
+				return err
+			}
 			events[i] = nil // it may be long
 			if err := c.flushLong(ctx); err != nil {
 				return err
@@ -125,10 +127,10 @@ func (c *conn) showEvents(ctx context.Context, b batch, events []Event, more Mor
 
 // showIn shows one event of a history in an open batch, or in none. It is the
 // only place that does.
-func (c *conn) showIn(b batch, ev Event, f form) {
+func (c *conn) showIn(ctx context.Context, b batch, ev Event, f form) error {
 	switch ev := ev.(type) {
 	case *Message:
-		c.sendAll(b, newRendering(render(c.srv.sourced(ev), c.by(ev.source(), f))))
+		return c.sendLong(ctx, b, newRendering(render(c.srv.sourced(ev), c.by(ev.source(), f))))
 	case *Reaction:
 		lines := renderReaction(ev, c.by(ev.From, f))
 		for i := range lines {
@@ -136,4 +138,5 @@ func (c *conn) showIn(b batch, ev Event, f form) {
 		}
 		c.sendAll(b, newRendering(lines))
 	}
+	return nil
 }
