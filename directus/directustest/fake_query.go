@@ -61,7 +61,7 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
 	if len(order) == 0 {
 		order = []string{f.keyOf(name)}
 	}
-	slices.SortStableFunc(found, func(a, b map[string]any) int { return f.orderBy(name, a, b, order) })
+	f.sort(name, found, order)
 	found = found[min(q.Offset, len(found)):]
 	if limit >= 0 {
 		found = found[:min(limit, len(found))]
@@ -84,6 +84,25 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
 		out = append(out, picked)
 	}
 	return out, nil
+}
+
+// sort puts items in an order, and leaves those as they are that have the same place. What is in the opposite order, as the
+// latest items first, takes no longer than what is in order. Callers hold mu.
+func (f *Fake) sort(name string, rows []map[string]any, order []string) {
+	type place struct {
+		row map[string]any
+		at  int
+	}
+	places := make([]place, len(rows))
+	for i, row := range rows {
+		places[i] = place{row, i}
+	}
+	slices.SortFunc(places, func(a, b place) int {
+		return cmp.Or(f.orderBy(name, a.row, b.row, order), cmp.Compare(a.at, b.at))
+	})
+	for i, p := range places {
+		rows[i] = p.row
+	}
 }
 
 func (f *Fake) limit(q query) (int, *apiError) {

@@ -61,8 +61,9 @@ type version struct {
 type record struct {
 	collection, key string
 	versions        []version
-	message         int  // its number, 0 if its text has none
-	given           bool // it was given a date by whoever stored it
+	message         int       // its number, 0 if its text has none
+	given           bool      // it was given a date by whoever stored it
+	created         time.Time // what the item says itself; zero: it has no date
 }
 
 // rights are what a person may do from a moment on.
@@ -128,7 +129,7 @@ func (c *chronicle) append(collection, key string, item map[string]any) {
 	id := collection + "/" + key
 	r := c.items[id]
 	if r == nil {
-		r = &record{collection: collection, key: key}
+		r = &record{collection: collection, key: key, created: dateOf(item)}
 		c.items[id] = r
 		text, _ := item["text"].(string)
 		if found := tokens(text); len(found) > 0 {
@@ -338,8 +339,11 @@ func (c *chronicle) restored(n int) bool {
 func (r *record) stored() time.Time { return r.versions[0].from }
 
 // date is what the item says itself.
-func (r *record) date() time.Time {
-	text, _ := r.versions[0].item["date_created"].(string)
+func (r *record) date() time.Time { return r.created }
+
+// dateOf is the date of an item.
+func dateOf(item map[string]any) time.Time {
+	text, _ := item["date_created"].(string)
 	t, _ := time.Parse(time.RFC3339, text) // of an item without a date: the zero time
 	return t
 }
