@@ -59,6 +59,7 @@ type client struct {
 	stays      []stay
 	visits     []visit
 	stalled    []stay // when it read nothing
+	silent     []stay // when it did not answer PING
 	sights     []sighting
 	glimpses   []seen
 	quotations []quotation
@@ -305,6 +306,17 @@ func (c *client) tend() {
 			c.sendLocked("JOIN " + channel)
 		}
 	}
+}
+
+// isSilentAt reports whether the client does not answer PING at a moment. The caller holds mu.
+func (c *client) isSilentAt(t time.Time) bool {
+	return slices.ContainsFunc(c.silent, func(s stay) bool { return !t.Before(s.begin) && t.Before(s.end) })
+}
+
+// leavesUnproven reports whether the client has not answered some PING of a connection before a moment: the daemon asks no
+// further then, until its next regular PING is answered.
+func (c *client) leavesUnproven(connection int, end time.Time) bool {
+	return slices.ContainsFunc(c.silent, func(s stay) bool { return s.end.After(c.stays[connection].begin) && s.begin.Before(end) })
 }
 
 // loseSight keeps the client from reading for a while.

@@ -172,7 +172,14 @@ var faults = map[string]act{
 		c.wire.cutAfter.Store(int64(s.c % 5000))
 		return true
 	}},
-	"client reads nothing":  {weight: 3, fault: true, do: func(w *world, s step) bool { w.client(s.a).loseSight(spread(s.c, 20*time.Second)); return true }},
+	"client reads nothing": {weight: 3, fault: true, do: func(w *world, s step) bool { w.client(s.a).loseSight(spread(s.c, 20*time.Second)); return true }},
+	"client answers no PING": {weight: 2, fault: true, do: func(w *world, s step) bool {
+		c := w.client(s.a)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.silent = append(c.silent, stay{begin: time.Now(), end: time.Now().Add(spread(s.c, 3*time.Minute))})
+		return true
+	}},
 	"REST answer lost":      {weight: 3, fault: true, do: restFault(directustest.RESTVerdict{Lose: true})},
 	"REST request lost":     {weight: 2, fault: true, do: restFault(directustest.RESTVerdict{Drop: true})},
 	"REST late":             {weight: 2, fault: true, do: restFault(directustest.RESTVerdict{Delay: 12 * time.Second})},

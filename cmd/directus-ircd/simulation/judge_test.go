@@ -72,8 +72,7 @@ func (w *world) rereading() int {
 // dates are those of what is stored in a collection.
 func (w *world) dates(collection string) (dates []time.Time) {
 	for _, item := range w.fake.Items(collection) {
-		r := record{versions: []version{{item: item}}}
-		dates = append(dates, r.date())
+		dates = append(dates, dateOf(item))
 	}
 	return dates
 }
@@ -260,12 +259,18 @@ func (w *world) judgeDoubles(c *client, ch channelSpec, mine []sighting, rows []
 		}
 		before, again := last[s.token.n]
 		if again && c.spec.device != "" && before.stay < s.stay && c.spec.kind != paging &&
-			c.stays[before.stay].end.Sub(before.at) > proof && w.whole(c, ch, rows[i], w.start, s.at) && !w.wreckedBetween(before.at, s.at) && !w.mayRepeat(c, s, rows[i]) {
+			w.isReceived(c, before, s.at) && w.whole(c, ch, rows[i], w.start, s.at) && !w.mayRepeat(c, s, rows[i]) {
 			w.fail("doubled: the device %s was shown %v in %s at %.3f and at %.3f again", c.name, s.token, ch.name,
 				before.at.Sub(w.start).Seconds(), s.at.Sub(w.start).Seconds())
 		}
 		last[s.token.n] = s
 	}
+}
+
+// isReceived reports whether the daemon knows at a moment of a later connection that a device has what it was shown.
+func (w *world) isReceived(c *client, shown sighting, at time.Time) bool {
+	end := c.stays[shown.stay].end
+	return end.Sub(shown.at) > proof && !c.leavesUnproven(shown.stay, end) && !w.wreckedBetween(shown.at, at)
 }
 
 func (w *world) wreckedBetween(from, to time.Time) bool {

@@ -168,7 +168,7 @@ func (r *reading) isProven(v visit) bool {
 	if !v.end.IsZero() && v.end.Before(end) {
 		return false
 	}
-	return !slices.ContainsFunc(r.c.stalled, func(s stay) bool { return s.begin.Before(end) && s.end.After(v.begin) })
+	return !r.c.leavesUnproven(v.stay, end) && !slices.ContainsFunc(r.c.stalled, func(s stay) bool { return s.begin.Before(end) && s.end.After(v.begin) })
 }
 
 // waited reports whether the client stayed in the channel long enough to be shown a message whose event was lost. One that

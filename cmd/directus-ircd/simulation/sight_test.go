@@ -87,7 +87,9 @@ func (c *client) take(m *irc.Message) {
 	of, labelled := c.answered(m)
 	switch m.Command {
 	case "PING":
-		c.sendLocked("PONG :" + m.Trailing())
+		if !c.isSilentAt(time.Now()) {
+			c.sendLocked("PONG :" + m.Trailing())
+		}
 	case "PONG":
 		if sent, ok := c.probed[m.Trailing()]; ok {
 			delete(c.probed, m.Trailing())
