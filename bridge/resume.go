@@ -61,10 +61,10 @@ func (s *session) revisit(j *joined) {
 // has is all that this session knows the device to have: what it has shown arrives
 // in front of what it shows next.
 func (s *session) has(v *visit) trail {
-	t, limit := s.backend.trails.get(v.key), dateLimit(s.member.account)
-	t.merge(v.asked, limit)
-	t.merge(v.shown, limit)
-	return t.asOf(limit)
+	t, h := s.backend.trails.get(v.key), horizonOf(s.member.account)
+	t.merge(v.asked, h)
+	t.merge(v.shown, h)
+	return t.asOf(h.now)
 }
 
 // show notes a row that the client is shown. readTo is up to where the collection
@@ -73,9 +73,9 @@ func (s *session) show(v *visit, r row, readTo time.Time) {
 	if v == nil || !v.caughtUp {
 		return
 	}
-	limit := dateLimit(s.member.account)
-	v.shown.add(r, limit)
-	v.shown.reach(readTo, limit)
+	h := horizonOf(s.member.account)
+	v.shown.add(r, h)
+	v.shown.reach(readTo, h)
 	s.unproven = true
 }
 
@@ -91,7 +91,7 @@ func (s *session) showEntry(e *entry, readTo time.Time) {
 
 // keep adds to what is known of the device.
 func (s *session) keep(v *visit, news trail) {
-	s.backend.trails.merge(v.key, news, dateLimit(s.member.account))
+	s.backend.trails.merge(v.key, news, horizonOf(s.member.account))
 }
 
 // catchUp notes that a client is shown what its device has missed.
@@ -120,7 +120,7 @@ func (s *session) AskReceipt() bool {
 	s.unproven = false
 	if asked {
 		for _, v := range s.visits {
-			v.asked.merge(v.shown, dateLimit(s.member.account))
+			v.asked.merge(v.shown, horizonOf(s.member.account))
 			v.shown = trail{}
 		}
 	}
@@ -145,7 +145,7 @@ func (s *session) own(j *joined, r row, echo bool) {
 		s.show(v, r, time.Time{})
 	case v != nil && v.caughtUp:
 		var sent trail
-		sent.add(r, dateLimit(s.member.account))
+		sent.add(r, horizonOf(s.member.account))
 		s.keep(v, sent)
 	}
 }

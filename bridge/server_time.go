@@ -34,6 +34,20 @@ func dateLimit(account *directus.Account) time.Time {
 	return limit
 }
 
+// horizon says what dates rows can have that are not of the future.
+type horizon struct {
+	now  time.Time // the limit of serverNow
+	ever time.Time // the same of any time so far: later where the clock of Directus was set back
+}
+
+func horizonOf(account *directus.Account) horizon {
+	h := horizon{now: dateLimit(account)}
+	if h.ever = h.now; account.LatestEver().Add(time.Second).After(h.now) {
+		h.ever = account.LatestEver().Add(time.Second)
+	}
+	return h
+}
+
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b

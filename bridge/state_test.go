@@ -28,7 +28,7 @@ func stateIn(t *testing.T, directory string, log zerolog.Logger) *State {
 // note is a trail that somebody has left behind.
 func (t *trails) note(key string, noted trail) {
 	t.open(key)
-	t.merge(key, noted, noted.Date)
+	t.merge(key, noted, upTo(noted.Date))
 	t.release(key)
 }
 

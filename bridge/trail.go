@@ -46,6 +46,8 @@ type step struct {
 
 func stepOf(r row) step { return step{r.id, r.date.UnixMilli()} }
 
+func (s step) compareDate(at int64) int { return cmp.Compare(s.At, at) }
+
 func (s step) compare(o step) int { return cmp.Or(cmp.Compare(s.At, o.At), compareIDs(s.ID, o.ID)) }
 
 // known reports that there is something to go on from.
@@ -77,39 +79,41 @@ func (t trail) border() *border {
 	return &border{date: t.from()}
 }
 
-// reach moves the date on, never into the future, which begins at limit, and never back.
-func (t *trail) reach(date, limit time.Time) {
-	if date = earlier(date, limit); date.After(t.Date) {
+// reach moves the date on, never into the future, and never back.
+func (t *trail) reach(date time.Time, h horizon) {
+	if date = earlier(date, h.now); date.After(t.Date) {
 		t.Date = date
 	}
 }
 
 // add notes a row. One without a date is never missed, as no reading finds it.
-func (t *trail) add(r row, limit time.Time) {
+func (t *trail) add(r row, h horizon) {
 	if r.rawDate == "" {
 		return
 	}
 	if t.Steps = append(t.Steps, stepOf(r)); len(t.Steps) > 2*maxSteps {
-		t.trim(limit)
+		t.trim(h)
 	}
 }
 
 // merge adds what another trail of the same channel has. The steps of both stay as
 // they are.
-func (t *trail) merge(o trail, limit time.Time) {
-	t.reach(o.Date, limit)
+func (t *trail) merge(o trail, h horizon) {
+	t.reach(o.Date, h)
 	if t.Floor.ID == "" || o.Floor.ID != "" && o.Floor.compare(t.Floor) > 0 {
 		t.Floor = o.Floor
 	}
 	t.Steps = slices.Concat(t.Steps, o.Steps)
-	t.trim(limit)
+	t.trim(h)
 }
 
-// trim lets go what no reading reaches any more, whichever asOf limit, and the oldest beyond
-// maxSteps.
-func (t *trail) trim(limit time.Time) {
+// trim lets go what no reading reaches any more, whichever asOf now, and what is more than
+// maxSteps. What was written before the clock was set back, and is dated later than it shows,
+// goes first: what is written now is dated before that, and asOf tells by the floor that the
+// device has it. Then the oldest go.
+func (t *trail) trim(h horizon) {
 	if t.known() {
-		first := earlier(t.from(), limit.Add(-overlap)).UnixMilli()
+		first := earlier(t.from(), h.now.Add(-overlap)).UnixMilli()
 		t.Steps = slices.DeleteFunc(t.Steps, func(s step) bool { return s.At < first })
 	}
 	n := len(t.Steps) - maxSteps
@@ -117,9 +121,14 @@ func (t *trail) trim(limit time.Time) {
 		return
 	}
 	slices.SortFunc(t.Steps, step.compare)
-	// A row of the future must not hide what is written from now on.
-	if last := t.Steps[n-1]; last.At <= limit.UnixMilli() && (t.Floor.ID == "" || last.compare(t.Floor) > 0) {
-		t.Floor = last
+	from, _ := slices.BinarySearchFunc(t.Steps, h.now.UnixMilli()+1, step.compareDate)
+	to, _ := slices.BinarySearchFunc(t.Steps, max(h.now.UnixMilli(), h.ever.UnixMilli())+1, step.compareDate)
+	t.Steps = slices.Concat(t.Steps[from:to], t.Steps[:from], t.Steps[to:])
+	for _, s := range t.Steps[:n] {
+		// A row of the future must not hide what is written from now on.
+		if s.At <= h.ever.UnixMilli() && (t.Floor.ID == "" || s.compare(t.Floor) > 0) {
+			t.Floor = s
+		}
 	}
 	t.Steps = slices.Clone(t.Steps[n:])
 }

@@ -13,6 +13,9 @@ import (
 // dated is a row as a trail looks at it.
 func dated(id int, at time.Time) row { return row{id: fmt.Sprint(id), date: at, rawDate: "some"} }
 
+// upTo is the horizon of a clock that was not set back.
+func upTo(at time.Time) horizon { return horizon{at, at} }
+
 // ourClock is a Directus whose clock agrees with ours.
 func ourClock() (now time.Time, known bool) { return time.Now(), true }
 
@@ -24,16 +27,16 @@ func TestTrail(t *testing.T) {
 		var whole, delta trail
 		for i := range n {
 			at := i ^ 1 // two come the wrong way round
-			delta.add(dated(at, now.Add(time.Duration(at)*step)), time.Now())
+			delta.add(dated(at, now.Add(time.Duration(at)*step)), upTo(time.Now()))
 			if rand.IntN(50) == 0 {
-				whole.merge(delta, time.Now())
-				whole.reach(now.Add(time.Duration(i)*step), time.Now())
+				whole.merge(delta, upTo(time.Now()))
+				whole.reach(now.Add(time.Duration(i)*step), upTo(time.Now()))
 				delta = trail{}
 			}
 		}
-		whole.merge(delta, time.Now())
-		whole.reach(now.Add(n*step), time.Now())
-		whole.trim(time.Now())
+		whole.merge(delta, upTo(time.Now()))
+		whole.reach(now.Add(n*step), upTo(time.Now()))
+		whole.trim(upTo(time.Now()))
 		if len(whole.Steps) > maxSteps || len(delta.Steps) > 2*maxSteps {
 			t.Errorf("%v: %d steps", step, len(whole.Steps))
 		}
@@ -53,16 +56,16 @@ func TestTrail(t *testing.T) {
 // Rows of the future hide nothing of the present.
 func TestTrailOfTheFuture(t *testing.T) {
 	var tr trail
-	tr.reach(time.Now().Add(time.Hour), time.Now())
+	tr.reach(time.Now().Add(time.Hour), upTo(time.Now()))
 	for i := range 3 * maxSteps {
-		tr.add(dated(i, time.Now().Add(1000*time.Hour)), time.Now())
+		tr.add(dated(i, time.Now().Add(1000*time.Hour)), upTo(time.Now()))
 	}
-	tr.merge(trail{Date: time.Now().Add(2000 * time.Hour)}, time.Now())
+	tr.merge(trail{Date: time.Now().Add(2000 * time.Hour)}, upTo(time.Now()))
 	if r := dated(9999, time.Now()); !tr.border().isInFrontOf(r) || tr.received()(r) {
 		t.Error("a row of now is taken for received")
 	}
 	before := len(tr.Steps)
-	if tr.add(row{id: "1", date: time.Now()}, time.Now()); len(tr.Steps) != before {
+	if tr.add(row{id: "1", date: time.Now()}, upTo(time.Now())); len(tr.Steps) != before {
 		t.Error("a row without a date is noted")
 	}
 }
@@ -73,8 +76,8 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 	before := time.Now()
 	now := before.Add(-time.Hour)
 	var tr trail
-	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(1, before.Add(-time.Second)))}}, before)
-	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(2, now.Add(-time.Second)))}}, now)
+	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(1, before.Add(-time.Second)))}}, upTo(before))
+	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(2, now.Add(-time.Second)))}}, horizon{now, before})
 	busy := tr
 	busy.Floor = stepOf(dated(5, before.Add(-10*time.Second)))
 	for _, c := range []struct {
@@ -95,6 +98,42 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 		had := c.trail.asOf(now)
 		if got := had.received()(c.row); got != c.received || !had.border().isInFrontOf(c.row) {
 			t.Errorf("%s: received %v, read %v", c.what, got, had.border().isInFrontOf(c.row))
+		}
+	}
+}
+
+// Who is shown more than is told apart while the clock of Directus is set back has what was written before that, and what was
+// written since.
+func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
+	before := time.Now()
+	set := before.Add(-2 * time.Minute)
+	var tr trail
+	tr.merge(trail{Date: before.Add(-30 * time.Second)}, upTo(before))
+	note := func(first, n int, at time.Time, h horizon) {
+		for i := range n {
+			var news trail
+			news.add(dated(first+i, at.Add(time.Duration(i)*time.Millisecond)), h)
+			tr.merge(news, h)
+		}
+	}
+	note(1, maxSteps-100, before.Add(-time.Second), upTo(before))
+	note(1000, 400, set, horizon{set.Add(time.Second), before})
+	note(2000, 100, before.Add(-time.Second), horizon{set.Add(time.Second), before}) // they were on their way
+	for _, now := range []time.Time{set.Add(2 * time.Second), set.Add(time.Minute), before.Add(time.Second)} {
+		had := tr.asOf(now)
+		received, border := had.received(), had.border()
+		for _, c := range []struct {
+			first, n int
+			at       time.Time
+		}{{1, maxSteps - 100, before.Add(-time.Second)}, {1000, 400, set}, {2000, 100, before.Add(-time.Second)}} {
+			for i := range c.n {
+				if r := dated(c.first+i, c.at.Add(time.Duration(i)*time.Millisecond)); border.isInFrontOf(r) && !received(r) {
+					t.Fatalf("%v behind: row %d is not known", before.Sub(now), c.first+i)
+				}
+			}
+		}
+		if r := dated(9999, now.Add(-time.Millisecond)); now.Before(before) && (!border.isInFrontOf(r) || received(r)) {
+			t.Errorf("%v behind: what is written now is taken for received", before.Sub(now))
 		}
 	}
 }
@@ -124,7 +163,7 @@ func TestTrailBounds(t *testing.T) {
 		}
 		use := func(key string) {
 			trails.open(key)
-			trails.merge(key, trail{Date: time.Now()}, time.Now())
+			trails.merge(key, trail{Date: time.Now()}, upTo(time.Now()))
 		}
 		use(key("ada", -1)) // and stays
 		use(key("adam", 0)) // another user, whose id begins alike
@@ -168,7 +207,7 @@ func TestTrailAge(t *testing.T) {
 		trails.begin(10*time.Minute, ourClock)
 		date := time.Now()
 		trails.open("a")
-		trails.merge("a", trail{Date: date}, time.Now())
+		trails.merge("a", trail{Date: date}, upTo(time.Now()))
 		for _, c := range []struct {
 			away time.Duration
 			kept bool

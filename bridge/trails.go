@@ -140,10 +140,10 @@ func (t *trails) get(key string) trail {
 }
 
 // merge adds to a trail that is in use what its device has received.
-func (t *trails) merge(key string, news trail, limit time.Time) {
+func (t *trails) merge(key string, news trail, h horizon) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.kept[key].trail.merge(news, limit)
+	t.kept[key].trail.merge(news, h)
 	t.marks.add(key)
 }
 

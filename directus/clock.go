@@ -40,6 +40,7 @@ type serverClock struct {
 // pastClock is what the clock of Directus showed until it was set.
 type pastClock struct {
 	early    time.Time     // at base, at least
+	late     time.Time     // and at most
 	from, to time.Duration // when it may have shown that
 }
 
@@ -78,12 +79,15 @@ func (c *serverClock) set(at time.Duration) {
 	if c.early.IsZero() {
 		return
 	}
-	c.past = append(c.past, pastClock{c.early, c.since, at})
+	c.past = append(c.past, pastClock{c.early, c.late, c.since, at})
 	c.since = c.at
 	if n := len(c.past) - maxPastClocks; n > 0 {
 		a, b := c.past[n-1], c.past[n]
 		if a.early.Before(b.early) {
 			b.early = a.early
+		}
+		if a.late.Add(a.to).After(b.late.Add(b.to)) {
+			b.late = a.late.Add(a.to - b.to)
 		}
 		b.from = a.from
 		c.past = append([]pastClock{b}, c.past[n+1:]...)
@@ -106,6 +110,20 @@ func (c *serverClock) earliest(moment, ours time.Time) (date time.Time, ok bool)
 		}
 	}
 	return date, true
+}
+
+// latest is the latest time that the clock of Directus may have shown until a moment of ours;
+// zero until the first answer.
+func (c *serverClock) latest(ours time.Time) (date time.Time) {
+	_, date, _ = c.now(ours)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.past {
+		if at := p.late.Add(p.to); at.After(date) {
+			date = at
+		}
+	}
+	return date
 }
 
 // now gives the bounds at a moment of our clock.
@@ -163,3 +181,7 @@ func (a *Account) ServerTime() (early, late time.Time, ok bool) { return a.clien
 func (a *Account) EarliestSince(moment time.Time) (date time.Time, ok bool) {
 	return a.client.clock.earliest(moment, time.Now())
 }
+
+// LatestEver is the latest time that the clock of Directus may have shown so far, as far as its
+// answers tell: later than ServerTime where it was set back. Zero until the first answer.
+func (a *Account) LatestEver() time.Time { return a.client.clock.latest(time.Now()) }

@@ -78,11 +78,17 @@ func TestServerClockWasSet(t *testing.T) {
 			t.Errorf("since minute %d: %v, want %v", w.since, got, want)
 		}
 	}
+	if got, want := c.latest(at(55)), at(60); got.Before(want) || got.After(want.Add(2*time.Second)) {
+		t.Errorf("the latest is %v, want %v", got, want)
+	}
 	for m := 60; m < 2000; m += 10 {
 		c.observe(at(m), at(m), dateHeader(at(m+m%20*30)))
 	}
 	if got, _ := c.earliest(at(5), at(2000)); len(c.past) != maxPastClocks || got.After(at(-50)) {
 		t.Errorf("%d clocks are remembered, the earliest showed %v", len(c.past), got)
+	}
+	if got, want := c.latest(at(2000)), at(1990+300); got.Before(want) {
+		t.Errorf("the latest is %v, want %v", got, want)
 	}
 }
 
