@@ -59,7 +59,7 @@ func (o *overtakes) of(user, id string, at time.Time) (overtake, bool) {
 // noteOvertakes remembers what a client that fetches history leaves a channel with.
 func (s *session) noteOvertakes(j *joined) {
 	seen := border{date: j.at}
-	if b := j.brought; b.date.After(j.at) && !b.date.After(dateLimit(s.member.account)) {
+	if b := j.brought; !b.date.Before(j.at) && !b.date.After(dateLimit(s.member.account)) {
 		seen = border{date: b.date, id: b.id, behind: true}
 	}
 	lines := map[string]time.Time{}
