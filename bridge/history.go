@@ -134,6 +134,9 @@ func (s *session) historyOf(c *channel) *historian {
 	if j := s.joined[ircd.Fold(c.Name)]; j != nil && j.channel == c {
 		h.feed, h.until, h.early = j.view.feed, j.come, j.early
 		h.groups = slices.DeleteFunc(h.groups, func(g *group) bool { return g.fields != h.feed.group.fields })
+		if len(h.groups) == 0 { // the channel is on its way to another configuration
+			h.groups = []*group{h.feed.group}
+		}
 	}
 	h.filter = h.groups[0].filter
 	return h
