@@ -124,6 +124,7 @@ func (w *world) judge() {
 	}
 	for _, c := range w.clients {
 		w.judgeLeaks(c)
+		w.judgeAcquaintance(c)
 		w.judgeStays(c)
 		w.judgeTruth(c)
 		w.verdict["PING is answered"] += c.probes
