@@ -41,6 +41,10 @@ func (s *session) recall(j *joined, down bool) []ircd.Event {
 	return []ircd.Event{&ircd.Admission{Channel: j.Name}}
 }
 
+// lessPause is how often a session tries whether less of a channel may be read: each try
+// costs a subscription, and every session makes its own.
+const lessPause = 3 * time.Minute
+
 // readOtherwise begins, now and then, to move a channel that may not be read as a part of
 // its group to the groups that ask for less: without the fields that the channel can do
 // without, or that only others are told apart by.
@@ -54,7 +58,7 @@ func (s *session) readOtherwise(j *joined) {
 	if len(less) == 0 {
 		return
 	}
-	j.nextTry = now.Add(jitter(regroupPause))
+	j.nextTry = now.Add(jitter(lessPause))
 	j.move = &move{channel: j.channel, view: s.hold(less[0]), rest: less[1:], changes: map[string]struct{}{}}
 	s.ring()
 }

@@ -55,6 +55,7 @@ func TestExileByAField(t *testing.T) {
 		c.fake.Deny(ada.id, "messages", "read")
 		write("denied")
 		same(t, ada.later(5*time.Minute), exiled)
+		begin, tries := time.Now(), c.fake.Count("ws subscribe")
 		for range 100 {
 			same(t, ada.later(6*time.Second))
 			feeds := c.backend.Stats().Feeds
@@ -65,6 +66,9 @@ func TestExileByAField(t *testing.T) {
 			if feeds != 1 {
 				t.Fatalf("%d feeds are open of one channel that may not be read", feeds)
 			}
+		}
+		if n, passed := c.fake.Count("ws subscribe")-tries, time.Since(begin); n > 3*int(passed/(90*time.Second))+3 { // a try takes up to three
+			t.Errorf("%d subscriptions in %v", n, passed)
 		}
 		c.fake.ReadOnly(ada.id, "messages", "id", "text", "user_created", "date_created", "nonce")
 		c.fake.Allow(ada.id, "messages", "read")
