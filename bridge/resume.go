@@ -197,7 +197,8 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 			missed = append(missed, f)
 		}
 	}
-	j.received = received
+	had.ahead = ahead{} // the clock has yet to show that: what is written then is dated there, too
+	j.received = had.received()
 	n := len(missed)
 	if n <= limit && end {
 		return past{list: missed, end: true}, nil

@@ -13,6 +13,8 @@ const (
 	remembered = 2048
 	// regrouping is how long after a change of rights or of the configuration feeds may begin anew.
 	regrouping = 2 * time.Minute
+	// unnoticed is how long the daemon goes by a clock of Directus that was set, which it learns from answers.
+	unnoticed = time.Minute
 )
 
 // setBack says which messages may be missing that were stored while the clock of Directus was set back by more than a minute,
@@ -86,7 +88,7 @@ func (b *setBack) isUnknown(row *record) bool {
 		if row.stored().Before(end) {
 			end = row.stored()
 		}
-		return !s.begin.After(end) && row.date().Before(b.w.chronicle.latest(s.begin, end).Add(-time.Minute))
+		return !s.begin.After(end) && row.date().Before(b.w.chronicle.latest(s.begin.Add(-unnoticed), end).Add(-time.Minute))
 	})
 }
 
