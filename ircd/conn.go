@@ -296,16 +296,18 @@ func (c *conn) flush(ctx context.Context) error {
 }
 
 // flushLong is flush for within a long answer: it waits until much has come
-// together, and, where much waits for all clients, until this one has taken that.
+// together, and, where much waits for all clients, until this one has taken what
+// came before.
 func (c *conn) flushLong(ctx context.Context) error {
 	if len(c.out1) <= writeChunk {
 		return nil
 	}
-	if err := c.flush(ctx); err != nil || !c.srv.spare.crowded() {
-		return err
+	if c.srv.spare.crowded() {
+		if _, err := c.out.awaitIdle(lasting(ctx)); err != nil {
+			return err
+		}
 	}
-	_, err := c.out.awaitIdle(lasting(ctx))
-	return err
+	return c.flush(ctx)
 }
 
 // watch ends a connection that is silent or does not log in, and returns when

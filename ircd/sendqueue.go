@@ -23,7 +23,7 @@ const (
 	keepBuffer = 16 << 10
 	// crowd is how many bytes may wait for all clients together before what is long is
 	// sent to each of them no faster than it reads.
-	crowd = 8 << 20
+	crowd = 2 << 20
 )
 
 var errStalled = errors.New("your client does not read what it is sent")
