@@ -70,7 +70,7 @@ func (b *setBack) excuses(row *record) bool {
 	case b.crowded[row.message]:
 		return true
 	case b.waited(row):
-		return b.behind[row.message] && b.isUnknown(row)
+		return b.isUnknown(row)
 	case b.c.spec.device != "":
 		return row.date().Before(b.w.chronicle.latest(b.w.start, row.stored()).Add(-time.Minute))
 	}
@@ -80,7 +80,7 @@ func (b *setBack) excuses(row *record) bool {
 // isUnknown reports whether a message is dated before feeds began to read, or may be dated before the last one that they have
 // forgotten.
 func (b *setBack) isUnknown(row *record) bool {
-	if before, _ := slices.BinarySearchFunc(b.stored, row.stored(), time.Time.Compare); before >= remembered {
+	if before, _ := slices.BinarySearchFunc(b.stored, row.stored(), time.Time.Compare); before >= remembered && b.behind[row.message] {
 		return true
 	}
 	return slices.ContainsFunc(b.begun, func(s stay) bool {
