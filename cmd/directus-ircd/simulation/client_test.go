@@ -240,8 +240,18 @@ func (c *client) read(w lines) (wait time.Duration, reason string) {
 		case "464", "904":
 			wait = rejection
 			w.Close()
+		case "NICK":
+			if c.isAnother(m) {
+				w.Close()
+			}
 		}
 	}
+}
+
+// isAnother reports whether the client, whose token was moved while it logged in, hears under its first nick that it is somebody
+// else.
+func (c *client) isAnother(m *irc.Message) bool {
+	return m.Prefix != nil && m.Prefix.Name == "wish" && m.Prefix.User != c.w.people[c.spec.person].id[:8]
 }
 
 // stalledSince reports whether the client has not read all the time since a moment.
