@@ -9,15 +9,16 @@
 //	go test -run Simulation ./cmd/directus-ircd/simulation -simulate.seed=7       one seed, with the wire of those concerned
 //
 // Judged are: nobody is shown what they may not read; nothing is lost, doubled, out of order or stored twice; messages carry
-// their author, nicks never change hands, senders are told the truth, PING is answered in time, queues and memory are
-// bounded, a quiet system is quiet, the daemon stops in time with every goroutine joined, and nothing panics.
+// their author, who is not named to those who may not know of them; nicks never change hands, senders are told the truth,
+// PING is answered in time, queues and memory are bounded, feeds are shared as the configuration says, a quiet system is
+// quiet, the daemon stops in time with every goroutine joined, and nothing panics.
 //
 // What must not be missing is what a client could read all along from a JOIN on: to the end if it is there when all has come
 // to rest, and else whatever is older than something shown in its turn. Devices and clients that page are to have it whole
 // over all their visits. A message whose event was lost or disordered may come late and out of order, but within the time of
 // the regular reading. Not judged are messages that were given another date than that of their storing, what is missing of
 // those stored while the clock of Directus is set back by more than a minute as far as the README says so (see setBack), in
-// what order a backlog comes that could not be read at JOIN, and who is named to whom beside what they write. With
+// what order a backlog comes that could not be read at JOIN, and who is named to whom but as an author. With
 // -simulate.order=false nothing of this is judged.
 //
 // Counted is how often each promise, step, fault and setting was put to the test; with -simulate.covered one that never was is
