@@ -187,7 +187,7 @@ func (w *world) storm(s step) bool {
 	c := w.client(s.a)
 	n := 20
 	if w.scenario.settings.hasty {
-		n = 3000
+		n = 5000 // three times as many are more than may wait
 	}
 	c.mu.Lock()
 	kind := c.spec.kind

@@ -10,9 +10,9 @@ const (
 	// depends on how many messages there were.
 	heapBase      = 4 << 20
 	heapPerClient = 512 << 10
-	// waiting is how many presence events may wait for one connection: as many as others can send at will, and those that
-	// compacting leaves.
-	waiting = 4096 + 2*256
+	// waiting is how many presence events may wait for one connection: twice as many as compacting leaves, which are those that
+	// others can send at will and some of each user.
+	waiting = 2 * (4096 + 2*256)
 )
 
 // judgeQueues looks now and then at what waits for connections.
