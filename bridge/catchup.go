@@ -18,6 +18,12 @@ func (f *feed) catchUp(ctx context.Context) error {
 	if !f.cursor.set {
 		return f.start(ctx)
 	}
+	_, _, back := f.sweepable()
+	if back { // what it finds is dated before what is read next
+		if err := f.sweep(ctx); err != nil {
+			return err
+		}
+	}
 	last, done, err := f.readAgain(ctx, f.cursor.date.Add(-overlap))
 	if err == nil && !done {
 		last, err = f.readSince(ctx, f.cursor.date, func(rows []row) error { return f.publish(ctx, rows, true) })
@@ -26,8 +32,10 @@ func (f *feed) catchUp(ctx context.Context) error {
 		return err
 	}
 	f.advance(last)
-	if err := f.sweep(ctx); err != nil {
-		return err
+	if !back {
+		if err := f.sweep(ctx); err != nil {
+			return err
+		}
 	}
 	f.mu.Lock()
 	f.current = begun

@@ -209,6 +209,34 @@ func TestLostEventWhileClockOfDirectusIsSetBack(t *testing.T) {
 	}
 }
 
+// What is written while the clock of Directus is set back, and is not told of, is shown in the order in which it was written, also
+// as the clock catches up.
+func TestLostEventsAsTheClockOfDirectusCatchesUp(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChatAt(t, directustest.FakeOptions{}, nil)
+		a, bob := c.visit("ada", "#messages"), c.person("bob")
+		for i := range 10 {
+			c.fake.Insert("messages", bob, map[string]any{"text": fmt.Sprint("before ", i)})
+			time.Sleep(30 * time.Second)
+		}
+		a.news()
+		c.fake.Cut() // the collection is read to the end
+		a.later(5 * time.Second)
+		c.fake.SetClock(-150 * time.Second)
+		c.visit("eve", "#messages") // Directus is asked something
+		c.fake.LoseEvents(true)
+		var want []string
+		for i := range 7 {
+			c.fake.Insert("messages", bob, map[string]any{"text": fmt.Sprint("lost ", i)})
+			want = append(want, fmt.Sprintf("bob says in #messages: lost %d", i))
+			time.Sleep(20 * time.Second)
+		}
+		c.fake.LoseEvents(false)
+		c.fake.Cut()
+		same(t, a.later(5*time.Second), want...)
+	})
+}
+
 // Who joins behind messages of the future, or of a time that the clock of Directus does not show any more, is shown what is
 // written from then on, also where the collection has to be read for it: the oldest message of the backlog is no border then.
 func TestLostEventBehindABacklogOfTheFuture(t *testing.T) {
