@@ -34,7 +34,7 @@ func (s *session) recall(j *joined, down bool) []ircd.Event {
 	if isForbidden(err) {
 		s.readOtherwise(j)
 	}
-	if j.called || down || !ready || err != nil {
+	if j.called || down || !ready || err != nil || time.Now().Before(j.nextCall) {
 		return nil
 	}
 	j.called = true
@@ -78,7 +78,13 @@ func (j *joined) setOut(out bool) {
 // comeBack is Join for a channel that the user was not allowed to read for a while.
 // Who is shown a backlog is shown what was written meanwhile, by the feed; others
 // begin here.
-func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions) (*ircd.Channel, error) {
+func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions) (back *ircd.Channel, failed error) {
+	defer func() {
+		if failed != nil { // the right may have been lost again: it is to be called once more
+			j.called, j.nextCall = false, time.Now().Add(backlogRetry)
+			s.ringLater()
+		}
+	}()
 	if err := s.readableAgain(ctx, j); isForbidden(err) {
 		j.nextTry = time.Time{}
 		s.readOtherwise(j)

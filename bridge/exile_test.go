@@ -229,3 +229,26 @@ func testExileMovedShownOnce(t *testing.T, times int) {
 	write("behind the return")
 	same(t, ada.news(), "bob says *: behind the return")
 }
+
+// A right that is lost once more before the client has joined again is waited for again.
+func TestExileFlapping(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		ada := c.visit("ada", "#messages")
+		c.fake.Deny(ada.id, "messages", "read")
+		same(t, ada.later(5*time.Minute), exiled)
+		c.fake.Insert("messages", c.person("bob"), map[string]any{"text": "meanwhile"})
+		for range 3 {
+			c.fake.Allow(ada.id, "messages", "read")
+			same(t, ada.later(5*time.Minute), "&{Channel:#messages}")
+			c.fake.Deny(ada.id, "messages", "read")
+			time.Sleep(5 * time.Minute)
+			if _, err := ada.session.Join(t.Context(), "#messages", ircd.JoinOptions{Backlog: true}); err == nil {
+				t.Fatal("joined without the right")
+			}
+			same(t, ada.later(10*time.Second))
+		}
+		c.fake.Allow(ada.id, "messages", "read")
+		same(t, ada.returns(5*time.Minute), recalled, "bob says in #messages: meanwhile")
+	})
+}

@@ -74,6 +74,7 @@ type joined struct {
 	// out says that the client is not in the channel, as the user may not read it, and
 	// called that it is to come back; see exile.
 	out, called bool
+	nextCall    time.Time // it is not called before
 	nextTry     time.Time // for another group, while it may not be read as a part of this one
 	present     bool      // others in the channel know; see company
 	// What the backlog has shown, to be left out of the feed: these ids (with

@@ -164,7 +164,6 @@ func (c *conn) enter(ctx context.Context, name string) error {
 		return errOtherTime
 	case err != nil:
 		c.log.Debug().Err(err).Str("channel", name).Msg("join unasked")
-		c.leaveSession(ctx, name)
 		return nil
 	case ch == nil:
 		return nil

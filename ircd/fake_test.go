@@ -227,6 +227,7 @@ func (s *fakeSession) Join(ctx context.Context, channel string, opts JoinOptions
 }
 
 func (s *fakeSession) Part(_ context.Context, channel string) error {
+	s.mayCrash("Part")
 	s.chat.mu.Lock()
 	defer s.chat.mu.Unlock()
 	delete(s.joined, Fold(channel))

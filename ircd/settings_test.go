@@ -175,6 +175,11 @@ func TestAdmission(t *testing.T) {
 		chat := newFakeChat()
 		chat.backlog["#dev"] = []*Message{{ID: "m0", Time: time.Now(), From: testUser("bob"), Target: "#dev", Text: "old"}}
 		chat.notice = "you have missed more"
+		chat.crash = func(method, _ string) {
+			if method == "Part" {
+				t.Error("a session that cannot bring its client into a channel now is told to give that up")
+			}
+		}
 		s := newTestServer(t, chat, nil)
 		alice := s.user("alice")
 		alice.Sync()
