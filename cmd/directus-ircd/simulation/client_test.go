@@ -63,6 +63,7 @@ type client struct {
 	sights     []sighting
 	glimpses   []seen
 	quotations []quotation
+	begun      []beginning
 	letters    []letter
 	refusals   []refusal        // that do not say of what
 	answers    map[token]answer // to letters with a label

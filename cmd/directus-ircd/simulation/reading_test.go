@@ -171,6 +171,15 @@ func (r *reading) isProven(v visit) bool {
 	return !r.c.leavesUnproven(v.stay, end) && !slices.ContainsFunc(r.c.stalled, func(s stay) bool { return s.begin.Before(end) && s.end.After(v.begin) })
 }
 
+// brokeOff reports whether the connection of a client broke between the lines of a message that it cannot be sent as one: the
+// first of them has the msgid, by draft/multiline, and the client goes on from there.
+func (r *reading) brokeOff(row *record) bool {
+	return slices.ContainsFunc(r.c.begun, func(b beginning) bool {
+		end := r.c.stays[b.stay].end
+		return b.key == row.key && b.channel == r.ch.name && !end.IsZero() && end.Sub(b.at) < time.Second
+	})
+}
+
 // waited reports whether the client stayed in the channel long enough to be shown a message whose event was lost. One that
 // asks for what is behind the newest message that it knows does not find what is in front of that, unless the daemon has
 // found it itself and remembers it as late.
@@ -267,7 +276,7 @@ func (r *reading) judgeHoles(s *span) {
 		if i < first && (r.c.spec.kind == paging || !row.stored().After(s.begin)) || dated(row) || r.back.excuses(row) || r.sent[row.message] && r.c.spec.kind == plain {
 			continue
 		}
-		if r.c.spec.kind == paging && (r.disturbed(row) && !r.waited(row) || r.isBehindTheFuture(row) || r.isBehindOwn(row)) {
+		if r.c.spec.kind == paging && (r.brokeOff(row) || r.disturbed(row) && !r.waited(row) || r.isBehindTheFuture(row) || r.isBehindOwn(row)) {
 			continue
 		}
 		due := s.final || newest != nil && r.before(row, newest) && (!r.disturbed(row) || at.Sub(row.stored()) > lateness)

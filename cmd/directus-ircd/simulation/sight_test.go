@@ -25,6 +25,13 @@ type sighting struct {
 	stay    int  // its connection
 }
 
+// A beginning is the first of several lines of a message, as a client was sent it that cannot be sent them as one.
+type beginning struct {
+	key, channel string // of the item
+	at           time.Time
+	stay         int
+}
+
 // seen is a token in whatever line.
 type seen struct {
 	token   token
@@ -208,6 +215,7 @@ func (c *client) see(m *irc.Message) {
 	found := tokens(m.Trailing())
 	if id := string(m.Tags["msgid"]); len(found) == 0 && m.Prefix != nil && id != "" && strings.HasPrefix(m.Params[0], "#") && !strings.Contains(id, ".e") {
 		// The first of several lines names the message.
+		c.begun = append(c.begun, beginning{key: strings.SplitN(id, ".", 2)[0], channel: m.Params[0], at: time.Now(), stay: len(c.stays) - 1})
 		if _, history := c.batches[string(m.Tags["batch"])]; c.filling[m.Params[0]] && !history {
 			c.behind[m.Params[0]] = id
 		} else {
