@@ -152,8 +152,8 @@ type Removal struct {
 }
 
 // Admission asks the client's connection to join a channel, though its client has
-// not asked for it. What stands in the way is told to nobody, and the session to Part
-// from it then.
+// not asked for it. What stands in the way is told to nobody; the session may ask for it
+// again.
 type Admission struct{ Channel string }
 
 func (*Message) event()       {}
