@@ -13,7 +13,7 @@ const (
 	// memoryShare is how much of what the machine or the cgroup allows the daemon
 	// takes for its own memory, in percent: stacks of the system, buffers of sockets
 	// and files count there too.
-	memoryShare = 75
+	memoryShare = 66
 	// pageShare is which part of the limit the reading of history may take: one in that
 	// many.
 	pageShare = 8
