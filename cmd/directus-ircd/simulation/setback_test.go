@@ -63,8 +63,10 @@ func newSetBack(r *reading) *setBack {
 }
 
 // excuses reports whether a message may be missing. Who was there is to be shown it, by its event or by a reading, unless
-// nobody can tell it from what was there before. A device that was away is shown no more than the last minute, and who asks
-// for what is behind the newest message that it knows does not find what is in front of that.
+// nobody can tell it from what was there before. Who leaves earlier than a reading is sure to have found it is owed no more than
+// who stays: nothing that is in front of what was there, be that in the channel or where feeds began to read, as they do in a
+// channel that nobody has written in. A device that was away is shown no more than the last minute, and who asks for what is
+// behind the newest message that it knows does not find what is in front of that.
 func (b *setBack) excuses(row *record) bool {
 	switch {
 	case b.crowded[row.message]:
@@ -74,7 +76,7 @@ func (b *setBack) excuses(row *record) bool {
 	case b.c.spec.device != "":
 		return row.date().Before(b.w.chronicle.latest(b.w.start, row.stored()).Add(-time.Minute))
 	}
-	return b.behind[row.message]
+	return b.behind[row.message] || b.isUnknown(row) && !b.wasBrought(row, b.w.rest)
 }
 
 // isUnknown reports whether a message is dated before feeds began to read, or may be dated before the last one that they have
