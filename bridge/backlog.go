@@ -57,7 +57,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	if len(due.left) > 0 {
 		b.more = s.moreEvents(j, next)
 	}
-	j.due, j.since, j.had = false, time.Time{}, trail{}
+	j.due, j.since, j.sinceAt, j.had = false, time.Time{}, time.Time{}, trail{}
 	j.shown, j.shownAt, j.floorPos = shown, at, pos
 	if !p.end {
 		j.floor, j.floorAt = p.floor, at

@@ -87,6 +87,44 @@ func TestMuchWrittenWhileTheBacklogIsDue(t *testing.T) {
 	}
 }
 
+// What is written while a backlog is due is in it though the clock of Directus is set back, and dates it before the JOIN.
+func TestClockSetBackWhileTheBacklogIsDue(t *testing.T) {
+	for _, backlog := range []int{0, 3} {
+		t.Run(fmt.Sprint(backlog), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				ch := messages("messages")
+				ch.Backlog = backlog
+				r := newRemembering(t, nil, ch)
+				r.insert("old")
+				time.Sleep(time.Minute)
+				r.visit("bob", "#messages")
+				v := r.login("ada", "")
+				end := outages["down"](r)
+				time.Sleep(10 * time.Second)
+				v.join("#messages")
+				time.Sleep(10 * time.Second)
+				r.fake.SetClock(-30 * time.Second)
+				r.insert("new 0")
+				time.Sleep(20 * time.Second)
+				for i := range 4 {
+					r.insert(fmt.Sprint("new ", 1+i))
+				}
+				time.Sleep(3 * time.Second)
+				end()
+				var got []string
+				for range 120 {
+					time.Sleep(time.Second)
+					got = append(got, v.texts()...)
+				}
+				got = slices.DeleteFunc(got, func(text string) bool { return text == "old" })
+				if want := numbered("new %d", 5); !slices.Equal(got, want) {
+					t.Errorf("shown are %q", got)
+				}
+			})
+		})
+	}
+}
+
 // Private messages are read after the login: those of an outage that begins with it are shown all the same.
 func TestMuchWrittenInPrivateWhileTheBacklogIsDue(t *testing.T) {
 	const meanwhile = 60

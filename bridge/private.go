@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	irc "gopkg.in/irc.v4"
 
@@ -45,7 +46,7 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 	if g := s.plan.private; g != nil && s.joined[privateName] == nil {
 		c := g.channels[0]
 		j := s.newJoined(c, g, opts)
-		j.floorPos, j.since = j.view.reader.end(), s.joinTime(j, nil)
+		j.floorPos, j.since, j.sinceAt = j.view.reader.end(), s.joinTime(j, nil), time.Now()
 		s.joined[privateName] = j
 		s.ring()
 	}

@@ -219,9 +219,10 @@ func (f found) mark() *row { return &row{id: f.row.id, date: f.row.date} }
 // backlog reads the latest messages, not more than the channel's backlog but for what has
 // come since a JOIN whose backlog is due; see latest for some.
 func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, error) {
-	list, end, cut, err := h.latest(ctx, nil, max(j.Backlog, 1), j.since, some)
+	since := h.dueSince(j)
+	list, end, cut, err := h.latest(ctx, nil, max(j.Backlog, 1), since, some)
 	p := past{list: list, end: end}
-	recent := len(list) > 0 && !j.since.IsZero() && !list[0].row.date.Before(j.since)
+	recent := len(list) > 0 && !since.IsZero() && !list[0].row.date.Before(since)
 	if len(list) > 0 && !end {
 		p.floor = list[0].mark()
 	}
@@ -240,6 +241,16 @@ func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, er
 			what, j.window(), list[0].row.shownAt().UTC().Format(timestampLayout))
 	}
 	return p, err
+}
+
+// dueSince is the date from which on a backlog that is due has all: that of the JOIN, or an
+// earlier one where the clock of Directus was set back since. Both are exact to a second.
+func (h *historian) dueSince(j *joined) time.Time {
+	earliest, known := h.member.account.EarliestSince(j.sinceAt)
+	if known && earliest.Add(time.Second).Before(j.since) {
+		return earliest
+	}
+	return j.since
 }
 
 // leftOut says that more was missed than is shown, and how to see it.

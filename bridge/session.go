@@ -69,7 +69,8 @@ type joined struct {
 	due  bool // the backlog could not be read yet
 	// since is the moment of the JOIN, by the clock of Directus, as long as its backlog is
 	// due: all that is dated from then on is in that, however much it is. Zero: not known.
-	since time.Time
+	// sinceAt is that moment by our clock.
+	since, sinceAt time.Time
 	told  trouble
 	// out says that the client is not in the channel, as the user may not read it, and
 	// called that it is to come back; see exile.
@@ -200,7 +201,7 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	}
 	answer.At = s.joinTime(j, list)
 	if j.due {
-		j.since = answer.At
+		j.since, j.sinceAt = answer.At, time.Now()
 		s.ringLater()
 	}
 	j.at, j.fetches = answer.At, !opts.Backlog
