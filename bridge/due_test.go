@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"directus-ircd/bridge"
@@ -181,5 +182,44 @@ func (v *visitor) join(channel string) {
 	}
 	if len(answer.Backlog) > 0 {
 		v.t.Errorf("%d messages were read", len(answer.Backlog))
+	}
+}
+
+// What Directus told of just before a JOIN, and the client had not been shown as it was not in the channel, is in the backlog,
+// also where that comes late.
+func TestToldOfBeforeAJoinWhoseBacklogIsDue(t *testing.T) {
+	for outage, begin := range outages {
+		for _, device := range []string{"", "laptop"} {
+			t.Run(fmt.Sprint(outage, device), func(t *testing.T) {
+				ircdtest.Bubble(t, func(t *testing.T) {
+					r := newRemembering(t, nil, room("dev", nil), room("ops", nil))
+					addRooms(r.fake)
+					say := func(text string) {
+						r.fake.Insert("rooms", r.person("bob"), map[string]any{"text": text, "room": "ops"})
+						synctest.Wait()
+					}
+					v := r.login("ada", device)
+					v.join("#dev") // which is read from the same collection
+					v.join("#ops") // nothing is there, which a device knows from here on
+					if err := v.session.Part(t.Context(), "#ops"); err != nil {
+						t.Fatal(err)
+					}
+					for i := range 3 {
+						say(fmt.Sprint("told ", i))
+					}
+					end := begin(r)
+					v.join("#ops")
+					say("missed") // or told of, where Directus is not down
+					end()
+					var got []string
+					for range 120 {
+						time.Sleep(time.Second)
+						got = append(got, v.texts()...)
+					}
+					slices.Sort(got) // one that Directus tells of meanwhile is shown at once
+					same(t, got, "missed", "told 0", "told 1", "told 2")
+				})
+			})
+		}
 	}
 }

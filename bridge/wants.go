@@ -14,7 +14,7 @@ func (s *session) wants(v *view, e *entry, pos int64) bool {
 	if _, again := v.reader.skip[e.row.id]; again && !e.restored {
 		return false
 	}
-	if j != nil && j.due {
+	if j != nil && j.due && pos >= j.floorPos { // what the feed had brought before the JOIN the backlog shows
 		if j.live == nil {
 			j.live = map[string]struct{}{}
 		}
