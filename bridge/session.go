@@ -71,7 +71,7 @@ type joined struct {
 	// due: all that is dated from then on is in that, however much it is. Zero: not known.
 	// sinceAt is that moment by our clock.
 	since, sinceAt time.Time
-	told  trouble
+	told           trouble
 	// out says that the client is not in the channel, as the user may not read it, and
 	// called that it is to come back; see exile.
 	out, called bool
