@@ -189,10 +189,10 @@ func (r *reading) waited(row *record) bool {
 	})
 }
 
-// isBehindTheFuture reports whether a client came back to ask for what is behind a message that had been given a date of the
-// future, and another was stored meanwhile, in front of that, of which the daemon knew nothing: neither a date nor a msgid
-// tells what came after a message, so that it finds only what its feeds have brought, in this life. That is to be shown, see
-// TestRowsBehindARowOfTheFuture.
+// isBehindTheFuture reports whether a client came back to ask for what is behind a message that has a later date than one which
+// was stored after it, as its date was given or the clock of Directus set back, and of which the daemon knew nothing: neither a
+// date nor a msgid tells what came after a message, so that it finds only what its feeds have brought, in this life. That is to
+// be shown, see TestRowsBehindARowOfTheFuture.
 func (r *reading) isBehindTheFuture(row *record) bool {
 	back := slices.IndexFunc(r.c.visits, func(v visit) bool { return v.channel == r.ch.name && v.begin.After(row.stored()) })
 	if back < 0 {
@@ -201,7 +201,7 @@ func (r *reading) isBehindTheFuture(row *record) bool {
 	begin := r.c.visits[back].begin
 	return slices.ContainsFunc(r.mine, func(s sighting) bool {
 		i, known := r.place[s.token.n]
-		return known && s.at.Before(begin) && dated(r.rows[i]) && i > r.place[row.message] && r.rows[i].stored().Before(row.stored())
+		return known && s.at.Before(begin) && r.rows[i].date().After(row.date()) && r.rows[i].stored().Before(row.stored())
 	}) && !r.wasBrought(row, begin)
 }
 
