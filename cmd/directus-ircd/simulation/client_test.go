@@ -32,6 +32,7 @@ const (
 type stay struct {
 	begin, end time.Time
 	reason     string
+	life       int // of the daemon
 }
 
 // visit is the time that a client is in a channel, from a JOIN on.
@@ -113,7 +114,8 @@ func (c *client) run(ctx context.Context) {
 func (c *client) live(ctx context.Context) (wait time.Duration) {
 	near, far := net.Pipe()
 	w := newWire(near)
-	if !c.w.connect(ctx, far, c.spec.web) {
+	life, ok := c.w.connect(ctx, far, c.spec.web)
+	if !ok {
 		near.Close()
 		far.Close()
 		return reconnection
@@ -123,7 +125,7 @@ func (c *client) live(ctx context.Context) (wait time.Duration) {
 	c.batches, c.probed, c.in = map[string]batch{}, map[string]time.Time{}, map[string]bool{}
 	c.answering = map[string]token{}
 	c.behind, c.filling, c.missing, c.nick = map[string]string{}, map[string]bool{}, map[string]bool{}, ""
-	c.stays = append(c.stays, stay{begin: time.Now()})
+	c.stays = append(c.stays, stay{begin: time.Now(), life: life})
 	number, out := len(c.stays)-1, c.out
 	c.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() { w.Close() })

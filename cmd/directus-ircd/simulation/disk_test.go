@@ -39,7 +39,7 @@ func (w *world) forgets() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.full || w.fileless || w.scenario.settings.forgetful {
-		w.wrecked = append(w.wrecked, time.Now())
+		w.wrecked = append(w.wrecked, w.lives)
 	}
 }
 

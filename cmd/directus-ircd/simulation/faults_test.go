@@ -229,8 +229,8 @@ var faults = map[string]act{
 		if err := w.wreck(); err != nil {
 			w.t.Fatal(err)
 		}
+		w.wrecked = append(w.wrecked, w.lives)
 		w.startDaemon()
-		w.wrecked = append(w.wrecked, time.Now())
 		return true
 	}},
 }

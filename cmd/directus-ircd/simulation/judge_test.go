@@ -267,7 +267,7 @@ func (w *world) judgeDoubles(c *client, ch channelSpec, mine []sighting, rows []
 		}
 		before, again := last[s.token.n]
 		if again && c.spec.device != "" && before.stay < s.stay && c.spec.kind != paging &&
-			w.isReceived(c, before, s.at) && w.whole(c, ch, rows[i], w.start, s.at) && !w.mayRepeat(c, s, rows[i]) {
+			w.isReceived(c, before, s) && w.whole(c, ch, rows[i], w.start, s.at) && !w.mayRepeat(c, s, rows[i]) {
 			w.fail("doubled: the device %s was shown %v in %s at %.3f and at %.3f again", c.name, s.token, ch.name,
 				before.at.Sub(w.start).Seconds(), s.at.Sub(w.start).Seconds())
 		}
@@ -275,14 +275,16 @@ func (w *world) judgeDoubles(c *client, ch channelSpec, mine []sighting, rows []
 	}
 }
 
-// isReceived reports whether the daemon knows at a moment of a later connection that a device has what it was shown.
-func (w *world) isReceived(c *client, shown sighting, at time.Time) bool {
+// isReceived reports whether the daemon knows in a later connection that a device has what it was shown.
+func (w *world) isReceived(c *client, shown, later sighting) bool {
 	end := c.stays[shown.stay].end
-	return end.Sub(shown.at) > proof && !c.leavesUnproven(shown.stay, end) && !w.wreckedBetween(shown.at, at)
+	return end.Sub(shown.at) > proof && !c.leavesUnproven(shown.stay, end) && !w.wreckedBetween(c.stays[shown.stay].life, c.stays[later.stay].life)
 }
 
-func (w *world) wreckedBetween(from, to time.Time) bool {
-	return slices.ContainsFunc(w.wrecked, func(t time.Time) bool { return t.After(from) && t.Before(to) })
+// wreckedBetween reports whether the daemon's state was lost between two of its lives. Times do not tell: one life may end at the
+// moment at which the next begins, and has clients.
+func (w *world) wreckedBetween(from, to int) bool {
+	return slices.ContainsFunc(w.wrecked, func(life int) bool { return life >= from && life < to })
 }
 
 func (w *world) judgeAuthors(c *client, mine []sighting) {

@@ -37,6 +37,7 @@ func newReading(w *world, c *client, ch channelSpec, mine []sighting, rows []*re
 // it was.
 type span struct {
 	begin  time.Time // what is stored from then on is to be shown
+	life   int       // of the daemon, in which it begins
 	sights []sighting
 	end    time.Time
 	final  bool // the client is there when all has come to rest
@@ -135,13 +136,14 @@ func (r *reading) spans() (spans []*span) {
 			continue
 		}
 		var s *span
+		life := r.c.stays[v.stay].life
 		if !v.cut.IsZero() {
-			s = &span{begin: v.cut}
+			s = &span{begin: v.cut, life: life}
 			spans = append(spans, s)
-		} else if n := len(spans); over && n > 0 && !r.w.wreckedBetween(spans[n-1].begin, v.begin) {
+		} else if n := len(spans); over && n > 0 && !r.w.wreckedBetween(spans[n-1].life, life) {
 			s = spans[n-1]
 		} else if !over || r.isProven(v) {
-			s = &span{begin: v.begin}
+			s = &span{begin: v.begin, life: life}
 			spans = append(spans, s)
 		} else {
 			continue
@@ -198,11 +200,11 @@ func (r *reading) isBehindTheFuture(row *record) bool {
 	if back < 0 {
 		return false
 	}
-	begin := r.c.visits[back].begin
+	begin, life := r.c.visits[back].begin, r.c.stays[r.c.visits[back].stay].life
 	return slices.ContainsFunc(r.mine, func(s sighting) bool {
 		i, known := r.place[s.token.n]
 		return known && s.at.Before(begin) && r.rows[i].date().After(row.date()) && r.rows[i].stored().Before(row.stored())
-	}) && !r.wasBrought(row, begin)
+	}) && !r.wasBrought(row, begin, life)
 }
 
 // isBehindOwn reports whether a client was in the channel when a message was stored, was shown a line of its own that was
@@ -216,17 +218,17 @@ func (r *reading) isBehindOwn(row *record) bool {
 		return known && r.sent[s.token.n] && s.page == 0 && !s.past &&
 			(r.rows[i].stored().After(row.stored()) || i > r.place[row.message]) &&
 			!v.begin.After(row.stored()) && !v.end.IsZero() && v.end.Sub(row.stored()) < lateness &&
-			slices.ContainsFunc(r.w.restarts, func(t time.Time) bool { return t.After(s.at) && t.Sub(v.end) < lateness })
+			slices.ContainsFunc(r.w.restarts[r.c.stays[s.stay].life-1:], func(t time.Time) bool { return t.Sub(v.end) < lateness })
 	})
 }
 
-// wasBrought reports whether a feed brought a message to somebody who did not send it, before a moment and in the same life
-// of the daemon.
-func (r *reading) wasBrought(row *record, to time.Time) bool {
+// wasBrought reports whether a feed brought a message to somebody who did not send it, before a moment and in a life of the
+// daemon.
+func (r *reading) wasBrought(row *record, to time.Time, life int) bool {
 	for _, c := range r.w.clients {
 		if c.spec.person != r.w.book.author(row.message) && slices.ContainsFunc(c.sights, func(s sighting) bool {
 			return s.token.n == row.message && s.channel == r.ch.name && s.page == 0 && !s.past && !s.edit &&
-				s.at.Before(to) && !slices.ContainsFunc(r.w.restarts, func(t time.Time) bool { return t.After(s.at) && t.Before(to) })
+				s.at.Before(to) && c.stays[s.stay].life == life
 		}) {
 			return true
 		}

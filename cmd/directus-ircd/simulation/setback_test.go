@@ -76,7 +76,7 @@ func (b *setBack) excuses(row *record) bool {
 	case b.c.spec.device != "":
 		return row.date().Before(b.w.chronicle.latest(b.w.start, row.stored()).Add(-time.Minute))
 	}
-	return b.behind[row.message] || b.isUnknown(row) && !b.wasBrought(row, b.w.rest)
+	return b.behind[row.message] || b.isUnknown(row) && !b.wasBrought(row, b.w.rest, b.w.lives)
 }
 
 // isUnknown reports whether a message is dated before feeds began to read, or may be dated before the last one that they have

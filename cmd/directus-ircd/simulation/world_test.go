@@ -62,8 +62,9 @@ type world struct {
 	deeds     map[string]int
 	disorders []stay            // see disorder
 	rest      time.Time         // from when on nothing happens
-	wrecked   []time.Time       // when the daemon's state was lost
-	restarts  []time.Time       // when it was stopped
+	lives     int               // of the daemon so far
+	wrecked   []int             // the lives at whose end, or behind it, the daemon's state was lost
+	restarts  []time.Time       // when each life was ended
 	renamed   bool              // names, or who may read them, have changed
 	fileless  bool              // the daemon could not open its file, and keeps in memory what it would have there
 	reloads   []time.Time       // of the configuration
@@ -83,6 +84,7 @@ type world struct {
 
 // daemon is one life of what is tested.
 type daemon struct {
+	life    int // its number, from 1 on
 	client  *directus.Client
 	backend *bridge.Backend
 	server  *ircd.Server
@@ -197,10 +199,11 @@ func (w *world) options(client *directus.Client) bridge.Options {
 
 // startDaemon starts a life of the daemon.
 func (w *world) startDaemon() {
-	d := &daemon{ln: ircdtest.NewListener(), web: ircdtest.NewListener()}
+	d := &daemon{life: w.lives + 1, ln: ircdtest.NewListener(), web: ircdtest.NewListener()}
 	d.client = directus.New(w.fake.URL(), directus.Options{NetDial: w.wires.Dial, Logger: zerolog.New(w).Level(zerolog.InfoLevel)})
 	opts := w.options(d.client)
 	w.openState(&opts)
+	w.lives = d.life
 	var err error
 	if d.backend, err = bridge.New(opts); err != nil {
 		w.t.Fatal(err)
@@ -267,13 +270,13 @@ func (w *world) stopDaemon() {
 	}
 }
 
-// connect hands the far end of a connection to the daemon; false if there is none.
-func (w *world) connect(ctx context.Context, far net.Conn, web bool) bool {
+// connect hands the far end of a connection to the daemon and returns which life of it that is; false if there is none.
+func (w *world) connect(ctx context.Context, far net.Conn, web bool) (life int, ok bool) {
 	w.mu.Lock()
 	d := w.daemon
 	w.mu.Unlock()
 	if d == nil {
-		return false
+		return 0, false
 	}
 	w.judgeQueues(d)
 	if web {
@@ -281,7 +284,7 @@ func (w *world) connect(ctx context.Context, far net.Conn, web bool) bool {
 	} else {
 		d.ln.Connect(far)
 	}
-	return ctx.Err() == nil
+	return d.life, ctx.Err() == nil
 }
 
 // credentials are what a client of somebody logs in with: an account and its secret.
