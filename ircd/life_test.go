@@ -1,12 +1,14 @@
 package ircd
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -64,29 +66,72 @@ func TestDrainAtAnyPace(t *testing.T) {
 
 // TestSendsButDoesNotRead: who never reads is closed, though lines go on coming.
 func TestSendsButDoesNotRead(t *testing.T) {
-	ircdtest.Bubble(t, func(t *testing.T) {
-		s := newTestServer(t, newFakeChat(), nil)
-		bob := s.inChannel("bob", "#messages")
-		nc := s.connect(nil)
-		defer nc.Close()
-		if _, err := io.WriteString(nc, "PASS alice@example.com:pw-alice\r\nNICK alice\r\nUSER x\r\nJOIN #messages\r\n"); err != nil {
+	for name, web := range map[string]bool{"lines": false, "WebSocket": true} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) { testSendsButDoesNotRead(t, web) })
+		})
+	}
+}
+
+func testSendsButDoesNotRead(t *testing.T, web bool) {
+	var log bytes.Buffer
+	s := newTestServer(t, newFakeChat(), func(o *Options) { o.Logger = zerolog.New(zerolog.SyncWriter(&log)) })
+	bob := s.inChannel("bob", "#messages")
+	nc, frame := s.connect(nil), func(line string) string { return line + "\r\n" }
+	if web {
+		nc = s.webSocket()
+		frame = func(line string) string { return clientFrame(textFrame, line) }
+	}
+	defer nc.Close()
+	for _, line := range []string{"PASS alice@example.com:pw-alice", "NICK alice", "USER x", "JOIN #messages"} {
+		if _, err := io.WriteString(nc, frame(line)); err != nil {
 			t.Fatal(err)
 		}
-		start := time.Now()
-		for {
-			if _, err := io.WriteString(nc, "PING x\r\n"); err != nil {
-				break
-			}
-			if time.Since(start) > time.Minute {
-				t.Fatal("still connected")
-			}
-			time.Sleep(100 * time.Millisecond)
+	}
+	start := time.Now()
+	for {
+		if _, err := io.WriteString(nc, frame("PING x")); err != nil {
+			break
 		}
-		bob.Expect(":alice!u@directus QUIT :Connection closed")
-		if d := time.Since(start); d > stallTimeout+drainLimit+flushTimeout+time.Second {
-			t.Errorf("closed after %v", d)
+		if time.Since(start) > time.Minute {
+			t.Fatal("still connected")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	bob.Expect(":alice!u@directus QUIT :Connection closed")
+	if d := time.Since(start); d > stallTimeout+drainLimit+flushTimeout+time.Second {
+		t.Errorf("closed after %v", d)
+	}
+	synctest.Wait()
+	if want := `"cause":"client does not read"`; !strings.Contains(log.String(), want) {
+		t.Errorf("the log does not say %s:\n%s", want, log.String())
+	}
+}
+
+// webSocket opens a connection that is a WebSocket, without a client on it.
+func (s *testServer) webSocket() net.Conn {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	pipes, served := ircdtest.NewListener(), make(chan error, 1)
+	go func() { served <- s.Serve(ctx, WebSocketListener(pipes, nil), ListenOptions{}) }()
+	s.t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			s.t.Errorf("Serve: %v", err)
 		}
 	})
+	here, there := net.Pipe()
+	pipes.Connect(there)
+	if _, err := io.WriteString(here, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"); err != nil {
+		s.t.Fatal(err)
+	}
+	// Its buffer takes no more than the answer: the client has sent nothing yet.
+	resp, err := http.ReadResponse(bufio.NewReader(here), nil)
+	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+		s.t.Fatalf("%v, %v", resp, err)
+	}
+	return here
 }
 
 // closeFails is a session whose Close fails.

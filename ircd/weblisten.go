@@ -3,6 +3,7 @@ package ircd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -260,7 +261,21 @@ func (c *httpConn) Read(p []byte) (int, error) {
 	c.meter.pay()
 	n, err := c.Conn.Read(p)
 	c.meter.count(p[:n])
-	return n, err
+	return n, keptError(err)
+}
+
+func (c *httpConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	return n, keptError(err)
+}
+
+// keptError keeps a timeout what it is through the WebSocket above, which puts a text in the
+// place of each net.Error that calls itself temporary.
+func keptError(err error) error {
+	if _, ok := err.(net.Error); ok { // not one that wraps it, which is left alone
+		return fmt.Errorf("%w", err)
+	}
+	return err
 }
 
 func (c *httpConn) CloseWrite() error { return closeWrite(c.Conn) }

@@ -74,6 +74,9 @@ func TestKnownScenarios(t *testing.T) {
 		"a refused reaction says nothing of a message": small(tagged, "12.4.0", false,
 			step{"say", 0, 0, 3, time.Second}, step{"part", 0, 0, 0, time.Second}, step{"react", 0, 0, 0, time.Minute},
 		).with(func(s *settings) { s.channels[0].reactions = true }),
+		"a client over WebSocket reads nothing for longer than it may, and goes on writing": small(tagged, "12.4.0", false,
+			append([]step{{"client reads nothing", 0, 0, 63, 0}, {"web", 1, 0, 7, time.Second}}, slices.Repeat([]step{{"say", 0, 0, 3, 2 * time.Second}}, 25)...)...,
+		).with(func(s *settings) { s.clients[0].web = true }),
 	} {
 		t.Run(what, func(t *testing.T) {
 			if !*alone && slices.ContainsFunc(s.steps, func(s step) bool { return s.name == "disk full" }) {
