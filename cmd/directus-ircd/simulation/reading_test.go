@@ -236,12 +236,17 @@ func (r *reading) wasBrought(row *record, to time.Time, life int) bool {
 	return false
 }
 
-// first is the place of the oldest message of a span's backlog.
+// first is the place of the oldest message of a span's backlog. A device that comes back while the clock of Directus is set
+// back is shown the last minute by that clock, as the README says. That may be older than the backlog with which the span has
+// begun, and says nothing of what is between the two.
 func (r *reading) first(s *span) int {
 	first := len(r.rows)
 	for _, seen := range s.sights {
 		row, ok := r.row(seen)
 		if !ok || r.sent[row.message] || !seen.past && seen.page == 0 || r.disturbed(row) {
+			continue
+		}
+		if r.c.spec.device != "" && r.visit(seen).begin.After(s.begin) && r.w.mayRepeat(r.c, seen, row) {
 			continue
 		}
 		if i := r.place[row.message]; i < first && row.stored().Before(r.visit(seen).begin) {
