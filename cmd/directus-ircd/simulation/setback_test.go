@@ -95,10 +95,15 @@ func (b *setBack) isUnknown(row *record) bool {
 }
 
 // mayRepeat reports whether a device that comes back may be shown a message once more: one of the last minute, while the clock
-// of Directus is set back by more than that.
+// of Directus is set back by more than that. Which minute that is depends on when the backlog was read, which takes Directus a
+// while.
 func (w *world) mayRepeat(c *client, s sighting, row *record) bool {
 	begin := c.stays[s.stay].begin
 	now, latest := w.chronicle.shown(begin), w.chronicle.latest(w.start, begin)
+	until := now
+	if s.past {
+		until = w.chronicle.shown(s.at)
+	}
 	const inexact = 3 * time.Second // the daemon knows the time by answers, and dates may be whole seconds
-	return latest.Sub(now) > time.Minute-inexact && now.Sub(row.date()) < time.Minute+inexact && row.date().Before(now.Add(inexact))
+	return latest.Sub(now) > time.Minute-inexact && now.Sub(row.date()) < time.Minute+inexact && row.date().Before(until.Add(inexact))
 }
