@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/directus"
+	"directus-ircd/ircd"
 )
 
 // errHidden says that Directus refused an item, or stored it and refused to
@@ -72,12 +73,13 @@ func (d *delivery) failed(ctx context.Context, failure error) (row, error) {
 }
 
 // afterwards gives a look at the truth a little time of its own when ctx has run
-// out, because the truth is worth more than a quick answer; less when ctx was
-// cancelled, because then the daemon stops.
+// out, because the truth is worth more than a quick answer; less when the connection
+// has ended, because then the daemon stops.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
-	stop := context.AfterFunc(ctx, func() {
-		if errors.Is(ctx.Err(), context.Canceled) {
+	lasting := ircd.Lasting(ctx)
+	stop := context.AfterFunc(lasting, func() {
+		if errors.Is(lasting.Err(), context.Canceled) {
 			time.AfterFunc(silentTimeout, cancel)
 		}
 	})

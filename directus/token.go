@@ -95,8 +95,12 @@ func (a *Account) rotate(ctx context.Context, old string) error {
 	}
 	err = fmt.Errorf("refresh the directus session: %w", err)
 	refused := isRefusal(err)
-	if !refused && ctx.Err() == nil {
+	switch {
+	case refused:
+	case ctx.Err() == nil:
 		a.failed, a.failure = time.Now(), err
+	case time.Since(started) >= abandon: // whoever asks next need not wait as long
+		a.failed, a.failure = time.Now(), fmt.Errorf("refresh the directus session: %w: no answer in time", ErrUnavailable)
 	}
 	a.mu.Unlock()
 	if refused {

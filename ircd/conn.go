@@ -287,7 +287,7 @@ func (c *conn) flush(ctx context.Context) error {
 		return nil
 	}
 	// A slow reader has a time of its own, whatever a command has left.
-	err := c.out.put(lasting(ctx), c.out1)
+	err := c.out.put(Lasting(ctx), c.out1)
 	c.out1 = nil // the queue has it
 	if errors.Is(err, errStalled) {
 		return stalled()
@@ -303,7 +303,7 @@ func (c *conn) flushLong(ctx context.Context) error {
 		return nil
 	}
 	if c.srv.spare.crowded() {
-		if _, err := c.out.awaitIdle(lasting(ctx)); err != nil {
+		if _, err := c.out.awaitIdle(Lasting(ctx)); err != nil {
 			return err
 		}
 	}

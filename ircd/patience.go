@@ -101,8 +101,9 @@ func (p *patience) end() {
 	}
 }
 
-// lasting returns the context of the connection for that of a command.
-func lasting(ctx context.Context) context.Context {
+// Lasting returns the context of the connection for that of a command, which ends earlier: a
+// Session that goes on behind the end of a command ends with that.
+func Lasting(ctx context.Context) context.Context {
 	if parent, ok := ctx.Value(lastingKey{}).(context.Context); ok {
 		return parent
 	}
@@ -111,7 +112,7 @@ func lasting(ctx context.Context) context.Context {
 
 // ended returns why the connection ends, and nil if it is no more than the time
 // of a command that is over.
-func ended(ctx context.Context) error { return context.Cause(lasting(ctx)) }
+func ended(ctx context.Context) error { return context.Cause(Lasting(ctx)) }
 
 // hasTime reports whether a command has some time left.
 func hasTime(ctx context.Context, need time.Duration) bool {

@@ -317,7 +317,7 @@ func TestPatienceIsAContext(t *testing.T) {
 					if d, _ := inner.Deadline(); !d.Equal(time.Now().Add(commandTime)) {
 						t.Errorf("it ends at %v", d)
 					}
-					if inner.Value(t) != "found" || lasting(inner) != outer {
+					if inner.Value(t) != "found" || Lasting(inner) != outer {
 						t.Error("its values are not to be found")
 					}
 					end.how(cancelOuter, cancel)

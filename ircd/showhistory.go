@@ -54,7 +54,7 @@ func (c *conn) nextPart(ctx context.Context, more More) ([]Event, error) {
 	if alive, err := c.written(ctx); err != nil || !alive {
 		return nil, err
 	}
-	events, err := more(lasting(ctx))
+	events, err := more(Lasting(ctx))
 	if end := ended(ctx); end != nil {
 		return nil, end
 	}
@@ -71,7 +71,7 @@ func (c *conn) whenWritten(ctx context.Context) (context.Context, context.Cancel
 	if _, err := c.written(ctx); err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := withPatience(lasting(ctx))
+	ctx, cancel := withPatience(Lasting(ctx))
 	return ctx, cancel, nil
 }
 
@@ -81,7 +81,7 @@ func (c *conn) written(ctx context.Context) (bool, error) {
 	if err := c.flush(ctx); err != nil {
 		return false, err
 	}
-	return c.out.awaitIdle(lasting(ctx))
+	return c.out.awaitIdle(Lasting(ctx))
 }
 
 // openHistory opens the batch of a history; it is none for clients without

@@ -147,6 +147,28 @@ func TestStopInEachState(t *testing.T) {
 	}
 }
 
+// A daemon that finds out what became of messages, and perhaps has to renew sessions for that, ends in time as well: also
+// where that has begun before the signal came.
+func TestStopWhileMessagesAreInDoubt(t *testing.T) {
+	for _, test := range []struct{ begin, frozen, waited time.Duration }{ // access tokens live for a minute
+		{0, 3, 10}, {0, 15, 10}, {50, 9, 2}, {50, 9, 3}, {50, 9, 10}, {58, 1, 2}, {58, 1, 5}, {58, 1, 7},
+	} {
+		t.Run(fmt.Sprint(int(test.begin), int(test.frozen), int(test.waited)), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				testStop(t, func(w *stopWorld) {
+					people := w.login()
+					time.Sleep(test.begin * time.Second)
+					w.freeze()
+					time.Sleep(test.frozen * time.Second)
+					for _, c := range people {
+						c.Send("PRIVMSG #messages :hello")
+					}
+				}, test.waited*time.Second)
+			})
+		})
+	}
+}
+
 func testStop(t *testing.T, arrange func(*stopWorld), after time.Duration) {
 	w := &stopWorld{t: t, fake: directustest.NewFake(t, directustest.FakeOptions{AccessTTL: time.Minute}), ln: ircdtest.NewListener()}
 	w.fake.AddCollection("other", directustest.FakeCollection{Fields: []string{"text"}})
