@@ -58,6 +58,7 @@ type reader struct {
 type stay struct {
 	sightings []sighting
 	end       time.Time
+	unread    bool // it was closed, with this reason, as the rest of a backlog could not be read
 }
 
 // page is an answer about the past, while it comes.
@@ -140,6 +141,11 @@ func (r *reader) take(c *connection, m *irc.Message) error {
 		if strings.Contains(m.Trailing(), " in time") {
 			r.world.note("%s: %v", r.name, m)
 			r.world.book.do(func() { r.told[m.Params[0]] = true })
+		}
+	case "ERROR":
+		if strings.Contains(m.Trailing(), "The rest of the history could not be read") {
+			r.world.note("%s: %v", r.name, m)
+			r.world.book.do(func() { r.stays[len(r.stays)-1].unread = true })
 		}
 	case "PRIVMSG":
 		r.note(m)

@@ -59,6 +59,7 @@ type tally struct {
 	lost, doubled, disordered               int
 	again                                   int // to a device that had not yet acknowledged it
 	leftOut                                 int // as Directus could not give it in time, of which a device was told
+	unread                                  int // backlogs whose rest Directus could not give in time, so that the connection was closed
 	stranger, leaked                        int
 	untrue, handed, barred                  int
 	latest                                  time.Duration // the worst disorder
@@ -195,6 +196,8 @@ func (w *world) judgeReader(sum *tally, r *reader, channel string, store *collec
 		switch {
 		case r.device != "":
 			w.judgeResuming(sum, r, mine, stay.end, before)
+		case stay.unread && i < len(r.stays)-1: // what came live is there, and not all that is in front of it: the next one shows it
+			sum.unread++
 		case r.style != paging:
 			w.judgeHoles(sum, r, shown, channel, store, i == len(r.stays)-1)
 		}
@@ -392,6 +395,7 @@ func (w *world) print(sum tally) {
 		{"lost", sum.lost}, {"doubled", sum.doubled}, {"out of order", sum.disordered},
 		{"shown to a device once more, as it had not answered PING", sum.again},
 		{"left out, and told so, as Directus was too slow", sum.leftOut},
+		{"backlogs broken off with their connection, which told so", sum.unread},
 		{"wrong author", sum.stranger}, {"leaked", sum.leaked},
 		{"told untruly", sum.untrue}, {"nick changed hands", sum.handed},
 		{"messages that a Flow refused", sum.barred},
