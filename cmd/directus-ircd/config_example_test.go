@@ -66,26 +66,20 @@ func TestExampleShowsEveryKey(t *testing.T) {
 	}
 }
 
-func TestReadmeNamesEveryKey(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestManualNamesEveryKey(t *testing.T) {
+	page := manualPage(t, "yaml")
 	paths := yamlPaths(reflect.TypeFor[config](), "")
 	for _, path := range paths {
 		isGroup := slices.ContainsFunc(paths, func(p string) bool { return strings.HasPrefix(p, path+".") })
-		if key := strings.ReplaceAll(path, "[0]", "[]"); !isGroup && !strings.Contains(string(readme), "`"+key+"`") {
-			t.Errorf("the README does not explain %s", key)
+		if key := strings.ReplaceAll(path, "[0]", "[]"); !isGroup && !strings.Contains(page, "`"+key+"`") {
+			t.Errorf("directus-ircd.yaml(5) does not describe %s", key)
 		}
 	}
 }
 
 // What the server offers is explained.
-func TestReadmeNamesEveryCapability(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestManualNamesEveryCapability(t *testing.T) {
+	page := manualPage(t, "clients")
 	ircdtest.Bubble(t, func(t *testing.T) {
 		cfg := defaultConfig()
 		cfg.Directus.URL = "http://directus.example.com"
@@ -106,8 +100,8 @@ func TestReadmeNamesEveryCapability(t *testing.T) {
 		c.Send("CAP LS 302")
 		_, list, _ := strings.Cut(c.Expect("* CAP * LS *"), " LS :")
 		for word := range strings.FieldsSeq(list) {
-			if name, _, _ := strings.Cut(word, "="); !strings.Contains(string(readme), "`"+name+"`") {
-				t.Errorf("the README does not explain %s", name)
+			if name, _, _ := strings.Cut(word, "="); !strings.Contains(page, "`"+name+"`") {
+				t.Errorf("directus-ircd-clients(7) does not explain %s", name)
 			}
 		}
 		if n := len(strings.Fields(list)); n < 25 {

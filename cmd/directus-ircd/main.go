@@ -28,6 +28,7 @@ type cli struct {
 	Setup   setupCmd   `cmd:"" help:"Create in Directus what the chat needs: collection, relation, role, policy, permissions."`
 	Demo    demoCmd    `cmd:"" help:"Run a Directus of its own with two users, and the daemon in front of it."`
 	Config  configCmd  `cmd:"" help:"Print the commented example configuration."`
+	Help    helpCmd    `cmd:"" help:"Show the manual page on a topic, or list the topics."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
