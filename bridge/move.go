@@ -125,8 +125,9 @@ func (s *session) note(v *view, e *entry, arriving arrivals) {
 type arrivals map[*joined]map[string]digest
 
 // arriving returns the channels whose moves end now: all or none, as they may share a
-// view, and none while nothing of an old feed may be shown. The old feeds are to be
-// read once more after it.
+// view, and none while nothing of an old feed is shown, be it for want of a proof or as the
+// client is yet to be told that Directus is back. The old feeds are to be read once more
+// after it.
 func (s *session) arriving(proven bool) arrivals {
 	moving, all := 0, true
 	for _, j := range s.joined {
@@ -136,7 +137,7 @@ func (s *session) arriving(proven bool) arrivals {
 		if j.move == nil {
 			continue
 		}
-		silent := j.view.isSilent(proven)
+		silent := j.view.isSilent(proven) || s.announces(j.view)
 		if _, _, err := j.view.feed.status(); j.out {
 			silent = !isForbidden(err) // there is something to be shown first
 		}

@@ -85,3 +85,33 @@ func TestNoMoveWithoutProof(t *testing.T) {
 		t.Errorf("a message was shown %d times", shown)
 	}
 }
+
+// What comes in the moment at which Directus is back waits until the client has been told so, and
+// no channel leaves the feed where it waits.
+func TestNoMoveBeforeTheReturnIsAnnounced(t *testing.T) {
+	old := &feed{key: feedKey{fork: 1}, group: &group{}, shown: newMemory(), seen: map[string]mark{}}
+	next := &feed{key: feedKey{fork: 2}, group: &group{}, shown: newMemory()}
+	s, j := moving(old, next)
+	j.told = unreachable
+	if s.arriving(true) != nil {
+		t.Error("a channel is on its way while what its old feed brings is not shown")
+	}
+	said := entry{row: row{id: "1"}, channel: j.channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}}
+	old.seen["1"] = mark{shown: true}
+	old.journal.append(said)
+	next.journal.append(said)
+	var shown []ircd.Event
+	for range 3 {
+		events, err := s.Poll(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown = append(shown, events...)
+	}
+	if len(shown) != 2 || j.move == nil || s.joined["#messages"].move != nil {
+		t.Fatalf("shown were %+v", shown)
+	}
+	if n, ok := shown[0].(*ircd.ServiceNotice); !ok || n.Text != backText {
+		t.Errorf("in front of the message: %+v", shown[0])
+	}
+}
