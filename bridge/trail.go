@@ -20,7 +20,10 @@ type trail struct {
 	Date time.Time `json:"date"`
 	// Floor stands for the steps that were too many: all up to it counts as
 	// received. Its id is empty if there is none.
-	Floor step   `json:"floor"`
+	Floor step `json:"floor"`
+	// Ahead is the same of what is dated later than the clock of Directus shows, as that was
+	// set back: what is dated between the two was received before.
+	Ahead step   `json:"ahead,omitzero"`
 	Steps []step `json:"steps,omitempty"`
 
 	ahead ahead // see asOf; not kept
@@ -64,11 +67,30 @@ func (t trail) asOf(limit time.Time) trail {
 		t.ahead = ahead{from: limit, until: t.from()}
 		t.Date = limit
 	}
-	if t.Floor.At > limit.UnixMilli() {
-		t.ahead.from, t.ahead.floor = limit, t.Floor
-		t.Floor = step{}
+	if t.settle(limit); t.Ahead.ID != "" {
+		t.ahead.from, t.ahead.floor = limit, t.Ahead
 	}
 	return t
+}
+
+// settle makes each floor the one that it is by a clock that shows at most limit.
+func (t *trail) settle(limit time.Time) {
+	floors := [...]step{t.Floor, t.Ahead}
+	t.Floor, t.Ahead = step{}, step{}
+	for _, s := range floors {
+		t.cover(s, limit)
+	}
+}
+
+// cover lets a step stand for all up to it, on its side of what the clock shows at most.
+func (t *trail) cover(s step, limit time.Time) {
+	floor := &t.Floor
+	if s.At > limit.UnixMilli() {
+		floor = &t.Ahead
+	}
+	if s.ID != "" && (floor.ID == "" || s.compare(*floor) > 0) {
+		*floor = s
+	}
 }
 
 // border is in front of all that a device may have missed.
@@ -100,16 +122,16 @@ func (t *trail) add(r row, h horizon) {
 // they are.
 func (t *trail) merge(o trail, h horizon) {
 	t.reach(o.Date, h)
-	if t.Floor.ID == "" || o.Floor.ID != "" && o.Floor.compare(t.Floor) > 0 {
-		t.Floor = o.Floor
-	}
+	t.settle(h.now)
+	t.cover(o.Floor, h.now)
+	t.cover(o.Ahead, h.now)
 	t.Steps = slices.Concat(t.Steps, o.Steps)
 	t.trim(h)
 }
 
 // trim lets go what no reading reaches any more, whichever asOf now, and what is more than
 // maxSteps. What was written before the clock was set back, and is dated later than it shows,
-// goes first: what is written now is dated before that, and asOf tells by the floor that the
+// goes first: what is written now is dated before that, and a floor of its own says that the
 // device has it. Then the oldest go.
 func (t *trail) trim(h horizon) {
 	if t.known() {
@@ -120,14 +142,15 @@ func (t *trail) trim(h horizon) {
 	if n <= 0 {
 		return
 	}
+	t.settle(h.now)
 	slices.SortFunc(t.Steps, step.compare)
 	from, _ := slices.BinarySearchFunc(t.Steps, h.now.UnixMilli()+1, step.compareDate)
 	to, _ := slices.BinarySearchFunc(t.Steps, max(h.now.UnixMilli(), h.ever.UnixMilli())+1, step.compareDate)
 	t.Steps = slices.Concat(t.Steps[from:to], t.Steps[:from], t.Steps[to:])
 	for _, s := range t.Steps[:n] {
 		// A row of the future must not hide what is written from now on.
-		if s.At <= h.ever.UnixMilli() && (t.Floor.ID == "" || s.compare(t.Floor) > 0) {
-			t.Floor = s
+		if s.At <= h.ever.UnixMilli() {
+			t.cover(s, h.now)
 		}
 	}
 	t.Steps = slices.Clone(t.Steps[n:])

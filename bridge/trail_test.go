@@ -102,38 +102,41 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 	}
 }
 
-// Who is shown more than is told apart while the clock of Directus is set back has what was written before that, and what was
-// written since.
+// Who is shown more than is told apart, before the clock of Directus is set back and since, has what was written before that, and
+// of what was written since what it was shown.
 func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 	before := time.Now()
 	set := before.Add(-2 * time.Minute)
-	var tr trail
-	tr.merge(trail{Date: before.Add(-30 * time.Second)}, upTo(before))
-	note := func(first, n int, at time.Time, h horizon) {
-		for i := range n {
-			var news trail
-			news.add(dated(first+i, at.Add(time.Duration(i)*time.Millisecond)), h)
-			tr.merge(news, h)
-		}
-	}
-	note(1, maxSteps-100, before.Add(-time.Second), upTo(before))
-	note(1000, 400, set, horizon{set.Add(time.Second), before})
-	note(2000, 100, before.Add(-time.Second), horizon{set.Add(time.Second), before}) // they were on their way
-	for _, now := range []time.Time{set.Add(2 * time.Second), set.Add(time.Minute), before.Add(time.Second)} {
-		had := tr.asOf(now)
-		received, border := had.received(), had.border()
-		for _, c := range []struct {
-			first, n int
-			at       time.Time
-		}{{1, maxSteps - 100, before.Add(-time.Second)}, {1000, 400, set}, {2000, 100, before.Add(-time.Second)}} {
-			for i := range c.n {
-				if r := dated(c.first+i, c.at.Add(time.Duration(i)*time.Millisecond)); border.isInFrontOf(r) && !received(r) {
-					t.Fatalf("%v behind: row %d is not known", before.Sub(now), c.first+i)
+	for _, since := range []int{400, 3 * maxSteps} {
+		tr := trail{Date: before.Add(-30 * time.Second)}
+		note := func(first, n int, at time.Time, h horizon) {
+			for i := 0; i < n; {
+				var news trail
+				for end := min(i+16, n); i < end; i++ {
+					news.add(dated(first+i, at.Add(time.Duration(i)*time.Millisecond)), h)
 				}
+				tr.merge(news, h)
 			}
 		}
-		if r := dated(9999, now.Add(-time.Millisecond)); now.Before(before) && (!border.isInFrontOf(r) || received(r)) {
-			t.Errorf("%v behind: what is written now is taken for received", before.Sub(now))
+		note(1, maxSteps-100, before.Add(-time.Second), upTo(before))
+		note(1000, since, set, horizon{set.Add(2 * time.Second), before})
+		note(5000, 100, before.Add(-time.Second), horizon{set.Add(2 * time.Second), before}) // they were on their way
+		for _, now := range []time.Time{set.Add(3 * time.Second), set.Add(time.Minute), before.Add(time.Second)} {
+			had := tr.asOf(now)
+			received, border := had.received(), had.border()
+			for _, c := range []struct {
+				first, n int
+				at       time.Time
+			}{{1, maxSteps - 100, before.Add(-time.Second)}, {1000, since, set}, {5000, 100, before.Add(-time.Second)}} {
+				for i := range c.n {
+					if r := dated(c.first+i, c.at.Add(time.Duration(i)*time.Millisecond)); border.isInFrontOf(r) && !received(r) {
+						t.Fatalf("%d since, %v behind: row %d is not known", since, before.Sub(now), c.first+i)
+					}
+				}
+			}
+			if r := dated(9999, now.Add(-time.Millisecond)); now.Before(before) && (!border.isInFrontOf(r) || received(r)) {
+				t.Errorf("%d since, %v behind: what is written now is taken for received", since, before.Sub(now))
+			}
 		}
 	}
 }
