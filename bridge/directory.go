@@ -130,7 +130,7 @@ func (d *directory) identify(ctx context.Context, meets func(id string) bool, pe
 		users[id] = u
 	}
 	users[""] = unknownUser
-	d.nicks.keep(ctx)
+	d.nicks.keep(ircd.Lasting(ctx)) // the file is waited for though the time for Directus is over
 	return users, nil
 }
 

@@ -23,6 +23,10 @@ const (
 	// backlogRetry is the pause before a backlog that could not be read is
 	// tried again.
 	backlogRetry = 5 * time.Second
+	// lookupPause is how long, after a search for a nick that Directus did not answer in
+	// time, nicks are found by what is known of them or not at all: one who writes to
+	// somebody, or invites, again and again while Directus is frozen does not wait for each.
+	lookupPause = 5 * time.Second
 )
 
 // session implements ircd.Session: one IRC connection's view of the chat. All
@@ -41,6 +45,7 @@ type session struct {
 	outage      bool               // the client was told of an outage outside of any channel
 	nextBacklog time.Time
 	hasty       time.Time         // until then JOINs do not wait: the last did in vain
+	unheard     time.Time         // until then Lookup does not wait: see lookupPause
 	mail        mailbox           // has a lock of its own
 	device      string            // as the client has named it; empty: it has none
 	visits      map[string]*visit // by key
@@ -295,11 +300,18 @@ func (s *session) Part(_ context.Context, name string) error {
 }
 
 func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
-	ctx, cancel := context.WithTimeout(ctx, joinPatience)
+	patience := joinPatience
+	if time.Now().Before(s.unheard) {
+		patience = 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	u, err := s.member.names.search(ctx, nick)
 	if errors.Is(err, errManySearches) {
 		return nil, manySearches("WHOIS")
+	}
+	if patience > 0 && err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		s.unheard = time.Now().Add(lookupPause)
 	}
 	if errors.Is(err, directus.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
 		return nil, tryAgain("WHOIS", err)
