@@ -296,18 +296,17 @@ func (c *conn) flush(ctx context.Context) error {
 }
 
 // flushLong is flush for within a long answer: it waits until much has come
-// together, and, where much waits for all clients, until this one has taken what
-// came before.
+// together. Where much waits for all clients, it returns when this one has taken that, so
+// that a client that does not read costs no more than one piece.
 func (c *conn) flushLong(ctx context.Context) error {
 	if len(c.out1) <= writeChunk {
 		return nil
 	}
-	if c.srv.spare.crowded() {
-		if _, err := c.out.awaitIdle(Lasting(ctx)); err != nil {
-			return err
-		}
+	if err := c.flush(ctx); err != nil || !c.srv.spare.crowded() {
+		return err
 	}
-	return c.flush(ctx)
+	_, err := c.out.awaitIdle(Lasting(ctx))
+	return err
 }
 
 // watch ends a connection that is silent or does not log in, and returns when

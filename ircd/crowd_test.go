@@ -3,6 +3,7 @@ package ircd
 import (
 	"bufio"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,46 +12,134 @@ import (
 	"directus-ircd/ircd/ircdtest"
 )
 
-// A long message to many who do not read at the moment waits for each of them where it is
-// once, not in their queues, and all get the whole of it.
+// idleCrowd are clients in #messages that do not read at the moment.
+type idleCrowd struct {
+	server *testServer
+	conns  []net.Conn
+	ins    []*bufio.Reader
+}
+
+func newIdleCrowd(t *testing.T, chat *fakeChat, many int) *idleCrowd {
+	t.Helper()
+	c := &idleCrowd{server: newTestServer(t, chat, nil)}
+	for range many {
+		nc, in := c.server.slow(t, "server-time")
+		go nc.Write([]byte("JOIN #messages\r\n"))
+		readUntil(t, in, " 366 ")
+		c.conns, c.ins = append(c.conns, nc), append(c.ins, in)
+	}
+	synctest.Wait()
+	return c
+}
+
+// read reads to a text that ends all, as every client gets it.
+func (c *idleCrowd) read(t *testing.T, i int, end string) string {
+	t.Helper()
+	return readUntil(t, bufio.NewReaderSize(c.ins[i], 16<<10), end)
+}
+
+func (c *idleCrowd) end(t *testing.T) {
+	t.Helper()
+	synctest.Wait()
+	if n := c.server.spare.waiting.Load(); n != 0 {
+		t.Errorf("%d bytes wait for nobody", n)
+	}
+	for _, nc := range c.conns {
+		nc.Close()
+	}
+}
+
+func heapInUse() int64 {
+	var m runtime.MemStats
+	for range 3 { // pools keep what is spare over two collections
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func pushText(chat *fakeChat, number int, text string) {
+	m := longMessage(number)
+	m.Text = text
+	chat.push(m, nil)
+}
+
+// A long message to many who do not read at the moment is there once, not in the queue of
+// each of them, and all get the whole of it, between what comes before and after.
 func TestLongMessageForMany(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
-		server := newTestServer(t, chat, nil)
 		const many = 60
-		var conns [many]net.Conn
-		var ins [many]*bufio.Reader
-		for i := range many {
-			conns[i], ins[i] = server.slow(t, "server-time")
-			go conns[i].Write([]byte("JOIN #messages\r\n"))
-			readUntil(t, ins[i], " 366 ")
-		}
+		clients := newIdleCrowd(t, chat, many)
+		pushText(chat, 1, "the beginning")
+		pushText(chat, 2, strings.Repeat("some words of a long text ", maxTextBytes/26))
+		pushText(chat, 3, "the end")
 		synctest.Wait()
-		long := longMessage(1)
-		long.Text = strings.Repeat("some words of a long text ", maxTextBytes/26)
-		chat.push(long, nil)
-		last := longMessage(2)
-		last.Text = "the end"
-		chat.push(last, nil)
-		synctest.Wait()
-		waiting := server.spare.waiting.Load()
-		if waiting < crowd/2 || waiting > crowd+many*4*writeChunk {
+		if waiting := clients.server.spare.waiting.Load(); waiting > many<<10 {
 			t.Errorf("%d bytes wait for %d clients", waiting, many)
 		}
 		time.Sleep(stallTimeout / 2)
 		for i := range many {
-			got := readUntil(t, bufio.NewReaderSize(ins[i], 16<<10), "the end")
-			if n := strings.Count(got, "words"); n != maxTextBytes/26 {
+			got := clients.read(t, i, "the end")
+			if n := strings.Count(got, "words"); n != maxTextBytes/26 || !strings.Contains(got[:1<<10], "the beginning") {
 				t.Fatalf("%d of %d words came", n, maxTextBytes/26)
 			}
 		}
+		clients.end(t)
+	})
+}
+
+// Who reads slowly, and is sent more long messages than may wait for a client, waits for
+// them as long as anything is read.
+func TestLongMessagesForSlow(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		clients := newIdleCrowd(t, chat, 1)
+		const texts = 8
+		for i := range texts {
+			pushText(chat, i+1, strings.Repeat("some words of a long text ", maxTextBytes/26))
+		}
+		pushText(chat, texts+1, "the end")
+		words := 0
+		for {
+			line, err := clients.ins[0].ReadString('\n')
+			if err != nil {
+				t.Fatalf("after %d words: %v", words, err)
+			}
+			if words += strings.Count(line, "words"); strings.Contains(line, "the end") {
+				break
+			}
+			time.Sleep(stallTimeout / 500) // a piece takes a while, all of it longer than a stall
+		}
+		if words != texts*(maxTextBytes/26) {
+			t.Errorf("%d words came", words)
+		}
+		clients.end(t)
+	})
+}
+
+// Much that is short, for many who do not read, waits where it is once as well, but for
+// the next piece of it for each.
+func TestManyMessagesForMany(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		const many, messages = 300, 100
+		clients := newIdleCrowd(t, chat, many)
+		before := heapInUse()
+		for i := range messages {
+			pushText(chat, i+1, strings.Repeat("some words ", 40))
+		}
+		pushText(chat, messages+1, "the end")
 		synctest.Wait()
-		if n := server.spare.waiting.Load(); n != 0 {
-			t.Errorf("%d bytes wait for nobody", n)
+		if used := heapInUse() - before; used > crowd+many*2*writeChunk {
+			t.Errorf("%d bytes for %d clients", used, many)
 		}
-		for _, nc := range conns {
-			nc.Close()
+		for i := range many {
+			if n := strings.Count(clients.read(t, i, "the end"), "words"); n != messages*40 {
+				t.Fatalf("%d words came", n)
+			}
 		}
+		clients.end(t)
 	})
 }
 
@@ -66,12 +155,14 @@ func TestQueueIsCounted(t *testing.T) {
 	}
 	q.add([]byte("one"))
 	wants("one in the queue", 3)
-	lines, _ := q.take(nil)
+	lines, _ := q.take(segment{})
 	q.add([]byte("four"))
 	wants("one on its way, the other in the queue", 7)
 	lines, _ = q.take(lines)
 	wants("the other on its way", 4)
 	q.add([]byte("two more"))
+	q.tryShare([]byte("what is there once"))
+	wants("what is shared behind it", 12)
 	q.drop()
 	wants("nobody reads", 0)
 	q.force([]byte("and more"))

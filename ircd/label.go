@@ -189,10 +189,14 @@ func (c *conn) sendIn(b batch, l *line) {
 	c.write(l)
 }
 
-// sendLong is sendAll for what may be long: it is not all copied at once.
+// sendLong is sendAll for what may be long: what all clients are sent alike is not copied,
+// and of anything else a piece at a time.
 func (c *conn) sendLong(ctx context.Context, b batch, r *rendering) error {
 	if r == nil {
 		return nil
+	}
+	if len(r.text) > writeChunk && b.id == "" && c.response == nil {
+		return c.sendShared(ctx, r)
 	}
 	size, start := 0, 0
 	for i, l := range r.lines {
@@ -209,6 +213,18 @@ func (c *conn) sendLong(ctx context.Context, b batch, r *rendering) error {
 		c.sendAll(b, r.piece(start, len(r.lines)))
 	}
 	return nil
+}
+
+// sendShared sends lines as they are, behind what was said so far.
+func (c *conn) sendShared(ctx context.Context, r *rendering) error {
+	if err := c.flush(ctx); err != nil {
+		return err
+	}
+	for _, l := range r.lines {
+		c.traceLine(l.command, r.target)
+	}
+	c.srv.count.linesOut.Add(int64(len(r.lines)))
+	return c.out.share(Lasting(ctx), r.text)
 }
 
 // sendAll sends the lines of one event, in an open batch or in none. A multi-line

@@ -10,6 +10,7 @@ import (
 // but for the tags that differ from client to client (see sendAll).
 type rendering struct {
 	target     string // for the log
+	text       []byte // of all lines, one behind the other
 	lines      []renderedLine
 	opensBatch bool // the lines are a batch of their own
 }
@@ -42,6 +43,7 @@ func newRendering(lines []line) *rendering {
 		r.lines[i].text = text[start:end:end]
 		start = end
 	}
+	r.text = text
 	return r
 }
 
@@ -53,13 +55,7 @@ func (r *rendering) piece(from, to int) *rendering {
 	return &rendering{target: r.target, lines: r.lines[from:to], opensBatch: r.opensBatch && from == 0}
 }
 
-func (r *rendering) size() int {
-	n := 0
-	for _, l := range r.lines {
-		n += len(l.text)
-	}
-	return n
-}
+func (r *rendering) size() int { return cap(r.text) }
 
 // Limits of a renderCache. It only has to last from the first client that shows an
 // event to the last one, a moment later.

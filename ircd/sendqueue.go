@@ -65,13 +65,30 @@ type sendQueue struct {
 
 	mu       sync.Mutex // a leaf lock
 	max      int64      // guarded by mu: bytes; 0: no limit
+	ahead    []segment  // guarded by mu: what goes out before buf
 	buf      []byte     // guarded by mu
-	taken    int        // guarded by mu: bytes that the writer is writing
+	size     int64      // guarded by mu: bytes in both
+	taken    int64      // guarded by mu: bytes of what the writer is writing that no others share
 	awaited  bool       // guarded by mu: drained is to be rung
 	writing  bool       // guarded by mu: a writer is at work
 	closed   bool       // guarded by mu: no more comes; write what is there
 	broken   bool       // guarded by mu: nobody reads; drop everything
 	deadline time.Time  // guarded by mu: the end of all writing, once closed
+}
+
+// segment is a part of what waits for a client. Lines that are shared wait for others as
+// well, and are there once.
+type segment struct {
+	lines  []byte
+	shared bool
+}
+
+// own is how many bytes are there for this client alone.
+func (s segment) own() int64 {
+	if s.shared {
+		return 0
+	}
+	return int64(len(s.lines))
 }
 
 func newSendQueue(max int64, spare *buffers, start func()) *sendQueue {
@@ -116,11 +133,47 @@ func (q *sendQueue) tryPut(lines []byte) bool {
 	if q.broken || q.closed {
 		return true
 	}
-	if q.max > 0 && len(q.buf) > 0 && int64(len(q.buf)+len(lines)) > q.max {
+	if !q.hasRoom(len(lines)) {
 		return false
 	}
 	q.add(lines)
 	return true
+}
+
+// share appends lines that others are sent as well, and that nobody changes any more:
+// they are not copied. When the queue is full it waits as long as the client takes
+// anything.
+func (q *sendQueue) share(ctx context.Context, lines []byte) error {
+	for !q.tryShare(lines) {
+		if _, err := q.awaitIdle(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *sendQueue) tryShare(lines []byte) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.broken || q.closed {
+		return true
+	}
+	if !q.hasRoom(len(lines)) {
+		return false
+	}
+	if len(q.buf) > 0 {
+		q.ahead = append(q.ahead, segment{lines: q.buf})
+		q.buf = nil
+	}
+	q.ahead = append(q.ahead, segment{lines: lines, shared: true})
+	q.size += int64(len(lines))
+	q.write()
+	return true
+}
+
+// hasRoom reports that so much more may wait. The caller holds mu.
+func (q *sendQueue) hasRoom(n int) bool {
+	return q.max <= 0 || q.size == 0 || q.size+int64(n) <= q.max
 }
 
 // force appends a short line, for which the limit is no obstacle.
@@ -135,12 +188,18 @@ func (q *sendQueue) force(line []byte) {
 // add appends lines and sees to it that they are written. The caller holds mu.
 func (q *sendQueue) add(lines []byte) {
 	q.spare.waiting.Add(int64(len(lines)))
+	q.size += int64(len(lines))
 	if len(q.buf) == 0 {
 		q.buf, lines = lines, q.buf
 	} else {
 		q.buf = append(q.buf, lines...)
 	}
 	q.spare.put(lines)
+	q.write()
+}
+
+// write sees to it that somebody writes. The caller holds mu.
+func (q *sendQueue) write() {
 	if !q.writing {
 		q.writing = true
 		q.start()
@@ -151,14 +210,14 @@ func (q *sendQueue) add(lines []byte) {
 func (q *sendQueue) behind() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.buf) > 0
+	return q.size > 0
 }
 
 // awaitDrained is behind; if it is so, drained is rung when that is over.
 func (q *sendQueue) awaitDrained() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.awaited = len(q.buf) > 0
+	q.awaited = q.size > 0
 	return q.awaited
 }
 
@@ -167,7 +226,7 @@ func (q *sendQueue) awaitDrained() bool {
 func (q *sendQueue) awaitIdle(ctx context.Context) (bool, error) {
 	for {
 		q.mu.Lock()
-		idle, broken := !q.writing && len(q.buf) == 0, q.broken || q.closed
+		idle, broken := !q.writing && q.size == 0, q.broken || q.closed
 		q.mu.Unlock()
 		if idle || broken {
 			return !broken, nil
@@ -195,31 +254,45 @@ func (q *sendQueue) close(lines []byte, deadline time.Time) {
 	}
 }
 
-// take returns everything that waits, giving back the buffer of the last time. If
-// that is nothing, the writer has to end; over says that no other one will start.
-func (q *sendQueue) take(used []byte) (lines []byte, over bool) {
+// take returns what waits first, and takes what it returned the last time back. If that
+// is nothing, the writer has to end; over says that no other one will start.
+func (q *sendQueue) take(used segment) (next segment, over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.spare.put(used)
-	lines, q.buf = q.buf, nil
-	q.spare.waiting.Add(int64(-q.taken))
-	q.taken = len(lines)
+	if !used.shared {
+		q.spare.put(used.lines)
+	}
+	if len(q.ahead) > 0 {
+		next, q.ahead[0] = q.ahead[0], segment{}
+		if q.ahead = q.ahead[1:]; len(q.ahead) == 0 {
+			q.ahead = nil
+		}
+	} else {
+		next.lines, q.buf = q.buf, nil
+	}
+	q.size -= int64(len(next.lines))
+	q.spare.waiting.Add(-q.taken)
+	q.taken = next.own()
 	ring(q.room)
-	if q.awaited {
+	if q.awaited && q.size == 0 {
 		q.awaited = false
 		ring(q.drained)
 	}
-	if len(lines) == 0 {
+	if len(next.lines) == 0 {
 		q.writing = q.closed
 	}
-	return lines, q.closed
+	return next, q.closed
 }
 
 // drop makes the queue swallow everything from now on.
 func (q *sendQueue) drop() {
 	q.mu.Lock()
-	q.spare.waiting.Add(int64(-q.taken - len(q.buf)))
-	q.broken, q.buf, q.taken = true, nil, 0
+	own := int64(len(q.buf)) + q.taken
+	for _, s := range q.ahead {
+		own += s.own()
+	}
+	q.spare.waiting.Add(-own)
+	q.broken, q.ahead, q.buf, q.size, q.taken = true, nil, nil, 0, 0
 	q.mu.Unlock()
 	ring(q.room)
 }
@@ -271,12 +344,12 @@ func (w *writer) run(guard func(func() error) error) {
 }
 
 func (w *writer) writeAll() (over bool, err error) {
-	var lines []byte
+	var next segment
 	for {
-		if lines, over = w.q.take(lines); len(lines) == 0 {
+		if next, over = w.q.take(next); len(next.lines) == 0 {
 			return over, nil
 		}
-		if err := w.write(lines); err != nil {
+		if err := w.write(next.lines); err != nil {
 			return false, err
 		}
 	}
