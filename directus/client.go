@@ -55,7 +55,8 @@ type Options struct {
 type Client struct {
 	// Static after construction, but for clock and searches, which guard themselves.
 	base     *url.URL
-	http     *http.Client
+	http     *http.Client // asks
+	changing *http.Client // changes
 	dialer   websocket.Dialer
 	log      zerolog.Logger
 	timeout  time.Duration
@@ -115,6 +116,7 @@ func New(base *url.URL, opts Options) *Client {
 		}}
 	}
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.changing = briefly(c.http)
 	return c
 }
 
@@ -126,7 +128,27 @@ func (c *Client) URL() *url.URL {
 
 // Close closes the idle REST connections. Accounts and links are closed by
 // their own methods.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.changing.CloseIdleConnections()
+}
+
+// briefIdle is how long a connection that nothing was asked on may still carry a change. Node, and so Directus, closes one
+// that was idle for 5 s: a change that arrives behind that, on a slow path, gets no answer, and net/http repeats only what
+// changes nothing.
+const briefIdle = time.Second
+
+// briefly returns a client with connections of its own, which are not kept for longer than briefIdle. A transport that is
+// not one of net/http keeps them as it will.
+func briefly(kept *http.Client) *http.Client {
+	brief := *kept
+	if t, ok := kept.Transport.(*http.Transport); ok {
+		t = t.Clone()
+		t.IdleConnTimeout = briefIdle
+		brief.Transport = t
+	}
+	return &brief
+}
 
 // Ping asks GET /server/ping, which needs no credentials and answers even
 // while the database of Directus is down.

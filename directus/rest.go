@@ -49,7 +49,11 @@ func (c *Client) once(ctx context.Context, k call) error {
 		return err
 	}
 	asked := time.Now()
-	resp, err := c.http.Do(req)
+	client := c.http
+	if k.changes() {
+		client = c.changing
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return transportError(ctx, err)
 	}
@@ -104,8 +108,9 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if k.method == http.MethodGet || k.method == methodSearch {
+	if !k.changes() {
 		req.Header.Set("Cache-Control", "no-store")
+		req.Header["Idempotency-Key"] = nil // not sent: says that net/http may repeat it when a kept connection was closed
 	}
 	if k.token != "" {
 		req.Header.Set("Authorization", "Bearer "+k.token)

@@ -177,7 +177,7 @@ func NewFake(t testing.TB, opts FakeOptions) *Fake {
 	}
 	f.SetClock(opts.Ahead)
 	f.AddCollection("messages", FakeCollection{Fields: []string{"text", "nonce"}, Unique: []string{"nonce"}})
-	f.server = &http.Server{Handler: f.handler()}
+	f.server = &http.Server{Handler: f.handler(), IdleTimeout: keepAliveTimeout}
 	f.listener = newPipeListener()
 	f.serve(f.listener)
 	t.Cleanup(func() {

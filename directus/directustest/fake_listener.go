@@ -6,7 +6,11 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 )
+
+// keepAliveTimeout is how long an idle connection is kept, as by Node.
+const keepAliveTimeout = 5 * time.Second
 
 // pipeListener accepts the far ends of in-memory pipes.
 type pipeListener struct {
