@@ -103,11 +103,12 @@ type book struct {
 	subjects []*subject                   // guarded by mu
 	nicks    map[string]map[string]string // the user of each nick, by daemon; guarded by mu
 	broken   map[string]int               // promises found to be broken before the end, by kind; guarded by mu
+	words    map[string][]string          // what each writer was told in these words of messages that are not, or perhaps, sent; guarded by mu
 }
 
 func newBook() *book {
 	return &book{changed: make(chan struct{}), letters: map[key]*letter{}, told: map[string]int{}, doubts: map[string]int{}, faults: map[string]int{},
-		ordeals: map[ordeal]int{}, nicks: map[string]map[string]string{}, broken: map[string]int{}}
+		ordeals: map[ordeal]int{}, nicks: map[string]map[string]string{}, broken: map[string]int{}, words: map[string][]string{}}
 }
 
 // do changes the book and wakes those who wait for a change.

@@ -96,7 +96,8 @@ func (w *world) commit(ctx context.Context, f fault) {
 				w.book.brief = append(w.book.brief, spell{x.name, begin, time.Now()})
 			}
 			if told > over {
-				w.fail("%s for %v: %s was told %d times that a message is not, or perhaps, sent", f.name, took, x.name, told)
+				words := w.book.words[x.name]
+				w.fail("%s for %v: %s was told %d times that a message is not, or perhaps, sent: %q", f.name, took, x.name, told, words[max(0, len(words)-told):])
 			}
 		}
 	})

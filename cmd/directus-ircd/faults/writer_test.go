@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -103,6 +104,9 @@ func (w *ircWriter) say(ctx context.Context, c *connection, k key, channel strin
 				told = perhaps
 			}
 			w.world.note("%s: %v: %s", w.name, k, m.Trailing())
+			w.world.book.do(func() {
+				w.world.book.words[w.name] = append(w.world.book.words[w.name], fmt.Sprintf("%v %v: %s", w.world.since(), k, m.Trailing()))
+			})
 			if strings.Contains(m.Trailing(), saidNo) {
 				w.world.book.do(func() { w.world.book.letters[k].why = true })
 				w.world.book.met(refusedHere)
