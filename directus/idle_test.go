@@ -33,7 +33,9 @@ func TestChangeOnAnIdleConnection(t *testing.T) {
 					defer client.Close()
 					account, err := client.Login(t.Context(), "ada@example.com", "secret", "")
 					must(t, err)
-					ask := func() error { return account.Do(t.Context(), method, "/items/messages", nil, map[string]any{"text": "hello"}, nil) }
+					ask := func() error {
+						return account.Do(t.Context(), method, "/items/messages", nil, map[string]any{"text": "hello"}, nil)
+					}
 					must(t, ask())
 					time.Sleep(idle)
 					path.stall(stall)
