@@ -1,0 +1,249 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"directus-ircd/deploy/man"
+)
+
+// maxReadme keeps the README short enough to be read. Bytes.
+const maxReadme = 15000
+
+// written are the texts that speak of the program, by name: the README and the pages of the manual.
+func written(t *testing.T) map[string]string {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{"README.md": string(readme)}
+	for _, p := range man.Pages() {
+		texts[p.File] = p.Markdown
+	}
+	return texts
+}
+
+var (
+	fencedCode = regexp.MustCompile("(?ms)^ *```(\\w*)\n(.*?)^ *```$")
+	spanOfCode = regexp.MustCompile("`([^`\n]+)`")
+)
+
+// codeIn lists what a text shows as code: the spans, and the lines of its blocks.
+func codeIn(text string) (spans, lines []string) {
+	for _, block := range fencedCode.FindAllStringSubmatch(text, -1) {
+		lines = append(lines, strings.Split(block[2], "\n")...)
+	}
+	for _, span := range spanOfCode.FindAllStringSubmatch(fencedCode.ReplaceAllString(text, ""), -1) {
+		spans = append(spans, span[1])
+	}
+	return spans, lines
+}
+
+func TestReadmeIsShort(t *testing.T) {
+	if n := len(written(t)["README.md"]); n > maxReadme {
+		t.Errorf("the README has %d bytes: what is beyond %d belongs into the manual", n, maxReadme)
+	}
+}
+
+var (
+	dottedKey = regexp.MustCompile(`^[a-z_]+(\[\])?(\.[a-z_]+(\[\])?)+$`)
+	keyValue  = regexp.MustCompile(`^([a-z_.\[\]]+): `)
+	// notOurs are names with dots that are no keys: files, hosts, and keys of other programs.
+	notOurs = regexp.MustCompile(`\.(db|damaged|sum|yaml|scfg|net)$|^supybot\.`)
+)
+
+// TestManualKeysExist: each key in the texts is one that the configuration takes, or the end of one.
+func TestManualKeysExist(t *testing.T) {
+	paths := yamlPaths(reflect.TypeFor[config](), "")
+	for i := range paths {
+		paths[i] = strings.ReplaceAll(paths[i], "[0]", "[]")
+	}
+	found := 0
+	check := func(name, key string) {
+		found++
+		if !slices.ContainsFunc(paths, func(p string) bool { return p == key || strings.HasSuffix(p, "."+key) }) {
+			t.Errorf("%s: there is no key %s", name, key)
+		}
+	}
+	for name, text := range written(t) {
+		spans, _ := codeIn(text)
+		for _, span := range spans {
+			if dottedKey.MatchString(span) && !notOurs.MatchString(span) {
+				check(name, span)
+			} else if pair := keyValue.FindStringSubmatch(span); pair != nil && !notOurs.MatchString(pair[1]) {
+				check(name, pair[1])
+			}
+		}
+		for _, block := range fencedCode.FindAllStringSubmatch(text, -1) {
+			if block[1] != "yaml" {
+				continue
+			}
+			found++
+			d := newDecoder(name)
+			d.document([]byte(block[2]), defaultConfig())
+			if err := d.err(); err != nil {
+				t.Errorf("%v in\n%s", err, block[2])
+			}
+		}
+	}
+	if found < 150 {
+		t.Errorf("only %d keys were found", found)
+	}
+}
+
+// flagsOf are the flags of each command, long and short ones, with their dashes.
+func flagsOf(t *testing.T) map[string]map[string]bool {
+	t.Helper()
+	parser, err := kong.New(&cli{}, kong.Vars{"config_file": defaultConfigFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := map[string]map[string]bool{}
+	for _, command := range parser.Model.Children {
+		commands[command.Name] = map[string]bool{"--help": true}
+		for _, f := range command.Flags {
+			commands[command.Name]["--"+f.Name] = true
+			if f.Short != 0 {
+				commands[command.Name]["-"+string(f.Short)] = true
+			}
+		}
+	}
+	return commands
+}
+
+var (
+	ourCommand = regexp.MustCompile(`(?:^|/|"| )directus-ircd +([a-z]+)(.*)`)
+	aFlag      = regexp.MustCompile(`(?:^|[ \[])(--?[a-z][a-z-]*)`)
+)
+
+// TestManualCommandsExist: each command, flag and topic that the texts name is one of the program.
+func TestManualCommandsExist(t *testing.T) {
+	commands, found := flagsOf(t), 0
+	check := func(name, command, rest string) {
+		found++
+		flags := commands[command]
+		if flags == nil {
+			t.Errorf("%s: there is no command %s", name, command)
+			return
+		}
+		rest, _, _ = strings.Cut(rest, "#")
+		for _, f := range aFlag.FindAllStringSubmatch(rest, -1) {
+			if !flags[f[1]] {
+				t.Errorf("%s: %s has no flag %s", name, command, f[1])
+			}
+		}
+		if topic := strings.TrimSpace(rest); command == "help" && topic != "" && strings.ToLower(topic) == topic {
+			if _, ok := man.Find(topic); !ok {
+				t.Errorf("%s: there is no help on %s", name, topic)
+			}
+		}
+	}
+	for name, text := range written(t) {
+		spans, lines := codeIn(text)
+		for _, code := range slices.Concat(spans, lines) {
+			if c := ourCommand.FindStringSubmatch(code); c != nil {
+				check(name, c[1], c[2])
+			}
+		}
+		for _, span := range spans {
+			word, rest, _ := strings.Cut(span, " ")
+			switch {
+			case commands[word] != nil && strings.HasPrefix(rest, "-"):
+				check(name, word, " "+rest)
+			case strings.HasPrefix(span, "--"):
+				found++
+				flag := aFlag.FindStringSubmatch(span)[1]
+				if !slices.ContainsFunc(slices.Collect(maps.Values(commands)), func(c map[string]bool) bool { return c[flag] }) {
+					t.Errorf("%s: no command has a flag %s", name, flag)
+				}
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d commands and flags were found", found)
+	}
+}
+
+// TestManualNamesEveryFlag: directus-ircd(1) leaves out no command and no flag.
+func TestManualNamesEveryFlag(t *testing.T) {
+	page := manualPage(t, "commands")
+	for command, flags := range flagsOf(t) {
+		if !strings.Contains(page, "directus-ircd "+command) {
+			t.Errorf("directus-ircd(1) does not name %s", command)
+		}
+		for flag := range flags {
+			if !regexp.MustCompile("`"+flag+"[ =`]").MatchString(page) && flag != "--help" && flag != "-h" {
+				t.Errorf("directus-ircd(1) does not describe %s of %s", flag, command)
+			}
+		}
+	}
+}
+
+// TestManualNamesEveryMetric: monitoring is set up by what directus-ircd-operators(7) says.
+func TestManualNamesEveryMetric(t *testing.T) {
+	names := []string{"directus_up", "certificate_expiry_timestamp_seconds"}
+	for _, row := range metricRows {
+		names = append(names, row.name)
+	}
+	page := manualPage(t, "operators")
+	for _, name := range names {
+		if !strings.Contains(page, "`directus_ircd_"+name+"`") {
+			t.Errorf("directus-ircd-operators(7) does not describe directus_ircd_%s", name)
+		}
+	}
+	if n := strings.Count(page, "`directus_ircd_"); n != len(names) {
+		t.Errorf("%d metrics are described, there are %d", n, len(names))
+	}
+}
+
+var (
+	sourcePath = regexp.MustCompile(`(?:^| )(\./(?:cmd|ircd|bridge|directus)(?:/[\w/-]+)?)`)
+	testFlag   = regexp.MustCompile(`-((?:faults|simulate)\.[a-z]+)`)
+	benchName  = regexp.MustCompile("(?m)^(?:\\* )?`([A-Z][A-Za-z]+)`")
+)
+
+// TestManualTestsExist: the packages, flags of tests and benchmarks that the texts name are there.
+func TestManualTestsExist(t *testing.T) {
+	files, err := filepath.Glob("*/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Write(text)
+	}
+	for name, text := range written(t) {
+		spans, lines := codeIn(text)
+		for _, code := range slices.Concat(spans, lines) {
+			for _, path := range sourcePath.FindAllStringSubmatch(code, -1) {
+				if _, err := os.Stat(filepath.Join("../..", path[1])); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			for _, flag := range testFlag.FindAllStringSubmatch(code, -1) {
+				if !strings.Contains(source.String(), `"`+flag[1]+`"`) {
+					t.Errorf("%s: no test has a flag %s", name, flag[1])
+				}
+			}
+		}
+	}
+	_, performance, _ := strings.Cut(manualPage(t, "reliability"), "\n## Performance\n")
+	for _, bench := range benchName.FindAllStringSubmatch(performance, -1) {
+		if !strings.Contains(source.String(), "func Benchmark"+bench[1]+"(") {
+			t.Errorf("directus-ircd-reliability(7): there is no benchmark %s", bench[1])
+		}
+	}
+}
