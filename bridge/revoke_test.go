@@ -43,7 +43,7 @@ func (v *visitor) joins(admission string) []string {
 	return append(lines, v.news()...)
 }
 
-// Five minutes is what the README promises: of a suspension, and of a lost right
+// Five minutes is what directus-ircd-security(7) promises: of a suspension, and of a lost right
 // in a channel where nobody says anything.
 func TestRevokedInTime(t *testing.T) {
 	for _, version := range []string{"12.4.0", "10.13.4"} {

@@ -17,7 +17,7 @@
 // to rest, and else whatever is older than something shown in its turn. Devices and clients that page are to have it whole
 // over all their visits. A message whose event was lost or disordered may come late and out of order, but within the time of
 // the regular reading. Not judged are messages that were given another date than that of their storing, what is missing of
-// those stored while the clock of Directus is set back by more than a minute as far as the README says so (see setBack), in
+// those stored while the clock of Directus is set back by more than a minute as far as directus-ircd-reliability(7) says so (see setBack), in
 // what order a backlog comes that could not be read at JOIN, and who is named to whom but as an author. With
 // -simulate.order=false nothing of this is judged.
 //

@@ -237,7 +237,7 @@ func (r *reading) wasBrought(row *record, to time.Time, life int) bool {
 }
 
 // first is the place of the oldest message of a span's backlog. A device that comes back while the clock of Directus is set
-// back is shown the last minute by that clock, as the README says. That may be older than the backlog with which the span has
+// back is shown the last minute by that clock, as directus-ircd-reliability(7) says. That may be older than the backlog with which the span has
 // begun, and says nothing of what is between the two.
 func (r *reading) first(s *span) int {
 	first := len(r.rows)

@@ -66,7 +66,7 @@ func (w *world) judgeUnlabelled(c *client) {
 
 // answered is how long it may take until all of some lines have been answered, of which each waits for those before it.
 func answered(lines int) time.Duration {
-	const atMost = 16 * time.Second // for one; see the README
+	const atMost = 16 * time.Second // for one; see directus-ircd-reliability(7)
 	return 24*time.Second + time.Duration(lines)*atMost
 }
 
