@@ -223,3 +223,45 @@ func TestToldOfBeforeAJoinWhoseBacklogIsDue(t *testing.T) {
 		}
 	}
 }
+
+// Where a JOIN finds that nothing can be read, the backlog comes as soon as it can, and in front of what was written since.
+func TestBacklogThatIsDueComesFirst(t *testing.T) {
+	const n = 5
+	rooms := []string{"dev", "ops"} // of one feed
+	for _, device := range []string{"", "laptop"} {
+		t.Run(device, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				r := newRemembering(t, nil, room("dev", nil), room("ops", nil))
+				addRooms(r.fake)
+				say := func(i int) {
+					for _, room := range rooms {
+						r.fake.Insert("rooms", r.person("bob"), map[string]any{"text": fmt.Sprint(room, " ", i), "room": room})
+					}
+				}
+				for i := range n {
+					say(i)
+				}
+				time.Sleep(time.Minute)
+				v := r.login("ada", device)
+				end := outages["no answers"](r)
+				for _, room := range rooms {
+					v.join("#" + room)
+				}
+				time.Sleep(time.Second)
+				for i := range n {
+					say(n + i)
+				}
+				end()
+				var got []string
+				for range 30 {
+					got = append(got, v.texts()...)
+					time.Sleep(time.Second)
+				}
+				for _, room := range rooms {
+					of := slices.DeleteFunc(slices.Clone(got), func(text string) bool { return !strings.HasPrefix(text, room) })
+					same(t, of, numbered(room+" %d", 2*n)...)
+				}
+			})
+		})
+	}
+}

@@ -207,7 +207,9 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	answer.At = s.joinTime(j, list)
 	if j.due {
 		j.since, j.sinceAt = answer.At, time.Now()
-		s.ringLater()
+		if ready { // else nothing was tried: it is as soon as the feed is ready, in front of what that brings
+			s.ringLater()
+		}
 	}
 	j.at, j.fetches = answer.At, !opts.Backlog
 	s.setPresent(j, true)
@@ -337,12 +339,14 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	names := slices.AppendSeq(few[:0], maps.Keys(s.joined))
 	slices.Sort(names)
 	shown := false
+	var next []*view // of which a backlog is to come first
 	for _, name := range names {
 		j := s.joined[name]
 		events = append(events, s.troubleEvents(j, down)...)
 		switch {
 		case !j.due || j.out:
 		case shown: // not all are to be held at once
+			next = append(next, j.view)
 			s.ring()
 		default:
 			late := s.dueEvents(ctx, j, down)
@@ -351,8 +355,11 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	}
 	proven := s.member.isProven()
 	arriving := s.arriving(proven)
+	if next != nil {
+		arriving = nil // not all is read
+	}
 	for _, v := range s.views {
-		if v.isSilent(proven) {
+		if v.isSilent(proven) || slices.Contains(next, v) {
 			continue
 		}
 		if s.announces(v) {
