@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// maxSteps is how many messages of a trail are told apart. Of what comes late, one
-// dated before more than these is taken for received.
+// maxSteps is how many messages of a trail are told apart, and as many that are dated later than
+// the clock of Directus shows, as it was set back. Of what comes late, one dated before more than
+// these is taken for received.
 const maxSteps = 512
 
 // trail is what a device has received of one channel. Like the cursor of a feed it
@@ -130,30 +131,33 @@ func (t *trail) merge(o trail, h horizon) {
 }
 
 // trim lets go what no reading reaches any more, whichever asOf now, and what is more than
-// maxSteps. What was written before the clock was set back, and is dated later than it shows,
-// goes first: what is written now is dated before that, and a floor of its own says that the
-// device has it. Then the oldest go.
+// maxSteps. What was written before the clock was set back, and is dated later than it shows, is
+// counted on its own: it is told apart from what is written once the clock shows that time again.
 func (t *trail) trim(h horizon) {
 	if t.known() {
 		first := earlier(t.from(), h.now.Add(-overlap)).UnixMilli()
 		t.Steps = slices.DeleteFunc(t.Steps, func(s step) bool { return s.At < first })
 	}
-	n := len(t.Steps) - maxSteps
-	if n <= 0 {
+	if len(t.Steps) <= maxSteps {
 		return
 	}
 	t.settle(h.now)
 	slices.SortFunc(t.Steps, step.compare)
 	from, _ := slices.BinarySearchFunc(t.Steps, h.now.UnixMilli()+1, step.compareDate)
 	to, _ := slices.BinarySearchFunc(t.Steps, max(h.now.UnixMilli(), h.ever.UnixMilli())+1, step.compareDate)
-	t.Steps = slices.Concat(t.Steps[from:to], t.Steps[:from], t.Steps[to:])
-	for _, s := range t.Steps[:n] {
+	t.Steps = slices.Concat(t.latest(t.Steps[from:to], h), t.latest(slices.Concat(t.Steps[:from], t.Steps[to:]), h))
+}
+
+// latest are the last of some steps, as many as are told apart; a floor stands for the others.
+func (t *trail) latest(steps []step, h horizon) []step {
+	old := max(0, len(steps)-maxSteps)
+	for _, s := range steps[:old] {
 		// A row of the future must not hide what is written from now on.
 		if s.At <= h.ever.UnixMilli() {
 			t.cover(s, h.now)
 		}
 	}
-	t.Steps = slices.Clone(t.Steps[n:])
+	return steps[old:]
 }
 
 // received tells for the rows of a reading which of them the device has.

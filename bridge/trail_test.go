@@ -109,27 +109,29 @@ func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 	set := before.Add(-2 * time.Minute)
 	for _, since := range []int{400, 3 * maxSteps} {
 		tr := trail{Date: before.Add(-30 * time.Second)}
-		note := func(first, n int, at time.Time, h horizon) {
+		note := func(first, n int, at time.Time, h horizon, every time.Duration) {
 			for i := 0; i < n; {
 				var news trail
 				for end := min(i+16, n); i < end; i++ {
-					news.add(dated(first+i, at.Add(time.Duration(i)*time.Millisecond)), h)
+					news.add(dated(first+i, at.Add(time.Duration(i)*every)), h)
 				}
 				tr.merge(news, h)
 			}
 		}
-		note(1, maxSteps-100, before.Add(-time.Second), upTo(before))
-		note(1000, since, set, horizon{set.Add(2 * time.Second), before})
-		note(5000, 100, before.Add(-time.Second), horizon{set.Add(2 * time.Second), before}) // they were on their way
+		const long = 100 * time.Second / (maxSteps - 100)
+		note(1, maxSteps-100, set.Add(10*time.Second), upTo(before), long)
+		note(1000, since, set, horizon{set.Add(2 * time.Second), before}, time.Millisecond)
+		note(5000, 100, before.Add(-time.Second), horizon{set.Add(2 * time.Second), before}, time.Millisecond) // they were on their way
 		for _, now := range []time.Time{set.Add(3 * time.Second), set.Add(time.Minute), before.Add(time.Second)} {
 			had := tr.asOf(now)
 			received, border := had.received(), had.border()
 			for _, c := range []struct {
 				first, n int
 				at       time.Time
-			}{{1, maxSteps - 100, before.Add(-time.Second)}, {1000, since, set}, {5000, 100, before.Add(-time.Second)}} {
+				every    time.Duration
+			}{{1, maxSteps - 100, set.Add(10 * time.Second), long}, {1000, since, set, time.Millisecond}, {5000, 100, before.Add(-time.Second), time.Millisecond}} {
 				for i := range c.n {
-					if r := dated(c.first+i, c.at.Add(time.Duration(i)*time.Millisecond)); border.isInFrontOf(r) && !received(r) {
+					if r := dated(c.first+i, c.at.Add(time.Duration(i)*c.every)); border.isInFrontOf(r) && !received(r) {
 						t.Fatalf("%d since, %v behind: row %d is not known", since, before.Sub(now), c.first+i)
 					}
 				}
