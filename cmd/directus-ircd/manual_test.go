@@ -247,3 +247,41 @@ func TestManualTestsExist(t *testing.T) {
 		}
 	}
 }
+
+var (
+	quotedError = regexp.MustCompile("(?m)^\\* (`[^`]+`(?:,\\s+`[^`]+`)*)[^`]*?:")
+	numeric     = regexp.MustCompile(`^\d{3}\b`)
+)
+
+// TestManualQuotesErrors: whoever looks for a message finds it, as the program still writes it.
+func TestManualQuotesErrors(t *testing.T) {
+	var source strings.Builder
+	err := filepath.WalkDir("../..", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		source.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for topic, title := range map[string]string{"users": "\n## When something goes wrong\n", "operators": "\n## Troubleshooting\n"} {
+		_, section, _ := strings.Cut(manualPage(t, topic), title)
+		for _, entry := range quotedError.FindAllStringSubmatch(section, -1) {
+			for _, quoted := range spanOfCode.FindAllStringSubmatch(entry[1], -1) {
+				for part := range strings.SplitSeq(numeric.ReplaceAllString(quoted[1], ""), "…") {
+					found++
+					if part = strings.TrimSpace(part); !strings.Contains(source.String(), part) {
+						t.Errorf("directus-ircd-%s(7) quotes %q, which nothing says", topic, part)
+					}
+				}
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d parts of messages were found", found)
+	}
+}
