@@ -14,7 +14,7 @@ const maxPage = 512
 // readRows reads items of a group; more says that the page is full, so that
 // there may be further ones.
 func readRows(ctx context.Context, account *directus.Account, g *group, q directus.Query) (rows []row, more bool, err error) {
-	q.Fields = g.query
+	q.Fields, q.CutRelated = g.query, true
 	q.Limit = pageLimit(ctx, account, q.Limit)
 	var items []json.RawMessage
 	if err := account.Items(ctx, g.collection, q, &items); err != nil {

@@ -56,8 +56,14 @@ func (a *answers) Read(b []byte) (int, error) {
 // many bytes more than its number. Directus' answers are metered.
 func longChat(t *testing.T, n, length, backlog int) (*directustest.Fake, *session, *answers) {
 	t.Helper()
+	return openChat(t, n, length, Channel{Backlog: backlog}, directustest.FakeCollection{Fields: []string{"text"}})
+}
+
+// openChat is longChat in a channel and a collection with further properties.
+func openChat(t *testing.T, n, length int, channel Channel, collection directustest.FakeCollection) (*directustest.Fake, *session, *answers) {
+	t.Helper()
 	fake := directustest.NewFake(t, directustest.FakeOptions{})
-	fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text"}})
+	fake.AddCollection("messages", collection)
 	ada := fake.AddUser(directustest.FakeUser{Email: "ada@example.com", Password: "ada", FirstName: "Ada"})
 	seen := &answers{}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -66,7 +72,8 @@ func longChat(t *testing.T, n, length, backlog int) (*directustest.Fake, *sessio
 	}
 	client := directus.New(fake.URL(), directus.Options{NetDial: dial})
 	t.Cleanup(client.Close)
-	channel := Channel{Name: "#messages", Collection: "messages", Backlog: backlog, Fields: Fields{Text: "text", Author: "user_created", Date: "date_created"}}
+	channel.Name, channel.Collection = "#messages", "messages"
+	channel.Fields.Text, channel.Fields.Author, channel.Fields.Date = "text", "user_created", "date_created"
 	b, err := New(Options{Client: client, Channels: []Channel{channel}, NickFields: []string{"first_name"}, Logger: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)

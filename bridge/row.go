@@ -44,7 +44,7 @@ type row struct {
 const (
 	// maxQuoted is how much of a stored text is looked at to show its beginning, in
 	// bytes: many answers to one long message must not cost it once each.
-	maxQuoted = 4 << 10
+	maxQuoted = directus.MaxRelated
 	// maxKeptValue is how long the raw text of a row may be to be kept beside text.
 	maxKeptValue = 1 << 10
 )

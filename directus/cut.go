@@ -1,7 +1,6 @@
 package directus
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"strconv"
@@ -13,6 +12,11 @@ import (
 // decoded; a little more where that would cut a character. What is behind them is
 // dropped as it is read, so that no text costs more, however long it is. See CutText.
 const MaxString = 240 << 10
+
+// MaxRelated is MaxString for what is in an item of an item: in all that is read over the
+// socket, and in answers to a Query with CutRelated. Many answers to one long message must
+// not bring its text once each.
+const MaxRelated = 4 << 10
 
 // cutMark stands behind a string that was cut, with the number of bytes that are
 // missing and cutEnd. No text begins with it: databases know no NUL, or it is of no
@@ -43,10 +47,11 @@ const (
 	readChunk  = 16 << 10
 )
 
-// readCut reads a JSON text of which strings over MaxString are cut, and fails with
-// ErrTooLarge when what is left of it has more than most bytes. It never holds more.
-func readCut(r io.Reader, most int) ([]byte, error) {
-	c := cutter{limit: MaxString}
+// readCut reads a JSON text of which strings over MaxString are cut, and those of related
+// items at related, and fails with ErrTooLarge when what is left of it has more than most
+// bytes. It never holds more.
+func readCut(r io.Reader, most, related int) ([]byte, error) {
+	c := cutter{limit: MaxString, related: related}
 	chunk := make([]byte, min(leastChunk, most+1))
 	for {
 		n, err := r.Read(chunk)
@@ -73,13 +78,21 @@ func readWhole(r io.Reader, most int) ([]byte, error) {
 	return body, err
 }
 
-// cutter copies JSON and leaves out what strings have behind limit bytes. It reads no
-// more of the grammar than where strings begin and end, and passes anything else on.
-type cutter struct {
-	limit int
-	out   []byte
+// itemDepth is how many objects and lists there are around the fields of an item, in
+// {"data":[{"text":"..."}]}.
+const itemDepth = 3
 
+// cutter copies JSON and leaves out what strings have behind limit bytes, or behind related
+// bytes in items of items. It reads no more of the grammar than where strings, objects and
+// lists begin and end, and passes anything else on.
+type cutter struct {
+	limit   int
+	related int
+	out     []byte
+
+	depth    int // of objects and lists
 	inString bool
+	bound    int // limit or related, in a string
 	escape   int // characters of an escape sequence that are to come
 	rune     int // of \uXXXX, as far as it was read
 	held     int // bytes of the string that are kept, as it is decoded
@@ -91,11 +104,7 @@ func (c *cutter) take(p []byte) {
 		n := 0
 		switch {
 		case !c.inString:
-			if n = bytes.IndexByte(p, '"') + 1; n == 0 {
-				n = len(p)
-			} else {
-				c.inString, c.held, c.dropped = true, 0, 0
-			}
+			n = c.between(p)
 			c.out = append(c.out, p[:n]...)
 		case c.escape > 0:
 			n = 1
@@ -107,10 +116,29 @@ func (c *cutter) take(p []byte) {
 	}
 }
 
+// between passes over what is in front of a string, and its beginning.
+func (c *cutter) between(p []byte) int {
+	for i, b := range p {
+		switch b {
+		case '{', '[':
+			c.depth++
+		case '}', ']':
+			c.depth--
+		case '"':
+			c.inString, c.held, c.dropped, c.bound = true, 0, 0, c.limit
+			if c.depth > itemDepth {
+				c.bound = min(c.limit, c.related)
+			}
+			return i + 1
+		}
+	}
+	return len(p)
+}
+
 // plain takes a part of a string up to an escape sequence, its end or the limit.
 func (c *cutter) plain(p []byte) int {
 	n := 0
-	for n < len(p) && p[n] != '"' && p[n] != '\\' && (c.dropping() || c.held+n < c.limit || !utf8.RuneStart(p[n])) {
+	for n < len(p) && p[n] != '"' && p[n] != '\\' && (c.dropping() || c.held+n < c.bound || !utf8.RuneStart(p[n])) {
 		n++
 	}
 	switch {
@@ -124,7 +152,7 @@ func (c *cutter) plain(p []byte) int {
 		return 1
 	case p[0] == '\\':
 		c.escape, c.rune = 1, 0
-		if c.held >= c.limit {
+		if c.held >= c.bound {
 			c.dropped++
 		}
 		if !c.dropping() {

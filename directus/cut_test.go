@@ -3,6 +3,7 @@ package directus
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -32,7 +33,7 @@ func TestCutter(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, piece := range []int{1, 3, len(in)} {
-			c := cutter{limit: 4}
+			c := cutter{limit: 4, related: 4}
 			for rest := in; len(rest) > 0; {
 				n := min(piece, len(rest))
 				c.take(rest[:n])
@@ -51,17 +52,37 @@ func TestCutter(t *testing.T) {
 	}
 }
 
+// A text is cut sooner where it is that of an item in an item, of which there may be many.
+func TestCutterOfRelated(t *testing.T) {
+	const in = `{"a":"abcdefg","data":[{"text":"abcdefg","of":{"text":"abcdefg","list":[{"x":"ab"}]}},{"of":["abcdefg"],"text":"}}]]abcd"}]}`
+	for _, piece := range []int{1, 3, len(in)} {
+		c := cutter{limit: 6, related: 4}
+		for rest := in; len(rest) > 0; {
+			n := min(piece, len(rest))
+			c.take([]byte(rest[:n]))
+			rest = rest[n:]
+		}
+		want := strings.NewReplacer("~1", mark(1), "~2", mark(2), "~3", mark(3)).Replace(
+			`{"a":"abcdef~1","data":[{"text":"abcdef~1","of":{"text":"abcd~3","list":[{"x":"ab"}]}},{"of":["abcd~3"],"text":"}}]]ab~2"}]}`)
+		if string(c.out) != want {
+			t.Errorf("in pieces of %d: %s", piece, c.out)
+		}
+	}
+}
+
+func mark(more int) string { return fmt.Sprintf(`\u0000%s%d%s`, cutMark[1:], more, cutEnd) }
+
 // What no limit touches is passed on byte by byte.
 func FuzzCutter(f *testing.F) {
 	f.Add(`{"a":"b\"\\ \u00e9 é"}`, 4)
 	f.Add(`["\u`, 1)
 	f.Fuzz(func(t *testing.T, in string, limit int) {
-		c := cutter{limit: len(in) + 1}
+		c := cutter{limit: len(in) + 1, related: len(in) + 1}
 		c.take([]byte(in))
 		if string(c.out) != in {
 			t.Errorf("%q became %q", in, c.out)
 		}
-		short := cutter{limit: max(limit, 1)}
+		short := cutter{limit: max(limit, 1), related: max(limit/2, 1)}
 		short.take([]byte(in))
 		if json.Valid([]byte(in)) && !json.Valid(short.out) {
 			t.Errorf("%q became %q", in, short.out)
@@ -84,7 +105,7 @@ func TestReadCutHoldsNoMore(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	out, err := readCut(long(), 1<<20)
+	out, err := readCut(long(), 1<<20, MaxString)
 	runtime.ReadMemStats(&after)
 	if err != nil || len(out) > MaxString+100 {
 		t.Errorf("%d bytes, %v", len(out), err)
@@ -92,13 +113,13 @@ func TestReadCutHoldsNoMore(t *testing.T) {
 	if used := after.TotalAlloc - before.TotalAlloc; used > 8*MaxString {
 		t.Errorf("%d bytes were allocated", used)
 	}
-	if _, err := readCut(long(), MaxString/2); !errors.Is(err, ErrTooLarge) {
+	if _, err := readCut(long(), MaxString/2, MaxString); !errors.Is(err, ErrTooLarge) {
 		t.Error(err)
 	}
 	if _, err := readWhole(long(), 1<<20); !errors.Is(err, ErrTooLarge) {
 		t.Error(err)
 	}
-	if _, err := readCut(iotest.TimeoutReader(long()), 1<<20); err == nil {
+	if _, err := readCut(iotest.TimeoutReader(long()), 1<<20, MaxString); err == nil {
 		t.Error("no error")
 	}
 }
@@ -118,7 +139,7 @@ func TestSmallFramesTakeLittle(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range times {
-		if out, err := readCut(strings.NewReader(frame), maxKept); err != nil || string(out) != frame {
+		if out, err := readCut(strings.NewReader(frame), maxKept, MaxRelated); err != nil || string(out) != frame {
 			t.Fatalf("got %q, %v", out, err)
 		}
 	}

@@ -25,8 +25,10 @@ const searchAgain = 10 * time.Minute
 
 // read reads a collection.
 func (a *Account) read(ctx context.Context, path string, q Query, out any) error {
+	k := call{path: path, out: out, whole: q.Whole, cutRelated: q.CutRelated, most: q.MaxAnswer}
 	if a.client.searches.allowed() {
-		err := a.call(ctx, call{method: methodSearch, path: path, body: map[string]any{"query": q.object()}, out: out, whole: q.Whole, most: q.MaxAnswer})
+		k.method, k.body = methodSearch, map[string]any{"query": q.object()}
+		err := a.call(ctx, k)
 		if !blocked(err) {
 			return err
 		}
@@ -35,7 +37,8 @@ func (a *Account) read(ctx context.Context, path string, q Query, out any) error
 	if err != nil {
 		return err
 	}
-	err = a.call(ctx, call{method: http.MethodGet, path: path, query: v, out: out, whole: q.Whole, most: q.MaxAnswer})
+	k.method, k.body, k.query = http.MethodGet, nil, v
+	err = a.call(ctx, k)
 	if !blocked(err) {
 		a.client.searches.refuse()
 	}

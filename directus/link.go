@@ -170,7 +170,7 @@ func readFrame(conn *websocket.Conn) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readCut(r, maxKept)
+	return readCut(r, maxKept, MaxRelated)
 }
 
 // take takes a frame. false means that the link ended and that no later frame of the

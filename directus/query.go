@@ -31,6 +31,8 @@ type Query struct {
 	// Whole asks for strings of any length, instead of what CutText takes apart. The
 	// answer is bounded by Options.MaxAnswer all the same.
 	Whole bool
+	// CutRelated cuts strings in items of the items at MaxRelated already.
+	CutRelated bool
 	// MaxAnswer bounds the answer in bytes, where that is less than Options.MaxAnswer; 0:
 	// it is not. Beyond it the error is ErrTooLarge.
 	MaxAnswer int

@@ -26,6 +26,7 @@ type call struct {
 	token        string       // bearer token; empty: none
 	out          any          // receives "data" unless nil
 	whole        bool         // strings over MaxString are not cut
+	cutRelated   bool         // strings of related items are cut at MaxRelated
 	most         int          // bytes of the answer, if that is less than the client's; 0: no
 	header       *http.Header // receives the header of an answer unless nil
 }
@@ -62,15 +63,7 @@ func (c *Client) once(ctx context.Context, k call) error {
 	if k.header != nil {
 		*k.header = resp.Header
 	}
-	read := readCut
-	if k.whole {
-		read = readWhole
-	}
-	most := c.most
-	if k.most > 0 {
-		most = min(most, k.most)
-	}
-	body, err := read(resp.Body, most)
+	body, err := c.body(resp.Body, k)
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -84,6 +77,21 @@ func (c *Client) once(ctx context.Context, k call) error {
 		return nil
 	}
 	return decodeData(resp, body, k.out)
+}
+
+// body reads the answer to a call.
+func (c *Client) body(r io.Reader, k call) ([]byte, error) {
+	most, related := c.most, MaxString
+	if k.most > 0 {
+		most = min(most, k.most)
+	}
+	if k.whole {
+		return readWhole(r, most)
+	}
+	if k.cutRelated {
+		related = MaxRelated
+	}
+	return readCut(r, most, related)
 }
 
 func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
