@@ -58,6 +58,9 @@ type Options struct {
 	Resume *Resume
 	// State is what outlasts the Backend, which closes it; nil: nothing is to.
 	State *State
+	// DigestRounds is the cost of hashing a password that State remembers, in rounds of
+	// PBKDF2; 0 means 10,000, or one where State has no file.
+	DigestRounds int
 	// OwnFeeds makes everybody read with subscriptions of their own, also where
 	// Directus proves that others are shown the same.
 	OwnFeeds bool
@@ -108,6 +111,9 @@ func New(opts Options) (*Backend, error) {
 	b := &Backend{
 		opts: opts, origin: opts.Client.URL().String(), people: newCensuses(), company: newCompany(), feeds: newFeeds(),
 		guard: newGuard(opts.LoginAttemptsPerMinute, opts.State, opts.Client.URL().String(), opts.Client.Now), members: map[string]*member{}, idle: map[*member]*time.Timer{},
+	}
+	if opts.DigestRounds > 0 {
+		b.guard.ledger.rounds = opts.DigestRounds
 	}
 	b.pages.Store(newPageRoom(opts.PageMemory))
 	b.nicks = newNicks(opts.State, b.origin)

@@ -59,7 +59,7 @@ func (r *restarts) start(client *directus.Client) {
 		r.t.Fatal(err)
 	}
 	opts := r.opts
-	opts.State, opts.Client = state, client
+	opts.State, opts.DigestRounds, opts.Client = state, 1, client
 	if r.backend, err = bridge.New(opts); err != nil {
 		r.t.Fatal(err)
 	}

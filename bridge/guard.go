@@ -71,6 +71,7 @@ type guard struct {
 	key    []byte // of the hashes in memory
 	ledger *ledger
 
+	most      int        // entries of each table: maxGuarded
 	digesting sync.Mutex // held while a password is compared with the one remembered: one at a time
 
 	mu        sync.Mutex
@@ -114,7 +115,7 @@ type ticket struct {
 func newGuard(perMinute int, state *State, origin string, now func() time.Time) *guard {
 	key := make([]byte, 32)
 	rand.Read(key)
-	return &guard{perMinute: perMinute, key: key, ledger: newLedger(state, origin, now),
+	return &guard{perMinute: perMinute, key: key, most: maxGuarded, ledger: newLedger(state, origin, now),
 		addresses: map[string]*quota{}, accounts: map[string]*record{}}
 }
 
@@ -429,7 +430,7 @@ func (g *guard) hash(email, secret string) secretHash {
 func (g *guard) accountRecord(name string) *record {
 	r := g.accounts[name]
 	if r == nil {
-		prune(g.accounts, func(r *record) (time.Time, bool) { return r.used, r.pending+r.knowing > 0 })
+		prune(g.accounts, g.most, func(r *record) (time.Time, bool) { return r.used, r.pending+r.knowing > 0 })
 		r = g.newRecord()
 		g.accounts[name] = r
 	}

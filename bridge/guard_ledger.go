@@ -63,6 +63,7 @@ type ledger struct {
 	origin string           // the Directus of the accounts
 	now    func() time.Time // by its clock
 	rounds int              // of a digest
+	most   int              // counters: maxCounters
 
 	floor      int // guarded by the guard's mu
 	counted    int // rows without a secret; guarded by the guard's mu
@@ -70,7 +71,7 @@ type ledger struct {
 }
 
 func newLedger(s *State, origin string, now func() time.Time) *ledger {
-	l := &ledger{rows: s.logins, origin: origin, now: now, rounds: 1}
+	l := &ledger{rows: s.logins, origin: origin, now: now, rounds: 1, most: maxCounters}
 	if s.file != nil {
 		l.rounds = digestRounds
 	}
@@ -110,9 +111,11 @@ func (l *ledger) mac(parts ...string) []byte {
 // name is that of an account in the ledger. E-mail addresses that differ in case or in
 // accents only have one: to some databases they are the same.
 func (l *ledger) name(email string) string {
-	bare := transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)))
-	if folded, _, err := transform.String(bare, email); err == nil {
-		email = folded
+	if strings.ContainsFunc(email, func(r rune) bool { return r > unicode.MaxASCII }) {
+		bare := transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)))
+		if folded, _, err := transform.String(bare, email); err == nil {
+			email = folded
+		}
 	}
 	return hex.EncodeToString(l.mac("account", l.origin, strings.ToLower(strings.TrimSpace(email)))[:16])
 }
@@ -202,7 +205,7 @@ func (l *ledger) put(name string, row storedLogin) {
 		l.rows.put(name, row)
 		return
 	}
-	for l.counted >= maxCounters {
+	for l.counted >= l.most {
 		l.raiseFloor()
 	}
 	if row.Failures > l.floor {

@@ -35,7 +35,7 @@ func (g *guard) addressQuota(remote string) *quota {
 	}
 	q := g.addresses[remote]
 	if q == nil {
-		prune(g.addresses, func(q *quota) (time.Time, bool) { return q.used, q.pending > 0 })
+		prune(g.addresses, g.most, func(q *quota) (time.Time, bool) { return q.used, q.pending > 0 })
 		q = &quota{bucket: g.newBucket()}
 		g.addresses[remote] = q
 	}
@@ -108,14 +108,14 @@ func (q *quota) end(failed bool) {
 	q.until = now.Add(q.delay)
 }
 
-// prune makes room in a full table by dropping the half used longest ago, but for what
+// prune makes room in a table of full entries by dropping the half used longest ago, but for what
 // is busy.
-func prune[V any](table map[string]V, used func(V) (last time.Time, busy bool)) {
-	if len(table) < maxGuarded {
+func prune[V any](table map[string]V, full int, used func(V) (last time.Time, busy bool)) {
+	if len(table) < full {
 		return
 	}
 	now := time.Now()
-	for age := time.Hour; len(table) >= maxGuarded/2; age /= 2 {
+	for age := time.Hour; len(table) >= full/2; age /= 2 {
 		for key, v := range table {
 			if last, busy := used(v); !busy && now.Sub(last) >= age {
 				delete(table, key)

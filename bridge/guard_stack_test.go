@@ -30,7 +30,7 @@ func TestAccountUnderAttack(t *testing.T) {
 				t.Fatal(err)
 			}
 			b, err := bridge.New(bridge.Options{Client: client, Channels: []bridge.Channel{messages("messages")},
-				NickFields: []string{"first_name"}, State: state, LoginAttemptsPerMinute: 10, Logger: logger(t)})
+				NickFields: []string{"first_name"}, State: state, DigestRounds: 1, LoginAttemptsPerMinute: 10, Logger: logger(t)})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -52,7 +52,7 @@ func (r *remembering) start() {
 		r.t.Fatal(err)
 	}
 	opts := r.opts
-	opts.State, opts.Resume = state, &bridge.Resume{MaxAge: 2 * time.Hour, MaxMessages: r.most}
+	opts.State, opts.DigestRounds, opts.Resume = state, 1, &bridge.Resume{MaxAge: 2 * time.Hour, MaxMessages: r.most}
 	if r.backend, err = bridge.New(opts); err != nil {
 		r.t.Fatal(err)
 	}

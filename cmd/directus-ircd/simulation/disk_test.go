@@ -59,7 +59,7 @@ func (w *world) openState(opts *bridge.Options) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	opts.State = state
+	opts.State, opts.DigestRounds = state, 1
 	if w.scenario.settings.resume {
 		opts.Resume = &bridge.Resume{MaxAge: 24 * time.Hour, MaxMessages: 1000}
 	}
