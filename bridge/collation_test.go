@@ -15,20 +15,24 @@ import (
 // their bytes. However many rows share a date, and however small the pages are, each is
 // there once, up and down, and so it is for who reads on.
 func TestKeysInAnOrderOfTheDatabase(t *testing.T) {
-	for name, opts := range map[string]directustest.FakeOptions{"": {}, "few at once": {QueryLimitMax: 20}, "three at once": {QueryLimitMax: 3}} {
-		t.Run(name, func(t *testing.T) {
-			ircdtest.Bubble(t, func(t *testing.T) { testCollation(t, opts, 0) })
+	for _, test := range []struct {
+		name         string
+		total, limit int
+	}{{"", 71, 0}, {"few at once", 71, 20}, {"three at once", 23, 3}} {
+		t.Run(test.name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				testCollation(t, directustest.FakeOptions{QueryLimitMax: test.limit}, test.total, 0)
+			})
 		})
 	}
 	// PostgreSQL stores microseconds and orders by them; Directus gives milliseconds. These
 	// rows are of two, most of them of one.
 	t.Run("microseconds", func(t *testing.T) {
-		ircdtest.Bubble(t, func(t *testing.T) { testCollation(t, directustest.FakeOptions{}, -time.Microsecond) })
+		ircdtest.Bubble(t, func(t *testing.T) { testCollation(t, directustest.FakeOptions{}, 71, -time.Microsecond) })
 	})
 }
 
-func testCollation(t *testing.T, opts directustest.FakeOptions, step time.Duration) {
-	const total = 71
+func testCollation(t *testing.T, opts directustest.FakeOptions, total int, step time.Duration) {
 	c := newChatAt(t, opts, nil, messages("texts"))
 	c.fake.AddCollection("texts", directustest.FakeCollection{FoldedKeys: true, Fields: []string{"text", "nonce"}})
 	ada := c.person("ada")
@@ -66,7 +70,7 @@ func testCollation(t *testing.T, opts directustest.FakeOptions, step time.Durati
 			t.Errorf("%d of %d, down %v", len(seen), total, down)
 		}
 	}
-	if got := len(c.visit("bob", "#messages").backlog); got != 50 {
+	if got := len(c.visit("bob", "#messages").backlog); got != min(total, 50) {
 		t.Errorf("%d messages of backlog", got)
 	}
 }

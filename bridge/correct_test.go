@@ -74,6 +74,8 @@ func testCorrections(t *testing.T, merge time.Duration) {
 	if want := "teh text of bob|the web and teh best of it, which is long| s/teh/the/"; got != want {
 		t.Errorf("stored %q", got)
 	}
+	other.leave()
+	b.leave()
 	time.Sleep(25 * time.Hour)
 	same(t, []string{a.say("#messages", "s/teh/the/")}, "CANNOT_SEND: *too old*")
 

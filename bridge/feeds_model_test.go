@@ -180,7 +180,7 @@ func (m *feedsModel) step() string {
 	case n < 30:
 		m.setRights(of, allRights)
 		return "allow"
-	case n < 31 && m.rand.IntN(4) == 0:
+	case n < 31 && m.rand.IntN(12) == 0:
 		for range maxBehind + m.rand.IntN(100) - 50 {
 			m.write()
 		}

@@ -324,3 +324,14 @@ func BenchmarkDigest(b *testing.B) {
 		l.digest("name", "password")
 	}
 }
+
+// What is written to a file is hashed slowly.
+func TestDigestRounds(t *testing.T) {
+	for directory, want := range map[string]int{"": 1, t.TempDir(): digestRounds} {
+		state := stateIn(t, directory, zerolog.Nop())
+		if l := newLedger(state, "", time.Now); l.rounds != want {
+			t.Errorf("%q: %d rounds", directory, l.rounds)
+		}
+		state.Close()
+	}
+}

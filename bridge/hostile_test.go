@@ -47,8 +47,8 @@ var hostileTexts = map[string][]string{
 // CTCP, and what turns the direction of the rest.
 var unsafe = regexp.MustCompile(`[\x00\x05-\x0e\x10\x12-\x15\x17-\x1c\x7f\x{80}-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
 
-// longTexts are of a megabyte each, and shown as far as anybody reads them. Each takes seconds.
-var longTexts = []string{strings.Repeat("word ", 200_000), strings.Repeat("x", 1_000_000), strings.Repeat("é\n", 200_000), strings.Repeat("\u202e", 333_333) + "."}
+// longTexts are more each than an answer of several rows may hold, and shown as far as anybody reads them. Each takes seconds.
+var longTexts = []string{strings.Repeat("word ", 120_000), strings.Repeat("x", 600_000), strings.Repeat("é\n", 200_000), strings.Repeat("\u202e", 200_000) + "."}
 
 // audience is one client of each class.
 type audience map[string]*ircdtest.Client

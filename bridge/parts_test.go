@@ -222,7 +222,7 @@ func TestOrdinaryPagesTakeOneQuestion(t *testing.T) {
 // whichever direction, those that came late included.
 func TestPageIsCountedWhileItIsRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fake, s, seen := longChat(t, 120, longText, 0)
+		fake, s, seen := longChat(t, 90, longText, 0)
 		if _, err := s.Join(t.Context(), "#messages", ircd.JoinOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -263,20 +263,20 @@ func TestPageIsCountedWhileItIsRead(t *testing.T) {
 				t.Errorf("%s: %d questions, %d bytes were held", what, questions, most)
 			}
 		}
-		middle := ircd.Position{Time: seen.begun.Add(60 * time.Second)}
-		ask("latest", ircd.HistoryQuery{Mode: ircd.HistoryLatest, Limit: 90}, 90)
-		ask("before", ircd.HistoryQuery{Mode: ircd.HistoryBefore, From: middle, Limit: 90}, 60)
-		ask("after", ircd.HistoryQuery{Mode: ircd.HistoryAfter, From: middle, Limit: 50}, 50)
-		ask("around", ircd.HistoryQuery{Mode: ircd.HistoryAround, From: middle, Limit: 70}, 70)
+		middle := ircd.Position{Time: seen.begun.Add(45 * time.Second)}
+		ask("latest", ircd.HistoryQuery{Mode: ircd.HistoryLatest, Limit: 45}, 45)
+		ask("before", ircd.HistoryQuery{Mode: ircd.HistoryBefore, From: middle, Limit: 90}, 45)
+		ask("after", ircd.HistoryQuery{Mode: ircd.HistoryAfter, From: middle, Limit: 40}, 40)
+		ask("around", ircd.HistoryQuery{Mode: ircd.HistoryAround, From: middle, Limit: 45}, 45)
 		last := ircd.Position{Time: time.Now()}
 		fake.Insert("messages", s.person.id, map[string]any{"text": "live"})
 		synctest.Wait()
-		for i := range 70 { // by a transaction that took a while
+		for i := range 45 { // by a transaction that took a while
 			date := seen.begun.Add(time.Duration(i)*time.Second + 500*time.Millisecond).UTC().Format(timestampLayout)
 			fake.Insert("messages", s.person.id, map[string]any{"text": fmt.Sprint("late ", i, seen.long), "date_created": date})
 		}
 		synctest.Wait()
-		ask("with latecomers", ircd.HistoryQuery{Mode: ircd.HistoryAfter, From: last, Limit: 10}, 70)
+		ask("with latecomers", ircd.HistoryQuery{Mode: ircd.HistoryAfter, From: last, Limit: 10}, 45)
 	})
 }
 
@@ -286,27 +286,27 @@ func TestSlowLongPageIsWhole(t *testing.T) {
 		ircd.HistoryLatest: {}, ircd.HistoryAfter: {Time: time.Unix(1, 0)}, ircd.HistoryAround: {},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			fake, s, seen := longChat(t, 100, longText, 0)
+			fake, s, seen := longChat(t, 80, longText, 0)
 			fake.OnREST(func(directustest.RESTRequest) directustest.RESTVerdict {
 				return directustest.RESTVerdict{Delay: 900 * time.Millisecond}
 			})
 			if mode == ircd.HistoryAround {
-				position.Time = seen.begun.Add(50 * time.Second)
+				position.Time = seen.begun.Add(40 * time.Second)
 			}
 			begun := time.Now()
-			p, err := s.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Mode: mode, From: position, Limit: 90})
+			p, err := s.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Mode: mode, From: position, Limit: 74})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if took := time.Since(begun); took > historyTimeout || len(p.Events) > 0 || p.End {
 				t.Errorf("after %v: %d events", took, len(p.Events))
 			}
-			from := map[ircd.HistoryMode]int{ircd.HistoryLatest: 10, ircd.HistoryAround: 5}[mode]
+			from := map[ircd.HistoryMode]int{ircd.HistoryLatest: 6, ircd.HistoryAround: 3}[mode]
 			events, err := p.More(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantLines(t, fmt.Sprint("mode ", mode), whole(t, events, p.More), from, from+90)
+			wantLines(t, fmt.Sprint("mode ", mode), whole(t, events, p.More), from, from+74)
 		})
 	}
 }
