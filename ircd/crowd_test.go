@@ -155,13 +155,14 @@ func TestQueueIsCounted(t *testing.T) {
 	}
 	q.add([]byte("one"))
 	wants("one in the queue", 3)
-	lines, _ := q.take(segment{})
+	lines, _ := q.take(nil)
 	q.add([]byte("four"))
 	wants("one on its way, the other in the queue", 7)
 	lines, _ = q.take(lines)
 	wants("the other on its way", 4)
 	q.add([]byte("two more"))
-	q.tryShare([]byte("what is there once"))
+	r := &rendering{text: []byte("what is there once")}
+	q.tryShare(r)
 	wants("what is shared behind it", 12)
 	q.drop()
 	wants("nobody reads", 0)

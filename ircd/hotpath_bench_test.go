@@ -76,7 +76,7 @@ func BenchmarkFanOut(b *testing.B) {
 					if err := c.settle(b.Context()); err != nil {
 						b.Fatal(err)
 					}
-					taken, _ := c.out.take(segment{})
+					taken, _ := c.out.take(nil)
 					c.out.take(taken) // and the writer ends
 				}
 			}

@@ -108,12 +108,12 @@ func TestSendQueueDrained(t *testing.T) {
 	if q.tryPut([]byte("a\n")); !q.awaitDrained() {
 		t.Fatal("nothing waits")
 	}
-	if q.take(segment{}); len(q.drained) != 1 || q.awaitDrained() {
+	if q.take(nil); len(q.drained) != 1 || q.awaitDrained() {
 		t.Error("it still waits")
 	}
 	<-q.drained
 	q.tryPut([]byte("b\n"))
-	if q.take(segment{}); len(q.drained) != 0 {
+	if q.take(nil); len(q.drained) != 0 {
 		t.Error("rung for nobody")
 	}
 }

@@ -224,7 +224,7 @@ func (c *conn) sendShared(ctx context.Context, r *rendering) error {
 		c.traceLine(l.command, r.target)
 	}
 	c.srv.count.linesOut.Add(int64(len(r.lines)))
-	return c.out.share(Lasting(ctx), r.text)
+	return c.out.share(Lasting(ctx), r)
 }
 
 // sendAll sends the lines of one event, in an open batch or in none. A multi-line

@@ -275,14 +275,14 @@ func TestFlushOutlastsCommand(t *testing.T) {
 		if !c.out.tryPut([]byte("123456789\n")) || ctx.Err() == nil || ended(ctx) != nil {
 			t.Fatal("the command is not over")
 		}
-		reader := time.AfterFunc(5*time.Second, func() { c.out.take(segment{}) })
+		reader := time.AfterFunc(5*time.Second, func() { c.out.take(nil) })
 		defer reader.Stop()
 		c.out1 = []byte("said\n")
 		if err := c.flush(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := c.out.take(segment{}); string(got.lines) != "said\n" {
-			t.Errorf("%q is written", got.lines)
+		if got, _ := c.out.take(nil); string(got) != "said\n" {
+			t.Errorf("%q is written", got)
 		}
 	})
 }

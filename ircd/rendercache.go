@@ -12,7 +12,8 @@ type rendering struct {
 	target     string // for the log
 	text       []byte // of all lines, one behind the other
 	lines      []renderedLine
-	opensBatch bool // the lines are a batch of their own
+	opensBatch bool         // the lines are a batch of their own
+	queued     atomic.Int32 // queues of clients that it waits in, where it is long
 }
 
 type renderedLine struct {
@@ -76,10 +77,10 @@ type renderCache[E comparable] struct {
 	// held is how many bytes an event keeps in memory as the key; static.
 	held func(E) int
 
-	mu    sync.Mutex                   // a leaf lock
-	known map[renderKey[E]]*cacheEntry // guarded by mu
-	order []renderKey[E]               // guarded by mu: the keys of known, oldest first
-	size  int                          // guarded by mu: bytes of all in known, and of their keys
+	mu    sync.Mutex                      // a leaf lock
+	known map[renderKey[E]]*cacheEntry[E] // guarded by mu
+	order []*cacheEntry[E]                // guarded by mu: those of known, oldest first
+	size  int                             // guarded by mu: bytes of all in known, and of their keys
 }
 
 // messageValue is a message as a key: what is equal, quote included, is one key.
@@ -102,14 +103,18 @@ type renderKey[E comparable] struct {
 	form  form
 }
 
-type cacheEntry struct {
+type cacheEntry[E comparable] struct {
+	key  renderKey[E] // static
 	once sync.Once
 	r    *rendering // written in once
-	size int        // guarded by the cache's mu
+	size int        // guarded by the cache's mu; 0: r is not known yet
 }
 
+// isQueued reports that the rendering is in memory anyway. The caller holds the cache's mu.
+func (e *cacheEntry[E]) isQueued() bool { return e.size > 0 && e.r.queued.Load() > 0 }
+
 func newRenderCache[E comparable](held func(E) int) *renderCache[E] {
-	return &renderCache[E]{held: held, known: make(map[renderKey[E]]*cacheEntry)}
+	return &renderCache[E]{held: held, known: make(map[renderKey[E]]*cacheEntry[E])}
 }
 
 // get returns the rendering of an event, made by render if there is none. Whoever
@@ -120,7 +125,7 @@ func (rc *renderCache[E]) get(event E, f form, render func() *rendering) *render
 	e.once.Do(func() {
 		rc.rendered.Add(1)
 		e.r = render()
-		rc.account(key, e)
+		rc.account(e)
 	})
 	if e.r == nil {
 		return render() // it panicked elsewhere; so it does here
@@ -128,40 +133,48 @@ func (rc *renderCache[E]) get(event E, f form, render func() *rendering) *render
 	return e.r
 }
 
-func (rc *renderCache[E]) entry(key renderKey[E]) *cacheEntry {
+func (rc *renderCache[E]) entry(key renderKey[E]) *cacheEntry[E] {
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
 	e := rc.known[key]
 	if e == nil {
-		e = &cacheEntry{}
+		e = &cacheEntry[E]{key: key}
 		rc.known[key] = e
-		rc.order = append(rc.order, key)
+		rc.order = append(rc.order, e)
 		rc.shrink()
 	}
 	return e
 }
 
 // account counts the size of a rendering that is still known.
-func (rc *renderCache[E]) account(key renderKey[E], e *cacheEntry) {
+func (rc *renderCache[E]) account(e *cacheEntry[E]) {
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
-	if rc.known[key] == e {
-		e.size = e.r.size() + rc.held(key.event)
+	if rc.known[e.key] == e {
+		e.size = e.r.size() + rc.held(e.key.event)
 		rc.size += e.size
 		rc.shrink()
 	}
 }
 
-// shrink forgets the oldest renderings that are too many. The caller holds mu.
+// shrink forgets the oldest renderings that are too many, but for those that wait for
+// clients, which another one would get made anew, and for the latest. The caller holds mu.
 func (rc *renderCache[E]) shrink() {
-	n := 0
-	for ; len(rc.order)-n > maxRenderings || rc.size > maxRenderedSize && n < len(rc.order); n++ {
-		key := rc.order[n]
-		rc.size -= rc.known[key].size
-		delete(rc.known, key)
+	var queued []*cacheEntry[E]
+	for len(rc.order) > 1 && (len(queued)+len(rc.order) > maxRenderings || rc.size > maxRenderedSize) {
+		e := rc.order[0]
+		rc.order[0] = nil // the text is in the key
+		rc.order = rc.order[1:]
+		if e.isQueued() {
+			queued = append(queued, e)
+			continue
+		}
+		rc.size -= e.size
+		delete(rc.known, e.key)
 	}
-	clear(rc.order[:n]) // the texts are in the keys
-	rc.order = rc.order[n:]
+	if queued != nil {
+		rc.order = append(queued, rc.order...)
+	}
 }
 
 // Limits of a renderMemo: the messages in it, and how long a text it remembers.

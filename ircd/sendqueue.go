@@ -68,7 +68,7 @@ type sendQueue struct {
 	ahead    []segment  // guarded by mu: what goes out before buf
 	buf      []byte     // guarded by mu
 	size     int64      // guarded by mu: bytes in both
-	taken    int64      // guarded by mu: bytes of what the writer is writing that no others share
+	taken    segment    // guarded by mu: what the writer is writing
 	awaited  bool       // guarded by mu: drained is to be rung
 	writing  bool       // guarded by mu: a writer is at work
 	closed   bool       // guarded by mu: no more comes; write what is there
@@ -76,19 +76,25 @@ type sendQueue struct {
 	deadline time.Time  // guarded by mu: the end of all writing, once closed
 }
 
-// segment is a part of what waits for a client. Lines that are shared wait for others as
-// well, and are there once.
+// segment is a part of what waits for a client.
 type segment struct {
-	lines  []byte
-	shared bool
+	lines []byte
+	of    *rendering // that others are sent as well, and that is there once; nil: of none
 }
 
 // own is how many bytes are there for this client alone.
 func (s segment) own() int64 {
-	if s.shared {
+	if s.of != nil {
 		return 0
 	}
 	return int64(len(s.lines))
+}
+
+// release is called when a segment is not in the queue any more.
+func (s segment) release() {
+	if s.of != nil {
+		s.of.queued.Add(-1)
+	}
 }
 
 func newSendQueue(max int64, spare *buffers, start func()) *sendQueue {
@@ -140,11 +146,10 @@ func (q *sendQueue) tryPut(lines []byte) bool {
 	return true
 }
 
-// share appends lines that others are sent as well, and that nobody changes any more:
-// they are not copied. When the queue is full it waits as long as the client takes
-// anything.
-func (q *sendQueue) share(ctx context.Context, lines []byte) error {
-	for !q.tryShare(lines) {
+// share appends lines that others are sent as well, without a copy. When the queue is full
+// it waits as long as the client takes anything.
+func (q *sendQueue) share(ctx context.Context, r *rendering) error {
+	for !q.tryShare(r) {
 		if _, err := q.awaitIdle(ctx); err != nil {
 			return err
 		}
@@ -152,21 +157,22 @@ func (q *sendQueue) share(ctx context.Context, lines []byte) error {
 	return nil
 }
 
-func (q *sendQueue) tryShare(lines []byte) bool {
+func (q *sendQueue) tryShare(r *rendering) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.broken || q.closed {
 		return true
 	}
-	if !q.hasRoom(len(lines)) {
+	if !q.hasRoom(len(r.text)) {
 		return false
 	}
 	if len(q.buf) > 0 {
 		q.ahead = append(q.ahead, segment{lines: q.buf})
 		q.buf = nil
 	}
-	q.ahead = append(q.ahead, segment{lines: lines, shared: true})
-	q.size += int64(len(lines))
+	r.queued.Add(1)
+	q.ahead = append(q.ahead, segment{lines: r.text, of: r})
+	q.size += int64(len(r.text))
 	q.write()
 	return true
 }
@@ -254,14 +260,17 @@ func (q *sendQueue) close(lines []byte, deadline time.Time) {
 	}
 }
 
-// take returns what waits first, and takes what it returned the last time back. If that
-// is nothing, the writer has to end; over says that no other one will start.
-func (q *sendQueue) take(used segment) (next segment, over bool) {
+// take returns what waits first, and takes the buffer of the last time back. If that is
+// nothing, the writer has to end; over says that no other one will start.
+func (q *sendQueue) take(used []byte) (lines []byte, over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !used.shared {
-		q.spare.put(used.lines)
+	if q.taken.of == nil {
+		q.spare.put(used)
 	}
+	q.spare.waiting.Add(-q.taken.own())
+	q.taken.release()
+	var next segment
 	if len(q.ahead) > 0 {
 		next, q.ahead[0] = q.ahead[0], segment{}
 		if q.ahead = q.ahead[1:]; len(q.ahead) == 0 {
@@ -271,8 +280,7 @@ func (q *sendQueue) take(used segment) (next segment, over bool) {
 		next.lines, q.buf = q.buf, nil
 	}
 	q.size -= int64(len(next.lines))
-	q.spare.waiting.Add(-q.taken)
-	q.taken = next.own()
+	q.taken = next
 	ring(q.room)
 	if q.awaited && q.size == 0 {
 		q.awaited = false
@@ -281,18 +289,19 @@ func (q *sendQueue) take(used segment) (next segment, over bool) {
 	if len(next.lines) == 0 {
 		q.writing = q.closed
 	}
-	return next, q.closed
+	return next.lines, q.closed
 }
 
 // drop makes the queue swallow everything from now on.
 func (q *sendQueue) drop() {
 	q.mu.Lock()
-	own := int64(len(q.buf)) + q.taken
-	for _, s := range q.ahead {
+	own := int64(len(q.buf))
+	for _, s := range append(q.ahead, q.taken) {
 		own += s.own()
+		s.release()
 	}
 	q.spare.waiting.Add(-own)
-	q.broken, q.ahead, q.buf, q.size, q.taken = true, nil, nil, 0, 0
+	q.broken, q.ahead, q.buf, q.size, q.taken = true, nil, nil, 0, segment{}
 	q.mu.Unlock()
 	ring(q.room)
 }
@@ -344,12 +353,12 @@ func (w *writer) run(guard func(func() error) error) {
 }
 
 func (w *writer) writeAll() (over bool, err error) {
-	var next segment
+	var lines []byte
 	for {
-		if next, over = w.q.take(next); len(next.lines) == 0 {
+		if lines, over = w.q.take(lines); len(lines) == 0 {
 			return over, nil
 		}
-		if err := w.write(next.lines); err != nil {
+		if err := w.write(lines); err != nil {
 			return false, err
 		}
 	}
