@@ -18,6 +18,9 @@ func (f *feed) catchUp(ctx context.Context) error {
 	if !f.cursor.set {
 		return f.start(ctx)
 	}
+	if err := f.publishMissed(ctx); err != nil {
+		return err
+	}
 	_, _, back := f.sweepable()
 	if back { // what it finds is dated before what is read next
 		if err := f.sweep(ctx); err != nil {
@@ -26,7 +29,12 @@ func (f *feed) catchUp(ctx context.Context) error {
 	}
 	last, done, err := f.readAgain(ctx, f.cursor.date.Add(-overlap))
 	if err == nil && !done {
-		last, err = f.readSince(ctx, f.cursor.date, func(rows []row) error { return f.publish(ctx, rows, true) })
+		last, err = f.readSince(ctx, f.cursor.date, func(rows []row) error {
+			if err := f.hear(ctx); err != nil {
+				return err
+			}
+			return f.publish(ctx, rows, true)
+		})
 	}
 	if err != nil {
 		return err
@@ -68,7 +76,7 @@ func (f *feed) readAgain(ctx context.Context, from time.Time) (last time.Time, d
 		return last, false, nil
 	}
 	f.order.read([]row{newest})
-	read, err := f.publishKeyed(ctx, unseen)
+	read, err := f.publishKeyed(ctx, unseen, true)
 	if errors.Is(err, directus.ErrTooLarge) {
 		return last, false, nil
 	}

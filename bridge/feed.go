@@ -52,6 +52,7 @@ type feed struct {
 	// Owned by run.
 	sub       *directus.Subscription // of the carrier
 	gap       bool
+	told      told
 	lapsed    bool        // events about what was shown may be lost
 	swept     time.Time   // when rows that came late were looked for
 	reads     int         // complete readings so far
@@ -173,7 +174,10 @@ func (f *feed) run(ctx context.Context) {
 func (f *feed) look(ctx context.Context) {
 	// In this order no reaction is looked at before its message.
 	reactions, missed := f.drainReactions()
-	events, gap := f.sub.Drain()
+	events, gap := f.drain()
+	if f.gap || gap {
+		f.noteMissed(events)
+	}
 	if soon := f.refused.Add(retrySoon); f.gap && (gap && !f.denied || len(events) > 0) && f.notBefore.After(soon) {
 		// Directus tells of something: what was refused may be allowed again. As long
 		// as it is not, there is an error in the place of each event, which is a gap.

@@ -36,7 +36,7 @@ func (f *feed) sweep(ctx context.Context) error {
 		return err
 	}
 	for page := range slices.Chunk(keys, max(1, pageLimit(ctx, f.carrier.account, pageSize))) {
-		if _, err := f.publishKeyed(ctx, page); err != nil {
+		if _, err := f.publishKeyed(ctx, page, true); err != nil {
 			return err
 		}
 	}
@@ -64,8 +64,8 @@ func (f *feed) unseenKeys(ctx context.Context, filter directus.Filter, most int)
 }
 
 // publishKeyed reads the rows of some keys, a page at most, publishes them, and returns
-// the latest date of them.
-func (f *feed) publishKeyed(ctx context.Context, keys []string) (last time.Time, err error) {
+// the latest date of them. read says that no event told of them.
+func (f *feed) publishKeyed(ctx context.Context, keys []string, read bool) (last time.Time, err error) {
 	if len(keys) == 0 {
 		return last, nil
 	}
@@ -76,7 +76,12 @@ func (f *feed) publishKeyed(ctx context.Context, keys []string) (last time.Time,
 		return last, err
 	}
 	slices.SortFunc(rows, compareRows)
-	if err := f.publish(ctx, rows, true); err != nil {
+	if read {
+		if err := f.hear(ctx); err != nil {
+			return last, err
+		}
+	}
+	if err := f.publish(ctx, rows, read); err != nil {
 		return last, err
 	}
 	f.order.read(rows)
