@@ -338,11 +338,11 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	var few [8]string // most are in no more channels, and then this takes no memory
 	names := slices.AppendSeq(few[:0], maps.Keys(s.joined))
 	slices.Sort(names)
-	shown := false
+	proven, shown := s.member.isProven(), false
 	var next []*view // of which a backlog is to come first
 	for _, name := range names {
 		j := s.joined[name]
-		events = append(events, s.troubleEvents(j, down)...)
+		events = append(events, s.troubleEvents(j, down, proven)...)
 		switch {
 		case !j.due || j.out:
 		case shown: // not all are to be held at once
@@ -353,7 +353,7 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 			events, shown = append(events, late...), len(late) > 0
 		}
 	}
-	proven := s.member.isProven()
+	proven = proven && s.member.isProven() // a backlog may have taken its time
 	arriving := s.arriving(proven)
 	if next != nil {
 		arriving = nil // not all is read

@@ -46,8 +46,9 @@ func (s *session) announces(v *view) bool {
 
 // troubleEvents does the same in the window of a channel, and takes the client out of
 // one that may not be read any more. Of private messages, which have no window of
-// their own, only the latter is told, and only if they could be read.
-func (s *session) troubleEvents(j *joined, down bool) []ircd.Event {
+// their own, only the latter is told, and only if they could be read. proven says that the
+// proof of the session's member is fresh.
+func (s *session) troubleEvents(j *joined, down, proven bool) []ircd.Event {
 	ready, _, err := j.view.feed.status()
 	switch {
 	case j.private && (!ready || err != nil && !isForbidden(err)):
@@ -59,8 +60,9 @@ func (s *session) troubleEvents(j *joined, down bool) []ircd.Event {
 	}
 	now := none
 	switch {
-	case j.told == unreachable && j.view.feed.journal.hasNews(j.view.reader):
-		// What has come is the proof that Directus is back, and is announced first.
+	case j.told == unreachable && !j.view.isSilent(proven) && j.view.feed.journal.hasNews(j.view.reader):
+		// What has come is the proof that Directus is back, and is announced first. What
+		// is not to be shown yet is announced by nothing: it would be in each look again.
 	case down && !j.view.feed.carried():
 		now = unreachable
 	case isForbidden(err) && !j.private:

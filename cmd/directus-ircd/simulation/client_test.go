@@ -26,6 +26,9 @@ const (
 	reconnection = 3 * time.Second  // how long a client waits until it comes back
 	rejection    = 61 * time.Second // and after it was refused
 	probePeriod  = 20 * time.Second // how often it sends PING
+	// atOnce is how many lines a client may be sent at one moment: several times what the greatest storm
+	// is answered. In virtual time a daemon that goes round in circles never gets beyond that moment.
+	atOnce = 100_000
 )
 
 // stay is a connection of a client.
@@ -82,6 +85,8 @@ type client struct {
 	batches    map[string]batch
 	probed     map[string]time.Time
 	answering  map[string]token // by the batch that is the answer
+	moment     time.Time        // at which it was sent the last line
+	crowd      int              // how many it was sent at that
 }
 
 func newClient(w *world, i int, spec clientSpec) *client {
@@ -236,7 +241,13 @@ func (c *client) read(w lines) (wait time.Duration, reason string) {
 		c.note("<- " + line)
 		c.glimpse(line, m)
 		c.take(m)
+		storm := c.isStormed()
 		c.mu.Unlock()
+		if storm {
+			c.w.fail("storm: %s was sent %d lines at one moment, the last: %s", c.name, atOnce, line)
+			c.want(false)
+			w.Close()
+		}
 		switch m.Command {
 		case "ERROR":
 			reason = m.Trailing()
@@ -249,6 +260,15 @@ func (c *client) read(w lines) (wait time.Duration, reason string) {
 			}
 		}
 	}
+}
+
+// isStormed counts a line, and reports that it is one too many. The caller holds mu.
+func (c *client) isStormed() bool {
+	if now := time.Now(); !now.Equal(c.moment) {
+		c.moment, c.crowd = now, 0
+	}
+	c.crowd++
+	return c.crowd == atOnce
 }
 
 // isAnother reports whether the client, whose token was moved while it logged in, hears under its first nick that it is somebody

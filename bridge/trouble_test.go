@@ -1,0 +1,47 @@
+package bridge
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// What a shared feed has brought for somebody who may not be shown it yet, as Directus was lost
+// before their rights were checked again, says that Directus is back only when it is shown.
+func TestNewsThatMayNotBeShownAnnounceNothing(t *testing.T) {
+	shared := &feed{key: feedKey{proof: "all"}, group: &group{}, shown: newMemory(), seen: map[string]mark{}}
+	s, j := moving(shared, &feed{key: feedKey{fork: 1}, group: &group{}, shown: newMemory()})
+	s.abandon(j)
+	shared.carrier = s.member
+	shared.journal.append(entry{row: row{id: "1"}, channel: j.channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	var told []string
+	poll := func() {
+		t.Helper()
+		for range 4 {
+			events, err := s.Poll(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, ev := range events {
+				switch ev := ev.(type) {
+				case *ircd.ServiceNotice:
+					told = append(told, ev.Text)
+				case *ircd.Message:
+					told = append(told, ev.Text)
+				}
+			}
+		}
+	}
+	s.member.checked = time.Now().Add(-2 * time.Hour)
+	s.member.link = directus.State{Failures: 3}
+	if poll(); !slices.Equal(told, []string{downText}) {
+		t.Fatalf("while Directus is away: %q", told)
+	}
+	s.member.checked, s.member.link = time.Now(), directus.State{Up: true}
+	if poll(); !slices.Equal(told[1:], []string{backText, "hello"}) {
+		t.Errorf("when it is back: %q", told[1:])
+	}
+}
