@@ -10,12 +10,11 @@ import (
 
 	"directus-ircd/bridge"
 	"directus-ircd/directus/directustest"
-	"directus-ircd/directus/setup"
 	"directus-ircd/ircd/ircdtest"
 )
 
 func TestBacklog(t *testing.T) {
-	dx := ownServer(t)
+	dx := directustest.Shared(t)
 	u := dx.CreateUser("Ada", "Lovelace")
 	for i := range 12 {
 		dx.AddMessage(u, fmt.Sprintf("message %d", i))
@@ -103,14 +102,15 @@ func TestEcho(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	dx := ownServer(t)
+	dx := directustest.Shared(t)
 	s := start(t, dx, nil)
 	u := dx.CreateUser("Rita", "")
 	c, _ := s.join(u, "#messages")
+	stored := len(dx.Messages("id"))
 	dx.Revoke(dx.Collection, "create")
 	c.Send("PRIVMSG #messages :not allowed")
 	c.Expect("* 404 Rita #messages :*not allow*")
-	if n := len(dx.Messages("id")); n != 0 {
+	if n := len(dx.Messages("id")) - stored; n != 0 {
 		t.Errorf("%d messages are stored", n)
 	}
 	dx.Revoke(dx.Collection, "read")
@@ -121,27 +121,31 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestTextTooLong(t *testing.T) {
-	dx := ownServer(t)
+	dx := directustest.Shared(t)
 	s := start(t, dx, nil)
 	u := dx.CreateUser("Lola", "")
 	c, _ := s.join(u, "#messages")
 	// SQLite stores any length; a rule of the collection refuses it.
-	dx.Do(http.MethodPatch, "/fields/"+dx.Collection+"/text", nil, map[string]any{
-		"meta": map[string]any{"validation": map[string]any{"text": map[string]any{"_regex": "^.{0,20}$"}}},
-	}, nil)
+	validate := func(rule any) {
+		dx.Do(http.MethodPatch, "/fields/"+dx.Collection+"/text", nil, map[string]any{"meta": map[string]any{"validation": rule}}, nil)
+	}
+	stored := len(dx.Messages("id"))
+	validate(map[string]any{"text": map[string]any{"_regex": "^.{0,20}$"}})
+	t.Cleanup(func() { validate(nil) })
 	c.Send("PRIVMSG #messages :" + strings.Repeat("x", 100))
 	c.Expect("* 404 Lola #messages :Not sent: *not valid*")
 	c.Send("PRIVMSG #messages :short")
 	c.Refute("* 404 *")
-	if n := len(dx.Messages("id")); n != 1 {
+	if n := len(dx.Messages("id")) - stored; n != 1 {
 		t.Errorf("%d messages are stored", n)
 	}
 }
 
 // Several channels on one collection are told apart by a field.
 func TestChannelsOfOneCollection(t *testing.T) {
-	dx := ownServer(t, directustest.Setup(setup.Options{}))
+	dx := directustest.Shared(t)
 	dx.Do(http.MethodPost, "/fields/"+dx.Collection, nil, map[string]any{"field": "channel", "type": "string"}, nil)
+	t.Cleanup(func() { dx.Do(http.MethodDelete, "/fields/"+dx.Collection+"/channel", nil, nil, nil) })
 	room := func(name string) bridge.Channel {
 		c := messages(dx.Collection)
 		c.Name = "#" + name
@@ -172,7 +176,7 @@ func TestChannelsOfOneCollection(t *testing.T) {
 
 // Without the right to read names, and without an author, messages still show.
 func TestUnknownAuthors(t *testing.T) {
-	dx := ownServer(t)
+	dx := directustest.Shared(t)
 	s := start(t, dx, nil)
 	u, v := dx.CreateUser("Una", ""), dx.CreateUser("Vera", "")
 	dx.Revoke("directus_users", "read")
