@@ -4,18 +4,18 @@ import (
 	"strings"
 	"testing"
 
+	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
 
 // A password that was right a moment ago lets nobody in any more when it has been
 // changed, and ends who is in by it; the new one lets in at once.
-func TestRealRejoin(t *testing.T) {
-	dx := ownServer(t)
+func changedPassword(t *testing.T, dx *directustest.Server) {
 	s := start(t, dx, nil)
-	ada := dx.CreateUser("Ada", "")
+	ada := dx.CreateUser("Pia", "")
 	first, _ := s.join(ada, "#messages")
 	second, nick := s.join(ada, "#messages")
-	if nick != "Ada" {
+	if nick != "Pia" {
 		t.Errorf("the second connection is called %s", nick)
 	}
 	dx.UpdateUser(ada, map[string]any{"password": "another one"})
