@@ -8,8 +8,12 @@ import (
 	"directus-ircd/directus"
 )
 
-// maxTold bounds what is kept of events while the collection is read.
-const maxTold = 256
+// maxTold and maxToldBytes bound what is kept of events while the collection is read. What
+// is beyond that waits in the subscription, which has bounds of its own.
+const (
+	maxTold      = 256
+	maxToldBytes = 1 << 20
+)
 
 // told is what the subscription has told of and is still to be used. Its owner is run.
 type told struct {
@@ -19,6 +23,16 @@ type told struct {
 	// that it looks at: by a long transaction, an import, or a clock of Directus that was
 	// set back.
 	missed []string
+}
+
+// size is what the events take, in bytes.
+func (t *told) size() (n int) {
+	for _, event := range t.events {
+		for _, item := range event.Items {
+			n += len(item)
+		}
+	}
+	return n
 }
 
 // drain takes all events that have come.
@@ -32,7 +46,7 @@ func (f *feed) drain() (events []directus.Event, gap bool) {
 // hear makes sure that what was written before the rows that have just been read comes in
 // front of them, also where events alone tell of it.
 func (f *feed) hear(ctx context.Context) error {
-	if len(f.told.events) >= maxTold {
+	if len(f.told.events) >= maxTold || f.told.size() >= maxToldBytes {
 		return nil
 	}
 	events, gap := f.sub.Drain()
