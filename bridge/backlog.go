@@ -32,6 +32,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	if err != nil {
 		return nil, err
 	}
+	read := time.Now() // what the feed begins to read from here on has all of it
 	shown := make(map[string]digest, len(p.list))
 	due := &parts{session: s, historian: h}
 	for _, l := range p.list {
@@ -46,19 +47,24 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 		p.floor = &row{date: come, id: "0"}
 	}
 	b := &backlog{list: p.list, notice: p.notice}
-	next := func(ctx context.Context) ([]*ircd.Message, error) { return s.backlogPart(ctx, j, due, shown) }
 	first := reading
 	if some { // it may have taken all the time to find out what there is
 		first = ctx
 	}
-	if b.messages, err = next(first); err != nil && !some {
+	if b.messages, err = s.backlogPart(first, j, due.next, shown); err != nil && !some {
 		return nil, err
 	}
 	if len(due.left) > 0 {
-		b.more = s.moreEvents(j, next)
+		b.more = s.moreEvents(j, func(ctx context.Context) ([]*ircd.Message, error) {
+			messages, err := s.backlogPart(ctx, j, due.nextPatiently, shown)
+			if isForbidden(err) && s.breakOff(j, due.left, shown) {
+				return nil, nil
+			}
+			return messages, err
+		})
 	}
 	j.due, j.since, j.sinceAt, j.had = false, time.Time{}, time.Time{}, trail{}
-	j.shown, j.shownAt, j.floorPos = shown, at, pos
+	j.shown, j.shownAt, j.floorPos = shown, read, pos
 	if !p.end {
 		j.floor, j.floorAt = p.floor, at
 	}
@@ -80,10 +86,10 @@ func (s *session) joinBacklog(ctx context.Context, j *joined, answer *ircd.Chann
 }
 
 // backlogPart gives the next part of a backlog, of which shown are the messages.
-func (s *session) backlogPart(ctx context.Context, j *joined, due *parts, shown map[string]digest) (messages []*ircd.Message, err error) {
-	for len(due.left) > 0 && len(messages) == 0 {
-		list, err := due.next(ctx)
-		if err != nil {
+func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.Context) ([]found, error), shown map[string]digest) (messages []*ircd.Message, err error) {
+	for len(messages) == 0 {
+		list, err := next(ctx)
+		if err != nil || len(list) == 0 {
 			return nil, err
 		}
 		for _, l := range list {
@@ -94,6 +100,24 @@ func (s *session) backlogPart(ctx context.Context, j *joined, due *parts, shown 
 		}
 	}
 	return messages, nil
+}
+
+// breakOff makes the rest of a backlog due, of which shown are the messages: the right to read
+// it was lost, and the client is shown it when that is back. A device has nothing of a backlog
+// before it has all, and false says that it is to come back.
+func (s *session) breakOff(j *joined, left []found, shown map[string]digest) bool {
+	if j.visit != nil || s.joined[ircd.Fold(j.Name)] != j || len(shown)-len(left) >= maxBehind/2 {
+		return false
+	}
+	j.due, j.since, j.sinceAt, j.live = true, left[0].row.date, time.Now(), map[string]struct{}{}
+	for id := range shown {
+		j.live[id] = struct{}{}
+	}
+	for _, l := range left {
+		delete(j.live, l.row.id)
+	}
+	s.ringLater()
+	return true
 }
 
 // ringLater makes the session look for its backlogs again after a while, and

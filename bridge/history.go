@@ -32,8 +32,8 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 		return list, err
 	}}
 	h.most = partMemory
-	next := func(ctx context.Context) ([]ircd.Event, error) {
-		list, err := p.next(ctx)
+	part := func(ctx context.Context, next func(context.Context) ([]found, error)) ([]ircd.Event, error) {
+		list, err := next(ctx)
 		if err != nil {
 			return nil, historyError(h.name, err)
 		}
@@ -41,24 +41,25 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 		defer cancel()
 		return s.pageEvents(ctx, h, list, q.Reactions), nil
 	}
+	more := func(ctx context.Context) ([]ircd.Event, error) {
+		if p.collect != nil {
+			if err := p.collected(ctx, 0); err != nil {
+				return nil, historyError(h.name, err)
+			}
+			s.turned(h, p.left, come)
+		}
+		return part(ctx, p.nextPatiently)
+	}
 	switch err := p.collected(ctx, historyTimeout/2); {
 	case errors.Is(err, errUnfinished):
-		page.More = func(ctx context.Context) ([]ircd.Event, error) {
-			if p.collect != nil {
-				if err := p.collected(ctx, 0); err != nil {
-					return nil, historyError(h.name, err)
-				}
-				s.turned(h, p.left, come)
-			}
-			return next(ctx)
-		}
+		page.More = more
 		return page, nil
 	case err != nil:
 		return nil, historyError(h.name, err)
 	}
 	s.turned(h, p.left, come)
-	if page.Events, err = next(ctx); err == nil && len(p.left) > 0 {
-		page.More = next
+	if page.Events, err = part(ctx, p.next); err == nil && len(p.left) > 0 {
+		page.More = more
 	}
 	return page, err
 }

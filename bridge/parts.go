@@ -15,6 +15,12 @@ const (
 	partMemory = 768 << 10
 	// foundCost is about what one takes besides its texts.
 	foundCost = 1 << 10
+	// restPatience is for how long a part is tried to be read again where Directus does not
+	// give it, and restPause about the first pause between two tries; each is twice the one
+	// before, up to maxRestPause.
+	restPatience = time.Minute
+	restPause    = 500 * time.Millisecond
+	maxRestPause = 8 * time.Second
 )
 
 // sizeOf is about what a row and its message take in memory, in bytes.
@@ -121,6 +127,23 @@ func (p *parts) next(ctx context.Context) (list []found, err error) {
 		}
 	}
 	return list, nil
+}
+
+// nextPatiently is next for those who have a part already, and cannot be told that the one
+// behind it is missing: what Directus does not give is asked for again for a while.
+func (p *parts) nextPatiently(ctx context.Context) (list []found, err error) {
+	until := time.Now().Add(restPatience)
+	for pause := restPause; ; pause = min(2*pause, maxRestPause) {
+		list, err = p.next(ctx)
+		if err == nil || hopeless(err) || p.session.member.isOver() || !time.Now().Before(until) {
+			return list, err
+		}
+		select {
+		case <-time.After(jitter(pause)):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // read reads as much as a part may hold, by what it took before.

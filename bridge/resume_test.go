@@ -88,18 +88,26 @@ func (r *remembering) device(name, device string) (*visitor, []string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	lines := r.enter(v)
+	return v, append(lines, v.texts()...)
+}
+
+// enter joins #messages and returns the backlog.
+func (r *remembering) enter(v *visitor) (lines []string) {
+	r.t.Helper()
 	answer, err := v.session.Join(r.t.Context(), "#messages", ircd.JoinOptions{Backlog: true})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	lines := []string{}
 	if answer.Notice != "" {
 		lines = append(lines, "NOTICE "+answer.Notice)
 	}
-	for _, m := range answer.Backlog {
-		lines = append(lines, m.Text)
+	for _, ev := range append([]ircd.Event{&ircd.Backlog{Messages: answer.Backlog}}, rest(r.t, answer.More)...) {
+		for _, m := range ev.(*ircd.Backlog).Messages {
+			lines = append(lines, m.Text)
+		}
 	}
-	return v, append(lines, v.texts()...)
+	return lines
 }
 
 // texts are the news as far as they are messages.

@@ -85,7 +85,8 @@ type joined struct {
 	present     bool      // others in the channel know; see company
 	// What the backlog has shown, to be left out of the feed: these ids (with
 	// the texts, as edits of them may be on their way) until the feed has read
-	// the collection once more; what the feed had brought before floorPos; and
+	// the collection once more since shownAt, when the backlog had been read; what the
+	// feed had brought before floorPos; and
 	// what it reads of the time before the oldest of a full backlog, as that was at floorAt.
 	shown    map[string]digest
 	shownAt  time.Time

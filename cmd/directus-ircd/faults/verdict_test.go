@@ -174,6 +174,9 @@ func (w *world) couldKnow(l *letter, store *collection) bool {
 // slow is a delivery worth a note.
 const slow = 10 * time.Second
 
+// unreadable is for how long Directus must not have given the rest of a backlog before a connection may be closed for it.
+const unreadable = time.Minute
+
 // judgeReader holds what a reader was shown of a channel against what is stored.
 func (w *world) judgeReader(sum *tally, r *reader, channel string, store *collection) {
 	everything := map[key]bool{}
@@ -196,8 +199,8 @@ func (w *world) judgeReader(sum *tally, r *reader, channel string, store *collec
 		switch {
 		case r.device != "":
 			w.judgeResuming(sum, r, mine, stay.end, before)
-		case stay.unread && i < len(r.stays)-1: // what came live is there, and not all that is in front of it: the next one shows it
-			sum.unread++
+		case stay.unread && i < len(r.stays)-1 && len(mine) > 0 && stay.end.Sub(mine[0].at) > unreadable:
+			sum.unread++ // what came live is there, and not all that is in front of it: the next one shows it
 		case r.style != paging:
 			w.judgeHoles(sum, r, shown, channel, store, i == len(r.stays)-1)
 		}
