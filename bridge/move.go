@@ -20,6 +20,7 @@ type move struct {
 	view    *view
 	rest    []*group            // to be tried if Directus refuses the view's
 	asked   time.Time           // when the old feed was asked to read once more
+	blind   bool                // it ends though the old feed has not, as Directus refuses one of them
 	changes map[string]struct{} // that were shown meanwhile, by their names
 }
 
@@ -174,15 +175,17 @@ func (s *session) settled(j *joined) bool {
 		s.abandon(j) // it is read well enough
 		return false
 	case hopeless(err):
+		m.blind = true
 		return true
-	case !ready:
+	case !ready || err != nil: // what it has yet to read may be older than the old one
 		return false
 	case m.asked.IsZero():
 		m.asked = time.Now()
 		old.reread()
 	}
 	ready, _, err = old.status()
-	return hopeless(err) || ready && !old.readAt().Before(m.asked)
+	m.blind = hopeless(err)
+	return m.blind || ready && !old.readAt().Before(m.asked)
 }
 
 // hopeless errors do not pass by themselves.
@@ -203,14 +206,14 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 		next.shown = nil
 		if m.channel.Collection == j.Collection {
 			s.carryOver(j, &next, shown)
-			if out && !j.due {
-				next.had = j.shownSoFar()
+			if out || m.blind && !j.fetches {
+				s.missed(j, &next)
 			}
 		} else {
 			s.revisit(&next)
+			next.due = next.due || out
 		}
 		next.setOut(out)
-		next.due = next.due || out // what was missed the new feed takes for history
 		s.joined[ircd.Fold(j.Name)] = &next
 		s.close(j.view)
 		if !j.private {
@@ -223,9 +226,15 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 	return events
 }
 
-// carryOver leaves out of the new feed what was shown by the old one.
+// carryOver leaves out of the new feed what was shown by the old one, and by a backlog that
+// the old one did not read any more.
 func (s *session) carryOver(j, next *joined, shown map[string]digest) {
 	next.shown, next.shownAt = shown, time.Now()
+	for id, said := range j.shown {
+		if _, known := shown[id]; !known {
+			shown[id] = said
+		}
+	}
 	for sent := range j.view.sent {
 		if _, known := shown[sent.id]; !known && sent.channel == j.channel {
 			shown[sent.id] = digest{}
@@ -235,9 +244,20 @@ func (s *session) carryOver(j, next *joined, shown map[string]digest) {
 	maps.Copy(next.view.changes, j.move.changes)
 }
 
+// missed makes a backlog due of what the old feed of a channel could not read any more, which
+// the new one takes for history.
+func (s *session) missed(j, next *joined) {
+	if next.due = true; !j.due {
+		next.had = j.shownSoFar()
+	}
+	if next.visit != nil {
+		next.visit.caughtUp = false
+	}
+}
+
 // shownSoFar is what a client that is out of the channel was shown of it: what the feed had
-// read, which it has not been able to since, but for what still waits in the journal, and
-// what the client has sent.
+// read, which it has not been able to since, but for what still waits in the journal, what
+// the backlog has shown in front of the feed, and what the client has sent.
 func (j *joined) shownSoFar() trail {
 	f, waiting := j.view.feed, j.view.feed.journal.waiting(j.view.reader)
 	f.mu.Lock()
@@ -247,6 +267,9 @@ func (j *joined) shownSoFar() trail {
 		if _, waits := waiting[id]; !waits && !m.date.Before(t.from()) {
 			t.Steps = append(t.Steps, step{id, m.date.UnixMilli()})
 		}
+	}
+	for id := range j.shown {
+		t.Steps = append(t.Steps, step{ID: id})
 	}
 	for sent := range j.view.sent {
 		if sent.channel == j.channel {

@@ -108,7 +108,9 @@ func (s *session) catchUp(v *visit, p past, readTo time.Time) {
 		for _, f := range p.list {
 			s.show(v, f.row, readTo)
 		}
-		v.shown.Floor = floor
+		if v.shown.Floor.ID == "" || floor.compare(v.shown.Floor) > 0 { // of many rows the first are in front of one that trim has set
+			v.shown.Floor = floor
+		}
 		return
 	}
 	s.keep(v, trail{Date: readTo, Floor: floor})

@@ -14,20 +14,31 @@ func (s *session) wants(v *view, e *entry, pos int64) bool {
 	if _, again := v.reader.skip[e.row.id]; again && !e.restored {
 		return false
 	}
-	if j != nil && j.due && pos >= j.floorPos { // what the feed had brought before the JOIN the backlog shows
-		if j.live == nil {
-			j.live = map[string]struct{}{}
-		}
-		j.live[e.row.id] = struct{}{}
-		j.due = len(j.live) < maxBehind // after that much it is no backlog any more
-	}
-	if v.hasSent(e.channel, e.row) {
+	sent, wanted := v.hasSent(e.channel, e.row), false
+	if sent {
 		delete(v.sent, sentItem{e.channel, e.row.id})
-		return false
+	} else if j != nil {
+		wanted = s.isNew(j, e, pos)
 	}
-	if j == nil {
-		return false
+	if j != nil && j.due && (sent || wanted) {
+		j.noteLive(e.row.id)
 	}
+	return wanted
+}
+
+// noteLive notes what is shown while the backlog is due, which is to leave it out.
+func (j *joined) noteLive(id string) {
+	if j.live == nil {
+		j.live = map[string]struct{}{}
+	}
+	j.live[id] = struct{}{}
+	j.due = len(j.live) < maxBehind // after that much it is no backlog any more
+}
+
+// isNew tells whether the client, who has not sent it, was not shown the message of an entry
+// by a backlog, or by a page, nor will be: what the feed had brought before the JOIN the
+// backlog shows.
+func (s *session) isNew(j *joined, e *entry, pos int64) bool {
 	if _, shown := j.shown[e.row.id]; shown || pos < j.floorPos {
 		return false
 	}
