@@ -228,6 +228,7 @@ func (f *feed) remember(r row, c *channel, m *ircd.Message) bool {
 	if _, gone := f.shown.isGone(r.id); gone {
 		return false
 	}
+	f.misses(r)
 	switch p := f.shown.rows[r.id].place(c); {
 	case p != nil && p.state == deleted:
 		return false

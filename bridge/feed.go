@@ -90,6 +90,7 @@ type feed struct {
 	shown   memory               // guarded by mu
 	moments moments              // guarded by mu
 	pending map[string]edit      // changed texts that may change again, by row id; guarded by mu
+	missed  int                  // see misses; guarded by mu
 	forgot  time.Time            // the newest date of a key let go from seen; guarded by mu
 	stamped int64                // the last edit's number; guarded by mu
 	changed chan struct{}        // closed when ready or err changes; guarded by mu

@@ -176,3 +176,37 @@ func TestLateRowWithoutAnEvent(t *testing.T) {
 		})
 	}
 }
+
+// A row that came late and without an event is shown once to who finds it in their backlog, and
+// to those who were there, however long ago it was looked for such rows.
+func TestLateRowInABacklog(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		a := c.visit("ada", "#messages")
+		a.later(5 * time.Minute)
+		for round := range 8 {
+			c.write("line")
+			begun := time.Now()
+			for range 2 + round {
+				c.write("line")
+				a.later(time.Minute)
+			}
+			c.fake.LoseEvents(true)
+			text := c.commit(1, begun, 0)[0]
+			c.fake.LoseEvents(false)
+			b := c.visit("ada", "#messages")
+			if !slices.ContainsFunc(b.backlog[max(0, len(b.backlog)-4-round):], func(m *ircd.Message) bool { return m.Text == text }) {
+				t.Fatal("the row is not in the backlog")
+			}
+			late, doubled := 0, 0
+			for range 20 {
+				late += len(a.later(time.Minute))
+				doubled += len(b.news())
+			}
+			if late != 1 || doubled != 0 {
+				t.Errorf("round %d: who was there was shown it %d times, and who came %d times again", round, late, doubled)
+			}
+			closeSession(t, b.session)
+		}
+	})
+}

@@ -404,7 +404,7 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 		}
 	}
 	for _, j := range s.joined {
-		if j.view == v && (j.shown != nil || j.received != nil) && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) {
+		if j.view == v && (j.shown != nil || j.received != nil) && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) && v.feed.missedSoFar() == 0 {
 			j.shown, j.received = nil, nil // from here on the feed knows them, and their edits
 		}
 	}

@@ -22,10 +22,16 @@ const (
 // sweep looks for rows that were not there when the collection was read up to their
 // date and beyond: those of a long transaction, of which no event tells. It asks for
 // keys alone, a page of them in a quiet channel. What was written since the clock of Directus
-// was set back it looks for each time, until the reading from the cursor finds it.
+// was set back it looks for each time, until the reading from the cursor finds it, and at once
+// for what a session has found by itself.
 func (f *feed) sweep(ctx context.Context) error {
 	from, until, back := f.sweepable()
-	if !from.Before(until) || !back && time.Since(f.swept) < sweepPeriod {
+	missed := f.missedSoFar()
+	if !back && missed == 0 && time.Since(f.swept) < sweepPeriod {
+		return nil
+	}
+	if !from.Before(until) {
+		f.looked(missed) // nothing is known well enough any more
 		return nil
 	}
 	keys, _, err := f.unseenKeys(ctx, directus.And(f.group.dates.from(from), f.group.dates.before(until)), 2*f.full)
@@ -41,7 +47,35 @@ func (f *feed) sweep(ctx context.Context) error {
 		}
 	}
 	f.swept = time.Now()
+	f.looked(missed)
 	return nil
+}
+
+// misses makes the feed sweep, soon, where a session was shown a row that a sweep would bring:
+// it is to bring that to those who stay as long as the session still knows not to show it again.
+// The caller holds mu.
+func (f *feed) misses(r row) {
+	if _, seen := f.seen[r.id]; seen || !f.cursor.set || r.rawDate == "" {
+		return
+	}
+	if from, until, _ := f.sweepableLocked(); !r.date.Before(from) && r.date.Before(until) {
+		f.missed++
+		f.reread()
+	}
+}
+
+// looked notes that a sweep was made for so many.
+func (f *feed) looked(missed int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.missed -= missed
+}
+
+// missedSoFar is how many rows there are that misses has told of, and no sweep was made for.
+func (f *feed) missedSoFar() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.missed
 }
 
 // unseenKeys reads the keys of the rows that match a filter, more than most if there are
@@ -97,6 +131,10 @@ func (f *feed) publishKeyed(ctx context.Context, keys []string, read bool) (last
 func (f *feed) sweepable() (from, until time.Time, back bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.sweepableLocked()
+}
+
+func (f *feed) sweepableLocked() (from, until time.Time, back bool) {
 	unit := f.group.dates.unit()
 	until = f.cursor.date.Add(-overlap).Truncate(unit)
 	from = until.Add(-sweepBack)
