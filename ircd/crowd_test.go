@@ -2,8 +2,8 @@ package ircd
 
 import (
 	"bufio"
+	"bytes"
 	"net"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -47,15 +47,6 @@ func (c *idleCrowd) end(t *testing.T) {
 	for _, nc := range c.conns {
 		nc.Close()
 	}
-}
-
-func heapInUse() int64 {
-	var m runtime.MemStats
-	for range 3 { // pools keep what is spare over two collections
-		runtime.GC()
-	}
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 func pushText(chat *fakeChat, number int, text string) {
@@ -118,28 +109,44 @@ func TestLongMessagesForSlow(t *testing.T) {
 	})
 }
 
-// Much that is short, for many who do not read, waits where it is once as well, but for
-// the next piece of it for each.
-func TestManyMessagesForMany(t *testing.T) {
+// Where much waits for all, who is sent more has taken a piece before the next is made.
+func TestCrowdGetsOnePieceEach(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		chat := newFakeChat()
-		const many, messages = 300, 100
-		clients := newIdleCrowd(t, chat, many)
-		before := heapInUse()
-		for i := range messages {
-			pushText(chat, i+1, strings.Repeat("some words ", 40))
+		server := &Server{}
+		c := &conn{srv: server, out: newSendQueue(0, &server.spare, func() {})}
+		say := func() <-chan struct{} {
+			c.out1 = bytes.Repeat([]byte("words of a line\n"), writeChunk/16+1)
+			said := begin(func() {
+				if err := c.flushLong(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+			return said
 		}
-		pushText(chat, messages+1, "the end")
-		synctest.Wait()
-		if used := heapInUse() - before; used > crowd+many*2*writeChunk {
-			t.Errorf("%d bytes for %d clients", used, many)
-		}
-		for i := range many {
-			if n := strings.Count(clients.read(t, i, "the end"), "words"); n != messages*40 {
-				t.Fatalf("%d words came", n)
+		isOver := func(said <-chan struct{}) bool {
+			select {
+			case <-said:
+				return true
+			default:
+				return false
 			}
 		}
-		clients.end(t)
+		if !isOver(say()) {
+			t.Fatal("it waits though there is room")
+		}
+		lines, _ := c.out.take(nil)
+		server.spare.waiting.Add(crowd)
+		said := say()
+		if isOver(said) || c.out1 != nil {
+			t.Error("the next piece may be made")
+		}
+		for len(lines) > 0 {
+			lines, _ = c.out.take(lines)
+		}
+		if synctest.Wait(); !isOver(said) {
+			t.Error("it waits for nobody")
+		}
 	})
 }
 
