@@ -40,8 +40,8 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 		return r.fail(failTarget, "Private messages are not carried here")
 	}
 	r.query.Reactions = c.caps.has(capEventPlayback) && c.caps.has(capMessageTags) && c.caps.has(capBatch)
-	ctx, cancel, err := c.whenWritten(ctx)
-	if err != nil {
+	ctx, cancel, alive, err := c.whenWritten(ctx)
+	if err != nil || !alive {
 		return err
 	}
 	defer cancel()

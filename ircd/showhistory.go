@@ -66,13 +66,14 @@ func (c *conn) nextPart(ctx context.Context, more More) ([]Event, error) {
 }
 
 // whenWritten waits until the client has taken all that it was sent, and gives what asks
-// for a page then the time of a command: who does not read holds none.
-func (c *conn) whenWritten(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	if _, err := c.written(ctx); err != nil {
-		return nil, nil, err
+// for a page then the time of a command: who does not read holds none, and a client that is
+// gone asks for none. alive is false for that.
+func (c *conn) whenWritten(ctx context.Context) (asking context.Context, cancel context.CancelFunc, alive bool, err error) {
+	if alive, err = c.written(ctx); err != nil || !alive {
+		return nil, nil, false, err
 	}
-	ctx, cancel := withPatience(Lasting(ctx))
-	return ctx, cancel, nil
+	asking, cancel = withPatience(Lasting(ctx))
+	return asking, cancel, true, nil
 }
 
 // written waits until the client has taken all that it was sent. It is false where that

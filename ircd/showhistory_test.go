@@ -158,3 +158,27 @@ func TestPartThatCannotBeRead(t *testing.T) {
 		}
 	})
 }
+
+// Pages that a client has asked for before it went are not read any more; what it has said
+// is sent all the same.
+func TestNoPagesForWhoIsGone(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		pages, answer := 0, make(chan struct{})
+		chat.history = func(*fakeSession, HistoryQuery) (*HistoryPage, error) {
+			pages++
+			<-answer
+			return &HistoryPage{Target: "#messages"}, nil
+		}
+		nc, _ := newTestServer(t, chat, nil).slow(t, "server-time")
+		io.WriteString(nc, "JOIN #messages\r\n"+strings.Repeat("CHATHISTORY LATEST #messages * 500\r\n", 20)+"PRIVMSG #messages :good bye\r\n")
+		nc.Close()
+		synctest.Wait()
+		close(answer)
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		if said := chat.texts(); pages > 1 || said != "good bye" {
+			t.Errorf("%d pages were read, and %q was said", pages, said)
+		}
+	})
+}
