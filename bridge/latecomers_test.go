@@ -210,3 +210,31 @@ func TestLateRowInABacklog(t *testing.T) {
 		}
 	})
 }
+
+// Rows that come late and without an event, more than a page of them, are shown in order, whatever
+// their keys.
+func TestManyLateRowsWithoutAnEvent(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		c.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text", "nonce"}, Unique: []string{"nonce"}, UUIDKey: true})
+		a := c.visit("ada", "#messages")
+		begun := time.Now()
+		for range 20 {
+			c.write("line")
+			a.later(time.Minute)
+		}
+		c.fake.LoseEvents(true)
+		rows := c.commit(250, begun, time.Second)
+		c.fake.LoseEvents(false)
+		var shown []string
+		for range 25 {
+			for _, m := range polled[*ircd.Message](t, a.session) {
+				shown = append(shown, m.Text)
+			}
+			time.Sleep(time.Minute)
+		}
+		if !slices.Equal(shown, rows) {
+			t.Errorf("%d of %d rows are shown, or in disorder: %q", len(shown), len(rows), shown[:min(len(shown), 5)])
+		}
+	})
+}

@@ -41,7 +41,11 @@ func (f *feed) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for page := range slices.Chunk(keys, max(1, pageLimit(ctx, f.carrier.account, pageSize))) {
+	size := max(1, pageLimit(ctx, f.carrier.account, pageSize))
+	if keys, err = f.inOrder(ctx, keys, size); err != nil {
+		return err
+	}
+	for page := range slices.Chunk(keys, size) {
 		if _, err := f.publishKeyed(ctx, page, true); err != nil {
 			return err
 		}
@@ -95,6 +99,30 @@ func (f *feed) unseenKeys(ctx context.Context, filter directus.Filter, most int)
 		return seen
 	})
 	return unseen, last, nil
+}
+
+// inOrder puts keys in the order of the collection, where they are more than a page, as each page is
+// published by itself. Keys that do not count up say nothing of it.
+func (f *feed) inOrder(ctx context.Context, keys []string, size int) ([]string, error) {
+	if len(keys) <= size {
+		return keys, nil
+	}
+	var places []row
+	for page := range slices.Chunk(keys, size) {
+		rows, _, err := readPlaces(ctx, f.carrier.account, f.group, directus.Query{
+			Filter: directus.And(f.group.filter, directus.Compare(f.group.fields.key(), "_in", page)), Limit: len(page),
+		})
+		if err != nil {
+			return nil, err
+		}
+		places = append(places, rows...)
+	}
+	slices.SortFunc(places, compareRows)
+	keys = make([]string, len(places))
+	for i, r := range places {
+		keys[i] = r.id
+	}
+	return keys, nil
 }
 
 // publishKeyed reads the rows of some keys, a page at most, publishes them, and returns
