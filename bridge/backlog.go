@@ -37,7 +37,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	due := &parts{session: s, historian: h}
 	for _, l := range p.list {
 		shown[l.row.id] = l.said()
-		if _, live := j.live[l.row.id]; !live && !j.view.hasSent(j.channel, l.row) {
+		if _, live := j.live[l.row.id]; !live && !j.view.hasSent(j.channel, l.row.id) {
 			due.left = append(due.left, l)
 		}
 	}

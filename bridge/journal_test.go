@@ -201,9 +201,9 @@ func TestOneBatchHoldsARowTwice(t *testing.T) {
 func TestOneFeedForEachChannel(t *testing.T) {
 	c := &channel{Channel: Channel{Name: "#dev"}}
 	alone, shared := &view{}, &view{}
-	s := &session{joined: map[string]*joined{"#dev": {channel: c, view: alone}}}
+	s, j := &session{}, &joined{channel: c, view: alone}
 	e := &entry{row: row{id: "1"}, channel: c}
-	if !s.wants(alone, e, 0) || s.wants(shared, e, 0) {
-		t.Errorf("wanted from its own feed %v, from the other %v", s.wants(alone, e, 0), s.wants(shared, e, 0))
+	if !s.wants(alone, j, e, 0) || s.wants(shared, j, e, 0) {
+		t.Errorf("wanted from its own feed %v, from the other %v", s.wants(alone, j, e, 0), s.wants(shared, j, e, 0))
 	}
 }

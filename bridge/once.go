@@ -14,11 +14,17 @@ const (
 	onItsWay = 10 * time.Minute
 )
 
+// brought is the place of a row that a feed has brought.
+type brought struct {
+	id   string
+	date time.Time
+}
+
 // wasFetched reports that a page of history has shown a row that the feed brings now.
 // Of the others it notes those that a page might show as well.
-func (j *joined) wasFetched(r row) bool {
-	if compareRows(r, j.brought) > 0 {
-		j.brought = row{id: r.id, date: r.date}
+func (j *joined) wasFetched(r *row) bool {
+	if c := r.date.Compare(j.brought.date); c > 0 || c == 0 && compareIDs(r.id, j.brought.id) > 0 {
+		j.brought = brought{r.id, r.date}
 	}
 	if _, fetched := j.ahead[r.id]; fetched {
 		delete(j.ahead, r.id)

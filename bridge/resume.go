@@ -80,11 +80,8 @@ func (s *session) show(v *visit, r row, readTo time.Time) {
 }
 
 // showEntry is show for what a feed has brought, as far as it is a message.
-func (s *session) showEntry(e *entry, readTo time.Time) {
-	if len(s.visits) == 0 || e.isChange() {
-		return
-	}
-	if j := s.joined[ircd.Fold(e.channel.Name)]; j != nil {
+func (s *session) showEntry(j *joined, e *entry, readTo time.Time) {
+	if j != nil && j.visit != nil && !e.isChange() {
 		s.show(j.visit, e.row, readTo)
 	}
 }

@@ -101,7 +101,7 @@ type joined struct {
 	// that a page has shown before the feed, to be left out of that. brought is the place of
 	// the newest that the feed has brought: see overtakes.
 	fetches bool
-	brought row
+	brought brought
 	at      time.Time
 	early   map[string]struct{}
 	ahead   map[string]struct{}
@@ -393,11 +393,16 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 	}
 	events = slices.Grow(events, len(news))
 	moves := len(news) > 0 && s.moves(v)
+	var of *channel
+	var j *joined
 	for i := range news {
 		e := &news[i]
-		if s.wants(v, e, first+int64(i)) {
+		if e.channel != of {
+			of, j = e.channel, s.joined[ircd.Fold(e.channel.Name)]
+		}
+		if s.wants(v, j, e, first+int64(i)) {
 			events = append(events, e.event)
-			s.showEntry(e, readTo)
+			s.showEntry(j, e, readTo)
 		}
 		if moves {
 			s.note(v, e, arriving)

@@ -2,9 +2,9 @@ package bridge
 
 import "directus-ircd/ircd"
 
-// wants tells whether the client has yet to be shown an entry of a feed.
-func (s *session) wants(v *view, e *entry, pos int64) bool {
-	j := s.joined[ircd.Fold(e.channel.Name)]
+// wants tells whether the client has yet to be shown an entry of a feed. j is the channel of the
+// entry as the client has joined it, nil if it has not.
+func (s *session) wants(v *view, j *joined, e *entry, pos int64) bool {
 	if j != nil && j.view != v {
 		return false // a channel joined alone, in a group that it could share
 	}
@@ -14,7 +14,7 @@ func (s *session) wants(v *view, e *entry, pos int64) bool {
 	if _, again := v.reader.skip[e.row.id]; again && !e.restored {
 		return false
 	}
-	sent, wanted := v.hasSent(e.channel, e.row), false
+	sent, wanted := v.hasSent(e.channel, e.row.id), false
 	if sent {
 		delete(v.sent, sentItem{e.channel, e.row.id})
 	} else if j != nil {
@@ -49,7 +49,7 @@ func (s *session) isNew(j *joined, e *entry, pos int64) bool {
 		return false // of the past, which the client was shown or fetches
 	}
 	// Last, as it notes what is shown from here on, which no page is to show again.
-	return !j.fetches || !j.wasFetched(e.row)
+	return !j.fetches || !j.wasFetched(&e.row)
 }
 
 // mayBeNew reports whether a row in front of a backlog may have been written since that was
@@ -98,7 +98,7 @@ type sentItem struct {
 	id      string
 }
 
-func (v *view) hasSent(c *channel, r row) bool {
-	_, ok := v.sent[sentItem{c, r.id}]
+func (v *view) hasSent(c *channel, id string) bool {
+	_, ok := v.sent[sentItem{c, id}]
 	return ok
 }

@@ -16,7 +16,7 @@ func TestPagesLeaveOutWhatWasShown(t *testing.T) {
 	s := &session{joined: map[string]*joined{"#a": j}, member: &member{account: modelAccount(t)}}
 	for id, read := range map[string]bool{"found by reading": true, "brought by an event": false} {
 		e := &entry{row: row{id: id, date: at.Add(-time.Second)}, channel: c, event: &ircd.Message{}, read: read}
-		if shown := s.wants(v, e, 0); shown == read {
+		if shown := s.wants(v, j, e, 0); shown == read {
 			t.Errorf("%s: shown: %v", id, shown)
 		}
 		if _, left := j.early[id]; left == read {
