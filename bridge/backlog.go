@@ -23,7 +23,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	defer cancel()
 	at, pos, readTo := time.Now(), j.view.reader.end(), j.view.feed.readTo()
 	h := s.historyOf(j.channel)
-	h.most = partMemory
+	h.most = s.backend.pages.Load().part
 	var p past
 	err := s.reading(reading, h, func(reading context.Context) (err error) {
 		p, err = s.past(reading, h, j, some)

@@ -31,7 +31,7 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 		list, page.End, err = h.page(ctx, q)
 		return list, err
 	}}
-	h.most = partMemory
+	h.most = s.backend.pages.Load().part
 	part := func(ctx context.Context, next func(context.Context) ([]found, error)) ([]ircd.Event, error) {
 		list, err := next(ctx)
 		if err != nil {

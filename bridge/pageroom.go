@@ -24,22 +24,33 @@ var errManyReads = errors.New("too many pages are read at once")
 
 // pageRoom bounds what is read at once of history and backlogs. All are served in their
 // order, and who waits holds nothing but places.
-type pageRoom struct{ reads *semaphore.Weighted }
+type pageRoom struct {
+	reads *semaphore.Weighted
+	part  int64 // what a part of a page may take, in bytes; static
+}
 
-func newPageRoom(size int64) *pageRoom { return &pageRoom{semaphore.NewWeighted(readsAtOnce(size))} }
+func newPageRoom(size int64) *pageRoom {
+	return &pageRoom{reads: semaphore.NewWeighted(readsAtOnce(size)), part: partOf(size)}
+}
+
+// pageMemory is what Options.PageMemory stands for.
+func pageMemory(size int64) int64 {
+	if size <= 0 || size > defaultPageMemory {
+		return defaultPageMemory
+	}
+	return size
+}
 
 // readsAtOnce is for how many reads there is room in Options.PageMemory.
-func readsAtOnce(size int64) int64 {
-	if size <= 0 || size > defaultPageMemory {
-		size = defaultPageMemory
-	}
-	return max(size/readMemory, leastReads)
-}
+func readsAtOnce(size int64) int64 { return max(pageMemory(size)/readMemory, leastReads) }
+
+// partOf is how much a part of a page may take there.
+func partOf(size int64) int64 { return max(min(pageMemory(size)/partShare, partMemory), leastPart) }
 
 // resizePages replaces the room if the backend's is to be of another size. What is read
 // at the moment keeps its place in the old one. b.mu is held.
 func (b *Backend) resizePages(old, size int64) {
-	if readsAtOnce(old) != readsAtOnce(size) {
+	if readsAtOnce(old) != readsAtOnce(size) || partOf(old) != partOf(size) {
 		b.pages.Store(newPageRoom(size))
 	}
 }

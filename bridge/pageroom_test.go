@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"directus-ircd/ircd"
 )
 
 func newReader(b *Backend) *session {
@@ -84,12 +86,12 @@ func TestPagesReadAtOnce(t *testing.T) {
 // Another size holds for what is read from then on.
 func TestPageRoomResized(t *testing.T) {
 	b := &Backend{}
-	b.pages.Store(newPageRoom(18 << 20))
+	b.pages.Store(newPageRoom(30 << 20))
 	old := b.pages.Load()
-	if b.resizePages(18<<20, 19<<20); b.pages.Load() != old {
+	if b.resizePages(30<<20, 31<<20); b.pages.Load() != old {
 		t.Error("room for as many reads is another room")
 	}
-	if b.resizePages(18<<20, 24<<20); !b.pages.Load().reads.TryAcquire(8) || b.pages.Load().reads.TryAcquire(1) {
+	if b.resizePages(30<<20, 24<<20); !b.pages.Load().reads.TryAcquire(8) || b.pages.Load().reads.TryAcquire(1) {
 		t.Error("no room for 8 reads")
 	}
 	for size, want := range map[int64]int64{0: 10, 1: leastReads, 12 << 20: 4, 1 << 40: 10} {
@@ -97,4 +99,33 @@ func TestPageRoomResized(t *testing.T) {
 			t.Errorf("%d reads at once in %d bytes", n, size)
 		}
 	}
+	for size, want := range map[int64]int64{0: partMemory, 1: leastPart, 10 << 20: 320 << 10, 24 << 20: partMemory, 1 << 40: partMemory} {
+		if n := newPageRoom(size).part; n != want {
+			t.Errorf("parts of %d bytes in %d", n, size)
+		}
+	}
+}
+
+// Where there is little memory a client is given smaller parts, of a page and of a backlog.
+func TestPartsInLittleMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s, _ := longChat(t, 40, longText, 30)
+		const part = 200 << 10
+		s.backend.pages.Store(newPageRoom(part * partShare))
+		joined, err := s.Join(t.Context(), "#messages", ircd.JoinOptions{Backlog: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := s.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryLatest, Limit: 30})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, events := range map[string][]ircd.Event{"backlog": {&ircd.Backlog{Messages: joined.Backlog}}, "page": page.Events} {
+			if list, size := texts(events); len(list) == 0 || size > part {
+				t.Errorf("the first part of a %s: %d messages of %d bytes", what, len(list), size)
+			}
+		}
+		wantLines(t, "backlog", whole(t, []ircd.Event{&ircd.Backlog{Messages: joined.Backlog}}, joined.More), 10, 40)
+		wantLines(t, "page", whole(t, page.Events, page.More), 10, 40)
+	})
 }

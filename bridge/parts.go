@@ -11,8 +11,12 @@ import (
 
 const (
 	// partMemory is what the messages of a page, or of a backlog, may take that are held
-	// at once, in bytes; a single one may take more, see directus.MaxString.
+	// at once, in bytes; a single one may take more, see directus.MaxString. Where there is
+	// less memory for all pages, see pageRoom, it is one partShare-th of that: each client
+	// that is given one may hold a part.
 	partMemory = 768 << 10
+	partShare  = 32
+	leastPart  = 64 << 10
 	// foundCost is about what one takes besides its texts.
 	foundCost = 1 << 10
 	// restPatience is for how long a part is tried to be read again where Directus does not
@@ -151,7 +155,7 @@ func (p *parts) read(ctx context.Context) ([]found, error) {
 	h := p.historian
 	n := 0
 	most := min(len(p.left), pageLimit(ctx, h.member.account, maxPage))
-	for size := int64(0); n < most && (n == 0 || size+p.left[n].size <= partMemory); n++ {
+	for size := int64(0); n < most && (n == 0 || size+p.left[n].size <= h.most); n++ {
 		size += p.left[n].size
 	}
 	for {
