@@ -17,7 +17,7 @@ func (w *world) several(s step, most int) (ch channelSpec, keys []string) {
 	}
 	items := w.fake.Items(ch.collection)
 	for _, item := range items[len(items)-min(len(items), 1+s.a%most):] {
-		keys = append(keys, fmt.Sprint(item["id"]))
+		keys = append(keys, keyOf(item))
 	}
 	return ch, keys
 }
@@ -151,7 +151,7 @@ var bulk = map[string]act{
 		if len(items) == 0 {
 			return false
 		}
-		w.fake.Remove("reactions", fmt.Sprint(items[s.c%len(items)]["id"]))
+		w.fake.Remove("reactions", keyOf(items[s.c%len(items)]))
 		return true
 	}},
 }

@@ -115,7 +115,7 @@ func (c *chronicle) note(change directustest.FakeChange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, item := range change.Items {
-		c.append(change.Collection, fmt.Sprint(item["id"]), item)
+		c.append(change.Collection, keyOf(item), item)
 	}
 	if change.Event == "delete" {
 		for _, key := range change.Keys {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/bridge"
 	"directus-ircd/directus/directustest"
 )
 
@@ -33,7 +34,9 @@ var traits = map[string]func(settings) bool{
 	"devices":                  anyClient(func(c clientSpec) bool { return c.device != "" }),
 	"edits that wait long":     func(s settings) bool { return s.merge > time.Minute },
 	"feeds of one's own":       func(s settings) bool { return s.ownFeeds },
-	"keys that are numbers":    func(s settings) bool { return !s.uuidKeys },
+	"keys of another name":     func(s settings) bool { return s.keyName != "id" },
+	"keys that are numbers":    func(s settings) bool { return !s.uuidKeys && !s.textKeys },
+	"keys that are texts":      func(s settings) bool { return !s.uuidKeys && s.textKeys },
 	"keys that are uuids":      func(s settings) bool { return s.uuidKeys },
 	"limits of queries":        func(s settings) bool { return s.directus.QueryLimitMax > 0 },
 	"limits of rate":           func(s settings) bool { return s.directus.RESTLimit.Points > 0 || s.directus.RateLimit.Points > 0 },
@@ -47,6 +50,8 @@ var traits = map[string]func(settings) bool{
 	"replies before events":    func(s settings) bool { return s.directus.EchoAfterReply },
 	"short send queues":        func(s settings) bool { return s.sendQueue < 1<<20 },
 	"soft deletion":            anyChannel(func(c channelSpec) bool { return c.softDelete }),
+	"texts in HTML":            func(s settings) bool { return s.formats["messages"] == bridge.FormatHTML },
+	"texts in Markdown":        func(s settings) bool { return s.formats["messages"] == bridge.FormatMarkdown },
 	"tokens that expire soon":  func(s settings) bool { return s.directus.AccessTTL > 0 },
 	"tokens in place of users": anyClient(func(c clientSpec) bool { return c.token }),
 }

@@ -1,14 +1,48 @@
 package simulation
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
+
+	"directus-ircd/bridge"
 )
 
-// target is the collection, and what an item needs to be in a channel.
-func (ch channelSpec) item(t token, filler int) map[string]any {
-	item := map[string]any{"text": body(t, filler)}
+// keyOf is the key of an item, whatever its name.
+func keyOf(item map[string]any) string {
+	if key, ok := item["ref"]; ok {
+		return fmt.Sprint(key)
+	}
+	return fmt.Sprint(item["id"])
+}
+
+// giveKey gives an item a text for a key, as a trigger of a database does: of mixed case, and in no order.
+func (w *world) giveKey(collection string, item map[string]any) {
+	s := w.scenario.settings
+	if !s.textKeys || s.uuidKeys == (collection == "messages") || collection != "messages" && collection != "other" {
+		return
+	}
+	n, _ := item[s.keyName].(json.Number).Int64()
+	item[s.keyName] = string(rune("aBcDeFgHiJ"[n%10])) + strconv.FormatInt(n*7919%1000003, 36) + "." + strconv.FormatInt(n, 10)
+}
+
+// marked is a text as people write it in a page, where that is formatted.
+func marked(text string, format bridge.Format) string {
+	switch format {
+	case bridge.FormatHTML:
+		return "<p>" + strings.Replace(text, "lorem ipsum", "<b>lorem</b> &amp; <i>ipsum</i>", 1) + "</p>"
+	case bridge.FormatMarkdown:
+		return strings.Replace(text, "lorem ipsum", "**lorem** _ipsum_", 1)
+	}
+	return text
+}
+
+// item is what a message in a channel is stored as.
+func (w *world) item(ch channelSpec, t token, filler int) map[string]any {
+	item := map[string]any{"text": marked(body(t, filler), w.scenario.settings.formats[ch.collection])}
 	if ch.room != "" {
 		item["room"] = ch.room
 	}
@@ -22,7 +56,7 @@ func (w *world) insert(s step, change func(map[string]any)) bool {
 		return false
 	}
 	author := s.a % len(w.people)
-	item := ch.item(w.book.message(author), s.c)
+	item := w.item(ch, w.book.message(author), s.c)
 	if change != nil {
 		change(item)
 	}
@@ -44,10 +78,10 @@ func (w *world) stored(s step) (collection string, item map[string]any, ok bool)
 	// The latest ones are those that somebody has on the screen.
 	n := min(len(items), 40)
 	item = items[len(items)-1-s.c%n]
-	if i := slices.IndexFunc(items, func(item map[string]any) bool { return fmt.Sprint(item["id"]) == w.touched[ch.collection] }); i >= 0 && s.c%3 == 0 {
+	if i := slices.IndexFunc(items, func(item map[string]any) bool { return keyOf(item) == w.touched[ch.collection] }); i >= 0 && s.c%3 == 0 {
 		item = items[i]
 	}
-	w.touched[ch.collection] = fmt.Sprint(item["id"])
+	w.touched[ch.collection] = keyOf(item)
 	return ch.collection, item, true
 }
 
@@ -61,7 +95,9 @@ func (w *world) edit(s step) bool {
 	if len(found) == 0 {
 		return false
 	}
-	w.fake.Update(collection, fmt.Sprint(item["id"]), map[string]any{"text": body(w.book.version(found[0].n), s.a)})
+	w.fake.Update(collection, keyOf(item), map[string]any{
+		"text": marked(body(w.book.version(found[0].n), s.a), w.scenario.settings.formats[collection]),
+	})
 	return true
 }
 
@@ -93,7 +129,7 @@ var outside = map[string]act{
 	"web, by nobody": {weight: 1, do: func(w *world, s step) bool {
 		ch, ok := w.open(s.b)
 		if ok {
-			w.fake.Insert(ch.collection, "", ch.item(w.book.message(-1), s.c))
+			w.fake.Insert(ch.collection, "", w.item(ch, w.book.message(-1), s.c))
 		}
 		return ok
 	}},
@@ -108,7 +144,7 @@ var outside = map[string]act{
 	"web delete": {weight: 4, do: func(w *world, s step) bool {
 		collection, item, ok := w.stored(s)
 		if ok {
-			w.fake.Remove(collection, fmt.Sprint(item["id"]))
+			w.fake.Remove(collection, keyOf(item))
 		}
 		return ok
 	}},
@@ -122,7 +158,7 @@ var outside = map[string]act{
 		if item["status"] == "deleted" {
 			status = nil // restored
 		}
-		w.fake.Update(collection, fmt.Sprint(item["id"]), map[string]any{"status": status})
+		w.fake.Update(collection, keyOf(item), map[string]any{"status": status})
 		return true
 	}},
 	"web move": {weight: 2, do: func(w *world, s step) bool {
@@ -130,7 +166,7 @@ var outside = map[string]act{
 		if !ok || collection != "messages" {
 			return false
 		}
-		w.fake.Update(collection, fmt.Sprint(item["id"]), map[string]any{"room": []string{"dev", "ops", "pub", "attic"}[s.a%4]})
+		w.fake.Update(collection, keyOf(item), map[string]any{"room": []string{"dev", "ops", "pub", "attic"}[s.a%4]})
 		return true
 	}},
 	"web hide": {weight: 2, do: func(w *world, s step) bool {
@@ -142,7 +178,7 @@ var outside = map[string]act{
 		if item["level"] == "secret" {
 			level = nil
 		}
-		w.fake.Update(collection, fmt.Sprint(item["id"]), map[string]any{"level": level})
+		w.fake.Update(collection, keyOf(item), map[string]any{"level": level})
 		return true
 	}},
 }

@@ -304,4 +304,6 @@ func (w *world) since(t time.Time) float64 { return t.Sub(w.start).Seconds() }
 func dated(r *record) bool { return r.date().IsZero() || r.given }
 
 // uuids reports whether the keys of a channel's collection do not count up.
-func (ch channelSpec) uuids(s settings) bool { return s.uuidKeys == (ch.collection == "messages") }
+func (ch channelSpec) uuids(s settings) bool {
+	return s.textKeys || s.uuidKeys == (ch.collection == "messages")
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/bridge"
 	"directus-ircd/directus/directustest"
 )
 
@@ -25,7 +26,10 @@ type settings struct {
 	directus  directustest.FakeOptions
 	dates     directustest.DateKind // of the collections
 	ownFeeds  bool
-	uuidKeys  bool // of the collection messages; the collection other has keys of the other kind
+	uuidKeys  bool                     // of the collection messages; the collection other has keys of the other kind
+	textKeys  bool                     // of the collection that has no uuids, in place of numbers
+	keyName   string                   // of the collections of channels
+	formats   map[string]bridge.Format // of collections
 	private   bool
 	resume    bool
 	forgetful bool          // there is no state file; names stay as they are there, or nobody could tell whose a nick was
@@ -89,6 +93,7 @@ var firstNames = []string{"Søren", "Soren", "Ada", "Ádá", "Zoë", "Jean Luc",
 func newScenario(seed uint64, length int) scenario {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
 	s := scenario{seed: seed, settings: newSettings(r)}
+	s.settings.shape(rand.New(rand.NewPCG(seed, 0x5a9e)))
 	for range length {
 		s.steps = append(s.steps, newStep(r))
 	}
@@ -123,6 +128,15 @@ func newSettings(r *rand.Rand) settings {
 		s.channels = append(s.channels, channelSpec{name: "#other", collection: "other", backlog: 20, corrections: r.IntN(2) == 0, autoJoin: true})
 	}
 	return s
+}
+
+// shape chooses what the items of channels look like.
+func (s *settings) shape(r *rand.Rand) {
+	s.textKeys, s.keyName = r.IntN(4) == 0, []string{"id", "id", "ref"}[r.IntN(3)]
+	s.formats = map[string]bridge.Format{}
+	for _, collection := range []string{"messages", "other"} {
+		s.formats[collection] = []bridge.Format{bridge.FormatPlain, bridge.FormatPlain, bridge.FormatMarkdown, bridge.FormatHTML}[r.IntN(4)]
+	}
 }
 
 // newDirectus chooses how Directus is set up.

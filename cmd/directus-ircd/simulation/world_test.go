@@ -125,7 +125,7 @@ func newWorld(t testing.TB, s scenario) *world {
 	fields := []string{"text", "nonce", "room", "status", "level", "reply"}
 	for name, uuids := range map[string]bool{"messages": s.settings.uuidKeys, "other": !s.settings.uuidKeys} {
 		w.fake.AddCollection(name, directustest.FakeCollection{
-			Fields: fields, Unique: []string{"nonce"}, UUIDKey: uuids, Relations: map[string]string{"reply": name},
+			Key: s.settings.keyName, Fields: fields, Unique: []string{"nonce"}, UUIDKey: uuids, Relations: map[string]string{"reply": name},
 			Dates: s.settings.dates,
 		})
 	}
@@ -134,6 +134,7 @@ func newWorld(t testing.TB, s scenario) *world {
 	})
 	w.fake.AddCollection("reactions", directustest.FakeCollection{Fields: []string{"message", "emoji"}, Relations: map[string]string{"message": "messages"}})
 	w.fake.OnChange(w.chronicle.note)
+	w.fake.OnStore(w.giveKey)
 	w.haunt()
 	for i := range s.settings.people {
 		p := &person{email: fmt.Sprintf("p%d@example.com", i), password: fmt.Sprintf("password %d", i), token: fmt.Sprintf("token-%d", i)}
@@ -176,7 +177,10 @@ func (w *world) options(client *directus.Client) bridge.Options {
 	for _, ch := range w.spec {
 		c := bridge.Channel{
 			Name: ch.name, Collection: ch.collection, Backlog: ch.backlog, AutoJoin: ch.autoJoin, Corrections: ch.corrections,
-			Fields: bridge.Fields{Text: "text", Author: "user_created", Date: "date_created", Nonce: "nonce", Reply: "reply"},
+			Format: w.scenario.settings.formats[ch.collection],
+			Fields: bridge.Fields{
+				ID: w.scenario.settings.keyName, Text: "text", Author: "user_created", Date: "date_created", Nonce: "nonce", Reply: "reply",
+			},
 		}
 		if ch.room != "" {
 			c.Filter, c.Set = map[string]any{"room": map[string]any{"_eq": ch.room}}, map[string]any{"room": ch.room}
