@@ -65,13 +65,14 @@ func (p permissions) sayOfFiles(said *strings.Builder) bool {
 	return true
 }
 
-// readsAll reports that no rule hides a row, and that these fields may be read. Of
-// a dotted one the first name counts: what the messages answer is of the same
-// collection.
+// readsAll reports that no rule hides a row, and that these fields may be read.
 func (a access) readsAll(fields ...string) bool {
-	if a.Access != "full" {
-		return false
-	}
+	return a.Access == "full" && a.names(fields...)
+}
+
+// names reports that these fields may be read, of whichever rows. Of a dotted one the
+// first name counts: what the messages answer is of the same collection.
+func (a access) names(fields ...string) bool {
 	return slices.Contains(a.Fields, "*") || !slices.ContainsFunc(fields, func(field string) bool {
 		name, _, _ := strings.Cut(field, ".")
 		return !slices.Contains(a.Fields, name)

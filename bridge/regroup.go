@@ -1,6 +1,9 @@
 package bridge
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // regroupPause is how often a session looks for feeds that suit the user's rights
 // better than those it reads.
@@ -16,8 +19,9 @@ func (s *session) passOn() {
 }
 
 // regroup begins to move channels to feeds that they can share since Directus has
-// said so, or, where that was switched off, to feeds of the user's own. A right that
-// was lost is another matter, and not up to the session: see feeds.expel.
+// said so, or, where that was switched off, to feeds of the user's own, and to the group
+// that the plan reads them in, if Directus had refused that. A right that was lost is
+// another matter, and not up to the session: see feeds.expel.
 func (s *session) regroup() {
 	now := time.Now()
 	if now.Before(s.nextLook) {
@@ -26,10 +30,32 @@ func (s *session) regroup() {
 	s.nextLook = now.Add(jitter(regroupPause))
 	for _, j := range s.joined {
 		ready, _, err := j.view.feed.status()
-		g := j.view.feed.group
-		if j.move != nil || !ready || err != nil || s.keyOf(g).same(j.view.feed.key) {
+		if j.move != nil || !ready || err != nil {
 			continue
 		}
-		j.move = &move{channel: j.channel, view: s.hold(g), changes: map[string]struct{}{}}
+		groups := []*group{j.view.feed.group}
+		if better := s.better(j); len(better) > 0 && !now.Before(j.nextBetter) {
+			groups, j.nextBetter = better, now.Add(jitter(lessPause))
+		} else if s.keyOf(groups[0]).same(j.view.feed.key) {
+			continue
+		}
+		j.move = &move{channel: j.channel, view: s.hold(groups[0]), rest: groups[1:], changes: map[string]struct{}{}}
 	}
+}
+
+// better lists the groups that come before the one that a channel is read in, and may be
+// read as far as Directus has said. The plan does not name that one at all if Directus
+// refused all others when the plan was new.
+func (s *session) better(j *joined) (better []*group) {
+	groups := s.plan.groupsOf(j.channel)
+	i := slices.Index(groups, j.view.feed.group)
+	if i >= 0 {
+		groups = groups[:i]
+	}
+	for _, g := range groups {
+		if readable, said := s.member.rights.suffice(g); readable || !said && i < 0 {
+			better = append(better, g)
+		}
+	}
+	return better
 }

@@ -107,6 +107,17 @@ func (c *rightsCache) readable(collection string, fields []string) (readable []s
 	return read.readable(fields), known && read.Access != "partial"
 }
 
+// suffice reports whether the user may read a group, be it only those of its items that a
+// rule lets through. said is false where Directus has not told: a filter may look at other
+// collections, too.
+func (c *rightsCache) suffice(g *group) (readable, said bool) {
+	c.mu.Lock()
+	known, read := c.all != nil, c.all[g.collection]["read"]
+	c.mu.Unlock()
+	said = known && g.common
+	return said && read.Access != "none" && read.names(g.query...) && read.names(g.asked...), said
+}
+
 // mayNotRead reports that nothing of a collection may be read, as Directus said last.
 func (c *rightsCache) mayNotRead(collection string) bool {
 	c.mu.Lock()

@@ -82,6 +82,7 @@ type joined struct {
 	out, called bool
 	nextCall    time.Time // it is not called before
 	nextTry     time.Time // for another group, while it may not be read as a part of this one
+	nextBetter  time.Time // for a group that the plan prefers to this one; see regroup
 	present     bool      // others in the channel know; see company
 	// What the backlog has shown, to be left out of the feed: these ids (with
 	// the texts, as edits of them may be on their way) until the feed has read
