@@ -210,7 +210,12 @@ func sameKind(a, b string) bool { return isNumber(a) == isNumber(b) && isUUID(a)
 // isNumber recognises whole numbers of any size, as databases write them.
 func isNumber(id string) bool {
 	digits := strings.TrimPrefix(id, "-")
-	return digits != "" && strings.Trim(digits, "0123456789") == "" && (digits[0] != '0' || id == "0")
+	for i := range len(digits) { // this is asked for each line that a session is shown
+		if digits[i] < '0' || digits[i] > '9' {
+			return false
+		}
+	}
+	return digits != "" && (digits[0] != '0' || id == "0")
 }
 
 // isUUID tells collections whose key a client may choose from those that count.
