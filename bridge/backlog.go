@@ -133,10 +133,12 @@ func (s *session) ringLater() {
 
 // dueEvents makes up for a backlog that JOIN could not deliver. One attempt in
 // a while is enough: each may take its time. One that does not get all shows what it
-// has got: the next might not get more.
+// has got: the next might not get more. What the feed has read meanwhile shows that Directus
+// answers again, and some of it is older than the JOIN: the backlog is to come in front of it.
 func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Event {
 	ready, _, err := j.view.feed.status()
-	if !j.due || j.move != nil || !ready || err != nil || down || time.Now().Before(s.nextBacklog) {
+	waits := down || time.Now().Before(s.nextBacklog)
+	if !j.due || j.move != nil || !ready || err != nil || waits && !j.view.feed.journal.hasRead(j.view.reader) {
 		return nil
 	}
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < duePatience {

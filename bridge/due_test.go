@@ -265,3 +265,42 @@ func TestBacklogThatIsDueComesFirst(t *testing.T) {
 		})
 	}
 }
+
+// A backlog that could not be read comes in front of what a feed has read that others have kept, some of which was written
+// before the JOIN, whoever of them is back first.
+func TestBacklogThatIsDueComesInFrontOfWhatIsRead(t *testing.T) {
+	const n = 5
+	for _, device := range []string{"", "laptop"} {
+		for _, since := range []time.Duration{100 * time.Millisecond, 3 * time.Second, 20 * time.Second} {
+			t.Run(fmt.Sprint(device, since), func(t *testing.T) {
+				ircdtest.Bubble(t, func(t *testing.T) {
+					ch := messages("messages")
+					ch.Backlog = n + 2
+					r := newRemembering(t, nil, ch)
+					say := func(from int) {
+						for i := range n {
+							r.insert(fmt.Sprint("m", from+i))
+							time.Sleep(time.Second)
+						}
+					}
+					say(0)
+					time.Sleep(time.Minute)
+					r.visit("bob", "#messages")
+					v := r.login("ada", device)
+					end := outages["down"](r)
+					time.Sleep(time.Second)
+					say(n)
+					v.join("#messages")
+					time.Sleep(since)
+					end()
+					var got []string
+					for range 120 {
+						got = append(got, v.texts()...)
+						time.Sleep(time.Second)
+					}
+					same(t, got, numbered("m%d", 2*n)[n-2:]...)
+				})
+			})
+		}
+	}
+}

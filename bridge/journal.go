@@ -257,6 +257,17 @@ func (j *journal) hasNews(r *reader) bool {
 	return r.next.Load() == nil && r.pos < j.endLocked()
 }
 
+// hasRead reports whether there is a message that a reader has not read, and that was found by
+// reading the collection.
+func (j *journal) hasRead(r *reader) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if r.next.Load() != nil || r.pos < j.base {
+		return false
+	}
+	return slices.ContainsFunc(j.entries[r.pos-j.base:], func(e entry) bool { return e.read })
+}
+
 // caughtUp notes that a reader wants nothing of what is there. What the last one
 // has left is dropped. The caller holds mu.
 func (j *journal) caughtUp(r *reader) {
