@@ -200,9 +200,9 @@ type pageEnd struct {
 	come int64
 }
 
-// latecomers reads the rows that have come late, behind what a query says that the
-// client has seen last: lo is the border there. At most maxTies are read, those dated
-// last.
+// latecomers reads the rows that have come late, or were overtaken, behind what a query says
+// that the client has seen last: lo is the border there. They come in the order of the
+// collection. At most maxTies of the late ones are read, those dated last.
 func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border) ([]found, error) {
 	if lo == nil {
 		return nil, nil
@@ -257,6 +257,7 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border)
 			return nil, err
 		}
 	}
+	slices.SortStableFunc(w.found, func(a, b found) int { return compareRows(a.row, b.row) })
 	return w.found, nil
 }
 

@@ -69,3 +69,39 @@ func TestOwnLineInFrontOfOthers(t *testing.T) {
 		}
 	}
 }
+
+// What a line has overtaken and what came late since come in one order, the one by which the client orders all.
+func TestOvertakenAndLateRowsInOrder(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		c.visit("ada", "#messages") // stays
+		away := c.fetcher("bob")
+		time.Sleep(time.Second)
+		begun := time.Now()
+		time.Sleep(time.Second)
+		c.write("known")
+		time.Sleep(time.Second)
+		polled[*ircd.Message](t, away)
+		c.fake.HoldEvents()
+		c.write("overtaken")
+		time.Sleep(time.Second)
+		own, err := away.Send(t.Context(), ircd.Outgoing{Target: "#messages", Text: "own", Echo: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeSession(t, away)
+		c.fake.ReleaseEvents(false)
+		time.Sleep(time.Second)
+		want := append(c.commit(2, begun, time.Millisecond), "overtaken", "behind")
+		time.Sleep(time.Second)
+		c.write("behind")
+		time.Sleep(time.Second)
+		for _, limit := range []int{500, 2} {
+			s := c.fetcher("bob")
+			if got := pages(t, s, ircd.Position{MsgID: own.ID}, limit, false); !slices.Equal(got, want) {
+				t.Errorf("limit %d: got %q, want %q", limit, got, want)
+			}
+			closeSession(t, s)
+		}
+	})
+}
