@@ -98,6 +98,24 @@ func (f *feed) countSeenSince(from time.Time) (n int) {
 	return n
 }
 
+// expectCrowd notes, when the collection has been read, how many rows make it worth to be read
+// again early: as many as are told apart in a trail, so that a row whose event was lost is not
+// taken for received behind them. While an import goes on these are ever more, as each reading
+// looks at all that is dated within the overlap.
+func (f *feed) expectCrowd() {
+	recent := f.countSeenSince(f.cursor.date.Add(-overlap))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.many = f.arrived + int64(max(maxSteps, recent))
+}
+
+// isCrowded reports whether that many have come.
+func (f *feed) isCrowded() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.many > 0 && f.arrived > f.many
+}
+
 // start sets the cursor to the newest row and marks all that the overlap
 // reaches as seen, but for what was written since the feed was opened: that is
 // news, however long it took until the collection could be read. Where there is

@@ -57,6 +57,7 @@ type feed struct {
 	swept     time.Time   // when rows that came late were looked for
 	reads     int         // complete readings so far
 	full      int         // keys in memory at which the collection is read again early
+	many      int64       // the same in rows seen so far, see isCrowded
 	next      *time.Timer // when the collection is read at the latest
 	notBefore time.Time   // when it is read at the soonest
 	refused   time.Time   // when that failed last; zero: it did not
@@ -277,6 +278,7 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 		f.gap = false
 		// More than that may carry one date, after an import.
 		f.full = max(maxSeen, 2*f.countSeen())
+		f.expectCrowd()
 		f.setState(true, nil)
 		f.followReactions(ctx)
 	}
@@ -293,7 +295,7 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 		}
 		f.lapsed = false
 	}
-	if f.gap || f.countSeen() > f.full {
+	if f.gap || f.countSeen() > f.full || f.isCrowded() {
 		f.gap = true
 		return f.step(ctx, nil, false)
 	}

@@ -193,3 +193,40 @@ func TestStateInUse(t *testing.T) {
 	}
 	again.Close()
 }
+
+// A message whose event was lost is found before more come behind it than are told apart, so that a device which then leaves
+// has it, too. Keys that do not count up do not show that it is missing.
+func TestLostEventInFrontOfMany(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		r := newRemembering(t, nil)
+		r.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text"}, UUIDKey: true})
+		r.insert("known")
+		v, _ := r.device("ada", "laptop")
+		time.Sleep(time.Minute)
+		r.fake.LoseEvents(true)
+		r.insert("lost")
+		r.fake.LoseEvents(false)
+		found := 0
+		note := func(lines []string) {
+			for _, line := range lines {
+				if line == "lost" {
+					found++
+				}
+			}
+		}
+		for range 100 {
+			for range 11 {
+				r.insert("one of many")
+			}
+			time.Sleep(10 * time.Millisecond)
+			note(v.texts())
+			v.receive()
+		}
+		v.leave()
+		v, lines := r.device("ada", "laptop")
+		if note(lines); found != 1 {
+			t.Errorf("shown %d times", found)
+		}
+		v.leave()
+	})
+}
