@@ -44,6 +44,8 @@ type visit struct {
 	epoch, stay int
 	begin, end  time.Time // end is zero as long as it has not ended
 	cut         time.Time // when the client was told that it has missed more than is shown; zero: it was not
+	expelled    bool      // it ended as the user might not read the channel any more
+	back        bool      // the one before it on the same connection ended so: the client goes on from there
 }
 
 // A client comes back whenever its connection ends, as long as it is wanted.
@@ -146,7 +148,7 @@ func (c *client) live(ctx context.Context) (wait time.Duration) {
 	w.Close()
 	c.mu.Lock()
 	c.stays[number].end, c.stays[number].reason = time.Now(), reason
-	c.leave("")
+	c.leave("", false)
 	c.wire = nil
 	close(out)
 	c.out = nil
@@ -308,11 +310,11 @@ func (c *client) part(channel string) bool {
 	return c.sendLocked("PART " + channel)
 }
 
-// leave notes that the client is in a channel no more; in none, if it has no name.
-func (c *client) leave(channel string) {
+// leave notes that the client is in a channel no more, or in none, if that has no name. expelled says that it was taken out.
+func (c *client) leave(channel string, expelled bool) {
 	for i := range c.visits {
 		if v := &c.visits[i]; v.end.IsZero() && (channel == "" || v.channel == channel) {
-			v.end = time.Now()
+			v.end, v.expelled = time.Now(), expelled
 		}
 	}
 }

@@ -41,6 +41,7 @@ type span struct {
 	sights []sighting
 	end    time.Time
 	final  bool // the client is there when all has come to rest
+	first  visit
 }
 
 func (r *reading) judge() {
@@ -143,7 +144,7 @@ func (r *reading) spans() (spans []*span) {
 		} else if n := len(spans); over && n > 0 && !r.w.wreckedBetween(spans[n-1].life, life) {
 			s = spans[n-1]
 		} else if !over || r.isProven(v) {
-			s = &span{begin: v.begin, life: life}
+			s = &span{begin: v.begin, life: life, first: v}
 			spans = append(spans, s)
 		} else {
 			continue
@@ -256,14 +257,21 @@ func (r *reading) first(s *span) int {
 	return first
 }
 
+// hadBefore reports whether a client was shown something before a span that goes on from there: all do that of a device, however
+// short the visits before were, and one of a client which was taken out of the channel and is back in it.
+func (r *reading) hadBefore(s *span, seen sighting) bool {
+	if r.goesOn() {
+		return seen.at.Before(s.begin)
+	}
+	return s.first.back && seen.stay == s.first.stay && seen.epoch < s.first.epoch
+}
+
 // judgeHoles finds what is missing in what a client was shown.
 func (r *reading) judgeHoles(s *span) {
 	shown := map[int]bool{}
-	if r.goesOn() { // it has what it was shown before, however short those visits were
-		for _, seen := range r.mine {
-			if seen.at.Before(s.begin) {
-				shown[seen.token.n] = true
-			}
+	for _, seen := range r.mine {
+		if r.hadBefore(s, seen) {
+			shown[seen.token.n] = true
 		}
 	}
 	var newest *record // shown in its turn

@@ -4,6 +4,7 @@ package simulation
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,12 +116,16 @@ func (c *client) take(m *irc.Message) {
 			c.joined[m.Params[0]]++
 			c.in[m.Params[0]] = true
 			c.filling[m.Params[0]] = false
-			c.visits = append(c.visits, visit{channel: m.Params[0], epoch: c.joined[m.Params[0]], stay: len(c.stays) - 1, begin: time.Now()})
+			v := visit{channel: m.Params[0], epoch: c.joined[m.Params[0]], stay: len(c.stays) - 1, begin: time.Now()}
+			v.back = slices.ContainsFunc(c.visits, func(o visit) bool {
+				return o.channel == v.channel && o.epoch == v.epoch-1 && o.stay == v.stay && o.expelled
+			})
+			c.visits = append(c.visits, v)
 		}
 	case "PART", "KICK":
 		if m.Command == "KICK" && m.Params[1] == c.nick || m.Command == "PART" && m.Prefix.Name == c.nick {
 			c.in[m.Params[0]] = false
-			c.leave(m.Params[0])
+			c.leave(m.Params[0], m.Command == "KICK")
 		}
 	case "366":
 		// It ends an answer to NAMES as well: the page that has been asked for by then is enough.
