@@ -49,7 +49,8 @@ func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 }
 
 // cutBehind cuts news in front of the first that belongs behind a message: said in
-// the same place later, or about the message. With none all of it is before.
+// the same place later, or about the message, or that the client is not there any more.
+// With none all of it is before.
 func cutBehind(events []Event, m *Message) (before, behind []Event) {
 	for i, ev := range events {
 		if m != nil && isBehind(ev, m) {
@@ -67,6 +68,8 @@ func isBehind(ev Event, m *Message) bool {
 		return ev.MsgID == m.ID
 	case *Reaction:
 		return ev.MsgID == m.ID
+	case *Removal:
+		return ev.Channel == m.Target // who is out of a channel is shown nothing of it
 	}
 	return false
 }

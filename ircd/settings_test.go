@@ -169,6 +169,26 @@ func TestRemoval(t *testing.T) {
 	})
 }
 
+// TestRemovalBehindEcho: who is taken out of a channel while a message of theirs is being
+// stored is shown the echo first: the session does not bring that message again.
+func TestRemovalBehindEcho(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.send = func(s *fakeSession, out Outgoing) (*Message, error) {
+			chat.pushTo("alice", &Removal{Channel: out.Target, Reason: "you may not read it"})
+			return &Message{ID: "m1", Time: time.Now(), From: s.user, Target: out.Target, Text: out.Text}, nil
+		}
+		alice := newTestServer(t, chat, nil).user("alice", "echo-message", "labeled-response", "batch")
+		alice.Send("JOIN #dev")
+		alice.Expect("* 366 *")
+		alice.Send("@label=1 PRIVMSG #dev :stored")
+		alice.ExpectNext("@label=1 :alice!u@directus PRIVMSG #dev :stored")
+		alice.ExpectNext(":directus!service@irc.test KICK #dev alice :you may not read it")
+		alice.Send("PRIVMSG #dev :x")
+		alice.Expect("* 404 *")
+	})
+}
+
 // TestAdmission: a session can bring its client into a channel.
 func TestAdmission(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
