@@ -28,17 +28,18 @@ func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	}
 	// Who joined before saying something is shown to join before.
 	c.showPresence()
-	for _, ev := range events {
+	for i, ev := range events {
 		err := c.showEvent(asking, ev)
 		if errors.Is(err, errOtherTime) {
 			c.later = slices.Concat(c.later, []Event{ev})
 			ring(c.serverBell) // there shall be another turn
 			continue
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			err = c.flushLong(ctx)
 		}
-		if err := c.flushLong(ctx); err != nil {
+		if err != nil {
+			c.later = slices.Concat(events[i+1:], c.later) // the session gives each but once
 			return err
 		}
 	}

@@ -79,10 +79,11 @@ func (p *patience) Err() error {
 	return nil
 }
 
-// Value leads those who make a context of this one to what ends it.
+// Value leads those who make a context of this one to what ends it. A look for news within a
+// command ends before that, and the connection after both.
 func (p *patience) Value(key any) any {
 	if key == (lastingKey{}) {
-		return p.outer
+		return Lasting(p.outer)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -214,6 +214,34 @@ func TestAdmission(t *testing.T) {
 	})
 }
 
+// TestAdmissionWhileAMessageIsStored: the time of a command may be over when its message is
+// stored. What came meanwhile is shown all the same, behind a channel that there is no time
+// to bring the client into, and which it is brought into later.
+func TestAdmissionWhileAMessageIsStored(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := slowChat(commandTime - time.Millisecond)
+		chat.topics["#dev"] = ""
+		chat.join = func(ctx context.Context, channel string) error {
+			if channel == "#dev" {
+				return chat.slow(ctx, 2*time.Millisecond)
+			}
+			return nil
+		}
+		s := newTestServer(t, chat, nil)
+		alice := s.user("alice")
+		alice.Send("JOIN #messages")
+		alice.Expect("* 366 *")
+		alice.Send("PRIVMSG #messages :hello")
+		time.Sleep(time.Second)
+		chat.push(&Admission{Channel: "#dev"}, nil)
+		chat.push(&Message{ID: "m1", Time: time.Now(), From: testUser("bob"), Target: "#messages", Text: "meanwhile"}, nil)
+		alice.ExpectNext(":bob!* PRIVMSG #messages :meanwhile")
+		alice.ExpectNext(":alice!u@directus JOIN :#dev")
+		alice.Expect("* 366 alice #dev *")
+		alice.Refute("*")
+	})
+}
+
 // TestSlowAdmissions: while a session brings its client into many channels, and each
 // takes its time, the client is answered all the same, and gets into all of them.
 func TestSlowAdmissions(t *testing.T) {
