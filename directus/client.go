@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -151,9 +152,18 @@ func briefly(kept *http.Client) *http.Client {
 }
 
 // Ping asks GET /server/ping, which needs no credentials and answers even
-// while the database of Directus is down.
+// while the database of Directus is down. The error wraps ErrNotDirectus where another
+// answer comes than that of Directus.
 func (c *Client) Ping(ctx context.Context) error {
-	if err := c.do(ctx, call{method: http.MethodGet, path: "/server/ping"}); err != nil {
+	var answer string
+	err := c.do(ctx, call{method: http.MethodGet, path: "/server/ping", text: &answer, whole: true})
+	if refused, ok := errors.AsType[*Error](err); ok && refused.Code == "" && refused.Status < 500 && refused.Status != http.StatusTooManyRequests {
+		err = fmt.Errorf("%w: %w", ErrNotDirectus, err)
+	}
+	if err == nil && strings.TrimSpace(answer) != "pong" {
+		err = ErrNotDirectus
+	}
+	if err != nil {
 		return fmt.Errorf("ping directus: %w", err)
 	}
 	return nil

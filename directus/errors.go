@@ -49,6 +49,8 @@ var (
 	// (network error, time-out, 5xx, 429, a locked licence, an answer that is
 	// not from Directus). Nothing is said about the credentials.
 	ErrUnavailable = errors.New("directus is unavailable")
+	// ErrNotDirectus says that something else than Directus answers at the address.
+	ErrNotDirectus = errors.New("something answers there that is not directus")
 	// ErrTooLarge says that an answer was larger than Options.MaxAnswer: ask for less
 	// at once.
 	ErrTooLarge = errors.New("too large an answer")

@@ -29,6 +29,7 @@ type call struct {
 	cutRelated   bool         // strings of related items are cut at MaxRelated
 	most         int          // bytes of the answer, if that is less than the client's; 0: no
 	header       *http.Header // receives the header of an answer unless nil
+	text         *string      // receives an answer that is no JSON, as it is, unless nil
 }
 
 // changes reports whether the call is to change what is stored.
@@ -72,6 +73,9 @@ func (c *Client) once(ctx context.Context, k call) error {
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return refusal(resp, body, c.Now())
+	}
+	if k.text != nil {
+		*k.text = string(body)
 	}
 	if k.out == nil || len(body) == 0 {
 		return nil

@@ -27,7 +27,7 @@ type prober struct {
 
 func (p *prober) reachable(ctx context.Context) bool {
 	if err := p.client.Ping(ctx); err != nil {
-		p.miss("check directus.url, and that Directus runs and can be reached from here", "Directus does not answer at %s: %v", p.cfg.Directus.URL, err)
+		p.miss(reachHint("directus.url", p.cfg.Directus.URL, err), "Directus does not answer at %s: %v", p.cfg.Directus.URL, err)
 		return false
 	}
 	p.ok("Directus answers at %s", p.cfg.Directus.URL)

@@ -15,7 +15,7 @@ type setupCmd struct {
 	credentialFlags
 
 	Collection  string   `default:"messages" placeholder:"NAME" help:"Collection for the messages (${default})."`
-	Role        string   `default:"IRC users" placeholder:"NAME" help:"Role of the people who chat, and its policy (${default})."`
+	Role        string   `placeholder:"NAME" help:"Role of the people who chat, and its policy (IRC users, or that of an earlier run)."`
 	TextField   string   `default:"text" placeholder:"NAME" help:"Field of the text (${default})."`
 	AuthorField string   `default:"user_created" placeholder:"NAME" help:"Field of the author, filled by Directus (${default})."`
 	DateField   string   `default:"date_created" placeholder:"NAME" help:"Field of the time, filled by Directus (${default})."`
@@ -58,6 +58,9 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 	}
 	client := directus.New(base, directus.Options{})
 	defer client.Close()
+	if err := client.Ping(ctx); err != nil {
+		return fmt.Errorf("directus does not answer at %s: %w: %s", c.URL, err, reachHint("--url", c.URL, err))
+	}
 	account, err := c.login(ctx, client)
 	if err != nil {
 		return fmt.Errorf("log in to directus: %w: %s", err, loginHint(err))
@@ -78,10 +81,12 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return fmt.Errorf("%w\nWhat is listed above is done; another run continues", err)
 	}
-	if !report.Complete() {
-		return errors.New("something differs from what the chat needs, see above")
+	if report.Usable() {
+		c.next(env, report)
 	}
-	c.next(env, report)
+	if !report.Complete() {
+		return errors.New("something differs from what was asked for, see above")
+	}
 	return nil
 }
 
@@ -109,5 +114,6 @@ func (c *setupCmd) next(env *environment, report setup.Report) {
 		fmt.Fprintln(env.Stdout, "\nNothing was changed.")
 		return
 	}
-	fmt.Fprintf(env.Stdout, "\nGive the role %q to the people who chat. The configuration that fits:\n\n%s", c.Role, report.ConfigYAML())
+	fmt.Fprintf(env.Stdout, "\nGive the role %q to the people who chat. Replace the blocks of the same name in config.yaml "+
+		"(channels, private, read_markers) with these. The configuration that fits:\n\n%s", report.Role(), report.ConfigYAML())
 }

@@ -1,11 +1,34 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 )
+
+// defaultRole is the name of the role, and of its policy, where none is asked for.
+const defaultRole = "IRC users"
+
+// nameRole decides on the name of the role. It is known again by its id, and may have been renamed: who asks for
+// none gets its name, and who asks for another one is told, before anything is made.
+func (r *run) nameRole(ctx context.Context) error {
+	found, err := r.find(ctx, "/roles", url.Values{"filter[id][_eq]": {RoleID}, "fields": {"id,name"}})
+	if err != nil {
+		return fmt.Errorf("look for the role: %w", err)
+	}
+	is := defaultRole
+	if len(found) > 0 {
+		is = fmt.Sprint(found[0]["name"])
+		if r.opts.Role != "" && r.opts.Role != is {
+			return fmt.Errorf("the role that setup makes is there already and is called %q, not %q: leave out --role, or first rename the role in the Directus app", is, r.opts.Role)
+		}
+	}
+	r.opts.Role = cmp.Or(r.opts.Role, is)
+	r.report.options.Role = r.opts.Role
+	return nil
+}
 
 // role makes the role that people who chat get.
 func (r *run) role(ctx context.Context) error {

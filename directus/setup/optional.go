@@ -35,10 +35,21 @@ func (r *run) optional(ctx context.Context) error {
 		if !piece.wanted {
 			continue
 		}
+		before := r.report
 		if err := piece.make(ctx); err != nil {
 			return err
 		}
+		if differs(r.report.Steps[len(before.Steps):]) {
+			before.Steps, before.Notes = r.report.Steps, r.report.Notes
+			r.report = before // the configuration does without it
+		}
 	}
+	return nil
+}
+
+// basis marks the end of what every chat needs.
+func (r *run) basis(context.Context) error {
+	r.report.usable = len(r.report.Steps)
 	return nil
 }
 
@@ -97,6 +108,7 @@ func (r *run) edit(ctx context.Context) error {
 			return err
 		}
 	}
+	r.report.corrections = true
 	return nil
 }
 

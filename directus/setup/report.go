@@ -49,15 +49,30 @@ type Report struct {
 	Notes   []string // what the operator should know
 
 	options Options
+	usable  int    // how many Steps there were when the collection, the role and its permissions had been looked after
 	fields  Fields // as found or made; a name is empty where the collection has no such field
 	// The optional collections that are there; empty for the others.
 	reactions, private, markers string
 	privateNonce                string
+	corrections                 bool // people may change their own messages
 }
 
 // Complete reports whether a chat can work with what is there, or could without DryRun: nothing Differs.
 func (r Report) Complete() bool {
-	return !slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Status == Differs })
+	return !differs(r.Steps)
+}
+
+// Usable reports whether a chat can work with the collection, the role and its permissions, though an optional piece
+// may be missing: nothing of them Differs.
+func (r Report) Usable() bool {
+	return r.usable > 0 && !differs(r.Steps[:r.usable])
+}
+
+// Role is the name of the role that people who chat need.
+func (r Report) Role() string { return r.options.Role }
+
+func differs(steps []Step) bool {
+	return slices.ContainsFunc(steps, func(s Step) bool { return s.Status == Differs })
 }
 
 // String gives one line for each thing, then the notes.
@@ -72,7 +87,8 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// ConfigYAML gives the entries of the configuration that fit what was found or made.
+// ConfigYAML gives the entries of the configuration that fit what was found or made. Optional pieces that Differ are
+// left out.
 func (r Report) ConfigYAML() string {
 	type collection struct {
 		Collection string            `yaml:"collection"`
@@ -82,6 +98,7 @@ func (r Report) ConfigYAML() string {
 		Name       string      `yaml:"name"`
 		Collection string      `yaml:"collection"`
 		Fields     Fields      `yaml:"fields,flow"`
+		Correct    bool        `yaml:"corrections,omitempty"`
 		Reactions  *collection `yaml:"reactions,flow,omitempty"`
 	}
 	type config struct {
@@ -89,7 +106,7 @@ func (r Report) ConfigYAML() string {
 		Private  *collection `yaml:"private,omitempty"`
 		Markers  *collection `yaml:"read_markers,omitempty"`
 	}
-	c := config{Channels: []channel{{Name: "#" + r.options.Collection, Collection: r.options.Collection, Fields: r.fields}}}
+	c := config{Channels: []channel{{Name: "#" + r.options.Collection, Collection: r.options.Collection, Fields: r.fields, Correct: r.corrections}}}
 	if r.reactions != "" {
 		c.Channels[0].Reactions = &collection{Collection: r.reactions}
 	}

@@ -47,7 +47,8 @@ type Fields struct {
 type Options struct {
 	// Collection for the messages. Default: "messages".
 	Collection string
-	// Role is the name of the role and of its policy. Default: "IRC users".
+	// Role is the name of the role and of its policy. Empty: that of the role that an earlier run made, else "IRC users". Run
+	// makes one role: to ask for another name than that of the role that is there is an error.
 	Role string
 	// Fields of the collection. Defaults: text, user_created, date_created, nonce.
 	Fields Fields
@@ -88,7 +89,6 @@ func (o Options) withDefaults() Options {
 		value string
 	}{
 		{&o.Collection, "messages"},
-		{&o.Role, "IRC users"},
 		{&o.Fields.Text, "text"},
 		{&o.Fields.Author, "user_created"},
 		{&o.Fields.Date, "date_created"},
@@ -157,10 +157,12 @@ func Run(ctx context.Context, account Account, opts Options) (Report, error) {
 	}
 	for _, step := range []func(context.Context) error{
 		r.lookAround,
+		r.nameRole,
 		r.collection,
 		r.role,
 		r.policy,
 		r.permissions,
+		r.basis,
 		r.optional,
 	} {
 		if err := step(ctx); err != nil {

@@ -268,3 +268,31 @@ func TestBadOptions(t *testing.T) {
 		}
 	}
 }
+
+// There is one role, known by its id: its name is told, and another one is asked for in vain.
+func TestNameOfTheRole(t *testing.T) {
+	t.Parallel()
+	d := directustest.Start(t, directustest.Bare())
+	if made := run(t, d.Admin(), setup.Options{Role: "Chatters"}); made.Role() != "Chatters" || !strings.Contains(made.String(), `the role "Chatters"`) {
+		t.Errorf("made:\n%s", made)
+	}
+	for _, role := range []string{"", "Chatters"} {
+		if found := run(t, d.Admin(), setup.Options{Role: role}); found.Role() != "Chatters" || !strings.Contains(found.String(), `people who chat the role "Chatters"`) {
+			t.Errorf("asked for %q:\n%s", role, found)
+		}
+	}
+	report, err := setup.Run(t.Context(), d.Admin(), setup.Options{Role: "Talkers", Collection: "talks"})
+	if err == nil || !strings.Contains(err.Error(), `"Chatters", not "Talkers": leave out --role`) || len(report.Steps) > 0 {
+		t.Errorf("another name: %v\n%s", err, report)
+	}
+}
+
+// What an optional piece lacks keeps the rest from nobody: the configuration of the rest is told.
+func TestUsableWithoutAPiece(t *testing.T) {
+	d := directustest.Shared(t)
+	makeCollection(t, "read_markers", nil, nil) // a folder
+	report := run(t, d.Admin(), setup.Options{ReadMarkers: true, Edit: true})
+	if config := report.ConfigYAML(); report.Complete() || !report.Usable() || strings.Contains(config, "read_markers") || !strings.Contains(config, "    corrections: true\n") {
+		t.Errorf("%s\n%s", report, config)
+	}
+}
