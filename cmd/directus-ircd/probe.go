@@ -11,8 +11,6 @@ import (
 	"directus-ircd/directus"
 )
 
-const runSetup = "let an administrator run \"directus-ircd setup\""
-
 // prober asks Directus for each thing that the chat needs, one after the other.
 // It changes nothing there, unless it is to write.
 type prober struct {
@@ -20,7 +18,9 @@ type prober struct {
 	client  *directus.Client
 	cfg     *config
 	account *directus.Account
-	writes  bool           // --write
+	writes  bool // --write
+	// canRead says, by collection, which of those that were asked for this user may read.
+	canRead map[string]bool
 	local   []localField   // found so far
 	zoneOff *time.Duration // how far what Directus writes now is off in the configured zone; nil: not measured
 }
@@ -51,23 +51,36 @@ func (p *prober) asUser(ctx context.Context, credentials *credentialFlags) {
 	p.account = account
 	p.ok("the login succeeded")
 	p.server(ctx)
-	p.users(ctx)
-	readable := map[string]bool{} // by collection
-	for _, c := range p.cfg.Channels {
-		if _, known := readable[c.Collection]; !known {
-			if readable[c.Collection] = p.collection(ctx, c); len(readable) == 1 {
-				p.caching(ctx, c.Collection)
-			}
-		}
-		if readable[c.Collection] {
-			p.channel(ctx, c)
-			p.extras(ctx, c)
-		}
+	p.canRead = map[string]bool{}
+	if !p.channels(ctx) {
+		p.note("check again when that is mended", "the rest was not checked")
+		return
 	}
+	p.users(ctx)
 	p.private(ctx)
 	p.markers(ctx)
 	p.rights(ctx)
 	p.zones(ctx)
+}
+
+// channels checks the collections of the channels, each once, and what the channels read of
+// them. It reports whether one of them can be read at all: who reads none has not the role.
+func (p *prober) channels(ctx context.Context) (any bool) {
+	for _, c := range p.cfg.Channels {
+		if _, known := p.canRead[c.Collection]; !known {
+			first := len(p.canRead) == 0
+			p.collection(ctx, c)
+			if first {
+				p.caching(ctx, c.Collection)
+			}
+		}
+		if p.canRead[c.Collection] {
+			any = true
+			p.channel(ctx, c)
+			p.extras(ctx, c)
+		}
+	}
+	return any
 }
 
 func (p *prober) server(ctx context.Context) {
@@ -137,7 +150,7 @@ func (p *prober) caching(ctx context.Context, collection string) {
 // users checks that the people can be named.
 func (p *prober) users(ctx context.Context) {
 	if _, err := p.account.Users(ctx, directus.Query{Fields: append([]string{"id"}, p.cfg.Nick...), Limit: 1}); err != nil {
-		p.miss("grant read on directus_users for these fields: "+runSetup, "the names of users cannot be read (%s): %v", strings.Join(p.cfg.Nick, ", "), err)
+		p.miss("grant read on directus_users for these fields: "+giveRole+p.runSetup(p.cfg.Channels[0]), "the names of users cannot be read (%s): %v", strings.Join(p.cfg.Nick, ", "), err)
 		return
 	}
 	p.ok("the names of users can be read (%s)", strings.Join(p.cfg.Nick, ", "))
@@ -156,33 +169,34 @@ type field struct {
 }
 
 // collection checks the fields of a collection, one by one, so that the missing
-// one can be named. It reports whether the collection can be read at all.
-func (p *prober) collection(ctx context.Context, c channelConfig) bool {
-	if !p.readable(ctx, c.Collection, runSetup+", or correct channels in the configuration") {
-		return false
+// one can be named.
+func (p *prober) collection(ctx context.Context, c channelConfig) {
+	if !p.readable(ctx, c.Collection, giveRole+p.runSetup(c)+", or correct channels in the configuration") {
+		return
 	}
 	p.key(ctx, c.Collection, c.Fields.ID, "fields.id")
 	judged := []judgedField{
-		{c.Fields.Text, func(f field) { p.judgeText(c.Collection, c.Fields.Text, f) }},
+		{c.Fields.Text, func(f field) { p.judgeText(c.Collection, c.Fields.Text, f, p.setup(c, "--widen")) }},
 		{c.Fields.Author, func(f field) { p.judgeAuthor(c.Collection, c.Fields.Author, f) }},
 		{c.Fields.Date, func(f field) { p.judgeDate(c.Collection, c.Fields.Date, f) }},
 	}
 	if c.Fields.Nonce == "" {
-		p.noNonce(c.Collection)
+		p.noNonce(ctx, c.Collection, "fields", p.setup(c))
 	} else {
 		judged = append(judged, judgedField{c.Fields.Nonce, func(f field) { p.judgeNonce(c.Collection, c.Fields.Nonce, f) }})
 	}
-	p.fields(ctx, c.Collection, judged)
-	return true
+	p.fields(ctx, c.Collection, judged, p.setup(c, "--extend"))
 }
 
-// readable checks that a collection is there, whatever its fields.
+// readable checks that a collection is there, whatever its fields, and keeps what it finds.
 func (p *prober) readable(ctx context.Context, collection, fix string) bool {
 	var items []json.RawMessage
 	if err := p.account.Items(ctx, collection, directus.Query{Limit: 1}, &items); err != nil {
-		p.miss("create the collection and grant read on it: "+fix, "the collection %s is missing, or this user may not read it: %v", collection, err)
+		p.canRead[collection] = false
+		p.miss(fix, "the collection %s is missing, or this user may not read it: %v", collection, err)
 		return false
 	}
+	p.canRead[collection] = true
 	return true
 }
 
@@ -192,14 +206,15 @@ type judgedField struct {
 	judge func(field) // nil: any will do
 }
 
-func (p *prober) fields(ctx context.Context, collection string, fields []judgedField) {
+// fields checks that fields can be read. setup is the command that makes them.
+func (p *prober) fields(ctx context.Context, collection string, fields []judgedField, setup string) {
 	var untold []string
 	for _, f := range fields {
 		var items []json.RawMessage
 		// Directus 10 passes over unknown fields, but not in a filter.
 		known := directus.Query{Fields: []string{f.name}, Filter: directus.Compare(f.name, "_nnull", true), Limit: 1}
 		if err := p.account.Items(ctx, collection, known, &items); err != nil {
-			p.miss("create the field and grant read on it (directus-ircd setup --extend), or correct fields in the configuration", "%s.%s is missing, or this user may not read it: %v", collection, f.name, err)
+			p.miss("create the field and grant read on it ("+setup+"), or correct fields in the configuration", "%s.%s is missing, or this user may not read it: %v", collection, f.name, err)
 			continue
 		}
 		if f.judge == nil {
@@ -223,13 +238,23 @@ func (p *prober) fields(ctx context.Context, collection string, fields []judgedF
 	}
 }
 
-func (p *prober) noNonce(collection string) {
-	p.note("name a unique text field as fields.nonce: with it a message is never stored twice, even after a broken connection. \"directus-ircd setup\" makes one", "%s has no nonce", collection)
+// noNonce tells that the configuration names no nonce under a key, and whether the collection has
+// the one that setup makes, by a command.
+func (p *prober) noNonce(ctx context.Context, collection, under, setup string) {
+	const name = "nonce"
+	var items []json.RawMessage
+	known := directus.Query{Fields: []string{name}, Filter: directus.Compare(name, "_nnull", true), Limit: 1}
+	if p.account.Items(ctx, collection, known, &items) == nil {
+		p.note("add nonce: nonce under "+under+": with it a message is never stored twice, even after a broken connection", "the configuration names no nonce for %s, which has the field %s", collection, name)
+		return
+	}
+	p.note("name a unique text field as nonce under "+under+": with it a message is never stored twice, even after a broken connection. "+setup+" makes one", "%s has no nonce", collection)
 }
 
-func (p *prober) judgeText(collection, name string, f field) {
+// judgeText tells of a limited text; widen is the command that makes it unlimited, or how else to.
+func (p *prober) judgeText(collection, name string, f field, widen string) {
 	if n := f.Schema.MaxLength; n != nil && *n > 0 {
-		p.note("make it a field of type text: \"directus-ircd setup --widen\"", "%s.%s holds at most %d characters: longer messages are refused", collection, name, *n)
+		p.note("make it a field of type text: "+widen, "%s.%s holds at most %d characters: longer messages are refused", collection, name, *n)
 		return
 	}
 	p.ok("%s.%s holds texts of any length", collection, name)

@@ -75,9 +75,12 @@ func (p *prober) definitions(ctx context.Context, collection string, filter map[
 // creatable checks that what is written can be, and is shown then.
 func (p *prober) creatable(ctx context.Context, granted grants) {
 	for _, c := range p.cfg.Channels {
+		if !p.canRead[c.Collection] {
+			continue // told already
+		}
 		p.creates(ctx, c.Name, c.Collection, "set", []string{c.Fields.Text, c.Fields.Nonce}, c.Set, granted[c.Collection]["create"].Presets, c.Filter)
 	}
-	if m := p.cfg.Private; m.Collection != "" {
+	if m := p.cfg.Private; p.canRead[m.Collection] {
 		p.creates(ctx, "private messages", m.Collection, "", []string{m.Fields.Text, m.Fields.Nonce, m.Fields.Recipient}, nil, granted[m.Collection]["create"].Presets, nil)
 	}
 }

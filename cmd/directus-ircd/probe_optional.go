@@ -15,7 +15,7 @@ func (p *prober) extras(ctx context.Context, c channelConfig) {
 			fields = append(fields, judgedField{name, nil})
 		}
 	}
-	p.fields(ctx, c.Collection, fields)
+	p.fields(ctx, c.Collection, fields, p.setup(c, "--extend --replies"))
 	if c.Fields.Files != "" {
 		p.files(ctx, c)
 	}
@@ -41,10 +41,10 @@ func (p *prober) files(ctx context.Context, c channelConfig) {
 	}
 	err := known("")
 	if err == nil || known(".id") == nil {
-		p.note("grant read on directus_files: \"directus-ircd setup --files\"", "%s.%s: the names of files cannot be read, people are shown their links only", c.Collection, c.Fields.Files)
+		p.note("grant read on directus_files: "+p.setup(c, "--files"), "%s.%s: the names of files cannot be read, people are shown their links only", c.Collection, c.Fields.Files)
 		return
 	}
-	p.miss("create the field and grant read on it (directus-ircd setup --files), or set fields.files to \"\"", "%s.%s is missing, or this user may not read it: %v", c.Collection, c.Fields.Files, err)
+	p.miss("create the field and grant read on it ("+p.setup(c, "--files")+"), or set fields.files to \"\"", "%s.%s is missing, or this user may not read it: %v", c.Collection, c.Fields.Files, err)
 }
 
 // nested is a filter on a field behind relations.
@@ -77,7 +77,7 @@ func (p *prober) topic(ctx context.Context, c channelConfig) {
 
 func (p *prober) reactions(ctx context.Context, c channelConfig) {
 	r := c.Reactions
-	if !p.readable(ctx, r.Collection, "let an administrator run \"directus-ircd setup --reactions\", or take reactions out of the configuration") {
+	if !p.readable(ctx, r.Collection, p.runSetup(c, "--reactions")+", or take reactions out of the configuration") {
 		return
 	}
 	p.key(ctx, r.Collection, "id", "")
@@ -85,37 +85,37 @@ func (p *prober) reactions(ctx context.Context, c channelConfig) {
 		{r.Message, nil}, {r.Text, nil},
 		{r.Author, func(f field) { p.judgeAuthor(r.Collection, r.Author, f) }},
 		{r.Date, func(f field) { p.judgeDate(r.Collection, r.Date, f) }},
-	})
+	}, p.setup(c, "--extend --reactions"))
 }
 
 func (p *prober) private(ctx context.Context) {
 	c, f := p.cfg.Private.Collection, p.cfg.Private.Fields
-	if c == "" || !p.readable(ctx, c, "let an administrator run \"directus-ircd setup --private\", or take private out of the configuration") {
+	if c == "" || !p.readable(ctx, c, p.runSetup(p.cfg.Channels[0], "--private")+", or take private out of the configuration") {
 		return
 	}
 	p.key(ctx, c, f.ID, "private.fields.id")
 	fields := []judgedField{
-		{f.Text, func(is field) { p.judgeText(c, f.Text, is) }},
+		{f.Text, func(is field) { p.judgeText(c, f.Text, is, p.setup(p.cfg.Channels[0], "--private --widen")) }},
 		{f.Sender, func(is field) { p.judgeAuthor(c, f.Sender, is) }},
 		{f.Recipient, nil},
 		{f.Date, func(is field) { p.judgeDate(c, f.Date, is) }},
 	}
 	if f.Nonce == "" {
-		p.noNonce(c)
+		p.noNonce(ctx, c, "private.fields", p.setup(p.cfg.Channels[0], "--private --extend"))
 	} else {
 		fields = append(fields, judgedField{f.Nonce, func(is field) { p.judgeNonce(c, f.Nonce, is) }})
 	}
-	p.fields(ctx, c, fields)
+	p.fields(ctx, c, fields, p.setup(p.cfg.Channels[0], "--private --extend"))
 }
 
 func (p *prober) markers(ctx context.Context) {
 	c, f := p.cfg.Markers.Collection, p.cfg.Markers.Fields
-	if c == "" || !p.readable(ctx, c, "let an administrator run \"directus-ircd setup --read-markers\", or take read_markers out of the configuration") {
+	if c == "" || !p.readable(ctx, c, p.runSetup(p.cfg.Channels[0], "--read-markers")+", or take read_markers out of the configuration") {
 		return
 	}
 	p.key(ctx, c, "id", "")
 	p.fields(ctx, c, []judgedField{
 		{f.Target, nil}, {f.Date, nil},
 		{f.User, func(is field) { p.judgeAuthor(c, f.User, is) }},
-	})
+	}, p.setup(p.cfg.Channels[0], "--read-markers --extend"))
 }

@@ -38,27 +38,30 @@ func (p *prober) rights(ctx context.Context) {
 		return
 	}
 	for _, c := range p.cfg.Channels {
+		if !p.canRead[c.Collection] {
+			continue // told already, and it may not be there
+		}
 		wanted := append(slices.Sorted(maps.Keys(c.Set)), c.Fields.Text)
 		for _, name := range []string{c.Fields.Nonce, c.Fields.Reply} {
 			if name != "" {
 				wanted = append(wanted, name)
 			}
 		}
-		p.may(granted, c.Name, "write to", c.Collection, "create", wanted, runSetup)
+		p.may(granted, c.Name, "write to", c.Collection, "create", wanted, p.runSetup(c))
 		p.mayDelete(granted, c)
 		if t := c.TopicItem; t.Collection != "" && (!granted[t.Collection]["update"].allowed() || len(granted[t.Collection]["update"].refused([]string{t.Field})) > 0) {
 			p.note("grant update on it if this user is to set the topic", "%s: this user may not change the topic (%s.%s)", c.Name, t.Collection, t.Field)
 		}
-		if r := c.Reactions; r.Collection != "" {
-			p.may(granted, c.Name, "react in", r.Collection, "create", []string{r.Message, r.Text}, "let an administrator run \"directus-ircd setup --reactions\"")
+		if r := c.Reactions; p.canRead[r.Collection] {
+			p.may(granted, c.Name, "react in", r.Collection, "create", []string{r.Message, r.Text}, p.runSetup(c, "--reactions"))
 			if !granted[r.Collection]["delete"].allowed() {
-				p.note("grant delete on one's own: \"directus-ircd setup --reactions\"", "%s: this user cannot take reactions back", c.Name)
+				p.note("grant delete on one's own: "+p.setup(c, "--reactions"), "%s: this user cannot take reactions back", c.Name)
 			}
 		}
 	}
 	p.privateRights(granted)
-	if m := p.cfg.Markers; m.Collection != "" {
-		const fix = "let an administrator run \"directus-ircd setup --read-markers\""
+	if m := p.cfg.Markers; p.canRead[m.Collection] {
+		fix := p.runSetup(p.cfg.Channels[0], "--read-markers")
 		p.may(granted, "read markers", "write to", m.Collection, "create", []string{m.Fields.Target, m.Fields.Date}, fix)
 		p.may(granted, "read markers", "change", m.Collection, "update", []string{m.Fields.Date}, fix)
 	}
@@ -80,7 +83,7 @@ func (p *prober) may(granted grants, where, verb, collection, action string, fie
 
 // mayDelete tells what people cannot do with their own messages.
 func (p *prober) mayDelete(granted grants, c channelConfig) {
-	const fix = "grant it for one's own messages if it is wanted: \"directus-ircd setup --edit\""
+	fix := "grant it for one's own messages if it is wanted: " + p.setup(c, "--edit")
 	update, remove := granted[c.Collection]["update"], granted[c.Collection]["delete"]
 	if c.Correct && (!update.allowed() || len(update.refused([]string{c.Fields.Text})) > 0) {
 		p.miss(fix+", or set corrections to false", "%s: this user may not correct messages (update on %s.%s)", c.Name, c.Collection, c.Fields.Text)
@@ -98,14 +101,14 @@ func (p *prober) mayDelete(granted grants, c channelConfig) {
 
 func (p *prober) privateRights(granted grants) {
 	m := p.cfg.Private
-	if m.Collection == "" {
+	if !p.canRead[m.Collection] {
 		return
 	}
 	fields := []string{m.Fields.Text, m.Fields.Recipient}
 	if m.Fields.Nonce != "" {
 		fields = append(fields, m.Fields.Nonce)
 	}
-	p.may(granted, "private messages", "write to", m.Collection, "create", fields, "let an administrator run \"directus-ircd setup --private\"")
+	p.may(granted, "private messages", "write to", m.Collection, "create", fields, p.runSetup(p.cfg.Channels[0], "--private"))
 	if granted[m.Collection]["read"].Access == "full" {
 		p.note("restrict the permission to read "+m.Collection+" to sender and recipient in the Directus app, which takes a licence on Directus 12", "private messages: this user can read those of everybody over the Directus API")
 	}

@@ -26,6 +26,9 @@ func (p *prober) write(ctx context.Context, granted grants) {
 		return
 	}
 	for _, c := range p.cfg.Channels {
+		if !p.canRead[c.Collection] {
+			continue // told already
+		}
 		switch remove := granted[c.Collection]["delete"]; {
 		case granted == nil:
 			p.note("send a line there to try", "%s: not written to: whether this user could delete it cannot be told", c.Name)
