@@ -83,7 +83,11 @@ func execute(ctx context.Context, args []string, env *environment) int {
 	case exited >= 0: // --help has printed all there is to say
 		return exited
 	case err != nil:
-		fmt.Fprintf(env.Stderr, "directus-ircd: %v\nRun \"directus-ircd --help\" for the commands and their flags.\n", err)
+		helped, about := "directus-ircd", "the commands and their flags"
+		if wrong, ok := errors.AsType[*kong.ParseError](err); ok && wrong.Context.Selected() != nil {
+			helped, about = helped+" "+wrong.Context.Selected().Name, "its flags"
+		}
+		fmt.Fprintf(env.Stderr, "directus-ircd: %v\nRun \"%s --help\" for %s.\n", err, helped, about)
 		return exitUsage
 	}
 	if err := command.Run(); err != nil {
