@@ -41,24 +41,25 @@ func (s *session) recall(j *joined, down bool) []ircd.Event {
 	return []ircd.Event{&ircd.Admission{Channel: j.Name}}
 }
 
-// lessPause is how often a session tries whether less of a channel may be read: each try
-// costs a subscription, and every session makes its own.
-const lessPause = 3 * time.Minute
-
 // readOtherwise begins, now and then, to move a channel that may not be read as a part of
 // its group to the groups that ask for less: without the fields that the channel can do
-// without, or that only others are told apart by.
+// without, or that only others are told apart by. Those that Directus says may not be read
+// either are not tried until it says otherwise, which the member's check finds out.
 func (s *session) readOtherwise(j *joined) {
 	now := time.Now()
-	if j.move != nil || now.Before(j.nextTry) {
+	if j.move != nil || !j.less.isOver(now) {
 		return
 	}
 	groups := s.plan.groupsOf(j.channel)
-	less := groups[slices.Index(groups, j.view.feed.group)+1:]
+	less := slices.Clone(groups[slices.Index(groups, j.view.feed.group)+1:])
+	less = slices.DeleteFunc(less, func(g *group) bool {
+		readable, said := s.member.rights.suffice(g)
+		return said && !readable
+	})
 	if len(less) == 0 {
 		return
 	}
-	j.nextTry = now.Add(jitter(lessPause))
+	j.less.begin(now)
 	j.move = &move{channel: j.channel, view: s.hold(less[0]), rest: less[1:], changes: map[string]struct{}{}}
 	s.ring()
 }
@@ -86,7 +87,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 		}
 	}()
 	if err := s.readableAgain(ctx, j); isForbidden(err) {
-		j.nextTry = time.Time{}
+		j.less = retryPause{}
 		s.readOtherwise(j)
 		return nil, unreadable(j.Name, err)
 	} else if err != nil {

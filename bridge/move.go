@@ -203,7 +203,7 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 		j.setOut(false)
 		next := *j
 		next.channel, next.view, next.move, next.floor, next.floorPos = m.channel, m.view, nil, nil, 0
-		next.shown = nil
+		next.shown, next.less = nil, retryPause{}
 		if m.channel.Collection == j.Collection {
 			s.carryOver(j, &next, shown)
 			if out || m.blind && !j.fetches {

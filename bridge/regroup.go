@@ -34,8 +34,9 @@ func (s *session) regroup() {
 			continue
 		}
 		groups := []*group{j.view.feed.group}
-		if better := s.better(j); len(better) > 0 && !now.Before(j.nextBetter) {
-			groups, j.nextBetter = better, now.Add(jitter(lessPause))
+		if better := s.better(j); len(better) > 0 && j.better.isOver(now) {
+			groups = better
+			j.better.begin(now)
 		} else if s.keyOf(groups[0]).same(j.view.feed.key) {
 			continue
 		}

@@ -80,10 +80,10 @@ type joined struct {
 	// out says that the client is not in the channel, as the user may not read it, and
 	// called that it is to come back; see exile.
 	out, called bool
-	nextCall    time.Time // it is not called before
-	nextTry     time.Time // for another group, while it may not be read as a part of this one
-	nextBetter  time.Time // for a group that the plan prefers to this one; see regroup
-	present     bool      // others in the channel know; see company
+	nextCall    time.Time  // it is not called before
+	less        retryPause // for another group, while it may not be read as a part of this one
+	better      retryPause // for a group that the plan prefers to this one; see regroup
+	present     bool       // others in the channel know; see company
 	// What the backlog has shown, to be left out of the feed: these ids (with
 	// the texts, as edits of them may be on their way) until the feed has read
 	// the collection once more since shownAt, when the backlog had been read; what the

@@ -1,0 +1,26 @@
+package bridge
+
+import "time"
+
+const (
+	// lessPause is how long a session waits after it has tried to read a channel in another
+	// group, at first: each try costs a subscription, and every session makes its own.
+	lessPause = 3 * time.Minute
+	// longestPause is what that grows to, as long as Directus refuses.
+	longestPause = 4 * lessPause
+)
+
+// retryPause spaces out what Directus may refuse each time. It belongs to the session's
+// goroutine; the zero value lets a first try begin at once.
+type retryPause struct {
+	next time.Time
+	wait time.Duration // after the next try; zero: lessPause
+}
+
+func (p *retryPause) isOver(now time.Time) bool { return !now.Before(p.next) }
+
+// begin notes a try: the one after it waits twice as long as this one did.
+func (p *retryPause) begin(now time.Time) {
+	wait := max(p.wait, lessPause)
+	p.next, p.wait = now.Add(jitter(wait)), min(2*wait, longestPause)
+}
