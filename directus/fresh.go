@@ -25,7 +25,7 @@ const searchAgain = 10 * time.Minute
 
 // read reads a collection.
 func (a *Account) read(ctx context.Context, path string, q Query, out any) error {
-	k := call{path: path, out: out, whole: q.Whole, cutRelated: q.CutRelated, most: q.MaxAnswer}
+	k := call{path: path, out: out, rows: true, whole: q.Whole, cutRelated: q.CutRelated, most: q.MaxAnswer}
 	if a.client.searches.allowed() {
 		k.method, k.body = methodSearch, map[string]any{"query": q.object()}
 		err := a.call(ctx, k)

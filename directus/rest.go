@@ -25,6 +25,7 @@ type call struct {
 	body         any          // sent as JSON unless nil
 	token        string       // bearer token; empty: none
 	out          any          // receives "data" unless nil
+	rows         bool         // it reads a collection: an answer holds a list, if an empty one
 	whole        bool         // strings over MaxString are not cut
 	cutRelated   bool         // strings of related items are cut at MaxRelated
 	most         int          // bytes of the answer, if that is less than the client's; 0: no
@@ -77,10 +78,23 @@ func (c *Client) once(ctx context.Context, k call) error {
 	if k.text != nil {
 		*k.text = string(body)
 	}
-	if k.out == nil || len(body) == 0 {
+	switch {
+	case resp.StatusCode == http.StatusNoContent && !k.rows: // the item may not be read, or on Directus 10 one's own permissions
+		return nil
+	case k.out == nil && !k.changes(): // a ping
 		return nil
 	}
-	return decodeData(resp, body, k.out)
+	data, err := dataOf(resp, body)
+	switch {
+	case err != nil || k.out == nil:
+		return err
+	case string(data) == "null" && !k.changes(): // no rows are []: see notAnAnswer
+		return notAnAnswer(resp)
+	}
+	if err := decodeJSON(data, k.out); err != nil {
+		return fmt.Errorf("decode answer: %w", err)
+	}
+	return nil
 }
 
 // body reads the answer to a call.
@@ -130,22 +144,24 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	return req, nil
 }
 
-// decodeData stores the "data" member of an answer into out. Numbers that go
-// into an interface become json.Number, so that no key loses digits.
-func decodeData(resp *http.Response, body []byte, out any) error {
+// dataOf is the "data" member of an answer.
+func dataOf(resp *http.Response, body []byte) (json.RawMessage, error) {
 	var answer struct {
 		Data json.RawMessage `json:"data"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || answer.Data == nil {
-		return &Error{Status: resp.StatusCode, Message: "the answer is not one of directus: check its URL"}
+		return nil, notAnAnswer(resp)
 	}
-	if err := decodeJSON(answer.Data, out); err != nil {
-		return fmt.Errorf("decode answer: %w", err)
-	}
-	return nil
+	return answer.Data, nil
 }
 
-// decodeJSON is json.Unmarshal with json.Number for numbers of no given type.
+// notAnAnswer is the error of what something else has said in the place of Directus, such as a
+// proxy. Taken for an answer without rows, it would be the end of all messages.
+func notAnAnswer(resp *http.Response) error {
+	return &Error{Status: resp.StatusCode, Message: "the answer is not one of directus: check its URL"}
+}
+
+// decodeJSON is json.Unmarshal with json.Number for numbers of no given type, so that no key loses digits.
 // Its errors name types and offsets, never values.
 func decodeJSON(data []byte, out any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
