@@ -86,7 +86,8 @@ func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo border) (
 	}
 	lo.behind = false
 	w := h.walk(false, &left.seen, &lo, maxTies)
-	if err := w.fill(ctx, maxTies); err != nil {
+	// It does not pause when the page is long: each call begins anew, and would never end.
+	if err := w.some(ctx, maxTies, time.Time{}); err != nil {
 		return nil, err
 	}
 	list, _ := w.take(maxTies)
