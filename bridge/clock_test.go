@@ -304,28 +304,3 @@ func TestDeviceBehindABacklogOfTheFuture(t *testing.T) {
 		v.leave()
 	})
 }
-
-// What is written right after a JOIN is news though it is found only later, and though the clock of Directus is known to a
-// second: it may be dated before the likeliest time of the JOIN.
-func TestWrittenRightAfterAJoin(t *testing.T) {
-	for _, behind := range []time.Duration{300 * time.Millisecond, 600 * time.Millisecond} {
-		t.Run(behind.String(), func(t *testing.T) {
-			ircdtest.Bubble(t, func(t *testing.T) {
-				r := newRememberingAt(t, directustest.FakeOptions{Ahead: -behind}, nil)
-				r.insert("before")
-				time.Sleep(time.Minute)
-				v := r.login("ada", "")
-				end := outages["no answers"](r)
-				if _, err := v.session.Join(t.Context(), "#messages", ircd.JoinOptions{}); err != nil {
-					t.Fatal(err)
-				}
-				r.fake.LoseEvents(true)
-				r.insert("news")
-				r.fake.LoseEvents(false)
-				end()
-				time.Sleep(10 * time.Second)
-				same(t, v.texts(), "news")
-			})
-		})
-	}
-}

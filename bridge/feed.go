@@ -112,15 +112,6 @@ type cursor struct {
 	date time.Time // zero: the collection was empty
 }
 
-// openedNow is the earliest date of what is written from now on: the clock of Directus is known
-// to a second at first.
-func openedNow(account *directus.Account) time.Time {
-	if earliest, known := account.EarliestSince(time.Now()); known {
-		return earliest
-	}
-	return account.Now()
-}
-
 // newFeed makes a feed that is carried by its first reader.
 func newFeed(key feedKey, m *member, opened time.Time) *feed {
 	f := &feed{

@@ -56,7 +56,7 @@ func (fs *feeds) attach(key feedKey, m *member, wake func()) (r *reader) {
 		}
 		f := fs.open[key]
 		if f == nil {
-			f = newFeed(key, m, openedNow(m.account))
+			f = newFeed(key, m, m.account.Now())
 			fs.start(f)
 		}
 		about(f)
