@@ -74,14 +74,14 @@ func askPage(conn net.Conn, in *bufio.Reader) error {
 	if _, err := fmt.Fprintf(conn, "CHATHISTORY LATEST %s * 100\r\n", channel); err != nil {
 		return err
 	}
-	for got := 0; ; {
+	for opened := false; ; {
 		line, err := in.ReadSlice('\n')
 		switch {
 		case err != nil:
 			return err
-		case bytes.Contains(line, []byte(mark)):
-			got++
-		case bytes.Contains(line, []byte(" BATCH -")) && got > 0:
+		case bytes.Contains(line, []byte(" BATCH +")):
+			opened = true // what was stored a moment before the login may be news, and in no page
+		case bytes.Contains(line, []byte(" BATCH -")) && opened:
 			return nil
 		case bytes.Contains(line, []byte("FAIL")):
 			return fmt.Errorf("the daemon says %s", line)
