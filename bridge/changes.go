@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"directus-ircd/ircd"
@@ -261,20 +260,4 @@ func (f *feed) written(r row) time.Time { return time.Now().Add(-max(0, f.age(r)
 func (f *feed) nextID(msgid string) string {
 	f.stamped = max(f.clock().UnixMilli(), f.stamped+1)
 	return originalID(msgid) + ".e" + strconv.FormatInt(f.stamped, 36)
-}
-
-// maxBeginning is how much of a text stands for the whole.
-const maxBeginning = 120
-
-// beginning is the beginning of a text on one line, without formatting.
-func beginning(text string) string {
-	words := strings.Join(strings.Fields(mircFormat.ReplaceAllString(clip(text, maxQuoted), "")), " ")
-	if len(words) <= maxBeginning {
-		return words
-	}
-	cut := maxBeginning
-	for cut > 0 && words[cut]&0xc0 == 0x80 {
-		cut--
-	}
-	return words[:cut] + "…"
 }

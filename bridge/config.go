@@ -38,16 +38,6 @@ type Channel struct {
 	Reactions *Reactions
 }
 
-// Format is a way to write formatted text.
-type Format string
-
-// The formats.
-const (
-	FormatPlain    Format = "plain" // the default, also of an empty Format
-	FormatMarkdown Format = "markdown"
-	FormatHTML     Format = "html"
-)
-
 // Fields names the fields of a collection that make a message. Those that the
 // collection does not have are empty.
 type Fields struct {

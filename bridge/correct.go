@@ -30,7 +30,7 @@ func (s *session) correct(ctx context.Context, to addressee, c correction) (*irc
 		if err != nil {
 			return err
 		}
-		text, err := c.of(whole, to)
+		text, err := correctedText(c, whole, to)
 		if err == nil {
 			now, err = s.rewrite(ctx, to, last, text)
 		}
@@ -48,8 +48,8 @@ func (s *session) correct(ctx context.Context, to addressee, c correction) (*irc
 	return m, nil
 }
 
-// of is the corrected text of a row. The error is an *ircd.Error.
-func (c correction) of(last row, to addressee) (string, error) {
+// correctedText is the text of a row after a correction. The error is an *ircd.Error.
+func correctedText(c correction, last row, to addressee) (string, error) {
 	text, found := corrected(c, last, to.channel)
 	switch {
 	case to.view.feed.tooOld(last):
@@ -81,11 +81,11 @@ func corrected(c correction, r row, ch *channel) (text string, found int) {
 			return text, found
 		}
 	}
-	kind, shown := shownText(r.text, ch.Format)
+	kind, shown := ch.Format.show(r.text)
 	if shown, found = c.apply(shown); found <= 0 || found > 1 && !c.all {
 		return r.text, found
 	}
-	return storedText(ircd.Outgoing{Kind: kind, Text: shown}, ch), found
+	return ch.Format.store(ircd.Outgoing{Kind: kind, Text: shown}), found
 }
 
 // lastOwn reads the user's last message in a channel.

@@ -1,76 +1,25 @@
 package bridge
 
 import (
-	"sync"
+	"strings"
 
 	"directus-ircd/ircd"
 )
 
-// A stored text is plain, Markdown or HTML, as its channel's Format says. On IRC
-// it is text with mIRC formatting; both ways keep its words. An action is stored as
-// "/me text" in every format.
+// Format is a way to write formatted text in the text field of a collection. On IRC it is
+// text with mIRC formatting; both ways keep its words.
+type Format string
 
-// maxRecent and maxRecentBytes bound the texts that a channel remembers, and the bytes
-// of all of them with what they are shown as.
+// The formats.
 const (
-	maxRecent      = 64
-	maxRecentBytes = 2 << 20
+	FormatPlain    Format = "plain" // the default, also of an empty Format
+	FormatMarkdown Format = "markdown"
+	FormatHTML     Format = "html"
 )
 
-// recentTexts remembers what the latest texts of a channel are shown as: what is
-// said goes to everybody who is connected, and each of them may have a feed. Whoever
-// asks for a text that is being converted waits.
-type recentTexts struct {
-	mu    sync.Mutex
-	known map[digest]*shownAs // guarded by mu
-	bytes int                 // guarded by mu: of what is known
-}
-
-// shownAs is static once its text was converted.
-type shownAs struct {
-	once sync.Once
-	done bool // else it panicked
-	kind ircd.Kind
-	text string
-}
-
-// shown is what IRC sees of a text that is stored in the channel.
-func (c *channel) shown(stored string) (ircd.Kind, string) {
-	if len(stored) <= maxQuoted && (c.Format == "" || c.Format == FormatPlain) {
-		return shownText(stored, c.Format)
-	}
-	s := c.recent.of(digestOf(stored))
-	s.once.Do(func() {
-		s.kind, s.text = shownText(stored, c.Format)
-		s.done = true
-		c.recent.count(len(s.text))
-	})
-	if !s.done {
-		return shownText(stored, c.Format) // so it does here
-	}
-	return s.kind, s.text
-}
-
-func (r *recentTexts) of(d digest) *shownAs {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := r.known[d]
-	if s != nil {
-		return s
-	}
-	if r.known == nil || len(r.known) >= maxRecent || r.bytes > maxRecentBytes {
-		r.known, r.bytes = map[digest]*shownAs{}, 0
-	}
-	s = &shownAs{}
-	r.known[d] = s
-	return s
-}
-
-func (r *recentTexts) count(bytes int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.bytes += bytes
-}
+// actionPrefix marks an action in a stored text of any format. It is what people type, on
+// both sides, so a reader of the web page understands it and may write it.
+const actionPrefix = "/me "
 
 // valid reports whether there is such a format.
 func (f Format) valid() bool {
@@ -79,6 +28,29 @@ func (f Format) valid() bool {
 		return true
 	}
 	return false
+}
+
+// store is what an IRC message is stored as; empty if nothing of it can be seen. A NOTICE
+// is stored like a PRIVMSG.
+func (f Format) store(m ircd.Outgoing) string {
+	text := strings.TrimRight(ircd.CleanText(m.Text), " \n")
+	if !isShown(text) {
+		return ""
+	}
+	if m.Kind == ircd.Action {
+		text = actionPrefix + text
+	}
+	return strings.TrimRight(f.fromIRC(text), " \n")
+}
+
+// show is what IRC sees of a stored text. It holds no control characters but line breaks,
+// tabs and the codes of mIRC formatting.
+func (f Format) show(stored string) (ircd.Kind, string) {
+	text := strings.TrimRight(f.toIRC(ircd.CleanText(stored)), " \n")
+	if action, ok := strings.CutPrefix(text, actionPrefix); ok && isShown(action) {
+		return ircd.Action, action
+	}
+	return ircd.Privmsg, text
 }
 
 // toIRC makes IRC text of a stored text.

@@ -7,7 +7,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
@@ -191,61 +190,14 @@ func TestActionsInFormats(t *testing.T) {
 	for f, want := range map[Format]string{
 		FormatPlain: "/me waves at 2*3*4", FormatMarkdown: `/me **waves** at 2\*3\*4`, FormatHTML: "/me <strong>waves</strong> at 2*3*4",
 	} {
-		c := &channel{Channel: Channel{Format: f}}
-		stored := storedText(ircd.Outgoing{Kind: ircd.Action, Text: "\x02waves\x02 at 2*3*4"}, c)
-		kind, shown := shownText(stored, f)
+		stored := f.store(ircd.Outgoing{Kind: ircd.Action, Text: "\x02waves\x02 at 2*3*4"})
+		kind, shown := f.show(stored)
 		if stored != want || kind != ircd.Action || unformatted(shown) != "waves at 2*3*4" {
 			t.Errorf("%s: stored %q, shown %v %q", f, stored, kind, shown)
 		}
 	}
-	if kind, shown := shownText("<p>/me waves</p>", FormatHTML); kind != ircd.Action || shown != "waves" {
+	if kind, shown := FormatHTML.show("<p>/me waves</p>"); kind != ircd.Action || shown != "waves" {
 		t.Errorf("from an editor: got %v %q", kind, shown)
-	}
-}
-
-// A correction of a stored text writes the new words in its format.
-func TestCorrectionsInFormats(t *testing.T) {
-	for _, test := range []struct {
-		format       Format
-		stored, line string
-		want         string
-	}{
-		{FormatMarkdown, "**one** two", "s/two/2*3*4/", `**one** 2\*3\*4`},
-		{FormatMarkdown, "**one** two", "s/one/ \x1dthree\x1d /", "** *three* ** two"},
-		{FormatMarkdown, "one,two", "s/,/ /", "one two"},
-		{FormatMarkdown, `2\*3`, "s/2*3/6/", "6"},
-		{FormatHTML, "<p>a <strong>b</strong></p>", "s/a/<i>/", "&lt;i&gt; <strong>b</strong>"},
-		{FormatPlain, "2*3", "s/3/\x02**4**/", "2***4**"},
-	} {
-		c, ok := parseCorrection(test.line)
-		if got, found := corrected(c, row{text: test.stored}, &channel{Channel: Channel{Format: test.format}}); !ok || got != test.want || found != 1 {
-			t.Errorf("%s: %q, %q: got %q, %d", test.format, test.stored, test.line, got, found)
-		}
-	}
-}
-
-// A channel remembers some texts, and not many long ones.
-func TestRecentTexts(t *testing.T) {
-	c := &channel{Channel: Channel{Format: FormatMarkdown}}
-	for i := range 3 * maxRecent {
-		if _, got := c.shown("**" + strings.Repeat("x", i+1) + "**"); len(got) != i+3 {
-			t.Fatalf("got %q", got)
-		}
-		if _, again := c.shown("/me **again**"); again != "\x02again\x02" {
-			t.Fatalf("got %q", again)
-		}
-	}
-	if n := len(c.recent.known); n > maxRecent {
-		t.Errorf("%d texts are remembered", n)
-	}
-	most := 0
-	c = &channel{}
-	for i := range maxRecent {
-		c.shown(strings.Repeat("x", directus.MaxString-i))
-		most = max(most, len(c.recent.known))
-	}
-	if most > maxRecentBytes/directus.MaxString+2 {
-		t.Errorf("%d long texts are remembered", most)
 	}
 }
 
@@ -293,7 +245,7 @@ func FuzzToIRC(f *testing.F) {
 	f.Add("<p><b>a<a href='https://x'>y</b><ul><li>&#2;z")
 	f.Fuzz(func(t *testing.T, stored string) {
 		for _, format := range []Format{FormatMarkdown, FormatHTML} {
-			_, got := shownText(stored, format)
+			_, got := format.show(stored)
 			checkIRC(t, strings.TrimRight(strings.ReplaceAll(got, "\t", " "), "\n"))
 		}
 	})
@@ -312,8 +264,8 @@ func FuzzRoundTrip(f *testing.F) {
 			return
 		}
 		for _, format := range []Format{FormatMarkdown, FormatHTML} {
-			stored := storedText(ircd.Outgoing{Text: typed}, &channel{Channel: Channel{Format: format}})
-			_, shown := shownText(stored, format)
+			stored := format.store(ircd.Outgoing{Text: typed})
+			_, shown := format.show(stored)
 			// Not word by word: "`Foo`s" becomes Foos. And the language of a block of code is hidden.
 			whole := parseable(stored) && !strings.Contains(plain, "```") && !strings.Contains(plain, "~~~")
 			if want, got := strings.Join(wordsOf(plain), ""), strings.Join(wordsOf(shown), ""); whole && got != want {

@@ -116,13 +116,3 @@ func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message 
 	}
 	return m
 }
-
-// shownText is what IRC sees of a stored text. It holds no control characters but
-// line breaks, tabs and the codes of mIRC formatting.
-func shownText(stored string, f Format) (ircd.Kind, string) {
-	text := strings.TrimRight(f.toIRC(ircd.CleanText(stored)), " \n")
-	if action, ok := strings.CutPrefix(text, actionPrefix); ok && isShown(action) {
-		return ircd.Action, action
-	}
-	return ircd.Privmsg, text
-}

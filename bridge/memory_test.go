@@ -50,20 +50,6 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-func TestBeginning(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                            "",
-		"a\x02b\x02\n\n c":            "ab c",
-		strings.Repeat("ä", 60):       strings.Repeat("ä", 60),
-		strings.Repeat("ä", 61):       strings.Repeat("ä", 60) + "…",
-		"x" + strings.Repeat("ä", 60): "x" + strings.Repeat("ä", 59) + "…",
-	} {
-		if got := beginning(text); got != want {
-			t.Errorf("%q: got %q", text, got)
-		}
-	}
-}
-
 func TestSoftDelete(t *testing.T) {
 	soft := &SoftDelete{Field: "f", Values: []string{"archived", "true", "0", ""}}
 	c := &channel{Channel: Channel{SoftDelete: soft}, equal: []equality{}}

@@ -22,6 +22,22 @@ func unformatted(text string) string {
 	return mircFormat.ReplaceAllString(text, "")
 }
 
+// maxBeginning is how much of a text stands for the whole.
+const maxBeginning = 120
+
+// beginning is the beginning of a text on one line, without formatting.
+func beginning(text string) string {
+	words := strings.Join(strings.Fields(unformatted(clip(text, maxQuoted))), " ")
+	if len(words) <= maxBeginning {
+		return words
+	}
+	cut := maxBeginning
+	for cut > 0 && words[cut]&0xc0 == 0x80 {
+		cut--
+	}
+	return words[:cut] + "…"
+}
+
 // run is a piece of a line in one style.
 type run struct {
 	style style

@@ -57,7 +57,7 @@ func (c reactionStore) parse(raw json.RawMessage) (r reaction, ok bool) {
 
 // reactionText makes a text fit for a reaction; empty if it is none.
 func reactionText(text string) string {
-	text = strings.TrimSpace(mircFormat.ReplaceAllString(ircd.CleanText(text), ""))
+	text = strings.TrimSpace(unformatted(ircd.CleanText(text)))
 	if len(text) > maxReactionText || strings.Contains(text, "\n") {
 		return ""
 	}

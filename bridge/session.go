@@ -446,7 +446,7 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		out.recipient, users[to.user.ID] = to.user.ID, *to.user
 	}
 	m.Text = s.mentioning(ctx, j.channel, m.Text)
-	out.text = storedText(m, j.channel)
+	out.text = j.channel.Format.store(m)
 	if strings.TrimSpace(out.text) == "" {
 		return nil, cannotSend(out.target, "Not sent: nothing is left of the text without its formatting", nil)
 	}

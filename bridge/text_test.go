@@ -21,7 +21,7 @@ func TestStoredText(t *testing.T) {
 		{ircd.Outgoing{Text: "\x02\x02"}, ""},
 		{ircd.Outgoing{Kind: ircd.Action, Text: "\x02"}, ""},
 	} {
-		if got := storedText(c.in, &channel{}); got != c.want {
+		if got := Format("").store(c.in); got != c.want {
 			t.Errorf("%+v: got %q, want %q", c.in, got, c.want)
 		}
 	}
@@ -40,7 +40,7 @@ func TestShownText(t *testing.T) {
 		"trailing\n\n":        "trailing",
 		"bad \xff utf-8":      "bad \uFFFD utf-8",
 	} {
-		kind, got := shownText(in, FormatPlain)
+		kind, got := FormatPlain.show(in)
 		if kind == ircd.Action {
 			got = "ACTION " + got
 		}
@@ -53,9 +53,23 @@ func TestShownText(t *testing.T) {
 func FuzzShownText(f *testing.F) {
 	f.Add("/me a\r\nb\x03\x01")
 	f.Fuzz(func(t *testing.T, in string) {
-		_, got := shownText(in, FormatPlain)
+		_, got := FormatPlain.show(in)
 		if i := strings.IndexFunc(got, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }); i >= 0 {
 			t.Fatalf("%q: control character in %q", in, got)
 		}
 	})
+}
+
+func TestBeginning(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                            "",
+		"a\x02b\x02\n\n c":            "ab c",
+		strings.Repeat("ä", 60):       strings.Repeat("ä", 60),
+		strings.Repeat("ä", 61):       strings.Repeat("ä", 60) + "…",
+		"x" + strings.Repeat("ä", 60): "x" + strings.Repeat("ä", 59) + "…",
+	} {
+		if got := beginning(text); got != want {
+			t.Errorf("%q: got %q", text, got)
+		}
+	}
 }

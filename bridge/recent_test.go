@@ -1,0 +1,33 @@
+package bridge
+
+import (
+	"strings"
+	"testing"
+
+	"directus-ircd/directus"
+)
+
+// A channel remembers some texts, and not many long ones.
+func TestRecentTexts(t *testing.T) {
+	c := &channel{Channel: Channel{Format: FormatMarkdown}}
+	for i := range 3 * maxRecent {
+		if _, got := c.shown("**" + strings.Repeat("x", i+1) + "**"); len(got) != i+3 {
+			t.Fatalf("got %q", got)
+		}
+		if _, again := c.shown("/me **again**"); again != "\x02again\x02" {
+			t.Fatalf("got %q", again)
+		}
+	}
+	if n := len(c.recent.known); n > maxRecent {
+		t.Errorf("%d texts are remembered", n)
+	}
+	most := 0
+	c = &channel{}
+	for i := range maxRecent {
+		c.shown(strings.Repeat("x", directus.MaxString-i))
+		most = max(most, len(c.recent.known))
+	}
+	if most > maxRecentBytes/directus.MaxString+2 {
+		t.Errorf("%d long texts are remembered", most)
+	}
+}
