@@ -50,7 +50,7 @@ func (s *session) correct(ctx context.Context, to addressee, c correction) (*irc
 
 // correctedText is the text of a row after a correction. The error is an *ircd.Error.
 func correctedText(c correction, last row, to addressee) (string, error) {
-	text, found := corrected(c, last, to.channel)
+	made, found := corrected(c, last, to.channel)
 	switch {
 	case to.view.feed.tooOld(last):
 		return "", notCorrected(to.name, "your last message here is too old", nil)
@@ -60,25 +60,25 @@ func correctedText(c correction, last row, to addressee) (string, error) {
 		return "", notCorrected(to.name, "your last message here does not have these words", nil)
 	case found > 1 && !c.all:
 		return "", notCorrected(to.name, fmt.Sprintf("your last message has these words %d times. Give more of them, or add a g behind the last delimiter to change all", found), nil)
-	case strings.TrimSpace(text) == "":
+	case strings.TrimSpace(made) == "":
 		return "", notCorrected(to.name, "nothing would be left of your last message. Delete it instead", nil)
 	}
-	return text, nil
+	return made, nil
 }
 
 // corrected applies a correction to the text of a row. It works on the text as it
 // is stored, which keeps all the rest as it is, and if the words are not there,
 // or the stored text is full of tags, on what people see.
-func corrected(c correction, r row, ch *channel) (text string, found int) {
+func corrected(c correction, r row, ch *channel) (made string, found int) {
 	if ch.Format != FormatHTML {
 		stored := c
-		if text := strings.TrimSpace(ircd.CleanText(c.new)); isShown(text) {
-			stored.new = strings.Replace(ircd.CleanText(c.new), text, ch.Format.fromIRC(text), 1)
+		if words := strings.TrimSpace(ircd.CleanText(c.new)); isShown(words) {
+			stored.new = strings.Replace(ircd.CleanText(c.new), words, ch.Format.fromIRC(words), 1)
 		} else {
 			stored.new = unformatted(ircd.CleanText(c.new))
 		}
-		if text, found = stored.apply(r.text); found != 0 {
-			return text, found
+		if made, found = stored.apply(r.text); found != 0 {
+			return made, found
 		}
 	}
 	kind, shown := ch.Format.show(r.text)
@@ -130,9 +130,9 @@ func (s *session) wholeOf(ctx context.Context, to addressee, r row) (row, error)
 
 // rewrite stores a new text for a row and returns the row as it is then. Where
 // the answer does not come, it looks.
-func (s *session) rewrite(ctx context.Context, to addressee, r row, text string) (now row, failed error) {
+func (s *session) rewrite(ctx context.Context, to addressee, r row, newText string) (now row, failed error) {
 	f := to.view.feed
-	undo := s.member.deeds().rewriting(s.User(), f.group, r.id, text)
+	undo := s.member.deeds().rewriting(s.User(), f.group, r.id, newText)
 	defer func() {
 		switch {
 		case failed == nil: // Directus may have stored the text in its own way
@@ -141,14 +141,14 @@ func (s *session) rewrite(ctx context.Context, to addressee, r row, text string)
 			undo()
 		}
 	}()
-	raw, err := s.member.alter(ctx, f.group, r.id, map[string]any{f.group.fields.Text: text})
+	raw, err := s.member.alter(ctx, f.group, r.id, map[string]any{f.group.fields.Text: newText})
 	switch {
 	case err == nil:
 		if now, err := f.group.parse(raw); err == nil && now.id == r.id {
 			return now, nil
 		}
 		// It is stored, and not to be read back.
-		r.text, r.more = clip(text, directus.MaxString), max(len(text)-directus.MaxString, 0)
+		r.text, r.more = clip(newText, directus.MaxString), max(len(newText)-directus.MaxString, 0)
 		return r, nil
 	case !errors.Is(err, directus.ErrUnconfirmed):
 		return row{}, err
@@ -157,7 +157,7 @@ func (s *session) rewrite(ctx context.Context, to addressee, r row, text string)
 	defer cancel()
 	now, lookErr := s.lookUp(ctx, to, r.id)
 	switch {
-	case lookErr == nil && now.says(text):
+	case lookErr == nil && now.says(newText):
 		return now, nil
 	case (lookErr == nil || errors.Is(lookErr, errUnknownMessage)) && !mayFollow(err):
 		return row{}, failureOf(err)

@@ -129,7 +129,7 @@ func (d deed) as(author ircd.User) ircd.User {
 	return d.by
 }
 
-func textDigest(text string) digest { return digestOf(clip(text, directus.MaxString)) }
+func textDigest(whole string) digest { return digestOf(clip(whole, directus.MaxString)) }
 
 // deeds are those of all members; nil where a member has no feeds.
 func (m *member) deeds() *deeds {

@@ -164,8 +164,8 @@ func (f *feed) version(r row, c *channel, m, before *ircd.Message, msgid string,
 	v.ReplyTo, v.Quote, v.Replayed = "", nil, false
 	v.Text = editMark + m.Text
 	if before != nil && before.Kind == m.Kind {
-		if text, changed := editText(before.Text, m.Text); changed {
-			v.Text = text
+		if edit, changed := editText(before.Text, m.Text); changed {
+			v.Text = edit
 		}
 	}
 	if by.ID == "" || by.ID != m.From.ID {

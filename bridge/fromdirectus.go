@@ -94,17 +94,17 @@ func usersOf(rows []row) []string {
 
 // toMessage is what IRC sees of a row of a channel.
 func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message {
-	kind, text := c.shown(r.text)
-	text = refs.text(text, c)
+	kind, shown := c.shown(r.text)
+	shown = refs.text(shown, c)
 	if r.more > 0 {
-		text += fmt.Sprintf("\n[bytes not shown: %d]", r.more)
+		shown += fmt.Sprintf("\n[bytes not shown: %d]", r.more)
 	}
 	for _, line := range refs.files[r.id] {
-		text = strings.TrimPrefix(text+"\n"+line, "\n")
+		shown = strings.TrimPrefix(shown+"\n"+line, "\n")
 	}
 	m := &ircd.Message{
 		ID: messageID(r), Time: r.shownAt(), From: refs.author(r.author, c), Target: c.Name,
-		Kind: kind, Text: text, Replayed: replayed,
+		Kind: kind, Text: shown, Replayed: replayed,
 	}
 	if c.private {
 		m.To = refs.author(r.recipient, c)

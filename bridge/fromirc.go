@@ -10,11 +10,11 @@ import (
 // mentioning writes those whom a message mentions by id, where the channel wants
 // that, as far as its author may know them. Nothing that goes wrong with it is
 // worth a message: a name that cannot be looked up stays as it was typed.
-func (s *session) mentioning(ctx context.Context, c *channel, text string) string {
+func (s *session) mentioning(ctx context.Context, c *channel, said string) string {
 	if !c.MentionIDs {
-		return text
+		return said
 	}
-	nicks := mentionedNicks(text)
+	nicks := mentionedNicks(said)
 	ids := map[string]string{}
 	if len(nicks) > 0 {
 		_ = s.member.attempt(ctx, referTimeout, func(ctx context.Context) error {
@@ -33,7 +33,7 @@ func (s *session) mentioning(ctx context.Context, c *channel, text string) strin
 			return nil
 		})
 	}
-	return storeMentions(text, func(nick string) (string, bool) {
+	return storeMentions(said, func(nick string) (string, bool) {
 		id, ok := ids[ircd.Fold(nick)]
 		return id, ok
 	})
