@@ -30,14 +30,14 @@ func (w *world) giveKey(collection string, item map[string]any) {
 }
 
 // marked is a text as people write it in a page, where that is formatted.
-func marked(text string, format bridge.Format) string {
+func marked(words string, format bridge.Format) string {
 	switch format {
 	case bridge.FormatHTML:
-		return "<p>" + strings.Replace(text, "lorem ipsum", "<b>lorem</b> &amp; <i>ipsum</i>", 1) + "</p>"
+		return "<p>" + strings.Replace(words, "lorem ipsum", "<b>lorem</b> &amp; <i>ipsum</i>", 1) + "</p>"
 	case bridge.FormatMarkdown:
-		return strings.Replace(text, "lorem ipsum", "**lorem** _ipsum_", 1)
+		return strings.Replace(words, "lorem ipsum", "**lorem** _ipsum_", 1)
 	}
-	return text
+	return words
 }
 
 // item is what a message in a channel is stored as.
