@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -144,7 +145,7 @@ func TestFilesOutOfReach(t *testing.T) {
 func TestMentions(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		byID := messages("messages")
-		byID.MentionIDs, byID.Format = true, bridge.FormatMarkdown
+		byID.MentionIDs, byID.Format = true, text.Markdown
 		byName := messages("messages")
 		byName.Name = "#text"
 		c := newChat(t, nil, byID, byName)

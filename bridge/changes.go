@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/ircd"
 )
 
@@ -167,7 +168,7 @@ func (f *feed) redactions(id string, p *place, at time.Time) []entry {
 		return &ircd.Redaction{MsgID: msgid, Time: at, From: m.From, By: by, Target: m.Target, To: m.To}
 	}
 	first := event(m.ID)
-	first.Said, first.Text = m.Time, beginning(m.Text)
+	first.Said, first.Text = m.Time, text.Beginning(m.Text)
 	entries := []entry{{row: row{id: id}, channel: p.channel, event: first}}
 	for _, edit := range p.edits {
 		entries = append(entries, entry{row: row{id: id}, channel: p.channel, event: event(edit)})

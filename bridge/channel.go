@@ -227,7 +227,7 @@ func newChannel(cfg Channel) (*channel, error) {
 		return nil, fmt.Errorf("channel %q: not a channel name", cfg.Name)
 	case cfg.Collection == "" || cfg.Fields.Text == "" || cfg.Fields.Author == "" || cfg.Fields.Date == "":
 		return nil, fmt.Errorf("channel %q: collection and the fields text, author and date are needed", cfg.Name)
-	case !cfg.Format.valid():
+	case !cfg.Format.Valid():
 		return nil, fmt.Errorf("channel %q: format %q is none of plain, markdown, html", cfg.Name, cfg.Format)
 	case cfg.SoftDelete != nil && (cfg.SoftDelete.Field == "" || len(cfg.SoftDelete.Values) == 0):
 		return nil, fmt.Errorf("channel %q: the mark of deleted items needs a field and values", cfg.Name)

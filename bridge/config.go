@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"cmp"
+	"directus-ircd/bridge/text"
 	"time"
 )
 
@@ -22,7 +23,7 @@ type Channel struct {
 	Set    map[string]any
 	Fields Fields
 	// Format is what the text field holds.
-	Format Format
+	Format text.Format
 	// MentionIDs stores "@nick" as "@<user id>", as Directus writes mentions;
 	// otherwise texts are stored as they are typed.
 	MentionIDs bool
@@ -78,7 +79,7 @@ type Private struct {
 	Collection string
 	// Fields has a Recipient; Author is the sender.
 	Fields Fields
-	Format Format
+	Format text.Format
 	// Backlog is the number of messages shown after the login to clients that
 	// do not fetch history by themselves; 0 shows none.
 	Backlog int

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -20,7 +21,7 @@ const maxWhole = 1 << 20
 
 // correct edits the user's last message in a channel, whichever connection it
 // came from, and returns it as Send does.
-func (s *session) correct(ctx context.Context, to addressee, c correction) (*ircd.Message, error) {
+func (s *session) correct(ctx context.Context, to addressee, c text.Correction) (*ircd.Message, error) {
 	var last, now row
 	err := s.member.change(ctx, func(ctx context.Context) (err error) {
 		if last, err = s.lastOwn(ctx, to); err != nil {
@@ -49,16 +50,16 @@ func (s *session) correct(ctx context.Context, to addressee, c correction) (*irc
 }
 
 // correctedText is the text of a row after a correction. The error is an *ircd.Error.
-func correctedText(c correction, last row, to addressee) (string, error) {
+func correctedText(c text.Correction, last row, to addressee) (string, error) {
 	made, found := corrected(c, last, to.channel)
 	switch {
 	case to.view.feed.tooOld(last):
 		return "", notCorrected(to.name, "your last message here is too old", nil)
-	case found == tooLong:
+	case found == text.TooLong:
 		return "", notCorrected(to.name, "your message would become too long", nil)
 	case found == 0:
 		return "", notCorrected(to.name, "your last message here does not have these words", nil)
-	case found > 1 && !c.all:
+	case found > 1 && !c.All:
 		return "", notCorrected(to.name, fmt.Sprintf("your last message has these words %d times. Give more of them, or add a g behind the last delimiter to change all", found), nil)
 	case strings.TrimSpace(made) == "":
 		return "", notCorrected(to.name, "nothing would be left of your last message. Delete it instead", nil)
@@ -69,23 +70,23 @@ func correctedText(c correction, last row, to addressee) (string, error) {
 // corrected applies a correction to the text of a row. It works on the text as it
 // is stored, which keeps all the rest as it is, and if the words are not there,
 // or the stored text is full of tags, on what people see.
-func corrected(c correction, r row, ch *channel) (made string, found int) {
-	if ch.Format != FormatHTML {
+func corrected(c text.Correction, r row, ch *channel) (made string, found int) {
+	if ch.Format != text.HTML {
 		stored := c
-		if words := strings.TrimSpace(ircd.CleanText(c.new)); isShown(words) {
-			stored.new = strings.Replace(ircd.CleanText(c.new), words, ch.Format.fromIRC(words), 1)
+		if words := strings.TrimSpace(ircd.CleanText(c.New)); text.Visible(words) {
+			stored.New = strings.Replace(ircd.CleanText(c.New), words, ch.Format.FromIRC(words), 1)
 		} else {
-			stored.new = unformatted(ircd.CleanText(c.new))
+			stored.New = text.Unformatted(ircd.CleanText(c.New))
 		}
-		if made, found = stored.apply(r.text); found != 0 {
+		if made, found = stored.Apply(r.text); found != 0 {
 			return made, found
 		}
 	}
-	kind, shown := ch.Format.show(r.text)
-	if shown, found = c.apply(shown); found <= 0 || found > 1 && !c.all {
+	kind, shown := ch.Format.Show(r.text)
+	if shown, found = c.Apply(shown); found <= 0 || found > 1 && !c.All {
 		return r.text, found
 	}
-	return ch.Format.store(ircd.Outgoing{Kind: kind, Text: shown}), found
+	return ch.Format.Store(ircd.Outgoing{Kind: kind, Text: shown}), found
 }
 
 // lastOwn reads the user's last message in a channel.
@@ -148,7 +149,7 @@ func (s *session) rewrite(ctx context.Context, to addressee, r row, newText stri
 			return now, nil
 		}
 		// It is stored, and not to be read back.
-		r.text, r.more = clip(newText, directus.MaxString), max(len(newText)-directus.MaxString, 0)
+		r.text, r.more = text.Clip(newText, directus.MaxString), max(len(newText)-directus.MaxString, 0)
 		return r, nil
 	case !errors.Is(err, directus.ErrUnconfirmed):
 		return row{}, err
@@ -182,7 +183,7 @@ func (f *feed) corrected(before, now row, c *channel, refs references) *ircd.Mes
 		switch p := known.place(ch); {
 		case p != nil && p.state == visible:
 			m.ID, m.Time = p.message.ID, p.message.Time
-			if saysSame(p.message, m) && len(p.edits) > 0 {
+			if text.SaysSame(p.message, m) && len(p.edits) > 0 {
 				version = p.edits[len(p.edits)-1] // its event was quicker
 			} else {
 				old = p.message

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -129,7 +130,7 @@ func (d deed) as(author ircd.User) ircd.User {
 	return d.by
 }
 
-func textDigest(whole string) digest { return digestOf(clip(whole, directus.MaxString)) }
+func textDigest(whole string) digest { return digestOf(text.Clip(whole, directus.MaxString)) }
 
 // deeds are those of all members; nil where a member has no feeds.
 func (m *member) deeds() *deeds {

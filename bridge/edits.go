@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/ircd"
 )
 
@@ -138,7 +139,7 @@ func (f *feed) edited(r row, refs references) []entry {
 			m.ID, m.Time = p.message.ID, p.message.Time
 		}
 		f.renew(r, c, m)
-		if f.edits.Show && !f.tooOld(r) && !saysSame(before, m) {
+		if f.edits.Show && !f.tooOld(r) && !text.SaysSame(before, m) {
 			entries = append(entries, f.version(r, c, m, before, "", f.carrier.deeds().editor(f.group, r, m.From, f.edits.Merge)))
 		}
 	}
@@ -162,14 +163,14 @@ func (f *feed) version(r row, c *channel, m, before *ircd.Message, msgid string,
 	v := *m
 	v.By, v.Edits, v.ID, v.Time = by, m.ID, msgid, f.clock()
 	v.ReplyTo, v.Quote, v.Replayed = "", nil, false
-	v.Text = editMark + m.Text
+	v.Text = text.EditMark + m.Text
 	if before != nil && before.Kind == m.Kind {
-		if edit, changed := editText(before.Text, m.Text); changed {
+		if edit, changed := text.EditText(before.Text, m.Text); changed {
 			v.Text = edit
 		}
 	}
 	if by.ID == "" || by.ID != m.From.ID {
-		v.Text = editMark + "<" + m.From.Nick + "> " + strings.TrimPrefix(v.Text, editMark)
+		v.Text = text.EditMark + "<" + m.From.Nick + "> " + strings.TrimPrefix(v.Text, text.EditMark)
 	}
 	if v.ID == "" {
 		v.ID = f.nextID(m.ID)
@@ -177,5 +178,5 @@ func (f *feed) version(r row, c *channel, m, before *ircd.Message, msgid string,
 			known.place(c).addEdit(v.ID)
 		}
 	}
-	return entry{row: r.withoutTexts(), channel: c, event: &v, text: wording(m)}
+	return entry{row: r.withoutTexts(), channel: c, event: &v, text: text.Wording(m)}
 }

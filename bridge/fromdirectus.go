@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/ircd"
 )
 
@@ -59,7 +60,7 @@ func (refs references) author(id string, c *channel) ircd.User {
 
 // text is IRC text with what it refers to.
 func (refs references) text(shown string, c *channel) string {
-	return showMentions(shown, func(id string) (string, bool) {
+	return text.ShowMentions(shown, func(id string) (string, bool) {
 		u, ok := refs.user(id, c)
 		return u.Nick, ok
 	})
@@ -70,12 +71,12 @@ func (refs references) text(shown string, c *channel) string {
 func mentionedIn(rows []row) []string {
 	var ids []string
 	for _, r := range rows {
-		ids = append(ids, mentionedIDs(r.text)...)
+		ids = append(ids, text.MentionedIDs(r.text)...)
 		if r.reply != nil {
-			ids = append(ids, mentionedIDs(r.reply.text)...)
+			ids = append(ids, text.MentionedIDs(r.reply.text)...)
 		}
 	}
-	return ids[:min(len(ids), maxMentionedInPage)]
+	return ids[:min(len(ids), text.MaxMentionedInPage)]
 }
 
 func usersOf(rows []row) []string {
@@ -112,7 +113,7 @@ func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message 
 	if q := r.reply; q != nil && c.quotes(r, refs) {
 		_, said := c.shown(q.text)
 		m.ReplyTo = messageID(*q)
-		m.Quote = &ircd.Quote{Nick: refs.author(q.author, c).Nick, Text: beginning(refs.text(said, c)), Time: q.date}
+		m.Quote = &ircd.Quote{Nick: refs.author(q.author, c).Nick, Text: text.Beginning(refs.text(said, c)), Time: q.date}
 	}
 	return m
 }

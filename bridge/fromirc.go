@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/ircd"
 )
 
@@ -14,7 +15,7 @@ func (s *session) mentioning(ctx context.Context, c *channel, said string) strin
 	if !c.MentionIDs {
 		return said
 	}
-	nicks := mentionedNicks(said)
+	nicks := text.MentionedNicks(said)
 	ids := map[string]string{}
 	if len(nicks) > 0 {
 		_ = s.member.attempt(ctx, referTimeout, func(ctx context.Context) error {
@@ -33,7 +34,7 @@ func (s *session) mentioning(ctx context.Context, c *channel, said string) strin
 			return nil
 		})
 	}
-	return storeMentions(said, func(nick string) (string, bool) {
+	return text.StoreMentions(said, func(nick string) (string, bool) {
 		id, ok := ids[ircd.Fold(nick)]
 		return id, ok
 	})

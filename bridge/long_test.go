@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -26,7 +27,7 @@ func TestRowOfLongTexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.text != long || r.more != 0 || !strings.HasPrefix("x"+long, r.reply.text) || len(r.reply.text) != maxQuoted-1 {
+	if r.text != long || r.more != 0 || !strings.HasPrefix("x"+long, r.reply.text) || len(r.reply.text) != text.MaxQuoted-1 {
 		t.Errorf("%d bytes and %d more, the answered one has %d", len(r.text), r.more, len(r.reply.text))
 	}
 	kept := 0
@@ -53,7 +54,7 @@ func TestRowSays(t *testing.T) {
 // Many answers to one long message cost its beginning each, and a long message costs
 // one conversion, whoever reads it.
 func TestLongTextsAreConvertedOnce(t *testing.T) {
-	for _, format := range []Format{FormatPlain, FormatMarkdown, FormatHTML} {
+	for _, format := range []text.Format{text.Plain, text.Markdown, text.HTML} {
 		c := &channel{Channel: Channel{Name: "#a", Format: format, Fields: Fields{Text: "text"}}}
 		long := strings.Repeat("<b>some</b> **words** @x \x02b ", directus.MaxString/30)
 		raw, err := json.Marshal(map[string]any{"id": 1, "text": long, "date": "2026-01-02T03:04:05Z"})
@@ -78,10 +79,10 @@ func TestLongTextsAreConvertedOnce(t *testing.T) {
 			return after.TotalAlloc - before.TotalAlloc
 		}
 		quote := answered
-		quote.text = clip(quote.text, maxQuoted)
+		quote.text = text.Clip(quote.text, text.MaxQuoted)
 		if used := shown(func(i int) {
 			toMessage(row{id: fmt.Sprint(i), text: "yes", reply: &quote}, c, references{}, false)
-		}); used > 95*maxQuoted*40 {
+		}); used > 95*text.MaxQuoted*40 {
 			t.Errorf("%s: 95 answers took %d bytes", format, used)
 		}
 		var first *ircd.Message
@@ -93,8 +94,8 @@ func TestLongTextsAreConvertedOnce(t *testing.T) {
 		}); used > 60*directus.MaxString {
 			t.Errorf("%s: 95 readers took %d bytes", format, used)
 		}
-		if first.Text == "" || len(beginning(first.Text)) > maxBeginning+len("…") {
-			t.Errorf("%s: got %d bytes, beginning %q", format, len(first.Text), beginning(first.Text))
+		if first.Text == "" || len(text.Beginning(first.Text)) > text.MaxBeginning+len("…") {
+			t.Errorf("%s: got %d bytes, beginning %q", format, len(first.Text), text.Beginning(first.Text))
 		}
 	}
 }

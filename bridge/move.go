@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -117,7 +118,7 @@ func (s *session) note(v *view, e *entry, arriving arrivals) {
 	case e.isChange():
 		shown[e.row.id] = digestOf(e.text)
 	default:
-		shown[e.row.id] = digestOf(wording(m))
+		shown[e.row.id] = digestOf(text.Wording(m))
 	}
 }
 

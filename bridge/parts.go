@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -67,7 +68,7 @@ func (h *historian) keep(f *found) {
 
 // drop keeps no more than the place of what was found.
 func (f *found) drop() {
-	f.digest = digestOf(wording(f.message))
+	f.digest = digestOf(text.Wording(f.message))
 	f.row = row{id: f.row.id, date: f.row.date, rawDate: f.row.rawDate, at: f.row.at, seen: f.row.seen}
 	f.message = nil
 }
@@ -77,7 +78,7 @@ func (f *found) said() digest {
 	if f.message == nil {
 		return f.digest
 	}
-	return digestOf(wording(f.message))
+	return digestOf(text.Wording(f.message))
 }
 
 // parts is a page of history, or a backlog, as its client is given it: a part when it has

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -44,7 +45,7 @@ func part(name, value string) bridge.Channel {
 func TestConfigureUnderWay(t *testing.T) {
 	topic, format, alone, edits := messages("messages"), messages("messages"), messages("messages"), func(o *bridge.Options) { o.Edits.Merge = 7 * time.Second }
 	topic.Topic = "another topic"
-	format.Format = bridge.FormatMarkdown
+	format.Format = text.Markdown
 	alone.Filter = map[string]any{"text": map[string]any{"_ncontains": "never said"}}
 	for name, test := range map[string]struct {
 		channel bridge.Channel

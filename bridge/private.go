@@ -23,7 +23,7 @@ func newPrivate(p *Private) (*group, error) {
 	if p.Collection == "" || f.Text == "" || f.Author == "" || f.Recipient == "" || f.Date == "" {
 		return nil, errPrivateFields
 	}
-	if !p.Format.valid() {
+	if !p.Format.Valid() {
 		return nil, fmt.Errorf("private messages: format %q is none of plain, markdown, html", p.Format)
 	}
 	mine := directus.Or(directus.Eq(f.Author, "$CURRENT_USER"), directus.Eq(f.Recipient, "$CURRENT_USER"))

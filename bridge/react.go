@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -15,7 +16,7 @@ func (s *session) React(ctx context.Context, what ircd.Reacting) (*ircd.Reaction
 	if err != nil {
 		return nil, err
 	}
-	what.Text = reactionText(what.Text)
+	what.Text = text.ReactionText(what.Text)
 	switch {
 	case to.Reactions == nil:
 		return nil, reactError(to.name, what.MsgID, errNoReactions)

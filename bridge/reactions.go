@@ -5,16 +5,15 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
 const (
-	// maxReactionText is the length beyond which a text is no reaction.
-	maxReactionText = 64
+
 	// maxReactionsRead bounds the reactions that are read to the messages of
 	// one page: the first ones count.
 	maxReactionsRead = 500
@@ -50,18 +49,9 @@ func (c reactionStore) parse(raw json.RawMessage) (r reaction, ok bool) {
 	}
 	r = reaction{
 		id: scalar(values["id"]), message: related(values[c.Message]), author: related(values[c.Author]),
-		text: reactionText(scalar(values[c.Text])), date: parseDateIn(scalar(values[c.Date]), c.zone),
+		text: text.ReactionText(scalar(values[c.Text])), date: parseDateIn(scalar(values[c.Date]), c.zone),
 	}
 	return r, r.id != "" && r.message != "" && r.text != ""
-}
-
-// reactionText makes a text fit for a reaction; empty if it is none.
-func reactionText(text string) string {
-	text = strings.TrimSpace(unformatted(ircd.CleanText(text)))
-	if len(text) > maxReactionText || strings.Contains(text, "\n") {
-		return ""
-	}
-	return text
 }
 
 // msgid tells reactions from messages, whose keys may be the same.

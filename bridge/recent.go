@@ -3,6 +3,7 @@ package bridge
 import (
 	"sync"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/ircd"
 )
 
@@ -32,17 +33,17 @@ type shownAs struct {
 
 // shown is what IRC sees of a text that is stored in the channel.
 func (c *channel) shown(stored string) (ircd.Kind, string) {
-	if len(stored) <= maxQuoted && (c.Format == "" || c.Format == FormatPlain) {
-		return c.Format.show(stored)
+	if len(stored) <= text.MaxQuoted && (c.Format == "" || c.Format == text.Plain) {
+		return c.Format.Show(stored)
 	}
 	s := c.recent.of(digestOf(stored))
 	s.once.Do(func() {
-		s.kind, s.text = c.Format.show(stored)
+		s.kind, s.text = c.Format.Show(stored)
 		s.done = true
 		c.recent.count(len(s.text))
 	})
 	if !s.done {
-		return c.Format.show(stored) // so it does here
+		return c.Format.Show(stored) // so it does here
 	}
 	return s.kind, s.text
 }

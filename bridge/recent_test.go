@@ -4,12 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 )
 
 // A channel remembers some texts, and not many long ones.
 func TestRecentTexts(t *testing.T) {
-	c := &channel{Channel: Channel{Format: FormatMarkdown}}
+	c := &channel{Channel: Channel{Format: text.Markdown}}
 	for i := range 3 * maxRecent {
 		if _, got := c.shown("**" + strings.Repeat("x", i+1) + "**"); len(got) != i+3 {
 			t.Fatalf("got %q", got)

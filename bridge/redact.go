@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -32,7 +33,7 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 	m := toMessage(r, to.channel, s.parties(ctx, to, r), false)
 	event := &ircd.Redaction{
 		MsgID: msgid, Time: s.member.account.Now(), From: m.From, By: s.User(), Target: to.Name, To: m.To, Reason: reason,
-		Said: m.Time, Text: beginning(m.Text),
+		Said: m.Time, Text: text.Beginning(m.Text),
 	}
 	to.view.returned(entry{event: event})
 	to.view.feed.redacted(r, to.channel, event)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -74,7 +75,7 @@ func TestSubscriptionsAfterReloads(t *testing.T) {
 		all = append(all, ch)
 	}
 	other := all[1]
-	other.Format = bridge.FormatMarkdown
+	other.Format = text.Markdown
 	bare := all[2]
 	bare.TopicItem = nil
 	steps := map[string][][]bridge.Channel{

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -111,7 +112,7 @@ func keyValue(id string) any {
 // answered completes what a sent message refers to with what it answers, and who
 // is mentioned.
 func (s *session) answered(ctx context.Context, to addressee, r row, users map[string]ircd.User) references {
-	if _, known := users[r.author]; !known || r.reply != nil || len(mentionedIDs(r.text)) > 0 {
+	if _, known := users[r.author]; !known || r.reply != nil || len(text.MentionedIDs(r.text)) > 0 {
 		refs, err := s.member.names.references(ctx, to.view.feed.group, []row{r})
 		if err == nil {
 			return refs

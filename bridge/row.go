@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 )
 
@@ -43,9 +44,7 @@ type row struct {
 }
 
 const (
-	// maxQuoted is how much of a stored text is looked at to show its beginning, in
-	// bytes: many answers to one long message must not cost it once each.
-	maxQuoted = directus.MaxRelated
+
 	// maxKeptValue is how long the raw text of a row may be to be kept beside text.
 	maxKeptValue = 1 << 10
 )
@@ -74,24 +73,12 @@ func parseRow(raw json.RawMessage, f Fields) (row, error) {
 	}
 	if f.Reply != "" {
 		if answered, err := parseRow(values[f.Reply], f.bare()); err == nil {
-			answered.text, answered.more = clip(answered.text, maxQuoted), 0
+			answered.text, answered.more = text.Clip(answered.text, text.MaxQuoted), 0
 			r.reply = &answered
 		}
 		delete(values, f.Reply)
 	}
 	return r, nil
-}
-
-// clip is the beginning of a text, at most limit bytes. It cuts no character, and
-// keeps nothing of the rest in memory.
-func clip(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return strings.Clone(text[:limit])
 }
 
 // says reports whether the row's whole text is the given one, as far as that is known

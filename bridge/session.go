@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -437,7 +438,7 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	if err != nil {
 		return nil, unaddressed(m.Target, err)
 	}
-	if c, ok := parseCorrection(m.Text); ok && to.Corrections && m.Kind == ircd.Privmsg {
+	if c, ok := text.ParseCorrection(m.Text); ok && to.Corrections && m.Kind == ircd.Privmsg {
 		return s.correct(ctx, to, c)
 	}
 	j, out := to.joined, letter{target: to.name}
@@ -446,7 +447,7 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		out.recipient, users[to.user.ID] = to.user.ID, *to.user
 	}
 	m.Text = s.mentioning(ctx, j.channel, m.Text)
-	out.text = j.channel.Format.store(m)
+	out.text = j.channel.Format.Store(m)
 	if strings.TrimSpace(out.text) == "" {
 		return nil, cannotSend(out.target, "Not sent: nothing is left of the text without its formatting", nil)
 	}

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"testing"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus/directustest"
 )
 
@@ -82,8 +82,8 @@ func TestRichMessages(t *testing.T) {
 	furnishFiles(dx)
 	cat, dog := upload(t, dx, "my cat.txt"), upload(t, dx, "dog.txt")
 	markdown, html := messages(dx.Collection), messages(dx.Collection)
-	markdown.Format, markdown.MentionIDs, markdown.Fields.Files = bridge.FormatMarkdown, true, "files"
-	html.Name, html.Format, html.Fields.Files = "#html", bridge.FormatHTML, "file"
+	markdown.Format, markdown.MentionIDs, markdown.Fields.Files = text.Markdown, true, "files"
+	html.Name, html.Format, html.Fields.Files = "#html", text.HTML, "file"
 	s := start(t, dx, nil, markdown, html)
 	ada, bob := dx.CreateUser("Ada", ""), dx.CreateUser("Bob", "")
 	link := func(id string) string { return " <" + dx.URL + "/assets/" + id + ">" }

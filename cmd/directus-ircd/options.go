@@ -6,6 +6,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -39,7 +40,7 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 		opts.Private = &bridge.Private{
 			Collection: p.Collection,
 			Backlog:    p.Backlog,
-			Format:     bridge.Format(p.Format),
+			Format:     text.Format(p.Format),
 			Fields:     bridge.Fields{ID: f.ID, Text: f.Text, Author: f.Sender, Recipient: f.Recipient, Date: f.Date, Nonce: f.Nonce},
 		}
 	}
@@ -61,7 +62,7 @@ func (c channelConfig) bridge() bridge.Channel {
 		Filter:      c.Filter,
 		Set:         c.Set,
 		Fields:      bridge.Fields{ID: f.ID, Text: f.Text, Author: f.Author, Date: f.Date, Nonce: f.Nonce, Reply: f.Reply, Files: f.Files},
-		Format:      bridge.Format(c.Format),
+		Format:      text.Format(c.Format),
 		MentionIDs:  c.Mentions == mentionsAsID,
 		Corrections: c.Correct,
 	}

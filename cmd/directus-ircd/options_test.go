@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/text"
 )
 
 // What is not configured does not reach the packages at all.
@@ -22,7 +23,7 @@ func TestOptionsDefaults(t *testing.T) {
 		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare, // as the machine has it
 		Edits:                  bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
 		Channels: []bridge.Channel{{
-			Name: "#messages", Collection: "messages", Backlog: 50, AutoJoin: true, Format: bridge.FormatPlain,
+			Name: "#messages", Collection: "messages", Backlog: 50, AutoJoin: true, Format: text.Plain,
 			Fields: bridge.Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created"},
 		}},
 		Recheck: 5 * time.Minute,
@@ -77,14 +78,14 @@ resume: {max_age: 0}
 		Channels: []bridge.Channel{{
 			Name: "#dev", Collection: "chat", Topic: "fixed", Backlog: 50, AutoJoin: true,
 			Fields:     bridge.Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created", Reply: "reply_to", Files: "files"},
-			Format:     bridge.FormatMarkdown,
+			Format:     text.Markdown,
 			MentionIDs: true, Corrections: true,
 			SoftDelete: &bridge.SoftDelete{Field: "status", Values: []string{"archived", "true"}},
 			TopicItem:  &bridge.TopicItem{Collection: "rooms", ID: "7", Field: "description"},
 			Reactions:  &bridge.Reactions{Collection: "reactions", Message: "message", Text: "emoji", Author: "user_created", Date: "date_created"},
 		}},
 		Private: &bridge.Private{
-			Collection: "letters", Backlog: 5, Format: bridge.FormatHTML,
+			Collection: "letters", Backlog: 5, Format: text.HTML,
 			Fields: bridge.Fields{ID: "id", Text: "text", Author: "from", Recipient: "to", Date: "date_created", Nonce: "nonce"},
 		},
 		ReadMarkers: &bridge.ReadMarkers{Collection: "read", Target: "target", Date: "date_read", User: "owner"},

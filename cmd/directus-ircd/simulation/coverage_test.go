@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus/directustest"
 )
 
@@ -50,8 +50,8 @@ var traits = map[string]func(settings) bool{
 	"replies before events":    func(s settings) bool { return s.directus.EchoAfterReply },
 	"short send queues":        func(s settings) bool { return s.sendQueue < 1<<20 },
 	"soft deletion":            anyChannel(func(c channelSpec) bool { return c.softDelete }),
-	"texts in HTML":            func(s settings) bool { return s.formats["messages"] == bridge.FormatHTML },
-	"texts in Markdown":        func(s settings) bool { return s.formats["messages"] == bridge.FormatMarkdown },
+	"texts in HTML":            func(s settings) bool { return s.formats["messages"] == text.HTML },
+	"texts in Markdown":        func(s settings) bool { return s.formats["messages"] == text.Markdown },
 	"tokens that expire soon":  func(s settings) bool { return s.directus.AccessTTL > 0 },
 	"tokens in place of users": anyClient(func(c clientSpec) bool { return c.token }),
 }

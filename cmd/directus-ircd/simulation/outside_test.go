@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/text"
 )
 
 // keyOf is the key of an item, whatever its name.
@@ -30,11 +30,11 @@ func (w *world) giveKey(collection string, item map[string]any) {
 }
 
 // marked is a text as people write it in a page, where that is formatted.
-func marked(words string, format bridge.Format) string {
+func marked(words string, format text.Format) string {
 	switch format {
-	case bridge.FormatHTML:
+	case text.HTML:
 		return "<p>" + strings.Replace(words, "lorem ipsum", "<b>lorem</b> &amp; <i>ipsum</i>", 1) + "</p>"
-	case bridge.FormatMarkdown:
+	case text.Markdown:
 		return strings.Replace(words, "lorem ipsum", "**lorem** _ipsum_", 1)
 	}
 	return words

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus/directustest"
 )
 
@@ -26,10 +26,10 @@ type settings struct {
 	directus  directustest.FakeOptions
 	dates     directustest.DateKind // of the collections
 	ownFeeds  bool
-	uuidKeys  bool                     // of the collection messages; the collection other has keys of the other kind
-	textKeys  bool                     // of the collection that has no uuids, in place of numbers
-	keyName   string                   // of the collections of channels
-	formats   map[string]bridge.Format // of collections
+	uuidKeys  bool                   // of the collection messages; the collection other has keys of the other kind
+	textKeys  bool                   // of the collection that has no uuids, in place of numbers
+	keyName   string                 // of the collections of channels
+	formats   map[string]text.Format // of collections
 	private   bool
 	resume    bool
 	forgetful bool          // there is no state file; names stay as they are there, or nobody could tell whose a nick was
@@ -133,9 +133,9 @@ func newSettings(r *rand.Rand) settings {
 // shape chooses what the items of channels look like.
 func (s *settings) shape(r *rand.Rand) {
 	s.textKeys, s.keyName = r.IntN(4) == 0, []string{"id", "id", "ref"}[r.IntN(3)]
-	s.formats = map[string]bridge.Format{}
+	s.formats = map[string]text.Format{}
 	for _, collection := range []string{"messages", "other"} {
-		s.formats[collection] = []bridge.Format{bridge.FormatPlain, bridge.FormatPlain, bridge.FormatMarkdown, bridge.FormatHTML}[r.IntN(4)]
+		s.formats[collection] = []text.Format{text.Plain, text.Plain, text.Markdown, text.HTML}[r.IntN(4)]
 	}
 }
 

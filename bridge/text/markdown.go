@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import (
 	"html"
@@ -81,19 +81,19 @@ func parseable(source string) bool {
 // markdownToIRC makes IRC text of stored Markdown. What shows nothing on a page,
 // or cannot be parsed in time, is shown as it is stored.
 func markdownToIRC(source string) string {
-	source = unformatted(source)
+	source = Unformatted(source)
 	if !parseable(source) {
 		return source
 	}
 	m := markdownText{source: []byte(source)}
 	m.blocks(markdownParser.Parse(text.NewReader(m.source)))
-	if shown := m.finish(); isShown(shown) {
+	if shown := m.finish(); Visible(shown) {
 		return shown
 	}
 	return source
 }
 
-func isShown(text string) bool { return strings.TrimSpace(unformatted(text)) != "" }
+func Visible(text string) bool { return strings.TrimSpace(Unformatted(text)) != "" }
 
 // markdownText writes what is parsed.
 type markdownText struct {
@@ -237,7 +237,7 @@ func (m *markdownText) emphasis(s style, n ast.Node) {
 func (m *markdownText) meant(write func()) {
 	start := m.b.Len()
 	write()
-	if m.page && !strings.ContainsFunc(unformatted(m.b.String()[start:]), isWord) {
+	if m.page && !strings.ContainsFunc(Unformatted(m.b.String()[start:]), isWord) {
 		m.hides = true
 	}
 }

@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import (
 	"regexp"
@@ -16,7 +16,7 @@ const (
 	// maxMentioning the names of one message on its way in: each of these is
 	// a question of its own. Others stay as they are written.
 	maxMentioned       = 32
-	maxMentionedInPage = 256
+	MaxMentionedInPage = 256
 	maxMentioning      = 8
 )
 
@@ -27,8 +27,8 @@ var idMention = regexp.MustCompile(`@([0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{
 // at the beginning of a line "nick:" or "nick,", as clients complete nicks.
 var nickMention = regexp.MustCompile(`(?m)@([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)|^([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)[:,](?:[ \t\x02\x03\x0f\x11\x16\x1d-\x1f]|$)`)
 
-// mentionedIDs lists the users mentioned in a stored text.
-func mentionedIDs(text string) []string {
+// MentionedIDs lists the users mentioned in a stored text.
+func MentionedIDs(text string) []string {
 	if strings.IndexByte(text, '@') < 0 {
 		return nil
 	}
@@ -42,9 +42,9 @@ func mentionedIDs(text string) []string {
 	return ids
 }
 
-// showMentions writes mentions in IRC text by nick. Users without one stay as
+// ShowMentions writes mentions in IRC text by nick. Users without one stay as
 // they are stored.
-func showMentions(text string, nick func(id string) (string, bool)) string {
+func ShowMentions(text string, nick func(id string) (string, bool)) string {
 	if strings.IndexByte(text, '@') < 0 {
 		return text
 	}
@@ -62,8 +62,8 @@ func showMentions(text string, nick func(id string) (string, bool)) string {
 	return b.String() + text[end:]
 }
 
-// mentionedNicks lists the names in IRC text that may be nicks.
-func mentionedNicks(text string) []string {
+// MentionedNicks lists the names in IRC text that may be nicks.
+func MentionedNicks(text string) []string {
 	var nicks []string
 	for _, m := range nickMentions(text) {
 		same := func(nick string) bool { return ircd.Fold(nick) == ircd.Fold(m.nick) }
@@ -74,9 +74,9 @@ func mentionedNicks(text string) []string {
 	return nicks
 }
 
-// storeMentions writes mentions in IRC text by id. Names without one stay as they
+// StoreMentions writes mentions in IRC text by id. Names without one stay as they
 // are typed.
-func storeMentions(text string, id func(nick string) (string, bool)) string {
+func StoreMentions(text string, id func(nick string) (string, bool)) string {
 	var b strings.Builder
 	end := 0
 	for _, m := range nickMentions(text) {

@@ -1,37 +1,40 @@
-package bridge
+package text
 
 import (
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
-// mircFormat matches mIRC formatting: a colour with its numbers, a hex colour,
+// mircCode matches mIRC formatting: a colour with its numbers, a hex colour,
 // and the toggles of bold, italic, underline, strike-through, monospace,
 // reverse and reset.
-var mircFormat = regexp.MustCompile("\x03(?:\\d{1,2}(?:,\\d{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|[\x02\x0f\x11\x16\x1d\x1e\x1f]")
+var mircCode = regexp.MustCompile("\x03(?:\\d{1,2}(?:,\\d{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|[\x02\x0f\x11\x16\x1d\x1e\x1f]")
 
 // mircCodes are the bytes that mircFormat begins with.
 const mircCodes = "\x02\x03\x04\x0f\x11\x16\x1d\x1e\x1f"
 
-// unformatted is IRC text without its formatting.
-func unformatted(text string) string {
+// Unformatted is IRC text without its formatting.
+func Unformatted(text string) string {
 	if !strings.ContainsAny(text, mircCodes) {
 		return text
 	}
-	return mircFormat.ReplaceAllString(text, "")
+	return mircCode.ReplaceAllString(text, "")
 }
 
-// maxBeginning is how much of a text stands for the whole.
-const maxBeginning = 120
+// MaxBeginning is how much of a text stands for the whole.
+const MaxBeginning = 120
 
-// beginning is the beginning of a text on one line, without formatting.
-func beginning(text string) string {
-	words := strings.Join(strings.Fields(unformatted(clip(text, maxQuoted))), " ")
-	if len(words) <= maxBeginning {
+// Beginning is the beginning of a text on one line, without formatting.
+func Beginning(text string) string {
+	words := strings.Join(strings.Fields(Unformatted(Clip(text, MaxQuoted))), " ")
+	if len(words) <= MaxBeginning {
 		return words
 	}
-	cut := maxBeginning
+	cut := MaxBeginning
 	for cut > 0 && words[cut]&0xc0 == 0x80 {
 		cut--
 	}
@@ -57,7 +60,7 @@ func mircRuns(line string) []run {
 		}
 	}
 	end := 0
-	for _, code := range mircFormat.FindAllStringIndex(line, -1) {
+	for _, code := range mircCode.FindAllStringIndex(line, -1) {
 		add(line[end:code[0]])
 		end = code[1]
 		if line[code[0]] == 0x0f {
@@ -118,4 +121,32 @@ func lasts(runs []run, s style) int {
 		return i
 	}
 	return len(runs)
+}
+
+// maxReactionText is the length beyond which a text is no reaction.
+const maxReactionText = 64
+
+// ReactionText makes a text fit for a reaction; empty if it is none.
+func ReactionText(text string) string {
+	text = strings.TrimSpace(Unformatted(ircd.CleanText(text)))
+	if len(text) > maxReactionText || strings.Contains(text, "\n") {
+		return ""
+	}
+	return text
+}
+
+// MaxQuoted is how much of a stored text is looked at to show its beginning, in
+// bytes: many answers to one long message must not cost it once each.
+const MaxQuoted = directus.MaxRelated
+
+// Clip is the beginning of a text, at most limit bytes. It cuts no character, and
+// keeps nothing of the rest in memory.
+func Clip(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return strings.Clone(text[:limit])
 }

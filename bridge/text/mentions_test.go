@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import (
 	"slices"
@@ -31,10 +31,10 @@ func TestShowMentions(t *testing.T) {
 		{"x@" + adaID + " @" + adaID + "0 https://e.org/@" + adaID, "x@" + adaID + " @" + adaID + "0 https://e.org/@" + adaID, nil},
 		{adaID + " @ada", adaID + " @ada", nil},
 	} {
-		if got := showMentions(c.in, nickOf); got != c.want {
+		if got := ShowMentions(c.in, nickOf); got != c.want {
 			t.Errorf("%q: got %q, want %q", c.in, got, c.want)
 		}
-		if got := mentionedIDs(c.in); !slices.Equal(got, c.ids) {
+		if got := MentionedIDs(c.in); !slices.Equal(got, c.ids) {
 			t.Errorf("%q: got %v, want %v", c.in, got, c.ids)
 		}
 	}
@@ -42,7 +42,7 @@ func TestShowMentions(t *testing.T) {
 	for i := range 100 {
 		many.WriteString("@639a1f2e-0000-4000-8000-0000000000" + string("0123456789"[i/10]) + string("0123456789"[i%10]) + " ")
 	}
-	if got := mentionedIDs(many.String()); len(got) != maxMentioned {
+	if got := MentionedIDs(many.String()); len(got) != maxMentioned {
 		t.Errorf("%d users are looked up for one text", len(got))
 	}
 }
@@ -66,14 +66,14 @@ func TestStoreMentions(t *testing.T) {
 		{"@everyone_who_is_here_with_a_very_long_name", "@everyone_who_is_here_with_a_very_long_name", ""},
 		{"https: x\nada: y", "https: x\n" + a + ": y", "https ada"},
 	} {
-		if got := storeMentions(c.in, idOf); got != c.want {
+		if got := StoreMentions(c.in, idOf); got != c.want {
 			t.Errorf("%q: got %q, want %q", c.in, got, c.want)
 		}
-		if got := strings.Join(mentionedNicks(c.in), " "); got != c.nicks {
+		if got := strings.Join(MentionedNicks(c.in), " "); got != c.nicks {
 			t.Errorf("%q: got the names %q, want %q", c.in, got, c.nicks)
 		}
 	}
-	if got := mentionedNicks(strings.Repeat("@a @b @c @d @e @f @g @h @i @j ", 9)); len(got) != maxMentioning {
+	if got := MentionedNicks(strings.Repeat("@a @b @c @d @e @f @g @h @i @j ", 9)); len(got) != maxMentioning {
 		t.Errorf("%d names are looked up for one message", len(got))
 	}
 }
@@ -83,11 +83,11 @@ func FuzzMentions(f *testing.F) {
 	f.Add("ada: @bob-b, x@ada")
 	f.Add("\x02@ada\x02\n\nada, y")
 	f.Fuzz(func(t *testing.T, typed string) {
-		stored := storeMentions(typed, idOf)
-		if len(mentionedIDs(typed)) > 0 {
+		stored := StoreMentions(typed, idOf)
+		if len(MentionedIDs(typed)) > 0 {
 			return
 		}
-		shown := strings.ToLower(showMentions(stored, nickOf))
+		shown := strings.ToLower(ShowMentions(stored, nickOf))
 		// "ada:" comes back as "@ada:".
 		if strings.ReplaceAll(shown, "@", "") != strings.ReplaceAll(strings.ToLower(typed), "@", "") {
 			t.Fatalf("%q is stored as %q and shown as %q", typed, stored, shown)

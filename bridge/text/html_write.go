@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import (
 	"html"
@@ -11,7 +11,7 @@ var htmlElements = map[style]string{bold: "strong", italic: "em", underline: "u"
 // htmlFromIRC makes HTML of IRC text: its formatting as elements, everything else
 // as the text that it is. Colours are dropped.
 func htmlFromIRC(text string) string {
-	if strings.TrimSpace(unformatted(text)) == "" {
+	if strings.TrimSpace(Unformatted(text)) == "" {
 		return ""
 	}
 	var b strings.Builder

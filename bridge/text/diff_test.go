@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import (
 	"strings"
@@ -33,10 +33,10 @@ func TestEditText(t *testing.T) {
 		"same":                {"a", "a", ""},
 		"everything":          {"a b c", "x y z", "x y z"},
 	} {
-		got, changed := editText(test.before, test.after)
+		got, changed := EditText(test.before, test.after)
 		want := test.want
 		if want != "" {
-			want = editMark + want
+			want = EditMark + want
 		}
 		if got != want || changed != (want != "") {
 			t.Errorf("%s: got %q, %v; want %q", name, got, changed, want)
@@ -51,20 +51,20 @@ func FuzzEditText(f *testing.F) {
 	f.Add("a a a a a a a a a a a a", "a a a a a b a a a a a a")
 	f.Add("x\ny\nz", "x\ny y\nz")
 	f.Fuzz(func(t *testing.T, before, after string) {
-		got, changed := editText(before, after)
+		got, changed := EditText(before, after)
 		if changed == sameWords(before, after) {
 			t.Fatalf("changed %v", changed)
 		}
-		d, marked := strings.CutPrefix(got, editMark)
+		d, marked := strings.CutPrefix(got, EditMark)
 		if changed != marked || len(d) > len(after) {
 			t.Fatalf("%q for %q", got, after)
 		}
 		if d == after {
 			return
 		}
-		if c, ok := parseCorrection(d); ok && !strings.Contains(d, `\`) {
-			before, after = mircFormat.ReplaceAllString(before, ""), mircFormat.ReplaceAllString(after, "")
-			made, found := c.apply(strings.Join(strings.Fields(before), " "))
+		if c, ok := ParseCorrection(d); ok && !strings.Contains(d, `\`) {
+			before, after = mircCode.ReplaceAllString(before, ""), mircCode.ReplaceAllString(after, "")
+			made, found := c.Apply(strings.Join(strings.Fields(before), " "))
 			if found != 1 || !sameWords(made, after) {
 				t.Fatalf("%q made of %q by %q, want %q (%d)", made, before, d, after, found)
 			}

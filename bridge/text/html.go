@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import (
 	"regexp"
@@ -49,7 +49,7 @@ var verbatimSpaces = strings.NewReplacer("\t", "    ", noBreakSpace, " ")
 // tokens, not a tree, so that the time it takes grows with the length of the
 // text alone. The line breaks of a text without any element are its own.
 func htmlToIRC(source string) string {
-	source = unformatted(source)
+	source = Unformatted(source)
 	h := htmlText{tokens: html.NewTokenizer(strings.NewReader(source)), verbatim: !htmlTag.MatchString(source)}
 	for h.next() {
 	}

@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import (
 	"strings"
@@ -152,7 +152,7 @@ func (t *ircText) writeLink(start int, target string) {
 	if !ok {
 		return
 	}
-	label := strings.TrimSpace(unformatted(t.b.String()[start:]))
+	label := strings.TrimSpace(Unformatted(t.b.String()[start:]))
 	before := t.style
 	t.style = 0
 	switch {

@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import (
 	"slices"
@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// editMark stands before what has changed in a message: in front, as people
+	// EditMark stands before what has changed in a message: in front, as people
 	// wonder at a line that says only at its end what it is.
-	editMark = "[edited] "
+	EditMark = "[edited] "
 	// elision stands for what has not changed.
 	elision = "…"
 	// maxDiffed bounds the texts that are compared word by word, maxContext the
@@ -19,32 +19,32 @@ const (
 	maxContext = 8
 )
 
-// editText says how a message has changed: by the shorter of the change and the
+// EditText says how a message has changed: by the shorter of the change and the
 // whole new text. It is false if people would see no difference; before is
 // empty where it is not known.
-func editText(before, after string) (text string, changed bool) {
+func EditText(before, after string) (text string, changed bool) {
 	if sameWords(before, after) {
 		return "", false
 	}
 	// In a change formatting would be cut off from its end.
-	if d := textDiff(mircFormat.ReplaceAllString(before, ""), mircFormat.ReplaceAllString(after, "")); d != "" && len(d) < len(after) {
-		return editMark + d, true
+	if d := textDiff(mircCode.ReplaceAllString(before, ""), mircCode.ReplaceAllString(after, "")); d != "" && len(d) < len(after) {
+		return EditMark + d, true
 	}
-	return editMark + after, true
+	return EditMark + after, true
 }
 
-// wording is the text of a message with the mark of an action: the same words said and
+// Wording is the text of a message with the mark of an action: the same words said and
 // done are two wordings.
-func wording(m *ircd.Message) string {
+func Wording(m *ircd.Message) string {
 	if m.Kind == ircd.Action {
 		return actionPrefix + m.Text
 	}
 	return m.Text
 }
 
-// saysSame reports whether people see no difference between two versions of a message.
+// SaysSame reports whether people see no difference between two versions of a message.
 // A nil one is not known, and so differs.
-func saysSame(a, b *ircd.Message) bool {
+func SaysSame(a, b *ircd.Message) bool {
 	return a != nil && b != nil && a.Kind == b.Kind && sameWords(a.Text, b.Text)
 }
 

@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import (
 	"strings"
@@ -21,7 +21,7 @@ func TestStoredText(t *testing.T) {
 		{ircd.Outgoing{Text: "\x02\x02"}, ""},
 		{ircd.Outgoing{Kind: ircd.Action, Text: "\x02"}, ""},
 	} {
-		if got := Format("").store(c.in); got != c.want {
+		if got := Format("").Store(c.in); got != c.want {
 			t.Errorf("%+v: got %q, want %q", c.in, got, c.want)
 		}
 	}
@@ -40,7 +40,7 @@ func TestShownText(t *testing.T) {
 		"trailing\n\n":        "trailing",
 		"bad \xff utf-8":      "bad \uFFFD utf-8",
 	} {
-		kind, got := FormatPlain.show(in)
+		kind, got := Plain.Show(in)
 		if kind == ircd.Action {
 			got = "ACTION " + got
 		}
@@ -53,7 +53,7 @@ func TestShownText(t *testing.T) {
 func FuzzShownText(f *testing.F) {
 	f.Add("/me a\r\nb\x03\x01")
 	f.Fuzz(func(t *testing.T, in string) {
-		_, got := FormatPlain.show(in)
+		_, got := Plain.Show(in)
 		if i := strings.IndexFunc(got, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }); i >= 0 {
 			t.Fatalf("%q: control character in %q", in, got)
 		}
@@ -68,7 +68,7 @@ func TestBeginning(t *testing.T) {
 		strings.Repeat("ä", 61):       strings.Repeat("ä", 60) + "…",
 		"x" + strings.Repeat("ä", 60): "x" + strings.Repeat("ä", 59) + "…",
 	} {
-		if got := beginning(text); got != want {
+		if got := Beginning(text); got != want {
 			t.Errorf("%q: got %q", text, got)
 		}
 	}

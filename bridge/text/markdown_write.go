@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import (
 	"regexp"
@@ -20,7 +20,7 @@ import (
 // both cases, where CommonMark can express it; underline and colours are dropped.
 // Back on IRC the same words are shown.
 func markdownFromIRC(text string) string {
-	plain := unformatted(text)
+	plain := Unformatted(text)
 	if strings.TrimSpace(plain) == "" {
 		return ""
 	}
@@ -41,8 +41,8 @@ func markdownFromIRC(text string) string {
 		lines[i] = formatMarkdown(mircRuns(lines[i]), escape)
 	}
 	formatted := joinMarkdown(lines)
-	shown := unformatted(markdownToIRC(formatted))
-	if parseable(formatted) && (sameWords(shown, plain) || sameWords(shown, unformatted(markdownToIRC(stored)))) {
+	shown := Unformatted(markdownToIRC(formatted))
+	if parseable(formatted) && (sameWords(shown, plain) || sameWords(shown, Unformatted(markdownToIRC(stored)))) {
 		return formatted
 	}
 	return stored // the marks would not be understood as such
@@ -54,14 +54,14 @@ func pageShows(markdown, words string) bool {
 	m := markdownText{source: []byte(markdown), page: true}
 	m.blocks(pageParser.Parse(text.NewReader(m.source)))
 	shown := m.finish()
-	return !m.hides && isShown(shown) && slices.Equal(wordsOf(shown), wordsOf(words))
+	return !m.hides && Visible(shown) && slices.Equal(wordsOf(shown), wordsOf(words))
 }
 
 // wordsOf lists the words of a text; in scripts that do without spaces, the
 // letters. A backslash counts as a letter, since Markdown may swallow it.
 func wordsOf(s string) []string {
 	var words []string
-	for word := range strings.FieldsFuncSeq(unformatted(s), func(r rune) bool { return !isWord(r) }) {
+	for word := range strings.FieldsFuncSeq(Unformatted(s), func(r rune) bool { return !isWord(r) }) {
 		start := 0
 		for i, r := range word {
 			if unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar) {

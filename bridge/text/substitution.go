@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import "strings"
 
@@ -6,38 +6,38 @@ import "strings"
 // stand has many places in a long text.
 const maxCorrected = 256 << 10
 
-// tooLong stands for the number of places if the text would become too long.
-const tooLong = -1
+// TooLong stands for the number of places if the text would become too long.
+const TooLong = -1
 
 // correctionDelimiters are what may stand between the parts of s/old/new/.
 const correctionDelimiters = "/|#"
 
-// correction is "s/old/new/": it replaces a piece of one's last message. The
+// Correction is "s/old/new/": it replaces a piece of one's last message. The
 // pieces are literal texts: those who know regular expressions are few, and a
 // dot or a bracket in a sentence means itself.
-type correction struct {
-	old, new string
-	all      bool // flag g: wherever it stands; else it has to stand there once
+type Correction struct {
+	old, New string
+	All      bool // flag g: wherever it stands; else it has to stand there once
 }
 
-// parseCorrection reads s/old/new/ or s/old/new/g, with the last delimiter left
+// ParseCorrection reads s/old/new/ or s/old/new/g, with the last delimiter left
 // out as people do. A backslash in front of the delimiter, or of another
 // backslash, takes its meaning away. Whatever looks different is no correction.
-func parseCorrection(text string) (c correction, ok bool) {
+func ParseCorrection(text string) (c Correction, ok bool) {
 	if len(text) < 2 || text[0] != 's' || !strings.ContainsRune(correctionDelimiters, rune(text[1])) || strings.Contains(text, "\n") {
-		return correction{}, false
+		return Correction{}, false
 	}
 	parts := splitEscaped(text[2:], text[1])
 	switch {
 	case len(parts) < 2 || len(parts) > 3 || parts[0] == "":
-		return correction{}, false
+		return Correction{}, false
 	case len(parts) == 2 && parts[1] == "": // s/old//, all of it, removes something
-		return correction{}, false
+		return Correction{}, false
 	case len(parts) == 3 && parts[2] != "" && parts[2] != "g":
-		return correction{}, false
+		return Correction{}, false
 	}
-	c = correction{old: parts[0], new: parts[1], all: len(parts) == 3 && parts[2] == "g"}
-	return c, c.old != c.new
+	c = Correction{old: parts[0], New: parts[1], All: len(parts) == 3 && parts[2] == "g"}
+	return c, c.old != c.New
 }
 
 // splitEscaped cuts a text at a delimiter that no backslash precedes.
@@ -59,15 +59,15 @@ func splitEscaped(text string, delimiter byte) []string {
 	return append(parts, part.String())
 }
 
-// apply corrects a text and says how often the old piece stands in it. It
+// Apply corrects a text and says how often the old piece stands in it. It
 // changes nothing unless the place is clear.
-func (c correction) apply(text string) (corrected string, found int) {
-	if c.all {
+func (c Correction) Apply(text string) (corrected string, found int) {
+	if c.All {
 		found = strings.Count(text, c.old)
-		if n := len(text) + found*(len(c.new)-len(c.old)); n > max(maxCorrected, len(text)) {
-			return text, tooLong
+		if n := len(text) + found*(len(c.New)-len(c.old)); n > max(maxCorrected, len(text)) {
+			return text, TooLong
 		}
-		return strings.ReplaceAll(text, c.old, c.new), found
+		return strings.ReplaceAll(text, c.old, c.New), found
 	}
 	first := strings.Index(text, c.old)
 	switch {
@@ -76,5 +76,5 @@ func (c correction) apply(text string) (corrected string, found int) {
 	case strings.LastIndex(text, c.old) != first:
 		return text, max(2, strings.Count(text, c.old))
 	}
-	return strings.Replace(text, c.old, c.new, 1), 1
+	return strings.Replace(text, c.old, c.New, 1), 1
 }

@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import (
 	"strings"
@@ -12,42 +12,42 @@ type Format string
 
 // The formats.
 const (
-	FormatPlain    Format = "plain" // the default, also of an empty Format
-	FormatMarkdown Format = "markdown"
-	FormatHTML     Format = "html"
+	Plain    Format = "plain" // the default, also of an empty Format
+	Markdown Format = "markdown"
+	HTML     Format = "html"
 )
 
 // actionPrefix marks an action in a stored text of any format. It is what people type, on
 // both sides, so a reader of the web page understands it and may write it.
 const actionPrefix = "/me "
 
-// valid reports whether there is such a format.
-func (f Format) valid() bool {
+// Valid reports whether there is such a format.
+func (f Format) Valid() bool {
 	switch f {
-	case "", FormatPlain, FormatMarkdown, FormatHTML:
+	case "", Plain, Markdown, HTML:
 		return true
 	}
 	return false
 }
 
-// store is what an IRC message is stored as; empty if nothing of it can be seen. A NOTICE
+// Store is what an IRC message is stored as; empty if nothing of it can be seen. A NOTICE
 // is stored like a PRIVMSG.
-func (f Format) store(m ircd.Outgoing) string {
+func (f Format) Store(m ircd.Outgoing) string {
 	text := strings.TrimRight(ircd.CleanText(m.Text), " \n")
-	if !isShown(text) {
+	if !Visible(text) {
 		return ""
 	}
 	if m.Kind == ircd.Action {
 		text = actionPrefix + text
 	}
-	return strings.TrimRight(f.fromIRC(text), " \n")
+	return strings.TrimRight(f.FromIRC(text), " \n")
 }
 
-// show is what IRC sees of a stored text. It holds no control characters but line breaks,
+// Show is what IRC sees of a stored text. It holds no control characters but line breaks,
 // tabs and the codes of mIRC formatting.
-func (f Format) show(stored string) (ircd.Kind, string) {
+func (f Format) Show(stored string) (ircd.Kind, string) {
 	text := strings.TrimRight(f.toIRC(ircd.CleanText(stored)), " \n")
-	if action, ok := strings.CutPrefix(text, actionPrefix); ok && isShown(action) {
+	if action, ok := strings.CutPrefix(text, actionPrefix); ok && Visible(action) {
 		return ircd.Action, action
 	}
 	return ircd.Privmsg, text
@@ -56,22 +56,22 @@ func (f Format) show(stored string) (ircd.Kind, string) {
 // toIRC makes IRC text of a stored text.
 func (f Format) toIRC(stored string) string {
 	switch f {
-	case FormatMarkdown:
+	case Markdown:
 		return markdownToIRC(stored)
-	case FormatHTML:
+	case HTML:
 		return htmlToIRC(stored)
 	}
-	return unformatted(stored)
+	return Unformatted(stored)
 }
 
-// fromIRC makes a text to be stored of IRC text; it is empty if that shows
+// FromIRC makes a text to be stored of IRC text; it is empty if that shows
 // nothing.
-func (f Format) fromIRC(text string) string {
+func (f Format) FromIRC(text string) string {
 	switch f {
-	case FormatMarkdown:
+	case Markdown:
 		return markdownFromIRC(text)
-	case FormatHTML:
+	case HTML:
 		return htmlFromIRC(text)
 	}
-	return unformatted(text)
+	return Unformatted(text)
 }

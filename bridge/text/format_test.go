@@ -1,4 +1,4 @@
-package bridge
+package text
 
 import (
 	"strings"
@@ -188,15 +188,15 @@ func TestHTMLFromIRC(t *testing.T) {
 // An action is one in every format, both ways.
 func TestActionsInFormats(t *testing.T) {
 	for f, want := range map[Format]string{
-		FormatPlain: "/me waves at 2*3*4", FormatMarkdown: `/me **waves** at 2\*3\*4`, FormatHTML: "/me <strong>waves</strong> at 2*3*4",
+		Plain: "/me waves at 2*3*4", Markdown: `/me **waves** at 2\*3\*4`, HTML: "/me <strong>waves</strong> at 2*3*4",
 	} {
-		stored := f.store(ircd.Outgoing{Kind: ircd.Action, Text: "\x02waves\x02 at 2*3*4"})
-		kind, shown := f.show(stored)
-		if stored != want || kind != ircd.Action || unformatted(shown) != "waves at 2*3*4" {
+		stored := f.Store(ircd.Outgoing{Kind: ircd.Action, Text: "\x02waves\x02 at 2*3*4"})
+		kind, shown := f.Show(stored)
+		if stored != want || kind != ircd.Action || Unformatted(shown) != "waves at 2*3*4" {
 			t.Errorf("%s: stored %q, shown %v %q", f, stored, kind, shown)
 		}
 	}
-	if kind, shown := FormatHTML.show("<p>/me waves</p>"); kind != ircd.Action || shown != "waves" {
+	if kind, shown := HTML.Show("<p>/me waves</p>"); kind != ircd.Action || shown != "waves" {
 		t.Errorf("from an editor: got %v %q", kind, shown)
 	}
 }
@@ -208,11 +208,11 @@ func TestFormatTime(t *testing.T) {
 		"[a]: b\n", "https://", "https://a.b/(", "www.a", " a@b.c", "^_^ ", "\x02a", "\x1d\x02a ", "\x03", "\u2028", "é́", "<br>", "<p>", "<td>", "> a\n", "\t", "```\n", "@a ", "a:"}
 	for _, piece := range pieces {
 		long, short := strings.Repeat(piece, (64<<10)/len(piece)), strings.Repeat(piece, maxMarkdown/len(piece))
-		for _, f := range []Format{FormatPlain, FormatMarkdown, FormatHTML} {
+		for _, f := range []Format{Plain, Markdown, HTML} {
 			begin := time.Now()
 			f.toIRC(long)
 			f.toIRC(short)
-			f.fromIRC(short)
+			f.FromIRC(short)
 			// A tenth of a second at most without the race detector on an idle machine; minutes where
 			// the time grows with the square.
 			if took := time.Since(begin); took > 20*time.Second {
@@ -229,7 +229,7 @@ func checkIRC(t *testing.T, text string) {
 		t.Fatalf("not UTF-8: %q", text)
 	}
 	for i, r := range text {
-		if unicode.IsControl(r) && r != '\n' && mircFormat.FindStringIndex(text[i:]) == nil {
+		if unicode.IsControl(r) && r != '\n' && mircCode.FindStringIndex(text[i:]) == nil {
 			t.Fatalf("control character %q in %q", r, text)
 		}
 	}
@@ -244,8 +244,8 @@ func FuzzToIRC(f *testing.F) {
 	f.Add("**a** [b](https://c) `d`\n> - 1. x")
 	f.Add("<p><b>a<a href='https://x'>y</b><ul><li>&#2;z")
 	f.Fuzz(func(t *testing.T, stored string) {
-		for _, format := range []Format{FormatMarkdown, FormatHTML} {
-			_, got := format.show(stored)
+		for _, format := range []Format{Markdown, HTML} {
+			_, got := format.Show(stored)
 			checkIRC(t, strings.TrimRight(strings.ReplaceAll(got, "\t", " "), "\n"))
 		}
 	})
@@ -259,24 +259,24 @@ func FuzzRoundTrip(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, typed string) {
 		typed = strings.TrimRight(ircd.CleanText(typed), " \n")
-		plain := unformatted(typed)
-		if unformatted(plain) != plain || !isShown(typed) {
+		plain := Unformatted(typed)
+		if Unformatted(plain) != plain || !Visible(typed) {
 			return
 		}
-		for _, format := range []Format{FormatMarkdown, FormatHTML} {
-			stored := format.store(ircd.Outgoing{Text: typed})
-			_, shown := format.show(stored)
+		for _, format := range []Format{Markdown, HTML} {
+			stored := format.Store(ircd.Outgoing{Text: typed})
+			_, shown := format.Show(stored)
 			// Not word by word: "`Foo`s" becomes Foos. And the language of a block of code is hidden.
 			whole := parseable(stored) && !strings.Contains(plain, "```") && !strings.Contains(plain, "~~~")
 			if want, got := strings.Join(wordsOf(plain), ""), strings.Join(wordsOf(shown), ""); whole && got != want {
 				t.Errorf("%s: %q is stored as %q and shown as %q", format, typed, stored, shown)
 			}
-			if format == FormatHTML && !sameWords(unformatted(shown), plain) {
+			if format == HTML && !sameWords(Unformatted(shown), plain) {
 				t.Errorf("%s: %q is stored as %q and shown as %q", format, typed, stored, shown)
 			}
 		}
 		if escaped := escapeLines(plain); parseable(escaped) {
-			if shown := unformatted(markdownToIRC(escaped)); !sameWords(shown, plain) {
+			if shown := Unformatted(markdownToIRC(escaped)); !sameWords(shown, plain) {
 				t.Errorf("%q, escaped as %q, is shown as %q", plain, escaped, shown)
 			}
 		}
