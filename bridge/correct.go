@@ -21,7 +21,7 @@ const maxWhole = 1 << 20
 
 // correct edits the user's last message in a channel, whichever connection it
 // came from, and returns it as Send does.
-func (s *session) correct(ctx context.Context, to addressee, c text.Correction) (*ircd.Message, error) {
+func (s *session) correct(ctx context.Context, to addressee, c text.Substitution) (*ircd.Message, error) {
 	var last, now row
 	err := s.member.change(ctx, func(ctx context.Context) (err error) {
 		if last, err = s.lastOwn(ctx, to); err != nil {
@@ -50,7 +50,7 @@ func (s *session) correct(ctx context.Context, to addressee, c text.Correction) 
 }
 
 // correctedText is the text of a row after a correction. The error is an *ircd.Error.
-func correctedText(c text.Correction, last row, to addressee) (string, error) {
+func correctedText(c text.Substitution, last row, to addressee) (string, error) {
 	made, found := corrected(c, last, to.channel)
 	switch {
 	case to.view.feed.tooOld(last):
@@ -70,7 +70,7 @@ func correctedText(c text.Correction, last row, to addressee) (string, error) {
 // corrected applies a correction to the text of a row. It works on the text as it
 // is stored, which keeps all the rest as it is, and if the words are not there,
 // or the stored text is full of tags, on what people see.
-func corrected(c text.Correction, r row, ch *channel) (made string, found int) {
+func corrected(c text.Substitution, r row, ch *channel) (made string, found int) {
 	if ch.Format != text.HTML {
 		stored := c
 		if words := strings.TrimSpace(ircd.CleanText(c.New)); text.Visible(words) {

@@ -19,7 +19,7 @@ func TestCorrectionsInFormats(t *testing.T) {
 		{text.HTML, "<p>a <strong>b</strong></p>", "s/a/<i>/", "&lt;i&gt; <strong>b</strong>"},
 		{text.Plain, "2*3", "s/3/\x02**4**/", "2***4**"},
 	} {
-		c, ok := text.ParseCorrection(test.line)
+		c, ok := text.ParseSubstitution(test.line)
 		if got, found := corrected(c, row{text: test.stored}, &channel{Channel: Channel{Format: test.format}}); !ok || got != test.want || found != 1 {
 			t.Errorf("%s: %q, %q: got %q, %d", test.format, test.stored, test.line, got, found)
 		}

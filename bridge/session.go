@@ -438,7 +438,7 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	if err != nil {
 		return nil, unaddressed(m.Target, err)
 	}
-	if c, ok := text.ParseCorrection(m.Text); ok && to.Corrections && m.Kind == ircd.Privmsg {
+	if c, ok := text.ParseSubstitution(m.Text); ok && to.Corrections && m.Kind == ircd.Privmsg {
 		return s.correct(ctx, to, c)
 	}
 	j, out := to.joined, letter{target: to.name}

@@ -105,7 +105,7 @@ func lineDiff(before, after, whole string, last bool) string {
 // substitution writes a change down as s/from/to/, by a delimiter that neither
 // text contains.
 func substitution(from, to string) string {
-	for _, delimiter := range correctionDelimiters {
+	for _, delimiter := range delimiters {
 		if d := string(delimiter); !strings.Contains(from+to, d) {
 			return "s" + d + from + d + to + d
 		}

@@ -62,7 +62,7 @@ func FuzzEditText(f *testing.F) {
 		if d == after {
 			return
 		}
-		if c, ok := ParseCorrection(d); ok && !strings.Contains(d, `\`) {
+		if c, ok := ParseSubstitution(d); ok && !strings.Contains(d, `\`) {
 			before, after = mircCode.ReplaceAllString(before, ""), mircCode.ReplaceAllString(after, "")
 			made, found := c.Apply(strings.Join(strings.Fields(before), " "))
 			if found != 1 || !sameWords(made, after) {

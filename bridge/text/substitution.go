@@ -2,41 +2,41 @@ package text
 
 import "strings"
 
-// maxCorrected bounds a text that a correction makes longer: an "a" for which 8 kB
+// maxSubstituted bounds a text that a substitution makes longer: an "a" for which 8 kB
 // stand has many places in a long text.
-const maxCorrected = 256 << 10
+const maxSubstituted = 256 << 10
 
 // TooLong stands for the number of places if the text would become too long.
 const TooLong = -1
 
-// correctionDelimiters are what may stand between the parts of s/old/new/.
-const correctionDelimiters = "/|#"
+// delimiters are what may stand between the parts of s/old/new/.
+const delimiters = "/|#"
 
-// Correction is "s/old/new/": it replaces a piece of one's last message. The
+// Substitution is "s/old/new/": it replaces a piece of one's last message. The
 // pieces are literal texts: those who know regular expressions are few, and a
 // dot or a bracket in a sentence means itself.
-type Correction struct {
+type Substitution struct {
 	old, New string
 	All      bool // flag g: wherever it stands; else it has to stand there once
 }
 
-// ParseCorrection reads s/old/new/ or s/old/new/g, with the last delimiter left
+// ParseSubstitution reads s/old/new/ or s/old/new/g, with the last delimiter left
 // out as people do. A backslash in front of the delimiter, or of another
-// backslash, takes its meaning away. Whatever looks different is no correction.
-func ParseCorrection(text string) (c Correction, ok bool) {
-	if len(text) < 2 || text[0] != 's' || !strings.ContainsRune(correctionDelimiters, rune(text[1])) || strings.Contains(text, "\n") {
-		return Correction{}, false
+// backslash, takes its meaning away. Whatever looks different is no substitution.
+func ParseSubstitution(text string) (c Substitution, ok bool) {
+	if len(text) < 2 || text[0] != 's' || !strings.ContainsRune(delimiters, rune(text[1])) || strings.Contains(text, "\n") {
+		return Substitution{}, false
 	}
 	parts := splitEscaped(text[2:], text[1])
 	switch {
 	case len(parts) < 2 || len(parts) > 3 || parts[0] == "":
-		return Correction{}, false
+		return Substitution{}, false
 	case len(parts) == 2 && parts[1] == "": // s/old//, all of it, removes something
-		return Correction{}, false
+		return Substitution{}, false
 	case len(parts) == 3 && parts[2] != "" && parts[2] != "g":
-		return Correction{}, false
+		return Substitution{}, false
 	}
-	c = Correction{old: parts[0], New: parts[1], All: len(parts) == 3 && parts[2] == "g"}
+	c = Substitution{old: parts[0], New: parts[1], All: len(parts) == 3 && parts[2] == "g"}
 	return c, c.old != c.New
 }
 
@@ -59,12 +59,12 @@ func splitEscaped(text string, delimiter byte) []string {
 	return append(parts, part.String())
 }
 
-// Apply corrects a text and says how often the old piece stands in it. It
+// Apply makes the substitution in a text and says how often the old piece stands in it. It
 // changes nothing unless the place is clear.
-func (c Correction) Apply(text string) (corrected string, found int) {
+func (c Substitution) Apply(text string) (substituted string, found int) {
 	if c.All {
 		found = strings.Count(text, c.old)
-		if n := len(text) + found*(len(c.New)-len(c.old)); n > max(maxCorrected, len(text)) {
+		if n := len(text) + found*(len(c.New)-len(c.old)); n > max(maxSubstituted, len(text)) {
 			return text, TooLong
 		}
 		return strings.ReplaceAll(text, c.old, c.New), found
