@@ -114,7 +114,7 @@ func (f *feed) carried() bool {
 
 // suits reports whether a member sees what all readers see.
 func (f *feed) suits(m *member) bool {
-	return !f.key.isShared() || m.proof(f.group) == f.key.proof
+	return !f.key.isShared() || m.audience(f.group) == f.key.audience
 }
 
 // ring makes run look who carries the feed. It may be called from any goroutine.

@@ -310,3 +310,12 @@ func (g *group) ask(field string) {
 func (g *group) dated(filter directus.Filter) directus.Filter {
 	return directus.And(filter, directus.Filter{g.fields.Date: map[string]any{"_nnull": true}})
 }
+
+// audience is who is shown the same of a group: all of whom Directus has said alike that
+// they may read, without any rule, all its rows and the fields that it asks for, and of
+// what else its messages are made either all or nothing. Or it is one user: see
+// audienceOf. Empty: nothing is proven.
+type audience string
+
+// audienceOf is the one that a user is alone.
+func audienceOf(user string) audience { return audience("user " + user) }

@@ -89,12 +89,12 @@ func (m *member) checkRights(ctx context.Context) error {
 	return err
 }
 
-// proof is what Directus has said of the user that lets a feed of a group be
+// audience is what Directus has said of the user that lets a feed of a group be
 // shared; empty if nothing does.
-func (m *member) proof(g *group) proof {
-	p := m.rights.proof(g, m.names.fields)
+func (m *member) audience(g *group) audience {
+	p := m.rights.audience(g, m.names.fields)
 	if p != "" {
-		p += proof(m.names.publicURL)
+		p += audience(m.names.publicURL)
 	}
 	return p
 }

@@ -376,3 +376,11 @@ func (f *feed) dated(r row) row {
 	}
 	return r
 }
+
+// audience is that of the feed.
+func (f *feed) audience() audience {
+	if f.key.isShared() {
+		return f.key.audience
+	}
+	return audienceOf(f.key.owner.account.ID())
+}

@@ -11,13 +11,13 @@ import (
 // feedKey says what a feed reads and who may share it: one user, or all of whom
 // Directus has said the same.
 type feedKey struct {
-	group *group
-	owner *member // nil: shared
-	proof proof   // empty: not shared
-	fork  int     // tells the feeds of an owner apart, if there are several
+	group    *group
+	owner    *member  // nil: shared
+	audience audience // empty: not shared
+	fork     int      // tells the feeds of an owner apart, if there are several
 }
 
-func (k feedKey) isShared() bool { return k.proof != "" }
+func (k feedKey) isShared() bool { return k.audience != "" }
 
 // same reports whether a feed with one key is as good as one with the other.
 func (k feedKey) same(other feedKey) bool {
@@ -51,7 +51,7 @@ func newFeeds() *feeds {
 // expelled either.
 func (fs *feeds) attach(key feedKey, m *member, wake func()) (r *reader) {
 	fs.change(m, func(about func(*feed)) {
-		if key.isShared() && m.proof(key.group) != key.proof {
+		if key.isShared() && m.audience(key.group) != key.audience {
 			return
 		}
 		f := fs.open[key]
@@ -153,7 +153,7 @@ func (fs *feeds) expel(m *member) {
 	fs.change(m, func(about func(*feed)) {
 		for f := range fs.shared {
 			members := f.journal.members()
-			if _, reads := members[m]; !reads || m.proof(f.group) == f.key.proof {
+			if _, reads := members[m]; !reads || m.audience(f.group) == f.key.audience {
 				continue
 			}
 			about(f)

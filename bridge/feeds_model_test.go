@@ -81,8 +81,8 @@ func newFeedsModel(t *testing.T, seed uint64) *feedsModel {
 
 func (m *feedsModel) attach(of *member) {
 	key := feedKey{group: m.group, owner: of}
-	if p := of.proof(m.group); p != "" {
-		key = feedKey{group: m.group, proof: p}
+	if p := of.audience(m.group); p != "" {
+		key = feedKey{group: m.group, audience: p}
 	}
 	r := m.feeds.attach(key, of, func() {})
 	if r == nil {
@@ -123,7 +123,7 @@ func (m *feedsModel) read(r *modelReader) {
 	for next := r.next.Load(); next != nil; next = r.next.Load() {
 		r.reader = next
 	}
-	if r.feed.key.isShared() && r.member.proof(m.group) != r.feed.key.proof {
+	if r.feed.key.isShared() && r.member.audience(m.group) != r.feed.key.audience {
 		m.t.Errorf("a reader is where its rights do not let it be")
 	}
 	first, news, ok := r.feed.journal.read(r.reader)

@@ -2,10 +2,12 @@ package bridge
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"directus-ircd/bridge/text"
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
@@ -110,10 +112,54 @@ func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message 
 	if c.private {
 		m.To = refs.author(r.recipient, c)
 	}
-	if q := r.reply; q != nil && c.quotes(r, refs) {
+	if q := r.reply; q != nil && quotes(c, r, refs) {
 		_, said := c.shown(q.text)
 		m.ReplyTo = messageID(*q)
 		m.Quote = &ircd.Quote{Nick: refs.author(q.author, c).Nick, Text: text.Beginning(refs.text(said, c)), Time: q.date}
 	}
 	return m
+}
+
+// quotes reports whether the row that a row of a channel answers may be shown
+// with it: one of the same channel, or of the same two people, that is not
+// deleted.
+func quotes(c *channel, r row, refs references) bool {
+	q := *r.reply
+	if c.private && !between(q, r.author, r.recipient) {
+		return false
+	}
+	return !q.date.IsZero() && c.matches(q) && !refs.hidden[q.id]
+}
+
+// unquotable finds out which of the rows that are answered are not of the
+// channel, where only Directus can tell: its filter was not put on them. Without
+// an answer none is to be shown.
+func unquotable(ctx context.Context, account *directus.Account, g *group, rows []row) map[string]bool {
+	if g.fields.Reply == "" || g.channels[0].equal != nil || g.channels[0].private {
+		return nil
+	}
+	key, hidden := g.fields.key(), map[string]bool{}
+	var ids []string
+	for _, r := range rows {
+		if r.reply != nil && !hidden[r.reply.id] {
+			hidden[r.reply.id] = true
+			ids = append(ids, r.reply.id)
+		}
+	}
+	for len(ids) > 0 {
+		page := ids[:min(len(ids), pageLimit(ctx, account, pageSize))]
+		ids = ids[len(page):]
+		var found []map[string]json.RawMessage
+		err := account.Items(ctx, g.collection, directus.Query{
+			Fields: []string{key}, Limit: len(page),
+			Filter: directus.And(g.filter, directus.Filter{key: map[string]any{"_in": page}}),
+		}, &found)
+		if err != nil {
+			break
+		}
+		for _, item := range found {
+			delete(hidden, scalar(item[key]))
+		}
+	}
+	return hidden
 }

@@ -164,7 +164,7 @@ func TestForkReadsWhatWasNotShown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &member{rt: new(directus.Account).Realtime(directus.RealtimeOptions{})}
-			f := newFeed(feedKey{group: &group{}, proof: "all"}, m, test.opened)
+			f := newFeed(feedKey{group: &group{}, audience: "all"}, m, test.opened)
 			f.forgot, f.trust.date = test.forgot, now.Add(-time.Minute)
 			f.journal.attach(&reader{member: m, feed: f, wake: func() {}})
 			f.seen["1"] = mark{date: test.date}
@@ -183,7 +183,7 @@ func TestNobodyEntersWithoutProof(t *testing.T) {
 	fs := newFeeds()
 	defer fs.close()
 	m := &member{names: &directory{}, rights: &rightsCache{}}
-	if r := fs.attach(feedKey{group: &group{}, proof: "some minutes ago"}, m, func() {}); r != nil {
+	if r := fs.attach(feedKey{group: &group{}, audience: "some minutes ago"}, m, func() {}); r != nil {
 		t.Error("a member reads a feed that it has no proof for")
 	}
 }

@@ -1,15 +1,10 @@
 package bridge
 
 import (
-	"context"
-	"errors"
 	"maps"
 	"slices"
 	"sync"
 	"time"
-
-	"directus-ircd/directus"
-	"directus-ircd/ircd"
 )
 
 const (
@@ -51,20 +46,6 @@ type latecomer struct {
 	// of is whose feed it was late in, though not in that which had heard of it first: its
 	// place is that at which it was. Zero: it was late in all.
 	of audience
-}
-
-// audience says whose feed it is: one user's, or of all of whom Directus has said the same.
-type audience struct {
-	user  string
-	proof proof
-}
-
-// audience is that of the feed.
-func (f *feed) audience() audience {
-	if f.key.isShared() {
-		return audience{proof: f.key.proof}
-	}
-	return audience{user: f.key.owner.account.ID()}
 }
 
 // note counts in a row that is history already.
@@ -156,7 +137,7 @@ func (l *latecomers) behind(b border, from, until int64, same time.Time, reader 
 	var rows []row
 	for _, c := range l.late {
 		after := from > 0 && c.place > from || from == 0 && c.at.After(b.date)
-		if c.of != (audience{}) && (from == 0 || !reader(c.of)) {
+		if c.of != "" && (from == 0 || !reader(c.of)) {
 			continue
 		}
 		if after && c.place <= until && !b.isInFrontOf(c.row) {
@@ -190,75 +171,6 @@ func (l *latecomers) placeOf(id string, date time.Time) int64 {
 		}
 	}
 	return first
-}
-
-// pageEnd is where the last page of a history has ended: who goes on from there was
-// shown the latecomers that had come by then.
-type pageEnd struct {
-	id   string
-	at   time.Time
-	come int64
-}
-
-// latecomers reads the rows that have come late, or were overtaken, behind what a query says
-// that the client has seen last: lo is the border there. They come in the order of the
-// collection. At most maxTies of the late ones are read, those dated last.
-func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border) ([]found, error) {
-	if lo == nil {
-		return nil, nil
-	}
-	book, id := &h.group.dates.late, ""
-	if p.MsgID != "" {
-		id = lo.id
-	}
-	var date time.Time
-	if id == "" {
-		date = p.Time.Truncate(h.group.dates.unit())
-	}
-	from := book.placeOf(id, date)
-	end := h.end
-	if end != nil && (id != "" && id != end.id || id == "" && !p.Time.Equal(end.at)) {
-		end = nil
-	}
-	if end != nil {
-		from = max(from, end.come)
-	}
-	rows := book.behind(*lo, from, h.until, date, func(of audience) bool {
-		return of.user == h.member.account.ID() || h.feed != nil && of == h.feed.audience()
-	})
-	rows = rows[max(0, len(rows)-maxTies):]
-	w := h.walk(false, nil, nil, len(rows))
-	if end == nil {
-		var err error
-		if w.found, err = h.overtaken(ctx, p, *lo); err != nil {
-			return nil, err
-		}
-	}
-	rows = slices.DeleteFunc(rows, func(r row) bool {
-		return slices.ContainsFunc(w.found, func(f found) bool { return f.row.id == r.id })
-	})
-	for len(rows) > 0 {
-		page := rows[:min(len(rows), pageSize, w.scan.limit(ctx))]
-		keys := make([]string, len(page))
-		for i, r := range page {
-			keys[i] = r.id
-		}
-		filter := directus.And(h.filter, directus.Compare(h.group.fields.key(), "_in", keys))
-		read, _, err := w.scan.ask(ctx, directus.Query{Filter: filter, Limit: len(page)})
-		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
-			continue // with fewer
-		}
-		if err != nil {
-			return nil, err
-		}
-		rows = rows[len(page):]
-		slices.SortFunc(read, compareRows)
-		if err := w.add(ctx, read, len(page) <= maxRanked); err != nil {
-			return nil, err
-		}
-	}
-	slices.SortStableFunc(w.found, func(a, b found) int { return compareRows(a.row, b.row) })
-	return w.found, nil
 }
 
 // maxRanked is how many latecomers at once are worth the questions by which their exact

@@ -62,7 +62,7 @@ func TestNewsInTheMomentOfAMove(t *testing.T) {
 // As long as nothing of a shared feed may be shown, no channel leaves it: what waits
 // there would never be shown.
 func TestNoMoveWithoutProof(t *testing.T) {
-	old := &feed{key: feedKey{proof: "all"}, group: &group{}, shown: newMemory(), seen: map[string]mark{"1": {shown: true}}}
+	old := &feed{key: feedKey{audience: "all"}, group: &group{}, shown: newMemory(), seen: map[string]mark{"1": {shown: true}}}
 	next := &feed{key: feedKey{fork: 1}, group: &group{}, shown: newMemory()}
 	s, j := moving(old, next)
 	old.journal.append(entry{row: row{id: "1"}, channel: j.channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})

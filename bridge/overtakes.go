@@ -1,12 +1,9 @@
 package bridge
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"time"
-
-	"directus-ircd/ircd"
 )
 
 // maxOvertakes bounds the lines that are remembered as overtakes, the latest.
@@ -54,45 +51,4 @@ func (o *overtakes) of(user, id string, at time.Time) (overtake, bool) {
 		}
 	}
 	return overtake{}, false
-}
-
-// noteOvertakes remembers what a client that fetches history leaves a channel with.
-func (s *session) noteOvertakes(j *joined) {
-	seen := border{date: j.at}
-	if b := j.brought; !b.date.Before(j.at) && !b.date.After(dateLimit(s.member.account)) {
-		seen = border{date: b.date, id: b.id, behind: true}
-	}
-	lines := map[string]time.Time{}
-	for sent, at := range j.view.sent {
-		if sent.channel == j.channel && !at.Before(seen.date) {
-			lines[sent.id] = at
-		}
-	}
-	if j.fetches && len(lines) > 0 {
-		j.view.feed.group.dates.over.note(overtake{s.person.id, lines, seen})
-	}
-}
-
-// overtaken reads what a line has overtaken from which a client goes on; lo is the border
-// there.
-func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo border) ([]found, error) {
-	id := ""
-	if p.MsgID != "" {
-		id = lo.id
-	}
-	left, ok := h.group.dates.over.of(h.member.account.ID(), id, p.Time)
-	if !ok {
-		return nil, nil
-	}
-	lo.behind = false
-	w := h.walk(false, &left.seen, &lo, maxTies)
-	// It does not pause when the page is long: each call begins anew, and would never end.
-	if err := w.some(ctx, maxTies, time.Time{}); err != nil {
-		return nil, err
-	}
-	list, _ := w.take(maxTies)
-	return slices.DeleteFunc(list, func(f found) bool {
-		_, own := left.lines[f.row.id]
-		return own
-	}), nil
 }

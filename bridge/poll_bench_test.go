@@ -14,7 +14,7 @@ func BenchmarkPoll(b *testing.B) {
 	c := &channel{Channel: Channel{Name: "#messages"}}
 	g := &group{channels: []*channel{c}}
 	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), rights: &rightsCache{}}
-	f := &feed{key: feedKey{group: g, proof: "all"}, group: g, ready: true, shown: newMemory(), moments: newMoments(), changed: make(chan struct{})}
+	f := &feed{key: feedKey{group: g, audience: "all"}, group: g, ready: true, shown: newMemory(), moments: newMoments(), changed: make(chan struct{})}
 	all := make([]*session, sessions)
 	for i := range all {
 		s := newSession(&Backend{}, person{}, "")

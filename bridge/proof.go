@@ -6,16 +6,10 @@ import (
 	"strings"
 )
 
-// proof is what Directus has said alike of everybody who may share a feed: that
-// they may read, without any rule, all rows of its collection and the fields that
-// it asks for, and of what else its messages are made either all or nothing. So
-// they are shown the same. Empty: nothing is proven.
-type proof string
-
-// proof is what the permissions say of a group, for people whose nicks are made of
+// audience is what the permissions say of a group, for people whose nicks are made of
 // some fields. A rule, even one that gives everything, proves nothing: it may
 // depend on the user.
-func (p permissions) proof(g *group, nick []string) proof {
+func (p permissions) audience(g *group, nick []string) audience {
 	messages := p[g.collection]["read"]
 	if p == nil || !g.common || !messages.readsAll(g.query...) || !messages.readsAll(g.asked...) {
 		return ""
@@ -30,7 +24,7 @@ func (p permissions) proof(g *group, nick []string) proof {
 	if g.fields.Files != "" && !p.sayOfFiles(said) {
 		return ""
 	}
-	return proof("reads " + said.String())
+	return audience("reads " + said.String())
 }
 
 // sayOf says which of some fields of a collection may be read, of all its rows;

@@ -107,48 +107,6 @@ func (c reactionStore) read(ctx context.Context, account *directus.Account, filt
 	return list, nil
 }
 
-// reactionsTo reads the reactions to messages of a group, in order, by the key of
-// the message. Who may not read reactions has none, and where Directus does not
-// answer the messages are shown without.
-func (m *member) reactionsTo(ctx context.Context, g *group, list []found) map[string][]*ircd.Reaction {
-	if g.reactions == nil || len(list) == 0 {
-		return nil
-	}
-	messages := map[string]*ircd.Message{}
-	ids := make([]string, 0, len(list))
-	for _, f := range list {
-		ids = append(ids, f.row.id)
-		messages[f.row.id] = f.message
-	}
-	reactions, err := g.reactionStore().read(ctx, m.account, directus.Filter{g.reactions.Message: map[string]any{"_in": ids}})
-	users := map[string]ircd.User{}
-	if err == nil {
-		users, err = m.names.usersMeeting(ctx, meetsNobody, reactors(reactions))
-	}
-	if err != nil {
-		if !isForbidden(err) {
-			m.log.Debug().Err(err).Str("collection", g.reactions.Collection).Msg("history without reactions")
-		}
-		return nil
-	}
-	refs := references{users: users, met: m.names.met}
-	by := map[string][]*ircd.Reaction{}
-	for _, r := range reactions {
-		if message := messages[r.message]; message != nil {
-			by[r.message] = append(by[r.message], r.event(message, refs.author(r.author, g.channels[0]), m.account.Now()))
-		}
-	}
-	return by
-}
-
-func reactors(list []reaction) []string {
-	ids := make([]string, 0, len(list))
-	for _, r := range list {
-		ids = append(ids, r.author)
-	}
-	return ids
-}
-
 // own reads the user's reactions to a message that say something.
 func (c reactionStore) own(ctx context.Context, account *directus.Account, message, text string) ([]reaction, error) {
 	list, err := c.read(ctx, account, directus.And(

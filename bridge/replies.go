@@ -2,9 +2,7 @@ package bridge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"strconv"
 	"time"
 
 	"directus-ircd/bridge/text"
@@ -15,50 +13,6 @@ import (
 // referTimeout is how long the look for a message may take that another one
 // answers: the time to send it comes on top.
 const referTimeout = 2 * time.Second
-
-// quotes reports whether the row that a row of the channel answers may be shown
-// with it: one of the same channel, or of the same two people, that is not
-// deleted.
-func (c *channel) quotes(r row, refs references) bool {
-	q := *r.reply
-	if c.private && !between(q, r.author, r.recipient) {
-		return false
-	}
-	return !q.date.IsZero() && c.matches(q) && !refs.hidden[q.id]
-}
-
-// unquotable finds out which of the rows that are answered are not of the
-// channel, where only Directus can tell: its filter was not put on them. Without
-// an answer none is to be shown.
-func unquotable(ctx context.Context, account *directus.Account, g *group, rows []row) map[string]bool {
-	if g.fields.Reply == "" || g.channels[0].equal != nil || g.channels[0].private {
-		return nil
-	}
-	key, hidden := g.fields.key(), map[string]bool{}
-	var ids []string
-	for _, r := range rows {
-		if r.reply != nil && !hidden[r.reply.id] {
-			hidden[r.reply.id] = true
-			ids = append(ids, r.reply.id)
-		}
-	}
-	for len(ids) > 0 {
-		page := ids[:min(len(ids), pageLimit(ctx, account, pageSize))]
-		ids = ids[len(page):]
-		var found []map[string]json.RawMessage
-		err := account.Items(ctx, g.collection, directus.Query{
-			Fields: []string{key}, Limit: len(page),
-			Filter: directus.And(g.filter, directus.Filter{key: map[string]any{"_in": page}}),
-		}, &found)
-		if err != nil {
-			break
-		}
-		for _, item := range found {
-			delete(hidden, scalar(item[key]))
-		}
-	}
-	return hidden
-}
 
 // answering finds the key of the message that is to be answered; empty where the
 // channel has no place for it. A message that names another one which cannot be
@@ -99,14 +53,6 @@ func (f *feed) knows(c *channel, msgid string) (id string, ok bool) {
 	defer f.mu.Unlock()
 	p := f.shown.rows[id].place(c)
 	return id, p != nil && p.state == visible && originalID(p.message.ID) == originalID(msgid)
-}
-
-// keyValue is a key as it is written into a relation: numbers as such.
-func keyValue(id string) any {
-	if n, err := strconv.ParseInt(id, 10, 64); err == nil && strconv.FormatInt(n, 10) == id {
-		return json.Number(id)
-	}
-	return id
 }
 
 // answered completes what a sent message refers to with what it answers, and who

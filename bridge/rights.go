@@ -90,12 +90,12 @@ func (c *rightsCache) recent(ctx context.Context, collection string) (rights, er
 	return r, err
 }
 
-// proof is that of a group, as Directus said last; empty if it did not.
-func (c *rightsCache) proof(g *group, nick []string) proof {
+// audience is that of a group, as Directus said last; empty if it did not.
+func (c *rightsCache) audience(g *group, nick []string) audience {
 	c.mu.Lock()
 	all := c.all
 	c.mu.Unlock()
-	return all.proof(g, nick)
+	return all.audience(g, nick)
 }
 
 // readable lists those of some fields that the user may read of every item of a

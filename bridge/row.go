@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -207,3 +208,11 @@ func isNumber(id string) bool {
 
 // isUUID tells collections whose key a client may choose from those that count.
 func isUUID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
+
+// keyValue is a key as it is written into a relation: numbers as such.
+func keyValue(id string) any {
+	if n, err := strconv.ParseInt(id, 10, 64); err == nil && strconv.FormatInt(n, 10) == id {
+		return json.Number(id)
+	}
+	return id
+}

@@ -362,3 +362,23 @@ func (s *scan) sort(rows []row) {
 		slices.Reverse(rows)
 	}
 }
+
+// nextOfPlaced reads the next rows of a page whose places are known. What does not match
+// any more is left out.
+func (s *scan) nextOfPlaced(ctx context.Context) ([]row, bool, error) {
+	p := *s.placed
+	keys, dense := p.cut(min(s.room(), pageLimit(ctx, s.account, maxPage)))
+	filter := directus.And(s.base, directus.Compare(s.group.fields.key(), "_in", keys))
+	rows, _, err := s.ask(ctx, directus.Query{Filter: filter, Limit: len(keys)})
+	if errors.Is(err, directus.ErrTooLarge) && len(keys) > 1 {
+		return nil, dense, nil
+	}
+	if err != nil {
+		return nil, dense, err
+	}
+	s.sort(rows)
+	if s.placed = &p; len(p.left) == 0 {
+		s.placed, s.done = nil, p.last
+	}
+	return rows, dense, nil
+}

@@ -273,8 +273,8 @@ func (s *session) open(g *group) *view {
 
 // keyOf is that of the feed by which the session is to read a group.
 func (s *session) keyOf(g *group) feedKey {
-	if proof := s.member.proof(g); proof != "" && !s.plan.OwnFeeds {
-		return feedKey{group: g, proof: proof}
+	if audience := s.member.audience(g); audience != "" && !s.plan.OwnFeeds {
+		return feedKey{group: g, audience: audience}
 	}
 	return feedKey{group: g, owner: s.member}
 }

@@ -12,7 +12,7 @@ import (
 // What a shared feed has brought for somebody who may not be shown it yet, as Directus was lost
 // before their rights were checked again, says that Directus is back only when it is shown.
 func TestNewsThatMayNotBeShownAnnounceNothing(t *testing.T) {
-	shared := &feed{key: feedKey{proof: "all"}, group: &group{}, shown: newMemory(), seen: map[string]mark{}}
+	shared := &feed{key: feedKey{audience: "all"}, group: &group{}, shown: newMemory(), seen: map[string]mark{}}
 	s, j := moving(shared, &feed{key: feedKey{fork: 1}, group: &group{}, shown: newMemory()})
 	s.abandon(j)
 	shared.carrier = s.member

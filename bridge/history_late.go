@@ -1,0 +1,121 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+)
+
+// pageEnd is where the last page of a history has ended: who goes on from there was
+// shown the latecomers that had come by then.
+type pageEnd struct {
+	id   string
+	at   time.Time
+	come int64
+}
+
+// latecomers reads the rows that have come late, or were overtaken, behind what a query says
+// that the client has seen last: lo is the border there. They come in the order of the
+// collection. At most maxTies of the late ones are read, those dated last.
+func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border) ([]found, error) {
+	if lo == nil {
+		return nil, nil
+	}
+	book, id := &h.group.dates.late, ""
+	if p.MsgID != "" {
+		id = lo.id
+	}
+	var date time.Time
+	if id == "" {
+		date = p.Time.Truncate(h.group.dates.unit())
+	}
+	from := book.placeOf(id, date)
+	end := h.end
+	if end != nil && (id != "" && id != end.id || id == "" && !p.Time.Equal(end.at)) {
+		end = nil
+	}
+	if end != nil {
+		from = max(from, end.come)
+	}
+	rows := book.behind(*lo, from, h.until, date, func(of audience) bool {
+		return of == audienceOf(h.member.account.ID()) || h.feed != nil && of == h.feed.audience()
+	})
+	rows = rows[max(0, len(rows)-maxTies):]
+	w := h.walk(false, nil, nil, len(rows))
+	if end == nil {
+		var err error
+		if w.found, err = h.overtaken(ctx, p, *lo); err != nil {
+			return nil, err
+		}
+	}
+	rows = slices.DeleteFunc(rows, func(r row) bool {
+		return slices.ContainsFunc(w.found, func(f found) bool { return f.row.id == r.id })
+	})
+	for len(rows) > 0 {
+		page := rows[:min(len(rows), pageSize, w.scan.limit(ctx))]
+		keys := make([]string, len(page))
+		for i, r := range page {
+			keys[i] = r.id
+		}
+		filter := directus.And(h.filter, directus.Compare(h.group.fields.key(), "_in", keys))
+		read, _, err := w.scan.ask(ctx, directus.Query{Filter: filter, Limit: len(page)})
+		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
+			continue // with fewer
+		}
+		if err != nil {
+			return nil, err
+		}
+		rows = rows[len(page):]
+		slices.SortFunc(read, compareRows)
+		if err := w.add(ctx, read, len(page) <= maxRanked); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(w.found, func(a, b found) int { return compareRows(a.row, b.row) })
+	return w.found, nil
+}
+
+// noteOvertakes remembers what a client that fetches history leaves a channel with.
+func (s *session) noteOvertakes(j *joined) {
+	seen := border{date: j.at}
+	if b := j.brought; !b.date.Before(j.at) && !b.date.After(dateLimit(s.member.account)) {
+		seen = border{date: b.date, id: b.id, behind: true}
+	}
+	lines := map[string]time.Time{}
+	for sent, at := range j.view.sent {
+		if sent.channel == j.channel && !at.Before(seen.date) {
+			lines[sent.id] = at
+		}
+	}
+	if j.fetches && len(lines) > 0 {
+		j.view.feed.group.dates.over.note(overtake{s.person.id, lines, seen})
+	}
+}
+
+// overtaken reads what a line has overtaken from which a client goes on; lo is the border
+// there.
+func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo border) ([]found, error) {
+	id := ""
+	if p.MsgID != "" {
+		id = lo.id
+	}
+	left, ok := h.group.dates.over.of(h.member.account.ID(), id, p.Time)
+	if !ok {
+		return nil, nil
+	}
+	lo.behind = false
+	w := h.walk(false, &left.seen, &lo, maxTies)
+	// It does not pause when the page is long: each call begins anew, and would never end.
+	if err := w.some(ctx, maxTies, time.Time{}); err != nil {
+		return nil, err
+	}
+	list, _ := w.take(maxTies)
+	return slices.DeleteFunc(list, func(f found) bool {
+		_, own := left.lines[f.row.id]
+		return own
+	}), nil
+}
