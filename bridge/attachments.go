@@ -125,12 +125,12 @@ func (s *shelf) describe(ctx context.Context, rows []row, found map[string][]fil
 }
 
 // read reads the items of some keys, as far as the user may.
-func (s *shelf) read(ctx context.Context, collection, key string, keys []any, fields []string, use func(map[string]json.RawMessage)) error {
+func (s *shelf) read(ctx context.Context, from, key string, keys []any, fields []string, use func(map[string]json.RawMessage)) error {
 	for len(keys) > 0 {
 		page := keys[:min(len(keys), pageLimit(ctx, s.account, pageSize))]
 		keys = keys[len(page):]
 		var items []map[string]json.RawMessage
-		err := s.account.Items(ctx, collection, directus.Query{
+		err := s.account.Items(ctx, from, directus.Query{
 			Fields: fields, Filter: directus.Filter{key: map[string]any{"_in": page}}, Limit: len(page),
 		}, &items)
 		if err != nil {

@@ -30,8 +30,8 @@ func addFiles(fake *directustest.Fake) (cat, dog string) {
 	return cat, dog
 }
 
-func withFile(name, collection, field string) bridge.Channel {
-	c := messages(collection)
+func withFile(name, where, field string) bridge.Channel {
+	c := messages(where)
 	c.Name, c.Fields.Files = name, field
 	return c
 }

@@ -60,10 +60,10 @@ func longChat(t *testing.T, n, length, backlog int) (*directustest.Fake, *sessio
 }
 
 // openChat is longChat in a channel and a collection with further properties.
-func openChat(t *testing.T, n, length int, channel Channel, collection directustest.FakeCollection) (*directustest.Fake, *session, *answers) {
+func openChat(t *testing.T, n, length int, channel Channel, of directustest.FakeCollection) (*directustest.Fake, *session, *answers) {
 	t.Helper()
 	fake := directustest.NewFake(t, directustest.FakeOptions{})
-	fake.AddCollection("messages", collection)
+	fake.AddCollection("messages", of)
 	ada := fake.AddUser(directustest.FakeUser{Email: "ada@example.com", Password: "ada", FirstName: "Ada"})
 	seen := &answers{}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {

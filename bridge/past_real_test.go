@@ -17,7 +17,7 @@ import (
 	"directus-ircd/ircd/ircdtest"
 )
 
-// addDated makes a collection with a date of some type.
+// addDated makes a table with a date of some type.
 func addDated(dx *directustest.Server, name, kind string, special ...string) {
 	field := func(name, kind string, special ...string) map[string]any {
 		return map[string]any{"field": name, "type": kind, "meta": map[string]any{"special": special}, "schema": map[string]any{}}
@@ -39,8 +39,8 @@ func TestRealHistory(t *testing.T) {
 	dx := directustest.Shared(t)
 	for kind, given := range map[string]time.Duration{"timestamp": time.Millisecond, "dateTime": time.Second} {
 		t.Run(kind, func(t *testing.T) {
-			collection := "past_" + strings.ToLower(kind)
-			addDated(dx, collection, kind)
+			table := "past_" + strings.ToLower(kind)
+			addDated(dx, table, kind)
 			stored, step := "2006-01-02T15:04:05.000Z", time.Millisecond
 			if kind == "dateTime" { // stored with a fraction that is not given
 				stored, step = "2006-01-02T15:04:05.000", 300*time.Millisecond
@@ -49,12 +49,12 @@ func TestRealHistory(t *testing.T) {
 				var made struct {
 					ID json.Number `json:"id"`
 				}
-				dx.Do("POST", "/items/"+collection, nil, item, &made)
+				dx.Do("POST", "/items/"+table, nil, item, &made)
 				return made.ID.String()
 			})
 			for _, r := range rows {
 				if r.gone {
-					dx.Do("DELETE", "/items/"+collection+"/"+r.id, nil, nil, nil)
+					dx.Do("DELETE", "/items/"+table+"/"+r.id, nil, nil, nil)
 				}
 			}
 			base, err := url.Parse(dx.URL)
@@ -62,7 +62,7 @@ func TestRealHistory(t *testing.T) {
 				t.Fatal(err)
 			}
 			b, err := bridge.New(bridge.Options{
-				Client: directus.New(base, directus.Options{}), Channels: []bridge.Channel{pastChannel(collection)},
+				Client: directus.New(base, directus.Options{}), Channels: []bridge.Channel{pastChannel(table)},
 				NickFields: []string{"first_name"}, Logger: logger(t),
 			})
 			if err != nil {
@@ -94,14 +94,14 @@ func TestRealPagingByTime(t *testing.T) {
 	for _, kind := range []string{"timestamp", "dateTime"} {
 		t.Run(kind, func(t *testing.T) {
 			const total = 250
-			collection := "paged_" + strings.ToLower(kind)
-			addDated(dx, collection, kind, "date-created")
+			table := "paged_" + strings.ToLower(kind)
+			addDated(dx, table, kind, "date-created")
 			var items []map[string]any // in one request: many have one date
 			for i := range total {
 				items = append(items, map[string]any{"text": fmt.Sprint("line ", i), "room": "a"})
 			}
-			dx.Do("POST", "/items/"+collection, nil, items, nil)
-			s := start(t, dx, nil, pastChannel(collection))
+			dx.Do("POST", "/items/"+table, nil, items, nil)
+			s := start(t, dx, nil, pastChannel(table))
 			c := ircdtest.Dial(t, s.address)
 			c.LoginSASL("x", "token", directustest.AdminToken, "server-time", "message-tags", "batch", "draft/chathistory")
 			c.Send("JOIN #messages")
@@ -138,7 +138,7 @@ func TestRealPagingByTime(t *testing.T) {
 			plain.LoginPass("x", directustest.AdminToken)
 			plain.Send("JOIN #messages")
 			plain.Expect("* PRIVMSG #messages :*line *")
-			dx.Do("POST", "/items/"+collection, nil, map[string]any{"text": "live", "room": "a"}, nil)
+			dx.Do("POST", "/items/"+table, nil, map[string]any{"text": "live", "room": "a"}, nil)
 			plain.Expect("* PRIVMSG #messages :live")
 			c.Expect("@* PRIVMSG #messages :live")
 		})

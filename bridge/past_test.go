@@ -150,8 +150,8 @@ var pastKinds = map[string]struct {
 }
 
 // pastChannel is where the tests of this file look.
-func pastChannel(collection string) bridge.Channel {
-	c := messages(collection)
+func pastChannel(where string) bridge.Channel {
+	c := messages(where)
 	c.Fields.Nonce = ""
 	c.Filter = map[string]any{"room": map[string]any{"_eq": "a"}}
 	c.SoftDelete = &bridge.SoftDelete{Field: "status", Values: []string{"archived"}}

@@ -310,9 +310,9 @@ func TestConfigureMarkers(t *testing.T) {
 // The items of one place are not looked for in another, whenever it changes.
 func TestConfigureMarkersUnderWay(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		place := func(collection string) func(*bridge.Options) {
+		place := func(where string) func(*bridge.Options) {
 			return func(o *bridge.Options) {
-				o.ReadMarkers = &bridge.ReadMarkers{Collection: collection, Target: "target", Date: "date_read", User: "user_created"}
+				o.ReadMarkers = &bridge.ReadMarkers{Collection: where, Target: "target", Date: "date_read", User: "user_created"}
 			}
 		}
 		chat := newChat(t, place("old"))

@@ -205,14 +205,14 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 
 // create makes one attempt.
 func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
-	collection, fields := d.feed.group.collection, d.feed.group.query
+	into, fields := d.feed.group.collection, d.feed.group.query
 	if !d.byREST {
 		ctx, cancel := context.WithTimeout(ctx, hedgeAfter)
 		defer cancel()
-		return d.member.rt.Create(ctx, collection, d.item, fields)
+		return d.member.rt.Create(ctx, into, d.item, fields)
 	}
 	var raw json.RawMessage
-	err := d.member.account.CreateItem(ctx, collection, d.item, fields, &raw)
+	err := d.member.account.CreateItem(ctx, into, d.item, fields, &raw)
 	switch {
 	case err == nil && len(raw) == 0:
 		return nil, errHidden // 204: stored, and not to be read back

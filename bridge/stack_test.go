@@ -33,8 +33,8 @@ type stack struct {
 var fields = bridge.Fields{Text: "text", Author: "user_created", Date: "date_created", Nonce: "nonce"}
 
 // messages is the channel of the guide.
-func messages(collection string) bridge.Channel {
-	return bridge.Channel{Name: "#messages", Collection: collection, Backlog: 50, Fields: fields}
+func messages(where string) bridge.Channel {
+	return bridge.Channel{Name: "#messages", Collection: where, Backlog: 50, Fields: fields}
 }
 
 // start runs the daemon before a Directus; channels may be empty.

@@ -38,43 +38,43 @@ func (m *member) watchTopics(c *channel, all map[string]*channel) {
 func (m *member) renewTopicWatches(all map[string]*channel) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for collection := range m.watches {
-		m.watch(collection, all)
+	for where := range m.watches {
+		m.watch(where, all)
 	}
 }
 
 // watch follows the topics in a collection by one subscription: another one takes its
 // place when there are other items to be followed, none when there are none. The first
 // look of each finds what has changed in between. The caller holds mu.
-func (m *member) watch(collection string, all map[string]*channel) {
+func (m *member) watch(where string, all map[string]*channel) {
 	if m.ctx.Err() != nil {
 		return
 	}
-	channels, query := topicsIn(collection, all)
-	if w := m.watches[collection]; w != nil {
+	channels, query := topicsIn(where, all)
+	if w := m.watches[where]; w != nil {
 		w.channels = channels
 		if reflect.DeepEqual(w.query, query) {
 			return
 		}
 		w.cancel()
-		delete(m.watches, collection)
+		delete(m.watches, where)
 	}
 	if len(channels) == 0 {
 		return
 	}
-	w := &topicWatch{member: m, query: query, channels: channels, sub: m.rt.Subscribe(collection, query)}
+	w := &topicWatch{member: m, query: query, channels: channels, sub: m.rt.Subscribe(where, query)}
 	w.ctx, w.cancel = context.WithCancel(m.ctx)
-	m.watches[collection] = w
+	m.watches[where] = w
 	m.begin(func() error { w.run(w.ctx); return nil })
 }
 
 // topicsIn lists the channels with a topic in a collection, and what is to be asked to
 // follow them.
-func topicsIn(collection string, all map[string]*channel) ([]*channel, directus.SubscriptionQuery) {
+func topicsIn(where string, all map[string]*channel) ([]*channel, directus.SubscriptionQuery) {
 	var channels []*channel
 	fields, ids := []string{"id"}, []string{}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if c := all[name]; c.TopicItem != nil && c.TopicItem.Collection == collection {
+		if c := all[name]; c.TopicItem != nil && c.TopicItem.Collection == where {
 			channels = append(channels, c)
 			fields, ids = append(fields, c.TopicItem.Field), append(ids, c.TopicItem.ID)
 		}
