@@ -47,13 +47,13 @@ func (m *member) change(ctx context.Context, do func(context.Context) error) err
 // alter changes an item under the user's own permissions and returns it, as far
 // as the user may read it; without changes it deletes it. ErrUnconfirmed says
 // that it is perhaps done.
-func (m *member) alter(ctx context.Context, g *group, id string, changes map[string]any) (json.RawMessage, error) {
+func (m *member) alter(ctx context.Context, g *Group, id string, changes map[string]any) (json.RawMessage, error) {
 	var stored json.RawMessage
 	var err error
 	if changes == nil {
-		err = m.account.DeleteItem(ctx, g.collection, id)
+		err = m.account.DeleteItem(ctx, g.Collection, id)
 	} else {
-		err = m.account.UpdateItem(ctx, g.collection, id, changes, g.query, &stored)
+		err = m.account.UpdateItem(ctx, g.Collection, id, changes, g.Query, &stored)
 	}
 	if unanswered(err) {
 		err = errors.Join(directus.ErrUnconfirmed, err)

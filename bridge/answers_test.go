@@ -54,7 +54,7 @@ func TestAnswersToOneLongMessage(t *testing.T) {
 // answersChat is a session of ada in a channel whose messages may answer others.
 func answersChat(t *testing.T) (*directustest.Fake, *session, *answers) {
 	t.Helper()
-	return openChat(t, 0, 0, Channel{Fields: Fields{Reply: "reply"}}, directustest.FakeCollection{
+	return openChat(t, 0, 0, Config{Fields: Fields{Reply: "reply"}}, directustest.FakeCollection{
 		Fields: []string{"text", "reply"}, Relations: map[string]string{"reply": "messages"},
 	})
 }

@@ -31,30 +31,30 @@ type shelf struct {
 }
 
 type knownFiles struct {
-	files []file
+	files []File
 	until time.Time
 }
 
 // shelfKey changes with what a row has attached.
-func shelfKey(g *group, r row) string {
-	return g.collection + "\x00" + r.id + "\x00" + string(r.values[g.fields.Files])
+func shelfKey(g *Group, r Row) string {
+	return g.Collection + "\x00" + r.ID + "\x00" + string(r.Values[g.Fields.Files])
 }
 
 // files returns the files of the rows that have some, by row id. What Directus
 // does not give is left out of them. An error means that it did not answer.
-func (s *shelf) files(ctx context.Context, g *group, rows []row) (map[string][]file, error) {
-	if g.fields.Files == "" {
+func (s *shelf) files(ctx context.Context, g *Group, rows []Row) (map[string][]File, error) {
+	if g.Fields.Files == "" {
 		return nil, nil
 	}
-	found := map[string][]file{}
-	var open []row
+	found := map[string][]File{}
+	var open []Row
 	now := time.Now()
 	s.mu.Lock()
 	for _, r := range rows {
 		if k, ok := s.known[shelfKey(g, r)]; ok && now.Before(k.until) {
-			found[r.id] = k.files
-		} else if files := parseFiles(r.values[g.fields.Files]); len(files) > 0 {
-			found[r.id] = files
+			found[r.ID] = k.files
+		} else if files := ParseFiles(r.Values[g.Fields.Files]); len(files) > 0 {
+			found[r.ID] = files
 			open = append(open, r)
 		}
 	}
@@ -72,7 +72,7 @@ func (s *shelf) files(ctx context.Context, g *group, rows []row) (map[string][]f
 		s.known = map[string]knownFiles{}
 	}
 	for _, r := range open {
-		s.known[shelfKey(g, r)] = knownFiles{found[r.id], now.Add(s.life)}
+		s.known[shelfKey(g, r)] = knownFiles{found[r.ID], now.Add(s.life)}
 	}
 	return found, nil
 }
@@ -84,42 +84,42 @@ func (s *shelf) forget() {
 }
 
 // follow finds the files behind the keys of a junction.
-func (s *shelf) follow(ctx context.Context, g *group, rows []row, found map[string][]file) error {
+func (s *shelf) follow(ctx context.Context, g *Group, rows []Row, found map[string][]File) error {
 	var keys []any
-	key := g.fields.key()
+	key := g.Fields.Key()
 	for _, r := range rows {
-		if slices.ContainsFunc(found[r.id], func(f file) bool { return f.id == "" }) {
-			keys = append(keys, r.key)
+		if slices.ContainsFunc(found[r.ID], func(f File) bool { return f.ID == "" }) {
+			keys = append(keys, r.Key)
 		}
 	}
-	return s.read(ctx, g.collection, key, keys, []string{key, g.fields.Files + "." + junctionFile}, func(item map[string]json.RawMessage) {
-		id := scalar(item[key])
+	return s.read(ctx, g.Collection, key, keys, []string{key, g.Fields.Files + "." + JunctionFile}, func(item map[string]json.RawMessage) {
+		id := Scalar(item[key])
 		// Less than before: the junction may be read, but leads elsewhere.
-		if files := parseFiles(item[g.fields.Files]); len(files) > 0 {
+		if files := ParseFiles(item[g.Fields.Files]); len(files) > 0 {
 			found[id] = files
 		}
 	})
 }
 
 // describe reads the names and sizes of files.
-func (s *shelf) describe(ctx context.Context, rows []row, found map[string][]file) error {
-	places := map[string][]*file{}
+func (s *shelf) describe(ctx context.Context, rows []Row, found map[string][]File) error {
+	places := map[string][]*File{}
 	var keys []any
 	for _, r := range rows {
-		for i := range found[r.id] {
-			f := &found[r.id][i]
-			if f.id == "" || f.name != "" {
+		for i := range found[r.ID] {
+			f := &found[r.ID][i]
+			if f.ID == "" || f.Name != "" {
 				continue
 			}
-			if places[f.id] == nil {
-				keys = append(keys, f.id)
+			if places[f.ID] == nil {
+				keys = append(keys, f.ID)
 			}
-			places[f.id] = append(places[f.id], f)
+			places[f.ID] = append(places[f.ID], f)
 		}
 	}
 	return s.read(ctx, "directus_files", "id", keys, []string{"id", "filename_download", "filesize"}, func(item map[string]json.RawMessage) {
-		for _, f := range places[scalar(item["id"])] {
-			f.name, f.size = scalar(item["filename_download"]), scalar(item["filesize"])
+		for _, f := range places[Scalar(item["id"])] {
+			f.Name, f.Size = Scalar(item["filename_download"]), Scalar(item["filesize"])
 		}
 	})
 }
@@ -127,7 +127,7 @@ func (s *shelf) describe(ctx context.Context, rows []row, found map[string][]fil
 // read reads the items of some keys, as far as the user may.
 func (s *shelf) read(ctx context.Context, from, key string, keys []any, fields []string, use func(map[string]json.RawMessage)) error {
 	for len(keys) > 0 {
-		page := keys[:min(len(keys), pageLimit(ctx, s.account, pageSize))]
+		page := keys[:min(len(keys), PageLimit(ctx, s.account, PageSize))]
 		keys = keys[len(page):]
 		var items []map[string]json.RawMessage
 		err := s.account.Items(ctx, from, directus.Query{

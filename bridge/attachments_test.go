@@ -30,7 +30,7 @@ func addFiles(fake *directustest.Fake) (cat, dog string) {
 	return cat, dog
 }
 
-func withFile(name, where, field string) bridge.Channel {
+func withFile(name, where, field string) bridge.Config {
 	c := messages(where)
 	c.Name, c.Fields.Files = name, field
 	return c

@@ -20,7 +20,7 @@ import (
 var awkwardKeys = []string{".", "..", "a/b", "a?b#c", "%2e%2e", "é b", "Plain-1"}
 
 // coded is the channel of a collection whose primary key is the text "code".
-func coded(name string) bridge.Channel {
+func coded(name string) bridge.Config {
 	c := messages(name)
 	c.Fields = bridge.Fields{ID: "code", Text: "text", Author: "user_created", Date: "date_created", Reply: "answers"}
 	c.Corrections = true
@@ -58,7 +58,7 @@ func TestRealAwkwardKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := bridge.New(bridge.Options{
-		Client: directus.New(base, directus.Options{}), Channels: []bridge.Channel{coded("codes")},
+		Client: directus.New(base, directus.Options{}), Channels: []bridge.Config{coded("codes")},
 		NickFields: []string{"first_name"}, Logger: logger(t),
 	})
 	if err != nil {

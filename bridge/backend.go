@@ -26,7 +26,7 @@ import (
 // Options configure a Backend.
 type Options struct {
 	Client   *directus.Client
-	Channels []Channel
+	Channels []Config
 	// NickFields are the fields of directus_users tried in order to form the
 	// nick; together they make the real name.
 	NickFields []string
@@ -119,7 +119,7 @@ func New(opts Options) (*Backend, error) {
 	b.nicks = newNicks(opts.State, b.origin)
 	if opts.Resume != nil {
 		b.trails = opts.State.trails
-		b.trails.begin(opts.Resume.MaxAge, clockOf(opts.Client))
+		b.trails.begin(opts.Resume.MaxAge, ClockOf(opts.Client))
 	}
 	b.plan.Store(p)
 	return b, nil

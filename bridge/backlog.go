@@ -22,7 +22,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	reading, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	at, pos, readTo := time.Now(), j.view.reader.end(), j.view.feed.readTo()
-	h := s.historyOf(j.channel)
+	h := s.historyOf(j.Channel)
 	h.most = s.backend.pages.Load().part
 	var p past
 	err := s.reading(reading, h, func(reading context.Context) (err error) {
@@ -33,18 +33,18 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 		return nil, err
 	}
 	read := time.Now() // what the feed begins to read from here on has all of it
-	shown := make(map[string]digest, len(p.list))
+	shown := make(map[string]Digest, len(p.list))
 	due := &parts{session: s, historian: h}
 	for _, l := range p.list {
-		shown[l.row.id] = l.said()
-		if _, live := j.live[l.row.id]; !live && !j.view.hasSent(j.channel, l.row.id) {
+		shown[l.row.ID] = l.said()
+		if _, live := j.live[l.row.ID]; !live && !j.view.hasSent(j.Channel, l.row.ID) {
 			due.left = append(due.left, l)
 		}
 	}
-	if come := s.earliest(j, at); p.floor != nil && !come.IsZero() && p.floor.date.After(come) {
+	if come := s.earliest(j, at); p.floor != nil && !come.IsZero() && p.floor.Date.After(come) {
 		// A row of the future: what is written from now on is dated before it, and no key is
 		// in front of this one.
-		p.floor = &row{date: come, id: "0"}
+		p.floor = &Row{Date: come, ID: "0"}
 	}
 	b := &backlog{list: p.list, notice: p.notice}
 	first := reading
@@ -57,7 +57,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	if len(due.left) > 0 {
 		b.more = s.moreEvents(j, func(ctx context.Context) ([]*ircd.Message, error) {
 			messages, err := s.backlogPart(ctx, j, due.nextPatiently, shown)
-			if isForbidden(err) && s.breakOff(j, due.left, shown) {
+			if IsForbidden(err) && s.breakOff(j, due.left, shown) {
 				return nil, nil
 			}
 			return messages, err
@@ -86,15 +86,15 @@ func (s *session) joinBacklog(ctx context.Context, j *joined, answer *ircd.Chann
 }
 
 // backlogPart gives the next part of a backlog, of which shown are the messages.
-func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.Context) ([]found, error), shown map[string]digest) (messages []*ircd.Message, err error) {
+func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.Context) ([]found, error), shown map[string]Digest) (messages []*ircd.Message, err error) {
 	for len(messages) == 0 {
 		list, err := next(ctx)
 		if err != nil || len(list) == 0 {
 			return nil, err
 		}
 		for _, l := range list {
-			shown[l.row.id] = l.said()
-			if j.view.feed.remember(l.row, j.channel, l.message) {
+			shown[l.row.ID] = l.said()
+			if j.view.feed.remember(l.row, j.Channel, l.message) {
 				messages = append(messages, l.message)
 			}
 		}
@@ -105,16 +105,16 @@ func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.
 // breakOff makes the rest of a backlog due, of which shown are the messages: the right to read
 // it was lost, and the client is shown it when that is back. A device has nothing of a backlog
 // before it has all, and false says that it is to come back.
-func (s *session) breakOff(j *joined, left []found, shown map[string]digest) bool {
+func (s *session) breakOff(j *joined, left []found, shown map[string]Digest) bool {
 	if j.visit != nil || s.joined[ircd.Fold(j.Name)] != j || len(shown)-len(left) >= maxBehind/2 {
 		return false
 	}
-	j.due, j.since, j.sinceAt, j.live = true, left[0].row.date, time.Now(), map[string]struct{}{}
+	j.due, j.since, j.sinceAt, j.live = true, left[0].row.Date, time.Now(), map[string]struct{}{}
 	for id := range shown {
 		j.live[id] = struct{}{}
 	}
 	for _, l := range left {
-		delete(j.live, l.row.id)
+		delete(j.live, l.row.ID)
 	}
 	s.ringLater()
 	return true
@@ -163,7 +163,7 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 
 // backlogEvents are those that show a part of a backlog.
 func (s *session) backlogEvents(j *joined, messages []*ircd.Message) []ircd.Event {
-	if j.private {
+	if j.Private {
 		return conversations(messages, s.person.id)
 	}
 	return []ircd.Event{&ircd.Backlog{Channel: j.Name, Messages: messages}}

@@ -5,46 +5,46 @@ import (
 	"time"
 )
 
-// border is a gap between the rows of a history: in front of a row, which need
+// Bound is a gap between the rows of a history: in front of a row, which need
 // not exist, or behind it. Without an id it is in front of all rows of its date.
-type border struct {
-	date   time.Time
-	id     string
-	behind bool
+type Bound struct {
+	Date   time.Time
+	ID     string
+	Behind bool
 }
 
-// isInFrontOf reports that a row lies behind the border.
-func (b border) isInFrontOf(r row) bool {
-	if c := r.date.Compare(b.date); c != 0 || b.id == "" {
+// IsInFrontOf reports that a row lies behind the border.
+func (b Bound) IsInFrontOf(r Row) bool {
+	if c := r.Date.Compare(b.Date); c != 0 || b.ID == "" {
 		return c >= 0
 	}
-	c := compareIDs(r.id, b.id)
-	return c > 0 || c == 0 && !b.behind
+	c := CompareIDs(r.ID, b.ID)
+	return c > 0 || c == 0 && !b.Behind
 }
 
-// compare orders borders.
-func (b border) compare(other border) int {
-	c := b.date.Compare(other.date)
+// Compare orders borders.
+func (b Bound) Compare(other Bound) int {
+	c := b.Date.Compare(other.Date)
 	switch {
 	case c != 0:
 		return c
-	case b.id == "" || other.id == "":
-		return cmp.Compare(len(b.id), len(other.id)) // the one without is in front
+	case b.ID == "" || other.ID == "":
+		return cmp.Compare(len(b.ID), len(other.ID)) // the one without is in front
 	}
-	if c = compareIDs(b.id, other.id); c != 0 || b.behind == other.behind {
+	if c = CompareIDs(b.ID, other.ID); c != 0 || b.Behind == other.Behind {
 		return c
 	}
-	if b.behind {
+	if b.Behind {
 		return 1
 	}
 	return -1
 }
 
-// end is the date before which lies all that is in front of the border.
-func (b border) end(d *dates) time.Time {
-	date := b.date.Truncate(d.unit())
-	if b.id != "" || date.Before(b.date) {
-		date = date.Add(d.unit())
+// End is the date before which lies all that is in front of the border.
+func (b Bound) End(d *Dates) time.Time {
+	date := b.Date.Truncate(d.Unit())
+	if b.ID != "" || date.Before(b.Date) {
+		date = date.Add(d.Unit())
 	}
 	return date
 }

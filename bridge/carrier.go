@@ -42,8 +42,8 @@ func (f *feed) carry(m *member) {
 	f.carrier = m
 	f.cursor.date, f.trust.next, f.trust.at = f.trust.date, f.trust.date, time.Now()
 	f.mu.Unlock()
-	f.sub = m.rt.Subscribe(f.group.collection, directus.SubscriptionQuery{
-		Fields: f.group.query, Filter: f.group.filter, Events: f.group.events(f.edits),
+	f.sub = m.rt.Subscribe(f.group.Collection, directus.SubscriptionQuery{
+		Fields: f.group.Query, Filter: f.group.Filter, Events: f.group.Events(f.edits),
 	})
 	f.gap, f.lapsed, f.mute = true, true, false
 }
@@ -60,7 +60,7 @@ func (f *feed) silence() {
 
 // unmute begins again if the collection can be read by now.
 func (f *feed) unmute(ctx context.Context) error {
-	_, err := newestRow(ctx, f.carrier.account, f.group)
+	_, err := NewestRow(ctx, f.carrier.account, f.group)
 	if err == nil {
 		f.carry(f.carrier)
 	}
@@ -134,7 +134,7 @@ func (f *feed) failed(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, errUnproven) {
 		return err
 	}
-	if f.key.isShared() && isForbidden(err) {
+	if f.key.isShared() && IsForbidden(err) {
 		if err := f.recheck(ctx); err != nil {
 			return err
 		}
@@ -192,7 +192,7 @@ func (f *feed) fork(key feedKey, m *member) *feed {
 	own.ready, own.uuids, own.reached = f.ready, f.uuids, f.trust.date
 	own.seen, own.taken, own.pending = maps.Clone(f.seen), maps.Clone(f.taken), maps.Clone(f.pending)
 	own.full = max(maxSeen, 2*len(own.seen))
-	own.shown, own.moments = f.shown.clone(), f.moments.clone()
+	own.shown, own.moments = f.shown.clone(), f.moments.Clone()
 	own.reactions.shown = append(own.reactions.shown, f.reactions.shown...)
 	for id, date := range f.journal.hand(m, own) {
 		delete(own.seen, id)
@@ -200,7 +200,7 @@ func (f *feed) fork(key feedKey, m *member) *feed {
 		delete(own.pending, id)
 		// Who was shown nothing for a while has to read from there, but not what the
 		// feed does not know any more to have shown.
-		if date.Before(own.cursor.date) && date.After(f.opened) && date.Add(-overlap).After(f.forgot) {
+		if date.Before(own.cursor.date) && date.After(f.opened) && date.Add(-Overlap).After(f.forgot) {
 			own.cursor.date = date
 		}
 	}

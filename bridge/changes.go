@@ -20,7 +20,7 @@ const maxNotices = 10
 // a channel or left one, by its filter or by the mark of a soft delete, and its
 // text may have changed; most updates are nothing of that. An item that leaves
 // the filter of a whole feed gives no event, so that goes unnoticed.
-func (f *feed) update(ctx context.Context, rows []row) error {
+func (f *feed) update(ctx context.Context, rows []Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -32,7 +32,7 @@ func (f *feed) update(ctx context.Context, rows []row) error {
 	defer f.mu.Unlock()
 	var entries []entry
 	for _, r := range rows {
-		if _, gone := f.shown.isGone(r.id); !gone {
+		if _, gone := f.shown.isGone(r.ID); !gone {
 			entries = append(entries, f.change(r, refs)...)
 		}
 	}
@@ -42,9 +42,9 @@ func (f *feed) update(ctx context.Context, rows []row) error {
 
 // change makes the entries of one changed row, but for that of a new text, which
 // has to settle. The caller holds mu.
-func (f *feed) change(r row, refs references) []entry {
-	known, content := f.shown.rows[r.id], f.group.contentOf(r)
-	seen, published := f.seen[r.id]
+func (f *feed) change(r Row, refs references) []entry {
+	known, content := f.shown.rows[r.ID], f.group.ContentOf(r)
+	seen, published := f.seen[r.ID]
 	if known == nil {
 		switch {
 		case published && !seen.shown, !published && f.isLate(r):
@@ -57,12 +57,12 @@ func (f *feed) change(r row, refs references) []entry {
 		return nil
 	}
 	var entries []entry
-	for _, c := range f.group.channels {
+	for _, c := range f.group.Channels {
 		entries = append(entries, f.move(r, c, known, refs)...)
 	}
-	f.noteVisible(r.id, known)
+	f.noteVisible(r.ID, known)
 	if known.content == content {
-		delete(f.pending, r.id) // changed and changed back
+		delete(f.pending, r.ID) // changed and changed back
 	} else {
 		f.expect(r)
 	}
@@ -80,20 +80,20 @@ func (f *feed) noteVisible(id string, known *shownRow) {
 
 // isLate reports that a row was certainly never shown, so that an update of it
 // is the first that this feed hears of it. The caller holds mu.
-func (f *feed) isLate(r row) bool {
-	return r.date.After(f.opened) && r.date.After(f.forgot)
+func (f *feed) isLate(r Row) bool {
+	return r.Date.After(f.opened) && r.Date.After(f.forgot)
 }
 
 // enter shows a row that was kept out so far. The caller holds mu.
-func (f *feed) enter(r row, refs references) []entry {
+func (f *feed) enter(r Row, refs references) []entry {
 	if f.tooOld(r) {
 		return nil
 	}
 	entries := f.show(r, refs, false)
 	f.markSeen(r, len(entries) > 0)
-	if mark := f.seen[r.id]; len(entries) > 0 {
-		mark.shown, mark.content = true, f.group.contentOf(r)
-		f.seen[r.id] = mark
+	if mark := f.seen[r.ID]; len(entries) > 0 {
+		mark.shown, mark.content = true, f.group.ContentOf(r)
+		f.seen[r.ID] = mark
 	}
 	return entries
 }
@@ -101,33 +101,33 @@ func (f *feed) enter(r row, refs references) []entry {
 // move shows how a row that is remembered has entered or left a channel. One that was
 // deleted by a mark and is restored is the message that it was, and old: the history
 // has it under the same msgid. The caller holds mu.
-func (f *feed) move(r row, c *channel, known *shownRow, refs references) []entry {
+func (f *feed) move(r Row, c *Channel, known *shownRow, refs references) []entry {
 	p := known.place(c)
-	if p == nil && !c.matches(r) {
+	if p == nil && !c.Matches(r) {
 		return nil
 	}
 	m := toMessage(f.timed(r, c), c, refs, f.age(r) > replayedAfter)
-	here := c.matches(r) && m.Text != ""
+	here := c.Matches(r) && m.Text != ""
 	switch {
 	case p == nil && here && !f.tooOld(r):
 		f.shown.put(r, f.written(r), known.content, c, m)
-		return []entry{{row: r.withoutTexts(), channel: c, event: m}}
+		return []entry{{row: r.WithoutTexts(), channel: c, event: m}}
 	case p == nil:
 	case p.state == visible && !here:
 		p.state = moved
-		if c.deleted(r) {
+		if c.Deleted(r) {
 			p.state = deleted
 		}
-		return f.redactions(r.id, p, f.clock())
+		return f.redactions(r.ID, p, f.clock())
 	case p.state == deleted && here:
-		f.carrier.deeds().restored(f.group, r.id)
+		f.carrier.deeds().restored(f.group, r.ID)
 		m.ID, m.Time, m.Replayed = p.message.ID, p.message.Time, true
 		p.message, p.state, p.edits = m, visible, nil
-		return []entry{{row: r.withoutTexts(), channel: c, event: m, restored: true}}
+		return []entry{{row: r.WithoutTexts(), channel: c, event: m, restored: true}}
 	case p.state == moved && here && !f.tooOld(r):
 		m.ID, m.Time = f.nextID(p.message.ID), p.message.Time // the old one is known as deleted
 		p.message, p.state, p.edits = m, visible, nil
-		return []entry{{row: r.withoutTexts(), channel: c, event: m}}
+		return []entry{{row: r.WithoutTexts(), channel: c, event: m}}
 	}
 	return nil
 }
@@ -163,15 +163,15 @@ func (f *feed) redact(id string) []entry {
 // these only where the client can, one line for people is enough. The caller holds mu.
 func (f *feed) redactions(id string, p *place, at time.Time) []entry {
 	m := p.message
-	by := f.carrier.deeds().eraser(f.group.collection, id, m.From)
+	by := f.carrier.deeds().eraser(f.group.Collection, id, m.From)
 	event := func(msgid string) *ircd.Redaction {
 		return &ircd.Redaction{MsgID: msgid, Time: at, From: m.From, By: by, Target: m.Target, To: m.To}
 	}
 	first := event(m.ID)
 	first.Said, first.Text = m.Time, text.Beginning(m.Text)
-	entries := []entry{{row: row{id: id}, channel: p.channel, event: first}}
+	entries := []entry{{row: Row{ID: id}, channel: p.channel, event: first}}
 	for _, edit := range p.edits {
-		entries = append(entries, entry{row: row{id: id}, channel: p.channel, event: event(edit)})
+		entries = append(entries, entry{row: Row{ID: id}, channel: p.channel, event: event(edit)})
 	}
 	return entries
 }
@@ -187,7 +187,7 @@ func (f *feed) isGone(id string) bool {
 // few leaves the text out of all but the first deletions, and puts a line that counts
 // them in the place of all but the first edits in each channel.
 func few(entries []entry) []entry {
-	deletions, edits := 0, map[*channel]int{}
+	deletions, edits := 0, map[*Channel]int{}
 	kept := entries[:0]
 	for _, e := range entries {
 		switch ev := e.event.(type) {
@@ -222,24 +222,24 @@ func few(entries []entry) []entry {
 
 // remember notes a message that a session shows as backlog; false if the row is
 // gone meanwhile, or restored and about to be shown to everybody.
-func (f *feed) remember(r row, c *channel, m *ircd.Message) bool {
+func (f *feed) remember(r Row, c *Channel, m *ircd.Message) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, gone := f.shown.isGone(r.id); gone {
+	if _, gone := f.shown.isGone(r.ID); gone {
 		return false
 	}
 	f.misses(r)
-	switch p := f.shown.rows[r.id].place(c); {
+	switch p := f.shown.rows[r.ID].place(c); {
 	case p != nil && p.state == deleted:
 		return false
 	case p == nil || p.state != visible:
-		f.shown.put(r, f.written(r), f.group.contentOf(r), c, m)
+		f.shown.put(r, f.written(r), f.group.ContentOf(r), c, m)
 	}
 	return true
 }
 
 // tooOld reports that changes of a row are of no interest any more.
-func (f *feed) tooOld(r row) bool {
+func (f *feed) tooOld(r Row) bool {
 	return f.edits.MaxAge > 0 && f.age(r) > f.edits.MaxAge
 }
 
@@ -249,16 +249,16 @@ func (f *feed) clock() time.Time { return f.carrier.account.Now() }
 
 // age is how long ago a row was written, by the clock of Directus. It is called by run, or
 // with mu held.
-func (f *feed) age(r row) time.Duration { return f.clock().Sub(r.shownAt()) }
+func (f *feed) age(r Row) time.Duration { return f.clock().Sub(r.ShownAt()) }
 
 // written is the moment at which a row was written: now, for one of the future. It is
 // called with mu held.
-func (f *feed) written(r row) time.Time { return time.Now().Add(-max(0, f.age(r))) }
+func (f *feed) written(r Row) time.Time { return time.Now().Add(-max(0, f.age(r))) }
 
 // nextID makes a msgid for another version of a message, or of a version of it: it
 // names the same position in the history, is new each time and as long each time. The
 // caller holds mu.
 func (f *feed) nextID(msgid string) string {
 	f.stamped = max(f.clock().UnixMilli(), f.stamped+1)
-	return originalID(msgid) + ".e" + strconv.FormatInt(f.stamped, 36)
+	return OriginalID(msgid) + ".e" + strconv.FormatInt(f.stamped, 36)
 }

@@ -44,7 +44,7 @@ func TestChanges(t *testing.T) {
 }
 
 // room is a channel of a collection that several share.
-func room(name string, change func(*bridge.Channel)) bridge.Channel {
+func room(name string, change func(*bridge.Config)) bridge.Config {
 	c := messages("rooms")
 	c.Name = "#" + name
 	c.Filter = map[string]any{"room": map[string]any{"_eq": name}}

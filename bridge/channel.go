@@ -10,53 +10,53 @@ import (
 	"directus-ircd/ircd"
 )
 
-// channel is a Channel made ready for use. Immutable, but for recent.
-type channel struct {
-	Channel
-	// equal holds the conditions of a filter that the daemon evaluates by
+// Channel is a Channel made ready for use. Immutable, but for recent.
+type Channel struct {
+	Config
+	// Equal holds the conditions of a filter that the daemon evaluates by
 	// itself; nil for a filter that only Directus can evaluate.
-	equal []equality
-	// private says that it is not a channel but all private messages of the
+	Equal []Equality
+	// Private says that it is not a channel but all private messages of the
 	// user who reads it. It has no name.
-	private bool
+	Private bool
 	recent  recentTexts // has a lock of its own
 }
 
-type equality struct {
+type Equality struct {
 	field string
 	value string
 }
 
-// group is a set of channels that one subscription serves: a subscription
+// Group is a set of channels that one subscription serves: a subscription
 // costs Directus about a millisecond an event, so channels of one collection
 // that differ by the value of a field share one and are told apart here.
 // Immutable.
-type group struct {
-	collection string
-	fields     Fields
-	channels   []*channel
-	// filter is what Directus evaluates; empty: all rows.
-	filter directus.Filter
-	// query are the fields to ask for in every read and subscription.
-	query []string
-	// dates is shared by all groups that read the same field.
-	dates *dates
-	// reactions is where those to the messages of all channels are; nil: there
+type Group struct {
+	Collection string
+	Fields     Fields
+	Channels   []*Channel
+	// Filter is what Directus evaluates; empty: all rows.
+	Filter directus.Filter
+	// Query are the fields to ask for in every read and subscription.
+	Query []string
+	// Dates is shared by all groups that read the same field.
+	Dates *Dates
+	// Reactions is where those to the messages of all channels are; nil: there
 	// are none.
-	reactions *Reactions
-	edits     Edits
+	Reactions *Reactions
+	Edits     Edits
 	// weight is what a row takes in an answer.
 	weight weight
-	// common says that the rows depend on the readers' rights only, and asked are
+	// Common says that the rows depend on the readers' rights only, and asked are
 	// the fields that the filter looks at.
-	common bool
-	asked  []string
+	Common bool
+	Asked  []string
 }
 
 // equalities takes a filter apart into conditions that can be checked on a row;
 // ok is false where it holds anything but `field: {_eq: value}`, alone or
 // under _and.
-func equalities(filter map[string]any) (eqs []equality, ok bool) {
+func equalities(filter map[string]any) (eqs []Equality, ok bool) {
 	for _, field := range slices.Sorted(maps.Keys(filter)) {
 		if field == "_and" {
 			parts, isList := filter[field].([]any)
@@ -85,7 +85,7 @@ func equalities(filter map[string]any) (eqs []equality, ok bool) {
 		if err != nil {
 			return nil, false
 		}
-		eqs = append(eqs, equality{field, scalar(raw)})
+		eqs = append(eqs, Equality{field, Scalar(raw)})
 	}
 	return eqs, true
 }
@@ -102,30 +102,30 @@ func isScalar(value any) bool {
 	return false
 }
 
-// matches reports whether a row of the channel's group is shown in the channel:
+// Matches reports whether a row of the channel's group is shown in the channel:
 // it belongs there and is not marked as deleted.
-func (c *channel) matches(r row) bool { return c.covers(r) && !c.deleted(r) }
+func (c *Channel) Matches(r Row) bool { return c.Covers(r) && !c.Deleted(r) }
 
-// covers reports whether a row belongs to the channel, deleted or not.
-func (c *channel) covers(r row) bool {
-	for _, eq := range c.equal {
+// Covers reports whether a row belongs to the channel, deleted or not.
+func (c *Channel) Covers(r Row) bool {
+	for _, eq := range c.Equal {
 		// By their text: Directus gives the key 3 of a related item as 3 or
 		// "3", depending on the schema.
-		if raw := r.values[eq.field]; len(raw) == 0 || raw[0] == 'n' || raw[0] == '{' || raw[0] == '[' || scalar(raw) != eq.value {
+		if raw := r.Values[eq.field]; len(raw) == 0 || raw[0] == 'n' || raw[0] == '{' || raw[0] == '[' || Scalar(raw) != eq.value {
 			return false
 		}
 	}
 	return true
 }
 
-// mark is the change that marks a row as deleted, of the type that the field has
+// Mark is the change that marks a row as deleted, of the type that the field has
 // (true and false of a field without a value are no words); nil where there is no
 // mark.
-func (s *SoftDelete) mark(r row) map[string]any {
+func (s *SoftDelete) Mark(r Row) map[string]any {
 	if s == nil {
 		return nil
 	}
-	value, raw := s.Values[0], r.values[s.Field]
+	value, raw := s.Values[0], r.Values[s.Field]
 	null := len(raw) == 0 || raw[0] == 'n'
 	if null && (value == "true" || value == "false") || !null && raw[0] != '"' && json.Valid([]byte(value)) {
 		return map[string]any{s.Field: json.RawMessage(value)}
@@ -133,24 +133,24 @@ func (s *SoftDelete) mark(r row) map[string]any {
 	return map[string]any{s.Field: value}
 }
 
-// deleted reports whether a row is marked as deleted. A row without the field, or
+// Deleted reports whether a row is marked as deleted. A row without the field, or
 // with null in it, is not.
-func (c *channel) deleted(r row) bool {
+func (c *Channel) Deleted(r Row) bool {
 	if c.SoftDelete == nil {
 		return false
 	}
-	raw := r.values[c.SoftDelete.Field]
-	return len(raw) > 0 && raw[0] != 'n' && slices.Contains(c.SoftDelete.Values, scalar(raw))
+	raw := r.Values[c.SoftDelete.Field]
+	return len(raw) > 0 && raw[0] != 'n' && slices.Contains(c.SoftDelete.Values, Scalar(raw))
 }
 
-// groupChannels validates the channels and says in which groups to try each:
+// GroupChannels validates the channels and says in which groups to try each:
 // with others that it can share a subscription with, then alone, then both
 // without the fields that a channel can do without. Sharing asks for the filter
 // fields of all, and a user may not be allowed to read those of another channel.
-func groupChannels(configured []Channel, made func(Channel) (*channel, error)) (byName map[string]*channel, groups map[*channel][]*group, err error) {
-	byName = map[string]*channel{}
-	shared := map[string]*group{}
-	keys := map[*channel]string{}
+func GroupChannels(configured []Config, made func(Config) (*Channel, error)) (byName map[string]*Channel, groups map[*Channel][]*Group, err error) {
+	byName = map[string]*Channel{}
+	shared := map[string]*Group{}
+	keys := map[*Channel]string{}
 	for _, cfg := range configured {
 		c, err := made(cfg)
 		if err != nil {
@@ -160,7 +160,7 @@ func groupChannels(configured []Channel, made func(Channel) (*channel, error)) (
 			return nil, nil, fmt.Errorf("channel %q is configured twice", cfg.Name)
 		}
 		byName[ircd.Fold(cfg.Name)] = c
-		if c.equal == nil {
+		if c.Equal == nil {
 			continue
 		}
 		key := fmt.Sprintf("%q %q", cfg.Collection, cfg.Fields)
@@ -169,31 +169,31 @@ func groupChannels(configured []Channel, made func(Channel) (*channel, error)) (
 		}
 		keys[c] = key
 		if shared[key] == nil {
-			shared[key] = &group{collection: cfg.Collection, fields: cfg.Fields, reactions: cfg.Reactions}
+			shared[key] = &Group{Collection: cfg.Collection, Fields: cfg.Fields, Reactions: cfg.Reactions}
 		}
-		shared[key].channels = append(shared[key].channels, c)
+		shared[key].Channels = append(shared[key].Channels, c)
 	}
-	groups = map[*channel][]*group{}
-	bare := map[*group]*group{}
+	groups = map[*Channel][]*Group{}
+	bare := map[*Group]*Group{}
 	for _, c := range byName {
-		alone := &group{collection: c.Collection, fields: c.Fields, channels: []*channel{c}, reactions: c.Reactions}
-		groups[c] = []*group{alone}
-		if g := shared[keys[c]]; g != nil && len(g.channels) > 1 {
-			groups[c] = []*group{g, alone}
+		alone := &Group{Collection: c.Collection, Fields: c.Fields, Channels: []*Channel{c}, Reactions: c.Reactions}
+		groups[c] = []*Group{alone}
+		if g := shared[keys[c]]; g != nil && len(g.Channels) > 1 {
+			groups[c] = []*Group{g, alone}
 		}
 		if c.Fields.bare() == c.Fields {
 			continue
 		}
 		for _, g := range groups[c] {
 			if bare[g] == nil {
-				bare[g] = &group{collection: g.collection, fields: g.fields.bare(), channels: g.channels, reactions: g.reactions}
+				bare[g] = &Group{Collection: g.Collection, Fields: g.Fields.bare(), Channels: g.Channels, Reactions: g.Reactions}
 			}
 			groups[c] = append(groups[c], bare[g])
 		}
 	}
 	for _, list := range groups {
 		for _, g := range list {
-			g.prepare()
+			g.Prepare()
 		}
 	}
 	shareDates(groups)
@@ -207,21 +207,21 @@ func (f Fields) bare() Fields {
 }
 
 // shareDates gives the groups that read the same field one knowledge of it.
-func shareDates(groups map[*channel][]*group) {
-	known := map[[2]string]*dates{}
+func shareDates(groups map[*Channel][]*Group) {
+	known := map[[2]string]*Dates{}
 	for _, list := range groups {
 		for _, g := range list {
-			key := [2]string{g.collection, g.fields.Date}
+			key := [2]string{g.Collection, g.Fields.Date}
 			if known[key] == nil {
-				known[key] = g.dates
+				known[key] = g.Dates
 			}
-			g.dates = known[key]
+			g.Dates = known[key]
 		}
 	}
 }
 
-// newChannel validates a channel.
-func newChannel(cfg Channel) (*channel, error) {
+// NewChannel validates a channel.
+func NewChannel(cfg Config) (*Channel, error) {
 	switch {
 	case !ircd.IsChannel(cfg.Name):
 		return nil, fmt.Errorf("channel %q: not a channel name", cfg.Name)
@@ -236,61 +236,61 @@ func newChannel(cfg Channel) (*channel, error) {
 	}
 	eqs, ok := equalities(cfg.Filter)
 	if !ok {
-		return &channel{Channel: cfg}, nil
+		return &Channel{Config: cfg}, nil
 	}
-	return &channel{Channel: cfg, equal: append([]equality{}, eqs...)}, nil
+	return &Channel{Config: cfg, Equal: append([]Equality{}, eqs...)}, nil
 }
 
-// prepare derives what is asked of Directus from the group's channels.
-func (g *group) prepare() {
-	g.dates = &dates{field: g.fields.Date}
-	g.query = []string{g.fields.key(), g.fields.Text, g.fields.Author, g.fields.Date}
-	if g.fields.Recipient != "" {
-		g.query = append(g.query, g.fields.Recipient)
+// Prepare derives what is asked of Directus from the group's channels.
+func (g *Group) Prepare() {
+	g.Dates = &Dates{field: g.Fields.Date}
+	g.Query = []string{g.Fields.Key(), g.Fields.Text, g.Fields.Author, g.Fields.Date}
+	if g.Fields.Recipient != "" {
+		g.Query = append(g.Query, g.Fields.Recipient)
 	}
-	filters := make([]directus.Filter, 0, len(g.channels))
-	g.common, g.asked = true, nil
-	for _, c := range g.channels {
+	filters := make([]directus.Filter, 0, len(g.Channels))
+	g.Common, g.Asked = true, nil
+	for _, c := range g.Channels {
 		fields, plain := plainFields(c.Filter)
-		g.common, g.asked = g.common && plain && !c.private, append(g.asked, fields...)
-		for _, eq := range c.equal {
-			g.ask(eq.field)
+		g.Common, g.Asked = g.Common && plain && !c.Private, append(g.Asked, fields...)
+		for _, eq := range c.Equal {
+			g.Ask(eq.field)
 		}
 		if c.SoftDelete != nil {
-			g.ask(c.SoftDelete.Field)
+			g.Ask(c.SoftDelete.Field)
 		}
 		if len(c.Filter) > 0 {
 			filters = append(filters, directus.Filter(c.Filter))
 		}
 	}
-	if len(filters) == len(g.channels) {
-		g.filter = directus.Or(filters...)
+	if len(filters) == len(g.Channels) {
+		g.Filter = directus.Or(filters...)
 	}
-	if g.fields.Reply != "" {
+	if g.Fields.Reply != "" {
 		// The same of the message that one answers, so that it can be judged
 		// and shown like any other.
-		for _, field := range slices.Clone(g.query) {
-			g.ask(g.fields.Reply + "." + field)
+		for _, field := range slices.Clone(g.Query) {
+			g.Ask(g.Fields.Reply + "." + field)
 		}
 	}
-	if g.fields.Files != "" {
-		g.ask(g.fields.Files) // the keys; see shelf
+	if g.Fields.Files != "" {
+		g.Ask(g.Fields.Files) // the keys; see shelf
 	}
 }
 
-// concerns reports whether a row may be shown to a user. Directus was asked for
+// Concerns reports whether a row may be shown to a user. Directus was asked for
 // nothing else; what two people say to each other is worth asking twice.
-func (g *group) concerns(r row, user string) bool {
-	return !g.channels[0].private || user != "" && (r.author == user || r.recipient == user)
+func (g *Group) Concerns(r Row, user string) bool {
+	return !g.Channels[0].Private || user != "" && (r.Author == user || r.Recipient == user)
 }
 
-// events are the kinds of events that the group's channels need. An update costs
+// Events are the kinds of events that the group's channels need. An update costs
 // Directus as much as a new message, for each user: where nothing that it could
 // change is shown, none is asked for.
-func (g *group) events(edits Edits) []directus.EventKind {
+func (g *Group) Events(edits Edits) []directus.EventKind {
 	kinds := []directus.EventKind{directus.EventCreate, directus.EventDelete}
-	moves := slices.ContainsFunc(g.channels, func(c *channel) bool {
-		return c.SoftDelete != nil || !c.private && len(c.Filter) > 0
+	moves := slices.ContainsFunc(g.Channels, func(c *Channel) bool {
+		return c.SoftDelete != nil || !c.Private && len(c.Filter) > 0
 	})
 	if edits.Show || moves {
 		kinds = append(kinds, directus.EventUpdate)
@@ -298,24 +298,24 @@ func (g *group) events(edits Edits) []directus.EventKind {
 	return kinds
 }
 
-// ask adds a field to those that are asked for.
-func (g *group) ask(field string) {
-	if !slices.Contains(g.query, field) {
-		g.query = append(g.query, field)
+// Ask adds a field to those that are asked for.
+func (g *Group) Ask(field string) {
+	if !slices.Contains(g.Query, field) {
+		g.Query = append(g.Query, field)
 	}
 }
 
-// dated leaves out rows without a date, which have no place in the order; they
+// Dated leaves out rows without a date, which have no place in the order; they
 // are seen only live. Directus sets the date of every item created through it.
-func (g *group) dated(filter directus.Filter) directus.Filter {
-	return directus.And(filter, directus.Filter{g.fields.Date: map[string]any{"_nnull": true}})
+func (g *Group) Dated(filter directus.Filter) directus.Filter {
+	return directus.And(filter, directus.Filter{g.Fields.Date: map[string]any{"_nnull": true}})
 }
 
-// audience is who is shown the same of a group: all of whom Directus has said alike that
+// Audience is who is shown the same of a group: all of whom Directus has said alike that
 // they may read, without any rule, all its rows and the fields that it asks for, and of
 // what else its messages are made either all or nothing. Or it is one user: see
 // audienceOf. Empty: nothing is proven.
-type audience string
+type Audience string
 
-// audienceOf is the one that a user is alone.
-func audienceOf(user string) audience { return audience("user " + user) }
+// AudienceOf is the one that a user is alone.
+func AudienceOf(user string) Audience { return Audience("user " + user) }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var guideFields = Fields{Text: "text", Author: "user_created", Date: "date_created"}
+var GuideFields = Fields{Text: "text", Author: "user_created", Date: "date_created"}
 
 func TestEqualities(t *testing.T) {
 	for filter, want := range map[string]string{
@@ -44,11 +44,11 @@ func TestEqualities(t *testing.T) {
 }
 
 func TestGroupChannels(t *testing.T) {
-	room := func(name, room string) Channel {
-		return Channel{Name: name, Collection: "messages", Fields: guideFields, Filter: map[string]any{"room": map[string]any{"_eq": room}}}
+	room := func(name, room string) Config {
+		return Config{Name: name, Collection: "messages", Fields: GuideFields, Filter: map[string]any{"room": map[string]any{"_eq": room}}}
 	}
-	own := Channel{Name: "#own", Collection: "messages", Fields: guideFields, Filter: map[string]any{"room": map[string]any{"_in": []any{"a"}}}}
-	byName, groups, err := groupChannels([]Channel{room("#Dev", "dev"), room("#ops", "ops"), own}, newChannel)
+	own := Config{Name: "#own", Collection: "messages", Fields: GuideFields, Filter: map[string]any{"room": map[string]any{"_in": []any{"a"}}}}
+	byName, groups, err := GroupChannels([]Config{room("#Dev", "dev"), room("#ops", "ops"), own}, NewChannel)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,38 +59,38 @@ func TestGroupChannels(t *testing.T) {
 	if groups[byName["#own"]][0] == groups[dev][0] {
 		t.Error("a filter that only Directus can evaluate shares a subscription")
 	}
-	if want := []string{"id", "text", "user_created", "date_created", "room"}; !reflect.DeepEqual(groups[dev][0].query, want) {
-		t.Errorf("fields %q, want %q", groups[dev][0].query, want)
+	if want := []string{"id", "text", "user_created", "date_created", "room"}; !reflect.DeepEqual(groups[dev][0].Query, want) {
+		t.Errorf("fields %q, want %q", groups[dev][0].Query, want)
 	}
-	r, err := parseRow(json.RawMessage(`{"id":1,"room":"dev","text":"x"}`), guideFields)
-	if err != nil || !dev.matches(r) || ops.matches(r) {
-		t.Errorf("row of #dev: error %v, matches #dev %v, #ops %v", err, dev.matches(r), ops.matches(r))
+	r, err := ParseRow(json.RawMessage(`{"id":1,"room":"dev","text":"x"}`), GuideFields)
+	if err != nil || !dev.Matches(r) || ops.Matches(r) {
+		t.Errorf("row of #dev: error %v, matches #dev %v, #ops %v", err, dev.Matches(r), ops.Matches(r))
 	}
-	if len(groups[dev][0].filter) == 0 {
+	if len(groups[dev][0].Filter) == 0 {
 		t.Error("rows of no channel are read as well")
 	}
-	byName, groups, err = groupChannels([]Channel{room("#dev", "dev"), {Name: "#all", Collection: "messages", Fields: guideFields}}, newChannel)
+	byName, groups, err = GroupChannels([]Config{room("#dev", "dev"), {Name: "#all", Collection: "messages", Fields: GuideFields}}, NewChannel)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, g := range groups[byName["#all"]] {
-		if len(g.filter) != 0 {
-			t.Errorf("a channel without filter is narrowed by another's: %v", g.filter)
+		if len(g.Filter) != 0 {
+			t.Errorf("a channel without filter is narrowed by another's: %v", g.Filter)
 		}
 	}
 }
 
 func TestGroupChannelsRefuses(t *testing.T) {
-	good := Channel{Name: "#a", Collection: "messages", Fields: guideFields}
-	bad := map[string][]Channel{
-		"twice":             {good, {Name: "#A", Collection: "messages", Fields: guideFields}},
-		"not a channel":     {{Name: "a b", Collection: "messages", Fields: guideFields}},
-		"collection and":    {{Name: "#a", Fields: guideFields}},
-		"none of plain":     {{Name: "#a", Collection: "messages", Fields: guideFields, Format: "rich"}},
+	good := Config{Name: "#a", Collection: "messages", Fields: GuideFields}
+	bad := map[string][]Config{
+		"twice":             {good, {Name: "#A", Collection: "messages", Fields: GuideFields}},
+		"not a channel":     {{Name: "a b", Collection: "messages", Fields: GuideFields}},
+		"collection and":    {{Name: "#a", Fields: GuideFields}},
+		"none of plain":     {{Name: "#a", Collection: "messages", Fields: GuideFields, Format: "rich"}},
 		"fields text, auth": {{Name: "#a", Collection: "messages"}},
 	}
 	for want, channels := range bad {
-		if _, _, err := groupChannels(channels, newChannel); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := GroupChannels(channels, NewChannel); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}
@@ -111,11 +111,11 @@ func TestEqualityOfText(t *testing.T) {
 			plain = append(plain, string(r)...)
 		}
 		plain = append(plain, '"')
-		r, err := parseRow(json.RawMessage(`{"id":1,"channel":`+string(plain)+`}`), Fields{Text: "text", Author: "author", Date: "date"})
+		r, err := ParseRow(json.RawMessage(`{"id":1,"channel":`+string(plain)+`}`), Fields{Text: "text", Author: "author", Date: "date"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c := (&channel{equal: eqs}); !c.matches(r) {
+		if c := (&Channel{Equal: eqs}); !c.Matches(r) {
 			t.Errorf("a row of channel %q is not recognised", value)
 		}
 	}

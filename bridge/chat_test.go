@@ -26,16 +26,16 @@ type chat struct {
 }
 
 // newChat runs inside of a bubble. Edits settle after five seconds.
-func newChat(t *testing.T, change func(*bridge.Options), channels ...bridge.Channel) *chat {
+func newChat(t *testing.T, change func(*bridge.Options), channels ...bridge.Config) *chat {
 	return newChatAt(t, directustest.FakeOptions{}, change, channels...)
 }
 
-func newChatAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Channel) *chat {
+func newChatAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Config) *chat {
 	fake := directustest.NewFake(t, at)
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)})
 	t.Cleanup(client.Close)
 	if len(channels) == 0 {
-		channels = []bridge.Channel{messages("messages")}
+		channels = []bridge.Config{messages("messages")}
 	}
 	opts := bridge.Options{
 		Client: client, Channels: channels, NickFields: []string{"first_name"}, Logger: logger(t),

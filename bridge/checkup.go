@@ -91,10 +91,10 @@ func (m *member) checkRights(ctx context.Context) error {
 
 // audience is what Directus has said of the user that lets a feed of a group be
 // shared; empty if nothing does.
-func (m *member) audience(g *group) audience {
+func (m *member) audience(g *Group) Audience {
 	p := m.rights.audience(g, m.names.fields)
 	if p != "" {
-		p += audience(m.names.publicURL)
+		p += Audience(m.names.publicURL)
 	}
 	return p
 }

@@ -65,7 +65,7 @@ var unknownUser = ircd.User{Nick: nobody, Username: nobody, Host: host, Realname
 
 // setPresent notes whether the client is in a channel.
 func (s *session) setPresent(j *joined, present bool) {
-	if j.private || present == j.present {
+	if j.Private || present == j.present {
 		return
 	}
 	j.present = present
@@ -86,8 +86,8 @@ func meetsNobody(string) bool { return false }
 
 // met returns the identity of a user who is in a channel, as those see it who read
 // that; of private messages, who shares any channel with the user of the directory.
-func (d *directory) met(id string, c *channel) (ircd.User, bool) {
-	if id != d.account.ID() && !(c.private && d.meets(id)) && !(!c.private && d.company.isIn(c.Name, id)) {
+func (d *directory) met(id string, c *Channel) (ircd.User, bool) {
+	if id != d.account.ID() && !(c.Private && d.meets(id)) && !(!c.Private && d.company.isIn(c.Name, id)) {
 		return ircd.User{}, false
 	}
 	return d.nicks.known(id)

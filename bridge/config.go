@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Channel configures one IRC channel: a view of a Directus collection.
-type Channel struct {
+// Config configures one IRC channel: a view of a Directus collection.
+type Config struct {
 	// Name is the IRC name, such as "#messages".
 	Name string
 	// Collection holds the channel's messages; several channels may share one
@@ -57,8 +57,8 @@ type Fields struct {
 	Files string
 }
 
-// key names the primary key.
-func (f Fields) key() string { return cmp.Or(f.ID, "id") }
+// Key names the primary key.
+func (f Fields) Key() string { return cmp.Or(f.ID, "id") }
 
 // SoftDelete marks deleted items by the value of a field.
 type SoftDelete struct {

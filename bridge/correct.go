@@ -22,7 +22,7 @@ const maxWhole = 1 << 20
 // correct edits the user's last message in a channel, whichever connection it
 // came from, and returns it as Send does.
 func (s *session) correct(ctx context.Context, to addressee, c text.Substitution) (*ircd.Message, error) {
-	var last, now row
+	var last, now Row
 	err := s.member.change(ctx, func(ctx context.Context) (err error) {
 		if last, err = s.lastOwn(ctx, to); err != nil {
 			return err
@@ -40,18 +40,18 @@ func (s *session) correct(ctx context.Context, to addressee, c text.Substitution
 	if err != nil {
 		return nil, correctError(to.name, err)
 	}
-	refs, err := s.member.names.references(ctx, to.view.feed.group, []row{now})
+	refs, err := s.member.names.references(ctx, to.view.feed.group, []Row{now})
 	if err != nil {
 		refs.users = map[string]ircd.User{s.person.id: s.User()} // it is stored, which is what counts
 	}
-	m := to.view.feed.corrected(last, now, to.channel, refs)
+	m := to.view.feed.corrected(last, now, to.Channel, refs)
 	to.view.returned(entry{event: m})
 	return m, nil
 }
 
 // correctedText is the text of a row after a correction. The error is an *ircd.Error.
-func correctedText(c text.Substitution, last row, to addressee) (string, error) {
-	made, found := corrected(c, last, to.channel)
+func correctedText(c text.Substitution, last Row, to addressee) (string, error) {
+	made, found := corrected(c, last, to.Channel)
 	switch {
 	case to.view.feed.tooOld(last):
 		return "", notCorrected(to.name, "your last message here is too old", nil)
@@ -70,7 +70,7 @@ func correctedText(c text.Substitution, last row, to addressee) (string, error) 
 // corrected applies a correction to the text of a row. It works on the text as it
 // is stored, which keeps all the rest as it is, and if the words are not there,
 // or the stored text is full of tags, on what people see.
-func corrected(c text.Substitution, r row, ch *channel) (made string, found int) {
+func corrected(c text.Substitution, r Row, ch *Channel) (made string, found int) {
 	if ch.Format != text.HTML {
 		stored := c
 		if words := strings.TrimSpace(ircd.CleanText(c.New)); text.Visible(words) {
@@ -78,106 +78,106 @@ func corrected(c text.Substitution, r row, ch *channel) (made string, found int)
 		} else {
 			stored.New = text.Unformatted(ircd.CleanText(c.New))
 		}
-		if made, found = stored.Apply(r.text); found != 0 {
+		if made, found = stored.Apply(r.Text); found != 0 {
 			return made, found
 		}
 	}
-	kind, shown := ch.Format.Show(r.text)
+	kind, shown := ch.Format.Show(r.Text)
 	if shown, found = c.Apply(shown); found <= 0 || found > 1 && !c.All {
-		return r.text, found
+		return r.Text, found
 	}
 	return ch.Format.Store(ircd.Outgoing{Kind: kind, Text: shown}), found
 }
 
 // lastOwn reads the user's last message in a channel.
-func (s *session) lastOwn(ctx context.Context, to addressee) (row, error) {
+func (s *session) lastOwn(ctx context.Context, to addressee) (Row, error) {
 	g := to.view.feed.group
-	rows, _, err := readRows(ctx, s.member.account, g, directus.Query{
-		Filter: g.dated(directus.And(directus.Filter(to.Filter), directus.Eq(g.fields.Author, "$CURRENT_USER"))),
-		Sort:   []string{"-" + g.fields.Date, "-" + g.fields.key()}, Limit: maxOwnRows,
+	rows, _, err := ReadRows(ctx, s.member.account, g, directus.Query{
+		Filter: g.Dated(directus.And(directus.Filter(to.Filter), directus.Eq(g.Fields.Author, "$CURRENT_USER"))),
+		Sort:   []string{"-" + g.Fields.Date, "-" + g.Fields.Key()}, Limit: maxOwnRows,
 	})
 	if err != nil {
-		return row{}, err
+		return Row{}, err
 	}
 	for _, r := range rows {
-		if to.matches(r) && r.author == s.person.id {
+		if to.Matches(r) && r.Author == s.person.id {
 			return r, nil
 		}
 	}
-	return row{}, errUnknownMessage
+	return Row{}, errUnknownMessage
 }
 
 // wholeOf is a row with its whole text. The error is an *ircd.Error where that is too
 // long.
-func (s *session) wholeOf(ctx context.Context, to addressee, r row) (row, error) {
-	if r.more == 0 {
+func (s *session) wholeOf(ctx context.Context, to addressee, r Row) (Row, error) {
+	if r.More == 0 {
 		return r, nil
 	}
 	refused := notCorrected(to.name, "your last message here is too long to be corrected from IRC", nil)
-	if len(r.text)+r.more > maxWhole {
-		return row{}, refused
+	if len(r.Text)+r.More > maxWhole {
+		return Row{}, refused
 	}
-	rows, _, err := readRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: directus.Eq(to.view.feed.group.fields.key(), r.id), Limit: 1, Whole: true})
+	rows, _, err := ReadRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: directus.Eq(to.view.feed.group.Fields.Key(), r.ID), Limit: 1, Whole: true})
 	switch {
 	case errors.Is(err, directus.ErrTooLarge):
-		return row{}, refused
+		return Row{}, refused
 	case err != nil:
-		return row{}, err
+		return Row{}, err
 	case len(rows) == 0:
-		return row{}, errUnknownMessage
+		return Row{}, errUnknownMessage
 	}
 	return rows[0], nil
 }
 
 // rewrite stores a new text for a row and returns the row as it is then. Where
 // the answer does not come, it looks.
-func (s *session) rewrite(ctx context.Context, to addressee, r row, newText string) (now row, failed error) {
+func (s *session) rewrite(ctx context.Context, to addressee, r Row, newText string) (now Row, failed error) {
 	f := to.view.feed
-	undo := s.member.deeds().rewriting(s.User(), f.group, r.id, newText)
+	undo := s.member.deeds().rewriting(s.User(), f.group, r.ID, newText)
 	defer func() {
 		switch {
 		case failed == nil: // Directus may have stored the text in its own way
-			s.member.deeds().rewriting(s.User(), f.group, r.id, now.text)
+			s.member.deeds().rewriting(s.User(), f.group, r.ID, now.Text)
 		case !errors.Is(failed, directus.ErrUnconfirmed):
 			undo()
 		}
 	}()
-	raw, err := s.member.alter(ctx, f.group, r.id, map[string]any{f.group.fields.Text: newText})
+	raw, err := s.member.alter(ctx, f.group, r.ID, map[string]any{f.group.Fields.Text: newText})
 	switch {
 	case err == nil:
-		if now, err := f.group.parse(raw); err == nil && now.id == r.id {
+		if now, err := f.group.Parse(raw); err == nil && now.ID == r.ID {
 			return now, nil
 		}
 		// It is stored, and not to be read back.
-		r.text, r.more = text.Clip(newText, directus.MaxString), max(len(newText)-directus.MaxString, 0)
+		r.Text, r.More = text.Clip(newText, directus.MaxString), max(len(newText)-directus.MaxString, 0)
 		return r, nil
 	case !errors.Is(err, directus.ErrUnconfirmed):
-		return row{}, err
+		return Row{}, err
 	}
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
-	now, lookErr := s.lookUp(ctx, to, r.id)
+	now, lookErr := s.lookUp(ctx, to, r.ID)
 	switch {
-	case lookErr == nil && now.says(newText):
+	case lookErr == nil && now.Says(newText):
 		return now, nil
 	case (lookErr == nil || errors.Is(lookErr, errUnknownMessage)) && !mayFollow(err):
-		return row{}, failureOf(err)
+		return Row{}, failureOf(err)
 	}
-	return row{}, err
+	return Row{}, err
 }
 
 // corrected shows a new text that one of the user's connections has stored, at
 // once: it is final for the moment. It returns the message for the channel in
 // which that was done. The event of the same change finds nothing new.
-func (f *feed) corrected(before, now row, c *channel, refs references) *ircd.Message {
+func (f *feed) corrected(before, now Row, c *Channel, refs references) *ircd.Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.pending, now.id)
+	delete(f.pending, now.ID)
 	var answer *ircd.Message
-	known := f.shown.rows[now.id]
-	_, published := f.seen[now.id]
+	known := f.shown.rows[now.ID]
+	_, published := f.seen[now.ID]
 	coming := !published && known == nil && f.isLate(now) // its first event is on its way, and shows it as it is
-	for _, ch := range f.group.channels {
+	for _, ch := range f.group.Channels {
 		m := toMessage(now, ch, refs, false)
 		old, version := toMessage(before, ch, refs, false), ""
 		switch p := known.place(ch); {
@@ -188,7 +188,7 @@ func (f *feed) corrected(before, now row, c *channel, refs references) *ircd.Mes
 			} else {
 				old = p.message
 			}
-		case ch != c && (known != nil || !ch.matches(now)):
+		case ch != c && (known != nil || !ch.Matches(now)):
 			continue
 		}
 		f.renew(now, ch, m)
@@ -220,7 +220,7 @@ func correctError(target string, err error) *ircd.Error {
 		return notCorrected(target, "you have said nothing here yet", err)
 	case errors.Is(err, directus.ErrUnconfirmed):
 		return cannotSend(target, "Directus did not answer: perhaps corrected. Look before you try again", err)
-	case isForbidden(err):
+	case IsForbidden(err):
 		return cannotSend(target, "Not corrected: Directus does not allow you to change messages here", err)
 	case directus.IsCode(err, directus.CodeValueTooLong):
 		return cannotSend(target, "Not corrected: the text is longer than Directus accepts here", err)

@@ -25,7 +25,7 @@ func (v *visitor) say(channel, text string) string {
 	return describe(m)
 }
 
-func correcting(c bridge.Channel) bridge.Channel {
+func correcting(c bridge.Config) bridge.Config {
 	c.Corrections = true
 	return c
 }

@@ -8,13 +8,13 @@ import (
 	"directus-ircd/directus"
 )
 
-// dates is what is known of the dates of a collection, learnt from those that
+// Dates is what is known of the dates of a collection, learnt from those that
 // were read. All users share it; it is safe for concurrent use.
-type dates struct {
+type Dates struct {
 	field string         // immutable
-	zone  *time.Location // in which Directus writes dates without one; nil: UTC; immutable
-	late  latecomers     // has a lock of its own
-	over  overtakes      // has a lock of its own
+	Zone  *time.Location // in which Directus writes dates without one; nil: UTC; immutable
+	Late  latecomers     // has a lock of its own
+	Over  overtakes      // has a lock of its own
 
 	mu      sync.Mutex
 	like    string // a date as Directus writes it; empty: none was read; guarded by mu
@@ -23,8 +23,8 @@ type dates struct {
 }
 
 // learn notes a date as Directus wrote it.
-func (d *dates) learn(raw string) {
-	t := d.parse(raw)
+func (d *Dates) learn(raw string) {
+	t := d.Parse(raw)
 	if t.IsZero() {
 		return
 	}
@@ -34,76 +34,76 @@ func (d *dates) learn(raw string) {
 	d.fine = d.fine || t.Nanosecond() != 0
 }
 
-// parse is parseDate in the zone of Directus.
-func (d *dates) parse(raw string) time.Time { return parseDateIn(raw, d.zone) }
+// Parse is parseDate in the zone of Directus.
+func (d *Dates) Parse(raw string) time.Time { return ParseDateIn(raw, d.Zone) }
 
-// known reports that a date was read: only then the others say something.
-func (d *dates) known() bool {
+// Known reports that a date was read: only then the others say something.
+func (d *Dates) Known() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.like != ""
 }
 
-// areFine reports that the collection stores fractions of a second. Once one was
+// HaveFractions reports that the collection stores fractions of a second. Once one was
 // seen that is so for good: among many dates there are whole seconds by chance.
 // Until then they are taken for all there are.
-func (d *dates) areFine() bool {
+func (d *Dates) HaveFractions() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.fine
 }
 
-// unit is the precision in which Directus gives the dates. It may store and
+// Unit is the precision in which Directus gives the dates. It may store and
 // compare them more exactly.
-func (d *dates) unit() time.Duration {
+func (d *Dates) Unit() time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case isDay(d.like):
-		return day
+	case IsDay(d.like):
+		return Day
 	case d.like != "" && !strings.Contains(d.like, "."):
 		return time.Second
 	}
 	return time.Millisecond
 }
 
-// day is what a field of type date tells.
-const day = 24 * time.Hour
+// Day is what a field of type date tells.
+const Day = 24 * time.Hour
 
-// isDay recognises a date without a time.
-func isDay(raw string) bool { return len(raw) == len(time.DateOnly) && !strings.Contains(raw, ":") }
+// IsDay recognises a date without a time.
+func IsDay(raw string) bool { return len(raw) == len(time.DateOnly) && !strings.Contains(raw, ":") }
 
-// from matches what is dated t or later.
-func (d *dates) from(t time.Time) directus.Filter {
+// From matches what is dated t or later.
+func (d *Dates) From(t time.Time) directus.Filter {
 	return directus.Compare(d.field, "_gte", d.literal(t))
 }
 
-// before matches what is dated earlier than t.
-func (d *dates) before(t time.Time) directus.Filter {
+// Before matches what is dated earlier than t.
+func (d *Dates) Before(t time.Time) directus.Filter {
 	return directus.Compare(d.field, "_lt", d.literal(t))
 }
 
-// of matches what Directus gives the date t, however exactly it is stored.
-func (d *dates) of(t time.Time) directus.Filter {
-	return directus.And(d.from(t), d.before(t.Add(d.unit())))
+// Of matches what Directus gives the date t, however exactly it is stored.
+func (d *Dates) Of(t time.Time) directus.Filter {
+	return directus.And(d.From(t), d.Before(t.Add(d.Unit())))
 }
 
-// timestampLayout is how Directus writes a timestamp.
-const timestampLayout = "2006-01-02T15:04:05.000Z"
+// TimestampLayout is how Directus writes a timestamp.
+const TimestampLayout = "2006-01-02T15:04:05.000Z"
 
 // literal writes a date as Directus does: a dateTime field has no zone, and what
 // it is compared with is taken literally.
-func (d *dates) literal(t time.Time) string {
-	layout, unit := timestampLayout, d.unit()
+func (d *Dates) literal(t time.Time) string {
+	layout, unit := TimestampLayout, d.Unit()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if unit == day {
+	if unit == Day {
 		return t.UTC().Format(time.DateOnly)
 	}
 	if _, err := time.Parse(time.RFC3339, d.like); err != nil && d.like != "" {
 		layout = strings.TrimSuffix(layout, "Z")
-		if d.zone != nil {
-			t = t.In(d.zone)
+		if d.Zone != nil {
+			t = t.In(d.Zone)
 			if unit == time.Second {
 				layout = strings.Replace(layout, ".000", "", 1)
 			}

@@ -33,14 +33,14 @@ type deedKey struct {
 
 type deed struct {
 	by   ircd.User
-	text digest // of the beginning that is read of it
+	text Digest // of the beginning that is read of it
 	at   time.Time
 }
 
 // rewriting notes that a user stores a new text, and erasing that one deletes an item.
 // They are called in front of the request; undo is for one that came to nothing.
-func (d *deeds) rewriting(by ircd.User, g *group, id, text string) (undo func()) {
-	return d.note(deedKey{g.collection, id, false}, deed{by, textDigest(text), time.Now()})
+func (d *deeds) rewriting(by ircd.User, g *Group, id, text string) (undo func()) {
+	return d.note(deedKey{g.Collection, id, false}, deed{by, textDigest(text), time.Now()})
 }
 
 func (d *deeds) erasing(by ircd.User, collection, id string) (undo func()) {
@@ -87,20 +87,20 @@ func (d *deeds) evict() {
 }
 
 // restored forgets that an item was deleted: it is there again.
-func (d *deeds) restored(g *group, id string) {
+func (d *deeds) restored(g *Group, id string) {
 	if d == nil {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.done, deedKey{g.collection, id, true})
+	delete(d.done, deedKey{g.Collection, id, true})
 }
 
 // editor is who stored the text of a row, at most wait before the end of a deed's life;
 // the zero User if that is not known. An author is as the readers of the row know them.
-func (d *deeds) editor(g *group, r row, author ircd.User, wait time.Duration) ircd.User {
-	done := d.find(deedKey{g.collection, r.id, false}, wait)
-	if done.text != textDigest(r.text) {
+func (d *deeds) editor(g *Group, r Row, author ircd.User, wait time.Duration) ircd.User {
+	done := d.find(deedKey{g.Collection, r.ID, false}, wait)
+	if done.text != textDigest(r.Text) {
 		return ircd.User{}
 	}
 	return done.as(author)
@@ -130,7 +130,7 @@ func (d deed) as(author ircd.User) ircd.User {
 	return d.by
 }
 
-func textDigest(whole string) digest { return digestOf(text.Clip(whole, directus.MaxString)) }
+func textDigest(whole string) Digest { return DigestOf(text.Clip(whole, directus.MaxString)) }
 
 // deeds are those of all members; nil where a member has no feeds.
 func (m *member) deeds() *deeds {

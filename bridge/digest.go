@@ -2,11 +2,11 @@ package bridge
 
 import "crypto/sha256"
 
-// digest tells texts apart without holding them. The zero one is that of no text.
-type digest [sha256.Size]byte
+// Digest tells texts apart without holding them. The zero one is that of no text.
+type Digest [sha256.Size]byte
 
-// digestOf makes no copy of a text, which may be long.
-func digestOf(text string) (d digest) {
+// DigestOf makes no copy of a text, which may be long.
+func DigestOf(text string) (d Digest) {
 	h := sha256.New()
 	var chunk [1 << 10]byte
 	for len(text) > 0 {

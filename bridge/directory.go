@@ -148,7 +148,7 @@ func (d *directory) remembered(ids []string) (people map[string]person, missing 
 			continue
 		}
 		people[id] = person{id: id}
-		if isUUID(id) { // else the author is no Directus user, and asking an error
+		if IsUUID(id) { // else the author is no Directus user, and asking an error
 			missing = append(missing, id)
 		}
 	}
@@ -176,7 +176,7 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 	var people []person
 	page := filter
 	for len(people) < limit {
-		n := pageLimit(ctx, d.account, limit-len(people))
+		n := PageLimit(ctx, d.account, limit-len(people))
 		users, err := d.account.Users(ctx, directus.Query{
 			Fields: append([]string{"id"}, fields...), Filter: page, Sort: []string{"id"}, Limit: n,
 		})

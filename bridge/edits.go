@@ -29,12 +29,12 @@ type edit struct {
 
 // expect notes a changed text, to be shown once it has stayed as it is for a
 // while: composers of web pages store while people type. The caller holds mu.
-func (f *feed) expect(r row) {
-	content := f.group.contentOf(r)
-	if waiting, ok := f.pending[r.id]; ok && waiting.content == content {
+func (f *feed) expect(r Row) {
+	content := f.group.ContentOf(r)
+	if waiting, ok := f.pending[r.ID]; ok && waiting.content == content {
 		return
 	}
-	f.pending[r.id] = edit{content, time.Now().Add(f.edits.Merge)}
+	f.pending[r.ID] = edit{content, time.Now().Add(f.edits.Merge)}
 }
 
 // showEdits shows the texts that have settled and sets the timer for the next.
@@ -44,7 +44,7 @@ func (f *feed) showEdits(ctx context.Context) error {
 		f.settledAt = time.Now()
 	}
 	var entries []entry
-	err := f.readNow(ctx, ids, func(rows []row, missing []string) error {
+	err := f.readNow(ctx, ids, func(rows []Row, missing []string) error {
 		shown, err := f.takeSettled(ctx, rows, missing)
 		entries = append(entries, shown...)
 		return err
@@ -61,11 +61,11 @@ func (f *feed) showEdits(ctx context.Context) error {
 
 // takeSettled makes the entries of rows whose texts have settled, as they are now. Of those
 // that are not to be read any more nothing is shown, neither what was said nor what is.
-func (f *feed) takeSettled(ctx context.Context, rows []row, missing []string) ([]entry, error) {
+func (f *feed) takeSettled(ctx context.Context, rows []Row, missing []string) ([]entry, error) {
 	for i, r := range rows {
 		rows[i] = f.dated(r)
 	}
-	slices.SortStableFunc(rows, compareRows)
+	slices.SortStableFunc(rows, CompareRows)
 	refs, err := f.carrier.names.references(ctx, f.group, rows)
 	if err != nil {
 		return nil, err
@@ -104,13 +104,13 @@ func (f *feed) settled() (ids []string, next time.Time) {
 
 // edited makes the entries of a new text, one for each channel in which the old
 // one was shown, or could have been. The caller holds mu.
-func (f *feed) edited(r row, refs references) []entry {
-	content, known := f.group.contentOf(r), f.shown.rows[r.id]
-	waiting, ok := f.pending[r.id]
+func (f *feed) edited(r Row, refs references) []entry {
+	content, known := f.group.ContentOf(r), f.shown.rows[r.ID]
+	waiting, ok := f.pending[r.ID]
 	if !ok {
 		return nil // shown or deleted meanwhile
 	}
-	delete(f.pending, r.id)
+	delete(f.pending, r.ID)
 	if waiting.content != content { // changed once more
 		if known == nil || known.content != content {
 			f.expect(r)
@@ -121,8 +121,8 @@ func (f *feed) edited(r row, refs references) []entry {
 	if known != nil {
 		known.content = content
 	}
-	for _, c := range f.group.channels {
-		if !c.matches(r) {
+	for _, c := range f.group.Channels {
+		if !c.Matches(r) {
 			continue
 		}
 		m := toMessage(r, c, refs, false)
@@ -147,19 +147,19 @@ func (f *feed) edited(r row, refs references) []entry {
 }
 
 // renew remembers a message with its new text. The caller holds mu.
-func (f *feed) renew(r row, c *channel, m *ircd.Message) {
-	content := f.group.contentOf(r)
+func (f *feed) renew(r Row, c *Channel, m *ircd.Message) {
+	content := f.group.ContentOf(r)
 	f.shown.put(r, f.written(r), content, c, m)
-	if mark, seen := f.seen[r.id]; seen {
+	if mark, seen := f.seen[r.ID]; seen {
 		mark.content = content
-		f.seen[r.id] = mark
+		f.seen[r.ID] = mark
 	}
 }
 
 // version makes the entry that shows what has changed in a message since before, nil if
 // that is not known, under a msgid that is new if none is given. Whose message it is stands
 // in it unless its author is known to have changed it. The caller holds mu.
-func (f *feed) version(r row, c *channel, m, before *ircd.Message, msgid string, by ircd.User) entry {
+func (f *feed) version(r Row, c *Channel, m, before *ircd.Message, msgid string, by ircd.User) entry {
 	v := *m
 	v.By, v.Edits, v.ID, v.Time = by, m.ID, msgid, f.clock()
 	v.ReplyTo, v.Quote, v.Replayed = "", nil, false
@@ -174,9 +174,9 @@ func (f *feed) version(r row, c *channel, m, before *ircd.Message, msgid string,
 	}
 	if v.ID == "" {
 		v.ID = f.nextID(m.ID)
-		if known := f.shown.rows[r.id]; known != nil { // else it is too long
+		if known := f.shown.rows[r.ID]; known != nil { // else it is too long
 			known.place(c).addEdit(v.ID)
 		}
 	}
-	return entry{row: r.withoutTexts(), channel: c, event: &v, text: text.Wording(m)}
+	return entry{row: r.WithoutTexts(), channel: c, event: &v, text: text.Wording(m)}
 }

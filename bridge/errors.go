@@ -134,7 +134,7 @@ func historyError(target string, err error) *ircd.Error {
 	if e, ok := errors.AsType[*ircd.Error](err); ok && e.Code == "INVALID_MSGREFTYPE" {
 		return e
 	}
-	if isForbidden(err) {
+	if IsForbidden(err) {
 		return noHistory(target, err)
 	}
 	text := "Directus cannot be asked for messages at the moment. Try again later"
@@ -161,8 +161,8 @@ func manySearches(command string) *ircd.Error {
 	}
 }
 
-// isForbidden tells a missing right from a passing trouble.
-func isForbidden(err error) bool {
+// IsForbidden tells a missing right from a passing trouble.
+func IsForbidden(err error) bool {
 	return directus.IsCode(err, directus.CodeForbidden) || directus.IsCode(err, directus.CodeInvalidCollection)
 }
 

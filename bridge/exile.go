@@ -31,7 +31,7 @@ func (s *session) exile(j *joined) []ircd.Event {
 // recall has the client join a channel again that may be read again, once.
 func (s *session) recall(j *joined, down bool) []ircd.Event {
 	ready, _, err := j.view.feed.status()
-	if isForbidden(err) {
+	if IsForbidden(err) {
 		s.readOtherwise(j)
 	}
 	if j.called || down || !ready || err != nil || time.Now().Before(j.nextCall) {
@@ -50,9 +50,9 @@ func (s *session) readOtherwise(j *joined) {
 	if j.move != nil || !j.less.isOver(now) {
 		return
 	}
-	groups := s.plan.groupsOf(j.channel)
+	groups := s.plan.groupsOf(j.Channel)
 	less := slices.Clone(groups[slices.Index(groups, j.view.feed.group)+1:])
-	less = slices.DeleteFunc(less, func(g *group) bool {
+	less = slices.DeleteFunc(less, func(g *Group) bool {
 		readable, said := s.member.rights.suffice(g)
 		return said && !readable
 	})
@@ -60,7 +60,7 @@ func (s *session) readOtherwise(j *joined) {
 		return
 	}
 	j.less.begin(now)
-	j.move = &move{channel: j.channel, view: s.hold(less[0]), rest: less[1:], changes: map[string]struct{}{}}
+	j.move = &move{channel: j.Channel, view: s.hold(less[0]), rest: less[1:], changes: map[string]struct{}{}}
 	s.ring()
 }
 
@@ -86,20 +86,20 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 			s.ringLater()
 		}
 	}()
-	if err := s.readableAgain(ctx, j); isForbidden(err) {
+	if err := s.readableAgain(ctx, j); IsForbidden(err) {
 		j.less = retryPause{}
 		s.readOtherwise(j)
 		return nil, unreadable(j.Name, err)
 	} else if err != nil {
 		return nil, err
 	}
-	answer := &ircd.Channel{Name: j.Name, Topic: s.member.topics.text(ctx, j.channel)}
+	answer := &ircd.Channel{Name: j.Name, Topic: s.member.topics.text(ctx, j.Channel)}
 	var list []found
 	var err error
 	if j.due = j.due && opts.Backlog; j.due { // it never was shown
 		list, err = s.joinBacklog(ctx, j, answer)
 	}
-	if isForbidden(err) || ctx.Err() != nil {
+	if IsForbidden(err) || ctx.Err() != nil {
 		return nil, unreadable(j.Name, err)
 	}
 	if j.due {
@@ -109,7 +109,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	j.at, j.fetches = answer.At, !opts.Backlog
 	switch {
 	case !opts.Backlog:
-		j.floorPos, j.floor, j.floorAt = j.view.reader.end(), &row{date: answer.At}, time.Now()
+		j.floorPos, j.floor, j.floorAt = j.view.reader.end(), &Row{Date: answer.At}, time.Now()
 	case answer.Notice == "":
 		answer.Notice = returnText
 	}
@@ -122,9 +122,9 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 // readableAgain waits for the feed of a channel to find that it may be read again, if
 // Directus says that it may. The error is Directus' refusal, or the reply to a JOIN.
 func (s *session) readableAgain(ctx context.Context, j *joined) error {
-	if _, _, err := j.view.feed.status(); isForbidden(err) {
-		_, err := newestRow(ctx, s.member.account, j.view.feed.group)
-		if isForbidden(err) {
+	if _, _, err := j.view.feed.status(); IsForbidden(err) {
+		_, err := NewestRow(ctx, s.member.account, j.view.feed.group)
+		if IsForbidden(err) {
 			return err
 		}
 		if err != nil {

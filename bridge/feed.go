@@ -17,15 +17,15 @@ const (
 	// nothing seems to be missing: rows written by Flows, by SQL or on another
 	// node may come without an event.
 	reconcilePeriod = 5 * time.Minute
-	// overlap is how far before its cursor a feed reads again. Rows become
+	// Overlap is how far before its cursor a feed reads again. Rows become
 	// visible later than the date they carry says: by the length of the
 	// writer's transaction and the difference of the nodes' clocks.
-	overlap = time.Minute
+	Overlap = time.Minute
 	// maxSeen is the number of keys kept in memory before the collection is
 	// read again early, which moves the cursor and lets old keys go.
 	maxSeen = 2048
-	// pageSize is the number of rows asked for at once; Directus' default limit.
-	pageSize = 100
+	// PageSize is the number of rows asked for at once; Directus' default limit.
+	PageSize = 100
 	// replayedAfter is the age from which a caught-up message is marked as old.
 	replayedAfter = time.Minute
 	// retrySoon is the time between two failed reads while events keep coming.
@@ -41,7 +41,7 @@ const (
 // seen. Its readers, and which of them carries it, are a matter of feeds.
 type feed struct {
 	key     feedKey
-	group   *group // of the key
+	group   *Group // of the key
 	journal journal
 	opened  time.Time // by the clock of Directus: what is written from then on is news
 	edits   Edits
@@ -79,7 +79,7 @@ type feed struct {
 	first   map[string]time.Time // see dated; guarded by mu
 	taken   map[string]time.Time // rows found to be a message in doubt, with their dates; guarded by mu
 	arrived int64                // rows seen so far; guarded by mu
-	last    row                  // the newest that was brought, no more than its key and date; guarded by mu
+	last    Row                  // the newest that was brought, no more than its key and date; guarded by mu
 	newest  time.Time            // the newest date seen, never of the future nor before the cursor; guarded by mu
 	ready   bool                 // read for the first time; guarded by mu
 	uuids   bool                 // keys are uuids, so that a client may choose them; guarded by mu
@@ -89,7 +89,7 @@ type feed struct {
 	reached time.Time            // the date of cursor; guarded by mu
 	base    time.Time            // the date from which all rows were looked at; guarded by mu
 	shown   memory               // guarded by mu
-	moments moments              // guarded by mu
+	moments DisplayTimes         // guarded by mu
 	pending map[string]edit      // changed texts that may change again, by row id; guarded by mu
 	missed  int                  // see misses; guarded by mu
 	forgot  time.Time            // the newest date of a key let go from seen; guarded by mu
@@ -115,7 +115,7 @@ type cursor struct {
 // newFeed makes a feed that is carried by its first reader.
 func newFeed(key feedKey, m *member, opened time.Time) *feed {
 	f := &feed{
-		key: key, group: key.group, opened: opened, edits: key.group.edits,
+		key: key, group: key.group, opened: opened, edits: key.group.Edits,
 		cancel:  func() {}, // until it is started
 		doubt:   make(chan struct{}, 1),
 		rung:    make(chan struct{}, 1),
@@ -124,7 +124,7 @@ func newFeed(key feedKey, m *member, opened time.Time) *feed {
 		seen:    map[string]mark{},
 		taken:   map[string]time.Time{},
 		shown:   newMemory(),
-		moments: newMoments(),
+		moments: NewDisplayTimes(),
 		pending: map[string]edit{},
 		changed: make(chan struct{}),
 	}
@@ -216,7 +216,7 @@ func (f *feed) outcome(err error) (wait time.Duration) {
 			f.ring()
 		}
 		f.failures++
-		f.refused, f.denied = time.Now(), isForbidden(err)
+		f.refused, f.denied = time.Now(), IsForbidden(err)
 		wait = time.Second << min(f.failures, 9)
 		if f.denied { // a right that comes back is found by member.check, or by an event
 			wait = min(wait, reconcilePeriod)
@@ -224,7 +224,7 @@ func (f *feed) outcome(err error) (wait time.Duration) {
 		} else {
 			wait = min(wait, time.Minute)
 		}
-		f.carrier.log.Debug().Err(err).Str("collection", f.group.collection).Int("attempt", f.failures).Stringer("delay", wait).Msg("catch up")
+		f.carrier.log.Debug().Err(err).Str("collection", f.group.Collection).Int("attempt", f.failures).Stringer("delay", wait).Msg("catch up")
 	default:
 		f.refused, f.denied = time.Time{}, false
 		if !f.gap {
@@ -296,7 +296,7 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 // apply takes events: first what is new, then what became of it. Directus may
 // send them out of order, and one of the two kinds may tell of both.
 func (f *feed) apply(ctx context.Context, events []directus.Event) error {
-	var created, updated []row
+	var created, updated []Row
 	var deleted []string
 	for _, event := range events {
 		switch event.Kind {
@@ -304,7 +304,7 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 			created = append(created, f.parse(event.Items)...)
 		case directus.EventUpdate:
 			updated = append(updated, f.parse(event.Items)...)
-			if len(event.Items) > 0 && len(event.Items) >= pageLimit(ctx, f.carrier.account, len(event.Items)+1) {
+			if len(event.Items) > 0 && len(event.Items) >= PageLimit(ctx, f.carrier.account, len(event.Items)+1) {
 				f.gap, f.lapsed = true, true // QUERY_LIMIT_MAX cuts what was updated at once
 			}
 		case directus.EventDelete:
@@ -319,7 +319,7 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 	if deadline := f.order.deadline(); !deadline.IsZero() {
 		f.turn.Reset(time.Until(deadline))
 	}
-	slices.SortStableFunc(created, compareRows)
+	slices.SortStableFunc(created, CompareRows)
 	if err := f.publish(ctx, created, false); err != nil {
 		return err
 	}
@@ -332,15 +332,15 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 
 // parse leaves out what is no item: Directus 10 sends empty objects for rows
 // whose fields may not be read.
-func (f *feed) parse(items []json.RawMessage) []row {
-	rows := make([]row, 0, len(items))
+func (f *feed) parse(items []json.RawMessage) []Row {
+	rows := make([]Row, 0, len(items))
 	for _, raw := range items {
-		r, err := f.group.parse(raw)
+		r, err := f.group.Parse(raw)
 		if err != nil {
 			f.gap = true
 			continue
 		}
-		if !f.group.concerns(r, f.carrier.account.ID()) {
+		if !f.group.Concerns(r, f.carrier.account.ID()) {
 			continue
 		}
 		rows = append(rows, f.dated(r))
@@ -355,32 +355,32 @@ const maxFirst = 256
 // dated dates a row that has just been stored, where Directus does not: the moment at
 // which it is seen first is the best that can be said of it. It may be called from any
 // goroutine.
-func (f *feed) dated(r row) row {
-	if !r.date.IsZero() && !isDay(r.rawDate) {
+func (f *feed) dated(r Row) Row {
+	if !r.Date.IsZero() && !IsDay(r.RawDate) {
 		return r
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at, known := f.first[r.id]
+	at, known := f.first[r.ID]
 	if !known {
 		if f.first == nil || len(f.first) >= maxFirst {
 			f.first = map[string]time.Time{}
 		}
 		at = f.clock().UTC().Truncate(time.Millisecond)
-		f.first[r.id] = at
+		f.first[r.ID] = at
 	}
-	if r.date.IsZero() {
-		r.date = at
+	if r.Date.IsZero() {
+		r.Date = at
 	} else {
-		r.seen = at
+		r.Seen = at
 	}
 	return r
 }
 
 // audience is that of the feed.
-func (f *feed) audience() audience {
+func (f *feed) audience() Audience {
 	if f.key.isShared() {
 		return f.key.audience
 	}
-	return audienceOf(f.key.owner.account.ID())
+	return AudienceOf(f.key.owner.account.ID())
 }

@@ -11,9 +11,9 @@ import (
 // feedKey says what a feed reads and who may share it: one user, or all of whom
 // Directus has said the same.
 type feedKey struct {
-	group    *group
+	group    *Group
 	owner    *member  // nil: shared
-	audience audience // empty: not shared
+	audience Audience // empty: not shared
 	fork     int      // tells the feeds of an owner apart, if there are several
 }
 

@@ -24,10 +24,10 @@ type feedsModel struct {
 	rand    *rand.Rand
 	feeds   *feeds
 	account *directus.Account // of all members
-	group   *group
+	group   *Group
 	members []*member
 	readers []*modelReader
-	rows    []row
+	rows    []Row
 	brought map[*feed]int // how many of them a feed was offered
 }
 
@@ -69,9 +69,9 @@ func modelAccount(t *testing.T) *directus.Account {
 func newFeedsModel(t *testing.T, seed uint64) *feedsModel {
 	m := &feedsModel{
 		t: t, rand: rand.New(rand.NewPCG(seed, 1)), feeds: newFeeds(), brought: map[*feed]int{},
-		group: &group{collection: "messages", common: true, channels: []*channel{{Channel: Channel{Name: "#messages"}}}},
+		group: &Group{Collection: "messages", Common: true, Channels: []*Channel{{Config: Config{Name: "#messages"}}}},
 	}
-	m.group.prepare()
+	m.group.Prepare()
 	m.account = modelAccount(t)
 	for range 3 {
 		m.members = append(m.members, modelMember(m.feeds, m.account, allRights))
@@ -94,13 +94,13 @@ func (m *feedsModel) attach(of *member) {
 // write stores a row, which every feed brings by its event. What a feed of a member's
 // own knows to be unread it reads before.
 func (m *feedsModel) write() {
-	r := row{id: strconv.Itoa(len(m.rows) + 1), date: m.account.Now()}
+	r := Row{ID: strconv.Itoa(len(m.rows) + 1), Date: m.account.Now()}
 	m.rows = append(m.rows, r)
 	for _, f := range m.feeds.open {
 		m.catchUp(f)
 	}
 	for _, r := range m.readers {
-		r.want = append(r.want, m.rows[len(m.rows)-1].id)
+		r.want = append(r.want, m.rows[len(m.rows)-1].ID)
 	}
 }
 
@@ -111,11 +111,11 @@ func (m *feedsModel) catchUp(f *feed) {
 	rows := m.rows[m.brought[f]:]
 	m.brought[f] = len(m.rows)
 	for _, r := range rows {
-		if _, seen := f.seen[r.id]; seen || r.date.Before(f.opened) {
+		if _, seen := f.seen[r.ID]; seen || r.Date.Before(f.opened) {
 			continue
 		}
 		f.markSeen(r, true)
-		f.journal.append(entry{row: r, channel: m.group.channels[0], event: &ircd.Message{ID: r.id}})
+		f.journal.append(entry{row: r, channel: m.group.Channels[0], event: &ircd.Message{ID: r.ID}})
 	}
 }
 
@@ -137,8 +137,8 @@ func (m *feedsModel) read(r *modelReader) {
 		m.t.Errorf("%d entries from %d on, and the end is %d", len(news), first, end)
 	}
 	for _, e := range news {
-		if _, again := r.skip[e.row.id]; !again {
-			r.got = append(r.got, e.row.id)
+		if _, again := r.skip[e.row.ID]; !again {
+			r.got = append(r.got, e.row.ID)
 		}
 	}
 	r.check(m.t, false)

@@ -18,27 +18,27 @@ const (
 	maxFileName = 120
 )
 
-// junctionFile is the field of a list of files that leads to the file, as
+// JunctionFile is the field of a list of files that leads to the file, as
 // Directus names it.
-const junctionFile = "directus_files_id"
+const JunctionFile = "directus_files_id"
 
-// file is what is known of a file. Each field may be missing: id where the user
+// File is what is known of a file. Each field may be missing: id where the user
 // may not follow the relation to the file, the others where they may not read
 // it.
-type file struct {
-	id, name string
-	size     string // bytes, as a decimal number
+type File struct {
+	ID, Name string
+	Size     string // bytes, as a decimal number
 }
 
-// parseFiles reads the value of a file field: a key, or an object; or of a field
+// ParseFiles reads the value of a file field: a key, or an object; or of a field
 // of files: a list of the keys of a junction, or of objects that lead to a key or
 // an object. What was deleted is left out.
-func parseFiles(raw json.RawMessage) []file {
+func ParseFiles(raw json.RawMessage) []File {
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) != nil {
 		list = []json.RawMessage{raw}
 	}
-	var files []file
+	var files []File
 	for _, item := range list {
 		if f, ok := parseFile(item); ok {
 			files = append(files, f)
@@ -47,42 +47,42 @@ func parseFiles(raw json.RawMessage) []file {
 	return files
 }
 
-func parseFile(raw json.RawMessage) (f file, ok bool) {
-	if key := scalar(raw); key != "" {
-		if isUUID(key) {
-			return file{id: key}, true
+func parseFile(raw json.RawMessage) (f File, ok bool) {
+	if key := Scalar(raw); key != "" {
+		if IsUUID(key) {
+			return File{ID: key}, true
 		}
-		return file{}, true // of a junction
+		return File{}, true // of a junction
 	}
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil || fields == nil {
-		return file{}, false
+		return File{}, false
 	}
-	if target, junction := fields[junctionFile]; junction {
+	if target, junction := fields[JunctionFile]; junction {
 		return parseFile(target)
 	}
-	f = file{id: scalar(fields["id"]), name: scalar(fields["filename_download"]), size: scalar(fields["filesize"])}
-	if !isUUID(f.id) {
-		f.id = ""
+	f = File{ID: Scalar(fields["id"]), Name: Scalar(fields["filename_download"]), Size: Scalar(fields["filesize"])}
+	if !IsUUID(f.ID) {
+		f.ID = ""
 	}
 	return f, true
 }
 
-// fileLines are the lines that stand for files. base is the address of Directus
+// FileLines are the lines that stand for files. base is the address of Directus
 // for people; a token is never part of a link: whoever follows it logs in there.
-func fileLines(files []file, base string) []string {
+func FileLines(files []File, base string) []string {
 	var lines []string
 	untold := 0
 	for _, f := range files {
-		if f.id == "" || len(lines) >= maxFiles {
+		if f.ID == "" || len(lines) >= maxFiles {
 			untold++
 			continue
 		}
-		line := fileName(f.name)
-		if size, err := strconv.ParseInt(f.size, 10, 64); err == nil && size >= 0 {
+		line := fileName(f.Name)
+		if size, err := strconv.ParseInt(f.Size, 10, 64); err == nil && size >= 0 {
 			line += " (" + byteSize(size) + ")"
 		}
-		lines = append(lines, line+" <"+strings.TrimRight(base, "/")+"/assets/"+f.id+">")
+		lines = append(lines, line+" <"+strings.TrimRight(base, "/")+"/assets/"+f.ID+">")
 	}
 	switch {
 	case untold == 1 && len(lines) == 0:

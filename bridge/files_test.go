@@ -32,7 +32,7 @@ func TestFileLines(t *testing.T) {
 		`{"id":"` + fileID + `","filename_download":"` + strings.Repeat("é", maxFileName) + `","filesize":-1}`: strings.Repeat("é", maxFileName/2) + "…" + link,
 		`[` + strings.Repeat(`"`+fileID+`",`, 24) + `"` + fileID + `"]`:                                        strings.Repeat("file"+link+"\n", maxFiles) + "and 5 more",
 	} {
-		if got := strings.Join(fileLines(parseFiles(json.RawMessage(raw)), base), "\n"); got != want {
+		if got := strings.Join(FileLines(ParseFiles(json.RawMessage(raw)), base), "\n"); got != want {
 			t.Errorf("%s:\ngot  %q\nwant %q", raw, got, want)
 		}
 	}
@@ -51,7 +51,7 @@ func TestByteSize(t *testing.T) {
 func FuzzFileLines(f *testing.F) {
 	f.Add(`[{"directus_files_id":{"id":"` + fileID + `","filename_download":"a\nb","filesize":"1"}}]`)
 	f.Fuzz(func(t *testing.T, raw string) {
-		for _, line := range fileLines(parseFiles(json.RawMessage(raw)), "https://e.org") {
+		for _, line := range FileLines(ParseFiles(json.RawMessage(raw)), "https://e.org") {
 			if strings.ContainsFunc(line, unicode.IsControl) {
 				t.Fatalf("control character in %q", line)
 			}

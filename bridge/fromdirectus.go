@@ -17,7 +17,7 @@ type references struct {
 	// lets them be known.
 	users map[string]ircd.User
 	// met finds those of them who are in a channel, and known there; nil: nobody.
-	met func(id string, c *channel) (ircd.User, bool)
+	met func(id string, c *Channel) (ircd.User, bool)
 	// files are the lines for those attached to a row, by its id.
 	files map[string][]string
 	// hidden are the rows, by id, that are answered and not to be shown.
@@ -25,7 +25,7 @@ type references struct {
 }
 
 // references asks for what some rows of a group refer to and is not known yet.
-func (d *directory) references(ctx context.Context, g *group, rows []row) (references, error) {
+func (d *directory) references(ctx context.Context, g *Group, rows []Row) (references, error) {
 	users, err := d.usersMeeting(ctx, meetsNobody, usersOf(rows), mentionedIn(rows)...)
 	if err != nil {
 		return references{}, err
@@ -36,13 +36,13 @@ func (d *directory) references(ctx context.Context, g *group, rows []row) (refer
 	}
 	refs := references{users: users, met: d.met, files: map[string][]string{}, hidden: unquotable(ctx, d.account, g, rows)}
 	for id, attached := range files {
-		refs.files[id] = fileLines(attached, d.publicURL)
+		refs.files[id] = FileLines(attached, d.publicURL)
 	}
 	return refs, nil
 }
 
 // user is a person as those see them who read a channel.
-func (refs references) user(id string, c *channel) (u ircd.User, ok bool) {
+func (refs references) user(id string, c *Channel) (u ircd.User, ok bool) {
 	if refs.met != nil {
 		if u, ok = refs.met(id, c); ok {
 			return u, true
@@ -53,7 +53,7 @@ func (refs references) user(id string, c *channel) (u ircd.User, ok bool) {
 }
 
 // author is user for who has said something: somebody, or nobody who is known.
-func (refs references) author(id string, c *channel) ircd.User {
+func (refs references) author(id string, c *Channel) ircd.User {
 	if u, ok := refs.user(id, c); ok {
 		return u
 	}
@@ -61,7 +61,7 @@ func (refs references) author(id string, c *channel) ircd.User {
 }
 
 // text is IRC text with what it refers to.
-func (refs references) text(shown string, c *channel) string {
+func (refs references) text(shown string, c *Channel) string {
 	return text.ShowMentions(shown, func(id string) (string, bool) {
 		u, ok := refs.user(id, c)
 		return u.Nick, ok
@@ -70,52 +70,52 @@ func (refs references) text(shown string, c *channel) string {
 
 // mentionedIn lists those mentioned in a page of rows, as many as are worth a
 // question.
-func mentionedIn(rows []row) []string {
+func mentionedIn(rows []Row) []string {
 	var ids []string
 	for _, r := range rows {
-		ids = append(ids, text.MentionedIDs(r.text)...)
-		if r.reply != nil {
-			ids = append(ids, text.MentionedIDs(r.reply.text)...)
+		ids = append(ids, text.MentionedIDs(r.Text)...)
+		if r.Reply != nil {
+			ids = append(ids, text.MentionedIDs(r.Reply.Text)...)
 		}
 	}
 	return ids[:min(len(ids), text.MaxMentionedInPage)]
 }
 
-func usersOf(rows []row) []string {
+func usersOf(rows []Row) []string {
 	ids := make([]string, 0, len(rows))
 	for _, r := range rows {
-		ids = append(ids, r.author)
-		if r.recipient != "" {
-			ids = append(ids, r.recipient)
+		ids = append(ids, r.Author)
+		if r.Recipient != "" {
+			ids = append(ids, r.Recipient)
 		}
-		if r.reply != nil {
-			ids = append(ids, r.reply.author)
+		if r.Reply != nil {
+			ids = append(ids, r.Reply.Author)
 		}
 	}
 	return ids
 }
 
 // toMessage is what IRC sees of a row of a channel.
-func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message {
-	kind, shown := c.shown(r.text)
+func toMessage(r Row, c *Channel, refs references, replayed bool) *ircd.Message {
+	kind, shown := c.Shown(r.Text)
 	shown = refs.text(shown, c)
-	if r.more > 0 {
-		shown += fmt.Sprintf("\n[bytes not shown: %d]", r.more)
+	if r.More > 0 {
+		shown += fmt.Sprintf("\n[bytes not shown: %d]", r.More)
 	}
-	for _, line := range refs.files[r.id] {
+	for _, line := range refs.files[r.ID] {
 		shown = strings.TrimPrefix(shown+"\n"+line, "\n")
 	}
 	m := &ircd.Message{
-		ID: messageID(r), Time: r.shownAt(), From: refs.author(r.author, c), Target: c.Name,
+		ID: MessageID(r), Time: r.ShownAt(), From: refs.author(r.Author, c), Target: c.Name,
 		Kind: kind, Text: shown, Replayed: replayed,
 	}
-	if c.private {
-		m.To = refs.author(r.recipient, c)
+	if c.Private {
+		m.To = refs.author(r.Recipient, c)
 	}
-	if q := r.reply; q != nil && quotes(c, r, refs) {
-		_, said := c.shown(q.text)
-		m.ReplyTo = messageID(*q)
-		m.Quote = &ircd.Quote{Nick: refs.author(q.author, c).Nick, Text: text.Beginning(refs.text(said, c)), Time: q.date}
+	if q := r.Reply; q != nil && quotes(c, r, refs) {
+		_, said := c.Shown(q.Text)
+		m.ReplyTo = MessageID(*q)
+		m.Quote = &ircd.Quote{Nick: refs.author(q.Author, c).Nick, Text: text.Beginning(refs.text(said, c)), Time: q.Date}
 	}
 	return m
 }
@@ -123,42 +123,42 @@ func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message 
 // quotes reports whether the row that a row of a channel answers may be shown
 // with it: one of the same channel, or of the same two people, that is not
 // deleted.
-func quotes(c *channel, r row, refs references) bool {
-	q := *r.reply
-	if c.private && !between(q, r.author, r.recipient) {
+func quotes(c *Channel, r Row, refs references) bool {
+	q := *r.Reply
+	if c.Private && !between(q, r.Author, r.Recipient) {
 		return false
 	}
-	return !q.date.IsZero() && c.matches(q) && !refs.hidden[q.id]
+	return !q.Date.IsZero() && c.Matches(q) && !refs.hidden[q.ID]
 }
 
 // unquotable finds out which of the rows that are answered are not of the
 // channel, where only Directus can tell: its filter was not put on them. Without
 // an answer none is to be shown.
-func unquotable(ctx context.Context, account *directus.Account, g *group, rows []row) map[string]bool {
-	if g.fields.Reply == "" || g.channels[0].equal != nil || g.channels[0].private {
+func unquotable(ctx context.Context, account *directus.Account, g *Group, rows []Row) map[string]bool {
+	if g.Fields.Reply == "" || g.Channels[0].Equal != nil || g.Channels[0].Private {
 		return nil
 	}
-	key, hidden := g.fields.key(), map[string]bool{}
+	key, hidden := g.Fields.Key(), map[string]bool{}
 	var ids []string
 	for _, r := range rows {
-		if r.reply != nil && !hidden[r.reply.id] {
-			hidden[r.reply.id] = true
-			ids = append(ids, r.reply.id)
+		if r.Reply != nil && !hidden[r.Reply.ID] {
+			hidden[r.Reply.ID] = true
+			ids = append(ids, r.Reply.ID)
 		}
 	}
 	for len(ids) > 0 {
-		page := ids[:min(len(ids), pageLimit(ctx, account, pageSize))]
+		page := ids[:min(len(ids), PageLimit(ctx, account, PageSize))]
 		ids = ids[len(page):]
 		var found []map[string]json.RawMessage
-		err := account.Items(ctx, g.collection, directus.Query{
+		err := account.Items(ctx, g.Collection, directus.Query{
 			Fields: []string{key}, Limit: len(page),
-			Filter: directus.And(g.filter, directus.Filter{key: map[string]any{"_in": page}}),
+			Filter: directus.And(g.Filter, directus.Filter{key: map[string]any{"_in": page}}),
 		}, &found)
 		if err != nil {
 			break
 		}
 		for _, item := range found {
-			delete(hidden, scalar(item[key]))
+			delete(hidden, Scalar(item[key]))
 		}
 	}
 	return hidden

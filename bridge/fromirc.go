@@ -11,7 +11,7 @@ import (
 // mentioning writes those whom a message mentions by id, where the channel wants
 // that, as far as its author may know them. Nothing that goes wrong with it is
 // worth a message: a name that cannot be looked up stays as it was typed.
-func (s *session) mentioning(ctx context.Context, c *channel, said string) string {
+func (s *session) mentioning(ctx context.Context, c *Channel, said string) string {
 	if !c.MentionIDs {
 		return said
 	}
@@ -27,7 +27,7 @@ func (s *session) mentioning(ctx context.Context, c *channel, said string) strin
 				if err != nil {
 					return err
 				}
-				if u != nil && isUUID(u.ID) {
+				if u != nil && IsUUID(u.ID) {
 					ids[ircd.Fold(nick)] = u.ID
 				}
 			}

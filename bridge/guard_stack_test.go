@@ -29,7 +29,7 @@ func TestAccountUnderAttack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, err := bridge.New(bridge.Options{Client: client, Channels: []bridge.Channel{messages("messages")},
+			b, err := bridge.New(bridge.Options{Client: client, Channels: []bridge.Config{messages("messages")},
 				NickFields: []string{"first_name"}, State: state, DigestRounds: 1, LoginAttemptsPerMinute: 10, Logger: logger(t)})
 			if err != nil {
 				t.Fatal(err)

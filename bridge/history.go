@@ -25,7 +25,7 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	if err != nil {
 		return nil, err
 	}
-	come := h.groups[0].dates.late.soFar()
+	come := h.groups[0].Dates.Late.SoFar()
 	page := &ircd.HistoryPage{Target: h.name}
 	p := &parts{session: s, historian: h, collect: func(ctx context.Context) (list []found, err error) {
 		list, page.End, err = h.page(ctx, q)
@@ -74,10 +74,10 @@ func (s *session) pageEvents(ctx context.Context, h *historian, list []found, wi
 	for _, f := range list {
 		if h.feed != nil {
 			h.feed.remember(f.row, h.channel, f.message) // its deletion is to be told
-			h.feed.rememberReactions(f.row, h.channel, reactions[f.row.id])
+			h.feed.rememberReactions(f.row, h.channel, reactions[f.row.ID])
 		}
 		events = append(events, f.message)
-		for _, r := range reactions[f.row.id] {
+		for _, r := range reactions[f.row.ID] {
 			events = append(events, r)
 		}
 	}
@@ -87,9 +87,9 @@ func (s *session) pageEvents(ctx context.Context, h *historian, list []found, wi
 // historian reads the history of one target as one user.
 type historian struct {
 	member  *member
-	channel *channel
-	groups  []*group        // as which to try to read it, in order
-	group   *group          // the one that is tried
+	channel *Channel
+	groups  []*Group        // as which to try to read it, in order
+	group   *Group          // the one that is tried
 	filter  directus.Filter // which rows are the target's
 	name    string          // the canonical name of the target
 	feed    *feed           // that shows the target to the session; nil if none does
@@ -119,44 +119,44 @@ func (s *session) historian(ctx context.Context, target string) (*historian, err
 	if u == nil || u.ID == "" {
 		return nil, noHistory(target, nil)
 	}
-	h := s.historyOf(s.plan.private.channels[0])
-	h.name, h.filter = u.Nick, h.groups[0].between(s.person.id, u.ID)
+	h := s.historyOf(s.plan.private.Channels[0])
+	h.name, h.filter = u.Nick, h.groups[0].Between(s.person.id, u.ID)
 	return h, nil
 }
 
 // historyOf reads a channel, or all private messages. It asks for what belongs to
 // it alone: the user may not be allowed to read the fields of another channel.
-func (s *session) historyOf(c *channel) *historian {
-	h := &historian{member: s.member, channel: c, name: c.Name, groups: []*group{s.plan.private}}
-	if !c.private {
-		h.groups = slices.DeleteFunc(slices.Clone(s.plan.groups[c]), func(g *group) bool { return len(g.channels) > 1 })
+func (s *session) historyOf(c *Channel) *historian {
+	h := &historian{member: s.member, channel: c, name: c.Name, groups: []*Group{s.plan.private}}
+	if !c.Private {
+		h.groups = slices.DeleteFunc(slices.Clone(s.plan.groups[c]), func(g *Group) bool { return len(g.Channels) > 1 })
 	}
 	h.end, h.until = s.pageEnds[c], math.MaxInt64
-	if j := s.joined[ircd.Fold(c.Name)]; j != nil && j.channel == c {
+	if j := s.joined[ircd.Fold(c.Name)]; j != nil && j.Channel == c {
 		h.feed, h.until, h.early = j.view.feed, j.come, j.early
-		h.groups = slices.DeleteFunc(h.groups, func(g *group) bool { return g.fields != h.feed.group.fields })
+		h.groups = slices.DeleteFunc(h.groups, func(g *Group) bool { return g.Fields != h.feed.group.Fields })
 		if len(h.groups) == 0 { // the channel is on its way to another configuration
-			h.groups = []*group{h.feed.group}
+			h.groups = []*Group{h.feed.group}
 		}
 	}
-	h.filter = h.groups[0].filter
+	h.filter = h.groups[0].Filter
 	return h
 }
 
 // inGroup reads as the first group that the user is allowed to.
 func (h *historian) inGroup(read func() error) (err error) {
 	for _, h.group = range h.groups {
-		if err = read(); !isForbidden(err) {
+		if err = read(); !IsForbidden(err) {
 			break
 		}
 	}
 	return err
 }
 
-// between matches what two users say to each other.
-func (g *group) between(a, b string) directus.Filter {
+// Between matches what two users say to each other.
+func (g *Group) Between(a, b string) directus.Filter {
 	said := func(from, to string) directus.Filter {
-		return directus.And(directus.Eq(g.fields.Author, from), directus.Eq(g.fields.Recipient, to))
+		return directus.And(directus.Eq(g.Fields.Author, from), directus.Eq(g.Fields.Recipient, to))
 	}
 	if a == b {
 		return said(a, a)
@@ -168,7 +168,7 @@ func (g *group) between(a, b string) directus.Filter {
 // limit but for what is dated from since on, unless that is zero; oldest first. end says
 // that there are no older ones. Those that have come when ctx ends are enough if some are:
 // cut says that there may be more within the limit.
-func (h *historian) latest(ctx context.Context, lo *border, limit int, since time.Time, some bool) (list []found, end, cut bool, err error) {
+func (h *historian) latest(ctx context.Context, lo *Bound, limit int, since time.Time, some bool) (list []found, end, cut bool, err error) {
 	var w *walk
 	err = h.inGroup(func() error {
 		if lo != nil {
@@ -190,9 +190,9 @@ func (h *historian) latest(ctx context.Context, lo *border, limit int, since tim
 
 // learn makes sure that it is known how the collection's dates are written.
 func (h *historian) learn(ctx context.Context) error {
-	if h.group.dates.known() {
+	if h.group.Dates.Known() {
 		return nil
 	}
-	_, err := newestRow(ctx, h.member.account, h.group)
+	_, err := NewestRow(ctx, h.member.account, h.group)
 	return err
 }

@@ -21,19 +21,19 @@ type pageEnd struct {
 // latecomers reads the rows that have come late, or were overtaken, behind what a query says
 // that the client has seen last: lo is the border there. They come in the order of the
 // collection. At most maxTies of the late ones are read, those dated last.
-func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border) ([]found, error) {
+func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *Bound) ([]found, error) {
 	if lo == nil {
 		return nil, nil
 	}
-	book, id := &h.group.dates.late, ""
+	book, id := &h.group.Dates.Late, ""
 	if p.MsgID != "" {
-		id = lo.id
+		id = lo.ID
 	}
 	var date time.Time
 	if id == "" {
-		date = p.Time.Truncate(h.group.dates.unit())
+		date = p.Time.Truncate(h.group.Dates.Unit())
 	}
-	from := book.placeOf(id, date)
+	from := book.PlaceOf(id, date)
 	end := h.end
 	if end != nil && (id != "" && id != end.id || id == "" && !p.Time.Equal(end.at)) {
 		end = nil
@@ -41,8 +41,8 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border)
 	if end != nil {
 		from = max(from, end.come)
 	}
-	rows := book.behind(*lo, from, h.until, date, func(of audience) bool {
-		return of == audienceOf(h.member.account.ID()) || h.feed != nil && of == h.feed.audience()
+	rows := book.Behind(*lo, from, h.until, date, func(of Audience) bool {
+		return of == AudienceOf(h.member.account.ID()) || h.feed != nil && of == h.feed.audience()
 	})
 	rows = rows[max(0, len(rows)-maxTies):]
 	w := h.walk(false, nil, nil, len(rows))
@@ -52,17 +52,17 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border)
 			return nil, err
 		}
 	}
-	rows = slices.DeleteFunc(rows, func(r row) bool {
-		return slices.ContainsFunc(w.found, func(f found) bool { return f.row.id == r.id })
+	rows = slices.DeleteFunc(rows, func(r Row) bool {
+		return slices.ContainsFunc(w.found, func(f found) bool { return f.row.ID == r.ID })
 	})
 	for len(rows) > 0 {
-		page := rows[:min(len(rows), pageSize, w.scan.limit(ctx))]
+		page := rows[:min(len(rows), PageSize, w.scan.Limit(ctx))]
 		keys := make([]string, len(page))
 		for i, r := range page {
-			keys[i] = r.id
+			keys[i] = r.ID
 		}
-		filter := directus.And(h.filter, directus.Compare(h.group.fields.key(), "_in", keys))
-		read, _, err := w.scan.ask(ctx, directus.Query{Filter: filter, Limit: len(page)})
+		filter := directus.And(h.filter, directus.Compare(h.group.Fields.Key(), "_in", keys))
+		read, _, err := w.scan.Ask(ctx, directus.Query{Filter: filter, Limit: len(page)})
 		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
 			continue // with fewer
 		}
@@ -70,52 +70,52 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *border)
 			return nil, err
 		}
 		rows = rows[len(page):]
-		slices.SortFunc(read, compareRows)
-		if err := w.add(ctx, read, len(page) <= maxRanked); err != nil {
+		slices.SortFunc(read, CompareRows)
+		if err := w.add(ctx, read, len(page) <= MaxRanked); err != nil {
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(w.found, func(a, b found) int { return compareRows(a.row, b.row) })
+	slices.SortStableFunc(w.found, func(a, b found) int { return CompareRows(a.row, b.row) })
 	return w.found, nil
 }
 
 // noteOvertakes remembers what a client that fetches history leaves a channel with.
 func (s *session) noteOvertakes(j *joined) {
-	seen := border{date: j.at}
-	if b := j.brought; !b.date.Before(j.at) && !b.date.After(dateLimit(s.member.account)) {
-		seen = border{date: b.date, id: b.id, behind: true}
+	seen := Bound{Date: j.at}
+	if b := j.brought; !b.date.Before(j.at) && !b.date.After(DateLimit(s.member.account)) {
+		seen = Bound{Date: b.date, ID: b.id, Behind: true}
 	}
 	lines := map[string]time.Time{}
 	for sent, at := range j.view.sent {
-		if sent.channel == j.channel && !at.Before(seen.date) {
+		if sent.channel == j.Channel && !at.Before(seen.Date) {
 			lines[sent.id] = at
 		}
 	}
 	if j.fetches && len(lines) > 0 {
-		j.view.feed.group.dates.over.note(overtake{s.person.id, lines, seen})
+		j.view.feed.group.Dates.Over.Note(Overtake{s.person.id, lines, seen})
 	}
 }
 
 // overtaken reads what a line has overtaken from which a client goes on; lo is the border
 // there.
-func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo border) ([]found, error) {
+func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo Bound) ([]found, error) {
 	id := ""
 	if p.MsgID != "" {
-		id = lo.id
+		id = lo.ID
 	}
-	left, ok := h.group.dates.over.of(h.member.account.ID(), id, p.Time)
+	left, ok := h.group.Dates.Over.Of(h.member.account.ID(), id, p.Time)
 	if !ok {
 		return nil, nil
 	}
-	lo.behind = false
-	w := h.walk(false, &left.seen, &lo, maxTies)
+	lo.Behind = false
+	w := h.walk(false, &left.Seen, &lo, maxTies)
 	// It does not pause when the page is long: each call begins anew, and would never end.
 	if err := w.some(ctx, maxTies, time.Time{}); err != nil {
 		return nil, err
 	}
 	list, _ := w.take(maxTies)
 	return slices.DeleteFunc(list, func(f found) bool {
-		_, own := left.lines[f.row.id]
+		_, own := left.Lines[f.row.ID]
 		return own
 	}), nil
 }

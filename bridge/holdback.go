@@ -40,7 +40,7 @@ type holdback struct {
 }
 
 type heldRow struct {
-	row
+	Row
 	key uint64
 	at  time.Time // when it came
 }
@@ -55,11 +55,11 @@ func newHoldback() holdback { return holdback{patience: firstPatience} }
 
 // add takes rows that have come and returns those whose turn it is, in the order
 // of their keys; see due.
-func (h *holdback) add(rows []row, now time.Time) (turn []row, missing bool) {
+func (h *holdback) add(rows []Row, now time.Time) (turn []Row, missing bool) {
 	for _, r := range rows {
-		key, err := strconv.ParseUint(r.id, 10, 63)
+		key, err := strconv.ParseUint(r.ID, 10, 63)
 		switch {
-		case err != nil || !r.hasNumber():
+		case err != nil || !r.HasNumber():
 			turn = append(turn, r)
 			continue
 		case h.next == 0:
@@ -69,14 +69,14 @@ func (h *holdback) add(rows []row, now time.Time) (turn []row, missing bool) {
 		}
 		h.held = append(h.held, heldRow{r, key, now})
 	}
-	slices.SortStableFunc(h.held, func(a, b heldRow) int { return compareIDs(a.id, b.id) })
+	slices.SortStableFunc(h.held, func(a, b heldRow) int { return CompareIDs(a.ID, b.ID) })
 	next, missing := h.due(now)
 	return append(turn, next...), missing
 }
 
 // due returns the rows whose turn has come. missing says that what the others wait
 // for has not come in time: then read the collection, and flush.
-func (h *holdback) due(now time.Time) (turn []row, missing bool) {
+func (h *holdback) due(now time.Time) (turn []Row, missing bool) {
 	for len(h.held) > 0 {
 		front := h.held[0]
 		if front.key > h.next && h.isWorthIt(front.key) {
@@ -88,7 +88,7 @@ func (h *holdback) due(now time.Time) (turn []row, missing bool) {
 			}
 		}
 		h.next = max(h.next, front.key+1)
-		turn = append(turn, front.row)
+		turn = append(turn, front.Row)
 		h.held = h.held[1:]
 		if h.row++; h.row >= longRow {
 			h.patience = max(h.patience, firstPatience)
@@ -139,9 +139,9 @@ func (h *holdback) late(key uint64, now time.Time) {
 }
 
 // flush gives up waiting and returns all rows that wait.
-func (h *holdback) flush() (turn []row) {
+func (h *holdback) flush() (turn []Row) {
 	for _, r := range h.held {
-		turn = append(turn, r.row)
+		turn = append(turn, r.Row)
 		h.next = max(h.next, r.key+1)
 	}
 	h.held = nil
@@ -149,9 +149,9 @@ func (h *holdback) flush() (turn []row) {
 }
 
 // read notes rows that the collection holds: what comes next is behind them.
-func (h *holdback) read(rows []row) {
+func (h *holdback) read(rows []Row) {
 	for _, r := range rows {
-		if key, err := strconv.ParseUint(r.id, 10, 63); err == nil && r.hasNumber() {
+		if key, err := strconv.ParseUint(r.ID, 10, 63); err == nil && r.HasNumber() {
 			h.next = max(h.next, key+1)
 		}
 	}

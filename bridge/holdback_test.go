@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-func keyed(id string) row {
-	return row{id: strings.Trim(id, `"`), key: json.RawMessage(id)}
+func keyed(id string) Row {
+	return Row{ID: strings.Trim(id, `"`), Key: json.RawMessage(id)}
 }
 
 // Each step is a time in milliseconds and what comes then: keys, "." for nothing, "read" and a key, or "flush". It says
@@ -47,7 +47,7 @@ func TestHoldback(t *testing.T) {
 					t.Fatal(err)
 				}
 				now := begin.Add(time.Duration(ms) * time.Millisecond)
-				var turn, came []row
+				var turn, came []Row
 				var missing bool
 				switch words := strings.Fields(what); words[0] {
 				case ".":
@@ -55,7 +55,7 @@ func TestHoldback(t *testing.T) {
 				case "flush":
 					turn = h.flush()
 				case "read":
-					h.read([]row{keyed(words[1])})
+					h.read([]Row{keyed(words[1])})
 				default:
 					for _, id := range words {
 						came = append(came, keyed(id))
@@ -64,7 +64,7 @@ func TestHoldback(t *testing.T) {
 				}
 				var got []string
 				for _, r := range turn {
-					got = append(got, r.id)
+					got = append(got, r.ID)
 				}
 				if missing {
 					got = append(got, "missing")

@@ -22,8 +22,8 @@ const (
 
 // entry is an event of a channel, ready to be shown. Immutable.
 type entry struct {
-	row     row // that it is about; of a deleted one only the id is known
-	channel *channel
+	row     Row // that it is about; of a deleted one only the id is known
+	channel *Channel
 	event   ircd.Event
 	read    bool   // found by reading the collection, not brought by an event
 	text    string // of an edit: the whole new wording
@@ -34,7 +34,7 @@ type entry struct {
 // size is about what the entry takes, in bytes.
 func (e *entry) size() int {
 	n := entryCost + len(e.text)
-	for _, value := range e.row.values {
+	for _, value := range e.row.Values {
 		n += len(value)
 	}
 	if m, ok := e.event.(*ircd.Message); ok {
@@ -171,7 +171,7 @@ func (j *journal) hand(m *member, to *feed) (unread map[string]time.Time) {
 		ids := map[string]time.Time{}
 		for _, e := range j.entries[first-j.base : max(until, first)-j.base] {
 			if !e.isChange() {
-				ids[e.row.id] = e.row.date
+				ids[e.row.ID] = e.row.Date
 			}
 		}
 		return ids

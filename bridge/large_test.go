@@ -33,7 +33,7 @@ func testTextsBeyondAnAnswer(t *testing.T, length int, pause time.Duration, uuid
 	t.Cleanup(client.Close)
 	var err error
 	c.backend, err = bridge.New(bridge.Options{
-		Client: client, Channels: []bridge.Channel{messages("messages")}, NickFields: []string{"first_name"}, Logger: logger(t),
+		Client: client, Channels: []bridge.Config{messages("messages")}, NickFields: []string{"first_name"}, Logger: logger(t),
 		Edits: bridge.Edits{Show: true, Merge: 5 * time.Second},
 	})
 	if err != nil {

@@ -26,7 +26,7 @@ const (
 type latecomers struct {
 	mu     sync.Mutex
 	come   int64              // places so far; guarded by mu
-	newest row                // of these, no more than its key and date; guarded by mu
+	newest Row                // of these, no more than its key and date; guarded by mu
 	places map[string]arrival // of the latest, by key; guarded by mu
 	order  []string           // the keys of places, as they came, empty where one follows; guarded by mu
 	late   []latecomer        // as they came; guarded by mu
@@ -40,53 +40,53 @@ type arrival struct {
 }
 
 type latecomer struct {
-	row   row // no more than its key and date
+	row   Row // no more than its key and date
 	place int64
 	at    time.Time // when it came, by the clock of Directus
 	// of is whose feed it was late in, though not in that which had heard of it first: its
 	// place is that at which it was. Zero: it was late in all.
-	of audience
+	of Audience
 }
 
-// note counts in a row that is history already.
-func (l *latecomers) note(r row) {
+// Note counts in a row that is history already.
+func (l *latecomers) Note(r Row) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.count(r)
 }
 
-// arrive counts in a row that has come at a moment of the clock of Directus. What is
+// Arrive counts in a row that has come at a moment of the clock of Directus. What is
 // dated later than limit is of the future, and no row is late because of it.
-func (l *latecomers) arrive(r row, at, limit time.Time) {
+func (l *latecomers) Arrive(r Row, at, limit time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.count(r) || r.rawDate == "" {
+	if !l.count(r) || r.RawDate == "" {
 		return
 	}
-	l.places[r.id] = arrival{r.date, l.come, true}
-	switch mark := (row{id: r.id, date: r.date}); {
-	case r.date.After(limit):
-	case compareRows(r, l.newest) > 0:
+	l.places[r.ID] = arrival{r.Date, l.come, true}
+	switch mark := (Row{ID: r.ID, Date: r.Date}); {
+	case r.Date.After(limit):
+	case CompareRows(r, l.newest) > 0:
 		l.newest = mark
 	default:
-		l.places[r.id] = arrival{r.date, l.come, false}
-		l.add(latecomer{row: mark, place: l.come, at: at})
+		l.places[r.ID] = arrival{r.Date, l.come, false}
+		l.Add(latecomer{row: mark, place: l.come, at: at})
 	}
 }
 
-// follow notes that a row, which was counted in, has come to a feed behind one that is
+// Follow notes that a row, which was counted in, has come to a feed behind one that is
 // dated later: Directus tells each subscription in an order of its own.
-func (l *latecomers) follow(r row, at time.Time, of audience) {
+func (l *latecomers) Follow(r Row, at time.Time, of Audience) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.places[r.id].place < l.come {
-		l.next("")
-		l.add(latecomer{row{id: r.id, date: r.date}, l.come, at, of})
+	if l.places[r.ID].place < l.come {
+		l.Next("")
+		l.Add(latecomer{Row{ID: r.ID, Date: r.Date}, l.come, at, of})
 	}
 }
 
-// add remembers a latecomer. The caller holds mu.
-func (l *latecomers) add(late latecomer) {
+// Add remembers a latecomer. The caller holds mu.
+func (l *latecomers) Add(late latecomer) {
 	l.late = append(l.late, late)
 	old := max(0, len(l.late)-maxLatecomers)
 	for old < len(l.late) && late.at.Sub(l.late[old].at) > latecomerLife {
@@ -96,20 +96,20 @@ func (l *latecomers) add(late latecomer) {
 }
 
 // count notes the place of a row; false if it has one. The caller holds mu.
-func (l *latecomers) count(r row) bool {
-	if _, known := l.places[r.id]; known {
+func (l *latecomers) count(r Row) bool {
+	if _, known := l.places[r.ID]; known {
 		return false
 	}
 	if l.places == nil {
 		l.places = map[string]arrival{}
 	}
-	l.next(r.id)
-	l.places[r.id] = arrival{r.date, l.come, false}
+	l.Next(r.ID)
+	l.places[r.ID] = arrival{r.Date, l.come, false}
 	return true
 }
 
-// next takes the next place, for a row or for none. The caller holds mu.
-func (l *latecomers) next(id string) {
+// Next takes the next place, for a row or for none. The caller holds mu.
+func (l *latecomers) Next(id string) {
 	l.come++
 	if l.order = append(l.order, id); len(l.order) > maxArrivals {
 		delete(l.places, l.order[0])
@@ -117,48 +117,48 @@ func (l *latecomers) next(id string) {
 	}
 }
 
-// soFar is the place of the latest row.
-func (l *latecomers) soFar() int64 {
+// SoFar is the place of the latest row.
+func (l *latecomers) SoFar() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.come
 }
 
-// behind lists the latecomers in front of a border that came after what is shown at it,
+// Behind lists the latecomers in front of a border that came after what is shown at it,
 // in the order of the collection: from is the place of that, of 0 is known only when it
 // was dated. Those that came behind the place until are not among them. As long as the
 // place is known, the rows that were not late are among them, too: behind a row of the
 // future, or one that was history when its feed began, others come in front of it that
 // nothing newer has come before. Of the date same they are not: that is all that is known
 // of what is shown at the border, unless it is zero. reader says whose feeds the client reads.
-func (l *latecomers) behind(b border, from, until int64, same time.Time, reader func(audience) bool) []row {
+func (l *latecomers) Behind(b Bound, from, until int64, same time.Time, reader func(Audience) bool) []Row {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var rows []row
+	var rows []Row
 	for _, c := range l.late {
-		after := from > 0 && c.place > from || from == 0 && c.at.After(b.date)
+		after := from > 0 && c.place > from || from == 0 && c.at.After(b.Date)
 		if c.of != "" && (from == 0 || !reader(c.of)) {
 			continue
 		}
-		if after && c.place <= until && !b.isInFrontOf(c.row) {
+		if after && c.place <= until && !b.IsInFrontOf(c.row) {
 			rows = append(rows, c.row)
 		}
 	}
 	forgotten := l.come - int64(len(l.order)) // the last place of which the row is
 	for place := max(from, forgotten) + 1; from > 0 && place <= min(until, l.come); place++ {
-		r := row{id: l.order[place-forgotten-1]}
-		a := l.places[r.id]
-		if r.date = a.date; a.news && !a.date.Equal(same) && !b.isInFrontOf(r) {
+		r := Row{ID: l.order[place-forgotten-1]}
+		a := l.places[r.ID]
+		if r.Date = a.date; a.news && !a.date.Equal(same) && !b.IsInFrontOf(r) {
 			rows = append(rows, r)
 		}
 	}
-	slices.SortFunc(rows, compareRows)
-	return slices.CompactFunc(rows, func(a, b row) bool { return a.id == b.id })
+	slices.SortFunc(rows, CompareRows)
+	return slices.CompactFunc(rows, func(a, b Row) bool { return a.ID == b.ID })
 }
 
-// placeOf is that of a row, or of the first that has come of those of a date; 0 if it
+// PlaceOf is that of a row, or of the first that has come of those of a date; 0 if it
 // is not known.
-func (l *latecomers) placeOf(id string, date time.Time) int64 {
+func (l *latecomers) PlaceOf(id string, date time.Time) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if id != "" {
@@ -173,7 +173,7 @@ func (l *latecomers) placeOf(id string, date time.Time) int64 {
 	return first
 }
 
-// maxRanked is how many latecomers at once are worth the questions by which their exact
+// MaxRanked is how many latecomers at once are worth the questions by which their exact
 // times are found where dates come in whole seconds; of more, those of a second are
 // counted among themselves.
-const maxRanked = 64
+const MaxRanked = 64

@@ -11,11 +11,11 @@ import (
 func TestRowsThatFeedsBringInOrdersOfTheirOwn(t *testing.T) {
 	fs := newFeeds()
 	defer fs.close()
-	g := &group{collection: "messages", dates: &dates{}}
+	g := &Group{Collection: "messages", Dates: &Dates{}}
 	at := time.Now()
-	one, two := row{id: "1", date: at, rawDate: "some"}, row{id: "2", date: at, rawDate: "some"}
+	one, two := Row{ID: "1", Date: at, RawDate: "some"}, Row{ID: "2", Date: at, RawDate: "some"}
 	var feeds []*feed
-	for _, order := range [][]row{{one, two}, {two, one}} {
+	for _, order := range [][]Row{{one, two}, {two, one}} {
 		m := modelMember(fs, modelAccount(t), allRights)
 		f := newFeed(feedKey{group: g, owner: m}, m, at)
 		feeds = append(feeds, f)
@@ -26,9 +26,9 @@ func TestRowsThatFeedsBringInOrdersOfTheirOwn(t *testing.T) {
 		f.mu.Unlock()
 	}
 	for i, want := range []int{0, 1} {
-		late := g.dates.late.behind(border{date: at, id: "2", behind: true}, g.dates.late.placeOf("2", time.Time{}), math.MaxInt64, time.Time{},
-			func(of audience) bool { return of == feeds[i].audience() })
-		if len(late) != want || want > 0 && late[0].id != "1" {
+		late := g.Dates.Late.Behind(Bound{Date: at, ID: "2", Behind: true}, g.Dates.Late.PlaceOf("2", time.Time{}), math.MaxInt64, time.Time{},
+			func(of Audience) bool { return of == feeds[i].audience() })
+		if len(late) != want || want > 0 && late[0].ID != "1" {
 			t.Errorf("feed %d: %v are late", i, late)
 		}
 	}

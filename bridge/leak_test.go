@@ -13,13 +13,13 @@ import (
 )
 
 // fakeStack is the daemon before a fake Directus, all in memory.
-func fakeStack(t *testing.T, opts directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Channel) (*directustest.Fake, *ircdtest.Listener, *directus.Client) {
+func fakeStack(t *testing.T, opts directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Config) (*directustest.Fake, *ircdtest.Listener, *directus.Client) {
 	fake := directustest.NewFake(t, opts)
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)})
 	t.Cleanup(client.Close)
 	listener := ircdtest.NewListener()
 	if len(channels) == 0 {
-		channels = []bridge.Channel{messages("messages")}
+		channels = []bridge.Config{messages("messages")}
 	}
 	startOn(t, listener, client, change, channels...)
 	return fake, listener, client

@@ -23,19 +23,19 @@ func TestRowOfLongTexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := parseRow(raw, fields)
+	r, err := ParseRow(raw, fields)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.text != long || r.more != 0 || !strings.HasPrefix("x"+long, r.reply.text) || len(r.reply.text) != text.MaxQuoted-1 {
-		t.Errorf("%d bytes and %d more, the answered one has %d", len(r.text), r.more, len(r.reply.text))
+	if r.Text != long || r.More != 0 || !strings.HasPrefix("x"+long, r.Reply.Text) || len(r.Reply.Text) != text.MaxQuoted-1 {
+		t.Errorf("%d bytes and %d more, the answered one has %d", len(r.Text), r.More, len(r.Reply.Text))
 	}
 	kept := 0
-	for _, value := range r.values {
+	for _, value := range r.Values {
 		kept += len(value)
 	}
-	if kept > maxKeptValue || string(r.values["room"]) != `"dev"` {
-		t.Errorf("%d bytes of fields are kept: %v", kept, r.values)
+	if kept > MaxKeptValue || string(r.Values["room"]) != `"dev"` {
+		t.Errorf("%d bytes of fields are kept: %v", kept, r.Values)
 	}
 }
 
@@ -45,7 +45,7 @@ func TestRowSays(t *testing.T) {
 		more int
 		want bool
 	}{{"abc", 0, true}, {"ab", 1, true}, {"ab", 0, false}, {"ab", 2, false}, {"ax", 1, false}, {"abcd", 0, false}} {
-		if got := (row{text: test.text, more: test.more}).says("abc"); got != test.want {
+		if got := (Row{Text: test.text, More: test.more}).Says("abc"); got != test.want {
 			t.Errorf("%q and %d more: %v", test.text, test.more, got)
 		}
 	}
@@ -55,13 +55,13 @@ func TestRowSays(t *testing.T) {
 // one conversion, whoever reads it.
 func TestLongTextsAreConvertedOnce(t *testing.T) {
 	for _, format := range []text.Format{text.Plain, text.Markdown, text.HTML} {
-		c := &channel{Channel: Channel{Name: "#a", Format: format, Fields: Fields{Text: "text"}}}
+		c := &Channel{Config: Config{Name: "#a", Format: format, Fields: Fields{Text: "text"}}}
 		long := strings.Repeat("<b>some</b> **words** @x \x02b ", directus.MaxString/30)
 		raw, err := json.Marshal(map[string]any{"id": 1, "text": long, "date": "2026-01-02T03:04:05Z"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		answered, err := parseRow(raw, Fields{Text: "text", Date: "date"})
+		answered, err := ParseRow(raw, Fields{Text: "text", Date: "date"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,9 +79,9 @@ func TestLongTextsAreConvertedOnce(t *testing.T) {
 			return after.TotalAlloc - before.TotalAlloc
 		}
 		quote := answered
-		quote.text = text.Clip(quote.text, text.MaxQuoted)
+		quote.Text = text.Clip(quote.Text, text.MaxQuoted)
 		if used := shown(func(i int) {
-			toMessage(row{id: fmt.Sprint(i), text: "yes", reply: &quote}, c, references{}, false)
+			toMessage(Row{ID: fmt.Sprint(i), Text: "yes", Reply: &quote}, c, references{}, false)
 		}); used > 95*text.MaxQuoted*40 {
 			t.Errorf("%s: 95 answers took %d bytes", format, used)
 		}
@@ -102,13 +102,13 @@ func TestLongTextsAreConvertedOnce(t *testing.T) {
 
 // What is left out is said.
 func TestCutTextIsSaid(t *testing.T) {
-	c := &channel{Channel: Channel{Name: "#a"}}
-	m := toMessage(row{id: "1", text: "beginning", more: 12}, c, references{}, false)
+	c := &Channel{Config: Config{Name: "#a"}}
+	m := toMessage(Row{ID: "1", Text: "beginning", More: 12}, c, references{}, false)
 	if m.Text != "beginning\n[bytes not shown: 12]" {
 		t.Errorf("got %q", m.Text)
 	}
-	g := &group{}
-	if g.contentOf(row{text: "a", more: 12}) == g.contentOf(row{text: "a", more: 13}) {
+	g := &Group{}
+	if g.ContentOf(Row{Text: "a", More: 12}) == g.ContentOf(Row{Text: "a", More: 13}) {
 		t.Error("a change behind what is shown is none")
 	}
 }

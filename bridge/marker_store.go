@@ -34,7 +34,7 @@ func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[str
 	found := map[string]*spot{}
 	pages := directus.Query{
 		Fields: []string{"id", s.Target, s.Date}, Filter: filter, Sort: []string{"-" + s.Date, "id"},
-		Limit: pageLimit(ctx, s.account, pageSize),
+		Limit: PageLimit(ctx, s.account, PageSize),
 	}
 	for len(found) < maxMarkers {
 		var items []map[string]json.RawMessage
@@ -42,9 +42,9 @@ func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[str
 			return nil, fmt.Errorf("read the read markers: %w", err)
 		}
 		for _, item := range items {
-			target, at := scalar(item[s.Target]), parseDateIn(scalar(item[s.Date]), s.zone)
+			target, at := Scalar(item[s.Target]), ParseDateIn(Scalar(item[s.Date]), s.zone)
 			if _, later := found[target]; !later && target != "" {
-				found[target] = &spot{at: at, item: scalar(item["id"])}
+				found[target] = &spot{at: at, item: Scalar(item["id"])}
 			}
 		}
 		if len(items) < pages.Limit {
@@ -62,14 +62,14 @@ func (s *markerStore) save(ctx context.Context, target string, m spot) (now spot
 	defer cancel()
 	found, err := s.read(ctx, directus.And(s.own(), directus.Eq(s.Target, target)))
 	switch old := found[target]; {
-	case err != nil && (m.item == "" || !isForbidden(err)):
+	case err != nil && (m.item == "" || !IsForbidden(err)):
 		return m, err
 	case old != nil && !m.at.After(old.at):
 		return *old, nil
 	case old != nil:
 		m.item = old.item
 	}
-	body := map[string]any{s.Date: m.at.UTC().Format(timestampLayout)}
+	body := map[string]any{s.Date: m.at.UTC().Format(TimestampLayout)}
 	var answer struct {
 		ID json.RawMessage `json:"id"`
 	}
@@ -80,10 +80,10 @@ func (s *markerStore) save(ctx context.Context, target string, m spot) (now spot
 		err = s.account.UpdateItem(ctx, s.Collection, m.item, body, []string{"id"}, &answer)
 	}
 	switch {
-	case isForbidden(err):
+	case IsForbidden(err):
 		m.item = "" // perhaps its item is gone: look again
 	case err == nil && len(answer.ID) > 0:
-		m.item = scalar(answer.ID)
+		m.item = Scalar(answer.ID)
 	}
 	if err != nil {
 		return m, fmt.Errorf("store a read marker: %w", err)

@@ -16,18 +16,18 @@ import (
 )
 
 // fakeBackend is the bridge alone, before a fake Directus.
-func fakeBackend(t *testing.T, change func(*bridge.Options), channels ...bridge.Channel) (*directustest.Fake, *bridge.Backend) {
+func fakeBackend(t *testing.T, change func(*bridge.Options), channels ...bridge.Config) (*directustest.Fake, *bridge.Backend) {
 	t.Helper()
 	return fakeBackendWith(t, directustest.FakeOptions{}, change, channels...)
 }
 
-func fakeBackendWith(t *testing.T, o directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Channel) (*directustest.Fake, *bridge.Backend) {
+func fakeBackendWith(t *testing.T, o directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Config) (*directustest.Fake, *bridge.Backend) {
 	t.Helper()
 	fake := directustest.NewFake(t, o)
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)})
 	t.Cleanup(client.Close)
 	if len(channels) == 0 {
-		channels = []bridge.Channel{messages("messages")}
+		channels = []bridge.Config{messages("messages")}
 	}
 	opts := bridge.Options{Client: client, Channels: channels, NickFields: []string{"first_name", "last_name"}, Logger: logger(t)}
 	if change != nil {

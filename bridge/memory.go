@@ -48,7 +48,7 @@ type shownRow struct {
 
 // place is a channel in which a row is, or was, shown.
 type place struct {
-	channel *channel
+	channel *Channel
 	// message is what was shown, with its latest text.
 	message *ircd.Message
 	// edits are the msgids under which later versions were shown.
@@ -89,15 +89,15 @@ func (m *memory) clone() memory {
 // put remembers a message of a row that was written at a moment; what is known of the
 // row in other channels stays. It goes by moments, so that neither rows of the future nor
 // a clock that is set crowd out the present.
-func (m *memory) put(r row, written time.Time, content uint64, c *channel, message *ircd.Message) {
+func (m *memory) put(r Row, written time.Time, content uint64, c *Channel, message *ircd.Message) {
 	if len(message.Text) > maxRememberedText {
-		m.forget(r.id)
+		m.forget(r.ID)
 		return
 	}
-	s := m.rows[r.id]
+	s := m.rows[r.ID]
 	if s == nil {
 		s = &shownRow{}
-		m.rows[r.id] = s
+		m.rows[r.ID] = s
 	}
 	s.written, s.content = written, content
 	if p := s.place(c); p != nil {
@@ -164,7 +164,7 @@ func (s *shownRow) cost() int {
 
 // place returns where the row is shown in a channel, or nil; also of a row that
 // is not remembered.
-func (s *shownRow) place(c *channel) *place {
+func (s *shownRow) place(c *Channel) *place {
 	if s == nil {
 		return nil
 	}
@@ -184,21 +184,21 @@ func (p *place) addEdit(id string) {
 	p.edits = append(p.edits, id)
 }
 
-// contentOf tells versions of a row apart by what is said in it. White space
+// ContentOf tells versions of a row apart by what is said in it. White space
 // does not count; neither does anything but the text and the files, since an
 // update may well be the counter of a web page.
-func (g *group) contentOf(r row) uint64 {
+func (g *Group) ContentOf(r Row) uint64 {
 	h := fnv.New64a()
-	for word := range strings.FieldsSeq(r.text) {
+	for word := range strings.FieldsSeq(r.Text) {
 		io.WriteString(h, word)
 		h.Write([]byte{0})
 	}
-	if r.more > 0 {
-		fmt.Fprint(h, r.more)
+	if r.More > 0 {
+		fmt.Fprint(h, r.More)
 	}
-	if g.fields.Files != "" {
+	if g.Fields.Files != "" {
 		h.Write([]byte{1})
-		h.Write(r.values[g.fields.Files])
+		h.Write(r.Values[g.Fields.Files])
 	}
 	return h.Sum64()
 }

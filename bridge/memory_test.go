@@ -19,14 +19,14 @@ func TestMemoryIsBounded(t *testing.T) {
 		"long":  {10000, maxRememberedBytes / (10000 + rememberedCost + 6)},
 		"giant": {maxRememberedText + 1, 0},
 	} {
-		m, c := newMemory(), &channel{}
+		m, c := newMemory(), &Channel{}
 		for i := range 1000 {
 			// Every other one is older than all: history, read late.
-			r := row{id: strconv.Itoa(i), date: now.Add(time.Duration(i) * time.Second)}
+			r := Row{ID: strconv.Itoa(i), Date: now.Add(time.Duration(i) * time.Second)}
 			if i%2 == 1 {
-				r.date = now.Add(-time.Duration(i) * time.Hour)
+				r.Date = now.Add(-time.Duration(i) * time.Hour)
 			}
-			m.put(r, r.date, 0, c, &ircd.Message{ID: fmt.Sprintf("%06d", i), Text: strings.Repeat("x", test.length)})
+			m.put(r, r.Date, 0, c, &ircd.Message{ID: fmt.Sprintf("%06d", i), Text: strings.Repeat("x", test.length)})
 		}
 		if len(m.rows) != test.kept {
 			t.Errorf("%s: %d are kept, want %d", name, len(m.rows), test.kept)
@@ -52,21 +52,21 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestSoftDelete(t *testing.T) {
 	soft := &SoftDelete{Field: "f", Values: []string{"archived", "true", "0", ""}}
-	c := &channel{Channel: Channel{SoftDelete: soft}, equal: []equality{}}
+	c := &Channel{Config: Config{SoftDelete: soft}, Equal: []Equality{}}
 	for item, want := range map[string]bool{
 		`{"id":1,"f":"archived"}`: true, `{"id":1,"f":true}`: true, `{"id":1,"f":0}`: true, `{"id":1,"f":""}`: true,
 		`{"id":1}`: false, `{"id":1,"f":null}`: false, `{"id":1,"f":false}`: false, `{"id":1,"f":1}`: false, `{"id":1,"f":"Archived"}`: false,
 	} {
-		r, err := parseRow([]byte(item), guideFields)
-		if err != nil || c.deleted(r) != want || c.matches(r) == want {
-			t.Errorf("%s: deleted %v, shown %v, %v", item, c.deleted(r), c.matches(r), err)
+		r, err := ParseRow([]byte(item), GuideFields)
+		if err != nil || c.Deleted(r) != want || c.Matches(r) == want {
+			t.Errorf("%s: deleted %v, shown %v, %v", item, c.Deleted(r), c.Matches(r), err)
 		}
 	}
 	for item, want := range map[string]string{
 		`{"id":1,"f":"x"}`: `{"f":"true"}`, `{"id":1,"f":false}`: `{"f":true}`, `{"id":1,"f":null}`: `{"f":true}`, `{"id":1,"f":3}`: `{"f":true}`,
 	} {
-		r, _ := parseRow([]byte(item), guideFields)
-		if got := marshal(t, (&SoftDelete{Field: "f", Values: []string{"true"}}).mark(r)); got != want {
+		r, _ := ParseRow([]byte(item), GuideFields)
+		if got := marshal(t, (&SoftDelete{Field: "f", Values: []string{"true"}}).Mark(r)); got != want {
 			t.Errorf("%s: set %s, want %s", item, got, want)
 		}
 	}

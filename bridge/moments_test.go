@@ -10,13 +10,13 @@ import (
 // Rows of one second are told apart as history does, in whatever order they come,
 // and each lane counts its own.
 func TestMoments(t *testing.T) {
-	m := newMoments()
+	m := NewDisplayTimes()
 	date := time.Date(2026, 11, 23, 13, 18, 39, 0, time.UTC)
 	limit := date.Add(time.Hour)
-	one, two := lane{channel: &channel{}}, lane{channel: &channel{}}
-	at := func(id int, in lane, fine bool) int {
-		r := row{id: strconv.Itoa(id), date: date, rawDate: date.Format(timestampLayout)}
-		return int(m.note(r, in, fine, limit).Sub(date) / time.Millisecond)
+	one, two := Conversation{Channel: &Channel{}}, Conversation{Channel: &Channel{}}
+	at := func(id int, in Conversation, fine bool) int {
+		r := Row{ID: strconv.Itoa(id), Date: date, RawDate: date.Format(TimestampLayout)}
+		return int(m.Note(r, in, fine, limit).Sub(date) / time.Millisecond)
 	}
 	for _, want := range []struct{ id, rank int }{{9, 0}, {10, 1}, {9, 0}, {12, 2}, {11, 2}, {12, 3}} {
 		if got := at(want.id, one, false); got != want.rank {
@@ -26,47 +26,47 @@ func TestMoments(t *testing.T) {
 	if got := at(13, two, false); got != 0 {
 		t.Errorf("the first of another channel has rank %d", got)
 	}
-	if newest := m.newest[one]; !newest.Equal(date.Add(3 * time.Millisecond)) {
+	if newest := m.Newest[one]; !newest.Equal(date.Add(3 * time.Millisecond)) {
 		t.Errorf("newest %v", newest)
 	}
 	if got := at(14, one, true); got != 0 {
 		t.Errorf("rank %d where fractions are stored", got)
 	}
-	undated := row{id: "15", date: date.Add(time.Minute)}
-	if got := m.note(undated, one, false, limit); !got.Equal(undated.date) {
+	undated := Row{ID: "15", Date: date.Add(time.Minute)}
+	if got := m.Note(undated, one, false, limit); !got.Equal(undated.Date) {
 		t.Errorf("a row without a date is shown at %v", got)
 	}
 	for id := range 1500 {
 		at(100+id, one, false)
 	}
-	if got := at(5000, one, false); got != maxRank {
+	if got := at(5000, one, false); got != MaxRank {
 		t.Errorf("rank %d behind a thousand", got)
 	}
 }
 
 // What is remembered of seconds stays small, and the last one is never forgotten.
 func TestMomentsBounded(t *testing.T) {
-	m := newMoments()
+	m := NewDisplayTimes()
 	date := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
-	in := lane{channel: &channel{}}
+	in := Conversation{Channel: &Channel{}}
 	for i := range 9000 {
 		second := date.Add(time.Duration(i/3) * time.Second)
-		r := row{id: fmt.Sprintf("%05d", i), date: second, rawDate: "x"}
-		if got := m.note(r, in, false, second); !got.Equal(moment(second, i%3)) {
+		r := Row{ID: fmt.Sprintf("%05d", i), Date: second, RawDate: "x"}
+		if got := m.Note(r, in, false, second); !got.Equal(DisplayTime(second, i%3)) {
 			t.Fatalf("row %d is shown at %v", i, got)
 		}
-		if m.size > maxMoments || len(m.seconds) > maxMoments {
+		if m.size > MaxDisplayTimes || len(m.seconds) > MaxDisplayTimes {
 			t.Fatalf("%d keys in %d seconds", m.size, len(m.seconds))
 		}
 	}
 	crowd := date.Add(time.Hour * 24)
 	for i := range 2000 {
-		r := row{id: fmt.Sprintf("%05d", i), date: crowd, rawDate: "x"}
-		if got := m.note(r, in, false, crowd); !got.Equal(moment(crowd, i)) {
+		r := Row{ID: fmt.Sprintf("%05d", i), Date: crowd, RawDate: "x"}
+		if got := m.Note(r, in, false, crowd); !got.Equal(DisplayTime(crowd, i)) {
 			t.Fatalf("row %d of the crowd is shown at %v", i, got)
 		}
 	}
-	if m.size > maxRank+1+maxMoments/2 {
+	if m.size > MaxRank+1+MaxDisplayTimes/2 {
 		t.Errorf("%d keys", m.size)
 	}
 }
@@ -80,7 +80,7 @@ func TestScanTurn(t *testing.T) {
 		if down {
 			way = -way
 		}
-		s := scan{group: &group{dates: &dates{like: "2026-10-25T02:00:00"}}, down: down}
+		s := Scan{Group: &Group{Dates: &Dates{like: "2026-10-25T02:00:00"}}, Down: down}
 		steps := []struct {
 			last   time.Duration
 			whole  int
@@ -104,26 +104,26 @@ func TestScanTurn(t *testing.T) {
 
 func TestBorders(t *testing.T) {
 	date := time.Date(2026, 11, 23, 13, 18, 39, 0, time.UTC)
-	list := []border{ // in order
-		{date: date.Add(-time.Second), id: "99", behind: true}, {date: date}, {date: date, id: "9"}, {date: date, id: "9", behind: true},
-		{date: date, id: "10"}, {date: date, id: "10", behind: true}, {date: date.Add(time.Millisecond)}, {date: date.Add(time.Second), id: "1"},
+	list := []Bound{ // in order
+		{Date: date.Add(-time.Second), ID: "99", Behind: true}, {Date: date}, {Date: date, ID: "9"}, {Date: date, ID: "9", Behind: true},
+		{Date: date, ID: "10"}, {Date: date, ID: "10", Behind: true}, {Date: date.Add(time.Millisecond)}, {Date: date.Add(time.Second), ID: "1"},
 	}
 	rows := []struct {
-		row
+		Row
 		place int // how many borders are in front of it
 	}{
-		{row{id: "99", date: date.Add(-time.Second)}, 0}, {row{id: "100", date: date.Add(-time.Second)}, 1}, {row{id: "8", date: date}, 2},
-		{row{id: "9", date: date}, 3}, {row{id: "10", date: date}, 5}, {row{id: "11", date: date}, 6}, {row{id: "1", date: date.Add(time.Second)}, 8},
+		{Row{ID: "99", Date: date.Add(-time.Second)}, 0}, {Row{ID: "100", Date: date.Add(-time.Second)}, 1}, {Row{ID: "8", Date: date}, 2},
+		{Row{ID: "9", Date: date}, 3}, {Row{ID: "10", Date: date}, 5}, {Row{ID: "11", Date: date}, 6}, {Row{ID: "1", Date: date.Add(time.Second)}, 8},
 	}
 	for i, a := range list {
 		for k, b := range list {
-			if got := a.compare(b); got < 0 != (i < k) || got > 0 != (i > k) {
+			if got := a.Compare(b); got < 0 != (i < k) || got > 0 != (i > k) {
 				t.Errorf("%v and %v: %d", a, b, got)
 			}
 		}
 		for _, r := range rows {
-			if a.isInFrontOf(r.row) != (i < r.place) {
-				t.Errorf("%v and row %s of %v", a, r.id, r.date)
+			if a.IsInFrontOf(r.Row) != (i < r.place) {
+				t.Errorf("%v and row %s of %v", a, r.ID, r.Date)
 			}
 		}
 	}

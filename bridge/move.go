@@ -17,9 +17,9 @@ import (
 // one takes for history has been shown by then, and whatever it brings since is
 // shown but for what was shown already. Until then its view is held.
 type move struct {
-	channel *channel
+	channel *Channel
 	view    *view
-	rest    []*group            // to be tried if Directus refuses the view's
+	rest    []*Group            // to be tried if Directus refuses the view's
 	asked   time.Time           // when the old feed was asked to read once more
 	blind   bool                // it ends though the old feed has not, as Directus refuses one of them
 	changes map[string]struct{} // that were shown meanwhile, by their names
@@ -38,7 +38,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 		j := s.joined[name]
 		s.abandon(j)
 		switch c := now.channel(name); {
-		case c == nil && j.private:
+		case c == nil && j.Private:
 			s.drop(j)
 		case c == nil:
 			s.drop(j)
@@ -46,7 +46,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 		default:
 			// Who comes now reads the first group. Those who were here before are to
 			// share it, also where nothing but the other channels of it is new.
-			if groups := now.groupsOf(c); c != j.channel || groups[0] != j.view.feed.group {
+			if groups := now.groupsOf(c); c != j.Channel || groups[0] != j.view.feed.group {
 				j.move = &move{channel: c, rest: groups[1:], view: s.hold(groups[0]), changes: map[string]struct{}{}}
 			}
 		}
@@ -64,7 +64,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 }
 
 // hold opens a view that is not read yet.
-func (s *session) hold(g *group) *view {
+func (s *session) hold(g *Group) *view {
 	v := s.open(g)
 	v.held = true
 	return v
@@ -116,15 +116,15 @@ func (s *session) note(v *view, e *entry, arriving arrivals) {
 	switch {
 	case shown == nil || !isMessage:
 	case e.isChange():
-		shown[e.row.id] = digestOf(e.text)
+		shown[e.row.ID] = DigestOf(e.text)
 	default:
-		shown[e.row.id] = digestOf(text.Wording(m))
+		shown[e.row.ID] = DigestOf(text.Wording(m))
 	}
 }
 
 // arrivals are the channels whose moves end now, each with the rows that its old feed
 // has shown by then, and their texts.
-type arrivals map[*joined]map[string]digest
+type arrivals map[*joined]map[string]Digest
 
 // arriving returns the channels whose moves end now: all or none, as they may share a
 // view, and none while nothing of an old feed is shown, be it for want of a proof or as the
@@ -141,7 +141,7 @@ func (s *session) arriving(proven bool) arrivals {
 		}
 		silent := j.view.isSilent(proven) || s.announces(j.view)
 		if _, _, err := j.view.feed.status(); j.out {
-			silent = !isForbidden(err) // there is something to be shown first
+			silent = !IsForbidden(err) // there is something to be shown first
 		}
 		settled := s.settled(j)
 		if j.move != nil {
@@ -154,7 +154,7 @@ func (s *session) arriving(proven bool) arrivals {
 	known := make(arrivals, moving)
 	for _, j := range s.joined {
 		if j.move != nil {
-			known[j] = j.view.feed.shownTexts(j.channel)
+			known[j] = j.view.feed.shownTexts(j.Channel)
 		}
 	}
 	return known
@@ -172,7 +172,7 @@ func (s *session) settled(j *joined) bool {
 		refused.held = s.expects(refused)
 		s.close(refused)
 		return false
-	case hopeless(err) && m.channel == j.channel:
+	case hopeless(err) && m.channel == j.Channel:
 		s.abandon(j) // it is read well enough
 		return false
 	case hopeless(err):
@@ -191,7 +191,7 @@ func (s *session) settled(j *joined) bool {
 
 // hopeless errors do not pass by themselves.
 func hopeless(err error) bool {
-	return isForbidden(err) || directus.IsCode(err, directus.CodeInvalidQuery)
+	return IsForbidden(err) || directus.IsCode(err, directus.CodeInvalidQuery)
 }
 
 // arrive ends moves.
@@ -203,7 +203,7 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 		out := j.out
 		j.setOut(false)
 		next := *j
-		next.channel, next.view, next.move, next.floor, next.floorPos = m.channel, m.view, nil, nil, 0
+		next.Channel, next.view, next.move, next.floor, next.floorPos = m.channel, m.view, nil, nil, 0
 		next.shown, next.less = nil, retryPause{}
 		if m.channel.Collection == j.Collection {
 			s.carryOver(j, &next, shown)
@@ -217,8 +217,8 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 		next.setOut(out)
 		s.joined[ircd.Fold(j.Name)] = &next
 		s.close(j.view)
-		if !j.private {
-			events = append(events, s.topicMoved(ctx, j.channel, m.channel)...)
+		if !j.Private {
+			events = append(events, s.topicMoved(ctx, j.Channel, m.channel)...)
 		}
 	}
 	if len(known) > 0 {
@@ -229,7 +229,7 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 
 // carryOver leaves out of the new feed what was shown by the old one, and by a backlog that
 // the old one did not read any more.
-func (s *session) carryOver(j, next *joined, shown map[string]digest) {
+func (s *session) carryOver(j, next *joined, shown map[string]Digest) {
 	next.shown, next.shownAt = shown, time.Now()
 	for id, said := range j.shown {
 		if _, known := shown[id]; !known {
@@ -237,8 +237,8 @@ func (s *session) carryOver(j, next *joined, shown map[string]digest) {
 		}
 	}
 	for sent := range j.view.sent {
-		if _, known := shown[sent.id]; !known && sent.channel == j.channel {
-			shown[sent.id] = digest{}
+		if _, known := shown[sent.id]; !known && sent.channel == j.Channel {
+			shown[sent.id] = Digest{}
 		}
 	}
 	maps.Copy(next.view.changes, j.view.changes)
@@ -273,7 +273,7 @@ func (j *joined) shownSoFar() trail {
 		t.Steps = append(t.Steps, step{ID: id})
 	}
 	for sent := range j.view.sent {
-		if sent.channel == j.channel {
+		if sent.channel == j.Channel {
 			t.Steps = append(t.Steps, step{ID: sent.id})
 		}
 	}
@@ -281,7 +281,7 @@ func (j *joined) shownSoFar() trail {
 }
 
 // topicMoved tells the topic of a channel that is configured otherwise.
-func (s *session) topicMoved(ctx context.Context, old, now *channel) []ircd.Event {
+func (s *session) topicMoved(ctx context.Context, old, now *Channel) []ircd.Event {
 	s.member.watchTopics(now, s.backend.plan.Load().channels)
 	before, text := s.member.topics.text(ctx, old), s.member.topics.text(ctx, now)
 	if before == text {
@@ -293,17 +293,17 @@ func (s *session) topicMoved(ctx context.Context, old, now *channel) []ircd.Even
 // shownTexts returns the rows that the feed has shown in a channel, with the latest
 // text of each, as far as it remembers them, and those that it has shown anywhere
 // where it does not.
-func (f *feed) shownTexts(c *channel) map[string]digest {
+func (f *feed) shownTexts(c *Channel) map[string]Digest {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	texts := make(map[string]digest, len(f.seen))
+	texts := make(map[string]Digest, len(f.seen))
 	for id, m := range f.seen {
 		known := f.shown.rows[id]
 		switch p := known.place(c); {
 		case p != nil:
-			texts[id] = digestOf(p.message.Text)
+			texts[id] = DigestOf(p.message.Text)
 		case known == nil && m.shown:
-			texts[id] = digest{}
+			texts[id] = Digest{}
 		}
 	}
 	return texts

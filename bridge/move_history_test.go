@@ -11,7 +11,7 @@ import (
 )
 
 // changed is the channel of the messages, configured otherwise in a way that shows nothing.
-func changed(i int) bridge.Channel {
+func changed(i int) bridge.Config {
 	c := messages("messages")
 	c.Filter = map[string]any{"id": map[string]any{"_gte": -i}}
 	return c

@@ -10,7 +10,7 @@ import (
 // moving is a session in a channel that is about to go from one feed to another,
 // both of which have read their collection.
 func moving(old, next *feed) (*session, *joined) {
-	c := &channel{Channel: Channel{Name: "#messages"}}
+	c := &Channel{Config: Config{Name: "#messages"}}
 	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: newFeeds(), rights: &rightsCache{}}
 	s := newSession(&Backend{}, person{}, "")
 	s.member, s.plan, s.nextLook = m, &plan{}, time.Now().Add(time.Hour)
@@ -22,7 +22,7 @@ func moving(old, next *feed) (*session, *joined) {
 		s.views = append(s.views, v)
 		return v
 	}
-	j := &joined{channel: c, view: view(old)}
+	j := &joined{Channel: c, view: view(old)}
 	j.move = &move{channel: c, view: view(next), asked: time.Now().Add(-time.Minute), changes: map[string]struct{}{}}
 	j.move.view.held = true
 	s.joined[ircd.Fold(c.Name)] = j
@@ -32,17 +32,17 @@ func moving(old, next *feed) (*session, *joined) {
 // What an old feed brings in the moment of the move, the new one does not bring again,
 // whether the client was shown it or has sent it itself.
 func TestNewsInTheMomentOfAMove(t *testing.T) {
-	old := &feed{key: feedKey{fork: 1}, group: &group{}, shown: newMemory()}
-	next := &feed{key: feedKey{fork: 2}, group: &group{}, shown: newMemory()}
+	old := &feed{key: feedKey{fork: 1}, group: &Group{}, shown: newMemory()}
+	next := &feed{key: feedKey{fork: 2}, group: &Group{}, shown: newMemory()}
 	s, j := moving(old, next)
 	said := func(id, text string) entry {
-		return entry{row: row{id: id}, channel: j.channel, event: &ircd.Message{ID: id, Target: "#messages", Text: text}}
+		return entry{row: Row{ID: id}, channel: j.Channel, event: &ircd.Message{ID: id, Target: "#messages", Text: text}}
 	}
 	edited := func(id, msgid, text string) entry {
-		return entry{row: row{id: id}, channel: j.channel, event: &ircd.Message{ID: msgid, Edits: id, Target: "#messages", Text: "* " + text}, text: text}
+		return entry{row: Row{ID: id}, channel: j.Channel, event: &ircd.Message{ID: msgid, Edits: id, Target: "#messages", Text: "* " + text}, text: text}
 	}
-	gone := entry{row: row{id: "4"}, channel: j.channel, event: &ircd.Redaction{MsgID: "4", Target: "#messages"}}
-	j.view.sent[sentItem{j.channel, "2"}] = time.Now()
+	gone := entry{row: Row{ID: "4"}, channel: j.Channel, event: &ircd.Redaction{MsgID: "4", Target: "#messages"}}
+	j.view.sent[sentItem{j.Channel, "2"}] = time.Now()
 	j.view.changes["redaction of 4"] = struct{}{}
 
 	arriving := s.arriving(true)
@@ -62,11 +62,11 @@ func TestNewsInTheMomentOfAMove(t *testing.T) {
 // As long as nothing of a shared feed may be shown, no channel leaves it: what waits
 // there would never be shown.
 func TestNoMoveWithoutProof(t *testing.T) {
-	old := &feed{key: feedKey{audience: "all"}, group: &group{}, shown: newMemory(), seen: map[string]mark{"1": {shown: true}}}
-	next := &feed{key: feedKey{fork: 1}, group: &group{}, shown: newMemory()}
+	old := &feed{key: feedKey{audience: "all"}, group: &Group{}, shown: newMemory(), seen: map[string]mark{"1": {shown: true}}}
+	next := &feed{key: feedKey{fork: 1}, group: &Group{}, shown: newMemory()}
 	s, j := moving(old, next)
-	old.journal.append(entry{row: row{id: "1"}, channel: j.channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
-	next.journal.append(entry{row: row{id: "1"}, channel: j.channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	old.journal.append(entry{row: Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	next.journal.append(entry{row: Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
 	shown := 0
 	poll := func() {
 		events, err := s.Poll(t.Context())
@@ -89,14 +89,14 @@ func TestNoMoveWithoutProof(t *testing.T) {
 // What comes in the moment at which Directus is back waits until the client has been told so, and
 // no channel leaves the feed where it waits.
 func TestNoMoveBeforeTheReturnIsAnnounced(t *testing.T) {
-	old := &feed{key: feedKey{fork: 1}, group: &group{}, shown: newMemory(), seen: map[string]mark{}}
-	next := &feed{key: feedKey{fork: 2}, group: &group{}, shown: newMemory()}
+	old := &feed{key: feedKey{fork: 1}, group: &Group{}, shown: newMemory(), seen: map[string]mark{}}
+	next := &feed{key: feedKey{fork: 2}, group: &Group{}, shown: newMemory()}
 	s, j := moving(old, next)
 	j.told = unreachable
 	if s.arriving(true) != nil {
 		t.Error("a channel is on its way while what its old feed brings is not shown")
 	}
-	said := entry{row: row{id: "1"}, channel: j.channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}}
+	said := entry{row: Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}}
 	old.seen["1"] = mark{shown: true}
 	old.journal.append(said)
 	next.journal.append(said)

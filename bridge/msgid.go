@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// messageID makes the msgid of an item: its key and the time of its creation,
+// MessageID makes the msgid of an item: its key and the time of its creation,
 // so that a position in the history can be recovered after the item is gone.
-func messageID(r row) string {
-	return safeID(r.id) + "." + strconv.FormatInt(r.date.UnixMilli(), 36)
+func MessageID(r Row) string {
+	return safeID(r.ID) + "." + strconv.FormatInt(r.Date.UnixMilli(), 36)
 }
 
 // safeID keeps a key out of trouble in a tag or a parameter: a string key may
@@ -29,8 +29,8 @@ func safeID(id string) string {
 	return b.String()
 }
 
-// unsafeID is the inverse of safeID; ok is false for what safeID does not make.
-func unsafeID(safe string) (id string, ok bool) {
+// UnsafeID is the inverse of safeID; ok is false for what safeID does not make.
+func UnsafeID(safe string) (id string, ok bool) {
 	var b strings.Builder
 	for i := 0; i < len(safe); i++ {
 		if safe[i] != '_' {
@@ -51,17 +51,17 @@ func unsafeID(safe string) (id string, ok bool) {
 	return id, id != "" && safeID(id) == safe
 }
 
-// parseMessageID reads a msgid of messageID, or of a version: the same with a
+// ParseMessageID reads a msgid of messageID, or of a version: the same with a
 // further part ".e" and what tells the versions of a message apart, which names the
 // same message. Several such parts are taken as well: earlier releases added one to
 // the msgid of a version. It says nothing about whether there is such a message. ok is
 // false for what is not of this daemon, or of a later one.
-func parseMessageID(msgid string) (id string, date time.Time, ok bool) {
+func ParseMessageID(msgid string) (id string, date time.Time, ok bool) {
 	parts := strings.Split(msgid, ".")
 	if len(parts) < 2 || slices.ContainsFunc(parts[2:], isNoVersion) {
 		return "", time.Time{}, false
 	}
-	id, ok = unsafeID(parts[0])
+	id, ok = UnsafeID(parts[0])
 	ms, err := strconv.ParseInt(parts[1], 36, 64)
 	if !ok || err != nil || strconv.FormatInt(ms, 36) != parts[1] {
 		return "", time.Time{}, false
@@ -74,8 +74,8 @@ func isNoVersion(part string) bool {
 	return len(part) < 2 || part[0] != 'e' || strings.Trim(part[1:], "0123456789abcdefghijklmnopqrstuvwxyz") != ""
 }
 
-// originalID is the msgid of the message that a msgid names a version of.
-func originalID(msgid string) string {
+// OriginalID is the msgid of the message that a msgid names a version of.
+func OriginalID(msgid string) string {
 	if parts := strings.SplitN(msgid, ".", 3); len(parts) == 3 {
 		return parts[0] + "." + parts[1]
 	}

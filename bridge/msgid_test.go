@@ -10,9 +10,9 @@ import (
 func TestParseMessageID(t *testing.T) {
 	at := time.Date(2026, 11, 23, 13, 18, 39, 984e6, time.UTC)
 	for _, id := range []string{"7", "-7", "9007199254740993", "0b9aa4dc-63b0-4b5f-a5b9-6f4a0c1d2e3f", "a.b c:_\x00é", "_", "-"} {
-		msgid := messageID(row{id: id, date: at})
+		msgid := MessageID(Row{ID: id, Date: at})
 		for _, form := range []string{msgid, msgid + ".e1", msgid + ".e" + "mbq7zzg0", msgid + ".e1.e2.e3"} {
-			got, date, ok := parseMessageID(form)
+			got, date, ok := ParseMessageID(form)
 			if !ok || got != id || !date.Equal(at) {
 				t.Errorf("%s: got %q %v %v, want %q", form, got, date, ok, id)
 			}
@@ -22,7 +22,7 @@ func TestParseMessageID(t *testing.T) {
 		"", ".", "7", "7.", ".1", "7.1.", "7.1.e", "7.1.x1", "7.1.eX", "7.1.e1.e", "7.1.e1.2", "7.1.e1.", "7.A", "7.+1", "7.01", "7.-",
 		"_2.1", "_zz.1", "_61.1", "a b.1", "é.1", "7.zzzzzzzzzzzz", "7.zzzzzzzzzzzzzz", "7.-zzzzzzzzzzz", strings.Repeat("7", 600),
 	} {
-		if id, date, ok := parseMessageID(bad); ok {
+		if id, date, ok := ParseMessageID(bad); ok {
 			t.Errorf("%q is taken for %q of %v", bad, id, date)
 		}
 	}
@@ -34,11 +34,11 @@ func FuzzParseMessageID(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, msgid string) {
-		id, date, ok := parseMessageID(msgid)
+		id, date, ok := ParseMessageID(msgid)
 		if !ok {
 			return
 		}
-		if again := messageID(row{id: id, date: date}); again != msgid && !strings.HasPrefix(msgid, again+".e") {
+		if again := MessageID(Row{ID: id, Date: date}); again != msgid && !strings.HasPrefix(msgid, again+".e") {
 			t.Fatalf("%q is read as %q", msgid, again)
 		}
 		if _, err := json.Marshal(date); err != nil {

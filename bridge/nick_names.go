@@ -76,7 +76,7 @@ func isNumbered(nick string) (digits string, ok bool) {
 // follow.
 func idPrefix(id string, length int) string {
 	letters := suffix(id, anonymousDigits)
-	if isUUID(id) || letters == id && length <= anonymousDigits {
+	if IsUUID(id) || letters == id && length <= anonymousDigits {
 		return suffix(id, length)
 	}
 	sum := sha256.Sum256([]byte(id))

@@ -123,7 +123,7 @@ func (n *nicks) add(p person, base, nick string, kept bool) *claim {
 // store has the nicks of a user written to the state. Who is no user of Directus comes
 // out the same at each start. The caller holds mu.
 func (n *nicks) store(id string) {
-	if !isUUID(id) {
+	if !IsUUID(id) {
 		return
 	}
 	var s storedNicks

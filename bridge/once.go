@@ -22,19 +22,19 @@ type brought struct {
 
 // wasFetched reports that a page of history has shown a row that the feed brings now.
 // Of the others it notes those that a page might show as well.
-func (j *joined) wasFetched(r *row) bool {
-	if c := r.date.Compare(j.brought.date); c > 0 || c == 0 && compareIDs(r.id, j.brought.id) > 0 {
-		j.brought = brought{r.id, r.date}
+func (j *joined) wasFetched(r *Row) bool {
+	if c := r.Date.Compare(j.brought.date); c > 0 || c == 0 && CompareIDs(r.ID, j.brought.id) > 0 {
+		j.brought = brought{r.ID, r.Date}
 	}
-	if _, fetched := j.ahead[r.id]; fetched {
-		delete(j.ahead, r.id)
+	if _, fetched := j.ahead[r.ID]; fetched {
+		delete(j.ahead, r.ID)
 		return true
 	}
-	if r.shownAt().Before(j.at) && len(j.early) < maxOnce {
+	if r.ShownAt().Before(j.at) && len(j.early) < maxOnce {
 		if j.early == nil {
 			j.early = map[string]struct{}{}
 		}
-		j.early[r.id] = struct{}{}
+		j.early[r.ID] = struct{}{}
 	}
 	return false
 }
@@ -46,10 +46,10 @@ func (s *session) turned(h *historian, list []found, come int64) {
 		return
 	}
 	if s.pageEnds == nil {
-		s.pageEnds = map[*channel]*pageEnd{}
+		s.pageEnds = map[*Channel]*pageEnd{}
 	}
 	last := list[len(list)-1]
-	s.pageEnds[h.channel] = &pageEnd{last.row.id, last.row.shownAt(), come}
+	s.pageEnds[h.channel] = &pageEnd{last.row.ID, last.row.ShownAt(), come}
 	if j := s.joined[ircd.Fold(h.channel.Name)]; j != nil && j.fetches && j.view.feed == h.feed {
 		j.fetched(list)
 	}
@@ -62,15 +62,15 @@ func (j *joined) fetched(list []found) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, l := range list {
-		_, seen := f.seen[l.row.id]
-		_, waits := waiting[l.row.id]
-		if !waits && (seen || l.row.date.Before(f.reached.Add(-onItsWay))) {
+		_, seen := f.seen[l.row.ID]
+		_, waits := waiting[l.row.ID]
+		if !waits && (seen || l.row.Date.Before(f.reached.Add(-onItsWay))) {
 			continue
 		}
 		if j.ahead == nil || len(j.ahead) >= maxOnce {
 			j.ahead = map[string]struct{}{}
 		}
-		j.ahead[l.row.id] = struct{}{}
+		j.ahead[l.row.ID] = struct{}{}
 	}
 }
 
@@ -84,7 +84,7 @@ func (j *journal) waiting(r *reader) map[string]struct{} {
 	}
 	for i := range j.entries[r.pos-j.base:] {
 		if e := &j.entries[r.pos-j.base+int64(i)]; !e.isChange() {
-			ids[e.row.id] = struct{}{}
+			ids[e.row.ID] = struct{}{}
 		}
 	}
 	return ids

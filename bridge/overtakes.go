@@ -15,40 +15,40 @@ const maxOvertakes = 4096
 // zero value is ready for use.
 type overtakes struct {
 	mu    sync.Mutex
-	list  []overtake // the oldest first; guarded by mu
+	list  []Overtake // the oldest first; guarded by mu
 	lines int        // in all of them; guarded by mu
 }
 
-// overtake is what one client has left with. Immutable.
-type overtake struct {
-	user  string
-	lines map[string]time.Time // the times of the client's lines, by key
-	seen  border               // what is in front of it the client has seen
+// Overtake is what one client has left with. Immutable.
+type Overtake struct {
+	User  string
+	Lines map[string]time.Time // the times of the client's lines, by key
+	Seen  Bound                // what is in front of it the client has seen
 }
 
-func (o *overtakes) note(left overtake) {
+func (o *overtakes) Note(left Overtake) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.list, o.lines = append(o.list, left), o.lines+len(left.lines)
+	o.list, o.lines = append(o.list, left), o.lines+len(left.Lines)
 	for o.lines > maxOvertakes && len(o.list) > 1 {
-		o.lines -= len(o.list[0].lines)
+		o.lines -= len(o.list[0].Lines)
 		o.list = slices.Delete(o.list, 0, 1)
 	}
 }
 
-// of finds the latest of a user with a line, which is named by its key, or else by its time.
-func (o *overtakes) of(user, id string, at time.Time) (overtake, bool) {
+// Of finds the latest of a user with a line, which is named by its key, or else by its time.
+func (o *overtakes) Of(user, id string, at time.Time) (Overtake, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, left := range slices.Backward(o.list) {
-		if left.user != user {
+		if left.User != user {
 			continue
 		}
-		for line, time := range left.lines {
+		for line, time := range left.Lines {
 			if id == line || id == "" && time.Equal(at) {
 				return left, true
 			}
 		}
 	}
-	return overtake{}, false
+	return Overtake{}, false
 }

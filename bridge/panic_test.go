@@ -55,7 +55,7 @@ func trapped(t *testing.T, message string, own bool) (*chat, *trap) {
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: log})
 	t.Cleanup(client.Close)
 	backend, err := bridge.New(bridge.Options{
-		Client: client, Channels: []bridge.Channel{messages("messages")}, NickFields: []string{"first_name"}, OwnFeeds: own, Logger: log,
+		Client: client, Channels: []bridge.Config{messages("messages")}, NickFields: []string{"first_name"}, OwnFeeds: own, Logger: log,
 	})
 	if err != nil {
 		t.Fatal(err)

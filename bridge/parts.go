@@ -29,22 +29,22 @@ const (
 )
 
 // sizeOf is about what a row and its message take in memory, in bytes.
-func sizeOf(r row, m *ircd.Message) int64 {
-	n := foundCost + len(r.text) + len(m.Text)
+func sizeOf(r Row, m *ircd.Message) int64 {
+	n := foundCost + len(r.Text) + len(m.Text)
 	if m.Quote != nil {
-		n += len(r.reply.text) + len(m.Quote.Text)
+		n += len(r.Reply.Text) + len(m.Quote.Text)
 	}
-	for _, v := range r.values {
+	for _, v := range r.Values {
 		n += len(v)
 	}
 	return int64(n)
 }
 
 // textsOf is how many bytes the texts of some rows have.
-func textsOf(rows []row) (n int64) {
+func textsOf(rows []Row) (n int64) {
 	for _, r := range rows {
-		if n += int64(len(r.text)); r.reply != nil {
-			n += int64(len(r.reply.text))
+		if n += int64(len(r.Text)); r.Reply != nil {
+			n += int64(len(r.Reply.Text))
 		}
 	}
 	return n
@@ -68,17 +68,17 @@ func (h *historian) keep(f *found) {
 
 // drop keeps no more than the place of what was found.
 func (f *found) drop() {
-	f.digest = digestOf(text.Wording(f.message))
-	f.row = row{id: f.row.id, date: f.row.date, rawDate: f.row.rawDate, at: f.row.at, seen: f.row.seen}
+	f.digest = DigestOf(text.Wording(f.message))
+	f.row = Row{ID: f.row.ID, Date: f.row.Date, RawDate: f.row.RawDate, At: f.row.At, Seen: f.row.Seen}
 	f.message = nil
 }
 
 // said is the digest of a message, dropped or not.
-func (f *found) said() digest {
+func (f *found) said() Digest {
 	if f.message == nil {
 		return f.digest
 	}
-	return digestOf(text.Wording(f.message))
+	return DigestOf(text.Wording(f.message))
 }
 
 // parts is a page of history, or a backlog, as its client is given it: a part when it has
@@ -155,7 +155,7 @@ func (p *parts) nextPatiently(ctx context.Context) (list []found, err error) {
 func (p *parts) read(ctx context.Context) ([]found, error) {
 	h := p.historian
 	n := 0
-	most := min(len(p.left), pageLimit(ctx, h.member.account, maxPage))
+	most := min(len(p.left), PageLimit(ctx, h.member.account, MaxPage))
 	for size := int64(0); n < most && (n == 0 || size+p.left[n].size <= h.most); n++ {
 		size += p.left[n].size
 	}
@@ -177,28 +177,28 @@ func (p *parts) read(ctx context.Context) ([]found, error) {
 }
 
 // rowsAt reads the rows of some places that still match, in their order and with their times.
-func (h *historian) rowsAt(ctx context.Context, places []found) ([]row, error) {
+func (h *historian) rowsAt(ctx context.Context, places []found) ([]Row, error) {
 	keys := make([]string, len(places))
 	for i, f := range places {
-		keys[i] = f.row.id
+		keys[i] = f.row.ID
 	}
-	q := directus.Query{Filter: directus.And(h.filter, directus.Compare(h.group.fields.key(), "_in", keys)), Limit: len(keys)}
+	q := directus.Query{Filter: directus.And(h.filter, directus.Compare(h.group.Fields.Key(), "_in", keys)), Limit: len(keys)}
 	if len(keys) > 1 {
-		q.MaxAnswer = 2 * maxRowsAnswer
+		q.MaxAnswer = 2 * MaxRowsAnswer
 	}
-	read, _, err := readRows(ctx, h.member.account, h.group, q)
+	read, _, err := ReadRows(ctx, h.member.account, h.group, q)
 	if err != nil {
 		return nil, err
 	}
 	h.read += textsOf(read)
-	by := make(map[string]row, len(read))
+	by := make(map[string]Row, len(read))
 	for _, r := range read {
-		by[r.id] = r
+		by[r.ID] = r
 	}
 	rows := read[:0]
 	for _, f := range places {
-		if r, there := by[f.row.id]; there && h.channel.matches(r) {
-			r.at, r.seen = f.row.at, f.row.seen
+		if r, there := by[f.row.ID]; there && h.channel.Matches(r) {
+			r.At, r.Seen = f.row.At, f.row.Seen
 			rows = append(rows, r)
 		}
 	}
@@ -206,14 +206,14 @@ func (h *historian) rowsAt(ctx context.Context, places []found) ([]row, error) {
 }
 
 // shown are those of some rows that have something to show.
-func (h *historian) shown(ctx context.Context, rows []row) ([]found, error) {
+func (h *historian) shown(ctx context.Context, rows []Row) ([]found, error) {
 	refs, err := h.member.names.references(ctx, h.group, rows)
 	if err != nil {
 		return nil, err
 	}
 	var list []found
 	for _, r := range rows {
-		if m := toMessage(r, h.channel, refs, true); m.Text != "" && (h.feed == nil || !h.feed.isGone(r.id)) {
+		if m := toMessage(r, h.channel, refs, true); m.Text != "" && (h.feed == nil || !h.feed.isGone(r.ID)) {
 			list = append(list, found{row: r, message: m, size: sizeOf(r, m)})
 		}
 	}

@@ -62,7 +62,7 @@ func TestRealHistory(t *testing.T) {
 				t.Fatal(err)
 			}
 			b, err := bridge.New(bridge.Options{
-				Client: directus.New(base, directus.Options{}), Channels: []bridge.Channel{pastChannel(table)},
+				Client: directus.New(base, directus.Options{}), Channels: []bridge.Config{pastChannel(table)},
 				NickFields: []string{"first_name"}, Logger: logger(t),
 			})
 			if err != nil {

@@ -150,7 +150,7 @@ var pastKinds = map[string]struct {
 }
 
 // pastChannel is where the tests of this file look.
-func pastChannel(where string) bridge.Channel {
+func pastChannel(where string) bridge.Config {
 	c := messages(where)
 	c.Fields.Nonce = ""
 	c.Filter = map[string]any{"room": map[string]any{"_eq": "a"}}

@@ -41,15 +41,15 @@ func TestPlacedRowsChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake, s, _ := longChat(t, 60, longText, 0)
 		group := s.plan.groups[s.plan.channels["#messages"]][0]
-		scan := &scan{account: s.member.account, group: group, down: true, size: 50}
+		scan := &Scan{Account: s.member.account, Group: group, Down: true, Size: 50}
 		var got []string
-		for round := 0; !scan.done; round++ {
-			rows, _, err := scan.next(t.Context())
+		for round := 0; !scan.Done; round++ {
+			rows, _, err := scan.Next(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, r := range rows {
-				got = append(got, r.id)
+				got = append(got, r.ID)
 			}
 			if round == 2 {
 				fake.Remove("messages", "20")
@@ -85,13 +85,13 @@ func TestPlacedCut(t *testing.T) {
 		{[]int64{5, 5, 5}, []part{{3, false}}},
 		{[]int64{5, 5, 5, 5, 4}, []part{{3, true}, {1, true}, {1, false}}},
 	} {
-		p := &placed{}
+		p := &Placed{}
 		for _, d := range test.dates {
-			p.left = append(p.left, row{date: time.Unix(d, 0)})
+			p.Left = append(p.Left, Row{Date: time.Unix(d, 0)})
 		}
 		var got []part
-		for len(p.left) > 0 {
-			keys, dense := p.cut(3)
+		for len(p.Left) > 0 {
+			keys, dense := p.Cut(3)
 			got = append(got, part{len(keys), dense})
 		}
 		if !slices.Equal(got, test.want) {

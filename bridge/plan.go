@@ -13,9 +13,9 @@ import (
 // replaced as a whole. A session goes by one until its next Poll.
 type plan struct {
 	Options
-	channels map[string]*channel   // by folded name
-	groups   map[*channel][]*group // in which to try a channel, in order
-	private  *group                // nil: there are no private messages
+	channels map[string]*Channel   // by folded name
+	groups   map[*Channel][]*Group // in which to try a channel, in order
+	private  *Group                // nil: there are no private messages
 	gate     *gate
 }
 
@@ -37,18 +37,18 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	}
 	same := opts.Edits == old.Edits && old.Zone != nil && opts.Zone.String() == old.Zone.String()
 	var err error
-	p.channels, p.groups, err = groupChannels(opts.Channels, func(cfg Channel) (*channel, error) {
-		if c := old.channels[ircd.Fold(cfg.Name)]; c != nil && same && reflect.DeepEqual(c.Channel, cfg) {
+	p.channels, p.groups, err = GroupChannels(opts.Channels, func(cfg Config) (*Channel, error) {
+		if c := old.channels[ircd.Fold(cfg.Name)]; c != nil && same && reflect.DeepEqual(c.Config, cfg) {
 			return c, nil
 		}
-		return newChannel(cfg)
+		return NewChannel(cfg)
 	})
 	if err != nil {
 		return nil, err
 	}
 	for _, list := range p.groups {
 		for i, g := range list {
-			g.edits, g.dates.zone = opts.Edits, opts.Zone
+			g.Edits, g.Dates.Zone = opts.Edits, opts.Zone
 			if kept := old.group(g); kept != nil {
 				list[i] = kept
 			}
@@ -62,16 +62,16 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 		return nil, err
 	}
 	if p.private != nil {
-		p.private.edits, p.private.dates.zone = opts.Edits, opts.Zone
+		p.private.Edits, p.private.Dates.Zone = opts.Edits, opts.Zone
 	}
 	return p, nil
 }
 
 // group finds the group with the same channels that is read in the same way.
-func (p *plan) group(g *group) *group {
-	for _, other := range p.groups[g.channels[0]] {
-		if g.fields == other.fields && len(g.channels) == len(other.channels) &&
-			!slices.ContainsFunc(g.channels, func(c *channel) bool { return !slices.Contains(other.channels, c) }) {
+func (p *plan) group(g *Group) *Group {
+	for _, other := range p.groups[g.Channels[0]] {
+		if g.Fields == other.Fields && len(g.Channels) == len(other.Channels) &&
+			!slices.ContainsFunc(g.Channels, func(c *Channel) bool { return !slices.Contains(other.Channels, c) }) {
 			return other
 		}
 	}
@@ -80,20 +80,20 @@ func (p *plan) group(g *group) *group {
 
 // channel is the configuration of what a session has joined under a name, private
 // messages too; nil if there is none.
-func (p *plan) channel(name string) *channel {
+func (p *plan) channel(name string) *Channel {
 	if name != privateName {
 		return p.channels[name]
 	}
 	if p.private == nil {
 		return nil
 	}
-	return p.private.channels[0]
+	return p.private.Channels[0]
 }
 
 // groupsOf are the groups in which to try a channel, or the private messages.
-func (p *plan) groupsOf(c *channel) []*group {
-	if c.private {
-		return []*group{p.private}
+func (p *plan) groupsOf(c *Channel) []*Group {
+	if c.Private {
+		return []*Group{p.private}
 	}
 	return p.groups[c]
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // configure gives the backend other options.
-func (c *chat) configure(change func(*bridge.Options), channels ...bridge.Channel) {
+func (c *chat) configure(change func(*bridge.Options), channels ...bridge.Config) {
 	c.t.Helper()
 	opts := bridge.Options{
 		Channels: channels, NickFields: []string{"first_name"},
@@ -33,8 +33,8 @@ func (c *chat) configure(change func(*bridge.Options), channels ...bridge.Channe
 }
 
 // part is a channel that takes its part of a collection.
-func part(name, value string) bridge.Channel {
-	return bridge.Channel{
+func part(name, value string) bridge.Config {
+	return bridge.Config{
 		Name: "#" + name, Collection: "messages", AutoJoin: true, Fields: fields,
 		Filter: map[string]any{"channel": map[string]any{"_eq": value}}, Set: map[string]any{"channel": value},
 	}
@@ -48,7 +48,7 @@ func TestConfigureUnderWay(t *testing.T) {
 	format.Format = text.Markdown
 	alone.Filter = map[string]any{"text": map[string]any{"_ncontains": "never said"}}
 	for name, test := range map[string]struct {
-		channel bridge.Channel
+		channel bridge.Config
 		change  func(*bridge.Options)
 	}{
 		"topic":  {topic, nil},
@@ -201,7 +201,7 @@ func TestConfigureChannels(t *testing.T) {
 		}
 		same(t, ada.later(time.Second))
 
-		if err := chat.backend.Configure(bridge.Options{Client: chat.client, Channels: []bridge.Channel{{Name: "no channel"}}}); err == nil {
+		if err := chat.backend.Configure(bridge.Options{Client: chat.client, Channels: []bridge.Config{{Name: "no channel"}}}); err == nil {
 			t.Error("a configuration with a fault is taken")
 		}
 		same(t, ada.later(time.Second))

@@ -11,10 +11,10 @@ import (
 func BenchmarkPoll(b *testing.B) {
 	const sessions = 200
 	b.ReportAllocs()
-	c := &channel{Channel: Channel{Name: "#messages"}}
-	g := &group{channels: []*channel{c}}
+	c := &Channel{Config: Config{Name: "#messages"}}
+	g := &Group{Channels: []*Channel{c}}
 	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), rights: &rightsCache{}}
-	f := &feed{key: feedKey{group: g, audience: "all"}, group: g, ready: true, shown: newMemory(), moments: newMoments(), changed: make(chan struct{})}
+	f := &feed{key: feedKey{group: g, audience: "all"}, group: g, ready: true, shown: newMemory(), moments: NewDisplayTimes(), changed: make(chan struct{})}
 	all := make([]*session, sessions)
 	for i := range all {
 		s := newSession(&Backend{}, person{}, "")
@@ -22,11 +22,11 @@ func BenchmarkPoll(b *testing.B) {
 		f.journal.attach(v.reader)
 		s.member, s.views = m, append(s.views, v)
 		s.nextLook = time.Now().Add(time.Hour)
-		s.joined[ircd.Fold(c.Name)] = &joined{channel: c, view: v}
+		s.joined[ircd.Fold(c.Name)] = &joined{Channel: c, view: v}
 		all[i] = s
 	}
 	for b.Loop() {
-		f.journal.append(entry{row: row{id: "1"}, channel: c, event: &ircd.Message{Target: c.Name, Text: "good morning"}})
+		f.journal.append(entry{row: Row{ID: "1"}, channel: c, event: &ircd.Message{Target: c.Name, Text: "good morning"}})
 		for _, s := range all {
 			if events, err := s.Poll(b.Context()); err != nil || len(events) != 1 {
 				b.Fatal(len(events), err)

@@ -15,7 +15,7 @@ import (
 
 // newPrivate makes the group of the private messages: a channel without a name,
 // in which everybody reads what was said by them and to them.
-func newPrivate(p *Private) (*group, error) {
+func newPrivate(p *Private) (*Group, error) {
 	if p == nil {
 		return nil, nil
 	}
@@ -27,11 +27,11 @@ func newPrivate(p *Private) (*group, error) {
 		return nil, fmt.Errorf("private messages: format %q is none of plain, markdown, html", p.Format)
 	}
 	mine := directus.Or(directus.Eq(f.Author, "$CURRENT_USER"), directus.Eq(f.Recipient, "$CURRENT_USER"))
-	c := &channel{private: true, Channel: Channel{
+	c := &Channel{Private: true, Config: Config{
 		Collection: p.Collection, Fields: f, Format: p.Format, Backlog: p.Backlog, Filter: mine,
 	}}
-	g := &group{collection: p.Collection, fields: f, channels: []*channel{c}}
-	g.prepare()
+	g := &Group{Collection: p.Collection, Fields: f, Channels: []*Channel{c}}
+	g.Prepare()
 	return g, nil
 }
 
@@ -44,7 +44,7 @@ const privateName = ""
 func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 	s.started = &opts
 	if g := s.plan.private; g != nil && s.joined[privateName] == nil {
-		c := g.channels[0]
+		c := g.Channels[0]
 		j := s.newJoined(c, g, opts)
 		j.floorPos, j.since, j.sinceAt = j.view.reader.end(), s.joinTime(j, nil), time.Now()
 		s.joined[privateName] = j
@@ -57,7 +57,7 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 func (s *session) channelsJoined() int {
 	n := 0
 	for _, j := range s.joined {
-		if !j.private && !j.out {
+		if !j.Private && !j.out {
 			n++
 		}
 	}

@@ -9,22 +9,22 @@ import (
 // audience is what the permissions say of a group, for people whose nicks are made of
 // some fields. A rule, even one that gives everything, proves nothing: it may
 // depend on the user.
-func (p permissions) audience(g *group, nick []string) audience {
-	messages := p[g.collection]["read"]
-	if p == nil || !g.common || !messages.readsAll(g.query...) || !messages.readsAll(g.asked...) {
+func (p permissions) audience(g *Group, nick []string) Audience {
+	messages := p[g.Collection]["read"]
+	if p == nil || !g.Common || !messages.readsAll(g.Query...) || !messages.readsAll(g.Asked...) {
 		return ""
 	}
 	said := &strings.Builder{}
 	if !p.sayOf(said, "directus_users", nick) {
 		return ""
 	}
-	if r := g.reactions; r != nil && !p.sayOf(said, r.Collection, r.query()) {
+	if r := g.Reactions; r != nil && !p.sayOf(said, r.Collection, r.Query()) {
 		return ""
 	}
-	if g.fields.Files != "" && !p.sayOfFiles(said) {
+	if g.Fields.Files != "" && !p.sayOfFiles(said) {
 		return ""
 	}
-	return audience("reads " + said.String())
+	return Audience("reads " + said.String())
 }
 
 // sayOf says which of some fields of a collection may be read, of all its rows;

@@ -6,7 +6,7 @@ import (
 )
 
 // publish puts the rows that were not seen before into the journal.
-func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
+func (f *feed) publish(ctx context.Context, rows []Row, read bool) error {
 	f.note(rows)
 	rows = f.unseen(rows)
 	if len(rows) == 0 {
@@ -19,7 +19,7 @@ func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
 	if read {
 		f.setState(true, nil) // so that people are told before they are shown
 	}
-	limit := dateLimit(f.carrier.account)
+	limit := DateLimit(f.carrier.account)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var entries []entry
@@ -34,44 +34,44 @@ func (f *feed) publish(ctx context.Context, rows []row, read bool) error {
 }
 
 // arrive counts in a row that is shown; limit is where the future begins. The caller holds mu.
-func (f *feed) arrive(r row, limit time.Time) {
-	book, at := &f.group.dates.late, f.clock()
+func (f *feed) arrive(r Row, limit time.Time) {
+	book, at := &f.group.Dates.Late, f.clock()
 	switch {
-	case r.rawDate == "" || r.date.After(limit):
-	case compareRows(r, f.last) > 0:
-		f.last = row{id: r.id, date: r.date}
+	case r.RawDate == "" || r.Date.After(limit):
+	case CompareRows(r, f.last) > 0:
+		f.last = Row{ID: r.ID, Date: r.Date}
 	default:
-		defer book.follow(r, at, f.audience())
+		defer book.Follow(r, at, f.audience())
 	}
-	book.arrive(r, at, limit)
+	book.Arrive(r, at, limit)
 }
 
 // show makes the entries of a row that was not shown before, one for each
 // channel that it belongs to, and remembers them. The caller holds mu.
-func (f *feed) show(r row, refs references, read bool) []entry {
-	if _, gone := f.shown.isGone(r.id); gone {
+func (f *feed) show(r Row, refs references, read bool) []entry {
+	if _, gone := f.shown.isGone(r.ID); gone {
 		return nil
 	}
 	var entries []entry
-	for _, c := range f.group.channels {
-		if !c.matches(r) {
+	for _, c := range f.group.Channels {
+		if !c.Matches(r) {
 			continue
 		}
 		r = f.timed(r, c)
 		if m := toMessage(r, c, refs, f.age(r) > replayedAfter); m.Text != "" {
-			entries = append(entries, entry{row: r.withoutTexts(), channel: c, event: m, read: read})
-			f.shown.put(r, f.written(r), f.group.contentOf(r), c, m)
+			entries = append(entries, entry{row: r.WithoutTexts(), channel: c, event: m, read: read})
+			f.shown.put(r, f.written(r), f.group.ContentOf(r), c, m)
 		}
 	}
 	return entries
 }
 
 // note counts rows in before any of them is shown: their times depend on it.
-func (f *feed) note(rows []row) {
+func (f *feed) note(rows []Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range rows {
-		for _, c := range f.group.channels {
+		for _, c := range f.group.Channels {
 			f.timed(r, c)
 		}
 	}
@@ -79,23 +79,23 @@ func (f *feed) note(rows []row) {
 
 // timed sets the time under which a row is shown in a channel. The caller holds
 // mu.
-func (f *feed) timed(r row, c *channel) row {
-	if !c.covers(r) {
+func (f *feed) timed(r Row, c *Channel) Row {
+	if !c.Covers(r) {
 		return r
 	}
-	r.at = f.moments.note(r, laneOf(r, c, f.carrier.account.ID()), f.group.dates.areFine(), dateLimit(f.carrier.account))
+	r.At = f.moments.Note(r, ConversationOf(r, c, f.carrier.account.ID()), f.group.Dates.HaveFractions(), DateLimit(f.carrier.account))
 	return r
 }
 
-func (f *feed) unseen(rows []row) []row {
+func (f *feed) unseen(rows []Row) []Row {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fresh := make([]row, 0, len(rows))
+	fresh := make([]Row, 0, len(rows))
 	batch := make(map[string]struct{}, len(rows))
 	for _, r := range rows {
-		_, again := batch[r.id]
-		batch[r.id] = struct{}{}
-		if _, ok := f.seen[r.id]; !ok && !again {
+		_, again := batch[r.ID]
+		batch[r.ID] = struct{}{}
+		if _, ok := f.seen[r.ID]; !ok && !again {
 			fresh = append(fresh, r)
 		}
 	}
@@ -104,14 +104,14 @@ func (f *feed) unseen(rows []row) []row {
 
 // markSeen notes a row that needs not be published any more. The caller holds
 // mu.
-func (f *feed) markSeen(r row, shown bool) {
-	if _, ok := f.seen[r.id]; ok {
+func (f *feed) markSeen(r Row, shown bool) {
+	if _, ok := f.seen[r.ID]; ok {
 		return
 	}
 	f.arrived++
-	f.seen[r.id] = mark{date: r.date, order: f.arrived, content: f.group.contentOf(r), shown: shown}
-	f.uuids = isUUID(r.id)
-	if date := earlier(r.date, dateLimit(f.carrier.account)); date.After(f.newest) {
+	f.seen[r.ID] = mark{date: r.Date, order: f.arrived, content: f.group.ContentOf(r), shown: shown}
+	f.uuids = IsUUID(r.ID)
+	if date := Earlier(r.Date, DateLimit(f.carrier.account)); date.After(f.newest) {
 		f.newest = date
 	}
 }
@@ -124,9 +124,9 @@ func (f *feed) countSeen() int {
 
 // take claims a row for a message in doubt, so that of two equal ones each
 // finds its own.
-func (f *feed) take(r row) {
+func (f *feed) take(r Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.taken[r.id] = r.date
-	f.uuids = isUUID(r.id)
+	f.taken[r.ID] = r.Date
+	f.uuids = IsUUID(r.ID)
 }

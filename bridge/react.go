@@ -44,28 +44,28 @@ func (s *session) React(ctx context.Context, what ircd.Reacting) (*ircd.Reaction
 
 // reactTo finds the key of the message that is reacted to.
 func (s *session) reactTo(ctx context.Context, to addressee, msgid string) (id string, err error) {
-	if id, ok := to.view.feed.knows(to.channel, msgid); ok && !to.private {
+	if id, ok := to.view.feed.knows(to.Channel, msgid); ok && !to.Private {
 		return id, nil
 	}
 	r, err := s.refer(ctx, to, msgid)
-	return r.id, err
+	return r.ID, err
 }
 
 // react stores a reaction, unless it is there.
 func (s *session) react(ctx context.Context, to addressee, message string, what ircd.Reacting) (*ircd.Reaction, error) {
-	reactions, text := to.view.feed.group.reactionStore(), what.Text
-	there, err := reactions.own(ctx, s.member.account, message, text)
+	reactions, text := to.view.feed.group.ReactionStore(), what.Text
+	there, err := reactions.Own(ctx, s.member.account, message, text)
 	if err != nil || len(there) > 0 {
 		return nil, err
 	}
-	r, err := reactions.add(ctx, s.member.account, message, text)
-	if errors.Is(err, errHidden) {
+	r, err := reactions.Add(ctx, s.member.account, message, text)
+	if errors.Is(err, ErrHidden) {
 		return nil, nil // stored, and not for the user to see
 	}
 	if unanswered(err) {
 		after, cancel := afterwards(ctx)
 		defer cancel()
-		there, lookErr := reactions.own(after, s.member.account, message, text)
+		there, lookErr := reactions.Own(after, s.member.account, message, text)
 		switch {
 		case lookErr != nil, len(there) == 0 && mayFollow(err):
 			return nil, errors.Join(directus.ErrUnconfirmed, err)
@@ -82,18 +82,18 @@ func (s *session) react(ctx context.Context, to addressee, message string, what 
 
 // unreact deletes the user's reaction.
 func (s *session) unreact(ctx context.Context, to addressee, message string, what ircd.Reacting) (*ircd.Reaction, error) {
-	reactions, text := to.view.feed.group.reactionStore(), what.Text
-	there, err := reactions.own(ctx, s.member.account, message, text)
+	reactions, text := to.view.feed.group.ReactionStore(), what.Text
+	there, err := reactions.Own(ctx, s.member.account, message, text)
 	if err != nil {
 		return nil, err
 	}
 	var changed *ircd.Reaction
 	for _, r := range there { // several only if others stored them
-		undo := s.member.deeds().erasing(s.User(), to.Reactions.Collection, r.id)
-		err := reactions.remove(ctx, s.member.account, r.id)
+		undo := s.member.deeds().erasing(s.User(), to.Reactions.Collection, r.ID)
+		err := reactions.Remove(ctx, s.member.account, r.ID)
 		if unanswered(err) {
 			after, cancel := afterwards(ctx)
-			left, lookErr := reactions.own(after, s.member.account, message, text)
+			left, lookErr := reactions.Own(after, s.member.account, message, text)
 			cancel()
 			switch {
 			case lookErr != nil, len(left) == len(there) && mayFollow(err):
@@ -115,36 +115,36 @@ func (s *session) unreact(ctx context.Context, to addressee, message string, wha
 
 // reactor is who has stored a reaction, as Directus says: it may be somebody else than
 // the user who made it.
-func (s *session) reactor(ctx context.Context, to addressee, r reaction) ircd.User {
-	if r.author == s.person.id {
+func (s *session) reactor(ctx context.Context, to addressee, r Reaction) ircd.User {
+	if r.Author == s.person.id {
 		return s.User()
 	}
-	users, err := s.member.names.usersMeeting(ctx, meetsNobody, []string{r.author})
+	users, err := s.member.names.usersMeeting(ctx, meetsNobody, []string{r.Author})
 	if err != nil {
 		return unknownUser
 	}
-	return references{users: users, met: s.member.names.met}.author(r.author, to.channel)
+	return references{users: users, met: s.member.names.met}.author(r.Author, to.Channel)
 }
 
 // reacted shows a reaction to the user's other connections and returns what this
 // one is shown.
-func (s *session) reacted(to addressee, r reaction, by ircd.User, msgid string) *ircd.Reaction {
+func (s *session) reacted(to addressee, r Reaction, by ircd.User, msgid string) *ircd.Reaction {
 	f := to.view.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.journal.append(f.addReaction(r, references{users: map[string]ircd.User{r.author: by}})...)
+	f.journal.append(f.addReaction(r, references{users: map[string]ircd.User{r.Author: by}})...)
 	ev := f.reactionIn(to, r, msgid, by)
 	to.view.returned(entry{event: ev})
 	return ev
 }
 
 // unreacted does the same for one taken back.
-func (s *session) unreacted(to addressee, r reaction, msgid string) *ircd.Reaction {
+func (s *session) unreacted(to addressee, r Reaction, msgid string) *ircd.Reaction {
 	f := to.view.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.journal.append(f.dropReaction(r.id)...)
-	ev := removal(f.reactionIn(to, r, msgid, s.User()), s.User(), f.clock())
+	f.journal.append(f.dropReaction(r.ID)...)
+	ev := Removal(f.reactionIn(to, r, msgid, s.User()), s.User(), f.clock())
 	to.view.returned(entry{event: ev})
 	return ev
 }
@@ -168,7 +168,7 @@ func reactError(target, msgid string, err error) *ircd.Error {
 		return fail("UNKNOWN_MSGID", "The message to react to is gone, or not for you to read")
 	case errors.Is(err, errElsewhere):
 		return fail("INVALID_TARGET", "The message to react to was not said there")
-	case isForbidden(err):
+	case IsForbidden(err):
 		return fail("REACT_FORBIDDEN", "Directus does not allow you to do this with reactions")
 	case errors.Is(err, directus.ErrUnconfirmed):
 		return fail("TEMPORARILY_UNAVAILABLE", "Directus did not answer: perhaps done. Look before you try again")
@@ -183,41 +183,41 @@ func reactError(target, msgid string, err error) *ircd.Error {
 // reactionsTo reads the reactions to messages of a group, in order, by the key of
 // the message. Who may not read reactions has none, and where Directus does not
 // answer the messages are shown without.
-func (m *member) reactionsTo(ctx context.Context, g *group, list []found) map[string][]*ircd.Reaction {
-	if g.reactions == nil || len(list) == 0 {
+func (m *member) reactionsTo(ctx context.Context, g *Group, list []found) map[string][]*ircd.Reaction {
+	if g.Reactions == nil || len(list) == 0 {
 		return nil
 	}
 	messages := map[string]*ircd.Message{}
 	ids := make([]string, 0, len(list))
 	for _, f := range list {
-		ids = append(ids, f.row.id)
-		messages[f.row.id] = f.message
+		ids = append(ids, f.row.ID)
+		messages[f.row.ID] = f.message
 	}
-	reactions, err := g.reactionStore().read(ctx, m.account, directus.Filter{g.reactions.Message: map[string]any{"_in": ids}})
+	reactions, err := g.ReactionStore().Read(ctx, m.account, directus.Filter{g.Reactions.Message: map[string]any{"_in": ids}})
 	users := map[string]ircd.User{}
 	if err == nil {
 		users, err = m.names.usersMeeting(ctx, meetsNobody, reactors(reactions))
 	}
 	if err != nil {
-		if !isForbidden(err) {
-			m.log.Debug().Err(err).Str("collection", g.reactions.Collection).Msg("history without reactions")
+		if !IsForbidden(err) {
+			m.log.Debug().Err(err).Str("collection", g.Reactions.Collection).Msg("history without reactions")
 		}
 		return nil
 	}
 	refs := references{users: users, met: m.names.met}
 	by := map[string][]*ircd.Reaction{}
 	for _, r := range reactions {
-		if message := messages[r.message]; message != nil {
-			by[r.message] = append(by[r.message], r.event(message, refs.author(r.author, g.channels[0]), m.account.Now()))
+		if message := messages[r.Message]; message != nil {
+			by[r.Message] = append(by[r.Message], r.Event(message, refs.author(r.Author, g.Channels[0]), m.account.Now()))
 		}
 	}
 	return by
 }
 
-func reactors(list []reaction) []string {
+func reactors(list []Reaction) []string {
 	ids := make([]string, 0, len(list))
 	for _, r := range list {
-		ids = append(ids, r.author)
+		ids = append(ids, r.Author)
 	}
 	return ids
 }

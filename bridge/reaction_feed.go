@@ -45,7 +45,7 @@ type goneReaction struct {
 // would send an error for each, and before 12 not even say for which
 // subscription. The right is asked for again now and then.
 func (f *feed) followReactions(ctx context.Context) {
-	cfg := f.group.reactions
+	cfg := f.group.Reactions
 	if cfg == nil || f.reactions.sub != nil || time.Now().Before(f.reactions.next) {
 		return
 	}
@@ -53,9 +53,9 @@ func (f *feed) followReactions(ctx context.Context) {
 	switch {
 	case err == nil:
 		f.reactions.sub = f.carrier.rt.Subscribe(cfg.Collection, directus.SubscriptionQuery{
-			Fields: cfg.query(), Events: []directus.EventKind{directus.EventCreate, directus.EventDelete},
+			Fields: cfg.Query(), Events: []directus.EventKind{directus.EventCreate, directus.EventDelete},
 		})
-	case isForbidden(err):
+	case IsForbidden(err):
 		f.reactions.next = time.Now().Add(reactionsRetry)
 	}
 }
@@ -63,9 +63,9 @@ func (f *feed) followReactions(ctx context.Context) {
 // tryReactions reads one.
 func (f *feed) tryReactions(ctx context.Context) error {
 	var some []struct{}
-	err := f.carrier.account.Items(ctx, f.group.reactions.Collection, directus.Query{Fields: f.group.reactions.query(), Limit: 1}, &some)
+	err := f.carrier.account.Items(ctx, f.group.Reactions.Collection, directus.Query{Fields: f.group.Reactions.Query(), Limit: 1}, &some)
 	if err != nil {
-		f.carrier.log.Debug().Err(err).Str("collection", f.group.reactions.Collection).Msg("no reactions")
+		f.carrier.log.Debug().Err(err).Str("collection", f.group.Reactions.Collection).Msg("no reactions")
 	}
 	return err
 }
@@ -99,11 +99,11 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 	if len(events) == 0 && !gap {
 		return
 	}
-	var created []reaction
+	var created []Reaction
 	var deleted []string
 	for _, event := range events {
 		for _, raw := range event.Items {
-			if r, ok := f.group.reactionStore().parse(raw); ok && f.remembers(r.message) {
+			if r, ok := f.group.ReactionStore().Parse(raw); ok && f.remembers(r.Message) {
 				created = append(created, r)
 			}
 		}
@@ -115,13 +115,13 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 		created = nil
 	}
 	f.showReactions(created, references{users: users, met: f.carrier.names.met}, deleted)
-	if gap && isForbidden(f.tryReactions(ctx)) {
+	if gap && IsForbidden(f.tryReactions(ctx)) {
 		f.endReactions()
 	}
 }
 
 // showReactions shows those that are new, and that others were taken back.
-func (f *feed) showReactions(created []reaction, refs references, deleted []string) {
+func (f *feed) showReactions(created []Reaction, refs references, deleted []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range created {
@@ -142,18 +142,18 @@ func (f *feed) remembers(id string) bool {
 // addReaction makes the entries of a reaction that was not shown before: one to a
 // message that nobody here was shown is none of their business. The caller holds
 // mu.
-func (f *feed) addReaction(r reaction, refs references) []entry {
-	known := f.shown.rows[r.message]
-	if known == nil || f.reactions.knows(r.id) {
+func (f *feed) addReaction(r Reaction, refs references) []entry {
+	known := f.shown.rows[r.Message]
+	if known == nil || f.reactions.knows(r.ID) {
 		return nil
 	}
 	var entries []entry
 	for _, p := range known.places {
 		if p.state == visible && p.channel.Reactions != nil {
-			entries = append(entries, entry{row: row{id: r.message}, channel: p.channel, event: r.event(p.message, refs.author(r.author, p.channel), f.clock())})
+			entries = append(entries, entry{row: Row{ID: r.Message}, channel: p.channel, event: r.Event(p.message, refs.author(r.Author, p.channel), f.clock())})
 		}
 	}
-	f.reactions.remember(r.id, entries)
+	f.reactions.remember(r.ID, entries)
 	return entries
 }
 
@@ -180,13 +180,13 @@ func (rf *reactionFeed) remember(id string, entries []entry) {
 
 // rememberReactions notes those that a session shows as history, as far as there
 // is room.
-func (f *feed) rememberReactions(r row, c *channel, list []*ircd.Reaction) {
+func (f *feed) rememberReactions(r Row, c *Channel, list []*ircd.Reaction) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, ev := range list {
-		id, ok := unsafeID(strings.Split(ev.ID, ".")[0])
+		id, ok := UnsafeID(strings.Split(ev.ID, ".")[0])
 		if ok && !f.reactions.knows(id) && len(f.reactions.shown) < maxReactions {
-			f.reactions.remember(id, []entry{{row: row{id: r.id}, channel: c, event: ev}})
+			f.reactions.remember(id, []entry{{row: Row{ID: r.ID}, channel: c, event: ev}})
 		}
 	}
 }
@@ -203,8 +203,8 @@ func (f *feed) dropReaction(id string) []entry {
 	f.reactions.shown = slices.Delete(f.reactions.shown, i, i+1)
 	for k, e := range entries {
 		shown := e.event.(*ircd.Reaction)
-		by := f.carrier.deeds().eraser(f.group.reactions.Collection, id, shown.From)
-		entries[k].event = removal(shown, by, f.clock())
+		by := f.carrier.deeds().eraser(f.group.Reactions.Collection, id, shown.From)
+		entries[k].event = Removal(shown, by, f.clock())
 	}
 	return entries
 }
@@ -212,13 +212,13 @@ func (f *feed) dropReaction(id string) []entry {
 // reactionIn is a reaction as it shows in one channel, also to a message that is
 // not remembered: that, only the connection that reacts is shown. The caller
 // holds mu.
-func (f *feed) reactionIn(to addressee, r reaction, msgid string, from ircd.User) *ircd.Reaction {
-	if p := f.shown.rows[r.message].place(to.channel); p != nil {
-		return r.event(p.message, from, f.clock())
+func (f *feed) reactionIn(to addressee, r Reaction, msgid string, from ircd.User) *ircd.Reaction {
+	if p := f.shown.rows[r.Message].place(to.Channel); p != nil {
+		return r.Event(p.message, from, f.clock())
 	}
-	m := &ircd.Message{ID: originalID(msgid), Target: to.Name}
+	m := &ircd.Message{ID: OriginalID(msgid), Target: to.Name}
 	if to.user != nil {
 		m.To = *to.user
 	}
-	return r.event(m, from, f.clock())
+	return r.Event(m, from, f.clock())
 }

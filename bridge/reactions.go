@@ -19,52 +19,52 @@ const (
 	maxReactionsRead = 500
 )
 
-// reaction is an item of a collection of reactions. Immutable.
-type reaction struct {
-	id      string
-	message string // key of the message
+// Reaction is an item of a collection of reactions. Immutable.
+type Reaction struct {
+	ID      string
+	Message string // key of the message
 	text    string
-	author  string
+	Author  string
 	date    time.Time
 }
 
-// query are the fields to ask for.
-func (c *Reactions) query() []string {
+// Query are the fields to ask for.
+func (c *Reactions) Query() []string {
 	return []string{"id", c.Message, c.Text, c.Author, c.Date}
 }
 
-// reactionStore is the collection of the reactions to the messages of a group.
-type reactionStore struct {
+// ReactionStore is the collection of the reactions to the messages of a group.
+type ReactionStore struct {
 	*Reactions
 	zone *time.Location // in which Directus writes dates without one; nil: UTC
 }
 
-func (g *group) reactionStore() reactionStore { return reactionStore{g.reactions, g.dates.zone} }
+func (g *Group) ReactionStore() ReactionStore { return ReactionStore{g.Reactions, g.Dates.Zone} }
 
-// parse reads an item; ok is false for what is no reaction that can be shown.
-func (c reactionStore) parse(raw json.RawMessage) (r reaction, ok bool) {
+// Parse reads an item; ok is false for what is no reaction that can be shown.
+func (c ReactionStore) Parse(raw json.RawMessage) (r Reaction, ok bool) {
 	var values map[string]json.RawMessage
 	if json.Unmarshal(raw, &values) != nil {
-		return reaction{}, false
+		return Reaction{}, false
 	}
-	r = reaction{
-		id: scalar(values["id"]), message: related(values[c.Message]), author: related(values[c.Author]),
-		text: text.ReactionText(scalar(values[c.Text])), date: parseDateIn(scalar(values[c.Date]), c.zone),
+	r = Reaction{
+		ID: Scalar(values["id"]), Message: related(values[c.Message]), Author: related(values[c.Author]),
+		text: text.ReactionText(Scalar(values[c.Text])), date: ParseDateIn(Scalar(values[c.Date]), c.zone),
 	}
-	return r, r.id != "" && r.message != "" && r.text != ""
+	return r, r.ID != "" && r.Message != "" && r.text != ""
 }
 
 // msgid tells reactions from messages, whose keys may be the same.
-func (r reaction) msgid() string {
+func (r Reaction) msgid() string {
 	at := int64(0)
 	if !r.date.IsZero() {
 		at = r.date.UnixMilli()
 	}
-	return safeID(r.id) + "." + strconv.FormatInt(at, 36) + ".r"
+	return safeID(r.ID) + "." + strconv.FormatInt(at, 36) + ".r"
 }
 
-// event is the reaction to a message as IRC sees it. Now is for one without a date.
-func (r reaction) event(m *ircd.Message, from ircd.User, now time.Time) *ircd.Reaction {
+// Event is the reaction to a message as IRC sees it. Now is for one without a date.
+func (r Reaction) Event(m *ircd.Message, from ircd.User, now time.Time) *ircd.Reaction {
 	at := r.date
 	if at.IsZero() {
 		at = now
@@ -74,28 +74,28 @@ func (r reaction) event(m *ircd.Message, from ircd.User, now time.Time) *ircd.Re
 	}
 }
 
-// removal is the event that takes a reaction back; by is who did it, zero if that is not
+// Removal is the event that takes a reaction back; by is who did it, zero if that is not
 // known.
-func removal(ev *ircd.Reaction, by ircd.User, at time.Time) *ircd.Reaction {
+func Removal(ev *ircd.Reaction, by ircd.User, at time.Time) *ircd.Reaction {
 	gone := *ev
 	gone.ID, gone.Time, gone.Removed, gone.By = ev.ID+"x", at, ev.ID, by
 	return &gone
 }
 
-// read asks for reactions that match a filter, the oldest first.
-func (c reactionStore) read(ctx context.Context, account *directus.Account, filter directus.Filter) ([]reaction, error) {
-	var list []reaction
+// Read asks for reactions that match a filter, the oldest first.
+func (c ReactionStore) Read(ctx context.Context, account *directus.Account, filter directus.Filter) ([]Reaction, error) {
+	var list []Reaction
 	for offset := 0; offset < maxReactionsRead; {
-		limit := pageLimit(ctx, account, pageSize)
+		limit := PageLimit(ctx, account, PageSize)
 		var items []json.RawMessage
 		err := account.Items(ctx, c.Collection, directus.Query{
-			Fields: c.query(), Filter: filter, Sort: []string{c.Date, "id"}, Limit: limit, Offset: offset,
+			Fields: c.Query(), Filter: filter, Sort: []string{c.Date, "id"}, Limit: limit, Offset: offset,
 		}, &items)
 		if err != nil {
 			return nil, err
 		}
 		for _, raw := range items {
-			if r, ok := c.parse(raw); ok {
+			if r, ok := c.Parse(raw); ok {
 				list = append(list, r)
 			}
 		}
@@ -107,30 +107,30 @@ func (c reactionStore) read(ctx context.Context, account *directus.Account, filt
 	return list, nil
 }
 
-// own reads the user's reactions to a message that say something.
-func (c reactionStore) own(ctx context.Context, account *directus.Account, message, text string) ([]reaction, error) {
-	list, err := c.read(ctx, account, directus.And(
+// Own reads the user's reactions to a message that say something.
+func (c ReactionStore) Own(ctx context.Context, account *directus.Account, message, text string) ([]Reaction, error) {
+	list, err := c.Read(ctx, account, directus.And(
 		directus.Eq(c.Message, message), directus.Eq(c.Author, "$CURRENT_USER")))
 	// Compared here: to some databases all emoji are equal.
-	return slices.DeleteFunc(list, func(r reaction) bool { return r.text != text || r.author != account.ID() }), err
+	return slices.DeleteFunc(list, func(r Reaction) bool { return r.text != text || r.Author != account.ID() }), err
 }
 
-// add stores a reaction.
-func (c reactionStore) add(ctx context.Context, account *directus.Account, message, text string) (reaction, error) {
+// Add stores a reaction.
+func (c ReactionStore) Add(ctx context.Context, account *directus.Account, message, text string) (Reaction, error) {
 	var raw json.RawMessage
 	err := account.CreateItem(ctx, c.Collection,
-		map[string]any{c.Message: keyValue(message), c.Text: text}, c.query(), &raw)
+		map[string]any{c.Message: KeyValue(message), c.Text: text}, c.Query(), &raw)
 	if err != nil {
-		return reaction{}, err
+		return Reaction{}, err
 	}
-	r, ok := c.parse(raw)
+	r, ok := c.Parse(raw)
 	if !ok {
-		return reaction{}, errHidden
+		return Reaction{}, ErrHidden
 	}
 	return r, nil
 }
 
-// remove deletes one.
-func (c reactionStore) remove(ctx context.Context, account *directus.Account, id string) error {
+// Remove deletes one.
+func (c ReactionStore) Remove(ctx context.Context, account *directus.Account, id string) error {
 	return account.DeleteItem(ctx, c.Collection, id)
 }

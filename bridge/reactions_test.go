@@ -15,7 +15,7 @@ import (
 )
 
 // lively is a channel of the fake's messages with a place for reactions.
-func lively() bridge.Channel {
+func lively() bridge.Config {
 	c := messages("messages")
 	c.Reactions = &bridge.Reactions{Collection: "reactions", Message: "message", Text: "text", Author: "user_created", Date: "date_created"}
 	return c

@@ -19,7 +19,7 @@ const (
 // asks for a text that is being converted waits.
 type recentTexts struct {
 	mu    sync.Mutex
-	known map[digest]*shownAs // guarded by mu
+	known map[Digest]*shownAs // guarded by mu
 	bytes int                 // guarded by mu: of what is known
 }
 
@@ -31,12 +31,12 @@ type shownAs struct {
 	text string
 }
 
-// shown is what IRC sees of a text that is stored in the channel.
-func (c *channel) shown(stored string) (ircd.Kind, string) {
+// Shown is what IRC sees of a text that is stored in the channel.
+func (c *Channel) Shown(stored string) (ircd.Kind, string) {
 	if len(stored) <= text.MaxQuoted && (c.Format == "" || c.Format == text.Plain) {
 		return c.Format.Show(stored)
 	}
-	s := c.recent.of(digestOf(stored))
+	s := c.recent.Of(DigestOf(stored))
 	s.once.Do(func() {
 		s.kind, s.text = c.Format.Show(stored)
 		s.done = true
@@ -48,7 +48,7 @@ func (c *channel) shown(stored string) (ircd.Kind, string) {
 	return s.kind, s.text
 }
 
-func (r *recentTexts) of(d digest) *shownAs {
+func (r *recentTexts) Of(d Digest) *shownAs {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.known[d]
@@ -56,7 +56,7 @@ func (r *recentTexts) of(d digest) *shownAs {
 		return s
 	}
 	if r.known == nil || len(r.known) >= maxRecent || r.bytes > maxRecentBytes {
-		r.known, r.bytes = map[digest]*shownAs{}, 0
+		r.known, r.bytes = map[Digest]*shownAs{}, 0
 	}
 	s = &shownAs{}
 	r.known[d] = s

@@ -10,12 +10,12 @@ import (
 
 // A channel remembers some texts, and not many long ones.
 func TestRecentTexts(t *testing.T) {
-	c := &channel{Channel: Channel{Format: text.Markdown}}
+	c := &Channel{Config: Config{Format: text.Markdown}}
 	for i := range 3 * maxRecent {
-		if _, got := c.shown("**" + strings.Repeat("x", i+1) + "**"); len(got) != i+3 {
+		if _, got := c.Shown("**" + strings.Repeat("x", i+1) + "**"); len(got) != i+3 {
 			t.Fatalf("got %q", got)
 		}
-		if _, again := c.shown("/me **again**"); again != "\x02again\x02" {
+		if _, again := c.Shown("/me **again**"); again != "\x02again\x02" {
 			t.Fatalf("got %q", again)
 		}
 	}
@@ -23,9 +23,9 @@ func TestRecentTexts(t *testing.T) {
 		t.Errorf("%d texts are remembered", n)
 	}
 	most := 0
-	c = &channel{}
+	c = &Channel{}
 	for i := range maxRecent {
-		c.shown(strings.Repeat("x", directus.MaxString-i))
+		c.Shown(strings.Repeat("x", directus.MaxString-i))
 		most = max(most, len(c.recent.known))
 	}
 	if most > maxRecentBytes/directus.MaxString+2 {

@@ -17,7 +17,7 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 	if err != nil {
 		return nil, err
 	}
-	var r row
+	var r Row
 	err = s.member.change(ctx, func(ctx context.Context) (err error) {
 		if r, err = s.refer(ctx, to, msgid); err == nil {
 			err = s.mayRedact(ctx, r)
@@ -30,21 +30,21 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 	if err != nil {
 		return nil, redactError(to.name, msgid, err)
 	}
-	m := toMessage(r, to.channel, s.parties(ctx, to, r), false)
+	m := toMessage(r, to.Channel, s.parties(ctx, to, r), false)
 	event := &ircd.Redaction{
 		MsgID: msgid, Time: s.member.account.Now(), From: m.From, By: s.User(), Target: to.Name, To: m.To, Reason: reason,
 		Said: m.Time, Text: text.Beginning(m.Text),
 	}
 	to.view.returned(entry{event: event})
-	to.view.feed.redacted(r, to.channel, event)
+	to.view.feed.redacted(r, to.Channel, event)
 	return event, nil
 }
 
 // errNotYours says that a message is somebody else's.
 var errNotYours = errors.New("neither its author nor an administrator")
 
-func (s *session) mayRedact(ctx context.Context, r row) error {
-	if r.author == s.person.id {
+func (s *session) mayRedact(ctx context.Context, r Row) error {
+	if r.Author == s.person.id {
 		return nil
 	}
 	admin, err := s.member.rights.administrator(ctx)
@@ -56,21 +56,21 @@ func (s *session) mayRedact(ctx context.Context, r row) error {
 
 // erase deletes an item, or sets the mark that stands for it. Where the answer
 // does not come, it looks.
-func (s *session) erase(ctx context.Context, to addressee, r row) (failed error) {
-	undo := s.member.deeds().erasing(s.User(), to.view.feed.group.collection, r.id)
+func (s *session) erase(ctx context.Context, to addressee, r Row) (failed error) {
+	undo := s.member.deeds().erasing(s.User(), to.view.feed.group.Collection, r.ID)
 	defer func() {
 		if failed != nil && !errors.Is(failed, directus.ErrUnconfirmed) {
 			undo()
 		}
 	}()
-	_, err := s.member.alter(ctx, to.view.feed.group, r.id, to.SoftDelete.mark(r))
+	_, err := s.member.alter(ctx, to.view.feed.group, r.ID, to.SoftDelete.Mark(r))
 	doubtful := errors.Is(err, directus.ErrUnconfirmed)
-	if err == nil || !doubtful && !isForbidden(err) {
+	if err == nil || !doubtful && !IsForbidden(err) {
 		return err
 	}
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
-	_, now := s.lookUp(ctx, to, r.id)
+	_, now := s.lookUp(ctx, to, r.ID)
 	switch {
 	case errors.Is(now, errUnknownMessage) && doubtful:
 		return nil
@@ -84,23 +84,23 @@ func (s *session) erase(ctx context.Context, to addressee, r row) (failed error)
 
 // redacted tells the user's other connections of a deletion, unless its event was
 // here first.
-func (f *feed) redacted(r row, c *channel, event *ircd.Redaction) {
+func (f *feed) redacted(r Row, c *Channel, event *ircd.Redaction) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	told, _ := f.shown.isGone(r.id)
-	if known := f.shown.rows[r.id]; known != nil {
+	told, _ := f.shown.isGone(r.ID)
+	if known := f.shown.rows[r.ID]; known != nil {
 		p := known.place(c)
 		told = told || p != nil && p.state != visible
 	}
 	if told {
 		return
 	}
-	m := &ircd.Message{ID: originalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
+	m := &ircd.Message{ID: OriginalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
 	var entries []entry
-	if _, published := f.seen[r.id]; c.SoftDelete != nil && (published || !f.isLate(r)) {
+	if _, published := f.seen[r.ID]; c.SoftDelete != nil && (published || !f.isLate(r)) {
 		entries = f.hide(r, c, m)
-	} else if entries = f.redact(r.id); len(entries) == 0 { // not remembered
-		entries = f.redactions(r.id, &place{channel: c, message: m}, event.Time)
+	} else if entries = f.redact(r.ID); len(entries) == 0 { // not remembered
+		entries = f.redactions(r.ID, &place{channel: c, message: m}, event.Time)
 	}
 	for i, e := range entries {
 		by := *e.event.(*ircd.Redaction)
@@ -112,19 +112,19 @@ func (f *feed) redacted(r row, c *channel, event *ircd.Redaction) {
 
 // hide makes the entries of a row that was marked as deleted, and may be restored: the
 // event of the mark finds nothing to do. The caller holds mu.
-func (f *feed) hide(r row, c *channel, m *ircd.Message) []entry {
-	delete(f.pending, r.id)
-	if f.shown.rows[r.id].place(c) == nil {
-		f.shown.put(r, f.written(r), f.group.contentOf(r), c, m)
+func (f *feed) hide(r Row, c *Channel, m *ircd.Message) []entry {
+	delete(f.pending, r.ID)
+	if f.shown.rows[r.ID].place(c) == nil {
+		f.shown.put(r, f.written(r), f.group.ContentOf(r), c, m)
 	}
-	known := f.shown.rows[r.id]
+	known := f.shown.rows[r.ID]
 	p := known.place(c)
 	if p == nil { // too old to be remembered
 		p = &place{channel: c, message: m}
 	}
 	p.state = deleted
-	f.noteVisible(r.id, known)
-	return f.redactions(r.id, p, f.clock())
+	f.noteVisible(r.ID, known)
+	return f.redactions(r.ID, p, f.clock())
 }
 
 // redactError is the reply to a REDACT. What the user may not read is not told
@@ -140,7 +140,7 @@ func redactError(target, msgid string, err error) *ircd.Error {
 		return fail("INVALID_TARGET", "Not deleted: the message was not said there", target)
 	case errors.Is(err, errNotYours):
 		return fail("REDACT_FORBIDDEN", "Not deleted: only its author and administrators may delete a message", target, msgid)
-	case isForbidden(err):
+	case IsForbidden(err):
 		return fail("REDACT_FORBIDDEN", "Not deleted: Directus does not allow you to delete here", target, msgid)
 	case errors.Is(err, directus.ErrUnconfirmed):
 		return fail("TEMPORARILY_UNAVAILABLE", "Directus did not answer: perhaps deleted. Look before you try again", target, msgid)

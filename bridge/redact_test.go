@@ -51,7 +51,7 @@ func TestRedact(t *testing.T) {
 }
 
 func testRedact(t *testing.T, version string, soft *bridge.SoftDelete) {
-	change := func(c *bridge.Channel) { c.SoftDelete = soft }
+	change := func(c *bridge.Config) { c.SoftDelete = soft }
 	c := newChatAt(t, directustest.FakeOptions{Version: version}, nil, room("dev", change), room("ops", change))
 	addRooms(c.fake)
 	bob := c.person("bob")

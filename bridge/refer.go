@@ -26,7 +26,7 @@ type addressee struct {
 
 // address finds a target. The error is an *ircd.Error.
 func (s *session) address(ctx context.Context, target string) (addressee, error) {
-	if j := s.joined[ircd.Fold(target)]; j != nil && !j.private && !j.out {
+	if j := s.joined[ircd.Fold(target)]; j != nil && !j.Private && !j.out {
 		return addressee{joined: j, name: j.Name}, nil
 	}
 	if !ircd.IsNick(target) {
@@ -42,14 +42,14 @@ func (s *session) address(ctx context.Context, target string) (addressee, error)
 // refer finds the message that a msgid names. It asks Directus, as the user, and
 // believes nothing else: the client may have made the msgid up. The error is
 // errUnknownMessage, errElsewhere, or says that Directus could not be asked.
-func (s *session) refer(ctx context.Context, to addressee, msgid string) (row, error) {
-	id, date, ok := parseMessageID(msgid)
+func (s *session) refer(ctx context.Context, to addressee, msgid string) (Row, error) {
+	id, date, ok := ParseMessageID(msgid)
 	if !ok {
-		return row{}, errUnknownMessage
+		return Row{}, errUnknownMessage
 	}
 	r, err := s.lookUp(ctx, to, id)
-	if r.id != "" && !r.date.IsZero() && r.date.UnixMilli() != date.UnixMilli() {
-		return row{}, errUnknownMessage
+	if r.ID != "" && !r.Date.IsZero() && r.Date.UnixMilli() != date.UnixMilli() {
+		return Row{}, errUnknownMessage
 	}
 	return r, err
 }
@@ -57,13 +57,13 @@ func (s *session) refer(ctx context.Context, to addressee, msgid string) (row, e
 // lookUp reads the message with a key; with errElsewhere it returns it as well.
 // Where only Directus can evaluate the channel's filter, it is asked a second
 // time about what the filter left out.
-func (s *session) lookUp(ctx context.Context, to addressee, id string) (row, error) {
-	one := directus.Eq(to.view.feed.group.fields.key(), id)
-	if to.equal != nil {
+func (s *session) lookUp(ctx context.Context, to addressee, id string) (Row, error) {
+	one := directus.Eq(to.view.feed.group.Fields.Key(), id)
+	if to.Equal != nil {
 		return s.readOne(ctx, to, one)
 	}
 	r, err := s.readOne(ctx, to, directus.And(directus.Filter(to.Filter), one))
-	if !errors.Is(err, errUnknownMessage) || to.private {
+	if !errors.Is(err, errUnknownMessage) || to.Private {
 		return r, err
 	}
 	if r, err = s.readOne(ctx, to, one); err == nil {
@@ -72,22 +72,22 @@ func (s *session) lookUp(ctx context.Context, to addressee, id string) (row, err
 	return r, err
 }
 
-func (s *session) readOne(ctx context.Context, to addressee, filter directus.Filter) (row, error) {
-	rows, _, err := readRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: filter, Limit: 1})
+func (s *session) readOne(ctx context.Context, to addressee, filter directus.Filter) (Row, error) {
+	rows, _, err := ReadRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: filter, Limit: 1})
 	switch {
-	case isForbidden(err), directus.IsCode(err, directus.CodeInvalidQuery): // not even a key
-		return row{}, errUnknownMessage
+	case IsForbidden(err), directus.IsCode(err, directus.CodeInvalidQuery): // not even a key
+		return Row{}, errUnknownMessage
 	case err != nil:
-		return row{}, err
-	case len(rows) == 0, to.deleted(rows[0]):
-		return row{}, errUnknownMessage
-	case !to.matches(rows[0]), to.user != nil && !between(rows[0], s.person.id, to.user.ID):
+		return Row{}, err
+	case len(rows) == 0, to.Deleted(rows[0]):
+		return Row{}, errUnknownMessage
+	case !to.Matches(rows[0]), to.user != nil && !between(rows[0], s.person.id, to.user.ID):
 		return rows[0], errElsewhere
 	}
 	return rows[0], nil
 }
 
 // between reports whether a private message is one of two users.
-func between(r row, a, b string) bool {
-	return r.author == a && r.recipient == b || r.author == b && r.recipient == a
+func between(r Row, a, b string) bool {
+	return r.Author == a && r.Recipient == b || r.Author == b && r.Recipient == a
 }

@@ -33,22 +33,22 @@ func (s *session) regroup() {
 		if j.move != nil || !ready || err != nil {
 			continue
 		}
-		groups := []*group{j.view.feed.group}
+		groups := []*Group{j.view.feed.group}
 		if better := s.better(j); len(better) > 0 && j.better.isOver(now) {
 			groups = better
 			j.better.begin(now)
 		} else if s.keyOf(groups[0]).same(j.view.feed.key) {
 			continue
 		}
-		j.move = &move{channel: j.channel, view: s.hold(groups[0]), rest: groups[1:], changes: map[string]struct{}{}}
+		j.move = &move{channel: j.Channel, view: s.hold(groups[0]), rest: groups[1:], changes: map[string]struct{}{}}
 	}
 }
 
 // better lists the groups that come before the one that a channel is read in, and may be
 // read as far as Directus has said. The plan does not name that one at all if Directus
 // refused all others when the plan was new.
-func (s *session) better(j *joined) (better []*group) {
-	groups := s.plan.groupsOf(j.channel)
+func (s *session) better(j *joined) (better []*Group) {
+	groups := s.plan.groupsOf(j.Channel)
 	i := slices.Index(groups, j.view.feed.group)
 	if i >= 0 {
 		groups = groups[:i]

@@ -21,17 +21,17 @@ func (s *session) answering(ctx context.Context, to addressee, msgid string) (id
 	if msgid == "" || to.Fields.Reply == "" {
 		return "", nil
 	}
-	if id, ok := to.view.feed.knows(to.channel, msgid); ok && !to.private {
+	if id, ok := to.view.feed.knows(to.Channel, msgid); ok && !to.Private {
 		return id, nil
 	}
-	var r row
+	var r Row
 	err = s.member.attempt(ctx, referTimeout, func(ctx context.Context) (err error) {
 		r, err = s.refer(ctx, to, msgid)
 		return err
 	})
 	switch {
 	case err == nil:
-		return r.id, nil
+		return r.ID, nil
 	case errors.Is(err, errUnknownMessage):
 		return "", cannotSend(to.name, "Not sent: the message that you answer is gone, or not for you to read. Send yours without the reference", err)
 	case errors.Is(err, errElsewhere):
@@ -44,22 +44,22 @@ func (s *session) answering(ctx context.Context, to addressee, msgid string) (id
 
 // knows finds a message among those that were shown in a channel lately and are
 // still to be seen.
-func (f *feed) knows(c *channel, msgid string) (id string, ok bool) {
-	id, _, ok = parseMessageID(msgid)
+func (f *feed) knows(c *Channel, msgid string) (id string, ok bool) {
+	id, _, ok = ParseMessageID(msgid)
 	if !ok {
 		return "", false
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.shown.rows[id].place(c)
-	return id, p != nil && p.state == visible && originalID(p.message.ID) == originalID(msgid)
+	return id, p != nil && p.state == visible && OriginalID(p.message.ID) == OriginalID(msgid)
 }
 
 // answered completes what a sent message refers to with what it answers, and who
 // is mentioned.
-func (s *session) answered(ctx context.Context, to addressee, r row, users map[string]ircd.User) references {
-	if _, known := users[r.author]; !known || r.reply != nil || len(text.MentionedIDs(r.text)) > 0 {
-		refs, err := s.member.names.references(ctx, to.view.feed.group, []row{r})
+func (s *session) answered(ctx context.Context, to addressee, r Row, users map[string]ircd.User) references {
+	if _, known := users[r.Author]; !known || r.Reply != nil || len(text.MentionedIDs(r.Text)) > 0 {
+		refs, err := s.member.names.references(ctx, to.view.feed.group, []Row{r})
 		if err == nil {
 			return refs
 		}
@@ -68,7 +68,7 @@ func (s *session) answered(ctx context.Context, to addressee, r row, users map[s
 }
 
 // parties are the author of a row and, of a private one, its recipient.
-func (s *session) parties(ctx context.Context, to addressee, r row) references {
+func (s *session) parties(ctx context.Context, to addressee, r Row) references {
 	users := map[string]ircd.User{s.person.id: s.User()}
 	if to.user != nil {
 		users[to.user.ID] = *to.user

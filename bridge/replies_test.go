@@ -13,8 +13,8 @@ import (
 )
 
 // threads is a room whose messages can answer others.
-func threads(name string, change func(*bridge.Channel)) bridge.Channel {
-	return room(name, func(c *bridge.Channel) {
+func threads(name string, change func(*bridge.Config)) bridge.Config {
+	return room(name, func(c *bridge.Config) {
 		c.Fields.Reply = "reply"
 		if change != nil {
 			change(c)
@@ -53,13 +53,13 @@ func TestReplies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
-				testReplies(t, threads("dev", func(c *bridge.Channel) { c.Filter = filter }))
+				testReplies(t, threads("dev", func(c *bridge.Config) { c.Filter = filter }))
 			})
 		})
 	}
 }
 
-func testReplies(t *testing.T, dev bridge.Channel) {
+func testReplies(t *testing.T, dev bridge.Config) {
 	c := newChat(t, nil, dev, threads("ops", nil), room("plain", nil))
 	addThreads(c.fake)
 	a, b := c.visit("ada", "#dev", "#ops", "#plain"), c.visit("bob", "#dev", "#ops")

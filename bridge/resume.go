@@ -31,7 +31,7 @@ type visit struct {
 
 // visit returns what the device knows of a channel; nil for sessions without a
 // device, and for clients that fetch the history by themselves.
-func (s *session) visit(c *channel, opts ircd.JoinOptions) *visit {
+func (s *session) visit(c *Channel, opts ircd.JoinOptions) *visit {
 	if s.backend.trails == nil || s.device == "" || !opts.Backlog {
 		return nil
 	}
@@ -53,7 +53,7 @@ func (s *session) visit(c *channel, opts ircd.JoinOptions) *visit {
 // already is not missed.
 func (s *session) revisit(j *joined) {
 	if j.received = nil; j.visit != nil {
-		j.visit = s.visit(j.channel, ircd.JoinOptions{Backlog: true})
+		j.visit = s.visit(j.Channel, ircd.JoinOptions{Backlog: true})
 		s.catchUp(j.visit, past{end: true}, j.view.feed.readTo())
 	}
 }
@@ -61,19 +61,19 @@ func (s *session) revisit(j *joined) {
 // has is all that this session knows the device to have: what it has shown arrives
 // in front of what it shows next.
 func (s *session) has(v *visit) trail {
-	t, h := s.backend.trails.get(v.key), horizonOf(s.member.account)
+	t, h := s.backend.trails.get(v.key), HorizonOf(s.member.account)
 	t.merge(v.asked, h)
 	t.merge(v.shown, h)
-	return t.asOf(h.now)
+	return t.asOf(h.Now)
 }
 
 // show notes a row that the client is shown. readTo is up to where the collection
 // had been read before.
-func (s *session) show(v *visit, r row, readTo time.Time) {
+func (s *session) show(v *visit, r Row, readTo time.Time) {
 	if v == nil || !v.caughtUp {
 		return
 	}
-	h := horizonOf(s.member.account)
+	h := HorizonOf(s.member.account)
 	v.shown.add(r, h)
 	v.shown.reach(readTo, h)
 	s.unproven = true
@@ -88,7 +88,7 @@ func (s *session) showEntry(j *joined, e *entry, readTo time.Time) {
 
 // keep adds to what is known of the device.
 func (s *session) keep(v *visit, news trail) {
-	s.backend.trails.merge(v.key, news, horizonOf(s.member.account))
+	s.backend.trails.merge(v.key, news, HorizonOf(s.member.account))
 }
 
 // catchUp notes that a client is shown what its device has missed.
@@ -99,7 +99,7 @@ func (s *session) catchUp(v *visit, p past, readTo time.Time) {
 		floor = stepOf(*p.floor)
 	}
 	if readTo.IsZero() { // nobody had ever said anything: from here on it is missed
-		readTo, _, _ = serverNow(s.member.account)
+		readTo, _, _ = ServerNow(s.member.account)
 	}
 	if len(p.list) > 0 {
 		for _, f := range p.list {
@@ -119,7 +119,7 @@ func (s *session) AskReceipt() bool {
 	s.unproven = false
 	if asked {
 		for _, v := range s.visits {
-			v.asked.merge(v.shown, horizonOf(s.member.account))
+			v.asked.merge(v.shown, HorizonOf(s.member.account))
 			v.shown = trail{}
 		}
 	}
@@ -138,13 +138,13 @@ func (s *session) Received() {
 
 // own notes a row that the client has sent. Unless it waits to be shown it, it has
 // it already.
-func (s *session) own(j *joined, r row, echo bool) {
+func (s *session) own(j *joined, r Row, echo bool) {
 	switch v := j.visit; {
 	case echo:
 		s.show(v, r, time.Time{})
 	case v != nil && v.caughtUp:
 		var sent trail
-		sent.add(r, horizonOf(s.member.account))
+		sent.add(r, HorizonOf(s.member.account))
 		s.keep(v, sent)
 	}
 }
@@ -166,7 +166,7 @@ type past struct {
 	list []found
 	end  bool // there is no more of it
 	// floor is the row up to which nothing is missed any more; nil if there is none.
-	floor *row
+	floor *Row
 	// notice says what was left out; empty if nothing was.
 	notice string
 }
@@ -174,7 +174,7 @@ type past struct {
 // past reads what a client is to be shown: what its device has missed, or the
 // latest messages; see latest for some.
 func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) (past, error) {
-	had, limit := j.had.asOf(dateLimit(s.member.account)), maxReturn
+	had, limit := j.had.asOf(DateLimit(s.member.account)), maxReturn
 	if j.visit != nil {
 		had, limit = s.has(j.visit), s.backend.opts.Resume.MaxMessages
 	}
@@ -213,7 +213,7 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 }
 
 // mark is as much of the row as tells its place, and not the whole list that it is in.
-func (f found) mark() *row { return &row{id: f.row.id, date: f.row.date} }
+func (f found) mark() *Row { return &Row{ID: f.row.ID, Date: f.row.Date} }
 
 // backlog reads the latest messages, not more than the channel's backlog but for what has
 // come since a JOIN whose backlog is due; see latest for some.
@@ -221,7 +221,7 @@ func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, er
 	since := h.dueSince(j)
 	list, end, cut, err := h.latest(ctx, nil, max(j.Backlog, 1), since, some)
 	p := past{list: list, end: end}
-	recent := len(list) > 0 && !since.IsZero() && !list[0].row.date.Before(since)
+	recent := len(list) > 0 && !since.IsZero() && !list[0].row.Date.Before(since)
 	if len(list) > 0 && !end {
 		p.floor = list[0].mark()
 	}
@@ -237,7 +237,7 @@ func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, er
 			what = "what was written since you have joined"
 		}
 		p.notice = fmt.Sprintf("Directus could not give %s in time: only the latest follow. The ones before them are shown by: /quote CHATHISTORY BEFORE %s timestamp=%s 500",
-			what, j.window(), list[0].row.shownAt().UTC().Format(timestampLayout))
+			what, j.window(), list[0].row.ShownAt().UTC().Format(TimestampLayout))
 	}
 	return p, err
 }
@@ -255,12 +255,12 @@ func (h *historian) dueSince(j *joined) time.Time {
 // leftOut says that more was missed than is shown, and how to see it.
 func leftOut(j *joined, much string, since time.Time) string {
 	return fmt.Sprintf("You have missed %s since %s UTC: the latest follow. The ones before them are shown by: /quote CHATHISTORY AFTER %s timestamp=%s 500",
-		much, since.UTC().Format("2006-01-02 15:04"), j.window(), since.UTC().Format(timestampLayout))
+		much, since.UTC().Format("2006-01-02 15:04"), j.window(), since.UTC().Format(TimestampLayout))
 }
 
 // window is what a command names to show the history of what is joined.
 func (j *joined) window() string {
-	if j.private {
+	if j.Private {
 		return "nick"
 	}
 	return j.Name

@@ -23,11 +23,11 @@ type remembering struct {
 }
 
 // newRemembering runs inside of a bubble.
-func newRemembering(t *testing.T, change func(*bridge.Options), channels ...bridge.Channel) *remembering {
+func newRemembering(t *testing.T, change func(*bridge.Options), channels ...bridge.Config) *remembering {
 	return newRememberingAt(t, directustest.FakeOptions{}, change, channels...)
 }
 
-func newRememberingAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Channel) *remembering {
+func newRememberingAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Config) *remembering {
 	r := &remembering{dir: t.TempDir(), most: 20}
 	r.chat = newChatAt(t, at, func(o *bridge.Options) {
 		if change != nil {

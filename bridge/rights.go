@@ -91,7 +91,7 @@ func (c *rightsCache) recent(ctx context.Context, collection string) (rights, er
 }
 
 // audience is that of a group, as Directus said last; empty if it did not.
-func (c *rightsCache) audience(g *group, nick []string) audience {
+func (c *rightsCache) audience(g *Group, nick []string) Audience {
 	c.mu.Lock()
 	all := c.all
 	c.mu.Unlock()
@@ -110,12 +110,12 @@ func (c *rightsCache) readable(collection string, fields []string) (readable []s
 // suffice reports whether the user may read a group, be it only those of its items that a
 // rule lets through. said is false where Directus has not told: a filter may look at other
 // collections, too.
-func (c *rightsCache) suffice(g *group) (readable, said bool) {
+func (c *rightsCache) suffice(g *Group) (readable, said bool) {
 	c.mu.Lock()
-	known, read := c.all != nil, c.all[g.collection]["read"]
+	known, read := c.all != nil, c.all[g.Collection]["read"]
 	c.mu.Unlock()
-	said = known && g.common
-	return said && read.Access != "none" && read.names(g.query...) && read.names(g.asked...), said
+	said = known && g.Common
+	return said && read.Access != "none" && read.names(g.Query...) && read.names(g.Asked...), said
 }
 
 // mayNotRead reports that nothing of a collection may be read, as Directus said last.

@@ -16,102 +16,102 @@ import (
 	"directus-ircd/directus"
 )
 
-// row is an item of a collection as far as a message needs it. Immutable.
-type row struct {
-	// id is the primary key as text, whatever its type; key is as Directus wrote it.
-	id  string
-	key json.RawMessage
-	// date is zero where the item has none that can be read; rawDate is as
+// Row is an item of a collection as far as a message needs it. Immutable.
+type Row struct {
+	// ID is the primary key as text, whatever its type; key is as Directus wrote it.
+	ID  string
+	Key json.RawMessage
+	// Date is zero where the item has none that can be read; rawDate is as
 	// Directus wrote it, to be compared by Directus.
-	date    time.Time
-	rawDate string
-	// at is the time under which the row is shown, see moment; zero: its date.
-	at time.Time
-	// seen is when the row came, where its date does not tell the time of the day and
+	Date    time.Time
+	RawDate string
+	// At is the time under which the row is shown, see moment; zero: its date.
+	At time.Time
+	// Seen is when the row came, where its date does not tell the time of the day and
 	// that is known; zero elsewhere.
-	seen time.Time
-	// author is the Directus user's id; empty if there is none.
-	author string
-	// recipient is the Directus user's id whom a private message is for.
-	recipient string
-	// text is as stored, or the beginning of that, with more bytes behind it: see
+	Seen time.Time
+	// Author is the Directus user's id; empty if there is none.
+	Author string
+	// Recipient is the Directus user's id whom a private message is for.
+	Recipient string
+	// Text is as stored, or the beginning of that, with more bytes behind it: see
 	// directus.MaxString. That of a reply is cut at maxQuoted.
-	text string
-	more int
-	// reply is the row that this one answers, as far as the user may read it.
-	reply *row
-	// values are the raw fields, to tell channels apart, but for long texts.
-	values map[string]json.RawMessage
+	Text string
+	More int
+	// Reply is the row that this one answers, as far as the user may read it.
+	Reply *Row
+	// Values are the raw fields, to tell channels apart, but for long texts.
+	Values map[string]json.RawMessage
 }
 
 const (
 
-	// maxKeptValue is how long the raw text of a row may be to be kept beside text.
-	maxKeptValue = 1 << 10
+	// MaxKeptValue is how long the raw text of a row may be to be kept beside text.
+	MaxKeptValue = 1 << 10
 )
 
-// parseRow reads an item. Only an item without a key is an error: everything
+// ParseRow reads an item. Only an item without a key is an error: everything
 // else may be missing, null or of another type, since Directus checks little
 // of what others write.
-func parseRow(raw json.RawMessage, f Fields) (row, error) {
+func ParseRow(raw json.RawMessage, f Fields) (Row, error) {
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &values); err != nil {
-		return row{}, fmt.Errorf("read item: %w", err)
+		return Row{}, fmt.Errorf("read item: %w", err)
 	}
-	r := row{values: values, key: values[f.key()]}
-	if r.id = scalar(r.key); r.id == "" {
-		return row{}, fmt.Errorf("read item: no primary key %q in it", f.key())
+	r := Row{Values: values, Key: values[f.Key()]}
+	if r.ID = Scalar(r.Key); r.ID == "" {
+		return Row{}, fmt.Errorf("read item: no primary key %q in it", f.Key())
 	}
-	r.rawDate = scalar(values[f.Date])
-	r.date = parseDate(r.rawDate)
-	r.text, r.more = directus.CutText(scalar(values[f.Text]))
-	if len(values[f.Text]) > maxKeptValue {
+	r.RawDate = Scalar(values[f.Date])
+	r.Date = parseDate(r.RawDate)
+	r.Text, r.More = directus.CutText(Scalar(values[f.Text]))
+	if len(values[f.Text]) > MaxKeptValue {
 		delete(values, f.Text)
 	}
-	r.author = related(values[f.Author])
+	r.Author = related(values[f.Author])
 	if f.Recipient != "" {
-		r.recipient = related(values[f.Recipient])
+		r.Recipient = related(values[f.Recipient])
 	}
 	if f.Reply != "" {
-		if answered, err := parseRow(values[f.Reply], f.bare()); err == nil {
-			answered.text, answered.more = text.Clip(answered.text, text.MaxQuoted), 0
-			r.reply = &answered
+		if answered, err := ParseRow(values[f.Reply], f.bare()); err == nil {
+			answered.Text, answered.More = text.Clip(answered.Text, text.MaxQuoted), 0
+			r.Reply = &answered
 		}
 		delete(values, f.Reply)
 	}
 	return r, nil
 }
 
-// says reports whether the row's whole text is the given one, as far as that is known
+// Says reports whether the row's whole text is the given one, as far as that is known
 // of a cut one.
-func (r row) says(text string) bool {
-	return len(text) == len(r.text)+r.more && strings.HasPrefix(text, r.text)
+func (r Row) Says(text string) bool {
+	return len(text) == len(r.Text)+r.More && strings.HasPrefix(text, r.Text)
 }
 
-// withoutTexts is the row as it is kept when its message is made.
-func (r row) withoutTexts() row {
-	r.text, r.more, r.reply = "", 0, nil
+// WithoutTexts is the row as it is kept when its message is made.
+func (r Row) WithoutTexts() Row {
+	r.Text, r.More, r.Reply = "", 0, nil
 	return r
 }
 
-// parse reads an item of the group.
-func (g *group) parse(raw json.RawMessage) (row, error) {
-	r, err := parseRow(raw, g.fields)
+// Parse reads an item of the group.
+func (g *Group) Parse(raw json.RawMessage) (Row, error) {
+	r, err := ParseRow(raw, g.Fields)
 	if err != nil {
-		return row{}, err
+		return Row{}, err
 	}
-	r.date = g.dates.parse(r.rawDate)
-	if r.reply != nil {
-		r.reply.date = g.dates.parse(r.reply.rawDate)
+	r.Date = g.Dates.Parse(r.RawDate)
+	if r.Reply != nil {
+		r.Reply.Date = g.Dates.Parse(r.Reply.RawDate)
 	}
-	g.dates.learn(r.rawDate)
+	g.Dates.learn(r.RawDate)
 	return r, nil
 }
 
 // related gives the key of a related item, which stands there bare or in an
 // object.
 func related(raw json.RawMessage) string {
-	if key := scalar(raw); key != "" {
+	if key := Scalar(raw); key != "" {
 		return key
 	}
 	var nested struct {
@@ -120,12 +120,12 @@ func related(raw json.RawMessage) string {
 	if json.Unmarshal(raw, &nested) != nil {
 		return ""
 	}
-	return scalar(nested.ID)
+	return Scalar(nested.ID)
 }
 
-// scalar gives the text of a JSON string, number or boolean, which the decoder has found
+// Scalar gives the text of a JSON string, number or boolean, which the decoder has found
 // to be well formed, else "".
-func scalar(raw json.RawMessage) string {
+func Scalar(raw json.RawMessage) string {
 	if len(raw) == 0 {
 		return ""
 	}
@@ -147,14 +147,14 @@ func scalar(raw json.RawMessage) string {
 }
 
 // parseDate is parseDateIn with UTC.
-func parseDate(s string) time.Time { return parseDateIn(s, nil) }
+func parseDate(s string) time.Time { return ParseDateIn(s, nil) }
 
-// parseDateIn accepts the forms that Directus gives: with zone and milliseconds for a
+// ParseDateIn accepts the forms that Directus gives: with zone and milliseconds for a
 // timestamp, without either for a dateTime, which is then of a zone (nil: UTC), and a
 // day for a date, which begins in UTC. What is finer than a millisecond counts for
 // nobody.
-func parseDateIn(s string, zone *time.Location) time.Time {
-	if zone == nil || isDay(s) {
+func ParseDateIn(s string, zone *time.Location) time.Time {
+	if zone == nil || IsDay(s) {
 		zone = time.UTC
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", time.DateOnly} {
@@ -165,16 +165,16 @@ func parseDateIn(s string, zone *time.Location) time.Time {
 	return time.Time{}
 }
 
-// compareRows orders by date and then by key, which is the order of the
+// CompareRows orders by date and then by key, which is the order of the
 // collection. Keys that are numbers compare as numbers.
-func compareRows(a, b row) int {
-	if c := a.date.Compare(b.date); c != 0 {
+func CompareRows(a, b Row) int {
+	if c := a.Date.Compare(b.Date); c != 0 {
 		return c
 	}
-	return compareIDs(a.id, b.id)
+	return CompareIDs(a.ID, b.ID)
 }
 
-func compareIDs(a, b string) int {
+func CompareIDs(a, b string) int {
 	if !isNumber(a) || !isNumber(b) {
 		return strings.Compare(a, b)
 	}
@@ -187,13 +187,13 @@ func compareIDs(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }
 
-// hasNumber reports that the key is a number to Directus. It refuses to compare
+// HasNumber reports that the key is a number to Directus. It refuses to compare
 // others by anything but equality, whatever the database could do; what it writes
 // as a text may be a number too large for JSON, or none.
-func (r row) hasNumber() bool { return len(r.key) > 0 && r.key[0] != '"' }
+func (r Row) HasNumber() bool { return len(r.Key) > 0 && r.Key[0] != '"' }
 
 // sameKind reports that two keys can be of one field.
-func sameKind(a, b string) bool { return isNumber(a) == isNumber(b) && isUUID(a) == isUUID(b) }
+func sameKind(a, b string) bool { return isNumber(a) == isNumber(b) && IsUUID(a) == IsUUID(b) }
 
 // isNumber recognises whole numbers of any size, as databases write them.
 func isNumber(id string) bool {
@@ -206,11 +206,11 @@ func isNumber(id string) bool {
 	return digits != "" && (digits[0] != '0' || id == "0")
 }
 
-// isUUID tells collections whose key a client may choose from those that count.
-func isUUID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
+// IsUUID tells collections whose key a client may choose from those that count.
+func IsUUID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
 
-// keyValue is a key as it is written into a relation: numbers as such.
-func keyValue(id string) any {
+// KeyValue is a key as it is written into a relation: numbers as such.
+func KeyValue(id string) any {
 	if n, err := strconv.ParseInt(id, 10, 64); err == nil && strconv.FormatInt(n, 10) == id {
 		return json.Number(id)
 	}

@@ -10,27 +10,27 @@ import (
 
 func TestParseRow(t *testing.T) {
 	at := time.Date(2026, 11, 23, 13, 18, 39, 0, time.UTC)
-	for item, want := range map[string]row{
+	for item, want := range map[string]Row{
 		`{"id":7,"text":"hi","user_created":"u1","date_created":"2026-11-23T13:18:39.984Z"}`: {
-			id: "7", text: "hi", author: "u1", date: at.Add(984 * time.Millisecond)},
-		`{"id":"k","text":null,"user_created":null,"date_created":null}`:                           {id: "k"},
-		`{"id":"k","user_created":{"id":"u2","first_name":"Ada"}}`:                                 {id: "k", author: "u2"},
-		`{"id":9007199254740993,"text":5,"date_created":"2026-11-23T13:18:39"}`:                    {id: "9007199254740993", text: "5", date: at},
-		`{"id":1,"text":{"a":1},"user_created":{"name":"x"},"date_created":"yesterday"}`:           {id: "1"},
-		`{"id":1,"text":"micro","date_created":"2026-11-23T13:18:39.123456Z"}`:                     {id: "1", text: "micro", date: at.Add(123 * time.Millisecond)},
-		`{"id":1,"text":"zone","date_created":"2026-11-23T15:18:39+02:00"}`:                        {id: "1", text: "zone", date: at},
-		`{"id":1,"text":["x"],"user_created":[],"date_created":{"x":"2026-11-23T15:18:39+02:00"}}`: {id: "1"},
+			ID: "7", Text: "hi", Author: "u1", Date: at.Add(984 * time.Millisecond)},
+		`{"id":"k","text":null,"user_created":null,"date_created":null}`:                           {ID: "k"},
+		`{"id":"k","user_created":{"id":"u2","first_name":"Ada"}}`:                                 {ID: "k", Author: "u2"},
+		`{"id":9007199254740993,"text":5,"date_created":"2026-11-23T13:18:39"}`:                    {ID: "9007199254740993", Text: "5", Date: at},
+		`{"id":1,"text":{"a":1},"user_created":{"name":"x"},"date_created":"yesterday"}`:           {ID: "1"},
+		`{"id":1,"text":"micro","date_created":"2026-11-23T13:18:39.123456Z"}`:                     {ID: "1", Text: "micro", Date: at.Add(123 * time.Millisecond)},
+		`{"id":1,"text":"zone","date_created":"2026-11-23T15:18:39+02:00"}`:                        {ID: "1", Text: "zone", Date: at},
+		`{"id":1,"text":["x"],"user_created":[],"date_created":{"x":"2026-11-23T15:18:39+02:00"}}`: {ID: "1"},
 	} {
-		got, err := parseRow(json.RawMessage(item), guideFields)
+		got, err := ParseRow(json.RawMessage(item), GuideFields)
 		if err != nil {
 			t.Errorf("%s: %v", item, err)
 		}
-		if got.id != want.id || got.text != want.text || got.author != want.author || !got.date.Equal(want.date) {
+		if got.ID != want.ID || got.Text != want.Text || got.Author != want.Author || !got.Date.Equal(want.Date) {
 			t.Errorf("%s: got %+v, want %+v", item, got, want)
 		}
 	}
 	for _, item := range []string{``, `{}`, `[]`, `null`, `7`, `{"id":null}`, `{"id":{}}`, `{"id":1`} {
-		if got, err := parseRow(json.RawMessage(item), guideFields); err == nil {
+		if got, err := ParseRow(json.RawMessage(item), GuideFields); err == nil {
 			t.Errorf("%s: got %+v, want an error", item, got)
 		}
 	}
@@ -42,19 +42,19 @@ func FuzzParseRow(f *testing.F) {
 	f.Add(`{"id":"3f6b2c3e-0000-4000-8000-000000000000","text":null,"user_created":null,"date_created":null}`)
 	f.Add(`{"id":1e400,"text":{"a":1},"user_created":[7],"date_created":"99999-01-01T00:00:00Z","reply_to":{"id":2,"text":"q"}}`)
 	f.Fuzz(func(t *testing.T, item string) {
-		r, err := parseRow(json.RawMessage(item), guideFields)
+		r, err := ParseRow(json.RawMessage(item), GuideFields)
 		if err != nil {
 			return
 		}
-		if !r.date.IsZero() && !r.date.Equal(r.date.Truncate(time.Millisecond)) {
-			t.Fatalf("date %v", r.date)
+		if !r.Date.IsZero() && !r.Date.Equal(r.Date.Truncate(time.Millisecond)) {
+			t.Fatalf("date %v", r.Date)
 		}
-		if r.text != strings.ToValidUTF8(r.text, "") || !strings.Contains(item, "id") {
+		if r.Text != strings.ToValidUTF8(r.Text, "") || !strings.Contains(item, "id") {
 			t.Fatalf("%q is read as %+v", item, r)
 		}
-		for i := range len(messageID(r)) {
-			if c := messageID(r)[i]; c <= ' ' || c >= 0x7f || c == ':' || c == ';' || c == ',' {
-				t.Fatalf("msgid %q", messageID(r))
+		for i := range len(MessageID(r)) {
+			if c := MessageID(r)[i]; c <= ' ' || c >= 0x7f || c == ':' || c == ';' || c == ',' {
+				t.Fatalf("msgid %q", MessageID(r))
 			}
 		}
 	})
@@ -62,17 +62,17 @@ func FuzzParseRow(f *testing.F) {
 
 func TestCompareRows(t *testing.T) {
 	at := time.Now()
-	rows := []row{{id: "9", date: at}, {id: "10", date: at}, {id: "2", date: at.Add(time.Second)}}
+	rows := []Row{{ID: "9", Date: at}, {ID: "10", Date: at}, {ID: "2", Date: at.Add(time.Second)}}
 	for i := range rows[1:] {
-		if compareRows(rows[i], rows[i+1]) >= 0 || compareRows(rows[i+1], rows[i]) <= 0 {
+		if CompareRows(rows[i], rows[i+1]) >= 0 || CompareRows(rows[i+1], rows[i]) <= 0 {
 			t.Errorf("%v is not before %v", rows[i], rows[i+1])
 		}
 	}
 	numbers := []string{"-18446744073709551616", "-10", "-9", "0", "9", "10", "9223372036854775807", "9223372036854775808", "18446744073709551615"}
-	if !slices.IsSortedFunc(numbers, compareIDs) || compareIDs("9", "-9") <= 0 {
+	if !slices.IsSortedFunc(numbers, CompareIDs) || CompareIDs("9", "-9") <= 0 {
 		t.Error("numbers do not compare by their values")
 	}
-	if compareIDs("b", "a") <= 0 || compareIDs("a", "a") != 0 {
+	if CompareIDs("b", "a") <= 0 || CompareIDs("a", "a") != 0 {
 		t.Error("text keys do not compare as text")
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"directus-ircd/directus"
 )
 
-// scan reads the rows of a filter page by page in the order of the collection,
+// Scan reads the rows of a filter page by page in the order of the collection,
 // by date and then by key, or backwards. All that reads many rows goes this way:
 // catch-up, backlog and history.
 //
@@ -25,28 +25,28 @@ import (
 // Of rows too long for one answer the places are read first, and the rows by their keys:
 // a database without an index on the date sorts whole rows for each page, and had to sort
 // them as often as their texts make answers.
-type scan struct {
-	account *directus.Account
-	group   *group
-	base    directus.Filter
-	down    bool // newest first
-	// size is how many rows are asked for at once, at most: see limit.
-	size int
+type Scan struct {
+	Account *directus.Account
+	Group   *Group
+	Base    directus.Filter
+	Down    bool // newest first
+	// Size is how many rows are asked for at once, at most: see limit.
+	Size int
 	// fit is how many of them at most, as more were too large an answer; 0: not known.
 	fit int
-	// start is a row near which a date with many rows may be entered: what lies
+	// Start is a row near which a date with many rows may be entered: what lies
 	// on its other side is not wanted. Its id is empty if there is none.
-	start row
+	Start Row
 
-	done   bool      // there are no more rows
-	bound  time.Time // what is left begins there, going up, or ends before it, going down; zero: all
+	Done   bool      // there are no more rows
+	Bound  time.Time // what is left begins there, going up, or ends before it, going down; zero: all
 	offset int       // of these, the rows read; only where dates do not come in their own order
-	crowd  *crowd    // the date that is being read by keys; nil if none is
-	placed *placed   // a page whose rows are being read by keys; nil if none is
+	tie    *tie      // the date that is being read by keys; nil if none is
+	placed *Placed   // a page whose rows are being read by keys; nil if none is
 }
 
-// crowd is a date with more rows than a page holds.
-type crowd struct {
+// tie is a date with more rows than a page holds.
+type tie struct {
 	date time.Time
 	// Numbers are read by comparison: last is the key of the last row read, nil before
 	// the first, and operator compares the next keys with it.
@@ -60,14 +60,14 @@ type crowd struct {
 	left  []string
 }
 
-// next reads the next rows, in the direction of the scan. None may come though
+// Next reads the next rows, in the direction of the scan. None may come though
 // there are more: go on until done. dense says that they are a part of those of
 // their date; else all rows of a date come together.
-func (s *scan) next(ctx context.Context) (rows []row, dense bool, err error) {
+func (s *Scan) Next(ctx context.Context) (rows []Row, dense bool, err error) {
 	switch {
 	case s.placed != nil:
 		return s.nextOfPlaced(ctx)
-	case s.crowd != nil:
+	case s.tie != nil:
 		rows, err = s.nextOfCrowd(ctx)
 		return rows, true, err
 	}
@@ -76,27 +76,27 @@ func (s *scan) next(ctx context.Context) (rows []row, dense bool, err error) {
 		return nil, false, err
 	}
 	if rows = s.turnPage(rows, more); whole || len(rows) == 0 {
-		return rows, s.crowd != nil, nil
+		return rows, s.tie != nil, nil
 	}
-	s.placed, s.done = &placed{left: rows, last: s.done}, false
+	s.placed, s.Done = &Placed{Left: rows, last: s.Done}, false
 	return s.nextOfPlaced(ctx)
 }
 
 // turnPage makes the scan go on behind a page, and returns the rows of it that come now.
-func (s *scan) turnPage(rows []row, more bool) []row {
+func (s *Scan) turnPage(rows []Row, more bool) []Row {
 	read := len(rows)
-	rows = slices.DeleteFunc(rows, func(r row) bool { return r.date.IsZero() })
+	rows = slices.DeleteFunc(rows, func(r Row) bool { return r.Date.IsZero() })
 	s.sort(rows)
 	switch {
 	case !more:
-		s.done = true
+		s.Done = true
 		return rows
 	case len(rows) == 0:
 		s.offset += read
 		return nil
 	}
-	last := rows[len(rows)-1].date
-	whole := slices.IndexFunc(rows, func(r row) bool { return r.date.Equal(last) })
+	last := rows[len(rows)-1].Date
+	whole := slices.IndexFunc(rows, func(r Row) bool { return r.Date.Equal(last) })
 	if whole == 0 && s.offset == 0 {
 		s.enter(rows[0])
 		return nil
@@ -110,60 +110,60 @@ func (s *scan) turnPage(rows []row, more bool) []row {
 // turn moves the bound to the last date of a full page: that is read again, with all
 // its rows. Where the clock of a dateTime field was set back, at the end of summer
 // time, that is no step ahead: then it is false, and all rows of the page count.
-func (s *scan) turn(last time.Time, whole, read int) bool {
+func (s *Scan) turn(last time.Time, whole, read int) bool {
 	bound := last
-	if s.down {
-		bound = last.Add(s.group.dates.unit())
+	if s.Down {
+		bound = last.Add(s.Group.Dates.Unit())
 	}
-	ahead := bound.After(s.bound)
-	if s.down {
-		ahead = s.bound.IsZero() || bound.Before(s.bound)
+	ahead := bound.After(s.Bound)
+	if s.Down {
+		ahead = s.Bound.IsZero() || bound.Before(s.Bound)
 	}
 	if whole == 0 || !ahead {
 		s.offset += read
 		return false
 	}
-	s.bound, s.offset = bound, 0
+	s.Bound, s.offset = bound, 0
 	return true
 }
 
 // rest is the filter for what is left.
-func (s *scan) rest() directus.Filter {
+func (s *Scan) rest() directus.Filter {
 	switch {
-	case s.bound.IsZero():
-		return s.group.dated(s.base)
-	case s.down:
-		return directus.And(s.base, s.group.dates.before(s.bound))
+	case s.Bound.IsZero():
+		return s.Group.Dated(s.Base)
+	case s.Down:
+		return directus.And(s.Base, s.Group.Dates.Before(s.Bound))
 	}
-	return directus.And(s.base, s.group.dates.from(s.bound))
+	return directus.And(s.Base, s.Group.Dates.From(s.Bound))
 }
 
 // enter begins to read a date by keys.
-func (s *scan) enter(first row) {
-	s.crowd = &crowd{date: first.date, texts: !first.hasNumber()}
-	if s.crowd.texts || !s.startsAt(first.date, first.id) {
+func (s *Scan) enter(first Row) {
+	s.tie = &tie{date: first.Date, texts: !first.HasNumber()}
+	if s.tie.texts || !s.startsAt(first.Date, first.ID) {
 		return
 	}
-	s.crowd.operator = "_gte"
-	if s.down {
-		s.crowd.operator = "_lte"
+	s.tie.operator = "_gte"
+	if s.Down {
+		s.tie.operator = "_lte"
 	}
-	s.crowd.last = json.Number(s.start.id)
+	s.tie.last = json.Number(s.Start.ID)
 }
 
 // startsAt reports that nothing is wanted of the rows of a date on one side of start.
-func (s *scan) startsAt(date time.Time, id string) bool {
-	return s.start.id != "" && s.start.date.Equal(date) && sameKind(s.start.id, id)
+func (s *Scan) startsAt(date time.Time, id string) bool {
+	return s.Start.ID != "" && s.Start.Date.Equal(date) && sameKind(s.Start.ID, id)
 }
 
-func (s *scan) nextOfCrowd(ctx context.Context) ([]row, error) {
-	c := s.crowd
+func (s *Scan) nextOfCrowd(ctx context.Context) ([]Row, error) {
+	c := s.tie
 	if c.texts {
 		return s.nextOfTexts(ctx)
 	}
-	filter := directus.And(s.base, s.group.dates.of(c.date))
+	filter := directus.And(s.Base, s.Group.Dates.Of(c.date))
 	if c.last != nil {
-		filter = directus.And(filter, directus.Compare(s.group.fields.key(), c.operator, c.last))
+		filter = directus.And(filter, directus.Compare(s.Group.Fields.Key(), c.operator, c.last))
 	}
 	rows, more, err := s.readCrowd(ctx, filter)
 	if err != nil {
@@ -173,25 +173,25 @@ func (s *scan) nextOfCrowd(ctx context.Context) ([]row, error) {
 		s.leave()
 		return rows, nil
 	}
-	c.last, c.operator = rows[len(rows)-1].key, "_gt"
-	if s.down {
+	c.last, c.operator = rows[len(rows)-1].Key, "_gt"
+	if s.Down {
 		c.operator = "_lt"
 	}
 	return rows, nil
 }
 
 // leave goes on behind the date of a crowd.
-func (s *scan) leave() {
-	s.bound = s.crowd.date
-	if !s.down {
-		s.bound = s.bound.Add(s.group.dates.unit())
+func (s *Scan) leave() {
+	s.Bound = s.tie.date
+	if !s.Down {
+		s.Bound = s.Bound.Add(s.Group.Dates.Unit())
 	}
-	s.crowd = nil
+	s.tie = nil
 }
 
 // nextOfTexts reads the rows of the next keys of a crowd.
-func (s *scan) nextOfTexts(ctx context.Context) ([]row, error) {
-	c := s.crowd
+func (s *Scan) nextOfTexts(ctx context.Context) ([]Row, error) {
+	c := s.tie
 	if !c.known {
 		keys, err := s.keysOf(ctx, c.date)
 		if err != nil {
@@ -199,12 +199,12 @@ func (s *scan) nextOfTexts(ctx context.Context) ([]row, error) {
 		}
 		c.left, c.known = keys, true
 	}
-	page := c.left[:min(s.limit(ctx), len(c.left))]
-	var rows []row
+	page := c.left[:min(s.Limit(ctx), len(c.left))]
+	var rows []Row
 	if len(page) > 0 {
 		var err error
-		filter := directus.And(s.base, directus.Compare(s.group.fields.key(), "_in", page))
-		rows, _, err = s.ask(ctx, directus.Query{Filter: filter, Limit: len(page)})
+		filter := directus.And(s.Base, directus.Compare(s.Group.Fields.Key(), "_in", page))
+		rows, _, err = s.Ask(ctx, directus.Query{Filter: filter, Limit: len(page)})
 		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
 			return nil, nil
 		}
@@ -221,17 +221,17 @@ func (s *scan) nextOfTexts(ctx context.Context) ([]row, error) {
 
 // keysOf reads the keys of a date, in the direction of the scan, from start on if that
 // is of the date.
-func (s *scan) keysOf(ctx context.Context, date time.Time) ([]string, error) {
-	filter := directus.And(s.base, s.group.dates.of(date))
-	keys, err := readKeys(ctx, s.account, s.group, filter, maxCrowd)
+func (s *Scan) keysOf(ctx context.Context, date time.Time) ([]string, error) {
+	filter := directus.And(s.Base, s.Group.Dates.Of(date))
+	keys, err := ReadKeys(ctx, s.Account, s.Group, filter, maxTie)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(keys, compareIDs)
+	slices.SortFunc(keys, CompareIDs)
 	if len(keys) > 0 && s.startsAt(date, keys[0]) {
-		i, found := slices.BinarySearchFunc(keys, s.start.id, compareIDs)
+		i, found := slices.BinarySearchFunc(keys, s.Start.ID, CompareIDs)
 		switch {
-		case !s.down:
+		case !s.Down:
 			keys = keys[i:]
 		case found:
 			keys = keys[:i+1]
@@ -239,37 +239,37 @@ func (s *scan) keysOf(ctx context.Context, date time.Time) ([]string, error) {
 			keys = keys[:i]
 		}
 	}
-	if s.down {
+	if s.Down {
 		slices.Reverse(keys)
 	}
 	return keys, nil
 }
 
-// maxCrowd is how many keys of one date are read, where they are texts: all that an
+// maxTie is how many keys of one date are read, where they are texts: all that an
 // import has left there, at a hundred thousand rows a matter of 200 questions.
-const maxCrowd = 100_000
+const maxTie = 100_000
 
-// readKeys reads the keys that match a filter, in the order that the database has for
+// ReadKeys reads the keys that match a filter, in the order that the database has for
 // them, more than most if there are more. Each page begins with the last key of the one
 // before, to see that none has come or gone in front of it.
-func readKeys(ctx context.Context, account *directus.Account, g *group, filter directus.Filter, most int) ([]string, error) {
-	key := g.fields.key()
+func ReadKeys(ctx context.Context, account *directus.Account, g *Group, filter directus.Filter, most int) ([]string, error) {
+	key := g.Fields.Key()
 	var keys []string
 	for {
-		size, overlap := pageLimit(ctx, account, maxPage), 0
+		size, overlap := PageLimit(ctx, account, MaxPage), 0
 		if len(keys) > 0 && size > 1 {
 			overlap = 1
 		}
 		var items []map[string]json.RawMessage
 		q := directus.Query{Fields: []string{key}, Filter: filter, Sort: []string{key}, Limit: size, Offset: len(keys) - overlap}
-		if err := account.Items(ctx, g.collection, q, &items); err != nil {
-			return nil, fmt.Errorf("read keys of collection %s: %w", g.collection, err)
+		if err := account.Items(ctx, g.Collection, q, &items); err != nil {
+			return nil, fmt.Errorf("read keys of collection %s: %w", g.Collection, err)
 		}
-		if overlap > 0 && (len(items) == 0 || scalar(items[0][key]) != keys[len(keys)-1]) {
-			return nil, errMoved
+		if overlap > 0 && (len(items) == 0 || Scalar(items[0][key]) != keys[len(keys)-1]) {
+			return nil, ErrMoved
 		}
 		for _, item := range items[overlap:] {
-			keys = append(keys, scalar(item[key]))
+			keys = append(keys, Scalar(item[key]))
 		}
 		if len(items) < size || len(keys) > most {
 			return keys, nil
@@ -280,25 +280,25 @@ func readKeys(ctx context.Context, account *directus.Account, g *group, filter d
 var (
 	// errForeign says that Directus gave what was not asked for.
 	errForeign = errors.New("directus gave messages between others")
-	// errMoved says that rows came or went between two pages, where that matters.
+	// ErrMoved says that rows came or went between two pages, where that matters.
 	// The next attempt finds them.
-	errMoved = errors.New("messages of one date have changed while they were read")
+	ErrMoved = errors.New("messages of one date have changed while they were read")
 )
 
 // page reads the next page of what is left. If its rows are not whole, they are too long
 // for one answer, and have no more than a key and a date.
-func (s *scan) page(ctx context.Context) (rows []row, whole, more bool, err error) {
+func (s *Scan) page(ctx context.Context) (rows []Row, whole, more bool, err error) {
 	q := directus.Query{
-		Filter: s.rest(), Sort: s.order(s.group.dates.field, s.group.fields.key()),
-		Limit: pageLimit(ctx, s.account, s.size), Offset: s.offset,
+		Filter: s.rest(), Sort: s.order(s.Group.Dates.field, s.Group.Fields.Key()),
+		Limit: PageLimit(ctx, s.Account, s.Size), Offset: s.offset,
 	}
 	whole = s.room() >= q.Limit
 	if whole {
-		rows, more, err = s.ask(ctx, q)
+		rows, more, err = s.Ask(ctx, q)
 		whole = q.Limit == 1 || !errors.Is(err, directus.ErrTooLarge)
 	}
 	if !whole {
-		rows, more, err = readPlaces(ctx, s.account, s.group, q)
+		rows, more, err = ReadPlaces(ctx, s.Account, s.Group, q)
 	}
 	if err == nil && more && len(rows) == 0 {
 		err = errForeign
@@ -306,10 +306,10 @@ func (s *scan) page(ctx context.Context) (rows []row, whole, more bool, err erro
 	return rows, whole, more, err
 }
 
-func (s *scan) readCrowd(ctx context.Context, filter directus.Filter) (rows []row, more bool, err error) {
+func (s *Scan) readCrowd(ctx context.Context, filter directus.Filter) (rows []Row, more bool, err error) {
 	for {
-		n := s.limit(ctx)
-		rows, more, err = s.ask(ctx, directus.Query{Filter: filter, Sort: s.order(s.group.fields.key()), Limit: n})
+		n := s.Limit(ctx)
+		rows, more, err = s.Ask(ctx, directus.Query{Filter: filter, Sort: s.order(s.Group.Fields.Key()), Limit: n})
 		if n <= 1 || !errors.Is(err, directus.ErrTooLarge) {
 			break
 		}
@@ -321,8 +321,8 @@ func (s *scan) readCrowd(ctx context.Context, filter directus.Filter) (rows []ro
 }
 
 // order is that of some fields, in the direction of the scan.
-func (s *scan) order(fields ...string) []string {
-	if s.down {
+func (s *Scan) order(fields ...string) []string {
+	if s.Down {
 		for i := range fields {
 			fields[i] = "-" + fields[i]
 		}
@@ -330,46 +330,46 @@ func (s *scan) order(fields ...string) []string {
 	return fields
 }
 
-// ask reads rows, and goes on with fewer at once if they are too large an answer.
-func (s *scan) ask(ctx context.Context, q directus.Query) (rows []row, more bool, err error) {
+// Ask reads rows, and goes on with fewer at once if they are too large an answer.
+func (s *Scan) Ask(ctx context.Context, q directus.Query) (rows []Row, more bool, err error) {
 	if q.Limit > 1 { // one row comes whatever it takes
-		q.MaxAnswer = maxRowsAnswer
+		q.MaxAnswer = MaxRowsAnswer
 	}
-	rows, more, err = readRows(ctx, s.account, s.group, q)
+	rows, more, err = ReadRows(ctx, s.Account, s.Group, q)
 	if errors.Is(err, directus.ErrTooLarge) {
 		s.fit = max(1, q.Limit/4)
 	}
 	return rows, more, err
 }
 
-// limit is how many rows are asked for at once: as many as probably fit into an answer.
-func (s *scan) limit(ctx context.Context) int {
-	return min(pageLimit(ctx, s.account, s.size), s.room())
+// Limit is how many rows are asked for at once: as many as probably fit into an answer.
+func (s *Scan) Limit(ctx context.Context) int {
+	return min(PageLimit(ctx, s.Account, s.Size), s.room())
 }
 
 // room is how many rows probably fit into an answer.
-func (s *scan) room() int {
-	if n := s.group.weight.fit(); s.fit == 0 || n < s.fit {
+func (s *Scan) room() int {
+	if n := s.Group.weight.fit(); s.fit == 0 || n < s.fit {
 		return n
 	}
 	return s.fit
 }
 
 // sort orders rows that are equal as they are given.
-func (s *scan) sort(rows []row) {
-	slices.SortStableFunc(rows, compareRows)
-	if s.down {
+func (s *Scan) sort(rows []Row) {
+	slices.SortStableFunc(rows, CompareRows)
+	if s.Down {
 		slices.Reverse(rows)
 	}
 }
 
 // nextOfPlaced reads the next rows of a page whose places are known. What does not match
 // any more is left out.
-func (s *scan) nextOfPlaced(ctx context.Context) ([]row, bool, error) {
+func (s *Scan) nextOfPlaced(ctx context.Context) ([]Row, bool, error) {
 	p := *s.placed
-	keys, dense := p.cut(min(s.room(), pageLimit(ctx, s.account, maxPage)))
-	filter := directus.And(s.base, directus.Compare(s.group.fields.key(), "_in", keys))
-	rows, _, err := s.ask(ctx, directus.Query{Filter: filter, Limit: len(keys)})
+	keys, dense := p.Cut(min(s.room(), PageLimit(ctx, s.Account, MaxPage)))
+	filter := directus.And(s.Base, directus.Compare(s.Group.Fields.Key(), "_in", keys))
+	rows, _, err := s.Ask(ctx, directus.Query{Filter: filter, Limit: len(keys)})
 	if errors.Is(err, directus.ErrTooLarge) && len(keys) > 1 {
 		return nil, dense, nil
 	}
@@ -377,8 +377,8 @@ func (s *scan) nextOfPlaced(ctx context.Context) ([]row, bool, error) {
 		return nil, dense, err
 	}
 	s.sort(rows)
-	if s.placed = &p; len(p.left) == 0 {
-		s.placed, s.done = nil, p.last
+	if s.placed = &p; len(p.Left) == 0 {
+		s.placed, s.Done = nil, p.last
 	}
 	return rows, dense, nil
 }

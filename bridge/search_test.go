@@ -57,7 +57,7 @@ func testFindsByFutureNick(t *testing.T, at aDirectus) {
 			t.Fatal(err)
 		}
 	}
-	b, err := bridge.New(bridge.Options{State: state, Client: at.client, Channels: []bridge.Channel{messages("messages")}, NickFields: []string{"first_name"}, Logger: logger(t)})
+	b, err := bridge.New(bridge.Options{State: state, Client: at.client, Channels: []bridge.Config{messages("messages")}, NickFields: []string{"first_name"}, Logger: logger(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ type letter struct {
 }
 
 // item is what is created.
-func (l letter) item(c *channel) map[string]any {
+func (l letter) item(c *Channel) map[string]any {
 	item := maps.Clone(c.Set)
 	if item == nil {
 		item = map[string]any{}
@@ -56,7 +56,7 @@ func (l letter) item(c *channel) map[string]any {
 		item[c.Fields.Recipient] = l.recipient
 	}
 	if l.reply != "" {
-		item[c.Fields.Reply] = keyValue(l.reply)
+		item[c.Fields.Reply] = KeyValue(l.reply)
 	}
 	return item
 }
@@ -66,7 +66,7 @@ type delivery struct {
 	letter
 	member  *member
 	feed    *feed
-	channel *channel
+	channel *Channel
 	item    map[string]any
 	// once is a condition that only this message meets: its nonce or the key
 	// chosen for it. Empty where the collection has room for neither.
@@ -92,11 +92,11 @@ type delivery struct {
 // send stores a message and returns it as stored. It never sends a message twice
 // where the first may have been stored, unless the collection refuses doubles.
 // The error is an *ircd.Error.
-func (m *member) send(ctx context.Context, c *channel, f *feed, out letter) (row, error) {
+func (m *member) send(ctx context.Context, c *Channel, f *feed, out letter) (Row, error) {
 	d := &delivery{letter: out, member: m, feed: f, channel: c, item: out.item(c)}
 	patience := m.patience()
 	if patience == 0 {
-		return row{}, sendError(out.target, directus.ErrNotConnected)
+		return Row{}, sendError(out.target, directus.ErrNotConnected)
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -108,12 +108,12 @@ func (m *member) send(ctx context.Context, c *channel, f *feed, out letter) (row
 		return r, nil
 	}
 	if d.doubtful && errors.Is(err, directus.ErrUnconfirmed) {
-		return row{}, unconfirmed(out.target, err)
+		return Row{}, unconfirmed(out.target, err)
 	}
-	if errors.Is(err, errHidden) {
-		return row{}, hidden(out.target, err)
+	if errors.Is(err, ErrHidden) {
+		return Row{}, hidden(out.target, err)
 	}
-	return row{}, sendError(out.target, err)
+	return Row{}, sendError(out.target, err)
 }
 
 // identify gives the message something to be recognised by.
@@ -130,7 +130,7 @@ func (d *delivery) identify(ctx context.Context) {
 		d.once = directus.Filter{d.channel.Fields.Nonce: map[string]any{"_eq": nonce}}
 	case choosable && d.mayChooseKey(ctx):
 		key := uuid.NewString()
-		field := d.channel.Fields.key()
+		field := d.channel.Fields.Key()
 		d.item[field] = key
 		d.once = directus.Filter{field: map[string]any{"_eq": key}}
 	}
@@ -139,8 +139,8 @@ func (d *delivery) identify(ctx context.Context) {
 // mayChooseKey asks before it tries: an item refused for its key could not be
 // told from one that is stored and hidden.
 func (d *delivery) mayChooseKey(ctx context.Context) bool {
-	r, err := d.member.rights.recent(ctx, d.feed.group.collection)
-	return err == nil && r.mayChooseKey(d.channel.Fields.key())
+	r, err := d.member.rights.recent(ctx, d.feed.group.Collection)
+	return err == nil && r.mayChooseKey(d.channel.Fields.Key())
 }
 
 // mayHedge reports that a create may go over the socket: that REST may be asked the
@@ -155,10 +155,10 @@ func (d *delivery) mayHedge(ctx context.Context) bool {
 }
 
 // run tries until the outcome is known or ctx ends.
-func (d *delivery) run(ctx context.Context) (row, error) {
+func (d *delivery) run(ctx context.Context) (Row, error) {
 	for {
 		if err := errors.Join(ctx.Err(), d.member.rt.Ready(ctx)); err != nil {
-			return row{}, d.outOfTime(err)
+			return Row{}, d.outOfTime(err)
 		}
 		begin := time.Now()
 		raw, err := d.create(ctx)
@@ -169,7 +169,7 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 		case errors.Is(err, directus.ErrNotConnected):
 			// The link went away before the request left: wait for it.
 			if !d.pause(ctx) {
-				return row{}, d.outOfTime(err)
+				return Row{}, d.outOfTime(err)
 			}
 		case errors.Is(err, directus.ErrUnconfirmed):
 			d.doubtful, d.unanswered = true, max(d.unanswered, time.Since(begin))
@@ -190,22 +190,22 @@ func (d *delivery) run(ctx context.Context) (row, error) {
 				}
 			}
 			if lookErr != nil || len(d.once) == 0 || !d.pause(ctx) {
-				return row{}, err
+				return Row{}, err
 			}
 		case directus.IsCode(err, directus.CodeRecordNotUnique) && len(d.once) > 0,
 			directus.IsCode(err, directus.CodeForbidden):
 			return d.disputed(ctx, err)
 		case errors.Is(err, directus.ErrLoggedOut):
-			return row{}, d.outOfTime(err)
+			return Row{}, d.outOfTime(err)
 		default:
-			return row{}, err
+			return Row{}, err
 		}
 	}
 }
 
 // create makes one attempt.
 func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
-	into, fields := d.feed.group.collection, d.feed.group.query
+	into, fields := d.feed.group.Collection, d.feed.group.Query
 	if !d.byREST {
 		ctx, cancel := context.WithTimeout(ctx, hedgeAfter)
 		defer cancel()
@@ -215,7 +215,7 @@ func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
 	err := d.member.account.CreateItem(ctx, into, d.item, fields, &raw)
 	switch {
 	case err == nil && len(raw) == 0:
-		return nil, errHidden // 204: stored, and not to be read back
+		return nil, ErrHidden // 204: stored, and not to be read back
 	case unanswered(err) && !mayFollow(err) && !failedAt(err):
 		return nil, errors.Join(directus.ErrNotConnected, err)
 	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -250,8 +250,8 @@ func (d *delivery) outOfTime(err error) error {
 
 // confirmed reads the stored item out of the reply. A reply without it still
 // means that it was stored.
-func (d *delivery) confirmed(ctx context.Context, raw json.RawMessage) (row, error) {
-	r, err := d.feed.group.parse(raw)
+func (d *delivery) confirmed(ctx context.Context, raw json.RawMessage) (Row, error) {
+	r, err := d.feed.group.Parse(raw)
 	if err == nil {
 		r = d.feed.dated(r)
 		d.feed.checkZone(r)
@@ -262,5 +262,5 @@ func (d *delivery) confirmed(ctx context.Context, raw json.RawMessage) (row, err
 	if r, found, _ := d.look(ctx); found {
 		return r, nil
 	}
-	return row{}, errors.Join(directus.ErrUnconfirmed, err)
+	return Row{}, errors.Join(directus.ErrUnconfirmed, err)
 }

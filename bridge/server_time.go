@@ -11,13 +11,13 @@ import (
 // rows that are on their way, whose dates may be older. Rows of the future do not
 // count: they would leave no room for others.
 func (s *session) joinTime(j *joined, backlog []found) time.Time {
-	_, limit, _ := serverNow(s.member.account)
+	_, limit, _ := ServerNow(s.member.account)
 	f := j.view.feed
 	f.mu.Lock()
-	newest := f.moments.newest[lane{channel: j.channel}]
+	newest := f.moments.Newest[Conversation{Channel: j.Channel}]
 	f.mu.Unlock()
 	for _, f := range backlog {
-		if at := f.row.shownAt(); at.After(newest) && !at.After(limit) {
+		if at := f.row.ShownAt(); at.After(newest) && !at.After(limit) {
 			newest = at
 		}
 	}
@@ -38,7 +38,7 @@ func (s *session) earliest(j *joined, since time.Time) time.Time {
 	switch {
 	case !known:
 		return time.Time{}
-	case j.view.feed.group.dates.areFine():
+	case j.view.feed.group.Dates.HaveFractions():
 		return date.Truncate(time.Millisecond)
 	}
 	return date.Truncate(time.Second) // a message may be dated to its beginning
@@ -51,23 +51,23 @@ const rankTimeout = time.Second
 // timeSent sets the time under which a row that Directus has just stored is
 // shown. Where dates come in whole seconds Directus is asked for the rows in front
 // of it: their events may still be on their way.
-func (s *session) timeSent(ctx context.Context, r row, j *joined) row {
+func (s *session) timeSent(ctx context.Context, r Row, j *joined) Row {
 	f := j.view.feed
 	f.mu.Lock()
-	r = f.timed(r, j.channel)
+	r = f.timed(r, j.Channel)
 	f.mu.Unlock()
-	if f.group.dates.areFine() || r.rawDate == "" {
+	if f.group.Dates.HaveFractions() || r.RawDate == "" {
 		return r
 	}
-	h := s.historyOf(j.channel)
+	h := s.historyOf(j.Channel)
 	h.group = h.groups[0]
-	if j.private {
-		h.filter = h.group.between(r.author, r.recipient)
+	if j.Private {
+		h.filter = h.group.Between(r.Author, r.Recipient)
 	}
 	ctx, cancel := context.WithTimeout(ctx, rankTimeout)
 	defer cancel()
 	if rank, err := h.inFront(ctx, r); err == nil {
-		r.at = moment(r.date, rank)
+		r.At = DisplayTime(r.Date, rank)
 	}
 	return r
 }

@@ -50,7 +50,7 @@ type session struct {
 	mail        mailbox           // has a lock of its own
 	device      string            // as the client has named it; empty: it has none
 	visits      map[string]*visit // by key
-	pageEnds    map[*channel]*pageEnd
+	pageEnds    map[*Channel]*pageEnd
 	unproven    bool        // something was shown since the client was asked for a receipt
 	retry       *time.Timer // at nextBacklog: rings for a backlog that is due; nil until needed
 }
@@ -70,7 +70,7 @@ type view struct {
 
 // joined is a channel that the client is in.
 type joined struct {
-	*channel
+	*Channel
 	view *view
 	due  bool // the backlog could not be read yet
 	// since is the moment of the JOIN, by the clock of Directus, as long as its backlog is
@@ -90,9 +90,9 @@ type joined struct {
 	// the collection once more since shownAt, when the backlog had been read; what the
 	// feed had brought before floorPos; and
 	// what it reads of the time before the oldest of a full backlog, as that was at floorAt.
-	shown    map[string]digest
+	shown    map[string]Digest
 	shownAt  time.Time
-	floor    *row
+	floor    *Row
 	floorAt  time.Time
 	floorPos int64
 	// come is the place of the latest row when the client came, see latecomers.
@@ -117,7 +117,7 @@ type joined struct {
 	// visit is nil where the client has no device; received tells what that one
 	// had when it came, for as long as shown counts. Nil: nothing.
 	visit    *visit
-	received func(row) bool
+	received func(Row) bool
 }
 
 var _ ircd.Session = (*session)(nil)
@@ -170,7 +170,7 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 	var answer *ircd.Channel
 	var err error
 	for _, g := range s.plan.groups[c] {
-		if answer, err = s.enter(ctx, c, g, opts); !isForbidden(err) {
+		if answer, err = s.enter(ctx, c, g, opts); !IsForbidden(err) {
 			return answer, err
 		}
 	}
@@ -179,19 +179,19 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 
 // enter joins a channel as a part of a group. The error is Directus' refusal, or
 // that of ctx.
-func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.JoinOptions) (*ircd.Channel, error) {
+func (s *session) enter(ctx context.Context, c *Channel, g *Group, opts ircd.JoinOptions) (*ircd.Channel, error) {
 	j := s.newJoined(c, g, opts)
 	j.floorPos = j.view.reader.end()
 	s.joined[ircd.Fold(c.Name)] = j
 	ready, err := s.await(ctx, j.view)
-	if isForbidden(err) {
+	if IsForbidden(err) {
 		// That is how it was when the feed looked last.
 		if ready, err = true, s.readableAgain(ctx, j); err != nil {
 			s.drop(j)
 			return nil, err
 		}
 	}
-	if !ready && s.member.rights.mayNotRead(g.collection) {
+	if !ready && s.member.rights.mayNotRead(g.Collection) {
 		// Who is in the channel is not for the user, even for the time that the
 		// first reading takes.
 		s.drop(j)
@@ -203,7 +203,7 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 	if ready && j.due {
 		list, err = s.joinBacklog(ctx, j, answer)
 	}
-	if isForbidden(err) || ctx.Err() != nil {
+	if IsForbidden(err) || ctx.Err() != nil {
 		s.drop(j)
 		return nil, errors.Join(ctx.Err(), err)
 	}
@@ -224,8 +224,8 @@ func (s *session) enter(ctx context.Context, c *channel, g *group, opts ircd.Joi
 var errMayNotRead = &directus.Error{Status: http.StatusForbidden, Code: directus.CodeForbidden, Message: "the user's permissions have no read"}
 
 // newJoined is a channel of which the backlog is due, if there is to be one.
-func (s *session) newJoined(c *channel, g *group, opts ircd.JoinOptions) *joined {
-	j := &joined{channel: c, view: s.open(g), visit: s.visit(c, opts), come: g.dates.late.soFar()}
+func (s *session) newJoined(c *Channel, g *Group, opts ircd.JoinOptions) *joined {
+	j := &joined{Channel: c, view: s.open(g), visit: s.visit(c, opts), come: g.Dates.Late.SoFar()}
 	j.due = opts.Backlog && (c.Backlog > 0 || j.visit != nil)
 	return j
 }
@@ -256,7 +256,7 @@ func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 }
 
 // open attaches the session to a group's feed.
-func (s *session) open(g *group) *view {
+func (s *session) open(g *Group) *view {
 	key := s.keyOf(g)
 	i := slices.IndexFunc(s.views, func(v *view) bool { return v.feed.key == key })
 	if i < 0 {
@@ -272,7 +272,7 @@ func (s *session) open(g *group) *view {
 }
 
 // keyOf is that of the feed by which the session is to read a group.
-func (s *session) keyOf(g *group) feedKey {
+func (s *session) keyOf(g *Group) feedKey {
 	if audience := s.member.audience(g); audience != "" && !s.plan.OwnFeeds {
 		return feedKey{group: g, audience: audience}
 	}
@@ -395,7 +395,7 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 	}
 	events = slices.Grow(events, len(news))
 	moves := len(news) > 0 && s.moves(v)
-	var of *channel
+	var of *Channel
 	var j *joined
 	for i := range news {
 		e := &news[i]
@@ -446,19 +446,19 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	if to.user != nil {
 		out.recipient, users[to.user.ID] = to.user.ID, *to.user
 	}
-	m.Text = s.mentioning(ctx, j.channel, m.Text)
-	out.text = j.channel.Format.Store(m)
+	m.Text = s.mentioning(ctx, j.Channel, m.Text)
+	out.text = j.Channel.Format.Store(m)
 	if strings.TrimSpace(out.text) == "" {
 		return nil, cannotSend(out.target, "Not sent: nothing is left of the text without its formatting", nil)
 	}
 	if out.reply, err = s.answering(ctx, to, m.ReplyTo); err != nil {
 		return nil, err
 	}
-	r, err := s.member.send(ctx, j.channel, j.view.feed, out)
+	r, err := s.member.send(ctx, j.Channel, j.view.feed, out)
 	if err != nil {
 		return nil, err
 	}
-	if !j.channel.covers(r) {
+	if !j.Channel.Covers(r) {
 		return nil, invisible(to.name)
 	}
 	if len(j.view.sent) >= maxBehind {
@@ -466,7 +466,7 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		clear(j.view.sent)
 	}
 	r = s.timeSent(ctx, r, j)
-	j.view.sent[sentItem{j.channel, r.id}] = r.shownAt()
+	j.view.sent[sentItem{j.Channel, r.ID}] = r.ShownAt()
 	s.own(j, r, m.Echo)
-	return toMessage(r, j.channel, s.answered(ctx, to, r, users), false), nil
+	return toMessage(r, j.Channel, s.answered(ctx, to, r, users), false), nil
 }

@@ -34,14 +34,14 @@ func (f *feed) sweep(ctx context.Context) error {
 		f.looked(missed) // nothing is known well enough any more
 		return nil
 	}
-	keys, _, err := f.unseenKeys(ctx, directus.And(f.group.dates.from(from), f.group.dates.before(until)), 2*f.full)
-	if errors.Is(err, errMoved) {
+	keys, _, err := f.unseenKeys(ctx, directus.And(f.group.Dates.From(from), f.group.Dates.Before(until)), 2*f.full)
+	if errors.Is(err, ErrMoved) {
 		return nil // the next time
 	}
 	if err != nil {
 		return err
 	}
-	size := max(1, pageLimit(ctx, f.carrier.account, pageSize))
+	size := max(1, PageLimit(ctx, f.carrier.account, PageSize))
 	if keys, err = f.inOrder(ctx, keys, size); err != nil {
 		return err
 	}
@@ -58,11 +58,11 @@ func (f *feed) sweep(ctx context.Context) error {
 // misses makes the feed sweep, soon, where a session was shown a row that a sweep would bring:
 // it is to bring that to those who stay as long as the session still knows not to show it again.
 // The caller holds mu.
-func (f *feed) misses(r row) {
-	if _, seen := f.seen[r.id]; seen || !f.cursor.set || r.rawDate == "" {
+func (f *feed) misses(r Row) {
+	if _, seen := f.seen[r.ID]; seen || !f.cursor.set || r.RawDate == "" {
 		return
 	}
-	if from, until, _ := f.sweepableLocked(); !r.date.Before(from) && r.date.Before(until) {
+	if from, until, _ := f.sweepableLocked(); !r.Date.Before(from) && r.Date.Before(until) {
 		f.missed++
 		f.reread()
 	}
@@ -85,7 +85,7 @@ func (f *feed) missedSoFar() int {
 // unseenKeys reads the keys of the rows that match a filter, more than most if there are
 // more, and leaves those of rows that were seen. last is the latest date of these.
 func (f *feed) unseenKeys(ctx context.Context, filter directus.Filter, most int) (unseen []string, last time.Time, err error) {
-	keys, err := readKeys(ctx, f.carrier.account, f.group, directus.And(f.group.filter, filter), most)
+	keys, err := ReadKeys(ctx, f.carrier.account, f.group, directus.And(f.group.Filter, filter), most)
 	if err != nil {
 		return nil, last, err
 	}
@@ -107,20 +107,20 @@ func (f *feed) inOrder(ctx context.Context, keys []string, size int) ([]string, 
 	if len(keys) <= size {
 		return keys, nil
 	}
-	var places []row
+	var places []Row
 	for page := range slices.Chunk(keys, size) {
-		rows, _, err := readPlaces(ctx, f.carrier.account, f.group, directus.Query{
-			Filter: directus.And(f.group.filter, directus.Compare(f.group.fields.key(), "_in", page)), Limit: len(page),
+		rows, _, err := ReadPlaces(ctx, f.carrier.account, f.group, directus.Query{
+			Filter: directus.And(f.group.Filter, directus.Compare(f.group.Fields.Key(), "_in", page)), Limit: len(page),
 		})
 		if err != nil {
 			return nil, err
 		}
 		places = append(places, rows...)
 	}
-	slices.SortFunc(places, compareRows)
+	slices.SortFunc(places, CompareRows)
 	keys = make([]string, len(places))
 	for i, r := range places {
-		keys[i] = r.id
+		keys[i] = r.ID
 	}
 	return keys, nil
 }
@@ -131,13 +131,13 @@ func (f *feed) publishKeyed(ctx context.Context, keys []string, read bool) (last
 	if len(keys) == 0 {
 		return last, nil
 	}
-	rows, _, err := readRows(ctx, f.carrier.account, f.group, directus.Query{
-		Filter: directus.And(f.group.filter, directus.Compare(f.group.fields.key(), "_in", keys)), Limit: len(keys),
+	rows, _, err := ReadRows(ctx, f.carrier.account, f.group, directus.Query{
+		Filter: directus.And(f.group.Filter, directus.Compare(f.group.Fields.Key(), "_in", keys)), Limit: len(keys),
 	})
 	if err != nil {
 		return last, err
 	}
-	slices.SortFunc(rows, compareRows)
+	slices.SortFunc(rows, CompareRows)
 	if read {
 		if err := f.hear(ctx); err != nil {
 			return last, err
@@ -148,7 +148,7 @@ func (f *feed) publishKeyed(ctx context.Context, keys []string, read bool) (last
 	}
 	f.order.read(rows)
 	if len(rows) > 0 {
-		last = rows[len(rows)-1].date
+		last = rows[len(rows)-1].Date
 	}
 	return last, nil
 }
@@ -163,11 +163,11 @@ func (f *feed) sweepable() (from, until time.Time, back bool) {
 }
 
 func (f *feed) sweepableLocked() (from, until time.Time, back bool) {
-	unit := f.group.dates.unit()
-	until = f.cursor.date.Add(-overlap).Truncate(unit)
+	unit := f.group.Dates.Unit()
+	until = f.cursor.date.Add(-Overlap).Truncate(unit)
 	from = until.Add(-sweepBack)
 	if earliest, known := f.carrier.account.EarliestSince(f.current); known && earliest.Before(until) {
-		from, back = earlier(from, earliest.Add(-overlap)), true
+		from, back = Earlier(from, earliest.Add(-Overlap)), true
 	}
 	for _, known := range []time.Time{f.base, f.forgot} {
 		if known = known.Truncate(unit).Add(unit); known.After(from) {

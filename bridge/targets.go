@@ -37,7 +37,7 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 						return err
 					})
 				})
-				if isForbidden(err) {
+				if IsForbidden(err) {
 					return nil
 				}
 				mu.Lock()
@@ -52,7 +52,7 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 		ask(h, func() ([]ircd.HistoryTarget, error) { return h.latestBetween(ctx, from, to) })
 	}
 	if p := s.plan.private; p != nil {
-		h := s.historyOf(p.channels[0])
+		h := s.historyOf(p.Channels[0])
 		ask(h, func() ([]ircd.HistoryTarget, error) { return h.peersBetween(ctx, from, to, limit) })
 	}
 	if err := work.Wait(); err != nil {
@@ -88,41 +88,41 @@ func (h *historian) latestBetween(ctx context.Context, from, to time.Time) ([]ir
 // latest first. Whoever is found is left out of what is read then, so that one
 // long conversation does not hide the others.
 func (h *historian) peersBetween(ctx context.Context, from, to time.Time, limit int) ([]ircd.HistoryTarget, error) {
-	w, err := h.downTo(ctx, from, to, pageSize)
+	w, err := h.downTo(ctx, from, to, PageSize)
 	if err != nil {
 		return nil, err
 	}
-	self, all := h.member.account.ID(), w.scan.base
+	self, all := h.member.account.ID(), w.scan.Base
 	var targets []ircd.HistoryTarget
 	var peers []string
-	for !w.scan.done && len(targets) < limit {
+	for !w.scan.Done && len(targets) < limit {
 		w.found = w.found[:0]
 		if err := w.step(ctx); err != nil {
 			return nil, err
 		}
 		for _, f := range w.found {
-			peer := laneOf(f.row, h.channel, self).peer
+			peer := ConversationOf(f.row, h.channel, self).Peer
 			if peer == "" || slices.Contains(peers, peer) {
 				continue
 			}
 			other := f.message.From
-			if f.row.author == self {
+			if f.row.Author == self {
 				other = f.message.To
 			}
 			peers = append(peers, peer)
 			targets = append(targets, ircd.HistoryTarget{Name: other.Nick, Latest: f.message.Time})
 		}
 		if len(peers) > 0 {
-			w.scan.base = directus.And(all, h.group.without(self, peers))
+			w.scan.Base = directus.And(all, h.group.Without(self, peers))
 		}
 	}
 	return targets[:min(limit, len(targets))], nil
 }
 
-// without matches what a user says to, or hears from, anybody but some.
-func (g *group) without(self string, peers []string) directus.Filter {
+// Without matches what a user says to, or hears from, anybody but some.
+func (g *Group) Without(self string, peers []string) directus.Filter {
 	not := func(mine, theirs string) directus.Filter {
 		return directus.And(directus.Eq(mine, self), directus.Compare(theirs, "_nin", peers))
 	}
-	return directus.Or(not(g.fields.Author, g.fields.Recipient), not(g.fields.Recipient, g.fields.Author))
+	return directus.Or(not(g.Fields.Author, g.Fields.Recipient), not(g.Fields.Recipient, g.Fields.Author))
 }

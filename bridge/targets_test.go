@@ -36,7 +36,7 @@ func targets(t *testing.T, s ircd.Session, from, to, limit int) []string {
 // their latest, as far as they may be read.
 func TestTargets(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		var channels []bridge.Channel
+		var channels []bridge.Config
 		for _, name := range []string{"One", "Two", "Hidden", "Empty"} {
 			ch := messages("rooms")
 			ch.Name = "#" + name

@@ -65,9 +65,9 @@ func (f *feed) noteMissed(events []directus.Event) {
 	if !back || until.Before(from) {
 		from = until
 	}
-	note := func(r row) {
-		if r.rawDate != "" && r.date.Before(from) && len(f.told.missed) < maxTold && !f.hasSeen(r.id) && !slices.Contains(f.told.missed, r.id) {
-			f.told.missed = append(f.told.missed, r.id)
+	note := func(r Row) {
+		if r.RawDate != "" && r.Date.Before(from) && len(f.told.missed) < maxTold && !f.hasSeen(r.ID) && !slices.Contains(f.told.missed, r.ID) {
+			f.told.missed = append(f.told.missed, r.ID)
 		}
 	}
 	for _, event := range events {
@@ -78,7 +78,7 @@ func (f *feed) noteMissed(events []directus.Event) {
 		}
 	}
 	for _, r := range f.order.held {
-		note(r.row)
+		note(r.Row)
 	}
 }
 
@@ -92,7 +92,7 @@ func (f *feed) hasSeen(id string) bool {
 
 // publishMissed publishes what no reading finds, as it is in the collection now.
 func (f *feed) publishMissed(ctx context.Context) error {
-	most := max(1, pageLimit(ctx, f.carrier.account, pageSize))
+	most := max(1, PageLimit(ctx, f.carrier.account, PageSize))
 	for len(f.told.missed) > 0 {
 		n := min(len(f.told.missed), most)
 		_, err := f.publishKeyed(ctx, f.told.missed[:n], false)

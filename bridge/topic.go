@@ -53,7 +53,7 @@ func (t *topics) takeTurn(ctx context.Context) (give func(), err error) {
 
 // text returns the topic of a channel: the stored one, or the configured one
 // where that cannot be read.
-func (t *topics) text(ctx context.Context, c *channel) string {
+func (t *topics) text(ctx context.Context, c *Channel) string {
 	if c.TopicItem == nil {
 		return c.Topic
 	}
@@ -62,7 +62,7 @@ func (t *topics) text(ctx context.Context, c *channel) string {
 	t.mu.Unlock()
 	if !found || time.Now().After(k.until) {
 		text, err := t.read(ctx, *c.TopicItem)
-		if err != nil && !isForbidden(err) && found {
+		if err != nil && !IsForbidden(err) && found {
 			text, err = k.text, nil // better an old one than none
 		}
 		k = t.remember(*c.TopicItem, text, err == nil)
@@ -112,7 +112,7 @@ func (t *topics) read(ctx context.Context, item TopicItem) (string, error) {
 	if len(items) == 0 {
 		return "", &directus.Error{Status: http.StatusForbidden, Code: directus.CodeForbidden, Message: "no such item, or not for this user"}
 	}
-	return scalar(items[0][item.Field]), nil
+	return Scalar(items[0][item.Field]), nil
 }
 
 // SetTopic implements ircd.Session.
@@ -135,7 +135,7 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	var stored map[string]json.RawMessage
 	err = s.member.account.UpdateItem(ctx, item.Collection, item.ID, map[string]any{item.Field: text}, []string{item.Field}, &stored)
 	switch {
-	case isForbidden(err):
+	case IsForbidden(err):
 		return nil, cannotSetTopic(c.Name, "Directus does not allow you to change the topic", err)
 	case failedAt(err):
 		return nil, cannotSetTopic(c.Name, "The topic is not changed: "+failureText, err)
@@ -145,7 +145,7 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 		return nil, cannotSetTopic(c.Name, "Directus refused this topic"+because(err), err)
 	}
 	if raw, ok := stored[item.Field]; ok {
-		text = scalar(raw)
+		text = Scalar(raw)
 	}
 	s.member.topics.changed(item, text)
 	topic := &ircd.Topic{Channel: c.Name, Text: text, By: s.User(), Time: s.member.account.Now()}

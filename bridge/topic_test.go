@@ -136,7 +136,7 @@ func TestUnknownNickIsRemembered(t *testing.T) {
 // Two channels may have one topic: both are told.
 func TestSharedTopic(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		shared := func(c *bridge.Channel) { c.TopicItem = &bridge.TopicItem{Collection: "topics", ID: "1", Field: "text"} }
+		shared := func(c *bridge.Config) { c.TopicItem = &bridge.TopicItem{Collection: "topics", ID: "1", Field: "text"} }
 		c := newChat(t, nil, room("dev", shared), room("ops", shared))
 		addRooms(c.fake)
 		c.fake.AddCollection("topics", directustest.FakeCollection{Fields: []string{"text"}})

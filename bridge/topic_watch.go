@@ -19,12 +19,12 @@ type topicWatch struct {
 	ctx    context.Context
 	cancel context.CancelFunc // ends run
 	// channels are those with a topic in the collection; guarded by the member's mu.
-	channels []*channel
+	channels []*Channel
 }
 
 // watchTopics follows the topics that are stored in the collection in which that of a
 // channel is, from now on. all are the channels that are configured now.
-func (m *member) watchTopics(c *channel, all map[string]*channel) {
+func (m *member) watchTopics(c *Channel, all map[string]*Channel) {
 	if c.TopicItem == nil {
 		return
 	}
@@ -35,7 +35,7 @@ func (m *member) watchTopics(c *channel, all map[string]*channel) {
 
 // renewTopicWatches goes on with what is followed for the channels that are configured
 // now.
-func (m *member) renewTopicWatches(all map[string]*channel) {
+func (m *member) renewTopicWatches(all map[string]*Channel) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for where := range m.watches {
@@ -46,7 +46,7 @@ func (m *member) renewTopicWatches(all map[string]*channel) {
 // watch follows the topics in a collection by one subscription: another one takes its
 // place when there are other items to be followed, none when there are none. The first
 // look of each finds what has changed in between. The caller holds mu.
-func (m *member) watch(where string, all map[string]*channel) {
+func (m *member) watch(where string, all map[string]*Channel) {
 	if m.ctx.Err() != nil {
 		return
 	}
@@ -70,8 +70,8 @@ func (m *member) watch(where string, all map[string]*channel) {
 
 // topicsIn lists the channels with a topic in a collection, and what is to be asked to
 // follow them.
-func topicsIn(where string, all map[string]*channel) ([]*channel, directus.SubscriptionQuery) {
-	var channels []*channel
+func topicsIn(where string, all map[string]*Channel) ([]*Channel, directus.SubscriptionQuery) {
+	var channels []*Channel
 	fields, ids := []string{"id"}, []string{}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if c := all[name]; c.TopicItem != nil && c.TopicItem.Collection == where {
@@ -123,7 +123,7 @@ func (w *topicWatch) look(ctx context.Context) {
 }
 
 // watched are the channels of a watch.
-func (m *member) watched(w *topicWatch) []*channel {
+func (m *member) watched(w *topicWatch) []*Channel {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return w.channels
@@ -131,15 +131,15 @@ func (m *member) watched(w *topicWatch) []*channel {
 
 // watchesTopic reports whether the topic of a channel is still where it was, whichever
 // watch follows it by now.
-func (m *member) watchesTopic(c *channel) bool {
+func (m *member) watchesTopic(c *Channel) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	w := m.watches[c.TopicItem.Collection]
-	return w != nil && slices.ContainsFunc(w.channels, func(o *channel) bool { return o.Name == c.Name && *o.TopicItem == *c.TopicItem })
+	return w != nil && slices.ContainsFunc(w.channels, func(o *Channel) bool { return o.Name == c.Name && *o.TopicItem == *c.TopicItem })
 }
 
 // renew reads the topic of a channel; nil if it cannot be read or is no news.
-func (w *topicWatch) renew(ctx context.Context, c *channel) *string {
+func (w *topicWatch) renew(ctx context.Context, c *Channel) *string {
 	text, err := w.member.topics.read(ctx, *c.TopicItem)
 	if err != nil {
 		w.member.log.Debug().Err(err).Str("channel", c.Name).Msg("topic")

@@ -38,8 +38,8 @@ type ahead struct {
 	floor step      // see trail
 }
 
-func (a ahead) has(r row) bool {
-	return !a.from.IsZero() && r.date.After(a.from) && (r.date.Before(a.until) || a.floor.ID != "" && stepOf(r).compare(a.floor) <= 0)
+func (a ahead) has(r Row) bool {
+	return !a.from.IsZero() && r.Date.After(a.from) && (r.Date.Before(a.until) || a.floor.ID != "" && stepOf(r).compare(a.floor) <= 0)
 }
 
 // step is a row of a trail.
@@ -48,17 +48,17 @@ type step struct {
 	At int64  `json:"at"` // its date, in milliseconds
 }
 
-func stepOf(r row) step { return step{r.id, r.date.UnixMilli()} }
+func stepOf(r Row) step { return step{r.ID, r.Date.UnixMilli()} }
 
 func (s step) compareDate(at int64) int { return cmp.Compare(s.At, at) }
 
-func (s step) compare(o step) int { return cmp.Or(cmp.Compare(s.At, o.At), compareIDs(s.ID, o.ID)) }
+func (s step) compare(o step) int { return cmp.Or(cmp.Compare(s.At, o.At), CompareIDs(s.ID, o.ID)) }
 
 // known reports that there is something to go on from.
 func (t trail) known() bool { return !t.Date.IsZero() }
 
 // from is the date from which on a device may have missed something.
-func (t trail) from() time.Time { return t.Date.Add(-overlap) }
+func (t trail) from() time.Time { return t.Date.Add(-Overlap) }
 
 // asOf is the trail as it is to be read by a clock of Directus that shows at most limit: if it
 // was set back, what is written now is dated before what the device has. By no more than the
@@ -95,23 +95,23 @@ func (t *trail) cover(s step, limit time.Time) {
 }
 
 // border is in front of all that a device may have missed.
-func (t trail) border() *border {
+func (t trail) border() *Bound {
 	if floor := time.UnixMilli(t.Floor.At); t.Floor.ID != "" && !floor.Before(t.from()) {
-		return &border{date: floor.UTC(), id: t.Floor.ID, behind: true}
+		return &Bound{Date: floor.UTC(), ID: t.Floor.ID, Behind: true}
 	}
-	return &border{date: t.from()}
+	return &Bound{Date: t.from()}
 }
 
 // reach moves the date on, never into the future, and never back.
-func (t *trail) reach(date time.Time, h horizon) {
-	if date = earlier(date, h.now); date.After(t.Date) {
+func (t *trail) reach(date time.Time, h Horizon) {
+	if date = Earlier(date, h.Now); date.After(t.Date) {
 		t.Date = date
 	}
 }
 
 // add notes a row. One without a date is never missed, as no reading finds it.
-func (t *trail) add(r row, h horizon) {
-	if r.rawDate == "" {
+func (t *trail) add(r Row, h Horizon) {
+	if r.RawDate == "" {
 		return
 	}
 	if t.Steps = append(t.Steps, stepOf(r)); len(t.Steps) > 2*maxSteps {
@@ -121,11 +121,11 @@ func (t *trail) add(r row, h horizon) {
 
 // merge adds what another trail of the same channel has. The steps of both stay as
 // they are.
-func (t *trail) merge(o trail, h horizon) {
+func (t *trail) merge(o trail, h Horizon) {
 	t.reach(o.Date, h)
-	t.settle(h.now)
-	t.cover(o.Floor, h.now)
-	t.cover(o.Ahead, h.now)
+	t.settle(h.Now)
+	t.cover(o.Floor, h.Now)
+	t.cover(o.Ahead, h.Now)
 	t.Steps = slices.Concat(t.Steps, o.Steps)
 	t.trim(h)
 }
@@ -133,42 +133,42 @@ func (t *trail) merge(o trail, h horizon) {
 // trim lets go what no reading reaches any more, whichever asOf now, and what is more than
 // maxSteps. What was written before the clock was set back, and is dated later than it shows, is
 // counted on its own: it is told apart from what is written once the clock shows that time again.
-func (t *trail) trim(h horizon) {
+func (t *trail) trim(h Horizon) {
 	if t.known() {
-		first := earlier(t.from(), h.now.Add(-overlap)).UnixMilli()
+		first := Earlier(t.from(), h.Now.Add(-Overlap)).UnixMilli()
 		t.Steps = slices.DeleteFunc(t.Steps, func(s step) bool { return s.At < first })
 	}
 	if len(t.Steps) <= maxSteps {
 		return
 	}
-	t.settle(h.now)
+	t.settle(h.Now)
 	slices.SortFunc(t.Steps, step.compare)
-	from, _ := slices.BinarySearchFunc(t.Steps, h.now.UnixMilli()+1, step.compareDate)
-	to, _ := slices.BinarySearchFunc(t.Steps, max(h.now.UnixMilli(), h.ever.UnixMilli())+1, step.compareDate)
+	from, _ := slices.BinarySearchFunc(t.Steps, h.Now.UnixMilli()+1, step.compareDate)
+	to, _ := slices.BinarySearchFunc(t.Steps, max(h.Now.UnixMilli(), h.Ever.UnixMilli())+1, step.compareDate)
 	t.Steps = slices.Concat(t.latest(t.Steps[from:to], h), t.latest(slices.Concat(t.Steps[:from], t.Steps[to:]), h))
 }
 
 // latest are the last of some steps, as many as are told apart; a floor stands for the others.
-func (t *trail) latest(steps []step, h horizon) []step {
+func (t *trail) latest(steps []step, h Horizon) []step {
 	old := max(0, len(steps)-maxSteps)
 	for _, s := range steps[:old] {
 		// A row of the future must not hide what is written from now on.
-		if s.At <= h.ever.UnixMilli() {
-			t.cover(s, h.now)
+		if s.At <= h.Ever.UnixMilli() {
+			t.cover(s, h.Now)
 		}
 	}
 	return steps[old:]
 }
 
 // received tells for the rows of a reading which of them the device has.
-func (t trail) received() func(row) bool {
+func (t trail) received() func(Row) bool {
 	ids := make(map[string]struct{}, len(t.Steps))
 	for _, s := range t.Steps {
 		ids[s.ID] = struct{}{}
 	}
 	floor := t.Floor
-	return func(r row) bool {
-		_, ok := ids[r.id]
+	return func(r Row) bool {
+		_, ok := ids[r.ID]
 		return ok || t.ahead.has(r) || floor.ID != "" && stepOf(r).compare(floor) <= 0
 	}
 }

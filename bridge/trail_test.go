@@ -11,10 +11,10 @@ import (
 )
 
 // dated is a row as a trail looks at it.
-func dated(id int, at time.Time) row { return row{id: fmt.Sprint(id), date: at, rawDate: "some"} }
+func dated(id int, at time.Time) Row { return Row{ID: fmt.Sprint(id), Date: at, RawDate: "some"} }
 
 // upTo is the horizon of a clock that was not set back.
-func upTo(at time.Time) horizon { return horizon{at, at} }
+func upTo(at time.Time) Horizon { return Horizon{at, at} }
 
 // ourClock is a Directus whose clock agrees with ours.
 func ourClock() (now time.Time, known bool) { return time.Now(), true }
@@ -43,11 +43,11 @@ func TestTrail(t *testing.T) {
 		received, border := whole.received(), whole.border()
 		for i := range n {
 			r := dated(i, now.Add(time.Duration(i)*step))
-			if border.isInFrontOf(r) && !received(r) {
+			if border.IsInFrontOf(r) && !received(r) {
 				t.Fatalf("%v: row %d of %d is not known", step, i, n)
 			}
 		}
-		if next := dated(n, now.Add(n*step)); !border.isInFrontOf(next) || received(next) {
+		if next := dated(n, now.Add(n*step)); !border.IsInFrontOf(next) || received(next) {
 			t.Errorf("%v: the next row is taken for received", step)
 		}
 	}
@@ -61,11 +61,11 @@ func TestTrailOfTheFuture(t *testing.T) {
 		tr.add(dated(i, time.Now().Add(1000*time.Hour)), upTo(time.Now()))
 	}
 	tr.merge(trail{Date: time.Now().Add(2000 * time.Hour)}, upTo(time.Now()))
-	if r := dated(9999, time.Now()); !tr.border().isInFrontOf(r) || tr.received()(r) {
+	if r := dated(9999, time.Now()); !tr.border().IsInFrontOf(r) || tr.received()(r) {
 		t.Error("a row of now is taken for received")
 	}
 	before := len(tr.Steps)
-	if tr.add(row{id: "1", date: time.Now()}, upTo(time.Now())); len(tr.Steps) != before {
+	if tr.add(Row{ID: "1", Date: time.Now()}, upTo(time.Now())); len(tr.Steps) != before {
 		t.Error("a row without a date is noted")
 	}
 }
@@ -77,13 +77,13 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 	now := before.Add(-time.Hour)
 	var tr trail
 	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(1, before.Add(-time.Second)))}}, upTo(before))
-	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(2, now.Add(-time.Second)))}}, horizon{now, before})
+	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(2, now.Add(-time.Second)))}}, Horizon{now, before})
 	busy := tr
 	busy.Floor = stepOf(dated(5, before.Add(-10*time.Second)))
 	for _, c := range []struct {
 		what     string
 		trail    trail
-		row      row
+		row      Row
 		received bool
 	}{
 		{"shown in front of that", tr, dated(1, before.Add(-time.Second)), true},
@@ -96,8 +96,8 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 		{"behind them", busy, dated(6, before.Add(-10*time.Second)), false},
 	} {
 		had := c.trail.asOf(now)
-		if got := had.received()(c.row); got != c.received || !had.border().isInFrontOf(c.row) {
-			t.Errorf("%s: received %v, read %v", c.what, got, had.border().isInFrontOf(c.row))
+		if got := had.received()(c.row); got != c.received || !had.border().IsInFrontOf(c.row) {
+			t.Errorf("%s: received %v, read %v", c.what, got, had.border().IsInFrontOf(c.row))
 		}
 	}
 }
@@ -109,7 +109,7 @@ func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 	set := before.Add(-2 * time.Minute)
 	for _, since := range []int{400, 3 * maxSteps} {
 		tr := trail{Date: before.Add(-30 * time.Second)}
-		note := func(first, n int, at time.Time, h horizon, every time.Duration) {
+		note := func(first, n int, at time.Time, h Horizon, every time.Duration) {
 			for i := 0; i < n; {
 				var news trail
 				for end := min(i+16, n); i < end; i++ {
@@ -120,8 +120,8 @@ func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 		}
 		const long = 100 * time.Second / (maxSteps - 100)
 		note(1, maxSteps-100, set.Add(10*time.Second), upTo(before), long)
-		note(1000, since, set, horizon{set.Add(2 * time.Second), before}, time.Millisecond)
-		note(5000, 100, before.Add(-time.Second), horizon{set.Add(2 * time.Second), before}, time.Millisecond) // they were on their way
+		note(1000, since, set, Horizon{set.Add(2 * time.Second), before}, time.Millisecond)
+		note(5000, 100, before.Add(-time.Second), Horizon{set.Add(2 * time.Second), before}, time.Millisecond) // they were on their way
 		for _, now := range []time.Time{set.Add(3 * time.Second), set.Add(time.Minute), before.Add(time.Second)} {
 			had := tr.asOf(now)
 			received, border := had.received(), had.border()
@@ -131,12 +131,12 @@ func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 				every    time.Duration
 			}{{1, maxSteps - 100, set.Add(10 * time.Second), long}, {1000, since, set, time.Millisecond}, {5000, 100, before.Add(-time.Second), time.Millisecond}} {
 				for i := range c.n {
-					if r := dated(c.first+i, c.at.Add(time.Duration(i)*c.every)); border.isInFrontOf(r) && !received(r) {
+					if r := dated(c.first+i, c.at.Add(time.Duration(i)*c.every)); border.IsInFrontOf(r) && !received(r) {
 						t.Fatalf("%d since, %v behind: row %d is not known", since, before.Sub(now), c.first+i)
 					}
 				}
 			}
-			if r := dated(9999, now.Add(-time.Millisecond)); now.Before(before) && (!border.isInFrontOf(r) || received(r)) {
+			if r := dated(9999, now.Add(-time.Millisecond)); now.Before(before) && (!border.IsInFrontOf(r) || received(r)) {
 				t.Errorf("%d since, %v behind: what is written now is taken for received", since, before.Sub(now))
 			}
 		}

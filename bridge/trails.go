@@ -22,7 +22,7 @@ type trails struct {
 	state *State
 
 	mu     sync.Mutex
-	clock  dateClock             // guarded by mu
+	clock  DateClock             // guarded by mu
 	maxAge time.Duration         // 0: nothing ends; guarded by mu
 	kept   map[string]*keptTrail // by key; guarded by mu
 	marks  marks                 // guarded by mu
@@ -62,7 +62,7 @@ func (t *trails) load(key string, value []byte) error {
 // begin sets after what time a device that was away is a new one, and by which clock:
 // that of Directus, since what is in the file outlasts every other. None is until that
 // is known. It is called before the trails are used.
-func (t *trails) begin(maxAge time.Duration, clock dateClock) {
+func (t *trails) begin(maxAge time.Duration, clock DateClock) {
 	t.mu.Lock()
 	t.maxAge, t.clock = maxAge, clock
 	t.mu.Unlock()
@@ -140,7 +140,7 @@ func (t *trails) get(key string) trail {
 }
 
 // merge adds to a trail that is in use what its device has received.
-func (t *trails) merge(key string, news trail, h horizon) {
+func (t *trails) merge(key string, news trail, h Horizon) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.kept[key].trail.merge(news, h)

@@ -51,9 +51,9 @@ func (s *session) announces(v *view) bool {
 func (s *session) troubleEvents(j *joined, down, proven bool) []ircd.Event {
 	ready, _, err := j.view.feed.status()
 	switch {
-	case j.private && (!ready || err != nil && !isForbidden(err)):
+	case j.Private && (!ready || err != nil && !IsForbidden(err)):
 		return nil // the channels tell of an outage
-	case j.private:
+	case j.Private:
 		down = false
 	case j.out:
 		return s.recall(j, down)
@@ -65,9 +65,9 @@ func (s *session) troubleEvents(j *joined, down, proven bool) []ircd.Event {
 		// is not to be shown yet is announced by nothing: it would be in each look again.
 	case down && !j.view.feed.carried():
 		now = unreachable
-	case isForbidden(err) && !j.private:
+	case IsForbidden(err) && !j.Private:
 		return s.exile(j)
-	case isForbidden(err):
+	case IsForbidden(err):
 		now = forbidden
 	case err != nil && j.view.feed.trouble():
 		now = unreachable

@@ -18,50 +18,50 @@ const maxTies = 1000
 // walk collects the messages of a history on one side of a border.
 type walk struct {
 	*historian
-	scan  scan
-	lo    *border // what is wanted lies behind it; nil: there is no such border
-	hi    *border // and in front of it
+	scan  Scan
+	lo    *Bound  // what is wanted lies behind it; nil: there is no such border
+	hi    *Bound  // and in front of it
 	found []found // in the direction of the walk
 }
 
 // found is a row that is shown.
 type found struct {
-	row     row           // no more than its place if message is nil
+	row     Row           // no more than its place if message is nil
 	message *ircd.Message // nil: it is to be read again, see parts
 	size    int64         // what both take, in bytes, before they were dropped
-	digest  digest        // of the message that was dropped
+	digest  Digest        // of the message that was dropped
 }
 
-func (h *historian) walk(down bool, lo, hi *border, limit int) *walk {
+func (h *historian) walk(down bool, lo, hi *Bound, limit int) *walk {
 	w := &walk{historian: h, lo: lo, hi: hi}
 	h.walks = append(h.walks, w)
 	base := h.filter
-	w.scan = scan{account: h.member.account, group: h.group, down: down}
+	w.scan = Scan{Account: h.member.account, Group: h.group, Down: down}
 	// The date of a page's last row is read again with the next page, and one
 	// more message tells whether there are more.
-	w.scan.size = min(max(limit, 1)+2, maxPage)
+	w.scan.Size = min(max(limit, 1)+2, MaxPage)
 	near := lo
 	if down {
 		near = hi
 	}
 	if near != nil {
-		w.scan.start = row{id: near.id, date: near.date}
+		w.scan.Start = Row{ID: near.ID, Date: near.Date}
 	}
 	if lo != nil {
-		base = directus.And(base, h.group.dates.from(lo.date))
+		base = directus.And(base, h.group.Dates.From(lo.Date))
 	}
 	if hi != nil {
-		base = directus.And(base, h.group.dates.before(hi.end(h.group.dates)))
+		base = directus.And(base, h.group.Dates.Before(hi.End(h.group.Dates)))
 	}
-	if dates := h.group.dates; h.ahead.from.Before(h.ahead.until) {
-		base = directus.And(base, directus.Or(dates.before(h.ahead.from.Add(dates.unit())), dates.from(h.ahead.until)))
+	if dates := h.group.Dates; h.ahead.from.Before(h.ahead.until) {
+		base = directus.And(base, directus.Or(dates.Before(h.ahead.from.Add(dates.Unit())), dates.From(h.ahead.until)))
 	}
-	w.scan.base = base
+	w.scan.Base = base
 	return w
 }
 
 // isEmpty reports that the borders leave nothing between them.
-func (w *walk) isEmpty() bool { return w.lo != nil && w.hi != nil && w.lo.compare(*w.hi) >= 0 }
+func (w *walk) isEmpty() bool { return w.lo != nil && w.hi != nil && w.lo.Compare(*w.hi) >= 0 }
 
 // errUnfinished says that a page of long texts takes more questions: who reads it gives
 // others their turn, and goes on.
@@ -70,11 +70,11 @@ var errUnfinished = errors.New("the page takes more questions")
 // fill reads until n messages, those that share the time of the last one and one
 // more are there, or all are. After errUnfinished it goes on where it was.
 func (w *walk) fill(ctx context.Context, n int) error {
-	for !w.scan.done && !w.has(n) {
+	for !w.scan.Done && !w.has(n) {
 		if err := w.step(ctx); err != nil {
 			return err
 		}
-		if w.isLong() && !w.scan.done && !w.has(n) {
+		if w.isLong() && !w.scan.Done && !w.has(n) {
 			return errUnfinished
 		}
 	}
@@ -85,7 +85,7 @@ func (w *walk) fill(ctx context.Context, n int) error {
 // from since on, unless that is zero: who is further behind than maxBehind is behind the
 // feed as well, and ended.
 func (w *walk) reach(n int, since time.Time) int {
-	for !since.IsZero() && n < min(len(w.found), maxBehind) && !w.found[n].row.date.Before(since) {
+	for !since.IsZero() && n < min(len(w.found), maxBehind) && !w.found[n].row.Date.Before(since) {
 		n++
 	}
 	return n
@@ -93,7 +93,7 @@ func (w *walk) reach(n int, since time.Time) int {
 
 // some reads until more messages are there than are wanted, or all are; see reach.
 func (w *walk) some(ctx context.Context, n int, since time.Time) error {
-	for !w.scan.done && len(w.found) <= w.reach(n, since) {
+	for !w.scan.Done && len(w.found) <= w.reach(n, since) {
 		if err := w.step(ctx); err != nil {
 			return err
 		}
@@ -103,11 +103,11 @@ func (w *walk) some(ctx context.Context, n int, since time.Time) error {
 
 // step reads a page.
 func (w *walk) step(ctx context.Context) error {
-	rows, dense, err := w.scan.next(ctx)
+	rows, dense, err := w.scan.Next(ctx)
 	if err != nil {
 		return err
 	}
-	w.scan.size = min(2*w.scan.size, maxPage) // much was left out
+	w.scan.Size = min(2*w.scan.Size, MaxPage) // much was left out
 	return w.add(ctx, rows, dense)
 }
 
@@ -118,23 +118,23 @@ func (w *walk) has(n int) bool {
 	return n == 0 || !w.found[len(w.found)-1].sharesTime(w.found[n-1])
 }
 
-func (f found) sharesTime(other found) bool { return f.row.shownAt().Equal(other.row.shownAt()) }
+func (f found) sharesTime(other found) bool { return f.row.ShownAt().Equal(other.row.ShownAt()) }
 
 // add takes the rows of a page that are to be shown.
-func (w *walk) add(ctx context.Context, rows []row, dense bool) error {
+func (w *walk) add(ctx context.Context, rows []Row, dense bool) error {
 	if err := w.settleTimes(ctx, rows, dense); err != nil {
 		return err
 	}
 	w.read += textsOf(rows)
-	rows = slices.DeleteFunc(rows, func(r row) bool {
-		return w.lo != nil && !w.lo.isInFrontOf(r) || w.hi != nil && w.hi.isInFrontOf(r) || !w.channel.matches(r)
+	rows = slices.DeleteFunc(rows, func(r Row) bool {
+		return w.lo != nil && !w.lo.IsInFrontOf(r) || w.hi != nil && w.hi.IsInFrontOf(r) || !w.channel.Matches(r)
 	})
 	list, err := w.shown(ctx, rows)
 	if err != nil {
 		return err
 	}
 	for _, f := range list {
-		if _, early := w.early[f.row.id]; !early {
+		if _, early := w.early[f.row.ID]; !early {
 			w.found = append(w.found, f)
 			w.keep(&f)
 		}
@@ -151,29 +151,29 @@ func (w *walk) take(n int) (list []found, end bool) {
 		n++
 	}
 	list = slices.Clone(w.found[:n])
-	if w.scan.down {
+	if w.scan.Down {
 		slices.Reverse(list)
 	}
-	return list, w.scan.done && n == len(w.found)
+	return list, w.scan.Done && n == len(w.found)
 }
 
 // settleTimes sets the times under which rows are shown: see moment. Unless dense,
 // the rows of a date are all there.
-func (h *historian) settleTimes(ctx context.Context, rows []row, dense bool) error {
-	if h.group.dates.areFine() {
+func (h *historian) settleTimes(ctx context.Context, rows []Row, dense bool) error {
+	if h.group.Dates.HaveFractions() {
 		return nil
 	}
-	order := make([]*row, len(rows))
+	order := make([]*Row, len(rows))
 	for i := range rows {
 		order[i] = &rows[i]
 	}
-	slices.SortStableFunc(order, func(a, b *row) int { return compareRows(*a, *b) })
-	ranks := map[second]int{}
+	slices.SortStableFunc(order, func(a, b *Row) int { return CompareRows(*a, *b) })
+	ranks := map[RankKey]int{}
 	for _, r := range order {
-		if !h.channel.covers(*r) {
+		if !h.channel.Covers(*r) {
 			continue
 		}
-		s := second{laneOf(*r, h.channel, h.member.account.ID()), r.date.UnixMilli()}
+		s := RankKey{ConversationOf(*r, h.channel, h.member.account.ID()), r.Date.UnixMilli()}
 		rank, counted := ranks[s]
 		if !counted && dense {
 			front, err := h.inFront(ctx, *r)
@@ -183,7 +183,7 @@ func (h *historian) settleTimes(ctx context.Context, rows []row, dense bool) err
 			rank = front
 		}
 		ranks[s] = rank + 1
-		r.at = moment(r.date, rank)
+		r.At = DisplayTime(r.Date, rank)
 	}
 	return nil
 }

@@ -11,17 +11,17 @@ func (s *session) wants(v *view, j *joined, e *entry, pos int64) bool {
 	if e.isChange() {
 		return v.wantsChange(j, e, pos)
 	}
-	if _, again := v.reader.skip[e.row.id]; again && !e.restored {
+	if _, again := v.reader.skip[e.row.ID]; again && !e.restored {
 		return false
 	}
-	sent, wanted := v.hasSent(e.channel, e.row.id), false
+	sent, wanted := v.hasSent(e.channel, e.row.ID), false
 	if sent {
-		delete(v.sent, sentItem{e.channel, e.row.id})
+		delete(v.sent, sentItem{e.channel, e.row.ID})
 	} else if j != nil {
 		wanted = s.isNew(j, e, pos)
 	}
 	if j != nil && j.due && (sent || wanted) {
-		j.noteLive(e.row.id)
+		j.noteLive(e.row.ID)
 	}
 	return wanted
 }
@@ -39,13 +39,13 @@ func (j *joined) noteLive(id string) {
 // by a backlog, or by a page, nor will be: what the feed had brought before the JOIN the
 // backlog shows.
 func (s *session) isNew(j *joined, e *entry, pos int64) bool {
-	if _, shown := j.shown[e.row.id]; shown || pos < j.floorPos {
+	if _, shown := j.shown[e.row.ID]; shown || pos < j.floorPos {
 		return false
 	}
 	if j.received != nil && !e.restored && j.received(e.row) {
 		return false
 	}
-	if e.read && j.floor != nil && compareRows(e.row, *j.floor) <= 0 && !s.mayBeNew(j, e.row) {
+	if e.read && j.floor != nil && CompareRows(e.row, *j.floor) <= 0 && !s.mayBeNew(j, e.row) {
 		return false // of the past, which the client was shown or fetches
 	}
 	// Last, as it notes what is shown from here on, which no page is to show again.
@@ -54,17 +54,17 @@ func (s *session) isNew(j *joined, e *entry, pos int64) bool {
 
 // mayBeNew reports whether a row in front of a backlog may have been written since that was
 // read, as the clock of Directus was set back.
-func (s *session) mayBeNew(j *joined, r row) bool {
+func (s *session) mayBeNew(j *joined, r Row) bool {
 	earliest := s.earliest(j, j.floorAt)
-	return !earliest.IsZero() && !r.date.Before(earliest)
+	return !earliest.IsZero() && !r.Date.Before(earliest)
 }
 
 // wantsChange is wants for what became of a message.
 func (v *view) wantsChange(j *joined, e *entry, pos int64) bool {
 	if _, redaction := e.event.(*ircd.Redaction); redaction && j != nil && !j.due && pos >= j.floorPos {
 		// Should the message be restored, it is to be shown again.
-		delete(j.shown, e.row.id)
-		delete(j.ahead, e.row.id)
+		delete(j.shown, e.row.ID)
+		delete(j.ahead, e.row.ID)
 	}
 	if _, own := v.changes[e.name()]; own {
 		delete(v.changes, e.name())
@@ -73,14 +73,14 @@ func (v *view) wantsChange(j *joined, e *entry, pos int64) bool {
 	if j == nil || pos < j.floorPos {
 		return false
 	}
-	text, shown := j.shown[e.row.id]
-	if _, live := j.live[e.row.id]; j.due && !live {
+	text, shown := j.shown[e.row.ID]
+	if _, live := j.live[e.row.ID]; j.due && !live {
 		return false // the backlog will show how it is then
 	}
 	if _, redaction := e.event.(*ircd.Redaction); redaction {
 		return true
 	}
-	return !shown || e.text == "" || text != digestOf(e.text)
+	return !shown || e.text == "" || text != DigestOf(e.text)
 }
 
 // returned notes a change that a method of the session returns, which the feed
@@ -94,11 +94,11 @@ func (v *view) returned(e entry) {
 
 // sentItem is a row as it shows in one of the channels.
 type sentItem struct {
-	channel *channel
+	channel *Channel
 	id      string
 }
 
-func (v *view) hasSent(c *channel, id string) bool {
+func (v *view) hasSent(c *Channel, id string) bool {
 	_, ok := v.sent[sentItem{c, id}]
 	return ok
 }

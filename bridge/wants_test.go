@@ -11,11 +11,11 @@ import (
 // else: not what the feed finds of the past by reading, which the client is not shown.
 func TestPagesLeaveOutWhatWasShown(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	c, v := &channel{Channel: Channel{Name: "#a"}}, &view{reader: &reader{}, feed: &feed{group: &group{dates: &dates{}}}}
-	j := &joined{channel: c, view: v, at: at, fetches: true, floor: &row{date: at}}
+	c, v := &Channel{Config: Config{Name: "#a"}}, &view{reader: &reader{}, feed: &feed{group: &Group{Dates: &Dates{}}}}
+	j := &joined{Channel: c, view: v, at: at, fetches: true, floor: &Row{Date: at}}
 	s := &session{joined: map[string]*joined{"#a": j}, member: &member{account: modelAccount(t)}}
 	for id, read := range map[string]bool{"found by reading": true, "brought by an event": false} {
-		e := &entry{row: row{id: id, date: at.Add(-time.Second)}, channel: c, event: &ircd.Message{}, read: read}
+		e := &entry{row: Row{ID: id, Date: at.Add(-time.Second)}, channel: c, event: &ircd.Message{}, read: read}
 		if shown := s.wants(v, j, e, 0); shown == read {
 			t.Errorf("%s: shown: %v", id, shown)
 		}

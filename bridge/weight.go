@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// maxRowsAnswer bounds the answer that brings several rows, in bytes.
-	maxRowsAnswer = 512 << 10
+	// MaxRowsAnswer bounds the answer that brings several rows, in bytes.
+	MaxRowsAnswer = 512 << 10
 	// firstRows is how many are asked for while nobody knows what they take.
 	firstRows = 102 // a page of 100, see historian.walk
 	// weightMemory is for how many rows a weight stands, beside those that come.
@@ -42,5 +42,5 @@ func (w *weight) fit() int {
 	if each == 0 {
 		return firstRows
 	}
-	return int(max(2, maxRowsAnswer/4*3/each))
+	return int(max(2, MaxRowsAnswer/4*3/each))
 }

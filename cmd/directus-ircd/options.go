@@ -51,9 +51,9 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 }
 
 // bridge is the channel as the bridge knows it: what is not configured is nil.
-func (c channelConfig) bridge() bridge.Channel {
+func (c channelConfig) bridge() bridge.Config {
 	f := c.Fields
-	out := bridge.Channel{
+	out := bridge.Config{
 		Name:        c.Name,
 		Collection:  c.Collection,
 		Topic:       c.Topic,

@@ -22,7 +22,7 @@ func TestOptionsDefaults(t *testing.T) {
 		LoginsAtOnce:           8,
 		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare, // as the machine has it
 		Edits:                  bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
-		Channels: []bridge.Channel{{
+		Channels: []bridge.Config{{
 			Name: "#messages", Collection: "messages", Backlog: 50, AutoJoin: true, Format: text.Plain,
 			Fields: bridge.Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created"},
 		}},
@@ -75,7 +75,7 @@ resume: {max_age: 0}
 		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare, // as the machine has it
 		PublicURL:              "https://chat.example.com",
 		Edits:                  bridge.Edits{MaxAge: 7 * 24 * time.Hour},
-		Channels: []bridge.Channel{{
+		Channels: []bridge.Config{{
 			Name: "#dev", Collection: "chat", Topic: "fixed", Backlog: 50, AutoJoin: true,
 			Fields:     bridge.Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created", Reply: "reply_to", Files: "files"},
 			Format:     text.Markdown,

@@ -175,7 +175,7 @@ func (w *world) options(client *directus.Client) bridge.Options {
 		Logger: zerolog.New(w).Level(zerolog.InfoLevel),
 	}
 	for _, ch := range w.spec {
-		c := bridge.Channel{
+		c := bridge.Config{
 			Name: ch.name, Collection: ch.collection, Backlog: ch.backlog, AutoJoin: ch.autoJoin, Corrections: ch.corrections,
 			Format: w.scenario.settings.formats[ch.collection],
 			Fields: bridge.Fields{
