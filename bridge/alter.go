@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
 
@@ -47,7 +48,7 @@ func (m *member) change(ctx context.Context, do func(context.Context) error) err
 // alter changes an item under the user's own permissions and returns it, as far
 // as the user may read it; without changes it deletes it. ErrUnconfirmed says
 // that it is perhaps done.
-func (m *member) alter(ctx context.Context, g *Group, id string, changes map[string]any) (json.RawMessage, error) {
+func (m *member) alter(ctx context.Context, g *collection.Group, id string, changes map[string]any) (json.RawMessage, error) {
 	var stored json.RawMessage
 	var err error
 	if changes == nil {

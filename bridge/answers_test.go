@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -54,7 +55,7 @@ func TestAnswersToOneLongMessage(t *testing.T) {
 // answersChat is a session of ada in a channel whose messages may answer others.
 func answersChat(t *testing.T) (*directustest.Fake, *session, *answers) {
 	t.Helper()
-	return openChat(t, 0, 0, Config{Fields: Fields{Reply: "reply"}}, directustest.FakeCollection{
+	return openChat(t, 0, 0, collection.Config{Fields: collection.Fields{Reply: "reply"}}, directustest.FakeCollection{
 		Fields: []string{"text", "reply"}, Relations: map[string]string{"reply": "messages"},
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
 
@@ -31,29 +32,29 @@ type shelf struct {
 }
 
 type knownFiles struct {
-	files []File
+	files []collection.File
 	until time.Time
 }
 
 // shelfKey changes with what a row has attached.
-func shelfKey(g *Group, r Row) string {
+func shelfKey(g *collection.Group, r collection.Row) string {
 	return g.Collection + "\x00" + r.ID + "\x00" + string(r.Values[g.Fields.Files])
 }
 
 // files returns the files of the rows that have some, by row id. What Directus
 // does not give is left out of them. An error means that it did not answer.
-func (s *shelf) files(ctx context.Context, g *Group, rows []Row) (map[string][]File, error) {
+func (s *shelf) files(ctx context.Context, g *collection.Group, rows []collection.Row) (map[string][]collection.File, error) {
 	if g.Fields.Files == "" {
 		return nil, nil
 	}
-	found := map[string][]File{}
-	var open []Row
+	found := map[string][]collection.File{}
+	var open []collection.Row
 	now := time.Now()
 	s.mu.Lock()
 	for _, r := range rows {
 		if k, ok := s.known[shelfKey(g, r)]; ok && now.Before(k.until) {
 			found[r.ID] = k.files
-		} else if files := ParseFiles(r.Values[g.Fields.Files]); len(files) > 0 {
+		} else if files := collection.ParseFiles(r.Values[g.Fields.Files]); len(files) > 0 {
 			found[r.ID] = files
 			open = append(open, r)
 		}
@@ -84,26 +85,26 @@ func (s *shelf) forget() {
 }
 
 // follow finds the files behind the keys of a junction.
-func (s *shelf) follow(ctx context.Context, g *Group, rows []Row, found map[string][]File) error {
+func (s *shelf) follow(ctx context.Context, g *collection.Group, rows []collection.Row, found map[string][]collection.File) error {
 	var keys []any
 	key := g.Fields.Key()
 	for _, r := range rows {
-		if slices.ContainsFunc(found[r.ID], func(f File) bool { return f.ID == "" }) {
+		if slices.ContainsFunc(found[r.ID], func(f collection.File) bool { return f.ID == "" }) {
 			keys = append(keys, r.Key)
 		}
 	}
-	return s.read(ctx, g.Collection, key, keys, []string{key, g.Fields.Files + "." + JunctionFile}, func(item map[string]json.RawMessage) {
-		id := Scalar(item[key])
+	return s.read(ctx, g.Collection, key, keys, []string{key, g.Fields.Files + "." + collection.JunctionFile}, func(item map[string]json.RawMessage) {
+		id := collection.Scalar(item[key])
 		// Less than before: the junction may be read, but leads elsewhere.
-		if files := ParseFiles(item[g.Fields.Files]); len(files) > 0 {
+		if files := collection.ParseFiles(item[g.Fields.Files]); len(files) > 0 {
 			found[id] = files
 		}
 	})
 }
 
 // describe reads the names and sizes of files.
-func (s *shelf) describe(ctx context.Context, rows []Row, found map[string][]File) error {
-	places := map[string][]*File{}
+func (s *shelf) describe(ctx context.Context, rows []collection.Row, found map[string][]collection.File) error {
+	places := map[string][]*collection.File{}
 	var keys []any
 	for _, r := range rows {
 		for i := range found[r.ID] {
@@ -118,8 +119,8 @@ func (s *shelf) describe(ctx context.Context, rows []Row, found map[string][]Fil
 		}
 	}
 	return s.read(ctx, "directus_files", "id", keys, []string{"id", "filename_download", "filesize"}, func(item map[string]json.RawMessage) {
-		for _, f := range places[Scalar(item["id"])] {
-			f.Name, f.Size = Scalar(item["filename_download"]), Scalar(item["filesize"])
+		for _, f := range places[collection.Scalar(item["id"])] {
+			f.Name, f.Size = collection.Scalar(item["filename_download"]), collection.Scalar(item["filesize"])
 		}
 	})
 }
@@ -127,7 +128,7 @@ func (s *shelf) describe(ctx context.Context, rows []Row, found map[string][]Fil
 // read reads the items of some keys, as far as the user may.
 func (s *shelf) read(ctx context.Context, from, key string, keys []any, fields []string, use func(map[string]json.RawMessage)) error {
 	for len(keys) > 0 {
-		page := keys[:min(len(keys), PageLimit(ctx, s.account, PageSize))]
+		page := keys[:min(len(keys), collection.PageLimit(ctx, s.account, collection.PageSize))]
 		keys = keys[len(page):]
 		var items []map[string]json.RawMessage
 		err := s.account.Items(ctx, from, directus.Query{

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -30,7 +31,7 @@ func addFiles(fake *directustest.Fake) (cat, dog string) {
 	return cat, dog
 }
 
-func withFile(name, where, field string) bridge.Config {
+func withFile(name, where, field string) collection.Config {
 	c := messages(where)
 	c.Name, c.Fields.Files = name, field
 	return c

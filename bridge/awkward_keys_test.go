@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -20,9 +21,9 @@ import (
 var awkwardKeys = []string{".", "..", "a/b", "a?b#c", "%2e%2e", "é b", "Plain-1"}
 
 // coded is the channel of a collection whose primary key is the text "code".
-func coded(name string) bridge.Config {
+func coded(name string) collection.Config {
 	c := messages(name)
-	c.Fields = bridge.Fields{ID: "code", Text: "text", Author: "user_created", Date: "date_created", Reply: "answers"}
+	c.Fields = collection.Fields{ID: "code", Text: "text", Author: "user_created", Date: "date_created", Reply: "answers"}
 	c.Corrections = true
 	return c
 }
@@ -58,7 +59,7 @@ func TestRealAwkwardKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := bridge.New(bridge.Options{
-		Client: directus.New(base, directus.Options{}), Channels: []bridge.Config{coded("codes")},
+		Client: directus.New(base, directus.Options{}), Channels: []collection.Config{coded("codes")},
 		NickFields: []string{"first_name"}, Logger: logger(t),
 	})
 	if err != nil {

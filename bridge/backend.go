@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -26,7 +27,7 @@ import (
 // Options configure a Backend.
 type Options struct {
 	Client   *directus.Client
-	Channels []Config
+	Channels []collection.Config
 	// NickFields are the fields of directus_users tried in order to form the
 	// nick; together they make the real name.
 	NickFields []string
@@ -45,11 +46,11 @@ type Options struct {
 	// wait. 0: no limit.
 	LoginsAtOnce int
 	// Private is where private messages are stored; nil: there are none.
-	Private *Private
+	Private *collection.Private
 	// ReadMarkers is where read markers are stored; nil: they are kept in
 	// memory.
-	ReadMarkers *ReadMarkers
-	Edits       Edits
+	ReadMarkers *collection.ReadMarkers
+	Edits       collection.Edits
 	// Recheck is how long it may take until what a user has lost in Directus is
 	// honoured, where Directus does not honour it at once: see member.check. 0
 	// means five minutes.
@@ -119,7 +120,7 @@ func New(opts Options) (*Backend, error) {
 	b.nicks = newNicks(opts.State, b.origin)
 	if opts.Resume != nil {
 		b.trails = opts.State.trails
-		b.trails.begin(opts.Resume.MaxAge, ClockOf(opts.Client))
+		b.trails.begin(opts.Resume.MaxAge, collection.ClockOf(opts.Client))
 	}
 	b.plan.Store(p)
 	return b, nil

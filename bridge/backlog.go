@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
@@ -33,7 +34,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 		return nil, err
 	}
 	read := time.Now() // what the feed begins to read from here on has all of it
-	shown := make(map[string]Digest, len(p.list))
+	shown := make(map[string]collection.Digest, len(p.list))
 	due := &parts{session: s, historian: h}
 	for _, l := range p.list {
 		shown[l.row.ID] = l.said()
@@ -44,7 +45,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	if come := s.earliest(j, at); p.floor != nil && !come.IsZero() && p.floor.Date.After(come) {
 		// A row of the future: what is written from now on is dated before it, and no key is
 		// in front of this one.
-		p.floor = &Row{Date: come, ID: "0"}
+		p.floor = &collection.Row{Date: come, ID: "0"}
 	}
 	b := &backlog{list: p.list, notice: p.notice}
 	first := reading
@@ -57,7 +58,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	if len(due.left) > 0 {
 		b.more = s.moreEvents(j, func(ctx context.Context) ([]*ircd.Message, error) {
 			messages, err := s.backlogPart(ctx, j, due.nextPatiently, shown)
-			if IsForbidden(err) && s.breakOff(j, due.left, shown) {
+			if collection.IsForbidden(err) && s.breakOff(j, due.left, shown) {
 				return nil, nil
 			}
 			return messages, err
@@ -86,7 +87,7 @@ func (s *session) joinBacklog(ctx context.Context, j *joined, answer *ircd.Chann
 }
 
 // backlogPart gives the next part of a backlog, of which shown are the messages.
-func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.Context) ([]found, error), shown map[string]Digest) (messages []*ircd.Message, err error) {
+func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.Context) ([]found, error), shown map[string]collection.Digest) (messages []*ircd.Message, err error) {
 	for len(messages) == 0 {
 		list, err := next(ctx)
 		if err != nil || len(list) == 0 {
@@ -105,7 +106,7 @@ func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.
 // breakOff makes the rest of a backlog due, of which shown are the messages: the right to read
 // it was lost, and the client is shown it when that is back. A device has nothing of a backlog
 // before it has all, and false says that it is to come back.
-func (s *session) breakOff(j *joined, left []found, shown map[string]Digest) bool {
+func (s *session) breakOff(j *joined, left []found, shown map[string]collection.Digest) bool {
 	if j.visit != nil || s.joined[ircd.Fold(j.Name)] != j || len(shown)-len(left) >= maxBehind/2 {
 		return false
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
 
@@ -60,7 +61,7 @@ func (f *feed) silence() {
 
 // unmute begins again if the collection can be read by now.
 func (f *feed) unmute(ctx context.Context) error {
-	_, err := NewestRow(ctx, f.carrier.account, f.group)
+	_, err := collection.NewestRow(ctx, f.carrier.account, f.group)
 	if err == nil {
 		f.carry(f.carrier)
 	}
@@ -134,7 +135,7 @@ func (f *feed) failed(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, errUnproven) {
 		return err
 	}
-	if f.key.isShared() && IsForbidden(err) {
+	if f.key.isShared() && collection.IsForbidden(err) {
 		if err := f.recheck(ctx); err != nil {
 			return err
 		}
@@ -200,7 +201,7 @@ func (f *feed) fork(key feedKey, m *member) *feed {
 		delete(own.pending, id)
 		// Who was shown nothing for a while has to read from there, but not what the
 		// feed does not know any more to have shown.
-		if date.Before(own.cursor.date) && date.After(f.opened) && date.Add(-Overlap).After(f.forgot) {
+		if date.Before(own.cursor.date) && date.After(f.opened) && date.Add(-collection.Overlap).After(f.forgot) {
 			own.cursor.date = date
 		}
 	}

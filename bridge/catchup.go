@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
 
@@ -27,9 +28,9 @@ func (f *feed) catchUp(ctx context.Context) error {
 			return err
 		}
 	}
-	last, done, err := f.readAgain(ctx, f.cursor.date.Add(-Overlap))
+	last, done, err := f.readAgain(ctx, f.cursor.date.Add(-collection.Overlap))
 	if err == nil && !done {
-		last, err = f.readSince(ctx, f.cursor.date, func(rows []Row) error {
+		last, err = f.readSince(ctx, f.cursor.date, func(rows []collection.Row) error {
 			if err := f.hear(ctx); err != nil {
 				return err
 			}
@@ -57,25 +58,25 @@ func (f *feed) catchUp(ctx context.Context) error {
 // new. The newest row is read with all that a row has, as it takes the right to. done is
 // false where nothing is gained by it, or too much is new for one page.
 func (f *feed) readAgain(ctx context.Context, from time.Time) (last time.Time, done bool, err error) {
-	page := PageLimit(ctx, f.carrier.account, PageSize)
+	page := collection.PageLimit(ctx, f.carrier.account, collection.PageSize)
 	known := f.countSeenSince(from)
 	if known <= page {
 		return last, false, nil
 	}
-	newest, err := NewestRow(ctx, f.carrier.account, f.group)
+	newest, err := collection.NewestRow(ctx, f.carrier.account, f.group)
 	if err != nil {
 		return last, false, err
 	}
 	unseen, last, err := f.unseenKeys(ctx, f.group.Dates.From(from), known+page)
 	switch {
-	case errors.Is(err, ErrMoved):
+	case errors.Is(err, collection.ErrMoved):
 		return last, false, nil
 	case err != nil:
 		return last, false, err
 	case len(unseen) > page:
 		return last, false, nil
 	}
-	f.order.read([]Row{newest})
+	f.order.read([]collection.Row{newest})
 	read, err := f.publishKeyed(ctx, unseen, true)
 	if errors.Is(err, directus.ErrTooLarge) {
 		return last, false, nil
@@ -103,7 +104,7 @@ func (f *feed) countSeenSince(from time.Time) (n int) {
 // taken for received behind them. While an import goes on these are ever more, as each reading
 // looks at all that is dated within the overlap.
 func (f *feed) expectCrowd() {
-	recent := f.countSeenSince(f.cursor.date.Add(-Overlap))
+	recent := f.countSeenSince(f.cursor.date.Add(-collection.Overlap))
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.many = f.arrived + int64(max(maxSteps, recent))
@@ -122,21 +123,21 @@ func (f *feed) isCrowded() bool {
 // nothing yet, or nothing that the user may read, the cursor is that moment: what
 // turns up later and is older is no news.
 func (f *feed) start(ctx context.Context) error {
-	newest, err := NewestRow(ctx, f.carrier.account, f.group)
+	newest, err := collection.NewestRow(ctx, f.carrier.account, f.group)
 	if err != nil {
 		return err
 	}
 	var last time.Time
 	since := f.opened
-	if _, _, known := ServerNow(f.carrier.account); !known {
+	if _, _, known := collection.ServerNow(f.carrier.account); !known {
 		since = time.Time{} // it may be anything
 	}
 	if newest.ID != "" {
-		since = Earlier(newest.Date, f.opened)
+		since = collection.Earlier(newest.Date, f.opened)
 		if newest.Date.IsZero() { // as of the year 12345
 			since = f.opened
 		}
-		last, err = f.readSince(ctx, since, func(rows []Row) error {
+		last, err = f.readSince(ctx, since, func(rows []collection.Row) error {
 			old := slices.DeleteFunc(slices.Clone(rows), f.isNews)
 			f.markOld(old)
 			return f.publish(ctx, rows, true)
@@ -147,7 +148,7 @@ func (f *feed) start(ctx context.Context) error {
 	}
 	f.mu.Lock()
 	f.cursor = cursor{set: true, date: since}
-	if f.base = since.Add(-Overlap); since.IsZero() {
+	if f.base = since.Add(-collection.Overlap); since.IsZero() {
 		f.base = f.opened
 	}
 	f.trust.date, f.trust.next = since, since
@@ -157,7 +158,7 @@ func (f *feed) start(ctx context.Context) error {
 }
 
 // markOld notes rows that are history: sessions show them, if at all, as backlog.
-func (f *feed) markOld(rows []Row) {
+func (f *feed) markOld(rows []collection.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range rows {
@@ -168,22 +169,22 @@ func (f *feed) markOld(rows []Row) {
 
 // isNews tells what was written since the feed was opened from history and from
 // what pretends to be of the future.
-func (f *feed) isNews(r Row) bool {
-	return r.Date.After(f.opened) && r.Date.Before(DateLimit(f.carrier.account).Add(Overlap))
+func (f *feed) isNews(r collection.Row) bool {
+	return r.Date.After(f.opened) && r.Date.Before(collection.DateLimit(f.carrier.account).Add(collection.Overlap))
 }
 
 // readSince reads page by page from a minute before since, oldest first, and
 // returns the date of the last row.
-func (f *feed) readSince(ctx context.Context, since time.Time, use func([]Row) error) (last time.Time, err error) {
+func (f *feed) readSince(ctx context.Context, since time.Time, use func([]collection.Row) error) (last time.Time, err error) {
 	if !since.IsZero() && !f.group.Dates.Known() { // nor how a date is to be written
-		newest, err := NewestRow(ctx, f.carrier.account, f.group)
+		newest, err := collection.NewestRow(ctx, f.carrier.account, f.group)
 		if err != nil || newest.ID == "" {
 			return last, err
 		}
 	}
-	pages := &Scan{Account: f.carrier.account, Group: f.group, Base: f.group.Filter, Size: PageSize}
+	pages := &collection.Scan{Account: f.carrier.account, Group: f.group, Base: f.group.Filter, Size: collection.PageSize}
 	if !since.IsZero() {
-		pages.Bound = since.Add(-Overlap)
+		pages.Bound = since.Add(-collection.Overlap)
 	}
 	for !pages.Done {
 		rows, _, err := pages.Next(ctx)
@@ -204,16 +205,16 @@ func (f *feed) readSince(ctx context.Context, since time.Time, use func([]Row) e
 // advance moves the cursor and forgets the keys that no later read reaches.
 func (f *feed) advance(last time.Time) {
 	f.reads++
-	limit := DateLimit(f.carrier.account)
+	limit := collection.DateLimit(f.carrier.account)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	// A row from the future must not hide what is written from now on.
-	if last = Earlier(last, limit); last.After(f.cursor.date) {
+	if last = collection.Earlier(last, limit); last.After(f.cursor.date) {
 		f.cursor.date = last
 	}
 	f.renewTrust()
 	f.reached = f.trust.date
-	horizon := f.trust.date.Add(-2 * Overlap)
+	horizon := f.trust.date.Add(-2 * collection.Overlap)
 	if f.cursor.date.After(f.newest) {
 		f.newest = f.cursor.date
 	}

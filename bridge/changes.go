@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/ircd"
 )
@@ -20,7 +21,7 @@ const maxNotices = 10
 // a channel or left one, by its filter or by the mark of a soft delete, and its
 // text may have changed; most updates are nothing of that. An item that leaves
 // the filter of a whole feed gives no event, so that goes unnoticed.
-func (f *feed) update(ctx context.Context, rows []Row) error {
+func (f *feed) update(ctx context.Context, rows []collection.Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -42,7 +43,7 @@ func (f *feed) update(ctx context.Context, rows []Row) error {
 
 // change makes the entries of one changed row, but for that of a new text, which
 // has to settle. The caller holds mu.
-func (f *feed) change(r Row, refs references) []entry {
+func (f *feed) change(r collection.Row, refs references) []entry {
 	known, content := f.shown.rows[r.ID], f.group.ContentOf(r)
 	seen, published := f.seen[r.ID]
 	if known == nil {
@@ -80,12 +81,12 @@ func (f *feed) noteVisible(id string, known *shownRow) {
 
 // isLate reports that a row was certainly never shown, so that an update of it
 // is the first that this feed hears of it. The caller holds mu.
-func (f *feed) isLate(r Row) bool {
+func (f *feed) isLate(r collection.Row) bool {
 	return r.Date.After(f.opened) && r.Date.After(f.forgot)
 }
 
 // enter shows a row that was kept out so far. The caller holds mu.
-func (f *feed) enter(r Row, refs references) []entry {
+func (f *feed) enter(r collection.Row, refs references) []entry {
 	if f.tooOld(r) {
 		return nil
 	}
@@ -101,7 +102,7 @@ func (f *feed) enter(r Row, refs references) []entry {
 // move shows how a row that is remembered has entered or left a channel. One that was
 // deleted by a mark and is restored is the message that it was, and old: the history
 // has it under the same msgid. The caller holds mu.
-func (f *feed) move(r Row, c *Channel, known *shownRow, refs references) []entry {
+func (f *feed) move(r collection.Row, c *collection.Channel, known *shownRow, refs references) []entry {
 	p := known.place(c)
 	if p == nil && !c.Matches(r) {
 		return nil
@@ -169,9 +170,9 @@ func (f *feed) redactions(id string, p *place, at time.Time) []entry {
 	}
 	first := event(m.ID)
 	first.Said, first.Text = m.Time, text.Beginning(m.Text)
-	entries := []entry{{row: Row{ID: id}, channel: p.channel, event: first}}
+	entries := []entry{{row: collection.Row{ID: id}, channel: p.channel, event: first}}
 	for _, edit := range p.edits {
-		entries = append(entries, entry{row: Row{ID: id}, channel: p.channel, event: event(edit)})
+		entries = append(entries, entry{row: collection.Row{ID: id}, channel: p.channel, event: event(edit)})
 	}
 	return entries
 }
@@ -187,7 +188,7 @@ func (f *feed) isGone(id string) bool {
 // few leaves the text out of all but the first deletions, and puts a line that counts
 // them in the place of all but the first edits in each channel.
 func few(entries []entry) []entry {
-	deletions, edits := 0, map[*Channel]int{}
+	deletions, edits := 0, map[*collection.Channel]int{}
 	kept := entries[:0]
 	for _, e := range entries {
 		switch ev := e.event.(type) {
@@ -222,7 +223,7 @@ func few(entries []entry) []entry {
 
 // remember notes a message that a session shows as backlog; false if the row is
 // gone meanwhile, or restored and about to be shown to everybody.
-func (f *feed) remember(r Row, c *Channel, m *ircd.Message) bool {
+func (f *feed) remember(r collection.Row, c *collection.Channel, m *ircd.Message) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, gone := f.shown.isGone(r.ID); gone {
@@ -239,7 +240,7 @@ func (f *feed) remember(r Row, c *Channel, m *ircd.Message) bool {
 }
 
 // tooOld reports that changes of a row are of no interest any more.
-func (f *feed) tooOld(r Row) bool {
+func (f *feed) tooOld(r collection.Row) bool {
 	return f.edits.MaxAge > 0 && f.age(r) > f.edits.MaxAge
 }
 
@@ -249,16 +250,16 @@ func (f *feed) clock() time.Time { return f.carrier.account.Now() }
 
 // age is how long ago a row was written, by the clock of Directus. It is called by run, or
 // with mu held.
-func (f *feed) age(r Row) time.Duration { return f.clock().Sub(r.ShownAt()) }
+func (f *feed) age(r collection.Row) time.Duration { return f.clock().Sub(r.ShownAt()) }
 
 // written is the moment at which a row was written: now, for one of the future. It is
 // called with mu held.
-func (f *feed) written(r Row) time.Time { return time.Now().Add(-max(0, f.age(r))) }
+func (f *feed) written(r collection.Row) time.Time { return time.Now().Add(-max(0, f.age(r))) }
 
 // nextID makes a msgid for another version of a message, or of a version of it: it
 // names the same position in the history, is new each time and as long each time. The
 // caller holds mu.
 func (f *feed) nextID(msgid string) string {
 	f.stamped = max(f.clock().UnixMilli(), f.stamped+1)
-	return OriginalID(msgid) + ".e" + strconv.FormatInt(f.stamped, 36)
+	return collection.OriginalID(msgid) + ".e" + strconv.FormatInt(f.stamped, 36)
 }

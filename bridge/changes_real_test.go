@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/directus/setup"
 	"directus-ircd/ircd/ircdtest"
@@ -48,11 +49,11 @@ func TestRealChanges(t *testing.T) {
 	channel := messages(dx.Collection)
 	channel.Fields.Reply, channel.Corrections = "reply_to", true
 	channel.Filter = map[string]any{"room": map[string]any{"_null": true}} // Directus has to evaluate it
-	channel.Reactions = &bridge.Reactions{Collection: dx.Collection + "_reactions", Message: "message", Text: "text", Author: "user_created", Date: "date_created"}
+	channel.Reactions = &collection.Reactions{Collection: dx.Collection + "_reactions", Message: "message", Text: "text", Author: "user_created", Date: "date_created"}
 	soft := channel
-	soft.Name, soft.SoftDelete = "#soft", &bridge.SoftDelete{Field: "status", Values: []string{"archived"}}
+	soft.Name, soft.SoftDelete = "#soft", &collection.SoftDelete{Field: "status", Values: []string{"archived"}}
 	soft.Filter, soft.Set = map[string]any{"room": map[string]any{"_eq": "soft"}}, map[string]any{"room": "soft"}
-	s := start(t, dx, func(o *bridge.Options) { o.Edits = bridge.Edits{Show: true, Merge: time.Second, MaxAge: time.Hour} }, channel, soft)
+	s := start(t, dx, func(o *bridge.Options) { o.Edits = collection.Edits{Show: true, Merge: time.Second, MaxAge: time.Hour} }, channel, soft)
 
 	ada, bob := dx.CreateUser("Ada", ""), dx.CreateUser("Bob", "")
 	a := s.modern(ada.Email, ada.Password, "#messages", "#soft")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -44,12 +45,12 @@ func TestChanges(t *testing.T) {
 }
 
 // room is a channel of a collection that several share.
-func room(name string, change func(*bridge.Config)) bridge.Config {
+func room(name string, change func(*collection.Config)) collection.Config {
 	c := messages("rooms")
 	c.Name = "#" + name
 	c.Filter = map[string]any{"room": map[string]any{"_eq": name}}
 	c.Set = map[string]any{"room": name}
-	c.SoftDelete = &bridge.SoftDelete{Field: "status", Values: []string{"archived", "spam"}}
+	c.SoftDelete = &collection.SoftDelete{Field: "status", Values: []string{"archived", "spam"}}
 	if change != nil {
 		change(&c)
 	}
@@ -165,7 +166,7 @@ func TestChangesDuringOutage(t *testing.T) {
 
 // What is not to be shown of edits.
 func TestEditsNotShown(t *testing.T) {
-	for name, edits := range map[string]bridge.Edits{
+	for name, edits := range map[string]collection.Edits{
 		"off": {Merge: time.Second}, // updates are not even asked for
 		"old": {Show: true, Merge: time.Second, MaxAge: time.Hour},
 	} {
@@ -281,7 +282,7 @@ func TestChangeOfAForgottenMessage(t *testing.T) {
 func TestPrivateChanges(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		c := newChat(t, func(o *bridge.Options) {
-			o.Private = &bridge.Private{Collection: "letters", Fields: bridge.Fields{
+			o.Private = &collection.Private{Collection: "letters", Fields: collection.Fields{
 				Text: "text", Author: "user_created", Recipient: "recipient", Date: "date_created", Reply: "reply",
 			}, Backlog: 10}
 		})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -26,20 +27,20 @@ type chat struct {
 }
 
 // newChat runs inside of a bubble. Edits settle after five seconds.
-func newChat(t *testing.T, change func(*bridge.Options), channels ...bridge.Config) *chat {
+func newChat(t *testing.T, change func(*bridge.Options), channels ...collection.Config) *chat {
 	return newChatAt(t, directustest.FakeOptions{}, change, channels...)
 }
 
-func newChatAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Config) *chat {
+func newChatAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Options), channels ...collection.Config) *chat {
 	fake := directustest.NewFake(t, at)
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)})
 	t.Cleanup(client.Close)
 	if len(channels) == 0 {
-		channels = []bridge.Config{messages("messages")}
+		channels = []collection.Config{messages("messages")}
 	}
 	opts := bridge.Options{
 		Client: client, Channels: channels, NickFields: []string{"first_name"}, Logger: logger(t),
-		Edits: bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
+		Edits: collection.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
 	}
 	if change != nil {
 		change(&opts)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -91,10 +92,10 @@ func (m *member) checkRights(ctx context.Context) error {
 
 // audience is what Directus has said of the user that lets a feed of a group be
 // shared; empty if nothing does.
-func (m *member) audience(g *Group) Audience {
+func (m *member) audience(g *collection.Group) collection.Audience {
 	p := m.rights.audience(g, m.names.fields)
 	if p != "" {
-		p += Audience(m.names.publicURL)
+		p += collection.Audience(m.names.publicURL)
 	}
 	return p
 }

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
@@ -86,7 +87,7 @@ func meetsNobody(string) bool { return false }
 
 // met returns the identity of a user who is in a channel, as those see it who read
 // that; of private messages, who shares any channel with the user of the directory.
-func (d *directory) met(id string, c *Channel) (ircd.User, bool) {
+func (d *directory) met(id string, c *collection.Channel) (ircd.User, bool) {
 	if id != d.account.ID() && !(c.Private && d.meets(id)) && !(!c.Private && d.company.isIn(c.Name, id)) {
 		return ircd.User{}, false
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -22,7 +23,7 @@ const maxWhole = 1 << 20
 // correct edits the user's last message in a channel, whichever connection it
 // came from, and returns it as Send does.
 func (s *session) correct(ctx context.Context, to addressee, c text.Substitution) (*ircd.Message, error) {
-	var last, now Row
+	var last, now collection.Row
 	err := s.member.change(ctx, func(ctx context.Context) (err error) {
 		if last, err = s.lastOwn(ctx, to); err != nil {
 			return err
@@ -40,7 +41,7 @@ func (s *session) correct(ctx context.Context, to addressee, c text.Substitution
 	if err != nil {
 		return nil, correctError(to.name, err)
 	}
-	refs, err := s.member.names.references(ctx, to.view.feed.group, []Row{now})
+	refs, err := s.member.names.references(ctx, to.view.feed.group, []collection.Row{now})
 	if err != nil {
 		refs.users = map[string]ircd.User{s.person.id: s.User()} // it is stored, which is what counts
 	}
@@ -50,7 +51,7 @@ func (s *session) correct(ctx context.Context, to addressee, c text.Substitution
 }
 
 // correctedText is the text of a row after a correction. The error is an *ircd.Error.
-func correctedText(c text.Substitution, last Row, to addressee) (string, error) {
+func correctedText(c text.Substitution, last collection.Row, to addressee) (string, error) {
 	made, found := corrected(c, last, to.Channel)
 	switch {
 	case to.view.feed.tooOld(last):
@@ -70,7 +71,7 @@ func correctedText(c text.Substitution, last Row, to addressee) (string, error) 
 // corrected applies a correction to the text of a row. It works on the text as it
 // is stored, which keeps all the rest as it is, and if the words are not there,
 // or the stored text is full of tags, on what people see.
-func corrected(c text.Substitution, r Row, ch *Channel) (made string, found int) {
+func corrected(c text.Substitution, r collection.Row, ch *collection.Channel) (made string, found int) {
 	if ch.Format != text.HTML {
 		stored := c
 		if words := strings.TrimSpace(ircd.CleanText(c.New)); text.Visible(words) {
@@ -90,48 +91,48 @@ func corrected(c text.Substitution, r Row, ch *Channel) (made string, found int)
 }
 
 // lastOwn reads the user's last message in a channel.
-func (s *session) lastOwn(ctx context.Context, to addressee) (Row, error) {
+func (s *session) lastOwn(ctx context.Context, to addressee) (collection.Row, error) {
 	g := to.view.feed.group
-	rows, _, err := ReadRows(ctx, s.member.account, g, directus.Query{
+	rows, _, err := collection.ReadRows(ctx, s.member.account, g, directus.Query{
 		Filter: g.Dated(directus.And(directus.Filter(to.Filter), directus.Eq(g.Fields.Author, "$CURRENT_USER"))),
 		Sort:   []string{"-" + g.Fields.Date, "-" + g.Fields.Key()}, Limit: maxOwnRows,
 	})
 	if err != nil {
-		return Row{}, err
+		return collection.Row{}, err
 	}
 	for _, r := range rows {
 		if to.Matches(r) && r.Author == s.person.id {
 			return r, nil
 		}
 	}
-	return Row{}, errUnknownMessage
+	return collection.Row{}, errUnknownMessage
 }
 
 // wholeOf is a row with its whole text. The error is an *ircd.Error where that is too
 // long.
-func (s *session) wholeOf(ctx context.Context, to addressee, r Row) (Row, error) {
+func (s *session) wholeOf(ctx context.Context, to addressee, r collection.Row) (collection.Row, error) {
 	if r.More == 0 {
 		return r, nil
 	}
 	refused := notCorrected(to.name, "your last message here is too long to be corrected from IRC", nil)
 	if len(r.Text)+r.More > maxWhole {
-		return Row{}, refused
+		return collection.Row{}, refused
 	}
-	rows, _, err := ReadRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: directus.Eq(to.view.feed.group.Fields.Key(), r.ID), Limit: 1, Whole: true})
+	rows, _, err := collection.ReadRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: directus.Eq(to.view.feed.group.Fields.Key(), r.ID), Limit: 1, Whole: true})
 	switch {
 	case errors.Is(err, directus.ErrTooLarge):
-		return Row{}, refused
+		return collection.Row{}, refused
 	case err != nil:
-		return Row{}, err
+		return collection.Row{}, err
 	case len(rows) == 0:
-		return Row{}, errUnknownMessage
+		return collection.Row{}, errUnknownMessage
 	}
 	return rows[0], nil
 }
 
 // rewrite stores a new text for a row and returns the row as it is then. Where
 // the answer does not come, it looks.
-func (s *session) rewrite(ctx context.Context, to addressee, r Row, newText string) (now Row, failed error) {
+func (s *session) rewrite(ctx context.Context, to addressee, r collection.Row, newText string) (now collection.Row, failed error) {
 	f := to.view.feed
 	undo := s.member.deeds().rewriting(s.User(), f.group, r.ID, newText)
 	defer func() {
@@ -152,7 +153,7 @@ func (s *session) rewrite(ctx context.Context, to addressee, r Row, newText stri
 		r.Text, r.More = text.Clip(newText, directus.MaxString), max(len(newText)-directus.MaxString, 0)
 		return r, nil
 	case !errors.Is(err, directus.ErrUnconfirmed):
-		return Row{}, err
+		return collection.Row{}, err
 	}
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
@@ -161,15 +162,15 @@ func (s *session) rewrite(ctx context.Context, to addressee, r Row, newText stri
 	case lookErr == nil && now.Says(newText):
 		return now, nil
 	case (lookErr == nil || errors.Is(lookErr, errUnknownMessage)) && !mayFollow(err):
-		return Row{}, failureOf(err)
+		return collection.Row{}, failureOf(err)
 	}
-	return Row{}, err
+	return collection.Row{}, err
 }
 
 // corrected shows a new text that one of the user's connections has stored, at
 // once: it is final for the moment. It returns the message for the channel in
 // which that was done. The event of the same change finds nothing new.
-func (f *feed) corrected(before, now Row, c *Channel, refs references) *ircd.Message {
+func (f *feed) corrected(before, now collection.Row, c *collection.Channel, refs references) *ircd.Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.pending, now.ID)
@@ -220,7 +221,7 @@ func correctError(target string, err error) *ircd.Error {
 		return notCorrected(target, "you have said nothing here yet", err)
 	case errors.Is(err, directus.ErrUnconfirmed):
 		return cannotSend(target, "Directus did not answer: perhaps corrected. Look before you try again", err)
-	case IsForbidden(err):
+	case collection.IsForbidden(err):
 		return cannotSend(target, "Not corrected: Directus does not allow you to change messages here", err)
 	case directus.IsCode(err, directus.CodeValueTooLong):
 		return cannotSend(target, "Not corrected: the text is longer than Directus accepts here", err)

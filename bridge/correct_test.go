@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -25,7 +26,7 @@ func (v *visitor) say(channel, text string) string {
 	return describe(m)
 }
 
-func correcting(c bridge.Config) bridge.Config {
+func correcting(c collection.Config) collection.Config {
 	c.Corrections = true
 	return c
 }

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"testing"
 )
@@ -20,7 +21,7 @@ func TestCorrectionsInFormats(t *testing.T) {
 		{text.Plain, "2*3", "s/3/\x02**4**/", "2***4**"},
 	} {
 		c, ok := text.ParseSubstitution(test.line)
-		if got, found := corrected(c, Row{Text: test.stored}, &Channel{Config: Config{Format: test.format}}); !ok || got != test.want || found != 1 {
+		if got, found := corrected(c, collection.Row{Text: test.stored}, &collection.Channel{Config: collection.Config{Format: test.format}}); !ok || got != test.want || found != 1 {
 			t.Errorf("%s: %q, %q: got %q, %d", test.format, test.stored, test.line, got, found)
 		}
 	}

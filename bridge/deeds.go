@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -33,13 +34,13 @@ type deedKey struct {
 
 type deed struct {
 	by   ircd.User
-	text Digest // of the beginning that is read of it
+	text collection.Digest // of the beginning that is read of it
 	at   time.Time
 }
 
 // rewriting notes that a user stores a new text, and erasing that one deletes an item.
 // They are called in front of the request; undo is for one that came to nothing.
-func (d *deeds) rewriting(by ircd.User, g *Group, id, text string) (undo func()) {
+func (d *deeds) rewriting(by ircd.User, g *collection.Group, id, text string) (undo func()) {
 	return d.note(deedKey{g.Collection, id, false}, deed{by, textDigest(text), time.Now()})
 }
 
@@ -87,7 +88,7 @@ func (d *deeds) evict() {
 }
 
 // restored forgets that an item was deleted: it is there again.
-func (d *deeds) restored(g *Group, id string) {
+func (d *deeds) restored(g *collection.Group, id string) {
 	if d == nil {
 		return
 	}
@@ -98,7 +99,7 @@ func (d *deeds) restored(g *Group, id string) {
 
 // editor is who stored the text of a row, at most wait before the end of a deed's life;
 // the zero User if that is not known. An author is as the readers of the row know them.
-func (d *deeds) editor(g *Group, r Row, author ircd.User, wait time.Duration) ircd.User {
+func (d *deeds) editor(g *collection.Group, r collection.Row, author ircd.User, wait time.Duration) ircd.User {
 	done := d.find(deedKey{g.Collection, r.ID, false}, wait)
 	if done.text != textDigest(r.Text) {
 		return ircd.User{}
@@ -130,7 +131,9 @@ func (d deed) as(author ircd.User) ircd.User {
 	return d.by
 }
 
-func textDigest(whole string) Digest { return DigestOf(text.Clip(whole, directus.MaxString)) }
+func textDigest(whole string) collection.Digest {
+	return collection.DigestOf(text.Clip(whole, directus.MaxString))
+}
 
 // deeds are those of all members; nil where a member has no feeds.
 func (m *member) deeds() *deeds {

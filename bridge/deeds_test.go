@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -42,7 +42,7 @@ func (v *visitor) changedBy() (who []string) {
 // and otherwise nobody is named.
 func TestWhoChangedIt(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		c := newChat(t, nil, room("dev", func(c *bridge.Config) { c.Corrections = true }))
+		c := newChat(t, nil, room("dev", func(c *collection.Config) { c.Corrections = true }))
 		addRooms(c.fake)
 		c.people["root"] = c.fake.AddUser(directustest.FakeUser{Email: "root@example.com", Password: "root", FirstName: "root", Admin: true})
 		c.fake.Restrict(c.person("ada"), "rooms", map[string]any{"text": map[string]any{"_neq": "hidden"}}) // a feed of her own

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -148,7 +149,7 @@ func (d *directory) remembered(ids []string) (people map[string]person, missing 
 			continue
 		}
 		people[id] = person{id: id}
-		if IsUUID(id) { // else the author is no Directus user, and asking an error
+		if collection.IsUUID(id) { // else the author is no Directus user, and asking an error
 			missing = append(missing, id)
 		}
 	}
@@ -176,7 +177,7 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 	var people []person
 	page := filter
 	for len(people) < limit {
-		n := PageLimit(ctx, d.account, limit-len(people))
+		n := collection.PageLimit(ctx, d.account, limit-len(people))
 		users, err := d.account.Users(ctx, directus.Query{
 			Fields: append([]string{"id"}, fields...), Filter: page, Sort: []string{"id"}, Limit: n,
 		})

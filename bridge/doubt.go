@@ -6,13 +6,10 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
-
-// ErrHidden says that Directus refused an item, or stored it and refused to
-// show it.
-var ErrHidden = errors.New("refused, or stored out of sight")
 
 // errBlind says that a message cannot be told from older ones.
 var errBlind = errors.New("the collection has not been read yet")
@@ -23,7 +20,7 @@ const lateness = 3 * time.Second
 
 // settle looks for a message in doubt until Directus can be asked or ctx ends.
 // What Directus has answered, if only that it failed, comes no later.
-func (d *delivery) settle(ctx context.Context, answered bool) (Row, bool, error) {
+func (d *delivery) settle(ctx context.Context, answered bool) (collection.Row, bool, error) {
 	begin := time.Now()
 	for {
 		r, found, err := d.look(ctx)
@@ -32,44 +29,44 @@ func (d *delivery) settle(ctx context.Context, answered bool) (Row, bool, error)
 			return r, found, err
 		}
 		if !d.pause(ctx) || err != nil && d.member.rt.Ready(ctx) != nil {
-			return Row{}, false, err
+			return collection.Row{}, false, err
 		}
 	}
 }
 
 // disputed settles an error that Directus also gives for an item that it has
 // stored: one already there, or one that the user may not read back.
-func (d *delivery) disputed(ctx context.Context, refusal error) (Row, error) {
+func (d *delivery) disputed(ctx context.Context, refusal error) (collection.Row, error) {
 	r, found, err := d.settle(ctx, true)
 	if found {
 		return r, nil
 	}
 	if !directus.IsCode(refusal, directus.CodeForbidden) && err == nil && !d.doubtful {
-		return Row{}, refusal // another field of the item has to be unique
+		return collection.Row{}, refusal // another field of the item has to be unique
 	}
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	may, rightsErr := d.member.rights.now(ctx, d.feed.group.Collection)
 	switch {
 	case rightsErr == nil && (may.mayNotCreate() || err == nil && may.readsAll()):
-		return Row{}, refusal // certain: nothing can be stored, or nothing is hidden
-	case err == nil || IsForbidden(err):
-		return Row{}, errors.Join(ErrHidden, refusal)
+		return collection.Row{}, refusal // certain: nothing can be stored, or nothing is hidden
+	case err == nil || collection.IsForbidden(err):
+		return collection.Row{}, errors.Join(collection.ErrHidden, refusal)
 	}
 	d.doubtful = true
-	return Row{}, errors.Join(directus.ErrUnconfirmed, refusal)
+	return collection.Row{}, errors.Join(directus.ErrUnconfirmed, refusal)
 }
 
 // failed settles the error of a Directus that has failed at a message which is not to
 // be seen: it is certain that it was not stored if nothing could hide it.
-func (d *delivery) failed(ctx context.Context, failure error) (Row, error) {
+func (d *delivery) failed(ctx context.Context, failure error) (collection.Row, error) {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	may, err := d.member.rights.now(ctx, d.feed.group.Collection)
 	if err == nil && may.readsAll() {
-		return Row{}, failureOf(failure)
+		return collection.Row{}, failureOf(failure)
 	}
-	return Row{}, failure
+	return collection.Row{}, failure
 }
 
 // afterwards gives a look at the truth a little time of its own when ctx has run
@@ -90,21 +87,21 @@ func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // look searches the collection for the message.
-func (d *delivery) look(ctx context.Context) (r Row, found bool, err error) {
+func (d *delivery) look(ctx context.Context) (r collection.Row, found bool, err error) {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	filter, limit := d.once, 1
 	if len(filter) == 0 {
 		if d.blind {
-			return Row{}, false, errBlind
+			return collection.Row{}, false, errBlind
 		}
 		filter, limit = d.likely(), 20
 	}
-	rows, _, err := ReadRows(ctx, d.member.account, d.feed.group, directus.Query{
+	rows, _, err := collection.ReadRows(ctx, d.member.account, d.feed.group, directus.Query{
 		Filter: filter, Sort: []string{"-" + d.channel.Fields.Date, "-" + d.channel.Fields.Key()}, Limit: limit,
 	})
 	if err != nil {
-		return Row{}, false, err
+		return collection.Row{}, false, err
 	}
 	// The oldest that fits: of two equal texts in doubt the first is the one
 	// that was sent first.
@@ -114,7 +111,7 @@ func (d *delivery) look(ctx context.Context) (r Row, found bool, err error) {
 			return r, true, nil
 		}
 	}
-	return Row{}, false, nil
+	return collection.Row{}, false, nil
 }
 
 // likely narrows the search by author and date where nothing unique does.
@@ -123,7 +120,7 @@ func (d *delivery) likely() directus.Filter {
 	if d.since.IsZero() {
 		return filter
 	}
-	return directus.And(filter, d.feed.group.Dates.From(d.since.Add(-Overlap)))
+	return directus.And(filter, d.feed.group.Dates.From(d.since.Add(-collection.Overlap)))
 }
 
 // wasSeen reports that a row was there before this message was sent, or that

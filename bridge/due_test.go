@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -131,7 +132,7 @@ func TestMuchWrittenInPrivateWhileTheBacklogIsDue(t *testing.T) {
 	const meanwhile = 60
 	ircdtest.Bubble(t, func(t *testing.T) {
 		r := newRemembering(t, func(o *bridge.Options) {
-			o.Private = &bridge.Private{Collection: "private_messages", Backlog: 5, Fields: bridge.Fields{
+			o.Private = &collection.Private{Collection: "private_messages", Backlog: 5, Fields: collection.Fields{
 				Text: "text", Author: "user_created", Date: "date_created", Nonce: "nonce", Recipient: "recipient",
 			}}
 		})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/ircd"
 )
@@ -29,7 +30,7 @@ type edit struct {
 
 // expect notes a changed text, to be shown once it has stayed as it is for a
 // while: composers of web pages store while people type. The caller holds mu.
-func (f *feed) expect(r Row) {
+func (f *feed) expect(r collection.Row) {
 	content := f.group.ContentOf(r)
 	if waiting, ok := f.pending[r.ID]; ok && waiting.content == content {
 		return
@@ -44,7 +45,7 @@ func (f *feed) showEdits(ctx context.Context) error {
 		f.settledAt = time.Now()
 	}
 	var entries []entry
-	err := f.readNow(ctx, ids, func(rows []Row, missing []string) error {
+	err := f.readNow(ctx, ids, func(rows []collection.Row, missing []string) error {
 		shown, err := f.takeSettled(ctx, rows, missing)
 		entries = append(entries, shown...)
 		return err
@@ -61,11 +62,11 @@ func (f *feed) showEdits(ctx context.Context) error {
 
 // takeSettled makes the entries of rows whose texts have settled, as they are now. Of those
 // that are not to be read any more nothing is shown, neither what was said nor what is.
-func (f *feed) takeSettled(ctx context.Context, rows []Row, missing []string) ([]entry, error) {
+func (f *feed) takeSettled(ctx context.Context, rows []collection.Row, missing []string) ([]entry, error) {
 	for i, r := range rows {
 		rows[i] = f.dated(r)
 	}
-	slices.SortStableFunc(rows, CompareRows)
+	slices.SortStableFunc(rows, collection.CompareRows)
 	refs, err := f.carrier.names.references(ctx, f.group, rows)
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func (f *feed) settled() (ids []string, next time.Time) {
 
 // edited makes the entries of a new text, one for each channel in which the old
 // one was shown, or could have been. The caller holds mu.
-func (f *feed) edited(r Row, refs references) []entry {
+func (f *feed) edited(r collection.Row, refs references) []entry {
 	content, known := f.group.ContentOf(r), f.shown.rows[r.ID]
 	waiting, ok := f.pending[r.ID]
 	if !ok {
@@ -147,7 +148,7 @@ func (f *feed) edited(r Row, refs references) []entry {
 }
 
 // renew remembers a message with its new text. The caller holds mu.
-func (f *feed) renew(r Row, c *Channel, m *ircd.Message) {
+func (f *feed) renew(r collection.Row, c *collection.Channel, m *ircd.Message) {
 	content := f.group.ContentOf(r)
 	f.shown.put(r, f.written(r), content, c, m)
 	if mark, seen := f.seen[r.ID]; seen {
@@ -159,7 +160,7 @@ func (f *feed) renew(r Row, c *Channel, m *ircd.Message) {
 // version makes the entry that shows what has changed in a message since before, nil if
 // that is not known, under a msgid that is new if none is given. Whose message it is stands
 // in it unless its author is known to have changed it. The caller holds mu.
-func (f *feed) version(r Row, c *Channel, m, before *ircd.Message, msgid string, by ircd.User) entry {
+func (f *feed) version(r collection.Row, c *collection.Channel, m, before *ircd.Message, msgid string, by ircd.User) entry {
 	v := *m
 	v.By, v.Edits, v.ID, v.Time = by, m.ID, msgid, f.clock()
 	v.ReplyTo, v.Quote, v.Replayed = "", nil, false

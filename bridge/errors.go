@@ -7,6 +7,7 @@ import (
 
 	irc "gopkg.in/irc.v4"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -134,7 +135,7 @@ func historyError(target string, err error) *ircd.Error {
 	if e, ok := errors.AsType[*ircd.Error](err); ok && e.Code == "INVALID_MSGREFTYPE" {
 		return e
 	}
-	if IsForbidden(err) {
+	if collection.IsForbidden(err) {
 		return noHistory(target, err)
 	}
 	text := "Directus cannot be asked for messages at the moment. Try again later"
@@ -159,11 +160,6 @@ func manySearches(command string) *ircd.Error {
 		Numeric: irc.RPL_TRYAGAIN, Params: []string{command},
 		Code: "RATE_LIMITED", Text: "You have asked for many names in a short time: wait a moment and try again",
 	}
-}
-
-// IsForbidden tells a missing right from a passing trouble.
-func IsForbidden(err error) bool {
-	return directus.IsCode(err, directus.CodeForbidden) || directus.IsCode(err, directus.CodeInvalidCollection)
 }
 
 // loginError sorts the ways a login can end without a session.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
@@ -31,7 +32,7 @@ func (s *session) exile(j *joined) []ircd.Event {
 // recall has the client join a channel again that may be read again, once.
 func (s *session) recall(j *joined, down bool) []ircd.Event {
 	ready, _, err := j.view.feed.status()
-	if IsForbidden(err) {
+	if collection.IsForbidden(err) {
 		s.readOtherwise(j)
 	}
 	if j.called || down || !ready || err != nil || time.Now().Before(j.nextCall) {
@@ -52,7 +53,7 @@ func (s *session) readOtherwise(j *joined) {
 	}
 	groups := s.plan.groupsOf(j.Channel)
 	less := slices.Clone(groups[slices.Index(groups, j.view.feed.group)+1:])
-	less = slices.DeleteFunc(less, func(g *Group) bool {
+	less = slices.DeleteFunc(less, func(g *collection.Group) bool {
 		readable, said := s.member.rights.suffice(g)
 		return said && !readable
 	})
@@ -86,7 +87,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 			s.ringLater()
 		}
 	}()
-	if err := s.readableAgain(ctx, j); IsForbidden(err) {
+	if err := s.readableAgain(ctx, j); collection.IsForbidden(err) {
 		j.less = retryPause{}
 		s.readOtherwise(j)
 		return nil, unreadable(j.Name, err)
@@ -99,7 +100,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	if j.due = j.due && opts.Backlog; j.due { // it never was shown
 		list, err = s.joinBacklog(ctx, j, answer)
 	}
-	if IsForbidden(err) || ctx.Err() != nil {
+	if collection.IsForbidden(err) || ctx.Err() != nil {
 		return nil, unreadable(j.Name, err)
 	}
 	if j.due {
@@ -109,7 +110,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	j.at, j.fetches = answer.At, !opts.Backlog
 	switch {
 	case !opts.Backlog:
-		j.floorPos, j.floor, j.floorAt = j.view.reader.end(), &Row{Date: answer.At}, time.Now()
+		j.floorPos, j.floor, j.floorAt = j.view.reader.end(), &collection.Row{Date: answer.At}, time.Now()
 	case answer.Notice == "":
 		answer.Notice = returnText
 	}
@@ -122,9 +123,9 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 // readableAgain waits for the feed of a channel to find that it may be read again, if
 // Directus says that it may. The error is Directus' refusal, or the reply to a JOIN.
 func (s *session) readableAgain(ctx context.Context, j *joined) error {
-	if _, _, err := j.view.feed.status(); IsForbidden(err) {
-		_, err := NewestRow(ctx, s.member.account, j.view.feed.group)
-		if IsForbidden(err) {
+	if _, _, err := j.view.feed.status(); collection.IsForbidden(err) {
+		_, err := collection.NewestRow(ctx, s.member.account, j.view.feed.group)
+		if collection.IsForbidden(err) {
 			return err
 		}
 		if err != nil {

@@ -4,14 +4,14 @@ import (
 	"testing"
 	"time"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
 
 // withReplies is a chat in which messages answer each other, and bob writes.
-func withReplies(t *testing.T, channels ...bridge.Config) (c *chat, write func(text string)) {
+func withReplies(t *testing.T, channels ...collection.Config) (c *chat, write func(text string)) {
 	c = newChat(t, nil, channels...)
 	c.fake.AddCollection("messages", directustest.FakeCollection{
 		Fields: []string{"text", "nonce", "reply_to", "room"}, Relations: map[string]string{"reply_to": "messages"},

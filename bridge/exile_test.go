@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -42,7 +43,7 @@ func withExiles(t *testing.T, version string, test func(t *testing.T, e *exiles)
 		other.Name = "#others"
 		channel.Topic = "The topic"
 		fake, listener, _ := fakeStack(t, directustest.FakeOptions{Version: version}, func(o *bridge.Options) {
-			o.Edits = bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour}
+			o.Edits = collection.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour}
 		}, channel, other)
 		fake.AddCollection("others", directustest.FakeCollection{Fields: []string{"text", "nonce"}})
 		test(t, &exiles{t, fake, listener, addFake(fake, "ada"), addFake(fake, "bob")})

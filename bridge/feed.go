@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
 
@@ -17,15 +18,11 @@ const (
 	// nothing seems to be missing: rows written by Flows, by SQL or on another
 	// node may come without an event.
 	reconcilePeriod = 5 * time.Minute
-	// Overlap is how far before its cursor a feed reads again. Rows become
-	// visible later than the date they carry says: by the length of the
-	// writer's transaction and the difference of the nodes' clocks.
-	Overlap = time.Minute
+
 	// maxSeen is the number of keys kept in memory before the collection is
 	// read again early, which moves the cursor and lets old keys go.
 	maxSeen = 2048
-	// PageSize is the number of rows asked for at once; Directus' default limit.
-	PageSize = 100
+
 	// replayedAfter is the age from which a caught-up message is marked as old.
 	replayedAfter = time.Minute
 	// retrySoon is the time between two failed reads while events keep coming.
@@ -41,10 +38,10 @@ const (
 // seen. Its readers, and which of them carries it, are a matter of feeds.
 type feed struct {
 	key     feedKey
-	group   *Group // of the key
+	group   *collection.Group // of the key
 	journal journal
 	opened  time.Time // by the clock of Directus: what is written from then on is news
-	edits   Edits
+	edits   collection.Edits
 	doubt   chan struct{}      // cap 1: rung by reread
 	rung    chan struct{}      // cap 1: who carries it is to be looked at
 	cancel  context.CancelFunc // ends run; guarded by the mu of feeds
@@ -72,29 +69,29 @@ type feed struct {
 	reactions reactionFeed
 
 	mu      sync.Mutex
-	carrier *member              // see carrier.go; written by run under mu, read elsewhere under mu
-	cursor  cursor               // the same
-	trust   trust                // guarded by mu
-	seen    map[string]mark      // by row id; guarded by mu
-	first   map[string]time.Time // see dated; guarded by mu
-	taken   map[string]time.Time // rows found to be a message in doubt, with their dates; guarded by mu
-	arrived int64                // rows seen so far; guarded by mu
-	last    Row                  // the newest that was brought, no more than its key and date; guarded by mu
-	newest  time.Time            // the newest date seen, never of the future nor before the cursor; guarded by mu
-	ready   bool                 // read for the first time; guarded by mu
-	uuids   bool                 // keys are uuids, so that a client may choose them; guarded by mu
-	err     error                // why the collection cannot be read; guarded by mu
-	failing int                  // reads failed in a row; guarded by mu
-	current time.Time            // when the last complete catch-up began; guarded by mu
-	reached time.Time            // the date of cursor; guarded by mu
-	base    time.Time            // the date from which all rows were looked at; guarded by mu
-	shown   memory               // guarded by mu
-	moments DisplayTimes         // guarded by mu
-	pending map[string]edit      // changed texts that may change again, by row id; guarded by mu
-	missed  int                  // see misses; guarded by mu
-	forgot  time.Time            // the newest date of a key let go from seen; guarded by mu
-	stamped int64                // the last edit's number; guarded by mu
-	changed chan struct{}        // closed when ready or err changes; guarded by mu
+	carrier *member                 // see carrier.go; written by run under mu, read elsewhere under mu
+	cursor  cursor                  // the same
+	trust   trust                   // guarded by mu
+	seen    map[string]mark         // by row id; guarded by mu
+	first   map[string]time.Time    // see dated; guarded by mu
+	taken   map[string]time.Time    // rows found to be a message in doubt, with their dates; guarded by mu
+	arrived int64                   // rows seen so far; guarded by mu
+	last    collection.Row          // the newest that was brought, no more than its key and date; guarded by mu
+	newest  time.Time               // the newest date seen, never of the future nor before the cursor; guarded by mu
+	ready   bool                    // read for the first time; guarded by mu
+	uuids   bool                    // keys are uuids, so that a client may choose them; guarded by mu
+	err     error                   // why the collection cannot be read; guarded by mu
+	failing int                     // reads failed in a row; guarded by mu
+	current time.Time               // when the last complete catch-up began; guarded by mu
+	reached time.Time               // the date of cursor; guarded by mu
+	base    time.Time               // the date from which all rows were looked at; guarded by mu
+	shown   memory                  // guarded by mu
+	moments collection.DisplayTimes // guarded by mu
+	pending map[string]edit         // changed texts that may change again, by row id; guarded by mu
+	missed  int                     // see misses; guarded by mu
+	forgot  time.Time               // the newest date of a key let go from seen; guarded by mu
+	stamped int64                   // the last edit's number; guarded by mu
+	changed chan struct{}           // closed when ready or err changes; guarded by mu
 }
 
 // mark remembers a row that was published.
@@ -124,7 +121,7 @@ func newFeed(key feedKey, m *member, opened time.Time) *feed {
 		seen:    map[string]mark{},
 		taken:   map[string]time.Time{},
 		shown:   newMemory(),
-		moments: NewDisplayTimes(),
+		moments: collection.NewDisplayTimes(),
 		pending: map[string]edit{},
 		changed: make(chan struct{}),
 	}
@@ -216,7 +213,7 @@ func (f *feed) outcome(err error) (wait time.Duration) {
 			f.ring()
 		}
 		f.failures++
-		f.refused, f.denied = time.Now(), IsForbidden(err)
+		f.refused, f.denied = time.Now(), collection.IsForbidden(err)
 		wait = time.Second << min(f.failures, 9)
 		if f.denied { // a right that comes back is found by member.check, or by an event
 			wait = min(wait, reconcilePeriod)
@@ -296,7 +293,7 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 // apply takes events: first what is new, then what became of it. Directus may
 // send them out of order, and one of the two kinds may tell of both.
 func (f *feed) apply(ctx context.Context, events []directus.Event) error {
-	var created, updated []Row
+	var created, updated []collection.Row
 	var deleted []string
 	for _, event := range events {
 		switch event.Kind {
@@ -304,7 +301,7 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 			created = append(created, f.parse(event.Items)...)
 		case directus.EventUpdate:
 			updated = append(updated, f.parse(event.Items)...)
-			if len(event.Items) > 0 && len(event.Items) >= PageLimit(ctx, f.carrier.account, len(event.Items)+1) {
+			if len(event.Items) > 0 && len(event.Items) >= collection.PageLimit(ctx, f.carrier.account, len(event.Items)+1) {
 				f.gap, f.lapsed = true, true // QUERY_LIMIT_MAX cuts what was updated at once
 			}
 		case directus.EventDelete:
@@ -319,7 +316,7 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 	if deadline := f.order.deadline(); !deadline.IsZero() {
 		f.turn.Reset(time.Until(deadline))
 	}
-	slices.SortStableFunc(created, CompareRows)
+	slices.SortStableFunc(created, collection.CompareRows)
 	if err := f.publish(ctx, created, false); err != nil {
 		return err
 	}
@@ -332,8 +329,8 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 
 // parse leaves out what is no item: Directus 10 sends empty objects for rows
 // whose fields may not be read.
-func (f *feed) parse(items []json.RawMessage) []Row {
-	rows := make([]Row, 0, len(items))
+func (f *feed) parse(items []json.RawMessage) []collection.Row {
+	rows := make([]collection.Row, 0, len(items))
 	for _, raw := range items {
 		r, err := f.group.Parse(raw)
 		if err != nil {
@@ -355,8 +352,8 @@ const maxFirst = 256
 // dated dates a row that has just been stored, where Directus does not: the moment at
 // which it is seen first is the best that can be said of it. It may be called from any
 // goroutine.
-func (f *feed) dated(r Row) Row {
-	if !r.Date.IsZero() && !IsDay(r.RawDate) {
+func (f *feed) dated(r collection.Row) collection.Row {
+	if !r.Date.IsZero() && !collection.IsDay(r.RawDate) {
 		return r
 	}
 	f.mu.Lock()
@@ -378,9 +375,9 @@ func (f *feed) dated(r Row) Row {
 }
 
 // audience is that of the feed.
-func (f *feed) audience() Audience {
+func (f *feed) audience() collection.Audience {
 	if f.key.isShared() {
 		return f.key.audience
 	}
-	return AudienceOf(f.key.owner.account.ID())
+	return collection.AudienceOf(f.key.owner.account.ID())
 }

@@ -5,16 +5,17 @@ import (
 	"maps"
 	"sync"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
 // feedKey says what a feed reads and who may share it: one user, or all of whom
 // Directus has said the same.
 type feedKey struct {
-	group    *Group
-	owner    *member  // nil: shared
-	audience Audience // empty: not shared
-	fork     int      // tells the feeds of an owner apart, if there are several
+	group    *collection.Group
+	owner    *member             // nil: shared
+	audience collection.Audience // empty: not shared
+	fork     int                 // tells the feeds of an owner apart, if there are several
 }
 
 func (k feedKey) isShared() bool { return k.audience != "" }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -24,10 +25,10 @@ type feedsModel struct {
 	rand    *rand.Rand
 	feeds   *feeds
 	account *directus.Account // of all members
-	group   *Group
+	group   *collection.Group
 	members []*member
 	readers []*modelReader
-	rows    []Row
+	rows    []collection.Row
 	brought map[*feed]int // how many of them a feed was offered
 }
 
@@ -69,7 +70,7 @@ func modelAccount(t *testing.T) *directus.Account {
 func newFeedsModel(t *testing.T, seed uint64) *feedsModel {
 	m := &feedsModel{
 		t: t, rand: rand.New(rand.NewPCG(seed, 1)), feeds: newFeeds(), brought: map[*feed]int{},
-		group: &Group{Collection: "messages", Common: true, Channels: []*Channel{{Config: Config{Name: "#messages"}}}},
+		group: &collection.Group{Collection: "messages", Common: true, Channels: []*collection.Channel{{Config: collection.Config{Name: "#messages"}}}},
 	}
 	m.group.Prepare()
 	m.account = modelAccount(t)
@@ -94,7 +95,7 @@ func (m *feedsModel) attach(of *member) {
 // write stores a row, which every feed brings by its event. What a feed of a member's
 // own knows to be unread it reads before.
 func (m *feedsModel) write() {
-	r := Row{ID: strconv.Itoa(len(m.rows) + 1), Date: m.account.Now()}
+	r := collection.Row{ID: strconv.Itoa(len(m.rows) + 1), Date: m.account.Now()}
 	m.rows = append(m.rows, r)
 	for _, f := range m.feeds.open {
 		m.catchUp(f)

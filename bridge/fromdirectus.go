@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -17,7 +18,7 @@ type references struct {
 	// lets them be known.
 	users map[string]ircd.User
 	// met finds those of them who are in a channel, and known there; nil: nobody.
-	met func(id string, c *Channel) (ircd.User, bool)
+	met func(id string, c *collection.Channel) (ircd.User, bool)
 	// files are the lines for those attached to a row, by its id.
 	files map[string][]string
 	// hidden are the rows, by id, that are answered and not to be shown.
@@ -25,7 +26,7 @@ type references struct {
 }
 
 // references asks for what some rows of a group refer to and is not known yet.
-func (d *directory) references(ctx context.Context, g *Group, rows []Row) (references, error) {
+func (d *directory) references(ctx context.Context, g *collection.Group, rows []collection.Row) (references, error) {
 	users, err := d.usersMeeting(ctx, meetsNobody, usersOf(rows), mentionedIn(rows)...)
 	if err != nil {
 		return references{}, err
@@ -36,13 +37,13 @@ func (d *directory) references(ctx context.Context, g *Group, rows []Row) (refer
 	}
 	refs := references{users: users, met: d.met, files: map[string][]string{}, hidden: unquotable(ctx, d.account, g, rows)}
 	for id, attached := range files {
-		refs.files[id] = FileLines(attached, d.publicURL)
+		refs.files[id] = collection.FileLines(attached, d.publicURL)
 	}
 	return refs, nil
 }
 
 // user is a person as those see them who read a channel.
-func (refs references) user(id string, c *Channel) (u ircd.User, ok bool) {
+func (refs references) user(id string, c *collection.Channel) (u ircd.User, ok bool) {
 	if refs.met != nil {
 		if u, ok = refs.met(id, c); ok {
 			return u, true
@@ -53,7 +54,7 @@ func (refs references) user(id string, c *Channel) (u ircd.User, ok bool) {
 }
 
 // author is user for who has said something: somebody, or nobody who is known.
-func (refs references) author(id string, c *Channel) ircd.User {
+func (refs references) author(id string, c *collection.Channel) ircd.User {
 	if u, ok := refs.user(id, c); ok {
 		return u
 	}
@@ -61,7 +62,7 @@ func (refs references) author(id string, c *Channel) ircd.User {
 }
 
 // text is IRC text with what it refers to.
-func (refs references) text(shown string, c *Channel) string {
+func (refs references) text(shown string, c *collection.Channel) string {
 	return text.ShowMentions(shown, func(id string) (string, bool) {
 		u, ok := refs.user(id, c)
 		return u.Nick, ok
@@ -70,7 +71,7 @@ func (refs references) text(shown string, c *Channel) string {
 
 // mentionedIn lists those mentioned in a page of rows, as many as are worth a
 // question.
-func mentionedIn(rows []Row) []string {
+func mentionedIn(rows []collection.Row) []string {
 	var ids []string
 	for _, r := range rows {
 		ids = append(ids, text.MentionedIDs(r.Text)...)
@@ -81,7 +82,7 @@ func mentionedIn(rows []Row) []string {
 	return ids[:min(len(ids), text.MaxMentionedInPage)]
 }
 
-func usersOf(rows []Row) []string {
+func usersOf(rows []collection.Row) []string {
 	ids := make([]string, 0, len(rows))
 	for _, r := range rows {
 		ids = append(ids, r.Author)
@@ -96,7 +97,7 @@ func usersOf(rows []Row) []string {
 }
 
 // toMessage is what IRC sees of a row of a channel.
-func toMessage(r Row, c *Channel, refs references, replayed bool) *ircd.Message {
+func toMessage(r collection.Row, c *collection.Channel, refs references, replayed bool) *ircd.Message {
 	kind, shown := c.Shown(r.Text)
 	shown = refs.text(shown, c)
 	if r.More > 0 {
@@ -106,7 +107,7 @@ func toMessage(r Row, c *Channel, refs references, replayed bool) *ircd.Message 
 		shown = strings.TrimPrefix(shown+"\n"+line, "\n")
 	}
 	m := &ircd.Message{
-		ID: MessageID(r), Time: r.ShownAt(), From: refs.author(r.Author, c), Target: c.Name,
+		ID: collection.MessageID(r), Time: r.ShownAt(), From: refs.author(r.Author, c), Target: c.Name,
 		Kind: kind, Text: shown, Replayed: replayed,
 	}
 	if c.Private {
@@ -114,7 +115,7 @@ func toMessage(r Row, c *Channel, refs references, replayed bool) *ircd.Message 
 	}
 	if q := r.Reply; q != nil && quotes(c, r, refs) {
 		_, said := c.Shown(q.Text)
-		m.ReplyTo = MessageID(*q)
+		m.ReplyTo = collection.MessageID(*q)
 		m.Quote = &ircd.Quote{Nick: refs.author(q.Author, c).Nick, Text: text.Beginning(refs.text(said, c)), Time: q.Date}
 	}
 	return m
@@ -123,7 +124,7 @@ func toMessage(r Row, c *Channel, refs references, replayed bool) *ircd.Message 
 // quotes reports whether the row that a row of a channel answers may be shown
 // with it: one of the same channel, or of the same two people, that is not
 // deleted.
-func quotes(c *Channel, r Row, refs references) bool {
+func quotes(c *collection.Channel, r collection.Row, refs references) bool {
 	q := *r.Reply
 	if c.Private && !between(q, r.Author, r.Recipient) {
 		return false
@@ -134,7 +135,7 @@ func quotes(c *Channel, r Row, refs references) bool {
 // unquotable finds out which of the rows that are answered are not of the
 // channel, where only Directus can tell: its filter was not put on them. Without
 // an answer none is to be shown.
-func unquotable(ctx context.Context, account *directus.Account, g *Group, rows []Row) map[string]bool {
+func unquotable(ctx context.Context, account *directus.Account, g *collection.Group, rows []collection.Row) map[string]bool {
 	if g.Fields.Reply == "" || g.Channels[0].Equal != nil || g.Channels[0].Private {
 		return nil
 	}
@@ -147,7 +148,7 @@ func unquotable(ctx context.Context, account *directus.Account, g *Group, rows [
 		}
 	}
 	for len(ids) > 0 {
-		page := ids[:min(len(ids), PageLimit(ctx, account, PageSize))]
+		page := ids[:min(len(ids), collection.PageLimit(ctx, account, collection.PageSize))]
 		ids = ids[len(page):]
 		var found []map[string]json.RawMessage
 		err := account.Items(ctx, g.Collection, directus.Query{
@@ -158,7 +159,7 @@ func unquotable(ctx context.Context, account *directus.Account, g *Group, rows [
 			break
 		}
 		for _, item := range found {
-			delete(hidden, Scalar(item[key]))
+			delete(hidden, collection.Scalar(item[key]))
 		}
 	}
 	return hidden

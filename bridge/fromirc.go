@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/ircd"
 )
@@ -11,7 +12,7 @@ import (
 // mentioning writes those whom a message mentions by id, where the channel wants
 // that, as far as its author may know them. Nothing that goes wrong with it is
 // worth a message: a name that cannot be looked up stays as it was typed.
-func (s *session) mentioning(ctx context.Context, c *Channel, said string) string {
+func (s *session) mentioning(ctx context.Context, c *collection.Channel, said string) string {
 	if !c.MentionIDs {
 		return said
 	}
@@ -27,7 +28,7 @@ func (s *session) mentioning(ctx context.Context, c *Channel, said string) strin
 				if err != nil {
 					return err
 				}
-				if u != nil && IsUUID(u.ID) {
+				if u != nil && collection.IsUUID(u.ID) {
 					ids[ircd.Fold(nick)] = u.ID
 				}
 			}

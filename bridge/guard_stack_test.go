@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -29,7 +30,7 @@ func TestAccountUnderAttack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, err := bridge.New(bridge.Options{Client: client, Channels: []bridge.Config{messages("messages")},
+			b, err := bridge.New(bridge.Options{Client: client, Channels: []collection.Config{messages("messages")},
 				NickFields: []string{"first_name"}, State: state, DigestRounds: 1, LoginAttemptsPerMinute: 10, Logger: logger(t)})
 			if err != nil {
 				t.Fatal(err)

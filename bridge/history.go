@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -87,19 +88,19 @@ func (s *session) pageEvents(ctx context.Context, h *historian, list []found, wi
 // historian reads the history of one target as one user.
 type historian struct {
 	member  *member
-	channel *Channel
-	groups  []*Group        // as which to try to read it, in order
-	group   *Group          // the one that is tried
-	filter  directus.Filter // which rows are the target's
-	name    string          // the canonical name of the target
-	feed    *feed           // that shows the target to the session; nil if none does
-	most    int64           // what the messages of a page may take that are kept, in bytes; 0: no limit
-	kept    int64           // what they would take, all together
-	read    int64           // the bytes of all texts that were read
-	walks   []*walk         // of which they are
-	plan    *pagePlan       // of the page that is being read; nil if none is
-	until   int64           // the session was shown the latecomers behind this place as they came
-	end     *pageEnd        // of the last page that the session was shown; nil: there was none
+	channel *collection.Channel
+	groups  []*collection.Group // as which to try to read it, in order
+	group   *collection.Group   // the one that is tried
+	filter  directus.Filter     // which rows are the target's
+	name    string              // the canonical name of the target
+	feed    *feed               // that shows the target to the session; nil if none does
+	most    int64               // what the messages of a page may take that are kept, in bytes; 0: no limit
+	kept    int64               // what they would take, all together
+	read    int64               // the bytes of all texts that were read
+	walks   []*walk             // of which they are
+	plan    *pagePlan           // of the page that is being read; nil if none is
+	until   int64               // the session was shown the latecomers behind this place as they came
+	end     *pageEnd            // of the last page that the session was shown; nil: there was none
 	early   map[string]struct{}
 	ahead   ahead // is left out, as far as a filter can
 }
@@ -126,17 +127,17 @@ func (s *session) historian(ctx context.Context, target string) (*historian, err
 
 // historyOf reads a channel, or all private messages. It asks for what belongs to
 // it alone: the user may not be allowed to read the fields of another channel.
-func (s *session) historyOf(c *Channel) *historian {
-	h := &historian{member: s.member, channel: c, name: c.Name, groups: []*Group{s.plan.private}}
+func (s *session) historyOf(c *collection.Channel) *historian {
+	h := &historian{member: s.member, channel: c, name: c.Name, groups: []*collection.Group{s.plan.private}}
 	if !c.Private {
-		h.groups = slices.DeleteFunc(slices.Clone(s.plan.groups[c]), func(g *Group) bool { return len(g.Channels) > 1 })
+		h.groups = slices.DeleteFunc(slices.Clone(s.plan.groups[c]), func(g *collection.Group) bool { return len(g.Channels) > 1 })
 	}
 	h.end, h.until = s.pageEnds[c], math.MaxInt64
 	if j := s.joined[ircd.Fold(c.Name)]; j != nil && j.Channel == c {
 		h.feed, h.until, h.early = j.view.feed, j.come, j.early
-		h.groups = slices.DeleteFunc(h.groups, func(g *Group) bool { return g.Fields != h.feed.group.Fields })
+		h.groups = slices.DeleteFunc(h.groups, func(g *collection.Group) bool { return g.Fields != h.feed.group.Fields })
 		if len(h.groups) == 0 { // the channel is on its way to another configuration
-			h.groups = []*Group{h.feed.group}
+			h.groups = []*collection.Group{h.feed.group}
 		}
 	}
 	h.filter = h.groups[0].Filter
@@ -146,29 +147,18 @@ func (s *session) historyOf(c *Channel) *historian {
 // inGroup reads as the first group that the user is allowed to.
 func (h *historian) inGroup(read func() error) (err error) {
 	for _, h.group = range h.groups {
-		if err = read(); !IsForbidden(err) {
+		if err = read(); !collection.IsForbidden(err) {
 			break
 		}
 	}
 	return err
 }
 
-// Between matches what two users say to each other.
-func (g *Group) Between(a, b string) directus.Filter {
-	said := func(from, to string) directus.Filter {
-		return directus.And(directus.Eq(g.Fields.Author, from), directus.Eq(g.Fields.Recipient, to))
-	}
-	if a == b {
-		return said(a, a)
-	}
-	return directus.Or(said(a, b), said(b, a))
-}
-
 // latest reads the newest messages behind a border, if there is one, not more than
 // limit but for what is dated from since on, unless that is zero; oldest first. end says
 // that there are no older ones. Those that have come when ctx ends are enough if some are:
 // cut says that there may be more within the limit.
-func (h *historian) latest(ctx context.Context, lo *Bound, limit int, since time.Time, some bool) (list []found, end, cut bool, err error) {
+func (h *historian) latest(ctx context.Context, lo *collection.Bound, limit int, since time.Time, some bool) (list []found, end, cut bool, err error) {
 	var w *walk
 	err = h.inGroup(func() error {
 		if lo != nil {
@@ -193,6 +183,6 @@ func (h *historian) learn(ctx context.Context) error {
 	if h.group.Dates.Known() {
 		return nil
 	}
-	_, err := NewestRow(ctx, h.member.account, h.group)
+	_, err := collection.NewestRow(ctx, h.member.account, h.group)
 	return err
 }

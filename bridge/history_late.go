@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -21,7 +22,7 @@ type pageEnd struct {
 // latecomers reads the rows that have come late, or were overtaken, behind what a query says
 // that the client has seen last: lo is the border there. They come in the order of the
 // collection. At most maxTies of the late ones are read, those dated last.
-func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *Bound) ([]found, error) {
+func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *collection.Bound) ([]found, error) {
 	if lo == nil {
 		return nil, nil
 	}
@@ -41,8 +42,8 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *Bound) 
 	if end != nil {
 		from = max(from, end.come)
 	}
-	rows := book.Behind(*lo, from, h.until, date, func(of Audience) bool {
-		return of == AudienceOf(h.member.account.ID()) || h.feed != nil && of == h.feed.audience()
+	rows := book.Behind(*lo, from, h.until, date, func(of collection.Audience) bool {
+		return of == collection.AudienceOf(h.member.account.ID()) || h.feed != nil && of == h.feed.audience()
 	})
 	rows = rows[max(0, len(rows)-maxTies):]
 	w := h.walk(false, nil, nil, len(rows))
@@ -52,11 +53,11 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *Bound) 
 			return nil, err
 		}
 	}
-	rows = slices.DeleteFunc(rows, func(r Row) bool {
+	rows = slices.DeleteFunc(rows, func(r collection.Row) bool {
 		return slices.ContainsFunc(w.found, func(f found) bool { return f.row.ID == r.ID })
 	})
 	for len(rows) > 0 {
-		page := rows[:min(len(rows), PageSize, w.scan.Limit(ctx))]
+		page := rows[:min(len(rows), collection.PageSize, w.scan.Limit(ctx))]
 		keys := make([]string, len(page))
 		for i, r := range page {
 			keys[i] = r.ID
@@ -70,20 +71,20 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *Bound) 
 			return nil, err
 		}
 		rows = rows[len(page):]
-		slices.SortFunc(read, CompareRows)
-		if err := w.add(ctx, read, len(page) <= MaxRanked); err != nil {
+		slices.SortFunc(read, collection.CompareRows)
+		if err := w.add(ctx, read, len(page) <= collection.MaxRanked); err != nil {
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(w.found, func(a, b found) int { return CompareRows(a.row, b.row) })
+	slices.SortStableFunc(w.found, func(a, b found) int { return collection.CompareRows(a.row, b.row) })
 	return w.found, nil
 }
 
 // noteOvertakes remembers what a client that fetches history leaves a channel with.
 func (s *session) noteOvertakes(j *joined) {
-	seen := Bound{Date: j.at}
-	if b := j.brought; !b.date.Before(j.at) && !b.date.After(DateLimit(s.member.account)) {
-		seen = Bound{Date: b.date, ID: b.id, Behind: true}
+	seen := collection.Bound{Date: j.at}
+	if b := j.brought; !b.date.Before(j.at) && !b.date.After(collection.DateLimit(s.member.account)) {
+		seen = collection.Bound{Date: b.date, ID: b.id, Behind: true}
 	}
 	lines := map[string]time.Time{}
 	for sent, at := range j.view.sent {
@@ -92,13 +93,13 @@ func (s *session) noteOvertakes(j *joined) {
 		}
 	}
 	if j.fetches && len(lines) > 0 {
-		j.view.feed.group.Dates.Over.Note(Overtake{s.person.id, lines, seen})
+		j.view.feed.group.Dates.Over.Note(collection.Overtake{User: s.person.id, Lines: lines, Seen: seen})
 	}
 }
 
 // overtaken reads what a line has overtaken from which a client goes on; lo is the border
 // there.
-func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo Bound) ([]found, error) {
+func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo collection.Bound) ([]found, error) {
 	id := ""
 	if p.MsgID != "" {
 		id = lo.ID

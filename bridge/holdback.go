@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"directus-ircd/bridge/collection"
 	"slices"
 	"strconv"
 	"time"
@@ -40,7 +41,7 @@ type holdback struct {
 }
 
 type heldRow struct {
-	Row
+	collection.Row
 	key uint64
 	at  time.Time // when it came
 }
@@ -55,7 +56,7 @@ func newHoldback() holdback { return holdback{patience: firstPatience} }
 
 // add takes rows that have come and returns those whose turn it is, in the order
 // of their keys; see due.
-func (h *holdback) add(rows []Row, now time.Time) (turn []Row, missing bool) {
+func (h *holdback) add(rows []collection.Row, now time.Time) (turn []collection.Row, missing bool) {
 	for _, r := range rows {
 		key, err := strconv.ParseUint(r.ID, 10, 63)
 		switch {
@@ -69,14 +70,14 @@ func (h *holdback) add(rows []Row, now time.Time) (turn []Row, missing bool) {
 		}
 		h.held = append(h.held, heldRow{r, key, now})
 	}
-	slices.SortStableFunc(h.held, func(a, b heldRow) int { return CompareIDs(a.ID, b.ID) })
+	slices.SortStableFunc(h.held, func(a, b heldRow) int { return collection.CompareIDs(a.ID, b.ID) })
 	next, missing := h.due(now)
 	return append(turn, next...), missing
 }
 
 // due returns the rows whose turn has come. missing says that what the others wait
 // for has not come in time: then read the collection, and flush.
-func (h *holdback) due(now time.Time) (turn []Row, missing bool) {
+func (h *holdback) due(now time.Time) (turn []collection.Row, missing bool) {
 	for len(h.held) > 0 {
 		front := h.held[0]
 		if front.key > h.next && h.isWorthIt(front.key) {
@@ -139,7 +140,7 @@ func (h *holdback) late(key uint64, now time.Time) {
 }
 
 // flush gives up waiting and returns all rows that wait.
-func (h *holdback) flush() (turn []Row) {
+func (h *holdback) flush() (turn []collection.Row) {
 	for _, r := range h.held {
 		turn = append(turn, r.Row)
 		h.next = max(h.next, r.key+1)
@@ -149,7 +150,7 @@ func (h *holdback) flush() (turn []Row) {
 }
 
 // read notes rows that the collection holds: what comes next is behind them.
-func (h *holdback) read(rows []Row) {
+func (h *holdback) read(rows []collection.Row) {
 	for _, r := range rows {
 		if key, err := strconv.ParseUint(r.ID, 10, 63); err == nil && r.HasNumber() {
 			h.next = max(h.next, key+1)

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"directus-ircd/bridge/collection"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -9,8 +10,8 @@ import (
 	"time"
 )
 
-func keyed(id string) Row {
-	return Row{ID: strings.Trim(id, `"`), Key: json.RawMessage(id)}
+func keyed(id string) collection.Row {
+	return collection.Row{ID: strings.Trim(id, `"`), Key: json.RawMessage(id)}
 }
 
 // Each step is a time in milliseconds and what comes then: keys, "." for nothing, "read" and a key, or "flush". It says
@@ -47,7 +48,7 @@ func TestHoldback(t *testing.T) {
 					t.Fatal(err)
 				}
 				now := begin.Add(time.Duration(ms) * time.Millisecond)
-				var turn, came []Row
+				var turn, came []collection.Row
 				var missing bool
 				switch words := strings.Fields(what); words[0] {
 				case ".":
@@ -55,7 +56,7 @@ func TestHoldback(t *testing.T) {
 				case "flush":
 					turn = h.flush()
 				case "read":
-					h.read([]Row{keyed(words[1])})
+					h.read([]collection.Row{keyed(words[1])})
 				default:
 					for _, id := range words {
 						came = append(came, keyed(id))

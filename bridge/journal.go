@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
@@ -22,8 +23,8 @@ const (
 
 // entry is an event of a channel, ready to be shown. Immutable.
 type entry struct {
-	row     Row // that it is about; of a deleted one only the id is known
-	channel *Channel
+	row     collection.Row // that it is about; of a deleted one only the id is known
+	channel *collection.Channel
 	event   ircd.Event
 	read    bool   // found by reading the collection, not brought by an event
 	text    string // of an edit: the whole new wording

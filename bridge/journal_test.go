@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -14,7 +15,7 @@ func TestJournal(t *testing.T) {
 	var j journal
 	add := func(n int) {
 		for range n {
-			j.append(entry{row: Row{ID: strconv.FormatInt(j.endLocked(), 10)}})
+			j.append(entry{row: collection.Row{ID: strconv.FormatInt(j.endLocked(), 10)}})
 		}
 	}
 	rung := 0
@@ -109,7 +110,7 @@ func TestPositionsOfWhoIsPassedOn(t *testing.T) {
 	r := &reader{member: m, feed: old, wake: func() {}}
 	old.journal.attach(r)
 	old.journal.attach(&reader{member: other, feed: old, wake: func() {}})
-	news := []entry{{row: Row{ID: "1"}}, {row: Row{ID: "2"}}}
+	news := []entry{{row: collection.Row{ID: "1"}}, {row: collection.Row{ID: "2"}}}
 	old.journal.append(news...)
 	old.journal.hand(m, own)
 	old.journal.append(news...)
@@ -135,14 +136,14 @@ func TestTooSlowToBePassedOn(t *testing.T) {
 		old.journal.read(quick)
 		old.journal.read(third)
 	}
-	old.journal.append(entry{row: Row{ID: "last"}, event: &ircd.Message{}})
+	old.journal.append(entry{row: collection.Row{ID: "last"}, event: &ircd.Message{}})
 	if unread := old.journal.hand(m, own); len(unread) != 1 {
 		t.Errorf("%d rows are to be read again", len(unread))
 	}
 	if _, _, ok := own.journal.read(slow.next.Load()); ok {
 		t.Error("a reader that was overtaken is not told")
 	}
-	own.journal.append(entry{row: Row{ID: "next"}})
+	own.journal.append(entry{row: collection.Row{ID: "next"}})
 	own.journal.detach(slow.next.Load())
 	if _, news, ok := own.journal.read(quick.next.Load()); !ok || len(news) != 1 {
 		t.Errorf("who is not behind is given %d entries, %v", len(news), ok)
@@ -164,11 +165,11 @@ func TestForkReadsWhatWasNotShown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &member{rt: new(directus.Account).Realtime(directus.RealtimeOptions{})}
-			f := newFeed(feedKey{group: &Group{}, audience: "all"}, m, test.opened)
+			f := newFeed(feedKey{group: &collection.Group{}, audience: "all"}, m, test.opened)
 			f.forgot, f.trust.date = test.forgot, now.Add(-time.Minute)
 			f.journal.attach(&reader{member: m, feed: f, wake: func() {}})
 			f.seen["1"] = mark{date: test.date}
-			f.journal.append(entry{row: Row{ID: "1", Date: test.date}, event: &ircd.Message{}})
+			f.journal.append(entry{row: collection.Row{ID: "1", Date: test.date}, event: &ircd.Message{}})
 			own := f.fork(feedKey{group: f.group, owner: m}, m)
 			if _, seen := own.seen["1"]; seen || !own.cursor.date.Equal(test.want) {
 				t.Errorf("reads from %v, want %v", own.cursor.date.Sub(now), test.want.Sub(now))
@@ -183,7 +184,7 @@ func TestNobodyEntersWithoutProof(t *testing.T) {
 	fs := newFeeds()
 	defer fs.close()
 	m := &member{names: &directory{}, rights: &rightsCache{}}
-	if r := fs.attach(feedKey{group: &Group{}, audience: "some minutes ago"}, m, func() {}); r != nil {
+	if r := fs.attach(feedKey{group: &collection.Group{}, audience: "some minutes ago"}, m, func() {}); r != nil {
 		t.Error("a member reads a feed that it has no proof for")
 	}
 }
@@ -191,7 +192,7 @@ func TestNobodyEntersWithoutProof(t *testing.T) {
 // Directus may send one event twice.
 func TestOneBatchHoldsARowTwice(t *testing.T) {
 	f := &feed{seen: map[string]mark{}}
-	if got := f.unseen([]Row{{ID: "1"}, {ID: "2"}, {ID: "1"}}); len(got) != 2 {
+	if got := f.unseen([]collection.Row{{ID: "1"}, {ID: "2"}, {ID: "1"}}); len(got) != 2 {
 		t.Errorf("%d rows of 2", len(got))
 	}
 }
@@ -199,10 +200,10 @@ func TestOneBatchHoldsARowTwice(t *testing.T) {
 // A channel that was joined alone is not shown a second time by the feed of a
 // group that it belongs to as well.
 func TestOneFeedForEachChannel(t *testing.T) {
-	c := &Channel{Config: Config{Name: "#dev"}}
+	c := &collection.Channel{Config: collection.Config{Name: "#dev"}}
 	alone, shared := &view{}, &view{}
 	s, j := &session{}, &joined{Channel: c, view: alone}
-	e := &entry{row: Row{ID: "1"}, channel: c}
+	e := &entry{row: collection.Row{ID: "1"}, channel: c}
 	if !s.wants(alone, j, e, 0) || s.wants(shared, j, e, 0) {
 		t.Errorf("wanted from its own feed %v, from the other %v", s.wants(alone, j, e, 0), s.wants(shared, j, e, 0))
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -33,8 +34,8 @@ func testTextsBeyondAnAnswer(t *testing.T, length int, pause time.Duration, uuid
 	t.Cleanup(client.Close)
 	var err error
 	c.backend, err = bridge.New(bridge.Options{
-		Client: client, Channels: []bridge.Config{messages("messages")}, NickFields: []string{"first_name"}, Logger: logger(t),
-		Edits: bridge.Edits{Show: true, Merge: 5 * time.Second},
+		Client: client, Channels: []collection.Config{messages("messages")}, NickFields: []string{"first_name"}, Logger: logger(t),
+		Edits: collection.Edits{Show: true, Merge: 5 * time.Second},
 	})
 	if err != nil {
 		t.Fatal(err)

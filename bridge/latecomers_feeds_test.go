@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"directus-ircd/bridge/collection"
 	"math"
 	"testing"
 	"time"
@@ -11,11 +12,11 @@ import (
 func TestRowsThatFeedsBringInOrdersOfTheirOwn(t *testing.T) {
 	fs := newFeeds()
 	defer fs.close()
-	g := &Group{Collection: "messages", Dates: &Dates{}}
+	g := &collection.Group{Collection: "messages", Dates: &collection.Dates{}}
 	at := time.Now()
-	one, two := Row{ID: "1", Date: at, RawDate: "some"}, Row{ID: "2", Date: at, RawDate: "some"}
+	one, two := collection.Row{ID: "1", Date: at, RawDate: "some"}, collection.Row{ID: "2", Date: at, RawDate: "some"}
 	var feeds []*feed
-	for _, order := range [][]Row{{one, two}, {two, one}} {
+	for _, order := range [][]collection.Row{{one, two}, {two, one}} {
 		m := modelMember(fs, modelAccount(t), allRights)
 		f := newFeed(feedKey{group: g, owner: m}, m, at)
 		feeds = append(feeds, f)
@@ -26,8 +27,8 @@ func TestRowsThatFeedsBringInOrdersOfTheirOwn(t *testing.T) {
 		f.mu.Unlock()
 	}
 	for i, want := range []int{0, 1} {
-		late := g.Dates.Late.Behind(Bound{Date: at, ID: "2", Behind: true}, g.Dates.Late.PlaceOf("2", time.Time{}), math.MaxInt64, time.Time{},
-			func(of Audience) bool { return of == feeds[i].audience() })
+		late := g.Dates.Late.Behind(collection.Bound{Date: at, ID: "2", Behind: true}, g.Dates.Late.PlaceOf("2", time.Time{}), math.MaxInt64, time.Time{},
+			func(of collection.Audience) bool { return of == feeds[i].audience() })
 		if len(late) != want || want > 0 && late[0].ID != "1" {
 			t.Errorf("feed %d: %v are late", i, late)
 		}

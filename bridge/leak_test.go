@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
 
 // fakeStack is the daemon before a fake Directus, all in memory.
-func fakeStack(t *testing.T, opts directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Config) (*directustest.Fake, *ircdtest.Listener, *directus.Client) {
+func fakeStack(t *testing.T, opts directustest.FakeOptions, change func(*bridge.Options), channels ...collection.Config) (*directustest.Fake, *ircdtest.Listener, *directus.Client) {
 	fake := directustest.NewFake(t, opts)
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)})
 	t.Cleanup(client.Close)
 	listener := ircdtest.NewListener()
 	if len(channels) == 0 {
-		channels = []bridge.Config{messages("messages")}
+		channels = []collection.Config{messages("messages")}
 	}
 	startOn(t, listener, client, change, channels...)
 	return fake, listener, client

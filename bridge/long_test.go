@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -14,7 +15,7 @@ import (
 
 // A row keeps its text once, and of what it answers no more than is quoted.
 func TestRowOfLongTexts(t *testing.T) {
-	fields := Fields{Text: "text", Author: "author", Date: "date", Reply: "reply"}
+	fields := collection.Fields{Text: "text", Author: "author", Date: "date", Reply: "reply"}
 	long := strings.Repeat("é", 1<<17)
 	raw, err := json.Marshal(map[string]any{
 		"id": 7, "text": long, "date": "2026-01-02T03:04:05Z", "room": "dev",
@@ -23,7 +24,7 @@ func TestRowOfLongTexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := ParseRow(raw, fields)
+	r, err := collection.ParseRow(raw, fields)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +35,7 @@ func TestRowOfLongTexts(t *testing.T) {
 	for _, value := range r.Values {
 		kept += len(value)
 	}
-	if kept > MaxKeptValue || string(r.Values["room"]) != `"dev"` {
+	if kept > collection.MaxKeptValue || string(r.Values["room"]) != `"dev"` {
 		t.Errorf("%d bytes of fields are kept: %v", kept, r.Values)
 	}
 }
@@ -45,7 +46,7 @@ func TestRowSays(t *testing.T) {
 		more int
 		want bool
 	}{{"abc", 0, true}, {"ab", 1, true}, {"ab", 0, false}, {"ab", 2, false}, {"ax", 1, false}, {"abcd", 0, false}} {
-		if got := (Row{Text: test.text, More: test.more}).Says("abc"); got != test.want {
+		if got := (collection.Row{Text: test.text, More: test.more}).Says("abc"); got != test.want {
 			t.Errorf("%q and %d more: %v", test.text, test.more, got)
 		}
 	}
@@ -55,13 +56,13 @@ func TestRowSays(t *testing.T) {
 // one conversion, whoever reads it.
 func TestLongTextsAreConvertedOnce(t *testing.T) {
 	for _, format := range []text.Format{text.Plain, text.Markdown, text.HTML} {
-		c := &Channel{Config: Config{Name: "#a", Format: format, Fields: Fields{Text: "text"}}}
+		c := &collection.Channel{Config: collection.Config{Name: "#a", Format: format, Fields: collection.Fields{Text: "text"}}}
 		long := strings.Repeat("<b>some</b> **words** @x \x02b ", directus.MaxString/30)
 		raw, err := json.Marshal(map[string]any{"id": 1, "text": long, "date": "2026-01-02T03:04:05Z"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		answered, err := ParseRow(raw, Fields{Text: "text", Date: "date"})
+		answered, err := collection.ParseRow(raw, collection.Fields{Text: "text", Date: "date"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +82,7 @@ func TestLongTextsAreConvertedOnce(t *testing.T) {
 		quote := answered
 		quote.Text = text.Clip(quote.Text, text.MaxQuoted)
 		if used := shown(func(i int) {
-			toMessage(Row{ID: fmt.Sprint(i), Text: "yes", Reply: &quote}, c, references{}, false)
+			toMessage(collection.Row{ID: fmt.Sprint(i), Text: "yes", Reply: &quote}, c, references{}, false)
 		}); used > 95*text.MaxQuoted*40 {
 			t.Errorf("%s: 95 answers took %d bytes", format, used)
 		}
@@ -102,13 +103,13 @@ func TestLongTextsAreConvertedOnce(t *testing.T) {
 
 // What is left out is said.
 func TestCutTextIsSaid(t *testing.T) {
-	c := &Channel{Config: Config{Name: "#a"}}
-	m := toMessage(Row{ID: "1", Text: "beginning", More: 12}, c, references{}, false)
+	c := &collection.Channel{Config: collection.Config{Name: "#a"}}
+	m := toMessage(collection.Row{ID: "1", Text: "beginning", More: 12}, c, references{}, false)
 	if m.Text != "beginning\n[bytes not shown: 12]" {
 		t.Errorf("got %q", m.Text)
 	}
-	g := &Group{}
-	if g.ContentOf(Row{Text: "a", More: 12}) == g.ContentOf(Row{Text: "a", More: 13}) {
+	g := &collection.Group{}
+	if g.ContentOf(collection.Row{Text: "a", More: 12}) == g.ContentOf(collection.Row{Text: "a", More: 13}) {
 		t.Error("a change behind what is shown is none")
 	}
 }

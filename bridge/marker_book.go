@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
 
@@ -138,7 +139,7 @@ func (b *markerBook) load(ctx context.Context) error {
 		return b.load(ctx)
 	}
 	defer b.mu.Unlock()
-	if err != nil && !IsForbidden(err) { // without the right to read, it works like memory
+	if err != nil && !collection.IsForbidden(err) { // without the right to read, it works like memory
 		b.failed, b.again = err, time.Now().Add(markerRetry)
 		return err
 	}

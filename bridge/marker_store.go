@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
 
@@ -14,7 +15,7 @@ const markerTimeout = 5 * time.Second
 
 // markerStore is the collection of read markers as one user sees it.
 type markerStore struct {
-	ReadMarkers
+	collection.ReadMarkers
 	account *directus.Account
 	zone    *time.Location // in which Directus writes dates without one
 }
@@ -34,7 +35,7 @@ func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[str
 	found := map[string]*spot{}
 	pages := directus.Query{
 		Fields: []string{"id", s.Target, s.Date}, Filter: filter, Sort: []string{"-" + s.Date, "id"},
-		Limit: PageLimit(ctx, s.account, PageSize),
+		Limit: collection.PageLimit(ctx, s.account, collection.PageSize),
 	}
 	for len(found) < maxMarkers {
 		var items []map[string]json.RawMessage
@@ -42,9 +43,9 @@ func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[str
 			return nil, fmt.Errorf("read the read markers: %w", err)
 		}
 		for _, item := range items {
-			target, at := Scalar(item[s.Target]), ParseDateIn(Scalar(item[s.Date]), s.zone)
+			target, at := collection.Scalar(item[s.Target]), collection.ParseDateIn(collection.Scalar(item[s.Date]), s.zone)
 			if _, later := found[target]; !later && target != "" {
-				found[target] = &spot{at: at, item: Scalar(item["id"])}
+				found[target] = &spot{at: at, item: collection.Scalar(item["id"])}
 			}
 		}
 		if len(items) < pages.Limit {
@@ -62,14 +63,14 @@ func (s *markerStore) save(ctx context.Context, target string, m spot) (now spot
 	defer cancel()
 	found, err := s.read(ctx, directus.And(s.own(), directus.Eq(s.Target, target)))
 	switch old := found[target]; {
-	case err != nil && (m.item == "" || !IsForbidden(err)):
+	case err != nil && (m.item == "" || !collection.IsForbidden(err)):
 		return m, err
 	case old != nil && !m.at.After(old.at):
 		return *old, nil
 	case old != nil:
 		m.item = old.item
 	}
-	body := map[string]any{s.Date: m.at.UTC().Format(TimestampLayout)}
+	body := map[string]any{s.Date: m.at.UTC().Format(collection.TimestampLayout)}
 	var answer struct {
 		ID json.RawMessage `json:"id"`
 	}
@@ -80,10 +81,10 @@ func (s *markerStore) save(ctx context.Context, target string, m spot) (now spot
 		err = s.account.UpdateItem(ctx, s.Collection, m.item, body, []string{"id"}, &answer)
 	}
 	switch {
-	case IsForbidden(err):
+	case collection.IsForbidden(err):
 		m.item = "" // perhaps its item is gone: look again
 	case err == nil && len(answer.ID) > 0:
-		m.item = Scalar(answer.ID)
+		m.item = collection.Scalar(answer.ID)
 	}
 	if err != nil {
 		return m, fmt.Errorf("store a read marker: %w", err)

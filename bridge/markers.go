@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
@@ -30,7 +31,7 @@ func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time
 		return nil, err
 	}
 	s.member.startMarkers()
-	now, moved, err := s.member.markers.set(ctx, key, Earlier(at, DateLimit(s.member.account)))
+	now, moved, err := s.member.markers.set(ctx, key, collection.Earlier(at, collection.DateLimit(s.member.account)))
 	switch {
 	case errors.Is(err, errTooManyMarkers):
 		return nil, &ircd.Error{Numeric: "263", Params: []string{"MARKREAD"}, Code: "INTERNAL_ERROR", Text: "Too many conversations have a read marker", Err: err}

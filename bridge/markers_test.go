@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -16,18 +17,18 @@ import (
 )
 
 // fakeBackend is the bridge alone, before a fake Directus.
-func fakeBackend(t *testing.T, change func(*bridge.Options), channels ...bridge.Config) (*directustest.Fake, *bridge.Backend) {
+func fakeBackend(t *testing.T, change func(*bridge.Options), channels ...collection.Config) (*directustest.Fake, *bridge.Backend) {
 	t.Helper()
 	return fakeBackendWith(t, directustest.FakeOptions{}, change, channels...)
 }
 
-func fakeBackendWith(t *testing.T, o directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Config) (*directustest.Fake, *bridge.Backend) {
+func fakeBackendWith(t *testing.T, o directustest.FakeOptions, change func(*bridge.Options), channels ...collection.Config) (*directustest.Fake, *bridge.Backend) {
 	t.Helper()
 	fake := directustest.NewFake(t, o)
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)})
 	t.Cleanup(client.Close)
 	if len(channels) == 0 {
-		channels = []bridge.Config{messages("messages")}
+		channels = []collection.Config{messages("messages")}
 	}
 	opts := bridge.Options{Client: client, Channels: channels, NickFields: []string{"first_name", "last_name"}, Logger: logger(t)}
 	if change != nil {
@@ -76,7 +77,7 @@ func polled[E ircd.Event](t *testing.T, s ircd.Session) (found []E) {
 	return found
 }
 
-var markerFields = bridge.ReadMarkers{Collection: "markers", Target: "target", Date: "date_read", User: "user_created"}
+var markerFields = collection.ReadMarkers{Collection: "markers", Target: "target", Date: "date_read", User: "user_created"}
 
 func markerStack(t *testing.T, stored bool) (*directustest.Fake, *bridge.Backend) {
 	t.Helper()

@@ -1,13 +1,10 @@
 package bridge
 
 import (
-	"fmt"
-	"hash/fnv"
-	"io"
 	"slices"
-	"strings"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
@@ -48,7 +45,7 @@ type shownRow struct {
 
 // place is a channel in which a row is, or was, shown.
 type place struct {
-	channel *Channel
+	channel *collection.Channel
 	// message is what was shown, with its latest text.
 	message *ircd.Message
 	// edits are the msgids under which later versions were shown.
@@ -89,7 +86,7 @@ func (m *memory) clone() memory {
 // put remembers a message of a row that was written at a moment; what is known of the
 // row in other channels stays. It goes by moments, so that neither rows of the future nor
 // a clock that is set crowd out the present.
-func (m *memory) put(r Row, written time.Time, content uint64, c *Channel, message *ircd.Message) {
+func (m *memory) put(r collection.Row, written time.Time, content uint64, c *collection.Channel, message *ircd.Message) {
 	if len(message.Text) > maxRememberedText {
 		m.forget(r.ID)
 		return
@@ -164,7 +161,7 @@ func (s *shownRow) cost() int {
 
 // place returns where the row is shown in a channel, or nil; also of a row that
 // is not remembered.
-func (s *shownRow) place(c *Channel) *place {
+func (s *shownRow) place(c *collection.Channel) *place {
 	if s == nil {
 		return nil
 	}
@@ -182,23 +179,4 @@ func (p *place) addEdit(id string) {
 		p.edits = slices.Delete(p.edits, 0, 1)
 	}
 	p.edits = append(p.edits, id)
-}
-
-// ContentOf tells versions of a row apart by what is said in it. White space
-// does not count; neither does anything but the text and the files, since an
-// update may well be the counter of a web page.
-func (g *Group) ContentOf(r Row) uint64 {
-	h := fnv.New64a()
-	for word := range strings.FieldsSeq(r.Text) {
-		io.WriteString(h, word)
-		h.Write([]byte{0})
-	}
-	if r.More > 0 {
-		fmt.Fprint(h, r.More)
-	}
-	if g.Fields.Files != "" {
-		h.Write([]byte{1})
-		h.Write(r.Values[g.Fields.Files])
-	}
-	return h.Sum64()
 }

@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
+
+var guideFields = collection.Fields{Text: "text", Author: "user_created", Date: "date_created"}
 
 // What a feed remembers is bounded by number and by size, and the newest stay.
 func TestMemoryIsBounded(t *testing.T) {
@@ -19,10 +22,10 @@ func TestMemoryIsBounded(t *testing.T) {
 		"long":  {10000, maxRememberedBytes / (10000 + rememberedCost + 6)},
 		"giant": {maxRememberedText + 1, 0},
 	} {
-		m, c := newMemory(), &Channel{}
+		m, c := newMemory(), &collection.Channel{}
 		for i := range 1000 {
 			// Every other one is older than all: history, read late.
-			r := Row{ID: strconv.Itoa(i), Date: now.Add(time.Duration(i) * time.Second)}
+			r := collection.Row{ID: strconv.Itoa(i), Date: now.Add(time.Duration(i) * time.Second)}
 			if i%2 == 1 {
 				r.Date = now.Add(-time.Duration(i) * time.Hour)
 			}
@@ -51,13 +54,13 @@ func TestMemoryIsBounded(t *testing.T) {
 }
 
 func TestSoftDelete(t *testing.T) {
-	soft := &SoftDelete{Field: "f", Values: []string{"archived", "true", "0", ""}}
-	c := &Channel{Config: Config{SoftDelete: soft}, Equal: []Equality{}}
+	soft := &collection.SoftDelete{Field: "f", Values: []string{"archived", "true", "0", ""}}
+	c := &collection.Channel{Config: collection.Config{SoftDelete: soft}, Equal: []collection.Equality{}}
 	for item, want := range map[string]bool{
 		`{"id":1,"f":"archived"}`: true, `{"id":1,"f":true}`: true, `{"id":1,"f":0}`: true, `{"id":1,"f":""}`: true,
 		`{"id":1}`: false, `{"id":1,"f":null}`: false, `{"id":1,"f":false}`: false, `{"id":1,"f":1}`: false, `{"id":1,"f":"Archived"}`: false,
 	} {
-		r, err := ParseRow([]byte(item), GuideFields)
+		r, err := collection.ParseRow([]byte(item), guideFields)
 		if err != nil || c.Deleted(r) != want || c.Matches(r) == want {
 			t.Errorf("%s: deleted %v, shown %v, %v", item, c.Deleted(r), c.Matches(r), err)
 		}
@@ -65,8 +68,8 @@ func TestSoftDelete(t *testing.T) {
 	for item, want := range map[string]string{
 		`{"id":1,"f":"x"}`: `{"f":"true"}`, `{"id":1,"f":false}`: `{"f":true}`, `{"id":1,"f":null}`: `{"f":true}`, `{"id":1,"f":3}`: `{"f":true}`,
 	} {
-		r, _ := ParseRow([]byte(item), GuideFields)
-		if got := marshal(t, (&SoftDelete{Field: "f", Values: []string{"true"}}).Mark(r)); got != want {
+		r, _ := collection.ParseRow([]byte(item), guideFields)
+		if got := marshal(t, (&collection.SoftDelete{Field: "f", Values: []string{"true"}}).Mark(r)); got != want {
 			t.Errorf("%s: set %s, want %s", item, got, want)
 		}
 	}

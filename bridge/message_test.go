@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
@@ -146,7 +146,7 @@ func TestChannelsOfOneCollection(t *testing.T) {
 	dx := directustest.Shared(t)
 	dx.Do(http.MethodPost, "/fields/"+dx.Collection, nil, map[string]any{"field": "channel", "type": "string"}, nil)
 	t.Cleanup(func() { dx.Do(http.MethodDelete, "/fields/"+dx.Collection+"/channel", nil, nil, nil) })
-	room := func(name string) bridge.Config {
+	room := func(name string) collection.Config {
 		c := messages(dx.Collection)
 		c.Name = "#" + name
 		c.Filter = map[string]any{"channel": map[string]any{"_eq": name}}

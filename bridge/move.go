@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -17,9 +18,9 @@ import (
 // one takes for history has been shown by then, and whatever it brings since is
 // shown but for what was shown already. Until then its view is held.
 type move struct {
-	channel *Channel
+	channel *collection.Channel
 	view    *view
-	rest    []*Group            // to be tried if Directus refuses the view's
+	rest    []*collection.Group // to be tried if Directus refuses the view's
 	asked   time.Time           // when the old feed was asked to read once more
 	blind   bool                // it ends though the old feed has not, as Directus refuses one of them
 	changes map[string]struct{} // that were shown meanwhile, by their names
@@ -64,7 +65,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 }
 
 // hold opens a view that is not read yet.
-func (s *session) hold(g *Group) *view {
+func (s *session) hold(g *collection.Group) *view {
 	v := s.open(g)
 	v.held = true
 	return v
@@ -116,15 +117,15 @@ func (s *session) note(v *view, e *entry, arriving arrivals) {
 	switch {
 	case shown == nil || !isMessage:
 	case e.isChange():
-		shown[e.row.ID] = DigestOf(e.text)
+		shown[e.row.ID] = collection.DigestOf(e.text)
 	default:
-		shown[e.row.ID] = DigestOf(text.Wording(m))
+		shown[e.row.ID] = collection.DigestOf(text.Wording(m))
 	}
 }
 
 // arrivals are the channels whose moves end now, each with the rows that its old feed
 // has shown by then, and their texts.
-type arrivals map[*joined]map[string]Digest
+type arrivals map[*joined]map[string]collection.Digest
 
 // arriving returns the channels whose moves end now: all or none, as they may share a
 // view, and none while nothing of an old feed is shown, be it for want of a proof or as the
@@ -141,7 +142,7 @@ func (s *session) arriving(proven bool) arrivals {
 		}
 		silent := j.view.isSilent(proven) || s.announces(j.view)
 		if _, _, err := j.view.feed.status(); j.out {
-			silent = !IsForbidden(err) // there is something to be shown first
+			silent = !collection.IsForbidden(err) // there is something to be shown first
 		}
 		settled := s.settled(j)
 		if j.move != nil {
@@ -191,7 +192,7 @@ func (s *session) settled(j *joined) bool {
 
 // hopeless errors do not pass by themselves.
 func hopeless(err error) bool {
-	return IsForbidden(err) || directus.IsCode(err, directus.CodeInvalidQuery)
+	return collection.IsForbidden(err) || directus.IsCode(err, directus.CodeInvalidQuery)
 }
 
 // arrive ends moves.
@@ -229,7 +230,7 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 
 // carryOver leaves out of the new feed what was shown by the old one, and by a backlog that
 // the old one did not read any more.
-func (s *session) carryOver(j, next *joined, shown map[string]Digest) {
+func (s *session) carryOver(j, next *joined, shown map[string]collection.Digest) {
 	next.shown, next.shownAt = shown, time.Now()
 	for id, said := range j.shown {
 		if _, known := shown[id]; !known {
@@ -238,7 +239,7 @@ func (s *session) carryOver(j, next *joined, shown map[string]Digest) {
 	}
 	for sent := range j.view.sent {
 		if _, known := shown[sent.id]; !known && sent.channel == j.Channel {
-			shown[sent.id] = Digest{}
+			shown[sent.id] = collection.Digest{}
 		}
 	}
 	maps.Copy(next.view.changes, j.view.changes)
@@ -281,7 +282,7 @@ func (j *joined) shownSoFar() trail {
 }
 
 // topicMoved tells the topic of a channel that is configured otherwise.
-func (s *session) topicMoved(ctx context.Context, old, now *Channel) []ircd.Event {
+func (s *session) topicMoved(ctx context.Context, old, now *collection.Channel) []ircd.Event {
 	s.member.watchTopics(now, s.backend.plan.Load().channels)
 	before, text := s.member.topics.text(ctx, old), s.member.topics.text(ctx, now)
 	if before == text {
@@ -293,17 +294,17 @@ func (s *session) topicMoved(ctx context.Context, old, now *Channel) []ircd.Even
 // shownTexts returns the rows that the feed has shown in a channel, with the latest
 // text of each, as far as it remembers them, and those that it has shown anywhere
 // where it does not.
-func (f *feed) shownTexts(c *Channel) map[string]Digest {
+func (f *feed) shownTexts(c *collection.Channel) map[string]collection.Digest {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	texts := make(map[string]Digest, len(f.seen))
+	texts := make(map[string]collection.Digest, len(f.seen))
 	for id, m := range f.seen {
 		known := f.shown.rows[id]
 		switch p := known.place(c); {
 		case p != nil:
-			texts[id] = DigestOf(p.message.Text)
+			texts[id] = collection.DigestOf(p.message.Text)
 		case known == nil && m.shown:
-			texts[id] = Digest{}
+			texts[id] = collection.Digest{}
 		}
 	}
 	return texts

@@ -4,14 +4,14 @@ import (
 	"testing"
 	"time"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
 
 // changed is the channel of the messages, configured otherwise in a way that shows nothing.
-func changed(i int) bridge.Config {
+func changed(i int) collection.Config {
 	c := messages("messages")
 	c.Filter = map[string]any{"id": map[string]any{"_gte": -i}}
 	return c

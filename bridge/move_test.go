@@ -4,13 +4,14 @@ import (
 	"testing"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
 // moving is a session in a channel that is about to go from one feed to another,
 // both of which have read their collection.
 func moving(old, next *feed) (*session, *joined) {
-	c := &Channel{Config: Config{Name: "#messages"}}
+	c := &collection.Channel{Config: collection.Config{Name: "#messages"}}
 	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: newFeeds(), rights: &rightsCache{}}
 	s := newSession(&Backend{}, person{}, "")
 	s.member, s.plan, s.nextLook = m, &plan{}, time.Now().Add(time.Hour)
@@ -32,16 +33,16 @@ func moving(old, next *feed) (*session, *joined) {
 // What an old feed brings in the moment of the move, the new one does not bring again,
 // whether the client was shown it or has sent it itself.
 func TestNewsInTheMomentOfAMove(t *testing.T) {
-	old := &feed{key: feedKey{fork: 1}, group: &Group{}, shown: newMemory()}
-	next := &feed{key: feedKey{fork: 2}, group: &Group{}, shown: newMemory()}
+	old := &feed{key: feedKey{fork: 1}, group: &collection.Group{}, shown: newMemory()}
+	next := &feed{key: feedKey{fork: 2}, group: &collection.Group{}, shown: newMemory()}
 	s, j := moving(old, next)
 	said := func(id, text string) entry {
-		return entry{row: Row{ID: id}, channel: j.Channel, event: &ircd.Message{ID: id, Target: "#messages", Text: text}}
+		return entry{row: collection.Row{ID: id}, channel: j.Channel, event: &ircd.Message{ID: id, Target: "#messages", Text: text}}
 	}
 	edited := func(id, msgid, text string) entry {
-		return entry{row: Row{ID: id}, channel: j.Channel, event: &ircd.Message{ID: msgid, Edits: id, Target: "#messages", Text: "* " + text}, text: text}
+		return entry{row: collection.Row{ID: id}, channel: j.Channel, event: &ircd.Message{ID: msgid, Edits: id, Target: "#messages", Text: "* " + text}, text: text}
 	}
-	gone := entry{row: Row{ID: "4"}, channel: j.Channel, event: &ircd.Redaction{MsgID: "4", Target: "#messages"}}
+	gone := entry{row: collection.Row{ID: "4"}, channel: j.Channel, event: &ircd.Redaction{MsgID: "4", Target: "#messages"}}
 	j.view.sent[sentItem{j.Channel, "2"}] = time.Now()
 	j.view.changes["redaction of 4"] = struct{}{}
 
@@ -62,11 +63,11 @@ func TestNewsInTheMomentOfAMove(t *testing.T) {
 // As long as nothing of a shared feed may be shown, no channel leaves it: what waits
 // there would never be shown.
 func TestNoMoveWithoutProof(t *testing.T) {
-	old := &feed{key: feedKey{audience: "all"}, group: &Group{}, shown: newMemory(), seen: map[string]mark{"1": {shown: true}}}
-	next := &feed{key: feedKey{fork: 1}, group: &Group{}, shown: newMemory()}
+	old := &feed{key: feedKey{audience: "all"}, group: &collection.Group{}, shown: newMemory(), seen: map[string]mark{"1": {shown: true}}}
+	next := &feed{key: feedKey{fork: 1}, group: &collection.Group{}, shown: newMemory()}
 	s, j := moving(old, next)
-	old.journal.append(entry{row: Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
-	next.journal.append(entry{row: Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	old.journal.append(entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	next.journal.append(entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
 	shown := 0
 	poll := func() {
 		events, err := s.Poll(t.Context())
@@ -89,14 +90,14 @@ func TestNoMoveWithoutProof(t *testing.T) {
 // What comes in the moment at which Directus is back waits until the client has been told so, and
 // no channel leaves the feed where it waits.
 func TestNoMoveBeforeTheReturnIsAnnounced(t *testing.T) {
-	old := &feed{key: feedKey{fork: 1}, group: &Group{}, shown: newMemory(), seen: map[string]mark{}}
-	next := &feed{key: feedKey{fork: 2}, group: &Group{}, shown: newMemory()}
+	old := &feed{key: feedKey{fork: 1}, group: &collection.Group{}, shown: newMemory(), seen: map[string]mark{}}
+	next := &feed{key: feedKey{fork: 2}, group: &collection.Group{}, shown: newMemory()}
 	s, j := moving(old, next)
 	j.told = unreachable
 	if s.arriving(true) != nil {
 		t.Error("a channel is on its way while what its old feed brings is not shown")
 	}
-	said := entry{row: Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}}
+	said := entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}}
 	old.seen["1"] = mark{shown: true}
 	old.journal.append(said)
 	next.journal.append(said)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mozillazg/go-unidecode"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
@@ -76,7 +77,7 @@ func isNumbered(nick string) (digits string, ok bool) {
 // follow.
 func idPrefix(id string, length int) string {
 	letters := suffix(id, anonymousDigits)
-	if IsUUID(id) || letters == id && length <= anonymousDigits {
+	if collection.IsUUID(id) || letters == id && length <= anonymousDigits {
 		return suffix(id, length)
 	}
 	sum := sha256.Sum256([]byte(id))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
@@ -123,7 +124,7 @@ func (n *nicks) add(p person, base, nick string, kept bool) *claim {
 // store has the nicks of a user written to the state. Who is no user of Directus comes
 // out the same at each start. The caller holds mu.
 func (n *nicks) store(id string) {
-	if !IsUUID(id) {
+	if !collection.IsUUID(id) {
 		return
 	}
 	var s storedNicks

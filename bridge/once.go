@@ -3,6 +3,7 @@ package bridge
 import (
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
@@ -22,8 +23,8 @@ type brought struct {
 
 // wasFetched reports that a page of history has shown a row that the feed brings now.
 // Of the others it notes those that a page might show as well.
-func (j *joined) wasFetched(r *Row) bool {
-	if c := r.Date.Compare(j.brought.date); c > 0 || c == 0 && CompareIDs(r.ID, j.brought.id) > 0 {
+func (j *joined) wasFetched(r *collection.Row) bool {
+	if c := r.Date.Compare(j.brought.date); c > 0 || c == 0 && collection.CompareIDs(r.ID, j.brought.id) > 0 {
 		j.brought = brought{r.ID, r.Date}
 	}
 	if _, fetched := j.ahead[r.ID]; fetched {
@@ -46,7 +47,7 @@ func (s *session) turned(h *historian, list []found, come int64) {
 		return
 	}
 	if s.pageEnds == nil {
-		s.pageEnds = map[*Channel]*pageEnd{}
+		s.pageEnds = map[*collection.Channel]*pageEnd{}
 	}
 	last := list[len(list)-1]
 	s.pageEnds[h.channel] = &pageEnd{last.row.ID, last.row.ShownAt(), come}

@@ -3,12 +3,13 @@ package bridge
 import (
 	"context"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
 // pagePlan is how a page is read, which may take more than one attempt.
 type pagePlan struct {
-	group *Group // as which
+	group *collection.Group // as which
 	read  func(context.Context) ([]found, bool, error)
 }
 
@@ -38,7 +39,7 @@ func (h *historian) planned(ctx context.Context, q ircd.HistoryQuery) (read func
 	}
 	b := borders{historian: h, ctx: ctx}
 	var w *walk
-	var late *Bound // who has seen all up to there has not seen who came late
+	var late *collection.Bound // who has seen all up to there has not seen who came late
 	switch q.Mode {
 	case ircd.HistoryLatest:
 		late, w = b.behind(q.From), h.walk(true, b.behind(q.From), nil, q.Limit)
@@ -74,7 +75,7 @@ func (h *historian) planned(ctx context.Context, q ircd.HistoryQuery) (read func
 
 // around takes a half from either side of a border, the reference being the first
 // on the later side. Where one side has less, the other gives more.
-func (h *historian) around(at *Bound, limit int) func(context.Context) ([]found, bool, error) {
+func (h *historian) around(at *collection.Bound, limit int) func(context.Context) ([]found, bool, error) {
 	older, newer := h.walk(true, nil, at, limit), h.walk(false, at, nil, limit)
 	return func(ctx context.Context) ([]found, bool, error) {
 		nOld, nNew := limit/2, limit-limit/2

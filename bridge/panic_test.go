@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -55,7 +56,7 @@ func trapped(t *testing.T, message string, own bool) (*chat, *trap) {
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: log})
 	t.Cleanup(client.Close)
 	backend, err := bridge.New(bridge.Options{
-		Client: client, Channels: []bridge.Config{messages("messages")}, NickFields: []string{"first_name"}, OwnFeeds: own, Logger: log,
+		Client: client, Channels: []collection.Config{messages("messages")}, NickFields: []string{"first_name"}, OwnFeeds: own, Logger: log,
 	})
 	if err != nil {
 		t.Fatal(err)

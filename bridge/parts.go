@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -29,7 +30,7 @@ const (
 )
 
 // sizeOf is about what a row and its message take in memory, in bytes.
-func sizeOf(r Row, m *ircd.Message) int64 {
+func sizeOf(r collection.Row, m *ircd.Message) int64 {
 	n := foundCost + len(r.Text) + len(m.Text)
 	if m.Quote != nil {
 		n += len(r.Reply.Text) + len(m.Quote.Text)
@@ -41,7 +42,7 @@ func sizeOf(r Row, m *ircd.Message) int64 {
 }
 
 // textsOf is how many bytes the texts of some rows have.
-func textsOf(rows []Row) (n int64) {
+func textsOf(rows []collection.Row) (n int64) {
 	for _, r := range rows {
 		if n += int64(len(r.Text)); r.Reply != nil {
 			n += int64(len(r.Reply.Text))
@@ -68,17 +69,17 @@ func (h *historian) keep(f *found) {
 
 // drop keeps no more than the place of what was found.
 func (f *found) drop() {
-	f.digest = DigestOf(text.Wording(f.message))
-	f.row = Row{ID: f.row.ID, Date: f.row.Date, RawDate: f.row.RawDate, At: f.row.At, Seen: f.row.Seen}
+	f.digest = collection.DigestOf(text.Wording(f.message))
+	f.row = collection.Row{ID: f.row.ID, Date: f.row.Date, RawDate: f.row.RawDate, At: f.row.At, Seen: f.row.Seen}
 	f.message = nil
 }
 
 // said is the digest of a message, dropped or not.
-func (f *found) said() Digest {
+func (f *found) said() collection.Digest {
 	if f.message == nil {
 		return f.digest
 	}
-	return DigestOf(text.Wording(f.message))
+	return collection.DigestOf(text.Wording(f.message))
 }
 
 // parts is a page of history, or a backlog, as its client is given it: a part when it has
@@ -155,7 +156,7 @@ func (p *parts) nextPatiently(ctx context.Context) (list []found, err error) {
 func (p *parts) read(ctx context.Context) ([]found, error) {
 	h := p.historian
 	n := 0
-	most := min(len(p.left), PageLimit(ctx, h.member.account, MaxPage))
+	most := min(len(p.left), collection.PageLimit(ctx, h.member.account, collection.MaxPage))
 	for size := int64(0); n < most && (n == 0 || size+p.left[n].size <= h.most); n++ {
 		size += p.left[n].size
 	}
@@ -177,21 +178,21 @@ func (p *parts) read(ctx context.Context) ([]found, error) {
 }
 
 // rowsAt reads the rows of some places that still match, in their order and with their times.
-func (h *historian) rowsAt(ctx context.Context, places []found) ([]Row, error) {
+func (h *historian) rowsAt(ctx context.Context, places []found) ([]collection.Row, error) {
 	keys := make([]string, len(places))
 	for i, f := range places {
 		keys[i] = f.row.ID
 	}
 	q := directus.Query{Filter: directus.And(h.filter, directus.Compare(h.group.Fields.Key(), "_in", keys)), Limit: len(keys)}
 	if len(keys) > 1 {
-		q.MaxAnswer = 2 * MaxRowsAnswer
+		q.MaxAnswer = 2 * collection.MaxRowsAnswer
 	}
-	read, _, err := ReadRows(ctx, h.member.account, h.group, q)
+	read, _, err := collection.ReadRows(ctx, h.member.account, h.group, q)
 	if err != nil {
 		return nil, err
 	}
 	h.read += textsOf(read)
-	by := make(map[string]Row, len(read))
+	by := make(map[string]collection.Row, len(read))
 	for _, r := range read {
 		by[r.ID] = r
 	}
@@ -206,7 +207,7 @@ func (h *historian) rowsAt(ctx context.Context, places []found) ([]Row, error) {
 }
 
 // shown are those of some rows that have something to show.
-func (h *historian) shown(ctx context.Context, rows []Row) ([]found, error) {
+func (h *historian) shown(ctx context.Context, rows []collection.Row) ([]found, error) {
 	refs, err := h.member.names.references(ctx, h.group, rows)
 	if err != nil {
 		return nil, err

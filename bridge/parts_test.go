@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -56,11 +57,11 @@ func (a *answers) Read(b []byte) (int, error) {
 // many bytes more than its number. Directus' answers are metered.
 func longChat(t *testing.T, n, length, backlog int) (*directustest.Fake, *session, *answers) {
 	t.Helper()
-	return openChat(t, n, length, Config{Backlog: backlog}, directustest.FakeCollection{Fields: []string{"text"}})
+	return openChat(t, n, length, collection.Config{Backlog: backlog}, directustest.FakeCollection{Fields: []string{"text"}})
 }
 
 // openChat is longChat in a channel and a collection with further properties.
-func openChat(t *testing.T, n, length int, channel Config, of directustest.FakeCollection) (*directustest.Fake, *session, *answers) {
+func openChat(t *testing.T, n, length int, channel collection.Config, of directustest.FakeCollection) (*directustest.Fake, *session, *answers) {
 	t.Helper()
 	fake := directustest.NewFake(t, directustest.FakeOptions{})
 	fake.AddCollection("messages", of)
@@ -74,7 +75,7 @@ func openChat(t *testing.T, n, length int, channel Config, of directustest.FakeC
 	t.Cleanup(client.Close)
 	channel.Name, channel.Collection = "#messages", "messages"
 	channel.Fields.Text, channel.Fields.Author, channel.Fields.Date = "text", "user_created", "date_created"
-	b, err := New(Options{Client: client, Channels: []Config{channel}, NickFields: []string{"first_name"}, Logger: zerolog.Nop()})
+	b, err := New(Options{Client: client, Channels: []collection.Config{channel}, NickFields: []string{"first_name"}, Logger: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func TestLongPagesComeInParts(t *testing.T) {
 			}
 			wantLines(t, what, whole(t, p.Events, p.More), test.from, test.to)
 		}
-		if n := seen.largest.Load(); n > 3*MaxRowsAnswer {
+		if n := seen.largest.Load(); n > 3*collection.MaxRowsAnswer {
 			t.Errorf("%d bytes of an answer were read", n)
 		}
 		// What is deleted while a page is given is not in what follows.
@@ -272,7 +273,7 @@ func TestPageIsCountedWhileItIsRead(t *testing.T) {
 		fake.Insert("messages", s.person.id, map[string]any{"text": "live"})
 		synctest.Wait()
 		for i := range 45 { // by a transaction that took a while
-			date := seen.begun.Add(time.Duration(i)*time.Second + 500*time.Millisecond).UTC().Format(TimestampLayout)
+			date := seen.begun.Add(time.Duration(i)*time.Second + 500*time.Millisecond).UTC().Format(collection.TimestampLayout)
 			fake.Insert("messages", s.person.id, map[string]any{"text": fmt.Sprint("late ", i, seen.long), "date_created": date})
 		}
 		synctest.Wait()

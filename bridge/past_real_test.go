@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -62,7 +63,7 @@ func TestRealHistory(t *testing.T) {
 				t.Fatal(err)
 			}
 			b, err := bridge.New(bridge.Options{
-				Client: directus.New(base, directus.Options{}), Channels: []bridge.Config{pastChannel(table)},
+				Client: directus.New(base, directus.Options{}), Channels: []collection.Config{pastChannel(table)},
 				NickFields: []string{"first_name"}, Logger: logger(t),
 			})
 			if err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -150,11 +150,11 @@ var pastKinds = map[string]struct {
 }
 
 // pastChannel is where the tests of this file look.
-func pastChannel(where string) bridge.Config {
+func pastChannel(where string) collection.Config {
 	c := messages(where)
 	c.Fields.Nonce = ""
 	c.Filter = map[string]any{"room": map[string]any{"_eq": "a"}}
-	c.SoftDelete = &bridge.SoftDelete{Field: "status", Values: []string{"archived"}}
+	c.SoftDelete = &collection.SoftDelete{Field: "status", Values: []string{"archived"}}
 	return c
 }
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
@@ -24,7 +24,7 @@ func TestPingBehindSlowDirectus(t *testing.T) {
 }
 
 func pingBehind(t *testing.T, delay time.Duration, nonce string) {
-	channels := []bridge.Config{messages("messages")}
+	channels := []collection.Config{messages("messages")}
 	for _, name := range []string{"#b", "#c", "#d"} {
 		ch := messages("messages")
 		ch.Name, ch.Set = name, map[string]any{"channel": name[1:]}

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
@@ -41,7 +42,7 @@ func TestPlacedRowsChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake, s, _ := longChat(t, 60, longText, 0)
 		group := s.plan.groups[s.plan.channels["#messages"]][0]
-		scan := &Scan{Account: s.member.account, Group: group, Down: true, Size: 50}
+		scan := &collection.Scan{Account: s.member.account, Group: group, Down: true, Size: 50}
 		var got []string
 		for round := 0; !scan.Done; round++ {
 			rows, _, err := scan.Next(t.Context())
@@ -85,9 +86,9 @@ func TestPlacedCut(t *testing.T) {
 		{[]int64{5, 5, 5}, []part{{3, false}}},
 		{[]int64{5, 5, 5, 5, 4}, []part{{3, true}, {1, true}, {1, false}}},
 	} {
-		p := &Placed{}
+		p := &collection.Placed{}
 		for _, d := range test.dates {
-			p.Left = append(p.Left, Row{Date: time.Unix(d, 0)})
+			p.Left = append(p.Left, collection.Row{Date: time.Unix(d, 0)})
 		}
 		var got []part
 		for len(p.Left) > 0 {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -13,9 +14,9 @@ import (
 // replaced as a whole. A session goes by one until its next Poll.
 type plan struct {
 	Options
-	channels map[string]*Channel   // by folded name
-	groups   map[*Channel][]*Group // in which to try a channel, in order
-	private  *Group                // nil: there are no private messages
+	channels map[string]*collection.Channel              // by folded name
+	groups   map[*collection.Channel][]*collection.Group // in which to try a channel, in order
+	private  *collection.Group                           // nil: there are no private messages
 	gate     *gate
 }
 
@@ -37,11 +38,11 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	}
 	same := opts.Edits == old.Edits && old.Zone != nil && opts.Zone.String() == old.Zone.String()
 	var err error
-	p.channels, p.groups, err = GroupChannels(opts.Channels, func(cfg Config) (*Channel, error) {
+	p.channels, p.groups, err = collection.GroupChannels(opts.Channels, func(cfg collection.Config) (*collection.Channel, error) {
 		if c := old.channels[ircd.Fold(cfg.Name)]; c != nil && same && reflect.DeepEqual(c.Config, cfg) {
 			return c, nil
 		}
-		return NewChannel(cfg)
+		return collection.NewChannel(cfg)
 	})
 	if err != nil {
 		return nil, err
@@ -68,10 +69,10 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 }
 
 // group finds the group with the same channels that is read in the same way.
-func (p *plan) group(g *Group) *Group {
+func (p *plan) group(g *collection.Group) *collection.Group {
 	for _, other := range p.groups[g.Channels[0]] {
 		if g.Fields == other.Fields && len(g.Channels) == len(other.Channels) &&
-			!slices.ContainsFunc(g.Channels, func(c *Channel) bool { return !slices.Contains(other.Channels, c) }) {
+			!slices.ContainsFunc(g.Channels, func(c *collection.Channel) bool { return !slices.Contains(other.Channels, c) }) {
 			return other
 		}
 	}
@@ -80,7 +81,7 @@ func (p *plan) group(g *Group) *Group {
 
 // channel is the configuration of what a session has joined under a name, private
 // messages too; nil if there is none.
-func (p *plan) channel(name string) *Channel {
+func (p *plan) channel(name string) *collection.Channel {
 	if name != privateName {
 		return p.channels[name]
 	}
@@ -91,9 +92,9 @@ func (p *plan) channel(name string) *Channel {
 }
 
 // groupsOf are the groups in which to try a channel, or the private messages.
-func (p *plan) groupsOf(c *Channel) []*Group {
+func (p *plan) groupsOf(c *collection.Channel) []*collection.Group {
 	if c.Private {
-		return []*Group{p.private}
+		return []*collection.Group{p.private}
 	}
 	return p.groups[c]
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -17,11 +18,11 @@ import (
 )
 
 // configure gives the backend other options.
-func (c *chat) configure(change func(*bridge.Options), channels ...bridge.Config) {
+func (c *chat) configure(change func(*bridge.Options), channels ...collection.Config) {
 	c.t.Helper()
 	opts := bridge.Options{
 		Channels: channels, NickFields: []string{"first_name"},
-		Edits:  bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
+		Edits:  collection.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
 		Client: c.client,
 	}
 	if change != nil {
@@ -33,8 +34,8 @@ func (c *chat) configure(change func(*bridge.Options), channels ...bridge.Config
 }
 
 // part is a channel that takes its part of a collection.
-func part(name, value string) bridge.Config {
-	return bridge.Config{
+func part(name, value string) collection.Config {
+	return collection.Config{
 		Name: "#" + name, Collection: "messages", AutoJoin: true, Fields: fields,
 		Filter: map[string]any{"channel": map[string]any{"_eq": value}}, Set: map[string]any{"channel": value},
 	}
@@ -48,7 +49,7 @@ func TestConfigureUnderWay(t *testing.T) {
 	format.Format = text.Markdown
 	alone.Filter = map[string]any{"text": map[string]any{"_ncontains": "never said"}}
 	for name, test := range map[string]struct {
-		channel bridge.Config
+		channel collection.Config
 		change  func(*bridge.Options)
 	}{
 		"topic":  {topic, nil},
@@ -201,7 +202,7 @@ func TestConfigureChannels(t *testing.T) {
 		}
 		same(t, ada.later(time.Second))
 
-		if err := chat.backend.Configure(bridge.Options{Client: chat.client, Channels: []bridge.Config{{Name: "no channel"}}}); err == nil {
+		if err := chat.backend.Configure(bridge.Options{Client: chat.client, Channels: []collection.Config{{Name: "no channel"}}}); err == nil {
 			t.Error("a configuration with a fault is taken")
 		}
 		same(t, ada.later(time.Second))
@@ -269,7 +270,7 @@ func TestConfigurePrivate(t *testing.T) {
 			Fields: []string{"text", "recipient"}, Relations: map[string]string{"recipient": "directus_users"},
 		})
 		with := func(o *bridge.Options) {
-			o.Private = &bridge.Private{Collection: "private", Fields: bridge.Fields{Text: "text", Author: "user_created", Recipient: "recipient", Date: "date_created"}}
+			o.Private = &collection.Private{Collection: "private", Fields: collection.Fields{Text: "text", Author: "user_created", Recipient: "recipient", Date: "date_created"}}
 		}
 		chat.configure(with, messages("messages"))
 		same(t, append(ada.news(), bob.news()...))
@@ -296,7 +297,7 @@ func TestConfigureMarkers(t *testing.T) {
 			t.Fatal(err)
 		}
 		chat.configure(func(o *bridge.Options) {
-			o.ReadMarkers = &bridge.ReadMarkers{Collection: "markers", Target: "target", Date: "date_read", User: "user_created"}
+			o.ReadMarkers = &collection.ReadMarkers{Collection: "markers", Target: "target", Date: "date_read", User: "user_created"}
 		}, messages("messages"))
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -312,7 +313,7 @@ func TestConfigureMarkersUnderWay(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		place := func(where string) func(*bridge.Options) {
 			return func(o *bridge.Options) {
-				o.ReadMarkers = &bridge.ReadMarkers{Collection: where, Target: "target", Date: "date_read", User: "user_created"}
+				o.ReadMarkers = &collection.ReadMarkers{Collection: where, Target: "target", Date: "date_read", User: "user_created"}
 			}
 		}
 		chat := newChat(t, place("old"))

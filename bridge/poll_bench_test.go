@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
@@ -11,10 +12,10 @@ import (
 func BenchmarkPoll(b *testing.B) {
 	const sessions = 200
 	b.ReportAllocs()
-	c := &Channel{Config: Config{Name: "#messages"}}
-	g := &Group{Channels: []*Channel{c}}
+	c := &collection.Channel{Config: collection.Config{Name: "#messages"}}
+	g := &collection.Group{Channels: []*collection.Channel{c}}
 	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), rights: &rightsCache{}}
-	f := &feed{key: feedKey{group: g, audience: "all"}, group: g, ready: true, shown: newMemory(), moments: NewDisplayTimes(), changed: make(chan struct{})}
+	f := &feed{key: feedKey{group: g, audience: "all"}, group: g, ready: true, shown: newMemory(), moments: collection.NewDisplayTimes(), changed: make(chan struct{})}
 	all := make([]*session, sessions)
 	for i := range all {
 		s := newSession(&Backend{}, person{}, "")
@@ -26,7 +27,7 @@ func BenchmarkPoll(b *testing.B) {
 		all[i] = s
 	}
 	for b.Loop() {
-		f.journal.append(entry{row: Row{ID: "1"}, channel: c, event: &ircd.Message{Target: c.Name, Text: "good morning"}})
+		f.journal.append(entry{row: collection.Row{ID: "1"}, channel: c, event: &ircd.Message{Target: c.Name, Text: "good morning"}})
 		for _, s := range all {
 			if events, err := s.Poll(b.Context()); err != nil || len(events) != 1 {
 				b.Fatal(len(events), err)

@@ -9,13 +9,14 @@ import (
 
 	irc "gopkg.in/irc.v4"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
 // newPrivate makes the group of the private messages: a channel without a name,
 // in which everybody reads what was said by them and to them.
-func newPrivate(p *Private) (*Group, error) {
+func newPrivate(p *collection.Private) (*collection.Group, error) {
 	if p == nil {
 		return nil, nil
 	}
@@ -27,10 +28,10 @@ func newPrivate(p *Private) (*Group, error) {
 		return nil, fmt.Errorf("private messages: format %q is none of plain, markdown, html", p.Format)
 	}
 	mine := directus.Or(directus.Eq(f.Author, "$CURRENT_USER"), directus.Eq(f.Recipient, "$CURRENT_USER"))
-	c := &Channel{Private: true, Config: Config{
+	c := &collection.Channel{Private: true, Config: collection.Config{
 		Collection: p.Collection, Fields: f, Format: p.Format, Backlog: p.Backlog, Filter: mine,
 	}}
-	g := &Group{Collection: p.Collection, Fields: f, Channels: []*Channel{c}}
+	g := &collection.Group{Collection: p.Collection, Fields: f, Channels: []*collection.Channel{c}}
 	g.Prepare()
 	return g, nil
 }

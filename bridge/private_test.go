@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
 
-var privateMessages = bridge.Private{
+var privateMessages = collection.Private{
 	Collection: "private_messages", Backlog: 10,
-	Fields: bridge.Fields{Text: "text", Author: "user_created", Recipient: "recipient", Date: "date_created", Nonce: "nonce"},
+	Fields: collection.Fields{Text: "text", Author: "user_created", Recipient: "recipient", Date: "date_created", Nonce: "nonce"},
 }
 
 func privateStack(t *testing.T) (*directustest.Fake, *bridge.Backend) {

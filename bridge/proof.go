@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"directus-ircd/bridge/collection"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +10,7 @@ import (
 // audience is what the permissions say of a group, for people whose nicks are made of
 // some fields. A rule, even one that gives everything, proves nothing: it may
 // depend on the user.
-func (p permissions) audience(g *Group, nick []string) Audience {
+func (p permissions) audience(g *collection.Group, nick []string) collection.Audience {
 	messages := p[g.Collection]["read"]
 	if p == nil || !g.Common || !messages.readsAll(g.Query...) || !messages.readsAll(g.Asked...) {
 		return ""
@@ -24,7 +25,7 @@ func (p permissions) audience(g *Group, nick []string) Audience {
 	if g.Fields.Files != "" && !p.sayOfFiles(said) {
 		return ""
 	}
-	return Audience("reads " + said.String())
+	return collection.Audience("reads " + said.String())
 }
 
 // sayOf says which of some fields of a collection may be read, of all its rows;
@@ -81,46 +82,4 @@ func (a access) readable(fields []string) (readable []string) {
 		}
 	}
 	return readable
-}
-
-// plainFields lists the fields that a filter looks at. ok is false where the rows
-// that it leaves may depend on who asks: by a variable, or by the rights in another
-// collection.
-func plainFields(filter map[string]any) (fields []string, ok bool) {
-	for name, value := range filter {
-		if name == "_and" || name == "_or" {
-			parts, isList := value.([]any)
-			if !isList {
-				return nil, false
-			}
-			for _, part := range parts {
-				sub, isMap := part.(map[string]any)
-				more, plain := plainFields(sub)
-				if !isMap || !plain {
-					return nil, false
-				}
-				fields = append(fields, more...)
-			}
-			continue
-		}
-		conditions, isMap := value.(map[string]any)
-		if !isMap || name == "" || name[0] == '_' || strings.ContainsAny(name, "$.(") {
-			return nil, false
-		}
-		for operator, operand := range conditions {
-			if !strings.HasPrefix(operator, "_") || !isConstant(operand) {
-				return nil, false
-			}
-		}
-		fields = append(fields, name)
-	}
-	return fields, true
-}
-
-// isConstant is isScalar, or a list of such values.
-func isConstant(value any) bool {
-	if list, ok := value.([]any); ok {
-		return !slices.ContainsFunc(list, func(v any) bool { return !isScalar(v) })
-	}
-	return isScalar(value)
 }

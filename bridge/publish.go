@@ -2,11 +2,12 @@ package bridge
 
 import (
 	"context"
+	"directus-ircd/bridge/collection"
 	"time"
 )
 
 // publish puts the rows that were not seen before into the journal.
-func (f *feed) publish(ctx context.Context, rows []Row, read bool) error {
+func (f *feed) publish(ctx context.Context, rows []collection.Row, read bool) error {
 	f.note(rows)
 	rows = f.unseen(rows)
 	if len(rows) == 0 {
@@ -19,7 +20,7 @@ func (f *feed) publish(ctx context.Context, rows []Row, read bool) error {
 	if read {
 		f.setState(true, nil) // so that people are told before they are shown
 	}
-	limit := DateLimit(f.carrier.account)
+	limit := collection.DateLimit(f.carrier.account)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var entries []entry
@@ -34,12 +35,12 @@ func (f *feed) publish(ctx context.Context, rows []Row, read bool) error {
 }
 
 // arrive counts in a row that is shown; limit is where the future begins. The caller holds mu.
-func (f *feed) arrive(r Row, limit time.Time) {
+func (f *feed) arrive(r collection.Row, limit time.Time) {
 	book, at := &f.group.Dates.Late, f.clock()
 	switch {
 	case r.RawDate == "" || r.Date.After(limit):
-	case CompareRows(r, f.last) > 0:
-		f.last = Row{ID: r.ID, Date: r.Date}
+	case collection.CompareRows(r, f.last) > 0:
+		f.last = collection.Row{ID: r.ID, Date: r.Date}
 	default:
 		defer book.Follow(r, at, f.audience())
 	}
@@ -48,7 +49,7 @@ func (f *feed) arrive(r Row, limit time.Time) {
 
 // show makes the entries of a row that was not shown before, one for each
 // channel that it belongs to, and remembers them. The caller holds mu.
-func (f *feed) show(r Row, refs references, read bool) []entry {
+func (f *feed) show(r collection.Row, refs references, read bool) []entry {
 	if _, gone := f.shown.isGone(r.ID); gone {
 		return nil
 	}
@@ -67,7 +68,7 @@ func (f *feed) show(r Row, refs references, read bool) []entry {
 }
 
 // note counts rows in before any of them is shown: their times depend on it.
-func (f *feed) note(rows []Row) {
+func (f *feed) note(rows []collection.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range rows {
@@ -79,18 +80,18 @@ func (f *feed) note(rows []Row) {
 
 // timed sets the time under which a row is shown in a channel. The caller holds
 // mu.
-func (f *feed) timed(r Row, c *Channel) Row {
+func (f *feed) timed(r collection.Row, c *collection.Channel) collection.Row {
 	if !c.Covers(r) {
 		return r
 	}
-	r.At = f.moments.Note(r, ConversationOf(r, c, f.carrier.account.ID()), f.group.Dates.HaveFractions(), DateLimit(f.carrier.account))
+	r.At = f.moments.Note(r, collection.ConversationOf(r, c, f.carrier.account.ID()), f.group.Dates.HaveFractions(), collection.DateLimit(f.carrier.account))
 	return r
 }
 
-func (f *feed) unseen(rows []Row) []Row {
+func (f *feed) unseen(rows []collection.Row) []collection.Row {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fresh := make([]Row, 0, len(rows))
+	fresh := make([]collection.Row, 0, len(rows))
 	batch := make(map[string]struct{}, len(rows))
 	for _, r := range rows {
 		_, again := batch[r.ID]
@@ -104,14 +105,14 @@ func (f *feed) unseen(rows []Row) []Row {
 
 // markSeen notes a row that needs not be published any more. The caller holds
 // mu.
-func (f *feed) markSeen(r Row, shown bool) {
+func (f *feed) markSeen(r collection.Row, shown bool) {
 	if _, ok := f.seen[r.ID]; ok {
 		return
 	}
 	f.arrived++
 	f.seen[r.ID] = mark{date: r.Date, order: f.arrived, content: f.group.ContentOf(r), shown: shown}
-	f.uuids = IsUUID(r.ID)
-	if date := Earlier(r.Date, DateLimit(f.carrier.account)); date.After(f.newest) {
+	f.uuids = collection.IsUUID(r.ID)
+	if date := collection.Earlier(r.Date, collection.DateLimit(f.carrier.account)); date.After(f.newest) {
 		f.newest = date
 	}
 }
@@ -124,9 +125,9 @@ func (f *feed) countSeen() int {
 
 // take claims a row for a message in doubt, so that of two equal ones each
 // finds its own.
-func (f *feed) take(r Row) {
+func (f *feed) take(r collection.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.taken[r.ID] = r.Date
-	f.uuids = IsUUID(r.ID)
+	f.uuids = collection.IsUUID(r.ID)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -59,7 +60,7 @@ func (s *session) react(ctx context.Context, to addressee, message string, what 
 		return nil, err
 	}
 	r, err := reactions.Add(ctx, s.member.account, message, text)
-	if errors.Is(err, ErrHidden) {
+	if errors.Is(err, collection.ErrHidden) {
 		return nil, nil // stored, and not for the user to see
 	}
 	if unanswered(err) {
@@ -115,7 +116,7 @@ func (s *session) unreact(ctx context.Context, to addressee, message string, wha
 
 // reactor is who has stored a reaction, as Directus says: it may be somebody else than
 // the user who made it.
-func (s *session) reactor(ctx context.Context, to addressee, r Reaction) ircd.User {
+func (s *session) reactor(ctx context.Context, to addressee, r collection.Reaction) ircd.User {
 	if r.Author == s.person.id {
 		return s.User()
 	}
@@ -128,7 +129,7 @@ func (s *session) reactor(ctx context.Context, to addressee, r Reaction) ircd.Us
 
 // reacted shows a reaction to the user's other connections and returns what this
 // one is shown.
-func (s *session) reacted(to addressee, r Reaction, by ircd.User, msgid string) *ircd.Reaction {
+func (s *session) reacted(to addressee, r collection.Reaction, by ircd.User, msgid string) *ircd.Reaction {
 	f := to.view.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -139,12 +140,12 @@ func (s *session) reacted(to addressee, r Reaction, by ircd.User, msgid string) 
 }
 
 // unreacted does the same for one taken back.
-func (s *session) unreacted(to addressee, r Reaction, msgid string) *ircd.Reaction {
+func (s *session) unreacted(to addressee, r collection.Reaction, msgid string) *ircd.Reaction {
 	f := to.view.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.journal.append(f.dropReaction(r.ID)...)
-	ev := Removal(f.reactionIn(to, r, msgid, s.User()), s.User(), f.clock())
+	ev := collection.Removal(f.reactionIn(to, r, msgid, s.User()), s.User(), f.clock())
 	to.view.returned(entry{event: ev})
 	return ev
 }
@@ -168,7 +169,7 @@ func reactError(target, msgid string, err error) *ircd.Error {
 		return fail("UNKNOWN_MSGID", "The message to react to is gone, or not for you to read")
 	case errors.Is(err, errElsewhere):
 		return fail("INVALID_TARGET", "The message to react to was not said there")
-	case IsForbidden(err):
+	case collection.IsForbidden(err):
 		return fail("REACT_FORBIDDEN", "Directus does not allow you to do this with reactions")
 	case errors.Is(err, directus.ErrUnconfirmed):
 		return fail("TEMPORARILY_UNAVAILABLE", "Directus did not answer: perhaps done. Look before you try again")
@@ -183,7 +184,7 @@ func reactError(target, msgid string, err error) *ircd.Error {
 // reactionsTo reads the reactions to messages of a group, in order, by the key of
 // the message. Who may not read reactions has none, and where Directus does not
 // answer the messages are shown without.
-func (m *member) reactionsTo(ctx context.Context, g *Group, list []found) map[string][]*ircd.Reaction {
+func (m *member) reactionsTo(ctx context.Context, g *collection.Group, list []found) map[string][]*ircd.Reaction {
 	if g.Reactions == nil || len(list) == 0 {
 		return nil
 	}
@@ -199,7 +200,7 @@ func (m *member) reactionsTo(ctx context.Context, g *Group, list []found) map[st
 		users, err = m.names.usersMeeting(ctx, meetsNobody, reactors(reactions))
 	}
 	if err != nil {
-		if !IsForbidden(err) {
+		if !collection.IsForbidden(err) {
 			m.log.Debug().Err(err).Str("collection", g.Reactions.Collection).Msg("history without reactions")
 		}
 		return nil
@@ -214,7 +215,7 @@ func (m *member) reactionsTo(ctx context.Context, g *Group, list []found) map[st
 	return by
 }
 
-func reactors(list []Reaction) []string {
+func reactors(list []collection.Reaction) []string {
 	ids := make([]string, 0, len(list))
 	for _, r := range list {
 		ids = append(ids, r.Author)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -55,7 +56,7 @@ func (f *feed) followReactions(ctx context.Context) {
 		f.reactions.sub = f.carrier.rt.Subscribe(cfg.Collection, directus.SubscriptionQuery{
 			Fields: cfg.Query(), Events: []directus.EventKind{directus.EventCreate, directus.EventDelete},
 		})
-	case IsForbidden(err):
+	case collection.IsForbidden(err):
 		f.reactions.next = time.Now().Add(reactionsRetry)
 	}
 }
@@ -99,7 +100,7 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 	if len(events) == 0 && !gap {
 		return
 	}
-	var created []Reaction
+	var created []collection.Reaction
 	var deleted []string
 	for _, event := range events {
 		for _, raw := range event.Items {
@@ -115,13 +116,13 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 		created = nil
 	}
 	f.showReactions(created, references{users: users, met: f.carrier.names.met}, deleted)
-	if gap && IsForbidden(f.tryReactions(ctx)) {
+	if gap && collection.IsForbidden(f.tryReactions(ctx)) {
 		f.endReactions()
 	}
 }
 
 // showReactions shows those that are new, and that others were taken back.
-func (f *feed) showReactions(created []Reaction, refs references, deleted []string) {
+func (f *feed) showReactions(created []collection.Reaction, refs references, deleted []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range created {
@@ -142,7 +143,7 @@ func (f *feed) remembers(id string) bool {
 // addReaction makes the entries of a reaction that was not shown before: one to a
 // message that nobody here was shown is none of their business. The caller holds
 // mu.
-func (f *feed) addReaction(r Reaction, refs references) []entry {
+func (f *feed) addReaction(r collection.Reaction, refs references) []entry {
 	known := f.shown.rows[r.Message]
 	if known == nil || f.reactions.knows(r.ID) {
 		return nil
@@ -150,7 +151,7 @@ func (f *feed) addReaction(r Reaction, refs references) []entry {
 	var entries []entry
 	for _, p := range known.places {
 		if p.state == visible && p.channel.Reactions != nil {
-			entries = append(entries, entry{row: Row{ID: r.Message}, channel: p.channel, event: r.Event(p.message, refs.author(r.Author, p.channel), f.clock())})
+			entries = append(entries, entry{row: collection.Row{ID: r.Message}, channel: p.channel, event: r.Event(p.message, refs.author(r.Author, p.channel), f.clock())})
 		}
 	}
 	f.reactions.remember(r.ID, entries)
@@ -180,13 +181,13 @@ func (rf *reactionFeed) remember(id string, entries []entry) {
 
 // rememberReactions notes those that a session shows as history, as far as there
 // is room.
-func (f *feed) rememberReactions(r Row, c *Channel, list []*ircd.Reaction) {
+func (f *feed) rememberReactions(r collection.Row, c *collection.Channel, list []*ircd.Reaction) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, ev := range list {
-		id, ok := UnsafeID(strings.Split(ev.ID, ".")[0])
+		id, ok := collection.UnsafeID(strings.Split(ev.ID, ".")[0])
 		if ok && !f.reactions.knows(id) && len(f.reactions.shown) < maxReactions {
-			f.reactions.remember(id, []entry{{row: Row{ID: r.ID}, channel: c, event: ev}})
+			f.reactions.remember(id, []entry{{row: collection.Row{ID: r.ID}, channel: c, event: ev}})
 		}
 	}
 }
@@ -204,7 +205,7 @@ func (f *feed) dropReaction(id string) []entry {
 	for k, e := range entries {
 		shown := e.event.(*ircd.Reaction)
 		by := f.carrier.deeds().eraser(f.group.Reactions.Collection, id, shown.From)
-		entries[k].event = Removal(shown, by, f.clock())
+		entries[k].event = collection.Removal(shown, by, f.clock())
 	}
 	return entries
 }
@@ -212,11 +213,11 @@ func (f *feed) dropReaction(id string) []entry {
 // reactionIn is a reaction as it shows in one channel, also to a message that is
 // not remembered: that, only the connection that reacts is shown. The caller
 // holds mu.
-func (f *feed) reactionIn(to addressee, r Reaction, msgid string, from ircd.User) *ircd.Reaction {
+func (f *feed) reactionIn(to addressee, r collection.Reaction, msgid string, from ircd.User) *ircd.Reaction {
 	if p := f.shown.rows[r.Message].place(to.Channel); p != nil {
 		return r.Event(p.message, from, f.clock())
 	}
-	m := &ircd.Message{ID: OriginalID(msgid), Target: to.Name}
+	m := &ircd.Message{ID: collection.OriginalID(msgid), Target: to.Name}
 	if to.user != nil {
 		m.To = *to.user
 	}

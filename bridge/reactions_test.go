@@ -9,15 +9,16 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
 
 // lively is a channel of the fake's messages with a place for reactions.
-func lively() bridge.Config {
+func lively() collection.Config {
 	c := messages("messages")
-	c.Reactions = &bridge.Reactions{Collection: "reactions", Message: "message", Text: "text", Author: "user_created", Date: "date_created"}
+	c.Reactions = &collection.Reactions{Collection: "reactions", Message: "message", Text: "text", Author: "user_created", Date: "date_created"}
 	return c
 }
 

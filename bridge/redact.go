@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -17,7 +18,7 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 	if err != nil {
 		return nil, err
 	}
-	var r Row
+	var r collection.Row
 	err = s.member.change(ctx, func(ctx context.Context) (err error) {
 		if r, err = s.refer(ctx, to, msgid); err == nil {
 			err = s.mayRedact(ctx, r)
@@ -43,7 +44,7 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 // errNotYours says that a message is somebody else's.
 var errNotYours = errors.New("neither its author nor an administrator")
 
-func (s *session) mayRedact(ctx context.Context, r Row) error {
+func (s *session) mayRedact(ctx context.Context, r collection.Row) error {
 	if r.Author == s.person.id {
 		return nil
 	}
@@ -56,7 +57,7 @@ func (s *session) mayRedact(ctx context.Context, r Row) error {
 
 // erase deletes an item, or sets the mark that stands for it. Where the answer
 // does not come, it looks.
-func (s *session) erase(ctx context.Context, to addressee, r Row) (failed error) {
+func (s *session) erase(ctx context.Context, to addressee, r collection.Row) (failed error) {
 	undo := s.member.deeds().erasing(s.User(), to.view.feed.group.Collection, r.ID)
 	defer func() {
 		if failed != nil && !errors.Is(failed, directus.ErrUnconfirmed) {
@@ -65,7 +66,7 @@ func (s *session) erase(ctx context.Context, to addressee, r Row) (failed error)
 	}()
 	_, err := s.member.alter(ctx, to.view.feed.group, r.ID, to.SoftDelete.Mark(r))
 	doubtful := errors.Is(err, directus.ErrUnconfirmed)
-	if err == nil || !doubtful && !IsForbidden(err) {
+	if err == nil || !doubtful && !collection.IsForbidden(err) {
 		return err
 	}
 	ctx, cancel := afterwards(ctx)
@@ -84,7 +85,7 @@ func (s *session) erase(ctx context.Context, to addressee, r Row) (failed error)
 
 // redacted tells the user's other connections of a deletion, unless its event was
 // here first.
-func (f *feed) redacted(r Row, c *Channel, event *ircd.Redaction) {
+func (f *feed) redacted(r collection.Row, c *collection.Channel, event *ircd.Redaction) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	told, _ := f.shown.isGone(r.ID)
@@ -95,7 +96,7 @@ func (f *feed) redacted(r Row, c *Channel, event *ircd.Redaction) {
 	if told {
 		return
 	}
-	m := &ircd.Message{ID: OriginalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
+	m := &ircd.Message{ID: collection.OriginalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
 	var entries []entry
 	if _, published := f.seen[r.ID]; c.SoftDelete != nil && (published || !f.isLate(r)) {
 		entries = f.hide(r, c, m)
@@ -112,7 +113,7 @@ func (f *feed) redacted(r Row, c *Channel, event *ircd.Redaction) {
 
 // hide makes the entries of a row that was marked as deleted, and may be restored: the
 // event of the mark finds nothing to do. The caller holds mu.
-func (f *feed) hide(r Row, c *Channel, m *ircd.Message) []entry {
+func (f *feed) hide(r collection.Row, c *collection.Channel, m *ircd.Message) []entry {
 	delete(f.pending, r.ID)
 	if f.shown.rows[r.ID].place(c) == nil {
 		f.shown.put(r, f.written(r), f.group.ContentOf(r), c, m)
@@ -140,7 +141,7 @@ func redactError(target, msgid string, err error) *ircd.Error {
 		return fail("INVALID_TARGET", "Not deleted: the message was not said there", target)
 	case errors.Is(err, errNotYours):
 		return fail("REDACT_FORBIDDEN", "Not deleted: only its author and administrators may delete a message", target, msgid)
-	case IsForbidden(err):
+	case collection.IsForbidden(err):
 		return fail("REDACT_FORBIDDEN", "Not deleted: Directus does not allow you to delete here", target, msgid)
 	case errors.Is(err, directus.ErrUnconfirmed):
 		return fail("TEMPORARILY_UNAVAILABLE", "Directus did not answer: perhaps deleted. Look before you try again", target, msgid)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -42,7 +42,7 @@ func (v *visitor) redact(channel, msgid, want string) *ircd.Error {
 // everybody else is told once.
 func TestRedact(t *testing.T) {
 	for _, version := range []string{"12.4.0", "10.13.4"} {
-		for name, soft := range map[string]*bridge.SoftDelete{"gone": nil, "marked": {Field: "status", Values: []string{"archived"}}} {
+		for name, soft := range map[string]*collection.SoftDelete{"gone": nil, "marked": {Field: "status", Values: []string{"archived"}}} {
 			t.Run(version+"/"+name, func(t *testing.T) {
 				ircdtest.Bubble(t, func(t *testing.T) { testRedact(t, version, soft) })
 			})
@@ -50,8 +50,8 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-func testRedact(t *testing.T, version string, soft *bridge.SoftDelete) {
-	change := func(c *bridge.Config) { c.SoftDelete = soft }
+func testRedact(t *testing.T, version string, soft *collection.SoftDelete) {
+	change := func(c *collection.Config) { c.SoftDelete = soft }
 	c := newChatAt(t, directustest.FakeOptions{Version: version}, nil, room("dev", change), room("ops", change))
 	addRooms(c.fake)
 	bob := c.person("bob")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -42,14 +43,14 @@ func (s *session) address(ctx context.Context, target string) (addressee, error)
 // refer finds the message that a msgid names. It asks Directus, as the user, and
 // believes nothing else: the client may have made the msgid up. The error is
 // errUnknownMessage, errElsewhere, or says that Directus could not be asked.
-func (s *session) refer(ctx context.Context, to addressee, msgid string) (Row, error) {
-	id, date, ok := ParseMessageID(msgid)
+func (s *session) refer(ctx context.Context, to addressee, msgid string) (collection.Row, error) {
+	id, date, ok := collection.ParseMessageID(msgid)
 	if !ok {
-		return Row{}, errUnknownMessage
+		return collection.Row{}, errUnknownMessage
 	}
 	r, err := s.lookUp(ctx, to, id)
 	if r.ID != "" && !r.Date.IsZero() && r.Date.UnixMilli() != date.UnixMilli() {
-		return Row{}, errUnknownMessage
+		return collection.Row{}, errUnknownMessage
 	}
 	return r, err
 }
@@ -57,7 +58,7 @@ func (s *session) refer(ctx context.Context, to addressee, msgid string) (Row, e
 // lookUp reads the message with a key; with errElsewhere it returns it as well.
 // Where only Directus can evaluate the channel's filter, it is asked a second
 // time about what the filter left out.
-func (s *session) lookUp(ctx context.Context, to addressee, id string) (Row, error) {
+func (s *session) lookUp(ctx context.Context, to addressee, id string) (collection.Row, error) {
 	one := directus.Eq(to.view.feed.group.Fields.Key(), id)
 	if to.Equal != nil {
 		return s.readOne(ctx, to, one)
@@ -72,15 +73,15 @@ func (s *session) lookUp(ctx context.Context, to addressee, id string) (Row, err
 	return r, err
 }
 
-func (s *session) readOne(ctx context.Context, to addressee, filter directus.Filter) (Row, error) {
-	rows, _, err := ReadRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: filter, Limit: 1})
+func (s *session) readOne(ctx context.Context, to addressee, filter directus.Filter) (collection.Row, error) {
+	rows, _, err := collection.ReadRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: filter, Limit: 1})
 	switch {
-	case IsForbidden(err), directus.IsCode(err, directus.CodeInvalidQuery): // not even a key
-		return Row{}, errUnknownMessage
+	case collection.IsForbidden(err), directus.IsCode(err, directus.CodeInvalidQuery): // not even a key
+		return collection.Row{}, errUnknownMessage
 	case err != nil:
-		return Row{}, err
+		return collection.Row{}, err
 	case len(rows) == 0, to.Deleted(rows[0]):
-		return Row{}, errUnknownMessage
+		return collection.Row{}, errUnknownMessage
 	case !to.Matches(rows[0]), to.user != nil && !between(rows[0], s.person.id, to.user.ID):
 		return rows[0], errElsewhere
 	}
@@ -88,6 +89,6 @@ func (s *session) readOne(ctx context.Context, to addressee, filter directus.Fil
 }
 
 // between reports whether a private message is one of two users.
-func between(r Row, a, b string) bool {
+func between(r collection.Row, a, b string) bool {
 	return r.Author == a && r.Recipient == b || r.Author == b && r.Recipient == a
 }

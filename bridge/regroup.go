@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"directus-ircd/bridge/collection"
 	"slices"
 	"time"
 )
@@ -33,7 +34,7 @@ func (s *session) regroup() {
 		if j.move != nil || !ready || err != nil {
 			continue
 		}
-		groups := []*Group{j.view.feed.group}
+		groups := []*collection.Group{j.view.feed.group}
 		if better := s.better(j); len(better) > 0 && j.better.isOver(now) {
 			groups = better
 			j.better.begin(now)
@@ -47,7 +48,7 @@ func (s *session) regroup() {
 // better lists the groups that come before the one that a channel is read in, and may be
 // read as far as Directus has said. The plan does not name that one at all if Directus
 // refused all others when the plan was new.
-func (s *session) better(j *joined) (better []*Group) {
+func (s *session) better(j *joined) (better []*collection.Group) {
 	groups := s.plan.groupsOf(j.Channel)
 	i := slices.Index(groups, j.view.feed.group)
 	if i >= 0 {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
@@ -14,7 +14,7 @@ import (
 // Who could not read the collection for a while, or less of it, costs the same subscriptions
 // afterwards as after a start, also if the configuration has become another meanwhile.
 func TestSubscriptionsAfterRefusal(t *testing.T) {
-	answering := func(names ...string) (channels []bridge.Config) {
+	answering := func(names ...string) (channels []collection.Config) {
 		for _, name := range names {
 			ch := part(name, name)
 			ch.Fields.Reply, ch.AutoJoin = "reply", false
@@ -45,7 +45,7 @@ func TestSubscriptionsAfterRefusal(t *testing.T) {
 				continue // it does not tell that a field may be read again
 			}
 			t.Run(fmt.Sprint(name, " on ", version), func(t *testing.T) {
-				start := func(t *testing.T, channels []bridge.Config) *chat {
+				start := func(t *testing.T, channels []collection.Config) *chat {
 					c := newChatAt(t, directustest.FakeOptions{Version: version}, nil, channels...)
 					c.fake.AddCollection("messages", directustest.FakeCollection{
 						Fields: []string{"text", "nonce", "channel", "reply"}, Unique: []string{"nonce"},

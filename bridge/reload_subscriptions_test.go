@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -45,7 +46,7 @@ func (r *resident) settle() {
 }
 
 // town is a chat in which n people live, with topics that are stored.
-func town(t *testing.T, n int, change func(*bridge.Options), topics []string, channels []bridge.Config) (*chat, []*resident) {
+func town(t *testing.T, n int, change func(*bridge.Options), topics []string, channels []collection.Config) (*chat, []*resident) {
 	c := newChat(t, change, channels...)
 	c.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text", "nonce", "channel"}, Unique: []string{"nonce"}})
 	c.fake.AddCollection("topics", directustest.FakeCollection{Fields: []string{"description"}})
@@ -68,17 +69,17 @@ func town(t *testing.T, n int, change func(*bridge.Options), topics []string, ch
 func TestSubscriptionsAfterReloads(t *testing.T) {
 	const users = 5
 	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
-	var all []bridge.Config
+	var all []collection.Config
 	for i, name := range names {
 		ch := part(name, name)
-		ch.TopicItem = &bridge.TopicItem{Collection: "topics", ID: fmt.Sprint(i + 1), Field: "description"}
+		ch.TopicItem = &collection.TopicItem{Collection: "topics", ID: fmt.Sprint(i + 1), Field: "description"}
 		all = append(all, ch)
 	}
 	other := all[1]
 	other.Format = text.Markdown
 	bare := all[2]
 	bare.TopicItem = nil
-	steps := map[string][][]bridge.Config{
+	steps := map[string][][]collection.Config{
 		"one more at a time": {all[:2], all[:3], all[:4], all[:5], all[:6], all[:7], all},
 		"one less at a time": {all, all[:7], all[:5], all[:2]},
 		"one changes":        {all[:3], {all[0], other, all[2]}},
@@ -99,7 +100,7 @@ func TestSubscriptionsAfterReloads(t *testing.T) {
 				ircdtest.Bubble(t, func(t *testing.T) {
 					c, people := town(t, users, change, names, plans[0])
 					var said []string
-					say := func(in []bridge.Config) {
+					say := func(in []collection.Config) {
 						for _, ch := range in {
 							text := fmt.Sprint("line ", len(said))
 							c.fake.Insert("messages", c.person("bob"), map[string]any{"text": text, "channel": ch.Set["channel"]})
@@ -107,8 +108,8 @@ func TestSubscriptionsAfterReloads(t *testing.T) {
 						}
 					}
 					for i, plan := range plans[1:] {
-						kept := slices.DeleteFunc(slices.Clone(plans[i]), func(ch bridge.Config) bool {
-							return !slices.ContainsFunc(plan, func(o bridge.Config) bool { return o.Name == ch.Name })
+						kept := slices.DeleteFunc(slices.Clone(plans[i]), func(ch collection.Config) bool {
+							return !slices.ContainsFunc(plan, func(o collection.Config) bool { return o.Name == ch.Name })
 						})
 						say(kept)
 						c.configure(change, plan...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -24,7 +25,7 @@ func (s *session) answering(ctx context.Context, to addressee, msgid string) (id
 	if id, ok := to.view.feed.knows(to.Channel, msgid); ok && !to.Private {
 		return id, nil
 	}
-	var r Row
+	var r collection.Row
 	err = s.member.attempt(ctx, referTimeout, func(ctx context.Context) (err error) {
 		r, err = s.refer(ctx, to, msgid)
 		return err
@@ -44,22 +45,22 @@ func (s *session) answering(ctx context.Context, to addressee, msgid string) (id
 
 // knows finds a message among those that were shown in a channel lately and are
 // still to be seen.
-func (f *feed) knows(c *Channel, msgid string) (id string, ok bool) {
-	id, _, ok = ParseMessageID(msgid)
+func (f *feed) knows(c *collection.Channel, msgid string) (id string, ok bool) {
+	id, _, ok = collection.ParseMessageID(msgid)
 	if !ok {
 		return "", false
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.shown.rows[id].place(c)
-	return id, p != nil && p.state == visible && OriginalID(p.message.ID) == OriginalID(msgid)
+	return id, p != nil && p.state == visible && collection.OriginalID(p.message.ID) == collection.OriginalID(msgid)
 }
 
 // answered completes what a sent message refers to with what it answers, and who
 // is mentioned.
-func (s *session) answered(ctx context.Context, to addressee, r Row, users map[string]ircd.User) references {
+func (s *session) answered(ctx context.Context, to addressee, r collection.Row, users map[string]ircd.User) references {
 	if _, known := users[r.Author]; !known || r.Reply != nil || len(text.MentionedIDs(r.Text)) > 0 {
-		refs, err := s.member.names.references(ctx, to.view.feed.group, []Row{r})
+		refs, err := s.member.names.references(ctx, to.view.feed.group, []collection.Row{r})
 		if err == nil {
 			return refs
 		}
@@ -68,7 +69,7 @@ func (s *session) answered(ctx context.Context, to addressee, r Row, users map[s
 }
 
 // parties are the author of a row and, of a private one, its recipient.
-func (s *session) parties(ctx context.Context, to addressee, r Row) references {
+func (s *session) parties(ctx context.Context, to addressee, r collection.Row) references {
 	users := map[string]ircd.User{s.person.id: s.User()}
 	if to.user != nil {
 		users[to.user.ID] = *to.user

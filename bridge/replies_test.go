@@ -6,15 +6,15 @@ import (
 	"testing"
 	"time"
 
-	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
 
 // threads is a room whose messages can answer others.
-func threads(name string, change func(*bridge.Config)) bridge.Config {
-	return room(name, func(c *bridge.Config) {
+func threads(name string, change func(*collection.Config)) collection.Config {
+	return room(name, func(c *collection.Config) {
 		c.Fields.Reply = "reply"
 		if change != nil {
 			change(c)
@@ -53,13 +53,13 @@ func TestReplies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
-				testReplies(t, threads("dev", func(c *bridge.Config) { c.Filter = filter }))
+				testReplies(t, threads("dev", func(c *collection.Config) { c.Filter = filter }))
 			})
 		})
 	}
 }
 
-func testReplies(t *testing.T, dev bridge.Config) {
+func testReplies(t *testing.T, dev collection.Config) {
 	c := newChat(t, nil, dev, threads("ops", nil), room("plain", nil))
 	addThreads(c.fake)
 	a, b := c.visit("ada", "#dev", "#ops", "#plain"), c.visit("bob", "#dev", "#ops")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
 
@@ -31,7 +32,7 @@ type visit struct {
 
 // visit returns what the device knows of a channel; nil for sessions without a
 // device, and for clients that fetch the history by themselves.
-func (s *session) visit(c *Channel, opts ircd.JoinOptions) *visit {
+func (s *session) visit(c *collection.Channel, opts ircd.JoinOptions) *visit {
 	if s.backend.trails == nil || s.device == "" || !opts.Backlog {
 		return nil
 	}
@@ -61,7 +62,7 @@ func (s *session) revisit(j *joined) {
 // has is all that this session knows the device to have: what it has shown arrives
 // in front of what it shows next.
 func (s *session) has(v *visit) trail {
-	t, h := s.backend.trails.get(v.key), HorizonOf(s.member.account)
+	t, h := s.backend.trails.get(v.key), collection.HorizonOf(s.member.account)
 	t.merge(v.asked, h)
 	t.merge(v.shown, h)
 	return t.asOf(h.Now)
@@ -69,11 +70,11 @@ func (s *session) has(v *visit) trail {
 
 // show notes a row that the client is shown. readTo is up to where the collection
 // had been read before.
-func (s *session) show(v *visit, r Row, readTo time.Time) {
+func (s *session) show(v *visit, r collection.Row, readTo time.Time) {
 	if v == nil || !v.caughtUp {
 		return
 	}
-	h := HorizonOf(s.member.account)
+	h := collection.HorizonOf(s.member.account)
 	v.shown.add(r, h)
 	v.shown.reach(readTo, h)
 	s.unproven = true
@@ -88,7 +89,7 @@ func (s *session) showEntry(j *joined, e *entry, readTo time.Time) {
 
 // keep adds to what is known of the device.
 func (s *session) keep(v *visit, news trail) {
-	s.backend.trails.merge(v.key, news, HorizonOf(s.member.account))
+	s.backend.trails.merge(v.key, news, collection.HorizonOf(s.member.account))
 }
 
 // catchUp notes that a client is shown what its device has missed.
@@ -99,7 +100,7 @@ func (s *session) catchUp(v *visit, p past, readTo time.Time) {
 		floor = stepOf(*p.floor)
 	}
 	if readTo.IsZero() { // nobody had ever said anything: from here on it is missed
-		readTo, _, _ = ServerNow(s.member.account)
+		readTo, _, _ = collection.ServerNow(s.member.account)
 	}
 	if len(p.list) > 0 {
 		for _, f := range p.list {
@@ -119,7 +120,7 @@ func (s *session) AskReceipt() bool {
 	s.unproven = false
 	if asked {
 		for _, v := range s.visits {
-			v.asked.merge(v.shown, HorizonOf(s.member.account))
+			v.asked.merge(v.shown, collection.HorizonOf(s.member.account))
 			v.shown = trail{}
 		}
 	}
@@ -138,13 +139,13 @@ func (s *session) Received() {
 
 // own notes a row that the client has sent. Unless it waits to be shown it, it has
 // it already.
-func (s *session) own(j *joined, r Row, echo bool) {
+func (s *session) own(j *joined, r collection.Row, echo bool) {
 	switch v := j.visit; {
 	case echo:
 		s.show(v, r, time.Time{})
 	case v != nil && v.caughtUp:
 		var sent trail
-		sent.add(r, HorizonOf(s.member.account))
+		sent.add(r, collection.HorizonOf(s.member.account))
 		s.keep(v, sent)
 	}
 }
@@ -166,7 +167,7 @@ type past struct {
 	list []found
 	end  bool // there is no more of it
 	// floor is the row up to which nothing is missed any more; nil if there is none.
-	floor *Row
+	floor *collection.Row
 	// notice says what was left out; empty if nothing was.
 	notice string
 }
@@ -174,7 +175,7 @@ type past struct {
 // past reads what a client is to be shown: what its device has missed, or the
 // latest messages; see latest for some.
 func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) (past, error) {
-	had, limit := j.had.asOf(DateLimit(s.member.account)), maxReturn
+	had, limit := j.had.asOf(collection.DateLimit(s.member.account)), maxReturn
 	if j.visit != nil {
 		had, limit = s.has(j.visit), s.backend.opts.Resume.MaxMessages
 	}
@@ -213,7 +214,7 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 }
 
 // mark is as much of the row as tells its place, and not the whole list that it is in.
-func (f found) mark() *Row { return &Row{ID: f.row.ID, Date: f.row.Date} }
+func (f found) mark() *collection.Row { return &collection.Row{ID: f.row.ID, Date: f.row.Date} }
 
 // backlog reads the latest messages, not more than the channel's backlog but for what has
 // come since a JOIN whose backlog is due; see latest for some.
@@ -237,7 +238,7 @@ func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, er
 			what = "what was written since you have joined"
 		}
 		p.notice = fmt.Sprintf("Directus could not give %s in time: only the latest follow. The ones before them are shown by: /quote CHATHISTORY BEFORE %s timestamp=%s 500",
-			what, j.window(), list[0].row.ShownAt().UTC().Format(TimestampLayout))
+			what, j.window(), list[0].row.ShownAt().UTC().Format(collection.TimestampLayout))
 	}
 	return p, err
 }
@@ -255,7 +256,7 @@ func (h *historian) dueSince(j *joined) time.Time {
 // leftOut says that more was missed than is shown, and how to see it.
 func leftOut(j *joined, much string, since time.Time) string {
 	return fmt.Sprintf("You have missed %s since %s UTC: the latest follow. The ones before them are shown by: /quote CHATHISTORY AFTER %s timestamp=%s 500",
-		much, since.UTC().Format("2006-01-02 15:04"), j.window(), since.UTC().Format(TimestampLayout))
+		much, since.UTC().Format("2006-01-02 15:04"), j.window(), since.UTC().Format(collection.TimestampLayout))
 }
 
 // window is what a command names to show the history of what is joined.

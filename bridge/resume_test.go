@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -23,11 +24,11 @@ type remembering struct {
 }
 
 // newRemembering runs inside of a bubble.
-func newRemembering(t *testing.T, change func(*bridge.Options), channels ...bridge.Config) *remembering {
+func newRemembering(t *testing.T, change func(*bridge.Options), channels ...collection.Config) *remembering {
 	return newRememberingAt(t, directustest.FakeOptions{}, change, channels...)
 }
 
-func newRememberingAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Options), channels ...bridge.Config) *remembering {
+func newRememberingAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Options), channels ...collection.Config) *remembering {
 	r := &remembering{dir: t.TempDir(), most: 20}
 	r.chat = newChatAt(t, at, func(o *bridge.Options) {
 		if change != nil {

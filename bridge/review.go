@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
 
@@ -12,7 +13,7 @@ import (
 // again when events about them may have been lost; maxReviews how often Directus is
 // asked for it, where it gives few at once.
 const (
-	maxReviewed = PageSize
+	maxReviewed = collection.PageSize
 	maxReviews  = 10
 )
 
@@ -20,8 +21,8 @@ const (
 // which nobody told: their edits and deletions during an outage are shown late,
 // but shown.
 func (f *feed) review(ctx context.Context) error {
-	size := PageLimit(ctx, f.carrier.account, maxReviewed)
-	err := f.readNow(ctx, f.latestShown(min(maxReviewed, maxReviews*size)), func(rows []Row, missing []string) error {
+	size := collection.PageLimit(ctx, f.carrier.account, maxReviewed)
+	err := f.readNow(ctx, f.latestShown(min(maxReviewed, maxReviews*size)), func(rows []collection.Row, missing []string) error {
 		if err := f.update(ctx, rows); err != nil {
 			return err
 		}
@@ -37,11 +38,11 @@ func (f *feed) review(ctx context.Context) error {
 // readNow reads rows by their keys as the carrier may read them now, page by page, and
 // says which of each page are not to be read or not in the filter. Of a shared feed it
 // is certain then that no reader of it may read them.
-func (f *feed) readNow(ctx context.Context, ids []string, use func(rows []Row, missing []string) error) error {
+func (f *feed) readNow(ctx context.Context, ids []string, use func(rows []collection.Row, missing []string) error) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	for page := range slices.Chunk(ids, PageLimit(ctx, f.carrier.account, maxReviewed)) {
+	for page := range slices.Chunk(ids, collection.PageLimit(ctx, f.carrier.account, maxReviewed)) {
 		if err := f.readPageNow(ctx, page, use); err != nil {
 			return err
 		}
@@ -49,8 +50,8 @@ func (f *feed) readNow(ctx context.Context, ids []string, use func(rows []Row, m
 	return nil
 }
 
-func (f *feed) readPageNow(ctx context.Context, ids []string, use func(rows []Row, missing []string) error) error {
-	rows, _, err := ReadRows(ctx, f.carrier.account, f.group, directus.Query{
+func (f *feed) readPageNow(ctx context.Context, ids []string, use func(rows []collection.Row, missing []string) error) error {
+	rows, _, err := collection.ReadRows(ctx, f.carrier.account, f.group, directus.Query{
 		Filter: directus.And(f.group.Filter, directus.Filter{f.group.Fields.Key(): map[string]any{"_in": ids}}), Limit: len(ids),
 	})
 	if n := len(ids); n > 1 && errors.Is(err, directus.ErrTooLarge) {
@@ -63,7 +64,7 @@ func (f *feed) readPageNow(ctx context.Context, ids []string, use func(rows []Ro
 		return err
 	}
 	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
-		return slices.ContainsFunc(rows, func(r Row) bool { return r.ID == id })
+		return slices.ContainsFunc(rows, func(r collection.Row) bool { return r.ID == id })
 	})
 	if f.key.isShared() && len(missing) > 0 {
 		// Asked before it would say nothing: a rule may have come just then.

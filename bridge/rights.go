@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
 
@@ -91,7 +92,7 @@ func (c *rightsCache) recent(ctx context.Context, collection string) (rights, er
 }
 
 // audience is that of a group, as Directus said last; empty if it did not.
-func (c *rightsCache) audience(g *Group, nick []string) Audience {
+func (c *rightsCache) audience(g *collection.Group, nick []string) collection.Audience {
 	c.mu.Lock()
 	all := c.all
 	c.mu.Unlock()
@@ -110,7 +111,7 @@ func (c *rightsCache) readable(collection string, fields []string) (readable []s
 // suffice reports whether the user may read a group, be it only those of its items that a
 // rule lets through. said is false where Directus has not told: a filter may look at other
 // collections, too.
-func (c *rightsCache) suffice(g *Group) (readable, said bool) {
+func (c *rightsCache) suffice(g *collection.Group) (readable, said bool) {
 	c.mu.Lock()
 	known, read := c.all != nil, c.all[g.Collection]["read"]
 	c.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -137,7 +138,7 @@ func (d *directory) census(ctx context.Context, maxAge time.Duration) (*census, 
 // compare uuids, so it is by offset: each page begins with the last row of the one
 // before, and where it does not, somebody came or went meanwhile, and end is not known.
 func (d *directory) count(ctx context.Context, most int) (people []person, end bool, err error) {
-	limit := min(most, PageLimit(ctx, d.account, MaxPage))
+	limit := min(most, collection.PageLimit(ctx, d.account, collection.MaxPage))
 	overlap := min(limit-1, 1)
 	for whole := overlap > 0; len(people) < most; {
 		fields, err := d.probe(ctx)

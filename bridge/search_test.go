@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -57,7 +58,7 @@ func testFindsByFutureNick(t *testing.T, at aDirectus) {
 			t.Fatal(err)
 		}
 	}
-	b, err := bridge.New(bridge.Options{State: state, Client: at.client, Channels: []bridge.Config{messages("messages")}, NickFields: []string{"first_name"}, Logger: logger(t)})
+	b, err := bridge.New(bridge.Options{State: state, Client: at.client, Channels: []collection.Config{messages("messages")}, NickFields: []string{"first_name"}, Logger: logger(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
 
@@ -46,7 +47,7 @@ type letter struct {
 }
 
 // item is what is created.
-func (l letter) item(c *Channel) map[string]any {
+func (l letter) item(c *collection.Channel) map[string]any {
 	item := maps.Clone(c.Set)
 	if item == nil {
 		item = map[string]any{}
@@ -56,7 +57,7 @@ func (l letter) item(c *Channel) map[string]any {
 		item[c.Fields.Recipient] = l.recipient
 	}
 	if l.reply != "" {
-		item[c.Fields.Reply] = KeyValue(l.reply)
+		item[c.Fields.Reply] = collection.KeyValue(l.reply)
 	}
 	return item
 }
@@ -66,7 +67,7 @@ type delivery struct {
 	letter
 	member  *member
 	feed    *feed
-	channel *Channel
+	channel *collection.Channel
 	item    map[string]any
 	// once is a condition that only this message meets: its nonce or the key
 	// chosen for it. Empty where the collection has room for neither.
@@ -92,11 +93,11 @@ type delivery struct {
 // send stores a message and returns it as stored. It never sends a message twice
 // where the first may have been stored, unless the collection refuses doubles.
 // The error is an *ircd.Error.
-func (m *member) send(ctx context.Context, c *Channel, f *feed, out letter) (Row, error) {
+func (m *member) send(ctx context.Context, c *collection.Channel, f *feed, out letter) (collection.Row, error) {
 	d := &delivery{letter: out, member: m, feed: f, channel: c, item: out.item(c)}
 	patience := m.patience()
 	if patience == 0 {
-		return Row{}, sendError(out.target, directus.ErrNotConnected)
+		return collection.Row{}, sendError(out.target, directus.ErrNotConnected)
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -108,12 +109,12 @@ func (m *member) send(ctx context.Context, c *Channel, f *feed, out letter) (Row
 		return r, nil
 	}
 	if d.doubtful && errors.Is(err, directus.ErrUnconfirmed) {
-		return Row{}, unconfirmed(out.target, err)
+		return collection.Row{}, unconfirmed(out.target, err)
 	}
-	if errors.Is(err, ErrHidden) {
-		return Row{}, hidden(out.target, err)
+	if errors.Is(err, collection.ErrHidden) {
+		return collection.Row{}, hidden(out.target, err)
 	}
-	return Row{}, sendError(out.target, err)
+	return collection.Row{}, sendError(out.target, err)
 }
 
 // identify gives the message something to be recognised by.
@@ -155,10 +156,10 @@ func (d *delivery) mayHedge(ctx context.Context) bool {
 }
 
 // run tries until the outcome is known or ctx ends.
-func (d *delivery) run(ctx context.Context) (Row, error) {
+func (d *delivery) run(ctx context.Context) (collection.Row, error) {
 	for {
 		if err := errors.Join(ctx.Err(), d.member.rt.Ready(ctx)); err != nil {
-			return Row{}, d.outOfTime(err)
+			return collection.Row{}, d.outOfTime(err)
 		}
 		begin := time.Now()
 		raw, err := d.create(ctx)
@@ -169,7 +170,7 @@ func (d *delivery) run(ctx context.Context) (Row, error) {
 		case errors.Is(err, directus.ErrNotConnected):
 			// The link went away before the request left: wait for it.
 			if !d.pause(ctx) {
-				return Row{}, d.outOfTime(err)
+				return collection.Row{}, d.outOfTime(err)
 			}
 		case errors.Is(err, directus.ErrUnconfirmed):
 			d.doubtful, d.unanswered = true, max(d.unanswered, time.Since(begin))
@@ -190,15 +191,15 @@ func (d *delivery) run(ctx context.Context) (Row, error) {
 				}
 			}
 			if lookErr != nil || len(d.once) == 0 || !d.pause(ctx) {
-				return Row{}, err
+				return collection.Row{}, err
 			}
 		case directus.IsCode(err, directus.CodeRecordNotUnique) && len(d.once) > 0,
 			directus.IsCode(err, directus.CodeForbidden):
 			return d.disputed(ctx, err)
 		case errors.Is(err, directus.ErrLoggedOut):
-			return Row{}, d.outOfTime(err)
+			return collection.Row{}, d.outOfTime(err)
 		default:
-			return Row{}, err
+			return collection.Row{}, err
 		}
 	}
 }
@@ -215,7 +216,7 @@ func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
 	err := d.member.account.CreateItem(ctx, into, d.item, fields, &raw)
 	switch {
 	case err == nil && len(raw) == 0:
-		return nil, ErrHidden // 204: stored, and not to be read back
+		return nil, collection.ErrHidden // 204: stored, and not to be read back
 	case unanswered(err) && !mayFollow(err) && !failedAt(err):
 		return nil, errors.Join(directus.ErrNotConnected, err)
 	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -250,7 +251,7 @@ func (d *delivery) outOfTime(err error) error {
 
 // confirmed reads the stored item out of the reply. A reply without it still
 // means that it was stored.
-func (d *delivery) confirmed(ctx context.Context, raw json.RawMessage) (Row, error) {
+func (d *delivery) confirmed(ctx context.Context, raw json.RawMessage) (collection.Row, error) {
 	r, err := d.feed.group.Parse(raw)
 	if err == nil {
 		r = d.feed.dated(r)
@@ -262,5 +263,5 @@ func (d *delivery) confirmed(ctx context.Context, raw json.RawMessage) (Row, err
 	if r, found, _ := d.look(ctx); found {
 		return r, nil
 	}
-	return Row{}, errors.Join(directus.ErrUnconfirmed, err)
+	return collection.Row{}, errors.Join(directus.ErrUnconfirmed, err)
 }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"directus-ircd/bridge/collection"
 	"time"
 )
 
@@ -11,10 +12,10 @@ import (
 // rows that are on their way, whose dates may be older. Rows of the future do not
 // count: they would leave no room for others.
 func (s *session) joinTime(j *joined, backlog []found) time.Time {
-	_, limit, _ := ServerNow(s.member.account)
+	_, limit, _ := collection.ServerNow(s.member.account)
 	f := j.view.feed
 	f.mu.Lock()
-	newest := f.moments.Newest[Conversation{Channel: j.Channel}]
+	newest := f.moments.Newest[collection.Conversation{Channel: j.Channel}]
 	f.mu.Unlock()
 	for _, f := range backlog {
 		if at := f.row.ShownAt(); at.After(newest) && !at.After(limit) {
@@ -51,7 +52,7 @@ const rankTimeout = time.Second
 // timeSent sets the time under which a row that Directus has just stored is
 // shown. Where dates come in whole seconds Directus is asked for the rows in front
 // of it: their events may still be on their way.
-func (s *session) timeSent(ctx context.Context, r Row, j *joined) Row {
+func (s *session) timeSent(ctx context.Context, r collection.Row, j *joined) collection.Row {
 	f := j.view.feed
 	f.mu.Lock()
 	r = f.timed(r, j.Channel)
@@ -67,7 +68,7 @@ func (s *session) timeSent(ctx context.Context, r Row, j *joined) Row {
 	ctx, cancel := context.WithTimeout(ctx, rankTimeout)
 	defer cancel()
 	if rank, err := h.inFront(ctx, r); err == nil {
-		r.At = DisplayTime(r.Date, rank)
+		r.At = collection.DisplayTime(r.Date, rank)
 	}
 	return r
 }

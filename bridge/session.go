@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -50,7 +51,7 @@ type session struct {
 	mail        mailbox           // has a lock of its own
 	device      string            // as the client has named it; empty: it has none
 	visits      map[string]*visit // by key
-	pageEnds    map[*Channel]*pageEnd
+	pageEnds    map[*collection.Channel]*pageEnd
 	unproven    bool        // something was shown since the client was asked for a receipt
 	retry       *time.Timer // at nextBacklog: rings for a backlog that is due; nil until needed
 }
@@ -70,7 +71,7 @@ type view struct {
 
 // joined is a channel that the client is in.
 type joined struct {
-	*Channel
+	*collection.Channel
 	view *view
 	due  bool // the backlog could not be read yet
 	// since is the moment of the JOIN, by the clock of Directus, as long as its backlog is
@@ -90,9 +91,9 @@ type joined struct {
 	// the collection once more since shownAt, when the backlog had been read; what the
 	// feed had brought before floorPos; and
 	// what it reads of the time before the oldest of a full backlog, as that was at floorAt.
-	shown    map[string]Digest
+	shown    map[string]collection.Digest
 	shownAt  time.Time
-	floor    *Row
+	floor    *collection.Row
 	floorAt  time.Time
 	floorPos int64
 	// come is the place of the latest row when the client came, see latecomers.
@@ -117,7 +118,7 @@ type joined struct {
 	// visit is nil where the client has no device; received tells what that one
 	// had when it came, for as long as shown counts. Nil: nothing.
 	visit    *visit
-	received func(Row) bool
+	received func(collection.Row) bool
 }
 
 var _ ircd.Session = (*session)(nil)
@@ -170,7 +171,7 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 	var answer *ircd.Channel
 	var err error
 	for _, g := range s.plan.groups[c] {
-		if answer, err = s.enter(ctx, c, g, opts); !IsForbidden(err) {
+		if answer, err = s.enter(ctx, c, g, opts); !collection.IsForbidden(err) {
 			return answer, err
 		}
 	}
@@ -179,12 +180,12 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 
 // enter joins a channel as a part of a group. The error is Directus' refusal, or
 // that of ctx.
-func (s *session) enter(ctx context.Context, c *Channel, g *Group, opts ircd.JoinOptions) (*ircd.Channel, error) {
+func (s *session) enter(ctx context.Context, c *collection.Channel, g *collection.Group, opts ircd.JoinOptions) (*ircd.Channel, error) {
 	j := s.newJoined(c, g, opts)
 	j.floorPos = j.view.reader.end()
 	s.joined[ircd.Fold(c.Name)] = j
 	ready, err := s.await(ctx, j.view)
-	if IsForbidden(err) {
+	if collection.IsForbidden(err) {
 		// That is how it was when the feed looked last.
 		if ready, err = true, s.readableAgain(ctx, j); err != nil {
 			s.drop(j)
@@ -203,7 +204,7 @@ func (s *session) enter(ctx context.Context, c *Channel, g *Group, opts ircd.Joi
 	if ready && j.due {
 		list, err = s.joinBacklog(ctx, j, answer)
 	}
-	if IsForbidden(err) || ctx.Err() != nil {
+	if collection.IsForbidden(err) || ctx.Err() != nil {
 		s.drop(j)
 		return nil, errors.Join(ctx.Err(), err)
 	}
@@ -224,7 +225,7 @@ func (s *session) enter(ctx context.Context, c *Channel, g *Group, opts ircd.Joi
 var errMayNotRead = &directus.Error{Status: http.StatusForbidden, Code: directus.CodeForbidden, Message: "the user's permissions have no read"}
 
 // newJoined is a channel of which the backlog is due, if there is to be one.
-func (s *session) newJoined(c *Channel, g *Group, opts ircd.JoinOptions) *joined {
+func (s *session) newJoined(c *collection.Channel, g *collection.Group, opts ircd.JoinOptions) *joined {
 	j := &joined{Channel: c, view: s.open(g), visit: s.visit(c, opts), come: g.Dates.Late.SoFar()}
 	j.due = opts.Backlog && (c.Backlog > 0 || j.visit != nil)
 	return j
@@ -256,7 +257,7 @@ func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 }
 
 // open attaches the session to a group's feed.
-func (s *session) open(g *Group) *view {
+func (s *session) open(g *collection.Group) *view {
 	key := s.keyOf(g)
 	i := slices.IndexFunc(s.views, func(v *view) bool { return v.feed.key == key })
 	if i < 0 {
@@ -272,7 +273,7 @@ func (s *session) open(g *Group) *view {
 }
 
 // keyOf is that of the feed by which the session is to read a group.
-func (s *session) keyOf(g *Group) feedKey {
+func (s *session) keyOf(g *collection.Group) feedKey {
 	if audience := s.member.audience(g); audience != "" && !s.plan.OwnFeeds {
 		return feedKey{group: g, audience: audience}
 	}
@@ -395,7 +396,7 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 	}
 	events = slices.Grow(events, len(news))
 	moves := len(news) > 0 && s.moves(v)
-	var of *Channel
+	var of *collection.Channel
 	var j *joined
 	for i := range news {
 		e := &news[i]

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
@@ -23,8 +24,8 @@ func TestRealUnusualSettings(t *testing.T) {
 	dx.AddCollection("journal", directustest.Key("uuid_key", "uuid"), directustest.Field("text", "text"),
 		directustest.Special("user-created", directustest.Field("user_created", "uuid")), directustest.Special("date-created", directustest.Field("date_created", "dateTime")))
 	dx.Grant("journal", "read", "create", "update", "delete")
-	channel := bridge.Config{Name: "#journal", Collection: "journal", Backlog: 50, Corrections: true,
-		Fields: bridge.Fields{ID: "uuid_key", Text: "text", Author: "user_created", Date: "date_created"}}
+	channel := collection.Config{Name: "#journal", Collection: "journal", Backlog: 50, Corrections: true,
+		Fields: collection.Fields{ID: "uuid_key", Text: "text", Author: "user_created", Date: "date_created"}}
 	dx.AddField("journal", directustest.Field("status", "string", map[string]any{"default_value": "draft"}))
 	published := channel
 	published.Name, published.Filter = "#published", map[string]any{"status": map[string]any{"_eq": "published"}}

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -30,24 +31,24 @@ type stack struct {
 	backend *bridge.Backend
 }
 
-var fields = bridge.Fields{Text: "text", Author: "user_created", Date: "date_created", Nonce: "nonce"}
+var fields = collection.Fields{Text: "text", Author: "user_created", Date: "date_created", Nonce: "nonce"}
 
 // messages is the channel of the guide.
-func messages(where string) bridge.Config {
-	return bridge.Config{Name: "#messages", Collection: where, Backlog: 50, Fields: fields}
+func messages(where string) collection.Config {
+	return collection.Config{Name: "#messages", Collection: where, Backlog: 50, Fields: fields}
 }
 
 // start runs the daemon before a Directus; channels may be empty.
-func start(t *testing.T, dx *directustest.Server, change func(*bridge.Options), channels ...bridge.Config) *stack {
+func start(t *testing.T, dx *directustest.Server, change func(*bridge.Options), channels ...collection.Config) *stack {
 	t.Helper()
 	if len(channels) == 0 {
-		channels = []bridge.Config{messages(dx.Collection)}
+		channels = []collection.Config{messages(dx.Collection)}
 	}
 	return startAt(t, dx.URL, change, channels...)
 }
 
 // startAt runs the daemon before whatever is at an URL.
-func startAt(t *testing.T, at string, change func(*bridge.Options), channels ...bridge.Config) *stack {
+func startAt(t *testing.T, at string, change func(*bridge.Options), channels ...collection.Config) *stack {
 	t.Helper()
 	base, err := url.Parse(at)
 	if err != nil {
@@ -64,13 +65,13 @@ func logger(t *testing.T) zerolog.Logger {
 	return zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
 }
 
-func startOn(t *testing.T, listener net.Listener, client *directus.Client, change func(*bridge.Options), channels ...bridge.Config) *stack {
+func startOn(t *testing.T, listener net.Listener, client *directus.Client, change func(*bridge.Options), channels ...collection.Config) *stack {
 	t.Helper()
 	return startWithin(t, ircd.Limits{}, listener, client, change, channels...)
 }
 
 // startWithin is startOn with limits for the clients.
-func startWithin(t *testing.T, limits ircd.Limits, listener net.Listener, client *directus.Client, change func(*bridge.Options), channels ...bridge.Config) *stack {
+func startWithin(t *testing.T, limits ircd.Limits, listener net.Listener, client *directus.Client, change func(*bridge.Options), channels ...collection.Config) *stack {
 	t.Helper()
 	opts := bridge.Options{
 		Client: client, Channels: channels, NickFields: []string{"first_name", "last_name"},

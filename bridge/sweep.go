@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
 
@@ -35,13 +36,13 @@ func (f *feed) sweep(ctx context.Context) error {
 		return nil
 	}
 	keys, _, err := f.unseenKeys(ctx, directus.And(f.group.Dates.From(from), f.group.Dates.Before(until)), 2*f.full)
-	if errors.Is(err, ErrMoved) {
+	if errors.Is(err, collection.ErrMoved) {
 		return nil // the next time
 	}
 	if err != nil {
 		return err
 	}
-	size := max(1, PageLimit(ctx, f.carrier.account, PageSize))
+	size := max(1, collection.PageLimit(ctx, f.carrier.account, collection.PageSize))
 	if keys, err = f.inOrder(ctx, keys, size); err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (f *feed) sweep(ctx context.Context) error {
 // misses makes the feed sweep, soon, where a session was shown a row that a sweep would bring:
 // it is to bring that to those who stay as long as the session still knows not to show it again.
 // The caller holds mu.
-func (f *feed) misses(r Row) {
+func (f *feed) misses(r collection.Row) {
 	if _, seen := f.seen[r.ID]; seen || !f.cursor.set || r.RawDate == "" {
 		return
 	}
@@ -85,7 +86,7 @@ func (f *feed) missedSoFar() int {
 // unseenKeys reads the keys of the rows that match a filter, more than most if there are
 // more, and leaves those of rows that were seen. last is the latest date of these.
 func (f *feed) unseenKeys(ctx context.Context, filter directus.Filter, most int) (unseen []string, last time.Time, err error) {
-	keys, err := ReadKeys(ctx, f.carrier.account, f.group, directus.And(f.group.Filter, filter), most)
+	keys, err := collection.ReadKeys(ctx, f.carrier.account, f.group, directus.And(f.group.Filter, filter), most)
 	if err != nil {
 		return nil, last, err
 	}
@@ -107,9 +108,9 @@ func (f *feed) inOrder(ctx context.Context, keys []string, size int) ([]string, 
 	if len(keys) <= size {
 		return keys, nil
 	}
-	var places []Row
+	var places []collection.Row
 	for page := range slices.Chunk(keys, size) {
-		rows, _, err := ReadPlaces(ctx, f.carrier.account, f.group, directus.Query{
+		rows, _, err := collection.ReadPlaces(ctx, f.carrier.account, f.group, directus.Query{
 			Filter: directus.And(f.group.Filter, directus.Compare(f.group.Fields.Key(), "_in", page)), Limit: len(page),
 		})
 		if err != nil {
@@ -117,7 +118,7 @@ func (f *feed) inOrder(ctx context.Context, keys []string, size int) ([]string, 
 		}
 		places = append(places, rows...)
 	}
-	slices.SortFunc(places, CompareRows)
+	slices.SortFunc(places, collection.CompareRows)
 	keys = make([]string, len(places))
 	for i, r := range places {
 		keys[i] = r.ID
@@ -131,13 +132,13 @@ func (f *feed) publishKeyed(ctx context.Context, keys []string, read bool) (last
 	if len(keys) == 0 {
 		return last, nil
 	}
-	rows, _, err := ReadRows(ctx, f.carrier.account, f.group, directus.Query{
+	rows, _, err := collection.ReadRows(ctx, f.carrier.account, f.group, directus.Query{
 		Filter: directus.And(f.group.Filter, directus.Compare(f.group.Fields.Key(), "_in", keys)), Limit: len(keys),
 	})
 	if err != nil {
 		return last, err
 	}
-	slices.SortFunc(rows, CompareRows)
+	slices.SortFunc(rows, collection.CompareRows)
 	if read {
 		if err := f.hear(ctx); err != nil {
 			return last, err
@@ -164,10 +165,10 @@ func (f *feed) sweepable() (from, until time.Time, back bool) {
 
 func (f *feed) sweepableLocked() (from, until time.Time, back bool) {
 	unit := f.group.Dates.Unit()
-	until = f.cursor.date.Add(-Overlap).Truncate(unit)
+	until = f.cursor.date.Add(-collection.Overlap).Truncate(unit)
 	from = until.Add(-sweepBack)
 	if earliest, known := f.carrier.account.EarliestSince(f.current); known && earliest.Before(until) {
-		from, back = Earlier(from, earliest.Add(-Overlap)), true
+		from, back = collection.Earlier(from, earliest.Add(-collection.Overlap)), true
 	}
 	for _, known := range []time.Time{f.base, f.forgot} {
 		if known = known.Truncate(unit).Add(unit); known.After(from) {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -37,7 +38,7 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 						return err
 					})
 				})
-				if IsForbidden(err) {
+				if collection.IsForbidden(err) {
 					return nil
 				}
 				mu.Lock()
@@ -88,7 +89,7 @@ func (h *historian) latestBetween(ctx context.Context, from, to time.Time) ([]ir
 // latest first. Whoever is found is left out of what is read then, so that one
 // long conversation does not hide the others.
 func (h *historian) peersBetween(ctx context.Context, from, to time.Time, limit int) ([]ircd.HistoryTarget, error) {
-	w, err := h.downTo(ctx, from, to, PageSize)
+	w, err := h.downTo(ctx, from, to, collection.PageSize)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (h *historian) peersBetween(ctx context.Context, from, to time.Time, limit 
 			return nil, err
 		}
 		for _, f := range w.found {
-			peer := ConversationOf(f.row, h.channel, self).Peer
+			peer := collection.ConversationOf(f.row, h.channel, self).Peer
 			if peer == "" || slices.Contains(peers, peer) {
 				continue
 			}
@@ -117,12 +118,4 @@ func (h *historian) peersBetween(ctx context.Context, from, to time.Time, limit 
 		}
 	}
 	return targets[:min(limit, len(targets))], nil
-}
-
-// Without matches what a user says to, or hears from, anybody but some.
-func (g *Group) Without(self string, peers []string) directus.Filter {
-	not := func(mine, theirs string) directus.Filter {
-		return directus.And(directus.Eq(mine, self), directus.Compare(theirs, "_nin", peers))
-	}
-	return directus.Or(not(g.Fields.Author, g.Fields.Recipient), not(g.Fields.Recipient, g.Fields.Author))
 }

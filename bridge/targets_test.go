@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -36,14 +37,14 @@ func targets(t *testing.T, s ircd.Session, from, to, limit int) []string {
 // their latest, as far as they may be read.
 func TestTargets(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		var channels []bridge.Config
+		var channels []collection.Config
 		for _, name := range []string{"One", "Two", "Hidden", "Empty"} {
 			ch := messages("rooms")
 			ch.Name = "#" + name
 			if name == "Hidden" {
 				ch.Collection = "secret"
 			}
-			ch.SoftDelete = &bridge.SoftDelete{Field: "status", Values: []string{"archived"}}
+			ch.SoftDelete = &collection.SoftDelete{Field: "status", Values: []string{"archived"}}
 			ch.Filter = map[string]any{"room": map[string]any{"_eq": name}}
 			channels = append(channels, ch)
 		}

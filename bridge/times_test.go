@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -217,7 +218,7 @@ func TestCrowdedDate(t *testing.T) {
 func TestHistoryFillsPages(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		ch := messages("rooms")
-		ch.SoftDelete = &bridge.SoftDelete{Field: "status", Values: []string{"archived"}}
+		ch.SoftDelete = &collection.SoftDelete{Field: "status", Values: []string{"archived"}}
 		fake, b := fakeBackend(t, nil, ch)
 		fake.AddCollection("rooms", directustest.FakeCollection{Fields: []string{"text", "nonce", "status"}})
 		ada := addFake(fake, "ada")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
 
@@ -65,7 +66,7 @@ func (f *feed) noteMissed(events []directus.Event) {
 	if !back || until.Before(from) {
 		from = until
 	}
-	note := func(r Row) {
+	note := func(r collection.Row) {
 		if r.RawDate != "" && r.Date.Before(from) && len(f.told.missed) < maxTold && !f.hasSeen(r.ID) && !slices.Contains(f.told.missed, r.ID) {
 			f.told.missed = append(f.told.missed, r.ID)
 		}
@@ -92,7 +93,7 @@ func (f *feed) hasSeen(id string) bool {
 
 // publishMissed publishes what no reading finds, as it is in the collection now.
 func (f *feed) publishMissed(ctx context.Context) error {
-	most := max(1, PageLimit(ctx, f.carrier.account, PageSize))
+	most := max(1, collection.PageLimit(ctx, f.carrier.account, collection.PageSize))
 	for len(f.told.missed) > 0 {
 		n := min(len(f.told.missed), most)
 		_, err := f.publishKeyed(ctx, f.told.missed[:n], false)

@@ -10,6 +10,7 @@ import (
 
 	irc "gopkg.in/irc.v4"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -32,7 +33,7 @@ type topics struct {
 	turn chan struct{}
 
 	mu    sync.Mutex
-	known map[TopicItem]knownTopic // guarded by mu
+	known map[collection.TopicItem]knownTopic // guarded by mu
 }
 
 type knownTopic struct {
@@ -53,7 +54,7 @@ func (t *topics) takeTurn(ctx context.Context) (give func(), err error) {
 
 // text returns the topic of a channel: the stored one, or the configured one
 // where that cannot be read.
-func (t *topics) text(ctx context.Context, c *Channel) string {
+func (t *topics) text(ctx context.Context, c *collection.Channel) string {
 	if c.TopicItem == nil {
 		return c.Topic
 	}
@@ -62,7 +63,7 @@ func (t *topics) text(ctx context.Context, c *Channel) string {
 	t.mu.Unlock()
 	if !found || time.Now().After(k.until) {
 		text, err := t.read(ctx, *c.TopicItem)
-		if err != nil && !IsForbidden(err) && found {
+		if err != nil && !collection.IsForbidden(err) && found {
 			text, err = k.text, nil // better an old one than none
 		}
 		k = t.remember(*c.TopicItem, text, err == nil)
@@ -79,19 +80,19 @@ func (t *topics) forget() {
 	t.known = nil
 }
 
-func (t *topics) remember(item TopicItem, text string, ok bool) knownTopic {
+func (t *topics) remember(item collection.TopicItem, text string, ok bool) knownTopic {
 	k := knownTopic{text, ok, time.Now().Add(topicLife)}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.known == nil {
-		t.known = map[TopicItem]knownTopic{}
+		t.known = map[collection.TopicItem]knownTopic{}
 	}
 	t.known[item] = k
 	return k
 }
 
 // changed notes a topic that was stored and reports whether that is news.
-func (t *topics) changed(item TopicItem, text string) bool {
+func (t *topics) changed(item collection.TopicItem, text string) bool {
 	t.mu.Lock()
 	k, found := t.known[item]
 	t.mu.Unlock()
@@ -99,7 +100,7 @@ func (t *topics) changed(item TopicItem, text string) bool {
 	return !found || !k.ok || k.text != text
 }
 
-func (t *topics) read(ctx context.Context, item TopicItem) (string, error) {
+func (t *topics) read(ctx context.Context, item collection.TopicItem) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, topicPatience)
 	defer cancel()
 	var items []map[string]json.RawMessage
@@ -112,7 +113,7 @@ func (t *topics) read(ctx context.Context, item TopicItem) (string, error) {
 	if len(items) == 0 {
 		return "", &directus.Error{Status: http.StatusForbidden, Code: directus.CodeForbidden, Message: "no such item, or not for this user"}
 	}
-	return Scalar(items[0][item.Field]), nil
+	return collection.Scalar(items[0][item.Field]), nil
 }
 
 // SetTopic implements ircd.Session.
@@ -135,7 +136,7 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	var stored map[string]json.RawMessage
 	err = s.member.account.UpdateItem(ctx, item.Collection, item.ID, map[string]any{item.Field: text}, []string{item.Field}, &stored)
 	switch {
-	case IsForbidden(err):
+	case collection.IsForbidden(err):
 		return nil, cannotSetTopic(c.Name, "Directus does not allow you to change the topic", err)
 	case failedAt(err):
 		return nil, cannotSetTopic(c.Name, "The topic is not changed: "+failureText, err)
@@ -145,7 +146,7 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 		return nil, cannotSetTopic(c.Name, "Directus refused this topic"+because(err), err)
 	}
 	if raw, ok := stored[item.Field]; ok {
-		text = Scalar(raw)
+		text = collection.Scalar(raw)
 	}
 	s.member.topics.changed(item, text)
 	topic := &ircd.Topic{Channel: c.Name, Text: text, By: s.User(), Time: s.member.account.Now()}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -16,7 +17,7 @@ func topicStack(t *testing.T) (*directustest.Fake, *bridge.Backend, string) {
 	t.Helper()
 	c := messages("messages")
 	c.Topic = "configured"
-	c.TopicItem = &bridge.TopicItem{Collection: "rooms", ID: "1", Field: "description"}
+	c.TopicItem = &collection.TopicItem{Collection: "rooms", ID: "1", Field: "description"}
 	fake, b := fakeBackend(t, nil, c)
 	fake.AddCollection("rooms", directustest.FakeCollection{Fields: []string{"description"}})
 	return fake, b, fake.Insert("rooms", "", map[string]any{"description": "stored"})
@@ -136,7 +137,9 @@ func TestUnknownNickIsRemembered(t *testing.T) {
 // Two channels may have one topic: both are told.
 func TestSharedTopic(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		shared := func(c *bridge.Config) { c.TopicItem = &bridge.TopicItem{Collection: "topics", ID: "1", Field: "text"} }
+		shared := func(c *collection.Config) {
+			c.TopicItem = &collection.TopicItem{Collection: "topics", ID: "1", Field: "text"}
+		}
 		c := newChat(t, nil, room("dev", shared), room("ops", shared))
 		addRooms(c.fake)
 		c.fake.AddCollection("topics", directustest.FakeCollection{Fields: []string{"text"}})

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -19,12 +20,12 @@ type topicWatch struct {
 	ctx    context.Context
 	cancel context.CancelFunc // ends run
 	// channels are those with a topic in the collection; guarded by the member's mu.
-	channels []*Channel
+	channels []*collection.Channel
 }
 
 // watchTopics follows the topics that are stored in the collection in which that of a
 // channel is, from now on. all are the channels that are configured now.
-func (m *member) watchTopics(c *Channel, all map[string]*Channel) {
+func (m *member) watchTopics(c *collection.Channel, all map[string]*collection.Channel) {
 	if c.TopicItem == nil {
 		return
 	}
@@ -35,7 +36,7 @@ func (m *member) watchTopics(c *Channel, all map[string]*Channel) {
 
 // renewTopicWatches goes on with what is followed for the channels that are configured
 // now.
-func (m *member) renewTopicWatches(all map[string]*Channel) {
+func (m *member) renewTopicWatches(all map[string]*collection.Channel) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for where := range m.watches {
@@ -46,7 +47,7 @@ func (m *member) renewTopicWatches(all map[string]*Channel) {
 // watch follows the topics in a collection by one subscription: another one takes its
 // place when there are other items to be followed, none when there are none. The first
 // look of each finds what has changed in between. The caller holds mu.
-func (m *member) watch(where string, all map[string]*Channel) {
+func (m *member) watch(where string, all map[string]*collection.Channel) {
 	if m.ctx.Err() != nil {
 		return
 	}
@@ -70,8 +71,8 @@ func (m *member) watch(where string, all map[string]*Channel) {
 
 // topicsIn lists the channels with a topic in a collection, and what is to be asked to
 // follow them.
-func topicsIn(where string, all map[string]*Channel) ([]*Channel, directus.SubscriptionQuery) {
-	var channels []*Channel
+func topicsIn(where string, all map[string]*collection.Channel) ([]*collection.Channel, directus.SubscriptionQuery) {
+	var channels []*collection.Channel
 	fields, ids := []string{"id"}, []string{}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if c := all[name]; c.TopicItem != nil && c.TopicItem.Collection == where {
@@ -109,7 +110,7 @@ func (w *topicWatch) run(ctx context.Context) {
 
 // look tells of the topics that are not those known.
 func (w *topicWatch) look(ctx context.Context) {
-	news := map[TopicItem]*string{} // several channels may have one topic
+	news := map[collection.TopicItem]*string{} // several channels may have one topic
 	for _, c := range w.member.watched(w) {
 		text, known := news[*c.TopicItem]
 		if !known {
@@ -123,7 +124,7 @@ func (w *topicWatch) look(ctx context.Context) {
 }
 
 // watched are the channels of a watch.
-func (m *member) watched(w *topicWatch) []*Channel {
+func (m *member) watched(w *topicWatch) []*collection.Channel {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return w.channels
@@ -131,15 +132,15 @@ func (m *member) watched(w *topicWatch) []*Channel {
 
 // watchesTopic reports whether the topic of a channel is still where it was, whichever
 // watch follows it by now.
-func (m *member) watchesTopic(c *Channel) bool {
+func (m *member) watchesTopic(c *collection.Channel) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	w := m.watches[c.TopicItem.Collection]
-	return w != nil && slices.ContainsFunc(w.channels, func(o *Channel) bool { return o.Name == c.Name && *o.TopicItem == *c.TopicItem })
+	return w != nil && slices.ContainsFunc(w.channels, func(o *collection.Channel) bool { return o.Name == c.Name && *o.TopicItem == *c.TopicItem })
 }
 
 // renew reads the topic of a channel; nil if it cannot be read or is no news.
-func (w *topicWatch) renew(ctx context.Context, c *Channel) *string {
+func (w *topicWatch) renew(ctx context.Context, c *collection.Channel) *string {
 	text, err := w.member.topics.read(ctx, *c.TopicItem)
 	if err != nil {
 		w.member.log.Debug().Err(err).Str("channel", c.Name).Msg("topic")

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"cmp"
+	"directus-ircd/bridge/collection"
 	"slices"
 	"time"
 )
@@ -38,7 +39,7 @@ type ahead struct {
 	floor step      // see trail
 }
 
-func (a ahead) has(r Row) bool {
+func (a ahead) has(r collection.Row) bool {
 	return !a.from.IsZero() && r.Date.After(a.from) && (r.Date.Before(a.until) || a.floor.ID != "" && stepOf(r).compare(a.floor) <= 0)
 }
 
@@ -48,17 +49,19 @@ type step struct {
 	At int64  `json:"at"` // its date, in milliseconds
 }
 
-func stepOf(r Row) step { return step{r.ID, r.Date.UnixMilli()} }
+func stepOf(r collection.Row) step { return step{r.ID, r.Date.UnixMilli()} }
 
 func (s step) compareDate(at int64) int { return cmp.Compare(s.At, at) }
 
-func (s step) compare(o step) int { return cmp.Or(cmp.Compare(s.At, o.At), CompareIDs(s.ID, o.ID)) }
+func (s step) compare(o step) int {
+	return cmp.Or(cmp.Compare(s.At, o.At), collection.CompareIDs(s.ID, o.ID))
+}
 
 // known reports that there is something to go on from.
 func (t trail) known() bool { return !t.Date.IsZero() }
 
 // from is the date from which on a device may have missed something.
-func (t trail) from() time.Time { return t.Date.Add(-Overlap) }
+func (t trail) from() time.Time { return t.Date.Add(-collection.Overlap) }
 
 // asOf is the trail as it is to be read by a clock of Directus that shows at most limit: if it
 // was set back, what is written now is dated before what the device has. By no more than the
@@ -95,22 +98,22 @@ func (t *trail) cover(s step, limit time.Time) {
 }
 
 // border is in front of all that a device may have missed.
-func (t trail) border() *Bound {
+func (t trail) border() *collection.Bound {
 	if floor := time.UnixMilli(t.Floor.At); t.Floor.ID != "" && !floor.Before(t.from()) {
-		return &Bound{Date: floor.UTC(), ID: t.Floor.ID, Behind: true}
+		return &collection.Bound{Date: floor.UTC(), ID: t.Floor.ID, Behind: true}
 	}
-	return &Bound{Date: t.from()}
+	return &collection.Bound{Date: t.from()}
 }
 
 // reach moves the date on, never into the future, and never back.
-func (t *trail) reach(date time.Time, h Horizon) {
-	if date = Earlier(date, h.Now); date.After(t.Date) {
+func (t *trail) reach(date time.Time, h collection.Horizon) {
+	if date = collection.Earlier(date, h.Now); date.After(t.Date) {
 		t.Date = date
 	}
 }
 
 // add notes a row. One without a date is never missed, as no reading finds it.
-func (t *trail) add(r Row, h Horizon) {
+func (t *trail) add(r collection.Row, h collection.Horizon) {
 	if r.RawDate == "" {
 		return
 	}
@@ -121,7 +124,7 @@ func (t *trail) add(r Row, h Horizon) {
 
 // merge adds what another trail of the same channel has. The steps of both stay as
 // they are.
-func (t *trail) merge(o trail, h Horizon) {
+func (t *trail) merge(o trail, h collection.Horizon) {
 	t.reach(o.Date, h)
 	t.settle(h.Now)
 	t.cover(o.Floor, h.Now)
@@ -133,9 +136,9 @@ func (t *trail) merge(o trail, h Horizon) {
 // trim lets go what no reading reaches any more, whichever asOf now, and what is more than
 // maxSteps. What was written before the clock was set back, and is dated later than it shows, is
 // counted on its own: it is told apart from what is written once the clock shows that time again.
-func (t *trail) trim(h Horizon) {
+func (t *trail) trim(h collection.Horizon) {
 	if t.known() {
-		first := Earlier(t.from(), h.Now.Add(-Overlap)).UnixMilli()
+		first := collection.Earlier(t.from(), h.Now.Add(-collection.Overlap)).UnixMilli()
 		t.Steps = slices.DeleteFunc(t.Steps, func(s step) bool { return s.At < first })
 	}
 	if len(t.Steps) <= maxSteps {
@@ -149,7 +152,7 @@ func (t *trail) trim(h Horizon) {
 }
 
 // latest are the last of some steps, as many as are told apart; a floor stands for the others.
-func (t *trail) latest(steps []step, h Horizon) []step {
+func (t *trail) latest(steps []step, h collection.Horizon) []step {
 	old := max(0, len(steps)-maxSteps)
 	for _, s := range steps[:old] {
 		// A row of the future must not hide what is written from now on.
@@ -161,13 +164,13 @@ func (t *trail) latest(steps []step, h Horizon) []step {
 }
 
 // received tells for the rows of a reading which of them the device has.
-func (t trail) received() func(Row) bool {
+func (t trail) received() func(collection.Row) bool {
 	ids := make(map[string]struct{}, len(t.Steps))
 	for _, s := range t.Steps {
 		ids[s.ID] = struct{}{}
 	}
 	floor := t.Floor
-	return func(r Row) bool {
+	return func(r collection.Row) bool {
 		_, ok := ids[r.ID]
 		return ok || t.ahead.has(r) || floor.ID != "" && stepOf(r).compare(floor) <= 0
 	}

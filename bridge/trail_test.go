@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"directus-ircd/bridge/collection"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -11,10 +12,12 @@ import (
 )
 
 // dated is a row as a trail looks at it.
-func dated(id int, at time.Time) Row { return Row{ID: fmt.Sprint(id), Date: at, RawDate: "some"} }
+func dated(id int, at time.Time) collection.Row {
+	return collection.Row{ID: fmt.Sprint(id), Date: at, RawDate: "some"}
+}
 
 // upTo is the horizon of a clock that was not set back.
-func upTo(at time.Time) Horizon { return Horizon{at, at} }
+func upTo(at time.Time) collection.Horizon { return collection.Horizon{Now: at, Ever: at} }
 
 // ourClock is a Directus whose clock agrees with ours.
 func ourClock() (now time.Time, known bool) { return time.Now(), true }
@@ -65,7 +68,7 @@ func TestTrailOfTheFuture(t *testing.T) {
 		t.Error("a row of now is taken for received")
 	}
 	before := len(tr.Steps)
-	if tr.add(Row{ID: "1", Date: time.Now()}, upTo(time.Now())); len(tr.Steps) != before {
+	if tr.add(collection.Row{ID: "1", Date: time.Now()}, upTo(time.Now())); len(tr.Steps) != before {
 		t.Error("a row without a date is noted")
 	}
 }
@@ -77,13 +80,13 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 	now := before.Add(-time.Hour)
 	var tr trail
 	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(1, before.Add(-time.Second)))}}, upTo(before))
-	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(2, now.Add(-time.Second)))}}, Horizon{now, before})
+	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(2, now.Add(-time.Second)))}}, collection.Horizon{Now: now, Ever: before})
 	busy := tr
 	busy.Floor = stepOf(dated(5, before.Add(-10*time.Second)))
 	for _, c := range []struct {
 		what     string
 		trail    trail
-		row      Row
+		row      collection.Row
 		received bool
 	}{
 		{"shown in front of that", tr, dated(1, before.Add(-time.Second)), true},
@@ -109,7 +112,7 @@ func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 	set := before.Add(-2 * time.Minute)
 	for _, since := range []int{400, 3 * maxSteps} {
 		tr := trail{Date: before.Add(-30 * time.Second)}
-		note := func(first, n int, at time.Time, h Horizon, every time.Duration) {
+		note := func(first, n int, at time.Time, h collection.Horizon, every time.Duration) {
 			for i := 0; i < n; {
 				var news trail
 				for end := min(i+16, n); i < end; i++ {
@@ -120,8 +123,8 @@ func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 		}
 		const long = 100 * time.Second / (maxSteps - 100)
 		note(1, maxSteps-100, set.Add(10*time.Second), upTo(before), long)
-		note(1000, since, set, Horizon{set.Add(2 * time.Second), before}, time.Millisecond)
-		note(5000, 100, before.Add(-time.Second), Horizon{set.Add(2 * time.Second), before}, time.Millisecond) // they were on their way
+		note(1000, since, set, collection.Horizon{Now: set.Add(2 * time.Second), Ever: before}, time.Millisecond)
+		note(5000, 100, before.Add(-time.Second), collection.Horizon{Now: set.Add(2 * time.Second), Ever: before}, time.Millisecond) // they were on their way
 		for _, now := range []time.Time{set.Add(3 * time.Second), set.Add(time.Minute), before.Add(time.Second)} {
 			had := tr.asOf(now)
 			received, border := had.received(), had.border()

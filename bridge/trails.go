@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"cmp"
+	"directus-ircd/bridge/collection"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ type trails struct {
 	state *State
 
 	mu     sync.Mutex
-	clock  DateClock             // guarded by mu
+	clock  collection.DateClock  // guarded by mu
 	maxAge time.Duration         // 0: nothing ends; guarded by mu
 	kept   map[string]*keptTrail // by key; guarded by mu
 	marks  marks                 // guarded by mu
@@ -62,7 +63,7 @@ func (t *trails) load(key string, value []byte) error {
 // begin sets after what time a device that was away is a new one, and by which clock:
 // that of Directus, since what is in the file outlasts every other. None is until that
 // is known. It is called before the trails are used.
-func (t *trails) begin(maxAge time.Duration, clock DateClock) {
+func (t *trails) begin(maxAge time.Duration, clock collection.DateClock) {
 	t.mu.Lock()
 	t.maxAge, t.clock = maxAge, clock
 	t.mu.Unlock()
@@ -140,7 +141,7 @@ func (t *trails) get(key string) trail {
 }
 
 // merge adds to a trail that is in use what its device has received.
-func (t *trails) merge(key string, news trail, h Horizon) {
+func (t *trails) merge(key string, news trail, h collection.Horizon) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.kept[key].trail.merge(news, h)

@@ -1,6 +1,9 @@
 package bridge
 
-import "directus-ircd/ircd"
+import (
+	"directus-ircd/bridge/collection"
+	"directus-ircd/ircd"
+)
 
 // trouble is what a client was told last about a channel.
 type trouble int
@@ -51,7 +54,7 @@ func (s *session) announces(v *view) bool {
 func (s *session) troubleEvents(j *joined, down, proven bool) []ircd.Event {
 	ready, _, err := j.view.feed.status()
 	switch {
-	case j.Private && (!ready || err != nil && !IsForbidden(err)):
+	case j.Private && (!ready || err != nil && !collection.IsForbidden(err)):
 		return nil // the channels tell of an outage
 	case j.Private:
 		down = false
@@ -65,9 +68,9 @@ func (s *session) troubleEvents(j *joined, down, proven bool) []ircd.Event {
 		// is not to be shown yet is announced by nothing: it would be in each look again.
 	case down && !j.view.feed.carried():
 		now = unreachable
-	case IsForbidden(err) && !j.Private:
+	case collection.IsForbidden(err) && !j.Private:
 		return s.exile(j)
-	case IsForbidden(err):
+	case collection.IsForbidden(err):
 		now = forbidden
 	case err != nil && j.view.feed.trouble():
 		now = unreachable

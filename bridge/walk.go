@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -18,34 +19,34 @@ const maxTies = 1000
 // walk collects the messages of a history on one side of a border.
 type walk struct {
 	*historian
-	scan  Scan
-	lo    *Bound  // what is wanted lies behind it; nil: there is no such border
-	hi    *Bound  // and in front of it
-	found []found // in the direction of the walk
+	scan  collection.Scan
+	lo    *collection.Bound // what is wanted lies behind it; nil: there is no such border
+	hi    *collection.Bound // and in front of it
+	found []found           // in the direction of the walk
 }
 
 // found is a row that is shown.
 type found struct {
-	row     Row           // no more than its place if message is nil
-	message *ircd.Message // nil: it is to be read again, see parts
-	size    int64         // what both take, in bytes, before they were dropped
-	digest  Digest        // of the message that was dropped
+	row     collection.Row    // no more than its place if message is nil
+	message *ircd.Message     // nil: it is to be read again, see parts
+	size    int64             // what both take, in bytes, before they were dropped
+	digest  collection.Digest // of the message that was dropped
 }
 
-func (h *historian) walk(down bool, lo, hi *Bound, limit int) *walk {
+func (h *historian) walk(down bool, lo, hi *collection.Bound, limit int) *walk {
 	w := &walk{historian: h, lo: lo, hi: hi}
 	h.walks = append(h.walks, w)
 	base := h.filter
-	w.scan = Scan{Account: h.member.account, Group: h.group, Down: down}
+	w.scan = collection.Scan{Account: h.member.account, Group: h.group, Down: down}
 	// The date of a page's last row is read again with the next page, and one
 	// more message tells whether there are more.
-	w.scan.Size = min(max(limit, 1)+2, MaxPage)
+	w.scan.Size = min(max(limit, 1)+2, collection.MaxPage)
 	near := lo
 	if down {
 		near = hi
 	}
 	if near != nil {
-		w.scan.Start = Row{ID: near.ID, Date: near.Date}
+		w.scan.Start = collection.Row{ID: near.ID, Date: near.Date}
 	}
 	if lo != nil {
 		base = directus.And(base, h.group.Dates.From(lo.Date))
@@ -107,7 +108,7 @@ func (w *walk) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.scan.Size = min(2*w.scan.Size, MaxPage) // much was left out
+	w.scan.Size = min(2*w.scan.Size, collection.MaxPage) // much was left out
 	return w.add(ctx, rows, dense)
 }
 
@@ -121,12 +122,12 @@ func (w *walk) has(n int) bool {
 func (f found) sharesTime(other found) bool { return f.row.ShownAt().Equal(other.row.ShownAt()) }
 
 // add takes the rows of a page that are to be shown.
-func (w *walk) add(ctx context.Context, rows []Row, dense bool) error {
+func (w *walk) add(ctx context.Context, rows []collection.Row, dense bool) error {
 	if err := w.settleTimes(ctx, rows, dense); err != nil {
 		return err
 	}
 	w.read += textsOf(rows)
-	rows = slices.DeleteFunc(rows, func(r Row) bool {
+	rows = slices.DeleteFunc(rows, func(r collection.Row) bool {
 		return w.lo != nil && !w.lo.IsInFrontOf(r) || w.hi != nil && w.hi.IsInFrontOf(r) || !w.channel.Matches(r)
 	})
 	list, err := w.shown(ctx, rows)
@@ -159,21 +160,21 @@ func (w *walk) take(n int) (list []found, end bool) {
 
 // settleTimes sets the times under which rows are shown: see moment. Unless dense,
 // the rows of a date are all there.
-func (h *historian) settleTimes(ctx context.Context, rows []Row, dense bool) error {
+func (h *historian) settleTimes(ctx context.Context, rows []collection.Row, dense bool) error {
 	if h.group.Dates.HaveFractions() {
 		return nil
 	}
-	order := make([]*Row, len(rows))
+	order := make([]*collection.Row, len(rows))
 	for i := range rows {
 		order[i] = &rows[i]
 	}
-	slices.SortStableFunc(order, func(a, b *Row) int { return CompareRows(*a, *b) })
-	ranks := map[RankKey]int{}
+	slices.SortStableFunc(order, func(a, b *collection.Row) int { return collection.CompareRows(*a, *b) })
+	ranks := map[collection.RankKey]int{}
 	for _, r := range order {
 		if !h.channel.Covers(*r) {
 			continue
 		}
-		s := RankKey{ConversationOf(*r, h.channel, h.member.account.ID()), r.Date.UnixMilli()}
+		s := collection.RankKey{Conversation: collection.ConversationOf(*r, h.channel, h.member.account.ID()), Date: r.Date.UnixMilli()}
 		rank, counted := ranks[s]
 		if !counted && dense {
 			front, err := h.inFront(ctx, *r)
@@ -183,7 +184,7 @@ func (h *historian) settleTimes(ctx context.Context, rows []Row, dense bool) err
 			rank = front
 		}
 		ranks[s] = rank + 1
-		r.At = DisplayTime(r.Date, rank)
+		r.At = collection.DisplayTime(r.Date, rank)
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package bridge
 
-import "directus-ircd/ircd"
+import (
+	"directus-ircd/bridge/collection"
+	"directus-ircd/ircd"
+)
 
 // wants tells whether the client has yet to be shown an entry of a feed. j is the channel of the
 // entry as the client has joined it, nil if it has not.
@@ -45,7 +48,7 @@ func (s *session) isNew(j *joined, e *entry, pos int64) bool {
 	if j.received != nil && !e.restored && j.received(e.row) {
 		return false
 	}
-	if e.read && j.floor != nil && CompareRows(e.row, *j.floor) <= 0 && !s.mayBeNew(j, e.row) {
+	if e.read && j.floor != nil && collection.CompareRows(e.row, *j.floor) <= 0 && !s.mayBeNew(j, e.row) {
 		return false // of the past, which the client was shown or fetches
 	}
 	// Last, as it notes what is shown from here on, which no page is to show again.
@@ -54,7 +57,7 @@ func (s *session) isNew(j *joined, e *entry, pos int64) bool {
 
 // mayBeNew reports whether a row in front of a backlog may have been written since that was
 // read, as the clock of Directus was set back.
-func (s *session) mayBeNew(j *joined, r Row) bool {
+func (s *session) mayBeNew(j *joined, r collection.Row) bool {
 	earliest := s.earliest(j, j.floorAt)
 	return !earliest.IsZero() && !r.Date.Before(earliest)
 }
@@ -80,7 +83,7 @@ func (v *view) wantsChange(j *joined, e *entry, pos int64) bool {
 	if _, redaction := e.event.(*ircd.Redaction); redaction {
 		return true
 	}
-	return !shown || e.text == "" || text != DigestOf(e.text)
+	return !shown || e.text == "" || text != collection.DigestOf(e.text)
 }
 
 // returned notes a change that a method of the session returns, which the feed
@@ -94,11 +97,11 @@ func (v *view) returned(e entry) {
 
 // sentItem is a row as it shows in one of the channels.
 type sentItem struct {
-	channel *Channel
+	channel *collection.Channel
 	id      string
 }
 
-func (v *view) hasSent(c *Channel, id string) bool {
+func (v *view) hasSent(c *collection.Channel, id string) bool {
 	_, ok := v.sent[sentItem{c, id}]
 	return ok
 }

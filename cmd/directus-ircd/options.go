@@ -6,6 +6,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -20,7 +21,7 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 		LoginAttemptsPerMinute: cfg.Limits.LoginAttempts,
 		LoginsAtOnce:           cfg.Limits.LoginsAtOnce,
 		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare,
-		Edits: bridge.Edits{
+		Edits: collection.Edits{
 			Show:   cfg.Edits.Show,
 			Merge:  time.Duration(cfg.Edits.Merge),
 			MaxAge: time.Duration(cfg.Edits.MaxAge),
@@ -37,23 +38,23 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 	}
 	if p := cfg.Private; p.Collection != "" {
 		f := p.Fields
-		opts.Private = &bridge.Private{
+		opts.Private = &collection.Private{
 			Collection: p.Collection,
 			Backlog:    p.Backlog,
 			Format:     text.Format(p.Format),
-			Fields:     bridge.Fields{ID: f.ID, Text: f.Text, Author: f.Sender, Recipient: f.Recipient, Date: f.Date, Nonce: f.Nonce},
+			Fields:     collection.Fields{ID: f.ID, Text: f.Text, Author: f.Sender, Recipient: f.Recipient, Date: f.Date, Nonce: f.Nonce},
 		}
 	}
 	if m := cfg.Markers; m.Collection != "" {
-		opts.ReadMarkers = &bridge.ReadMarkers{Collection: m.Collection, Target: m.Fields.Target, Date: m.Fields.Date, User: m.Fields.User}
+		opts.ReadMarkers = &collection.ReadMarkers{Collection: m.Collection, Target: m.Fields.Target, Date: m.Fields.Date, User: m.Fields.User}
 	}
 	return opts
 }
 
 // bridge is the channel as the bridge knows it: what is not configured is nil.
-func (c channelConfig) bridge() bridge.Config {
+func (c channelConfig) bridge() collection.Config {
 	f := c.Fields
-	out := bridge.Config{
+	out := collection.Config{
 		Name:        c.Name,
 		Collection:  c.Collection,
 		Topic:       c.Topic,
@@ -61,19 +62,19 @@ func (c channelConfig) bridge() bridge.Config {
 		AutoJoin:    c.AutoJoin,
 		Filter:      c.Filter,
 		Set:         c.Set,
-		Fields:      bridge.Fields{ID: f.ID, Text: f.Text, Author: f.Author, Date: f.Date, Nonce: f.Nonce, Reply: f.Reply, Files: f.Files},
+		Fields:      collection.Fields{ID: f.ID, Text: f.Text, Author: f.Author, Date: f.Date, Nonce: f.Nonce, Reply: f.Reply, Files: f.Files},
 		Format:      text.Format(c.Format),
 		MentionIDs:  c.Mentions == mentionsAsID,
 		Corrections: c.Correct,
 	}
 	if t := c.TopicItem; t.Collection != "" {
-		out.TopicItem = &bridge.TopicItem{Collection: t.Collection, ID: t.ID, Field: t.Field}
+		out.TopicItem = &collection.TopicItem{Collection: t.Collection, ID: t.ID, Field: t.Field}
 	}
 	if s := c.SoftDelete; s.Field != "" {
-		out.SoftDelete = &bridge.SoftDelete{Field: s.Field, Values: s.Values}
+		out.SoftDelete = &collection.SoftDelete{Field: s.Field, Values: s.Values}
 	}
 	if r := c.Reactions; r.Collection != "" {
-		out.Reactions = &bridge.Reactions{Collection: r.Collection, Message: r.Message, Text: r.Text, Author: r.Author, Date: r.Date}
+		out.Reactions = &collection.Reactions{Collection: r.Collection, Message: r.Message, Text: r.Text, Author: r.Author, Date: r.Date}
 	}
 	return out
 }

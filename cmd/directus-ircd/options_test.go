@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 )
 
@@ -21,10 +22,10 @@ func TestOptionsDefaults(t *testing.T) {
 		LoginAttemptsPerMinute: 10,
 		LoginsAtOnce:           8,
 		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare, // as the machine has it
-		Edits:                  bridge.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
-		Channels: []bridge.Config{{
+		Edits:                  collection.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
+		Channels: []collection.Config{{
 			Name: "#messages", Collection: "messages", Backlog: 50, AutoJoin: true, Format: text.Plain,
-			Fields: bridge.Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created"},
+			Fields: collection.Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created"},
 		}},
 		Recheck: 5 * time.Minute,
 		Resume:  &bridge.Resume{MaxAge: 7 * 24 * time.Hour, MaxMessages: 1000},
@@ -74,21 +75,21 @@ resume: {max_age: 0}
 		LoginsAtOnce:           8,
 		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare, // as the machine has it
 		PublicURL:              "https://chat.example.com",
-		Edits:                  bridge.Edits{MaxAge: 7 * 24 * time.Hour},
-		Channels: []bridge.Config{{
+		Edits:                  collection.Edits{MaxAge: 7 * 24 * time.Hour},
+		Channels: []collection.Config{{
 			Name: "#dev", Collection: "chat", Topic: "fixed", Backlog: 50, AutoJoin: true,
-			Fields:     bridge.Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created", Reply: "reply_to", Files: "files"},
+			Fields:     collection.Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created", Reply: "reply_to", Files: "files"},
 			Format:     text.Markdown,
 			MentionIDs: true, Corrections: true,
-			SoftDelete: &bridge.SoftDelete{Field: "status", Values: []string{"archived", "true"}},
-			TopicItem:  &bridge.TopicItem{Collection: "rooms", ID: "7", Field: "description"},
-			Reactions:  &bridge.Reactions{Collection: "reactions", Message: "message", Text: "emoji", Author: "user_created", Date: "date_created"},
+			SoftDelete: &collection.SoftDelete{Field: "status", Values: []string{"archived", "true"}},
+			TopicItem:  &collection.TopicItem{Collection: "rooms", ID: "7", Field: "description"},
+			Reactions:  &collection.Reactions{Collection: "reactions", Message: "message", Text: "emoji", Author: "user_created", Date: "date_created"},
 		}},
-		Private: &bridge.Private{
+		Private: &collection.Private{
 			Collection: "letters", Backlog: 5, Format: text.HTML,
-			Fields: bridge.Fields{ID: "id", Text: "text", Author: "from", Recipient: "to", Date: "date_created", Nonce: "nonce"},
+			Fields: collection.Fields{ID: "id", Text: "text", Author: "from", Recipient: "to", Date: "date_created", Nonce: "nonce"},
 		},
-		ReadMarkers: &bridge.ReadMarkers{Collection: "read", Target: "target", Date: "date_read", User: "owner"},
+		ReadMarkers: &collection.ReadMarkers{Collection: "read", Target: "target", Date: "date_read", User: "owner"},
 		Recheck:     90 * time.Second,
 		OwnFeeds:    true,
 		Logger:      zerolog.Nop(),

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -171,14 +172,14 @@ func (w *world) options(client *directus.Client) bridge.Options {
 	w.shared = w.shared || !w.own && w.scenario.settings.directus.Version[:2] != "10" // which does not say what may be read
 	opts := bridge.Options{
 		Client: client, NickFields: []string{"first_name"}, Recheck: recheck, OwnFeeds: w.own, LoginsAtOnce: 4,
-		Edits:  bridge.Edits{Show: true, Merge: w.scenario.settings.merge, MaxAge: 24 * time.Hour},
+		Edits:  collection.Edits{Show: true, Merge: w.scenario.settings.merge, MaxAge: 24 * time.Hour},
 		Logger: zerolog.New(w).Level(zerolog.InfoLevel),
 	}
 	for _, ch := range w.spec {
-		c := bridge.Config{
+		c := collection.Config{
 			Name: ch.name, Collection: ch.collection, Backlog: ch.backlog, AutoJoin: ch.autoJoin, Corrections: ch.corrections,
 			Format: w.scenario.settings.formats[ch.collection],
-			Fields: bridge.Fields{
+			Fields: collection.Fields{
 				ID: w.scenario.settings.keyName, Text: "text", Author: "user_created", Date: "date_created", Nonce: "nonce", Reply: "reply",
 			},
 		}
@@ -186,15 +187,15 @@ func (w *world) options(client *directus.Client) bridge.Options {
 			c.Filter, c.Set = map[string]any{"room": map[string]any{"_eq": ch.room}}, map[string]any{"room": ch.room}
 		}
 		if ch.softDelete {
-			c.SoftDelete = &bridge.SoftDelete{Field: "status", Values: []string{"deleted"}}
+			c.SoftDelete = &collection.SoftDelete{Field: "status", Values: []string{"deleted"}}
 		}
 		if ch.reactions && ch.collection == "messages" {
-			c.Reactions = &bridge.Reactions{Collection: "reactions", Message: "message", Text: "emoji", Author: "user_created", Date: "date_created"}
+			c.Reactions = &collection.Reactions{Collection: "reactions", Message: "message", Text: "emoji", Author: "user_created", Date: "date_created"}
 		}
 		opts.Channels = append(opts.Channels, c)
 	}
 	if w.scenario.settings.private {
-		opts.Private = &bridge.Private{Collection: "private", Backlog: 10, Fields: bridge.Fields{
+		opts.Private = &collection.Private{Collection: "private", Backlog: 10, Fields: collection.Fields{
 			Text: "text", Author: "user_created", Date: "date_created", Nonce: "nonce", Recipient: "recipient",
 		}}
 	}

@@ -1,9 +1,11 @@
-package bridge
+package collection
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"directus-ircd/directus"
 )
@@ -69,4 +71,40 @@ func NewestRow(ctx context.Context, account *directus.Account, g *Group) (Row, e
 		return Row{}, err
 	}
 	return rows[0], nil
+}
+
+// ErrHidden says that Directus refused an item, or stored it and refused to
+// show it.
+var ErrHidden = errors.New("refused, or stored out of sight")
+
+// IsForbidden tells a missing right from a passing trouble.
+func IsForbidden(err error) bool {
+	return directus.IsCode(err, directus.CodeForbidden) || directus.IsCode(err, directus.CodeInvalidCollection)
+}
+
+// Overlap is how far before its cursor a feed reads again. Rows become
+// visible later than the date they carry says: by the length of the
+// writer's transaction and the difference of the nodes' clocks.
+const Overlap = time.Minute
+
+// PageSize is the number of rows asked for at once; Directus' default limit.
+const PageSize = 100
+
+// Between matches what two users say to each other.
+func (g *Group) Between(a, b string) directus.Filter {
+	said := func(from, to string) directus.Filter {
+		return directus.And(directus.Eq(g.Fields.Author, from), directus.Eq(g.Fields.Recipient, to))
+	}
+	if a == b {
+		return said(a, a)
+	}
+	return directus.Or(said(a, b), said(b, a))
+}
+
+// Without matches what a user says to, or hears from, anybody but some.
+func (g *Group) Without(self string, peers []string) directus.Filter {
+	not := func(mine, theirs string) directus.Filter {
+		return directus.And(directus.Eq(mine, self), directus.Compare(theirs, "_nin", peers))
+	}
+	return directus.Or(not(g.Fields.Author, g.Fields.Recipient), not(g.Fields.Recipient, g.Fields.Author))
 }

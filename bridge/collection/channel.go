@@ -1,10 +1,11 @@
-package bridge
+package collection
 
 import (
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -319,3 +320,45 @@ type Audience string
 
 // AudienceOf is the one that a user is alone.
 func AudienceOf(user string) Audience { return Audience("user " + user) }
+
+// plainFields lists the fields that a filter looks at. ok is false where the rows
+// that it leaves may depend on who asks: by a variable, or by the rights in another
+// collection.
+func plainFields(filter map[string]any) (fields []string, ok bool) {
+	for name, value := range filter {
+		if name == "_and" || name == "_or" {
+			parts, isList := value.([]any)
+			if !isList {
+				return nil, false
+			}
+			for _, part := range parts {
+				sub, isMap := part.(map[string]any)
+				more, plain := plainFields(sub)
+				if !isMap || !plain {
+					return nil, false
+				}
+				fields = append(fields, more...)
+			}
+			continue
+		}
+		conditions, isMap := value.(map[string]any)
+		if !isMap || name == "" || name[0] == '_' || strings.ContainsAny(name, "$.(") {
+			return nil, false
+		}
+		for operator, operand := range conditions {
+			if !strings.HasPrefix(operator, "_") || !isConstant(operand) {
+				return nil, false
+			}
+		}
+		fields = append(fields, name)
+	}
+	return fields, true
+}
+
+// isConstant is isScalar, or a list of such values.
+func isConstant(value any) bool {
+	if list, ok := value.([]any); ok {
+		return !slices.ContainsFunc(list, func(v any) bool { return !isScalar(v) })
+	}
+	return isScalar(value)
+}

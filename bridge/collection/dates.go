@@ -1,4 +1,4 @@
-package bridge
+package collection
 
 import (
 	"strings"
@@ -114,4 +114,19 @@ func (d *Dates) literal(t time.Time) string {
 		layout = strings.Replace(layout, ".000", "", 1)
 	}
 	return t.UTC().Format(layout)
+}
+
+// IsLocal recognises a date that does not say its zone.
+func IsLocal(raw string) bool {
+	_, err := time.Parse(time.RFC3339Nano, raw)
+	return err != nil
+}
+
+// Doubt reports whether nobody has said yet that the zone is wrong.
+func (d *Dates) Doubt() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	first := !d.doubted
+	d.doubted = true
+	return first
 }

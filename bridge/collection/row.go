@@ -1,10 +1,12 @@
-package bridge
+package collection
 
 import (
 	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -215,4 +217,23 @@ func KeyValue(id string) any {
 		return json.Number(id)
 	}
 	return id
+}
+
+// ContentOf tells versions of a row apart by what is said in it. White space
+// does not count; neither does anything but the text and the files, since an
+// update may well be the counter of a web page.
+func (g *Group) ContentOf(r Row) uint64 {
+	h := fnv.New64a()
+	for word := range strings.FieldsSeq(r.Text) {
+		io.WriteString(h, word)
+		h.Write([]byte{0})
+	}
+	if r.More > 0 {
+		fmt.Fprint(h, r.More)
+	}
+	if g.Fields.Files != "" {
+		h.Write([]byte{1})
+		h.Write(r.Values[g.Fields.Files])
+	}
+	return h.Sum64()
 }

@@ -1,4 +1,4 @@
-package bridge
+package collection
 
 import (
 	"encoding/json"
@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var GuideFields = Fields{Text: "text", Author: "user_created", Date: "date_created"}
+var guideFields = Fields{Text: "text", Author: "user_created", Date: "date_created"}
 
 func TestEqualities(t *testing.T) {
 	for filter, want := range map[string]string{
@@ -45,9 +45,9 @@ func TestEqualities(t *testing.T) {
 
 func TestGroupChannels(t *testing.T) {
 	room := func(name, room string) Config {
-		return Config{Name: name, Collection: "messages", Fields: GuideFields, Filter: map[string]any{"room": map[string]any{"_eq": room}}}
+		return Config{Name: name, Collection: "messages", Fields: guideFields, Filter: map[string]any{"room": map[string]any{"_eq": room}}}
 	}
-	own := Config{Name: "#own", Collection: "messages", Fields: GuideFields, Filter: map[string]any{"room": map[string]any{"_in": []any{"a"}}}}
+	own := Config{Name: "#own", Collection: "messages", Fields: guideFields, Filter: map[string]any{"room": map[string]any{"_in": []any{"a"}}}}
 	byName, groups, err := GroupChannels([]Config{room("#Dev", "dev"), room("#ops", "ops"), own}, NewChannel)
 	if err != nil {
 		t.Fatal(err)
@@ -62,14 +62,14 @@ func TestGroupChannels(t *testing.T) {
 	if want := []string{"id", "text", "user_created", "date_created", "room"}; !reflect.DeepEqual(groups[dev][0].Query, want) {
 		t.Errorf("fields %q, want %q", groups[dev][0].Query, want)
 	}
-	r, err := ParseRow(json.RawMessage(`{"id":1,"room":"dev","text":"x"}`), GuideFields)
+	r, err := ParseRow(json.RawMessage(`{"id":1,"room":"dev","text":"x"}`), guideFields)
 	if err != nil || !dev.Matches(r) || ops.Matches(r) {
 		t.Errorf("row of #dev: error %v, matches #dev %v, #ops %v", err, dev.Matches(r), ops.Matches(r))
 	}
 	if len(groups[dev][0].Filter) == 0 {
 		t.Error("rows of no channel are read as well")
 	}
-	byName, groups, err = GroupChannels([]Config{room("#dev", "dev"), {Name: "#all", Collection: "messages", Fields: GuideFields}}, NewChannel)
+	byName, groups, err = GroupChannels([]Config{room("#dev", "dev"), {Name: "#all", Collection: "messages", Fields: guideFields}}, NewChannel)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,12 +81,12 @@ func TestGroupChannels(t *testing.T) {
 }
 
 func TestGroupChannelsRefuses(t *testing.T) {
-	good := Config{Name: "#a", Collection: "messages", Fields: GuideFields}
+	good := Config{Name: "#a", Collection: "messages", Fields: guideFields}
 	bad := map[string][]Config{
-		"twice":             {good, {Name: "#A", Collection: "messages", Fields: GuideFields}},
-		"not a channel":     {{Name: "a b", Collection: "messages", Fields: GuideFields}},
-		"collection and":    {{Name: "#a", Fields: GuideFields}},
-		"none of plain":     {{Name: "#a", Collection: "messages", Fields: GuideFields, Format: "rich"}},
+		"twice":             {good, {Name: "#A", Collection: "messages", Fields: guideFields}},
+		"not a channel":     {{Name: "a b", Collection: "messages", Fields: guideFields}},
+		"collection and":    {{Name: "#a", Fields: guideFields}},
+		"none of plain":     {{Name: "#a", Collection: "messages", Fields: guideFields, Format: "rich"}},
 		"fields text, auth": {{Name: "#a", Collection: "messages"}},
 	}
 	for want, channels := range bad {

@@ -1,4 +1,4 @@
-package bridge
+package collection
 
 import (
 	"encoding/json"
