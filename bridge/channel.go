@@ -39,7 +39,7 @@ type group struct {
 	filter directus.Filter
 	// query are the fields to ask for in every read and subscription.
 	query []string
-	// dates is shared by all groups that read the same field.
+	// dates is shared by all groups that read the same field, of one configuration and the next.
 	dates *dates
 	// reactions is where those to the messages of all channels are; nil: there
 	// are none.
@@ -196,7 +196,6 @@ func groupChannels(configured []Channel, made func(Channel) (*channel, error)) (
 			g.prepare()
 		}
 	}
-	shareDates(groups)
 	return byName, groups, nil
 }
 
@@ -204,20 +203,6 @@ func groupChannels(configured []Channel, made func(Channel) (*channel, error)) (
 func (f Fields) bare() Fields {
 	f.Reply, f.Files = "", ""
 	return f
-}
-
-// shareDates gives the groups that read the same field one knowledge of it.
-func shareDates(groups map[*channel][]*group) {
-	known := map[[2]string]*dates{}
-	for _, list := range groups {
-		for _, g := range list {
-			key := [2]string{g.collection, g.fields.Date}
-			if known[key] == nil {
-				known[key] = g.dates
-			}
-			g.dates = known[key]
-		}
-	}
 }
 
 // newChannel validates a channel.
@@ -243,7 +228,6 @@ func newChannel(cfg Channel) (*channel, error) {
 
 // prepare derives what is asked of Directus from the group's channels.
 func (g *group) prepare() {
-	g.dates = &dates{field: g.fields.Date}
 	g.query = []string{g.fields.key(), g.fields.Text, g.fields.Author, g.fields.Date}
 	if g.fields.Recipient != "" {
 		g.query = append(g.query, g.fields.Recipient)

@@ -9,7 +9,9 @@ import (
 )
 
 // dates is what is known of the dates of a collection, learnt from those that
-// were read. All users share it; it is safe for concurrent use.
+// were read. All users share it, and a configuration takes it over from the one
+// before: who was away meanwhile is to find what came late. It is safe for
+// concurrent use.
 type dates struct {
 	field string         // immutable
 	zone  *time.Location // in which Directus writes dates without one; nil: UTC; immutable
@@ -20,6 +22,29 @@ type dates struct {
 	like    string // a date as Directus writes it; empty: none was read; guarded by mu
 	doubted bool   // that the zone is wrong was said; guarded by mu
 	fine    bool   // one with a fraction was seen; guarded by mu
+}
+
+// knownDates are what is known of some fields, by their collections and names.
+type knownDates map[[2]string]*dates
+
+func knownDatesOf(groups []*group) knownDates {
+	known := knownDates{}
+	for _, g := range groups {
+		if g != nil {
+			known[[2]string{g.collection, g.fields.Date}] = g.dates
+		}
+	}
+	return known
+}
+
+// of is what is known of the field that a group reads, in a zone; it begins with nothing if that
+// is another than before.
+func (k knownDates) of(g *group, zone *time.Location) *dates {
+	key := [2]string{g.collection, g.fields.Date}
+	if k[key] == nil || k[key].zone.String() != zone.String() {
+		k[key] = &dates{field: g.fields.Date, zone: zone}
+	}
+	return k[key]
 }
 
 // learn notes a date as Directus wrote it.

@@ -72,6 +72,7 @@ func newFeedsModel(t *testing.T, seed uint64) *feedsModel {
 		group: &group{collection: "messages", common: true, channels: []*channel{{Channel: Channel{Name: "#messages"}}}},
 	}
 	m.group.prepare()
+	m.group.dates = &dates{}
 	m.account = modelAccount(t)
 	for range 3 {
 		m.members = append(m.members, modelMember(m.feeds, m.account, allRights))

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -46,12 +47,14 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	known := knownDatesOf(slices.Concat(slices.Collect(maps.Values(old.groups))...))
 	for _, list := range p.groups {
 		for i, g := range list {
-			g.edits, g.dates.zone = opts.Edits, opts.Zone
 			if kept := old.group(g); kept != nil {
 				list[i] = kept
+				continue
 			}
+			g.edits, g.dates = opts.Edits, known.of(g, opts.Zone)
 		}
 	}
 	if same && reflect.DeepEqual(opts.Private, old.Private) {
@@ -62,7 +65,7 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 		return nil, err
 	}
 	if p.private != nil {
-		p.private.edits, p.private.dates.zone = opts.Edits, opts.Zone
+		p.private.edits, p.private.dates = opts.Edits, knownDatesOf([]*group{old.private}).of(p.private, opts.Zone)
 	}
 	return p, nil
 }
