@@ -41,6 +41,20 @@ type closing struct {
 
 func (e *closing) Error() string { return e.cause }
 
+// notHTTP answers a request, so that whoever sent it sees what is here.
+const notHTTP = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n" +
+	"This is an IRC server: connect with an IRC client.\r\n"
+
+// notIRC ends a connection whose first line no IRC client sends: nothing behind it
+// is handled, for a web page may have made it. A line that is too long may be an
+// HTTP request as well.
+func notIRC(in *inbound) *closing {
+	if in.tooLong {
+		return &closing{text: "the first line is too long for a client", cause: "first line too long"}
+	}
+	return &closing{text: "this is an IRC server", cause: "HTTP request", answer: notHTTP}
+}
+
 // quitText is all that others are told of an end that the user has given no reason
 // for: that a password was changed, an account suspended or a client is slow is
 // nobody's business.

@@ -209,20 +209,6 @@ func isCommand(s string) bool {
 	return letters == len(s) && 0 < letters && letters <= maxCommand
 }
 
-// notHTTP answers a request, so that whoever sent it sees what is here.
-const notHTTP = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n" +
-	"This is an IRC server: connect with an IRC client.\r\n"
-
-// notIRC ends a connection whose first line no IRC client sends: nothing behind it
-// is handled, for a web page may have made it. A line that is too long may be an
-// HTTP request as well.
-func notIRC(in *inbound) *closing {
-	if in.tooLong {
-		return &closing{text: "the first line is too long for a client", cause: "first line too long"}
-	}
-	return &closing{text: "this is an IRC server", cause: "HTTP request", answer: notHTTP}
-}
-
 // looksLikeHTTP reports whether a connection's first line is an HTTP request: a
 // web page can make a browser send one to any port, with lines in its body that
 // would be commands here.
