@@ -76,6 +76,16 @@ func TestRenderSplit(t *testing.T) {
 	}
 }
 
+// TestRenderIsBounded: a text of half a million lines is shown up to a point.
+func TestRenderIsBounded(t *testing.T) {
+	for _, caps := range []capSet{0, capMultiline} {
+		lines := render(&Message{From: testUser("alice"), Target: "#messages", Text: strings.Repeat("a\n", 500_000)}, form{caps: caps})
+		if len(lines) > 2010 {
+			t.Errorf("%d lines", len(lines))
+		}
+	}
+}
+
 func TestMatchMask(t *testing.T) {
 	for _, tc := range []struct {
 		mask, s string

@@ -24,12 +24,6 @@ func TestCutLines(t *testing.T) {
 			t.Errorf("%d bytes are cut to %d, which end with %q", len(text), len(got), got[max(0, len(got)-50):])
 		}
 	}
-	for _, caps := range []capSet{0, capMultiline} {
-		lines := render(&Message{From: testUser("alice"), Target: "#messages", Text: strings.Repeat("a\n", 500_000)}, form{caps: caps})
-		if len(lines) > maxTextLines+3 {
-			t.Errorf("%d lines", len(lines))
-		}
-	}
 }
 
 func TestTextLines(t *testing.T) {

@@ -2,6 +2,7 @@ package ircd
 
 import (
 	"bytes"
+	"directus-ircd/ircd/ircdtest"
 	"errors"
 	"io"
 	"os"
@@ -276,7 +277,7 @@ func FuzzParseLine(f *testing.F) {
 	} {
 		f.Add(s)
 	}
-	for _, lines := range clientLines(f) {
+	for _, lines := range ircdtest.ClientLines(f, "testdata/*.txt") {
 		for _, s := range lines {
 			f.Add(s)
 		}
