@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"directus-ircd/directus"
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // channel is a Channel made ready for use. Immutable, but for recent.
@@ -156,10 +156,10 @@ func groupChannels(configured []Channel, made func(Channel) (*channel, error)) (
 		if err != nil {
 			return nil, nil, err
 		}
-		if byName[ircd.Fold(cfg.Name)] != nil {
+		if byName[wire.Fold(cfg.Name)] != nil {
 			return nil, nil, fmt.Errorf("channel %q is configured twice", cfg.Name)
 		}
-		byName[ircd.Fold(cfg.Name)] = c
+		byName[wire.Fold(cfg.Name)] = c
 		if c.equal == nil {
 			continue
 		}
@@ -208,7 +208,7 @@ func (f Fields) bare() Fields {
 // newChannel validates a channel.
 func newChannel(cfg Channel) (*channel, error) {
 	switch {
-	case !ircd.IsChannel(cfg.Name):
+	case !wire.IsChannel(cfg.Name):
 		return nil, fmt.Errorf("channel %q: not a channel name", cfg.Name)
 	case cfg.Collection == "" || cfg.Fields.Text == "" || cfg.Fields.Author == "" || cfg.Fields.Date == "":
 		return nil, fmt.Errorf("channel %q: collection and the fields text, author and date are needed", cfg.Name)

@@ -8,6 +8,7 @@ import (
 
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // maxOwnRows is how many of the user's latest rows are looked at for the last
@@ -72,10 +73,10 @@ func (c correction) of(last row, to addressee) (string, error) {
 func corrected(c correction, r row, ch *channel) (text string, found int) {
 	if ch.Format != FormatHTML {
 		stored := c
-		if text := strings.TrimSpace(ircd.CleanText(c.new)); isShown(text) {
-			stored.new = strings.Replace(ircd.CleanText(c.new), text, ch.Format.fromIRC(text), 1)
+		if text := strings.TrimSpace(wire.CleanText(c.new)); isShown(text) {
+			stored.new = strings.Replace(wire.CleanText(c.new), text, ch.Format.fromIRC(text), 1)
 		} else {
-			stored.new = unformatted(ircd.CleanText(c.new))
+			stored.new = unformatted(wire.CleanText(c.new))
 		}
 		if text, found = stored.apply(r.text); found != 0 {
 			return text, found

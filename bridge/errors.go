@@ -5,10 +5,11 @@ import (
 	"errors"
 	"strings"
 
-	irc "gopkg.in/irc.v4"
-
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
+
+	irc "gopkg.in/irc.v4"
 )
 
 var errPrivateFields = errors.New("private messages: collection and the fields text, author, recipient and date are needed")
@@ -70,7 +71,7 @@ func because(err error) string {
 	if !ok || e.Code == "" || e.Message == "" {
 		return ""
 	}
-	text := strings.Join(strings.Fields(ircd.CleanText(e.Message)), " ")
+	text := strings.Join(strings.Fields(wire.CleanText(e.Message)), " ")
 	if len(text) > maxBecause {
 		text = strings.ToValidUTF8(text[:maxBecause], "") + "…"
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -96,7 +96,7 @@ func fileLines(files []file, base string) []string {
 
 // fileName makes a name safe to be shown, on one line.
 func fileName(name string) string {
-	name = strings.Join(strings.Fields(unformatted(ircd.CleanText(name))), " ")
+	name = strings.Join(strings.Fields(unformatted(wire.CleanText(name))), " ")
 	if name == "" {
 		return "file"
 	}

@@ -9,6 +9,7 @@ import (
 
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // readable writes mIRC codes as marks that a person can read in a table.
@@ -306,7 +307,7 @@ func FuzzRoundTrip(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, typed string) {
-		typed = strings.TrimRight(ircd.CleanText(typed), " \n")
+		typed = strings.TrimRight(wire.CleanText(typed), " \n")
 		plain := unformatted(typed)
 		if unformatted(plain) != plain || !isShown(typed) {
 			return

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // references are what rows refer to, as far as it takes it to show them.
@@ -120,7 +121,7 @@ func toMessage(r row, c *channel, refs references, replayed bool) *ircd.Message 
 // shownText is what IRC sees of a stored text. It holds no control characters but
 // line breaks, tabs and the codes of mIRC formatting.
 func shownText(stored string, f Format) (ircd.Kind, string) {
-	text := strings.TrimRight(f.toIRC(ircd.CleanText(stored)), " \n")
+	text := strings.TrimRight(f.toIRC(wire.CleanText(stored)), " \n")
 	if action, ok := strings.CutPrefix(text, actionPrefix); ok && isShown(action) {
 		return ircd.Action, action
 	}

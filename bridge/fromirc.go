@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // actionPrefix marks an action in a stored text. It is what people type, on
@@ -15,7 +16,7 @@ const actionPrefix = "/me "
 // storedText is what an IRC message is stored as in a channel; empty if nothing of
 // it can be seen. A NOTICE is stored like a PRIVMSG.
 func storedText(m ircd.Outgoing, c *channel) string {
-	text := strings.TrimRight(ircd.CleanText(m.Text), " \n")
+	text := strings.TrimRight(wire.CleanText(m.Text), " \n")
 	if !isShown(text) {
 		return ""
 	}
@@ -45,14 +46,14 @@ func (s *session) mentioning(ctx context.Context, c *channel, text string) strin
 					return err
 				}
 				if u != nil && isUUID(u.ID) {
-					ids[ircd.Fold(nick)] = u.ID
+					ids[wire.Fold(nick)] = u.ID
 				}
 			}
 			return nil
 		})
 	}
 	return storeMentions(text, func(nick string) (string, bool) {
-		id, ok := ids[ircd.Fold(nick)]
+		id, ok := ids[wire.Fold(nick)]
 		return id, ok
 	})
 }

@@ -3,7 +3,7 @@ package bridge
 import (
 	"time"
 
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -50,7 +50,7 @@ func (s *session) turned(h *historian, list []found, come int64) {
 	}
 	last := list[len(list)-1]
 	s.pageEnds[h.channel] = &pageEnd{last.row.id, last.row.shownAt(), come}
-	if j := s.joined[ircd.Fold(h.channel.Name)]; j != nil && j.fetches && j.view.feed == h.feed {
+	if j := s.joined[wire.Fold(h.channel.Name)]; j != nil && j.fetches && j.view.feed == h.feed {
 		j.fetched(list)
 	}
 }

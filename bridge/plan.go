@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/directus"
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // plan is what a Backend is configured to, made ready for use. It is immutable and
@@ -39,7 +39,7 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	same := opts.Edits == old.Edits && old.Zone != nil && opts.Zone.String() == old.Zone.String()
 	var err error
 	p.channels, p.groups, err = groupChannels(opts.Channels, func(cfg Channel) (*channel, error) {
-		if c := old.channels[ircd.Fold(cfg.Name)]; c != nil && same && reflect.DeepEqual(c.Channel, cfg) {
+		if c := old.channels[wire.Fold(cfg.Name)]; c != nil && same && reflect.DeepEqual(c.Channel, cfg) {
 			return c, nil
 		}
 		return newChannel(cfg)
@@ -103,7 +103,7 @@ func (p *plan) groupsOf(c *channel) []*group {
 
 // autoJoins reports whether everybody is in a channel after the login.
 func (p *plan) autoJoins(name string) bool {
-	c := p.channels[ircd.Fold(name)]
+	c := p.channels[wire.Fold(name)]
 	return c != nil && c.AutoJoin
 }
 

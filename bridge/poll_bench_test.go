@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // BenchmarkPoll hands one new message to 200 sessions that read one feed.
@@ -22,7 +23,7 @@ func BenchmarkPoll(b *testing.B) {
 		f.journal.attach(v.reader)
 		s.member, s.views = m, append(s.views, v)
 		s.nextLook = time.Now().Add(time.Hour)
-		s.joined[ircd.Fold(c.Name)] = &joined{channel: c, view: v}
+		s.joined[wire.Fold(c.Name)] = &joined{channel: c, view: v}
 		all[i] = s
 	}
 	for b.Loop() {

@@ -10,6 +10,7 @@ import (
 
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -57,7 +58,7 @@ func (c reactionStore) parse(raw json.RawMessage) (r reaction, ok bool) {
 
 // reactionText makes a text fit for a reaction; empty if it is none.
 func reactionText(text string) string {
-	text = strings.TrimSpace(mircFormat.ReplaceAllString(ircd.CleanText(text), ""))
+	text = strings.TrimSpace(mircFormat.ReplaceAllString(wire.CleanText(text), ""))
 	if len(text) > maxReactionText || strings.Contains(text, "\n") {
 		return ""
 	}

@@ -8,10 +8,11 @@ import (
 	"sync"
 	"time"
 
-	irc "gopkg.in/irc.v4"
-
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
+
+	irc "gopkg.in/irc.v4"
 )
 
 const (
@@ -117,7 +118,7 @@ func (t *topics) read(ctx context.Context, item TopicItem) (string, error) {
 
 // SetTopic implements ircd.Session.
 func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic, error) {
-	c := s.plan.channels[ircd.Fold(name)]
+	c := s.plan.channels[wire.Fold(name)]
 	switch {
 	case c == nil:
 		return nil, noSuchChannel(name)

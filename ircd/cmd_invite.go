@@ -3,6 +3,8 @@ package ircd
 import (
 	"context"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -11,7 +13,7 @@ import (
 // and whoever has none is not let in by it.
 func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
 	nick, name := m.Param(0), m.Param(1)
-	ch := c.channels[Fold(name)]
+	ch := c.channels[wire.Fold(name)]
 	if ch == nil {
 		known, err := c.findChannel(ctx, name)
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -17,14 +19,14 @@ func (c *conn) lookup(ctx context.Context, nick string) (u *person, here bool, e
 	if p, ok := c.srv.roster.byNick(nick); ok && c.sees(p.ID) {
 		return &p, true, nil
 	}
-	if !IsNick(nick) {
+	if !wire.IsNick(nick) {
 		return nil, false, nil
 	}
 	found, err := c.lookupInTime(ctx, nick)
 	if err != nil || found == nil {
 		return nil, false, err
 	}
-	found.Realname = clipText(found.Realname, maxRealname)
+	found.Realname = wire.Clip(found.Realname, maxRealname)
 	p, here := c.srv.roster.byID(found.ID)
 	if !here || c.acquaintance(found.ID) != Known {
 		return &person{User: *found}, false, nil
@@ -49,11 +51,11 @@ func (c *conn) visible() []person {
 	seen := make(map[string]person)
 	for _, name := range c.joinedNames() {
 		for _, p := range c.srv.roster.members(name) {
-			seen[Fold(p.Nick)] = p
+			seen[wire.Fold(p.Nick)] = p
 		}
 	}
 	if p, ok := c.srv.roster.byID(c.user.ID); ok {
-		seen[Fold(p.Nick)] = p
+		seen[wire.Fold(p.Nick)] = p
 	}
 	list := make([]person, 0, len(seen))
 	for _, key := range slices.Sorted(maps.Keys(seen)) {
@@ -71,7 +73,7 @@ func (c *conn) cmdWhois(ctx context.Context, m *irc.Message) error {
 	if list == "" {
 		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
 	}
-	nicks := splitTargets(list)
+	nicks := wire.Targets(list)
 	if err := tooManyTargets(nicks, "not answered"); err != nil {
 		return err
 	}
@@ -113,7 +115,7 @@ func (c *conn) whoisReply(p *person, here bool) {
 		c.replyList(irc.RPL_WHOISCHANNELS, shared, p.Nick)
 	}
 	c.reply(irc.RPL_WHOISSERVER, p.Nick, c.srv.source, c.set.Network)
-	c.reply(RPL_WHOISACCOUNT, p.Nick, p.ID, "is logged in as")
+	c.reply(wire.RPL_WHOISACCOUNT, p.Nick, p.ID, "is logged in as")
 	switch {
 	case c.acquaintance(p.ID) != Known:
 		return
@@ -123,14 +125,14 @@ func (c *conn) whoisReply(p *person, here bool) {
 	}
 	if p.ID == c.user.ID {
 		// The host says where everybody is; the address is nobody's business.
-		c.reply(RPL_WHOISHOST, p.Nick, "is connecting from *@"+p.Host)
-		c.reply(RPL_WHOISMODES, p.Nick, "is using modes "+c.userModes())
+		c.reply(wire.RPL_WHOISHOST, p.Nick, "is connecting from *@"+p.Host)
+		c.reply(wire.RPL_WHOISMODES, p.Nick, "is using modes "+c.userModes())
 	}
 	if p.Secure {
-		c.reply(RPL_WHOISSECURE, p.Nick, "is using a secure connection")
+		c.reply(wire.RPL_WHOISSECURE, p.Nick, "is using a secure connection")
 	}
 	if p.Bot {
-		c.reply(RPL_WHOISBOT, p.Nick, "is a bot")
+		c.reply(wire.RPL_WHOISBOT, p.Nick, "is a bot")
 	}
 	if p.Away != "" {
 		c.reply(irc.RPL_AWAY, p.Nick, p.Away)
@@ -175,7 +177,7 @@ func (c *conn) connected(ctx context.Context, nick string) (p person, ok bool) {
 // cmdIson tells which nicks are connected (RFC 2812, 4.9).
 func (c *conn) cmdIson(ctx context.Context, m *irc.Message) error {
 	var on []string
-	for _, nick := range distinct(strings.FieldsSeq(strings.Join(m.Params, " "))) {
+	for _, nick := range wire.Distinct(strings.FieldsSeq(strings.Join(m.Params, " "))) {
 		if p, ok := c.connected(ctx, nick); ok {
 			on = append(on, p.Nick)
 		}

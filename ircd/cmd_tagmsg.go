@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -31,7 +33,7 @@ func (c *conn) cmdTagmsg(ctx context.Context, m *irc.Message) error {
 	case m.Param(0) == "":
 		return errorReply(irc.ERR_NEEDMOREPARAMS, "Not enough parameters", m.Command)
 	}
-	targets := splitTargets(m.Param(0))
+	targets := wire.Targets(m.Param(0))
 	if err := tooManyTargets(targets, "not sent"); err != nil {
 		return err
 	}
@@ -108,7 +110,7 @@ func (c *conn) echoTyping(target, state string) {
 // mayType reports whether typing to a target may be passed on now, and notes
 // that it is.
 func (c *conn) mayType(target string) bool {
-	key, now := Fold(target), time.Now()
+	key, now := wire.Fold(target), time.Now()
 	for k, due := range c.typed {
 		if !now.Before(due) {
 			delete(c.typed, k)
@@ -136,6 +138,6 @@ func (c *conn) showTyping(u User, target, state string) {
 	}
 }
 
-func typingLine(u User, target, state string) line {
-	return line{Source: prefixOf(u), Command: "TAGMSG", Params: []string{target}, Tags: []tag{{tagTyping, state}}}
+func typingLine(u User, target, state string) wire.Line {
+	return wire.Line{Source: prefixOf(u), Command: "TAGMSG", Params: []string{target}, Tags: []wire.Tag{{Key: tagTyping, Value: state}}}
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -12,7 +14,7 @@ import (
 // newest first. The client learns of those whom it has seen leave a channel that it is
 // still in, and of those whom it may look up.
 func (c *conn) cmdWhowas(ctx context.Context, m *irc.Message) error {
-	nicks := splitTargets(m.Param(0))
+	nicks := wire.Targets(m.Param(0))
 	if len(nicks) == 0 {
 		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
 	}
@@ -43,7 +45,7 @@ func (c *conn) whowas(ctx context.Context, nick string, count int) {
 	for _, d := range list[:min(len(list), count)] {
 		c.reply(irc.RPL_WHOWASUSER, d.Nick, d.Username, d.Host, "*", d.Realname)
 		c.reply(irc.RPL_WHOISSERVER, d.Nick, c.srv.source, c.srv.dateOf(d.at).In(c.set.Location).Format(time.RFC1123Z))
-		c.reply(RPL_WHOISACCOUNT, d.Nick, d.ID, "was logged in as")
+		c.reply(wire.RPL_WHOISACCOUNT, d.Nick, d.ID, "was logged in as")
 	}
 	c.reply(irc.RPL_ENDOFWHOWAS, nick, "End of WHOWAS")
 }

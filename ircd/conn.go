@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/semaphore"
 )
@@ -193,11 +195,11 @@ func (c *conn) read(ctx context.Context) {
 		if w, ok := c.nc.(*webConn); ok {
 			w.meter(func(n int) { c.pacing.waste(ctx, n) })
 		}
-		lr := newLineReader(input, maxInputBody, maxInputTags)
+		lr := wire.NewReader(input, wire.MaxInputBody, wire.MaxInputTags)
 		for {
 			text, err := lr.ReadLine()
 			input.unspent = 0
-			tooLong := errors.Is(err, errLineTooLong)
+			tooLong := errors.Is(err, wire.ErrTooLong)
 			if err != nil && !tooLong {
 				return err
 			}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	"github.com/rs/zerolog"
 )
 
@@ -176,14 +178,14 @@ func (c *conn) refuseWaiting(reason string, reading <-chan struct{}) {
 
 // refuse says of a line that it will not be handled, if it is a message.
 func (c *conn) refuse(in *inbound, reason string) {
-	text, _ := toUTF8(in.text)
-	m, err := parseLine(text)
+	text, _ := wire.ToUTF8(in.text)
+	m, err := wire.Parse(text)
 	if err != nil || m.Command != "PRIVMSG" && m.Command != "NOTICE" {
 		return
 	}
 	c.beginResponse(labelOf(c.caps, text))
 	defer c.endResponse()
-	targets := splitTargets(m.Param(0))
+	targets := wire.Targets(m.Param(0))
 	c.refuseTargets(m.Command, targets[:min(len(targets), maxTargets)], reason)
 }
 
@@ -266,6 +268,6 @@ func (c *conn) drain(ctx context.Context, cause error) error {
 }
 
 // errorLine is the last line of a connection (RFC 2812, 3.7.4).
-func errorLine(text string) *line {
-	return &line{Command: "ERROR", Params: []string{text}, Trailing: true}
+func errorLine(text string) *wire.Line {
+	return &wire.Line{Command: "ERROR", Params: []string{text}, Trailing: true}
 }

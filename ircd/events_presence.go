@@ -1,6 +1,10 @@
 package ircd
 
-import "time"
+import (
+	"time"
+
+	"directus-ircd/ircd/wire"
+)
 
 // showPresence shows what others did, all of it, since what is shown next is newer.
 // A client that reads slowly is shown no more of it than it has to know.
@@ -30,7 +34,7 @@ func (c *conn) showSomePresence() {
 }
 
 func (c *conn) showPresenceEvent(ev *presenceEvent) {
-	inChannel := c.channels[Fold(ev.channel)] != nil
+	inChannel := c.channels[wire.Fold(ev.channel)] != nil
 	switch ev.kind {
 	case joined, parted:
 		if inChannel {
@@ -71,7 +75,7 @@ func (c *conn) showInvitation(ev *presenceEvent, inChannel bool) {
 	case ev.guest.ID == c.user.ID && c.acquaintance(ev.user.ID) == Known:
 		c.showOf(ev)
 	case ev.guest.ID == c.user.ID:
-		c.send(&line{Source: c.srv.service, Command: "INVITE", Params: []string{c.nick, ev.channel}})
+		c.send(&wire.Line{Source: c.srv.service, Command: "INVITE", Params: []string{c.nick, ev.channel}})
 	case inChannel && c.caps.has(capInviteNotify) && c.acquaintance(ev.guest.ID) == Known:
 		c.showOf(ev)
 	}
@@ -91,8 +95,8 @@ const presenceCaps = capServerTime | capExtendedJoin | capAwayNotify | capSetnam
 
 // renderPresence makes the lines of a presence event; there are none for clients
 // that cannot be told of it.
-func renderPresence(ev *presenceEvent, f form, now time.Time) []line {
-	var lines []line
+func renderPresence(ev *presenceEvent, f form, now time.Time) []wire.Line {
+	var lines []wire.Line
 	switch ev.kind {
 	case joined:
 		lines = append(lines, joinLine(ev.user, ev.channel, f.caps))
@@ -102,17 +106,17 @@ func renderPresence(ev *presenceEvent, f form, now time.Time) []line {
 	case parted:
 		lines = append(lines, partLine(ev.user, ev.channel, ev.text))
 	case quit:
-		lines = append(lines, line{Source: prefixOf(ev.user), Command: "QUIT", Params: []string{ev.text}, Trailing: true})
+		lines = append(lines, wire.Line{Source: prefixOf(ev.user), Command: "QUIT", Params: []string{ev.text}, Trailing: true})
 	case awayChanged:
 		if f.caps.has(capAwayNotify) {
 			lines = append(lines, awayLine(ev.user, ev.away))
 		}
 	case renamed:
 		if f.caps.has(capSetname) {
-			lines = append(lines, line{Source: prefixOf(ev.user), Command: "SETNAME", Params: []string{ev.user.Realname}, Trailing: true})
+			lines = append(lines, wire.Line{Source: prefixOf(ev.user), Command: "SETNAME", Params: []string{ev.user.Realname}, Trailing: true})
 		}
 	case invited:
-		lines = append(lines, line{Source: prefixOf(ev.user), Command: "INVITE", Params: []string{ev.guest.Nick, ev.channel}})
+		lines = append(lines, wire.Line{Source: prefixOf(ev.user), Command: "INVITE", Params: []string{ev.guest.Nick, ev.channel}})
 	case typing:
 		if f.caps.has(capMessageTags) {
 			lines = append(lines, typingLine(ev.user, ev.channel, ev.text))
@@ -126,24 +130,24 @@ func renderPresence(ev *presenceEvent, f form, now time.Time) []line {
 
 // joinLine is a JOIN. Without extended-join the channel has a colon, by which ii
 // finds it.
-func joinLine(u User, channel string, caps capSet) line {
-	l := line{Source: prefixOf(u), Command: "JOIN", Params: []string{channel}, Trailing: true}
+func joinLine(u User, channel string, caps capSet) wire.Line {
+	l := wire.Line{Source: prefixOf(u), Command: "JOIN", Params: []string{channel}, Trailing: true}
 	if caps.has(capExtendedJoin) {
 		l.Params = []string{channel, u.ID, u.Realname}
 	}
 	return l
 }
 
-func partLine(u User, channel, reason string) line {
-	l := line{Source: prefixOf(u), Command: "PART", Params: []string{channel}}
+func partLine(u User, channel, reason string) wire.Line {
+	l := wire.Line{Source: prefixOf(u), Command: "PART", Params: []string{channel}}
 	if reason != "" {
 		l.Params, l.Trailing = []string{channel, reason}, true
 	}
 	return l
 }
 
-func awayLine(u User, text string) line {
-	l := line{Source: prefixOf(u), Command: "AWAY"}
+func awayLine(u User, text string) wire.Line {
+	l := wire.Line{Source: prefixOf(u), Command: "AWAY"}
 	if text != "" {
 		l.Params, l.Trailing = []string{text}, true
 	}
@@ -154,7 +158,7 @@ func awayLine(u User, text string) line {
 func (c *conn) showJoin(channel string, at time.Time) {
 	l := joinLine(c.user, channel, c.caps)
 	if c.caps.has(capServerTime) && !at.IsZero() {
-		l.Tags = []tag{{"time", at.UTC().Format(timeFormat)}}
+		l.Tags = []wire.Tag{{Key: "time", Value: at.UTC().Format(wire.TimeFormat)}}
 	}
 	c.sendBy(c.user, &l)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
 	irc "gopkg.in/irc.v4"
@@ -86,11 +87,11 @@ var words302 = []string{"message-tags", "server-time", "batch", "echo-message", 
 // checkBatches follows the batches of the server: each is opened once at a time,
 // closed once, and used only between.
 func checkBatches(t *testing.T, open map[string]bool, l string) {
-	tags, rest := splitTags(l)
+	tags, rest := wire.SplitTags(l)
 	if id, ok := irc.ParseTags(tags)["batch"]; ok && !open[id] {
 		t.Fatalf("in a batch that is not open: %q", l)
 	}
-	f := strings.Fields(skipSource(rest))
+	f := strings.Fields(wire.SkipSource(rest))
 	if len(f) < 2 || f[0] != "BATCH" {
 		return
 	}
@@ -117,7 +118,7 @@ func checkOutput(t *testing.T, nc net.Conn) {
 		if bytes.HasPrefix(l, []byte("@")) {
 			_, body, _ = bytes.Cut(l, []byte(" "))
 		}
-		if len(body) > maxBody || len(l)-len(body) > 2*4094+4 {
+		if len(body) > wire.MaxBody || len(l)-len(body) > 2*4094+4 {
 			t.Fatalf("a line over the limit: %q", l)
 		}
 		checkBatches(t, open, string(l))

@@ -1,6 +1,10 @@
 package ircd
 
-import "slices"
+import (
+	"slices"
+
+	"directus-ircd/ircd/wire"
+)
 
 // presenceTrack names events of which a later one makes an earlier one obsolete.
 type presenceTrack struct {
@@ -12,7 +16,7 @@ type presenceTrack struct {
 func trackOf(ev *presenceEvent) presenceTrack {
 	switch ev.kind {
 	case joined, parted:
-		return presenceTrack{ev.user.ID, joined, Fold(ev.channel)}
+		return presenceTrack{ev.user.ID, joined, wire.Fold(ev.channel)}
 	case online, offline:
 		return presenceTrack{ev.user.ID, online, ""}
 	default:

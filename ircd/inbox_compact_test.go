@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"directus-ircd/ircd/wire"
 )
 
 // presenceOf makes events of words like "a+#x" (JOIN), "a-#x" (PART), "a!" (QUIT),
@@ -78,9 +80,9 @@ func (v clientView) show(events []*presenceEvent) clientView {
 		id := ev.user.ID
 		switch ev.kind {
 		case joined:
-			v[id+" in "+Fold(ev.channel)] = ""
+			v[id+" in "+wire.Fold(ev.channel)] = ""
 		case parted:
-			delete(v, id+" in "+Fold(ev.channel))
+			delete(v, id+" in "+wire.Fold(ev.channel))
 		case quit:
 			maps.DeleteFunc(v, func(k, _ string) bool { return strings.HasPrefix(k, id+" ") })
 		case awayChanged:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // TestLabelledLines: the label of a line is read even where the line is too long
@@ -163,13 +164,15 @@ func TestOpenAnswer(t *testing.T) {
 	c := labelConn(t)
 	page := func(open func() batch) {
 		outer := open()
-		inner := c.openBatch(outer, []tag{{"msgid", "m"}}, "draft/multiline", "#c")
-		c.sendIn(inner, &line{Command: "A"})
+		inner := c.openBatch(outer, []wire.Tag{{Key: "msgid", Value: "m"}}, "draft/multiline", "#c")
+		c.sendIn(inner, &wire.Line{Command: "A"})
 		c.closeBatch(inner)
-		c.sendIn(outer, &line{Command: "B"})
+		c.sendIn(outer, &wire.Line{Command: "B"})
 		c.closeBatch(outer)
 	}
-	whole := func() batch { return c.openAnswer([]tag{{"draft/chathistory-end", ""}}, "chathistory", "#c") }
+	whole := func() batch {
+		return c.openAnswer([]wire.Tag{{Key: "draft/chathistory-end", Value: ""}}, "chathistory", "#c")
+	}
 	part := func() batch { return c.openBatch(batch{}, nil, "chathistory", "#c") }
 
 	c.beginResponse("x")

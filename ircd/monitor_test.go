@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // hide makes a user one who cannot be looked up.
@@ -141,7 +142,7 @@ func TestMonitorLimits(t *testing.T) {
 		told := make(map[string][]string)
 		for _, l := range synced(alice) {
 			f := strings.Fields(l)
-			if len(l) > maxBody {
+			if len(l) > wire.MaxBody {
 				t.Errorf("%d bytes: %s", len(l), l)
 			}
 			list := strings.TrimPrefix(f[3], ":")

@@ -3,6 +3,8 @@ package ircd
 import (
 	"context"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -27,7 +29,7 @@ func (c *conn) startPrivate(ctx context.Context) error {
 func (c *conn) follows(channel string, from, to User) bool {
 	switch {
 	case channel != "":
-		return c.channels[Fold(channel)] != nil
+		return c.channels[wire.Fold(channel)] != nil
 	case to.ID == c.user.ID:
 		return true
 	}
@@ -39,11 +41,11 @@ func (c *conn) privateMessage(ctx context.Context, nick string, out Outgoing) er
 	if !c.set.features.Private {
 		return c.noPrivateMessages(ctx, nick)
 	}
-	if !IsNick(nick) {
+	if !wire.IsNick(nick) {
 		return errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", nick)
 	}
 	out.Target = nick
-	if out.Text = CleanText(out.Text); textLines(out.Text) == nil {
+	if out.Text = wire.CleanText(out.Text); wire.Lines(out.Text) == nil {
 		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}
 	return c.store(ctx, out)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -65,7 +67,7 @@ func (c *conn) cmdNick(ctx context.Context, m *irc.Message) error {
 	if len(nick) > maxAsked {
 		c.reg.rawNick = "" // cut, it might name another account
 	}
-	if !IsNick(nick) {
+	if !wire.IsNick(nick) {
 		// The login goes on: the nick comes from the account in any case.
 		c.reply(irc.ERR_ERRONEUSNICKNAME, nick, "Erroneous nickname: the one of your account is used")
 		return c.tryRegister(ctx)
@@ -131,7 +133,7 @@ func (c *conn) welcome(ctx context.Context) error {
 	if c.nick != c.user.Nick {
 		was := c.user
 		was.Nick = c.nick
-		c.sendBy(was, &line{Command: "NICK", Params: []string{c.user.Nick}, Trailing: true})
+		c.sendBy(was, &wire.Line{Command: "NICK", Params: []string{c.user.Nick}, Trailing: true})
 		c.nick = c.user.Nick
 	}
 	c.replyPlain(irc.RPL_UMODEIS, c.userModes())
@@ -191,11 +193,11 @@ func (c *conn) greet() {
 // somebody else carries the asked one whom the client may know, it is theirs. Nothing
 // that is said or kept goes by this: its owner may be one who is not connected.
 func (c *conn) isSelf(nick string) bool {
-	key := Fold(nick)
-	if key == Fold(c.user.Nick) {
+	key := wire.Fold(nick)
+	if key == wire.Fold(c.user.Nick) {
 		return true
 	}
-	if c.asked == "" || key != Fold(c.asked) {
+	if c.asked == "" || key != wire.Fold(c.asked) {
 		return false
 	}
 	p, taken := c.srv.roster.byNick(nick)

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 // roster knows who is connected, and where they are. All connections of one
@@ -79,8 +81,8 @@ func (r *roster) attach(u User, in *inbox, away string) *member {
 	p := r.users[u.ID]
 	first := p == nil
 	if first {
-		u.Realname = clipText(u.Realname, maxRealname)
-		p = &presence{user: u, key: Fold(u.Nick), conns: make(members), signedOn: now, active: now}
+		u.Realname = wire.Clip(u.Realname, maxRealname)
+		p = &presence{user: u, key: wire.Fold(u.Nick), conns: make(members), signedOn: now, active: now}
 		r.users[u.ID] = p
 		r.nicks[p.key] = p
 		r.most = max(r.most, len(r.users))
@@ -151,7 +153,7 @@ func (r *roster) remove(p *presence, channels map[string]struct{}, quiet bool) {
 // are in it, by nick; nil without show. Everything that happens there from then on
 // reaches the inbox.
 func (r *roster) join(m *member, channel string, show func(User) string) []string {
-	key := Fold(channel)
+	key := wire.Fold(channel)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ch := r.channels[key]
@@ -175,7 +177,7 @@ func (r *roster) join(m *member, channel string, show func(User) string) []strin
 
 // part takes a connection out of a channel.
 func (r *roster) part(m *member, channel, reason string) {
-	key := Fold(channel)
+	key := wire.Fold(channel)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(m.channels, key)
@@ -188,8 +190,8 @@ func (r *roster) part(m *member, channel, reason string) {
 func (r *roster) leave(m *member, channel string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(m.channels, Fold(channel))
-	r.removeFrom(Fold(channel), m)
+	delete(m.channels, wire.Fold(channel))
+	r.removeFrom(wire.Fold(channel), m)
 }
 
 // removeFrom takes a connection out of a channel and reports whether it was the

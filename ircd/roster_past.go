@@ -3,6 +3,8 @@ package ircd
 import (
 	"slices"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -50,13 +52,13 @@ func (r *roster) remember(p *presence, channels map[string]struct{}) {
 
 // departures returns those who left under a nick, newest first.
 func (r *roster) departures(nick string) []*departed {
-	key := Fold(nick)
+	key := wire.Fold(nick)
 	oldest := time.Now().Add(-pastAge)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var list []*departed
 	for _, d := range slices.Backward(r.past) {
-		if Fold(d.Nick) == key && d.at.After(oldest) {
+		if wire.Fold(d.Nick) == key && d.at.After(oldest) {
 			list = append(list, d)
 		}
 	}

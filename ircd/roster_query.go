@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 // person is what the roster tells about a connected user.
@@ -29,7 +31,7 @@ func (p *presence) person() person {
 func (r *roster) members(channel string) []person {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := r.sorted(Fold(channel))
+	list := r.sorted(wire.Fold(channel))
 	people := make([]person, len(list))
 	for i, p := range list {
 		people[i] = p.person()
@@ -42,7 +44,7 @@ func (r *roster) members(channel string) []person {
 func (r *roster) names(channel string, show func(User) string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.namesIn(Fold(channel), show)
+	return r.namesIn(wire.Fold(channel), show)
 }
 
 // namesIn is names under the lock.
@@ -59,14 +61,14 @@ func (r *roster) namesIn(key string, show func(User) string) []string {
 func (r *roster) count(channel string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.channels[Fold(channel)])
+	return len(r.channels[wire.Fold(channel)])
 }
 
 // byNick returns a connected user.
 func (r *roster) byNick(nick string) (person, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p := r.nicks[Fold(nick)]
+	p := r.nicks[wire.Fold(nick)]
 	if p == nil {
 		return person{}, false
 	}
@@ -89,7 +91,7 @@ func (r *roster) isIn(id, channel string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.users[id]
-	return p != nil && r.channels[Fold(channel)][p] != nil
+	return p != nil && r.channels[wire.Fold(channel)][p] != nil
 }
 
 // sharing returns those of some channels that a user is in.
@@ -102,7 +104,7 @@ func (r *roster) sharing(id string, channels []string) []string {
 	}
 	var shared []string
 	for _, name := range channels {
-		if r.channels[Fold(name)][p] != nil {
+		if r.channels[wire.Fold(name)][p] != nil {
 			shared = append(shared, name)
 		}
 	}

@@ -3,6 +3,8 @@ package ircd
 import (
 	"maps"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 // setAway marks a connection as away, or here again if text is empty.
@@ -59,7 +61,7 @@ func (r *roster) rename(m *member, realname string) {
 
 // setRealname is rename under the lock.
 func (r *roster) setRealname(p *presence, realname string) {
-	realname = clipText(realname, maxRealname)
+	realname = wire.Clip(realname, maxRealname)
 	if realname == p.user.Realname {
 		return
 	}

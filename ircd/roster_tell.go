@@ -1,6 +1,10 @@
 package ircd
 
-import "maps"
+import (
+	"maps"
+
+	"directus-ircd/ircd/wire"
+)
 
 // tell puts an event into the inboxes of all others in a channel. The caller
 // holds mu.
@@ -60,7 +64,7 @@ func (r *roster) others(key string, p *presence) func(yield func(*member) bool) 
 func (r *roster) typing(m *member, channel string, ev *presenceEvent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for o := range r.others(Fold(channel), m.p) {
+	for o := range r.others(wire.Fold(channel), m.p) {
 		o.inbox.addIfRoom(ev, typingRoom)
 	}
 }
@@ -82,7 +86,7 @@ func (r *roster) typingTo(m *member, id string, ev *presenceEvent) {
 // the channel but the connection that invites. It reports whether the user was
 // told: not, if they are gone or in the channel already.
 func (r *roster) invite(m *member, id string, ev *presenceEvent) bool {
-	key := Fold(ev.channel)
+	key := wire.Fold(ev.channel)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.users[id]

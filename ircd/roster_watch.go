@@ -1,5 +1,7 @@
 package ircd
 
+import "directus-ircd/ircd/wire"
+
 // watch makes a connection wait for a nick, a folded one: it is told when the
 // user comes and goes, and what happens to them, in whatever channels they are.
 func (r *roster) watch(m *member, key string) {
@@ -40,7 +42,7 @@ func (r *roster) unwatchOne(m *member, key string) {
 // tellWatchers tells those who wait for the user of an event, but for those who
 // were told already. The caller holds mu.
 func (r *roster) tellWatchers(ev *presenceEvent, told members) {
-	for m := range r.watchers[Fold(ev.user.Nick)] {
+	for m := range r.watchers[wire.Fold(ev.user.Nick)] {
 		if _, ok := told[m]; !ok {
 			m.inbox.add(ev)
 		}

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	"github.com/rs/zerolog"
 )
 
@@ -273,7 +275,7 @@ func (s *Server) refuse(ctx context.Context, nc net.Conn, key netip.Prefix, reas
 
 // dismiss ends a connection that was not served with the reason.
 func dismiss(nc net.Conn, reason error) {
-	b := appendLine(nil, errorLine(reason.Error()))
+	b := wire.Append(nil, errorLine(reason.Error()))
 	if nc.SetWriteDeadline(time.Now().Add(flushTimeout)) != nil {
 		return
 	}
@@ -283,7 +285,7 @@ func dismiss(nc net.Conn, reason error) {
 	}
 	// What the client has begun to say is read, or it may not see the reason: see
 	// linger. The more of that, the less it is a client.
-	_, _ = io.CopyN(io.Discard, nc, maxInputTags+maxInputBody)
+	_, _ = io.CopyN(io.Discard, nc, wire.MaxInputTags+wire.MaxInputBody)
 }
 
 // handshakeTimeout is how long a client may take for the handshakes of TLS and
