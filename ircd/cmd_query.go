@@ -26,7 +26,7 @@ func (c *conn) lookup(ctx context.Context, nick string) (u *person, here bool, e
 	if err != nil || found == nil {
 		return nil, false, err
 	}
-	found.Realname = wire.Clip(found.Realname, maxRealname)
+	found.Realname = wire.Clip(found.Realname, wire.NameLen)
 	p, here := c.srv.roster.byID(found.ID)
 	if !here || c.acquaintance(found.ID) != Known {
 		return &person{User: *found}, false, nil

@@ -65,7 +65,7 @@ func (in *inbox) add(ev *presenceEvent) {
 	defer in.mu.Unlock()
 	in.events = append(in.events, ev)
 	in.compactIfMany()
-	ring(in.bell)
+	in.ring()
 }
 
 // addIfRoom is for what others can send at will: it is left out while as much as
@@ -75,7 +75,7 @@ func (in *inbox) addIfRoom(ev *presenceEvent, room int) {
 	defer in.mu.Unlock()
 	if len(in.events) < room {
 		in.events = append(in.events, ev)
-		ring(in.bell)
+		in.ring()
 	}
 }
 
@@ -103,7 +103,7 @@ func (in *inbox) putBack(events []*presenceEvent) {
 	defer in.mu.Unlock()
 	in.events = append(events, in.events...)
 	in.compactIfMany()
-	ring(in.bell)
+	in.ring()
 }
 
 // compactIfMany compacts the events if so many wait again. The caller holds mu.
@@ -111,5 +111,13 @@ func (in *inbox) compactIfMany() {
 	if len(in.events) >= in.limit {
 		in.events = compact(in.events)
 		in.limit = max(compactAt, 2*len(in.events))
+	}
+}
+
+// ring has the connection look into the inbox.
+func (in *inbox) ring() {
+	select {
+	case in.bell <- struct{}{}:
+	default:
 	}
 }

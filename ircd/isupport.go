@@ -52,7 +52,7 @@ func (s *settings) isupportTokens() []string {
 		"MODES=1",
 		fmt.Sprintf("MONITOR=%d", maxMonitor),
 		"MSGREFTYPES=msgid,timestamp",
-		fmt.Sprintf("NAMELEN=%d", maxRealname),
+		fmt.Sprintf("NAMELEN=%d", wire.NameLen),
 		"NETWORK=" + isupportEscape(s.Network),
 		fmt.Sprintf("NICKLEN=%d", wire.NickLen),
 		"PREFIX=(ov)@+",

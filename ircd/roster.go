@@ -81,7 +81,7 @@ func (r *roster) attach(u User, in *inbox, away string) *member {
 	p := r.users[u.ID]
 	first := p == nil
 	if first {
-		u.Realname = wire.Clip(u.Realname, maxRealname)
+		u.Realname = wire.Clip(u.Realname, wire.NameLen)
 		p = &presence{user: u, key: wire.Fold(u.Nick), conns: make(members), signedOn: now, active: now}
 		r.users[u.ID] = p
 		r.nicks[p.key] = p

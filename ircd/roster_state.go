@@ -61,7 +61,7 @@ func (r *roster) rename(m *member, realname string) {
 
 // setRealname is rename under the lock.
 func (r *roster) setRealname(p *presence, realname string) {
-	realname = wire.Clip(realname, maxRealname)
+	realname = wire.Clip(realname, wire.NameLen)
 	if realname == p.user.Realname {
 		return
 	}
