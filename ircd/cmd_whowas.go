@@ -2,6 +2,7 @@ package ircd
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"time"
 
@@ -26,7 +27,7 @@ func (c *conn) cmdWhowas(ctx context.Context, m *irc.Message) error {
 	}
 	count, err := strconv.Atoi(m.Param(1))
 	if err != nil || count <= 0 {
-		count = maxPast
+		count = math.MaxInt
 	}
 	for _, nick := range nicks {
 		c.whowas(ctx, nick, count)

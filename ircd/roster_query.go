@@ -114,12 +114,13 @@ func (r *roster) sharing(id string, channels []string) []string {
 type rosterStats struct {
 	users, most, channels, connections int
 	waiting                            int // the most in one inbox
+	watched                            int // nicks that somebody waits for
 }
 
 func (r *roster) stats() rosterStats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := rosterStats{users: len(r.users), most: r.most, channels: len(r.channels)}
+	s := rosterStats{users: len(r.users), most: r.most, channels: len(r.channels), watched: len(r.watchers)}
 	for _, p := range r.users {
 		s.connections += len(p.conns)
 		for m := range p.conns {

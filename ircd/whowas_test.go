@@ -49,7 +49,7 @@ func TestWhowas(t *testing.T) {
 		chat.mu.Unlock()
 		kevin.Send("WHOWAS bob")
 		kevin.Expect(":irc.test 406 kevin bob :*")
-		time.Sleep(pastAge)
+		time.Sleep(12 * time.Hour)
 		alice.Send("WHOWAS bob")
 		alice.Expect(":irc.test 406 alice bob :*")
 	})
@@ -60,7 +60,7 @@ func TestPastIsBounded(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		r := newRoster()
 		leave := func(name string) {
-			m := r.attach(testUser(name), newInbox(), "")
+			m := r.attach(User{ID: name, Nick: name}, newInbox(), "")
 			r.join(m, "#messages", nil)
 			r.detach(m, "", false)
 		}
