@@ -82,7 +82,7 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if c.caps.has(capNoImplicitNames) {
 		show = nil
 	}
-	names := c.srv.roster.join(c.member, ch.Name, show)
+	names := c.srv.roster.Join(c.member, ch.Name, show)
 	c.showJoin(ch.Name, ch.At)
 	c.monitor.doubtAll(false)
 	if err := c.markerOnJoin(ctx, ch.Name); err != nil {
@@ -122,7 +122,7 @@ func (c *conn) part(ctx context.Context, name, reason string) error {
 	}
 	c.leaveSession(ctx, ch.name)
 	delete(c.channels, wire.Fold(name))
-	c.srv.roster.part(c.member, ch.name, reason)
+	c.srv.roster.Part(c.member, ch.name, reason)
 	c.showPart(ch.name, reason)
 	c.monitor.doubtAll(true)
 	return nil
@@ -144,9 +144,9 @@ func (c *conn) showRemoval(ev *Removal) {
 	}
 	delete(c.channels, wire.Fold(ev.Channel))
 	if ev.Closed {
-		c.srv.roster.leave(c.member, ch.name)
+		c.srv.roster.Leave(c.member, ch.name)
 	} else {
-		c.srv.roster.part(c.member, ch.name, "")
+		c.srv.roster.Part(c.member, ch.name, "")
 	}
 	c.send(&wire.Line{Source: c.srv.service, Command: "KICK", Params: []string{ch.name, c.nick, ev.Reason}, Trailing: true})
 	c.monitor.doubtAll(true)
@@ -214,7 +214,7 @@ func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
 	}
 	for _, name := range names {
 		if ch := c.channels[wire.Fold(name)]; ch != nil {
-			c.sendNames(ch.name, c.srv.roster.names(ch.name, c.nameOf))
+			c.sendNames(ch.name, c.srv.roster.Names(ch.name, c.nameOf))
 		} else {
 			c.reply(irc.RPL_ENDOFNAMES, name, "End of /NAMES list")
 		}
@@ -250,8 +250,8 @@ func (c *conn) cmdKick(ctx context.Context, m *irc.Message) error {
 	if c.channels[wire.Fold(ch.Name)] == nil {
 		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", ch.Name)
 	}
-	p, ok := c.srv.roster.byNick(m.Param(1))
-	if !ok || !c.srv.roster.isIn(p.ID, ch.Name) {
+	p, ok := c.srv.roster.ByNick(m.Param(1))
+	if !ok || !c.srv.roster.IsIn(p.ID, ch.Name) {
 		return errorReply(irc.ERR_USERNOTINCHANNEL, "is not in the channel", m.Param(1), ch.Name)
 	}
 	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "There are no operators here: access is taken away where accounts are managed", ch.Name)

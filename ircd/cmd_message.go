@@ -133,7 +133,7 @@ func (c *conn) store(ctx context.Context, out Outgoing) error {
 		return refused(err, irc.ERR_CANNOTSENDTOCHAN, out.Target)
 	}
 	c.srv.count.messages.Add(1)
-	c.srv.roster.touch(c.member)
+	c.srv.roster.Touch(c.member)
 	// What was stored before is shown before. If the connection ends meanwhile, what
 	// became of this message is told all the same.
 	err = c.pollBefore(ctx, stored)
@@ -148,7 +148,7 @@ func (c *conn) store(ctx context.Context, out Outgoing) error {
 func (c *conn) cmdAway(_ context.Context, m *irc.Message) error {
 	text := wire.Clip(wire.CleanText(m.Param(0)), maxAway)
 	if c.registered {
-		c.srv.roster.setAway(c.member, text)
+		c.srv.roster.SetAway(c.member, text)
 	} else {
 		c.reg.away = text
 	}

@@ -81,7 +81,7 @@ func (c *conn) userMode(modes string) error {
 	if bot {
 		sign = '+'
 	}
-	c.srv.roster.setBot(c.member, bot)
+	c.srv.roster.SetBot(c.member, bot)
 	c.sendBy(c.user, &wire.Line{Command: "MODE", Params: []string{c.nick, string(sign) + string(botMode)}})
 	return nil
 }

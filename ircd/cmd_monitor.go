@@ -125,7 +125,7 @@ func (c *conn) checkMonitored(ctx context.Context, keys []string) (changed []str
 // or to those that are not.
 func (c *conn) monitorWord(key string, on, off []string) ([]string, []string) {
 	w := c.monitor.list[key]
-	if p, ok := c.srv.roster.byNick(w.nick); ok && w.online {
+	if p, ok := c.srv.roster.ByNick(w.nick); ok && w.online {
 		return append(on, prefixOf(p.User)), off
 	}
 	return on, append(off, w.nick)
@@ -183,7 +183,7 @@ func (c *conn) monitorAdd(ctx context.Context, nicks []string) {
 			continue
 		default:
 			c.monitor.list[key] = &monitored{nick: nick}
-			c.srv.roster.watch(c.member, key)
+			c.srv.roster.Watch(c.member, key)
 		}
 		added = append(added, key)
 	}
@@ -203,7 +203,7 @@ func (c *conn) monitorRemove(nicks []string) {
 		if c.monitor.list[key] != nil {
 			delete(c.monitor.list, key)
 			delete(c.monitor.doubtful, key)
-			c.srv.roster.unwatch(c.member, key)
+			c.srv.roster.Unwatch(c.member, key)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/ircd/presence"
 	"directus-ircd/ircd/wire"
 
 	irc "gopkg.in/irc.v4"
@@ -15,8 +16,8 @@ import (
 
 // lookup finds a user by nick, as far as the client may know them. here says whether
 // the user is connected, as far as that may be known. The user is nil if there is none.
-func (c *conn) lookup(ctx context.Context, nick string) (u *person, here bool, err error) {
-	if p, ok := c.srv.roster.byNick(nick); ok && c.sees(p.ID) {
+func (c *conn) lookup(ctx context.Context, nick string) (u *presence.Person, here bool, err error) {
+	if p, ok := c.srv.roster.ByNick(nick); ok && c.sees(p.ID) {
 		return &p, true, nil
 	}
 	if !wire.IsNick(nick) {
@@ -27,9 +28,9 @@ func (c *conn) lookup(ctx context.Context, nick string) (u *person, here bool, e
 		return nil, false, err
 	}
 	found.Realname = wire.Clip(found.Realname, wire.NameLen)
-	p, here := c.srv.roster.byID(found.ID)
+	p, here := c.srv.roster.ByID(found.ID)
 	if !here || c.acquaintance(found.ID) != Known {
-		return &person{User: *found}, false, nil
+		return &presence.Person{User: *found}, false, nil
 	}
 	if !c.sees(found.ID) {
 		p.User = *found
@@ -47,17 +48,17 @@ func (c *conn) joinedNames() []string {
 }
 
 // visible lists the connected users whom the client may know of, by nick.
-func (c *conn) visible() []person {
-	seen := make(map[string]person)
+func (c *conn) visible() []presence.Person {
+	seen := make(map[string]presence.Person)
 	for _, name := range c.joinedNames() {
-		for _, p := range c.srv.roster.members(name) {
+		for _, p := range c.srv.roster.Members(name) {
 			seen[wire.Fold(p.Nick)] = p
 		}
 	}
-	if p, ok := c.srv.roster.byID(c.user.ID); ok {
+	if p, ok := c.srv.roster.ByID(c.user.ID); ok {
 		seen[wire.Fold(p.Nick)] = p
 	}
-	list := make([]person, 0, len(seen))
+	list := make([]presence.Person, 0, len(seen))
 	for _, key := range slices.Sorted(maps.Keys(seen)) {
 		list = append(list, seen[key])
 	}
@@ -109,7 +110,7 @@ func (c *conn) whois(ctx context.Context, nick string) error {
 	return nil
 }
 
-func (c *conn) whoisReply(p *person, here bool) {
+func (c *conn) whoisReply(p *presence.Person, here bool) {
 	c.reply(irc.RPL_WHOISUSER, p.Nick, p.Username, p.Host, "*", p.Realname)
 	if shared := c.sharedChannels(p.ID); len(shared) > 0 {
 		c.replyList(irc.RPL_WHOISCHANNELS, shared, p.Nick)
@@ -141,7 +142,7 @@ func (c *conn) whoisReply(p *person, here bool) {
 }
 
 // idleSeconds is the time since a user's last message.
-func idleSeconds(p *person) string {
+func idleSeconds(p *presence.Person) string {
 	if p.Active.IsZero() {
 		return "0"
 	}
@@ -150,8 +151,8 @@ func idleSeconds(p *person) string {
 
 // find finds a user who is connected, as far as lookup would show them. An error
 // means that the backend could not say whether the client may know them.
-func (c *conn) find(ctx context.Context, nick string) (p person, ok bool, err error) {
-	p, ok = c.srv.roster.byNick(nick)
+func (c *conn) find(ctx context.Context, nick string) (p presence.Person, ok bool, err error) {
+	p, ok = c.srv.roster.ByNick(nick)
 	if !ok || c.sees(p.ID) {
 		return p, ok, nil
 	}
@@ -162,13 +163,13 @@ func (c *conn) find(ctx context.Context, nick string) (p person, ok bool, err er
 // connected is find for a command that takes what it gets: whoever cannot be
 // asked about is not there. The client itself is found by the nick that it asked
 // for, too.
-func (c *conn) connected(ctx context.Context, nick string) (p person, ok bool) {
+func (c *conn) connected(ctx context.Context, nick string) (p presence.Person, ok bool) {
 	p, ok, err := c.find(ctx, nick)
 	if err != nil {
 		c.log.Debug().Err(err).Msg("look up a connected user")
 	}
 	if !ok && c.isSelf(nick) {
-		p, ok = c.srv.roster.byID(c.user.ID)
+		p, ok = c.srv.roster.ByID(c.user.ID)
 		p.Nick = nick
 	}
 	return p, ok

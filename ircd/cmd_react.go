@@ -31,7 +31,7 @@ func (c *conn) react(ctx context.Context, target string, tags map[string]string)
 	if err != nil {
 		return err
 	}
-	c.srv.roster.touch(c.member)
+	c.srv.roster.Touch(c.member)
 	err = c.poll(ctx) // what was said before is shown before
 	if c.caps.has(capEchoMessage) && stored != nil {
 		c.showReaction(stored)

@@ -19,7 +19,7 @@ func (c *conn) otherServer(name string) error {
 	if name == "" || wire.Match(name, c.srv.source) || c.isSelf(name) {
 		return nil
 	}
-	if p, ok := c.srv.roster.byNick(name); ok && c.sees(p.ID) {
+	if p, ok := c.srv.roster.ByNick(name); ok && c.sees(p.ID) {
 		return nil
 	}
 	return errorReply(irc.ERR_NOSUCHSERVER, "No such server", name)
@@ -31,14 +31,14 @@ func (c *conn) cmdLusers(context.Context, *irc.Message) error {
 }
 
 func (c *conn) sendLusers() {
-	s := c.srv.roster.stats()
-	here, most := strconv.Itoa(s.users), strconv.Itoa(s.most)
-	c.reply(irc.RPL_LUSERCLIENT, fmt.Sprintf("There are %d users and 0 invisible on 1 server", s.users))
-	if n := c.srv.slots.len() - s.connections; n > 0 {
+	s := c.srv.roster.Stats()
+	here, most := strconv.Itoa(s.Users), strconv.Itoa(s.Most)
+	c.reply(irc.RPL_LUSERCLIENT, fmt.Sprintf("There are %d users and 0 invisible on 1 server", s.Users))
+	if n := c.srv.slots.len() - s.Connections; n > 0 {
 		c.reply(irc.RPL_LUSERUNKNOWN, strconv.Itoa(n), "connections that have not logged in yet")
 	}
-	c.reply(irc.RPL_LUSERCHANNELS, strconv.Itoa(s.channels), "channels formed")
-	c.reply(irc.RPL_LUSERME, fmt.Sprintf("I have %d clients and 0 servers", s.connections))
+	c.reply(irc.RPL_LUSERCHANNELS, strconv.Itoa(s.Channels), "channels formed")
+	c.reply(irc.RPL_LUSERME, fmt.Sprintf("I have %d clients and 0 servers", s.Connections))
 	c.reply(wire.RPL_LOCALUSERS, here, most, fmt.Sprintf("Current local users %s, max %s", here, most))
 	c.reply(wire.RPL_GLOBALUSERS, here, most, fmt.Sprintf("Current global users %s, max %s", here, most))
 }
@@ -152,7 +152,7 @@ func (c *conn) cmdList(ctx context.Context, m *irc.Message) error {
 	c.reply(irc.RPL_LISTSTART, "Channel", "Users  Name")
 	for _, ch := range list {
 		// Some clients do not show a channel of nobody, which is why none is.
-		if n := max(c.srv.roster.count(ch.Name), 1); listed(m.Param(0), ch.Name, n) {
+		if n := max(c.srv.roster.Count(ch.Name), 1); listed(m.Param(0), ch.Name, n) {
 			c.reply(irc.RPL_LIST, ch.Name, strconv.Itoa(n), ch.Topic)
 		}
 		if err := c.flush(ctx); err != nil {

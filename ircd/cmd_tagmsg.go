@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/ircd/presence"
 	"directus-ircd/ircd/wire"
 
 	irc "gopkg.in/irc.v4"
@@ -79,7 +80,7 @@ func (c *conn) typing(ctx context.Context, target, state string) error {
 	if err != nil || !c.mayType(target) {
 		return err
 	}
-	c.srv.roster.typing(c.member, ch.name, c.typingEvent(ch.name, state))
+	c.srv.roster.Typing(c.member, ch.name, c.typingEvent(ch.name, state))
 	c.echoTyping(ch.name, state)
 	return nil
 }
@@ -88,17 +89,17 @@ func (c *conn) typing(ctx context.Context, target, state string) error {
 // such a one at all. It says nothing about who is there and who is not: a client
 // that is typing has not sent anything yet.
 func (c *conn) typingPrivate(ctx context.Context, nick, state string) {
-	if _, here := c.srv.roster.byNick(nick); !here || !c.set.features.Private || !c.mayType(nick) {
+	if _, here := c.srv.roster.ByNick(nick); !here || !c.set.features.Private || !c.mayType(nick) {
 		return
 	}
 	if p, ok := c.connected(ctx, nick); ok {
-		c.srv.roster.typingTo(c.member, p.ID, c.typingEvent("", state))
+		c.srv.roster.TypingTo(c.member, p.ID, c.typingEvent("", state))
 		c.echoTyping(p.Nick, state)
 	}
 }
 
-func (c *conn) typingEvent(channel, state string) *presenceEvent {
-	return &presenceEvent{kind: typing, user: c.user, channel: channel, text: state}
+func (c *conn) typingEvent(channel, state string) *presence.Event {
+	return &presence.Event{Kind: presence.Typing, User: c.user, Channel: channel, Text: state}
 }
 
 func (c *conn) echoTyping(target, state string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"directus-ircd/ircd/presence"
 	"directus-ircd/ircd/wire"
 
 	irc "gopkg.in/irc.v4"
@@ -88,7 +89,7 @@ func (c *conn) whoChannels(ctx context.Context, q whoQuery) error {
 		if ch == nil {
 			continue
 		}
-		for _, p := range c.srv.roster.members(ch.name) {
+		for _, p := range c.srv.roster.Members(ch.name) {
 			c.whoReply(q, ch.name, &p, true)
 		}
 		if err := c.flush(ctx); err != nil {
@@ -100,7 +101,7 @@ func (c *conn) whoChannels(ctx context.Context, q whoQuery) error {
 
 // whoMatches reports whether a mask fits somebody: anything about them, or what
 // the flags name.
-func (c *conn) whoMatches(q whoQuery, p *person) bool {
+func (c *conn) whoMatches(q whoQuery, p *presence.Person) bool {
 	flags := q.flags
 	if !q.restricted() {
 		flags = "nuhsr"
@@ -142,7 +143,7 @@ func (c *conn) anyChannel(id string) string {
 }
 
 // whoReply sends 352, or 354 for WHOX.
-func (c *conn) whoReply(q whoQuery, channel string, p *person, here bool) {
+func (c *conn) whoReply(q whoQuery, channel string, p *presence.Person, here bool) {
 	flags := "H"
 	if !here || p.Away != "" {
 		flags = "G"

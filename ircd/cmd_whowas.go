@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"directus-ircd/ircd/presence"
 	"directus-ircd/ircd/wire"
 
 	irc "gopkg.in/irc.v4"
@@ -45,7 +46,7 @@ func (c *conn) whowas(ctx context.Context, nick string, count int) {
 	}
 	for _, d := range list[:min(len(list), count)] {
 		c.reply(irc.RPL_WHOWASUSER, d.Nick, d.Username, d.Host, "*", d.Realname)
-		c.reply(irc.RPL_WHOISSERVER, d.Nick, c.srv.source, c.srv.dateOf(d.at).In(c.set.Location).Format(time.RFC1123Z))
+		c.reply(irc.RPL_WHOISSERVER, d.Nick, c.srv.source, c.srv.dateOf(d.At).In(c.set.Location).Format(time.RFC1123Z))
 		c.reply(wire.RPL_WHOISACCOUNT, d.Nick, d.ID, "was logged in as")
 	}
 	c.reply(irc.RPL_ENDOFWHOWAS, nick, "End of WHOWAS")
@@ -53,11 +54,11 @@ func (c *conn) whowas(ctx context.Context, nick string, count int) {
 
 // knownDepartures returns those who left under a nick and whom the client may
 // know. The backend is asked once at most, and only if somebody did.
-func (c *conn) knownDepartures(ctx context.Context, nick string) []*departed {
-	var known []*departed
+func (c *conn) knownDepartures(ctx context.Context, nick string) []*presence.Departed {
+	var known []*presence.Departed
 	var found *User
 	asked := false
-	for _, d := range c.srv.roster.departures(nick) {
+	for _, d := range c.srv.roster.Departures(nick) {
 		if c.metIn(d) {
 			known = append(known, d)
 			continue
@@ -80,9 +81,9 @@ func (c *conn) knownDepartures(ctx context.Context, nick string) []*departed {
 
 // metIn reports whether the client saw somebody leave a channel that it is still in, or
 // is their own user.
-func (c *conn) metIn(d *departed) bool {
+func (c *conn) metIn(d *presence.Departed) bool {
 	for key, ch := range c.channels {
-		if _, ok := d.channels[key]; ok && !ch.since.After(d.at) {
+		if _, ok := d.Channels[key]; ok && !ch.since.After(d.At) {
 			return true
 		}
 	}

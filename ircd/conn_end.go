@@ -192,7 +192,7 @@ func (c *conn) refuse(in *inbound, reason string) {
 // leave is the end of what the connection has beside itself.
 func (c *conn) leave(ctx context.Context, end *closing, deadline time.Time) {
 	if c.member != nil {
-		c.srv.roster.detach(c.member, end.quit, ctx.Err() != nil)
+		c.srv.roster.Detach(c.member, end.quit, ctx.Err() != nil)
 		c.srv.count.registered.Add(-1)
 	}
 	if c.session == nil {

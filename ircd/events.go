@@ -123,7 +123,7 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 		c.monitor.doubtAll(true)
 		c.monitor.doubtAll(false)
 	case *Profile:
-		c.srv.roster.rename(c.member, ev.Realname)
+		c.srv.roster.Rename(c.member, ev.Realname)
 		c.showPresence()
 	}
 	return nil

@@ -51,14 +51,14 @@ func TestMonitor(t *testing.T) {
 		expectAll(t, synced(alice), nil)
 		alice.Send("MONITOR + kevin", "MONITOR C", "MONITOR L", "MONITOR S")
 		expectAll(t, synced(alice), []string{":irc.test 731 alice :kevin", ":irc.test 733 alice :End of MONITOR list"})
-		if n := s.roster.stats().watched; n != 0 {
+		if n := s.roster.Stats().Watched; n != 0 {
 			t.Errorf("%d nicks are still waited for", n)
 		}
 		alice.Send("MONITOR + bob,kevin")
 		synced(alice)
 		alice.Close()
 		synctest.Wait()
-		if n := s.roster.stats().watched; n != 0 {
+		if n := s.roster.Stats().Watched; n != 0 {
 			t.Errorf("%d nicks are waited for by nobody", n)
 		}
 	})

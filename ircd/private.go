@@ -3,6 +3,7 @@ package ircd
 import (
 	"context"
 
+	"directus-ircd/ircd/presence"
 	"directus-ircd/ircd/wire"
 
 	irc "gopkg.in/irc.v4"
@@ -90,11 +91,11 @@ func (c *conn) showSent(m *Message) {
 // awayRecipient returns who gets a private message and is away, of which its sender
 // is told; nil if there is nothing to tell. A NOTICE is not answered (RFC 2812,
 // 3.3.2).
-func (c *conn) awayRecipient(m *Message) *person {
+func (c *conn) awayRecipient(m *Message) *presence.Person {
 	if m.Target != "" || m.Kind == Notice || m.To.ID == c.user.ID {
 		return nil
 	}
-	if p, here := c.srv.roster.byID(m.To.ID); here && p.Away != "" && c.acquaintance(p.ID) == Known {
+	if p, here := c.srv.roster.ByID(m.To.ID); here && p.Away != "" && c.acquaintance(p.ID) == Known {
 		return &p
 	}
 	return nil

@@ -149,7 +149,7 @@ func TestBot(t *testing.T) {
 		bot.Send("MODE alice +B", "QUIT")
 		bot.Closed()
 		synctest.Wait()
-		if s.roster.isBot("id-alice") || s.roster.isBot("id-bob") {
+		if s.roster.IsBot("id-alice") || s.roster.IsBot("id-bob") {
 			t.Error("there are bots left")
 		}
 	})

@@ -115,11 +115,11 @@ func (c *conn) tryRegister(ctx context.Context) error {
 func (c *conn) welcome(ctx context.Context) error {
 	c.endResponse() // what completes a registration is not answered by it
 	c.registered = true
-	c.member = c.srv.roster.attach(c.user, c.inbox, c.reg.away)
+	c.member = c.srv.roster.Attach(c.user, c.inbox, c.reg.away)
 	c.reg = registration{begun: true, cap302: c.reg.cap302}
-	c.user = c.member.user
+	c.user = c.member.User
 	if c.listen.Secure {
-		c.srv.roster.setSecure(c.member)
+		c.srv.roster.SetSecure(c.member)
 	}
 	c.srv.count.registered.Add(1)
 	nick := c.user.Nick
@@ -200,6 +200,6 @@ func (c *conn) isSelf(nick string) bool {
 	if c.asked == "" || key != wire.Fold(c.asked) {
 		return false
 	}
-	p, taken := c.srv.roster.byNick(nick)
+	p, taken := c.srv.roster.ByNick(nick)
 	return !taken || c.acquaintance(p.ID) != Known
 }

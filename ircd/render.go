@@ -149,6 +149,6 @@ func (c *conn) form(old bool) form {
 
 // by completes a form for what a user says.
 func (c *conn) by(u User, f form) form {
-	f.bot = f.caps.has(capMessageTags) && c.srv.roster.isBot(u.ID)
+	f.bot = f.caps.has(capMessageTags) && c.srv.roster.IsBot(u.ID)
 	return f
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/ircd/presence"
 	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
@@ -109,14 +110,14 @@ type Server struct {
 	source   string // the name
 	service  string // the mask of ServiceNotice
 
-	roster *roster
+	roster *presence.Roster
 	spare  buffers
 	// Those that were shown last.
 	memo       renderMemo
 	messages   *renderCache[messageValue]
 	redactions *renderCache[Redaction]
 	reactions  *renderCache[Reaction]
-	presence   *renderCache[*presenceEvent]
+	presence   *renderCache[*presence.Event]
 	logins     *logins
 	count      counters
 	nextID     atomic.Uint64
@@ -152,9 +153,9 @@ func NewServer(be Backend, opts Options) *Server {
 		memo:       renderMemo{seed: maphash.MakeSeed()},
 		messages:   newRenderCache(func(m messageValue) int { return len(m.Text) + len(m.quote.Text) }),
 		redactions: newRenderCache(func(r Redaction) int { return len(r.Text) }),
-		presence:   newRenderCache(func(*presenceEvent) int { return 0 }),
+		presence:   newRenderCache(func(*presence.Event) int { return 0 }),
 		reactions:  newRenderCache(func(r Reaction) int { return len(r.Text) }),
-		roster:     newRoster(),
+		roster:     presence.NewRoster(),
 		slots:      newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
 		reconnects: newReconnects(opts.Limits.ReconnectsPerMinute),
 		refusal:    make(chan struct{}, maxRefusals),
@@ -310,12 +311,12 @@ func handshake(ctx context.Context, nc net.Conn) error {
 
 // Stats returns the numbers of this moment.
 func (s *Server) Stats() Stats {
-	c, roster := &s.count, s.roster.stats()
+	c, roster := &s.count, s.roster.Stats()
 	return Stats{
 		Connections: s.slots.len(),
 		Registered:  int(c.registered.Load()),
-		Users:       roster.users,
-		Waiting:     roster.waiting,
+		Users:       roster.Users,
+		Waiting:     roster.Waiting,
 		Accepted:    c.accepted.Load(),
 		Refused:     c.refused.Load(),
 		Logins:      c.logins.Load(),

@@ -1,35 +1,35 @@
-package ircd
+package presence
 
 import "sync"
 
-// presenceKind tells the presence events apart.
-type presenceKind int
+// Kind tells the presence events apart.
+type Kind int
 
 const (
-	joined presenceKind = iota
-	parted
-	quit
-	awayChanged
-	renamed
-	online  // for those who wait for the nick
-	offline // the same
-	invited
-	typing
+	Joined Kind = iota
+	Parted
+	Quit
+	AwayChanged
+	Renamed
+	Online  // for those who wait for the nick
+	Offline // the same
+	Invited
+	Typing
 )
 
-// presenceEvent is something that others see of a user. It is immutable and
+// Event is something that others see of a user. It is immutable and
 // shared by all who are told.
-type presenceEvent struct {
-	kind    presenceKind
-	user    User
-	channel string // joined, parted, invited, typing: empty if to the user alone
-	text    string // parted, quit: the reason; typing: the state
-	away    string // joined, awayChanged: the away message, empty if here
-	guest   User   // invited: who is
-	watched bool   // awayChanged, renamed: for those who share no channel, but wait for the nick
-	// in are the folded names of the channels that the user was in, of awayChanged,
+type Event struct {
+	Kind    Kind
+	User    User
+	Channel string // joined, parted, invited, typing: empty if to the user alone
+	Text    string // parted, quit: the reason; typing: the state
+	Away    string // joined, awayChanged: the away message, empty if here
+	Guest   User   // invited: who is
+	Watched bool   // awayChanged, renamed: for those who share no channel, but wait for the nick
+	// In are the folded names of the channels that the user was in, of awayChanged,
 	// renamed and quit: who has left them all since is not to see it any more.
-	in map[string]struct{}
+	In map[string]struct{}
 }
 
 const (
@@ -43,24 +43,24 @@ const (
 	inviteRoom = 4096
 )
 
-// inbox brings presence events to a connection. Nobody ever waits at it. What a
+// Inbox brings presence events to a connection. Nobody ever waits at it. What a
 // command that waits for the backend, or a client that reads slowly, leaves in it
 // is compacted: its size is bounded by the users and channels that there are, not
 // by how often somebody comes and goes.
-type inbox struct {
-	bell chan struct{} // rung by add, and when the client has read what held the events up; cap 1
+type Inbox struct {
+	Bell chan struct{} // rung by add, and when the client has read what held the events up; cap 1
 
-	mu     sync.Mutex       // a leaf lock
-	events []*presenceEvent // guarded by mu
-	limit  int              // guarded by mu: as many are compacted
+	mu     sync.Mutex // a leaf lock
+	events []*Event   // guarded by mu
+	limit  int        // guarded by mu: as many are compacted
 }
 
-func newInbox() *inbox {
-	return &inbox{bell: make(chan struct{}, 1), limit: compactAt}
+func NewInbox() *Inbox {
+	return &Inbox{Bell: make(chan struct{}, 1), limit: compactAt}
 }
 
 // add is for events of which the last ones say it all, see compact.
-func (in *inbox) add(ev *presenceEvent) {
+func (in *Inbox) add(ev *Event) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.events = append(in.events, ev)
@@ -70,7 +70,7 @@ func (in *inbox) add(ev *presenceEvent) {
 
 // addIfRoom is for what others can send at will: it is left out while as much as
 // room waits already.
-func (in *inbox) addIfRoom(ev *presenceEvent, room int) {
+func (in *Inbox) addIfRoom(ev *Event, room int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if len(in.events) < room {
@@ -79,8 +79,8 @@ func (in *inbox) addIfRoom(ev *presenceEvent, room int) {
 	}
 }
 
-// take returns what waits, oldest first; compacted for a client that is behind.
-func (in *inbox) take(behind bool) []*presenceEvent {
+// Take returns what waits, oldest first; compacted for a client that is behind.
+func (in *Inbox) Take(behind bool) []*Event {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	events := in.events
@@ -91,14 +91,14 @@ func (in *inbox) take(behind bool) []*presenceEvent {
 	return events
 }
 
-func (in *inbox) len() int {
+func (in *Inbox) len() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return len(in.events)
 }
 
-// putBack returns the end of what was taken, which is for another time.
-func (in *inbox) putBack(events []*presenceEvent) {
+// PutBack returns the end of what was taken, which is for another time.
+func (in *Inbox) PutBack(events []*Event) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.events = append(events, in.events...)
@@ -107,7 +107,7 @@ func (in *inbox) putBack(events []*presenceEvent) {
 }
 
 // compactIfMany compacts the events if so many wait again. The caller holds mu.
-func (in *inbox) compactIfMany() {
+func (in *Inbox) compactIfMany() {
 	if len(in.events) >= in.limit {
 		in.events = compact(in.events)
 		in.limit = max(compactAt, 2*len(in.events))
@@ -115,9 +115,9 @@ func (in *inbox) compactIfMany() {
 }
 
 // ring has the connection look into the inbox.
-func (in *inbox) ring() {
+func (in *Inbox) ring() {
 	select {
-	case in.bell <- struct{}{}:
+	case in.Bell <- struct{}{}:
 	default:
 	}
 }
