@@ -6,6 +6,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // backlog is what a client is shown of the time before it came.
@@ -107,7 +108,7 @@ func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.
 // it was lost, and the client is shown it when that is back. A device has nothing of a backlog
 // before it has all, and false says that it is to come back.
 func (s *session) breakOff(j *joined, left []found, shown map[string]collection.Digest) bool {
-	if j.visit != nil || s.joined[ircd.Fold(j.Name)] != j || len(shown)-len(left) >= maxBehind/2 {
+	if j.visit != nil || s.joined[wire.Fold(j.Name)] != j || len(shown)-len(left) >= maxBehind/2 {
 		return false
 	}
 	j.due, j.since, j.sinceAt, j.live = true, left[0].row.Date, time.Now(), map[string]struct{}{}

@@ -11,9 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
+	"directus-ircd/ircd/wire"
 
-	"directus-ircd/ircd"
+	"github.com/google/uuid"
 )
 
 const (
@@ -61,7 +61,7 @@ func newCensus(seed maphash.Seed, people []person, all bool) *census {
 	return c
 }
 
-func (c *census) hash(base string) uint64 { return maphash.String(c.seed, ircd.Fold(base)) }
+func (c *census) hash(base string) uint64 { return maphash.String(c.seed, wire.Fold(base)) }
 
 // of lists those whose name makes a nick.
 func (c *census) of(base string) []string {

@@ -14,6 +14,7 @@ import (
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // restarts is a chat whose daemon comes and goes, and who had which nick in all of its
@@ -99,7 +100,7 @@ func (r *restarts) enter(id string) ircd.Session {
 // had notes that a user was shown by a nick.
 func (r *restarts) had(id, nick string) {
 	r.t.Helper()
-	nick = ircd.Fold(nick)
+	nick = wire.Fold(nick)
 	if other := r.owners[nick]; other != "" && other != id {
 		r.t.Errorf("%s was %s and is now %s", nick, other, id)
 	}
@@ -116,7 +117,7 @@ func (r *restarts) find(s ircd.Session, nick string) (id string) {
 	if u == nil {
 		return ""
 	}
-	if ircd.Fold(u.Nick) != ircd.Fold(nick) {
+	if wire.Fold(u.Nick) != wire.Fold(nick) {
 		r.t.Errorf("%s is found as %s", nick, u.Nick)
 	}
 	r.had(u.ID, u.Nick)
@@ -286,7 +287,7 @@ func TestNickOfTheKilled(t *testing.T) {
 				r.kill()
 				r.rename(ada, "Augusta")
 				other := r.add("", "Adá")
-				if nick := r.enter(other).User().Nick; ircd.Fold(nick) == "ada" {
+				if nick := r.enter(other).User().Nick; wire.Fold(nick) == "ada" {
 					t.Error("the nick went to another")
 				}
 			})

@@ -6,6 +6,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // company knows which users are in which channels. Who shares a channel with somebody
@@ -22,10 +23,10 @@ func newCompany() *company { return &company{in: map[string]map[string]int{}} }
 func (c *company) enter(channel, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	users := c.in[ircd.Fold(channel)]
+	users := c.in[wire.Fold(channel)]
 	if users == nil {
 		users = map[string]int{}
-		c.in[ircd.Fold(channel)] = users
+		c.in[wire.Fold(channel)] = users
 	}
 	users[id]++
 }
@@ -33,12 +34,12 @@ func (c *company) enter(channel, id string) {
 func (c *company) leave(channel, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	users := c.in[ircd.Fold(channel)]
+	users := c.in[wire.Fold(channel)]
 	if users[id]--; users[id] <= 0 {
 		delete(users, id)
 	}
 	if len(users) == 0 {
-		delete(c.in, ircd.Fold(channel))
+		delete(c.in, wire.Fold(channel))
 	}
 }
 
@@ -46,7 +47,7 @@ func (c *company) leave(channel, id string) {
 func (c *company) isIn(channel, id string) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.in[ircd.Fold(channel)][id] > 0
+	return c.in[wire.Fold(channel)][id] > 0
 }
 
 // meet reports whether two users share a channel.

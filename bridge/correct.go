@@ -10,6 +10,7 @@ import (
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // maxOwnRows is how many of the user's latest rows are looked at for the last
@@ -74,10 +75,10 @@ func correctedText(c text.Substitution, last collection.Row, to addressee) (stri
 func corrected(c text.Substitution, r collection.Row, ch *collection.Channel) (made string, found int) {
 	if ch.Format != text.HTML {
 		stored := c
-		if words := strings.TrimSpace(ircd.CleanText(c.New)); text.Visible(words) {
-			stored.New = strings.Replace(ircd.CleanText(c.New), words, ch.Format.FromIRC(words), 1)
+		if words := strings.TrimSpace(wire.CleanText(c.New)); text.Visible(words) {
+			stored.New = strings.Replace(wire.CleanText(c.New), words, ch.Format.FromIRC(words), 1)
 		} else {
-			stored.New = text.Unformatted(ircd.CleanText(c.New))
+			stored.New = text.Unformatted(wire.CleanText(c.New))
 		}
 		if made, found = stored.Apply(r.Text); found != 0 {
 			return made, found

@@ -10,6 +10,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 var errPrivateFields = errors.New("private messages: collection and the fields text, author, recipient and date are needed")
@@ -71,7 +72,7 @@ func because(err error) string {
 	if !ok || e.Code == "" || e.Message == "" {
 		return ""
 	}
-	text := strings.Join(strings.Fields(ircd.CleanText(e.Message)), " ")
+	text := strings.Join(strings.Fields(wire.CleanText(e.Message)), " ")
 	if len(text) > maxBecause {
 		text = strings.ToValidUTF8(text[:maxBecause], "") + "…"
 	}

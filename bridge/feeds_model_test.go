@@ -73,6 +73,7 @@ func newFeedsModel(t *testing.T, seed uint64) *feedsModel {
 		group: &collection.Group{Collection: "messages", Common: true, Channels: []*collection.Channel{{Config: collection.Config{Name: "#messages"}}}},
 	}
 	m.group.Prepare()
+	m.group.Dates = &collection.Dates{}
 	m.account = modelAccount(t)
 	for range 3 {
 		m.members = append(m.members, modelMember(m.feeds, m.account, allRights))

@@ -6,7 +6,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // mentioning writes those whom a message mentions by id, where the channel wants
@@ -29,14 +29,14 @@ func (s *session) mentioning(ctx context.Context, c *collection.Channel, said st
 					return err
 				}
 				if u != nil && collection.IsUUID(u.ID) {
-					ids[ircd.Fold(nick)] = u.ID
+					ids[wire.Fold(nick)] = u.ID
 				}
 			}
 			return nil
 		})
 	}
 	return text.StoreMentions(said, func(nick string) (string, bool) {
-		id, ok := ids[ircd.Fold(nick)]
+		id, ok := ids[wire.Fold(nick)]
 		return id, ok
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // historyTimeout bounds all that one request for history asks of Directus, and
@@ -107,10 +108,10 @@ type historian struct {
 
 // historian finds out what a target is. The error is an *ircd.Error.
 func (s *session) historian(ctx context.Context, target string) (*historian, error) {
-	if c := s.plan.channels[ircd.Fold(target)]; c != nil {
+	if c := s.plan.channels[wire.Fold(target)]; c != nil {
 		return s.historyOf(c), nil
 	}
-	if s.plan.private == nil || !ircd.IsNick(target) {
+	if s.plan.private == nil || !wire.IsNick(target) {
 		return nil, noHistory(target, nil)
 	}
 	u, err := s.Lookup(ctx, target)
@@ -133,7 +134,7 @@ func (s *session) historyOf(c *collection.Channel) *historian {
 		h.groups = slices.DeleteFunc(slices.Clone(s.plan.groups[c]), func(g *collection.Group) bool { return len(g.Channels) > 1 })
 	}
 	h.end, h.until = s.pageEnds[c], math.MaxInt64
-	if j := s.joined[ircd.Fold(c.Name)]; j != nil && j.Channel == c {
+	if j := s.joined[wire.Fold(c.Name)]; j != nil && j.Channel == c {
 		h.feed, h.until, h.early = j.view.feed, j.come, j.early
 		h.groups = slices.DeleteFunc(h.groups, func(g *collection.Group) bool { return g.Fields != h.feed.group.Fields })
 		if len(h.groups) == 0 { // the channel is on its way to another configuration

@@ -12,6 +12,11 @@ const (
 	// until more is known, and maxPatience the most.
 	firstPatience = 20 * time.Millisecond
 	maxPatience   = 100 * time.Millisecond
+	// leastPatience is the shortest wait, and regained the time that makes one wait in
+	// vain forgotten: where most rows have a gap before them, the collection is read once
+	// in so long.
+	leastPatience = time.Millisecond
+	regained      = 4 * time.Second
 	// maxMissing is how many keys may be missing in a row; more is an import, or
 	// keys that do not count.
 	maxMissing = 64
@@ -29,14 +34,17 @@ const (
 //
 // How long is learnt. What never comes, because the user may not read it or it was
 // never stored, is waited for half as long the next time, down to nothing; what
-// comes too late makes the patience twice its delay, and a long row without a gap
-// brings back the first one. Of a part of a collection, by a filter or by rights, most
-// rows have a gap before them: there nothing waits soon, until one was late.
+// comes too late makes the patience twice its delay. A long row without a gap brings
+// back the first one, and so does a reading that has found what was missing; in some
+// seconds without a wait in vain the next wait becomes twice as long again. Of a part of
+// a collection, by a filter or by rights, most rows may have a gap before them: there few
+// of them wait, until one was late.
 type holdback struct {
 	next     uint64 // the key expected next; 0: not known
 	held     []heldRow
 	patience time.Duration
-	row      int // rows since the last gap
+	row      int       // rows since the last gap
+	vain     time.Time // when a wait was in vain last, or some of it was forgotten
 	skipped  []skip
 }
 
@@ -50,6 +58,7 @@ type heldRow struct {
 type skip struct {
 	from, to uint64    // to is not among them
 	at       time.Time // when the row behind them came
+	found    bool      // a reading has found one of them
 }
 
 func newHoldback() holdback { return holdback{patience: firstPatience} }
@@ -81,10 +90,11 @@ func (h *holdback) due(now time.Time) (turn []collection.Row, missing bool) {
 	for len(h.held) > 0 {
 		front := h.held[0]
 		if front.key > h.next && h.isWorthIt(front.key) {
+			h.regain(now)
 			if now.Before(h.deadline()) {
 				break
 			}
-			if h.skip(front) {
+			if h.skip(front, now) {
 				return turn, true
 			}
 		}
@@ -115,14 +125,24 @@ func (h *holdback) deadline() time.Time {
 	return first.Add(h.patience)
 }
 
+// regain gives patience back for the time in which nothing was waited for in vain.
+func (h *holdback) regain(now time.Time) {
+	for h.patience < firstPatience && now.Sub(h.vain) >= regained {
+		h.patience = min(max(2*h.patience, leastPatience), firstPatience)
+		h.vain = h.vain.Add(regained)
+	}
+}
+
 // skip gives up what is missing before a row; true if it was waited for.
-func (h *holdback) skip(front heldRow) (waited bool) {
-	h.skipped = append(h.skipped, skip{h.next, front.key, front.at})
+func (h *holdback) skip(front heldRow, now time.Time) (waited bool) {
+	h.skipped = append(h.skipped, skip{from: h.next, to: front.key, at: front.at})
 	if len(h.skipped) > maxSkipped {
 		h.skipped = h.skipped[1:]
 	}
-	waited = h.patience > 0
-	if h.patience /= 2; h.patience < time.Millisecond {
+	if waited = h.patience > 0; waited {
+		h.vain = now
+	}
+	if h.patience /= 2; h.patience < leastPatience {
 		h.patience = 0
 	}
 	h.next, h.row = front.key, 0
@@ -131,11 +151,8 @@ func (h *holdback) skip(front heldRow) (waited bool) {
 
 // late learns from a row that came after its turn.
 func (h *holdback) late(key uint64, now time.Time) {
-	for _, s := range h.skipped {
-		if key >= s.from && key < s.to {
-			h.patience = min(max(2*now.Sub(s.at), h.patience, firstPatience), maxPatience)
-			return
-		}
+	if i := h.skippedAt(key); i >= 0 {
+		h.patience = min(max(2*now.Sub(h.skipped[i].at), h.patience, firstPatience), maxPatience)
 	}
 }
 
@@ -149,11 +166,23 @@ func (h *holdback) flush() (turn []collection.Row) {
 	return turn
 }
 
-// read notes rows that the collection holds: what comes next is behind them.
+// read notes rows that the collection holds: what comes next is behind them, and
+// whoever waited for one of them did not wait in vain.
 func (h *holdback) read(rows []collection.Row) {
 	for _, r := range rows {
-		if key, err := strconv.ParseUint(r.ID, 10, 63); err == nil && r.HasNumber() {
-			h.next = max(h.next, key+1)
+		key, err := strconv.ParseUint(r.ID, 10, 63)
+		if err != nil || !r.HasNumber() {
+			continue
+		}
+		h.next = max(h.next, key+1)
+		if i := h.skippedAt(key); i >= 0 && !h.skipped[i].found {
+			h.skipped[i].found = true
+			h.patience = max(h.patience, firstPatience)
 		}
 	}
+}
+
+// skippedAt is the place of the range in which a key was not waited for any longer; -1: in none.
+func (h *holdback) skippedAt(key uint64) int {
+	return slices.IndexFunc(h.skipped, func(s skip) bool { return key >= s.from && key < s.to })
 }

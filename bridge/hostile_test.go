@@ -13,8 +13,8 @@ import (
 
 	"directus-ircd/bridge"
 	"directus-ircd/directus/directustest"
-	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // hostileTexts are texts that somebody may have stored, and the lines that are
@@ -223,14 +223,14 @@ func testHostileNames(t *testing.T, names []string, enter func(name string) *irc
 	nick := watcher.Welcome()
 	watcher.Send("CAP REQ :extended-join account-tag message-tags server-time", "JOIN #messages")
 	watcher.Expect("* 366 *")
-	seen := map[string]string{"unknown": "", "directus": "", "service": "", "server": "", "nickserv": "", "chanserv": "", ircd.Fold(nick): "Watcher"}
+	seen := map[string]string{"unknown": "", "directus": "", "service": "", "server": "", "nickserv": "", "chanserv": "", wire.Fold(nick): "Watcher"}
 	for _, name := range names {
 		c := enter(name)
 		nick := c.Welcome()
-		if other, taken := seen[ircd.Fold(nick)]; taken || !plainNick.MatchString(nick) || !ircd.IsNick(nick) {
+		if other, taken := seen[wire.Fold(nick)]; taken || !plainNick.MatchString(nick) || !wire.IsNick(nick) {
 			t.Errorf("%.40q is called %q, which is %.40q", name, nick, other)
 		}
-		seen[ircd.Fold(nick)] = name
+		seen[wire.Fold(nick)] = name
 		c.Send("JOIN #messages", "PRIVMSG #messages :from "+nick, "WHOIS "+nick, "WHO #messages", "NAMES #messages")
 		for _, l := range c.Sync() {
 			checkWire(t, "plain", l)

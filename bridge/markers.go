@@ -7,6 +7,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // ReadMarker implements ircd.Session.
@@ -48,10 +49,10 @@ func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time
 // markerTarget returns what a target is stored as and what it is called: a
 // channel by its name, a user by the id, which outlives the nick.
 func (s *session) markerTarget(ctx context.Context, target string) (key, name string, err error) {
-	if c := s.plan.channels[ircd.Fold(target)]; c != nil {
+	if c := s.plan.channels[wire.Fold(target)]; c != nil {
 		return c.Name, c.Name, nil
 	}
-	if ircd.IsNick(target) && s.plan.Private != nil {
+	if wire.IsNick(target) && s.plan.Private != nil {
 		u, err := s.Lookup(ctx, target)
 		if err != nil {
 			return "", "", err

@@ -10,6 +10,7 @@ import (
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // move is the way of a joined channel to another configuration, by which it is read
@@ -54,7 +55,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 	}
 	s.member.renewTopicWatches(s.backend.plan.Load().channels)
 	for _, c := range now.Channels {
-		if c.AutoJoin && !old.autoJoins(c.Name) && s.joined[ircd.Fold(c.Name)] == nil {
+		if c.AutoJoin && !old.autoJoins(c.Name) && s.joined[wire.Fold(c.Name)] == nil {
 			events = append(events, &ircd.Admission{Channel: c.Name})
 		}
 	}
@@ -105,7 +106,7 @@ func (s *session) moves(v *view) bool {
 // note remembers what the old feed of a channel that moves has brought: the new one
 // brings it as well.
 func (s *session) note(v *view, e *entry, arriving arrivals) {
-	j := s.joined[ircd.Fold(e.channel.Name)]
+	j := s.joined[wire.Fold(e.channel.Name)]
 	if j == nil || j.move == nil || j.view != v {
 		return
 	}
@@ -216,7 +217,7 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 			next.due = next.due || out
 		}
 		next.setOut(out)
-		s.joined[ircd.Fold(j.Name)] = &next
+		s.joined[wire.Fold(j.Name)] = &next
 		s.close(j.view)
 		if !j.Private {
 			events = append(events, s.topicMoved(ctx, j.Channel, m.channel)...)

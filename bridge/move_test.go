@@ -6,6 +6,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // moving is a session in a channel that is about to go from one feed to another,
@@ -26,7 +27,7 @@ func moving(old, next *feed) (*session, *joined) {
 	j := &joined{Channel: c, view: view(old)}
 	j.move = &move{channel: c, view: view(next), asked: time.Now().Add(-time.Minute), changes: map[string]struct{}{}}
 	j.move.view.held = true
-	s.joined[ircd.Fold(c.Name)] = j
+	s.joined[wire.Fold(c.Name)] = j
 	return s, j
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/mozillazg/go-unidecode"
 
 	"directus-ircd/bridge/collection"
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // host is the host part of every user's mask. It says where the person is: in
@@ -32,7 +32,7 @@ const (
 	idDigits        = 4
 	anonymousDigits = 6
 	sureDigits      = 12
-	mostDigits      = ircd.NickLen - len(anonymousPrefix)
+	mostDigits      = wire.NickLen - len(anonymousPrefix)
 )
 
 // person is what the daemon knows of a Directus user.
@@ -58,14 +58,14 @@ func (p person) numbered(base string, digits int) string {
 		return anonymousPrefix + idPrefix(p.id, digits)
 	}
 	end := "-" + idPrefix(p.id, digits)
-	return base[:min(len(base), ircd.NickLen-len(end))] + end
+	return base[:min(len(base), wire.NickLen-len(end))] + end
 }
 
 // isNumbered reports that a name looks like a nick with digits of an id: it never is
 // one by itself, so that nobody gets that of another by taking such a name. The digits
 // are returned.
 func isNumbered(nick string) (digits string, ok bool) {
-	nick = ircd.Fold(nick)
+	nick = wire.Fold(nick)
 	i := strings.LastIndexByte(nick, '-')
 	digits = nick[i+1:]
 	hexadecimal := strings.Trim(digits, "0123456789abcdef") == ""
@@ -86,7 +86,7 @@ func idPrefix(id string, length int) string {
 
 // suffix takes the first hexadecimal digits of a user id.
 func suffix(id string, length int) string {
-	digits := strings.ReplaceAll(ircd.Fold(id), "-", "")
+	digits := strings.ReplaceAll(wire.Fold(id), "-", "")
 	digits = strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
 			return r
@@ -124,5 +124,5 @@ func nickify(name string) string {
 	if nick != "" && nick[0] >= '0' && nick[0] <= '9' {
 		nick = "_" + nick
 	}
-	return nick[:min(len(nick), ircd.NickLen)]
+	return nick[:min(len(nick), wire.NickLen)]
 }

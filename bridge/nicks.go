@@ -12,6 +12,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -96,7 +97,7 @@ func (n *nicks) load() {
 			continue
 		}
 		for _, s := range all[key].Nicks {
-			if ircd.IsNick(s.Nick) && n.isFree(s.Nick) {
+			if wire.IsNick(s.Nick) && n.isFree(s.Nick) {
 				n.add(person{id: id}, s.Base, s.Nick, true)
 			}
 		}
@@ -111,7 +112,7 @@ func (n *nicks) add(p person, base, nick string, kept bool) *claim {
 		c.user.Realname = nick
 	}
 	n.byUser[p.id] = append(n.byUser[p.id], c)
-	n.byNick[ircd.Fold(nick)] = c
+	n.byNick[wire.Fold(nick)] = c
 	if kept {
 		n.kept++
 		if base == "" {
@@ -172,14 +173,14 @@ func (n *nicks) user(p person, ns namesakes) ircd.User {
 // claim finds or makes the claim of p on the nick for a base. The caller holds mu.
 func (n *nicks) claim(p person, base string, ns namesakes) *claim {
 	if c := n.find(p.id, base); c != nil {
-		if c.connected == 0 && c.user.Nick != base && ircd.Fold(c.user.Nick) == ircd.Fold(base) {
+		if c.connected == 0 && c.user.Nick != base && wire.Fold(c.user.Nick) == wire.Fold(base) {
 			c.user.Nick = base // written otherwise
 			n.store(p.id)
 		}
 		return c
 	}
 	kept := n.hasRoom(p.id, base)
-	c := n.add(p, ircd.Fold(base), n.free(p, base, ns, kept), kept)
+	c := n.add(p, wire.Fold(base), n.free(p, base, ns, kept), kept)
 	if kept {
 		n.store(p.id)
 	}
@@ -188,7 +189,7 @@ func (n *nicks) claim(p person, base string, ns namesakes) *claim {
 
 // drop ends a claim that is not kept. The caller holds mu.
 func (n *nicks) drop(c *claim) {
-	delete(n.byNick, ircd.Fold(c.user.Nick))
+	delete(n.byNick, wire.Fold(c.user.Nick))
 	id := c.user.ID
 	n.byUser[id] = slices.DeleteFunc(n.byUser[id], func(other *claim) bool { return other == c })
 	if len(n.byUser[id]) == 0 {
@@ -199,7 +200,7 @@ func (n *nicks) drop(c *claim) {
 // find returns the claim of a user on the nick for a base, or nil. The caller holds mu.
 func (n *nicks) find(id, base string) *claim {
 	for _, c := range n.byUser[id] {
-		if c.base == ircd.Fold(base) {
+		if c.base == wire.Fold(base) {
 			return c
 		}
 	}
@@ -221,7 +222,7 @@ func (n *nicks) hasRoom(id, base string) bool {
 }
 
 // isFree reports that nobody ever had a nick. The caller holds mu.
-func (n *nicks) isFree(nick string) bool { return n.byNick[ircd.Fold(nick)] == nil }
+func (n *nicks) isFree(nick string) bool { return n.byNick[wire.Fold(nick)] == nil }
 
 // free finds a nick that nobody ever had: the plain name if that is nobody else's, or
 // one with the first digits of the user's id, so many that nobody else gets the same.
@@ -293,7 +294,7 @@ func (n *nicks) needs(p person) bool {
 func (n *nicks) holder(nick string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if c := n.byNick[ircd.Fold(nick)]; c != nil {
+	if c := n.byNick[wire.Fold(nick)]; c != nil {
 		return c.user.ID
 	}
 	return ""

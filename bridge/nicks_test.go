@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
+	"directus-ircd/ircd/wire"
 
-	"directus-ircd/ircd"
+	"github.com/rs/zerolog"
 )
 
 func TestNickify(t *testing.T) {
@@ -26,13 +26,13 @@ func TestNickify(t *testing.T) {
 		"...":                    "",
 		"":                       "",
 		"\r\n\x00":               "",
-		strings.Repeat("x", 200): strings.Repeat("x", ircd.NickLen),
+		strings.Repeat("x", 200): strings.Repeat("x", wire.NickLen),
 	} {
 		got := nickify(name)
 		if got != want {
 			t.Errorf("%q: got %q, want %q", name, got, want)
 		}
-		if got != "" && !ircd.IsNick(got) {
+		if got != "" && !wire.IsNick(got) {
 			t.Errorf("%q: %q is no nick", name, got)
 		}
 	}
@@ -41,7 +41,7 @@ func TestNickify(t *testing.T) {
 func FuzzNickify(f *testing.F) {
 	f.Add("Jörg\u202e!u@h")
 	f.Fuzz(func(t *testing.T, name string) {
-		if got := nickify(name); got != "" && !ircd.IsNick(got) {
+		if got := nickify(name); got != "" && !wire.IsNick(got) {
 			t.Fatalf("%q: %q is no nick", name, got)
 		}
 	})
@@ -167,10 +167,10 @@ func TestNicksOfOtherAuthors(t *testing.T) {
 			used := map[string]bool{}
 			for _, id := range ids {
 				nick := n.user(person{id: id}, namesakes{}).Nick
-				if used[ircd.Fold(nick)] || !ircd.IsNick(nick) {
+				if used[wire.Fold(nick)] || !wire.IsNick(nick) {
 					t.Errorf("%q is called %s", id, nick)
 				}
-				used[ircd.Fold(nick)] = true
+				used[wire.Fold(nick)] = true
 				if was := names[fmt.Sprint(id, durable)]; was != "" && was != nick {
 					t.Errorf("%q was called %s and is called %s", id, was, nick)
 				}

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -51,7 +51,7 @@ func (s *session) turned(h *historian, list []found, come int64) {
 	}
 	last := list[len(list)-1]
 	s.pageEnds[h.channel] = &pageEnd{last.row.ID, last.row.ShownAt(), come}
-	if j := s.joined[ircd.Fold(h.channel.Name)]; j != nil && j.fetches && j.view.feed == h.feed {
+	if j := s.joined[wire.Fold(h.channel.Name)]; j != nil && j.fetches && j.view.feed == h.feed {
 		j.fetched(list)
 	}
 }

@@ -1,13 +1,14 @@
 package bridge
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"time"
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // plan is what a Backend is configured to, made ready for use. It is immutable and
@@ -39,7 +40,7 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	same := opts.Edits == old.Edits && old.Zone != nil && opts.Zone.String() == old.Zone.String()
 	var err error
 	p.channels, p.groups, err = collection.GroupChannels(opts.Channels, func(cfg collection.Config) (*collection.Channel, error) {
-		if c := old.channels[ircd.Fold(cfg.Name)]; c != nil && same && reflect.DeepEqual(c.Config, cfg) {
+		if c := old.channels[wire.Fold(cfg.Name)]; c != nil && same && reflect.DeepEqual(c.Config, cfg) {
 			return c, nil
 		}
 		return collection.NewChannel(cfg)
@@ -47,12 +48,14 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	known := collection.KnownDatesOf(slices.Concat(slices.Collect(maps.Values(old.groups))...))
 	for _, list := range p.groups {
 		for i, g := range list {
-			g.Edits, g.Dates.Zone = opts.Edits, opts.Zone
 			if kept := old.group(g); kept != nil {
 				list[i] = kept
+				continue
 			}
+			g.Edits, g.Dates = opts.Edits, known.Of(g, opts.Zone)
 		}
 	}
 	if same && reflect.DeepEqual(opts.Private, old.Private) {
@@ -63,7 +66,7 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 		return nil, err
 	}
 	if p.private != nil {
-		p.private.Edits, p.private.Dates.Zone = opts.Edits, opts.Zone
+		p.private.Edits, p.private.Dates = opts.Edits, collection.KnownDatesOf([]*collection.Group{old.private}).Of(p.private, opts.Zone)
 	}
 	return p, nil
 }
@@ -101,7 +104,7 @@ func (p *plan) groupsOf(c *collection.Channel) []*collection.Group {
 
 // autoJoins reports whether everybody is in a channel after the login.
 func (p *plan) autoJoins(name string) bool {
-	c := p.channels[ircd.Fold(name)]
+	c := p.channels[wire.Fold(name)]
 	return c != nil && c.AutoJoin
 }
 

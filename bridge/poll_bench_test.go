@@ -6,6 +6,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // BenchmarkPoll hands one new message to 200 sessions that read one feed.
@@ -23,7 +24,7 @@ func BenchmarkPoll(b *testing.B) {
 		f.journal.attach(v.reader)
 		s.member, s.views = m, append(s.views, v)
 		s.nextLook = time.Now().Add(time.Hour)
-		s.joined[ircd.Fold(c.Name)] = &joined{Channel: c, view: v}
+		s.joined[wire.Fold(c.Name)] = &joined{Channel: c, view: v}
 		all[i] = s
 	}
 	for b.Loop() {

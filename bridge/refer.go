@@ -7,6 +7,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 var (
@@ -27,10 +28,10 @@ type addressee struct {
 
 // address finds a target. The error is an *ircd.Error.
 func (s *session) address(ctx context.Context, target string) (addressee, error) {
-	if j := s.joined[ircd.Fold(target)]; j != nil && !j.Private && !j.out {
+	if j := s.joined[wire.Fold(target)]; j != nil && !j.Private && !j.out {
 		return addressee{joined: j, name: j.Name}, nil
 	}
-	if !ircd.IsNick(target) {
+	if !wire.IsNick(target) {
 		return addressee{}, noSuchChannel(target)
 	}
 	j, u, err := s.recipient(ctx, target)

@@ -7,6 +7,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // Resume is how devices go on from where they were.
@@ -36,7 +37,7 @@ func (s *session) visit(c *collection.Channel, opts ircd.JoinOptions) *visit {
 	if s.backend.trails == nil || s.device == "" || !opts.Backlog {
 		return nil
 	}
-	key := trailKey(s.backend.origin, s.person.id, s.device, c.Collection, ircd.Fold(c.Name))
+	key := trailKey(s.backend.origin, s.person.id, s.device, c.Collection, wire.Fold(c.Name))
 	v := s.visits[key]
 	if v == nil {
 		v = &visit{key: key}

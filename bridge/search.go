@@ -10,6 +10,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // errManySearches ends a search that was not made.
@@ -57,7 +58,7 @@ func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error)
 	if d.nobody == nil || len(d.nobody) >= maxNames {
 		d.nobody = map[string]time.Time{}
 	}
-	d.nobody[ircd.Fold(nick)] = time.Now().Add(nobodyLife)
+	d.nobody[wire.Fold(nick)] = time.Now().Add(nobodyLife)
 	return nil, nil
 }
 
@@ -66,7 +67,7 @@ func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error)
 func (d *directory) called(ctx context.Context, nick string, ids ...string) (*ircd.User, error) {
 	users, err := d.users(ctx, ids)
 	for _, id := range ids {
-		if u := users[id]; ircd.Fold(u.Nick) == ircd.Fold(nick) {
+		if u := users[id]; wire.Fold(u.Nick) == wire.Fold(nick) {
 			return &u, nil
 		}
 	}
@@ -76,7 +77,7 @@ func (d *directory) called(ctx context.Context, nick string, ids ...string) (*ir
 func (d *directory) isNobody(nick string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return time.Now().Before(d.nobody[ircd.Fold(nick)])
+	return time.Now().Before(d.nobody[wire.Fold(nick)])
 }
 
 // namesakes finds out who shares the names of people who have no nick yet.

@@ -14,6 +14,7 @@ import (
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // aDirectus is where names are looked up: the fake one or a real one, which answers few
@@ -44,7 +45,7 @@ func testFindsByFutureNick(t *testing.T, at aDirectus) {
 		switch {
 		case u.name == "Kevin-b02b" || u.name == "user-1" || u.name == "unknown":
 			u.nick = u.name + "-" + u.id[:4]
-		case len(u.name) > ircd.NickLen:
+		case len(u.name) > wire.NickLen:
 			u.nick = "A_name_of_more_than_thirt-" + u.id[:4]
 		case u.nick == "":
 			u.nick = "Ada-" + u.id[:4]

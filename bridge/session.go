@@ -14,6 +14,7 @@ import (
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -154,18 +155,18 @@ func (s *session) AutoJoin() []string {
 func (s *session) Channels(ctx context.Context) ([]ircd.ChannelInfo, error) {
 	infos := make([]ircd.ChannelInfo, 0, len(s.plan.Channels))
 	for _, cfg := range s.plan.Channels {
-		c := s.plan.channels[ircd.Fold(cfg.Name)]
+		c := s.plan.channels[wire.Fold(cfg.Name)]
 		infos = append(infos, ircd.ChannelInfo{Name: c.Name, Topic: s.member.topics.text(ctx, c)})
 	}
 	return infos, nil
 }
 
 func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) (*ircd.Channel, error) {
-	c := s.plan.channels[ircd.Fold(name)]
+	c := s.plan.channels[wire.Fold(name)]
 	if c == nil {
 		return nil, noSuchChannel(name)
 	}
-	if j := s.joined[ircd.Fold(c.Name)]; j != nil {
+	if j := s.joined[wire.Fold(c.Name)]; j != nil {
 		return s.comeBack(ctx, j, opts)
 	}
 	var answer *ircd.Channel
@@ -183,7 +184,7 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 func (s *session) enter(ctx context.Context, c *collection.Channel, g *collection.Group, opts ircd.JoinOptions) (*ircd.Channel, error) {
 	j := s.newJoined(c, g, opts)
 	j.floorPos = j.view.reader.end()
-	s.joined[ircd.Fold(c.Name)] = j
+	s.joined[wire.Fold(c.Name)] = j
 	ready, err := s.await(ctx, j.view)
 	if collection.IsForbidden(err) {
 		// That is how it was when the feed looked last.
@@ -285,7 +286,7 @@ func (s *session) drop(j *joined) {
 	s.abandon(j)
 	j.setOut(false)
 	s.setPresent(j, false)
-	delete(s.joined, ircd.Fold(j.Name))
+	delete(s.joined, wire.Fold(j.Name))
 	s.close(j.view)
 }
 
@@ -299,7 +300,7 @@ func (s *session) close(v *view) {
 }
 
 func (s *session) Part(_ context.Context, name string) error {
-	if j := s.joined[ircd.Fold(name)]; j != nil {
+	if j := s.joined[wire.Fold(name)]; j != nil {
 		s.drop(j)
 	}
 	return nil
@@ -401,7 +402,7 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 	for i := range news {
 		e := &news[i]
 		if e.channel != of {
-			of, j = e.channel, s.joined[ircd.Fold(e.channel.Name)]
+			of, j = e.channel, s.joined[wire.Fold(e.channel.Name)]
 		}
 		if s.wants(v, j, e, first+int64(i)) {
 			events = append(events, e.event)

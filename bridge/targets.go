@@ -11,6 +11,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // targetQueries is how many channels are asked for their latest message at once.
@@ -49,7 +50,7 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 		})
 	}
 	for _, cfg := range s.plan.Channels {
-		h := s.historyOf(s.plan.channels[ircd.Fold(cfg.Name)])
+		h := s.historyOf(s.plan.channels[wire.Fold(cfg.Name)])
 		ask(h, func() ([]ircd.HistoryTarget, error) { return h.latestBetween(ctx, from, to) })
 	}
 	if p := s.plan.private; p != nil {

@@ -13,6 +13,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -118,7 +119,7 @@ func (t *topics) read(ctx context.Context, item collection.TopicItem) (string, e
 
 // SetTopic implements ircd.Session.
 func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic, error) {
-	c := s.plan.channels[ircd.Fold(name)]
+	c := s.plan.channels[wire.Fold(name)]
 	switch {
 	case c == nil:
 		return nil, noSuchChannel(name)

@@ -46,5 +46,5 @@ func (c *conn) sharedChannels(id string) []string {
 	if len(c.channels) == 0 {
 		return nil
 	}
-	return c.srv.roster.sharing(id, c.joinedNames())
+	return c.srv.roster.Sharing(id, c.joinedNames())
 }

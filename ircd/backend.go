@@ -10,6 +10,8 @@ package ircd
 import (
 	"context"
 	"time"
+
+	"directus-ircd/ircd/presence"
 )
 
 // A Backend opens sessions. Its methods are called from many goroutines.
@@ -147,19 +149,7 @@ type Session interface {
 }
 
 // User is a person as IRC shows them.
-type User struct {
-	// ID is opaque, stable and unique; it is shown as the account name
-	// (account-tag, extended-join, WHOIS 330). Never an e-mail address.
-	ID string
-	// Nick is unique among all users known at one time and valid by IsNick.
-	Nick string
-	// Username is the part of the mask between "!" and "@".
-	Username string
-	// Host is the part of the mask behind "@"; never an address.
-	Host string
-	// Realname is free text: the name as people write it.
-	Realname string
-}
+type User = presence.User
 
 // JoinOptions say what the client can use of a Join.
 type JoinOptions struct {

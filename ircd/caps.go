@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -44,12 +46,12 @@ func capWord(s string) string {
 // capLine sends one line; params go between the subcommand and the list.
 func (c *conn) capLine(sub, list string, params ...string) {
 	params = append([]string{c.nick, sub}, params...)
-	c.send(&line{Source: c.srv.source, Command: "CAP", Params: append(params, list), Trailing: true})
+	c.send(&wire.Line{Source: c.srv.source, Command: "CAP", Params: append(params, list), Trailing: true})
 }
 
 // capRoom is how long the list of one line may be.
 func (c *conn) capRoom(sub string) int {
-	return maxBody - len(":"+c.srv.source+" CAP "+c.nick+" "+sub+" :")
+	return wire.MaxBody - len(":"+c.srv.source+" CAP "+c.nick+" "+sub+" :")
 }
 
 // capLS lists what there is. Before registration it holds 001 back until END.
@@ -90,7 +92,7 @@ func (c *conn) capWords(sub string, words []string, modern bool) {
 	if i := slices.IndexFunc(words, isSASL); i >= 0 {
 		words = append(slices.Delete(slices.Clone(words), i, i+1), words[i])
 	}
-	lists := foldWords(words, c.capRoom(sub+" *"))
+	lists := wire.Pack(words, c.capRoom(sub+" *"))
 	for i, list := range lists {
 		if modern && i < len(lists)-1 {
 			c.capLine(sub, list, "*")
@@ -113,7 +115,7 @@ func (c *conn) capFold(sub, list string) {
 		c.capLine(sub, list)
 		return
 	}
-	for _, part := range foldWords(strings.Fields(list), room) {
+	for _, part := range wire.Pack(strings.Fields(list), room) {
 		c.capLine(sub, part)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // capLists returns the lists of the lines that a client got, and whether each
@@ -18,7 +19,7 @@ func capLists(t *testing.T, sub string, lines []string) (lists []string, more []
 	for _, l := range lines {
 		head, list, _ := strings.Cut(l, " :")
 		f := strings.Fields(head)
-		if len(l) > maxBody || len(f) < 4 || f[1] != "CAP" || f[3] != sub {
+		if len(l) > wire.MaxBody || len(f) < 4 || f[1] != "CAP" || f[3] != sub {
 			t.Fatalf("got %q of %d bytes", l, len(l))
 		}
 		lists, more = append(lists, list), append(more, len(f) == 5 && f[4] == "*")
@@ -64,7 +65,7 @@ func TestCapLSFits(t *testing.T) {
 				t.Errorf("%d bytes of name: %q, more to come: %v", size, lists, more)
 			}
 			c = s.client()
-			c.Send("NICK "+strings.Repeat("n", NickLen), "CAP LS")
+			c.Send("NICK "+strings.Repeat("n", wire.NickLen), "CAP LS")
 			lists, more = capLists(t, "LS", c.Sync())
 			if len(lists) != 1 || more[0] || !strings.Contains(lists[0], " sasl ") || strings.Contains(lists[0], "=") {
 				t.Errorf("%d bytes of name: old clients get %q", size, lists)

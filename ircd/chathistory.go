@@ -3,7 +3,8 @@ package ircd
 import (
 	"strconv"
 	"strings"
-	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 // maxHistory is how many messages, or targets, one CHATHISTORY may ask for
@@ -123,29 +124,13 @@ func parsePosition(ref string) (p Position, code string) {
 	case strings.EqualFold(kind, "msgid"):
 		return Position{MsgID: value}, ""
 	case strings.EqualFold(kind, "timestamp"):
-		t, ok := parseTimestamp(value)
+		t, ok := wire.ParseTime(value)
 		if !ok {
 			return p, failParams
 		}
 		return Position{Time: t}, ""
 	}
 	return p, failRefType
-}
-
-// parseTimestamp reads a time as the tag time has it (IRCv3 server-time). Other
-// fractions of a second than milliseconds are taken too, and so is an offset from
-// UTC; what is finer than a millisecond is dropped. Nothing is older than 1970, so
-// what is earlier counts as that: the zero time would mean something else.
-func parseTimestamp(s string) (time.Time, bool) {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return time.Time{}, false
-	}
-	t = t.UTC().Truncate(time.Millisecond)
-	if epoch := time.Unix(0, 0).UTC(); t.Before(epoch) {
-		t = epoch
-	}
-	return t, true
 }
 
 // parseLimit reads a limit, which may be higher than what is given.

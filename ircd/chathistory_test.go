@@ -5,11 +5,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 func TestParseHistory(t *testing.T) {
 	at := func(s string) Position {
-		p, err := time.Parse(timeFormat, s)
+		p, err := time.Parse(wire.TimeFormat, s)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,8 @@ package ircd
 import (
 	"strings"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -56,7 +58,7 @@ func clientTagDeny(f Features) string {
 	deny := []string{"*"}
 	for _, t := range clientTags {
 		if t.allowed(f) {
-			deny = append(deny, "-"+strings.TrimPrefix(t.name, string(clientTagMark)))
+			deny = append(deny, "-"+strings.TrimPrefix(t.name, string(wire.ClientTagMark)))
 		}
 	}
 	return strings.Join(deny, ",")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // Whatever the server says is dated by the clock of the chat, as messages are: clients
@@ -33,7 +34,7 @@ func TestTimesAreThoseOfTheChat(t *testing.T) {
 				}
 				lines++
 				value, _, _ = strings.Cut(strings.Fields(value)[0], ";")
-				if at, err := time.Parse(timeFormat, value); err != nil || at.Sub(now).Abs() > time.Minute {
+				if at, err := time.Parse(wire.TimeFormat, value); err != nil || at.Sub(now).Abs() > time.Minute {
 					t.Errorf("ahead %v: %q, where it is %v", ahead, line, now)
 				}
 			}

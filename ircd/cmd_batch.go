@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -54,7 +56,7 @@ func (c *conn) cmdBatch(ctx context.Context, m *irc.Message) error {
 		return c.finishMultiline(ctx, ref)
 	}
 	ref, ok := strings.CutPrefix(m.Param(0), "+")
-	if !ok || !isReftag(ref) {
+	if !ok || !wire.IsReftag(ref) {
 		return c.refuseMultiline(ref, batchError(batchInvalidReftag, "Not opened: the name of a batch has letters, digits and hyphens only, behind + or -", ref))
 	}
 	return c.beginMultiline(ref, m)

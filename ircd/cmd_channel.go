@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -18,7 +20,7 @@ func (c *conn) cmdJoin(ctx context.Context, m *irc.Message) error {
 	if m.Param(0) == "0" {
 		return c.partAll(ctx)
 	}
-	return c.joinAll(ctx, splitTargets(m.Param(0)))
+	return c.joinAll(ctx, wire.Targets(m.Param(0)))
 }
 
 // joinAll joins channels, each followed by its backlog.
@@ -59,10 +61,10 @@ func (c *conn) showPast(ctx context.Context, ch *Channel) error {
 
 // join enters one channel. Joining it again is nothing, and no channel.
 func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
-	if !IsChannel(name) {
+	if !wire.IsChannel(name) {
 		return nil, errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
 	}
-	if c.channels[Fold(name)] != nil {
+	if c.channels[wire.Fold(name)] != nil {
 		return nil, nil
 	}
 	if n := c.set.Limits.ChannelsPerClient; n > 0 && len(c.channels) >= n {
@@ -75,12 +77,12 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if err != nil {
 		return nil, refused(err, irc.ERR_NOSUCHCHANNEL, name)
 	}
-	c.channels[Fold(ch.Name)] = &joinedChannel{name: ch.Name, topic: ch.Topic, since: time.Now()}
+	c.channels[wire.Fold(ch.Name)] = &joinedChannel{name: ch.Name, topic: ch.Topic, since: time.Now()}
 	show := c.nameOf
 	if c.caps.has(capNoImplicitNames) {
 		show = nil
 	}
-	names := c.srv.roster.join(c.member, ch.Name, show)
+	names := c.srv.roster.Join(c.member, ch.Name, show)
 	c.showJoin(ch.Name, ch.At)
 	c.monitor.doubtAll(false)
 	if err := c.markerOnJoin(ctx, ch.Name); err != nil {
@@ -96,8 +98,8 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 }
 
 func (c *conn) cmdPart(ctx context.Context, m *irc.Message) error {
-	reason := clipText(CleanText(m.Param(1)), maxReason)
-	for _, name := range splitTargets(m.Param(0)) {
+	reason := wire.Clip(wire.CleanText(m.Param(1)), maxReason)
+	for _, name := range wire.Targets(m.Param(0)) {
 		if err := c.answer(ctx, "PART", c.part(ctx, name, reason)); err != nil {
 			return err
 		}
@@ -110,17 +112,17 @@ func (c *conn) cmdPart(ctx context.Context, m *irc.Message) error {
 
 // part leaves one channel. Whatever the session says, the client is out.
 func (c *conn) part(ctx context.Context, name, reason string) error {
-	ch := c.channels[Fold(name)]
+	ch := c.channels[wire.Fold(name)]
 	switch {
-	case !IsChannel(name):
+	case !wire.IsChannel(name):
 		return errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
 	case ch == nil:
 		c.leaveSession(ctx, name) // it is not to come back to it unasked
 		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", name)
 	}
 	c.leaveSession(ctx, ch.name)
-	delete(c.channels, Fold(name))
-	c.srv.roster.part(c.member, ch.name, reason)
+	delete(c.channels, wire.Fold(name))
+	c.srv.roster.Part(c.member, ch.name, reason)
 	c.showPart(ch.name, reason)
 	c.monitor.doubtAll(true)
 	return nil
@@ -136,17 +138,17 @@ func (c *conn) leaveSession(ctx context.Context, name string) {
 // by a KICK: at a PART that it has not sent, many a client closes the window with
 // the reason in it.
 func (c *conn) showRemoval(ev *Removal) {
-	ch := c.channels[Fold(ev.Channel)]
+	ch := c.channels[wire.Fold(ev.Channel)]
 	if ch == nil {
 		return
 	}
-	delete(c.channels, Fold(ev.Channel))
+	delete(c.channels, wire.Fold(ev.Channel))
 	if ev.Closed {
-		c.srv.roster.leave(c.member, ch.name)
+		c.srv.roster.Leave(c.member, ch.name)
 	} else {
-		c.srv.roster.part(c.member, ch.name, "")
+		c.srv.roster.Part(c.member, ch.name, "")
 	}
-	c.send(&line{Source: c.srv.service, Command: "KICK", Params: []string{ch.name, c.nick, ev.Reason}, Trailing: true})
+	c.send(&wire.Line{Source: c.srv.service, Command: "KICK", Params: []string{ch.name, c.nick, ev.Reason}, Trailing: true})
 	c.monitor.doubtAll(true)
 }
 
@@ -183,16 +185,16 @@ func (c *conn) partAll(ctx context.Context) error {
 
 // findChannel returns a channel that the client is in or could be in, else 403.
 func (c *conn) findChannel(ctx context.Context, name string) (ChannelInfo, error) {
-	if ch := c.channels[Fold(name)]; ch != nil {
+	if ch := c.channels[wire.Fold(name)]; ch != nil {
 		return ChannelInfo{Name: ch.name, Topic: ch.topic}, nil
 	}
-	if IsChannel(name) {
+	if wire.IsChannel(name) {
 		list, err := c.session.Channels(ctx)
 		if err != nil {
 			return ChannelInfo{}, refused(err, irc.ERR_NOSUCHCHANNEL, name)
 		}
 		for _, ch := range list {
-			if Fold(ch.Name) == Fold(name) {
+			if wire.Fold(ch.Name) == wire.Fold(name) {
 				return ch, nil
 			}
 		}
@@ -203,7 +205,7 @@ func (c *conn) findChannel(ctx context.Context, name string) (ChannelInfo, error
 // cmdNames lists members of channels that the client is in. Who is in the
 // others is not told.
 func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
-	names := splitTargets(m.Param(0))
+	names := wire.Targets(m.Param(0))
 	if m.Param(0) == "" {
 		names = c.joinedNames()
 		if len(names) == 0 {
@@ -211,8 +213,8 @@ func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
 		}
 	}
 	for _, name := range names {
-		if ch := c.channels[Fold(name)]; ch != nil {
-			c.sendNames(ch.name, c.srv.roster.names(ch.name, c.nameOf))
+		if ch := c.channels[wire.Fold(name)]; ch != nil {
+			c.sendNames(ch.name, c.srv.roster.Names(ch.name, c.nameOf))
 		} else {
 			c.reply(irc.RPL_ENDOFNAMES, name, "End of /NAMES list")
 		}
@@ -245,11 +247,11 @@ func (c *conn) cmdKick(ctx context.Context, m *irc.Message) error {
 	if err != nil {
 		return err
 	}
-	if c.channels[Fold(ch.Name)] == nil {
+	if c.channels[wire.Fold(ch.Name)] == nil {
 		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", ch.Name)
 	}
-	p, ok := c.srv.roster.byNick(m.Param(1))
-	if !ok || !c.srv.roster.isIn(p.ID, ch.Name) {
+	p, ok := c.srv.roster.ByNick(m.Param(1))
+	if !ok || !c.srv.roster.IsIn(p.ID, ch.Name) {
 		return errorReply(irc.ERR_USERNOTINCHANNEL, "is not in the channel", m.Param(1), ch.Name)
 	}
 	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "There are no operators here: access is taken away where accounts are managed", ch.Name)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -59,7 +61,7 @@ var helpSubjects = map[string]string{
 
 // cmdHelp answers HELP [subject].
 func (c *conn) cmdHelp(_ context.Context, m *irc.Message) error {
-	subject := Fold(strings.TrimLeft(m.Param(0), "/"))
+	subject := wire.Fold(strings.TrimLeft(m.Param(0), "/"))
 	if subject == "" {
 		subject = helpIndex
 	}
@@ -68,15 +70,15 @@ func (c *conn) cmdHelp(_ context.Context, m *irc.Message) error {
 	}
 	texts, ok := help[subject]
 	if !ok {
-		return errorReply(ERR_HELPNOTFOUND, "There is no help on that: HELP alone shows what there is", m.Param(0))
+		return errorReply(wire.ERR_HELPNOTFOUND, "There is no help on that: HELP alone shows what there is", m.Param(0))
 	}
-	c.reply(RPL_HELPSTART, subject, texts[0])
+	c.reply(wire.RPL_HELPSTART, subject, texts[0])
 	for _, text := range texts[1:] {
-		c.reply(RPL_HELPTXT, subject, text)
+		c.reply(wire.RPL_HELPTXT, subject, text)
 	}
 	if subject == "messages" && c.set.features.Private {
-		c.reply(RPL_HELPTXT, subject, "/msg nick text is for one person, and waits for them if they are not connected.")
+		c.reply(wire.RPL_HELPTXT, subject, "/msg nick text is for one person, and waits for them if they are not connected.")
 	}
-	c.reply(RPL_ENDOFHELP, subject, "End of /HELP")
+	c.reply(wire.RPL_ENDOFHELP, subject, "End of /HELP")
 	return nil
 }

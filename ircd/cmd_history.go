@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -33,8 +35,8 @@ func (c *conn) cmdChathistory(ctx context.Context, m *irc.Message) error {
 // historyPage shows the messages of one target.
 func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	switch q := &r.query; {
-	case IsChannel(q.Target):
-	case !IsNick(q.Target):
+	case wire.IsChannel(q.Target):
+	case !wire.IsNick(q.Target):
 		return r.fail(failTarget, "No such channel or nick")
 	case !c.set.features.Private:
 		return r.fail(failTarget, "Private messages are not carried here")
@@ -77,9 +79,9 @@ func (c *conn) historyTargets(ctx context.Context, r *historyRequest) error {
 	slices.SortStableFunc(targets, func(a, b HistoryTarget) int { return cmp.Compare(a.Latest.UnixMilli(), b.Latest.UnixMilli()) })
 	b := c.openHistory(c.endTags(len(targets) < r.query.Limit), "draft/chathistory-targets")
 	for _, t := range targets {
-		c.sendIn(b, &line{
+		c.sendIn(b, &wire.Line{
 			Source: c.srv.source, Command: "CHATHISTORY",
-			Params: []string{historyTargets, t.Name, t.Latest.UTC().Format(timeFormat)},
+			Params: []string{historyTargets, t.Name, t.Latest.UTC().Format(wire.TimeFormat)},
 		})
 		if err := c.flushLong(ctx); err != nil {
 			return err
@@ -125,9 +127,9 @@ func historyCode(e *Error) string {
 }
 
 // endTags mark the batch behind which there is nothing more.
-func (c *conn) endTags(last bool) []tag {
+func (c *conn) endTags(last bool) []wire.Tag {
 	if !last || !c.caps.has(capChathistory|capMessageTags) {
 		return nil
 	}
-	return []tag{{Key: "draft/chathistory-end"}}
+	return []wire.Tag{{Key: "draft/chathistory-end"}}
 }

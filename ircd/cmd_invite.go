@@ -3,6 +3,9 @@ package ircd
 import (
 	"context"
 
+	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -11,7 +14,7 @@ import (
 // and whoever has none is not let in by it.
 func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
 	nick, name := m.Param(0), m.Param(1)
-	ch := c.channels[Fold(name)]
+	ch := c.channels[wire.Fold(name)]
 	if ch == nil {
 		known, err := c.findChannel(ctx, name)
 		if err != nil {
@@ -24,15 +27,15 @@ func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
 	case err != nil:
 		return refused(err, irc.ERR_NOSUCHNICK, nick)
 	case p == nil && c.isSelf(nick):
-		p, here = &person{User: c.user}, true
+		p, here = &presence.Person{User: c.user}, true
 	case p == nil:
 		return errorReply(irc.ERR_NOSUCHNICK, "No such nick", nick)
 	}
-	ev := &presenceEvent{kind: invited, user: c.user, channel: ch.name, guest: p.User}
+	ev := &presence.Event{Kind: presence.Invited, User: c.user, Channel: ch.name, Guest: p.User}
 	switch {
-	case c.srv.roster.isIn(p.ID, ch.name):
+	case c.srv.roster.IsIn(p.ID, ch.name):
 		return errorReply(irc.ERR_USERONCHANNEL, "is in the channel already", p.Nick, ch.name)
-	case !here, !c.srv.roster.invite(c.member, p.ID, ev):
+	case !here, !c.srv.roster.Invite(c.member, p.ID, ev):
 		return errorReply(irc.ERR_NOSUCHNICK, "is not connected: nobody was invited", p.Nick)
 	}
 	c.replyPlain(irc.RPL_INVITING, p.Nick, ch.name)

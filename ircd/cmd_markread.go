@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -24,7 +26,7 @@ func (c *conn) cmdMarkread(ctx context.Context, m *irc.Message) error {
 	switch {
 	case target == "":
 		return markerError("NEED_MORE_PARAMS", "Missing parameters")
-	case !IsChannel(target) && !IsNick(target):
+	case !wire.IsChannel(target) && !wire.IsNick(target):
 		return markerError(failParams, "No such channel or nick", target)
 	}
 	asking, cancel := context.WithTimeout(ctx, markerTimeout)
@@ -35,7 +37,7 @@ func (c *conn) cmdMarkread(ctx context.Context, m *irc.Message) error {
 		marker, err = c.session.ReadMarker(asking, target)
 	} else {
 		kind, value, _ := strings.Cut(given, "=")
-		at, ok := parseTimestamp(value)
+		at, ok := wire.ParseTime(value)
 		if !ok || !strings.EqualFold(kind, "timestamp") {
 			return markerError(failParams, "Invalid timestamp: write timestamp=YYYY-MM-DDThh:mm:ss.sssZ", target)
 		}
@@ -94,7 +96,7 @@ func (c *conn) markerOnJoin(ctx context.Context, channel string) error {
 func (c *conn) showMarker(r *ReadMarker) {
 	switch {
 	case !c.caps.has(capReadMarker):
-	case IsChannel(r.Target) && c.channels[Fold(r.Target)] == nil:
+	case wire.IsChannel(r.Target) && c.channels[wire.Fold(r.Target)] == nil:
 	default:
 		c.sendMarker(r)
 	}
@@ -104,7 +106,7 @@ func (c *conn) showMarker(r *ReadMarker) {
 func (c *conn) sendMarker(r *ReadMarker) {
 	at := "*"
 	if !r.Time.IsZero() {
-		at = "timestamp=" + r.Time.UTC().Format(timeFormat)
+		at = "timestamp=" + r.Time.UTC().Format(wire.TimeFormat)
 	}
-	c.send(&line{Source: c.srv.source, Command: "MARKREAD", Params: []string{r.Target, at}})
+	c.send(&wire.Line{Source: c.srv.source, Command: "MARKREAD", Params: []string{r.Target, at}})
 }

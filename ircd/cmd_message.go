@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"strings"
+
+	"directus-ircd/ircd/wire"
 
 	irc "gopkg.in/irc.v4"
 )
@@ -16,9 +17,6 @@ const (
 	maxTargets = 4
 	// maxAway bounds an away message, in bytes (AWAYLEN).
 	maxAway = 200
-
-	ctcpMark   = "\x01"
-	ctcpAction = ctcpMark + "ACTION"
 )
 
 func (c *conn) cmdPrivmsg(ctx context.Context, m *irc.Message) error {
@@ -34,7 +32,7 @@ func (c *conn) cmdNotice(ctx context.Context, m *irc.Message) error {
 
 // message sends a PRIVMSG or NOTICE to each of its targets.
 func (c *conn) message(ctx context.Context, m *irc.Message, kind Kind) error {
-	targets := splitTargets(m.Param(0))
+	targets := wire.Targets(m.Param(0))
 	if len(targets) == 0 {
 		return errorReply(irc.ERR_NORECIPIENT, "No recipient given ("+m.Command+")")
 	}
@@ -64,23 +62,6 @@ func (c *conn) refuseTargets(command string, targets []string, reason string) {
 	}
 }
 
-// splitTargets cuts a list at its commas and drops what comes twice: one line
-// could else ask for the same long answer a thousand times.
-func splitTargets(list string) []string { return distinct(strings.SplitSeq(list, ",")) }
-
-// distinct returns the words that are not empty, without those that come again.
-func distinct(words iter.Seq[string]) []string {
-	var list []string
-	seen := make(map[string]bool)
-	for w := range words {
-		if w != "" && !seen[Fold(w)] {
-			seen[Fold(w)] = true
-			list = append(list, w)
-		}
-	}
-	return list
-}
-
 // tooManyTargets is the error of a command that takes maxTargets of them.
 func tooManyTargets(targets []string, outcome string) error {
 	if len(targets) <= maxTargets {
@@ -91,8 +72,8 @@ func tooManyTargets(targets []string, outcome string) error {
 
 // messageTo has one message stored, as it was sent: an ACTION is a CTCP still.
 func (c *conn) messageTo(ctx context.Context, target string, out Outgoing) error {
-	if strings.HasPrefix(out.Text, ctcpMark) {
-		action, isAction := actionText(out.Text)
+	if strings.HasPrefix(out.Text, wire.CTCPMark) {
+		action, isAction := wire.Action(out.Text)
 		switch {
 		case isAction && out.Kind == Privmsg:
 			out.Kind, out.Text = Action, action
@@ -114,8 +95,8 @@ func (c *conn) say(ctx context.Context, target string, out Outgoing) error {
 	if err != nil {
 		return err
 	}
-	out.Target, out.Text = ch.name, CleanText(out.Text)
-	if textLines(out.Text) == nil { // nor could it be shown
+	out.Target, out.Text = ch.name, wire.CleanText(out.Text)
+	if wire.Lines(out.Text) == nil { // nor could it be shown
 		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}
 	return c.store(ctx, out)
@@ -133,7 +114,7 @@ func (c *conn) replyTo(m *irc.Message) string {
 // joinedChannel returns the channel that something is sent to. The error says
 // whether there is none, or the client is not in it.
 func (c *conn) joinedChannel(ctx context.Context, name string) (*joinedChannel, error) {
-	if ch := c.channels[Fold(name)]; ch != nil {
+	if ch := c.channels[wire.Fold(name)]; ch != nil {
 		return ch, nil
 	}
 	known, err := c.findChannel(ctx, name)
@@ -152,7 +133,7 @@ func (c *conn) store(ctx context.Context, out Outgoing) error {
 		return refused(err, irc.ERR_CANNOTSENDTOCHAN, out.Target)
 	}
 	c.srv.count.messages.Add(1)
-	c.srv.roster.touch(c.member)
+	c.srv.roster.Touch(c.member)
 	// What was stored before is shown before. If the connection ends meanwhile, what
 	// became of this message is told all the same.
 	err = c.pollBefore(ctx, stored)
@@ -162,22 +143,12 @@ func (c *conn) store(ctx context.Context, out Outgoing) error {
 	return err
 }
 
-// actionText unwraps a CTCP ACTION. The closing mark may be missing.
-func actionText(text string) (string, bool) {
-	rest, ok := strings.CutPrefix(text, ctcpAction)
-	if !ok || rest != "" && rest[0] != ' ' && rest != ctcpMark {
-		return "", false
-	}
-	rest, _, _ = strings.Cut(rest, ctcpMark)
-	return strings.TrimPrefix(rest, " "), true
-}
-
 // cmdAway marks the connection as away, before the registration as well (IRCv3
 // pre-away).
 func (c *conn) cmdAway(_ context.Context, m *irc.Message) error {
-	text := clipText(CleanText(m.Param(0)), maxAway)
+	text := wire.Clip(wire.CleanText(m.Param(0)), maxAway)
 	if c.registered {
-		c.srv.roster.setAway(c.member, text)
+		c.srv.roster.SetAway(c.member, text)
 	} else {
 		c.reg.away = text
 	}
@@ -187,12 +158,4 @@ func (c *conn) cmdAway(_ context.Context, m *irc.Message) error {
 		c.reply(irc.RPL_NOWAWAY, "You have been marked as being away")
 	}
 	return nil
-}
-
-// clipText cuts a text of one's own choosing to a number of bytes.
-func clipText(s string, max int) string {
-	if len(s) <= max {
-		return s
-	}
-	return strings.ToValidUTF8(s[:max], "")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -34,7 +36,7 @@ func (c *conn) cmdMode(ctx context.Context, m *irc.Message) error {
 	target, modes := m.Param(0), m.Param(1)
 	switch {
 	case strings.HasPrefix(target, "#"):
-		for _, name := range splitTargets(target) {
+		for _, name := range wire.Targets(target) {
 			if err := c.answer(ctx, "MODE", c.channelMode(ctx, name, modes, len(m.Params) > 2)); err != nil {
 				return err
 			}
@@ -79,8 +81,8 @@ func (c *conn) userMode(modes string) error {
 	if bot {
 		sign = '+'
 	}
-	c.srv.roster.setBot(c.member, bot)
-	c.sendBy(c.user, &line{Command: "MODE", Params: []string{c.nick, string(sign) + string(botMode)}})
+	c.srv.roster.SetBot(c.member, bot)
+	c.sendBy(c.user, &wire.Line{Command: "MODE", Params: []string{c.nick, string(sign) + string(botMode)}})
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -47,7 +49,7 @@ func (m *monitor) doubt(nick string) {
 	if len(m.list) == 0 {
 		return // as nearly always
 	}
-	if key := Fold(nick); m.list[key] != nil {
+	if key := wire.Fold(nick); m.list[key] != nil {
 		m.doubtful[key] = struct{}{}
 	}
 }
@@ -67,7 +69,7 @@ func (m *monitor) doubtAll(online bool) {
 // it shares no channel (IRCv3 extended-monitor). Whom it was not told to be
 // online, it may not know.
 func (c *conn) monitors(u User) bool {
-	w := c.monitor.list[Fold(u.Nick)]
+	w := c.monitor.list[wire.Fold(u.Nick)]
 	return c.caps.has(capExtendedMonitor) && w != nil && w.online
 }
 
@@ -123,7 +125,7 @@ func (c *conn) checkMonitored(ctx context.Context, keys []string) (changed []str
 // or to those that are not.
 func (c *conn) monitorWord(key string, on, off []string) ([]string, []string) {
 	w := c.monitor.list[key]
-	if p, ok := c.srv.roster.byNick(w.nick); ok && w.online {
+	if p, ok := c.srv.roster.ByNick(w.nick); ok && w.online {
 		return append(on, prefixOf(p.User)), off
 	}
 	return on, append(off, w.nick)
@@ -136,7 +138,7 @@ func (c *conn) sendMonitor(on, off []string) {
 
 // cmdMonitor keeps the list (https://ircv3.net/specs/extensions/monitor).
 func (c *conn) cmdMonitor(ctx context.Context, m *irc.Message) error {
-	sub, nicks := strings.ToUpper(m.Param(0)), splitTargets(m.Param(1))
+	sub, nicks := strings.ToUpper(m.Param(0)), wire.Targets(m.Param(1))
 	switch {
 	case (sub == "+" || sub == "-") && len(nicks) == 0:
 		return errorReply(irc.ERR_NEEDMOREPARAMS, "Not enough parameters", m.Command)
@@ -160,7 +162,7 @@ func (c *conn) cmdMonitor(ctx context.Context, m *irc.Message) error {
 		}
 		c.sendMonitor(on, off)
 	default:
-		return errorReply(ERR_UNKNOWNERROR, "Unknown subcommand: there are + - C L S", m.Command)
+		return errorReply(wire.ERR_UNKNOWNERROR, "Unknown subcommand: there are + - C L S", m.Command)
 	}
 	return nil
 }
@@ -170,9 +172,9 @@ func (c *conn) cmdMonitor(ctx context.Context, m *irc.Message) error {
 func (c *conn) monitorAdd(ctx context.Context, nicks []string) {
 	var added, on, off, full []string
 	for _, nick := range nicks {
-		key := Fold(nick)
+		key := wire.Fold(nick)
 		switch {
-		case !IsNick(nick):
+		case !wire.IsNick(nick):
 			off = append(off, nick)
 			continue
 		case c.monitor.list[key] != nil:
@@ -181,7 +183,7 @@ func (c *conn) monitorAdd(ctx context.Context, nicks []string) {
 			continue
 		default:
 			c.monitor.list[key] = &monitored{nick: nick}
-			c.srv.roster.watch(c.member, key)
+			c.srv.roster.Watch(c.member, key)
 		}
 		added = append(added, key)
 	}
@@ -190,18 +192,18 @@ func (c *conn) monitorAdd(ctx context.Context, nicks []string) {
 		on, off = c.monitorWord(key, on, off)
 	}
 	c.sendMonitor(on, off)
-	for _, list := range foldWords(full, maxMiddle) {
+	for _, list := range wire.Pack(full, wire.MaxMiddle) {
 		c.reply(irc.ERR_MONLISTFULL, strconv.Itoa(maxMonitor), strings.ReplaceAll(list, " ", ","), "The list is full")
 	}
 }
 
 func (c *conn) monitorRemove(nicks []string) {
 	for _, nick := range nicks {
-		key := Fold(nick)
+		key := wire.Fold(nick)
 		if c.monitor.list[key] != nil {
 			delete(c.monitor.list, key)
 			delete(c.monitor.doubtful, key)
-			c.srv.roster.unwatch(c.member, key)
+			c.srv.roster.Unwatch(c.member, key)
 		}
 	}
 }
@@ -209,8 +211,8 @@ func (c *conn) monitorRemove(nicks []string) {
 // replyCommas sends a numeric with a list divided by commas, as often as it
 // takes; not at all if it is empty.
 func (c *conn) replyCommas(numeric string, words []string) {
-	room := maxBody - len(":"+c.srv.source+" "+numeric+" "+c.nick+" :")
-	for _, list := range foldWords(words, room) {
+	room := wire.MaxBody - len(":"+c.srv.source+" "+numeric+" "+c.nick+" :")
+	for _, list := range wire.Pack(words, room) {
 		c.reply(numeric, strings.ReplaceAll(list, " ", ","))
 	}
 }

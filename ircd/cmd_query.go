@@ -8,26 +8,29 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
 // lookup finds a user by nick, as far as the client may know them. here says whether
 // the user is connected, as far as that may be known. The user is nil if there is none.
-func (c *conn) lookup(ctx context.Context, nick string) (u *person, here bool, err error) {
-	if p, ok := c.srv.roster.byNick(nick); ok && c.sees(p.ID) {
+func (c *conn) lookup(ctx context.Context, nick string) (u *presence.Person, here bool, err error) {
+	if p, ok := c.srv.roster.ByNick(nick); ok && c.sees(p.ID) {
 		return &p, true, nil
 	}
-	if !IsNick(nick) {
+	if !wire.IsNick(nick) {
 		return nil, false, nil
 	}
 	found, err := c.lookupInTime(ctx, nick)
 	if err != nil || found == nil {
 		return nil, false, err
 	}
-	found.Realname = clipText(found.Realname, maxRealname)
-	p, here := c.srv.roster.byID(found.ID)
+	found.Realname = wire.Clip(found.Realname, wire.NameLen)
+	p, here := c.srv.roster.ByID(found.ID)
 	if !here || c.acquaintance(found.ID) != Known {
-		return &person{User: *found}, false, nil
+		return &presence.Person{User: *found}, false, nil
 	}
 	if !c.sees(found.ID) {
 		p.User = *found
@@ -45,17 +48,17 @@ func (c *conn) joinedNames() []string {
 }
 
 // visible lists the connected users whom the client may know of, by nick.
-func (c *conn) visible() []person {
-	seen := make(map[string]person)
+func (c *conn) visible() []presence.Person {
+	seen := make(map[string]presence.Person)
 	for _, name := range c.joinedNames() {
-		for _, p := range c.srv.roster.members(name) {
-			seen[Fold(p.Nick)] = p
+		for _, p := range c.srv.roster.Members(name) {
+			seen[wire.Fold(p.Nick)] = p
 		}
 	}
-	if p, ok := c.srv.roster.byID(c.user.ID); ok {
-		seen[Fold(p.Nick)] = p
+	if p, ok := c.srv.roster.ByID(c.user.ID); ok {
+		seen[wire.Fold(p.Nick)] = p
 	}
-	list := make([]person, 0, len(seen))
+	list := make([]presence.Person, 0, len(seen))
 	for _, key := range slices.Sorted(maps.Keys(seen)) {
 		list = append(list, seen[key])
 	}
@@ -71,7 +74,7 @@ func (c *conn) cmdWhois(ctx context.Context, m *irc.Message) error {
 	if list == "" {
 		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
 	}
-	nicks := splitTargets(list)
+	nicks := wire.Targets(list)
 	if err := tooManyTargets(nicks, "not answered"); err != nil {
 		return err
 	}
@@ -107,13 +110,13 @@ func (c *conn) whois(ctx context.Context, nick string) error {
 	return nil
 }
 
-func (c *conn) whoisReply(p *person, here bool) {
+func (c *conn) whoisReply(p *presence.Person, here bool) {
 	c.reply(irc.RPL_WHOISUSER, p.Nick, p.Username, p.Host, "*", p.Realname)
 	if shared := c.sharedChannels(p.ID); len(shared) > 0 {
 		c.replyList(irc.RPL_WHOISCHANNELS, shared, p.Nick)
 	}
 	c.reply(irc.RPL_WHOISSERVER, p.Nick, c.srv.source, c.set.Network)
-	c.reply(RPL_WHOISACCOUNT, p.Nick, p.ID, "is logged in as")
+	c.reply(wire.RPL_WHOISACCOUNT, p.Nick, p.ID, "is logged in as")
 	switch {
 	case c.acquaintance(p.ID) != Known:
 		return
@@ -123,14 +126,14 @@ func (c *conn) whoisReply(p *person, here bool) {
 	}
 	if p.ID == c.user.ID {
 		// The host says where everybody is; the address is nobody's business.
-		c.reply(RPL_WHOISHOST, p.Nick, "is connecting from *@"+p.Host)
-		c.reply(RPL_WHOISMODES, p.Nick, "is using modes "+c.userModes())
+		c.reply(wire.RPL_WHOISHOST, p.Nick, "is connecting from *@"+p.Host)
+		c.reply(wire.RPL_WHOISMODES, p.Nick, "is using modes "+c.userModes())
 	}
 	if p.Secure {
-		c.reply(RPL_WHOISSECURE, p.Nick, "is using a secure connection")
+		c.reply(wire.RPL_WHOISSECURE, p.Nick, "is using a secure connection")
 	}
 	if p.Bot {
-		c.reply(RPL_WHOISBOT, p.Nick, "is a bot")
+		c.reply(wire.RPL_WHOISBOT, p.Nick, "is a bot")
 	}
 	if p.Away != "" {
 		c.reply(irc.RPL_AWAY, p.Nick, p.Away)
@@ -139,7 +142,7 @@ func (c *conn) whoisReply(p *person, here bool) {
 }
 
 // idleSeconds is the time since a user's last message.
-func idleSeconds(p *person) string {
+func idleSeconds(p *presence.Person) string {
 	if p.Active.IsZero() {
 		return "0"
 	}
@@ -148,8 +151,8 @@ func idleSeconds(p *person) string {
 
 // find finds a user who is connected, as far as lookup would show them. An error
 // means that the backend could not say whether the client may know them.
-func (c *conn) find(ctx context.Context, nick string) (p person, ok bool, err error) {
-	p, ok = c.srv.roster.byNick(nick)
+func (c *conn) find(ctx context.Context, nick string) (p presence.Person, ok bool, err error) {
+	p, ok = c.srv.roster.ByNick(nick)
 	if !ok || c.sees(p.ID) {
 		return p, ok, nil
 	}
@@ -160,13 +163,13 @@ func (c *conn) find(ctx context.Context, nick string) (p person, ok bool, err er
 // connected is find for a command that takes what it gets: whoever cannot be
 // asked about is not there. The client itself is found by the nick that it asked
 // for, too.
-func (c *conn) connected(ctx context.Context, nick string) (p person, ok bool) {
+func (c *conn) connected(ctx context.Context, nick string) (p presence.Person, ok bool) {
 	p, ok, err := c.find(ctx, nick)
 	if err != nil {
 		c.log.Debug().Err(err).Msg("look up a connected user")
 	}
 	if !ok && c.isSelf(nick) {
-		p, ok = c.srv.roster.byID(c.user.ID)
+		p, ok = c.srv.roster.ByID(c.user.ID)
 		p.Nick = nick
 	}
 	return p, ok
@@ -175,7 +178,7 @@ func (c *conn) connected(ctx context.Context, nick string) (p person, ok bool) {
 // cmdIson tells which nicks are connected (RFC 2812, 4.9).
 func (c *conn) cmdIson(ctx context.Context, m *irc.Message) error {
 	var on []string
-	for _, nick := range distinct(strings.FieldsSeq(strings.Join(m.Params, " "))) {
+	for _, nick := range wire.Distinct(strings.FieldsSeq(strings.Join(m.Params, " "))) {
 		if p, ok := c.connected(ctx, nick); ok {
 			on = append(on, p.Nick)
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -29,7 +31,7 @@ func (c *conn) react(ctx context.Context, target string, tags map[string]string)
 	if err != nil {
 		return err
 	}
-	c.srv.roster.touch(c.member)
+	c.srv.roster.Touch(c.member)
 	err = c.poll(ctx) // what was said before is shown before
 	if c.caps.has(capEchoMessage) && stored != nil {
 		c.showReaction(stored)
@@ -48,7 +50,7 @@ func (c *conn) windowFor(ctx context.Context, target string) (string, error) {
 		return ch.name, nil
 	case !c.set.features.Private:
 		return "", c.noPrivateMessages(ctx, target)
-	case !IsNick(target):
+	case !wire.IsNick(target):
 		return "", errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", target)
 	}
 	return target, nil
@@ -69,7 +71,7 @@ func reacting(target string, tags map[string]string) (*Reacting, error) {
 		why = "the message that it is about is missing: name it in the tag +reply"
 	case len(r.Text) > maxReaction:
 		why = fmt.Sprintf("it has %d bytes at most", maxReaction)
-	case reactionText(r.Text) != r.Text || !isVisible(r.Text):
+	case wire.OneLine(r.Text) != r.Text || !wire.Visible(r.Text):
 		why = "it is some text on one line, an emoji for one"
 	default:
 		return r, nil

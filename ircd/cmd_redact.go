@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -14,17 +16,17 @@ const redactInvalidTarget = "INVALID_TARGET"
 // without the capability too: that one decides only how a deletion is shown.
 func (c *conn) cmdRedact(ctx context.Context, m *irc.Message) error {
 	target := m.Param(0)
-	switch ch := c.channels[Fold(target)]; {
+	switch ch := c.channels[wire.Fold(target)]; {
 	case ch != nil:
 		target = ch.name
 	case strings.HasPrefix(target, "#"):
 		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: you are not in that channel, join it first"}
 	case !c.set.features.Private:
 		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: there are no private messages here"}
-	case !IsNick(target):
+	case !wire.IsNick(target):
 		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: no such channel or nick"}
 	}
-	r, err := c.session.Redact(ctx, target, m.Param(1), clipText(CleanText(m.Param(2)), maxReason))
+	r, err := c.session.Redact(ctx, target, m.Param(1), wire.Clip(wire.CleanText(m.Param(2)), maxReason))
 	if err != nil {
 		return err
 	}

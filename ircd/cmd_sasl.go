@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -17,7 +19,7 @@ const maxSASLFailures = 5
 // saslState is a SASL exchange.
 type saslState struct {
 	active   bool // the mechanism was accepted and its message is awaited
-	buf      saslBuffer
+	buf      wire.SASLMessage
 	failures int
 }
 
@@ -39,7 +41,7 @@ func (c *conn) cmdAuthenticate(ctx context.Context, m *irc.Message) error {
 		*s = saslState{failures: s.failures, active: true}
 		c.reg.otp = nil // the client starts again
 		// Without a source: old ZNC and Pidgin know no other form.
-		c.send(&line{Command: "AUTHENTICATE", Params: []string{"+"}})
+		c.send(&wire.Line{Command: "AUTHENTICATE", Params: []string{"+"}})
 		return nil
 	case !s.active:
 		c.reply(irc.RPL_SASLMECHS, saslMechanisms, "are available SASL mechanisms")
@@ -53,7 +55,7 @@ func (c *conn) cmdAuthenticate(ctx context.Context, m *irc.Message) error {
 	if !done {
 		return nil
 	}
-	account, password, err := decodePlain(s.buf.String())
+	account, password, err := wire.DecodePlain(s.buf.String())
 	*s = saslState{failures: s.failures}
 	if err != nil {
 		return errorReply(irc.ERR_SASLFAIL, "SASL authentication failed: "+saslFault(err))
@@ -63,7 +65,7 @@ func (c *conn) cmdAuthenticate(ctx context.Context, m *irc.Message) error {
 
 // saslFault explains a message that cannot be used, without quoting from it.
 func saslFault(err error) string {
-	if errors.Is(err, errSASLAuthzid) {
+	if errors.Is(err, wire.ErrAuthzid) {
 		return "acting for another account is not supported"
 	}
 	return "the message is not SASL PLAIN"

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -14,10 +16,10 @@ import (
 // this one: by name, by mask, or by the nick of somebody in a channel of the
 // client's.
 func (c *conn) otherServer(name string) error {
-	if name == "" || matchMask(name, c.srv.source) || c.isSelf(name) {
+	if name == "" || wire.Match(name, c.srv.source) || c.isSelf(name) {
 		return nil
 	}
-	if p, ok := c.srv.roster.byNick(name); ok && c.sees(p.ID) {
+	if p, ok := c.srv.roster.ByNick(name); ok && c.sees(p.ID) {
 		return nil
 	}
 	return errorReply(irc.ERR_NOSUCHSERVER, "No such server", name)
@@ -29,16 +31,16 @@ func (c *conn) cmdLusers(context.Context, *irc.Message) error {
 }
 
 func (c *conn) sendLusers() {
-	s := c.srv.roster.stats()
-	here, most := strconv.Itoa(s.users), strconv.Itoa(s.most)
-	c.reply(irc.RPL_LUSERCLIENT, fmt.Sprintf("There are %d users and 0 invisible on 1 server", s.users))
-	if n := c.srv.slots.len() - s.connections; n > 0 {
+	s := c.srv.roster.Stats()
+	here, most := strconv.Itoa(s.Users), strconv.Itoa(s.Most)
+	c.reply(irc.RPL_LUSERCLIENT, fmt.Sprintf("There are %d users and 0 invisible on 1 server", s.Users))
+	if n := c.srv.slots.len() - s.Connections; n > 0 {
 		c.reply(irc.RPL_LUSERUNKNOWN, strconv.Itoa(n), "connections that have not logged in yet")
 	}
-	c.reply(irc.RPL_LUSERCHANNELS, strconv.Itoa(s.channels), "channels formed")
-	c.reply(irc.RPL_LUSERME, fmt.Sprintf("I have %d clients and 0 servers", s.connections))
-	c.reply(RPL_LOCALUSERS, here, most, fmt.Sprintf("Current local users %s, max %s", here, most))
-	c.reply(RPL_GLOBALUSERS, here, most, fmt.Sprintf("Current global users %s, max %s", here, most))
+	c.reply(irc.RPL_LUSERCHANNELS, strconv.Itoa(s.Channels), "channels formed")
+	c.reply(irc.RPL_LUSERME, fmt.Sprintf("I have %d clients and 0 servers", s.Connections))
+	c.reply(wire.RPL_LOCALUSERS, here, most, fmt.Sprintf("Current local users %s, max %s", here, most))
+	c.reply(wire.RPL_GLOBALUSERS, here, most, fmt.Sprintf("Current global users %s, max %s", here, most))
 }
 
 func (c *conn) cmdMotd(_ context.Context, m *irc.Message) error {
@@ -56,7 +58,7 @@ func (c *conn) sendMotd() {
 	}
 	c.reply(irc.RPL_MOTDSTART, "- "+c.srv.source+" Message of the day -")
 	for _, text := range c.set.motd {
-		for _, part := range splitText(text, maxBody-len(":"+c.srv.source+" 372 "+c.nick+" :- ")) {
+		for _, part := range wire.Split(text, wire.MaxBody-len(":"+c.srv.source+" 372 "+c.nick+" :- ")) {
 			c.reply(irc.RPL_MOTD, "- "+part)
 		}
 		if text == "" {
@@ -124,7 +126,7 @@ func (c *conn) cmdLinks(_ context.Context, m *irc.Message) error {
 	if mask == "" {
 		mask = "*"
 	}
-	if matchMask(mask, c.srv.source) {
+	if wire.Match(mask, c.srv.source) {
 		c.reply(irc.RPL_LINKS, c.srv.source, c.srv.source, "0 "+c.set.Network)
 	}
 	c.reply(irc.RPL_ENDOFLINKS, mask, "End of /LINKS list")
@@ -145,12 +147,12 @@ func (c *conn) cmdOperOnly(context.Context, *irc.Message) error {
 func (c *conn) cmdList(ctx context.Context, m *irc.Message) error {
 	list, err := c.session.Channels(ctx)
 	if err != nil {
-		return refused(err, ERR_UNKNOWNERROR, "LIST")
+		return refused(err, wire.ERR_UNKNOWNERROR, "LIST")
 	}
 	c.reply(irc.RPL_LISTSTART, "Channel", "Users  Name")
 	for _, ch := range list {
 		// Some clients do not show a channel of nobody, which is why none is.
-		if n := max(c.srv.roster.count(ch.Name), 1); listed(m.Param(0), ch.Name, n) {
+		if n := max(c.srv.roster.Count(ch.Name), 1); listed(m.Param(0), ch.Name, n) {
 			c.reply(irc.RPL_LIST, ch.Name, strconv.Itoa(n), ch.Topic)
 		}
 		if err := c.flush(ctx); err != nil {
@@ -178,12 +180,12 @@ func listed(conditions, name string, users int) bool {
 				return false
 			}
 		case cond[0] == '!':
-			if matchMask(cond[1:], name) {
+			if wire.Match(cond[1:], name) {
 				return false
 			}
 		default:
 			masks++
-			if matchMask(cond, name) {
+			if wire.Match(cond, name) {
 				matched++
 			}
 		}

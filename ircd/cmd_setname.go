@@ -6,9 +6,6 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// maxRealname bounds a real name as it is shown, in bytes (NAMELEN).
-const maxRealname = 150
-
 // cmdSetname refuses (https://ircv3.net/specs/extensions/setname): a name is that
 // of the account. When it changes there, everybody is told.
 func (c *conn) cmdSetname(context.Context, *irc.Message) error {

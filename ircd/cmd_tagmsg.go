@@ -5,6 +5,9 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -31,7 +34,7 @@ func (c *conn) cmdTagmsg(ctx context.Context, m *irc.Message) error {
 	case m.Param(0) == "":
 		return errorReply(irc.ERR_NEEDMOREPARAMS, "Not enough parameters", m.Command)
 	}
-	targets := splitTargets(m.Param(0))
+	targets := wire.Targets(m.Param(0))
 	if err := tooManyTargets(targets, "not sent"); err != nil {
 		return err
 	}
@@ -77,7 +80,7 @@ func (c *conn) typing(ctx context.Context, target, state string) error {
 	if err != nil || !c.mayType(target) {
 		return err
 	}
-	c.srv.roster.typing(c.member, ch.name, c.typingEvent(ch.name, state))
+	c.srv.roster.Typing(c.member, ch.name, c.typingEvent(ch.name, state))
 	c.echoTyping(ch.name, state)
 	return nil
 }
@@ -86,17 +89,17 @@ func (c *conn) typing(ctx context.Context, target, state string) error {
 // such a one at all. It says nothing about who is there and who is not: a client
 // that is typing has not sent anything yet.
 func (c *conn) typingPrivate(ctx context.Context, nick, state string) {
-	if _, here := c.srv.roster.byNick(nick); !here || !c.set.features.Private || !c.mayType(nick) {
+	if _, here := c.srv.roster.ByNick(nick); !here || !c.set.features.Private || !c.mayType(nick) {
 		return
 	}
 	if p, ok := c.connected(ctx, nick); ok {
-		c.srv.roster.typingTo(c.member, p.ID, c.typingEvent("", state))
+		c.srv.roster.TypingTo(c.member, p.ID, c.typingEvent("", state))
 		c.echoTyping(p.Nick, state)
 	}
 }
 
-func (c *conn) typingEvent(channel, state string) *presenceEvent {
-	return &presenceEvent{kind: typing, user: c.user, channel: channel, text: state}
+func (c *conn) typingEvent(channel, state string) *presence.Event {
+	return &presence.Event{Kind: presence.Typing, User: c.user, Channel: channel, Text: state}
 }
 
 func (c *conn) echoTyping(target, state string) {
@@ -108,7 +111,7 @@ func (c *conn) echoTyping(target, state string) {
 // mayType reports whether typing to a target may be passed on now, and notes
 // that it is.
 func (c *conn) mayType(target string) bool {
-	key, now := Fold(target), time.Now()
+	key, now := wire.Fold(target), time.Now()
 	for k, due := range c.typed {
 		if !now.Before(due) {
 			delete(c.typed, k)
@@ -136,6 +139,6 @@ func (c *conn) showTyping(u User, target, state string) {
 	}
 }
 
-func typingLine(u User, target, state string) line {
-	return line{Source: prefixOf(u), Command: "TAGMSG", Params: []string{target}, Tags: []tag{{tagTyping, state}}}
+func typingLine(u User, target, state string) wire.Line {
+	return wire.Line{Source: prefixOf(u), Command: "TAGMSG", Params: []string{target}, Tags: []wire.Tag{{Key: tagTyping, Value: state}}}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -16,7 +18,7 @@ func (s *settings) topicLen() int {
 		// list is the longest of those lines, with as many users as it may show.
 		list = " 322  " + "  100000 :"
 	)
-	return min(most, maxBody-len(":"+s.Name+list)-NickLen-ChannelLen)
+	return min(most, wire.MaxBody-len(":"+s.Name+list)-wire.NickLen-wire.ChannelLen)
 }
 
 // cmdTopic shows the topic of a channel, or has the backend change it.
@@ -33,7 +35,7 @@ func (c *conn) cmdTopic(ctx context.Context, m *irc.Message) error {
 		return nil
 	}
 	c.reply(irc.RPL_TOPIC, ch.Name, ch.Topic)
-	if joined := c.channels[Fold(ch.Name)]; joined != nil {
+	if joined := c.channels[wire.Fold(ch.Name)]; joined != nil {
 		c.sendTopicSetter(joined)
 	}
 	return nil
@@ -42,14 +44,14 @@ func (c *conn) cmdTopic(ctx context.Context, m *irc.Message) error {
 // sendTopicSetter tells who set the topic of a channel, where that is known.
 func (c *conn) sendTopicSetter(ch *joinedChannel) {
 	if ch.topicBy != (User{}) && !ch.topicAt.IsZero() {
-		c.replyPlain(RPL_TOPICWHOTIME, ch.name, prefixOf(ch.topicBy), strconv.FormatInt(ch.topicAt.Unix(), 10))
+		c.replyPlain(wire.RPL_TOPICWHOTIME, ch.name, prefixOf(ch.topicBy), strconv.FormatInt(ch.topicAt.Unix(), 10))
 	}
 }
 
 // setTopic changes a topic, or removes it if the text is empty. What does not
 // fit is refused: the rest would be lost where it is stored.
 func (c *conn) setTopic(ctx context.Context, name, text string) error {
-	ch := c.channels[Fold(name)]
+	ch := c.channels[wire.Fold(name)]
 	if ch == nil {
 		known, err := c.findChannel(ctx, name)
 		if err != nil {
@@ -57,9 +59,9 @@ func (c *conn) setTopic(ctx context.Context, name, text string) error {
 		}
 		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", known.Name)
 	}
-	text = CleanText(text)
+	text = wire.CleanText(text)
 	if most := c.set.topicLen(); len(text) > most {
-		return errorReply(ERR_UNKNOWNERROR, fmt.Sprintf("The topic is not changed: it has %d bytes, and there is room for %d", len(text), most), "TOPIC", ch.name)
+		return errorReply(wire.ERR_UNKNOWNERROR, fmt.Sprintf("The topic is not changed: it has %d bytes, and there is room for %d", len(text), most), "TOPIC", ch.name)
 	}
 	t, err := c.session.SetTopic(ctx, ch.name, text)
 	if err != nil {
@@ -74,7 +76,7 @@ func (c *conn) setTopic(ctx context.Context, name, text string) error {
 
 // showTopicEvent shows that the topic of a channel has changed.
 func (c *conn) showTopicEvent(t *Topic) {
-	if ch := c.channels[Fold(t.Channel)]; ch != nil {
+	if ch := c.channels[wire.Fold(t.Channel)]; ch != nil {
 		c.showTopic(ch, t)
 	}
 }
@@ -82,9 +84,9 @@ func (c *conn) showTopicEvent(t *Topic) {
 // showTopic notes a topic and shows who set it: somebody, or else the service.
 func (c *conn) showTopic(ch *joinedChannel, t *Topic) {
 	ch.topic, ch.topicBy, ch.topicAt = t.Text, t.By, t.Time
-	l := &line{Source: c.srv.service, Command: "TOPIC", Params: []string{ch.name, t.Text}, Trailing: true}
+	l := &wire.Line{Source: c.srv.service, Command: "TOPIC", Params: []string{ch.name, t.Text}, Trailing: true}
 	if c.caps.has(capServerTime) && !t.Time.IsZero() {
-		l.Tags = append(l.Tags, tag{"time", t.Time.UTC().Format(timeFormat)})
+		l.Tags = append(l.Tags, wire.Tag{Key: "time", Value: t.Time.UTC().Format(wire.TimeFormat)})
 	}
 	if t.By == (User{}) {
 		c.send(l)

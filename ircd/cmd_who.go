@@ -4,6 +4,9 @@ import (
 	"context"
 	"strings"
 
+	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -58,7 +61,7 @@ func (c *conn) who(ctx context.Context, q whoQuery) error {
 	if strings.HasPrefix(q.mask, "#") {
 		return c.whoChannels(ctx, q)
 	}
-	if IsNick(q.mask) && (!q.restricted() || strings.Contains(q.flags, "n")) {
+	if wire.IsNick(q.mask) && (!q.restricted() || strings.Contains(q.flags, "n")) {
 		if found, err := c.whoNick(ctx, q); found || err != nil {
 			return err
 		}
@@ -81,12 +84,12 @@ func (c *conn) who(ctx context.Context, q whoQuery) error {
 func (q *whoQuery) restricted() bool { return strings.ContainsAny(q.flags, "nuhsra") }
 
 func (c *conn) whoChannels(ctx context.Context, q whoQuery) error {
-	for _, name := range splitTargets(q.mask) {
-		ch := c.channels[Fold(name)]
+	for _, name := range wire.Targets(q.mask) {
+		ch := c.channels[wire.Fold(name)]
 		if ch == nil {
 			continue
 		}
-		for _, p := range c.srv.roster.members(ch.name) {
+		for _, p := range c.srv.roster.Members(ch.name) {
 			c.whoReply(q, ch.name, &p, true)
 		}
 		if err := c.flush(ctx); err != nil {
@@ -98,17 +101,17 @@ func (c *conn) whoChannels(ctx context.Context, q whoQuery) error {
 
 // whoMatches reports whether a mask fits somebody: anything about them, or what
 // the flags name.
-func (c *conn) whoMatches(q whoQuery, p *person) bool {
+func (c *conn) whoMatches(q whoQuery, p *presence.Person) bool {
 	flags := q.flags
 	if !q.restricted() {
 		flags = "nuhsr"
-		if matchMask(q.mask, prefixOf(p.User)) {
+		if wire.Match(q.mask, prefixOf(p.User)) {
 			return true
 		}
 	}
 	values := map[rune]string{'n': p.Nick, 'u': p.Username, 'h': p.Host, 's': c.srv.source, 'r': p.Realname, 'a': p.ID}
 	for _, flag := range flags {
-		if v, ok := values[flag]; ok && matchMask(q.mask, v) {
+		if v, ok := values[flag]; ok && wire.Match(q.mask, v) {
 			return true
 		}
 	}
@@ -140,7 +143,7 @@ func (c *conn) anyChannel(id string) string {
 }
 
 // whoReply sends 352, or 354 for WHOX.
-func (c *conn) whoReply(q whoQuery, channel string, p *person, here bool) {
+func (c *conn) whoReply(q whoQuery, channel string, p *presence.Person, here bool) {
 	flags := "H"
 	if !here || p.Away != "" {
 		flags = "G"
@@ -163,31 +166,8 @@ func (c *conn) whoReply(q whoQuery, channel string, p *person, here bool) {
 		}
 	}
 	if strings.ContainsRune(q.fields, 'r') {
-		c.reply(RPL_WHOSPCRPL, params...) // the real name always has its colon
+		c.reply(wire.RPL_WHOSPCRPL, params...) // the real name always has its colon
 	} else {
-		c.replyPlain(RPL_WHOSPCRPL, params...)
+		c.replyPlain(wire.RPL_WHOSPCRPL, params...)
 	}
-}
-
-// matchMask matches a mask with "*" and "?" (RFC 2812, 2.5), folded.
-func matchMask(mask, s string) bool {
-	mask, s = Fold(mask), Fold(s)
-	star, mark := -1, 0 // the last "*" and where its text ends so far
-	i, j := 0, 0
-	for j < len(s) {
-		switch {
-		case i < len(mask) && mask[i] == '*':
-			star, mark = i, j
-			i++
-		case i < len(mask) && (mask[i] == '?' || mask[i] == s[j]):
-			i++
-			j++
-		case star >= 0:
-			mark++
-			i, j = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(mask[i:], "*") == ""
 }

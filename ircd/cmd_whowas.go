@@ -2,8 +2,12 @@ package ircd
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"time"
+
+	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/wire"
 
 	irc "gopkg.in/irc.v4"
 )
@@ -12,7 +16,7 @@ import (
 // newest first. The client learns of those whom it has seen leave a channel that it is
 // still in, and of those whom it may look up.
 func (c *conn) cmdWhowas(ctx context.Context, m *irc.Message) error {
-	nicks := splitTargets(m.Param(0))
+	nicks := wire.Targets(m.Param(0))
 	if len(nicks) == 0 {
 		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
 	}
@@ -24,7 +28,7 @@ func (c *conn) cmdWhowas(ctx context.Context, m *irc.Message) error {
 	}
 	count, err := strconv.Atoi(m.Param(1))
 	if err != nil || count <= 0 {
-		count = maxPast
+		count = math.MaxInt
 	}
 	for _, nick := range nicks {
 		c.whowas(ctx, nick, count)
@@ -42,19 +46,19 @@ func (c *conn) whowas(ctx context.Context, nick string, count int) {
 	}
 	for _, d := range list[:min(len(list), count)] {
 		c.reply(irc.RPL_WHOWASUSER, d.Nick, d.Username, d.Host, "*", d.Realname)
-		c.reply(irc.RPL_WHOISSERVER, d.Nick, c.srv.source, c.srv.dateOf(d.at).In(c.set.Location).Format(time.RFC1123Z))
-		c.reply(RPL_WHOISACCOUNT, d.Nick, d.ID, "was logged in as")
+		c.reply(irc.RPL_WHOISSERVER, d.Nick, c.srv.source, c.srv.dateOf(d.At).In(c.set.Location).Format(time.RFC1123Z))
+		c.reply(wire.RPL_WHOISACCOUNT, d.Nick, d.ID, "was logged in as")
 	}
 	c.reply(irc.RPL_ENDOFWHOWAS, nick, "End of WHOWAS")
 }
 
 // knownDepartures returns those who left under a nick and whom the client may
 // know. The backend is asked once at most, and only if somebody did.
-func (c *conn) knownDepartures(ctx context.Context, nick string) []*departed {
-	var known []*departed
+func (c *conn) knownDepartures(ctx context.Context, nick string) []*presence.Departed {
+	var known []*presence.Departed
 	var found *User
 	asked := false
-	for _, d := range c.srv.roster.departures(nick) {
+	for _, d := range c.srv.roster.Departures(nick) {
 		if c.metIn(d) {
 			known = append(known, d)
 			continue
@@ -77,9 +81,9 @@ func (c *conn) knownDepartures(ctx context.Context, nick string) []*departed {
 
 // metIn reports whether the client saw somebody leave a channel that it is still in, or
 // is their own user.
-func (c *conn) metIn(d *departed) bool {
+func (c *conn) metIn(d *presence.Departed) bool {
 	for key, ch := range c.channels {
-		if _, ok := d.channels[key]; ok && !ch.since.After(d.at) {
+		if _, ok := d.Channels[key]; ok && !ch.since.After(d.At) {
 			return true
 		}
 	}

@@ -2,9 +2,9 @@ package ircd
 
 import (
 	"context"
-	"unicode/utf8"
 
-	"golang.org/x/text/encoding/charmap"
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -92,22 +92,22 @@ var commands = map[string]command{
 func (c *conn) handleLine(ctx context.Context, in *inbound) error {
 	first := !c.reg.begun
 	c.reg.begun = true
-	text, converted := toUTF8(in.text)
-	if first && (in.tooLong || looksLikeHTTP(in.text)) {
+	text, converted := wire.ToUTF8(in.text)
+	if first && (in.tooLong || wire.LooksLikeHTTP(in.text)) {
 		return notIRC(in)
 	}
 	if in.tooLong {
 		c.beginResponse(labelOf(c.caps, text))
 		defer c.endResponse()
-		c.reply(ERR_INPUTTOOLONG, "The line was too long and is ignored: send at most 8192 bytes, and 4094 of tags")
-		tags, _ := splitTags(text)
+		c.reply(wire.ERR_INPUTTOOLONG, "The line was too long and is ignored: send at most 8192 bytes, and 4094 of tags")
+		tags, _ := wire.SplitTags(text)
 		return c.loseFromMultiline(ctx, tags)
 	}
 	// What others did before is shown before this command's replies, so that
 	// a JOIN or PART in them is never undone by older news.
 	c.showPresence()
 	c.beginResponse(labelOf(c.caps, text))
-	m, err := parseLine(text)
+	m, err := wire.Parse(text)
 	if err != nil {
 		c.log.Trace().Err(err).Msg("line not understood")
 		c.reply(irc.ERR_UNKNOWNCOMMAND, "*", "That is no IRC command")
@@ -115,7 +115,7 @@ func (c *conn) handleLine(ctx context.Context, in *inbound) error {
 		return nil
 	}
 	if m.Command == "PASS" {
-		m.Params = []string{rawParams(text)}
+		m.Params = []string{wire.RawParams(text)}
 	}
 	if err := c.answer(ctx, m.Command, c.dispatch(ctx, m, in.part, converted)); err != nil {
 		return err // and ends the answer as well, see finish
@@ -155,17 +155,6 @@ func (c *conn) dispatch(ctx context.Context, m *irc.Message, part, converted boo
 	return cmd.run(c, ctx, m)
 }
 
-// toUTF8 returns a line as valid UTF-8. What is not is read as Windows-1252,
-// which old clients on old terminals send; refusing it would lose the text.
-func toUTF8(s string) (text string, converted bool) {
-	if utf8.ValidString(s) {
-		return s, false
-	}
-	// The decoder fails for no input: bytes without a meaning become U+FFFD.
-	text, _ = charmap.Windows1252.NewDecoder().String(s)
-	return text, true
-}
-
 func (c *conn) cmdIgnore(context.Context, *irc.Message) error { return nil }
 
 func (c *conn) cmdPing(_ context.Context, m *irc.Message) error {
@@ -177,13 +166,13 @@ func (c *conn) cmdPing(_ context.Context, m *irc.Message) error {
 }
 
 // pong is the answer to a PING. It may be called from any goroutine.
-func (c *conn) pong(token string) *line {
-	return &line{Source: c.srv.source, Command: "PONG", Params: []string{c.srv.source, token}, Trailing: true}
+func (c *conn) pong(token string) *wire.Line {
+	return &wire.Line{Source: c.srv.source, Command: "PONG", Params: []string{c.srv.source, token}, Trailing: true}
 }
 
 func (c *conn) cmdQuit(_ context.Context, m *irc.Message) error {
 	quit := "Quit"
-	if text := clipText(CleanText(m.Param(0)), maxReason); text != "" {
+	if text := wire.Clip(wire.CleanText(m.Param(0)), maxReason); text != "" {
 		quit += ": " + text
 	}
 	return &closing{text: quit, quit: quit, cause: "quit"}

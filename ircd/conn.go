@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/wire"
+
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/semaphore"
 )
@@ -36,7 +39,7 @@ type conn struct {
 	done   chan struct{}
 	out    *sendQueue
 	writer *writer
-	inbox  *inbox
+	inbox  *presence.Inbox
 	pacing *pacing
 	ahead  *semaphore.Weighted // bytes read ahead
 	late   latecomers
@@ -61,12 +64,12 @@ type conn struct {
 	caps       capSet
 	logins     bool // whether the client knows that it can log in
 	reg        registration
-	registered bool    // 001 has been sent
-	session    Session // nil before the login
-	user       User    // the session's, once there is one
-	nick       string  // as the client is addressed: "*", the asked one, then user.Nick
-	asked      string  // the nick asked for: an alias for the client's early commands
-	member     *member // nil before 001
+	registered bool             // 001 has been sent
+	session    Session          // nil before the login
+	user       User             // the session's, once there is one
+	nick       string           // as the client is addressed: "*", the asked one, then user.Nick
+	asked      string           // the nick asked for: an alias for the client's early commands
+	member     *presence.Member // nil before 001
 	channels   map[string]*joinedChannel
 	bot        bool // mode B
 	monitor    monitor
@@ -125,8 +128,8 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 	c.writer = &writer{nc: nc, failed: make(chan error, 1), ended: make(chan struct{})}
 	c.out = newSendQueue(set.Limits.SendQueue, &s.spare, func() { c.writer.start(c.guard) })
 	c.writer.q = c.out
-	c.inbox = newInbox()
-	c.out.drained = c.inbox.bell
+	c.inbox = presence.NewInbox()
+	c.out.drained = c.inbox.Bell
 	return c
 }
 
@@ -193,11 +196,11 @@ func (c *conn) read(ctx context.Context) {
 		if w, ok := c.nc.(*webConn); ok {
 			w.meter(func(n int) { c.pacing.waste(ctx, n) })
 		}
-		lr := newLineReader(input, maxInputBody, maxInputTags)
+		lr := wire.NewReader(input, wire.MaxInputBody, wire.MaxInputTags)
 		for {
 			text, err := lr.ReadLine()
 			input.unspent = 0
-			tooLong := errors.Is(err, errLineTooLong)
+			tooLong := errors.Is(err, wire.ErrTooLong)
 			if err != nil && !tooLong {
 				return err
 			}
@@ -232,7 +235,7 @@ func (c *conn) loop(ctx context.Context) error {
 			if c.took(in) {
 				err = c.handleLine(ctx, in)
 			}
-		case <-c.inbox.bell:
+		case <-c.inbox.Bell:
 			c.showSomePresence()
 		case <-c.serverBell:
 			c.takeSettings()

@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	"github.com/rs/zerolog"
 )
 
@@ -40,6 +42,20 @@ type closing struct {
 }
 
 func (e *closing) Error() string { return e.cause }
+
+// notHTTP answers a request, so that whoever sent it sees what is here.
+const notHTTP = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n" +
+	"This is an IRC server: connect with an IRC client.\r\n"
+
+// notIRC ends a connection whose first line no IRC client sends: nothing behind it
+// is handled, for a web page may have made it. A line that is too long may be an
+// HTTP request as well.
+func notIRC(in *inbound) *closing {
+	if in.tooLong {
+		return &closing{text: "the first line is too long for a client", cause: "first line too long"}
+	}
+	return &closing{text: "this is an IRC server", cause: "HTTP request", answer: notHTTP}
+}
 
 // quitText is all that others are told of an end that the user has given no reason
 // for: that a password was changed, an account suspended or a client is slow is
@@ -162,21 +178,21 @@ func (c *conn) refuseWaiting(reason string, reading <-chan struct{}) {
 
 // refuse says of a line that it will not be handled, if it is a message.
 func (c *conn) refuse(in *inbound, reason string) {
-	text, _ := toUTF8(in.text)
-	m, err := parseLine(text)
+	text, _ := wire.ToUTF8(in.text)
+	m, err := wire.Parse(text)
 	if err != nil || m.Command != "PRIVMSG" && m.Command != "NOTICE" {
 		return
 	}
 	c.beginResponse(labelOf(c.caps, text))
 	defer c.endResponse()
-	targets := splitTargets(m.Param(0))
+	targets := wire.Targets(m.Param(0))
 	c.refuseTargets(m.Command, targets[:min(len(targets), maxTargets)], reason)
 }
 
 // leave is the end of what the connection has beside itself.
 func (c *conn) leave(ctx context.Context, end *closing, deadline time.Time) {
 	if c.member != nil {
-		c.srv.roster.detach(c.member, end.quit, ctx.Err() != nil)
+		c.srv.roster.Detach(c.member, end.quit, ctx.Err() != nil)
 		c.srv.count.registered.Add(-1)
 	}
 	if c.session == nil {
@@ -252,6 +268,6 @@ func (c *conn) drain(ctx context.Context, cause error) error {
 }
 
 // errorLine is the last line of a connection (RFC 2812, 3.7.4).
-func errorLine(text string) *line {
-	return &line{Command: "ERROR", Params: []string{text}, Trailing: true}
+func errorLine(text string) *wire.Line {
+	return &wire.Line{Command: "ERROR", Params: []string{text}, Trailing: true}
 }

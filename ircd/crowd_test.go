@@ -12,6 +12,9 @@ import (
 	"directus-ircd/ircd/ircdtest"
 )
 
+// longText is how many bytes of a text are shown at most.
+const longText = 256 << 10
+
 // idleCrowd are clients in #messages that do not read at the moment.
 type idleCrowd struct {
 	server *testServer
@@ -63,7 +66,7 @@ func TestLongMessageForMany(t *testing.T) {
 		const many = 60
 		clients := newIdleCrowd(t, chat, many)
 		pushText(chat, 1, "the beginning")
-		pushText(chat, 2, strings.Repeat("some words of a long text ", maxTextBytes/26))
+		pushText(chat, 2, strings.Repeat("some words of a long text ", longText/26))
 		pushText(chat, 3, "the end")
 		synctest.Wait()
 		if waiting := clients.server.spare.waiting.Load(); waiting > many<<10 {
@@ -72,8 +75,8 @@ func TestLongMessageForMany(t *testing.T) {
 		time.Sleep(stallTimeout / 2)
 		for i := range many {
 			got := clients.read(t, i, "the end")
-			if n := strings.Count(got, "words"); n != maxTextBytes/26 || !strings.Contains(got[:1<<10], "the beginning") {
-				t.Fatalf("%d of %d words came", n, maxTextBytes/26)
+			if n := strings.Count(got, "words"); n != longText/26 || !strings.Contains(got[:1<<10], "the beginning") {
+				t.Fatalf("%d of %d words came", n, longText/26)
 			}
 		}
 		clients.end(t)
@@ -88,7 +91,7 @@ func TestLongMessagesForSlow(t *testing.T) {
 		clients := newIdleCrowd(t, chat, 1)
 		const texts = 8
 		for i := range texts {
-			pushText(chat, i+1, strings.Repeat("some words of a long text ", maxTextBytes/26))
+			pushText(chat, i+1, strings.Repeat("some words of a long text ", longText/26))
 		}
 		pushText(chat, texts+1, "the end")
 		words := 0
@@ -102,7 +105,7 @@ func TestLongMessagesForSlow(t *testing.T) {
 			}
 			time.Sleep(stallTimeout / 500) // a piece takes a while, all of it longer than a stall
 		}
-		if words != texts*(maxTextBytes/26) {
+		if words != texts*(longText/26) {
 			t.Errorf("%d words came", words)
 		}
 		clients.end(t)

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 // pingPatience is how long a PING waits for its turn. Clients take the PONG for the end
@@ -28,11 +30,11 @@ type waitingPing struct {
 // expectTurn has a PING answered that waits for longer than pingPatience. One that is an
 // error, or said to be part of a batch, waits for its turn in any case.
 func (c *conn) expectTurn(in *inbound) {
-	if !strings.EqualFold(commandOf(in.text), "PING") {
+	if !strings.EqualFold(wire.CommandOf(in.text), "PING") {
 		return
 	}
-	text, _ := toUTF8(in.text)
-	m, err := parseLine(text)
+	text, _ := wire.ToUTF8(in.text)
+	m, err := wire.Parse(text)
 	if err != nil || m.Param(0) == "" {
 		return
 	}
@@ -55,7 +57,7 @@ func (c *conn) answerEarly() {
 			time.AfterFunc(next, c.answerEarly)
 		}
 		for _, p := range due {
-			c.out.force(appendLine(nil, c.earlyPong(p)))
+			c.out.force(wire.Append(nil, c.earlyPong(p)))
 			c.srv.count.linesOut.Add(1)
 		}
 		return nil
@@ -63,14 +65,14 @@ func (c *conn) answerEarly() {
 }
 
 // earlyPong is what cmdPing would have sent.
-func (c *conn) earlyPong(p *waitingPing) *line {
+func (c *conn) earlyPong(p *waitingPing) *wire.Line {
 	caps := capSet(c.sharedCaps.Load())
 	l := c.pong(p.token)
 	if label := labelOf(caps, p.text); label != "" {
-		l.Tags = append(l.Tags, tag{"label", label})
+		l.Tags = append(l.Tags, wire.Tag{Key: "label", Value: label})
 	}
 	if caps.has(capServerTime) {
-		l.Tags = append(l.Tags, tag{"time", c.srv.now().UTC().Format(timeFormat)})
+		l.Tags = append(l.Tags, wire.Tag{Key: "time", Value: c.srv.now().UTC().Format(wire.TimeFormat)})
 	}
 	return l
 }

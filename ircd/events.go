@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"directus-ircd/ircd/wire"
 )
 
 // errOtherTime is why an event is shown later: the time for this one look is over.
@@ -121,7 +123,7 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 		c.monitor.doubtAll(true)
 		c.monitor.doubtAll(false)
 	case *Profile:
-		c.srv.roster.rename(c.member, ev.Realname)
+		c.srv.roster.Rename(c.member, ev.Realname)
 		c.showPresence()
 	}
 	return nil
@@ -159,13 +161,13 @@ func (s *Server) rendered(m *Message, f form) *rendering {
 // needs a full mask as the source.
 func (c *conn) showService(n *ServiceNotice) {
 	target := c.nick
-	if ch := c.channels[Fold(n.Target)]; ch != nil {
+	if ch := c.channels[wire.Fold(n.Target)]; ch != nil {
 		target = ch.name
 	}
-	room := maxBody - len(":"+c.srv.service+" NOTICE "+target+" :")
-	for _, text := range textLines(CleanText(n.Text)) {
-		for _, part := range splitText(text, room) {
-			c.send(&line{Source: c.srv.service, Command: "NOTICE", Params: []string{target, part}, Trailing: true})
+	room := wire.MaxBody - len(":"+c.srv.service+" NOTICE "+target+" :")
+	for _, text := range wire.Lines(wire.CleanText(n.Text)) {
+		for _, part := range wire.Split(text, room) {
+			c.send(&wire.Line{Source: c.srv.service, Command: "NOTICE", Params: []string{target, part}, Trailing: true})
 		}
 	}
 }

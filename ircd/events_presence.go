@@ -1,12 +1,17 @@
 package ircd
 
-import "time"
+import (
+	"time"
+
+	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/wire"
+)
 
 // showPresence shows what others did, all of it, since what is shown next is newer.
 // A client that reads slowly is shown no more of it than it has to know.
 func (c *conn) showPresence() {
 	defer c.aside()()
-	for _, ev := range c.inbox.take(c.out.behind()) {
+	for _, ev := range c.inbox.Take(c.out.behind()) {
 		c.showPresenceEvent(ev)
 	}
 }
@@ -19,44 +24,44 @@ func (c *conn) showSomePresence() {
 		return
 	}
 	defer c.aside()()
-	events := c.inbox.take(false)
+	events := c.inbox.Take(false)
 	for i, ev := range events {
 		if len(c.out1) > writeChunk {
-			c.inbox.putBack(events[i:])
+			c.inbox.PutBack(events[i:])
 			return
 		}
 		c.showPresenceEvent(ev)
 	}
 }
 
-func (c *conn) showPresenceEvent(ev *presenceEvent) {
-	inChannel := c.channels[Fold(ev.channel)] != nil
-	switch ev.kind {
-	case joined, parted:
+func (c *conn) showPresenceEvent(ev *presence.Event) {
+	inChannel := c.channels[wire.Fold(ev.Channel)] != nil
+	switch ev.Kind {
+	case presence.Joined, presence.Parted:
 		if inChannel {
 			c.showOf(ev)
 		}
-		c.monitor.doubt(ev.user.Nick)
-	case quit:
-		if c.sawIn(ev.in) {
+		c.monitor.doubt(ev.User.Nick)
+	case presence.Quit:
+		if c.sawIn(ev.In) {
 			c.showOf(ev)
 		}
-	case online, offline:
-		c.monitor.doubt(ev.user.Nick)
-	case awayChanged, renamed:
-		own := ev.user.ID == c.user.ID
+	case presence.Online, presence.Offline:
+		c.monitor.doubt(ev.User.Nick)
+	case presence.AwayChanged, presence.Renamed:
+		own := ev.User.ID == c.user.ID
 		if own {
-			c.user = ev.user
+			c.user = ev.User
 		}
-		if own || c.sawIn(ev.in) || ev.watched && c.monitors(ev.user) {
+		if own || c.sawIn(ev.In) || ev.Watched && c.monitors(ev.User) {
 			c.showOf(ev)
 		}
-	case invited:
+	case presence.Invited:
 		c.showInvitation(ev, inChannel)
-	case typing:
-		if ev.channel == "" {
-			if c.acquaintance(ev.user.ID) == Known {
-				c.showTyping(ev.user, c.nick, ev.text)
+	case presence.Typing:
+		if ev.Channel == "" {
+			if c.acquaintance(ev.User.ID) == Known {
+				c.showTyping(ev.User, c.nick, ev.Text)
 			}
 		} else if inChannel {
 			c.showOf(ev)
@@ -66,23 +71,23 @@ func (c *conn) showPresenceEvent(ev *presenceEvent) {
 
 // showInvitation shows an invitation to the guest, and to the others in the channel if
 // they may know who that is. Who may not know who invites is told so by the service.
-func (c *conn) showInvitation(ev *presenceEvent, inChannel bool) {
+func (c *conn) showInvitation(ev *presence.Event, inChannel bool) {
 	switch {
-	case ev.guest.ID == c.user.ID && c.acquaintance(ev.user.ID) == Known:
+	case ev.Guest.ID == c.user.ID && c.acquaintance(ev.User.ID) == Known:
 		c.showOf(ev)
-	case ev.guest.ID == c.user.ID:
-		c.send(&line{Source: c.srv.service, Command: "INVITE", Params: []string{c.nick, ev.channel}})
-	case inChannel && c.caps.has(capInviteNotify) && c.acquaintance(ev.guest.ID) == Known:
+	case ev.Guest.ID == c.user.ID:
+		c.send(&wire.Line{Source: c.srv.service, Command: "INVITE", Params: []string{c.nick, ev.Channel}})
+	case inChannel && c.caps.has(capInviteNotify) && c.acquaintance(ev.Guest.ID) == Known:
 		c.showOf(ev)
 	}
 }
 
 // showOf shows a presence event, whose lines are made once for all clients of one
 // form. They have the time of the first one that is shown them.
-func (c *conn) showOf(ev *presenceEvent) {
+func (c *conn) showOf(ev *presence.Event) {
 	f := c.form(false)
 	f.caps = c.caps & presenceCaps
-	f = c.by(ev.user, f)
+	f = c.by(ev.User, f)
 	c.sendAll(batch{}, c.srv.presence.get(ev, f, func() *rendering { return newRendering(renderPresence(ev, f, c.srv.now())) }))
 }
 
@@ -91,59 +96,59 @@ const presenceCaps = capServerTime | capExtendedJoin | capAwayNotify | capSetnam
 
 // renderPresence makes the lines of a presence event; there are none for clients
 // that cannot be told of it.
-func renderPresence(ev *presenceEvent, f form, now time.Time) []line {
-	var lines []line
-	switch ev.kind {
-	case joined:
-		lines = append(lines, joinLine(ev.user, ev.channel, f.caps))
-		if ev.away != "" && f.caps.has(capAwayNotify) { // of those who are here nothing is said
-			lines = append(lines, awayLine(ev.user, ev.away))
+func renderPresence(ev *presence.Event, f form, now time.Time) []wire.Line {
+	var lines []wire.Line
+	switch ev.Kind {
+	case presence.Joined:
+		lines = append(lines, joinLine(ev.User, ev.Channel, f.caps))
+		if ev.Away != "" && f.caps.has(capAwayNotify) { // of those who are here nothing is said
+			lines = append(lines, awayLine(ev.User, ev.Away))
 		}
-	case parted:
-		lines = append(lines, partLine(ev.user, ev.channel, ev.text))
-	case quit:
-		lines = append(lines, line{Source: prefixOf(ev.user), Command: "QUIT", Params: []string{ev.text}, Trailing: true})
-	case awayChanged:
+	case presence.Parted:
+		lines = append(lines, partLine(ev.User, ev.Channel, ev.Text))
+	case presence.Quit:
+		lines = append(lines, wire.Line{Source: prefixOf(ev.User), Command: "QUIT", Params: []string{ev.Text}, Trailing: true})
+	case presence.AwayChanged:
 		if f.caps.has(capAwayNotify) {
-			lines = append(lines, awayLine(ev.user, ev.away))
+			lines = append(lines, awayLine(ev.User, ev.Away))
 		}
-	case renamed:
+	case presence.Renamed:
 		if f.caps.has(capSetname) {
-			lines = append(lines, line{Source: prefixOf(ev.user), Command: "SETNAME", Params: []string{ev.user.Realname}, Trailing: true})
+			lines = append(lines, wire.Line{Source: prefixOf(ev.User), Command: "SETNAME", Params: []string{ev.User.Realname}, Trailing: true})
 		}
-	case invited:
-		lines = append(lines, line{Source: prefixOf(ev.user), Command: "INVITE", Params: []string{ev.guest.Nick, ev.channel}})
-	case typing:
+	case presence.Invited:
+		lines = append(lines, wire.Line{Source: prefixOf(ev.User), Command: "INVITE", Params: []string{ev.Guest.Nick, ev.Channel}})
+	case presence.Typing:
 		if f.caps.has(capMessageTags) {
-			lines = append(lines, typingLine(ev.user, ev.channel, ev.text))
+			lines = append(lines, typingLine(ev.User, ev.Channel, ev.Text))
 		}
 	}
 	for i := range lines {
-		lines[i].Tags = append(actorTags(ev.user, f, now), lines[i].Tags...)
+		lines[i].Tags = append(actorTags(ev.User, f, now), lines[i].Tags...)
 	}
 	return lines
 }
 
 // joinLine is a JOIN. Without extended-join the channel has a colon, by which ii
 // finds it.
-func joinLine(u User, channel string, caps capSet) line {
-	l := line{Source: prefixOf(u), Command: "JOIN", Params: []string{channel}, Trailing: true}
+func joinLine(u User, channel string, caps capSet) wire.Line {
+	l := wire.Line{Source: prefixOf(u), Command: "JOIN", Params: []string{channel}, Trailing: true}
 	if caps.has(capExtendedJoin) {
 		l.Params = []string{channel, u.ID, u.Realname}
 	}
 	return l
 }
 
-func partLine(u User, channel, reason string) line {
-	l := line{Source: prefixOf(u), Command: "PART", Params: []string{channel}}
+func partLine(u User, channel, reason string) wire.Line {
+	l := wire.Line{Source: prefixOf(u), Command: "PART", Params: []string{channel}}
 	if reason != "" {
 		l.Params, l.Trailing = []string{channel, reason}, true
 	}
 	return l
 }
 
-func awayLine(u User, text string) line {
-	l := line{Source: prefixOf(u), Command: "AWAY"}
+func awayLine(u User, text string) wire.Line {
+	l := wire.Line{Source: prefixOf(u), Command: "AWAY"}
 	if text != "" {
 		l.Params, l.Trailing = []string{text}, true
 	}
@@ -154,7 +159,7 @@ func awayLine(u User, text string) line {
 func (c *conn) showJoin(channel string, at time.Time) {
 	l := joinLine(c.user, channel, c.caps)
 	if c.caps.has(capServerTime) && !at.IsZero() {
-		l.Tags = []tag{{"time", at.UTC().Format(timeFormat)}}
+		l.Tags = []wire.Tag{{Key: "time", Value: at.UTC().Format(wire.TimeFormat)}}
 	}
 	c.sendBy(c.user, &l)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 // What follows gives the fake chat a past and private messages.
@@ -14,25 +16,25 @@ import (
 // sees reports whether a message reaches a session. The caller holds chat.mu.
 func (s *fakeSession) sees(m *Message) bool {
 	if m.Target != "" {
-		return s.joined[Fold(m.Target)]
+		return s.joined[wire.Fold(m.Target)]
 	}
 	return m.From.ID == s.user.ID || m.To.ID == s.user.ID
 }
 
 // address makes a private message of one for a nick.
 func (f *fakeChat) address(m *Message) error {
-	if !IsNick(m.Target) {
+	if !wire.IsNick(m.Target) {
 		return nil
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, u := range f.accounts {
-		if Fold(u.Nick) == Fold(m.Target) {
+		if wire.Fold(u.Nick) == wire.Fold(m.Target) {
 			m.Target, m.To = "", u
 			return nil
 		}
 	}
-	if u, ok := f.offline[Fold(m.Target)]; ok {
+	if u, ok := f.offline[wire.Fold(m.Target)]; ok {
 		m.Target, m.To = "", u
 		return nil
 	}
@@ -78,9 +80,9 @@ func (s *fakeSession) History(_ context.Context, q HistoryQuery) (*HistoryPage, 
 	}
 	s.chat.mu.Lock()
 	defer s.chat.mu.Unlock()
-	name := Fold(q.Target)
+	name := wire.Fold(q.Target)
 	all, known := s.chat.backlog[name]
-	if _, is := s.chat.topics[name]; !is && IsChannel(name) {
+	if _, is := s.chat.topics[name]; !is && wire.IsChannel(name) {
 		return nil, &Error{Numeric: "403", Params: []string{q.Target}, Code: "INVALID_TARGET", Text: "no such channel"}
 	}
 	if !known {
@@ -190,7 +192,7 @@ func playHistory(t *testing.T, chat *fakeChat, arg string) {
 	case "whisper":
 		chat.whisper(testUser(f[1]), testUser(f[2]), strings.Join(f[3:], " "))
 	case "read":
-		at, ok := parseTimestamp(f[2])
+		at, ok := wire.ParseTime(f[2])
 		if !ok {
 			t.Fatalf("no time in %q", arg)
 		}
@@ -202,7 +204,7 @@ func playHistory(t *testing.T, chat *fakeChat, arg string) {
 func (f *fakeChat) remember(at time.Time, from User, target, text string) {
 	m := &Message{Time: at, From: from, Target: target, Text: text, Replayed: true}
 	list := f.private
-	if !IsChannel(target) {
+	if !wire.IsChannel(target) {
 		m.Target, m.To = "", testUser(target)
 	} else {
 		list = f.backlog[target]

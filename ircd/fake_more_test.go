@@ -3,6 +3,8 @@ package ircd
 import (
 	"context"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 // What follows answers the parts of Session that most tests do not use. The
@@ -32,16 +34,16 @@ func (s *fakeSession) SetTopic(_ context.Context, channel, topic string) (*Topic
 func (s *fakeSession) ReadMarker(_ context.Context, target string) (*ReadMarker, error) {
 	s.chat.mu.Lock()
 	defer s.chat.mu.Unlock()
-	return &ReadMarker{Target: Fold(target), Time: s.chat.markers[Fold(target)]}, nil
+	return &ReadMarker{Target: wire.Fold(target), Time: s.chat.markers[wire.Fold(target)]}, nil
 }
 
 func (s *fakeSession) SetReadMarker(_ context.Context, target string, at time.Time) (*ReadMarker, error) {
 	s.chat.mu.Lock()
 	defer s.chat.mu.Unlock()
-	if at.After(s.chat.markers[Fold(target)]) {
-		s.chat.markers[Fold(target)] = at
+	if at.After(s.chat.markers[wire.Fold(target)]) {
+		s.chat.markers[wire.Fold(target)] = at
 	}
-	return &ReadMarker{Target: Fold(target), Time: s.chat.markers[Fold(target)]}, nil
+	return &ReadMarker{Target: wire.Fold(target), Time: s.chat.markers[wire.Fold(target)]}, nil
 }
 
 // Knows is Known for whomever Lookup finds, but those with a pseudonym.

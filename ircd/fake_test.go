@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
 )
@@ -213,7 +214,7 @@ func (s *fakeSession) Join(ctx context.Context, channel string, opts JoinOptions
 	}
 	s.chat.mu.Lock()
 	defer s.chat.mu.Unlock()
-	name := Fold(channel)
+	name := wire.Fold(channel)
 	topic, ok := s.chat.topics[name]
 	if !ok {
 		return nil, &Error{Numeric: "403", Params: []string{channel}, Text: "no such channel"}
@@ -230,7 +231,7 @@ func (s *fakeSession) Part(_ context.Context, channel string) error {
 	s.mayCrash("Part")
 	s.chat.mu.Lock()
 	defer s.chat.mu.Unlock()
-	delete(s.joined, Fold(channel))
+	delete(s.joined, wire.Fold(channel))
 	return nil
 }
 
@@ -260,11 +261,11 @@ func (s *fakeSession) Lookup(ctx context.Context, nick string) (*User, error) {
 		return nil, errors.New("the backend is down")
 	}
 	for _, u := range s.chat.accounts {
-		if Fold(u.Nick) == Fold(nick) {
+		if wire.Fold(u.Nick) == wire.Fold(nick) {
 			return &u, nil
 		}
 	}
-	if u, ok := s.chat.offline[Fold(nick)]; ok {
+	if u, ok := s.chat.offline[wire.Fold(nick)]; ok {
 		return &u, nil
 	}
 	return nil, nil

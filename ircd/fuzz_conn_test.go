@@ -5,12 +5,11 @@ import (
 	"context"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
 	irc "gopkg.in/irc.v4"
@@ -40,7 +39,7 @@ func FuzzConn(f *testing.F) {
 	} {
 		f.Add([]byte(s), []byte(s))
 	}
-	for _, lines := range clientLines(f) {
+	for _, lines := range ircdtest.ClientLines(f, "testdata/*.txt") {
 		all := []byte(strings.Join(lines, "\r\n"))
 		f.Add(all, []byte(nil))
 		f.Add([]byte("CAP REQ :"+strings.Join(words302, " ")), all)
@@ -85,36 +84,14 @@ func FuzzConn(f *testing.F) {
 // words302 are capabilities that change what lines look like.
 var words302 = []string{"message-tags", "server-time", "batch", "echo-message", "labeled-response", "draft/multiline", "account-tag", "draft/chathistory"}
 
-// clientLines are what real clients send, by the transcripts.
-func clientLines(f *testing.F) map[string][]string {
-	f.Helper()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		f.Fatalf("no transcripts: %v", err)
-	}
-	lines := map[string][]string{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for l := range strings.Lines(string(text)) {
-			if l, ok := strings.CutPrefix(strings.TrimRight(l, "\n"), "C: "); ok {
-				lines[file] = append(lines[file], l)
-			}
-		}
-	}
-	return lines
-}
-
 // checkBatches follows the batches of the server: each is opened once at a time,
 // closed once, and used only between.
 func checkBatches(t *testing.T, open map[string]bool, l string) {
-	tags, rest := splitTags(l)
+	tags, rest := wire.SplitTags(l)
 	if id, ok := irc.ParseTags(tags)["batch"]; ok && !open[id] {
 		t.Fatalf("in a batch that is not open: %q", l)
 	}
-	f := strings.Fields(skipSource(rest))
+	f := strings.Fields(wire.SkipSource(rest))
 	if len(f) < 2 || f[0] != "BATCH" {
 		return
 	}
@@ -141,7 +118,7 @@ func checkOutput(t *testing.T, nc net.Conn) {
 		if bytes.HasPrefix(l, []byte("@")) {
 			_, body, _ = bytes.Cut(l, []byte(" "))
 		}
-		if len(body) > maxBody || len(l)-len(body) > 2*maxTagData+4 {
+		if len(body) > wire.MaxBody || len(l)-len(body) > 2*4094+4 {
 			t.Fatalf("a line over the limit: %q", l)
 		}
 		checkBatches(t, open, string(l))

@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"directus-ircd/ircd/ircdtest"
+
+	"github.com/rs/zerolog"
 )
 
 // lockedText is a log that a test reads.

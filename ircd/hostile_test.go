@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
 )
@@ -40,7 +41,7 @@ func TestCapREQOfEverything(t *testing.T) {
 			var got []string
 			for _, l := range c.Sync() {
 				part, ok := strings.CutPrefix(l, ":irc.test CAP * "+tc.sub+" :")
-				if !ok || len(l) > maxBody {
+				if !ok || len(l) > wire.MaxBody {
 					t.Errorf("got %q of %d bytes", l, len(l))
 				}
 				got = append(got, strings.Fields(part)...)
@@ -79,7 +80,7 @@ func TestLongLists(t *testing.T) {
 			t.Helper()
 			for _, l := range c.Sync() {
 				part, ok := strings.CutPrefix(l, head)
-				if len(l) > maxBody {
+				if len(l) > wire.MaxBody {
 					t.Errorf("a line of %d bytes: %q", len(l), l)
 				}
 				if ok {
@@ -134,7 +135,7 @@ func TestLongEcho(t *testing.T) {
 		} {
 			c.Send(send)
 			l := c.ExpectNext(":irc.test " + want)
-			if len(l) > maxBody {
+			if len(l) > wire.MaxBody {
 				t.Errorf("a line of %d bytes", len(l))
 			}
 			c.Sync()
@@ -200,11 +201,11 @@ func TestLongNick(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
 		for nick, want := range map[string]string{
-			strings.Repeat("a", maxAsked):                   strings.Repeat("a", maxAsked),
-			strings.Repeat("a", maxAsked) + "b":             "",
-			strings.Repeat("a", maxAsked-1) + "\u00fc":      "",
-			strings.Repeat("a", maxAsked-2) + "\u00fc":      strings.Repeat("a", maxAsked-2) + "\u00fc",
-			strings.Repeat("a", NickLen) + "." + "\u00fc\r": strings.Repeat("a", NickLen) + "." + "\u00fc",
+			strings.Repeat("a", maxAsked):                        strings.Repeat("a", maxAsked),
+			strings.Repeat("a", maxAsked) + "b":                  "",
+			strings.Repeat("a", maxAsked-1) + "\u00fc":           "",
+			strings.Repeat("a", maxAsked-2) + "\u00fc":           strings.Repeat("a", maxAsked-2) + "\u00fc",
+			strings.Repeat("a", wire.NickLen) + "." + "\u00fc\r": strings.Repeat("a", wire.NickLen) + "." + "\u00fc",
 		} {
 			c := s.client()
 			c.Send("PASS x", "NICK "+nick, "USER x")
@@ -353,7 +354,7 @@ func TestHostileReactions(t *testing.T) {
 	} {
 		got := ""
 		for _, l := range renderReaction(&Reaction{ID: "r", From: testUser("bob"), Target: "#messages", MsgID: "m", Text: text}, form{caps: capMessageTags}) {
-			got = string(appendLine(nil, &l))
+			got = string(wire.Append(nil, &l))
 		}
 		if want != "" {
 			want = "@msgid=r;+reply=m;+draft/reply=m;+draft/react=" + want + " :bob!u@directus TAGMSG #messages\r\n"

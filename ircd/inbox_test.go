@@ -72,35 +72,6 @@ func TestPresenceClosesNobody(t *testing.T) {
 	})
 }
 
-// TestInboxIsBounded: what one user does leaves no more in an inbox than what of it
-// matters, in whatever order it comes.
-func TestInboxIsBounded(t *testing.T) {
-	in := newInbox()
-	u, room := User{ID: "1", Nick: "alice"}, map[string]struct{}{"#a": {}}
-	for n := range 50_000 {
-		channel := fmt.Sprintf("#%d", n%8)
-		in.add(&presenceEvent{kind: joined, user: u, channel: channel})
-		in.add(&presenceEvent{kind: awayChanged, user: u, away: fmt.Sprint(n), in: room})
-		in.add(&presenceEvent{kind: parted, user: u, channel: channel})
-		if n%7 == 0 {
-			in.add(&presenceEvent{kind: quit, user: u, in: room})
-		}
-		in.addIfRoom(&presenceEvent{kind: typing, user: u, channel: channel}, typingRoom)
-		if len(in.events) > compactAt {
-			t.Fatalf("%d events wait", len(in.events))
-		}
-	}
-	last := ""
-	for _, ev := range in.take(true) {
-		if ev.kind == awayChanged {
-			last = ev.away
-		}
-	}
-	if last != "49999" {
-		t.Errorf("the last away message is %q", last)
-	}
-}
-
 // TestSendQueueDrained: who was told that something waits is told when it does not.
 func TestSendQueueDrained(t *testing.T) {
 	q := newSendQueue(0, &buffers{}, func() {})

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -15,7 +17,7 @@ const (
 	// isupportBytes is what the tokens of a line may take, their spaces
 	// included: a line without ":server 005 nick" and
 	// " :are supported by this server", both names being as long as they get.
-	isupportBytes = maxBody - (1 + maxServerName + 1 + 3 + 1 + NickLen) - len(" :are supported by this server")
+	isupportBytes = wire.MaxBody - (1 + maxServerName + 1 + 3 + 1 + wire.NickLen) - len(" :are supported by this server")
 	maxServerName = 63
 	// defaultLineLength is how long a line is where nothing else is said, with
 	// its end (RFC 2812, 2.3).
@@ -26,7 +28,7 @@ const (
 func (s *settings) isupportTokens() []string {
 	lineLen := ""
 	if s.LineLength > defaultLineLength {
-		lineLen = fmt.Sprintf("LINELEN=%d", min(s.LineLength, maxInputBody))
+		lineLen = fmt.Sprintf("LINELEN=%d", min(s.LineLength, wire.MaxInputBody))
 	}
 	chanLimit := "CHANLIMIT=#:"
 	if n := s.Limits.ChannelsPerClient; n > 0 {
@@ -38,7 +40,7 @@ func (s *settings) isupportTokens() []string {
 		"CASEMAPPING=ascii",
 		chanLimit,
 		"CHANMODES=b,,,nt",
-		fmt.Sprintf("CHANNELLEN=%d", ChannelLen),
+		fmt.Sprintf("CHANNELLEN=%d", wire.ChannelLen),
 		"CHANTYPES=#",
 		fmt.Sprintf("CHATHISTORY=%d", maxHistory),
 		"CLIENTTAGDENY=" + clientTagDeny(s.features),
@@ -50,9 +52,9 @@ func (s *settings) isupportTokens() []string {
 		"MODES=1",
 		fmt.Sprintf("MONITOR=%d", maxMonitor),
 		"MSGREFTYPES=msgid,timestamp",
-		fmt.Sprintf("NAMELEN=%d", maxRealname),
+		fmt.Sprintf("NAMELEN=%d", wire.NameLen),
 		"NETWORK=" + isupportEscape(s.Network),
-		fmt.Sprintf("NICKLEN=%d", NickLen),
+		fmt.Sprintf("NICKLEN=%d", wire.NickLen),
 		"PREFIX=(ov)@+",
 		"SAFELIST",
 		"SAFERATE",

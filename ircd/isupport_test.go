@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"directus-ircd/ircd/wire"
 )
 
 func TestISupportLines(t *testing.T) {
@@ -41,8 +43,8 @@ func TestISupportLinesFit(t *testing.T) {
 		tokens = append(tokens, strings.Repeat("T", i))
 	}
 	for _, l := range isupportLines(tokens) {
-		params := slices.Concat([]string{strings.Repeat("n", NickLen)}, l, []string{text})
-		got := string(appendLine(nil, &line{Source: strings.Repeat("s", maxServerName), Command: "005", Params: params}))
+		params := slices.Concat([]string{strings.Repeat("n", wire.NickLen)}, l, []string{text})
+		got := string(wire.Append(nil, &wire.Line{Source: strings.Repeat("s", maxServerName), Command: "005", Params: params}))
 		if !strings.HasSuffix(got, " :"+text+"\r\n") || len(params) > 15 {
 			t.Errorf("%d parameters, %d bytes: %q", len(params), len(got), got)
 		}

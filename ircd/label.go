@@ -5,6 +5,8 @@ import (
 	"context"
 	"strconv"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -51,7 +53,7 @@ func labelOf(caps capSet, text string) string {
 	if !canLabel(caps) {
 		return ""
 	}
-	tags, _ := splitTags(text)
+	tags, _ := wire.SplitTags(text)
 	label := irc.ParseTags(tags)["label"]
 	if len(label) > maxLabel {
 		return ""
@@ -81,11 +83,11 @@ func (c *conn) endResponse() {
 	switch {
 	case r == nil || r.told:
 	case r.batch != "":
-		c.write(&line{Source: c.srv.source, Command: "BATCH", Params: []string{"-" + r.batch}})
+		c.write(&wire.Line{Source: c.srv.source, Command: "BATCH", Params: []string{"-" + r.batch}})
 	case r.first != nil:
-		c.out1 = appendTagged(c.out1, r.first, tag{"label", r.label})
+		c.out1 = wire.AppendTagged(c.out1, r.first, wire.Tag{Key: "label", Value: r.label})
 	default:
-		c.write(&line{Tags: []tag{{"label", r.label}}, Source: c.srv.source, Command: "ACK"})
+		c.write(&wire.Line{Tags: []wire.Tag{{Key: "label", Value: r.label}}, Source: c.srv.source, Command: "ACK"})
 	}
 	c.response = nil
 }
@@ -128,7 +130,7 @@ func (c *conn) place(start int) {
 	if c.asides > 0 {
 		c.out1 = append(c.out1, b...)
 	} else {
-		c.out1 = appendTagged(c.out1, b, tag{"batch", r.batch})
+		c.out1 = wire.AppendTagged(c.out1, b, wire.Tag{Key: "batch", Value: r.batch})
 	}
 }
 
@@ -139,12 +141,12 @@ func (c *conn) wrap(r *response) {
 	}
 	first := r.first
 	r.first, r.batch = nil, c.batchID()
-	c.write(&line{
-		Tags: []tag{{"label", r.label}}, Source: c.srv.source,
+	c.write(&wire.Line{
+		Tags: []wire.Tag{{Key: "label", Value: r.label}}, Source: c.srv.source,
 		Command: "BATCH", Params: []string{"+" + r.batch, "labeled-response"},
 	})
 	if first != nil {
-		c.out1 = appendTagged(c.out1, first, tag{"batch", r.batch})
+		c.out1 = wire.AppendTagged(c.out1, first, wire.Tag{Key: "batch", Value: r.batch})
 	}
 }
 
@@ -153,12 +155,12 @@ type batch struct{ id, outer string }
 
 // openBatch opens a batch inside another one, or in none. Only clients with the
 // capability batch may be sent one.
-func (c *conn) openBatch(outer batch, tags []tag, kind string, params ...string) batch {
+func (c *conn) openBatch(outer batch, tags []wire.Tag, kind string, params ...string) batch {
 	if r := c.response; outer.id == "" && c.asides == 0 && r != nil && !r.told {
 		c.wrap(r)
 	}
 	b := batch{id: c.batchID(), outer: outer.id}
-	c.sendIn(outer, &line{
+	c.sendIn(outer, &wire.Line{
 		Tags: tags, Source: c.srv.source,
 		Command: "BATCH", Params: append([]string{"+" + b.id, kind}, params...),
 	})
@@ -166,26 +168,26 @@ func (c *conn) openBatch(outer batch, tags []tag, kind string, params ...string)
 }
 
 // openAnswer opens a batch that is all of the answer to the request at hand.
-func (c *conn) openAnswer(tags []tag, kind string, params ...string) batch {
+func (c *conn) openAnswer(tags []wire.Tag, kind string, params ...string) batch {
 	if r := c.response; r != nil && c.asides == 0 && r.silent() {
 		r.told = true
-		tags = append([]tag{{"label", r.label}}, tags...)
+		tags = append([]wire.Tag{{Key: "label", Value: r.label}}, tags...)
 	}
 	return c.openBatch(batch{}, tags, kind, params...)
 }
 
 // closeBatch closes a batch in which no other one is open.
 func (c *conn) closeBatch(b batch) {
-	c.sendIn(batch{id: b.outer}, &line{Source: c.srv.source, Command: "BATCH", Params: []string{"-" + b.id}})
+	c.sendIn(batch{id: b.outer}, &wire.Line{Source: c.srv.source, Command: "BATCH", Params: []string{"-" + b.id}})
 }
 
 // sendIn is send for a line in an open batch. Without one it is send.
-func (c *conn) sendIn(b batch, l *line) {
+func (c *conn) sendIn(b batch, l *wire.Line) {
 	if b.id == "" {
 		c.send(l)
 		return
 	}
-	l.Tags = append([]tag{{"batch", b.id}}, l.Tags...)
+	l.Tags = append([]wire.Tag{{Key: "batch", Value: b.id}}, l.Tags...)
 	c.write(l)
 }
 
@@ -245,11 +247,11 @@ func (c *conn) sendAll(b batch, r *rendering) {
 		start := len(c.out1)
 		switch {
 		case i == 0 && label != "":
-			c.out1 = appendTagged(c.out1, l.text, tag{"label", label})
+			c.out1 = wire.AppendTagged(c.out1, l.text, wire.Tag{Key: "label", Value: label})
 		case l.inBatch:
 			c.out1 = append(c.out1, l.text...)
 		case b.id != "":
-			c.out1 = appendTagged(c.out1, l.text, tag{tagBatch, b.id})
+			c.out1 = wire.AppendTagged(c.out1, l.text, wire.Tag{Key: tagBatch, Value: b.id})
 		default:
 			c.out1 = append(c.out1, l.text...)
 			c.place(start)

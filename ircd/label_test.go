@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/wire"
 )
 
 // TestLabelledLines: the label of a line is read even where the line is too long
@@ -40,7 +42,7 @@ func TestLabelAlone(t *testing.T) {
 		c := s.inChannel("alice", "#messages", "labeled-response", "batch", "echo-message")
 		chat.send = func(f *fakeSession, out Outgoing) (*Message, error) {
 			chat.say(testUser("bob"), "#messages", "before")
-			s.roster.join(s.roster.attach(testUser("kevin"), newInbox(), ""), "#messages", nil)
+			s.roster.Join(s.roster.Attach(testUser("kevin"), presence.NewInbox(), ""), "#messages", nil)
 			return &Message{ID: "own", Time: time.Now(), From: f.user, Target: out.Target, Text: out.Text}, nil
 		}
 		c.Send("@label=a PRIVMSG #messages :one")
@@ -114,7 +116,7 @@ func TestLongLabelledAnswer(t *testing.T) {
 			t.Errorf("%d lines of text", n)
 		}
 		for i := range 300 {
-			s.roster.join(s.roster.attach(testUser(fmt.Sprintf("somebody%03d", i)), newInbox(), ""), "#messages", nil)
+			s.roster.Join(s.roster.Attach(testUser(fmt.Sprintf("somebody%03d", i)), presence.NewInbox(), ""), "#messages", nil)
 		}
 		c.Sync()
 		c.Send("@label=y WHO #messages")
@@ -163,13 +165,15 @@ func TestOpenAnswer(t *testing.T) {
 	c := labelConn(t)
 	page := func(open func() batch) {
 		outer := open()
-		inner := c.openBatch(outer, []tag{{"msgid", "m"}}, "draft/multiline", "#c")
-		c.sendIn(inner, &line{Command: "A"})
+		inner := c.openBatch(outer, []wire.Tag{{Key: "msgid", Value: "m"}}, "draft/multiline", "#c")
+		c.sendIn(inner, &wire.Line{Command: "A"})
 		c.closeBatch(inner)
-		c.sendIn(outer, &line{Command: "B"})
+		c.sendIn(outer, &wire.Line{Command: "B"})
 		c.closeBatch(outer)
 	}
-	whole := func() batch { return c.openAnswer([]tag{{"draft/chathistory-end", ""}}, "chathistory", "#c") }
+	whole := func() batch {
+		return c.openAnswer([]wire.Tag{{Key: "draft/chathistory-end", Value: ""}}, "chathistory", "#c")
+	}
 	part := func() batch { return c.openBatch(batch{}, nil, "chathistory", "#c") }
 
 	c.beginResponse("x")

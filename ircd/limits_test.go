@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
 )
@@ -122,7 +123,7 @@ func TestSilenceLimit(t *testing.T) {
 // TestWastePaced: what is no line is read no faster than lines of the greatest
 // length, so that it costs no more than they do.
 func TestWastePaced(t *testing.T) {
-	const most = maxInputTags + maxInputBody
+	const most = wire.MaxInputTags + wire.MaxInputBody
 	for name, waste := range map[string]string{"blank lines": "\r\n", "NULs": "\x00", "one line": "x", "tags": "@a;", "blanks": "  \n"} {
 		ircdtest.Bubble(t, func(t *testing.T) {
 			s := newTestServer(t, newFakeChat(), func(o *Options) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // hide makes a user one who cannot be looked up.
@@ -50,19 +51,14 @@ func TestMonitor(t *testing.T) {
 		expectAll(t, synced(alice), nil)
 		alice.Send("MONITOR + kevin", "MONITOR C", "MONITOR L", "MONITOR S")
 		expectAll(t, synced(alice), []string{":irc.test 731 alice :kevin", ":irc.test 733 alice :End of MONITOR list"})
-		waited := func() int {
-			s.roster.mu.Lock()
-			defer s.roster.mu.Unlock()
-			return len(s.roster.watchers)
-		}
-		if n := waited(); n != 0 {
+		if n := s.roster.Stats().Watched; n != 0 {
 			t.Errorf("%d nicks are still waited for", n)
 		}
 		alice.Send("MONITOR + bob,kevin")
 		synced(alice)
 		alice.Close()
 		synctest.Wait()
-		if n := waited(); n != 0 {
+		if n := s.roster.Stats().Watched; n != 0 {
 			t.Errorf("%d nicks are waited for by nobody", n)
 		}
 	})
@@ -141,7 +137,7 @@ func TestMonitorLimits(t *testing.T) {
 		told := make(map[string][]string)
 		for _, l := range synced(alice) {
 			f := strings.Fields(l)
-			if len(l) > maxBody {
+			if len(l) > wire.MaxBody {
 				t.Errorf("%d bytes: %s", len(l), l)
 			}
 			list := strings.TrimPrefix(f[3], ":")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"directus-ircd/ircd/wire"
 )
 
 // Limits of a multi-line message that a client sends (draft/multiline): as long
@@ -53,11 +55,11 @@ func (b *multiline) add(command, target, text string, concat bool) *Error {
 	if b.lines > 1 && !concat {
 		b.bytes++
 	}
-	action, isAction := actionText(text)
+	action, isAction := wire.Action(text)
 	switch {
 	case command != "PRIVMSG" && command != "NOTICE" || b.command != "" && command != b.command:
 		return batchError(multilineInvalid, "Not sent: a multi-line message is made of PRIVMSG alone, or of NOTICE alone")
-	case Fold(target) != Fold(b.target):
+	case wire.Fold(target) != wire.Fold(b.target):
 		return batchError(multilineInvalidTarget, "Not sent: all lines of a multi-line message go to one target", b.target, target)
 	case b.lines > maxMultilineLines:
 		return batchError(multilineMaxLines, fmt.Sprintf("Not sent: a multi-line message has %d lines at most", maxMultilineLines), strconv.Itoa(maxMultilineLines))
@@ -67,7 +69,7 @@ func (b *multiline) add(command, target, text string, concat bool) *Error {
 		return batchError(multilineInvalid, "Not sent: a line that continues another one cannot be blank or the first")
 	case isAction && (command != "PRIVMSG" || b.lines > 1 && !b.action):
 		return batchError(multilineInvalid, "Not sent: an ACTION of several lines begins with its first one")
-	case strings.HasPrefix(text, ctcpMark) && !isAction:
+	case strings.HasPrefix(text, wire.CTCPMark) && !isAction:
 		return batchError(multilineInvalid, "Not sent: CTCP requests other than ACTION are not carried")
 	}
 	if isAction {
@@ -83,20 +85,15 @@ func (b *multiline) add(command, target, text string, concat bool) *Error {
 
 // message returns the whole, once its last line is in. Its text is clean.
 func (b *multiline) message() (Outgoing, *Error) {
-	out := Outgoing{Text: CleanText(b.text.String())}
+	out := Outgoing{Text: wire.CleanText(b.text.String())}
 	switch {
 	case b.action:
 		out.Kind = Action
 	case b.command == "NOTICE":
 		out.Kind = Notice
 	}
-	if textLines(out.Text) == nil {
+	if wire.Lines(out.Text) == nil {
 		return out, batchError(multilineInvalid, "Not sent: all lines are blank")
 	}
 	return out, nil
-}
-
-// isReftag reports whether s can name a batch.
-func isReftag(s string) bool {
-	return s != "" && strings.Trim(s, "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ""
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 func TestMultilineLimits(t *testing.T) {
@@ -67,7 +68,7 @@ func FuzzMultiline(f *testing.F) {
 				case '+':
 					concat = true
 				case '!':
-					text = ctcpAction + " " + text + ctcpMark
+					text = wire.CTCPAction + " " + text + wire.CTCPMark
 				case 'n':
 					command = "NOTICE"
 				case '#':
@@ -80,7 +81,7 @@ func FuzzMultiline(f *testing.F) {
 			if i > 0 && !concat {
 				want.WriteByte('\n')
 			}
-			if action, ok := actionText(text); ok {
+			if action, ok := wire.Action(text); ok {
 				text = action
 			}
 			want.WriteString(text)
@@ -95,10 +96,10 @@ func FuzzMultiline(f *testing.F) {
 			return
 		}
 		out, refusal := b.message()
-		if blank := textLines(out.Text) == nil; blank != (refusal != nil) {
+		if blank := wire.Lines(out.Text) == nil; blank != (refusal != nil) {
 			t.Fatalf("%q: blank %v, refused with %v", out.Text, blank, refusal)
 		}
-		if out.Text != CleanText(want.String()) || strings.ContainsAny(out.Text, "\r\x00\x01") {
+		if out.Text != wire.CleanText(want.String()) || strings.ContainsAny(out.Text, "\r\x00\x01") {
 			t.Errorf("%q becomes %q", input, out.Text)
 		}
 	})
@@ -172,14 +173,14 @@ func TestMultilineTooLong(t *testing.T) {
 		c := s.inChannel("alice", "#dev", "batch", "draft/multiline", "labeled-response")
 		c.Sync()
 		c.Send("@label=L BATCH +1 draft/multiline #dev", "@batch=1 PRIVMSG #dev :do not",
-			"@batch=1 PRIVMSG #dev :"+strings.Repeat("x", maxInputBody), "@batch=1 PRIVMSG #dev :delete it", "BATCH -1")
+			"@batch=1 PRIVMSG #dev :"+strings.Repeat("x", wire.MaxInputBody), "@batch=1 PRIVMSG #dev :delete it", "BATCH -1")
 		expectAll(t, synced(c), []string{
 			":irc.test 417 alice :The line was too long and is ignored: send at most 8192 bytes, and 4094 of tags",
 			"@label=L :irc.test FAIL BATCH MULTILINE_INVALID :Not sent: one of its lines was too long",
 		})
 		// One of another batch, or of none, takes nothing along.
-		c.Send("BATCH +2 draft/multiline #dev", "@batch=2 PRIVMSG #dev :one", "@batch=1 PRIVMSG #dev :"+strings.Repeat("x", maxInputBody),
-			"PRIVMSG #dev :"+strings.Repeat("x", maxInputBody), "BATCH -2")
+		c.Send("BATCH +2 draft/multiline #dev", "@batch=2 PRIVMSG #dev :one", "@batch=1 PRIVMSG #dev :"+strings.Repeat("x", wire.MaxInputBody),
+			"PRIVMSG #dev :"+strings.Repeat("x", wire.MaxInputBody), "BATCH -2")
 		c.Sync()
 		if got := chat.texts(); got != "one" {
 			t.Errorf("stored %q", got)
@@ -337,7 +338,7 @@ func TestLongestLine(t *testing.T) {
 		c, old := s.inChannel("alice", "#dev"), s.inChannel("bob", "#dev")
 		c.Sync()
 		const head = "PRIVMSG #dev :"
-		text := strings.Repeat("abcdefg ", 1+maxInputBody/8)[:maxInputBody-len(head)]
+		text := strings.Repeat("abcdefg ", 1+wire.MaxInputBody/8)[:wire.MaxInputBody-len(head)]
 		c.Send(head+text+"x", head+text)
 		c.ExpectNext(":irc.test 417 alice :*")
 		c.Refute("*")

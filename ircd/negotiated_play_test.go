@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // busyChat answers everything, and tells the others.
@@ -18,8 +19,8 @@ func busyChat(features Features) *fakeChat {
 	chat := transcriptChat()
 	chat.features = features
 	to := func(target string) (string, User) {
-		if IsNick(target) {
-			return "", testUser(Fold(target))
+		if wire.IsNick(target) {
+			return "", testUser(wire.Fold(target))
 		}
 		return target, User{}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 
 	irc "gopkg.in/irc.v4"
 )
@@ -84,7 +85,7 @@ func (c *randomClient) check() {
 		m := irc.MustParseMessage(l)
 		for key, value := range m.Tags {
 			need := tagCaps[key]
-			if key[0] == clientTagMark {
+			if key[0] == wire.ClientTagMark {
 				need = "message-tags"
 			}
 			if !c.has(need) || key == "label" && !c.labels[value] || key == "batch" && !c.open[value] {

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	"golang.org/x/time/rate"
 )
 
@@ -34,7 +36,7 @@ type pacing struct {
 // wait waits until a line may be handled. It fails when ctx ends. A line that was
 // counted as a part of a multi-line message must not become one by itself.
 func (p *pacing) wait(ctx context.Context, text string) (part bool, err error) {
-	if p.asked.Load() > 0 && strings.EqualFold(commandOf(text), "PONG") {
+	if p.asked.Load() > 0 && strings.EqualFold(wire.CommandOf(text), "PONG") {
 		p.asked.Add(-1)
 		return false, nil
 	}
@@ -71,7 +73,7 @@ type pacedReader struct {
 func (r *pacedReader) Read(p []byte) (int, error) {
 	r.busy.Unlock()
 	defer r.busy.Lock()
-	if r.unspent > maxInputTags+maxInputBody {
+	if r.unspent > wire.MaxInputTags+wire.MaxInputBody {
 		r.unspent = 0
 		r.wait()
 	}
@@ -81,7 +83,7 @@ func (r *pacedReader) Read(p []byte) (int, error) {
 }
 
 // pause has the next Read wait.
-func (r *pacedReader) pause() { r.unspent = maxInputTags + maxInputBody + 1 }
+func (r *pacedReader) pause() { r.unspent = wire.MaxInputTags + wire.MaxInputBody + 1 }
 
 // endPause is how long waste waits once the connection has ended.
 const endPause = 10 * time.Millisecond
@@ -100,8 +102,8 @@ func (p *pacing) waste(ctx context.Context, n int) {
 
 // cost is what a line counts for. One that no burst holds counts for a whole one.
 func (p *pacing) cost(text string) int {
-	_, rest := splitTags(text)
-	name, params, _ := strings.Cut(skipSource(rest), " ")
+	_, rest := wire.SplitTags(text)
+	name, params, _ := strings.Cut(wire.SkipSource(rest), " ")
 	each := 1
 	switch cmd := commands[strings.ToUpper(name)]; {
 	case cmd.query:
@@ -115,10 +117,10 @@ func (p *pacing) cost(text string) int {
 
 // isBatchLine reports whether a line can be part of a multi-line message.
 func isBatchLine(text string) bool {
-	tags, rest := splitTags(text)
+	tags, rest := wire.SplitTags(text)
 	for t := range strings.SplitSeq(tags, ";") {
 		if name, _, _ := strings.Cut(t, "="); name == tagBatch {
-			command, _, _ := strings.Cut(skipSource(rest), " ")
+			command, _, _ := strings.Cut(wire.SkipSource(rest), " ")
 			return strings.EqualFold(command, "PRIVMSG") || strings.EqualFold(command, "NOTICE")
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // TestPresence: all connections of a user are one presence.
@@ -228,7 +229,7 @@ func TestNamesFold(t *testing.T) {
 		alice.Send("NAMES #messages")
 		seen := make(map[string]bool)
 		for _, l := range alice.Sync() {
-			if len(l) > maxBody {
+			if len(l) > wire.MaxBody {
 				t.Errorf("a line of %d bytes: %q", len(l), l)
 			}
 			if _, list, ok := strings.Cut(l, " 353 alice = #messages :"); ok {

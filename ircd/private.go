@@ -3,6 +3,9 @@ package ircd
 import (
 	"context"
 
+	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -27,7 +30,7 @@ func (c *conn) startPrivate(ctx context.Context) error {
 func (c *conn) follows(channel string, from, to User) bool {
 	switch {
 	case channel != "":
-		return c.channels[Fold(channel)] != nil
+		return c.channels[wire.Fold(channel)] != nil
 	case to.ID == c.user.ID:
 		return true
 	}
@@ -39,11 +42,11 @@ func (c *conn) privateMessage(ctx context.Context, nick string, out Outgoing) er
 	if !c.set.features.Private {
 		return c.noPrivateMessages(ctx, nick)
 	}
-	if !IsNick(nick) {
+	if !wire.IsNick(nick) {
 		return errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", nick)
 	}
 	out.Target = nick
-	if out.Text = CleanText(out.Text); textLines(out.Text) == nil {
+	if out.Text = wire.CleanText(out.Text); wire.Lines(out.Text) == nil {
 		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}
 	return c.store(ctx, out)
@@ -88,11 +91,11 @@ func (c *conn) showSent(m *Message) {
 // awayRecipient returns who gets a private message and is away, of which its sender
 // is told; nil if there is nothing to tell. A NOTICE is not answered (RFC 2812,
 // 3.3.2).
-func (c *conn) awayRecipient(m *Message) *person {
+func (c *conn) awayRecipient(m *Message) *presence.Person {
 	if m.Target != "" || m.Kind == Notice || m.To.ID == c.user.ID {
 		return nil
 	}
-	if p, here := c.srv.roster.byID(m.To.ID); here && p.Away != "" && c.acquaintance(p.ID) == Known {
+	if p, here := c.srv.roster.ByID(m.To.ID); here && p.Away != "" && c.acquaintance(p.ID) == Known {
 		return &p
 	}
 	return nil

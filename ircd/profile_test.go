@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // pushTo gives the sessions of one user an event.
@@ -49,12 +50,12 @@ func TestProfile(t *testing.T) {
 		bob.Expect(":alice!u@directus JOIN #dev id-alice :Alice Married-Name")
 		// Whoever logs in later has read a newer name.
 		u := testUser("alice")
-		u.Realname = strings.Repeat("ä", maxRealname)
+		u.Realname = strings.Repeat("ä", wire.NameLen)
 		chat.mu.Lock()
 		chat.accounts["alice@example.com:pw-alice"] = u
 		chat.mu.Unlock()
 		s.user("alice")
-		bob.Expect(":alice!u@directus SETNAME :" + strings.Repeat("ä", maxRealname/2))
+		bob.Expect(":alice!u@directus SETNAME :" + strings.Repeat("ä", wire.NameLen/2))
 	})
 }
 
@@ -148,7 +149,7 @@ func TestBot(t *testing.T) {
 		bot.Send("MODE alice +B", "QUIT")
 		bot.Closed()
 		synctest.Wait()
-		if s.roster.isBot("id-alice") || s.roster.isBot("id-bob") {
+		if s.roster.IsBot("id-alice") || s.roster.IsBot("id-bob") {
 			t.Error("there are bots left")
 		}
 	})

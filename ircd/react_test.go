@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 func TestRenderReaction(t *testing.T) {
@@ -37,7 +38,7 @@ func TestRenderReaction(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []string
 			for _, l := range renderReaction(&tc.r, tc.f) {
-				got = append(got, strings.TrimSuffix(string(appendLine(nil, &l)), "\r\n"))
+				got = append(got, strings.TrimSuffix(string(wire.Append(nil, &l)), "\r\n"))
 			}
 			expectAll(t, got, tc.want)
 		})

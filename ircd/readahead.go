@@ -2,7 +2,6 @@ package ircd
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 )
@@ -51,13 +50,6 @@ func (c *conn) took(in *inbound) bool {
 }
 
 func (in *inbound) weight() int64 { return int64(min(len(in.text)+aheadCost, maxAhead)) }
-
-// commandOf returns the command of a line as it was sent; empty if it has none.
-func commandOf(text string) string {
-	_, rest := splitTags(text)
-	command, _, _ := strings.Cut(skipSource(rest), " ")
-	return command
-}
 
 // latecomers are lines that were read and not handed on before loop ended.
 type latecomers struct {

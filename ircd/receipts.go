@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -41,7 +43,7 @@ func (c *conn) ping(p ping) {
 	if r := &c.receipts; len(r.pings) < maxPings {
 		r.pings = append(r.pings, p)
 	}
-	c.send(&line{Command: "PING", Params: []string{p.token}, Trailing: true})
+	c.send(&wire.Line{Command: "PING", Params: []string{p.token}, Trailing: true})
 }
 
 // askReceipt asks the client whether it has what it was shown, if the session wants
@@ -75,7 +77,7 @@ func (c *conn) lastReceipt(reason string) {
 				return
 			}
 			c.took(in)
-			if m, err := parseLine(in.text); err == nil && m.Command == "PONG" {
+			if m, err := wire.Parse(in.text); err == nil && m.Command == "PONG" {
 				_ = c.cmdPong(ctx, m) // has nothing to refuse
 			} else {
 				c.refuse(in, reason)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
 
@@ -65,7 +67,7 @@ func (c *conn) cmdNick(ctx context.Context, m *irc.Message) error {
 	if len(nick) > maxAsked {
 		c.reg.rawNick = "" // cut, it might name another account
 	}
-	if !IsNick(nick) {
+	if !wire.IsNick(nick) {
 		// The login goes on: the nick comes from the account in any case.
 		c.reply(irc.ERR_ERRONEUSNICKNAME, nick, "Erroneous nickname: the one of your account is used")
 		return c.tryRegister(ctx)
@@ -113,11 +115,11 @@ func (c *conn) tryRegister(ctx context.Context) error {
 func (c *conn) welcome(ctx context.Context) error {
 	c.endResponse() // what completes a registration is not answered by it
 	c.registered = true
-	c.member = c.srv.roster.attach(c.user, c.inbox, c.reg.away)
+	c.member = c.srv.roster.Attach(c.user, c.inbox, c.reg.away)
 	c.reg = registration{begun: true, cap302: c.reg.cap302}
-	c.user = c.member.user
+	c.user = c.member.User
 	if c.listen.Secure {
-		c.srv.roster.setSecure(c.member)
+		c.srv.roster.SetSecure(c.member)
 	}
 	c.srv.count.registered.Add(1)
 	nick := c.user.Nick
@@ -131,7 +133,7 @@ func (c *conn) welcome(ctx context.Context) error {
 	if c.nick != c.user.Nick {
 		was := c.user
 		was.Nick = c.nick
-		c.sendBy(was, &line{Command: "NICK", Params: []string{c.user.Nick}, Trailing: true})
+		c.sendBy(was, &wire.Line{Command: "NICK", Params: []string{c.user.Nick}, Trailing: true})
 		c.nick = c.user.Nick
 	}
 	c.replyPlain(irc.RPL_UMODEIS, c.userModes())
@@ -191,13 +193,13 @@ func (c *conn) greet() {
 // somebody else carries the asked one whom the client may know, it is theirs. Nothing
 // that is said or kept goes by this: its owner may be one who is not connected.
 func (c *conn) isSelf(nick string) bool {
-	key := Fold(nick)
-	if key == Fold(c.user.Nick) {
+	key := wire.Fold(nick)
+	if key == wire.Fold(c.user.Nick) {
 		return true
 	}
-	if c.asked == "" || key != Fold(c.asked) {
+	if c.asked == "" || key != wire.Fold(c.asked) {
 		return false
 	}
-	p, taken := c.srv.roster.byNick(nick)
+	p, taken := c.srv.roster.ByNick(nick)
 	return !taken || c.acquaintance(p.ID) != Known
 }

@@ -2,6 +2,8 @@ package ircd
 
 import (
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 // form is how a client sees messages: what it negotiated, and where it is. Two
@@ -32,9 +34,9 @@ const (
 // the others; only the first line carries what belongs to the whole. An ACTION
 // is never a batch: how CTCP and batches go together is written nowhere. A text of
 // too many lines is cut, see cutText.
-func render(m *Message, f form) []line {
-	text := cutText(CleanText(m.Text))
-	if textLines(text) == nil {
+func render(m *Message, f form) []wire.Line {
+	text := wire.Truncate(wire.CleanText(m.Text))
+	if wire.Lines(text) == nil {
 		return nil
 	}
 	if !f.caps.has(capMessageTags) {
@@ -51,9 +53,9 @@ func render(m *Message, f form) []line {
 		}
 	}
 	s.open += stamped
-	var lines []line
-	for _, text := range textLines(text) {
-		for _, part := range splitText(text, s.room()) {
+	var lines []wire.Line
+	for _, text := range wire.Lines(text) {
+		for _, part := range wire.Split(text, s.room()) {
 			l := s.line(part)
 			l.Tags = append(messageTags(m, f.caps, len(lines) == 0), f.botTag()...)
 			lines = append(lines, l)
@@ -74,7 +76,7 @@ func speechOf(m *Message) speech {
 	case Notice:
 		s.command = "NOTICE"
 	case Action:
-		s.open, s.end = ctcpAction+" ", ctcpMark
+		s.open, s.end = wire.CTCPAction+" ", wire.CTCPMark
 	}
 	return s
 }
@@ -90,24 +92,24 @@ func windowOf(target string, to User) string {
 
 // room is how many bytes of text one line can hold.
 func (s *speech) room() int {
-	return maxBody - len(":"+s.source+" "+s.command+" "+s.target+" :"+s.open+s.end)
+	return wire.MaxBody - len(":"+s.source+" "+s.command+" "+s.target+" :"+s.open+s.end)
 }
 
-func (s *speech) line(text string) line {
-	return line{Source: s.source, Command: s.command, Params: []string{s.target, s.open + text + s.end}, Trailing: true}
+func (s *speech) line(text string) wire.Line {
+	return wire.Line{Source: s.source, Command: s.command, Params: []string{s.target, s.open + text + s.end}, Trailing: true}
 }
 
 // messageTags are the tags of one line of a message, in a stable order.
-func messageTags(m *Message, caps capSet, first bool) []tag {
-	var tags []tag
+func messageTags(m *Message, caps capSet, first bool) []wire.Tag {
+	var tags []wire.Tag
 	if caps.has(capServerTime) {
-		tags = append(tags, tag{"time", m.Time.UTC().Format(timeFormat)})
+		tags = append(tags, wire.Tag{Key: "time", Value: m.Time.UTC().Format(wire.TimeFormat)})
 	}
 	if caps.has(capMessageTags) && first && m.ID != "" {
-		tags = append(tags, tag{"msgid", m.ID})
+		tags = append(tags, wire.Tag{Key: "msgid", Value: m.ID})
 	}
 	if by := m.source().ID; caps.has(capAccountTag) && by != "" {
-		tags = append(tags, tag{"account", by})
+		tags = append(tags, wire.Tag{Key: "account", Value: by})
 	}
 	if caps.has(capMessageTags) && first {
 		tags = append(tags, referenceTags(m)...)
@@ -116,11 +118,11 @@ func messageTags(m *Message, caps capSet, first bool) []tag {
 }
 
 // botTag marks what a bot says (https://ircv3.net/specs/extensions/bot-mode).
-func (f form) botTag() []tag {
+func (f form) botTag() []wire.Tag {
 	if !f.bot {
 		return nil
 	}
-	return []tag{{Key: "bot"}}
+	return []wire.Tag{{Key: "bot"}}
 }
 
 // stamp is the time of an old message as it stands in the text.
@@ -147,6 +149,6 @@ func (c *conn) form(old bool) form {
 
 // by completes a form for what a user says.
 func (c *conn) by(u User, f form) form {
-	f.bot = f.caps.has(capMessageTags) && c.srv.roster.isBot(u.ID)
+	f.bot = f.caps.has(capMessageTags) && c.srv.roster.IsBot(u.ID)
 	return f
 }

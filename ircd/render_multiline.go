@@ -3,8 +3,8 @@ package ircd
 import (
 	"hash/fnv"
 	"strconv"
-	"strings"
-	"unicode/utf8"
+
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -25,12 +25,12 @@ type textPart struct {
 // but for the blank lines at its end; those in between are empty parts.
 func multilineParts(text string, limit int) []textPart {
 	var parts []textPart
-	for _, line := range wholeLines(text) {
-		if !isVisible(line) {
+	for _, line := range wire.WholeLines(text) {
+		if !wire.Visible(line) {
 			parts = append(parts, textPart{})
 			continue
 		}
-		for i, part := range wrapText(line, limit) {
+		for i, part := range wire.Wrap(line, limit) {
 			parts = append(parts, textPart{part, i > 0})
 		}
 	}
@@ -44,10 +44,10 @@ func multilineParts(text string, limit int) []textPart {
 // message is on the line that opens it; the lines in it have the tag batch and
 // none of the others, so whoever puts the message into another batch adds that
 // one's to the lines without it: the first and the last.
-func renderMultiline(m *Message, s speech, f form, parts []textPart) []line {
+func renderMultiline(m *Message, s speech, f form, parts []textPart) []wire.Line {
 	ref := multilineRef(m)
-	lines := make([]line, 0, len(parts)+2)
-	lines = append(lines, line{
+	lines := make([]wire.Line, 0, len(parts)+2)
+	lines = append(lines, wire.Line{
 		Tags:    append(messageTags(m, f.caps, true), f.botTag()...),
 		Source:  s.source,
 		Command: "BATCH",
@@ -55,13 +55,13 @@ func renderMultiline(m *Message, s speech, f form, parts []textPart) []line {
 	})
 	for _, p := range parts {
 		l := s.line(p.text)
-		l.Tags = []tag{{tagBatch, ref}}
+		l.Tags = []wire.Tag{{Key: tagBatch, Value: ref}}
 		if p.concat {
-			l.Tags = append(l.Tags, tag{Key: tagConcat})
+			l.Tags = append(l.Tags, wire.Tag{Key: tagConcat})
 		}
 		lines = append(lines, l)
 	}
-	return append(lines, line{Source: s.source, Command: "BATCH", Params: []string{"-" + ref}})
+	return append(lines, wire.Line{Source: s.source, Command: "BATCH", Params: []string{"-" + ref}})
 }
 
 // multilineRef names the batch of a message. It comes from the message and not
@@ -71,23 +71,9 @@ func renderMultiline(m *Message, s speech, f form, parts []textPart) []line {
 // theirs.
 func multilineRef(m *Message) string {
 	h := fnv.New64a()
-	for _, s := range []string{m.ID, m.source().ID, m.Target, m.To.ID, m.Time.UTC().Format(timeFormat)} {
+	for _, s := range []string{m.ID, m.source().ID, m.Target, m.To.ID, m.Time.UTC().Format(wire.TimeFormat)} {
 		h.Write([]byte(s)) // never fails
 		h.Write([]byte{0})
 	}
 	return "m-" + strconv.FormatUint(h.Sum64(), 36)
-}
-
-// wholeLines cuts a clean text at its line breaks, and keeps blank lines.
-func wholeLines(text string) []string {
-	var lines []string
-	for {
-		i := strings.IndexFunc(text, isLineBreak)
-		if i < 0 {
-			return append(lines, text)
-		}
-		_, n := utf8.DecodeRuneInString(text[i:])
-		lines = append(lines, text[:i])
-		text = text[i+n:]
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 func TestRenderMultiline(t *testing.T) {
@@ -73,7 +75,7 @@ func TestMultilineRef(t *testing.T) {
 	if multilineRef(a) == multilineRef(b) {
 		t.Error("one name for two messages")
 	}
-	if ref := multilineRef(a); ref != multilineRef(&Message{ID: "1", Target: "#c"}) || !isReftag(ref) {
+	if ref := multilineRef(a); ref != multilineRef(&Message{ID: "1", Target: "#c"}) || !wire.IsReftag(ref) {
 		t.Errorf("ref %q", ref)
 	}
 }
@@ -86,7 +88,7 @@ func FuzzRenderMultiline(f *testing.F) {
 	f.Add(strings.Repeat("\x0304,05\x02a\u0301", 200)+"\u2028\r\n👩‍👩‍👧\n ", "b", true)
 	f.Add(strings.Repeat(" ", 1000)+"x", "b", false)
 	f.Fuzz(func(t *testing.T, text, nick string, old bool) {
-		if !IsNick(nick) {
+		if !wire.IsNick(nick) {
 			nick = "bob"
 		}
 		m := &Message{ID: "1", Time: time.Unix(0, 0), From: testUser(nick), Target: "#messages", Text: text, ReplyTo: "2", Quote: &Quote{Nick: "alice", Text: "first"}}
@@ -94,27 +96,28 @@ func FuzzRenderMultiline(f *testing.F) {
 		var got strings.Builder
 		for i := range lines {
 			l := &lines[i]
-			if body := appendLine(nil, &line{Source: l.Source, Command: l.Command, Params: l.Params, Trailing: l.Trailing}); len(body) > 512 {
+			body := string(wire.Append(nil, &wire.Line{Source: l.Source, Command: l.Command, Params: l.Params, Trailing: l.Trailing}))
+			if len(body) > 512 {
 				t.Errorf("%d bytes: %q", len(body), body)
 			}
 			if l.Command != "PRIVMSG" {
 				continue
 			}
-			if got.Len() > 0 && !hasTag(l.Tags, tagConcat) {
+			if got.Len() > 0 && !wire.HasTag(l.Tags, tagConcat) {
 				got.WriteByte('\n')
 			}
-			written := string(appendText(nil, l.Params[1], 1000))
+			_, written, _ := strings.Cut(strings.TrimSuffix(body[1:], "\r\n"), " :")
 			if written != strings.ReplaceAll(l.Params[1], "\t", " ") {
 				t.Errorf("%q is written as %q", l.Params[1], written)
 			}
 			got.WriteString(l.Params[1])
 		}
 		var want []string
-		if textLines(CleanText(text)) != nil {
-			want = wholeLines(withQuote(m, CleanText(text)))
+		if wire.Lines(wire.CleanText(text)) != nil {
+			want = wire.WholeLines(withQuote(m, wire.CleanText(text)))
 		}
 		for i, l := range want {
-			if !isVisible(l) {
+			if !wire.Visible(l) {
 				want[i] = ""
 			}
 		}

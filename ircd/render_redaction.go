@@ -3,23 +3,25 @@ package ircd
 import (
 	"fmt"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 // renderRedaction makes the line that takes a message back (draft/message-redaction), of
 // a redaction with its source in By and its window in Target. The source is the mask of a
 // user always, for Halloy drops it otherwise.
-func renderRedaction(r *Redaction, f form) []line {
-	l := line{Source: prefixOf(r.By), Command: "REDACT", Params: []string{r.Target, r.MsgID}}
+func renderRedaction(r *Redaction, f form) []wire.Line {
+	l := wire.Line{Source: prefixOf(r.By), Command: "REDACT", Params: []string{r.Target, r.MsgID}}
 	if r.Reason != "" {
-		l.Params, l.Trailing = append(l.Params, CleanText(r.Reason)), true
+		l.Params, l.Trailing = append(l.Params, wire.CleanText(r.Reason)), true
 	}
 	if f.caps.has(capServerTime) {
-		l.Tags = append(l.Tags, tag{"time", r.Time.UTC().Format(timeFormat)})
+		l.Tags = append(l.Tags, wire.Tag{Key: "time", Value: r.Time.UTC().Format(wire.TimeFormat)})
 	}
 	if f.caps.has(capAccountTag) && r.By.ID != "" {
-		l.Tags = append(l.Tags, tag{"account", r.By.ID})
+		l.Tags = append(l.Tags, wire.Tag{Key: "account", Value: r.By.ID})
 	}
-	return []line{l}
+	return []wire.Line{l}
 }
 
 // deletionText says in words what renderRedaction says. People know a message by
@@ -36,7 +38,7 @@ func deletionText(r *Redaction) string {
 	case r.By.ID != "":
 		text = r.By.Nick + " deleted a message by " + r.From.Nick + " from " + when
 	}
-	if said := beginning(r.Text, maxQuote); said != "" && r.byAuthor() {
+	if said := wire.Beginning(r.Text, maxQuote); said != "" && r.byAuthor() {
 		text += `: "` + said + `"`
 	}
 	if r.Reason != "" {

@@ -3,6 +3,8 @@ package ircd
 import (
 	"testing"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 func TestRenderRedaction(t *testing.T) {
@@ -31,7 +33,7 @@ func TestRenderRedaction(t *testing.T) {
 			shown := tc.r
 			shown.By, shown.Target = (&Server{source: "irc.test"}).undoing(tc.r.By, tc.r.Target, tc.r.From, tc.r.To, testUser(tc.reader))
 			lines := renderRedaction(&shown, tc.f)
-			if got := string(appendLine(nil, &lines[0])); len(lines) != 1 || got != tc.want+"\r\n" {
+			if got := string(wire.Append(nil, &lines[0])); len(lines) != 1 || got != tc.want+"\r\n" {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})

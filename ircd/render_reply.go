@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 
 // referenceTags say which message another one belongs to: what it answers, or
 // what it is a new version of.
-func referenceTags(m *Message) []tag {
+func referenceTags(m *Message) []wire.Tag {
 	id := m.ReplyTo
 	if m.Edits != "" {
 		id = m.Edits
@@ -24,7 +26,7 @@ func referenceTags(m *Message) []tag {
 	if id == "" {
 		return nil
 	}
-	return []tag{{tagReply, id}, {tagDraftReply, id}}
+	return []wire.Tag{{Key: tagReply, Value: id}, {Key: tagDraftReply, Value: id}}
 }
 
 // withQuote puts in front of a clean text what it answers, for clients without
@@ -35,8 +37,8 @@ func withQuote(m *Message, text string) string {
 	if q == nil || q.Nick == "" || m.ReplyTo == "" || m.Edits != "" {
 		return text // the text of an edit says by itself what it is about
 	}
-	text = strings.TrimLeftFunc(text, isLineBreak)
-	said := beginning(q.Text, maxQuote)
+	text = strings.TrimLeftFunc(text, wire.IsLineBreak)
+	said := wire.Beginning(q.Text, maxQuote)
 	switch {
 	case said != "" && m.Time.Sub(q.Time) >= quoteAge:
 		return "> <" + q.Nick + "> " + said + "\n" + text
@@ -49,19 +51,9 @@ func withQuote(m *Message, text string) string {
 // addresses reports whether a text begins with a nick.
 func addresses(text, nick string) bool {
 	text = strings.TrimPrefix(text, "@")
-	if len(text) < len(nick) || Fold(text[:len(nick)]) != Fold(nick) {
+	if len(text) < len(nick) || wire.Fold(text[:len(nick)]) != wire.Fold(nick) {
 		return false
 	}
 	rest := text[len(nick):]
-	return rest == "" || !IsNick("x"+rest[:1]) && rest[0] < utf8.RuneSelf
-}
-
-// beginning is what a text begins with, on one line without formatting, and at
-// most limit bytes of it.
-func beginning(text string, limit int) string {
-	text = plainText(strings.Join(textLines(CleanText(text)), " "))
-	if len(text) <= limit {
-		return strings.TrimSpace(text)
-	}
-	return strings.TrimSpace(clipText(text, limit)) + "…"
+	return rest == "" || !wire.IsNick("x"+rest[:1]) && rest[0] < utf8.RuneSelf
 }

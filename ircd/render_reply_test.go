@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 func TestRenderReply(t *testing.T) {
@@ -67,7 +69,7 @@ func TestPrefixesAreCounted(t *testing.T) {
 			}
 			said := 0
 			for _, l := range renderText(m, form{zone: time.UTC, old: true}) {
-				if len(l) > maxBody {
+				if len(l) > wire.MaxBody {
 					t.Errorf("%d bytes: %q", len(l), l)
 				}
 				said += strings.Count(l, "Grüße")

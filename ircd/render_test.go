@@ -4,12 +4,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 func renderText(m *Message, f form) []string {
 	var got []string
 	for _, l := range render(m, f) {
-		got = append(got, strings.TrimSuffix(string(appendLine(nil, &l)), "\r\n"))
+		got = append(got, strings.TrimSuffix(string(wire.Append(nil, &l)), "\r\n"))
 	}
 	return got
 }
@@ -76,41 +78,12 @@ func TestRenderSplit(t *testing.T) {
 	}
 }
 
-func TestMatchMask(t *testing.T) {
-	for _, tc := range []struct {
-		mask, s string
-		want    bool
-	}{
-		{"*", "", true},
-		{"*", "x", true},
-		{"", "x", false},
-		{"a?c", "ABC", true},
-		{"a?c", "ac", false},
-		{"*!*@host", "n!u@host", true},
-		{"a*b*c", "axxbyybzc", true},
-		{"a*b*c", "axxbyybzd", false},
-		{strings.Repeat("*a", 30) + "b", strings.Repeat("a", 200), false},
-	} {
-		if got := matchMask(tc.mask, tc.s); got != tc.want {
-			t.Errorf("matchMask(%q, %q) = %v", tc.mask, tc.s, got)
-		}
-	}
-}
-
-func TestActionText(t *testing.T) {
-	for _, tc := range []struct {
-		in, want string
-		ok       bool
-	}{
-		{"\x01ACTION waves\x01", "waves", true},
-		{"\x01ACTION waves", "waves", true},
-		{"\x01ACTION  two\x01x", " two", true},
-		{"\x01ACTION\x01", "", true},
-		{"\x01ACTIONS x\x01", "", false},
-		{"\x01VERSION\x01", "", false},
-	} {
-		if got, ok := actionText(tc.in); got != tc.want || ok != tc.ok {
-			t.Errorf("actionText(%q) = %q, %v", tc.in, got, ok)
+// TestRenderIsBounded: a text of half a million lines is shown up to a point.
+func TestRenderIsBounded(t *testing.T) {
+	for _, caps := range []capSet{0, capMultiline} {
+		lines := render(&Message{From: testUser("alice"), Target: "#messages", Text: strings.Repeat("a\n", 500_000)}, form{caps: caps})
+		if len(lines) > 2010 {
+			t.Errorf("%d lines", len(lines))
 		}
 	}
 }

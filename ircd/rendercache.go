@@ -4,6 +4,8 @@ import (
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
+
+	"directus-ircd/ircd/wire"
 )
 
 // rendering is an event as all clients of one form are sent it: finished lines,
@@ -24,15 +26,15 @@ type renderedLine struct {
 
 // newRendering makes the lines of one event into bytes. Those that are not in a
 // batch of the event's own may be put into another one.
-func newRendering(lines []line) *rendering {
+func newRendering(lines []wire.Line) *rendering {
 	r := &rendering{lines: make([]renderedLine, len(lines))}
 	var text []byte
 	ends := make([]int, len(lines))
 	for i := range lines {
 		l := &lines[i]
-		text = appendLine(text, l)
+		text = wire.Append(text, l)
 		ends[i] = len(text)
-		r.lines[i] = renderedLine{command: l.Command, inBatch: hasTag(l.Tags, tagBatch)}
+		r.lines[i] = renderedLine{command: l.Command, inBatch: wire.HasTag(l.Tags, tagBatch)}
 		if l.Command == "BATCH" {
 			r.opensBatch = r.opensBatch || i == 0
 		} else if len(l.Params) > 0 {

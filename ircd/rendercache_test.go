@@ -135,7 +135,7 @@ func TestRenderCacheHolds(t *testing.T) {
 func TestRenderCacheKeepsQueued(t *testing.T) {
 	rc := newRenderCache(heldText)
 	get := func(i int) *rendering {
-		m := Message{ID: fmt.Sprint(i), From: testUser("bob"), Target: "#c", Text: strings.Repeat("word ", maxTextBytes/5)}
+		m := Message{ID: fmt.Sprint(i), From: testUser("bob"), Target: "#c", Text: strings.Repeat("word ", longText/5)}
 		return rc.get(m, form{}, func() *rendering { return newRendering(render(&m, form{})) })
 	}
 	const texts = 40

@@ -6,26 +6,25 @@ import (
 	"slices"
 	"time"
 
+	"directus-ircd/ircd/wire"
+
 	irc "gopkg.in/irc.v4"
 )
-
-// timeFormat is the time tag (IRCv3 server-time): UTC, exactly milliseconds.
-const timeFormat = "2006-01-02T15:04:05.000Z"
 
 // send queues one line, as a part of the answer to the request at hand (see
 // label.go) if there is one. It is the only way to the client but for the lines in
 // batches.
-func (c *conn) send(l *line) {
+func (c *conn) send(l *wire.Line) {
 	start := len(c.out1)
 	c.write(l)
 	c.place(start)
 }
 
 // sendBy is send for a line about what a user does.
-func (c *conn) sendBy(u User, l *line) {
+func (c *conn) sendBy(u User, l *wire.Line) {
 	l.Source = prefixOf(u)
 	at := time.Time{}
-	if !hasTag(l.Tags, "time") {
+	if !wire.HasTag(l.Tags, "time") {
 		at = c.srv.now()
 	}
 	l.Tags = append(actorTags(u, c.by(u, form{caps: c.caps}), at), l.Tags...)
@@ -35,13 +34,13 @@ func (c *conn) sendBy(u User, l *line) {
 // actorTags are what is told of whoever does something, whatever it is: when, by
 // which account (IRCv3 account-tag), and that it is a bot. They stand in front of
 // the tags of clients. No time is told if it is zero.
-func actorTags(u User, f form, at time.Time) []tag {
-	var tags []tag
+func actorTags(u User, f form, at time.Time) []wire.Tag {
+	var tags []wire.Tag
 	if f.caps.has(capServerTime) && !at.IsZero() {
-		tags = append(tags, tag{"time", at.UTC().Format(timeFormat)})
+		tags = append(tags, wire.Tag{Key: "time", Value: at.UTC().Format(wire.TimeFormat)})
 	}
 	if f.caps.has(capAccountTag) && u.ID != "" {
-		tags = append(tags, tag{"account", u.ID})
+		tags = append(tags, wire.Tag{Key: "account", Value: u.ID})
 	}
 	return append(tags, f.botTag()...)
 }
@@ -49,30 +48,21 @@ func actorTags(u User, f form, at time.Time) []tag {
 // write queues one line as it is, and adds what every line has: with server-time,
 // the time. Lines without a source (PING, ERROR, AUTHENTICATE) carry none, and
 // neither do those of the negotiation itself.
-func (c *conn) write(l *line) {
-	if c.caps.has(capServerTime) && l.Source != "" && l.Command != "CAP" && !hasTag(l.Tags, "time") {
-		l.Tags = append(l.Tags, tag{"time", c.srv.now().UTC().Format(timeFormat)})
+func (c *conn) write(l *wire.Line) {
+	if c.caps.has(capServerTime) && l.Source != "" && l.Command != "CAP" && !wire.HasTag(l.Tags, "time") {
+		l.Tags = append(l.Tags, wire.Tag{Key: "time", Value: c.srv.now().UTC().Format(wire.TimeFormat)})
 	}
 	if c.out1 == nil {
 		c.out1 = c.srv.spare.get()
 	}
-	c.out1 = appendLine(c.out1, l)
+	c.out1 = wire.Append(c.out1, l)
 	c.srv.count.linesOut.Add(1)
 	c.trace(l)
 }
 
-func hasTag(tags []tag, key string) bool {
-	for _, t := range tags {
-		if t.Key == key {
-			return true
-		}
-	}
-	return false
-}
-
 // numeric makes a numeric whose last parameter is no text.
-func (c *conn) numeric(numeric string, params ...string) *line {
-	return &line{Source: c.srv.source, Command: numeric, Params: append([]string{c.nick}, params...)}
+func (c *conn) numeric(numeric string, params ...string) *wire.Line {
+	return &wire.Line{Source: c.srv.source, Command: numeric, Params: append([]string{c.nick}, params...)}
 }
 
 // reply sends a numeric whose last parameter is text and gets its colon.
@@ -95,7 +85,7 @@ func (c *conn) replyList(numeric string, words []string, params ...string) {
 	for _, p := range params {
 		head += p + " "
 	}
-	lists := foldWords(words, maxBody-len(head))
+	lists := wire.Pack(words, wire.MaxBody-len(head))
 	if len(lists) == 0 {
 		lists = []string{""}
 	}
@@ -104,30 +94,9 @@ func (c *conn) replyList(numeric string, words []string, params ...string) {
 	}
 }
 
-// foldWords joins words with spaces into lists of at most limit bytes. A word
-// that is longer stands alone.
-func foldWords(words []string, limit int) []string {
-	var lists []string
-	var list []byte
-	for _, w := range words {
-		if len(list) > 0 && len(list)+1+len(w) > limit {
-			lists = append(lists, string(list))
-			list = list[:0]
-		}
-		if len(list) > 0 {
-			list = append(list, ' ')
-		}
-		list = append(list, w...)
-	}
-	if len(list) > 0 {
-		lists = append(lists, string(list))
-	}
-	return lists
-}
-
 // notice sends a NOTICE of the server to the client itself.
 func (c *conn) notice(text string) {
-	c.send(&line{Source: c.srv.source, Command: "NOTICE", Params: []string{c.nick, text}, Trailing: true})
+	c.send(&wire.Line{Source: c.srv.source, Command: "NOTICE", Params: []string{c.nick, text}, Trailing: true})
 }
 
 // prefixOf is the source of what a user says and does.
@@ -176,7 +145,7 @@ func (c *conn) answer(ctx context.Context, command string, err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		e = &Error{Numeric: irc.RPL_TRYAGAIN, Params: []string{command}, Text: tooLate, Code: codeLater, Err: err}
 	default:
-		e = &Error{Numeric: ERR_UNKNOWNERROR, Params: []string{command}, Text: internalError, Code: codeInternal, Err: err}
+		e = &Error{Numeric: wire.ERR_UNKNOWNERROR, Params: []string{command}, Text: internalError, Code: codeInternal, Err: err}
 	}
 	if e.Err != nil {
 		c.log.Warn().Str("cmd", command).Str("numeric", e.Numeric).Err(e.Err).Msg("command refused")

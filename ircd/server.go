@@ -13,6 +13,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/wire"
+
 	"github.com/rs/zerolog"
 )
 
@@ -107,14 +110,14 @@ type Server struct {
 	source   string // the name
 	service  string // the mask of ServiceNotice
 
-	roster *roster
+	roster *presence.Roster
 	spare  buffers
 	// Those that were shown last.
 	memo       renderMemo
 	messages   *renderCache[messageValue]
 	redactions *renderCache[Redaction]
 	reactions  *renderCache[Reaction]
-	presence   *renderCache[*presenceEvent]
+	presence   *renderCache[*presence.Event]
 	logins     *logins
 	count      counters
 	nextID     atomic.Uint64
@@ -150,9 +153,9 @@ func NewServer(be Backend, opts Options) *Server {
 		memo:       renderMemo{seed: maphash.MakeSeed()},
 		messages:   newRenderCache(func(m messageValue) int { return len(m.Text) + len(m.quote.Text) }),
 		redactions: newRenderCache(func(r Redaction) int { return len(r.Text) }),
-		presence:   newRenderCache(func(*presenceEvent) int { return 0 }),
+		presence:   newRenderCache(func(*presence.Event) int { return 0 }),
 		reactions:  newRenderCache(func(r Reaction) int { return len(r.Text) }),
-		roster:     newRoster(),
+		roster:     presence.NewRoster(),
 		slots:      newSlots(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress),
 		reconnects: newReconnects(opts.Limits.ReconnectsPerMinute),
 		refusal:    make(chan struct{}, maxRefusals),
@@ -273,7 +276,7 @@ func (s *Server) refuse(ctx context.Context, nc net.Conn, key netip.Prefix, reas
 
 // dismiss ends a connection that was not served with the reason.
 func dismiss(nc net.Conn, reason error) {
-	b := appendLine(nil, errorLine(reason.Error()))
+	b := wire.Append(nil, errorLine(reason.Error()))
 	if nc.SetWriteDeadline(time.Now().Add(flushTimeout)) != nil {
 		return
 	}
@@ -283,7 +286,7 @@ func dismiss(nc net.Conn, reason error) {
 	}
 	// What the client has begun to say is read, or it may not see the reason: see
 	// linger. The more of that, the less it is a client.
-	_, _ = io.CopyN(io.Discard, nc, maxInputTags+maxInputBody)
+	_, _ = io.CopyN(io.Discard, nc, wire.MaxInputTags+wire.MaxInputBody)
 }
 
 // handshakeTimeout is how long a client may take for the handshakes of TLS and
@@ -308,12 +311,12 @@ func handshake(ctx context.Context, nc net.Conn) error {
 
 // Stats returns the numbers of this moment.
 func (s *Server) Stats() Stats {
-	c, roster := &s.count, s.roster.stats()
+	c, roster := &s.count, s.roster.Stats()
 	return Stats{
 		Connections: s.slots.len(),
 		Registered:  int(c.registered.Load()),
-		Users:       roster.users,
-		Waiting:     roster.waiting,
+		Users:       roster.Users,
+		Waiting:     roster.Waiting,
 		Accepted:    c.accepted.Load(),
 		Refused:     c.refused.Load(),
 		Logins:      c.logins.Load(),

@@ -134,8 +134,8 @@ func TestManyConnections(t *testing.T) {
 		if st.Connections != 0 || st.Registered != 0 || st.Users != 0 || open != 0 {
 			t.Errorf("left: %+v, %d sessions", st, open)
 		}
-		if r := s.roster; len(r.users)+len(r.nicks)+len(r.channels)+len(s.slots.byAddr) != 0 {
-			t.Errorf("left in the roster: %v %v %v", r.users, r.nicks, r.channels)
+		if r := s.roster; r.Stats().Users+r.Stats().Channels+len(s.slots.byAddr) != 0 {
+			t.Errorf("left in the roster: %+v", r.Stats())
 		}
 		if st.Logins < 300 {
 			t.Errorf("only %d logins", st.Logins)

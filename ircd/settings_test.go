@@ -163,7 +163,7 @@ func TestRemoval(t *testing.T) {
 		bob.ExpectNext(":directus!service@irc.test KICK #dev bob :it is gone")
 		bob.Refute("*") // not of the others, nor of a channel that it is not in
 		alice.Refute("*")
-		if n := len(s.roster.channels); n > 0 {
+		if n := s.roster.Stats().Channels; n > 0 {
 			t.Errorf("%d channels are left", n)
 		}
 	})

@@ -1,6 +1,10 @@
 package ircd
 
-import "context"
+import (
+	"context"
+
+	"directus-ircd/ircd/wire"
+)
 
 // tagContext marks what belongs to the message before it and does not count.
 const tagContext = "draft/chathistory-context"
@@ -87,7 +91,7 @@ func (c *conn) written(ctx context.Context) (bool, error) {
 
 // openHistory opens the batch of a history; it is none for clients without
 // batches.
-func (c *conn) openHistory(tags []tag, kind string, params ...string) batch {
+func (c *conn) openHistory(tags []wire.Tag, kind string, params ...string) batch {
 	if !c.caps.has(capBatch) {
 		return batch{}
 	}
@@ -135,7 +139,7 @@ func (c *conn) showIn(ctx context.Context, b batch, ev Event, f form) error {
 	case *Reaction:
 		lines := renderReaction(ev, c.by(ev.From, f))
 		for i := range lines {
-			lines[i].Tags = append(lines[i].Tags, tag{Key: tagContext})
+			lines[i].Tags = append(lines[i].Tags, wire.Tag{Key: tagContext})
 		}
 		c.sendAll(b, newRendering(lines))
 	}

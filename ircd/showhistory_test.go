@@ -12,9 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"directus-ircd/ircd/ircdtest"
+
+	"github.com/rs/zerolog"
 )
 
 // partsOf is a history in parts of one long message each, which notes how many were

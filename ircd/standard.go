@@ -1,6 +1,10 @@
 package ircd
 
-import "slices"
+import (
+	"slices"
+
+	"directus-ircd/ircd/wire"
+)
 
 // definedBy names the capability whose specification defines FAIL for a command:
 // a client that has it is sent that even without standard-replies.
@@ -17,7 +21,7 @@ var definedBy = map[string]capSet{
 // caller to know.
 func (c *conn) standardReply(kind, command, code, text string, context ...string) {
 	params := append([]string{command, code}, context...)
-	c.send(&line{Source: c.srv.source, Command: kind, Params: append(params, text), Trailing: true})
+	c.send(&wire.Line{Source: c.srv.source, Command: kind, Params: append(params, text), Trailing: true})
 }
 
 // tellError tells an error as far as the client can be told: as its numeric, and

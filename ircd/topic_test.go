@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // topicChat has topics that may be set, and tells the other sessions.
@@ -17,7 +18,7 @@ func topicChat(by User) *fakeChat {
 		defer chat.mu.Unlock()
 		chat.topics[channel] = topic
 		for o := range chat.sessions {
-			if o != s && o.joined[Fold(channel)] {
+			if o != s && o.joined[wire.Fold(channel)] {
 				o.queue = append(o.queue, t)
 				ring(o.wake)
 			}
@@ -76,8 +77,8 @@ func TestTopicLength(t *testing.T) {
 	for _, name := range []string{"irc.test", strings.Repeat("s", maxServerName)} {
 		ircdtest.Bubble(t, func(t *testing.T) {
 			chat := topicChat(User{})
-			channel := "#" + strings.Repeat("c", ChannelLen-1)
-			nick := strings.Repeat("n", NickLen)
+			channel := "#" + strings.Repeat("c", wire.ChannelLen-1)
+			nick := strings.Repeat("n", wire.NickLen)
 			chat.topics[channel] = ""
 			chat.accounts["x"] = User{ID: "x", Nick: nick, Username: "u", Host: "directus"}
 			s := newTestServer(t, chat, func(o *Options) { o.Name = name })

@@ -3,6 +3,8 @@ package ircd
 import (
 	"sync/atomic"
 
+	"directus-ircd/ircd/wire"
+
 	"github.com/rs/zerolog"
 	irc "gopkg.in/irc.v4"
 )
@@ -33,14 +35,14 @@ func (c *conn) traceIn(m *irc.Message) {
 		return
 	}
 	e = e.Str("cmd", m.Command).Int("params", len(m.Params))
-	if ch := c.channels[Fold(m.Param(0))]; ch != nil {
+	if ch := c.channels[wire.Fold(m.Param(0))]; ch != nil {
 		e = e.Str("channel", ch.name)
 	}
 	e.Msg("line in")
 }
 
 // trace logs a line sent.
-func (c *conn) trace(l *line) { c.traceLine(l.Command, l.Params...) }
+func (c *conn) trace(l *wire.Line) { c.traceLine(l.Command, l.Params...) }
 
 // traceLine logs a line sent, of whose parameters it looks at some.
 func (c *conn) traceLine(command string, params ...string) {
@@ -50,7 +52,7 @@ func (c *conn) traceLine(command string, params ...string) {
 	}
 	e = e.Str("cmd", command)
 	for _, p := range params {
-		if _, ok := c.channels[Fold(p)]; ok {
+		if _, ok := c.channels[wire.Fold(p)]; ok {
 			e = e.Str("channel", p)
 			break
 		}

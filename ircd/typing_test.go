@@ -104,17 +104,6 @@ func TestTypingPrivate(t *testing.T) {
 	}
 }
 
-// TestTypingFlood: typing never fills the inbox of somebody slow.
-func TestTypingFlood(t *testing.T) {
-	in := newInbox()
-	for range 2 * typingRoom {
-		in.addIfRoom(&presenceEvent{kind: typing}, typingRoom)
-	}
-	if n := len(in.take(false)); n != typingRoom {
-		t.Errorf("%d wait", n)
-	}
-}
-
 func TestTypingPause(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		c := &conn{}

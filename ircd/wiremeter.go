@@ -1,6 +1,10 @@
 package ircd
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"directus-ircd/ircd/wire"
+)
 
 // wireMeter slows down what a WebSocket carries beside lines: control frames, the
 // further fragments of a message, and bytes that come one by one. The WebSocket
@@ -26,7 +30,7 @@ func (m *wireMeter) pay() {
 // count takes what was read. That is a piece of the stream, which may begin and end
 // anywhere in a frame.
 func (m *wireMeter) count(read []byte) {
-	if m.unspent += max(len(read), readCost); m.unspent > maxInputTags+maxInputBody {
+	if m.unspent += max(len(read), readCost); m.unspent > wire.MaxInputTags+wire.MaxInputBody {
 		m.unspent = 0
 		m.owed++
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 // clientFrame is a frame as clients send it, masked with zeros.
@@ -80,10 +81,10 @@ func TestFloodsAreTakenSlowly(t *testing.T) {
 		"pings":           {true, clientFrame(pingFrame, ""), "", 0, burst + rate*seconds + 512},
 		"pongs":           {true, clientFrame(pongFrame, "x"), "", 0, burst + rate*seconds + 512},
 		"empty fragments": {true, clientFrame(emptyFragment, ""), clientFrame(textFragment, "PRIVMSG"), 0, burst + rate*seconds + 512},
-		"empty messages":  {true, clientFrame(textFrame, ""), "", 0, (burst + rate*seconds + 1) * ((maxInputTags+maxInputBody)/readCost + 1)},
-		"byte by byte":    {false, "x", "", 1, (burst + rate*seconds + 1) * ((maxInputTags+maxInputBody)/readCost + 1)},
-		"blank lines":     {false, "\r\n", "", 0, (burst + rate*seconds + 1) * (maxInputTags + maxInputBody)},
-		"spaces":          {false, "   \r\n", "", 0, (burst + rate*seconds + 1) * (maxInputTags + maxInputBody)},
+		"empty messages":  {true, clientFrame(textFrame, ""), "", 0, (burst + rate*seconds + 1) * ((wire.MaxInputTags+wire.MaxInputBody)/readCost + 1)},
+		"byte by byte":    {false, "x", "", 1, (burst + rate*seconds + 1) * ((wire.MaxInputTags+wire.MaxInputBody)/readCost + 1)},
+		"blank lines":     {false, "\r\n", "", 0, (burst + rate*seconds + 1) * (wire.MaxInputTags + wire.MaxInputBody)},
+		"spaces":          {false, "   \r\n", "", 0, (burst + rate*seconds + 1) * (wire.MaxInputTags + wire.MaxInputBody)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {

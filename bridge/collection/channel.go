@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"directus-ircd/directus"
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // Channel is a Channel made ready for use. Immutable, but for recent.
@@ -40,7 +40,7 @@ type Group struct {
 	Filter directus.Filter
 	// Query are the fields to ask for in every read and subscription.
 	Query []string
-	// Dates is shared by all groups that read the same field.
+	// Dates is shared by all groups that read the same field, of one configuration and the next.
 	Dates *Dates
 	// Reactions is where those to the messages of all channels are; nil: there
 	// are none.
@@ -157,10 +157,10 @@ func GroupChannels(configured []Config, made func(Config) (*Channel, error)) (by
 		if err != nil {
 			return nil, nil, err
 		}
-		if byName[ircd.Fold(cfg.Name)] != nil {
+		if byName[wire.Fold(cfg.Name)] != nil {
 			return nil, nil, fmt.Errorf("channel %q is configured twice", cfg.Name)
 		}
-		byName[ircd.Fold(cfg.Name)] = c
+		byName[wire.Fold(cfg.Name)] = c
 		if c.Equal == nil {
 			continue
 		}
@@ -197,7 +197,6 @@ func GroupChannels(configured []Config, made func(Config) (*Channel, error)) (by
 			g.Prepare()
 		}
 	}
-	shareDates(groups)
 	return byName, groups, nil
 }
 
@@ -207,24 +206,10 @@ func (f Fields) bare() Fields {
 	return f
 }
 
-// shareDates gives the groups that read the same field one knowledge of it.
-func shareDates(groups map[*Channel][]*Group) {
-	known := map[[2]string]*Dates{}
-	for _, list := range groups {
-		for _, g := range list {
-			key := [2]string{g.Collection, g.Fields.Date}
-			if known[key] == nil {
-				known[key] = g.Dates
-			}
-			g.Dates = known[key]
-		}
-	}
-}
-
 // NewChannel validates a channel.
 func NewChannel(cfg Config) (*Channel, error) {
 	switch {
-	case !ircd.IsChannel(cfg.Name):
+	case !wire.IsChannel(cfg.Name):
 		return nil, fmt.Errorf("channel %q: not a channel name", cfg.Name)
 	case cfg.Collection == "" || cfg.Fields.Text == "" || cfg.Fields.Author == "" || cfg.Fields.Date == "":
 		return nil, fmt.Errorf("channel %q: collection and the fields text, author and date are needed", cfg.Name)
@@ -244,7 +229,6 @@ func NewChannel(cfg Config) (*Channel, error) {
 
 // Prepare derives what is asked of Directus from the group's channels.
 func (g *Group) Prepare() {
-	g.Dates = &Dates{field: g.Fields.Date}
 	g.Query = []string{g.Fields.Key(), g.Fields.Text, g.Fields.Author, g.Fields.Date}
 	if g.Fields.Recipient != "" {
 		g.Query = append(g.Query, g.Fields.Recipient)

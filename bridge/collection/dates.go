@@ -9,7 +9,9 @@ import (
 )
 
 // Dates is what is known of the dates of a collection, learnt from those that
-// were read. All users share it; it is safe for concurrent use.
+// were read. All users share it, and a configuration takes it over from the one
+// before: who was away meanwhile is to find what came late. It is safe for
+// concurrent use.
 type Dates struct {
 	field string         // immutable
 	Zone  *time.Location // in which Directus writes dates without one; nil: UTC; immutable
@@ -20,6 +22,30 @@ type Dates struct {
 	like    string // a date as Directus writes it; empty: none was read; guarded by mu
 	doubted bool   // that the zone is wrong was said; guarded by mu
 	fine    bool   // one with a fraction was seen; guarded by mu
+}
+
+// KnownDates are what is known of some fields, by their collections and names.
+type KnownDates map[[2]string]*Dates
+
+// KnownDatesOf is what some groups know; nil ones know nothing.
+func KnownDatesOf(groups []*Group) KnownDates {
+	known := KnownDates{}
+	for _, g := range groups {
+		if g != nil {
+			known[[2]string{g.Collection, g.Fields.Date}] = g.Dates
+		}
+	}
+	return known
+}
+
+// Of is what is known of the field that a group reads, in a zone; it begins with nothing if that
+// is another than before.
+func (k KnownDates) Of(g *Group, zone *time.Location) *Dates {
+	key := [2]string{g.Collection, g.Fields.Date}
+	if k[key] == nil || k[key].Zone.String() != zone.String() {
+		k[key] = &Dates{field: g.Fields.Date, Zone: zone}
+	}
+	return k[key]
 }
 
 // learn notes a date as Directus wrote it.

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"directus-ircd/bridge/text"
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -97,7 +97,7 @@ func FileLines(files []File, base string) []string {
 
 // fileName makes a name safe to be shown, on one line.
 func fileName(name string) string {
-	name = strings.Join(strings.Fields(text.Unformatted(ircd.CleanText(name))), " ")
+	name = strings.Join(strings.Fields(text.Unformatted(wire.CleanText(name))), " ")
 	if name == "" {
 		return "file"
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // Format is a way to write formatted text in the text field of a collection. On IRC it is
@@ -33,7 +34,7 @@ func (f Format) Valid() bool {
 // Store is what an IRC message is stored as; empty if nothing of it can be seen. A NOTICE
 // is stored like a PRIVMSG.
 func (f Format) Store(m ircd.Outgoing) string {
-	text := strings.TrimRight(ircd.CleanText(m.Text), " \n")
+	text := strings.TrimRight(wire.CleanText(m.Text), " \n")
 	if !Visible(text) {
 		return ""
 	}
@@ -46,7 +47,7 @@ func (f Format) Store(m ircd.Outgoing) string {
 // Show is what IRC sees of a stored text. It holds no control characters but line breaks,
 // tabs and the codes of mIRC formatting.
 func (f Format) Show(stored string) (ircd.Kind, string) {
-	text := strings.TrimRight(f.toIRC(ircd.CleanText(stored)), " \n")
+	text := strings.TrimRight(f.toIRC(wire.CleanText(stored)), " \n")
 	if action, ok := strings.CutPrefix(text, actionPrefix); ok && Visible(action) {
 		return ircd.Action, action
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 // readable writes mIRC codes as marks that a person can read in a table.
@@ -258,7 +259,7 @@ func FuzzRoundTrip(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, typed string) {
-		typed = strings.TrimRight(ircd.CleanText(typed), " \n")
+		typed = strings.TrimRight(wire.CleanText(typed), " \n")
 		plain := Unformatted(typed)
 		if Unformatted(plain) != plain || !Visible(typed) {
 			return

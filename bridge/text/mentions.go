@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -34,7 +34,7 @@ func MentionedIDs(text string) []string {
 	}
 	var ids []string
 	for _, m := range idMention.FindAllStringSubmatchIndex(text, -1) {
-		id := ircd.Fold(text[m[2]:m[3]])
+		id := wire.Fold(text[m[2]:m[3]])
 		if len(ids) < maxMentioned && standsAlone(text, m[0], m[1]) && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
@@ -51,7 +51,7 @@ func ShowMentions(text string, nick func(id string) (string, bool)) string {
 	var b strings.Builder
 	end := 0
 	for _, m := range idMention.FindAllStringSubmatchIndex(text, -1) {
-		if name, ok := nick(ircd.Fold(text[m[2]:m[3]])); ok && standsAlone(text, m[0], m[1]) {
+		if name, ok := nick(wire.Fold(text[m[2]:m[3]])); ok && standsAlone(text, m[0], m[1]) {
 			b.WriteString(text[end:m[2]] + name)
 			end = m[3]
 		}
@@ -66,7 +66,7 @@ func ShowMentions(text string, nick func(id string) (string, bool)) string {
 func MentionedNicks(text string) []string {
 	var nicks []string
 	for _, m := range nickMentions(text) {
-		same := func(nick string) bool { return ircd.Fold(nick) == ircd.Fold(m.nick) }
+		same := func(nick string) bool { return wire.Fold(nick) == wire.Fold(m.nick) }
 		if len(nicks) < maxMentioning && !slices.ContainsFunc(nicks, same) {
 			nicks = append(nicks, m.nick)
 		}
@@ -98,9 +98,9 @@ func nickMentions(text string) []mention {
 	var found []mention
 	for _, m := range nickMention.FindAllStringSubmatchIndex(text, -1) {
 		switch {
-		case m[4] >= 0 && ircd.IsNick(text[m[4]:m[5]]):
+		case m[4] >= 0 && wire.IsNick(text[m[4]:m[5]]):
 			found = append(found, mention{m[4], m[5], text[m[4]:m[5]]})
-		case m[2] >= 0 && ircd.IsNick(text[m[2]:m[3]]) && standsAlone(text, m[0], m[3]):
+		case m[2] >= 0 && wire.IsNick(text[m[2]:m[3]]) && standsAlone(text, m[0], m[3]):
 			found = append(found, mention{m[0], m[3], text[m[2]:m[3]]})
 		}
 	}

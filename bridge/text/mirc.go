@@ -2,7 +2,7 @@ package text
 
 import (
 	"directus-ircd/directus"
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 	"regexp"
 	"slices"
 	"strings"
@@ -128,7 +128,7 @@ const maxReactionText = 64
 
 // ReactionText makes a text fit for a reaction; empty if it is none.
 func ReactionText(text string) string {
-	text = strings.TrimSpace(Unformatted(ircd.CleanText(text)))
+	text = strings.TrimSpace(Unformatted(wire.CleanText(text)))
 	if len(text) > maxReactionText || strings.Contains(text, "\n") {
 		return ""
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 type channelConfig struct {
@@ -163,12 +163,12 @@ func validateChannels(cfg *config, d *decoder) {
 		switch {
 		case c.Name == "":
 			d.fault(path+".name", "missing: write the name in quotes, such as name: \"#messages\" (without quotes YAML takes the # for a comment)")
-		case !ircd.IsChannel(c.Name):
-			d.fault(path+".name", "%q is no channel name: it begins with #, has at most %d bytes and no space, comma or colon", c.Name, ircd.ChannelLen)
-		case names[ircd.Fold(c.Name)] != "":
-			d.fault(path+".name", "%q is listed twice (as %q): names that differ in case only are one channel", c.Name, names[ircd.Fold(c.Name)])
+		case !wire.IsChannel(c.Name):
+			d.fault(path+".name", "%q is no channel name: it begins with #, has at most %d bytes and no space, comma or colon", c.Name, wire.ChannelLen)
+		case names[wire.Fold(c.Name)] != "":
+			d.fault(path+".name", "%q is listed twice (as %q): names that differ in case only are one channel", c.Name, names[wire.Fold(c.Name)])
 		default:
-			names[ircd.Fold(c.Name)] = c.Name
+			names[wire.Fold(c.Name)] = c.Name
 		}
 		validateCollection(c.Collection, path+".collection", "messages need", d)
 		validateBacklog(c.Backlog, path+".backlog", d)

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
+	"directus-ircd/ircd/wire"
 
-	"directus-ircd/ircd"
+	"github.com/rs/zerolog"
 )
 
 // minimal is the shortest valid file; tests add to it, so that their own lines
@@ -133,7 +133,7 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		for _, c := range cfg.Channels {
-			if !ircd.IsChannel(c.Name) || c.Collection == "" || c.Fields.Text == "" {
+			if !wire.IsChannel(c.Name) || c.Collection == "" || c.Fields.Text == "" {
 				t.Errorf("accepted as a channel: %+v", c)
 			}
 		}

@@ -1,4 +1,4 @@
-package ircd
+package wire
 
 // Numerics that irc.v4 has no constant for, or has under the name of an older
 // meaning. The names are those of https://modern.ircdocs.horse and the IRCv3

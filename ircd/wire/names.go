@@ -1,4 +1,4 @@
-package ircd
+package wire
 
 import (
 	"strings"
@@ -10,6 +10,7 @@ import (
 const (
 	NickLen    = 30
 	ChannelLen = 50
+	NameLen    = 150 // of a real name, as it is shown
 )
 
 // Fold returns s as names are compared, CASEMAPPING=ascii: A to Z become lower

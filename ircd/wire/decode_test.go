@@ -1,4 +1,4 @@
-package ircd
+package wire
 
 import (
 	"bytes"
@@ -11,17 +11,19 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"directus-ircd/ircd/ircdtest"
+
 	irc "gopkg.in/irc.v4"
 )
 
 // readAll returns the lines of a stream; an over-long one reads as "!".
-func readAll(t *testing.T, lr *lineReader) []string {
+func readAll(t *testing.T, lr *Reader) []string {
 	t.Helper()
 	var lines []string
 	for {
 		line, err := lr.ReadLine()
 		switch {
-		case errors.Is(err, errLineTooLong):
+		case errors.Is(err, ErrTooLong):
 			lines = append(lines, "!")
 		case err == io.EOF:
 			return lines
@@ -70,7 +72,7 @@ func TestLineReader(t *testing.T) {
 			"bytewise": iotest.OneByteReader(strings.NewReader(tt.in)),
 		} {
 			t.Run(tt.name+"/"+name, func(t *testing.T) {
-				if got := readAll(t, newLineReader(r, maxLine, maxTags)); !reflect.DeepEqual(got, tt.want) {
+				if got := readAll(t, NewReader(r, maxLine, maxTags)); !reflect.DeepEqual(got, tt.want) {
 					t.Errorf("got %q, want %q", got, tt.want)
 				}
 			})
@@ -82,7 +84,7 @@ func TestLineReader(t *testing.T) {
 // half of a registration, costs nothing of it.
 func TestLineReaderGoesOnAfterTimeout(t *testing.T) {
 	in := iotest.TimeoutReader(io.MultiReader(strings.NewReader("NICK ke"), strings.NewReader("vin\n")))
-	lr := newLineReader(in, maxInputBody, maxInputTags)
+	lr := NewReader(in, MaxInputBody, MaxInputTags)
 	if line, err := lr.ReadLine(); err != iotest.ErrTimeout {
 		t.Fatalf("got %q, %v, want the time-out", line, err)
 	}
@@ -92,11 +94,11 @@ func TestLineReaderGoesOnAfterTimeout(t *testing.T) {
 }
 
 func TestLineReaderTLS(t *testing.T) {
-	lr := newLineReader(strings.NewReader("\x16\x03\x01\x02\x00\x01"), maxInputBody, maxInputTags)
-	if line, err := lr.ReadLine(); err != errTLSHandshake {
+	lr := NewReader(strings.NewReader("\x16\x03\x01\x02\x00\x01"), MaxInputBody, MaxInputTags)
+	if line, err := lr.ReadLine(); err != ErrTLS {
 		t.Errorf("got %q, %v, want errTLSHandshake", line, err)
 	}
-	lr = newLineReader(strings.NewReader("NICK a\n\x16\x03\x01\n"), maxInputBody, maxInputTags)
+	lr = NewReader(strings.NewReader("NICK a\n\x16\x03\x01\n"), MaxInputBody, MaxInputTags)
 	if got, want := readAll(t, lr), []string{"NICK a", "\x16\x03\x01"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("later in the stream: got %q, want %q", got, want)
 	}
@@ -118,7 +120,7 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func TestLineReaderMemory(t *testing.T) {
 	const stream = 32 << 20
-	lr := newLineReader(&endless{stream}, maxInputBody, maxInputTags)
+	lr := NewReader(&endless{stream}, MaxInputBody, MaxInputTags)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	if _, err := lr.ReadLine(); err != os.ErrDeadlineExceeded {
@@ -128,7 +130,7 @@ func TestLineReaderMemory(t *testing.T) {
 	if got := after.TotalAlloc - before.TotalAlloc; got > 256<<10 {
 		t.Errorf("%d bytes allocated for a line of %d bytes", got, stream)
 	}
-	if cap(lr.buf) > 2*(maxInputBody+maxInputTags) {
+	if cap(lr.buf) > 2*(MaxInputBody+MaxInputTags) {
 		t.Errorf("buffer of %d bytes", cap(lr.buf))
 	}
 }
@@ -165,7 +167,7 @@ func TestParseLine(t *testing.T) {
 		{"@a=1;a=2 PING x", "PING", []string{"x"}, irc.Tags{"a": "2"}},
 	}
 	for _, tt := range tests {
-		m, err := parseLine(tt.in)
+		m, err := Parse(tt.in)
 		if err != nil {
 			t.Errorf("parseLine(%q): %v", tt.in, err)
 			continue
@@ -212,7 +214,7 @@ func TestParseLineErrors(t *testing.T) {
 		"@a=\r\n PING :a":        errLineBreak,
 		"PRIVMSG #a :b\r\nQUIT:": errLineBreak,
 	} {
-		if m, err := parseLine(in); !errors.Is(err, want) {
+		if m, err := Parse(in); !errors.Is(err, want) {
 			t.Errorf("parseLine(%q) = %v, %v, want %v", in, m, err, want)
 		}
 	}
@@ -235,7 +237,7 @@ func TestRawParams(t *testing.T) {
 		":a":                               "",
 		"":                                 "",
 	} {
-		if got := rawParams(in); got != want {
+		if got := RawParams(in); got != want {
 			t.Errorf("rawParams(%q) = %q, want %q", in, got, want)
 		}
 	}
@@ -262,7 +264,7 @@ func TestLooksLikeHTTP(t *testing.T) {
 		"USER a 0 * :HTTP/1.1":                  false,
 		"":                                      false,
 	} {
-		if got := looksLikeHTTP(in); got != want {
+		if got := LooksLikeHTTP(in); got != want {
 			t.Errorf("looksLikeHTTP(%q) = %v, want %v", in, got, want)
 		}
 	}
@@ -276,15 +278,15 @@ func FuzzParseLine(f *testing.F) {
 	} {
 		f.Add(s)
 	}
-	for _, lines := range clientLines(f) {
+	for _, lines := range ircdtest.ClientLines(f, "../testdata/*.txt") {
 		for _, s := range lines {
 			f.Add(s)
 		}
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		rawParams(s)
-		looksLikeHTTP(s)
-		m, err := parseLine(s)
+		RawParams(s)
+		LooksLikeHTTP(s)
+		m, err := Parse(s)
 		if (m == nil) == (err == nil) {
 			t.Fatalf("parseLine(%q) = %v, %v", s, m, err)
 		}
@@ -310,7 +312,7 @@ func FuzzLineReader(f *testing.F) {
 	f.Add([]byte("\x16\x03\x01\x02\x00\n"), uint8(1), uint8(1))
 	f.Add([]byte("@@@ @@@\n\x00\x00@ @\n"), uint8(2), uint8(3))
 	f.Fuzz(func(t *testing.T, in []byte, maxLine, maxTags uint8) {
-		lr := newLineReader(bytes.NewReader(in), int(maxLine), int(maxTags))
+		lr := NewReader(bytes.NewReader(in), int(maxLine), int(maxTags))
 		calls, kept := 0, 0
 		for {
 			line, err := lr.ReadLine()
@@ -323,7 +325,7 @@ func FuzzLineReader(f *testing.F) {
 			if cap(lr.buf) > 4096 {
 				t.Fatalf("buffer of %d bytes", cap(lr.buf))
 			}
-			if err == errLineTooLong || err == errTLSHandshake {
+			if err == ErrTooLong || err == ErrTLS {
 				continue
 			}
 			if err != nil {
@@ -360,7 +362,7 @@ func BenchmarkParseLine(b *testing.B) {
 	const line = "@label=e3d469b3-bb05-46e1 PRIVMSG #messages :limnoria says 6phu8a: Grüße and ok"
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := parseLine(line); err != nil {
+		if _, err := Parse(line); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -371,7 +373,7 @@ func BenchmarkLineReader(b *testing.B) {
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
 	for b.Loop() {
-		lr := newLineReader(strings.NewReader(in), maxInputBody, maxInputTags)
+		lr := NewReader(strings.NewReader(in), MaxInputBody, MaxInputTags)
 		for {
 			if _, err := lr.ReadLine(); err != nil {
 				break

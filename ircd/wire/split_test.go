@@ -1,4 +1,4 @@
-package ircd
+package wire
 
 import (
 	"reflect"
@@ -24,12 +24,6 @@ func TestCutLines(t *testing.T) {
 			t.Errorf("%d bytes are cut to %d, which end with %q", len(text), len(got), got[max(0, len(got)-50):])
 		}
 	}
-	for _, caps := range []capSet{0, capMultiline} {
-		lines := render(&Message{From: testUser("alice"), Target: "#messages", Text: strings.Repeat("a\n", 500_000)}, form{caps: caps})
-		if len(lines) > maxTextLines+3 {
-			t.Errorf("%d lines", len(lines))
-		}
-	}
 }
 
 func TestTextLines(t *testing.T) {
@@ -50,7 +44,7 @@ func TestTextLines(t *testing.T) {
 		{"\xff\n\xc2", []string{"\xff", "\xc2"}},
 	}
 	for _, tt := range tests {
-		if got := textLines(tt.in); !reflect.DeepEqual(got, tt.want) {
+		if got := Lines(tt.in); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("textLines(%q) = %q, want %q", tt.in, got, tt.want)
 		}
 	}
@@ -111,7 +105,7 @@ func TestSplitText(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := splitText(tt.in, tt.max); !reflect.DeepEqual(got, tt.want) {
+			if got := Split(tt.in, tt.max); !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("splitText(%q, %d) = %q, want %q", tt.in, tt.max, got, tt.want)
 			}
 		})
@@ -139,7 +133,7 @@ func TestWrapText(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := wrapText(tt.in, tt.max); !reflect.DeepEqual(got, tt.want) {
+			if got := Wrap(tt.in, tt.max); !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("wrapText(%q, %d) = %q, want %q", tt.in, tt.max, got, tt.want)
 			}
 		})
@@ -159,8 +153,8 @@ func TestSplitTextIsLinear(t *testing.T) {
 		"toggles":     strings.Repeat("\x02", 1<<20),
 	} {
 		start := time.Now()
-		splitText(in, 400)
-		wrapText(in, 400)
+		Split(in, 400)
+		Wrap(in, 400)
 		if d := time.Since(start); d > 20*time.Second {
 			t.Errorf("%s: %v", name, d)
 		}
@@ -192,14 +186,14 @@ func FuzzSplitText(f *testing.F) {
 	f.Add("\x034 ,5 ,5 ,5", 10)
 	f.Add("", -1)
 	f.Fuzz(func(t *testing.T, text string, limit int) {
-		parts := splitText(text, limit)
+		parts := Split(text, limit)
 		valid := strings.ToValidUTF8(text, "\uFFFD")
 		var all strings.Builder
 		for i, p := range parts {
 			if p == "" || !utf8.ValidString(p) || len(p) > max(limit, 4) {
 				t.Errorf("splitText(%q, %d): part %q", text, limit, p)
 			}
-			if len(parts) > 1 && !isVisible(p) {
+			if len(parts) > 1 && !Visible(p) {
 				t.Errorf("splitText(%q, %d): part %d shows nothing: %q", text, limit, i, p)
 			}
 			all.WriteString(plain(p))
@@ -215,6 +209,6 @@ func BenchmarkSplitText(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		splitText(text, 440)
+		Split(text, 440)
 	}
 }

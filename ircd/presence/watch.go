@@ -1,8 +1,10 @@
-package ircd
+package presence
 
-// watch makes a connection wait for a nick, a folded one: it is told when the
+import "directus-ircd/ircd/wire"
+
+// Watch makes a connection wait for a nick, a folded one: it is told when the
 // user comes and goes, and what happens to them, in whatever channels they are.
-func (r *roster) watch(m *member, key string) {
+func (r *Roster) Watch(m *Member, key string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.watching[key] = struct{}{}
@@ -14,22 +16,22 @@ func (r *roster) watch(m *member, key string) {
 	conns[m] = struct{}{}
 }
 
-// unwatch undoes it.
-func (r *roster) unwatch(m *member, key string) {
+// Unwatch undoes it.
+func (r *Roster) Unwatch(m *Member, key string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.unwatchOne(m, key)
 }
 
 // unwatchAll undoes it for all nicks. The caller holds mu.
-func (r *roster) unwatchAll(m *member) {
+func (r *Roster) unwatchAll(m *Member) {
 	for key := range m.watching {
 		r.unwatchOne(m, key)
 	}
 }
 
 // unwatchOne is unwatch under the lock.
-func (r *roster) unwatchOne(m *member, key string) {
+func (r *Roster) unwatchOne(m *Member, key string) {
 	delete(m.watching, key)
 	delete(r.watchers[key], m)
 	if len(r.watchers[key]) == 0 {
@@ -39,8 +41,8 @@ func (r *roster) unwatchOne(m *member, key string) {
 
 // tellWatchers tells those who wait for the user of an event, but for those who
 // were told already. The caller holds mu.
-func (r *roster) tellWatchers(ev *presenceEvent, told members) {
-	for m := range r.watchers[Fold(ev.user.Nick)] {
+func (r *Roster) tellWatchers(ev *Event, told members) {
+	for m := range r.watchers[wire.Fold(ev.User.Nick)] {
 		if _, ok := told[m]; !ok {
 			m.inbox.add(ev)
 		}

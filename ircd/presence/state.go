@@ -1,12 +1,14 @@
-package ircd
+package presence
 
 import (
 	"maps"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
-// setAway marks a connection as away, or here again if text is empty.
-func (r *roster) setAway(m *member, text string) {
+// SetAway marks a connection as away, or here again if text is empty.
+func (r *Roster) SetAway(m *Member, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.aways++
@@ -24,7 +26,7 @@ const (
 // refreshAway derives a user's state from those of the connections: away when
 // all are, with the words of the latest. Unattended ones count for nothing if
 // there is any other. The caller holds mu.
-func (r *roster) refreshAway(p *presence) {
+func (r *Roster) refreshAway(p *user) {
 	text := awayText
 	var latest uint64
 	for m := range p.conns {
@@ -38,48 +40,48 @@ func (r *roster) refreshAway(p *presence) {
 	}
 	if text != p.away {
 		p.away = text
-		r.tellAround(p, &presenceEvent{kind: awayChanged, user: p.user, away: text})
+		r.tellAround(p, &Event{Kind: AwayChanged, User: p.user, Away: text})
 	}
 }
 
-// touch notes that a user has said something.
-func (r *roster) touch(m *member) {
+// Touch notes that a user has said something.
+func (r *Roster) Touch(m *Member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.p.active = time.Now()
 }
 
-// rename gives a user another real name. The user's own connections are told
+// Rename gives a user another real name. The user's own connections are told
 // as well.
-func (r *roster) rename(m *member, realname string) {
+func (r *Roster) Rename(m *Member, realname string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.setRealname(m.p, realname)
 }
 
 // setRealname is rename under the lock.
-func (r *roster) setRealname(p *presence, realname string) {
-	realname = clipText(realname, maxRealname)
+func (r *Roster) setRealname(p *user, realname string) {
+	realname = wire.Clip(realname, wire.NameLen)
 	if realname == p.user.Realname {
 		return
 	}
 	p.user.Realname = realname
-	ev := &presenceEvent{kind: renamed, user: p.user}
+	ev := &Event{Kind: Renamed, User: p.user}
 	r.tellAround(p, ev)
 	for m := range p.conns {
 		m.inbox.add(ev)
 	}
 }
 
-// setSecure notes that what a connection says is encrypted on its way.
-func (r *roster) setSecure(m *member) {
+// SetSecure notes that what a connection says is encrypted on its way.
+func (r *Roster) SetSecure(m *Member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.secure = true
 }
 
-// setBot marks a connection as that of a bot, or not.
-func (r *roster) setBot(m *member, bot bool) {
+// SetBot marks a connection as that of a bot, or not.
+func (r *Roster) SetBot(m *Member, bot bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.bot = bot
@@ -89,7 +91,7 @@ func (r *roster) setBot(m *member, bot bool) {
 // refreshBot derives the mark of a user from those of the connections: a bot if
 // all say so. Somebody who runs a bot beside a client of their own, under one
 // account, is a person whom other bots are to listen to. The caller holds mu.
-func (r *roster) refreshBot(p *presence) {
+func (r *Roster) refreshBot(p *user) {
 	bot := true
 	for m := range p.conns {
 		bot = bot && m.bot
@@ -98,7 +100,7 @@ func (r *roster) refreshBot(p *presence) {
 }
 
 // markBot marks a user. The caller holds mu.
-func (r *roster) markBot(p *presence, bot bool) {
+func (r *Roster) markBot(p *user, bot bool) {
 	if p.bot == bot {
 		return
 	}
@@ -115,9 +117,9 @@ func (r *roster) markBot(p *presence, bot bool) {
 	r.bots.Store(&bots)
 }
 
-// isBot reports whether a user is connected and marked as a bot. It takes no
+// IsBot reports whether a user is connected and marked as a bot. It takes no
 // lock.
-func (r *roster) isBot(id string) bool {
+func (r *Roster) IsBot(id string) bool {
 	bots := r.bots.Load()
 	if bots == nil {
 		return false

@@ -1,4 +1,4 @@
-package ircd
+package wire
 
 import (
 	"fmt"
@@ -9,12 +9,12 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// textLines cuts a text at its line breaks (LF, CR, CR LF and those of Unicode)
+// Lines cuts a text at its line breaks (LF, CR, CR LF and those of Unicode)
 // and drops the lines that show nothing: IRC cannot carry an empty message.
-func textLines(text string) []string {
+func Lines(text string) []string {
 	var lines []string
-	for line := range strings.FieldsFuncSeq(text, isLineBreak) {
-		if isVisible(line) {
+	for line := range strings.FieldsFuncSeq(text, IsLineBreak) {
+		if Visible(line) {
 			lines = append(lines, line)
 		}
 	}
@@ -28,25 +28,25 @@ const maxTextLines = 2000
 // maxTextBytes is how much of a text is shown, whatever its lines.
 const maxTextBytes = 256 << 10
 
-// cutText cuts a clean text behind maxTextLines lines or maxTextBytes bytes, and
+// Truncate cuts a clean text behind maxTextLines lines or maxTextBytes bytes, and
 // says how much more there is.
-func cutText(text string) string {
+func Truncate(text string) string {
 	shown := cutLines(text)
 	if len(shown) <= maxTextBytes {
 		return shown
 	}
-	head := clipText(text, maxTextBytes)
+	head := Clip(text, maxTextBytes)
 	return fmt.Sprintf("%s\n[bytes not shown: %d]", head, len(text)-len(head))
 }
 
 // cutLines is the part of cutText that counts lines.
 func cutLines(text string) string {
-	if text = strings.TrimRightFunc(text, isLineBreak); len(text) < maxTextLines {
+	if text = strings.TrimRightFunc(text, IsLineBreak); len(text) < maxTextLines {
 		return text
 	}
 	breaks, end := 0, 0
 	for i, r := range text {
-		if !isLineBreak(r) {
+		if !IsLineBreak(r) {
 			continue
 		}
 		if breaks++; breaks == maxTextLines {
@@ -59,7 +59,7 @@ func cutLines(text string) string {
 	return fmt.Sprintf("%s\n[lines not shown: %d]", text[:end], breaks+1-maxTextLines)
 }
 
-func isLineBreak(r rune) bool {
+func IsLineBreak(r rune) bool {
 	switch r {
 	case '\n', '\r', 0x85, 0x2028, 0x2029: // NEL, LINE and PARAGRAPH SEPARATOR
 		return true
@@ -67,9 +67,9 @@ func isLineBreak(r rune) bool {
 	return false
 }
 
-// isVisible reports whether a line shows anything: more than spaces, and codes of
+// Visible reports whether a line shows anything: more than spaces, and codes of
 // formatting with their parameters.
-func isVisible(s string) bool {
+func Visible(s string) bool {
 	for s != "" {
 		n := formatLen(s)
 		if n == 0 {
@@ -83,7 +83,7 @@ func isVisible(s string) bool {
 	return false
 }
 
-// splitText cuts one line of text into parts of at most limit bytes of valid
+// Split cuts one line of text into parts of at most limit bytes of valid
 // UTF-8: at spaces, which then stay with neither part; else between graphemes,
 // so that an accent or an emoji stays whole; else, for one that is longer than
 // a part, between runes. A mIRC formatting code stays whole, and what it has
@@ -92,7 +92,7 @@ func isVisible(s string) bool {
 //
 // limit is the room that the real line leaves; below 4, the length of a rune, it
 // counts as 4.
-func splitText(text string, limit int) []string {
+func Split(text string, limit int) []string {
 	limit = max(limit, utf8.UTFMax)
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if text == "" {
@@ -109,7 +109,7 @@ func splitText(text string, limit int) []string {
 			reopen = "" // rather lose the colours than crumble the text
 		}
 		part, rest := cutPart(text, limit-len(reopen))
-		if isVisible(part) {
+		if Visible(part) {
 			parts = append(parts, reopen+part)
 		}
 		f.apply(text[:len(text)-len(rest)])
@@ -118,11 +118,11 @@ func splitText(text string, limit int) []string {
 	return parts
 }
 
-// wrapText cuts one line of text into parts of at most limit bytes that are the
+// Wrap cuts one line of text into parts of at most limit bytes that are the
 // text again when they are joined. It cuts where splitText does, but behind the
 // spaces, which stay at the end of the earlier part; and it adds no formatting,
 // since what reads it joins the parts first. limit is at least 4.
-func wrapText(text string, limit int) []string {
+func Wrap(text string, limit int) []string {
 	limit = max(limit, utf8.UTFMax)
 	var parts []string
 	for len(text) > limit {
@@ -216,4 +216,18 @@ func unitLen(s string, limit int) int {
 	}
 	cluster, _, _, _ := uniseg.FirstGraphemeClusterInString(s[:end], -1)
 	return len(cluster)
+}
+
+// WholeLines cuts a clean text at its line breaks, and keeps blank lines.
+func WholeLines(text string) []string {
+	var lines []string
+	for {
+		i := strings.IndexFunc(text, IsLineBreak)
+		if i < 0 {
+			return append(lines, text)
+		}
+		_, n := utf8.DecodeRuneInString(text[i:])
+		lines = append(lines, text[:i])
+		text = text[i+n:]
+	}
 }

@@ -1,10 +1,14 @@
-package ircd
+package presence
 
-import "maps"
+import (
+	"maps"
+
+	"directus-ircd/ircd/wire"
+)
 
 // tell puts an event into the inboxes of all others in a channel. The caller
 // holds mu.
-func (r *roster) tell(key string, p *presence, ev *presenceEvent) {
+func (r *Roster) tell(key string, p *user, ev *Event) {
 	for o := range r.others(key, p) {
 		o.inbox.add(ev)
 	}
@@ -12,7 +16,7 @@ func (r *roster) tell(key string, p *presence, ev *presenceEvent) {
 
 // tellOnce is tell for an event that concerns several channels. The caller
 // holds mu.
-func (r *roster) tellOnce(key string, p *presence, ev *presenceEvent, told members) {
+func (r *Roster) tellOnce(key string, p *user, ev *Event, told members) {
 	for o := range r.others(key, p) {
 		if _, ok := told[o]; !ok {
 			told[o] = struct{}{}
@@ -23,11 +27,11 @@ func (r *roster) tellOnce(key string, p *presence, ev *presenceEvent, told membe
 
 // tellAround tells an event about a user, which nobody has yet, to all who share a
 // channel, and to those who wait for the user. The caller holds mu.
-func (r *roster) tellAround(p *presence, ev *presenceEvent) {
+func (r *Roster) tellAround(p *user, ev *Event) {
 	told := maps.Clone(p.conns) // not the user's own
-	ev.in = make(map[string]struct{})
+	ev.In = make(map[string]struct{})
 	for m := range p.conns {
-		maps.Copy(ev.in, m.channels)
+		maps.Copy(ev.In, m.channels)
 	}
 	for m := range p.conns {
 		for key := range m.channels {
@@ -35,14 +39,14 @@ func (r *roster) tellAround(p *presence, ev *presenceEvent) {
 		}
 	}
 	watched := *ev
-	watched.watched = true
+	watched.Watched = true
 	r.tellWatchers(&watched, told)
 }
 
 // others yields the connections in a channel of everybody but p. The caller
 // holds mu.
-func (r *roster) others(key string, p *presence) func(yield func(*member) bool) {
-	return func(yield func(*member) bool) {
+func (r *Roster) others(key string, p *user) func(yield func(*Member) bool) {
+	return func(yield func(*Member) bool) {
 		for q, conns := range r.channels[key] {
 			if q == p {
 				continue
@@ -56,17 +60,17 @@ func (r *roster) others(key string, p *presence) func(yield func(*member) bool) 
 	}
 }
 
-// typing tells the others in a channel that a user is typing.
-func (r *roster) typing(m *member, channel string, ev *presenceEvent) {
+// Typing tells the others in a channel that a user is typing.
+func (r *Roster) Typing(m *Member, channel string, ev *Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for o := range r.others(Fold(channel), m.p) {
+	for o := range r.others(wire.Fold(channel), m.p) {
 		o.inbox.addIfRoom(ev, typingRoom)
 	}
 }
 
-// typingTo tells one other user, on all connections.
-func (r *roster) typingTo(m *member, id string, ev *presenceEvent) {
+// TypingTo tells one other user, on all connections.
+func (r *Roster) TypingTo(m *Member, id string, ev *Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.users[id]
@@ -78,11 +82,11 @@ func (r *roster) typingTo(m *member, id string, ev *presenceEvent) {
 	}
 }
 
-// invite tells a user on all connections of an invitation, and everybody else in
+// Invite tells a user on all connections of an invitation, and everybody else in
 // the channel but the connection that invites. It reports whether the user was
 // told: not, if they are gone or in the channel already.
-func (r *roster) invite(m *member, id string, ev *presenceEvent) bool {
-	key := Fold(ev.channel)
+func (r *Roster) Invite(m *Member, id string, ev *Event) bool {
+	key := wire.Fold(ev.Channel)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.users[id]

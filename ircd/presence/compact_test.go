@@ -1,4 +1,4 @@
-package ircd
+package presence
 
 import (
 	"fmt"
@@ -6,36 +6,38 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"directus-ircd/ircd/wire"
 )
 
 // presenceOf makes events of words like "a+#x" (JOIN), "a-#x" (PART), "a!" (QUIT),
 // "a~text" (AWAY), "a=name" (a real name), "a>" and "a<" (online and offline), "a?"
 // (an invitation), and "a*" (typing).
-func presenceOf(words string) []*presenceEvent {
-	kinds := map[byte]presenceKind{
-		'+': joined, '-': parted, '!': quit, '~': awayChanged, '=': renamed, '>': online, '<': offline, '?': invited, '*': typing,
+func presenceOf(words string) []*Event {
+	kinds := map[byte]Kind{
+		'+': Joined, '-': Parted, '!': Quit, '~': AwayChanged, '=': Renamed, '>': Online, '<': Offline, '?': Invited, '*': Typing,
 	}
-	var events []*presenceEvent
+	var events []*Event
 	for w := range strings.FieldsSeq(words) {
-		ev := &presenceEvent{kind: kinds[w[1]], user: User{ID: w[:1], Nick: w[:1]}}
-		switch ev.kind {
-		case joined, parted:
-			ev.channel = w[2:]
-		case awayChanged:
-			ev.away = w[2:]
-		case renamed:
-			ev.user.Realname = w[2:]
+		ev := &Event{Kind: kinds[w[1]], User: User{ID: w[:1], Nick: w[:1]}}
+		switch ev.Kind {
+		case Joined, Parted:
+			ev.Channel = w[2:]
+		case AwayChanged:
+			ev.Away = w[2:]
+		case Renamed:
+			ev.User.Realname = w[2:]
 		}
-		ev.text = w
+		ev.Text = w
 		events = append(events, ev)
 	}
 	return events
 }
 
-func wordsOf(events []*presenceEvent) string {
+func wordsOf(events []*Event) string {
 	var words []string
 	for _, ev := range events {
-		words = append(words, ev.text)
+		words = append(words, ev.Text)
 	}
 	return strings.Join(words, " ")
 }
@@ -73,22 +75,22 @@ func TestCompact(t *testing.T) {
 // clientView is what a client knows of others after it was shown events.
 type clientView map[string]string
 
-func (v clientView) show(events []*presenceEvent) clientView {
+func (v clientView) show(events []*Event) clientView {
 	for _, ev := range events {
-		id := ev.user.ID
-		switch ev.kind {
-		case joined:
-			v[id+" in "+Fold(ev.channel)] = ""
-		case parted:
-			delete(v, id+" in "+Fold(ev.channel))
-		case quit:
+		id := ev.User.ID
+		switch ev.Kind {
+		case Joined:
+			v[id+" in "+wire.Fold(ev.Channel)] = ""
+		case Parted:
+			delete(v, id+" in "+wire.Fold(ev.Channel))
+		case Quit:
 			maps.DeleteFunc(v, func(k, _ string) bool { return strings.HasPrefix(k, id+" ") })
-		case awayChanged:
-			v[id+" away"] = ev.away
-		case renamed:
-			v[id+" name"] = ev.user.Realname
-		case online, offline:
-			v["monitor "+id] = fmt.Sprint(ev.kind)
+		case AwayChanged:
+			v[id+" away"] = ev.Away
+		case Renamed:
+			v[id+" name"] = ev.User.Realname
+		case Online, Offline:
+			v["monitor "+id] = fmt.Sprint(ev.Kind)
 		}
 	}
 	return v
@@ -110,7 +112,7 @@ func TestCompactShowsTheSame(t *testing.T) {
 			}
 		}
 		var words []string
-		var pending []*presenceEvent
+		var pending []*Event
 		for range rnd.IntN(40) {
 			id := pick("a", "b", "b")
 			w := id + pick("~1", "~", "=A", "=B", ">", "<", "*", "?")
@@ -142,7 +144,7 @@ func TestCompactShowsTheSame(t *testing.T) {
 
 func BenchmarkInboxAdd(b *testing.B) {
 	b.ReportAllocs()
-	in := newInbox()
+	in := NewInbox()
 	events := presenceOf("a+#x a~1 a-#x b~1 b+#x b~ b-#x")
 	for i := 0; b.Loop(); i++ {
 		in.add(events[i%len(events)])

@@ -1,4 +1,4 @@
-package ircd
+package wire
 
 import (
 	"bytes"
@@ -8,21 +8,21 @@ import (
 
 // Limits of the lines that are written, in bytes.
 const (
-	maxBody       = 510  // what follows the tags, without CR LF (RFC 2812, 2.3)
+	MaxBody       = 510  // what follows the tags, without CR LF (RFC 2812, 2.3)
 	maxTagData    = 4094 // tags of the server, and as much again of clients (IRCv3 message-tags)
 	maxServerTags = maxTagData - tagReserve
 	tagReserve    = 136 // what appendTagged may add: "label=", 64 bytes escaped and ";"
 	maxSource     = 200 // leaves room for a command and its parameters
-	maxMiddle     = 200 // leaves room for the parameters behind it, the text above all
+	MaxMiddle     = 200 // leaves room for the parameters behind it, the text above all
 	wordFill      = '_' // stands for a byte that a middle parameter cannot hold
 	emptyParam    = "*" // stands for an empty middle parameter
-	clientTagMark = '+'
+	ClientTagMark = '+'
 )
 
-// line is one line to a client. Its values may be anything: appendLine makes
+// Line is one line to a client. Its values may be anything: appendLine makes
 // them safe.
-type line struct {
-	Tags    []tag
+type Line struct {
+	Tags    []Tag
 	Source  string // without the colon; empty where the line has none
 	Command string
 	Params  []string
@@ -32,10 +32,10 @@ type line struct {
 	Trailing bool
 }
 
-// tag is a message tag; Value is not escaped yet.
-type tag struct{ Key, Value string }
+// Tag is a message tag; Value is not escaped yet.
+type Tag struct{ Key, Value string }
 
-// appendLine appends l and CR LF to dst. It is the last gate before the socket:
+// Append appends l and CR LF to dst. It is the last gate before the socket:
 // whatever the values hold, the result is exactly one line, valid UTF-8, within
 // the limits of the protocol, and has the parameters that l has. Control bytes
 // are dropped but for the codes of mIRC formatting and CTCP in the last
@@ -43,7 +43,7 @@ type tag struct{ Key, Value string }
 // of all that follows. A text that is too long is cut between two
 // runes, so whoever can split it does so before. Without a command nothing is
 // appended.
-func appendLine(dst []byte, l *line) []byte {
+func Append(dst []byte, l *Line) []byte {
 	start := len(dst)
 	dst = appendTags(dst, l.Tags)
 	body := len(dst)
@@ -63,16 +63,16 @@ func appendLine(dst []byte, l *line) []byte {
 	}
 	for i, p := range l.Params {
 		if i < len(l.Params)-1 {
-			dst = appendMiddle(dst, p, body+maxBody)
+			dst = appendMiddle(dst, p, body+MaxBody)
 		} else {
-			dst = appendLast(dst, p, body+maxBody, l.Trailing)
+			dst = appendLast(dst, p, body+MaxBody, l.Trailing)
 		}
 	}
-	return append(clip(dst, body+maxBody), '\r', '\n')
+	return append(cutAt(dst, body+MaxBody), '\r', '\n')
 }
 
-// clip cuts dst at end, or before the rune that end would cut in two.
-func clip(dst []byte, end int) []byte {
+// cutAt cuts dst at end, or before the rune that end would cut in two.
+func cutAt(dst []byte, end int) []byte {
 	if len(dst) <= end {
 		return dst
 	}
@@ -100,7 +100,7 @@ func appendMiddle(dst []byte, p string, end int) []byte {
 	}
 	dst = append(dst, ' ')
 	start := len(dst)
-	dst = appendWord(dst, p, min(maxMiddle, max(end-len(dst), 0)))
+	dst = appendWord(dst, p, min(MaxMiddle, max(end-len(dst), 0)))
 	if len(dst) == start {
 		dst = append(dst, emptyParam...)
 	}
@@ -176,7 +176,7 @@ func isDirection(r rune) bool { return 0x202a <= r && r <= 0x202e || 0x2066 <= r
 
 // appendTags appends the tag section. A tag that is not well-formed, or for
 // which there is no room, is left out.
-func appendTags(dst []byte, tags []tag) []byte {
+func appendTags(dst []byte, tags []Tag) []byte {
 	start := len(dst)
 	var ofServer, ofClients int // bytes, with a separator for each
 	for _, t := range tags {
@@ -184,7 +184,7 @@ func appendTags(dst []byte, tags []tag) []byte {
 			continue
 		}
 		used, limit := &ofServer, maxServerTags
-		if t.Key[0] == clientTagMark {
+		if t.Key[0] == ClientTagMark {
 			used, limit = &ofClients, maxTagData
 		}
 		if *used+len(t.Key)+len(t.Value) > limit {
@@ -209,9 +209,9 @@ func appendTags(dst []byte, tags []tag) []byte {
 	return dst
 }
 
-// appendTagged appends a line that appendLine has made, with one more tag in
+// AppendTagged appends a line that appendLine has made, with one more tag in
 // front of the others. There is room for it: see tagReserve.
-func appendTagged(dst, made []byte, t tag) []byte {
+func AppendTagged(dst, made []byte, t Tag) []byte {
 	dst = append(dst, '@')
 	dst = append(dst, t.Key...)
 	dst = append(dst, '=')
@@ -249,7 +249,7 @@ func appendTagValue(dst []byte, v string) []byte {
 // isTagKey reports whether s can be the key of a tag: an optional "+", an
 // optional vendor and "/", and a name.
 func isTagKey(s string) bool {
-	s = strings.TrimPrefix(s, string(clientTagMark))
+	s = strings.TrimPrefix(s, string(ClientTagMark))
 	vendor, name, found := strings.Cut(s, "/")
 	if !found {
 		vendor, name = "v", s
@@ -266,4 +266,16 @@ func isTagWord(s string, extra byte) bool {
 		}
 	}
 	return s != ""
+}
+
+// TimeFormat is the time tag (IRCv3 server-time): UTC, exactly milliseconds.
+const TimeFormat = "2006-01-02T15:04:05.000Z"
+
+func HasTag(tags []Tag, key string) bool {
+	for _, t := range tags {
+		if t.Key == key {
+			return true
+		}
+	}
+	return false
 }

@@ -1,4 +1,4 @@
-package ircd
+package wire
 
 import (
 	"reflect"
@@ -12,46 +12,46 @@ import (
 func TestAppendLine(t *testing.T) {
 	tests := []struct {
 		name string
-		in   line
+		in   Line
 		want string
 	}{
-		{"command alone", line{Command: "PING"}, "PING"},
-		{"no command", line{Source: "s", Params: []string{"a"}}, ""},
-		{"command of nothing safe", line{Command: "\r\n ", Params: []string{"a"}}, ""},
-		{"numeric", line{Source: "irc.example.com", Command: "329", Params: []string{"kevin", "#a", "1700000000"}},
+		{"command alone", Line{Command: "PING"}, "PING"},
+		{"no command", Line{Source: "s", Params: []string{"a"}}, ""},
+		{"command of nothing safe", Line{Command: "\r\n ", Params: []string{"a"}}, ""},
+		{"numeric", Line{Source: "irc.example.com", Command: "329", Params: []string{"kevin", "#a", "1700000000"}},
 			":irc.example.com 329 kevin #a 1700000000"},
-		{"one word without a colon", line{Command: "MODE", Params: []string{"#a", "+nt"}}, "MODE #a +nt"},
-		{"one word with a colon", line{Source: "a!b@c", Command: "PRIVMSG", Params: []string{"#a", "hi"}, Trailing: true},
+		{"one word without a colon", Line{Command: "MODE", Params: []string{"#a", "+nt"}}, "MODE #a +nt"},
+		{"one word with a colon", Line{Source: "a!b@c", Command: "PRIVMSG", Params: []string{"#a", "hi"}, Trailing: true},
 			":a!b@c PRIVMSG #a :hi"},
-		{"only parameter with a colon", line{Command: "PING", Params: []string{"x"}, Trailing: true}, "PING :x"},
-		{"space needs a colon", line{Command: "A", Params: []string{"b c"}}, "A :b c"},
-		{"tab becomes a space and needs a colon", line{Command: "A", Params: []string{"b\tc"}}, "A :b c"},
-		{"empty needs a colon", line{Command: "A", Params: []string{""}}, "A :"},
-		{"colon needs a colon", line{Command: "A", Params: []string{":)"}}, "A ::)"},
-		{"hidden colon needs a colon", line{Command: "A", Params: []string{"\r\x00:)"}}, "A ::)"},
-		{"nothing left needs a colon", line{Command: "A", Params: []string{"\r\x00"}}, "A :"},
-		{"empty middle", line{Command: "A", Params: []string{"", "\x00", "b"}}, "A * * b"},
-		{"spaces in a middle", line{Command: "A", Params: []string{"a b\tc", "b"}}, "A a_b_c b"},
-		{"colon before a middle", line{Command: "A", Params: []string{":b", "\x02:c", "d"}}, "A _b _c d"},
-		{"colon inside a middle", line{Command: "A", Params: []string{"b:c", "d"}}, "A b:c d"},
-		{"line breaks everywhere", line{
-			Tags: []tag{{"a\r\n", "x"}, {"b", "c\r\nd\x00"}}, Source: "s\r\nQUIT", Command: "NOTICE\r\nQUIT",
+		{"only parameter with a colon", Line{Command: "PING", Params: []string{"x"}, Trailing: true}, "PING :x"},
+		{"space needs a colon", Line{Command: "A", Params: []string{"b c"}}, "A :b c"},
+		{"tab becomes a space and needs a colon", Line{Command: "A", Params: []string{"b\tc"}}, "A :b c"},
+		{"empty needs a colon", Line{Command: "A", Params: []string{""}}, "A :"},
+		{"colon needs a colon", Line{Command: "A", Params: []string{":)"}}, "A ::)"},
+		{"hidden colon needs a colon", Line{Command: "A", Params: []string{"\r\x00:)"}}, "A ::)"},
+		{"nothing left needs a colon", Line{Command: "A", Params: []string{"\r\x00"}}, "A :"},
+		{"empty middle", Line{Command: "A", Params: []string{"", "\x00", "b"}}, "A * * b"},
+		{"spaces in a middle", Line{Command: "A", Params: []string{"a b\tc", "b"}}, "A a_b_c b"},
+		{"colon before a middle", Line{Command: "A", Params: []string{":b", "\x02:c", "d"}}, "A _b _c d"},
+		{"colon inside a middle", Line{Command: "A", Params: []string{"b:c", "d"}}, "A b:c d"},
+		{"line breaks everywhere", Line{
+			Tags: []Tag{{"a\r\n", "x"}, {"b", "c\r\nd\x00"}}, Source: "s\r\nQUIT", Command: "NOTICE\r\nQUIT",
 			Params: []string{"#a\r\nQUIT", "b\r\nQUIT :\x00c"},
 		}, `@b=c\r\nd :sQUIT NOTICEQUIT #aQUIT :b QUIT :c`},
-		{"source", line{Source: ":a b\x02", Command: "A"}, ":_a_b A"},
-		{"source of nothing safe", line{Source: "\r", Command: "A"}, "A"},
-		{"formatting stays in the text", line{Command: "A", Params: []string{"\x02\x03\x04\x0f\x11\x16\x1d\x1e\x1f"}},
+		{"source", Line{Source: ":a b\x02", Command: "A"}, ":_a_b A"},
+		{"source of nothing safe", Line{Source: "\r", Command: "A"}, "A"},
+		{"formatting stays in the text", Line{Command: "A", Params: []string{"\x02\x03\x04\x0f\x11\x16\x1d\x1e\x1f"}},
 			"A \x02\x03\x04\x0f\x11\x16\x1d\x1e\x1f"},
-		{"ctcp stays", line{Command: "A", Params: []string{"\x01ACTION x\x01"}}, "A :\x01ACTION x\x01"},
-		{"no formatting in a middle", line{Command: "A", Params: []string{"\x02b\x01", "c"}}, "A b c"},
-		{"terminal escapes", line{Command: "A", Params: []string{"\x1b[2J\x07\u009b\x7f\x08\x0b\x0c"}}, "A [2J"},
-		{"invalid utf-8", line{Source: "\xff", Command: "A", Params: []string{"\xc3", "\xe2\x28"}}, ":\uFFFD A \uFFFD \uFFFD("},
-		{"tags in order", line{Tags: []tag{{"time", "2026-01-02T03:04:05.678Z"}, {"msgid", "1.x"}, {"batch", "b"}}, Command: "A"},
+		{"ctcp stays", Line{Command: "A", Params: []string{"\x01ACTION x\x01"}}, "A :\x01ACTION x\x01"},
+		{"no formatting in a middle", Line{Command: "A", Params: []string{"\x02b\x01", "c"}}, "A b c"},
+		{"terminal escapes", Line{Command: "A", Params: []string{"\x1b[2J\x07\u009b\x7f\x08\x0b\x0c"}}, "A [2J"},
+		{"invalid utf-8", Line{Source: "\xff", Command: "A", Params: []string{"\xc3", "\xe2\x28"}}, ":\uFFFD A \uFFFD \uFFFD("},
+		{"tags in order", Line{Tags: []Tag{{"time", "2026-01-02T03:04:05.678Z"}, {"msgid", "1.x"}, {"batch", "b"}}, Command: "A"},
 			"@time=2026-01-02T03:04:05.678Z;msgid=1.x;batch=b A"},
-		{"tag without a value", line{Tags: []tag{{"draft/bot", ""}}, Command: "A"}, "@draft/bot A"},
-		{"escaped tag", line{Tags: []tag{{"+example.com/a-b", `; \` + "\r\n\x00ü\xff"}}, Command: "A"},
+		{"tag without a value", Line{Tags: []Tag{{"draft/bot", ""}}, Command: "A"}, "@draft/bot A"},
+		{"escaped tag", Line{Tags: []Tag{{"+example.com/a-b", `; \` + "\r\n\x00ü\xff"}}, Command: "A"},
 			`@+example.com/a-b=\:\s\\\r\nü` + "\uFFFD A"},
-		{"tag keys that are none", line{Tags: []tag{{"", "x"}, {"a b", ""}, {"a;b", ""}, {"a=b", ""}, {"+", ""}, {"/a", ""},
+		{"tag keys that are none", Line{Tags: []Tag{{"", "x"}, {"a b", ""}, {"a;b", ""}, {"a=b", ""}, {"+", ""}, {"/a", ""},
 			{"a/", ""}, {"ü", ""}, {"a", "1"}, {"a.b", ""}}, Command: "A"}, "@a=1 A"},
 	}
 	for _, tt := range tests {
@@ -60,10 +60,10 @@ func TestAppendLine(t *testing.T) {
 			if want != "" {
 				want += "\r\n"
 			}
-			if got := string(appendLine(nil, &tt.in)); got != want {
+			if got := string(Append(nil, &tt.in)); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
-			if got := string(appendLine([]byte("before\r\n"), &tt.in)); got != "before\r\n"+want {
+			if got := string(Append([]byte("before\r\n"), &tt.in)); got != "before\r\n"+want {
 				t.Errorf("behind another line: got %q", got)
 			}
 		})
@@ -72,17 +72,17 @@ func TestAppendLine(t *testing.T) {
 
 func TestAppendLineClips(t *testing.T) {
 	long := strings.Repeat("x", 600)
-	for name, l := range map[string]line{
+	for name, l := range map[string]Line{
 		"text":       {Source: "a!b@c", Command: "PRIVMSG", Params: []string{"#a", long}, Trailing: true},
 		"no colon":   {Source: "a!b@c", Command: "MODE", Params: []string{"#a", long}},
 		"runes":      {Source: "a!b@c", Command: "PRIVMSG", Params: []string{"#a", strings.Repeat("€", 300)}, Trailing: true},
 		"emoji":      {Source: "a!b@cd", Command: "PRIVMSG", Params: []string{"#a", strings.Repeat("😀", 300)}, Trailing: true},
-		"tags":       {Tags: []tag{{"a", long}}, Source: "a!b@c", Command: "A", Params: []string{long}},
+		"tags":       {Tags: []Tag{{"a", long}}, Source: "a!b@c", Command: "A", Params: []string{long}},
 		"middle":     {Command: "A", Params: []string{long, "b", "c d"}},
 		"source":     {Source: strings.Repeat("é", 600), Command: "A", Params: []string{"b"}},
 		"everything": {Source: long, Command: long, Params: []string{long, long, long}, Trailing: true},
 	} {
-		got := string(appendLine(nil, &l))
+		got := string(Append(nil, &l))
 		tags, body := "", got
 		if got[0] == '@' {
 			tags, body, _ = strings.Cut(got, " ")
@@ -113,20 +113,20 @@ func TestAppendLineTagLimits(t *testing.T) {
 	const r = tagReserve
 	tests := []struct {
 		name string
-		tags []tag
+		tags []Tag
 		want []string // the keys that are written
 		size int      // of the section, "@" and space included; 0 for whatever it is
 	}{
-		{"as much as fits", []tag{{"a", value(4092 - r)}, {"+b", value(4091)}}, []string{"a", "+b"}, 8191 - r},
-		{"one byte more for the server", []tag{{"a", value(4093 - r)}, {"+b", value(4091)}}, []string{"+b"}, 4096},
-		{"one byte more for clients", []tag{{"a", value(4092 - r)}, {"+b", value(4092)}}, []string{"a"}, 4096 - r},
-		{"what fits behind what does not", []tag{{"a", value(4093 - r)}, {"b", "c"}}, []string{"b"}, 0},
-		{"escaping counts", []tag{{"a", strings.Repeat(" ", 2046-r/2)}, {"b", strings.Repeat(" ", 2047-r/2)}}, []string{"a"}, 0},
-		{"separators count", []tag{{"a", value(2000)}, {"b", value(2089 - r)}}, []string{"a", "b"}, 4096 - r},
-		{"separators count, too much", []tag{{"a", value(2000)}, {"b", value(2090 - r)}}, []string{"a"}, 0},
+		{"as much as fits", []Tag{{"a", value(4092 - r)}, {"+b", value(4091)}}, []string{"a", "+b"}, 8191 - r},
+		{"one byte more for the server", []Tag{{"a", value(4093 - r)}, {"+b", value(4091)}}, []string{"+b"}, 4096},
+		{"one byte more for clients", []Tag{{"a", value(4092 - r)}, {"+b", value(4092)}}, []string{"a"}, 4096 - r},
+		{"what fits behind what does not", []Tag{{"a", value(4093 - r)}, {"b", "c"}}, []string{"b"}, 0},
+		{"escaping counts", []Tag{{"a", strings.Repeat(" ", 2046-r/2)}, {"b", strings.Repeat(" ", 2047-r/2)}}, []string{"a"}, 0},
+		{"separators count", []Tag{{"a", value(2000)}, {"b", value(2089 - r)}}, []string{"a", "b"}, 4096 - r},
+		{"separators count, too much", []Tag{{"a", value(2000)}, {"b", value(2090 - r)}}, []string{"a"}, 0},
 	}
 	for _, tt := range tests {
-		section, _, _ := strings.Cut(string(appendLine(nil, &line{Tags: tt.tags, Command: "A"})), " ")
+		section, _, _ := strings.Cut(string(Append(nil, &Line{Tags: tt.tags, Command: "A"})), " ")
 		var keys []string
 		for _, t := range strings.Split(strings.TrimPrefix(section, "@"), ";") {
 			key, _, _ := strings.Cut(t, "=")
@@ -144,14 +144,14 @@ func TestAppendLineTagLimits(t *testing.T) {
 func TestAppendLineAllocations(t *testing.T) {
 	l := exampleLine()
 	dst := make([]byte, 0, 1024)
-	if n := testing.AllocsPerRun(100, func() { dst = appendLine(dst[:0], l) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { dst = Append(dst[:0], l) }); n > 0 {
 		t.Errorf("%v allocations for a line, want none", n)
 	}
 }
 
-func exampleLine() *line {
-	return &line{
-		Tags:   []tag{{"time", "2026-01-02T03:04:05.678Z"}, {"msgid", "8b2d.lx"}, {"account", "kevin"}},
+func exampleLine() *Line {
+	return &Line{
+		Tags:   []Tag{{"time", "2026-01-02T03:04:05.678Z"}, {"msgid", "8b2d.lx"}, {"account", "kevin"}},
 		Source: "kevin!kevin@directus", Command: "PRIVMSG",
 		Params: []string{"#messages", "limnoria says 6phu8a: Grüße and ok"}, Trailing: true,
 	}
@@ -162,7 +162,7 @@ func BenchmarkAppendLine(b *testing.B) {
 	var dst []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		dst = appendLine(dst[:0], l)
+		dst = Append(dst[:0], l)
 	}
 }
 
@@ -174,8 +174,8 @@ func FuzzAppendLine(f *testing.F) {
 	f.Add("a", "\u202e", "\u2067a", "A", "\u202a", "\u202eevil\u2066", false)
 	f.Add("a", "\xff", "\xff", "A\x00", "\xff\x1b", "\x01ACTION \x03\x7f\u0085\u009b\x01\t", false)
 	f.Fuzz(func(t *testing.T, key, value, source, command, middle, last string, trailing bool) {
-		l := &line{Tags: []tag{{key, value}, {"msgid", value}}, Source: source, Command: command, Params: []string{middle, last}, Trailing: trailing}
-		got := string(appendLine(nil, l))
+		l := &Line{Tags: []Tag{{key, value}, {"msgid", value}}, Source: source, Command: command, Params: []string{middle, last}, Trailing: trailing}
+		got := string(Append(nil, l))
 		if got == "" {
 			if strings.ContainsFunc(command, func(r rune) bool { return isCommand(string(r)) }) {
 				t.Errorf("%+v: nothing", l)
@@ -205,7 +205,7 @@ func FuzzAppendLine(f *testing.F) {
 
 // checkParsesBack checks that a client reads what was meant, unless the line had
 // to be clipped.
-func checkParsesBack(t *testing.T, l *line, got string, whole bool) {
+func checkParsesBack(t *testing.T, l *Line, got string, whole bool) {
 	t.Helper()
 	m, err := irc.ParseMessage(got)
 	if err != nil {
@@ -222,7 +222,7 @@ func checkParsesBack(t *testing.T, l *line, got string, whole bool) {
 	if len(m.Params) != len(l.Params) {
 		t.Fatalf("%+v: %q: parameters %q", l, got, m.Params)
 	}
-	if want := string(appendText(nil, l.Params[1], maxBody)); m.Params[1] != want {
+	if want := string(appendText(nil, l.Params[1], MaxBody)); m.Params[1] != want {
 		t.Errorf("%+v: %q: last parameter %q, want %q", l, got, m.Params[1], want)
 	}
 	if l.Trailing && !strings.HasSuffix(got, " :"+m.Params[1]+"\r\n") {

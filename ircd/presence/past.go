@@ -1,8 +1,10 @@
-package ircd
+package presence
 
 import (
 	"slices"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -15,32 +17,32 @@ const (
 	pastAge = 12 * time.Hour
 )
 
-// departed is a user who left. It is immutable.
-type departed struct {
+// Departed is a user who left. It is immutable.
+type Departed struct {
 	User
-	at       time.Time
-	channels map[string]struct{} // folded names of those they were in at last
+	At       time.Time
+	Channels map[string]struct{} // folded names of those they were in at last
 }
 
 // remember notes that a user left who was in some channels. The caller holds mu.
-func (r *roster) remember(p *presence, channels map[string]struct{}) {
-	d := &departed{User: p.user, at: time.Now(), channels: make(map[string]struct{}, len(channels))}
+func (r *Roster) remember(p *user, channels map[string]struct{}) {
+	d := &Departed{User: p.user, At: time.Now(), Channels: make(map[string]struct{}, len(channels))}
 	for key := range channels {
-		d.channels[key] = struct{}{}
+		d.Channels[key] = struct{}{}
 	}
-	oldest := d.at.Add(-pastAge)
+	oldest := d.At.Add(-pastAge)
 	same := 1 // departures of this user
 	for _, o := range r.past {
 		if o.ID == d.ID {
 			same++
 		}
 	}
-	r.past = slices.DeleteFunc(r.past, func(o *departed) bool {
+	r.past = slices.DeleteFunc(r.past, func(o *Departed) bool {
 		drop := o.ID == d.ID && same > maxPastUser
 		if drop {
 			same--
 		}
-		return drop || o.at.Before(oldest)
+		return drop || o.At.Before(oldest)
 	})
 	if len(r.past) >= maxPast {
 		r.past = slices.Delete(r.past, 0, len(r.past)-maxPast+1)
@@ -48,15 +50,15 @@ func (r *roster) remember(p *presence, channels map[string]struct{}) {
 	r.past = append(r.past, d)
 }
 
-// departures returns those who left under a nick, newest first.
-func (r *roster) departures(nick string) []*departed {
-	key := Fold(nick)
+// Departures returns those who left under a nick, newest first.
+func (r *Roster) Departures(nick string) []*Departed {
+	key := wire.Fold(nick)
 	oldest := time.Now().Add(-pastAge)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var list []*departed
+	var list []*Departed
 	for _, d := range slices.Backward(r.past) {
-		if Fold(d.Nick) == key && d.at.After(oldest) {
+		if wire.Fold(d.Nick) == key && d.At.After(oldest) {
 			list = append(list, d)
 		}
 	}

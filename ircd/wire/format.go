@@ -1,4 +1,4 @@
-package ircd
+package wire
 
 import "strings"
 
@@ -126,8 +126,8 @@ func twoDigits(color string) string {
 	return color
 }
 
-// plainText returns s without the codes of mIRC formatting.
-func plainText(s string) string {
+// Plain returns s without the codes of mIRC formatting.
+func Plain(s string) string {
 	if !strings.ContainsFunc(s, isFormat) {
 		return s
 	}

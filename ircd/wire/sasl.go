@@ -1,4 +1,4 @@
-package ircd
+package wire
 
 import (
 	"encoding/base64"
@@ -18,19 +18,19 @@ var (
 
 	errSASLBase64     = errors.New("sasl message is not base64")
 	errSASLPlain      = errors.New("sasl plain message has not three parts")
-	errSASLAuthzid    = errors.New("sasl authorization identity is not the authentication identity")
+	ErrAuthzid        = errors.New("sasl authorization identity is not the authentication identity")
 	errSASLIncomplete = errors.New("sasl account or password is empty")
 )
 
-// saslBuffer puts the AUTHENTICATE lines of one client message together. The
+// SASLMessage puts the AUTHENTICATE lines of one client message together. The
 // zero value is ready. It belongs to the goroutine of its connection.
-type saslBuffer struct{ b strings.Builder }
+type SASLMessage struct{ b strings.Builder }
 
 // Add takes the parameter of one AUTHENTICATE line and reports whether the
 // message is complete: after "+", or after a chunk that is not exactly 400 bytes
 // long. Longer ones are taken as complete, for Quassel, senpai and older Halloy
 // send everything on one line. After errSASLTooLong the buffer is empty.
-func (s *saslBuffer) Add(chunk string) (done bool, err error) {
+func (s *SASLMessage) Add(chunk string) (done bool, err error) {
 	if chunk == "+" {
 		return true, nil
 	}
@@ -43,16 +43,16 @@ func (s *saslBuffer) Add(chunk string) (done bool, err error) {
 }
 
 // String returns what has been added, still in base64. It is a secret.
-func (s *saslBuffer) String() string { return s.b.String() }
+func (s *SASLMessage) String() string { return s.b.String() }
 
 // Reset makes the buffer ready for another message.
-func (s *saslBuffer) Reset() { s.b.Reset() }
+func (s *SASLMessage) Reset() { s.b.Reset() }
 
-// decodePlain decodes the message of SASL PLAIN (RFC 4616) from base64, with or
+// DecodePlain decodes the message of SASL PLAIN (RFC 4616) from base64, with or
 // without padding. Acting for somebody else is not supported: the authorization
 // identity must be empty or the authentication identity again, as many clients
 // send it. No error holds anything of the message.
-func decodePlain(b64 string) (authcid, password string, err error) {
+func DecodePlain(b64 string) (authcid, password string, err error) {
 	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(b64, "="))
 	if err != nil {
 		return "", "", errSASLBase64
@@ -71,7 +71,7 @@ func decodePlain(b64 string) (authcid, password string, err error) {
 		return "", "", errSASLIncomplete
 	}
 	if authzid != "" && !strings.EqualFold(authzid, authcid) {
-		return "", "", errSASLAuthzid
+		return "", "", ErrAuthzid
 	}
 	return authcid, password, nil
 }

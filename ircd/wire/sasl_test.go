@@ -1,4 +1,4 @@
-package ircd
+package wire
 
 import (
 	"encoding/base64"
@@ -24,7 +24,7 @@ func TestSASLBuffer(t *testing.T) {
 		{"two chunks on one line", []string{c400 + c400}, c400 + c400},
 	}
 	for _, tt := range tests {
-		var b saslBuffer
+		var b SASLMessage
 		for range 2 { // it can be used again
 			for i, c := range tt.chunks {
 				if done, err := b.Add(c); err != nil || done != (i == len(tt.chunks)-1) {
@@ -40,7 +40,7 @@ func TestSASLBuffer(t *testing.T) {
 }
 
 func TestSASLBufferTooLong(t *testing.T) {
-	var b saslBuffer
+	var b SASLMessage
 	total := 0
 	for {
 		_, err := b.Add(strings.Repeat("x", 400))
@@ -79,7 +79,7 @@ func TestDecodePlain(t *testing.T) {
 		{"utf-8", encode([]byte("\x00a\x00Grüße✓")), "a", "Grüße✓", nil},
 		{"latin-1", encode([]byte("\x00a\x00Gr\xfc\xdfe")), "a", "Grüße", nil},
 		{"latin-1 with authzid", encode([]byte("\xfc\x00\xfc\x00\xe4")), "ü", "ä", nil},
-		{"somebody else", encode([]byte("admin\x00kevin\x00pw")), "", "", errSASLAuthzid},
+		{"somebody else", encode([]byte("admin\x00kevin\x00pw")), "", "", ErrAuthzid},
 		{"no account", encode([]byte("\x00\x00pw")), "", "", errSASLIncomplete},
 		{"no account but authzid", encode([]byte("kevin\x00\x00pw")), "", "", errSASLIncomplete},
 		{"no password", encode([]byte("\x00kevin\x00")), "", "", errSASLIncomplete},
@@ -91,7 +91,7 @@ func TestDecodePlain(t *testing.T) {
 		{"one letter over", "AGtld", "", "", errSASLBase64},
 	}
 	for _, tt := range tests {
-		authcid, password, err := decodePlain(tt.in)
+		authcid, password, err := DecodePlain(tt.in)
 		if authcid != tt.authcid || password != tt.password || !errors.Is(err, tt.err) {
 			t.Errorf("%s: got %q, %q, %v, want %q, %q, %v", tt.name, authcid, password, err, tt.authcid, tt.password, tt.err)
 		}
@@ -104,7 +104,7 @@ func FuzzSASL(f *testing.F) {
 	f.Add(strings.Repeat("AABB", 100), "/////w==")
 	f.Add("AAD/AP8=", "x")
 	f.Fuzz(func(t *testing.T, first, second string) {
-		var b saslBuffer
+		var b SASLMessage
 		for _, c := range []string{first, second} {
 			done, err := b.Add(c)
 			if len(b.String()) > maxSASL || done && err != nil {
@@ -114,7 +114,7 @@ func FuzzSASL(f *testing.F) {
 				break
 			}
 		}
-		authcid, password, err := decodePlain(b.String())
+		authcid, password, err := DecodePlain(b.String())
 		if err != nil {
 			if authcid != "" || password != "" {
 				t.Errorf("%q: %q, %q beside %v", b.String(), authcid, password, err)

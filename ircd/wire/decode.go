@@ -1,4 +1,4 @@
-package ircd
+package wire
 
 import (
 	"bufio"
@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
+	"unicode/utf8"
 
+	"golang.org/x/text/encoding/charmap"
 	irc "gopkg.in/irc.v4"
 )
 
@@ -14,16 +17,16 @@ import (
 // stops at 512 bytes and cuts the rest off; a text is worth more than that rule,
 // so a longer body is taken whole.
 const (
-	maxInputBody = 8192     // bytes behind the tags, without the line end
-	maxInputTags = 4094 + 2 // tag section with its "@" and its space (IRCv3 message-tags)
+	MaxInputBody = 8192     // bytes behind the tags, without the line end
+	MaxInputTags = 4094 + 2 // tag section with its "@" and its space (IRCv3 message-tags)
 	maxCommand   = 32       // letters; the longest command in use has 12
 )
 
 var (
-	// errLineTooLong is a line over the limits, of which nothing is kept: 417.
-	errLineTooLong = errors.New("line too long")
-	// errTLSHandshake is a TLS client on a listener that expects plain text.
-	errTLSHandshake = errors.New("this port takes no TLS: connect without, or to the port for TLS")
+	// ErrTooLong is a line over the limits, of which nothing is kept: 417.
+	ErrTooLong = errors.New("line too long")
+	// ErrTLS is a TLS client on a listener that expects plain text.
+	ErrTLS = errors.New("this port takes no TLS: connect without, or to the port for TLS")
 
 	errNoCommand  = errors.New("line without a command")
 	errBadCommand = errors.New("command is neither a word nor three digits")
@@ -32,9 +35,9 @@ var (
 
 const utf8BOM = "\xef\xbb\xbf"
 
-// lineReader cuts a byte stream into lines. It holds at most one line within
+// Reader cuts a byte stream into lines. It holds at most one line within
 // the limits, whatever comes. It is used by one goroutine.
-type lineReader struct {
+type Reader struct {
 	r       *bufio.Reader
 	maxLine int
 	maxTags int
@@ -48,11 +51,11 @@ type lineReader struct {
 	started bool // the first bytes of the stream have been looked at
 }
 
-// newLineReader returns a reader of lines whose tag section is at most maxTags
+// NewReader returns a reader of lines whose tag section is at most maxTags
 // bytes, "@" and the space behind it included, and whose rest is at most
 // maxLine bytes without the line end.
-func newLineReader(r io.Reader, maxLine, maxTags int) *lineReader {
-	return &lineReader{r: bufio.NewReaderSize(r, 512), maxLine: maxLine, maxTags: maxTags}
+func NewReader(r io.Reader, maxLine, maxTags int) *Reader {
+	return &Reader{r: bufio.NewReaderSize(r, 512), maxLine: maxLine, maxTags: maxTags}
 }
 
 // ReadLine returns the next line that is not blank, without its end, which may
@@ -64,7 +67,7 @@ func newLineReader(r io.Reader, maxLine, maxTags int) *lineReader {
 // Any other error is the stream's. A line cut off
 // by the end of the stream is not returned, because half a message is worse
 // than none.
-func (lr *lineReader) ReadLine() (string, error) {
+func (lr *Reader) ReadLine() (string, error) {
 	for {
 		b, err := lr.r.ReadByte()
 		switch {
@@ -85,7 +88,7 @@ func (lr *lineReader) ReadLine() (string, error) {
 }
 
 // add appends a byte to the line, or drops the line when it has grown too long.
-func (lr *lineReader) add(b byte) error {
+func (lr *Reader) add(b byte) error {
 	if len(lr.buf) == 0 {
 		lr.tagged = b == '@'
 	}
@@ -103,14 +106,14 @@ func (lr *lineReader) add(b byte) error {
 			lr.buf = lr.buf[:0]
 		}
 		if looksLikeTLS(lr.buf) {
-			return errTLSHandshake
+			return ErrTLS
 		}
 	}
 	return nil
 }
 
 // endLine returns the line that has been collected and makes room for the next.
-func (lr *lineReader) endLine() (string, error) {
+func (lr *Reader) endLine() (string, error) {
 	tooLong := lr.tooLong
 	if tooLong {
 		lr.buf = lr.buf[:lr.tags]
@@ -124,24 +127,24 @@ func (lr *lineReader) endLine() (string, error) {
 		lr.buf = nil // a connection that once sent a long line does not keep its buffer
 	}
 	if tooLong {
-		return line, errLineTooLong
+		return line, ErrTooLong
 	}
 	return line, nil
 }
 
-// parseLine parses a line as a client sends it. The command is in upper case; a
+// Parse parses a line as a client sends it. The command is in upper case; a
 // source that the client claimed is dropped, so that Prefix is always empty.
 // Blanks around and between the parameters are as the client pleases, except
 // behind the colon of the last one, where they are text.
 //
 // An error is a line without a command (RFC 2812, 2.3.1); a line that has a
 // command but not one that anybody knows is no error.
-func parseLine(line string) (*irc.Message, error) {
+func Parse(line string) (*irc.Message, error) {
 	if strings.ContainsAny(line, "\r\n\x00") {
 		return nil, errLineBreak
 	}
-	tags, rest := splitTags(line)
-	rest = skipSource(rest)
+	tags, rest := SplitTags(line)
+	rest = SkipSource(rest)
 	command, _, _ := strings.Cut(rest, " ")
 	if command == "" {
 		return nil, errNoCommand
@@ -162,18 +165,18 @@ func parseLine(line string) (*irc.Message, error) {
 	return m, nil
 }
 
-// rawParams returns what follows the command as it was sent, without one
+// RawParams returns what follows the command as it was sent, without one
 // leading colon. Passwords are read so: several clients never write the colon,
 // and a password with spaces would arrive as several parameters.
-func rawParams(line string) string {
-	_, rest := splitTags(line)
-	_, params, _ := strings.Cut(skipSource(rest), " ")
+func RawParams(line string) string {
+	_, rest := SplitTags(line)
+	_, params, _ := strings.Cut(SkipSource(rest), " ")
 	return strings.TrimPrefix(strings.TrimLeft(params, " "), ":")
 }
 
-// splitTags returns the tag section without its "@", and the rest without
+// SplitTags returns the tag section without its "@", and the rest without
 // leading blanks.
-func splitTags(line string) (tags, rest string) {
+func SplitTags(line string) (tags, rest string) {
 	line = strings.TrimLeft(line, " ")
 	if !strings.HasPrefix(line, "@") {
 		return "", line
@@ -182,8 +185,8 @@ func splitTags(line string) (tags, rest string) {
 	return tags, strings.TrimLeft(rest, " ")
 }
 
-// skipSource drops a source, which only servers may set.
-func skipSource(line string) string {
+// SkipSource drops a source, which only servers may set.
+func SkipSource(line string) string {
 	if !strings.HasPrefix(line, ":") {
 		return line
 	}
@@ -209,24 +212,10 @@ func isCommand(s string) bool {
 	return letters == len(s) && 0 < letters && letters <= maxCommand
 }
 
-// notHTTP answers a request, so that whoever sent it sees what is here.
-const notHTTP = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n" +
-	"This is an IRC server: connect with an IRC client.\r\n"
-
-// notIRC ends a connection whose first line no IRC client sends: nothing behind it
-// is handled, for a web page may have made it. A line that is too long may be an
-// HTTP request as well.
-func notIRC(in *inbound) *closing {
-	if in.tooLong {
-		return &closing{text: "the first line is too long for a client", cause: "first line too long"}
-	}
-	return &closing{text: "this is an IRC server", cause: "HTTP request", answer: notHTTP}
-}
-
-// looksLikeHTTP reports whether a connection's first line is an HTTP request: a
+// LooksLikeHTTP reports whether a connection's first line is an HTTP request: a
 // web page can make a browser send one to any port, with lines in its body that
 // would be commands here.
-func looksLikeHTTP(line string) bool {
+func LooksLikeHTTP(line string) bool {
 	method, target, ok := strings.Cut(line, " ")
 	if !ok {
 		return false
@@ -244,4 +233,38 @@ func looksLikeHTTP(line string) bool {
 // handshake record (RFC 8446, 5.1): three bytes decide.
 func looksLikeTLS(b []byte) bool {
 	return len(b) >= 3 && b[0] == 0x16 && b[1] == 0x03 && b[2] <= 0x04
+}
+
+// ParseTime reads a time as the tag time has it (IRCv3 server-time). Other
+// fractions of a second than milliseconds are taken too, and so is an offset from
+// UTC; what is finer than a millisecond is dropped. Nothing is older than 1970, so
+// what is earlier counts as that: the zero time would mean something else.
+func ParseTime(s string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}, false
+	}
+	t = t.UTC().Truncate(time.Millisecond)
+	if epoch := time.Unix(0, 0).UTC(); t.Before(epoch) {
+		t = epoch
+	}
+	return t, true
+}
+
+// ToUTF8 returns a line as valid UTF-8. What is not is read as Windows-1252,
+// which old clients on old terminals send; refusing it would lose the text.
+func ToUTF8(s string) (text string, converted bool) {
+	if utf8.ValidString(s) {
+		return s, false
+	}
+	// The decoder fails for no input: bytes without a meaning become U+FFFD.
+	text, _ = charmap.Windows1252.NewDecoder().String(s)
+	return text, true
+}
+
+// CommandOf returns the command of a line as it was sent; empty if it has none.
+func CommandOf(text string) string {
+	_, rest := SplitTags(text)
+	command, _, _ := strings.Cut(SkipSource(rest), " ")
+	return command
 }

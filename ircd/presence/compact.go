@@ -1,22 +1,26 @@
-package ircd
+package presence
 
-import "slices"
+import (
+	"slices"
+
+	"directus-ircd/ircd/wire"
+)
 
 // presenceTrack names events of which a later one makes an earlier one obsolete.
 type presenceTrack struct {
 	userID  string
-	kind    presenceKind // joined stands for parted as well, online for offline
-	channel string       // folded; joined only
+	kind    Kind   // joined stands for parted as well, online for offline
+	channel string // folded; joined only
 }
 
-func trackOf(ev *presenceEvent) presenceTrack {
-	switch ev.kind {
-	case joined, parted:
-		return presenceTrack{ev.user.ID, joined, Fold(ev.channel)}
-	case online, offline:
-		return presenceTrack{ev.user.ID, online, ""}
+func trackOf(ev *Event) presenceTrack {
+	switch ev.Kind {
+	case Joined, Parted:
+		return presenceTrack{ev.User.ID, Joined, wire.Fold(ev.Channel)}
+	case Online, Offline:
+		return presenceTrack{ev.User.ID, Online, ""}
 	default:
-		return presenceTrack{ev.user.ID, ev.kind, ""}
+		return presenceTrack{ev.User.ID, ev.Kind, ""}
 	}
 }
 
@@ -26,21 +30,21 @@ func trackOf(ev *presenceEvent) presenceTrack {
 // for the nick; in each channel, the first event if it is a PART, and the last one,
 // but no PART of somebody who was not there before. Invitations remain. Typing, long
 // over, does not. The slice is left as it is.
-func compact(events []*presenceEvent) []*presenceEvent {
+func compact(events []*Event) []*Event {
 	quits := make(map[string]int) // by user ID: where the last QUIT is
 	for i, ev := range events {
-		if ev.kind == quit {
-			quits[ev.user.ID] = i
+		if ev.Kind == Quit {
+			quits[ev.User.ID] = i
 		}
 	}
 	type span struct{ first, last int }
 	spans := make(map[presenceTrack]span)
-	obsolete := func(i int, ev *presenceEvent) bool {
-		last, ok := quits[ev.user.ID]
-		return ok && i < last && ev.kind != invited && ev.kind != online && ev.kind != offline
+	obsolete := func(i int, ev *Event) bool {
+		last, ok := quits[ev.User.ID]
+		return ok && i < last && ev.Kind != Invited && ev.Kind != Online && ev.Kind != Offline
 	}
 	for i, ev := range events {
-		if obsolete(i, ev) || ev.kind == invited || ev.kind == typing {
+		if obsolete(i, ev) || ev.Kind == Invited || ev.Kind == Typing {
 			continue
 		}
 		t := trackOf(ev)
@@ -51,20 +55,20 @@ func compact(events []*presenceEvent) []*presenceEvent {
 		s.last = i
 		spans[t] = s
 	}
-	keep := func(i int, ev *presenceEvent) bool {
+	keep := func(i int, ev *Event) bool {
 		switch {
-		case ev.kind == typing || obsolete(i, ev):
+		case ev.Kind == Typing || obsolete(i, ev):
 			return false
-		case ev.kind == invited:
+		case ev.Kind == Invited:
 			return true
 		}
 		s := spans[trackOf(ev)]
-		if ev.kind == parted {
-			return i == s.first || i == s.last && events[s.first].kind == parted
+		if ev.Kind == Parted {
+			return i == s.first || i == s.last && events[s.first].Kind == Parted
 		}
 		return i == s.last
 	}
-	kept := make([]*presenceEvent, 0, len(spans))
+	kept := make([]*Event, 0, len(spans))
 	for i, ev := range events {
 		if keep(i, ev) {
 			kept = append(kept, ev)

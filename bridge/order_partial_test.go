@@ -1,0 +1,54 @@
+package bridge_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"directus-ircd/ircd/ircdtest"
+)
+
+// lateEvents lets Directus tell of items later than they are stored.
+type lateEvents struct {
+	chat       *chat
+	collection string
+}
+
+// insert stores an item, of which Directus tells after a while.
+func (l lateEvents) insert(item map[string]any, after time.Duration) (id string) {
+	fake := l.chat.fake
+	fake.LoseEvents(true)
+	id = fake.Insert(l.collection, l.chat.person("bob"), item)
+	fake.LoseEvents(false)
+	items := fake.Items(l.collection)
+	stored := items[len(items)-1:]
+	time.AfterFunc(after, func() { fake.Emit(l.collection, "create", stored, nil) })
+	return id
+}
+
+// Where a channel leaves out now and then what its collection holds, what it shows stays in the order of the collection, however
+// late Directus tells of a part of it: so often the collection can be read.
+func TestOrderBesideItemsOfNoChannel(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil, room("dev", nil))
+		addRooms(c.fake)
+		a := c.visit("ada", "#dev")
+		late := lateEvents{c, "rooms"}
+		for round := range 20 {
+			late.insert(map[string]any{"text": "of no channel", "room": "attic"}, 0)
+			time.Sleep(time.Second)
+			var want []string
+			for i := range 4 {
+				text := fmt.Sprintf("round %d, line %d", round, i)
+				want = append(want, "bob says in #dev: "+text)
+				delay := time.Duration(0)
+				if i == 2 && round%10 == 9 {
+					delay = 300 * time.Millisecond
+				}
+				late.insert(map[string]any{"text": text, "room": "dev"}, delay)
+				time.Sleep(50 * time.Millisecond)
+			}
+			same(t, a.later(5*time.Second), want...)
+		}
+	})
+}

@@ -1,0 +1,141 @@
+package presence
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"directus-ircd/ircd/wire"
+)
+
+// Person is what the roster tells about a connected user.
+type Person struct {
+	User
+	Away     string
+	Bot      bool
+	Secure   bool // all connections are encrypted
+	SignedOn time.Time
+	Active   time.Time
+}
+
+// person makes a copy that may be used without the lock. The caller holds mu.
+func (p *user) person() Person {
+	secure := true
+	for m := range p.conns {
+		secure = secure && m.secure
+	}
+	return Person{User: p.user, Away: p.away, Bot: p.bot, Secure: secure, SignedOn: p.signedOn, Active: p.active}
+}
+
+// Members returns who is in a channel, by nick.
+func (r *Roster) Members(channel string) []Person {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := r.sorted(wire.Fold(channel))
+	people := make([]Person, len(list))
+	for i, p := range list {
+		people[i] = p.person()
+	}
+	return people
+}
+
+// Names returns what show makes of those who are in a channel, by nick. It holds no
+// more of them than that: whoever comes back with all others wants this.
+func (r *Roster) Names(channel string, show func(User) string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.namesIn(wire.Fold(channel), show)
+}
+
+// namesIn is names under the lock.
+func (r *Roster) namesIn(key string, show func(User) string) []string {
+	list := r.sorted(key)
+	names := make([]string, len(list))
+	for i, p := range list {
+		names[i] = show(p.user)
+	}
+	return names
+}
+
+// Count returns how many users are in a channel.
+func (r *Roster) Count(channel string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.channels[wire.Fold(channel)])
+}
+
+// ByNick returns a connected user.
+func (r *Roster) ByNick(nick string) (Person, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.nicks[wire.Fold(nick)]
+	if p == nil {
+		return Person{}, false
+	}
+	return p.person(), true
+}
+
+// ByID returns a connected user.
+func (r *Roster) ByID(id string) (Person, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.users[id]
+	if p == nil {
+		return Person{}, false
+	}
+	return p.person(), true
+}
+
+// IsIn reports whether a user is in a channel.
+func (r *Roster) IsIn(id, channel string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.users[id]
+	return p != nil && r.channels[wire.Fold(channel)][p] != nil
+}
+
+// Sharing returns those of some channels that a user is in.
+func (r *Roster) Sharing(id string, channels []string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.users[id]
+	if p == nil {
+		return nil
+	}
+	var shared []string
+	for _, name := range channels {
+		if r.channels[wire.Fold(name)][p] != nil {
+			shared = append(shared, name)
+		}
+	}
+	return shared
+}
+
+type Stats struct {
+	Users, Most, Channels, Connections int
+	Waiting                            int // the most in one inbox
+	Watched                            int // nicks that somebody waits for
+}
+
+func (r *Roster) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := Stats{Users: len(r.users), Most: r.most, Channels: len(r.channels), Watched: len(r.watchers)}
+	for _, p := range r.users {
+		s.Connections += len(p.conns)
+		for m := range p.conns {
+			s.Waiting = max(s.Waiting, m.inbox.len())
+		}
+	}
+	return s
+}
+
+// sorted lists a channel by nick. The caller holds mu.
+func (r *Roster) sorted(key string) []*user {
+	list := make([]*user, 0, len(r.channels[key]))
+	for p := range r.channels[key] {
+		list = append(list, p)
+	}
+	slices.SortFunc(list, func(a, b *user) int { return cmp.Compare(a.key, b.key) })
+	return list
+}
