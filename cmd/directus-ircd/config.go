@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strings"
@@ -21,14 +20,6 @@ import (
 //go:generate cp ../../config.example.yaml config.example.yaml
 //go:embed config.example.yaml
 var exampleConfig string
-
-type configCmd struct{}
-
-// Run prints the example configuration.
-func (configCmd) Run(env *environment) error {
-	_, err := io.WriteString(env.Stdout, exampleConfig)
-	return err
-}
 
 // config is the configuration file. The yaml tags are the accepted keys.
 type config struct {
@@ -173,6 +164,11 @@ func defaultServerName() string {
 	}
 	return host
 }
+
+// configError is a mistake in the configuration.
+type configError struct{ error }
+
+func (e configError) Unwrap() error { return e.error }
 
 // loadConfig reads and validates a file. An error is a configError that lists
 // every fault of the file, one a line, each with its place.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -30,6 +31,23 @@ type tlsConfig struct {
 }
 
 func (t tlsConfig) enabled() bool { return t.Cert != "" || t.ACME }
+
+// pair reads the certificate and its key.
+func (t tlsConfig) pair() (*tls.Certificate, error) {
+	cert, err := readFile(t.Cert)
+	if err != nil {
+		return nil, err
+	}
+	key, err := readFile(t.Key)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, err
+	}
+	return &pair, nil
+}
 
 // stsConfig is the policy that IRCv3 "sts" tells: the port on plain listeners, the
 // rest on those with TLS.
@@ -130,7 +148,7 @@ func validateTLS(t tlsConfig, path string, d *decoder) {
 	case t.Key == "":
 		d.fault(path, "cert without key: name the file of the private key too")
 	default:
-		if _, err := loadPair(t); err != nil {
+		if _, err := t.pair(); err != nil {
 			d.fault(path, "the certificate cannot be loaded: %s", err)
 		}
 	}

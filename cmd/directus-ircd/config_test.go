@@ -1,23 +1,13 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"directus-ircd/ircd/ircdtest"
 	"directus-ircd/ircd/wire"
-
-	"github.com/rs/zerolog"
 )
 
 // minimal is the shortest valid file; tests add to it, so that their own lines
@@ -25,7 +15,7 @@ import (
 const minimal = "directus:\n  url: https://chat.example.com\n"
 
 func TestConfigValues(t *testing.T) {
-	cert, key := writeCertificate(t, t.TempDir(), 1)
+	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
 	cfg, err := parseConfig("test.yaml", []byte(`
 directus: {url: "http://localhost:8055/directus"}
 server:
@@ -137,45 +127,9 @@ func FuzzConfig(f *testing.F) {
 				t.Errorf("accepted as a channel: %+v", c)
 			}
 		}
-		l := ircdOptions(cfg, zerolog.Nop()).Limits
+		l := cfg.Limits
 		if len(cfg.Channels) == 0 || l.Connections < 0 || l.LinesPerSecond < 0 || l.Burst < 0 || l.SendQueue < 0 || l.PingTimeout < 0 || l.RegistrationTimeout < 0 {
 			t.Errorf("accepted as limits: %+v", l)
 		}
 	})
-}
-
-// writeCertificate makes a self-signed certificate for localhost with that
-// serial number.
-func writeCertificate(t *testing.T, dir string, serial int64) (certFile, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial),
-		Subject:      pkix.Name{CommonName: "localhost"},
-		DNSNames:     []string{"localhost"},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	writePEM(t, certFile, "CERTIFICATE", cert)
-	writePEM(t, keyFile, "PRIVATE KEY", der)
-	return certFile, keyFile
-}
-
-func writePEM(t *testing.T, file, kind string, der []byte) {
-	t.Helper()
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

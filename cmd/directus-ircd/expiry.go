@@ -96,7 +96,7 @@ func checkExpiry(ctx context.Context, cfg *config, r *findings) {
 		if l.TLS.Cert == "" {
 			continue
 		}
-		if pair, err := loadPair(l.TLS); err == nil { // a fault of it is one of the configuration
+		if pair, err := l.TLS.pair(); err == nil { // a fault of it is one of the configuration
 			r.expiry("renew it, and reload the daemon", "the certificate of "+l.Address, pair.Leaf.NotAfter)
 		}
 	}

@@ -1,29 +1,12 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
-
-	"golang.org/x/crypto/acme/autocert"
 )
-
-// fifo makes a named pipe that nobody writes to.
-func fifo(t *testing.T, path string) string {
-	t.Helper()
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		t.Fatal(err)
-	}
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 func TestReadFile(t *testing.T) {
 	dir := t.TempDir()
@@ -44,72 +27,19 @@ func TestReadFile(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v", path, len(text), err)
 		}
 	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
-		write("large", maxFile+1):           "has more than 1048576 bytes",
-		fifo(t, filepath.Join(dir, "pipe")): "is a pipe or a device",
-		"/dev/zero":                         "is a pipe or a device",
-		dir:                                 "is a directory",
-		filepath.Join(dir, "nothing"):       "no such file",
+		write("large", maxFile+1):     "has more than 1048576 bytes",
+		pipe:                          "is a pipe or a device",
+		"/dev/zero":                   "is a pipe or a device",
+		dir:                           "is a directory",
+		filepath.Join(dir, "nothing"): "no such file",
 	} {
 		if _, err := readFile(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
-		}
-	}
-}
-
-// Whatever the daemon reads can become a pipe; no command waits for its other end.
-func TestPipeInPlaceOfFile(t *testing.T) {
-	dir := t.TempDir()
-	cert, key := writeCertificate(t, dir, 1)
-	text := "directus: {url: \"" + noDirectus(t) + "\"}\nlisten: [{address: \"127.0.0.1:0\", tls: {cert: " + cert + ", key: " + key + "}}]\nlog: {format: json}\n"
-	file := writeConfig(t, text)
-	p := startProcess(t, file, 1, false)
-	for i, path := range []string{key, cert, file} {
-		fifo(t, path)
-		for _, command := range []string{"check", "serve"} {
-			if got := runCommand(t, "", command, "--config", file); got.code != exitConfig || !strings.Contains(got.stderr, "is a pipe or a device") {
-				t.Errorf("%s with a pipe at %s: exit status %d: %s", command, path, got.code, got.stderr)
-			}
-		}
-		p.signal(syscall.SIGHUP)
-		p.waitLog("reload refused, everything stays as it was", i)
-	}
-	if _, serial := dialTLS(t, p.IRC[0]); serial != 1 {
-		t.Errorf("serial number %d", serial)
-	}
-	p.signal(syscall.SIGTERM)
-	if state := p.wait(5 * time.Second); state.ExitCode() != 0 {
-		t.Errorf("it ended with %v", state)
-	}
-}
-
-func TestPipeInPlaceOfCachedCertificate(t *testing.T) {
-	dir := t.TempDir()
-	fifo(t, filepath.Join(dir, "irc.example.com"))
-	cache := certificateCache{autocert.DirCache(dir)}
-	if _, err := cache.Get(t.Context(), "irc.example.com"); err == nil || !strings.Contains(err.Error(), "is a pipe") {
-		t.Error(err)
-	}
-	if _, err := cache.Get(t.Context(), "other.example.com"); !errors.Is(err, autocert.ErrCacheMiss) {
-		t.Error(err)
-	}
-	if err := cache.Put(t.Context(), "other.example.com", []byte("x")); err != nil {
-		t.Error(err)
-	}
-	if text, err := cache.Get(t.Context(), "other.example.com"); err != nil || string(text) != "x" {
-		t.Error(string(text), err)
-	}
-}
-
-// Go ends a program with one status for a panic and for SIGABRT, which systemd's
-// watchdog sends. The unit starts the daemon again after that.
-func TestAbortIsNoMistakeInTheConfiguration(t *testing.T) {
-	p := startProcess(t, writeConfig(t, "directus: {url: \""+noDirectus(t)+"\"}\nlisten: [{address: \"127.0.0.1:0\"}]\nlog: {format: json}\n"), 1, false)
-	p.signal(syscall.SIGABRT)
-	ended := strconv.Itoa(p.wait(5 * time.Second).ExitCode())
-	for _, o := range readUnit(t, unitFile) {
-		if o.Name == "RestartPreventExitStatus" && strings.Contains(o.Value, ended) {
-			t.Errorf("an abort ends with %s, after which the unit does not start it again", ended)
 		}
 	}
 }

@@ -181,7 +181,7 @@ func TestServeWithoutSystemdSockets(t *testing.T) {
 		"systemd":     "listen on systemd: systemd passed no stream socket: start the socket unit",
 		"systemd:irc": "listen on systemd:irc: systemd passed no stream socket of that name: compare it with FileDescriptorName",
 	} {
-		got := runCommand(t, "", "serve", "--config", writeConfig(t, minimal+"listen: [{address: \""+address+"\"}]\n"))
+		got := runCommand(t, "", "serve", "--config", writeConfig(t, "directus: {url: \"https://chat.example.com\"}\nlisten: [{address: \""+address+"\"}]\n"))
 		if got.code != 1 || !strings.Contains(got.stderr, want) {
 			t.Errorf("exit status %d: %s", got.code, got.stderr)
 		}
@@ -243,7 +243,7 @@ func TestServeProxyProtocolCounts(t *testing.T) {
 }
 
 func TestServeProxyProtocol(t *testing.T) {
-	cert, key := writeCertificate(t, t.TempDir(), 1)
+	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
 	file := writeConfig(t, "directus: {url: \""+noDirectus(t)+"\"}\nlog: {format: json, level: trace}\nlisten:\n"+
 		"  - {address: \"127.0.0.1:0\", proxy_protocol: [127.0.0.0/8]}\n"+
 		"  - {address: \"127.0.0.1:0\", proxy_protocol: [127.0.0.1], tls: {cert: "+cert+", key: "+key+"}, websocket: shared}\n"+
@@ -315,8 +315,8 @@ func TestProxyThatIsSilent(t *testing.T) {
 }
 
 func TestSTSValue(t *testing.T) {
-	cert, key := writeCertificate(t, t.TempDir(), 1) // for localhost
-	pair, err := loadPair(tlsConfig{Cert: cert, Key: key})
+	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour) // for localhost
+	pair, err := tlsConfig{Cert: cert, Key: key}.pair()
 	if err != nil {
 		t.Fatal(err)
 	}

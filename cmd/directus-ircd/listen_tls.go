@@ -14,7 +14,7 @@ func certificatesOf(cfg listenConfig, acme *acmeCertificates) (certificates, err
 	case !cfg.TLS.enabled():
 		return nil, nil
 	}
-	pair, err := loadPair(cfg.TLS)
+	pair, err := cfg.TLS.pair()
 	if err != nil {
 		return nil, fmt.Errorf("load the certificate of %s: %w", cfg.Address, err)
 	}
@@ -27,22 +27,6 @@ func certificatesOf(cfg listenConfig, acme *acmeCertificates) (certificates, err
 // that stand are not touched.
 type certificateFile struct {
 	pair atomic.Pointer[tls.Certificate]
-}
-
-func loadPair(t tlsConfig) (*tls.Certificate, error) {
-	cert, err := readFile(t.Cert)
-	if err != nil {
-		return nil, err
-	}
-	key, err := readFile(t.Key)
-	if err != nil {
-		return nil, err
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, err
-	}
-	return &pair, nil
 }
 
 func (c *certificateFile) config() *tls.Config {

@@ -102,11 +102,6 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// configError is a mistake in the configuration.
-type configError struct{ error }
-
-func (e configError) Unwrap() error { return e.error }
-
 func exitCode(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage

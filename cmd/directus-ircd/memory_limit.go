@@ -1,10 +1,7 @@
 package main
 
 import (
-	"math"
-	"os"
 	"path"
-	"runtime/debug"
 	"strconv"
 	"strings"
 )
@@ -14,9 +11,6 @@ const (
 	// takes for its own memory, in percent: stacks of the system, buffers of sockets
 	// and files count there too.
 	memoryShare = 66
-	// pageShare is which part of the limit the reading of history may take: one in that
-	// many.
-	pageShare = 8
 	// leastMemory is what limits.memory has to be at least.
 	leastMemory = 32 << 20
 )
@@ -30,18 +24,6 @@ func (l limitsConfig) memoryLimit(root string) int64 {
 		return max(allowed/100*memoryShare, leastMemory)
 	}
 	return 0
-}
-
-// limitMemory has the garbage collector work harder near the limit. GOMEMLIMIT goes
-// before the configuration.
-func limitMemory(limit int64) {
-	switch {
-	case os.Getenv("GOMEMLIMIT") != "":
-	case limit > 0:
-		debug.SetMemoryLimit(limit)
-	default:
-		debug.SetMemoryLimit(math.MaxInt64)
-	}
 }
 
 // allowedMemory is what the cgroups of the process allow, or the memory of the machine,

@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"testing"
 )
 
@@ -41,20 +40,5 @@ func TestMemoryLimit(t *testing.T) {
 		if got := (limitsConfig{Memory: 1 << 30}).memoryLimit(root); got != 1<<30 {
 			t.Errorf("%s: a configured limit of %d", name, got)
 		}
-	}
-}
-
-func TestLimitMemory(t *testing.T) {
-	before := debug.SetMemoryLimit(-1)
-	defer debug.SetMemoryLimit(before)
-	t.Setenv("GOMEMLIMIT", "")
-	limitMemory(1 << 40)
-	if got := debug.SetMemoryLimit(-1); got != 1<<40 {
-		t.Errorf("the limit is %d", got)
-	}
-	t.Setenv("GOMEMLIMIT", "1GiB")
-	limitMemory(2 << 40)
-	if got := debug.SetMemoryLimit(-1); got != 1<<40 {
-		t.Errorf("the limit is %d with GOMEMLIMIT", got)
 	}
 }

@@ -10,6 +10,10 @@ import (
 	"directus-ircd/ircd"
 )
 
+// pageShare is which part of the limit of memory the reading of history may take: one in
+// that many.
+const pageShare = 8
+
 // bridgeOptions is the part of the configuration that concerns Directus.
 func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bridge.Options {
 	opts := bridge.Options{
@@ -28,11 +32,11 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 		Zone:      cfg.Directus.zone(),
 		Recheck:   time.Duration(cfg.Directus.Recheck),
 		OwnFeeds:  !cfg.Directus.ShareFeeds,
-		Resume:    cfg.Resume.options(),
+		Resume:    resumeOptions(cfg.Resume),
 		Logger:    log,
 	}
 	for _, c := range cfg.Channels {
-		opts.Channels = append(opts.Channels, c.bridge())
+		opts.Channels = append(opts.Channels, bridgeChannel(c))
 	}
 	if p := cfg.Private; p.Collection != "" {
 		f := p.Fields
@@ -49,8 +53,8 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 	return opts
 }
 
-// bridge is the channel as the bridge knows it: what is not configured is nil.
-func (c channelConfig) bridge() bridge.Channel {
+// bridgeChannel is the channel as the bridge knows it: what is not configured is nil.
+func bridgeChannel(c channelConfig) bridge.Channel {
 	f := c.Fields
 	out := bridge.Channel{
 		Name:        c.Name,

@@ -69,17 +69,17 @@ func (d *daemon) reload(ctx context.Context) {
 	}
 }
 
-// fixed are the parts of the configuration that hold as long as the daemon runs.
-func (c *config) fixed() map[string]any {
+// fixedParts are the parts of the configuration that hold as long as the daemon runs.
+func fixedParts(c *config) map[string]any {
 	return map[string]any{"directus.url": &c.Directus.URL, "server.name": &c.Server.Name, "resume": &c.Resume}
 }
 
 // keepFixed undoes in another configuration what cannot be taken over, and names it.
 func (d *daemon) keepFixed(next *config) []string {
 	var keys []string
-	old := d.cfg.fixed()
+	old := fixedParts(d.cfg)
 	for _, key := range slices.Sorted(maps.Keys(old)) {
-		was, is := reflect.ValueOf(old[key]).Elem(), reflect.ValueOf(next.fixed()[key]).Elem()
+		was, is := reflect.ValueOf(old[key]).Elem(), reflect.ValueOf(fixedParts(next)[key]).Elem()
 		if !reflect.DeepEqual(was.Interface(), is.Interface()) {
 			is.Set(was)
 			keys = append(keys, key)

@@ -24,7 +24,7 @@ func TestResumeDirectory(t *testing.T) {
 	open := func(c resumeConfig) string {
 		t.Helper()
 		log.Reset()
-		r, err := c.open(zerolog.New(&log))
+		r, err := openState(c, zerolog.New(&log))
 		if err != nil {
 			return err.Error()
 		}
@@ -47,8 +47,8 @@ func TestResumeDirectory(t *testing.T) {
 		t.Errorf("a file: got %q", err)
 	}
 	off := resumeConfig{Directory: filepath.Join(dir, "off")}
-	if err := open(off); err != "" || off.options() != nil {
-		t.Errorf("switched off: got %q, %v", err, off.options())
+	if err := open(off); err != "" || resumeOptions(off) != nil {
+		t.Errorf("switched off: got %q, %v", err, resumeOptions(off))
 	}
 	if _, err := os.Stat(filepath.Join(off.Directory, "resume.db")); err != nil {
 		t.Errorf("switched off, nothing is kept: %v", err)

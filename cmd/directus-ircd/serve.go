@@ -148,7 +148,7 @@ func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
 	d.client = directus.New(base, directus.Options{NetDial: opts.NetDial, Logger: opts.Log.With().Str("component", "directus").Logger()})
 	blog := opts.Log.With().Str("component", "bridge").Logger()
 	bopts := bridgeOptions(cfg, d.client, blog)
-	if bopts.State, err = cfg.Resume.open(blog); err != nil {
+	if bopts.State, err = openState(cfg.Resume, blog); err != nil {
 		return nil, err
 	}
 	if d.backend, err = bridge.New(bopts); err != nil {

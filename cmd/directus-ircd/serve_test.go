@@ -175,7 +175,7 @@ func TestStopEndsInTime(t *testing.T) {
 }
 
 func TestWebSocketListener(t *testing.T) {
-	cert, key := writeCertificate(t, t.TempDir(), 1)
+	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
 	file := writeConfig(t, "directus: {url: \""+noDirectus(t)+"\"}\nlog: {format: json}\nlisten:\n"+
 		"  - {address: \"127.0.0.1:0\", websocket: true, allowed_origins: [\"https://chat.example.com\"]}\n"+
 		"  - {address: \"127.0.0.1:0\", websocket: true, tls: {cert: "+cert+", key: "+key+"}}\n")
