@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -241,8 +242,8 @@ func TestConfigFaults(t *testing.T) {
 			if err == nil {
 				t.Fatalf("accepted:\n%s", test.text)
 			}
-			if code := exitCode(err); code != exitConfig {
-				t.Errorf("exit status %d, want %d", code, exitConfig)
+			if _, ok := errors.AsType[configError](err); !ok {
+				t.Errorf("it is no mistake in the configuration: %T", err)
 			}
 			got := strings.Split(err.Error(), "\n")
 			if len(got) != len(test.want) {

@@ -98,7 +98,7 @@ func TestSocketUnit(t *testing.T) {
 			t.Errorf("the unit sets %s", o.Name)
 		}
 		if o.Name == "FileDescriptorName" {
-			if err := checkListenAddress(listenConfig{Address: "systemd:" + o.Value}); err != nil {
+			if _, err := parseConfig("", []byte(minimalConfig+"listen: [{address: systemd:"+o.Value+"}]\n")); err != nil {
 				t.Error(err)
 			}
 		}

@@ -58,6 +58,9 @@ func clearEnvironment(t *testing.T) {
 	}
 }
 
+// minimalConfig is the shortest file that is accepted; tests add to it.
+const minimalConfig = "directus:\n  url: https://chat.example.com\n"
+
 func writeConfig(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.yaml")

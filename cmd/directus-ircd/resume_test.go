@@ -31,7 +31,7 @@ func TestResumeDirectory(t *testing.T) {
 		t.Cleanup(r.Close)
 		return ""
 	}
-	chosen := defaultResume()
+	chosen := defaultConfig().Resume
 	chosen.Directory = filepath.Join(dir, "made")
 	if err := open(chosen); err != "" || log.Len() > 0 {
 		t.Errorf("got %q, %s", err, &log)
@@ -55,7 +55,7 @@ func TestResumeDirectory(t *testing.T) {
 	}
 
 	t.Setenv("STATE_DIRECTORY", state+":/elsewhere")
-	if err := open(defaultResume()); err != "" || log.Len() > 0 {
+	if err := open(defaultConfig().Resume); err != "" || log.Len() > 0 {
 		t.Errorf("of systemd: got %q, %s", err, &log)
 	}
 	if _, err := os.Stat(filepath.Join(state, "resume.db")); err != nil {
@@ -63,7 +63,7 @@ func TestResumeDirectory(t *testing.T) {
 	}
 	for what, path := range map[string]string{"in use": state, "not there": file} {
 		t.Setenv("STATE_DIRECTORY", path)
-		if err := open(defaultResume()); err != "" || !strings.Contains(log.String(), "in memory only") {
+		if err := open(defaultConfig().Resume); err != "" || !strings.Contains(log.String(), "in memory only") {
 			t.Errorf("%s: got %q, %s", what, err, &log)
 		}
 	}
