@@ -1,11 +1,14 @@
 package main
 
-import "io"
+import (
+	"directus-ircd/cmd/directus-ircd/config"
+	"io"
+)
 
 type configCmd struct{}
 
 // Run prints the example configuration.
 func (configCmd) Run(env *environment) error {
-	_, err := io.WriteString(env.Stdout, exampleConfig)
+	_, err := io.WriteString(env.Stdout, config.Example)
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/ircd/ircdtest"
 	"fmt"
 	"os"
@@ -26,7 +27,7 @@ func TestExpiry(t *testing.T) {
 		{60 * day, "", "ok       the certificate of :6697 holds until "},
 	} {
 		cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, test.left)
-		cfg := &config{Listen: []listenConfig{{Address: ":6667"}, {Address: ":6697", TLS: tlsConfig{Cert: cert, Key: key}}}}
+		cfg := &config.Config{Listen: []config.Listen{{Address: ":6667"}, {Address: ":6697", TLS: config.TLS{Cert: cert, Key: key}}}}
 		var log, checked bytes.Buffer
 		d := &daemon{log: zerolog.New(&log), sockets: &change{}}
 		for _, l := range cfg.Listen {
@@ -67,7 +68,7 @@ func TestExpiryOfACME(t *testing.T) {
 		d := &acmeDomain{name: fmt.Sprintf("irc%d.example.com", i)}
 		if left > 0 {
 			cert, key := ircdtest.WriteCertificate(t, dir, 1, left)
-			pair, err := tlsConfig{Cert: cert, Key: key}.pair()
+			pair, err := config.TLS{Cert: cert, Key: key}.Pair()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +81,7 @@ func TestExpiryOfACME(t *testing.T) {
 		t.Errorf("%s expires first, %v", name, at)
 	}
 	var checked bytes.Buffer
-	cfg := &config{ACME: acmeConfig{Cache: dir, Domains: []string{"irc0.example.com", "irc1.example.com", "irc2.example.com"}}}
+	cfg := &config.Config{ACME: config.ACME{Cache: dir, Domains: []string{"irc0.example.com", "irc1.example.com", "irc2.example.com"}}}
 	checkExpiry(t.Context(), cfg, &findings{out: &checked})
 	if got := checked.String(); strings.Count(got, "\n") != 3 || !strings.Contains(got, "note     the certificate by acme for irc1.example.com expires on ") {
 		t.Errorf("check says %q", got)

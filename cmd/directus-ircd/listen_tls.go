@@ -2,19 +2,20 @@ package main
 
 import (
 	"crypto/tls"
+	"directus-ircd/cmd/directus-ircd/config"
 	"fmt"
 	"sync/atomic"
 )
 
 // certificatesOf is where a listener gets its certificates from; nil without TLS.
-func certificatesOf(cfg listenConfig, acme *acmeCertificates) (certificates, error) {
+func certificatesOf(cfg config.Listen, acme *acmeCertificates) (certificates, error) {
 	switch {
 	case cfg.TLS.ACME:
 		return acme, nil
-	case !cfg.TLS.enabled():
+	case !cfg.TLS.Enabled():
 		return nil, nil
 	}
-	pair, err := cfg.TLS.pair()
+	pair, err := cfg.TLS.Pair()
 	if err != nil {
 		return nil, fmt.Errorf("load the certificate of %s: %w", cfg.Address, err)
 	}

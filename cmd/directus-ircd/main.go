@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"directus-ircd/cmd/directus-ircd/config"
 	"errors"
 	"fmt"
 	"io"
@@ -106,7 +107,7 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
-	if _, ok := errors.AsType[configError](err); ok {
+	if _, ok := errors.AsType[config.Error](err); ok {
 		return exitConfig
 	}
 	return exitFailure

@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/deploy/man"
 	"directus-ircd/deploy/man/mantest"
 	"directus-ircd/ircd/ircdtest"
@@ -39,7 +40,7 @@ func TestReadmeIsShort(t *testing.T) {
 func TestManualNamesEveryCapability(t *testing.T) {
 	page := mantest.Page(t, "clients")
 	ircdtest.Bubble(t, func(t *testing.T) {
-		cfg := defaultConfig()
+		cfg := config.Default()
 		cfg.Directus.URL = "http://directus.example.com"
 		cfg.Server.Name, cfg.Private.Collection = "irc.test", "letters"
 		d, err := newDaemon(cfg, serveOptions{Log: zerolog.Nop()})
@@ -51,7 +52,7 @@ func TestManualNamesEveryCapability(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() {
 			l := &listener{}
-			l.sts.Store(&stsConfig{Port: 6697})
+			l.sts.Store(&config.STS{Port: 6697})
 			ended <- d.server.Serve(ctx, ln, l.options())
 		}()
 		c := ln.Dial(t)

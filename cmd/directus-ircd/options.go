@@ -6,6 +6,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge"
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -15,21 +16,21 @@ import (
 const pageShare = 8
 
 // bridgeOptions is the part of the configuration that concerns Directus.
-func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bridge.Options {
+func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logger) bridge.Options {
 	opts := bridge.Options{
 		Client:                 client,
 		NickFields:             cfg.Nick,
 		EmailTemplate:          cfg.Login.EmailTemplate,
 		LoginAttemptsPerMinute: cfg.Limits.LoginAttempts,
 		LoginsAtOnce:           cfg.Limits.LoginsAtOnce,
-		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare,
+		PageMemory:             cfg.Limits.MemoryLimit("/") / pageShare,
 		Edits: bridge.Edits{
 			Show:   cfg.Edits.Show,
 			Merge:  time.Duration(cfg.Edits.Merge),
 			MaxAge: time.Duration(cfg.Edits.MaxAge),
 		},
 		PublicURL: cfg.Directus.PublicURL,
-		Zone:      cfg.Directus.zone(),
+		Zone:      cfg.Directus.Zone(),
 		Recheck:   time.Duration(cfg.Directus.Recheck),
 		OwnFeeds:  !cfg.Directus.ShareFeeds,
 		Resume:    resumeOptions(cfg.Resume),
@@ -54,7 +55,7 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 }
 
 // bridgeChannel is the channel as the bridge knows it: what is not configured is nil.
-func bridgeChannel(c channelConfig) bridge.Channel {
+func bridgeChannel(c config.Channel) bridge.Channel {
 	f := c.Fields
 	out := bridge.Channel{
 		Name:        c.Name,
@@ -66,7 +67,7 @@ func bridgeChannel(c channelConfig) bridge.Channel {
 		Set:         c.Set,
 		Fields:      bridge.Fields{ID: f.ID, Text: f.Text, Author: f.Author, Date: f.Date, Nonce: f.Nonce, Reply: f.Reply, Files: f.Files},
 		Format:      bridge.Format(c.Format),
-		MentionIDs:  c.Mentions == mentionsAsID,
+		MentionIDs:  c.Mentions == config.MentionsAsID,
 		Corrections: c.Correct,
 	}
 	if t := c.TopicItem; t.Collection != "" {
@@ -82,7 +83,7 @@ func bridgeChannel(c channelConfig) bridge.Channel {
 }
 
 // ircdOptions is the part that concerns IRC.
-func ircdOptions(cfg *config, log zerolog.Logger) ircd.Options {
+func ircdOptions(cfg *config.Config, log zerolog.Logger) ircd.Options {
 	limits := ircd.Limits{
 		Connections:           cfg.Limits.Connections,
 		ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,

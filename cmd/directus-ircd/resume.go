@@ -10,10 +10,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge"
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 // resumeOptions are nil if resuming is switched off.
-func resumeOptions(c resumeConfig) *bridge.Resume {
+func resumeOptions(c config.Resume) *bridge.Resume {
 	if c.MaxAge == 0 {
 		return nil
 	}
@@ -22,8 +23,8 @@ func resumeOptions(c resumeConfig) *bridge.Resume {
 
 // openState opens what is kept over restarts. Where the configuration names no folder, and
 // the default one cannot be used, memory has to do.
-func openState(c resumeConfig, log zerolog.Logger) (*bridge.State, error) {
-	directory, chosen := c.Directory, c.Directory != defaultStateDirectory
+func openState(c config.Resume, log zerolog.Logger) (*bridge.State, error) {
+	directory, chosen := c.Directory, c.Directory != config.StateDirectory
 	if state, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); state != "" && !chosen {
 		directory = state
 	}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"os"
@@ -23,7 +23,7 @@ func TestReadFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{full, link} {
-		if text, err := readFile(path); err != nil || len(text) != maxFile {
+		if text, err := ReadFile(path); err != nil || len(text) != maxFile {
 			t.Errorf("%s: %d bytes, %v", path, len(text), err)
 		}
 	}
@@ -38,7 +38,7 @@ func TestReadFile(t *testing.T) {
 		dir:                           "is a directory",
 		filepath.Join(dir, "nothing"): "no such file",
 	} {
-		if _, err := readFile(path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
 	}

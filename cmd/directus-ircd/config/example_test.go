@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"os"
@@ -12,21 +12,21 @@ import (
 )
 
 func TestExampleIsTheSameInBothPlaces(t *testing.T) {
-	top, err := os.ReadFile("../../config.example.yaml")
+	top, err := os.ReadFile("../../../config.example.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(top) != exampleConfig {
-		t.Error("config.example.yaml at the top differs from the embedded one: run go generate ./cmd/directus-ircd")
+	if string(top) != Example {
+		t.Error("config.example.yaml at the top differs from the embedded one: run go generate ./cmd/directus-ircd/config")
 	}
 }
 
 func TestExampleSaysTheDefaults(t *testing.T) {
-	cfg, err := parseConfig("", []byte(exampleConfig))
+	cfg, err := Parse("", []byte(Example))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := defaultConfig()
+	want := Default()
 	want.Directus.URL = "https://chat.example.com"
 	// An empty mapping and none mean the same.
 	want.Channels[0].Filter, want.Channels[0].Set = map[string]any{}, map[string]any{}
@@ -42,11 +42,11 @@ var listIndex = regexp.MustCompile(`\[\d+\]`)
 
 func TestExampleShowsEveryKey(t *testing.T) {
 	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
-	text := commentedKey.ReplaceAllString(exampleConfig, "$1$2")
+	text := commentedKey.ReplaceAllString(Example, "$1$2")
 	// Keys behind a commented list entry are indented as if its "- " were there.
 	text = strings.NewReplacer("/etc/ssl/chat.pem", cert, "/etc/ssl/chat.key", key).Replace(text)
 	d := newDecoder("config.example.yaml")
-	cfg := defaultConfig()
+	cfg := Default()
 	d.document([]byte(text), cfg)
 	validate(cfg, d)
 	if err := d.err(); err != nil {
@@ -56,7 +56,7 @@ func TestExampleShowsEveryKey(t *testing.T) {
 	for path := range d.lines {
 		shown[listIndex.ReplaceAllString(path, "[0]")] = true
 	}
-	for _, path := range yamlPaths(reflect.TypeFor[config](), "") {
+	for _, path := range yamlPaths(reflect.TypeFor[Config](), "") {
 		if !shown[path] {
 			t.Errorf("%s is not in the example", path)
 		}

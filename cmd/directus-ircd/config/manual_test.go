@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"directus-ircd/deploy/man/mantest"
@@ -18,7 +18,7 @@ var (
 
 // TestManualKeysExist: each key in the texts is one that the configuration takes, or the end of one.
 func TestManualKeysExist(t *testing.T) {
-	paths := yamlPaths(reflect.TypeFor[config](), "")
+	paths := yamlPaths(reflect.TypeFor[Config](), "")
 	for i := range paths {
 		paths[i] = strings.ReplaceAll(paths[i], "[0]", "[]")
 	}
@@ -43,7 +43,7 @@ func TestManualKeysExist(t *testing.T) {
 			}
 			found++
 			d := newDecoder(name)
-			d.document([]byte(block.Code), defaultConfig())
+			d.document([]byte(block.Code), Default())
 			if err := d.err(); err != nil {
 				t.Errorf("%v in\n%s", err, block.Code)
 			}
@@ -56,7 +56,7 @@ func TestManualKeysExist(t *testing.T) {
 
 func TestManualNamesEveryKey(t *testing.T) {
 	page := mantest.Page(t, "yaml")
-	paths := yamlPaths(reflect.TypeFor[config](), "")
+	paths := yamlPaths(reflect.TypeFor[Config](), "")
 	for _, path := range paths {
 		isGroup := slices.ContainsFunc(paths, func(p string) bool { return strings.HasPrefix(p, path+".") })
 		if key := strings.ReplaceAll(path, "[0]", "[]"); !isGroup && !strings.Contains(page, "`"+key+"`") {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"path"
@@ -15,8 +15,8 @@ const (
 	leastMemory = 32 << 20
 )
 
-// memoryLimit is how much memory the daemon shall use, in bytes; 0: no limit is known.
-func (l limitsConfig) memoryLimit(root string) int64 {
+// MemoryLimit is how much memory the daemon shall use, in bytes; 0: no limit is known.
+func (l Limits) MemoryLimit(root string) int64 {
 	if l.Memory > 0 {
 		return int64(l.Memory)
 	}
@@ -53,7 +53,7 @@ func allowedMemory(root string) int64 {
 // cgroups are the folders of the process' cgroups that may limit memory, of version 1
 // and 2. In a container that of the process is where the file system begins.
 func cgroups(root string) []string {
-	text, err := readFile(path.Join(root, "/proc/self/cgroup"))
+	text, err := ReadFile(path.Join(root, "/proc/self/cgroup"))
 	if err != nil {
 		return nil
 	}
@@ -72,7 +72,7 @@ func cgroups(root string) []string {
 }
 
 func machineMemory(root string) int64 {
-	text, err := readFile(path.Join(root, "/proc/meminfo"))
+	text, err := ReadFile(path.Join(root, "/proc/meminfo"))
 	if err != nil {
 		return 0
 	}
@@ -87,7 +87,7 @@ func machineMemory(root string) int64 {
 
 // numberIn is the number in a file; 0 for anything else, "max" for one.
 func numberIn(file string) int64 {
-	text, err := readFile(file)
+	text, err := ReadFile(file)
 	if err != nil {
 		return 0
 	}
