@@ -22,6 +22,7 @@ import (
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/ircd"
 )
 
@@ -44,7 +45,7 @@ const (
 // the first attempt as long as they may.
 type acmeCertificates struct {
 	manager    *autocert.Manager
-	configured acmeConfig
+	configured config.ACME
 	domains    []*acmeDomain // in the order of the configuration
 	log        zerolog.Logger
 	stop       context.CancelFunc // ends keep
@@ -62,7 +63,7 @@ type acmeDomain struct {
 
 // newACME prepares everything but asks nobody; keep does. The end of ctx ends the
 // requests to the ACME server.
-func newACME(ctx context.Context, cfg acmeConfig, log zerolog.Logger) (*acmeCertificates, error) {
+func newACME(ctx context.Context, cfg config.ACME, log zerolog.Logger) (*acmeCertificates, error) {
 	if err := os.MkdirAll(cfg.Cache, 0o700); err != nil {
 		return nil, fmt.Errorf("acme.cache: %w: the certificates need a folder that the daemon can write to", err)
 	}
@@ -94,7 +95,7 @@ func newACME(ctx context.Context, cfg acmeConfig, log zerolog.Logger) (*acmeCert
 type certificateCache struct{ autocert.DirCache }
 
 func (c certificateCache) Get(_ context.Context, name string) ([]byte, error) {
-	text, err := readFile(filepath.Join(string(c.DirCache), filepath.Base(name)))
+	text, err := config.ReadFile(filepath.Join(string(c.DirCache), filepath.Base(name)))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, autocert.ErrCacheMiss
 	}

@@ -41,7 +41,7 @@ func newACMEServer(t *testing.T) *acmeServer {
 	s := &acmeServer{handler: make(chan http.Handler, 1), rootFile: filepath.Join(t.TempDir(), "root.pem")}
 	handler := sync.OnceValue(func() http.Handler { return <-s.handler })
 	s.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler().ServeHTTP(w, r) }))
-	writePEM(t, s.rootFile, "CERTIFICATE", s.Certificate().Raw)
+	ircdtest.WritePEM(t, s.rootFile, "CERTIFICATE", s.Certificate().Raw)
 	return s
 }
 

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/ircd"
 )
 
@@ -19,7 +20,7 @@ type change struct {
 	opened    []*listener // of those: to be served
 	closed    []*listener // of the present ones: not there any more, or replaced
 	pairs     map[*certificateFile]*tls.Certificate
-	kept      map[*listener]listenConfig // what is configured now for one that stays
+	kept      map[*listener]config.Listen // what is configured now for one that stays
 
 	acme       *acmeCertificates // nil if no listener uses it
 	metrics    *outlet           // nil if not configured, like challenges
@@ -38,8 +39,8 @@ var errRestart = errors.New("the sockets that systemd passes are taken over at t
 
 // prepare opens what a configuration asks for and is not there. passed is nil but at
 // the start.
-func (d *daemon) prepare(ctx context.Context, cfg *config, passed *passedSockets) (_ *change, err error) {
-	c := &change{pairs: map[*certificateFile]*tls.Certificate{}, kept: map[*listener]listenConfig{}}
+func (d *daemon) prepare(ctx context.Context, cfg *config.Config, passed *passedSockets) (_ *change, err error) {
+	c := &change{pairs: map[*certificateFile]*tls.Certificate{}, kept: map[*listener]config.Listen{}}
 	defer func() {
 		if err != nil {
 			c.undo(d.sockets)
@@ -70,11 +71,11 @@ func (d *daemon) prepare(ctx context.Context, cfg *config, passed *passedSockets
 
 // prepareEntry finds the sockets of one entry among the present ones, or opens them,
 // and returns the others.
-func (d *daemon) prepareEntry(ctx context.Context, c *change, cfg listenConfig, present []*listener, passed *passedSockets) (left []*listener, err error) {
-	network, _ := cfg.split()
+func (d *daemon) prepareEntry(ctx context.Context, c *change, cfg config.Listen, present []*listener, passed *passedSockets) (left []*listener, err error) {
+	network, _ := cfg.Split()
 	var same []*listener
 	for _, l := range present {
-		if l.configured.Address == cfg.Address && (len(same) == 0 || network == networkSystemd) {
+		if l.configured.Address == cfg.Address && (len(same) == 0 || network == config.NetworkSystemd) {
 			same = append(same, l)
 		} else {
 			left = append(left, l)
@@ -85,7 +86,7 @@ func (d *daemon) prepareEntry(ctx context.Context, c *change, cfg listenConfig, 
 		return nil, err
 	}
 	if len(same) == 0 {
-		if network == networkSystemd && passed == nil {
+		if network == config.NetworkSystemd && passed == nil {
 			return nil, fmt.Errorf("listen on %s: %w", cfg.Address, errRestart)
 		}
 		sockets, err := openSockets(ctx, cfg, passed)
@@ -115,7 +116,7 @@ func (c *change) open(l *listener) {
 	c.listeners, c.opened = append(c.listeners, l), append(c.opened, l)
 }
 
-func (c *change) keep(l *listener, cfg listenConfig, certs certificates) {
+func (c *change) keep(l *listener, cfg config.Listen, certs certificates) {
 	c.listeners = append(c.listeners, l)
 	c.kept[l] = cfg
 	if file, ok := l.certificates.(*certificateFile); ok {
@@ -125,12 +126,12 @@ func (c *change) keep(l *listener, cfg listenConfig, certs certificates) {
 
 // servesAs reports whether an entry asks for nothing but what the listener is, or
 // can become without new layers.
-func (l *listener) servesAs(cfg listenConfig, certs certificates) bool {
+func (l *listener) servesAs(cfg config.Listen, certs certificates) bool {
 	old := l.configured
-	for _, c := range []*listenConfig{&old, &cfg} {
+	for _, c := range []*config.Listen{&old, &cfg} {
 		c.STS = nil
 		if c.TLS.Cert != "" {
-			c.TLS = tlsConfig{Cert: "file", Key: "file"}
+			c.TLS = config.TLS{Cert: "file", Key: "file"}
 		}
 	}
 	_, file := certs.(*certificateFile)
@@ -139,8 +140,8 @@ func (l *listener) servesAs(cfg listenConfig, certs certificates) bool {
 
 // acmeFor is what gets certificates under a configuration: the present one, if
 // nothing about it differs.
-func (d *daemon) acmeFor(ctx context.Context, cfg *config) (*acmeCertificates, error) {
-	if !slices.ContainsFunc(cfg.Listen, func(l listenConfig) bool { return l.TLS.ACME }) {
+func (d *daemon) acmeFor(ctx context.Context, cfg *config.Config) (*acmeCertificates, error) {
+	if !slices.ContainsFunc(cfg.Listen, func(l config.Listen) bool { return l.TLS.ACME }) {
 		return nil, nil
 	}
 	if a := d.sockets.acme; a != nil && reflect.DeepEqual(a.configured, cfg.ACME) {

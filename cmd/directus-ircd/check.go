@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
 )
 
@@ -32,7 +33,7 @@ const logoutGrace = 5 * time.Second
 // Run validates the file and probes Directus from the outside, and with a login
 // as that user.
 func (c *checkCmd) Run(ctx context.Context, env *environment) error {
-	cfg, err := loadConfig(c.Config)
+	cfg, err := config.Load(c.Config)
 	if err != nil {
 		return err
 	}
@@ -44,16 +45,16 @@ func (c *checkCmd) Run(ctx context.Context, env *environment) error {
 	}
 	base, err := url.Parse(cfg.Directus.URL)
 	if err != nil {
-		return configError{errors.New("directus.url is no address")}
+		return config.Error{Err: errors.New("directus.url is no address")}
 	}
 	client := directus.New(base, directus.Options{})
 	defer client.Close()
 	r := &findings{out: env.Stdout}
 	r.ok("the configuration %s is valid", cfg.File)
-	for _, address := range cfg.plainListeners() {
+	for _, address := range cfg.PlainListeners() {
 		r.note("add tls to the listener, or bind it to 127.0.0.1", "passwords reach %s in clear text", address)
 	}
-	for _, port := range cfg.strayPorts() {
+	for _, port := range cfg.StrayPorts() {
 		r.note("correct sts.port, unless another program has TLS there for this one", "sts sends clients to port %d, where no listener has TLS", port)
 	}
 	checkExpiry(ctx, cfg, r)

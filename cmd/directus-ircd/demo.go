@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus/localserver"
 )
 
@@ -176,8 +177,8 @@ func (c *demoCmd) serve(ctx context.Context, env *environment, parts *demoParts)
 }
 
 // config is that of serve, for the Directus of the demo.
-func (c *demoCmd) config(base *url.URL) *config {
-	cfg := defaultConfig()
+func (c *demoCmd) config(base *url.URL) *config.Config {
+	cfg := config.Default()
 	cfg.Log.Level = "warn" // what is printed about how to connect shall stay in sight
 	if c.Verbose {
 		cfg.Log.Level = "debug"
@@ -185,7 +186,7 @@ func (c *demoCmd) config(base *url.URL) *config {
 	cfg.Directus.URL = base.String()
 	cfg.Server.Network = "Demo"
 	cfg.Server.MOTD = "This is the demo of directus-ircd. What is said in #messages is kept in Directus."
-	cfg.Listen = []listenConfig{{Address: c.Listen}}
+	cfg.Listen = []config.Listen{{Address: c.Listen}}
 	cfg.Channels[0].Topic = "The demo's chat, kept in the Directus collection messages"
 	cfg.Channels[0].Fields.Nonce = "nonce"
 	return cfg
@@ -196,7 +197,7 @@ func (c *demoCmd) validate() error {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			return fmt.Errorf("%s %s: want an address and a port, such as 127.0.0.1:6667", flag, address)
 		}
-		if !isLoopback(address) {
+		if !config.IsLoopback(address) {
 			return fmt.Errorf("%s %s: the demo's passwords are known to everybody, so it listens on this machine only: choose another port of 127.0.0.1", flag, address)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"directus-ircd/cmd/directus-ircd/config"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -114,7 +115,7 @@ func (f *demoFolder) reset() error {
 }
 
 func (f *demoFolder) read() error {
-	text, err := readFile(filepath.Join(f.path, demoStateFile))
+	text, err := config.ReadFile(filepath.Join(f.path, demoStateFile))
 	if err == nil {
 		err = json.Unmarshal(text, &f.demoState)
 	}

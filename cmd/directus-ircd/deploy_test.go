@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"directus-ircd/cmd/directus-ircd/config"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,13 +70,13 @@ func TestUnitGivesTheFolders(t *testing.T) {
 			folders[o.Name] += o.Value + "/"
 		}
 	}
-	if cache := defaultConfig().ACME.Cache; !strings.HasPrefix(cache, folders["StateDirectory"]) {
+	if cache := config.Default().ACME.Cache; !strings.HasPrefix(cache, folders["StateDirectory"]) {
 		t.Errorf("acme.cache is %s, but the unit can write to %s", cache, folders["StateDirectory"])
 	}
-	if state := defaultConfig().Resume.Directory + "/"; state != folders["StateDirectory"] {
+	if state := config.Default().Resume.Directory + "/"; state != folders["StateDirectory"] {
 		t.Errorf("resume.directory is %s, but the unit can write to %s", state, folders["StateDirectory"])
 	}
-	if path := "unix:" + folders["RuntimeDirectory"] + "irc.sock"; !strings.Contains(exampleConfig, path) {
+	if path := "unix:" + folders["RuntimeDirectory"] + "irc.sock"; !strings.Contains(config.Example, path) {
 		t.Errorf("the example does not have its Unix socket at %s", path)
 	}
 }
@@ -98,7 +99,7 @@ func TestSocketUnit(t *testing.T) {
 			t.Errorf("the unit sets %s", o.Name)
 		}
 		if o.Name == "FileDescriptorName" {
-			if err := checkListenAddress(listenConfig{Address: "systemd:" + o.Value}); err != nil {
+			if _, err := config.Parse("", []byte(minimalConfig+"listen: [{address: systemd:"+o.Value+"}]\n")); err != nil {
 				t.Error(err)
 			}
 		}

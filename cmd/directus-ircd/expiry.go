@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"directus-ircd/cmd/directus-ircd/config"
 	"strings"
 	"time"
 
@@ -91,12 +92,12 @@ func (a *acmeCertificates) expiry() (name string, at time.Time) {
 
 // checkExpiry finds certificates that expire. Those of acme are looked for where the
 // daemon keeps them, as far as that may be read.
-func checkExpiry(ctx context.Context, cfg *config, r *findings) {
+func checkExpiry(ctx context.Context, cfg *config.Config, r *findings) {
 	for _, l := range cfg.Listen {
 		if l.TLS.Cert == "" {
 			continue
 		}
-		if pair, err := loadPair(l.TLS); err == nil { // a fault of it is one of the configuration
+		if pair, err := l.TLS.Pair(); err == nil { // a fault of it is one of the configuration
 			r.expiry("renew it, and reload the daemon", "the certificate of "+l.Address, pair.Leaf.NotAfter)
 		}
 	}

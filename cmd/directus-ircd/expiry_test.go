@@ -2,15 +2,9 @@ package main
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/ircd/ircdtest"
 	"fmt"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,30 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 )
-
-// expiringPair makes a certificate for localhost that expires after a time, in files.
-func expiringPair(t *testing.T, dir string, left time.Duration) tlsConfig {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: time.Now().Add(-365 * 24 * time.Hour), NotAfter: time.Now().Add(left)}
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
-	file := filepath.Join(dir, fmt.Sprint(int64(left)))
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return tlsConfig{Cert: file, Key: file}
-}
 
 func TestExpiry(t *testing.T) {
 	const day = 24 * time.Hour
@@ -56,7 +26,8 @@ func TestExpiry(t *testing.T) {
 		{10 * day, "", "note     the certificate of :6697 expires on "},
 		{60 * day, "", "ok       the certificate of :6697 holds until "},
 	} {
-		cfg := &config{Listen: []listenConfig{{Address: ":6667"}, {Address: ":6697", TLS: expiringPair(t, t.TempDir(), test.left)}}}
+		cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, test.left)
+		cfg := &config.Config{Listen: []config.Listen{{Address: ":6667"}, {Address: ":6697", TLS: config.TLS{Cert: cert, Key: key}}}}
 		var log, checked bytes.Buffer
 		d := &daemon{log: zerolog.New(&log), sockets: &change{}}
 		for _, l := range cfg.Listen {
@@ -96,15 +67,13 @@ func TestExpiryOfACME(t *testing.T) {
 	for i, left := range []time.Duration{60 * 24 * time.Hour, 3 * 24 * time.Hour, 0} {
 		d := &acmeDomain{name: fmt.Sprintf("irc%d.example.com", i)}
 		if left > 0 {
-			files := expiringPair(t, dir, left)
-			pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)
+			cert, key := ircdtest.WriteCertificate(t, dir, 1, left)
+			pair, err := config.TLS{Cert: cert, Key: key}.Pair()
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.cert.Store(&pair)
-			if err := os.Rename(files.Cert, filepath.Join(dir, d.name)); err != nil {
-				t.Fatal(err)
-			}
+			d.cert.Store(pair)
+			keep(t, filepath.Join(dir, d.name), key, cert)
 		}
 		a.domains = append(a.domains, d)
 	}
@@ -112,9 +81,25 @@ func TestExpiryOfACME(t *testing.T) {
 		t.Errorf("%s expires first, %v", name, at)
 	}
 	var checked bytes.Buffer
-	cfg := &config{ACME: acmeConfig{Cache: dir, Domains: []string{"irc0.example.com", "irc1.example.com", "irc2.example.com"}}}
+	cfg := &config.Config{ACME: config.ACME{Cache: dir, Domains: []string{"irc0.example.com", "irc1.example.com", "irc2.example.com"}}}
 	checkExpiry(t.Context(), cfg, &findings{out: &checked})
 	if got := checked.String(); strings.Count(got, "\n") != 3 || !strings.Contains(got, "note     the certificate by acme for irc1.example.com expires on ") {
 		t.Errorf("check says %q", got)
+	}
+}
+
+// keep writes a certificate and its key into one file, as autocert does.
+func keep(t *testing.T, file string, parts ...string) {
+	t.Helper()
+	var text []byte
+	for _, part := range parts {
+		more, err := os.ReadFile(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, more...)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -8,15 +8,6 @@ import (
 	"directus-ircd/deploy/man"
 )
 
-func manualPage(t *testing.T, topic string) string {
-	t.Helper()
-	page, ok := man.Find(topic)
-	if !ok {
-		t.Fatalf("there is no page on %s", topic)
-	}
-	return page.Markdown
-}
-
 func TestHelpListsTheTopics(t *testing.T) {
 	got := runCommand(t, "", "help")
 	if got.code != 0 || got.stderr != "" {

@@ -12,19 +12,20 @@ import (
 	"syscall"
 	"time"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/ircd"
 )
 
 // listener is one open socket of an entry of the configuration's list.
 type listener struct {
 	net.Listener
-	socket     net.Listener // below all layers
-	configured listenConfig // a reload that changes no more than certificate and sts replaces it
+	socket     net.Listener  // below all layers
+	configured config.Listen // a reload that changes no more than certificate and sts replaces it
 	// certificates is where TLS handshakes get theirs; nil without TLS.
 	certificates certificates
 	// sts is what clients are told about TLS; nil if nothing. A reload
 	// replaces it.
-	sts atomic.Pointer[stsConfig]
+	sts atomic.Pointer[config.STS]
 }
 
 // certificates is a source of certificates. It is used by any goroutine.
@@ -40,9 +41,9 @@ type certificates interface {
 
 // openSockets opens the sockets of one entry: one, or all that systemd passes for
 // it.
-func openSockets(ctx context.Context, cfg listenConfig, passed *passedSockets) ([]net.Listener, error) {
-	network, address := cfg.split()
-	if network == networkSystemd {
+func openSockets(ctx context.Context, cfg config.Listen, passed *passedSockets) ([]net.Listener, error) {
+	network, address := cfg.Split()
+	if network == config.NetworkSystemd {
 		return passed.take(address)
 	}
 	if ln := passed.takeStored(cfg); ln != nil {
@@ -50,7 +51,7 @@ func openSockets(ctx context.Context, cfg listenConfig, passed *passedSockets) (
 	}
 	var ln net.Listener
 	var err error
-	if network == networkUnix {
+	if network == config.NetworkUnix {
 		ln, err = openUnix(ctx, address, cfg.Mode)
 	} else {
 		ln, err = openTCP(ctx, address)
@@ -62,14 +63,14 @@ func openSockets(ctx context.Context, cfg listenConfig, passed *passedSockets) (
 }
 
 // newListener puts the layers on a socket that the entry asks for.
-func (d *daemon) newListener(socket net.Listener, cfg listenConfig, certs certificates) *listener {
+func (d *daemon) newListener(socket net.Listener, cfg config.Listen, certs certificates) *listener {
 	l := &listener{socket: socket, configured: cfg, certificates: certs}
 	l.sts.Store(cfg.STS)
 	l.Listener = d.dress(socket, cfg, certs)
 	return l
 }
 
-func (d *daemon) dress(ln net.Listener, cfg listenConfig, certs certificates) net.Listener {
+func (d *daemon) dress(ln net.Listener, cfg config.Listen, certs certificates) net.Listener {
 	if len(cfg.ProxyProtocol) > 0 {
 		ln = newProxyListener(ln, cfg.ProxyProtocol, d.log)
 	}
@@ -77,9 +78,9 @@ func (d *daemon) dress(ln net.Listener, cfg listenConfig, certs certificates) ne
 		ln = tls.NewListener(ln, certs.config())
 	}
 	switch cfg.WebSocket {
-	case webSocketOnly:
+	case config.WebSocketOnly:
 		ln = ircd.WebSocketListener(ln, cfg.AllowedOrigins)
-	case webSocketShared:
+	case config.WebSocketShared:
 		ln = ircd.SharedListener(ln, cfg.AllowedOrigins)
 	}
 	return ln

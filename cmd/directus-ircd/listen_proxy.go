@@ -1,6 +1,7 @@
 package main
 
 import (
+	"directus-ircd/cmd/directus-ircd/config"
 	"errors"
 	"net"
 	"net/netip"
@@ -31,7 +32,7 @@ type proxyListener struct {
 func newProxyListener(ln net.Listener, networks []string, log zerolog.Logger) net.Listener {
 	l := &proxyListener{Listener: ln, log: log}
 	for _, n := range networks {
-		if p, err := parseNetwork(n); err == nil {
+		if p, err := config.ParseNetwork(n); err == nil {
 			l.trusted = append(l.trusted, p)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"directus-ircd/cmd/directus-ircd/config"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,13 +24,13 @@ type passedSockets struct {
 
 // takePassed gets the sockets. Those of an earlier process belong to the entries with
 // their addresses.
-func takePassed(entries []listenConfig) (*passedSockets, error) {
+func takePassed(entries []config.Listen) (*passedSockets, error) {
 	p := &passedSockets{stored: map[string]net.Listener{}, stale: map[string][]net.Listener{}}
 	ours := map[string]bool{}
 	for _, l := range entries {
-		network, name := l.split()
+		network, name := l.Split()
 		switch {
-		case network != networkSystemd:
+		case network != config.NetworkSystemd:
 			ours[storeName(l)] = true
 		case name != "":
 			p.named = append(p.named, name)
@@ -55,15 +56,15 @@ func takePassed(entries []listenConfig) (*passedSockets, error) {
 
 // takeStored returns the socket that an earlier process has left for an entry; nil if
 // there is none that serves.
-func (p *passedSockets) takeStored(cfg listenConfig) net.Listener {
+func (p *passedSockets) takeStored(cfg config.Listen) net.Listener {
 	if p == nil {
 		return nil
 	}
 	name := storeName(cfg)
 	ln := p.stored[name]
 	delete(p.stored, name)
-	network, path := cfg.split()
-	if ln == nil || network != networkUnix {
+	network, path := cfg.Split()
+	if ln == nil || network != config.NetworkUnix {
 		return ln
 	}
 	adopted, err := adoptUnix(ln, path, cfg.Mode)

@@ -19,6 +19,7 @@ import (
 	"github.com/pires/go-proxyproto"
 	"github.com/rs/zerolog"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -181,7 +182,7 @@ func TestServeWithoutSystemdSockets(t *testing.T) {
 		"systemd":     "listen on systemd: systemd passed no stream socket: start the socket unit",
 		"systemd:irc": "listen on systemd:irc: systemd passed no stream socket of that name: compare it with FileDescriptorName",
 	} {
-		got := runCommand(t, "", "serve", "--config", writeConfig(t, minimal+"listen: [{address: \""+address+"\"}]\n"))
+		got := runCommand(t, "", "serve", "--config", writeConfig(t, "directus: {url: \"https://chat.example.com\"}\nlisten: [{address: \""+address+"\"}]\n"))
 		if got.code != 1 || !strings.Contains(got.stderr, want) {
 			t.Errorf("exit status %d: %s", got.code, got.stderr)
 		}
@@ -243,7 +244,7 @@ func TestServeProxyProtocolCounts(t *testing.T) {
 }
 
 func TestServeProxyProtocol(t *testing.T) {
-	cert, key := writeCertificate(t, t.TempDir(), 1)
+	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
 	file := writeConfig(t, "directus: {url: \""+noDirectus(t)+"\"}\nlog: {format: json, level: trace}\nlisten:\n"+
 		"  - {address: \"127.0.0.1:0\", proxy_protocol: [127.0.0.0/8]}\n"+
 		"  - {address: \"127.0.0.1:0\", proxy_protocol: [127.0.0.1], tls: {cert: "+cert+", key: "+key+"}, websocket: shared}\n"+
@@ -315,29 +316,29 @@ func TestProxyThatIsSilent(t *testing.T) {
 }
 
 func TestSTSValue(t *testing.T) {
-	cert, key := writeCertificate(t, t.TempDir(), 1) // for localhost
-	pair, err := loadPair(tlsConfig{Cert: cert, Key: key})
+	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour) // for localhost
+	pair, err := config.TLS{Cert: cert, Key: key}.Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
 	secure := &certificateFile{}
 	secure.pair.Store(pair)
-	month := duration(30 * 24 * time.Hour)
+	month := config.Duration(30 * 24 * time.Hour)
 	for _, test := range []struct {
 		certs certificates
-		sts   *stsConfig
+		sts   *config.STS
 		host  string
 		want  string
 	}{
 		{nil, nil, "", ""},
-		{nil, &stsConfig{Port: 6697}, "", "port=6697"},
+		{nil, &config.STS{Port: 6697}, "", "port=6697"},
 		{secure, nil, "localhost", ""},
-		{secure, &stsConfig{}, "localhost", "duration=0"},
-		{secure, &stsConfig{Duration: month}, "localhost", "duration=2592000"},
-		{secure, &stsConfig{Duration: month, Preload: true}, "LOCALHOST", "duration=2592000,preload"},
+		{secure, &config.STS{}, "localhost", "duration=0"},
+		{secure, &config.STS{Duration: month}, "localhost", "duration=2592000"},
+		{secure, &config.STS{Duration: month, Preload: true}, "LOCALHOST", "duration=2592000,preload"},
 		// It says nothing about hosts that it cannot prove to be.
-		{secure, &stsConfig{Duration: month}, "irc.example.com", ""},
-		{secure, &stsConfig{Duration: month}, "", ""},
+		{secure, &config.STS{Duration: month}, "irc.example.com", ""},
+		{secure, &config.STS{Duration: month}, "", ""},
 	} {
 		l := &listener{certificates: test.certs}
 		l.sts.Store(test.sts)
@@ -357,8 +358,8 @@ func TestListenersAreClosedTogether(t *testing.T) {
 	}
 	defer taken.Close()
 	path := filepath.Join(socketDir(t), "s")
-	d := &daemon{cfg: defaultConfig(), sockets: &change{}, log: zerolog.Nop()}
-	d.cfg.Listen = []listenConfig{{Address: "unix:" + path, WebSocket: webSocketShared}, {Address: taken.Addr().String()}}
+	d := &daemon{cfg: config.Default(), sockets: &change{}, log: zerolog.Nop()}
+	d.cfg.Listen = []config.Listen{{Address: "unix:" + path, WebSocket: config.WebSocketShared}, {Address: taken.Addr().String()}}
 	if err := d.listen(context.Background()); err == nil {
 		t.Fatal("a port was opened twice")
 	}

@@ -2,19 +2,20 @@ package main
 
 import (
 	"crypto/tls"
+	"directus-ircd/cmd/directus-ircd/config"
 	"fmt"
 	"sync/atomic"
 )
 
 // certificatesOf is where a listener gets its certificates from; nil without TLS.
-func certificatesOf(cfg listenConfig, acme *acmeCertificates) (certificates, error) {
+func certificatesOf(cfg config.Listen, acme *acmeCertificates) (certificates, error) {
 	switch {
 	case cfg.TLS.ACME:
 		return acme, nil
-	case !cfg.TLS.enabled():
+	case !cfg.TLS.Enabled():
 		return nil, nil
 	}
-	pair, err := loadPair(cfg.TLS)
+	pair, err := cfg.TLS.Pair()
 	if err != nil {
 		return nil, fmt.Errorf("load the certificate of %s: %w", cfg.Address, err)
 	}
@@ -27,22 +28,6 @@ func certificatesOf(cfg listenConfig, acme *acmeCertificates) (certificates, err
 // that stand are not touched.
 type certificateFile struct {
 	pair atomic.Pointer[tls.Certificate]
-}
-
-func loadPair(t tlsConfig) (*tls.Certificate, error) {
-	cert, err := readFile(t.Cert)
-	if err != nil {
-		return nil, err
-	}
-	key, err := readFile(t.Key)
-	if err != nil {
-		return nil, err
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, err
-	}
-	return &pair, nil
 }
 
 func (c *certificateFile) config() *tls.Config {

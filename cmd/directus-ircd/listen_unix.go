@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"directus-ircd/cmd/directus-ircd/config"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,7 +20,7 @@ const defaultSocketMode = 0o660
 // enter and moved to its place when its permissions are set, so that at no moment
 // somebody can connect who may not. A socket that is left over from a program
 // that is gone is replaced.
-func openUnix(ctx context.Context, path string, mode fileMode) (net.Listener, error) {
+func openUnix(ctx context.Context, path string, mode config.FileMode) (net.Listener, error) {
 	if mode == 0 {
 		mode = defaultSocketMode
 	}
@@ -73,7 +74,7 @@ func checkVacant(ctx context.Context, path string) error {
 }
 
 // adoptUnix goes on with a Unix socket that was made by another process.
-func adoptUnix(ln net.Listener, path string, mode fileMode) (net.Listener, error) {
+func adoptUnix(ln net.Listener, path string, mode config.FileMode) (net.Listener, error) {
 	made, err := os.Lstat(path)
 	if err != nil {
 		return nil, fmt.Errorf("listen on unix:%s: %w", path, err)
@@ -91,7 +92,7 @@ type unixListener struct {
 	left atomic.Bool // the socket lives on elsewhere: leave the file
 }
 
-func (l *unixListener) chmod(mode fileMode) error {
+func (l *unixListener) chmod(mode config.FileMode) error {
 	if mode == 0 {
 		mode = defaultSocketMode
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"directus-ircd/cmd/directus-ircd/config"
 	"io"
 	"os"
 	"sync/atomic"
@@ -12,7 +13,7 @@ import (
 
 // newLogger writes to w in the configured form. Both can be changed later, for
 // this logger and all that were derived from it.
-func newLogger(w io.Writer, cfg logConfig) (zerolog.Logger, *logSwitch) {
+func newLogger(w io.Writer, cfg config.Log) (zerolog.Logger, *logSwitch) {
 	out := zerolog.SyncWriter(w)
 	s := &logSwitch{json: out, console: zerolog.ConsoleWriter{Out: out, NoColor: !isTerminal(w), TimeFormat: time.RFC3339}}
 	s.set(cfg)
@@ -33,8 +34,8 @@ type logSwitch struct {
 	plain         atomic.Bool // JSON
 }
 
-func (s *logSwitch) set(cfg logConfig) {
-	s.level.Store(int32(cfg.Level.zerolog()))
+func (s *logSwitch) set(cfg config.Log) {
+	s.level.Store(int32(cfg.Level.Zerolog()))
 	s.plain.Store(cfg.Format != "console")
 }
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"directus-ircd/cmd/directus-ircd/config"
 	"errors"
 	"fmt"
 	"io"
@@ -102,16 +103,11 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// configError is a mistake in the configuration.
-type configError struct{ error }
-
-func (e configError) Unwrap() error { return e.error }
-
 func exitCode(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
-	if _, ok := errors.AsType[configError](err); ok {
+	if _, ok := errors.AsType[config.Error](err); ok {
 		return exitConfig
 	}
 	return exitFailure

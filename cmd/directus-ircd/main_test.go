@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus/directustest"
 )
 
@@ -58,6 +59,9 @@ func clearEnvironment(t *testing.T) {
 	}
 }
 
+// minimalConfig is the shortest file that is accepted; tests add to it.
+const minimalConfig = "directus:\n  url: https://chat.example.com\n"
+
 func writeConfig(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.yaml")
@@ -79,7 +83,7 @@ func TestCommandLine(t *testing.T) {
 		{"serve --help", 0, defaultConfigFile, ""},
 		{"setup --help", 0, "On the command line other users", ""},
 		{"version", 0, "directus-ircd ", ""},
-		{"config", 0, exampleConfig, ""},
+		{"config", 0, config.Example, ""},
 		{"", 2, "", `Run "directus-ircd --help"`},
 		{"serve --verbose", 2, "", `Run "directus-ircd serve --help" for its flags.`},
 		{"setup", 2, "", `Run "directus-ircd setup --help" for its flags.`},

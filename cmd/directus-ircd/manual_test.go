@@ -1,103 +1,80 @@
 package main
 
 import (
+	"context"
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/deploy/man"
+	"directus-ircd/deploy/man/mantest"
+	"directus-ircd/ircd/ircdtest"
 )
 
 // maxReadme keeps the README short enough to be read. Bytes.
 const maxReadme = 15000
 
-// written are the texts that speak of the program, by name: the README and the pages of the manual.
-func written(t *testing.T) map[string]string {
-	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
+// linesOfCode lists the lines of the blocks of code of a text.
+func linesOfCode(text string) (lines []string) {
+	for _, block := range mantest.Blocks(text) {
+		lines = append(lines, strings.Split(block.Code, "\n")...)
 	}
-	texts := map[string]string{"README.md": string(readme)}
-	for _, p := range man.Pages() {
-		texts[p.File] = p.Markdown
-	}
-	return texts
-}
-
-var (
-	fencedCode = regexp.MustCompile("(?ms)^ *```(\\w*)\n(.*?)^ *```$")
-	spanOfCode = regexp.MustCompile("`([^`\n]+)`")
-)
-
-// codeIn lists what a text shows as code: the spans, and the lines of its blocks.
-func codeIn(text string) (spans, lines []string) {
-	for _, block := range fencedCode.FindAllStringSubmatch(text, -1) {
-		lines = append(lines, strings.Split(block[2], "\n")...)
-	}
-	for _, span := range spanOfCode.FindAllStringSubmatch(fencedCode.ReplaceAllString(text, ""), -1) {
-		spans = append(spans, span[1])
-	}
-	return spans, lines
+	return lines
 }
 
 func TestReadmeIsShort(t *testing.T) {
-	if n := len(written(t)["README.md"]); n > maxReadme {
+	if n := len(mantest.Texts(t)["README.md"]); n > maxReadme {
 		t.Errorf("the README has %d bytes: what is beyond %d belongs into the manual", n, maxReadme)
 	}
 }
 
-var (
-	dottedKey = regexp.MustCompile(`^[a-z_]+(\[\])?(\.[a-z_]+(\[\])?)+$`)
-	keyValue  = regexp.MustCompile(`^([a-z_.\[\]]+): `)
-	// notOurs are names with dots that are no keys: files, hosts, and keys of other programs.
-	notOurs = regexp.MustCompile(`\.(db|damaged|sum|yaml|scfg|net)$|^supybot\.`)
-)
-
-// TestManualKeysExist: each key in the texts is one that the configuration takes, or the end of one.
-func TestManualKeysExist(t *testing.T) {
-	paths := yamlPaths(reflect.TypeFor[config](), "")
-	for i := range paths {
-		paths[i] = strings.ReplaceAll(paths[i], "[0]", "[]")
-	}
-	found := 0
-	check := func(name, key string) {
-		found++
-		if !slices.ContainsFunc(paths, func(p string) bool { return p == key || strings.HasSuffix(p, "."+key) }) {
-			t.Errorf("%s: there is no key %s", name, key)
+// What the server offers is explained.
+func TestManualNamesEveryCapability(t *testing.T) {
+	page := mantest.Page(t, "clients")
+	ircdtest.Bubble(t, func(t *testing.T) {
+		cfg := config.Default()
+		cfg.Directus.URL = "http://directus.example.com"
+		cfg.Server.Name, cfg.Private.Collection = "irc.test", "letters"
+		d, err := newDaemon(cfg, serveOptions{Log: zerolog.Nop()})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	for name, text := range written(t) {
-		spans, _ := codeIn(text)
-		for _, span := range spans {
-			if dottedKey.MatchString(span) && !notOurs.MatchString(span) {
-				check(name, span)
-			} else if pair := keyValue.FindStringSubmatch(span); pair != nil && !notOurs.MatchString(pair[1]) {
-				check(name, pair[1])
+		ln := ircdtest.NewListener()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			l := &listener{}
+			l.sts.Store(&config.STS{Port: 6697})
+			ended <- d.server.Serve(ctx, ln, l.options())
+		}()
+		c := ln.Dial(t)
+		c.Send("CAP LS 302")
+		_, list, _ := strings.Cut(c.Expect("* CAP * LS *"), " LS :")
+		for word := range strings.FieldsSeq(list) {
+			if name, _, _ := strings.Cut(word, "="); !strings.Contains(page, "`"+name+"`") {
+				t.Errorf("directus-ircd-clients(7) does not explain %s", name)
 			}
 		}
-		for _, block := range fencedCode.FindAllStringSubmatch(text, -1) {
-			if block[1] != "yaml" {
-				continue
-			}
-			found++
-			d := newDecoder(name)
-			d.document([]byte(block[2]), defaultConfig())
-			if err := d.err(); err != nil {
-				t.Errorf("%v in\n%s", err, block[2])
-			}
+		if n := len(strings.Fields(list)); n < 25 {
+			t.Errorf("only %d capabilities: %q", n, list)
 		}
-	}
-	if found < 150 {
-		t.Errorf("only %d keys were found", found)
-	}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := d.backend.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		d.client.Close()
+	})
 }
 
 // flagsOf are the flags of each command, long and short ones, with their dashes.
@@ -147,9 +124,9 @@ func TestManualCommandsExist(t *testing.T) {
 			}
 		}
 	}
-	for name, text := range written(t) {
-		spans, lines := codeIn(text)
-		for _, code := range slices.Concat(spans, lines) {
+	for name, text := range mantest.Texts(t) {
+		spans := mantest.Spans(text)
+		for _, code := range slices.Concat(spans, linesOfCode(text)) {
 			if c := ourCommand.FindStringSubmatch(code); c != nil {
 				check(name, c[1], c[2])
 			}
@@ -175,7 +152,7 @@ func TestManualCommandsExist(t *testing.T) {
 
 // TestManualNamesEveryFlag: directus-ircd(1) leaves out no command and no flag.
 func TestManualNamesEveryFlag(t *testing.T) {
-	page := manualPage(t, "commands")
+	page := mantest.Page(t, "commands")
 	for command, flags := range flagsOf(t) {
 		if !strings.Contains(page, "directus-ircd "+command) {
 			t.Errorf("directus-ircd(1) does not name %s", command)
@@ -194,7 +171,7 @@ func TestManualNamesEveryMetric(t *testing.T) {
 	for _, row := range metricRows {
 		names = append(names, row.name)
 	}
-	page := manualPage(t, "operators")
+	page := mantest.Page(t, "operators")
 	for _, name := range names {
 		if !strings.Contains(page, "`directus_ircd_"+name+"`") {
 			t.Errorf("directus-ircd-operators(7) does not describe directus_ircd_%s", name)
@@ -225,9 +202,8 @@ func TestManualTestsExist(t *testing.T) {
 		}
 		source.Write(text)
 	}
-	for name, text := range written(t) {
-		spans, lines := codeIn(text)
-		for _, code := range slices.Concat(spans, lines) {
+	for name, text := range mantest.Texts(t) {
+		for _, code := range slices.Concat(mantest.Spans(text), linesOfCode(text)) {
 			for _, path := range sourcePath.FindAllStringSubmatch(code, -1) {
 				if _, err := os.Stat(filepath.Join("../..", path[1])); err != nil {
 					t.Errorf("%s: %v", name, err)
@@ -240,7 +216,7 @@ func TestManualTestsExist(t *testing.T) {
 			}
 		}
 	}
-	_, performance, _ := strings.Cut(manualPage(t, "reliability"), "\n## Performance\n")
+	_, performance, _ := strings.Cut(mantest.Page(t, "reliability"), "\n## Performance\n")
 	for _, bench := range benchName.FindAllStringSubmatch(performance, -1) {
 		if !strings.Contains(source.String(), "func Benchmark"+bench[1]+"(") {
 			t.Errorf("directus-ircd-reliability(7): there is no benchmark %s", bench[1])
@@ -269,10 +245,10 @@ func TestManualQuotesErrors(t *testing.T) {
 	}
 	found := 0
 	for topic, title := range map[string]string{"users": "\n## When something goes wrong\n", "operators": "\n## Troubleshooting\n"} {
-		_, section, _ := strings.Cut(manualPage(t, topic), title)
+		_, section, _ := strings.Cut(mantest.Page(t, topic), title)
 		for _, entry := range quotedError.FindAllStringSubmatch(section, -1) {
-			for _, quoted := range spanOfCode.FindAllStringSubmatch(entry[1], -1) {
-				for part := range strings.SplitSeq(numeric.ReplaceAllString(quoted[1], ""), "…") {
+			for _, quoted := range mantest.Spans(entry[1]) {
+				for part := range strings.SplitSeq(numeric.ReplaceAllString(quoted, ""), "…") {
 					found++
 					if part = strings.TrimSpace(part); !strings.Contains(source.String(), part) {
 						t.Errorf("directus-ircd-%s(7) quotes %q, which nothing says", topic, part)

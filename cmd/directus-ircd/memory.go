@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
@@ -21,6 +22,18 @@ const (
 	// became too deep loses half.
 	returns = 3
 )
+
+// limitMemory has the garbage collector work harder near the limit. GOMEMLIMIT goes
+// before the configuration.
+func limitMemory(limit int64) {
+	switch {
+	case os.Getenv("GOMEMLIMIT") != "":
+	case limit > 0:
+		debug.SetMemoryLimit(limit)
+	default:
+		debug.SetMemoryLimit(math.MaxInt64)
+	}
+}
 
 // returnMemory gives memory back that a rush of clients has left, until ctx ends.
 // Where little happens the runtime looks at it every other minute only.

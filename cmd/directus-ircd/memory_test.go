@@ -25,3 +25,18 @@ func TestMemoryInUse(t *testing.T) {
 		t.Errorf("%d bytes are spare though memory was given back", spare)
 	}
 }
+
+func TestLimitMemory(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	t.Setenv("GOMEMLIMIT", "")
+	limitMemory(1 << 40)
+	if got := debug.SetMemoryLimit(-1); got != 1<<40 {
+		t.Errorf("the limit is %d", got)
+	}
+	t.Setenv("GOMEMLIMIT", "1GiB")
+	limitMemory(2 << 40)
+	if got := debug.SetMemoryLimit(-1); got != 1<<40 {
+		t.Errorf("the limit is %d with GOMEMLIMIT", got)
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -150,7 +151,7 @@ func TestMonitorFirstAnswer(t *testing.T) {
 // IRC clients learn from the monitor whether they can log in.
 func TestMonitorTellsClients(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		cfg := defaultConfig()
+		cfg := config.Default()
 		cfg.Directus.URL = "http://directus.example.com"
 		d, err := newDaemon(cfg, serveOptions{Log: zerolog.Nop()})
 		if err != nil {

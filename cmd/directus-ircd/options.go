@@ -8,33 +8,38 @@ import (
 	"directus-ircd/bridge"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
+// pageShare is which part of the limit of memory the reading of history may take: one in
+// that many.
+const pageShare = 8
+
 // bridgeOptions is the part of the configuration that concerns Directus.
-func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bridge.Options {
+func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logger) bridge.Options {
 	opts := bridge.Options{
 		Client:                 client,
 		NickFields:             cfg.Nick,
 		EmailTemplate:          cfg.Login.EmailTemplate,
 		LoginAttemptsPerMinute: cfg.Limits.LoginAttempts,
 		LoginsAtOnce:           cfg.Limits.LoginsAtOnce,
-		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare,
+		PageMemory:             cfg.Limits.MemoryLimit("/") / pageShare,
 		Edits: collection.Edits{
 			Show:   cfg.Edits.Show,
 			Merge:  time.Duration(cfg.Edits.Merge),
 			MaxAge: time.Duration(cfg.Edits.MaxAge),
 		},
 		PublicURL: cfg.Directus.PublicURL,
-		Zone:      cfg.Directus.zone(),
+		Zone:      cfg.Directus.Zone(),
 		Recheck:   time.Duration(cfg.Directus.Recheck),
 		OwnFeeds:  !cfg.Directus.ShareFeeds,
-		Resume:    cfg.Resume.options(),
+		Resume:    resumeOptions(cfg.Resume),
 		Logger:    log,
 	}
 	for _, c := range cfg.Channels {
-		opts.Channels = append(opts.Channels, c.bridge())
+		opts.Channels = append(opts.Channels, bridgeChannel(c))
 	}
 	if p := cfg.Private; p.Collection != "" {
 		f := p.Fields
@@ -51,8 +56,8 @@ func bridgeOptions(cfg *config, client *directus.Client, log zerolog.Logger) bri
 	return opts
 }
 
-// bridge is the channel as the bridge knows it: what is not configured is nil.
-func (c channelConfig) bridge() collection.Config {
+// bridgeChannel is the channel as the bridge knows it: what is not configured is nil.
+func bridgeChannel(c config.Channel) collection.Config {
 	f := c.Fields
 	out := collection.Config{
 		Name:        c.Name,
@@ -64,7 +69,7 @@ func (c channelConfig) bridge() collection.Config {
 		Set:         c.Set,
 		Fields:      collection.Fields{ID: f.ID, Text: f.Text, Author: f.Author, Date: f.Date, Nonce: f.Nonce, Reply: f.Reply, Files: f.Files},
 		Format:      text.Format(c.Format),
-		MentionIDs:  c.Mentions == mentionsAsID,
+		MentionIDs:  c.Mentions == config.MentionsAsID,
 		Corrections: c.Correct,
 	}
 	if t := c.TopicItem; t.Collection != "" {
@@ -80,7 +85,7 @@ func (c channelConfig) bridge() collection.Config {
 }
 
 // ircdOptions is the part that concerns IRC.
-func ircdOptions(cfg *config, log zerolog.Logger) ircd.Options {
+func ircdOptions(cfg *config.Config, log zerolog.Logger) ircd.Options {
 	limits := ircd.Limits{
 		Connections:           cfg.Limits.Connections,
 		ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,

@@ -10,18 +10,19 @@ import (
 	"directus-ircd/bridge"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 // What is not configured does not reach the packages at all.
 func TestOptionsDefaults(t *testing.T) {
-	cfg := defaultConfig()
+	cfg := config.Default()
 	opts := bridgeOptions(cfg, nil, zerolog.Nop())
 	want := bridge.Options{
 		NickFields:             []string{"first_name", "last_name"},
 		Zone:                   time.UTC,
 		LoginAttemptsPerMinute: 10,
 		LoginsAtOnce:           8,
-		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare, // as the machine has it
+		PageMemory:             cfg.Limits.MemoryLimit("/") / pageShare, // as the machine has it
 		Edits:                  collection.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
 		Channels: []collection.Config{{
 			Name: "#messages", Collection: "messages", Backlog: 50, AutoJoin: true, Format: text.Plain,
@@ -41,7 +42,7 @@ func TestOptionsDefaults(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	cfg, err := parseConfig("test.yaml", []byte(`
+	cfg, err := config.Parse("test.yaml", []byte(`
 directus: {url: "http://localhost:8055", public_url: "https://chat.example.com", recheck: 90s, share_feeds: false}
 server: {admin: [Here, There], line_length: 2048}
 channels:
@@ -73,7 +74,7 @@ resume: {max_age: 0}
 		Zone:                   time.UTC,
 		LoginAttemptsPerMinute: 10,
 		LoginsAtOnce:           8,
-		PageMemory:             cfg.Limits.memoryLimit("/") / pageShare, // as the machine has it
+		PageMemory:             cfg.Limits.MemoryLimit("/") / pageShare, // as the machine has it
 		PublicURL:              "https://chat.example.com",
 		Edits:                  collection.Edits{MaxAge: 7 * 24 * time.Hour},
 		Channels: []collection.Config{{

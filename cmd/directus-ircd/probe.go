@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
 )
 
@@ -16,7 +17,7 @@ import (
 type prober struct {
 	*findings
 	client  *directus.Client
-	cfg     *config
+	cfg     *config.Config
 	account *directus.Account
 	writes  bool // --write
 	// canRead says, by collection, which of those that were asked for this user may read.
@@ -170,7 +171,7 @@ type field struct {
 
 // collection checks the fields of a collection, one by one, so that the missing
 // one can be named.
-func (p *prober) collection(ctx context.Context, c channelConfig) {
+func (p *prober) collection(ctx context.Context, c config.Channel) {
 	if !p.readable(ctx, c.Collection, giveRole+p.runSetup(c)+", or correct channels in the configuration") {
 		return
 	}
@@ -291,7 +292,7 @@ func (p *prober) judgeNonce(collection, name string, f field) {
 }
 
 // channel reads as the daemon will: all fields, with the channel's filter.
-func (p *prober) channel(ctx context.Context, c channelConfig) {
+func (p *prober) channel(ctx context.Context, c config.Channel) {
 	var items []json.RawMessage
 	err := p.account.Items(ctx, c.Collection, directus.Query{
 		Fields: []string{c.Fields.Text, c.Fields.Author, c.Fields.Date},

@@ -4,11 +4,12 @@ import (
 	"context"
 	"encoding/json"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
 )
 
 // extras checks what a channel may have beside its messages.
-func (p *prober) extras(ctx context.Context, c channelConfig) {
+func (p *prober) extras(ctx context.Context, c config.Channel) {
 	var fields []judgedField
 	for _, name := range []string{c.Fields.Reply, c.SoftDelete.Field} {
 		if name != "" {
@@ -30,7 +31,7 @@ func (p *prober) extras(ctx context.Context, c channelConfig) {
 // files tries the names of files: a field holds one file, or many through a
 // collection in between. Filters tell what Directus shows to this user: fields that
 // it does not know, or does not show, it may pass over in silence.
-func (p *prober) files(ctx context.Context, c channelConfig) {
+func (p *prober) files(ctx context.Context, c config.Channel) {
 	known := func(path string) error {
 		var items []json.RawMessage
 		return p.account.Items(ctx, c.Collection, directus.Query{Fields: []string{c.Fields.ID}, Filter: nested(c.Fields.Files+path, map[string]any{"_nnull": true}), Limit: 1}, &items)
@@ -61,7 +62,7 @@ func nested(path string, condition map[string]any) directus.Filter {
 	return filter
 }
 
-func (p *prober) topic(ctx context.Context, c channelConfig) {
+func (p *prober) topic(ctx context.Context, c config.Channel) {
 	t := c.TopicItem
 	var items []json.RawMessage
 	err := p.account.Items(ctx, t.Collection, directus.Query{Fields: []string{"id", t.Field}, Filter: directus.Eq("id", t.ID), Limit: 1}, &items)
@@ -75,7 +76,7 @@ func (p *prober) topic(ctx context.Context, c channelConfig) {
 	}
 }
 
-func (p *prober) reactions(ctx context.Context, c channelConfig) {
+func (p *prober) reactions(ctx context.Context, c config.Channel) {
 	r := c.Reactions
 	if !p.readable(ctx, r.Collection, p.runSetup(c, "--reactions")+", or take reactions out of the configuration") {
 		return

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"directus-ircd/cmd/directus-ircd/config"
 	"maps"
 	"net/http"
 	"slices"
@@ -82,7 +83,7 @@ func (p *prober) may(granted grants, where, verb, collection, action string, fie
 }
 
 // mayDelete tells what people cannot do with their own messages.
-func (p *prober) mayDelete(granted grants, c channelConfig) {
+func (p *prober) mayDelete(granted grants, c config.Channel) {
 	fix := "grant it for one's own messages if it is wanted: " + p.setup(c, "--edit")
 	update, remove := granted[c.Collection]["update"], granted[c.Collection]["delete"]
 	if c.Correct && (!update.allowed() || len(update.refused([]string{c.Fields.Text})) > 0) {

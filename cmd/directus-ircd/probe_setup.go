@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"directus-ircd/cmd/directus-ircd/config"
+	"strings"
+)
 
 // giveRole stands before a command that makes the role: who has run it has still to give the role
 // to people.
@@ -8,7 +11,7 @@ const giveRole = "give this person the role that setup made (\"IRC users\", unle
 
 // setup is the command line of setup that fits a channel, with quotes. More flags say what it is to
 // make; the login is left out.
-func (p *prober) setup(c channelConfig, flags ...string) string {
+func (p *prober) setup(c config.Channel, flags ...string) string {
 	command := []string{"directus-ircd setup --url", p.cfg.Directus.URL}
 	for _, other := range []struct{ flag, value, usual string }{
 		{"--collection", c.Collection, "messages"},
@@ -26,6 +29,6 @@ func (p *prober) setup(c channelConfig, flags ...string) string {
 }
 
 // runSetup asks for somebody to run setup.
-func (p *prober) runSetup(c channelConfig, flags ...string) string {
+func (p *prober) runSetup(c config.Channel, flags ...string) string {
 	return "let an administrator run " + p.setup(c, flags...)
 }

@@ -1,11 +1,14 @@
 package main
 
-import "testing"
+import (
+	"directus-ircd/cmd/directus-ircd/config"
+	"testing"
+)
 
 // The command that a remedy names is whole: it is about the collection and the fields that the
 // channel has.
 func TestRemediesNameTheWholeCommand(t *testing.T) {
-	cfg := defaultConfig()
+	cfg := config.Default()
 	cfg.Directus.URL = "https://chat.example.com"
 	p := &prober{cfg: cfg}
 	usual := cfg.Channels[0]

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
 )
 
@@ -41,7 +42,7 @@ func (p *prober) write(ctx context.Context, granted grants) {
 }
 
 // try writes to one channel.
-func (p *prober) try(ctx context.Context, c channelConfig) {
+func (p *prober) try(ctx context.Context, c config.Channel) {
 	item := maps.Clone(c.Set)
 	if item == nil {
 		item = map[string]any{}
@@ -86,7 +87,7 @@ func (p *prober) try(ctx context.Context, c channelConfig) {
 }
 
 // discard deletes what was written to try.
-func (p *prober) discard(ctx context.Context, c channelConfig, key string) {
+func (p *prober) discard(ctx context.Context, c config.Channel, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trialGrace)
 	defer cancel()
 	if err := p.account.DeleteItem(ctx, c.Collection, key); err != nil {
@@ -95,9 +96,9 @@ func (p *prober) discard(ctx context.Context, c channelConfig, key string) {
 }
 
 // measure compares the date of what was just written with the clock of Directus.
-func (p *prober) measure(c channelConfig, date any, asked time.Time, took time.Duration) {
+func (p *prober) measure(c config.Channel, date any, asked time.Time, took time.Duration) {
 	text, _ := date.(string)
-	at, err := time.ParseInLocation(localDate, text, p.cfg.Directus.zone())
+	at, err := time.ParseInLocation(localDate, text, p.cfg.Directus.Zone())
 	if err != nil {
 		return // it says its zone, or is none
 	}

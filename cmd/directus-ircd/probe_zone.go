@@ -35,7 +35,7 @@ func (p *prober) zone(ctx context.Context, f localField) {
 	newest := directus.Query{Fields: []string{f.name}, Filter: directus.Compare(f.name, "_nnull", true), Sort: []string{"-" + f.name}, Limit: 1}
 	if err := p.account.Items(ctx, f.collection, newest, &items); err == nil && len(items) > 0 {
 		text, _ := items[0][f.name].(string)
-		at, err := time.ParseInLocation(localDate, text, p.cfg.Directus.zone())
+		at, err := time.ParseInLocation(localDate, text, p.cfg.Directus.Zone())
 		ahead := at.Sub(p.account.Now())
 		if err == nil && ahead > 5*time.Minute && ahead < 27*time.Hour {
 			p.miss(fix, "%s.%s: the newest date is %s in the future, in the time zone %s", f.collection, f.name, ahead.Round(time.Minute), p.cfg.Directus.Timezone)

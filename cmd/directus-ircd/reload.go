@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"directus-ircd/cmd/directus-ircd/config"
 	"maps"
 	"reflect"
 	"slices"
@@ -35,7 +36,7 @@ func (d *daemon) reload(ctx context.Context) {
 	if d.cfg.File == "" {
 		return
 	}
-	next, err := loadConfig(d.cfg.File)
+	next, err := config.Load(d.cfg.File)
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {
 			d.log.Error().Str("fault", strings.TrimSpace(line)).Msg("reload refused, everything stays as it was")
@@ -54,7 +55,7 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	d.server.Configure(ircdOptions(next, d.log))
-	limitMemory(next.Limits.memoryLimit("/"))
+	limitMemory(next.Limits.MemoryLimit("/"))
 	if d.opts.Switch != nil {
 		d.opts.Switch.set(next.Log)
 	}
@@ -69,17 +70,17 @@ func (d *daemon) reload(ctx context.Context) {
 	}
 }
 
-// fixed are the parts of the configuration that hold as long as the daemon runs.
-func (c *config) fixed() map[string]any {
+// fixedParts are the parts of the configuration that hold as long as the daemon runs.
+func fixedParts(c *config.Config) map[string]any {
 	return map[string]any{"directus.url": &c.Directus.URL, "server.name": &c.Server.Name, "resume": &c.Resume}
 }
 
 // keepFixed undoes in another configuration what cannot be taken over, and names it.
-func (d *daemon) keepFixed(next *config) []string {
+func (d *daemon) keepFixed(next *config.Config) []string {
 	var keys []string
-	old := d.cfg.fixed()
+	old := fixedParts(d.cfg)
 	for _, key := range slices.Sorted(maps.Keys(old)) {
-		was, is := reflect.ValueOf(old[key]).Elem(), reflect.ValueOf(next.fixed()[key]).Elem()
+		was, is := reflect.ValueOf(old[key]).Elem(), reflect.ValueOf(fixedParts(next)[key]).Elem()
 		if !reflect.DeepEqual(was.Interface(), is.Interface()) {
 			is.Set(was)
 			keys = append(keys, key)

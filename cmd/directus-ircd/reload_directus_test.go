@@ -24,7 +24,7 @@ import (
 func TestReloadUnderTraffic(t *testing.T) {
 	s := directustest.Shared(t)
 	ada, bob, kevin := s.CreateUser("Ada", ""), s.CreateUser("Bob", ""), s.CreateUser("Kevin", "")
-	cert, key := writeCertificate(t, t.TempDir(), 1)
+	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
 	plain, secure, added := freeAddress(t), freeAddress(t), freeAddress(t)
 	base := "directus: {url: \"" + s.URL + "\"}\nlog: {format: json, level: debug}\n"
 	channel := func(rest string) string {

@@ -9,13 +9,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"directus-ircd/ircd/ircdtest"
 )
 
 func TestReload(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := writeCertificate(t, dir, 1)
+	cert, key := ircdtest.WriteCertificate(t, dir, 1, time.Hour)
 	file := filepath.Join(dir, "config.yaml")
 	write := func(rest string) {
 		t.Helper()
@@ -32,7 +33,7 @@ func TestReload(t *testing.T) {
 		t.Fatalf("serial number %d", serial)
 	}
 
-	writeCertificate(t, dir, 2)
+	ircdtest.WriteCertificate(t, dir, 2, time.Hour)
 	write("log: {format: json, level: debug}\nnick: [title]\n")
 	p.signal(syscall.SIGHUP)
 	p.waitLog("reloaded the configuration", 0)
@@ -60,7 +61,7 @@ func TestReload(t *testing.T) {
 // What clients are told about TLS follows the configuration on SIGHUP.
 func TestReloadSTS(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := writeCertificate(t, dir, 1) // for localhost
+	cert, key := ircdtest.WriteCertificate(t, dir, 1, time.Hour) // for localhost
 	file := filepath.Join(dir, "config.yaml")
 	write := func(plain, secure string) {
 		t.Helper()

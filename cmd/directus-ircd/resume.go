@@ -10,43 +10,21 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge"
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
-// defaultStateDirectory is that of the systemd unit.
-const defaultStateDirectory = "/var/lib/directus-ircd"
-
-// resumeConfig says how long devices can go on from where they were.
-type resumeConfig struct {
-	Directory   string   `yaml:"directory"`
-	MaxAge      duration `yaml:"max_age"` // 0: they cannot
-	MaxMessages int      `yaml:"max_messages"`
-}
-
-func defaultResume() resumeConfig {
-	return resumeConfig{Directory: defaultStateDirectory, MaxAge: duration(7 * 24 * time.Hour), MaxMessages: 1000}
-}
-
-func validateResume(cfg *config, d *decoder) {
-	if cfg.Resume.Directory == "" {
-		d.fault("resume.directory", "empty: name a folder for what is kept over restarts")
-	}
-	if n := cfg.Resume.MaxMessages; n < 1 || n > maxBacklog {
-		d.fault("resume.max_messages", "%d must be from 1 to %d", n, maxBacklog)
-	}
-}
-
-// options are nil if resuming is switched off.
-func (c resumeConfig) options() *bridge.Resume {
+// resumeOptions are nil if resuming is switched off.
+func resumeOptions(c config.Resume) *bridge.Resume {
 	if c.MaxAge == 0 {
 		return nil
 	}
 	return &bridge.Resume{MaxAge: time.Duration(c.MaxAge), MaxMessages: c.MaxMessages}
 }
 
-// open opens what is kept over restarts. Where the configuration names no folder, and
+// openState opens what is kept over restarts. Where the configuration names no folder, and
 // the default one cannot be used, memory has to do.
-func (c resumeConfig) open(log zerolog.Logger) (*bridge.State, error) {
-	directory, chosen := c.Directory, c.Directory != defaultStateDirectory
+func openState(c config.Resume, log zerolog.Logger) (*bridge.State, error) {
+	directory, chosen := c.Directory, c.Directory != config.StateDirectory
 	if state, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); state != "" && !chosen {
 		directory = state
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
@@ -21,17 +22,17 @@ import (
 func TestResumeDirectory(t *testing.T) {
 	dir, state := t.TempDir(), t.TempDir()
 	var log bytes.Buffer
-	open := func(c resumeConfig) string {
+	open := func(c config.Resume) string {
 		t.Helper()
 		log.Reset()
-		r, err := c.open(zerolog.New(&log))
+		r, err := openState(c, zerolog.New(&log))
 		if err != nil {
 			return err.Error()
 		}
 		t.Cleanup(r.Close)
 		return ""
 	}
-	chosen := defaultResume()
+	chosen := config.Default().Resume
 	chosen.Directory = filepath.Join(dir, "made")
 	if err := open(chosen); err != "" || log.Len() > 0 {
 		t.Errorf("got %q, %s", err, &log)
@@ -43,19 +44,19 @@ func TestResumeDirectory(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := open(resumeConfig{Directory: file, MaxAge: duration(time.Hour), MaxMessages: 1}); !strings.HasPrefix(err, "resume.directory: ") || !strings.Contains(err, file) {
+	if err := open(config.Resume{Directory: file, MaxAge: config.Duration(time.Hour), MaxMessages: 1}); !strings.HasPrefix(err, "resume.directory: ") || !strings.Contains(err, file) {
 		t.Errorf("a file: got %q", err)
 	}
-	off := resumeConfig{Directory: filepath.Join(dir, "off")}
-	if err := open(off); err != "" || off.options() != nil {
-		t.Errorf("switched off: got %q, %v", err, off.options())
+	off := config.Resume{Directory: filepath.Join(dir, "off")}
+	if err := open(off); err != "" || resumeOptions(off) != nil {
+		t.Errorf("switched off: got %q, %v", err, resumeOptions(off))
 	}
 	if _, err := os.Stat(filepath.Join(off.Directory, "resume.db")); err != nil {
 		t.Errorf("switched off, nothing is kept: %v", err)
 	}
 
 	t.Setenv("STATE_DIRECTORY", state+":/elsewhere")
-	if err := open(defaultResume()); err != "" || log.Len() > 0 {
+	if err := open(config.Default().Resume); err != "" || log.Len() > 0 {
 		t.Errorf("of systemd: got %q, %s", err, &log)
 	}
 	if _, err := os.Stat(filepath.Join(state, "resume.db")); err != nil {
@@ -63,7 +64,7 @@ func TestResumeDirectory(t *testing.T) {
 	}
 	for what, path := range map[string]string{"in use": state, "not there": file} {
 		t.Setenv("STATE_DIRECTORY", path)
-		if err := open(defaultResume()); err != "" || !strings.Contains(log.String(), "in memory only") {
+		if err := open(config.Default().Resume); err != "" || !strings.Contains(log.String(), "in memory only") {
 			t.Errorf("%s: got %q, %s", what, err, &log)
 		}
 	}

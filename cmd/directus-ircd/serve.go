@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"directus-ircd/bridge"
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -37,7 +38,7 @@ type serveCmd struct {
 
 // Run serves until a signal.
 func (c *serveCmd) Run(ctx context.Context, env *environment) error {
-	cfg, err := loadConfig(c.Config)
+	cfg, err := config.Load(c.Config)
 	if err != nil {
 		return err
 	}
@@ -63,7 +64,7 @@ type serveOptions struct {
 // serve is the daemon. It returns nil when ctx ends, after every client was
 // told the text of ctx's cause and every Directus session is logged out, which
 // takes up to 5 s. An error is that of a listener.
-func serve(ctx context.Context, cfg *config, opts serveOptions) error {
+func serve(ctx context.Context, cfg *config.Config, opts serveOptions) error {
 	d, err := newDaemon(cfg, opts)
 	if err != nil {
 		return err
@@ -75,7 +76,7 @@ func serve(ctx context.Context, cfg *config, opts serveOptions) error {
 	for _, f := range []func(context.Context){d.monitor.run, d.pulse.run, d.watchdog, d.announceStop, returnMemory} {
 		d.run(func() error { f(d.ctx); return nil })
 	}
-	limitMemory(cfg.Limits.memoryLimit("/"))
+	limitMemory(cfg.Limits.MemoryLimit("/"))
 	d.announceStart()
 	// From here on it alone owns the sockets.
 	d.run(func() error { d.reloads(d.ctx); return nil })
@@ -135,25 +136,25 @@ type daemon struct {
 	// expiring is what the listeners present, see watchExpiry; nil before that.
 	expiring atomic.Pointer[[]expiring]
 
-	cfg     *config
+	cfg     *config.Config
 	sockets *change
 }
 
-func newDaemon(cfg *config, opts serveOptions) (*daemon, error) {
+func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 	base, err := url.Parse(cfg.Directus.URL)
 	if err != nil {
-		return nil, configError{errors.New("directus.url is no address")}
+		return nil, config.Error{Err: errors.New("directus.url is no address")}
 	}
 	d := &daemon{ctx: context.Background(), cfg: cfg, sockets: &change{}, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
 	d.client = directus.New(base, directus.Options{NetDial: opts.NetDial, Logger: opts.Log.With().Str("component", "directus").Logger()})
 	blog := opts.Log.With().Str("component", "bridge").Logger()
 	bopts := bridgeOptions(cfg, d.client, blog)
-	if bopts.State, err = cfg.Resume.open(blog); err != nil {
+	if bopts.State, err = openState(cfg.Resume, blog); err != nil {
 		return nil, err
 	}
 	if d.backend, err = bridge.New(bopts); err != nil {
 		bopts.State.Close()
-		return nil, configError{fmt.Errorf("%s: %w", cfg.File, err)}
+		return nil, config.Error{Err: fmt.Errorf("%s: %w", cfg.File, err)}
 	}
 	d.server = ircd.NewServer(d.backend, ircdOptions(cfg, opts.Log.With().Str("component", "ircd").Logger()))
 	d.monitor = newMonitor(d.client.Ping, d.server.SetLogins, d.log)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
@@ -60,7 +61,7 @@ type daemonUnderTest struct {
 
 func startDaemon(t *testing.T, text string) *daemonUnderTest {
 	t.Helper()
-	cfg, err := parseConfig("test.yaml", []byte(text+"\nlisten: [{address: \"127.0.0.1:0\"}]\nlog: {level: trace, format: json}\n"))
+	cfg, err := config.Parse("test.yaml", []byte(text+"\nlisten: [{address: \"127.0.0.1:0\"}]\nlog: {level: trace, format: json}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -175,7 +175,7 @@ func TestStopEndsInTime(t *testing.T) {
 }
 
 func TestWebSocketListener(t *testing.T) {
-	cert, key := writeCertificate(t, t.TempDir(), 1)
+	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
 	file := writeConfig(t, "directus: {url: \""+noDirectus(t)+"\"}\nlog: {format: json}\nlisten:\n"+
 		"  - {address: \"127.0.0.1:0\", websocket: true, allowed_origins: [\"https://chat.example.com\"]}\n"+
 		"  - {address: \"127.0.0.1:0\", websocket: true, tls: {cert: "+cert+", key: "+key+"}}\n")
@@ -233,7 +233,7 @@ func TestServePortInUse(t *testing.T) {
 		"listen: [{address: \"127.0.0.1:0\"}, {address: \"" + taken + "\"}]\n",
 		"listen: [{address: \"127.0.0.1:0\"}]\nmetrics: {address: \"" + taken + "\"}\n",
 	} {
-		got := runCommand(t, "", "serve", "--config", writeConfig(t, minimal+listen))
+		got := runCommand(t, "", "serve", "--config", writeConfig(t, minimalConfig+listen))
 		if got.code != 1 || !strings.Contains(got.stderr, taken+": bind: address already in use: another program listens there, stop it or choose another port") {
 			t.Errorf("exit status %d: %s", got.code, got.stderr)
 		}
@@ -241,7 +241,7 @@ func TestServePortInUse(t *testing.T) {
 }
 
 func TestServeBrokenConfig(t *testing.T) {
-	file := writeConfig(t, minimal+"chanels: []\n")
+	file := writeConfig(t, minimalConfig+"chanels: []\n")
 	got := runCommand(t, "", "serve", "--config", file)
 	if want := "directus-ircd: " + file + ":3: chanels: unknown key"; got.code != 78 || !strings.HasPrefix(got.stderr, want) {
 		t.Errorf("exit status %d: %s", got.code, got.stderr)

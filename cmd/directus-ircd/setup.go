@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
 	"directus-ircd/directus/setup"
 )
@@ -43,7 +44,7 @@ func (setupCmd) Help() string {
 
 // Run prepares a Directus and prints what it did.
 func (c *setupCmd) Run(ctx context.Context, env *environment) error {
-	if err := checkDirectusURL(c.URL); err != nil {
+	if err := config.CheckURL(c.URL); err != nil {
 		return usageError{fmt.Errorf("--url: %w: write the address of your Directus, such as https://chat.example.com", err)}
 	}
 	if err := c.options().Validate(); err != nil {

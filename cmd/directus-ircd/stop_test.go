@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -177,7 +178,7 @@ func testStop(t *testing.T, arrange func(*stopWorld), after time.Duration) {
 			Email: fmt.Sprintf("p%d@example.com", i), Password: "secret", Token: fmt.Sprintf("token-%d", i), FirstName: fmt.Sprintf("P%d", i),
 		})
 	}
-	cfg, err := loadConfig(writeConfig(t, `
+	cfg, err := config.Load(writeConfig(t, `
 directus: {url: "http://directus.test"}
 server: {name: irc.example.com}
 resume: {max_age: 0, directory: `+t.TempDir()+`}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"directus-ircd/cmd/directus-ircd/config"
 	"errors"
 	"fmt"
 	"net"
@@ -36,7 +37,7 @@ const storePrefix = "directus-ircd."
 // storeName is the name of an entry's socket in systemd's store, where it stays open
 // from one process to the next: whoever connects meanwhile waits in its queue. A
 // colon has a meaning there.
-func storeName(cfg listenConfig) string {
+func storeName(cfg config.Listen) string {
 	return storePrefix + strings.ReplaceAll(cfg.Address, ":", "_")
 }
 
@@ -44,7 +45,7 @@ func storeName(cfg listenConfig) string {
 // What a socket unit has opened is kept by that. The file of a Unix socket then
 // stays: where nobody keeps the socket, the next start replaces it.
 func (d *daemon) store(l *listener) {
-	if network, _ := l.configured.split(); network == networkSystemd || os.Getenv("NOTIFY_SOCKET") == "" {
+	if network, _ := l.configured.Split(); network == config.NetworkSystemd || os.Getenv("NOTIFY_SOCKET") == "" {
 		return
 	}
 	f, err := fileOf(l.socket)
@@ -61,7 +62,7 @@ func (d *daemon) store(l *listener) {
 
 // forget has systemd close its duplicate of a socket.
 func (d *daemon) forget(l *listener) {
-	if network, _ := l.configured.split(); network != networkSystemd {
+	if network, _ := l.configured.Split(); network != config.NetworkSystemd {
 		d.notify("FDSTOREREMOVE=1\nFDNAME=" + storeName(l.configured))
 	}
 }

@@ -177,7 +177,7 @@ func freeAddress(t *testing.T) string { return strings.TrimPrefix(noDirectus(t),
 // Nobody who connects while the daemon restarts is refused: the sockets stay with
 // systemd, and who waits there is served by the next process.
 func TestRestartRefusesNobody(t *testing.T) {
-	cert, key := writeCertificate(t, t.TempDir(), 1)
+	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
 	plain, secure, web, path := freeAddress(t), freeAddress(t), freeAddress(t), filepath.Join(socketDir(t), "irc.sock")
 	head := "directus: {url: \"" + noDirectus(t) + "\"}\nlimits: {connections_per_address: 0}\nlog: {format: json}\nlisten:\n  - {address: \"" + plain + "\"}\n"
 	file := writeConfig(t, head+

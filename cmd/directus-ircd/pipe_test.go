@@ -1,6 +1,7 @@
 package main
 
 import (
+	"directus-ircd/ircd/ircdtest"
 	"errors"
 	"os"
 	"path/filepath"
@@ -25,42 +26,10 @@ func fifo(t *testing.T, path string) string {
 	return path
 }
 
-func TestReadFile(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name string, size int) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(strings.Repeat("x", size)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	full := write("full", maxFile)
-	link := filepath.Join(dir, "link")
-	if err := os.Symlink(full, link); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{full, link} {
-		if text, err := readFile(path); err != nil || len(text) != maxFile {
-			t.Errorf("%s: %d bytes, %v", path, len(text), err)
-		}
-	}
-	for path, want := range map[string]string{
-		write("large", maxFile+1):           "has more than 1048576 bytes",
-		fifo(t, filepath.Join(dir, "pipe")): "is a pipe or a device",
-		"/dev/zero":                         "is a pipe or a device",
-		dir:                                 "is a directory",
-		filepath.Join(dir, "nothing"):       "no such file",
-	} {
-		if _, err := readFile(path); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", path, err, want)
-		}
-	}
-}
-
 // Whatever the daemon reads can become a pipe; no command waits for its other end.
 func TestPipeInPlaceOfFile(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := writeCertificate(t, dir, 1)
+	cert, key := ircdtest.WriteCertificate(t, dir, 1, time.Hour)
 	text := "directus: {url: \"" + noDirectus(t) + "\"}\nlisten: [{address: \"127.0.0.1:0\", tls: {cert: " + cert + ", key: " + key + "}}]\nlog: {format: json}\n"
 	file := writeConfig(t, text)
 	p := startProcess(t, file, 1, false)

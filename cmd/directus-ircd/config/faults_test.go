@@ -1,6 +1,7 @@
-package main
+package config
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -237,12 +238,12 @@ func TestConfigFaults(t *testing.T) {
 			`:3: log.level: "loud" is not accepted here: write one of`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := parseConfig("test.yaml", []byte(test.text))
+			_, err := Parse("test.yaml", []byte(test.text))
 			if err == nil {
 				t.Fatalf("accepted:\n%s", test.text)
 			}
-			if code := exitCode(err); code != exitConfig {
-				t.Errorf("exit status %d, want %d", code, exitConfig)
+			if _, ok := errors.AsType[Error](err); !ok {
+				t.Errorf("it is no mistake in the configuration: %T", err)
 			}
 			got := strings.Split(err.Error(), "\n")
 			if len(got) != len(test.want) {
@@ -261,7 +262,7 @@ func TestConfigFaults(t *testing.T) {
 // The text of a fault goes to terminals and logs: no password may be in it.
 func TestConfigFaultQuotesNoPassword(t *testing.T) {
 	for _, url := range []string{"https://ada:geheim@chat.example.com", "ftp://ada:geheim@x", "https://ada:geheim@exa mple", "%zz:geheim@"} {
-		_, err := parseConfig("test.yaml", []byte("directus: {url: '"+url+"'}\n"))
+		_, err := Parse("test.yaml", []byte("directus: {url: '"+url+"'}\n"))
 		if err == nil || strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%s: got %v", url, err)
 		}

@@ -1,9 +1,8 @@
-package main
+package config
 
 import (
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"testing"
 )
 
@@ -35,26 +34,11 @@ func TestMemoryLimit(t *testing.T) {
 		if got := allowedMemory(root); got != test.want {
 			t.Errorf("%s: %d, want %d", name, got, test.want)
 		}
-		if got := (limitsConfig{}).memoryLimit(root); test.want > 0 && got != max(test.want/100*memoryShare, leastMemory) {
+		if got := (Limits{}).MemoryLimit(root); test.want > 0 && got != max(test.want/100*memoryShare, leastMemory) {
 			t.Errorf("%s: a limit of %d", name, got)
 		}
-		if got := (limitsConfig{Memory: 1 << 30}).memoryLimit(root); got != 1<<30 {
+		if got := (Limits{Memory: 1 << 30}).MemoryLimit(root); got != 1<<30 {
 			t.Errorf("%s: a configured limit of %d", name, got)
 		}
-	}
-}
-
-func TestLimitMemory(t *testing.T) {
-	before := debug.SetMemoryLimit(-1)
-	defer debug.SetMemoryLimit(before)
-	t.Setenv("GOMEMLIMIT", "")
-	limitMemory(1 << 40)
-	if got := debug.SetMemoryLimit(-1); got != 1<<40 {
-		t.Errorf("the limit is %d", got)
-	}
-	t.Setenv("GOMEMLIMIT", "1GiB")
-	limitMemory(2 << 40)
-	if got := debug.SetMemoryLimit(-1); got != 1<<40 {
-		t.Errorf("the limit is %d with GOMEMLIMIT", got)
 	}
 }

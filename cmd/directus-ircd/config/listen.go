@@ -1,6 +1,7 @@
-package main
+package config
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,18 +11,18 @@ import (
 	"strings"
 )
 
-type listenConfig struct {
+type Listen struct {
 	Address        string        `yaml:"address"`
-	Mode           fileMode      `yaml:"mode"`
-	TLS            tlsConfig     `yaml:"tls"`
-	STS            *stsConfig    `yaml:"sts"`
+	Mode           FileMode      `yaml:"mode"`
+	TLS            TLS           `yaml:"tls"`
+	STS            *STS          `yaml:"sts"`
 	WebSocket      webSocketMode `yaml:"websocket"`
 	AllowedOrigins []string      `yaml:"allowed_origins"`
 	ProxyProtocol  []string      `yaml:"proxy_protocol"`
 }
 
-// tlsConfig says where the certificate comes from; the zero value is no TLS.
-type tlsConfig struct {
+// TLS says where the certificate comes from; the zero value is no TLS.
+type TLS struct {
 	// Cert and Key are PEM files.
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
@@ -29,18 +30,35 @@ type tlsConfig struct {
 	ACME bool `yaml:"acme"`
 }
 
-func (t tlsConfig) enabled() bool { return t.Cert != "" || t.ACME }
+func (t TLS) Enabled() bool { return t.Cert != "" || t.ACME }
 
-// stsConfig is the policy that IRCv3 "sts" tells: the port on plain listeners, the
+// Pair reads the certificate and its key.
+func (t TLS) Pair() (*tls.Certificate, error) {
+	cert, err := ReadFile(t.Cert)
+	if err != nil {
+		return nil, err
+	}
+	key, err := ReadFile(t.Key)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, err
+	}
+	return &pair, nil
+}
+
+// STS is the policy that IRCv3 "sts" tells: the port on plain listeners, the
 // rest on those with TLS.
-type stsConfig struct {
+type STS struct {
 	Port     int      `yaml:"port"`
-	Duration duration `yaml:"duration"`
+	Duration Duration `yaml:"duration"`
 	Preload  bool     `yaml:"preload"`
 }
 
-// acmeConfig is where certificates are asked for.
-type acmeConfig struct {
+// ACME is where certificates are asked for.
+type ACME struct {
 	Domains   []string `yaml:"domains"`
 	Email     string   `yaml:"email"`
 	Directory string   `yaml:"directory"`
@@ -52,26 +70,26 @@ type acmeConfig struct {
 // The kinds of addresses to listen on.
 const (
 	networkTCP     = "tcp"
-	networkUnix    = "unix"
-	networkSystemd = "systemd"
+	NetworkUnix    = "unix"
+	NetworkSystemd = "systemd"
 )
 
-// split takes an address apart: host:port, the path of a Unix socket, or the name
+// Split takes an address apart: host:port, the path of a Unix socket, or the name
 // of a socket that systemd passes (empty for all that have no entry of their own).
-func (l listenConfig) split() (network, address string) {
+func (l Listen) Split() (network, address string) {
 	if path, ok := strings.CutPrefix(l.Address, "unix:"); ok {
-		return networkUnix, path
+		return NetworkUnix, path
 	}
 	if name, ok := strings.CutPrefix(l.Address, "systemd:"); ok {
-		return networkSystemd, name
+		return NetworkSystemd, name
 	}
 	if l.Address == "systemd" {
-		return networkSystemd, ""
+		return NetworkSystemd, ""
 	}
 	return networkTCP, l.Address
 }
 
-func validateListen(cfg *config, d *decoder) {
+func validateListen(cfg *Config, d *decoder) {
 	if len(cfg.Listen) == 0 {
 		d.fault("listen", "empty: write at least one listener, such as - address: 127.0.0.1:6667, or leave the key out")
 	}
@@ -80,11 +98,11 @@ func validateListen(cfg *config, d *decoder) {
 		if err := checkListenAddress(l); err != nil {
 			d.fault(path+".address", "%s", err)
 		}
-		if slices.ContainsFunc(cfg.Listen[:i], func(o listenConfig) bool { return sameAddress(o.Address, l.Address) }) {
+		if slices.ContainsFunc(cfg.Listen[:i], func(o Listen) bool { return sameAddress(o.Address, l.Address) }) {
 			d.fault(path+".address", "%s is listed twice", l.Address)
 		}
-		network, _ := l.split()
-		if l.Mode != 0 && network != networkUnix {
+		network, _ := l.Split()
+		if l.Mode != 0 && network != NetworkUnix {
 			d.fault(path+".mode", "only a Unix socket has a mode: remove the key, or write address: unix:/path/of/the/socket")
 		}
 		validateTLS(l.TLS, path+".tls", d)
@@ -100,9 +118,9 @@ func validateListen(cfg *config, d *decoder) {
 // temporary name needs under which it is made (see openUnix).
 const maxSocketPath = 107 - len("/.tmp0123456789/s")
 
-func checkListenAddress(l listenConfig) error {
-	switch network, address := l.split(); network {
-	case networkUnix:
+func checkListenAddress(l Listen) error {
+	switch network, address := l.Split(); network {
+	case NetworkUnix:
 		switch {
 		case !filepath.IsAbs(address) || filepath.Clean(address) != address || address == "/":
 			return fmt.Errorf("%q is no Unix socket: write unix: and the whole path, such as unix:/run/directus-ircd/irc.sock", l.Address)
@@ -110,7 +128,7 @@ func checkListenAddress(l listenConfig) error {
 			return fmt.Errorf("the path of the Unix socket is too long: its folder may have %d bytes and the whole 107", maxSocketPath)
 		}
 		return nil
-	case networkSystemd:
+	case NetworkSystemd:
 		if l.Address == "systemd:" || strings.ContainsAny(address, ": \t") {
 			return fmt.Errorf("%q is no socket of systemd: write systemd, or systemd: and the FileDescriptorName of the socket unit", l.Address)
 		}
@@ -120,7 +138,7 @@ func checkListenAddress(l listenConfig) error {
 	}
 }
 
-func validateTLS(t tlsConfig, path string, d *decoder) {
+func validateTLS(t TLS, path string, d *decoder) {
 	switch {
 	case t.ACME && (t.Cert != "" || t.Key != ""):
 		d.fault(path, "acme and files together: write either acme: true, or cert and key")
@@ -130,25 +148,25 @@ func validateTLS(t tlsConfig, path string, d *decoder) {
 	case t.Key == "":
 		d.fault(path, "cert without key: name the file of the private key too")
 	default:
-		if _, err := loadPair(t); err != nil {
+		if _, err := t.Pair(); err != nil {
 			d.fault(path, "the certificate cannot be loaded: %s", err)
 		}
 	}
 }
 
-func validateSTS(l listenConfig, path string, d *decoder) {
-	network, _ := l.split()
+func validateSTS(l Listen, path string, d *decoder) {
+	network, _ := l.Split()
 	duration := d.lines[path+".duration"] != 0
 	switch {
-	case network == networkUnix:
+	case network == NetworkUnix:
 		d.fault(path, "clients do not reach a Unix socket by themselves: set it on the listeners for TCP")
-	case l.WebSocket == webSocketOnly:
+	case l.WebSocket == WebSocketOnly:
 		d.fault(path, "it is for IRC, not for WebSockets: remove the key")
-	case l.TLS.enabled() && d.lines[path+".port"] != 0:
+	case l.TLS.Enabled() && d.lines[path+".port"] != 0:
 		d.fault(path+".port", "only a plain listener says where TLS is: remove the key, and say here with duration how long clients shall keep to TLS")
-	case l.TLS.enabled() && l.STS.Preload && l.STS.Duration == 0:
+	case l.TLS.Enabled() && l.STS.Preload && l.STS.Duration == 0:
 		d.fault(path+".preload", "without a duration there is nothing to preload: write duration: 30d, or remove the key")
-	case l.TLS.enabled():
+	case l.TLS.Enabled():
 	case duration || d.lines[path+".preload"] != 0:
 		d.fault(path, "a plain listener says only where TLS is: write sts: {port: 6697} here, and duration and preload on the listener with TLS")
 	case l.STS.Port < 1 || l.STS.Port > 65535:
@@ -156,7 +174,7 @@ func validateSTS(l listenConfig, path string, d *decoder) {
 	}
 }
 
-func validateOrigins(l listenConfig, path string, d *decoder) {
+func validateOrigins(l Listen, path string, d *decoder) {
 	if len(l.AllowedOrigins) > 0 && l.WebSocket == webSocketOff {
 		d.fault(path, "only a WebSocket listener has origins: add websocket: true, or remove the key")
 	}
@@ -173,19 +191,19 @@ func isOrigin(origin string) bool {
 	return origin == "*" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == origin
 }
 
-func validateProxies(l listenConfig, path string, d *decoder) {
-	if network, _ := l.split(); len(l.ProxyProtocol) > 0 && network == networkUnix {
+func validateProxies(l Listen, path string, d *decoder) {
+	if network, _ := l.Split(); len(l.ProxyProtocol) > 0 && network == NetworkUnix {
 		d.fault(path, "connections to a Unix socket come from no address: remove the key, or let the proxy connect over TCP")
 	}
 	for j, network := range l.ProxyProtocol {
-		if _, err := parseNetwork(network); err != nil {
+		if _, err := ParseNetwork(network); err != nil {
 			d.fault(fmt.Sprintf("%s[%d]", path, j), "%s", err)
 		}
 	}
 }
 
-// parseNetwork reads an address, or a network such as 10.0.0.0/8.
-func parseNetwork(text string) (netip.Prefix, error) {
+// ParseNetwork reads an address, or a network such as 10.0.0.0/8.
+func ParseNetwork(text string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
 		addr = addr.Unmap()
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
@@ -197,9 +215,9 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
-func validateACME(cfg *config, d *decoder) {
+func validateACME(cfg *Config, d *decoder) {
 	a := cfg.ACME
-	used := slices.ContainsFunc(cfg.Listen, func(l listenConfig) bool { return l.TLS.ACME })
+	used := slices.ContainsFunc(cfg.Listen, func(l Listen) bool { return l.TLS.ACME })
 	switch {
 	case used && len(a.Domains) == 0:
 		d.fault("acme.domains", "missing: a listener has tls: {acme: true}, so name the hosts that the certificates are for, such as [irc.example.com]")
@@ -229,21 +247,21 @@ func validateACME(cfg *config, d *decoder) {
 	if err := checkAddress(a.HTTP); err != nil {
 		d.fault("acme.http", "%s", err)
 	}
-	if slices.ContainsFunc(cfg.Listen, func(l listenConfig) bool { return sameAddress(l.Address, a.HTTP) }) {
+	if slices.ContainsFunc(cfg.Listen, func(l Listen) bool { return sameAddress(l.Address, a.HTTP) }) {
 		d.fault("acme.http", "%s is a listener for IRC already: choose another port", a.HTTP)
 	}
 }
 
-// strayPorts are the ports to which sts sends clients though no listener of the
+// StrayPorts are the ports to which sts sends clients though no listener of the
 // configuration has TLS there.
-func (c *config) strayPorts() []int {
+func (c *Config) StrayPorts() []int {
 	var ports []int
 	for _, l := range c.Listen {
-		if l.STS == nil || l.TLS.enabled() || slices.Contains(ports, l.STS.Port) {
+		if l.STS == nil || l.TLS.Enabled() || slices.Contains(ports, l.STS.Port) {
 			continue
 		}
 		suffix := fmt.Sprintf(":%d", l.STS.Port)
-		if !slices.ContainsFunc(c.Listen, func(o listenConfig) bool { return o.TLS.enabled() && strings.HasSuffix(o.Address, suffix) }) {
+		if !slices.ContainsFunc(c.Listen, func(o Listen) bool { return o.TLS.Enabled() && strings.HasSuffix(o.Address, suffix) }) {
 			ports = append(ports, l.STS.Port)
 		}
 	}

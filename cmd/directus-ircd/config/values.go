@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -15,10 +15,10 @@ import (
 // These types are values with a form of their own. UnmarshalText reads them
 // from the file; its error says which forms are accepted.
 
-// duration is a time span written with its unit; 0 is none.
-type duration time.Duration
+// Duration is a time span written with its unit; 0 is none.
+type Duration time.Duration
 
-func (d *duration) UnmarshalText(text []byte) error {
+func (d *Duration) UnmarshalText(text []byte) error {
 	days, rest, hasDays := strings.Cut(string(text), "d")
 	var v time.Duration
 	n, err := int64(0), error(nil)
@@ -33,7 +33,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 	if err != nil || v < 0 || n < 0 || len(text) == 0 {
 		return fmt.Errorf("%q is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none", text)
 	}
-	*d = duration(time.Duration(n)*24*time.Hour + v)
+	*d = Duration(time.Duration(n)*24*time.Hour + v)
 	return nil
 }
 
@@ -52,15 +52,15 @@ func (s *size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// fileMode is the permissions of a file in octal, as chmod takes them.
-type fileMode fs.FileMode
+// FileMode is the permissions of a file in octal, as chmod takes them.
+type FileMode fs.FileMode
 
-func (m *fileMode) UnmarshalText(text []byte) error {
+func (m *FileMode) UnmarshalText(text []byte) error {
 	v, err := strconv.ParseUint(strings.TrimPrefix(string(text), "0o"), 8, 32)
 	if err != nil || v == 0 || v > 0o777 {
 		return fmt.Errorf("%q are no permissions of a file: write them in octal, such as \"0660\"", text)
 	}
-	*m = fileMode(v)
+	*m = FileMode(v)
 	return nil
 }
 
@@ -69,8 +69,8 @@ type webSocketMode string
 
 const (
 	webSocketOff    webSocketMode = "" // "false" in the file
-	webSocketOnly   webSocketMode = "true"
-	webSocketShared webSocketMode = "shared"
+	WebSocketOnly   webSocketMode = "true"
+	WebSocketShared webSocketMode = "shared"
 )
 
 func (m webSocketMode) String() string {
@@ -81,7 +81,7 @@ func (m webSocketMode) String() string {
 }
 
 func (m *webSocketMode) UnmarshalText(text []byte) error {
-	accepted := []string{"false", string(webSocketOnly), string(webSocketShared)}
+	accepted := []string{"false", string(WebSocketOnly), string(WebSocketShared)}
 	if !slices.Contains(accepted, string(text)) {
 		return notOneOf(string(text), accepted)
 	}
@@ -109,11 +109,11 @@ type mentionStyle string
 
 const (
 	mentionsAsText mentionStyle = "text"
-	mentionsAsID   mentionStyle = "id"
+	MentionsAsID   mentionStyle = "id"
 )
 
 func (m *mentionStyle) UnmarshalText(text []byte) error {
-	accepted := []string{string(mentionsAsText), string(mentionsAsID)}
+	accepted := []string{string(mentionsAsText), string(MentionsAsID)}
 	if !slices.Contains(accepted, string(text)) {
 		return notOneOf(string(text), accepted)
 	}
@@ -133,8 +133,8 @@ func (l *logLevel) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// zerolog is the level under the library's name.
-func (l logLevel) zerolog() zerolog.Level {
+// Zerolog is the level under the library's name.
+func (l logLevel) Zerolog() zerolog.Level {
 	level, err := zerolog.ParseLevel(string(l))
 	if err != nil {
 		return zerolog.InfoLevel

@@ -1,23 +1,13 @@
-package main
+package config
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"directus-ircd/ircd/ircdtest"
 	"directus-ircd/ircd/wire"
-
-	"github.com/rs/zerolog"
 )
 
 // minimal is the shortest valid file; tests add to it, so that their own lines
@@ -25,8 +15,8 @@ import (
 const minimal = "directus:\n  url: https://chat.example.com\n"
 
 func TestConfigValues(t *testing.T) {
-	cert, key := writeCertificate(t, t.TempDir(), 1)
-	cfg, err := parseConfig("test.yaml", []byte(`
+	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
+	cfg, err := Parse("test.yaml", []byte(`
 directus: {url: "http://localhost:8055/directus"}
 server:
   name: irc.example.com
@@ -65,50 +55,50 @@ metrics:
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := defaultConfig()
+	want := Default()
 	want.File = "test.yaml"
 	want.Directus.URL = "http://localhost:8055/directus"
-	want.Server = serverConfig{Name: "irc.example.com", Network: "Example Chat", MOTD: "first\nsecond\n", Admin: []string{"Here"}, LineLength: 4096}
-	want.Listen = []listenConfig{
+	want.Server = Server{Name: "irc.example.com", Network: "Example Chat", MOTD: "first\nsecond\n", Admin: []string{"Here"}, LineLength: 4096}
+	want.Listen = []Listen{
 		{Address: "[::1]:6667"},
-		{Address: ":6697", TLS: tlsConfig{Cert: cert, Key: key}},
-		{Address: ":8097", WebSocket: webSocketOnly, AllowedOrigins: []string{"https://chat.example.com", "http://localhost:8080"}},
-		{Address: "127.0.0.1:6668", STS: &stsConfig{Port: 6697}, ProxyProtocol: []string{"10.0.0.0/8", "fd00::1"}},
-		{Address: ":6698", TLS: tlsConfig{ACME: true}, STS: &stsConfig{Duration: duration(36 * time.Hour), Preload: true}, WebSocket: webSocketShared},
+		{Address: ":6697", TLS: TLS{Cert: cert, Key: key}},
+		{Address: ":8097", WebSocket: WebSocketOnly, AllowedOrigins: []string{"https://chat.example.com", "http://localhost:8080"}},
+		{Address: "127.0.0.1:6668", STS: &STS{Port: 6697}, ProxyProtocol: []string{"10.0.0.0/8", "fd00::1"}},
+		{Address: ":6698", TLS: TLS{ACME: true}, STS: &STS{Duration: Duration(36 * time.Hour), Preload: true}, WebSocket: WebSocketShared},
 		{Address: "unix:/run/irc", Mode: 0o600},
 		{Address: "systemd:irc"},
 	}
 	want.ACME.Domains, want.ACME.Email, want.ACME.HTTP = []string{"irc.example.com"}, "ops@example.com", ":80"
 	want.Login.EmailTemplate = "{nick}@example.com"
-	general, dev := channelConfig{}, channelConfig{}
+	general, dev := Channel{}, Channel{}
 	general.SetDefaults()
 	dev.SetDefaults()
 	general.Name, general.Collection, general.Backlog = "#general", "chat", 0
 	dev.Name, dev.AutoJoin, dev.Topic, dev.Fields.Nonce = "#dev", false, "42", "nonce"
 	dev.Filter = map[string]any{"channel": map[string]any{"_eq": "dev"}}
 	dev.Set = map[string]any{"channel": "dev", "flags": []any{1, true, nil}}
-	want.Channels = []channelConfig{general, dev}
+	want.Channels = []Channel{general, dev}
 	want.Nick = []string{"title"}
 	want.Limits.Connections, want.Limits.Burst, want.Limits.LinesPerSecond = 0, 0, 0.5
-	want.Limits.RegistrationTimeout, want.Limits.SendQueue = duration(90*time.Second), 2<<20
-	want.Log = logConfig{"trace", "json"}
+	want.Limits.RegistrationTimeout, want.Limits.SendQueue = Duration(90*time.Second), 2<<20
+	want.Log = Log{"trace", "json"}
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("got  %+v\nwant %+v", cfg, want)
 	}
-	if got := cfg.strayPorts(); len(got) > 0 {
+	if got := cfg.StrayPorts(); len(got) > 0 {
 		t.Errorf("ports without TLS: %d", got)
 	}
-	if cfg.Listen[3].STS.Port = 6699; !reflect.DeepEqual(cfg.strayPorts(), []int{6699}) {
-		t.Errorf("ports without TLS: %d", cfg.strayPorts())
+	if cfg.Listen[3].STS.Port = 6699; !reflect.DeepEqual(cfg.StrayPorts(), []int{6699}) {
+		t.Errorf("ports without TLS: %d", cfg.StrayPorts())
 	}
-	if got := cfg.plainListeners(); !reflect.DeepEqual(got, []string{":8097"}) {
+	if got := cfg.PlainListeners(); !reflect.DeepEqual(got, []string{":8097"}) {
 		t.Errorf("plain listeners: %q", got)
 	}
 }
 
 func TestServerNameDefault(t *testing.T) {
 	d := newDecoder("")
-	cfg := defaultConfig()
+	cfg := Default()
 	cfg.Directus.URL = "http://localhost"
 	validate(cfg, d)
 	if err := d.err(); err != nil {
@@ -117,7 +107,7 @@ func TestServerNameDefault(t *testing.T) {
 }
 
 func FuzzConfig(f *testing.F) {
-	f.Add(exampleConfig)
+	f.Add(Example)
 	f.Add(minimal + "channels: &a [*a]\n")
 	f.Add("a: &a {<<: *a}\n")
 	f.Add("? [a]\n: b\n")
@@ -125,7 +115,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add(minimal + "channels:\n  - {name: \"#a\", filter: {x: {_eq: [1, null]}}, set: {x: 1}, fields: {nonce: n}, format: html}\n  - name: \"#b\"\n")
 	f.Add(minimal + "--- \n%TAG ! !\n\x00")
 	f.Fuzz(func(t *testing.T, text string) {
-		cfg, err := parseConfig("test.yaml", []byte(text))
+		cfg, err := Parse("test.yaml", []byte(text))
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "test.yaml") || strings.Contains(err.Error(), "\x00") {
 				t.Errorf("a fault without its place: %q", err)
@@ -137,45 +127,9 @@ func FuzzConfig(f *testing.F) {
 				t.Errorf("accepted as a channel: %+v", c)
 			}
 		}
-		l := ircdOptions(cfg, zerolog.Nop()).Limits
+		l := cfg.Limits
 		if len(cfg.Channels) == 0 || l.Connections < 0 || l.LinesPerSecond < 0 || l.Burst < 0 || l.SendQueue < 0 || l.PingTimeout < 0 || l.RegistrationTimeout < 0 {
 			t.Errorf("accepted as limits: %+v", l)
 		}
 	})
-}
-
-// writeCertificate makes a self-signed certificate for localhost with that
-// serial number.
-func writeCertificate(t *testing.T, dir string, serial int64) (certFile, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial),
-		Subject:      pkix.Name{CommonName: "localhost"},
-		DNSNames:     []string{"localhost"},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	writePEM(t, certFile, "CERTIFICATE", cert)
-	writePEM(t, keyFile, "PRIVATE KEY", der)
-	return certFile, keyFile
-}
-
-func writePEM(t *testing.T, file, kind string, der []byte) {
-	t.Helper()
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -10,37 +10,37 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-type channelConfig struct {
-	Name       string           `yaml:"name"`
-	Collection string           `yaml:"collection"`
-	Topic      string           `yaml:"topic"`
-	TopicItem  topicItemConfig  `yaml:"topic_item"`
-	Backlog    int              `yaml:"backlog"`
-	AutoJoin   bool             `yaml:"auto_join"`
-	Filter     map[string]any   `yaml:"filter"`
-	Set        map[string]any   `yaml:"set"`
-	Fields     fieldsConfig     `yaml:"fields"`
-	Format     textFormat       `yaml:"format"`
-	Mentions   mentionStyle     `yaml:"mentions"`
-	Correct    bool             `yaml:"corrections"`
-	SoftDelete softDeleteConfig `yaml:"soft_delete"`
-	Reactions  reactionsConfig  `yaml:"reactions"`
+type Channel struct {
+	Name       string         `yaml:"name"`
+	Collection string         `yaml:"collection"`
+	Topic      string         `yaml:"topic"`
+	TopicItem  TopicItem      `yaml:"topic_item"`
+	Backlog    int            `yaml:"backlog"`
+	AutoJoin   bool           `yaml:"auto_join"`
+	Filter     map[string]any `yaml:"filter"`
+	Set        map[string]any `yaml:"set"`
+	Fields     Fields         `yaml:"fields"`
+	Format     textFormat     `yaml:"format"`
+	Mentions   mentionStyle   `yaml:"mentions"`
+	Correct    bool           `yaml:"corrections"`
+	SoftDelete SoftDelete     `yaml:"soft_delete"`
+	Reactions  Reactions      `yaml:"reactions"`
 }
 
 // SetDefaults is called for each entry of the list before it is read.
-func (c *channelConfig) SetDefaults() {
-	*c = channelConfig{
+func (c *Channel) SetDefaults() {
+	*c = Channel{
 		Collection: "messages",
 		Backlog:    50,
 		AutoJoin:   true,
-		Fields:     fieldsConfig{ID: "id", Text: "text", Author: "user_created", Date: "date_created"},
+		Fields:     Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created"},
 		Format:     "plain",
 		Mentions:   mentionsAsText,
-		Reactions:  reactionsConfig{Message: "message", Text: "text", Author: "user_created", Date: "date_created"},
+		Reactions:  Reactions{Message: "message", Text: "text", Author: "user_created", Date: "date_created"},
 	}
 }
 
-type fieldsConfig struct {
+type Fields struct {
 	ID     string `yaml:"id"`
 	Text   string `yaml:"text"`
 	Author string `yaml:"author"`
@@ -51,7 +51,7 @@ type fieldsConfig struct {
 }
 
 // uses lists the fields by what they are for.
-func (f fieldsConfig) uses() []fieldUse {
+func (f Fields) uses() []fieldUse {
 	return []fieldUse{
 		{"id", f.ID, true}, {"text", f.Text, true}, {"author", f.Author, true}, {"date", f.Date, true},
 		{"nonce", f.Nonce, false}, {"reply", f.Reply, false}, {"files", f.Files, false},
@@ -64,23 +64,23 @@ type fieldUse struct {
 	needed    bool
 }
 
-// topicItemConfig names the field of an item that holds the topic; all empty:
+// TopicItem names the field of an item that holds the topic; all empty:
 // none does.
-type topicItemConfig struct {
+type TopicItem struct {
 	Collection string `yaml:"collection"`
 	ID         string `yaml:"id"`
 	Field      string `yaml:"field"`
 }
 
-// softDeleteConfig says which items count as deleted; an empty field: those that
+// SoftDelete says which items count as deleted; an empty field: those that
 // are gone.
-type softDeleteConfig struct {
+type SoftDelete struct {
 	Field  string   `yaml:"field"`
 	Values []string `yaml:"values"`
 }
 
-// reactionsConfig is where reactions are stored; an empty collection: nowhere.
-type reactionsConfig struct {
+// Reactions is where reactions are stored; an empty collection: nowhere.
+type Reactions struct {
 	Collection string `yaml:"collection"`
 	Message    string `yaml:"message"`
 	Text       string `yaml:"text"`
@@ -88,20 +88,20 @@ type reactionsConfig struct {
 	Date       string `yaml:"date"`
 }
 
-func (r reactionsConfig) uses() []fieldUse {
+func (r Reactions) uses() []fieldUse {
 	return []fieldUse{{"message", r.Message, true}, {"text", r.Text, true}, {"author", r.Author, true}, {"date", r.Date, true}}
 }
 
-// privateConfig is where private messages are stored; an empty collection:
+// Private is where private messages are stored; an empty collection:
 // nowhere.
-type privateConfig struct {
-	Collection string              `yaml:"collection"`
-	Backlog    int                 `yaml:"backlog"`
-	Format     textFormat          `yaml:"format"`
-	Fields     privateFieldsConfig `yaml:"fields"`
+type Private struct {
+	Collection string        `yaml:"collection"`
+	Backlog    int           `yaml:"backlog"`
+	Format     textFormat    `yaml:"format"`
+	Fields     PrivateFields `yaml:"fields"`
 }
 
-type privateFieldsConfig struct {
+type PrivateFields struct {
 	ID        string `yaml:"id"`
 	Text      string `yaml:"text"`
 	Sender    string `yaml:"sender"`
@@ -110,50 +110,50 @@ type privateFieldsConfig struct {
 	Nonce     string `yaml:"nonce"`
 }
 
-func (f privateFieldsConfig) uses() []fieldUse {
+func (f PrivateFields) uses() []fieldUse {
 	return []fieldUse{
 		{"id", f.ID, true}, {"text", f.Text, true}, {"sender", f.Sender, true}, {"recipient", f.Recipient, true}, {"date", f.Date, true}, {"nonce", f.Nonce, false},
 	}
 }
 
-// markersConfig is where read markers are stored; an empty collection: in memory.
-type markersConfig struct {
-	Collection string              `yaml:"collection"`
-	Fields     markersFieldsConfig `yaml:"fields"`
+// Markers is where read markers are stored; an empty collection: in memory.
+type Markers struct {
+	Collection string        `yaml:"collection"`
+	Fields     MarkersFields `yaml:"fields"`
 }
 
-type markersFieldsConfig struct {
+type MarkersFields struct {
 	Target string `yaml:"target"`
 	Date   string `yaml:"date"`
 	User   string `yaml:"user"`
 }
 
-func (f markersFieldsConfig) uses() []fieldUse {
+func (f MarkersFields) uses() []fieldUse {
 	return []fieldUse{{"target", f.Target, true}, {"date", f.Date, true}, {"user", f.User, true}}
 }
 
-// editsConfig says how changes of messages are shown.
-type editsConfig struct {
+// Edits says how changes of messages are shown.
+type Edits struct {
 	Show         bool     `yaml:"show"`
-	Merge        duration `yaml:"merge"`
-	MaxAge       duration `yaml:"max_age"`
+	Merge        Duration `yaml:"merge"`
+	MaxAge       Duration `yaml:"max_age"`
 	DeleteNotice bool     `yaml:"delete_notice"`
 }
 
-func defaultPrivate() privateConfig {
-	return privateConfig{Backlog: 20, Format: "plain",
-		Fields: privateFieldsConfig{ID: "id", Text: "text", Sender: "user_created", Recipient: "recipient", Date: "date_created"}}
+func defaultPrivate() Private {
+	return Private{Backlog: 20, Format: "plain",
+		Fields: PrivateFields{ID: "id", Text: "text", Sender: "user_created", Recipient: "recipient", Date: "date_created"}}
 }
 
-func defaultMarkers() markersConfig {
-	return markersConfig{Fields: markersFieldsConfig{Target: "target", Date: "date_read", User: "user_created"}}
+func defaultMarkers() Markers {
+	return Markers{Fields: MarkersFields{Target: "target", Date: "date_read", User: "user_created"}}
 }
 
-func defaultEdits() editsConfig {
-	return editsConfig{Show: true, Merge: duration(5 * time.Second), MaxAge: duration(24 * time.Hour), DeleteNotice: true}
+func defaultEdits() Edits {
+	return Edits{Show: true, Merge: Duration(5 * time.Second), MaxAge: Duration(24 * time.Hour), DeleteNotice: true}
 }
 
-func validateChannels(cfg *config, d *decoder) {
+func validateChannels(cfg *Config, d *decoder) {
 	if len(cfg.Channels) == 0 {
 		d.fault("channels", "empty: write at least one channel, or leave the key out for \"#messages\" on the collection messages")
 	}
@@ -189,7 +189,7 @@ func validateChannels(cfg *config, d *decoder) {
 
 // validateStores wants each kind of thing in a collection of its own: what is
 // stored for one purpose would else be shown as another.
-func validateStores(cfg *config, d *decoder) {
+func validateStores(cfg *Config, d *decoder) {
 	if p := cfg.Private; p.Collection != "" {
 		validateCollection(p.Collection, "private.collection", "private messages need", d)
 		validateBacklog(p.Backlog, "private.backlog", d)
@@ -251,8 +251,8 @@ func validateUses(fields []fieldUse, path string, d *decoder) map[string]string 
 	return uses
 }
 
-func validateTopicItem(t topicItemConfig, path string, d *decoder) {
-	if t == (topicItemConfig{}) {
+func validateTopicItem(t TopicItem, path string, d *decoder) {
+	if t == (TopicItem{}) {
 		return
 	}
 	if t.Collection == "" || t.ID == "" || t.Field == "" {
@@ -263,7 +263,7 @@ func validateTopicItem(t topicItemConfig, path string, d *decoder) {
 	validateName(t.Field, path+".field", "field", d)
 }
 
-func validateSoftDelete(s softDeleteConfig, uses map[string]string, path string, d *decoder) {
+func validateSoftDelete(s SoftDelete, uses map[string]string, path string, d *decoder) {
 	switch {
 	case s.Field == "" && len(s.Values) == 0:
 		return

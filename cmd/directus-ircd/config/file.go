@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -12,10 +12,10 @@ import (
 // configuration, a certificate, a key. Bytes.
 const maxFile = 1 << 20
 
-// readFile reads a file as a whole, behind symbolic links too. It waits for nobody:
+// ReadFile reads a file as a whole, behind symbolic links too. It waits for nobody:
 // opening a named pipe would wait for its other end, and no signal ends that. All but
 // regular files of at most maxFile bytes are errors.
-func readFile(path string) ([]byte, error) {
+func ReadFile(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err

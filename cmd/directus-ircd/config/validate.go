@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -31,7 +31,7 @@ const (
 )
 
 // validate notes what a well-formed configuration says wrong.
-func validate(cfg *config, d *decoder) {
+func validate(cfg *Config, d *decoder) {
 	validateDirectus(cfg, d)
 	validateServer(cfg, d)
 	validateListen(cfg, d)
@@ -48,7 +48,7 @@ func validate(cfg *config, d *decoder) {
 		if err := checkAddress(a); err != nil {
 			d.fault("metrics.address", "%s", err)
 		}
-		if slices.ContainsFunc(cfg.Listen, func(l listenConfig) bool { return sameAddress(l.Address, a) }) {
+		if slices.ContainsFunc(cfg.Listen, func(l Listen) bool { return sameAddress(l.Address, a) }) {
 			d.fault("metrics.address", "%s is a listener for IRC already: choose another port", a)
 		}
 		if sameAddress(cfg.ACME.HTTP, a) {
@@ -57,7 +57,7 @@ func validate(cfg *config, d *decoder) {
 	}
 }
 
-func validateDirectus(cfg *config, d *decoder) {
+func validateDirectus(cfg *Config, d *decoder) {
 	if r := time.Duration(cfg.Directus.Recheck); r < minRecheck || r > maxRecheck {
 		d.fault("directus.recheck", "%s must be a time span from %s to %s, such as 5m", r, minRecheck, maxRecheck)
 	}
@@ -69,19 +69,19 @@ func validateDirectus(cfg *config, d *decoder) {
 		d.fault("directus.url", "missing: %s", example)
 		return
 	}
-	if err := checkDirectusURL(cfg.Directus.URL); err != nil {
+	if err := CheckURL(cfg.Directus.URL); err != nil {
 		d.fault("directus.url", "%s: %s", err, example)
 	}
 	if public := cfg.Directus.PublicURL; public != "" {
-		if err := checkDirectusURL(public); err != nil {
+		if err := CheckURL(public); err != nil {
 			d.fault("directus.public_url", "%s: write the address under which people reach Directus, such as https://chat.example.com, or leave the key out", err)
 		}
 	}
 }
 
-// checkDirectusURL does not quote the address in its error: a password may
+// CheckURL does not quote the address in its error: a password may
 // stand in it.
-func checkDirectusURL(address string) error {
+func CheckURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
@@ -98,7 +98,7 @@ func checkDirectusURL(address string) error {
 	return nil
 }
 
-func validateServer(cfg *config, d *decoder) {
+func validateServer(cfg *Config, d *decoder) {
 	name := cfg.Server.Name
 	switch {
 	case !strings.Contains(name, ".") || strings.Trim(name, ".-") != name || strings.Contains(name, ".."):
@@ -152,7 +152,7 @@ func validateName(name, path, what string, d *decoder) {
 	}
 }
 
-func validateNick(cfg *config, d *decoder) {
+func validateNick(cfg *Config, d *decoder) {
 	if len(cfg.Nick) == 0 {
 		d.fault("nick", "empty: name at least one field of the users, such as [first_name, last_name]")
 	}
@@ -166,7 +166,7 @@ func validateNick(cfg *config, d *decoder) {
 }
 
 // autoJoined counts the channels that everybody is in after the login.
-func autoJoined(cfg *config) (n int) {
+func autoJoined(cfg *Config) (n int) {
 	for _, c := range cfg.Channels {
 		if c.AutoJoin {
 			n++
@@ -175,7 +175,7 @@ func autoJoined(cfg *config) (n int) {
 	return n
 }
 
-func validateLimits(cfg *config, d *decoder) {
+func validateLimits(cfg *Config, d *decoder) {
 	l := cfg.Limits
 	for _, n := range []struct {
 		key   string

@@ -1,10 +1,9 @@
-package main
+package config
 
 import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strings"
@@ -14,58 +13,50 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 )
 
-// exampleConfig is the file that stands at the top of the source tree. Embedding
+// Example is the file that stands at the top of the source tree. Embedding
 // reaches no further than this folder, so a copy lies here and a test holds the
 // two equal.
 //
-//go:generate cp ../../config.example.yaml config.example.yaml
+//go:generate cp ../../../config.example.yaml config.example.yaml
 //go:embed config.example.yaml
-var exampleConfig string
+var Example string
 
-type configCmd struct{}
-
-// Run prints the example configuration.
-func (configCmd) Run(env *environment) error {
-	_, err := io.WriteString(env.Stdout, exampleConfig)
-	return err
-}
-
-// config is the configuration file. The yaml tags are the accepted keys.
-type config struct {
+// Config is the configuration file. The yaml tags are the accepted keys.
+type Config struct {
 	// File is where it was read from; empty if it was made by the program.
 	File string `yaml:"-"`
 
-	Directus directusConfig  `yaml:"directus"`
-	Server   serverConfig    `yaml:"server"`
-	Listen   []listenConfig  `yaml:"listen"`
-	ACME     acmeConfig      `yaml:"acme"`
-	Login    loginConfig     `yaml:"login"`
-	Channels []channelConfig `yaml:"channels"`
-	Private  privateConfig   `yaml:"private"`
-	Markers  markersConfig   `yaml:"read_markers"`
-	Edits    editsConfig     `yaml:"edits"`
-	Resume   resumeConfig    `yaml:"resume"`
+	Directus Directus  `yaml:"directus"`
+	Server   Server    `yaml:"server"`
+	Listen   []Listen  `yaml:"listen"`
+	ACME     ACME      `yaml:"acme"`
+	Login    Login     `yaml:"login"`
+	Channels []Channel `yaml:"channels"`
+	Private  Private   `yaml:"private"`
+	Markers  Markers   `yaml:"read_markers"`
+	Edits    Edits     `yaml:"edits"`
+	Resume   Resume    `yaml:"resume"`
 	// Nick names the author fields that form a nick, in this order.
-	Nick    []string      `yaml:"nick"`
-	Limits  limitsConfig  `yaml:"limits"`
-	Log     logConfig     `yaml:"log"`
-	Metrics metricsConfig `yaml:"metrics"`
+	Nick    []string `yaml:"nick"`
+	Limits  Limits   `yaml:"limits"`
+	Log     Log      `yaml:"log"`
+	Metrics Metrics  `yaml:"metrics"`
 }
 
-type directusConfig struct {
+type Directus struct {
 	URL string `yaml:"url"`
 	// PublicURL is the base of links that people are shown; URL if empty.
 	PublicURL string `yaml:"public_url"`
 	// Timezone is the name of that in which Directus writes dateTime fields.
 	Timezone string `yaml:"timezone"`
 	// Recheck is how long it may take until a lost right is honoured.
-	Recheck duration `yaml:"recheck"`
+	Recheck Duration `yaml:"recheck"`
 	// ShareFeeds lets people be served by one reading who may read the same.
 	ShareFeeds bool `yaml:"share_feeds"`
 }
 
-// zone is the timezone, which is valid.
-func (c directusConfig) zone() *time.Location {
+// Zone is the timezone, which is valid.
+func (c Directus) Zone() *time.Location {
 	zone, err := time.LoadLocation(c.Timezone)
 	if err != nil {
 		return time.UTC
@@ -73,7 +64,7 @@ func (c directusConfig) zone() *time.Location {
 	return zone
 }
 
-type serverConfig struct {
+type Server struct {
 	Name    string `yaml:"name"`
 	Network string `yaml:"network"`
 	MOTD    string `yaml:"motd"`
@@ -83,17 +74,17 @@ type serverConfig struct {
 	LineLength int `yaml:"line_length"`
 }
 
-type loginConfig struct {
+type Login struct {
 	EmailTemplate string `yaml:"email_template"`
 }
 
-// limitsConfig holds limits of which 0 means none.
-type limitsConfig struct {
+// Limits holds limits of which 0 means none.
+type Limits struct {
 	Connections           int      `yaml:"connections"`
 	ConnectionsPerAddress int      `yaml:"connections_per_address"`
 	ReconnectsPerMinute   int      `yaml:"reconnects_per_minute"`
-	RegistrationTimeout   duration `yaml:"registration_timeout"`
-	PingTimeout           duration `yaml:"ping_timeout"`
+	RegistrationTimeout   Duration `yaml:"registration_timeout"`
+	PingTimeout           Duration `yaml:"ping_timeout"`
 	LoginAttempts         int      `yaml:"login_attempts_per_minute"`
 	LoginsAtOnce          int      `yaml:"logins_at_once"`
 	ChannelsPerClient     int      `yaml:"channels_per_client"`
@@ -105,38 +96,38 @@ type limitsConfig struct {
 	Memory size `yaml:"memory"`
 }
 
-type logConfig struct {
+type Log struct {
 	Level  logLevel  `yaml:"level"`
 	Format logFormat `yaml:"format"`
 }
 
-type metricsConfig struct {
+type Metrics struct {
 	Address string `yaml:"address"`
 }
 
-// defaultConfig is what a file says that sets nothing. The URL of Directus has
+// Default is what a file says that sets nothing. The URL of Directus has
 // no default, so it does not pass validation yet.
-func defaultConfig() *config {
-	channel := channelConfig{}
+func Default() *Config {
+	channel := Channel{}
 	channel.SetDefaults()
 	channel.Name = "#messages"
-	return &config{
-		Directus: directusConfig{Timezone: "UTC", Recheck: duration(5 * time.Minute), ShareFeeds: true},
-		Server:   serverConfig{Name: defaultServerName(), Network: "Directus", LineLength: 512},
-		Listen:   []listenConfig{{Address: "127.0.0.1:6667"}},
-		ACME:     acmeConfig{Directory: autocert.DefaultACMEDirectory, Cache: "/var/lib/directus-ircd/acme"},
-		Channels: []channelConfig{channel},
+	return &Config{
+		Directus: Directus{Timezone: "UTC", Recheck: Duration(5 * time.Minute), ShareFeeds: true},
+		Server:   Server{Name: defaultServerName(), Network: "Directus", LineLength: 512},
+		Listen:   []Listen{{Address: "127.0.0.1:6667"}},
+		ACME:     ACME{Directory: autocert.DefaultACMEDirectory, Cache: "/var/lib/directus-ircd/acme"},
+		Channels: []Channel{channel},
 		Private:  defaultPrivate(),
 		Markers:  defaultMarkers(),
 		Edits:    defaultEdits(),
 		Resume:   defaultResume(),
 		Nick:     []string{"first_name", "last_name"},
-		Limits: limitsConfig{
+		Limits: Limits{
 			Connections:           10000,
 			ConnectionsPerAddress: 50,
 			ReconnectsPerMinute:   300,
-			RegistrationTimeout:   duration(time.Minute),
-			PingTimeout:           duration(4 * time.Minute),
+			RegistrationTimeout:   Duration(time.Minute),
+			PingTimeout:           Duration(4 * time.Minute),
 			LoginAttempts:         10,
 			LoginsAtOnce:          8,
 			ChannelsPerClient:     100,
@@ -145,7 +136,7 @@ func defaultConfig() *config {
 			QueryCost:             3,
 			SendQueue:             1 << 20,
 		},
-		Log: logConfig{Level: "info", Format: "console"},
+		Log: Log{Level: "info", Format: "console"},
 	}
 }
 
@@ -174,23 +165,29 @@ func defaultServerName() string {
 	return host
 }
 
-// loadConfig reads and validates a file. An error is a configError that lists
+// Error is a mistake in the configuration.
+type Error struct{ Err error }
+
+func (e Error) Error() string { return e.Err.Error() }
+func (e Error) Unwrap() error { return e.Err }
+
+// Load reads and validates a file. An error is a configError that lists
 // every fault of the file, one a line, each with its place.
-func loadConfig(file string) (*config, error) {
-	text, err := readFile(file)
+func Load(file string) (*Config, error) {
+	text, err := ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, configError{fmt.Errorf("there is no configuration file %s: write one with \"directus-ircd config > %[1]s\" or name another with --config", file)}
+		return nil, Error{fmt.Errorf("there is no configuration file %s: write one with \"directus-ircd config > %[1]s\" or name another with --config", file)}
 	}
 	if err != nil {
-		return nil, configError{fmt.Errorf("read the configuration: %w", err)}
+		return nil, Error{fmt.Errorf("read the configuration: %w", err)}
 	}
-	return parseConfig(file, text)
+	return Parse(file, text)
 }
 
-// parseConfig reads and validates the text of a file; the name serves its
+// Parse reads and validates the text of a file; the name serves its
 // error messages.
-func parseConfig(file string, text []byte) (*config, error) {
-	cfg := defaultConfig()
+func Parse(file string, text []byte) (*Config, error) {
+	cfg := Default()
 	cfg.File = file
 	d := newDecoder(file)
 	d.document(text, cfg)
@@ -198,24 +195,24 @@ func parseConfig(file string, text []byte) (*config, error) {
 		validate(cfg, d)
 	}
 	if err := d.err(); err != nil {
-		return nil, configError{err}
+		return nil, Error{err}
 	}
 	return cfg, nil
 }
 
-// plainListeners names the listeners that carry passwords in clear text beyond
+// PlainListeners names the listeners that carry passwords in clear text beyond
 // this machine. Of the sockets that systemd passes nothing is known before.
-func (c *config) plainListeners() []string {
+func (c *Config) PlainListeners() []string {
 	var exposed []string
 	for _, l := range c.Listen {
-		if network, _ := l.split(); network == networkTCP && !l.TLS.enabled() && !isLoopback(l.Address) {
+		if network, _ := l.Split(); network == networkTCP && !l.TLS.Enabled() && !IsLoopback(l.Address) {
 			exposed = append(exposed, l.Address)
 		}
 	}
 	return exposed
 }
 
-func isLoopback(address string) bool {
+func IsLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false

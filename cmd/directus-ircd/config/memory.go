@@ -1,10 +1,7 @@
-package main
+package config
 
 import (
-	"math"
-	"os"
 	"path"
-	"runtime/debug"
 	"strconv"
 	"strings"
 )
@@ -14,15 +11,12 @@ const (
 	// takes for its own memory, in percent: stacks of the system, buffers of sockets
 	// and files count there too.
 	memoryShare = 66
-	// pageShare is which part of the limit the reading of history may take: one in that
-	// many.
-	pageShare = 8
 	// leastMemory is what limits.memory has to be at least.
 	leastMemory = 32 << 20
 )
 
-// memoryLimit is how much memory the daemon shall use, in bytes; 0: no limit is known.
-func (l limitsConfig) memoryLimit(root string) int64 {
+// MemoryLimit is how much memory the daemon shall use, in bytes; 0: no limit is known.
+func (l Limits) MemoryLimit(root string) int64 {
 	if l.Memory > 0 {
 		return int64(l.Memory)
 	}
@@ -30,18 +24,6 @@ func (l limitsConfig) memoryLimit(root string) int64 {
 		return max(allowed/100*memoryShare, leastMemory)
 	}
 	return 0
-}
-
-// limitMemory has the garbage collector work harder near the limit. GOMEMLIMIT goes
-// before the configuration.
-func limitMemory(limit int64) {
-	switch {
-	case os.Getenv("GOMEMLIMIT") != "":
-	case limit > 0:
-		debug.SetMemoryLimit(limit)
-	default:
-		debug.SetMemoryLimit(math.MaxInt64)
-	}
 }
 
 // allowedMemory is what the cgroups of the process allow, or the memory of the machine,
@@ -71,7 +53,7 @@ func allowedMemory(root string) int64 {
 // cgroups are the folders of the process' cgroups that may limit memory, of version 1
 // and 2. In a container that of the process is where the file system begins.
 func cgroups(root string) []string {
-	text, err := readFile(path.Join(root, "/proc/self/cgroup"))
+	text, err := ReadFile(path.Join(root, "/proc/self/cgroup"))
 	if err != nil {
 		return nil
 	}
@@ -90,7 +72,7 @@ func cgroups(root string) []string {
 }
 
 func machineMemory(root string) int64 {
-	text, err := readFile(path.Join(root, "/proc/meminfo"))
+	text, err := ReadFile(path.Join(root, "/proc/meminfo"))
 	if err != nil {
 		return 0
 	}
@@ -105,7 +87,7 @@ func machineMemory(root string) int64 {
 
 // numberIn is the number in a file; 0 for anything else, "max" for one.
 func numberIn(file string) int64 {
-	text, err := readFile(file)
+	text, err := ReadFile(file)
 	if err != nil {
 		return 0
 	}
