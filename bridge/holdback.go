@@ -66,9 +66,9 @@ func newHoldback() holdback { return holdback{patience: firstPatience} }
 // of their keys; see due.
 func (h *holdback) add(rows []row, now time.Time) (turn []row, missing bool) {
 	for _, r := range rows {
-		key, err := strconv.ParseUint(r.id, 10, 63)
+		key, counts := keyNumber(r)
 		switch {
-		case err != nil || !r.hasNumber():
+		case !counts:
 			turn = append(turn, r)
 			continue
 		case h.next == 0:
@@ -105,6 +105,12 @@ func (h *holdback) due(now time.Time) (turn []row, missing bool) {
 		}
 	}
 	return turn, false
+}
+
+// keyNumber is the key of a row, if it is one that counts.
+func keyNumber(r row) (key uint64, counts bool) {
+	key, err := strconv.ParseUint(r.id, 10, 63)
+	return key, err == nil && r.hasNumber()
 }
 
 func (h *holdback) isWorthIt(key uint64) bool { return key-h.next <= maxMissing }
@@ -165,12 +171,25 @@ func (h *holdback) flush() (turn []row) {
 	return turn
 }
 
+// holds reports whether one of some rows, or of those with some keys, waits.
+func (h *holdback) holds(rows []row, ids []string) bool {
+	return slices.ContainsFunc(h.held, func(held heldRow) bool {
+		return slices.Contains(ids, held.id) || slices.ContainsFunc(rows, func(r row) bool { return r.id == held.id })
+	})
+}
+
+// isAhead reports whether a row is behind all that has come in its turn.
+func (h *holdback) isAhead(r row) bool {
+	key, counts := keyNumber(r)
+	return counts && h.next > 0 && key >= h.next
+}
+
 // read notes rows that the collection holds: what comes next is behind them, and
 // whoever waited for one of them did not wait in vain.
 func (h *holdback) read(rows []row) {
 	for _, r := range rows {
-		key, err := strconv.ParseUint(r.id, 10, 63)
-		if err != nil || !r.hasNumber() {
+		key, counts := keyNumber(r)
+		if !counts {
 			continue
 		}
 		h.next = max(h.next, key+1)
