@@ -255,12 +255,7 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 			// collection as well.
 			return f.failed(ctx, f.sub.Err())
 		}
-		err := f.catchUp(ctx)
-		if err == nil {
-			// What waits for its turn has been read, or has no date to be read by.
-			err = f.publish(ctx, f.order.flush(), false)
-		}
-		if err := f.failed(ctx, err); err != nil {
+		if err := f.failed(ctx, f.readOn(ctx)); err != nil {
 			return err
 		}
 		f.gap = false
@@ -308,11 +303,8 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 			deleted = append(deleted, event.Keys...)
 		}
 	}
-	created, missing := f.order.add(created, time.Now())
+	created, missing := f.order.add(slices.Concat(created, f.ahead(updated)), time.Now())
 	f.gap = f.gap || missing
-	if len(updated)+len(deleted) > 0 {
-		created = append(created, f.order.flush()...) // so that what became of them is known to be theirs
-	}
 	if deadline := f.order.deadline(); !deadline.IsZero() {
 		f.turn.Reset(time.Until(deadline))
 	}
@@ -320,11 +312,38 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 	if err := f.publish(ctx, created, false); err != nil {
 		return err
 	}
+	if f.order.holds(updated, deleted) { // so that what became of them is known to be theirs
+		if err := f.readOn(ctx); err != nil {
+			return err
+		}
+	}
 	if err := f.update(ctx, updated); err != nil {
 		return err
 	}
 	f.remove(deleted)
 	return f.showEdits(ctx)
+}
+
+// readOn catches up, and shows what waits for its turn: that has been read, or has no
+// date to be read by.
+func (f *feed) readOn(ctx context.Context) error {
+	if err := f.catchUp(ctx); err != nil {
+		return err
+	}
+	return f.publish(ctx, f.order.flush(), false)
+}
+
+// ahead are those of changed rows of which Directus has told nothing before, though others
+// that are older may be under way: their turn comes as if they had just been created.
+func (f *feed) ahead(updated []collection.Row) (rows []collection.Row) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range updated {
+		if _, seen := f.seen[r.ID]; !seen && f.order.isAhead(r) && f.isLate(r) {
+			rows = append(rows, r)
+		}
+	}
+	return rows
 }
 
 // parse leaves out what is no item: Directus 10 sends empty objects for rows

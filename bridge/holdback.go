@@ -67,9 +67,9 @@ func newHoldback() holdback { return holdback{patience: firstPatience} }
 // of their keys; see due.
 func (h *holdback) add(rows []collection.Row, now time.Time) (turn []collection.Row, missing bool) {
 	for _, r := range rows {
-		key, err := strconv.ParseUint(r.ID, 10, 63)
+		key, counts := keyNumber(r)
 		switch {
-		case err != nil || !r.HasNumber():
+		case !counts:
 			turn = append(turn, r)
 			continue
 		case h.next == 0:
@@ -106,6 +106,12 @@ func (h *holdback) due(now time.Time) (turn []collection.Row, missing bool) {
 		}
 	}
 	return turn, false
+}
+
+// keyNumber is the key of a row, if it is one that counts.
+func keyNumber(r collection.Row) (key uint64, counts bool) {
+	key, err := strconv.ParseUint(r.ID, 10, 63)
+	return key, err == nil && r.HasNumber()
 }
 
 func (h *holdback) isWorthIt(key uint64) bool { return key-h.next <= maxMissing }
@@ -166,12 +172,25 @@ func (h *holdback) flush() (turn []collection.Row) {
 	return turn
 }
 
+// holds reports whether one of some rows, or of those with some keys, waits.
+func (h *holdback) holds(rows []collection.Row, ids []string) bool {
+	return slices.ContainsFunc(h.held, func(held heldRow) bool {
+		return slices.Contains(ids, held.ID) || slices.ContainsFunc(rows, func(r collection.Row) bool { return r.ID == held.ID })
+	})
+}
+
+// isAhead reports whether a row is behind all that has come in its turn.
+func (h *holdback) isAhead(r collection.Row) bool {
+	key, counts := keyNumber(r)
+	return counts && h.next > 0 && key >= h.next
+}
+
 // read notes rows that the collection holds: what comes next is behind them, and
 // whoever waited for one of them did not wait in vain.
 func (h *holdback) read(rows []collection.Row) {
 	for _, r := range rows {
-		key, err := strconv.ParseUint(r.ID, 10, 63)
-		if err != nil || !r.HasNumber() {
+		key, counts := keyNumber(r)
+		if !counts {
 			continue
 		}
 		h.next = max(h.next, key+1)

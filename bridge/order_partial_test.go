@@ -2,9 +2,12 @@ package bridge_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -51,4 +54,37 @@ func TestOrderBesideItemsOfNoChannel(t *testing.T) {
 			same(t, a.later(5*time.Second), want...)
 		}
 	})
+}
+
+// What becomes of one message lets no other out of turn, nor one of which Directus has not told yet.
+func TestOrderBesideChanges(t *testing.T) {
+	for name, test := range map[string]struct {
+		late   time.Duration // how late Directus tells of the last message
+		change func(c *chat, first, last string)
+	}{
+		"another is changed": {change: func(c *chat, first, _ string) { c.fake.Update("messages", first, map[string]any{"nonce": "x"}) }},
+		"another is deleted": {change: func(c *chat, first, _ string) { c.fake.Remove("messages", first) }},
+		"it is changed":      {change: func(c *chat, _, last string) { c.fake.Update("messages", last, map[string]any{"nonce": "x"}) }},
+		"it is changed before it came": {late: 250 * time.Millisecond, change: func(c *chat, _, last string) {
+			c.fake.Update("messages", last, map[string]any{"nonce": "x"})
+		}},
+		"it is deleted": {change: func(c *chat, _, last string) { c.fake.Remove("messages", last) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChat(t, nil)
+				c.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text", "nonce"}})
+				a := c.visit("ada", "#messages")
+				late := lateEvents{c, "messages"}
+				first := late.insert(map[string]any{"text": "first"}, 0)
+				same(t, a.later(time.Second), "bob says in #messages: first")
+				late.insert(map[string]any{"text": "second"}, 200*time.Millisecond)
+				last := late.insert(map[string]any{"text": "third"}, test.late)
+				time.Sleep(5 * time.Millisecond)
+				test.change(c, first, last)
+				said := slices.DeleteFunc(a.later(5*time.Second), func(line string) bool { return strings.Contains(line, "deletes") })
+				same(t, said, "bob says in #messages: second", "bob says in #messages: third")
+			})
+		})
+	}
 }
