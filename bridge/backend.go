@@ -111,13 +111,13 @@ func New(opts Options) (*Backend, error) {
 	}
 	b := &Backend{
 		opts: opts, origin: opts.Client.URL().String(), people: newCensuses(), company: newCompany(), feeds: newFeeds(),
-		guard: newGuard(opts.LoginAttemptsPerMinute, opts.State, opts.Client.URL().String(), opts.Client.Now), members: map[string]*member{}, idle: map[*member]*time.Timer{},
+		guard: newGuard(opts.LoginAttemptsPerMinute, opts.State.logins, opts.Client.URL().String(), opts.Client.Now), members: map[string]*member{}, idle: map[*member]*time.Timer{},
 	}
 	if opts.DigestRounds > 0 {
 		b.guard.ledger.rounds = opts.DigestRounds
 	}
 	b.pages.Store(newPageRoom(opts.PageMemory))
-	b.nicks = newNicks(opts.State, b.origin)
+	b.nicks = newNicks(opts.State.Store, opts.State.nicks, b.origin)
 	if opts.Resume != nil {
 		b.trails = opts.State.trails
 		b.trails.begin(opts.Resume.MaxAge, collection.ClockOf(opts.Client))
@@ -347,7 +347,7 @@ type Stats struct {
 func (b *Backend) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := Stats{Feeds: b.feeds.count(), Resumed: b.resumed.Load(), Unwritten: b.opts.State.failures()}
+	s := Stats{Feeds: b.feeds.count(), Resumed: b.resumed.Load(), Unwritten: b.opts.State.Failures()}
 	for _, m := range b.members {
 		if m.inUse() {
 			s.Users++

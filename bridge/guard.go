@@ -112,10 +112,10 @@ type ticket struct {
 	refusals int // of the account, when the attempt began
 }
 
-func newGuard(perMinute int, state *State, origin string, now func() time.Time) *guard {
+func newGuard(perMinute int, kept keptLogins, origin string, now func() time.Time) *guard {
 	key := make([]byte, 32)
 	rand.Read(key)
-	return &guard{perMinute: perMinute, key: key, most: maxGuarded, ledger: newLedger(state, origin, now),
+	return &guard{perMinute: perMinute, key: key, most: maxGuarded, ledger: newLedger(kept, origin, now),
 		addresses: map[string]*quota{}, accounts: map[string]*record{}}
 }
 

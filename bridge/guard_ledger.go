@@ -58,7 +58,7 @@ type storedLogin struct {
 //
 // Its methods but digest and name are called with the guard's mu held.
 type ledger struct {
-	rows   *table[storedLogin]
+	rows   *Table[storedLogin]
 	key    []byte
 	origin string           // the Directus of the accounts
 	now    func() time.Time // by its clock
@@ -70,22 +70,40 @@ type ledger struct {
 	remembered int // rows with one; guarded by the guard's mu
 }
 
-func newLedger(s *State, origin string, now func() time.Time) *ledger {
-	l := &ledger{rows: s.logins, origin: origin, now: now, rounds: 1, most: maxCounters}
-	if s.file != nil {
+// keptLogins are the buckets that outlive the daemon.
+type keptLogins struct {
+	logins *Table[storedLogin]
+	key    *Table[[]byte] // of the hashes
+	store  *Store
+}
+
+func newKeptLogins(s *Store) keptLogins {
+	return keptLogins{
+		logins: NewTable[storedLogin](s, "logins 1", "failed logins"),
+		key:    NewTable[[]byte](s, "login key 1", "the key of failed logins"),
+		store:  s,
+	}
+}
+
+// buckets are all of them.
+func (k keptLogins) buckets() []Bucket { return []Bucket{k.logins, k.key} }
+
+func newLedger(c keptLogins, origin string, now func() time.Time) *ledger {
+	l := &ledger{rows: c.logins, origin: origin, now: now, rounds: 1, most: maxCounters}
+	if c.store.HasFile() {
 		l.rounds = digestRounds
 	}
 	var ok bool
-	if l.key, ok = s.loginKey.get(keyName); !ok || len(l.key) != sha256.Size {
+	if l.key, ok = c.key.Get(keyName); !ok || len(l.key) != sha256.Size {
 		l.key = make([]byte, sha256.Size)
 		rand.Read(l.key)
-		s.loginKey.put(keyName, l.key)
-		for name := range l.rows.all() {
-			l.rows.drop(name) // nobody can tell whose it is
+		c.key.Put(keyName, l.key)
+		for name := range l.rows.All() {
+			l.rows.Drop(name) // nobody can tell whose it is
 		}
 		return l
 	}
-	for name, row := range l.rows.all() {
+	for name, row := range l.rows.All() {
 		switch {
 		case name == floorName:
 			l.floor = row.Failures
@@ -146,7 +164,7 @@ func (l *ledger) digest(name, password string) []byte {
 }
 
 func (l *ledger) of(name string) storedLogin {
-	if row, ok := l.rows.get(name); ok {
+	if row, ok := l.rows.Get(name); ok {
 		return row
 	}
 	return storedLogin{Failures: l.floor}
@@ -194,7 +212,7 @@ func (l *ledger) succeed(name string, since int, digest []byte) {
 
 // put stores a row, and makes room for it.
 func (l *ledger) put(name string, row storedLogin) {
-	if old, ok := l.rows.get(name); ok {
+	if old, ok := l.rows.Get(name); ok {
 		l.forget(name, old)
 	}
 	if row.Secret != nil {
@@ -202,7 +220,7 @@ func (l *ledger) put(name string, row storedLogin) {
 			l.forgetSecrets()
 		}
 		l.remembered++
-		l.rows.put(name, row)
+		l.rows.Put(name, row)
 		return
 	}
 	for l.counted >= l.most {
@@ -210,7 +228,7 @@ func (l *ledger) put(name string, row storedLogin) {
 	}
 	if row.Failures > l.floor {
 		l.counted++
-		l.rows.put(name, row)
+		l.rows.Put(name, row)
 	}
 }
 
@@ -220,14 +238,14 @@ func (l *ledger) forget(name string, row storedLogin) {
 	} else {
 		l.counted--
 	}
-	l.rows.drop(name)
+	l.rows.Drop(name)
 }
 
 // raiseFloor merges the lowest counters.
 func (l *ledger) raiseFloor() {
 	l.floor++
-	l.rows.put(floorName, storedLogin{Failures: l.floor})
-	for name, row := range l.rows.all() {
+	l.rows.Put(floorName, storedLogin{Failures: l.floor})
+	for name, row := range l.rows.All() {
 		if name != floorName && row.Secret == nil && row.Failures <= l.floor {
 			l.forget(name, row)
 		}
@@ -236,7 +254,7 @@ func (l *ledger) raiseFloor() {
 
 // forgetSecrets forgets the tenth of the passwords that was used longest ago.
 func (l *ledger) forgetSecrets() {
-	rows := l.rows.all()
+	rows := l.rows.All()
 	maps.DeleteFunc(rows, func(_ string, row storedLogin) bool { return row.Secret == nil })
 	names := slices.SortedFunc(maps.Keys(rows), func(a, b string) int { return int(rows[a].Used - rows[b].Used) })
 	for _, name := range names[:len(names)/10+1] {

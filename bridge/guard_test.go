@@ -14,7 +14,8 @@ import (
 type attack struct {
 	t     *testing.T
 	dir   string
-	state *State
+	state *Store
+	kept  keptLogins
 	guard *guard
 	inRow map[string]int // wrong passwords by account, as Directus counts them
 	most  map[string]int
@@ -32,10 +33,24 @@ func newAttack(t *testing.T) *attack {
 }
 
 func (a *attack) start() {
-	a.state = stateIn(a.t, a.dir, zerolog.Nop())
-	a.guard = newGuard(10, a.state, "http://directus", time.Now)
+	a.state, a.kept = keptIn(a.t, a.dir)
+	a.guard = newGuard(10, a.kept, "http://directus", time.Now)
 	a.guard.ledger.rounds = 1 // how long a digest takes is not what is tested
 	a.guard.most, a.guard.ledger.most = guarded, counters
+}
+
+// keptIn are the logins kept in a directory; without a name, in memory.
+func keptIn(t *testing.T, directory string) (*Store, keptLogins) {
+	t.Helper()
+	var kept keptLogins
+	s, err := Open(directory, func(s *Store) []Bucket {
+		kept = newKeptLogins(s)
+		return kept.buckets()
+	}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, kept
 }
 
 func (a *attack) restart() {
@@ -105,7 +120,7 @@ func TestGuardIsNotFlushed(t *testing.T) {
 				t.Errorf("%s: %d wrong ones in a row", email, most)
 			}
 		}
-		if n := len(a.state.logins.all()); n > counters+2 || a.guard.ledger.counted > counters || a.guard.ledger.floor == 0 {
+		if n := len(a.kept.logins.All()); n > counters+2 || a.guard.ledger.counted > counters || a.guard.ledger.floor == 0 {
 			t.Errorf("%d counters, floor %d", n, a.guard.ledger.floor)
 		}
 		if len(a.guard.accounts) > guarded || len(a.guard.addresses) > guarded {
@@ -261,7 +276,7 @@ func TestGuardAndAnOldPassword(t *testing.T) {
 // An account whose counter is one of many low ones is taken to have failed, though its
 // counter is gone.
 func TestLedgerFloor(t *testing.T) {
-	l := newLedger(newState(zerolog.Nop()), "", time.Now)
+	l := newLedger(newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
 	for round := range 3 {
 		for i := range maxCounters {
 			l.fail(fmt.Sprintf("%d of %d", i, round), 0, false)
@@ -273,20 +288,20 @@ func TestLedgerFloor(t *testing.T) {
 			}
 		}
 	}
-	if again := newLedger(&State{logins: l.rows, loginKey: keyTable(l.key)}, "", time.Now); again.floor != l.floor || again.counted != l.counted || l.floor == 0 {
+	if again := newLedger(keptLogins{logins: l.rows, key: keyTable(l.key), store: InMemory(zerolog.Nop())}, "", time.Now); again.floor != l.floor || again.counted != l.counted || l.floor == 0 {
 		t.Errorf("floor %d of %d, %d counters of %d", again.floor, l.floor, again.counted, l.counted)
 	}
 }
 
-func keyTable(key []byte) *table[[]byte] {
-	t := newTable[[]byte](newState(zerolog.Nop()), "key", "key")
-	t.put(keyName, key)
+func keyTable(key []byte) *Table[[]byte] {
+	t := NewTable[[]byte](InMemory(zerolog.Nop()), "key", "key")
+	t.Put(keyName, key)
 	return t
 }
 
 // One account has one name, however its address is written.
 func TestLedgerNames(t *testing.T) {
-	l := newLedger(newState(zerolog.Nop()), "", time.Now)
+	l := newLedger(newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
 	for _, email := range []string{"Owner@Example.com", " owner@example.com", "öwnér@example.com", "o\u0308wner@example.com", "ｏwner@example.com"} {
 		if l.name(email) != l.name(victim) {
 			t.Errorf("%q has another name", email)
@@ -299,13 +314,13 @@ func TestLedgerNames(t *testing.T) {
 
 // Passwords beyond the bound are forgotten, the oldest first, and their failures are not.
 func TestLedgerIsBounded(t *testing.T) {
-	l := newLedger(newState(zerolog.Nop()), "", time.Now)
+	l := newLedger(newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
 	name := func(i int) string { return fmt.Sprintf("%032d", i) }
 	for i := range maxSecrets {
 		l.put(name(i), storedLogin{Secret: []byte{1}, Used: int64(i), Failures: i % 3})
 	}
 	l.succeed("new", 0, []byte{1})
-	rows := l.rows.all()
+	rows := l.rows.All()
 	if l.remembered > maxSecrets || l.counted > maxCounters || rows[name(0)].Secret != nil || rows[name(maxSecrets-1)].Secret == nil || rows["new"].Secret == nil {
 		t.Errorf("%d secrets, %d counters", l.remembered, l.counted)
 	}
@@ -318,7 +333,7 @@ func TestLedgerIsBounded(t *testing.T) {
 }
 
 func BenchmarkDigest(b *testing.B) {
-	l := newLedger(newState(zerolog.Nop()), "", time.Now)
+	l := newLedger(newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
 	l.rounds = digestRounds
 	for b.Loop() {
 		l.digest("name", "password")
@@ -328,8 +343,8 @@ func BenchmarkDigest(b *testing.B) {
 // What is written to a file is hashed slowly.
 func TestDigestRounds(t *testing.T) {
 	for directory, want := range map[string]int{"": 1, t.TempDir(): digestRounds} {
-		state := stateIn(t, directory, zerolog.Nop())
-		if l := newLedger(state, "", time.Now); l.rounds != want {
+		state, kept := keptIn(t, directory)
+		if l := newLedger(kept, "", time.Now); l.rounds != want {
 			t.Errorf("%q: %d rounds", directory, l.rounds)
 		}
 		state.Close()

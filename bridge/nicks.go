@@ -31,8 +31,8 @@ const (
 // What has been handed out is in the state, so that all of it holds over restarts,
 // renames and deletions.
 type nicks struct {
-	state  *State
-	stored *table[storedNicks]
+	state  *Store
+	stored *Table[storedNicks]
 	origin string // the Directus of the users
 	// durable says that the state outlasts the daemon. Where it does not, who comes
 	// first must not matter: a plain name is a nick only where nobody else can have it.
@@ -72,9 +72,9 @@ type namesakes struct {
 	all bool
 }
 
-func newNicks(state *State, origin string) *nicks {
+func newNicks(store *Store, stored *Table[storedNicks], origin string) *nicks {
 	n := &nicks{
-		state: state, stored: state.nicks, origin: origin + "\x00", durable: !state.makeshift,
+		state: store, stored: stored, origin: origin + "\x00", durable: !store.IsMakeshift(),
 		byUser: map[string][]*claim{}, byNick: map[string]*claim{},
 	}
 	for _, nick := range reserved {
@@ -87,12 +87,12 @@ func newNicks(state *State, origin string) *nicks {
 // load takes over what is stored. What does not fit in any more is of another
 // Directus, and given up.
 func (n *nicks) load() {
-	all := n.stored.all()
+	all := n.stored.All()
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		id, mine := strings.CutPrefix(key, n.origin)
 		if !mine {
 			if len(all) >= maxNicks {
-				n.stored.drop(key)
+				n.stored.Drop(key)
 			}
 			continue
 		}
@@ -134,7 +134,7 @@ func (n *nicks) store(id string) {
 			s.Nicks = append(s.Nicks, storedNick{c.base, c.user.Nick})
 		}
 	}
-	n.stored.put(n.origin+id, s)
+	n.stored.Put(n.origin+id, s)
 	n.changes++
 }
 
@@ -146,7 +146,7 @@ func (n *nicks) keep(ctx context.Context) {
 	n.mu.Lock()
 	changes, written := n.changes, n.written
 	n.mu.Unlock()
-	if changes == written || !n.state.sync(ctx) {
+	if changes == written || !n.state.Sync(ctx) {
 		return
 	}
 	n.mu.Lock()

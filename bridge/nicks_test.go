@@ -52,7 +52,7 @@ func newPeople(t *testing.T, durable bool) *nicks {
 	t.Helper()
 	s := newState(zerolog.Nop())
 	s.makeshift = !durable
-	return newNicks(s, "http://directus.example.com")
+	return newNicks(s.Store, s.nicks, "http://directus.example.com")
 }
 
 // numbered is the id of a user, which begins with some digits.
@@ -228,7 +228,7 @@ func TestManyNames(t *testing.T) {
 		}
 		n.release(session)
 	}
-	if stored, _ := n.stored.get(n.origin + numberedID("aaaa1111")); len(stored.Nicks) != maxUserNicks {
+	if stored, _ := n.stored.Get(n.origin + numberedID("aaaa1111")); len(stored.Nicks) != maxUserNicks {
 		t.Errorf("kept: %v", stored)
 	}
 	if got := n.user(named("aaaa1111", ""), namesakes{}); got.Nick != "user-aaaa11" {

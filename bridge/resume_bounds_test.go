@@ -183,7 +183,7 @@ func TestStateInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := bridge.OpenState(dir, logger(t)); err != bridge.ErrStateInUse {
+	if _, err := bridge.OpenState(dir, logger(t)); err != bridge.ErrInUse {
 		t.Errorf("a second daemon: %v", err)
 	}
 	state.Close()

@@ -13,25 +13,24 @@ import (
 )
 
 const (
-	// statePause is the least time between two writings of the file, stateShare how
-	// many times longer than a writing it is, and stateRetry that after one that has
+	// writePause is the least time between two writings of the file, writeShare how
+	// many times longer than a writing it is, and writeRetry that after one that has
 	// failed.
-	statePause = time.Second
-	stateShare = 10
-	stateRetry = time.Minute
-	// stateTidy is how often stores are asked to drop what is too old.
-	stateTidy = time.Hour
-	// stateClosing is how long a disk that does not answer holds up the end.
-	stateClosing = 2 * time.Second
+	writePause = time.Second
+	writeShare = 10
+	writeRetry = time.Minute
+	// tidyPause is how often buckets are asked to drop what is too old.
+	tidyPause = time.Hour
+	// closePatience is how long a disk that does not answer holds up the end.
+	closePatience = 2 * time.Second
 )
 
-// State is what the daemon keeps beyond its end, in one file with a bucket for each
-// store, or in memory. It writes behind: what has changed since the last writing is
-// lost in a crash, but for what somebody waits for: see sync. Only its own goroutine
+// Store keeps what is to outlive the daemon, in one file of buckets, or in memory. It writes behind: what has changed since the last writing is
+// lost in a crash, but for what somebody waits for: see Sync. Only its own goroutine
 // touches the disk, and while the file cannot be written everything goes on in memory.
-type State struct {
+type Store struct {
 	log       zerolog.Logger
-	file      *stateFile    // nil: memory only
+	file      *file         // nil: memory only
 	makeshift bool          // memory has to do for a file: what was before is not known
 	bell      chan struct{} // rung when there is something to write; cap 1
 	urgent    chan struct{} // rung when somebody waits for it; cap 1
@@ -43,68 +42,67 @@ type State struct {
 	mu      sync.Mutex
 	waiting []chan<- bool // guarded by mu; each has room for one answer
 
-	trails   *trails
-	nicks    *table[storedNicks]
-	logins   *table[storedLogin] // see ledger
-	loginKey *table[[]byte]
-	stores   []store // all of them
+	buckets []Bucket // immutable once it is open
 }
 
-// store is one kind of what a State keeps. It holds what has changed until that is
-// written, so it is itself the queue, and as bounded as the store is.
-type store interface {
-	// bucket is its name in the file, which changes with the form of the entries;
-	// what names it in the log.
-	bucket() string
-	what() string
-	// load takes an entry of the file, before anything else is called.
-	load(key string, value []byte) error
-	// changes takes what the file does not have as it is, to be stored as JSON; nil
-	// deletes. What it returns never changes. settle says what became of it.
-	// They are called from the State's goroutine.
-	changes() map[string]any
-	settle(changes map[string]any, written bool)
-	// tidy drops what is too old. It is called from the State's goroutine.
-	tidy()
+// Bucket is one kind of what a Store keeps. It holds what has changed until that is
+// written, so it is itself the queue, and as bounded as it makes itself.
+type Bucket interface {
+	// Bucket is its name in the file, which changes with the form of the entries;
+	// What names it in the log.
+	Bucket() string
+	What() string
+	// Load takes an entry of the file, before anything else is called.
+	Load(key string, value []byte) error
+	// Changes takes what the file does not have as it is, to be stored as JSON; nil
+	// deletes. What it returns never changes. Settle says what became of it.
+	// They are called from the Store's goroutine.
+	Changes() map[string]any
+	Settle(changes map[string]any, written bool)
+	// Tidy drops what is too old. It is called from the Store's goroutine.
+	Tidy()
 }
 
-// OpenState opens the state in a directory, which is made if need be; where the name is
-// empty memory has to do. A file that cannot be read is put aside, and said so. The error
-// is that of the directory, or an ErrStateInUse.
-func OpenState(directory string, log zerolog.Logger) (*State, error) {
-	s := newState(log)
+// Open opens the file in a directory, which is made if need be; where the name is empty
+// memory has to do. A file that cannot be read is put aside, and said so: fresh, which
+// makes empty buckets, is called once more then. The error is that of the directory, or
+// an ErrInUse.
+func Open(directory string, fresh func(*Store) []Bucket, log zerolog.Logger) (*Store, error) {
+	s := InMemory(log)
+	makeBuckets := func() []Bucket {
+		s.buckets = fresh(s)
+		return s.buckets
+	}
 	if directory == "" {
 		s.makeshift = true
+		makeBuckets()
 		return s, nil
 	}
 	var err error
-	if s.file, err = openStateFile(directory, s.makeStores, log); err != nil {
+	if s.file, err = openFile(directory, makeBuckets, log); err != nil {
 		return nil, err
 	}
 	s.wg.Go(s.keep)
 	return s, nil
 }
 
-// newState is a State in memory.
-func newState(log zerolog.Logger) *State {
-	s := &State{log: log, bell: make(chan struct{}, 1), urgent: make(chan struct{}, 1), done: make(chan struct{})}
-	s.makeStores()
-	return s
+// InMemory is a Store without a file.
+func InMemory(log zerolog.Logger) *Store {
+	return &Store{log: log, bell: make(chan struct{}, 1), urgent: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// makeStores begins with empty stores.
-func (s *State) makeStores() []store {
-	s.trails = newTrails(s)
-	s.nicks = newTable[storedNicks](s, "nicks 1", "nicks")
-	s.logins = newTable[storedLogin](s, "logins 1", "failed logins")
-	s.loginKey = newTable[[]byte](s, "login key 1", "the key of failed logins")
-	s.stores = []store{s.trails, s.nicks, s.logins, s.loginKey}
-	return s.stores
-}
+// IsMakeshift reports that memory has to do for a file: what was before is not known.
+func (s *Store) IsMakeshift() bool { return s.makeshift }
+
+// HasFile reports that what is kept outlives the daemon.
+func (s *Store) HasFile() bool { return s.file != nil }
+
+// Read reads an entry of a bucket from the file; nil if there is none. It waits for the disk.
+func (s *Store) Read(bucket, key string) ([]byte, error) { return s.file.get(bucket, key) }
 
 // Close writes what has changed and closes the file. What goes wrong is logged. It
 // waits no longer than 2 s for a disk that does not answer.
-func (s *State) Close() {
+func (s *Store) Close() {
 	close(s.done)
 	if s.file == nil {
 		return
@@ -119,25 +117,25 @@ func (s *State) Close() {
 		if err != nil {
 			s.log.Error().Err(err).Msg("close the state file")
 		}
-	case <-time.After(stateClosing):
+	case <-time.After(closePatience):
 		s.log.Error().Msg("the disk does not answer: what has changed in the state file lately is lost")
 	}
 }
 
-// ring has the stores asked for what has changed. It may be called from any
+// ring has the buckets asked for what has changed. It may be called from any
 // goroutine.
-func (s *State) ring() {
+func (s *Store) ring() {
 	select {
 	case s.bell <- struct{}{}:
 	default:
 	}
 }
 
-// sync waits until what has been changed by now is in the file, at once and without the
+// Sync waits until what has been changed by now is in the file, at once and without the
 // pause between two writings, and reports whether it is. It is not while the file cannot
 // be written; nobody waits then, nor longer than 2 s for a disk that does not answer. It
 // may be called from any goroutine, without locks.
-func (s *State) sync(ctx context.Context) bool {
+func (s *Store) Sync(ctx context.Context) bool {
 	if s.file == nil {
 		return true
 	}
@@ -152,7 +150,7 @@ func (s *State) sync(ctx context.Context) bool {
 	case s.urgent <- struct{}{}:
 	default:
 	}
-	patience := time.NewTimer(stateClosing)
+	patience := time.NewTimer(closePatience)
 	defer patience.Stop()
 	select {
 	case written := <-answer:
@@ -165,7 +163,7 @@ func (s *State) sync(ctx context.Context) bool {
 	return false
 }
 
-func (s *State) takeWaiting() []chan<- bool {
+func (s *Store) takeWaiting() []chan<- bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	waiting := s.waiting
@@ -173,12 +171,12 @@ func (s *State) takeWaiting() []chan<- bool {
 	return waiting
 }
 
-// failures is how many times the file could not be written.
-func (s *State) failures() int64 { return s.failed.Load() }
+// Failures is how many times the file could not be written.
+func (s *Store) Failures() int64 { return s.failed.Load() }
 
 // keep writes what changes until Close, and then once more.
-func (s *State) keep() {
-	tidy := time.NewTicker(stateTidy)
+func (s *Store) keep() {
+	tidy := time.NewTicker(tidyPause)
 	defer tidy.Stop()
 	failing := false
 	for open := true; open; {
@@ -186,8 +184,8 @@ func (s *State) keep() {
 		case <-s.bell:
 		case <-s.urgent:
 		case <-tidy.C:
-			for _, st := range s.stores {
-				_ = ircd.Guard(&s.log, func() error { st.tidy(); return nil })
+			for _, b := range s.buckets {
+				_ = ircd.Guard(&s.log, func() error { b.Tidy(); return nil })
 			}
 		case <-s.done:
 			open = false
@@ -200,9 +198,9 @@ func (s *State) keep() {
 		for _, answer := range waiting {
 			answer <- err == nil
 		}
-		pause := max(statePause, stateShare*time.Since(begun))
+		pause := max(writePause, writeShare*time.Since(begun))
 		if failing {
-			pause = stateRetry
+			pause = writeRetry
 		}
 		if open {
 			select {
@@ -217,7 +215,7 @@ func (s *State) keep() {
 
 // judge counts a writing that has failed. It is logged when writing begins to fail
 // and when it works again.
-func (s *State) judge(err error, failing bool) bool {
+func (s *Store) judge(err error, failing bool) bool {
 	switch {
 	case err == nil && failing:
 		s.log.Info().Msg("the state file can be written again")
@@ -229,28 +227,28 @@ func (s *State) judge(err error, failing bool) bool {
 		s.log.Error().Err(err).Msg("the state file is damaged: what changes is kept in memory only, until the daemon stops")
 	default:
 		s.failed.Add(1)
-		s.log.Error().Err(err).Stringer("retry", stateRetry).Msg("the state file cannot be written, what changes is kept in memory")
+		s.log.Error().Err(err).Stringer("retry", writeRetry).Msg("the state file cannot be written, what changes is kept in memory")
 	}
 	return err != nil
 }
 
 // write brings the file up to date.
-func (s *State) write() error {
+func (s *Store) write() error {
 	changes := map[string]map[string]any{}
-	for _, st := range s.stores {
-		if c := st.changes(); len(c) > 0 {
-			changes[st.bucket()] = c
+	for _, b := range s.buckets {
+		if c := b.Changes(); len(c) > 0 {
+			changes[b.Bucket()] = c
 		}
 	}
 	if len(changes) == 0 {
 		return nil
 	}
 	err := s.file.put(changes)
-	for _, st := range s.stores {
-		if c := changes[st.bucket()]; c != nil {
-			st.settle(c, err == nil)
+	for _, b := range s.buckets {
+		if c := changes[b.Bucket()]; c != nil {
+			b.Settle(c, err == nil)
 			if err == nil {
-				s.log.Debug().Int("entries", len(c)).Msg("written " + st.what())
+				s.log.Debug().Int("entries", len(c)).Msg("written " + b.What())
 			}
 		}
 	}

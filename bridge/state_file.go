@@ -16,36 +16,36 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// ErrStateInUse says that another daemon works with the directory.
-var ErrStateInUse = errors.New("another daemon is using it")
+// ErrInUse says that another daemon works with the directory.
+var ErrInUse = errors.New("another daemon is using it")
 
 // errDamaged is a panic of the database, which may have left a lock of it held:
 // it is not used any more.
 var errDamaged = errors.New("damaged file")
 
 const (
-	// stateFileName dates from when the file held only what devices have received.
-	stateFileName = "resume.db"
+	// fileName dates from when the file held only what devices have received.
+	fileName = "resume.db"
 	// lockPatience is how long a daemon that is about to end is waited for.
 	lockPatience = time.Second
 )
 
-// stateFile is the database on disk. A nil one holds nothing. Its methods may be
+// file is the database on disk. A nil one holds nothing. Its methods may be
 // called from any goroutine, and wait for the disk.
-type stateFile struct {
+type file struct {
 	db     *bbolt.DB
 	broken atomic.Bool // after errDamaged
 }
 
-// openStateFile opens or makes the file in a directory and loads the stores from it.
+// openFile opens or makes the file in a directory and loads the buckets from it.
 // fresh makes them; it is called once more if the file turns out to be damaged, which
 // is then put aside.
-func openStateFile(directory string, fresh func() []store, log zerolog.Logger) (*stateFile, error) {
+func openFile(directory string, fresh func() []Bucket, log zerolog.Logger) (*file, error) {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(directory, stateFileName)
-	f, err := readStateFile(path, fresh())
+	path := filepath.Join(directory, fileName)
+	f, err := readFile(path, fresh())
 	if !isDamage(err) {
 		return f, err
 	}
@@ -54,38 +54,38 @@ func openStateFile(directory string, fresh func() []store, log zerolog.Logger) (
 		return nil, err
 	}
 	log.Error().Err(err).Str("file", aside).Msg("the state file cannot be read and is put aside: devices are shown the backlog")
-	return readStateFile(path, fresh())
+	return readFile(path, fresh())
 }
 
 // isDamage tells a file that is beyond use from one that the system does not let us
 // use.
 func isDamage(err error) bool {
 	var system syscall.Errno
-	return err != nil && !errors.Is(err, ErrStateInUse) && !errors.As(err, &system)
+	return err != nil && !errors.Is(err, ErrInUse) && !errors.As(err, &system)
 }
 
-// readStateFile opens the file and reads all of it once, so that damage shows now.
-func readStateFile(path string, stores []store) (*stateFile, error) {
-	f := &stateFile{}
+// readFile opens the file and reads all of it once, so that damage shows now.
+func readFile(path string, buckets []Bucket) (*file, error) {
+	f := &file{}
 	err := f.use(func() (err error) {
 		f.db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockPatience, FreelistType: bbolt.FreelistMapType})
 		return err
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, ErrStateInUse
+		return nil, ErrInUse
 	}
 	if err != nil {
 		return nil, err
 	}
 	err = f.use(func() error {
 		return f.db.Update(func(tx *bbolt.Tx) error {
-			for _, s := range stores {
-				b, err := tx.CreateBucketIfNotExists([]byte(s.bucket()))
+			for _, s := range buckets {
+				b, err := tx.CreateBucketIfNotExists([]byte(s.Bucket()))
 				if err != nil {
 					return err
 				}
-				if err := b.ForEach(func(key, value []byte) error { return s.load(string(key), value) }); err != nil {
-					return fmt.Errorf("read %s: %w", s.what(), err)
+				if err := b.ForEach(func(key, value []byte) error { return s.Load(string(key), value) }); err != nil {
+					return fmt.Errorf("read %s: %w", s.What(), err)
 				}
 			}
 			return nil
@@ -99,7 +99,7 @@ func readStateFile(path string, stores []store) (*stateFile, error) {
 
 // use makes errors of the panics by which damage of the file shows, reading
 // behind its end included.
-func (f *stateFile) use(do func() error) (err error) {
+func (f *file) use(do func() error) (err error) {
 	if f.broken.Load() {
 		return errDamaged
 	}
@@ -114,7 +114,7 @@ func (f *stateFile) use(do func() error) (err error) {
 }
 
 // get returns nil if there is nothing.
-func (f *stateFile) get(bucket, key string) (value []byte, err error) {
+func (f *file) get(bucket, key string) (value []byte, err error) {
 	if f == nil {
 		return nil, nil
 	}
@@ -128,7 +128,7 @@ func (f *stateFile) get(bucket, key string) (value []byte, err error) {
 }
 
 // put stores changes of several buckets at once, or none of them.
-func (f *stateFile) put(changes map[string]map[string]any) error {
+func (f *file) put(changes map[string]map[string]any) error {
 	return f.use(func() error {
 		return f.db.Update(func(tx *bbolt.Tx) error {
 			for bucket, values := range changes {
@@ -162,7 +162,7 @@ func putAll(b *bbolt.Bucket, values map[string]any) error {
 }
 
 // close leaves a broken file open: closing it might wait for a lock for ever.
-func (f *stateFile) close() error {
+func (f *file) close() error {
 	if f == nil || f.broken.Load() {
 		return nil
 	}

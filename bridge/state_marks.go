@@ -1,32 +1,35 @@
 package bridge
 
-// marks are the keys of a store that the file does not have as they are. Their owner
+// Marks are the keys of a bucket that the file does not have as they are. Their owner
 // guards them. Without a file there are none.
-type marks struct {
-	state *State
+type Marks struct {
+	store *Store
 	keys  map[string]struct{}
 }
 
-// add marks a key.
-func (m *marks) add(key string) {
-	if m.state.file == nil {
+// NewMarks are none yet.
+func NewMarks(s *Store) Marks { return Marks{store: s} }
+
+// Add marks a key.
+func (m *Marks) Add(key string) {
+	if m.store.file == nil {
 		return
 	}
 	if m.keys == nil {
 		m.keys = map[string]struct{}{}
 	}
 	m.keys[key] = struct{}{}
-	m.state.ring()
+	m.store.ring()
 }
 
-// take returns all and keeps none.
-func (m *marks) take() map[string]struct{} {
+// Take returns all and keeps none.
+func (m *Marks) Take() map[string]struct{} {
 	keys := m.keys
 	m.keys = nil
 	return keys
 }
 
-func (m *marks) has(key string) bool {
+func (m *Marks) Has(key string) bool {
 	_, ok := m.keys[key]
 	return ok
 }

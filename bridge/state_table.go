@@ -6,28 +6,28 @@ import (
 	"sync"
 )
 
-// table is a store of small values, all of which are in memory too. What is put must
+// Table is a bucket of small values, all of which are in memory too. What is put must
 // not be changed any more. It is as bounded as its user makes it. All methods may be
 // called from any goroutine, under any lock: they never wait for the disk.
-type table[V any] struct {
+type Table[V any] struct {
 	name, kind string
 
 	mu    sync.Mutex
 	rows  map[string]V // guarded by mu
-	marks marks        // guarded by mu
+	marks Marks        // guarded by mu
 }
 
-// newTable makes a table of a State: name is that of its bucket, and kind names in the
+// NewTable makes a table of a Store: name is that of its bucket, and kind names in the
 // log what it holds.
-func newTable[V any](s *State, name, kind string) *table[V] {
-	return &table[V]{name: name, kind: kind, rows: map[string]V{}, marks: marks{state: s}}
+func NewTable[V any](s *Store, name, kind string) *Table[V] {
+	return &Table[V]{name: name, kind: kind, rows: map[string]V{}, marks: Marks{store: s}}
 }
 
-func (t *table[V]) bucket() string { return t.name }
-func (t *table[V]) what() string   { return t.kind }
-func (t *table[V]) tidy()          {}
+func (t *Table[V]) Bucket() string { return t.name }
+func (t *Table[V]) What() string   { return t.kind }
+func (t *Table[V]) Tidy()          {}
 
-func (t *table[V]) load(key string, value []byte) error {
+func (t *Table[V]) Load(key string, value []byte) error {
 	var v V
 	if err := json.Unmarshal(value, &v); err != nil {
 		return err
@@ -36,38 +36,38 @@ func (t *table[V]) load(key string, value []byte) error {
 	return nil
 }
 
-func (t *table[V]) get(key string) (v V, ok bool) {
+func (t *Table[V]) Get(key string) (v V, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	v, ok = t.rows[key]
 	return v, ok
 }
 
-// all returns a copy.
-func (t *table[V]) all() map[string]V {
+// All returns a copy.
+func (t *Table[V]) All() map[string]V {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.rows)
 }
 
-func (t *table[V]) put(key string, v V) {
+func (t *Table[V]) Put(key string, v V) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.rows[key] = v
-	t.marks.add(key)
+	t.marks.Add(key)
 }
 
-func (t *table[V]) drop(key string) {
+func (t *Table[V]) Drop(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.rows, key)
-	t.marks.add(key)
+	t.marks.Add(key)
 }
 
-func (t *table[V]) changes() map[string]any {
+func (t *Table[V]) Changes() map[string]any {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	keys := t.marks.take()
+	keys := t.marks.Take()
 	values := make(map[string]any, len(keys))
 	for key := range keys {
 		if v, ok := t.rows[key]; ok {
@@ -79,13 +79,13 @@ func (t *table[V]) changes() map[string]any {
 	return values
 }
 
-func (t *table[V]) settle(changes map[string]any, written bool) {
+func (t *Table[V]) Settle(changes map[string]any, written bool) {
 	if written {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for key := range changes {
-		t.marks.add(key)
+		t.marks.Add(key)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/rs/zerolog"
 )
 
 const (
@@ -20,13 +22,14 @@ const (
 // trails keeps what the devices of all users have received. All methods may be called
 // from any goroutine.
 type trails struct {
-	state *State
+	store *Store
+	log   zerolog.Logger
 
 	mu     sync.Mutex
 	clock  collection.DateClock  // guarded by mu
 	maxAge time.Duration         // 0: nothing ends; guarded by mu
 	kept   map[string]*keptTrail // by key; guarded by mu
-	marks  marks                 // guarded by mu
+	marks  Marks                 // guarded by mu
 }
 
 // keptTrail is a trail, and who uses it. Its fields are guarded by the mu of its
@@ -43,15 +46,15 @@ type storedTrail struct {
 	Trail trail `json:"trail"`
 }
 
-func newTrails(s *State) *trails {
-	return &trails{state: s, clock: func() (time.Time, bool) { return time.Time{}, false }, kept: map[string]*keptTrail{}, marks: marks{state: s}}
+func newTrails(s *Store, log zerolog.Logger) *trails {
+	return &trails{store: s, log: log, clock: func() (time.Time, bool) { return time.Time{}, false }, kept: map[string]*keptTrail{}, marks: NewMarks(s)}
 }
 
-func (t *trails) bucket() string { return "trails 1" }
-func (t *trails) what() string   { return "what devices have received" }
+func (t *trails) Bucket() string { return "trails 1" }
+func (t *trails) What() string   { return "what devices have received" }
 
-// load notes an entry of the file, which is where it stays until it is used.
-func (t *trails) load(key string, value []byte) error {
+// Load notes an entry of the file, which is where it stays until it is used.
+func (t *trails) Load(key string, value []byte) error {
 	var stored storedTrail
 	if err := json.Unmarshal(value, &stored); err != nil {
 		return err
@@ -67,7 +70,7 @@ func (t *trails) begin(maxAge time.Duration, clock collection.DateClock) {
 	t.mu.Lock()
 	t.maxAge, t.clock = maxAge, clock
 	t.mu.Unlock()
-	t.tidy()
+	t.Tidy()
 }
 
 // trailKey names the trail of a place. The parts cannot hold the separator: what
@@ -127,7 +130,7 @@ func (t *trails) release(key string) {
 	k.uses--
 	k.seen, _ = t.clock()
 	if k.trail.known() {
-		t.marks.add(key)
+		t.marks.Add(key)
 	} else if k.uses == 0 {
 		t.forget(key)
 	}
@@ -145,24 +148,24 @@ func (t *trails) merge(key string, news trail, h collection.Horizon) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.kept[key].trail.merge(news, h)
-	t.marks.add(key)
+	t.marks.Add(key)
 }
 
 // forget drops a trail, from the file as well. The caller holds mu.
 func (t *trails) forget(key string) {
 	delete(t.kept, key)
-	t.marks.add(key)
+	t.marks.Add(key)
 }
 
 // read reads a trail from the file; one that is not there any more is a new one.
 func (t *trails) read(key string) *trail {
 	var stored storedTrail
-	value, err := t.state.file.get(t.bucket(), key)
+	value, err := t.store.Read(t.Bucket(), key)
 	if err == nil && value != nil {
 		err = json.Unmarshal(value, &stored)
 	}
 	if err != nil {
-		t.state.log.Warn().Err(err).Msg("read what a device has received: it is shown the backlog")
+		t.log.Warn().Err(err).Msg("read what a device has received: it is shown the backlog")
 		return &trail{}
 	}
 	return &stored.Trail
@@ -205,25 +208,25 @@ func (t *trails) dropFirst(keys []string, n int) {
 	}
 }
 
-// tidy drops what is too old, and notes which devices are here.
-func (t *trails) tidy() {
+// Tidy drops what is too old, and notes which devices are here.
+func (t *trails) Tidy() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for key, k := range t.kept {
 		switch {
 		case k.uses > 0 && k.trail != nil && k.trail.known():
 			k.seen, _ = t.clock()
-			t.marks.add(key)
+			t.marks.Add(key)
 		case k.uses == 0 && t.isOld(k):
 			t.forget(key)
 		}
 	}
 }
 
-func (t *trails) changes() map[string]any {
+func (t *trails) Changes() map[string]any {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	keys := t.marks.take()
+	keys := t.marks.Take()
 	values := make(map[string]any, len(keys))
 	for key := range keys {
 		values[key] = nil
@@ -234,17 +237,17 @@ func (t *trails) changes() map[string]any {
 	return values
 }
 
-// settle marks once more what was not written. What was, and is in nobody's use, is
+// Settle marks once more what was not written. What was, and is in nobody's use, is
 // then in the file alone.
-func (t *trails) settle(changes map[string]any, written bool) {
+func (t *trails) Settle(changes map[string]any, written bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for key := range changes {
 		k := t.kept[key]
 		switch {
 		case !written:
-			t.marks.add(key)
-		case k != nil && k.uses == 0 && !t.marks.has(key):
+			t.marks.Add(key)
+		case k != nil && k.uses == 0 && !t.marks.Has(key):
 			k.trail = nil
 		}
 	}

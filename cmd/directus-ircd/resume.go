@@ -30,7 +30,7 @@ func openState(c config.Resume, log zerolog.Logger) (*bridge.State, error) {
 	}
 	state, err := bridge.OpenState(directory, log)
 	switch {
-	case err != nil && chosen && errors.Is(err, bridge.ErrStateInUse):
+	case err != nil && chosen && errors.Is(err, bridge.ErrInUse):
 		return nil, fmt.Errorf("resume.directory: %s: %w: stop that one, or name another folder", directory, err)
 	case err != nil && chosen:
 		return nil, fmt.Errorf("resume.directory: %w: make the folder writable, or name another one", err)

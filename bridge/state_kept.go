@@ -1,0 +1,42 @@
+package bridge
+
+import (
+	"github.com/rs/zerolog"
+)
+
+// State is what the daemon keeps beyond its end.
+type State struct {
+	*Store
+	log    zerolog.Logger
+	trails *trails
+	nicks  *Table[storedNicks]
+	logins keptLogins
+}
+
+// OpenState opens the state in a directory, which is made if need be; where the name is
+// empty memory has to do. A file that cannot be read is put aside, and said so. The error
+// is that of the directory, or an ErrInUse.
+func OpenState(directory string, log zerolog.Logger) (*State, error) {
+	s := &State{log: log}
+	var err error
+	s.Store, err = Open(directory, s.fresh, log)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newState is a State in memory.
+func newState(log zerolog.Logger) *State {
+	s := &State{log: log, Store: InMemory(log)}
+	s.fresh(s.Store)
+	return s
+}
+
+// fresh begins with nothing.
+func (s *State) fresh(store *Store) []Bucket {
+	s.trails = newTrails(store, s.log)
+	s.nicks = NewTable[storedNicks](store, "nicks 1", "nicks")
+	s.logins = newKeptLogins(store)
+	return append(s.logins.buckets(), s.trails, s.nicks)
+}
