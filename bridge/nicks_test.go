@@ -51,7 +51,7 @@ func FuzzNickify(f *testing.F) {
 func newPeople(t *testing.T, durable bool) *nicks {
 	t.Helper()
 	s := newState(zerolog.Nop())
-	s.makeshift = !durable
+	s.Makeshift = !durable
 	return newNicks(s.Store, s.nicks, "http://directus.example.com")
 }
 

@@ -179,14 +179,14 @@ func TestDamagedState(t *testing.T) {
 // Two daemons do not write one file.
 func TestStateInUse(t *testing.T) {
 	dir := t.TempDir()
-	state, err := bridge.OpenState(dir, logger(t))
+	kept, err := bridge.OpenState(dir, logger(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := bridge.OpenState(dir, logger(t)); err != bridge.ErrInUse {
 		t.Errorf("a second daemon: %v", err)
 	}
-	state.Close()
+	kept.Close()
 	again, err := bridge.OpenState(dir, logger(t))
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ const (
 type Store struct {
 	log       zerolog.Logger
 	file      *file         // nil: memory only
-	makeshift bool          // memory has to do for a file: what was before is not known
+	Makeshift bool          // memory has to do for a file: what was before is not known
 	bell      chan struct{} // rung when there is something to write; cap 1
 	urgent    chan struct{} // rung when somebody waits for it; cap 1
 	done      chan struct{} // closed by Close
@@ -74,7 +74,7 @@ func Open(directory string, fresh func(*Store) []Bucket, log zerolog.Logger) (*S
 		return s.buckets
 	}
 	if directory == "" {
-		s.makeshift = true
+		s.Makeshift = true
 		makeBuckets()
 		return s, nil
 	}
@@ -92,7 +92,7 @@ func InMemory(log zerolog.Logger) *Store {
 }
 
 // IsMakeshift reports that memory has to do for a file: what was before is not known.
-func (s *Store) IsMakeshift() bool { return s.makeshift }
+func (s *Store) IsMakeshift() bool { return s.Makeshift }
 
 // HasFile reports that what is kept outlives the daemon.
 func (s *Store) HasFile() bool { return s.file != nil }

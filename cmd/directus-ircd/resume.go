@@ -25,10 +25,10 @@ func resumeOptions(c config.Resume) *bridge.Resume {
 // the default one cannot be used, memory has to do.
 func openState(c config.Resume, log zerolog.Logger) (*bridge.State, error) {
 	directory, chosen := c.Directory, c.Directory != config.StateDirectory
-	if state, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); state != "" && !chosen {
-		directory = state
+	if managed, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); managed != "" && !chosen {
+		directory = managed
 	}
-	state, err := bridge.OpenState(directory, log)
+	kept, err := bridge.OpenState(directory, log)
 	switch {
 	case err != nil && chosen && errors.Is(err, bridge.ErrInUse):
 		return nil, fmt.Errorf("resume.directory: %s: %w: stop that one, or name another folder", directory, err)
@@ -38,5 +38,5 @@ func openState(c config.Resume, log zerolog.Logger) (*bridge.State, error) {
 		log.Warn().Err(err).Str("directory", directory).Msg("nicks and what devices have received are kept in memory only, until the daemon stops: set resume.directory to keep them")
 		return bridge.OpenState("", log)
 	}
-	return state, nil
+	return kept, nil
 }
