@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"directus-ircd/bridge/state"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
@@ -62,7 +63,7 @@ func comesBack(begun time.Time) {
 
 func TestGuardAsksOnceAboutAWrongPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+		g := newGuard(10, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 		asked := 0
 		for begun := time.Now(); time.Since(begun) < 60*24*time.Hour; comesBack(begun) {
 			ticket, err := g.begin("192.0.2.1", "Kevin@example.com", "wrong")
@@ -81,7 +82,7 @@ func TestGuardAsksOnceAboutAWrongPassword(t *testing.T) {
 
 func TestGuardStopsGuessing(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+		g := newGuard(10, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 		asked := 0
 		for i := range 3 * 3600 {
 			ticket, err := g.begin(fmt.Sprintf("192.0.2.%d", i%200), "kevin@example.com", fmt.Sprint(i))
@@ -117,7 +118,7 @@ func TestGuardStopsGuessing(t *testing.T) {
 
 func TestGuardKnowsTheRightPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+		g := newGuard(10, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 		for range 1000 {
 			ticket, err := g.begin("2001:db8::1", "kevin@example.com", "right")
 			if err != nil {
@@ -163,7 +164,7 @@ func TestGuardKnowsTheRightPassword(t *testing.T) {
 // they have all been refused with the right password.
 func TestGuardAndSuspension(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+		g := newGuard(10, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 		begin := func() *ticket {
 			t.Helper()
 			ticket, err := g.begin("", "kevin@example.com", "right")
@@ -184,7 +185,7 @@ func TestGuardAndSuspension(t *testing.T) {
 // it was changed: so few of them reach Directus that it does not suspend the account.
 func TestGuardKnowsAChangedPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+		g := newGuard(10, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 		asked := 0
 		come := func(n int) (tickets []*ticket) {
 			for range n {
@@ -217,7 +218,7 @@ func TestGuardKnowsAChangedPassword(t *testing.T) {
 }
 
 func TestGuardCountsPendingAndNetworks(t *testing.T) {
-	g := newGuard(3, newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+	g := newGuard(3, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 	for i := range 3 {
 		if _, err := g.begin(fmt.Sprintf("2001:db8::%d", i), "", fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
@@ -229,7 +230,7 @@ func TestGuardCountsPendingAndNetworks(t *testing.T) {
 	if _, err := g.begin("2001:db8:1::1", "", "x"); err != nil {
 		t.Errorf("another network: %v", err)
 	}
-	if _, err := newGuard(0, newKeptLogins(InMemory(zerolog.Nop())), "", time.Now).begin("192.0.2.1", "a@b.c", "x"); err != nil {
+	if _, err := newGuard(0, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now).begin("192.0.2.1", "a@b.c", "x"); err != nil {
 		t.Errorf("no limit: %v", err)
 	}
 }
@@ -249,7 +250,7 @@ func TestGuardLimitChanges(t *testing.T) {
 			}
 			return asked
 		}
-		g := newGuard(0, newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+		g := newGuard(0, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 		fail(g, 1)
 		if g.limit(3); fail(g, 10) != 3 {
 			t.Error("who came before has no limit")
@@ -270,7 +271,7 @@ func TestGuardLimitChanges(t *testing.T) {
 }
 
 func TestGuardIsBounded(t *testing.T) {
-	g := newGuard(10, newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+	g := newGuard(10, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 	before := heap()
 	for i := range 2 * maxGuarded {
 		ticket, err := g.begin(fmt.Sprintf("192.%d.%d.%d", i>>16, i>>8&255, i&255), fmt.Sprintf("user%d@example.com", i), "x")
@@ -311,7 +312,7 @@ func TestGuardDelayGrows(t *testing.T) {
 	} {
 		ircdtest.Bubble(t, func(t *testing.T) {
 			const perMinute = 2
-			g := newGuard(perMinute, newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+			g := newGuard(perMinute, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 			tries := 0
 			pause := func(want time.Duration) {
 				t.Helper()

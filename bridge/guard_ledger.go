@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"directus-ircd/bridge/state"
 	"encoding/binary"
 	"encoding/hex"
 	"maps"
@@ -58,7 +59,7 @@ type storedLogin struct {
 //
 // Its methods but digest and name are called with the guard's mu held.
 type ledger struct {
-	rows   *Table[storedLogin]
+	rows   *state.Table[storedLogin]
 	key    []byte
 	origin string           // the Directus of the accounts
 	now    func() time.Time // by its clock
@@ -72,21 +73,21 @@ type ledger struct {
 
 // keptLogins are the buckets that outlive the daemon.
 type keptLogins struct {
-	logins *Table[storedLogin]
-	key    *Table[[]byte] // of the hashes
-	store  *Store
+	logins *state.Table[storedLogin]
+	key    *state.Table[[]byte] // of the hashes
+	store  *state.Store
 }
 
-func newKeptLogins(s *Store) keptLogins {
+func newKeptLogins(s *state.Store) keptLogins {
 	return keptLogins{
-		logins: NewTable[storedLogin](s, "logins 1", "failed logins"),
-		key:    NewTable[[]byte](s, "login key 1", "the key of failed logins"),
+		logins: state.NewTable[storedLogin](s, "logins 1", "failed logins"),
+		key:    state.NewTable[[]byte](s, "login key 1", "the key of failed logins"),
 		store:  s,
 	}
 }
 
 // buckets are all of them.
-func (k keptLogins) buckets() []Bucket { return []Bucket{k.logins, k.key} }
+func (k keptLogins) buckets() []state.Bucket { return []state.Bucket{k.logins, k.key} }
 
 func newLedger(c keptLogins, origin string, now func() time.Time) *ledger {
 	l := &ledger{rows: c.logins, origin: origin, now: now, rounds: 1, most: maxCounters}

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"directus-ircd/bridge/state"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -14,7 +15,7 @@ import (
 type attack struct {
 	t     *testing.T
 	dir   string
-	state *Store
+	state *state.Store
 	kept  keptLogins
 	guard *guard
 	inRow map[string]int // wrong passwords by account, as Directus counts them
@@ -40,10 +41,10 @@ func (a *attack) start() {
 }
 
 // keptIn are the logins kept in a directory; without a name, in memory.
-func keptIn(t *testing.T, directory string) (*Store, keptLogins) {
+func keptIn(t *testing.T, directory string) (*state.Store, keptLogins) {
 	t.Helper()
 	var kept keptLogins
-	s, err := Open(directory, func(s *Store) []Bucket {
+	s, err := state.Open(directory, func(s *state.Store) []state.Bucket {
 		kept = newKeptLogins(s)
 		return kept.buckets()
 	}, zerolog.Nop())
@@ -276,7 +277,7 @@ func TestGuardAndAnOldPassword(t *testing.T) {
 // An account whose counter is one of many low ones is taken to have failed, though its
 // counter is gone.
 func TestLedgerFloor(t *testing.T) {
-	l := newLedger(newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+	l := newLedger(newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 	for round := range 3 {
 		for i := range maxCounters {
 			l.fail(fmt.Sprintf("%d of %d", i, round), 0, false)
@@ -288,20 +289,20 @@ func TestLedgerFloor(t *testing.T) {
 			}
 		}
 	}
-	if again := newLedger(keptLogins{logins: l.rows, key: keyTable(l.key), store: InMemory(zerolog.Nop())}, "", time.Now); again.floor != l.floor || again.counted != l.counted || l.floor == 0 {
+	if again := newLedger(keptLogins{logins: l.rows, key: keyTable(l.key), store: state.InMemory(zerolog.Nop())}, "", time.Now); again.floor != l.floor || again.counted != l.counted || l.floor == 0 {
 		t.Errorf("floor %d of %d, %d counters of %d", again.floor, l.floor, again.counted, l.counted)
 	}
 }
 
-func keyTable(key []byte) *Table[[]byte] {
-	t := NewTable[[]byte](InMemory(zerolog.Nop()), "key", "key")
+func keyTable(key []byte) *state.Table[[]byte] {
+	t := state.NewTable[[]byte](state.InMemory(zerolog.Nop()), "key", "key")
 	t.Put(keyName, key)
 	return t
 }
 
 // One account has one name, however its address is written.
 func TestLedgerNames(t *testing.T) {
-	l := newLedger(newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+	l := newLedger(newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 	for _, email := range []string{"Owner@Example.com", " owner@example.com", "öwnér@example.com", "o\u0308wner@example.com", "ｏwner@example.com"} {
 		if l.name(email) != l.name(victim) {
 			t.Errorf("%q has another name", email)
@@ -314,7 +315,7 @@ func TestLedgerNames(t *testing.T) {
 
 // Passwords beyond the bound are forgotten, the oldest first, and their failures are not.
 func TestLedgerIsBounded(t *testing.T) {
-	l := newLedger(newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+	l := newLedger(newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 	name := func(i int) string { return fmt.Sprintf("%032d", i) }
 	for i := range maxSecrets {
 		l.put(name(i), storedLogin{Secret: []byte{1}, Used: int64(i), Failures: i % 3})
@@ -333,7 +334,7 @@ func TestLedgerIsBounded(t *testing.T) {
 }
 
 func BenchmarkDigest(b *testing.B) {
-	l := newLedger(newKeptLogins(InMemory(zerolog.Nop())), "", time.Now)
+	l := newLedger(newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
 	l.rounds = digestRounds
 	for b.Loop() {
 		l.digest("name", "password")

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/state"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
@@ -31,8 +32,8 @@ const (
 // What has been handed out is in the state, so that all of it holds over restarts,
 // renames and deletions.
 type nicks struct {
-	state  *Store
-	stored *Table[storedNicks]
+	state  *state.Store
+	stored *state.Table[storedNicks]
 	origin string // the Directus of the users
 	// durable says that the state outlasts the daemon. Where it does not, who comes
 	// first must not matter: a plain name is a nick only where nobody else can have it.
@@ -72,7 +73,7 @@ type namesakes struct {
 	all bool
 }
 
-func newNicks(store *Store, stored *Table[storedNicks], origin string) *nicks {
+func newNicks(store *state.Store, stored *state.Table[storedNicks], origin string) *nicks {
 	n := &nicks{
 		state: store, stored: stored, origin: origin + "\x00", durable: !store.IsMakeshift(),
 		byUser: map[string][]*claim{}, byNick: map[string]*claim{},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/state"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -183,7 +184,7 @@ func TestStateInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := bridge.OpenState(dir, logger(t)); err != bridge.ErrInUse {
+	if _, err := bridge.OpenState(dir, logger(t)); err != state.ErrInUse {
 		t.Errorf("a second daemon: %v", err)
 	}
 	kept.Close()

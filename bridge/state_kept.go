@@ -1,15 +1,17 @@
 package bridge
 
 import (
+	"directus-ircd/bridge/state"
+
 	"github.com/rs/zerolog"
 )
 
 // State is what the daemon keeps beyond its end.
 type State struct {
-	*Store
+	*state.Store
 	log    zerolog.Logger
 	trails *trails
-	nicks  *Table[storedNicks]
+	nicks  *state.Table[storedNicks]
 	logins keptLogins
 }
 
@@ -19,7 +21,7 @@ type State struct {
 func OpenState(directory string, log zerolog.Logger) (*State, error) {
 	s := &State{log: log}
 	var err error
-	s.Store, err = Open(directory, s.fresh, log)
+	s.Store, err = state.Open(directory, s.fresh, log)
 	if err != nil {
 		return nil, err
 	}
@@ -28,15 +30,15 @@ func OpenState(directory string, log zerolog.Logger) (*State, error) {
 
 // newState is a State in memory.
 func newState(log zerolog.Logger) *State {
-	s := &State{log: log, Store: InMemory(log)}
+	s := &State{log: log, Store: state.InMemory(log)}
 	s.fresh(s.Store)
 	return s
 }
 
 // fresh begins with nothing.
-func (s *State) fresh(store *Store) []Bucket {
+func (s *State) fresh(store *state.Store) []state.Bucket {
 	s.trails = newTrails(store, s.log)
-	s.nicks = NewTable[storedNicks](store, "nicks 1", "nicks")
+	s.nicks = state.NewTable[storedNicks](store, "nicks 1", "nicks")
 	s.logins = newKeptLogins(store)
 	return append(s.logins.buckets(), s.trails, s.nicks)
 }

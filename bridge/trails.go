@@ -3,6 +3,7 @@ package bridge
 import (
 	"cmp"
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/state"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -22,14 +23,14 @@ const (
 // trails keeps what the devices of all users have received. All methods may be called
 // from any goroutine.
 type trails struct {
-	store *Store
+	store *state.Store
 	log   zerolog.Logger
 
 	mu     sync.Mutex
 	clock  collection.DateClock  // guarded by mu
 	maxAge time.Duration         // 0: nothing ends; guarded by mu
 	kept   map[string]*keptTrail // by key; guarded by mu
-	marks  Marks                 // guarded by mu
+	marks  state.Marks           // guarded by mu
 }
 
 // keptTrail is a trail, and who uses it. Its fields are guarded by the mu of its
@@ -46,8 +47,8 @@ type storedTrail struct {
 	Trail trail `json:"trail"`
 }
 
-func newTrails(s *Store, log zerolog.Logger) *trails {
-	return &trails{store: s, log: log, clock: func() (time.Time, bool) { return time.Time{}, false }, kept: map[string]*keptTrail{}, marks: NewMarks(s)}
+func newTrails(s *state.Store, log zerolog.Logger) *trails {
+	return &trails{store: s, log: log, clock: func() (time.Time, bool) { return time.Time{}, false }, kept: map[string]*keptTrail{}, marks: state.NewMarks(s)}
 }
 
 func (t *trails) Bucket() string { return "trails 1" }

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge"
+	"directus-ircd/bridge/state"
 	"directus-ircd/cmd/directus-ircd/config"
 )
 
@@ -30,7 +31,7 @@ func openState(c config.Resume, log zerolog.Logger) (*bridge.State, error) {
 	}
 	kept, err := bridge.OpenState(directory, log)
 	switch {
-	case err != nil && chosen && errors.Is(err, bridge.ErrInUse):
+	case err != nil && chosen && errors.Is(err, state.ErrInUse):
 		return nil, fmt.Errorf("resume.directory: %s: %w: stop that one, or name another folder", directory, err)
 	case err != nil && chosen:
 		return nil, fmt.Errorf("resume.directory: %w: make the folder writable, or name another one", err)

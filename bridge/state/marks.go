@@ -1,4 +1,4 @@
-package bridge
+package state
 
 // Marks are the keys of a bucket that the file does not have as they are. Their owner
 // guards them. Without a file there are none.
