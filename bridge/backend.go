@@ -78,7 +78,7 @@ type Backend struct {
 	nicks   *nicks
 	people  *censuses
 	company *company
-	guard   *guard
+	guard   *Limiter
 	markers markerShelf
 	feeds   *feeds
 	rights  sameRights
@@ -111,10 +111,10 @@ func New(opts Options) (*Backend, error) {
 	}
 	b := &Backend{
 		opts: opts, origin: opts.Client.URL().String(), people: newCensuses(), company: newCompany(), feeds: newFeeds(),
-		guard: newGuard(opts.LoginAttemptsPerMinute, opts.State.logins, opts.Client.URL().String(), opts.Client.Now), members: map[string]*member{}, idle: map[*member]*time.Timer{},
+		guard: NewLimiter(opts.LoginAttemptsPerMinute, opts.State.logins, opts.Client.URL().String(), opts.Client.Now), members: map[string]*member{}, idle: map[*member]*time.Timer{},
 	}
 	if opts.DigestRounds > 0 {
-		b.guard.ledger.rounds = opts.DigestRounds
+		b.guard.HashWith(opts.DigestRounds)
 	}
 	b.pages.Store(newPageRoom(opts.PageMemory))
 	b.nicks = newNicks(opts.State.Store, opts.State.nicks, b.origin)
@@ -140,7 +140,7 @@ func (b *Backend) Configure(opts Options) error {
 		return fmt.Errorf("bridge: %w", err)
 	}
 	b.plan.Store(p)
-	b.guard.limit(opts.LoginAttemptsPerMinute)
+	b.guard.Limit(opts.LoginAttemptsPerMinute)
 	b.resizePages(old.PageMemory, opts.PageMemory)
 	moved := !reflect.DeepEqual(opts.ReadMarkers, old.ReadMarkers)
 	for _, m := range b.members {
@@ -182,7 +182,7 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 
 // admit makes a session of an account that has just logged in with a secret, of
 // which it is given the hash.
-func (b *Backend) admit(ctx context.Context, account *directus.Account, secret secretHash, device string) (*session, error) {
+func (b *Backend) admit(ctx context.Context, account *directus.Account, secret SecretHash, device string) (*session, error) {
 	b.review(ctx, account.ID())
 	if s := b.addTo(account.ID(), secret, device); s != nil {
 		s.member.rt.Retry() // should its link wait for Directus: that is back
@@ -215,7 +215,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret s
 
 // addTo makes a session of the member that a user has, as Directus has just accepted a
 // secret: the login of that one serves all. nil: there is none that goes on.
-func (b *Backend) addTo(user string, secret secretHash, device string) *session {
+func (b *Backend) addTo(user string, secret SecretHash, device string) *session {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m := b.members[user]
@@ -236,7 +236,7 @@ func (b *Backend) sessionOf(m *member, device string) *session {
 
 // accept notes that Directus has accepted a secret of a member's user. The caller
 // holds mu.
-func (b *Backend) accept(m *member, secret secretHash) {
+func (b *Backend) accept(m *member, secret SecretHash) {
 	if m.secret == secret {
 		m.accepted = time.Now()
 	}
@@ -258,7 +258,7 @@ func (b *Backend) review(ctx context.Context, id string) {
 
 // enter makes s a session of its user's member; fresh reports that the account
 // became the one of a new member.
-func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secret secretHash) (fresh bool) {
+func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secret SecretHash) (fresh bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	account := names.account

@@ -74,7 +74,7 @@ func (b *Backend) login(ctx context.Context, cred ircd.Credentials, device strin
 // reading of the credentials counts as a failure.
 func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, device string, last bool) (*session, error) {
 	secret := a.password + a.token + "\x00" + cred.OTP
-	if err := b.guard.refuses(cred.Remote, a.email, secret); err != nil {
+	if err := b.guard.Refuses(cred.Remote, a.email, secret); err != nil {
 		return nil, err
 	}
 	came := time.Now()
@@ -82,14 +82,14 @@ func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, dev
 		if cred.OTP != "" {
 			return nil
 		}
-		return b.join(ctx, b.guard.newTicket(a.email, secret).hash, device, came)
+		return b.join(ctx, b.guard.NewTicket(a.email, secret).Hash, device, came)
 	}
 	if s := known(); s != nil {
 		return s, nil
 	}
 	// Before anything counts as under way: of many who come from one address, as
 	// from a gateway after a restart, the others wait.
-	leave, err := b.plan.Load().gate.enter(ctx)
+	leave, err := b.plan.Load().gate.Enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, dev
 	if s := known(); s != nil { // another of the user's clients was in front
 		return s, nil
 	}
-	ticket, err := b.guard.begin(cred.Remote, a.email, secret)
+	ticket, err := b.guard.Begin(cred.Remote, a.email, secret)
 	if err != nil {
 		return nil, err
 	}
@@ -108,19 +108,19 @@ func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, dev
 		account, err = b.opts.Client.Login(ctx, a.email, a.password, cred.OTP)
 	}
 	if err == nil {
-		ticket.accepted()
-		return b.admit(ctx, account, ticket.hash, device)
+		ticket.Accepted()
+		return b.admit(ctx, account, ticket.Hash, device)
 	}
 	refusal := loginError(err)
 	switch {
 	case refusal.Reason == ircd.Rejected && (last || a.token == ""):
-		ticket.refused()
+		ticket.Refused()
 	case refusal.Reason == ircd.OTPRequired:
-		ticket.incomplete(cred.OTP != "")
+		ticket.Incomplete(cred.OTP != "")
 	case refusal.Reason == ircd.Rejected || isUncounted(err):
-		ticket.unknown()
+		ticket.Unknown()
 	default:
-		ticket.lost()
+		ticket.Lost()
 	}
 	return nil, refusal
 }

@@ -3,7 +3,6 @@ package bridge
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"runtime"
 	"slices"
 	"testing"
@@ -15,33 +14,6 @@ import (
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
-
-func TestAttempts(t *testing.T) {
-	mail := func(e, p string) attempt { return attempt{email: e, password: p} }
-	token := func(t string) attempt { return attempt{token: t} }
-	for _, c := range []struct {
-		cred     ircd.Credentials
-		template string
-		want     []attempt
-	}{
-		{ircd.Credentials{Secret: "a@b.c:p:w d"}, "", []attempt{mail("a@b.c", "p:w d")}},
-		{ircd.Credentials{Secret: "abcdef"}, "", []attempt{token("abcdef")}},
-		{ircd.Credentials{Secret: "two words"}, "", nil},
-		{ircd.Credentials{Secret: "a:b"}, "", []attempt{token("a:b")}},
-		{ircd.Credentials{Secret: "pw", Nick: "kevin"}, "{nick}@x.y", []attempt{token("pw"), mail("kevin@x.y", "pw")}},
-		{ircd.Credentials{Secret: "p w", Nick: "kevin"}, "{nick}@x.y", []attempt{mail("kevin@x.y", "p w")}},
-		{ircd.Credentials{Secret: "a@b.c:pw", Nick: "kevin"}, "{nick}@x.y", []attempt{mail("a@b.c", "pw")}},
-		{ircd.Credentials{Account: "a@b.c", Secret: "p:w"}, "", []attempt{mail("a@b.c", "p:w")}},
-		{ircd.Credentials{Account: "token", Secret: "abc"}, "{nick}@x.y", []attempt{token("abc")}},
-		{ircd.Credentials{Account: "kevin", Secret: "pw"}, "{nick}@x.y", []attempt{mail("kevin@x.y", "pw")}},
-		{ircd.Credentials{Account: "kevin", Secret: "a@b.c:pw"}, "", []attempt{mail("a@b.c", "pw")}},
-		{ircd.Credentials{Account: "kevin", Secret: "pw"}, "", nil},
-	} {
-		if got := attempts(c.cred, c.template); !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%+v %q: got %+v, want %+v", c.cred, c.template, got, c.want)
-		}
-	}
-}
 
 func reason(err error) string {
 	var le *ircd.LoginError
@@ -63,13 +35,13 @@ func comesBack(begun time.Time) {
 
 func TestGuardAsksOnceAboutAWrongPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+		g := NewLimiter(10, NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 		asked := 0
 		for begun := time.Now(); time.Since(begun) < 60*24*time.Hour; comesBack(begun) {
-			ticket, err := g.begin("192.0.2.1", "Kevin@example.com", "wrong")
+			ticket, err := g.Begin("192.0.2.1", "Kevin@example.com", "wrong")
 			if err == nil {
 				asked++
-				ticket.refused()
+				ticket.Refused()
 			} else if reason(err) != "rejected" {
 				t.Fatal(err)
 			}
@@ -82,13 +54,13 @@ func TestGuardAsksOnceAboutAWrongPassword(t *testing.T) {
 
 func TestGuardStopsGuessing(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+		g := NewLimiter(10, NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 		asked := 0
 		for i := range 3 * 3600 {
-			ticket, err := g.begin(fmt.Sprintf("192.0.2.%d", i%200), "kevin@example.com", fmt.Sprint(i))
+			ticket, err := g.Begin(fmt.Sprintf("192.0.2.%d", i%200), "kevin@example.com", fmt.Sprint(i))
 			if err == nil {
 				asked++
-				ticket.refused()
+				ticket.Refused()
 			} else if reason(err) != "limited" {
 				t.Fatal(err)
 			}
@@ -101,13 +73,13 @@ func TestGuardStopsGuessing(t *testing.T) {
 			time.Sleep(time.Hour)
 			var tickets []*ticket
 			for i := range 5 {
-				if ticket, err := g.begin("192.0.2.1", "kevin@example.com", fmt.Sprint(time.Now(), i)); err == nil {
+				if ticket, err := g.Begin("192.0.2.1", "kevin@example.com", fmt.Sprint(time.Now(), i)); err == nil {
 					tickets = append(tickets, ticket)
 				}
 			}
 			asked += len(tickets)
 			for _, ticket := range tickets {
-				ticket.refused()
+				ticket.Refused()
 			}
 		}
 		if asked > 25 {
@@ -118,43 +90,43 @@ func TestGuardStopsGuessing(t *testing.T) {
 
 func TestGuardKnowsTheRightPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+		g := NewLimiter(10, NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 		for range 1000 {
-			ticket, err := g.begin("2001:db8::1", "kevin@example.com", "right")
+			ticket, err := g.Begin("2001:db8::1", "kevin@example.com", "right")
 			if err != nil {
 				t.Fatalf("a right password is limited: %v", err)
 			}
-			ticket.accepted()
+			ticket.Accepted()
 		}
-		ticket, err := g.begin("", "kevin@example.com", "wrong")
+		ticket, err := g.Begin("", "kevin@example.com", "wrong")
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticket.refused()
-		if _, err := g.begin("", "kevin@example.com", "wrong"); reason(err) != "rejected" {
+		ticket.Refused()
+		if _, err := g.Begin("", "kevin@example.com", "wrong"); reason(err) != "rejected" {
 			t.Errorf("asked again: %v", err)
 		}
-		ticket, err = g.begin("", "kevin@example.com", "right")
+		ticket, err = g.Begin("", "kevin@example.com", "right")
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticket.accepted()
-		if _, err := g.begin("", "kevin@example.com", "wrong"); reason(err) != "rejected" {
+		ticket.Accepted()
+		if _, err := g.Begin("", "kevin@example.com", "wrong"); reason(err) != "rejected" {
 			t.Errorf("asked again because the right one was used: %v", err)
 		}
 		// Whoever guesses does not keep out who knows the password.
 		for i := range 50 {
-			if ticket, err := g.begin("192.0.2.1", "kevin@example.com", fmt.Sprint(i)); err == nil {
-				ticket.refused()
+			if ticket, err := g.Begin("192.0.2.1", "kevin@example.com", fmt.Sprint(i)); err == nil {
+				ticket.Refused()
 			}
 		}
-		ticket, err = g.begin("192.0.2.1", "kevin@example.com", "right")
+		ticket, err = g.Begin("192.0.2.1", "kevin@example.com", "right")
 		if err != nil {
 			t.Fatalf("kept out: %v", err)
 		}
 		// Until it is changed: then it is a wrong password like any other.
-		ticket.refused()
-		if _, err := g.begin("", "kevin@example.com", "right"); reason(err) != "limited" {
+		ticket.Refused()
+		if _, err := g.Begin("", "kevin@example.com", "right"); reason(err) != "limited" {
 			t.Errorf("the changed password: %v", err)
 		}
 	})
@@ -164,20 +136,20 @@ func TestGuardKnowsTheRightPassword(t *testing.T) {
 // they have all been refused with the right password.
 func TestGuardAndSuspension(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+		g := NewLimiter(10, NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 		begin := func() *ticket {
 			t.Helper()
-			ticket, err := g.begin("", "kevin@example.com", "right")
+			ticket, err := g.Begin("", "kevin@example.com", "right")
 			if err != nil {
 				t.Fatal(err)
 			}
 			return ticket
 		}
-		begin().accepted()
+		begin().Accepted()
 		for _, ticket := range []*ticket{begin(), begin(), begin()} {
-			ticket.refused()
+			ticket.Refused()
 		}
-		begin().accepted()
+		begin().Accepted()
 	})
 }
 
@@ -185,11 +157,11 @@ func TestGuardAndSuspension(t *testing.T) {
 // it was changed: so few of them reach Directus that it does not suspend the account.
 func TestGuardKnowsAChangedPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		g := newGuard(10, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+		g := NewLimiter(10, NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 		asked := 0
 		come := func(n int) (tickets []*ticket) {
 			for range n {
-				if ticket, err := g.begin("", "kevin@example.com", "right"); err == nil {
+				if ticket, err := g.Begin("", "kevin@example.com", "right"); err == nil {
 					tickets = append(tickets, ticket)
 				}
 			}
@@ -197,17 +169,17 @@ func TestGuardKnowsAChangedPassword(t *testing.T) {
 			return tickets
 		}
 		for _, ticket := range come(100) {
-			ticket.accepted()
+			ticket.Accepted()
 		}
 		waves := [][]*ticket{come(100), come(100)}
 		asked = 0
 		for _, ticket := range slices.Concat(waves...) {
 			asked++
-			ticket.refused()
+			ticket.Refused()
 		}
 		for range 100 { // and again whenever they may
 			for _, ticket := range come(100) {
-				ticket.refused()
+				ticket.Refused()
 			}
 			time.Sleep(time.Hour)
 		}
@@ -218,19 +190,19 @@ func TestGuardKnowsAChangedPassword(t *testing.T) {
 }
 
 func TestGuardCountsPendingAndNetworks(t *testing.T) {
-	g := newGuard(3, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+	g := NewLimiter(3, NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 	for i := range 3 {
-		if _, err := g.begin(fmt.Sprintf("2001:db8::%d", i), "", fmt.Sprint(i)); err != nil {
+		if _, err := g.Begin(fmt.Sprintf("2001:db8::%d", i), "", fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := g.begin("2001:db8::ffff", "", "x"); reason(err) != "limited" {
+	if _, err := g.Begin("2001:db8::ffff", "", "x"); reason(err) != "limited" {
 		t.Errorf("a fourth attempt of one network at a time: %v", err)
 	}
-	if _, err := g.begin("2001:db8:1::1", "", "x"); err != nil {
+	if _, err := g.Begin("2001:db8:1::1", "", "x"); err != nil {
 		t.Errorf("another network: %v", err)
 	}
-	if _, err := newGuard(0, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now).begin("192.0.2.1", "a@b.c", "x"); err != nil {
+	if _, err := NewLimiter(0, NewKept(state.InMemory(zerolog.Nop())), "", time.Now).Begin("192.0.2.1", "a@b.c", "x"); err != nil {
 		t.Errorf("no limit: %v", err)
 	}
 }
@@ -239,31 +211,31 @@ func TestGuardCountsPendingAndNetworks(t *testing.T) {
 func TestGuardLimitChanges(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		guesses := 0
-		fail := func(g *guard, n int) (asked int) {
+		fail := func(g *Limiter, n int) (asked int) {
 			for range n {
 				guesses++
-				ticket, err := g.begin("192.0.2.1", "kevin@example.com", fmt.Sprint(guesses))
+				ticket, err := g.Begin("192.0.2.1", "kevin@example.com", fmt.Sprint(guesses))
 				if err == nil {
 					asked++
-					ticket.refused()
+					ticket.Refused()
 				}
 			}
 			return asked
 		}
-		g := newGuard(0, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+		g := NewLimiter(0, NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 		fail(g, 1)
-		if g.limit(3); fail(g, 10) != 3 {
+		if g.Limit(3); fail(g, 10) != 3 {
 			t.Error("who came before has no limit")
 		}
-		if g.limit(0); fail(g, 5) != 5 {
+		if g.Limit(0); fail(g, 5) != 5 {
 			t.Error("who came before has the limit that is gone")
 		}
-		g.limit(2)
-		g.limit(2)
+		g.Limit(2)
+		g.Limit(2)
 		if fail(g, 10) != 2 {
 			t.Error("another limit than the last")
 		}
-		g.limit(2)
+		g.Limit(2)
 		if fail(g, 10) != 0 {
 			t.Error("the same limit lets in anew")
 		}
@@ -271,18 +243,18 @@ func TestGuardLimitChanges(t *testing.T) {
 }
 
 func TestGuardIsBounded(t *testing.T) {
-	g := newGuard(10, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+	g := NewLimiter(10, NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 	before := heap()
 	for i := range 2 * maxGuarded {
-		ticket, err := g.begin(fmt.Sprintf("192.%d.%d.%d", i>>16, i>>8&255, i&255), fmt.Sprintf("user%d@example.com", i), "x")
+		ticket, err := g.Begin(fmt.Sprintf("192.%d.%d.%d", i>>16, i>>8&255, i&255), fmt.Sprintf("user%d@example.com", i), "x")
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticket.refused()
-		if ticket, err = g.begin("", "", fmt.Sprint(i)); err != nil {
+		ticket.Refused()
+		if ticket, err = g.Begin("", "", fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
 		}
-		ticket.accepted()
+		ticket.Accepted()
 	}
 	if len(g.accounts) > maxGuarded || len(g.addresses) > maxGuarded {
 		t.Errorf("%d accounts and %d addresses are remembered", len(g.accounts), len(g.addresses))
@@ -302,17 +274,17 @@ func heap() int {
 
 // Who goes on failing is let in more and more seldom, and told when.
 func TestGuardDelayGrows(t *testing.T) {
-	for name, begin := range map[string]func(g *guard, i int) (*ticket, error){
-		"from your address": func(g *guard, i int) (*ticket, error) {
-			return g.begin("192.0.2.1", fmt.Sprintf("user%d@example.com", i), "x")
+	for name, begin := range map[string]func(g *Limiter, i int) (*ticket, error){
+		"from your address": func(g *Limiter, i int) (*ticket, error) {
+			return g.Begin("192.0.2.1", fmt.Sprintf("user%d@example.com", i), "x")
 		},
-		"to this account": func(g *guard, i int) (*ticket, error) {
-			return g.begin("", "kevin@example.com", fmt.Sprint(i))
+		"to this account": func(g *Limiter, i int) (*ticket, error) {
+			return g.Begin("", "kevin@example.com", fmt.Sprint(i))
 		},
 	} {
 		ircdtest.Bubble(t, func(t *testing.T) {
 			const perMinute = 2
-			g := newGuard(perMinute, newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+			g := NewLimiter(perMinute, NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 			tries := 0
 			pause := func(want time.Duration) {
 				t.Helper()
@@ -322,7 +294,7 @@ func TestGuardDelayGrows(t *testing.T) {
 						t.Fatalf("%s: a failure too few: %v", name, err)
 					}
 					tries++
-					ticket.refused()
+					ticket.Refused()
 				}
 				_, err := begin(g, tries)
 				if err == nil || reason(err) != "limited" || err.Error() != "Too many failed logins "+name+". Try again in "+want.String() {

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -28,7 +29,8 @@ func TestDevice(t *testing.T) {
 	} {
 		got, device, err := deviceOf(ircd.Credentials{Account: c.account, Secret: c.secret, Nick: "x"})
 		if c.device == "refused" {
-			if reason(err) != "rejected" || !strings.Contains(err.Error(), "letters, digits") {
+			var refused *ircd.LoginError
+			if !errors.As(err, &refused) || refused.Reason != ircd.Rejected || !strings.Contains(err.Error(), "letters, digits") {
 				t.Errorf("%q %q: got %v", c.account, c.secret, err)
 			}
 			continue

@@ -13,13 +13,13 @@ import (
 // it checks some 10 passwords a second, and each of its answers is waited for 10 s.
 const slowLogin = 5 * time.Second
 
-// gate lets so many logins through at a time, the first to come first: a thousand
+// Gate lets so many logins through at a time, the first to come first: a thousand
 // clients that return at once are not to keep Directus from all else. On a machine so
 // busy that none of them was answered in time, and Directus checked passwords for
 // nobody, fewer are let through: half as many after a slow login, and one more, up to
 // the width, after as many quick ones as there may be at a time (TCP's congestion
 // avoidance, RFC 5681, section 3.1). A gate that is nil has no limit.
-type gate struct {
+type Gate struct {
 	width int
 
 	mu       sync.Mutex
@@ -30,23 +30,23 @@ type gate struct {
 	waiting  []chan struct{} // closed when it is their turn, and they are counted inside; guarded by mu
 }
 
-func newGate(width int) *gate {
+func NewGate(width int) *Gate {
 	if width <= 0 {
 		return nil
 	}
-	return &gate{width: width, allowed: width}
+	return &Gate{width: width, allowed: width}
 }
 
-// fits reports that the gate is one of a width.
-func (g *gate) fits(width int) bool {
+// Fits reports that the gate is one of a width.
+func (g *Gate) Fits(width int) bool {
 	if g == nil {
 		return width <= 0
 	}
 	return g.width == width
 }
 
-// enter waits for its turn; leave ends it. The error is an *ircd.LoginError.
-func (g *gate) enter(ctx context.Context) (leave func(), err error) {
+// Enter waits for its turn; leave ends it. The error is an *ircd.LoginError.
+func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
 	if g == nil {
 		return func() {}, nil
 	}
@@ -73,7 +73,7 @@ func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 }
 
 // leave learns from a login. A short one that Directus has not answered says nothing.
-func (g *gate) leave(entered time.Time, answered bool) {
+func (g *Gate) leave(entered time.Time, answered bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.inside--
@@ -92,7 +92,7 @@ func (g *gate) leave(entered time.Time, answered bool) {
 }
 
 // admit gives those their turn who are first. The caller holds mu.
-func (g *gate) admit() {
+func (g *Gate) admit() {
 	for g.inside < g.allowed && len(g.waiting) > 0 {
 		g.inside++
 		close(g.waiting[0])

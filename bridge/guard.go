@@ -54,7 +54,7 @@ var failurePauses = [maxFailures - openFailures]time.Duration{
 	time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour,
 }
 
-// guard keeps login attempts from reaching Directus in numbers: clients reconnect every
+// Limiter keeps login attempts from reaching Directus in numbers: clients reconnect every
 // few seconds with the password that was just refused, and strangers guess. Only attempts
 // that fail count, so that a gateway with many users, or one user with many connections,
 // is not held up.
@@ -67,7 +67,7 @@ var failurePauses = [maxFailures - openFailures]time.Duration{
 // minute from a network that has not failed on the account, as long as no more than
 // openFailures networks guess. Each further one may take one of the later attempts, and
 // when maxFailures are spent the account is closed to passwords that are not remembered.
-type guard struct {
+type Limiter struct {
 	key    []byte // of the hashes in memory
 	ledger *ledger
 
@@ -84,8 +84,8 @@ type guard struct {
 // guarded by the guard's mu.
 type record struct {
 	quota
-	refused  map[secretHash]*refusal
-	good     secretHash // the password that Directus accepted last
+	refused  map[SecretHash]*refusal
+	good     SecretHash // the password that Directus accepted last
 	knowing  int        // attempts with it that are under way
 	refusals int        // all since the record was made
 }
@@ -99,28 +99,32 @@ type refusal struct {
 // ticket is the leave to make one attempt. Exactly one of accepted, refused, incomplete,
 // lost and unknown ends it.
 type ticket struct {
-	guard    *guard
+	guard    *Limiter
 	address  *quota
 	account  *record    // nil for a token that is not known
 	known    bool       // it is the account's last good password
 	token    bool       // and not a password
 	name     string     // of the account in the guard's table
 	password string     // without a one-time code
-	hash     secretHash // of all
-	good     secretHash // without the code
+	Hash     SecretHash // of all
+	good     SecretHash // without the code
 	network  uint32
 	refusals int // of the account, when the attempt began
 }
 
-func newGuard(perMinute int, kept keptLogins, origin string, now func() time.Time) *guard {
+func NewLimiter(perMinute int, kept Kept, origin string, now func() time.Time) *Limiter {
 	key := make([]byte, 32)
 	rand.Read(key)
-	return &guard{perMinute: perMinute, key: key, most: maxGuarded, ledger: newLedger(kept, origin, now),
+	return &Limiter{perMinute: perMinute, key: key, most: maxGuarded, ledger: newLedger(kept, origin, now),
 		addresses: map[string]*quota{}, accounts: map[string]*record{}}
 }
 
-// limit takes over another limit, for those who are counted already too.
-func (g *guard) limit(perMinute int) {
+// HashWith sets the cost of hashing a password that is remembered, in rounds of PBKDF2. It
+// is called before the first login.
+func (g *Limiter) HashWith(rounds int) { g.ledger.rounds = rounds }
+
+// Limit takes over another limit, for those who are counted already too.
+func (g *Limiter) Limit(perMinute int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.perMinute == perMinute {
@@ -135,11 +139,11 @@ func (g *guard) limit(perMinute int) {
 	}
 }
 
-// refuses says why credentials are not worth waiting for, and finds out whether they are
+// Refuses says why credentials are not worth waiting for, and finds out whether they are
 // the ones remembered; begin, which follows, may refuse more. The arguments and the error
 // are those of begin.
-func (g *guard) refuses(remote, email, secret string) error {
-	t := g.newTicket(email, secret)
+func (g *Limiter) Refuses(remote, email, secret string) error {
+	t := g.NewTicket(email, secret)
 	g.recall(t)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -147,7 +151,7 @@ func (g *guard) refuses(remote, email, secret string) error {
 	r := g.accounts[t.name]
 	if r != nil && r.good == t.good {
 		r.used = now
-		return r.repeats(t.hash, g.ledger.of(t.name).Failures, now)
+		return r.repeats(t.Hash, g.ledger.of(t.name).Failures, now)
 	}
 	if err := g.addressQuota(remote).check(ofAddress, 0, maxDelay); err != nil || t.token {
 		return err
@@ -159,10 +163,10 @@ func (g *guard) refuses(remote, email, secret string) error {
 }
 
 // recall looks whether a password is the one that the ledger remembers.
-func (g *guard) recall(t *ticket) {
+func (g *Limiter) recall(t *ticket) {
 	g.mu.Lock()
 	row, r := g.ledger.of(t.name), g.accounts[t.name]
-	known := r != nil && (r.good == t.good || r.refused[t.hash] != nil)
+	known := r != nil && (r.good == t.good || r.refused[t.Hash] != nil)
 	g.mu.Unlock()
 	if t.token || row.Secret == nil || known {
 		return
@@ -180,11 +184,11 @@ func (g *guard) recall(t *ticket) {
 	}
 }
 
-// begin asks for leave to try a password of an account, or a token (an empty e-mail), from
+// Begin asks for leave to try a password of an account, or a token (an empty e-mail), from
 // a remote address; an empty address has no limit. A one-time code follows the password
 // behind a NUL. The error is a *ircd.LoginError.
-func (g *guard) begin(remote, email, secret string) (*ticket, error) {
-	t := g.newTicket(email, secret)
+func (g *Limiter) Begin(remote, email, secret string) (*ticket, error) {
+	t := g.NewTicket(email, secret)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	t.network = g.ledger.network(remote)
@@ -195,12 +199,12 @@ func (g *guard) begin(remote, email, secret string) (*ticket, error) {
 	return t, g.admit(t, remote)
 }
 
-func (g *guard) newTicket(email, secret string) *ticket {
+func (g *Limiter) NewTicket(email, secret string) *ticket {
 	email = strings.ToLower(strings.TrimSpace(email))
 	password, _, _ := strings.Cut(secret, "\x00")
-	t := &ticket{guard: g, token: email == "", password: password, hash: g.hash(email, secret)}
+	t := &ticket{guard: g, token: email == "", password: password, Hash: g.hash(email, secret)}
 	if t.token {
-		t.name, t.good = string(t.hash[:]), t.hash
+		t.name, t.good = string(t.Hash[:]), t.Hash
 	} else {
 		t.name = g.ledger.name(email)
 		t.good = g.hash("\x00"+t.name, password)
@@ -209,12 +213,12 @@ func (g *guard) newTicket(email, secret string) *ticket {
 }
 
 // admitKnown admits an attempt with the last good secret. The caller holds mu.
-func (g *guard) admitKnown(t *ticket, r *record) error {
+func (g *Limiter) admitKnown(t *ticket, r *record) error {
 	now := time.Now()
 	r.used = now
 	if !t.token {
 		failures := g.ledger.of(t.name).Failures
-		if err := r.repeats(t.hash, failures, now); err != nil {
+		if err := r.repeats(t.Hash, failures, now); err != nil {
 			return err
 		}
 		if failures >= maxFailures {
@@ -231,7 +235,7 @@ func (g *guard) admitKnown(t *ticket, r *record) error {
 
 // admit looks whether an address and an account may try what may be wrong. The
 // caller holds mu.
-func (g *guard) admit(t *ticket, remote string) error {
+func (g *Limiter) admit(t *ticket, remote string) error {
 	t.address = g.addressQuota(remote)
 	if err := t.address.check(ofAddress, t.address.pending, maxDelay); err != nil {
 		return err
@@ -252,7 +256,7 @@ func (g *guard) admit(t *ticket, remote string) error {
 // check refuses what is known to be in vain or dangerous, with so many attempts under way.
 func (r *record) check(t *ticket, network uint32, pending int) error {
 	row := t.guard.ledger.of(t.name)
-	if err := r.repeats(t.hash, row.Failures, time.Now()); err != nil {
+	if err := r.repeats(t.Hash, row.Failures, time.Now()); err != nil {
 		return err
 	}
 	budget := maxFailures
@@ -288,7 +292,7 @@ func (r *record) check(t *ticket, network uint32, pending int) error {
 }
 
 // repeats refuses what was refused a while ago.
-func (r *record) repeats(hash secretHash, failures int, now time.Time) error {
+func (r *record) repeats(hash SecretHash, failures int, now time.Time) error {
 	known := r.refused[hash]
 	switch {
 	case known == nil:
@@ -321,8 +325,8 @@ func (t *ticket) end(failed bool) {
 	}
 }
 
-// refused remembers that Directus did not accept the credentials.
-func (t *ticket) refused() {
+// Refused remembers that Directus did not accept the credentials.
+func (t *ticket) Refused() {
 	t.guard.mu.Lock()
 	defer t.guard.mu.Unlock()
 	t.end(true)
@@ -331,28 +335,28 @@ func (t *ticket) refused() {
 	}
 	wasGood := t.account.good == t.good
 	if wasGood {
-		t.account.good = secretHash{}
+		t.account.good = SecretHash{}
 	}
 	if t.token {
 		return
 	}
 	if !t.known { // else no pause yet: the account may have been suspended, and be restored soon
-		t.account.pauses(t.hash)
+		t.account.pauses(t.Hash)
 	}
 	t.account.refusals++
 	t.guard.ledger.fail(t.name, t.network, wasGood)
 }
 
-// incomplete remembers that Directus asks for another one-time code, or for one at all. It
+// Incomplete remembers that Directus asks for another one-time code, or for one at all. It
 // counts that as it counts a wrong password.
-func (t *ticket) incomplete(code bool) {
+func (t *ticket) Incomplete(code bool) {
 	t.guard.mu.Lock()
 	defer t.guard.mu.Unlock()
 	t.end(code)
 	if t.account == nil || t.token {
 		return
 	}
-	known := t.account.pauses(t.hash)
+	known := t.account.pauses(t.Hash)
 	if known.half = !code; known.half && t.guard.ledger.of(t.name).Failures < maxRepeats {
 		known.pause = firstPause // the second factor may be switched off
 	}
@@ -364,10 +368,10 @@ func (t *ticket) incomplete(code bool) {
 	}
 }
 
-// lost ends an attempt that Directus may have counted, as who asked did not wait for its
+// Lost ends an attempt that Directus may have counted, as who asked did not wait for its
 // answer. With the last good password nothing is counted: a Directus that does not answer
 // would shut out who knows it.
-func (t *ticket) lost() {
+func (t *ticket) Lost() {
 	t.guard.mu.Lock()
 	defer t.guard.mu.Unlock()
 	t.end(false)
@@ -377,15 +381,15 @@ func (t *ticket) lost() {
 	}
 }
 
-// unknown ends an attempt that Directus has not looked at.
-func (t *ticket) unknown() {
+// Unknown ends an attempt that Directus has not looked at.
+func (t *ticket) Unknown() {
 	t.guard.mu.Lock()
 	defer t.guard.mu.Unlock()
 	t.end(false)
 }
 
 // pauses notes credentials that Directus has refused.
-func (r *record) pauses(hash secretHash) *refusal {
+func (r *record) pauses(hash SecretHash) *refusal {
 	now := time.Now()
 	known := r.refused[hash]
 	if known == nil {
@@ -401,9 +405,9 @@ func (r *record) pauses(hash secretHash) *refusal {
 	return known
 }
 
-// accepted forgets the account's failures, as Directus does, but not which
+// Accepted forgets the account's failures, as Directus does, but not which
 // passwords are wrong. It takes milliseconds for a password that is not remembered.
-func (t *ticket) accepted() {
+func (t *ticket) Accepted() {
 	var digest []byte
 	if !t.known && !t.token {
 		digest = t.guard.ledger.digest(t.name, t.password)
@@ -413,21 +417,21 @@ func (t *ticket) accepted() {
 	t.end(false)
 	r := t.guard.accountRecord(t.name)
 	r.good = t.good
-	delete(r.refused, t.hash)
+	delete(r.refused, t.Hash)
 	if !t.token {
 		// Those that were refused while this was under way may have come after it.
 		t.guard.ledger.succeed(t.name, r.refusals-t.refusals, digest)
 	}
 }
 
-func (g *guard) hash(email, secret string) secretHash {
+func (g *Limiter) hash(email, secret string) SecretHash {
 	mac := hmac.New(sha256.New, g.key)
 	fmt.Fprintf(mac, "%s\x00%s", email, secret)
-	return secretHash(mac.Sum(nil))
+	return SecretHash(mac.Sum(nil))
 }
 
 // accountRecord finds the record of an account. The caller holds mu.
-func (g *guard) accountRecord(name string) *record {
+func (g *Limiter) accountRecord(name string) *record {
 	r := g.accounts[name]
 	if r == nil {
 		prune(g.accounts, g.most, func(r *record) (time.Time, bool) { return r.used, r.pending+r.knowing > 0 })
@@ -437,8 +441,8 @@ func (g *guard) accountRecord(name string) *record {
 	return r
 }
 
-func (g *guard) newRecord() *record {
-	r := &record{quota: quota{bucket: g.newBucket()}, refused: map[secretHash]*refusal{}}
+func (g *Limiter) newRecord() *record {
+	r := &record{quota: quota{bucket: g.newBucket()}, refused: map[SecretHash]*refusal{}}
 	r.used = time.Now()
 	return r
 }

@@ -71,25 +71,25 @@ type ledger struct {
 	remembered int // rows with one; guarded by the guard's mu
 }
 
-// keptLogins are the buckets that outlive the daemon.
-type keptLogins struct {
+// Kept are the buckets that outlive the daemon.
+type Kept struct {
 	logins *state.Table[storedLogin]
 	key    *state.Table[[]byte] // of the hashes
 	store  *state.Store
 }
 
-func newKeptLogins(s *state.Store) keptLogins {
-	return keptLogins{
+func NewKept(s *state.Store) Kept {
+	return Kept{
 		logins: state.NewTable[storedLogin](s, "logins 1", "failed logins"),
 		key:    state.NewTable[[]byte](s, "login key 1", "the key of failed logins"),
 		store:  s,
 	}
 }
 
-// buckets are all of them.
-func (k keptLogins) buckets() []state.Bucket { return []state.Bucket{k.logins, k.key} }
+// Buckets are all of them.
+func (k Kept) Buckets() []state.Bucket { return []state.Bucket{k.logins, k.key} }
 
-func newLedger(c keptLogins, origin string, now func() time.Time) *ledger {
+func newLedger(c Kept, origin string, now func() time.Time) *ledger {
 	l := &ledger{rows: c.logins, origin: origin, now: now, rounds: 1, most: maxCounters}
 	if c.store.HasFile() {
 		l.rounds = digestRounds

@@ -24,7 +24,7 @@ const (
 
 // addressQuota finds the quota of an address, an IPv6 network of 64 bits
 // counting as one. The caller holds mu.
-func (g *guard) addressQuota(remote string) *quota {
+func (g *Limiter) addressQuota(remote string) *quota {
 	if remote == "" {
 		return &quota{}
 	}
@@ -53,7 +53,7 @@ type quota struct {
 }
 
 // newBucket is for one quota; nil where there is no limit. The caller holds mu.
-func (g *guard) newBucket() *rate.Limiter {
+func (g *Limiter) newBucket() *rate.Limiter {
 	if g.perMinute == 0 {
 		return nil
 	}

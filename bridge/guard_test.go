@@ -16,8 +16,8 @@ type attack struct {
 	t     *testing.T
 	dir   string
 	state *state.Store
-	kept  keptLogins
-	guard *guard
+	kept  Kept
+	guard *Limiter
 	inRow map[string]int // wrong passwords by account, as Directus counts them
 	most  map[string]int
 	tries int
@@ -35,18 +35,18 @@ func newAttack(t *testing.T) *attack {
 
 func (a *attack) start() {
 	a.state, a.kept = keptIn(a.t, a.dir)
-	a.guard = newGuard(10, a.kept, "http://directus", time.Now)
+	a.guard = NewLimiter(10, a.kept, "http://directus", time.Now)
 	a.guard.ledger.rounds = 1 // how long a digest takes is not what is tested
 	a.guard.most, a.guard.ledger.most = guarded, counters
 }
 
 // keptIn are the logins kept in a directory; without a name, in memory.
-func keptIn(t *testing.T, directory string) (*state.Store, keptLogins) {
+func keptIn(t *testing.T, directory string) (*state.Store, Kept) {
 	t.Helper()
-	var kept keptLogins
+	var kept Kept
 	s, err := state.Open(directory, func(s *state.Store) []state.Bucket {
-		kept = newKeptLogins(s)
-		return kept.buckets()
+		kept = NewKept(s)
+		return kept.Buckets()
 	}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
@@ -61,21 +61,21 @@ func (a *attack) restart() {
 
 // try logs in as a client does, and reports whether Directus has been asked.
 func (a *attack) try(remote, email, password string) error {
-	if err := a.guard.refuses(remote, email, password); err != nil {
+	if err := a.guard.Refuses(remote, email, password); err != nil {
 		return err
 	}
-	ticket, err := a.guard.begin(remote, email, password)
+	ticket, err := a.guard.Begin(remote, email, password)
 	if err != nil {
 		return err
 	}
 	if password == "right" {
 		a.inRow[email] = 0
-		ticket.accepted()
+		ticket.Accepted()
 		return nil
 	}
 	a.inRow[email]++
 	a.most[email] = max(a.most[email], a.inRow[email])
-	ticket.refused()
+	ticket.Refused()
 	return nil
 }
 
@@ -141,16 +141,16 @@ func TestGuardBudget(t *testing.T) {
 			var tickets []*ticket
 			for range 30 {
 				a.tries++
-				if ticket, err := a.guard.begin(network(random.IntN(65536)), victim, fmt.Sprint(a.tries)); err == nil {
+				if ticket, err := a.guard.Begin(network(random.IntN(65536)), victim, fmt.Sprint(a.tries)); err == nil {
 					tickets = append(tickets, ticket)
 				}
 			}
 			for _, ticket := range tickets {
 				a.inRow[victim]++
 				if a.inRow[victim]%3 == 0 {
-					ticket.lost()
+					ticket.Lost()
 				} else {
-					ticket.refused()
+					ticket.Refused()
 				}
 			}
 			time.Sleep(time.Hour)
@@ -171,7 +171,7 @@ func TestGuardLetsTheOwnerIn(t *testing.T) {
 		for after := time.Duration(0); after < 48*time.Hour; after = 2*after + 7*time.Second {
 			synctest.Test(t, func(t *testing.T) {
 				a := newAttack(t)
-				a.guard.limit([]int{10, 1, 3, 10}[i])
+				a.guard.Limit([]int{10, 1, 3, 10}[i])
 				for begun := time.Now(); time.Since(begun) < after; time.Sleep(min(after, max(time.Second, after/200))) {
 					for i := range networks {
 						a.guess(network(i), victim)
@@ -210,31 +210,31 @@ func TestGuardRemembersTheRightPassword(t *testing.T) {
 			t.Errorf("%d guesses", n)
 		}
 		a.restart()
-		if err := a.guard.refuses(network(1), victim, "right"); err != nil {
+		if err := a.guard.Refuses(network(1), victim, "right"); err != nil {
 			t.Fatal(err)
 		}
 		var tickets []*ticket
 		for range 5 {
-			if ticket, err := a.guard.begin(network(1), victim, "right"); err == nil {
+			if ticket, err := a.guard.Begin(network(1), victim, "right"); err == nil {
 				tickets = append(tickets, ticket)
 			}
 		}
 		if len(tickets) != reservedFailures {
 			t.Errorf("%d at once", len(tickets))
 		}
-		tickets[0].unknown()
-		tickets[1].lost()
+		tickets[0].Unknown()
+		tickets[1].Lost()
 		if err := a.try(network(1), victim, "right"); err != nil {
 			t.Fatal(err)
 		}
 		if row := a.guard.ledger.of(a.guard.ledger.name(victim)); row.Failures != 0 || row.Networks != nil {
 			t.Errorf("kept after a success: %+v", row)
 		}
-		changed, err := a.guard.begin(network(1), victim, "right")
+		changed, err := a.guard.Begin(network(1), victim, "right")
 		if err != nil {
 			t.Fatal(err)
 		}
-		changed.refused()
+		changed.Refused()
 		if row := a.guard.ledger.of(a.guard.ledger.name(victim)); row.Failures != 1 || row.Secret != nil {
 			t.Errorf("kept of a password that is wrong by now: %+v", row)
 		}
@@ -245,13 +245,13 @@ func TestGuardRemembersTheRightPassword(t *testing.T) {
 func TestGuardCountsWhatOvertakes(t *testing.T) {
 	a := newAttack(t)
 	a.guess(network(1), victim)
-	right, err := a.guard.begin(network(2), victim, "right")
+	right, err := a.guard.Begin(network(2), victim, "right")
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.guess(network(1), victim)
 	a.guess(network(3), victim)
-	right.accepted()
+	right.Accepted()
 	if row := a.guard.ledger.of(a.guard.ledger.name(victim)); row.Failures != 2 {
 		t.Errorf("%d failures", row.Failures)
 	}
@@ -277,7 +277,7 @@ func TestGuardAndAnOldPassword(t *testing.T) {
 // An account whose counter is one of many low ones is taken to have failed, though its
 // counter is gone.
 func TestLedgerFloor(t *testing.T) {
-	l := newLedger(newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+	l := newLedger(NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 	for round := range 3 {
 		for i := range maxCounters {
 			l.fail(fmt.Sprintf("%d of %d", i, round), 0, false)
@@ -289,7 +289,7 @@ func TestLedgerFloor(t *testing.T) {
 			}
 		}
 	}
-	if again := newLedger(keptLogins{logins: l.rows, key: keyTable(l.key), store: state.InMemory(zerolog.Nop())}, "", time.Now); again.floor != l.floor || again.counted != l.counted || l.floor == 0 {
+	if again := newLedger(Kept{logins: l.rows, key: keyTable(l.key), store: state.InMemory(zerolog.Nop())}, "", time.Now); again.floor != l.floor || again.counted != l.counted || l.floor == 0 {
 		t.Errorf("floor %d of %d, %d counters of %d", again.floor, l.floor, again.counted, l.counted)
 	}
 }
@@ -302,7 +302,7 @@ func keyTable(key []byte) *state.Table[[]byte] {
 
 // One account has one name, however its address is written.
 func TestLedgerNames(t *testing.T) {
-	l := newLedger(newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+	l := newLedger(NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 	for _, email := range []string{"Owner@Example.com", " owner@example.com", "öwnér@example.com", "o\u0308wner@example.com", "ｏwner@example.com"} {
 		if l.name(email) != l.name(victim) {
 			t.Errorf("%q has another name", email)
@@ -315,7 +315,7 @@ func TestLedgerNames(t *testing.T) {
 
 // Passwords beyond the bound are forgotten, the oldest first, and their failures are not.
 func TestLedgerIsBounded(t *testing.T) {
-	l := newLedger(newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+	l := newLedger(NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 	name := func(i int) string { return fmt.Sprintf("%032d", i) }
 	for i := range maxSecrets {
 		l.put(name(i), storedLogin{Secret: []byte{1}, Used: int64(i), Failures: i % 3})
@@ -334,7 +334,7 @@ func TestLedgerIsBounded(t *testing.T) {
 }
 
 func BenchmarkDigest(b *testing.B) {
-	l := newLedger(newKeptLogins(state.InMemory(zerolog.Nop())), "", time.Now)
+	l := newLedger(NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 	l.rounds = digestRounds
 	for b.Loop() {
 		l.digest("name", "password")

@@ -29,7 +29,7 @@ type member struct {
 	feeds   *feeds
 	log     zerolog.Logger
 	person  person     // as the first session found it
-	secret  secretHash // of what it logged in with
+	secret  SecretHash // of what it logged in with
 	// accepted is when Directus accepted the secret last; guarded by the backend's mu.
 	accepted time.Time
 

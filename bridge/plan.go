@@ -18,7 +18,7 @@ type plan struct {
 	channels map[string]*collection.Channel              // by folded name
 	groups   map[*collection.Channel][]*collection.Group // in which to try a channel, in order
 	private  *collection.Group                           // nil: there are no private messages
-	gate     *gate
+	gate     *Gate
 }
 
 // newPlan keeps of the old one the channels that are the same, and with them what
@@ -31,8 +31,8 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 		opts.Recheck = 5 * time.Minute
 	}
 	p := &plan{Options: opts, gate: old.gate}
-	if !p.gate.fits(opts.LoginsAtOnce) {
-		p.gate = newGate(opts.LoginsAtOnce)
+	if !p.gate.Fits(opts.LoginsAtOnce) {
+		p.gate = NewGate(opts.LoginsAtOnce)
 	}
 	if opts.Zone == nil {
 		opts.Zone, p.Zone = time.UTC, time.UTC

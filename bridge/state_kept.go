@@ -12,7 +12,7 @@ type State struct {
 	log    zerolog.Logger
 	trails *trails
 	nicks  *state.Table[storedNicks]
-	logins keptLogins
+	logins Kept
 }
 
 // OpenState opens the state in a directory, which is made if need be; where the name is
@@ -39,6 +39,6 @@ func newState(log zerolog.Logger) *State {
 func (s *State) fresh(store *state.Store) []state.Bucket {
 	s.trails = newTrails(store, s.log)
 	s.nicks = state.NewTable[storedNicks](store, "nicks 1", "nicks")
-	s.logins = newKeptLogins(store)
-	return append(s.logins.buckets(), s.trails, s.nicks)
+	s.logins = NewKept(store)
+	return append(s.logins.Buckets(), s.trails, s.nicks)
 }
