@@ -20,6 +20,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/guard"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -78,7 +79,7 @@ type Backend struct {
 	nicks   *nicks
 	people  *censuses
 	company *company
-	guard   *Limiter
+	guard   *guard.Limiter
 	markers markerShelf
 	feeds   *feeds
 	rights  sameRights
@@ -111,7 +112,7 @@ func New(opts Options) (*Backend, error) {
 	}
 	b := &Backend{
 		opts: opts, origin: opts.Client.URL().String(), people: newCensuses(), company: newCompany(), feeds: newFeeds(),
-		guard: NewLimiter(opts.LoginAttemptsPerMinute, opts.State.logins, opts.Client.URL().String(), opts.Client.Now), members: map[string]*member{}, idle: map[*member]*time.Timer{},
+		guard: guard.NewLimiter(opts.LoginAttemptsPerMinute, opts.State.logins, opts.Client.URL().String(), opts.Client.Now), members: map[string]*member{}, idle: map[*member]*time.Timer{},
 	}
 	if opts.DigestRounds > 0 {
 		b.guard.HashWith(opts.DigestRounds)
@@ -182,7 +183,7 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 
 // admit makes a session of an account that has just logged in with a secret, of
 // which it is given the hash.
-func (b *Backend) admit(ctx context.Context, account *directus.Account, secret SecretHash, device string) (*session, error) {
+func (b *Backend) admit(ctx context.Context, account *directus.Account, secret guard.SecretHash, device string) (*session, error) {
 	b.review(ctx, account.ID())
 	if s := b.addTo(account.ID(), secret, device); s != nil {
 		s.member.rt.Retry() // should its link wait for Directus: that is back
@@ -215,7 +216,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret S
 
 // addTo makes a session of the member that a user has, as Directus has just accepted a
 // secret: the login of that one serves all. nil: there is none that goes on.
-func (b *Backend) addTo(user string, secret SecretHash, device string) *session {
+func (b *Backend) addTo(user string, secret guard.SecretHash, device string) *session {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m := b.members[user]
@@ -236,7 +237,7 @@ func (b *Backend) sessionOf(m *member, device string) *session {
 
 // accept notes that Directus has accepted a secret of a member's user. The caller
 // holds mu.
-func (b *Backend) accept(m *member, secret SecretHash) {
+func (b *Backend) accept(m *member, secret guard.SecretHash) {
 	if m.secret == secret {
 		m.accepted = time.Now()
 	}
@@ -258,7 +259,7 @@ func (b *Backend) review(ctx context.Context, id string) {
 
 // enter makes s a session of its user's member; fresh reports that the account
 // became the one of a new member.
-func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secret SecretHash) (fresh bool) {
+func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secret guard.SecretHash) (fresh bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	account := names.account

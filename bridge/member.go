@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/semaphore"
 
+	"directus-ircd/bridge/guard"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -28,8 +29,8 @@ type member struct {
 	rt      *directus.Realtime
 	feeds   *feeds
 	log     zerolog.Logger
-	person  person     // as the first session found it
-	secret  SecretHash // of what it logged in with
+	person  person           // as the first session found it
+	secret  guard.SecretHash // of what it logged in with
 	// accepted is when Directus accepted the secret last; guarded by the backend's mu.
 	accepted time.Time
 

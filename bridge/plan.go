@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/guard"
 	"directus-ircd/directus"
 	"directus-ircd/ircd/wire"
 )
@@ -18,7 +19,7 @@ type plan struct {
 	channels map[string]*collection.Channel              // by folded name
 	groups   map[*collection.Channel][]*collection.Group // in which to try a channel, in order
 	private  *collection.Group                           // nil: there are no private messages
-	gate     *Gate
+	gate     *guard.Gate
 }
 
 // newPlan keeps of the old one the channels that are the same, and with them what
@@ -32,7 +33,7 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	}
 	p := &plan{Options: opts, gate: old.gate}
 	if !p.gate.Fits(opts.LoginsAtOnce) {
-		p.gate = NewGate(opts.LoginsAtOnce)
+		p.gate = guard.NewGate(opts.LoginsAtOnce)
 	}
 	if opts.Zone == nil {
 		opts.Zone, p.Zone = time.UTC, time.UTC

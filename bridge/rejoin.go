@@ -2,12 +2,9 @@ package bridge
 
 import (
 	"context"
-	"crypto/sha256"
+	"directus-ircd/bridge/guard"
 	"time"
 )
-
-// SecretHash tells credentials apart without being them; see guard.hash.
-type SecretHash = [sha256.Size]byte
 
 // rejoinTime is how long a password counts as right that Directus has accepted, as
 // long as the session holds that it was accepted for. It is not for ever: Directus
@@ -20,7 +17,7 @@ const rejoinTime = 5 * time.Minute
 // it costs to renew the session, which fails if the password has been changed. Of
 // clients that come at once the first is asked about for all. nil: log in as everybody
 // does.
-func (b *Backend) join(ctx context.Context, secret SecretHash, device string, came time.Time) *session {
+func (b *Backend) join(ctx context.Context, secret guard.SecretHash, device string, came time.Time) *session {
 	m, accepted := b.recent(secret)
 	if m == nil || !accepted.After(came) && m.checkLately(ctx) != nil {
 		return nil
@@ -54,7 +51,7 @@ func (m *member) checkLately(ctx context.Context) error {
 
 // recent finds the member that has logged in with a secret a moment ago, and when
 // Directus accepted that.
-func (b *Backend) recent(secret SecretHash) (m *member, accepted time.Time) {
+func (b *Backend) recent(secret guard.SecretHash) (m *member, accepted time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range b.members {

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"directus-ircd/bridge/guard"
 	"directus-ircd/bridge/state"
 
 	"github.com/rs/zerolog"
@@ -12,7 +13,7 @@ type State struct {
 	log    zerolog.Logger
 	trails *trails
 	nicks  *state.Table[storedNicks]
-	logins Kept
+	logins guard.Kept
 }
 
 // OpenState opens the state in a directory, which is made if need be; where the name is
@@ -39,6 +40,6 @@ func newState(log zerolog.Logger) *State {
 func (s *State) fresh(store *state.Store) []state.Bucket {
 	s.trails = newTrails(store, s.log)
 	s.nicks = state.NewTable[storedNicks](store, "nicks 1", "nicks")
-	s.logins = NewKept(store)
+	s.logins = guard.NewKept(store)
 	return append(s.logins.Buckets(), s.trails, s.nicks)
 }

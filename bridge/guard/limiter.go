@@ -1,4 +1,4 @@
-package bridge
+package guard
 
 import (
 	"crypto/hmac"
@@ -446,3 +446,6 @@ func (g *Limiter) newRecord() *record {
 	r.used = time.Now()
 	return r
 }
+
+// SecretHash tells credentials apart without being them; see guard.hash.
+type SecretHash = [sha256.Size]byte
