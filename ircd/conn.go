@@ -193,8 +193,8 @@ func (c *conn) read(ctx context.Context) {
 	defer close(c.lines)
 	c.inputErr = c.guard(func() error {
 		input := &pacedReader{r: c.nc, wait: func() { c.pacing.waste(ctx, 1) }, busy: &c.late.busy}
-		if w, ok := c.nc.(*webConn); ok {
-			w.meter(func(n int) { c.pacing.waste(ctx, n) })
+		if m, ok := c.nc.(interface{ Meter(wait func(n int)) }); ok {
+			m.Meter(func(n int) { c.pacing.waste(ctx, n) })
 		}
 		lr := wire.NewReader(input, wire.MaxInputBody, wire.MaxInputTags)
 		for {

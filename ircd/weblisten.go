@@ -174,9 +174,9 @@ func (c *webConn) HandshakeContext(ctx context.Context) error {
 
 func (c *webConn) CloseWrite() error { return closeWrite(c.Conn) }
 
-// meter has wait called for what comes beside lines, by whoever calls Read from then
+// Meter has wait called for what comes beside lines, by whoever calls Read from then
 // on. It is called before the first Read.
-func (c *webConn) meter(wait func(n int)) {
+func (c *webConn) Meter(wait func(n int)) {
 	if ws, ok := c.Conn.(*wsConn); ok {
 		ws.wire.meter = &wireMeter{wait: wait}
 	}

@@ -24,6 +24,9 @@ const (
 // but below this one are answered with 417.
 const wsMaxMessage = 64 << 10
 
+// wsControlTimeout is how long a pong or a close may take to be written.
+const wsControlTimeout = time.Second
+
 // wsPongPause is how often pings of WebSocket are answered at most.
 const wsPongPause = time.Second
 
@@ -61,7 +64,7 @@ func newWSConn(ws *websocket.Conn) *wsConn {
 		}
 		ponged = time.Now()
 		// An error is one of the connection, which Read returns.
-		_ = ws.WriteControl(websocket.PongMessage, []byte(data), ponged.Add(lingerTimeout))
+		_ = ws.WriteControl(websocket.PongMessage, []byte(data), ponged.Add(wsControlTimeout))
 		return nil
 	})
 	kind := websocket.TextMessage
@@ -119,7 +122,7 @@ func (c *wsConn) Write(p []byte) (int, error) {
 // CloseWrite tells the client that nothing more comes. Its answer ends Read.
 func (c *wsConn) CloseWrite() error {
 	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
-	return c.ws.WriteControl(websocket.CloseMessage, bye, time.Now().Add(lingerTimeout))
+	return c.ws.WriteControl(websocket.CloseMessage, bye, time.Now().Add(wsControlTimeout))
 }
 
 func (c *wsConn) Close() error                       { return c.ws.Close() }
