@@ -80,7 +80,7 @@ func testSendsButDoesNotRead(t *testing.T, web bool) {
 	nc, frame := s.connect(nil), func(line string) string { return line + "\r\n" }
 	if web {
 		nc = s.webSocket()
-		frame = func(line string) string { return clientFrame(textFrame, line) }
+		frame = func(line string) string { return ircdtest.Frame(ircdtest.TextFrame, line) }
 	}
 	defer nc.Close()
 	for _, line := range []string{"PASS alice@example.com:pw-alice", "NICK alice", "USER x", "JOIN #messages"} {

@@ -15,40 +15,18 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// clientFrame is a frame as clients send it, masked with zeros.
-func clientFrame(head byte, payload string) string {
-	switch n := len(payload); {
-	case n < 126:
-		return string([]byte{head, 0x80 | byte(n), 0, 0, 0, 0}) + payload
-	case n < 1<<16:
-		return string([]byte{head, 0x80 | 126, byte(n >> 8), byte(n), 0, 0, 0, 0}) + payload
-	default:
-		return string([]byte{head, 0x80 | 127, 0, 0, 0, 0, 0, byte(n >> 16), byte(n >> 8), byte(n), 0, 0, 0, 0}) + payload
-	}
-}
-
-const (
-	textFrame     = 0x81
-	textFragment  = 0x01
-	moreFragment  = 0x00
-	lastFragment  = 0x80
-	pingFrame     = 0x89
-	pongFrame     = 0x8a
-	emptyFragment = moreFragment
-)
-
 func TestWireMeterCountsFrames(t *testing.T) {
 	for name, test := range map[string]struct {
 		stream string
 		want   int
 	}{
-		"messages":        {strings.Repeat(clientFrame(textFrame, "PING x"), 10), 0},
-		"empty messages":  {strings.Repeat(clientFrame(textFrame, ""), 10), 0},
-		"pings":           {strings.Repeat(clientFrame(pingFrame, ""), 10), 10},
-		"pongs":           {strings.Repeat(clientFrame(pongFrame, "12345"), 10), 10},
-		"fragments":       {clientFrame(textFragment, "a") + strings.Repeat(clientFrame(emptyFragment, ""), 7) + clientFrame(lastFragment, "b"), 8},
-		"long payload":    {clientFrame(textFrame, strings.Repeat("\x89", 300)) + clientFrame(pingFrame, ""), 1},
-		"longest payload": {clientFrame(textFrame, strings.Repeat("\x89\x80", 40000)) + clientFrame(pingFrame, "") + clientFrame(textFrame, "x"), 1},
+		"messages":        {strings.Repeat(ircdtest.Frame(ircdtest.TextFrame, "PING x"), 10), 0},
+		"empty messages":  {strings.Repeat(ircdtest.Frame(ircdtest.TextFrame, ""), 10), 0},
+		"pings":           {strings.Repeat(ircdtest.Frame(ircdtest.PingFrame, ""), 10), 10},
+		"pongs":           {strings.Repeat(ircdtest.Frame(ircdtest.PongFrame, "12345"), 10), 10},
+		"fragments":       {ircdtest.Frame(ircdtest.TextFragment, "a") + strings.Repeat(ircdtest.Frame(ircdtest.MoreFragment, ""), 7) + ircdtest.Frame(ircdtest.LastFragment, "b"), 8},
+		"long payload":    {ircdtest.Frame(ircdtest.TextFrame, strings.Repeat("\x89", 300)) + ircdtest.Frame(ircdtest.PingFrame, ""), 1},
+		"longest payload": {ircdtest.Frame(ircdtest.TextFrame, strings.Repeat("\x89\x80", 40000)) + ircdtest.Frame(ircdtest.PingFrame, "") + ircdtest.Frame(ircdtest.TextFrame, "x"), 1},
 	} {
 		for _, size := range []int{1, 2, 7, 4096} {
 			m := wireMeter{}
@@ -78,11 +56,11 @@ func TestFloodsAreTakenSlowly(t *testing.T) {
 		// most is how often it may be taken in that time, with what waits in buffers.
 		most int
 	}{
-		"pings":           {true, clientFrame(pingFrame, ""), "", 0, burst + rate*seconds + 512},
-		"pongs":           {true, clientFrame(pongFrame, "x"), "", 0, burst + rate*seconds + 512},
-		"empty fragments": {true, clientFrame(emptyFragment, ""), clientFrame(textFragment, "PRIVMSG"), 0, burst + rate*seconds + 512},
-		"empty messages":  {true, clientFrame(textFrame, ""), "", 0, (burst + rate*seconds + 1) * ((wire.MaxInputTags+wire.MaxInputBody)/readCost + 1)},
-		"byte by byte":    {false, "x", "", 1, (burst + rate*seconds + 1) * ((wire.MaxInputTags+wire.MaxInputBody)/readCost + 1)},
+		"pings":           {true, ircdtest.Frame(ircdtest.PingFrame, ""), "", 0, burst + rate*seconds + 512},
+		"pongs":           {true, ircdtest.Frame(ircdtest.PongFrame, "x"), "", 0, burst + rate*seconds + 512},
+		"empty fragments": {true, ircdtest.Frame(ircdtest.MoreFragment, ""), ircdtest.Frame(ircdtest.TextFragment, "PRIVMSG"), 0, burst + rate*seconds + 512},
+		"empty messages":  {true, ircdtest.Frame(ircdtest.TextFrame, ""), "", 0, (burst + rate*seconds + 1) * ((wire.MaxInputTags+wire.MaxInputBody)/64 + 1)},
+		"byte by byte":    {false, "x", "", 1, (burst + rate*seconds + 1) * ((wire.MaxInputTags+wire.MaxInputBody)/64 + 1)},
 		"blank lines":     {false, "\r\n", "", 0, (burst + rate*seconds + 1) * (wire.MaxInputTags + wire.MaxInputBody)},
 		"spaces":          {false, "   \r\n", "", 0, (burst + rate*seconds + 1) * (wire.MaxInputTags + wire.MaxInputBody)},
 	} {
