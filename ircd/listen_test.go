@@ -122,7 +122,7 @@ func TestWebSocket(t *testing.T) {
 		if got := ws.Subprotocol(); got != protocol {
 			t.Errorf("got subprotocol %q, want %q", got, protocol)
 		}
-		c := ircdtest.New(t, newWSConn(ws))
+		c := ircdtest.New(t, ircdtest.OverWebSocket(ws))
 		c.LoginPass("alice", "alice@example.com:pw-alice")
 		c.Send("JOIN #messages")
 		c.Expect("* 366 *")

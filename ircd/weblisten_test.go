@@ -46,7 +46,7 @@ func TestSharedListener(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w := ircdtest.New(t, newWSConn(ws))
+			w := ircdtest.New(t, ircdtest.OverWebSocket(ws))
 			w.LoginPass("bob", "bob@example.com:pw-bob")
 			w.Send("QUIT")
 			w.Closed()
