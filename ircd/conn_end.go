@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"directus-ircd/ircd/transport"
 	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
@@ -81,7 +82,7 @@ func (c *conn) endOf(ctx context.Context, err error) *closing {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
 		end = &closing{text: "connection closed", cause: "client closed the connection"}
 	default:
-		err = plainNetError(err)
+		err = transport.PlainError(err)
 		end = &closing{text: err.Error(), cause: err.Error()}
 	}
 	if end.quit == "" {
@@ -222,7 +223,7 @@ func unreachable(err error) bool {
 // socket with unread input makes the system discard what the other side has not
 // fetched yet, the reason of the close for one.
 func (c *conn) linger(reading <-chan struct{}) {
-	if closeWrite(c.nc) != nil {
+	if transport.CloseWrite(c.nc) != nil {
 		return
 	}
 	await(reading, lingerTimeout)

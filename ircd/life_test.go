@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/transport"
 
 	"github.com/rs/zerolog"
 )
@@ -113,7 +114,7 @@ func (s *testServer) webSocket() net.Conn {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	pipes, served := ircdtest.NewListener(), make(chan error, 1)
-	go func() { served <- s.Serve(ctx, WebSocketListener(pipes, nil), ListenOptions{}) }()
+	go func() { served <- s.Serve(ctx, transport.WebSocket(pipes, nil), ListenOptions{}) }()
 	s.t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {

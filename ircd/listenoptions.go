@@ -1,8 +1,9 @@
 package ircd
 
 import (
-	"crypto/tls"
 	"net"
+
+	"directus-ircd/ircd/transport"
 )
 
 // ListenOptions say what the connections of one listener are. The zero value is
@@ -22,28 +23,8 @@ type ListenOptions struct {
 // advertised. A WebSocket has an address of its own, which a policy about ports
 // says nothing about.
 func (o ListenOptions) sts(nc net.Conn) string {
-	if o.STS == nil || isWebSocket(nc) {
+	if o.STS == nil || transport.IsWebSocket(nc) {
 		return ""
 	}
-	return o.STS(serverName(nc))
-}
-
-func isWebSocket(nc net.Conn) bool {
-	if c, ok := nc.(*webConn); ok {
-		nc = c.Conn
-	}
-	_, ok := nc.(*wsConn)
-	return ok
-}
-
-// serverName is the host that the client of a TLS connection wants to talk to
-// (SNI). It is known once the handshake is over.
-func serverName(nc net.Conn) string {
-	if c, ok := nc.(*webConn); ok {
-		nc = c.accepted
-	}
-	if t, ok := nc.(*tls.Conn); ok {
-		return t.ConnectionState().ServerName
-	}
-	return ""
+	return o.STS(transport.ServerName(nc))
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/ircd/transport"
 	"directus-ircd/ircd/wire"
 
 	"golang.org/x/time/rate"
@@ -55,10 +56,6 @@ func (p *pacing) take(ctx context.Context, text string) error {
 	return p.limiter.WaitN(ctx, min(p.cost(text), p.limiter.Burst()))
 }
 
-// readCost is what one read counts for at least, in bytes: each costs a system call,
-// however little it brings.
-const readCost = 64
-
 // pacedReader slows down input that is no lines: one that does not end, blank ones,
 // NULs, bytes that come one by one. Lines are counted by wait; what one may take at
 // most counts as one.
@@ -78,7 +75,7 @@ func (r *pacedReader) Read(p []byte) (int, error) {
 		r.wait()
 	}
 	n, err := r.r.Read(p)
-	r.unspent += max(n, readCost)
+	r.unspent += max(n, transport.ReadCost)
 	return n, err
 }
 

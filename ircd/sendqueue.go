@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"directus-ircd/ircd/transport"
 )
 
 const (
@@ -380,7 +382,7 @@ func (w *writer) write(lines []byte) error {
 			return fmt.Errorf("set write deadline: %w", err)
 		}
 		if _, err := w.nc.Write(chunk); err != nil {
-			return fmt.Errorf("write: %w", plainNetError(err))
+			return fmt.Errorf("write: %w", transport.PlainError(err))
 		}
 		lines = lines[len(chunk):]
 	}

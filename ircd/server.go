@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/transport"
 	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
@@ -205,7 +206,7 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions
 		default:
 			// Out of file descriptors, or a connection that died in the
 			// queue: both pass.
-			s.log.Warn().Err(plainNetError(err)).Stringer("pause", pause).Msg("accept a connection")
+			s.log.Warn().Err(transport.PlainError(err)).Stringer("pause", pause).Msg("accept a connection")
 			select {
 			case <-time.After(pause):
 			case <-ctx.Done():
@@ -227,7 +228,7 @@ func (s *Server) serveConn(ctx context.Context, nc net.Conn, opts ListenOptions)
 
 func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
 	defer nc.Close()
-	addr := remoteIP(nc)
+	addr := transport.RemoteIP(nc)
 	release, err := s.slots.take(addr)
 	if err != nil {
 		s.count.refused.Add(1)
@@ -245,8 +246,8 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
 		}
 		begin = time.Now()
 	}
-	if err := handshake(ctx, nc); err != nil {
-		s.log.Debug().Err(plainNetError(err)).Msg("handshake")
+	if err := transport.Handshake(ctx, nc); err != nil {
+		s.log.Debug().Err(transport.PlainError(err)).Msg("handshake")
 		if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && record.Conn != nil {
 			dismiss(record.Conn, errNoTLS)
 		}
@@ -268,7 +269,7 @@ func (s *Server) refuse(ctx context.Context, nc net.Conn, key netip.Prefix, reas
 	default:
 		return
 	}
-	if handshake(ctx, nc) != nil {
+	if transport.Handshake(ctx, nc) != nil {
 		return
 	}
 	dismiss(nc, reason)
@@ -281,7 +282,7 @@ func dismiss(nc net.Conn, reason error) {
 		return
 	}
 	// The connection ends either way; there is nobody to tell of an error.
-	if _, err := nc.Write(b); err != nil || closeWrite(nc) != nil || nc.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
+	if _, err := nc.Write(b); err != nil || transport.CloseWrite(nc) != nil || nc.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
 		return
 	}
 	// What the client has begun to say is read, or it may not see the reason: see
@@ -289,25 +290,8 @@ func dismiss(nc net.Conn, reason error) {
 	_, _ = io.CopyN(io.Discard, nc, wire.MaxInputTags+wire.MaxInputBody)
 }
 
-// handshakeTimeout is how long a client may take for the handshakes of TLS and
-// WebSocket.
-const handshakeTimeout = 10 * time.Second
-
 // errNoTLS is told in plain text to who does not speak TLS where that is expected.
 var errNoTLS = errors.New("this port takes TLS only: switch TLS on in your client, or connect to the port without")
-
-// handshake completes the handshakes of a connection that has some.
-func handshake(ctx context.Context, nc net.Conn) error {
-	t, ok := nc.(interface {
-		HandshakeContext(context.Context) error
-	})
-	if !ok {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	defer cancel()
-	return t.HandshakeContext(ctx)
-}
 
 // Stats returns the numbers of this moment.
 func (s *Server) Stats() Stats {

@@ -2,7 +2,6 @@ package ircd
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 	"sync"
 )
@@ -82,28 +81,4 @@ func addressKey(addr netip.Addr) netip.Prefix {
 	// Prefix fails only for a length beyond the address's.
 	p, _ := addr.Prefix(bits)
 	return p
-}
-
-// remoteIP is the client's address, without port and zone; invalid where the
-// transport has none.
-func remoteIP(nc net.Conn) netip.Addr {
-	ra := nc.RemoteAddr()
-	if ra == nil {
-		return netip.Addr{}
-	}
-	ap, err := netip.ParseAddrPort(ra.String())
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ap.Addr().Unmap().WithZone("")
-}
-
-// plainNetError strips the addresses that package net writes into its errors,
-// because no address goes into a log.
-func plainNetError(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
 }

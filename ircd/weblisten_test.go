@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/transport"
 )
 
 // On a shared port IRC and WebSocket are told apart by what comes first, with
@@ -24,8 +25,8 @@ func TestSharedListener(t *testing.T) {
 		tlsConfig *tls.Config
 		wrap      func(net.Listener) net.Listener
 	}{
-		"plain": {"ws://", nil, func(ln net.Listener) net.Listener { return SharedListener(ln, nil) }},
-		"tls":   {"wss://", client, func(ln net.Listener) net.Listener { return SharedListener(tls.NewListener(ln, server), nil) }},
+		"plain": {"ws://", nil, func(ln net.Listener) net.Listener { return transport.Shared(ln, nil) }},
+		"tls":   {"wss://", client, func(ln net.Listener) net.Listener { return transport.Shared(tls.NewListener(ln, server), nil) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			address, _ := serveTCP(t, newFakeChat(), test.wrap)
@@ -42,7 +43,7 @@ func TestSharedListener(t *testing.T) {
 			}
 			c.Expect("ERROR :Closing link: Quit: bye")
 
-			ws, _, err := dialWS(t, test.scheme+address, nil, test.tlsConfig, wsText)
+			ws, _, err := dialWS(t, test.scheme+address, nil, test.tlsConfig, transport.TextProtocol)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +62,7 @@ func TestSharedListener(t *testing.T) {
 
 // What is neither IRC nor a request for a WebSocket is sent away at once.
 func TestSharedListenerRefuses(t *testing.T) {
-	address, s := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return SharedListener(ln, nil) })
+	address, s := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return transport.Shared(ln, nil) })
 	for first, want := range map[string]string{
 		"GET / HTTP/1.1\r\nHost: a\r\n\r\n":                      "HTTP/1.1 426 ",
 		"GET " + strings.Repeat("x", 2*16<<10) + " HTTP/1.1\r\n": "HTTP/1.1 431 ",
@@ -92,66 +93,12 @@ func TestSharedListenerRefuses(t *testing.T) {
 	}
 }
 
-// A client that waits, or sends its first bytes one by one, speaks IRC; what it
-// sent meanwhile is not lost.
-func TestSharedListenerPatience(t *testing.T) {
-	for _, first := range []string{"", "G", "GE", "GET", "N", "NICK x\r\n"} {
-		ircdtest.Bubble(t, func(t *testing.T) {
-			here, there := net.Pipe()
-			defer there.Close()
-			c := &sniffedConn{Conn: here}
-			go func() {
-				for i := range first {
-					if _, err := there.Write([]byte{first[i]}); err != nil {
-						return // all the rest is read elsewhere
-					}
-				}
-			}()
-			start := time.Now()
-			isHTTP, err := c.isHTTP(t.Context())
-			if isHTTP || err != nil {
-				t.Errorf("%q: got %v, %v", first, isHTTP, err)
-			}
-			if took := time.Since(start); took > 5*time.Second {
-				t.Errorf("%q took %v", first, took)
-			}
-			got := make([]byte, 64)
-			n := 0
-			if len(c.head) > 0 {
-				if n, err = c.Read(got); err != nil || !strings.HasPrefix(first, string(got[:n])) {
-					t.Errorf("%q: read %q, %v", first, got[:n], err)
-				}
-			}
-			here.Close()
-			synctest.Wait()
-		})
-	}
-}
-
-// The end of the server does not wait for a client that is silent.
-func TestSharedListenerStop(t *testing.T) {
-	ircdtest.Bubble(t, func(t *testing.T) {
-		here, there := net.Pipe()
-		defer there.Close()
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(time.Second, cancel)
-		start := time.Now()
-		if _, err := (&sniffedConn{Conn: here}).isHTTP(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
-		}
-		if took := time.Since(start); took != time.Second {
-			t.Errorf("it took %v", took)
-		}
-		here.Close()
-	})
-}
-
 // TestHalfRequestsCount: a connection counts before it is a WebSocket, and before
 // its TLS handshake, and is given up when those take too long.
 func TestHalfRequestsCount(t *testing.T) {
 	for name, wrap := range map[string]func(net.Listener) net.Listener{
-		"web socket": func(ln net.Listener) net.Listener { return WebSocketListener(ln, nil) },
-		"shared":     func(ln net.Listener) net.Listener { return SharedListener(ln, nil) },
+		"web socket": func(ln net.Listener) net.Listener { return transport.WebSocket(ln, nil) },
+		"shared":     func(ln net.Listener) net.Listener { return transport.Shared(ln, nil) },
 		"tls":        func(ln net.Listener) net.Listener { return tls.NewListener(ln, &tls.Config{}) },
 	} {
 		ircdtest.Bubble(t, func(t *testing.T) {
@@ -190,10 +137,10 @@ func TestHalfRequestsCount(t *testing.T) {
 
 // A connection over the limit is told so in its own language.
 func TestSharedListenerLimit(t *testing.T) {
-	address, _ := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return SharedListener(ln, nil) }, oneOfAnAddress)
+	address, _ := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return transport.Shared(ln, nil) }, oneOfAnAddress)
 	first := ircdtest.Dial(t, address)
 	first.LoginPass("alice", "alice@example.com:pw-alice")
-	ws, _, err := dialWS(t, "ws://"+address, nil, nil, wsText)
+	ws, _, err := dialWS(t, "ws://"+address, nil, nil, transport.TextProtocol)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,42 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/transport"
 	"directus-ircd/ircd/wire"
 )
-
-func TestWireMeterCountsFrames(t *testing.T) {
-	for name, test := range map[string]struct {
-		stream string
-		want   int
-	}{
-		"messages":        {strings.Repeat(ircdtest.Frame(ircdtest.TextFrame, "PING x"), 10), 0},
-		"empty messages":  {strings.Repeat(ircdtest.Frame(ircdtest.TextFrame, ""), 10), 0},
-		"pings":           {strings.Repeat(ircdtest.Frame(ircdtest.PingFrame, ""), 10), 10},
-		"pongs":           {strings.Repeat(ircdtest.Frame(ircdtest.PongFrame, "12345"), 10), 10},
-		"fragments":       {ircdtest.Frame(ircdtest.TextFragment, "a") + strings.Repeat(ircdtest.Frame(ircdtest.MoreFragment, ""), 7) + ircdtest.Frame(ircdtest.LastFragment, "b"), 8},
-		"long payload":    {ircdtest.Frame(ircdtest.TextFrame, strings.Repeat("\x89", 300)) + ircdtest.Frame(ircdtest.PingFrame, ""), 1},
-		"longest payload": {ircdtest.Frame(ircdtest.TextFrame, strings.Repeat("\x89\x80", 40000)) + ircdtest.Frame(ircdtest.PingFrame, "") + ircdtest.Frame(ircdtest.TextFrame, "x"), 1},
-	} {
-		for _, size := range []int{1, 2, 7, 4096} {
-			m := wireMeter{}
-			for rest := []byte(test.stream); len(rest) > 0; {
-				n := min(size, len(rest))
-				m.unspent = 0 // another count
-				m.count(rest[:n])
-				rest = rest[n:]
-			}
-			if m.owed != test.want {
-				t.Errorf("%s in pieces of %d: %d frames, want %d", name, size, m.owed, test.want)
-			}
-		}
-	}
-}
 
 // What a client sends beside lines is taken as slowly as lines are, and the lines
 // before it are handled at once.
@@ -73,7 +45,7 @@ func TestFloodsAreTakenSlowly(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				served := make(chan error)
 				go func() {
-					served <- s.Serve(ctx, SharedListener(pipes, nil), ListenOptions{})
+					served <- s.Serve(ctx, transport.Shared(pipes, nil), ListenOptions{})
 				}()
 				here, there := net.Pipe()
 				pipes.Connect(there)

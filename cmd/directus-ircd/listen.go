@@ -14,6 +14,7 @@ import (
 
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/transport"
 )
 
 // listener is one open socket of an entry of the configuration's list.
@@ -79,9 +80,9 @@ func (d *daemon) dress(ln net.Listener, cfg config.Listen, certs certificates) n
 	}
 	switch cfg.WebSocket {
 	case config.WebSocketOnly:
-		ln = ircd.WebSocketListener(ln, cfg.AllowedOrigins)
+		ln = transport.WebSocket(ln, cfg.AllowedOrigins)
 	case config.WebSocketShared:
-		ln = ircd.SharedListener(ln, cfg.AllowedOrigins)
+		ln = transport.Shared(ln, cfg.AllowedOrigins)
 	}
 	return ln
 }

@@ -1,4 +1,4 @@
-package ircd
+package transport
 
 import (
 	"encoding/binary"
@@ -6,11 +6,11 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// wireMeter slows down what a WebSocket carries beside lines: control frames, the
+// frameMeter slows down what a WebSocket carries beside lines: control frames, the
 // further fragments of a message, and bytes that come one by one. The WebSocket
 // library handles all of these by itself and hands on nothing. A message begins with
 // a frame of its own and is paced as the line that it is. It is owned by the reader.
-type wireMeter struct {
+type frameMeter struct {
 	// wait waits as for n lines.
 	wait    func(n int)
 	frame   frameHead
@@ -20,7 +20,7 @@ type wireMeter struct {
 
 // pay waits for what was read. It is called before the next read, when the lines of
 // the last one are handed on.
-func (m *wireMeter) pay() {
+func (m *frameMeter) pay() {
 	if m.owed > 0 {
 		m.wait(m.owed)
 		m.owed = 0
@@ -29,8 +29,8 @@ func (m *wireMeter) pay() {
 
 // count takes what was read. That is a piece of the stream, which may begin and end
 // anywhere in a frame.
-func (m *wireMeter) count(read []byte) {
-	if m.unspent += max(len(read), readCost); m.unspent > wire.MaxInputTags+wire.MaxInputBody {
+func (m *frameMeter) count(read []byte) {
+	if m.unspent += max(len(read), ReadCost); m.unspent > wire.MaxInputTags+wire.MaxInputBody {
 		m.unspent = 0
 		m.owed++
 	}
@@ -105,3 +105,7 @@ func (f *frameHead) length() uint64 {
 		return uint64(n)
 	}
 }
+
+// ReadCost is what one read counts for at least, in bytes: each costs a system call,
+// however little it brings.
+const ReadCost = 64

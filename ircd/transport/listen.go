@@ -1,4 +1,4 @@
-package ircd
+package transport
 
 import (
 	"context"
@@ -26,20 +26,20 @@ const (
 	wsMaxHeader  = 16 << 10
 )
 
-// WebSocketListener turns a listener for TCP or TLS into one for IRC over
+// WebSocket turns a listener for TCP or TLS into one for IRC over
 // WebSocket, whose connections carry lines like any other: one message is one
 // line without its end. Requests of browsers are refused with 403 unless their
 // origin is one of allowedOrigins ("https://chat.example.com"; "*" is any) or
 // the host that they ask. The handshakes are made by Serve, after it has counted
 // the connection. Closing the listener closes ln and the requests that are not
 // connections yet.
-func WebSocketListener(ln net.Listener, allowedOrigins []string) net.Listener {
+func WebSocket(ln net.Listener, allowedOrigins []string) net.Listener {
 	return newWebListener(ln, allowedOrigins, false)
 }
 
-// SharedListener is a WebSocketListener that takes IRC as well: a connection
+// Shared is a WebSocketListener that takes IRC as well: a connection
 // that begins with "GET " is HTTP.
-func SharedListener(ln net.Listener, allowedOrigins []string) net.Listener {
+func Shared(ln net.Listener, allowedOrigins []string) net.Listener {
 	return newWebListener(ln, allowedOrigins, true)
 }
 
@@ -58,7 +58,7 @@ func newWebListener(ln net.Listener, allowedOrigins []string, shared bool) *webL
 	l.requests = &handover{addr: ln.Addr(), conns: make(chan net.Conn), done: make(chan struct{})}
 	l.upgrader = websocket.Upgrader{
 		HandshakeTimeout: wsHandshakeTimeout,
-		Subprotocols:     []string{wsText, wsBinary},
+		Subprotocols:     []string{TextProtocol, BinaryProtocol},
 		ReadBufferSize:   1 << 10,
 		WriteBufferSize:  4 << 10,
 		WriteBufferPool:  new(sync.Pool),
@@ -112,7 +112,7 @@ func (l *webListener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h := r.Context().Value(requestKey{}).(*httpConn)
 	c := newWSConn(ws)
-	c.wire = h
+	c.http = h
 	h.upgraded <- c
 }
 
@@ -151,7 +151,7 @@ type webConn struct {
 // HandshakeContext completes the handshakes of TLS and WebSocket, as far as the
 // client makes them.
 func (c *webConn) HandshakeContext(ctx context.Context) error {
-	if err := handshake(ctx, c.accepted); err != nil {
+	if err := Handshake(ctx, c.accepted); err != nil {
 		return err
 	}
 	sniffed := &sniffedConn{Conn: c.accepted}
@@ -172,13 +172,13 @@ func (c *webConn) HandshakeContext(ctx context.Context) error {
 	return nil
 }
 
-func (c *webConn) CloseWrite() error { return closeWrite(c.Conn) }
+func (c *webConn) CloseWrite() error { return CloseWrite(c.Conn) }
 
 // Meter has wait called for what comes beside lines, by whoever calls Read from then
 // on. It is called before the first Read.
 func (c *webConn) Meter(wait func(n int)) {
 	if ws, ok := c.Conn.(*wsConn); ok {
-		ws.wire.meter = &wireMeter{wait: wait}
+		ws.http.meter = &frameMeter{wait: wait}
 	}
 }
 
@@ -227,10 +227,10 @@ func (c *sniffedConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-func (c *sniffedConn) CloseWrite() error { return closeWrite(c.Conn) }
+func (c *sniffedConn) CloseWrite() error { return CloseWrite(c.Conn) }
 
-// closeWrite tells the other side that nothing more comes.
-func closeWrite(nc net.Conn) error {
+// CloseWrite tells the other side that nothing more comes.
+func CloseWrite(nc net.Conn) error {
 	if half, ok := nc.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
@@ -243,7 +243,7 @@ type requestKey struct{}
 // httpConn is a connection in the hands of the HTTP server, and later of a WebSocket.
 type httpConn struct {
 	net.Conn
-	meter    *wireMeter   // nil in the hands of the HTTP server; owned by the reader
+	meter    *frameMeter  // nil in the hands of the HTTP server; owned by the reader
 	upgraded chan *wsConn // takes the one WebSocket that it may become
 	closed   chan struct{}
 	once     sync.Once // closes closed
@@ -278,7 +278,7 @@ func keptError(err error) error {
 	return err
 }
 
-func (c *httpConn) CloseWrite() error { return closeWrite(c.Conn) }
+func (c *httpConn) CloseWrite() error { return CloseWrite(c.Conn) }
 
 // handover is a listener for connections that were accepted elsewhere.
 type handover struct {

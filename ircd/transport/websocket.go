@@ -1,4 +1,4 @@
-package ircd
+package transport
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ import (
 
 // The subprotocols of IRC over WebSocket (https://ircv3.net/specs/extensions/websocket).
 const (
-	wsText   = "text.ircv3.net"
-	wsBinary = "binary.ircv3.net"
+	TextProtocol   = "text.ircv3.net"
+	BinaryProtocol = "binary.ircv3.net"
 )
 
 // wsMaxMessage ends a connection with status 1009. Lines over the limit of IRC
@@ -49,7 +49,7 @@ func originAllowed(r *http.Request, allowed []string) bool {
 type wsConn struct {
 	ws   *websocket.Conn
 	kind int       // of the messages written
-	wire *httpConn // that carries it
+	http *httpConn // that carries it
 
 	in  []byte // owned by the reader: what is left of a message
 	out []byte // owned by the writer: the beginning of a line
@@ -68,7 +68,7 @@ func newWSConn(ws *websocket.Conn) *wsConn {
 		return nil
 	})
 	kind := websocket.TextMessage
-	if ws.Subprotocol() == wsBinary {
+	if ws.Subprotocol() == BinaryProtocol {
 		kind = websocket.BinaryMessage
 	}
 	return &wsConn{ws: ws, kind: kind}
