@@ -63,7 +63,7 @@ type acmeDomain struct {
 
 // newACME prepares everything but asks nobody; keep does. The end of ctx ends the
 // requests to the ACME server.
-func newACME(ctx context.Context, cfg config.ACME, log zerolog.Logger) (*acmeCertificates, error) {
+func newACME(ctx context.Context, cfg config.ACME, agent string, log zerolog.Logger) (*acmeCertificates, error) {
 	if err := os.MkdirAll(cfg.Cache, 0o700); err != nil {
 		return nil, fmt.Errorf("acme.cache: %w: the certificates need a folder that the daemon can write to", err)
 	}
@@ -75,7 +75,7 @@ func newACME(ctx context.Context, cfg config.ACME, log zerolog.Logger) (*acmeCer
 		Email:      cfg.Email,
 		Client: &acme.Client{
 			DirectoryURL: cfg.Directory,
-			UserAgent:    "directus-ircd/" + version(),
+			UserAgent:    agent,
 			HTTPClient:   &http.Client{Timeout: acmeRequestTimeout, Transport: &boundTransport{ctx, http.DefaultTransport}},
 		},
 	}
@@ -102,6 +102,17 @@ func (c certificateCache) Get(_ context.Context, name string) ([]byte, error) {
 	return text, err
 }
 
+// keptCertificate is the certificate of a host in the folder where another process
+// keeps what it has got.
+func keptCertificate(ctx context.Context, cache, host string) (*tls.Certificate, error) {
+	text, err := certificateCache{autocert.DirCache(cache)}.Get(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(text, text)
+	return &pair, err
+}
+
 // keep gets the certificates, one host after the other as each comes, and follows
 // their renewals until ctx ends.
 func (a *acmeCertificates) keep(ctx context.Context) {
@@ -121,7 +132,7 @@ func (a *acmeCertificates) keepDomain(ctx context.Context, d *acmeDomain) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			wait, backoff = jitter(backoff), min(2*backoff, acmeRetryMax)
+			wait, backoff = backoff-backoff/10+rand.N(backoff/5), min(2*backoff, acmeRetryMax)
 			a.log.Warn().Err(err).Str("domain", d.name).Stringer("again_in", wait.Round(time.Second)).
 				Msg("no certificate could be had: the ACME server has to reach a listener with acme under this name at port 443, or acme.http at port 80")
 		default:
@@ -146,7 +157,7 @@ func (a *acmeCertificates) take(d *acmeDomain, cert *tls.Certificate) {
 	if old := d.cert.Swap(cert); old == nil || !old.Leaf.Equal(leaf) {
 		a.log.Info().Str("domain", d.name).Time("expires", leaf.NotAfter).Msg("certificate")
 	}
-	if life := leaf.NotAfter.Sub(leaf.NotBefore); validFor(leaf.NotAfter) < life/6 {
+	if life := leaf.NotAfter.Sub(leaf.NotBefore); time.Until(leaf.NotAfter) < life/6 {
 		a.log.Warn().Str("domain", d.name).Time("expires", leaf.NotAfter).
 			Msg("the certificate has not been renewed yet: the ACME server has to reach a listener with acme under this name at port 443, or acme.http at port 80")
 	}
@@ -280,11 +291,6 @@ func withoutPort(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// jitter spreads a wait by a tenth to either side.
-func jitter(d time.Duration) time.Duration {
-	return d - d/10 + rand.N(d/5)
 }
 
 // boundTransport ends its requests with a context, beside their own.

@@ -8,10 +8,64 @@ import (
 	"net"
 	"reflect"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/ircd"
+
+	"github.com/rs/zerolog"
 )
+
+// sockets are all sockets that are open to others. One goroutine owns them.
+type sockets struct {
+	opts    socketOptions
+	now     *change
+	outlets sync.WaitGroup // see serveOutlet
+	// expiring is what the listeners present, see watchExpiry; nil before that.
+	expiring atomic.Pointer[[]expiring]
+}
+
+// socketOptions are what the sockets need of the daemon.
+type socketOptions struct {
+	Log zerolog.Logger
+	// Agent is the User-Agent of requests to ACME servers.
+	Agent string
+	// Run starts a part of the daemon, whose error ends the daemon.
+	Run func(part func() error)
+	// ServeIRC and ServeMetrics serve what comes through a listener, until ctx ends
+	// or the listener is closed.
+	ServeIRC     func(ctx context.Context, ln net.Listener, opts ircd.ListenOptions) error
+	ServeMetrics func(ctx context.Context, ln net.Listener) error
+}
+
+func newSockets(opts socketOptions) *sockets { return &sockets{opts: opts, now: &change{}} }
+
+// open opens all that is configured, or nothing. What it serves ends with ctx.
+func (s *sockets) open(ctx context.Context, cfg *config.Config) error {
+	passed, err := takePassed(cfg.Listen)
+	if err != nil {
+		return err
+	}
+	defer passed.close()
+	s.forgetStale(passed)
+	c, err := s.prepareWith(ctx, cfg, passed)
+	if err != nil {
+		return err
+	}
+	passed.warn(s.opts.Log)
+	s.apply(ctx, c)
+	return nil
+}
+
+// addrs are the addresses of the IRC listeners, in the configured order.
+func (s *sockets) addrs() []net.Addr {
+	addrs := make([]net.Addr, len(s.now.listeners))
+	for i, l := range s.now.listeners {
+		addrs[i] = l.Addr()
+	}
+	return addrs
+}
 
 // change is what another configuration makes of the sockets. All that can fail is
 // done when it is made; then it is either applied or undone.
@@ -37,33 +91,37 @@ type outlet struct {
 // errRestart is why something of a configuration cannot be taken over.
 var errRestart = errors.New("the sockets that systemd passes are taken over at the start only: restart the daemon")
 
-// prepare opens what a configuration asks for and is not there. passed is nil but at
-// the start.
-func (d *daemon) prepare(ctx context.Context, cfg *config.Config, passed *passedSockets) (_ *change, err error) {
+// prepare opens what a configuration asks for and is not there.
+func (s *sockets) prepare(ctx context.Context, cfg *config.Config) (*change, error) {
+	return s.prepareWith(ctx, cfg, nil)
+}
+
+// prepareWith also takes what systemd passes at the start; passed is nil later.
+func (s *sockets) prepareWith(ctx context.Context, cfg *config.Config, passed *passedSockets) (_ *change, err error) {
 	c := &change{pairs: map[*certificateFile]*tls.Certificate{}, kept: map[*listener]config.Listen{}}
 	defer func() {
 		if err != nil {
-			c.undo(d.sockets)
+			s.undo(c)
 		}
 	}()
-	if c.acme, err = d.acmeFor(ctx, cfg); err != nil {
+	if c.acme, err = s.acmeFor(ctx, cfg); err != nil {
 		return nil, err
 	}
-	present := slices.Clone(d.sockets.listeners)
+	present := slices.Clone(s.now.listeners)
 	for _, l := range cfg.Listen {
-		if present, err = d.prepareEntry(ctx, c, l, present, passed); err != nil {
+		if present, err = s.prepareEntry(ctx, c, l, present, passed); err != nil {
 			return nil, err
 		}
 	}
 	c.closed = append(c.closed, present...)
-	if c.metrics, err = prepareOutlet(ctx, cfg.Metrics.Address, d.sockets.metrics, false); err != nil {
+	if c.metrics, err = prepareOutlet(ctx, cfg.Metrics.Address, s.now.metrics, false); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	address := cfg.ACME.HTTP
 	if c.acme == nil {
 		address = ""
 	}
-	if c.challenges, err = prepareOutlet(ctx, address, d.sockets.challenges, c.acme != d.sockets.acme); err != nil {
+	if c.challenges, err = prepareOutlet(ctx, address, s.now.challenges, c.acme != s.now.acme); err != nil {
 		return nil, fmt.Errorf("acme: %w", err)
 	}
 	return c, nil
@@ -71,7 +129,7 @@ func (d *daemon) prepare(ctx context.Context, cfg *config.Config, passed *passed
 
 // prepareEntry finds the sockets of one entry among the present ones, or opens them,
 // and returns the others.
-func (d *daemon) prepareEntry(ctx context.Context, c *change, cfg config.Listen, present []*listener, passed *passedSockets) (left []*listener, err error) {
+func (s *sockets) prepareEntry(ctx context.Context, c *change, cfg config.Listen, present []*listener, passed *passedSockets) (left []*listener, err error) {
 	network, _ := cfg.Split()
 	var same []*listener
 	for _, l := range present {
@@ -94,7 +152,7 @@ func (d *daemon) prepareEntry(ctx context.Context, c *change, cfg config.Listen,
 			return nil, err
 		}
 		for _, socket := range sockets {
-			c.open(d.newListener(socket, cfg, certs))
+			c.open(s.newListener(socket, cfg, certs))
 		}
 	}
 	for _, l := range same {
@@ -106,7 +164,7 @@ func (d *daemon) prepareEntry(ctx context.Context, c *change, cfg config.Listen,
 		if err != nil {
 			return nil, fmt.Errorf("listen on %s: %w", cfg.Address, err)
 		}
-		c.open(d.newListener(socket, cfg, certs))
+		c.open(s.newListener(socket, cfg, certs))
 		c.closed = append(c.closed, l)
 	}
 	return left, nil
@@ -140,14 +198,14 @@ func (l *listener) servesAs(cfg config.Listen, certs certificates) bool {
 
 // acmeFor is what gets certificates under a configuration: the present one, if
 // nothing about it differs.
-func (d *daemon) acmeFor(ctx context.Context, cfg *config.Config) (*acmeCertificates, error) {
+func (s *sockets) acmeFor(ctx context.Context, cfg *config.Config) (*acmeCertificates, error) {
 	if !slices.ContainsFunc(cfg.Listen, func(l config.Listen) bool { return l.TLS.ACME }) {
 		return nil, nil
 	}
-	if a := d.sockets.acme; a != nil && reflect.DeepEqual(a.configured, cfg.ACME) {
+	if a := s.now.acme; a != nil && reflect.DeepEqual(a.configured, cfg.ACME) {
 		return a, nil
 	}
-	return newACME(ctx, cfg.ACME, d.log)
+	return newACME(ctx, cfg.ACME, s.opts.Agent, s.opts.Log)
 }
 
 // prepareOutlet opens the socket at an address, unless there is one already. anew
@@ -172,7 +230,8 @@ func prepareOutlet(ctx context.Context, address string, present *outlet, anew bo
 }
 
 // undo closes what was opened.
-func (c *change) undo(present *change) {
+func (s *sockets) undo(c *change) {
+	present := s.now
 	for _, l := range c.opened {
 		if slices.ContainsFunc(present.listeners, func(old *listener) bool { return old.configured.Address == l.configured.Address }) {
 			leave(l.socket)
@@ -188,9 +247,9 @@ func (c *change) undo(present *change) {
 
 // apply serves what was opened and closes what is not there any more. Connections
 // stay, whatever becomes of their listener.
-func (d *daemon) apply(c *change) {
-	old := d.sockets
-	d.sockets = c
+func (s *sockets) apply(ctx context.Context, c *change) {
+	old := s.now
+	s.now = c
 	for file, pair := range c.pairs {
 		file.pair.Store(pair)
 	}
@@ -199,31 +258,31 @@ func (d *daemon) apply(c *change) {
 		l.sts.Store(cfg.STS)
 	}
 	if c.acme != nil && c.acme != old.acme {
-		ctx, stop := context.WithCancel(d.ctx)
+		keeping, stop := context.WithCancel(ctx)
 		c.acme.stop = stop
-		d.run(func() error { c.acme.keep(ctx); return nil })
+		s.opts.Run(func() error { c.acme.keep(keeping); return nil })
 	}
 	for _, l := range c.opened {
 		if u, ok := l.socket.(*unixListener); ok {
 			if err := u.chmod(l.configured.Mode); err != nil {
-				d.log.Error().Err(err).Str("address", l.configured.Address).Msg("set the mode of a socket")
+				s.opts.Log.Error().Err(err).Str("address", l.configured.Address).Msg("set the mode of a socket")
 			}
 		}
-		d.serveIRC(l)
+		s.serveIRC(ctx, l)
 	}
 	if c.metrics != old.metrics {
-		d.serveOutlet(c.metrics, d.serveMetrics)
+		s.serveOutlet(ctx, c.metrics, s.opts.ServeMetrics)
 	}
 	if c.challenges != old.challenges {
-		d.serveOutlet(c.challenges, func(ctx context.Context, ln net.Listener) error { return c.acme.serveChallenges(ctx, ln) })
+		s.serveOutlet(ctx, c.challenges, func(ctx context.Context, ln net.Listener) error { return c.acme.serveChallenges(ctx, ln) })
 	}
 	for _, l := range c.closed {
 		if slices.ContainsFunc(c.listeners, func(now *listener) bool { return now.configured.Address == l.configured.Address }) {
 			leave(l.socket)
 		} else {
-			d.forget(l)
+			s.forget(l)
 			abandon(l.socket)
-			d.log.Info().Str("address", l.configured.Address).Msg("not listening any more")
+			s.opts.Log.Info().Str("address", l.configured.Address).Msg("not listening any more")
 		}
 		l.Close()
 	}
@@ -235,18 +294,21 @@ func (d *daemon) apply(c *change) {
 	if old.acme != nil && old.acme != c.acme {
 		old.acme.stop()
 	}
+	if c.acme != nil && c.acme == old.acme {
+		c.acme.retryNow()
+	}
 }
 
 // serveIRC runs until the listener is closed and the last connection that came
 // through it has ended.
-func (d *daemon) serveIRC(l *listener) {
-	d.store(l)
-	d.log.Info().Stringer("address", l.Addr()).Bool("tls", l.certificates != nil).Str("websocket", l.configured.WebSocket.String()).Msg("listening")
+func (s *sockets) serveIRC(ctx context.Context, l *listener) {
+	s.store(l)
+	s.opts.Log.Info().Stringer("address", l.Addr()).Bool("tls", l.certificates != nil).Str("websocket", l.configured.WebSocket.String()).Msg("listening")
 	if l.exposed() {
-		d.log.Warn().Str("address", l.configured.Address).Msg("passwords cross the network in clear text here: add tls to this listener, or bind it to 127.0.0.1")
+		s.opts.Log.Warn().Str("address", l.configured.Address).Msg("passwords cross the network in clear text here: add tls to this listener, or bind it to 127.0.0.1")
 	}
-	d.run(func() error {
-		err := d.server.Serve(d.ctx, l.Listener, l.options())
+	s.opts.Run(func() error {
+		err := s.opts.ServeIRC(ctx, l.Listener, l.options())
 		if errors.Is(err, net.ErrClosed) { // by apply
 			return nil
 		}
@@ -256,25 +318,24 @@ func (d *daemon) serveIRC(l *listener) {
 
 // serveOutlet serves until o.stop: while the daemon stops, /readyz has something to
 // say.
-func (d *daemon) serveOutlet(o *outlet, serve func(context.Context, net.Listener) error) {
+func (s *sockets) serveOutlet(ctx context.Context, o *outlet, serve func(context.Context, net.Listener) error) {
 	if o == nil {
 		return
 	}
-	var ctx context.Context
-	ctx, o.stop = context.WithCancel(context.WithoutCancel(d.ctx))
-	d.outlets.Go(func() {
-		if err := ircd.Guard(&d.log, func() error { return serve(ctx, o.Listener) }); err != nil {
-			d.log.Error().Err(err).Msg("not answered any more")
+	ctx, o.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.outlets.Go(func() {
+		if err := ircd.Guard(&s.opts.Log, func() error { return serve(ctx, o.Listener) }); err != nil {
+			s.opts.Log.Error().Err(err).Msg("not answered any more")
 		}
 	})
 }
 
 // stopOutlets ends what serveOutlet has begun.
-func (d *daemon) stopOutlets() {
-	for _, o := range []*outlet{d.sockets.metrics, d.sockets.challenges} {
+func (s *sockets) stopOutlets() {
+	for _, o := range []*outlet{s.now.metrics, s.now.challenges} {
 		if o != nil {
 			o.stop()
 		}
 	}
-	d.outlets.Wait()
+	s.outlets.Wait()
 }

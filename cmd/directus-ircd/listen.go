@@ -64,16 +64,16 @@ func openSockets(ctx context.Context, cfg config.Listen, passed *passedSockets) 
 }
 
 // newListener puts the layers on a socket that the entry asks for.
-func (d *daemon) newListener(socket net.Listener, cfg config.Listen, certs certificates) *listener {
+func (s *sockets) newListener(socket net.Listener, cfg config.Listen, certs certificates) *listener {
 	l := &listener{socket: socket, configured: cfg, certificates: certs}
 	l.sts.Store(cfg.STS)
-	l.Listener = d.dress(socket, cfg, certs)
+	l.Listener = s.dress(socket, cfg, certs)
 	return l
 }
 
-func (d *daemon) dress(ln net.Listener, cfg config.Listen, certs certificates) net.Listener {
+func (s *sockets) dress(ln net.Listener, cfg config.Listen, certs certificates) net.Listener {
 	if len(cfg.ProxyProtocol) > 0 {
-		ln = newProxyListener(ln, cfg.ProxyProtocol, d.log)
+		ln = newProxyListener(ln, cfg.ProxyProtocol, s.opts.Log)
 	}
 	if certs != nil {
 		ln = tls.NewListener(ln, certs.config())

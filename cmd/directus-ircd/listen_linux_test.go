@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"directus-ircd/ircd/ircdtest"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -13,7 +14,7 @@ import (
 // At every moment of its making a socket is closed to those who may not connect:
 // it comes to its place as a whole, and nothing about it changes there.
 func TestOpenUnixIsNeverOpenToAll(t *testing.T) {
-	dir := socketDir(t)
+	dir := ircdtest.SocketDir(t)
 	watch, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		t.Fatal(err)

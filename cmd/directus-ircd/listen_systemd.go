@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"strings"
 
@@ -112,5 +113,65 @@ func (p *passedSockets) close() {
 	}
 	for _, ln := range p.stored {
 		ln.Close()
+	}
+}
+
+// storePrefix tells the sockets that the daemon has given to systemd from those
+// of socket units.
+const storePrefix = "directus-ircd."
+
+// storeName is the name of an entry's socket in systemd's store, where it stays open
+// from one process to the next: whoever connects meanwhile waits in its queue. A
+// colon has a meaning there.
+func storeName(cfg config.Listen) string {
+	return storePrefix + strings.ReplaceAll(cfg.Address, ":", "_")
+}
+
+// store gives a socket to systemd, which keeps it if FileDescriptorStoreMax allows.
+// What a socket unit has opened is kept by that. The file of a Unix socket then
+// stays: where nobody keeps the socket, the next start replaces it.
+func (s *sockets) store(l *listener) {
+	if network, _ := l.configured.Split(); network == config.NetworkSystemd || os.Getenv("NOTIFY_SOCKET") == "" {
+		return
+	}
+	f, err := fileOf(l.socket)
+	if err == nil {
+		defer f.Close()
+		err = systemdStore(storeName(l.configured), f)
+	}
+	if err != nil {
+		s.opts.Log.Warn().Err(err).Str("address", l.configured.Address).Msg("leave the socket with systemd")
+		return
+	}
+	leave(l.socket)
+}
+
+// forget has systemd close its duplicate of a socket.
+func (s *sockets) forget(l *listener) {
+	if network, _ := l.configured.Split(); network != config.NetworkSystemd {
+		s.forgetName(storeName(l.configured))
+	}
+}
+
+func (s *sockets) forgetName(name string) {
+	if err := systemdForget(name); err != nil {
+		s.opts.Log.Warn().Err(err).Msg("notify systemd")
+	}
+}
+
+// forgetStale has systemd close the sockets of an earlier configuration, whose
+// addresses may be needed, and waits until it has (sd_notify_barrier(3)).
+func (s *sockets) forgetStale(passed *passedSockets) {
+	for name, sockets := range passed.stale {
+		for _, ln := range sockets {
+			ln.Close()
+		}
+		s.forgetName(name)
+	}
+	if len(passed.stale) == 0 {
+		return
+	}
+	if err := systemdBarrier(); err != nil {
+		s.opts.Log.Warn().Err(err).Msg("wait for systemd")
 	}
 }

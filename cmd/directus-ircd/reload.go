@@ -16,7 +16,7 @@ func (d *daemon) reloads(ctx context.Context) {
 	daily := time.NewTicker(expiryPeriod)
 	defer daily.Stop()
 	for {
-		d.watchExpiry()
+		d.sockets.watchExpiry()
 		select {
 		case <-ctx.Done():
 			return
@@ -24,7 +24,7 @@ func (d *daemon) reloads(ctx context.Context) {
 		case <-d.opts.Reload:
 			d.notify(sdReloading())
 			d.reload(ctx)
-			d.notify(sdReady(len(d.sockets.listeners)))
+			d.notify(sdReady(len(d.sockets.addrs())))
 		}
 	}
 }
@@ -44,10 +44,10 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	keys := d.keepFixed(next)
-	c, err := d.prepare(ctx, next, nil)
+	c, err := d.sockets.prepare(ctx, next)
 	if err == nil {
 		if err = d.backend.Configure(bridgeOptions(next, d.client, d.log)); err != nil {
-			c.undo(d.sockets)
+			d.sockets.undo(c)
 		}
 	}
 	if err != nil {
@@ -59,12 +59,9 @@ func (d *daemon) reload(ctx context.Context) {
 	if d.opts.Switch != nil {
 		d.opts.Switch.set(next.Log)
 	}
-	d.apply(c)
-	if c.acme != nil {
-		c.acme.retryNow()
-	}
+	d.sockets.apply(ctx, c)
 	d.cfg = next
-	d.log.Info().Int("listeners", len(c.listeners)).Int("channels", len(next.Channels)).Msg("reloaded the configuration")
+	d.log.Info().Int("listeners", len(d.sockets.addrs())).Int("channels", len(next.Channels)).Msg("reloaded the configuration")
 	if len(keys) > 0 {
 		d.log.Warn().Strs("keys", keys).Msg("these changes need a restart to take effect")
 	}

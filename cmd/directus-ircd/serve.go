@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -70,7 +68,7 @@ func serve(ctx context.Context, cfg *config.Config, opts serveOptions) error {
 		return err
 	}
 	d.group, d.ctx = errgroup.WithContext(ctx)
-	if err := d.listen(ctx); err != nil {
+	if err := d.sockets.open(d.ctx, cfg); err != nil {
 		return errors.Join(err, d.backend.Close(ctx))
 	}
 	for _, f := range []func(context.Context){d.monitor.run, d.pulse.run, d.watchdog, d.announceStop, returnMemory} {
@@ -87,7 +85,7 @@ func serve(ctx context.Context, cfg *config.Config, opts serveOptions) error {
 // end waits for all that runs, which ends with ctx, and then ends the Directus sessions.
 func (d *daemon) end(ctx context.Context) error {
 	err := d.group.Wait()
-	d.stopOutlets()
+	d.sockets.stopOutlets()
 	logout, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout)
 	defer cancel()
 	defer d.client.Close()
@@ -119,9 +117,9 @@ func (d *daemon) run(part func() error) {
 	})
 }
 
-// daemon is one run of serve. Its fields are set before anything starts, but for cfg
-// and sockets: the goroutine of reloads changes them, and nobody else reads them from
-// then on.
+// daemon is one run of serve. Its fields are set before anything starts, but for cfg:
+// the goroutine of reloads, which also owns the sockets then, changes it, and nobody
+// else reads it from then on.
 type daemon struct {
 	opts    serveOptions
 	log     zerolog.Logger
@@ -132,12 +130,9 @@ type daemon struct {
 	pulse   *pulse
 	group   *errgroup.Group // all that runs
 	ctx     context.Context // ends it
-	outlets sync.WaitGroup  // see serveOutlet
-	// expiring is what the listeners present, see watchExpiry; nil before that.
-	expiring atomic.Pointer[[]expiring]
+	sockets *sockets
 
-	cfg     *config.Config
-	sockets *change
+	cfg *config.Config
 }
 
 func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
@@ -145,7 +140,7 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 	if err != nil {
 		return nil, config.Error{Err: errors.New("directus.url is no address")}
 	}
-	d := &daemon{ctx: context.Background(), cfg: cfg, sockets: &change{}, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
+	d := &daemon{ctx: context.Background(), cfg: cfg, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
 	d.client = directus.New(base, directus.Options{NetDial: opts.NetDial, Logger: opts.Log.With().Str("component", "directus").Logger()})
 	blog := opts.Log.With().Str("component", "bridge").Logger()
 	bopts := bridgeOptions(cfg, d.client, blog)
@@ -157,6 +152,13 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 		return nil, config.Error{Err: fmt.Errorf("%s: %w", cfg.File, err)}
 	}
 	d.server = ircd.NewServer(d.backend, ircdOptions(cfg, opts.Log.With().Str("component", "ircd").Logger()))
+	d.sockets = newSockets(socketOptions{
+		Log:          d.log,
+		Agent:        "directus-ircd/" + version(),
+		Run:          d.run,
+		ServeIRC:     d.server.Serve,
+		ServeMetrics: d.serveMetrics,
+	})
 	d.monitor = newMonitor(d.client.Ping, d.server.SetLogins, d.log)
 	d.pulse = newPulse(
 		func() bool { d.server.Stats(); return true },
@@ -166,29 +168,9 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 	return d, nil
 }
 
-// listen opens all that is configured, or nothing.
-func (d *daemon) listen(ctx context.Context) error {
-	passed, err := takePassed(d.cfg.Listen)
-	if err != nil {
-		return err
-	}
-	defer passed.close()
-	d.forgetStale(passed)
-	c, err := d.prepare(ctx, d.cfg, passed)
-	if err != nil {
-		return err
-	}
-	passed.warn(d.log)
-	d.apply(c)
-	return nil
-}
-
 // announceStart says that the daemon is ready, to whoever waits for it.
 func (d *daemon) announceStart() {
-	addrs := make([]net.Addr, len(d.sockets.listeners))
-	for i, l := range d.sockets.listeners {
-		addrs[i] = l.Addr()
-	}
+	addrs := d.sockets.addrs()
 	d.notify(sdReady(len(addrs)))
 	if d.opts.Ready != nil {
 		d.opts.Ready(addrs)
@@ -201,3 +183,12 @@ func (d *daemon) announceStop(ctx context.Context) {
 	d.notify(sdStopping)
 	d.log.Info().Str("cause", context.Cause(ctx).Error()).Msg("stopping")
 }
+
+func (d *daemon) notify(state string) {
+	if err := systemdNotify(state); err != nil {
+		d.log.Warn().Err(err).Msg("notify systemd")
+	}
+}
+
+// watchdog tells systemd that the daemon lives, as long as it does, until ctx ends.
+func (d *daemon) watchdog(ctx context.Context) { systemdWatchdog(ctx, d.log, d.pulse.check) }

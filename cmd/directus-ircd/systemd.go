@@ -2,15 +2,14 @@ package main
 
 import (
 	"context"
-	"directus-ircd/cmd/directus-ircd/config"
 	"errors"
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,70 +23,28 @@ func sdReady(listeners int) string {
 
 func sdReloading() string { return sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec() }
 
-func (d *daemon) notify(state string) {
-	if _, err := sd.SdNotify(false, state); err != nil {
-		d.log.Warn().Err(err).Msg("notify systemd")
-	}
+// systemdNotify tells systemd a state.
+func systemdNotify(state string) error {
+	_, err := sd.SdNotify(false, state)
+	return err
 }
 
-// storePrefix tells the sockets that the daemon has given to systemd from those
-// of socket units.
-const storePrefix = "directus-ircd."
-
-// storeName is the name of an entry's socket in systemd's store, where it stays open
-// from one process to the next: whoever connects meanwhile waits in its queue. A
-// colon has a meaning there.
-func storeName(cfg config.Listen) string {
-	return storePrefix + strings.ReplaceAll(cfg.Address, ":", "_")
+// systemdStore gives an open file to systemd, which keeps it under the name if
+// FileDescriptorStoreMax allows, and passes it to the next process.
+func systemdStore(name string, f *os.File) error {
+	return notifyWith("FDSTORE=1\nFDNAME="+name, f)
 }
 
-// store gives a socket to systemd, which keeps it if FileDescriptorStoreMax allows.
-// What a socket unit has opened is kept by that. The file of a Unix socket then
-// stays: where nobody keeps the socket, the next start replaces it.
-func (d *daemon) store(l *listener) {
-	if network, _ := l.configured.Split(); network == config.NetworkSystemd || os.Getenv("NOTIFY_SOCKET") == "" {
-		return
-	}
-	f, err := fileOf(l.socket)
-	if err == nil {
-		defer f.Close()
-		err = notifyWith("FDSTORE=1\nFDNAME="+storeName(l.configured), f)
-	}
-	if err != nil {
-		d.log.Warn().Err(err).Str("address", l.configured.Address).Msg("leave the socket with systemd")
-		return
-	}
-	leave(l.socket)
-}
-
-// forget has systemd close its duplicate of a socket.
-func (d *daemon) forget(l *listener) {
-	if network, _ := l.configured.Split(); network != config.NetworkSystemd {
-		d.notify("FDSTOREREMOVE=1\nFDNAME=" + storeName(l.configured))
-	}
+// systemdForget has systemd close its duplicate of what it was given.
+func systemdForget(name string) error {
+	return systemdNotify("FDSTOREREMOVE=1\nFDNAME=" + name)
 }
 
 // barrierTimeout is how long systemd may take to do what it was told.
 const barrierTimeout = 3 * time.Second
 
-// forgetStale has systemd close the sockets of an earlier configuration, whose
-// addresses may be needed, and waits until it has (sd_notify_barrier(3)).
-func (d *daemon) forgetStale(passed *passedSockets) {
-	for name, sockets := range passed.stale {
-		for _, ln := range sockets {
-			ln.Close()
-		}
-		d.notify("FDSTOREREMOVE=1\nFDNAME=" + name)
-	}
-	if len(passed.stale) == 0 {
-		return
-	}
-	if err := notifyBarrier(); err != nil {
-		d.log.Warn().Err(err).Msg("wait for systemd")
-	}
-}
-
-func notifyBarrier() error {
+// systemdBarrier waits until systemd has done what it was told (sd_notify_barrier(3)).
+func systemdBarrier() error {
 	closed, f, err := os.Pipe()
 	if err != nil {
 		return err
@@ -126,12 +83,12 @@ func notifyWith(state string, f *os.File) error {
 	return errors.Join(err, sent)
 }
 
-// watchdog tells systemd twice in WatchdogSec that the daemon lives, as long as it
+// systemdWatchdog tells systemd twice in WatchdogSec that the daemon lives, as long as it
 // does, until ctx ends.
-func (d *daemon) watchdog(ctx context.Context) {
+func systemdWatchdog(ctx context.Context, log zerolog.Logger, alive func() error) {
 	period, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
-		d.log.Warn().Err(err).Msg("watchdog of systemd")
+		log.Warn().Err(err).Msg("watchdog of systemd")
 	}
 	if err != nil || period <= 0 {
 		return
@@ -139,10 +96,10 @@ func (d *daemon) watchdog(ctx context.Context) {
 	beat := time.NewTicker(period / 2)
 	defer beat.Stop()
 	for {
-		if err := d.pulse.check(); err != nil {
-			d.log.Error().Err(err).Msg("systemd is not told that the daemon lives")
-		} else {
-			d.notify(sd.SdNotifyWatchdog)
+		if err := alive(); err != nil {
+			log.Error().Err(err).Msg("systemd is not told that the daemon lives")
+		} else if err := systemdNotify(sd.SdNotifyWatchdog); err != nil {
+			log.Warn().Err(err).Msg("notify systemd")
 		}
 		select {
 		case <-beat.C:
