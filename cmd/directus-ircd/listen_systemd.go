@@ -2,6 +2,7 @@ package main
 
 import (
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/systemd"
 	"errors"
 	"fmt"
 	"maps"
@@ -137,7 +138,7 @@ func (s *sockets) store(l *listener) {
 	f, err := fileOf(l.socket)
 	if err == nil {
 		defer f.Close()
-		err = systemdStore(storeName(l.configured), f)
+		err = systemd.Store(storeName(l.configured), f)
 	}
 	if err != nil {
 		s.opts.Log.Warn().Err(err).Str("address", l.configured.Address).Msg("leave the socket with systemd")
@@ -154,7 +155,7 @@ func (s *sockets) forget(l *listener) {
 }
 
 func (s *sockets) forgetName(name string) {
-	if err := systemdForget(name); err != nil {
+	if err := systemd.Forget(name); err != nil {
 		s.opts.Log.Warn().Err(err).Msg("notify systemd")
 	}
 }
@@ -171,7 +172,7 @@ func (s *sockets) forgetStale(passed *passedSockets) {
 	if len(passed.stale) == 0 {
 		return
 	}
-	if err := systemdBarrier(); err != nil {
+	if err := systemd.Barrier(); err != nil {
 		s.opts.Log.Warn().Err(err).Msg("wait for systemd")
 	}
 }

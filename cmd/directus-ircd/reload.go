@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/systemd"
 	"maps"
 	"reflect"
 	"slices"
@@ -22,9 +23,9 @@ func (d *daemon) reloads(ctx context.Context) {
 			return
 		case <-daily.C:
 		case <-d.opts.Reload:
-			d.notify(sdReloading())
+			d.notify(systemd.Reloading())
 			d.reload(ctx)
-			d.notify(sdReady(len(d.sockets.addrs())))
+			d.notify(systemd.Ready(len(d.sockets.addrs())))
 		}
 	}
 }

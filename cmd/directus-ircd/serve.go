@@ -13,6 +13,7 @@ import (
 
 	"directus-ircd/bridge"
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/systemd"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -171,7 +172,7 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 // announceStart says that the daemon is ready, to whoever waits for it.
 func (d *daemon) announceStart() {
 	addrs := d.sockets.addrs()
-	d.notify(sdReady(len(addrs)))
+	d.notify(systemd.Ready(len(addrs)))
 	if d.opts.Ready != nil {
 		d.opts.Ready(addrs)
 	}
@@ -180,15 +181,15 @@ func (d *daemon) announceStart() {
 func (d *daemon) announceStop(ctx context.Context) {
 	<-ctx.Done()
 	d.backend.Drain()
-	d.notify(sdStopping)
+	d.notify(systemd.Stopping)
 	d.log.Info().Str("cause", context.Cause(ctx).Error()).Msg("stopping")
 }
 
 func (d *daemon) notify(state string) {
-	if err := systemdNotify(state); err != nil {
+	if err := systemd.Notify(state); err != nil {
 		d.log.Warn().Err(err).Msg("notify systemd")
 	}
 }
 
 // watchdog tells systemd that the daemon lives, as long as it does, until ctx ends.
-func (d *daemon) watchdog(ctx context.Context) { systemdWatchdog(ctx, d.log, d.pulse.check) }
+func (d *daemon) watchdog(ctx context.Context) { systemd.Watchdog(ctx, d.log, d.pulse.check) }

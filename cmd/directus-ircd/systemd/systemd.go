@@ -1,4 +1,4 @@
-package main
+package systemd
 
 import (
 	"context"
@@ -15,36 +15,36 @@ import (
 
 // States of sd_notify(3). Outside of systemd they go nowhere.
 
-const sdStopping = sd.SdNotifyStopping
+const Stopping = sd.SdNotifyStopping
 
-func sdReady(listeners int) string {
+func Ready(listeners int) string {
 	return fmt.Sprintf("%s\nSTATUS=%d listeners open", sd.SdNotifyReady, listeners)
 }
 
-func sdReloading() string { return sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec() }
+func Reloading() string { return sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec() }
 
-// systemdNotify tells systemd a state.
-func systemdNotify(state string) error {
+// Notify tells systemd a state.
+func Notify(state string) error {
 	_, err := sd.SdNotify(false, state)
 	return err
 }
 
-// systemdStore gives an open file to systemd, which keeps it under the name if
+// Store gives an open file to systemd, which keeps it under the name if
 // FileDescriptorStoreMax allows, and passes it to the next process.
-func systemdStore(name string, f *os.File) error {
+func Store(name string, f *os.File) error {
 	return notifyWith("FDSTORE=1\nFDNAME="+name, f)
 }
 
-// systemdForget has systemd close its duplicate of what it was given.
-func systemdForget(name string) error {
-	return systemdNotify("FDSTOREREMOVE=1\nFDNAME=" + name)
+// Forget has systemd close its duplicate of what it was given.
+func Forget(name string) error {
+	return Notify("FDSTOREREMOVE=1\nFDNAME=" + name)
 }
 
 // barrierTimeout is how long systemd may take to do what it was told.
 const barrierTimeout = 3 * time.Second
 
-// systemdBarrier waits until systemd has done what it was told (sd_notify_barrier(3)).
-func systemdBarrier() error {
+// Barrier waits until systemd has done what it was told (sd_notify_barrier(3)).
+func Barrier() error {
 	closed, f, err := os.Pipe()
 	if err != nil {
 		return err
@@ -83,9 +83,9 @@ func notifyWith(state string, f *os.File) error {
 	return errors.Join(err, sent)
 }
 
-// systemdWatchdog tells systemd twice in WatchdogSec that the daemon lives, as long as it
+// Watchdog tells systemd twice in WatchdogSec that the daemon lives, as long as it
 // does, until ctx ends.
-func systemdWatchdog(ctx context.Context, log zerolog.Logger, alive func() error) {
+func Watchdog(ctx context.Context, log zerolog.Logger, alive func() error) {
 	period, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
 		log.Warn().Err(err).Msg("watchdog of systemd")
@@ -98,7 +98,7 @@ func systemdWatchdog(ctx context.Context, log zerolog.Logger, alive func() error
 	for {
 		if err := alive(); err != nil {
 			log.Error().Err(err).Msg("systemd is not told that the daemon lives")
-		} else if err := systemdNotify(sd.SdNotifyWatchdog); err != nil {
+		} else if err := Notify(sd.SdNotifyWatchdog); err != nil {
 			log.Warn().Err(err).Msg("notify systemd")
 		}
 		select {
