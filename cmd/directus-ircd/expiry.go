@@ -5,12 +5,8 @@ import (
 	"time"
 )
 
-const (
-	// expiryPeriod is how often is looked when certificates expire.
-	expiryPeriod = 24 * time.Hour
-	// expiryWarning is how long before that it is said in the log each time.
-	expiryWarning = 7 * 24 * time.Hour
-)
+// expiryWarning is how long before a certificate expires the log says so.
+const expiryWarning = 7 * 24 * time.Hour
 
 // expiring is a listener and the certificates that it presents.
 type expiring struct {

@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// expiryPeriod is how often is looked when certificates expire.
+const expiryPeriod = 24 * time.Hour
+
 // reloads reads the configuration again whenever it is asked for, until ctx
 // ends.
 func (d *daemon) reloads(ctx context.Context) {
