@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/listen"
 	"strings"
 	"time"
 )
@@ -22,7 +23,7 @@ func checkExpiry(ctx context.Context, cfg *config.Config, r *findings) {
 		}
 	}
 	for _, name := range cfg.ACME.Domains {
-		if pair, err := keptCertificate(ctx, cfg.ACME.Cache, name); err == nil {
+		if pair, err := listen.KeptCertificate(ctx, cfg.ACME.Cache, name); err == nil {
 			r.expiry("look in the daemon's log why it was not renewed", "the certificate by acme for "+strings.TrimSpace(name), pair.Leaf.NotAfter)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/listen"
 	"directus-ircd/directus/localserver"
 )
 
@@ -150,7 +151,7 @@ func (c *demoCmd) serve(ctx context.Context, env *environment, parts *demoParts)
 	if err != nil {
 		return err
 	}
-	ln, err := openTCP(ctx, c.Web)
+	ln, err := listen.OpenTCP(ctx, c.Web)
 	if err != nil {
 		return fmt.Errorf("--web: %w", err)
 	}
@@ -224,7 +225,7 @@ func (c *demoCmd) checkPorts(ctx context.Context) error {
 	for _, want := range []struct{ flag, address string }{
 		{"--listen", c.Listen}, {"--web", c.Web}, {"--directus-port", directus},
 	} {
-		ln, err := openTCP(ctx, want.address)
+		ln, err := listen.OpenTCP(ctx, want.address)
 		if err != nil {
 			return fmt.Errorf("%w (%s)", err, want.flag)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"directus-ircd/bridge"
+	"directus-ircd/cmd/directus-ircd/listen"
 	"directus-ircd/ircd"
 )
 
@@ -44,7 +45,7 @@ func (d *daemon) monitoring() http.Handler {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&collector{irc: d.server.Stats, bridge: d.backend.Stats},
-		&expiryCollector{d.sockets.expiries},
+		&expiryCollector{d.sockets.Expiries},
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "directus_ircd_directus_up",
 			Help: "1 if Directus answered when it was last asked, some seconds ago, else 0.",
@@ -140,7 +141,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 }
 
 // expiryCollector tells when the certificates of the listeners expire.
-type expiryCollector struct{ list func() []expiry }
+type expiryCollector struct{ list func() []listen.Expiry }
 
 // Describe implements prometheus.Collector.
 func (c *expiryCollector) Describe(ch chan<- *prometheus.Desc) { ch <- expiryDesc() }
@@ -148,7 +149,7 @@ func (c *expiryCollector) Describe(ch chan<- *prometheus.Desc) { ch <- expiryDes
 // Collect implements prometheus.Collector.
 func (c *expiryCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, e := range c.list() {
-		ch <- prometheus.MustNewConstMetric(expiryDesc(), prometheus.GaugeValue, float64(e.at.Unix()), e.address)
+		ch <- prometheus.MustNewConstMetric(expiryDesc(), prometheus.GaugeValue, float64(e.At.Unix()), e.Address)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"directus-ircd/cmd/directus-ircd/listen"
 	"testing"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 
 func TestExpiryMetric(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(&expiryCollector{func() []expiry { return []expiry{{":6697", time.Unix(2e9, 0)}} }})
+	registry.MustRegister(&expiryCollector{func() []listen.Expiry { return []listen.Expiry{{Address: ":6697", At: time.Unix(2e9, 0)}} }})
 	families, err := registry.Gather()
 	if err != nil || len(families) != 1 || len(families[0].GetMetric()) != 1 {
 		t.Fatalf("%v, %v", families, err)

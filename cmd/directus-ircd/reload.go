@@ -20,7 +20,7 @@ func (d *daemon) reloads(ctx context.Context) {
 	daily := time.NewTicker(expiryPeriod)
 	defer daily.Stop()
 	for {
-		d.sockets.watchExpiry()
+		d.sockets.WatchExpiry()
 		select {
 		case <-ctx.Done():
 			return
@@ -28,7 +28,7 @@ func (d *daemon) reloads(ctx context.Context) {
 		case <-d.opts.Reload:
 			d.notify(systemd.Reloading())
 			d.reload(ctx)
-			d.notify(systemd.Ready(len(d.sockets.addrs())))
+			d.notify(systemd.Ready(len(d.sockets.Addrs())))
 		}
 	}
 }
@@ -48,10 +48,10 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	keys := d.keepFixed(next)
-	c, err := d.sockets.prepare(ctx, next)
+	c, err := d.sockets.Prepare(ctx, next)
 	if err == nil {
 		if err = d.backend.Configure(bridgeOptions(next, d.client, d.log)); err != nil {
-			d.sockets.undo(c)
+			d.sockets.Undo(c)
 		}
 	}
 	if err != nil {
@@ -63,9 +63,9 @@ func (d *daemon) reload(ctx context.Context) {
 	if d.opts.Switch != nil {
 		d.opts.Switch.set(next.Log)
 	}
-	d.sockets.apply(ctx, c)
+	d.sockets.Apply(ctx, c)
 	d.cfg = next
-	d.log.Info().Int("listeners", len(d.sockets.addrs())).Int("channels", len(next.Channels)).Msg("reloaded the configuration")
+	d.log.Info().Int("listeners", len(d.sockets.Addrs())).Int("channels", len(next.Channels)).Msg("reloaded the configuration")
 	if len(keys) > 0 {
 		d.log.Warn().Strs("keys", keys).Msg("these changes need a restart to take effect")
 	}

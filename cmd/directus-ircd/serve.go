@@ -13,6 +13,7 @@ import (
 
 	"directus-ircd/bridge"
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/listen"
 	"directus-ircd/cmd/directus-ircd/systemd"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -69,7 +70,7 @@ func serve(ctx context.Context, cfg *config.Config, opts serveOptions) error {
 		return err
 	}
 	d.group, d.ctx = errgroup.WithContext(ctx)
-	if err := d.sockets.open(d.ctx, cfg); err != nil {
+	if err := d.sockets.Open(d.ctx, cfg); err != nil {
 		return errors.Join(err, d.backend.Close(ctx))
 	}
 	for _, f := range []func(context.Context){d.monitor.run, d.pulse.run, d.watchdog, d.announceStop, returnMemory} {
@@ -86,7 +87,7 @@ func serve(ctx context.Context, cfg *config.Config, opts serveOptions) error {
 // end waits for all that runs, which ends with ctx, and then ends the Directus sessions.
 func (d *daemon) end(ctx context.Context) error {
 	err := d.group.Wait()
-	d.sockets.stopOutlets()
+	d.sockets.StopOutlets()
 	logout, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout)
 	defer cancel()
 	defer d.client.Close()
@@ -131,7 +132,7 @@ type daemon struct {
 	pulse   *pulse
 	group   *errgroup.Group // all that runs
 	ctx     context.Context // ends it
-	sockets *sockets
+	sockets *listen.Sockets
 
 	cfg *config.Config
 }
@@ -153,7 +154,7 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 		return nil, config.Error{Err: fmt.Errorf("%s: %w", cfg.File, err)}
 	}
 	d.server = ircd.NewServer(d.backend, ircdOptions(cfg, opts.Log.With().Str("component", "ircd").Logger()))
-	d.sockets = newSockets(socketOptions{
+	d.sockets = listen.New(listen.Options{
 		Log:          d.log,
 		Agent:        "directus-ircd/" + version(),
 		Run:          d.run,
@@ -171,7 +172,7 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 
 // announceStart says that the daemon is ready, to whoever waits for it.
 func (d *daemon) announceStart() {
-	addrs := d.sockets.addrs()
+	addrs := d.sockets.Addrs()
 	d.notify(systemd.Ready(len(addrs)))
 	if d.opts.Ready != nil {
 		d.opts.Ready(addrs)

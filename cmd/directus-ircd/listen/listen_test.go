@@ -1,4 +1,4 @@
-package main
+package listen
 
 import (
 	"directus-ircd/cmd/directus-ircd/config"
@@ -105,7 +105,7 @@ func TestListenersAreClosedTogether(t *testing.T) {
 	path := filepath.Join(ircdtest.SocketDir(t), "s")
 	cfg := config.Default()
 	cfg.Listen = []config.Listen{{Address: "unix:" + path, WebSocket: config.WebSocketShared}, {Address: taken.Addr().String()}}
-	if err := newSockets(socketOptions{Log: zerolog.Nop()}).open(t.Context(), cfg); err == nil {
+	if err := New(Options{Log: zerolog.Nop()}).Open(t.Context(), cfg); err == nil {
 		t.Fatal("a port was opened twice")
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {

@@ -1,4 +1,4 @@
-package main
+package listen
 
 import (
 	"context"
@@ -17,17 +17,17 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// sockets are all sockets that are open to others. One goroutine owns them.
-type sockets struct {
-	opts    socketOptions
-	now     *change
+// Sockets are all sockets that are open to others. One goroutine owns them.
+type Sockets struct {
+	opts    Options
+	now     *Change
 	outlets sync.WaitGroup // see serveOutlet
 	// expiring is what the listeners present, see watchExpiry; nil before that.
 	expiring atomic.Pointer[[]expiring]
 }
 
-// socketOptions are what the sockets need of the daemon.
-type socketOptions struct {
+// Options are what the sockets need of the daemon.
+type Options struct {
 	Log zerolog.Logger
 	// Agent is the User-Agent of requests to ACME servers.
 	Agent string
@@ -39,10 +39,10 @@ type socketOptions struct {
 	ServeMetrics func(ctx context.Context, ln net.Listener) error
 }
 
-func newSockets(opts socketOptions) *sockets { return &sockets{opts: opts, now: &change{}} }
+func New(opts Options) *Sockets { return &Sockets{opts: opts, now: &Change{}} }
 
-// open opens all that is configured, or nothing. What it serves ends with ctx.
-func (s *sockets) open(ctx context.Context, cfg *config.Config) error {
+// Open opens all that is configured, or nothing. What it serves ends with ctx.
+func (s *Sockets) Open(ctx context.Context, cfg *config.Config) error {
 	passed, err := takePassed(cfg.Listen)
 	if err != nil {
 		return err
@@ -54,12 +54,12 @@ func (s *sockets) open(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	passed.warn(s.opts.Log)
-	s.apply(ctx, c)
+	s.Apply(ctx, c)
 	return nil
 }
 
-// addrs are the addresses of the IRC listeners, in the configured order.
-func (s *sockets) addrs() []net.Addr {
+// Addrs are the addresses of the IRC listeners, in the configured order.
+func (s *Sockets) Addrs() []net.Addr {
 	addrs := make([]net.Addr, len(s.now.listeners))
 	for i, l := range s.now.listeners {
 		addrs[i] = l.Addr()
@@ -67,9 +67,9 @@ func (s *sockets) addrs() []net.Addr {
 	return addrs
 }
 
-// change is what another configuration makes of the sockets. All that can fail is
+// Change is what another configuration makes of the sockets. All that can fail is
 // done when it is made; then it is either applied or undone.
-type change struct {
+type Change struct {
 	listeners []*listener // as they are then, in the configured order
 	opened    []*listener // of those: to be served
 	closed    []*listener // of the present ones: not there any more, or replaced
@@ -91,17 +91,17 @@ type outlet struct {
 // errRestart is why something of a configuration cannot be taken over.
 var errRestart = errors.New("the sockets that systemd passes are taken over at the start only: restart the daemon")
 
-// prepare opens what a configuration asks for and is not there.
-func (s *sockets) prepare(ctx context.Context, cfg *config.Config) (*change, error) {
+// Prepare opens what a configuration asks for and is not there.
+func (s *Sockets) Prepare(ctx context.Context, cfg *config.Config) (*Change, error) {
 	return s.prepareWith(ctx, cfg, nil)
 }
 
 // prepareWith also takes what systemd passes at the start; passed is nil later.
-func (s *sockets) prepareWith(ctx context.Context, cfg *config.Config, passed *passedSockets) (_ *change, err error) {
-	c := &change{pairs: map[*certificateFile]*tls.Certificate{}, kept: map[*listener]config.Listen{}}
+func (s *Sockets) prepareWith(ctx context.Context, cfg *config.Config, passed *passedSockets) (_ *Change, err error) {
+	c := &Change{pairs: map[*certificateFile]*tls.Certificate{}, kept: map[*listener]config.Listen{}}
 	defer func() {
 		if err != nil {
-			s.undo(c)
+			s.Undo(c)
 		}
 	}()
 	if c.acme, err = s.acmeFor(ctx, cfg); err != nil {
@@ -129,7 +129,7 @@ func (s *sockets) prepareWith(ctx context.Context, cfg *config.Config, passed *p
 
 // prepareEntry finds the sockets of one entry among the present ones, or opens them,
 // and returns the others.
-func (s *sockets) prepareEntry(ctx context.Context, c *change, cfg config.Listen, present []*listener, passed *passedSockets) (left []*listener, err error) {
+func (s *Sockets) prepareEntry(ctx context.Context, c *Change, cfg config.Listen, present []*listener, passed *passedSockets) (left []*listener, err error) {
 	network, _ := cfg.Split()
 	var same []*listener
 	for _, l := range present {
@@ -152,7 +152,7 @@ func (s *sockets) prepareEntry(ctx context.Context, c *change, cfg config.Listen
 			return nil, err
 		}
 		for _, socket := range sockets {
-			c.open(s.newListener(socket, cfg, certs))
+			c.add(s.newListener(socket, cfg, certs))
 		}
 	}
 	for _, l := range same {
@@ -164,17 +164,17 @@ func (s *sockets) prepareEntry(ctx context.Context, c *change, cfg config.Listen
 		if err != nil {
 			return nil, fmt.Errorf("listen on %s: %w", cfg.Address, err)
 		}
-		c.open(s.newListener(socket, cfg, certs))
+		c.add(s.newListener(socket, cfg, certs))
 		c.closed = append(c.closed, l)
 	}
 	return left, nil
 }
 
-func (c *change) open(l *listener) {
+func (c *Change) add(l *listener) {
 	c.listeners, c.opened = append(c.listeners, l), append(c.opened, l)
 }
 
-func (c *change) keep(l *listener, cfg config.Listen, certs certificates) {
+func (c *Change) keep(l *listener, cfg config.Listen, certs certificates) {
 	c.listeners = append(c.listeners, l)
 	c.kept[l] = cfg
 	if file, ok := l.certificates.(*certificateFile); ok {
@@ -198,7 +198,7 @@ func (l *listener) servesAs(cfg config.Listen, certs certificates) bool {
 
 // acmeFor is what gets certificates under a configuration: the present one, if
 // nothing about it differs.
-func (s *sockets) acmeFor(ctx context.Context, cfg *config.Config) (*acmeCertificates, error) {
+func (s *Sockets) acmeFor(ctx context.Context, cfg *config.Config) (*acmeCertificates, error) {
 	if !slices.ContainsFunc(cfg.Listen, func(l config.Listen) bool { return l.TLS.ACME }) {
 		return nil, nil
 	}
@@ -217,7 +217,7 @@ func prepareOutlet(ctx context.Context, address string, present *outlet, anew bo
 	case address == "":
 		return nil, nil
 	case present == nil || present.address != address:
-		ln, err = openTCP(ctx, address)
+		ln, err = OpenTCP(ctx, address)
 	case anew:
 		ln, err = duplicate(present.Listener)
 	default:
@@ -229,8 +229,8 @@ func prepareOutlet(ctx context.Context, address string, present *outlet, anew bo
 	return &outlet{Listener: ln, address: address}, nil
 }
 
-// undo closes what was opened.
-func (s *sockets) undo(c *change) {
+// Undo closes what was opened.
+func (s *Sockets) Undo(c *Change) {
 	present := s.now
 	for _, l := range c.opened {
 		if slices.ContainsFunc(present.listeners, func(old *listener) bool { return old.configured.Address == l.configured.Address }) {
@@ -245,9 +245,9 @@ func (s *sockets) undo(c *change) {
 	}
 }
 
-// apply serves what was opened and closes what is not there any more. Connections
+// Apply serves what was opened and closes what is not there any more. Connections
 // stay, whatever becomes of their listener.
-func (s *sockets) apply(ctx context.Context, c *change) {
+func (s *Sockets) Apply(ctx context.Context, c *Change) {
 	old := s.now
 	s.now = c
 	for file, pair := range c.pairs {
@@ -301,7 +301,7 @@ func (s *sockets) apply(ctx context.Context, c *change) {
 
 // serveIRC runs until the listener is closed and the last connection that came
 // through it has ended.
-func (s *sockets) serveIRC(ctx context.Context, l *listener) {
+func (s *Sockets) serveIRC(ctx context.Context, l *listener) {
 	s.store(l)
 	s.opts.Log.Info().Stringer("address", l.Addr()).Bool("tls", l.certificates != nil).Str("websocket", l.configured.WebSocket.String()).Msg("listening")
 	if l.exposed() {
@@ -318,7 +318,7 @@ func (s *sockets) serveIRC(ctx context.Context, l *listener) {
 
 // serveOutlet serves until o.stop: while the daemon stops, /readyz has something to
 // say.
-func (s *sockets) serveOutlet(ctx context.Context, o *outlet, serve func(context.Context, net.Listener) error) {
+func (s *Sockets) serveOutlet(ctx context.Context, o *outlet, serve func(context.Context, net.Listener) error) {
 	if o == nil {
 		return
 	}
@@ -330,8 +330,8 @@ func (s *sockets) serveOutlet(ctx context.Context, o *outlet, serve func(context
 	})
 }
 
-// stopOutlets ends what serveOutlet has begun.
-func (s *sockets) stopOutlets() {
+// StopOutlets ends what serveOutlet has begun.
+func (s *Sockets) StopOutlets() {
 	for _, o := range []*outlet{s.now.metrics, s.now.challenges} {
 		if o != nil {
 			o.stop()

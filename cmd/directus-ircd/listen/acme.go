@@ -1,4 +1,4 @@
-package main
+package listen
 
 import (
 	"context"
@@ -102,9 +102,9 @@ func (c certificateCache) Get(_ context.Context, name string) ([]byte, error) {
 	return text, err
 }
 
-// keptCertificate is the certificate of a host in the folder where another process
+// KeptCertificate is the certificate of a host in the folder where another process
 // keeps what it has got.
-func keptCertificate(ctx context.Context, cache, host string) (*tls.Certificate, error) {
+func KeptCertificate(ctx context.Context, cache, host string) (*tls.Certificate, error) {
 	text, err := certificateCache{autocert.DirCache(cache)}.Get(ctx, host)
 	if err != nil {
 		return nil, err

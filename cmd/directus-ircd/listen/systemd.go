@@ -1,4 +1,4 @@
-package main
+package listen
 
 import (
 	"directus-ircd/cmd/directus-ircd/config"
@@ -131,7 +131,7 @@ func storeName(cfg config.Listen) string {
 // store gives a socket to systemd, which keeps it if FileDescriptorStoreMax allows.
 // What a socket unit has opened is kept by that. The file of a Unix socket then
 // stays: where nobody keeps the socket, the next start replaces it.
-func (s *sockets) store(l *listener) {
+func (s *Sockets) store(l *listener) {
 	if network, _ := l.configured.Split(); network == config.NetworkSystemd || os.Getenv("NOTIFY_SOCKET") == "" {
 		return
 	}
@@ -148,13 +148,13 @@ func (s *sockets) store(l *listener) {
 }
 
 // forget has systemd close its duplicate of a socket.
-func (s *sockets) forget(l *listener) {
+func (s *Sockets) forget(l *listener) {
 	if network, _ := l.configured.Split(); network != config.NetworkSystemd {
 		s.forgetName(storeName(l.configured))
 	}
 }
 
-func (s *sockets) forgetName(name string) {
+func (s *Sockets) forgetName(name string) {
 	if err := systemd.Forget(name); err != nil {
 		s.opts.Log.Warn().Err(err).Msg("notify systemd")
 	}
@@ -162,7 +162,7 @@ func (s *sockets) forgetName(name string) {
 
 // forgetStale has systemd close the sockets of an earlier configuration, whose
 // addresses may be needed, and waits until it has (sd_notify_barrier(3)).
-func (s *sockets) forgetStale(passed *passedSockets) {
+func (s *Sockets) forgetStale(passed *passedSockets) {
 	for name, sockets := range passed.stale {
 		for _, ln := range sockets {
 			ln.Close()

@@ -1,4 +1,4 @@
-package main
+package listen
 
 import (
 	"slices"
@@ -14,9 +14,9 @@ type expiring struct {
 	certificates
 }
 
-// watchExpiry notes what the listeners present, for the metrics, and says in the log
+// WatchExpiry notes what the listeners present, for the metrics, and says in the log
 // what expires soon. It is called by the owner of the sockets.
-func (s *sockets) watchExpiry() {
+func (s *Sockets) WatchExpiry() {
 	var list []expiring
 	for _, l := range s.now.listeners {
 		if l.certificates == nil {
@@ -31,23 +31,23 @@ func (s *sockets) watchExpiry() {
 	s.expiring.Store(&list)
 }
 
-// expiry is when the certificate of a listener expires, or the first of several.
-type expiry struct {
-	address string // of the listener, as configured
-	at      time.Time
+// Expiry is when the certificate of a listener expires, or the first of several.
+type Expiry struct {
+	Address string // of the listener, as configured
+	At      time.Time
 }
 
-// expiries are those of the listeners that watchExpiry found last, as far as they have
+// Expiries are those of the listeners that watchExpiry found last, as far as they have
 // a certificate, each address once. It is called by any goroutine.
-func (s *sockets) expiries() (list []expiry) {
+func (s *Sockets) Expiries() (list []Expiry) {
 	presented := s.expiring.Load()
 	if presented == nil {
 		return nil
 	}
 	for _, e := range *presented {
 		name, at := e.expiry()
-		if name != "" && !slices.ContainsFunc(list, func(o expiry) bool { return o.address == e.address }) {
-			list = append(list, expiry{e.address, at})
+		if name != "" && !slices.ContainsFunc(list, func(o Expiry) bool { return o.Address == e.address }) {
+			list = append(list, Expiry{e.address, at})
 		}
 	}
 	return list

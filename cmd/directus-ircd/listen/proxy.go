@@ -1,4 +1,4 @@
-package main
+package listen
 
 import (
 	"directus-ircd/cmd/directus-ircd/config"

@@ -1,4 +1,4 @@
-package main
+package listen
 
 import (
 	"bytes"
@@ -18,8 +18,8 @@ func TestExpiry(t *testing.T) {
 	for left, want := range map[time.Duration]string{-time.Hour: "has expired", 6 * day: "expires soon", 60 * day: ""} {
 		cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, left)
 		var log bytes.Buffer
-		s := newSockets(socketOptions{Log: zerolog.New(&log)})
-		if got := s.expiries(); len(got) > 0 {
+		s := New(Options{Log: zerolog.New(&log)})
+		if got := s.Expiries(); len(got) > 0 {
 			t.Errorf("before it was looked: %v", got)
 		}
 		// Sockets of systemd have one address as configured.
@@ -30,12 +30,12 @@ func TestExpiry(t *testing.T) {
 			}
 			s.now.listeners = append(s.now.listeners, &listener{configured: cfg, certificates: certs})
 		}
-		s.watchExpiry()
+		s.WatchExpiry()
 		if !strings.Contains(log.String(), want) || want == "" && log.Len() > 0 {
 			t.Errorf("%v left: logged %q", left, &log)
 		}
 		_, at := s.now.listeners[1].certificates.expiry()
-		if got := s.expiries(); !slices.Equal(got, []expiry{{":6697", at}}) {
+		if got := s.Expiries(); !slices.Equal(got, []Expiry{{":6697", at}}) {
 			t.Errorf("%v left: got %v, want %v", left, got, at)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package listen
 
 import (
 	"context"
@@ -55,7 +55,7 @@ func openSockets(ctx context.Context, cfg config.Listen, passed *passedSockets) 
 	if network == config.NetworkUnix {
 		ln, err = openUnix(ctx, address, cfg.Mode)
 	} else {
-		ln, err = openTCP(ctx, address)
+		ln, err = OpenTCP(ctx, address)
 	}
 	if err != nil {
 		return nil, err
@@ -64,14 +64,14 @@ func openSockets(ctx context.Context, cfg config.Listen, passed *passedSockets) 
 }
 
 // newListener puts the layers on a socket that the entry asks for.
-func (s *sockets) newListener(socket net.Listener, cfg config.Listen, certs certificates) *listener {
+func (s *Sockets) newListener(socket net.Listener, cfg config.Listen, certs certificates) *listener {
 	l := &listener{socket: socket, configured: cfg, certificates: certs}
 	l.sts.Store(cfg.STS)
 	l.Listener = s.dress(socket, cfg, certs)
 	return l
 }
 
-func (s *sockets) dress(ln net.Listener, cfg config.Listen, certs certificates) net.Listener {
+func (s *Sockets) dress(ln net.Listener, cfg config.Listen, certs certificates) net.Listener {
 	if len(cfg.ProxyProtocol) > 0 {
 		ln = newProxyListener(ln, cfg.ProxyProtocol, s.opts.Log)
 	}
@@ -156,8 +156,8 @@ func setLeft(socket net.Listener, left bool) {
 	}
 }
 
-// openTCP adds to the usual errors what the operator can do about them.
-func openTCP(ctx context.Context, address string) (net.Listener, error) {
+// OpenTCP adds to the usual errors what the operator can do about them.
+func OpenTCP(ctx context.Context, address string) (net.Listener, error) {
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	switch {
 	case err == nil:
