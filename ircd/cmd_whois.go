@@ -2,8 +2,7 @@ package ircd
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -13,57 +12,6 @@ import (
 
 	irc "gopkg.in/irc.v4"
 )
-
-// lookup finds a user by nick, as far as the client may know them. here says whether
-// the user is connected, as far as that may be known. The user is nil if there is none.
-func (c *conn) lookup(ctx context.Context, nick string) (u *presence.Person, here bool, err error) {
-	if p, ok := c.srv.roster.ByNick(nick); ok && c.sees(p.ID) {
-		return &p, true, nil
-	}
-	if !wire.IsNick(nick) {
-		return nil, false, nil
-	}
-	found, err := c.lookupInTime(ctx, nick)
-	if err != nil || found == nil {
-		return nil, false, err
-	}
-	found.Realname = wire.Clip(found.Realname, wire.NameLen)
-	p, here := c.srv.roster.ByID(found.ID)
-	if !here || c.acquaintance(found.ID) != Known {
-		return &presence.Person{User: *found}, false, nil
-	}
-	if !c.sees(found.ID) {
-		p.User = *found
-	}
-	return &p, true, nil
-}
-
-// joinedNames lists the client's channels in order.
-func (c *conn) joinedNames() []string {
-	names := make([]string, 0, len(c.channels))
-	for _, key := range slices.Sorted(maps.Keys(c.channels)) {
-		names = append(names, c.channels[key].name)
-	}
-	return names
-}
-
-// visible lists the connected users whom the client may know of, by nick.
-func (c *conn) visible() []presence.Person {
-	seen := make(map[string]presence.Person)
-	for _, name := range c.joinedNames() {
-		for _, p := range c.srv.roster.Members(name) {
-			seen[wire.Fold(p.Nick)] = p
-		}
-	}
-	if p, ok := c.srv.roster.ByID(c.user.ID); ok {
-		seen[wire.Fold(p.Nick)] = p
-	}
-	list := make([]presence.Person, 0, len(seen))
-	for _, key := range slices.Sorted(maps.Keys(seen)) {
-		list = append(list, seen[key])
-	}
-	return list
-}
 
 // cmdWhois answers WHOIS [server] nick[,nick].
 func (c *conn) cmdWhois(ctx context.Context, m *irc.Message) error {
@@ -149,32 +97,6 @@ func idleSeconds(p *presence.Person) string {
 	return strconv.FormatInt(int64(time.Since(p.Active)/time.Second), 10)
 }
 
-// find finds a user who is connected, as far as lookup would show them. An error
-// means that the backend could not say whether the client may know them.
-func (c *conn) find(ctx context.Context, nick string) (p presence.Person, ok bool, err error) {
-	p, ok = c.srv.roster.ByNick(nick)
-	if !ok || c.sees(p.ID) {
-		return p, ok, nil
-	}
-	u, err := c.lookupInTime(ctx, p.Nick)
-	return p, err == nil && u != nil && u.ID == p.ID && c.acquaintance(p.ID) == Known, err
-}
-
-// connected is find for a command that takes what it gets: whoever cannot be
-// asked about is not there. The client itself is found by the nick that it asked
-// for, too.
-func (c *conn) connected(ctx context.Context, nick string) (p presence.Person, ok bool) {
-	p, ok, err := c.find(ctx, nick)
-	if err != nil {
-		c.log.Debug().Err(err).Msg("look up a connected user")
-	}
-	if !ok && c.isSelf(nick) {
-		p, ok = c.srv.roster.ByID(c.user.ID)
-		p.Nick = nick
-	}
-	return p, ok
-}
-
 // cmdIson tells which nicks are connected (RFC 2812, 4.9).
 func (c *conn) cmdIson(ctx context.Context, m *irc.Message) error {
 	var on []string
@@ -205,4 +127,82 @@ func (c *conn) cmdUserhost(ctx context.Context, m *irc.Message) error {
 	}
 	c.replyList(irc.RPL_USERHOST, list)
 	return nil
+}
+
+// cmdWhowas answers WHOWAS nick[,nick] [count [server]]: who left under a nick,
+// newest first. The client learns of those whom it has seen leave a channel that it is
+// still in, and of those whom it may look up.
+func (c *conn) cmdWhowas(ctx context.Context, m *irc.Message) error {
+	nicks := wire.Targets(m.Param(0))
+	if len(nicks) == 0 {
+		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
+	}
+	if err := tooManyTargets(nicks, "not answered"); err != nil {
+		return err
+	}
+	if err := c.otherServer(m.Param(2)); err != nil {
+		return err
+	}
+	count, err := strconv.Atoi(m.Param(1))
+	if err != nil || count <= 0 {
+		count = math.MaxInt
+	}
+	for _, nick := range nicks {
+		c.whowas(ctx, nick, count)
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) whowas(ctx context.Context, nick string, count int) {
+	list := c.knownDepartures(ctx, nick)
+	if len(list) == 0 {
+		c.reply(irc.ERR_WASNOSUCHNICK, nick, "There was no such nick, or too long ago")
+	}
+	for _, d := range list[:min(len(list), count)] {
+		c.reply(irc.RPL_WHOWASUSER, d.Nick, d.Username, d.Host, "*", d.Realname)
+		c.reply(irc.RPL_WHOISSERVER, d.Nick, c.srv.source, c.srv.dateOf(d.At).In(c.set.Location).Format(time.RFC1123Z))
+		c.reply(wire.RPL_WHOISACCOUNT, d.Nick, d.ID, "was logged in as")
+	}
+	c.reply(irc.RPL_ENDOFWHOWAS, nick, "End of WHOWAS")
+}
+
+// knownDepartures returns those who left under a nick and whom the client may
+// know. The backend is asked once at most, and only if somebody did.
+func (c *conn) knownDepartures(ctx context.Context, nick string) []*presence.Departed {
+	var known []*presence.Departed
+	var found *User
+	asked := false
+	for _, d := range c.srv.roster.Departures(nick) {
+		if c.metIn(d) {
+			known = append(known, d)
+			continue
+		}
+		if !asked {
+			asked = true
+			var err error
+			if found, err = c.lookupInTime(ctx, d.Nick); err != nil {
+				c.log.Debug().Err(err).Msg("look up a user who left")
+			}
+		}
+		if found != nil && found.ID == d.ID && c.acquaintance(d.ID) == Known {
+			as := *d // as the client may know them
+			as.User = *found
+			known = append(known, &as)
+		}
+	}
+	return known
+}
+
+// metIn reports whether the client saw somebody leave a channel that it is still in, or
+// is their own user.
+func (c *conn) metIn(d *presence.Departed) bool {
+	for key, ch := range c.channels {
+		if _, ok := d.Channels[key]; ok && !ch.since.After(d.At) {
+			return true
+		}
+	}
+	return d.ID == c.user.ID
 }

@@ -2,8 +2,11 @@ package ircd
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
+
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -77,4 +80,117 @@ func (l *latecomers) take() []*inbound {
 	lines := l.lines
 	l.lines = nil
 	return lines
+}
+
+// pingPatience is how long a PING waits for its turn. Clients take the PONG for the end
+// of what they were to be told, so it comes behind the answers to the commands before it;
+// but they also measure by it whether the server is alive, and behind a command that
+// waits for the backend they would give the connection up.
+const pingPatience = time.Second
+
+// pings are those of the client that wait for their turn.
+type pings struct {
+	mu      sync.Mutex     // a leaf lock
+	waiting []*waitingPing // guarded by mu: oldest first; as many as are read ahead at most
+	watched bool           // guarded by mu: answerEarly will run, or runs
+}
+
+// waitingPing is a PING that was read. It is never changed.
+type waitingPing struct {
+	text, token string
+	since       time.Time
+}
+
+// expectTurn has a PING answered that waits for longer than pingPatience. One that is an
+// error, or said to be part of a batch, waits for its turn in any case.
+func (c *conn) expectTurn(in *inbound) {
+	if !strings.EqualFold(wire.CommandOf(in.text), "PING") {
+		return
+	}
+	text, _ := wire.ToUTF8(in.text)
+	m, err := wire.Parse(text)
+	if err != nil || m.Param(0) == "" {
+		return
+	}
+	if _, ok := m.Tags[tagBatch]; ok {
+		return
+	}
+	in.ping = &waitingPing{text: text, token: m.Param(0), since: time.Now()}
+	if c.pings.add(in.ping) {
+		time.AfterFunc(pingPatience, c.answerEarly)
+	}
+}
+
+// answerEarly answers the PINGs whose time is over, and comes back for the others. It
+// runs once at a time, on a goroutine of its own, and waits for nothing: what it says
+// once the connection has ended goes nowhere.
+func (c *conn) answerEarly() {
+	_ = c.guard(func() error {
+		due, next := c.pings.due()
+		if next > 0 {
+			time.AfterFunc(next, c.answerEarly)
+		}
+		for _, p := range due {
+			c.out.force(wire.Append(nil, c.earlyPong(p)))
+			c.srv.count.linesOut.Add(1)
+		}
+		return nil
+	})
+}
+
+// earlyPong is what cmdPing would have sent.
+func (c *conn) earlyPong(p *waitingPing) *wire.Line {
+	caps := capSet(c.sharedCaps.Load())
+	l := c.pong(p.token)
+	if label := labelOf(caps, p.text); label != "" {
+		l.Tags = append(l.Tags, wire.Tag{Key: "label", Value: label})
+	}
+	if caps.has(capServerTime) {
+		l.Tags = append(l.Tags, wire.Tag{Key: "time", Value: c.srv.now().UTC().Format(wire.TimeFormat)})
+	}
+	return l
+}
+
+// add reports whether nobody watches the time.
+func (p *pings) add(w *waitingPing) (unwatched bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	unwatched, p.watched = !p.watched, true
+	p.waiting = append(p.waiting, w)
+	return unwatched
+}
+
+// took takes a PING whose turn has come, and reports false if due has taken it.
+func (p *pings) took(w *waitingPing) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == 0 || p.waiting[0] != w {
+		return false
+	}
+	p.drop(1)
+	return true
+}
+
+// due takes the PINGs whose time is over, and returns how long it is until the next;
+// 0 if there is none.
+func (p *pings) due() (due []*waitingPing, next time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for n < len(p.waiting) && time.Since(p.waiting[n].since) >= pingPatience {
+		n++
+	}
+	due = p.waiting[:n]
+	if p.drop(n); len(p.waiting) > 0 {
+		next = max(time.Until(p.waiting[0].since.Add(pingPatience)), time.Nanosecond)
+	}
+	p.watched = next > 0
+	return due, next
+}
+
+// drop forgets the first n. The caller holds mu.
+func (p *pings) drop(n int) {
+	if p.waiting = p.waiting[n:]; len(p.waiting) == 0 {
+		p.waiting = nil
+	}
 }

@@ -171,3 +171,20 @@ func (c *conn) showService(n *ServiceNotice) {
 		}
 	}
 }
+
+// capSelfLines are the capabilities by which a client knows what to do with what
+// its user wrote to somebody else on another connection. An old client would open
+// a window with itself for it.
+const capSelfLines = capEchoMessage | capSelfMessage
+
+// follows reports whether what was said in a channel, or else from one user to
+// another, is for this client: it is in that channel, or it is its user's.
+func (c *conn) follows(channel string, from, to User) bool {
+	switch {
+	case channel != "":
+		return c.channels[wire.Fold(channel)] != nil
+	case to.ID == c.user.ID:
+		return true
+	}
+	return from.ID == c.user.ID && c.caps.has(capSelfLines)
+}
