@@ -68,7 +68,7 @@ func TestPanicEndsOneConnection(t *testing.T) {
 				c.Closed()
 				synctest.Wait()
 				other.Sync()
-				if text := log.String(); !strings.Contains(text, "guard_test.go") || strings.Contains(text, "secret") {
+				if text := log.String(); !strings.Contains(text, "conn_panic_test.go") || strings.Contains(text, "secret") {
 					t.Errorf("the log: %s", text)
 				}
 				if n := s.Stats().Connections; n != 1 {
@@ -120,7 +120,7 @@ func TestPanicInSession(t *testing.T) {
 				again := s.user("alice")
 				again.Send("JOIN #messages", "PRIVMSG #messages :back")
 				bob.Expect("* PRIVMSG #messages :back")
-				if text := log.String(); !strings.Contains(text, "guard_test.go") || strings.Contains(text, "secret") {
+				if text := log.String(); !strings.Contains(text, "conn_panic_test.go") || strings.Contains(text, "secret") {
 					t.Errorf("the log: %s", text)
 				}
 			})
