@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"directus-ircd/cmd/directus-ircd/config"
-	"directus-ircd/cmd/directus-ircd/listen"
 	"strings"
 	"time"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/listen"
 )
 
 // expiryNote is how long before a certificate expires "check" says so.

@@ -2,14 +2,15 @@ package main
 
 import (
 	"bytes"
-	"directus-ircd/cmd/directus-ircd/config"
-	"directus-ircd/ircd/ircdtest"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/ircd/ircdtest"
 )
 
 // Certificates are looked for where the configuration names them, and where the daemon

@@ -2,13 +2,14 @@ package main
 
 import (
 	"crypto/rand"
-	"directus-ircd/cmd/directus-ircd/config"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"directus-ircd/cmd/directus-ircd/config"
 
 	"github.com/gofrs/flock"
 )

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"directus-ircd/cmd/directus-ircd/listen"
 	"testing"
 	"time"
+
+	"directus-ircd/cmd/directus-ircd/listen"
 
 	"github.com/prometheus/client_golang/prometheus"
 )

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"directus-ircd/ircd/ircdtest"
 	"errors"
 	"os"
 	"strconv"
@@ -9,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"directus-ircd/ircd/ircdtest"
 )
 
 // fifo makes a named pipe that nobody writes to.

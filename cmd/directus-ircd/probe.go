@@ -36,8 +36,8 @@ func (p *prober) reachable(ctx context.Context) bool {
 }
 
 // asUser logs in and checks what this user may do.
-func (p *prober) asUser(ctx context.Context, credentials *credentialFlags) {
-	account, err := credentials.login(ctx, p.client)
+func (p *prober) asUser(ctx context.Context, login func(context.Context, *directus.Client) (*directus.Account, error)) {
+	account, err := login(ctx, p.client)
 	if err != nil {
 		p.miss(loginHint(err), "the login did not succeed: %v", err)
 		return

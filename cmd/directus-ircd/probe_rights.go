@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"directus-ircd/cmd/directus-ircd/config"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 // grants are what a user may do, by collection and action.

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"directus-ircd/cmd/directus-ircd/config"
 	"strings"
+
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 // giveRole stands before a command that makes the role: who has run it has still to give the role

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"directus-ircd/cmd/directus-ircd/config"
 	"testing"
+
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 // The command that a remedy names is whole: it is about the collection and the fields that the

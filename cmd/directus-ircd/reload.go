@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"directus-ircd/cmd/directus-ircd/config"
-	"directus-ircd/cmd/directus-ircd/systemd"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/systemd"
 )
 
 // expiryPeriod is how often is looked when certificates expire.

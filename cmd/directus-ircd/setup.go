@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
 	"directus-ircd/directus/setup"
 )
+
+// setupLogout is how long the logout at the end may take, even of one that was interrupted.
+const setupLogout = 5 * time.Second
 
 type setupCmd struct {
 	URL string `name:"url" required:"" placeholder:"URL" help:"Address of Directus, such as https://chat.example.com."`
@@ -67,7 +71,7 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 		return fmt.Errorf("log in to directus: %w: %s", err, loginHint(err))
 	}
 	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutGrace)
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), setupLogout)
 		defer cancel()
 		if err := account.Logout(ending); err != nil {
 			fmt.Fprintf(env.Stderr, "directus-ircd: log out of directus: %v; the session ends by itself\n", err)

@@ -2,13 +2,14 @@ package listen
 
 import (
 	"bytes"
-	"directus-ircd/cmd/directus-ircd/config"
-	"directus-ircd/ircd/ircdtest"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/ircd/ircdtest"
 
 	"github.com/rs/zerolog"
 )

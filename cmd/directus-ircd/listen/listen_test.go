@@ -1,8 +1,6 @@
 package listen
 
 import (
-	"directus-ircd/cmd/directus-ircd/config"
-	"directus-ircd/ircd/ircdtest"
 	"errors"
 	"io/fs"
 	"net"
@@ -12,6 +10,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/ircd/ircdtest"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/acme/autocert"

@@ -1,13 +1,14 @@
 package listen
 
 import (
-	"directus-ircd/cmd/directus-ircd/config"
 	"errors"
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
+
+	"directus-ircd/cmd/directus-ircd/config"
 
 	"github.com/pires/go-proxyproto"
 	"github.com/rs/zerolog"

@@ -1,8 +1,6 @@
 package listen
 
 import (
-	"directus-ircd/cmd/directus-ircd/config"
-	"directus-ircd/cmd/directus-ircd/systemd"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +8,9 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/systemd"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/rs/zerolog"

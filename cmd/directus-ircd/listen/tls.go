@@ -2,9 +2,10 @@ package listen
 
 import (
 	"crypto/tls"
-	"directus-ircd/cmd/directus-ircd/config"
 	"fmt"
 	"sync/atomic"
+
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 // certificatesOf is where a listener gets its certificates from; nil without TLS.

@@ -2,7 +2,6 @@ package listen
 
 import (
 	"context"
-	"directus-ircd/cmd/directus-ircd/config"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,8 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
+
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 // defaultSocketMode lets the owner's group connect.

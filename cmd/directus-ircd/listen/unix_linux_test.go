@@ -2,11 +2,12 @@ package listen
 
 import (
 	"bytes"
-	"directus-ircd/ircd/ircdtest"
 	"path/filepath"
 	"slices"
 	"testing"
 	"unsafe"
+
+	"directus-ircd/ircd/ircdtest"
 
 	"golang.org/x/sys/unix"
 )
