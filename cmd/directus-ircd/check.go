@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"directus-ircd/cmd/directus-ircd/check"
 	"directus-ircd/cmd/directus-ircd/config"
 )
 
@@ -24,12 +25,12 @@ func (c *checkCmd) Run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return err
 	}
-	opts := checkOptions{Out: env.Stdout, Write: c.Write}
+	opts := check.Options{Out: env.Stdout, Write: c.Write}
 	if c.given() {
 		if err := c.complete(env); err != nil {
 			return err
 		}
 		opts.Login = c.login
 	}
-	return runCheck(ctx, cfg, opts)
+	return check.Run(ctx, cfg, opts)
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"directus-ircd/cmd/directus-ircd/check"
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
 	"directus-ircd/directus/setup"
@@ -64,11 +65,11 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 	client := directus.New(base, directus.Options{})
 	defer client.Close()
 	if err := client.Ping(ctx); err != nil {
-		return fmt.Errorf("directus does not answer at %s: %w: %s", c.URL, err, reachHint("--url", c.URL, err))
+		return fmt.Errorf("directus does not answer at %s: %w: %s", c.URL, err, check.ReachHint("--url", c.URL, err))
 	}
 	account, err := c.login(ctx, client)
 	if err != nil {
-		return fmt.Errorf("log in to directus: %w: %s", err, loginHint(err))
+		return fmt.Errorf("log in to directus: %w: %s", err, check.LoginHint(err))
 	}
 	defer func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), setupLogout)

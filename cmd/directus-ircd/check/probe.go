@@ -1,4 +1,4 @@
-package main
+package check
 
 import (
 	"context"
@@ -28,7 +28,7 @@ type prober struct {
 
 func (p *prober) reachable(ctx context.Context) bool {
 	if err := p.client.Ping(ctx); err != nil {
-		p.miss(reachHint("directus.url", p.cfg.Directus.URL, err), "Directus does not answer at %s: %v", p.cfg.Directus.URL, err)
+		p.miss(ReachHint("directus.url", p.cfg.Directus.URL, err), "Directus does not answer at %s: %v", p.cfg.Directus.URL, err)
 		return false
 	}
 	p.ok("Directus answers at %s", p.cfg.Directus.URL)
@@ -39,7 +39,7 @@ func (p *prober) reachable(ctx context.Context) bool {
 func (p *prober) asUser(ctx context.Context, login func(context.Context, *directus.Client) (*directus.Account, error)) {
 	account, err := login(ctx, p.client)
 	if err != nil {
-		p.miss(loginHint(err), "the login did not succeed: %v", err)
+		p.miss(LoginHint(err), "the login did not succeed: %v", err)
 		return
 	}
 	defer func() {

@@ -1,4 +1,4 @@
-package main
+package check
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"directus-ircd/directus"
 )
 
-// reachHint says what to do about an address at which Directus does not answer. setting is
+// ReachHint says what to do about an address at which Directus does not answer. setting is
 // what holds the address, err why Directus does not answer there.
-func reachHint(setting, address string, err error) string {
+func ReachHint(setting, address string, err error) string {
 	u, broken := url.Parse(address)
 	if broken != nil {
 		u = &url.URL{}
@@ -33,8 +33,8 @@ func reachHint(setting, address string, err error) string {
 	}
 }
 
-// loginHint says what to do about a login that did not succeed.
-func loginHint(err error) string {
+// LoginHint says what to do about a login that did not succeed.
+func LoginHint(err error) string {
 	switch {
 	case errors.Is(err, directus.ErrUnavailable):
 		return "nothing is wrong with the credentials: try again when Directus answers"

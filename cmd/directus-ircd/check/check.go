@@ -1,4 +1,4 @@
-package main
+package check
 
 import (
 	"context"
@@ -19,8 +19,8 @@ var errIncomplete = errors.New("something is missing, see above")
 // logoutGrace is for a logout at the end of a command, even an interrupted one.
 const logoutGrace = 5 * time.Second
 
-// checkOptions are what a check is told beside the configuration.
-type checkOptions struct {
+// Options are what a check is told beside the configuration.
+type Options struct {
 	// Out is where each finding is written as a line or two.
 	Out io.Writer
 	// Login opens a session of somebody who will chat; nil: what only such a person
@@ -30,9 +30,9 @@ type checkOptions struct {
 	Write bool
 }
 
-// runCheck probes Directus from the outside, and with a login as that user. It returns
+// Run probes Directus from the outside, and with a login as that user. It returns
 // an error if something is missing, which was written then.
-func runCheck(ctx context.Context, cfg *config.Config, opts checkOptions) error {
+func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 	base, err := url.Parse(cfg.Directus.URL)
 	if err != nil {
 		return config.Error{Err: errors.New("directus.url is no address")}
