@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/rs/zerolog"
 
+	"directus-ircd/cmd/directus-ircd/demo/pagetest"
 	"directus-ircd/directus/directustest"
 )
 
@@ -60,7 +61,7 @@ func startPage(t *testing.T, directus string) *pageServer {
 // await waits for n requests of a path.
 func (s *pageServer) await(t *testing.T, path string, n int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), pageTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), pagetest.Timeout)
 	defer cancel()
 	for n > 0 {
 		select {
@@ -82,83 +83,83 @@ const atEnd = `() => {
 
 func TestChatPage(t *testing.T) {
 	directustest.SkipShort(t)
-	browser := chromium(t)
+	browser := pagetest.Chromium(t)
 	d := directustest.Start(t)
 	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
 	server := startPage(t, d.URL)
 
 	t.Run("login", func(t *testing.T) {
-		p := openPage(t, browser, server.address)
-		p.submit(ada.Email, "wrong")
-		p.says("#problem", "Wrong e-mail or password.")
-		p.submit(ada.Email, ada.Password)
-		p.says("#status", "Connected as Ada")
-		if got := p.text("#problem"); got != "" {
+		p := pagetest.Open(t, browser, server.address)
+		p.Submit(ada.Email, "wrong")
+		p.Says("#problem", "Wrong e-mail or password.")
+		p.Submit(ada.Email, ada.Password)
+		p.Says("#status", "Connected as Ada")
+		if got := p.Text("#problem"); got != "" {
 			t.Errorf("got the problem %q after a login", got)
 		}
-		p.do(chromedp.Reload())
-		p.says("#status", "Connected as Ada")
-		p.click("#logout")
-		p.do(chromedp.WaitVisible(chromedp.CSS("#email")))
+		p.Do(chromedp.Reload())
+		p.Says("#status", "Connected as Ada")
+		p.Click("#logout")
+		p.Do(chromedp.WaitVisible(chromedp.CSS("#email")))
 		server.await(t, "/directus/auth/logout", 1)
-		p.do(chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS("#email")))
-		if n := evaluate[int](p, "sessionStorage.length"); n != 0 {
+		p.Do(chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS("#email")))
+		if n := pagetest.Evaluate[int](p, "sessionStorage.length"); n != 0 {
 			t.Errorf("%d values are left in the storage after a logout", n)
 		}
 	})
 
 	t.Run("messages", func(t *testing.T) {
 		d.AddMessage(kevin, "from the history")
-		p := openPage(t, browser, server.address)
-		p.login(ada.Email, ada.Password)
-		p.sees("Kevin", "from the history")
-		p.say(`<img src=x onerror="document.title='owned'"> & <b>bold</b>`)
-		p.sees("Ada", `<img src=x onerror="document.title='owned'"> & <b>bold</b>`)
+		p := pagetest.Open(t, browser, server.address)
+		p.Login(ada.Email, ada.Password)
+		p.Sees("Kevin", "from the history")
+		p.Say(`<img src=x onerror="document.title='owned'"> & <b>bold</b>`)
+		p.Sees("Ada", `<img src=x onerror="document.title='owned'"> & <b>bold</b>`)
 		d.AddMessage(kevin, "two\nlines")
-		p.sees("Kevin", "two\nlines")
-		p.say("/me waves")
-		p.sees("* Ada", "waves")
+		p.Sees("Kevin", "two\nlines")
+		p.Say("/me waves")
+		p.Sees("* Ada", "waves")
 		d.AddItem(kevin, map[string]any{"text": nil})
 		d.AddMessage(kevin, "after an empty one")
-		p.sees("Kevin", "after an empty one")
-		if got := p.text("#outbox"); got != "" {
+		p.Sees("Kevin", "after an empty one")
+		if got := p.Text("#outbox"); got != "" {
 			t.Errorf("the outbox still shows %q", got)
 		}
-		if got := evaluate[string](p, "document.title"); got != "Chat on Directus" {
+		if got := pagetest.Evaluate[string](p, "document.title"); got != "Chat on Directus" {
 			t.Errorf("a message changed the title to %q", got)
 		}
 	})
 
 	t.Run("scrolling", func(t *testing.T) {
-		p := openPage(t, browser, server.address)
-		p.login(ada.Email, ada.Password)
+		p := pagetest.Open(t, browser, server.address)
+		p.Login(ada.Email, ada.Password)
 		d.AddMessage(kevin, strings.Repeat("line\n", 50)+"end of a long text")
-		p.until(atEnd)
+		p.Until(atEnd)
 		long := "a line that takes room below the list while it is on its way" + strings.Repeat(", and more", 40)
-		p.say(long)
-		p.sees("Ada", long)
-		p.until(atEnd)
-		p.until(`() => { document.querySelector("#log").scrollTop = 0; return true }`)
-		p.until(`() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+		p.Say(long)
+		p.Sees("Ada", long)
+		p.Until(atEnd)
+		p.Until(`() => { document.querySelector("#log").scrollTop = 0; return true }`)
+		p.Until(`() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
 		d.AddMessage(kevin, "unseen below")
-		p.sees("Kevin", "unseen below")
-		if top := evaluate[float64](p, `document.querySelector("#log").scrollTop`); top != 0 {
+		p.Sees("Kevin", "unseen below")
+		if top := pagetest.Evaluate[float64](p, `document.querySelector("#log").scrollTop`); top != 0 {
 			t.Errorf("a message moved the list to %v under the eyes of its reader", top)
 		}
-		p.say("back to the end")
-		p.until(atEnd)
+		p.Say("back to the end")
+		p.Until(atEnd)
 	})
 
 	t.Run("refusal", func(t *testing.T) {
-		p := openPage(t, browser, server.address)
-		p.login(ada.Email, ada.Password)
+		p := pagetest.Open(t, browser, server.address)
+		p.Login(ada.Email, ada.Password)
 		d.Revoke("messages", "create")
-		p.say("not allowed")
-		p.says("#problem", "Not sent:")
-		if got := evaluate[string](p, `document.querySelector("#text").value`); got != "not allowed" {
+		p.Say("not allowed")
+		p.Says("#problem", "Not sent:")
+		if got := pagetest.Evaluate[string](p, `document.querySelector("#text").value`); got != "not allowed" {
 			t.Errorf("the line to write in has %q, want the refused text back", got)
 		}
-		p.says("#status", "Connected as Ada")
+		p.Says("#status", "Connected as Ada")
 	})
 }
 
@@ -166,32 +167,32 @@ func TestChatPage(t *testing.T) {
 func TestChatPageOutage(t *testing.T) {
 	directustest.SkipShort(t)
 	t.Parallel() // most of the time it waits
-	browser := chromium(t)
+	browser := pagetest.Chromium(t)
 	d := directustest.Start(t)
 	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
 	server := startPage(t, d.URL)
-	p := openPage(t, browser, server.address)
-	p.login(ada.Email, ada.Password)
-	p.say("before")
-	p.sees("Ada", "before")
+	p := pagetest.Open(t, browser, server.address)
+	p.Login(ada.Email, ada.Password)
+	p.Say("before")
+	p.Sees("Ada", "before")
 
 	d.Kill()
-	p.says("#status", "Trying again")
-	p.say("said while it was away")
-	p.says("#outbox", "said while it was away")
+	p.Says("#status", "Trying again")
+	p.Say("said while it was away")
+	p.Says("#outbox", "said while it was away")
 	d.Restart()
 	d.AddMessage(kevin, "missed?")
-	p.sees("Ada", "said while it was away")
-	p.sees("Kevin", "missed?")
+	p.Sees("Ada", "said while it was away")
+	p.Sees("Kevin", "missed?")
 
 	// A request that is under way when Directus freezes and dies is repeated.
 	d.Pause()
-	p.say("sent into the ice")
-	p.says("#outbox", "sent into the ice")
+	p.Say("sent into the ice")
+	p.Says("#outbox", "sent into the ice")
 	d.Kill()
 	d.Restart()
-	p.sees("Ada", "sent into the ice")
-	p.says("#status", "Connected as Ada")
+	p.Sees("Ada", "sent into the ice")
+	p.Says("#status", "Connected as Ada")
 	stored := map[string]int{}
 	for _, m := range d.Messages("text") {
 		stored[m["text"].(string)]++
@@ -200,7 +201,7 @@ func TestChatPageOutage(t *testing.T) {
 		if stored[text] != 1 {
 			t.Errorf("%q is stored %d times, want once", text, stored[text])
 		}
-		if n := p.count(chatLine{"Ada", text}) + p.count(chatLine{"Kevin", text}); n != 1 {
+		if n := p.Count("Ada", text) + p.Count("Kevin", text); n != 1 {
 			t.Errorf("%q is shown %d times, want once", text, n)
 		}
 	}
@@ -210,23 +211,23 @@ func TestChatPageOutage(t *testing.T) {
 func TestChatPageExpiry(t *testing.T) {
 	directustest.SkipShort(t)
 	t.Parallel() // most of the time it waits
-	browser := chromium(t)
+	browser := pagetest.Chromium(t)
 	d := directustest.Start(t, directustest.Env("ACCESS_TOKEN_TTL", "3s"))
 	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
 	server := startPage(t, d.URL)
-	p := openPage(t, browser, server.address)
-	p.login(ada.Email, ada.Password)
+	p := pagetest.Open(t, browser, server.address)
+	p.Login(ada.Email, ada.Password)
 	for _, text := range []string{"one", "two", "three"} {
 		server.await(t, "/directus/auth/refresh", 1)
 		d.AddMessage(kevin, text)
-		p.sees("Kevin", text)
-		p.say(text + " to you, too")
-		p.sees("Ada", text+" to you, too")
+		p.Sees("Kevin", text)
+		p.Say(text + " to you, too")
+		p.Sees("Ada", text+" to you, too")
 	}
 	d.UpdateUser(ada, map[string]any{"password": "another one"})
-	p.says("#problem", "Your session has ended. Please log in again.")
-	p.login(ada.Email, "another one")
-	p.sees("Ada", "three to you, too")
+	p.Says("#problem", "Your session has ended. Please log in again.")
+	p.Login(ada.Email, "another one")
+	p.Sees("Ada", "three to you, too")
 }
 
 func TestWebHandler(t *testing.T) {
