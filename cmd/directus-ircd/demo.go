@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/demo"
 )
 
 // demoCmd runs all there is to see on one machine. Its passwords are known to
@@ -27,18 +28,18 @@ func (c *demoCmd) Run(ctx context.Context, env *environment) error {
 		cfg.Level = "debug"
 	}
 	log, _ := newLogger(env.Stderr, cfg)
-	opts := &demoOptions{
+	opts := &demo.Options{
 		Listen: c.Listen, Web: c.Web, DirectusPort: c.DirectusPort, Data: c.Data, Reset: c.Reset, Out: env.Stdout, Log: log,
 		Serve: func(ctx context.Context, cfg *config.Config, ready func([]net.Addr)) error {
 			return serve(ctx, cfg, serveOptions{Log: log, Ready: ready})
 		},
 	}
-	if err := opts.validate(); err != nil {
+	if err := opts.Validate(); err != nil {
 		return usageError{err}
 	}
 	ctx, done := untilHangup(ctx, env.Reload)
 	defer done()
-	return runDemo(ctx, opts)
+	return demo.Run(ctx, opts)
 }
 
 // untilHangup ends ctx on a SIGHUP as well: the terminal has been closed, and

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -12,37 +12,37 @@ import (
 	"directus-ircd/directus/setup"
 )
 
-const demoAdmin = "admin@example.com"
+const adminEmail = "admin@example.com"
 
-// demoUser is an account of the demo. The nick is the one that IRC gives it.
-type demoUser struct {
+// user is an account of the demo. The nick is the one that IRC gives it.
+type user struct {
 	Email, Password string
 	FirstName       string
 	Nick            string
 }
 
 var (
-	demoAda   = demoUser{Email: "ada@example.com", Password: "demo-ada", FirstName: "Ada", Nick: "Ada"}
-	demoKevin = demoUser{Email: "kevin@example.com", Password: "demo-kevin", FirstName: "Kevin", Nick: "Kevin"}
+	ada   = user{Email: "ada@example.com", Password: "demo-ada", FirstName: "Ada", Nick: "Ada"}
+	kevin = user{Email: "kevin@example.com", Password: "demo-kevin", FirstName: "Kevin", Nick: "Kevin"}
 )
 
-// demoMessages is what the first visitor finds. The place in the list is the
+// messages is what the first visitor finds. The place in the list is the
 // nonce, by which a second attempt knows what the first one stored.
-var demoMessages = []struct {
-	from demoUser
+var messages = []struct {
+	from user
 	text string
 }{
-	{demoAda, "Hello Kevin! I write this in the chat page, in a browser."},
-	{demoKevin, "And I in irssi. Both of us talk to the same Directus collection."},
-	{demoAda, "/me looks at the collection in the Directus app and finds all three lines there"},
+	{ada, "Hello Kevin! I write this in the chat page, in a browser."},
+	{kevin, "And I in irssi. Both of us talk to the same Directus collection."},
+	{ada, "/me looks at the collection in the Directus app and finds all three lines there"},
 }
 
-// seedDemo makes the collection, the role, the accounts and the messages. It
+// seed makes the collection, the role, the accounts and the messages. It
 // may be repeated after it was cut short.
-func seedDemo(ctx context.Context, base *url.URL, adminPassword string) error {
+func seed(ctx context.Context, base *url.URL, adminPassword string) error {
 	client := directus.New(base, directus.Options{})
 	defer client.Close()
-	err := asDemoUser(ctx, client, demoAdmin, adminPassword, func(admin *directus.Account) error {
+	err := asUser(ctx, client, adminEmail, adminPassword, func(admin *directus.Account) error {
 		report, err := setup.Run(ctx, admin, setup.Options{})
 		if err != nil {
 			return fmt.Errorf("set directus up: %w", err)
@@ -50,7 +50,7 @@ func seedDemo(ctx context.Context, base *url.URL, adminPassword string) error {
 		if !report.Complete() {
 			return errors.New("the demo's collection is not as the demo made it: start afresh with --reset")
 		}
-		for _, u := range []demoUser{demoAda, demoKevin} {
+		for _, u := range []user{ada, kevin} {
 			if _, err := setup.AddUser(ctx, admin, setup.User{Email: u.Email, Password: u.Password, FirstName: u.FirstName}); err != nil {
 				return err
 			}
@@ -61,8 +61,8 @@ func seedDemo(ctx context.Context, base *url.URL, adminPassword string) error {
 		return err
 	}
 	// Each message is written by its author, since Directus itself fills the author in.
-	for i, m := range demoMessages {
-		err := asDemoUser(ctx, client, m.from.Email, m.from.Password, func(author *directus.Account) error {
+	for i, m := range messages {
+		err := asUser(ctx, client, m.from.Email, m.from.Password, func(author *directus.Account) error {
 			item := map[string]string{"text": m.text, "nonce": fmt.Sprintf("demo-%d", i+1)}
 			err := author.Do(ctx, http.MethodPost, "/items/messages", nil, item, nil)
 			if err != nil && !directus.IsCode(err, directus.CodeRecordNotUnique) {
@@ -77,8 +77,8 @@ func seedDemo(ctx context.Context, base *url.URL, adminPassword string) error {
 	return nil
 }
 
-// asDemoUser runs work with a session that ends with it.
-func asDemoUser(ctx context.Context, client *directus.Client, email, password string, work func(*directus.Account) error) error {
+// asUser runs work with a session that ends with it.
+func asUser(ctx context.Context, client *directus.Client, email, password string, work func(*directus.Account) error) error {
 	account, err := client.Login(ctx, email, password, "")
 	if err != nil {
 		return fmt.Errorf("log in as %s: %w", email, err)

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"io"
@@ -6,15 +6,15 @@ import (
 	"text/template"
 )
 
-// demoAddresses is where the parts of the demo listen.
-type demoAddresses struct {
+// addresses is where the parts of the demo listen.
+type addresses struct {
 	IRC           string // host:port
 	Web, Directus string // URLs
 }
 
-// demoIntro is what to type and where to look. Commands stand alone on their
+// introText is what to type and where to look. Commands stand alone on their
 // lines, so that a triple click takes one.
-var demoIntro = template.Must(template.New("intro").Parse(`
+var introText = template.Must(template.New("intro").Parse(`
 The demo is running. Open two of these side by side:
 
   The chat page       {{.Web}}
@@ -42,16 +42,16 @@ until a start with --reset. Ctrl-C stops everything.
 
 `))
 
-// writeDemoIntro says how to look at the demo.
-func writeDemoIntro(w io.Writer, at demoAddresses, folder *demoFolder) {
+// writeIntro says how to look at the demo.
+func writeIntro(w io.Writer, at addresses, folder *dataFolder) {
 	host, port, err := net.SplitHostPort(at.IRC)
 	if err != nil {
 		host, port = at.IRC, "6667"
 	}
 	// Where standard output goes nowhere the demo serves all the same.
-	_ = demoIntro.Execute(w, map[string]any{
+	_ = introText.Execute(w, map[string]any{
 		"Host": host, "Port": port, "Web": at.Web, "Directus": at.Directus,
-		"Ada": demoAda, "Kevin": demoKevin, "Admin": demoAdmin,
+		"Ada": ada, "Kevin": kevin, "Admin": adminEmail,
 		"AdminPassword": folder.AdminPassword, "Folder": folder.path,
 	})
 }

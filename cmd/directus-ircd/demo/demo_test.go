@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -24,14 +24,14 @@ func TestDirectusEnds(t *testing.T) {
 	t.Parallel() // most of the time it waits
 	ready := make(chan struct{})
 	var told error // what clients are
-	c := &demoOptions{Listen: "127.0.0.1:0", Web: "127.0.0.1:0", Out: io.Discard, Log: zerolog.Nop(),
+	c := &Options{Listen: "127.0.0.1:0", Web: "127.0.0.1:0", Out: io.Discard, Log: zerolog.Nop(),
 		Serve: func(ctx context.Context, _ *config.Config, _ func([]net.Addr)) error {
 			close(ready)
 			<-ctx.Done()
 			told = context.Cause(ctx)
 			return nil
 		}}
-	folder, err := openDemoFolder(filepath.Join(t.TempDir(), "demo"), false)
+	folder, err := openFolder(filepath.Join(t.TempDir(), "demo"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,16 +47,16 @@ func TestDirectusEnds(t *testing.T) {
 	if err := <-ended; err == nil || !strings.Contains(err.Error(), "directus ended: signal: killed") || !strings.Contains(err.Error(), folder.logFile()) {
 		t.Errorf("got %v, want the end of Directus and where its log is", err)
 	}
-	if !errors.Is(told, errDemoDirectusEnded) {
+	if !errors.Is(told, errDirectusEnded) {
 		t.Errorf("clients are told %v", told)
 	}
 }
 
 func TestDemoFolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "demo")
-	open := func(reset bool) *demoFolder {
+	open := func(reset bool) *dataFolder {
 		t.Helper()
-		f, err := openDemoFolder(path, reset)
+		f, err := openFolder(path, reset)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestDemoFolder(t *testing.T) {
 	if f.AdminPassword != password || !f.Seeded {
 		t.Error("a second start does not know what the first one did")
 	}
-	if info, err := os.Stat(filepath.Join(path, demoStateFile)); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(filepath.Join(path, stateFile)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the administrator's password lies in a file of mode %v (%v), want 0600", info.Mode(), err)
 	}
 	f.close()
@@ -97,8 +97,8 @@ func TestDemoFolder(t *testing.T) {
 // TestDemoIntro wants every command whole on one line, for the addresses given.
 func TestDemoIntro(t *testing.T) {
 	var out bytes.Buffer
-	writeDemoIntro(&out, demoAddresses{IRC: "127.0.0.1:7000", Web: "http://127.0.0.1:7001/", Directus: "http://127.0.0.1:7002"},
-		&demoFolder{path: "/data", demoState: demoState{AdminPassword: "ADMINPASSWORD"}})
+	writeIntro(&out, addresses{IRC: "127.0.0.1:7000", Web: "http://127.0.0.1:7001/", Directus: "http://127.0.0.1:7002"},
+		&dataFolder{path: "/data", saved: saved{AdminPassword: "ADMINPASSWORD"}})
 	for _, want := range []string{
 		"irssi -c 127.0.0.1 -p 7000 -n Kevin -w kevin@example.com:demo-kevin\n",
 		"/connect 127.0.0.1 7000 kevin@example.com:demo-kevin Kevin\n",

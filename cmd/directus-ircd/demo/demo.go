@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -18,15 +18,15 @@ import (
 	"directus-ircd/directus/localserver"
 )
 
-// errDemoInterrupted is told when a signal comes before the demo serves.
-var errDemoInterrupted = errors.New("interrupted before the demo was ready: start it again whenever you like")
+// errInterrupted is told when a signal comes before the demo serves.
+var errInterrupted = errors.New("interrupted before the demo was ready: start it again whenever you like")
 
-// errDemoDirectusEnded is what IRC clients are told; the user of the demo gets
+// errDirectusEnded is what IRC clients are told; the user of the demo gets
 // the error of Directus itself.
-var errDemoDirectusEnded = errors.New("the Directus of this demo has ended")
+var errDirectusEnded = errors.New("the Directus of this demo has ended")
 
-// demoOptions are what the demo is told. All addresses are of this machine.
-type demoOptions struct {
+// Options are what the demo is told. All addresses are of this machine.
+type Options struct {
 	Listen       string // where IRC clients connect
 	Web          string // where the chat page is served
 	DirectusPort int    // of Directus on 127.0.0.1
@@ -40,20 +40,20 @@ type demoOptions struct {
 	Serve func(ctx context.Context, cfg *config.Config, ready func([]net.Addr)) error
 }
 
-// runDemo serves the demo until ctx or a part of it ends. The options are valid.
-func runDemo(ctx context.Context, c *demoOptions) error {
+// Run serves the demo until ctx or a part of it ends. The options are valid.
+func Run(ctx context.Context, c *Options) error {
 	dir, err := c.dataDir()
 	if err != nil {
 		return err
 	}
-	folder, err := openDemoFolder(dir, c.Reset)
+	folder, err := openFolder(dir, c.Reset)
 	if err != nil {
 		return err
 	}
 	defer folder.close()
 	parts, err := c.start(ctx, folder)
 	if err != nil && ctx.Err() != nil {
-		return errDemoInterrupted
+		return errInterrupted
 	}
 	if err != nil {
 		return err
@@ -62,15 +62,15 @@ func runDemo(ctx context.Context, c *demoOptions) error {
 	return c.serve(ctx, parts)
 }
 
-// demoParts are what runs, or is open, when the demo begins to serve.
-type demoParts struct {
+// started are what runs, or is open, when the demo begins to serve.
+type started struct {
 	server *localserver.Server
 	base   *url.URL // of server
-	folder *demoFolder
+	folder *dataFolder
 }
 
 // start runs Directus and fills it. Nothing is left running when it fails.
-func (c *demoOptions) start(ctx context.Context, folder *demoFolder) (*demoParts, error) {
+func (c *Options) start(ctx context.Context, folder *dataFolder) (*started, error) {
 	if err := c.checkPorts(ctx); err != nil {
 		return nil, err
 	}
@@ -80,28 +80,28 @@ func (c *demoOptions) start(ctx context.Context, folder *demoFolder) (*demoParts
 	}
 	base, err := url.Parse(server.URL())
 	if err == nil {
-		err = fillDemo(ctx, c.Out, base, folder)
+		err = fill(ctx, c.Out, base, folder)
 	}
 	if err != nil {
 		server.Stop()
 		return nil, err
 	}
-	return &demoParts{server: server, base: base, folder: folder}, nil
+	return &started{server: server, base: base, folder: folder}, nil
 }
 
-func fillDemo(ctx context.Context, out io.Writer, base *url.URL, folder *demoFolder) error {
+func fill(ctx context.Context, out io.Writer, base *url.URL, folder *dataFolder) error {
 	if folder.Seeded {
 		return nil
 	}
-	demoProgress(out)("making the collection, two accounts and a few messages")
-	if err := seedDemo(ctx, base, folder.AdminPassword); err != nil {
+	progress(out)("making the collection, two accounts and a few messages")
+	if err := seed(ctx, base, folder.AdminPassword); err != nil {
 		return err
 	}
 	return folder.keepSeeded()
 }
 
-func (c *demoOptions) startDirectus(ctx context.Context, folder *demoFolder) (*localserver.Server, error) {
-	install, err := localserver.Install(ctx, localserver.Options{Progress: demoProgress(c.Out)})
+func (c *Options) startDirectus(ctx context.Context, folder *dataFolder) (*localserver.Server, error) {
+	install, err := localserver.Install(ctx, localserver.Options{Progress: progress(c.Out)})
 	if err != nil {
 		return nil, err
 	}
@@ -109,10 +109,10 @@ func (c *demoOptions) startDirectus(ctx context.Context, folder *demoFolder) (*l
 		Install:       install,
 		DataDir:       folder.directus(),
 		Port:          c.DirectusPort,
-		AdminEmail:    demoAdmin,
+		AdminEmail:    adminEmail,
 		AdminPassword: folder.AdminPassword,
 		Log:           folder.log,
-		Progress:      demoProgress(c.Out),
+		Progress:      progress(c.Out),
 	})
 	if errors.Is(err, localserver.ErrPortInUse) {
 		return nil, fmt.Errorf("%w with --directus-port", err)
@@ -122,7 +122,7 @@ func (c *demoOptions) startDirectus(ctx context.Context, folder *demoFolder) (*l
 
 // serve runs the daemon and the chat page until ctx ends or one of them, or
 // Directus, does.
-func (c *demoOptions) serve(ctx context.Context, parts *demoParts) error {
+func (c *Options) serve(ctx context.Context, parts *started) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	cfg := c.config(parts.base)
@@ -136,7 +136,7 @@ func (c *demoOptions) serve(ctx context.Context, parts *demoParts) error {
 		return fmt.Errorf("--web: %w", err)
 	}
 	intro := func(addrs []net.Addr) {
-		writeDemoIntro(c.Out, demoAddresses{
+		writeIntro(c.Out, addresses{
 			IRC: addrs[0].String(), Web: "http://" + ln.Addr().String() + "/", Directus: parts.base.String(),
 		}, parts.folder)
 	}
@@ -148,7 +148,7 @@ func (c *demoOptions) serve(ctx context.Context, parts *demoParts) error {
 		case <-gctx.Done():
 			return nil
 		case <-parts.server.Done():
-			cancel(errDemoDirectusEnded)
+			cancel(errDirectusEnded)
 			return fmt.Errorf("%w\nIts whole log: %s", parts.server.Err(), parts.folder.logFile())
 		}
 	})
@@ -156,7 +156,7 @@ func (c *demoOptions) serve(ctx context.Context, parts *demoParts) error {
 }
 
 // config is that of serve, for the Directus of the demo.
-func (c *demoOptions) config(base *url.URL) *config.Config {
+func (c *Options) config(base *url.URL) *config.Config {
 	cfg := config.Default()
 	cfg.Directus.URL = base.String()
 	cfg.Server.Network = "Demo"
@@ -167,8 +167,8 @@ func (c *demoOptions) config(base *url.URL) *config.Config {
 	return cfg
 }
 
-// validate finds mistakes in what the options were made of, the flags of a command.
-func (c *demoOptions) validate() error {
+// Validate finds mistakes in what the options were made of, the flags of a command.
+func (c *Options) Validate() error {
 	for flag, address := range map[string]string{"--listen": c.Listen, "--web": c.Web} {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			return fmt.Errorf("%s %s: want an address and a port, such as 127.0.0.1:6667", flag, address)
@@ -183,7 +183,7 @@ func (c *demoOptions) validate() error {
 	return nil
 }
 
-func (c *demoOptions) dataDir() (string, error) {
+func (c *Options) dataDir() (string, error) {
 	if c.Data != "" {
 		return c.Data, nil
 	}
@@ -195,7 +195,7 @@ func (c *demoOptions) dataDir() (string, error) {
 }
 
 // checkPorts finds a port in use before minutes are spent on an installation.
-func (c *demoOptions) checkPorts(ctx context.Context) error {
+func (c *Options) checkPorts(ctx context.Context) error {
 	directus := net.JoinHostPort("127.0.0.1", strconv.Itoa(c.DirectusPort))
 	for _, want := range []struct{ flag, address string }{
 		{"--listen", c.Listen}, {"--web", c.Web}, {"--directus-port", directus},
@@ -211,7 +211,7 @@ func (c *demoOptions) checkPorts(ctx context.Context) error {
 	return nil
 }
 
-// demoProgress writes a line for each step.
-func demoProgress(out io.Writer) func(string) {
+// progress writes a line for each step.
+func progress(out io.Writer) func(string) {
 	return func(line string) { fmt.Fprintln(out, "-", line) }
 }

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"crypto/rand"
@@ -15,31 +15,31 @@ import (
 )
 
 const (
-	demoStateFile = "demo.json" // its presence marks a folder as ours
-	demoLockFile  = "demo.lock"
+	stateFile = "demo.json" // its presence marks a folder as ours
+	lockFile  = "demo.lock"
 )
 
-// demoFolder is where the demo keeps what a second start finds again. It is
+// dataFolder is where the demo keeps what a second start finds again. It is
 // locked while it is open.
-type demoFolder struct {
-	demoState
+type dataFolder struct {
+	saved
 	path string
 	lock *flock.Flock
 	log  *os.File
 }
 
-// demoState is the content of demo.json, which only its owner can read.
-type demoState struct {
+// saved is the content of demo.json, which only its owner can read.
+type saved struct {
 	// AdminPassword is made once: the account may do everything.
 	AdminPassword string `json:"admin_password"`
 	// Seeded says that the collection, the accounts and the messages are made.
 	Seeded bool `json:"seeded"`
 }
 
-// openDemoFolder makes or finds the folder. A folder with other things in it is
+// openFolder makes or finds the folder. A folder with other things in it is
 // refused, so that neither a start nor a reset touches what is not the demo's.
-func openDemoFolder(path string, reset bool) (*demoFolder, error) {
-	f := &demoFolder{path: path}
+func openFolder(path string, reset bool) (*dataFolder, error) {
+	f := &dataFolder{path: path}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the demo's folder: %w: name another with --data", err)
 	}
@@ -47,7 +47,7 @@ func openDemoFolder(path string, reset bool) (*demoFolder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.lock = flock.New(filepath.Join(path, demoLockFile))
+	f.lock = flock.New(filepath.Join(path, lockFile))
 	locked, err := f.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the demo's folder: %w", err)
@@ -63,7 +63,7 @@ func openDemoFolder(path string, reset bool) (*demoFolder, error) {
 }
 
 // known tells a folder of an earlier demo from an empty one.
-func (f *demoFolder) known() (bool, error) {
+func (f *dataFolder) known() (bool, error) {
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
 		return false, fmt.Errorf("read the demo's folder: %w", err)
@@ -71,9 +71,9 @@ func (f *demoFolder) known() (bool, error) {
 	foreign := false
 	for _, e := range entries {
 		switch e.Name() {
-		case demoStateFile:
+		case stateFile:
 			return true, nil
-		case demoLockFile: // a start that was cut short
+		case lockFile: // a start that was cut short
 		default:
 			foreign = true
 		}
@@ -85,7 +85,7 @@ func (f *demoFolder) known() (bool, error) {
 }
 
 // open is called with the lock held.
-func (f *demoFolder) open(known, reset bool) error {
+func (f *dataFolder) open(known, reset bool) error {
 	if reset {
 		if err := f.reset(); err != nil {
 			return err
@@ -106,8 +106,8 @@ func (f *demoFolder) open(known, reset bool) error {
 }
 
 // reset removes the data before the state that says what they are.
-func (f *demoFolder) reset() error {
-	for _, path := range []string{f.directus(), f.state(), filepath.Join(f.path, demoStateFile)} {
+func (f *dataFolder) reset() error {
+	for _, path := range []string{f.directus(), f.state(), filepath.Join(f.path, stateFile)} {
 		if err := os.RemoveAll(path); err != nil {
 			return fmt.Errorf("reset the demo: %w", err)
 		}
@@ -115,10 +115,10 @@ func (f *demoFolder) reset() error {
 	return nil
 }
 
-func (f *demoFolder) read() error {
-	text, err := config.ReadFile(filepath.Join(f.path, demoStateFile))
+func (f *dataFolder) read() error {
+	text, err := config.ReadFile(filepath.Join(f.path, stateFile))
 	if err == nil {
-		err = json.Unmarshal(text, &f.demoState)
+		err = json.Unmarshal(text, &f.saved)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read the demo's state: %w: start afresh with --reset", err)
@@ -127,12 +127,12 @@ func (f *demoFolder) read() error {
 }
 
 // write replaces the state in one step: a crash leaves the old one or the new.
-func (f *demoFolder) write() error {
-	text, err := json.Marshal(f.demoState)
+func (f *dataFolder) write() error {
+	text, err := json.Marshal(f.saved)
 	if err != nil {
 		return fmt.Errorf("keep the demo's state: %w", err)
 	}
-	path := filepath.Join(f.path, demoStateFile)
+	path := filepath.Join(f.path, stateFile)
 	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
 		return fmt.Errorf("keep the demo's state: %w", err)
 	}
@@ -142,13 +142,13 @@ func (f *demoFolder) write() error {
 	return nil
 }
 
-func (f *demoFolder) keepSeeded() error {
+func (f *dataFolder) keepSeeded() error {
 	f.Seeded = true
 	return f.write()
 }
 
 // openLog begins the log of Directus anew.
-func (f *demoFolder) openLog() (err error) {
+func (f *dataFolder) openLog() (err error) {
 	f.log, err = os.OpenFile(f.logFile(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the log of directus: %w", err)
@@ -157,13 +157,13 @@ func (f *demoFolder) openLog() (err error) {
 }
 
 // close is called when Directus has ended.
-func (f *demoFolder) close() {
+func (f *dataFolder) close() {
 	if f.log != nil {
 		_ = f.log.Close() // what it could not write it has reported before
 	}
 	_ = f.lock.Unlock() // the end of the process unlocks, too
 }
 
-func (f *demoFolder) directus() string { return filepath.Join(f.path, "directus") }
-func (f *demoFolder) state() string    { return filepath.Join(f.path, "state") }
-func (f *demoFolder) logFile() string  { return filepath.Join(f.path, "directus.log") }
+func (f *dataFolder) directus() string { return filepath.Join(f.path, "directus") }
+func (f *dataFolder) state() string    { return filepath.Join(f.path, "state") }
+func (f *dataFolder) logFile() string  { return filepath.Join(f.path, "directus.log") }
