@@ -187,14 +187,14 @@ func (s *State) keep() {
 		case <-s.urgent:
 		case <-tidy.C:
 			for _, st := range s.stores {
-				_ = ircd.Guard(&s.log, func() error { st.tidy(); return nil })
+				_ = ircd.Recover(&s.log, func() error { st.tidy(); return nil })
 			}
 		case <-s.done:
 			open = false
 		}
 		begun := time.Now()
 		waiting := s.takeWaiting()
-		err := ircd.Guard(&s.log, s.write)
+		err := ircd.Recover(&s.log, s.write)
 		failing = s.judge(err, failing)
 		s.stuck.Store(failing)
 		for _, answer := range waiting {

@@ -95,18 +95,18 @@ func (c *conn) endOf(ctx context.Context, err error) *closing {
 // loop: stop ends what waits for the contexts of the connection, and reading is closed
 // when nothing is read any more.
 func (c *conn) close(ctx context.Context, err error, stop func(), reading <-chan struct{}) {
-	_ = c.guard(func() error { c.closeAll(ctx, c.endOf(ctx, err), stop, reading); return nil })
+	_ = c.recover(func() error { c.closeAll(ctx, c.endOf(ctx, err), stop, reading); return nil })
 	c.nc.Close()
 }
 
 func (c *conn) closeAll(ctx context.Context, end *closing, stop func(), reading <-chan struct{}) {
 	if ctx.Err() != nil {
-		_ = c.guard(func() error { c.lastReceipt(end.text); return nil })
+		_ = c.recover(func() error { c.lastReceipt(end.text); return nil })
 	}
 	close(c.done)
 	stop()
 	deadline := time.Now().Add(flushTimeout)
-	if c.guard(func() error { c.finish(ctx, end, deadline, reading); return nil }) != nil {
+	if c.recover(func() error { c.finish(ctx, end, deadline, reading); return nil }) != nil {
 		c.out.close(nil, deadline)
 	}
 	// A write that began before has a later deadline of its own.
@@ -203,7 +203,7 @@ func (c *conn) leave(ctx context.Context, end *closing, deadline time.Time) {
 	// time.
 	cctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
-	if err := c.guard(func() error { return c.session.Close(cctx) }); err != nil {
+	if err := c.recover(func() error { return c.session.Close(cctx) }); err != nil {
 		level := zerolog.WarnLevel
 		if unreachable(err) {
 			level = zerolog.DebugLevel // not to be said once more for each connection

@@ -63,13 +63,13 @@ func (c *conn) traceLine(command string, params ...string) {
 	e.Msg("line out")
 }
 
-// ErrPanic is what Guard makes of a panic.
+// ErrPanic is what Recover makes of a panic.
 var ErrPanic = errors.New("internal error")
 
-// Guard runs f and turns a panic into ErrPanic, so that it ends no more than what
+// Recover runs f and turns a panic into ErrPanic, so that it ends no more than what
 // runs there. The log gets the stack, but not what a client may have sent. It is a
 // pointer because whatever stands here stands on the stack for as long as f runs.
-func Guard(log *zerolog.Logger, f func() error) (err error) {
+func Recover(log *zerolog.Logger, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			log.Error().Str("panic", panicText(v)).Bytes("stack", debug.Stack()).Msg("internal error")

@@ -333,15 +333,15 @@ type writer struct {
 
 // start starts the only goroutine that writes. The queue calls it when there is
 // something to write and no such goroutine.
-func (w *writer) start(guard func(func() error) error) {
-	w.runs.Go(func() { w.run(guard) })
+func (w *writer) start(protect func(func() error) error) {
+	w.runs.Go(func() { w.run(protect) })
 }
 
 // run writes until the queue is empty, or nobody reads any more. What panics there
-// goes through guard, and is such an end too.
-func (w *writer) run(guard func(func() error) error) {
+// goes through protect, and is such an end too.
+func (w *writer) run(protect func(func() error) error) {
 	over := false
-	err := guard(func() (err error) {
+	err := protect(func() (err error) {
 		over, err = w.writeAll()
 		return err
 	})

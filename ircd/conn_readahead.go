@@ -125,7 +125,7 @@ func (c *conn) expectTurn(in *inbound) {
 // runs once at a time, on a goroutine of its own, and waits for nothing: what it says
 // once the connection has ended goes nowhere.
 func (c *conn) answerEarly() {
-	_ = c.guard(func() error {
+	_ = c.recover(func() error {
 		due, next := c.pings.due()
 		if next > 0 {
 			time.AfterFunc(next, c.answerEarly)

@@ -160,7 +160,7 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions
 // serveConn runs on the connection's own goroutine from accept to close. Whatever
 // panics there is the end of that connection alone.
 func (s *Server) serveConn(ctx context.Context, nc net.Conn, opts ListenOptions) {
-	_ = Guard(&s.log, func() error {
+	_ = Recover(&s.log, func() error {
 		s.serve(ctx, nc, opts)
 		return nil
 	})

@@ -106,7 +106,7 @@ func (d *daemon) end(ctx context.Context) error {
 func (d *daemon) run(part func() error) {
 	d.group.Go(func() error {
 		for {
-			err := ircd.Guard(&d.log, part)
+			err := ircd.Recover(&d.log, part)
 			if !errors.Is(err, ircd.ErrPanic) {
 				return err
 			}

@@ -118,7 +118,7 @@ func KeptCertificate(ctx context.Context, cache, host string) (*tls.Certificate,
 func (a *acmeCertificates) keep(ctx context.Context) {
 	var domains sync.WaitGroup
 	for _, d := range a.domains {
-		domains.Go(func() { _ = ircd.Guard(&a.log, func() error { a.keepDomain(ctx, d); return nil }) })
+		domains.Go(func() { _ = ircd.Recover(&a.log, func() error { a.keepDomain(ctx, d); return nil }) })
 	}
 	domains.Wait()
 }
@@ -174,7 +174,7 @@ func (a *acmeCertificates) obtain(ctx context.Context, name string) (*tls.Certif
 	go func() {
 		// autocert chooses the kind of key by what a client can do.
 		var r result
-		r.err = ircd.Guard(&a.log, func() (err error) {
+		r.err = ircd.Recover(&a.log, func() (err error) {
 			r.cert, err = a.manager.GetCertificate(&tls.ClientHelloInfo{
 				ServerName:   name,
 				CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},

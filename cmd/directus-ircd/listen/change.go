@@ -324,7 +324,7 @@ func (s *Sockets) serveOutlet(ctx context.Context, o *outlet, serve func(context
 	}
 	ctx, o.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.outlets.Go(func() {
-		if err := ircd.Guard(&s.opts.Log, func() error { return serve(ctx, o.Listener) }); err != nil {
+		if err := ircd.Recover(&s.opts.Log, func() error { return serve(ctx, o.Listener) }); err != nil {
 			s.opts.Log.Error().Err(err).Msg("not answered any more")
 		}
 	})
