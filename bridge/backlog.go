@@ -65,7 +65,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 			return messages, err
 		})
 	}
-	j.due, j.since, j.sinceAt, j.had = false, time.Time{}, time.Time{}, trail{}
+	j.due, j.since, j.had = false, joinMoment{}, trail{}
 	j.shown, j.shownAt, j.floorPos = shown, read, pos
 	if !p.end {
 		j.floor, j.floorAt = p.floor, at
@@ -111,7 +111,7 @@ func (s *session) breakOff(j *joined, left []found, shown map[string]collection.
 	if j.visit != nil || s.joined[wire.Fold(j.Name)] != j || len(shown)-len(left) >= maxBehind/2 {
 		return false
 	}
-	j.due, j.since, j.sinceAt, j.live = true, left[0].row.Date, time.Now(), map[string]struct{}{}
+	j.due, j.since, j.live = true, joinMoment{time.Now(), left[0].row.Date}, map[string]struct{}{}
 	for id := range shown {
 		j.live[id] = struct{}{}
 	}

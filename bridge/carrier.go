@@ -190,7 +190,7 @@ func (f *feed) fork(key feedKey, m *member) *feed {
 	defer f.mu.Unlock()
 	own.trust, own.cursor = trust{date: f.trust.date}, cursor{f.cursor.set, f.trust.date}
 	own.arrived, own.last, own.newest, own.forgot, own.base, own.stamped = f.arrived, f.last, f.newest, f.forgot, f.base, f.stamped
-	own.ready, own.uuids, own.reached = f.ready, f.uuids, f.trust.date
+	own.ready, own.awaited, own.uuids, own.reached = f.ready, f.awaited, f.uuids, f.trust.date
 	own.seen, own.taken, own.pending = maps.Clone(f.seen), maps.Clone(f.taken), maps.Clone(f.pending)
 	own.full = max(maxSeen, 2*len(own.seen))
 	own.shown, own.moments = f.shown.clone(), f.moments.Clone()

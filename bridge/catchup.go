@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
 	"time"
 
 	"directus-ircd/bridge/collection"
@@ -118,10 +117,10 @@ func (f *feed) isCrowded() bool {
 }
 
 // start sets the cursor to the newest row and marks all that the overlap
-// reaches as seen, but for what was written since the feed was opened: that is
-// news, however long it took until the collection could be read. Where there is
-// nothing yet, or nothing that the user may read, the cursor is that moment: what
-// turns up later and is older is no news.
+// reaches as seen, but for what is news, however long it took until the collection
+// could be read. Where there is nothing yet, or nothing that the user may read, the
+// cursor is the moment at which the feed was opened: what turns up later and is older
+// is no news.
 func (f *feed) start(ctx context.Context) error {
 	newest, err := collection.NewestRow(ctx, f.carrier.account, f.group)
 	if err != nil {
@@ -133,13 +132,16 @@ func (f *feed) start(ctx context.Context) error {
 		since = time.Time{} // it may be anything
 	}
 	if newest.ID != "" {
-		since = collection.Earlier(newest.Date, f.opened)
-		if newest.Date.IsZero() { // as of the year 12345
-			since = f.opened
+		if since = f.opened; !newest.Date.IsZero() { // else as of the year 12345
+			since = collection.Earlier(newest.Date, since)
 		}
+		f.mu.Lock()
+		if from, awaited := f.newsFrom(); awaited {
+			since = collection.Earlier(from, since)
+		}
+		f.mu.Unlock()
 		last, err = f.readSince(ctx, since, func(rows []collection.Row) error {
-			old := slices.DeleteFunc(slices.Clone(rows), f.isNews)
-			f.markOld(old)
+			f.markHistory(rows)
 			return f.publish(ctx, rows, true)
 		})
 		if err != nil {
@@ -155,22 +157,6 @@ func (f *feed) start(ctx context.Context) error {
 	f.mu.Unlock()
 	f.advance(last)
 	return nil
-}
-
-// markOld notes rows that are history: sessions show them, if at all, as backlog.
-func (f *feed) markOld(rows []collection.Row) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, r := range rows {
-		f.markSeen(r, true)
-		f.group.Dates.Late.Note(r)
-	}
-}
-
-// isNews tells what was written since the feed was opened from history and from
-// what pretends to be of the future.
-func (f *feed) isNews(r collection.Row) bool {
-	return r.Date.After(f.opened) && r.Date.Before(collection.DateLimit(f.carrier.account).Add(collection.Overlap))
 }
 
 // readSince reads page by page from a minute before since, oldest first, and

@@ -40,7 +40,7 @@ type feed struct {
 	key     feedKey
 	group   *collection.Group // of the key
 	journal journal
-	opened  time.Time // by the clock of Directus: what is written from then on is news
+	opened  time.Time // by the clock of Directus, as far as it was known
 	edits   collection.Edits
 	doubt   chan struct{}      // cap 1: rung by reread
 	rung    chan struct{}      // cap 1: who carries it is to be looked at
@@ -79,6 +79,7 @@ type feed struct {
 	last    collection.Row          // the newest that was brought, no more than its key and date; guarded by mu
 	newest  time.Time               // the newest date seen, never of the future nor before the cursor; guarded by mu
 	ready   bool                    // read for the first time; guarded by mu
+	awaited joinMoment              // see promise; guarded by mu
 	uuids   bool                    // keys are uuids, so that a client may choose them; guarded by mu
 	err     error                   // why the collection cannot be read; guarded by mu
 	failing int                     // reads failed in a row; guarded by mu

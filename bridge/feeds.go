@@ -124,7 +124,7 @@ func (fs *feeds) start(f *feed) {
 	ctx, f.cancel = context.WithCancel(fs.ctx)
 	log := f.carrier.log
 	fs.wg.Go(func() {
-		if err := ircd.Guard(&log, func() error { f.run(ctx); return nil }); err != nil {
+		if err := ircd.Recover(&log, func() error { f.run(ctx); return nil }); err != nil {
 			fs.end(err, []*feed{f}) // those who read it may come back, to another one
 		}
 	})

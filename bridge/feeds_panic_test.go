@@ -37,7 +37,7 @@ func TestPanicBetweenTwoFeeds(t *testing.T) {
 				bell := f.rung
 				broken, f.rung = func() { panic("broken") }, closed()
 				log := zerolog.Nop()
-				if err := ircd.Guard(&log, func() error { step(m, readers); return nil }); !errors.Is(err, ircd.ErrPanic) {
+				if err := ircd.Recover(&log, func() error { step(m, readers); return nil }); !errors.Is(err, ircd.ErrPanic) {
 					t.Fatalf("nothing has panicked: %v", err)
 				}
 				broken, f.rung = func() {}, bell

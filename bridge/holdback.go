@@ -17,8 +17,8 @@ const (
 	// in so long.
 	leastPatience = time.Millisecond
 	regained      = 4 * time.Second
-	// maxMissing is how many keys may be missing in a row; more is an import, or
-	// keys that do not count.
+	// maxMissing is how many keys may be missing in a row unless the last ones came one
+	// after the other; else the keys may not count.
 	maxMissing = 64
 	// maxSkipped is how many of those waited for in vain are remembered.
 	maxSkipped = 64
@@ -44,6 +44,7 @@ type holdback struct {
 	held     []heldRow
 	patience time.Duration
 	row      int       // rows since the last gap
+	counting bool      // the last row had its turn right behind the one before it
 	vain     time.Time // when a wait was in vain last, or some of it was forgotten
 	skipped  []skip
 }
@@ -89,7 +90,8 @@ func (h *holdback) add(rows []collection.Row, now time.Time) (turn []collection.
 func (h *holdback) due(now time.Time) (turn []collection.Row, missing bool) {
 	for len(h.held) > 0 {
 		front := h.held[0]
-		if front.key > h.next && h.isWorthIt(front.key) {
+		follows, gap := front.key == h.next, front.key > h.next
+		if gap && (h.counting || front.key-h.next <= maxMissing) {
 			h.regain(now)
 			if now.Before(h.deadline()) {
 				break
@@ -98,7 +100,7 @@ func (h *holdback) due(now time.Time) (turn []collection.Row, missing bool) {
 				return turn, true
 			}
 		}
-		h.next = max(h.next, front.key+1)
+		h.next, h.counting = max(h.next, front.key+1), follows
 		turn = append(turn, front.Row)
 		h.held = h.held[1:]
 		if h.row++; h.row >= longRow {
@@ -113,8 +115,6 @@ func keyNumber(r collection.Row) (key uint64, counts bool) {
 	key, err := strconv.ParseUint(r.ID, 10, 63)
 	return key, err == nil && r.HasNumber()
 }
-
-func (h *holdback) isWorthIt(key uint64) bool { return key-h.next <= maxMissing }
 
 // deadline is when the wait for what is missing before the first held row ends:
 // counted from the first of the rows that wait. It is zero if none does.
@@ -151,7 +151,7 @@ func (h *holdback) skip(front heldRow, now time.Time) (waited bool) {
 	if h.patience /= 2; h.patience < leastPatience {
 		h.patience = 0
 	}
-	h.next, h.row = front.key, 0
+	h.next, h.row, h.counting = front.key, 0, false
 	return waited
 }
 

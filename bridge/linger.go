@@ -47,7 +47,7 @@ func (b *Backend) linger(m *member) {
 
 // retire closes a member that nobody uses, and so nobody asks what became of it.
 func (b *Backend) retire(ctx context.Context, m *member) {
-	if err := ircd.Guard(&m.log, func() error { return m.close(ctx) }); err != nil {
+	if err := ircd.Recover(&m.log, func() error { return m.close(ctx) }); err != nil {
 		b.opts.Logger.Debug().Err(err).Str("user", m.person.id).Msg("log out")
 	}
 }

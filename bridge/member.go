@@ -93,7 +93,7 @@ var errLinkEnded = errors.New("realtime link ended")
 // the member, and with it the user's sessions: they may come back.
 func (m *member) begin(part func() error) {
 	m.wg.Go(func() {
-		if err := ircd.Guard(&m.log, part); err != nil {
+		if err := ircd.Recover(&m.log, part); err != nil {
 			m.end(err)
 		}
 	})

@@ -68,6 +68,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 // hold opens a view that is not read yet.
 func (s *session) hold(g *collection.Group) *view {
 	v := s.open(g)
+	v.promise()
 	v.held = true
 	return v
 }

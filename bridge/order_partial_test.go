@@ -88,3 +88,28 @@ func TestOrderBesideChanges(t *testing.T) {
 		})
 	}
 }
+
+// However many messages are missing before one, it waits for them where keys count up.
+func TestOrderBehindManyMissing(t *testing.T) {
+	for _, n := range []int{60, 70, 300} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				c := newChat(t, nil)
+				a := c.visit("ada", "#messages")
+				late := lateEvents{c, "messages"}
+				late.insert(map[string]any{"text": "first"}, 0)
+				same(t, a.later(time.Second), "bob says in #messages: first")
+				var want []string
+				say := func(text string, after time.Duration) {
+					late.insert(map[string]any{"text": text}, after)
+					want = append(want, "bob says in #messages: "+text)
+				}
+				for i := range n {
+					say(fmt.Sprint("late ", i), 200*time.Millisecond)
+				}
+				say("soon", 0)
+				same(t, a.later(5*time.Second), want...)
+			})
+		})
+	}
+}

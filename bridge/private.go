@@ -47,7 +47,8 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 	if g := s.plan.private; g != nil && s.joined[privateName] == nil {
 		c := g.Channels[0]
 		j := s.newJoined(c, g, opts)
-		j.floorPos, j.since, j.sinceAt = j.view.reader.end(), s.joinTime(j, nil), time.Now()
+		j.view.promise()
+		j.floorPos, j.since = j.view.reader.end(), joinMoment{time.Now(), s.joinTime(j, nil)}
 		s.joined[privateName] = j
 		s.ring()
 	}

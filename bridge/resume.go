@@ -220,7 +220,7 @@ func (f found) mark() *collection.Row { return &collection.Row{ID: f.row.ID, Dat
 // backlog reads the latest messages, not more than the channel's backlog but for what has
 // come since a JOIN whose backlog is due; see latest for some.
 func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, error) {
-	since := h.dueSince(j)
+	since := j.since.from(h.groups[0], h.member.account)
 	list, end, cut, err := h.latest(ctx, nil, max(j.Backlog, 1), since, some)
 	p := past{list: list, end: end}
 	recent := len(list) > 0 && !since.IsZero() && !list[0].row.Date.Before(since)
@@ -242,16 +242,6 @@ func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, er
 			what, j.window(), list[0].row.ShownAt().UTC().Format(collection.TimestampLayout))
 	}
 	return p, err
-}
-
-// dueSince is the date from which on a backlog that is due has all: that of the JOIN, or an
-// earlier one where the clock of Directus was set back since. Both are exact to a second.
-func (h *historian) dueSince(j *joined) time.Time {
-	earliest, known := h.member.account.EarliestSince(j.sinceAt)
-	if known && earliest.Add(time.Second).Before(j.since) {
-		return earliest
-	}
-	return j.since
 }
 
 // leftOut says that more was missed than is shown, and how to see it.

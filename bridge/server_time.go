@@ -2,8 +2,10 @@ package bridge
 
 import (
 	"context"
-	"directus-ircd/bridge/collection"
 	"time"
+
+	"directus-ircd/bridge/collection"
+	"directus-ircd/directus"
 )
 
 // joinTime is the moment of a JOIN by the clock of Directus: behind all that the
@@ -35,11 +37,17 @@ func (s *session) joinTime(j *joined, backlog []found) time.Time {
 // earliest is the earliest date that what was written in a channel since a moment of ours can
 // have; zero as long as Directus has not told its clock.
 func (s *session) earliest(j *joined, since time.Time) time.Time {
-	date, known := s.member.account.EarliestSince(since)
+	return earliestSince(j.view.feed.group, s.member.account, since)
+}
+
+// earliestSince is the earliest date that what was written in a group since a moment of ours can
+// have; zero as long as Directus has not told its clock.
+func earliestSince(g *collection.Group, account *directus.Account, moment time.Time) time.Time {
+	date, known := account.EarliestSince(moment)
 	switch {
 	case !known:
 		return time.Time{}
-	case j.view.feed.group.Dates.HaveFractions():
+	case g.Dates.HaveFractions():
 		return date.Truncate(time.Millisecond)
 	}
 	return date.Truncate(time.Second) // a message may be dated to its beginning

@@ -75,11 +75,10 @@ type joined struct {
 	*collection.Channel
 	view *view
 	due  bool // the backlog could not be read yet
-	// since is the moment of the JOIN, by the clock of Directus, as long as its backlog is
-	// due: all that is dated from then on is in that, however much it is. Zero: not known.
-	// sinceAt is that moment by our clock.
-	since, sinceAt time.Time
-	told           trouble
+	// since is the moment of the JOIN as long as its backlog is due: all that is dated from
+	// then on is in that, however much it is.
+	since joinMoment
+	told  trouble
 	// out says that the client is not in the channel, as the user may not read it, and
 	// called that it is to come back; see exile.
 	out, called bool
@@ -199,6 +198,9 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 		s.drop(j)
 		return nil, errMayNotRead
 	}
+	if !ready {
+		j.view.promise()
+	}
 	answer := &ircd.Channel{Name: c.Name, Topic: s.member.topics.text(ctx, c)}
 	s.member.watchTopics(c, s.backend.plan.Load().channels)
 	var list []found
@@ -211,7 +213,7 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 	}
 	answer.At = s.joinTime(j, list)
 	if j.due {
-		j.since, j.sinceAt = answer.At, time.Now()
+		j.since = joinMoment{time.Now(), answer.At}
 		if ready { // else nothing was tried: it is as soon as the feed is ready, in front of what that brings
 			s.ringLater()
 		}

@@ -31,7 +31,7 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 	work.SetLimit(targetQueries)
 	ask := func(h *historian, read func() ([]ircd.HistoryTarget, error)) {
 		work.Go(func() error {
-			return ircd.Guard(&s.member.log, func() error {
+			return ircd.Recover(&s.member.log, func() error {
 				var list []ircd.HistoryTarget
 				err := s.reading(ctx, h, func(context.Context) error {
 					return h.inGroup(func() (err error) {

@@ -1,5 +1,14 @@
 package ircd
 
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/wire"
+)
+
 // An Acquaintance is what one user may know of another.
 type Acquaintance int
 
@@ -47,4 +56,81 @@ func (c *conn) sharedChannels(id string) []string {
 		return nil
 	}
 	return c.srv.roster.Sharing(id, c.joinedNames())
+}
+
+// lookup finds a user by nick, as far as the client may know them. here says whether
+// the user is connected, as far as that may be known. The user is nil if there is none.
+func (c *conn) lookup(ctx context.Context, nick string) (u *presence.Person, here bool, err error) {
+	if p, ok := c.srv.roster.ByNick(nick); ok && c.sees(p.ID) {
+		return &p, true, nil
+	}
+	if !wire.IsNick(nick) {
+		return nil, false, nil
+	}
+	found, err := c.lookupInTime(ctx, nick)
+	if err != nil || found == nil {
+		return nil, false, err
+	}
+	found.Realname = wire.Clip(found.Realname, wire.NameLen)
+	p, here := c.srv.roster.ByID(found.ID)
+	if !here || c.acquaintance(found.ID) != Known {
+		return &presence.Person{User: *found}, false, nil
+	}
+	if !c.sees(found.ID) {
+		p.User = *found
+	}
+	return &p, true, nil
+}
+
+// joinedNames lists the client's channels in order.
+func (c *conn) joinedNames() []string {
+	names := make([]string, 0, len(c.channels))
+	for _, key := range slices.Sorted(maps.Keys(c.channels)) {
+		names = append(names, c.channels[key].name)
+	}
+	return names
+}
+
+// visible lists the connected users whom the client may know of, by nick.
+func (c *conn) visible() []presence.Person {
+	seen := make(map[string]presence.Person)
+	for _, name := range c.joinedNames() {
+		for _, p := range c.srv.roster.Members(name) {
+			seen[wire.Fold(p.Nick)] = p
+		}
+	}
+	if p, ok := c.srv.roster.ByID(c.user.ID); ok {
+		seen[wire.Fold(p.Nick)] = p
+	}
+	list := make([]presence.Person, 0, len(seen))
+	for _, key := range slices.Sorted(maps.Keys(seen)) {
+		list = append(list, seen[key])
+	}
+	return list
+}
+
+// find finds a user who is connected, as far as lookup would show them. An error
+// means that the backend could not say whether the client may know them.
+func (c *conn) find(ctx context.Context, nick string) (p presence.Person, ok bool, err error) {
+	p, ok = c.srv.roster.ByNick(nick)
+	if !ok || c.sees(p.ID) {
+		return p, ok, nil
+	}
+	u, err := c.lookupInTime(ctx, p.Nick)
+	return p, err == nil && u != nil && u.ID == p.ID && c.acquaintance(p.ID) == Known, err
+}
+
+// connected is find for a command that takes what it gets: whoever cannot be
+// asked about is not there. The client itself is found by the nick that it asked
+// for, too.
+func (c *conn) connected(ctx context.Context, nick string) (p presence.Person, ok bool) {
+	p, ok, err := c.find(ctx, nick)
+	if err != nil {
+		c.log.Debug().Err(err).Msg("look up a connected user")
+	}
+	if !ok && c.isSelf(nick) {
+		p, ok = c.srv.roster.ByID(c.user.ID)
+		p.Nick = nick
+	}
+	return p, ok
 }

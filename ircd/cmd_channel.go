@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
+	"directus-ircd/ircd/presence"
 	"directus-ircd/ircd/wire"
 
 	irc "gopkg.in/irc.v4"
@@ -255,4 +258,91 @@ func (c *conn) cmdKick(ctx context.Context, m *irc.Message) error {
 		return errorReply(irc.ERR_USERNOTINCHANNEL, "is not in the channel", m.Param(1), ch.Name)
 	}
 	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "There are no operators here: access is taken away where accounts are managed", ch.Name)
+}
+
+// cmdInvite tells somebody who is connected that they are wanted in a channel
+// (RFC 2812, 3.2.7). It opens no door: everybody with access may join anyway,
+// and whoever has none is not let in by it.
+func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
+	nick, name := m.Param(0), m.Param(1)
+	ch := c.channels[wire.Fold(name)]
+	if ch == nil {
+		known, err := c.findChannel(ctx, name)
+		if err != nil {
+			return err
+		}
+		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", known.Name)
+	}
+	p, here, err := c.lookup(ctx, nick)
+	switch {
+	case err != nil:
+		return refused(err, irc.ERR_NOSUCHNICK, nick)
+	case p == nil && c.isSelf(nick):
+		p, here = &presence.Person{User: c.user}, true
+	case p == nil:
+		return errorReply(irc.ERR_NOSUCHNICK, "No such nick", nick)
+	}
+	ev := &presence.Event{Kind: presence.Invited, User: c.user, Channel: ch.name, Guest: p.User}
+	switch {
+	case c.srv.roster.IsIn(p.ID, ch.name):
+		return errorReply(irc.ERR_USERONCHANNEL, "is in the channel already", p.Nick, ch.name)
+	case !here, !c.srv.roster.Invite(c.member, p.ID, ev):
+		return errorReply(irc.ERR_NOSUCHNICK, "is not connected: nobody was invited", p.Nick)
+	}
+	c.replyPlain(irc.RPL_INVITING, p.Nick, ch.name)
+	if p.Away != "" {
+		c.reply(irc.RPL_AWAY, p.Nick, p.Away)
+	}
+	return nil
+}
+
+// cmdList lists channels (RFC 2812, 3.2.6). ELIST: M and N are masks, U bounds
+// the number of users by >n and <n.
+func (c *conn) cmdList(ctx context.Context, m *irc.Message) error {
+	list, err := c.session.Channels(ctx)
+	if err != nil {
+		return refused(err, wire.ERR_UNKNOWNERROR, "LIST")
+	}
+	c.reply(irc.RPL_LISTSTART, "Channel", "Users  Name")
+	for _, ch := range list {
+		// Some clients do not show a channel of nobody, which is why none is.
+		if n := max(c.srv.roster.Count(ch.Name), 1); listed(m.Param(0), ch.Name, n) {
+			c.reply(irc.RPL_LIST, ch.Name, strconv.Itoa(n), ch.Topic)
+		}
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+	}
+	c.reply(irc.RPL_LISTEND, "End of /LIST")
+	return nil
+}
+
+// listed reports whether a channel passes the conditions of LIST: every bound
+// and every "!mask" must hold, and one of the masks if there are any.
+func listed(conditions, name string, users int) bool {
+	masks, matched := 0, 0
+	for cond := range strings.SplitSeq(conditions, ",") {
+		n, err := strconv.Atoi(strings.TrimLeft(cond, "<>"))
+		switch {
+		case cond == "":
+		case cond[0] == '>' && err == nil:
+			if users <= n {
+				return false
+			}
+		case cond[0] == '<' && err == nil:
+			if users >= n {
+				return false
+			}
+		case cond[0] == '!':
+			if wire.Match(cond[1:], name) {
+				return false
+			}
+		default:
+			masks++
+			if wire.Match(cond, name) {
+				matched++
+			}
+		}
+	}
+	return masks == 0 || matched > 0
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"directus-ircd/ircd/presence"
 	"directus-ircd/ircd/wire"
 
 	irc "gopkg.in/irc.v4"
@@ -143,19 +144,66 @@ func (c *conn) store(ctx context.Context, out Outgoing) error {
 	return err
 }
 
-// cmdAway marks the connection as away, before the registration as well (IRCv3
-// pre-away).
-func (c *conn) cmdAway(_ context.Context, m *irc.Message) error {
-	text := wire.Clip(wire.CleanText(m.Param(0)), maxAway)
-	if c.registered {
-		c.srv.roster.SetAway(c.member, text)
-	} else {
-		c.reg.away = text
+// privateMessage has a message to one user stored, who need not be connected.
+func (c *conn) privateMessage(ctx context.Context, nick string, out Outgoing) error {
+	if !c.set.features.Private {
+		return c.noPrivateMessages(ctx, nick)
 	}
-	if text == "" {
-		c.reply(irc.RPL_UNAWAY, "You are no longer marked as being away")
-	} else {
-		c.reply(irc.RPL_NOWAWAY, "You have been marked as being away")
+	if !wire.IsNick(nick) {
+		return errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", nick)
+	}
+	out.Target = nick
+	if out.Text = wire.CleanText(out.Text); wire.Lines(out.Text) == nil {
+		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
+	}
+	return c.store(ctx, out)
+}
+
+// noPrivateMessages refuses, and says whether it is the person or the way that is
+// missing.
+func (c *conn) noPrivateMessages(ctx context.Context, nick string) error {
+	if !c.isSelf(nick) {
+		u, _, err := c.lookup(ctx, nick)
+		if err != nil {
+			return refused(err, irc.ERR_NOSUCHNICK, nick)
+		}
+		if u == nil {
+			return errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", nick)
+		}
+	}
+	return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: private messages are not carried here, say it in a channel", nick)
+}
+
+// showSent shows what the client has just sent, as stored. What one writes to
+// oneself arrives as well, whether it is echoed or not; only the echo is the
+// answer to the request (IRCv3 labeled-response).
+func (c *conn) showSent(m *Message) {
+	away := c.awayRecipient(m)
+	if away != nil && c.response != nil {
+		c.response.parts = true
+	}
+	if m.Target == "" && m.To.ID == c.user.ID {
+		back := c.aside()
+		c.showMessage(m)
+		back()
+	}
+	if c.caps.has(capEchoMessage) {
+		c.showMessage(m)
+	}
+	if away != nil {
+		c.reply(irc.RPL_AWAY, away.Nick, away.Away)
+	}
+}
+
+// awayRecipient returns who gets a private message and is away, of which its sender
+// is told; nil if there is nothing to tell. A NOTICE is not answered (RFC 2812,
+// 3.3.2).
+func (c *conn) awayRecipient(m *Message) *presence.Person {
+	if m.Target != "" || m.Kind == Notice || m.To.ID == c.user.ID {
+		return nil
+	}
+	if p, here := c.srv.roster.ByID(m.To.ID); here && p.Away != "" && c.acquaintance(p.ID) == Known {
+		return &p
 	}
 	return nil
 }

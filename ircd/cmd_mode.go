@@ -123,3 +123,20 @@ func (c *conn) channelMode(ctx context.Context, name, modes string, withParam bo
 	}
 	return nil
 }
+
+// cmdAway marks the connection as away, before the registration as well (IRCv3
+// pre-away).
+func (c *conn) cmdAway(_ context.Context, m *irc.Message) error {
+	text := wire.Clip(wire.CleanText(m.Param(0)), maxAway)
+	if c.registered {
+		c.srv.roster.SetAway(c.member, text)
+	} else {
+		c.reg.away = text
+	}
+	if text == "" {
+		c.reply(irc.RPL_UNAWAY, "You are no longer marked as being away")
+	} else {
+		c.reply(irc.RPL_NOWAWAY, "You have been marked as being away")
+	}
+	return nil
+}

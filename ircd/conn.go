@@ -126,7 +126,7 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 	}
 	c.log = s.log.Hook(&c.label)
 	c.writer = &writer{nc: nc, failed: make(chan error, 1), ended: make(chan struct{})}
-	c.out = newSendQueue(set.Limits.SendQueue, &s.spare, func() { c.writer.start(c.guard) })
+	c.out = newSendQueue(set.Limits.SendQueue, &s.spare, func() { c.writer.start(c.recover) })
 	c.writer.q = c.out
 	c.inbox = presence.NewInbox()
 	c.out.drained = c.inbox.Bell
@@ -147,7 +147,7 @@ func (c *conn) run(ctx context.Context) {
 	defer stopReading()
 	reading := make(chan struct{})
 	stop := func() { stopReading(); cancel(nil) }
-	looping := begin(func() { c.close(ctx, c.guard(func() error { return c.loop(cctx) }), stop, reading) })
+	looping := begin(func() { c.close(ctx, c.recover(func() error { return c.loop(cctx) }), stop, reading) })
 	c.read(rctx)
 	close(reading)
 	<-looping
@@ -175,9 +175,9 @@ func await(ended <-chan struct{}, limit time.Duration) bool {
 	}
 }
 
-// guard is Guard for what ends the connection.
-func (c *conn) guard(f func() error) error {
-	err := Guard(&c.log, f)
+// recover runs f and makes a panic in it the end of the connection.
+func (c *conn) recover(f func() error) error {
+	err := Recover(&c.log, f)
 	if errors.Is(err, ErrPanic) {
 		err = &closing{text: ErrPanic.Error(), cause: "panic"}
 	}
@@ -191,10 +191,10 @@ func (c *conn) read(ctx context.Context) {
 	c.late.busy.Lock()
 	defer c.late.busy.Unlock()
 	defer close(c.lines)
-	c.inputErr = c.guard(func() error {
+	c.inputErr = c.recover(func() error {
 		input := &pacedReader{r: c.nc, wait: func() { c.pacing.waste(ctx, 1) }, busy: &c.late.busy}
-		if w, ok := c.nc.(*webConn); ok {
-			w.meter(func(n int) { c.pacing.waste(ctx, n) })
+		if m, ok := c.nc.(interface{ Meter(wait func(n int)) }); ok {
+			m.Meter(func(n int) { c.pacing.waste(ctx, n) })
 		}
 		lr := wire.NewReader(input, wire.MaxInputBody, wire.MaxInputTags)
 		for {

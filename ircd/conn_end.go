@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"directus-ircd/ircd/transport"
 	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
@@ -81,7 +82,7 @@ func (c *conn) endOf(ctx context.Context, err error) *closing {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
 		end = &closing{text: "connection closed", cause: "client closed the connection"}
 	default:
-		err = plainNetError(err)
+		err = transport.PlainError(err)
 		end = &closing{text: err.Error(), cause: err.Error()}
 	}
 	if end.quit == "" {
@@ -94,18 +95,18 @@ func (c *conn) endOf(ctx context.Context, err error) *closing {
 // loop: stop ends what waits for the contexts of the connection, and reading is closed
 // when nothing is read any more.
 func (c *conn) close(ctx context.Context, err error, stop func(), reading <-chan struct{}) {
-	_ = c.guard(func() error { c.closeAll(ctx, c.endOf(ctx, err), stop, reading); return nil })
+	_ = c.recover(func() error { c.closeAll(ctx, c.endOf(ctx, err), stop, reading); return nil })
 	c.nc.Close()
 }
 
 func (c *conn) closeAll(ctx context.Context, end *closing, stop func(), reading <-chan struct{}) {
 	if ctx.Err() != nil {
-		_ = c.guard(func() error { c.lastReceipt(end.text); return nil })
+		_ = c.recover(func() error { c.lastReceipt(end.text); return nil })
 	}
 	close(c.done)
 	stop()
 	deadline := time.Now().Add(flushTimeout)
-	if c.guard(func() error { c.finish(ctx, end, deadline, reading); return nil }) != nil {
+	if c.recover(func() error { c.finish(ctx, end, deadline, reading); return nil }) != nil {
 		c.out.close(nil, deadline)
 	}
 	// A write that began before has a later deadline of its own.
@@ -202,7 +203,7 @@ func (c *conn) leave(ctx context.Context, end *closing, deadline time.Time) {
 	// time.
 	cctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
-	if err := c.guard(func() error { return c.session.Close(cctx) }); err != nil {
+	if err := c.recover(func() error { return c.session.Close(cctx) }); err != nil {
 		level := zerolog.WarnLevel
 		if unreachable(err) {
 			level = zerolog.DebugLevel // not to be said once more for each connection
@@ -222,7 +223,7 @@ func unreachable(err error) bool {
 // socket with unread input makes the system discard what the other side has not
 // fetched yet, the reason of the close for one.
 func (c *conn) linger(reading <-chan struct{}) {
-	if closeWrite(c.nc) != nil {
+	if transport.CloseWrite(c.nc) != nil {
 		return
 	}
 	await(reading, lingerTimeout)

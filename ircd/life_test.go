@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/transport"
 
 	"github.com/rs/zerolog"
 )
@@ -80,7 +81,7 @@ func testSendsButDoesNotRead(t *testing.T, web bool) {
 	nc, frame := s.connect(nil), func(line string) string { return line + "\r\n" }
 	if web {
 		nc = s.webSocket()
-		frame = func(line string) string { return clientFrame(textFrame, line) }
+		frame = func(line string) string { return ircdtest.Frame(ircdtest.TextFrame, line) }
 	}
 	defer nc.Close()
 	for _, line := range []string{"PASS alice@example.com:pw-alice", "NICK alice", "USER x", "JOIN #messages"} {
@@ -113,7 +114,7 @@ func (s *testServer) webSocket() net.Conn {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	pipes, served := ircdtest.NewListener(), make(chan error, 1)
-	go func() { served <- s.Serve(ctx, WebSocketListener(pipes, nil), ListenOptions{}) }()
+	go func() { served <- s.Serve(ctx, transport.WebSocket(pipes, nil), ListenOptions{}) }()
 	s.t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {

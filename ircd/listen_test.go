@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/transport"
 
 	"github.com/gorilla/websocket"
 )
@@ -113,8 +114,8 @@ func dialWS(t *testing.T, url string, header http.Header, tlsConfig *tls.Config,
 }
 
 func TestWebSocket(t *testing.T) {
-	address, _ := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return WebSocketListener(ln, nil) })
-	for _, protocol := range []string{wsText, wsBinary} {
+	address, _ := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return transport.WebSocket(ln, nil) })
+	for _, protocol := range []string{transport.TextProtocol, transport.BinaryProtocol} {
 		ws, _, err := dialWS(t, "ws://"+address, nil, nil, protocol, "other")
 		if err != nil {
 			t.Fatal(err)
@@ -122,7 +123,7 @@ func TestWebSocket(t *testing.T) {
 		if got := ws.Subprotocol(); got != protocol {
 			t.Errorf("got subprotocol %q, want %q", got, protocol)
 		}
-		c := ircdtest.New(t, newWSConn(ws))
+		c := ircdtest.New(t, ircdtest.OverWebSocket(ws))
 		c.LoginPass("alice", "alice@example.com:pw-alice")
 		c.Send("JOIN #messages")
 		c.Expect("* 366 *")
@@ -135,7 +136,7 @@ func TestWebSocket(t *testing.T) {
 // TestWebSocketMessages looks at the messages themselves.
 func TestWebSocketMessages(t *testing.T) {
 	server, client := testTLS(t)
-	address, _ := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return WebSocketListener(tls.NewListener(ln, server), nil) })
+	address, _ := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return transport.WebSocket(tls.NewListener(ln, server), nil) })
 	ws, _, err := dialWS(t, "wss://"+address, nil, client)
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +172,7 @@ func TestWebSocketMessages(t *testing.T) {
 
 func TestWebSocketOrigin(t *testing.T) {
 	allowed := []string{"https://chat.example.com"}
-	address, _ := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return WebSocketListener(ln, allowed) })
+	address, _ := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return transport.WebSocket(ln, allowed) })
 	for origin, want := range map[string]int{
 		"":                              http.StatusSwitchingProtocols,
 		"https://chat.example.com":      http.StatusSwitchingProtocols,
@@ -186,7 +187,7 @@ func TestWebSocketOrigin(t *testing.T) {
 		if origin != "" {
 			header.Set("Origin", origin)
 		}
-		ws, resp, err := dialWS(t, "ws://"+address, header, nil, wsText)
+		ws, resp, err := dialWS(t, "ws://"+address, header, nil, transport.TextProtocol)
 		if resp == nil || resp.StatusCode != want {
 			t.Errorf("origin %q: got %v, %v", origin, resp, err)
 		}
@@ -201,50 +202,6 @@ func TestWebSocketOrigin(t *testing.T) {
 	defer resp.Body.Close()
 	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusUpgradeRequired {
 		t.Errorf("got %s %q", resp.Status, body)
-	}
-}
-
-// TestWebSocketClose: closing a listener ends the handshakes that are under way,
-// and the connections that nobody accepted.
-func TestWebSocketClose(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := WebSocketListener(ln, nil)
-	shaking, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer shaking.Close()
-	nc, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- handshake(t.Context(), nc) }()
-	if _, err := io.WriteString(shaking, "GET / HTTP/1.1\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	waiting, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer waiting.Close()
-	if err := l.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := <-ended; !errors.Is(err, errNoWebSocket) && !errors.Is(err, net.ErrClosed) {
-		t.Errorf("the handshake ended with %v", err)
-	}
-	nc.Close()
-	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("got %v", err)
-	}
-	for _, c := range []net.Conn{shaking, waiting} {
-		if _, err := c.Read(make([]byte, 1)); err == nil {
-			t.Error("a connection stayed open")
-		}
 	}
 }
 

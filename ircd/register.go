@@ -203,3 +203,20 @@ func (c *conn) isSelf(nick string) bool {
 	p, taken := c.srv.roster.ByNick(nick)
 	return !taken || c.acquaintance(p.ID) != Known
 }
+
+// cmdSetname refuses (https://ircv3.net/specs/extensions/setname): a name is that
+// of the account. When it changes there, everybody is told.
+func (c *conn) cmdSetname(context.Context, *irc.Message) error {
+	return &Error{Code: "CANNOT_CHANGE_REALNAME", Text: "Your name is that of your account: change it where accounts are managed"}
+}
+
+// joinOptions say what a client can use of a Join or Start. One that fetches the
+// history by itself is shown none of it unasked, and a bot would obey it.
+func (c *conn) joinOptions() JoinOptions {
+	return JoinOptions{Backlog: !c.bot && !c.caps.has(capChathistory)}
+}
+
+// startPrivate opens the session for private messages, once.
+func (c *conn) startPrivate(ctx context.Context) error {
+	return refused(c.session.Start(ctx, c.joinOptions()), irc.ERR_CANNOTSENDTOCHAN, c.nick)
+}

@@ -1,7 +1,9 @@
 package ircd
 
 import (
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"directus-ircd/ircd/wire"
 )
@@ -151,4 +153,110 @@ func (c *conn) form(old bool) form {
 func (c *conn) by(u User, f form) form {
 	f.bot = f.caps.has(capMessageTags) && c.srv.roster.IsBot(u.ID)
 	return f
+}
+
+const (
+	// quoteAge is how old an answered message is that nobody needs to be
+	// reminded of: the nick says enough.
+	quoteAge = 5 * time.Minute
+	// maxQuote bounds what is repeated of an older one, in bytes.
+	maxQuote = 60
+)
+
+// referenceTags say which message another one belongs to: what it answers, or
+// what it is a new version of.
+func referenceTags(m *Message) []wire.Tag {
+	id := m.ReplyTo
+	if m.Edits != "" {
+		id = m.Edits
+	}
+	if id == "" {
+		return nil
+	}
+	return []wire.Tag{{Key: tagReply, Value: id}, {Key: tagDraftReply, Value: id}}
+}
+
+// withQuote puts in front of a clean text what it answers, for clients without
+// tags: the nick of the one who said it, if it was just now and the text does
+// not begin with that anyway; else a line with the beginning of it.
+func withQuote(m *Message, text string) string {
+	q := m.Quote
+	if q == nil || q.Nick == "" || m.ReplyTo == "" || m.Edits != "" {
+		return text // the text of an edit says by itself what it is about
+	}
+	text = strings.TrimLeftFunc(text, wire.IsLineBreak)
+	said := wire.Beginning(q.Text, maxQuote)
+	switch {
+	case said != "" && m.Time.Sub(q.Time) >= quoteAge:
+		return "> <" + q.Nick + "> " + said + "\n" + text
+	case addresses(text, q.Nick):
+		return text
+	}
+	return q.Nick + ": " + text
+}
+
+// addresses reports whether a text begins with a nick.
+func addresses(text, nick string) bool {
+	text = strings.TrimPrefix(text, "@")
+	if len(text) < len(nick) || wire.Fold(text[:len(nick)]) != wire.Fold(nick) {
+		return false
+	}
+	rest := text[len(nick):]
+	return rest == "" || !wire.IsNick("x"+rest[:1]) && rest[0] < utf8.RuneSelf
+}
+
+// changedBy is the source of lines about what became of a message, a new text or its
+// deletion: whoever did it, or the service where that is not known. The author is no
+// guess for it: an administrator or a moderator may have done it elsewhere.
+func (s *Server) changedBy(by User) User {
+	if by.ID == "" {
+		return serviceUser(s.source)
+	}
+	return by
+}
+
+// serviceUser is whom ServiceNotices come from: the daemon itself.
+func serviceUser(server string) User {
+	return User{Nick: "directus", Username: "service", Host: server}
+}
+
+// sourced is a message with its source in By. It is m itself but for an edit by nobody
+// known, as events are shared.
+func (s *Server) sourced(m *Message) *Message {
+	if m.Edits == "" || m.By.ID != "" {
+		return m
+	}
+	edit := *m
+	edit.By = s.changedBy(m.By)
+	return &edit
+}
+
+// source is who says a message: its author or, of a new text, whoever changed it.
+func (m *Message) source() User {
+	if m.Edits == "" {
+		return m.From
+	}
+	return m.By
+}
+
+// byAuthor reports that a message was surely deleted by its author.
+func (r *Redaction) byAuthor() bool { return r.By.ID != "" && r.By.ID == r.From.ID }
+
+// undoing is what a line looks like by which something is taken back: by is who did it,
+// zero if that is not known, and said is what it was, by from, to a channel or a user.
+// In a private conversation clients look for it in the window of the other person, who is
+// the source of the line or its target.
+func (s *Server) undoing(by User, target string, from, to, reader User) (source User, window string) {
+	source = s.changedBy(by)
+	if target != "" {
+		return source, target
+	}
+	self, other := from, to
+	if reader.ID == to.ID {
+		self, other = to, from
+	}
+	if by.ID != "" && by.ID == other.ID {
+		return source, self.Nick
+	}
+	return source, other.Nick
 }

@@ -14,70 +14,11 @@ import (
 	"time"
 
 	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/transport"
 	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
 )
-
-// Options describe a Server. The zero value of every field but Name is usable.
-type Options struct {
-	// Name is the server's name, the source of its replies. It holds no space
-	// and by custom a dot, by which clients tell it from a nick.
-	Name string
-	// Network is the NETWORK token of RPL_ISUPPORT; Name if empty.
-	Network string
-	// Version is told in 002, 004 and 351; "directus-ircd" if empty.
-	Version string
-	// MOTD is the message of the day, lines separated by "\n".
-	MOTD string
-	// Admin is told by ADMIN: the place, the organisation and how to reach
-	// somebody, up to three lines; empty: 423.
-	Admin []string
-	// LineLength is told as LINELEN if it is more than 512: how long a line of
-	// a client may be. Lines of up to 8192 bytes are read in any case.
-	LineLength int
-	// DeleteNotices tells clients without message redaction of deleted messages
-	// in a NOTICE; otherwise they are told nothing.
-	DeleteNotices bool
-	// Started is the moment that is told in 003; that of NewServer if zero.
-	Started time.Time
-	// Location is the zone of the times that are written into the text for
-	// clients without server-time; time.Local if nil.
-	Location *time.Location
-	Limits   Limits
-	// Logger gets no password, no address, no message text and no e-mail at
-	// any level.
-	Logger zerolog.Logger
-}
-
-// Limits bound what strangers and slow clients can cost. 0 means no limit.
-type Limits struct {
-	// Connections is how many may be open at once.
-	Connections int
-	// ConnectionsPerAddress is the same for one IPv4 address or IPv6 /64.
-	// Connections without an IP address (Unix sockets) are not counted.
-	ConnectionsPerAddress int
-	// ReconnectsPerMinute is how many connections of one address may end within
-	// 10 s of their beginning. Beyond, the next ones wait up to 2 s each.
-	ReconnectsPerMinute int
-	// RegistrationTimeout is the time from the connect to 001. A one-time code
-	// that is asked for gives at least another minute.
-	RegistrationTimeout time.Duration
-	// LinesPerSecond is the rate at which a client's lines are read beyond
-	// Burst. What comes faster waits and is never dropped.
-	LinesPerSecond float64
-	Burst          int
-	// QueryCost is how many lines a command counts for that makes the backend
-	// search or the answer long; less than 1 is 1.
-	QueryCost int
-	// PingTimeout is how long a client may be silent. It is sent a PING before.
-	PingTimeout time.Duration
-	// ChannelsPerClient is how many channels one connection may be in.
-	ChannelsPerClient int
-	// SendQueue is how many bytes may wait for a client that reads slowly. At
-	// the limit the connection's own work waits for 10 s, then it is closed.
-	SendQueue int64
-}
 
 // Stats are numbers for metrics. Gauges come first; the rest only grows.
 type Stats struct {
@@ -205,7 +146,7 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions
 		default:
 			// Out of file descriptors, or a connection that died in the
 			// queue: both pass.
-			s.log.Warn().Err(plainNetError(err)).Stringer("pause", pause).Msg("accept a connection")
+			s.log.Warn().Err(transport.PlainError(err)).Stringer("pause", pause).Msg("accept a connection")
 			select {
 			case <-time.After(pause):
 			case <-ctx.Done():
@@ -219,7 +160,7 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions
 // serveConn runs on the connection's own goroutine from accept to close. Whatever
 // panics there is the end of that connection alone.
 func (s *Server) serveConn(ctx context.Context, nc net.Conn, opts ListenOptions) {
-	_ = Guard(&s.log, func() error {
+	_ = Recover(&s.log, func() error {
 		s.serve(ctx, nc, opts)
 		return nil
 	})
@@ -227,7 +168,7 @@ func (s *Server) serveConn(ctx context.Context, nc net.Conn, opts ListenOptions)
 
 func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
 	defer nc.Close()
-	addr := remoteIP(nc)
+	addr := transport.RemoteIP(nc)
 	release, err := s.slots.take(addr)
 	if err != nil {
 		s.count.refused.Add(1)
@@ -245,8 +186,8 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
 		}
 		begin = time.Now()
 	}
-	if err := handshake(ctx, nc); err != nil {
-		s.log.Debug().Err(plainNetError(err)).Msg("handshake")
+	if err := transport.Handshake(ctx, nc); err != nil {
+		s.log.Debug().Err(transport.PlainError(err)).Msg("handshake")
 		if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && record.Conn != nil {
 			dismiss(record.Conn, errNoTLS)
 		}
@@ -268,7 +209,7 @@ func (s *Server) refuse(ctx context.Context, nc net.Conn, key netip.Prefix, reas
 	default:
 		return
 	}
-	if handshake(ctx, nc) != nil {
+	if transport.Handshake(ctx, nc) != nil {
 		return
 	}
 	dismiss(nc, reason)
@@ -281,7 +222,7 @@ func dismiss(nc net.Conn, reason error) {
 		return
 	}
 	// The connection ends either way; there is nobody to tell of an error.
-	if _, err := nc.Write(b); err != nil || closeWrite(nc) != nil || nc.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
+	if _, err := nc.Write(b); err != nil || transport.CloseWrite(nc) != nil || nc.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
 		return
 	}
 	// What the client has begun to say is read, or it may not see the reason: see
@@ -289,25 +230,8 @@ func dismiss(nc net.Conn, reason error) {
 	_, _ = io.CopyN(io.Discard, nc, wire.MaxInputTags+wire.MaxInputBody)
 }
 
-// handshakeTimeout is how long a client may take for the handshakes of TLS and
-// WebSocket.
-const handshakeTimeout = 10 * time.Second
-
 // errNoTLS is told in plain text to who does not speak TLS where that is expected.
 var errNoTLS = errors.New("this port takes TLS only: switch TLS on in your client, or connect to the port without")
-
-// handshake completes the handshakes of a connection that has some.
-func handshake(ctx context.Context, nc net.Conn) error {
-	t, ok := nc.(interface {
-		HandshakeContext(context.Context) error
-	})
-	if !ok {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	defer cancel()
-	return t.HandshakeContext(ctx)
-}
 
 // Stats returns the numbers of this moment.
 func (s *Server) Stats() Stats {

@@ -185,14 +185,14 @@ func (s *Store) keep() {
 		case <-s.urgent:
 		case <-tidy.C:
 			for _, b := range s.buckets {
-				_ = ircd.Guard(&s.log, func() error { b.Tidy(); return nil })
+				_ = ircd.Recover(&s.log, func() error { b.Tidy(); return nil })
 			}
 		case <-s.done:
 			open = false
 		}
 		begun := time.Now()
 		waiting := s.takeWaiting()
-		err := ircd.Guard(&s.log, s.write)
+		err := ircd.Recover(&s.log, s.write)
 		failing = s.judge(err, failing)
 		s.stuck.Store(failing)
 		for _, answer := range waiting {

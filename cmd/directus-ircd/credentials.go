@@ -83,15 +83,3 @@ func (f *credentialFlags) login(ctx context.Context, client *directus.Client) (*
 	}
 	return client.Login(ctx, f.Email, f.Password, f.OTP)
 }
-
-// loginHint says what to do about a login that did not succeed.
-func loginHint(err error) string {
-	switch {
-	case errors.Is(err, directus.ErrUnavailable):
-		return "nothing is wrong with the credentials: try again when Directus answers"
-	case directus.IsCode(err, directus.CodeInvalidOTP):
-		return "the account has two-factor authentication: add --otp with a code that is valid now"
-	default:
-		return "check the credentials; a suspended or invited account is refused in the same way. Directus suspends an account after 25 wrong passwords"
-	}
-}

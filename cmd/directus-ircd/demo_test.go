@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net"
 	"os"
@@ -14,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
+
+	"directus-ircd/cmd/directus-ircd/demo/pagetest"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd/ircdtest"
 )
@@ -123,73 +125,44 @@ func (d *runningDemo) interrupt() {
 // TestDemo is the chat between a browser and an IRC client.
 func TestDemo(t *testing.T) {
 	directustest.SkipShort(t)
-	browser, data := chromium(t), filepath.Join(t.TempDir(), "demo")
+	const first, second = "Hello Kevin! I write this in the chat page, in a browser.", "And I in irssi. Both of us talk to the same Directus collection."
+	browser, data := pagetest.Chromium(t), filepath.Join(t.TempDir(), "demo")
 
 	demo := startDemo(t, data)
-	page := openPage(t, browser, demo.web)
-	page.login(demoAda.Email, demoAda.Password)
-	page.sees("Ada", demoMessages[0].text)
+	page := pagetest.Open(t, browser, demo.web)
+	page.Login("ada@example.com", "demo-ada")
+	page.Sees("Ada", first)
 	irc := ircdtest.Dial(t, demo.irc)
-	if nick := irc.LoginPass("kevin", demoKevin.Email+":"+demoKevin.Password); nick != "Kevin" && nick != "kevin" {
+	if nick := irc.LoginPass("kevin", "kevin@example.com:demo-kevin"); nick != "Kevin" && nick != "kevin" {
 		t.Errorf("got the nick %q on IRC, want Kevin", nick)
 	}
-	irc.Expect(":Ada!* PRIVMSG #messages :*" + demoMessages[0].text)
-	irc.Expect(":Kevin!* PRIVMSG #messages :*" + demoMessages[1].text)
+	irc.Expect(":Ada!* PRIVMSG #messages :*" + first)
+	irc.Expect(":Kevin!* PRIVMSG #messages :*" + second)
 	irc.Sync()
-	page.say("typed in the page")
+	page.Say("typed in the page")
 	irc.Expect(":Ada!* PRIVMSG #messages :typed in the page")
 	irc.Send("PRIVMSG #messages :typed on IRC")
-	page.sees("Kevin", "typed on IRC")
+	page.Sees("Kevin", "typed on IRC")
 	irc.Send("PRIVMSG #messages :\x01ACTION waves from IRC\x01")
-	page.sees("* Kevin", "waves from IRC")
+	page.Sees("* Kevin", "waves from IRC")
 	irc.Refute("* PRIVMSG #messages :typed in the page", "* PRIVMSG #messages :typed on IRC")
 	demo.interrupt()
 	irc.Expect("ERROR :*server shutting down*")
 
 	demo = startDemo(t, data)
-	page = openPage(t, browser, demo.web)
-	page.login(demoKevin.Email, demoKevin.Password)
-	for _, line := range []chatLine{
-		{"Ada", demoMessages[0].text}, {"Ada", "typed in the page"}, {"Kevin", "typed on IRC"}, {"* Kevin", "waves from IRC"},
-	} {
-		page.sees(line.Name, line.Text)
-	}
-	if got, want := len(page.lines()), len(demoMessages)+3; got != want {
+	page = pagetest.Open(t, browser, demo.web)
+	page.Login("kevin@example.com", "demo-kevin")
+	page.Sees("Ada", first)
+	page.Sees("Ada", "typed in the page")
+	page.Sees("Kevin", "typed on IRC")
+	page.Sees("* Kevin", "waves from IRC")
+	if got, want := len(page.Lines()), 3+3; got != want {
 		t.Errorf("got %d messages after a second start, want %d", got, want)
 	}
 	if strings.Contains(demo.stdout.String(), "making") {
 		t.Error("the second start made again what the first had made")
 	}
 	demo.interrupt()
-}
-
-// TestDemoDirectusDies wants the whole demo to end with Directus, and IRC
-// clients to be told why.
-func TestDemoDirectusDies(t *testing.T) {
-	directustest.SkipShort(t)
-	t.Parallel() // most of the time it waits
-	cmd := &demoCmd{Listen: "127.0.0.1:0", Web: "127.0.0.1:0"}
-	folder, err := openDemoFolder(filepath.Join(t.TempDir(), "demo"), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.close()
-	parts, err := cmd.start(t.Context(), io.Discard, folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &runningDemo{t: t, stdout: newTranscript(), stderr: newTranscript(), exit: make(chan int)}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.serve(t.Context(), &environment{Stdout: d.stdout, Stderr: d.stderr}, parts) }()
-	d.waitReady()
-	address := demoIRCLine.FindStringSubmatch(d.stdout.String())
-	irc := ircdtest.Dial(t, net.JoinHostPort(address[1], address[2]))
-	irc.LoginPass("ada", demoAda.Email+":"+demoAda.Password)
-	parts.server.Kill()
-	irc.Expect("ERROR :*" + errDemoDirectusEnded.Error() + "*")
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "directus ended: signal: killed") || !strings.Contains(err.Error(), folder.logFile()) {
-		t.Errorf("got %v, want the end of Directus and where its log is", err)
-	}
 }
 
 func TestDemoMistakes(t *testing.T) {
@@ -203,13 +176,13 @@ func TestDemoMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	busy := t.TempDir()
-	other, err := openDemoFolder(busy, false)
-	if err != nil {
-		t.Fatal(err)
+	lock := flock.New(filepath.Join(busy, "demo.lock"))
+	if locked, err := lock.TryLock(); err != nil || !locked {
+		t.Fatal("the folder cannot be locked", err)
 	}
-	defer other.close()
+	defer lock.Unlock()
 	broken := t.TempDir()
-	if err := os.WriteFile(filepath.Join(broken, demoStateFile), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(broken, "demo.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(taken.Addr().String())
@@ -269,69 +242,9 @@ func TestDemoInterrupted(t *testing.T) {
 			var problems bytes.Buffer
 			args := []string{"demo", "--listen=127.0.0.1:0", "--web=127.0.0.1:0", "--directus-port=0", "--data", t.TempDir()}
 			code := execute(ctx, args, &environment{Stdout: io.Discard, Stderr: &problems, Reload: hangup})
-			if want := errDemoInterrupted.Error(); code != 1 || !strings.Contains(problems.String(), want) {
+			if want := "interrupted before the demo was ready: start it again whenever you like"; code != 1 || !strings.Contains(problems.String(), want) {
 				t.Errorf("got status %d and %q, want 1 and %q", code, &problems, want)
 			}
 		})
-	}
-}
-
-func TestDemoFolder(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a", "demo")
-	open := func(reset bool) *demoFolder {
-		t.Helper()
-		f, err := openDemoFolder(path, reset)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f
-	}
-	f := open(false)
-	password := f.AdminPassword
-	if len(password) < 16 || f.Seeded {
-		t.Errorf("a new folder has the password %q, seeded %v", password, f.Seeded)
-	}
-	if err := os.MkdirAll(f.directus(), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.keepSeeded(); err != nil {
-		t.Fatal(err)
-	}
-	f.close()
-
-	f = open(false)
-	if f.AdminPassword != password || !f.Seeded {
-		t.Error("a second start does not know what the first one did")
-	}
-	if info, err := os.Stat(filepath.Join(path, demoStateFile)); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the administrator's password lies in a file of mode %v (%v), want 0600", info.Mode(), err)
-	}
-	f.close()
-
-	f = open(true)
-	if f.AdminPassword == password || f.Seeded {
-		t.Error("a reset kept the state")
-	}
-	if _, err := os.Stat(f.directus()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a reset kept the data: %v", err)
-	}
-	f.close()
-}
-
-// TestDemoIntro wants every command whole on one line, for the addresses given.
-func TestDemoIntro(t *testing.T) {
-	var out bytes.Buffer
-	writeDemoIntro(&out, demoAddresses{IRC: "127.0.0.1:7000", Web: "http://127.0.0.1:7001/", Directus: "http://127.0.0.1:7002"},
-		&demoFolder{path: "/data", demoState: demoState{AdminPassword: "ADMINPASSWORD"}})
-	for _, want := range []string{
-		"irssi -c 127.0.0.1 -p 7000 -n Kevin -w kevin@example.com:demo-kevin\n",
-		"/connect 127.0.0.1 7000 kevin@example.com:demo-kevin Kevin\n",
-		"/server add demo 127.0.0.1/7000 -notls -password=kevin@example.com:demo-kevin -nicks=Kevin\n",
-		"sic -h 127.0.0.1 -p 7000 -n Kevin -k kevin@example.com:demo-kevin\n",
-		"http://127.0.0.1:7001/\n", "http://127.0.0.1:7002/admin\n", "ADMINPASSWORD\n", "/data",
-	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, &out)
-		}
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"directus-ircd/cmd/directus-ircd/config"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"directus-ircd/cmd/directus-ircd/config"
 
 	"github.com/coreos/go-systemd/v22/unit"
 )

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"directus-ircd/cmd/directus-ircd/config"
 	"io"
+
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 type configCmd struct{}

@@ -1,11 +1,12 @@
 package main
 
 import (
-	"directus-ircd/cmd/directus-ircd/config"
 	"io"
 	"os"
 	"sync/atomic"
 	"time"
+
+	"directus-ircd/cmd/directus-ircd/config"
 
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"

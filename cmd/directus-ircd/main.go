@@ -4,13 +4,14 @@ package main
 
 import (
 	"context"
-	"directus-ircd/cmd/directus-ircd/config"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"directus-ircd/cmd/directus-ircd/config"
 
 	"github.com/alecthomas/kong"
 )

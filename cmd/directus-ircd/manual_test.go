@@ -16,6 +16,7 @@ import (
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/deploy/man"
 	"directus-ircd/deploy/man/mantest"
+	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -51,9 +52,7 @@ func TestManualNamesEveryCapability(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			l := &listener{}
-			l.sts.Store(&config.STS{Port: 6697})
-			ended <- d.server.Serve(ctx, ln, l.options())
+			ended <- d.server.Serve(ctx, ln, ircd.ListenOptions{STS: func(string) string { return "port=6697" }})
 		}()
 		c := ln.Dial(t)
 		c.Send("CAP LS 302")

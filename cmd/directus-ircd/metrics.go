@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"directus-ircd/bridge"
+	"directus-ircd/cmd/directus-ircd/listen"
 	"directus-ircd/ircd"
 )
 
@@ -44,12 +45,7 @@ func (d *daemon) monitoring() http.Handler {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&collector{irc: d.server.Stats, bridge: d.backend.Stats},
-		&expiryCollector{func() []expiring {
-			if list := d.expiring.Load(); list != nil {
-				return *list
-			}
-			return nil
-		}},
+		&expiryCollector{d.sockets.Expiries},
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "directus_ircd_directus_up",
 			Help: "1 if Directus answered when it was last asked, some seconds ago, else 0.",
@@ -142,4 +138,22 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		desc := prometheus.NewDesc("directus_ircd_"+m.name, m.help, nil, nil)
 		ch <- prometheus.MustNewConstMetric(desc, m.kind, float64(m.value(now)))
 	}
+}
+
+// expiryCollector tells when the certificates of the listeners expire.
+type expiryCollector struct{ list func() []listen.Expiry }
+
+// Describe implements prometheus.Collector.
+func (c *expiryCollector) Describe(ch chan<- *prometheus.Desc) { ch <- expiryDesc() }
+
+// Collect implements prometheus.Collector.
+func (c *expiryCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, e := range c.list() {
+		ch <- prometheus.MustNewConstMetric(expiryDesc(), prometheus.GaugeValue, float64(e.At.Unix()), e.Address)
+	}
+}
+
+func expiryDesc() *prometheus.Desc {
+	return prometheus.NewDesc("directus_ircd_certificate_expiry_timestamp_seconds",
+		"When the certificate of a listener expires, or the first of several, as a Unix time.", []string{"listener"}, nil)
 }

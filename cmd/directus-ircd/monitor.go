@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -101,6 +102,11 @@ func (m *monitor) keep(err error, first bool) {
 	if first {
 		m.once.Do(func() { close(m.asked) })
 	}
+}
+
+// jitter spreads a wait by a tenth to either side.
+func jitter(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5)
 }
 
 func (m *monitor) ask(ctx context.Context) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -163,7 +164,7 @@ func TestMonitorTellsClients(t *testing.T) {
 		var ended sync.WaitGroup
 		ended.Go(func() { d.monitor.run(ctx) })
 		ended.Go(func() {
-			if err := d.server.Serve(ctx, ln, (&listener{}).options()); err != nil {
+			if err := d.server.Serve(ctx, ln, ircd.ListenOptions{}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -1,17 +1,15 @@
 package main
 
 import (
-	"directus-ircd/ircd/ircdtest"
 	"errors"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/crypto/acme/autocert"
+	"directus-ircd/ircd/ircdtest"
 )
 
 // fifo makes a named pipe that nobody writes to.
@@ -49,24 +47,6 @@ func TestPipeInPlaceOfFile(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	if state := p.wait(5 * time.Second); state.ExitCode() != 0 {
 		t.Errorf("it ended with %v", state)
-	}
-}
-
-func TestPipeInPlaceOfCachedCertificate(t *testing.T) {
-	dir := t.TempDir()
-	fifo(t, filepath.Join(dir, "irc.example.com"))
-	cache := certificateCache{autocert.DirCache(dir)}
-	if _, err := cache.Get(t.Context(), "irc.example.com"); err == nil || !strings.Contains(err.Error(), "is a pipe") {
-		t.Error(err)
-	}
-	if _, err := cache.Get(t.Context(), "other.example.com"); !errors.Is(err, autocert.ErrCacheMiss) {
-		t.Error(err)
-	}
-	if err := cache.Put(t.Context(), "other.example.com", []byte("x")); err != nil {
-		t.Error(err)
-	}
-	if text, err := cache.Get(t.Context(), "other.example.com"); err != nil || string(text) != "x" {
-		t.Error(string(text), err)
 	}
 }
 

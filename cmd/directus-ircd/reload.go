@@ -2,13 +2,18 @@ package main
 
 import (
 	"context"
-	"directus-ircd/cmd/directus-ircd/config"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/systemd"
 )
+
+// expiryPeriod is how often is looked when certificates expire.
+const expiryPeriod = 24 * time.Hour
 
 // reloads reads the configuration again whenever it is asked for, until ctx
 // ends.
@@ -16,15 +21,15 @@ func (d *daemon) reloads(ctx context.Context) {
 	daily := time.NewTicker(expiryPeriod)
 	defer daily.Stop()
 	for {
-		d.watchExpiry()
+		d.sockets.WatchExpiry()
 		select {
 		case <-ctx.Done():
 			return
 		case <-daily.C:
 		case <-d.opts.Reload:
-			d.notify(sdReloading())
+			d.notify(systemd.Reloading())
 			d.reload(ctx)
-			d.notify(sdReady(len(d.sockets.listeners)))
+			d.notify(systemd.Ready(len(d.sockets.Addrs())))
 		}
 	}
 }
@@ -44,10 +49,10 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	keys := d.keepFixed(next)
-	c, err := d.prepare(ctx, next, nil)
+	c, err := d.sockets.Prepare(ctx, next)
 	if err == nil {
 		if err = d.backend.Configure(bridgeOptions(next, d.client, d.log)); err != nil {
-			c.undo(d.sockets)
+			d.sockets.Undo(c)
 		}
 	}
 	if err != nil {
@@ -59,12 +64,9 @@ func (d *daemon) reload(ctx context.Context) {
 	if d.opts.Switch != nil {
 		d.opts.Switch.set(next.Log)
 	}
-	d.apply(c)
-	if c.acme != nil {
-		c.acme.retryNow()
-	}
+	d.sockets.Apply(ctx, c)
 	d.cfg = next
-	d.log.Info().Int("listeners", len(c.listeners)).Int("channels", len(next.Channels)).Msg("reloaded the configuration")
+	d.log.Info().Int("listeners", len(d.sockets.Addrs())).Int("channels", len(next.Channels)).Msg("reloaded the configuration")
 	if len(keys) > 0 {
 		d.log.Warn().Strs("keys", keys).Msg("these changes need a restart to take effect")
 	}

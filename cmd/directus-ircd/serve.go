@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -15,6 +13,8 @@ import (
 
 	"directus-ircd/bridge"
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/listen"
+	"directus-ircd/cmd/directus-ircd/systemd"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -70,7 +70,7 @@ func serve(ctx context.Context, cfg *config.Config, opts serveOptions) error {
 		return err
 	}
 	d.group, d.ctx = errgroup.WithContext(ctx)
-	if err := d.listen(ctx); err != nil {
+	if err := d.sockets.Open(d.ctx, cfg); err != nil {
 		return errors.Join(err, d.backend.Close(ctx))
 	}
 	for _, f := range []func(context.Context){d.monitor.run, d.pulse.run, d.watchdog, d.announceStop, returnMemory} {
@@ -87,7 +87,7 @@ func serve(ctx context.Context, cfg *config.Config, opts serveOptions) error {
 // end waits for all that runs, which ends with ctx, and then ends the Directus sessions.
 func (d *daemon) end(ctx context.Context) error {
 	err := d.group.Wait()
-	d.stopOutlets()
+	d.sockets.StopOutlets()
 	logout, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout)
 	defer cancel()
 	defer d.client.Close()
@@ -106,7 +106,7 @@ func (d *daemon) end(ctx context.Context) error {
 func (d *daemon) run(part func() error) {
 	d.group.Go(func() error {
 		for {
-			err := ircd.Guard(&d.log, part)
+			err := ircd.Recover(&d.log, part)
 			if !errors.Is(err, ircd.ErrPanic) {
 				return err
 			}
@@ -119,9 +119,9 @@ func (d *daemon) run(part func() error) {
 	})
 }
 
-// daemon is one run of serve. Its fields are set before anything starts, but for cfg
-// and sockets: the goroutine of reloads changes them, and nobody else reads them from
-// then on.
+// daemon is one run of serve. Its fields are set before anything starts, but for cfg:
+// the goroutine of reloads, which also owns the sockets then, changes it, and nobody
+// else reads it from then on.
 type daemon struct {
 	opts    serveOptions
 	log     zerolog.Logger
@@ -132,12 +132,9 @@ type daemon struct {
 	pulse   *pulse
 	group   *errgroup.Group // all that runs
 	ctx     context.Context // ends it
-	outlets sync.WaitGroup  // see serveOutlet
-	// expiring is what the listeners present, see watchExpiry; nil before that.
-	expiring atomic.Pointer[[]expiring]
+	sockets *listen.Sockets
 
-	cfg     *config.Config
-	sockets *change
+	cfg *config.Config
 }
 
 func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
@@ -145,7 +142,7 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 	if err != nil {
 		return nil, config.Error{Err: errors.New("directus.url is no address")}
 	}
-	d := &daemon{ctx: context.Background(), cfg: cfg, sockets: &change{}, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
+	d := &daemon{ctx: context.Background(), cfg: cfg, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
 	d.client = directus.New(base, directus.Options{NetDial: opts.NetDial, Logger: opts.Log.With().Str("component", "directus").Logger()})
 	blog := opts.Log.With().Str("component", "bridge").Logger()
 	bopts := bridgeOptions(cfg, d.client, blog)
@@ -157,6 +154,13 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 		return nil, config.Error{Err: fmt.Errorf("%s: %w", cfg.File, err)}
 	}
 	d.server = ircd.NewServer(d.backend, ircdOptions(cfg, opts.Log.With().Str("component", "ircd").Logger()))
+	d.sockets = listen.New(listen.Options{
+		Log:          d.log,
+		Agent:        "directus-ircd/" + version(),
+		Run:          d.run,
+		ServeIRC:     d.server.Serve,
+		ServeMetrics: d.serveMetrics,
+	})
 	d.monitor = newMonitor(d.client.Ping, d.server.SetLogins, d.log)
 	d.pulse = newPulse(
 		func() bool { d.server.Stats(); return true },
@@ -166,30 +170,10 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 	return d, nil
 }
 
-// listen opens all that is configured, or nothing.
-func (d *daemon) listen(ctx context.Context) error {
-	passed, err := takePassed(d.cfg.Listen)
-	if err != nil {
-		return err
-	}
-	defer passed.close()
-	d.forgetStale(passed)
-	c, err := d.prepare(ctx, d.cfg, passed)
-	if err != nil {
-		return err
-	}
-	passed.warn(d.log)
-	d.apply(c)
-	return nil
-}
-
 // announceStart says that the daemon is ready, to whoever waits for it.
 func (d *daemon) announceStart() {
-	addrs := make([]net.Addr, len(d.sockets.listeners))
-	for i, l := range d.sockets.listeners {
-		addrs[i] = l.Addr()
-	}
-	d.notify(sdReady(len(addrs)))
+	addrs := d.sockets.Addrs()
+	d.notify(systemd.Ready(len(addrs)))
 	if d.opts.Ready != nil {
 		d.opts.Ready(addrs)
 	}
@@ -198,6 +182,15 @@ func (d *daemon) announceStart() {
 func (d *daemon) announceStop(ctx context.Context) {
 	<-ctx.Done()
 	d.backend.Drain()
-	d.notify(sdStopping)
+	d.notify(systemd.Stopping)
 	d.log.Info().Str("cause", context.Cause(ctx).Error()).Msg("stopping")
 }
+
+func (d *daemon) notify(state string) {
+	if err := systemd.Notify(state); err != nil {
+		d.log.Warn().Err(err).Msg("notify systemd")
+	}
+}
+
+// watchdog tells systemd that the daemon lives, as long as it does, until ctx ends.
+func (d *daemon) watchdog(ctx context.Context) { systemd.Watchdog(ctx, d.log, d.pulse.check) }

@@ -5,11 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
+	"directus-ircd/cmd/directus-ircd/check"
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
 	"directus-ircd/directus/setup"
 )
+
+// setupLogout is how long the logout at the end may take, even of one that was interrupted.
+const setupLogout = 5 * time.Second
 
 type setupCmd struct {
 	URL string `name:"url" required:"" placeholder:"URL" help:"Address of Directus, such as https://chat.example.com."`
@@ -60,14 +65,14 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 	client := directus.New(base, directus.Options{})
 	defer client.Close()
 	if err := client.Ping(ctx); err != nil {
-		return fmt.Errorf("directus does not answer at %s: %w: %s", c.URL, err, reachHint("--url", c.URL, err))
+		return fmt.Errorf("directus does not answer at %s: %w: %s", c.URL, err, check.ReachHint("--url", c.URL, err))
 	}
 	account, err := c.login(ctx, client)
 	if err != nil {
-		return fmt.Errorf("log in to directus: %w: %s", err, loginHint(err))
+		return fmt.Errorf("log in to directus: %w: %s", err, check.LoginHint(err))
 	}
 	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutGrace)
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), setupLogout)
 		defer cancel()
 		if err := account.Logout(ending); err != nil {
 			fmt.Fprintf(env.Stderr, "directus-ircd: log out of directus: %v; the session ends by itself\n", err)

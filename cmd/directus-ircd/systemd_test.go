@@ -37,7 +37,7 @@ type manager struct {
 
 func newManager(t *testing.T) *manager {
 	t.Helper()
-	m := &manager{t: t, socket: filepath.Join(socketDir(t), "notify"), store: map[string][]*os.File{}, more: make(chan struct{})}
+	m := &manager{t: t, socket: filepath.Join(ircdtest.SocketDir(t), "notify"), store: map[string][]*os.File{}, more: make(chan struct{})}
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.socket, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func freeAddress(t *testing.T) string { return strings.TrimPrefix(noDirectus(t),
 // systemd, and who waits there is served by the next process.
 func TestRestartRefusesNobody(t *testing.T) {
 	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
-	plain, secure, web, path := freeAddress(t), freeAddress(t), freeAddress(t), filepath.Join(socketDir(t), "irc.sock")
+	plain, secure, web, path := freeAddress(t), freeAddress(t), freeAddress(t), filepath.Join(ircdtest.SocketDir(t), "irc.sock")
 	head := "directus: {url: \"" + noDirectus(t) + "\"}\nlimits: {connections_per_address: 0}\nlog: {format: json}\nlisten:\n  - {address: \"" + plain + "\"}\n"
 	file := writeConfig(t, head+
 		"  - {address: \""+secure+"\", tls: {cert: "+cert+", key: "+key+"}}\n"+

@@ -2,6 +2,7 @@ package ircdtest
 
 import (
 	"net"
+	"os"
 	"sync"
 	"testing"
 )
@@ -54,3 +55,15 @@ func (l *Listener) Close() error {
 
 // Addr implements net.Listener.
 func (l *Listener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+// SocketDir makes a folder for Unix sockets, whose paths have to be short; that of
+// t.TempDir is not always.
+func SocketDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "irc-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}

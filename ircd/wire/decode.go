@@ -13,9 +13,8 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// Limits of what a client may send on one line, for newLineReader. RFC 1459
-// stops at 512 bytes and cuts the rest off; a text is worth more than that rule,
-// so a longer body is taken whole.
+// Limits of what a client may send on one line. RFC 1459 truncates lines at 512 bytes.
+// That would lose text, so longer bodies are accepted whole.
 const (
 	MaxInputBody = 8192     // bytes behind the tags, without the line end
 	MaxInputTags = 4094 + 2 // tag section with its "@" and its space (IRCv3 message-tags)
@@ -23,9 +22,9 @@ const (
 )
 
 var (
-	// ErrTooLong is a line over the limits, of which nothing is kept: 417.
+	// ErrTooLong stands for a line over the limits (417). Its text was discarded.
 	ErrTooLong = errors.New("line too long")
-	// ErrTLS is a TLS client on a listener that expects plain text.
+	// ErrTLS says that a TLS client has connected to a plain-text port.
 	ErrTLS = errors.New("this port takes no TLS: connect without, or to the port for TLS")
 
 	errNoCommand  = errors.New("line without a command")
@@ -35,20 +34,19 @@ var (
 
 const utf8BOM = "\xef\xbb\xbf"
 
-// Reader cuts a byte stream into lines. It holds at most one line within
-// the limits, whatever comes. It is used by one goroutine.
+// Reader cuts a byte stream into lines. It buffers no more than one line within the
+// limits, whatever is sent. One goroutine uses it.
 type Reader struct {
 	r       *bufio.Reader
 	maxLine int
 	maxTags int
 
-	// The state of the line being read. It is kept here so that a read that
-	// times out in the middle of a line loses nothing.
+	// The state of the line being read survives a read that times out in its middle.
 	buf     []byte
 	tagged  bool // the line began with "@"
 	tags    int  // length of the tag section once it is complete, else 0
-	tooLong bool // the rest of the line is dropped
-	started bool // the first bytes of the stream have been looked at
+	tooLong bool // the rest of the line is being discarded
+	started bool // the first bytes of the stream have been checked
 }
 
 // NewReader returns a reader of lines whose tag section is at most maxTags
@@ -62,11 +60,10 @@ func NewReader(r io.Reader, maxLine, maxTags int) *Reader {
 // be LF, CR LF or CR. NUL bytes and a byte order mark at the start of the stream
 // are dropped.
 //
-// errLineTooLong stands for one line that was read to its end and dropped but for
-// its tag section, if that was within the limit; the next call goes on behind it.
-// Any other error is the stream's. A line cut off
-// by the end of the stream is not returned, because half a message is worse
-// than none.
+// With ErrTooLong, the line was read to its end and only its tag section is returned,
+// if that was within the limit; the next call continues with the following line. Any
+// other error comes from the stream. A line that the end of the stream cuts off is not
+// returned: half a message is worse than none.
 func (lr *Reader) ReadLine() (string, error) {
 	for {
 		b, err := lr.r.ReadByte()
@@ -112,7 +109,7 @@ func (lr *Reader) add(b byte) error {
 	return nil
 }
 
-// endLine returns the line that has been collected and makes room for the next.
+// endLine returns the collected line and resets the state for the next one.
 func (lr *Reader) endLine() (string, error) {
 	tooLong := lr.tooLong
 	if tooLong {
@@ -124,7 +121,7 @@ func (lr *Reader) endLine() (string, error) {
 		lr.started = true
 	}
 	if cap(lr.buf) > 1024 {
-		lr.buf = nil // a connection that once sent a long line does not keep its buffer
+		lr.buf = nil // one long line does not pin a large buffer
 	}
 	if tooLong {
 		return line, ErrTooLong
@@ -132,13 +129,12 @@ func (lr *Reader) endLine() (string, error) {
 	return line, nil
 }
 
-// Parse parses a line as a client sends it. The command is in upper case; a
-// source that the client claimed is dropped, so that Prefix is always empty.
-// Blanks around and between the parameters are as the client pleases, except
-// behind the colon of the last one, where they are text.
+// Parse parses a line from a client. The command is upper-cased. A source that the
+// client claims is dropped, so Prefix is always empty. Extra spaces around and between
+// parameters are ignored, except after the colon of the last one, where they are text.
 //
-// An error is a line without a command (RFC 2812, 2.3.1); a line that has a
-// command but not one that anybody knows is no error.
+// A line without a well-formed command (RFC 2812, 2.3.1) is an error. An unknown but
+// well-formed command is not.
 func Parse(line string) (*irc.Message, error) {
 	if strings.ContainsAny(line, "\r\n\x00") {
 		return nil, errLineBreak
@@ -152,8 +148,8 @@ func Parse(line string) (*irc.Message, error) {
 	if !isCommand(command) {
 		return nil, errBadCommand
 	}
-	// ParseMessage indexes behind the tags without looking whether anything is
-	// there. From here on something is.
+	// ParseMessage indexes past the tags without checking that anything follows. Here
+	// something does.
 	if tags != "" {
 		rest = "@" + tags + " " + rest
 	}
@@ -165,17 +161,17 @@ func Parse(line string) (*irc.Message, error) {
 	return m, nil
 }
 
-// RawParams returns what follows the command as it was sent, without one
-// leading colon. Passwords are read so: several clients never write the colon,
-// and a password with spaces would arrive as several parameters.
+// RawParams returns everything after the command as sent, without one leading colon.
+// It is for passwords: several clients never write the colon, and a password with
+// spaces would be parsed as several parameters.
 func RawParams(line string) string {
 	_, rest := SplitTags(line)
 	_, params, _ := strings.Cut(SkipSource(rest), " ")
 	return strings.TrimPrefix(strings.TrimLeft(params, " "), ":")
 }
 
-// SplitTags returns the tag section without its "@", and the rest without
-// leading blanks.
+// SplitTags returns the tag section without its "@", and the rest without leading
+// spaces.
 func SplitTags(line string) (tags, rest string) {
 	line = strings.TrimLeft(line, " ")
 	if !strings.HasPrefix(line, "@") {
@@ -185,7 +181,7 @@ func SplitTags(line string) (tags, rest string) {
 	return tags, strings.TrimLeft(rest, " ")
 }
 
-// SkipSource drops a source, which only servers may set.
+// SkipSource drops the source of a line: only servers may set one.
 func SkipSource(line string) string {
 	if !strings.HasPrefix(line, ":") {
 		return line
@@ -194,8 +190,8 @@ func SkipSource(line string) string {
 	return strings.TrimLeft(rest, " ")
 }
 
-// isCommand reports whether s is a command by its form: letters, or three
-// digits (RFC 2812, 2.3.1).
+// isCommand reports whether s has the form of a command: letters, or three digits
+// (RFC 2812, 2.3.1).
 func isCommand(s string) bool {
 	letters, digits := 0, 0
 	for i := range len(s) {
@@ -212,9 +208,9 @@ func isCommand(s string) bool {
 	return letters == len(s) && 0 < letters && letters <= maxCommand
 }
 
-// LooksLikeHTTP reports whether a connection's first line is an HTTP request: a
-// web page can make a browser send one to any port, with lines in its body that
-// would be commands here.
+// LooksLikeHTTP reports whether the first line of a connection is an HTTP request. A web
+// page can make a browser send one to any port, with a body whose lines would be IRC
+// commands.
 func LooksLikeHTTP(line string) bool {
 	method, target, ok := strings.Cut(line, " ")
 	if !ok {
@@ -224,21 +220,20 @@ func LooksLikeHTTP(line string) bool {
 	case "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PRI":
 		return true
 	}
-	// Any other method, or CONNECT and TRACE, which are commands of RFC 2812 as well.
+	// Other methods need the version too: CONNECT and TRACE are also IRC commands.
 	_, version, ok := strings.Cut(target, " ")
 	return ok && strings.HasPrefix(version, "HTTP/")
 }
 
-// looksLikeTLS reports whether a connection begins with the header of a TLS
-// handshake record (RFC 8446, 5.1): three bytes decide.
+// looksLikeTLS reports whether a connection begins with the header of a TLS handshake
+// record (RFC 8446, 5.1). Three bytes are enough to tell.
 func looksLikeTLS(b []byte) bool {
 	return len(b) >= 3 && b[0] == 0x16 && b[1] == 0x03 && b[2] <= 0x04
 }
 
-// ParseTime reads a time as the tag time has it (IRCv3 server-time). Other
-// fractions of a second than milliseconds are taken too, and so is an offset from
-// UTC; what is finer than a millisecond is dropped. Nothing is older than 1970, so
-// what is earlier counts as that: the zero time would mean something else.
+// ParseTime parses a timestamp in the format of the time tag (IRCv3 server-time). It
+// accepts other precisions and UTC offsets too, and truncates to milliseconds. Times
+// before 1970 become 1970: no message is older, and the zero time means "none".
 func ParseTime(s string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
@@ -251,18 +246,19 @@ func ParseTime(s string) (time.Time, bool) {
 	return t, true
 }
 
-// ToUTF8 returns a line as valid UTF-8. What is not is read as Windows-1252,
-// which old clients on old terminals send; refusing it would lose the text.
+// ToUTF8 returns a line as valid UTF-8. Anything else is decoded as Windows-1252, which
+// old clients on old terminals send: rejecting it would lose the text.
 func ToUTF8(s string) (text string, converted bool) {
 	if utf8.ValidString(s) {
 		return s, false
 	}
-	// The decoder fails for no input: bytes without a meaning become U+FFFD.
+	// The decoder never fails: undefined bytes become U+FFFD.
 	text, _ = charmap.Windows1252.NewDecoder().String(s)
 	return text, true
 }
 
-// CommandOf returns the command of a line as it was sent; empty if it has none.
+// CommandOf returns the command of a line as sent, without parsing the rest; empty if
+// there is none.
 func CommandOf(text string) string {
 	_, rest := SplitTags(text)
 	command, _, _ := strings.Cut(SkipSource(rest), " ")

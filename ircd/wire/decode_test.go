@@ -169,17 +169,17 @@ func TestParseLine(t *testing.T) {
 	for _, tt := range tests {
 		m, err := Parse(tt.in)
 		if err != nil {
-			t.Errorf("parseLine(%q): %v", tt.in, err)
+			t.Errorf("Parse(%q): %v", tt.in, err)
 			continue
 		}
 		if m.Command != tt.command || !reflect.DeepEqual(m.Params, tt.params) {
-			t.Errorf("parseLine(%q) = %q %q, want %q %q", tt.in, m.Command, m.Params, tt.command, tt.params)
+			t.Errorf("Parse(%q) = %q %q, want %q %q", tt.in, m.Command, m.Params, tt.command, tt.params)
 		}
 		if len(m.Tags) != len(tt.tags) || len(tt.tags) > 0 && !reflect.DeepEqual(m.Tags, tt.tags) {
-			t.Errorf("parseLine(%q): tags %q, want %q", tt.in, m.Tags, tt.tags)
+			t.Errorf("Parse(%q): tags %q, want %q", tt.in, m.Tags, tt.tags)
 		}
 		if m.Prefix == nil || *m.Prefix != (irc.Prefix{}) {
-			t.Errorf("parseLine(%q): source %q, want none", tt.in, m.Prefix)
+			t.Errorf("Parse(%q): source %q, want none", tt.in, m.Prefix)
 		}
 	}
 }
@@ -215,7 +215,7 @@ func TestParseLineErrors(t *testing.T) {
 		"PRIVMSG #a :b\r\nQUIT:": errLineBreak,
 	} {
 		if m, err := Parse(in); !errors.Is(err, want) {
-			t.Errorf("parseLine(%q) = %v, %v, want %v", in, m, err, want)
+			t.Errorf("Parse(%q) = %v, %v, want %v", in, m, err, want)
 		}
 	}
 }
@@ -238,7 +238,7 @@ func TestRawParams(t *testing.T) {
 		"":                                 "",
 	} {
 		if got := RawParams(in); got != want {
-			t.Errorf("rawParams(%q) = %q, want %q", in, got, want)
+			t.Errorf("RawParams(%q) = %q, want %q", in, got, want)
 		}
 	}
 }
@@ -265,7 +265,7 @@ func TestLooksLikeHTTP(t *testing.T) {
 		"":                                      false,
 	} {
 		if got := LooksLikeHTTP(in); got != want {
-			t.Errorf("looksLikeHTTP(%q) = %v, want %v", in, got, want)
+			t.Errorf("LooksLikeHTTP(%q) = %v, want %v", in, got, want)
 		}
 	}
 }
@@ -288,21 +288,21 @@ func FuzzParseLine(f *testing.F) {
 		LooksLikeHTTP(s)
 		m, err := Parse(s)
 		if (m == nil) == (err == nil) {
-			t.Fatalf("parseLine(%q) = %v, %v", s, m, err)
+			t.Fatalf("Parse(%q) = %v, %v", s, m, err)
 		}
 		if err != nil {
 			return
 		}
 		if !isCommand(m.Command) || m.Command != strings.ToUpper(m.Command) {
-			t.Errorf("parseLine(%q): command %q", s, m.Command)
+			t.Errorf("Parse(%q): command %q", s, m.Command)
 		}
 		for i, p := range m.Params {
 			if strings.ContainsAny(p, "\r\n\x00") || i < len(m.Params)-1 && (p == "" || strings.Contains(p, " ")) {
-				t.Errorf("parseLine(%q): parameter %q", s, p)
+				t.Errorf("Parse(%q): parameter %q", s, p)
 			}
 		}
 		if _, ok := m.Tags[""]; ok {
-			t.Errorf("parseLine(%q): tag without a name", s)
+			t.Errorf("Parse(%q): tag without a name", s)
 		}
 	})
 }

@@ -11,38 +11,37 @@ const (
 	MaxBody       = 510  // what follows the tags, without CR LF (RFC 2812, 2.3)
 	maxTagData    = 4094 // tags of the server, and as much again of clients (IRCv3 message-tags)
 	maxServerTags = maxTagData - tagReserve
-	tagReserve    = 136 // what appendTagged may add: "label=", 64 bytes escaped and ";"
+	tagReserve    = 136 // for AppendTagged: "label=", 64 bytes escaped and ";"
 	maxSource     = 200 // leaves room for a command and its parameters
-	MaxMiddle     = 200 // leaves room for the parameters behind it, the text above all
-	wordFill      = '_' // stands for a byte that a middle parameter cannot hold
-	emptyParam    = "*" // stands for an empty middle parameter
+	MaxMiddle     = 200 // leaves room for the parameters after it, the text above all
+	wordFill      = '_' // replaces a byte that a middle parameter cannot hold
+	emptyParam    = "*" // replaces an empty middle parameter
 	ClientTagMark = '+'
 )
 
-// Line is one line to a client. Its values may be anything: appendLine makes
-// them safe.
+// Line is one line to a client. Its fields may hold anything: Append makes them safe.
 type Line struct {
 	Tags    []Tag
 	Source  string // without the colon; empty where the line has none
 	Command string
 	Params  []string
-	// Trailing puts a colon before the last parameter even where the grammar
-	// needs none: sic and ii find the last parameter by it. It must stay off
-	// for modes and timestamps, where HexChat, EPIC and others read it as text.
+	// Trailing puts a colon before the last parameter even where the grammar needs
+	// none: sic and ii look for it. It must be off for modes and timestamps, where
+	// HexChat, EPIC and others take the colon for text.
 	Trailing bool
 }
 
-// Tag is a message tag; Value is not escaped yet.
+// Tag is a message tag. Value is unescaped.
 type Tag struct{ Key, Value string }
 
-// Append appends l and CR LF to dst. It is the last gate before the socket:
-// whatever the values hold, the result is exactly one line, valid UTF-8, within
-// the limits of the protocol, and has the parameters that l has. Control bytes
-// are dropped but for the codes of mIRC formatting and CTCP in the last
-// parameter, where a tab or LF becomes a space, and so is what turns the direction
-// of all that follows. A text that is too long is cut between two
-// runes, so whoever can split it does so before. Without a command nothing is
-// appended.
+// Append appends l and CR LF to dst. It is the last gate before the socket: whatever l
+// holds, the result is exactly one line of valid UTF-8 within the limits of the protocol,
+// with as many parameters as l has.
+//
+// Control characters and bidirectional overrides are dropped. The last parameter keeps
+// mIRC formatting and CTCP marks, and its tabs and line feeds become spaces. A text that
+// is too long is cut between runes, so callers split it first. Without a command nothing
+// is appended.
 func Append(dst []byte, l *Line) []byte {
 	start := len(dst)
 	dst = appendTags(dst, l.Tags)
@@ -107,8 +106,8 @@ func appendMiddle(dst []byte, p string, end int) []byte {
 	return dst
 }
 
-// appendLast appends the last parameter, with its colon if it needs or is to
-// have one.
+// appendLast appends the last parameter, with a colon if it needs one or trailing asks
+// for it.
 func appendLast(dst []byte, p string, end int, trailing bool) []byte {
 	if len(dst) >= end {
 		return dst
@@ -117,8 +116,8 @@ func appendLast(dst []byte, p string, end int, trailing bool) []byte {
 	start := len(dst)
 	dst = appendText(dst, p, end)
 	text := dst[start:]
-	// Only the safe text tells whether the colon is needed: what was dropped
-	// may have hidden a leading colon, and a tab has become a space.
+	// Whether the colon is needed shows only now: dropped characters may have hidden a
+	// leading colon, and a tab has become a space.
 	if trailing || len(text) == 0 || text[0] == ':' || bytes.IndexByte(text, ' ') >= 0 {
 		return dst
 	}
@@ -126,7 +125,7 @@ func appendLast(dst []byte, p string, end int, trailing bool) []byte {
 	return dst[:len(dst)-1]
 }
 
-// appendText appends what may be shown of s, stopping soon behind end.
+// appendText appends what may be shown of s and stops soon after end.
 func appendText(dst []byte, s string, end int) []byte {
 	for i, r := range s {
 		if len(dst) > end {
@@ -144,8 +143,8 @@ func appendText(dst []byte, s string, end int) []byte {
 	return dst
 }
 
-// appendWord appends s as one word of at most limit bytes: no spaces, no control
-// bytes, no leading colon. It appends nothing if nothing of s is left.
+// appendWord appends s as one word of at most limit bytes, without spaces, control
+// characters or a leading colon. It may append nothing.
 func appendWord(dst []byte, s string, limit int) []byte {
 	start := len(dst)
 	for _, r := range s {
@@ -165,17 +164,8 @@ func appendWord(dst []byte, s string, limit int) []byte {
 	return dst
 }
 
-// isControl reports whether r is a control character: C0, DEL, or C1, which
-// terminals obey as well.
-func isControl(r rune) bool { return r < 0x20 || 0x7f <= r && r < 0xa0 }
-
-// isDirection reports whether r is a bidirectional embedding, override or isolate,
-// or the end of one: what is opened in a name or a text would go on behind it.
-// The marks (U+200E, U+200F, U+061C) concern only their neighbours.
-func isDirection(r rune) bool { return 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 }
-
-// appendTags appends the tag section. A tag that is not well-formed, or for
-// which there is no room, is left out.
+// appendTags appends the tag section. Malformed tags, and those that no longer fit, are
+// left out.
 func appendTags(dst []byte, tags []Tag) []byte {
 	start := len(dst)
 	var ofServer, ofClients int // bytes, with a separator for each
@@ -209,8 +199,8 @@ func appendTags(dst []byte, tags []Tag) []byte {
 	return dst
 }
 
-// AppendTagged appends a line that appendLine has made, with one more tag in
-// front of the others. There is room for it: see tagReserve.
+// AppendTagged appends an encoded line with one more tag before the others. The limit
+// on tags leaves room for it: see tagReserve.
 func AppendTagged(dst, made []byte, t Tag) []byte {
 	dst = append(dst, '@')
 	dst = append(dst, t.Key...)
@@ -246,8 +236,8 @@ func appendTagValue(dst []byte, v string) []byte {
 	return dst
 }
 
-// isTagKey reports whether s can be the key of a tag: an optional "+", an
-// optional vendor and "/", and a name.
+// isTagKey reports whether s is a valid tag key: an optional "+", an optional vendor
+// and "/", and a name.
 func isTagKey(s string) bool {
 	s = strings.TrimPrefix(s, string(ClientTagMark))
 	vendor, name, found := strings.Cut(s, "/")
@@ -279,3 +269,24 @@ func HasTag(tags []Tag, key string) bool {
 	}
 	return false
 }
+
+// Numerics that irc.v4 has no constant for, or has under the name of an older
+// meaning. The names are those of https://modern.ircdocs.horse and the IRCv3
+// specifications.
+const (
+	RPL_LOCALUSERS   = "265"
+	RPL_GLOBALUSERS  = "266"
+	RPL_WHOISACCOUNT = "330"
+	RPL_TOPICWHOTIME = "333"
+	RPL_WHOISBOT     = "335"
+	RPL_WHOSPCRPL    = "354"
+	RPL_WHOISHOST    = "378"
+	RPL_WHOISMODES   = "379"
+	RPL_WHOISSECURE  = "671"
+	RPL_HELPSTART    = "704"
+	RPL_HELPTXT      = "705"
+	RPL_ENDOFHELP    = "706"
+	ERR_UNKNOWNERROR = "400"
+	ERR_INPUTTOOLONG = "417"
+	ERR_HELPNOTFOUND = "524"
+)

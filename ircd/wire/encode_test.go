@@ -107,7 +107,7 @@ func TestAppendLineClips(t *testing.T) {
 }
 
 // The server and the clients whose tags it passes on have 4094 bytes each; of
-// the server's some are kept for appendTagged.
+// the server's some are kept for AppendTagged.
 func TestAppendLineTagLimits(t *testing.T) {
 	value := func(n int) string { return strings.Repeat("x", n) }
 	const r = tagReserve

@@ -2,15 +2,15 @@ package wire
 
 import "strings"
 
-// The codes of mIRC formatting that take parameters; all others stand alone.
+// The mIRC formatting codes that take parameters. All others are a single byte.
 const (
 	codeColor    = 0x03 // up to two digits, and a comma and up to two more
 	codeHexColor = 0x04 // six hexadecimal digits, and a comma and six more
 	codeReset    = 0x0f
 )
 
-// isFormat reports whether r begins a code of mIRC formatting: bold, colour, hex
-// colour, reset, monospace, reverse, italic, strikethrough, underline.
+// isFormat reports whether r begins a mIRC formatting code: bold, colour, hex colour,
+// reset, monospace, reverse, italic, strikethrough or underline.
 func isFormat(r rune) bool {
 	switch r {
 	case 0x02, codeColor, codeHexColor, codeReset, 0x11, 0x16, 0x1d, 0x1e, 0x1f:
@@ -19,8 +19,8 @@ func isFormat(r rune) bool {
 	return false
 }
 
-// formatLen returns the length of the code that s begins with, its parameters
-// included, or 0 if it begins with none.
+// formatLen returns the length of the formatting code at the start of s, parameters
+// included, or 0 if there is none.
 func formatLen(s string) int {
 	if s == "" || !isFormat(rune(s[0])) {
 		return 0
@@ -33,7 +33,7 @@ func formatLen(s string) int {
 	return n
 }
 
-// cutColor takes a code that begins with c apart. A code that is not a colour,
+// cutColor takes the formatting code at the start of s apart. A code that is no colour,
 // or that turns colours off, has no foreground.
 func cutColor(s string) (c byte, fg, bg string) {
 	digits := colorDigits
@@ -67,14 +67,14 @@ func hexDigits(s string) string {
 	return s[:n]
 }
 
-// format is the formatting in force at one place of a line.
+// format is the formatting in effect at one point of a line.
 type format struct {
-	toggles string // the codes that stand alone and are on
+	toggles string // the single-byte codes that are on
 	color   byte   // codeColor or codeHexColor; 0 for the client's own colours
 	fg, bg  string // bg may be empty
 }
 
-// apply takes the formatting past text.
+// apply updates the formatting with the codes in text.
 func (f *format) apply(text string) {
 	for i := strings.IndexFunc(text, isFormat); i >= 0; i = strings.IndexFunc(text, isFormat) {
 		f.applyCode(text[i:])
@@ -89,7 +89,7 @@ func (f *format) applyCode(s string) {
 		*f = format{}
 	case fg != "":
 		if bg == "" && c == f.color {
-			bg = f.bg // a foreground alone leaves the background
+			bg = f.bg // a foreground alone keeps the background
 		}
 		f.color, f.fg, f.bg = c, fg, bg
 	case c == codeColor || c == codeHexColor:
@@ -101,8 +101,8 @@ func (f *format) applyCode(s string) {
 	}
 }
 
-// codes returns what brings the formatting about at the start of a line that
-// goes on with next.
+// codes returns the codes that set the formatting at the start of a line that continues
+// with next.
 func (f *format) codes(next string) string {
 	if f.color == 0 {
 		return f.toggles
@@ -112,13 +112,12 @@ func (f *format) codes(next string) string {
 	case f.bg != "":
 		code += "," + twoDigits(f.bg)
 	case strings.HasPrefix(next, ","):
-		code += "\x02\x02" // bold on and off: else the comma would begin a background
+		code += "\x02\x02" // bold on and off keeps the comma from starting a background
 	}
 	return f.toggles + code
 }
 
-// twoDigits makes a colour complete, so that a digit of the text does not
-// become a part of it.
+// twoDigits pads a colour, so that a digit that follows is not read as part of it.
 func twoDigits(color string) string {
 	if len(color) == 1 {
 		return "0" + color
@@ -126,7 +125,7 @@ func twoDigits(color string) string {
 	return color
 }
 
-// Plain returns s without the codes of mIRC formatting.
+// Plain returns s without mIRC formatting codes.
 func Plain(s string) string {
 	if !strings.ContainsFunc(s, isFormat) {
 		return s

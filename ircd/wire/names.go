@@ -13,8 +13,8 @@ const (
 	NameLen    = 150 // of a real name, as it is shown
 )
 
-// Fold returns s as names are compared, CASEMAPPING=ascii: A to Z become lower
-// case, everything else stays.
+// Fold returns s in the form in which names are compared (CASEMAPPING=ascii): A to Z
+// become lower case, everything else stays.
 func Fold(s string) string {
 	for i := range len(s) {
 		if 'A' <= s[i] && s[i] <= 'Z' {
@@ -48,10 +48,9 @@ func IsNick(s string) bool {
 	return s != "" && len(s) <= NickLen
 }
 
-// IsChannel reports whether s is the name of a channel: "#" and at least one
-// more character, ChannelLen bytes at most. It is stricter than RFC 2812: a
-// colon is refused because sic and ii take it for the start of the text, and
-// white space and control characters of Unicode because nobody could type them.
+// IsChannel reports whether s is a channel name: "#" and at least one more character,
+// at most ChannelLen bytes. It is stricter than RFC 2812. sic and ii take a colon for the
+// start of the text, and nobody could type Unicode spaces and control characters.
 func IsChannel(s string) bool {
 	if len(s) < 2 || len(s) > ChannelLen || s[0] != '#' || !utf8.ValidString(s) {
 		return false
@@ -61,27 +60,31 @@ func IsChannel(s string) bool {
 	})
 }
 
-// CleanText makes text from elsewhere fit to be kept and shown: line ends are
-// "\n" alone, invalid UTF-8 is replaced, and of the control characters only
-// "\n", the tab and the codes of mIRC formatting stay. CTCP's 0x01 goes too, so
-// no text can pass for a CTCP message.
-func CleanText(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && !isShown(r) || r == utf8.RuneError }) {
-		return s
-	}
-	s = strings.ReplaceAll(s, "\r\n", "\n")
-	var b strings.Builder
-	b.Grow(len(s))
-	for _, r := range s {
+// Match reports whether s matches a mask with "*" and "?" (RFC 2812, 2.5), regardless
+// of case.
+func Match(mask, s string) bool {
+	mask, s = Fold(mask), Fold(s)
+	star, mark := -1, 0 // the last "*" and where its text ends so far
+	i, j := 0, 0
+	for j < len(s) {
 		switch {
-		case r == '\r':
-			b.WriteByte('\n')
-		case r == '\n' || isShown(r):
-			b.WriteRune(r)
+		case i < len(mask) && mask[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(mask) && (mask[i] == '?' || mask[i] == s[j]):
+			i++
+			j++
+		case star >= 0:
+			mark++
+			i, j = star+1, mark
+		default:
+			return false
 		}
 	}
-	return b.String()
+	return strings.Trim(mask[i:], "*") == ""
 }
 
-// isShown reports whether r stays in a text.
-func isShown(r rune) bool { return r == '\t' || isFormat(r) || !isControl(r) }
+// IsReftag reports whether s can name a batch.
+func IsReftag(s string) bool {
+	return s != "" && strings.Trim(s, "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ""
+}

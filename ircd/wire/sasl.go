@@ -8,28 +8,29 @@ import (
 )
 
 const (
-	saslChunk = 400       // bytes of AUTHENTICATE that announce more (IRCv3 SASL 3.1)
-	maxSASL   = 10 * 1024 // bytes of base64 in all
+	saslChunk = 400       // bytes of an AUTHENTICATE that another one follows (IRCv3 SASL 3.1)
+	maxSASL   = 10 * 1024 // bytes of base64 in total
 )
 
 var (
-	// errSASLTooLong is more than any credentials need: 905.
+	// errSASLTooLong says that a message is longer than any credentials (905).
 	errSASLTooLong = errors.New("sasl message too long")
 
-	errSASLBase64     = errors.New("sasl message is not base64")
-	errSASLPlain      = errors.New("sasl plain message has not three parts")
+	errSASLBase64 = errors.New("sasl message is not base64")
+	errSASLPlain  = errors.New("sasl plain message has not three parts")
+	// ErrAuthzid says that a client asks to act for another account.
 	ErrAuthzid        = errors.New("sasl authorization identity is not the authentication identity")
 	errSASLIncomplete = errors.New("sasl account or password is empty")
 )
 
-// SASLMessage puts the AUTHENTICATE lines of one client message together. The
-// zero value is ready. It belongs to the goroutine of its connection.
+// SASLMessage collects the AUTHENTICATE lines of one client message. The zero value is
+// ready to use. It belongs to the goroutine of its connection.
 type SASLMessage struct{ b strings.Builder }
 
-// Add takes the parameter of one AUTHENTICATE line and reports whether the
-// message is complete: after "+", or after a chunk that is not exactly 400 bytes
-// long. Longer ones are taken as complete, for Quassel, senpai and older Halloy
-// send everything on one line. After errSASLTooLong the buffer is empty.
+// Add takes the parameter of one AUTHENTICATE line and reports whether the message is
+// complete: after "+", or after a chunk of any length but 400 bytes. Longer chunks are
+// complete too, because Quassel, senpai and older Halloy send everything on one line. An
+// error empties the buffer.
 func (s *SASLMessage) Add(chunk string) (done bool, err error) {
 	if chunk == "+" {
 		return true, nil
@@ -42,16 +43,16 @@ func (s *SASLMessage) Add(chunk string) (done bool, err error) {
 	return len(chunk) != saslChunk, nil
 }
 
-// String returns what has been added, still in base64. It is a secret.
+// String returns what was added, still in base64. It is a secret.
 func (s *SASLMessage) String() string { return s.b.String() }
 
 // Reset makes the buffer ready for another message.
 func (s *SASLMessage) Reset() { s.b.Reset() }
 
-// DecodePlain decodes the message of SASL PLAIN (RFC 4616) from base64, with or
-// without padding. Acting for somebody else is not supported: the authorization
-// identity must be empty or the authentication identity again, as many clients
-// send it. No error holds anything of the message.
+// DecodePlain decodes a SASL PLAIN message (RFC 4616) from base64, with or without
+// padding. The authorization identity must be empty or repeat the authentication
+// identity, as many clients send it: acting for another account is not supported. No
+// error quotes the message.
 func DecodePlain(b64 string) (authcid, password string, err error) {
 	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(b64, "="))
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Lines cuts a text at its line breaks (LF, CR, CR LF and those of Unicode)
-// and drops the lines that show nothing: IRC cannot carry an empty message.
+// Lines cuts a text at its line breaks and drops the lines that show nothing: IRC
+// cannot carry an empty message.
 func Lines(text string) []string {
 	var lines []string
 	for line := range strings.FieldsFuncSeq(text, IsLineBreak) {
@@ -21,15 +21,15 @@ func Lines(text string) []string {
 	return lines
 }
 
-// maxTextLines is how many lines of a text are shown. A text of a megabyte can hold
-// a million, and each would cost every client a line with its prefix and tags.
+// maxTextLines is how many lines of a text are shown. A megabyte of text can hold a
+// million lines, each of which costs every client a prefix and tags.
 const maxTextLines = 2000
 
-// maxTextBytes is how much of a text is shown, whatever its lines.
+// maxTextBytes is how many bytes of a text are shown.
 const maxTextBytes = 256 << 10
 
-// Truncate cuts a clean text behind maxTextLines lines or maxTextBytes bytes, and
-// says how much more there is.
+// Truncate cuts a clean text after maxTextLines lines or maxTextBytes bytes, and adds a
+// line that says how much is missing.
 func Truncate(text string) string {
 	shown := cutLines(text)
 	if len(shown) <= maxTextBytes {
@@ -39,7 +39,7 @@ func Truncate(text string) string {
 	return fmt.Sprintf("%s\n[bytes not shown: %d]", head, len(text)-len(head))
 }
 
-// cutLines is the part of cutText that counts lines.
+// cutLines applies the limit of maxTextLines.
 func cutLines(text string) string {
 	if text = strings.TrimRightFunc(text, IsLineBreak); len(text) < maxTextLines {
 		return text
@@ -59,16 +59,7 @@ func cutLines(text string) string {
 	return fmt.Sprintf("%s\n[lines not shown: %d]", text[:end], breaks+1-maxTextLines)
 }
 
-func IsLineBreak(r rune) bool {
-	switch r {
-	case '\n', '\r', 0x85, 0x2028, 0x2029: // NEL, LINE and PARAGRAPH SEPARATOR
-		return true
-	}
-	return false
-}
-
-// Visible reports whether a line shows anything: more than spaces, and codes of
-// formatting with their parameters.
+// Visible reports whether a line shows anything beyond spaces and formatting codes.
 func Visible(s string) bool {
 	for s != "" {
 		n := formatLen(s)
@@ -83,15 +74,13 @@ func Visible(s string) bool {
 	return false
 }
 
-// Split cuts one line of text into parts of at most limit bytes of valid
-// UTF-8: at spaces, which then stay with neither part; else between graphemes,
-// so that an accent or an emoji stays whole; else, for one that is longer than
-// a part, between runes. A mIRC formatting code stays whole, and what it has
-// turned on is turned on again in the next part. A part that would show nothing
-// is left out, unless it is all there is.
+// Split cuts one line of text into parts of at most limit bytes of valid UTF-8. It cuts
+// at spaces, which it drops; else between graphemes, so that accents and emoji stay
+// whole; else between runes, for a grapheme longer than a part. mIRC formatting codes
+// stay whole and are repeated at the start of the next part. Parts that would show
+// nothing are left out, unless there is no other.
 //
-// limit is the room that the real line leaves; below 4, the length of a rune, it
-// counts as 4.
+// A limit below 4, the longest rune, counts as 4.
 func Split(text string, limit int) []string {
 	limit = max(limit, utf8.UTFMax)
 	text = strings.ToValidUTF8(text, "\uFFFD")
@@ -106,7 +95,7 @@ func Split(text string, limit int) []string {
 	for text != "" {
 		reopen := f.codes(text)
 		if len(reopen) > limit/2 || limit-len(reopen) < utf8.UTFMax {
-			reopen = "" // rather lose the colours than crumble the text
+			reopen = "" // losing colours beats shredding the text
 		}
 		part, rest := cutPart(text, limit-len(reopen))
 		if Visible(part) {
@@ -118,10 +107,10 @@ func Split(text string, limit int) []string {
 	return parts
 }
 
-// Wrap cuts one line of text into parts of at most limit bytes that are the
-// text again when they are joined. It cuts where splitText does, but behind the
-// spaces, which stay at the end of the earlier part; and it adds no formatting,
-// since what reads it joins the parts first. limit is at least 4.
+// Wrap cuts one line of text into parts of at most limit bytes that give the text again
+// when joined. It cuts where Split does, but keeps the spaces at the end of the earlier
+// part and repeats no formatting: readers join the parts first. A limit below 4 counts
+// as 4.
 func Wrap(text string, limit int) []string {
 	limit = max(limit, utf8.UTFMax)
 	var parts []string
@@ -136,7 +125,7 @@ func Wrap(text string, limit int) []string {
 // wrapLen returns the length of the first part of a text that is longer than
 // limit.
 func wrapLen(text string, limit int) int {
-	end, word := 0, 0 // the ends of the units that fit, and of the spaces behind words
+	end, word := 0, 0 // the ends of the units that fit, and of the spaces after words
 	visible := false
 	for {
 		u := unitLen(text[end:], limit)
@@ -199,10 +188,9 @@ func cutPart(text string, limit int) (part, rest string) {
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
-// unitLen returns the length of what s begins with and must not be cut: a
-// formatting code or a grapheme. Of one longer than limit it says no more than
-// that it is longer, so that a hostile pile of accents is not measured again and
-// again.
+// unitLen returns the length of the first unit of s that must not be cut: a formatting
+// code or a grapheme. For one longer than limit it returns any length above limit, so
+// that a hostile pile of accents is not measured over and over.
 func unitLen(s string, limit int) int {
 	if n := formatLen(s); n > 0 {
 		return n
@@ -218,7 +206,7 @@ func unitLen(s string, limit int) int {
 	return len(cluster)
 }
 
-// WholeLines cuts a clean text at its line breaks, and keeps blank lines.
+// WholeLines cuts a clean text at its line breaks and keeps blank lines.
 func WholeLines(text string) []string {
 	var lines []string
 	for {

@@ -45,7 +45,7 @@ func TestTextLines(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if got := Lines(tt.in); !reflect.DeepEqual(got, tt.want) {
-			t.Errorf("textLines(%q) = %q, want %q", tt.in, got, tt.want)
+			t.Errorf("Lines(%q) = %q, want %q", tt.in, got, tt.want)
 		}
 	}
 }
@@ -106,7 +106,7 @@ func TestSplitText(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := Split(tt.in, tt.max); !reflect.DeepEqual(got, tt.want) {
-				t.Errorf("splitText(%q, %d) = %q, want %q", tt.in, tt.max, got, tt.want)
+				t.Errorf("Split(%q, %d) = %q, want %q", tt.in, tt.max, got, tt.want)
 			}
 		})
 	}
@@ -134,7 +134,7 @@ func TestWrapText(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := Wrap(tt.in, tt.max); !reflect.DeepEqual(got, tt.want) {
-				t.Errorf("wrapText(%q, %d) = %q, want %q", tt.in, tt.max, got, tt.want)
+				t.Errorf("Wrap(%q, %d) = %q, want %q", tt.in, tt.max, got, tt.want)
 			}
 		})
 	}
@@ -191,15 +191,15 @@ func FuzzSplitText(f *testing.F) {
 		var all strings.Builder
 		for i, p := range parts {
 			if p == "" || !utf8.ValidString(p) || len(p) > max(limit, 4) {
-				t.Errorf("splitText(%q, %d): part %q", text, limit, p)
+				t.Errorf("Split(%q, %d): part %q", text, limit, p)
 			}
 			if len(parts) > 1 && !Visible(p) {
-				t.Errorf("splitText(%q, %d): part %d shows nothing: %q", text, limit, i, p)
+				t.Errorf("Split(%q, %d): part %d shows nothing: %q", text, limit, i, p)
 			}
 			all.WriteString(plain(p))
 		}
 		if got, want := all.String(), plain(valid); got != want {
-			t.Errorf("splitText(%q, %d) = %q: shows %q, want %q", text, limit, parts, got, want)
+			t.Errorf("Split(%q, %d) = %q: shows %q, want %q", text, limit, parts, got, want)
 		}
 	})
 }

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Targets cuts a list at its commas and drops what comes twice: one line
-// could else ask for the same long answer a thousand times.
+// Targets cuts a list at its commas and drops duplicates: otherwise one line could ask
+// for the same long answer a thousand times.
 func Targets(list string) []string { return Distinct(strings.SplitSeq(list, ",")) }
 
-// Distinct returns the words that are not empty, without those that come again.
+// Distinct returns the words without empty ones and, by case mapping, duplicates.
 func Distinct(words iter.Seq[string]) []string {
 	var list []string
 	seen := make(map[string]bool)
@@ -22,36 +22,8 @@ func Distinct(words iter.Seq[string]) []string {
 	return list
 }
 
-// Match matches a mask with "*" and "?" (RFC 2812, 2.5), folded.
-func Match(mask, s string) bool {
-	mask, s = Fold(mask), Fold(s)
-	star, mark := -1, 0 // the last "*" and where its text ends so far
-	i, j := 0, 0
-	for j < len(s) {
-		switch {
-		case i < len(mask) && mask[i] == '*':
-			star, mark = i, j
-			i++
-		case i < len(mask) && (mask[i] == '?' || mask[i] == s[j]):
-			i++
-			j++
-		case star >= 0:
-			mark++
-			i, j = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(mask[i:], "*") == ""
-}
-
-// IsReftag reports whether s can name a batch.
-func IsReftag(s string) bool {
-	return s != "" && strings.Trim(s, "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ""
-}
-
-// Pack joins words with spaces into lists of at most limit bytes. A word
-// that is longer stands alone.
+// Pack joins words with spaces into lists of at most limit bytes. A longer word is a
+// list of its own.
 func Pack(words []string, limit int) []string {
 	var lists []string
 	var list []byte

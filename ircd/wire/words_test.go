@@ -21,7 +21,7 @@ func TestMatchMask(t *testing.T) {
 		{strings.Repeat("*a", 30) + "b", strings.Repeat("a", 200), false},
 	} {
 		if got := Match(tc.mask, tc.s); got != tc.want {
-			t.Errorf("matchMask(%q, %q) = %v", tc.mask, tc.s, got)
+			t.Errorf("Match(%q, %q) = %v", tc.mask, tc.s, got)
 		}
 	}
 }

@@ -1,12 +1,13 @@
 package config
 
 import (
-	"directus-ircd/deploy/man/mantest"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"directus-ircd/deploy/man/mantest"
 )
 
 var (

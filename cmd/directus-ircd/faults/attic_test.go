@@ -19,7 +19,7 @@ func (w *world) addRooms() {
 	w.dx.Do(http.MethodPost, "/fields/staff", nil, map[string]any{"field": "room", "type": "string", "schema": map[string]any{}, "meta": map[string]any{}}, nil)
 }
 
-// fillAttic writes into the attic until the writers end.
+// fillAttic writes into the attic until the writers end, so rarely that what is in #staff has to come in its order.
 func (w *world) fillAttic(ctx context.Context) {
 	for n := 1; w.writing.Err() == nil; n++ {
 		item := map[string]any{"text": key{attic, n}.text(), "room": attic}

@@ -62,7 +62,6 @@ type tally struct {
 	unread                                  int // backlogs whose rest Directus could not give in time, so that the connection was closed
 	stranger, leaked                        int
 	untrue, handed, barred                  int
-	latest                                  time.Duration // the worst disorder
 }
 
 // judge counts. It is called when all clients have ended.
@@ -364,23 +363,28 @@ func (w *world) judgeAll(sum *tally, r *reader, everything map[key]bool, channel
 	}
 }
 
-// judgeOrder finds what was shown behind a later message, live and in each answer.
+// judgeOrder finds what was shown behind a later message, live and in each answer, and says how late both were shown.
 func (w *world) judgeOrder(sum *tally, r *reader, mine []sighting, store *collection) {
-	newest := map[int]int{}
+	type shown struct {
+		row  row
+		late time.Duration
+	}
+	newest := map[int]shown{}
 	for _, s := range mine {
 		place, ok := store.of[s.key]
 		if !ok || store.times[s.key] > 1 { // which of them it is nobody knows
 			continue
 		}
+		now := shown{store.rows[place], s.at.Sub(store.rows[place].date)}
 		before, any := newest[s.page]
-		if any && place < before {
-			late := store.rows[before].date.Sub(store.rows[place].date)
+		if any && place < before.row.place {
+			younger := before.row.date.Sub(now.row.date)
 			sum.disordered++
-			sum.latest = max(sum.latest, late)
-			w.blame("out of order: %s was shown %v behind %v, which is %v younger, page %d", r.name, s, store.rows[before].key, late, s.page)
+			w.blame("out of order: %s was shown %v %v after it was stored, behind %v, which is %v younger and was shown %v after it was stored, page %d",
+				r.name, s, now.late.Round(time.Millisecond), before.row.key, younger, before.late.Round(time.Millisecond), s.page)
 			continue
 		}
-		newest[s.page] = place
+		newest[s.page] = now
 	}
 }
 

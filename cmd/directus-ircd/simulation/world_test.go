@@ -14,14 +14,15 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"directus-ircd/bridge"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/transport"
+
+	"github.com/rs/zerolog"
 )
 
 const (
@@ -225,7 +226,7 @@ func (w *world) startDaemon() {
 	})
 	ctx, stop := context.WithCancelCause(context.Background())
 	d.stop = stop
-	for _, ln := range []net.Listener{d.ln, ircd.WebSocketListener(d.web, nil)} {
+	for _, ln := range []net.Listener{d.ln, transport.WebSocket(d.web, nil)} {
 		d.serving.Go(func() {
 			if err := d.server.Serve(ctx, ln, ircd.ListenOptions{}); err != nil && !errors.Is(err, net.ErrClosed) {
 				w.fail("serve: %v", err)

@@ -1,0 +1,82 @@
+package bridge
+
+import (
+	"time"
+
+	"directus-ircd/bridge/collection"
+	"directus-ircd/directus"
+)
+
+// joinMoment is when somebody was told to be in a channel.
+type joinMoment struct {
+	at   time.Time // by our clock; zero: nobody was
+	date time.Time // by that of Directus, as early as it may have been; zero: it was not known
+}
+
+// from is the date from which on is dated what was written in a group since the moment: that of
+// the moment, or an earlier one where the clock of Directus was set back since. Both are exact to a
+// second. It is zero as long as Directus has not told its clock, and of no moment.
+func (m joinMoment) from(g *collection.Group, account *directus.Account) time.Time {
+	if m.at.IsZero() {
+		return time.Time{}
+	}
+	earliest := earliestSince(g, account, m.at)
+	if m.date.IsZero() || !earliest.IsZero() && earliest.Add(time.Second).Before(m.date) {
+		return earliest
+	}
+	return m.date
+}
+
+// promise makes news of what is written from now on, though the feed could not read its
+// collection yet: somebody is told to be in a channel that it brings. As long as nobody
+// is, all that is there is history, which they are shown, or ask for, when they are told.
+// It may be called from any goroutine.
+func (f *feed) promise() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.awaited.at.IsZero() {
+		now := time.Now()
+		f.awaited = joinMoment{now, earliestSince(f.group, f.carrier.account, now)}
+	}
+}
+
+// promise makes news of what is written from now on, for whoever reads the view, in
+// whichever feed its reader is by now.
+func (v *view) promise() {
+	for r := v.reader; r != nil; r = r.next.Load() {
+		r.feed.promise()
+	}
+}
+
+// newsFrom is the date from which on is dated what is news; false if nothing was promised. A row of
+// the second behind it may have been written before: who fetches history is shown it once all the
+// same, live or by a page, see wasFetched. The caller holds mu.
+func (f *feed) newsFrom() (from time.Time, awaited bool) {
+	if f.awaited.at.IsZero() {
+		return time.Time{}, false
+	}
+	if from = f.awaited.from(f.group, f.carrier.account); from.IsZero() {
+		from = f.opened
+	}
+	return from, true
+}
+
+// markHistory notes those of the rows that have been read which are no news, nor pretend to be of
+// the future: sessions show them, if at all, as backlog. They count for the time of a JOIN that is
+// answered from now on.
+func (f *feed) markHistory(rows []collection.Row) {
+	limit := collection.DateLimit(f.carrier.account).Add(collection.Overlap)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	from, awaited := f.newsFrom()
+	for _, r := range rows {
+		if awaited && !r.Date.Before(from) && r.Date.Before(limit) {
+			continue
+		}
+		f.markSeen(r, true)
+		f.group.Dates.Late.Note(r)
+		for _, c := range f.group.Channels {
+			f.timed(r, c)
+		}
+	}
+}

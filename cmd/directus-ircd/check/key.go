@@ -1,0 +1,59 @@
+package check
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"directus-ircd/directus"
+)
+
+// key checks that a field is the primary key of a collection. setting names what
+// configures it; empty: nothing does.
+func (p *prober) key(ctx context.Context, collection, name, setting string) {
+	is := p.primaryKey(ctx, collection)
+	if is == name {
+		p.ok("%s.%s is the primary key", collection, name)
+		return
+	}
+	if is == "" {
+		var items []json.RawMessage
+		known := directus.Query{Fields: []string{name}, Filter: directus.Compare(name, "_nnull", true), Limit: 1}
+		if p.account.Items(ctx, collection, known, &items) == nil {
+			return
+		}
+	}
+	found := "the primary key of " + collection + " is not " + name + ", or this user may not read it"
+	if is != "" {
+		found = "the primary key of " + collection + " is " + is + ", not " + name
+	}
+	switch {
+	case setting == "":
+		p.miss("make the collection anew, with a primary key named id", "%s", found)
+	case is != "":
+		p.miss("set "+setting+" to "+is, "%s", found)
+	default:
+		p.miss("grant read on the primary key, and set "+setting+" to its name, which the data model of Directus shows to administrators", "%s", found)
+	}
+}
+
+// primaryKey is the name of a collection's primary key; empty if Directus does not
+// tell this user.
+func (p *prober) primaryKey(ctx context.Context, collection string) string {
+	var fields []struct {
+		Field  string `json:"field"`
+		Schema struct {
+			IsPrimaryKey bool `json:"is_primary_key"`
+		} `json:"schema"`
+	}
+	path, err := directus.Path("fields", collection)
+	if err != nil || p.account.Do(ctx, http.MethodGet, path, nil, nil, &fields) != nil {
+		return ""
+	}
+	for _, f := range fields {
+		if f.Schema.IsPrimaryKey {
+			return f.Field
+		}
+	}
+	return ""
+}

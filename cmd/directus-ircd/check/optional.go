@@ -1,0 +1,122 @@
+package check
+
+import (
+	"context"
+	"encoding/json"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/directus"
+)
+
+// extras checks what a channel may have beside its messages.
+func (p *prober) extras(ctx context.Context, c config.Channel) {
+	var fields []judgedField
+	for _, name := range []string{c.Fields.Reply, c.SoftDelete.Field} {
+		if name != "" {
+			fields = append(fields, judgedField{name, nil})
+		}
+	}
+	p.fields(ctx, c.Collection, fields, p.setup(c, "--extend --replies"))
+	if c.Fields.Files != "" {
+		p.files(ctx, c)
+	}
+	if c.TopicItem.Collection != "" {
+		p.topic(ctx, c)
+	}
+	if c.Reactions.Collection != "" {
+		p.reactions(ctx, c)
+	}
+}
+
+// files tries the names of files: a field holds one file, or many through a
+// collection in between. Filters tell what Directus shows to this user: fields that
+// it does not know, or does not show, it may pass over in silence.
+func (p *prober) files(ctx context.Context, c config.Channel) {
+	known := func(path string) error {
+		var items []json.RawMessage
+		return p.account.Items(ctx, c.Collection, directus.Query{Fields: []string{c.Fields.ID}, Filter: nested(c.Fields.Files+path, map[string]any{"_nnull": true}), Limit: 1}, &items)
+	}
+	if known(".filename_download") == nil || known(".directus_files_id.filename_download") == nil {
+		p.ok("%s.%s: the names of files can be read", c.Collection, c.Fields.Files)
+		return
+	}
+	err := known("")
+	if err == nil || known(".id") == nil {
+		p.note("grant read on directus_files: "+p.setup(c, "--files"), "%s.%s: the names of files cannot be read, people are shown their links only", c.Collection, c.Fields.Files)
+		return
+	}
+	p.miss("create the field and grant read on it ("+p.setup(c, "--files")+"), or set fields.files to \"\"", "%s.%s is missing, or this user may not read it: %v", c.Collection, c.Fields.Files, err)
+}
+
+// nested is a filter on a field behind relations.
+func nested(path string, condition map[string]any) directus.Filter {
+	filter := condition
+	for path != "" {
+		i := len(path) - 1
+		for i >= 0 && path[i] != '.' {
+			i--
+		}
+		filter = map[string]any{path[i+1:]: filter}
+		path = path[:max(i, 0)]
+	}
+	return filter
+}
+
+func (p *prober) topic(ctx context.Context, c config.Channel) {
+	t := c.TopicItem
+	var items []json.RawMessage
+	err := p.account.Items(ctx, t.Collection, directus.Query{Fields: []string{"id", t.Field}, Filter: directus.Eq("id", t.ID), Limit: 1}, &items)
+	switch {
+	case err != nil:
+		p.miss("grant read on it, or correct topic_item in the configuration", "%s: the topic in %s.%s cannot be read: %v", c.Name, t.Collection, t.Field, err)
+	case len(items) == 0:
+		p.miss("create the item, or correct topic_item in the configuration", "%s: %s has no item %s, or this user may not read it", c.Name, t.Collection, t.ID)
+	default:
+		p.ok("%s: the topic can be read", c.Name)
+	}
+}
+
+func (p *prober) reactions(ctx context.Context, c config.Channel) {
+	r := c.Reactions
+	if !p.readable(ctx, r.Collection, p.runSetup(c, "--reactions")+", or take reactions out of the configuration") {
+		return
+	}
+	p.key(ctx, r.Collection, "id", "")
+	p.fields(ctx, r.Collection, []judgedField{
+		{r.Message, nil}, {r.Text, nil},
+		{r.Author, func(f field) { p.judgeAuthor(r.Collection, r.Author, f) }},
+		{r.Date, func(f field) { p.judgeDate(r.Collection, r.Date, f) }},
+	}, p.setup(c, "--extend --reactions"))
+}
+
+func (p *prober) private(ctx context.Context) {
+	c, f := p.cfg.Private.Collection, p.cfg.Private.Fields
+	if c == "" || !p.readable(ctx, c, p.runSetup(p.cfg.Channels[0], "--private")+", or take private out of the configuration") {
+		return
+	}
+	p.key(ctx, c, f.ID, "private.fields.id")
+	fields := []judgedField{
+		{f.Text, func(is field) { p.judgeText(c, f.Text, is, p.setup(p.cfg.Channels[0], "--private --widen")) }},
+		{f.Sender, func(is field) { p.judgeAuthor(c, f.Sender, is) }},
+		{f.Recipient, nil},
+		{f.Date, func(is field) { p.judgeDate(c, f.Date, is) }},
+	}
+	if f.Nonce == "" {
+		p.noNonce(ctx, c, "private.fields", p.setup(p.cfg.Channels[0], "--private --extend"))
+	} else {
+		fields = append(fields, judgedField{f.Nonce, func(is field) { p.judgeNonce(c, f.Nonce, is) }})
+	}
+	p.fields(ctx, c, fields, p.setup(p.cfg.Channels[0], "--private --extend"))
+}
+
+func (p *prober) markers(ctx context.Context) {
+	c, f := p.cfg.Markers.Collection, p.cfg.Markers.Fields
+	if c == "" || !p.readable(ctx, c, p.runSetup(p.cfg.Channels[0], "--read-markers")+", or take read_markers out of the configuration") {
+		return
+	}
+	p.key(ctx, c, "id", "")
+	p.fields(ctx, c, []judgedField{
+		{f.Target, nil}, {f.Date, nil},
+		{f.User, func(is field) { p.judgeAuthor(c, f.User, is) }},
+	}, p.setup(p.cfg.Channels[0], "--read-markers --extend"))
+}

@@ -1,0 +1,117 @@
+package check
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"directus-ircd/cmd/directus-ircd/config"
+)
+
+// grants are what a user may do, by collection and action.
+type grants map[string]map[string]grant
+
+type grant struct {
+	Access string   `json:"access"` // full, partial (some items) or none
+	Fields []string `json:"fields"`
+	// Presets are what Directus writes into an item by the permission to create it.
+	Presets map[string]any `json:"presets"`
+}
+
+func (g grant) allowed() bool { return g.Access == "full" || g.Access == "partial" }
+
+// refused lists the fields that are not covered.
+func (g grant) refused(fields []string) []string {
+	return slices.DeleteFunc(slices.Clone(fields), func(name string) bool {
+		return slices.Contains(g.Fields, "*") || slices.Contains(g.Fields, name)
+	})
+}
+
+// rights asks for permissions instead of trying, as a try would be a message.
+func (p *prober) rights(ctx context.Context) {
+	var granted grants
+	err := p.account.Do(ctx, http.MethodGet, "/permissions/me", nil, nil, &granted)
+	p.creatable(ctx, granted)
+	p.write(ctx, granted)
+	if err != nil || granted == nil {
+		p.note("this Directus does not answer it (10 never does): send a message to try", "whether this user may write cannot be told")
+		return
+	}
+	for _, c := range p.cfg.Channels {
+		if !p.canRead[c.Collection] {
+			continue // told already, and it may not be there
+		}
+		wanted := append(slices.Sorted(maps.Keys(c.Set)), c.Fields.Text)
+		for _, name := range []string{c.Fields.Nonce, c.Fields.Reply} {
+			if name != "" {
+				wanted = append(wanted, name)
+			}
+		}
+		p.may(granted, c.Name, "write to", c.Collection, "create", wanted, p.runSetup(c))
+		p.mayDelete(granted, c)
+		if t := c.TopicItem; t.Collection != "" && (!granted[t.Collection]["update"].allowed() || len(granted[t.Collection]["update"].refused([]string{t.Field})) > 0) {
+			p.note("grant update on it if this user is to set the topic", "%s: this user may not change the topic (%s.%s)", c.Name, t.Collection, t.Field)
+		}
+		if r := c.Reactions; p.canRead[r.Collection] {
+			p.may(granted, c.Name, "react in", r.Collection, "create", []string{r.Message, r.Text}, p.runSetup(c, "--reactions"))
+			if !granted[r.Collection]["delete"].allowed() {
+				p.note("grant delete on one's own: "+p.setup(c, "--reactions"), "%s: this user cannot take reactions back", c.Name)
+			}
+		}
+	}
+	p.privateRights(granted)
+	if m := p.cfg.Markers; p.canRead[m.Collection] {
+		fix := p.runSetup(p.cfg.Channels[0], "--read-markers")
+		p.may(granted, "read markers", "write to", m.Collection, "create", []string{m.Fields.Target, m.Fields.Date}, fix)
+		p.may(granted, "read markers", "change", m.Collection, "update", []string{m.Fields.Date}, fix)
+	}
+}
+
+// may says whether something that is needed is granted.
+func (p *prober) may(granted grants, where, verb, collection, action string, fields []string, fix string) {
+	g := granted[collection][action]
+	refused := g.refused(fields)
+	switch {
+	case !g.allowed():
+		p.miss("grant "+action+" on it: "+fix, "%s: this user may not %s %s", where, verb, collection)
+	case len(refused) > 0:
+		p.miss("grant "+action+" on these fields too: "+fix, "%s: this user may not write %s of %s", where, strings.Join(refused, ", "), collection)
+	default:
+		p.ok("%s: this user may %s %s", where, verb, collection)
+	}
+}
+
+// mayDelete tells what people cannot do with their own messages.
+func (p *prober) mayDelete(granted grants, c config.Channel) {
+	fix := "grant it for one's own messages if it is wanted: " + p.setup(c, "--edit")
+	update, remove := granted[c.Collection]["update"], granted[c.Collection]["delete"]
+	if c.Correct && (!update.allowed() || len(update.refused([]string{c.Fields.Text})) > 0) {
+		p.miss(fix+", or set corrections to false", "%s: this user may not correct messages (update on %s.%s)", c.Name, c.Collection, c.Fields.Text)
+	}
+	if c.SoftDelete.Field != "" {
+		if !update.allowed() || len(update.refused([]string{c.SoftDelete.Field})) > 0 {
+			p.note(fix, "%s: this user cannot delete messages (update on %s.%s)", c.Name, c.Collection, c.SoftDelete.Field)
+		}
+		return
+	}
+	if !remove.allowed() {
+		p.note(fix, "%s: this user cannot delete messages", c.Name)
+	}
+}
+
+func (p *prober) privateRights(granted grants) {
+	m := p.cfg.Private
+	if !p.canRead[m.Collection] {
+		return
+	}
+	fields := []string{m.Fields.Text, m.Fields.Recipient}
+	if m.Fields.Nonce != "" {
+		fields = append(fields, m.Fields.Nonce)
+	}
+	p.may(granted, "private messages", "write to", m.Collection, "create", fields, p.runSetup(p.cfg.Channels[0], "--private"))
+	if granted[m.Collection]["read"].Access == "full" {
+		p.note("restrict the permission to read "+m.Collection+" to sender and recipient in the Directus app, which takes a licence on Directus 12", "private messages: this user can read those of everybody over the Directus API")
+	}
+}

@@ -1,0 +1,217 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/listen"
+	"directus-ircd/directus/localserver"
+)
+
+// errInterrupted is told when a signal comes before the demo serves.
+var errInterrupted = errors.New("interrupted before the demo was ready: start it again whenever you like")
+
+// errDirectusEnded is what IRC clients are told; the user of the demo gets
+// the error of Directus itself.
+var errDirectusEnded = errors.New("the Directus of this demo has ended")
+
+// Options are what the demo is told. All addresses are of this machine.
+type Options struct {
+	Listen       string // where IRC clients connect
+	Web          string // where the chat page is served
+	DirectusPort int    // of Directus on 127.0.0.1
+	Data         string // the folder of the database; empty: one in the cache of the user
+	Reset        bool   // start afresh
+	// Out is told what is done, and how to look at the demo.
+	Out io.Writer
+	Log zerolog.Logger
+	// Serve runs the daemon until ctx ends, and tells clients the text of its cause.
+	// ready is called once with the addresses of the listeners.
+	Serve func(ctx context.Context, cfg *config.Config, ready func([]net.Addr)) error
+}
+
+// Run serves the demo until ctx or a part of it ends. The options are valid.
+func Run(ctx context.Context, c *Options) error {
+	dir, err := c.dataDir()
+	if err != nil {
+		return err
+	}
+	folder, err := openFolder(dir, c.Reset)
+	if err != nil {
+		return err
+	}
+	defer folder.close()
+	parts, err := c.start(ctx, folder)
+	if err != nil && ctx.Err() != nil {
+		return errInterrupted
+	}
+	if err != nil {
+		return err
+	}
+	defer parts.server.Stop()
+	return c.serve(ctx, parts)
+}
+
+// started are what runs, or is open, when the demo begins to serve.
+type started struct {
+	server *localserver.Server
+	base   *url.URL // of server
+	folder *dataFolder
+}
+
+// start runs Directus and fills it. Nothing is left running when it fails.
+func (c *Options) start(ctx context.Context, folder *dataFolder) (*started, error) {
+	if err := c.checkPorts(ctx); err != nil {
+		return nil, err
+	}
+	server, err := c.startDirectus(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
+	base, err := url.Parse(server.URL())
+	if err == nil {
+		err = fill(ctx, c.Out, base, folder)
+	}
+	if err != nil {
+		server.Stop()
+		return nil, err
+	}
+	return &started{server: server, base: base, folder: folder}, nil
+}
+
+func fill(ctx context.Context, out io.Writer, base *url.URL, folder *dataFolder) error {
+	if folder.Seeded {
+		return nil
+	}
+	progress(out)("making the collection, two accounts and a few messages")
+	if err := seed(ctx, base, folder.AdminPassword); err != nil {
+		return err
+	}
+	return folder.keepSeeded()
+}
+
+func (c *Options) startDirectus(ctx context.Context, folder *dataFolder) (*localserver.Server, error) {
+	install, err := localserver.Install(ctx, localserver.Options{Progress: progress(c.Out)})
+	if err != nil {
+		return nil, err
+	}
+	server, err := localserver.Start(ctx, localserver.Config{
+		Install:       install,
+		DataDir:       folder.directus(),
+		Port:          c.DirectusPort,
+		AdminEmail:    adminEmail,
+		AdminPassword: folder.AdminPassword,
+		Log:           folder.log,
+		Progress:      progress(c.Out),
+	})
+	if errors.Is(err, localserver.ErrPortInUse) {
+		return nil, fmt.Errorf("%w with --directus-port", err)
+	}
+	return server, err
+}
+
+// serve runs the daemon and the chat page until ctx ends or one of them, or
+// Directus, does.
+func (c *Options) serve(ctx context.Context, parts *started) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	cfg := c.config(parts.base)
+	cfg.Resume.Directory = parts.folder.state()
+	page, err := webHandler(parts.base, c.Log.With().Str("component", "web").Logger())
+	if err != nil {
+		return err
+	}
+	ln, err := listen.OpenTCP(ctx, c.Web)
+	if err != nil {
+		return fmt.Errorf("--web: %w", err)
+	}
+	intro := func(addrs []net.Addr) {
+		writeIntro(c.Out, addresses{
+			IRC: addrs[0].String(), Web: "http://" + ln.Addr().String() + "/", Directus: parts.base.String(),
+		}, parts.folder)
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serveWeb(gctx, ln, page, c.Log) })
+	group.Go(func() error { return c.Serve(gctx, cfg, intro) })
+	group.Go(func() error {
+		select {
+		case <-gctx.Done():
+			return nil
+		case <-parts.server.Done():
+			cancel(errDirectusEnded)
+			return fmt.Errorf("%w\nIts whole log: %s", parts.server.Err(), parts.folder.logFile())
+		}
+	})
+	return group.Wait()
+}
+
+// config is that of serve, for the Directus of the demo.
+func (c *Options) config(base *url.URL) *config.Config {
+	cfg := config.Default()
+	cfg.Directus.URL = base.String()
+	cfg.Server.Network = "Demo"
+	cfg.Server.MOTD = "This is the demo of directus-ircd. What is said in #messages is kept in Directus."
+	cfg.Listen = []config.Listen{{Address: c.Listen}}
+	cfg.Channels[0].Topic = "The demo's chat, kept in the Directus collection messages"
+	cfg.Channels[0].Fields.Nonce = "nonce"
+	return cfg
+}
+
+// Validate finds mistakes in what the options were made of, the flags of a command.
+func (c *Options) Validate() error {
+	for flag, address := range map[string]string{"--listen": c.Listen, "--web": c.Web} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return fmt.Errorf("%s %s: want an address and a port, such as 127.0.0.1:6667", flag, address)
+		}
+		if !config.IsLoopback(address) {
+			return fmt.Errorf("%s %s: the demo's passwords are known to everybody, so it listens on this machine only: choose another port of 127.0.0.1", flag, address)
+		}
+	}
+	if c.DirectusPort < 0 || c.DirectusPort > 65535 {
+		return fmt.Errorf("--directus-port %d: want a port between 1 and 65535", c.DirectusPort)
+	}
+	return nil
+}
+
+func (c *Options) dataDir() (string, error) {
+	if c.Data != "" {
+		return c.Data, nil
+	}
+	cache, err := localserver.CacheDir()
+	if err != nil {
+		return "", fmt.Errorf("%w, or name a folder with --data", err)
+	}
+	return filepath.Join(cache, "demo"), nil
+}
+
+// checkPorts finds a port in use before minutes are spent on an installation.
+func (c *Options) checkPorts(ctx context.Context) error {
+	directus := net.JoinHostPort("127.0.0.1", strconv.Itoa(c.DirectusPort))
+	for _, want := range []struct{ flag, address string }{
+		{"--listen", c.Listen}, {"--web", c.Web}, {"--directus-port", directus},
+	} {
+		ln, err := listen.OpenTCP(ctx, want.address)
+		if err != nil {
+			return fmt.Errorf("%w (%s)", err, want.flag)
+		}
+		if err := ln.Close(); err != nil {
+			return fmt.Errorf("%s: %w", want.flag, err)
+		}
+	}
+	return nil
+}
+
+// progress writes a line for each step.
+func progress(out io.Writer) func(string) {
+	return func(line string) { fmt.Fprintln(out, "-", line) }
+}

@@ -1,0 +1,169 @@
+package demo
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"directus-ircd/cmd/directus-ircd/config"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	stateFile = "demo.json" // its presence marks a folder as ours
+	lockFile  = "demo.lock"
+)
+
+// dataFolder is where the demo keeps what a second start finds again. It is
+// locked while it is open.
+type dataFolder struct {
+	saved
+	path string
+	lock *flock.Flock
+	log  *os.File
+}
+
+// saved is the content of demo.json, which only its owner can read.
+type saved struct {
+	// AdminPassword is made once: the account may do everything.
+	AdminPassword string `json:"admin_password"`
+	// Seeded says that the collection, the accounts and the messages are made.
+	Seeded bool `json:"seeded"`
+}
+
+// openFolder makes or finds the folder. A folder with other things in it is
+// refused, so that neither a start nor a reset touches what is not the demo's.
+func openFolder(path string, reset bool) (*dataFolder, error) {
+	f := &dataFolder{path: path}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make the demo's folder: %w: name another with --data", err)
+	}
+	known, err := f.known()
+	if err != nil {
+		return nil, err
+	}
+	f.lock = flock.New(filepath.Join(path, lockFile))
+	locked, err := f.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock the demo's folder: %w", err)
+	}
+	if !locked {
+		return nil, fmt.Errorf("another demo is running with the data in %s: stop it, or give this one its own with --data, --listen, --web and --directus-port", path)
+	}
+	if err := f.open(known, reset); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// known tells a folder of an earlier demo from an empty one.
+func (f *dataFolder) known() (bool, error) {
+	entries, err := os.ReadDir(f.path)
+	if err != nil {
+		return false, fmt.Errorf("read the demo's folder: %w", err)
+	}
+	foreign := false
+	for _, e := range entries {
+		switch e.Name() {
+		case stateFile:
+			return true, nil
+		case lockFile: // a start that was cut short
+		default:
+			foreign = true
+		}
+	}
+	if foreign {
+		return false, fmt.Errorf("%s holds files that are not the demo's: name an empty folder, or one that does not exist, with --data", f.path)
+	}
+	return false, nil
+}
+
+// open is called with the lock held.
+func (f *dataFolder) open(known, reset bool) error {
+	if reset {
+		if err := f.reset(); err != nil {
+			return err
+		}
+	}
+	if known && !reset {
+		if err := f.read(); err != nil {
+			return err
+		}
+	}
+	if f.AdminPassword == "" {
+		f.AdminPassword = rand.Text()
+		if err := f.write(); err != nil {
+			return err
+		}
+	}
+	return f.openLog()
+}
+
+// reset removes the data before the state that says what they are.
+func (f *dataFolder) reset() error {
+	for _, path := range []string{f.directus(), f.state(), filepath.Join(f.path, stateFile)} {
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("reset the demo: %w", err)
+		}
+	}
+	return nil
+}
+
+func (f *dataFolder) read() error {
+	text, err := config.ReadFile(filepath.Join(f.path, stateFile))
+	if err == nil {
+		err = json.Unmarshal(text, &f.saved)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the demo's state: %w: start afresh with --reset", err)
+	}
+	return nil
+}
+
+// write replaces the state in one step: a crash leaves the old one or the new.
+func (f *dataFolder) write() error {
+	text, err := json.Marshal(f.saved)
+	if err != nil {
+		return fmt.Errorf("keep the demo's state: %w", err)
+	}
+	path := filepath.Join(f.path, stateFile)
+	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("keep the demo's state: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("keep the demo's state: %w", err)
+	}
+	return nil
+}
+
+func (f *dataFolder) keepSeeded() error {
+	f.Seeded = true
+	return f.write()
+}
+
+// openLog begins the log of Directus anew.
+func (f *dataFolder) openLog() (err error) {
+	f.log, err = os.OpenFile(f.logFile(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the log of directus: %w", err)
+	}
+	return nil
+}
+
+// close is called when Directus has ended.
+func (f *dataFolder) close() {
+	if f.log != nil {
+		_ = f.log.Close() // what it could not write it has reported before
+	}
+	_ = f.lock.Unlock() // the end of the process unlocks, too
+}
+
+func (f *dataFolder) directus() string { return filepath.Join(f.path, "directus") }
+func (f *dataFolder) state() string    { return filepath.Join(f.path, "state") }
+func (f *dataFolder) logFile() string  { return filepath.Join(f.path, "directus.log") }

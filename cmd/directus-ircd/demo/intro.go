@@ -1,0 +1,57 @@
+package demo
+
+import (
+	"io"
+	"net"
+	"text/template"
+)
+
+// addresses is where the parts of the demo listen.
+type addresses struct {
+	IRC           string // host:port
+	Web, Directus string // URLs
+}
+
+// introText is what to type and where to look. Commands stand alone on their
+// lines, so that a triple click takes one.
+var introText = template.Must(template.New("intro").Parse(`
+The demo is running. Open two of these side by side:
+
+  The chat page       {{.Web}}
+                      e-mail {{.Ada.Email}}, password {{.Ada.Password}}
+
+  irssi, in a shell   irssi -c {{.Host}} -p {{.Port}} -n {{.Kevin.Nick}} -w {{.Kevin.Email}}:{{.Kevin.Password}}
+  irssi, in irssi     /connect {{.Host}} {{.Port}} {{.Kevin.Email}}:{{.Kevin.Password}} {{.Kevin.Nick}}
+
+  WeeChat 4           /server add demo {{.Host}}/{{.Port}} -notls -password={{.Kevin.Email}}:{{.Kevin.Password}} -nicks={{.Kevin.Nick}}
+  WeeChat 3           /server add demo {{.Host}}/{{.Port}} -nossl -password={{.Kevin.Email}}:{{.Kevin.Password}} -nicks={{.Kevin.Nick}}
+                      /connect demo
+
+  sic                 sic -h {{.Host}} -p {{.Port}} -n {{.Kevin.Nick}} -k {{.Kevin.Email}}:{{.Kevin.Password}}
+                      (then ":s #messages", and type)
+
+The channel #messages opens by itself; in irssi, Alt+2 goes to its window. On IRC
+{{.Ada.Email}} with {{.Ada.Password}} works just as well, and in the page {{.Kevin.Email}}
+with {{.Kevin.Password}}.
+
+  The Directus app    {{.Directus}}/admin
+                      e-mail {{.Admin}}, password {{.AdminPassword}}
+
+The messages are kept in {{.Folder}}
+until a start with --reset. Ctrl-C stops everything.
+
+`))
+
+// writeIntro says how to look at the demo.
+func writeIntro(w io.Writer, at addresses, folder *dataFolder) {
+	host, port, err := net.SplitHostPort(at.IRC)
+	if err != nil {
+		host, port = at.IRC, "6667"
+	}
+	// Where standard output goes nowhere the demo serves all the same.
+	_ = introText.Execute(w, map[string]any{
+		"Host": host, "Port": port, "Web": at.Web, "Directus": at.Directus,
+		"Ada": ada, "Kevin": kevin, "Admin": adminEmail,
+		"AdminPassword": folder.AdminPassword, "Folder": folder.path,
+	})
+}

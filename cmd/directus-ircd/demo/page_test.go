@@ -1,0 +1,282 @@
+package demo
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/rs/zerolog"
+
+	"directus-ircd/cmd/directus-ircd/demo/pagetest"
+	"directus-ircd/directus/directustest"
+)
+
+// pageServer serves the chat page in front of a Directus, and tells of the
+// requests that the page makes.
+type pageServer struct {
+	address  string
+	requests chan string // paths, as far as there is room
+}
+
+func startPage(t *testing.T, directus string) *pageServer {
+	t.Helper()
+	base, err := url.Parse(directus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := webHandler(base, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &pageServer{address: "http://" + ln.Addr().String() + "/", requests: make(chan string, 1000)}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- serveWeb(ctx, ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case s.requests <- r.URL.Path:
+			default:
+			}
+			handler.ServeHTTP(w, r)
+		}), zerolog.Nop())
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// await waits for n requests of a path.
+func (s *pageServer) await(t *testing.T, path string, n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), pagetest.Timeout)
+	defer cancel()
+	for n > 0 {
+		select {
+		case got := <-s.requests:
+			if got == path {
+				n--
+			}
+		case <-ctx.Done():
+			t.Fatalf("the page did not ask for %s", path)
+		}
+	}
+}
+
+// atEnd is whether the list has something to scroll and shows its last line.
+const atEnd = `() => {
+	const log = document.querySelector("#log");
+	return log.scrollTop > 0 && log.scrollHeight - log.scrollTop - log.clientHeight < 5;
+}`
+
+func TestChatPage(t *testing.T) {
+	directustest.SkipShort(t)
+	browser := pagetest.Chromium(t)
+	d := directustest.Start(t)
+	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
+	server := startPage(t, d.URL)
+
+	t.Run("login", func(t *testing.T) {
+		p := pagetest.Open(t, browser, server.address)
+		p.Submit(ada.Email, "wrong")
+		p.Says("#problem", "Wrong e-mail or password.")
+		p.Submit(ada.Email, ada.Password)
+		p.Says("#status", "Connected as Ada")
+		if got := p.Text("#problem"); got != "" {
+			t.Errorf("got the problem %q after a login", got)
+		}
+		p.Do(chromedp.Reload())
+		p.Says("#status", "Connected as Ada")
+		p.Click("#logout")
+		p.Do(chromedp.WaitVisible(chromedp.CSS("#email")))
+		server.await(t, "/directus/auth/logout", 1)
+		p.Do(chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS("#email")))
+		if n := pagetest.Evaluate[int](p, "sessionStorage.length"); n != 0 {
+			t.Errorf("%d values are left in the storage after a logout", n)
+		}
+	})
+
+	t.Run("messages", func(t *testing.T) {
+		d.AddMessage(kevin, "from the history")
+		p := pagetest.Open(t, browser, server.address)
+		p.Login(ada.Email, ada.Password)
+		p.Sees("Kevin", "from the history")
+		p.Say(`<img src=x onerror="document.title='owned'"> & <b>bold</b>`)
+		p.Sees("Ada", `<img src=x onerror="document.title='owned'"> & <b>bold</b>`)
+		d.AddMessage(kevin, "two\nlines")
+		p.Sees("Kevin", "two\nlines")
+		p.Say("/me waves")
+		p.Sees("* Ada", "waves")
+		d.AddItem(kevin, map[string]any{"text": nil})
+		d.AddMessage(kevin, "after an empty one")
+		p.Sees("Kevin", "after an empty one")
+		if got := p.Text("#outbox"); got != "" {
+			t.Errorf("the outbox still shows %q", got)
+		}
+		if got := pagetest.Evaluate[string](p, "document.title"); got != "Chat on Directus" {
+			t.Errorf("a message changed the title to %q", got)
+		}
+	})
+
+	t.Run("scrolling", func(t *testing.T) {
+		p := pagetest.Open(t, browser, server.address)
+		p.Login(ada.Email, ada.Password)
+		d.AddMessage(kevin, strings.Repeat("line\n", 50)+"end of a long text")
+		p.Until(atEnd)
+		long := "a line that takes room below the list while it is on its way" + strings.Repeat(", and more", 40)
+		p.Say(long)
+		p.Sees("Ada", long)
+		p.Until(atEnd)
+		p.Until(`() => { document.querySelector("#log").scrollTop = 0; return true }`)
+		p.Until(`() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+		d.AddMessage(kevin, "unseen below")
+		p.Sees("Kevin", "unseen below")
+		if top := pagetest.Evaluate[float64](p, `document.querySelector("#log").scrollTop`); top != 0 {
+			t.Errorf("a message moved the list to %v under the eyes of its reader", top)
+		}
+		p.Say("back to the end")
+		p.Until(atEnd)
+	})
+
+	t.Run("refusal", func(t *testing.T) {
+		p := pagetest.Open(t, browser, server.address)
+		p.Login(ada.Email, ada.Password)
+		d.Revoke("messages", "create")
+		p.Say("not allowed")
+		p.Says("#problem", "Not sent:")
+		if got := pagetest.Evaluate[string](p, `document.querySelector("#text").value`); got != "not allowed" {
+			t.Errorf("the line to write in has %q, want the refused text back", got)
+		}
+		p.Says("#status", "Connected as Ada")
+	})
+}
+
+// TestChatPageOutage lets Directus end while messages are on their way both ways.
+func TestChatPageOutage(t *testing.T) {
+	directustest.SkipShort(t)
+	t.Parallel() // most of the time it waits
+	browser := pagetest.Chromium(t)
+	d := directustest.Start(t)
+	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
+	server := startPage(t, d.URL)
+	p := pagetest.Open(t, browser, server.address)
+	p.Login(ada.Email, ada.Password)
+	p.Say("before")
+	p.Sees("Ada", "before")
+
+	d.Kill()
+	p.Says("#status", "Trying again")
+	p.Say("said while it was away")
+	p.Says("#outbox", "said while it was away")
+	d.Restart()
+	d.AddMessage(kevin, "missed?")
+	p.Sees("Ada", "said while it was away")
+	p.Sees("Kevin", "missed?")
+
+	// A request that is under way when Directus freezes and dies is repeated.
+	d.Pause()
+	p.Say("sent into the ice")
+	p.Says("#outbox", "sent into the ice")
+	d.Kill()
+	d.Restart()
+	p.Sees("Ada", "sent into the ice")
+	p.Says("#status", "Connected as Ada")
+	stored := map[string]int{}
+	for _, m := range d.Messages("text") {
+		stored[m["text"].(string)]++
+	}
+	for _, text := range []string{"before", "said while it was away", "missed?", "sent into the ice"} {
+		if stored[text] != 1 {
+			t.Errorf("%q is stored %d times, want once", text, stored[text])
+		}
+		if n := p.Count("Ada", text) + p.Count("Kevin", text); n != 1 {
+			t.Errorf("%q is shown %d times, want once", text, n)
+		}
+	}
+}
+
+// TestChatPageExpiry lets access tokens live for some seconds only.
+func TestChatPageExpiry(t *testing.T) {
+	directustest.SkipShort(t)
+	t.Parallel() // most of the time it waits
+	browser := pagetest.Chromium(t)
+	d := directustest.Start(t, directustest.Env("ACCESS_TOKEN_TTL", "3s"))
+	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
+	server := startPage(t, d.URL)
+	p := pagetest.Open(t, browser, server.address)
+	p.Login(ada.Email, ada.Password)
+	for _, text := range []string{"one", "two", "three"} {
+		server.await(t, "/directus/auth/refresh", 1)
+		d.AddMessage(kevin, text)
+		p.Sees("Kevin", text)
+		p.Say(text + " to you, too")
+		p.Sees("Ada", text+" to you, too")
+	}
+	d.UpdateUser(ada, map[string]any{"password": "another one"})
+	p.Says("#problem", "Your session has ended. Please log in again.")
+	p.Login(ada.Email, "another one")
+	p.Sees("Ada", "three to you, too")
+}
+
+func TestWebHandler(t *testing.T) {
+	directus := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Seen-Host", r.Host)
+		w.Header().Set("X-Seen-Path", r.URL.Path)
+	}))
+	defer directus.Close()
+	base, err := url.Parse(directus.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := webHandler(base, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(method, path string) *http.Response {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest(method, "http://chat.test:8080"+path, nil))
+		return w.Result()
+	}
+	for _, tt := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/", 200},
+		{"GET", "/chat.js", 200},
+		{"GET", "/nothing", 404},
+		{"POST", "/directus/auth/login", 200},
+		{"GET", "/directus/auth/login", 404},
+		{"GET", "/directus/users/me", 200},
+		{"GET", "/directus/users", 404},
+		{"GET", "/directus/admin/", 404},
+		{"GET", "/directus/assets/evil.html", 404},
+	} {
+		if got := ask(tt.method, tt.path).StatusCode; got != tt.status {
+			t.Errorf("%s %s: got %d, want %d", tt.method, tt.path, got, tt.status)
+		}
+	}
+	resp := ask("POST", "/directus/auth/login")
+	if host, path := resp.Header.Get("X-Seen-Host"), resp.Header.Get("X-Seen-Path"); host != "chat.test:8080" || path != "/auth/login" {
+		t.Errorf("Directus was asked for %q at host %q, want /auth/login at the host that the browser asked", path, host)
+	}
+	if got := ask("GET", "/").Header.Get("Content-Security-Policy"); got != webPolicy {
+		t.Errorf("the page's policy is %q", got)
+	}
+	directus.Close()
+	resp = ask("POST", "/directus/auth/login")
+	if resp.StatusCode != http.StatusBadGateway || resp.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("without Directus: got %d %s, want 502 in JSON", resp.StatusCode, resp.Header.Get("Content-Type"))
+	}
+}

@@ -1,0 +1,341 @@
+package listen
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/ircd"
+
+	"github.com/rs/zerolog"
+)
+
+// Sockets are all sockets that are open to others. One goroutine owns them.
+type Sockets struct {
+	opts    Options
+	now     *Change
+	outlets sync.WaitGroup // see serveOutlet
+	// expiring is what the listeners present, see watchExpiry; nil before that.
+	expiring atomic.Pointer[[]expiring]
+}
+
+// Options are what the sockets need of the daemon.
+type Options struct {
+	Log zerolog.Logger
+	// Agent is the User-Agent of requests to ACME servers.
+	Agent string
+	// Run starts a part of the daemon, whose error ends the daemon.
+	Run func(part func() error)
+	// ServeIRC and ServeMetrics serve what comes through a listener, until ctx ends
+	// or the listener is closed.
+	ServeIRC     func(ctx context.Context, ln net.Listener, opts ircd.ListenOptions) error
+	ServeMetrics func(ctx context.Context, ln net.Listener) error
+}
+
+func New(opts Options) *Sockets { return &Sockets{opts: opts, now: &Change{}} }
+
+// Open opens all that is configured, or nothing. What it serves ends with ctx.
+func (s *Sockets) Open(ctx context.Context, cfg *config.Config) error {
+	passed, err := takePassed(cfg.Listen)
+	if err != nil {
+		return err
+	}
+	defer passed.close()
+	s.forgetStale(passed)
+	c, err := s.prepareWith(ctx, cfg, passed)
+	if err != nil {
+		return err
+	}
+	passed.warn(s.opts.Log)
+	s.Apply(ctx, c)
+	return nil
+}
+
+// Addrs are the addresses of the IRC listeners, in the configured order.
+func (s *Sockets) Addrs() []net.Addr {
+	addrs := make([]net.Addr, len(s.now.listeners))
+	for i, l := range s.now.listeners {
+		addrs[i] = l.Addr()
+	}
+	return addrs
+}
+
+// Change is what another configuration makes of the sockets. All that can fail is
+// done when it is made; then it is either applied or undone.
+type Change struct {
+	listeners []*listener // as they are then, in the configured order
+	opened    []*listener // of those: to be served
+	closed    []*listener // of the present ones: not there any more, or replaced
+	pairs     map[*certificateFile]*tls.Certificate
+	kept      map[*listener]config.Listen // what is configured now for one that stays
+
+	acme       *acmeCertificates // nil if no listener uses it
+	metrics    *outlet           // nil if not configured, like challenges
+	challenges *outlet
+}
+
+// outlet is a socket that answers HTTP.
+type outlet struct {
+	net.Listener
+	address string // as configured
+	stop    context.CancelFunc
+}
+
+// errRestart is why something of a configuration cannot be taken over.
+var errRestart = errors.New("the sockets that systemd passes are taken over at the start only: restart the daemon")
+
+// Prepare opens what a configuration asks for and is not there.
+func (s *Sockets) Prepare(ctx context.Context, cfg *config.Config) (*Change, error) {
+	return s.prepareWith(ctx, cfg, nil)
+}
+
+// prepareWith also takes what systemd passes at the start; passed is nil later.
+func (s *Sockets) prepareWith(ctx context.Context, cfg *config.Config, passed *passedSockets) (_ *Change, err error) {
+	c := &Change{pairs: map[*certificateFile]*tls.Certificate{}, kept: map[*listener]config.Listen{}}
+	defer func() {
+		if err != nil {
+			s.Undo(c)
+		}
+	}()
+	if c.acme, err = s.acmeFor(ctx, cfg); err != nil {
+		return nil, err
+	}
+	present := slices.Clone(s.now.listeners)
+	for _, l := range cfg.Listen {
+		if present, err = s.prepareEntry(ctx, c, l, present, passed); err != nil {
+			return nil, err
+		}
+	}
+	c.closed = append(c.closed, present...)
+	if c.metrics, err = prepareOutlet(ctx, cfg.Metrics.Address, s.now.metrics, false); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	address := cfg.ACME.HTTP
+	if c.acme == nil {
+		address = ""
+	}
+	if c.challenges, err = prepareOutlet(ctx, address, s.now.challenges, c.acme != s.now.acme); err != nil {
+		return nil, fmt.Errorf("acme: %w", err)
+	}
+	return c, nil
+}
+
+// prepareEntry finds the sockets of one entry among the present ones, or opens them,
+// and returns the others.
+func (s *Sockets) prepareEntry(ctx context.Context, c *Change, cfg config.Listen, present []*listener, passed *passedSockets) (left []*listener, err error) {
+	network, _ := cfg.Split()
+	var same []*listener
+	for _, l := range present {
+		if l.configured.Address == cfg.Address && (len(same) == 0 || network == config.NetworkSystemd) {
+			same = append(same, l)
+		} else {
+			left = append(left, l)
+		}
+	}
+	certs, err := certificatesOf(cfg, c.acme)
+	if err != nil {
+		return nil, err
+	}
+	if len(same) == 0 {
+		if network == config.NetworkSystemd && passed == nil {
+			return nil, fmt.Errorf("listen on %s: %w", cfg.Address, errRestart)
+		}
+		sockets, err := openSockets(ctx, cfg, passed)
+		if err != nil {
+			return nil, err
+		}
+		for _, socket := range sockets {
+			c.add(s.newListener(socket, cfg, certs))
+		}
+	}
+	for _, l := range same {
+		if l.servesAs(cfg, certs) {
+			c.keep(l, cfg, certs)
+			continue
+		}
+		socket, err := duplicate(l.socket)
+		if err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", cfg.Address, err)
+		}
+		c.add(s.newListener(socket, cfg, certs))
+		c.closed = append(c.closed, l)
+	}
+	return left, nil
+}
+
+func (c *Change) add(l *listener) {
+	c.listeners, c.opened = append(c.listeners, l), append(c.opened, l)
+}
+
+func (c *Change) keep(l *listener, cfg config.Listen, certs certificates) {
+	c.listeners = append(c.listeners, l)
+	c.kept[l] = cfg
+	if file, ok := l.certificates.(*certificateFile); ok {
+		c.pairs[file] = certs.(*certificateFile).pair.Load()
+	}
+}
+
+// servesAs reports whether an entry asks for nothing but what the listener is, or
+// can become without new layers.
+func (l *listener) servesAs(cfg config.Listen, certs certificates) bool {
+	old := l.configured
+	for _, c := range []*config.Listen{&old, &cfg} {
+		c.STS = nil
+		if c.TLS.Cert != "" {
+			c.TLS = config.TLS{Cert: "file", Key: "file"}
+		}
+	}
+	_, file := certs.(*certificateFile)
+	return reflect.DeepEqual(old, cfg) && (file || certs == l.certificates)
+}
+
+// acmeFor is what gets certificates under a configuration: the present one, if
+// nothing about it differs.
+func (s *Sockets) acmeFor(ctx context.Context, cfg *config.Config) (*acmeCertificates, error) {
+	if !slices.ContainsFunc(cfg.Listen, func(l config.Listen) bool { return l.TLS.ACME }) {
+		return nil, nil
+	}
+	if a := s.now.acme; a != nil && reflect.DeepEqual(a.configured, cfg.ACME) {
+		return a, nil
+	}
+	return newACME(ctx, cfg.ACME, s.opts.Agent, s.opts.Log)
+}
+
+// prepareOutlet opens the socket at an address, unless there is one already. anew
+// asks for another one in any case, at whatever address.
+func prepareOutlet(ctx context.Context, address string, present *outlet, anew bool) (*outlet, error) {
+	var ln net.Listener
+	var err error
+	switch {
+	case address == "":
+		return nil, nil
+	case present == nil || present.address != address:
+		ln, err = OpenTCP(ctx, address)
+	case anew:
+		ln, err = duplicate(present.Listener)
+	default:
+		return present, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &outlet{Listener: ln, address: address}, nil
+}
+
+// Undo closes what was opened.
+func (s *Sockets) Undo(c *Change) {
+	present := s.now
+	for _, l := range c.opened {
+		if slices.ContainsFunc(present.listeners, func(old *listener) bool { return old.configured.Address == l.configured.Address }) {
+			leave(l.socket)
+		}
+		l.Close()
+	}
+	for _, pair := range [][2]*outlet{{c.metrics, present.metrics}, {c.challenges, present.challenges}} {
+		if pair[0] != nil && pair[0] != pair[1] {
+			pair[0].Close()
+		}
+	}
+}
+
+// Apply serves what was opened and closes what is not there any more. Connections
+// stay, whatever becomes of their listener.
+func (s *Sockets) Apply(ctx context.Context, c *Change) {
+	old := s.now
+	s.now = c
+	for file, pair := range c.pairs {
+		file.pair.Store(pair)
+	}
+	for l, cfg := range c.kept {
+		l.configured = cfg
+		l.sts.Store(cfg.STS)
+	}
+	if c.acme != nil && c.acme != old.acme {
+		keeping, stop := context.WithCancel(ctx)
+		c.acme.stop = stop
+		s.opts.Run(func() error { c.acme.keep(keeping); return nil })
+	}
+	for _, l := range c.opened {
+		if u, ok := l.socket.(*unixListener); ok {
+			if err := u.chmod(l.configured.Mode); err != nil {
+				s.opts.Log.Error().Err(err).Str("address", l.configured.Address).Msg("set the mode of a socket")
+			}
+		}
+		s.serveIRC(ctx, l)
+	}
+	if c.metrics != old.metrics {
+		s.serveOutlet(ctx, c.metrics, s.opts.ServeMetrics)
+	}
+	if c.challenges != old.challenges {
+		s.serveOutlet(ctx, c.challenges, func(ctx context.Context, ln net.Listener) error { return c.acme.serveChallenges(ctx, ln) })
+	}
+	for _, l := range c.closed {
+		if slices.ContainsFunc(c.listeners, func(now *listener) bool { return now.configured.Address == l.configured.Address }) {
+			leave(l.socket)
+		} else {
+			s.forget(l)
+			abandon(l.socket)
+			s.opts.Log.Info().Str("address", l.configured.Address).Msg("not listening any more")
+		}
+		l.Close()
+	}
+	for _, pair := range [][2]*outlet{{old.metrics, c.metrics}, {old.challenges, c.challenges}} {
+		if pair[0] != nil && pair[0] != pair[1] {
+			pair[0].stop()
+		}
+	}
+	if old.acme != nil && old.acme != c.acme {
+		old.acme.stop()
+	}
+	if c.acme != nil && c.acme == old.acme {
+		c.acme.retryNow()
+	}
+}
+
+// serveIRC runs until the listener is closed and the last connection that came
+// through it has ended.
+func (s *Sockets) serveIRC(ctx context.Context, l *listener) {
+	s.store(l)
+	s.opts.Log.Info().Stringer("address", l.Addr()).Bool("tls", l.certificates != nil).Str("websocket", l.configured.WebSocket.String()).Msg("listening")
+	if l.exposed() {
+		s.opts.Log.Warn().Str("address", l.configured.Address).Msg("passwords cross the network in clear text here: add tls to this listener, or bind it to 127.0.0.1")
+	}
+	s.opts.Run(func() error {
+		err := s.opts.ServeIRC(ctx, l.Listener, l.options())
+		if errors.Is(err, net.ErrClosed) { // by apply
+			return nil
+		}
+		return err
+	})
+}
+
+// serveOutlet serves until o.stop: while the daemon stops, /readyz has something to
+// say.
+func (s *Sockets) serveOutlet(ctx context.Context, o *outlet, serve func(context.Context, net.Listener) error) {
+	if o == nil {
+		return
+	}
+	ctx, o.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.outlets.Go(func() {
+		if err := ircd.Recover(&s.opts.Log, func() error { return serve(ctx, o.Listener) }); err != nil {
+			s.opts.Log.Error().Err(err).Msg("not answered any more")
+		}
+	})
+}
+
+// StopOutlets ends what serveOutlet has begun.
+func (s *Sockets) StopOutlets() {
+	for _, o := range []*outlet{s.now.metrics, s.now.challenges} {
+		if o != nil {
+			o.stop()
+		}
+	}
+	s.outlets.Wait()
+}

@@ -1,0 +1,79 @@
+package listen
+
+import (
+	"slices"
+	"time"
+)
+
+// expiryWarning is how long before a certificate expires the log says so.
+const expiryWarning = 7 * 24 * time.Hour
+
+// expiring is a listener and the certificates that it presents.
+type expiring struct {
+	address string // as configured
+	certificates
+}
+
+// WatchExpiry notes what the listeners present, for the metrics, and says in the log
+// what expires soon. It is called by the owner of the sockets.
+func (s *Sockets) WatchExpiry() {
+	var list []expiring
+	for _, l := range s.now.listeners {
+		if l.certificates == nil {
+			continue
+		}
+		list = append(list, expiring{l.configured.Address, l.certificates})
+		name, expires := l.certificates.expiry()
+		if left := time.Until(expires); name != "" && left < expiryWarning {
+			s.opts.Log.Warn().Str("address", l.configured.Address).Str("certificate", name).Time("expires", expires).Msg(expiryText(left))
+		}
+	}
+	s.expiring.Store(&list)
+}
+
+// Expiry is when the certificate of a listener expires, or the first of several.
+type Expiry struct {
+	Address string // of the listener, as configured
+	At      time.Time
+}
+
+// Expiries are those of the listeners that watchExpiry found last, as far as they have
+// a certificate, each address once. It is called by any goroutine.
+func (s *Sockets) Expiries() (list []Expiry) {
+	presented := s.expiring.Load()
+	if presented == nil {
+		return nil
+	}
+	for _, e := range *presented {
+		name, at := e.expiry()
+		if name != "" && !slices.ContainsFunc(list, func(o Expiry) bool { return o.Address == e.address }) {
+			list = append(list, Expiry{e.address, at})
+		}
+	}
+	return list
+}
+
+func expiryText(left time.Duration) string {
+	if left <= 0 {
+		return "the certificate has expired: clients refuse it. Renew it and reload"
+	}
+	return "the certificate expires soon: renew it and reload"
+}
+
+func (c *certificateFile) expiry() (string, time.Time) {
+	leaf := c.pair.Load().Leaf
+	name := leaf.Subject.CommonName
+	if len(leaf.DNSNames) > 0 {
+		name = leaf.DNSNames[0]
+	}
+	return name, leaf.NotAfter
+}
+
+func (a *acmeCertificates) expiry() (name string, at time.Time) {
+	for _, d := range a.domains {
+		if cert := d.cert.Load(); cert != nil && (name == "" || cert.Leaf.NotAfter.Before(at)) {
+			name, at = d.name, cert.Leaf.NotAfter
+		}
+	}
+	return name, at
+}

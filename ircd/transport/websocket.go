@@ -1,0 +1,136 @@
+package transport
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// The subprotocols of IRC over WebSocket (https://ircv3.net/specs/extensions/websocket).
+const (
+	TextProtocol   = "text.ircv3.net"
+	BinaryProtocol = "binary.ircv3.net"
+)
+
+// wsMaxMessage ends a connection with status 1009. Lines over the limit of IRC
+// but below this one are answered with 417.
+const wsMaxMessage = 64 << 10
+
+// wsControlTimeout is how long a pong or a close may take to be written.
+const wsControlTimeout = time.Second
+
+// wsPongPause is how often pings of WebSocket are answered at most.
+const wsPongPause = time.Second
+
+// originAllowed protects people against web pages that use their browser to
+// reach this server. Clients that are no browsers send no origin.
+func originAllowed(r *http.Request, allowed []string) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || slices.Contains(allowed, "*") {
+		return true
+	}
+	if slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(strings.TrimRight(a, "/"), origin) }) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+}
+
+// wsConn is a WebSocket as a stream of lines. As with any gorilla connection,
+// one goroutine reads and one writes.
+type wsConn struct {
+	ws   *websocket.Conn
+	kind int       // of the messages written
+	http *httpConn // that carries it
+
+	in  []byte // owned by the reader: what is left of a message
+	out []byte // owned by the writer: the beginning of a line
+}
+
+func newWSConn(ws *websocket.Conn) *wsConn {
+	ws.SetReadLimit(wsMaxMessage)
+	var ponged time.Time // owned by the reader
+	ws.SetPingHandler(func(data string) error {
+		if time.Since(ponged) < wsPongPause {
+			return nil // the latest ping is enough to answer (RFC 6455, 5.5.3)
+		}
+		ponged = time.Now()
+		// An error is one of the connection, which Read returns.
+		_ = ws.WriteControl(websocket.PongMessage, []byte(data), ponged.Add(wsControlTimeout))
+		return nil
+	})
+	kind := websocket.TextMessage
+	if ws.Subprotocol() == BinaryProtocol {
+		kind = websocket.BinaryMessage
+	}
+	return &wsConn{ws: ws, kind: kind}
+}
+
+// Read returns the client's messages, each as a line.
+func (c *wsConn) Read(p []byte) (int, error) {
+	for len(c.in) == 0 {
+		_, msg, err := c.ws.ReadMessage()
+		if err != nil {
+			return 0, wsError(err)
+		}
+		// Blank ones too, which then count as bytes.
+		c.in = append(bytes.TrimRight(msg, "\r\n"), '\r', '\n')
+	}
+	n := copy(p, c.in)
+	c.in = c.in[n:]
+	return n, nil
+}
+
+// wsError makes the close of a WebSocket the end of a stream, whatever reason
+// the client gave: its words are not for the log.
+func wsError(err error) error {
+	var end *websocket.CloseError
+	if errors.As(err, &end) {
+		return io.EOF
+	}
+	return err
+}
+
+// Write sends each line as a message.
+func (c *wsConn) Write(p []byte) (int, error) {
+	n := len(p)
+	for {
+		text, rest, whole := bytes.Cut(p, []byte("\n"))
+		if !whole {
+			c.out = append(c.out, p...)
+			return n, nil
+		}
+		if len(c.out) > 0 {
+			text = append(c.out, text...)
+			c.out = nil
+		}
+		if err := c.ws.WriteMessage(c.kind, bytes.TrimSuffix(text, []byte("\r"))); err != nil {
+			return n - len(p), err
+		}
+		p = rest
+	}
+}
+
+// CloseWrite tells the client that nothing more comes. Its answer ends Read.
+func (c *wsConn) CloseWrite() error {
+	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+	return c.ws.WriteControl(websocket.CloseMessage, bye, time.Now().Add(wsControlTimeout))
+}
+
+func (c *wsConn) Close() error                       { return c.ws.Close() }
+func (c *wsConn) LocalAddr() net.Addr                { return c.ws.LocalAddr() }
+func (c *wsConn) RemoteAddr() net.Addr               { return c.ws.RemoteAddr() }
+func (c *wsConn) SetReadDeadline(t time.Time) error  { return c.ws.SetReadDeadline(t) }
+func (c *wsConn) SetWriteDeadline(t time.Time) error { return c.ws.SetWriteDeadline(t) }
+
+func (c *wsConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.ws.SetReadDeadline(t), c.ws.SetWriteDeadline(t))
+}
