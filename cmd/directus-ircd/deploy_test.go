@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"directus-ircd/cmd/directus-ircd/config"
-
 	"github.com/coreos/go-systemd/v22/unit"
+
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 const (

@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"directus-ircd/cmd/directus-ircd/config"
-
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
+
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 // newLogger writes to w in the configured form. Both can be changed later, for

@@ -1,5 +1,11 @@
 // Directus-ircd is an IRC server for a chat that is kept in a Directus
 // collection. Run it with --help for its commands.
+//
+// Package main has the commands with their flags, the signals, and the daemon: serve
+// puts the packages together, reload changes what they do. The folders beside it hold
+// what is whole in itself: config reads the file, listen opens the sockets, check and
+// demo are commands, systemd is told how the daemon is. They do not import main, and
+// each other one way (boundary_test.go).
 package main
 
 import (
@@ -11,9 +17,9 @@ import (
 	"os/signal"
 	"syscall"
 
-	"directus-ircd/cmd/directus-ircd/config"
-
 	"github.com/alecthomas/kong"
+
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 // defaultConfigFile is read by the commands that were given no --config.

@@ -22,7 +22,7 @@ import (
 // serveMetrics answers /metrics, /healthz and /readyz until ctx ends.
 func (d *daemon) serveMetrics(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
-		Handler:           d.monitoring(),
+		Handler:           d.pages(),
 		ReadHeaderTimeout: 5 * time.Second,
 		WriteTimeout:      15 * time.Second,
 		IdleTimeout:       time.Minute,
@@ -39,7 +39,8 @@ func (d *daemon) serveMetrics(ctx context.Context, ln net.Listener) error {
 	return nil
 }
 
-func (d *daemon) monitoring() http.Handler {
+// pages are what an operator may ask for.
+func (d *daemon) pages() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),

@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"directus-ircd/cmd/directus-ircd/listen"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"directus-ircd/cmd/directus-ircd/listen"
 )
 
 func TestExpiryMetric(t *testing.T) {

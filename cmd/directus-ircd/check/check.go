@@ -1,3 +1,10 @@
+// Package check finds what the chat lacks in Directus, for the command of that name:
+// it asks for each thing in turn, from the outside and as somebody who will chat, and
+// prints what is missing with the way to mend it. It changes nothing there, unless it
+// is told to write a line and delete it again. Its hints on addresses and logins serve
+// setup as well.
+//
+// It imports packages config, listen (for certificates) and directus.
 package check
 
 import (

@@ -10,6 +10,7 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
+// Channel is one channel, and the part of a collection that it shows.
 type Channel struct {
 	Name       string         `yaml:"name"`
 	Collection string         `yaml:"collection"`
@@ -40,6 +41,7 @@ func (c *Channel) SetDefaults() {
 	}
 }
 
+// Fields names those of a collection of messages; an empty name: it has none.
 type Fields struct {
 	ID     string `yaml:"id"`
 	Text   string `yaml:"text"`
@@ -101,6 +103,7 @@ type Private struct {
 	Fields     PrivateFields `yaml:"fields"`
 }
 
+// PrivateFields names those of the collection of private messages.
 type PrivateFields struct {
 	ID        string `yaml:"id"`
 	Text      string `yaml:"text"`
@@ -122,6 +125,7 @@ type Markers struct {
 	Fields     MarkersFields `yaml:"fields"`
 }
 
+// MarkersFields names those of the collection of read markers.
 type MarkersFields struct {
 	Target string `yaml:"target"`
 	Date   string `yaml:"date"`

@@ -1,3 +1,10 @@
+// Package config reads the configuration file: its types are the accepted keys, and
+// Load returns a configuration that is valid in itself, or every fault of the file with
+// its line and what to do. Whether the rest of the world is as it says, such as
+// Directus and the ports, others find out. What each of the packages of the daemon
+// needs of it package main picks.
+//
+// It imports the names and formats of ircd, and nothing else of this program.
 package config
 
 import (
@@ -43,6 +50,7 @@ type Config struct {
 	Metrics Metrics  `yaml:"metrics"`
 }
 
+// Directus is where it is, and what about it cannot be asked.
 type Directus struct {
 	URL string `yaml:"url"`
 	// PublicURL is the base of links that people are shown; URL if empty.
@@ -64,6 +72,7 @@ func (c Directus) Zone() *time.Location {
 	return zone
 }
 
+// Server is what the server tells of itself.
 type Server struct {
 	Name    string `yaml:"name"`
 	Network string `yaml:"network"`
@@ -74,6 +83,7 @@ type Server struct {
 	LineLength int `yaml:"line_length"`
 }
 
+// Login says how people log in.
 type Login struct {
 	EmailTemplate string `yaml:"email_template"`
 }
@@ -96,11 +106,13 @@ type Limits struct {
 	Memory size `yaml:"memory"`
 }
 
+// Log says what is logged, and in which form.
 type Log struct {
 	Level  logLevel  `yaml:"level"`
 	Format logFormat `yaml:"format"`
 }
 
+// Metrics says where the daemon can be monitored; an empty address: nowhere.
 type Metrics struct {
 	Address string `yaml:"address"`
 }
@@ -171,7 +183,7 @@ type Error struct{ Err error }
 func (e Error) Error() string { return e.Err.Error() }
 func (e Error) Unwrap() error { return e.Err }
 
-// Load reads and validates a file. An error is a configError that lists
+// Load reads and validates a file. An error is an Error that lists
 // every fault of the file, one a line, each with its place.
 func Load(file string) (*Config, error) {
 	text, err := ReadFile(file)
@@ -212,6 +224,7 @@ func (c *Config) PlainListeners() []string {
 	return exposed
 }
 
+// IsLoopback reports whether only this machine reaches an address, host:port.
 func IsLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 )
 
+// Listen is one entry of what to listen on.
 type Listen struct {
 	Address        string        `yaml:"address"`
 	Mode           FileMode      `yaml:"mode"`
@@ -30,6 +31,7 @@ type TLS struct {
 	ACME bool `yaml:"acme"`
 }
 
+// Enabled reports whether connections begin with TLS.
 func (t TLS) Enabled() bool { return t.Cert != "" || t.ACME }
 
 // Pair reads the certificate and its key.

@@ -1,3 +1,10 @@
+// Package demo runs all there is to see on one machine: a Directus of its own with two
+// accounts and a few messages, a chat page in front of it, and the daemon, which the
+// command hands over as a function. Its passwords are known to everybody, so that it
+// listens on the loopback interface only. Folder keeps the data from one start to the
+// next; web and seed are the page and the content.
+//
+// It imports packages config, listen (to try ports) and directus, not the daemon.
 package demo
 
 import (

@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"directus-ircd/cmd/directus-ircd/config"
-
 	"github.com/gofrs/flock"
+
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 const (

@@ -8,64 +8,9 @@ import (
 	"net"
 	"reflect"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"directus-ircd/cmd/directus-ircd/config"
-	"directus-ircd/ircd"
-
-	"github.com/rs/zerolog"
 )
-
-// Sockets are all sockets that are open to others. One goroutine owns them.
-type Sockets struct {
-	opts    Options
-	now     *Change
-	outlets sync.WaitGroup // see serveOutlet
-	// expiring is what the listeners present, see watchExpiry; nil before that.
-	expiring atomic.Pointer[[]expiring]
-}
-
-// Options are what the sockets need of the daemon.
-type Options struct {
-	Log zerolog.Logger
-	// Agent is the User-Agent of requests to ACME servers.
-	Agent string
-	// Run starts a part of the daemon, whose error ends the daemon.
-	Run func(part func() error)
-	// ServeIRC and ServeMetrics serve what comes through a listener, until ctx ends
-	// or the listener is closed.
-	ServeIRC     func(ctx context.Context, ln net.Listener, opts ircd.ListenOptions) error
-	ServeMetrics func(ctx context.Context, ln net.Listener) error
-}
-
-func New(opts Options) *Sockets { return &Sockets{opts: opts, now: &Change{}} }
-
-// Open opens all that is configured, or nothing. What it serves ends with ctx.
-func (s *Sockets) Open(ctx context.Context, cfg *config.Config) error {
-	passed, err := takePassed(cfg.Listen)
-	if err != nil {
-		return err
-	}
-	defer passed.close()
-	s.forgetStale(passed)
-	c, err := s.prepareWith(ctx, cfg, passed)
-	if err != nil {
-		return err
-	}
-	passed.warn(s.opts.Log)
-	s.Apply(ctx, c)
-	return nil
-}
-
-// Addrs are the addresses of the IRC listeners, in the configured order.
-func (s *Sockets) Addrs() []net.Addr {
-	addrs := make([]net.Addr, len(s.now.listeners))
-	for i, l := range s.now.listeners {
-		addrs[i] = l.Addr()
-	}
-	return addrs
-}
 
 // Change is what another configuration makes of the sockets. All that can fail is
 // done when it is made; then it is either applied or undone.
@@ -79,13 +24,6 @@ type Change struct {
 	acme       *acmeCertificates // nil if no listener uses it
 	metrics    *outlet           // nil if not configured, like challenges
 	challenges *outlet
-}
-
-// outlet is a socket that answers HTTP.
-type outlet struct {
-	net.Listener
-	address string // as configured
-	stop    context.CancelFunc
 }
 
 // errRestart is why something of a configuration cannot be taken over.
@@ -208,27 +146,6 @@ func (s *Sockets) acmeFor(ctx context.Context, cfg *config.Config) (*acmeCertifi
 	return newACME(ctx, cfg.ACME, s.opts.Agent, s.opts.Log)
 }
 
-// prepareOutlet opens the socket at an address, unless there is one already. anew
-// asks for another one in any case, at whatever address.
-func prepareOutlet(ctx context.Context, address string, present *outlet, anew bool) (*outlet, error) {
-	var ln net.Listener
-	var err error
-	switch {
-	case address == "":
-		return nil, nil
-	case present == nil || present.address != address:
-		ln, err = OpenTCP(ctx, address)
-	case anew:
-		ln, err = duplicate(present.Listener)
-	default:
-		return present, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &outlet{Listener: ln, address: address}, nil
-}
-
 // Undo closes what was opened.
 func (s *Sockets) Undo(c *Change) {
 	present := s.now
@@ -297,45 +214,4 @@ func (s *Sockets) Apply(ctx context.Context, c *Change) {
 	if c.acme != nil && c.acme == old.acme {
 		c.acme.retryNow()
 	}
-}
-
-// serveIRC runs until the listener is closed and the last connection that came
-// through it has ended.
-func (s *Sockets) serveIRC(ctx context.Context, l *listener) {
-	s.store(l)
-	s.opts.Log.Info().Stringer("address", l.Addr()).Bool("tls", l.certificates != nil).Str("websocket", l.configured.WebSocket.String()).Msg("listening")
-	if l.exposed() {
-		s.opts.Log.Warn().Str("address", l.configured.Address).Msg("passwords cross the network in clear text here: add tls to this listener, or bind it to 127.0.0.1")
-	}
-	s.opts.Run(func() error {
-		err := s.opts.ServeIRC(ctx, l.Listener, l.options())
-		if errors.Is(err, net.ErrClosed) { // by apply
-			return nil
-		}
-		return err
-	})
-}
-
-// serveOutlet serves until o.stop: while the daemon stops, /readyz has something to
-// say.
-func (s *Sockets) serveOutlet(ctx context.Context, o *outlet, serve func(context.Context, net.Listener) error) {
-	if o == nil {
-		return
-	}
-	ctx, o.stop = context.WithCancel(context.WithoutCancel(ctx))
-	s.outlets.Go(func() {
-		if err := ircd.Recover(&s.opts.Log, func() error { return serve(ctx, o.Listener) }); err != nil {
-			s.opts.Log.Error().Err(err).Msg("not answered any more")
-		}
-	})
-}
-
-// StopOutlets ends what serveOutlet has begun.
-func (s *Sockets) StopOutlets() {
-	for _, o := range []*outlet{s.now.metrics, s.now.challenges} {
-		if o != nil {
-			o.stop()
-		}
-	}
-	s.outlets.Wait()
 }

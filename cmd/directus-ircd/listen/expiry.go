@@ -37,7 +37,7 @@ type Expiry struct {
 	At      time.Time
 }
 
-// Expiries are those of the listeners that watchExpiry found last, as far as they have
+// Expiries are those of the listeners that WatchExpiry found last, as far as they have
 // a certificate, each address once. It is called by any goroutine.
 func (s *Sockets) Expiries() (list []Expiry) {
 	presented := s.expiring.Load()

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/ircd/ircdtest"
-
-	"github.com/rs/zerolog"
 )
 
 func TestExpiry(t *testing.T) {

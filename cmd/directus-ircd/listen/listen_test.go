@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"directus-ircd/cmd/directus-ircd/config"
-	"directus-ircd/ircd/ircdtest"
-
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/acme/autocert"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/ircd/ircdtest"
 )
 
 func TestOpenUnix(t *testing.T) {

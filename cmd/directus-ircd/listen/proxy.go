@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"directus-ircd/cmd/directus-ircd/config"
-
 	"github.com/pires/go-proxyproto"
 	"github.com/rs/zerolog"
+
+	"directus-ircd/cmd/directus-ircd/config"
 )
 
 // proxyHeaderTimeout is how long a proxy may take to say for whom it connects. The

@@ -9,11 +9,11 @@ import (
 	"slices"
 	"strings"
 
-	"directus-ircd/cmd/directus-ircd/config"
-	"directus-ircd/cmd/directus-ircd/systemd"
-
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/rs/zerolog"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/cmd/directus-ircd/systemd"
 )
 
 // passedSockets are the sockets that systemd has opened for the daemon

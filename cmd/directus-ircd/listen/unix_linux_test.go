@@ -7,9 +7,9 @@ import (
 	"testing"
 	"unsafe"
 
-	"directus-ircd/ircd/ircdtest"
-
 	"golang.org/x/sys/unix"
+
+	"directus-ircd/ircd/ircdtest"
 )
 
 // At every moment of its making a socket is closed to those who may not connect:

@@ -1,3 +1,9 @@
+// Package systemd tells systemd how the daemon is, by sd_notify(3): that it is ready,
+// reloads, stops or lives, and which sockets are to be kept open from one process to the
+// next. Outside of systemd all of it goes nowhere. What systemd passes at the start,
+// package listen takes.
+//
+// It imports no other package of this program.
 package systemd
 
 import (
@@ -13,14 +19,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// States of sd_notify(3). Outside of systemd they go nowhere.
-
+// Stopping is the state of a daemon that ends.
 const Stopping = sd.SdNotifyStopping
 
+// Ready is the state of a daemon that serves, on that many listeners.
 func Ready(listeners int) string {
 	return fmt.Sprintf("%s\nSTATUS=%d listeners open", sd.SdNotifyReady, listeners)
 }
 
+// Reloading is the state, as of now, of a daemon that reads its configuration again.
 func Reloading() string { return sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec() }
 
 // Notify tells systemd a state.

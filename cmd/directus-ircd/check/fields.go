@@ -1,0 +1,146 @@
+package check
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/directus"
+)
+
+// field is what GET /fields/<collection>/<field> tells to a user who may read it.
+type field struct {
+	Type string `json:"type"`
+	Meta struct {
+		Special []string `json:"special"`
+	} `json:"meta"`
+	Schema struct {
+		IsUnique  bool `json:"is_unique"`
+		MaxLength *int `json:"max_length"`
+	} `json:"schema"`
+}
+
+// collection checks the fields of a collection, one by one, so that the missing
+// one can be named.
+func (p *prober) collection(ctx context.Context, c config.Channel) {
+	if !p.readable(ctx, c.Collection, giveRole+p.runSetup(c)+", or correct channels in the configuration") {
+		return
+	}
+	p.key(ctx, c.Collection, c.Fields.ID, "fields.id")
+	judged := []judgedField{
+		{c.Fields.Text, func(f field) { p.judgeText(c.Collection, c.Fields.Text, f, p.setup(c, "--widen")) }},
+		{c.Fields.Author, func(f field) { p.judgeAuthor(c.Collection, c.Fields.Author, f) }},
+		{c.Fields.Date, func(f field) { p.judgeDate(c.Collection, c.Fields.Date, f) }},
+	}
+	if c.Fields.Nonce == "" {
+		p.noNonce(ctx, c.Collection, "fields", p.setup(c))
+	} else {
+		judged = append(judged, judgedField{c.Fields.Nonce, func(f field) { p.judgeNonce(c.Collection, c.Fields.Nonce, f) }})
+	}
+	p.fields(ctx, c.Collection, judged, p.setup(c, "--extend"))
+}
+
+// readable checks that a collection is there, whatever its fields, and keeps what it finds.
+func (p *prober) readable(ctx context.Context, collection, fix string) bool {
+	var items []json.RawMessage
+	if err := p.account.Items(ctx, collection, directus.Query{Limit: 1}, &items); err != nil {
+		p.canRead[collection] = false
+		p.miss(fix, "the collection %s is missing, or this user may not read it: %v", collection, err)
+		return false
+	}
+	p.canRead[collection] = true
+	return true
+}
+
+// judgedField is a field that has to be readable, and what else it has to be.
+type judgedField struct {
+	name  string
+	judge func(field) // nil: any will do
+}
+
+// fields checks that fields can be read. setup is the command that makes them.
+func (p *prober) fields(ctx context.Context, collection string, fields []judgedField, setup string) {
+	var untold []string
+	for _, f := range fields {
+		var items []json.RawMessage
+		// Directus 10 passes over unknown fields, but not in a filter.
+		known := directus.Query{Fields: []string{f.name}, Filter: directus.Compare(f.name, "_nnull", true), Limit: 1}
+		if err := p.account.Items(ctx, collection, known, &items); err != nil {
+			p.miss("create the field and grant read on it ("+setup+"), or correct fields in the configuration", "%s.%s is missing, or this user may not read it: %v", collection, f.name, err)
+			continue
+		}
+		if f.judge == nil {
+			p.ok("%s.%s can be read", collection, f.name)
+			continue
+		}
+		var is field
+		path, err := directus.Path("fields", collection, f.name)
+		if err == nil {
+			err = p.account.Do(ctx, http.MethodGet, path, nil, nil, &is)
+		}
+		if err != nil {
+			p.ok("%s.%s can be read", collection, f.name)
+			untold = append(untold, f.name)
+			continue
+		}
+		f.judge(is)
+	}
+	if len(untold) > 0 {
+		p.note("Directus 10 tells it to administrators only: see that Directus fills author and date, that the nonce is unique, and that the text is not limited", "of which kind the fields %s are cannot be told", strings.Join(untold, ", "))
+	}
+}
+
+// noNonce tells that the configuration names no nonce under a key, and whether the collection has
+// the one that setup makes, by a command.
+func (p *prober) noNonce(ctx context.Context, collection, under, setup string) {
+	const name = "nonce"
+	var items []json.RawMessage
+	known := directus.Query{Fields: []string{name}, Filter: directus.Compare(name, "_nnull", true), Limit: 1}
+	if p.account.Items(ctx, collection, known, &items) == nil {
+		p.note("add nonce: nonce under "+under+": with it a message is never stored twice, even after a broken connection", "the configuration names no nonce for %s, which has the field %s", collection, name)
+		return
+	}
+	p.note("name a unique text field as nonce under "+under+": with it a message is never stored twice, even after a broken connection. "+setup+" makes one", "%s has no nonce", collection)
+}
+
+// judgeText tells of a limited text; widen is the command that makes it unlimited, or how else to.
+func (p *prober) judgeText(collection, name string, f field, widen string) {
+	if n := f.Schema.MaxLength; n != nil && *n > 0 {
+		p.note("make it a field of type text: "+widen, "%s.%s holds at most %d characters: longer messages are refused", collection, name, *n)
+		return
+	}
+	p.ok("%s.%s holds texts of any length", collection, name)
+}
+
+func (p *prober) judgeAuthor(collection, name string, f field) {
+	p.judgeSpecial(collection, name, f, "user-created", "User Created")
+}
+
+func (p *prober) judgeDate(collection, name string, f field) {
+	p.judgeSpecial(collection, name, f, "date-created", "Date Created")
+	switch f.Type {
+	case "date":
+		p.miss("make it a field of type timestamp: messages of a day cannot be told apart by their time", "%s.%s is a date without a time", collection, name)
+	case "dateTime":
+		p.local = append(p.local, localField{collection, name})
+	}
+}
+
+func (p *prober) judgeSpecial(collection, name string, f field, special, shown string) {
+	if !slices.Contains(f.Meta.Special, special) {
+		p.miss("set its \"On Create\" in the data model to save the "+shown+", or name the field that has it", "%s.%s is not filled by Directus", collection, name)
+		return
+	}
+	p.ok("%s.%s is filled by Directus", collection, name)
+}
+
+func (p *prober) judgeNonce(collection, name string, f field) {
+	if !f.Schema.IsUnique {
+		p.miss("make it unique in the data model, or set nonce to \"\"", "%s.%s is not unique", collection, name)
+		return
+	}
+	p.ok("%s.%s is unique", collection, name)
+}

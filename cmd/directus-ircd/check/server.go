@@ -1,0 +1,71 @@
+package check
+
+import (
+	"context"
+
+	"directus-ircd/directus"
+)
+
+func (p *prober) server(ctx context.Context) {
+	info, err := p.account.Info(ctx)
+	switch {
+	case err != nil:
+		p.miss("check that nothing stands between here and Directus", "the version of Directus cannot be read: %v", err)
+		return
+	case info.Major() < 10:
+		p.miss("upgrade it to 10, 11 or 12", "Directus %s is too old", info.Version)
+	default:
+		p.ok("Directus %s", info.Version)
+	}
+	if !info.WebSocket.Enabled {
+		p.miss("set WEBSOCKETS_ENABLED=true (and leave WEBSOCKETS_REST_ENABLED on) in the environment of Directus, and restart it", "realtime is off")
+		return
+	}
+	p.ok("realtime is on (%s, authentication mode %s)", info.WebSocket.Path, info.WebSocket.Mode)
+	p.socket(ctx)
+}
+
+// socket opens a realtime link, which finds what stands in the way of WebSockets
+// between here and Directus.
+func (p *prober) socket(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*directus.DefaultTimeout)
+	defer cancel()
+	states := make(chan directus.State, 16)
+	link := p.account.Realtime(directus.RealtimeOptions{OnState: func(s directus.State) {
+		select {
+		case states <- s:
+		default: // enough is known
+		}
+	}})
+	ended := make(chan error, 1)
+	go func() { ended <- link.Run(ctx) }()
+	err := link.Ready(ctx)
+	cancel()
+	<-ended
+	if err == nil {
+		p.ok("a realtime session opens")
+		return
+	}
+	for len(states) > 0 {
+		if s := <-states; s.Err != nil {
+			err = s.Err
+		}
+	}
+	p.miss("a proxy in front of Directus must pass WebSocket upgrades on", "no realtime session opens: %v", err)
+}
+
+// caching tells whether what is read may be old.
+func (p *prober) caching(ctx context.Context, collection string) {
+	caching, err := p.account.Caching(ctx, collection)
+	if err != nil {
+		return // what cannot be read is told by others
+	}
+	if caching.Age > 0 {
+		p.ok("answers are kept for %s between here and Directus (CACHE_ENABLED, or a proxy): all is read past that", caching.Age)
+	} else {
+		p.ok("no answers are kept between here and Directus, as far as it tells")
+	}
+	if !caching.Search {
+		p.note("let the proxy in front of Directus pass the HTTP method SEARCH", "SEARCH does not reach Directus: with CACHE_ENABLED each reading takes room in its cache")
+	}
+}
