@@ -32,7 +32,7 @@ func (m *member) checkNow() {
 	wait := m.recheckTime()
 	if err := m.check(m.ctx); err != nil {
 		m.log.Debug().Err(err).Msg("check the user")
-		wait = jitter(m.recheck / 20)
+		wait = directus.Jitter(m.recheck / 20)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

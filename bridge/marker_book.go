@@ -36,15 +36,18 @@ type markerBook struct {
 	loaded bool             // the store has been read; guarded by mu
 	failed error            // why it could not be read at the last try; guarded by mu
 	again  time.Time        // when to try again; guarded by mu
-	marks  map[string]*spot // by target; guarded by mu
+	marks  map[string]*marker // by target; guarded by mu
 }
 
-// spot is one marker; it is guarded by the mu of its book.
-type spot struct {
+// marker is one. It is guarded by the mu of its book.
+type marker struct {
 	at    time.Time
 	item  string // the key of its item; empty: not known
 	dirty bool   // newer than what is stored
 }
+
+// isUnwritten reports that something waits to be stored: see keep.
+func (b *markerBook) isUnwritten() bool { return len(b.bell) > 0 }
 
 // markerShelf keeps the books of users who have left: without a collection for
 // them, memory is where markers live.
@@ -53,7 +56,7 @@ type markerShelf struct {
 	books map[string]*markerBook // by user id; guarded by mu
 }
 
-// book returns the markers of a user.
+// Of returns the markers of a user.
 func (s *markerShelf) book(user string, store *markerStore) *markerBook {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,7 +65,7 @@ func (s *markerShelf) book(user string, store *markerStore) *markerBook {
 	}
 	b := s.books[user]
 	if b == nil {
-		b = &markerBook{bell: make(chan struct{}, 1), marks: map[string]*spot{}}
+		b = &markerBook{bell: make(chan struct{}, 1), marks: map[string]*marker{}}
 		if store == nil {
 			s.books[user] = b
 		}
@@ -109,7 +112,7 @@ func (b *markerBook) set(ctx context.Context, target string, at time.Time) (now 
 	case m == nil && len(b.marks) >= maxMarkers:
 		return time.Time{}, false, errTooManyMarkers
 	case m == nil:
-		m = &spot{}
+		m = &marker{}
 		b.marks[target] = m
 	case !at.After(m.at):
 		return m.at, false, nil
@@ -155,10 +158,10 @@ func (b *markerBook) load(ctx context.Context) error {
 }
 
 // dirty takes what waits to be stored.
-func (b *markerBook) dirty() map[string]spot {
+func (b *markerBook) dirty() map[string]marker {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	waiting := map[string]spot{}
+	waiting := map[string]marker{}
 	for target, m := range b.marks {
 		if m.dirty {
 			waiting[target] = *m
@@ -168,7 +171,7 @@ func (b *markerBook) dirty() map[string]spot {
 }
 
 // stored notes what is stored in a place, under which item.
-func (b *markerBook) stored(store *markerStore, target string, s spot) {
+func (b *markerBook) stored(store *markerStore, target string, s marker) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if m := b.marks[target]; m != nil && b.store == store {
@@ -191,7 +194,7 @@ func (b *markerBook) keep(ctx context.Context, log zerolog.Logger) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(jitter(wait)):
+		case <-time.After(directus.Jitter(wait)):
 		}
 		wait = markerPause
 		if err := b.flush(ctx); err != nil && ctx.Err() == nil {

@@ -20,19 +20,24 @@ type markerStore struct {
 	zone    *time.Location // in which Directus writes dates without one
 }
 
+// newMarkerStore is the collection of a user; zone is that of dates without one.
+func newMarkerStore(account *directus.Account, cfg collection.ReadMarkers, zone *time.Location) *markerStore {
+	return &markerStore{ReadMarkers: cfg, account: account, zone: zone}
+}
+
 // own matches the items of the user, whatever else may be read.
 func (s *markerStore) own() directus.Filter { return directus.Eq(s.User, "$CURRENT_USER") }
 
 // load reads all markers. Of two for one target, which two daemons may have
 // made at once, the later one counts.
-func (s *markerStore) load(ctx context.Context) (map[string]*spot, error) {
+func (s *markerStore) load(ctx context.Context) (map[string]*marker, error) {
 	ctx, cancel := context.WithTimeout(ctx, markerTimeout)
 	defer cancel()
 	return s.read(ctx, s.own())
 }
 
-func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[string]*spot, error) {
-	found := map[string]*spot{}
+func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[string]*marker, error) {
+	found := map[string]*marker{}
 	pages := directus.Query{
 		Fields: []string{"id", s.Target, s.Date}, Filter: filter, Sort: []string{"-" + s.Date, "id"},
 		Limit: collection.PageLimit(ctx, s.account, collection.PageSize),
@@ -45,7 +50,7 @@ func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[str
 		for _, item := range items {
 			target, at := collection.Scalar(item[s.Target]), collection.ParseDateIn(collection.Scalar(item[s.Date]), s.zone)
 			if _, later := found[target]; !later && target != "" {
-				found[target] = &spot{at: at, item: collection.Scalar(item["id"])}
+				found[target] = &marker{at: at, item: collection.Scalar(item["id"])}
 			}
 		}
 		if len(items) < pages.Limit {
@@ -58,7 +63,7 @@ func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[str
 
 // save stores a marker and returns it as it is then, with the key of its item.
 // Another daemon may have made it since, or moved it further: it never goes back.
-func (s *markerStore) save(ctx context.Context, target string, m spot) (now spot, err error) {
+func (s *markerStore) save(ctx context.Context, target string, m marker) (now marker, err error) {
 	ctx, cancel := context.WithTimeout(ctx, markerTimeout)
 	defer cancel()
 	found, err := s.read(ctx, directus.And(s.own(), directus.Eq(s.Target, target)))

@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,12 +59,12 @@ type member struct {
 	probed   time.Time              // the last send while in trouble; guarded by mu
 }
 
-func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
+func newMember(names *directory, rights *rightsCache, book *markerBook, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
 	account := names.account
 	m := &member{
 		account: account, names: names, rights: rights, recheck: recheck, feeds: fs, log: log,
 		reads:  semaphore.NewWeighted(readsOfUser),
-		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: markers,
+		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: book,
 		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checking: make(chan struct{}, 1), checked: time.Now(),
 		sessions: map[*session]struct{}{}, watches: map[string]*topicWatch{},
 	}
@@ -81,7 +80,7 @@ func newMember(names *directory, rights *rightsCache, markers *markerBook, fs *f
 	m.mu.Lock()
 	m.checkAfter(m.recheckTime())
 	m.mu.Unlock()
-	if len(m.markers.bell) > 0 { // left by the member before
+	if m.markers.isUnwritten() { // left by the member before
 		m.startMarkers()
 	}
 	return m
@@ -108,9 +107,6 @@ func (m *member) startMarkers() {
 		m.begin(func() error { m.markers.keep(m.ctx, m.log); return nil })
 	}
 }
-
-// jitter spreads what many would do at the same time.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
 // onState is called from the link's goroutine.
 func (m *member) onState(state directus.State) {

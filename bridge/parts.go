@@ -145,7 +145,7 @@ func (p *parts) nextPatiently(ctx context.Context) (list []found, err error) {
 			return list, err
 		}
 		select {
-		case <-time.After(jitter(pause)):
+		case <-time.After(directus.Jitter(pause)):
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}

@@ -114,5 +114,5 @@ func (p *plan) markerStore(account *directus.Account) *markerStore {
 	if p.ReadMarkers == nil {
 		return nil
 	}
-	return &markerStore{ReadMarkers: *p.ReadMarkers, account: account, zone: p.Zone}
+	return newMarkerStore(account, *p.ReadMarkers, p.Zone)
 }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"directus-ircd/bridge/collection"
+	"directus-ircd/directus"
 	"slices"
 	"time"
 )
@@ -28,7 +29,7 @@ func (s *session) regroup() {
 	if now.Before(s.nextLook) {
 		return
 	}
-	s.nextLook = now.Add(jitter(regroupPause))
+	s.nextLook = now.Add(directus.Jitter(regroupPause))
 	for _, j := range s.joined {
 		ready, _, err := j.view.feed.status()
 		if j.move != nil || !ready || err != nil {

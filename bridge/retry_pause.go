@@ -1,6 +1,9 @@
 package bridge
 
-import "time"
+import (
+	"directus-ircd/directus"
+	"time"
+)
 
 const (
 	// lessPause is how long a session waits after it has tried to read a channel in another
@@ -22,5 +25,5 @@ func (p *retryPause) isOver(now time.Time) bool { return !now.Before(p.next) }
 // begin notes a try: the one after it waits twice as long as this one did.
 func (p *retryPause) begin(now time.Time) {
 	wait := max(p.wait, lessPause)
-	p.next, p.wait = now.Add(jitter(wait)), min(2*wait, longestPause)
+	p.next, p.wait = now.Add(directus.Jitter(wait)), min(2*wait, longestPause)
 }

@@ -59,3 +59,7 @@ func sleep(ctx context.Context, d time.Duration, kick <-chan struct{}) error {
 		return ctx.Err()
 	}
 }
+
+// Jitter is a pause of about d, from half of it to one and a half: it spreads what many would
+// do at the same time.
+func Jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
