@@ -80,7 +80,7 @@ type Backend struct {
 	people  *censuses
 	company *company
 	guard   *guard.Limiter
-	markers markerShelf
+	markers Shelf
 	feeds   *feeds
 	rights  sameRights
 	origin  string                   // the Directus that what is in the state is of
@@ -146,7 +146,7 @@ func (b *Backend) Configure(opts Options) error {
 	moved := !reflect.DeepEqual(opts.ReadMarkers, old.ReadMarkers)
 	for _, m := range b.members {
 		if moved {
-			m.markers.move(p.markerStore(m.account))
+			m.markers.Move(p.markerStore(m.account))
 		}
 		m.ring()
 	}
@@ -282,8 +282,8 @@ func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secre
 }
 
 // markersOf returns the read markers of the user of an account.
-func (b *Backend) markersOf(account *directus.Account) *markerBook {
-	return b.markers.book(account.ID(), b.plan.Load().markerStore(account))
+func (b *Backend) markersOf(account *directus.Account) *Book {
+	return b.markers.Of(account.ID(), b.plan.Load().markerStore(account))
 }
 
 // leave ends a session; the last of a user takes the Directus session along.

@@ -25,17 +25,17 @@ const (
 	markerRetry = 30 * time.Second
 )
 
-var errTooManyMarkers = errors.New("too many read markers")
+var ErrTooMany = errors.New("too many read markers")
 
-// markerBook holds the read markers of one user, for all connections.
-type markerBook struct {
+// Book holds the read markers of one user, for all connections.
+type Book struct {
 	bell chan struct{} // rung when something waits to be stored; cap 1
 
 	mu     sync.Mutex
-	store  *markerStore     // nil: kept in memory only; guarded by mu
-	loaded bool             // the store has been read; guarded by mu
-	failed error            // why it could not be read at the last try; guarded by mu
-	again  time.Time        // when to try again; guarded by mu
+	store  *Store             // nil: kept in memory only; guarded by mu
+	loaded bool               // the store has been read; guarded by mu
+	failed error              // why it could not be read at the last try; guarded by mu
+	again  time.Time          // when to try again; guarded by mu
 	marks  map[string]*marker // by target; guarded by mu
 }
 
@@ -46,26 +46,26 @@ type marker struct {
 	dirty bool   // newer than what is stored
 }
 
-// isUnwritten reports that something waits to be stored: see keep.
-func (b *markerBook) isUnwritten() bool { return len(b.bell) > 0 }
+// IsUnwritten reports that something waits to be stored: see keep.
+func (b *Book) IsUnwritten() bool { return len(b.bell) > 0 }
 
-// markerShelf keeps the books of users who have left: without a collection for
+// Shelf keeps the books of users who have left: without a collection for
 // them, memory is where markers live.
-type markerShelf struct {
+type Shelf struct {
 	mu    sync.Mutex
-	books map[string]*markerBook // by user id; guarded by mu
+	books map[string]*Book // by user id; guarded by mu
 }
 
 // Of returns the markers of a user.
-func (s *markerShelf) book(user string, store *markerStore) *markerBook {
+func (s *Shelf) Of(user string, store *Store) *Book {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.books == nil || len(s.books) >= maxBooks {
-		s.books = map[string]*markerBook{}
+		s.books = map[string]*Book{}
 	}
 	b := s.books[user]
 	if b == nil {
-		b = &markerBook{bell: make(chan struct{}, 1), marks: map[string]*marker{}}
+		b = &Book{bell: make(chan struct{}, 1), marks: map[string]*marker{}}
 		if store == nil {
 			s.books[user] = b
 		}
@@ -76,8 +76,8 @@ func (s *markerShelf) book(user string, store *markerStore) *markerBook {
 	return b
 }
 
-// move goes on with another store, which gets all that is known.
-func (b *markerBook) move(store *markerStore) {
+// Move goes on with another store, which gets all that is known.
+func (b *Book) Move(store *Store) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.store, b.loaded, b.failed = store, false, nil
@@ -87,8 +87,8 @@ func (b *markerBook) move(store *markerStore) {
 	b.ring()
 }
 
-// get returns the marker of a target, zero if there is none.
-func (b *markerBook) get(ctx context.Context, target string) (time.Time, error) {
+// Get returns the marker of a target, zero if there is none.
+func (b *Book) Get(ctx context.Context, target string) (time.Time, error) {
 	if err := b.load(ctx); err != nil {
 		return time.Time{}, err
 	}
@@ -100,8 +100,8 @@ func (b *markerBook) get(ctx context.Context, target string) (time.Time, error) 
 	return time.Time{}, nil
 }
 
-// set moves a marker forward, never back, and returns where it is then.
-func (b *markerBook) set(ctx context.Context, target string, at time.Time) (now time.Time, moved bool, err error) {
+// Set moves a marker forward, never back, and returns where it is then.
+func (b *Book) Set(ctx context.Context, target string, at time.Time) (now time.Time, moved bool, err error) {
 	if err := b.load(ctx); err != nil {
 		return time.Time{}, false, err
 	}
@@ -110,7 +110,7 @@ func (b *markerBook) set(ctx context.Context, target string, at time.Time) (now 
 	m := b.marks[target]
 	switch {
 	case m == nil && len(b.marks) >= maxMarkers:
-		return time.Time{}, false, errTooManyMarkers
+		return time.Time{}, false, ErrTooMany
 	case m == nil:
 		m = &marker{}
 		b.marks[target] = m
@@ -124,7 +124,7 @@ func (b *markerBook) set(ctx context.Context, target string, at time.Time) (now 
 
 // load reads the store, once. Two connections may do so at the same time; what
 // was set meanwhile is not moved back.
-func (b *markerBook) load(ctx context.Context) error {
+func (b *Book) load(ctx context.Context) error {
 	b.mu.Lock()
 	store, done, failed := b.store, b.loaded || b.store == nil, b.failed
 	wait := failed != nil && time.Now().Before(b.again)
@@ -158,7 +158,7 @@ func (b *markerBook) load(ctx context.Context) error {
 }
 
 // dirty takes what waits to be stored.
-func (b *markerBook) dirty() map[string]marker {
+func (b *Book) dirty() map[string]marker {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	waiting := map[string]marker{}
@@ -171,7 +171,7 @@ func (b *markerBook) dirty() map[string]marker {
 }
 
 // stored notes what is stored in a place, under which item.
-func (b *markerBook) stored(store *markerStore, target string, s marker) {
+func (b *Book) stored(store *Store, target string, s marker) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if m := b.marks[target]; m != nil && b.store == store {
@@ -182,8 +182,8 @@ func (b *markerBook) stored(store *markerStore, target string, s marker) {
 	}
 }
 
-// keep stores markers until ctx ends; its caller joins it.
-func (b *markerBook) keep(ctx context.Context, log zerolog.Logger) {
+// Keep stores markers until ctx ends; its caller joins it.
+func (b *Book) Keep(ctx context.Context, log zerolog.Logger) {
 	wait := markerPause
 	for {
 		select {
@@ -197,7 +197,7 @@ func (b *markerBook) keep(ctx context.Context, log zerolog.Logger) {
 		case <-time.After(directus.Jitter(wait)):
 		}
 		wait = markerPause
-		if err := b.flush(ctx); err != nil && ctx.Err() == nil {
+		if err := b.Flush(ctx); err != nil && ctx.Err() == nil {
 			log.Debug().Err(err).Msg("store read markers")
 			wait = markerRetry
 			b.ring()
@@ -205,16 +205,16 @@ func (b *markerBook) keep(ctx context.Context, log zerolog.Logger) {
 	}
 }
 
-func (b *markerBook) ring() {
+func (b *Book) ring() {
 	select {
 	case b.bell <- struct{}{}:
 	default:
 	}
 }
 
-// flush stores what waits. What Directus refuses is not tried again until it
+// Flush stores what waits. What Directus refuses is not tried again until it
 // moves; the marker stays in memory.
-func (b *markerBook) flush(ctx context.Context) error {
+func (b *Book) Flush(ctx context.Context) error {
 	b.mu.Lock()
 	store := b.store
 	b.mu.Unlock()

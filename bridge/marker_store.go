@@ -10,33 +10,33 @@ import (
 	"directus-ircd/directus"
 )
 
-// markerTimeout bounds each question about read markers.
-const markerTimeout = 5 * time.Second
+// storeTimeout bounds each question about read markers.
+const storeTimeout = 5 * time.Second
 
-// markerStore is the collection of read markers as one user sees it.
-type markerStore struct {
+// Store is the collection of read markers as one user sees it.
+type Store struct {
 	collection.ReadMarkers
 	account *directus.Account
 	zone    *time.Location // in which Directus writes dates without one
 }
 
-// newMarkerStore is the collection of a user; zone is that of dates without one.
-func newMarkerStore(account *directus.Account, cfg collection.ReadMarkers, zone *time.Location) *markerStore {
-	return &markerStore{ReadMarkers: cfg, account: account, zone: zone}
+// NewStore is the collection of a user; zone is that of dates without one.
+func NewStore(account *directus.Account, cfg collection.ReadMarkers, zone *time.Location) *Store {
+	return &Store{ReadMarkers: cfg, account: account, zone: zone}
 }
 
 // own matches the items of the user, whatever else may be read.
-func (s *markerStore) own() directus.Filter { return directus.Eq(s.User, "$CURRENT_USER") }
+func (s *Store) own() directus.Filter { return directus.Eq(s.User, "$CURRENT_USER") }
 
 // load reads all markers. Of two for one target, which two daemons may have
 // made at once, the later one counts.
-func (s *markerStore) load(ctx context.Context) (map[string]*marker, error) {
-	ctx, cancel := context.WithTimeout(ctx, markerTimeout)
+func (s *Store) load(ctx context.Context) (map[string]*marker, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return s.read(ctx, s.own())
 }
 
-func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[string]*marker, error) {
+func (s *Store) read(ctx context.Context, filter directus.Filter) (map[string]*marker, error) {
 	found := map[string]*marker{}
 	pages := directus.Query{
 		Fields: []string{"id", s.Target, s.Date}, Filter: filter, Sort: []string{"-" + s.Date, "id"},
@@ -63,8 +63,8 @@ func (s *markerStore) read(ctx context.Context, filter directus.Filter) (map[str
 
 // save stores a marker and returns it as it is then, with the key of its item.
 // Another daemon may have made it since, or moved it further: it never goes back.
-func (s *markerStore) save(ctx context.Context, target string, m marker) (now marker, err error) {
-	ctx, cancel := context.WithTimeout(ctx, markerTimeout)
+func (s *Store) save(ctx context.Context, target string, m marker) (now marker, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	found, err := s.read(ctx, directus.And(s.own(), directus.Eq(s.Target, target)))
 	switch old := found[target]; {

@@ -16,7 +16,7 @@ func (s *session) ReadMarker(ctx context.Context, target string) (*ircd.ReadMark
 	if err != nil {
 		return nil, err
 	}
-	at, err := s.member.markers.get(ctx, key)
+	at, err := s.member.markers.Get(ctx, key)
 	if err != nil {
 		return nil, tryAgain("MARKREAD", err)
 	}
@@ -32,9 +32,9 @@ func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time
 		return nil, err
 	}
 	s.member.startMarkers()
-	now, moved, err := s.member.markers.set(ctx, key, collection.Earlier(at, collection.DateLimit(s.member.account)))
+	now, moved, err := s.member.markers.Set(ctx, key, collection.Earlier(at, collection.DateLimit(s.member.account)))
 	switch {
-	case errors.Is(err, errTooManyMarkers):
+	case errors.Is(err, ErrTooMany):
 		return nil, &ircd.Error{Numeric: "263", Params: []string{"MARKREAD"}, Code: "INTERNAL_ERROR", Text: "Too many conversations have a read marker", Err: err}
 	case err != nil:
 		return nil, tryAgain("MARKREAD", err)

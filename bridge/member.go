@@ -23,7 +23,7 @@ type member struct {
 	names   *directory
 	rights  *rightsCache
 	topics  *topics
-	markers *markerBook
+	markers *Book
 	recheck time.Duration // see check
 	rt      *directus.Realtime
 	feeds   *feeds
@@ -59,7 +59,7 @@ type member struct {
 	probed   time.Time              // the last send while in trouble; guarded by mu
 }
 
-func newMember(names *directory, rights *rightsCache, book *markerBook, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
+func newMember(names *directory, rights *rightsCache, book *Book, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
 	account := names.account
 	m := &member{
 		account: account, names: names, rights: rights, recheck: recheck, feeds: fs, log: log,
@@ -80,7 +80,7 @@ func newMember(names *directory, rights *rightsCache, book *markerBook, fs *feed
 	m.mu.Lock()
 	m.checkAfter(m.recheckTime())
 	m.mu.Unlock()
-	if m.markers.isUnwritten() { // left by the member before
+	if m.markers.IsUnwritten() { // left by the member before
 		m.startMarkers()
 	}
 	return m
@@ -104,7 +104,7 @@ func (m *member) startMarkers() {
 	defer m.mu.Unlock()
 	if !m.keeping {
 		m.keeping = true
-		m.begin(func() error { m.markers.keep(m.ctx, m.log); return nil })
+		m.begin(func() error { m.markers.Keep(m.ctx, m.log); return nil })
 	}
 }
 
@@ -237,7 +237,7 @@ func (m *member) close(ctx context.Context) error {
 	if _, ended := m.health(); ended != nil && !errors.Is(ended, ircd.ErrPanic) {
 		return nil
 	}
-	if err := m.markers.flush(ctx); err != nil {
+	if err := m.markers.Flush(ctx); err != nil {
 		m.log.Debug().Err(err).Msg("store read markers")
 	}
 	return m.account.Logout(ctx)

@@ -110,9 +110,9 @@ func (p *plan) autoJoins(name string) bool {
 }
 
 // markerStore is where the read markers of an account are; nil: in memory.
-func (p *plan) markerStore(account *directus.Account) *markerStore {
+func (p *plan) markerStore(account *directus.Account) *Store {
 	if p.ReadMarkers == nil {
 		return nil
 	}
-	return newMarkerStore(account, *p.ReadMarkers, p.Zone)
+	return NewStore(account, *p.ReadMarkers, p.Zone)
 }
