@@ -21,6 +21,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/guard"
+	"directus-ircd/bridge/markers"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -80,7 +81,7 @@ type Backend struct {
 	people  *censuses
 	company *company
 	guard   *guard.Limiter
-	markers Shelf
+	markers markers.Shelf
 	feeds   *feeds
 	rights  sameRights
 	origin  string                   // the Directus that what is in the state is of
@@ -282,7 +283,7 @@ func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secre
 }
 
 // markersOf returns the read markers of the user of an account.
-func (b *Backend) markersOf(account *directus.Account) *Book {
+func (b *Backend) markersOf(account *directus.Account) *markers.Book {
 	return b.markers.Of(account.ID(), b.plan.Load().markerStore(account))
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/markers"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
@@ -34,7 +35,7 @@ func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time
 	s.member.startMarkers()
 	now, moved, err := s.member.markers.Set(ctx, key, collection.Earlier(at, collection.DateLimit(s.member.account)))
 	switch {
-	case errors.Is(err, ErrTooMany):
+	case errors.Is(err, markers.ErrTooMany):
 		return nil, &ircd.Error{Numeric: "263", Params: []string{"MARKREAD"}, Code: "INTERNAL_ERROR", Text: "Too many conversations have a read marker", Err: err}
 	case err != nil:
 		return nil, tryAgain("MARKREAD", err)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"directus-ircd/bridge/guard"
+	"directus-ircd/bridge/markers"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -23,7 +24,7 @@ type member struct {
 	names   *directory
 	rights  *rightsCache
 	topics  *topics
-	markers *Book
+	markers *markers.Book
 	recheck time.Duration // see check
 	rt      *directus.Realtime
 	feeds   *feeds
@@ -59,7 +60,7 @@ type member struct {
 	probed   time.Time              // the last send while in trouble; guarded by mu
 }
 
-func newMember(names *directory, rights *rightsCache, book *Book, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
+func newMember(names *directory, rights *rightsCache, book *markers.Book, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
 	account := names.account
 	m := &member{
 		account: account, names: names, rights: rights, recheck: recheck, feeds: fs, log: log,

@@ -8,6 +8,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/guard"
+	"directus-ircd/bridge/markers"
 	"directus-ircd/directus"
 	"directus-ircd/ircd/wire"
 )
@@ -110,9 +111,9 @@ func (p *plan) autoJoins(name string) bool {
 }
 
 // markerStore is where the read markers of an account are; nil: in memory.
-func (p *plan) markerStore(account *directus.Account) *Store {
+func (p *plan) markerStore(account *directus.Account) *markers.Store {
 	if p.ReadMarkers == nil {
 		return nil
 	}
-	return NewStore(account, *p.ReadMarkers, p.Zone)
+	return markers.NewStore(account, *p.ReadMarkers, p.Zone)
 }
