@@ -156,7 +156,7 @@ func (f *feed) confirm(ctx context.Context) error {
 // recheck asks whether the carrier sees what the readers see. What was read before
 // holds then, also what it did not find.
 func (f *feed) recheck(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, collection.AnswerTimeout)
 	defer cancel()
 	if err := f.carrier.checkRights(ctx); err != nil {
 		return err

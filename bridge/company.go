@@ -65,19 +65,6 @@ func (c *company) meet(a, b string) bool {
 // unknownUser is the author of what has none.
 var unknownUser = ircd.User{Nick: nobody, Username: nobody, Host: host, Realname: nobody}
 
-// setPresent notes whether the client is in a channel.
-func (s *session) setPresent(j *joined, present bool) {
-	if j.Private || present == j.present {
-		return
-	}
-	j.present = present
-	if present {
-		s.backend.company.enter(j.Name, s.person.id)
-	} else {
-		s.backend.company.leave(j.Name, s.person.id)
-	}
-}
-
 // meets reports whether the user of the directory is, or shares a channel with, another.
 func (d *directory) meets(id string) bool {
 	return id == d.account.ID() || d.company.meet(d.account.ID(), id)
@@ -115,6 +102,3 @@ func (d *directory) knows(id string) ircd.Acquaintance {
 	}
 	return ircd.Known
 }
-
-// Knows implements ircd.Session.
-func (s *session) Knows(id string) ircd.Acquaintance { return s.member.names.knows(id) }

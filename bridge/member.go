@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/semaphore"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/guard"
 	"directus-ircd/bridge/markers"
 	"directus-ircd/directus"
@@ -199,7 +200,7 @@ func (m *member) patience() time.Duration {
 	if left > silentTimeout && !now.Before(m.silent) {
 		return left
 	}
-	if now.Sub(m.probed) < probePeriod {
+	if now.Sub(m.probed) < collection.ProbePeriod {
 		return 0
 	}
 	m.probed = now

@@ -184,7 +184,7 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 		return h.backlog(ctx, j, some)
 	}
 	received := had.received()
-	h.ahead = had.ahead
+	h.ahead = had.future
 	list, end, cut, err := h.latest(ctx, had.border(), limit+len(had.Steps), time.Time{}, some)
 	if err != nil {
 		return past{}, err
@@ -198,7 +198,7 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 			missed = append(missed, f)
 		}
 	}
-	had.ahead = ahead{} // the clock has yet to show that: what is written then is dated there, too
+	had.future = ahead{} // the clock has yet to show that: what is written then is dated there, too
 	j.received = had.received()
 	n := len(missed)
 	if n <= limit && end {

@@ -35,8 +35,8 @@ type access struct {
 // on Directus 10, which does not tell.
 type permissions map[string]map[string]access
 
-func (p permissions) in(collection string) rights {
-	return rights{known: p != nil, create: p[collection]["create"], read: p[collection]["read"]}
+func (p permissions) in(name string) rights {
+	return rights{known: p != nil, create: p[name]["create"], read: p[name]["read"]}
 }
 
 // mayChooseKey reports whether an item may be created with a key of the
@@ -70,22 +70,22 @@ type rightsCache struct {
 
 // recent returns the rights in a collection as renew has found them last. It does
 // not wait long, nor again soon: a sender can do without.
-func (c *rightsCache) recent(ctx context.Context, collection string) (rights, error) {
+func (c *rightsCache) recent(ctx context.Context, name string) (rights, error) {
 	c.mu.Lock()
 	all, told, wait := c.all, c.told, time.Now().Before(c.retry)
 	c.mu.Unlock()
 	if told {
-		return all.in(collection), nil
+		return all.in(name), nil
 	}
 	if wait {
 		return rights{}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, collection.AnswerTimeout)
 	defer cancel()
-	r, err := c.now(ctx, collection)
+	r, err := c.now(ctx, name)
 	if err != nil {
 		c.mu.Lock()
-		c.retry = time.Now().Add(probePeriod)
+		c.retry = time.Now().Add(collection.ProbePeriod)
 		c.mu.Unlock()
 	}
 	return r, err
@@ -101,9 +101,9 @@ func (c *rightsCache) audience(g *collection.Group, nick []string) collection.Au
 
 // readable lists those of some fields that the user may read of every item of a
 // collection. ok is false where Directus has not said so, or not without a rule.
-func (c *rightsCache) readable(collection string, fields []string) (readable []string, ok bool) {
+func (c *rightsCache) readable(name string, fields []string) (readable []string, ok bool) {
 	c.mu.Lock()
-	known, read := c.all != nil, c.all[collection]["read"]
+	known, read := c.all != nil, c.all[name]["read"]
 	c.mu.Unlock()
 	return read.readable(fields), known && read.Access != "partial"
 }
@@ -120,9 +120,9 @@ func (c *rightsCache) suffice(g *collection.Group) (readable, said bool) {
 }
 
 // mayNotRead reports that nothing of a collection may be read, as Directus said last.
-func (c *rightsCache) mayNotRead(collection string) bool {
+func (c *rightsCache) mayNotRead(name string) bool {
 	c.mu.Lock()
-	known, read := c.all != nil, c.all[collection]["read"]
+	known, read := c.all != nil, c.all[name]["read"]
 	c.mu.Unlock()
 	return known && (read.Access == "" || read.Access == "none")
 }
@@ -135,7 +135,7 @@ func (c *rightsCache) provenAt() time.Time {
 }
 
 // now asks Directus for the rights in a collection.
-func (c *rightsCache) now(ctx context.Context, collection string) (rights, error) {
+func (c *rightsCache) now(ctx context.Context, name string) (rights, error) {
 	begun := time.Now()
 	all, err := c.ask(ctx)
 	if err != nil {
@@ -146,7 +146,7 @@ func (c *rightsCache) now(ctx context.Context, collection string) (rights, error
 	if !c.told { // what has changed since, renew is to find
 		c.all, c.told, c.at = all, true, begun
 	}
-	return all.in(collection), nil
+	return all.in(name), nil
 }
 
 func (c *rightsCache) ask(ctx context.Context) (permissions, error) {
@@ -182,7 +182,7 @@ func (c *rightsCache) administrator(ctx context.Context) (bool, error) {
 	if fresh {
 		return admin, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, collection.AnswerTimeout)
 	defer cancel()
 	admin, err := c.askAdministrator(ctx)
 	if err != nil {

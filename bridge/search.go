@@ -81,10 +81,10 @@ func (d *directory) isNobody(nick string) bool {
 }
 
 // namesakes finds out who shares the names of people who have no nick yet.
-func (d *directory) namesakes(ctx context.Context, people map[string]person) (map[string]namesakes, error) {
+func (d *directory) namesakes(ctx context.Context, unnamed map[string]person) (map[string]namesakes, error) {
 	var c *census
 	found := map[string]namesakes{}
-	for id, p := range people {
+	for id, p := range unnamed {
 		if !d.nicks.needs(p) {
 			continue
 		}
@@ -123,11 +123,11 @@ func (d *directory) census(ctx context.Context, maxAge time.Duration) (*census, 
 		key, most = shared, maxCounted
 	}
 	c, err := d.censuses.get(ctx, key, maxAge, func(ctx context.Context) (*census, error) {
-		people, end, err := d.count(ctx, most)
+		counted, end, err := d.count(ctx, most)
 		if err != nil {
 			return nil, err
 		}
-		return newCensus(d.censuses.seed, people, said && end && len(fields) == len(d.fields)), nil
+		return newCensus(d.censuses.seed, counted, said && end && len(fields) == len(d.fields)), nil
 	})
 	if errors.Is(err, errRightsChanged) {
 		return nil, nil
@@ -138,41 +138,41 @@ func (d *directory) census(ctx context.Context, maxAge time.Duration) (*census, 
 // count reads up to so many users; end says that these are all. Directus does not
 // compare uuids, so it is by offset: each page begins with the last row of the one
 // before, and where it does not, somebody came or went meanwhile, and end is not known.
-func (d *directory) count(ctx context.Context, most int) (people []person, end bool, err error) {
+func (d *directory) count(ctx context.Context, most int) (list []person, end bool, err error) {
 	limit := min(most, collection.PageLimit(ctx, d.account, collection.MaxPage))
 	overlap := min(limit-1, 1)
-	for whole := overlap > 0; len(people) < most; {
+	for whole := overlap > 0; len(list) < most; {
 		fields, err := d.probe(ctx)
 		if err != nil || len(fields) == 0 {
 			return nil, false, err
 		}
 		users, err := d.account.Users(ctx, directus.Query{
-			Fields: append([]string{"id"}, fields...), Sort: []string{"id"}, Limit: limit, Offset: max(len(people)-overlap, 0),
+			Fields: append([]string{"id"}, fields...), Sort: []string{"id"}, Limit: limit, Offset: max(len(list)-overlap, 0),
 		})
 		if directus.IsCode(err, directus.CodeForbidden) {
 			if !d.refuse() {
 				return nil, false, errRightsChanged
 			}
-			people = nil // those of other fields
+			list = nil // those of other fields
 			continue
 		}
 		if err != nil {
 			return nil, false, fmt.Errorf("read names: %w", err)
 		}
 		full := len(users) == limit
-		if n := len(people); n > 0 && overlap > 0 {
-			if len(users) > 0 && users[0].ID() == people[n-1].id {
+		if n := len(list); n > 0 && overlap > 0 {
+			if len(users) > 0 && users[0].ID() == list[n-1].id {
 				users = users[1:]
 			} else {
 				whole = false
 			}
 		}
 		for _, u := range users {
-			people = append(people, d.toPerson(u))
+			list = append(list, d.toPerson(u))
 		}
 		if !full {
-			return people, whole, nil
+			return list, whole, nil
 		}
 	}
-	return people, false, nil
+	return list, false, nil
 }

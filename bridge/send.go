@@ -23,15 +23,11 @@ const (
 	// until REST is asked: some refusals Directus never answers there, those of a
 	// field's validation, of a Flow and of the database among them.
 	hedgeAfter = time.Second
-	// answerTimeout bounds a question that a sender can do without.
-	answerTimeout = 3 * time.Second
 	// maxAttempts is how often a message at which Directus fails is tried.
 	maxAttempts = 2
-	// silentTimeout is the same while Directus is known not to answer,
-	// probePeriod how often a send then tries at all, and silentLife how long
-	// that is believed.
+	// silentTimeout is the same while Directus is known not to answer, and silentLife
+	// how long that is believed.
 	silentTimeout = time.Second
-	probePeriod   = 5 * time.Second
 	silentLife    = time.Minute
 	// settleTimeout is what is added to find out about a message of which no
 	// answer came.

@@ -28,7 +28,7 @@ type trail struct {
 	Ahead step   `json:"ahead,omitzero"`
 	Steps []step `json:"steps,omitempty"`
 
-	ahead ahead // see asOf; not kept
+	future ahead // see asOf; not kept
 }
 
 // ahead is what a trail has of the time that the clock of Directus does not show yet, as it was
@@ -68,11 +68,11 @@ func (t trail) from() time.Time { return t.Date.Add(-collection.Overlap) }
 // overlap that makes no difference: the steps tell apart what is dated since then.
 func (t trail) asOf(limit time.Time) trail {
 	if t.from().After(limit) {
-		t.ahead = ahead{from: limit, until: t.from()}
+		t.future = ahead{from: limit, until: t.from()}
 		t.Date = limit
 	}
 	if t.settle(limit); t.Ahead.ID != "" {
-		t.ahead.from, t.ahead.floor = limit, t.Ahead
+		t.future.from, t.future.floor = limit, t.Ahead
 	}
 	return t
 }
@@ -172,6 +172,6 @@ func (t trail) received() func(collection.Row) bool {
 	floor := t.Floor
 	return func(r collection.Row) bool {
 		_, ok := ids[r.ID]
-		return ok || t.ahead.has(r) || floor.ID != "" && stepOf(r).compare(floor) <= 0
+		return ok || t.future.has(r) || floor.ID != "" && stepOf(r).compare(floor) <= 0
 	}
 }

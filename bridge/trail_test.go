@@ -2,13 +2,17 @@ package bridge
 
 import (
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/state"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.etcd.io/bbolt"
 )
 
 // dated is a row as a trail looks at it.
@@ -162,9 +166,8 @@ func (t *trails) len() int {
 // go, and none that is here.
 func TestTrailBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		state := stateIn(t, t.TempDir(), zerolog.Nop())
-		defer state.Close()
-		trails := state.trails
+		store, trails := trailsIn(t, t.TempDir())
+		defer store.Close()
 		trails.begin(time.Hour, ourClock)
 		key := func(user string, i int) string {
 			return trailKey("http://x", user, fmt.Sprint("device", i), "messages", "#messages")
@@ -211,7 +214,7 @@ func TestTrailBounds(t *testing.T) {
 // A trail ends to the minute, not when it is looked for what is too old.
 func TestTrailAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		trails := newState(zerolog.Nop()).trails
+		_, trails := trailsIn(t, "")
 		trails.begin(10*time.Minute, ourClock)
 		date := time.Now()
 		trails.open("a")
@@ -228,5 +231,67 @@ func TestTrailAge(t *testing.T) {
 			}
 		}
 		trails.release("a")
+	})
+}
+
+// trailsIn are those kept in a directory; without a name, in memory.
+func trailsIn(t *testing.T, directory string) (*state.Store, *trails) {
+	t.Helper()
+	var kept *trails
+	store, err := state.Open(directory, func(s *state.Store) []state.Bucket {
+		kept = newTrails(s, zerolog.Nop())
+		return []state.Bucket{kept}
+	}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store, kept
+}
+
+// note is a trail that somebody has left behind.
+func (t *trails) note(key string, noted trail) {
+	t.open(key)
+	t.merge(key, noted, upTo(noted.Date))
+	t.release(key)
+}
+
+// What the file does not have stays in memory, in nobody's use either.
+func TestTrailsThatAreNotWritten(t *testing.T) {
+	_, trails := trailsIn(t, "")
+	trails.note("a", trail{Date: time.Now()})
+	for _, written := range []bool{false, true} {
+		changes := map[string]any{"a": nil}
+		trails.Settle(changes, written)
+		if got := trails.kept["a"]; (got.trail == nil) != written {
+			t.Errorf("written: %v, in memory is %+v", written, got.trail)
+		}
+	}
+}
+
+// A file of a daemon that kept only what devices have received is read on.
+func TestStateOfBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		db, err := bbolt.Open(filepath.Join(dir, "resume.db"), 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.Update(func(tx *bbolt.Tx) error {
+			b, err := tx.CreateBucket([]byte("trails 1"))
+			if err != nil {
+				return err
+			}
+			return b.Put([]byte("a"), fmt.Appendf(nil, `{"seen":%d,"trail":{"date":"2000-01-01T00:00:00Z","floor":{"id":"","at":0},"steps":[{"id":"7","at":946684800000}]}}`, time.Now().Unix()))
+		})
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		store, trails := trailsIn(t, dir)
+		defer store.Close()
+		trails.begin(time.Hour, ourClock)
+		trails.open("a")
+		if got := trails.get("a"); len(got.Steps) != 1 || got.Steps[0].ID != "7" {
+			t.Errorf("got %+v", got)
+		}
 	})
 }

@@ -13,6 +13,13 @@ import (
 // MaxPage is how many items are asked for at once at most.
 const MaxPage = 512
 
+const (
+	// AnswerTimeout bounds a question that its asker can do without.
+	AnswerTimeout = 3 * time.Second
+	// ProbePeriod is how often Directus is tried at all while it is known not to answer.
+	ProbePeriod = 5 * time.Second
+)
+
 // ReadRows reads items of a group; more says that the page is full, so that
 // there may be further ones.
 func ReadRows(ctx context.Context, account *directus.Account, g *Group, q directus.Query) (rows []Row, more bool, err error) {
