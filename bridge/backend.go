@@ -86,7 +86,7 @@ type Backend struct {
 	rights  sameRights
 	origin  string                   // the Directus that what is in the state is of
 	pages   atomic.Pointer[pageRoom] // replaced by Configure, under mu
-	trails  *trails                  // of the state; nil: no device goes on from where it was
+	trails  *Positions               // of the state; nil: no device goes on from where it was
 	resumed atomic.Int64             // channels of devices that have come back
 
 	mu       sync.Mutex
@@ -122,7 +122,7 @@ func New(opts Options) (*Backend, error) {
 	b.nicks = newNicks(opts.State.Store, opts.State.nicks, b.origin)
 	if opts.Resume != nil {
 		b.trails = opts.State.trails
-		b.trails.begin(opts.Resume.MaxAge, collection.ClockOf(opts.Client))
+		b.trails.Begin(opts.Resume.MaxAge, collection.ClockOf(opts.Client))
 	}
 	b.plan.Store(p)
 	return b, nil

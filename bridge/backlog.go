@@ -65,7 +65,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 			return messages, err
 		})
 	}
-	j.due, j.since, j.had = false, joinMoment{}, trail{}
+	j.due, j.since, j.had = false, joinMoment{}, Position{}
 	j.shown, j.shownAt, j.floorPos = shown, read, pos
 	if !p.end {
 		j.floor, j.floorAt = p.floor, at

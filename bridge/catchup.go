@@ -106,7 +106,7 @@ func (f *feed) expectCrowd() {
 	recent := f.countSeenSince(f.cursor.date.Add(-collection.Overlap))
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.many = f.arrived + int64(max(maxSteps, recent))
+	f.many = f.arrived + int64(max(MaxSteps, recent))
 }
 
 // isCrowded reports whether that many have come.

@@ -103,7 +103,7 @@ type historian struct {
 	until   int64               // the session was shown the latecomers behind this place as they came
 	end     *pageEnd            // of the last page that the session was shown; nil: there was none
 	early   map[string]struct{}
-	ahead   ahead // is left out, as far as a filter can
+	ahead   Future // is left out, as far as a filter can
 }
 
 // historian finds out what a target is. The error is an *ircd.Error.

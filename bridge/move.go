@@ -262,22 +262,22 @@ func (s *session) missed(j, next *joined) {
 // shownSoFar is what a client that is out of the channel was shown of it: what the feed had
 // read, which it has not been able to since, but for what still waits in the journal, what
 // the backlog has shown in front of the feed, and what the client has sent.
-func (j *joined) shownSoFar() trail {
+func (j *joined) shownSoFar() Position {
 	f, waiting := j.view.feed, j.view.feed.journal.waiting(j.view.reader)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t := trail{Date: f.reached}
+	t := Position{Date: f.reached}
 	for id, m := range f.seen {
-		if _, waits := waiting[id]; !waits && !m.date.Before(t.from()) {
-			t.Steps = append(t.Steps, step{id, m.date.UnixMilli()})
+		if _, waits := waiting[id]; !waits && !m.date.Before(t.From()) {
+			t.Steps = append(t.Steps, Step{id, m.date.UnixMilli()})
 		}
 	}
 	for id := range j.shown {
-		t.Steps = append(t.Steps, step{ID: id})
+		t.Steps = append(t.Steps, Step{ID: id})
 	}
 	for sent := range j.view.sent {
 		if sent.channel == j.Channel {
-			t.Steps = append(t.Steps, step{ID: sent.id})
+			t.Steps = append(t.Steps, Step{ID: sent.id})
 		}
 	}
 	return t

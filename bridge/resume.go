@@ -27,8 +27,8 @@ type visit struct {
 	// caughtUp says that what was missed has been shown. What comes before that
 	// is not noted: a gap must not be passed.
 	caughtUp bool
-	shown    trail // since the client was asked last
-	asked    trail // what it was asked about
+	shown    Position // since the client was asked last
+	asked    Position // what it was asked about
 }
 
 // visit returns what the device knows of a channel; nil for sessions without a
@@ -37,11 +37,11 @@ func (s *session) visit(c *collection.Channel, opts ircd.JoinOptions) *visit {
 	if s.backend.trails == nil || s.device == "" || !opts.Backlog {
 		return nil
 	}
-	key := trailKey(s.backend.origin, s.person.id, s.device, c.Collection, wire.Fold(c.Name))
+	key := Key(s.backend.origin, s.person.id, s.device, c.Collection, wire.Fold(c.Name))
 	v := s.visits[key]
 	if v == nil {
 		v = &visit{key: key}
-		s.backend.trails.open(key)
+		s.backend.trails.Open(key)
 		if s.visits == nil {
 			s.visits = map[string]*visit{}
 		}
@@ -62,11 +62,11 @@ func (s *session) revisit(j *joined) {
 
 // has is all that this session knows the device to have: what it has shown arrives
 // in front of what it shows next.
-func (s *session) has(v *visit) trail {
-	t, h := s.backend.trails.get(v.key), collection.HorizonOf(s.member.account)
-	t.merge(v.asked, h)
-	t.merge(v.shown, h)
-	return t.asOf(h.Now)
+func (s *session) has(v *visit) Position {
+	t, h := s.backend.trails.Get(v.key), collection.HorizonOf(s.member.account)
+	t.Merge(v.asked, h)
+	t.Merge(v.shown, h)
+	return t.AsOf(h.Now)
 }
 
 // show notes a row that the client is shown. readTo is up to where the collection
@@ -76,8 +76,8 @@ func (s *session) show(v *visit, r collection.Row, readTo time.Time) {
 		return
 	}
 	h := collection.HorizonOf(s.member.account)
-	v.shown.add(r, h)
-	v.shown.reach(readTo, h)
+	v.shown.Add(r, h)
+	v.shown.Reach(readTo, h)
 	s.unproven = true
 }
 
@@ -89,16 +89,16 @@ func (s *session) showEntry(j *joined, e *entry, readTo time.Time) {
 }
 
 // keep adds to what is known of the device.
-func (s *session) keep(v *visit, news trail) {
-	s.backend.trails.merge(v.key, news, collection.HorizonOf(s.member.account))
+func (s *session) keep(v *visit, news Position) {
+	s.backend.trails.Merge(v.key, news, collection.HorizonOf(s.member.account))
 }
 
 // catchUp notes that a client is shown what its device has missed.
 func (s *session) catchUp(v *visit, p past, readTo time.Time) {
 	v.caughtUp = true
-	var floor step
+	var floor Step
 	if p.floor != nil {
-		floor = stepOf(*p.floor)
+		floor = StepOf(*p.floor)
 	}
 	if readTo.IsZero() { // nobody had ever said anything: from here on it is missed
 		readTo, _, _ = collection.ServerNow(s.member.account)
@@ -107,12 +107,12 @@ func (s *session) catchUp(v *visit, p past, readTo time.Time) {
 		for _, f := range p.list {
 			s.show(v, f.row, readTo)
 		}
-		if v.shown.Floor.ID == "" || floor.compare(v.shown.Floor) > 0 { // of many rows the first are in front of one that trim has set
+		if v.shown.Floor.ID == "" || floor.Compare(v.shown.Floor) > 0 { // of many rows the first are in front of one that trim has set
 			v.shown.Floor = floor
 		}
 		return
 	}
-	s.keep(v, trail{Date: readTo, Floor: floor})
+	s.keep(v, Position{Date: readTo, Floor: floor})
 }
 
 // AskReceipt implements ircd.Session.
@@ -121,8 +121,8 @@ func (s *session) AskReceipt() bool {
 	s.unproven = false
 	if asked {
 		for _, v := range s.visits {
-			v.asked.merge(v.shown, collection.HorizonOf(s.member.account))
-			v.shown = trail{}
+			v.asked.Merge(v.shown, collection.HorizonOf(s.member.account))
+			v.shown = Position{}
 		}
 	}
 	return asked
@@ -131,10 +131,10 @@ func (s *session) AskReceipt() bool {
 // Received implements ircd.Session.
 func (s *session) Received() {
 	for _, v := range s.visits {
-		if v.asked.known() || len(v.asked.Steps) > 0 {
+		if v.asked.Known() || len(v.asked.Steps) > 0 {
 			s.keep(v, v.asked)
 		}
-		v.asked = trail{}
+		v.asked = Position{}
 	}
 }
 
@@ -145,8 +145,8 @@ func (s *session) own(j *joined, r collection.Row, echo bool) {
 	case echo:
 		s.show(v, r, time.Time{})
 	case v != nil && v.caughtUp:
-		var sent trail
-		sent.add(r, collection.HorizonOf(s.member.account))
+		var sent Position
+		sent.Add(r, collection.HorizonOf(s.member.account))
 		s.keep(v, sent)
 	}
 }
@@ -154,7 +154,7 @@ func (s *session) own(j *joined, r collection.Row, echo bool) {
 // closeVisits ends the use of the trails.
 func (s *session) closeVisits() {
 	for _, v := range s.visits {
-		s.backend.trails.release(v.key)
+		s.backend.trails.Release(v.key)
 	}
 	s.visits = nil
 }
@@ -176,16 +176,16 @@ type past struct {
 // past reads what a client is to be shown: what its device has missed, or the
 // latest messages; see latest for some.
 func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) (past, error) {
-	had, limit := j.had.asOf(collection.DateLimit(s.member.account)), maxReturn
+	had, limit := j.had.AsOf(collection.DateLimit(s.member.account)), maxReturn
 	if j.visit != nil {
 		had, limit = s.has(j.visit), s.backend.opts.Resume.MaxMessages
 	}
-	if !had.known() {
+	if !had.Known() {
 		return h.backlog(ctx, j, some)
 	}
-	received := had.received()
-	h.ahead = had.future
-	list, end, cut, err := h.latest(ctx, had.border(), limit+len(had.Steps), time.Time{}, some)
+	received := had.Received()
+	h.ahead = had.Future
+	list, end, cut, err := h.latest(ctx, had.Bound(), limit+len(had.Steps), time.Time{}, some)
 	if err != nil {
 		return past{}, err
 	}
@@ -198,8 +198,8 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 			missed = append(missed, f)
 		}
 	}
-	had.future = ahead{} // the clock has yet to show that: what is written then is dated there, too
-	j.received = had.received()
+	had.Future = Future{} // the clock has yet to show that: what is written then is dated there, too
+	j.received = had.Received()
 	n := len(missed)
 	if n <= limit && end {
 		return past{list: missed, end: true}, nil

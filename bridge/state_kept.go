@@ -11,7 +11,7 @@ import (
 type State struct {
 	*state.Store
 	log    zerolog.Logger
-	trails *trails
+	trails *Positions
 	nicks  *state.Table[storedNicks]
 	logins guard.Kept
 }
@@ -38,7 +38,7 @@ func newState(log zerolog.Logger) *State {
 
 // fresh begins with nothing.
 func (s *State) fresh(store *state.Store) []state.Bucket {
-	s.trails = newTrails(store, s.log)
+	s.trails = NewPositions(store, s.log)
 	s.nicks = state.NewTable[storedNicks](store, "nicks 1", "nicks")
 	s.logins = guard.NewKept(store)
 	return append(s.logins.Buckets(), s.trails, s.nicks)

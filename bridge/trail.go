@@ -7,125 +7,125 @@ import (
 	"time"
 )
 
-// maxSteps is how many messages of a trail are told apart, and as many that are dated later than
+// MaxSteps is how many messages of a trail are told apart, and as many that are dated later than
 // the clock of Directus shows, as it was set back. Of what comes late, one dated before more than
 // these is taken for received.
-const maxSteps = 512
+const MaxSteps = 512
 
-// trail is what a device has received of one channel. Like the cursor of a feed it
+// Position is what a device has received of one channel. Like the cursor of a feed it
 // is a date up to which nothing is missing, and as rows become visible later than
 // their date says, the rows of the overlap before it and all behind it one by one.
 // Its owner guards it.
-type trail struct {
+type Position struct {
 	// Date is up to where the collection had been read when the device was shown
 	// it; zero: nothing is known.
 	Date time.Time `json:"date"`
 	// Floor stands for the steps that were too many: all up to it counts as
 	// received. Its id is empty if there is none.
-	Floor step `json:"floor"`
+	Floor Step `json:"floor"`
 	// Ahead is the same of what is dated later than the clock of Directus shows, as that was
 	// set back: what is dated between the two was received before.
-	Ahead step   `json:"ahead,omitzero"`
-	Steps []step `json:"steps,omitempty"`
+	Ahead Step   `json:"ahead,omitzero"`
+	Steps []Step `json:"steps,omitempty"`
 
-	future ahead // see asOf; not kept
+	Future Future // see asOf; not kept
 }
 
-// ahead is what a trail has of the time that the clock of Directus does not show yet, as it was
+// Future is what a trail has of the time that the clock of Directus does not show yet, as it was
 // set back. What is dated there was received before that.
-type ahead struct {
-	from  time.Time // by the clock; zero: it was not set back
-	until time.Time // what is dated from then on is told apart by the steps
-	floor step      // see trail
+type Future struct {
+	From  time.Time // by the clock; zero: it was not set back
+	Until time.Time // what is dated from then on is told apart by the steps
+	floor Step      // see trail
 }
 
-func (a ahead) has(r collection.Row) bool {
-	return !a.from.IsZero() && r.Date.After(a.from) && (r.Date.Before(a.until) || a.floor.ID != "" && stepOf(r).compare(a.floor) <= 0)
+func (a Future) has(r collection.Row) bool {
+	return !a.From.IsZero() && r.Date.After(a.From) && (r.Date.Before(a.Until) || a.floor.ID != "" && StepOf(r).Compare(a.floor) <= 0)
 }
 
-// step is a row of a trail.
-type step struct {
+// Step is a row of a trail.
+type Step struct {
 	ID string `json:"id"`
 	At int64  `json:"at"` // its date, in milliseconds
 }
 
-func stepOf(r collection.Row) step { return step{r.ID, r.Date.UnixMilli()} }
+func StepOf(r collection.Row) Step { return Step{r.ID, r.Date.UnixMilli()} }
 
-func (s step) compareDate(at int64) int { return cmp.Compare(s.At, at) }
+func (s Step) compareDate(at int64) int { return cmp.Compare(s.At, at) }
 
-func (s step) compare(o step) int {
+func (s Step) Compare(o Step) int {
 	return cmp.Or(cmp.Compare(s.At, o.At), collection.CompareIDs(s.ID, o.ID))
 }
 
-// known reports that there is something to go on from.
-func (t trail) known() bool { return !t.Date.IsZero() }
+// Known reports that there is something to go on from.
+func (t Position) Known() bool { return !t.Date.IsZero() }
 
-// from is the date from which on a device may have missed something.
-func (t trail) from() time.Time { return t.Date.Add(-collection.Overlap) }
+// From is the date from which on a device may have missed something.
+func (t Position) From() time.Time { return t.Date.Add(-collection.Overlap) }
 
-// asOf is the trail as it is to be read by a clock of Directus that shows at most limit: if it
+// AsOf is the trail as it is to be read by a clock of Directus that shows at most limit: if it
 // was set back, what is written now is dated before what the device has. By no more than the
 // overlap that makes no difference: the steps tell apart what is dated since then.
-func (t trail) asOf(limit time.Time) trail {
-	if t.from().After(limit) {
-		t.future = ahead{from: limit, until: t.from()}
+func (t Position) AsOf(limit time.Time) Position {
+	if t.From().After(limit) {
+		t.Future = Future{From: limit, Until: t.From()}
 		t.Date = limit
 	}
 	if t.settle(limit); t.Ahead.ID != "" {
-		t.future.from, t.future.floor = limit, t.Ahead
+		t.Future.From, t.Future.floor = limit, t.Ahead
 	}
 	return t
 }
 
 // settle makes each floor the one that it is by a clock that shows at most limit.
-func (t *trail) settle(limit time.Time) {
-	floors := [...]step{t.Floor, t.Ahead}
-	t.Floor, t.Ahead = step{}, step{}
+func (t *Position) settle(limit time.Time) {
+	floors := [...]Step{t.Floor, t.Ahead}
+	t.Floor, t.Ahead = Step{}, Step{}
 	for _, s := range floors {
 		t.cover(s, limit)
 	}
 }
 
 // cover lets a step stand for all up to it, on its side of what the clock shows at most.
-func (t *trail) cover(s step, limit time.Time) {
+func (t *Position) cover(s Step, limit time.Time) {
 	floor := &t.Floor
 	if s.At > limit.UnixMilli() {
 		floor = &t.Ahead
 	}
-	if s.ID != "" && (floor.ID == "" || s.compare(*floor) > 0) {
+	if s.ID != "" && (floor.ID == "" || s.Compare(*floor) > 0) {
 		*floor = s
 	}
 }
 
-// border is in front of all that a device may have missed.
-func (t trail) border() *collection.Bound {
-	if floor := time.UnixMilli(t.Floor.At); t.Floor.ID != "" && !floor.Before(t.from()) {
+// Bound is in front of all that a device may have missed.
+func (t Position) Bound() *collection.Bound {
+	if floor := time.UnixMilli(t.Floor.At); t.Floor.ID != "" && !floor.Before(t.From()) {
 		return &collection.Bound{Date: floor.UTC(), ID: t.Floor.ID, Behind: true}
 	}
-	return &collection.Bound{Date: t.from()}
+	return &collection.Bound{Date: t.From()}
 }
 
-// reach moves the date on, never into the future, and never back.
-func (t *trail) reach(date time.Time, h collection.Horizon) {
+// Reach moves the date on, never into the future, and never back.
+func (t *Position) Reach(date time.Time, h collection.Horizon) {
 	if date = collection.Earlier(date, h.Now); date.After(t.Date) {
 		t.Date = date
 	}
 }
 
-// add notes a row. One without a date is never missed, as no reading finds it.
-func (t *trail) add(r collection.Row, h collection.Horizon) {
+// Add notes a row. One without a date is never missed, as no reading finds it.
+func (t *Position) Add(r collection.Row, h collection.Horizon) {
 	if r.RawDate == "" {
 		return
 	}
-	if t.Steps = append(t.Steps, stepOf(r)); len(t.Steps) > 2*maxSteps {
+	if t.Steps = append(t.Steps, StepOf(r)); len(t.Steps) > 2*MaxSteps {
 		t.trim(h)
 	}
 }
 
-// merge adds what another trail of the same channel has. The steps of both stay as
+// Merge adds what another trail of the same channel has. The steps of both stay as
 // they are.
-func (t *trail) merge(o trail, h collection.Horizon) {
-	t.reach(o.Date, h)
+func (t *Position) Merge(o Position, h collection.Horizon) {
+	t.Reach(o.Date, h)
 	t.settle(h.Now)
 	t.cover(o.Floor, h.Now)
 	t.cover(o.Ahead, h.Now)
@@ -136,24 +136,24 @@ func (t *trail) merge(o trail, h collection.Horizon) {
 // trim lets go what no reading reaches any more, whichever asOf now, and what is more than
 // maxSteps. What was written before the clock was set back, and is dated later than it shows, is
 // counted on its own: it is told apart from what is written once the clock shows that time again.
-func (t *trail) trim(h collection.Horizon) {
-	if t.known() {
-		first := collection.Earlier(t.from(), h.Now.Add(-collection.Overlap)).UnixMilli()
-		t.Steps = slices.DeleteFunc(t.Steps, func(s step) bool { return s.At < first })
+func (t *Position) trim(h collection.Horizon) {
+	if t.Known() {
+		first := collection.Earlier(t.From(), h.Now.Add(-collection.Overlap)).UnixMilli()
+		t.Steps = slices.DeleteFunc(t.Steps, func(s Step) bool { return s.At < first })
 	}
-	if len(t.Steps) <= maxSteps {
+	if len(t.Steps) <= MaxSteps {
 		return
 	}
 	t.settle(h.Now)
-	slices.SortFunc(t.Steps, step.compare)
-	from, _ := slices.BinarySearchFunc(t.Steps, h.Now.UnixMilli()+1, step.compareDate)
-	to, _ := slices.BinarySearchFunc(t.Steps, max(h.Now.UnixMilli(), h.Ever.UnixMilli())+1, step.compareDate)
+	slices.SortFunc(t.Steps, Step.Compare)
+	from, _ := slices.BinarySearchFunc(t.Steps, h.Now.UnixMilli()+1, Step.compareDate)
+	to, _ := slices.BinarySearchFunc(t.Steps, max(h.Now.UnixMilli(), h.Ever.UnixMilli())+1, Step.compareDate)
 	t.Steps = slices.Concat(t.latest(t.Steps[from:to], h), t.latest(slices.Concat(t.Steps[:from], t.Steps[to:]), h))
 }
 
 // latest are the last of some steps, as many as are told apart; a floor stands for the others.
-func (t *trail) latest(steps []step, h collection.Horizon) []step {
-	old := max(0, len(steps)-maxSteps)
+func (t *Position) latest(steps []Step, h collection.Horizon) []Step {
+	old := max(0, len(steps)-MaxSteps)
 	for _, s := range steps[:old] {
 		// A row of the future must not hide what is written from now on.
 		if s.At <= h.Ever.UnixMilli() {
@@ -163,8 +163,8 @@ func (t *trail) latest(steps []step, h collection.Horizon) []step {
 	return steps[old:]
 }
 
-// received tells for the rows of a reading which of them the device has.
-func (t trail) received() func(collection.Row) bool {
+// Received tells for the rows of a reading which of them the device has.
+func (t Position) Received() func(collection.Row) bool {
 	ids := make(map[string]struct{}, len(t.Steps))
 	for _, s := range t.Steps {
 		ids[s.ID] = struct{}{}
@@ -172,6 +172,6 @@ func (t trail) received() func(collection.Row) bool {
 	floor := t.Floor
 	return func(r collection.Row) bool {
 		_, ok := ids[r.ID]
-		return ok || t.future.has(r) || floor.ID != "" && stepOf(r).compare(floor) <= 0
+		return ok || t.Future.has(r) || floor.ID != "" && StepOf(r).Compare(floor) <= 0
 	}
 }

@@ -29,25 +29,25 @@ func ourClock() (now time.Time, known bool) { return time.Now(), true }
 // A trail knows what is on it, whatever order it came in and however much it was.
 func TestTrail(t *testing.T) {
 	now := time.Now().Add(-time.Hour)
-	const n = 5 * maxSteps
+	const n = 5 * MaxSteps
 	for _, step := range []time.Duration{0, time.Millisecond, time.Second} {
-		var whole, delta trail
+		var whole, delta Position
 		for i := range n {
 			at := i ^ 1 // two come the wrong way round
-			delta.add(dated(at, now.Add(time.Duration(at)*step)), upTo(time.Now()))
+			delta.Add(dated(at, now.Add(time.Duration(at)*step)), upTo(time.Now()))
 			if rand.IntN(50) == 0 {
-				whole.merge(delta, upTo(time.Now()))
-				whole.reach(now.Add(time.Duration(i)*step), upTo(time.Now()))
-				delta = trail{}
+				whole.Merge(delta, upTo(time.Now()))
+				whole.Reach(now.Add(time.Duration(i)*step), upTo(time.Now()))
+				delta = Position{}
 			}
 		}
-		whole.merge(delta, upTo(time.Now()))
-		whole.reach(now.Add(n*step), upTo(time.Now()))
+		whole.Merge(delta, upTo(time.Now()))
+		whole.Reach(now.Add(n*step), upTo(time.Now()))
 		whole.trim(upTo(time.Now()))
-		if len(whole.Steps) > maxSteps || len(delta.Steps) > 2*maxSteps {
+		if len(whole.Steps) > MaxSteps || len(delta.Steps) > 2*MaxSteps {
 			t.Errorf("%v: %d steps", step, len(whole.Steps))
 		}
-		received, border := whole.received(), whole.border()
+		received, border := whole.Received(), whole.Bound()
 		for i := range n {
 			r := dated(i, now.Add(time.Duration(i)*step))
 			if border.IsInFrontOf(r) && !received(r) {
@@ -62,17 +62,17 @@ func TestTrail(t *testing.T) {
 
 // Rows of the future hide nothing of the present.
 func TestTrailOfTheFuture(t *testing.T) {
-	var tr trail
-	tr.reach(time.Now().Add(time.Hour), upTo(time.Now()))
-	for i := range 3 * maxSteps {
-		tr.add(dated(i, time.Now().Add(1000*time.Hour)), upTo(time.Now()))
+	var tr Position
+	tr.Reach(time.Now().Add(time.Hour), upTo(time.Now()))
+	for i := range 3 * MaxSteps {
+		tr.Add(dated(i, time.Now().Add(1000*time.Hour)), upTo(time.Now()))
 	}
-	tr.merge(trail{Date: time.Now().Add(2000 * time.Hour)}, upTo(time.Now()))
-	if r := dated(9999, time.Now()); !tr.border().IsInFrontOf(r) || tr.received()(r) {
+	tr.Merge(Position{Date: time.Now().Add(2000 * time.Hour)}, upTo(time.Now()))
+	if r := dated(9999, time.Now()); !tr.Bound().IsInFrontOf(r) || tr.Received()(r) {
 		t.Error("a row of now is taken for received")
 	}
 	before := len(tr.Steps)
-	if tr.add(collection.Row{ID: "1", Date: time.Now()}, upTo(time.Now())); len(tr.Steps) != before {
+	if tr.Add(collection.Row{ID: "1", Date: time.Now()}, upTo(time.Now())); len(tr.Steps) != before {
 		t.Error("a row without a date is noted")
 	}
 }
@@ -82,14 +82,14 @@ func TestTrailOfTheFuture(t *testing.T) {
 func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 	before := time.Now()
 	now := before.Add(-time.Hour)
-	var tr trail
-	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(1, before.Add(-time.Second)))}}, upTo(before))
-	tr.merge(trail{Date: before, Steps: []step{stepOf(dated(2, now.Add(-time.Second)))}}, collection.Horizon{Now: now, Ever: before})
+	var tr Position
+	tr.Merge(Position{Date: before, Steps: []Step{StepOf(dated(1, before.Add(-time.Second)))}}, upTo(before))
+	tr.Merge(Position{Date: before, Steps: []Step{StepOf(dated(2, now.Add(-time.Second)))}}, collection.Horizon{Now: now, Ever: before})
 	busy := tr
-	busy.Floor = stepOf(dated(5, before.Add(-10*time.Second)))
+	busy.Floor = StepOf(dated(5, before.Add(-10*time.Second)))
 	for _, c := range []struct {
 		what     string
-		trail    trail
+		trail    Position
 		row      collection.Row
 		received bool
 	}{
@@ -102,9 +102,9 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 		{"one of the too many", busy, dated(4, before.Add(-10*time.Second)), true},
 		{"behind them", busy, dated(6, before.Add(-10*time.Second)), false},
 	} {
-		had := c.trail.asOf(now)
-		if got := had.received()(c.row); got != c.received || !had.border().IsInFrontOf(c.row) {
-			t.Errorf("%s: received %v, read %v", c.what, got, had.border().IsInFrontOf(c.row))
+		had := c.trail.AsOf(now)
+		if got := had.Received()(c.row); got != c.received || !had.Bound().IsInFrontOf(c.row) {
+			t.Errorf("%s: received %v, read %v", c.what, got, had.Bound().IsInFrontOf(c.row))
 		}
 	}
 }
@@ -114,29 +114,29 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 	before := time.Now()
 	set := before.Add(-2 * time.Minute)
-	for _, since := range []int{400, 3 * maxSteps} {
-		tr := trail{Date: before.Add(-30 * time.Second)}
+	for _, since := range []int{400, 3 * MaxSteps} {
+		tr := Position{Date: before.Add(-30 * time.Second)}
 		note := func(first, n int, at time.Time, h collection.Horizon, every time.Duration) {
 			for i := 0; i < n; {
-				var news trail
+				var news Position
 				for end := min(i+16, n); i < end; i++ {
-					news.add(dated(first+i, at.Add(time.Duration(i)*every)), h)
+					news.Add(dated(first+i, at.Add(time.Duration(i)*every)), h)
 				}
-				tr.merge(news, h)
+				tr.Merge(news, h)
 			}
 		}
-		const long = 100 * time.Second / (maxSteps - 100)
-		note(1, maxSteps-100, set.Add(10*time.Second), upTo(before), long)
+		const long = 100 * time.Second / (MaxSteps - 100)
+		note(1, MaxSteps-100, set.Add(10*time.Second), upTo(before), long)
 		note(1000, since, set, collection.Horizon{Now: set.Add(2 * time.Second), Ever: before}, time.Millisecond)
 		note(5000, 100, before.Add(-time.Second), collection.Horizon{Now: set.Add(2 * time.Second), Ever: before}, time.Millisecond) // they were on their way
 		for _, now := range []time.Time{set.Add(3 * time.Second), set.Add(time.Minute), before.Add(time.Second)} {
-			had := tr.asOf(now)
-			received, border := had.received(), had.border()
+			had := tr.AsOf(now)
+			received, border := had.Received(), had.Bound()
 			for _, c := range []struct {
 				first, n int
 				at       time.Time
 				every    time.Duration
-			}{{1, maxSteps - 100, set.Add(10 * time.Second), long}, {1000, since, set, time.Millisecond}, {5000, 100, before.Add(-time.Second), time.Millisecond}} {
+			}{{1, MaxSteps - 100, set.Add(10 * time.Second), long}, {1000, since, set, time.Millisecond}, {5000, 100, before.Add(-time.Second), time.Millisecond}} {
 				for i := range c.n {
 					if r := dated(c.first+i, c.at.Add(time.Duration(i)*c.every)); border.IsInFrontOf(r) && !received(r) {
 						t.Fatalf("%d since, %v behind: row %d is not known", since, before.Sub(now), c.first+i)
@@ -150,13 +150,13 @@ func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 	}
 }
 
-func (t *trails) has(key string) bool {
+func (t *Positions) has(key string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.kept[key] != nil
 }
 
-func (t *trails) len() int {
+func (t *Positions) len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.kept)
@@ -168,40 +168,40 @@ func TestTrailBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, trails := trailsIn(t, t.TempDir())
 		defer store.Close()
-		trails.begin(time.Hour, ourClock)
+		trails.Begin(time.Hour, ourClock)
 		key := func(user string, i int) string {
-			return trailKey("http://x", user, fmt.Sprint("device", i), "messages", "#messages")
+			return Key("http://x", user, fmt.Sprint("device", i), "messages", "#messages")
 		}
 		use := func(key string) {
-			trails.open(key)
-			trails.merge(key, trail{Date: time.Now()}, upTo(time.Now()))
+			trails.Open(key)
+			trails.Merge(key, Position{Date: time.Now()}, upTo(time.Now()))
 		}
 		use(key("ada", -1)) // and stays
 		use(key("adam", 0)) // another user, whose id begins alike
-		trails.release(key("adam", 0))
-		for i := range 2 * maxUserTrails {
+		trails.Release(key("adam", 0))
+		for i := range 2 * maxUserPositions {
 			use(key("ada", i))
-			trails.release(key("ada", i))
+			trails.Release(key("ada", i))
 			time.Sleep(time.Millisecond)
 		}
 		for _, c := range []struct {
 			key  string
 			kept bool
 		}{
-			{key("ada", -1), true}, {key("adam", 0), true}, {key("ada", 0), false}, {key("ada", maxUserTrails), false},
-			{key("ada", maxUserTrails+1), true}, {key("ada", 2*maxUserTrails-1), true},
+			{key("ada", -1), true}, {key("adam", 0), true}, {key("ada", 0), false}, {key("ada", maxUserPositions), false},
+			{key("ada", maxUserPositions+1), true}, {key("ada", 2*maxUserPositions-1), true},
 		} {
 			if got := trails.has(c.key); got != c.kept {
 				t.Errorf("%q: kept %v", c.key, got)
 			}
 		}
 		trails.mu.Lock()
-		for i := len(trails.kept); i < maxTrails; i++ {
-			trails.kept[key(fmt.Sprint("user", i), 0)] = &keptTrail{trail: &trail{}, seen: time.Now().Add(-time.Minute)}
+		for i := len(trails.kept); i < maxPositions; i++ {
+			trails.kept[key(fmt.Sprint("user", i), 0)] = &keptPosition{position: &Position{}, seen: time.Now().Add(-time.Minute)}
 		}
 		trails.mu.Unlock()
 		use(key("eve", 0))
-		if n := trails.len(); n != maxTrails-maxTrails/10+1 || !trails.has(key("eve", 0)) || !trails.has(key("ada", -1)) {
+		if n := trails.len(); n != maxPositions-maxPositions/10+1 || !trails.has(key("eve", 0)) || !trails.has(key("ada", -1)) {
 			t.Errorf("%d are kept", n)
 		}
 		time.Sleep(3 * time.Hour)
@@ -215,31 +215,31 @@ func TestTrailBounds(t *testing.T) {
 func TestTrailAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, trails := trailsIn(t, "")
-		trails.begin(10*time.Minute, ourClock)
+		trails.Begin(10*time.Minute, ourClock)
 		date := time.Now()
-		trails.open("a")
-		trails.merge("a", trail{Date: date}, upTo(time.Now()))
+		trails.Open("a")
+		trails.Merge("a", Position{Date: date}, upTo(time.Now()))
 		for _, c := range []struct {
 			away time.Duration
 			kept bool
 		}{{9 * time.Minute, true}, {9 * time.Minute, true}, {11 * time.Minute, false}} {
-			trails.release("a")
+			trails.Release("a")
 			time.Sleep(c.away)
-			trails.open("a")
-			if got := trails.get("a").known(); got != c.kept {
+			trails.Open("a")
+			if got := trails.Get("a").Known(); got != c.kept {
 				t.Errorf("away for %v: kept %v", c.away, got)
 			}
 		}
-		trails.release("a")
+		trails.Release("a")
 	})
 }
 
 // trailsIn are those kept in a directory; without a name, in memory.
-func trailsIn(t *testing.T, directory string) (*state.Store, *trails) {
+func trailsIn(t *testing.T, directory string) (*state.Store, *Positions) {
 	t.Helper()
-	var kept *trails
+	var kept *Positions
 	store, err := state.Open(directory, func(s *state.Store) []state.Bucket {
-		kept = newTrails(s, zerolog.Nop())
+		kept = NewPositions(s, zerolog.Nop())
 		return []state.Bucket{kept}
 	}, zerolog.Nop())
 	if err != nil {
@@ -249,21 +249,21 @@ func trailsIn(t *testing.T, directory string) (*state.Store, *trails) {
 }
 
 // note is a trail that somebody has left behind.
-func (t *trails) note(key string, noted trail) {
-	t.open(key)
-	t.merge(key, noted, upTo(noted.Date))
-	t.release(key)
+func (t *Positions) note(key string, noted Position) {
+	t.Open(key)
+	t.Merge(key, noted, upTo(noted.Date))
+	t.Release(key)
 }
 
 // What the file does not have stays in memory, in nobody's use either.
 func TestTrailsThatAreNotWritten(t *testing.T) {
 	_, trails := trailsIn(t, "")
-	trails.note("a", trail{Date: time.Now()})
+	trails.note("a", Position{Date: time.Now()})
 	for _, written := range []bool{false, true} {
 		changes := map[string]any{"a": nil}
 		trails.Settle(changes, written)
-		if got := trails.kept["a"]; (got.trail == nil) != written {
-			t.Errorf("written: %v, in memory is %+v", written, got.trail)
+		if got := trails.kept["a"]; (got.position == nil) != written {
+			t.Errorf("written: %v, in memory is %+v", written, got.position)
 		}
 	}
 }
@@ -288,9 +288,9 @@ func TestStateOfBefore(t *testing.T) {
 		}
 		store, trails := trailsIn(t, dir)
 		defer store.Close()
-		trails.begin(time.Hour, ourClock)
-		trails.open("a")
-		if got := trails.get("a"); len(got.Steps) != 1 || got.Steps[0].ID != "7" {
+		trails.Begin(time.Hour, ourClock)
+		trails.Open("a")
+		if got := trails.Get("a"); len(got.Steps) != 1 || got.Steps[0].ID != "7" {
 			t.Errorf("got %+v", got)
 		}
 	})

@@ -54,8 +54,8 @@ func (h *historian) walk(down bool, lo, hi *collection.Bound, limit int) *walk {
 	if hi != nil {
 		base = directus.And(base, h.group.Dates.Before(hi.End(h.group.Dates)))
 	}
-	if dates := h.group.Dates; h.ahead.from.Before(h.ahead.until) {
-		base = directus.And(base, directus.Or(dates.Before(h.ahead.from.Add(dates.Unit())), dates.From(h.ahead.until)))
+	if dates := h.group.Dates; h.ahead.From.Before(h.ahead.Until) {
+		base = directus.And(base, directus.Or(dates.Before(h.ahead.From.Add(dates.Unit())), dates.From(h.ahead.Until)))
 	}
 	w.scan.Base = base
 	return w
