@@ -22,6 +22,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/guard"
 	"directus-ircd/bridge/markers"
+	"directus-ircd/bridge/resume"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -86,7 +87,7 @@ type Backend struct {
 	rights  sameRights
 	origin  string                   // the Directus that what is in the state is of
 	pages   atomic.Pointer[pageRoom] // replaced by Configure, under mu
-	trails  *Positions               // of the state; nil: no device goes on from where it was
+	trails  *resume.Positions        // of the state; nil: no device goes on from where it was
 	resumed atomic.Int64             // channels of devices that have come back
 
 	mu       sync.Mutex
@@ -192,7 +193,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret g
 		return s, nil
 	}
 	p := b.plan.Load()
-	rights := &rightsCache{account: account, same: &b.rights}
+	rights := newRightsCache(account, &b.rights)
 	if err := rights.renew(ctx); err != nil {
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/resume"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
@@ -65,7 +66,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 			return messages, err
 		})
 	}
-	j.due, j.since, j.had = false, joinMoment{}, Position{}
+	j.due, j.since, j.had = false, joinMoment{}, resume.Position{}
 	j.shown, j.shownAt, j.floorPos = shown, read, pos
 	if !p.end {
 		j.floor, j.floorAt = p.floor, at

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/resume"
 	"directus-ircd/directus"
 )
 
@@ -106,7 +107,7 @@ func (f *feed) expectCrowd() {
 	recent := f.countSeenSince(f.cursor.date.Add(-collection.Overlap))
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.many = f.arrived + int64(max(MaxSteps, recent))
+	f.many = f.arrived + int64(max(resume.MaxSteps, recent))
 }
 
 // isCrowded reports whether that many have come.

@@ -79,7 +79,7 @@ func (m *member) checkRights(ctx context.Context) error {
 		return ctx.Err()
 	}
 	err := m.rights.renew(ctx)
-	if changes := m.rights.changes.Load(); changes != m.honoured.Load() {
+	if changes := m.rights.changes(); changes != m.honoured.Load() {
 		m.names.forget()
 		m.topics.forget()
 		m.feeds.expel(m)
@@ -105,5 +105,5 @@ func (m *member) audience(g *collection.Group) collection.Audience {
 func (m *member) isProven() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return time.Since(m.checked) <= m.recheck && m.rights.changes.Load() == m.honoured.Load()
+	return time.Since(m.checked) <= m.recheck && m.rights.changes() == m.honoured.Load()
 }

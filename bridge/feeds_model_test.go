@@ -48,9 +48,11 @@ var allRights = permissions{
 // modelMember is a member whose link never comes up.
 func modelMember(fs *feeds, account *directus.Account, rights permissions) *member {
 	m := &member{
-		account: account, names: &directory{account: account}, rights: &rightsCache{all: rights, told: true}, feeds: fs, log: zerolog.Nop(), recheck: time.Hour, checked: time.Now(),
+		account: account, names: &directory{account: account}, rights: newRightsCache(account, nil), feeds: fs, log: zerolog.Nop(), recheck: time.Hour, checked: time.Now(),
 		rt: account.Realtime(directus.RealtimeOptions{}), sessions: map[*session]struct{}{},
 	}
+	m.rights.learn(rights, time.Now())
+	m.honoured.Store(m.rights.changes())
 	m.ctx, m.cancel = fs.ctx, func() {}
 	return m
 }
@@ -159,9 +161,8 @@ func (r *modelReader) check(t *testing.T, all bool) {
 
 // setRights gives a member other rights, as a check finds them.
 func (m *feedsModel) setRights(of *member, all permissions) {
-	of.rights.mu.Lock()
-	of.rights.all = all
-	of.rights.mu.Unlock()
+	of.rights.learn(all, time.Now())
+	of.honoured.Store(of.rights.changes())
 	m.feeds.expel(of)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -77,7 +78,7 @@ func TestChangeOfRightsIsHonouredLater(t *testing.T) {
 		if !ada.isProven() {
 			t.Fatal("there is no proof")
 		}
-		ada.rights.changes.Add(1)
+		ada.rights.learn(nil, time.Now())
 		if ada.isProven() {
 			t.Error("proven, though nobody has looked at the feeds since the rights have changed")
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/resume"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
@@ -103,7 +104,7 @@ type historian struct {
 	until   int64               // the session was shown the latecomers behind this place as they came
 	end     *pageEnd            // of the last page that the session was shown; nil: there was none
 	early   map[string]struct{}
-	ahead   Future // is left out, as far as a filter can
+	ahead   resume.Future // is left out, as far as a filter can
 }
 
 // historian finds out what a target is. The error is an *ircd.Error.

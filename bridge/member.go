@@ -70,7 +70,7 @@ func newMember(names *directory, rights *rightsCache, book *markers.Book, fs *fe
 		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checking: make(chan struct{}, 1), checked: time.Now(),
 		sessions: map[*session]struct{}{}, watches: map[string]*topicWatch{},
 	}
-	m.honoured.Store(rights.changes.Load())
+	m.honoured.Store(rights.changes())
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})
 	m.begin(func() error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/resume"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -262,22 +263,22 @@ func (s *session) missed(j, next *joined) {
 // shownSoFar is what a client that is out of the channel was shown of it: what the feed had
 // read, which it has not been able to since, but for what still waits in the journal, what
 // the backlog has shown in front of the feed, and what the client has sent.
-func (j *joined) shownSoFar() Position {
+func (j *joined) shownSoFar() resume.Position {
 	f, waiting := j.view.feed, j.view.feed.journal.waiting(j.view.reader)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t := Position{Date: f.reached}
+	t := resume.Position{Date: f.reached}
 	for id, m := range f.seen {
 		if _, waits := waiting[id]; !waits && !m.date.Before(t.From()) {
-			t.Steps = append(t.Steps, Step{id, m.date.UnixMilli()})
+			t.Steps = append(t.Steps, resume.Step{ID: id, At: m.date.UnixMilli()})
 		}
 	}
 	for id := range j.shown {
-		t.Steps = append(t.Steps, Step{ID: id})
+		t.Steps = append(t.Steps, resume.Step{ID: id})
 	}
 	for sent := range j.view.sent {
 		if sent.channel == j.Channel {
-			t.Steps = append(t.Steps, Step{ID: sent.id})
+			t.Steps = append(t.Steps, resume.Step{ID: sent.id})
 		}
 	}
 	return t

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/resume"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
@@ -27,8 +28,8 @@ type visit struct {
 	// caughtUp says that what was missed has been shown. What comes before that
 	// is not noted: a gap must not be passed.
 	caughtUp bool
-	shown    Position // since the client was asked last
-	asked    Position // what it was asked about
+	shown    resume.Position // since the client was asked last
+	asked    resume.Position // what it was asked about
 }
 
 // visit returns what the device knows of a channel; nil for sessions without a
@@ -37,7 +38,7 @@ func (s *session) visit(c *collection.Channel, opts ircd.JoinOptions) *visit {
 	if s.backend.trails == nil || s.device == "" || !opts.Backlog {
 		return nil
 	}
-	key := Key(s.backend.origin, s.person.id, s.device, c.Collection, wire.Fold(c.Name))
+	key := resume.Key(s.backend.origin, s.person.id, s.device, c.Collection, wire.Fold(c.Name))
 	v := s.visits[key]
 	if v == nil {
 		v = &visit{key: key}
@@ -62,7 +63,7 @@ func (s *session) revisit(j *joined) {
 
 // has is all that this session knows the device to have: what it has shown arrives
 // in front of what it shows next.
-func (s *session) has(v *visit) Position {
+func (s *session) has(v *visit) resume.Position {
 	t, h := s.backend.trails.Get(v.key), collection.HorizonOf(s.member.account)
 	t.Merge(v.asked, h)
 	t.Merge(v.shown, h)
@@ -89,16 +90,16 @@ func (s *session) showEntry(j *joined, e *entry, readTo time.Time) {
 }
 
 // keep adds to what is known of the device.
-func (s *session) keep(v *visit, news Position) {
+func (s *session) keep(v *visit, news resume.Position) {
 	s.backend.trails.Merge(v.key, news, collection.HorizonOf(s.member.account))
 }
 
 // catchUp notes that a client is shown what its device has missed.
 func (s *session) catchUp(v *visit, p past, readTo time.Time) {
 	v.caughtUp = true
-	var floor Step
+	var floor resume.Step
 	if p.floor != nil {
-		floor = StepOf(*p.floor)
+		floor = resume.StepOf(*p.floor)
 	}
 	if readTo.IsZero() { // nobody had ever said anything: from here on it is missed
 		readTo, _, _ = collection.ServerNow(s.member.account)
@@ -112,7 +113,7 @@ func (s *session) catchUp(v *visit, p past, readTo time.Time) {
 		}
 		return
 	}
-	s.keep(v, Position{Date: readTo, Floor: floor})
+	s.keep(v, resume.Position{Date: readTo, Floor: floor})
 }
 
 // AskReceipt implements ircd.Session.
@@ -122,7 +123,7 @@ func (s *session) AskReceipt() bool {
 	if asked {
 		for _, v := range s.visits {
 			v.asked.Merge(v.shown, collection.HorizonOf(s.member.account))
-			v.shown = Position{}
+			v.shown = resume.Position{}
 		}
 	}
 	return asked
@@ -134,7 +135,7 @@ func (s *session) Received() {
 		if v.asked.Known() || len(v.asked.Steps) > 0 {
 			s.keep(v, v.asked)
 		}
-		v.asked = Position{}
+		v.asked = resume.Position{}
 	}
 }
 
@@ -145,7 +146,7 @@ func (s *session) own(j *joined, r collection.Row, echo bool) {
 	case echo:
 		s.show(v, r, time.Time{})
 	case v != nil && v.caughtUp:
-		var sent Position
+		var sent resume.Position
 		sent.Add(r, collection.HorizonOf(s.member.account))
 		s.keep(v, sent)
 	}
@@ -198,7 +199,7 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 			missed = append(missed, f)
 		}
 	}
-	had.Future = Future{} // the clock has yet to show that: what is written then is dated there, too
+	had.Future = resume.Future{} // the clock has yet to show that: what is written then is dated there, too
 	j.received = had.Received()
 	n := len(missed)
 	if n <= limit && end {

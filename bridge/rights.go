@@ -57,7 +57,7 @@ func (r rights) readsAll() bool { return r.known && r.read.readsAll() }
 type rightsCache struct {
 	account *directus.Account
 	same    *sameRights  // has a lock of its own
-	changes atomic.Int64 // how often renew has found others
+	changed atomic.Int64 // how often renew has found others
 
 	mu    sync.Mutex
 	all   permissions // as Directus told them last; guarded by mu
@@ -66,6 +66,11 @@ type rightsCache struct {
 	retry time.Time   // after an answer that did not come: not before; guarded by mu
 	admin bool        // guarded by mu
 	asked time.Time   // when admin was; guarded by mu
+}
+
+// newRightsCache knows nothing yet. Users whose rights are the same share one copy.
+func newRightsCache(account *directus.Account, same *sameRights) *rightsCache {
+	return &rightsCache{account: account, same: same}
 }
 
 // recent returns the rights in a collection as renew has found them last. It does
@@ -164,14 +169,22 @@ func (c *rightsCache) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.learn(all, begun)
+	return nil
+}
+
+// learn takes what Directus has answered to a question that was asked at a moment of ours.
+func (c *rightsCache) learn(all permissions, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if all == nil || !c.told || !reflect.DeepEqual(all, c.all) {
-		c.changes.Add(1)
+		c.changed.Add(1)
 	}
-	c.all, c.told, c.at, c.asked = all, true, begun, time.Time{}
-	return nil
+	c.all, c.told, c.at, c.asked = all, true, at, time.Time{}
 }
+
+// changes is how often Directus has told of other rights than before.
+func (c *rightsCache) changes() int64 { return c.changed.Load() }
 
 // administrator reports whether the user may do everything, as Directus said
 // some minutes ago at most.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/resume"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -114,7 +115,7 @@ type joined struct {
 	move *move
 	// had is what the client was shown before it was taken out of a channel that was
 	// configured otherwise since, for as long as the backlog is due; else nothing is known.
-	had Position
+	had resume.Position
 	// visit is nil where the client has no device; received tells what that one
 	// had when it came, for as long as shown counts. Nil: nothing.
 	visit    *visit

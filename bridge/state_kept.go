@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"directus-ircd/bridge/guard"
+	"directus-ircd/bridge/resume"
 	"directus-ircd/bridge/state"
 
 	"github.com/rs/zerolog"
@@ -11,7 +12,7 @@ import (
 type State struct {
 	*state.Store
 	log    zerolog.Logger
-	trails *Positions
+	trails *resume.Positions
 	nicks  *state.Table[storedNicks]
 	logins guard.Kept
 }
@@ -38,7 +39,7 @@ func newState(log zerolog.Logger) *State {
 
 // fresh begins with nothing.
 func (s *State) fresh(store *state.Store) []state.Bucket {
-	s.trails = NewPositions(store, s.log)
+	s.trails = resume.NewPositions(store, s.log)
 	s.nicks = state.NewTable[storedNicks](store, "nicks 1", "nicks")
 	s.logins = guard.NewKept(store)
 	return append(s.logins.Buckets(), s.trails, s.nicks)
