@@ -84,7 +84,7 @@ type Backend struct {
 	guard   *guard.Limiter
 	markers markers.Shelf
 	feeds   *feeds
-	rights  sameRights
+	rights  Shared
 	origin  string                   // the Directus that what is in the state is of
 	pages   atomic.Pointer[pageRoom] // replaced by Configure, under mu
 	trails  *resume.Positions        // of the state; nil: no device goes on from where it was
@@ -193,12 +193,12 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret g
 		return s, nil
 	}
 	p := b.plan.Load()
-	rights := newRightsCache(account, &b.rights)
-	if err := rights.renew(ctx); err != nil {
+	may := NewCache(account, &b.rights)
+	if err := may.Renew(ctx); err != nil {
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
 	}
 	names := &directory{
-		account: account, rights: rights, nicks: b.nicks, censuses: b.people, company: b.company, fields: p.NickFields,
+		account: account, rights: may, nicks: b.nicks, censuses: b.people, company: b.company, fields: p.NickFields,
 		shelf: &shelf{account: account, life: p.Recheck}, publicURL: p.PublicURL, life: p.Recheck,
 		searches: rate.NewLimiter(searchRate, searchBurst),
 	}
@@ -210,7 +210,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret g
 	s := newSession(b, who, device)
 	s.nick = b.nicks.connect(who, others)
 	b.nicks.keep(ctx)
-	if !b.enter(s, names, rights, secret) {
+	if !b.enter(s, names, may, secret) {
 		b.logout(account) // the user has logged in twice at once
 	}
 	return s, nil
@@ -261,7 +261,7 @@ func (b *Backend) review(ctx context.Context, id string) {
 
 // enter makes s a session of its user's member; fresh reports that the account
 // became the one of a new member.
-func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secret guard.SecretHash) (fresh bool) {
+func (b *Backend) enter(s *session, names *directory, may *Cache, secret guard.SecretHash) (fresh bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	account := names.account
@@ -274,7 +274,7 @@ func (b *Backend) enter(s *session, names *directory, rights *rightsCache, secre
 	if m == nil {
 		fresh = true
 		log := b.opts.Logger.Hook(directus.UserLabel(account.ID()))
-		m = newMember(names, rights, b.markersOf(account), b.feeds, b.plan.Load().Recheck, log)
+		m = newMember(names, may, b.markersOf(account), b.feeds, b.plan.Load().Recheck, log)
 		m.person, m.secret = s.person, secret
 		b.members[account.ID()] = m
 	}

@@ -147,7 +147,7 @@ func (f *feed) failed(ctx context.Context, err error) error {
 // confirm makes sure, now and then, that the carrier of a shared feed sees what the
 // readers see.
 func (f *feed) confirm(ctx context.Context) error {
-	if !f.key.isShared() || time.Since(f.carrier.rights.provenAt()) < carrierCheck/10 {
+	if !f.key.isShared() || time.Since(f.carrier.rights.ProvenAt()) < carrierCheck/10 {
 		return nil
 	}
 	return f.recheck(ctx)
@@ -174,7 +174,7 @@ func (f *feed) renewTrust() {
 	case !f.key.isShared():
 		t.date = f.cursor.date
 		return
-	case f.carrier.rights.provenAt().After(t.at) && f.suits(f.carrier):
+	case f.carrier.rights.ProvenAt().After(t.at) && f.suits(f.carrier):
 		t.date = t.next
 	case !t.at.IsZero() && t.next.After(t.date):
 		return // not checked since

@@ -78,8 +78,8 @@ func (m *member) checkRights(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	err := m.rights.renew(ctx)
-	if changes := m.rights.changes(); changes != m.honoured.Load() {
+	err := m.rights.Renew(ctx)
+	if changes := m.rights.Changes(); changes != m.honoured.Load() {
 		m.names.forget()
 		m.topics.forget()
 		m.feeds.expel(m)
@@ -93,7 +93,7 @@ func (m *member) checkRights(ctx context.Context) error {
 // audience is what Directus has said of the user that lets a feed of a group be
 // shared; empty if nothing does.
 func (m *member) audience(g *collection.Group) collection.Audience {
-	p := m.rights.audience(g, m.names.fields)
+	p := m.rights.Audience(g, m.names.fields)
 	if p != "" {
 		p += collection.Audience(m.names.publicURL)
 	}
@@ -105,5 +105,5 @@ func (m *member) audience(g *collection.Group) collection.Audience {
 func (m *member) isProven() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return time.Since(m.checked) <= m.recheck && m.rights.changes() == m.honoured.Load()
+	return time.Since(m.checked) <= m.recheck && m.rights.Changes() == m.honoured.Load()
 }

@@ -88,7 +88,7 @@ func (d *directory) knows(id string) ircd.Acquaintance {
 	if d.meets(id) {
 		return ircd.Known
 	}
-	if readable, said := d.rights.readable("directus_users", d.fields); said && len(readable) > 0 {
+	if readable, said := d.rights.Readable("directus_users", d.fields); said && len(readable) > 0 {
 		return ircd.Known
 	}
 	d.mu.Lock()

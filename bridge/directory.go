@@ -28,7 +28,7 @@ const maxNames = 10000
 // What else messages refer to is on its shelf.
 type directory struct {
 	account   *directus.Account
-	rights    *rightsCache // has a lock of its own
+	rights    *Cache // has a lock of its own
 	nicks     *nicks
 	company   *company // has a lock of its own
 	censuses  *censuses
@@ -227,7 +227,7 @@ func (d *directory) probe(ctx context.Context) ([]string, error) {
 	if fresh {
 		return readable, nil
 	}
-	readable, said := d.rights.readable("directus_users", d.fields)
+	readable, said := d.rights.Readable("directus_users", d.fields)
 	said = said && !refused
 	if !said {
 		var err error

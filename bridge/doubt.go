@@ -46,9 +46,9 @@ func (d *delivery) disputed(ctx context.Context, refusal error) (collection.Row,
 	}
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
-	may, rightsErr := d.member.rights.now(ctx, d.feed.group.Collection)
+	may, rightsErr := d.member.rights.Now(ctx, d.feed.group.Collection)
 	switch {
-	case rightsErr == nil && (may.mayNotCreate() || err == nil && may.readsAll()):
+	case rightsErr == nil && (may.MayNotCreate() || err == nil && may.ReadsAll()):
 		return collection.Row{}, refusal // certain: nothing can be stored, or nothing is hidden
 	case err == nil || collection.IsForbidden(err):
 		return collection.Row{}, errors.Join(collection.ErrHidden, refusal)
@@ -62,8 +62,8 @@ func (d *delivery) disputed(ctx context.Context, refusal error) (collection.Row,
 func (d *delivery) failed(ctx context.Context, failure error) (collection.Row, error) {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
-	may, err := d.member.rights.now(ctx, d.feed.group.Collection)
-	if err == nil && may.readsAll() {
+	may, err := d.member.rights.Now(ctx, d.feed.group.Collection)
+	if err == nil && may.ReadsAll() {
 		return collection.Row{}, failureOf(failure)
 	}
 	return collection.Row{}, failure

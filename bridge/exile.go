@@ -54,7 +54,7 @@ func (s *session) readOtherwise(j *joined) {
 	groups := s.plan.groupsOf(j.Channel)
 	less := slices.Clone(groups[slices.Index(groups, j.view.feed.group)+1:])
 	less = slices.DeleteFunc(less, func(g *collection.Group) bool {
-		readable, said := s.member.rights.suffice(g)
+		readable, said := s.member.rights.Suffice(g)
 		return said && !readable
 	})
 	if len(less) == 0 {

@@ -40,19 +40,19 @@ type modelReader struct {
 }
 
 // allRights are permissions that prove that a user sees what others see.
-var allRights = permissions{
+var allRights = Permissions{
 	"messages":       {"read": {Access: "full", Fields: []string{"*"}}},
 	"directus_users": {"read": {Access: "full", Fields: []string{"*"}}},
 }
 
 // modelMember is a member whose link never comes up.
-func modelMember(fs *feeds, account *directus.Account, rights permissions) *member {
+func modelMember(fs *feeds, account *directus.Account, all Permissions) *member {
 	m := &member{
-		account: account, names: &directory{account: account}, rights: newRightsCache(account, nil), feeds: fs, log: zerolog.Nop(), recheck: time.Hour, checked: time.Now(),
+		account: account, names: &directory{account: account}, rights: NewCache(account, nil), feeds: fs, log: zerolog.Nop(), recheck: time.Hour, checked: time.Now(),
 		rt: account.Realtime(directus.RealtimeOptions{}), sessions: map[*session]struct{}{},
 	}
-	m.rights.learn(rights, time.Now())
-	m.honoured.Store(m.rights.changes())
+	m.rights.Learn(all, time.Now())
+	m.honoured.Store(m.rights.Changes())
 	m.ctx, m.cancel = fs.ctx, func() {}
 	return m
 }
@@ -160,9 +160,9 @@ func (r *modelReader) check(t *testing.T, all bool) {
 }
 
 // setRights gives a member other rights, as a check finds them.
-func (m *feedsModel) setRights(of *member, all permissions) {
-	of.rights.learn(all, time.Now())
-	of.honoured.Store(of.rights.changes())
+func (m *feedsModel) setRights(of *member, all Permissions) {
+	of.rights.Learn(all, time.Now())
+	of.honoured.Store(of.rights.Changes())
 	m.feeds.expel(of)
 }
 

@@ -78,7 +78,7 @@ func TestChangeOfRightsIsHonouredLater(t *testing.T) {
 		if !ada.isProven() {
 			t.Fatal("there is no proof")
 		}
-		ada.rights.learn(nil, time.Now())
+		ada.rights.Learn(nil, time.Now())
 		if ada.isProven() {
 			t.Error("proven, though nobody has looked at the feeds since the rights have changed")
 		}

@@ -23,7 +23,7 @@ import (
 type member struct {
 	account *directus.Account
 	names   *directory
-	rights  *rightsCache
+	rights  *Cache
 	topics  *topics
 	markers *markers.Book
 	recheck time.Duration // see check
@@ -61,16 +61,16 @@ type member struct {
 	probed   time.Time              // the last send while in trouble; guarded by mu
 }
 
-func newMember(names *directory, rights *rightsCache, book *markers.Book, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
+func newMember(names *directory, may *Cache, book *markers.Book, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
 	account := names.account
 	m := &member{
-		account: account, names: names, rights: rights, recheck: recheck, feeds: fs, log: log,
+		account: account, names: names, rights: may, recheck: recheck, feeds: fs, log: log,
 		reads:  semaphore.NewWeighted(readsOfUser),
 		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: book,
 		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checking: make(chan struct{}, 1), checked: time.Now(),
 		sessions: map[*session]struct{}{}, watches: map[string]*topicWatch{},
 	}
-	m.honoured.Store(rights.changes())
+	m.honoured.Store(may.Changes())
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})
 	m.begin(func() error {

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// audience is what the permissions say of a group, for people whose nicks are made of
+// Audience is what the permissions say of a group, for people whose nicks are made of
 // some fields. A rule, even one that gives everything, proves nothing: it may
 // depend on the user.
-func (p permissions) audience(g *collection.Group, nick []string) collection.Audience {
+func (p Permissions) Audience(g *collection.Group, nick []string) collection.Audience {
 	messages := p[g.Collection]["read"]
-	if p == nil || !g.Common || !messages.readsAll(g.Query...) || !messages.readsAll(g.Asked...) {
+	if p == nil || !g.Common || !messages.ReadsAll(g.Query...) || !messages.ReadsAll(g.Asked...) {
 		return ""
 	}
 	said := &strings.Builder{}
@@ -30,18 +30,18 @@ func (p permissions) audience(g *collection.Group, nick []string) collection.Aud
 
 // sayOf says which of some fields of a collection may be read, of all its rows;
 // false if that depends on the row.
-func (p permissions) sayOf(said *strings.Builder, collection string, fields []string) bool {
+func (p Permissions) sayOf(said *strings.Builder, collection string, fields []string) bool {
 	a := p[collection]["read"]
 	if a.Access == "partial" {
 		return false
 	}
-	fmt.Fprintf(said, "%q %q ", collection, a.readable(fields))
+	fmt.Fprintf(said, "%q %q ", collection, a.Readable(fields))
 	return true
 }
 
 // sayOfFiles says it of the files, and of all collections that may join them to
 // messages: which one does is not known.
-func (p permissions) sayOfFiles(said *strings.Builder) bool {
+func (p Permissions) sayOfFiles(said *strings.Builder) bool {
 	var collections []string
 	for name := range p {
 		if !strings.HasPrefix(name, "directus_") {
@@ -60,8 +60,8 @@ func (p permissions) sayOfFiles(said *strings.Builder) bool {
 	return true
 }
 
-// readsAll reports that no rule hides a row, and that these fields may be read.
-func (a access) readsAll(fields ...string) bool {
+// ReadsAll reports that no rule hides a row, and that these fields may be read.
+func (a access) ReadsAll(fields ...string) bool {
 	return a.Access == "full" && a.names(fields...)
 }
 
@@ -74,10 +74,10 @@ func (a access) names(fields ...string) bool {
 	})
 }
 
-// readable lists those of some fields that may be read of all rows.
-func (a access) readable(fields []string) (readable []string) {
+// Readable lists those of some fields that may be read of all rows.
+func (a access) Readable(fields []string) (readable []string) {
 	for _, field := range fields {
-		if a.readsAll(field) {
+		if a.ReadsAll(field) {
 			readable = append(readable, field)
 		}
 	}

@@ -48,7 +48,7 @@ func (s *session) mayRedact(ctx context.Context, r collection.Row) error {
 	if r.Author == s.person.id {
 		return nil
 	}
-	admin, err := s.member.rights.administrator(ctx)
+	admin, err := s.member.rights.Administrator(ctx)
 	if err == nil && !admin {
 		err = errNotYours
 	}

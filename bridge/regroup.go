@@ -56,7 +56,7 @@ func (s *session) better(j *joined) (better []*collection.Group) {
 		groups = groups[:i]
 	}
 	for _, g := range groups {
-		if readable, said := s.member.rights.suffice(g); readable || !said && i < 0 {
+		if readable, said := s.member.rights.Suffice(g); readable || !said && i < 0 {
 			better = append(better, g)
 		}
 	}

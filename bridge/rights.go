@@ -14,12 +14,12 @@ import (
 	"directus-ircd/directus"
 )
 
-// rightsLife is how long an answer about a user's rights is believed where
+// life is how long an answer about a user's rights is believed where
 // being wrong does little harm.
-const rightsLife = 5 * time.Minute
+const life = 5 * time.Minute
 
-// rights are what Directus says that a user may do with a collection.
-type rights struct {
+// Rights are what Directus says that a user may do with a collection.
+type Rights struct {
 	// known is false on Directus 10, which does not tell.
 	known        bool
 	create, read access
@@ -31,36 +31,36 @@ type access struct {
 	Fields []string `json:"fields"`
 }
 
-// permissions are the answer of GET /permissions/me, by collection and action; nil
+// Permissions are the answer of GET /permissions/me, by collection and action; nil
 // on Directus 10, which does not tell.
-type permissions map[string]map[string]access
+type Permissions map[string]map[string]access
 
-func (p permissions) in(name string) rights {
-	return rights{known: p != nil, create: p[name]["create"], read: p[name]["read"]}
+func (p Permissions) In(name string) Rights {
+	return Rights{known: p != nil, create: p[name]["create"], read: p[name]["read"]}
 }
 
-// mayChooseKey reports whether an item may be created with a key of the
+// MayChooseKey reports whether an item may be created with a key of the
 // client's choice.
-func (r rights) mayChooseKey(field string) bool {
+func (r Rights) MayChooseKey(field string) bool {
 	return r.known && (slices.Contains(r.create.Fields, "*") || slices.Contains(r.create.Fields, field))
 }
 
-// mayNotCreate reports that nothing at all may be created.
-func (r rights) mayNotCreate() bool {
+// MayNotCreate reports that nothing at all may be created.
+func (r Rights) MayNotCreate() bool {
 	return r.known && (r.create.Access == "" || r.create.Access == "none")
 }
 
-// readsAll reports that no rule hides an item of the collection.
-func (r rights) readsAll() bool { return r.known && r.read.readsAll() }
+// ReadsAll reports that no rule hides an item of the collection.
+func (r Rights) ReadsAll() bool { return r.known && r.read.ReadsAll() }
 
-// rightsCache remembers the rights of one user.
-type rightsCache struct {
+// Cache remembers the rights of one user.
+type Cache struct {
 	account *directus.Account
-	same    *sameRights  // has a lock of its own
+	same    *Shared      // has a lock of its own
 	changed atomic.Int64 // how often renew has found others
 
 	mu    sync.Mutex
-	all   permissions // as Directus told them last; guarded by mu
+	all   Permissions // as Directus told them last; guarded by mu
 	told  bool        // it did; guarded by mu
 	at    time.Time   // when it was asked; guarded by mu
 	retry time.Time   // after an answer that did not come: not before; guarded by mu
@@ -68,26 +68,26 @@ type rightsCache struct {
 	asked time.Time   // when admin was; guarded by mu
 }
 
-// newRightsCache knows nothing yet. Users whose rights are the same share one copy.
-func newRightsCache(account *directus.Account, same *sameRights) *rightsCache {
-	return &rightsCache{account: account, same: same}
+// NewCache knows nothing yet. Users whose rights are the same share one copy.
+func NewCache(account *directus.Account, same *Shared) *Cache {
+	return &Cache{account: account, same: same}
 }
 
-// recent returns the rights in a collection as renew has found them last. It does
+// Recent returns the rights in a collection as renew has found them last. It does
 // not wait long, nor again soon: a sender can do without.
-func (c *rightsCache) recent(ctx context.Context, name string) (rights, error) {
+func (c *Cache) Recent(ctx context.Context, name string) (Rights, error) {
 	c.mu.Lock()
 	all, told, wait := c.all, c.told, time.Now().Before(c.retry)
 	c.mu.Unlock()
 	if told {
-		return all.in(name), nil
+		return all.In(name), nil
 	}
 	if wait {
-		return rights{}, nil
+		return Rights{}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, collection.AnswerTimeout)
 	defer cancel()
-	r, err := c.now(ctx, name)
+	r, err := c.Now(ctx, name)
 	if err != nil {
 		c.mu.Lock()
 		c.retry = time.Now().Add(collection.ProbePeriod)
@@ -96,27 +96,27 @@ func (c *rightsCache) recent(ctx context.Context, name string) (rights, error) {
 	return r, err
 }
 
-// audience is that of a group, as Directus said last; empty if it did not.
-func (c *rightsCache) audience(g *collection.Group, nick []string) collection.Audience {
+// Audience is that of a group, as Directus said last; empty if it did not.
+func (c *Cache) Audience(g *collection.Group, nick []string) collection.Audience {
 	c.mu.Lock()
 	all := c.all
 	c.mu.Unlock()
-	return all.audience(g, nick)
+	return all.Audience(g, nick)
 }
 
-// readable lists those of some fields that the user may read of every item of a
+// Readable lists those of some fields that the user may read of every item of a
 // collection. ok is false where Directus has not said so, or not without a rule.
-func (c *rightsCache) readable(name string, fields []string) (readable []string, ok bool) {
+func (c *Cache) Readable(name string, fields []string) (readable []string, ok bool) {
 	c.mu.Lock()
 	known, read := c.all != nil, c.all[name]["read"]
 	c.mu.Unlock()
-	return read.readable(fields), known && read.Access != "partial"
+	return read.Readable(fields), known && read.Access != "partial"
 }
 
-// suffice reports whether the user may read a group, be it only those of its items that a
+// Suffice reports whether the user may read a group, be it only those of its items that a
 // rule lets through. said is false where Directus has not told: a filter may look at other
 // collections, too.
-func (c *rightsCache) suffice(g *collection.Group) (readable, said bool) {
+func (c *Cache) Suffice(g *collection.Group) (readable, said bool) {
 	c.mu.Lock()
 	known, read := c.all != nil, c.all[g.Collection]["read"]
 	c.mu.Unlock()
@@ -124,57 +124,57 @@ func (c *rightsCache) suffice(g *collection.Group) (readable, said bool) {
 	return said && read.Access != "none" && read.names(g.Query...) && read.names(g.Asked...), said
 }
 
-// mayNotRead reports that nothing of a collection may be read, as Directus said last.
-func (c *rightsCache) mayNotRead(name string) bool {
+// MayNotRead reports that nothing of a collection may be read, as Directus said last.
+func (c *Cache) MayNotRead(name string) bool {
 	c.mu.Lock()
 	known, read := c.all != nil, c.all[name]["read"]
 	c.mu.Unlock()
 	return known && (read.Access == "" || read.Access == "none")
 }
 
-// provenAt is when Directus was asked last.
-func (c *rightsCache) provenAt() time.Time {
+// ProvenAt is when Directus was asked last.
+func (c *Cache) ProvenAt() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.at
 }
 
-// now asks Directus for the rights in a collection.
-func (c *rightsCache) now(ctx context.Context, name string) (rights, error) {
+// Now asks Directus for the rights in a collection.
+func (c *Cache) Now(ctx context.Context, name string) (Rights, error) {
 	begun := time.Now()
 	all, err := c.ask(ctx)
 	if err != nil {
-		return rights{}, err
+		return Rights{}, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.told { // what has changed since, renew is to find
 		c.all, c.told, c.at = all, true, begun
 	}
-	return all.in(name), nil
+	return all.In(name), nil
 }
 
-func (c *rightsCache) ask(ctx context.Context) (permissions, error) {
-	var all permissions
+func (c *Cache) ask(ctx context.Context) (Permissions, error) {
+	var all Permissions
 	if err := c.account.Do(ctx, http.MethodGet, "/permissions/me", nil, nil, &all); err != nil {
 		return nil, fmt.Errorf("read own permissions: %w", err)
 	}
 	return c.same.of(all), nil
 }
 
-// renew asks Directus for all rights; changes counts on if they may have changed.
-func (c *rightsCache) renew(ctx context.Context) error {
+// Renew asks Directus for all rights; changes counts on if they may have changed.
+func (c *Cache) Renew(ctx context.Context) error {
 	begun := time.Now()
 	all, err := c.ask(ctx)
 	if err != nil {
 		return err
 	}
-	c.learn(all, begun)
+	c.Learn(all, begun)
 	return nil
 }
 
-// learn takes what Directus has answered to a question that was asked at a moment of ours.
-func (c *rightsCache) learn(all permissions, at time.Time) {
+// Learn takes what Directus has answered to a question that was asked at a moment of ours.
+func (c *Cache) Learn(all Permissions, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if all == nil || !c.told || !reflect.DeepEqual(all, c.all) {
@@ -183,14 +183,14 @@ func (c *rightsCache) learn(all permissions, at time.Time) {
 	c.all, c.told, c.at, c.asked = all, true, at, time.Time{}
 }
 
-// changes is how often Directus has told of other rights than before.
-func (c *rightsCache) changes() int64 { return c.changed.Load() }
+// Changes is how often Directus has told of other rights than before.
+func (c *Cache) Changes() int64 { return c.changed.Load() }
 
-// administrator reports whether the user may do everything, as Directus said
+// Administrator reports whether the user may do everything, as Directus said
 // some minutes ago at most.
-func (c *rightsCache) administrator(ctx context.Context) (bool, error) {
+func (c *Cache) Administrator(ctx context.Context) (bool, error) {
 	c.mu.Lock()
-	admin, fresh := c.admin, time.Since(c.asked) < rightsLife
+	admin, fresh := c.admin, time.Since(c.asked) < life
 	c.mu.Unlock()
 	if fresh {
 		return admin, nil
@@ -210,7 +210,7 @@ func (c *rightsCache) administrator(ctx context.Context) (bool, error) {
 // askAdministrator asks for the user's policies, which Directus adds up itself.
 // Before 11 there were none, and a role was what made an administrator; that of
 // others it does not show to everybody, but an administrator sees all.
-func (c *rightsCache) askAdministrator(ctx context.Context) (bool, error) {
+func (c *Cache) askAdministrator(ctx context.Context) (bool, error) {
 	var globals struct {
 		Admin bool `json:"admin_access"`
 	}

@@ -7,9 +7,9 @@ import (
 )
 
 func TestSameRights(t *testing.T) {
-	var s sameRights
-	made := func(name string) permissions { return permissions{name: {"read": {Access: "full"}}} }
-	at := func(p permissions) uintptr { return reflect.ValueOf(p).Pointer() }
+	var s Shared
+	made := func(name string) Permissions { return Permissions{name: {"read": {Access: "full"}}} }
+	at := func(p Permissions) uintptr { return reflect.ValueOf(p).Pointer() }
 	first := s.of(made("a"))
 	if at(s.of(made("a"))) != at(first) {
 		t.Error("what is equal is kept twice")
@@ -17,11 +17,11 @@ func TestSameRights(t *testing.T) {
 	if other := s.of(made("b")); at(other) == at(first) || other["b"] == nil {
 		t.Errorf("got %v", other)
 	}
-	for i := range 2 * maxSameRights {
+	for i := range 2 * maxShared {
 		s.of(made(fmt.Sprint(i)))
 		s.of(made("a")) // is asked for, and stays
 	}
-	if at(s.of(made("a"))) != at(first) || len(s.sets) != maxSameRights {
+	if at(s.of(made("a"))) != at(first) || len(s.sets) != maxShared {
 		t.Errorf("%d are kept, the one in use among them: %v", len(s.sets), at(s.of(made("a"))) == at(first))
 	}
 	if s.of(nil) != nil {

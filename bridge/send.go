@@ -136,8 +136,8 @@ func (d *delivery) identify(ctx context.Context) {
 // mayChooseKey asks before it tries: an item refused for its key could not be
 // told from one that is stored and hidden.
 func (d *delivery) mayChooseKey(ctx context.Context) bool {
-	r, err := d.member.rights.recent(ctx, d.feed.group.Collection)
-	return err == nil && r.mayChooseKey(d.channel.Fields.Key())
+	r, err := d.member.rights.Recent(ctx, d.feed.group.Collection)
+	return err == nil && r.MayChooseKey(d.channel.Fields.Key())
 }
 
 // mayHedge reports that a create may go over the socket: that REST may be asked the

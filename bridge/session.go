@@ -193,7 +193,7 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 			return nil, err
 		}
 	}
-	if !ready && s.member.rights.mayNotRead(g.Collection) {
+	if !ready && s.member.rights.MayNotRead(g.Collection) {
 		// Who is in the channel is not for the user, even for the time that the
 		// first reading takes.
 		s.drop(j)
