@@ -23,6 +23,7 @@ import (
 	"directus-ircd/bridge/guard"
 	"directus-ircd/bridge/markers"
 	"directus-ircd/bridge/resume"
+	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -84,7 +85,7 @@ type Backend struct {
 	guard   *guard.Limiter
 	markers markers.Shelf
 	feeds   *feeds
-	rights  Shared
+	rights  rights.Shared
 	origin  string                   // the Directus that what is in the state is of
 	pages   atomic.Pointer[pageRoom] // replaced by Configure, under mu
 	trails  *resume.Positions        // of the state; nil: no device goes on from where it was
@@ -193,7 +194,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret g
 		return s, nil
 	}
 	p := b.plan.Load()
-	may := NewCache(account, &b.rights)
+	may := rights.NewCache(account, &b.rights)
 	if err := may.Renew(ctx); err != nil {
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
 	}
@@ -261,7 +262,7 @@ func (b *Backend) review(ctx context.Context, id string) {
 
 // enter makes s a session of its user's member; fresh reports that the account
 // became the one of a new member.
-func (b *Backend) enter(s *session, names *directory, may *Cache, secret guard.SecretHash) (fresh bool) {
+func (b *Backend) enter(s *session, names *directory, may *rights.Cache, secret guard.SecretHash) (fresh bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	account := names.account

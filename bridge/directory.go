@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -28,7 +29,7 @@ const maxNames = 10000
 // What else messages refer to is on its shelf.
 type directory struct {
 	account   *directus.Account
-	rights    *Cache // has a lock of its own
+	rights    *rights.Cache // has a lock of its own
 	nicks     *nicks
 	company   *company // has a lock of its own
 	censuses  *censuses

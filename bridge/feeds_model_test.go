@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
@@ -40,15 +41,15 @@ type modelReader struct {
 }
 
 // allRights are permissions that prove that a user sees what others see.
-var allRights = Permissions{
+var allRights = rights.Permissions{
 	"messages":       {"read": {Access: "full", Fields: []string{"*"}}},
 	"directus_users": {"read": {Access: "full", Fields: []string{"*"}}},
 }
 
 // modelMember is a member whose link never comes up.
-func modelMember(fs *feeds, account *directus.Account, all Permissions) *member {
+func modelMember(fs *feeds, account *directus.Account, all rights.Permissions) *member {
 	m := &member{
-		account: account, names: &directory{account: account}, rights: NewCache(account, nil), feeds: fs, log: zerolog.Nop(), recheck: time.Hour, checked: time.Now(),
+		account: account, names: &directory{account: account}, rights: rights.NewCache(account, nil), feeds: fs, log: zerolog.Nop(), recheck: time.Hour, checked: time.Now(),
 		rt: account.Realtime(directus.RealtimeOptions{}), sessions: map[*session]struct{}{},
 	}
 	m.rights.Learn(all, time.Now())
@@ -160,7 +161,7 @@ func (r *modelReader) check(t *testing.T, all bool) {
 }
 
 // setRights gives a member other rights, as a check finds them.
-func (m *feedsModel) setRights(of *member, all Permissions) {
+func (m *feedsModel) setRights(of *member, all rights.Permissions) {
 	of.rights.Learn(all, time.Now())
 	of.honoured.Store(of.rights.Changes())
 	m.feeds.expel(of)

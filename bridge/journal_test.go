@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -183,7 +184,7 @@ func TestForkReadsWhatWasNotShown(t *testing.T) {
 func TestNobodyEntersWithoutProof(t *testing.T) {
 	fs := newFeeds()
 	defer fs.close()
-	m := &member{names: &directory{}, rights: NewCache(nil, nil)}
+	m := &member{names: &directory{}, rights: rights.NewCache(nil, nil)}
 	if r := fs.attach(feedKey{group: &collection.Group{}, audience: "some minutes ago"}, m, func() {}); r != nil {
 		t.Error("a member reads a feed that it has no proof for")
 	}

@@ -13,6 +13,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/guard"
 	"directus-ircd/bridge/markers"
+	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -23,7 +24,7 @@ import (
 type member struct {
 	account *directus.Account
 	names   *directory
-	rights  *Cache
+	rights  *rights.Cache
 	topics  *topics
 	markers *markers.Book
 	recheck time.Duration // see check
@@ -61,7 +62,7 @@ type member struct {
 	probed   time.Time              // the last send while in trouble; guarded by mu
 }
 
-func newMember(names *directory, may *Cache, book *markers.Book, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
+func newMember(names *directory, may *rights.Cache, book *markers.Book, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
 	account := names.account
 	m := &member{
 		account: account, names: names, rights: may, recheck: recheck, feeds: fs, log: log,

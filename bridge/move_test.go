@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/rights"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
@@ -13,7 +14,7 @@ import (
 // both of which have read their collection.
 func moving(old, next *feed) (*session, *joined) {
 	c := &collection.Channel{Config: collection.Config{Name: "#messages"}}
-	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: newFeeds(), rights: NewCache(nil, nil)}
+	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: newFeeds(), rights: rights.NewCache(nil, nil)}
 	s := newSession(&Backend{}, person{}, "")
 	s.member, s.plan, s.nextLook = m, &plan{}, time.Now().Add(time.Hour)
 	s.backend.plan.Store(s.plan)

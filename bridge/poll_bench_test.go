@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/rights"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
@@ -15,7 +16,7 @@ func BenchmarkPoll(b *testing.B) {
 	b.ReportAllocs()
 	c := &collection.Channel{Config: collection.Config{Name: "#messages"}}
 	g := &collection.Group{Channels: []*collection.Channel{c}}
-	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), rights: NewCache(nil, nil)}
+	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), rights: rights.NewCache(nil, nil)}
 	f := &feed{key: feedKey{group: g, audience: "all"}, group: g, ready: true, shown: newMemory(), moments: collection.NewDisplayTimes(), changed: make(chan struct{})}
 	all := make([]*session, sessions)
 	for i := range all {
