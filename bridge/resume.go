@@ -69,6 +69,17 @@ func (s *session) has(v *visit) trail {
 	return t.asOf(h.Now)
 }
 
+// noteCome notes when a device came whose backlog is due, if nothing is known of it: should it
+// leave before it has been shown that, it goes on from there.
+func (s *session) noteCome(j *joined) {
+	if !j.due || j.visit == nil || s.backend.trails.get(j.visit.key).known() {
+		return
+	}
+	if came := j.since.from(j.view.feed.group, s.member.account); !came.IsZero() {
+		s.keep(j.visit, trail{Came: came})
+	}
+}
+
 // show notes a row that the client is shown. readTo is up to where the collection
 // had been read before.
 func (s *session) show(v *visit, r collection.Row, readTo time.Time) {
@@ -181,7 +192,11 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 		had, limit = s.has(j.visit), s.backend.opts.Resume.MaxMessages
 	}
 	if !had.known() {
-		return h.backlog(ctx, j, some)
+		if p, all, err := h.sinceCame(ctx, j, had.Came, some); err != nil || all {
+			return p, err
+		}
+		had.Date = had.Came.Add(collection.Overlap)
+		had = had.asOf(collection.DateLimit(s.member.account))
 	}
 	received := had.received()
 	h.ahead = had.ahead
@@ -212,6 +227,15 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 		p.notice = leftOut(j, "more than Directus could give in time", had.Date)
 	}
 	return p, nil
+}
+
+// sinceCame reads the backlog of who is not known, and reports whether that has all that was written
+// since a device came; zero: it has not before.
+func (h *historian) sinceCame(ctx context.Context, j *joined, came time.Time, some bool) (p past, all bool, err error) {
+	p, err = h.backlog(ctx, j, some)
+	since := j.since.from(h.groups[0], h.member.account)
+	here := !since.IsZero() && !came.Before(since)
+	return p, came.IsZero() || here || p.floor == nil || p.floor.Date.Before(came), err
 }
 
 // mark is as much of the row as tells its place, and not the whole list that it is in.

@@ -214,6 +214,7 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 	answer.At = s.joinTime(j, list)
 	if j.due {
 		j.since = joinMoment{time.Now(), answer.At}
+		s.noteCome(j)
 		if ready { // else nothing was tried: it is as soon as the feed is ready, in front of what that brings
 			s.ringLater()
 		}
@@ -284,6 +285,7 @@ func (s *session) keyOf(g *collection.Group) feedKey {
 }
 
 func (s *session) drop(j *joined) {
+	s.noteCome(j)
 	s.noteOvertakes(j)
 	s.abandon(j)
 	j.setOut(false)

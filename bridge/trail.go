@@ -27,6 +27,9 @@ type trail struct {
 	// set back: what is dated between the two was received before.
 	Ahead step   `json:"ahead,omitzero"`
 	Steps []step `json:"steps,omitempty"`
+	// Came is when the device came first, by the clock of Directus, as long as nothing else is
+	// known of it, since its backlog could not be read: it has missed what was written since.
+	Came time.Time `json:"came,omitzero"`
 
 	ahead ahead // see asOf; not kept
 }
@@ -59,6 +62,9 @@ func (s step) compare(o step) int {
 
 // known reports that there is something to go on from.
 func (t trail) known() bool { return !t.Date.IsZero() }
+
+// isEmpty reports that the trail is as good as none.
+func (t trail) isEmpty() bool { return !t.known() && t.Came.IsZero() }
 
 // from is the date from which on a device may have missed something.
 func (t trail) from() time.Time { return t.Date.Add(-collection.Overlap) }
@@ -126,6 +132,12 @@ func (t *trail) add(r collection.Row, h collection.Horizon) {
 // they are.
 func (t *trail) merge(o trail, h collection.Horizon) {
 	t.reach(o.Date, h)
+	if t.Came.IsZero() || o.Came.Before(t.Came) && !o.Came.IsZero() {
+		t.Came = o.Came
+	}
+	if t.known() {
+		t.Came = time.Time{}
+	}
 	t.settle(h.Now)
 	t.cover(o.Floor, h.Now)
 	t.cover(o.Ahead, h.Now)

@@ -130,7 +130,7 @@ func (t *trails) release(key string) {
 	k := t.kept[key]
 	k.uses--
 	k.seen, _ = t.clock()
-	if k.trail.known() {
+	if !k.trail.isEmpty() {
 		t.marks.Add(key)
 	} else if k.uses == 0 {
 		t.forget(key)
@@ -215,7 +215,7 @@ func (t *trails) Tidy() {
 	defer t.mu.Unlock()
 	for key, k := range t.kept {
 		switch {
-		case k.uses > 0 && k.trail != nil && k.trail.known():
+		case k.uses > 0 && k.trail != nil && !k.trail.isEmpty():
 			k.seen, _ = t.clock()
 			t.marks.Add(key)
 		case k.uses == 0 && t.isOld(k):
