@@ -219,7 +219,7 @@ func (r *remembering) login(name, device string) *visitor {
 		account += "/" + device
 	}
 	var err error
-	if v.session, err = r.backend.Login(r.t.Context(), ircd.Credentials{Account: account, Secret: name}); err != nil {
+	if v.session, err = full(r.backend.Login(r.t.Context(), ircd.Credentials{Account: account, Secret: name})); err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { v.leave() })

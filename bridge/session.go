@@ -121,7 +121,13 @@ type joined struct {
 	received func(collection.Row) bool
 }
 
-var _ ircd.Session = (*session)(nil)
+var _ interface {
+	ircd.Session
+	ircd.Reactor
+	ircd.TopicSetter
+	ircd.HistoryReader
+	ircd.MarkerKeeper
+} = (*session)(nil)
 
 func newSession(b *Backend, who person, device string) *session {
 	return &session{

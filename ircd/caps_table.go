@@ -73,14 +73,14 @@ var capabilities = []capability{
 	{name: "batch", bit: capBatch},
 	{name: "cap-notify", bit: capNotify, spare: 2}, // whoever asks with 302 has it unasked
 	{name: "chghost", bit: capChghost},             // a host never changes
-	{name: "draft/chathistory", bit: capChathistory},
-	{name: "draft/event-playback", bit: capEventPlayback},
+	{name: "draft/chathistory", bit: capChathistory, offered: hasHistory},
+	{name: "draft/event-playback", bit: capEventPlayback, offered: hasHistory},
 	{name: "draft/extended-isupport", bit: capExtendedISupport},
 	{name: "draft/message-redaction", bit: capRedaction},
 	{name: "draft/multiline", bit: capMultiline, value: func(*conn) string { return multilineLimits }, valued: true},
 	{name: "draft/no-implicit-names", bit: capNoImplicitNames, spare: 1}, // as released clients know it
 	{name: "draft/pre-away", bit: capPreAway},
-	{name: "draft/read-marker", bit: capReadMarker},
+	{name: "draft/read-marker", bit: capReadMarker, offered: func(c *conn) bool { return c.features().ReadMarkers }},
 	{name: "echo-message", bit: capEchoMessage},
 	{name: "extended-join", bit: capExtendedJoin},
 	{name: "extended-monitor", bit: capExtendedMonitor},
@@ -99,6 +99,8 @@ var capabilities = []capability{
 	{name: "userhost-in-names", bit: capUserhostInNames},
 	{name: "znc.in/self-message", bit: capSelfMessage, offered: func(c *conn) bool { return c.set.features.Private }},
 }
+
+func hasHistory(c *conn) bool { return c.features().History }
 
 func stsValue(c *conn) string { return c.listen.sts(c.nc) }
 

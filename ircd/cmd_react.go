@@ -27,7 +27,7 @@ func (c *conn) react(ctx context.Context, target string, tags map[string]string)
 	if !hasTime(ctx, sendTime) {
 		return &Error{Code: codeLater, Params: []string{r.Target, r.MsgID}, Text: "Reaction not sent: what came before it took all the time there is. Send it again"}
 	}
-	stored, err := c.session.React(ctx, *r)
+	stored, err := c.has.reactions.React(ctx, *r)
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,7 @@ type conn struct {
 	reg        registration
 	registered bool             // 001 has been sent
 	session    Session          // nil before the login
+	has        abilities        // of session
 	user       User             // the session's, once there is one
 	nick       string           // as the client is addressed: "*", the asked one, then user.Nick
 	asked      string           // the nick asked for: an alias for the client's early commands

@@ -24,8 +24,15 @@ const (
 	defaultLineLength = 512
 )
 
-// isupportTokens are what RPL_ISUPPORT promises; all of it is kept.
-func (s *settings) isupportTokens() []string {
+// isupportTokens are what RPL_ISUPPORT promises to clients of a chat with some features;
+// all of it is kept.
+func (s *settings) isupportTokens(f Features) []string {
+	has := func(feature bool, token string) string {
+		if feature {
+			return token
+		}
+		return ""
+	}
 	lineLen := ""
 	if s.LineLength > defaultLineLength {
 		lineLen = fmt.Sprintf("LINELEN=%d", min(s.LineLength, wire.MaxInputBody))
@@ -42,16 +49,16 @@ func (s *settings) isupportTokens() []string {
 		"CHANMODES=b,,,nt",
 		fmt.Sprintf("CHANNELLEN=%d", wire.ChannelLen),
 		"CHANTYPES=#",
-		fmt.Sprintf("CHATHISTORY=%d", maxHistory),
-		"CLIENTTAGDENY=" + clientTagDeny(s.features),
+		has(f.History, fmt.Sprintf("CHATHISTORY=%d", maxHistory)),
+		"CLIENTTAGDENY=" + clientTagDeny(f),
 		"ELIST=MNU",
 		"draft/ACCOUNTREQUIRED",
-		fmt.Sprintf("draft/CHATHISTORY=%d", maxHistory), // as old Kiwi reads it
+		has(f.History, fmt.Sprintf("draft/CHATHISTORY=%d", maxHistory)), // as old Kiwi reads it
 		fmt.Sprintf("MAXTARGETS=%d", maxTargets),
 		lineLen,
 		"MODES=1",
 		fmt.Sprintf("MONITOR=%d", maxMonitor),
-		"MSGREFTYPES=msgid,timestamp",
+		has(f.History, "MSGREFTYPES=msgid,timestamp"),
 		fmt.Sprintf("NAMELEN=%d", wire.NameLen),
 		"NETWORK=" + isupportEscape(s.Network),
 		fmt.Sprintf("NICKLEN=%d", wire.NickLen),
@@ -60,7 +67,7 @@ func (s *settings) isupportTokens() []string {
 		"SAFERATE",
 		"soju.im/SAFERATE",
 		fmt.Sprintf("TARGMAX=JOIN:,KICK:1,LIST:,MONITOR:%[2]d,NAMES:,NOTICE:%[1]d,PART:,PRIVMSG:%[1]d,TAGMSG:%[1]d,WHOIS:%[1]d,WHOWAS:%[1]d", maxTargets, maxMonitor),
-		fmt.Sprintf("TOPICLEN=%d", s.topicLen()),
+		has(f.Topics, fmt.Sprintf("TOPICLEN=%d", s.topicLen())),
 		"UTF8ONLY",
 		"WHOX",
 	}
@@ -81,7 +88,19 @@ func (c *conn) sendISupport() {
 		b = c.openAnswer(nil, "draft/isupport")
 		defer c.closeBatch(b)
 	}
-	c.sendTokensIn(b, c.set.isupport)
+	lines := c.set.isupport
+	if c.features() != c.set.features {
+		lines = isupportLines(c.isupportTokens())
+	}
+	c.sendTokensIn(b, lines)
+}
+
+// isupportTokens are those of the client.
+func (c *conn) isupportTokens() []string {
+	if f := c.features(); f != c.set.features {
+		return c.set.isupportTokens(f)
+	}
+	return c.set.tokens
 }
 
 // sendTokens sends lines of RPL_ISUPPORT by themselves.

@@ -45,9 +45,7 @@ func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duratio
 	defer cancel()
 	session, err := c.srv.backend.Login(lctx, cred)
 	if err == nil {
-		c.session, c.user = session, session.User()
-		c.reg.failed = nil
-		c.srv.count.logins.Add(1)
+		c.open(session)
 		return nil
 	}
 	var le *LoginError
@@ -67,6 +65,46 @@ func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duratio
 		c.log.WithLevel(level).Stringer("reason", le.Reason).Err(le.Err).Msg("login refused")
 	}
 	return le
+}
+
+// open takes a session, and tells a client of capabilities that were offered before and
+// that the session has nothing for.
+func (c *conn) open(session Session) {
+	before := c.offered()
+	c.session, c.user, c.has = session, session.User(), abilitiesOf(session)
+	c.reg.failed = nil
+	c.srv.count.logins.Add(1)
+	c.offersChanged(before, c.offered())
+}
+
+// abilities are the optional interfaces of a session; nil where it lacks one.
+type abilities struct {
+	reactions Reactor
+	topics    TopicSetter
+	history   HistoryReader
+	markers   MarkerKeeper
+}
+
+func abilitiesOf(s Session) abilities {
+	var a abilities
+	a.reactions, _ = s.(Reactor)
+	a.topics, _ = s.(TopicSetter)
+	a.history, _ = s.(HistoryReader)
+	a.markers, _ = s.(MarkerKeeper)
+	return a
+}
+
+// features are those of the chat that the client's session has, too; all of them before
+// there is a session.
+func (c *conn) features() Features {
+	f := c.set.features
+	if c.session != nil {
+		f.Reactions = f.Reactions && c.has.reactions != nil
+		f.Topics = f.Topics && c.has.topics != nil
+		f.History = f.History && c.has.history != nil
+		f.ReadMarkers = f.ReadMarkers && c.has.markers != nil
+	}
+	return f
 }
 
 // passTimeout is how long a login with PASS may take, within the time of the registration.

@@ -28,7 +28,7 @@ func newSettings(opts Options, features Features) *settings {
 	if motd := strings.TrimRight(opts.MOTD, "\n"); motd != "" {
 		s.motd = strings.Split(motd, "\n")
 	}
-	s.tokens = s.isupportTokens()
+	s.tokens = s.isupportTokens(features)
 	s.isupport = isupportLines(s.tokens)
 	return s
 }
@@ -54,17 +54,17 @@ func (s *Server) Configure(opts Options) {
 // takeSettings has the connection go by the present settings, and tells a client
 // what it was told otherwise.
 func (c *conn) takeSettings() {
-	old, now := c.set, c.srv.settings.Load()
-	if now == old {
+	now := c.srv.settings.Load()
+	if now == c.set {
 		return
 	}
-	before := c.offered()
+	before, tokens := c.offered(), c.isupportTokens()
 	c.set = now
 	c.out.limit(now.Limits.SendQueue)
 	c.pacing.limit(now.Limits)
 	c.offersChanged(before, c.offered())
 	if c.registered {
-		c.isupportChanged(old.tokens, now.tokens)
+		c.isupportChanged(tokens, c.isupportTokens())
 	}
 }
 
