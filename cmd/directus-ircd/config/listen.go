@@ -56,15 +56,12 @@ func (t TLS) Pair() (*tls.Certificate, error) {
 type STS struct {
 	Port     int      `yaml:"port"`
 	Duration Duration `yaml:"duration"`
-	Preload  bool     `yaml:"preload"`
 }
 
 // ACME is where certificates are asked for.
 type ACME struct {
 	Domains   []string `yaml:"domains"`
-	Email     string   `yaml:"email"`
 	Directory string   `yaml:"directory"`
-	Cache     string   `yaml:"cache"`
 	// HTTP is an address that answers http-01 challenges; empty: none does.
 	HTTP string `yaml:"http"`
 }
@@ -166,11 +163,9 @@ func validateSTS(l Listen, path string, d *decoder) {
 		d.fault(path, "it is for IRC, not for WebSockets: remove the key")
 	case l.TLS.Enabled() && d.lines[path+".port"] != 0:
 		d.fault(path+".port", "only a plain listener says where TLS is: remove the key, and say here with duration how long clients shall keep to TLS")
-	case l.TLS.Enabled() && l.STS.Preload && l.STS.Duration == 0:
-		d.fault(path+".preload", "without a duration there is nothing to preload: write duration: 30d, or remove the key")
 	case l.TLS.Enabled():
-	case duration || d.lines[path+".preload"] != 0:
-		d.fault(path, "a plain listener says only where TLS is: write sts: {port: 6697} here, and duration and preload on the listener with TLS")
+	case duration:
+		d.fault(path, "a plain listener says only where TLS is: write sts: {port: 6697} here, and duration on the listener with TLS")
 	case l.STS.Port < 1 || l.STS.Port > 65535:
 		d.fault(path, "the port of the listener with TLS is missing: write sts: {port: 6697}")
 	}
@@ -231,14 +226,8 @@ func validateACME(cfg *Config, d *decoder) {
 			d.fault(fmt.Sprintf("acme.domains[%d]", i), "%q is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *", domain)
 		}
 	}
-	if a.Email != "" && (!strings.Contains(a.Email, "@") || strings.ContainsAny(a.Email, " ,<>:")) {
-		d.fault("acme.email", "%q is no e-mail address", a.Email)
-	}
 	if u, err := url.Parse(a.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
 		d.fault("acme.directory", "%q is no ACME directory: write an address that begins with https://", a.Directory)
-	}
-	if !filepath.IsAbs(a.Cache) {
-		d.fault("acme.cache", "%q must be the whole path of a folder, such as /var/lib/directus-ircd/acme", a.Cache)
 	}
 	if a.HTTP == "" {
 		return

@@ -63,16 +63,15 @@ type acmeDomain struct {
 
 // newACME prepares everything but asks nobody; keep does. The end of ctx ends the
 // requests to the ACME server.
-func newACME(ctx context.Context, cfg config.ACME, agent string, log zerolog.Logger) (*acmeCertificates, error) {
-	if err := os.MkdirAll(cfg.Cache, 0o700); err != nil {
-		return nil, fmt.Errorf("acme.cache: %w: the certificates need a folder that the daemon can write to", err)
+func newACME(ctx context.Context, cfg config.ACME, cache, agent string, log zerolog.Logger) (*acmeCertificates, error) {
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		return nil, fmt.Errorf("acme: %w: the certificates need a folder that the daemon can write to, name one by resume.directory", err)
 	}
 	a := &acmeCertificates{configured: cfg, log: log}
 	a.manager = &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,
-		Cache:      certificateCache{autocert.DirCache(cfg.Cache)},
+		Cache:      certificateCache{autocert.DirCache(cache)},
 		HostPolicy: autocert.HostWhitelist(cfg.Domains...),
-		Email:      cfg.Email,
 		Client: &acme.Client{
 			DirectoryURL: cfg.Directory,
 			UserAgent:    agent,

@@ -105,11 +105,7 @@ func (l *listener) stsFor(host string) string {
 	case host == "" || !l.certificates.valid(host):
 		return ""
 	}
-	value := "duration=" + strconv.FormatInt(int64(time.Duration(sts.Duration)/time.Second), 10)
-	if sts.Preload {
-		value += ",preload"
-	}
-	return value
+	return "duration=" + strconv.FormatInt(int64(time.Duration(sts.Duration)/time.Second), 10)
 }
 
 // exposed reports whether passwords cross the network here in clear text.
