@@ -400,7 +400,11 @@ func (v *view) isSilent(proven bool) bool {
 
 // read adds to events what a feed has brought that the client is to be shown.
 func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.Event, error) {
-	readAt, readTo := v.feed.readAt(), v.feed.readTo()
+	readAt := v.feed.readAt()
+	var readTo extent
+	if len(s.visits) > 0 { // else nobody asks
+		readTo = v.feed.readTo()
+	}
 	first, news, ok := v.feed.journal.read(v.reader)
 	if !ok {
 		return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages, or %d MiB of them, behind. Come back to catch up", maxBehind, maxBehindBytes>>20)}

@@ -30,8 +30,23 @@ type trail struct {
 	// Came is when the device came first, by the clock of Directus, as long as nothing else is
 	// known of it, since its backlog could not be read: it has missed what was written since.
 	Came time.Time `json:"came,omitzero"`
+	// Top is the highest key, where keys are numbers, of what was there when the device came for
+	// the first time, or was let go from Steps since: what has a higher one, and is not among
+	// Steps, was not received, whatever its date. Empty: not known.
+	Top string `json:"top,omitempty"`
+	// Told is up to where the device was told of what came late.
+	Told collection.Bookmark `json:"told,omitzero"`
 
-	ahead ahead // see asOf; not kept
+	ahead ahead  // see asOf; not kept
+	over  string // see above; not kept
+}
+
+// above is the trail as it is to be read where keys are numbers that count up.
+func (t trail) above(numbers bool) trail {
+	if t.over = ""; numbers && collection.IsNumber(t.Top) {
+		t.over = t.Top
+	}
+	return t
 }
 
 // ahead is what a trail has of the time that the clock of Directus does not show yet, as it was
@@ -106,9 +121,9 @@ func (t *trail) cover(s step, limit time.Time) {
 // border is in front of all that a device may have missed.
 func (t trail) border() *collection.Bound {
 	if floor := time.UnixMilli(t.Floor.At); t.Floor.ID != "" && !floor.Before(t.from()) {
-		return &collection.Bound{Date: floor.UTC(), ID: t.Floor.ID, Behind: true}
+		return &collection.Bound{Date: floor.UTC(), ID: t.Floor.ID, Behind: true, Over: t.over}
 	}
-	return &collection.Bound{Date: t.from()}
+	return &collection.Bound{Date: t.from(), Over: t.over}
 }
 
 // reach moves the date on, never into the future, and never back.
@@ -142,6 +157,8 @@ func (t *trail) merge(o trail, h collection.Horizon) {
 	t.cover(o.Floor, h.Now)
 	t.cover(o.Ahead, h.Now)
 	t.Steps = slices.Concat(t.Steps, o.Steps)
+	t.Told = t.Told.Later(o.Told)
+	t.raise(o.Top)
 	t.trim(h)
 }
 
@@ -151,7 +168,12 @@ func (t *trail) merge(o trail, h collection.Horizon) {
 func (t *trail) trim(h collection.Horizon) {
 	if t.known() {
 		first := collection.Earlier(t.from(), h.Now.Add(-collection.Overlap)).UnixMilli()
-		t.Steps = slices.DeleteFunc(t.Steps, func(s step) bool { return s.At < first })
+		t.Steps = slices.DeleteFunc(t.Steps, func(s step) bool {
+			if s.At < first {
+				t.raise(s.ID)
+			}
+			return s.At < first
+		})
 	}
 	if len(t.Steps) <= maxSteps {
 		return
@@ -167,12 +189,20 @@ func (t *trail) trim(h collection.Horizon) {
 func (t *trail) latest(steps []step, h collection.Horizon) []step {
 	old := max(0, len(steps)-maxSteps)
 	for _, s := range steps[:old] {
+		t.raise(s.ID)
 		// A row of the future must not hide what is written from now on.
 		if s.At <= h.Ever.UnixMilli() {
 			t.cover(s, h.Now)
 		}
 	}
 	return steps[old:]
+}
+
+// raise lets Top be a key at least.
+func (t *trail) raise(key string) {
+	if t.Top == "" || collection.IsNumber(key) && collection.IsNumber(t.Top) && collection.CompareIDs(key, t.Top) > 0 {
+		t.Top = key
+	}
 }
 
 // received tells for the rows of a reading which of them the device has.
@@ -184,6 +214,6 @@ func (t trail) received() func(collection.Row) bool {
 	floor := t.Floor
 	return func(r collection.Row) bool {
 		_, ok := ids[r.ID]
-		return ok || t.ahead.has(r) || floor.ID != "" && stepOf(r).compare(floor) <= 0
+		return ok || t.ahead.has(r) || floor.ID != "" && stepOf(r).compare(floor) <= 0 && !r.IsOver(t.over)
 	}
 }
