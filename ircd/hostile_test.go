@@ -230,7 +230,7 @@ func TestOTPGuessing(t *testing.T) {
 			c.Send("AUTHENTICATE PLAIN", "AUTHENTICATE "+ircdtest.Plain("a", "b"), "OTP 1", "OTP 2")
 		}
 		lines := c.Closed()
-		if last := lines[len(lines)-1]; last != "ERROR :Closing link: The one-time code was wrong too often" {
+		if last := lines[len(lines)-1]; last != "ERROR :Closing link: Too many wrong one-time codes" {
 			t.Errorf("got %q at the end", last)
 		}
 		codes := 0
