@@ -30,7 +30,7 @@ func TestCheckExpiry(t *testing.T) {
 		state := t.TempDir()
 		keep(t, filepath.Join(state, "acme", "irc.example.com"), key, cert)
 		cfg := &config.Config{
-			Listen: []config.Listen{{Address: ":6667"}, {Address: ":6697", TLS: config.TLS{Cert: cert, Key: key}}},
+			Listen: []config.Listener{{Address: ":6667"}, {Address: ":6697", TLS: config.TLS{Cert: cert, Key: key}}},
 			ACME:   config.ACME{Domains: []string{"none.example.com", "irc.example.com"}},
 			Resume: config.Resume{Directory: state},
 		}

@@ -33,16 +33,16 @@ type Config struct {
 	// File is where it was read from; empty if it was made by the program.
 	File string `yaml:"-"`
 
-	Directus Directus  `yaml:"directus"`
-	Server   Server    `yaml:"server"`
-	Listen   []Listen  `yaml:"listen"`
-	ACME     ACME      `yaml:"acme"`
-	Login    Login     `yaml:"login"`
-	Channels []Channel `yaml:"channels"`
-	Private  Private   `yaml:"private"`
-	Markers  Markers   `yaml:"read_markers"`
-	Edits    Edits     `yaml:"edits"`
-	Resume   Resume    `yaml:"resume"`
+	Directus Directus   `yaml:"directus"`
+	Server   Server     `yaml:"server"`
+	Listen   []Listener `yaml:"listen"`
+	ACME     ACME       `yaml:"acme"`
+	Login    Login      `yaml:"login"`
+	Channels []Channel  `yaml:"channels"`
+	Private  Private    `yaml:"private"`
+	Markers  Markers    `yaml:"read_markers"`
+	Edits    Edits      `yaml:"edits"`
+	Resume   Resume     `yaml:"resume"`
 	// Nick names the author fields that form a nick, in this order.
 	Nick    []string `yaml:"nick"`
 	Limits  Limits   `yaml:"limits"`
@@ -122,7 +122,7 @@ func Default() *Config {
 	return &Config{
 		Directus: Directus{Timezone: "UTC", Recheck: Duration(5 * time.Minute), ShareFeeds: true},
 		Server:   Server{Name: defaultServerName(), Network: "Directus", LineLength: 512},
-		Listen:   []Listen{{Address: "127.0.0.1:6667"}},
+		Listen:   []Listener{{Address: "127.0.0.1:6667"}},
 		ACME:     ACME{Directory: autocert.DefaultACMEDirectory},
 		Channels: []Channel{channel},
 		Private:  Private{Backlog: 20, Format: "plain"},

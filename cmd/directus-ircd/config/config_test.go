@@ -59,7 +59,7 @@ metrics:
 	want.File = "test.yaml"
 	want.Directus.URL = "http://localhost:8055/directus"
 	want.Server = Server{Name: "irc.example.com", Network: "Example Chat", MOTD: "first\nsecond\n", Admin: []string{"Here"}, LineLength: 4096}
-	want.Listen = []Listen{
+	want.Listen = []Listener{
 		{Address: "[::1]:6667"},
 		{Address: ":6697", TLS: TLS{Cert: cert, Key: key}},
 		{Address: ":8097", WebSocket: WebSocketOnly, AllowedOrigins: []string{"https://chat.example.com", "http://localhost:8080"}},

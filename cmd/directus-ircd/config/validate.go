@@ -48,7 +48,7 @@ func validate(cfg *Config, d *decoder) {
 		if err := checkAddress(a); err != nil {
 			d.fault("metrics.address", "%s", err)
 		}
-		if slices.ContainsFunc(cfg.Listen, func(l Listen) bool { return sameAddress(l.Address, a) }) {
+		if slices.ContainsFunc(cfg.Listen, func(l Listener) bool { return sameAddress(l.Address, a) }) {
 			d.fault("metrics.address", "%s is a listener for IRC already: choose another port", a)
 		}
 		if sameAddress(cfg.ACME.HTTP, a) {

@@ -31,7 +31,7 @@ const (
 	// acmeRetryMax. Let's Encrypt takes 5 failures an hour for a host.
 	acmeRetryFirst = 2 * time.Minute
 	acmeRetryMax   = time.Hour
-	// acmeCheck is how often is looked whether autocert has renewed.
+	// acmeCheck is the time between two checks of whether autocert has renewed.
 	acmeCheck = time.Hour
 	// acmeRequestTimeout bounds one request to the ACME server.
 	acmeRequestTimeout = 30 * time.Second
@@ -58,7 +58,7 @@ type acmeDomain struct {
 	name  string
 	cert  atomic.Pointer[tls.Certificate] // nil until there is one
 	tried chan struct{}                   // closed when the first attempt is over
-	retry chan struct{}                   // a doorbell: try now
+	retry chan struct{}                   // holds one request to try now
 }
 
 // newACME prepares everything but asks nobody; keep does. The end of ctx ends the
@@ -150,7 +150,7 @@ func (a *acmeCertificates) keepDomain(ctx context.Context, d *acmeDomain) {
 	}
 }
 
-// take has handshakes use a certificate, and says what is to be said of it.
+// take presents a certificate in handshakes from now on, and logs when it expires.
 func (a *acmeCertificates) take(d *acmeDomain, cert *tls.Certificate) {
 	leaf := cert.Leaf
 	if old := d.cert.Swap(cert); old == nil || !old.Leaf.Equal(leaf) {
@@ -195,7 +195,7 @@ func (a *acmeCertificates) obtain(ctx context.Context, name string) (*tls.Certif
 	return nil, context.Cause(ctx)
 }
 
-// retryNow has hosts without a certificate tried again at once.
+// retryNow tries hosts without a certificate again at once.
 func (a *acmeCertificates) retryNow() {
 	for _, d := range a.domains {
 		if d.cert.Load() != nil {

@@ -105,7 +105,7 @@ func TestListenersAreClosedTogether(t *testing.T) {
 	defer taken.Close()
 	path := filepath.Join(ircdtest.SocketDir(t), "s")
 	cfg := config.Default()
-	cfg.Listen = []config.Listen{{Address: "unix:" + path, WebSocket: config.WebSocketShared}, {Address: taken.Addr().String()}}
+	cfg.Listen = []config.Listener{{Address: "unix:" + path, WebSocket: config.WebSocketShared}, {Address: taken.Addr().String()}}
 	if err := New(Options{Log: zerolog.Nop()}).Open(t.Context(), cfg); err == nil {
 		t.Fatal("a port was opened twice")
 	}
