@@ -66,7 +66,7 @@ func TestRealAwkwardKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close(context.Background())
-	s, err := b.Login(t.Context(), ircd.Credentials{Secret: directustest.AdminToken})
+	s, err := full(b.Login(t.Context(), ircd.Credentials{Secret: directustest.AdminToken}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestRealAwkwardKeys(t *testing.T) {
 	})
 }
 
-func testAwkwardKeys(t *testing.T, s ircd.Session, insert func(map[string]any), count func() int) {
+func testAwkwardKeys(t *testing.T, s fullSession, insert func(map[string]any), count func() int) {
 	insert(map[string]any{"code": "first", "text": "first"})
 	if _, err := s.Join(t.Context(), "#messages", ircd.JoinOptions{}); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func testAwkwardKeys(t *testing.T, s ircd.Session, insert func(map[string]any), 
 }
 
 // await polls until a message has come, for some seconds.
-func await(t *testing.T, s ircd.Session, wanted func(*ircd.Message) bool) *ircd.Message {
+func await(t *testing.T, s fullSession, wanted func(*ircd.Message) bool) *ircd.Message {
 	t.Helper()
 	limit := time.NewTimer(10 * time.Second)
 	defer limit.Stop()

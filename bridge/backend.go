@@ -159,7 +159,7 @@ func (b *Backend) Configure(opts Options) error {
 // Features implements ircd.Backend.
 func (b *Backend) Features() ircd.Features {
 	p := b.plan.Load()
-	f := ircd.Features{Private: p.Private != nil}
+	f := ircd.Features{Private: p.Private != nil, History: true, ReadMarkers: true, Topics: true}
 	f.Replies = f.Private && p.Private.Fields.Reply != ""
 	for _, c := range p.Channels {
 		f.Replies = f.Replies || c.Fields.Reply != ""

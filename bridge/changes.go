@@ -34,6 +34,7 @@ func (f *feed) update(ctx context.Context, rows []collection.Row) error {
 	var entries []entry
 	for _, r := range rows {
 		if _, gone := f.shown.isGone(r.ID); !gone {
+			f.group.Dates.Late.Redate(r)
 			entries = append(entries, f.change(r, refs)...)
 		}
 	}

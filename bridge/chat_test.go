@@ -56,7 +56,7 @@ func newChatAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Op
 // visitor is one connection of a user.
 type visitor struct {
 	t       *testing.T
-	session ircd.Session
+	session fullSession
 	id      string
 	backlog []*ircd.Message
 }
@@ -74,7 +74,7 @@ func (c *chat) visit(name string, channels ...string) *visitor {
 	c.t.Helper()
 	v := &visitor{t: c.t, id: c.person(name)}
 	var err error
-	v.session, err = c.backend.Login(c.t.Context(), ircd.Credentials{Account: name + "@example.com", Secret: name})
+	v.session, err = full(c.backend.Login(c.t.Context(), ircd.Credentials{Account: name + "@example.com", Secret: name}))
 	if err != nil {
 		c.t.Fatal(err)
 	}

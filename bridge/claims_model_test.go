@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"directus-ircd/ircd"
-
 	"github.com/google/uuid"
 )
 
@@ -29,7 +27,7 @@ func twinID(random *rand.Rand) string {
 func TestNoNickBelongsToTwo(t *testing.T) {
 	kinds(t, func(t *testing.T, dir string) {
 		for seed := range uint64(3) {
-			m := &claimModel{restarts: newRestarts(t, dir), random: rand.New(rand.NewPCG(seed, 7)), sessions: map[string]ircd.Session{}}
+			m := &claimModel{restarts: newRestarts(t, dir), random: rand.New(rand.NewPCG(seed, 7)), sessions: map[string]fullSession{}}
 			for range 100 {
 				m.step()
 			}
@@ -54,7 +52,7 @@ type claimModel struct {
 	*restarts
 	random   *rand.Rand
 	ids      []string
-	sessions map[string]ircd.Session // by user id
+	sessions map[string]fullSession // by user id
 }
 
 func (m *claimModel) name() string { return confusable[m.random.IntN(len(confusable))] }
@@ -129,7 +127,7 @@ func (m *claimModel) visit(id string) {
 	}
 }
 
-func (m *claimModel) ask(s ircd.Session, nick string) {
+func (m *claimModel) ask(s fullSession, nick string) {
 	u, err := s.Lookup(m.t.Context(), nick)
 	if err == nil && u != nil && u.ID != "" {
 		m.had(u.ID, u.Nick)

@@ -84,9 +84,9 @@ func (r *restarts) rename(id, name string) {
 }
 
 // enter logs a user in, by the token: of a password a slow hash would be kept.
-func (r *restarts) enter(id string) ircd.Session {
+func (r *restarts) enter(id string) fullSession {
 	r.t.Helper()
-	s, err := r.backend.Login(r.t.Context(), ircd.Credentials{Account: "token", Secret: id})
+	s, err := full(r.backend.Login(r.t.Context(), ircd.Credentials{Account: "token", Secret: id}))
 	if err != nil {
 		r.t.Fatalf("log in %s: %v", id, err)
 	}
@@ -108,7 +108,7 @@ func (r *restarts) had(id, nick string) {
 }
 
 // find looks a nick up for somebody; the id is empty if there is none.
-func (r *restarts) find(s ircd.Session, nick string) (id string) {
+func (r *restarts) find(s fullSession, nick string) (id string) {
 	r.t.Helper()
 	u, err := s.Lookup(r.t.Context(), nick)
 	if err != nil {
@@ -125,7 +125,7 @@ func (r *restarts) find(s ircd.Session, nick string) (id string) {
 }
 
 // leave ends a session, and the member that lingers.
-func (r *restarts) leave(sessions ...ircd.Session) {
+func (r *restarts) leave(sessions ...fullSession) {
 	r.t.Helper()
 	for _, s := range sessions {
 		closeSession(r.t, s)
@@ -260,15 +260,15 @@ func (r *restarts) kill() {
 // A nick that anybody was told stays its user's though the daemon is killed at that
 // moment, just after it has written something else.
 func TestNickOfTheKilled(t *testing.T) {
-	for what, told := range map[string]func(r *restarts, watcher ircd.Session, ada string) (nick string){
-		"login": func(r *restarts, _ ircd.Session, ada string) string { return r.enter(ada).User().Nick },
-		"look-up": func(r *restarts, watcher ircd.Session, ada string) string {
+	for what, told := range map[string]func(r *restarts, watcher fullSession, ada string) (nick string){
+		"login": func(r *restarts, _ fullSession, ada string) string { return r.enter(ada).User().Nick },
+		"look-up": func(r *restarts, watcher fullSession, ada string) string {
 			if got := r.find(watcher, "Ada"); got != ada {
 				r.t.Errorf("Ada is %q", got)
 			}
 			return "Ada"
 		},
-		"message": func(r *restarts, watcher ircd.Session, ada string) string {
+		"message": func(r *restarts, watcher fullSession, ada string) string {
 			if _, err := watcher.Join(r.t.Context(), "#messages", ircd.JoinOptions{}); err != nil {
 				r.t.Fatal(err)
 			}

@@ -89,6 +89,58 @@ func TestMuchWrittenWhileTheBacklogIsDue(t *testing.T) {
 	}
 }
 
+// A device that comes for the first time in an outage, and leaves before it has been shown anything, has missed what was
+// written since then.
+func TestDeviceThatLeavesBeforeItsBacklog(t *testing.T) {
+	for outage, begin := range outages {
+		for _, backlog := range []int{0, 3, 1000} {
+			for _, written := range []int{15, 50} { // of which 20 are shown at most
+				for _, restarted := range []bool{false, true} {
+					t.Run(fmt.Sprint(outage, backlog, written, restarted), func(t *testing.T) {
+						ircdtest.Bubble(t, func(t *testing.T) {
+							ch := messages("messages")
+							ch.Backlog = backlog
+							r := newRemembering(t, nil, ch)
+							for i := range 10 {
+								r.insert(fmt.Sprint("old ", i))
+							}
+							time.Sleep(time.Minute)
+							v := r.login("ada", "laptop")
+							end := begin(r)
+							time.Sleep(10 * time.Second)
+							v.join("#messages")
+							time.Sleep(10 * time.Second)
+							for i := range written {
+								r.insert(fmt.Sprint("new ", i))
+							}
+							time.Sleep(time.Minute)
+							same(t, v.texts())
+							v.leave()
+							end()
+							if restarted {
+								r.restart()
+							}
+							v, got := r.device("ada", "laptop")
+							time.Sleep(time.Minute) // the link of before may wait for Directus
+							got = append(got, v.texts()...)
+							var want []string
+							if missed := min(max(backlog-written, 0), 10); written <= 20 || backlog > 20 {
+								want = append(numbered("old %d", 10)[10-missed:], numbered("new %d", written)...)
+							} else {
+								want = append(got[:min(1, len(got))], numbered("new %d", written)[written-20:]...)
+								if len(got) > 0 && !strings.HasPrefix(got[0], "NOTICE You have missed more than 20 messages") {
+									t.Errorf("not told what is left out: %.200q", got)
+								}
+							}
+							same(t, got, want...)
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
 // What is written while a backlog is due is in it though the clock of Directus is set back, and dates it before the JOIN.
 func TestClockSetBackWhileTheBacklogIsDue(t *testing.T) {
 	for _, backlog := range []int{0, 3} {
@@ -167,7 +219,7 @@ func (r *remembering) login(name, device string) *visitor {
 		account += "/" + device
 	}
 	var err error
-	if v.session, err = r.backend.Login(r.t.Context(), ircd.Credentials{Account: account, Secret: name}); err != nil {
+	if v.session, err = full(r.backend.Login(r.t.Context(), ircd.Credentials{Account: account, Secret: name})); err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { v.leave() })

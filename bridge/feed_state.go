@@ -1,6 +1,10 @@
 package bridge
 
-import "time"
+import (
+	"time"
+
+	"directus-ircd/bridge/collection"
+)
 
 // setState tells those who wait in status.
 func (f *feed) setState(ready bool, err error) {
@@ -43,11 +47,17 @@ func (f *feed) readAt() time.Time {
 	return f.current
 }
 
-// readTo is up to where the collection has been read; zero if it has not.
-func (f *feed) readTo() time.Time {
+// extent is up to where a collection is known.
+type extent struct {
+	date time.Time           // up to which it has been read; zero if it has not
+	come collection.Bookmark // up to which what came late was told
+}
+
+// readTo is up to where the feed knows its collection.
+func (f *feed) readTo() extent {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.reached
+	return extent{f.reached, f.group.Dates.Late.Bookmark()}
 }
 
 // status tells whether the feed has read its collection, or why it cannot.

@@ -44,7 +44,7 @@ func TestLoginsOnSlowDirectus(t *testing.T) {
 			wg.Go(func() {
 				for time.Since(begin) < 3*users*check {
 					ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-					s, err := b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: name})
+					s, err := full(b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: name}))
 					cancel()
 					if err == nil {
 						closeSession(t, s)
@@ -80,7 +80,7 @@ func TestLoginsOnSlowDirectus(t *testing.T) {
 			name := fmt.Sprintf("later%d", i)
 			addFake(fake, name)
 			wg.Go(func() {
-				s, err := b.Login(t.Context(), ircd.Credentials{Account: name + "@example.com", Secret: name})
+				s, err := full(b.Login(t.Context(), ircd.Credentials{Account: name + "@example.com", Secret: name}))
 				if err != nil {
 					t.Error(err)
 					return

@@ -6,14 +6,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"directus-ircd/bridge"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
+
+	"github.com/rs/zerolog"
 )
 
 // An account is under attack from many networks, some of which do not wait for the answer,
@@ -44,7 +44,7 @@ func TestAccountUnderAttack(t *testing.T) {
 		login := func(b *bridge.Backend, name, password, otp, remote string, patience time.Duration) error {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			s, err := b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: password, OTP: otp, Remote: remote})
+			s, err := full(b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: password, OTP: otp, Remote: remote}))
 			if err == nil {
 				closeSession(t, s)
 			}

@@ -156,17 +156,20 @@ func (h *historian) inGroup(read func() error) (err error) {
 	return err
 }
 
-// latest reads the newest messages behind a border, if there is one, not more than
+// latest reads the newest messages behind the border of a trail, if there is one, not more than
 // limit but for what is dated from since on, unless that is zero; oldest first. end says
 // that there are no older ones. Those that have come when ctx ends are enough if some are:
 // cut says that there may be more within the limit.
-func (h *historian) latest(ctx context.Context, lo *collection.Bound, limit int, since time.Time, some bool) (list []found, end, cut bool, err error) {
+func (h *historian) latest(ctx context.Context, had *resume.Position, limit int, since time.Time, some bool) (list []found, end, cut bool, err error) {
 	var w *walk
 	err = h.inGroup(func() error {
-		if lo != nil {
+		var lo *collection.Bound
+		if had != nil {
 			if err := h.learn(ctx); err != nil {
 				return err
 			}
+			*had = had.Above(h.group.Dates.HaveNumbers())
+			lo, h.ahead = had.Bound(), had.Future
 		}
 		w = h.walk(true, lo, nil, limit)
 		return w.some(ctx, limit, since)

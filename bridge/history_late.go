@@ -42,9 +42,7 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *collect
 	if end != nil {
 		from = max(from, end.come)
 	}
-	rows := book.Behind(*lo, from, h.until, date, func(of collection.Audience) bool {
-		return of == collection.AudienceOf(h.member.account.ID()) || h.feed != nil && of == h.feed.audience()
-	})
+	rows := book.Behind(*lo, from, h.until, date, h.reads)
 	rows = rows[max(0, len(rows)-maxTies):]
 	w := h.walk(false, nil, nil, len(rows))
 	if end == nil {
@@ -56,6 +54,21 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *collect
 	rows = slices.DeleteFunc(rows, func(r collection.Row) bool {
 		return slices.ContainsFunc(w.found, func(f found) bool { return f.row.ID == r.ID })
 	})
+	if err := w.addKeyed(ctx, rows); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(w.found, func(a, b found) int { return collection.CompareRows(a.row, b.row) })
+	return w.found, nil
+}
+
+// reads tells whose feeds the user reads.
+func (h *historian) reads(of collection.Audience) bool {
+	return of == collection.AudienceOf(h.member.account.ID()) || h.feed != nil && of == h.feed.audience()
+}
+
+// addKeyed reads some rows by their keys, of a walk without borders.
+func (w *walk) addKeyed(ctx context.Context, rows []collection.Row) error {
+	h := w.historian
 	for len(rows) > 0 {
 		page := rows[:min(len(rows), collection.PageSize, w.scan.Limit(ctx))]
 		keys := make([]string, len(page))
@@ -68,16 +81,15 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *collect
 			continue // with fewer
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		rows = rows[len(page):]
 		slices.SortFunc(read, collection.CompareRows)
 		if err := w.add(ctx, read, len(page) <= collection.MaxRanked); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	slices.SortStableFunc(w.found, func(a, b found) int { return collection.CompareRows(a.row, b.row) })
-	return w.found, nil
+	return nil
 }
 
 // noteOvertakes remembers what a client that fetches history leaves a channel with.

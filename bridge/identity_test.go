@@ -15,7 +15,7 @@ import (
 // loginToken logs in by a static token and enters the channel.
 func (c *chat) loginToken(token string) *visitor {
 	c.t.Helper()
-	s, err := c.backend.Login(c.t.Context(), ircd.Credentials{Account: "token", Secret: token})
+	s, err := full(c.backend.Login(c.t.Context(), ircd.Credentials{Account: "token", Secret: token}))
 	if err != nil {
 		c.t.Fatal(err)
 	}

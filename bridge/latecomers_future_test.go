@@ -69,7 +69,7 @@ func testBehindTheFuture(t *testing.T, limit int, byTime bool) {
 }
 
 // lastPosition is that of the last message that a session was shown.
-func lastPosition(t *testing.T, s ircd.Session, byTime bool) (p ircd.Position) {
+func lastPosition(t *testing.T, s fullSession, byTime bool) (p ircd.Position) {
 	t.Helper()
 	for _, m := range polled[*ircd.Message](t, s) {
 		if p = (ircd.Position{MsgID: m.ID}); byTime {

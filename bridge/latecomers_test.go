@@ -24,7 +24,7 @@ func (c *chat) commit(n int, since time.Time, step time.Duration) (texts []strin
 }
 
 // fetcher is a connection that fetches history by itself.
-func (c *chat) fetcher(name string) ircd.Session {
+func (c *chat) fetcher(name string) fullSession {
 	c.t.Helper()
 	c.person(name)
 	s := login(c.t, c.backend, name)
@@ -35,7 +35,7 @@ func (c *chat) fetcher(name string) ircd.Session {
 }
 
 // pages asks for what comes after a position until there is no more.
-func pages(t *testing.T, s ircd.Session, from ircd.Position, limit int, byTime bool) (texts []string) {
+func pages(t *testing.T, s fullSession, from ircd.Position, limit int, byTime bool) (texts []string) {
 	t.Helper()
 	q := ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryAfter, From: from, Limit: limit}
 	for range 200 {

@@ -39,7 +39,7 @@ func testLoginsUnderRateLimit(t *testing.T, opts directustest.FakeOptions) {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 			defer cancel()
-			s, err := b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: name, Remote: "192.0.2.1"})
+			s, err := full(b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: name, Remote: "192.0.2.1"}))
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				return

@@ -43,16 +43,16 @@ func fakeBackendWith(t *testing.T, o directustest.FakeOptions, change func(*brid
 }
 
 // login opens a session of a fake's user without an IRC connection.
-func login(t *testing.T, b *bridge.Backend, name string) ircd.Session {
+func login(t *testing.T, b *bridge.Backend, name string) fullSession {
 	t.Helper()
-	s, err := b.Login(t.Context(), ircd.Credentials{Secret: name + "@example.com:" + name})
+	s, err := full(b.Login(t.Context(), ircd.Credentials{Secret: name + "@example.com:" + name}))
 	if err != nil {
 		t.Fatalf("log in %s: %v", name, err)
 	}
 	return s
 }
 
-func closeSession(t *testing.T, s ircd.Session) {
+func closeSession(t *testing.T, s fullSession) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -62,7 +62,7 @@ func closeSession(t *testing.T, s ircd.Session) {
 }
 
 // polled returns what a session has to tell once everything has come to rest.
-func polled[E ircd.Event](t *testing.T, s ircd.Session) (found []E) {
+func polled[E ircd.Event](t *testing.T, s fullSession) (found []E) {
 	t.Helper()
 	synctest.Wait()
 	events, err := s.Poll(t.Context())
@@ -100,7 +100,7 @@ func TestReadMarkers(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
 				fake, b := markerStack(t, stored)
 				one, two, bob := login(t, b, "ada"), login(t, b, "ada"), login(t, b, "bob")
-				at := func(s ircd.Session) time.Time {
+				at := func(s fullSession) time.Time {
 					t.Helper()
 					m, err := s.ReadMarker(t.Context(), "#MESSAGES")
 					if err != nil || m.Target != "#messages" {

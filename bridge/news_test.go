@@ -109,3 +109,49 @@ func TestStoredJustBeforeAFeedBegins(t *testing.T) {
 		})
 	}
 }
+
+// However much of the history a client fetches before its feed can read, what the feed brings then is shown once.
+func TestMuchFetchedInAnOutage(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		r := newRememberingAt(t, directustest.FakeOptions{}, nil)
+		for i := range 1500 {
+			r.insert(fmt.Sprint("old ", i))
+		}
+		time.Sleep(time.Minute)
+		v := r.login("ada", "")
+		r.fake.LoseEvents(true)
+		readable := outages["no answers"](r)
+		if _, err := v.session.Join(t.Context(), "#messages", ircd.JoinOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 20 {
+			r.insert(fmt.Sprint("new ", i))
+		}
+		r.fake.LoseEvents(false)
+		readable()
+		shown := map[string]int{}
+		q := ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryLatest, Limit: 500}
+		for {
+			page := history(t, v.session, q)
+			if len(page) == 0 {
+				break
+			}
+			for _, m := range page {
+				shown[m.Text]++
+			}
+			q.Mode, q.From = ircd.HistoryBefore, ircd.Position{MsgID: page[0].ID}
+		}
+		time.Sleep(time.Minute)
+		for _, text := range v.texts() {
+			shown[text]++
+		}
+		for text, n := range shown {
+			if n != 1 {
+				t.Errorf("%s is shown %d times", text, n)
+			}
+		}
+		if len(shown) != 1520 {
+			t.Errorf("%d messages are shown", len(shown))
+		}
+	})
+}

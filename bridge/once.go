@@ -62,10 +62,14 @@ func (j *joined) fetched(list []found) {
 	waiting := f.journal.waiting(j.view.reader)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	from := f.reached.Add(-onItsWay)
+	if news, awaited := f.newsFrom(); awaited && !f.cursor.set {
+		from = news // of what it has yet to read for the first time, the feed brings no more
+	}
 	for _, l := range list {
 		_, seen := f.seen[l.row.ID]
 		_, waits := waiting[l.row.ID]
-		if !waits && (seen || l.row.Date.Before(f.reached.Add(-onItsWay))) {
+		if !waits && (seen || l.row.Date.Before(from)) {
 			continue
 		}
 		if j.ahead == nil || len(j.ahead) >= maxOnce {

@@ -56,6 +56,30 @@ func TestOrderBesideItemsOfNoChannel(t *testing.T) {
 	})
 }
 
+// Where a channel leaves out every other item, few of the gaps are worth a reading, and a wait.
+func TestReadingsBesideItemsOfNoChannel(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil, room("dev", nil))
+		addRooms(c.fake)
+		a := c.visit("ada", "#dev")
+		before, waited := c.fake.Count("SEARCH /items/rooms"), 0
+		const seconds = 60
+		for i := range 10 * seconds {
+			c.fake.Insert("rooms", c.person("bob"), map[string]any{"text": "of no channel", "room": "attic"})
+			text := fmt.Sprint("line ", i)
+			c.fake.Insert("rooms", c.person("bob"), map[string]any{"text": text, "room": "dev"})
+			if len(a.news()) == 0 {
+				waited++
+			}
+			time.Sleep(100 * time.Millisecond)
+			a.news()
+		}
+		if requests := c.fake.Count("SEARCH /items/rooms") - before; waited > seconds/4+5 || requests > 3*waited {
+			t.Errorf("in %d s %d lines waited, and %d requests were made", seconds, waited, requests)
+		}
+	})
+}
+
 // What becomes of one message lets no other out of turn, nor one of which Directus has not told yet.
 func TestOrderBesideChanges(t *testing.T) {
 	for name, test := range map[string]struct {

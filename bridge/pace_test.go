@@ -25,7 +25,7 @@ func TestLongPagesArePaced(t *testing.T) {
 		}
 		defer bob.Close(context.Background())
 		ask := func(ctx context.Context, s ircd.Session, limit int) {
-			p, err := s.History(ctx, ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryLatest, Limit: limit})
+			p, err := s.(ircd.HistoryReader).History(ctx, ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryLatest, Limit: limit})
 			for err == nil && p.More != nil {
 				var events []ircd.Event
 				if events, err = p.More(ctx); len(events) == 0 {

@@ -70,7 +70,7 @@ func TestRealHistory(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer b.Close(context.Background())
-			s, err := b.Login(t.Context(), ircd.Credentials{Secret: directustest.AdminToken})
+			s, err := full(b.Login(t.Context(), ircd.Credentials{Secret: directustest.AdminToken}))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -223,7 +223,7 @@ func sample(queries []ircd.HistoryQuery, every int) []ircd.HistoryQuery {
 }
 
 // check asks and compares.
-func (p *past) check(t *testing.T, s ircd.Session, queries []ircd.HistoryQuery) {
+func (p *past) check(t *testing.T, s fullSession, queries []ircd.HistoryQuery) {
 	t.Helper()
 	wrong := 0
 	for _, q := range queries {

@@ -49,6 +49,7 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 		j := s.newJoined(c, g, opts)
 		j.view.promise()
 		j.floorPos, j.since = j.view.reader.end(), joinMoment{time.Now(), s.joinTime(j, nil)}
+		s.noteCome(j)
 		s.joined[privateName] = j
 		s.ring()
 	}

@@ -31,7 +31,7 @@ func privateStack(t *testing.T) (*directustest.Fake, *bridge.Backend) {
 }
 
 // begin starts a session and shows what it has to tell at once.
-func begin(t *testing.T, s ircd.Session, backlog bool) []*ircd.Backlog {
+func begin(t *testing.T, s fullSession, backlog bool) []*ircd.Backlog {
 	t.Helper()
 	if err := s.Start(t.Context(), ircd.JoinOptions{Backlog: backlog}); err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestPrivateMessage(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		fake, b := privateStack(t)
 		ids := map[string]string{}
-		var sessions []ircd.Session
+		var sessions []fullSession
 		for _, name := range []string{"ada", "bob", "eve"} {
 			ids[name] = fake.AddUser(directustest.FakeUser{Email: name + "@example.com", Password: name, FirstName: name})
 			s := login(t, b, name)
@@ -69,7 +69,7 @@ func TestPrivateMessage(t *testing.T) {
 			t.Fatalf("sent %+v, %v", m, err)
 		}
 		fake.Insert("private_messages", ids["bob"], map[string]any{"text": "from the web", "recipient": ids["ada"]})
-		for s, want := range map[ircd.Session][]string{
+		for s, want := range map[fullSession][]string{
 			ada:  {"bob>ada from the web"},
 			ada2: {"ada>bob psst", "bob>ada from the web"},
 			bob:  {"ada>bob psst", "bob>ada from the web"},

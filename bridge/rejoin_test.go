@@ -38,7 +38,7 @@ func TestLoginsAtOnce(t *testing.T) {
 			wg.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
-				s, err := b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: name})
+				s, err := full(b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: name}))
 				if err == nil {
 					in.Add(1)
 					closeSession(t, s)
@@ -80,7 +80,7 @@ func TestLoginsOfOneAddress(t *testing.T) {
 			wg.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
-				s, err := b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: name, Remote: "192.0.2.1"})
+				s, err := full(b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: name, Remote: "192.0.2.1"}))
 				if err != nil {
 					t.Errorf("%s: %v", name, err)
 					return
@@ -127,7 +127,7 @@ func TestManyClientsOfEach(t *testing.T) {
 				addFake(fake, name)
 			}
 			wg.Go(func() {
-				s, err := b.Login(t.Context(), ircd.Credentials{Account: name + "@example.com", Secret: name})
+				s, err := full(b.Login(t.Context(), ircd.Credentials{Account: name + "@example.com", Secret: name}))
 				if err != nil {
 					t.Error(err)
 					return
@@ -176,7 +176,7 @@ func TestRejoin(t *testing.T) {
 				if test.secret != "" {
 					secret = test.secret
 				}
-				s, err := c.backend.Login(t.Context(), ircd.Credentials{Account: "ada@example.com", Secret: secret})
+				s, err := full(c.backend.Login(t.Context(), ircd.Credentials{Account: "ada@example.com", Secret: secret}))
 				if (err != nil) != test.refused {
 					t.Errorf("login: %v", err)
 				}

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"directus-ircd/bridge/collection"
@@ -70,22 +71,34 @@ func (s *session) has(v *visit) resume.Position {
 	return t.AsOf(h.Now)
 }
 
-// show notes a row that the client is shown. readTo is up to where the collection
-// had been read before.
-func (s *session) show(v *visit, r collection.Row, readTo time.Time) {
+// noteCome notes when a device came whose backlog is due, if nothing is known of it: should it
+// leave before it has been shown that, it goes on from there.
+func (s *session) noteCome(j *joined) {
+	if !j.due || j.visit == nil || s.backend.trails.Get(j.visit.key).Known() {
+		return
+	}
+	if came := j.since.from(j.view.feed.group, s.member.account); !came.IsZero() {
+		s.keep(j.visit, resume.Position{Came: came})
+	}
+}
+
+// show notes a row that the client is shown. to is up to where the collection had been
+// known before.
+func (s *session) show(v *visit, r collection.Row, to extent) {
 	if v == nil || !v.caughtUp {
 		return
 	}
 	h := collection.HorizonOf(s.member.account)
 	v.shown.Add(r, h)
-	v.shown.Reach(readTo, h)
+	v.shown.Reach(to.date, h)
+	v.shown.Told = v.shown.Told.Later(to.come)
 	s.unproven = true
 }
 
 // showEntry is show for what a feed has brought, as far as it is a message.
-func (s *session) showEntry(j *joined, e *entry, readTo time.Time) {
+func (s *session) showEntry(j *joined, e *entry, to extent) {
 	if j != nil && j.visit != nil && !e.isChange() {
-		s.show(j.visit, e.row, readTo)
+		s.show(j.visit, e.row, to)
 	}
 }
 
@@ -95,25 +108,26 @@ func (s *session) keep(v *visit, news resume.Position) {
 }
 
 // catchUp notes that a client is shown what its device has missed.
-func (s *session) catchUp(v *visit, p past, readTo time.Time) {
+func (s *session) catchUp(v *visit, p past, to extent) {
 	v.caughtUp = true
 	var floor resume.Step
 	if p.floor != nil {
 		floor = resume.StepOf(*p.floor)
 	}
-	if readTo.IsZero() { // nobody had ever said anything: from here on it is missed
-		readTo, _, _ = collection.ServerNow(s.member.account)
+	if to.date.IsZero() { // nobody had ever said anything: from here on it is missed
+		to.date, _, _ = collection.ServerNow(s.member.account)
 	}
 	if len(p.list) > 0 {
+		v.shown.Raise(p.top)
 		for _, f := range p.list {
-			s.show(v, f.row, readTo)
+			s.show(v, f.row, to)
 		}
 		if v.shown.Floor.ID == "" || floor.Compare(v.shown.Floor) > 0 { // of many rows the first are in front of one that trim has set
 			v.shown.Floor = floor
 		}
 		return
 	}
-	s.keep(v, resume.Position{Date: readTo, Floor: floor})
+	s.keep(v, resume.Position{Date: to.date, Floor: floor, Top: p.top, Told: to.come})
 }
 
 // AskReceipt implements ircd.Session.
@@ -144,7 +158,7 @@ func (s *session) Received() {
 func (s *session) own(j *joined, r collection.Row, echo bool) {
 	switch v := j.visit; {
 	case echo:
-		s.show(v, r, time.Time{})
+		s.show(v, r, extent{})
 	case v != nil && v.caughtUp:
 		var sent resume.Position
 		sent.Add(r, collection.HorizonOf(s.member.account))
@@ -172,6 +186,9 @@ type past struct {
 	floor *collection.Row
 	// notice says what was left out; empty if nothing was.
 	notice string
+	// top is the highest key that there was, where all that has a lower one is known to the
+	// device now or was left out; else empty.
+	top string
 }
 
 // past reads what a client is to be shown: what its device has missed, or the
@@ -181,38 +198,69 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 	if j.visit != nil {
 		had, limit = s.has(j.visit), s.backend.opts.Resume.MaxMessages
 	}
+	var p past
+	var all bool
+	var err error
 	if !had.Known() {
-		return h.backlog(ctx, j, some)
+		p, all, err = h.sinceCame(ctx, j, had.Came, some)
+		had.Date = had.Came.Add(collection.Overlap)
+		had = had.AsOf(collection.DateLimit(s.member.account))
 	}
-	received := had.Received()
-	h.ahead = had.Future
-	list, end, cut, err := h.latest(ctx, had.Bound(), limit+len(had.Steps), time.Time{}, some)
+	if err == nil && !all {
+		p, err = s.missedBy(ctx, h, j, had, limit, some)
+	}
+	if err == nil && j.visit != nil && (had.Top == "" || p.floor != nil) {
+		p.top = h.highestKey(ctx, p.list)
+	}
+	return p, err
+}
+
+// missedBy reads what is not on a trail, the latest of it if that is more than limit.
+func (s *session) missedBy(ctx context.Context, h *historian, j *joined, had resume.Position, limit int, some bool) (past, error) {
+	missed, redated, err := h.strays(ctx, had)
+	if err != nil {
+		return past{}, err
+	}
+	list, end, cut, err := h.latest(ctx, &had, limit+len(had.Steps), time.Time{}, some)
 	if err != nil {
 		return past{}, err
 	}
 	if j.visit != nil {
 		s.backend.resumed.Add(1)
 	}
-	var missed []found
+	received := had.Received()
 	for _, f := range list {
-		if !received(f.row) {
+		if _, again := redated[f.row.ID]; !again && !received(f.row) {
 			missed = append(missed, f)
 		}
 	}
+	slices.SortStableFunc(missed, func(a, b found) int { return collection.CompareRows(a.row, b.row) })
+	missed = slices.CompactFunc(missed, func(a, b found) bool { return a.row.ID == b.row.ID })
 	had.Future = resume.Future{} // the clock has yet to show that: what is written then is dated there, too
 	j.received = had.Received()
 	n := len(missed)
 	if n <= limit && end {
 		return past{list: missed, end: true}, nil
 	}
-	p := past{list: missed[max(n-limit, 0):], floor: list[0].mark(), notice: leftOut(j, fmt.Sprintf("more than %d messages", limit), had.Date)}
+	p := past{list: missed[max(n-limit, 0):], notice: leftOut(j, fmt.Sprintf("more than %d messages", limit), had.Date)}
 	if n > limit {
 		p.floor = p.list[0].mark()
+	} else {
+		p.floor = list[0].mark()
 	}
 	if cut {
 		p.notice = leftOut(j, "more than Directus could give in time", had.Date)
 	}
 	return p, nil
+}
+
+// sinceCame reads the backlog of who is not known, and reports whether that has all that was written
+// since a device came; zero: it has not before.
+func (h *historian) sinceCame(ctx context.Context, j *joined, came time.Time, some bool) (p past, all bool, err error) {
+	p, err = h.backlog(ctx, j, some)
+	since := j.since.from(h.groups[0], h.member.account)
+	here := !since.IsZero() && !came.Before(since)
+	return p, came.IsZero() || here || p.floor == nil || p.floor.Date.Before(came), err
 }
 
 // mark is as much of the row as tells its place, and not the whole list that it is in.

@@ -85,7 +85,7 @@ func (r *remembering) device(name, device string) (*visitor, []string) {
 	r.t.Helper()
 	v := &visitor{t: r.t, id: r.person(name)}
 	var err error
-	v.session, err = r.backend.Login(r.t.Context(), ircd.Credentials{Account: name + "@example.com/" + device, Secret: name})
+	v.session, err = full(r.backend.Login(r.t.Context(), ircd.Credentials{Account: name + "@example.com/" + device, Secret: name}))
 	if err != nil {
 		r.t.Fatal(err)
 	}

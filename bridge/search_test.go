@@ -64,8 +64,8 @@ func testFindsByFutureNick(t *testing.T, at aDirectus) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close(context.Background()) })
-	enter := func(login ircd.Credentials) ircd.Session {
-		s, err := b.Login(t.Context(), login)
+	enter := func(login ircd.Credentials) fullSession {
+		s, err := full(b.Login(t.Context(), login))
 		if err != nil {
 			t.Fatal(err)
 		}

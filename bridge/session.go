@@ -122,7 +122,13 @@ type joined struct {
 	received func(collection.Row) bool
 }
 
-var _ ircd.Session = (*session)(nil)
+var _ interface {
+	ircd.Session
+	ircd.Reactor
+	ircd.TopicSetter
+	ircd.HistoryReader
+	ircd.MarkerKeeper
+} = (*session)(nil)
 
 func newSession(b *Backend, who person, device string) *session {
 	return &session{
@@ -215,6 +221,7 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 	answer.At = s.joinTime(j, list)
 	if j.due {
 		j.since = joinMoment{time.Now(), answer.At}
+		s.noteCome(j)
 		if ready { // else nothing was tried: it is as soon as the feed is ready, in front of what that brings
 			s.ringLater()
 		}
@@ -285,6 +292,7 @@ func (s *session) keyOf(g *collection.Group) feedKey {
 }
 
 func (s *session) drop(j *joined) {
+	s.noteCome(j)
 	s.noteOvertakes(j)
 	s.abandon(j)
 	j.setOut(false)
@@ -393,7 +401,11 @@ func (v *view) isSilent(proven bool) bool {
 
 // read adds to events what a feed has brought that the client is to be shown.
 func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.Event, error) {
-	readAt, readTo := v.feed.readAt(), v.feed.readTo()
+	readAt := v.feed.readAt()
+	var readTo extent
+	if len(s.visits) > 0 { // else nobody asks
+		readTo = v.feed.readTo()
+	}
 	first, news, ok := v.feed.journal.read(v.reader)
 	if !ok {
 		return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages, or %d MiB of them, behind. Come back to catch up", maxBehind, maxBehindBytes>>20)}

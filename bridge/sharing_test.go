@@ -339,7 +339,7 @@ func TestCheckedWhileStarting(t *testing.T) {
 			return directustest.RESTVerdict{}
 		})
 		time.AfterFunc(1500*time.Millisecond, func() { // the first of its questions is answered
-			if s, err := c.backend.Login(t.Context(), ircd.Credentials{Account: "ada@example.com", Secret: "ada"}); err == nil {
+			if s, err := full(c.backend.Login(t.Context(), ircd.Credentials{Account: "ada@example.com", Secret: "ada"})); err == nil {
 				t.Cleanup(func() { s.Close(context.Background()) })
 			}
 		})

@@ -17,22 +17,22 @@ import (
 func TestStopInDoubt(t *testing.T) {
 	for name, test := range map[string]struct {
 		method string // of the request that is never answered
-		do     func(ctx context.Context, s ircd.Session, msgid string) error
+		do     func(ctx context.Context, s fullSession, msgid string) error
 		want   string
 	}{
-		"message": {"POST", func(ctx context.Context, s ircd.Session, _ string) error {
+		"message": {"POST", func(ctx context.Context, s fullSession, _ string) error {
 			_, err := s.Send(ctx, ircd.Outgoing{Target: "#messages", Text: "one more"})
 			return err
 		}, "perhaps sent"},
-		"correction": {"PATCH", func(ctx context.Context, s ircd.Session, _ string) error {
+		"correction": {"PATCH", func(ctx context.Context, s fullSession, _ string) error {
 			_, err := s.Send(ctx, ircd.Outgoing{Target: "#messages", Text: "s/hello/good morning/"})
 			return err
 		}, "perhaps corrected"},
-		"deletion": {"DELETE", func(ctx context.Context, s ircd.Session, msgid string) error {
+		"deletion": {"DELETE", func(ctx context.Context, s fullSession, msgid string) error {
 			_, err := s.Redact(ctx, "#messages", msgid, "")
 			return err
 		}, "perhaps deleted"},
-		"reaction": {"POST", func(ctx context.Context, s ircd.Session, msgid string) error {
+		"reaction": {"POST", func(ctx context.Context, s fullSession, msgid string) error {
 			_, err := s.React(ctx, ircd.Reacting{Target: "#messages", MsgID: msgid, Text: "👍"})
 			return err
 		}, "perhaps done"},

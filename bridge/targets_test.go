@@ -19,7 +19,7 @@ func minute(n int) string {
 	return time.Date(2020, 5, 17, 10, n, 0, 0, time.UTC).Format("2006-01-02T15:04:05.000Z")
 }
 
-func targets(t *testing.T, s ircd.Session, from, to, limit int) []string {
+func targets(t *testing.T, s fullSession, from, to, limit int) []string {
 	t.Helper()
 	day := time.Date(2020, 5, 17, 10, 0, 0, 0, time.UTC)
 	list, err := s.Targets(t.Context(), day.Add(time.Duration(from)*time.Minute), day.Add(time.Duration(to)*time.Minute), limit)

@@ -25,14 +25,14 @@ func timesOf(messages []*ircd.Message) map[string]string {
 }
 
 // open is login for the length of the test.
-func open(t *testing.T, b *bridge.Backend, name string) ircd.Session {
+func open(t *testing.T, b *bridge.Backend, name string) fullSession {
 	t.Helper()
 	s := login(t, b, name)
 	t.Cleanup(func() { closeSession(t, s) })
 	return s
 }
 
-func history(t *testing.T, s ircd.Session, q ircd.HistoryQuery) []*ircd.Message {
+func history(t *testing.T, s fullSession, q ircd.HistoryQuery) []*ircd.Message {
 	t.Helper()
 	page, err := s.History(t.Context(), q)
 	if err != nil {
@@ -76,7 +76,7 @@ func TestTimesWithinASecond(t *testing.T) {
 				}
 				alice, bob := open(t, b, "ada"), open(t, b, "bob")
 				var sent []*ircd.Message
-				for _, s := range []ircd.Session{alice, bob} {
+				for _, s := range []fullSession{alice, bob} {
 					if _, err := s.Join(t.Context(), "#messages", ircd.JoinOptions{}); err != nil {
 						t.Fatal(err)
 					}

@@ -23,7 +23,7 @@ func topicStack(t *testing.T) (*directustest.Fake, *bridge.Backend, string) {
 	return fake, b, fake.Insert("rooms", "", map[string]any{"description": "stored"})
 }
 
-func joinTopic(t *testing.T, s ircd.Session) string {
+func joinTopic(t *testing.T, s fullSession) string {
 	t.Helper()
 	ch, err := s.Join(t.Context(), "#messages", ircd.JoinOptions{})
 	if err != nil {
@@ -40,7 +40,7 @@ func TestStoredTopic(t *testing.T) {
 		addFake(fake, "ada")
 		addFake(fake, "bob")
 		ada, ada2, bob := login(t, b, "ada"), login(t, b, "ada"), login(t, b, "bob")
-		for _, s := range []ircd.Session{ada, ada2, bob} {
+		for _, s := range []fullSession{ada, ada2, bob} {
 			if got := joinTopic(t, s); got != "stored" {
 				t.Errorf("topic %q", got)
 			}
@@ -60,7 +60,7 @@ func TestStoredTopic(t *testing.T) {
 			t.Errorf("bob is told %v", got)
 		}
 		fake.Update("rooms", id, map[string]any{"description": "from the web"})
-		for _, s := range []ircd.Session{ada, ada2, bob} {
+		for _, s := range []fullSession{ada, ada2, bob} {
 			if got := polled[*ircd.Topic](t, s); len(got) != 1 || got[0].Text != "from the web" || got[0].By.Nick != "" {
 				t.Errorf("told %v", got)
 			}
@@ -68,7 +68,7 @@ func TestStoredTopic(t *testing.T) {
 		if list, err := bob.Channels(t.Context()); err != nil || list[0].Topic != "from the web" {
 			t.Errorf("LIST: %v, %v", list, err)
 		}
-		for _, s := range []ircd.Session{ada, ada2, bob} {
+		for _, s := range []fullSession{ada, ada2, bob} {
 			closeSession(t, s)
 		}
 	})

@@ -49,7 +49,7 @@ func (h *historian) walk(down bool, lo, hi *collection.Bound, limit int) *walk {
 		w.scan.Start = collection.Row{ID: near.ID, Date: near.Date}
 	}
 	if lo != nil {
-		base = directus.And(base, h.group.Dates.From(lo.Date))
+		base = directus.And(base, lo.Below(h.group))
 	}
 	if hi != nil {
 		base = directus.And(base, h.group.Dates.Before(hi.End(h.group.Dates)))

@@ -2,29 +2,30 @@ package ircd
 
 import "sync"
 
-// SetLogins says whether anybody can log in at the moment: sasl is offered only
-// while that is so, and every connection that asked to be told is told of a change
-// (CAP DEL and CAP NEW). Who finds no way to log in is asked to come again.
-// Credentials that are given all the same are checked as ever. It may be called
-// from any goroutine and returns at once; at first logins are available.
+// SetLogins says whether users can log in at the moment; at first they can. While they
+// cannot, sasl is not offered, and clients without credentials are asked to come back
+// later instead of to log in. Clients with cap-notify are told of a change (CAP DEL, CAP
+// NEW). Credentials are checked regardless. It may be called from any goroutine and does
+// not block.
 func (s *Server) SetLogins(available bool) { s.logins.set(available) }
 
-// logins is whether anybody can log in, and whom to tell.
-type logins struct {
+// availability is whether users can log in, and whom to wake when that, or anything else
+// about the server, changes.
+type availability struct {
 	mu    sync.Mutex                 // a leaf lock
-	down  bool                       // guarded by mu
+	down  bool                       // guarded by mu: users cannot log in
 	bells map[chan struct{}]struct{} // guarded by mu: one for each connection
 }
 
-func newLogins() *logins { return &logins{bells: make(map[chan struct{}]struct{})} }
+func newAvailability() *availability { return &availability{bells: make(map[chan struct{}]struct{})} }
 
-func (l *logins) available() bool {
+func (l *availability) available() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.down
 }
 
-func (l *logins) set(available bool) {
+func (l *availability) set(available bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.down == !available {
@@ -36,8 +37,8 @@ func (l *logins) set(available bool) {
 	}
 }
 
-// ring has every connection look at the server.
-func (l *logins) ring() {
+// ring wakes every connection.
+func (l *availability) ring() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for bell := range l.bells {
@@ -45,8 +46,8 @@ func (l *logins) ring() {
 	}
 }
 
-// watch rings a bell at every change until stop is called.
-func (l *logins) watch(bell chan struct{}) (stop func()) {
+// watch has a bell rung at every change until stop is called.
+func (l *availability) watch(bell chan struct{}) (stop func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.bells[bell] = struct{}{}
@@ -57,8 +58,8 @@ func (l *logins) watch(bell chan struct{}) (stop func()) {
 	}
 }
 
-// loginsChanged tells a client with cap-notify whether sasl is offered, if that is
-// not what it knows already.
+// loginsChanged tells a client with cap-notify whether sasl is offered, if that has
+// changed since it was told.
 func (c *conn) loginsChanged() {
 	now := c.srv.logins.available()
 	if now == c.logins || !c.caps.has(capNotify) {

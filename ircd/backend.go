@@ -24,8 +24,13 @@ type Backend interface {
 	// A refusal is a *LoginError; any other error is logged and told as a
 	// fixed text.
 	Login(ctx context.Context, cred Credentials) (Session, error)
-	// Features says what the chat has room for. What it has not is not offered to
-	// clients. It is asked by NewServer and Configure.
+	// Features says what sessions may have, before there is one: clients ask for
+	// capabilities before they log in. What the chat lacks is not offered to them. It
+	// is called by NewServer and Configure.
+	//
+	// A Session may have less than that, see HistoryReader and the other optional
+	// interfaces. Its client is then told so when it has logged in (CAP DEL), and its
+	// ISUPPORT names only what the session has.
 	Features() Features
 	// Now is the time by the clock that dates the messages. The server tells it
 	// wherever it tells a time, so that what it says stands among them in the right
@@ -40,8 +45,14 @@ type Features struct {
 	Private bool
 	// Replies: a message can refer to another one, in some channel at least.
 	Replies bool
-	// Reactions: a message can be reacted to, in some channel at least.
+	// Reactions: a message can be reacted to, in some channel at least; see Reactor.
 	Reactions bool
+	// History: what was said can be read again; see HistoryReader.
+	History bool
+	// ReadMarkers: how far a user has read is kept; see MarkerKeeper.
+	ReadMarkers bool
+	// Topics: users may change topics, in some channel at least; see TopicSetter.
+	Topics bool
 }
 
 // Credentials are what a client gave to log in. They are never logged.
@@ -98,27 +109,7 @@ type Session interface {
 	// administrators may, whatever the backend would allow. It returns what
 	// the client is shown; Poll does not return that again.
 	Redact(ctx context.Context, target, msgid, reason string) (*Redaction, error)
-	// React adds a reaction to a message, or removes the user's own. It
-	// returns what the client is shown, nil if nothing has changed; Poll does
-	// not return that again.
-	React(ctx context.Context, r Reacting) (*Reaction, error)
-	// SetTopic changes the topic of a channel that the client is in and returns
-	// it as stored. The others, this user's other sessions included, are told
-	// through Poll.
-	SetTopic(ctx context.Context, channel, topic string) (*Topic, error)
-	// History reads a page of what was said in a channel, joined or not, or
-	// with a user.
-	History(ctx context.Context, q HistoryQuery) (*HistoryPage, error)
-	// Targets lists the channels and users with whom something was said between
-	// two times, both excluded, with the time of the latest: oldest first, at
-	// most limit, the latest ones if there are more.
-	Targets(ctx context.Context, from, to time.Time, limit int) ([]HistoryTarget, error)
-	// ReadMarker returns up to when the user has read a target; zero if that is
-	// not known.
-	ReadMarker(ctx context.Context, target string) (*ReadMarker, error)
-	// SetReadMarker moves it forward and returns it as it then is. The user's
-	// other sessions are told through Poll.
-	SetReadMarker(ctx context.Context, target string, at time.Time) (*ReadMarker, error)
+
 	// Lookup finds a user who need not be connected, and is called as this session's
 	// user may know them: Knows says how well that is. The error is nil and the user
 	// nil if there is none but for strangers.
@@ -146,6 +137,48 @@ type Session interface {
 	// Close ends the session and waits for what it started, for as long as ctx
 	// lasts. No method is called after it.
 	Close(ctx context.Context) error
+}
+
+// The interfaces that follow are optional parts of a Session, called as its methods are.
+// The server looks for them once, when Login has returned the session, and not again. A
+// session that lacks one has no such part, whatever Features says; one that has it, where
+// Features denies the part, is not asked for it.
+
+// A Reactor is a Session whose user can react to messages.
+type Reactor interface {
+	// React adds a reaction to a message, or removes the user's own. It
+	// returns what the client is shown, nil if nothing has changed; Poll does
+	// not return that again.
+	React(ctx context.Context, r Reacting) (*Reaction, error)
+}
+
+// A TopicSetter is a Session whose user can change topics.
+type TopicSetter interface {
+	// SetTopic changes the topic of a channel that the client is in and returns
+	// it as stored. The others, this user's other sessions included, are told
+	// through Poll.
+	SetTopic(ctx context.Context, channel, topic string) (*Topic, error)
+}
+
+// A HistoryReader is a Session that can read what was said at any time (CHATHISTORY).
+type HistoryReader interface {
+	// History reads a page of what was said in a channel, joined or not, or
+	// with a user.
+	History(ctx context.Context, q HistoryQuery) (*HistoryPage, error)
+	// Targets lists the channels and users with whom something was said between
+	// two times, both excluded, with the time of the latest: oldest first, at
+	// most limit, the latest ones if there are more.
+	Targets(ctx context.Context, from, to time.Time, limit int) ([]HistoryTarget, error)
+}
+
+// A MarkerKeeper is a Session that knows how far its user has read (MARKREAD).
+type MarkerKeeper interface {
+	// ReadMarker returns up to when the user has read a target; zero if that is
+	// not known.
+	ReadMarker(ctx context.Context, target string) (*ReadMarker, error)
+	// SetReadMarker moves it forward and returns it as it then is. The user's
+	// other sessions are told through Poll.
+	SetReadMarker(ctx context.Context, target string, at time.Time) (*ReadMarker, error)
 }
 
 // User is a person as IRC shows them.

@@ -11,8 +11,7 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// cap302 is the version of the negotiation that has values, answers of several
-// lines, and cap-notify.
+// cap302 is the version of CAP LS with values, multi-line answers and cap-notify.
 const cap302 = 302
 
 // cmdCap negotiates capabilities (IRCv3 capability-negotiation).
@@ -32,7 +31,7 @@ func (c *conn) cmdCap(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// capWord makes a subcommand fit to be shown.
+// capWord makes a subcommand safe to repeat in an error.
 func capWord(s string) string {
 	if i := strings.IndexByte(s, ' '); i >= 0 {
 		s = s[:i]
@@ -43,23 +42,23 @@ func capWord(s string) string {
 	return s
 }
 
-// capLine sends one line; params go between the subcommand and the list.
+// capLine sends one CAP line. params go between the subcommand and the list.
 func (c *conn) capLine(sub, list string, params ...string) {
 	params = append([]string{c.nick, sub}, params...)
 	c.send(&wire.Line{Source: c.srv.source, Command: "CAP", Params: append(params, list), Trailing: true})
 }
 
-// capRoom is how long the list of one line may be.
+// capRoom is how long the list on one line may be.
 func (c *conn) capRoom(sub string) int {
 	return wire.MaxBody - len(":"+c.srv.source+" CAP "+c.nick+" "+sub+" :")
 }
 
-// capLS lists what there is. Before registration it holds 001 back until END.
+// capLS lists what is offered. Before registration it delays 001 until CAP END.
 func (c *conn) capLS(version string) {
 	if !c.registered {
 		c.reg.negotiating = true
 	}
-	// Limnoria writes "CAP LS :302", others a blank behind it.
+	// Some clients write a space after the version.
 	v, err := strconv.Atoi(strings.TrimSpace(version))
 	modern := err == nil && v >= cap302
 	if modern {
@@ -70,7 +69,7 @@ func (c *conn) capLS(version string) {
 	c.capWords("LS", c.offers(modern, c.capRoom("LS")), modern)
 }
 
-// capList lists what the connection has.
+// capList lists the capabilities that are enabled.
 func (c *conn) capList() {
 	var names []string
 	for _, k := range capabilities {
@@ -81,9 +80,9 @@ func (c *conn) capList() {
 	c.capWords("LIST", names, c.reg.cap302)
 }
 
-// capWords sends a list, on several lines if one is too short. All but the last
-// one are then marked as such for clients that know the mark. sasl is on the last
-// line: old HexChat ends the negotiation there if it is not.
+// capWords sends a list, on several lines if it does not fit on one. For modern clients
+// all lines but the last are marked. sasl goes on the last line: without it there, old
+// HexChat ends the negotiation.
 func (c *conn) capWords(sub string, words []string, modern bool) {
 	if len(strings.Join(words, " ")) <= c.capRoom(sub) {
 		c.capLine(sub, strings.Join(words, " "))
@@ -107,9 +106,9 @@ func isSASL(word string) bool {
 	return name == "sasl"
 }
 
-// capFold repeats a list of the client's, on several lines if one is too short: a
-// name cut off would be another one.
-func (c *conn) capFold(sub, list string) {
+// capRepeat sends the client's own list back, on several lines if it does not fit on one:
+// a truncated name would be another name.
+func (c *conn) capRepeat(sub, list string) {
 	room := c.capRoom(sub)
 	if len(list) <= room {
 		c.capLine(sub, list)
@@ -120,8 +119,7 @@ func (c *conn) capFold(sub, list string) {
 	}
 }
 
-// capREQ changes the set as a whole, or not at all. The answer repeats the
-// request as it was.
+// capREQ applies all changes of a request or none, and repeats the request in its answer.
 func (c *conn) capREQ(list string) {
 	if !c.registered {
 		c.reg.negotiating = true
@@ -134,7 +132,7 @@ func (c *conn) capREQ(list string) {
 		case k == nil || k.bit == 0,
 			off && k.bit == capNotify && c.reg.cap302,
 			!off && k.offered != nil && !k.offered(c):
-			c.capFold("NAK", list)
+			c.capRepeat("NAK", list)
 			return
 		case off:
 			caps &^= k.bit
@@ -145,12 +143,12 @@ func (c *conn) capREQ(list string) {
 	c.caps = caps
 	c.sharedCaps.Store(uint64(caps))
 	c.paceBatch()
-	c.capFold("ACK", list)
-	ring(c.serverBell) // cap-notify may be new
+	c.capRepeat("ACK", list)
+	ring(c.serverBell) // cap-notify may be new, and there may be something to tell
 }
 
-// capEND lets the registration go on. After it, it means nothing (WeeChat sends
-// one more).
+// capEND lets the registration continue. After that it is ignored, because WeeChat sends
+// another one.
 func (c *conn) capEND(ctx context.Context) error {
 	if c.registered {
 		return nil

@@ -41,46 +41,45 @@ const (
 
 func (s capSet) has(c capSet) bool { return s&c != 0 }
 
-// capability is one row of CAP LS.
+// capability is an entry of CAP LS.
 type capability struct {
 	name string
-	// bit is 0 for one that only tells something: a REQ of it is refused.
-	// Several names may share one.
+	// bit is 0 for a capability that only informs: a REQ for it is refused. Several
+	// names may share a bit.
 	bit capSet
-	// offered says whether a connection is offered it; nil: always.
+	// offered says whether a client is offered it; nil means always.
 	offered func(c *conn) bool
-	// value is told from version 302 on; nil: there is none.
+	// value is sent from version 302 on; nil if there is none.
 	value func(c *conn) string
-	// valued are those that mean nothing without their value: only clients that
-	// understand values are told of them.
+	// valued marks those that mean nothing without their value. Only clients that
+	// understand values are offered them.
 	valued bool
-	// spare ones, from 1 on, are listed as far as there is room for them on one
-	// line, those of 1 first. They can be requested all the same.
+	// spare, if not 0, marks those that are listed only if they fit on the line, 1
+	// first. They can be requested in any case.
 	spare int
 }
 
-// maxSpare is the last rank of the spare ones.
+// maxSpare is the highest rank of spare capabilities.
 const maxSpare = 3
 
-// capabilities are those that the server has, in the order of CAP LS. All but the
-// spare ones fit on one line with a server name of 20 bytes, and for clients that
-// know neither values nor answers of several lines with any name: several clients
-// break on a second one. Each row stands for something that works.
+// capabilities are all capabilities, in the order of CAP LS. Several clients break if CAP
+// LS takes a second line. Without the spare ones it fits on one line for server names of
+// up to 20 bytes, and for older clients, which get no values, for any name.
 var capabilities = []capability{
 	{name: "account-notify", bit: capAccountNotify}, // an account never changes
 	{name: "account-tag", bit: capAccountTag},
 	{name: "away-notify", bit: capAwayNotify},
 	{name: "batch", bit: capBatch},
-	{name: "cap-notify", bit: capNotify, spare: 2}, // whoever asks with 302 has it unasked
+	{name: "cap-notify", bit: capNotify, spare: 2}, // version 302 implies it
 	{name: "chghost", bit: capChghost},             // a host never changes
-	{name: "draft/chathistory", bit: capChathistory},
-	{name: "draft/event-playback", bit: capEventPlayback},
+	{name: "draft/chathistory", bit: capChathistory, offered: hasHistory},
+	{name: "draft/event-playback", bit: capEventPlayback, offered: hasHistory},
 	{name: "draft/extended-isupport", bit: capExtendedISupport},
 	{name: "draft/message-redaction", bit: capRedaction},
 	{name: "draft/multiline", bit: capMultiline, value: func(*conn) string { return multilineLimits }, valued: true},
-	{name: "draft/no-implicit-names", bit: capNoImplicitNames, spare: 1}, // as released clients know it
+	{name: "draft/no-implicit-names", bit: capNoImplicitNames, spare: 1}, // the name in released clients
 	{name: "draft/pre-away", bit: capPreAway},
-	{name: "draft/read-marker", bit: capReadMarker},
+	{name: "draft/read-marker", bit: capReadMarker, offered: func(c *conn) bool { return c.features().ReadMarkers }},
 	{name: "echo-message", bit: capEchoMessage},
 	{name: "extended-join", bit: capExtendedJoin},
 	{name: "extended-monitor", bit: capExtendedMonitor},
@@ -100,6 +99,8 @@ var capabilities = []capability{
 	{name: "znc.in/self-message", bit: capSelfMessage, offered: func(c *conn) bool { return c.set.features.Private }},
 }
 
+func hasHistory(c *conn) bool { return c.features().History }
+
 func stsValue(c *conn) string { return c.listen.sts(c.nc) }
 
 func capabilityNamed(name string) *capability {
@@ -110,7 +111,7 @@ func capabilityNamed(name string) *capability {
 	return &capabilities[i]
 }
 
-// word is how a capability is told, empty where it is not.
+// word is the capability's word in CAP LS for a client; empty if it is not offered.
 func (k *capability) word(c *conn, values bool) string {
 	switch {
 	case k.offered != nil && !k.offered(c), k.valued && !values:
@@ -121,9 +122,8 @@ func (k *capability) word(c *conn, values bool) string {
 	return k.name + "=" + k.value(c)
 }
 
-// offers lists the capabilities that a connection is offered, with their values
-// for clients that understand them, and the spare ones as far as all of them fit
-// into room bytes.
+// offers are the words of CAP LS: with values if the client understands them, and with as
+// many spare ones as fit into room bytes.
 func (c *conn) offers(values bool, room int) []string {
 	words := make([]string, len(capabilities))
 	for rank := range maxSpare + 1 {
@@ -140,7 +140,7 @@ func (c *conn) offers(values bool, room int) []string {
 	return present(words)
 }
 
-// present returns the words that are not empty.
+// present returns the words without empty ones.
 func present(words []string) []string {
 	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "" })
 }

@@ -175,7 +175,7 @@ func TestMultilineTooLong(t *testing.T) {
 		c.Send("@label=L BATCH +1 draft/multiline #dev", "@batch=1 PRIVMSG #dev :do not",
 			"@batch=1 PRIVMSG #dev :"+strings.Repeat("x", wire.MaxInputBody), "@batch=1 PRIVMSG #dev :delete it", "BATCH -1")
 		expectAll(t, synced(c), []string{
-			":irc.test 417 alice :The line was too long and is ignored: send at most 8192 bytes, and 4094 of tags",
+			":irc.test 417 alice :The line was too long and was ignored: send at most 8192 bytes, and 4094 bytes of tags",
 			"@label=L :irc.test FAIL BATCH MULTILINE_INVALID :Not sent: one of its lines was too long",
 		})
 		// One of another batch, or of none, takes nothing along.

@@ -24,6 +24,9 @@ const historyTimeout = 10 * time.Second
 // is a batch for clients that know batches, and the same lines without one for
 // those who do not.
 func (c *conn) cmdChathistory(ctx context.Context, m *irc.Message) error {
+	if !c.features().History {
+		return errorReply(irc.ERR_UNKNOWNCOMMAND, "What was said cannot be read again here", m.Command)
+	}
 	r, err := parseHistory(m.Params)
 	switch {
 	case err != nil:
@@ -50,7 +53,7 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	}
 	defer cancel()
 	page, err := historyAsked(ctx, r, func(ctx context.Context) (*HistoryPage, error) {
-		return c.session.History(ctx, r.query)
+		return c.has.history.History(ctx, r.query)
 	})
 	if err != nil {
 		return err
@@ -73,7 +76,7 @@ func (c *conn) historyTargets(ctx context.Context, r *historyRequest) error {
 		from, to = to, from
 	}
 	targets, err := historyAsked(ctx, r, func(ctx context.Context) ([]HistoryTarget, error) {
-		return c.session.Targets(ctx, from, to, r.query.Limit)
+		return c.has.history.Targets(ctx, from, to, r.query.Limit)
 	})
 	if err != nil {
 		return err

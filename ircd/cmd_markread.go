@@ -24,6 +24,8 @@ const (
 func (c *conn) cmdMarkread(ctx context.Context, m *irc.Message) error {
 	target := m.Param(0)
 	switch {
+	case !c.features().ReadMarkers:
+		return errorReply(irc.ERR_UNKNOWNCOMMAND, "How far you have read is not kept here", m.Command)
 	case target == "":
 		return markerError("NEED_MORE_PARAMS", "Missing parameters")
 	case !wire.IsChannel(target) && !wire.IsNick(target):
@@ -34,14 +36,14 @@ func (c *conn) cmdMarkread(ctx context.Context, m *irc.Message) error {
 	var marker *ReadMarker
 	var err error
 	if given := m.Param(1); given == "" {
-		marker, err = c.session.ReadMarker(asking, target)
+		marker, err = c.has.markers.ReadMarker(asking, target)
 	} else {
 		kind, value, _ := strings.Cut(given, "=")
 		at, ok := wire.ParseTime(value)
 		if !ok || !strings.EqualFold(kind, "timestamp") {
 			return markerError(failParams, "Invalid timestamp: write timestamp=YYYY-MM-DDThh:mm:ss.sssZ", target)
 		}
-		marker, err = c.session.SetReadMarker(asking, target, at)
+		marker, err = c.has.markers.SetReadMarker(asking, target, at)
 	}
 	if err != nil {
 		return c.markerRefused(ctx, target, err)
@@ -74,12 +76,12 @@ func (c *conn) markerRefused(ctx context.Context, target string, err error) erro
 // markerOnJoin tells the marker of a channel that the client has just joined, as
 // the specification has it before 366. A marker that cannot be had is not known.
 func (c *conn) markerOnJoin(ctx context.Context, channel string) error {
-	if !c.caps.has(capReadMarker) {
+	if !c.caps.has(capReadMarker) || !c.features().ReadMarkers {
 		return nil
 	}
 	asking, cancel := context.WithTimeout(ctx, markerPatience)
 	defer cancel()
-	marker, err := c.session.ReadMarker(asking, channel)
+	marker, err := c.has.markers.ReadMarker(asking, channel)
 	switch {
 	case ended(ctx) != nil:
 		return ended(ctx)

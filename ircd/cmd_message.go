@@ -108,7 +108,7 @@ func (c *conn) replyTo(m *irc.Message) string {
 	if !c.caps.has(capMessageTags) || !c.set.features.Replies {
 		return ""
 	}
-	tags := c.set.clientTags(m)
+	tags := clientTagsOf(m, c.features())
 	return cmp.Or(tags[tagReply], tags[tagDraftReply])
 }
 

@@ -25,9 +25,9 @@ func (c *conn) react(ctx context.Context, target string, tags map[string]string)
 		return err
 	}
 	if !hasTime(ctx, sendTime) {
-		return &Error{Code: codeLater, Params: []string{r.Target, r.MsgID}, Text: "Reaction not sent: what came before it took all the time there is. Send it again"}
+		return &Error{Code: codeLater, Params: []string{r.Target, r.MsgID}, Text: "Reaction not sent: earlier commands took too long. Send it again"}
 	}
-	stored, err := c.session.React(ctx, *r)
+	stored, err := c.has.reactions.React(ctx, *r)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (c *conn) cmdTagmsg(ctx context.Context, m *irc.Message) error {
 	if err := tooManyTargets(targets, "not sent"); err != nil {
 		return err
 	}
-	tags := c.set.clientTags(m)
+	tags := clientTagsOf(m, c.features())
 	if len(tags) == 0 {
 		return nil
 	}
@@ -167,17 +167,16 @@ var clientTags = []struct {
 	{tagUnreact, func(f Features) bool { return f.Reactions }},
 }
 
-// clientTags returns the client-only tags of a line that are let through, by
+// clientTagsOf returns the client-only tags of a line that are let through, by
 // name with the "+". What a tag means for the command at
 // hand, and whether its value makes sense, is for the command to say.
 //
 // A reaction keeps the tag that says what it is about, though replies may have
 // no place otherwise.
-func (s *settings) clientTags(m *irc.Message) map[string]string {
+func clientTagsOf(m *irc.Message, f Features) map[string]string {
 	tags := make(map[string]string)
 	_, react := m.Tags[tagReact]
 	_, unreact := m.Tags[tagUnreact]
-	f := s.features
 	f.Replies = f.Replies || f.Reactions && (react || unreact)
 	for _, t := range clientTags {
 		if value, ok := m.Tags[t.name]; ok && t.allowed(f) {

@@ -26,8 +26,7 @@ func TestClientTags(t *testing.T) {
 		{Features{Replies: true, Reactions: true}, irc.Tags{"time": "1", "msgid": "2", "typing": "active", "+other": "", "+draft/typing": ""}, map[string]string{}, all},
 		{Features{Private: true}, nil, map[string]string{}, "*,-typing"},
 	} {
-		s := newSettings(Options{}, tc.features)
-		if got := s.clientTags(&irc.Message{Tags: tc.tags}); fmt.Sprint(got) != fmt.Sprint(tc.want) {
+		if got := clientTagsOf(&irc.Message{Tags: tc.tags}, tc.features); fmt.Sprint(got) != fmt.Sprint(tc.want) {
 			t.Errorf("%+v: %v lets through %v, want %v", tc.features, tc.tags, got, tc.want)
 		}
 		if got := clientTagDeny(tc.features); got != tc.deny {

@@ -59,11 +59,14 @@ func (c *conn) setTopic(ctx context.Context, name, text string) error {
 		}
 		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", known.Name)
 	}
+	if !c.features().Topics {
+		return errorReply(irc.ERR_CHANOPRIVSNEEDED, "Topics cannot be changed here", ch.name)
+	}
 	text = wire.CleanText(text)
 	if most := c.set.topicLen(); len(text) > most {
 		return errorReply(wire.ERR_UNKNOWNERROR, fmt.Sprintf("The topic is not changed: it has %d bytes, and there is room for %d", len(text), most), "TOPIC", ch.name)
 	}
-	t, err := c.session.SetTopic(ctx, ch.name, text)
+	t, err := c.has.topics.SetTopic(ctx, ch.name, text)
 	if err != nil {
 		return refused(err, irc.ERR_CHANOPRIVSNEEDED, ch.name)
 	}

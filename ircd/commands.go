@@ -8,22 +8,22 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// command is how one command is handled.
+// command describes how a command is handled.
 type command struct {
-	// run handles it. An *Error is the reply; *closing ends the connection;
-	// any other error is logged and told as a fixed text.
+	// run handles the command. An *Error becomes the reply, *closing ends the
+	// connection, and any other error is logged and reported with a fixed text.
 	run func(c *conn, ctx context.Context, m *irc.Message) error
-	// params is how many parameters it needs at least; fewer are 461. Empty
-	// ones at the end do not count.
+	// params is the minimum number of parameters, not counting empty ones at the end;
+	// with fewer the reply is 461.
 	params int
-	// early commands are accepted before 001; the others are 451 then, unless
-	// the client has earlyCap.
+	// early commands are accepted before 001, and so are those whose earlyCap the client
+	// has. The reply to others is 451 then.
 	early    bool
 	earlyCap capSet
-	// query commands make the backend search, or their answer is long: each of
-	// their targets counts for Limits.QueryCost lines.
+	// query commands make the backend search or have a long answer. Each of their
+	// targets counts for Limits.QueryCost lines.
 	query bool
-	// Each target of the others that have some counts for one line.
+	// targets says that each of the command's targets counts for one line.
 	targets bool
 }
 
@@ -99,18 +99,18 @@ func (c *conn) handleLine(ctx context.Context, in *inbound) error {
 	if in.tooLong {
 		c.beginResponse(labelOf(c.caps, text))
 		defer c.endResponse()
-		c.reply(wire.ERR_INPUTTOOLONG, "The line was too long and is ignored: send at most 8192 bytes, and 4094 of tags")
+		c.reply(wire.ERR_INPUTTOOLONG, "The line was too long and was ignored: send at most 8192 bytes, and 4094 bytes of tags")
 		tags, _ := wire.SplitTags(text)
 		return c.loseFromMultiline(ctx, tags)
 	}
-	// What others did before is shown before this command's replies, so that
-	// a JOIN or PART in them is never undone by older news.
+	// Show pending presence first, so that older news never contradict a JOIN or PART in
+	// this command's replies.
 	c.showPresence()
 	c.beginResponse(labelOf(c.caps, text))
 	m, err := wire.Parse(text)
 	if err != nil {
 		c.log.Trace().Err(err).Msg("line not understood")
-		c.reply(irc.ERR_UNKNOWNCOMMAND, "*", "That is no IRC command")
+		c.reply(irc.ERR_UNKNOWNCOMMAND, "*", "That is not an IRC command")
 		c.endResponse()
 		return nil
 	}
@@ -118,13 +118,13 @@ func (c *conn) handleLine(ctx context.Context, in *inbound) error {
 		m.Params = []string{wire.RawParams(text)}
 	}
 	if err := c.answer(ctx, m.Command, c.dispatch(ctx, m, in.part, converted)); err != nil {
-		return err // and ends the answer as well, see finish
+		return err // finish ends the response
 	}
 	c.endResponse()
 	return nil
 }
 
-// dispatch checks what the table asks for and runs the command.
+// dispatch checks the requirements of the table and runs the command.
 func (c *conn) dispatch(ctx context.Context, m *irc.Message, part, converted bool) error {
 	cmd, ok := commands[m.Command]
 	if !ok {

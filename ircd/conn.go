@@ -20,13 +20,13 @@ const (
 	// pingAfter is how long a client may be silent before it is sent a PING:
 	// sic and ii give up after 300 s without a line from the server.
 	pingAfter = 100 * time.Second
-	// pingCheck is how often is looked for the answer.
+	// pingCheck is how often we check for a PONG.
 	pingCheck = 20 * time.Second
 )
 
-// conn is one client's connection. Two goroutines serve it: run's reads and cuts the
-// input into lines, and loop's owns all the state. While there is something to write, a
-// third one does that, see writer. run joins them.
+// conn is one client's connection. Two goroutines serve it: one reads and cuts the input
+// into lines (run), the other owns all state (loop). While there is output, a third one
+// writes it (writer). run joins them.
 type conn struct {
 	// Static after newConn.
 	srv    *Server
@@ -35,7 +35,7 @@ type conn struct {
 	remote string // for rate limits only; never shown or logged
 	log    zerolog.Logger
 	label  connLabel     // of log
-	lines  chan *inbound // from read to loop by offer; closed when the input ends
+	lines  chan *inbound // from read to loop; closed when the input ends
 	done   chan struct{}
 	out    *sendQueue
 	writer *writer
@@ -44,28 +44,29 @@ type conn struct {
 	ahead  *semaphore.Weighted // bytes read ahead
 	late   latecomers
 	pings  pings
-	// serverBell is rung when logging in has become possible or impossible, and
-	// when the server has got other settings; cap 1.
+	// serverBell is rung when logins become available or unavailable, and when the
+	// server has new settings; cap 1.
 	serverBell chan struct{}
 
 	start time.Time
 
-	// heard is when the last line was read: nanoseconds since start, which a
-	// change of the clock does not move. Written by read, read by loop.
+	// heard is when the last line was read, in nanoseconds since start, so that clock
+	// changes do not matter. Written by read, read by loop.
 	heard atomic.Int64
-	// sharedCaps are caps, for what is not loop.
+	// sharedCaps is a copy of caps for other goroutines.
 	sharedCaps atomic.Uint64
-	// inputErr is why the input ended. It is written by read before it closes
-	// lines, and read by loop after that.
+	// inputErr is why the input ended. read writes it before it closes lines, and loop
+	// reads it after that.
 	inputErr error
 
-	// All that follows is owned by loop.
+	// loop owns everything below.
 	set        *settings
 	caps       capSet
 	logins     bool // whether the client knows that it can log in
 	reg        registration
 	registered bool             // 001 has been sent
 	session    Session          // nil before the login
+	has        abilities        // of session
 	user       User             // the session's, once there is one
 	nick       string           // as the client is addressed: "*", the asked one, then user.Nick
 	asked      string           // the nick asked for: an alias for the client's early commands
@@ -73,17 +74,17 @@ type conn struct {
 	channels   map[string]*joinedChannel
 	bot        bool // mode B
 	monitor    monitor
-	typed      map[string]time.Time // when typing is due again, by folded target; at most maxTyping
+	typed      map[string]time.Time // when typing may be passed on again, by folded target; at most maxTyping
 	batches    uint64               // how many batches were opened
 	pinged     bool                 // a PING is unanswered
 	receipts   receipts
-	multi      multilines // that the client is sending
-	toldUTF8   bool       // the notice about invalid UTF-8 was given
+	multi      multilines // what the client is sending
+	toldUTF8   bool       // the client was told that it sends invalid UTF-8
 
-	response *response // to the labelled request at hand; nil: there is none
-	asides   int       // what is sent is no part of it if this is not 0
-	out1     []byte    // the lines of the command at hand
-	later    []Event   // news that waits for the end of that, see pollBefore
+	response *response // to the current labelled request; nil if there is none
+	asides   int       // while not 0, what is sent is not part of the response
+	out1     []byte    // the output of the current turn
+	later    []Event   // news to show at the end of the turn, see pollBefore
 }
 
 // joinedChannel is a channel that the client is in.
@@ -95,12 +96,12 @@ type joinedChannel struct {
 	topicAt time.Time // when; zero: not known
 }
 
-// inbound is one line read, or the tags of one that was too long.
+// inbound is one line of input, or the tags of one that was too long.
 type inbound struct {
 	text    string
 	tooLong bool
-	ping    *waitingPing // nil for all else
-	part    bool         // counted as a part of a multi-line message
+	ping    *waitingPing // nil unless the line is a PING
+	part    bool         // paced as part of a multi-line message
 }
 
 func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn {
@@ -133,16 +134,16 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 	return c
 }
 
-// run serves the connection and returns when all of it has ended. The end of
-// ctx closes it, with the text of the cause. It reads itself: what stands on the
-// stack here stands there for the life of the connection, and loop, which now and
-// then needs a deep one, gives that back only if next to nothing stands below it.
+// run serves the connection and returns once all its goroutines have ended. When ctx
+// ends, the client is told the text of its cause. run itself does the reading, which
+// needs little stack; loop, which sometimes needs a deep one, runs on a goroutine of its
+// own whose stack can shrink again.
 func (c *conn) run(ctx context.Context) {
 	cctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
 	defer c.srv.logins.watch(c.serverBell)()
-	// It is read until the last receipt.
+	// Reading goes on until the last receipt has been awaited.
 	rctx, stopReading := context.WithCancel(context.WithoutCancel(cctx))
 	defer stopReading()
 	reading := make(chan struct{})
@@ -163,7 +164,7 @@ func begin(f func()) <-chan struct{} {
 	return ended
 }
 
-// await waits for the end of something, for a time, and reports whether it came.
+// await waits until ended is closed, for at most limit, and reports whether it was.
 func await(ended <-chan struct{}, limit time.Duration) bool {
 	t := time.NewTimer(limit)
 	defer t.Stop()
@@ -184,9 +185,8 @@ func (c *conn) recover(f func() error) error {
 	return err
 }
 
-// read cuts the input into lines until it ends. It slows down a client that
-// sends too fast, and reads no more than a little ahead of loop, so that the
-// client's lines wait in the network.
+// read cuts the input into lines until it ends. It delays a client that sends too fast,
+// and reads only a little ahead of loop, so that further lines wait in the network.
 func (c *conn) read(ctx context.Context) {
 	c.late.busy.Lock()
 	defer c.late.busy.Unlock()
@@ -211,15 +211,15 @@ func (c *conn) read(ctx context.Context) {
 	})
 }
 
-// loop owns the connection's state. It returns why the connection ends.
+// loop handles lines, news and timers until the connection ends, and returns why.
 func (c *conn) loop(ctx context.Context) error {
 	c.logins = c.srv.logins.available()
-	c.takeSettings() // they may have changed before anybody could ring
+	c.takeSettings() // they may have changed before the bell was registered
 	c.startRegistration()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		if ctx.Err() != nil { // select may prefer what else there is
+		if ctx.Err() != nil { // select picks any ready case
 			return context.Cause(ctx)
 		}
 		var wake <-chan struct{}
@@ -267,8 +267,8 @@ func (c *conn) loop(ctx context.Context) error {
 	}
 }
 
-// settle ends each turn of loop: the client is told what it brought, and then what
-// may take a while.
+// settle ends each turn of loop: it sends the output, and then does what may take a
+// while.
 func (c *conn) settle(ctx context.Context) error {
 	if c.later != nil {
 		if err := c.poll(ctx); err != nil {
@@ -283,13 +283,13 @@ func (c *conn) settle(ctx context.Context) error {
 	return c.flush(ctx)
 }
 
-// flush hands what was said so far to the writer. It is called after each line
+// flush hands the output so far to the writer. It is called at least after each line
 // handled.
 func (c *conn) flush(ctx context.Context) error {
 	if len(c.out1) == 0 {
 		return nil
 	}
-	// A slow reader has a time of its own, whatever a command has left.
+	// How long a slow client may block does not depend on the command's deadline.
 	err := c.out.put(Lasting(ctx), c.out1)
 	c.out1 = nil // the queue has it
 	if errors.Is(err, errStalled) {
@@ -298,9 +298,9 @@ func (c *conn) flush(ctx context.Context) error {
 	return err
 }
 
-// flushLong is flush for within a long answer: it waits until much has come
-// together. Where much waits for all clients, it returns when this one has taken that, so
-// that a client that does not read costs no more than one piece.
+// flushLong is flush for the middle of a long answer: it does nothing until writeChunk
+// bytes have accumulated. When much output is waiting on the whole server, it blocks until
+// this client has read its own, so that a client that does not read holds one piece only.
 func (c *conn) flushLong(ctx context.Context) error {
 	if len(c.out1) <= writeChunk {
 		return nil
@@ -312,8 +312,8 @@ func (c *conn) flushLong(ctx context.Context) error {
 	return err
 }
 
-// watch ends a connection that is silent or does not log in, and returns when
-// to look again.
+// watch ends a connection that has been silent, or not logged in, for too long. It
+// returns how long to wait before the next call.
 func (c *conn) watch() (time.Duration, error) {
 	now := time.Now()
 	pingAfter, pingTimeout := c.set.Limits.silence()
@@ -346,8 +346,8 @@ func (c *conn) watch() (time.Duration, error) {
 	return next, nil
 }
 
-// silence is how long a client may be silent until it is sent a PING, and until it
-// is closed; 0 for never.
+// silence is how long a client may be silent before it is sent a PING, and before the
+// connection is closed; 0 means never.
 func (l *Limits) silence() (ask, end time.Duration) {
 	if l.PingTimeout <= 0 {
 		return pingAfter, 0

@@ -15,42 +15,41 @@ import (
 )
 
 const (
-	// flushTimeout bounds the end of a connection: the last bytes and the end
-	// of its session.
+	// flushTimeout bounds the end of a connection: writing its last bytes and closing
+	// its session.
 	flushTimeout = 2 * time.Second
-	// lingerTimeout is how long a connection is read after the last byte, so
-	// that unread input does not make the system throw that byte away.
+	// lingerTimeout is how long input is read after the last byte of output. A socket
+	// closed with unread input may lose output that the client has not read yet.
 	lingerTimeout = time.Second
-	// drainTimeout is how long each line is awaited, beyond what flood control
-	// holds it back, from a client that is gone.
+	// drainTimeout is how long we wait for each further line of a client that is gone,
+	// in addition to the delay of flood control.
 	drainTimeout = time.Second
-	// drainLimit bounds all of that for a client that is there and goes on
-	// sending, but does not read.
+	// drainLimit bounds the draining of a client that keeps sending but does not read.
 	drainLimit = 10 * time.Second
-	// latePause is how long the reader is given to get what has come, lateRounds how
-	// often.
+	// latePause is how long the reader gets to pick up input that has arrived, and
+	// lateRounds how many times.
 	latePause  = 5 * time.Millisecond
 	lateRounds = 10
 )
 
-// closing ends a connection in an orderly way: the text is told in ERROR.
+// closing is the error that ends a connection in an orderly way, with an ERROR line.
 type closing struct {
-	text  string // for the client alone
-	quit  string // the user's own words for the others; empty: quitText
+	text  string // for ERROR
+	quit  string // the QUIT message that others see; quitText if empty
 	cause string // for the log
-	// answer is told in place of ERROR to what speaks no IRC.
+	// answer replaces ERROR for a peer that does not speak IRC.
 	answer string
 }
 
 func (e *closing) Error() string { return e.cause }
 
-// notHTTP answers a request, so that whoever sent it sees what is here.
+// notHTTP answers an HTTP request, so that whoever sent it learns what this is.
 const notHTTP = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n" +
 	"This is an IRC server: connect with an IRC client.\r\n"
 
-// notIRC ends a connection whose first line no IRC client sends: nothing behind it
-// is handled, for a web page may have made it. A line that is too long may be an
-// HTTP request as well.
+// notIRC ends a connection whose first line no IRC client sends. The rest is not handled,
+// because a web page may have composed it. A first line that is too long may be an HTTP
+// request too.
 func notIRC(in *inbound) *closing {
 	if in.tooLong {
 		return &closing{text: "the first line is too long for a client", cause: "first line too long"}
@@ -58,17 +57,16 @@ func notIRC(in *inbound) *closing {
 	return &closing{text: "this is an IRC server", cause: "HTTP request", answer: notHTTP}
 }
 
-// quitText is all that others are told of an end that the user has given no reason
-// for: that a password was changed, an account suspended or a client is slow is
-// nobody's business.
+// quitText is the QUIT message of a user who gave no reason. Others are not told that a
+// password was changed, an account suspended or a client too slow.
 const quitText = "Connection closed"
 
-// stalled is the end of a client that does not read.
+// stalled ends the connection of a client that does not read.
 func stalled() *closing {
 	return &closing{text: errStalled.Error(), cause: "client does not read"}
 }
 
-// endOf says in what words a connection ends.
+// endOf turns the error that ended loop into the words that end the connection.
 func (c *conn) endOf(ctx context.Context, err error) *closing {
 	var end *closing
 	switch {
@@ -91,9 +89,8 @@ func (c *conn) endOf(ctx context.Context, err error) *closing {
 	return end
 }
 
-// close ends all there is of the connection, on loop's goroutine, once err has ended
-// loop: stop ends what waits for the contexts of the connection, and reading is closed
-// when nothing is read any more.
+// close ends the connection after err has ended loop, on the same goroutine. stop cancels
+// the connection's contexts; reading is closed when read has returned.
 func (c *conn) close(ctx context.Context, err error, stop func(), reading <-chan struct{}) {
 	_ = c.recover(func() error { c.closeAll(ctx, c.endOf(ctx, err), stop, reading); return nil })
 	c.nc.Close()
@@ -109,7 +106,7 @@ func (c *conn) closeAll(ctx context.Context, end *closing, stop func(), reading 
 	if c.recover(func() error { c.finish(ctx, end, deadline, reading); return nil }) != nil {
 		c.out.close(nil, deadline)
 	}
-	// A write that began before has a later deadline of its own.
+	// A write that is under way may have a later deadline.
 	if await(c.writer.ended, time.Until(deadline)) {
 		c.linger(reading)
 	}
@@ -120,15 +117,15 @@ func (c *conn) closeAll(ctx context.Context, end *closing, stop func(), reading 
 
 	level := zerolog.InfoLevel
 	if !c.registered {
-		level = zerolog.DebugLevel // anybody can make any number of these
+		level = zerolog.DebugLevel // strangers could fill the log
 	}
 	c.log.WithLevel(level).Str("cause", end.cause).Stringer("duration", time.Since(c.start).Round(time.Second)).Msg("connection closed")
 }
 
-// finish says good-bye to everybody: the client, the others, the backend. All of
-// it is to be over at the deadline.
+// finish ends the connection for the client, for other users and for the backend, all
+// before the deadline.
 func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time, reading <-chan struct{}) {
-	// What is told may panic; that others are told may not depend on it.
+	// Deferred, because writing to the client may panic and others must be told anyway.
 	defer c.leave(ctx, end, deadline)
 	if r := c.response; r != nil && !r.silent() {
 		c.endResponse()
@@ -145,13 +142,13 @@ func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time, rea
 	c.out1 = nil
 }
 
-// refuseWaiting tells the client which of its messages have come, and will not be
-// handled any more. What is still in the network is not known.
+// refuseWaiting tells the client which of its messages have arrived but will not be
+// handled. Those still in the network are unknown.
 func (c *conn) refuseWaiting(reason string, reading <-chan struct{}) {
 	if !c.registered {
-		return // no message was taken either
+		return // it could not send messages
 	}
-	late := c.late.take() // nothing goes into lines any more
+	late := c.late.take() // from here on read adds nothing to lines
 	for waiting := true; waiting; {
 		select {
 		case in, ok := <-c.lines:
@@ -163,8 +160,7 @@ func (c *conn) refuseWaiting(reason string, reading <-chan struct{}) {
 			waiting = false
 		}
 	}
-	// Behind a line that flood control held back there may be more, which read is
-	// getting just now.
+	// Flood control may have held a line back, and read now picks up those after it.
 	for range lateRounds {
 		for _, in := range late {
 			c.refuse(in, reason)
@@ -177,7 +173,7 @@ func (c *conn) refuseWaiting(reason string, reading <-chan struct{}) {
 	}
 }
 
-// refuse says of a line that it will not be handled, if it is a message.
+// refuse tells the client that a message will not be handled; other lines are ignored.
 func (c *conn) refuse(in *inbound, reason string) {
 	text, _ := wire.ToUTF8(in.text)
 	m, err := wire.Parse(text)
@@ -190,7 +186,7 @@ func (c *conn) refuse(in *inbound, reason string) {
 	c.refuseTargets(m.Command, targets[:min(len(targets), maxTargets)], reason)
 }
 
-// leave is the end of what the connection has beside itself.
+// leave removes the connection from the roster and closes its session.
 func (c *conn) leave(ctx context.Context, end *closing, deadline time.Time) {
 	if c.member != nil {
 		c.srv.roster.Detach(c.member, end.quit, ctx.Err() != nil)
@@ -199,29 +195,27 @@ func (c *conn) leave(ctx context.Context, end *closing, deadline time.Time) {
 	if c.session == nil {
 		return
 	}
-	// The connection's own context may have ended; the session still gets its
-	// time.
+	// The session gets its time even if the connection's context has ended.
 	cctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	if err := c.recover(func() error { return c.session.Close(cctx) }); err != nil {
 		level := zerolog.WarnLevel
 		if unreachable(err) {
-			level = zerolog.DebugLevel // not to be said once more for each connection
+			level = zerolog.DebugLevel // the backend logs an outage once, itself
 		}
 		c.log.WithLevel(level).Err(err).Msg("close session")
 	}
 }
 
-// unreachable reports whether a backend could not be talked to at all, which it
-// says in a log of its own.
+// unreachable reports whether an error means that the backend could not be reached, which
+// the backend itself logs.
 func unreachable(err error) bool {
 	var ne net.Error // deadlines included
 	return errors.As(err, &ne) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// linger reads on for a moment after the last byte was written. Closing a
-// socket with unread input makes the system discard what the other side has not
-// fetched yet, the reason of the close for one.
+// linger lets read go on for a moment after the last byte was written: closing a socket
+// with unread input discards output that the client has not read yet, such as the ERROR.
 func (c *conn) linger(reading <-chan struct{}) {
 	if transport.CloseWrite(c.nc) != nil {
 		return
@@ -229,9 +223,9 @@ func (c *conn) linger(reading <-chan struct{}) {
 	await(reading, lingerTimeout)
 }
 
-// drain handles the lines that a client sent before it went: a message followed
-// by an immediate close is stored. It returns why the connection ends, which is
-// cause: the error of a write.
+// drain handles the lines that a client sent before it went away, so that a message
+// followed by an immediate close is stored. cause is the error of the failed write; drain
+// returns it, or a later reason, as why the connection ends.
 func (c *conn) drain(ctx context.Context, cause error) error {
 	var over <-chan time.Time
 	if errors.Is(cause, os.ErrDeadlineExceeded) {

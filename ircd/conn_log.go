@@ -12,8 +12,8 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// connLabel tells in each entry of the log whose connection it is about. It takes
-// less memory than a logger with the same in its context.
+// connLabel adds the connection's number and nick to each log entry. It takes less memory
+// than a logger with those in its context.
 type connLabel struct {
 	id   uint64
 	nick atomic.Pointer[string] // nil before 001
@@ -27,11 +27,11 @@ func (l *connLabel) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
 	}
 }
 
-// The log names commands and the client's own channels, and nothing else of a
-// line: the rest, though it begin with "#", may be a password, an e-mail address (HexChat sends it as the user name) or what
-// people say.
+// The log names commands and the client's own channels, and nothing else of a line. Any
+// other word may be a password, even one that begins with "#", an e-mail address, which
+// HexChat sends as the user name, or what people say.
 
-// traceIn logs a command received. Its name is one of the table's.
+// traceIn logs a command received, which must be one of the table's.
 func (c *conn) traceIn(m *irc.Message) {
 	e := c.log.Debug()
 	if !e.Enabled() {
@@ -47,7 +47,7 @@ func (c *conn) traceIn(m *irc.Message) {
 // trace logs a line sent.
 func (c *conn) trace(l *wire.Line) { c.traceLine(l.Command, l.Params...) }
 
-// traceLine logs a line sent, of whose parameters it looks at some.
+// traceLine logs a line sent. params are those that may name a channel.
 func (c *conn) traceLine(command string, params ...string) {
 	e := c.log.Trace()
 	if !e.Enabled() {
@@ -66,9 +66,9 @@ func (c *conn) traceLine(command string, params ...string) {
 // ErrPanic is what Recover makes of a panic.
 var ErrPanic = errors.New("internal error")
 
-// Recover runs f and turns a panic into ErrPanic, so that it ends no more than what
-// runs there. The log gets the stack, but not what a client may have sent. It is a
-// pointer because whatever stands here stands on the stack for as long as f runs.
+// Recover runs f and turns a panic into ErrPanic. It logs the stack, but no value that a
+// client may have sent. log is a pointer because a copy would stay on the stack for as
+// long as f runs.
 func Recover(log *zerolog.Logger, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -79,7 +79,7 @@ func Recover(log *zerolog.Logger, f func() error) (err error) {
 	return f()
 }
 
-// panicText names a panic without values that a client may have sent.
+// panicText describes a panic without values that a client may have sent.
 func panicText(v any) string {
 	if err, ok := v.(interface{ RuntimeError() }); ok {
 		return fmt.Sprint(err)

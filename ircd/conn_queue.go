@@ -14,30 +14,29 @@ import (
 )
 
 const (
-	// stallTimeout is how long a client may go without reading before it is
-	// closed: the time for one write, and for the loop to wait for room.
+	// stallTimeout is how long a client may go without reading before its connection is
+	// closed: the limit for one write, and for loop to wait for room.
 	stallTimeout = 10 * time.Second
-	// writeChunk bounds one write, so that a stall is seen soon and one TLS
-	// record stays small: catgirl shows what is behind 8.7 kB of a record only
-	// when the next one comes.
+	// writeChunk bounds one write, so that a stall is noticed soon and TLS records stay
+	// small: catgirl shows what comes after 8.7 kB of a record only with the next one.
 	writeChunk = 8 << 10
-	// keepBuffer is how large a buffer is kept for others to use.
+	// keepBuffer is the largest buffer that is kept for reuse.
 	keepBuffer = 16 << 10
-	// crowd is how many bytes may wait for all clients together before what is long is
-	// sent to each of them no faster than it reads.
+	// crowd is how many bytes may wait for all clients together. Beyond it, each client
+	// is sent long answers only as fast as it reads.
 	crowd = 2 << 20
 )
 
 var errStalled = errors.New("your client does not read what it is sent")
 
-// buffers are those that no connection uses at the moment: one that is idle has
-// none. All methods may be called from any goroutine.
+// buffers is a pool of output buffers: idle connections hold none. All methods may be
+// called from any goroutine.
 type buffers struct {
 	pool    sync.Pool
-	waiting atomic.Int64 // bytes in all queues, and on their way from there to clients
+	waiting atomic.Int64 // bytes in all queues, or being written from them
 }
 
-// crowded reports that so much waits that no more is to come together.
+// crowded reports whether so much output waits that long answers have to slow down.
 func (b *buffers) crowded() bool { return b.waiting.Load() > crowd }
 
 func (b *buffers) get() []byte {
@@ -47,44 +46,43 @@ func (b *buffers) get() []byte {
 	return make([]byte, 0, 1<<10)
 }
 
-// put takes a buffer that nobody uses any more; nil is none.
+// put returns a buffer to the pool; nil is ignored.
 func (b *buffers) put(buf []byte) {
 	if buf != nil && cap(buf) <= keepBuffer {
 		b.pool.Put(&buf)
 	}
 }
 
-// sendQueue holds the bytes that wait for one client. The loop of the
-// connection puts lines in, its writer takes them out. There is a writer only
-// while there is something to write.
+// sendQueue holds the output that waits for one client. The connection's loop puts lines
+// in, its writer takes them out. A writer runs only while there is output.
 type sendQueue struct {
 	spare *buffers
 	start func()        // starts a writer
-	room  chan struct{} // rung by the writer when it has taken; cap 1
-	// drained is rung by the writer when it has taken, after awaitDrained said
-	// that something waits; cap 1. Static once the connection runs.
+	room  chan struct{} // rung by the writer when it has taken something; cap 1
+	// drained is rung when the queue becomes empty after awaitDrained has returned
+	// true; cap 1. Static once the connection runs.
 	drained chan struct{}
 
 	mu       sync.Mutex // a leaf lock
-	max      int64      // guarded by mu: bytes; 0: no limit
-	ahead    []segment  // guarded by mu: what goes out before buf
+	max      int64      // guarded by mu: in bytes; 0 means no limit
+	ahead    []segment  // guarded by mu: goes out before buf
 	buf      []byte     // guarded by mu
-	size     int64      // guarded by mu: bytes in both
+	size     int64      // guarded by mu: bytes in ahead and buf
 	taken    segment    // guarded by mu: what the writer is writing
 	awaited  bool       // guarded by mu: drained is to be rung
-	writing  bool       // guarded by mu: a writer is at work
-	closed   bool       // guarded by mu: no more comes; write what is there
-	broken   bool       // guarded by mu: nobody reads; drop everything
-	deadline time.Time  // guarded by mu: the end of all writing, once closed
+	writing  bool       // guarded by mu: a writer is running
+	closed   bool       // guarded by mu: no more lines come
+	broken   bool       // guarded by mu: a write has failed; everything is dropped
+	deadline time.Time  // guarded by mu: for all writes, once closed
 }
 
-// segment is a part of what waits for a client.
+// segment is a piece of output.
 type segment struct {
 	lines []byte
-	of    *rendering // that others are sent as well, and that is there once; nil: of none
+	of    *rendering // set if lines belong to a rendering that other clients share
 }
 
-// own is how many bytes are there for this client alone.
+// own is how many bytes the segment holds for this client alone.
 func (s segment) own() int64 {
 	if s.of != nil {
 		return 0
@@ -92,7 +90,7 @@ func (s segment) own() int64 {
 	return int64(len(s.lines))
 }
 
-// release is called when a segment is not in the queue any more.
+// release is called when a segment has left the queue.
 func (s segment) release() {
 	if s.of != nil {
 		s.of.queued.Add(-1)
@@ -103,17 +101,16 @@ func newSendQueue(max int64, spare *buffers, start func()) *sendQueue {
 	return &sendQueue{max: max, spare: spare, start: start, room: make(chan struct{}, 1)}
 }
 
-// limit takes over another limit.
+// limit changes the limit.
 func (q *sendQueue) limit(max int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.max = max
 }
 
-// put appends whole lines, in a buffer that is the queue's from then on. When the
-// queue is full it waits until the writer has taken what is there, for stallTimeout
-// at most, and then returns errStalled. An error of the connection itself is not
-// reported here, but on writer.failed.
+// put appends whole lines and takes over their buffer. If the queue is full, it waits for
+// the writer, for at most stallTimeout, and then returns errStalled. Write errors are not
+// reported here but on writer.failed.
 func (q *sendQueue) put(ctx context.Context, lines []byte) error {
 	var timeout <-chan time.Time
 	for {
@@ -148,8 +145,8 @@ func (q *sendQueue) tryPut(lines []byte) bool {
 	return true
 }
 
-// share appends lines that others are sent as well, without a copy. When the queue is full
-// it waits as long as the client takes anything.
+// share appends lines that other clients are sent too, without copying them. If the queue
+// is full, it waits for as long as the client keeps reading.
 func (q *sendQueue) share(ctx context.Context, r *rendering) error {
 	for !q.tryShare(r) {
 		if _, err := q.awaitIdle(ctx); err != nil {
@@ -179,12 +176,12 @@ func (q *sendQueue) tryShare(r *rendering) bool {
 	return true
 }
 
-// hasRoom reports that so much more may wait. The caller holds mu.
+// hasRoom reports whether n more bytes may wait. The caller holds mu.
 func (q *sendQueue) hasRoom(n int) bool {
 	return q.max <= 0 || q.size == 0 || q.size+int64(n) <= q.max
 }
 
-// force appends a short line, for which the limit is no obstacle.
+// force appends a short line regardless of the limit.
 func (q *sendQueue) force(line []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -193,7 +190,7 @@ func (q *sendQueue) force(line []byte) {
 	}
 }
 
-// add appends lines and sees to it that they are written. The caller holds mu.
+// add appends lines and starts a writer if needed. The caller holds mu.
 func (q *sendQueue) add(lines []byte) {
 	q.spare.waiting.Add(int64(len(lines)))
 	q.size += int64(len(lines))
@@ -206,7 +203,7 @@ func (q *sendQueue) add(lines []byte) {
 	q.write()
 }
 
-// write sees to it that somebody writes. The caller holds mu.
+// write starts a writer if none is running. The caller holds mu.
 func (q *sendQueue) write() {
 	if !q.writing {
 		q.writing = true
@@ -214,14 +211,14 @@ func (q *sendQueue) write() {
 	}
 }
 
-// behind reports whether something waits behind what is being written.
+// behind reports whether anything waits beyond what is being written.
 func (q *sendQueue) behind() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.size > 0
 }
 
-// awaitDrained is behind; if it is so, drained is rung when that is over.
+// awaitDrained is behind; if it returns true, drained is rung once nothing waits.
 func (q *sendQueue) awaitDrained() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -229,8 +226,8 @@ func (q *sendQueue) awaitDrained() bool {
 	return q.awaited
 }
 
-// awaitIdle waits until all is written: to a client that reads nothing each write has a
-// limit, and then it is false.
+// awaitIdle waits until everything is written. It returns false if that failed: each
+// write to a client that does not read times out.
 func (q *sendQueue) awaitIdle(ctx context.Context) (bool, error) {
 	for {
 		q.mu.Lock()
@@ -247,8 +244,8 @@ func (q *sendQueue) awaitIdle(ctx context.Context) (bool, error) {
 	}
 }
 
-// close ends the queue behind lines, for which the limit is no obstacle. What
-// is in it is written until deadline.
+// close appends the last lines, regardless of the limit. What the queue holds is written
+// until deadline.
 func (q *sendQueue) close(lines []byte, deadline time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -262,8 +259,8 @@ func (q *sendQueue) close(lines []byte, deadline time.Time) {
 	}
 }
 
-// take returns what waits first, and takes the buffer of the last time back. If that is
-// nothing, the writer has to end; over says that no other one will start.
+// take returns the next lines to write and takes back the buffer of the previous call.
+// Without any, the writer must end; over reports that no other one will start.
 func (q *sendQueue) take(used []byte) (lines []byte, over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -294,7 +291,7 @@ func (q *sendQueue) take(used []byte) (lines []byte, over bool) {
 	return next.lines, q.closed
 }
 
-// drop makes the queue swallow everything from now on.
+// drop empties the queue and makes it discard everything from now on.
 func (q *sendQueue) drop() {
 	q.mu.Lock()
 	own := int64(len(q.buf))
@@ -308,7 +305,7 @@ func (q *sendQueue) drop() {
 	ring(q.room)
 }
 
-// writeBy is the deadline of a write that begins now.
+// writeBy is the deadline of a write that starts now.
 func (q *sendQueue) writeBy() time.Time {
 	t := time.Now().Add(stallTimeout)
 	q.mu.Lock()
@@ -319,26 +316,26 @@ func (q *sendQueue) writeBy() time.Time {
 	return t
 }
 
-// writer writes to a connection what is in its queue.
+// writer writes a connection's queue to the network.
 type writer struct {
 	nc net.Conn
 	q  *sendQueue
 	// failed gets the error that ended the writing; cap 1.
 	failed chan error
-	// ended is closed when all is written, or nothing will be.
+	// ended is closed when everything is written, or nothing more will be.
 	ended chan struct{}
-	// runs is what start has started and, but for the end of it, nobody waits for.
+	// runs counts the goroutines of start; closeAll waits for them.
 	runs sync.WaitGroup
 }
 
-// start starts the only goroutine that writes. The queue calls it when there is
-// something to write and no such goroutine.
+// start starts the goroutine that writes. The queue calls it when there is output and no
+// such goroutine.
 func (w *writer) start(protect func(func() error) error) {
 	w.runs.Go(func() { w.run(protect) })
 }
 
-// run writes until the queue is empty, or nobody reads any more. What panics there
-// goes through protect, and is such an end too.
+// run writes until the queue is empty or a write fails. protect turns a panic into such
+// a failure.
 func (w *writer) run(protect func(func() error) error) {
 	over := false
 	err := protect(func() (err error) {
@@ -376,8 +373,8 @@ func (w *writer) write(lines []byte) error {
 				chunk = chunk[:i+1]
 			}
 		}
-		// The deadline is set before every write: a stale one would cut a
-		// client off that did nothing wrong.
+		// Every write needs a new deadline: a stale one would cut off a client that
+		// did nothing wrong.
 		if err := w.nc.SetWriteDeadline(w.q.writeBy()); err != nil {
 			return fmt.Errorf("set write deadline: %w", err)
 		}
@@ -389,7 +386,7 @@ func (w *writer) write(lines []byte) error {
 	return nil
 }
 
-// ring rings a doorbell: a channel that holds one token.
+// ring puts a token into a channel of capacity 1 unless it holds one already.
 func ring(bell chan struct{}) {
 	select {
 	case bell <- struct{}{}:

@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// maxAhead is how much is read ahead of the command at hand, to see a PING that
-	// waits: bytes, and lines.
+	// maxAhead and maxAheadLines bound what is read ahead of the current command, which
+	// is done to notice a PING: in bytes and in lines.
 	maxAhead      = 32 << 10
 	maxAheadLines = 64
-	// aheadCost is what a line counts for beside its text.
+	// aheadCost is what a line counts for in addition to its text.
 	aheadCost = 64
 )
 
-// handOn gives a line to loop, in its turn, when flood control lets it. It reports
-// false if loop has ended.
+// handOn passes a line to loop once flood control lets it. It reports false if loop has
+// ended.
 func (c *conn) handOn(ctx context.Context, in *inbound) bool {
 	select {
 	case <-c.done:
@@ -27,7 +27,7 @@ func (c *conn) handOn(ctx context.Context, in *inbound) bool {
 	default:
 	}
 	var err error
-	// Both fail when ctx ends, and then loop has ended as well.
+	// Both waits fail only when ctx ends, and then loop has ended too.
 	if in.part, err = c.pacing.wait(ctx, in.text); err != nil {
 		return false
 	}
@@ -45,8 +45,8 @@ func (c *conn) handOn(ctx context.Context, in *inbound) bool {
 	}
 }
 
-// took notes that the turn of a line has come. It reports false for a PING that was
-// answered before.
+// took is called when loop gets to a line. It reports false for a PING that was answered
+// early.
 func (c *conn) took(in *inbound) bool {
 	c.ahead.Release(in.weight())
 	return in.ping == nil || c.pings.took(in.ping)
@@ -54,17 +54,17 @@ func (c *conn) took(in *inbound) bool {
 
 func (in *inbound) weight() int64 { return int64(min(len(in.text)+aheadCost, maxAhead)) }
 
-// latecomers are lines that were read and not handed on before loop ended.
+// latecomers are lines that were read but not passed to loop before it ended.
 type latecomers struct {
-	// busy is held by read but while it waits for the network: who has it knows that
-	// nothing is in read's hands.
+	// busy is held by read except while it waits for input: whoever holds it knows that
+	// read is not processing a line.
 	busy  sync.Mutex
 	lines []*inbound // guarded by busy
-	held  int64      // guarded by busy: what all of them weigh, taken or not; at most maxAhead
+	held  int64      // guarded by busy: the weight of all lines so far, taken or not
 }
 
-// add keeps a line, if there is room, and reports whether there was. The caller holds
-// busy.
+// add keeps a line and reports true, unless more than maxAhead were held then. The caller
+// holds busy.
 func (l *latecomers) add(in *inbound) bool {
 	if l.held += in.weight(); l.held > maxAhead {
 		return false
@@ -73,7 +73,7 @@ func (l *latecomers) add(in *inbound) bool {
 	return true
 }
 
-// take returns what has come since the last time.
+// take returns the lines added since the last call.
 func (l *latecomers) take() []*inbound {
 	l.busy.Lock()
 	defer l.busy.Unlock()
@@ -82,27 +82,27 @@ func (l *latecomers) take() []*inbound {
 	return lines
 }
 
-// pingPatience is how long a PING waits for its turn. Clients take the PONG for the end
-// of what they were to be told, so it comes behind the answers to the commands before it;
-// but they also measure by it whether the server is alive, and behind a command that
-// waits for the backend they would give the connection up.
+// pingPatience is how long a PING waits for its turn. Clients take the PONG for the end of
+// the answers to earlier commands, so it normally comes after those. But they also use it
+// to check that the server is alive, and would disconnect if a command before it waited
+// long for the backend.
 const pingPatience = time.Second
 
-// pings are those of the client that wait for their turn.
+// pings holds the client's PINGs that wait for their turn.
 type pings struct {
 	mu      sync.Mutex     // a leaf lock
-	waiting []*waitingPing // guarded by mu: oldest first; as many as are read ahead at most
-	watched bool           // guarded by mu: answerEarly will run, or runs
+	waiting []*waitingPing // guarded by mu: oldest first; at most maxAheadLines
+	watched bool           // guarded by mu: answerEarly is scheduled or running
 }
 
-// waitingPing is a PING that was read. It is never changed.
+// waitingPing is a PING that was read. It is immutable.
 type waitingPing struct {
 	text, token string
 	since       time.Time
 }
 
-// expectTurn has a PING answered that waits for longer than pingPatience. One that is an
-// error, or said to be part of a batch, waits for its turn in any case.
+// expectTurn sees to it that a PING is answered within about pingPatience. A malformed one,
+// or one tagged as part of a batch, always waits for its turn.
 func (c *conn) expectTurn(in *inbound) {
 	if !strings.EqualFold(wire.CommandOf(in.text), "PING") {
 		return
@@ -121,9 +121,9 @@ func (c *conn) expectTurn(in *inbound) {
 	}
 }
 
-// answerEarly answers the PINGs whose time is over, and comes back for the others. It
-// runs once at a time, on a goroutine of its own, and waits for nothing: what it says
-// once the connection has ended goes nowhere.
+// answerEarly answers the PINGs that have waited for pingPatience and reschedules itself
+// for the others. It runs on a timer's goroutine, once at a time, and never blocks: what it
+// sends after the end of the connection is discarded.
 func (c *conn) answerEarly() {
 	_ = c.recover(func() error {
 		due, next := c.pings.due()
@@ -138,7 +138,7 @@ func (c *conn) answerEarly() {
 	})
 }
 
-// earlyPong is what cmdPing would have sent.
+// earlyPong is the line that cmdPing would have sent.
 func (c *conn) earlyPong(p *waitingPing) *wire.Line {
 	caps := capSet(c.sharedCaps.Load())
 	l := c.pong(p.token)
@@ -151,7 +151,7 @@ func (c *conn) earlyPong(p *waitingPing) *wire.Line {
 	return l
 }
 
-// add reports whether nobody watches the time.
+// add queues a PING and reports whether answerEarly must be scheduled.
 func (p *pings) add(w *waitingPing) (unwatched bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -160,7 +160,7 @@ func (p *pings) add(w *waitingPing) (unwatched bool) {
 	return unwatched
 }
 
-// took takes a PING whose turn has come, and reports false if due has taken it.
+// took removes a PING whose turn has come. It reports false if due has removed it.
 func (p *pings) took(w *waitingPing) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -171,8 +171,8 @@ func (p *pings) took(w *waitingPing) bool {
 	return true
 }
 
-// due takes the PINGs whose time is over, and returns how long it is until the next;
-// 0 if there is none.
+// due removes and returns the PINGs that have waited for pingPatience. next is the time
+// until the next one is due; 0 if there is none.
 func (p *pings) due() (due []*waitingPing, next time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -188,7 +188,7 @@ func (p *pings) due() (due []*waitingPing, next time.Duration) {
 	return due, next
 }
 
-// drop forgets the first n. The caller holds mu.
+// drop removes the first n PINGs. The caller holds mu.
 func (p *pings) drop(n int) {
 	if p.waiting = p.waiting[n:]; len(p.waiting) == 0 {
 		p.waiting = nil

@@ -12,23 +12,22 @@ import (
 )
 
 const (
-	// receiptPause is the least time between two PINGs that ask for a receipt.
+	// receiptPause is the minimum time between two PINGs that ask for a receipt.
 	receiptPause = 500 * time.Millisecond
-	// maxPings is how many PINGs are remembered. A client that has left so many
-	// unanswered is not asked any more.
+	// maxPings is how many unanswered PINGs are remembered. A client with that many is
+	// not asked for receipts.
 	maxPings = 16
-	// lastPatience is how long a client is waited for at the end of the server.
+	// lastPatience is how long a shutdown waits for a client's last receipt.
 	lastPatience = 500 * time.Millisecond
 )
 
-// receipts finds out what the client has received: a PONG proves that all has
-// arrived that was sent before its PING. What is written to a socket proves
-// nothing. It is owned by loop.
+// receipts tracks what the client has received. A PONG proves that everything sent before
+// its PING has arrived; a successful write to the socket proves nothing. loop owns it.
 type receipts struct {
 	pings  []ping           // unanswered, oldest first; at most maxPings
 	open   bool             // one of them asks for a receipt
-	pause  <-chan time.Time // until then none is asked for; nil: it may be
-	serial uint64
+	pause  <-chan time.Time // readable when the next one may be asked for; nil: now
+	serial uint64           // of the last PING that asks for one
 }
 
 // ping is a PING that was sent.
@@ -37,8 +36,7 @@ type ping struct {
 	receipt bool
 }
 
-// ping sends a PING. The colon is for sic and ii, which answer nothing of use
-// without it.
+// ping sends a PING. sic and ii need the colon to answer it correctly.
 func (c *conn) ping(p ping) {
 	if r := &c.receipts; len(r.pings) < maxPings {
 		r.pings = append(r.pings, p)
@@ -46,8 +44,8 @@ func (c *conn) ping(p ping) {
 	c.send(&wire.Line{Command: "PING", Params: []string{p.token}, Trailing: true})
 }
 
-// askReceipt asks the client whether it has what it was shown, if the session wants
-// to know. One question at a time, and not too many, do for all that is shown.
+// askReceipt asks the client for a receipt if the session wants one. One question at a
+// time, at most every receiptPause, covers everything sent before.
 func (c *conn) askReceipt() {
 	r := &c.receipts
 	if !c.registered || r.open || r.pause != nil || len(r.pings) >= maxPings || !c.session.AskReceipt() {
@@ -59,9 +57,9 @@ func (c *conn) askReceipt() {
 	c.ping(ping{"seen-" + strconv.FormatUint(r.serial, 10), true})
 }
 
-// lastReceipt asks once more at the end of the server and waits for the answer: what
-// has arrived is not to be shown again after a restart. Nothing else is handled any
-// more; reason is why.
+// lastReceipt asks once more when the server shuts down and waits for the answer, so that
+// what has arrived is not shown again after a restart. Messages that arrive meanwhile are
+// refused with reason.
 func (c *conn) lastReceipt(reason string) {
 	c.receipts.pause = nil
 	c.askReceipt()
@@ -78,7 +76,7 @@ func (c *conn) lastReceipt(reason string) {
 			}
 			c.took(in)
 			if m, err := wire.Parse(in.text); err == nil && m.Command == "PONG" {
-				_ = c.cmdPong(ctx, m) // has nothing to refuse
+				_ = c.cmdPong(ctx, m) // always nil
 			} else {
 				c.refuse(in, reason)
 			}
@@ -89,7 +87,7 @@ func (c *conn) lastReceipt(reason string) {
 	}
 }
 
-// cmdPong takes the answer to a PING, and to those before it.
+// cmdPong handles the answer to a PING, which answers all PINGs before it too.
 func (c *conn) cmdPong(_ context.Context, m *irc.Message) error {
 	r := &c.receipts
 	n := r.answeredBy(m.Params)
@@ -105,8 +103,7 @@ func (c *conn) cmdPong(_ context.Context, m *irc.Message) error {
 	return nil
 }
 
-// answeredBy is how many PINGs a PONG answers. Where the token does not come back
-// it is the one that was sent first.
+// answeredBy is how many PINGs a PONG answers. A PONG without a token answers the oldest.
 func (r *receipts) answeredBy(params []string) int {
 	for _, param := range slices.Backward(params) {
 		if i := slices.IndexFunc(r.pings, func(p ping) bool { return p.token == param }); i >= 0 {
@@ -114,7 +111,7 @@ func (r *receipts) answeredBy(params []string) int {
 		}
 	}
 	if bare := len(params) == 0 || params[len(params)-1] == "" || params[len(params)-1] == "(null)"; !bare {
-		return 0 // sent unasked
+		return 0 // unsolicited
 	}
 	return min(1, len(r.pings))
 }

@@ -2,23 +2,20 @@ package ircd
 
 import "fmt"
 
-// Error is a reply that implements error: a Session returns it and the client
-// is told it as it is.
+// Error is a reply as an error: the client is told exactly what a Session returns.
 type Error struct {
-	// Numeric is the three-digit reply, such as "404"; empty for an error that
-	// is told by its Code alone, which clients that know neither standard
-	// replies nor the command's capability get as a NOTICE.
+	// Numeric is the three-digit reply, such as "404". Without one, the client is sent a
+	// FAIL with the Code or, if it does not understand that, a NOTICE.
 	Numeric string
-	// Params go between the client's nick and Text, such as the channel. For
-	// an error without a Numeric they are the context of the standard reply.
+	// Params go between the client's nick and Text, such as the channel. In a FAIL they
+	// are the context.
 	Params []string
-	// Text says what happened and what to do about it.
+	// Text tells the user what happened and what to do about it.
 	Text string
-	// Code is the machine-readable code of a standard reply (FAIL), which
-	// clients with standard-replies get beside the numeric; empty where there
-	// is none.
+	// Code is the machine-readable code of the FAIL that clients with standard-replies get
+	// in addition to the numeric; empty if there is none.
 	Code string
-	// Err is the cause. It is logged and never sent.
+	// Err is the cause. It is logged but never sent.
 	Err error
 }
 
@@ -35,20 +32,20 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Refusal says why a login did not succeed.
+// Refusal is why a login did not succeed.
 type Refusal int
 
 // The reasons of a LoginError.
 const (
 	// Rejected: the credentials are wrong. 464, or 904 under SASL.
 	Rejected Refusal = iota
-	// Unavailable: they could not be checked now. The client may come back
-	// with the same ones; it is never told that they are wrong.
+	// Unavailable: the credentials could not be checked. The client may come back with
+	// the same ones and is never told that they are wrong.
 	Unavailable
-	// OTPRequired: they are right, but a one-time code is missing or wrong.
+	// OTPRequired: the credentials are right, but a one-time code is missing or wrong.
 	// The connection waits for the OTP command and calls Login again.
 	OTPRequired
-	// Limited: too many attempts; not checked.
+	// Limited: there were too many attempts, so the credentials were not checked.
 	Limited
 )
 

@@ -35,6 +35,8 @@ type fakeChat struct {
 	notice   string        // in front of each backlog; static
 	more     More          // behind each backlog; nil: nothing; static
 	device   bool          // sessions want to know what has arrived; static
+	bare     bool          // sessions have no optional part; static
+	denied   bool          // nor has the chat any; static
 
 	crash func(method, user string) // guarded by mu; nil: nothing. It may panic
 
@@ -96,10 +98,24 @@ func (f *fakeChat) Login(ctx context.Context, cred Credentials) (Session, error)
 	if !ok {
 		return nil, &LoginError{Reason: Rejected, Text: "wrong e-mail or password"}
 	}
+	if f.bare {
+		return bareSession{f.open(u)}, nil
+	}
 	return f.open(u), nil
 }
 
-func (f *fakeChat) Features() Features { return f.features }
+// bareSession is a Session without any of the optional interfaces.
+type bareSession struct{ Session }
+
+// Features are those given, and the parts that every fakeSession has.
+func (f *fakeChat) Features() Features {
+	if f.denied {
+		return Features{}
+	}
+	all := f.features
+	all.History, all.ReadMarkers, all.Topics = true, true, true
+	return all
+}
 
 func (f *fakeChat) Now() time.Time { return time.Now().Add(f.ahead) }
 

@@ -230,7 +230,7 @@ func TestOTPGuessing(t *testing.T) {
 			c.Send("AUTHENTICATE PLAIN", "AUTHENTICATE "+ircdtest.Plain("a", "b"), "OTP 1", "OTP 2")
 		}
 		lines := c.Closed()
-		if last := lines[len(lines)-1]; last != "ERROR :Closing link: The one-time code was wrong too often" {
+		if last := lines[len(lines)-1]; last != "ERROR :Closing link: Too many wrong one-time codes" {
 			t.Errorf("got %q at the end", last)
 		}
 		codes := 0
@@ -306,9 +306,9 @@ func TestNoIRC(t *testing.T) {
 		"POST /" + strings.Repeat("x", 9000):            "ERROR :Closing link: the first line is too long for a client",
 		"@" + strings.Repeat("x", 9000):                 "ERROR :Closing link: the first line is too long for a client",
 		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03":  "ERROR :Closing link: this port takes no TLS: connect without, or to the port for TLS",
-		"SSH-2.0-OpenSSH_9.2p1":                         ":irc.test 421 * * :That is no IRC command",
+		"SSH-2.0-OpenSSH_9.2p1":                         ":irc.test 421 * * :That is not an IRC command",
 		"EHLO mail.example.com":                         ":irc.test 421 * EHLO :Unknown command",
-		"\x03\x00\x00\x13\x0e\xe0\x00\x00 rdp":          ":irc.test 421 * * :That is no IRC command",
+		"\x03\x00\x00\x13\x0e\xe0\x00\x00 rdp":          ":irc.test 421 * * :That is not an IRC command",
 		"\xef\xbb\xbfPING :x":                           ":irc.test PONG irc.test :x",
 		"GET":                                           ":irc.test 421 * GET :Unknown command",
 		"PASS alice@example.com:pw-alice":               ":irc.test 001 alice :Welcome to TestNet, alice",

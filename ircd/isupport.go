@@ -13,19 +13,26 @@ import (
 )
 
 const (
-	isupportTokens = 13 // RFC 2812 allows 15 parameters: the nick, these and the text
-	// isupportBytes is what the tokens of a line may take, their spaces
-	// included: a line without ":server 005 nick" and
-	// " :are supported by this server", both names being as long as they get.
+	isupportTokens = 13 // of the 15 parameters of RFC 2812; the others are nick and text
+	// isupportBytes is how many bytes the tokens of a line may take, with a space before
+	// each: a line without ":server 005 nick" and " :are supported by this server", for
+	// names of maximum length.
 	isupportBytes = wire.MaxBody - (1 + maxServerName + 1 + 3 + 1 + wire.NickLen) - len(" :are supported by this server")
 	maxServerName = 63
-	// defaultLineLength is how long a line is where nothing else is said, with
-	// its end (RFC 2812, 2.3).
+	// defaultLineLength is the length of a line with its end where LINELEN is not given
+	// (RFC 2812, 2.3).
 	defaultLineLength = 512
 )
 
-// isupportTokens are what RPL_ISUPPORT promises; all of it is kept.
-func (s *settings) isupportTokens() []string {
+// isupportTokens are the tokens of RPL_ISUPPORT for a chat with the given features. They
+// are promises to clients. Empty strings stand for tokens that are left out.
+func (s *settings) isupportTokens(f Features) []string {
+	has := func(feature bool, token string) string {
+		if feature {
+			return token
+		}
+		return ""
+	}
 	lineLen := ""
 	if s.LineLength > defaultLineLength {
 		lineLen = fmt.Sprintf("LINELEN=%d", min(s.LineLength, wire.MaxInputBody))
@@ -42,16 +49,16 @@ func (s *settings) isupportTokens() []string {
 		"CHANMODES=b,,,nt",
 		fmt.Sprintf("CHANNELLEN=%d", wire.ChannelLen),
 		"CHANTYPES=#",
-		fmt.Sprintf("CHATHISTORY=%d", maxHistory),
-		"CLIENTTAGDENY=" + clientTagDeny(s.features),
+		has(f.History, fmt.Sprintf("CHATHISTORY=%d", maxHistory)),
+		"CLIENTTAGDENY=" + clientTagDeny(f),
 		"ELIST=MNU",
 		"draft/ACCOUNTREQUIRED",
-		fmt.Sprintf("draft/CHATHISTORY=%d", maxHistory), // as old Kiwi reads it
+		has(f.History, fmt.Sprintf("draft/CHATHISTORY=%d", maxHistory)), // for old Kiwi
 		fmt.Sprintf("MAXTARGETS=%d", maxTargets),
 		lineLen,
 		"MODES=1",
 		fmt.Sprintf("MONITOR=%d", maxMonitor),
-		"MSGREFTYPES=msgid,timestamp",
+		has(f.History, "MSGREFTYPES=msgid,timestamp"),
 		fmt.Sprintf("NAMELEN=%d", wire.NameLen),
 		"NETWORK=" + isupportEscape(s.Network),
 		fmt.Sprintf("NICKLEN=%d", wire.NickLen),
@@ -60,31 +67,42 @@ func (s *settings) isupportTokens() []string {
 		"SAFERATE",
 		"soju.im/SAFERATE",
 		fmt.Sprintf("TARGMAX=JOIN:,KICK:1,LIST:,MONITOR:%[2]d,NAMES:,NOTICE:%[1]d,PART:,PRIVMSG:%[1]d,TAGMSG:%[1]d,WHOIS:%[1]d,WHOWAS:%[1]d", maxTargets, maxMonitor),
-		fmt.Sprintf("TOPICLEN=%d", s.topicLen()),
+		has(f.Topics, fmt.Sprintf("TOPICLEN=%d", s.topicLen())),
 		"UTF8ONLY",
 		"WHOX",
 	}
 }
 
-// cmdISupport tells the tokens again, or before the registration (IRCv3
+// cmdISupport sends the tokens again, or before the registration (IRCv3
 // extended-isupport).
 func (c *conn) cmdISupport(context.Context, *irc.Message) error {
 	c.sendISupport()
 	return nil
 }
 
-// sendISupport sends RPL_ISUPPORT, in a batch of its own for clients with
-// extended-isupport.
+// sendISupport sends RPL_ISUPPORT, as a batch to clients with extended-isupport.
 func (c *conn) sendISupport() {
 	var b batch
 	if c.caps.has(capExtendedISupport) && c.caps.has(capBatch) {
 		b = c.openAnswer(nil, "draft/isupport")
 		defer c.closeBatch(b)
 	}
-	c.sendTokensIn(b, c.set.isupport)
+	lines := c.set.isupport
+	if c.features() != c.set.features {
+		lines = isupportLines(c.isupportTokens())
+	}
+	c.sendTokensIn(b, lines)
 }
 
-// sendTokens sends lines of RPL_ISUPPORT by themselves.
+// isupportTokens are the tokens of RPL_ISUPPORT for this client.
+func (c *conn) isupportTokens() []string {
+	if f := c.features(); f != c.set.features {
+		return c.set.isupportTokens(f)
+	}
+	return c.set.tokens
+}
+
+// sendTokens sends lines of RPL_ISUPPORT outside of any batch.
 func (c *conn) sendTokens(lines [][]string) { c.sendTokensIn(batch{}, lines) }
 
 func (c *conn) sendTokensIn(b batch, lines [][]string) {
@@ -95,9 +113,9 @@ func (c *conn) sendTokensIn(b batch, lines [][]string) {
 	}
 }
 
-// isupportLines spreads the tokens of RPL_ISUPPORT over lines, in order: at
-// most 13 a line, and no line too long. Empty tokens are left out, and so is
-// one that fits no line, for cut off it would say something else.
+// isupportLines distributes the tokens of RPL_ISUPPORT over lines, in order: at most 13
+// on each, within its length. Empty tokens are left out, and so are those longer than a
+// line, which would mean something else when truncated.
 func isupportLines(tokens []string) [][]string {
 	var lines [][]string
 	var line []string
@@ -120,8 +138,8 @@ func isupportLines(tokens []string) [][]string {
 	return lines
 }
 
-// isupportEscape makes s fit to be the value of a token: what would end or
-// divide it is written as \x and two hexadecimal digits.
+// isupportEscape escapes s as the value of a token: bytes that would end or split it
+// become \x and two hexadecimal digits.
 func isupportEscape(s string) string {
 	var b strings.Builder
 	for i := range len(s) {

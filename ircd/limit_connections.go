@@ -9,11 +9,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// slots counts the open connections, in all and by address.
+// slots counts open connections, in total and per address.
 type slots struct {
 	mu     sync.Mutex           // a leaf lock
-	max    int                  // guarded by mu; 0: no limit, here and below
-	maxPer int                  // guarded by mu: of one address
+	max    int                  // guarded by mu: in total; 0 means no limit
+	maxPer int                  // guarded by mu: per address; 0 means no limit
 	open   int                  // guarded by mu
 	byAddr map[netip.Prefix]int // guarded by mu; no zero values
 }
@@ -27,8 +27,8 @@ var (
 	errAddressFull = errors.New("too many connections from your address")
 )
 
-// take counts a connection. The caller calls release when it ends, or gets the
-// reason why there is no room. An invalid address is counted in the total only.
+// take counts a connection until release is called. An error says which limit has been
+// reached. An invalid address counts in the total only.
 func (s *slots) take(addr netip.Addr) (release func(), err error) {
 	key := addressKey(addr)
 	s.mu.Lock()
@@ -46,7 +46,7 @@ func (s *slots) take(addr netip.Addr) (release func(), err error) {
 	return func() { s.release(key) }, nil
 }
 
-// limit takes over other limits, which those who are there do not feel.
+// limit changes the limits. Open connections stay.
 func (s *slots) limit(max, maxPerAddr int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,8 +71,8 @@ func (s *slots) len() int {
 	return s.open
 }
 
-// addressKey is what shares one allowance: an IPv4 address, or an IPv6 /64,
-// which is what one subscriber gets.
+// addressKey is what shares one limit: an IPv4 address, or an IPv6 /64, which is what one
+// subscriber gets.
 func addressKey(addr netip.Addr) netip.Prefix {
 	if !addr.IsValid() {
 		return netip.Prefix{}
@@ -87,19 +87,19 @@ func addressKey(addr netip.Addr) netip.Prefix {
 }
 
 const (
-	// shortConnection is how soon a connection ends that counts as one of a client
-	// that comes back in a loop.
+	// shortConnection is how long a connection must last not to count as one of a
+	// client that reconnects in a loop.
 	shortConnection = 10 * time.Second
-	// maxReconnectPause is how long the next one waits at most: a client that had a
-	// bad line, or shares the address, still gets in.
+	// maxReconnectPause is how long a connection waits at most, so that clients with a
+	// bad network, or behind a shared address, still get in.
 	maxReconnectPause = 2 * time.Second
-	// maxReconnecting bounds the addresses that are remembered; beyond, all are
-	// forgotten, which are let in at once again.
+	// maxReconnecting is how many addresses are remembered. Beyond it all are forgotten,
+	// and none of them waits.
 	maxReconnecting = 10000
 )
 
-// reconnects slows down who connects again and again: each time costs the server
-// handshakes and a login, which all others wait for.
+// reconnects delays addresses that connect again and again: each connection costs the
+// server handshakes and a login, for which others have to wait.
 type reconnects struct {
 	mu        sync.Mutex                     // a leaf lock
 	perMinute int                            // guarded by mu; 0: no limit
@@ -110,7 +110,7 @@ func newReconnects(perMinute int) *reconnects {
 	return &reconnects{perMinute: perMinute, byAddr: make(map[netip.Prefix]*rate.Limiter)}
 }
 
-// limit takes over another limit.
+// limit changes the limit.
 func (r *reconnects) limit(perMinute int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -120,8 +120,8 @@ func (r *reconnects) limit(perMinute int) {
 	r.perMinute = perMinute
 }
 
-// ended notes how long a connection from an address has lasted; an invalid address
-// does not count.
+// ended records how long a connection from an address has lasted. Invalid addresses do not
+// count.
 func (r *reconnects) ended(key netip.Prefix, lasted time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -141,7 +141,7 @@ func (r *reconnects) ended(key netip.Prefix, lasted time.Duration) {
 	}
 }
 
-// pause is how long the next connection from an address waits before it is served.
+// pause is how long the next connection from an address has to wait.
 func (r *reconnects) pause(key netip.Prefix) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -155,7 +155,7 @@ func (r *reconnects) pause(key netip.Prefix) time.Duration {
 	return pauseOf(bucket)
 }
 
-// pauseOf is how long it takes until what was taken too much is made up for.
+// pauseOf is how long it takes until an overdrawn bucket is at zero again.
 func pauseOf(bucket *rate.Limiter) time.Duration {
 	missing := -bucket.Tokens() / float64(bucket.Limit())
 	return min(max(time.Duration(missing*float64(time.Second)), 0), maxReconnectPause)

@@ -14,28 +14,29 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// linesPerToken is how many lines of a multi-line message flood control
-// counts as one: together they are one message, but others are shown them all.
-// A whole message of the greatest length is then worth 25 lines.
+// linesPerToken is how many lines of a multi-line message count as one line for flood
+// control: they are one message, but are shown to others in full. The longest message
+// counts for 25 lines.
 const linesPerToken = 20
 
 // pacing is the flood control of a connection.
 type pacing struct {
 	limiter *rate.Limiter
-	query   atomic.Int64 // what a query counts for, in lines
-	// batch says that a line with the tag batch is a part of a multi-line message,
-	// or dropped. It is written by loop; read may be some lines ahead of that, so
-	// it does not matter whether a message is open.
+	query   atomic.Int64 // how many lines a query counts for
+	// batch says that a line with the tag batch is part of a multi-line message, or will
+	// be dropped. loop sets it. Whether a message is open does not matter, because read
+	// may be some lines ahead of loop.
 	batch atomic.Bool
-	// inBatch counts its lines. It is owned by read.
+	// inBatch counts the lines of multi-line messages. read owns it.
 	inBatch int
-	// asked is how many PONGs were asked for, of which the client is not to be
-	// slowed down. It is raised by loop and lowered by read.
+	// asked is how many PONGs we have asked for, which must not delay the client. loop
+	// raises it, read lowers it.
 	asked atomic.Int32
 }
 
-// wait waits until a line may be handled. It fails when ctx ends. A line that was
-// counted as a part of a multi-line message must not become one by itself.
+// wait blocks until a line may be handled, or fails when ctx ends. part reports that the
+// line was counted as part of a multi-line message: it must not be handled as a message
+// of its own.
 func (p *pacing) wait(ctx context.Context, text string) (part bool, err error) {
 	if p.asked.Load() > 0 && strings.EqualFold(wire.CommandOf(text), "PONG") {
 		p.asked.Add(-1)
@@ -47,7 +48,7 @@ func (p *pacing) wait(ctx context.Context, text string) (part bool, err error) {
 		}
 	}
 	for err = p.take(ctx, text); err != nil && ctx.Err() == nil; {
-		err = p.take(ctx, text) // the limits became narrower just then
+		err = p.take(ctx, text) // the burst became smaller meanwhile
 	}
 	return part, err
 }
@@ -56,14 +57,14 @@ func (p *pacing) take(ctx context.Context, text string) error {
 	return p.limiter.WaitN(ctx, min(p.cost(text), p.limiter.Burst()))
 }
 
-// pacedReader slows down input that is no lines: one that does not end, blank ones,
-// NULs, bytes that come one by one. Lines are counted by wait; what one may take at
-// most counts as one.
+// pacedReader delays input that does not make up lines: an endless line, blank lines,
+// NULs, single bytes. As many bytes as the longest line count as one line. Lines
+// themselves are paced by pacing.wait.
 type pacedReader struct {
 	r       io.Reader
 	wait    func()
 	unspent int // bytes since the last line
-	// busy is not held while it waits, for r or for its turn, and held otherwise.
+	// busy is released while Read waits for r or for wait, see latecomers.
 	busy *sync.Mutex
 }
 
@@ -79,15 +80,15 @@ func (r *pacedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pause has the next Read wait.
+// pause makes the next Read wait.
 func (r *pacedReader) pause() { r.unspent = wire.MaxInputTags + wire.MaxInputBody + 1 }
 
-// endPause is how long waste waits once the connection has ended.
+// endPause is how long waste waits after the connection has ended.
 const endPause = 10 * time.Millisecond
 
-// waste waits as for n lines. Once ctx has ended what is read is only thrown away, for
-// a moment, see linger: it waits for endPause, as many clients that go on sending would
-// otherwise leave no processor for the end of all the others.
+// waste blocks for as long as n lines would. After ctx has ended, input is only read to be
+// discarded, see linger. waste then waits for endPause: many clients that keep sending
+// would otherwise leave no CPU time to end the others.
 func (p *pacing) waste(ctx context.Context, n int) {
 	for ; n > 0 && ctx.Err() == nil; n-- {
 		_ = p.limiter.Wait(ctx)
@@ -97,7 +98,7 @@ func (p *pacing) waste(ctx context.Context, n int) {
 	}
 }
 
-// cost is what a line counts for. One that no burst holds counts for a whole one.
+// cost is how many lines a line counts for. take caps it at the burst.
 func (p *pacing) cost(text string) int {
 	_, rest := wire.SplitTags(text)
 	name, params, _ := strings.Cut(wire.SkipSource(rest), " ")
@@ -112,7 +113,7 @@ func (p *pacing) cost(text string) int {
 	return each * (1 + strings.Count(targets, ","))
 }
 
-// isBatchLine reports whether a line can be part of a multi-line message.
+// isBatchLine reports whether a line may be part of a multi-line message.
 func isBatchLine(text string) bool {
 	tags, rest := wire.SplitTags(text)
 	for t := range strings.SplitSeq(tags, ";") {
@@ -130,7 +131,7 @@ func newPacing(l Limits) *pacing {
 	return p
 }
 
-// limit takes over other limits. It may be called while read waits.
+// limit changes the limits. It may be called while read waits.
 func (p *pacing) limit(l Limits) {
 	pace, burst := l.pace()
 	p.query.Store(int64(l.QueryCost))
@@ -145,8 +146,8 @@ func (l Limits) pace() (rate.Limit, int) {
 	return rate.Limit(l.LinesPerSecond), max(l.Burst, 1)
 }
 
-// pace is the longest time between two lines of a client that has used up its
-// burst: the second may be as dear as a whole one.
+// pace is the longest time that flood control may delay a line: as long as a whole burst
+// takes to refill.
 func (c *conn) pace() time.Duration {
 	seconds := min(float64(c.pacing.limiter.Burst())/float64(c.pacing.limiter.Limit()), time.Hour.Seconds())
 	return time.Duration(seconds * float64(time.Second))

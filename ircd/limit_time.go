@@ -9,23 +9,22 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// How long the backend may keep a client waiting. Commands are answered in the order
-// they came, so a slow one holds up all behind it but a PING, see answerEarly.
+// This file bounds how long the backend may keep a client waiting. Commands are answered
+// in order, so a slow one delays all that follow, except PING: see answerEarly.
 
 const (
-	// commandTime is how long the backend has for one command. Finding out what
-	// became of a message may take it some 3 s beyond that.
+	// commandTime is how long the backend has for one command. To find out what became
+	// of a message it may take up to 3 s more.
 	commandTime = 11 * time.Second
-	// sendTime is how much of that must be left to begin with the next of several
-	// messages. Otherwise it is refused, which is better than not to know what became
-	// of it.
+	// sendTime is how much of commandTime must be left to send the next of several
+	// messages. Otherwise it is refused, which beats not knowing what became of it.
 	sendTime = 4 * time.Second
 )
 
-// tooLate is what a client is told of what did not end in time.
+// tooLate is the error text for a command that ran out of time.
 const tooLate = "This takes too long at the moment, try again later"
 
-// lastingKey is the key of the connection's context in that of a command.
+// lastingKey is the key under which a command's context holds that of the connection.
 type lastingKey struct{}
 
 // withPatience returns the context of a command, which ends after commandTime.
@@ -37,16 +36,16 @@ func withPatience(ctx context.Context) (context.Context, context.CancelFunc) {
 	return p, p.end
 }
 
-// patience is a context.WithDeadline whose timer is not started before somebody waits
-// for it: most commands, and nearly every look for news, wait for nothing.
+// patience is a context.WithDeadline that starts its timer only when somebody waits for
+// it: most commands, and nearly all polls, wait for nothing.
 type patience struct {
 	outer    context.Context
 	deadline time.Time
 
 	mu    sync.Mutex
 	over  bool               // guarded by mu
-	timed context.Context    // nil until somebody waits; guarded by mu
-	stop  context.CancelFunc // of timed; guarded by mu
+	timed context.Context    // guarded by mu: the real one; nil until somebody waits
+	stop  context.CancelFunc // guarded by mu: of timed
 }
 
 func (p *patience) Deadline() (time.Time, bool) { return p.deadline, true }
@@ -79,8 +78,9 @@ func (p *patience) Err() error {
 	return nil
 }
 
-// Value leads those who make a context of this one to what ends it. A look for news within a
-// command ends before that, and the connection after both.
+// Value forwards to the context that is in use, so that derived contexts find it. For
+// lastingKey it skips any patience that this one is nested in, such as a command's around
+// a poll's.
 func (p *patience) Value(key any) any {
 	if key == (lastingKey{}) {
 		return Lasting(p.outer)
@@ -102,8 +102,8 @@ func (p *patience) end() {
 	}
 }
 
-// Lasting returns the context of the connection for that of a command, which ends earlier: a
-// Session that goes on behind the end of a command ends with that.
+// Lasting returns the connection's context, given that of a command, which ends earlier. A
+// Session uses it for work that outlasts the command.
 func Lasting(ctx context.Context) context.Context {
 	if parent, ok := ctx.Value(lastingKey{}).(context.Context); ok {
 		return parent
@@ -111,32 +111,31 @@ func Lasting(ctx context.Context) context.Context {
 	return ctx
 }
 
-// ended returns why the connection ends, and nil if it is no more than the time
-// of a command that is over.
+// ended returns why the connection ends, or nil if only a command has run out of time.
 func ended(ctx context.Context) error { return context.Cause(Lasting(ctx)) }
 
-// hasTime reports whether a command has some time left.
+// hasTime reports whether a command has at least need left.
 func hasTime(ctx context.Context, need time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return !ok || time.Until(deadline) >= need
 }
 
-// sendInTime is Session.Send, unless there is no time left for it.
+// sendInTime is Session.Send, unless too little time is left.
 func (c *conn) sendInTime(ctx context.Context, out Outgoing) (*Message, error) {
 	if !hasTime(ctx, sendTime) {
-		return nil, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: what came before it took all the time there is. Send it again", out.Target)
+		return nil, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: earlier messages took too long. Send it again", out.Target)
 	}
 	stored, err := c.session.Send(ctx, out)
 	var e *Error
 	if errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &e) {
-		e = errorReply(irc.ERR_CANNOTSENDTOCHAN, "No answer came in time: perhaps sent. Look before you send it again", out.Target)
+		e = errorReply(irc.ERR_CANNOTSENDTOCHAN, "No answer came in time: perhaps sent. Check before you send it again", out.Target)
 		e.Err = err
 		return nil, e
 	}
 	return stored, err
 }
 
-// lookupInTime is Session.Lookup, unless there is no time left for it.
+// lookupInTime is Session.Lookup, unless no time is left.
 func (c *conn) lookupInTime(ctx context.Context, nick string) (*User, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -144,7 +143,7 @@ func (c *conn) lookupInTime(ctx context.Context, nick string) (*User, error) {
 	return c.session.Lookup(ctx, nick)
 }
 
-// joinInTime is Session.Join, unless there is no time left for it.
+// joinInTime is Session.Join, unless no time is left.
 func (c *conn) joinInTime(ctx context.Context, name string) (*Channel, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

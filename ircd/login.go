@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// saslLoginTimeout is how long SASL waits for the backend: WeeChat gives
-	// up after 15 s and irssi after 20 s, and the way to them takes its time.
+	// saslLoginTimeout is how long SASL waits for the backend. WeeChat gives up after
+	// 15 s and irssi after 20 s, network latency included.
 	saslLoginTimeout = 10 * time.Second
-	// passLoginTimeout is the same for PASS, where clients wait for long, and Directus may
-	// ask for it (Retry-After).
+	// passLoginTimeout is the same for PASS, where clients are patient. The backend may
+	// need it if it has to retry later.
 	passLoginTimeout = 50 * time.Second
-	// otpTime is how long somebody may take to find and type a code. It is given
-	// once, or a client could stay for ever by starting again.
+	// otpTime is how long a user has to find and type a one-time code. It is granted
+	// once: otherwise a client could stay forever by starting over.
 	otpTime = 60 * time.Second
-	// maxOTPTries is how many codes one connection may try.
+	// maxOTPTries is how many one-time codes a connection may try.
 	maxOTPTries = 3
 )
 
-// otpState is a login whose credentials are right, but for a one-time code.
+// otpState is a login that lacks only a one-time code.
 type otpState struct {
 	cred Credentials
 	sasl bool
@@ -34,20 +34,18 @@ type otpState struct {
 
 const (
 	otpHelp   = "Send it with /quote OTP 123456"
-	loginHelp = "No password given: log in with SASL PLAIN (e-mail and password), or with the server password (PASS) email:password or a token"
+	loginHelp = "No password given: log in with SASL PLAIN (e-mail and password), or with email:password or a token as the server password (PASS)"
 	busyText  = "Logging in is temporarily unavailable, try again later"
 )
 
-// login asks the backend. It keeps the session, or returns why there is none.
+// login asks the backend for a session and opens it, or returns why there is none.
 func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duration) *LoginError {
 	cred.Remote = c.remote
 	lctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	session, err := c.srv.backend.Login(lctx, cred)
 	if err == nil {
-		c.session, c.user = session, session.User()
-		c.reg.failed = nil
-		c.srv.count.logins.Add(1)
+		c.open(session)
 		return nil
 	}
 	var le *LoginError
@@ -62,14 +60,55 @@ func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duratio
 	if ctx.Err() == nil {
 		level := zerolog.InfoLevel
 		if le.Reason == Limited {
-			level = zerolog.DebugLevel // it comes again and again
+			level = zerolog.DebugLevel // repeated attempts must not fill the log
 		}
 		c.log.WithLevel(level).Stringer("reason", le.Reason).Err(le.Err).Msg("login refused")
 	}
 	return le
 }
 
-// passTimeout is how long a login with PASS may take, within the time of the registration.
+// open makes the connection use a session, and tells the client of capabilities that were
+// offered before the login but that the session does not support.
+func (c *conn) open(session Session) {
+	before := c.offered()
+	c.session, c.user, c.has = session, session.User(), abilitiesOf(session)
+	c.reg.failed = nil
+	c.srv.count.logins.Add(1)
+	c.offersChanged(before, c.offered())
+}
+
+// abilities are the optional interfaces of a session; nil where it lacks one.
+type abilities struct {
+	reactions Reactor
+	topics    TopicSetter
+	history   HistoryReader
+	markers   MarkerKeeper
+}
+
+func abilitiesOf(s Session) abilities {
+	var a abilities
+	a.reactions, _ = s.(Reactor)
+	a.topics, _ = s.(TopicSetter)
+	a.history, _ = s.(HistoryReader)
+	a.markers, _ = s.(MarkerKeeper)
+	return a
+}
+
+// features are those that both the chat and the client's session have. Before the login
+// they are those of the chat.
+func (c *conn) features() Features {
+	f := c.set.features
+	if c.session != nil {
+		f.Reactions = f.Reactions && c.has.reactions != nil
+		f.Topics = f.Topics && c.has.topics != nil
+		f.History = f.History && c.has.history != nil
+		f.ReadMarkers = f.ReadMarkers && c.has.markers != nil
+	}
+	return f
+}
+
+// passTimeout is how long a login with PASS may take: passLoginTimeout, or what the
+// registration deadline leaves of it.
 func (c *conn) passTimeout() time.Duration {
 	if d := c.reg.deadline; !d.IsZero() {
 		return min(passLoginTimeout, max(time.Until(d)-time.Second, saslLoginTimeout))
@@ -83,7 +122,7 @@ func (c *conn) loginPass(ctx context.Context) error {
 		return c.noPassword()
 	}
 	cred := Credentials{Secret: c.reg.pass, Nick: c.reg.rawNick}
-	c.reg.pass = "" // one password is one attempt
+	c.reg.pass = "" // one attempt for each PASS
 	le := c.login(ctx, cred, c.passTimeout())
 	if le == nil {
 		return c.welcome(ctx)
@@ -91,7 +130,7 @@ func (c *conn) loginPass(ctx context.Context) error {
 	return c.refusePass(le, cred)
 }
 
-// noPassword ends a registration without any credentials left to try.
+// noPassword ends a registration that has no credentials left to try.
 func (c *conn) noPassword() error {
 	if le := c.reg.failed; le != nil {
 		return c.loginFailed(le)
@@ -115,8 +154,8 @@ func (c *conn) refusePass(le *LoginError, cred Credentials) error {
 	return c.loginFailed(le)
 }
 
-// loginFailed ends the connection. Only wrong credentials are 464; what may be
-// right later is no reason to ask for another password.
+// loginFailed ends the connection. 464 is for wrong credentials only: it makes clients ask
+// for another password.
 func (c *conn) loginFailed(le *LoginError) error {
 	if le.Reason == Rejected {
 		c.reply(irc.ERR_PASSWDMISMATCH, le.Text)
@@ -126,8 +165,8 @@ func (c *conn) loginFailed(le *LoginError) error {
 	return &closing{text: le.Text, cause: "login refused"}
 }
 
-// awaitOTP makes the connection wait for the OTP command, and says so: text is
-// the backend's.
+// awaitOTP makes the connection wait for the OTP command and tells the client so, with the
+// backend's text.
 func (c *conn) awaitOTP(o *otpState, text string) {
 	c.reg.otp = o
 	soonest := time.Now().Add(otpTime)
@@ -137,7 +176,7 @@ func (c *conn) awaitOTP(o *otpState, text string) {
 	c.notice(text + ". " + otpHelp)
 }
 
-// cmdOTP completes a login with its one-time code. It is this server's own.
+// cmdOTP completes a login with a one-time code. The command is this server's own.
 func (c *conn) cmdOTP(ctx context.Context, m *irc.Message) error {
 	o := c.reg.otp
 	if c.registered {
@@ -165,9 +204,9 @@ func (c *conn) cmdOTP(ctx context.Context, m *irc.Message) error {
 		c.notice("That code was not accepted. " + otpHelp)
 		return nil
 	case le.Reason == OTPRequired:
-		le = &LoginError{Reason: Rejected, Text: "The one-time code was wrong too often"}
+		le = &LoginError{Reason: Rejected, Text: "Too many wrong one-time codes"}
 	case le.Reason != Rejected:
-		// The code was not judged: it may be tried again.
+		// The code could not be checked, so it may be tried again.
 		c.notice(le.Text)
 		return nil
 	}
@@ -184,16 +223,15 @@ const saslMechanisms = "PLAIN"
 // maxSASLFailures is how many logins one connection may fail.
 const maxSASLFailures = 5
 
-// saslState is a SASL exchange.
+// saslState is the state of a SASL exchange.
 type saslState struct {
-	active   bool // the mechanism was accepted and its message is awaited
+	active   bool // a mechanism was accepted, and its message has not arrived yet
 	buf      wire.SASLMessage
 	failures int
 }
 
-// cmdAuthenticate runs SASL (IRCv3 sasl-3.2). The login stalls the lines behind
-// it, so that a client that sends everything in one burst, CAP END included, is
-// logged in when that is read.
+// cmdAuthenticate runs SASL (IRCv3 sasl-3.2). It returns only after the login, so that a
+// client that sends everything at once is logged in when its CAP END is handled.
 func (c *conn) cmdAuthenticate(ctx context.Context, m *irc.Message) error {
 	arg := m.Param(0)
 	s := &c.reg.sasl
@@ -207,8 +245,8 @@ func (c *conn) cmdAuthenticate(ctx context.Context, m *irc.Message) error {
 		return c.tryRegister(ctx)
 	case strings.EqualFold(arg, saslMechanisms):
 		*s = saslState{failures: s.failures, active: true}
-		c.reg.otp = nil // the client starts again
-		// Without a source: old ZNC and Pidgin know no other form.
+		c.reg.otp = nil // the client starts over
+		// Without a source: old ZNC and Pidgin accept no other form.
 		c.send(&wire.Line{Command: "AUTHENTICATE", Params: []string{"+"}})
 		return nil
 	case !s.active:
@@ -231,7 +269,7 @@ func (c *conn) cmdAuthenticate(ctx context.Context, m *irc.Message) error {
 	return c.loginSASL(ctx, Credentials{Account: account, Secret: password, Nick: c.reg.rawNick})
 }
 
-// saslFault explains a message that cannot be used, without quoting from it.
+// saslFault explains why a SASL message is invalid, without quoting it.
 func saslFault(err error) string {
 	if errors.Is(err, wire.ErrAuthzid) {
 		return "acting for another account is not supported"
@@ -239,7 +277,7 @@ func saslFault(err error) string {
 	return "the message is not SASL PLAIN"
 }
 
-// loginSASL logs in with SASL and tells the client how it went.
+// loginSASL logs in with SASL and tells the client the outcome.
 func (c *conn) loginSASL(ctx context.Context, cred Credentials) error {
 	le := c.login(ctx, cred, saslLoginTimeout)
 	switch {
@@ -257,7 +295,7 @@ func (c *conn) loginSASL(ctx context.Context, cred Credentials) error {
 	return c.tryRegister(ctx)
 }
 
-// saslDone tells that SASL has succeeded.
+// saslDone tells the client that SASL has succeeded.
 func (c *conn) saslDone() {
 	mask := prefixOf(c.user)
 	c.reply(irc.RPL_LOGGEDIN, mask, c.user.ID, "You are now logged in as "+c.user.Nick)

@@ -197,7 +197,7 @@ func TestOTPTooOften(t *testing.T) {
 		c.ExpectNext("* NOTICE alice :*")
 		c.ExpectNext("* NOTICE alice :*")
 		c.ExpectNext("* NOTICE alice :*")
-		c.ExpectNext(":irc.test 464 alice :The one-time code was wrong too often")
+		c.ExpectNext(":irc.test 464 alice :Too many wrong one-time codes")
 		c.ExpectNext("ERROR *")
 		c.Closed()
 	})

@@ -11,9 +11,9 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// registration is what a connection has told before 001. The order in which it
-// comes is free: irssi logs in with SASL before it has a nick, epic5 sends USER
-// before NICK, HexChat sends CAP END before the answer to its CAP REQ.
+// registration is what a client has sent before 001, in any order: irssi completes SASL
+// before it sends a nick, epic5 sends USER before NICK, HexChat sends CAP END before the
+// answer to its CAP REQ.
 type registration struct {
 	begun       bool      // the first line has been handled
 	deadline    time.Time // zero: no limit
@@ -21,25 +21,25 @@ type registration struct {
 	cap302      bool
 	user        bool   // USER was given
 	nick        bool   // NICK was given, with whatever nick
-	rawNick     string // as it was given
-	pass        string // the rest of PASS; empty: none. Secret
+	rawNick     string // as sent
+	pass        string // the rest of PASS, a secret; empty if none
 	sasl        saslState
-	otp         *otpState // a login that waits for its one-time code
-	otpTries    int       // wrong codes so far, whatever login they were for
-	extended    bool      // the deadline has been put off for a code
+	otp         *otpState // the login that waits for a one-time code
+	otpTries    int       // wrong codes so far, of all logins
+	extended    bool      // the deadline has been extended for a code
 	failed      *LoginError
-	away        string // the text of AWAY; empty: here
+	away        string // the text of AWAY; empty if present
 }
 
-// startRegistration sets the time limit.
+// startRegistration sets the deadline of the registration.
 func (c *conn) startRegistration() {
 	if t := c.set.Limits.RegistrationTimeout; t > 0 {
 		c.reg.deadline = time.Now().Add(t)
 	}
 }
 
-// cmdPass takes the whole rest of the line, spaces included: irssi and others
-// never write a colon before it.
+// cmdPass takes the rest of the line, spaces included: irssi and others never write a
+// colon before the password.
 func (c *conn) cmdPass(ctx context.Context, m *irc.Message) error {
 	if c.registered {
 		return errorReply(irc.ERR_ALREADYREGISTERED, "You are logged in already")
@@ -51,8 +51,8 @@ func (c *conn) cmdPass(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// maxAsked bounds the nick that a client asks for; where nicks log people in, it
-// may be longer than one that can be shown.
+// maxAsked is the longest nick that a login gets to see. The nick may name an account,
+// which can be longer than a nick.
 const maxAsked = 64
 
 func (c *conn) cmdNick(ctx context.Context, m *irc.Message) error {
@@ -65,28 +65,28 @@ func (c *conn) cmdNick(ctx context.Context, m *irc.Message) error {
 	}
 	c.reg.nick, c.reg.rawNick = true, nick
 	if len(nick) > maxAsked {
-		c.reg.rawNick = "" // cut, it might name another account
+		c.reg.rawNick = "" // truncated, it might name another account
 	}
 	if !wire.IsNick(nick) {
-		// The login goes on: the nick comes from the account in any case.
-		c.reply(irc.ERR_ERRONEUSNICKNAME, nick, "Erroneous nickname: the one of your account is used")
+		// The login continues, since the nick comes from the account anyway.
+		c.reply(irc.ERR_ERRONEUSNICKNAME, nick, "Erroneous nickname: you get the nick of your account")
 		return c.tryRegister(ctx)
 	}
 	c.asked, c.nick = nick, nick
 	return c.tryRegister(ctx)
 }
 
-// changeNick refuses. 433 would make clients try one nick after the other, for
-// ever; 484 is shown and that is all.
+// changeNick refuses. 484 is simply shown, while 433 would make clients try other nicks
+// forever.
 func (c *conn) changeNick(nick string) error {
 	if nick == c.user.Nick {
 		return nil
 	}
-	return errorReply(irc.ERR_RESTRICTED, "Your nick is the name of your account: change it there")
+	return errorReply(irc.ERR_RESTRICTED, "Your nick comes from your account: change it there")
 }
 
-// cmdUser marks the second half of the registration. What it says is not used:
-// the account says it better, and HexChat puts an e-mail address here.
+// cmdUser completes the second half of the registration. Its parameters are ignored: the
+// account knows better, and HexChat puts an e-mail address here.
 func (c *conn) cmdUser(ctx context.Context, _ *irc.Message) error {
 	if c.registered {
 		return errorReply(irc.ERR_ALREADYREGISTERED, "You are logged in already")
@@ -95,8 +95,8 @@ func (c *conn) cmdUser(ctx context.Context, _ *irc.Message) error {
 	return c.tryRegister(ctx)
 }
 
-// tryRegister completes the registration if everything for it is there, which
-// may take a login.
+// tryRegister completes the registration if nothing is missing, logging in with PASS if
+// there was no SASL.
 func (c *conn) tryRegister(ctx context.Context) error {
 	r := &c.reg
 	if c.registered || !r.nick || !r.user || r.negotiating || r.otp != nil {
@@ -108,12 +108,12 @@ func (c *conn) tryRegister(ctx context.Context) error {
 	return c.welcome(ctx)
 }
 
-// welcome tells a client that has logged in who it is and where, and joins the
-// channels that wait for it. Until its own NICK the client is addressed as it
-// asked to be, so that every client notices the change: sic follows nothing
+// welcome completes the registration of a client that has logged in: numerics 001 and
+// on, its real nick, and its channels. The client is addressed by the nick it asked for
+// until it is sent a NICK, so that every client notices the change: sic looks at nothing
 // else.
 func (c *conn) welcome(ctx context.Context) error {
-	c.endResponse() // what completes a registration is not answered by it
+	c.endResponse() // the welcome is no answer to the command that triggered it
 	c.registered = true
 	c.member = c.srv.roster.Attach(c.user, c.inbox, c.reg.away)
 	c.reg = registration{begun: true, cap302: c.reg.cap302}
@@ -143,16 +143,16 @@ func (c *conn) welcome(ctx context.Context) error {
 	return c.autoJoin(ctx, c.session.AutoJoin())
 }
 
-// startInTime begins private messages within the time of a command.
+// startInTime starts the session within commandTime.
 func (c *conn) startInTime(ctx context.Context) error {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
 	return c.answer(ctx, "PRIVMSG", c.startPrivate(ctx))
 }
 
-// autoJoin joins channels that the client has not asked for, and so does not ask for again.
-// Each has the time of a command, so that a slow start costs none of them; once one has
-// used all of its time, the backend does not answer, and the rest is refused at once.
+// autoJoin joins the channels that the session names. Clients do not retry these, so each
+// gets commandTime of its own. Once one has timed out, the backend is not answering, and
+// the remaining ones are refused at once.
 func (c *conn) autoJoin(ctx context.Context, names []string) error {
 	for i := range names {
 		join := func() (late bool, err error) {
@@ -171,7 +171,7 @@ func (c *conn) autoJoin(ctx context.Context, names []string) error {
 	return nil
 }
 
-// startedAt is when the server was started.
+// startedAt is when the server was started, for people.
 func (c *conn) startedAt() string {
 	return c.srv.dateOf(c.set.Started).Round(time.Second).UTC().Format(time.RFC1123)
 }
@@ -188,10 +188,10 @@ func (c *conn) greet() {
 	c.sendMotd()
 }
 
-// isSelf reports whether a nick is the client's own, by name or by the one that
-// it asked for: irssi sends its first MODE before it has seen the NICK. If
-// somebody else carries the asked one whom the client may know, it is theirs. Nothing
-// that is said or kept goes by this: its owner may be one who is not connected.
+// isSelf reports whether a nick is the client's own, or the one that it asked for: irssi
+// sends its first MODE before it has seen the NICK. If that nick belongs to a connected
+// user whom the client may know, it is theirs. Messages must not be addressed by isSelf,
+// since the nick may belong to a user who is not connected.
 func (c *conn) isSelf(nick string) bool {
 	key := wire.Fold(nick)
 	if key == wire.Fold(c.user.Nick) {
@@ -204,19 +204,19 @@ func (c *conn) isSelf(nick string) bool {
 	return !taken || c.acquaintance(p.ID) != Known
 }
 
-// cmdSetname refuses (https://ircv3.net/specs/extensions/setname): a name is that
-// of the account. When it changes there, everybody is told.
+// cmdSetname refuses (https://ircv3.net/specs/extensions/setname): the real name comes from
+// the account. When it changes there, everybody is told.
 func (c *conn) cmdSetname(context.Context, *irc.Message) error {
-	return &Error{Code: "CANNOT_CHANGE_REALNAME", Text: "Your name is that of your account: change it where accounts are managed"}
+	return &Error{Code: "CANNOT_CHANGE_REALNAME", Text: "Your name comes from your account: change it there"}
 }
 
-// joinOptions say what a client can use of a Join or Start. One that fetches the
-// history by itself is shown none of it unasked, and a bot would obey it.
+// joinOptions are the client's options for Join and Start. There is no backlog for clients
+// that fetch history by themselves, nor for bots, which would obey old commands.
 func (c *conn) joinOptions() JoinOptions {
 	return JoinOptions{Backlog: !c.bot && !c.caps.has(capChathistory)}
 }
 
-// startPrivate opens the session for private messages, once.
+// startPrivate calls Session.Start, once.
 func (c *conn) startPrivate(ctx context.Context) error {
 	return refused(c.session.Start(ctx, c.joinOptions()), irc.ERR_CANNOTSENDTOCHAN, c.nick)
 }

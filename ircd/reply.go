@@ -11,16 +11,15 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// send queues one line, as a part of the answer to the request at hand (see
-// label.go) if there is one. It is the only way to the client but for the lines in
-// batches.
+// send queues one line, as part of the response if there is one (see reply_label.go). All
+// output goes through it, except lines in batches and renderings.
 func (c *conn) send(l *wire.Line) {
 	start := len(c.out1)
 	c.write(l)
 	c.place(start)
 }
 
-// sendBy is send for a line about what a user does.
+// sendBy is send for a line about something that a user does.
 func (c *conn) sendBy(u User, l *wire.Line) {
 	l.Source = prefixOf(u)
 	at := time.Time{}
@@ -31,9 +30,8 @@ func (c *conn) sendBy(u User, l *wire.Line) {
 	c.send(l)
 }
 
-// actorTags are what is told of whoever does something, whatever it is: when, by
-// which account (IRCv3 account-tag), and that it is a bot. They stand in front of
-// the tags of clients. No time is told if it is zero.
+// actorTags are the tags of a line about something that a user does: the time unless it is
+// zero, the account (IRCv3 account-tag), and bot. They go before client-only tags.
 func actorTags(u User, f form, at time.Time) []wire.Tag {
 	var tags []wire.Tag
 	if f.caps.has(capServerTime) && !at.IsZero() {
@@ -45,9 +43,8 @@ func actorTags(u User, f form, at time.Time) []wire.Tag {
 	return append(tags, f.botTag()...)
 }
 
-// write queues one line as it is, and adds what every line has: with server-time,
-// the time. Lines without a source (PING, ERROR, AUTHENTICATE) carry none, and
-// neither do those of the negotiation itself.
+// write queues one line outside of any response. With server-time it adds the time, except
+// to CAP and to lines without a source (PING, ERROR, AUTHENTICATE).
 func (c *conn) write(l *wire.Line) {
 	if c.caps.has(capServerTime) && l.Source != "" && l.Command != "CAP" && !wire.HasTag(l.Tags, "time") {
 		l.Tags = append(l.Tags, wire.Tag{Key: "time", Value: c.srv.now().UTC().Format(wire.TimeFormat)})
@@ -60,26 +57,26 @@ func (c *conn) write(l *wire.Line) {
 	c.trace(l)
 }
 
-// numeric makes a numeric whose last parameter is no text.
+// numeric makes a numeric whose last parameter is not text.
 func (c *conn) numeric(numeric string, params ...string) *wire.Line {
 	return &wire.Line{Source: c.srv.source, Command: numeric, Params: append([]string{c.nick}, params...)}
 }
 
-// reply sends a numeric whose last parameter is text and gets its colon.
+// reply sends a numeric whose last parameter is text, with a colon.
 func (c *conn) reply(numeric string, params ...string) {
 	l := c.numeric(numeric, params...)
 	l.Trailing = true
 	c.send(l)
 }
 
-// replyPlain sends a numeric whose last parameter is no text. A colon before
-// modes (324) or a timestamp (329) breaks HexChat, EPIC and others.
+// replyPlain sends a numeric whose last parameter is not text: a colon before modes (324)
+// or a timestamp (329) breaks HexChat, EPIC and others.
 func (c *conn) replyPlain(numeric string, params ...string) {
 	c.send(c.numeric(numeric, params...))
 }
 
-// replyList sends a numeric whose last parameter is a list of words, as often as
-// it takes for all of them; once if there are none.
+// replyList sends a numeric whose last parameter is a list of words, on as many lines as
+// it takes, and on one line if there are none.
 func (c *conn) replyList(numeric string, words []string, params ...string) {
 	head := ":" + c.srv.source + " " + numeric + " " + c.nick + " :"
 	for _, p := range params {
@@ -94,28 +91,28 @@ func (c *conn) replyList(numeric string, words []string, params ...string) {
 	}
 }
 
-// notice sends a NOTICE of the server to the client itself.
+// notice sends a NOTICE from the server to the client.
 func (c *conn) notice(text string) {
 	c.send(&wire.Line{Source: c.srv.source, Command: "NOTICE", Params: []string{c.nick, text}, Trailing: true})
 }
 
-// prefixOf is the source of what a user says and does.
+// prefixOf is a user's mask, the source of lines about what the user does.
 func prefixOf(u User) string { return u.Nick + "!" + u.Username + "@" + u.Host }
 
-// errorReply makes the error of a command; params go before the text.
+// errorReply makes an *Error with a numeric. params go before the text.
 func errorReply(numeric, text string, params ...string) *Error {
 	return &Error{Numeric: numeric, Params: params, Text: text, Code: codes[numeric]}
 }
 
-// internalError is what people are told of errors that are not for them.
+// What clients are told of errors whose text is for the log only.
 const (
 	internalError = "internal error, see the log of the server"
 	codeInternal  = "INTERNAL_ERROR"
 	codeLater     = "TEMPORARILY_UNAVAILABLE"
 )
 
-// refused makes an *Error of a Session's error: the one it is, or else a fixed
-// text under the given numeric and parameters, with the error for the log.
+// refused turns the error of a Session into an *Error, unless it is one already: a fixed
+// text with the given numeric and parameters, and the original error for the log.
 func refused(err error, numeric string, params ...string) error {
 	var e *Error
 	if err == nil || errors.As(err, &e) {
@@ -127,8 +124,8 @@ func refused(err error, numeric string, params ...string) error {
 	return &Error{Numeric: numeric, Params: params, Text: internalError, Code: codeInternal, Err: err}
 }
 
-// answer tells the client the error of a command. It returns the error if that
-// ends the connection.
+// answer tells the client of the error of a command, or returns it if it ends the
+// connection.
 func (c *conn) answer(ctx context.Context, command string, err error) error {
 	var end *closing
 	var e *Error
@@ -138,8 +135,8 @@ func (c *conn) answer(ctx context.Context, command string, err error) error {
 	case errors.As(err, &end):
 		return err
 	case errors.As(err, &e):
-		// Told even while the connection ends: what became of a message is worth
-		// a line before ERROR.
+		// Sent even while the connection ends, because the client should know what
+		// became of its message.
 	case ended(ctx) != nil:
 		return ended(ctx)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -154,8 +151,8 @@ func (c *conn) answer(ctx context.Context, command string, err error) error {
 	return nil
 }
 
-// definedBy names the capability whose specification defines FAIL for a command:
-// a client that has it is sent that even without standard-replies.
+// definedBy names for commands the capability whose specification defines their FAIL. A
+// client that has it is sent FAIL even without standard-replies.
 var definedBy = map[string]capSet{
 	"BATCH":       capMultiline,
 	"CHATHISTORY": capChathistory,
@@ -164,17 +161,15 @@ var definedBy = map[string]capSet{
 	"SETNAME":     capSetname,
 }
 
-// standardReply sends a FAIL, WARN or NOTE (IRCv3 standard-replies) about a
-// command, or about none ("*"). Whether the client may be sent one is for the
-// caller to know.
+// standardReply sends a FAIL, WARN or NOTE (IRCv3 standard-replies) about a command, or
+// about none ("*"). The caller checks that the client understands it.
 func (c *conn) standardReply(kind, command, code, text string, context ...string) {
 	params := append([]string{command, code}, context...)
 	c.send(&wire.Line{Source: c.srv.source, Command: kind, Params: append(params, text), Trailing: true})
 }
 
-// tellError tells an error as far as the client can be told: as its numeric, and
-// as a FAIL with the code. One without a numeric is a FAIL alone, or a NOTICE
-// where the client cannot expect that.
+// tellError sends an error in the forms that the client understands: as its numeric and,
+// if it has a code, as a FAIL. Without a numeric and FAIL it becomes a NOTICE.
 func (c *conn) tellError(command string, e *Error) {
 	fail := e.Code != "" && c.caps.has(capStandardReplies)
 	switch {
@@ -195,14 +190,14 @@ func (c *conn) tellError(command string, e *Error) {
 	c.standardReply("FAIL", command, e.Code, e.Text, context...)
 }
 
-// invalidUTF8 tells a client, once, that it does not send UTF-8 (IRCv3
-// utf8-only). What it sent is taken all the same.
+// invalidUTF8 tells a client, once, that it does not send UTF-8 (IRCv3 utf8-only). What it
+// has sent is accepted anyway.
 func (c *conn) invalidUTF8(command string) {
 	if c.toldUTF8 {
 		return
 	}
 	c.toldUTF8 = true
-	const text = "Your client does not send UTF-8. Its text is read as Windows-1252; please set it to UTF-8."
+	const text = "Your client does not send UTF-8. Its text is read as Windows-1252: please set it to UTF-8."
 	if c.caps.has(capStandardReplies) {
 		c.standardReply("WARN", command, "INVALID_UTF8", text)
 	} else {
@@ -210,7 +205,7 @@ func (c *conn) invalidUTF8(command string) {
 	}
 }
 
-// codes are those of the errors that have one wherever they come from.
+// codes are the codes that go with a numeric whatever the command is.
 var codes = map[string]string{
 	"401": "NO_SUCH_NICK",
 	"403": "NO_SUCH_CHANNEL",

@@ -10,45 +10,43 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// How commands answer a labelled request (IRCv3 labeled-response, batch).
+// This file answers labelled requests (IRCv3 labeled-response, batch).
 //
-// A command does nothing for it: whatever it sends by send, reply, notice and
-// their like is the answer. One line carries the label itself, none becomes ACK,
-// and with the second one a batch of type labeled-response is opened around them.
-// Only the first line is ever held back, so an answer may be of any length and
-// flush may be called within it. Four cases need a word:
+// Commands need not care: whatever they send with send, reply, notice and the like is the
+// response. A single line carries the label itself, no line becomes ACK, and from the
+// second line on a batch of type labeled-response is opened around all of them. Only the
+// first line is held back, so a response may have any length and be flushed in between.
+// Four cases need attention:
 //
-//   - What is sent while a command runs and answers nothing, because it would have
-//     been sent anyway, is sent between aside and the call of what aside returns.
-//     poll, showPresence and showBacklog do so by themselves.
-//   - A batch of the command's own, openBatch, stands inside the answer. If it is
-//     all of the answer, openAnswer puts the label on it and no other batch around.
-//     The lines in it go through sendIn, those of a shared event through sendAll.
-//   - A command whose answer is done before it is calls endResponse: what follows
-//     is told without the label.
-//   - A request that is answered only by a later one, or by a timer, takes its label
-//     along by deferLabel, which leaves nothing to be answered now, and gives it
-//     to beginResponse later on. What is sent from there on is the answer; it
-//     ends with the request at hand or, outside of any, with endResponse.
+//   - Output that is not part of the response, because it would have been sent anyway,
+//     goes between aside and the function that aside returns. poll, showPresence and
+//     showBacklog do that themselves.
+//   - A command's own batch (openBatch) goes inside the response. If it is the whole
+//     response, openAnswer puts the label on it and there is no outer batch. Lines in it
+//     are sent with sendIn, renderings with sendAll.
+//   - A command that sends something else after its response calls endResponse first.
+//   - A request that is answered by a later one, or by a timer, keeps its label with
+//     deferLabel, which leaves nothing to answer now. The label is passed to
+//     beginResponse later; that response ends with the current request or, outside of
+//     any, with endResponse.
 //
-// An error that ends the connection ends the answer too. ERROR carries the label
-// only where nothing else was answered: a client may be gone before it reads the
-// end of a batch.
+// An error that ends the connection ends the response too. ERROR carries the label only if
+// nothing else did: a client may be gone before it reads the end of a batch.
 
-// maxLabel is the length of a label, in bytes; longer ones are ignored.
+// maxLabel is the longest label, in bytes; longer ones are ignored.
 const maxLabel = 64
 
-// response is the answer to a labelled request as far as it has been told.
+// response is the response to a labelled request so far.
 type response struct {
 	label string
-	first []byte // the first line, as long as it is the only one
+	first []byte // the first line, while it is the only one
 	batch string // the id of the batch around it, once there is one
 	told  bool   // a batch of another type carries the label
-	parts bool   // no batch of another type can be all of the answer
+	parts bool   // a batch of another type cannot be the whole response
 }
 
-// labelOf returns the label of a line of input; empty if it has none or a client with
-// these capabilities cannot use the answer.
+// labelOf returns the label of a line of input; empty if it has none, or if a client with
+// these capabilities cannot be sent one.
 func labelOf(caps capSet, text string) string {
 	if !canLabel(caps) {
 		return ""
@@ -61,14 +59,13 @@ func labelOf(caps capSet, text string) string {
 	return label
 }
 
-// canLabel reports whether a client with these capabilities can be sent labels; an
-// answer may take a batch.
+// canLabel reports whether a client with these capabilities can be sent labels. That needs
+// batch too, for responses of several lines.
 func canLabel(caps capSet) bool { return caps.has(capLabeledResponse) && caps.has(capBatch) }
 
-// beginResponse makes what is sent from now on the answer to a request. What was
-// sent before is then the whole answer to the one before. An empty label is
-// nothing to answer, and neither is one that was put off until the client gave up
-// the capability.
+// beginResponse makes what is sent from now on the response to a request, and ends the
+// response before. Without a label there is no response, nor if the client has given up
+// the capability since.
 func (c *conn) beginResponse(label string) {
 	c.endResponse()
 	if label != "" && canLabel(c.caps) {
@@ -76,8 +73,7 @@ func (c *conn) beginResponse(label string) {
 	}
 }
 
-// endResponse completes the answer to the request at hand. Without one it does
-// nothing.
+// endResponse completes the response, if there is one.
 func (c *conn) endResponse() {
 	r := c.response
 	switch {
@@ -92,8 +88,8 @@ func (c *conn) endResponse() {
 	c.response = nil
 }
 
-// deferLabel takes the label off the request at hand, to be answered later. It
-// is empty if there is none, or if something was answered already.
+// deferLabel takes the label off the current request, to be answered later. It returns an
+// empty label if there is none, or if part of the response has been sent.
 func (c *conn) deferLabel() string {
 	r := c.response
 	if r == nil || !r.silent() {
@@ -103,18 +99,17 @@ func (c *conn) deferLabel() string {
 	return r.label
 }
 
-// silent reports that nothing was answered so far.
+// silent reports whether nothing has been sent in the response so far.
 func (r *response) silent() bool { return r.first == nil && r.batch == "" && !r.told }
 
-// aside makes what is sent no answer to the request at hand, until the function
-// that it returns is called.
+// aside keeps what is sent out of the response until the returned function is called.
 func (c *conn) aside() (back func()) {
 	c.asides++
 	return func() { c.asides-- }
 }
 
-// place gives the line behind start, which is the last one of out1 and in no
-// batch yet, its place in the answer to the request at hand.
+// place makes the last line of out1, which begins at start and is in no batch, part of the
+// response.
 func (c *conn) place(start int) {
 	r := c.response
 	if r == nil || r.told || c.asides > 0 && r.first == nil {
@@ -134,7 +129,7 @@ func (c *conn) place(start int) {
 	}
 }
 
-// wrap opens the batch around an answer of more than one line.
+// wrap opens the batch around a response of more than one line.
 func (c *conn) wrap(r *response) {
 	if r.batch != "" {
 		return
@@ -150,11 +145,11 @@ func (c *conn) wrap(r *response) {
 	}
 }
 
-// batch is a batch that is open; the zero batch is none.
+// batch is an open batch; the zero value is none.
 type batch struct{ id, outer string }
 
-// openBatch opens a batch inside another one, or in none. Only clients with the
-// capability batch may be sent one.
+// openBatch opens a batch inside another one, or in none. The client must have the
+// capability batch.
 func (c *conn) openBatch(outer batch, tags []wire.Tag, kind string, params ...string) batch {
 	if r := c.response; outer.id == "" && c.asides == 0 && r != nil && !r.told {
 		c.wrap(r)
@@ -167,7 +162,7 @@ func (c *conn) openBatch(outer batch, tags []wire.Tag, kind string, params ...st
 	return b
 }
 
-// openAnswer opens a batch that is all of the answer to the request at hand.
+// openAnswer opens a batch that is the whole response to the current request.
 func (c *conn) openAnswer(tags []wire.Tag, kind string, params ...string) batch {
 	if r := c.response; r != nil && c.asides == 0 && r.silent() {
 		r.told = true
@@ -176,7 +171,7 @@ func (c *conn) openAnswer(tags []wire.Tag, kind string, params ...string) batch 
 	return c.openBatch(batch{}, tags, kind, params...)
 }
 
-// closeBatch closes a batch in which no other one is open.
+// closeBatch closes a batch. Batches inside it must have been closed.
 func (c *conn) closeBatch(b batch) {
 	c.sendIn(batch{id: b.outer}, &wire.Line{Source: c.srv.source, Command: "BATCH", Params: []string{"-" + b.id}})
 }
@@ -191,8 +186,8 @@ func (c *conn) sendIn(b batch, l *wire.Line) {
 	c.write(l)
 }
 
-// sendLong is sendAll for what may be long: what all clients are sent alike is not copied,
-// and of anything else a piece at a time.
+// sendLong is sendAll for renderings that may be long. What all clients are sent alike is
+// shared between their queues; anything else is sent in pieces.
 func (c *conn) sendLong(ctx context.Context, b batch, r *rendering) error {
 	if r == nil {
 		return nil
@@ -217,7 +212,7 @@ func (c *conn) sendLong(ctx context.Context, b batch, r *rendering) error {
 	return nil
 }
 
-// sendShared sends lines as they are, behind what was said so far.
+// sendShared flushes the output and then queues a rendering without copying it.
 func (c *conn) sendShared(ctx context.Context, r *rendering) error {
 	if err := c.flush(ctx); err != nil {
 		return err
@@ -229,9 +224,9 @@ func (c *conn) sendShared(ctx context.Context, r *rendering) error {
 	return c.out.share(Lasting(ctx), r)
 }
 
-// sendAll sends the lines of one event, in an open batch or in none. A multi-line
-// message is a batch by itself, and its lines stay in that. If it is all of the
-// answer to the request at hand, the label is on the line that opens it. Nil is none.
+// sendAll sends a rendering, in an open batch or in none; nil is ignored. A multi-line
+// message is a batch of its own, in which its lines stay. If it is the whole response, the
+// line that opens it carries the label.
 func (c *conn) sendAll(b batch, r *rendering) {
 	if r == nil {
 		return
@@ -261,8 +256,8 @@ func (c *conn) sendAll(b batch, r *rendering) {
 	c.srv.count.linesOut.Add(int64(len(r.lines)))
 }
 
-// labelOfBatch is the label for a batch that is all of the answer to the request
-// at hand, and begins now; empty if it is not.
+// labelOfBatch is the label for a batch that begins now and is the whole response; empty if
+// it is not.
 func (c *conn) labelOfBatch() string {
 	r := c.response
 	switch {
@@ -276,7 +271,7 @@ func (c *conn) labelOfBatch() string {
 	return r.label
 }
 
-// batchID makes an id that this connection has not had yet: letters and digits.
+// batchID makes an id of letters and digits that is new to this connection.
 func (c *conn) batchID() string {
 	c.batches++
 	return strconv.FormatUint(c.batches, 36)

@@ -20,7 +20,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Stats are numbers for metrics. Gauges come first; the rest only grows.
+// Stats are figures for metrics: gauges first, then counters.
 type Stats struct {
 	Connections int   // open now, logged in or not
 	Registered  int   // of those, past 001
@@ -36,7 +36,7 @@ type Stats struct {
 	SendErrors  int64 // refused or failed
 }
 
-// counters is Stats as it is counted.
+// counters are the counters behind Stats.
 type counters struct {
 	registered, accepted, refused, logins, loginErrors atomic.Int64
 	linesIn, linesOut, messages, sendErrors            atomic.Int64
@@ -49,26 +49,26 @@ type Server struct {
 	settings atomic.Pointer[settings] // replaced by Configure
 	log      zerolog.Logger
 	source   string // the name
-	service  string // the mask of ServiceNotice
+	service  string // the mask that ServiceNotices come from
 
 	roster *presence.Roster
 	spare  buffers
-	// Those that were shown last.
+	// Renderings of recent events; they last until all clients are shown an event.
 	memo       renderMemo
 	messages   *renderCache[messageValue]
 	redactions *renderCache[Redaction]
 	reactions  *renderCache[Reaction]
 	presence   *renderCache[*presence.Event]
-	logins     *logins
+	logins     *availability
 	count      counters
 	nextID     atomic.Uint64
 	slots      *slots
 	reconnects *reconnects
-	refusal    chan struct{} // semaphore: refusals being told at once
+	refusal    chan struct{} // semaphore: refusals that are being told
 }
 
-// maxRefusals is how many refused connections are told why at the same time;
-// the others are closed without a word.
+// maxRefusals is how many refused connections are told why at the same time. Others are
+// closed without a word.
 const maxRefusals = 64
 
 // NewServer makes a Server on a backend.
@@ -90,7 +90,7 @@ func NewServer(be Backend, opts Options) *Server {
 		log:        opts.Logger,
 		source:     opts.Name,
 		service:    prefixOf(serviceUser(opts.Name)),
-		logins:     newLogins(),
+		logins:     newAvailability(),
 		memo:       renderMemo{seed: maphash.MakeSeed()},
 		messages:   newRenderCache(func(m messageValue) int { return len(m.Text) + len(m.quote.Text) }),
 		redactions: newRenderCache(func(r Redaction) int { return len(r.Text) }),
@@ -105,18 +105,18 @@ func NewServer(be Backend, opts Options) *Server {
 	return s
 }
 
-// now is the time that clients are told.
+// now is the current time as clients are told it.
 func (s *Server) now() time.Time { return s.backend.Now() }
 
-// dateOf is the time of a moment in the past that clients are told.
+// dateOf is a past moment of the machine's clock as clients are told it.
 func (s *Server) dateOf(moment time.Time) time.Time { return s.now().Add(-time.Since(moment)) }
 
-// Serve accepts connections until ctx ends or the listener fails, and returns
-// once every connection accepted here is closed and joined. The end of ctx is
-// told to the clients as the text of its cause; closing takes at most about 4 s.
-// The listener is closed. If somebody else closes it before, no more come in, and
-// those who are there stay until they go or ctx ends; the error then is that of the
-// listener. It is nil if ctx ended.
+// Serve accepts connections until ctx ends or the listener fails. It returns once all of
+// them are closed and their goroutines have ended, and closes the listener.
+//
+// When ctx ends, clients are told the text of its cause, closing takes at most about 4 s,
+// and the error is nil. If the listener is closed first, connections stay until they end
+// by themselves or ctx ends, and the error is the listener's.
 func (s *Server) Serve(ctx context.Context, ln net.Listener, opts ListenOptions) error {
 	stop := context.AfterFunc(ctx, func() { ln.Close() })
 	defer stop()
@@ -144,8 +144,8 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accept: %w", err)
 		default:
-			// Out of file descriptors, or a connection that died in the
-			// queue: both pass.
+			// Out of file descriptors, or a connection that died in the queue: neither
+			// lasts.
 			s.log.Warn().Err(transport.PlainError(err)).Stringer("pause", pause).Msg("accept a connection")
 			select {
 			case <-time.After(pause):
@@ -157,8 +157,8 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions
 	}
 }
 
-// serveConn runs on the connection's own goroutine from accept to close. Whatever
-// panics there is the end of that connection alone.
+// serveConn runs on the connection's own goroutine from accept to close. A panic there
+// ends that connection only.
 func (s *Server) serveConn(ctx context.Context, nc net.Conn, opts ListenOptions) {
 	_ = Recover(&s.log, func() error {
 		s.serve(ctx, nc, opts)
@@ -196,8 +196,8 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
 	newConn(s, nc, addr, opts).run(ctx)
 }
 
-// refuse tells a connection that it is one too many, unless its address comes back in
-// a loop: the handshake would cost more than a client.
+// refuse tells a connection that it exceeds a limit, unless its address reconnects in a
+// loop: then the handshakes would cost more than serving it.
 func (s *Server) refuse(ctx context.Context, nc net.Conn, key netip.Prefix, reason error) {
 	s.reconnects.ended(key, 0)
 	if s.reconnects.pause(key) > 0 {
@@ -215,25 +215,25 @@ func (s *Server) refuse(ctx context.Context, nc net.Conn, key netip.Prefix, reas
 	dismiss(nc, reason)
 }
 
-// dismiss ends a connection that was not served with the reason.
+// dismiss ends a connection that is not served, with a reason.
 func dismiss(nc net.Conn, reason error) {
 	b := wire.Append(nil, errorLine(reason.Error()))
 	if nc.SetWriteDeadline(time.Now().Add(flushTimeout)) != nil {
 		return
 	}
-	// The connection ends either way; there is nobody to tell of an error.
+	// The connection ends either way, so errors do not matter.
 	if _, err := nc.Write(b); err != nil || transport.CloseWrite(nc) != nil || nc.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
 		return
 	}
-	// What the client has begun to say is read, or it may not see the reason: see
-	// linger. The more of that, the less it is a client.
+	// Unread input could keep the client from seeing the reason, see linger. A client
+	// sends no more than this before it waits for an answer.
 	_, _ = io.CopyN(io.Discard, nc, wire.MaxInputTags+wire.MaxInputBody)
 }
 
-// errNoTLS is told in plain text to who does not speak TLS where that is expected.
+// errNoTLS is sent in plain text to a peer that does not speak TLS on a TLS port.
 var errNoTLS = errors.New("this port takes TLS only: switch TLS on in your client, or connect to the port without")
 
-// Stats returns the numbers of this moment.
+// Stats returns the current figures.
 func (s *Server) Stats() Stats {
 	c, roster := &s.count, s.roster.Stats()
 	return Stats{

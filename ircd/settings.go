@@ -11,16 +11,15 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// settings are what a server is configured to, made ready for use. They are
-// immutable and replaced as a whole. A connection goes by those that it saw last,
-// and looks for others when its bell rings, so that it never changes its mind in
-// the middle of a command.
+// settings are a server's Options and what is derived from them. They are immutable and
+// replaced as a whole. A connection picks up new settings between commands, when its bell
+// rings, so that they never change during a command.
 type settings struct {
 	Options
 	features Features // the backend's
 	motd     []string
-	tokens   []string   // of RPL_ISUPPORT
-	isupport [][]string // the same by lines
+	tokens   []string   // of RPL_ISUPPORT; empty strings for those left out
+	isupport [][]string // tokens by lines
 }
 
 func newSettings(opts Options, features Features) *settings {
@@ -28,17 +27,17 @@ func newSettings(opts Options, features Features) *settings {
 	if motd := strings.TrimRight(opts.MOTD, "\n"); motd != "" {
 		s.motd = strings.Split(motd, "\n")
 	}
-	s.tokens = s.isupportTokens()
+	s.tokens = s.isupportTokens(features)
 	s.isupport = isupportLines(s.tokens)
 	return s
 }
 
-// Configure replaces the options of a server that may have connections, all but
-// those that it was made with for good: Name, Version, Started, Location and Logger.
-// The backend is asked again for its Features. Present connections go by the new
-// options from their next turn on, and are told what concerns them; the limits of
-// logging in and of the number of connections hold for those that come. It may be
-// called from any goroutine.
+// Configure replaces the options of a running server, except Name, Version, Started,
+// Location and Logger, which cannot change, and asks the backend for its Features again.
+//
+// Connections use the new options once their current command is done, and clients are
+// told of changed capabilities and ISUPPORT tokens. Limits on logins and on the number of
+// connections apply to new connections only. It may be called from any goroutine.
 func (s *Server) Configure(opts Options) {
 	old := s.settings.Load()
 	opts.Name, opts.Version, opts.Started, opts.Location, opts.Logger = old.Name, old.Version, old.Started, old.Location, old.Logger
@@ -51,24 +50,24 @@ func (s *Server) Configure(opts Options) {
 	s.logins.ring()
 }
 
-// takeSettings has the connection go by the present settings, and tells a client
-// what it was told otherwise.
+// takeSettings makes the connection use the current settings and tells the client what
+// has changed for it.
 func (c *conn) takeSettings() {
-	old, now := c.set, c.srv.settings.Load()
-	if now == old {
+	now := c.srv.settings.Load()
+	if now == c.set {
 		return
 	}
-	before := c.offered()
+	before, tokens := c.offered(), c.isupportTokens()
 	c.set = now
 	c.out.limit(now.Limits.SendQueue)
 	c.pacing.limit(now.Limits)
 	c.offersChanged(before, c.offered())
 	if c.registered {
-		c.isupportChanged(old.tokens, now.tokens)
+		c.isupportChanged(tokens, c.isupportTokens())
 	}
 }
 
-// offered says of each of the capabilities whether it is offered.
+// offered reports for each row of capabilities whether the client is offered it.
 func (c *conn) offered() []bool {
 	offered := make([]bool, len(capabilities))
 	for i, k := range capabilities {
@@ -77,7 +76,8 @@ func (c *conn) offered() []bool {
 	return offered
 }
 
-// offersChanged tells a client of capabilities that have come or gone.
+// offersChanged disables capabilities that are no longer offered, and tells a client with
+// cap-notify of those that have come or gone.
 func (c *conn) offersChanged(before, now []bool) {
 	for i, k := range capabilities {
 		is := now[i]
@@ -97,8 +97,7 @@ func (c *conn) offersChanged(before, now []bool) {
 	}
 }
 
-// isupportChanged sends the tokens that are new, and "-NAME" for those that are
-// gone.
+// isupportChanged sends new and changed tokens, and "-NAME" for those that are gone.
 func (c *conn) isupportChanged(old, now []string) {
 	name := func(token string) string {
 		name, _, _ := strings.Cut(token, "=")
@@ -120,80 +119,79 @@ func (c *conn) isupportChanged(old, now []string) {
 
 // Options describe a Server. The zero value of every field but Name is usable.
 type Options struct {
-	// Name is the server's name, the source of its replies. It holds no space
-	// and by custom a dot, by which clients tell it from a nick.
+	// Name is the server's name, the source of its replies. It must not contain spaces
+	// and should contain a dot, by which clients tell it from a nick.
 	Name string
 	// Network is the NETWORK token of RPL_ISUPPORT; Name if empty.
 	Network string
-	// Version is told in 002, 004 and 351; "directus-ircd" if empty.
+	// Version appears in 002, 004 and 351; "directus-ircd" if empty.
 	Version string
 	// MOTD is the message of the day, lines separated by "\n".
 	MOTD string
-	// Admin is told by ADMIN: the place, the organisation and how to reach
-	// somebody, up to three lines; empty: 423.
+	// Admin is the answer to ADMIN, up to three lines: the place, the organisation and
+	// a contact. Without it ADMIN is answered with 423.
 	Admin []string
-	// LineLength is told as LINELEN if it is more than 512: how long a line of
-	// a client may be. Lines of up to 8192 bytes are read in any case.
+	// LineLength is announced as LINELEN, the length of a client's lines, if it is more
+	// than 512. Lines of up to 8192 bytes are accepted in any case.
 	LineLength int
-	// DeleteNotices tells clients without message redaction of deleted messages
-	// in a NOTICE; otherwise they are told nothing.
+	// DeleteNotices reports deleted messages in a NOTICE to clients without message
+	// redaction. Otherwise they are told nothing.
 	DeleteNotices bool
-	// Started is the moment that is told in 003; that of NewServer if zero.
+	// Started is when the server was started (003); the time of NewServer if zero.
 	Started time.Time
-	// Location is the zone of the times that are written into the text for
-	// clients without server-time; time.Local if nil.
+	// Location is the time zone of times in texts, for clients without server-time;
+	// time.Local if nil.
 	Location *time.Location
 	Limits   Limits
-	// Logger gets no password, no address, no message text and no e-mail at
-	// any level.
+	// Logger never gets passwords, addresses, message texts or e-mail addresses, at any
+	// level.
 	Logger zerolog.Logger
 }
 
 // Limits bound what strangers and slow clients can cost. 0 means no limit.
 type Limits struct {
-	// Connections is how many may be open at once.
+	// Connections is how many connections may be open at once.
 	Connections int
-	// ConnectionsPerAddress is the same for one IPv4 address or IPv6 /64.
-	// Connections without an IP address (Unix sockets) are not counted.
+	// ConnectionsPerAddress is how many may be open from one IPv4 address or IPv6 /64.
+	// Connections without an IP address (Unix sockets) do not count.
 	ConnectionsPerAddress int
-	// ReconnectsPerMinute is how many connections of one address may end within
-	// 10 s of their beginning. Beyond, the next ones wait up to 2 s each.
+	// ReconnectsPerMinute is how many connections from one address may last less than
+	// 10 s. Beyond it, new ones from there wait up to 2 s each.
 	ReconnectsPerMinute int
-	// RegistrationTimeout is the time from the connect to 001. A one-time code
-	// that is asked for gives at least another minute.
+	// RegistrationTimeout is the time from connecting to 001. When a one-time code is
+	// asked for, at least another minute is given.
 	RegistrationTimeout time.Duration
-	// LinesPerSecond is the rate at which a client's lines are read beyond
-	// Burst. What comes faster waits and is never dropped.
+	// LinesPerSecond is the rate at which a client's lines are handled beyond Burst.
+	// Faster input is delayed, never dropped.
 	LinesPerSecond float64
 	Burst          int
-	// QueryCost is how many lines a command counts for that makes the backend
-	// search or the answer long; less than 1 is 1.
+	// QueryCost is how many lines a command counts for that makes the backend search or
+	// has a long answer; values below 1 count as 1.
 	QueryCost int
-	// PingTimeout is how long a client may be silent. It is sent a PING before.
+	// PingTimeout is how long a client may be silent. It is sent a PING before that.
 	PingTimeout time.Duration
-	// ChannelsPerClient is how many channels one connection may be in.
+	// ChannelsPerClient is how many channels a connection may be in.
 	ChannelsPerClient int
-	// SendQueue is how many bytes may wait for a client that reads slowly. At
-	// the limit the connection's own work waits for 10 s, then it is closed.
+	// SendQueue is how many bytes of output may wait for a slow client. At the limit its
+	// connection stops working for up to 10 s and is then closed.
 	SendQueue int64
 }
 
-// ListenOptions say what the connections of one listener are. The zero value is
-// a plain listener that advertises nothing of its own.
+// ListenOptions describe the connections of one listener. The zero value is a plain
+// listener that advertises nothing.
 type ListenOptions struct {
-	// Secure says that what is said here is encrypted on its way.
+	// Secure says that connections are encrypted, by TLS here or in front of the server.
 	Secure bool
-	// STS returns the value of the capability sts ("port=6697" on a plain
-	// listener, "duration=2592000,preload" on a secure one) for a client that
-	// named this host in its TLS handshake; empty if it named none, and without
-	// TLS. An empty value advertises no sts. It is called whenever capabilities
-	// are listed, from the goroutines of connections. Nil: none.
+	// STS returns the value of the capability sts ("port=6697" on a plain listener,
+	// "duration=2592000,preload" on a secure one); an empty value advertises none. host
+	// is what the client named in its TLS handshake; empty if it named none or there was
+	// no handshake. It is called from the goroutines of connections whenever
+	// capabilities are listed. Nil advertises none.
 	STS func(host string) string
 }
 
-// sts is the value of the capability sts for a connection, empty where none is
-// advertised. A WebSocket has an address of its own, which a policy about ports
-// says nothing about.
+// sts is the value of the capability sts for a connection; empty to advertise none. A
+// WebSocket client connects to a URL, to which a policy about ports does not apply.
 func (o ListenOptions) sts(nc net.Conn) string {
 	if o.STS == nil || transport.IsWebSocket(nc) {
 		return ""

@@ -28,7 +28,8 @@ import (
 //	! realname NICK NAME        a user is called otherwise from now on
 //	! wait 3s     time passes
 //	! autojoin #CHANNEL         before the first line of the client
-//	! features WORD...          the same: private, replies, reactions
+//	! features WORD...          the same: private, replies, reactions; bare: sessions
+//	                            have no optional part; denied: nor does the chat offer any
 //	! past AGE FROM TO TEXT     the same: a message was stored that long ago
 //	! joined AGE                every JOIN from now on was so long ago
 //	! whisper FROM TO TEXT      a private message is stored by somebody else
@@ -193,6 +194,10 @@ func (st *stage) feature(word string) {
 		f.Replies = true
 	case "reactions":
 		f.Reactions = true
+	case "bare":
+		st.chat.bare = true
+	case "denied":
+		st.chat.denied = true
 	default:
 		st.t.Fatalf("unknown feature %q", word)
 	}

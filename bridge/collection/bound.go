@@ -2,7 +2,10 @@ package collection
 
 import (
 	"cmp"
+	"encoding/json"
 	"time"
+
+	"directus-ircd/directus"
 )
 
 // Bound is a gap between the rows of a history: in front of a row, which need
@@ -11,10 +14,14 @@ type Bound struct {
 	Date   time.Time
 	ID     string
 	Behind bool
+	Over   string // the rows with higher keys lie behind it, too; empty: none does for its key
 }
 
 // IsInFrontOf reports that a row lies behind the border.
 func (b Bound) IsInFrontOf(r Row) bool {
+	if r.IsOver(b.Over) {
+		return true
+	}
 	if c := r.Date.Compare(b.Date); c != 0 || b.ID == "" {
 		return c >= 0
 	}
@@ -38,6 +45,14 @@ func (b Bound) Compare(other Bound) int {
 		return 1
 	}
 	return -1
+}
+
+// Below matches what may lie behind the border.
+func (b Bound) Below(g *Group) directus.Filter {
+	if b.Over == "" {
+		return g.Dates.From(b.Date)
+	}
+	return directus.Or(g.Dates.From(b.Date), directus.Compare(g.Fields.Key(), "_gt", json.Number(b.Over)))
 }
 
 // End is the date before which lies all that is in front of the border.

@@ -20,6 +20,7 @@ type Dates struct {
 
 	mu      sync.Mutex
 	like    string // a date as Directus writes it; empty: none was read; guarded by mu
+	numbers bool   // keys are numbers; guarded by mu
 	doubted bool   // that the zone is wrong was said; guarded by mu
 	fine    bool   // one with a fraction was seen; guarded by mu
 }
@@ -48,15 +49,15 @@ func (k KnownDates) Of(g *Group, zone *time.Location) *Dates {
 	return k[key]
 }
 
-// learn notes a date as Directus wrote it.
-func (d *Dates) learn(raw string) {
+// learn notes a date as Directus wrote it, and whether its row has a number for a key.
+func (d *Dates) learn(raw string, numbers bool) {
 	t := d.Parse(raw)
 	if t.IsZero() {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.like = raw
+	d.like, d.numbers = raw, numbers
 	d.fine = d.fine || t.Nanosecond() != 0
 }
 
@@ -68,6 +69,13 @@ func (d *Dates) Known() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.like != ""
+}
+
+// HaveNumbers reports that the keys of the collection are numbers.
+func (d *Dates) HaveNumbers() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.numbers
 }
 
 // HaveFractions reports that the collection stores fractions of a second. Once one was

@@ -29,7 +29,8 @@ type latecomers struct {
 	newest Row                // of these, no more than its key and date; guarded by mu
 	places map[string]arrival // of the latest, by key; guarded by mu
 	order  []string           // the keys of places, as they came, empty where one follows; guarded by mu
-	late   []latecomer        // as they came; guarded by mu
+	late   []latecomer        // as they came or were dated by hand; guarded by mu
+	name   string             // of the book, told from all others; empty: nobody has asked; guarded by mu
 }
 
 // arrival is the place of a row among those that have come.
@@ -46,6 +47,8 @@ type latecomer struct {
 	// of is whose feed it was late in, though not in that which had heard of it first: its
 	// place is that at which it was. Zero: it was late in all.
 	of Audience
+	// redated says that it came in its turn, and was given another date since.
+	redated bool
 }
 
 // Note counts in a row that is history already.
@@ -81,7 +84,7 @@ func (l *latecomers) Follow(r Row, at time.Time, of Audience) {
 	defer l.mu.Unlock()
 	if l.places[r.ID].place < l.come {
 		l.Next("")
-		l.Add(latecomer{Row{ID: r.ID, Date: r.Date}, l.come, at, of})
+		l.Add(latecomer{row: Row{ID: r.ID, Date: r.Date}, place: l.come, at: at, of: of})
 	}
 }
 

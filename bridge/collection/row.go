@@ -106,7 +106,7 @@ func (g *Group) Parse(raw json.RawMessage) (Row, error) {
 	if r.Reply != nil {
 		r.Reply.Date = g.Dates.Parse(r.Reply.RawDate)
 	}
-	g.Dates.learn(r.RawDate)
+	g.Dates.learn(r.RawDate, r.HasNumber())
 	return r, nil
 }
 
@@ -177,7 +177,7 @@ func CompareRows(a, b Row) int {
 }
 
 func CompareIDs(a, b string) int {
-	if !isNumber(a) || !isNumber(b) {
+	if !IsNumber(a) || !IsNumber(b) {
 		return strings.Compare(a, b)
 	}
 	if negative := a[0] == '-'; negative || b[0] == '-' {
@@ -194,11 +194,16 @@ func CompareIDs(a, b string) int {
 // as a text may be a number too large for JSON, or none.
 func (r Row) HasNumber() bool { return len(r.Key) > 0 && r.Key[0] != '"' }
 
-// sameKind reports that two keys can be of one field.
-func sameKind(a, b string) bool { return isNumber(a) == isNumber(b) && IsUUID(a) == IsUUID(b) }
+// IsOver reports that the key is a higher number than another; nothing is over an empty key.
+func (r Row) IsOver(key string) bool {
+	return key != "" && IsNumber(r.ID) && CompareIDs(r.ID, key) > 0
+}
 
-// isNumber recognises whole numbers of any size, as databases write them.
-func isNumber(id string) bool {
+// sameKind reports that two keys can be of one field.
+func sameKind(a, b string) bool { return IsNumber(a) == IsNumber(b) && IsUUID(a) == IsUUID(b) }
+
+// IsNumber recognises whole numbers of any size, as databases write them.
+func IsNumber(id string) bool {
 	digits := strings.TrimPrefix(id, "-")
 	for i := range len(digits) { // this is asked for each line that a session is shown
 		if digits[i] < '0' || digits[i] > '9' {

@@ -27,11 +27,29 @@ type Position struct {
 	// set back: what is dated between the two was received before.
 	Ahead Step   `json:"ahead,omitzero"`
 	Steps []Step `json:"steps,omitempty"`
+	// Came is when the device came first, by the clock of Directus, as long as nothing else is
+	// known of it, since its backlog could not be read: it has missed what was written since.
+	Came time.Time `json:"came,omitzero"`
+	// Top is the highest key, where keys are numbers, of what was there when the device came for
+	// the first time, or was let go from Steps since: what has a higher one, and is not among
+	// Steps, was not received, whatever its date. Empty: not known.
+	Top string `json:"top,omitempty"`
+	// Told is up to where the device was told of what came late.
+	Told collection.Bookmark `json:"told,omitzero"`
 
-	Future Future // see asOf; not kept
+	Future Future // see AsOf; not kept
+	over   string // see Above; not kept
 }
 
-// Future is what a trail has of the time that the clock of Directus does not show yet, as it was
+// Above is the position as it is to be read where keys are numbers that count up.
+func (t Position) Above(numbers bool) Position {
+	if t.over = ""; numbers && collection.IsNumber(t.Top) {
+		t.over = t.Top
+	}
+	return t
+}
+
+// Future is what a position has of the time that the clock of Directus does not show yet, as it was
 // set back. What is dated there was received before that.
 type Future struct {
 	From  time.Time // by the clock; zero: it was not set back
@@ -59,6 +77,9 @@ func (s Step) Compare(o Step) int {
 
 // Known reports that there is something to go on from.
 func (t Position) Known() bool { return !t.Date.IsZero() }
+
+// isEmpty reports that the trail is as good as none.
+func (t Position) isEmpty() bool { return !t.Known() && t.Came.IsZero() }
 
 // From is the date from which on a device may have missed something.
 func (t Position) From() time.Time { return t.Date.Add(-collection.Overlap) }
@@ -100,9 +121,9 @@ func (t *Position) cover(s Step, limit time.Time) {
 // Bound is in front of all that a device may have missed.
 func (t Position) Bound() *collection.Bound {
 	if floor := time.UnixMilli(t.Floor.At); t.Floor.ID != "" && !floor.Before(t.From()) {
-		return &collection.Bound{Date: floor.UTC(), ID: t.Floor.ID, Behind: true}
+		return &collection.Bound{Date: floor.UTC(), ID: t.Floor.ID, Behind: true, Over: t.over}
 	}
-	return &collection.Bound{Date: t.From()}
+	return &collection.Bound{Date: t.From(), Over: t.over}
 }
 
 // Reach moves the date on, never into the future, and never back.
@@ -126,20 +147,33 @@ func (t *Position) Add(r collection.Row, h collection.Horizon) {
 // they are.
 func (t *Position) Merge(o Position, h collection.Horizon) {
 	t.Reach(o.Date, h)
+	if t.Came.IsZero() || o.Came.Before(t.Came) && !o.Came.IsZero() {
+		t.Came = o.Came
+	}
+	if t.Known() {
+		t.Came = time.Time{}
+	}
 	t.settle(h.Now)
 	t.cover(o.Floor, h.Now)
 	t.cover(o.Ahead, h.Now)
 	t.Steps = slices.Concat(t.Steps, o.Steps)
+	t.Told = t.Told.Later(o.Told)
+	t.Raise(o.Top)
 	t.trim(h)
 }
 
 // trim lets go what no reading reaches any more, whichever asOf now, and what is more than
-// maxSteps. What was written before the clock was set back, and is dated later than it shows, is
+// MaxSteps. What was written before the clock was set back, and is dated later than it shows, is
 // counted on its own: it is told apart from what is written once the clock shows that time again.
 func (t *Position) trim(h collection.Horizon) {
 	if t.Known() {
 		first := collection.Earlier(t.From(), h.Now.Add(-collection.Overlap)).UnixMilli()
-		t.Steps = slices.DeleteFunc(t.Steps, func(s Step) bool { return s.At < first })
+		t.Steps = slices.DeleteFunc(t.Steps, func(s Step) bool {
+			if s.At < first {
+				t.Raise(s.ID)
+			}
+			return s.At < first
+		})
 	}
 	if len(t.Steps) <= MaxSteps {
 		return
@@ -155,12 +189,20 @@ func (t *Position) trim(h collection.Horizon) {
 func (t *Position) latest(steps []Step, h collection.Horizon) []Step {
 	old := max(0, len(steps)-MaxSteps)
 	for _, s := range steps[:old] {
+		t.Raise(s.ID)
 		// A row of the future must not hide what is written from now on.
 		if s.At <= h.Ever.UnixMilli() {
 			t.cover(s, h.Now)
 		}
 	}
 	return steps[old:]
+}
+
+// Raise lets Top be a key at least.
+func (t *Position) Raise(key string) {
+	if t.Top == "" || collection.IsNumber(key) && collection.IsNumber(t.Top) && collection.CompareIDs(key, t.Top) > 0 {
+		t.Top = key
+	}
 }
 
 // Received tells for the rows of a reading which of them the device has.
@@ -172,6 +214,6 @@ func (t Position) Received() func(collection.Row) bool {
 	floor := t.Floor
 	return func(r collection.Row) bool {
 		_, ok := ids[r.ID]
-		return ok || t.Future.has(r) || floor.ID != "" && StepOf(r).Compare(floor) <= 0
+		return ok || t.Future.has(r) || floor.ID != "" && StepOf(r).Compare(floor) <= 0 && !r.IsOver(t.over)
 	}
 }

@@ -130,7 +130,7 @@ func (t *Positions) Release(key string) {
 	k := t.kept[key]
 	k.uses--
 	k.seen, _ = t.clock()
-	if k.position.Known() {
+	if !k.position.isEmpty() {
 		t.marks.Add(key)
 	} else if k.uses == 0 {
 		t.forget(key)
@@ -215,7 +215,7 @@ func (t *Positions) Tidy() {
 	defer t.mu.Unlock()
 	for key, k := range t.kept {
 		switch {
-		case k.uses > 0 && k.position != nil && k.position.Known():
+		case k.uses > 0 && k.position != nil && !k.position.isEmpty():
 			k.seen, _ = t.clock()
 			t.marks.Add(key)
 		case k.uses == 0 && t.isOld(k):

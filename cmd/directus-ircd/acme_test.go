@@ -89,11 +89,11 @@ func localDNS(t *testing.T) (address string) {
 }
 
 // start runs a daemon that gets its certificate from the server.
-func (s *acmeServer) start(t *testing.T, cache, more string) *process {
+func (s *acmeServer) start(t *testing.T, state, more string) *process {
 	t.Helper()
 	return startProcess(t, writeConfig(t, "directus: {url: \""+noDirectus(t)+"\"}\nlog: {format: json}\n"+
 		"listen: [{address: \"127.0.0.1:0\", tls: {acme: true}, websocket: shared}]\n"+
-		"acme: {domains: ["+acmeDomainName+"], email: ops@example.test, directory: \""+s.URL+"/dir\", cache: "+cache+more+"}\n"),
+		"acme: {domains: ["+acmeDomainName+"], directory: \""+s.URL+"/dir\""+more+"}\nresume: {directory: "+state+"}\n"),
 		1, false, "SSL_CERT_FILE="+s.rootFile)
 }
 
@@ -138,8 +138,8 @@ func converse(t *testing.T, address string, config *tls.Config) *x509.Certificat
 // are there before it.
 func TestACME(t *testing.T) {
 	server := newACMEServer(t)
-	cache := filepath.Join(t.TempDir(), "acme")
-	p := server.start(t, cache, "")
+	state := t.TempDir()
+	p := server.start(t, state, "")
 
 	early := make(chan error, 1)
 	go func() {
@@ -166,11 +166,11 @@ func TestACME(t *testing.T) {
 		t.Errorf("it ended with %v", state)
 	}
 
-	if info, err := os.Stat(cache); err != nil || info.Mode().Perm() != 0o700 {
+	if info, err := os.Stat(filepath.Join(state, "acme")); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder of the keys: %v, %v", info.Mode(), err)
 	}
 	server.Close() // what was got needs nobody
-	p = server.start(t, cache, "")
+	p = server.start(t, state, "")
 	if again := converse(t, p.IRC[0], &tls.Config{RootCAs: roots, ServerName: acmeDomainName}); !again.Equal(first) {
 		t.Error("the certificate was not kept")
 	}

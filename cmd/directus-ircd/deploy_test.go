@@ -65,14 +65,15 @@ func TestUnitGivesTheFolders(t *testing.T) {
 			t.Errorf("the unit sets %s", option)
 		}
 	}
+	t.Setenv("STATE_DIRECTORY", "")
 	folders := map[string]string{"StateDirectory": "/var/lib/", "RuntimeDirectory": "/run/"}
 	for _, o := range readUnit(t, unitFile) {
 		if folders[o.Name] != "" {
 			folders[o.Name] += o.Value + "/"
 		}
 	}
-	if cache := config.Default().ACME.Cache; !strings.HasPrefix(cache, folders["StateDirectory"]) {
-		t.Errorf("acme.cache is %s, but the unit can write to %s", cache, folders["StateDirectory"])
+	if cache := config.Default().CertificateDirectory(); !strings.HasPrefix(cache, folders["StateDirectory"]) {
+		t.Errorf("certificates are kept in %s, but the unit can write to %s", cache, folders["StateDirectory"])
 	}
 	if state := config.Default().Resume.Directory + "/"; state != folders["StateDirectory"] {
 		t.Errorf("resume.directory is %s, but the unit can write to %s", state, folders["StateDirectory"])

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// memoryPeriod is how often is looked for memory that nobody uses.
+// memoryPeriod is the time between two checks of how much memory is unused.
 const memoryPeriod = 30 * time.Second
 
 const (
 	// garbagePercent is how much the heap may grow between two collections, unless the
-	// environment variable GOGC says it. What a login keeps lies among the garbage that
-	// it leaves, and what is between cannot be given back: the runtime's 100 makes that
-	// twice as much.
+	// environment variable GOGC is set. What a login keeps is scattered among its
+	// garbage, so that the memory between cannot be returned to the system: the
+	// runtime's default of 100 would double that.
 	garbagePercent = 50
-	// returns is how often memory is given back after a rush: each time a stack that
-	// became too deep loses half.
+	// returns is how many times memory is returned after a rush of logins: each time, a
+	// stack that has grown too deep is halved.
 	returns = 3
 )
 
@@ -35,23 +35,23 @@ func limitMemory(limit int64) {
 	}
 }
 
-// returnMemory gives memory back that a rush of clients has left, until ctx ends.
-// Where little happens the runtime looks at it every other minute only.
+// returnMemory returns to the system what a rush of clients has left unused, until ctx
+// ends. By itself a runtime that has little to do looks only every other minute.
 func returnMemory(ctx context.Context) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
 	}
 	tick := time.NewTicker(memoryPeriod)
 	defer tick.Stop()
-	var left uint64 // what there was when that was done last
+	var left uint64 // all memory after the last return
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		// Where there is much more than before, many have come: their logins have left
-		// deep stacks, which do not count as spare.
+		// Much more memory than after the last return means that many have logged in:
+		// logins leave deep stacks, which do not count as spare.
 		all, spare := memoryInUse()
 		if spare <= all/4 && all-min(all, left) <= left/4 {
 			continue

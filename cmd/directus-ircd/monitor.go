@@ -20,7 +20,7 @@ const (
 	// monitorPatience is how many times in a row Directus must fail to answer
 	// before IRC clients are told.
 	monitorPatience = 2
-	// monitorLimit is when the next answer or its absence is overdue.
+	// monitorLimit is the age from which the last answer, or failure, is too old.
 	monitorLimit = time.Minute
 )
 

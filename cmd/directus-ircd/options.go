@@ -13,9 +13,27 @@ import (
 	"directus-ircd/ircd"
 )
 
-// pageShare is which part of the limit of memory the reading of history may take: one in
-// that many.
-const pageShare = 8
+// What nobody has a reason to set.
+const (
+	// pageShare is which part of the limit of memory the reading of history may take:
+	// one in that many.
+	pageShare = 8
+	// loginsAtOnce is how many logins Directus is asked for at a time: it checks some
+	// 10 passwords a second, and fewer are asked for while it is slow.
+	loginsAtOnce = 8
+	// reconnectsPerMinute is how many connections of one address may end within 10 s
+	// before the next ones wait.
+	reconnectsPerMinute = 300
+	// channelsPerClient is how many channels a client may be in, unless more have
+	// auto_join.
+	channelsPerClient = 100
+	// queryCost is how many lines a query counts for, such as CHATHISTORY or WHO.
+	queryCost = 3
+	// editMerge is how long a text must stay unchanged before it is shown, and editAge
+	// how old a message may be whose changes are shown.
+	editMerge = 5 * time.Second
+	editAge   = 24 * time.Hour
+)
 
 // bridgeOptions is the part of the configuration that concerns Directus.
 func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logger) bridge.Options {
@@ -24,25 +42,25 @@ func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logg
 		NickFields:             cfg.Nick,
 		EmailTemplate:          cfg.Login.EmailTemplate,
 		LoginAttemptsPerMinute: cfg.Limits.LoginAttempts,
-		LoginsAtOnce:           cfg.Limits.LoginsAtOnce,
+		LoginsAtOnce:           loginsAtOnce,
 		PageMemory:             cfg.Limits.MemoryLimit("/") / pageShare,
 		Edits: collection.Edits{
 			Show:   cfg.Edits.Show,
-			Merge:  time.Duration(cfg.Edits.Merge),
-			MaxAge: time.Duration(cfg.Edits.MaxAge),
+			Merge:  editMerge,
+			MaxAge: editAge,
 		},
 		PublicURL: cfg.Directus.PublicURL,
 		Zone:      cfg.Directus.Zone(),
 		Recheck:   time.Duration(cfg.Directus.Recheck),
 		OwnFeeds:  !cfg.Directus.ShareFeeds,
-		Resume:    resumeOptions(cfg.Resume),
+		Resume:    resumeOptions(cfg),
 		Logger:    log,
 	}
 	for _, c := range cfg.Channels {
 		opts.Channels = append(opts.Channels, bridgeChannel(c))
 	}
 	if p := cfg.Private; p.Collection != "" {
-		f := p.Fields
+		f := p.Fields()
 		opts.Private = &collection.Private{
 			Collection: p.Collection,
 			Backlog:    p.Backlog,
@@ -51,7 +69,7 @@ func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logg
 		}
 	}
 	if m := cfg.Markers; m.Collection != "" {
-		opts.ReadMarkers = &collection.ReadMarkers{Collection: m.Collection, Target: m.Fields.Target, Date: m.Fields.Date, User: m.Fields.User}
+		opts.ReadMarkers = &collection.ReadMarkers{Collection: m.Collection, Target: m.Fields().Target, Date: m.Fields().Date, User: m.Fields().User}
 	}
 	return opts
 }
@@ -79,7 +97,7 @@ func bridgeChannel(c config.Channel) collection.Config {
 		out.SoftDelete = &collection.SoftDelete{Field: s.Field, Values: s.Values}
 	}
 	if r := c.Reactions; r.Collection != "" {
-		out.Reactions = &collection.Reactions{Collection: r.Collection, Message: r.Message, Text: r.Text, Author: r.Author, Date: r.Date}
+		out.Reactions = &collection.Reactions{Collection: r.Collection, Message: r.Fields().Message, Text: r.Fields().Text, Author: r.Fields().Author, Date: r.Fields().Date}
 	}
 	return out
 }
@@ -89,13 +107,13 @@ func ircdOptions(cfg *config.Config, log zerolog.Logger) ircd.Options {
 	limits := ircd.Limits{
 		Connections:           cfg.Limits.Connections,
 		ConnectionsPerAddress: cfg.Limits.ConnectionsPerAddress,
-		ReconnectsPerMinute:   cfg.Limits.ReconnectsPerMinute,
+		ReconnectsPerMinute:   reconnectsPerMinute,
 		RegistrationTimeout:   time.Duration(cfg.Limits.RegistrationTimeout),
 		PingTimeout:           time.Duration(cfg.Limits.PingTimeout),
-		ChannelsPerClient:     cfg.Limits.ChannelsPerClient,
+		ChannelsPerClient:     max(channelsPerClient, autoJoined(cfg)),
 		LinesPerSecond:        cfg.Limits.LinesPerSecond,
 		Burst:                 cfg.Limits.Burst,
-		QueryCost:             cfg.Limits.QueryCost,
+		QueryCost:             queryCost,
 		SendQueue:             int64(cfg.Limits.SendQueue),
 	}
 	if limits.Burst == 0 { // an unlimited burst leaves the rate nothing to limit
@@ -113,4 +131,14 @@ func ircdOptions(cfg *config.Config, log zerolog.Logger) ircd.Options {
 		Limits:        limits,
 		Logger:        log,
 	}
+}
+
+// autoJoined counts the channels that everybody is in after the login.
+func autoJoined(cfg *config.Config) (n int) {
+	for _, c := range cfg.Channels {
+		if c.AutoJoin {
+			n++
+		}
+	}
+	return n
 }

@@ -54,15 +54,14 @@ channels:
     mentions: id
     corrections: true
     soft_delete: {field: status, values: [archived, true]}
-    reactions: {collection: reactions, text: emoji}
+    reactions: {collection: reactions}
     fields: {reply: reply_to, files: files}
 private:
   collection: letters
   backlog: 5
   format: html
-  fields: {sender: from, recipient: to, nonce: nonce}
-read_markers: {collection: read, fields: {user: owner}}
-edits: {show: false, merge: 0, max_age: 7d, delete_notice: false}
+read_markers: {collection: read}
+edits: {show: false, delete_notice: false}
 resume: {max_age: 0}
 `))
 	if err != nil {
@@ -76,7 +75,7 @@ resume: {max_age: 0}
 		LoginsAtOnce:           8,
 		PageMemory:             cfg.Limits.MemoryLimit("/") / pageShare, // as the machine has it
 		PublicURL:              "https://chat.example.com",
-		Edits:                  collection.Edits{MaxAge: 7 * 24 * time.Hour},
+		Edits:                  collection.Edits{Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
 		Channels: []collection.Config{{
 			Name: "#dev", Collection: "chat", Topic: "fixed", Backlog: 50, AutoJoin: true,
 			Fields:     collection.Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created", Reply: "reply_to", Files: "files"},
@@ -84,13 +83,13 @@ resume: {max_age: 0}
 			MentionIDs: true, Corrections: true,
 			SoftDelete: &collection.SoftDelete{Field: "status", Values: []string{"archived", "true"}},
 			TopicItem:  &collection.TopicItem{Collection: "rooms", ID: "7", Field: "description"},
-			Reactions:  &collection.Reactions{Collection: "reactions", Message: "message", Text: "emoji", Author: "user_created", Date: "date_created"},
+			Reactions:  &collection.Reactions{Collection: "reactions", Message: "message", Text: "text", Author: "user_created", Date: "date_created"},
 		}},
 		Private: &collection.Private{
 			Collection: "letters", Backlog: 5, Format: text.HTML,
-			Fields: collection.Fields{ID: "id", Text: "text", Author: "from", Recipient: "to", Date: "date_created", Nonce: "nonce"},
+			Fields: collection.Fields{ID: "id", Text: "text", Author: "user_created", Recipient: "recipient", Date: "date_created", Nonce: "nonce"},
 		},
-		ReadMarkers: &collection.ReadMarkers{Collection: "read", Target: "target", Date: "date_read", User: "owner"},
+		ReadMarkers: &collection.ReadMarkers{Collection: "read", Target: "target", Date: "date_read", User: "user_created"},
 		Recheck:     90 * time.Second,
 		OwnFeeds:    true,
 		Logger:      zerolog.Nop(),

@@ -16,11 +16,11 @@ const (
 
 var errStuck = errors.New("the daemon is stuck")
 
-// pulse shows that the daemon lives: now and then it goes through what everybody
-// there has to pass, the locks of the packages for one. If one of them is never
-// given back, nothing else may notice.
+// pulse shows that the daemon makes progress: once a second it passes through what
+// everything else has to pass as well, such as the locks of the packages. If one of
+// them were never released, nothing else might notice.
 type pulse struct {
-	steps []func() bool // each goes through something, and may say that it does not live
+	steps []func() bool // each passes through something, and may report that it is stuck
 	last  atomic.Int64  // nanoseconds since start, which a change of the clock does not move
 	start time.Time
 }

@@ -12,7 +12,7 @@ import (
 	"directus-ircd/cmd/directus-ircd/systemd"
 )
 
-// expiryPeriod is how often is looked when certificates expire.
+// expiryPeriod is the time between two checks of when certificates expire.
 const expiryPeriod = 24 * time.Hour
 
 // reloads reads the configuration again whenever it is asked for, until ctx

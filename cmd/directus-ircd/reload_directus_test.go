@@ -84,7 +84,7 @@ func TestReloadUnderTraffic(t *testing.T) {
 		base + server + limits + channel("") + two,
 		base + server + limits + channel("") + dev + two,
 		base + limits + channel(", topic: New topic, format: markdown") + dev + three,
-		base + limits + channel(", topic: New topic, filter: {text: {_ncontains: never}}") + dev + three + "edits: {merge: 7s}\nnick: [last_name, first_name]\n",
+		base + limits + channel(", topic: New topic, filter: {text: {_ncontains: never}}") + dev + three + "edits: {delete_notice: false}\nnick: [last_name, first_name]\n",
 		base + limits + channel("") + "listen: [{address: \"" + added + "\"}]\nlogin: {email_template: \"{nick}@example.com\"}\n",
 		base + channel("") + strings.Replace(two, ", websocket: shared", "", 1),
 	} {

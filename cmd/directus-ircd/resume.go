@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -14,21 +12,27 @@ import (
 	"directus-ircd/cmd/directus-ircd/config"
 )
 
-// resumeOptions are nil if resuming is switched off.
-func resumeOptions(c config.Resume) *bridge.Resume {
-	if c.MaxAge == 0 {
+// leastResumed is how many messages of a channel a device is shown that it has missed:
+// the latest, if there are more.
+const leastResumed = 1000
+
+// resumeOptions are nil if resuming is switched off. A device is shown no less than a
+// client that comes for the first time.
+func resumeOptions(cfg *config.Config) *bridge.Resume {
+	if cfg.Resume.MaxAge == 0 {
 		return nil
 	}
-	return &bridge.Resume{MaxAge: time.Duration(c.MaxAge), MaxMessages: c.MaxMessages}
+	most := leastResumed
+	for _, c := range cfg.Channels {
+		most = max(most, c.Backlog)
+	}
+	return &bridge.Resume{MaxAge: time.Duration(cfg.Resume.MaxAge), MaxMessages: most}
 }
 
 // openState opens what is kept over restarts. Where the configuration names no folder, and
 // the default one cannot be used, memory has to do.
 func openState(c config.Resume, log zerolog.Logger) (*bridge.State, error) {
-	directory, chosen := c.Directory, c.Directory != config.StateDirectory
-	if managed, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); managed != "" && !chosen {
-		directory = managed
-	}
+	directory, chosen := c.StateDirectory()
 	kept, err := bridge.OpenState(directory, log)
 	switch {
 	case err != nil && chosen && errors.Is(err, state.ErrInUse):

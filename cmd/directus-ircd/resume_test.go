@@ -44,12 +44,12 @@ func TestResumeDirectory(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := open(config.Resume{Directory: file, MaxAge: config.Duration(time.Hour), MaxMessages: 1}); !strings.HasPrefix(err, "resume.directory: ") || !strings.Contains(err, file) {
+	if err := open(config.Resume{Directory: file, MaxAge: config.Duration(time.Hour)}); !strings.HasPrefix(err, "resume.directory: ") || !strings.Contains(err, file) {
 		t.Errorf("a file: got %q", err)
 	}
 	off := config.Resume{Directory: filepath.Join(dir, "off")}
-	if err := open(off); err != "" || resumeOptions(off) != nil {
-		t.Errorf("switched off: got %q, %v", err, resumeOptions(off))
+	if err := open(off); err != "" || resumeOptions(&config.Config{Resume: off}) != nil {
+		t.Errorf("switched off: got %q, %v", err, resumeOptions(&config.Config{Resume: off}))
 	}
 	if _, err := os.Stat(filepath.Join(off.Directory, "resume.db")); err != nil {
 		t.Errorf("switched off, nothing is kept: %v", err)
@@ -71,6 +71,17 @@ func TestResumeDirectory(t *testing.T) {
 }
 
 // A device goes on where it was, whether the daemon was stopped or killed.
+// A device is shown as much as a client that comes for the first time.
+func TestResumedMessages(t *testing.T) {
+	cfg := config.Default()
+	for backlog, want := range map[int]int{50: 1000, 5000: 5000} {
+		cfg.Channels[0].Backlog = backlog
+		if got := resumeOptions(cfg).MaxMessages; got != want {
+			t.Errorf("with a backlog of %d: %d, want %d", backlog, got, want)
+		}
+	}
+}
+
 func TestResumeAfterRestart(t *testing.T) {
 	t.Parallel() // most of the time it waits
 	s := directustest.Start(t)

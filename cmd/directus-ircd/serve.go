@@ -19,9 +19,8 @@ import (
 	"directus-ircd/ircd"
 )
 
-// logoutTimeout is what the last Directus sessions get for their logout after
-// every IRC connection is closed; that takes up to 4 s itself, and the whole
-// stop promises 5.
+// logoutTimeout bounds the logout of the last Directus sessions. To close the IRC
+// connections before it takes up to 4 s, and the whole stop must take no more than 5.
 const logoutTimeout = time.Second
 
 // crashPause is the time until a part of the daemon that panicked starts again.

@@ -168,7 +168,7 @@ func TestSetupAndCheck(t *testing.T) {
 func checkEverything(t *testing.T, s *directustest.Server, kevin directustest.User, fits string) {
 	t.Helper()
 	ada := s.CreateUser("Ada", "Lovelace")
-	d := startDaemon(t, "directus: {url: \""+s.URL+"\"}\nedits: {merge: 100ms}\n"+fits)
+	d := startDaemon(t, "directus: {url: \""+s.URL+"\"}\n"+fits)
 	a, k := ircdtest.Dial(t, d.address), ircdtest.Dial(t, d.address)
 	a.Name, k.Name = "ada", "kevin"
 	a.Send("CAP REQ :server-time message-tags echo-message draft/message-redaction draft/read-marker", "CAP END")

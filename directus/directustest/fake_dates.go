@@ -116,7 +116,7 @@ func (f *Fake) given(name, field string, v any) any {
 func (f *Fake) taken(c *collection, field string, v any) any {
 	s, _ := v.(string)
 	t, err := time.Parse(time.RFC3339, s)
-	if err != nil || !slices.Contains(c.DateFields, field) {
+	if err != nil || field != "date_created" && !slices.Contains(c.DateFields, field) {
 		return v
 	}
 	return c.Dates.stored(f.shown(t, c.Dates))

@@ -210,7 +210,7 @@ func (f *Fake) change(name, user, id string, changes map[string]any) (map[string
 	c := f.collections[name]
 	changed := maps.Clone(item)
 	for _, field := range c.Fields {
-		if v, ok := changes[field]; ok && field != "user_created" && field != "date_created" {
+		if v, ok := changes[field]; ok && field != "user_created" {
 			changed[field] = f.taken(c, field, v)
 		}
 	}

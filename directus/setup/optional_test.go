@@ -49,7 +49,6 @@ func TestOptional(t *testing.T) {
     reactions: {collection: messages_reactions}
 private:
   collection: private_messages
-  fields: {nonce: nonce}
 read_markers:
   collection: read_markers
 `

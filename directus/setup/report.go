@@ -53,7 +53,6 @@ type Report struct {
 	fields  Fields // as found or made; a name is empty where the collection has no such field
 	// The optional collections that are there; empty for the others.
 	reactions, private, markers string
-	privateNonce                string
 	corrections                 bool // people may change their own messages
 }
 
@@ -91,8 +90,7 @@ func (r Report) String() string {
 // left out.
 func (r Report) ConfigYAML() string {
 	type collection struct {
-		Collection string            `yaml:"collection"`
-		Fields     map[string]string `yaml:"fields,flow,omitempty"`
+		Collection string `yaml:"collection"`
 	}
 	type channel struct {
 		Name       string      `yaml:"name"`
@@ -112,9 +110,6 @@ func (r Report) ConfigYAML() string {
 	}
 	if r.private != "" {
 		c.Private = &collection{Collection: r.private}
-		if r.privateNonce != "" {
-			c.Private.Fields = map[string]string{"nonce": r.privateNonce}
-		}
 	}
 	if r.markers != "" {
 		c.Markers = &collection{Collection: r.markers}

@@ -6,30 +6,31 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// presenceTrack names events of which a later one makes an earlier one obsolete.
-type presenceTrack struct {
+// track identifies a sequence of events in which a later one obsoletes earlier
+// ones.
+type track struct {
 	userID  string
 	kind    Kind   // joined stands for parted as well, online for offline
 	channel string // folded; joined only
 }
 
-func trackOf(ev *Event) presenceTrack {
+func trackOf(ev *Event) track {
 	switch ev.Kind {
 	case Joined, Parted:
-		return presenceTrack{ev.User.ID, Joined, wire.Fold(ev.Channel)}
+		return track{ev.User.ID, Joined, wire.Fold(ev.Channel)}
 	case Online, Offline:
-		return presenceTrack{ev.User.ID, Online, ""}
+		return track{ev.User.ID, Online, ""}
 	default:
-		return presenceTrack{ev.User.ID, ev.Kind, ""}
+		return track{ev.User.ID, ev.Kind, ""}
 	}
 }
 
-// compact leaves out the events, oldest first, that change nothing for a client
-// that is shown all that follow. Of each user remain the last QUIT and nothing that
-// it undoes, the last AWAY, the last real name and the last word for those who wait
-// for the nick; in each channel, the first event if it is a PART, and the last one,
-// but no PART of somebody who was not there before. Invitations remain. Typing, long
-// over, does not. The slice is left as it is.
+// compact returns the events, oldest first, without those that later ones make
+// irrelevant. It keeps of each user the last QUIT and nothing that it undoes, the last
+// AWAY, the last real name, and the last Online or Offline. In each channel it keeps the
+// first event if that is a PART, and the last, unless it is the PART of somebody who was
+// not there before. Invitations are kept; typing, long over, is not. The argument is not
+// modified.
 func compact(events []*Event) []*Event {
 	quits := make(map[string]int) // by user ID: where the last QUIT is
 	for i, ev := range events {
@@ -38,7 +39,7 @@ func compact(events []*Event) []*Event {
 		}
 	}
 	type span struct{ first, last int }
-	spans := make(map[presenceTrack]span)
+	spans := make(map[track]span)
 	obsolete := func(i int, ev *Event) bool {
 		last, ok := quits[ev.User.ID]
 		return ok && i < last && ev.Kind != Invited && ev.Kind != Online && ev.Kind != Offline

@@ -2,7 +2,7 @@ package presence
 
 import "sync"
 
-// Kind tells the presence events apart.
+// Kind is the type of an Event.
 type Kind int
 
 const (
@@ -11,55 +11,55 @@ const (
 	Quit
 	AwayChanged
 	Renamed
-	Online  // for those who wait for the nick
-	Offline // the same
+	Online  // only for those who monitor the nick
+	Offline // only for those who monitor the nick
 	Invited
 	Typing
 )
 
-// Event is something that others see of a user. It is immutable and
-// shared by all who are told.
+// Event is something that others see a user do. It is immutable and shared by all
+// inboxes that hold it.
 type Event struct {
 	Kind    Kind
 	User    User
-	Channel string // joined, parted, invited, typing: empty if to the user alone
-	Text    string // parted, quit: the reason; typing: the state
-	Away    string // joined, awayChanged: the away message, empty if here
-	Guest   User   // invited: who is
-	Watched bool   // awayChanged, renamed: for those who share no channel, but wait for the nick
-	// In are the folded names of the channels that the user was in, of awayChanged,
-	// renamed and quit: who has left them all since is not to see it any more.
+	Channel string // of Joined, Parted, Invited and Typing; empty for private typing
+	Text    string // of Parted and Quit: the reason; of Typing: the state
+	Away    string // of Joined and AwayChanged: the away message, empty if present
+	Guest   User   // of Invited: who is invited
+	Watched bool   // of AwayChanged and Renamed: told because the nick is monitored
+	// In holds the folded names of the channels that the user was in at the time of
+	// AwayChanged, Renamed and Quit: a client that has left all of them meanwhile is
+	// not to see the event.
 	In map[string]struct{}
 }
 
 const (
-	// compactAt is how many events wait for one connection before they are
-	// compacted: again whenever there are twice as many as compacting left, so
-	// that an event costs the same however many wait.
+	// compactAt is how many events an inbox holds before it is compacted. It is
+	// compacted again at twice the size that was left, so the cost per event stays
+	// constant.
 	compactAt = 256
-	// typingRoom and inviteRoom are how many events may wait for one more of what
-	// others can send at will and compact does not merge.
+	// typingRoom and inviteRoom are how full an inbox may be to take another typing or
+	// invitation, which others can send at will and compact does not merge.
 	typingRoom = 2048
 	inviteRoom = 4096
 )
 
-// Inbox brings presence events to a connection. Nobody ever waits at it. What a
-// command that waits for the backend, or a client that reads slowly, leaves in it
-// is compacted: its size is bounded by the users and channels that there are, not
-// by how often somebody comes and goes.
+// Inbox queues presence events for one connection. Adding to it never blocks. While its
+// connection waits for the backend or for a slow client, the queue is compacted: its size
+// is bounded by the number of users and channels, not by how often users come and go.
 type Inbox struct {
-	Bell chan struct{} // rung by add, and when the client has read what held the events up; cap 1
+	Bell chan struct{} // rung when there are events to take; cap 1
 
 	mu     sync.Mutex // a leaf lock
 	events []*Event   // guarded by mu
-	limit  int        // guarded by mu: as many are compacted
+	limit  int        // guarded by mu: the length at which events are compacted
 }
 
 func NewInbox() *Inbox {
 	return &Inbox{Bell: make(chan struct{}, 1), limit: compactAt}
 }
 
-// add is for events of which the last ones say it all, see compact.
+// add queues an event of a kind that compact can merge: all but Invited and Typing.
 func (in *Inbox) add(ev *Event) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -68,8 +68,8 @@ func (in *Inbox) add(ev *Event) {
 	in.ring()
 }
 
-// addIfRoom is for what others can send at will: it is left out while as much as
-// room waits already.
+// addIfRoom queues an event that others can send at will, unless room events wait
+// already.
 func (in *Inbox) addIfRoom(ev *Event, room int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -79,7 +79,8 @@ func (in *Inbox) addIfRoom(ev *Event, room int) {
 	}
 }
 
-// Take returns what waits, oldest first; compacted for a client that is behind.
+// Take empties the inbox and returns its events, oldest first. For a client that is
+// behind they are compacted.
 func (in *Inbox) Take(behind bool) []*Event {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -97,7 +98,7 @@ func (in *Inbox) len() int {
 	return len(in.events)
 }
 
-// PutBack returns the end of what was taken, which is for another time.
+// PutBack puts the last of the events that Take returned back to the front.
 func (in *Inbox) PutBack(events []*Event) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -106,7 +107,8 @@ func (in *Inbox) PutBack(events []*Event) {
 	in.ring()
 }
 
-// compactIfMany compacts the events if so many wait again. The caller holds mu.
+// compactIfMany compacts the events at the limit and sets the next one. The caller holds
+// mu.
 func (in *Inbox) compactIfMany() {
 	if len(in.events) >= in.limit {
 		in.events = compact(in.events)
@@ -114,7 +116,7 @@ func (in *Inbox) compactIfMany() {
 	}
 }
 
-// ring has the connection look into the inbox.
+// ring wakes the connection.
 func (in *Inbox) ring() {
 	select {
 	case in.Bell <- struct{}{}:

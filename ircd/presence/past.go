@@ -8,23 +8,23 @@ import (
 )
 
 const (
-	// maxPast is how many departures are remembered, and maxPastUser how many
-	// of one user, so that a connection that comes and goes does not push all
-	// others out.
+	// maxPast is how many departures are remembered, and maxPastUser how many of one
+	// user, so that one flapping connection does not evict all others.
 	maxPast     = 1000
 	maxPastUser = 8
-	// pastAge is for how long.
+	// pastAge is how long a departure is remembered.
 	pastAge = 12 * time.Hour
 )
 
-// Departed is a user who left. It is immutable.
+// Departed is a user who has quit. It is immutable.
 type Departed struct {
 	User
 	At       time.Time
-	Channels map[string]struct{} // folded names of those they were in at last
+	Channels map[string]struct{} // folded names of the channels they were in
 }
 
-// remember notes that a user left who was in some channels. The caller holds mu.
+// remember records that a user has quit who was in the given channels. The caller holds
+// mu.
 func (r *Roster) remember(p *user, channels map[string]struct{}) {
 	d := &Departed{User: p.user, At: time.Now(), Channels: make(map[string]struct{}, len(channels))}
 	for key := range channels {
@@ -50,7 +50,7 @@ func (r *Roster) remember(p *user, channels map[string]struct{}) {
 	r.past = append(r.past, d)
 }
 
-// Departures returns those who left under a nick, newest first.
+// Departures returns the users who have quit under a nick, newest first.
 func (r *Roster) Departures(nick string) []*Departed {
 	key := wire.Fold(nick)
 	oldest := time.Now().Add(-pastAge)

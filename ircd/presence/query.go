@@ -8,7 +8,7 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// Person is what the roster tells about a connected user.
+// Person is a snapshot of a connected user.
 type Person struct {
 	User
 	Away     string
@@ -18,7 +18,7 @@ type Person struct {
 	Active   time.Time
 }
 
-// person makes a copy that may be used without the lock. The caller holds mu.
+// person takes the snapshot. The caller holds mu.
 func (p *user) person() Person {
 	secure := true
 	for m := range p.conns {
@@ -27,7 +27,7 @@ func (p *user) person() Person {
 	return Person{User: p.user, Away: p.away, Bot: p.bot, Secure: secure, SignedOn: p.signedOn, Active: p.active}
 }
 
-// Members returns who is in a channel, by nick.
+// Members returns the users in a channel, sorted by nick.
 func (r *Roster) Members(channel string) []Person {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -39,8 +39,8 @@ func (r *Roster) Members(channel string) []Person {
 	return people
 }
 
-// Names returns what show makes of those who are in a channel, by nick. It holds no
-// more of them than that: whoever comes back with all others wants this.
+// Names returns show of each user in a channel, sorted by nick. It allocates no more than
+// that: after a restart all clients ask for it at once.
 func (r *Roster) Names(channel string, show func(User) string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,7 +94,7 @@ func (r *Roster) IsIn(id, channel string) bool {
 	return p != nil && r.channels[wire.Fold(channel)][p] != nil
 }
 
-// Sharing returns those of some channels that a user is in.
+// Sharing returns which of some channels a user is in.
 func (r *Roster) Sharing(id string, channels []string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,8 +113,8 @@ func (r *Roster) Sharing(id string, channels []string) []string {
 
 type Stats struct {
 	Users, Most, Channels, Connections int
-	Waiting                            int // the most in one inbox
-	Watched                            int // nicks that somebody waits for
+	Waiting                            int // events in the fullest inbox
+	Watched                            int // nicks that somebody monitors
 }
 
 func (r *Roster) Stats() Stats {
@@ -130,7 +130,7 @@ func (r *Roster) Stats() Stats {
 	return s
 }
 
-// sorted lists a channel by nick. The caller holds mu.
+// sorted returns the users in a channel, sorted by nick. The caller holds mu.
 func (r *Roster) sorted(key string) []*user {
 	list := make([]*user, 0, len(r.channels[key]))
 	for p := range r.channels[key] {

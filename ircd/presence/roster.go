@@ -10,58 +10,50 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// Roster knows who is connected, and where they are. All connections of one
-// user are one presence: others see the first of them join a channel and the
-// last one leave it, and the user away when all of them are.
-//
-// What others are to see is put into the inbox of each of their connections
-// under the roster's lock, so that everybody sees it in one order.
-//
-// This file is about coming and going. roster_query.go answers questions,
-// roster_tell.go tells others, roster_state.go keeps what else there is about a
-// user, roster_watch.go tells those who wait for somebody, and roster_past.go
-// remembers who left.
+// Roster is the set of connected users and the channels they are in. Events for others
+// are put into the inboxes of their connections under the roster's lock, so that
+// everybody sees them in the same order.
 type Roster struct {
-	mu       sync.Mutex                   // guards everything below; inbox.mu may be taken under it, nothing else
+	mu       sync.Mutex                   // guards everything below; Inbox.mu may be taken under it, nothing else
 	users    map[string]*user             // by User.ID
 	nicks    map[string]*user             // by Fold(User.Nick)
 	channels map[string]map[*user]members // by Fold(name); no empty maps
-	watchers map[string]members           // by folded nick: who waits for it; no empty maps
-	past     []*Departed                  // who left, oldest first; see maxPast
+	watchers map[string]members           // by folded nick: who monitors it; no empty maps
+	past     []*Departed                  // who left, oldest first; at most maxPast
 	most     int                          // the largest len(users) so far
-	aways    uint64                       // how many times setAway was called
+	aways    uint64                       // number of AWAY commands so far
 
-	// bots are the IDs of the users who are marked as bots. The set is replaced,
-	// never changed, so that it can be asked without the lock for each message.
+	// bots are the IDs of users marked as bots. The set is replaced as a whole, so that
+	// it can be read for each message without the lock.
 	bots atomic.Pointer[map[string]struct{}]
 }
 
-// members are some connections; never empty.
+// members is a set of connections; never empty.
 type members map[*Member]struct{}
 
-// user is a connected user. It is guarded by roster.mu.
+// user is a connected user. It is guarded by Roster.mu.
 type user struct {
 	user     User
 	key      string // Fold(user.Nick)
 	conns    members
-	away     string    // as others see it; empty: here
+	away     string    // as others see it; empty if present
 	bot      bool      // as others see it
-	signedOn time.Time // of the oldest connection
-	active   time.Time // the last message of any connection
+	signedOn time.Time // when the first connection came
+	active   time.Time // when any connection last sent a message
 }
 
 // Member is one connection in the roster.
 type Member struct {
 	inbox *Inbox // has a lock of its own
-	p     *user  // static after attach
-	User  User   // static: the user as others knew them at that time
+	p     *user  // static after Attach
+	User  User   // static: the user as known to others when the connection came
 
-	secure   bool                // guarded by roster.mu: encrypted on its way
-	channels map[string]struct{} // guarded by roster.mu: folded names
-	watching map[string]struct{} // guarded by roster.mu: folded nicks
-	away     string              // guarded by roster.mu
-	awaySeq  uint64              // guarded by roster.mu: which AWAY was the latest
-	bot      bool                // guarded by roster.mu
+	secure   bool                // guarded by Roster.mu: the connection is encrypted
+	channels map[string]struct{} // guarded by Roster.mu: folded names
+	watching map[string]struct{} // guarded by Roster.mu: folded nicks
+	away     string              // guarded by Roster.mu
+	awaySeq  uint64              // guarded by Roster.mu: orders the AWAYs of a user
+	bot      bool                // guarded by Roster.mu
 }
 
 func NewRoster() *Roster {
@@ -73,7 +65,7 @@ func NewRoster() *Roster {
 	}
 }
 
-// Attach adds a connection of a user, who is away if that text is not empty.
+// Attach adds a connection of a user. A non-empty away text marks it as away.
 func (r *Roster) Attach(u User, in *Inbox, away string) *Member {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -104,9 +96,9 @@ func (r *Roster) Attach(u User, in *Inbox, away string) *Member {
 	return m
 }
 
-// Detach removes a connection. If it was the user's last, others see the user
-// quit; if it was the last in a channel, they see the user leave that. Nothing
-// is told if quiet, when the whole server goes.
+// Detach removes a connection. If it was the user's last, others see the user quit; if
+// it was only the last in a channel, they see a PART. With quiet, used when the server
+// shuts down, nobody is told.
 func (r *Roster) Detach(m *Member, reason string, quiet bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -134,8 +126,7 @@ func (r *Roster) Detach(m *Member, reason string, quiet bool) {
 	clear(m.channels)
 }
 
-// remove takes a user off who was in some channels until now. The caller holds
-// mu.
+// remove removes a user who was in the given channels until now. The caller holds mu.
 func (r *Roster) remove(p *user, channels map[string]struct{}, quiet bool) {
 	delete(r.users, p.user.ID)
 	if r.nicks[p.key] == p {
@@ -149,9 +140,8 @@ func (r *Roster) remove(p *user, channels map[string]struct{}, quiet bool) {
 	r.tellWatchers(&Event{Kind: Offline, User: p.user}, nil)
 }
 
-// Join puts a connection into a channel and returns what show makes of those who
-// are in it, by nick; nil without show. Everything that happens there from then on
-// reaches the inbox.
+// Join adds a connection to a channel, whose events reach the inbox from then on. It
+// returns show of each user in the channel, sorted by nick; nil if show is nil.
 func (r *Roster) Join(m *Member, channel string, show func(User) string) []string {
 	key := wire.Fold(channel)
 	r.mu.Lock()
@@ -175,7 +165,7 @@ func (r *Roster) Join(m *Member, channel string, show func(User) string) []strin
 	return r.namesIn(key, show)
 }
 
-// Part takes a connection out of a channel.
+// Part removes a connection from a channel.
 func (r *Roster) Part(m *Member, channel, reason string) {
 	key := wire.Fold(channel)
 	r.mu.Lock()
@@ -186,7 +176,7 @@ func (r *Roster) Part(m *Member, channel, reason string) {
 	}
 }
 
-// Leave is part without a word to the others, who leave as well.
+// Leave is Part without telling anyone, for a channel that all connections leave.
 func (r *Roster) Leave(m *Member, channel string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -194,8 +184,8 @@ func (r *Roster) Leave(m *Member, channel string) {
 	r.removeFrom(wire.Fold(channel), m)
 }
 
-// removeFrom takes a connection out of a channel and reports whether it was the
-// last one of its user there. The caller holds mu.
+// removeFrom removes a connection from a channel and reports whether it was its user's
+// last one there. The caller holds mu.
 func (r *Roster) removeFrom(key string, m *Member) (last bool) {
 	ch := r.channels[key]
 	conns := ch[m.p]

@@ -7,7 +7,7 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// SetAway marks a connection as away, or here again if text is empty.
+// SetAway marks a connection as away, or as present if text is empty.
 func (r *Roster) SetAway(m *Member, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -17,15 +17,15 @@ func (r *Roster) SetAway(m *Member, text string) {
 }
 
 const (
-	// unattended is the AWAY of a client that nobody sits at (IRCv3 pre-away).
+	// unattended is the AWAY of a client with nobody in front of it (IRCv3 pre-away).
 	unattended = "*"
-	// awayText is what others are told of a user whose clients are all so.
+	// awayText is shown for a user whose clients are all unattended.
 	awayText = "Away"
 )
 
-// refreshAway derives a user's state from those of the connections: away when
-// all are, with the words of the latest. Unattended ones count for nothing if
-// there is any other. The caller holds mu.
+// refreshAway derives a user's away state from the connections: away if all are, with
+// the text of the latest AWAY. Unattended connections count only if there are no others.
+// The caller holds mu.
 func (r *Roster) refreshAway(p *user) {
 	text := awayText
 	var latest uint64
@@ -44,22 +44,21 @@ func (r *Roster) refreshAway(p *user) {
 	}
 }
 
-// Touch notes that a user has said something.
+// Touch records that a user has sent a message.
 func (r *Roster) Touch(m *Member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.p.active = time.Now()
 }
 
-// Rename gives a user another real name. The user's own connections are told
-// as well.
+// Rename changes a user's real name. The user's own connections are told too.
 func (r *Roster) Rename(m *Member, realname string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.setRealname(m.p, realname)
 }
 
-// setRealname is rename under the lock.
+// setRealname is Rename for a caller that holds mu.
 func (r *Roster) setRealname(p *user, realname string) {
 	realname = wire.Clip(realname, wire.NameLen)
 	if realname == p.user.Realname {
@@ -73,14 +72,14 @@ func (r *Roster) setRealname(p *user, realname string) {
 	}
 }
 
-// SetSecure notes that what a connection says is encrypted on its way.
+// SetSecure records that a connection is encrypted.
 func (r *Roster) SetSecure(m *Member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.secure = true
 }
 
-// SetBot marks a connection as that of a bot, or not.
+// SetBot marks a connection as a bot's, or as no bot's.
 func (r *Roster) SetBot(m *Member, bot bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,9 +87,9 @@ func (r *Roster) SetBot(m *Member, bot bool) {
 	r.refreshBot(m.p)
 }
 
-// refreshBot derives the mark of a user from those of the connections: a bot if
-// all say so. Somebody who runs a bot beside a client of their own, under one
-// account, is a person whom other bots are to listen to. The caller holds mu.
+// refreshBot derives whether a user is a bot from the connections: only if all say so.
+// Somebody who runs a bot and a client under one account is a person, whom other bots
+// should not ignore. The caller holds mu.
 func (r *Roster) refreshBot(p *user) {
 	bot := true
 	for m := range p.conns {
@@ -99,7 +98,7 @@ func (r *Roster) refreshBot(p *user) {
 	r.markBot(p, bot)
 }
 
-// markBot marks a user. The caller holds mu.
+// markBot marks a user as a bot, or not. The caller holds mu.
 func (r *Roster) markBot(p *user, bot bool) {
 	if p.bot == bot {
 		return

@@ -6,16 +6,15 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// tell puts an event into the inboxes of all others in a channel. The caller
-// holds mu.
+// tell puts an event into the inboxes of all others in a channel. The caller holds mu.
 func (r *Roster) tell(key string, p *user, ev *Event) {
 	for o := range r.others(key, p) {
 		o.inbox.add(ev)
 	}
 }
 
-// tellOnce is tell for an event that concerns several channels. The caller
-// holds mu.
+// tellOnce is tell for an event of several channels: it skips connections in told and
+// adds those it reaches. The caller holds mu.
 func (r *Roster) tellOnce(key string, p *user, ev *Event, told members) {
 	for o := range r.others(key, p) {
 		if _, ok := told[o]; !ok {
@@ -25,10 +24,10 @@ func (r *Roster) tellOnce(key string, p *user, ev *Event, told members) {
 	}
 }
 
-// tellAround tells an event about a user, which nobody has yet, to all who share a
-// channel, and to those who wait for the user. The caller holds mu.
+// tellAround sends a new event about a user to everybody who shares a channel with or
+// monitors that user. The caller holds mu.
 func (r *Roster) tellAround(p *user, ev *Event) {
-	told := maps.Clone(p.conns) // not the user's own
+	told := maps.Clone(p.conns) // skip the user's own
 	ev.In = make(map[string]struct{})
 	for m := range p.conns {
 		maps.Copy(ev.In, m.channels)
@@ -43,8 +42,7 @@ func (r *Roster) tellAround(p *user, ev *Event) {
 	r.tellWatchers(&watched, told)
 }
 
-// others yields the connections in a channel of everybody but p. The caller
-// holds mu.
+// others yields the connections in a channel of everybody but p. The caller holds mu.
 func (r *Roster) others(key string, p *user) func(yield func(*Member) bool) {
 	return func(yield func(*Member) bool) {
 		for q, conns := range r.channels[key] {
@@ -60,7 +58,8 @@ func (r *Roster) others(key string, p *user) func(yield func(*Member) bool) {
 	}
 }
 
-// Typing tells the others in a channel that a user is typing.
+// Typing tells the others in a channel that a user is typing, unless their inboxes are
+// too full for it.
 func (r *Roster) Typing(m *Member, channel string, ev *Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +68,7 @@ func (r *Roster) Typing(m *Member, channel string, ev *Event) {
 	}
 }
 
-// TypingTo tells one other user, on all connections.
+// TypingTo is Typing for one other user, on all connections.
 func (r *Roster) TypingTo(m *Member, id string, ev *Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,9 +81,9 @@ func (r *Roster) TypingTo(m *Member, id string, ev *Event) {
 	}
 }
 
-// Invite tells a user on all connections of an invitation, and everybody else in
-// the channel but the connection that invites. It reports whether the user was
-// told: not, if they are gone or in the channel already.
+// Invite tells a user's connections of an invitation, and everybody in the channel but
+// the connection that invites. It reports false, and tells nobody, if the user is not
+// connected or already in the channel.
 func (r *Roster) Invite(m *Member, id string, ev *Event) bool {
 	key := wire.Fold(ev.Channel)
 	r.mu.Lock()

@@ -2,8 +2,8 @@ package presence
 
 import "directus-ircd/ircd/wire"
 
-// Watch makes a connection wait for a nick, a folded one: it is told when the
-// user comes and goes, and what happens to them, in whatever channels they are.
+// Watch makes a connection monitor a folded nick: it is told when that user comes, goes
+// and changes, whether they share a channel or not.
 func (r *Roster) Watch(m *Member, key string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -16,21 +16,21 @@ func (r *Roster) Watch(m *Member, key string) {
 	conns[m] = struct{}{}
 }
 
-// Unwatch undoes it.
+// Unwatch undoes Watch for one nick.
 func (r *Roster) Unwatch(m *Member, key string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.unwatchOne(m, key)
 }
 
-// unwatchAll undoes it for all nicks. The caller holds mu.
+// unwatchAll undoes Watch for all nicks. The caller holds mu.
 func (r *Roster) unwatchAll(m *Member) {
 	for key := range m.watching {
 		r.unwatchOne(m, key)
 	}
 }
 
-// unwatchOne is unwatch under the lock.
+// unwatchOne is Unwatch for a caller that holds mu.
 func (r *Roster) unwatchOne(m *Member, key string) {
 	delete(m.watching, key)
 	delete(r.watchers[key], m)
@@ -39,8 +39,8 @@ func (r *Roster) unwatchOne(m *Member, key string) {
 	}
 }
 
-// tellWatchers tells those who wait for the user of an event, but for those who
-// were told already. The caller holds mu.
+// tellWatchers tells those who monitor the user of an event, except connections in told.
+// The caller holds mu.
 func (r *Roster) tellWatchers(ev *Event, told members) {
 	for m := range r.watchers[wire.Fold(ev.User.Nick)] {
 		if _, ok := told[m]; !ok {

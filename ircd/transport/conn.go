@@ -19,8 +19,8 @@ func IsWebSocket(nc net.Conn) bool {
 	return ok
 }
 
-// ServerName is the host that the client of a TLS connection wants to talk to
-// (SNI). It is known once the handshake is over.
+// ServerName is the host that a TLS client asked for (SNI); empty without TLS. It is
+// known once the handshake is over.
 func ServerName(nc net.Conn) string {
 	if c, ok := nc.(*webConn); ok {
 		nc = c.accepted
@@ -31,11 +31,10 @@ func ServerName(nc net.Conn) string {
 	return ""
 }
 
-// handshakeTimeout is how long a client may take for the handshakes of TLS and
-// WebSocket.
+// handshakeTimeout bounds the TLS and WebSocket handshakes together.
 const handshakeTimeout = 10 * time.Second
 
-// Handshake completes the handshakes of a connection that has some.
+// Handshake completes the handshakes of a connection, if it has any, within 10 s.
 func Handshake(ctx context.Context, nc net.Conn) error {
 	t, ok := nc.(interface {
 		HandshakeContext(context.Context) error
@@ -48,8 +47,8 @@ func Handshake(ctx context.Context, nc net.Conn) error {
 	return t.HandshakeContext(ctx)
 }
 
-// RemoteIP is the client's address, without port and zone; invalid where the
-// transport has none.
+// RemoteIP is the client's address without port and zone; invalid if the transport has
+// no addresses.
 func RemoteIP(nc net.Conn) netip.Addr {
 	ra := nc.RemoteAddr()
 	if ra == nil {
@@ -62,8 +61,8 @@ func RemoteIP(nc net.Conn) netip.Addr {
 	return ap.Addr().Unmap().WithZone("")
 }
 
-// PlainError strips the addresses that package net writes into its errors,
-// because no address goes into a log.
+// PlainError removes the addresses that package net puts into errors: addresses must not
+// get into the log.
 func PlainError(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

@@ -6,20 +6,20 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// frameMeter slows down what a WebSocket carries beside lines: control frames, the
-// further fragments of a message, and bytes that come one by one. The WebSocket
-// library handles all of these by itself and hands on nothing. A message begins with
-// a frame of its own and is paced as the line that it is. It is owned by the reader.
+// frameMeter paces what a WebSocket carries besides lines: control frames, continuation
+// fragments and single bytes, which the WebSocket library consumes without returning
+// from Read. The first frame of a message is not counted here, because the message is
+// paced as a line. The reader owns it.
 type frameMeter struct {
-	// wait waits as for n lines.
+	// wait blocks for as long as n lines would.
 	wait    func(n int)
 	frame   frameHead
-	owed    int // lines
-	unspent int // see pacedReader
+	owed    int // lines not waited for yet
+	unspent int // bytes that do not make up a line yet, at least ReadCost for each read
 }
 
-// pay waits for what was read. It is called before the next read, when the lines of
-// the last one are handed on.
+// pay waits for what was read. It is called before the next read, so that lines that
+// came along are not delayed.
 func (m *frameMeter) pay() {
 	if m.owed > 0 {
 		m.wait(m.owed)
@@ -27,8 +27,8 @@ func (m *frameMeter) pay() {
 	}
 }
 
-// count takes what was read. That is a piece of the stream, which may begin and end
-// anywhere in a frame.
+// count counts what was read: a piece of the stream that may begin and end anywhere in a
+// frame.
 func (m *frameMeter) count(read []byte) {
 	if m.unspent += max(len(read), ReadCost); m.unspent > wire.MaxInputTags+wire.MaxInputBody {
 		m.unspent = 0
@@ -41,17 +41,15 @@ func (m *frameMeter) count(read []byte) {
 	}
 }
 
-// frameHead is the head of a frame on its way in (RFC 6455, 5.2), and what is to come
-// of its payload.
+// frameHead parses frame headers (RFC 6455, 5.2) and counts their payloads down.
 type frameHead struct {
-	head    [14]byte // as far as it was read
+	head    [14]byte // the bytes read so far
 	n       int      // bytes in head
-	payload uint64   // bytes to come, once the head is whole
-	fresh   bool     // the head became whole with the last byte taken
+	payload uint64   // bytes left, once the head is complete
+	fresh   bool     // the last byte taken has completed the head
 }
 
-// skip takes the rest of a payload, or one byte of a head, and returns what is behind
-// that.
+// skip consumes the rest of a payload, or one byte of a head, and returns what follows.
 func (f *frameHead) skip(p []byte) []byte {
 	f.fresh = false
 	if f.payload > 0 {
@@ -66,10 +64,10 @@ func (f *frameHead) skip(p []byte) []byte {
 	return p[1:]
 }
 
-// complete reports whether the head of a frame has just become whole.
+// complete reports whether skip has just completed the head of a frame.
 func (f *frameHead) complete() bool { return f.fresh }
 
-// isExtra reports whether the frame begins no message: it is a control frame or a
+// isExtra reports whether the frame does not start a message: a control frame or a
 // continuation.
 func (f *frameHead) isExtra() bool {
 	const continuation, control = 0x0, 0x8
@@ -77,7 +75,7 @@ func (f *frameHead) isExtra() bool {
 	return opcode == continuation || opcode&control != 0
 }
 
-// size is the length of the head as far as its first two bytes tell it.
+// size is the length of the head. It is 2 until the bytes that tell are there.
 func (f *frameHead) size() int {
 	size := 2
 	if f.n < size {
@@ -106,6 +104,6 @@ func (f *frameHead) length() uint64 {
 	}
 }
 
-// ReadCost is what one read counts for at least, in bytes: each costs a system call,
-// however little it brings.
+// ReadCost is the least that one read counts for, in bytes: each costs a system call,
+// however little it returns.
 const ReadCost = 64

@@ -19,26 +19,26 @@ import (
 const (
 	// wsHandshakeTimeout is how long the HTTP request may take.
 	wsHandshakeTimeout = 10 * time.Second
-	// sniffTimeout is how long the first bytes of a connection are awaited on a
-	// listener that has to tell by them what it is. A client that is silent for
-	// longer speaks IRC: browsers speak at once.
+	// sniffTimeout is how long a shared listener waits for the first bytes of a
+	// connection. A client that stays silent for longer speaks IRC: browsers send
+	// their request at once.
 	sniffTimeout = 5 * time.Second
 	wsMaxHeader  = 16 << 10
 )
 
-// WebSocket turns a listener for TCP or TLS into one for IRC over
-// WebSocket, whose connections carry lines like any other: one message is one
-// line without its end. Requests of browsers are refused with 403 unless their
-// origin is one of allowedOrigins ("https://chat.example.com"; "*" is any) or
-// the host that they ask. The handshakes are made by Serve, after it has counted
-// the connection. Closing the listener closes ln and the requests that are not
-// connections yet.
+// WebSocket turns a listener for TCP or TLS into one for IRC over WebSocket. Its
+// connections carry lines like any other: each message is one line, without its end.
+//
+// Requests of browsers get 403 unless their origin is in allowedOrigins
+// ("https://chat.example.com"; "*" allows all) or is the requested host itself. Accept
+// returns before the handshakes, which Handshake completes, so that connections count
+// towards limits from the start. Closing the listener closes ln and pending handshakes.
 func WebSocket(ln net.Listener, allowedOrigins []string) net.Listener {
 	return newWebListener(ln, allowedOrigins, false)
 }
 
-// Shared is a WebSocketListener that takes IRC as well: a connection
-// that begins with "GET " is HTTP.
+// Shared is WebSocket for a listener that takes plain IRC too: only connections that
+// begin with "GET " are HTTP.
 func Shared(ln net.Listener, allowedOrigins []string) net.Listener {
 	return newWebListener(ln, allowedOrigins, true)
 }
@@ -49,7 +49,7 @@ type webListener struct {
 	shared   bool
 	upgrader websocket.Upgrader
 	http     *http.Server
-	requests *handover // what the HTTP server accepts
+	requests *handover // the HTTP server's listener
 	serving  sync.WaitGroup
 }
 
@@ -72,18 +72,18 @@ func newWebListener(ln net.Listener, allowedOrigins []string, shared bool) *webL
 		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
 			return context.WithValue(ctx, requestKey{}, nc)
 		},
-		// It would log the addresses of clients.
+		// Its messages contain addresses of clients.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	l.http.SetKeepAlivesEnabled(false)
 	l.serving.Go(func() {
-		_ = l.http.Serve(l.requests) // it ends with Close, or not at all
+		_ = l.http.Serve(l.requests) // returns only after Close
 	})
 	return l
 }
 
-// Accept returns a connection that is not known yet for what it is: its
-// HandshakeContext finds out.
+// Accept returns a connection whose protocol is not known before its HandshakeContext
+// returns.
 func (l *webListener) Accept() (net.Conn, error) {
 	nc, err := l.Listener.Accept()
 	if err != nil {
@@ -99,8 +99,8 @@ func (l *webListener) Close() error {
 	return err
 }
 
-// ServeHTTP makes a request a WebSocket. It belongs to the connection from which
-// the request came.
+// ServeHTTP upgrades a request to a WebSocket and hands that to the connection which the
+// request came from.
 func (l *webListener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !websocket.IsWebSocketUpgrade(r) {
 		http.Error(w, "this is IRC over WebSocket: connect with an IRC client", http.StatusUpgradeRequired)
@@ -108,7 +108,7 @@ func (l *webListener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ws, err := l.upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		return // Upgrade has answered
+		return // Upgrade has sent the error
 	}
 	h := r.Context().Value(requestKey{}).(*httpConn)
 	c := newWSConn(ws)
@@ -118,7 +118,7 @@ func (l *webListener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var errNoWebSocket = errors.New("the HTTP request did not become a WebSocket")
 
-// upgrade has HTTP served on a connection until it is a WebSocket.
+// upgrade hands a connection to the HTTP server and waits until it is a WebSocket.
 func (l *webListener) upgrade(ctx context.Context, nc net.Conn) (*wsConn, error) {
 	h := &httpConn{Conn: nc, upgraded: make(chan *wsConn, 1), closed: make(chan struct{})}
 	select {
@@ -141,15 +141,14 @@ func (l *webListener) upgrade(ctx context.Context, nc net.Conn) (*wsConn, error)
 
 // webConn is a connection of a webListener.
 type webConn struct {
-	// Conn is the connection as accepted, and behind HandshakeContext what
-	// carries the lines. Nothing else is called while HandshakeContext runs.
+	// Conn is the accepted connection and, once HandshakeContext has returned, the one
+	// that carries lines. No other method may be called while HandshakeContext runs.
 	net.Conn
 	accepted net.Conn
 	listener *webListener
 }
 
-// HandshakeContext completes the handshakes of TLS and WebSocket, as far as the
-// client makes them.
+// HandshakeContext completes the TLS and WebSocket handshakes, where there are any.
 func (c *webConn) HandshakeContext(ctx context.Context) error {
 	if err := Handshake(ctx, c.accepted); err != nil {
 		return err
@@ -174,28 +173,28 @@ func (c *webConn) HandshakeContext(ctx context.Context) error {
 
 func (c *webConn) CloseWrite() error { return CloseWrite(c.Conn) }
 
-// Meter has wait called for what comes beside lines, by whoever calls Read from then
-// on. It is called before the first Read.
+// Meter makes Read call wait(n) for what arrives in WebSocket frames without being a
+// line, where n is how many lines it counts for. It is called before the first Read.
 func (c *webConn) Meter(wait func(n int)) {
 	if ws, ok := c.Conn.(*wsConn); ok {
 		ws.http.meter = &frameMeter{wait: wait}
 	}
 }
 
-// sniffedConn is a connection of which the first bytes were read already.
+// sniffedConn is a connection whose first bytes were read ahead.
 type sniffedConn struct {
 	net.Conn
 	head []byte // owned by the reader
 }
 
-// isHTTP reads the first bytes, up to the one that tells.
+// isHTTP reads the first bytes, as many as it takes to tell HTTP from IRC.
 func (c *sniffedConn) isHTTP(ctx context.Context) (bool, error) {
 	const request = "GET "
 	if err := c.SetReadDeadline(time.Now().Add(sniffTimeout)); err != nil {
 		return false, err
 	}
 	stop := context.AfterFunc(ctx, func() {
-		_ = c.SetReadDeadline(time.Now()) // a connection that cannot is closed
+		_ = c.SetReadDeadline(time.Now()) // fails only on a closed connection
 	})
 	defer stop()
 	var buf [len(request)]byte
@@ -229,7 +228,7 @@ func (c *sniffedConn) Read(p []byte) (int, error) {
 
 func (c *sniffedConn) CloseWrite() error { return CloseWrite(c.Conn) }
 
-// CloseWrite tells the other side that nothing more comes.
+// CloseWrite closes the sending side of a connection, where that is possible by itself.
 func CloseWrite(nc net.Conn) error {
 	if half, ok := nc.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -240,11 +239,11 @@ func CloseWrite(nc net.Conn) error {
 // requestKey is the key under which a request's context holds its *httpConn.
 type requestKey struct{}
 
-// httpConn is a connection in the hands of the HTTP server, and later of a WebSocket.
+// httpConn is a connection that the HTTP server owns until it becomes a WebSocket.
 type httpConn struct {
 	net.Conn
-	meter    *frameMeter  // nil in the hands of the HTTP server; owned by the reader
-	upgraded chan *wsConn // takes the one WebSocket that it may become
+	meter    *frameMeter  // nil before the upgrade; owned by the reader
+	upgraded chan *wsConn // gets the WebSocket that it becomes; cap 1
 	closed   chan struct{}
 	once     sync.Once // closes closed
 }
@@ -269,10 +268,10 @@ func (c *httpConn) Write(p []byte) (int, error) {
 	return n, keptError(err)
 }
 
-// keptError keeps a timeout what it is through the WebSocket above, which puts a text in the
-// place of each net.Error that calls itself temporary.
+// keptError wraps network errors, so that a timeout stays recognizable: the WebSocket
+// library replaces each bare net.Error that is temporary by one without a cause.
 func keptError(err error) error {
-	if _, ok := err.(net.Error); ok { // not one that wraps it, which is left alone
+	if _, ok := err.(net.Error); ok { // an error that wraps one is safe already
 		return fmt.Errorf("%w", err)
 	}
 	return err
@@ -280,7 +279,7 @@ func keptError(err error) error {
 
 func (c *httpConn) CloseWrite() error { return CloseWrite(c.Conn) }
 
-// handover is a listener for connections that were accepted elsewhere.
+// handover is a listener whose connections were accepted elsewhere.
 type handover struct {
 	addr  net.Addr
 	conns chan net.Conn

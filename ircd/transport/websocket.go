@@ -20,18 +20,18 @@ const (
 	BinaryProtocol = "binary.ircv3.net"
 )
 
-// wsMaxMessage ends a connection with status 1009. Lines over the limit of IRC
-// but below this one are answered with 417.
+// wsMaxMessage is the longest message; a longer one closes the WebSocket with status
+// 1009. Shorter ones over the limit for IRC lines are answered with 417.
 const wsMaxMessage = 64 << 10
 
 // wsControlTimeout is how long a pong or a close may take to be written.
 const wsControlTimeout = time.Second
 
-// wsPongPause is how often pings of WebSocket are answered at most.
+// wsPongPause is the minimum time between two pongs.
 const wsPongPause = time.Second
 
-// originAllowed protects people against web pages that use their browser to
-// reach this server. Clients that are no browsers send no origin.
+// originAllowed keeps foreign web pages from connecting through the browser of somebody
+// who visits them. Clients other than browsers send no origin.
 func originAllowed(r *http.Request, allowed []string) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" || slices.Contains(allowed, "*") {
@@ -60,10 +60,10 @@ func newWSConn(ws *websocket.Conn) *wsConn {
 	var ponged time.Time // owned by the reader
 	ws.SetPingHandler(func(data string) error {
 		if time.Since(ponged) < wsPongPause {
-			return nil // the latest ping is enough to answer (RFC 6455, 5.5.3)
+			return nil // not every ping needs a pong (RFC 6455, 5.5.3)
 		}
 		ponged = time.Now()
-		// An error is one of the connection, which Read returns.
+		// Read returns errors of the connection.
 		_ = ws.WriteControl(websocket.PongMessage, []byte(data), ponged.Add(wsControlTimeout))
 		return nil
 	})
@@ -81,7 +81,7 @@ func (c *wsConn) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, wsError(err)
 		}
-		// Blank ones too, which then count as bytes.
+		// Blank messages become blank lines, whose bytes count.
 		c.in = append(bytes.TrimRight(msg, "\r\n"), '\r', '\n')
 	}
 	n := copy(p, c.in)
@@ -89,8 +89,8 @@ func (c *wsConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// wsError makes the close of a WebSocket the end of a stream, whatever reason
-// the client gave: its words are not for the log.
+// wsError turns the close of a WebSocket into io.EOF and drops the client's reason, which
+// must not get into the log.
 func wsError(err error) error {
 	var end *websocket.CloseError
 	if errors.As(err, &end) {
@@ -119,7 +119,7 @@ func (c *wsConn) Write(p []byte) (int, error) {
 	}
 }
 
-// CloseWrite tells the client that nothing more comes. Its answer ends Read.
+// CloseWrite sends a close frame. The client's close ends Read.
 func (c *wsConn) CloseWrite() error {
 	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 	return c.ws.WriteControl(websocket.CloseMessage, bye, time.Now().Add(wsControlTimeout))

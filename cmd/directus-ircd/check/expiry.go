@@ -24,7 +24,7 @@ func checkExpiry(ctx context.Context, cfg *config.Config, r *findings) {
 		}
 	}
 	for _, name := range cfg.ACME.Domains {
-		if pair, err := listen.KeptCertificate(ctx, cfg.ACME.Cache, name); err == nil {
+		if pair, err := listen.KeptCertificate(ctx, cfg.CertificateDirectory(), name); err == nil {
 			r.expiry("look in the daemon's log why it was not renewed", "the certificate by acme for "+strings.TrimSpace(name), pair.Leaf.NotAfter)
 		}
 	}

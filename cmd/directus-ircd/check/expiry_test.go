@@ -27,11 +27,12 @@ func TestCheckExpiry(t *testing.T) {
 		{60 * day, "ok       the certificate %s holds until "},
 	} {
 		cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, test.left)
-		cache := t.TempDir()
-		keep(t, filepath.Join(cache, "irc.example.com"), key, cert)
+		state := t.TempDir()
+		keep(t, filepath.Join(state, "acme", "irc.example.com"), key, cert)
 		cfg := &config.Config{
-			Listen: []config.Listen{{Address: ":6667"}, {Address: ":6697", TLS: config.TLS{Cert: cert, Key: key}}},
-			ACME:   config.ACME{Cache: cache, Domains: []string{"none.example.com", "irc.example.com"}},
+			Listen: []config.Listener{{Address: ":6667"}, {Address: ":6697", TLS: config.TLS{Cert: cert, Key: key}}},
+			ACME:   config.ACME{Domains: []string{"none.example.com", "irc.example.com"}},
+			Resume: config.Resume{Directory: state},
 		}
 		var checked bytes.Buffer
 		checkExpiry(t.Context(), cfg, &findings{out: &checked})
@@ -56,6 +57,9 @@ func keep(t *testing.T, file string, parts ...string) {
 			t.Fatal(err)
 		}
 		text = append(text, more...)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)

@@ -36,9 +36,9 @@ func (p *prober) collection(ctx context.Context, c config.Channel) {
 		{c.Fields.Date, func(f field) { p.judgeDate(c.Collection, c.Fields.Date, f) }},
 	}
 	if c.Fields.Nonce == "" {
-		p.noNonce(ctx, c.Collection, "fields", p.setup(c))
+		p.noNonce(ctx, c.Collection, p.setup(c))
 	} else {
-		judged = append(judged, judgedField{c.Fields.Nonce, func(f field) { p.judgeNonce(c.Collection, c.Fields.Nonce, f) }})
+		judged = append(judged, judgedField{c.Fields.Nonce, func(f field) { p.judgeNonce(c.Collection, c.Fields.Nonce, ", or set nonce to \"\"", f) }})
 	}
 	p.fields(ctx, c.Collection, judged, p.setup(c, "--extend"))
 }
@@ -93,17 +93,17 @@ func (p *prober) fields(ctx context.Context, collection string, fields []judgedF
 	}
 }
 
-// noNonce tells that the configuration names no nonce under a key, and whether the collection has
+// noNonce tells that the configuration names no nonce, and whether the collection has
 // the one that setup makes, by a command.
-func (p *prober) noNonce(ctx context.Context, collection, under, setup string) {
+func (p *prober) noNonce(ctx context.Context, collection, setup string) {
 	const name = "nonce"
 	var items []json.RawMessage
 	known := directus.Query{Fields: []string{name}, Filter: directus.Compare(name, "_nnull", true), Limit: 1}
 	if p.account.Items(ctx, collection, known, &items) == nil {
-		p.note("add nonce: nonce under "+under+": with it a message is never stored twice, even after a broken connection", "the configuration names no nonce for %s, which has the field %s", collection, name)
+		p.note("add nonce: nonce under fields: with it a message is never stored twice, even after a broken connection", "the configuration names no nonce for %s, which has the field %s", collection, name)
 		return
 	}
-	p.note("name a unique text field as nonce under "+under+": with it a message is never stored twice, even after a broken connection. "+setup+" makes one", "%s has no nonce", collection)
+	p.note("name a unique text field as nonce under fields: with it a message is never stored twice, even after a broken connection. "+setup+" makes one", "%s has no nonce", collection)
 }
 
 // judgeText tells of a limited text; widen is the command that makes it unlimited, or how else to.
@@ -137,9 +137,10 @@ func (p *prober) judgeSpecial(collection, name string, f field, special, shown s
 	p.ok("%s.%s is filled by Directus", collection, name)
 }
 
-func (p *prober) judgeNonce(collection, name string, f field) {
+// judgeNonce tells of a nonce that is none; or is what else can be done about it.
+func (p *prober) judgeNonce(collection, name, or string, f field) {
 	if !f.Schema.IsUnique {
-		p.miss("make it unique in the data model, or set nonce to \"\"", "%s.%s is not unique", collection, name)
+		p.miss("make it unique in the data model"+or, "%s.%s is not unique", collection, name)
 		return
 	}
 	p.ok("%s.%s is unique", collection, name)

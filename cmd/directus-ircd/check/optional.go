@@ -77,40 +77,35 @@ func (p *prober) topic(ctx context.Context, c config.Channel) {
 }
 
 func (p *prober) reactions(ctx context.Context, c config.Channel) {
-	r := c.Reactions
+	r, name := c.Reactions, c.Reactions.Fields()
 	if !p.readable(ctx, r.Collection, p.runSetup(c, "--reactions")+", or take reactions out of the configuration") {
 		return
 	}
 	p.key(ctx, r.Collection, "id", "")
 	p.fields(ctx, r.Collection, []judgedField{
-		{r.Message, nil}, {r.Text, nil},
-		{r.Author, func(f field) { p.judgeAuthor(r.Collection, r.Author, f) }},
-		{r.Date, func(f field) { p.judgeDate(r.Collection, r.Date, f) }},
+		{name.Message, nil}, {name.Text, nil},
+		{name.Author, func(f field) { p.judgeAuthor(r.Collection, name.Author, f) }},
+		{name.Date, func(f field) { p.judgeDate(r.Collection, name.Date, f) }},
 	}, p.setup(c, "--extend --reactions"))
 }
 
 func (p *prober) private(ctx context.Context) {
-	c, f := p.cfg.Private.Collection, p.cfg.Private.Fields
+	c, f := p.cfg.Private.Collection, p.cfg.Private.Fields()
 	if c == "" || !p.readable(ctx, c, p.runSetup(p.cfg.Channels[0], "--private")+", or take private out of the configuration") {
 		return
 	}
-	p.key(ctx, c, f.ID, "private.fields.id")
-	fields := []judgedField{
+	p.key(ctx, c, f.ID, "")
+	p.fields(ctx, c, []judgedField{
 		{f.Text, func(is field) { p.judgeText(c, f.Text, is, p.setup(p.cfg.Channels[0], "--private --widen")) }},
 		{f.Sender, func(is field) { p.judgeAuthor(c, f.Sender, is) }},
 		{f.Recipient, nil},
 		{f.Date, func(is field) { p.judgeDate(c, f.Date, is) }},
-	}
-	if f.Nonce == "" {
-		p.noNonce(ctx, c, "private.fields", p.setup(p.cfg.Channels[0], "--private --extend"))
-	} else {
-		fields = append(fields, judgedField{f.Nonce, func(is field) { p.judgeNonce(c, f.Nonce, is) }})
-	}
-	p.fields(ctx, c, fields, p.setup(p.cfg.Channels[0], "--private --extend"))
+		{f.Nonce, func(is field) { p.judgeNonce(c, f.Nonce, "", is) }},
+	}, p.setup(p.cfg.Channels[0], "--private --extend"))
 }
 
 func (p *prober) markers(ctx context.Context) {
-	c, f := p.cfg.Markers.Collection, p.cfg.Markers.Fields
+	c, f := p.cfg.Markers.Collection, p.cfg.Markers.Fields()
 	if c == "" || !p.readable(ctx, c, p.runSetup(p.cfg.Channels[0], "--read-markers")+", or take read_markers out of the configuration") {
 		return
 	}

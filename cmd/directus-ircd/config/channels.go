@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"directus-ircd/ircd/wire"
 )
@@ -37,7 +36,6 @@ func (c *Channel) SetDefaults() {
 		Fields:     Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created"},
 		Format:     "plain",
 		Mentions:   mentionsAsText,
-		Reactions:  Reactions{Message: "message", Text: "text", Author: "user_created", Date: "date_created"},
 	}
 }
 
@@ -84,77 +82,48 @@ type SoftDelete struct {
 // Reactions is where reactions are stored; an empty collection: nowhere.
 type Reactions struct {
 	Collection string `yaml:"collection"`
-	Message    string `yaml:"message"`
-	Text       string `yaml:"text"`
-	Author     string `yaml:"author"`
-	Date       string `yaml:"date"`
 }
 
-func (r Reactions) uses() []fieldUse {
-	return []fieldUse{{"message", r.Message, true}, {"text", r.Text, true}, {"author", r.Author, true}, {"date", r.Date, true}}
+// Fields are those of the collection, as setup makes them.
+func (Reactions) Fields() ReactionsFields {
+	return ReactionsFields{Message: "message", Text: "text", Author: "user_created", Date: "date_created"}
 }
 
-// Private is where private messages are stored; an empty collection:
-// nowhere.
+// ReactionsFields names those of the collection of reactions.
+type ReactionsFields struct{ Message, Text, Author, Date string }
+
+// Private is where private messages are stored; an empty collection: nowhere.
 type Private struct {
-	Collection string        `yaml:"collection"`
-	Backlog    int           `yaml:"backlog"`
-	Format     textFormat    `yaml:"format"`
-	Fields     PrivateFields `yaml:"fields"`
+	Collection string     `yaml:"collection"`
+	Backlog    int        `yaml:"backlog"`
+	Format     textFormat `yaml:"format"`
+}
+
+// Fields are those of the collection, as setup makes them.
+func (Private) Fields() PrivateFields {
+	return PrivateFields{ID: "id", Text: "text", Sender: "user_created", Recipient: "recipient", Date: "date_created", Nonce: "nonce"}
 }
 
 // PrivateFields names those of the collection of private messages.
-type PrivateFields struct {
-	ID        string `yaml:"id"`
-	Text      string `yaml:"text"`
-	Sender    string `yaml:"sender"`
-	Recipient string `yaml:"recipient"`
-	Date      string `yaml:"date"`
-	Nonce     string `yaml:"nonce"`
-}
-
-func (f PrivateFields) uses() []fieldUse {
-	return []fieldUse{
-		{"id", f.ID, true}, {"text", f.Text, true}, {"sender", f.Sender, true}, {"recipient", f.Recipient, true}, {"date", f.Date, true}, {"nonce", f.Nonce, false},
-	}
-}
+type PrivateFields struct{ ID, Text, Sender, Recipient, Date, Nonce string }
 
 // Markers is where read markers are stored; an empty collection: in memory.
 type Markers struct {
-	Collection string        `yaml:"collection"`
-	Fields     MarkersFields `yaml:"fields"`
+	Collection string `yaml:"collection"`
+}
+
+// Fields are those of the collection, as setup makes them.
+func (Markers) Fields() MarkersFields {
+	return MarkersFields{Target: "target", Date: "date_read", User: "user_created"}
 }
 
 // MarkersFields names those of the collection of read markers.
-type MarkersFields struct {
-	Target string `yaml:"target"`
-	Date   string `yaml:"date"`
-	User   string `yaml:"user"`
-}
-
-func (f MarkersFields) uses() []fieldUse {
-	return []fieldUse{{"target", f.Target, true}, {"date", f.Date, true}, {"user", f.User, true}}
-}
+type MarkersFields struct{ Target, Date, User string }
 
 // Edits says how changes of messages are shown.
 type Edits struct {
-	Show         bool     `yaml:"show"`
-	Merge        Duration `yaml:"merge"`
-	MaxAge       Duration `yaml:"max_age"`
-	DeleteNotice bool     `yaml:"delete_notice"`
-}
-
-func defaultPrivate() Private {
-	return Private{Backlog: 20, Format: "plain",
-		Fields: PrivateFields{ID: "id", Text: "text", Sender: "user_created", Recipient: "recipient", Date: "date_created"}}
-}
-
-func defaultMarkers() Markers {
-	return Markers{Fields: MarkersFields{Target: "target", Date: "date_read", User: "user_created"}}
-}
-
-func defaultEdits() Edits {
-	return Edits{Show: true, Merge: Duration(5 * time.Second), MaxAge: Duration(24 * time.Hour), DeleteNotice: true}
+	Show         bool `yaml:"show"`
+	DeleteNotice bool `yaml:"delete_notice"`
 }
 
 func validateChannels(cfg *Config, d *decoder) {
@@ -186,7 +155,6 @@ func validateChannels(cfg *Config, d *decoder) {
 		validateSoftDelete(c.SoftDelete, uses, path+".soft_delete", d)
 		if c.Reactions.Collection != "" {
 			validateCollection(c.Reactions.Collection, path+".reactions.collection", "reactions need", d)
-			validateUses(c.Reactions.uses(), path+".reactions", d)
 		}
 	}
 }
@@ -197,11 +165,9 @@ func validateStores(cfg *Config, d *decoder) {
 	if p := cfg.Private; p.Collection != "" {
 		validateCollection(p.Collection, "private.collection", "private messages need", d)
 		validateBacklog(p.Backlog, "private.backlog", d)
-		validateUses(p.Fields.uses(), "private.fields", d)
 	}
 	if m := cfg.Markers; m.Collection != "" {
 		validateCollection(m.Collection, "read_markers.collection", "read markers need", d)
-		validateUses(m.Fields.uses(), "read_markers.fields", d)
 	}
 	uses := map[string]string{} // by collection
 	for _, c := range cfg.Channels {

@@ -33,16 +33,16 @@ type Config struct {
 	// File is where it was read from; empty if it was made by the program.
 	File string `yaml:"-"`
 
-	Directus Directus  `yaml:"directus"`
-	Server   Server    `yaml:"server"`
-	Listen   []Listen  `yaml:"listen"`
-	ACME     ACME      `yaml:"acme"`
-	Login    Login     `yaml:"login"`
-	Channels []Channel `yaml:"channels"`
-	Private  Private   `yaml:"private"`
-	Markers  Markers   `yaml:"read_markers"`
-	Edits    Edits     `yaml:"edits"`
-	Resume   Resume    `yaml:"resume"`
+	Directus Directus   `yaml:"directus"`
+	Server   Server     `yaml:"server"`
+	Listen   []Listener `yaml:"listen"`
+	ACME     ACME       `yaml:"acme"`
+	Login    Login      `yaml:"login"`
+	Channels []Channel  `yaml:"channels"`
+	Private  Private    `yaml:"private"`
+	Markers  Markers    `yaml:"read_markers"`
+	Edits    Edits      `yaml:"edits"`
+	Resume   Resume     `yaml:"resume"`
 	// Nick names the author fields that form a nick, in this order.
 	Nick    []string `yaml:"nick"`
 	Limits  Limits   `yaml:"limits"`
@@ -92,15 +92,11 @@ type Login struct {
 type Limits struct {
 	Connections           int      `yaml:"connections"`
 	ConnectionsPerAddress int      `yaml:"connections_per_address"`
-	ReconnectsPerMinute   int      `yaml:"reconnects_per_minute"`
 	RegistrationTimeout   Duration `yaml:"registration_timeout"`
 	PingTimeout           Duration `yaml:"ping_timeout"`
 	LoginAttempts         int      `yaml:"login_attempts_per_minute"`
-	LoginsAtOnce          int      `yaml:"logins_at_once"`
-	ChannelsPerClient     int      `yaml:"channels_per_client"`
 	LinesPerSecond        float64  `yaml:"lines_per_second"`
 	Burst                 int      `yaml:"burst"`
-	QueryCost             int      `yaml:"query_cost"`
 	SendQueue             size     `yaml:"send_queue"`
 	// Memory is what the daemon shall use; 0: a share of what there is.
 	Memory size `yaml:"memory"`
@@ -126,26 +122,21 @@ func Default() *Config {
 	return &Config{
 		Directus: Directus{Timezone: "UTC", Recheck: Duration(5 * time.Minute), ShareFeeds: true},
 		Server:   Server{Name: defaultServerName(), Network: "Directus", LineLength: 512},
-		Listen:   []Listen{{Address: "127.0.0.1:6667"}},
-		ACME:     ACME{Directory: autocert.DefaultACMEDirectory, Cache: "/var/lib/directus-ircd/acme"},
+		Listen:   []Listener{{Address: "127.0.0.1:6667"}},
+		ACME:     ACME{Directory: autocert.DefaultACMEDirectory},
 		Channels: []Channel{channel},
-		Private:  defaultPrivate(),
-		Markers:  defaultMarkers(),
-		Edits:    defaultEdits(),
+		Private:  Private{Backlog: 20, Format: "plain"},
+		Edits:    Edits{Show: true, DeleteNotice: true},
 		Resume:   defaultResume(),
 		Nick:     []string{"first_name", "last_name"},
 		Limits: Limits{
 			Connections:           10000,
 			ConnectionsPerAddress: 50,
-			ReconnectsPerMinute:   300,
 			RegistrationTimeout:   Duration(time.Minute),
 			PingTimeout:           Duration(4 * time.Minute),
 			LoginAttempts:         10,
-			LoginsAtOnce:          8,
-			ChannelsPerClient:     100,
 			LinesPerSecond:        10,
 			Burst:                 50,
-			QueryCost:             3,
 			SendQueue:             1 << 20,
 		},
 		Log: Log{Level: "info", Format: "console"},

@@ -31,10 +31,10 @@ listen:
   - {address: ":6697", tls: {cert: `+cert+`, key: `+key+`}}
   - {address: ":8097", websocket: true, allowed_origins: ["https://chat.example.com", "http://localhost:8080"]}
   - {address: "127.0.0.1:6668", sts: {port: 6697}, websocket: false, proxy_protocol: [10.0.0.0/8, "fd00::1"]}
-  - {address: ":6698", tls: {acme: true}, sts: {duration: 1d12h, preload: true}, websocket: shared}
+  - {address: ":6698", tls: {acme: true}, sts: {duration: 1d12h}, websocket: shared}
   - {address: "unix:/run/irc", mode: 0600, sts: }
   - {address: systemd:irc}
-acme: {domains: [irc.example.com], email: ops@example.com, http: ":80"}
+acme: {domains: [irc.example.com], http: ":80"}
 login: {email_template: "{nick}@example.com"}
 channels:
   - &general
@@ -59,16 +59,16 @@ metrics:
 	want.File = "test.yaml"
 	want.Directus.URL = "http://localhost:8055/directus"
 	want.Server = Server{Name: "irc.example.com", Network: "Example Chat", MOTD: "first\nsecond\n", Admin: []string{"Here"}, LineLength: 4096}
-	want.Listen = []Listen{
+	want.Listen = []Listener{
 		{Address: "[::1]:6667"},
 		{Address: ":6697", TLS: TLS{Cert: cert, Key: key}},
 		{Address: ":8097", WebSocket: WebSocketOnly, AllowedOrigins: []string{"https://chat.example.com", "http://localhost:8080"}},
 		{Address: "127.0.0.1:6668", STS: &STS{Port: 6697}, ProxyProtocol: []string{"10.0.0.0/8", "fd00::1"}},
-		{Address: ":6698", TLS: TLS{ACME: true}, STS: &STS{Duration: Duration(36 * time.Hour), Preload: true}, WebSocket: WebSocketShared},
+		{Address: ":6698", TLS: TLS{ACME: true}, STS: &STS{Duration: Duration(36 * time.Hour)}, WebSocket: WebSocketShared},
 		{Address: "unix:/run/irc", Mode: 0o600},
 		{Address: "systemd:irc"},
 	}
-	want.ACME.Domains, want.ACME.Email, want.ACME.HTTP = []string{"irc.example.com"}, "ops@example.com", ":80"
+	want.ACME.Domains, want.ACME.HTTP = []string{"irc.example.com"}, ":80"
 	want.Login.EmailTemplate = "{nick}@example.com"
 	general, dev := Channel{}, Channel{}
 	general.SetDefaults()

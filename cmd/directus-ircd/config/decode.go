@@ -169,6 +169,8 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
 		inner := joinPath(path, key.Value)
 		field, known := fields[key.Value]
 		switch {
+		case removedKey(inner) != "":
+			d.faultAt(key.Line, inner, "this key is gone: %s", removedKey(inner))
 		case !known:
 			d.faultAt(key.Line, inner, "unknown key%s: accepted here are %s", didYouMean(key.Value, keys), strings.Join(keys, ", "))
 		case seen[key.Value] != 0:

@@ -54,14 +54,8 @@ func TestConfigFaults(t *testing.T) {
 			`:3: channels[0].auto_join: "maybe" is not accepted here: write true or false`}},
 		{"negative", minimal + "limits:\n  burst: -1\n", []string{
 			`:4: limits.burst: -1 is below 0: write 0 for no limit`}},
-		{"negative limits", minimal + "limits:\n  query_cost: -1\n  logins_at_once: -4\n  channels_per_client: -3\n", []string{
-			`:4: limits.query_cost: -1 is below 0: write 0 for no limit`,
-			`:5: limits.logins_at_once: -4 is below 0: write 0 for no limit`,
-			`:6: limits.channels_per_client: -3 is below 0: write 0 for no limit`}},
 		{"short silence", minimal + "limits:\n  ping_timeout: 5s\n", []string{
 			`:4: limits.ping_timeout: 5s is too short for a client on a slow line: write 20s or more, or 0 for no limit`}},
-		{"more channels than one may join", minimal + "limits:\n  channels_per_client: 1\nchannels:\n  - name: \"#a\"\n  - name: \"#b\"\n  - {name: \"#c\", auto_join: false}\n", []string{
-			`:4: limits.channels_per_client: 1, but 2 channels have auto_join: write 2 or more, or 0 for no limit`}},
 		{"infinite", minimal + "limits:\n  lines_per_second: .inf\n", []string{
 			`:4: limits.lines_per_second: +Inf is no rate: write a number from 0, where 0 is no limit`}},
 		{"time without unit", minimal + "limits:\n  registration_timeout: 60\n", []string{
@@ -133,24 +127,21 @@ func TestConfigFaults(t *testing.T) {
 		{"challenges that nobody needs", minimal + "acme:\n  http: \":80\"\n", []string{
 			`:4: acme.http: no listener uses certificates by acme: write tls: {acme: true} on one, or remove the key`}},
 		{"ACME values", minimal + "listen: [{address: \":6697\", tls: {acme: true}}]\nacme:\n  domains: [localhost, \"*.example.com\", 192.0.2.1, IRC.example.com]\n" +
-			"  email: ops\n  directory: http://acme.example.com\n  cache: acme\n  http: \":6697\"\n", []string{
+			"  directory: http://acme.example.com\n  http: \":6697\"\n", []string{
 			`:5: acme.domains[0]: "localhost" is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *`,
 			`:5: acme.domains[1]: "*.example.com" is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *`,
 			`:5: acme.domains[2]: "192.0.2.1" is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *`,
 			`:5: acme.domains[3]: "IRC.example.com" is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *`,
-			`:6: acme.email: "ops" is no e-mail address`,
-			`:7: acme.directory: "http://acme.example.com" is no ACME directory: write an address that begins with https://`,
-			`:8: acme.cache: "acme" must be the whole path of a folder, such as /var/lib/directus-ircd/acme`,
-			`:9: acme.http: :6697 is a listener for IRC already: choose another port`}},
+			`:6: acme.directory: "http://acme.example.com" is no ACME directory: write an address that begins with https://`,
+			`:7: acme.http: :6697 is a listener for IRC already: choose another port`}},
 		{"metrics where ACME is", minimal + "listen: [{address: \":6697\", tls: {acme: true}}]\nacme: {domains: [irc.example.com], http: \":80\"}\nmetrics: {address: \":80\"}\n", []string{
 			`:5: metrics.address: :80 is acme.http already: choose another port`}},
 		{"sts on a plain listener", minimal + "listen:\n  - address: :6667\n    sts: {duration: 30d}\n  - address: :6668\n    sts: {}\n  - address: :6669\n    sts: {port: 66970}\n", []string{
-			`:5: listen[0].sts: a plain listener says only where TLS is: write sts: {port: 6697} here, and duration and preload on the listener with TLS`,
+			`:5: listen[0].sts: a plain listener says only where TLS is: write sts: {port: 6697} here, and duration on the listener with TLS`,
 			`:7: listen[1].sts: the port of the listener with TLS is missing: write sts: {port: 6697}`,
 			`:9: listen[2].sts: the port of the listener with TLS is missing: write sts: {port: 6697}`}},
-		{"sts on a TLS listener", minimal + "acme: {domains: [irc.example.com]}\nlisten:\n  - address: :6697\n    tls: {acme: true}\n    sts: {port: 6697}\n  - address: :6698\n    tls: {acme: true}\n    sts: {preload: true}\n", []string{
-			`:7: listen[0].sts.port: only a plain listener says where TLS is: remove the key, and say here with duration how long clients shall keep to TLS`,
-			`:10: listen[1].sts.preload: without a duration there is nothing to preload: write duration: 30d, or remove the key`}},
+		{"sts on a TLS listener", minimal + "acme: {domains: [irc.example.com]}\nlisten:\n  - address: :6697\n    tls: {acme: true}\n    sts: {port: 6697}\n", []string{
+			`:7: listen[0].sts.port: only a plain listener says where TLS is: remove the key, and say here with duration how long clients shall keep to TLS`}},
 		{"sts where nobody needs it", minimal + "listen:\n  - address: unix:/run/a\n    sts: {port: 6697}\n  - address: :80\n    websocket: true\n    sts: {port: 6697}\n", []string{
 			`:5: listen[0].sts: clients do not reach a Unix socket by themselves: set it on the listeners for TCP`,
 			`:8: listen[1].sts: it is for IRC, not for WebSockets: remove the key`}},
@@ -207,22 +198,18 @@ func TestConfigFaults(t *testing.T) {
 		{"soft delete", minimal + "channels:\n  - name: \"#a\"\n    soft_delete: {field: status}\n  - name: \"#b\"\n    soft_delete: {field: text, values: [gone]}\n", []string{
 			`:5: channels[0].soft_delete: field and values belong together: write such as {field: status, values: [archived]}`,
 			`:7: channels[1].soft_delete.field: "text" is the field of text: another one has to say what counts as deleted`}},
-		{"one collection for all", minimal + "channels:\n  - name: \"#a\"\n    reactions: {collection: messages, message: text}\nprivate: {collection: messages, backlog: -1}\nread_markers:\n  collection: directus_users\n  fields: {user: \"\"}\n", []string{
-			`:5: channels[0].reactions.text: "text" is named as the field of message already: each needs one of its own`,
+		{"one collection for all", minimal + "channels:\n  - name: \"#a\"\n    reactions: {collection: messages}\nprivate: {collection: messages, backlog: -1}\nread_markers:\n  collection: directus_users\n", []string{
 			`:5: channels[0].reactions.collection: "messages" holds the messages of #a already: reactions need a collection of their own`,
 			`:6: private.backlog: -1 must be a number of messages from 0 to 10000`,
 			`:6: private.collection: "messages" holds the messages of #a already: private messages need a collection of their own`,
-			`:8: read_markers.collection: "directus_users" belongs to Directus itself: read markers need a collection of their own`,
-			`:9: read_markers.fields.user: "" is no name of a field: letters, digits, _ and - only`}},
+			`:8: read_markers.collection: "directus_users" belongs to Directus itself: read markers need a collection of their own`}},
 		{"recheck", minimal + "  recheck: 2h\n", []string{
 			`:3: directus.recheck: 2h0m0s must be a time span from 5s to 1h0m0s, such as 5m`}},
-		{"edits", minimal + "edits: {merge: 5, show: sometimes}\n", []string{
-			`:3: edits.merge: "5" is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none`,
+		{"edits", minimal + "edits: {show: sometimes}\n", []string{
 			`:3: edits.show: "sometimes" is not accepted here: write true or false`}},
-		{"resume", minimal + "resume: {directory: \"\", max_age: week, max_messages: 0}\n", []string{
+		{"resume", minimal + "resume: {directory: \"\", max_age: week}\n", []string{
 			`:3: resume.max_age: "week" is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none`,
-			`:3: resume.directory: empty: name a folder for what is kept over restarts`,
-			`:3: resume.max_messages: 0 must be from 1 to 10000`}},
+			`:3: resume.directory: empty: name a folder for what is kept over restarts`}},
 		{"no nick", minimal + "nick: []\n", []string{
 			`:3: nick: empty: name at least one field of the users, such as [first_name, last_name]`}},
 		{"nick from the address", minimal + "nick: [first_name, email]\n", []string{

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Listen is one entry of what to listen on.
-type Listen struct {
+// Listener is one entry of what to listen on.
+type Listener struct {
 	Address        string        `yaml:"address"`
 	Mode           FileMode      `yaml:"mode"`
 	TLS            TLS           `yaml:"tls"`
@@ -27,7 +27,7 @@ type TLS struct {
 	// Cert and Key are PEM files.
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
-	// ACME takes it from acmeConfig instead.
+	// ACME gets the certificate as type ACME says instead.
 	ACME bool `yaml:"acme"`
 }
 
@@ -56,15 +56,12 @@ func (t TLS) Pair() (*tls.Certificate, error) {
 type STS struct {
 	Port     int      `yaml:"port"`
 	Duration Duration `yaml:"duration"`
-	Preload  bool     `yaml:"preload"`
 }
 
 // ACME is where certificates are asked for.
 type ACME struct {
 	Domains   []string `yaml:"domains"`
-	Email     string   `yaml:"email"`
 	Directory string   `yaml:"directory"`
-	Cache     string   `yaml:"cache"`
 	// HTTP is an address that answers http-01 challenges; empty: none does.
 	HTTP string `yaml:"http"`
 }
@@ -78,7 +75,7 @@ const (
 
 // Split takes an address apart: host:port, the path of a Unix socket, or the name
 // of a socket that systemd passes (empty for all that have no entry of their own).
-func (l Listen) Split() (network, address string) {
+func (l Listener) Split() (network, address string) {
 	if path, ok := strings.CutPrefix(l.Address, "unix:"); ok {
 		return NetworkUnix, path
 	}
@@ -100,7 +97,7 @@ func validateListen(cfg *Config, d *decoder) {
 		if err := checkListenAddress(l); err != nil {
 			d.fault(path+".address", "%s", err)
 		}
-		if slices.ContainsFunc(cfg.Listen[:i], func(o Listen) bool { return sameAddress(o.Address, l.Address) }) {
+		if slices.ContainsFunc(cfg.Listen[:i], func(o Listener) bool { return sameAddress(o.Address, l.Address) }) {
 			d.fault(path+".address", "%s is listed twice", l.Address)
 		}
 		network, _ := l.Split()
@@ -117,10 +114,10 @@ func validateListen(cfg *Config, d *decoder) {
 }
 
 // maxSocketPath is what Linux takes as the path of a Unix socket, less what the
-// temporary name needs under which it is made (see openUnix).
+// temporary name needs under which it is made (see package listen).
 const maxSocketPath = 107 - len("/.tmp0123456789/s")
 
-func checkListenAddress(l Listen) error {
+func checkListenAddress(l Listener) error {
 	switch network, address := l.Split(); network {
 	case NetworkUnix:
 		switch {
@@ -156,7 +153,7 @@ func validateTLS(t TLS, path string, d *decoder) {
 	}
 }
 
-func validateSTS(l Listen, path string, d *decoder) {
+func validateSTS(l Listener, path string, d *decoder) {
 	network, _ := l.Split()
 	duration := d.lines[path+".duration"] != 0
 	switch {
@@ -166,17 +163,15 @@ func validateSTS(l Listen, path string, d *decoder) {
 		d.fault(path, "it is for IRC, not for WebSockets: remove the key")
 	case l.TLS.Enabled() && d.lines[path+".port"] != 0:
 		d.fault(path+".port", "only a plain listener says where TLS is: remove the key, and say here with duration how long clients shall keep to TLS")
-	case l.TLS.Enabled() && l.STS.Preload && l.STS.Duration == 0:
-		d.fault(path+".preload", "without a duration there is nothing to preload: write duration: 30d, or remove the key")
 	case l.TLS.Enabled():
-	case duration || d.lines[path+".preload"] != 0:
-		d.fault(path, "a plain listener says only where TLS is: write sts: {port: 6697} here, and duration and preload on the listener with TLS")
+	case duration:
+		d.fault(path, "a plain listener says only where TLS is: write sts: {port: 6697} here, and duration on the listener with TLS")
 	case l.STS.Port < 1 || l.STS.Port > 65535:
 		d.fault(path, "the port of the listener with TLS is missing: write sts: {port: 6697}")
 	}
 }
 
-func validateOrigins(l Listen, path string, d *decoder) {
+func validateOrigins(l Listener, path string, d *decoder) {
 	if len(l.AllowedOrigins) > 0 && l.WebSocket == webSocketOff {
 		d.fault(path, "only a WebSocket listener has origins: add websocket: true, or remove the key")
 	}
@@ -193,7 +188,7 @@ func isOrigin(origin string) bool {
 	return origin == "*" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Scheme+"://"+u.Host == origin
 }
 
-func validateProxies(l Listen, path string, d *decoder) {
+func validateProxies(l Listener, path string, d *decoder) {
 	if network, _ := l.Split(); len(l.ProxyProtocol) > 0 && network == NetworkUnix {
 		d.fault(path, "connections to a Unix socket come from no address: remove the key, or let the proxy connect over TCP")
 	}
@@ -219,7 +214,7 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 
 func validateACME(cfg *Config, d *decoder) {
 	a := cfg.ACME
-	used := slices.ContainsFunc(cfg.Listen, func(l Listen) bool { return l.TLS.ACME })
+	used := slices.ContainsFunc(cfg.Listen, func(l Listener) bool { return l.TLS.ACME })
 	switch {
 	case used && len(a.Domains) == 0:
 		d.fault("acme.domains", "missing: a listener has tls: {acme: true}, so name the hosts that the certificates are for, such as [irc.example.com]")
@@ -231,14 +226,8 @@ func validateACME(cfg *Config, d *decoder) {
 			d.fault(fmt.Sprintf("acme.domains[%d]", i), "%q is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *", domain)
 		}
 	}
-	if a.Email != "" && (!strings.Contains(a.Email, "@") || strings.ContainsAny(a.Email, " ,<>:")) {
-		d.fault("acme.email", "%q is no e-mail address", a.Email)
-	}
 	if u, err := url.Parse(a.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
 		d.fault("acme.directory", "%q is no ACME directory: write an address that begins with https://", a.Directory)
-	}
-	if !filepath.IsAbs(a.Cache) {
-		d.fault("acme.cache", "%q must be the whole path of a folder, such as /var/lib/directus-ircd/acme", a.Cache)
 	}
 	if a.HTTP == "" {
 		return
@@ -249,7 +238,7 @@ func validateACME(cfg *Config, d *decoder) {
 	if err := checkAddress(a.HTTP); err != nil {
 		d.fault("acme.http", "%s", err)
 	}
-	if slices.ContainsFunc(cfg.Listen, func(l Listen) bool { return sameAddress(l.Address, a.HTTP) }) {
+	if slices.ContainsFunc(cfg.Listen, func(l Listener) bool { return sameAddress(l.Address, a.HTTP) }) {
 		d.fault("acme.http", "%s is a listener for IRC already: choose another port", a.HTTP)
 	}
 }
@@ -263,7 +252,7 @@ func (c *Config) StrayPorts() []int {
 			continue
 		}
 		suffix := fmt.Sprintf(":%d", l.STS.Port)
-		if !slices.ContainsFunc(c.Listen, func(o Listen) bool { return o.TLS.Enabled() && strings.HasSuffix(o.Address, suffix) }) {
+		if !slices.ContainsFunc(c.Listen, func(o Listener) bool { return o.TLS.Enabled() && strings.HasSuffix(o.Address, suffix) }) {
 			ports = append(ports, l.STS.Port)
 		}
 	}

@@ -50,7 +50,7 @@ func TestManualKeysExist(t *testing.T) {
 			}
 		}
 	}
-	if found < 150 {
+	if found < 100 {
 		t.Errorf("only %d keys were found", found)
 	}
 }

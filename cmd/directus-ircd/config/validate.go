@@ -48,7 +48,7 @@ func validate(cfg *Config, d *decoder) {
 		if err := checkAddress(a); err != nil {
 			d.fault("metrics.address", "%s", err)
 		}
-		if slices.ContainsFunc(cfg.Listen, func(l Listen) bool { return sameAddress(l.Address, a) }) {
+		if slices.ContainsFunc(cfg.Listen, func(l Listener) bool { return sameAddress(l.Address, a) }) {
 			d.fault("metrics.address", "%s is a listener for IRC already: choose another port", a)
 		}
 		if sameAddress(cfg.ACME.HTTP, a) {
@@ -165,16 +165,6 @@ func validateNick(cfg *Config, d *decoder) {
 	}
 }
 
-// autoJoined counts the channels that everybody is in after the login.
-func autoJoined(cfg *Config) (n int) {
-	for _, c := range cfg.Channels {
-		if c.AutoJoin {
-			n++
-		}
-	}
-	return n
-}
-
 func validateLimits(cfg *Config, d *decoder) {
 	l := cfg.Limits
 	for _, n := range []struct {
@@ -183,12 +173,8 @@ func validateLimits(cfg *Config, d *decoder) {
 	}{
 		{"connections", l.Connections},
 		{"connections_per_address", l.ConnectionsPerAddress},
-		{"reconnects_per_minute", l.ReconnectsPerMinute},
 		{"login_attempts_per_minute", l.LoginAttempts},
-		{"logins_at_once", l.LoginsAtOnce},
-		{"channels_per_client", l.ChannelsPerClient},
 		{"burst", l.Burst},
-		{"query_cost", l.QueryCost},
 	} {
 		if n.value < 0 {
 			d.fault("limits."+n.key, "%d is below 0: write 0 for no limit", n.value)
@@ -199,9 +185,6 @@ func validateLimits(cfg *Config, d *decoder) {
 	}
 	if v := time.Duration(l.PingTimeout); v > 0 && v < minPingTimeout {
 		d.fault("limits.ping_timeout", "%s is too short for a client on a slow line: write %s or more, or 0 for no limit", v, minPingTimeout)
-	}
-	if n := autoJoined(cfg); l.ChannelsPerClient > 0 && n > l.ChannelsPerClient {
-		d.fault("limits.channels_per_client", "%d, but %d channels have auto_join: write %[2]d or more, or 0 for no limit", l.ChannelsPerClient, n)
 	}
 	if v := l.SendQueue; v > 0 && v < 64<<10 {
 		d.fault("limits.send_queue", "%d bytes do not hold one backlog: write 64KiB or more, or 0 for no limit", v)

@@ -168,7 +168,7 @@ func (c *Options) config(base *url.URL) *config.Config {
 	cfg.Directus.URL = base.String()
 	cfg.Server.Network = "Demo"
 	cfg.Server.MOTD = "This is the demo of directus-ircd. What is said in #messages is kept in Directus."
-	cfg.Listen = []config.Listen{{Address: c.Listen}}
+	cfg.Listen = []config.Listener{{Address: c.Listen}}
 	cfg.Channels[0].Topic = "The demo's chat, kept in the Directus collection messages"
 	cfg.Channels[0].Fields.Nonce = "nonce"
 	return cfg

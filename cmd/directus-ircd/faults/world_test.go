@@ -115,9 +115,8 @@ channels:
   - {name: "#messages", collection: messages, backlog: `+most+`, fields: {nonce: nonce}}
   - {name: "#staff", collection: staff, backlog: `+most+`, filter: {room: {_eq: `+roomOfStaff+`}}, set: {room: `+roomOfStaff+`}}
   - {name: "#quiet", collection: quiet, backlog: `+most+`}
-resume: {directory: "`+t.TempDir()+`", max_messages: `+most+`}
+resume: {directory: "`+t.TempDir()+`"}
 limits: {lines_per_second: 0, login_attempts_per_minute: 0, send_queue: 2MiB}
-edits: {merge: 1s}
 `)
 		d.shares = of.feeds == "shared"
 		w.daemons = append(w.daemons, d)

@@ -31,7 +31,7 @@ const (
 	// acmeRetryMax. Let's Encrypt takes 5 failures an hour for a host.
 	acmeRetryFirst = 2 * time.Minute
 	acmeRetryMax   = time.Hour
-	// acmeCheck is how often is looked whether autocert has renewed.
+	// acmeCheck is the time between two checks of whether autocert has renewed.
 	acmeCheck = time.Hour
 	// acmeRequestTimeout bounds one request to the ACME server.
 	acmeRequestTimeout = 30 * time.Second
@@ -58,21 +58,20 @@ type acmeDomain struct {
 	name  string
 	cert  atomic.Pointer[tls.Certificate] // nil until there is one
 	tried chan struct{}                   // closed when the first attempt is over
-	retry chan struct{}                   // a doorbell: try now
+	retry chan struct{}                   // holds one request to try now
 }
 
 // newACME prepares everything but asks nobody; keep does. The end of ctx ends the
 // requests to the ACME server.
-func newACME(ctx context.Context, cfg config.ACME, agent string, log zerolog.Logger) (*acmeCertificates, error) {
-	if err := os.MkdirAll(cfg.Cache, 0o700); err != nil {
-		return nil, fmt.Errorf("acme.cache: %w: the certificates need a folder that the daemon can write to", err)
+func newACME(ctx context.Context, cfg config.ACME, cache, agent string, log zerolog.Logger) (*acmeCertificates, error) {
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		return nil, fmt.Errorf("acme: %w: the certificates need a folder that the daemon can write to, name one by resume.directory", err)
 	}
 	a := &acmeCertificates{configured: cfg, log: log}
 	a.manager = &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,
-		Cache:      certificateCache{autocert.DirCache(cfg.Cache)},
+		Cache:      certificateCache{autocert.DirCache(cache)},
 		HostPolicy: autocert.HostWhitelist(cfg.Domains...),
-		Email:      cfg.Email,
 		Client: &acme.Client{
 			DirectoryURL: cfg.Directory,
 			UserAgent:    agent,
@@ -151,7 +150,7 @@ func (a *acmeCertificates) keepDomain(ctx context.Context, d *acmeDomain) {
 	}
 }
 
-// take has handshakes use a certificate, and says what is to be said of it.
+// take presents a certificate in handshakes from now on, and logs when it expires.
 func (a *acmeCertificates) take(d *acmeDomain, cert *tls.Certificate) {
 	leaf := cert.Leaf
 	if old := d.cert.Swap(cert); old == nil || !old.Leaf.Equal(leaf) {
@@ -196,7 +195,7 @@ func (a *acmeCertificates) obtain(ctx context.Context, name string) (*tls.Certif
 	return nil, context.Cause(ctx)
 }
 
-// retryNow has hosts without a certificate tried again at once.
+// retryNow tries hosts without a certificate again at once.
 func (a *acmeCertificates) retryNow() {
 	for _, d := range a.domains {
 		if d.cert.Load() != nil {

@@ -19,7 +19,7 @@ type Change struct {
 	opened    []*listener // of those: to be served
 	closed    []*listener // of the present ones: not there any more, or replaced
 	pairs     map[*certificateFile]*tls.Certificate
-	kept      map[*listener]config.Listen // what is configured now for one that stays
+	kept      map[*listener]config.Listener // what is configured now for one that stays
 
 	acme       *acmeCertificates // nil if no listener uses it
 	metrics    *outlet           // nil if not configured, like challenges
@@ -36,7 +36,7 @@ func (s *Sockets) Prepare(ctx context.Context, cfg *config.Config) (*Change, err
 
 // prepareWith also takes what systemd passes at the start; passed is nil later.
 func (s *Sockets) prepareWith(ctx context.Context, cfg *config.Config, passed *passedSockets) (_ *Change, err error) {
-	c := &Change{pairs: map[*certificateFile]*tls.Certificate{}, kept: map[*listener]config.Listen{}}
+	c := &Change{pairs: map[*certificateFile]*tls.Certificate{}, kept: map[*listener]config.Listener{}}
 	defer func() {
 		if err != nil {
 			s.Undo(c)
@@ -67,7 +67,7 @@ func (s *Sockets) prepareWith(ctx context.Context, cfg *config.Config, passed *p
 
 // prepareEntry finds the sockets of one entry among the present ones, or opens them,
 // and returns the others.
-func (s *Sockets) prepareEntry(ctx context.Context, c *Change, cfg config.Listen, present []*listener, passed *passedSockets) (left []*listener, err error) {
+func (s *Sockets) prepareEntry(ctx context.Context, c *Change, cfg config.Listener, present []*listener, passed *passedSockets) (left []*listener, err error) {
 	network, _ := cfg.Split()
 	var same []*listener
 	for _, l := range present {
@@ -112,7 +112,7 @@ func (c *Change) add(l *listener) {
 	c.listeners, c.opened = append(c.listeners, l), append(c.opened, l)
 }
 
-func (c *Change) keep(l *listener, cfg config.Listen, certs certificates) {
+func (c *Change) keep(l *listener, cfg config.Listener, certs certificates) {
 	c.listeners = append(c.listeners, l)
 	c.kept[l] = cfg
 	if file, ok := l.certificates.(*certificateFile); ok {
@@ -122,9 +122,9 @@ func (c *Change) keep(l *listener, cfg config.Listen, certs certificates) {
 
 // servesAs reports whether an entry asks for nothing but what the listener is, or
 // can become without new layers.
-func (l *listener) servesAs(cfg config.Listen, certs certificates) bool {
+func (l *listener) servesAs(cfg config.Listener, certs certificates) bool {
 	old := l.configured
-	for _, c := range []*config.Listen{&old, &cfg} {
+	for _, c := range []*config.Listener{&old, &cfg} {
 		c.STS = nil
 		if c.TLS.Cert != "" {
 			c.TLS = config.TLS{Cert: "file", Key: "file"}
@@ -134,16 +134,16 @@ func (l *listener) servesAs(cfg config.Listen, certs certificates) bool {
 	return reflect.DeepEqual(old, cfg) && (file || certs == l.certificates)
 }
 
-// acmeFor is what gets certificates under a configuration: the present one, if
-// nothing about it differs.
+// acmeFor gets certificates as a configuration says: the present one does, if nothing
+// about it differs.
 func (s *Sockets) acmeFor(ctx context.Context, cfg *config.Config) (*acmeCertificates, error) {
-	if !slices.ContainsFunc(cfg.Listen, func(l config.Listen) bool { return l.TLS.ACME }) {
+	if !slices.ContainsFunc(cfg.Listen, func(l config.Listener) bool { return l.TLS.ACME }) {
 		return nil, nil
 	}
 	if a := s.now.acme; a != nil && reflect.DeepEqual(a.configured, cfg.ACME) {
 		return a, nil
 	}
-	return newACME(ctx, cfg.ACME, s.opts.Agent, s.opts.Log)
+	return newACME(ctx, cfg.ACME, cfg.CertificateDirectory(), s.opts.Agent, s.opts.Log)
 }
 
 // Undo closes what was opened.

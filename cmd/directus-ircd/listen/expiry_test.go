@@ -24,7 +24,7 @@ func TestExpiry(t *testing.T) {
 			t.Errorf("before it was looked: %v", got)
 		}
 		// Sockets of systemd have one address as configured.
-		for _, cfg := range []config.Listen{{Address: ":6667"}, {Address: ":6697", TLS: config.TLS{Cert: cert, Key: key}}, {Address: ":6697", TLS: config.TLS{Cert: cert, Key: key}}} {
+		for _, cfg := range []config.Listener{{Address: ":6667"}, {Address: ":6697", TLS: config.TLS{Cert: cert, Key: key}}, {Address: ":6697", TLS: config.TLS{Cert: cert, Key: key}}} {
 			certs, err := certificatesOf(cfg, nil)
 			if err != nil {
 				t.Fatal(err)

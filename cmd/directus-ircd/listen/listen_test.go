@@ -81,7 +81,7 @@ func TestSTSValue(t *testing.T) {
 		{secure, nil, "localhost", ""},
 		{secure, &config.STS{}, "localhost", "duration=0"},
 		{secure, &config.STS{Duration: month}, "localhost", "duration=2592000"},
-		{secure, &config.STS{Duration: month, Preload: true}, "LOCALHOST", "duration=2592000,preload"},
+		{secure, &config.STS{Duration: month}, "LOCALHOST", "duration=2592000"},
 		// It says nothing about hosts that it cannot prove to be.
 		{secure, &config.STS{Duration: month}, "irc.example.com", ""},
 		{secure, &config.STS{Duration: month}, "", ""},
@@ -105,7 +105,7 @@ func TestListenersAreClosedTogether(t *testing.T) {
 	defer taken.Close()
 	path := filepath.Join(ircdtest.SocketDir(t), "s")
 	cfg := config.Default()
-	cfg.Listen = []config.Listen{{Address: "unix:" + path, WebSocket: config.WebSocketShared}, {Address: taken.Addr().String()}}
+	cfg.Listen = []config.Listener{{Address: "unix:" + path, WebSocket: config.WebSocketShared}, {Address: taken.Addr().String()}}
 	if err := New(Options{Log: zerolog.Nop()}).Open(t.Context(), cfg); err == nil {
 		t.Fatal("a port was opened twice")
 	}

@@ -20,8 +20,8 @@ import (
 // listener is one open socket of an entry of the configuration's list.
 type listener struct {
 	net.Listener
-	socket     net.Listener  // below all layers
-	configured config.Listen // a reload that changes no more than certificate and sts replaces it
+	socket     net.Listener    // below all layers
+	configured config.Listener // a reload that changes no more than certificate and sts replaces it
 	// certificates is where TLS handshakes get theirs; nil without TLS.
 	certificates certificates
 	// sts is what clients are told about TLS; nil if nothing. A reload
@@ -42,7 +42,7 @@ type certificates interface {
 
 // openSockets opens the sockets of one entry: one, or all that systemd passes for
 // it.
-func openSockets(ctx context.Context, cfg config.Listen, passed *passedSockets) ([]net.Listener, error) {
+func openSockets(ctx context.Context, cfg config.Listener, passed *passedSockets) ([]net.Listener, error) {
 	network, address := cfg.Split()
 	if network == config.NetworkSystemd {
 		return passed.take(address)
@@ -63,15 +63,15 @@ func openSockets(ctx context.Context, cfg config.Listen, passed *passedSockets) 
 	return []net.Listener{ln}, nil
 }
 
-// newListener puts the layers on a socket that the entry asks for.
-func (s *Sockets) newListener(socket net.Listener, cfg config.Listen, certs certificates) *listener {
+// newListener wraps a socket in the layers that its entry asks for.
+func (s *Sockets) newListener(socket net.Listener, cfg config.Listener, certs certificates) *listener {
 	l := &listener{socket: socket, configured: cfg, certificates: certs}
 	l.sts.Store(cfg.STS)
-	l.Listener = s.dress(socket, cfg, certs)
+	l.Listener = s.wrap(socket, cfg, certs)
 	return l
 }
 
-func (s *Sockets) dress(ln net.Listener, cfg config.Listen, certs certificates) net.Listener {
+func (s *Sockets) wrap(ln net.Listener, cfg config.Listener, certs certificates) net.Listener {
 	if len(cfg.ProxyProtocol) > 0 {
 		ln = newProxyListener(ln, cfg.ProxyProtocol, s.opts.Log)
 	}
@@ -105,11 +105,7 @@ func (l *listener) stsFor(host string) string {
 	case host == "" || !l.certificates.valid(host):
 		return ""
 	}
-	value := "duration=" + strconv.FormatInt(int64(time.Duration(sts.Duration)/time.Second), 10)
-	if sts.Preload {
-		value += ",preload"
-	}
-	return value
+	return "duration=" + strconv.FormatInt(int64(time.Duration(sts.Duration)/time.Second), 10)
 }
 
 // exposed reports whether passwords cross the network here in clear text.

@@ -27,7 +27,7 @@ type passedSockets struct {
 
 // takePassed gets the sockets. Those of an earlier process belong to the entries with
 // their addresses.
-func takePassed(entries []config.Listen) (*passedSockets, error) {
+func takePassed(entries []config.Listener) (*passedSockets, error) {
 	p := &passedSockets{stored: map[string]net.Listener{}, stale: map[string][]net.Listener{}}
 	ours := map[string]bool{}
 	for _, l := range entries {
@@ -59,7 +59,7 @@ func takePassed(entries []config.Listen) (*passedSockets, error) {
 
 // takeStored returns the socket that an earlier process has left for an entry; nil if
 // there is none that serves.
-func (p *passedSockets) takeStored(cfg config.Listen) net.Listener {
+func (p *passedSockets) takeStored(cfg config.Listener) net.Listener {
 	if p == nil {
 		return nil
 	}
@@ -125,7 +125,7 @@ const storePrefix = "directus-ircd."
 // storeName is the name of an entry's socket in systemd's store, where it stays open
 // from one process to the next: whoever connects meanwhile waits in its queue. A
 // colon has a meaning there.
-func storeName(cfg config.Listen) string {
+func storeName(cfg config.Listener) string {
 	return storePrefix + strings.ReplaceAll(cfg.Address, ":", "_")
 }
 

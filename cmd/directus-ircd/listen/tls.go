@@ -9,7 +9,7 @@ import (
 )
 
 // certificatesOf is where a listener gets its certificates from; nil without TLS.
-func certificatesOf(cfg config.Listen, acme *acmeCertificates) (certificates, error) {
+func certificatesOf(cfg config.Listener, acme *acmeCertificates) (certificates, error) {
 	switch {
 	case cfg.TLS.ACME:
 		return acme, nil

@@ -333,8 +333,9 @@ func (c *client) tend() {
 		c.probed[name] = time.Now()
 	}
 	for _, channel := range slices.Sorted(maps.Keys(c.missing)) {
-		delete(c.missing, channel)
-		c.ask(channel)
+		if delete(c.missing, channel); c.in[channel] { // else it asks when it is back in it
+			c.ask(channel)
+		}
 	}
 	for _, channel := range c.w.wanted() {
 		if !c.in[channel] && !c.left[channel] {

@@ -75,6 +75,7 @@ var quotationPattern = regexp.MustCompile(`^(?:\[[^]]*\] )?> <([^>]*)> `)
 type batch struct {
 	page    int // 0: of a backlog
 	channel string
+	epoch   int // how often the client had joined the channel when it began
 	filled  bool
 	inner   bool
 }
@@ -183,7 +184,7 @@ func (c *client) turn(params []string, outer string) {
 			c.batches[ref] = b
 		case params[1] == "chathistory" && c.spec.kind == paging:
 			c.pages++
-			c.batches[ref] = batch{page: c.pages, channel: params[2]}
+			c.batches[ref] = batch{page: c.pages, channel: params[2], epoch: c.joined[params[2]]}
 		case params[1] == "chathistory":
 			c.batches[ref] = batch{channel: params[2]}
 		}
@@ -192,7 +193,7 @@ func (c *client) turn(params []string, outer string) {
 	b, open := c.batches[ref]
 	delete(c.batches, ref)
 	switch {
-	case !open || b.inner || b.page == 0:
+	case !open || b.inner || b.page == 0 || b.epoch != c.joined[b.channel]: // who has joined since has asked anew
 	case b.filled:
 		c.ask(b.channel)
 	default:

@@ -1,0 +1,20 @@
+package bridge_test
+
+import "directus-ircd/ircd"
+
+// fullSession is a session with all optional parts, as every one of bridge is.
+type fullSession interface {
+	ircd.Session
+	ircd.Reactor
+	ircd.TopicSetter
+	ircd.HistoryReader
+	ircd.MarkerKeeper
+}
+
+// full is a Login whose session is known to have all parts.
+func full(s ircd.Session, err error) (fullSession, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s.(fullSession), nil
+}
