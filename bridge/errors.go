@@ -148,18 +148,18 @@ func historyError(target string, err error) *ircd.Error {
 
 // tryAgain is the reply to a question that Directus cannot answer now (263,
 // RFC 2812, section 5.1).
-func tryAgain(command string, err error) *ircd.Error {
+func tryAgain(err error) *ircd.Error {
 	return &ircd.Error{
-		Numeric: irc.RPL_TRYAGAIN, Params: []string{command},
-		Code: "TEMPORARILY_UNAVAILABLE", Text: "Directus is unreachable at the moment. Try again when it is back", Err: err,
+		Numeric: irc.RPL_TRYAGAIN,
+		Code:    "TEMPORARILY_UNAVAILABLE", Text: "Directus is unreachable at the moment. Try again when it is back", Err: err,
 	}
 }
 
 // manySearches is the reply to a question too many.
-func manySearches(command string) *ircd.Error {
+func manySearches() *ircd.Error {
 	return &ircd.Error{
-		Numeric: irc.RPL_TRYAGAIN, Params: []string{command},
-		Code: "RATE_LIMITED", Text: "You have asked for many names in a short time: wait a moment and try again",
+		Numeric: irc.RPL_TRYAGAIN,
+		Code:    "RATE_LIMITED", Text: "You have asked for many names in a short time: wait a moment and try again",
 	}
 }
 

@@ -129,7 +129,7 @@ func (s *session) readableAgain(ctx context.Context, j *joined) error {
 			return err
 		}
 		if err != nil {
-			return tryAgain("JOIN", err)
+			return tryAgain(err)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, joinPatience)
@@ -142,7 +142,7 @@ func (s *session) readableAgain(ctx context.Context, j *joined) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return tryAgain("JOIN", ctx.Err())
+			return tryAgain(ctx.Err())
 		}
 	}
 }

@@ -352,8 +352,10 @@ func TestSearchesAreLimited(t *testing.T) {
 		for i := range 10 {
 			c.Send(fmt.Sprintf("PRIVMSG #messages :@a%d @b%[1]d @c%[1]d @d%[1]d @e%[1]d @f%[1]d @g%[1]d @h%[1]d", i))
 		}
-		c.Send("WHOIS nobody")
-		c.ExpectNext(":irc.test 263 ada WHOIS :You have asked for many names in a short time: wait a moment and try again")
+		c.Send("WHOIS nobody", "WHO nobody", "INVITE nobody #messages", "MODE nobody +i")
+		for _, asked := range []string{"WHOIS", "WHO", "INVITE", "MODE"} {
+			c.Expect(":irc.test 263 ada " + asked + " :You have asked for many names in a short time: wait a moment and try again")
+		}
 		if asked := fake.Count("SEARCH /users") - before; asked > 10 {
 			t.Errorf("Directus was asked %d times", asked)
 		}

@@ -19,7 +19,7 @@ func (s *session) ReadMarker(ctx context.Context, target string) (*ircd.ReadMark
 	}
 	at, err := s.member.markers.Get(ctx, key)
 	if err != nil {
-		return nil, tryAgain("MARKREAD", err)
+		return nil, tryAgain(err)
 	}
 	return &ircd.ReadMarker{Target: name, Time: at}, nil
 }
@@ -36,9 +36,9 @@ func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time
 	now, moved, err := s.member.markers.Set(ctx, key, collection.Earlier(at, collection.DateLimit(s.member.account)))
 	switch {
 	case errors.Is(err, markers.ErrTooMany):
-		return nil, &ircd.Error{Numeric: "263", Params: []string{"MARKREAD"}, Code: "INTERNAL_ERROR", Text: "Too many conversations have a read marker", Err: err}
+		return nil, &ircd.Error{Numeric: "263", Code: "INTERNAL_ERROR", Text: "Too many conversations have a read marker", Err: err}
 	case err != nil:
-		return nil, tryAgain("MARKREAD", err)
+		return nil, tryAgain(err)
 	}
 	marker := &ircd.ReadMarker{Target: name, Time: now}
 	if moved {

@@ -326,13 +326,13 @@ func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
 	defer cancel()
 	u, err := s.member.names.search(ctx, nick)
 	if errors.Is(err, errManySearches) {
-		return nil, manySearches("WHOIS")
+		return nil, manySearches()
 	}
 	if patience > 0 && err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		s.unheard = time.Now().Add(lookupPause)
 	}
 	if errors.Is(err, directus.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
-		return nil, tryAgain("WHOIS", err)
+		return nil, tryAgain(err)
 	}
 	return u, err
 }

@@ -130,7 +130,7 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	defer cancel()
 	give, err := s.member.topics.takeTurn(ctx)
 	if err != nil {
-		return nil, tryAgain("TOPIC", err)
+		return nil, tryAgain(err)
 	}
 	defer give()
 	item := *c.TopicItem
@@ -142,7 +142,7 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	case failedAt(err):
 		return nil, cannotSetTopic(c.Name, "The topic is not changed: "+failureText, err)
 	case unanswered(err):
-		return nil, tryAgain("TOPIC", err)
+		return nil, tryAgain(err)
 	case err != nil:
 		return nil, cannotSetTopic(c.Name, "Directus refused this topic"+because(err), err)
 	}

@@ -248,7 +248,7 @@ func TestSendErrors(t *testing.T) {
 			want string
 		}{
 			{&Error{Numeric: "404", Params: []string{"#messages"}, Text: "too long"}, ":irc.test 404 alice #messages :too long"},
-			{fmt.Errorf("send: %w", &Error{Numeric: "263", Text: "slow down", Err: errors.New("x")}), ":irc.test 263 alice :slow down"},
+			{fmt.Errorf("send: %w", &Error{Numeric: "263", Text: "slow down", Err: errors.New("x")}), ":irc.test 263 alice * :slow down"},
 			{errors.New("secret detail"), ":irc.test 404 alice #messages :internal error, see the log of the server"},
 		} {
 			chat.send = func(*fakeSession, Outgoing) (*Message, error) { return nil, tc.err }

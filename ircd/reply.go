@@ -140,7 +140,7 @@ func (c *conn) answer(ctx context.Context, command string, err error) error {
 	case ended(ctx) != nil:
 		return ended(ctx)
 	case errors.Is(err, context.DeadlineExceeded):
-		e = &Error{Numeric: irc.RPL_TRYAGAIN, Params: []string{command}, Text: tooLate, Code: codeLater, Err: err}
+		e = &Error{Numeric: irc.RPL_TRYAGAIN, Text: tooLate, Code: codeLater, Err: err}
 	default:
 		e = &Error{Numeric: wire.ERR_UNKNOWNERROR, Params: []string{command}, Text: internalError, Code: codeInternal, Err: err}
 	}
@@ -173,6 +173,8 @@ func (c *conn) standardReply(kind, command, code, text string, context ...string
 func (c *conn) tellError(command string, e *Error) {
 	fail := e.Code != "" && c.caps.has(capStandardReplies)
 	switch {
+	case e.Numeric == irc.RPL_TRYAGAIN:
+		c.reply(e.Numeric, slices.Concat([]string{command}, e.Params, []string{e.Text})...)
 	case e.Numeric != "":
 		c.reply(e.Numeric, append(slices.Clone(e.Params), e.Text)...)
 	case e.Code != "" && c.caps.has(definedBy[command]):

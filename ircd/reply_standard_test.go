@@ -13,7 +13,7 @@ import (
 // in the way that they can be told.
 func TestStandardReplies(t *testing.T) {
 	both := &Error{Numeric: "404", Params: []string{"#messages"}, Code: "CANNOT_SEND", Text: "too long"}
-	about := &Error{Numeric: "263", Params: []string{"PRIVMSG"}, Code: "TEMPORARILY_UNAVAILABLE", Text: "later"}
+	about := &Error{Numeric: "263", Code: "TEMPORARILY_UNAVAILABLE", Text: "later"}
 	alone := &Error{Code: "MESSAGE_ERROR", Params: []string{"#messages"}, Text: "not now", Err: errors.New("secret")}
 	numeric := &Error{Numeric: "404", Params: []string{"#messages"}, Text: "no code"}
 	for _, tc := range []struct {
@@ -25,7 +25,7 @@ func TestStandardReplies(t *testing.T) {
 	}{
 		{"numeric", 0, "PRIVMSG", both, []string{":irc.test 404 alice #messages :too long"}},
 		{"numeric and fail", capStandardReplies, "PRIVMSG", both, []string{":irc.test 404 alice #messages :too long", ":irc.test FAIL PRIVMSG CANNOT_SEND #messages :too long"}},
-		{"the command is not said twice", capStandardReplies, "PRIVMSG", about, []string{":irc.test 263 alice PRIVMSG :later", ":irc.test FAIL PRIVMSG TEMPORARILY_UNAVAILABLE :later"}},
+		{"try again", capStandardReplies, "PRIVMSG", about, []string{":irc.test 263 alice PRIVMSG :later", ":irc.test FAIL PRIVMSG TEMPORARILY_UNAVAILABLE :later"}},
 		{"no code", capStandardReplies, "PRIVMSG", numeric, []string{":irc.test 404 alice #messages :no code"}},
 		{"other error", capStandardReplies, "JOIN", errors.New("secret"), []string{":irc.test 400 alice JOIN :" + internalError, ":irc.test FAIL JOIN INTERNAL_ERROR :" + internalError}},
 		{"fail alone", capStandardReplies, "REDACT", alone, []string{":irc.test FAIL REDACT MESSAGE_ERROR #messages :not now"}},
