@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/time/rate"
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/guard"
@@ -79,9 +78,7 @@ type Options struct {
 type Backend struct {
 	opts    Options              // as it was made: of those that Configure replaces plan has the present ones
 	plan    atomic.Pointer[plan] // stored under mu
-	nicks   *nicks
-	people  *censuses
-	company *company
+	people  *community
 	guard   *guard.Limiter
 	markers markers.Shelf
 	feeds   *feeds
@@ -114,14 +111,14 @@ func New(opts Options) (*Backend, error) {
 		opts.State = newState(opts.Logger)
 	}
 	b := &Backend{
-		opts: opts, origin: opts.Client.URL().String(), people: newCensuses(), company: newCompany(), feeds: newFeeds(),
+		opts: opts, origin: opts.Client.URL().String(), feeds: newFeeds(),
 		guard: guard.NewLimiter(opts.LoginAttemptsPerMinute, opts.State.logins, opts.Client.URL().String(), opts.Client.Now), members: map[string]*member{}, idle: map[*member]*time.Timer{},
 	}
 	if opts.DigestRounds > 0 {
 		b.guard.HashWith(opts.DigestRounds)
 	}
 	b.pages.Store(newPageRoom(opts.PageMemory))
-	b.nicks = newNicks(opts.State.Store, opts.State.nicks, b.origin)
+	b.people = newCommunity(opts.State.Store, opts.State.nicks, b.origin)
 	if opts.Resume != nil {
 		b.trails = opts.State.trails
 		b.trails.Begin(opts.Resume.MaxAge, collection.ClockOf(opts.Client))
@@ -198,19 +195,15 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret g
 	if err := may.Renew(ctx); err != nil {
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
 	}
-	names := &directory{
-		account: account, rights: may, nicks: b.nicks, censuses: b.people, company: b.company, fields: p.NickFields,
-		shelf: &shelf{account: account, life: p.Recheck}, publicURL: p.PublicURL, life: p.Recheck,
-		searches: rate.NewLimiter(searchRate, searchBurst),
-	}
+	names := b.people.newDirectory(account, may, directoryOptions{NickFields: p.NickFields, PublicURL: p.PublicURL, Life: p.Recheck})
 	who, others, err := names.self(ctx)
 	if err != nil {
 		b.logout(account)
 		return nil, admissionError(err)
 	}
 	s := newSession(b, who, device)
-	s.nick = b.nicks.connect(who, others)
-	b.nicks.keep(ctx)
+	s.nick = b.people.connect(who, others)
+	b.people.keep(ctx)
 	if !b.enter(s, names, may, secret) {
 		b.logout(account) // the user has logged in twice at once
 	}
@@ -233,7 +226,7 @@ func (b *Backend) addTo(user string, secret guard.SecretHash, device string) *se
 // sessionOf makes a session of a member that goes on. The caller holds mu.
 func (b *Backend) sessionOf(m *member, device string) *session {
 	s := newSession(b, m.person, device)
-	s.nick = b.nicks.reconnect(m.person) // the one that it is connected with
+	s.nick = b.people.reconnect(m.person) // the one that it is connected with
 	b.add(m, s)
 	return s
 }
@@ -291,7 +284,7 @@ func (b *Backend) markersOf(account *directus.Account) *markers.Book {
 
 // leave ends a session; the last of a user takes the Directus session along.
 func (b *Backend) leave(ctx context.Context, s *session) error {
-	b.nicks.release(s.nick)
+	b.people.release(s.nick)
 	if b.remove(s) {
 		return s.member.close(ctx)
 	}

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -88,16 +87,6 @@ func (m *member) checkRights(ctx context.Context) error {
 		m.ring() // nothing shared was shown meanwhile
 	}
 	return err
-}
-
-// audience is what Directus has said of the user that lets a feed of a group be
-// shared; empty if nothing does.
-func (m *member) audience(g *collection.Group) collection.Audience {
-	p := m.rights.Audience(g, m.names.fields)
-	if p != "" {
-		p += collection.Audience(m.names.publicURL)
-	}
-	return p
 }
 
 // isProven reports whether the proof is fresh enough to be believed, and the member

@@ -35,10 +35,8 @@ type directory struct {
 	censuses  *censuses
 	fields    []string // configured, tried in order to form the nick
 	shelf     *shelf
-	publicURL string // the base of links to files
-	// life is how long a name read from Directus is believed, so that a change of
-	// name or of the right to read it is seen without asking for each message.
-	life time.Duration
+	publicURL string        // the base of links to files
+	life      time.Duration // see directoryOptions
 
 	// searches bounds how many names that nobody has are asked for.
 	searches *rate.Limiter
@@ -60,14 +58,31 @@ type knownPerson struct {
 // self reads the name of the user whose directory it is, who can see at least
 // that.
 func (d *directory) self(ctx context.Context) (p person, ns namesakes, err error) {
-	me, err := d.account.Me(ctx, append([]string{"id"}, d.fields...))
-	if err != nil {
-		return person{}, namesakes{}, fmt.Errorf("read own name: %w", err)
+	if p, err = d.readSelf(ctx); err != nil {
+		return person{}, namesakes{}, err
 	}
-	p = d.toPerson(me)
-	p.id = d.account.ID()
 	all, err := d.namesakes(ctx, map[string]person{p.id: p})
 	return p, all[p.id], err
+}
+
+func (d *directory) readSelf(ctx context.Context) (person, error) {
+	me, err := d.account.Me(ctx, append([]string{"id"}, d.fields...))
+	if err != nil {
+		return person{}, fmt.Errorf("read own name: %w", err)
+	}
+	p := d.toPerson(me)
+	p.id = d.account.ID()
+	return p, nil
+}
+
+// renew looks whether the user has got another name. A nick in use does not change.
+func (d *directory) renew(ctx context.Context) (realname string, changed bool, err error) {
+	p, err := d.readSelf(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	realname, changed = d.nicks.rename(p)
+	return realname, changed, nil
 }
 
 // users returns the IRC identities of the given users, as the user of the directory is

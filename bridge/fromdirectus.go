@@ -126,7 +126,7 @@ func toMessage(r collection.Row, c *collection.Channel, refs references, replaye
 // deleted.
 func quotes(c *collection.Channel, r collection.Row, refs references) bool {
 	q := *r.Reply
-	if c.Private && !between(q, r.Author, r.Recipient) {
+	if c.Private && !collection.Between(q, r.Author, r.Recipient) {
 		return false
 	}
 	return !q.Date.IsZero() && c.Matches(q) && !refs.hidden[q.ID]

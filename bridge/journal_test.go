@@ -184,7 +184,8 @@ func TestForkReadsWhatWasNotShown(t *testing.T) {
 func TestNobodyEntersWithoutProof(t *testing.T) {
 	fs := newFeeds()
 	defer fs.close()
-	m := &member{names: &directory{}, rights: rights.NewCache(nil, nil)}
+	may := rights.NewCache(nil, nil)
+	m := &member{names: &directory{rights: may}, rights: may}
 	if r := fs.attach(feedKey{group: &collection.Group{}, audience: "some minutes ago"}, m, func() {}); r != nil {
 		t.Error("a member reads a feed that it has no proof for")
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"directus-ircd/bridge/state"
 	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
@@ -50,9 +51,10 @@ func FuzzNickify(f *testing.F) {
 // newPeople hands out nicks that outlast the daemon, or do not.
 func newPeople(t *testing.T, durable bool) *nicks {
 	t.Helper()
-	s := newState(zerolog.Nop())
-	s.Makeshift = !durable
-	return newNicks(s.Store, s.nicks, "http://directus.example.com")
+	store := state.InMemory(zerolog.Nop())
+	n := newNicks(store, newStoredNicks(store), "http://directus.example.com")
+	n.durable = durable
+	return n
 }
 
 // numbered is the id of a user, which begins with some digits.

@@ -11,9 +11,9 @@ func (s *session) setPresent(j *joined, present bool) {
 	}
 	j.present = present
 	if present {
-		s.backend.company.enter(j.Name, s.person.id)
+		s.backend.people.company.enter(j.Name, s.person.id)
 	} else {
-		s.backend.company.leave(j.Name, s.person.id)
+		s.backend.people.company.leave(j.Name, s.person.id)
 	}
 }
 

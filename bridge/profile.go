@@ -6,17 +6,13 @@ import (
 	"directus-ircd/ircd"
 )
 
-// renewProfile looks whether the user has got another name. A nick in use does not
-// change.
+// renewProfile looks whether the user has got another name.
 func (m *member) renewProfile(ctx context.Context) {
-	me, err := m.account.Me(ctx, append([]string{"id"}, m.names.fields...))
+	realname, changed, err := m.names.renew(ctx)
 	if err != nil {
-		m.log.Debug().Err(err).Msg("read own name")
-		return
+		m.log.Debug().Err(err).Msg("look for another name")
 	}
-	p := m.names.toPerson(me)
-	p.id = m.account.ID()
-	if realname, changed := m.names.nicks.rename(p); changed {
+	if changed {
 		m.tell(nil, "profile", &ircd.Profile{Realname: realname})
 	}
 }

@@ -83,13 +83,8 @@ func (s *session) readOne(ctx context.Context, to addressee, filter directus.Fil
 		return collection.Row{}, err
 	case len(rows) == 0, to.Deleted(rows[0]):
 		return collection.Row{}, errUnknownMessage
-	case !to.Matches(rows[0]), to.user != nil && !between(rows[0], s.person.id, to.user.ID):
+	case !to.Matches(rows[0]), to.user != nil && !collection.Between(rows[0], s.person.id, to.user.ID):
 		return rows[0], errElsewhere
 	}
 	return rows[0], nil
-}
-
-// between reports whether a private message is one of two users.
-func between(r collection.Row, a, b string) bool {
-	return r.Author == a && r.Recipient == b || r.Author == b && r.Recipient == a
 }

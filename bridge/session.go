@@ -145,7 +145,7 @@ func (s *session) ring() {
 	}
 }
 
-func (s *session) User() ircd.User       { return s.backend.nicks.current(s.nick) }
+func (s *session) User() ircd.User       { return s.backend.people.current(s.nick) }
 func (s *session) Wake() <-chan struct{} { return s.wake }
 
 func (s *session) AutoJoin() []string {
@@ -285,7 +285,7 @@ func (s *session) open(g *collection.Group) *view {
 
 // keyOf is that of the feed by which the session is to read a group.
 func (s *session) keyOf(g *collection.Group) feedKey {
-	if audience := s.member.audience(g); audience != "" && !s.plan.OwnFeeds {
+	if audience := s.member.names.audience(g); audience != "" && !s.plan.OwnFeeds {
 		return feedKey{group: g, audience: audience}
 	}
 	return feedKey{group: g, owner: s.member}

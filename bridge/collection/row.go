@@ -242,3 +242,8 @@ func (g *Group) ContentOf(r Row) uint64 {
 	}
 	return h.Sum64()
 }
+
+// Between reports whether a private message is one of two users.
+func Between(r Row, a, b string) bool {
+	return r.Author == a && r.Recipient == b || r.Author == b && r.Recipient == a
+}

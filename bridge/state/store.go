@@ -31,7 +31,7 @@ const (
 type Store struct {
 	log       zerolog.Logger
 	file      *file         // nil: memory only
-	Makeshift bool          // memory has to do for a file: what was before is not known
+	makeshift bool          // memory has to do for a file: what was before is not known
 	bell      chan struct{} // rung when there is something to write; cap 1
 	urgent    chan struct{} // rung when somebody waits for it; cap 1
 	done      chan struct{} // closed by Close
@@ -74,7 +74,7 @@ func Open(directory string, fresh func(*Store) []Bucket, log zerolog.Logger) (*S
 		return s.buckets
 	}
 	if directory == "" {
-		s.Makeshift = true
+		s.makeshift = true
 		makeBuckets()
 		return s, nil
 	}
@@ -92,7 +92,7 @@ func InMemory(log zerolog.Logger) *Store {
 }
 
 // IsMakeshift reports that memory has to do for a file: what was before is not known.
-func (s *Store) IsMakeshift() bool { return s.Makeshift }
+func (s *Store) IsMakeshift() bool { return s.makeshift }
 
 // HasFile reports that what is kept outlives the daemon.
 func (s *Store) HasFile() bool { return s.file != nil }
