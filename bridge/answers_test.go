@@ -20,7 +20,7 @@ func TestAnswersToOneLongMessage(t *testing.T) {
 		if _, err := s.Join(t.Context(), "#messages", ircd.JoinOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		ada, text := s.person.id, "the long one "+strings.Repeat("long ", directus.MaxString/5)
+		ada, text := s.person.ID, "the long one "+strings.Repeat("long ", directus.MaxString/5)
 		fake.Insert("messages", ada, map[string]any{"text": text})
 		synctest.Wait()
 		seen.questions.Store(0)

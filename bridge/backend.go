@@ -78,7 +78,7 @@ type Options struct {
 type Backend struct {
 	opts    Options              // as it was made: of those that Configure replaces plan has the present ones
 	plan    atomic.Pointer[plan] // stored under mu
-	people  *community
+	people  *Community
 	guard   *guard.Limiter
 	markers markers.Shelf
 	feeds   *feeds
@@ -118,7 +118,7 @@ func New(opts Options) (*Backend, error) {
 		b.guard.HashWith(opts.DigestRounds)
 	}
 	b.pages.Store(newPageRoom(opts.PageMemory))
-	b.people = newCommunity(opts.State.Store, opts.State.nicks, b.origin)
+	b.people = NewCommunity(opts.State.Store, opts.State.nicks, b.origin)
 	if opts.Resume != nil {
 		b.trails = opts.State.trails
 		b.trails.Begin(opts.Resume.MaxAge, collection.ClockOf(opts.Client))
@@ -195,15 +195,15 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret g
 	if err := may.Renew(ctx); err != nil {
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
 	}
-	names := b.people.newDirectory(account, may, directoryOptions{NickFields: p.NickFields, PublicURL: p.PublicURL, Life: p.Recheck})
-	who, others, err := names.self(ctx)
+	names := b.people.NewDirectory(account, may, DirectoryOptions{NickFields: p.NickFields, PublicURL: p.PublicURL, Life: p.Recheck})
+	who, others, err := names.Self(ctx)
 	if err != nil {
 		b.logout(account)
 		return nil, admissionError(err)
 	}
 	s := newSession(b, who, device)
-	s.nick = b.people.connect(who, others)
-	b.people.keep(ctx)
+	s.nick = b.people.Connect(who, others)
+	b.people.Keep(ctx)
 	if !b.enter(s, names, may, secret) {
 		b.logout(account) // the user has logged in twice at once
 	}
@@ -226,7 +226,7 @@ func (b *Backend) addTo(user string, secret guard.SecretHash, device string) *se
 // sessionOf makes a session of a member that goes on. The caller holds mu.
 func (b *Backend) sessionOf(m *member, device string) *session {
 	s := newSession(b, m.person, device)
-	s.nick = b.people.reconnect(m.person) // the one that it is connected with
+	s.nick = b.people.Reconnect(m.person) // the one that it is connected with
 	b.add(m, s)
 	return s
 }
@@ -255,10 +255,10 @@ func (b *Backend) review(ctx context.Context, id string) {
 
 // enter makes s a session of its user's member; fresh reports that the account
 // became the one of a new member.
-func (b *Backend) enter(s *session, names *directory, may *rights.Cache, secret guard.SecretHash) (fresh bool) {
+func (b *Backend) enter(s *session, names *Directory, may *rights.Cache, secret guard.SecretHash) (fresh bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	account := names.account
+	account := names.Account
 	m := b.members[account.ID()]
 	if m != nil {
 		if _, ended := m.health(); ended != nil {
@@ -284,7 +284,7 @@ func (b *Backend) markersOf(account *directus.Account) *markers.Book {
 
 // leave ends a session; the last of a user takes the Directus session along.
 func (b *Backend) leave(ctx context.Context, s *session) error {
-	b.people.release(s.nick)
+	b.people.Release(s.nick)
 	if b.remove(s) {
 		return s.member.close(ctx)
 	}
@@ -295,13 +295,13 @@ func (b *Backend) leave(ctx context.Context, s *session) error {
 func (b *Backend) remove(s *session) (last bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	last, current := s.member.remove(s), b.members[s.person.id] == s.member
+	last, current := s.member.remove(s), b.members[s.person.ID] == s.member
 	if last && current && !b.draining && !s.member.isOver() {
 		b.linger(s.member)
 		return false
 	}
 	if last && current {
-		delete(b.members, s.person.id)
+		delete(b.members, s.person.ID)
 	}
 	return last
 }

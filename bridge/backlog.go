@@ -167,7 +167,7 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 // backlogEvents are those that show a part of a backlog.
 func (s *session) backlogEvents(j *joined, messages []*ircd.Message) []ircd.Event {
 	if j.Private {
-		return conversations(messages, s.person.id)
+		return conversations(messages, s.person.ID)
 	}
 	return []ircd.Event{&ircd.Backlog{Channel: j.Name, Messages: messages}}
 }

@@ -115,7 +115,7 @@ func (f *feed) carried() bool {
 
 // suits reports whether a member sees what all readers see.
 func (f *feed) suits(m *member) bool {
-	return !f.key.isShared() || m.names.audience(f.group) == f.key.audience
+	return !f.key.isShared() || m.names.Audience(f.group) == f.key.audience
 }
 
 // ring makes run look who carries the feed. It may be called from any goroutine.

@@ -47,10 +47,10 @@ type counted struct {
 }
 
 // newCensus counts people, each once; all says that nobody is left out.
-func newCensus(seed maphash.Seed, people []person, all bool) *census {
+func newCensus(seed maphash.Seed, people []Person, all bool) *census {
 	c := &census{taken: time.Now(), all: all, seed: seed, entries: make([]counted, 0, len(people))}
 	for _, p := range people {
-		if id, err := uuid.Parse(p.id); err == nil {
+		if id, err := uuid.Parse(p.ID); err == nil {
 			c.entries = append(c.entries, counted{c.hash(p.base()), id})
 		}
 	}
@@ -75,8 +75,8 @@ func (c *census) of(base string) []string {
 }
 
 // namesakes is what the census knows of those who share a person's name.
-func (c *census) namesakes(p person) namesakes {
-	ids := slices.DeleteFunc(c.of(p.base()), func(id string) bool { return id == p.id })
+func (c *census) namesakes(p Person) namesakes {
+	ids := slices.DeleteFunc(c.of(p.base()), func(id string) bool { return id == p.ID })
 	return namesakes{ids: ids, all: c.all}
 }
 

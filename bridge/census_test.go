@@ -13,17 +13,17 @@ import (
 // A census knows namesakes by the nicks that their names make, and for a nick with digits
 // everybody whose id begins with them.
 func TestCensus(t *testing.T) {
-	all := []person{
+	all := []Person{
 		named("aaaa1111", "Søren"), named("bbbb2222", "Soren."), named("aaaa3333", "Kevin"), named("cccc4444", "Ada"),
 		named("cccc4444", "Ada"), // read twice
 	}
 	c := newCensus(maphash.MakeSeed(), all, true)
 	for nick, want := range map[string][]string{
-		"soren": nil, "Kevin": {all[2].id}, "ada": {all[3].id}, "nobody": nil, "Soren-bbbb": {all[1].id},
-		"x-aaaa": {all[0].id, all[2].id}, "X-AAAA3": {all[2].id}, "user-cccc44": {all[3].id}, "user-": nil, "user-nobody": nil,
+		"soren": nil, "Kevin": {all[2].ID}, "ada": {all[3].ID}, "nobody": nil, "Soren-bbbb": {all[1].ID},
+		"x-aaaa": {all[0].ID, all[2].ID}, "X-AAAA3": {all[2].ID}, "user-cccc44": {all[3].ID}, "user-": nil, "user-nobody": nil,
 	} {
 		if nick == "user-" { // all of them, and none has that nick
-			want = []string{all[0].id, all[1].id, all[2].id, all[3].id}
+			want = []string{all[0].ID, all[1].ID, all[2].ID, all[3].ID}
 		}
 		got := c.candidates(nick)
 		slices.Sort(got)
@@ -32,7 +32,7 @@ func TestCensus(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", nick, got, want)
 		}
 	}
-	if ns := c.namesakes(person{id: all[0].id, name: "sören"}); !ns.all || !slices.Equal(ns.ids, []string{all[1].id}) {
+	if ns := c.namesakes(Person{ID: all[0].ID, name: "sören"}); !ns.all || !slices.Equal(ns.ids, []string{all[1].ID}) {
 		t.Errorf("namesakes %v", ns)
 	}
 }

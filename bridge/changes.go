@@ -25,7 +25,7 @@ func (f *feed) update(ctx context.Context, rows []collection.Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	refs, err := f.carrier.names.references(ctx, f.group, rows)
+	refs, err := f.carrier.names.References(ctx, f.group, rows)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (f *feed) update(ctx context.Context, rows []collection.Row) error {
 
 // change makes the entries of one changed row, but for that of a new text, which
 // has to settle. The caller holds mu.
-func (f *feed) change(r collection.Row, refs references) []entry {
+func (f *feed) change(r collection.Row, refs References) []entry {
 	known, content := f.shown.rows[r.ID], f.group.ContentOf(r)
 	seen, published := f.seen[r.ID]
 	if known == nil {
@@ -87,7 +87,7 @@ func (f *feed) isLate(r collection.Row) bool {
 }
 
 // enter shows a row that was kept out so far. The caller holds mu.
-func (f *feed) enter(r collection.Row, refs references) []entry {
+func (f *feed) enter(r collection.Row, refs References) []entry {
 	if f.tooOld(r) {
 		return nil
 	}
@@ -103,12 +103,12 @@ func (f *feed) enter(r collection.Row, refs references) []entry {
 // move shows how a row that is remembered has entered or left a channel. One that was
 // deleted by a mark and is restored is the message that it was, and old: the history
 // has it under the same msgid. The caller holds mu.
-func (f *feed) move(r collection.Row, c *collection.Channel, known *shownRow, refs references) []entry {
+func (f *feed) move(r collection.Row, c *collection.Channel, known *shownRow, refs References) []entry {
 	p := known.place(c)
 	if p == nil && !c.Matches(r) {
 		return nil
 	}
-	m := toMessage(f.timed(r, c), c, refs, f.age(r) > replayedAfter)
+	m := ToMessage(f.timed(r, c), c, refs, f.age(r) > replayedAfter)
 	here := c.Matches(r) && m.Text != ""
 	switch {
 	case p == nil && here && !f.tooOld(r):

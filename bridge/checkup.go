@@ -79,7 +79,7 @@ func (m *member) checkRights(ctx context.Context) error {
 	}
 	err := m.rights.Renew(ctx)
 	if changes := m.rights.Changes(); changes != m.honoured.Load() {
-		m.names.forget()
+		m.names.Forget()
 		m.topics.forget()
 		m.feeds.expel(m)
 		m.feeds.reread(m)

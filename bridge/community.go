@@ -11,30 +11,30 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// community is what is known of the people of one Directus, whoever looks at them. All
+// Community is what is known of the people of one Directus, whoever looks at them. All
 // directories share it.
-type community struct {
+type Community struct {
 	*nicks
-	company  *company
+	Company  *company
 	censuses *censuses
 }
 
-// newCommunity takes over the nicks that were kept of the people of a Directus, which is
+// NewCommunity takes over the nicks that were kept of the people of a Directus, which is
 // named by its origin.
-func newCommunity(store *state.Store, kept *storedNickTable, origin string) *community {
-	return &community{nicks: newNicks(store, kept, origin), company: newCompany(), censuses: newCensuses()}
+func NewCommunity(store *state.Store, kept *NickTable, origin string) *Community {
+	return &Community{nicks: newNicks(store, kept, origin), Company: newCompany(), censuses: newCensuses()}
 }
 
-// storedNickTable is where nicks outlive the daemon.
-type storedNickTable = state.Table[storedNicks]
+// NickTable is where nicks outlive the daemon.
+type NickTable = state.Table[storedNicks]
 
-// newStoredNicks makes the table of a store.
-func newStoredNicks(s *state.Store) *storedNickTable {
+// NewNickTable makes the table of a store.
+func NewNickTable(s *state.Store) *NickTable {
 	return state.NewTable[storedNicks](s, "nicks 1", "nicks")
 }
 
-// directoryOptions say how people are shown.
-type directoryOptions struct {
+// DirectoryOptions say how people are shown.
+type DirectoryOptions struct {
 	NickFields []string // of directus_users, tried in this order to form the nick
 	PublicURL  string   // the base of links to files
 	// Life is how long a name read from Directus is believed, so that a change of name or
@@ -42,20 +42,20 @@ type directoryOptions struct {
 	Life time.Duration
 }
 
-// newDirectory is that of the user of an account, of whom may says what that is.
-func (c *community) newDirectory(account *directus.Account, may *rights.Cache, opts directoryOptions) *directory {
-	return &directory{
-		account: account, rights: may, nicks: c.nicks, censuses: c.censuses, company: c.company,
+// NewDirectory is that of the user of an account, of whom may says what that is.
+func (c *Community) NewDirectory(account *directus.Account, may *rights.Cache, opts DirectoryOptions) *Directory {
+	return &Directory{
+		Account: account, Rights: may, nicks: c.nicks, censuses: c.censuses, company: c.Company,
 		fields: opts.NickFields, publicURL: opts.PublicURL, life: opts.Life,
 		shelf:    &shelf{account: account, life: opts.Life},
 		searches: rate.NewLimiter(searchRate, searchBurst),
 	}
 }
 
-// audience is what Directus has said of the user that lets a feed of a group be shared;
+// Audience is what Directus has said of the user that lets a feed of a group be shared;
 // empty if nothing does.
-func (d *directory) audience(g *collection.Group) collection.Audience {
-	said := d.rights.Audience(g, d.fields)
+func (d *Directory) Audience(g *collection.Group) collection.Audience {
+	said := d.Rights.Audience(g, d.fields)
 	if said != "" {
 		said += collection.Audience(d.publicURL)
 	}

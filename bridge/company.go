@@ -19,8 +19,8 @@ type company struct {
 
 func newCompany() *company { return &company{in: map[string]map[string]int{}} }
 
-// enter notes that a session of a user is in a channel; leave undoes it.
-func (c *company) enter(channel, id string) {
+// Enter notes that a session of a user is in a channel; leave undoes it.
+func (c *company) Enter(channel, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	users := c.in[wire.Fold(channel)]
@@ -31,7 +31,7 @@ func (c *company) enter(channel, id string) {
 	users[id]++
 }
 
-func (c *company) leave(channel, id string) {
+func (c *company) Leave(channel, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	users := c.in[wire.Fold(channel)]
@@ -62,33 +62,33 @@ func (c *company) meet(a, b string) bool {
 	return false
 }
 
-// unknownUser is the author of what has none.
-var unknownUser = ircd.User{Nick: nobody, Username: nobody, Host: host, Realname: nobody}
+// UnknownUser is the author of what has none.
+var UnknownUser = ircd.User{Nick: nobody, Username: nobody, Host: host, Realname: nobody}
 
 // meets reports whether the user of the directory is, or shares a channel with, another.
-func (d *directory) meets(id string) bool {
-	return id == d.account.ID() || d.company.meet(d.account.ID(), id)
+func (d *Directory) meets(id string) bool {
+	return id == d.Account.ID() || d.company.meet(d.Account.ID(), id)
 }
 
-// meetsNobody is meets for what is shown to others than the user of the directory.
-func meetsNobody(string) bool { return false }
+// MeetsNobody is meets for what is shown to others than the user of the directory.
+func MeetsNobody(string) bool { return false }
 
-// met returns the identity of a user who is in a channel, as those see it who read
+// Met returns the identity of a user who is in a channel, as those see it who read
 // that; of private messages, who shares any channel with the user of the directory.
-func (d *directory) met(id string, c *collection.Channel) (ircd.User, bool) {
-	if id != d.account.ID() && !(c.Private && d.meets(id)) && !(!c.Private && d.company.isIn(c.Name, id)) {
+func (d *Directory) Met(id string, c *collection.Channel) (ircd.User, bool) {
+	if id != d.Account.ID() && !(c.Private && d.meets(id)) && !(!c.Private && d.company.isIn(c.Name, id)) {
 		return ircd.User{}, false
 	}
 	return d.nicks.known(id)
 }
 
-// knows says what the user of the directory may know of another, as far as Directus has
+// Knows says what the user of the directory may know of another, as far as Directus has
 // said so lately.
-func (d *directory) knows(id string) ircd.Acquaintance {
+func (d *Directory) Knows(id string) ircd.Acquaintance {
 	if d.meets(id) {
 		return ircd.Known
 	}
-	if readable, said := d.rights.Readable("directus_users", d.fields); said && len(readable) > 0 {
+	if readable, said := d.Rights.Readable("directus_users", d.fields); said && len(readable) > 0 {
 		return ircd.Known
 	}
 	d.mu.Lock()

@@ -42,9 +42,9 @@ func (s *session) correct(ctx context.Context, to addressee, c text.Substitution
 	if err != nil {
 		return nil, correctError(to.name, err)
 	}
-	refs, err := s.member.names.references(ctx, to.view.feed.group, []collection.Row{now})
+	refs, err := s.member.names.References(ctx, to.view.feed.group, []collection.Row{now})
 	if err != nil {
-		refs.users = map[string]ircd.User{s.person.id: s.User()} // it is stored, which is what counts
+		refs.Users = map[string]ircd.User{s.person.ID: s.User()} // it is stored, which is what counts
 	}
 	m := to.view.feed.corrected(last, now, to.Channel, refs)
 	to.view.returned(entry{event: m})
@@ -102,7 +102,7 @@ func (s *session) lastOwn(ctx context.Context, to addressee) (collection.Row, er
 		return collection.Row{}, err
 	}
 	for _, r := range rows {
-		if to.Matches(r) && r.Author == s.person.id {
+		if to.Matches(r) && r.Author == s.person.ID {
 			return r, nil
 		}
 	}
@@ -171,7 +171,7 @@ func (s *session) rewrite(ctx context.Context, to addressee, r collection.Row, n
 // corrected shows a new text that one of the user's connections has stored, at
 // once: it is final for the moment. It returns the message for the channel in
 // which that was done. The event of the same change finds nothing new.
-func (f *feed) corrected(before, now collection.Row, c *collection.Channel, refs references) *ircd.Message {
+func (f *feed) corrected(before, now collection.Row, c *collection.Channel, refs References) *ircd.Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.pending, now.ID)
@@ -180,8 +180,8 @@ func (f *feed) corrected(before, now collection.Row, c *collection.Channel, refs
 	_, published := f.seen[now.ID]
 	coming := !published && known == nil && f.isLate(now) // its first event is on its way, and shows it as it is
 	for _, ch := range f.group.Channels {
-		m := toMessage(now, ch, refs, false)
-		old, version := toMessage(before, ch, refs, false), ""
+		m := ToMessage(now, ch, refs, false)
+		old, version := ToMessage(before, ch, refs, false), ""
 		switch p := known.place(ch); {
 		case p != nil && p.state == visible:
 			m.ID, m.Time = p.message.ID, p.message.Time

@@ -24,12 +24,12 @@ var errRightsChanged = errors.New("the right to read names has changed")
 // maxNames bounds what a directory remembers; beyond, it starts afresh.
 const maxNames = 10000
 
-// directory knows the people that one Directus user may see by name. Messages
+// Directory knows the people that one Directus user may see by name. Messages
 // carry only the author's id: a name is asked for once, not with each message.
 // What else messages refer to is on its shelf.
-type directory struct {
-	account   *directus.Account
-	rights    *rights.Cache // has a lock of its own
+type Directory struct {
+	Account   *directus.Account
+	Rights    *rights.Cache // has a lock of its own
 	nicks     *nicks
 	company   *company // has a lock of its own
 	censuses  *censuses
@@ -51,32 +51,32 @@ type directory struct {
 }
 
 type knownPerson struct {
-	person
+	Person
 	until time.Time
 }
 
-// self reads the name of the user whose directory it is, who can see at least
+// Self reads the name of the user whose directory it is, who can see at least
 // that.
-func (d *directory) self(ctx context.Context) (p person, ns namesakes, err error) {
+func (d *Directory) Self(ctx context.Context) (p Person, ns namesakes, err error) {
 	if p, err = d.readSelf(ctx); err != nil {
-		return person{}, namesakes{}, err
+		return Person{}, namesakes{}, err
 	}
-	all, err := d.namesakes(ctx, map[string]person{p.id: p})
-	return p, all[p.id], err
+	all, err := d.namesakes(ctx, map[string]Person{p.ID: p})
+	return p, all[p.ID], err
 }
 
-func (d *directory) readSelf(ctx context.Context) (person, error) {
-	me, err := d.account.Me(ctx, append([]string{"id"}, d.fields...))
+func (d *Directory) readSelf(ctx context.Context) (Person, error) {
+	me, err := d.Account.Me(ctx, append([]string{"id"}, d.fields...))
 	if err != nil {
-		return person{}, fmt.Errorf("read own name: %w", err)
+		return Person{}, fmt.Errorf("read own name: %w", err)
 	}
 	p := d.toPerson(me)
-	p.id = d.account.ID()
+	p.ID = d.Account.ID()
 	return p, nil
 }
 
-// renew looks whether the user has got another name. A nick in use does not change.
-func (d *directory) renew(ctx context.Context) (realname string, changed bool, err error) {
+// Renew looks whether the user has got another name. A nick in use does not change.
+func (d *Directory) Renew(ctx context.Context) (realname string, changed bool, err error) {
 	p, err := d.readSelf(ctx)
 	if err != nil {
 		return "", false, err
@@ -87,15 +87,15 @@ func (d *directory) renew(ctx context.Context) (realname string, changed bool, e
 
 // users returns the IRC identities of the given users, as the user of the directory is
 // to see them: see usersMeeting.
-func (d *directory) users(ctx context.Context, ids []string) (map[string]ircd.User, error) {
-	return d.usersMeeting(ctx, d.meets, ids)
+func (d *Directory) users(ctx context.Context, ids []string) (map[string]ircd.User, error) {
+	return d.UsersMeeting(ctx, d.meets, ids)
 }
 
-// usersMeeting returns the IRC identities of the given users; those whose names may
+// UsersMeeting returns the IRC identities of the given users; those whose names may
 // not be read get one made from their id, unless they are met. Of those who are only
 // mentioned, whom anybody may have made up, it returns those who are known by name. An
 // error means that Directus could not be asked.
-func (d *directory) usersMeeting(ctx context.Context, meets func(id string) bool, ids []string, mentioned ...string) (map[string]ircd.User, error) {
+func (d *Directory) UsersMeeting(ctx context.Context, meets func(id string) bool, ids []string, mentioned ...string) (map[string]ircd.User, error) {
 	people, missing := d.remembered(slices.Concat(ids, mentioned))
 	if len(missing) > 0 {
 		found, err := d.fetch(ctx, directus.Filter{"id": map[string]any{"_in": missing}}, len(missing))
@@ -103,7 +103,7 @@ func (d *directory) usersMeeting(ctx context.Context, meets func(id string) bool
 			return nil, err
 		}
 		for _, p := range found {
-			people[p.id] = p
+			people[p.ID] = p
 		}
 		if err == nil {
 			d.remember(people, missing)
@@ -117,8 +117,8 @@ func (d *directory) usersMeeting(ctx context.Context, meets func(id string) bool
 	return d.identify(ctx, meets, people)
 }
 
-// forget makes the directory ask anew: the rights of its user have changed.
-func (d *directory) forget() {
+// Forget makes the directory ask anew: the rights of its user have changed.
+func (d *Directory) Forget() {
 	d.mu.Lock()
 	d.people, d.nobody, d.probed, d.refused = nil, nil, time.Time{}, false
 	d.mu.Unlock()
@@ -128,7 +128,7 @@ func (d *directory) forget() {
 
 // identify turns people into IRC identities. Who is connected has the nick that others
 // see, if the name may be read or they are met.
-func (d *directory) identify(ctx context.Context, meets func(id string) bool, people map[string]person) (map[string]ircd.User, error) {
+func (d *Directory) identify(ctx context.Context, meets func(id string) bool, people map[string]Person) (map[string]ircd.User, error) {
 	all, err := d.namesakes(ctx, people)
 	if err != nil {
 		return nil, err
@@ -146,25 +146,25 @@ func (d *directory) identify(ctx context.Context, meets func(id string) bool, pe
 		}
 		users[id] = u
 	}
-	users[""] = unknownUser
-	d.nicks.keep(ircd.Lasting(ctx)) // the file is waited for though the time for Directus is over
+	users[""] = UnknownUser
+	d.nicks.Keep(ircd.Lasting(ctx)) // the file is waited for though the time for Directus is over
 	return users, nil
 }
 
-func (d *directory) remembered(ids []string) (people map[string]person, missing []string) {
+func (d *Directory) remembered(ids []string) (people map[string]Person, missing []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	people = map[string]person{}
+	people = map[string]Person{}
 	now := time.Now()
 	for _, id := range ids {
 		if _, ok := people[id]; ok || id == "" {
 			continue
 		}
 		if k, ok := d.people[id]; ok && now.Before(k.until) {
-			people[id] = k.person
+			people[id] = k.Person
 			continue
 		}
-		people[id] = person{id: id}
+		people[id] = Person{ID: id}
 		if collection.IsUUID(id) { // else the author is no Directus user, and asking an error
 			missing = append(missing, id)
 		}
@@ -172,7 +172,7 @@ func (d *directory) remembered(ids []string) (people map[string]person, missing 
 	return people, missing
 }
 
-func (d *directory) remember(people map[string]person, ids []string) {
+func (d *Directory) remember(people map[string]Person, ids []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.people == nil || len(d.people) > maxNames {
@@ -185,16 +185,16 @@ func (d *directory) remember(people map[string]person, ids []string) {
 }
 
 // fetch reads users. What may not be read is left out: no user, no field.
-func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int) ([]person, error) {
+func (d *Directory) fetch(ctx context.Context, filter directus.Filter, limit int) ([]Person, error) {
 	fields, err := d.probe(ctx)
 	if err != nil || len(fields) == 0 {
 		return nil, err
 	}
-	var people []person
+	var people []Person
 	page := filter
 	for len(people) < limit {
-		n := collection.PageLimit(ctx, d.account, limit-len(people))
-		users, err := d.account.Users(ctx, directus.Query{
+		n := collection.PageLimit(ctx, d.Account, limit-len(people))
+		users, err := d.Account.Users(ctx, directus.Query{
 			Fields: append([]string{"id"}, fields...), Filter: page, Sort: []string{"id"}, Limit: n,
 		})
 		if directus.IsCode(err, directus.CodeForbidden) {
@@ -216,7 +216,7 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 		}
 		ids := make([]string, len(people)) // Directus does not compare uuids
 		for i, p := range people {
-			ids[i] = p.id
+			ids[i] = p.ID
 		}
 		page = directus.And(filter, directus.Compare("id", "_nin", ids))
 	}
@@ -225,7 +225,7 @@ func (d *directory) fetch(ctx context.Context, filter directus.Filter, limit int
 
 // refuse notes that Directus has refused what it had said may be read; again reports
 // that it is worth another try.
-func (d *directory) refuse() (again bool) {
+func (d *Directory) refuse() (again bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	again = !d.refused
@@ -236,14 +236,14 @@ func (d *directory) refuse() (again bool) {
 // probe finds out, now and then, which of the configured fields the user may
 // read: asking for one that they may not is refused as a whole. Mostly Directus has
 // said so with the user's rights.
-func (d *directory) probe(ctx context.Context) ([]string, error) {
+func (d *Directory) probe(ctx context.Context) ([]string, error) {
 	d.mu.Lock()
 	readable, fresh, refused := d.readable, time.Since(d.probed) < d.life, d.refused
 	d.mu.Unlock()
 	if fresh {
 		return readable, nil
 	}
-	readable, said := d.rights.Readable("directus_users", d.fields)
+	readable, said := d.Rights.Readable("directus_users", d.fields)
 	said = said && !refused
 	if !said {
 		var err error
@@ -258,9 +258,9 @@ func (d *directory) probe(ctx context.Context) ([]string, error) {
 }
 
 // try asks for each of the configured fields.
-func (d *directory) try(ctx context.Context) (readable []string, err error) {
+func (d *Directory) try(ctx context.Context) (readable []string, err error) {
 	for _, field := range d.fields {
-		_, err := d.account.Users(ctx, directus.Query{Fields: []string{"id", field}, Limit: 1})
+		_, err := d.Account.Users(ctx, directus.Query{Fields: []string{"id", field}, Limit: 1})
 		if directus.IsCode(err, directus.CodeForbidden) {
 			continue
 		}
@@ -272,8 +272,8 @@ func (d *directory) try(ctx context.Context) (readable []string, err error) {
 	return readable, nil
 }
 
-func (d *directory) toPerson(u directus.User) person {
-	p := person{id: u.ID()}
+func (d *Directory) toPerson(u directus.User) Person {
+	p := Person{ID: u.ID()}
 	var all []string
 	for _, field := range d.fields {
 		value := strings.TrimSpace(u.String(field))

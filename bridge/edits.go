@@ -67,7 +67,7 @@ func (f *feed) takeSettled(ctx context.Context, rows []collection.Row, missing [
 		rows[i] = f.dated(r)
 	}
 	slices.SortStableFunc(rows, collection.CompareRows)
-	refs, err := f.carrier.names.references(ctx, f.group, rows)
+	refs, err := f.carrier.names.References(ctx, f.group, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (f *feed) settled() (ids []string, next time.Time) {
 
 // edited makes the entries of a new text, one for each channel in which the old
 // one was shown, or could have been. The caller holds mu.
-func (f *feed) edited(r collection.Row, refs references) []entry {
+func (f *feed) edited(r collection.Row, refs References) []entry {
 	content, known := f.group.ContentOf(r), f.shown.rows[r.ID]
 	waiting, ok := f.pending[r.ID]
 	if !ok {
@@ -126,7 +126,7 @@ func (f *feed) edited(r collection.Row, refs references) []entry {
 		if !c.Matches(r) {
 			continue
 		}
-		m := toMessage(r, c, refs, false)
+		m := ToMessage(r, c, refs, false)
 		if m.Text == "" {
 			continue
 		}

@@ -52,7 +52,7 @@ func newFeeds() *feeds {
 // expelled either.
 func (fs *feeds) attach(key feedKey, m *member, wake func()) (r *reader) {
 	fs.change(m, func(about func(*feed)) {
-		if key.isShared() && m.names.audience(key.group) != key.audience {
+		if key.isShared() && m.names.Audience(key.group) != key.audience {
 			return
 		}
 		f := fs.open[key]
@@ -154,7 +154,7 @@ func (fs *feeds) expel(m *member) {
 	fs.change(m, func(about func(*feed)) {
 		for f := range fs.shared {
 			members := f.journal.members()
-			if _, reads := members[m]; !reads || m.names.audience(f.group) == f.key.audience {
+			if _, reads := members[m]; !reads || m.names.Audience(f.group) == f.key.audience {
 				continue
 			}
 			about(f)

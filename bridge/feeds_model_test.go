@@ -50,7 +50,7 @@ var allRights = rights.Permissions{
 func modelMember(fs *feeds, account *directus.Account, all rights.Permissions) *member {
 	may := rights.NewCache(account, nil)
 	m := &member{
-		account: account, names: &directory{account: account, rights: may}, rights: may, feeds: fs, log: zerolog.Nop(), recheck: time.Hour, checked: time.Now(),
+		account: account, names: &Directory{Account: account, Rights: may}, rights: may, feeds: fs, log: zerolog.Nop(), recheck: time.Hour, checked: time.Now(),
 		rt: account.Realtime(directus.RealtimeOptions{}), sessions: map[*session]struct{}{},
 	}
 	m.rights.Learn(all, time.Now())
@@ -87,7 +87,7 @@ func newFeedsModel(t *testing.T, seed uint64) *feedsModel {
 
 func (m *feedsModel) attach(of *member) {
 	key := feedKey{group: m.group, owner: of}
-	if p := of.names.audience(m.group); p != "" {
+	if p := of.names.Audience(m.group); p != "" {
 		key = feedKey{group: m.group, audience: p}
 	}
 	r := m.feeds.attach(key, of, func() {})
@@ -129,7 +129,7 @@ func (m *feedsModel) read(r *modelReader) {
 	for next := r.next.Load(); next != nil; next = r.next.Load() {
 		r.reader = next
 	}
-	if r.feed.key.isShared() && r.member.names.audience(m.group) != r.feed.key.audience {
+	if r.feed.key.isShared() && r.member.names.Audience(m.group) != r.feed.key.audience {
 		m.t.Errorf("a reader is where its rights do not let it be")
 	}
 	first, news, ok := r.feed.journal.read(r.reader)

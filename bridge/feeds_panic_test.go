@@ -26,7 +26,7 @@ func TestPanicBetweenTwoFeeds(t *testing.T) {
 				m := newFeedsModel(t, 0)
 				defer m.feeds.close()
 				ada, bob, eve := m.members[0], m.members[1], m.members[2]
-				key := feedKey{group: m.group, audience: ada.names.audience(m.group)}
+				key := feedKey{group: m.group, audience: ada.names.Audience(m.group)}
 				broken := func() {}
 				var readers []*reader
 				for _, of := range []*member{ada, ada, bob} {
@@ -53,7 +53,7 @@ func TestPanicBetweenTwoFeeds(t *testing.T) {
 				for _, r := range readers { // as their sessions are closed
 					m.feeds.detach(r)
 				}
-				if r := m.feeds.attach(feedKey{group: m.group, audience: eve.names.audience(m.group)}, eve, func() {}); r == nil || r.feed == f {
+				if r := m.feeds.attach(feedKey{group: m.group, audience: eve.names.Audience(m.group)}, eve, func() {}); r == nil || r.feed == f {
 					t.Error("who comes next is given the feed that has panicked")
 				}
 			})

@@ -12,30 +12,30 @@ import (
 	"directus-ircd/ircd"
 )
 
-// references are what rows refer to, as far as it takes it to show them.
-type references struct {
-	// users are authors, recipients and those who are mentioned, by id, as Directus
+// References are what rows refer to, as far as it takes it to show them.
+type References struct {
+	// Users are authors, recipients and those who are mentioned, by id, as Directus
 	// lets them be known.
-	users map[string]ircd.User
-	// met finds those of them who are in a channel, and known there; nil: nobody.
-	met func(id string, c *collection.Channel) (ircd.User, bool)
+	Users map[string]ircd.User
+	// Met finds those of them who are in a channel, and known there; nil: nobody.
+	Met func(id string, c *collection.Channel) (ircd.User, bool)
 	// files are the lines for those attached to a row, by its id.
 	files map[string][]string
 	// hidden are the rows, by id, that are answered and not to be shown.
 	hidden map[string]bool
 }
 
-// references asks for what some rows of a group refer to and is not known yet.
-func (d *directory) references(ctx context.Context, g *collection.Group, rows []collection.Row) (references, error) {
-	users, err := d.usersMeeting(ctx, meetsNobody, usersOf(rows), mentionedIn(rows)...)
+// References asks for what some rows of a group refer to and is not known yet.
+func (d *Directory) References(ctx context.Context, g *collection.Group, rows []collection.Row) (References, error) {
+	users, err := d.UsersMeeting(ctx, MeetsNobody, usersOf(rows), mentionedIn(rows)...)
 	if err != nil {
-		return references{}, err
+		return References{}, err
 	}
 	files, err := d.shelf.files(ctx, g, rows)
 	if err != nil {
-		return references{}, err
+		return References{}, err
 	}
-	refs := references{users: users, met: d.met, files: map[string][]string{}, hidden: unquotable(ctx, d.account, g, rows)}
+	refs := References{Users: users, Met: d.Met, files: map[string][]string{}, hidden: unquotable(ctx, d.Account, g, rows)}
 	for id, attached := range files {
 		refs.files[id] = collection.FileLines(attached, d.publicURL)
 	}
@@ -43,26 +43,26 @@ func (d *directory) references(ctx context.Context, g *collection.Group, rows []
 }
 
 // user is a person as those see them who read a channel.
-func (refs references) user(id string, c *collection.Channel) (u ircd.User, ok bool) {
-	if refs.met != nil {
-		if u, ok = refs.met(id, c); ok {
+func (refs References) user(id string, c *collection.Channel) (u ircd.User, ok bool) {
+	if refs.Met != nil {
+		if u, ok = refs.Met(id, c); ok {
 			return u, true
 		}
 	}
-	u, ok = refs.users[id]
+	u, ok = refs.Users[id]
 	return u, ok
 }
 
-// author is user for who has said something: somebody, or nobody who is known.
-func (refs references) author(id string, c *collection.Channel) ircd.User {
+// Author is user for who has said something: somebody, or nobody who is known.
+func (refs References) Author(id string, c *collection.Channel) ircd.User {
 	if u, ok := refs.user(id, c); ok {
 		return u
 	}
-	return unknownUser
+	return UnknownUser
 }
 
 // text is IRC text with what it refers to.
-func (refs references) text(shown string, c *collection.Channel) string {
+func (refs References) text(shown string, c *collection.Channel) string {
 	return text.ShowMentions(shown, func(id string) (string, bool) {
 		u, ok := refs.user(id, c)
 		return u.Nick, ok
@@ -96,8 +96,8 @@ func usersOf(rows []collection.Row) []string {
 	return ids
 }
 
-// toMessage is what IRC sees of a row of a channel.
-func toMessage(r collection.Row, c *collection.Channel, refs references, replayed bool) *ircd.Message {
+// ToMessage is what IRC sees of a row of a channel.
+func ToMessage(r collection.Row, c *collection.Channel, refs References, replayed bool) *ircd.Message {
 	kind, shown := c.Shown(r.Text)
 	shown = refs.text(shown, c)
 	if r.More > 0 {
@@ -107,16 +107,16 @@ func toMessage(r collection.Row, c *collection.Channel, refs references, replaye
 		shown = strings.TrimPrefix(shown+"\n"+line, "\n")
 	}
 	m := &ircd.Message{
-		ID: collection.MessageID(r), Time: r.ShownAt(), From: refs.author(r.Author, c), Target: c.Name,
+		ID: collection.MessageID(r), Time: r.ShownAt(), From: refs.Author(r.Author, c), Target: c.Name,
 		Kind: kind, Text: shown, Replayed: replayed,
 	}
 	if c.Private {
-		m.To = refs.author(r.Recipient, c)
+		m.To = refs.Author(r.Recipient, c)
 	}
 	if q := r.Reply; q != nil && quotes(c, r, refs) {
 		_, said := c.Shown(q.Text)
 		m.ReplyTo = collection.MessageID(*q)
-		m.Quote = &ircd.Quote{Nick: refs.author(q.Author, c).Nick, Text: text.Beginning(refs.text(said, c)), Time: q.Date}
+		m.Quote = &ircd.Quote{Nick: refs.Author(q.Author, c).Nick, Text: text.Beginning(refs.text(said, c)), Time: q.Date}
 	}
 	return m
 }
@@ -124,7 +124,7 @@ func toMessage(r collection.Row, c *collection.Channel, refs references, replaye
 // quotes reports whether the row that a row of a channel answers may be shown
 // with it: one of the same channel, or of the same two people, that is not
 // deleted.
-func quotes(c *collection.Channel, r collection.Row, refs references) bool {
+func quotes(c *collection.Channel, r collection.Row, refs References) bool {
 	q := *r.Reply
 	if c.Private && !collection.Between(q, r.Author, r.Recipient) {
 		return false

@@ -21,8 +21,8 @@ func (s *session) mentioning(ctx context.Context, c *collection.Channel, said st
 	if len(nicks) > 0 {
 		_ = s.member.attempt(ctx, referTimeout, func(ctx context.Context) error {
 			for _, nick := range nicks {
-				u, err := s.member.names.search(ctx, nick)
-				if errors.Is(err, errManySearches) {
+				u, err := s.member.names.Search(ctx, nick)
+				if errors.Is(err, ErrManySearches) {
 					return nil // the rest stays as typed
 				}
 				if err != nil {

@@ -123,7 +123,7 @@ func (s *session) historian(ctx context.Context, target string) (*historian, err
 		return nil, noHistory(target, nil)
 	}
 	h := s.historyOf(s.plan.private.Channels[0])
-	h.name, h.filter = u.Nick, h.groups[0].Between(s.person.id, u.ID)
+	h.name, h.filter = u.Nick, h.groups[0].Between(s.person.ID, u.ID)
 	return h, nil
 }
 

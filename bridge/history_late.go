@@ -105,7 +105,7 @@ func (s *session) noteOvertakes(j *joined) {
 		}
 	}
 	if j.fetches && len(lines) > 0 {
-		j.view.feed.group.Dates.Over.Note(collection.Overtake{User: s.person.id, Lines: lines, Seen: seen})
+		j.view.feed.group.Dates.Over.Note(collection.Overtake{User: s.person.ID, Lines: lines, Seen: seen})
 	}
 }
 

@@ -32,8 +32,8 @@ func (b *Backend) linger(m *member) {
 			return
 		}
 		delete(b.idle, m)
-		if b.members[m.person.id] == m {
-			delete(b.members, m.person.id)
+		if b.members[m.person.ID] == m {
+			delete(b.members, m.person.ID)
 		}
 		b.retiring.Add(1)
 		b.mu.Unlock()
@@ -48,7 +48,7 @@ func (b *Backend) linger(m *member) {
 // retire closes a member that nobody uses, and so nobody asks what became of it.
 func (b *Backend) retire(ctx context.Context, m *member) {
 	if err := ircd.Recover(&m.log, func() error { return m.close(ctx) }); err != nil {
-		b.opts.Logger.Debug().Err(err).Str("user", m.person.id).Msg("log out")
+		b.opts.Logger.Debug().Err(err).Str("user", m.person.ID).Msg("log out")
 	}
 }
 

@@ -82,13 +82,13 @@ func TestLongTextsAreConvertedOnce(t *testing.T) {
 		quote := answered
 		quote.Text = text.Clip(quote.Text, text.MaxQuoted)
 		if used := shown(func(i int) {
-			toMessage(collection.Row{ID: fmt.Sprint(i), Text: "yes", Reply: &quote}, c, references{}, false)
+			ToMessage(collection.Row{ID: fmt.Sprint(i), Text: "yes", Reply: &quote}, c, References{}, false)
 		}); used > 95*text.MaxQuoted*40 {
 			t.Errorf("%s: 95 answers took %d bytes", format, used)
 		}
 		var first *ircd.Message
 		if used := shown(func(i int) {
-			m := toMessage(answered, c, references{}, false)
+			m := ToMessage(answered, c, References{}, false)
 			if first == nil {
 				first = m
 			}
@@ -104,7 +104,7 @@ func TestLongTextsAreConvertedOnce(t *testing.T) {
 // What is left out is said.
 func TestCutTextIsSaid(t *testing.T) {
 	c := &collection.Channel{Config: collection.Config{Name: "#a"}}
-	m := toMessage(collection.Row{ID: "1", Text: "beginning", More: 12}, c, references{}, false)
+	m := ToMessage(collection.Row{ID: "1", Text: "beginning", More: 12}, c, References{}, false)
 	if m.Text != "beginning\n[bytes not shown: 12]" {
 		t.Errorf("got %q", m.Text)
 	}

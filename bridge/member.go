@@ -23,7 +23,7 @@ import (
 // brings, unless that is brought by another's.
 type member struct {
 	account *directus.Account
-	names   *directory
+	names   *Directory
 	rights  *rights.Cache
 	topics  *topics
 	markers *markers.Book
@@ -31,7 +31,7 @@ type member struct {
 	rt      *directus.Realtime
 	feeds   *feeds
 	log     zerolog.Logger
-	person  person           // as the first session found it
+	person  Person           // as the first session found it
 	secret  guard.SecretHash // of what it logged in with
 	// accepted is when Directus accepted the secret last; guarded by the backend's mu.
 	accepted time.Time
@@ -62,8 +62,8 @@ type member struct {
 	probed   time.Time              // the last send while in trouble; guarded by mu
 }
 
-func newMember(names *directory, may *rights.Cache, book *markers.Book, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
-	account := names.account
+func newMember(names *Directory, may *rights.Cache, book *markers.Book, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
+	account := names.Account
 	m := &member{
 		account: account, names: names, rights: may, recheck: recheck, feeds: fs, log: log,
 		reads:  semaphore.NewWeighted(readsOfUser),

@@ -35,9 +35,9 @@ const (
 	mostDigits      = wire.NickLen - len(anonymousPrefix)
 )
 
-// person is what the daemon knows of a Directus user.
-type person struct {
-	id string
+// Person is what the daemon knows of a Directus user.
+type Person struct {
+	ID string
 	// name is the first of the configured fields that makes a nick; empty for
 	// a user whose names may not be read.
 	name string
@@ -46,18 +46,18 @@ type person struct {
 }
 
 // anonymous reports whether the person's names may not be read.
-func (p person) anonymous() bool { return p.name == "" }
+func (p Person) anonymous() bool { return p.name == "" }
 
 // base is the nick that the name makes; empty for who is anonymous.
-func (p person) base() string { return nickify(p.name) }
+func (p Person) base() string { return nickify(p.name) }
 
 // numbered is a nick of a person that holds so many digits of the id, up to
 // mostDigits.
-func (p person) numbered(base string, digits int) string {
+func (p Person) numbered(base string, digits int) string {
 	if base == "" {
-		return anonymousPrefix + idPrefix(p.id, digits)
+		return anonymousPrefix + idPrefix(p.ID, digits)
 	}
-	end := "-" + idPrefix(p.id, digits)
+	end := "-" + idPrefix(p.ID, digits)
 	return base[:min(len(base), wire.NickLen-len(end))] + end
 }
 

@@ -40,16 +40,16 @@ type nicks struct {
 	durable bool
 
 	mu        sync.Mutex
-	byUser    map[string][]*claim // by id; guarded by mu
-	byNick    map[string]*claim   // by folded nick; guarded by mu
+	byUser    map[string][]*Claim // by id; guarded by mu
+	byNick    map[string]*Claim   // by folded nick; guarded by mu
 	kept      int                 // claims that are kept; guarded by mu
 	anonymous int                 // of those, without a name; guarded by mu
 	changes   int                 // of what is stored, so far; guarded by mu
 	written   int                 // how many of them are surely in the file; guarded by mu
 }
 
-// claim is a user's hold on a nick.
-type claim struct {
+// Claim is a user's hold on a nick.
+type Claim struct {
 	base      string    // folded, as person.base has it
 	kept      bool      // else it ends with the last session
 	user      ircd.User // Realname, and the case of Nick, are guarded by nicks.mu, the rest never changes
@@ -76,10 +76,10 @@ type namesakes struct {
 func newNicks(store *state.Store, stored *state.Table[storedNicks], origin string) *nicks {
 	n := &nicks{
 		state: store, stored: stored, origin: origin + "\x00", durable: !store.IsMakeshift(),
-		byUser: map[string][]*claim{}, byNick: map[string]*claim{},
+		byUser: map[string][]*Claim{}, byNick: map[string]*Claim{},
 	}
 	for _, nick := range reserved {
-		n.byNick[nick] = &claim{}
+		n.byNick[nick] = &Claim{}
 	}
 	n.load()
 	return n
@@ -99,20 +99,20 @@ func (n *nicks) load() {
 		}
 		for _, s := range all[key].Nicks {
 			if wire.IsNick(s.Nick) && n.isFree(s.Nick) {
-				n.add(person{id: id}, s.Base, s.Nick, true)
+				n.add(Person{ID: id}, s.Base, s.Nick, true)
 			}
 		}
 	}
 }
 
 // add notes a claim. The caller holds mu.
-func (n *nicks) add(p person, base, nick string, kept bool) *claim {
-	c := &claim{base: base, kept: kept}
-	c.user = ircd.User{ID: p.id, Nick: nick, Username: suffix(p.id, 8), Host: host, Realname: p.realname}
+func (n *nicks) add(p Person, base, nick string, kept bool) *Claim {
+	c := &Claim{base: base, kept: kept}
+	c.user = ircd.User{ID: p.ID, Nick: nick, Username: suffix(p.ID, 8), Host: host, Realname: p.realname}
 	if c.user.Realname == "" {
 		c.user.Realname = nick
 	}
-	n.byUser[p.id] = append(n.byUser[p.id], c)
+	n.byUser[p.ID] = append(n.byUser[p.ID], c)
 	n.byNick[wire.Fold(nick)] = c
 	if kept {
 		n.kept++
@@ -139,11 +139,11 @@ func (n *nicks) store(id string) {
 	n.changes++
 }
 
-// keep waits until all nicks that were handed out by now are in the state file, and is to
+// Keep waits until all nicks that were handed out by now are in the state file, and is to
 // be called before anybody is told one: a daemon that was killed would not know whose it
 // was. A file that cannot be written, as is logged then, keeps nobody out. The caller holds
 // no lock.
-func (n *nicks) keep(ctx context.Context) {
+func (n *nicks) Keep(ctx context.Context) {
 	n.mu.Lock()
 	changes, written := n.changes, n.written
 	n.mu.Unlock()
@@ -157,11 +157,11 @@ func (n *nicks) keep(ctx context.Context) {
 
 // user returns the IRC identity of p, made at the first call. Whoever may not read the
 // name of somebody is not told the nick that they are connected with, either: see known.
-func (n *nicks) user(p person, ns namesakes) ircd.User {
+func (n *nicks) user(p Person, ns namesakes) ircd.User {
 	base := p.base()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	c := n.pinned(p.id)
+	c := n.pinned(p.ID)
 	if c == nil || p.anonymous() {
 		c = n.claim(p, base, ns)
 	}
@@ -172,34 +172,34 @@ func (n *nicks) user(p person, ns namesakes) ircd.User {
 }
 
 // claim finds or makes the claim of p on the nick for a base. The caller holds mu.
-func (n *nicks) claim(p person, base string, ns namesakes) *claim {
-	if c := n.find(p.id, base); c != nil {
+func (n *nicks) claim(p Person, base string, ns namesakes) *Claim {
+	if c := n.find(p.ID, base); c != nil {
 		if c.connected == 0 && c.user.Nick != base && wire.Fold(c.user.Nick) == wire.Fold(base) {
 			c.user.Nick = base // written otherwise
-			n.store(p.id)
+			n.store(p.ID)
 		}
 		return c
 	}
-	kept := n.hasRoom(p.id, base)
+	kept := n.hasRoom(p.ID, base)
 	c := n.add(p, wire.Fold(base), n.free(p, base, ns, kept), kept)
 	if kept {
-		n.store(p.id)
+		n.store(p.ID)
 	}
 	return c
 }
 
 // drop ends a claim that is not kept. The caller holds mu.
-func (n *nicks) drop(c *claim) {
+func (n *nicks) drop(c *Claim) {
 	delete(n.byNick, wire.Fold(c.user.Nick))
 	id := c.user.ID
-	n.byUser[id] = slices.DeleteFunc(n.byUser[id], func(other *claim) bool { return other == c })
+	n.byUser[id] = slices.DeleteFunc(n.byUser[id], func(other *Claim) bool { return other == c })
 	if len(n.byUser[id]) == 0 {
 		delete(n.byUser, id)
 	}
 }
 
 // find returns the claim of a user on the nick for a base, or nil. The caller holds mu.
-func (n *nicks) find(id, base string) *claim {
+func (n *nicks) find(id, base string) *Claim {
 	for _, c := range n.byUser[id] {
 		if c.base == wire.Fold(base) {
 			return c
@@ -228,7 +228,7 @@ func (n *nicks) isFree(nick string) bool { return n.byNick[wire.Fold(nick)] == n
 // free finds a nick that nobody ever had: the plain name if that is nobody else's, or
 // one with the first digits of the user's id, so many that nobody else gets the same.
 // The caller holds mu.
-func (n *nicks) free(p person, base string, ns namesakes, kept bool) string {
+func (n *nicks) free(p Person, base string, ns namesakes, kept bool) string {
 	least := idDigits
 	if base == "" {
 		least = anonymousDigits
@@ -244,7 +244,7 @@ func (n *nicks) free(p person, base string, ns namesakes, kept bool) string {
 		}
 	}
 	for i := 0; ; i++ { // ids that begin alike as far as a nick is long
-		sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", p.id, i))
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", p.ID, i))
 		if nick := anonymousPrefix + hex.EncodeToString(sum[:])[:mostDigits]; n.isFree(nick) {
 			return nick
 		}
@@ -252,8 +252,8 @@ func (n *nicks) free(p person, base string, ns namesakes, kept bool) string {
 }
 
 // share reports that the id of a namesake of p has the same first digits.
-func (ns namesakes) share(p person, digits int) bool {
-	mine := idPrefix(p.id, digits)
+func (ns namesakes) share(p Person, digits int) bool {
+	mine := idPrefix(p.ID, digits)
 	return slices.ContainsFunc(ns.ids, func(id string) bool { return idPrefix(id, digits) == mine })
 }
 
@@ -270,7 +270,7 @@ func (n *nicks) known(id string) (ircd.User, bool) {
 
 // pinned returns the claim that a user is connected with, or nil. The caller
 // holds mu.
-func (n *nicks) pinned(id string) *claim {
+func (n *nicks) pinned(id string) *Claim {
 	for _, c := range n.byUser[id] {
 		if c.connected > 0 {
 			return c
@@ -281,14 +281,14 @@ func (n *nicks) pinned(id string) *claim {
 
 // needs reports whether the nick of p depends on namesakes, so that a look for them
 // can be saved where it does not.
-func (n *nicks) needs(p person) bool {
+func (n *nicks) needs(p Person) bool {
 	if p.anonymous() {
 		return false
 	}
 	base := p.base()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.find(p.id, base) == nil && n.hasRoom(p.id, base)
+	return n.find(p.ID, base) == nil && n.hasRoom(p.ID, base)
 }
 
 // holder returns the user id behind a nick; empty if nobody has had it.
@@ -301,13 +301,13 @@ func (n *nicks) holder(nick string) string {
 	return ""
 }
 
-// connect pins a user's nick while a session lasts; release undoes it. All the
+// Connect pins a user's nick while a session lasts; release undoes it. All the
 // sessions of a user have one, though the right to read the name may change in
 // between.
-func (n *nicks) connect(p person, ns namesakes) *claim {
+func (n *nicks) Connect(p Person, ns namesakes) *Claim {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	c := n.pinned(p.id)
+	c := n.pinned(p.ID)
 	if c == nil {
 		c = n.claim(p, p.base(), ns)
 		c.call(p.realname)
@@ -316,12 +316,12 @@ func (n *nicks) connect(p person, ns namesakes) *claim {
 	return c
 }
 
-// reconnect is connect for a person of whom no more is known than before: should the real
+// Reconnect is connect for a person of whom no more is known than before: should the real
 // name have changed since, it is not changed back.
-func (n *nicks) reconnect(p person) *claim {
+func (n *nicks) Reconnect(p Person) *Claim {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	c := n.pinned(p.id)
+	c := n.pinned(p.ID)
 	if c == nil {
 		c = n.claim(p, p.base(), namesakes{})
 	}
@@ -329,7 +329,7 @@ func (n *nicks) reconnect(p person) *claim {
 	return c
 }
 
-func (n *nicks) release(c *claim) {
+func (n *nicks) Release(c *Claim) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if c.connected--; c.connected == 0 && !c.kept {
@@ -337,8 +337,8 @@ func (n *nicks) release(c *claim) {
 	}
 }
 
-// current returns the identity of a claim as it is now.
-func (n *nicks) current(c *claim) ircd.User {
+// Current returns the identity of a claim as it is now.
+func (n *nicks) Current(c *Claim) ircd.User {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return c.user
@@ -346,10 +346,10 @@ func (n *nicks) current(c *claim) ircd.User {
 
 // rename gives a connected user another real name and reports whether it is
 // another. The nick stays: who is addressed by it would not be found any more.
-func (n *nicks) rename(p person) (realname string, changed bool) {
+func (n *nicks) rename(p Person) (realname string, changed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	c := n.pinned(p.id)
+	c := n.pinned(p.ID)
 	if c == nil {
 		return "", false
 	}
@@ -359,7 +359,7 @@ func (n *nicks) rename(p person) (realname string, changed bool) {
 }
 
 // call sets the real name, which is the nick for who has none. The caller holds mu.
-func (c *claim) call(realname string) {
+func (c *Claim) call(realname string) {
 	if c.user.Realname = realname; realname == "" {
 		c.user.Realname = c.user.Nick
 	}

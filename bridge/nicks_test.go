@@ -52,7 +52,7 @@ func FuzzNickify(f *testing.F) {
 func newPeople(t *testing.T, durable bool) *nicks {
 	t.Helper()
 	store := state.InMemory(zerolog.Nop())
-	n := newNicks(store, newStoredNicks(store), "http://directus.example.com")
+	n := newNicks(store, NewNickTable(store), "http://directus.example.com")
 	n.durable = durable
 	return n
 }
@@ -63,21 +63,21 @@ func numberedID(digits string) string {
 	return digits + id[len(digits):]
 }
 
-func named(digits, name string) person {
-	return person{id: numberedID(digits), name: name, realname: name}
+func named(digits, name string) Person {
+	return Person{ID: numberedID(digits), name: name, realname: name}
 }
 
 var alone = namesakes{all: true}
 
 func TestNicksAreUniqueAndStable(t *testing.T) {
 	n := newPeople(t, true)
-	first := n.connect(named("aaaa1111", "Kevin"), namesakes{}).user
-	second := n.connect(named("bbbb2222", "kévin"), namesakes{}).user
+	first := n.Connect(named("aaaa1111", "Kevin"), namesakes{}).user
+	second := n.Connect(named("bbbb2222", "kévin"), namesakes{}).user
 	if first.Nick != "Kevin" || second.Nick != "kevin-bbbb" {
 		t.Errorf("got %s and %s", first.Nick, second.Nick)
 	}
-	third := n.connect(named("cccc3333", "Kevin."), namesakes{}).user
-	twin := n.connect(named("cccc4444", "Kevin"), namesakes{}).user
+	third := n.Connect(named("cccc3333", "Kevin."), namesakes{}).user
+	twin := n.Connect(named("cccc4444", "Kevin"), namesakes{}).user
 	if third.Nick != "Kevin-cccc" || twin.Nick != "Kevin-cccc4444" {
 		t.Errorf("got %s and %s", third.Nick, twin.Nick)
 	}
@@ -112,12 +112,12 @@ func TestNicksOfNamesakes(t *testing.T) {
 
 func TestNickFollowsTheNameOnlyBetweenSessions(t *testing.T) {
 	n := newPeople(t, false)
-	session := n.connect(named("aaaa1111", "Ada"), alone)
+	session := n.Connect(named("aaaa1111", "Ada"), alone)
 	renamed := named("aaaa1111", "Augusta")
 	if got := n.user(renamed, alone); got.Nick != "Ada" {
 		t.Errorf("renamed while connected: %s", got.Nick)
 	}
-	n.release(session)
+	n.Release(session)
 	if got := n.user(renamed, alone); got.Nick != "Augusta" {
 		t.Errorf("renamed after leaving: %s", got.Nick)
 	}
@@ -168,7 +168,7 @@ func TestNicksOfOtherAuthors(t *testing.T) {
 			n := newPeople(t, durable)
 			used := map[string]bool{}
 			for _, id := range ids {
-				nick := n.user(person{id: id}, namesakes{}).Nick
+				nick := n.user(Person{ID: id}, namesakes{}).Nick
 				if used[wire.Fold(nick)] || !wire.IsNick(nick) {
 					t.Errorf("%q is called %s", id, nick)
 				}
@@ -188,9 +188,9 @@ func TestNicksOfOtherAuthors(t *testing.T) {
 // What one viewer may read of somebody is not shown to another who may not.
 func TestRealnameOfAnotherViewer(t *testing.T) {
 	n := newPeople(t, true)
-	n.user(person{id: "aaaa", name: "Eve", realname: "Eve Secret"}, alone)
-	d := &directory{nicks: n, probed: time.Now()}
-	users, err := d.identify(t.Context(), meetsNobody, map[string]person{"aaaa": {id: "aaaa", name: "Eve", realname: "Eve"}})
+	n.user(Person{ID: "aaaa", name: "Eve", realname: "Eve Secret"}, alone)
+	d := &Directory{nicks: n, probed: time.Now()}
+	users, err := d.identify(t.Context(), MeetsNobody, map[string]Person{"aaaa": {ID: "aaaa", name: "Eve", realname: "Eve"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,13 +203,13 @@ func TestRealnameOfAnotherViewer(t *testing.T) {
 func TestOneNickForAllSessions(t *testing.T) {
 	n := newPeople(t, true)
 	for _, names := range [][2]string{{"Ada", ""}, {"", "Ada"}, {"Ada", "Augusta"}} {
-		first := n.connect(named("aaaa1111", names[0]), alone)
-		second := n.connect(named("aaaa1111", names[1]), alone)
+		first := n.Connect(named("aaaa1111", names[0]), alone)
+		second := n.Connect(named("aaaa1111", names[1]), alone)
 		if first.user != second.user {
 			t.Errorf("one user is %v and %v", first.user, second.user)
 		}
-		n.release(first)
-		n.release(second)
+		n.Release(first)
+		n.Release(second)
 	}
 }
 
@@ -220,7 +220,7 @@ func TestManyNames(t *testing.T) {
 	ada := n.user(named("bbbb2222", "Ada"), namesakes{})
 	for i := range 3 * maxUserNicks {
 		name := fmt.Sprint("Eve", i)
-		session := n.connect(named("aaaa1111", name), namesakes{})
+		session := n.Connect(named("aaaa1111", name), namesakes{})
 		want := name
 		if i >= maxUserNicks {
 			want += "-aaaa11110000"
@@ -228,7 +228,7 @@ func TestManyNames(t *testing.T) {
 		if session.user.Nick != want || n.holder(want) != session.user.ID {
 			t.Errorf("%s is called %s, held by %q", name, session.user.Nick, n.holder(want))
 		}
-		n.release(session)
+		n.Release(session)
 	}
 	if stored, _ := n.stored.Get(n.origin + numberedID("aaaa1111")); len(stored.Nicks) != maxUserNicks {
 		t.Errorf("kept: %v", stored)

@@ -208,13 +208,13 @@ func (h *historian) rowsAt(ctx context.Context, places []found) ([]collection.Ro
 
 // shown are those of some rows that have something to show.
 func (h *historian) shown(ctx context.Context, rows []collection.Row) ([]found, error) {
-	refs, err := h.member.names.references(ctx, h.group, rows)
+	refs, err := h.member.names.References(ctx, h.group, rows)
 	if err != nil {
 		return nil, err
 	}
 	var list []found
 	for _, r := range rows {
-		if m := toMessage(r, h.channel, refs, true); m.Text != "" && (h.feed == nil || !h.feed.isGone(r.ID)) {
+		if m := ToMessage(r, h.channel, refs, true); m.Text != "" && (h.feed == nil || !h.feed.isGone(r.ID)) {
 			list = append(list, found{row: r, message: m, size: sizeOf(r, m)})
 		}
 	}

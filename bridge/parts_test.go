@@ -270,11 +270,11 @@ func TestPageIsCountedWhileItIsRead(t *testing.T) {
 		ask("after", ircd.HistoryQuery{Mode: ircd.HistoryAfter, From: middle, Limit: 40}, 40)
 		ask("around", ircd.HistoryQuery{Mode: ircd.HistoryAround, From: middle, Limit: 45}, 45)
 		last := ircd.Position{Time: time.Now()}
-		fake.Insert("messages", s.person.id, map[string]any{"text": "live"})
+		fake.Insert("messages", s.person.ID, map[string]any{"text": "live"})
 		synctest.Wait()
 		for i := range 45 { // by a transaction that took a while
 			date := seen.begun.Add(time.Duration(i)*time.Second + 500*time.Millisecond).UTC().Format(collection.TimestampLayout)
-			fake.Insert("messages", s.person.id, map[string]any{"text": fmt.Sprint("late ", i, seen.long), "date_created": date})
+			fake.Insert("messages", s.person.ID, map[string]any{"text": fmt.Sprint("late ", i, seen.long), "date_created": date})
 		}
 		synctest.Wait()
 		ask("with latecomers", ircd.HistoryQuery{Mode: ircd.HistoryAfter, From: last, Limit: 10}, 45)

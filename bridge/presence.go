@@ -11,11 +11,11 @@ func (s *session) setPresent(j *joined, present bool) {
 	}
 	j.present = present
 	if present {
-		s.backend.people.company.enter(j.Name, s.person.id)
+		s.backend.people.Company.Enter(j.Name, s.person.ID)
 	} else {
-		s.backend.people.company.leave(j.Name, s.person.id)
+		s.backend.people.Company.Leave(j.Name, s.person.ID)
 	}
 }
 
 // Knows implements ircd.Session.
-func (s *session) Knows(id string) ircd.Acquaintance { return s.member.names.knows(id) }
+func (s *session) Knows(id string) ircd.Acquaintance { return s.member.names.Knows(id) }

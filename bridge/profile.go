@@ -8,7 +8,7 @@ import (
 
 // renewProfile looks whether the user has got another name.
 func (m *member) renewProfile(ctx context.Context) {
-	realname, changed, err := m.names.renew(ctx)
+	realname, changed, err := m.names.Renew(ctx)
 	if err != nil {
 		m.log.Debug().Err(err).Msg("look for another name")
 	}

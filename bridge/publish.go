@@ -13,7 +13,7 @@ func (f *feed) publish(ctx context.Context, rows []collection.Row, read bool) er
 	if len(rows) == 0 {
 		return nil
 	}
-	refs, err := f.carrier.names.references(ctx, f.group, rows)
+	refs, err := f.carrier.names.References(ctx, f.group, rows)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (f *feed) arrive(r collection.Row, limit time.Time) {
 
 // show makes the entries of a row that was not shown before, one for each
 // channel that it belongs to, and remembers them. The caller holds mu.
-func (f *feed) show(r collection.Row, refs references, read bool) []entry {
+func (f *feed) show(r collection.Row, refs References, read bool) []entry {
 	if _, gone := f.shown.isGone(r.ID); gone {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (f *feed) show(r collection.Row, refs references, read bool) []entry {
 			continue
 		}
 		r = f.timed(r, c)
-		if m := toMessage(r, c, refs, f.age(r) > replayedAfter); m.Text != "" {
+		if m := ToMessage(r, c, refs, f.age(r) > replayedAfter); m.Text != "" {
 			entries = append(entries, entry{row: r.WithoutTexts(), channel: c, event: m, read: read})
 			f.shown.put(r, f.written(r), f.group.ContentOf(r), c, m)
 		}

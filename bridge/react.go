@@ -117,14 +117,14 @@ func (s *session) unreact(ctx context.Context, to addressee, message string, wha
 // reactor is who has stored a reaction, as Directus says: it may be somebody else than
 // the user who made it.
 func (s *session) reactor(ctx context.Context, to addressee, r collection.Reaction) ircd.User {
-	if r.Author == s.person.id {
+	if r.Author == s.person.ID {
 		return s.User()
 	}
-	users, err := s.member.names.usersMeeting(ctx, meetsNobody, []string{r.Author})
+	users, err := s.member.names.UsersMeeting(ctx, MeetsNobody, []string{r.Author})
 	if err != nil {
-		return unknownUser
+		return UnknownUser
 	}
-	return references{users: users, met: s.member.names.met}.author(r.Author, to.Channel)
+	return References{Users: users, Met: s.member.names.Met}.Author(r.Author, to.Channel)
 }
 
 // reacted shows a reaction to the user's other connections and returns what this
@@ -133,7 +133,7 @@ func (s *session) reacted(to addressee, r collection.Reaction, by ircd.User, msg
 	f := to.view.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.journal.append(f.addReaction(r, references{users: map[string]ircd.User{r.Author: by}})...)
+	f.journal.append(f.addReaction(r, References{Users: map[string]ircd.User{r.Author: by}})...)
 	ev := f.reactionIn(to, r, msgid, by)
 	to.view.returned(entry{event: ev})
 	return ev
@@ -197,7 +197,7 @@ func (m *member) reactionsTo(ctx context.Context, g *collection.Group, list []fo
 	reactions, err := g.ReactionStore().Read(ctx, m.account, directus.Filter{g.Reactions.Message: map[string]any{"_in": ids}})
 	users := map[string]ircd.User{}
 	if err == nil {
-		users, err = m.names.usersMeeting(ctx, meetsNobody, reactors(reactions))
+		users, err = m.names.UsersMeeting(ctx, MeetsNobody, reactors(reactions))
 	}
 	if err != nil {
 		if !collection.IsForbidden(err) {
@@ -205,11 +205,11 @@ func (m *member) reactionsTo(ctx context.Context, g *collection.Group, list []fo
 		}
 		return nil
 	}
-	refs := references{users: users, met: m.names.met}
+	refs := References{Users: users, Met: m.names.Met}
 	by := map[string][]*ircd.Reaction{}
 	for _, r := range reactions {
 		if message := messages[r.Message]; message != nil {
-			by[r.Message] = append(by[r.Message], r.Event(message, refs.author(r.Author, g.Channels[0]), m.account.Now()))
+			by[r.Message] = append(by[r.Message], r.Event(message, refs.Author(r.Author, g.Channels[0]), m.account.Now()))
 		}
 	}
 	return by

@@ -110,19 +110,19 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 		}
 		deleted = append(deleted, event.Keys...)
 	}
-	users, err := f.carrier.names.usersMeeting(ctx, meetsNobody, reactors(created))
+	users, err := f.carrier.names.UsersMeeting(ctx, MeetsNobody, reactors(created))
 	if err != nil {
 		f.carrier.log.Debug().Err(err).Msg("reactions are not shown")
 		created = nil
 	}
-	f.showReactions(created, references{users: users, met: f.carrier.names.met}, deleted)
+	f.showReactions(created, References{Users: users, Met: f.carrier.names.Met}, deleted)
 	if gap && collection.IsForbidden(f.tryReactions(ctx)) {
 		f.endReactions()
 	}
 }
 
 // showReactions shows those that are new, and that others were taken back.
-func (f *feed) showReactions(created []collection.Reaction, refs references, deleted []string) {
+func (f *feed) showReactions(created []collection.Reaction, refs References, deleted []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range created {
@@ -143,7 +143,7 @@ func (f *feed) remembers(id string) bool {
 // addReaction makes the entries of a reaction that was not shown before: one to a
 // message that nobody here was shown is none of their business. The caller holds
 // mu.
-func (f *feed) addReaction(r collection.Reaction, refs references) []entry {
+func (f *feed) addReaction(r collection.Reaction, refs References) []entry {
 	known := f.shown.rows[r.Message]
 	if known == nil || f.reactions.knows(r.ID) {
 		return nil
@@ -151,7 +151,7 @@ func (f *feed) addReaction(r collection.Reaction, refs references) []entry {
 	var entries []entry
 	for _, p := range known.places {
 		if p.state == visible && p.channel.Reactions != nil {
-			entries = append(entries, entry{row: collection.Row{ID: r.Message}, channel: p.channel, event: r.Event(p.message, refs.author(r.Author, p.channel), f.clock())})
+			entries = append(entries, entry{row: collection.Row{ID: r.Message}, channel: p.channel, event: r.Event(p.message, refs.Author(r.Author, p.channel), f.clock())})
 		}
 	}
 	f.reactions.remember(r.ID, entries)

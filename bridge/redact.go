@@ -31,7 +31,7 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 	if err != nil {
 		return nil, redactError(to.name, msgid, err)
 	}
-	m := toMessage(r, to.Channel, s.parties(ctx, to, r), false)
+	m := ToMessage(r, to.Channel, s.parties(ctx, to, r), false)
 	event := &ircd.Redaction{
 		MsgID: msgid, Time: s.member.account.Now(), From: m.From, By: s.User(), Target: to.Name, To: m.To, Reason: reason,
 		Said: m.Time, Text: text.Beginning(m.Text),
@@ -45,7 +45,7 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 var errNotYours = errors.New("neither its author nor an administrator")
 
 func (s *session) mayRedact(ctx context.Context, r collection.Row) error {
-	if r.Author == s.person.id {
+	if r.Author == s.person.ID {
 		return nil
 	}
 	admin, err := s.member.rights.Administrator(ctx)

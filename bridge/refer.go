@@ -83,7 +83,7 @@ func (s *session) readOne(ctx context.Context, to addressee, filter directus.Fil
 		return collection.Row{}, err
 	case len(rows) == 0, to.Deleted(rows[0]):
 		return collection.Row{}, errUnknownMessage
-	case !to.Matches(rows[0]), to.user != nil && !collection.Between(rows[0], s.person.id, to.user.ID):
+	case !to.Matches(rows[0]), to.user != nil && !collection.Between(rows[0], s.person.ID, to.user.ID):
 		return rows[0], errElsewhere
 	}
 	return rows[0], nil

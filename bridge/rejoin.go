@@ -24,7 +24,7 @@ func (b *Backend) join(ctx context.Context, secret guard.SecretHash, device stri
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.members[m.person.id] != m || m.isOver() {
+	if b.members[m.person.ID] != m || m.isOver() {
 		return nil // its last session has left meanwhile
 	}
 	return b.sessionOf(m, device)

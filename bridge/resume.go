@@ -39,7 +39,7 @@ func (s *session) visit(c *collection.Channel, opts ircd.JoinOptions) *visit {
 	if s.backend.trails == nil || s.device == "" || !opts.Backlog {
 		return nil
 	}
-	key := resume.Key(s.backend.origin, s.person.id, s.device, c.Collection, wire.Fold(c.Name))
+	key := resume.Key(s.backend.origin, s.person.ID, s.device, c.Collection, wire.Fold(c.Name))
 	v := s.visits[key]
 	if v == nil {
 		v = &visit{key: key}

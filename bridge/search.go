@@ -13,8 +13,8 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// errManySearches ends a search that was not made.
-var errManySearches = errors.New("too many names were searched for")
+// ErrManySearches ends a search that was not made.
+var ErrManySearches = errors.New("too many names were searched for")
 
 const (
 	// A search takes Directus queries over all users: so many a user may make at
@@ -28,9 +28,9 @@ const (
 	searchLife = 10 * time.Second
 )
 
-// search finds a user by nick, connected or not, as far as they may be read. Who has
+// Search finds a user by nick, connected or not, as far as they may be read. Who has
 // never been here is found by the nick that they then have.
-func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error) {
+func (d *Directory) Search(ctx context.Context, nick string) (*ircd.User, error) {
 	if id := d.nicks.holder(nick); id != "" {
 		if u, err := d.called(ctx, nick, id); u != nil || err != nil {
 			return u, err
@@ -42,7 +42,7 @@ func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error)
 	}
 	// A client may ask for one name after the other, in mentions for example.
 	if !d.searches.Allow() {
-		return nil, errManySearches
+		return nil, ErrManySearches
 	}
 	for _, maxAge := range []time.Duration{d.life, searchLife} {
 		c, err := d.census(ctx, maxAge)
@@ -64,7 +64,7 @@ func (d *directory) search(ctx context.Context, nick string) (*ircd.User, error)
 
 // called returns that one of some users who has a nick, as the user of the directory may
 // read it; nil if none has.
-func (d *directory) called(ctx context.Context, nick string, ids ...string) (*ircd.User, error) {
+func (d *Directory) called(ctx context.Context, nick string, ids ...string) (*ircd.User, error) {
 	users, err := d.users(ctx, ids)
 	for _, id := range ids {
 		if u := users[id]; wire.Fold(u.Nick) == wire.Fold(nick) {
@@ -74,14 +74,14 @@ func (d *directory) called(ctx context.Context, nick string, ids ...string) (*ir
 	return nil, err
 }
 
-func (d *directory) isNobody(nick string) bool {
+func (d *Directory) isNobody(nick string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return time.Now().Before(d.nobody[wire.Fold(nick)])
 }
 
 // namesakes finds out who shares the names of people who have no nick yet.
-func (d *directory) namesakes(ctx context.Context, unnamed map[string]person) (map[string]namesakes, error) {
+func (d *Directory) namesakes(ctx context.Context, unnamed map[string]Person) (map[string]namesakes, error) {
 	var c *census
 	found := map[string]namesakes{}
 	for id, p := range unnamed {
@@ -100,13 +100,13 @@ func (d *directory) namesakes(ctx context.Context, unnamed map[string]person) (m
 }
 
 // ownCensus is the key of the census of who does not read what others read.
-func (d *directory) ownCensus() string { return "of " + d.account.ID() }
+func (d *Directory) ownCensus() string { return "of " + d.Account.ID() }
 
 // census is who there is by name, not longer ago than maxAge. Who may read everybody has
 // one together with others, which also serves those who read the same fields under a
 // rule: what they may not read they are not shown. nil without an error: no names may be
 // read.
-func (d *directory) census(ctx context.Context, maxAge time.Duration) (*census, error) {
+func (d *Directory) census(ctx context.Context, maxAge time.Duration) (*census, error) {
 	fields, err := d.probe(ctx)
 	if err != nil || len(fields) == 0 {
 		return nil, err
@@ -138,15 +138,15 @@ func (d *directory) census(ctx context.Context, maxAge time.Duration) (*census, 
 // count reads up to so many users; end says that these are all. Directus does not
 // compare uuids, so it is by offset: each page begins with the last row of the one
 // before, and where it does not, somebody came or went meanwhile, and end is not known.
-func (d *directory) count(ctx context.Context, most int) (list []person, end bool, err error) {
-	limit := min(most, collection.PageLimit(ctx, d.account, collection.MaxPage))
+func (d *Directory) count(ctx context.Context, most int) (list []Person, end bool, err error) {
+	limit := min(most, collection.PageLimit(ctx, d.Account, collection.MaxPage))
 	overlap := min(limit-1, 1)
 	for whole := overlap > 0; len(list) < most; {
 		fields, err := d.probe(ctx)
 		if err != nil || len(fields) == 0 {
 			return nil, false, err
 		}
-		users, err := d.account.Users(ctx, directus.Query{
+		users, err := d.Account.Users(ctx, directus.Query{
 			Fields: append([]string{"id"}, fields...), Sort: []string{"id"}, Limit: limit, Offset: max(len(list)-overlap, 0),
 		})
 		if directus.IsCode(err, directus.CodeForbidden) {
@@ -161,7 +161,7 @@ func (d *directory) count(ctx context.Context, most int) (list []person, end boo
 		}
 		full := len(users) == limit
 		if n := len(list); n > 0 && overlap > 0 {
-			if len(users) > 0 && users[0].ID() == list[n-1].id {
+			if len(users) > 0 && users[0].ID() == list[n-1].ID {
 				users = users[1:]
 			} else {
 				whole = false

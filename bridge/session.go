@@ -40,8 +40,8 @@ type session struct {
 	member      *member
 	plan        *plan             // the configuration that it goes by; see follow
 	started     *ircd.JoinOptions // nil before Start
-	person      person
-	nick        *claim
+	person      Person
+	nick        *Claim
 	wake        chan struct{}
 	joined      map[string]*joined // by folded channel name
 	views       []*view            // one for each feed that it reads
@@ -130,7 +130,7 @@ var _ interface {
 	ircd.MarkerKeeper
 } = (*session)(nil)
 
-func newSession(b *Backend, who person, device string) *session {
+func newSession(b *Backend, who Person, device string) *session {
 	return &session{
 		backend: b, person: who, device: device, wake: make(chan struct{}, 1),
 		joined: map[string]*joined{},
@@ -145,7 +145,7 @@ func (s *session) ring() {
 	}
 }
 
-func (s *session) User() ircd.User       { return s.backend.people.current(s.nick) }
+func (s *session) User() ircd.User       { return s.backend.people.Current(s.nick) }
 func (s *session) Wake() <-chan struct{} { return s.wake }
 
 func (s *session) AutoJoin() []string {
@@ -285,7 +285,7 @@ func (s *session) open(g *collection.Group) *view {
 
 // keyOf is that of the feed by which the session is to read a group.
 func (s *session) keyOf(g *collection.Group) feedKey {
-	if audience := s.member.names.audience(g); audience != "" && !s.plan.OwnFeeds {
+	if audience := s.member.names.Audience(g); audience != "" && !s.plan.OwnFeeds {
 		return feedKey{group: g, audience: audience}
 	}
 	return feedKey{group: g, owner: s.member}
@@ -324,8 +324,8 @@ func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	u, err := s.member.names.search(ctx, nick)
-	if errors.Is(err, errManySearches) {
+	u, err := s.member.names.Search(ctx, nick)
+	if errors.Is(err, ErrManySearches) {
 		return nil, manySearches()
 	}
 	if patience > 0 && err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -459,7 +459,7 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		return s.correct(ctx, to, c)
 	}
 	j, out := to.joined, letter{target: to.name}
-	users := map[string]ircd.User{s.person.id: s.User()}
+	users := map[string]ircd.User{s.person.ID: s.User()}
 	if to.user != nil {
 		out.recipient, users[to.user.ID] = to.user.ID, *to.user
 	}
@@ -485,5 +485,5 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	r = s.timeSent(ctx, r, j)
 	j.view.sent[sentItem{j.Channel, r.ID}] = r.ShownAt()
 	s.own(j, r, m.Echo)
-	return toMessage(r, j.Channel, s.answered(ctx, to, r, users), false), nil
+	return ToMessage(r, j.Channel, s.answered(ctx, to, r, users), false), nil
 }

@@ -13,7 +13,7 @@ type State struct {
 	*state.Store
 	log    zerolog.Logger
 	trails *resume.Positions
-	nicks  *storedNickTable
+	nicks  *NickTable
 	logins guard.Kept
 }
 
@@ -40,7 +40,7 @@ func newState(log zerolog.Logger) *State {
 // fresh begins with nothing.
 func (s *State) fresh(store *state.Store) []state.Bucket {
 	s.trails = resume.NewPositions(store, s.log)
-	s.nicks = newStoredNicks(store)
+	s.nicks = NewNickTable(store)
 	s.logins = guard.NewKept(store)
 	return append(s.logins.Buckets(), s.trails, s.nicks)
 }
