@@ -21,6 +21,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/guard"
 	"directus-ircd/bridge/markers"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/resume"
 	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
@@ -78,7 +79,7 @@ type Options struct {
 type Backend struct {
 	opts    Options              // as it was made: of those that Configure replaces plan has the present ones
 	plan    atomic.Pointer[plan] // stored under mu
-	people  *Community
+	people  *people.Community
 	guard   *guard.Limiter
 	markers markers.Shelf
 	feeds   *feeds
@@ -118,7 +119,7 @@ func New(opts Options) (*Backend, error) {
 		b.guard.HashWith(opts.DigestRounds)
 	}
 	b.pages.Store(newPageRoom(opts.PageMemory))
-	b.people = NewCommunity(opts.State.Store, opts.State.nicks, b.origin)
+	b.people = people.NewCommunity(opts.State.Store, opts.State.nicks, b.origin)
 	if opts.Resume != nil {
 		b.trails = opts.State.trails
 		b.trails.Begin(opts.Resume.MaxAge, collection.ClockOf(opts.Client))
@@ -195,7 +196,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret g
 	if err := may.Renew(ctx); err != nil {
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
 	}
-	names := b.people.NewDirectory(account, may, DirectoryOptions{NickFields: p.NickFields, PublicURL: p.PublicURL, Life: p.Recheck})
+	names := b.people.NewDirectory(account, may, people.Options{NickFields: p.NickFields, PublicURL: p.PublicURL, Life: p.Recheck})
 	who, others, err := names.Self(ctx)
 	if err != nil {
 		b.logout(account)
@@ -255,7 +256,7 @@ func (b *Backend) review(ctx context.Context, id string) {
 
 // enter makes s a session of its user's member; fresh reports that the account
 // became the one of a new member.
-func (b *Backend) enter(s *session, names *Directory, may *rights.Cache, secret guard.SecretHash) (fresh bool) {
+func (b *Backend) enter(s *session, names *people.Directory, may *rights.Cache, secret guard.SecretHash) (fresh bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	account := names.Account

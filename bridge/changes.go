@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/ircd"
 )
@@ -44,7 +45,7 @@ func (f *feed) update(ctx context.Context, rows []collection.Row) error {
 
 // change makes the entries of one changed row, but for that of a new text, which
 // has to settle. The caller holds mu.
-func (f *feed) change(r collection.Row, refs References) []entry {
+func (f *feed) change(r collection.Row, refs people.References) []entry {
 	known, content := f.shown.rows[r.ID], f.group.ContentOf(r)
 	seen, published := f.seen[r.ID]
 	if known == nil {
@@ -87,7 +88,7 @@ func (f *feed) isLate(r collection.Row) bool {
 }
 
 // enter shows a row that was kept out so far. The caller holds mu.
-func (f *feed) enter(r collection.Row, refs References) []entry {
+func (f *feed) enter(r collection.Row, refs people.References) []entry {
 	if f.tooOld(r) {
 		return nil
 	}
@@ -103,12 +104,12 @@ func (f *feed) enter(r collection.Row, refs References) []entry {
 // move shows how a row that is remembered has entered or left a channel. One that was
 // deleted by a mark and is restored is the message that it was, and old: the history
 // has it under the same msgid. The caller holds mu.
-func (f *feed) move(r collection.Row, c *collection.Channel, known *shownRow, refs References) []entry {
+func (f *feed) move(r collection.Row, c *collection.Channel, known *shownRow, refs people.References) []entry {
 	p := known.place(c)
 	if p == nil && !c.Matches(r) {
 		return nil
 	}
-	m := ToMessage(f.timed(r, c), c, refs, f.age(r) > replayedAfter)
+	m := people.ToMessage(f.timed(r, c), c, refs, f.age(r) > replayedAfter)
 	here := c.Matches(r) && m.Text != ""
 	switch {
 	case p == nil && here && !f.tooOld(r):

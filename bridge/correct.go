@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -171,7 +172,7 @@ func (s *session) rewrite(ctx context.Context, to addressee, r collection.Row, n
 // corrected shows a new text that one of the user's connections has stored, at
 // once: it is final for the moment. It returns the message for the channel in
 // which that was done. The event of the same change finds nothing new.
-func (f *feed) corrected(before, now collection.Row, c *collection.Channel, refs References) *ircd.Message {
+func (f *feed) corrected(before, now collection.Row, c *collection.Channel, refs people.References) *ircd.Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.pending, now.ID)
@@ -180,8 +181,8 @@ func (f *feed) corrected(before, now collection.Row, c *collection.Channel, refs
 	_, published := f.seen[now.ID]
 	coming := !published && known == nil && f.isLate(now) // its first event is on its way, and shows it as it is
 	for _, ch := range f.group.Channels {
-		m := ToMessage(now, ch, refs, false)
-		old, version := ToMessage(before, ch, refs, false), ""
+		m := people.ToMessage(now, ch, refs, false)
+		old, version := people.ToMessage(before, ch, refs, false), ""
 		switch p := known.place(ch); {
 		case p != nil && p.state == visible:
 			m.ID, m.Time = p.message.ID, p.message.Time

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/ircd"
 )
@@ -105,7 +106,7 @@ func (f *feed) settled() (ids []string, next time.Time) {
 
 // edited makes the entries of a new text, one for each channel in which the old
 // one was shown, or could have been. The caller holds mu.
-func (f *feed) edited(r collection.Row, refs References) []entry {
+func (f *feed) edited(r collection.Row, refs people.References) []entry {
 	content, known := f.group.ContentOf(r), f.shown.rows[r.ID]
 	waiting, ok := f.pending[r.ID]
 	if !ok {
@@ -126,7 +127,7 @@ func (f *feed) edited(r collection.Row, refs References) []entry {
 		if !c.Matches(r) {
 			continue
 		}
-		m := ToMessage(r, c, refs, false)
+		m := people.ToMessage(r, c, refs, false)
 		if m.Text == "" {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
@@ -50,7 +51,7 @@ var allRights = rights.Permissions{
 func modelMember(fs *feeds, account *directus.Account, all rights.Permissions) *member {
 	may := rights.NewCache(account, nil)
 	m := &member{
-		account: account, names: &Directory{Account: account, Rights: may}, rights: may, feeds: fs, log: zerolog.Nop(), recheck: time.Hour, checked: time.Now(),
+		account: account, names: &people.Directory{Account: account, Rights: may}, rights: may, feeds: fs, log: zerolog.Nop(), recheck: time.Hour, checked: time.Now(),
 		rt: account.Realtime(directus.RealtimeOptions{}), sessions: map[*session]struct{}{},
 	}
 	m.rights.Learn(all, time.Now())

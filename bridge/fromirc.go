@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/ircd/wire"
 )
@@ -22,7 +23,7 @@ func (s *session) mentioning(ctx context.Context, c *collection.Channel, said st
 		_ = s.member.attempt(ctx, referTimeout, func(ctx context.Context) error {
 			for _, nick := range nicks {
 				u, err := s.member.names.Search(ctx, nick)
-				if errors.Is(err, ErrManySearches) {
+				if errors.Is(err, people.ErrManySearches) {
 					return nil // the rest stays as typed
 				}
 				if err != nil {

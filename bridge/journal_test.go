@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -185,7 +186,7 @@ func TestNobodyEntersWithoutProof(t *testing.T) {
 	fs := newFeeds()
 	defer fs.close()
 	may := rights.NewCache(nil, nil)
-	m := &member{names: &Directory{Rights: may}, rights: may}
+	m := &member{names: &people.Directory{Rights: may}, rights: may}
 	if r := fs.attach(feedKey{group: &collection.Group{}, audience: "some minutes ago"}, m, func() {}); r != nil {
 		t.Error("a member reads a feed that it has no proof for")
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -82,13 +83,13 @@ func TestLongTextsAreConvertedOnce(t *testing.T) {
 		quote := answered
 		quote.Text = text.Clip(quote.Text, text.MaxQuoted)
 		if used := shown(func(i int) {
-			ToMessage(collection.Row{ID: fmt.Sprint(i), Text: "yes", Reply: &quote}, c, References{}, false)
+			people.ToMessage(collection.Row{ID: fmt.Sprint(i), Text: "yes", Reply: &quote}, c, people.References{}, false)
 		}); used > 95*text.MaxQuoted*40 {
 			t.Errorf("%s: 95 answers took %d bytes", format, used)
 		}
 		var first *ircd.Message
 		if used := shown(func(i int) {
-			m := ToMessage(answered, c, References{}, false)
+			m := people.ToMessage(answered, c, people.References{}, false)
 			if first == nil {
 				first = m
 			}
@@ -104,7 +105,7 @@ func TestLongTextsAreConvertedOnce(t *testing.T) {
 // What is left out is said.
 func TestCutTextIsSaid(t *testing.T) {
 	c := &collection.Channel{Config: collection.Config{Name: "#a"}}
-	m := ToMessage(collection.Row{ID: "1", Text: "beginning", More: 12}, c, References{}, false)
+	m := people.ToMessage(collection.Row{ID: "1", Text: "beginning", More: 12}, c, people.References{}, false)
 	if m.Text != "beginning\n[bytes not shown: 12]" {
 		t.Errorf("got %q", m.Text)
 	}

@@ -13,6 +13,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/guard"
 	"directus-ircd/bridge/markers"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -23,7 +24,7 @@ import (
 // brings, unless that is brought by another's.
 type member struct {
 	account *directus.Account
-	names   *Directory
+	names   *people.Directory
 	rights  *rights.Cache
 	topics  *topics
 	markers *markers.Book
@@ -31,7 +32,7 @@ type member struct {
 	rt      *directus.Realtime
 	feeds   *feeds
 	log     zerolog.Logger
-	person  Person           // as the first session found it
+	person  people.Person    // as the first session found it
 	secret  guard.SecretHash // of what it logged in with
 	// accepted is when Directus accepted the secret last; guarded by the backend's mu.
 	accepted time.Time
@@ -62,7 +63,7 @@ type member struct {
 	probed   time.Time              // the last send while in trouble; guarded by mu
 }
 
-func newMember(names *Directory, may *rights.Cache, book *markers.Book, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
+func newMember(names *people.Directory, may *rights.Cache, book *markers.Book, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
 	account := names.Account
 	m := &member{
 		account: account, names: names, rights: may, recheck: recheck, feeds: fs, log: log,

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/rights"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
@@ -15,7 +16,7 @@ import (
 func moving(old, next *feed) (*session, *joined) {
 	c := &collection.Channel{Config: collection.Config{Name: "#messages"}}
 	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: newFeeds(), rights: rights.NewCache(nil, nil)}
-	s := newSession(&Backend{}, Person{}, "")
+	s := newSession(&Backend{}, people.Person{}, "")
 	s.member, s.plan, s.nextLook = m, &plan{}, time.Now().Add(time.Hour)
 	s.backend.plan.Store(s.plan)
 	view := func(f *feed) *view {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/rights"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
@@ -20,7 +21,7 @@ func BenchmarkPoll(b *testing.B) {
 	f := &feed{key: feedKey{group: g, audience: "all"}, group: g, ready: true, shown: newMemory(), moments: collection.NewDisplayTimes(), changed: make(chan struct{})}
 	all := make([]*session, sessions)
 	for i := range all {
-		s := newSession(&Backend{}, Person{}, "")
+		s := newSession(&Backend{}, people.Person{}, "")
 		v := &view{feed: f, reader: &reader{member: m, feed: f, wake: s.ring}, uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		f.journal.attach(v.reader)
 		s.member, s.views = m, append(s.views, v)

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"time"
 )
 
@@ -49,7 +50,7 @@ func (f *feed) arrive(r collection.Row, limit time.Time) {
 
 // show makes the entries of a row that was not shown before, one for each
 // channel that it belongs to, and remembers them. The caller holds mu.
-func (f *feed) show(r collection.Row, refs References, read bool) []entry {
+func (f *feed) show(r collection.Row, refs people.References, read bool) []entry {
 	if _, gone := f.shown.isGone(r.ID); gone {
 		return nil
 	}
@@ -59,7 +60,7 @@ func (f *feed) show(r collection.Row, refs References, read bool) []entry {
 			continue
 		}
 		r = f.timed(r, c)
-		if m := ToMessage(r, c, refs, f.age(r) > replayedAfter); m.Text != "" {
+		if m := people.ToMessage(r, c, refs, f.age(r) > replayedAfter); m.Text != "" {
 			entries = append(entries, entry{row: r.WithoutTexts(), channel: c, event: m, read: read})
 			f.shown.put(r, f.written(r), f.group.ContentOf(r), c, m)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -120,11 +121,11 @@ func (s *session) reactor(ctx context.Context, to addressee, r collection.Reacti
 	if r.Author == s.person.ID {
 		return s.User()
 	}
-	users, err := s.member.names.UsersMeeting(ctx, MeetsNobody, []string{r.Author})
+	users, err := s.member.names.UsersMeeting(ctx, people.MeetsNobody, []string{r.Author})
 	if err != nil {
-		return UnknownUser
+		return people.UnknownUser
 	}
-	return References{Users: users, Met: s.member.names.Met}.Author(r.Author, to.Channel)
+	return people.References{Users: users, Met: s.member.names.Met}.Author(r.Author, to.Channel)
 }
 
 // reacted shows a reaction to the user's other connections and returns what this
@@ -133,7 +134,7 @@ func (s *session) reacted(to addressee, r collection.Reaction, by ircd.User, msg
 	f := to.view.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.journal.append(f.addReaction(r, References{Users: map[string]ircd.User{r.Author: by}})...)
+	f.journal.append(f.addReaction(r, people.References{Users: map[string]ircd.User{r.Author: by}})...)
 	ev := f.reactionIn(to, r, msgid, by)
 	to.view.returned(entry{event: ev})
 	return ev
@@ -197,7 +198,7 @@ func (m *member) reactionsTo(ctx context.Context, g *collection.Group, list []fo
 	reactions, err := g.ReactionStore().Read(ctx, m.account, directus.Filter{g.Reactions.Message: map[string]any{"_in": ids}})
 	users := map[string]ircd.User{}
 	if err == nil {
-		users, err = m.names.UsersMeeting(ctx, MeetsNobody, reactors(reactions))
+		users, err = m.names.UsersMeeting(ctx, people.MeetsNobody, reactors(reactions))
 	}
 	if err != nil {
 		if !collection.IsForbidden(err) {
@@ -205,7 +206,7 @@ func (m *member) reactionsTo(ctx context.Context, g *collection.Group, list []fo
 		}
 		return nil
 	}
-	refs := References{Users: users, Met: m.names.Met}
+	refs := people.References{Users: users, Met: m.names.Met}
 	by := map[string][]*ircd.Reaction{}
 	for _, r := range reactions {
 		if message := messages[r.Message]; message != nil {

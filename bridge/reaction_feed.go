@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -110,19 +111,19 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 		}
 		deleted = append(deleted, event.Keys...)
 	}
-	users, err := f.carrier.names.UsersMeeting(ctx, MeetsNobody, reactors(created))
+	users, err := f.carrier.names.UsersMeeting(ctx, people.MeetsNobody, reactors(created))
 	if err != nil {
 		f.carrier.log.Debug().Err(err).Msg("reactions are not shown")
 		created = nil
 	}
-	f.showReactions(created, References{Users: users, Met: f.carrier.names.Met}, deleted)
+	f.showReactions(created, people.References{Users: users, Met: f.carrier.names.Met}, deleted)
 	if gap && collection.IsForbidden(f.tryReactions(ctx)) {
 		f.endReactions()
 	}
 }
 
 // showReactions shows those that are new, and that others were taken back.
-func (f *feed) showReactions(created []collection.Reaction, refs References, deleted []string) {
+func (f *feed) showReactions(created []collection.Reaction, refs people.References, deleted []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range created {
@@ -143,7 +144,7 @@ func (f *feed) remembers(id string) bool {
 // addReaction makes the entries of a reaction that was not shown before: one to a
 // message that nobody here was shown is none of their business. The caller holds
 // mu.
-func (f *feed) addReaction(r collection.Reaction, refs References) []entry {
+func (f *feed) addReaction(r collection.Reaction, refs people.References) []entry {
 	known := f.shown.rows[r.Message]
 	if known == nil || f.reactions.knows(r.ID) {
 		return nil

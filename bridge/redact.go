@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -31,7 +32,7 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 	if err != nil {
 		return nil, redactError(to.name, msgid, err)
 	}
-	m := ToMessage(r, to.Channel, s.parties(ctx, to, r), false)
+	m := people.ToMessage(r, to.Channel, s.parties(ctx, to, r), false)
 	event := &ircd.Redaction{
 		MsgID: msgid, Time: s.member.account.Now(), From: m.From, By: s.User(), Target: to.Name, To: m.To, Reason: reason,
 		Said: m.Time, Text: text.Beginning(m.Text),

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -58,18 +59,18 @@ func (f *feed) knows(c *collection.Channel, msgid string) (id string, ok bool) {
 
 // answered completes what a sent message refers to with what it answers, and who
 // is mentioned.
-func (s *session) answered(ctx context.Context, to addressee, r collection.Row, users map[string]ircd.User) References {
+func (s *session) answered(ctx context.Context, to addressee, r collection.Row, users map[string]ircd.User) people.References {
 	if _, known := users[r.Author]; !known || r.Reply != nil || len(text.MentionedIDs(r.Text)) > 0 {
 		refs, err := s.member.names.References(ctx, to.view.feed.group, []collection.Row{r})
 		if err == nil {
 			return refs
 		}
 	}
-	return References{Users: users}
+	return people.References{Users: users}
 }
 
 // parties are the author of a row and, of a private one, its recipient.
-func (s *session) parties(ctx context.Context, to addressee, r collection.Row) References {
+func (s *session) parties(ctx context.Context, to addressee, r collection.Row) people.References {
 	users := map[string]ircd.User{s.person.ID: s.User()}
 	if to.user != nil {
 		users[to.user.ID] = *to.user

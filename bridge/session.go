@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/resume"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
@@ -40,8 +41,8 @@ type session struct {
 	member      *member
 	plan        *plan             // the configuration that it goes by; see follow
 	started     *ircd.JoinOptions // nil before Start
-	person      Person
-	nick        *Claim
+	person      people.Person
+	nick        *people.Claim
 	wake        chan struct{}
 	joined      map[string]*joined // by folded channel name
 	views       []*view            // one for each feed that it reads
@@ -130,7 +131,7 @@ var _ interface {
 	ircd.MarkerKeeper
 } = (*session)(nil)
 
-func newSession(b *Backend, who Person, device string) *session {
+func newSession(b *Backend, who people.Person, device string) *session {
 	return &session{
 		backend: b, person: who, device: device, wake: make(chan struct{}, 1),
 		joined: map[string]*joined{},
@@ -325,7 +326,7 @@ func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	u, err := s.member.names.Search(ctx, nick)
-	if errors.Is(err, ErrManySearches) {
+	if errors.Is(err, people.ErrManySearches) {
 		return nil, manySearches()
 	}
 	if patience > 0 && err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -485,5 +486,5 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	r = s.timeSent(ctx, r, j)
 	j.view.sent[sentItem{j.Channel, r.ID}] = r.ShownAt()
 	s.own(j, r, m.Echo)
-	return ToMessage(r, j.Channel, s.answered(ctx, to, r, users), false), nil
+	return people.ToMessage(r, j.Channel, s.answered(ctx, to, r, users), false), nil
 }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"directus-ircd/bridge/guard"
+	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/resume"
 	"directus-ircd/bridge/state"
 
@@ -13,7 +14,7 @@ type State struct {
 	*state.Store
 	log    zerolog.Logger
 	trails *resume.Positions
-	nicks  *NickTable
+	nicks  *people.NickTable
 	logins guard.Kept
 }
 
@@ -40,7 +41,7 @@ func newState(log zerolog.Logger) *State {
 // fresh begins with nothing.
 func (s *State) fresh(store *state.Store) []state.Bucket {
 	s.trails = resume.NewPositions(store, s.log)
-	s.nicks = NewNickTable(store)
+	s.nicks = people.NewNickTable(store)
 	s.logins = guard.NewKept(store)
 	return append(s.logins.Buckets(), s.trails, s.nicks)
 }

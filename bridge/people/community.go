@@ -1,4 +1,4 @@
-package bridge
+package people
 
 import (
 	"time"
@@ -33,8 +33,8 @@ func NewNickTable(s *state.Store) *NickTable {
 	return state.NewTable[storedNicks](s, "nicks 1", "nicks")
 }
 
-// DirectoryOptions say how people are shown.
-type DirectoryOptions struct {
+// Options say how people are shown.
+type Options struct {
 	NickFields []string // of directus_users, tried in this order to form the nick
 	PublicURL  string   // the base of links to files
 	// Life is how long a name read from Directus is believed, so that a change of name or
@@ -43,7 +43,7 @@ type DirectoryOptions struct {
 }
 
 // NewDirectory is that of the user of an account, of whom may says what that is.
-func (c *Community) NewDirectory(account *directus.Account, may *rights.Cache, opts DirectoryOptions) *Directory {
+func (c *Community) NewDirectory(account *directus.Account, may *rights.Cache, opts Options) *Directory {
 	return &Directory{
 		Account: account, Rights: may, nicks: c.nicks, censuses: c.censuses, company: c.Company,
 		fields: opts.NickFields, publicURL: opts.PublicURL, life: opts.Life,
