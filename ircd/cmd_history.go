@@ -44,7 +44,7 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	case !wire.IsNick(q.Target):
 		return r.fail(failTarget, "No such channel or nick")
 	case !c.set.features.Private:
-		return r.fail(failTarget, "Private messages are not carried here")
+		return r.fail(failTarget, "There are no private messages here")
 	}
 	r.query.Reactions = c.caps.has(capEventPlayback) && c.caps.has(capMessageTags) && c.caps.has(capBatch)
 	ctx, cancel, alive, err := c.whenWritten(ctx)
