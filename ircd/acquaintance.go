@@ -22,10 +22,10 @@ const (
 	Known
 )
 
-// acquaintance says what the client's user may know of another one. Whatever names a
-// person, or tells what one does, goes by it: those who share a channel see each other
-// there, and of all others the backend decides. It asks nobody and may be called for
-// each event.
+// acquaintance says what the client's user may know of another user. Users who share a
+// channel see each other; about all others the backend decides. Everything that names a
+// user, or shows what a user does, must respect it. It does not block and may be called
+// for each event.
 func (c *conn) acquaintance(id string) Acquaintance {
 	if c.sees(id) {
 		return Known
@@ -33,14 +33,14 @@ func (c *conn) acquaintance(id string) Acquaintance {
 	return c.session.Knows(id)
 }
 
-// sees reports whether a user is the client's own, or connected and shares a channel
-// with it.
+// sees reports whether a user is the client's own, or is connected and shares a channel
+// with the client.
 func (c *conn) sees(id string) bool {
 	return id == c.user.ID || len(c.sharedChannels(id)) > 0
 }
 
-// sawIn reports whether the client is in one of the channels, by their folded names,
-// that somebody else was in when something happened to them.
+// sawIn reports whether the client is in one of some channels, given by folded names, in
+// which another user was at the time of an event.
 func (c *conn) sawIn(channels map[string]struct{}) bool {
 	for key := range channels {
 		if c.channels[key] != nil {
@@ -50,7 +50,7 @@ func (c *conn) sawIn(channels map[string]struct{}) bool {
 	return false
 }
 
-// sharedChannels lists the channels in which both the client and a user are.
+// sharedChannels returns the channels that both the client and a user are in.
 func (c *conn) sharedChannels(id string) []string {
 	if len(c.channels) == 0 {
 		return nil
@@ -58,8 +58,9 @@ func (c *conn) sharedChannels(id string) []string {
 	return c.srv.roster.Sharing(id, c.joinedNames())
 }
 
-// lookup finds a user by nick, as far as the client may know them. here says whether
-// the user is connected, as far as that may be known. The user is nil if there is none.
+// lookup finds a user by nick, as far as the client may know them. here reports whether
+// the user is connected, as far as the client may know that. The user is nil if there is
+// none.
 func (c *conn) lookup(ctx context.Context, nick string) (u *presence.Person, here bool, err error) {
 	if p, ok := c.srv.roster.ByNick(nick); ok && c.sees(p.ID) {
 		return &p, true, nil
@@ -82,7 +83,7 @@ func (c *conn) lookup(ctx context.Context, nick string) (u *presence.Person, her
 	return &p, true, nil
 }
 
-// joinedNames lists the client's channels in order.
+// joinedNames returns the names of the client's channels, sorted.
 func (c *conn) joinedNames() []string {
 	names := make([]string, 0, len(c.channels))
 	for _, key := range slices.Sorted(maps.Keys(c.channels)) {
@@ -91,7 +92,8 @@ func (c *conn) joinedNames() []string {
 	return names
 }
 
-// visible lists the connected users whom the client may know of, by nick.
+// visible returns the connected users who share a channel with the client, and its own
+// user, sorted by nick.
 func (c *conn) visible() []presence.Person {
 	seen := make(map[string]presence.Person)
 	for _, name := range c.joinedNames() {
@@ -109,8 +111,8 @@ func (c *conn) visible() []presence.Person {
 	return list
 }
 
-// find finds a user who is connected, as far as lookup would show them. An error
-// means that the backend could not say whether the client may know them.
+// find finds a connected user whom the client may know. An error means that the backend
+// could not say whether it may.
 func (c *conn) find(ctx context.Context, nick string) (p presence.Person, ok bool, err error) {
 	p, ok = c.srv.roster.ByNick(nick)
 	if !ok || c.sees(p.ID) {
@@ -120,9 +122,8 @@ func (c *conn) find(ctx context.Context, nick string) (p presence.Person, ok boo
 	return p, err == nil && u != nil && u.ID == p.ID && c.acquaintance(p.ID) == Known, err
 }
 
-// connected is find for a command that takes what it gets: whoever cannot be
-// asked about is not there. The client itself is found by the nick that it asked
-// for, too.
+// connected is find for commands that report no errors: after one, the user counts as not
+// connected. The client itself is also found by the nick that it asked for.
 func (c *conn) connected(ctx context.Context, nick string) (p presence.Person, ok bool) {
 	p, ok, err := c.find(ctx, nick)
 	if err != nil {

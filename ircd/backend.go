@@ -1,10 +1,15 @@
-// Package ircd is an IRC server for a chat whose accounts, channels and
-// messages live somewhere else. It speaks the protocol (RFC 1459, RFC 2812,
-// IRCv3) and keeps what exists only on IRC: connections, presence, away
-// states. Everything else it asks of a Backend.
+// Package ircd is an IRC server for a chat whose accounts, channels and messages live
+// somewhere else. It speaks the protocol (RFC 1459, RFC 2812, IRCv3) and keeps what exists
+// only on IRC: connections, presence and away states. For everything else it asks a
+// Backend.
 //
-// To understand the package read this file, which is the whole boundary, then
-// conn.go, which runs one connection.
+// To understand the package, read this file, event.go and errors.go, which are the whole
+// boundary, and then conn.go, which runs one connection. cmd_ files handle commands,
+// render_ files turn events into lines, show_ files decide who is shown what, limit_ files
+// bound what clients can cost.
+//
+// The packages below it know nothing of sessions and connections: wire turns bytes into
+// lines and back, presence knows who is connected, transport carries the bytes.
 package ircd
 
 import (
@@ -16,30 +21,30 @@ import (
 
 // A Backend opens sessions. Its methods are called from many goroutines.
 type Backend interface {
-	// Login checks credentials and opens a session. It is called on the
-	// goroutine of the connection, before 001: when AUTHENTICATE completes (so
-	// that 903 or 904 can follow) or, with PASS, once NICK and USER are in. No
-	// further line of that connection is handled until it returns.
+	// Login checks credentials and opens a session. It is called on the connection's
+	// goroutine before 001: when AUTHENTICATE completes (so that 903 or 904 can follow)
+	// or, with PASS, once NICK and USER have arrived. No further line of the connection
+	// is handled until it returns.
 	//
-	// A refusal is a *LoginError; any other error is logged and told as a
+	// A refusal is a *LoginError. Any other error is logged, and the client is sent a
 	// fixed text.
 	Login(ctx context.Context, cred Credentials) (Session, error)
-	// Features says what sessions may have, before there is one: clients ask for
-	// capabilities before they log in. What the chat lacks is not offered to them. It
-	// is called by NewServer and Configure.
+	// Features says what the chat supports. It is called by NewServer and Configure.
+	// Clients ask for capabilities before they log in, when there is no session yet, so
+	// this decides what they are offered.
 	//
-	// A Session may have less than that, see HistoryReader and the other optional
-	// interfaces. Its client is then told so when it has logged in (CAP DEL), and its
-	// ISUPPORT names only what the session has.
+	// A Session may support less: see HistoryReader and the other optional interfaces.
+	// Its client is told so when it logs in (CAP DEL), and ISUPPORT and error replies go
+	// by what both the chat and the session have.
 	Features() Features
-	// Now is the time by the clock that dates the messages. The server tells it
-	// wherever it tells a time, so that what it says stands among them in the right
-	// place, whatever the machine's own clock shows. It is asked for each line and must
-	// not wait.
+	// Now is the time by the clock that dates the messages. The server uses it for every
+	// time that clients see, so that its own lines sort correctly among the messages
+	// even if the machine's clock is wrong. It is called for each line and must not
+	// block.
 	Now() time.Time
 }
 
-// Features are the parts of a chat that not every one has.
+// Features are what not every chat supports.
 type Features struct {
 	// Private: messages between two users.
 	Private bool
@@ -47,15 +52,15 @@ type Features struct {
 	Replies bool
 	// Reactions: a message can be reacted to, in some channel at least; see Reactor.
 	Reactions bool
-	// History: what was said can be read again; see HistoryReader.
+	// History: clients can query past messages; see HistoryReader.
 	History bool
-	// ReadMarkers: how far a user has read is kept; see MarkerKeeper.
+	// ReadMarkers: the chat records how far a user has read; see MarkerKeeper.
 	ReadMarkers bool
 	// Topics: users may change topics, in some channel at least; see TopicSetter.
 	Topics bool
 }
 
-// Credentials are what a client gave to log in. They are never logged.
+// Credentials are what a client sent to log in. They are never logged.
 type Credentials struct {
 	// Account is the SASL authentication identity; empty when the client used
 	// PASS.
@@ -63,150 +68,146 @@ type Credentials struct {
 	// Secret is the SASL password, or the raw rest of the PASS line, spaces
 	// included.
 	Secret string
-	// OTP is the one-time code given by the OTP command; empty at first.
+	// OTP is the one-time code from the OTP command; empty at first.
 	OTP string
-	// Nick is the nick that the client asked for; it may be empty under SASL.
+	// Nick is the nick that the client asked for; it may be empty with SASL.
 	Nick string
 	// Remote is the address of the client without the port, for rate limits
 	// only. It is empty where the transport has none.
 	Remote string
 }
 
-// A Session is one client's view of the chat. Every method, Poll and Close
-// included, is called from that client's own goroutine and never concurrently,
-// so an implementation needs no locks of its own. A ctx ends when the
-// connection does, or when a command has taken so long that those behind it would
-// wait for too long; a method returns at once then, but for 3 s that Send, Redact
-// and other changes may take to find out what became of them. An *Error is told
-// to the client as it is; any other error is logged and told as "internal error".
+// A Session is one client's view of the chat. All methods, Poll and Close included, are
+// called from that client's own goroutine and never concurrently, so an implementation
+// needs no locks of its own.
+//
+// A ctx ends with the connection, or when a command has taken so long that later ones
+// would wait too long. A method then returns at once, except that Send, Redact and other
+// changes may take 3 s to find out what became of them.
+//
+// An *Error is sent to the client as it is. Any other error is logged, and the client is
+// told "internal error".
 type Session interface {
-	// User is the identity that the backend imposes, the same for all the
-	// sessions of one user. Only a Profile event changes it, and of it only the
-	// Realname.
+	// User is the identity that the backend assigns, the same for all sessions of one
+	// user. It never changes, except that a Profile event may change the Realname.
 	User() User
-	// AutoJoin names the channels to join after the welcome, in order.
+	// AutoJoin returns the channels to join after the welcome, in order.
 	AutoJoin() []string
-	// Start is called once, after the welcome: from here on Poll returns
-	// private messages, and news of the user. The backlog of private messages
-	// follows through Poll.
+	// Start is called once, after the welcome. From then on Poll returns private
+	// messages, their backlog first, and news about the user.
 	Start(ctx context.Context, opts JoinOptions) error
 	// Channels lists the channels for LIST.
 	Channels(ctx context.Context) ([]ChannelInfo, error)
-	// Join enters a channel: from here on Poll returns its events. The name
-	// may differ in case from the canonical one, which the result carries. It
-	// is not called for a channel already joined.
+	// Join enters a channel, whose events Poll returns from then on. The name may differ
+	// in case from the canonical one in the result. It is not called for a channel that
+	// the session is in.
 	Join(ctx context.Context, channel string, opts JoinOptions) (*Channel, error)
-	// Part leaves a channel; Poll returns no more of its events, nor an Admission if
-	// the session was removed from it.
+	// Part leaves a channel. From then on Poll returns none of its events, and no
+	// Admission to it if the session had been removed from it.
 	Part(ctx context.Context, channel string) error
-	// Send stores a message and returns it as stored. It returns only once the
-	// backend has confirmed or refused: what it returns is the truth that the
-	// client is told. Poll never returns a message that Send has returned. A
-	// text that corrects an earlier message of the user's comes back as the
-	// message with its Edits set.
+	// Send stores a message and returns it as stored. It returns only when the backend
+	// has confirmed or refused, because the client takes its result for the truth. Poll
+	// never returns a message that Send has returned. If the text corrects an earlier
+	// message of the user, the result is the new version, with Edits set.
 	Send(ctx context.Context, m Outgoing) (*Message, error)
-	// Redact deletes a message by its msgid. Only its author and
-	// administrators may, whatever the backend would allow. It returns what
-	// the client is shown; Poll does not return that again.
+	// Redact deletes a message by its msgid. Only its author and administrators may do
+	// that, whatever the backend would allow. It returns what the client is shown; Poll
+	// does not return that again.
 	Redact(ctx context.Context, target, msgid, reason string) (*Redaction, error)
 
-	// Lookup finds a user who need not be connected, and is called as this session's
-	// user may know them: Knows says how well that is. The error is nil and the user
-	// nil if there is none but for strangers.
+	// Lookup finds a user by nick, connected or not, as the session's user may know them
+	// (see Knows). Both results are nil if there is no such user, or only a Stranger.
 	Lookup(ctx context.Context, nick string) (*User, error)
-	// Knows says what this session's user may know of a user, beyond what those see of
-	// each other who share a channel. It answers from memory, at once: a user whom
-	// Lookup has not found lately may be a Stranger for that reason.
+	// Knows says what the session's user may know of another user, beyond what users who
+	// share a channel see of each other. It answers from memory without blocking, so a
+	// user whom Lookup has not found lately may be reported as a Stranger.
 	Knows(id string) Acquaintance
-	// Wake is the doorbell: readable when Poll may have something. It holds
-	// one token and never blocks the ringer.
+	// Wake is readable when Poll may have something. The channel holds one token, and
+	// sending to it never blocks.
 	Wake() <-chan struct{}
-	// Poll returns the news since the last call, oldest first, without
-	// waiting for any. What it has to ask for, a late backlog, is left for the next
-	// call if ctx ends. An error ends the connection. Of an *Error or a
-	// *LoginError the Text is told as the reason; any other is logged and told
-	// as "internal error".
+	// Poll returns the news since the last call, oldest first, without waiting for any.
+	// It may have to fetch some, such as a late backlog; if ctx ends meanwhile, that is
+	// left for the next call. An error ends the connection: the Text of an *Error or
+	// *LoginError is given as the reason, any other error is logged, and the client is
+	// told "internal error".
 	Poll(ctx context.Context) ([]Event, error)
-	// AskReceipt reports whether something that the other methods have returned
-	// since the last call is worth to be known as received. The client is asked
-	// then; it is not called again until there was an answer.
+	// AskReceipt reports whether the session wants to know that the client has received
+	// what other methods have returned since the last call. If so, the client is asked,
+	// and AskReceipt is not called again until it has answered.
 	AskReceipt() bool
-	// Received says that the client has all that had been returned by the last
-	// AskReceipt.
+	// Received says that the client has received everything that was returned before
+	// the last AskReceipt.
 	Received()
-	// Close ends the session and waits for what it started, for as long as ctx
-	// lasts. No method is called after it.
+	// Close ends the session and, until ctx ends, waits for what it has started. No method
+	// is called after it.
 	Close(ctx context.Context) error
 }
 
-// The interfaces that follow are optional parts of a Session, called as its methods are.
-// The server looks for them once, when Login has returned the session, and not again. A
-// session that lacks one has no such part, whatever Features says; one that has it, where
-// Features denies the part, is not asked for it.
+// The following interfaces are optional for a Session. Their methods are called under the
+// same rules as those of Session. The server checks for them once, when Login has returned
+// the session. It uses an interface only if both the session implements it and Features
+// says that the chat supports it.
 
 // A Reactor is a Session whose user can react to messages.
 type Reactor interface {
-	// React adds a reaction to a message, or removes the user's own. It
-	// returns what the client is shown, nil if nothing has changed; Poll does
-	// not return that again.
+	// React adds a reaction to a message, or removes the user's own. It returns what the
+	// client is shown, or nil if nothing has changed; Poll does not return that again.
 	React(ctx context.Context, r Reacting) (*Reaction, error)
 }
 
 // A TopicSetter is a Session whose user can change topics.
 type TopicSetter interface {
-	// SetTopic changes the topic of a channel that the client is in and returns
-	// it as stored. The others, this user's other sessions included, are told
-	// through Poll.
+	// SetTopic changes the topic of a channel that the client is in and returns it as
+	// stored. All other sessions, including the user's own, learn of it through Poll.
 	SetTopic(ctx context.Context, channel, topic string) (*Topic, error)
 }
 
-// A HistoryReader is a Session that can read what was said at any time (CHATHISTORY).
+// A HistoryReader is a Session that can query past messages (CHATHISTORY).
 type HistoryReader interface {
-	// History reads a page of what was said in a channel, joined or not, or
-	// with a user.
+	// History reads a page of the messages of a channel, joined or not, or of those
+	// exchanged with a user.
 	History(ctx context.Context, q HistoryQuery) (*HistoryPage, error)
-	// Targets lists the channels and users with whom something was said between
-	// two times, both excluded, with the time of the latest: oldest first, at
-	// most limit, the latest ones if there are more.
+	// Targets lists the channels and users with messages between two times, both
+	// excluded, each with the time of the latest message. They are sorted by that time,
+	// oldest first; if there are more than limit, the oldest are left out.
 	Targets(ctx context.Context, from, to time.Time, limit int) ([]HistoryTarget, error)
 }
 
 // A MarkerKeeper is a Session that knows how far its user has read (MARKREAD).
 type MarkerKeeper interface {
-	// ReadMarker returns up to when the user has read a target; zero if that is
+	// ReadMarker returns up to when the user has read a target; the zero time if that is
 	// not known.
 	ReadMarker(ctx context.Context, target string) (*ReadMarker, error)
-	// SetReadMarker moves it forward and returns it as it then is. The user's
-	// other sessions are told through Poll.
+	// SetReadMarker moves the marker forward, never back, and returns its new value. The
+	// user's other sessions learn of it through Poll.
 	SetReadMarker(ctx context.Context, target string, at time.Time) (*ReadMarker, error)
 }
 
 // User is a person as IRC shows them.
 type User = presence.User
 
-// JoinOptions say what the client can use of a Join.
+// JoinOptions say what the client wants of a Join or Start.
 type JoinOptions struct {
-	// Backlog asks for the channel's latest messages, or for those that the
-	// client has missed. It is false for clients that fetch history by themselves.
+	// Backlog asks for the latest messages, or for those that the client has missed. It
+	// is false for clients that fetch history by themselves.
 	Backlog bool
 }
 
-// Channel is what Join answers.
+// Channel is the result of Join.
 type Channel struct {
 	// Name is the canonical name, as written in every line about the channel.
 	Name string
 	// Topic may be empty.
 	Topic string
-	// At is the moment of the join by the backend's clock: later than every
-	// message of the past and earlier than every one to come. Clients that page
-	// by time begin at it.
+	// At is the time of the join by the backend's clock: later than all past messages and
+	// earlier than all to come. Clients that page by time start from it.
 	At time.Time
-	// Backlog holds the latest messages, oldest first. Where it cannot be had
-	// yet, it is empty and a Backlog event follows through Poll.
+	// Backlog holds the latest messages, oldest first. If it is not available yet, it is
+	// empty and a Backlog event follows through Poll.
 	Backlog []*Message
-	// More is that of HistoryPage, for Backlog; it brings Backlog events.
+	// More reads what follows Backlog, as Backlog events; nil if there is nothing.
 	More More
-	// Notice is what is to be said in front of the backlog; it may be empty.
+	// Notice is shown before the backlog; it may be empty.
 	Notice string
 }
 
@@ -216,17 +217,17 @@ type ChannelInfo struct {
 	Topic string
 }
 
-// Kind tells the ways of saying something apart.
+// Kind is the kind of a message.
 type Kind int
 
 // The kinds of a message.
 const (
 	Privmsg Kind = iota // PRIVMSG
-	Notice              // NOTICE; errors are not replied to (RFC 2812, 3.3.2)
+	Notice              // NOTICE
 	Action              // PRIVMSG with CTCP ACTION
 )
 
-// Outgoing is a message that the client wants stored.
+// Outgoing is a message from the client, to be stored.
 type Outgoing struct {
 	// Target is the canonical name of a joined channel, or a nick.
 	Target string
@@ -236,15 +237,16 @@ type Outgoing struct {
 	// Text is valid UTF-8 without CR and NUL. It may hold line breaks ("\n")
 	// and mIRC formatting; for an Action it is without the CTCP wrapping.
 	Text string
-	// Echo says that the client shows the message only when it gets it back.
+	// Echo says that the client shows its message only when it is sent back
+	// (echo-message).
 	Echo bool
 }
 
-// Reacting is a reaction that the client wants added or removed.
+// Reacting is a reaction from the client, to be added or removed.
 type Reacting struct {
 	// Target is a channel name or a nick, as the client wrote it.
 	Target string
-	// MsgID is the message's.
+	// MsgID is the msgid of the message reacted to.
 	MsgID string
 	// Text is valid UTF-8 of one line, at most 64 bytes.
 	Text   string
@@ -254,63 +256,62 @@ type Reacting struct {
 // HistoryMode is the subcommand of CHATHISTORY that asks for a page.
 type HistoryMode int
 
-// The modes. Bounds are excluded, but for the reference of Around. Whatever the
-// mode, a page is in the order of the backend, oldest first.
+// The modes. Bounds are exclusive, except for the reference of Around. In all modes a page
+// is in the order of the backend, oldest first.
 const (
-	HistoryLatest  HistoryMode = iota // the newest, behind From if it is set
-	HistoryBefore                     // the newest in front of From
-	HistoryAfter                      // the oldest behind From
+	HistoryLatest  HistoryMode = iota // the newest, after From if it is set
+	HistoryBefore                     // the newest before From
+	HistoryAfter                      // the oldest after From
 	HistoryBetween                    // between From and To, counted from From
-	HistoryAround                     // From itself and as many on either side
+	HistoryAround                     // From itself, and as many on either side
 )
 
-// Position is a place in a history: a msgid, or a time to the millisecond. The
-// zero Position is "*". It stays valid when the message that it names is gone.
+// Position is a position in a history: a msgid, or a time in milliseconds. The zero
+// Position is "*". A position stays valid when its message is deleted.
 type Position struct {
 	MsgID string
 	Time  time.Time
 }
 
-// HistoryQuery asks for a page.
+// HistoryQuery is a request for a page.
 type HistoryQuery struct {
 	// Target is a channel or a nick, as the client wrote it.
 	Target   string
 	Mode     HistoryMode
 	From, To Position
-	// Limit is how many messages there may be at most; more than 0. Messages
-	// that share their time with the last one are not cut off, so that a client
-	// that pages by time misses none: there may be a few more. Of more than a
-	// thousand that share one time, a client finds the rest by msgid only.
+	// Limit is the maximum number of messages; more than 0. A page may have a few more:
+	// messages with the same time as the last one are included, so that a client that
+	// pages by time misses none. If more than a thousand share one time, the rest can be
+	// reached by msgid only.
 	Limit int
-	// Reactions asks for the reactions to each message behind it; they do not
-	// count.
+	// Reactions asks for the reactions to each message, which follow it and do not count
+	// towards Limit.
 	Reactions bool
 }
 
-// HistoryPage is the answer.
+// HistoryPage is the answer to a HistoryQuery.
 type HistoryPage struct {
 	// Target is the canonical name of the channel, or the nick.
 	Target string
-	// Events are messages, and reactions if asked for. There are as many as asked for,
-	// unless there are no more, or More brings the others: all of them, where it takes long
-	// to find out which they are.
+	// Events are messages, and reactions if asked for. If there are fewer than asked for,
+	// there are no more, or More returns the others, which may be all of them.
 	Events []Event
-	// End says that there are no more in the direction that the query counts
-	// in.
+	// End says that there are no more messages in the direction of the query.
 	End bool
-	// More reads what follows Events; nil: these are all.
+	// More reads what follows Events; nil if the page ends there.
 	More More
 }
 
-// More reads the next part of what would take too much memory, or time, as a whole; none is
-// the end. It is called, by the goroutine of the session, when the client has taken the part
-// before, however long that takes. It may take long, and bounds each of its questions.
+// More reads the next part of an answer that would take too much memory or time as a
+// whole; no events mean the end. It is called on the session's goroutine once the client has
+// read the previous part, however long that takes. It may take long itself, but bounds each
+// request that it makes.
 type More func(context.Context) ([]Event, error)
 
 // HistoryTarget is a row of CHATHISTORY TARGETS.
 type HistoryTarget struct {
 	// Name is the canonical name of a channel, or a nick.
 	Name string
-	// Latest is the time of the last message.
+	// Latest is the time of the latest message.
 	Latest time.Time
 }

@@ -13,42 +13,40 @@ import (
 )
 
 const (
-	// multilineIdle is how long an open batch waits for its next line, beyond what
-	// flood control holds that back. WeeChat sends one in two seconds.
+	// multilineIdle is how long an open batch waits for its next line, in addition to the
+	// delay of flood control. WeeChat sends a line every two seconds.
 	multilineIdle = 60 * time.Second
-	// multilineTime is how long it may be open in all.
+	// multilineTime is how long a batch may be open in total.
 	multilineTime = 20 * time.Minute
 )
 
-// multilines are the multi-line messages that a client sends. It is owned by
-// loop.
+// multilines is the state of the multi-line messages that a client sends. loop owns it.
 type multilines struct {
 	open *openMultiline // nil: none
-	// refused is the name of the last batch that was refused: what still comes
-	// for it is dropped without another word.
+	// refused is the name of the last batch that was refused. Further lines of it are
+	// dropped silently.
 	refused string
 }
 
-// openMultiline is a multi-line message of which not all lines are there. A client
-// may have one at a time (client-batch).
+// openMultiline is an incomplete multi-line message. A client may have one at a time
+// (client-batch).
 type openMultiline struct {
 	multiline
 	ref     string
-	label   string // of the command that opened it; what becomes of the message answers that
+	label   string // of the BATCH that opened it, for the response to the whole message
 	replyTo string
 	timer   *time.Timer
-	end     time.Time // when it is refused whatever comes
+	end     time.Time // when multilineTime is over
 }
 
-// takesBatches reports whether the tag batch means something on a line of the
-// client's.
+// takesBatches reports whether the tag batch is meaningful on lines from the client.
 func (c *conn) takesBatches() bool { return c.caps.has(capMultiline) || c.multi.open != nil }
 
-// paceBatch tells flood control of it.
+// paceBatch tells flood control whether the tag batch is meaningful.
 func (c *conn) paceBatch() { c.pacing.batch.Store(c.takesBatches()) }
 
-// cmdBatch opens and closes a multi-line message. Other commands may come in
-// between; they are handled as always, though client-batch forbids them.
+// cmdBatch opens and closes a multi-line message. Other commands in between are handled as
+// always, though client-batch forbids them.
 func (c *conn) cmdBatch(ctx context.Context, m *irc.Message) error {
 	if !c.takesBatches() {
 		return errorReply(irc.ERR_UNKNOWNCOMMAND, "Unknown command", m.Command)
@@ -58,7 +56,7 @@ func (c *conn) cmdBatch(ctx context.Context, m *irc.Message) error {
 	}
 	ref, ok := strings.CutPrefix(m.Param(0), "+")
 	if !ok || !wire.IsReftag(ref) {
-		return c.refuseMultiline(ref, batchError(batchInvalidReftag, "Not opened: the name of a batch has letters, digits and hyphens only, behind + or -", ref))
+		return c.refuseMultiline(ref, batchError(batchInvalidReftag, "Not opened: the name of a batch consists of letters, digits and hyphens, after + or -", ref))
 	}
 	return c.beginMultiline(ref, m)
 }
@@ -67,12 +65,12 @@ func (c *conn) beginMultiline(ref string, m *irc.Message) error {
 	if b := c.multi.open; b != nil && b.ref == ref {
 		// Two messages under one name could not be told apart.
 		c.dropMultiline()
-		return c.refuseMultiline(ref, batchError(multilineInvalid, "Not sent: a batch of that name is open already, and is given up as well"))
+		return c.refuseMultiline(ref, batchError(multilineInvalid, "Not sent: a batch of that name was open already; both are dropped"))
 	}
 	target := m.Param(2)
 	switch {
 	case m.Param(1) != multilineBatch:
-		return c.refuseMultiline(ref, batchError(batchUnknownType, "Not opened: clients may send batches of the type "+multilineBatch+" only", ref, m.Param(1)))
+		return c.refuseMultiline(ref, batchError(batchUnknownType, "Not opened: clients may only send batches of type "+multilineBatch, ref, m.Param(1)))
 	case c.multi.open != nil:
 		return c.refuseMultiline(ref, batchError(multilineInvalid, "Not opened: another batch is open, close it first"))
 	case target == "" || strings.Contains(target, ","):
@@ -93,7 +91,7 @@ func (c *conn) beginMultiline(ref string, m *irc.Message) error {
 	return nil
 }
 
-// finishMultiline has the message stored.
+// finishMultiline stores the message.
 func (c *conn) finishMultiline(ctx context.Context, ref string) error {
 	b := c.multi.open
 	if b == nil || b.ref != ref {
@@ -108,8 +106,8 @@ func (c *conn) finishMultiline(ctx context.Context, ref string) error {
 	return c.answer(ctx, b.command, c.say(ctx, b.target, out))
 }
 
-// partOfBatch takes a command that is said to be part of a batch. What is wrong
-// with it is wrong with the batch.
+// partOfBatch handles a command that is tagged as part of a batch. Its errors are those of
+// the batch.
 func (c *conn) partOfBatch(ctx context.Context, m *irc.Message, ref string) error {
 	return c.answer(ctx, "BATCH", c.addToMultiline(m, ref))
 }
@@ -128,8 +126,8 @@ func (c *conn) addToMultiline(m *irc.Message, ref string) error {
 	return nil
 }
 
-// loseFromMultiline gives the open batch up if a line that was too long is a part
-// of it: without that one, it would be another message.
+// loseFromMultiline drops the open batch if a line that was too long is part of it: without
+// that line it would be a different message.
 func (c *conn) loseFromMultiline(ctx context.Context, tags string) error {
 	ref, ok := irc.ParseTags(tags)[tagBatch]
 	if b := c.multi.open; b == nil || !ok || ref != b.ref {
@@ -141,13 +139,14 @@ func (c *conn) loseFromMultiline(ctx context.Context, tags string) error {
 
 func (c *conn) multilineWait() time.Duration { return multilineIdle + c.pace() }
 
-// refuseMultiline notes that a batch is refused, and returns why.
+// refuseMultiline records that a batch is refused, and returns err.
 func (c *conn) refuseMultiline(ref string, err *Error) error {
 	c.multi.refused = ref
 	return err
 }
 
-// strayMultiline answers what belongs to no open batch. It is said once for each.
+// strayMultiline is the error for a line of a batch that is not open; nil if it was reported
+// for that batch before.
 func (c *conn) strayMultiline(ref string) error {
 	if ref == c.multi.refused {
 		return nil
@@ -155,7 +154,7 @@ func (c *conn) strayMultiline(ref string) error {
 	return c.refuseMultiline(ref, batchError(multilineInvalid, "Not sent: no batch of that name is open"))
 }
 
-// dropMultiline forgets the open batch. What is said next is what became of it.
+// dropMultiline forgets the open batch. What is sent next answers the BATCH that opened it.
 func (c *conn) dropMultiline() {
 	b := c.multi.open
 	b.timer.Stop()
@@ -166,17 +165,18 @@ func (c *conn) dropMultiline() {
 	}
 }
 
-// abandonMultiline says at the end of a connection that the open batch is lost.
+// abandonMultiline tells the client, at the end of the connection, that the open batch is
+// lost.
 func (c *conn) abandonMultiline() {
 	if c.multi.open == nil {
 		return
 	}
 	c.dropMultiline()
-	c.tellError("BATCH", batchError(multilineInvalid, "Not sent: the connection ends before the batch does"))
+	c.tellError("BATCH", batchError(multilineInvalid, "Not sent: the connection ended before the batch"))
 	c.endResponse()
 }
 
-// multilineExpiry is readable when the open batch has waited for too long.
+// multilineExpiry is readable when the open batch has waited too long for a line.
 func (c *conn) multilineExpiry() <-chan time.Time {
 	if c.multi.open == nil {
 		return nil
@@ -184,27 +184,27 @@ func (c *conn) multilineExpiry() <-chan time.Time {
 	return c.multi.open.timer.C
 }
 
-// expireMultiline refuses it.
+// expireMultiline refuses the open batch.
 func (c *conn) expireMultiline(ctx context.Context) error {
 	ref := c.multi.open.ref
 	c.dropMultiline()
-	err := c.refuseMultiline(ref, batchError(batchTimeout, fmt.Sprintf("Not sent: the batch was open for too long, the next line comes within %v", multilineIdle), ref))
+	err := c.refuseMultiline(ref, batchError(batchTimeout, fmt.Sprintf("Not sent: the batch was open for too long, each line must follow within %v", multilineIdle), ref))
 	defer c.endResponse()
 	return c.answer(ctx, "BATCH", err)
 }
 
-// Limits of a multi-line message that a client sends (draft/multiline): as long
-// as five lines of the longest kind, and few enough lines that a whole one, with
-// its prefixes and tags, takes no more than a third of a client's send queue.
+// Limits of a multi-line message from a client (draft/multiline): about five lines of
+// maximum length, and few enough lines that a whole message, with prefixes and tags, fills
+// no more than a third of a client's send queue.
 const (
-	maxMultilineBytes = 40000 // of text, a line break counting as one
+	maxMultilineBytes = 40000 // of text; a line break counts as one
 	maxMultilineLines = 500
 )
 
-// multilineLimits is the value of the capability.
+// multilineLimits is the value of the capability draft/multiline.
 var multilineLimits = fmt.Sprintf("max-bytes=%d,max-lines=%d", maxMultilineBytes, maxMultilineLines)
 
-// Codes of FAIL BATCH (draft/multiline, and client-batch from invalidReftag on).
+// Codes of FAIL BATCH, by draft/multiline and, from batchInvalidReftag on, client-batch.
 const (
 	multilineMaxBytes      = "MULTILINE_MAX_BYTES"
 	multilineMaxLines      = "MULTILINE_MAX_LINES"
@@ -215,10 +215,10 @@ const (
 	batchUnknownType       = "UNKNOWN_TYPE"
 )
 
-// multiline is a message that a client sends line by line.
+// multiline collects a message that a client sends line by line.
 //
-// An ACTION of several lines is written nowhere. It is taken in both ways that
-// come to mind: every line wrapped as a CTCP of its own, or the whole as one.
+// No specification says how to send an ACTION of several lines. Both obvious ways are
+// accepted: each line wrapped as CTCP, or the whole message wrapped once.
 type multiline struct {
 	target  string // as the batch names it
 	command string // PRIVMSG or NOTICE; empty before the first line
@@ -228,12 +228,12 @@ type multiline struct {
 	text    strings.Builder
 }
 
-// batchError is the error of a batch. It has no numeric.
+// batchError is an error of a batch, which has no numeric.
 func batchError(code, text string, params ...string) *Error {
 	return &Error{Code: code, Params: params, Text: text}
 }
 
-// add appends a line, or says why the whole message is refused.
+// add appends a line, or returns why the whole message is refused.
 func (b *multiline) add(command, target, text string, concat bool) *Error {
 	b.lines++
 	b.bytes += len(text)
@@ -243,19 +243,19 @@ func (b *multiline) add(command, target, text string, concat bool) *Error {
 	action, isAction := wire.Action(text)
 	switch {
 	case command != "PRIVMSG" && command != "NOTICE" || b.command != "" && command != b.command:
-		return batchError(multilineInvalid, "Not sent: a multi-line message is made of PRIVMSG alone, or of NOTICE alone")
+		return batchError(multilineInvalid, "Not sent: a multi-line message consists of PRIVMSG only, or of NOTICE only")
 	case wire.Fold(target) != wire.Fold(b.target):
-		return batchError(multilineInvalidTarget, "Not sent: all lines of a multi-line message go to one target", b.target, target)
+		return batchError(multilineInvalidTarget, "Not sent: all lines of a multi-line message must have the same target", b.target, target)
 	case b.lines > maxMultilineLines:
-		return batchError(multilineMaxLines, fmt.Sprintf("Not sent: a multi-line message has %d lines at most", maxMultilineLines), strconv.Itoa(maxMultilineLines))
+		return batchError(multilineMaxLines, fmt.Sprintf("Not sent: a multi-line message may have at most %d lines", maxMultilineLines), strconv.Itoa(maxMultilineLines))
 	case b.bytes > maxMultilineBytes:
-		return batchError(multilineMaxBytes, fmt.Sprintf("Not sent: a multi-line message has %d bytes at most", maxMultilineBytes), strconv.Itoa(maxMultilineBytes))
+		return batchError(multilineMaxBytes, fmt.Sprintf("Not sent: a multi-line message may have at most %d bytes", maxMultilineBytes), strconv.Itoa(maxMultilineBytes))
 	case concat && (b.lines == 1 || text == ""):
-		return batchError(multilineInvalid, "Not sent: a line that continues another one cannot be blank or the first")
+		return batchError(multilineInvalid, "Not sent: a line that continues another one can be neither blank nor the first")
 	case isAction && (command != "PRIVMSG" || b.lines > 1 && !b.action):
-		return batchError(multilineInvalid, "Not sent: an ACTION of several lines begins with its first one")
+		return batchError(multilineInvalid, "Not sent: an ACTION of several lines must begin on the first one")
 	case strings.HasPrefix(text, wire.CTCPMark) && !isAction:
-		return batchError(multilineInvalid, "Not sent: CTCP requests other than ACTION are not carried")
+		return batchError(multilineInvalid, "Not sent: CTCP other than ACTION is not supported")
 	}
 	if isAction {
 		b.action, text = true, action
@@ -268,7 +268,7 @@ func (b *multiline) add(command, target, text string, concat bool) *Error {
 	return nil
 }
 
-// message returns the whole, once its last line is in. Its text is clean.
+// message returns the complete message. Its text is clean.
 func (b *multiline) message() (Outgoing, *Error) {
 	out := Outgoing{Text: wire.CleanText(b.text.String())}
 	switch {

@@ -14,11 +14,10 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// maxReason bounds a PART or QUIT reason, in bytes.
+// maxReason is the longest reason of a PART or QUIT, in bytes.
 const maxReason = 300
 
-// cmdJoin joins channels (RFC 2812, 3.2.1). Keys are ignored, for no channel
-// has one.
+// cmdJoin joins channels (RFC 2812, 3.2.1). Keys are ignored: channels have none.
 func (c *conn) cmdJoin(ctx context.Context, m *irc.Message) error {
 	if m.Param(0) == "0" {
 		return c.partAll(ctx)
@@ -29,7 +28,7 @@ func (c *conn) cmdJoin(ctx context.Context, m *irc.Message) error {
 // joinAll joins channels, each followed by its backlog.
 func (c *conn) joinAll(ctx context.Context, names []string) error {
 	for i, name := range names {
-		if _, err := c.written(ctx); err != nil { // who does not read is to hold no backlog
+		if _, err := c.written(ctx); err != nil { // a client that does not read must hold no backlog
 			return err
 		}
 		ch, err := c.join(ctx, name)
@@ -51,7 +50,7 @@ func (c *conn) joinAll(ctx context.Context, names []string) error {
 	return nil
 }
 
-// showPast shows what was said in a channel before the client has joined it.
+// showPast shows the notice and the backlog of a channel that the client has just joined.
 func (c *conn) showPast(ctx context.Context, ch *Channel) error {
 	if ch.Notice != "" {
 		c.showService(&ServiceNotice{Target: ch.Name, Text: ch.Notice})
@@ -62,7 +61,7 @@ func (c *conn) showPast(ctx context.Context, ch *Channel) error {
 	return c.showRest(ctx, ch.More)
 }
 
-// join enters one channel. Joining it again is nothing, and no channel.
+// join enters one channel. It returns nil for a channel that the client is in already.
 func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 	if !wire.IsChannel(name) {
 		return nil, errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
@@ -71,7 +70,7 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 		return nil, nil
 	}
 	if n := c.set.Limits.ChannelsPerClient; n > 0 && len(c.channels) >= n {
-		return nil, errorReply(irc.ERR_TOOMANYCHANNELS, fmt.Sprintf("You are in %d channels, which is as many as you may join: leave one first", n), name)
+		return nil, errorReply(irc.ERR_TOOMANYCHANNELS, fmt.Sprintf("You are in %d channels, the maximum: leave one first", n), name)
 	}
 	ch, err := c.joinInTime(ctx, name)
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -113,14 +112,14 @@ func (c *conn) cmdPart(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// part leaves one channel. Whatever the session says, the client is out.
+// part leaves one channel, whether the session succeeds or not.
 func (c *conn) part(ctx context.Context, name, reason string) error {
 	ch := c.channels[wire.Fold(name)]
 	switch {
 	case !wire.IsChannel(name):
 		return errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
 	case ch == nil:
-		c.leaveSession(ctx, name) // it is not to come back to it unasked
+		c.leaveSession(ctx, name) // the session must not rejoin it by an Admission
 		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", name)
 	}
 	c.leaveSession(ctx, ch.name)
@@ -137,9 +136,9 @@ func (c *conn) leaveSession(ctx context.Context, name string) {
 	}
 }
 
-// showRemoval takes the client out of a channel that the session has left. It is told
-// by a KICK: at a PART that it has not sent, many a client closes the window with
-// the reason in it.
+// showRemoval removes the client from a channel that the session was removed from. The
+// client is sent a KICK: on a PART of its own, many clients close the window, and the
+// reason with it.
 func (c *conn) showRemoval(ev *Removal) {
 	ch := c.channels[wire.Fold(ev.Channel)]
 	if ch == nil {
@@ -155,10 +154,10 @@ func (c *conn) showRemoval(ev *Removal) {
 	c.monitor.doubtAll(true)
 }
 
-// enter joins a channel that the client has not asked for. If the time does not do for
-// it, that is errOtherTime.
+// enter joins a channel that the client has not asked to join. It returns errOtherTime if
+// the time is up.
 func (c *conn) enter(ctx context.Context, name string) error {
-	if _, err := c.written(ctx); err != nil { // it may take a while
+	if _, err := c.written(ctx); err != nil { // a client that does not read must hold no backlog
 		return err
 	}
 	ch, err := c.join(ctx, name)
@@ -176,7 +175,7 @@ func (c *conn) enter(ctx context.Context, name string) error {
 	return c.showPast(ctx, ch)
 }
 
-// partAll is JOIN 0.
+// partAll leaves all channels (JOIN 0).
 func (c *conn) partAll(ctx context.Context) error {
 	for _, name := range c.joinedNames() {
 		if err := c.part(ctx, name, ""); err != nil {
@@ -186,7 +185,7 @@ func (c *conn) partAll(ctx context.Context) error {
 	return nil
 }
 
-// findChannel returns a channel that the client is in or could be in, else 403.
+// findChannel returns a channel that the client is in or may join, or else 403.
 func (c *conn) findChannel(ctx context.Context, name string) (ChannelInfo, error) {
 	if ch := c.channels[wire.Fold(name)]; ch != nil {
 		return ChannelInfo{Name: ch.name, Topic: ch.topic}, nil
@@ -205,8 +204,8 @@ func (c *conn) findChannel(ctx context.Context, name string) (ChannelInfo, error
 	return ChannelInfo{}, errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
 }
 
-// cmdNames lists members of channels that the client is in. Who is in the
-// others is not told.
+// cmdNames lists the members of channels that the client is in. Those of other channels
+// are secret.
 func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
 	names := wire.Targets(m.Param(0))
 	if m.Param(0) == "" {
@@ -228,7 +227,7 @@ func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// nameOf is how NAMES names somebody to this client.
+// nameOf is how NAMES shows a user to this client.
 func (c *conn) nameOf(u User) string {
 	if c.caps.has(capUserhostInNames) {
 		return prefixOf(u)
@@ -236,7 +235,7 @@ func (c *conn) nameOf(u User) string {
 	return u.Nick
 }
 
-// sendNames sends 353, folded into lines, and 366.
+// sendNames sends as many 353 as it takes, and 366.
 func (c *conn) sendNames(channel string, names []string) {
 	if len(names) > 0 {
 		c.replyList(irc.RPL_NAMREPLY, names, "=", channel)
@@ -244,7 +243,7 @@ func (c *conn) sendNames(channel string, names []string) {
 	c.reply(irc.RPL_ENDOFNAMES, channel, "End of /NAMES list")
 }
 
-// cmdKick refuses.
+// cmdKick refuses: nobody is an operator.
 func (c *conn) cmdKick(ctx context.Context, m *irc.Message) error {
 	ch, err := c.findChannel(ctx, m.Param(0))
 	if err != nil {
@@ -257,12 +256,11 @@ func (c *conn) cmdKick(ctx context.Context, m *irc.Message) error {
 	if !ok || !c.srv.roster.IsIn(p.ID, ch.Name) {
 		return errorReply(irc.ERR_USERNOTINCHANNEL, "is not in the channel", m.Param(1), ch.Name)
 	}
-	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "There are no operators here: access is taken away where accounts are managed", ch.Name)
+	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "There are no operators here: access is managed with the accounts", ch.Name)
 }
 
-// cmdInvite tells somebody who is connected that they are wanted in a channel
-// (RFC 2812, 3.2.7). It opens no door: everybody with access may join anyway,
-// and whoever has none is not let in by it.
+// cmdInvite invites a connected user to a channel (RFC 2812, 3.2.7). An invitation gives no
+// access: users with access can join anyway, and others cannot.
 func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
 	nick, name := m.Param(0), m.Param(1)
 	ch := c.channels[wire.Fold(name)]
@@ -287,7 +285,7 @@ func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
 	case c.srv.roster.IsIn(p.ID, ch.name):
 		return errorReply(irc.ERR_USERONCHANNEL, "is in the channel already", p.Nick, ch.name)
 	case !here, !c.srv.roster.Invite(c.member, p.ID, ev):
-		return errorReply(irc.ERR_NOSUCHNICK, "is not connected: nobody was invited", p.Nick)
+		return errorReply(irc.ERR_NOSUCHNICK, "is not connected and was not invited", p.Nick)
 	}
 	c.replyPlain(irc.RPL_INVITING, p.Nick, ch.name)
 	if p.Away != "" {
@@ -305,7 +303,7 @@ func (c *conn) cmdList(ctx context.Context, m *irc.Message) error {
 	}
 	c.reply(irc.RPL_LISTSTART, "Channel", "Users  Name")
 	for _, ch := range list {
-		// Some clients do not show a channel of nobody, which is why none is.
+		// Some clients hide channels with 0 users, so every channel has at least 1.
 		if n := max(c.srv.roster.Count(ch.Name), 1); listed(m.Param(0), ch.Name, n) {
 			c.reply(irc.RPL_LIST, ch.Name, strconv.Itoa(n), ch.Topic)
 		}
@@ -317,8 +315,8 @@ func (c *conn) cmdList(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// listed reports whether a channel passes the conditions of LIST: every bound
-// and every "!mask" must hold, and one of the masks if there are any.
+// listed reports whether a channel matches the conditions of LIST: all bounds, no "!mask",
+// and, if there are any masks, at least one of them.
 func listed(conditions, name string, users int) bool {
 	masks, matched := 0, 0
 	for cond := range strings.SplitSeq(conditions, ",") {

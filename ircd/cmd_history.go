@@ -14,18 +14,16 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// historyTimeout bounds what one CHATHISTORY waits for the backend. gamja, Kiwi
-// and Halloy ask for one thing after the other: an answer that never comes is
-// worse than an error.
+// historyTimeout is how long a CHATHISTORY waits for the backend. gamja, Kiwi and Halloy
+// send one request after the other, so a missing answer is worse than an error.
 const historyTimeout = 10 * time.Second
 
-// cmdChathistory shows what was said (IRCv3 chathistory). It asks for no
-// capability, as ergo and soju do not: who sends the command knows the answer. It
-// is a batch for clients that know batches, and the same lines without one for
-// those who do not.
+// cmdChathistory sends past messages (IRCv3 chathistory), in a batch if the client supports
+// that. Like ergo and soju it does not require the capability: a client that sends the
+// command understands the answer.
 func (c *conn) cmdChathistory(ctx context.Context, m *irc.Message) error {
 	if !c.features().History {
-		return errorReply(irc.ERR_UNKNOWNCOMMAND, "What was said cannot be read again here", m.Command)
+		return errorReply(irc.ERR_UNKNOWNCOMMAND, "Past messages cannot be queried here", m.Command)
 	}
 	r, err := parseHistory(m.Params)
 	switch {
@@ -37,14 +35,14 @@ func (c *conn) cmdChathistory(ctx context.Context, m *irc.Message) error {
 	return c.historyPage(ctx, &r)
 }
 
-// historyPage shows the messages of one target.
+// historyPage sends a page of the messages of one target.
 func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	switch q := &r.query; {
 	case wire.IsChannel(q.Target):
 	case !wire.IsNick(q.Target):
 		return r.fail(failTarget, "No such channel or nick")
 	case !c.set.features.Private:
-		return r.fail(failTarget, "Private messages are not carried here")
+		return r.fail(failTarget, "There are no private messages here")
 	}
 	r.query.Reactions = c.caps.has(capEventPlayback) && c.caps.has(capMessageTags) && c.caps.has(capBatch)
 	ctx, cancel, alive, err := c.whenWritten(ctx)
@@ -58,9 +56,8 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	if err != nil {
 		return err
 	}
-	// What is known by now is shown before the batch that may hold it too: a client
-	// can leave out what comes before the end of the batch that it waits for, and
-	// gamja shows what comes after it once more.
+	// News that the batch may contain too go before it: clients can drop duplicates that
+	// come before the end of the batch, but gamja shows those after it twice.
 	if err := c.poll(ctx); err != nil {
 		return err
 	}
@@ -68,8 +65,8 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	return c.showEvents(ctx, b, page.Events, page.More)
 }
 
-// historyTargets lists where something was said. The bounds may be given in
-// either order: gamja begins with the later one.
+// historyTargets lists the channels and users with messages. The bounds may be in either
+// order: gamja sends the later one first.
 func (c *conn) historyTargets(ctx context.Context, r *historyRequest) error {
 	from, to := r.query.From.Time, r.query.To.Time
 	if to.Before(from) {
@@ -96,8 +93,7 @@ func (c *conn) historyTargets(ctx context.Context, r *historyRequest) error {
 	return nil
 }
 
-// historyAsked asks the backend within historyTimeout, and makes a FAIL of
-// whatever goes wrong.
+// historyAsked calls ask with a timeout of historyTimeout and turns its error into a FAIL.
 func historyAsked[T any](ctx context.Context, r *historyRequest, ask func(context.Context) (T, error)) (T, error) {
 	asking, cancel := context.WithTimeout(ctx, historyTimeout)
 	defer cancel()
@@ -118,7 +114,7 @@ func historyAsked[T any](ctx context.Context, r *historyRequest, ask func(contex
 	return answer, fail
 }
 
-// historyCode is the code of a backend's refusal.
+// historyCode is the code for FAIL CHATHISTORY that matches a backend's error.
 func historyCode(e *Error) string {
 	switch e.Code {
 	case failParams, failTarget, failRefType, failMessage:
@@ -131,7 +127,7 @@ func historyCode(e *Error) string {
 	return failMessage
 }
 
-// endTags mark the batch behind which there is nothing more.
+// endTags are the tags of a batch that is the last one.
 func (c *conn) endTags(last bool) []wire.Tag {
 	if !last || !c.caps.has(capChathistory|capMessageTags) {
 		return nil
@@ -139,9 +135,8 @@ func (c *conn) endTags(last bool) []wire.Tag {
 	return []wire.Tag{{Key: "draft/chathistory-end"}}
 }
 
-// maxHistory is how many messages, or targets, one CHATHISTORY may ask for
-// (ISUPPORT CHATHISTORY). More is no error: gamja asks for 1000 targets whatever
-// it was told.
+// maxHistory is how many messages or targets a CHATHISTORY returns at most (ISUPPORT
+// CHATHISTORY). Asking for more is no error: gamja always asks for 1000 targets.
 const maxHistory = 500
 
 // The codes of FAIL CHATHISTORY (IRCv3 chathistory, "Errors and Warnings").
@@ -152,8 +147,8 @@ const (
 	failMessage = "MESSAGE_ERROR"
 )
 
-// historyForm is the form of a subcommand of CHATHISTORY: how many references it
-// takes, and where they go.
+// historyForm is the form of a subcommand of CHATHISTORY: its mode and how many references
+// it takes.
 type historyForm struct {
 	mode HistoryMode
 	refs int
@@ -168,20 +163,19 @@ var historyForms = map[string]historyForm{
 	"BETWEEN": {HistoryBetween, 2},
 }
 
-// historyTargets is the subcommand that asks for the places where something was
-// said. It has no target of its own.
+// historyTargets is the subcommand that lists channels and users with messages. It takes no
+// target.
 const historyTargets = "TARGETS"
 
-// historyRequest is a CHATHISTORY that was understood.
+// historyRequest is a parsed CHATHISTORY.
 type historyRequest struct {
 	sub string // in upper case
-	// query is what is asked for. Of TARGETS only From.Time, To.Time and Limit
-	// are set.
+	// query is what is asked for. For TARGETS only From.Time, To.Time and Limit are set.
 	query HistoryQuery
 }
 
-// fail makes the error of a request. The target is the fourth parameter wherever
-// there is one: Kiwi finds by it which of its requests failed.
+// fail makes the error for a request. The target, if any, is always the fourth parameter:
+// Kiwi uses it to find out which of its requests failed.
 func (r *historyRequest) fail(code, text string) *Error {
 	params := []string{r.sub}
 	if r.query.Target != "" {
@@ -190,8 +184,8 @@ func (r *historyRequest) fail(code, text string) *Error {
 	return &Error{Params: params, Text: text, Code: code}
 }
 
-// parseHistory reads the parameters of CHATHISTORY. Subcommands and the types of
-// references are taken in any case, and BEFORE * is LATEST *, as old Kiwi has it.
+// parseHistory parses the parameters of CHATHISTORY. Subcommands and types of references are
+// case-insensitive, and BEFORE * means LATEST *, which old Kiwi sends.
 func parseHistory(params []string) (historyRequest, error) {
 	var r historyRequest
 	if len(params) == 0 || params[0] == "" {
@@ -219,7 +213,7 @@ func parseHistory(params []string) (historyRequest, error) {
 	return r, r.parseSelectors(rest[:form.refs], rest[form.refs])
 }
 
-// parseSelectors reads the references and the limit.
+// parseSelectors parses the references and the limit.
 func (r *historyRequest) parseSelectors(refs []string, limit string) error {
 	q := &r.query
 	to := []*Position{&q.From, &q.To}
@@ -231,7 +225,7 @@ func (r *historyRequest) parseSelectors(refs []string, limit string) error {
 		p, code := parsePosition(ref)
 		switch {
 		case code == "" && r.sub == historyTargets && p.MsgID != "":
-			return r.fail(failRefType, "Targets are listed by timestamp= only")
+			return r.fail(failRefType, "TARGETS takes timestamp= references only")
 		case code == failRefType:
 			return r.fail(code, "The types of references are msgid= and timestamp=")
 		case code != "":
@@ -241,13 +235,13 @@ func (r *historyRequest) parseSelectors(refs []string, limit string) error {
 	}
 	n, ok := parseLimit(limit)
 	if !ok {
-		return r.fail(failParams, "Invalid limit: write a number from 1 on")
+		return r.fail(failParams, "Invalid limit: write a number of at least 1")
 	}
 	q.Limit = n
 	return nil
 }
 
-// parsePosition reads a reference. The code is empty if it is one.
+// parsePosition parses a reference. code is the code of the error; empty if there is none.
 func parsePosition(ref string) (p Position, code string) {
 	kind, value, ok := strings.Cut(ref, "=")
 	switch {
@@ -265,13 +259,13 @@ func parsePosition(ref string) (p Position, code string) {
 	return p, failRefType
 }
 
-// parseLimit reads a limit, which may be higher than what is given.
+// parseLimit parses a limit and lowers it to maxHistory.
 func parseLimit(s string) (int, bool) {
 	if s == "" || strings.Trim(s, "0123456789") != "" || strings.Trim(s, "0") == "" {
 		return 0, false
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil { // more than fits into a number
+	if err != nil { // too large for an int
 		return maxHistory, true
 	}
 	return min(n, maxHistory), true

@@ -12,20 +12,19 @@ import (
 )
 
 const (
-	// markerTimeout bounds what a MARKREAD waits for the backend.
+	// markerTimeout is how long a MARKREAD waits for the backend.
 	markerTimeout = 10 * time.Second
-	// markerPatience is the same for the marker that belongs to a JOIN, which is
-	// not worth much waiting.
+	// markerPatience is how long a JOIN waits for its marker, which is not worth delaying
+	// the JOIN for long.
 	markerPatience = 3 * time.Second
 )
 
-// cmdMarkread tells up to when the user has read a target, and moves that forward
-// (IRCv3 read-marker).
+// cmdMarkread gets or sets up to when the user has read a target (IRCv3 read-marker).
 func (c *conn) cmdMarkread(ctx context.Context, m *irc.Message) error {
 	target := m.Param(0)
 	switch {
 	case !c.features().ReadMarkers:
-		return errorReply(irc.ERR_UNKNOWNCOMMAND, "How far you have read is not kept here", m.Command)
+		return errorReply(irc.ERR_UNKNOWNCOMMAND, "Read markers are not supported here", m.Command)
 	case target == "":
 		return markerError("NEED_MORE_PARAMS", "Missing parameters")
 	case !wire.IsChannel(target) && !wire.IsNick(target):
@@ -52,19 +51,19 @@ func (c *conn) cmdMarkread(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// markerError makes the error of a MARKREAD.
+// markerError makes an error for MARKREAD.
 func markerError(code, text string, params ...string) *Error {
 	return &Error{Params: params, Text: text, Code: code}
 }
 
-// markerRefused makes the error of a MARKREAD out of the backend's.
+// markerRefused turns an error of the backend into one for MARKREAD.
 func (c *conn) markerRefused(ctx context.Context, target string, err error) error {
 	var e *Error
 	switch {
 	case ended(ctx) != nil:
 		return ended(ctx)
 	case !errors.As(err, &e):
-		e = &Error{Text: "The read marker could not be had: try again later", Err: err}
+		e = &Error{Text: "The read marker is not available: try again later", Err: err}
 	}
 	code := "INTERNAL_ERROR"
 	if e.Code == failParams {
@@ -73,8 +72,8 @@ func (c *conn) markerRefused(ctx context.Context, target string, err error) erro
 	return &Error{Params: []string{target}, Text: e.Text, Code: code, Err: e.Err}
 }
 
-// markerOnJoin tells the marker of a channel that the client has just joined, as
-// the specification has it before 366. A marker that cannot be had is not known.
+// markerOnJoin sends the marker of a channel that the client has just joined, before 366 as
+// specified. If the backend fails, the marker counts as unknown.
 func (c *conn) markerOnJoin(ctx context.Context, channel string) error {
 	if !c.caps.has(capReadMarker) || !c.features().ReadMarkers {
 		return nil
@@ -93,8 +92,8 @@ func (c *conn) markerOnJoin(ctx context.Context, channel string) error {
 	return nil
 }
 
-// showMarker shows that the user has read a target on another connection. Of a
-// channel that the client is not in, it will be told when it joins.
+// showMarker tells the client that its user has read a target on another connection. For a
+// channel that the client is not in, that can wait for its JOIN.
 func (c *conn) showMarker(r *ReadMarker) {
 	switch {
 	case !c.caps.has(capReadMarker):
@@ -104,7 +103,7 @@ func (c *conn) showMarker(r *ReadMarker) {
 	}
 }
 
-// sendMarker sends a MARKREAD. The time is never behind a colon.
+// sendMarker sends a MARKREAD, without a colon before the time.
 func (c *conn) sendMarker(r *ReadMarker) {
 	at := "*"
 	if !r.Time.IsZero() {

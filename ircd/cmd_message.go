@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// maxTargets is how many targets one message may have (TARGMAX), and one
-	// WHOIS: each may cost the backend a request.
+	// maxTargets is how many targets a message, WHOIS or WHOWAS may have (TARGMAX): each
+	// may cost the backend a request.
 	maxTargets = 4
-	// maxAway bounds an away message, in bytes (AWAYLEN).
+	// maxAway is the longest away message, in bytes (AWAYLEN).
 	maxAway = 200
 )
 
@@ -24,9 +24,8 @@ func (c *conn) cmdPrivmsg(ctx context.Context, m *irc.Message) error {
 	return c.message(ctx, m, Privmsg)
 }
 
-// cmdNotice differs from RFC 2812, 3.3.2, in that a NOTICE that is not stored is
-// answered with an error: otherwise it would vanish, and no client answers a
-// numeric.
+// cmdNotice deviates from RFC 2812, 3.3.2: a NOTICE that cannot be stored is answered with
+// an error. Otherwise it would be lost silently, and numerics cannot cause reply loops.
 func (c *conn) cmdNotice(ctx context.Context, m *irc.Message) error {
 	return c.message(ctx, m, Notice)
 }
@@ -56,14 +55,14 @@ func (c *conn) message(ctx context.Context, m *irc.Message, kind Kind) error {
 	return nil
 }
 
-// refuseTargets says of the targets of a message that it will not be sent to them.
+// refuseTargets tells the client that a message will not be sent to some targets.
 func (c *conn) refuseTargets(command string, targets []string, reason string) {
 	for _, target := range targets {
 		c.tellError(command, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: "+reason, target))
 	}
 }
 
-// tooManyTargets is the error of a command that takes maxTargets of them.
+// tooManyTargets is the error for more than maxTargets targets, or nil.
 func tooManyTargets(targets []string, outcome string) error {
 	if len(targets) <= maxTargets {
 		return nil
@@ -71,7 +70,8 @@ func tooManyTargets(targets []string, outcome string) error {
 	return errorReply(irc.ERR_TOOMANYTARGETS, fmt.Sprintf("Too many targets, %s: %d at most", outcome, maxTargets), targets[maxTargets])
 }
 
-// messageTo has one message stored, as it was sent: an ACTION is a CTCP still.
+// messageTo stores a message for one target. The text is as sent, so an ACTION is still
+// wrapped as CTCP.
 func (c *conn) messageTo(ctx context.Context, target string, out Outgoing) error {
 	if strings.HasPrefix(out.Text, wire.CTCPMark) {
 		action, isAction := wire.Action(out.Text)
@@ -79,15 +79,15 @@ func (c *conn) messageTo(ctx context.Context, target string, out Outgoing) error
 		case isAction && out.Kind == Privmsg:
 			out.Kind, out.Text = Action, action
 		case out.Kind == Notice:
-			return nil // the answer to a CTCP request, which nobody here made
+			return nil // the answer to a CTCP request, of which there are none here
 		default:
-			return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: CTCP requests other than ACTION are not carried", target)
+			return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: CTCP other than ACTION is not supported", target)
 		}
 	}
 	return c.say(ctx, target, out)
 }
 
-// say has a message stored, and echoes it once it is.
+// say stores a message and then echoes it.
 func (c *conn) say(ctx context.Context, target string, out Outgoing) error {
 	if !strings.HasPrefix(target, "#") {
 		return c.privateMessage(ctx, target, out)
@@ -97,13 +97,13 @@ func (c *conn) say(ctx context.Context, target string, out Outgoing) error {
 		return err
 	}
 	out.Target, out.Text = ch.name, wire.CleanText(out.Text)
-	if wire.Lines(out.Text) == nil { // nor could it be shown
+	if wire.Lines(out.Text) == nil { // it could not be shown
 		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}
 	return c.store(ctx, out)
 }
 
-// replyTo is the message that one from the client says it answers; empty if none.
+// replyTo is the msgid of the message that the client replies to; empty if none.
 func (c *conn) replyTo(m *irc.Message) string {
 	if !c.caps.has(capMessageTags) || !c.set.features.Replies {
 		return ""
@@ -112,8 +112,8 @@ func (c *conn) replyTo(m *irc.Message) string {
 	return cmp.Or(tags[tagReply], tags[tagDraftReply])
 }
 
-// joinedChannel returns the channel that something is sent to. The error says
-// whether there is none, or the client is not in it.
+// joinedChannel returns the channel that something is sent to. The error tells a channel
+// that does not exist from one that the client is not in.
 func (c *conn) joinedChannel(ctx context.Context, name string) (*joinedChannel, error) {
 	if ch := c.channels[wire.Fold(name)]; ch != nil {
 		return ch, nil
@@ -125,7 +125,7 @@ func (c *conn) joinedChannel(ctx context.Context, name string) (*joinedChannel, 
 	return nil, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: you are not in that channel, join it first", known.Name)
 }
 
-// store has a message stored. What the backend says is what the client is told.
+// store stores a message and tells the client what the backend says.
 func (c *conn) store(ctx context.Context, out Outgoing) error {
 	out.Echo = c.caps.has(capEchoMessage)
 	stored, err := c.sendInTime(ctx, out)
@@ -135,8 +135,8 @@ func (c *conn) store(ctx context.Context, out Outgoing) error {
 	}
 	c.srv.count.messages.Add(1)
 	c.srv.roster.Touch(c.member)
-	// What was stored before is shown before. If the connection ends meanwhile, what
-	// became of this message is told all the same.
+	// Messages stored earlier are shown first. Even if the connection ends meanwhile,
+	// the client is told what became of this one.
 	err = c.pollBefore(ctx, stored)
 	if stored != nil {
 		c.showSent(stored)
@@ -144,7 +144,7 @@ func (c *conn) store(ctx context.Context, out Outgoing) error {
 	return err
 }
 
-// privateMessage has a message to one user stored, who need not be connected.
+// privateMessage stores a message to one user, connected or not.
 func (c *conn) privateMessage(ctx context.Context, nick string, out Outgoing) error {
 	if !c.set.features.Private {
 		return c.noPrivateMessages(ctx, nick)
@@ -159,8 +159,8 @@ func (c *conn) privateMessage(ctx context.Context, nick string, out Outgoing) er
 	return c.store(ctx, out)
 }
 
-// noPrivateMessages refuses, and says whether it is the person or the way that is
-// missing.
+// noPrivateMessages is the error where there are no private messages. It tells a nick that
+// does not exist from one that does.
 func (c *conn) noPrivateMessages(ctx context.Context, nick string) error {
 	if !c.isSelf(nick) {
 		u, _, err := c.lookup(ctx, nick)
@@ -171,12 +171,11 @@ func (c *conn) noPrivateMessages(ctx context.Context, nick string) error {
 			return errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", nick)
 		}
 	}
-	return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: private messages are not carried here, say it in a channel", nick)
+	return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: there are no private messages here, say it in a channel", nick)
 }
 
-// showSent shows what the client has just sent, as stored. What one writes to
-// oneself arrives as well, whether it is echoed or not; only the echo is the
-// answer to the request (IRCv3 labeled-response).
+// showSent shows the client its own message as stored. A message to oneself is also
+// received, echoed or not; only the echo is part of the response (IRCv3 labeled-response).
 func (c *conn) showSent(m *Message) {
 	away := c.awayRecipient(m)
 	if away != nil && c.response != nil {
@@ -195,9 +194,8 @@ func (c *conn) showSent(m *Message) {
 	}
 }
 
-// awayRecipient returns who gets a private message and is away, of which its sender
-// is told; nil if there is nothing to tell. A NOTICE is not answered (RFC 2812,
-// 3.3.2).
+// awayRecipient returns the recipient of a private message if the sender must be told that
+// they are away; otherwise nil. A NOTICE gets no reply (RFC 2812, 3.3.2).
 func (c *conn) awayRecipient(m *Message) *presence.Person {
 	if m.Target != "" || m.Kind == Notice || m.To.ID == c.user.ID {
 		return nil

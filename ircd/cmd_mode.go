@@ -10,22 +10,21 @@ import (
 )
 
 const (
-	// userModesAll are all that there are (004): i, invisible, which everybody
-	// has, since nobody is listed to people who share no channel with them, and
-	// B, which bots set (https://ircv3.net/specs/extensions/bot-mode).
+	// userModesAll are all user modes (004). Everybody is invisible (i), because users are
+	// listed only to those who share a channel with them. Bots set B
+	// (https://ircv3.net/specs/extensions/bot-mode).
 	userModesAll = "Bi"
 	botMode      = 'B'
-	// channelModes are those of every channel: no messages from outside (n),
-	// the topic is not everybody's (t).
+	// channelModes are the modes of every channel: no messages from outside (n), and not
+	// everybody may change the topic (t).
 	channelModes = "+nt"
-	// channelModes004 are all that MODE knows: the bans (b) too, of which there
-	// are none.
+	// channelModes004 are all modes that MODE knows. They include b, though the list of
+	// bans is always empty.
 	channelModes004 = "bnt"
 )
 
-// listModes are the channel modes that are lists, with the numeric that ends
-// the listing. All are empty: irssi asks for b after each JOIN and waits for
-// the end.
+// listModes are the channel modes that are lists, with the numeric that ends each. All lists
+// are empty, but irssi asks for b after each JOIN and waits for the end.
 var listModes = map[rune]string{
 	'b': irc.RPL_ENDOFBANLIST,
 	'e': irc.RPL_ENDOFEXCEPTLIST,
@@ -53,16 +52,16 @@ func (c *conn) cmdMode(ctx context.Context, m *irc.Message) error {
 		if u == nil {
 			return errorReply(irc.ERR_NOSUCHNICK, "No such nick", target)
 		}
-		return errorReply(irc.ERR_USERSDONTMATCH, "The modes of others are their own")
+		return errorReply(irc.ERR_USERSDONTMATCH, "You cannot see or change modes of others")
 	}
 	return c.userMode(modes)
 }
 
-// userMode changes the modes of the connection and shows them: as a MODE if there
-// was a change, which is how clients notice, else as 221.
+// userMode changes the modes of the connection and shows them: as a MODE if there was a
+// change, which is how clients notice it, otherwise as 221.
 func (c *conn) userMode(modes string) error {
 	if strings.Trim(modes, "+-"+userModesAll) != "" {
-		return errorReply(irc.ERR_UMODEUNKNOWNFLAG, "Unknown user mode: there are B, for bots, and i, which everybody has")
+		return errorReply(irc.ERR_UMODEUNKNOWNFLAG, "Unknown user mode: there is B for bots, and i, which is always set")
 	}
 	bot, sign := c.bot, '+'
 	for _, mode := range modes {
@@ -86,7 +85,7 @@ func (c *conn) userMode(modes string) error {
 	return nil
 }
 
-// userModes are those of the connection.
+// userModes are the user modes of the connection.
 func (c *conn) userModes() string {
 	if c.bot {
 		return "+" + userModesAll
@@ -94,7 +93,7 @@ func (c *conn) userModes() string {
 	return "+i"
 }
 
-// channelMode shows modes and lists. Nothing can be changed.
+// channelMode shows channel modes and lists. None can be changed.
 func (c *conn) channelMode(ctx context.Context, name, modes string, withParam bool) error {
 	ch, err := c.findChannel(ctx, name)
 	if err != nil {
@@ -124,7 +123,7 @@ func (c *conn) channelMode(ctx context.Context, name, modes string, withParam bo
 	return nil
 }
 
-// cmdAway marks the connection as away, before the registration as well (IRCv3
+// cmdAway marks the connection as away or present, even before the registration (IRCv3
 // pre-away).
 func (c *conn) cmdAway(_ context.Context, m *irc.Message) error {
 	text := wire.Clip(wire.CleanText(m.Param(0)), maxAway)

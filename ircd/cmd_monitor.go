@@ -15,48 +15,47 @@ import (
 )
 
 const (
-	// maxMonitor is how many nicks a client may wait for (MONITOR in 005).
+	// maxMonitor is how many nicks a client may monitor (MONITOR in 005).
 	maxMonitor = 100
-	// monitorTimeout is how long a client's other commands wait at most while
-	// the backend says who of those nicks may be known.
+	// monitorTimeout is how long a client's other commands wait while the backend says
+	// which of the nicks the client may know.
 	monitorTimeout = 5 * time.Second
-	// monitorRetry is when it is asked again if it did not.
+	// monitorRetry is about when the backend is asked again after a failure.
 	monitorRetry = 30 * time.Second
 )
 
-// monitor is the list of a client's MONITOR. The loop owns it.
+// monitor is a client's MONITOR list. loop owns it.
 type monitor struct {
 	list map[string]*monitored // by folded nick
-	// doubtful are those on the list who may have come, gone, or become known
-	// or unknown to the client since it was told.
+	// doubtful holds the folded nicks on the list whose state may have changed since the
+	// client was told: connected or not, known to the client or not.
 	doubtful map[string]struct{}
-	// again is set while the backend is left in peace, after it failed.
+	// again is set after the backend has failed, and readable when it may be asked again.
 	again <-chan time.Time
 }
 
 // monitored is a nick on the list.
 type monitored struct {
 	nick   string // as the client wrote it
-	online bool   // what the client was told last
+	online bool   // as the client was last told
 }
 
 func newMonitor() monitor {
 	return monitor{list: make(map[string]*monitored), doubtful: make(map[string]struct{})}
 }
 
-// doubt notes that something happened to a nick.
+// doubt records that the state of a nick may have changed.
 func (m *monitor) doubt(nick string) {
 	if len(m.list) == 0 {
-		return // as nearly always
+		return // the common case
 	}
 	if key := wire.Fold(nick); m.list[key] != nil {
 		m.doubtful[key] = struct{}{}
 	}
 }
 
-// doubtAll is doubt for all who are online, or for all who are not: those the
-// client leaves a channel with may become unknown, those in one that it joins
-// known.
+// doubtAll is doubt for all nicks that are online, or for all that are not. When the client
+// leaves a channel, users there may become unknown to it; when it joins one, known.
 func (m *monitor) doubtAll(online bool) {
 	for key, w := range m.list {
 		if w.online == online {
@@ -65,16 +64,16 @@ func (m *monitor) doubtAll(online bool) {
 	}
 }
 
-// monitors reports whether the client is to see what happens to a user with whom
-// it shares no channel (IRCv3 extended-monitor). Whom it was not told to be
-// online, it may not know.
+// monitors reports whether the client is to be shown changes of a user with whom it shares no
+// channel (IRCv3 extended-monitor). A client may not learn of users that it was never told
+// are online.
 func (c *conn) monitors(u User) bool {
 	w := c.monitor.list[wire.Fold(u.Nick)]
 	return c.caps.has(capExtendedMonitor) && w != nil && w.online
 }
 
-// settleMonitor tells the client who of its list has come or gone. The loop
-// calls it when it has shown everything else, for it may take a while.
+// settleMonitor tells the client which monitored users have come or gone. loop calls it after
+// showing everything else, because it may take a while.
 func (c *conn) settleMonitor(ctx context.Context) {
 	if len(c.monitor.doubtful) == 0 || c.monitor.again != nil {
 		return
@@ -88,10 +87,10 @@ func (c *conn) settleMonitor(ctx context.Context) {
 	c.sendMonitor(on, off)
 }
 
-// checkMonitored finds out who of some nicks on the list is online, as far as
-// the client may know, and returns those of whom the client was told otherwise.
-// A request to the backend is made only for those who are connected and share no
-// channel; what it does not answer in time is asked again later.
+// checkMonitored finds out which of some nicks on the list are online, as far as the client
+// may know, and returns those whose state has changed. The backend is asked only about users
+// who are connected and share no channel with the client. What it does not answer in time is
+// asked again later.
 func (c *conn) checkMonitored(ctx context.Context, keys []string) (changed []string) {
 	ctx, cancel := context.WithTimeout(ctx, monitorTimeout)
 	defer cancel()
@@ -121,8 +120,7 @@ func (c *conn) checkMonitored(ctx context.Context, keys []string) (changed []str
 	return changed
 }
 
-// monitorWord adds a nick on the list to those that are online, with their mask,
-// or to those that are not.
+// monitorWord appends a nick on the list to on, with its mask, or to off.
 func (c *conn) monitorWord(key string, on, off []string) ([]string, []string) {
 	w := c.monitor.list[key]
 	if p, ok := c.srv.roster.ByNick(w.nick); ok && w.online {
@@ -136,7 +134,7 @@ func (c *conn) sendMonitor(on, off []string) {
 	c.replyCommas(irc.RPL_MONOFFLINE, off)
 }
 
-// cmdMonitor keeps the list (https://ircv3.net/specs/extensions/monitor).
+// cmdMonitor changes and shows the list (https://ircv3.net/specs/extensions/monitor).
 func (c *conn) cmdMonitor(ctx context.Context, m *irc.Message) error {
 	sub, nicks := strings.ToUpper(m.Param(0)), wire.Targets(m.Param(1))
 	switch {
@@ -162,13 +160,13 @@ func (c *conn) cmdMonitor(ctx context.Context, m *irc.Message) error {
 		}
 		c.sendMonitor(on, off)
 	default:
-		return errorReply(wire.ERR_UNKNOWNERROR, "Unknown subcommand: there are + - C L S", m.Command)
+		return errorReply(wire.ERR_UNKNOWNERROR, "Unknown subcommand: use one of + - C L S", m.Command)
 	}
 	return nil
 }
 
-// monitorAdd puts nicks on the list and says who of them is online. Those that
-// cannot be a nick are not kept: they never will be.
+// monitorAdd adds nicks to the list and tells the client which of them are online. Invalid
+// nicks are reported as offline and not kept.
 func (c *conn) monitorAdd(ctx context.Context, nicks []string) {
 	var added, on, off, full []string
 	for _, nick := range nicks {
@@ -208,8 +206,8 @@ func (c *conn) monitorRemove(nicks []string) {
 	}
 }
 
-// replyCommas sends a numeric with a list divided by commas, as often as it
-// takes; not at all if it is empty.
+// replyCommas sends a numeric with a list separated by commas, on as many lines as it takes;
+// none if the list is empty.
 func (c *conn) replyCommas(numeric string, words []string) {
 	room := wire.MaxBody - len(":"+c.srv.source+" "+numeric+" "+c.nick+" :")
 	for _, list := range wire.Pack(words, room) {

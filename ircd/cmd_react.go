@@ -11,10 +11,10 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// maxReaction bounds the text of a reaction, in bytes: a few emoji, or a word.
+// maxReaction is the longest reaction, in bytes: a few emoji, or a word.
 const maxReaction = 64
 
-// react adds a reaction to a message, or takes the user's own back
+// react adds a reaction to a message, or removes the user's own
 // (https://ircv3.net/specs/client-tags/react).
 func (c *conn) react(ctx context.Context, target string, tags map[string]string) error {
 	r, err := reacting(target, tags)
@@ -32,14 +32,14 @@ func (c *conn) react(ctx context.Context, target string, tags map[string]string)
 		return err
 	}
 	c.srv.roster.Touch(c.member)
-	err = c.poll(ctx) // what was said before is shown before
+	err = c.poll(ctx) // earlier events are shown first
 	if c.caps.has(capEchoMessage) && stored != nil {
 		c.showReaction(stored)
 	}
 	return err
 }
 
-// windowFor returns the channel or nick that something without a text is sent to.
+// windowFor returns the canonical target of a TAGMSG that is stored: a channel or a nick.
 func (c *conn) windowFor(ctx context.Context, target string) (string, error) {
 	switch {
 	case strings.HasPrefix(target, "#"):
@@ -56,7 +56,7 @@ func (c *conn) windowFor(ctx context.Context, target string) (string, error) {
 	return target, nil
 }
 
-// reacting reads a reaction from the tags of a TAGMSG.
+// reacting parses a reaction from the tags of a TAGMSG.
 func reacting(target string, tags map[string]string) (*Reacting, error) {
 	r := &Reacting{Target: target, MsgID: cmp.Or(tags[tagReply], tags[tagDraftReply]), Text: tags[tagReact]}
 	_, add := tags[tagReact]
@@ -66,21 +66,22 @@ func reacting(target string, tags map[string]string) (*Reacting, error) {
 	why := ""
 	switch {
 	case add && r.Remove:
-		why = "react or unreact, but not both"
+		why = "a TAGMSG can react or unreact, but not both"
 	case r.MsgID == "":
-		why = "the message that it is about is missing: name it in the tag +reply"
+		why = "the tag +reply with the msgid of the message is missing"
 	case len(r.Text) > maxReaction:
-		why = fmt.Sprintf("it has %d bytes at most", maxReaction)
+		why = fmt.Sprintf("it may have at most %d bytes", maxReaction)
 	case wire.OneLine(r.Text) != r.Text || !wire.Visible(r.Text):
-		why = "it is some text on one line, an emoji for one"
+		why = "it must be a text on one line, such as an emoji"
 	default:
 		return r, nil
 	}
 	return nil, &Error{Code: "INVALID_PARAMS", Params: []string{target}, Text: "Reaction not sent: " + why}
 }
 
-// showReaction shows a reaction to clients that can be told. That of somebody else nobody
-// takes back by a reaction: the reaction is a message too, and deleted.
+// showReaction shows that a reaction was added or removed. Only its author can unreact; when
+// somebody else removes a reaction, it is shown as a redaction, since a reaction is a message
+// too.
 func (c *conn) showReaction(r *Reaction) {
 	switch {
 	case r.Removed == "":
@@ -96,9 +97,9 @@ func (c *conn) showReaction(r *Reaction) {
 	c.sendAll(batch{}, c.srv.reactions.get(*r, f, func() *rendering { return newRendering(renderReaction(r, f)) }))
 }
 
-// renderReaction makes the line of a reaction, live and in histories. There is
-// none for clients without tags. Its text is shortened if need be: a tag that is
-// too long would be left out, and the line say nothing.
+// renderReaction makes the line of a reaction, live and in history; there is none for clients
+// without message-tags. A long text is truncated: a tag that is too long would be left out,
+// and the line would be pointless.
 func renderReaction(r *Reaction, f form) []wire.Line {
 	text := wire.Clip(wire.OneLine(r.Text), maxReaction)
 	if !f.caps.has(capMessageTags) || text == "" || r.MsgID == "" {

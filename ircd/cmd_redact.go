@@ -11,11 +11,11 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// redactInvalidTarget is a code of FAIL REDACT; the others come from the Session.
+// redactInvalidTarget is a code of FAIL REDACT. Sessions return others.
 const redactInvalidTarget = "INVALID_TARGET"
 
-// cmdRedact has a message deleted (draft/message-redaction). It may be used
-// without the capability too: that one decides only how a deletion is shown.
+// cmdRedact deletes a message (draft/message-redaction). It does not require the capability,
+// which only decides how deletions are shown.
 func (c *conn) cmdRedact(ctx context.Context, m *irc.Message) error {
 	target := m.Param(0)
 	switch ch := c.channels[wire.Fold(target)]; {
@@ -32,15 +32,15 @@ func (c *conn) cmdRedact(ctx context.Context, m *irc.Message) error {
 	if err != nil {
 		return err
 	}
-	err = c.poll(ctx) // what was said before is shown before
+	err = c.poll(ctx) // earlier events are shown first
 	if r != nil {
 		c.showRedaction(r)
 	}
 	return err
 }
 
-// showRedaction shows that a message was deleted: as such to clients that know
-// what that is, else in words, if that is wanted.
+// showRedaction shows that a message was deleted: as a REDACT to clients that support it,
+// otherwise in words, if Options.DeleteNotices asks for it.
 func (c *conn) showRedaction(r *Redaction) {
 	if r.Time.IsZero() {
 		now := *r // the event is shared
@@ -61,9 +61,9 @@ func (c *conn) showRedaction(r *Redaction) {
 
 func (c *conn) knowsRedactions() bool { return c.caps.has(capRedaction) && c.caps.has(capMessageTags) }
 
-// renderRedaction makes the line that takes a message back (draft/message-redaction), of
-// a redaction with its source in By and its window in Target. The source is the mask of a
-// user always, for Halloy drops it otherwise.
+// renderRedaction makes the REDACT (draft/message-redaction) of a redaction with the source
+// of the line in By and the window in Target. The source is always a user's mask: Halloy
+// drops the line otherwise.
 func renderRedaction(r *Redaction, f form) []wire.Line {
 	l := wire.Line{Source: prefixOf(r.By), Command: "REDACT", Params: []string{r.Target, r.MsgID}}
 	if r.Reason != "" {
@@ -78,8 +78,8 @@ func renderRedaction(r *Redaction, f form) []wire.Line {
 	return []wire.Line{l}
 }
 
-// deletionText says in words what renderRedaction says. People know a message by
-// its time and its text; without a time there is nothing to say.
+// deletionText describes a deletion in words. Users recognize a message by its time and its
+// text; without a time the result is empty.
 func deletionText(r *Redaction) string {
 	if r.Said.IsZero() {
 		return ""
@@ -101,7 +101,7 @@ func deletionText(r *Redaction) string {
 	return text
 }
 
-// ago says how long something is past.
+// ago describes how long ago something was.
 func ago(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {

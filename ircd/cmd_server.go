@@ -12,9 +12,8 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// otherServer is the 402 for a query about any server but this one, and nil for
-// this one: by name, by mask, or by the nick of somebody in a channel of the
-// client's.
+// otherServer is the error (402) for a query about another server. It is nil for this one,
+// named by its name, a mask, or the nick of a user who shares a channel with the client.
 func (c *conn) otherServer(name string) error {
 	if name == "" || wire.Match(name, c.srv.source) || c.isSelf(name) {
 		return nil
@@ -85,10 +84,10 @@ func (c *conn) cmdTime(_ context.Context, m *irc.Message) error {
 	return nil
 }
 
-// adminLines are the numerics of what ADMIN tells, in order.
+// adminLines are the numerics for the lines of ADMIN, in order.
 var adminLines = []string{irc.RPL_ADMINLOC1, irc.RPL_ADMINLOC2, irc.RPL_ADMINEMAIL}
 
-// cmdAdmin tells whom to ask (RFC 2812, 3.4.9), as far as that is configured.
+// cmdAdmin tells whom to contact (RFC 2812, 3.4.9), if that is configured.
 func (c *conn) cmdAdmin(_ context.Context, m *irc.Message) error {
 	if err := c.otherServer(m.Param(0)); err != nil {
 		return err
@@ -109,7 +108,7 @@ func (c *conn) cmdInfo(_ context.Context, m *irc.Message) error {
 	}
 	for _, text := range []string{
 		c.set.Version + ", running since " + c.startedAt(),
-		"What is said in a channel is stored, and shown once it is.",
+		"Messages are stored first and shown once they are.",
 		"Accounts, channels and access to them are managed elsewhere.",
 	} {
 		c.reply(irc.RPL_INFO, text)
@@ -133,7 +132,7 @@ func (c *conn) cmdLinks(_ context.Context, m *irc.Message) error {
 	return nil
 }
 
-// cmdOper refuses without a look at the password.
+// cmdOper refuses without looking at the password.
 func (c *conn) cmdOper(context.Context, *irc.Message) error {
 	return errorReply(irc.ERR_NOOPERHOST, "There are no operators here")
 }
@@ -142,49 +141,49 @@ func (c *conn) cmdOperOnly(context.Context, *irc.Message) error {
 	return errorReply(irc.ERR_NOPRIVILEGES, "Permission denied: there are no operators here")
 }
 
-// helpIndex is the subject of HELP without one.
+// helpIndex is the subject for HELP without a subject.
 const helpIndex = "index"
 
-// help is what HELP tells, by subject. It is never changed.
+// help holds the lines of HELP by subject. It is never changed.
 var help = map[string][]string{
 	helpIndex: {
 		"What works here",
 		"/join #channel, /part, /list, /names, /topic, /invite: channels",
 		"/msg #channel text, /me does something: both are stored",
 		"/who, /whois nick, /whowas nick, /monitor: people, connected or not",
-		"/away text: others see you as away while all your clients are",
-		"Nicks, names and access come from the accounts: they are changed there.",
+		"/away text: others see you as away while all your clients are away",
+		"Nicks, names and access come from the accounts and are changed there.",
 		"More: /quote HELP channels, messages, people or bots",
 	},
 	"channels": {
 		"Channels",
-		"/list shows those that you have access to, /join and /part go in and out.",
-		"/names shows who is connected and there; others read along without IRC.",
+		"/list shows the channels that you have access to, /join and /part enter and leave them.",
+		"/names shows who is connected and in the channel; others may read it without IRC.",
 		"/topic text changes the topic, where that is allowed.",
-		"/invite nick #channel asks somebody in; whoever has access needs no invitation.",
-		"Nobody is operator, and nobody can be kicked: access is taken away where accounts are managed.",
+		"/invite nick #channel invites somebody; users with access need no invitation.",
+		"There are no operators and no kicks: access is managed with the accounts.",
 	},
 	"messages": {
 		"Messages",
-		"What you write is shown to others once it is stored. If it cannot be, you are told why.",
-		"A line of up to 8192 bytes is taken whole; others may see it in parts.",
-		"NOTICE and /me are stored like any other message; CTCP requests are not carried.",
-		"What you wrote you may delete, if your client knows how: REDACT #channel msgid reason.",
+		"Your messages are shown to others once they are stored. If one cannot be, you are told why.",
+		"A line may have up to 8192 bytes; others may see it in parts.",
+		"NOTICE and /me are stored like any other message; other CTCP is not supported.",
+		"You may delete your own messages, if your client can do that: REDACT #channel msgid reason.",
 	},
 	"people": {
 		"People",
-		"/whois nick shows who somebody is, also when they are not connected.",
-		"/whowas nick shows who left lately; /quote MONITOR + nick tells when somebody comes and goes.",
-		"All your clients are one person here: away when all are, gone when the last one goes.",
+		"/whois nick shows who somebody is, connected or not.",
+		"/whowas nick shows who left recently; /quote MONITOR + nick tells when somebody comes and goes.",
+		"All your clients are one person here: away when all are away, gone when the last one leaves.",
 	},
 	"bots": {
 		"Bots",
-		"/mode nick +B marks the connection of a bot: others see it in WHO and WHOIS.",
-		"It is shown no backlog, for it would obey old commands once more.",
+		"/mode nick +B marks a connection as a bot's: others see that in WHO and WHOIS.",
+		"A bot is shown no backlog, since it would obey old commands again.",
 	},
 }
 
-// helpSubjects are further names of subjects: the commands that they are about.
+// helpSubjects maps commands and other words to subjects of HELP.
 var helpSubjects = map[string]string{
 	"join": "channels", "part": "channels", "list": "channels", "names": "channels", "topic": "channels", "invite": "channels", "kick": "channels",
 	"privmsg": "messages", "msg": "messages", "notice": "messages", "me": "messages", "batch": "messages", "redact": "messages", "tagmsg": "messages",
@@ -203,14 +202,14 @@ func (c *conn) cmdHelp(_ context.Context, m *irc.Message) error {
 	}
 	texts, ok := help[subject]
 	if !ok {
-		return errorReply(wire.ERR_HELPNOTFOUND, "There is no help on that: HELP alone shows what there is", m.Param(0))
+		return errorReply(wire.ERR_HELPNOTFOUND, "There is no help on that: HELP without a subject shows an overview", m.Param(0))
 	}
 	c.reply(wire.RPL_HELPSTART, subject, texts[0])
 	for _, text := range texts[1:] {
 		c.reply(wire.RPL_HELPTXT, subject, text)
 	}
 	if subject == "messages" && c.set.features.Private {
-		c.reply(wire.RPL_HELPTXT, subject, "/msg nick text is for one person, and waits for them if they are not connected.")
+		c.reply(wire.RPL_HELPTXT, subject, "/msg nick text goes to one person, and waits for them if they are not connected.")
 	}
 	c.reply(wire.RPL_ENDOFHELP, subject, "End of /HELP")
 	return nil

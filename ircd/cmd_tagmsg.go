@@ -12,21 +12,19 @@ import (
 )
 
 const (
-	// typingPause is the time between two that are passed on for one target
-	// (https://ircv3.net/specs/client-tags/typing: a client sends one every 3 s
-	// at most).
+	// typingPause is the minimum time between two typing notifications for one target.
+	// Clients must not send them more often (https://ircv3.net/specs/client-tags/typing).
 	typingPause = 3 * time.Second
-	// typingSlack is how much too early one may be if others were late: a client
-	// that sends every 3 s would else lose one now and then to a hiccup of the
-	// network, and others see it stop for a moment.
+	// typingSlack is how much too early a notification may arrive if earlier ones were
+	// late. Otherwise network jitter would cost a client that sends one every 3 s some of
+	// them, and others would see the typing stop for a moment.
 	typingSlack = 500 * time.Millisecond
-	// maxTyping is how many targets a connection can be typing to at a time.
+	// maxTyping is how many targets a connection can be typing to at the same time.
 	maxTyping = 16
 )
 
-// cmdTagmsg handles a message that has only tags (IRCv3 message-tags). Of the
-// tags, those count that the table lets through; if there are none of them,
-// there is nothing to pass on, and nothing wrong.
+// cmdTagmsg handles a message that consists of tags (IRCv3 message-tags). Tags that are not
+// in the table are ignored, and so is a message without any others.
 func (c *conn) cmdTagmsg(ctx context.Context, m *irc.Message) error {
 	switch {
 	case !c.caps.has(capMessageTags):
@@ -50,7 +48,7 @@ func (c *conn) cmdTagmsg(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// tagmsgTo does what the tags say, for one target.
+// tagmsgTo handles the tags for one target.
 func (c *conn) tagmsgTo(ctx context.Context, target string, tags map[string]string) error {
 	_, add := tags[tagReact]
 	_, remove := tags[tagUnreact]
@@ -63,9 +61,9 @@ func (c *conn) tagmsgTo(ctx context.Context, target string, tags map[string]stri
 	return nil
 }
 
-// typing passes on that the user is typing. It is never stored, and worth
-// nothing a moment later: whatever stands in its way, it is dropped, and only
-// for a channel that the client is not in is there an error.
+// typing passes on that the user is typing. That is not stored and soon worthless, so it is
+// dropped if there is any obstacle. The only error is for a channel that the client is not
+// in.
 func (c *conn) typing(ctx context.Context, target, state string) error {
 	switch state {
 	case "active", "paused", "done":
@@ -85,9 +83,8 @@ func (c *conn) typing(ctx context.Context, target, state string) error {
 	return nil
 }
 
-// typingPrivate tells the connections of one user, if there are messages to
-// such a one at all. It says nothing about who is there and who is not: a client
-// that is typing has not sent anything yet.
+// typingPrivate tells the connections of one user, if there are private messages at all.
+// There are no errors, which could reveal who is connected.
 func (c *conn) typingPrivate(ctx context.Context, nick, state string) {
 	if _, here := c.srv.roster.ByNick(nick); !here || !c.set.features.Private || !c.mayType(nick) {
 		return
@@ -108,8 +105,8 @@ func (c *conn) echoTyping(target, state string) {
 	}
 }
 
-// mayType reports whether typing to a target may be passed on now, and notes
-// that it is.
+// mayType reports whether a typing notification for a target may be passed on now, and
+// counts it if so.
 func (c *conn) mayType(target string) bool {
 	key, now := wire.Fold(target), time.Now()
 	for k, due := range c.typed {
@@ -131,7 +128,7 @@ func (c *conn) mayType(target string) bool {
 	return true
 }
 
-// showTyping shows that somebody is typing to clients that can be told.
+// showTyping shows that a user is typing, if the client supports that.
 func (c *conn) showTyping(u User, target, state string) {
 	if c.caps.has(capMessageTags) {
 		l := typingLine(u, target, state)
@@ -143,19 +140,18 @@ func typingLine(u User, target, state string) wire.Line {
 	return wire.Line{Source: prefixOf(u), Command: "TAGMSG", Params: []string{target}, Tags: []wire.Tag{{Key: tagTyping, Value: state}}}
 }
 
-// The client-only tags that mean something here (IRCv3 message-tags).
+// The client-only tags that have a meaning here (IRCv3 message-tags).
 const (
 	tagTyping     = "+typing"
 	tagReply      = "+reply"
-	tagDraftReply = "+draft/reply" // what +reply was called before 2026; clients still write it
+	tagDraftReply = "+draft/reply" // the name of +reply before 2026, which clients still use
 	tagReact      = "+draft/react"
 	tagUnreact    = "+draft/unreact"
 )
 
-// clientTags is the table of the client-only tags that are let through, in the
-// order of CLIENTTAGDENY. All others are dropped, and tags without a "+" always:
-// they are for the server to set, and a client could else forge an account or a
-// time.
+// clientTags is the table of the client-only tags that are accepted, in the order of
+// CLIENTTAGDENY. All others are dropped. So are all tags without a "+", which only servers
+// may set: a client could forge an account or a time.
 var clientTags = []struct {
 	name    string
 	allowed func(Features) bool
@@ -167,12 +163,10 @@ var clientTags = []struct {
 	{tagUnreact, func(f Features) bool { return f.Reactions }},
 }
 
-// clientTagsOf returns the client-only tags of a line that are let through, by
-// name with the "+". What a tag means for the command at
-// hand, and whether its value makes sense, is for the command to say.
+// clientTagsOf returns the client-only tags of a line that are accepted, by name with the
+// "+". The command decides what they mean and whether their values are valid.
 //
-// A reaction keeps the tag that says what it is about, though replies may have
-// no place otherwise.
+// A reaction keeps the tag that names its message, even if replies are not supported.
 func clientTagsOf(m *irc.Message, f Features) map[string]string {
 	tags := make(map[string]string)
 	_, react := m.Tags[tagReact]
@@ -186,8 +180,8 @@ func clientTagsOf(m *irc.Message, f Features) map[string]string {
 	return tags
 }
 
-// clientTagDeny is the value of CLIENTTAGDENY: everything but what the table
-// lets through. Clients hide what they cannot do.
+// clientTagDeny is the value of CLIENTTAGDENY: all but the accepted tags. Clients hide
+// features whose tags are denied.
 func clientTagDeny(f Features) string {
 	deny := []string{"*"}
 	for _, t := range clientTags {

@@ -10,18 +10,18 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// topicLen is how long a topic may be, in bytes (TOPICLEN): so that it fits into
-// each line that shows it, whoever reads it in whatever channel.
+// topicLen is the longest topic, in bytes (TOPICLEN), that fits into every line that shows
+// it, for any reader and channel.
 func (s *settings) topicLen() int {
 	const (
 		most = 390 // what clients are used to
-		// list is the longest of those lines, with as many users as it may show.
+		// list is the longest of those lines, with a large number of users.
 		list = " 322  " + "  100000 :"
 	)
 	return min(most, wire.MaxBody-len(":"+s.Name+list)-wire.NickLen-wire.ChannelLen)
 }
 
-// cmdTopic shows the topic of a channel, or has the backend change it.
+// cmdTopic shows or changes the topic of a channel.
 func (c *conn) cmdTopic(ctx context.Context, m *irc.Message) error {
 	if len(m.Params) > 1 {
 		return c.setTopic(ctx, m.Param(0), m.Param(1))
@@ -41,15 +41,15 @@ func (c *conn) cmdTopic(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// sendTopicSetter tells who set the topic of a channel, where that is known.
+// sendTopicSetter sends who set the topic of a channel, if that is known.
 func (c *conn) sendTopicSetter(ch *joinedChannel) {
 	if ch.topicBy != (User{}) && !ch.topicAt.IsZero() {
 		c.replyPlain(wire.RPL_TOPICWHOTIME, ch.name, prefixOf(ch.topicBy), strconv.FormatInt(ch.topicAt.Unix(), 10))
 	}
 }
 
-// setTopic changes a topic, or removes it if the text is empty. What does not
-// fit is refused: the rest would be lost where it is stored.
+// setTopic changes a topic, or removes it if the text is empty. A topic that is too long is
+// refused, since truncating it would lose text for everybody.
 func (c *conn) setTopic(ctx context.Context, name, text string) error {
 	ch := c.channels[wire.Fold(name)]
 	if ch == nil {
@@ -64,13 +64,13 @@ func (c *conn) setTopic(ctx context.Context, name, text string) error {
 	}
 	text = wire.CleanText(text)
 	if most := c.set.topicLen(); len(text) > most {
-		return errorReply(wire.ERR_UNKNOWNERROR, fmt.Sprintf("The topic is not changed: it has %d bytes, and there is room for %d", len(text), most), "TOPIC", ch.name)
+		return errorReply(wire.ERR_UNKNOWNERROR, fmt.Sprintf("The topic is not changed: it has %d bytes, the maximum is %d", len(text), most), "TOPIC", ch.name)
 	}
 	t, err := c.has.topics.SetTopic(ctx, ch.name, text)
 	if err != nil {
 		return refused(err, irc.ERR_CHANOPRIVSNEEDED, ch.name)
 	}
-	err = c.poll(ctx) // what was stored before is shown before
+	err = c.poll(ctx) // earlier events are shown first
 	set := *t         // the event may be shared
 	set.By = c.user
 	c.showTopic(ch, &set)
@@ -84,7 +84,7 @@ func (c *conn) showTopicEvent(t *Topic) {
 	}
 }
 
-// showTopic notes a topic and shows who set it: somebody, or else the service.
+// showTopic records a topic and shows who set it; if that is not known, the service.
 func (c *conn) showTopic(ch *joinedChannel, t *Topic) {
 	ch.topic, ch.topicBy, ch.topicAt = t.Text, t.By, t.Time
 	l := &wire.Line{Source: c.srv.service, Command: "TOPIC", Params: []string{ch.name, t.Text}, Trailing: true}

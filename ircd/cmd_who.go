@@ -10,24 +10,24 @@ import (
 	irc "gopkg.in/irc.v4"
 )
 
-// whoxFields are the fields of WHOX in the order in which they are always
-// answered, whatever the order asked for (https://ircv3.net/specs/extensions/whox).
+// whoxFields are the fields of WHOX in the order of the reply, whatever order was asked for
+// (https://ircv3.net/specs/extensions/whox).
 const whoxFields = "tcuihsnfdlaor"
 
-// maxMask is how long a mask may be that is compared with everybody: none of the
-// values is longer, and a line of asterisks would keep the server busy.
+// maxMask is the longest mask that is matched against all users. No value is longer, and a
+// line of asterisks would keep the server busy.
 const maxMask = 256
 
 // whoQuery is one WHO command.
 type whoQuery struct {
 	mask   string // as sent
-	flags  string // what the mask is matched with; o: operators only
+	flags  string // what the mask is matched against; o: operators only
 	x      bool   // WHOX
-	fields string // those of whoxFields that are wanted
+	fields string // the fields asked for, see whoxFields
 	token  string
 }
 
-// parseWho reads WHO [mask [flags][%fields[,token]]].
+// parseWho parses WHO [mask [flags][%fields[,token]]].
 func parseWho(m *irc.Message) whoQuery {
 	q := whoQuery{mask: m.Param(0), token: "0"}
 	var spec string
@@ -39,9 +39,8 @@ func parseWho(m *irc.Message) whoQuery {
 	return q
 }
 
-// cmdWho answers WHO and WHOX for a channel that the client is in, a nick, or a
-// mask over those whom it may know of. It ends with one 315 that repeats the
-// mask.
+// cmdWho answers WHO and WHOX for channels that the client is in, a nick, or a mask over the
+// users that are visible to the client. The final 315 repeats the mask.
 func (c *conn) cmdWho(ctx context.Context, m *irc.Message) error {
 	q := parseWho(m)
 	end := q.mask
@@ -49,7 +48,7 @@ func (c *conn) cmdWho(ctx context.Context, m *irc.Message) error {
 		end = "*"
 	}
 	if strings.Contains(q.flags, "o") {
-		// Operators only, of whom there are none.
+		// Operators only: there are none.
 	} else if err := c.who(ctx, q); err != nil {
 		return err
 	}
@@ -80,7 +79,7 @@ func (c *conn) who(ctx context.Context, q whoQuery) error {
 	return nil
 }
 
-// restricted reports whether the flags name what the mask is matched with.
+// restricted reports whether the flags say what the mask is matched against.
 func (q *whoQuery) restricted() bool { return strings.ContainsAny(q.flags, "nuhsra") }
 
 func (c *conn) whoChannels(ctx context.Context, q whoQuery) error {
@@ -99,8 +98,7 @@ func (c *conn) whoChannels(ctx context.Context, q whoQuery) error {
 	return nil
 }
 
-// whoMatches reports whether a mask fits somebody: anything about them, or what
-// the flags name.
+// whoMatches reports whether a mask matches a user: any value, or those named by the flags.
 func (c *conn) whoMatches(q whoQuery, p *presence.Person) bool {
 	flags := q.flags
 	if !q.restricted() {
@@ -118,8 +116,7 @@ func (c *conn) whoMatches(q whoQuery, p *presence.Person) bool {
 	return false
 }
 
-// whoNick answers for one user, who need not be connected, and reports whether
-// there is one.
+// whoNick answers for one user, connected or not, and reports whether there is one.
 func (c *conn) whoNick(ctx context.Context, q whoQuery) (found bool, err error) {
 	p, here, err := c.lookup(ctx, q.mask)
 	if err == nil && p == nil && c.isSelf(q.mask) {
@@ -134,7 +131,7 @@ func (c *conn) whoNick(ctx context.Context, q whoQuery) (found bool, err error) 
 	return p != nil, nil
 }
 
-// anyChannel is a channel to show a user in: the first shared one, or "*".
+// anyChannel is the channel to show for a user: the first shared one, or "*".
 func (c *conn) anyChannel(id string) string {
 	if shared := c.sharedChannels(id); len(shared) > 0 {
 		return shared[0]
@@ -166,7 +163,7 @@ func (c *conn) whoReply(q whoQuery, channel string, p *presence.Person, here boo
 		}
 	}
 	if strings.ContainsRune(q.fields, 'r') {
-		c.reply(wire.RPL_WHOSPCRPL, params...) // the real name always has its colon
+		c.reply(wire.RPL_WHOSPCRPL, params...) // the real name always has a colon
 	} else {
 		c.replyPlain(wire.RPL_WHOSPCRPL, params...)
 	}

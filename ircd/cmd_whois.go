@@ -73,7 +73,7 @@ func (c *conn) whoisReply(p *presence.Person, here bool) {
 		return
 	}
 	if p.ID == c.user.ID {
-		// The host says where everybody is; the address is nobody's business.
+		// The host is the same for everybody; addresses are never shown.
 		c.reply(wire.RPL_WHOISHOST, p.Nick, "is connecting from *@"+p.Host)
 		c.reply(wire.RPL_WHOISMODES, p.Nick, "is using modes "+c.userModes())
 	}
@@ -89,7 +89,7 @@ func (c *conn) whoisReply(p *presence.Person, here bool) {
 	c.reply(irc.RPL_WHOISIDLE, p.Nick, idleSeconds(p), strconv.FormatInt(c.srv.dateOf(p.SignedOn).Unix(), 10), "seconds idle, signon time")
 }
 
-// idleSeconds is the time since a user's last message.
+// idleSeconds is the time since a user's last message, in seconds.
 func idleSeconds(p *presence.Person) string {
 	if p.Active.IsZero() {
 		return "0"
@@ -97,7 +97,7 @@ func idleSeconds(p *presence.Person) string {
 	return strconv.FormatInt(int64(time.Since(p.Active)/time.Second), 10)
 }
 
-// cmdIson tells which nicks are connected (RFC 2812, 4.9).
+// cmdIson tells which of some nicks are connected (RFC 2812, 4.9).
 func (c *conn) cmdIson(ctx context.Context, m *irc.Message) error {
 	var on []string
 	for _, nick := range wire.Distinct(strings.FieldsSeq(strings.Join(m.Params, " "))) {
@@ -129,9 +129,9 @@ func (c *conn) cmdUserhost(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// cmdWhowas answers WHOWAS nick[,nick] [count [server]]: who left under a nick,
-// newest first. The client learns of those whom it has seen leave a channel that it is
-// still in, and of those whom it may look up.
+// cmdWhowas answers WHOWAS nick[,nick] [count [server]]: users who have quit under a nick,
+// newest first. It shows those whom the client saw leave a channel that it is still in, and
+// those whom the client may look up.
 func (c *conn) cmdWhowas(ctx context.Context, m *irc.Message) error {
 	nicks := wire.Targets(m.Param(0))
 	if len(nicks) == 0 {
@@ -159,7 +159,7 @@ func (c *conn) cmdWhowas(ctx context.Context, m *irc.Message) error {
 func (c *conn) whowas(ctx context.Context, nick string, count int) {
 	list := c.knownDepartures(ctx, nick)
 	if len(list) == 0 {
-		c.reply(irc.ERR_WASNOSUCHNICK, nick, "There was no such nick, or too long ago")
+		c.reply(irc.ERR_WASNOSUCHNICK, nick, "There was no such nick recently")
 	}
 	for _, d := range list[:min(len(list), count)] {
 		c.reply(irc.RPL_WHOWASUSER, d.Nick, d.Username, d.Host, "*", d.Realname)
@@ -169,8 +169,8 @@ func (c *conn) whowas(ctx context.Context, nick string, count int) {
 	c.reply(irc.RPL_ENDOFWHOWAS, nick, "End of WHOWAS")
 }
 
-// knownDepartures returns those who left under a nick and whom the client may
-// know. The backend is asked once at most, and only if somebody did.
+// knownDepartures returns the users who have quit under a nick and whom the client may know.
+// The backend is asked at most once, and only if needed.
 func (c *conn) knownDepartures(ctx context.Context, nick string) []*presence.Departed {
 	var known []*presence.Departed
 	var found *User
@@ -188,7 +188,7 @@ func (c *conn) knownDepartures(ctx context.Context, nick string) []*presence.Dep
 			}
 		}
 		if found != nil && found.ID == d.ID && c.acquaintance(d.ID) == Known {
-			as := *d // as the client may know them
+			as := *d // with the names that the client may know
 			as.User = *found
 			known = append(known, &as)
 		}
@@ -196,8 +196,8 @@ func (c *conn) knownDepartures(ctx context.Context, nick string) []*presence.Dep
 	return known
 }
 
-// metIn reports whether the client saw somebody leave a channel that it is still in, or
-// is their own user.
+// metIn reports whether the client saw a user leave a channel that it is still in, or whether
+// it is the client's own user.
 func (c *conn) metIn(d *presence.Departed) bool {
 	for key, ch := range c.channels {
 		if _, ok := d.Channels[key]; ok && !ch.since.After(d.At) {

@@ -2,15 +2,15 @@ package ircd
 
 import "time"
 
-// An Event is news that a Session's Poll returns. The set is closed: it is all
-// the types of this file. Events are immutable and may be shared between
-// sessions, so that one message for a thousand clients is one value.
+// An Event is news that Session.Poll returns. Its types are exactly those of this file.
+// Events are immutable and may be shared between sessions, so that a message for a
+// thousand clients is one value.
 //
-// What was said in a channel has its Target; what was said between two users has
-// none, and From and To instead. Its window is then the name of the other one.
+// Events about a channel have a Target. Those about private messages have From and To
+// instead; clients show them in a window named after the other user.
 type Event interface{ event() }
 
-// Message is something said in a channel or to a user, as stored.
+// Message is a message in a channel or to a user, as stored.
 type Message struct {
 	// ID is the msgid: opaque, without spaces, unique on the network.
 	ID string
@@ -18,7 +18,7 @@ type Message struct {
 	Time time.Time
 	// From is the author.
 	From User
-	// By is who made this version of the message, where Edits is set; zero: not known.
+	// By is who made this version of the message, if Edits is set; zero if not known.
 	By User
 	// Target is the canonical name of the channel; empty for a private message.
 	Target string
@@ -27,67 +27,66 @@ type Message struct {
 	Kind Kind
 	// Text may hold line breaks ("\n") and is of any length.
 	Text string
-	// Replayed marks a message that was stored some time before it is shown:
-	// clients without server-time get its time in the text.
+	// Replayed marks a message that is shown some time after it was stored. Clients
+	// without server-time get its time in the text.
 	Replayed bool
-	// Edits is the msgid of the message that this one is a new version of;
-	// empty for others. The text then says by itself what has changed.
+	// Edits is the msgid of the message that this is a new version of; empty for all
+	// others. The text then says by itself what has changed.
 	Edits string
-	// ReplyTo is the msgid of the message that this one answers; empty if none.
+	// ReplyTo is the msgid of the message that this one replies to; empty if none.
 	ReplyTo string
-	// Quote tells clients that cannot show ReplyTo what is answered; nil if
-	// that is not known.
+	// Quote is what is replied to, for clients that cannot show ReplyTo; nil if not
+	// known.
 	Quote *Quote
 }
 
-// Quote is the message that another one answers.
+// Quote is a message that another one replies to.
 type Quote struct {
-	// Nick is its author's.
+	// Nick is the author's.
 	Nick string
-	// Text is its beginning, on one line.
+	// Text is the beginning of the message, on one line.
 	Text string
-	// Time is when it was stored.
+	// Time is when the message was stored.
 	Time time.Time
 }
 
 // Redaction says that a message was deleted.
 type Redaction struct {
-	// MsgID is the message's.
+	// MsgID is the msgid of the deleted message.
 	MsgID string
-	// Time is when it was deleted; zero: now.
+	// Time is when it was deleted; zero means now.
 	Time time.Time
 	// From is the author of the message.
 	From User
-	// By is who deleted it; zero: not known. Only of an author's own deletion is Text
-	// repeated to anybody.
+	// By is who deleted it; zero if not known. Text is repeated to others only if that
+	// was the author.
 	By User
 	// Target and To are those of the message.
 	Target string
 	To     User
 	// Reason may be empty.
 	Reason string
-	// Said is when the message was stored, and Text its beginning on one line,
-	// for clients that have nothing but the text to tell it by. Zero and empty
-	// where they are not known.
+	// Said is when the message was stored, and Text its beginning on one line, by which
+	// users of clients without msgids recognize it. They are zero and empty if not known.
 	Said time.Time
 	Text string
 }
 
-// Reaction is a short answer that belongs to a message.
+// Reaction is a reaction to a message, such as an emoji.
 type Reaction struct {
-	// ID is a msgid of its own.
+	// ID is the reaction's own msgid.
 	ID   string
 	Time time.Time
 	From User
 	// Target and To are those of the message.
 	Target string
 	To     User
-	// MsgID is the message's.
+	// MsgID is the msgid of the message reacted to.
 	MsgID string
-	// Text is what the reaction says, an emoji as a rule.
+	// Text is usually an emoji.
 	Text string
-	// Removed is the msgid that the reaction had which was taken back; empty if this is a
-	// new one. By is who took it back; zero: not known.
+	// Removed is set if a reaction was taken back: it is the msgid that the reaction
+	// had. By is then who took it back; zero if not known.
 	Removed string
 	By      User
 }
@@ -96,7 +95,7 @@ type Reaction struct {
 type Topic struct {
 	Channel string
 	Text    string
-	// By is who did it; zero where the backend does not tell.
+	// By is who changed it; zero if not known.
 	By   User
 	Time time.Time
 }
@@ -105,55 +104,51 @@ type Topic struct {
 type ReadMarker struct {
 	// Target is the canonical name of a channel, or a nick.
 	Target string
-	// Time is zero if nothing is known.
+	// Time is zero if it is not known.
 	Time time.Time
 }
 
-// Profile says that the user of the session is called otherwise from now on. All
-// sessions of a user are told; the nick stays.
+// Profile says that the real name of the session's user has changed. All sessions of the
+// user get it.
 type Profile struct {
 	Realname string
 }
 
-// Acquaintances says that the user of the session may have got to know others, or be a
-// stranger to them now: see Session.Knows.
+// Acquaintances says that answers of Session.Knows may have changed.
 type Acquaintances struct{}
 
-// Backlog carries the latest messages of a channel that Join could not deliver
-// at once, or of the private conversation with a user.
+// Backlog carries the latest messages of a channel, if Join could not return them at once,
+// or of the conversation with a user.
 type Backlog struct {
-	// Channel is its canonical name, or the nick of the user.
+	// Channel is the channel's canonical name, or the user's nick.
 	Channel  string
 	Messages []*Message
 }
 
-// Rest brings what follows the Backlog in front of it, as further Backlog events.
-// It belongs to one session alone.
+// Rest reads what follows the Backlog event before it, as further Backlog events. It
+// belongs to one session and is not shared.
 type Rest struct{ More More }
 
-// ServiceNotice is the daemon speaking to this client: an outage, a recovery,
-// a message that could not be shown.
+// ServiceNotice is a message from the daemon to this client: about an outage, a recovery,
+// or a message that could not be shown.
 type ServiceNotice struct {
-	// Target is the channel in whose window it is shown; empty for the
-	// client's own.
+	// Target is the channel in whose window it is shown; empty if in none.
 	Target string
 	Text   string
 }
 
-// Removal says that the session is out of a channel, though its client has not
-// asked for it.
+// Removal says that the session has been removed from a channel.
 type Removal struct {
-	// Channel is its canonical name.
+	// Channel is the channel's canonical name.
 	Channel string
-	// Reason is told to the client. Others see the user leave without one.
+	// Reason is for the client only: others see the user leave without a reason.
 	Reason string
-	// Closed says that all sessions leave it, so that nobody is told of another.
+	// Closed says that all sessions leave the channel, so that nobody is told of others.
 	Closed bool
 }
 
-// Admission asks the client's connection to join a channel, though its client has
-// not asked for it. What stands in the way is told to nobody; the session may ask for it
-// again.
+// Admission asks the connection to join a channel on behalf of its client. If that fails,
+// nobody is told; the session may ask again.
 type Admission struct{ Channel string }
 
 func (*Message) event()       {}

@@ -29,7 +29,7 @@ func TestChannelLimit(t *testing.T) {
 		c.Expect(":irc.test 005 alice * CHANLIMIT=#:2 *")
 		c.Send("JOIN #c0,#c1,#c2,#nowhere")
 		c.Expect(":irc.test 366 alice #c1 *")
-		c.ExpectNext(":irc.test 405 alice #c2 :You are in 2 channels, which is as many as you may join: leave one first")
+		c.ExpectNext(":irc.test 405 alice #c2 :You are in 2 channels, the maximum: leave one first")
 		c.ExpectNext(":irc.test 405 alice #nowhere *")
 		c.Send("JOIN #c1", "PART #c0", "JOIN #c2")
 		c.ExpectNext(":alice!u@directus PART #c0*")

@@ -8,19 +8,18 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// form is how a client sees messages: what it negotiated, and where it is. Two
-// clients of one form are sent the same bytes for one message.
+// form is everything about a client that changes how it is sent an event: capabilities, time
+// zone and so on. Clients of the same form are sent the same bytes.
 type form struct {
 	caps capSet // of those in formCaps
 	zone *time.Location
-	// old messages carry their time in the text if the client has no
-	// server-time.
+	// old messages get their time in the text if the client has no server-time.
 	old bool
-	day string // of now, for old: messages of the day are stamped without it
-	bot bool   // the author is marked as a bot, and the client can be told
+	day string // today, for old: today's messages are stamped without the date
+	bot bool   // the source is marked as a bot, and the client supports that
 }
 
-// formCaps are the capabilities that change a message's lines.
+// formCaps are the capabilities that change the lines of a message.
 const formCaps = capServerTime | capMessageTags | capAccountTag | capMultiline
 
 const (
@@ -29,13 +28,11 @@ const (
 	stampEarlier = "[" + dayFormat + " 15:04] "
 )
 
-// render makes the lines of a message. It is the only place that does, so the
-// live message, the echo and the history look the same. A text of several lines,
-// or of one that is too long with its real prefix, becomes a batch for clients
-// that know multi-line messages (see renderMultiline), and several messages for
-// the others; only the first line carries what belongs to the whole. An ACTION
-// is never a batch: how CTCP and batches go together is written nowhere. A text of
-// too many lines is cut, see cutText.
+// render makes the lines of a message: live, as an echo and in history. A text that does not
+// fit on one line becomes a batch for clients that support multi-line messages (see
+// renderMultiline), and several messages for others, of which the first carries the msgid
+// and similar tags. An ACTION never becomes a batch, because no specification says how. A
+// very long text is truncated, see wire.Truncate.
 func render(m *Message, f form) []wire.Line {
 	text := wire.Truncate(wire.CleanText(m.Text))
 	if wire.Lines(text) == nil {
@@ -66,7 +63,7 @@ func render(m *Message, f form) []wire.Line {
 	return lines
 }
 
-// speech is what the lines of a message have in common.
+// speech is what all lines of a message have in common.
 type speech struct {
 	source, command, target string
 	open, end               string // around the text of each line
@@ -83,8 +80,7 @@ func speechOf(m *Message) speech {
 	return s
 }
 
-// windowOf is the target of lines about something said: the channel, or the
-// recipient.
+// windowOf is the target of the lines of an event: the channel, or the recipient.
 func windowOf(target string, to User) string {
 	if target == "" {
 		return to.Nick
@@ -92,7 +88,7 @@ func windowOf(target string, to User) string {
 	return target
 }
 
-// room is how many bytes of text one line can hold.
+// room is how many bytes of text fit on one line.
 func (s *speech) room() int {
 	return wire.MaxBody - len(":"+s.source+" "+s.command+" "+s.target+" :"+s.open+s.end)
 }
@@ -101,7 +97,7 @@ func (s *speech) line(text string) wire.Line {
 	return wire.Line{Source: s.source, Command: s.command, Params: []string{s.target, s.open + text + s.end}, Trailing: true}
 }
 
-// messageTags are the tags of one line of a message, in a stable order.
+// messageTags are the tags of a line of a message, in a fixed order.
 func messageTags(m *Message, caps capSet, first bool) []wire.Tag {
 	var tags []wire.Tag
 	if caps.has(capServerTime) {
@@ -119,7 +115,7 @@ func messageTags(m *Message, caps capSet, first bool) []wire.Tag {
 	return tags
 }
 
-// botTag marks what a bot says (https://ircv3.net/specs/extensions/bot-mode).
+// botTag marks lines of bots (https://ircv3.net/specs/extensions/bot-mode).
 func (f form) botTag() []wire.Tag {
 	if !f.bot {
 		return nil
@@ -127,7 +123,7 @@ func (f form) botTag() []wire.Tag {
 	return []wire.Tag{{Key: "bot"}}
 }
 
-// stamp is the time of an old message as it stands in the text.
+// stamp is the time of an old message as shown in its text.
 func stamp(t time.Time, f form) string {
 	t = t.In(f.zone)
 	if t.Format(dayFormat) == f.day {
@@ -136,12 +132,12 @@ func stamp(t time.Time, f form) string {
 	return t.Format(stampEarlier)
 }
 
-// form returns how the client sees messages now.
+// form returns the client's current form, with by still to be applied.
 func (c *conn) form(old bool) form {
 	zone := c.set.Location
 	f := form{caps: c.caps & formCaps, zone: zone, old: old}
 	if !c.caps.has(capBatch) {
-		f.caps &^= capMultiline // it depends on batch
+		f.caps &^= capMultiline // it requires batch
 	}
 	if old {
 		f.day = c.srv.now().In(zone).Format(dayFormat)
@@ -149,22 +145,21 @@ func (c *conn) form(old bool) form {
 	return f
 }
 
-// by completes a form for what a user says.
+// by completes a form for an event by a user.
 func (c *conn) by(u User, f form) form {
 	f.bot = f.caps.has(capMessageTags) && c.srv.roster.IsBot(u.ID)
 	return f
 }
 
 const (
-	// quoteAge is how old an answered message is that nobody needs to be
-	// reminded of: the nick says enough.
+	// quoteAge is the age up to which a message is not quoted in replies: the nick is
+	// reminder enough.
 	quoteAge = 5 * time.Minute
-	// maxQuote bounds what is repeated of an older one, in bytes.
+	// maxQuote is how much of an older message is quoted, in bytes.
 	maxQuote = 60
 )
 
-// referenceTags say which message another one belongs to: what it answers, or
-// what it is a new version of.
+// referenceTags name the message that another one replies to or is a new version of.
 func referenceTags(m *Message) []wire.Tag {
 	id := m.ReplyTo
 	if m.Edits != "" {
@@ -176,13 +171,13 @@ func referenceTags(m *Message) []wire.Tag {
 	return []wire.Tag{{Key: tagReply, Value: id}, {Key: tagDraftReply, Value: id}}
 }
 
-// withQuote puts in front of a clean text what it answers, for clients without
-// tags: the nick of the one who said it, if it was just now and the text does
-// not begin with that anyway; else a line with the beginning of it.
+// withQuote prepends to a clean text what it replies to, for clients without message-tags: a
+// line that quotes an older message, or for a recent one its author's nick, unless the text
+// begins with that already.
 func withQuote(m *Message, text string) string {
 	q := m.Quote
 	if q == nil || q.Nick == "" || m.ReplyTo == "" || m.Edits != "" {
-		return text // the text of an edit says by itself what it is about
+		return text // the text of an edit says what it is about
 	}
 	text = strings.TrimLeftFunc(text, wire.IsLineBreak)
 	said := wire.Beginning(q.Text, maxQuote)
@@ -195,7 +190,7 @@ func withQuote(m *Message, text string) string {
 	return q.Nick + ": " + text
 }
 
-// addresses reports whether a text begins with a nick.
+// addresses reports whether a text begins with a nick, optionally after "@".
 func addresses(text, nick string) bool {
 	text = strings.TrimPrefix(text, "@")
 	if len(text) < len(nick) || wire.Fold(text[:len(nick)]) != wire.Fold(nick) {
@@ -205,9 +200,9 @@ func addresses(text, nick string) bool {
 	return rest == "" || !wire.IsNick("x"+rest[:1]) && rest[0] < utf8.RuneSelf
 }
 
-// changedBy is the source of lines about what became of a message, a new text or its
-// deletion: whoever did it, or the service where that is not known. The author is no
-// guess for it: an administrator or a moderator may have done it elsewhere.
+// changedBy is the source of lines about the edit or deletion of a message: whoever did it,
+// or the service if that is not known. It need not have been the author: an administrator or
+// moderator may have done it.
 func (s *Server) changedBy(by User) User {
 	if by.ID == "" {
 		return serviceUser(s.source)
@@ -215,13 +210,12 @@ func (s *Server) changedBy(by User) User {
 	return by
 }
 
-// serviceUser is whom ServiceNotices come from: the daemon itself.
+// serviceUser is the daemon itself, as the source of ServiceNotices.
 func serviceUser(server string) User {
 	return User{Nick: "directus", Username: "service", Host: server}
 }
 
-// sourced is a message with its source in By. It is m itself but for an edit by nobody
-// known, as events are shared.
+// sourced returns m, or, for an edit by an unknown user, a copy with the service in By.
 func (s *Server) sourced(m *Message) *Message {
 	if m.Edits == "" || m.By.ID != "" {
 		return m
@@ -231,7 +225,7 @@ func (s *Server) sourced(m *Message) *Message {
 	return &edit
 }
 
-// source is who says a message: its author or, of a new text, whoever changed it.
+// source is the source of a message's lines: its author or, for an edit, whoever made it.
 func (m *Message) source() User {
 	if m.Edits == "" {
 		return m.From
@@ -239,13 +233,13 @@ func (m *Message) source() User {
 	return m.By
 }
 
-// byAuthor reports that a message was surely deleted by its author.
+// byAuthor reports whether a message is known to have been deleted by its author.
 func (r *Redaction) byAuthor() bool { return r.By.ID != "" && r.By.ID == r.From.ID }
 
-// undoing is what a line looks like by which something is taken back: by is who did it,
-// zero if that is not known, and said is what it was, by from, to a channel or a user.
-// In a private conversation clients look for it in the window of the other person, who is
-// the source of the line or its target.
+// undoing returns the source and the target of a line that takes back a message or reaction
+// from a user to a channel (target) or to another user (to). by is who took it back; zero if
+// not known. In a private conversation clients look in the window of the other user, who must
+// be either the source or the target of the line.
 func (s *Server) undoing(by User, target string, from, to, reader User) (source User, window string) {
 	source = s.changedBy(by)
 	if target != "" {

@@ -8,24 +8,23 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// rendering is an event as all clients of one form are sent it: finished lines,
-// but for the tags that differ from client to client (see sendAll).
+// rendering is an event as it is sent to all clients of one form: encoded lines, except for
+// tags that differ between clients (see sendAll).
 type rendering struct {
 	target     string // for the log
-	text       []byte // of all lines, one behind the other
+	text       []byte // of all lines, one after the other
 	lines      []renderedLine
 	opensBatch bool         // the lines are a batch of their own
-	queued     atomic.Int32 // queues of clients that it waits in, where it is long
+	queued     atomic.Int32 // how many send queues share it at the moment
 }
 
 type renderedLine struct {
 	command string
 	text    []byte
-	inBatch bool // it is in a batch that another line of the rendering opens
+	inBatch bool // the line is in a batch that another line of the rendering opens
 }
 
-// newRendering makes the lines of one event into bytes. Those that are not in a
-// batch of the event's own may be put into another one.
+// newRendering encodes the lines of an event.
 func newRendering(lines []wire.Line) *rendering {
 	r := &rendering{lines: make([]renderedLine, len(lines))}
 	var text []byte
@@ -50,7 +49,7 @@ func newRendering(lines []wire.Line) *rendering {
 	return r
 }
 
-// piece is some of the lines.
+// piece is a rendering of some of the lines.
 func (r *rendering) piece(from, to int) *rendering {
 	if from == 0 && to == len(r.lines) {
 		return r
@@ -60,35 +59,34 @@ func (r *rendering) piece(from, to int) *rendering {
 
 func (r *rendering) size() int { return cap(r.text) }
 
-// Limits of a renderCache. It only has to last from the first client that shows an
-// event to the last one, a moment later.
+// Limits of a renderCache. Entries are needed only from the first client that is sent an
+// event to the last, moments later.
 const (
 	maxRenderings = 128
-	// maxRenderedSize is in bytes of lines, and of the texts that they are of: it
-	// has room for a text of a megabyte in several forms.
+	// maxRenderedSize is in bytes, of lines and of the texts in keys. It has room for a
+	// text of a megabyte in several forms.
 	maxRenderedSize = 8 << 20
 )
 
-// renderCache keeps the latest renderings of events of one type, so that an event
-// for many clients is rendered once for each form. The key is the value of the
-// event, not its address: what is equal looks equal, though each session has made
-// it for itself. All methods may be called from any goroutine; the oldest
-// renderings give way to new ones.
+// renderCache keeps recent renderings of events of one type, so that an event for many
+// clients is rendered once for each form. The key is the value of the event, not its address:
+// sessions may have created equal events independently. The oldest renderings are evicted
+// first. All methods may be called from any goroutine.
 type renderCache[E comparable] struct {
-	rendered atomic.Int64 // how often there was none yet
-	// held is how many bytes an event keeps in memory as the key; static.
+	rendered atomic.Int64 // cache misses
+	// held is how many bytes an event takes as a key; static.
 	held func(E) int
 
 	mu    sync.Mutex                      // a leaf lock
 	known map[renderKey[E]]*cacheEntry[E] // guarded by mu
-	order []*cacheEntry[E]                // guarded by mu: those of known, oldest first
-	size  int                             // guarded by mu: bytes of all in known, and of their keys
+	order []*cacheEntry[E]                // guarded by mu: the entries of known, oldest first
+	size  int                             // guarded by mu: bytes of all entries, keys included
 }
 
-// messageValue is a message as a key: what is equal, quote included, is one key.
+// messageValue is a message as a key: its value, with that of its quote.
 type messageValue struct {
-	Message      // without the Quote
-	quoted  bool // there is one
+	Message      // with a nil Quote
+	quoted  bool // the message has a quote
 	quote   Quote
 }
 
@@ -109,18 +107,19 @@ type cacheEntry[E comparable] struct {
 	key  renderKey[E] // static
 	once sync.Once
 	r    *rendering // written in once
-	size int        // guarded by the cache's mu; 0: r is not known yet
+	size int        // guarded by the cache's mu; 0 until r is set
 }
 
-// isQueued reports that the rendering is in memory anyway. The caller holds the cache's mu.
+// isQueued reports whether the rendering is in memory anyway, in a send queue. The caller
+// holds the cache's mu.
 func (e *cacheEntry[E]) isQueued() bool { return e.size > 0 && e.r.queued.Load() > 0 }
 
 func newRenderCache[E comparable](held func(E) int) *renderCache[E] {
 	return &renderCache[E]{held: held, known: make(map[renderKey[E]]*cacheEntry[E])}
 }
 
-// get returns the rendering of an event, made by render if there is none. Whoever
-// asks while it is being made waits.
+// get returns the rendering of an event, calling render if there is none. Concurrent callers
+// wait for the first.
 func (rc *renderCache[E]) get(event E, f form, render func() *rendering) *rendering {
 	key := renderKey[E]{event, f}
 	e := rc.entry(key)
@@ -130,7 +129,7 @@ func (rc *renderCache[E]) get(event E, f form, render func() *rendering) *render
 		rc.account(e)
 	})
 	if e.r == nil {
-		return render() // it panicked elsewhere; so it does here
+		return render() // it panicked for another caller and will do so here
 	}
 	return e.r
 }
@@ -148,7 +147,7 @@ func (rc *renderCache[E]) entry(key renderKey[E]) *cacheEntry[E] {
 	return e
 }
 
-// account counts the size of a rendering that is still known.
+// account adds the size of a new rendering, unless that was evicted meanwhile.
 func (rc *renderCache[E]) account(e *cacheEntry[E]) {
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
@@ -159,13 +158,14 @@ func (rc *renderCache[E]) account(e *cacheEntry[E]) {
 	}
 }
 
-// shrink forgets the oldest renderings that are too many, but for those that wait for
-// clients, which another one would get made anew, and for the latest. The caller holds mu.
+// shrink evicts the oldest renderings until the cache is within its limits. It keeps the
+// latest one, and those in send queues: they take up memory anyway, and evicting them would
+// only have them rendered again. The caller holds mu.
 func (rc *renderCache[E]) shrink() {
 	var queued []*cacheEntry[E]
 	for len(rc.order) > 1 && (len(queued)+len(rc.order) > maxRenderings || rc.size > maxRenderedSize) {
 		e := rc.order[0]
-		rc.order[0] = nil // the text is in the key
+		rc.order[0] = nil // release the text in the key
 		rc.order = rc.order[1:]
 		if e.isQueued() {
 			queued = append(queued, e)
@@ -179,29 +179,29 @@ func (rc *renderCache[E]) shrink() {
 	}
 }
 
-// Limits of a renderMemo: the messages in it, and how long a text it remembers.
+// Limits of a renderMemo: how many messages it holds, and the longest text.
 const (
 	memoSize    = 1 << 10
 	maxMemoText = 1 << 10
 )
 
-// renderMemo stands before the renderCache of messages. Sessions that read one feed
-// have one message between them, which its address tells at once, without a lock
-// and without comparing texts. It may know no message and forget any.
+// renderMemo is a first-level cache in front of the renderCache of messages. Sessions often
+// share one *Message, which its address identifies without a lock and without comparing
+// texts. It may miss any message.
 type renderMemo struct {
 	seed    maphash.Seed // static
 	entries [memoSize]atomic.Pointer[memoEntry]
 }
 
-// memoEntry is immutable. As long as it is there, the address of its message
-// cannot be that of another one.
+// memoEntry is immutable. While it exists, no other message can have the address of its
+// message.
 type memoEntry struct {
 	message *Message
 	form    form
 	r       *rendering
 }
 
-// find is the rendering of a message; nil if it is not known.
+// find returns the rendering of a message; nil on a miss.
 func (memo *renderMemo) find(m *Message, f form) *rendering {
 	if e := memo.slot(m, f).Load(); e != nil && e.message == m && e.form == f {
 		return e.r
@@ -215,7 +215,7 @@ func (memo *renderMemo) keep(m *Message, f form, r *rendering) {
 	}
 }
 
-// slot is the only place for a message in a form.
+// slot is the slot for a message in a form: the cache is direct-mapped.
 func (memo *renderMemo) slot(m *Message, f form) *atomic.Pointer[memoEntry] {
 	return &memo.entries[(maphash.String(memo.seed, m.ID)^uint64(f.caps))%memoSize]
 }

@@ -16,13 +16,13 @@ const (
 // textPart is one line of a multi-line batch.
 type textPart struct {
 	text string
-	// concat joins it to the part before without a line break.
+	// concat says that the line continues the one before.
 	concat bool
 }
 
-// multilineParts cuts a clean text into the lines of a batch: at its line breaks,
-// and where a line is longer than limit. Put together again, they are the text
-// but for the blank lines at its end; those in between are empty parts.
+// multilineParts cuts a clean text into the lines of a batch: at its line breaks, and where a
+// line is longer than limit. Together they give the text again, except that blank lines
+// become empty and those at the end are dropped.
 func multilineParts(text string, limit int) []textPart {
 	var parts []textPart
 	for _, line := range wire.WholeLines(text) {
@@ -40,10 +40,10 @@ func multilineParts(text string, limit int) []textPart {
 	return parts
 }
 
-// renderMultiline makes a batch of type draft/multiline. What belongs to the
-// message is on the line that opens it; the lines in it have the tag batch and
-// none of the others, so whoever puts the message into another batch adds that
-// one's to the lines without it: the first and the last.
+// renderMultiline makes a batch of type draft/multiline. The line that opens it has all tags
+// of the message; the lines inside have only batch and, possibly, the concat tag. To put the
+// batch into another one, add that one's batch tag to the lines without it: the first and
+// the last.
 func renderMultiline(m *Message, s speech, f form, parts []textPart) []wire.Line {
 	ref := multilineRef(m)
 	lines := make([]wire.Line, 0, len(parts)+2)
@@ -64,11 +64,10 @@ func renderMultiline(m *Message, s speech, f form, parts []textPart) []wire.Line
 	return append(lines, wire.Line{Source: s.source, Command: "BATCH", Params: []string{"-" + ref}})
 }
 
-// multilineRef names the batch of a message. It comes from the message and not
-// from the connection, so that the lines are the same for all; and it is another
-// one for each message, for WeeChat takes the batches inside one that is open
-// for one and the same if they have one name. Other batches have no "-" in
-// theirs.
+// multilineRef names the batch of a message. It is derived from the message, so that the
+// lines are the same for all connections. It must differ between messages, because WeeChat
+// merges batches of the same name inside another batch. Names of other batches contain no
+// "-".
 func multilineRef(m *Message) string {
 	h := fnv.New64a()
 	for _, s := range []string{m.ID, m.source().ID, m.Target, m.To.ID, m.Time.UTC().Format(wire.TimeFormat)} {

@@ -8,15 +8,15 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// errOtherTime is why an event is shown later: the time for this one look is over.
+// errOtherTime says that an event must be shown later, because the time of this poll is up.
 var errOtherTime = errors.New("the time is over")
 
-// poll fetches the session's news and shows it. Nobody has asked for it.
+// poll shows the session's news, outside of any response.
 func (c *conn) poll(ctx context.Context) error { return c.pollBefore(ctx, nil) }
 
-// pollBefore is poll for what was said before a message, which is shown next. What
-// was said behind it, while its sender was waiting for the answer, is left for the
-// poll after that.
+// pollBefore is poll for a message that the client has just sent and that is shown next. It
+// shows only news from before that message; later ones, which arrived while the client waited
+// for the answer, are left for the next poll.
 func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	defer c.aside()()
 	asking, cancel := withPatience(ctx)
@@ -28,20 +28,20 @@ func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	if err == nil {
 		events, c.later = cutBehind(events, m)
 	}
-	// Who joined before saying something is shown to join before.
+	// A user who joins and then speaks is shown in that order.
 	c.showPresence()
 	for i, ev := range events {
 		err := c.showEvent(asking, ev)
 		if errors.Is(err, errOtherTime) {
 			c.later = slices.Concat(c.later, []Event{ev})
-			ring(c.serverBell) // there shall be another turn
+			ring(c.serverBell) // for another turn of loop
 			continue
 		}
 		if err == nil {
 			err = c.flushLong(ctx)
 		}
 		if err != nil {
-			c.later = slices.Concat(events[i+1:], c.later) // the session gives each but once
+			c.later = slices.Concat(events[i+1:], c.later) // the session returns each only once
 			return err
 		}
 	}
@@ -51,9 +51,9 @@ func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	return c.sessionEnded(err)
 }
 
-// cutBehind cuts news in front of the first that belongs behind a message: said in
-// the same place later, or about the message, or that the client is not there any more.
-// With none all of it is before.
+// cutBehind splits news before the first event that must be shown after a message: a later
+// message in the same place, an event about the message, or the client's removal from the
+// channel. If m is nil, all news come before.
 func cutBehind(events []Event, m *Message) (before, behind []Event) {
 	for i, ev := range events {
 		if m != nil && isBehind(ev, m) {
@@ -72,13 +72,13 @@ func isBehind(ev Event, m *Message) bool {
 	case *Reaction:
 		return ev.MsgID == m.ID
 	case *Removal:
-		return ev.Channel == m.Target // who is out of a channel is shown nothing of it
+		return ev.Channel == m.Target // after it, nothing of the channel is shown
 	}
 	return false
 }
 
-// sessionEnded ends the connection after its session. The reason is told if it
-// was written for people.
+// sessionEnded ends the connection after its session has failed. The client is told the
+// reason if the session gave one for users.
 func (c *conn) sessionEnded(err error) error {
 	text := internalError
 	var e *Error
@@ -132,14 +132,14 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 // showMessage shows a message, if it is one for this client.
 func (c *conn) showMessage(m *Message) { c.sendAll(batch{}, c.messageFor(m)) }
 
-// messageFor is a message as the client is shown it; nil if it is not one for this client,
-// or was shown as one of the service.
+// messageFor is the rendering of a message for the client. It is nil if the message is not
+// for this client, or was shown as a ServiceNotice instead.
 func (c *conn) messageFor(m *Message) *rendering {
 	if !c.follows(m.Target, m.From, m.To) {
 		return nil
 	}
 	if m.Edits != "" && m.By.ID == "" && m.Target == "" {
-		c.showService(&ServiceNotice{Text: m.Text}) // as a message of the service it would be in no window
+		c.showService(&ServiceNotice{Text: m.Text}) // an edit by the service has no window
 		return nil
 	}
 	f := c.by(m.source(), c.form(m.Replayed))
@@ -150,15 +150,15 @@ func (c *conn) messageFor(m *Message) *rendering {
 	return r
 }
 
-// rendered is a message in a form, for the first who is shown it.
+// rendered is the rendering of a message that is not in the memo.
 func (s *Server) rendered(m *Message, f form) *rendering {
 	r := s.messages.get(valueOf(m), f, func() *rendering { return newRendering(render(s.sourced(m), f)) })
 	s.memo.keep(m, f, r)
 	return r
 }
 
-// showService shows what the daemon has to say, in the window it belongs to. ii
-// needs a full mask as the source.
+// showService shows a message of the daemon in the window it belongs to. The source is a full
+// mask, which ii needs.
 func (c *conn) showService(n *ServiceNotice) {
 	target := c.nick
 	if ch := c.channels[wire.Fold(n.Target)]; ch != nil {
@@ -172,13 +172,13 @@ func (c *conn) showService(n *ServiceNotice) {
 	}
 }
 
-// capSelfLines are the capabilities by which a client knows what to do with what
-// its user wrote to somebody else on another connection. An old client would open
-// a window with itself for it.
+// capSelfLines are the capabilities of clients that can show private messages which their own
+// user has sent on another connection. Other clients would show them in a window with the
+// user itself.
 const capSelfLines = capEchoMessage | capSelfMessage
 
-// follows reports whether what was said in a channel, or else from one user to
-// another, is for this client: it is in that channel, or it is its user's.
+// follows reports whether an event is for this client: an event in a channel that it is in,
+// or a private one to or from its user.
 func (c *conn) follows(channel string, from, to User) bool {
 	switch {
 	case channel != "":

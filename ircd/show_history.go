@@ -6,12 +6,11 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// tagContext marks what belongs to the message before it and does not count.
+// tagContext marks events that belong to the message before them and do not count.
 const tagContext = "draft/chathistory-context"
 
-// showBacklog shows the messages that were stored before the client came, in the
-// same form as an answer to CHATHISTORY. The client has not asked for it, and if it
-// has learned to ask since, it does so.
+// showBacklog shows messages from before the client came, in the form of an answer to
+// CHATHISTORY. A client that has enabled chathistory meanwhile fetches them itself.
 func (c *conn) showBacklog(ctx context.Context, window string, messages []*Message) error {
 	if c.caps.has(capChathistory) {
 		return nil
@@ -29,7 +28,7 @@ func (c *conn) showBacklog(ctx context.Context, window string, messages []*Messa
 	return c.showEvents(ctx, c.openHistory(nil, "chathistory", window), events, nil)
 }
 
-// showRest shows the parts of a backlog that follow the first.
+// showRest shows the further parts of a backlog.
 func (c *conn) showRest(ctx context.Context, more More) error {
 	if c.caps.has(capChathistory) {
 		return nil
@@ -47,10 +46,11 @@ func (c *conn) showRest(ctx context.Context, more More) error {
 	}
 }
 
-// nextPart is the next part of a history, none at the end, or where nobody reads any more.
-// It is read when the client has taken all that it was sent: who does not read is to cost
-// no more than what is in its queue. The client cannot be told that a part is missing, so
-// one that cannot be read ends the connection: it comes back and asks again.
+// nextPart reads the next part of a history; it has no events at the end, and when the client
+// is gone. It first waits until the client has read everything before, so that a client that
+// does not read costs no more than its queue. There is no way to tell a client that a part is
+// missing, so a part that cannot be read ends the connection: the client reconnects and asks
+// again.
 func (c *conn) nextPart(ctx context.Context, more More) ([]Event, error) {
 	if more == nil {
 		return nil, nil
@@ -64,14 +64,14 @@ func (c *conn) nextPart(ctx context.Context, more More) ([]Event, error) {
 	}
 	if err != nil {
 		c.log.Warn().Err(err).Msg("read the rest of a history")
-		return nil, &closing{text: "The rest of the history could not be read: come back to see it", cause: "history"}
+		return nil, &closing{text: "The rest of the history could not be read: reconnect to see it", cause: "history"}
 	}
 	return events, nil
 }
 
-// whenWritten waits until the client has taken all that it was sent, and gives what asks
-// for a page then the time of a command: who does not read holds none, and a client that is
-// gone asks for none. alive is false for that.
+// whenWritten waits until the client has read all output and then returns a context with the
+// full time of a command, for reading a page: a client that does not read must not hold one.
+// alive is false if the client is gone.
 func (c *conn) whenWritten(ctx context.Context) (asking context.Context, cancel context.CancelFunc, alive bool, err error) {
 	if alive, err = c.written(ctx); err != nil || !alive {
 		return nil, nil, false, err
@@ -80,8 +80,7 @@ func (c *conn) whenWritten(ctx context.Context) (asking context.Context, cancel 
 	return asking, cancel, true, nil
 }
 
-// written waits until the client has taken all that it was sent. It is false where that
-// has failed.
+// written waits until all output is written. It returns false if a write has failed.
 func (c *conn) written(ctx context.Context) (bool, error) {
 	if err := c.flush(ctx); err != nil {
 		return false, err
@@ -89,8 +88,7 @@ func (c *conn) written(ctx context.Context) (bool, error) {
 	return c.out.awaitIdle(Lasting(ctx))
 }
 
-// openHistory opens the batch of a history; it is none for clients without
-// batches.
+// openHistory opens the batch of a history; for clients without batch it opens none.
 func (c *conn) openHistory(tags []wire.Tag, kind string, params ...string) batch {
 	if !c.caps.has(capBatch) {
 		return batch{}
@@ -98,15 +96,14 @@ func (c *conn) openHistory(tags []wire.Tag, kind string, params ...string) batch
 	return c.openAnswer(tags, kind, params...)
 }
 
-// closeHistory closes what openHistory has opened.
+// closeHistory closes the batch that openHistory has opened, if any.
 func (c *conn) closeHistory(b batch) {
 	if b.id != "" {
 		c.closeBatch(b)
 	}
 }
 
-// showEvents shows a history, and what follows its first part, in the batch for it, and
-// closes that.
+// showEvents shows a history in its batch, first part and rest, and closes the batch.
 func (c *conn) showEvents(ctx context.Context, b batch, events []Event, more More) error {
 	f := c.form(true)
 	for {
@@ -114,7 +111,7 @@ func (c *conn) showEvents(ctx context.Context, b batch, events []Event, more Mor
 			if err := c.showIn(ctx, b, ev, f); err != nil {
 				return err
 			}
-			events[i] = nil // it may be long
+			events[i] = nil // release its text
 			if err := c.flushLong(ctx); err != nil {
 				return err
 			}
@@ -130,8 +127,7 @@ func (c *conn) showEvents(ctx context.Context, b batch, events []Event, more Mor
 	}
 }
 
-// showIn shows one event of a history in an open batch, or in none. It is the
-// only place that does.
+// showIn shows one event of a history, in an open batch or in none.
 func (c *conn) showIn(ctx context.Context, b batch, ev Event, f form) error {
 	switch ev := ev.(type) {
 	case *Message:

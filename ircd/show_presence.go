@@ -7,8 +7,8 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// showPresence shows what others did, all of it, since what is shown next is newer.
-// A client that reads slowly is shown no more of it than it has to know.
+// showPresence shows all pending presence events, because what is shown next is newer. For a
+// slow client they are compacted.
 func (c *conn) showPresence() {
 	defer c.aside()()
 	for _, ev := range c.inbox.Take(c.out.behind()) {
@@ -16,9 +16,9 @@ func (c *conn) showPresence() {
 	}
 }
 
-// showSomePresence shows what others did when nothing else is to be shown: no more
-// than the client reads, so that what others do does not fill its send queue. The
-// rest waits in the inbox, whose bell is rung again.
+// showSomePresence shows pending presence events when there is nothing else to show: only as
+// many as the client reads, so that they do not fill its send queue. The rest stays in the
+// inbox, whose bell is rung again.
 func (c *conn) showSomePresence() {
 	if c.out.awaitDrained() {
 		return
@@ -69,8 +69,8 @@ func (c *conn) showPresenceEvent(ev *presence.Event) {
 	}
 }
 
-// showInvitation shows an invitation to the guest, and to the others in the channel if
-// they may know who that is. Who may not know who invites is told so by the service.
+// showInvitation shows an invitation to the guest, and to others in the channel if they may
+// know the guest. A guest who may not know the inviting user is invited by the service.
 func (c *conn) showInvitation(ev *presence.Event, inChannel bool) {
 	switch {
 	case ev.Guest.ID == c.user.ID && c.acquaintance(ev.User.ID) == Known:
@@ -82,8 +82,8 @@ func (c *conn) showInvitation(ev *presence.Event, inChannel bool) {
 	}
 }
 
-// showOf shows a presence event, whose lines are made once for all clients of one
-// form. They have the time of the first one that is shown them.
+// showOf shows a presence event. Its lines are rendered once for all clients of one form, and
+// so carry the time at which the first of them is shown it.
 func (c *conn) showOf(ev *presence.Event) {
 	f := c.form(false)
 	f.caps = c.caps & presenceCaps
@@ -91,17 +91,16 @@ func (c *conn) showOf(ev *presence.Event) {
 	c.sendAll(batch{}, c.srv.presence.get(ev, f, func() *rendering { return newRendering(renderPresence(ev, f, c.srv.now())) }))
 }
 
-// presenceCaps are the capabilities that change the lines of a presence event.
+// presenceCaps are the capabilities that change the lines of presence events.
 const presenceCaps = capServerTime | capExtendedJoin | capAwayNotify | capSetname | capMessageTags | capAccountTag
 
-// renderPresence makes the lines of a presence event; there are none for clients
-// that cannot be told of it.
+// renderPresence makes the lines of a presence event; none if the client does not support it.
 func renderPresence(ev *presence.Event, f form, now time.Time) []wire.Line {
 	var lines []wire.Line
 	switch ev.Kind {
 	case presence.Joined:
 		lines = append(lines, joinLine(ev.User, ev.Channel, f.caps))
-		if ev.Away != "" && f.caps.has(capAwayNotify) { // of those who are here nothing is said
+		if ev.Away != "" && f.caps.has(capAwayNotify) { // users are present unless said otherwise
 			lines = append(lines, awayLine(ev.User, ev.Away))
 		}
 	case presence.Parted:
@@ -129,8 +128,7 @@ func renderPresence(ev *presence.Event, f form, now time.Time) []wire.Line {
 	return lines
 }
 
-// joinLine is a JOIN. Without extended-join the channel has a colon, by which ii
-// finds it.
+// joinLine is a JOIN. Without extended-join the channel has a colon, which ii looks for.
 func joinLine(u User, channel string, caps capSet) wire.Line {
 	l := wire.Line{Source: prefixOf(u), Command: "JOIN", Params: []string{channel}, Trailing: true}
 	if caps.has(capExtendedJoin) {
@@ -155,7 +153,7 @@ func awayLine(u User, text string) wire.Line {
 	return l
 }
 
-// showJoin shows the client's own JOIN, at a time by the backend's clock, or now.
+// showJoin shows the client's own JOIN, with a time by the backend's clock; now if zero.
 func (c *conn) showJoin(channel string, at time.Time) {
 	l := joinLine(c.user, channel, c.caps)
 	if c.caps.has(capServerTime) && !at.IsZero() {

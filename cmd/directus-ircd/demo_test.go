@@ -208,23 +208,29 @@ func TestDemoMistakes(t *testing.T) {
 		{"no Node.js", nil, 1, []string{"Node.js"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Setenv("PATH", t.TempDir())
-			args := append([]string{"demo"}, free...)
-			args = append(args, "--data="+t.TempDir())
-			var out, problems bytes.Buffer
-			code := execute(t.Context(), append(args, tt.args...), &environment{Stdout: &out, Stderr: &problems})
-			if code != tt.code {
-				t.Errorf("got status %d, want %d", code, tt.code)
-			}
-			for _, want := range tt.want {
-				if !strings.Contains(problems.String(), want) {
-					t.Errorf("got %q, want %q in it", &problems, want)
-				}
-			}
+			refuseDemo(t, append(free, tt.args...), tt.code, tt.want)
 		})
 	}
 	if _, err := os.Stat(filepath.Join(foreign, "thesis.txt")); err != nil {
 		t.Errorf("a foreign file is gone: %v", err)
+	}
+}
+
+// refuseDemo runs the command on a machine without Node.js, and looks for parts of what
+// it says then.
+func refuseDemo(t *testing.T, args []string, code int, wants []string) {
+	t.Helper()
+	t.Setenv("PATH", t.TempDir())
+	args = append([]string{"demo", "--data=" + t.TempDir()}, args...)
+	var out, problems bytes.Buffer
+	got := execute(t.Context(), args, &environment{Stdout: &out, Stderr: &problems})
+	if got != code {
+		t.Errorf("got status %d, want %d", got, code)
+	}
+	for _, want := range wants {
+		if !strings.Contains(problems.String(), want) {
+			t.Errorf("got %q, want %q in it", &problems, want)
+		}
 	}
 }
 

@@ -53,13 +53,15 @@ func (d *scriptedDirectus) ping(ctx context.Context) error {
 	return errors.New("connection refused")
 }
 
+type monitorCase struct {
+	answers string
+	changes []string
+	waits   []time.Duration // about, between the questions
+	log     []string
+}
+
 func TestMonitor(t *testing.T) {
-	for _, test := range []struct {
-		answers string
-		changes []string
-		waits   []time.Duration // about, between the questions
-		log     []string
-	}{
+	for _, test := range []monitorCase{
 		{"+++", nil, []time.Duration{15 * time.Second, 15 * time.Second}, []string{"directus answers"}},
 		// One failure is no outage.
 		{"+-+-+", nil, []time.Duration{15 * time.Second, 5 * time.Second, 15 * time.Second, 5 * time.Second}, []string{"directus answers"}},
@@ -73,52 +75,53 @@ func TestMonitor(t *testing.T) {
 		{"---", []string{"gone"}, nil, []string{"directus does not answer"}},
 	} {
 		t.Run(test.answers, func(t *testing.T) {
-			ircdtest.Bubble(t, func(t *testing.T) {
-				directus := &scriptedDirectus{answers: test.answers}
-				questions := len(test.answers)
-				var changes []string
-				var log strings.Builder
-				m := newMonitor(directus.ping, func(available bool) {
-					changes = append(changes, map[bool]string{true: "back", false: "gone"}[available])
-				}, zerolog.New(&log))
-				ctx, cancel := context.WithCancel(t.Context())
-				ended := make(chan struct{})
-				go func() { defer close(ended); m.run(ctx) }()
-				for len(directus.questions()) < questions {
-					time.Sleep(100 * time.Millisecond)
-					synctest.Wait()
-				}
-				time.Sleep(monitorTimeout) // the last answer
-				synctest.Wait()
-				if got, want := m.check(ctx) == nil, strings.HasSuffix(test.answers, "+"); got != want {
-					t.Errorf("ready: %v", got)
-				}
-				cancel()
-				<-ended
-				if !slices.Equal(changes, test.changes) {
-					t.Errorf("changes: %v, want %v", changes, test.changes)
-				}
-				asked := directus.questions()
-				for i, want := range test.waits {
-					if got := asked[i+1].Sub(asked[i]); got < want-2*time.Second || got > want+2*time.Second {
-						t.Errorf("question %d came after %v, want about %v", i+1, got, want)
-					}
-				}
-				var told []string
-				for line := range strings.Lines(log.String()) {
-					_, message, _ := strings.Cut(line, `"message":"`)
-					message, _, _ = strings.Cut(strings.TrimSuffix(message, "\"}\n"), ":")
-					told = append(told, message)
-				}
-				if !slices.Equal(told, test.log) {
-					t.Errorf("log: %q, want %q", told, test.log)
-				}
-			})
+			ircdtest.Bubble(t, func(t *testing.T) { testMonitor(t, test) })
 		})
 	}
 }
 
-// Who asks before the first answer waits for it, but not for ever.
+func testMonitor(t *testing.T, test monitorCase) {
+	directus := &scriptedDirectus{answers: test.answers}
+	questions := len(test.answers)
+	var changes []string
+	var log strings.Builder
+	m := newMonitor(directus.ping, func(available bool) {
+		changes = append(changes, map[bool]string{true: "back", false: "gone"}[available])
+	}, zerolog.New(&log))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); m.run(ctx) }()
+	for len(directus.questions()) < questions {
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+	}
+	time.Sleep(monitorTimeout) // the last answer
+	synctest.Wait()
+	if got, want := m.check(ctx) == nil, strings.HasSuffix(test.answers, "+"); got != want {
+		t.Errorf("ready: %v", got)
+	}
+	cancel()
+	<-ended
+	if !slices.Equal(changes, test.changes) {
+		t.Errorf("changes: %v, want %v", changes, test.changes)
+	}
+	asked := directus.questions()
+	for i, want := range test.waits {
+		if got := asked[i+1].Sub(asked[i]); got < want-2*time.Second || got > want+2*time.Second {
+			t.Errorf("question %d came after %v, want about %v", i+1, got, want)
+		}
+	}
+	var told []string
+	for line := range strings.Lines(log.String()) {
+		_, message, _ := strings.Cut(line, `"message":"`)
+		message, _, _ = strings.Cut(strings.TrimSuffix(message, "\"}\n"), ":")
+		told = append(told, message)
+	}
+	if !slices.Equal(told, test.log) {
+		t.Errorf("log: %q, want %q", told, test.log)
+	}
+}
+
 func TestMonitorFirstAnswer(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		answer := make(chan error)

@@ -41,8 +41,8 @@ func TestOptionsDefaults(t *testing.T) {
 	}
 }
 
-func TestOptions(t *testing.T) {
-	cfg, err := config.Parse("test.yaml", []byte(`
+// allOptions sets what has no default, or another one.
+const allOptions = `
 directus: {url: "http://localhost:8055", public_url: "https://chat.example.com", recheck: 90s, share_feeds: false}
 server: {admin: [Here, There], line_length: 2048}
 channels:
@@ -63,7 +63,10 @@ private:
 read_markers: {collection: read}
 edits: {show: false, delete_notice: false}
 resume: {max_age: 0}
-`))
+`
+
+func TestOptions(t *testing.T) {
+	cfg, err := config.Parse("test.yaml", []byte(allOptions))
 	if err != nil {
 		t.Fatal(err)
 	}

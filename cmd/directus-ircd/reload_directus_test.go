@@ -42,15 +42,7 @@ func TestReloadUnderTraffic(t *testing.T) {
 	write(base + channel("") + two)
 	p := startProcess(t, file, 2, false)
 
-	old := &recorder{Client: ircdtest.Dial(t, plain)}
-	old.Name = "old"
-	old.LoginPass("kevin", kevin.Email+":"+kevin.Password)
-	modern := &recorder{Client: ircdtest.DialTLS(t, secure, &tls.Config{InsecureSkipVerify: true})}
-	modern.Name = "modern"
-	modern.LoginSASL("kevin", kevin.Email, kevin.Password, "server-time", "message-tags", "batch", "draft/chathistory", "echo-message")
-	writer := &recorder{Client: ircdtest.Dial(t, plain)}
-	writer.Name = "writer"
-	writer.LoginPass("bob", bob.Email+":"+bob.Password)
+	old, modern, writer := record(t, plain, secure, kevin, bob)
 	web, _, err := websocket.DefaultDialer.Dial("ws://"+plain, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -61,58 +53,42 @@ func TestReloadUnderTraffic(t *testing.T) {
 		c.read("* 366 * #messages *")
 	}
 
-	ctx, cancel := context.WithCancel(t.Context())
-	var writing sync.WaitGroup
-	rest, irc := 0, 0
-	writing.Go(func() {
-		for ; ctx.Err() == nil; rest++ {
-			s.AddMessage(ada, fmt.Sprintf("rest %d.", rest))
-		}
-	})
-	writing.Go(func() {
-		for ; ctx.Err() == nil; irc++ {
-			writer.Send(fmt.Sprintf("PRIVMSG #messages :irc %d.", irc))
-			time.Sleep(150 * time.Millisecond) // as people do
-		}
-	})
-
+	stop := keepWriting(t, s, ada, writer)
 	limits := "limits: {lines_per_second: 20, burst: 60, send_queue: 2MiB, connections: 100, connections_per_address: 0}\n"
 	server := "server: {motd: \"Good morning\", network: NewNet, line_length: 2048, admin: [Ask Ada]}\n"
 	three := two + "  - {address: \"" + added + "\"}\nmetrics: {address: \"127.0.0.1:0\"}\n"
-	for i, text := range []string{
-		base + server + channel("") + two,
-		base + server + limits + channel("") + two,
-		base + server + limits + channel("") + dev + two,
-		base + limits + channel(", topic: New topic, format: markdown") + dev + three,
-		base + limits + channel(", topic: New topic, filter: {text: {_ncontains: never}}") + dev + three + "edits: {delete_notice: false}\nnick: [last_name, first_name]\n",
-		base + limits + channel("") + "listen: [{address: \"" + added + "\"}]\nlogin: {email_template: \"{nick}@example.com\"}\n",
-		base + channel("") + strings.Replace(two, ", websocket: shared", "", 1),
-	} {
-		write(text)
-		p.signal(syscall.SIGHUP)
-		p.waitLog("reloaded the configuration", i)
-		switch i {
-		case 0:
+	for i, step := range []struct {
+		text string
+		then func()
+	}{
+		{base + server + channel("") + two, func() {
 			modern.read("* 005 * NETWORK=NewNet *")
 			old.read("* 005 * NETWORK=NewNet *")
-		case 2:
+		}},
+		{base + server + limits + channel("") + two, nil},
+		{base + server + limits + channel("") + dev + two, func() {
 			old.read("* 366 * #dev *")
 			modern.read("* 366 * #dev *")
-		case 3:
-			c := ircdtest.Dial(t, added)
-			c.Send("CAP LS 302")
-			c.Expect("* CAP * LS *")
-			c.Close()
-		case 5:
+		}},
+		{base + limits + channel(", topic: New topic, format: markdown") + dev + three, func() { greet(t, added) }},
+		{base + limits + channel(", topic: New topic, filter: {text: {_ncontains: never}}") + dev + three + "edits: {delete_notice: false}\nnick: [last_name, first_name]\n", nil},
+		{base + limits + channel("") + "listen: [{address: \"" + added + "\"}]\nlogin: {email_template: \"{nick}@example.com\"}\n", func() {
 			old.read("* KICK #dev * :This channel is not configured any more")
 			if nc, err := net.Dial("tcp", plain); err == nil {
 				nc.Close()
 				t.Error("a listener that is gone takes connections")
 			}
+		}},
+		{base + channel("") + strings.Replace(two, ", websocket: shared", "", 1), nil},
+	} {
+		write(step.text)
+		p.signal(syscall.SIGHUP)
+		p.waitLog("reloaded the configuration", i)
+		if step.then != nil {
+			step.then()
 		}
 	}
-	cancel()
-	writing.Wait()
+	rest, irc := stop()
 	s.AddMessage(ada, "the end")
 	if err := web.WriteMessage(websocket.TextMessage, []byte("PING x")); err != nil {
 		t.Error("the WebSocket: ", err)
@@ -122,27 +98,64 @@ func TestReloadUnderTraffic(t *testing.T) {
 	}
 	t.Logf("%d messages by REST, %d by IRC", rest, irc)
 	for _, c := range readers {
+		said := map[string]int{"rest": rest, "irc": irc}
+		if c == writer {
+			said["irc"] = 0 // its own
+		}
 		c.read("* PRIVMSG #messages :the end")
-		c.lines = append(c.lines, c.Sync()...)
-		seen := strings.Join(c.lines, "\n")
-		for kind, n := range map[string]int{"rest": rest, "irc": irc} {
-			if kind == "irc" && c == writer {
-				n = 0 // its own
-			}
-			for i := range n {
-				if shown := strings.Count(seen, fmt.Sprintf("#messages :%s %d.", kind, i)); shown != 1 {
-					t.Errorf("%s was shown \"%s %d\" %d times", c.Name, kind, i, shown)
-				}
-			}
-		}
-		if strings.Contains(seen, " 404 ") {
-			t.Errorf("%s: a message was refused", c.Name)
-		}
+		c.wasShown(said)
 	}
+}
+
+// record logs in two who read, with an old client and a modern one, and one who writes.
+func record(t *testing.T, plain, secure string, reading, writing directustest.User) (old, modern, writer *recorder) {
+	t.Helper()
+	old = &recorder{t: t, Client: ircdtest.Dial(t, plain)}
+	old.Name = "old"
+	old.LoginPass("kevin", reading.Email+":"+reading.Password)
+	modern = &recorder{t: t, Client: ircdtest.DialTLS(t, secure, &tls.Config{InsecureSkipVerify: true})}
+	modern.Name = "modern"
+	modern.LoginSASL("kevin", reading.Email, reading.Password, "server-time", "message-tags", "batch", "draft/chathistory", "echo-message")
+	writer = &recorder{t: t, Client: ircdtest.Dial(t, plain)}
+	writer.Name = "writer"
+	writer.LoginPass("bob", writing.Email+":"+writing.Password)
+	return old, modern, writer
+}
+
+// keepWriting writes by REST and over IRC until stop, which returns how many messages.
+func keepWriting(t *testing.T, s *directustest.Server, author directustest.User, writer *recorder) (stop func() (rest, irc int)) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var writing sync.WaitGroup
+	rest, irc := 0, 0
+	writing.Go(func() {
+		for ; ctx.Err() == nil; rest++ {
+			s.AddMessage(author, fmt.Sprintf("rest %d.", rest))
+		}
+	})
+	writing.Go(func() {
+		for ; ctx.Err() == nil; irc++ {
+			writer.Send(fmt.Sprintf("PRIVMSG #messages :irc %d.", irc))
+			time.Sleep(150 * time.Millisecond) // as people do
+		}
+	})
+	return func() (int, int) {
+		cancel()
+		writing.Wait()
+		return rest, irc
+	}
+}
+
+func greet(t *testing.T, address string) {
+	t.Helper()
+	c := ircdtest.Dial(t, address)
+	c.Send("CAP LS 302")
+	c.Expect("* CAP * LS *")
+	c.Close()
 }
 
 // recorder keeps every line.
 type recorder struct {
+	t *testing.T
 	*ircdtest.Client
 	lines []string
 }
@@ -151,5 +164,21 @@ type recorder struct {
 func (r *recorder) read(pattern string) {
 	for line := ""; !ircdtest.Match(pattern, line); r.lines = append(r.lines, line) {
 		line = r.ExpectNext("*")
+	}
+}
+
+// wasShown wants each message once: so many of each kind, which are counted from 0.
+func (r *recorder) wasShown(said map[string]int) {
+	r.lines = append(r.lines, r.Sync()...)
+	seen := strings.Join(r.lines, "\n")
+	for kind, n := range said {
+		for i := range n {
+			if shown := strings.Count(seen, fmt.Sprintf("#messages :%s %d.", kind, i)); shown != 1 {
+				r.t.Errorf("%s was shown \"%s %d\" %d times", r.Name, kind, i, shown)
+			}
+		}
+	}
+	if strings.Contains(seen, " 404 ") {
+		r.t.Errorf("%s: a message was refused", r.Name)
 	}
 }

@@ -155,15 +155,18 @@ channels: [{name: "#messages", collection: `+s.Collection+`, fields: {nonce: non
 	if last := lastLine(k.Closed()); !ircdtest.Match("ERROR :*server shutting down*", last) {
 		t.Errorf("the client was told %q", last)
 	}
-	log := d.log.String()
+	local, _, _ := strings.Cut(kevin.Email, "@")
+	checkSecrets(t, d.log.String(), ada.Email, ada.Password, ada.StaticToken, kevin.Email, kevin.Password, local, "wrong-geheim",
+		ircdtest.Plain(ada.Email, ada.Password), "text by", "answer to")
+}
+
+// checkSecrets wants none in a log at level trace.
+func checkSecrets(t *testing.T, log string, secrets ...string) {
+	t.Helper()
 	if !strings.Contains(log, `"cmd":"PRIVMSG"`) {
 		t.Error("nothing of the chat is logged at level trace: the test of secrets proves nothing")
 	}
-	local, _, _ := strings.Cut(kevin.Email, "@")
-	for _, secret := range []string{
-		ada.Email, ada.Password, ada.StaticToken, kevin.Email, kevin.Password, local, "wrong-geheim",
-		ircdtest.Plain(ada.Email, ada.Password), "text by", "answer to",
-	} {
+	for _, secret := range secrets {
 		if strings.Contains(log, secret) {
 			t.Errorf("the log holds %q", secret)
 		}

@@ -40,44 +40,73 @@ func TestSetupUsage(t *testing.T) {
 	}
 }
 
+// operator is on the way of setup and check.
+type operator struct {
+	t            *testing.T
+	s            *directustest.Server
+	url          string // the flag
+	tellsNothing bool   // Directus tells nobody what they may do
+	kevin        directustest.User
+	file         string // the configuration that setup has printed, once it has
+}
+
 // The way of an operator: setup on a bare Directus, then check as a user.
 func TestSetupAndCheck(t *testing.T) {
 	clearEnvironment(t)
 	s := directustest.Start(t, directustest.Bare())
-	url := "--url=" + s.URL
-	tellsNothing := strings.HasPrefix(s.Version, "10.") // nobody what they may do
+	o := &operator{t: t, s: s, url: "--url=" + s.URL, tellsNothing: strings.HasPrefix(s.Version, "10.")}
+	o.setUp()
+	o.kevin = s.CreateUser("Kevin", "Lewis")
+	o.lacks()
+	fits := o.extends()
+	s.Revoke("directus_files", "read")
+	if nameless := runCommand(t, "", "check", "--config", o.file, "--token", o.kevin.StaticToken); !strings.Contains(nameless.stdout, "note     messages.file: the names of files cannot be read") {
+		t.Errorf("check without the right to read files:\n%s", nameless.stdout)
+	}
+	checkEverything(t, s, o.kevin, fits)
+	o.errs()
+	s.UpdateUser(o.kevin, map[string]any{"role": nil})
+	poor := runCommand(t, "", "check", "--config", o.file)
+	if poor.code != 1 || !strings.Contains(poor.stdout, "MISSING  the collection messages") || strings.Count(poor.stdout, "MISSING") != 1 ||
+		!strings.Contains(poor.stdout, `-> give this person the role that setup made ("IRC users"`) {
+		t.Errorf("check of a user without a role: %+v", poor)
+	}
+}
 
-	dry := runCommand(t, "", "setup", url, "--token="+directustest.AdminToken, "--dry-run")
+// setUp makes what a chat needs: first in words, then with wrong credentials, then twice.
+func (o *operator) setUp() {
+	dry := runCommand(o.t, "", "setup", o.url, "--token="+directustest.AdminToken, "--dry-run")
 	if dry.code != 0 || !strings.Contains(dry.stdout, "would create") || !strings.Contains(dry.stdout, "Nothing was changed.") {
-		t.Errorf("dry run: %+v", dry)
+		o.t.Errorf("dry run: %+v", dry)
 	}
 	var collections []struct{ Collection string }
-	s.Do(http.MethodGet, "/collections", nil, nil, &collections)
+	o.s.Do(http.MethodGet, "/collections", nil, nil, &collections)
 	for _, c := range collections {
 		if c.Collection == "messages" {
-			t.Error("the dry run made the collection")
+			o.t.Error("the dry run made the collection")
 		}
 	}
 
-	wrong := runCommand(t, "wrong\n", "setup", url, "--email="+directustest.AdminEmail)
+	wrong := runCommand(o.t, "wrong\n", "setup", o.url, "--email="+directustest.AdminEmail)
 	if wrong.code != 1 || !strings.Contains(wrong.stderr, "check the credentials") {
-		t.Errorf("wrong password: %+v", wrong)
+		o.t.Errorf("wrong password: %+v", wrong)
 	}
-	first := runCommand(t, directustest.AdminPassword+"\n", "setup", url, "--email="+directustest.AdminEmail, "--password=-")
+	first := runCommand(o.t, directustest.AdminPassword+"\n", "setup", o.url, "--email="+directustest.AdminEmail, "--password=-")
 	if first.code != 0 || first.stderr != "" {
-		t.Fatalf("setup: %+v", first)
+		o.t.Fatalf("setup: %+v", first)
 	}
-	again := runCommand(t, directustest.AdminToken, "setup", url, "--token-stdin")
+	again := runCommand(o.t, directustest.AdminToken, "setup", o.url, "--token-stdin")
 	if again.code != 0 || strings.Contains("\n"+again.stdout, "\ncreated ") || !strings.Contains(again.stdout, "already there") {
-		t.Errorf("second setup: %+v", again)
+		o.t.Errorf("second setup: %+v", again)
 	}
+}
 
-	kevin := s.CreateUser("Kevin", "Lewis")
-	// The pieces that are not there yet.
-	wish := writeConfig(t, "directus: {url: \""+s.URL+"\"}\nchannels: [{name: \"#messages\", corrections: true, soft_delete: {field: status, values: [gone]}, "+
+// lacks checks a configuration that wants what is not there yet.
+func (o *operator) lacks() {
+	wish := writeConfig(o.t, "directus: {url: \""+o.s.URL+"\"}\nchannels: [{name: \"#messages\", corrections: true, soft_delete: {field: status, values: [gone]}, "+
 		"topic_item: {collection: messages, id: 99, field: text}, reactions: {collection: emoji}, fields: {reply: reply_to, files: file}}]\n"+
 		"private: {collection: letters}\nread_markers: {collection: read}\n")
-	lacking := runCommand(t, "", "check", "--config", wish, "--token", kevin.StaticToken)
+	lacking := runCommand(o.t, "", "check", "--config", wish, "--token", o.kevin.StaticToken)
 	wishes := []string{
 		"MISSING  messages.reply_to is missing, or this user may not read it: ",
 		"MISSING  messages.status is missing, or this user may not read it: ",
@@ -87,7 +116,7 @@ func TestSetupAndCheck(t *testing.T) {
 		"MISSING  the collection letters is missing, or this user may not read it: ",
 		"MISSING  the collection read is missing, or this user may not read it: ",
 	}
-	if !tellsNothing {
+	if !o.tellsNothing {
 		wishes = append(wishes,
 			"MISSING  #messages: this user may not correct messages (update on messages.text)",
 			"note     #messages: this user cannot delete messages (update on messages.status)",
@@ -95,52 +124,54 @@ func TestSetupAndCheck(t *testing.T) {
 	}
 	for _, want := range wishes {
 		if !strings.Contains(lacking.stdout, want) {
-			t.Errorf("check lacks %q:\n%s", want, lacking.stdout)
+			o.t.Errorf("check lacks %q:\n%s", want, lacking.stdout)
 		}
 	}
-	all := runCommand(t, "", "setup", url, "--token="+directustest.AdminToken, "--replies", "--files", "--edit", "--reactions", "--read-markers", "--private", "--private-readable")
+}
+
+// extends makes all there is, and checks the configuration that setup prints.
+func (o *operator) extends() (fits string) {
+	all := runCommand(o.t, "", "setup", o.url, "--token="+directustest.AdminToken, "--replies", "--files", "--edit", "--reactions", "--read-markers", "--private", "--private-readable")
 	if all.code != 0 || all.stderr != "" {
-		t.Fatalf("setup: %+v", all)
+		o.t.Fatalf("setup: %+v", all)
 	}
-	_, fits, _ := strings.Cut(all.stdout, "The configuration that fits:\n")
-	file := writeConfig(t, "directus: {url: \""+s.URL+"\"}\n"+fits)
-	good := runCommand(t, kevin.Password, "check", "--config", file, "--email", kevin.Email, "--password-stdin")
+	_, fits, _ = strings.Cut(all.stdout, "The configuration that fits:\n")
+	o.file = writeConfig(o.t, "directus: {url: \""+o.s.URL+"\"}\n"+fits)
+	good := runCommand(o.t, o.kevin.Password, "check", "--config", o.file, "--email", o.kevin.Email, "--password-stdin")
 	if good.code != 0 || strings.Contains(good.stdout, "MISSING") {
-		t.Errorf("check: %+v", good)
+		o.t.Errorf("check: %+v", good)
 	}
 	for _, want := range []string{"ok       messages.file: the names of files can be read", "ok       private_messages.nonce is unique", "ok       messages_reactions.date_created is filled by Directus"} {
-		if tellsNothing && !strings.Contains(want, "names") {
+		if o.tellsNothing && !strings.Contains(want, "names") {
 			continue
 		}
 		if !strings.Contains(good.stdout, want) {
-			t.Errorf("check lacks %q:\n%s", want, good.stdout)
+			o.t.Errorf("check lacks %q:\n%s", want, good.stdout)
 		}
 	}
-	if told := strings.Contains(good.stdout, "this user can read those of everybody"); !tellsNothing && told != strings.HasPrefix(s.Version, "12.") {
-		t.Errorf("who can read private messages:\n%s", good.stdout)
+	if told := strings.Contains(good.stdout, "this user can read those of everybody"); !o.tellsNothing && told != strings.HasPrefix(o.s.Version, "12.") {
+		o.t.Errorf("who can read private messages:\n%s", good.stdout)
 	}
-	for _, secret := range []string{kevin.Email, kevin.Password} {
+	for _, secret := range []string{o.kevin.Email, o.kevin.Password} {
 		if strings.Contains(good.stdout+good.stderr, secret) {
-			t.Errorf("check prints %q", secret)
+			o.t.Errorf("check prints %q", secret)
 		}
 	}
+	return fits
+}
 
-	s.Revoke("directus_files", "read")
-	if nameless := runCommand(t, "", "check", "--config", file, "--token", kevin.StaticToken); !strings.Contains(nameless.stdout, "note     messages.file: the names of files cannot be read") {
-		t.Errorf("check without the right to read files:\n%s", nameless.stdout)
-	}
-	checkEverything(t, s, kevin, fits)
-
-	t.Setenv("DIRECTUS_TOKEN", kevin.StaticToken)
-	noAdmin := runCommand(t, "", "setup", url)
+// errs runs setup as somebody who may not, and checks what is not there.
+func (o *operator) errs() {
+	o.t.Setenv("DIRECTUS_TOKEN", o.kevin.StaticToken)
+	noAdmin := runCommand(o.t, "", "setup", o.url)
 	if noAdmin.code != 1 || !strings.Contains(noAdmin.stderr, "administrator") || strings.Contains(noAdmin.stderr, "listed above") {
-		t.Errorf("setup without being an administrator: %+v", noAdmin)
+		o.t.Errorf("setup without being an administrator: %+v", noAdmin)
 	}
-	other := writeConfig(t, "directus: {url: \""+s.URL+"\"}\n"+
+	other := writeConfig(o.t, "directus: {url: \""+o.s.URL+"\"}\n"+
 		"channels: [{name: \"#a\", collection: nowhere}, {name: \"#b\", fields: {author: author}, filter: {room: {_eq: 1}}}]\n")
-	got := runCommand(t, "", "check", "--config", other)
+	got := runCommand(o.t, "", "check", "--config", other)
 	if got.code != 1 {
-		t.Errorf("check: exit status %d, want 1", got.code)
+		o.t.Errorf("check: exit status %d, want 1", got.code)
 	}
 	wanted := []string{
 		"MISSING  the collection nowhere is missing, or this user may not read it: ",
@@ -148,19 +179,12 @@ func TestSetupAndCheck(t *testing.T) {
 		"MISSING  #b: messages cannot be read with this filter: ",
 	}
 	if strings.Contains(got.stdout, "write to nowhere") {
-		t.Errorf("what follows from the missing collection is told as well:\n%s", got.stdout)
+		o.t.Errorf("what follows from the missing collection is told as well:\n%s", got.stdout)
 	}
 	for _, want := range wanted {
 		if !strings.Contains(got.stdout, want) {
-			t.Errorf("check: got %+v, want %q", got, want)
+			o.t.Errorf("check: got %+v, want %q", got, want)
 		}
-	}
-
-	s.UpdateUser(kevin, map[string]any{"role": nil})
-	poor := runCommand(t, "", "check", "--config", file)
-	if poor.code != 1 || !strings.Contains(poor.stdout, "MISSING  the collection messages") || strings.Count(poor.stdout, "MISSING") != 1 ||
-		!strings.Contains(poor.stdout, `-> give this person the role that setup made ("IRC users"`) {
-		t.Errorf("check of a user without a role: %+v", poor)
 	}
 }
 

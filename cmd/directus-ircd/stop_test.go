@@ -78,68 +78,71 @@ func (w *stopWorld) hang(request string) {
 	})
 }
 
+// stopStates are what may go on when the signal comes.
+var stopStates = map[string]func(*stopWorld){
+	"nobody is there": func(*stopWorld) {},
+	"people are idle": func(w *stopWorld) { w.login() },
+	"Directus has not answered yet": func(w *stopWorld) {
+		w.freeze()
+		w.arrive()
+	},
+	"Directus is not there": func(w *stopWorld) {
+		w.fake.Down()
+		w.arrive()
+	},
+	"logins are under way": func(w *stopWorld) {
+		w.hang("POST /auth/login")
+		w.arrive()
+	},
+	"logins are half done": func(w *stopWorld) {
+		w.hang("GET /users/me")
+		w.arrive()
+	},
+	"a page is under way": func(w *stopWorld) {
+		people := w.login()
+		w.hang("SEARCH /items/messages")
+		for _, c := range people {
+			c.Send("CHATHISTORY LATEST #messages * 100", "JOIN #other")
+		}
+	},
+	"Directus froze": func(w *stopWorld) {
+		w.login()
+		w.freeze()
+	},
+	"Directus froze and broke": func(w *stopWorld) {
+		w.login()
+		w.freeze()
+		w.fake.Cut()
+	},
+	"links come back": func(w *stopWorld) {
+		w.login()
+		w.hang("GET /websocket")
+		w.fake.Cut()
+	},
+	"Directus froze under commands": func(w *stopWorld) {
+		people := w.login()
+		w.freeze()
+		for i, c := range people {
+			c.Send([]string{
+				"PRIVMSG #messages :hello", "JOIN #other", "WHOIS somebody", "CHATHISTORY LATEST #messages * 100",
+			}[i%4], "PRIVMSG #messages :again")
+		}
+	},
+	"people do not read": func(w *stopWorld) {
+		for i := range stopPeople {
+			w.mute(i, strings.Repeat("HELP\r\n", 50))
+		}
+	},
+	"people send on": func(w *stopWorld) {
+		for _, c := range w.login()[:3] {
+			c.Send(slices.Repeat([]string{"PRIVMSG #messages :one more"}, 60)...)
+		}
+	},
+}
+
 // Whatever goes on, a signal ends the daemon within 5 s.
 func TestStopInEachState(t *testing.T) {
-	for name, arrange := range map[string]func(*stopWorld){
-		"nobody is there": func(*stopWorld) {},
-		"people are idle": func(w *stopWorld) { w.login() },
-		"Directus has not answered yet": func(w *stopWorld) {
-			w.freeze()
-			w.arrive()
-		},
-		"Directus is not there": func(w *stopWorld) {
-			w.fake.Down()
-			w.arrive()
-		},
-		"logins are under way": func(w *stopWorld) {
-			w.hang("POST /auth/login")
-			w.arrive()
-		},
-		"logins are half done": func(w *stopWorld) {
-			w.hang("GET /users/me")
-			w.arrive()
-		},
-		"a page is under way": func(w *stopWorld) {
-			people := w.login()
-			w.hang("SEARCH /items/messages")
-			for _, c := range people {
-				c.Send("CHATHISTORY LATEST #messages * 100", "JOIN #other")
-			}
-		},
-		"Directus froze": func(w *stopWorld) {
-			w.login()
-			w.freeze()
-		},
-		"Directus froze and broke": func(w *stopWorld) {
-			w.login()
-			w.freeze()
-			w.fake.Cut()
-		},
-		"links come back": func(w *stopWorld) {
-			w.login()
-			w.hang("GET /websocket")
-			w.fake.Cut()
-		},
-		"Directus froze under commands": func(w *stopWorld) {
-			people := w.login()
-			w.freeze()
-			for i, c := range people {
-				c.Send([]string{
-					"PRIVMSG #messages :hello", "JOIN #other", "WHOIS somebody", "CHATHISTORY LATEST #messages * 100",
-				}[i%4], "PRIVMSG #messages :again")
-			}
-		},
-		"people do not read": func(w *stopWorld) {
-			for i := range stopPeople {
-				w.mute(i, strings.Repeat("HELP\r\n", 50))
-			}
-		},
-		"people send on": func(w *stopWorld) {
-			for _, c := range w.login()[:3] {
-				c.Send(slices.Repeat([]string{"PRIVMSG #messages :one more"}, 60)...)
-			}
-		},
-	} {
+	for name, arrange := range stopStates {
 		for _, after := range []time.Duration{0, 4 * time.Second, 50 * time.Second} {
 			t.Run(fmt.Sprint(name, after), func(t *testing.T) {
 				ircdtest.Bubble(t, func(t *testing.T) { testStop(t, arrange, after) })

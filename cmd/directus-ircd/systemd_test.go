@@ -204,33 +204,7 @@ func TestRestartRefusesNobody(t *testing.T) {
 	stop(p)
 
 	// While there is no process at all.
-	var waiting []func()
-	wait := func(nc net.Conn, err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		waiting = append(waiting, func() {
-			c := ircdtest.New(t, nc)
-			c.Send("CAP LS 302")
-			c.Expect("* CAP * LS *")
-			c.Close()
-		})
-	}
-	wait(net.Dial("tcp", plain))
-	wait(net.Dial("unix", path))
-	raw, err := net.Dial("tcp", secure)
-	wait(tls.Client(raw, &tls.Config{InsecureSkipVerify: true}), err)
-	if raw, err = net.Dial("tcp", web); err != nil {
-		t.Fatal(err)
-	}
-	waiting = append(waiting, func() {
-		dialer := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return raw, nil }}
-		ws, _, err := dialer.Dial("ws://"+web, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ws.Close()
-	})
+	waiting := connectAll(t, plain, secure, web, path)
 	files, env := m.environment()
 	p = startProcessWith(t, files, file, 4, false, env...)
 	closeFiles(files)
@@ -260,6 +234,39 @@ func TestRestartRefusesNobody(t *testing.T) {
 	if len(files) != 1 {
 		t.Errorf("%d sockets are left with systemd", len(files))
 	}
+}
+
+// connectAll connects to each kind of socket, where nobody answers yet. The functions
+// that it returns each talk to who answers then.
+func connectAll(t *testing.T, plain, secure, web, path string) (waiting []func()) {
+	t.Helper()
+	wait := func(nc net.Conn, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting = append(waiting, func() {
+			c := ircdtest.New(t, nc)
+			c.Send("CAP LS 302")
+			c.Expect("* CAP * LS *")
+			c.Close()
+		})
+	}
+	wait(net.Dial("tcp", plain))
+	wait(net.Dial("unix", path))
+	raw, err := net.Dial("tcp", secure)
+	wait(tls.Client(raw, &tls.Config{InsecureSkipVerify: true}), err)
+	if raw, err = net.Dial("tcp", web); err != nil {
+		t.Fatal(err)
+	}
+	waiting = append(waiting, func() {
+		dialer := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return raw, nil }}
+		ws, _, err := dialer.Dial("ws://"+web, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws.Close()
+	})
+	return waiting
 }
 
 // keepConnecting connects again and again. Each connection is answered, or told that

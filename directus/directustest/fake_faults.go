@@ -47,6 +47,7 @@ type RESTVerdict struct {
 	Drop       bool          // break the connection without processing it
 	Status     int           // answer this status instead of processing
 	Code       string        // with this code; empty: an answer that is not one of Directus
+	Empty      bool          // but without that answer, as nothing is in the body
 	RetryAfter time.Duration // and this header
 }
 

@@ -89,7 +89,11 @@ func (f *Fake) judge(w http.ResponseWriter, r *http.Request, v RESTVerdict, next
 		if v.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(v.RetryAfter/time.Second)))
 		}
-		if v.Code == "" {
+		switch {
+		case v.Empty:
+			w.WriteHeader(v.Status)
+			return
+		case v.Code == "":
 			http.Error(w, "<html>not directus</html>", v.Status)
 			return
 		}

@@ -14,9 +14,8 @@ import (
 // begin with the third.
 const minimal = "directus:\n  url: https://chat.example.com\n"
 
-func TestConfigValues(t *testing.T) {
-	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
-	cfg, err := Parse("test.yaml", []byte(`
+// manyValues sets what has a form of its own. CERT and KEY stand for files.
+const manyValues = `
 directus: {url: "http://localhost:8055/directus"}
 server:
   name: irc.example.com
@@ -28,7 +27,7 @@ server:
     second
 listen:
   - address: "[::1]:6667"
-  - {address: ":6697", tls: {cert: `+cert+`, key: `+key+`}}
+  - {address: ":6697", tls: {cert: CERT, key: KEY}}
   - {address: ":8097", websocket: true, allowed_origins: ["https://chat.example.com", "http://localhost:8080"]}
   - {address: "127.0.0.1:6668", sts: {port: 6697}, websocket: false, proxy_protocol: [10.0.0.0/8, "fd00::1"]}
   - {address: ":6698", tls: {acme: true}, sts: {duration: 1d12h}, websocket: shared}
@@ -51,7 +50,11 @@ nick: [title]
 limits: {connections: 0, registration_timeout: 1m30s, send_queue: 2 MiB, lines_per_second: 0.5, burst: 0}
 log: {level: trace, format: json}
 metrics:
-`))
+`
+
+func TestConfigValues(t *testing.T) {
+	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
+	cfg, err := Parse("test.yaml", []byte(strings.NewReplacer("CERT", cert, "KEY", key).Replace(manyValues)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +88,12 @@ metrics:
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("got  %+v\nwant %+v", cfg, want)
 	}
+	checkListeners(t, cfg)
+}
+
+// checkListeners looks at what is said of the listeners of manyValues.
+func checkListeners(t *testing.T, cfg *Config) {
+	t.Helper()
 	if got := cfg.StrayPorts(); len(got) > 0 {
 		t.Errorf("ports without TLS: %d", got)
 	}

@@ -81,86 +81,97 @@ const atEnd = `() => {
 	return log.scrollTop > 0 && log.scrollHeight - log.scrollTop - log.clientHeight < 5;
 }`
 
+// pageWorld is what the parts of TestChatPage share, one after the other.
+type pageWorld struct {
+	browser    context.Context
+	d          *directustest.Server
+	ada, kevin directustest.User
+	server     *pageServer
+}
+
 func TestChatPage(t *testing.T) {
 	directustest.SkipShort(t)
-	browser := pagetest.Chromium(t)
-	d := directustest.Start(t)
-	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
-	server := startPage(t, d.URL)
+	w := &pageWorld{browser: pagetest.Chromium(t), d: directustest.Start(t)}
+	w.ada, w.kevin = w.d.CreateUser("Ada", ""), w.d.CreateUser("Kevin", "")
+	w.server = startPage(t, w.d.URL)
+	t.Run("login", w.login)
+	t.Run("messages", w.messages)
+	t.Run("scrolling", w.scrolling)
+	t.Run("refusal", w.refusal)
+}
 
-	t.Run("login", func(t *testing.T) {
-		p := pagetest.Open(t, browser, server.address)
-		p.Submit(ada.Email, "wrong")
-		p.Says("#problem", "Wrong e-mail or password.")
-		p.Submit(ada.Email, ada.Password)
-		p.Says("#status", "Connected as Ada")
-		if got := p.Text("#problem"); got != "" {
-			t.Errorf("got the problem %q after a login", got)
-		}
-		p.Do(chromedp.Reload())
-		p.Says("#status", "Connected as Ada")
-		p.Click("#logout")
-		p.Do(chromedp.WaitVisible(chromedp.CSS("#email")))
-		server.await(t, "/directus/auth/logout", 1)
-		p.Do(chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS("#email")))
-		if n := pagetest.Evaluate[int](p, "sessionStorage.length"); n != 0 {
-			t.Errorf("%d values are left in the storage after a logout", n)
-		}
-	})
+func (w *pageWorld) login(t *testing.T) {
+	p := pagetest.Open(t, w.browser, w.server.address)
+	p.Submit(w.ada.Email, "wrong")
+	p.Says("#problem", "Wrong e-mail or password.")
+	p.Submit(w.ada.Email, w.ada.Password)
+	p.Says("#status", "Connected as Ada")
+	if got := p.Text("#problem"); got != "" {
+		t.Errorf("got the problem %q after a login", got)
+	}
+	p.Do(chromedp.Reload())
+	p.Says("#status", "Connected as Ada")
+	p.Click("#logout")
+	p.Do(chromedp.WaitVisible(chromedp.CSS("#email")))
+	w.server.await(t, "/directus/auth/logout", 1)
+	p.Do(chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS("#email")))
+	if n := pagetest.Evaluate[int](p, "sessionStorage.length"); n != 0 {
+		t.Errorf("%d values are left in the storage after a logout", n)
+	}
+}
 
-	t.Run("messages", func(t *testing.T) {
-		d.AddMessage(kevin, "from the history")
-		p := pagetest.Open(t, browser, server.address)
-		p.Login(ada.Email, ada.Password)
-		p.Sees("Kevin", "from the history")
-		p.Say(`<img src=x onerror="document.title='owned'"> & <b>bold</b>`)
-		p.Sees("Ada", `<img src=x onerror="document.title='owned'"> & <b>bold</b>`)
-		d.AddMessage(kevin, "two\nlines")
-		p.Sees("Kevin", "two\nlines")
-		p.Say("/me waves")
-		p.Sees("* Ada", "waves")
-		d.AddItem(kevin, map[string]any{"text": nil})
-		d.AddMessage(kevin, "after an empty one")
-		p.Sees("Kevin", "after an empty one")
-		if got := p.Text("#outbox"); got != "" {
-			t.Errorf("the outbox still shows %q", got)
-		}
-		if got := pagetest.Evaluate[string](p, "document.title"); got != "Chat on Directus" {
-			t.Errorf("a message changed the title to %q", got)
-		}
-	})
+func (w *pageWorld) messages(t *testing.T) {
+	w.d.AddMessage(w.kevin, "from the history")
+	p := pagetest.Open(t, w.browser, w.server.address)
+	p.Login(w.ada.Email, w.ada.Password)
+	p.Sees("Kevin", "from the history")
+	p.Say(`<img src=x onerror="document.title='owned'"> & <b>bold</b>`)
+	p.Sees("Ada", `<img src=x onerror="document.title='owned'"> & <b>bold</b>`)
+	w.d.AddMessage(w.kevin, "two\nlines")
+	p.Sees("Kevin", "two\nlines")
+	p.Say("/me waves")
+	p.Sees("* Ada", "waves")
+	w.d.AddItem(w.kevin, map[string]any{"text": nil})
+	w.d.AddMessage(w.kevin, "after an empty one")
+	p.Sees("Kevin", "after an empty one")
+	if got := p.Text("#outbox"); got != "" {
+		t.Errorf("the outbox still shows %q", got)
+	}
+	if got := pagetest.Evaluate[string](p, "document.title"); got != "Chat on Directus" {
+		t.Errorf("a message changed the title to %q", got)
+	}
+}
 
-	t.Run("scrolling", func(t *testing.T) {
-		p := pagetest.Open(t, browser, server.address)
-		p.Login(ada.Email, ada.Password)
-		d.AddMessage(kevin, strings.Repeat("line\n", 50)+"end of a long text")
-		p.Until(atEnd)
-		long := "a line that takes room below the list while it is on its way" + strings.Repeat(", and more", 40)
-		p.Say(long)
-		p.Sees("Ada", long)
-		p.Until(atEnd)
-		p.Until(`() => { document.querySelector("#log").scrollTop = 0; return true }`)
-		p.Until(`() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
-		d.AddMessage(kevin, "unseen below")
-		p.Sees("Kevin", "unseen below")
-		if top := pagetest.Evaluate[float64](p, `document.querySelector("#log").scrollTop`); top != 0 {
-			t.Errorf("a message moved the list to %v under the eyes of its reader", top)
-		}
-		p.Say("back to the end")
-		p.Until(atEnd)
-	})
+func (w *pageWorld) scrolling(t *testing.T) {
+	p := pagetest.Open(t, w.browser, w.server.address)
+	p.Login(w.ada.Email, w.ada.Password)
+	w.d.AddMessage(w.kevin, strings.Repeat("line\n", 50)+"end of a long text")
+	p.Until(atEnd)
+	long := "a line that takes room below the list while it is on its way" + strings.Repeat(", and more", 40)
+	p.Say(long)
+	p.Sees("Ada", long)
+	p.Until(atEnd)
+	p.Until(`() => { document.querySelector("#log").scrollTop = 0; return true }`)
+	p.Until(`() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+	w.d.AddMessage(w.kevin, "unseen below")
+	p.Sees("Kevin", "unseen below")
+	if top := pagetest.Evaluate[float64](p, `document.querySelector("#log").scrollTop`); top != 0 {
+		t.Errorf("a message moved the list to %v under the eyes of its reader", top)
+	}
+	p.Say("back to the end")
+	p.Until(atEnd)
+}
 
-	t.Run("refusal", func(t *testing.T) {
-		p := pagetest.Open(t, browser, server.address)
-		p.Login(ada.Email, ada.Password)
-		d.Revoke("messages", "create")
-		p.Say("not allowed")
-		p.Says("#problem", "Not sent:")
-		if got := pagetest.Evaluate[string](p, `document.querySelector("#text").value`); got != "not allowed" {
-			t.Errorf("the line to write in has %q, want the refused text back", got)
-		}
-		p.Says("#status", "Connected as Ada")
-	})
+func (w *pageWorld) refusal(t *testing.T) {
+	p := pagetest.Open(t, w.browser, w.server.address)
+	p.Login(w.ada.Email, w.ada.Password)
+	w.d.Revoke("messages", "create")
+	p.Say("not allowed")
+	p.Says("#problem", "Not sent:")
+	if got := pagetest.Evaluate[string](p, `document.querySelector("#text").value`); got != "not allowed" {
+		t.Errorf("the line to write in has %q, want the refused text back", got)
+	}
+	p.Says("#status", "Connected as Ada")
 }
 
 // TestChatPageOutage lets Directus end while messages are on their way both ways.
