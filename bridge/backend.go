@@ -217,7 +217,7 @@ func (b *Backend) addTo(user string, secret guard.SecretHash, device string) *se
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m := b.members[user]
-	if m == nil || m.isOver() {
+	if m == nil || m.IsOver() {
 		return nil
 	}
 	b.accept(m, secret)
@@ -297,7 +297,7 @@ func (b *Backend) remove(s *session) (last bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	last, current := s.member.remove(s), b.members[s.person.ID] == s.member
-	if last && current && !b.draining && !s.member.isOver() {
+	if last && current && !b.draining && !s.member.IsOver() {
 		b.linger(s.member)
 		return false
 	}
@@ -350,7 +350,7 @@ func (b *Backend) Stats() Stats {
 		if m.inUse() {
 			s.Users++
 		}
-		if m.up() {
+		if m.IsUp() {
 			s.Links++
 		}
 	}

@@ -141,7 +141,7 @@ func (s *session) ringLater() {
 func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Event {
 	ready, _, err := j.view.feed.status()
 	waits := down || time.Now().Before(s.nextBacklog)
-	if !j.due || j.move != nil || !ready || err != nil || waits && !j.view.feed.journal.hasRead(j.view.reader) {
+	if !j.due || j.move != nil || !ready || err != nil || waits && !j.view.reader.hasRead() {
 		return nil
 	}
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < duePatience {

@@ -35,7 +35,7 @@ type trust struct {
 }
 
 // carry makes a member the carrier.
-func (f *feed) carry(m *member) {
+func (f *feed) carry(m Member) {
 	if f.sub != nil {
 		f.putDown()
 	}
@@ -43,7 +43,7 @@ func (f *feed) carry(m *member) {
 	f.carrier = m
 	f.cursor.date, f.trust.next, f.trust.at = f.trust.date, f.trust.date, time.Now()
 	f.mu.Unlock()
-	f.sub = m.rt.Subscribe(f.group.Collection, directus.SubscriptionQuery{
+	f.sub = m.Realtime().Subscribe(f.group.Collection, directus.SubscriptionQuery{
 		Fields: f.group.Query, Filter: f.group.Filter, Events: f.group.Events(f.edits),
 	})
 	f.gap, f.lapsed, f.mute = true, true, false
@@ -61,7 +61,7 @@ func (f *feed) silence() {
 
 // unmute begins again if the collection can be read by now.
 func (f *feed) unmute(ctx context.Context) error {
-	_, err := collection.NewestRow(ctx, f.carrier.account, f.group)
+	_, err := collection.NewestRow(ctx, f.carrier.Account(), f.group)
 	if err == nil {
 		f.carry(f.carrier)
 	}
@@ -76,19 +76,19 @@ func (f *feed) putDown() {
 
 // elect chooses the carrier: the present one as long as its link is up, then any
 // reader whose link is. nil if nobody can.
-func (f *feed) elect() *member {
-	if m := f.carrier; m.up() && !m.isOver() && f.suits(m) && f.journal.reads(m) {
+func (f *feed) elect() Member {
+	if m := f.carrier; m.IsUp() && !m.IsOver() && f.suits(m) && f.journal.reads(m) {
 		return m // as nearly always: who reads beside it needs no look
 	}
 	readers := f.journal.members()
-	var best *member
+	var best Member
 	most := -1
-	try := func(m *member) {
+	try := func(m Member) {
 		rank := 0
-		if m.up() {
+		if m.IsUp() {
 			rank = 1
 		}
-		if rank > most && !m.isOver() && f.suits(m) {
+		if rank > most && !m.IsOver() && f.suits(m) {
 			best, most = m, rank
 		}
 	}
@@ -110,12 +110,12 @@ func (f *feed) carried() bool {
 	f.mu.Lock()
 	m := f.carrier
 	f.mu.Unlock()
-	return m.up()
+	return m.IsUp()
 }
 
 // suits reports whether a member sees what all readers see.
-func (f *feed) suits(m *member) bool {
-	return !f.key.isShared() || m.names.Audience(f.group) == f.key.audience
+func (f *feed) suits(m Member) bool {
+	return !f.key.isShared() || m.Names().Audience(f.group) == f.key.audience
 }
 
 // ring makes run look who carries the feed. It may be called from any goroutine.
@@ -147,7 +147,7 @@ func (f *feed) failed(ctx context.Context, err error) error {
 // confirm makes sure, now and then, that the carrier of a shared feed sees what the
 // readers see.
 func (f *feed) confirm(ctx context.Context) error {
-	if !f.key.isShared() || time.Since(f.carrier.rights.ProvenAt()) < carrierCheck/10 {
+	if !f.key.isShared() || time.Since(f.carrier.Rights().ProvenAt()) < carrierCheck/10 {
 		return nil
 	}
 	return f.recheck(ctx)
@@ -158,10 +158,10 @@ func (f *feed) confirm(ctx context.Context) error {
 func (f *feed) recheck(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, collection.AnswerTimeout)
 	defer cancel()
-	if err := f.carrier.checkRights(ctx); err != nil {
+	if err := f.carrier.CheckRights(ctx); err != nil {
 		return err
 	}
-	if f.carrier.isOver() || !f.suits(f.carrier) {
+	if f.carrier.IsOver() || !f.suits(f.carrier) {
 		return errUnproven
 	}
 	return nil
@@ -174,7 +174,7 @@ func (f *feed) renewTrust() {
 	case !f.key.isShared():
 		t.date = f.cursor.date
 		return
-	case f.carrier.rights.ProvenAt().After(t.at) && f.suits(f.carrier):
+	case f.carrier.Rights().ProvenAt().After(t.at) && f.suits(f.carrier):
 		t.date = t.next
 	case !t.at.IsZero() && t.next.After(t.date):
 		return // not checked since
@@ -184,8 +184,9 @@ func (f *feed) renewTrust() {
 
 // fork makes a feed for a member who may not go on with this one: it knows all that
 // the member's sessions were shown, and nothing more. They are passed on to it.
-func (f *feed) fork(key feedKey, m *member) *feed {
+func (f *feed) fork(key feedKey, m Member) *feed {
 	own := newFeed(key, m, f.opened)
+	own.deeds = f.deeds
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	own.trust, own.cursor = trust{date: f.trust.date}, cursor{f.cursor.set, f.trust.date}

@@ -58,12 +58,12 @@ func (f *feed) catchUp(ctx context.Context) error {
 // new. The newest row is read with all that a row has, as it takes the right to. done is
 // false where nothing is gained by it, or too much is new for one page.
 func (f *feed) readAgain(ctx context.Context, from time.Time) (last time.Time, done bool, err error) {
-	page := collection.PageLimit(ctx, f.carrier.account, collection.PageSize)
+	page := collection.PageLimit(ctx, f.carrier.Account(), collection.PageSize)
 	known := f.countSeenSince(from)
 	if known <= page {
 		return last, false, nil
 	}
-	newest, err := collection.NewestRow(ctx, f.carrier.account, f.group)
+	newest, err := collection.NewestRow(ctx, f.carrier.Account(), f.group)
 	if err != nil {
 		return last, false, err
 	}
@@ -123,13 +123,13 @@ func (f *feed) isCrowded() bool {
 // cursor is the moment at which the feed was opened: what turns up later and is older
 // is no news.
 func (f *feed) start(ctx context.Context) error {
-	newest, err := collection.NewestRow(ctx, f.carrier.account, f.group)
+	newest, err := collection.NewestRow(ctx, f.carrier.Account(), f.group)
 	if err != nil {
 		return err
 	}
 	var last time.Time
 	since := f.opened
-	if _, _, known := collection.ServerNow(f.carrier.account); !known {
+	if _, _, known := collection.ServerNow(f.carrier.Account()); !known {
 		since = time.Time{} // it may be anything
 	}
 	if newest.ID != "" {
@@ -164,12 +164,12 @@ func (f *feed) start(ctx context.Context) error {
 // returns the date of the last row.
 func (f *feed) readSince(ctx context.Context, since time.Time, use func([]collection.Row) error) (last time.Time, err error) {
 	if !since.IsZero() && !f.group.Dates.Known() { // nor how a date is to be written
-		newest, err := collection.NewestRow(ctx, f.carrier.account, f.group)
+		newest, err := collection.NewestRow(ctx, f.carrier.Account(), f.group)
 		if err != nil || newest.ID == "" {
 			return last, err
 		}
 	}
-	pages := &collection.Scan{Account: f.carrier.account, Group: f.group, Base: f.group.Filter, Size: collection.PageSize}
+	pages := &collection.Scan{Account: f.carrier.Account(), Group: f.group, Base: f.group.Filter, Size: collection.PageSize}
 	if !since.IsZero() {
 		pages.Bound = since.Add(-collection.Overlap)
 	}
@@ -192,7 +192,7 @@ func (f *feed) readSince(ctx context.Context, since time.Time, use func([]collec
 // advance moves the cursor and forgets the keys that no later read reaches.
 func (f *feed) advance(last time.Time) {
 	f.reads++
-	limit := collection.DateLimit(f.carrier.account)
+	limit := collection.DateLimit(f.carrier.Account())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	// A row from the future must not hide what is written from now on.

@@ -26,7 +26,7 @@ func (f *feed) update(ctx context.Context, rows []collection.Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	refs, err := f.carrier.names.References(ctx, f.group, rows)
+	refs, err := f.carrier.Names().References(ctx, f.group, rows)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (f *feed) move(r collection.Row, c *collection.Channel, known *shownRow, re
 		}
 		return f.redactions(r.ID, p, f.clock())
 	case p.state == deleted && here:
-		f.carrier.deeds().restored(f.group, r.ID)
+		f.deeds.restored(f.group, r.ID)
 		m.ID, m.Time, m.Replayed = p.message.ID, p.message.Time, true
 		p.message, p.state, p.edits = m, visible, nil
 		return []entry{{row: r.WithoutTexts(), channel: c, event: m, restored: true}}
@@ -166,7 +166,7 @@ func (f *feed) redact(id string) []entry {
 // these only where the client can, one line for people is enough. The caller holds mu.
 func (f *feed) redactions(id string, p *place, at time.Time) []entry {
 	m := p.message
-	by := f.carrier.deeds().eraser(f.group.Collection, id, m.From)
+	by := f.deeds.eraser(f.group.Collection, id, m.From)
 	event := func(msgid string) *ircd.Redaction {
 		return &ircd.Redaction{MsgID: msgid, Time: at, From: m.From, By: by, Target: m.Target, To: m.To}
 	}
@@ -248,7 +248,7 @@ func (f *feed) tooOld(r collection.Row) bool {
 
 // clock is the time by the clock of Directus, which dates the messages. It is called
 // by run, or with mu held.
-func (f *feed) clock() time.Time { return f.carrier.account.Now() }
+func (f *feed) clock() time.Time { return f.carrier.Account().Now() }
 
 // age is how long ago a row was written, by the clock of Directus. It is called by run, or
 // with mu held.
@@ -264,4 +264,17 @@ func (f *feed) written(r collection.Row) time.Time { return time.Now().Add(-max(
 func (f *feed) nextID(msgid string) string {
 	f.stamped = max(f.clock().UnixMilli(), f.stamped+1)
 	return collection.OriginalID(msgid) + ".e" + strconv.FormatInt(f.stamped, 36)
+}
+
+// knows finds a message among those that were shown in a channel lately and are
+// still to be seen.
+func (f *feed) knows(c *collection.Channel, msgid string) (id string, ok bool) {
+	id, _, ok = collection.ParseMessageID(msgid)
+	if !ok {
+		return "", false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.shown.rows[id].place(c)
+	return id, p != nil && p.state == visible && collection.OriginalID(p.message.ID) == collection.OriginalID(msgid)
 }

@@ -50,12 +50,12 @@ func (m *member) check(ctx context.Context) error {
 	begun := time.Now()
 	if err := m.account.Check(ctx); err != nil {
 		if errors.Is(err, directus.ErrLoggedOut) {
-			m.end(err)
+			m.End(err)
 			return nil
 		}
 		return err
 	}
-	if err := m.checkRights(ctx); err != nil {
+	if err := m.CheckRights(ctx); err != nil {
 		return err
 	}
 	m.renewProfile(ctx)
@@ -67,10 +67,10 @@ func (m *member) check(ctx context.Context) error {
 	return nil
 }
 
-// checkRights finds out whether the user's permissions have changed, those of the
+// CheckRights finds out whether the user's permissions have changed, those of the
 // role that the session has. It takes the user off the feeds that are shared with
 // people who may read more, or less.
-func (m *member) checkRights(ctx context.Context) error {
+func (m *member) CheckRights(ctx context.Context) error {
 	select {
 	case m.turn <- struct{}{}:
 		defer func() { <-m.turn }()

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"directus-ircd/bridge/collection"
-	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -136,11 +135,11 @@ func (s *session) wholeOf(ctx context.Context, to addressee, r collection.Row) (
 // the answer does not come, it looks.
 func (s *session) rewrite(ctx context.Context, to addressee, r collection.Row, newText string) (now collection.Row, failed error) {
 	f := to.view.feed
-	undo := s.member.deeds().rewriting(s.User(), f.group, r.ID, newText)
+	undo := s.member.feeds.deedsDone().rewriting(s.User(), f.group, r.ID, newText)
 	defer func() {
 		switch {
 		case failed == nil: // Directus may have stored the text in its own way
-			s.member.deeds().rewriting(s.User(), f.group, r.ID, now.Text)
+			s.member.feeds.deedsDone().rewriting(s.User(), f.group, r.ID, now.Text)
 		case !errors.Is(failed, directus.ErrUnconfirmed):
 			undo()
 		}
@@ -167,43 +166,6 @@ func (s *session) rewrite(ctx context.Context, to addressee, r collection.Row, n
 		return collection.Row{}, failureOf(err)
 	}
 	return collection.Row{}, err
-}
-
-// corrected shows a new text that one of the user's connections has stored, at
-// once: it is final for the moment. It returns the message for the channel in
-// which that was done. The event of the same change finds nothing new.
-func (f *feed) corrected(before, now collection.Row, c *collection.Channel, refs people.References) *ircd.Message {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.pending, now.ID)
-	var answer *ircd.Message
-	known := f.shown.rows[now.ID]
-	_, published := f.seen[now.ID]
-	coming := !published && known == nil && f.isLate(now) // its first event is on its way, and shows it as it is
-	for _, ch := range f.group.Channels {
-		m := people.ToMessage(now, ch, refs, false)
-		old, version := people.ToMessage(before, ch, refs, false), ""
-		switch p := known.place(ch); {
-		case p != nil && p.state == visible:
-			m.ID, m.Time = p.message.ID, p.message.Time
-			if text.SaysSame(p.message, m) && len(p.edits) > 0 {
-				version = p.edits[len(p.edits)-1] // its event was quicker
-			} else {
-				old = p.message
-			}
-		case ch != c && (known != nil || !ch.Matches(now)):
-			continue
-		}
-		f.renew(now, ch, m)
-		e := f.version(now, ch, m, old, version, m.From)
-		if version == "" && f.edits.Show && !coming {
-			f.journal.append(e)
-		}
-		if ch == c {
-			answer = e.event.(*ircd.Message)
-		}
-	}
-	return answer
 }
 
 // notCorrected is the reply to a line that looks like a correction and cannot be

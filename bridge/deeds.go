@@ -134,11 +134,3 @@ func (d deed) as(author ircd.User) ircd.User {
 func textDigest(whole string) collection.Digest {
 	return collection.DigestOf(text.Clip(whole, directus.MaxString))
 }
-
-// deeds are those of all members; nil where a member has no feeds.
-func (m *member) deeds() *deeds {
-	if m == nil || m.feeds == nil {
-		return nil
-	}
-	return &m.feeds.deeds
-}

@@ -126,9 +126,5 @@ func (d *delivery) likely() directus.Filter {
 // wasSeen reports that a row was there before this message was sent, or that
 // an earlier search took it for another.
 func (d *delivery) wasSeen(id string) bool {
-	d.feed.mu.Lock()
-	defer d.feed.mu.Unlock()
-	m, ok := d.feed.seen[id]
-	_, taken := d.feed.taken[id]
-	return taken || ok && m.order <= d.before
+	return d.feed.knewBefore(id, d.before)
 }

@@ -68,7 +68,7 @@ func (f *feed) takeSettled(ctx context.Context, rows []collection.Row, missing [
 		rows[i] = f.dated(r)
 	}
 	slices.SortStableFunc(rows, collection.CompareRows)
-	refs, err := f.carrier.names.References(ctx, f.group, rows)
+	refs, err := f.carrier.Names().References(ctx, f.group, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (f *feed) edited(r collection.Row, refs people.References) []entry {
 		}
 		f.renew(r, c, m)
 		if f.edits.Show && !f.tooOld(r) && !text.SaysSame(before, m) {
-			entries = append(entries, f.version(r, c, m, before, "", f.carrier.deeds().editor(f.group, r, m.From, f.edits.Merge)))
+			entries = append(entries, f.version(r, c, m, before, "", f.deeds.editor(f.group, r, m.From, f.edits.Merge)))
 		}
 	}
 	return entries

@@ -69,7 +69,8 @@ type feed struct {
 	reactions reactionFeed
 
 	mu      sync.Mutex
-	carrier *member                 // see carrier.go; written by run under mu, read elsewhere under mu
+	deeds   *deeds                  // of all members; has a lock of its own; nil: none are known
+	carrier Member                  // see carrier.go; written by run under mu, read elsewhere under mu
 	cursor  cursor                  // the same
 	trust   trust                   // guarded by mu
 	seen    map[string]mark         // by row id; guarded by mu
@@ -111,7 +112,7 @@ type cursor struct {
 }
 
 // newFeed makes a feed that is carried by its first reader.
-func newFeed(key feedKey, m *member, opened time.Time) *feed {
+func newFeed(key feedKey, m Member, opened time.Time) *feed {
 	f := &feed{
 		key: key, group: key.group, opened: opened, edits: key.group.Edits,
 		cancel:  func() {}, // until it is started
@@ -210,7 +211,7 @@ func (f *feed) outcome(err error) (wait time.Duration) {
 		f.refused, wait = time.Now(), time.Second
 	case err != nil:
 		if errors.Is(err, directus.ErrLoggedOut) {
-			f.carrier.end(err)
+			f.carrier.End(err)
 			f.ring()
 		}
 		f.failures++
@@ -222,7 +223,7 @@ func (f *feed) outcome(err error) (wait time.Duration) {
 		} else {
 			wait = min(wait, time.Minute)
 		}
-		f.carrier.log.Debug().Err(err).Str("collection", f.group.Collection).Int("attempt", f.failures).Stringer("delay", wait).Msg("catch up")
+		f.carrier.Log().Debug().Err(err).Str("collection", f.group.Collection).Int("attempt", f.failures).Stringer("delay", wait).Msg("catch up")
 	default:
 		f.refused, f.denied = time.Time{}, false
 		if !f.gap {
@@ -297,7 +298,7 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 			created = append(created, f.parse(event.Items)...)
 		case directus.EventUpdate:
 			updated = append(updated, f.parse(event.Items)...)
-			if len(event.Items) > 0 && len(event.Items) >= collection.PageLimit(ctx, f.carrier.account, len(event.Items)+1) {
+			if len(event.Items) > 0 && len(event.Items) >= collection.PageLimit(ctx, f.carrier.Account(), len(event.Items)+1) {
 				f.gap, f.lapsed = true, true // QUERY_LIMIT_MAX cuts what was updated at once
 			}
 		case directus.EventDelete:
@@ -357,7 +358,7 @@ func (f *feed) parse(items []json.RawMessage) []collection.Row {
 			f.gap = true
 			continue
 		}
-		if !f.group.Concerns(r, f.carrier.account.ID()) {
+		if !f.group.Concerns(r, f.carrier.Account().ID()) {
 			continue
 		}
 		rows = append(rows, f.dated(r))
@@ -399,5 +400,5 @@ func (f *feed) audience() collection.Audience {
 	if f.key.isShared() {
 		return f.key.audience
 	}
-	return collection.AudienceOf(f.key.owner.account.ID())
+	return collection.AudienceOf(f.key.owner.Account().ID())
 }

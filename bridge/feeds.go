@@ -13,7 +13,7 @@ import (
 // Directus has said the same.
 type feedKey struct {
 	group    *collection.Group
-	owner    *member             // nil: shared
+	owner    Member              // nil: shared
 	audience collection.Audience // empty: not shared
 	fork     int                 // tells the feeds of an owner apart, if there are several
 }
@@ -50,14 +50,15 @@ func newFeeds() *feeds {
 // attach makes a session of a member read the feed with a key. It is nil if the key
 // was found before the member lost its proof: who was not there at that time was not
 // expelled either.
-func (fs *feeds) attach(key feedKey, m *member, wake func()) (r *reader) {
+func (fs *feeds) attach(key feedKey, m Member, wake func()) (r *reader) {
 	fs.change(m, func(about func(*feed)) {
-		if key.isShared() && m.names.Audience(key.group) != key.audience {
+		if key.isShared() && m.Names().Audience(key.group) != key.audience {
 			return
 		}
 		f := fs.open[key]
 		if f == nil {
-			f = newFeed(key, m, m.account.Now())
+			f = newFeed(key, m, m.Account().Now())
+			f.deeds = &fs.deeds
 			fs.start(f)
 		}
 		about(f)
@@ -83,7 +84,7 @@ func (fs *feeds) detach(r *reader) {
 // the step says which feeds it is about. A panic halfway leaves nobody between two
 // feeds: those feeds end, and the sessions of the member and of all who read them, who
 // may come back. The panic then goes on.
-func (fs *feeds) change(m *member, step func(about func(*feed))) {
+func (fs *feeds) change(m Member, step func(about func(*feed))) {
 	var touched []*feed
 	done := false
 	defer func() {
@@ -98,8 +99,8 @@ func (fs *feeds) change(m *member, step func(about func(*feed))) {
 }
 
 // end ends feeds, and the sessions of all who read them and of those named.
-func (fs *feeds) end(err error, ended []*feed, others ...*member) {
-	readers := map[*member]struct{}{}
+func (fs *feeds) end(err error, ended []*feed, others ...Member) {
+	readers := map[Member]struct{}{}
 	for _, m := range others {
 		readers[m] = struct{}{}
 	}
@@ -110,7 +111,7 @@ func (fs *feeds) end(err error, ended []*feed, others ...*member) {
 	}
 	fs.mu.Unlock()
 	for m := range readers {
-		m.end(err)
+		m.End(err)
 	}
 }
 
@@ -122,9 +123,9 @@ func (fs *feeds) start(f *feed) {
 	}
 	var ctx context.Context
 	ctx, f.cancel = context.WithCancel(fs.ctx)
-	log := f.carrier.log
+	log := f.carrier.Log()
 	fs.wg.Go(func() {
-		if err := ircd.Recover(&log, func() error { f.run(ctx); return nil }); err != nil {
+		if err := ircd.Recover(log, func() error { f.run(ctx); return nil }); err != nil {
 			fs.end(err, []*feed{f}) // those who read it may come back, to another one
 		}
 	})
@@ -150,11 +151,11 @@ func (fs *feeds) remove(f *feed) {
 
 // expel passes a member's readers on to feeds of its own where it is not proven any
 // more that it sees what the others see.
-func (fs *feeds) expel(m *member) {
+func (fs *feeds) expel(m Member) {
 	fs.change(m, func(about func(*feed)) {
 		for f := range fs.shared {
 			members := f.journal.members()
-			if _, reads := members[m]; !reads || m.names.Audience(f.group) == f.key.audience {
+			if _, reads := members[m]; !reads || m.Names().Audience(f.group) == f.key.audience {
 				continue
 			}
 			about(f)
@@ -175,7 +176,7 @@ func (fs *feeds) linked() {
 }
 
 // reread makes the feeds that a member reads alone read their collections again.
-func (fs *feeds) reread(m *member) {
+func (fs *feeds) reread(m Member) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for key, f := range fs.open {
@@ -184,6 +185,9 @@ func (fs *feeds) reread(m *member) {
 		}
 	}
 }
+
+// deedsDone are what members have done to messages lately. It may be called from any goroutine.
+func (fs *feeds) deedsDone() *deeds { return &fs.deeds }
 
 func (fs *feeds) count() int {
 	fs.mu.Lock()

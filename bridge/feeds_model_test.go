@@ -130,7 +130,7 @@ func (m *feedsModel) read(r *modelReader) {
 	for next := r.next.Load(); next != nil; next = r.next.Load() {
 		r.reader = next
 	}
-	if r.feed.key.isShared() && r.member.names.Audience(m.group) != r.feed.key.audience {
+	if r.feed.key.isShared() && r.member.Names().Audience(m.group) != r.feed.key.audience {
 		m.t.Errorf("a reader is where its rights do not let it be")
 	}
 	first, news, ok := r.feed.journal.read(r.reader)

@@ -87,7 +87,7 @@ const minFull = 64
 
 // reader is a session's position in a journal.
 type reader struct {
-	member *member
+	member Member
 	feed   *feed // whose journal it is
 	wake   func()
 	pos    int64                // guarded by the journal's mu
@@ -130,7 +130,7 @@ func (j *journal) detach(r *reader) (left int) {
 }
 
 // reads reports whether a member reads here.
-func (j *journal) reads(m *member) bool {
+func (j *journal) reads(m Member) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for r := range j.readers {
@@ -142,10 +142,10 @@ func (j *journal) reads(m *member) bool {
 }
 
 // members are those who read, in no order.
-func (j *journal) members() map[*member]struct{} {
+func (j *journal) members() map[Member]struct{} {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	members := map[*member]struct{}{}
+	members := map[Member]struct{}{}
 	for r := range j.readers {
 		members[r.member] = struct{}{}
 	}
@@ -156,7 +156,7 @@ func (j *journal) members() map[*member]struct{} {
 // positions go on, and returns the rows that not all of them have read, with their
 // dates. None of them reads an entry here any more; those who had read more than the
 // others are to skip it there, and who was too far behind is so there too.
-func (j *journal) hand(m *member, to *feed) (unread map[string]time.Time) {
+func (j *journal) hand(m Member, to *feed) (unread map[string]time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	end := j.endLocked()
@@ -306,4 +306,20 @@ func (j *journal) trim(latest int) {
 	for i := range j.entries {
 		j.bytes += j.entries[i].size()
 	}
+}
+
+// waiting are the new rows that a reader has not read.
+func (j *journal) waiting(r *reader) map[string]struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	ids := map[string]struct{}{}
+	if r.next.Load() != nil || r.pos < j.base {
+		return ids
+	}
+	for i := range j.entries[r.pos-j.base:] {
+		if e := &j.entries[r.pos-j.base+int64(i)]; !e.isChange() {
+			ids[e.row.ID] = struct{}{}
+		}
+	}
+	return ids
 }

@@ -97,7 +97,7 @@ var errLinkEnded = errors.New("realtime link ended")
 func (m *member) begin(part func() error) {
 	m.wg.Go(func() {
 		if err := ircd.Recover(&m.log, part); err != nil {
-			m.end(err)
+			m.End(err)
 		}
 	})
 }
@@ -124,8 +124,8 @@ func (m *member) onState(state directus.State) {
 	m.ring()
 }
 
-// end records that the session is over for good.
-func (m *member) end(err error) {
+// End records that the session is over for good.
+func (m *member) End(err error) {
 	m.mu.Lock()
 	again := m.ended != nil || m.ctx.Err() != nil
 	m.ended = err
@@ -138,8 +138,8 @@ func (m *member) end(err error) {
 	m.ring()
 }
 
-// isOver reports that the member does nothing any more.
-func (m *member) isOver() bool {
+// IsOver reports that the member does nothing any more.
+func (m *member) IsOver() bool {
 	_, ended := m.health()
 	return ended != nil || m.ctx.Err() != nil
 }
@@ -160,7 +160,7 @@ func (m *member) health() (down bool, ended error) {
 	return !m.link.Up && m.link.Failures >= 2, m.ended
 }
 
-func (m *member) up() bool {
+func (m *member) IsUp() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.link.Up

@@ -180,3 +180,22 @@ func (p *place) addEdit(id string) {
 	}
 	p.edits = append(p.edits, id)
 }
+
+// shownTexts returns the rows that the feed has shown in a channel, with the latest
+// text of each, as far as it remembers them, and those that it has shown anywhere
+// where it does not.
+func (f *feed) shownTexts(c *collection.Channel) map[string]collection.Digest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	texts := make(map[string]collection.Digest, len(f.seen))
+	for id, m := range f.seen {
+		known := f.shown.rows[id]
+		switch p := known.place(c); {
+		case p != nil:
+			texts[id] = collection.DigestOf(p.message.Text)
+		case known == nil && m.shown:
+			texts[id] = collection.Digest{}
+		}
+	}
+	return texts
+}

@@ -264,14 +264,10 @@ func (s *session) missed(j, next *joined) {
 // read, which it has not been able to since, but for what still waits in the journal, what
 // the backlog has shown in front of the feed, and what the client has sent.
 func (j *joined) shownSoFar() resume.Position {
-	f, waiting := j.view.feed, j.view.feed.journal.waiting(j.view.reader)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	t := resume.Position{Date: f.reached}
-	for id, m := range f.seen {
-		if _, waits := waiting[id]; !waits && !m.date.Before(t.From()) {
-			t.Steps = append(t.Steps, resume.Step{ID: id, At: m.date.UnixMilli()})
-		}
+	reached, dates := j.view.feed.readBy(j.view.reader)
+	t := resume.Position{Date: reached}
+	for id, date := range dates {
+		t.Steps = append(t.Steps, resume.Step{ID: id, At: date.UnixMilli()})
 	}
 	for id := range j.shown {
 		t.Steps = append(t.Steps, resume.Step{ID: id})
@@ -292,23 +288,4 @@ func (s *session) topicMoved(ctx context.Context, old, now *collection.Channel) 
 		return nil
 	}
 	return []ircd.Event{&ircd.Topic{Channel: now.Name, Text: text, Time: s.member.account.Now()}}
-}
-
-// shownTexts returns the rows that the feed has shown in a channel, with the latest
-// text of each, as far as it remembers them, and those that it has shown anywhere
-// where it does not.
-func (f *feed) shownTexts(c *collection.Channel) map[string]collection.Digest {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	texts := make(map[string]collection.Digest, len(f.seen))
-	for id, m := range f.seen {
-		known := f.shown.rows[id]
-		switch p := known.place(c); {
-		case p != nil:
-			texts[id] = collection.DigestOf(p.message.Text)
-		case known == nil && m.shown:
-			texts[id] = collection.Digest{}
-		}
-	}
-	return texts
 }

@@ -20,7 +20,7 @@ func (m joinMoment) from(g *collection.Group, account *directus.Account) time.Ti
 	if m.at.IsZero() {
 		return time.Time{}
 	}
-	earliest := earliestSince(g, account, m.at)
+	earliest := collection.EarliestSince(g, account, m.at)
 	if m.date.IsZero() || !earliest.IsZero() && earliest.Add(time.Second).Before(m.date) {
 		return earliest
 	}
@@ -36,15 +36,7 @@ func (f *feed) promise() {
 	defer f.mu.Unlock()
 	if f.awaited.at.IsZero() {
 		now := time.Now()
-		f.awaited = joinMoment{now, earliestSince(f.group, f.carrier.account, now)}
-	}
-}
-
-// promise makes news of what is written from now on, for whoever reads the view, in
-// whichever feed its reader is by now.
-func (v *view) promise() {
-	for r := v.reader; r != nil; r = r.next.Load() {
-		r.feed.promise()
+		f.awaited = joinMoment{now, collection.EarliestSince(f.group, f.carrier.Account(), now)}
 	}
 }
 
@@ -55,7 +47,7 @@ func (f *feed) newsFrom() (from time.Time, awaited bool) {
 	if f.awaited.at.IsZero() {
 		return time.Time{}, false
 	}
-	if from = f.awaited.from(f.group, f.carrier.account); from.IsZero() {
+	if from = f.awaited.from(f.group, f.carrier.Account()); from.IsZero() {
 		from = f.opened
 	}
 	return from, true
@@ -65,7 +57,7 @@ func (f *feed) newsFrom() (from time.Time, awaited bool) {
 // the future: sessions show them, if at all, as backlog. They count for the time of a JOIN that is
 // answered from now on.
 func (f *feed) markHistory(rows []collection.Row) {
-	limit := collection.DateLimit(f.carrier.account).Add(collection.Overlap)
+	limit := collection.DateLimit(f.carrier.Account()).Add(collection.Overlap)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	from, awaited := f.newsFrom()

@@ -10,9 +10,6 @@ import (
 const (
 	// maxOnce bounds the ids of each kind that are kept to show a message once.
 	maxOnce = 1024
-	// onItsWay is how much older than what a feed has read a row may be that it is
-	// still to bring.
-	onItsWay = 10 * time.Minute
 )
 
 // brought is the place of a row that a feed has brought.
@@ -58,39 +55,14 @@ func (s *session) turned(h *historian, list []found, come int64) {
 
 // fetched notes the rows of a page that the feed has not brought yet.
 func (j *joined) fetched(list []found) {
-	f := j.view.feed
-	waiting := f.journal.waiting(j.view.reader)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	from := f.reached.Add(-onItsWay)
-	if news, awaited := f.newsFrom(); awaited && !f.cursor.set {
-		from = news // of what it has yet to read for the first time, the feed brings no more
-	}
+	rows := make([]collection.Row, 0, len(list))
 	for _, l := range list {
-		_, seen := f.seen[l.row.ID]
-		_, waits := waiting[l.row.ID]
-		if !waits && (seen || l.row.Date.Before(from)) {
-			continue
-		}
+		rows = append(rows, l.row)
+	}
+	for _, id := range j.view.feed.stillToBring(j.view.reader, rows) {
 		if j.ahead == nil || len(j.ahead) >= maxOnce {
 			j.ahead = map[string]struct{}{}
 		}
-		j.ahead[l.row.ID] = struct{}{}
+		j.ahead[id] = struct{}{}
 	}
-}
-
-// waiting are the new rows that a reader has not read.
-func (j *journal) waiting(r *reader) map[string]struct{} {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	ids := map[string]struct{}{}
-	if r.next.Load() != nil || r.pos < j.base {
-		return ids
-	}
-	for i := range j.entries[r.pos-j.base:] {
-		if e := &j.entries[r.pos-j.base+int64(i)]; !e.isChange() {
-			ids[e.row.ID] = struct{}{}
-		}
-	}
-	return ids
 }

@@ -142,7 +142,7 @@ func (p *parts) nextPatiently(ctx context.Context) (list []found, err error) {
 	until := time.Now().Add(restPatience)
 	for pause := restPause; ; pause = min(2*pause, maxRestPause) {
 		list, err = p.next(ctx)
-		if err == nil || hopeless(err) || p.session.member.isOver() || !time.Now().Before(until) {
+		if err == nil || hopeless(err) || p.session.member.IsOver() || !time.Now().Before(until) {
 			return list, err
 		}
 		select {

@@ -14,14 +14,14 @@ func (f *feed) publish(ctx context.Context, rows []collection.Row, read bool) er
 	if len(rows) == 0 {
 		return nil
 	}
-	refs, err := f.carrier.names.References(ctx, f.group, rows)
+	refs, err := f.carrier.Names().References(ctx, f.group, rows)
 	if err != nil {
 		return err
 	}
 	if read {
 		f.setState(true, nil) // so that people are told before they are shown
 	}
-	limit := collection.DateLimit(f.carrier.account)
+	limit := collection.DateLimit(f.carrier.Account())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var entries []entry
@@ -85,7 +85,7 @@ func (f *feed) timed(r collection.Row, c *collection.Channel) collection.Row {
 	if !c.Covers(r) {
 		return r
 	}
-	r.At = f.moments.Note(r, collection.ConversationOf(r, c, f.carrier.account.ID()), f.group.Dates.HaveFractions(), collection.DateLimit(f.carrier.account))
+	r.At = f.moments.Note(r, collection.ConversationOf(r, c, f.carrier.Account().ID()), f.group.Dates.HaveFractions(), collection.DateLimit(f.carrier.Account()))
 	return r
 }
 
@@ -113,7 +113,7 @@ func (f *feed) markSeen(r collection.Row, shown bool) {
 	f.arrived++
 	f.seen[r.ID] = mark{date: r.Date, order: f.arrived, content: f.group.ContentOf(r), shown: shown}
 	f.uuids = collection.IsUUID(r.ID)
-	if date := collection.Earlier(r.Date, collection.DateLimit(f.carrier.account)); date.After(f.newest) {
+	if date := collection.Earlier(r.Date, collection.DateLimit(f.carrier.Account())); date.After(f.newest) {
 		f.newest = date
 	}
 }

@@ -91,7 +91,7 @@ func (s *session) unreact(ctx context.Context, to addressee, message string, wha
 	}
 	var changed *ircd.Reaction
 	for _, r := range there { // several only if others stored them
-		undo := s.member.deeds().erasing(s.User(), to.Reactions.Collection, r.ID)
+		undo := s.member.feeds.deedsDone().erasing(s.User(), to.Reactions.Collection, r.ID)
 		err := reactions.Remove(ctx, s.member.account, r.ID)
 		if unanswered(err) {
 			after, cancel := afterwards(ctx)
@@ -131,22 +131,14 @@ func (s *session) reactor(ctx context.Context, to addressee, r collection.Reacti
 // reacted shows a reaction to the user's other connections and returns what this
 // one is shown.
 func (s *session) reacted(to addressee, r collection.Reaction, by ircd.User, msgid string) *ircd.Reaction {
-	f := to.view.feed
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.journal.append(f.addReaction(r, people.References{Users: map[string]ircd.User{r.Author: by}})...)
-	ev := f.reactionIn(to, r, msgid, by)
+	ev := to.view.feed.reacted(to.reactionTarget(msgid), r, by)
 	to.view.returned(entry{event: ev})
 	return ev
 }
 
 // unreacted does the same for one taken back.
 func (s *session) unreacted(to addressee, r collection.Reaction, msgid string) *ircd.Reaction {
-	f := to.view.feed
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.journal.append(f.dropReaction(r.ID)...)
-	ev := collection.Removal(f.reactionIn(to, r, msgid, s.User()), s.User(), f.clock())
+	ev := to.view.feed.unreacted(to.reactionTarget(msgid), r, s.User())
 	to.view.returned(entry{event: ev})
 	return ev
 }
@@ -198,7 +190,7 @@ func (m *member) reactionsTo(ctx context.Context, g *collection.Group, list []fo
 	reactions, err := g.ReactionStore().Read(ctx, m.account, directus.Filter{g.Reactions.Message: map[string]any{"_in": ids}})
 	users := map[string]ircd.User{}
 	if err == nil {
-		users, err = m.names.UsersMeeting(ctx, people.MeetsNobody, reactors(reactions))
+		users, err = m.names.UsersMeeting(ctx, people.MeetsNobody, collection.Reactors(reactions))
 	}
 	if err != nil {
 		if !collection.IsForbidden(err) {
@@ -216,10 +208,11 @@ func (m *member) reactionsTo(ctx context.Context, g *collection.Group, list []fo
 	return by
 }
 
-func reactors(list []collection.Reaction) []string {
-	ids := make([]string, 0, len(list))
-	for _, r := range list {
-		ids = append(ids, r.Author)
+// reactionTarget is a message there as a feed needs to know it.
+func (to addressee) reactionTarget(msgid string) reactionTarget {
+	t := reactionTarget{Channel: to.Channel, Name: to.Name, MsgID: msgid}
+	if to.user != nil {
+		t.To = *to.user
 	}
-	return ids
+	return t
 }

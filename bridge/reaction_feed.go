@@ -54,7 +54,7 @@ func (f *feed) followReactions(ctx context.Context) {
 	err := f.tryReactions(ctx)
 	switch {
 	case err == nil:
-		f.reactions.sub = f.carrier.rt.Subscribe(cfg.Collection, directus.SubscriptionQuery{
+		f.reactions.sub = f.carrier.Realtime().Subscribe(cfg.Collection, directus.SubscriptionQuery{
 			Fields: cfg.Query(), Events: []directus.EventKind{directus.EventCreate, directus.EventDelete},
 		})
 	case collection.IsForbidden(err):
@@ -65,9 +65,9 @@ func (f *feed) followReactions(ctx context.Context) {
 // tryReactions reads one.
 func (f *feed) tryReactions(ctx context.Context) error {
 	var some []struct{}
-	err := f.carrier.account.Items(ctx, f.group.Reactions.Collection, directus.Query{Fields: f.group.Reactions.Query(), Limit: 1}, &some)
+	err := f.carrier.Account().Items(ctx, f.group.Reactions.Collection, directus.Query{Fields: f.group.Reactions.Query(), Limit: 1}, &some)
 	if err != nil {
-		f.carrier.log.Debug().Err(err).Str("collection", f.group.Reactions.Collection).Msg("no reactions")
+		f.carrier.Log().Debug().Err(err).Str("collection", f.group.Reactions.Collection).Msg("no reactions")
 	}
 	return err
 }
@@ -111,12 +111,12 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 		}
 		deleted = append(deleted, event.Keys...)
 	}
-	users, err := f.carrier.names.UsersMeeting(ctx, people.MeetsNobody, reactors(created))
+	users, err := f.carrier.Names().UsersMeeting(ctx, people.MeetsNobody, collection.Reactors(created))
 	if err != nil {
-		f.carrier.log.Debug().Err(err).Msg("reactions are not shown")
+		f.carrier.Log().Debug().Err(err).Msg("reactions are not shown")
 		created = nil
 	}
-	f.showReactions(created, people.References{Users: users, Met: f.carrier.names.Met}, deleted)
+	f.showReactions(created, people.References{Users: users, Met: f.carrier.Names().Met}, deleted)
 	if gap && collection.IsForbidden(f.tryReactions(ctx)) {
 		f.endReactions()
 	}
@@ -205,7 +205,7 @@ func (f *feed) dropReaction(id string) []entry {
 	f.reactions.shown = slices.Delete(f.reactions.shown, i, i+1)
 	for k, e := range entries {
 		shown := e.event.(*ircd.Reaction)
-		by := f.carrier.deeds().eraser(f.group.Reactions.Collection, id, shown.From)
+		by := f.deeds.eraser(f.group.Reactions.Collection, id, shown.From)
 		entries[k].event = collection.Removal(shown, by, f.clock())
 	}
 	return entries
@@ -214,13 +214,10 @@ func (f *feed) dropReaction(id string) []entry {
 // reactionIn is a reaction as it shows in one channel, also to a message that is
 // not remembered: that, only the connection that reacts is shown. The caller
 // holds mu.
-func (f *feed) reactionIn(to addressee, r collection.Reaction, msgid string, from ircd.User) *ircd.Reaction {
+func (f *feed) reactionIn(to reactionTarget, r collection.Reaction, from ircd.User) *ircd.Reaction {
 	if p := f.shown.rows[r.Message].place(to.Channel); p != nil {
 		return r.Event(p.message, from, f.clock())
 	}
-	m := &ircd.Message{ID: collection.OriginalID(msgid), Target: to.Name}
-	if to.user != nil {
-		m.To = *to.user
-	}
+	m := &ircd.Message{ID: collection.OriginalID(to.MsgID), Target: to.Name, To: to.To}
 	return r.Event(m, from, f.clock())
 }

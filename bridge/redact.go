@@ -59,7 +59,7 @@ func (s *session) mayRedact(ctx context.Context, r collection.Row) error {
 // erase deletes an item, or sets the mark that stands for it. Where the answer
 // does not come, it looks.
 func (s *session) erase(ctx context.Context, to addressee, r collection.Row) (failed error) {
-	undo := s.member.deeds().erasing(s.User(), to.view.feed.group.Collection, r.ID)
+	undo := s.member.feeds.deedsDone().erasing(s.User(), to.view.feed.group.Collection, r.ID)
 	defer func() {
 		if failed != nil && !errors.Is(failed, directus.ErrUnconfirmed) {
 			undo()
@@ -82,51 +82,6 @@ func (s *session) erase(ctx context.Context, to addressee, r collection.Row) (fa
 		return failureOf(err)
 	}
 	return err
-}
-
-// redacted tells the user's other connections of a deletion, unless its event was
-// here first.
-func (f *feed) redacted(r collection.Row, c *collection.Channel, event *ircd.Redaction) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	told, _ := f.shown.isGone(r.ID)
-	if known := f.shown.rows[r.ID]; known != nil {
-		p := known.place(c)
-		told = told || p != nil && p.state != visible
-	}
-	if told {
-		return
-	}
-	m := &ircd.Message{ID: collection.OriginalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
-	var entries []entry
-	if _, published := f.seen[r.ID]; c.SoftDelete != nil && (published || !f.isLate(r)) {
-		entries = f.hide(r, c, m)
-	} else if entries = f.redact(r.ID); len(entries) == 0 { // not remembered
-		entries = f.redactions(r.ID, &place{channel: c, message: m}, event.Time)
-	}
-	for i, e := range entries {
-		by := *e.event.(*ircd.Redaction)
-		by.From, by.By, by.To, by.Reason = event.From, event.By, event.To, event.Reason
-		entries[i].event = &by
-	}
-	f.journal.append(entries...)
-}
-
-// hide makes the entries of a row that was marked as deleted, and may be restored: the
-// event of the mark finds nothing to do. The caller holds mu.
-func (f *feed) hide(r collection.Row, c *collection.Channel, m *ircd.Message) []entry {
-	delete(f.pending, r.ID)
-	if f.shown.rows[r.ID].place(c) == nil {
-		f.shown.put(r, f.written(r), f.group.ContentOf(r), c, m)
-	}
-	known := f.shown.rows[r.ID]
-	p := known.place(c)
-	if p == nil { // too old to be remembered
-		p = &place{channel: c, message: m}
-	}
-	p.state = deleted
-	f.noteVisible(r.ID, known)
-	return f.redactions(r.ID, p, f.clock())
 }
 
 // redactError is the reply to a REDACT. What the user may not read is not told

@@ -24,7 +24,7 @@ func (b *Backend) join(ctx context.Context, secret guard.SecretHash, device stri
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.members[m.person.ID] != m || m.isOver() {
+	if b.members[m.person.ID] != m || m.IsOver() {
 		return nil // its last session has left meanwhile
 	}
 	return b.sessionOf(m, device)
@@ -55,7 +55,7 @@ func (b *Backend) recent(secret guard.SecretHash) (m *member, accepted time.Time
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range b.members {
-		if m.secret == secret && time.Since(m.accepted) < rejoinTime && !m.isOver() {
+		if m.secret == secret && time.Since(m.accepted) < rejoinTime && !m.IsOver() {
 			return m, m.accepted
 		}
 	}

@@ -44,19 +44,6 @@ func (s *session) answering(ctx context.Context, to addressee, msgid string) (id
 	return "", sendError(to.name, err)
 }
 
-// knows finds a message among those that were shown in a channel lately and are
-// still to be seen.
-func (f *feed) knows(c *collection.Channel, msgid string) (id string, ok bool) {
-	id, _, ok = collection.ParseMessageID(msgid)
-	if !ok {
-		return "", false
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	p := f.shown.rows[id].place(c)
-	return id, p != nil && p.state == visible && collection.OriginalID(p.message.ID) == collection.OriginalID(msgid)
-}
-
 // answered completes what a sent message refers to with what it answers, and who
 // is mentioned.
 func (s *session) answered(ctx context.Context, to addressee, r collection.Row, users map[string]ircd.User) people.References {

@@ -21,7 +21,7 @@ const (
 // which nobody told: their edits and deletions during an outage are shown late,
 // but shown.
 func (f *feed) review(ctx context.Context) error {
-	size := collection.PageLimit(ctx, f.carrier.account, maxReviewed)
+	size := collection.PageLimit(ctx, f.carrier.Account(), maxReviewed)
 	err := f.readNow(ctx, f.latestShown(min(maxReviewed, maxReviews*size)), func(rows []collection.Row, missing []string) error {
 		if err := f.update(ctx, rows); err != nil {
 			return err
@@ -42,7 +42,7 @@ func (f *feed) readNow(ctx context.Context, ids []string, use func(rows []collec
 	if len(ids) == 0 {
 		return nil
 	}
-	for page := range slices.Chunk(ids, collection.PageLimit(ctx, f.carrier.account, maxReviewed)) {
+	for page := range slices.Chunk(ids, collection.PageLimit(ctx, f.carrier.Account(), maxReviewed)) {
 		if err := f.readPageNow(ctx, page, use); err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (f *feed) readNow(ctx context.Context, ids []string, use func(rows []collec
 }
 
 func (f *feed) readPageNow(ctx context.Context, ids []string, use func(rows []collection.Row, missing []string) error) error {
-	rows, _, err := collection.ReadRows(ctx, f.carrier.account, f.group, directus.Query{
+	rows, _, err := collection.ReadRows(ctx, f.carrier.Account(), f.group, directus.Query{
 		Filter: directus.And(f.group.Filter, directus.Filter{f.group.Fields.Key(): map[string]any{"_in": ids}}), Limit: len(ids),
 	})
 	if n := len(ids); n > 1 && errors.Is(err, directus.ErrTooLarge) {

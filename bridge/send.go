@@ -115,17 +115,14 @@ func (m *member) send(ctx context.Context, c *collection.Channel, f *feed, out l
 
 // identify gives the message something to be recognised by.
 func (d *delivery) identify(ctx context.Context) {
-	f := d.feed
-	f.mu.Lock()
-	d.before, d.since, d.blind = f.arrived, f.newest, !f.ready
-	choosable := f.uuids
-	f.mu.Unlock()
+	now := d.feed.progress()
+	d.before, d.since, d.blind = now.Order, now.Newest, !now.Ready
 	switch {
 	case d.channel.Fields.Nonce != "":
 		nonce := rand.Text()
 		d.item[d.channel.Fields.Nonce] = nonce
 		d.once = directus.Filter{d.channel.Fields.Nonce: map[string]any{"_eq": nonce}}
-	case choosable && d.mayChooseKey(ctx):
+	case now.UUIDs && d.mayChooseKey(ctx):
 		key := uuid.NewString()
 		field := d.channel.Fields.Key()
 		d.item[field] = key

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
-	"directus-ircd/directus"
 )
 
 // joinTime is the moment of a JOIN by the clock of Directus: behind all that the
@@ -15,10 +14,7 @@ import (
 // count: they would leave no room for others.
 func (s *session) joinTime(j *joined, backlog []found) time.Time {
 	_, limit, _ := collection.ServerNow(s.member.account)
-	f := j.view.feed
-	f.mu.Lock()
-	newest := f.moments.Newest[collection.Conversation{Channel: j.Channel}]
-	f.mu.Unlock()
+	newest := j.view.feed.latest(j.Channel)
 	for _, f := range backlog {
 		if at := f.row.ShownAt(); at.After(newest) && !at.After(limit) {
 			newest = at
@@ -37,20 +33,7 @@ func (s *session) joinTime(j *joined, backlog []found) time.Time {
 // earliest is the earliest date that what was written in a channel since a moment of ours can
 // have; zero as long as Directus has not told its clock.
 func (s *session) earliest(j *joined, since time.Time) time.Time {
-	return earliestSince(j.view.feed.group, s.member.account, since)
-}
-
-// earliestSince is the earliest date that what was written in a group since a moment of ours can
-// have; zero as long as Directus has not told its clock.
-func earliestSince(g *collection.Group, account *directus.Account, moment time.Time) time.Time {
-	date, known := account.EarliestSince(moment)
-	switch {
-	case !known:
-		return time.Time{}
-	case g.Dates.HaveFractions():
-		return date.Truncate(time.Millisecond)
-	}
-	return date.Truncate(time.Second) // a message may be dated to its beginning
+	return collection.EarliestSince(j.view.feed.group, s.member.account, since)
 }
 
 // rankTimeout is how long a sender waits for the exact time of a message that is
@@ -62,9 +45,7 @@ const rankTimeout = time.Second
 // of it: their events may still be on their way.
 func (s *session) timeSent(ctx context.Context, r collection.Row, j *joined) collection.Row {
 	f := j.view.feed
-	f.mu.Lock()
-	r = f.timed(r, j.Channel)
-	f.mu.Unlock()
+	r = f.timeOf(r, j.Channel)
 	if f.group.Dates.HaveFractions() || r.RawDate == "" {
 		return r
 	}

@@ -380,7 +380,7 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 			continue
 		}
 		if s.announces(v) {
-			if v.feed.journal.hasNews(v.reader) { // it has come since
+			if v.reader.hasNews() { // it has come since
 				s.ring()
 			}
 			continue
@@ -407,7 +407,7 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 	if len(s.visits) > 0 { // else nobody asks
 		readTo = v.feed.readTo()
 	}
-	first, news, ok := v.feed.journal.read(v.reader)
+	first, news, ok := v.reader.read()
 	if !ok {
 		return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages, or %d MiB of them, behind. Come back to catch up", maxBehind, maxBehindBytes>>20)}
 	}

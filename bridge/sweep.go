@@ -42,7 +42,7 @@ func (f *feed) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	size := max(1, collection.PageLimit(ctx, f.carrier.account, collection.PageSize))
+	size := max(1, collection.PageLimit(ctx, f.carrier.Account(), collection.PageSize))
 	if keys, err = f.inOrder(ctx, keys, size); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (f *feed) missedSoFar() int {
 // unseenKeys reads the keys of the rows that match a filter, more than most if there are
 // more, and leaves those of rows that were seen. last is the latest date of these.
 func (f *feed) unseenKeys(ctx context.Context, filter directus.Filter, most int) (unseen []string, last time.Time, err error) {
-	keys, err := collection.ReadKeys(ctx, f.carrier.account, f.group, directus.And(f.group.Filter, filter), most)
+	keys, err := collection.ReadKeys(ctx, f.carrier.Account(), f.group, directus.And(f.group.Filter, filter), most)
 	if err != nil {
 		return nil, last, err
 	}
@@ -110,7 +110,7 @@ func (f *feed) inOrder(ctx context.Context, keys []string, size int) ([]string, 
 	}
 	var places []collection.Row
 	for page := range slices.Chunk(keys, size) {
-		rows, _, err := collection.ReadPlaces(ctx, f.carrier.account, f.group, directus.Query{
+		rows, _, err := collection.ReadPlaces(ctx, f.carrier.Account(), f.group, directus.Query{
 			Filter: directus.And(f.group.Filter, directus.Compare(f.group.Fields.Key(), "_in", page)), Limit: len(page),
 		})
 		if err != nil {
@@ -132,7 +132,7 @@ func (f *feed) publishKeyed(ctx context.Context, keys []string, read bool) (last
 	if len(keys) == 0 {
 		return last, nil
 	}
-	rows, _, err := collection.ReadRows(ctx, f.carrier.account, f.group, directus.Query{
+	rows, _, err := collection.ReadRows(ctx, f.carrier.Account(), f.group, directus.Query{
 		Filter: directus.And(f.group.Filter, directus.Compare(f.group.Fields.Key(), "_in", keys)), Limit: len(keys),
 	})
 	if err != nil {
@@ -167,7 +167,7 @@ func (f *feed) sweepableLocked() (from, until time.Time, back bool) {
 	unit := f.group.Dates.Unit()
 	until = f.cursor.date.Add(-collection.Overlap).Truncate(unit)
 	from = until.Add(-sweepBack)
-	if earliest, known := f.carrier.account.EarliestSince(f.current); known && earliest.Before(until) {
+	if earliest, known := f.carrier.Account().EarliestSince(f.current); known && earliest.Before(until) {
 		from, back = collection.Earlier(from, earliest.Add(-collection.Overlap)), true
 	}
 	for _, known := range []time.Time{f.base, f.forgot} {

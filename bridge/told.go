@@ -93,7 +93,7 @@ func (f *feed) hasSeen(id string) bool {
 
 // publishMissed publishes what no reading finds, as it is in the collection now.
 func (f *feed) publishMissed(ctx context.Context) error {
-	most := max(1, collection.PageLimit(ctx, f.carrier.account, collection.PageSize))
+	most := max(1, collection.PageLimit(ctx, f.carrier.Account(), collection.PageSize))
 	for len(f.told.missed) > 0 {
 		n := min(len(f.told.missed), most)
 		_, err := f.publishKeyed(ctx, f.told.missed[:n], false)

@@ -63,7 +63,7 @@ func (s *session) troubleEvents(j *joined, down, proven bool) []ircd.Event {
 	}
 	now := none
 	switch {
-	case j.told == unreachable && !j.view.isSilent(proven) && j.view.feed.journal.hasNews(j.view.reader):
+	case j.told == unreachable && !j.view.isSilent(proven) && j.view.reader.hasNews():
 		// What has come is the proof that Directus is back, and is announced first. What
 		// is not to be shown yet is announced by nothing: it would be in each look again.
 	case down && !j.view.feed.carried():

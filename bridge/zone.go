@@ -17,7 +17,7 @@ func (f *feed) checkZone(r collection.Row) {
 		return
 	}
 	f.mu.Lock()
-	account, log := f.carrier.account, f.carrier.log
+	account, log := f.carrier.Account(), f.carrier.Log()
 	f.mu.Unlock()
 	_, _, known := collection.ServerNow(account)
 	off := r.Date.Sub(account.Now())

@@ -53,3 +53,16 @@ func Earlier(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// EarliestSince is the earliest date that what was written in a group since a moment of ours can
+// have; zero as long as Directus has not told its clock.
+func EarliestSince(g *Group, account *directus.Account, moment time.Time) time.Time {
+	date, known := account.EarliestSince(moment)
+	switch {
+	case !known:
+		return time.Time{}
+	case g.Dates.HaveFractions():
+		return date.Truncate(time.Millisecond)
+	}
+	return date.Truncate(time.Second) // a message may be dated to its beginning
+}

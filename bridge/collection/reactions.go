@@ -134,3 +134,12 @@ func (c ReactionStore) Add(ctx context.Context, account *directus.Account, messa
 func (c ReactionStore) Remove(ctx context.Context, account *directus.Account, id string) error {
 	return account.DeleteItem(ctx, c.Collection, id)
 }
+
+// Reactors are the users who have reacted, as often as they did.
+func Reactors(list []Reaction) []string {
+	ids := make([]string, 0, len(list))
+	for _, r := range list {
+		ids = append(ids, r.Author)
+	}
+	return ids
+}
