@@ -31,7 +31,7 @@ func checkExpiry(ctx context.Context, cfg *config.Config, r *findings) {
 }
 
 func (f *findings) expiry(fix, what string, at time.Time) {
-	switch left := time.Until(at); {
+	switch left := listen.ValidFor(at); {
 	case left <= 0:
 		f.miss(fix, "%s has expired on %s", what, at.UTC().Format(time.DateOnly))
 	case left < expiryNote:

@@ -156,7 +156,7 @@ func (a *acmeCertificates) take(d *acmeDomain, cert *tls.Certificate) {
 	if old := d.cert.Swap(cert); old == nil || !old.Leaf.Equal(leaf) {
 		a.log.Info().Str("domain", d.name).Time("expires", leaf.NotAfter).Msg("certificate")
 	}
-	if life := leaf.NotAfter.Sub(leaf.NotBefore); time.Until(leaf.NotAfter) < life/6 {
+	if life := leaf.NotAfter.Sub(leaf.NotBefore); ValidFor(leaf.NotAfter) < life/6 {
 		a.log.Warn().Str("domain", d.name).Time("expires", leaf.NotAfter).
 			Msg("the certificate has not been renewed yet: the ACME server has to reach a listener with acme under this name at port 443, or acme.http at port 80")
 	}

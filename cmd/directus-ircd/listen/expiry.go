@@ -24,7 +24,7 @@ func (s *Sockets) WatchExpiry() {
 		}
 		list = append(list, expiring{l.configured.Address, l.certificates})
 		name, expires := l.certificates.expiry()
-		if left := time.Until(expires); name != "" && left < expiryWarning {
+		if left := ValidFor(expires); name != "" && left < expiryWarning {
 			s.opts.Log.Warn().Str("address", l.configured.Address).Str("certificate", name).Time("expires", expires).Msg(expiryText(left))
 		}
 	}
@@ -77,3 +77,7 @@ func (a *acmeCertificates) expiry() (name string, at time.Time) {
 	}
 	return name, at
 }
+
+// ValidFor is how long a certificate holds that expires at a time. Those who verify it go
+// by the wall clock.
+func ValidFor(expires time.Time) time.Duration { return time.Until(expires) }
