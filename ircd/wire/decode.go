@@ -139,8 +139,7 @@ func Parse(line string) (*irc.Message, error) {
 	if strings.ContainsAny(line, "\r\n\x00") {
 		return nil, errLineBreak
 	}
-	tags, rest := SplitTags(line)
-	rest = SkipSource(rest)
+	tags, rest := cutTags(line)
 	command, _, _ := strings.Cut(rest, " ")
 	if command == "" {
 		return nil, errNoCommand
@@ -161,33 +160,35 @@ func Parse(line string) (*irc.Message, error) {
 	return m, nil
 }
 
+// Cut cuts a line into its tag section without the "@", its command as sent, and what
+// follows that, without parsing any of them. The source is dropped: only servers may set
+// one.
+func Cut(line string) (tags, command, params string) {
+	tags, rest := cutTags(line)
+	command, params, _ = strings.Cut(rest, " ")
+	return tags, command, params
+}
+
+// cutTags returns the tag section of a line, and what follows it and the source.
+func cutTags(line string) (tags, rest string) {
+	rest = strings.TrimLeft(line, " ")
+	if strings.HasPrefix(rest, "@") {
+		tags, rest, _ = strings.Cut(rest[1:], " ")
+		rest = strings.TrimLeft(rest, " ")
+	}
+	if strings.HasPrefix(rest, ":") {
+		_, rest, _ = strings.Cut(rest, " ")
+		rest = strings.TrimLeft(rest, " ")
+	}
+	return tags, rest
+}
+
 // RawParams returns everything after the command as sent, without one leading colon.
 // It is for passwords: several clients never write the colon, and a password with
 // spaces would be parsed as several parameters.
 func RawParams(line string) string {
-	_, rest := SplitTags(line)
-	_, params, _ := strings.Cut(SkipSource(rest), " ")
+	_, _, params := Cut(line)
 	return strings.TrimPrefix(strings.TrimLeft(params, " "), ":")
-}
-
-// SplitTags returns the tag section without its "@", and the rest without leading
-// spaces.
-func SplitTags(line string) (tags, rest string) {
-	line = strings.TrimLeft(line, " ")
-	if !strings.HasPrefix(line, "@") {
-		return "", line
-	}
-	tags, rest, _ = strings.Cut(line[1:], " ")
-	return tags, strings.TrimLeft(rest, " ")
-}
-
-// SkipSource drops the source of a line: only servers may set one.
-func SkipSource(line string) string {
-	if !strings.HasPrefix(line, ":") {
-		return line
-	}
-	_, rest, _ := strings.Cut(line, " ")
-	return strings.TrimLeft(rest, " ")
 }
 
 // isCommand reports whether s has the form of a command: letters, or three digits
@@ -255,12 +256,4 @@ func ToUTF8(s string) (text string, converted bool) {
 	// The decoder never fails: undefined bytes become U+FFFD.
 	text, _ = charmap.Windows1252.NewDecoder().String(s)
 	return text, true
-}
-
-// CommandOf returns the command of a line as sent, without parsing the rest; empty if
-// there is none.
-func CommandOf(text string) string {
-	_, rest := SplitTags(text)
-	command, _, _ := strings.Cut(SkipSource(rest), " ")
-	return command
 }
