@@ -120,7 +120,9 @@ func (s *session) wholeOf(ctx context.Context, to addressee, r collection.Row) (
 	if len(r.Text)+r.More > maxWhole {
 		return collection.Row{}, refused
 	}
-	rows, _, err := collection.ReadRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: directus.Eq(to.view.feed.group.Fields.Key(), r.ID), Limit: 1, Whole: true})
+	q := to.view.feed.group.Keyed(nil, []string{r.ID})
+	q.Whole = true
+	rows, _, err := collection.ReadRows(ctx, s.member.account, to.view.feed.group, q)
 	switch {
 	case errors.Is(err, directus.ErrTooLarge):
 		return collection.Row{}, refused
