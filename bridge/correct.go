@@ -79,7 +79,7 @@ func corrected(c text.Substitution, r collection.Row, ch *collection.Channel) (m
 		if words := strings.TrimSpace(wire.CleanText(c.New)); text.Visible(words) {
 			stored.New = strings.Replace(wire.CleanText(c.New), words, ch.Format.FromIRC(words), 1)
 		} else {
-			stored.New = text.Unformatted(wire.CleanText(c.New))
+			stored.New = wire.Plain(wire.CleanText(c.New))
 		}
 		if made, found = stored.Apply(r.Text); found != 0 {
 			return made, found
