@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	irc "gopkg.in/irc.v4"
 )
 
 // Answers without labels are held against the lines of their target, however long these waited and whatever else was sent
@@ -40,5 +42,20 @@ func TestAnswersWithoutLabels(t *testing.T) {
 	w.judgeTruth(&client{w: w, letters: letters, refusals: slices.Delete(slices.Clone(told), 4, 5), stays: []stay{{begin: begin}}})
 	if len(w.failures) != 1 || symptom(w.failures[0]) != "lost" {
 		t.Errorf("without the last answer: %v", w.failures)
+	}
+}
+
+// What a client hears of a WHOIS or an INVITE of somebody says nothing of what it has sent to them.
+func TestRefusalsOfMessagesAlone(t *testing.T) {
+	c := newClient(&world{start: time.Now()}, 0, clientSpec{kind: plain})
+	for _, line := range []string{
+		":irc.test 401 ada Zoe :is not connected and was not invited",
+		":irc.test 401 ada Zoe :No such nick", ":irc.test 318 ada Zoe :End of /WHOIS list",
+		":irc.test 401 ada Zoe :No such nick", ":irc.test 311 ada bob b b * :Bob", ":irc.test 318 ada bob :End of /WHOIS list",
+	} {
+		c.take(irc.MustParseMessage(line))
+	}
+	if len(c.refusals) != 1 || c.refusals[0].target != "Zoe" {
+		t.Errorf("refused are %v", c.refusals)
 	}
 }

@@ -87,6 +87,7 @@ type client struct {
 	batches    map[string]batch
 	probed     map[string]time.Time
 	answering  map[string]token // by the batch that is the answer
+	before     *irc.Message     // the last line that it was sent
 	moment     time.Time        // at which it was sent the last line
 	crowd      int              // how many it was sent at that
 }

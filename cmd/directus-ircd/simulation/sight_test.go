@@ -93,6 +93,7 @@ func (c *client) glimpse(line string, m *irc.Message) {
 
 // take looks at a line. The caller holds mu.
 func (c *client) take(m *irc.Message) {
+	defer func() { c.before = m }()
 	of, labelled := c.answered(m)
 	switch m.Command {
 	case "PING":
@@ -143,6 +144,8 @@ func (c *client) take(m *irc.Message) {
 		}
 	case "NOTICE":
 		c.told(m)
+	case "318":
+		c.foundNobody(m)
 	case "404", "401", "FAIL":
 		r, ok := c.refused(m)
 		switch a := c.answers[of]; {
@@ -263,6 +266,14 @@ func (c *client) see(m *irc.Message) {
 	c.sights = append(c.sights, s)
 }
 
+// foundNobody takes back a refusal that was the answer to a WHOIS. The caller holds mu.
+func (c *client) foundNobody(m *irc.Message) {
+	last := len(c.refusals) - 1
+	if before := c.before; before != nil && before.Command == "401" && last >= 0 && before.Params[1] == m.Params[1] && c.refusals[last].target == m.Params[1] {
+		c.refusals = c.refusals[:last]
+	}
+}
+
 // refused reads an answer to something that was sent; false if that was no message.
 func (c *client) refused(m *irc.Message) (r refusal, ok bool) {
 	target := ""
@@ -278,7 +289,7 @@ func (c *client) refused(m *irc.Message) (r refusal, ok bool) {
 		c.missing[target] = true
 		return r, false
 	}
-	if m.Command == "FAIL" && m.Params[0] != "PRIVMSG" {
+	if m.Command == "FAIL" && m.Params[0] != "PRIVMSG" || strings.Contains(m.Trailing(), "invited") {
 		return r, false
 	}
 	return refusal{
