@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,18 @@ func TestAnswersWithoutLabels(t *testing.T) {
 		sender := &client{w: w, letters: letters, refusals: told, stays: []stay{{begin: begin}}}
 		if w.judgeTruth(sender); (len(w.failures) == 0) != c.holds {
 			t.Errorf("with %v stored: %v", c.stored, w.failures)
+		}
+	}
+	// What is said of invitations of somebody may be what is told of messages to them.
+	for _, holds := range []bool{false, true} {
+		w := &world{chronicle: newChronicle(0, 0), verdict: verdict{}}
+		w.chronicle.messages[3] = []*record{{message: 3}}
+		sender := &client{w: w, letters: letters, refusals: told, stays: []stay{{begin: begin}}}
+		if holds {
+			sender.invited = []invitations{{"bob", after(1), 20}}
+		}
+		if w.judgeTruth(sender); strings.Contains(strings.Join(w.failures, "\n"), "to bob") == holds {
+			t.Errorf("with invitations %v: %v", holds, w.failures)
 		}
 	}
 	// One that is neither stored nor refused is lost.

@@ -71,7 +71,8 @@ type client struct {
 	quotations []quotation
 	begun      []beginning
 	letters    []letter
-	refusals   []refusal        // that do not say of what
+	refusals   []refusal // that do not say of what
+	invited    []invitations
 	answers    map[token]answer // to letters with a label
 	slowest    time.Duration    // the longest answer to a PING
 	probes     int

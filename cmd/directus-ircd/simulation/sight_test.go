@@ -58,6 +58,13 @@ type refusal struct {
 	stored  bool // but not where it can be seen
 }
 
+// invitations of somebody are answered as messages to them are, where they are not known.
+type invitations struct {
+	guest string
+	at    time.Time
+	n     int
+}
+
 // answer is what a client was told of a letter that has a label.
 type answer struct {
 	refusals []refusal
