@@ -31,7 +31,7 @@ type User struct {
 	Nick string
 	// Username is the part of the mask between "!" and "@".
 	Username string
-	// Host is the part of the mask behind "@"; never an address.
+	// Host is the part of the mask after "@"; never an address.
 	Host string
 	// Realname is free text: the name as people write it.
 	Realname string

@@ -16,7 +16,7 @@ import (
 // Limits of what a client may send on one line. RFC 1459 truncates lines at 512 bytes.
 // That would lose text, so longer bodies are accepted whole.
 const (
-	MaxInputBody = 8192     // bytes behind the tags, without the line end
+	MaxInputBody = 8192     // bytes after the tags, without the line end
 	MaxInputTags = 4094 + 2 // tag section with its "@" and its space (IRCv3 message-tags)
 	maxCommand   = 32       // letters; the longest command in use has 12
 )
@@ -50,8 +50,8 @@ type Reader struct {
 }
 
 // NewReader returns a reader of lines whose tag section is at most maxTags
-// bytes, "@" and the space behind it included, and whose rest is at most
-// maxLine bytes without the line end.
+// bytes, "@" and the space after it included, and whose rest is at most maxLine
+// bytes without the line end.
 func NewReader(r io.Reader, maxLine, maxTags int) *Reader {
 	return &Reader{r: bufio.NewReaderSize(r, 512), maxLine: maxLine, maxTags: maxTags}
 }
