@@ -65,7 +65,7 @@ func newWebListener(ln net.Listener, allowedOrigins []string, shared bool) *webL
 	l.requests = &handover{addr: ln.Addr(), conns: make(chan net.Conn), done: make(chan struct{})}
 	l.upgrader = websocket.Upgrader{
 		HandshakeTimeout: wsHandshakeTimeout,
-		Subprotocols:     []string{TextProtocol, BinaryProtocol},
+		Subprotocols:     []string{wsText, wsBinary},
 		ReadBufferSize:   1 << 10,
 		WriteBufferSize:  4 << 10,
 		WriteBufferPool:  new(sync.Pool),

@@ -24,8 +24,8 @@ const (
 var (
 	// ErrTooLong stands for a line over the limits (417). Its text was discarded.
 	ErrTooLong = errors.New("line too long")
-	// ErrTLS says that a TLS client has connected to a plain-text port.
-	ErrTLS = errors.New("this port takes no TLS: connect without, or to the port for TLS")
+	// errTLS says that a TLS client has connected to a plain-text port.
+	errTLS = errors.New("this port takes no TLS: connect without, or to the port for TLS")
 
 	errNoCommand  = errors.New("line without a command")
 	errBadCommand = errors.New("command is neither a word nor three digits")
@@ -103,7 +103,7 @@ func (lr *Reader) add(b byte) error {
 			lr.buf = lr.buf[:0]
 		}
 		if looksLikeTLS(lr.buf) {
-			return ErrTLS
+			return errTLS
 		}
 	}
 	return nil
