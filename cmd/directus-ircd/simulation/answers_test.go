@@ -72,3 +72,18 @@ func TestRefusalsOfMessagesAlone(t *testing.T) {
 		t.Errorf("refused are %v", c.refusals)
 	}
 }
+
+// A message to a channel that is gone from the configuration is refused as any other; without a label that may be the answer to
+// a JOIN.
+func TestRefusalsOfAChannelThatIsGone(t *testing.T) {
+	c := newClient(&world{start: time.Now()}, 0, clientSpec{kind: tagged})
+	c.answering = map[string]token{}
+	c.take(irc.MustParseMessage("@label=m1v0 :irc.test 403 ada #ops :No such channel"))
+	if got := c.answers[token{n: 1}].refusals; len(got) != 1 || got[0].perhaps {
+		t.Errorf("told are %v", got)
+	}
+	c.take(irc.MustParseMessage(":irc.test 403 ada #ops :No such channel"))
+	if len(c.refusals) != 1 || !c.refusals[0].perhaps {
+		t.Errorf("without a label: %v", c.refusals)
+	}
+}

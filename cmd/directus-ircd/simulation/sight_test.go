@@ -21,6 +21,7 @@ type sighting struct {
 	msgid   string
 	page    int  // the number of the CHATHISTORY answer; 0: live or backlog
 	past    bool // of a backlog, or marked as old
+	ahead   bool // live, while the pages of before were still asked for
 	edit    bool // a new version of a message
 	epoch   int  // how often the client had joined the channel by then
 	stay    int  // its connection
@@ -153,7 +154,7 @@ func (c *client) take(m *irc.Message) {
 		c.told(m)
 	case "318":
 		c.foundNobody(m)
-	case "404", "401", "FAIL":
+	case "404", "403", "401", "FAIL":
 		r, ok := c.refused(m)
 		switch a := c.answers[of]; {
 		case !ok:
@@ -255,6 +256,7 @@ func (c *client) see(m *irc.Message) {
 	if strings.HasPrefix(m.Params[0], "#") {
 		s.channel = m.Params[0]
 		s.epoch = c.joined[s.channel]
+		s.ahead = s.page == 0 && c.filling[s.channel]
 	}
 	if b.page > 0 {
 		b.filled = true
@@ -301,6 +303,7 @@ func (c *client) refused(m *irc.Message) (r refusal, ok bool) {
 	}
 	return refusal{
 		at: time.Now(), target: target,
-		perhaps: strings.Contains(m.Trailing(), "perhaps"), stored: strings.Contains(m.Trailing(), "The message is stored"),
+		perhaps: strings.Contains(m.Trailing(), "perhaps") || m.Command == "403" && m.Tags["label"] == "", // of a channel that is gone: or to a JOIN
+		stored:  strings.Contains(m.Trailing(), "The message is stored"),
 	}, true
 }
