@@ -16,9 +16,9 @@ import (
 	"directus-ircd/ircd/ircdtest"
 )
 
-// awkwardKeys are texts that a path cannot hold, or that clients and servers take
-// for steps to another one.
-var awkwardKeys = []string{".", "..", "a/b", "a?b#c", "%2e%2e", "é b", "Plain-1"}
+// awkwardKeys are texts that a path cannot hold, that clients and servers take for steps
+// to another one, or that are no texts in the filters of Directus.
+var awkwardKeys = []string{".", "..", "a/b", "a?b#c", "%2e%2e", "é b", "Plain-1", "null", "true", "$NOW"}
 
 // coded is the channel of a collection whose primary key is the text "code".
 func coded(name string) collection.Config {

@@ -78,7 +78,7 @@ func corrected(c text.Substitution, r collection.Row, ch *collection.Channel) (m
 		if words := strings.TrimSpace(wire.CleanText(c.New)); text.Visible(words) {
 			stored.New = strings.Replace(wire.CleanText(c.New), words, ch.Format.FromIRC(words), 1)
 		} else {
-			stored.New = text.Unformatted(wire.CleanText(c.New))
+			stored.New = wire.Plain(wire.CleanText(c.New))
 		}
 		if made, found = stored.Apply(r.Text); found != 0 {
 			return made, found
@@ -119,7 +119,9 @@ func (s *session) wholeOf(ctx context.Context, to addressee, r collection.Row) (
 	if len(r.Text)+r.More > maxWhole {
 		return collection.Row{}, refused
 	}
-	rows, _, err := collection.ReadRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: directus.Eq(to.view.feed.group.Fields.Key(), r.ID), Limit: 1, Whole: true})
+	q := to.view.feed.group.Keyed(nil, []string{r.ID})
+	q.Whole = true
+	rows, _, err := collection.ReadRows(ctx, s.member.account, to.view.feed.group, q)
 	switch {
 	case errors.Is(err, directus.ErrTooLarge):
 		return collection.Row{}, refused

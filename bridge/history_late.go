@@ -75,8 +75,7 @@ func (w *walk) addKeyed(ctx context.Context, rows []collection.Row) error {
 		for i, r := range page {
 			keys[i] = r.ID
 		}
-		filter := directus.And(h.filter, directus.Compare(h.group.Fields.Key(), "_in", keys))
-		read, _, err := w.scan.Ask(ctx, directus.Query{Filter: filter, Limit: len(page)})
+		read, _, err := w.scan.Ask(ctx, h.group.Keyed(h.filter, keys))
 		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
 			continue // with fewer
 		}

@@ -184,7 +184,7 @@ func (h *historian) rowsAt(ctx context.Context, places []found) ([]collection.Ro
 	for i, f := range places {
 		keys[i] = f.row.ID
 	}
-	q := directus.Query{Filter: directus.And(h.filter, directus.Compare(h.group.Fields.Key(), "_in", keys)), Limit: len(keys)}
+	q := h.group.Keyed(h.filter, keys)
 	if len(keys) > 1 {
 		q.MaxAnswer = 2 * collection.MaxRowsAnswer
 	}

@@ -226,3 +226,32 @@ func TestHistoryBehindWhatWasDatedByHand(t *testing.T) {
 		}
 	})
 }
+
+// More than is shown to a device was given an older date: it is shown the latest of that, once.
+func TestDeviceMissesMuchThatWasDatedByHand(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		r := newRemembering(t, nil)
+		r.withKeys(true)
+		stays := r.visit("ada", "#messages")
+		r.insert("had")
+		v, _ := r.device("ada", "laptop")
+		v.receive()
+		v.leave()
+		var keys, want []string
+		for i := range 30 {
+			keys = append(keys, r.insert(fmt.Sprint(i)))
+			want = append(want, fmt.Sprint(i))
+		}
+		stays.news()
+		for i, key := range keys {
+			r.redate(key, time.Now().Add(time.Duration(i-3600)*time.Second))
+		}
+		stays.news()
+		v, lines := r.device("ada", "laptop")
+		same(t, lines, append([]string{"NOTICE You have missed more than 20 messages *"}, want[10:]...)...)
+		v.receive()
+		v.leave()
+		_, lines = r.device("ada", "laptop")
+		same(t, lines)
+	})
+}

@@ -60,22 +60,22 @@ func (s *session) refer(ctx context.Context, to addressee, msgid string) (collec
 // Where only Directus can evaluate the channel's filter, it is asked a second
 // time about what the filter left out.
 func (s *session) lookUp(ctx context.Context, to addressee, id string) (collection.Row, error) {
-	one := directus.Eq(to.view.feed.group.Fields.Key(), id)
 	if to.Equal != nil {
-		return s.readOne(ctx, to, one)
+		return s.readOne(ctx, to, id, nil)
 	}
-	r, err := s.readOne(ctx, to, directus.And(directus.Filter(to.Filter), one))
+	r, err := s.readOne(ctx, to, id, directus.Filter(to.Filter))
 	if !errors.Is(err, errUnknownMessage) || to.Private {
 		return r, err
 	}
-	if r, err = s.readOne(ctx, to, one); err == nil {
+	if r, err = s.readOne(ctx, to, id, nil); err == nil {
 		err = errElsewhere
 	}
 	return r, err
 }
 
-func (s *session) readOne(ctx context.Context, to addressee, filter directus.Filter) (collection.Row, error) {
-	rows, _, err := collection.ReadRows(ctx, s.member.account, to.view.feed.group, directus.Query{Filter: filter, Limit: 1})
+func (s *session) readOne(ctx context.Context, to addressee, id string, filter directus.Filter) (collection.Row, error) {
+	g := to.view.feed.group
+	rows, _, err := collection.ReadRows(ctx, s.member.account, g, g.Keyed(filter, []string{id}))
 	switch {
 	case collection.IsForbidden(err), directus.IsCode(err, directus.CodeInvalidQuery): // not even a key
 		return collection.Row{}, errUnknownMessage

@@ -51,9 +51,7 @@ func (f *feed) readNow(ctx context.Context, ids []string, use func(rows []collec
 }
 
 func (f *feed) readPageNow(ctx context.Context, ids []string, use func(rows []collection.Row, missing []string) error) error {
-	rows, _, err := collection.ReadRows(ctx, f.carrier.Account(), f.group, directus.Query{
-		Filter: directus.And(f.group.Filter, directus.Filter{f.group.Fields.Key(): map[string]any{"_in": ids}}), Limit: len(ids),
-	})
+	rows, _, err := collection.ReadRows(ctx, f.carrier.Account(), f.group, f.group.Keyed(f.group.Filter, ids))
 	if n := len(ids); n > 1 && errors.Is(err, directus.ErrTooLarge) {
 		if err := f.readPageNow(ctx, ids[:n/2], use); err != nil {
 			return err

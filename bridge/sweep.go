@@ -110,9 +110,7 @@ func (f *feed) inOrder(ctx context.Context, keys []string, size int) ([]string, 
 	}
 	var places []collection.Row
 	for page := range slices.Chunk(keys, size) {
-		rows, _, err := collection.ReadPlaces(ctx, f.carrier.Account(), f.group, directus.Query{
-			Filter: directus.And(f.group.Filter, directus.Compare(f.group.Fields.Key(), "_in", page)), Limit: len(page),
-		})
+		rows, _, err := collection.ReadPlaces(ctx, f.carrier.Account(), f.group, f.group.Keyed(f.group.Filter, page))
 		if err != nil {
 			return nil, err
 		}
@@ -132,9 +130,7 @@ func (f *feed) publishKeyed(ctx context.Context, keys []string, read bool) (last
 	if len(keys) == 0 {
 		return last, nil
 	}
-	rows, _, err := collection.ReadRows(ctx, f.carrier.Account(), f.group, directus.Query{
-		Filter: directus.And(f.group.Filter, directus.Compare(f.group.Fields.Key(), "_in", keys)), Limit: len(keys),
-	})
+	rows, _, err := collection.ReadRows(ctx, f.carrier.Account(), f.group, f.group.Keyed(f.group.Filter, keys))
 	if err != nil {
 		return last, err
 	}

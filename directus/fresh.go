@@ -27,7 +27,11 @@ const searchAgain = 10 * time.Minute
 func (a *Account) read(ctx context.Context, path string, q Query, out any) error {
 	k := call{path: path, out: out, rows: true, whole: q.Whole, cutRelated: q.CutRelated, most: q.MaxAnswer}
 	if a.client.searches.allowed() {
-		k.method, k.body = methodSearch, map[string]any{"query": q.object()}
+		body := map[string]any{"query": q.object()}
+		if q.Keys != nil {
+			body["keys"] = q.Keys
+		}
+		k.method, k.body = methodSearch, body
 		err := a.call(ctx, k)
 		if !blocked(err) {
 			return err

@@ -17,6 +17,12 @@ type Filter map[string]any
 type Query struct {
 	Fields []string
 	Filter Filter
+	// Keys are the primary keys of the items that are asked for, beside the Filter, of which
+	// Key is the field; nil: any. In a Filter the texts null, NULL, true and false and what
+	// begins with $NOW or $CURRENT_ are something else to Directus; here they are keys, but
+	// where a proxy blocks SEARCH.
+	Key  string
+	Keys []string
 	// Sort names fields, those with a leading "-" in descending order.
 	Sort []string
 	// Limit is the number of items at most: 0 means the default of the server
@@ -44,8 +50,12 @@ func (q Query) values() (url.Values, error) {
 	if len(q.Fields) > 0 {
 		v.Set("fields", strings.Join(q.Fields, ","))
 	}
-	if len(q.Filter) > 0 {
-		b, err := json.Marshal(q.Filter)
+	filter := q.Filter
+	if q.Keys != nil {
+		filter = And(filter, Compare(q.Key, "_in", q.Keys))
+	}
+	if len(filter) > 0 {
+		b, err := json.Marshal(filter)
 		if err != nil {
 			return nil, fmt.Errorf("encode filter: %w", err)
 		}

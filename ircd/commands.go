@@ -100,7 +100,7 @@ func (c *conn) handleLine(ctx context.Context, in *inbound) error {
 		c.beginResponse(labelOf(c.caps, text))
 		defer c.endResponse()
 		c.reply(wire.ERR_INPUTTOOLONG, "The line was too long and was ignored: send at most 8192 bytes, and 4094 bytes of tags")
-		tags, _ := wire.SplitTags(text)
+		tags, _, _ := wire.Cut(text)
 		return c.loseFromMultiline(ctx, tags)
 	}
 	// Show pending presence first, so that older news never contradict a JOIN or PART in

@@ -104,7 +104,7 @@ type waitingPing struct {
 // expectTurn sees to it that a PING is answered within about pingPatience. A malformed one,
 // or one tagged as part of a batch, always waits for its turn.
 func (c *conn) expectTurn(in *inbound) {
-	if !strings.EqualFold(wire.CommandOf(in.text), "PING") {
+	if _, command, _ := wire.Cut(in.text); !strings.EqualFold(command, "PING") {
 		return
 	}
 	text, _ := wire.ToUTF8(in.text)

@@ -7,8 +7,8 @@ type Error struct {
 	// Numeric is the three-digit reply, such as "404". Without one, the client is sent a
 	// FAIL with the Code or, if it does not understand that, a NOTICE.
 	Numeric string
-	// Params go between the client's nick and Text, such as the channel; in front of those
-	// of 263 stands the command that the client has sent. In a FAIL they are the context.
+	// Params go between the client's nick and Text, such as the channel. In 263 they follow
+	// the command that the client has sent. In a FAIL they are the context.
 	Params []string
 	// Text tells the user what happened and what to do about it.
 	Text string

@@ -77,3 +77,16 @@ func (f *fakeChat) pushOthers(from *fakeSession, ev Event) {
 		}
 	}
 }
+
+// bareSession is a Session without any of the optional interfaces.
+type bareSession struct{ Session }
+
+// Features are those given, and the parts that every fakeSession has.
+func (f *fakeChat) Features() Features {
+	if f.denied {
+		return Features{}
+	}
+	all := f.features
+	all.History, all.ReadMarkers, all.Topics = true, true, true
+	return all
+}

@@ -104,19 +104,6 @@ func (f *fakeChat) Login(ctx context.Context, cred Credentials) (Session, error)
 	return f.open(u), nil
 }
 
-// bareSession is a Session without any of the optional interfaces.
-type bareSession struct{ Session }
-
-// Features are those given, and the parts that every fakeSession has.
-func (f *fakeChat) Features() Features {
-	if f.denied {
-		return Features{}
-	}
-	all := f.features
-	all.History, all.ReadMarkers, all.Topics = true, true, true
-	return all
-}
-
 func (f *fakeChat) Now() time.Time { return time.Now().Add(f.ahead) }
 
 func (f *fakeChat) open(u User) *fakeSession {

@@ -87,18 +87,18 @@ var words302 = []string{"message-tags", "server-time", "batch", "echo-message", 
 // checkBatches follows the batches of the server: each is opened once at a time,
 // closed once, and used only between.
 func checkBatches(t *testing.T, open map[string]bool, l string) {
-	tags, rest := wire.SplitTags(l)
+	tags, command, params := wire.Cut(l)
 	if id, ok := irc.ParseTags(tags)["batch"]; ok && !open[id] {
 		t.Fatalf("in a batch that is not open: %q", l)
 	}
-	f := strings.Fields(wire.SkipSource(rest))
-	if len(f) < 2 || f[0] != "BATCH" {
+	if command != "BATCH" {
 		return
 	}
-	switch id := f[1][1:]; {
-	case f[1][0] == '+' && !open[id]:
+	ref, _, _ := strings.Cut(params, " ")
+	switch id := ref[1:]; {
+	case ref[0] == '+' && !open[id]:
 		open[id] = true
-	case f[1][0] == '-' && open[id]:
+	case ref[0] == '-' && open[id]:
 		delete(open, id)
 	default:
 		t.Fatalf("opened twice, or closed while not open: %q", l)

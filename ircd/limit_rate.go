@@ -38,9 +38,11 @@ type pacing struct {
 // line was counted as part of a multi-line message: it must not be handled as a message
 // of its own.
 func (p *pacing) wait(ctx context.Context, text string) (part bool, err error) {
-	if p.asked.Load() > 0 && strings.EqualFold(wire.CommandOf(text), "PONG") {
-		p.asked.Add(-1)
-		return false, nil
+	if p.asked.Load() > 0 {
+		if _, command, _ := wire.Cut(text); strings.EqualFold(command, "PONG") {
+			p.asked.Add(-1)
+			return false, nil
+		}
 	}
 	if part = p.batch.Load() && isBatchLine(text); part {
 		if p.inBatch++; p.inBatch%linesPerToken != 1 {
@@ -100,8 +102,7 @@ func (p *pacing) waste(ctx context.Context, n int) {
 
 // cost is how many lines a line counts for. take caps it at the burst.
 func (p *pacing) cost(text string) int {
-	_, rest := wire.SplitTags(text)
-	name, params, _ := strings.Cut(wire.SkipSource(rest), " ")
+	_, name, params := wire.Cut(text)
 	each := 1
 	switch cmd := commands[strings.ToUpper(name)]; {
 	case cmd.query:
@@ -115,10 +116,9 @@ func (p *pacing) cost(text string) int {
 
 // isBatchLine reports whether a line may be part of a multi-line message.
 func isBatchLine(text string) bool {
-	tags, rest := wire.SplitTags(text)
+	tags, command, _ := wire.Cut(text)
 	for t := range strings.SplitSeq(tags, ";") {
 		if name, _, _ := strings.Cut(t, "="); name == tagBatch {
-			command, _, _ := strings.Cut(wire.SkipSource(rest), " ")
 			return strings.EqualFold(command, "PRIVMSG") || strings.EqualFold(command, "NOTICE")
 		}
 	}

@@ -43,7 +43,7 @@ func TestSharedListener(t *testing.T) {
 			}
 			c.Expect("ERROR :Closing link: Quit: bye")
 
-			ws, _, err := dialWS(t, test.scheme+address, nil, test.tlsConfig, transport.TextProtocol)
+			ws, _, err := dialWS(t, test.scheme+address, nil, test.tlsConfig, wsText)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,7 +140,7 @@ func TestSharedListenerLimit(t *testing.T) {
 	address, _ := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return transport.Shared(ln, nil) }, oneOfAnAddress)
 	first := ircdtest.Dial(t, address)
 	first.LoginPass("alice", "alice@example.com:pw-alice")
-	ws, _, err := dialWS(t, "ws://"+address, nil, nil, transport.TextProtocol)
+	ws, _, err := dialWS(t, "ws://"+address, nil, nil, wsText)
 	if err != nil {
 		t.Fatal(err)
 	}

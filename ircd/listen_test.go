@@ -21,6 +21,12 @@ import (
 	"github.com/gorilla/websocket"
 )
 
+// The subprotocols of IRC over WebSocket.
+const (
+	wsText   = "text.ircv3.net"
+	wsBinary = "binary.ircv3.net"
+)
+
 // serveTCP serves on a real listener until the test ends, with the options of the transcripts but for changes.
 func serveTCP(t *testing.T, chat *fakeChat, wrap func(net.Listener) net.Listener, changes ...func(*Options)) (address string, s *Server) {
 	t.Helper()
@@ -115,7 +121,7 @@ func dialWS(t *testing.T, url string, header http.Header, tlsConfig *tls.Config,
 
 func TestWebSocket(t *testing.T) {
 	address, _ := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return transport.WebSocket(ln, nil) })
-	for _, protocol := range []string{transport.TextProtocol, transport.BinaryProtocol} {
+	for _, protocol := range []string{wsText, wsBinary} {
 		ws, _, err := dialWS(t, "ws://"+address, nil, nil, protocol, "other")
 		if err != nil {
 			t.Fatal(err)
@@ -187,7 +193,7 @@ func TestWebSocketOrigin(t *testing.T) {
 		if origin != "" {
 			header.Set("Origin", origin)
 		}
-		ws, resp, err := dialWS(t, "ws://"+address, header, nil, transport.TextProtocol)
+		ws, resp, err := dialWS(t, "ws://"+address, header, nil, wsText)
 		if resp == nil || resp.StatusCode != want {
 			t.Errorf("origin %q: got %v, %v", origin, resp, err)
 		}

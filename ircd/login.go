@@ -38,14 +38,14 @@ const (
 	busyText  = "Logging in is temporarily unavailable, try again later"
 )
 
-// login asks the backend for a session and opens it, or returns why there is none.
+// login asks the backend for a session and takes it, or returns why there is none.
 func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duration) *LoginError {
 	cred.Remote = c.remote
 	lctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	session, err := c.srv.backend.Login(lctx, cred)
 	if err == nil {
-		c.open(session)
+		c.takeSession(session)
 		return nil
 	}
 	var le *LoginError
@@ -67,9 +67,9 @@ func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duratio
 	return le
 }
 
-// open makes the connection use a session, and tells the client of capabilities that were
+// takeSession makes the connection use a session, and tells the client of capabilities that were
 // offered before the login but that the session does not support.
-func (c *conn) open(session Session) {
+func (c *conn) takeSession(session Session) {
 	before := c.offered()
 	c.session, c.user, c.has = session, session.User(), abilitiesOf(session)
 	c.reg.failed = nil

@@ -51,7 +51,7 @@ func labelOf(caps capSet, text string) string {
 	if !canLabel(caps) {
 		return ""
 	}
-	tags, _ := wire.SplitTags(text)
+	tags, _, _ := wire.Cut(text)
 	label := irc.ParseTags(tags)["label"]
 	if len(label) > maxLabel {
 		return ""

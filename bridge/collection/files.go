@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"directus-ircd/bridge/text"
 	"directus-ircd/ircd/wire"
 )
 
@@ -97,7 +96,7 @@ func FileLines(files []File, base string) []string {
 
 // fileName makes a name safe to be shown, on one line.
 func fileName(name string) string {
-	name = strings.Join(strings.Fields(text.Unformatted(wire.CleanText(name))), " ")
+	name = strings.Join(strings.Fields(wire.Plain(wire.CleanText(name))), " ")
 	if name == "" {
 		return "file"
 	}

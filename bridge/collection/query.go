@@ -97,6 +97,11 @@ const Overlap = time.Minute
 // PageSize is the number of rows asked for at once; Directus' default limit.
 const PageSize = 100
 
+// Keyed asks for the items of some keys that match a filter.
+func (g *Group) Keyed(filter directus.Filter, keys []string) directus.Query {
+	return directus.Query{Filter: filter, Key: g.Fields.Key(), Keys: keys, Limit: len(keys)}
+}
+
 // Between matches what two users say to each other.
 func (g *Group) Between(a, b string) directus.Filter {
 	said := func(from, to string) directus.Filter {

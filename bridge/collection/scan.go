@@ -203,8 +203,7 @@ func (s *Scan) nextOfTexts(ctx context.Context) ([]Row, error) {
 	var rows []Row
 	if len(page) > 0 {
 		var err error
-		filter := directus.And(s.Base, directus.Compare(s.Group.Fields.Key(), "_in", page))
-		rows, _, err = s.Ask(ctx, directus.Query{Filter: filter, Limit: len(page)})
+		rows, _, err = s.Ask(ctx, s.Group.Keyed(s.Base, page))
 		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
 			return nil, nil
 		}
@@ -368,8 +367,7 @@ func (s *Scan) sort(rows []Row) {
 func (s *Scan) nextOfPlaced(ctx context.Context) ([]Row, bool, error) {
 	p := *s.placed
 	keys, dense := p.Cut(min(s.room(), PageLimit(ctx, s.Account, MaxPage)))
-	filter := directus.And(s.Base, directus.Compare(s.Group.Fields.Key(), "_in", keys))
-	rows, _, err := s.Ask(ctx, directus.Query{Filter: filter, Limit: len(keys)})
+	rows, _, err := s.Ask(ctx, s.Group.Keyed(s.Base, keys))
 	if errors.Is(err, directus.ErrTooLarge) && len(keys) > 1 {
 		return nil, dense, nil
 	}

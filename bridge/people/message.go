@@ -151,10 +151,9 @@ func unquotable(ctx context.Context, account *directus.Account, g *collection.Gr
 		page := ids[:min(len(ids), collection.PageLimit(ctx, account, collection.PageSize))]
 		ids = ids[len(page):]
 		var found []map[string]json.RawMessage
-		err := account.Items(ctx, g.Collection, directus.Query{
-			Fields: []string{key}, Limit: len(page),
-			Filter: directus.And(g.Filter, directus.Filter{key: map[string]any{"_in": page}}),
-		}, &found)
+		q := g.Keyed(g.Filter, page)
+		q.Fields = []string{key}
+		err := account.Items(ctx, g.Collection, q, &found)
 		if err != nil {
 			break
 		}

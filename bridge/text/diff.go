@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -27,7 +28,7 @@ func EditText(before, after string) (text string, changed bool) {
 		return "", false
 	}
 	// In a change formatting would be cut off from its end.
-	if d := textDiff(mircCode.ReplaceAllString(before, ""), mircCode.ReplaceAllString(after, "")); d != "" && len(d) < len(after) {
+	if d := textDiff(wire.Plain(before), wire.Plain(after)); d != "" && len(d) < len(after) {
 		return EditMark + d, true
 	}
 	return EditMark + after, true

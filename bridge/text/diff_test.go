@@ -3,6 +3,8 @@ package text
 import (
 	"strings"
 	"testing"
+
+	"directus-ircd/ircd/wire"
 )
 
 func TestEditText(t *testing.T) {
@@ -63,7 +65,7 @@ func FuzzEditText(f *testing.F) {
 			return
 		}
 		if c, ok := ParseSubstitution(d); ok && !strings.Contains(d, `\`) {
-			before, after = mircCode.ReplaceAllString(before, ""), mircCode.ReplaceAllString(after, "")
+			before, after = wire.Plain(before), wire.Plain(after)
 			made, found := c.Apply(strings.Join(strings.Fields(before), " "))
 			if found != 1 || !sameWords(made, after) {
 				t.Fatalf("%q made of %q by %q, want %q (%d)", made, before, d, after, found)

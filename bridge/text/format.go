@@ -62,7 +62,7 @@ func (f Format) toIRC(stored string) string {
 	case HTML:
 		return htmlToIRC(stored)
 	}
-	return Unformatted(stored)
+	return wire.Plain(stored)
 }
 
 // FromIRC makes a text to be stored of IRC text; it is empty if that shows
@@ -74,5 +74,5 @@ func (f Format) FromIRC(text string) string {
 	case HTML:
 		return htmlFromIRC(text)
 	}
-	return Unformatted(text)
+	return wire.Plain(text)
 }

@@ -193,7 +193,7 @@ func TestActionsInFormats(t *testing.T) {
 	} {
 		stored := f.Store(ircd.Outgoing{Kind: ircd.Action, Text: "\x02waves\x02 at 2*3*4"})
 		kind, shown := f.Show(stored)
-		if stored != want || kind != ircd.Action || Unformatted(shown) != "waves at 2*3*4" {
+		if stored != want || kind != ircd.Action || wire.Plain(shown) != "waves at 2*3*4" {
 			t.Errorf("%s: stored %q, shown %v %q", f, stored, kind, shown)
 		}
 	}
@@ -230,7 +230,10 @@ func checkIRC(t *testing.T, text string) {
 		t.Fatalf("not UTF-8: %q", text)
 	}
 	for i, r := range text {
-		if unicode.IsControl(r) && r != '\n' && mircCode.FindStringIndex(text[i:]) == nil {
+		if !unicode.IsControl(r) || r == '\n' {
+			continue
+		}
+		if before, code, _ := wire.CutFormat(text[i:]); before != "" || code == "" {
 			t.Fatalf("control character %q in %q", r, text)
 		}
 	}
@@ -260,8 +263,8 @@ func FuzzRoundTrip(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, typed string) {
 		typed = strings.TrimRight(wire.CleanText(typed), " \n")
-		plain := Unformatted(typed)
-		if Unformatted(plain) != plain || !Visible(typed) {
+		plain := wire.Plain(typed)
+		if wire.Plain(plain) != plain || !Visible(typed) {
 			return
 		}
 		for _, format := range []Format{Markdown, HTML} {
@@ -272,12 +275,12 @@ func FuzzRoundTrip(f *testing.F) {
 			if want, got := strings.Join(wordsOf(plain), ""), strings.Join(wordsOf(shown), ""); whole && got != want {
 				t.Errorf("%s: %q is stored as %q and shown as %q", format, typed, stored, shown)
 			}
-			if format == HTML && !sameWords(Unformatted(shown), plain) {
+			if format == HTML && !sameWords(wire.Plain(shown), plain) {
 				t.Errorf("%s: %q is stored as %q and shown as %q", format, typed, stored, shown)
 			}
 		}
 		if escaped := escapeLines(plain); parseable(escaped) {
-			if shown := Unformatted(markdownToIRC(escaped)); !sameWords(shown, plain) {
+			if shown := wire.Plain(markdownToIRC(escaped)); !sameWords(shown, plain) {
 				t.Errorf("%q, escaped as %q, is shown as %q", plain, escaped, shown)
 			}
 		}

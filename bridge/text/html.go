@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"directus-ircd/ircd/wire"
+
 	"golang.org/x/net/html"
 )
 
@@ -49,7 +51,7 @@ var verbatimSpaces = strings.NewReplacer("\t", "    ", noBreakSpace, " ")
 // tokens, not a tree, so that the time it takes grows with the length of the
 // text alone. The line breaks of a text without any element are its own.
 func htmlToIRC(source string) string {
-	source = Unformatted(source)
+	source = wire.Plain(source)
 	h := htmlText{tokens: html.NewTokenizer(strings.NewReader(source)), verbatim: !htmlTag.MatchString(source)}
 	for h.next() {
 	}

@@ -3,6 +3,8 @@ package text
 import (
 	"html"
 	"strings"
+
+	"directus-ircd/ircd/wire"
 )
 
 // htmlElements are the elements that stand for formatting.
@@ -11,7 +13,7 @@ var htmlElements = map[style]string{bold: "strong", italic: "em", underline: "u"
 // htmlFromIRC makes HTML of IRC text: its formatting as elements, everything else
 // as the text that it is. Colours are dropped.
 func htmlFromIRC(text string) string {
-	if strings.TrimSpace(Unformatted(text)) == "" {
+	if strings.TrimSpace(wire.Plain(text)) == "" {
 		return ""
 	}
 	var b strings.Builder

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"directus-ircd/ircd/wire"
+
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
@@ -81,7 +83,7 @@ func parseable(source string) bool {
 // markdownToIRC makes IRC text of stored Markdown. What shows nothing on a page,
 // or cannot be parsed in time, is shown as it is stored.
 func markdownToIRC(source string) string {
-	source = Unformatted(source)
+	source = wire.Plain(source)
 	if !parseable(source) {
 		return source
 	}
@@ -93,7 +95,7 @@ func markdownToIRC(source string) string {
 	return source
 }
 
-func Visible(text string) bool { return strings.TrimSpace(Unformatted(text)) != "" }
+func Visible(text string) bool { return strings.TrimSpace(wire.Plain(text)) != "" }
 
 // markdownText writes what is parsed.
 type markdownText struct {
@@ -237,7 +239,7 @@ func (m *markdownText) emphasis(s style, n ast.Node) {
 func (m *markdownText) meant(write func()) {
 	start := m.b.Len()
 	write()
-	if m.page && !strings.ContainsFunc(Unformatted(m.b.String()[start:]), isWord) {
+	if m.page && !strings.ContainsFunc(wire.Plain(m.b.String()[start:]), isWord) {
 		m.hides = true
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"directus-ircd/ircd/wire"
+
 	"github.com/yuin/goldmark/text"
 )
 
@@ -20,7 +22,7 @@ import (
 // both cases, where CommonMark can express it; underline and colours are dropped.
 // Back on IRC the same words are shown.
 func markdownFromIRC(text string) string {
-	plain := Unformatted(text)
+	plain := wire.Plain(text)
 	if strings.TrimSpace(plain) == "" {
 		return ""
 	}
@@ -41,8 +43,8 @@ func markdownFromIRC(text string) string {
 		lines[i] = formatMarkdown(mircRuns(lines[i]), escape)
 	}
 	formatted := joinMarkdown(lines)
-	shown := Unformatted(markdownToIRC(formatted))
-	if parseable(formatted) && (sameWords(shown, plain) || sameWords(shown, Unformatted(markdownToIRC(stored)))) {
+	shown := wire.Plain(markdownToIRC(formatted))
+	if parseable(formatted) && (sameWords(shown, plain) || sameWords(shown, wire.Plain(markdownToIRC(stored)))) {
 		return formatted
 	}
 	return stored // the marks would not be understood as such
@@ -61,7 +63,7 @@ func pageShows(markdown, words string) bool {
 // letters. A backslash counts as a letter, since Markdown may swallow it.
 func wordsOf(s string) []string {
 	var words []string
-	for word := range strings.FieldsFuncSeq(Unformatted(s), func(r rune) bool { return !isWord(r) }) {
+	for word := range strings.FieldsFuncSeq(wire.Plain(s), func(r rune) bool { return !isWord(r) }) {
 		start := 0
 		for i, r := range word {
 			if unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar) {

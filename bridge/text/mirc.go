@@ -1,36 +1,20 @@
 package text
 
 import (
-	"directus-ircd/directus"
-	"directus-ircd/ircd/wire"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"directus-ircd/directus"
+	"directus-ircd/ircd/wire"
 )
-
-// mircCode matches mIRC formatting: a colour with its numbers, a hex colour,
-// and the toggles of bold, italic, underline, strike-through, monospace,
-// reverse and reset.
-var mircCode = regexp.MustCompile("\x03(?:\\d{1,2}(?:,\\d{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|[\x02\x0f\x11\x16\x1d\x1e\x1f]")
-
-// mircCodes are the bytes that mircFormat begins with.
-const mircCodes = "\x02\x03\x04\x0f\x11\x16\x1d\x1e\x1f"
-
-// Unformatted is IRC text without its formatting.
-func Unformatted(text string) string {
-	if !strings.ContainsAny(text, mircCodes) {
-		return text
-	}
-	return mircCode.ReplaceAllString(text, "")
-}
 
 // MaxBeginning is how much of a text stands for the whole.
 const MaxBeginning = 120
 
 // Beginning is the beginning of a text on one line, without formatting.
 func Beginning(text string) string {
-	words := strings.Join(strings.Fields(Unformatted(Clip(text, MaxQuoted))), " ")
+	words := strings.Join(strings.Fields(wire.Plain(Clip(text, MaxQuoted))), " ")
 	if len(words) <= MaxBeginning {
 		return words
 	}
@@ -59,20 +43,19 @@ func mircRuns(line string) []run {
 			runs = append(runs, run{now, text})
 		}
 	}
-	end := 0
-	for _, code := range mircCode.FindAllStringIndex(line, -1) {
-		add(line[end:code[0]])
-		end = code[1]
-		if line[code[0]] == 0x0f {
+	for line != "" {
+		words, code, rest := wire.CutFormat(line)
+		add(words)
+		if code != "" && code[0] == 0x0f {
 			now = 0
 		}
 		for _, c := range styleCodes {
-			if line[code[0]] == c.code {
+			if code != "" && code[0] == c.code {
 				now ^= c.style
 			}
 		}
+		line = rest
 	}
-	add(line[end:])
 	return runs
 }
 
@@ -128,7 +111,7 @@ const maxReactionText = 64
 
 // ReactionText makes a text fit for a reaction; empty if it is none.
 func ReactionText(text string) string {
-	text = strings.TrimSpace(Unformatted(wire.CleanText(text)))
+	text = strings.TrimSpace(wire.Plain(wire.CleanText(text)))
 	if len(text) > maxReactionText || strings.Contains(text, "\n") {
 		return ""
 	}

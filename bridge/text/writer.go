@@ -3,6 +3,8 @@ package text
 import (
 	"strings"
 	"unicode"
+
+	"directus-ircd/ircd/wire"
 )
 
 // style is a set of the formattings that IRC, Markdown and HTML have in common.
@@ -152,7 +154,7 @@ func (t *ircText) writeLink(start int, target string) {
 	if !ok {
 		return
 	}
-	label := strings.TrimSpace(Unformatted(t.b.String()[start:]))
+	label := strings.TrimSpace(wire.Plain(t.b.String()[start:]))
 	before := t.style
 	t.style = 0
 	switch {

@@ -43,7 +43,7 @@ func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logg
 		EmailTemplate:          cfg.Login.EmailTemplate,
 		LoginAttemptsPerMinute: cfg.Limits.LoginAttempts,
 		LoginsAtOnce:           loginsAtOnce,
-		PageMemory:             cfg.Limits.MemoryLimit("/") / pageShare,
+		PageMemory:             cfg.Limits.MemoryLimit() / pageShare,
 		Edits: collection.Edits{
 			Show:   cfg.Edits.Show,
 			Merge:  editMerge,

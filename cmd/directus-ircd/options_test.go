@@ -22,7 +22,7 @@ func TestOptionsDefaults(t *testing.T) {
 		Zone:                   time.UTC,
 		LoginAttemptsPerMinute: 10,
 		LoginsAtOnce:           8,
-		PageMemory:             cfg.Limits.MemoryLimit("/") / pageShare, // as the machine has it
+		PageMemory:             cfg.Limits.MemoryLimit() / pageShare, // as the machine has it
 		Edits:                  collection.Edits{Show: true, Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
 		Channels: []collection.Config{{
 			Name: "#messages", Collection: "messages", Backlog: 50, AutoJoin: true, Format: text.Plain,
@@ -76,7 +76,7 @@ func TestOptions(t *testing.T) {
 		Zone:                   time.UTC,
 		LoginAttemptsPerMinute: 10,
 		LoginsAtOnce:           8,
-		PageMemory:             cfg.Limits.MemoryLimit("/") / pageShare, // as the machine has it
+		PageMemory:             cfg.Limits.MemoryLimit() / pageShare, // as the machine has it
 		PublicURL:              "https://chat.example.com",
 		Edits:                  collection.Edits{Merge: 5 * time.Second, MaxAge: 24 * time.Hour},
 		Channels: []collection.Config{{

@@ -60,7 +60,7 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	d.server.Configure(ircdOptions(next, d.log))
-	limitMemory(next.Limits.MemoryLimit("/"))
+	limitMemory(next.Limits.MemoryLimit())
 	if d.opts.Switch != nil {
 		d.opts.Switch.set(next.Log)
 	}

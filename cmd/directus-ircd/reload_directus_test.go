@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,20 +25,13 @@ func TestReloadUnderTraffic(t *testing.T) {
 	ada, bob, kevin := s.CreateUser("Ada", ""), s.CreateUser("Bob", ""), s.CreateUser("Kevin", "")
 	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
 	plain, secure, added := freeAddress(t), freeAddress(t), freeAddress(t)
-	base := "directus: {url: \"" + s.URL + "\"}\nlog: {format: json, level: debug}\n"
-	channel := func(rest string) string {
-		return "channels:\n  - {name: \"#messages\", collection: " + s.Collection + ", backlog: 0, fields: {nonce: nonce}" + rest + "}\n"
+	texts := configurations{
+		base:  "directus: {url: \"" + s.URL + "\"}\nlog: {format: json, level: debug}\n",
+		from:  s.Collection,
+		two:   "listen:\n  - {address: \"" + plain + "\", websocket: shared}\n  - {address: \"" + secure + "\", tls: {cert: " + cert + ", key: " + key + "}}\n",
+		added: added,
 	}
-	dev := "  - {name: \"#dev\", collection: " + s.Collection + ", filter: {text: {_contains: never said}}}\n"
-	two := "listen:\n  - {address: \"" + plain + "\", websocket: shared}\n  - {address: \"" + secure + "\", tls: {cert: " + cert + ", key: " + key + "}}\n"
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(base + channel("") + two)
+	file := writeConfig(t, texts.base+texts.channel("")+texts.two)
 	p := startProcess(t, file, 2, false)
 
 	old, modern, writer := record(t, plain, secure, kevin, bob)
@@ -48,44 +40,25 @@ func TestReloadUnderTraffic(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer web.Close()
-	readers := []*recorder{old, modern, writer}
-	for _, c := range readers {
-		c.read("* 366 * #messages *")
-	}
-
 	stop := keepWriting(t, s, ada, writer)
-	limits := "limits: {lines_per_second: 20, burst: 60, send_queue: 2MiB, connections: 100, connections_per_address: 0}\n"
-	server := "server: {motd: \"Good morning\", network: NewNet, line_length: 2048, admin: [Ask Ada]}\n"
-	three := two + "  - {address: \"" + added + "\"}\nmetrics: {address: \"127.0.0.1:0\"}\n"
-	for i, step := range []struct {
-		text string
-		then func()
-	}{
-		{base + server + channel("") + two, func() {
-			modern.read("* 005 * NETWORK=NewNet *")
-			old.read("* 005 * NETWORK=NewNet *")
-		}},
-		{base + server + limits + channel("") + two, nil},
-		{base + server + limits + channel("") + dev + two, func() {
-			old.read("* 366 * #dev *")
-			modern.read("* 366 * #dev *")
-		}},
-		{base + limits + channel(", topic: New topic, format: markdown") + dev + three, func() { greet(t, added) }},
-		{base + limits + channel(", topic: New topic, filter: {text: {_ncontains: never}}") + dev + three + "edits: {delete_notice: false}\nnick: [last_name, first_name]\n", nil},
-		{base + limits + channel("") + "listen: [{address: \"" + added + "\"}]\nlogin: {email_template: \"{nick}@example.com\"}\n", func() {
+	both := func(pattern string) func() { return func() { old.read(pattern); modern.read(pattern) } }
+	then := map[int]func(){
+		0: both("* 005 * NETWORK=NewNet *"),
+		2: both("* 366 * #dev *"),
+		3: func() { greet(t, added) },
+		5: func() {
 			old.read("* KICK #dev * :This channel is not configured any more")
-			if nc, err := net.Dial("tcp", plain); err == nil {
-				nc.Close()
-				t.Error("a listener that is gone takes connections")
-			}
-		}},
-		{base + channel("") + strings.Replace(two, ", websocket: shared", "", 1), nil},
-	} {
-		write(step.text)
+			refused(t, plain)
+		},
+	}
+	for i, text := range texts.inTurn() {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		p.signal(syscall.SIGHUP)
 		p.waitLog("reloaded the configuration", i)
-		if step.then != nil {
-			step.then()
+		if then[i] != nil {
+			then[i]()
 		}
 	}
 	rest, irc := stop()
@@ -97,13 +70,40 @@ func TestReloadUnderTraffic(t *testing.T) {
 		t.Error("a restart was asked for")
 	}
 	t.Logf("%d messages by REST, %d by IRC", rest, irc)
-	for _, c := range readers {
+	for _, c := range []*recorder{old, modern, writer} {
 		said := map[string]int{"rest": rest, "irc": irc}
 		if c == writer {
 			said["irc"] = 0 // its own
 		}
 		c.read("* PRIVMSG #messages :the end")
 		c.wasShown(said)
+	}
+}
+
+// configurations have parts in common.
+type configurations struct {
+	base, two   string // the beginning, and the listeners
+	from, added string // the collection, and the address of a third listener
+}
+
+func (c configurations) channel(rest string) string {
+	return "channels:\n  - {name: \"#messages\", collection: " + c.from + ", backlog: 0, fields: {nonce: nonce}" + rest + "}\n"
+}
+
+// inTurn are the configurations that are taken one after the other.
+func (c configurations) inTurn() []string {
+	limits := "limits: {lines_per_second: 20, burst: 60, send_queue: 2MiB, connections: 100, connections_per_address: 0}\n"
+	server := "server: {motd: \"Good morning\", network: NewNet, line_length: 2048, admin: [Ask Ada]}\n"
+	dev := "  - {name: \"#dev\", collection: " + c.from + ", filter: {text: {_contains: never said}}}\n"
+	three := c.two + "  - {address: \"" + c.added + "\"}\nmetrics: {address: \"127.0.0.1:0\"}\n"
+	return []string{
+		c.base + server + c.channel("") + c.two,
+		c.base + server + limits + c.channel("") + c.two,
+		c.base + server + limits + c.channel("") + dev + c.two,
+		c.base + limits + c.channel(", topic: New topic, format: markdown") + dev + three,
+		c.base + limits + c.channel(", topic: New topic, filter: {text: {_ncontains: never}}") + dev + three + "edits: {delete_notice: false}\nnick: [last_name, first_name]\n",
+		c.base + limits + c.channel("") + "listen: [{address: \"" + c.added + "\"}]\nlogin: {email_template: \"{nick}@example.com\"}\n",
+		c.base + c.channel("") + strings.Replace(c.two, ", websocket: shared", "", 1),
 	}
 }
 
@@ -119,6 +119,9 @@ func record(t *testing.T, plain, secure string, reading, writing directustest.Us
 	writer = &recorder{t: t, Client: ircdtest.Dial(t, plain)}
 	writer.Name = "writer"
 	writer.LoginPass("bob", writing.Email+":"+writing.Password)
+	for _, r := range []*recorder{old, modern, writer} {
+		r.read("* 366 * #messages *")
+	}
 	return old, modern, writer
 }
 
@@ -142,6 +145,15 @@ func keepWriting(t *testing.T, s *directustest.Server, author directustest.User,
 		cancel()
 		writing.Wait()
 		return rest, irc
+	}
+}
+
+// refused wants nobody to listen at an address.
+func refused(t *testing.T, address string) {
+	t.Helper()
+	if nc, err := net.Dial("tcp", address); err == nil {
+		nc.Close()
+		t.Errorf("somebody listens at %s, where nothing is configured", address)
 	}
 }
 

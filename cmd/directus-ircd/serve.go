@@ -75,7 +75,7 @@ func serve(ctx context.Context, cfg *config.Config, opts serveOptions) error {
 	for _, f := range []func(context.Context){d.monitor.run, d.pulse.run, d.watchdog, d.announceStop, returnMemory} {
 		d.run(func() error { f(d.ctx); return nil })
 	}
-	limitMemory(cfg.Limits.MemoryLimit("/"))
+	limitMemory(cfg.Limits.MemoryLimit())
 	d.announceStart()
 	// From here on it alone owns the sockets.
 	d.run(func() error { d.reloads(d.ctx); return nil })

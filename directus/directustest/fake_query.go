@@ -13,6 +13,7 @@ import (
 type query struct {
 	Fields []string       `json:"fields"`
 	Filter map[string]any `json:"filter"`
+	Keys   []any          `json:"-"` // beside the query of a SEARCH; nil: any
 	Sort   []string       `json:"sort"`
 	Limit  *int           `json:"limit"`
 	Offset int            `json:"offset"`
@@ -53,6 +54,9 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
 		if err != nil {
 			return nil, err
 		}
+		if q.Keys != nil {
+			ok = ok && f.isKeyed(row[f.keyOf(name)], q.Keys)
+		}
 		if ok && visible(row) && matchSearch(row, q.Search) {
 			found = append(found, row)
 		}
@@ -84,6 +88,11 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
 		out = append(out, picked)
 	}
 	return out, nil
+}
+
+// isKeyed reports a key that is one of some, which are written as texts or as what they are.
+func (f *Fake) isKeyed(key any, keys []any) bool {
+	return slices.ContainsFunc(keys, func(k any) bool { return keyText(k) == keyText(key) })
 }
 
 // sort puts items in an order, and leaves those as they are that have the same place. What is in the opposite order, as the
@@ -159,6 +168,10 @@ func (f *Fake) match(relations map[string]string, user string, row map[string]an
 // variable resolves the dynamic values of filters.
 func (f *Fake) variable(user string, v any) any {
 	switch v {
+	case "null", "NULL":
+		return nil
+	case "true", "false": // no text any more
+		return v == "true"
 	case "$CURRENT_USER":
 		return user
 	case "$NOW":
@@ -176,6 +189,9 @@ func compare(a, b any) int {
 		return cmp.Compare(rank(a), rank(b))
 	}
 	x, y := textOf(a), textOf(b)
+	if isBool(a) != isBool(b) {
+		return cmp.Compare(x+" ", y)
+	}
 	if x == y || isStamp(x) && isStamp(y) {
 		return cmp.Compare(x, y)
 	}
@@ -236,4 +252,9 @@ func (f *Fake) related(name string, key any) map[string]any {
 		}
 	}
 	return nil
+}
+
+func isBool(v any) bool {
+	_, is := v.(bool)
+	return is
 }

@@ -219,6 +219,7 @@ func (f *Fake) serverInfo(_ *http.Request, user string, _ map[string]any) (any, 
 func restQuery(r *http.Request, body map[string]any) (query, error) {
 	if r.Method == "SEARCH" {
 		q, err := parseQuery(body["query"])
+		q.Keys, _ = body["keys"].([]any)
 		return q, orNil(err)
 	}
 	v, raw := r.URL.Query(), map[string]any{}

@@ -237,3 +237,22 @@ func TestOptionalExisting(t *testing.T) {
 		t.Errorf("with --extend:\n%s", again)
 	}
 }
+
+// Private messages need their nonce: the configuration names the collection once it has one.
+func TestPrivateWithoutNonce(t *testing.T) {
+	d := directustest.Shared(t)
+	makeCollection(t, "pen_pals", nil, []object{autoID, textAny, author, date, nonce})
+	makeCollection(t, "private_messages", nil, []object{autoID, textAny, author, date,
+		{"field": "recipient", "type": "uuid", "schema": object{}, "meta": object{"special": []string{"m2o"}}}})
+	opts := setup.Options{Collection: "pen_pals", Private: true, PrivateReadable: true}
+	report := run(t, d.Admin(), opts)
+	checkSteps(t, report, []string{"differs|private_messages.nonce: missing|--extend"})
+	const named = "private:\n  collection: private_messages\n"
+	if got := report.ConfigYAML(); strings.Contains(got, "private:") {
+		t.Errorf("without a nonce:\n%s", got)
+	}
+	opts.Extend = true
+	if got := run(t, d.Admin(), opts).ConfigYAML(); !strings.Contains(got, named) {
+		t.Errorf("with --extend:\n%s", got)
+	}
+}

@@ -1,6 +1,6 @@
-// Package ircdtest is a small IRC client for tests. It shows what a server
-// really sent, line by line, and has no opinion of its own but one: it answers
-// PING, as every client does.
+// Package ircdtest is a small IRC client for tests. It shows what a server really
+// sends, line by line, and interprets nothing except PING, which it answers as every
+// client does.
 //
 // A test writes lines with Send, waits for an answer with Expect, and uses Sync
 // as a barrier where it would otherwise sleep. Every line is logged through the
@@ -23,8 +23,8 @@ import (
 )
 
 // Timeout is how long Expect, Sync and Closed wait before the test fails, and
-// how long one write may take. Only a test that fails waits for so long, unless
-// its machine is very slow.
+// how long one write may take. Only failing tests wait that long, unless the machine
+// is very slow.
 const Timeout = 60 * time.Second
 
 // maxLine is more than any server may send: 8191 bytes of tags and 512 of body.
@@ -33,8 +33,8 @@ const maxLine = 16 << 10
 // A Client is one connection. Its methods are called from the goroutine of the
 // test, since they end the test when the server does not do what is expected.
 type Client struct {
-	// Name stands before the lines in the log of the test. Set it before the
-	// first Send.
+	// Name precedes the client's lines in the log of the test. Set it before the first
+	// Send.
 	Name string
 
 	t    testing.TB
@@ -47,8 +47,8 @@ type Client struct {
 	mu    sync.Mutex
 	lines []string      // guarded by mu: received and not yet taken
 	err   error         // guarded by mu: why the reader stopped
-	mute  bool          // guarded by mu: PINGs stay unanswered
-	news  chan struct{} // the doorbell for lines and err; cap 1
+	mute  bool          // guarded by mu: PINGs are not answered
+	news  chan struct{} // readable when lines or err have changed; cap 1
 	done  chan struct{} // closed when the writer may no longer be used
 }
 
@@ -90,8 +90,8 @@ func DialTLS(t testing.TB, address string, cfg *tls.Config) *Client {
 	return New(t, conn)
 }
 
-// Send writes lines, each with CRLF behind it. It does not wait for the server
-// to read them.
+// Send writes lines, each followed by CR LF. It does not wait for the server to read
+// them.
 func (c *Client) Send(lines ...string) {
 	c.t.Helper()
 	for _, l := range lines {
@@ -149,9 +149,9 @@ func (c *Client) ExpectNext(pattern string) string {
 	return l
 }
 
-// Sync sends a command that there is not, waits for its reply and returns the lines taken
-// before it: everything the server had to say about what was sent so far. A PING would not
-// do, as it may be answered before its turn.
+// Sync sends an unknown command, waits for its reply, and returns the lines that came before
+// it: everything that the server has answered so far. A PING would not do, because it may be
+// answered out of turn.
 func (c *Client) Sync() []string {
 	c.t.Helper()
 	c.sync++
@@ -170,8 +170,8 @@ func (c *Client) Sync() []string {
 	}
 }
 
-// Barrier makes the name of a command that there is not, in letters only. A server
-// answers it with 421 behind the replies to all that was sent before.
+// Barrier makes the name of an unknown command, of letters only. A server answers it with 421
+// after the replies to everything sent before.
 func Barrier(n int) string {
 	return "SYNC" + strings.Map(func(r rune) rune { return r - '0' + 'A' }, strconv.Itoa(n))
 }
@@ -216,7 +216,7 @@ func (c *Client) LoginPass(nick, secret string) string {
 	return c.Welcome()
 }
 
-// LoginSASL registers with SASL PLAIN, asking for capabilities beside sasl, and
+// LoginSASL registers with SASL PLAIN, requesting capabilities in addition to sasl, and
 // returns the nick that the server gave.
 func (c *Client) LoginSASL(nick, account, password string, caps ...string) string {
 	c.t.Helper()
@@ -231,8 +231,8 @@ func (c *Client) LoginSASL(nick, account, password string, caps ...string) strin
 	return c.Welcome()
 }
 
-// Welcome waits for the end of the welcome (221) and returns one's nick. What
-// the server joins by itself follows later.
+// Welcome waits for the end of the welcome (221) and returns the client's nick. Channels
+// that the server joins by itself follow later.
 func (c *Client) Welcome() string {
 	c.t.Helper()
 	f := strings.Fields(stripTags(c.Expect("* 221 *")))
@@ -254,7 +254,7 @@ func (c *Client) Close() {
 	})
 }
 
-// Match tells whether a line matches a pattern, by the rules of Expect.
+// Match reports whether a line matches a pattern, by the rules of Expect.
 func Match(pattern, line string) bool {
 	if !strings.HasPrefix(pattern, "@") {
 		line = stripTags(line)
@@ -311,7 +311,7 @@ func (c *Client) take() (string, error) {
 	}
 }
 
-// read runs on a goroutine of its own until the connection ends.
+// read runs on its own goroutine until the connection ends.
 func (c *Client) read() {
 	r := bufio.NewReaderSize(c.conn, maxLine)
 	for {
@@ -348,7 +348,7 @@ func (c *Client) read() {
 	}
 }
 
-// write runs on a goroutine of its own until Close, and closes the connection.
+// write runs on its own goroutine until Close, and closes the connection.
 func (c *Client) write() {
 	defer c.conn.Close()
 	for {

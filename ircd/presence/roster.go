@@ -1,3 +1,15 @@
+// Package presence knows who is connected, in which channels, and who wants to hear of
+// it. All connections of one user are one presence: others see the first connection
+// join and the last one leave, and the user away once all connections are.
+//
+// A connection attaches itself to the Roster with an Inbox, reports what its user does,
+// and shows its client the Events that arrive in the Inbox. Nothing here waits for a
+// client or a backend. The package imports wire, for the case mapping, and nothing else
+// of this module.
+//
+// roster.go is about coming and going, state.go about AWAY, names and bots, watch.go
+// about MONITOR, tell.go about who hears of what, query.go answers questions, past.go
+// remembers who left (WHOWAS), and inbox.go and compact.go are the way to a connection.
 package presence
 
 import (
@@ -9,6 +21,21 @@ import (
 
 	"directus-ircd/ircd/wire"
 )
+
+// User is a person as IRC shows them.
+type User struct {
+	// ID is opaque, stable and unique; it is shown as the account name
+	// (account-tag, extended-join, WHOIS 330). Never an e-mail address.
+	ID string
+	// Nick is unique among all users known at one time and valid by IsNick.
+	Nick string
+	// Username is the part of the mask between "!" and "@".
+	Username string
+	// Host is the part of the mask after "@"; never an address.
+	Host string
+	// Realname is free text: the name as people write it.
+	Realname string
+}
 
 // Roster is the set of connected users and the channels they are in. Events for others
 // are put into the inboxes of their connections under the roster's lock, so that

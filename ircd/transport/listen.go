@@ -1,3 +1,10 @@
+// Package transport brings a client's bytes in and out: plain TCP, TLS, or WebSocket, by
+// listeners of its own (WebSocket, Shared) or any other. A WebSocket looks like every
+// other connection to its users: each message is one line.
+//
+// Server.Serve accepts from these listeners and completes the handshakes with Handshake.
+// The program makes the listeners. The package imports wire, for how much a line may
+// hold, and nothing else of this module; it knows no server and no session.
 package transport
 
 import (
@@ -58,7 +65,7 @@ func newWebListener(ln net.Listener, allowedOrigins []string, shared bool) *webL
 	l.requests = &handover{addr: ln.Addr(), conns: make(chan net.Conn), done: make(chan struct{})}
 	l.upgrader = websocket.Upgrader{
 		HandshakeTimeout: wsHandshakeTimeout,
-		Subprotocols:     []string{TextProtocol, BinaryProtocol},
+		Subprotocols:     []string{wsText, wsBinary},
 		ReadBufferSize:   1 << 10,
 		WriteBufferSize:  4 << 10,
 		WriteBufferPool:  new(sync.Pool),

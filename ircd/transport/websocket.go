@@ -16,8 +16,8 @@ import (
 
 // The subprotocols of IRC over WebSocket (https://ircv3.net/specs/extensions/websocket).
 const (
-	TextProtocol   = "text.ircv3.net"
-	BinaryProtocol = "binary.ircv3.net"
+	wsText   = "text.ircv3.net"
+	wsBinary = "binary.ircv3.net"
 )
 
 // wsMaxMessage is the longest message; a longer one closes the WebSocket with status
@@ -68,7 +68,7 @@ func newWSConn(ws *websocket.Conn) *wsConn {
 		return nil
 	})
 	kind := websocket.TextMessage
-	if ws.Subprotocol() == BinaryProtocol {
+	if ws.Subprotocol() == wsBinary {
 		kind = websocket.BinaryMessage
 	}
 	return &wsConn{ws: ws, kind: kind}

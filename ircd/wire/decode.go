@@ -16,7 +16,7 @@ import (
 // Limits of what a client may send on one line. RFC 1459 truncates lines at 512 bytes.
 // That would lose text, so longer bodies are accepted whole.
 const (
-	MaxInputBody = 8192     // bytes behind the tags, without the line end
+	MaxInputBody = 8192     // bytes after the tags, without the line end
 	MaxInputTags = 4094 + 2 // tag section with its "@" and its space (IRCv3 message-tags)
 	maxCommand   = 32       // letters; the longest command in use has 12
 )
@@ -24,8 +24,8 @@ const (
 var (
 	// ErrTooLong stands for a line over the limits (417). Its text was discarded.
 	ErrTooLong = errors.New("line too long")
-	// ErrTLS says that a TLS client has connected to a plain-text port.
-	ErrTLS = errors.New("this port takes no TLS: connect without, or to the port for TLS")
+	// errTLS says that a TLS client has connected to a plain-text port.
+	errTLS = errors.New("this port takes no TLS: connect without, or to the port for TLS")
 
 	errNoCommand  = errors.New("line without a command")
 	errBadCommand = errors.New("command is neither a word nor three digits")
@@ -50,8 +50,8 @@ type Reader struct {
 }
 
 // NewReader returns a reader of lines whose tag section is at most maxTags
-// bytes, "@" and the space behind it included, and whose rest is at most
-// maxLine bytes without the line end.
+// bytes, "@" and the space after it included, and whose rest is at most maxLine
+// bytes without the line end.
 func NewReader(r io.Reader, maxLine, maxTags int) *Reader {
 	return &Reader{r: bufio.NewReaderSize(r, 512), maxLine: maxLine, maxTags: maxTags}
 }
@@ -103,7 +103,7 @@ func (lr *Reader) add(b byte) error {
 			lr.buf = lr.buf[:0]
 		}
 		if looksLikeTLS(lr.buf) {
-			return ErrTLS
+			return errTLS
 		}
 	}
 	return nil
@@ -139,8 +139,7 @@ func Parse(line string) (*irc.Message, error) {
 	if strings.ContainsAny(line, "\r\n\x00") {
 		return nil, errLineBreak
 	}
-	tags, rest := SplitTags(line)
-	rest = SkipSource(rest)
+	tags, rest := cutTags(line)
 	command, _, _ := strings.Cut(rest, " ")
 	if command == "" {
 		return nil, errNoCommand
@@ -161,33 +160,35 @@ func Parse(line string) (*irc.Message, error) {
 	return m, nil
 }
 
+// Cut cuts a line into its tag section without the "@", its command as sent, and what
+// follows that, without parsing any of them. The source is dropped: only servers may set
+// one.
+func Cut(line string) (tags, command, params string) {
+	tags, rest := cutTags(line)
+	command, params, _ = strings.Cut(rest, " ")
+	return tags, command, params
+}
+
+// cutTags returns the tag section of a line, and what follows it and the source.
+func cutTags(line string) (tags, rest string) {
+	rest = strings.TrimLeft(line, " ")
+	if strings.HasPrefix(rest, "@") {
+		tags, rest, _ = strings.Cut(rest[1:], " ")
+		rest = strings.TrimLeft(rest, " ")
+	}
+	if strings.HasPrefix(rest, ":") {
+		_, rest, _ = strings.Cut(rest, " ")
+		rest = strings.TrimLeft(rest, " ")
+	}
+	return tags, rest
+}
+
 // RawParams returns everything after the command as sent, without one leading colon.
 // It is for passwords: several clients never write the colon, and a password with
 // spaces would be parsed as several parameters.
 func RawParams(line string) string {
-	_, rest := SplitTags(line)
-	_, params, _ := strings.Cut(SkipSource(rest), " ")
+	_, _, params := Cut(line)
 	return strings.TrimPrefix(strings.TrimLeft(params, " "), ":")
-}
-
-// SplitTags returns the tag section without its "@", and the rest without leading
-// spaces.
-func SplitTags(line string) (tags, rest string) {
-	line = strings.TrimLeft(line, " ")
-	if !strings.HasPrefix(line, "@") {
-		return "", line
-	}
-	tags, rest, _ = strings.Cut(line[1:], " ")
-	return tags, strings.TrimLeft(rest, " ")
-}
-
-// SkipSource drops the source of a line: only servers may set one.
-func SkipSource(line string) string {
-	if !strings.HasPrefix(line, ":") {
-		return line
-	}
-	_, rest, _ := strings.Cut(line, " ")
-	return strings.TrimLeft(rest, " ")
 }
 
 // isCommand reports whether s has the form of a command: letters, or three digits
@@ -255,12 +256,4 @@ func ToUTF8(s string) (text string, converted bool) {
 	// The decoder never fails: undefined bytes become U+FFFD.
 	text, _ = charmap.Windows1252.NewDecoder().String(s)
 	return text, true
-}
-
-// CommandOf returns the command of a line as sent, without parsing the rest; empty if
-// there is none.
-func CommandOf(text string) string {
-	_, rest := SplitTags(text)
-	command, _, _ := strings.Cut(SkipSource(rest), " ")
-	return command
 }

@@ -95,7 +95,7 @@ func TestLineReaderGoesOnAfterTimeout(t *testing.T) {
 
 func TestLineReaderTLS(t *testing.T) {
 	lr := NewReader(strings.NewReader("\x16\x03\x01\x02\x00\x01"), MaxInputBody, MaxInputTags)
-	if line, err := lr.ReadLine(); err != ErrTLS {
+	if line, err := lr.ReadLine(); err != errTLS {
 		t.Errorf("got %q, %v, want errTLSHandshake", line, err)
 	}
 	lr = NewReader(strings.NewReader("NICK a\n\x16\x03\x01\n"), MaxInputBody, MaxInputTags)
@@ -325,7 +325,7 @@ func FuzzLineReader(f *testing.F) {
 			if cap(lr.buf) > 4096 {
 				t.Fatalf("buffer of %d bytes", cap(lr.buf))
 			}
-			if err == ErrTooLong || err == ErrTLS {
+			if err == ErrTooLong || err == errTLS {
 				continue
 			}
 			if err != nil {

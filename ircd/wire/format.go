@@ -76,9 +76,8 @@ type format struct {
 
 // apply updates the formatting with the codes in text.
 func (f *format) apply(text string) {
-	for i := strings.IndexFunc(text, isFormat); i >= 0; i = strings.IndexFunc(text, isFormat) {
-		f.applyCode(text[i:])
-		text = text[i+formatLen(text[i:]):]
+	for _, code, rest := CutFormat(text); code != ""; _, code, rest = CutFormat(rest) {
+		f.applyCode(code)
 	}
 }
 
@@ -127,13 +126,25 @@ func twoDigits(color string) string {
 
 // Plain returns s without mIRC formatting codes.
 func Plain(s string) string {
-	if !strings.ContainsFunc(s, isFormat) {
+	text, code, rest := CutFormat(s)
+	if code == "" {
 		return s
 	}
 	var b strings.Builder
-	for i := strings.IndexFunc(s, isFormat); i >= 0; i = strings.IndexFunc(s, isFormat) {
-		b.WriteString(s[:i])
-		s = s[i+formatLen(s[i:]):]
+	for code != "" {
+		b.WriteString(text)
+		text, code, rest = CutFormat(rest)
 	}
-	return b.String() + s
+	return b.String() + text
+}
+
+// CutFormat cuts s around its first formatting code, of which the parameters are a part.
+// Without a code, all of s is text.
+func CutFormat(s string) (text, code, rest string) {
+	i := strings.IndexFunc(s, isFormat)
+	if i < 0 {
+		return s, "", ""
+	}
+	n := formatLen(s[i:])
+	return s[:i], s[i : i+n], s[i+n:]
 }

@@ -170,7 +170,7 @@ func plain(s string) string {
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s)
-		if !unicode.IsSpace(r) && !isControl(r) {
+		if !unicode.IsSpace(r) && !isControl(r) && !isDirection(r) {
 			b.WriteRune(r)
 		}
 		s = s[n:]
@@ -184,6 +184,7 @@ func FuzzSplitText(f *testing.F) {
 	f.Add("\x04ff0000,00ff00ab cd \x0355,5\x11\x1e\x1f\x16\x1d\x02 ef", 30)
 	f.Add("👩‍👩‍👧e\u0301🇩🇪🇫🇷\xff\u3000 \u0301", 12)
 	f.Add("\x034 ,5 ,5 ,5", 10)
+	f.Add("0000\u202b", -52)
 	f.Add("", -1)
 	f.Fuzz(func(t *testing.T, text string, limit int) {
 		parts := Split(text, limit)

@@ -16,7 +16,10 @@ const (
 )
 
 // MemoryLimit is how much memory the daemon shall use, in bytes; 0: no limit is known.
-func (l Limits) MemoryLimit(root string) int64 {
+// It reads what the machine and the cgroup allow.
+func (l Limits) MemoryLimit() int64 { return l.memoryLimit("/") }
+
+func (l Limits) memoryLimit(root string) int64 {
 	if l.Memory > 0 {
 		return int64(l.Memory)
 	}

@@ -34,10 +34,10 @@ func TestMemoryLimit(t *testing.T) {
 		if got := allowedMemory(root); got != test.want {
 			t.Errorf("%s: %d, want %d", name, got, test.want)
 		}
-		if got := (Limits{}).MemoryLimit(root); test.want > 0 && got != max(test.want/100*memoryShare, leastMemory) {
+		if got := (Limits{}).memoryLimit(root); test.want > 0 && got != max(test.want/100*memoryShare, leastMemory) {
 			t.Errorf("%s: a limit of %d", name, got)
 		}
-		if got := (Limits{Memory: 1 << 30}).MemoryLimit(root); got != 1<<30 {
+		if got := (Limits{Memory: 1 << 30}).memoryLimit(root); got != 1<<30 {
 			t.Errorf("%s: a configured limit of %d", name, got)
 		}
 	}

@@ -196,9 +196,15 @@ func (w *world) storm(s step) bool {
 	if !in {
 		return false
 	}
-	line := []string{"AWAY :again\r\nAWAY", "@+typing=active TAGMSG " + ch.name, "INVITE " + w.outsider(ch, s.c) + " " + ch.name}[s.c%3]
+	guest := w.outsider(ch, s.c)
+	line := []string{"AWAY :again\r\nAWAY", "@+typing=active TAGMSG " + ch.name, "INVITE " + guest + " " + ch.name}[s.c%3]
 	if kind == plain && line[0] == '@' {
 		return false
+	}
+	if line[0] == 'I' {
+		c.mu.Lock()
+		c.invited = append(c.invited, invitations{guest, time.Now(), n})
+		c.mu.Unlock()
 	}
 	return c.flood(line, n)
 }

@@ -71,7 +71,8 @@ type client struct {
 	quotations []quotation
 	begun      []beginning
 	letters    []letter
-	refusals   []refusal        // that do not say of what
+	refusals   []refusal // that do not say of what
+	invited    []invitations
 	answers    map[token]answer // to letters with a label
 	slowest    time.Duration    // the longest answer to a PING
 	probes     int
@@ -87,6 +88,7 @@ type client struct {
 	batches    map[string]batch
 	probed     map[string]time.Time
 	answering  map[string]token // by the batch that is the answer
+	before     *irc.Message     // the last line that it was sent
 	moment     time.Time        // at which it was sent the last line
 	crowd      int              // how many it was sent at that
 }

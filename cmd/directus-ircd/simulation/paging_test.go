@@ -53,3 +53,16 @@ func TestPagesAreAskedForOnce(t *testing.T) {
 		}
 	}
 }
+
+// What comes live while pages are asked for says nothing of what is in front of it: the pages may never come.
+func TestLinesInFrontOfPages(t *testing.T) {
+	c := newClient(&world{start: time.Now()}, 0, clientSpec{kind: paging, page: 10})
+	c.nick, c.stays, c.batches, c.behind = "ada", []stay{{}}, map[string]batch{}, map[string]string{}
+	for _, filling := range []bool{true, false} {
+		c.filling = map[string]bool{"#dev": filling}
+		c.see(irc.MustParseMessage("@msgid=1 :bob!b@b PRIVMSG #dev :m1v0 lorem"))
+		if s := c.sights[len(c.sights)-1]; s.ahead != filling {
+			t.Errorf("while pages are asked for %v: %+v", filling, s)
+		}
+	}
+}

@@ -279,7 +279,7 @@ func (r *reading) judgeHoles(s *span) {
 	for _, seen := range s.sights {
 		shown[seen.token.n] = true
 		row, ok := r.row(seen)
-		if ok && !r.sent[row.message] && !r.disturbed(row) && (newest == nil || r.before(newest, row)) {
+		if ok && !seen.ahead && !r.sent[row.message] && !r.disturbed(row) && (newest == nil || r.before(newest, row)) {
 			newest, at = row, seen.at
 		}
 	}

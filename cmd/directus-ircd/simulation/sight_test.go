@@ -21,6 +21,7 @@ type sighting struct {
 	msgid   string
 	page    int  // the number of the CHATHISTORY answer; 0: live or backlog
 	past    bool // of a backlog, or marked as old
+	ahead   bool // live, while the pages of before were still asked for
 	edit    bool // a new version of a message
 	epoch   int  // how often the client had joined the channel by then
 	stay    int  // its connection
@@ -58,6 +59,13 @@ type refusal struct {
 	stored  bool // but not where it can be seen
 }
 
+// invitations of somebody are answered as messages to them are, where they are not known.
+type invitations struct {
+	guest string
+	at    time.Time
+	n     int
+}
+
 // answer is what a client was told of a letter that has a label.
 type answer struct {
 	refusals []refusal
@@ -93,6 +101,7 @@ func (c *client) glimpse(line string, m *irc.Message) {
 
 // take looks at a line. The caller holds mu.
 func (c *client) take(m *irc.Message) {
+	defer func() { c.before = m }()
 	of, labelled := c.answered(m)
 	switch m.Command {
 	case "PING":
@@ -143,7 +152,9 @@ func (c *client) take(m *irc.Message) {
 		}
 	case "NOTICE":
 		c.told(m)
-	case "404", "401", "FAIL":
+	case "318":
+		c.foundNobody(m)
+	case "404", "403", "401", "FAIL":
 		r, ok := c.refused(m)
 		switch a := c.answers[of]; {
 		case !ok:
@@ -245,6 +256,7 @@ func (c *client) see(m *irc.Message) {
 	if strings.HasPrefix(m.Params[0], "#") {
 		s.channel = m.Params[0]
 		s.epoch = c.joined[s.channel]
+		s.ahead = s.page == 0 && c.filling[s.channel]
 	}
 	if b.page > 0 {
 		b.filled = true
@@ -263,6 +275,14 @@ func (c *client) see(m *irc.Message) {
 	c.sights = append(c.sights, s)
 }
 
+// foundNobody takes back a refusal that was the answer to a WHOIS. The caller holds mu.
+func (c *client) foundNobody(m *irc.Message) {
+	last := len(c.refusals) - 1
+	if before := c.before; before != nil && before.Command == "401" && last >= 0 && before.Params[1] == m.Params[1] && c.refusals[last].target == m.Params[1] {
+		c.refusals = c.refusals[:last]
+	}
+}
+
 // refused reads an answer to something that was sent; false if that was no message.
 func (c *client) refused(m *irc.Message) (r refusal, ok bool) {
 	target := ""
@@ -278,11 +298,12 @@ func (c *client) refused(m *irc.Message) (r refusal, ok bool) {
 		c.missing[target] = true
 		return r, false
 	}
-	if m.Command == "FAIL" && m.Params[0] != "PRIVMSG" {
+	if m.Command == "FAIL" && m.Params[0] != "PRIVMSG" || strings.Contains(m.Trailing(), "invited") {
 		return r, false
 	}
 	return refusal{
 		at: time.Now(), target: target,
-		perhaps: strings.Contains(m.Trailing(), "perhaps"), stored: strings.Contains(m.Trailing(), "The message is stored"),
+		perhaps: strings.Contains(m.Trailing(), "perhaps") || m.Command == "403" && m.Tags["label"] == "", // of a channel that is gone: or to a JOIN
+		stored:  strings.Contains(m.Trailing(), "The message is stored"),
 	}, true
 }

@@ -92,8 +92,14 @@ func (w *world) judgeGroup(c *client, group []letter, from, to time.Time) {
 			refused++
 		}
 	}
+	guests := 0 // whose invitations may have been refused in the same words
+	for _, i := range c.invited {
+		if i.guest == group[0].target && i.at.Before(to) && i.at.Add(answered(i.n)).After(from) {
+			guests += i.n
+		}
+	}
 	w.verdict["senders are told the truth"] += len(group)
-	if stored > len(group)-refused || stored < hidden {
+	if stored > len(group)-max(0, refused-guests) || stored < hidden {
 		w.fail("told untruly: %s sent %d messages to %s from %v on, was told that %d are not stored, and %d are", c.name, len(group), group[0].target, group[0].token, refused, stored)
 	}
 	ended := c.stays[group[0].stay].end
