@@ -65,12 +65,7 @@ func (c *conn) loginsChanged() {
 	if now == c.logins || !c.caps.has(capNotify) {
 		return
 	}
+	before := c.offered()
 	c.logins = now
-	sasl := capabilityNamed("sasl")
-	if now {
-		c.capLine("NEW", sasl.word(c, c.reg.cap302))
-		return
-	}
-	c.caps &^= sasl.bit
-	c.capLine("DEL", sasl.name)
+	c.offersChanged(before, c.offered())
 }

@@ -56,7 +56,7 @@ func (c *conn) cmdBatch(ctx context.Context, m *irc.Message) error {
 	}
 	ref, ok := strings.CutPrefix(m.Param(0), "+")
 	if !ok || !wire.IsReftag(ref) {
-		return c.refuseMultiline(ref, batchError(batchInvalidReftag, "Not opened: the name of a batch consists of letters, digits and hyphens, after + or -", ref))
+		return c.refuseMultiline(ref, failReply(batchInvalidReftag, "Not opened: the name of a batch consists of letters, digits and hyphens, after + or -", ref))
 	}
 	return c.beginMultiline(ref, m)
 }
@@ -65,16 +65,16 @@ func (c *conn) beginMultiline(ref string, m *irc.Message) error {
 	if b := c.multi.open; b != nil && b.ref == ref {
 		// Two messages under one name could not be told apart.
 		c.dropMultiline()
-		return c.refuseMultiline(ref, batchError(multilineInvalid, "Not sent: a batch of that name was open already; both are dropped"))
+		return c.refuseMultiline(ref, failReply(multilineInvalid, "Not sent: a batch of that name was open already; both are dropped"))
 	}
 	target := m.Param(2)
 	switch {
 	case m.Param(1) != multilineBatch:
-		return c.refuseMultiline(ref, batchError(batchUnknownType, "Not opened: clients may only send batches of type "+multilineBatch, ref, m.Param(1)))
+		return c.refuseMultiline(ref, failReply(batchUnknownType, "Not opened: clients may only send batches of type "+multilineBatch, ref, m.Param(1)))
 	case c.multi.open != nil:
-		return c.refuseMultiline(ref, batchError(multilineInvalid, "Not opened: another batch is open, close it first"))
+		return c.refuseMultiline(ref, failReply(multilineInvalid, "Not opened: another batch is open, close it first"))
 	case target == "" || strings.Contains(target, ","):
-		return c.refuseMultiline(ref, batchError(multilineInvalid, "Not opened: a multi-line message has one target"))
+		return c.refuseMultiline(ref, failReply(multilineInvalid, "Not opened: a multi-line message has one target"))
 	}
 	if c.multi.refused == ref {
 		c.multi.refused = ""
@@ -134,7 +134,7 @@ func (c *conn) loseFromMultiline(ctx context.Context, tags string) error {
 		return nil
 	}
 	c.dropMultiline()
-	return c.answer(ctx, "BATCH", c.refuseMultiline(ref, batchError(multilineInvalid, "Not sent: one of its lines was too long")))
+	return c.answer(ctx, "BATCH", c.refuseMultiline(ref, failReply(multilineInvalid, "Not sent: one of its lines was too long")))
 }
 
 func (c *conn) multilineWait() time.Duration { return multilineIdle + c.pace() }
@@ -151,7 +151,7 @@ func (c *conn) strayMultiline(ref string) error {
 	if ref == c.multi.refused {
 		return nil
 	}
-	return c.refuseMultiline(ref, batchError(multilineInvalid, "Not sent: no batch of that name is open"))
+	return c.refuseMultiline(ref, failReply(multilineInvalid, "Not sent: no batch of that name is open"))
 }
 
 // dropMultiline forgets the open batch. What is sent next answers the BATCH that opened it.
@@ -172,7 +172,7 @@ func (c *conn) abandonMultiline() {
 		return
 	}
 	c.dropMultiline()
-	c.tellError("BATCH", batchError(multilineInvalid, "Not sent: the connection ended before the batch"))
+	c.tellError("BATCH", failReply(multilineInvalid, "Not sent: the connection ended before the batch"))
 	c.endResponse()
 }
 
@@ -188,7 +188,7 @@ func (c *conn) multilineExpiry() <-chan time.Time {
 func (c *conn) expireMultiline(ctx context.Context) error {
 	ref := c.multi.open.ref
 	c.dropMultiline()
-	err := c.refuseMultiline(ref, batchError(batchTimeout, fmt.Sprintf("Not sent: the batch was open for too long, each line must follow within %v", multilineIdle), ref))
+	err := c.refuseMultiline(ref, failReply(batchTimeout, fmt.Sprintf("Not sent: the batch was open for too long, each line must follow within %v", multilineIdle), ref))
 	defer c.endResponse()
 	return c.answer(ctx, "BATCH", err)
 }
@@ -228,11 +228,6 @@ type multiline struct {
 	text    strings.Builder
 }
 
-// batchError is an error of a batch, which has no numeric.
-func batchError(code, text string, params ...string) *Error {
-	return &Error{Code: code, Params: params, Text: text}
-}
-
 // add appends a line, or returns why the whole message is refused.
 func (b *multiline) add(command, target, text string, concat bool) *Error {
 	b.lines++
@@ -243,19 +238,19 @@ func (b *multiline) add(command, target, text string, concat bool) *Error {
 	action, isAction := wire.Action(text)
 	switch {
 	case command != "PRIVMSG" && command != "NOTICE" || b.command != "" && command != b.command:
-		return batchError(multilineInvalid, "Not sent: a multi-line message consists of PRIVMSG only, or of NOTICE only")
+		return failReply(multilineInvalid, "Not sent: a multi-line message consists of PRIVMSG only, or of NOTICE only")
 	case wire.Fold(target) != wire.Fold(b.target):
-		return batchError(multilineInvalidTarget, "Not sent: all lines of a multi-line message must have the same target", b.target, target)
+		return failReply(multilineInvalidTarget, "Not sent: all lines of a multi-line message must have the same target", b.target, target)
 	case b.lines > maxMultilineLines:
-		return batchError(multilineMaxLines, fmt.Sprintf("Not sent: a multi-line message may have at most %d lines", maxMultilineLines), strconv.Itoa(maxMultilineLines))
+		return failReply(multilineMaxLines, fmt.Sprintf("Not sent: a multi-line message may have at most %d lines", maxMultilineLines), strconv.Itoa(maxMultilineLines))
 	case b.bytes > maxMultilineBytes:
-		return batchError(multilineMaxBytes, fmt.Sprintf("Not sent: a multi-line message may have at most %d bytes", maxMultilineBytes), strconv.Itoa(maxMultilineBytes))
+		return failReply(multilineMaxBytes, fmt.Sprintf("Not sent: a multi-line message may have at most %d bytes", maxMultilineBytes), strconv.Itoa(maxMultilineBytes))
 	case concat && (b.lines == 1 || text == ""):
-		return batchError(multilineInvalid, "Not sent: a line that continues another one can be neither blank nor the first")
+		return failReply(multilineInvalid, "Not sent: a line that continues another one can be neither blank nor the first")
 	case isAction && (command != "PRIVMSG" || b.lines > 1 && !b.action):
-		return batchError(multilineInvalid, "Not sent: an ACTION of several lines must begin on the first one")
+		return failReply(multilineInvalid, "Not sent: an ACTION of several lines must begin on the first one")
 	case strings.HasPrefix(text, wire.CTCPMark) && !isAction:
-		return batchError(multilineInvalid, "Not sent: CTCP other than ACTION is not supported")
+		return failReply(multilineInvalid, "Not sent: CTCP other than ACTION is not supported")
 	}
 	if isAction {
 		b.action, text = true, action
@@ -278,7 +273,7 @@ func (b *multiline) message() (Outgoing, *Error) {
 		out.Kind = Notice
 	}
 	if wire.Lines(out.Text) == nil {
-		return out, batchError(multilineInvalid, "Not sent: all lines are blank")
+		return out, failReply(multilineInvalid, "Not sent: all lines are blank")
 	}
 	return out, nil
 }

@@ -26,9 +26,9 @@ func (c *conn) cmdMarkread(ctx context.Context, m *irc.Message) error {
 	case !c.features().ReadMarkers:
 		return errorReply(irc.ERR_UNKNOWNCOMMAND, "Read markers are not supported here", m.Command)
 	case target == "":
-		return markerError("NEED_MORE_PARAMS", "Missing parameters")
+		return failReply("NEED_MORE_PARAMS", "Missing parameters")
 	case !wire.IsChannel(target) && !wire.IsNick(target):
-		return markerError(failParams, "No such channel or nick", target)
+		return failReply(failParams, "No such channel or nick", target)
 	}
 	asking, cancel := context.WithTimeout(ctx, markerTimeout)
 	defer cancel()
@@ -40,7 +40,7 @@ func (c *conn) cmdMarkread(ctx context.Context, m *irc.Message) error {
 		kind, value, _ := strings.Cut(given, "=")
 		at, ok := wire.ParseTime(value)
 		if !ok || !strings.EqualFold(kind, "timestamp") {
-			return markerError(failParams, "Invalid timestamp: write timestamp=YYYY-MM-DDThh:mm:ss.sssZ", target)
+			return failReply(failParams, "Invalid timestamp: write timestamp=YYYY-MM-DDThh:mm:ss.sssZ", target)
 		}
 		marker, err = c.has.markers.SetReadMarker(asking, target, at)
 	}
@@ -49,11 +49,6 @@ func (c *conn) cmdMarkread(ctx context.Context, m *irc.Message) error {
 	}
 	c.sendMarker(marker)
 	return nil
-}
-
-// markerError makes an error for MARKREAD.
-func markerError(code, text string, params ...string) *Error {
-	return &Error{Params: params, Text: text, Code: code}
 }
 
 // markerRefused turns an error of the backend into one for MARKREAD.

@@ -25,7 +25,7 @@ func (c *conn) react(ctx context.Context, target string, tags map[string]string)
 		return err
 	}
 	if !hasTime(ctx, sendTime) {
-		return &Error{Code: codeLater, Params: []string{r.Target, r.MsgID}, Text: "Reaction not sent: earlier commands took too long. Send it again"}
+		return failReply(codeLater, "Reaction not sent: earlier commands took too long. Send it again", r.Target, r.MsgID)
 	}
 	stored, err := c.has.reactions.React(ctx, *r)
 	if err != nil {
@@ -76,7 +76,7 @@ func reacting(target string, tags map[string]string) (*Reacting, error) {
 	default:
 		return r, nil
 	}
-	return nil, &Error{Code: "INVALID_PARAMS", Params: []string{target}, Text: "Reaction not sent: " + why}
+	return nil, failReply(failParams, "Reaction not sent: "+why, target)
 }
 
 // showReaction shows that a reaction was added or removed. Only its author can unreact; when

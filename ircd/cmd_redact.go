@@ -22,11 +22,11 @@ func (c *conn) cmdRedact(ctx context.Context, m *irc.Message) error {
 	case ch != nil:
 		target = ch.name
 	case strings.HasPrefix(target, "#"):
-		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: you are not in that channel, join it first"}
+		return failReply(redactInvalidTarget, "Not deleted: you are not in that channel, join it first", target)
 	case !c.set.features.Private:
-		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: there are no private messages here"}
+		return failReply(redactInvalidTarget, "Not deleted: there are no private messages here", target)
 	case !wire.IsNick(target):
-		return &Error{Code: redactInvalidTarget, Params: []string{target}, Text: "Not deleted: no such channel or nick"}
+		return failReply(redactInvalidTarget, "Not deleted: no such channel or nick", target)
 	}
 	r, err := c.session.Redact(ctx, target, m.Param(1), wire.Clip(wire.CleanText(m.Param(2)), maxReason))
 	if err != nil {

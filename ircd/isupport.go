@@ -87,11 +87,7 @@ func (c *conn) sendISupport() {
 		b = c.openAnswer(nil, "draft/isupport")
 		defer c.closeBatch(b)
 	}
-	lines := c.set.isupport
-	if c.features() != c.set.features {
-		lines = isupportLines(c.isupportTokens())
-	}
-	c.sendTokensIn(b, lines)
+	c.sendTokens(b, isupportLines(c.isupportTokens()))
 }
 
 // isupportTokens are the tokens of RPL_ISUPPORT for this client.
@@ -102,10 +98,8 @@ func (c *conn) isupportTokens() []string {
 	return c.set.tokens
 }
 
-// sendTokens sends lines of RPL_ISUPPORT outside of any batch.
-func (c *conn) sendTokens(lines [][]string) { c.sendTokensIn(batch{}, lines) }
-
-func (c *conn) sendTokensIn(b batch, lines [][]string) {
+// sendTokens sends lines of RPL_ISUPPORT, in a batch or in none.
+func (c *conn) sendTokens(b batch, lines [][]string) {
 	for _, tokens := range lines {
 		l := c.numeric(irc.RPL_ISUPPORT, append(slices.Clone(tokens), "are supported by this server")...)
 		l.Trailing = true

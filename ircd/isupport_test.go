@@ -67,7 +67,7 @@ func TestLineLen(t *testing.T) {
 		opts := testOptions(t)
 		opts.LineLength = length
 		got := ""
-		for _, l := range newSettings(opts, Features{}).isupport {
+		for _, l := range isupportLines(newSettings(opts, Features{}).tokens) {
 			for _, token := range l {
 				if strings.HasPrefix(token, "LINELEN=") {
 					got = token

@@ -207,7 +207,7 @@ func (c *conn) isSelf(nick string) bool {
 // cmdSetname refuses (https://ircv3.net/specs/extensions/setname): the real name comes from
 // the account. When it changes there, everybody is told.
 func (c *conn) cmdSetname(context.Context, *irc.Message) error {
-	return &Error{Code: "CANNOT_CHANGE_REALNAME", Text: "Your name comes from your account: change it there"}
+	return failReply("CANNOT_CHANGE_REALNAME", "Your name comes from your account: change it there")
 }
 
 // joinOptions are the client's options for Join and Start. There is no backlog for clients

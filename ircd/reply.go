@@ -104,6 +104,11 @@ func errorReply(numeric, text string, params ...string) *Error {
 	return &Error{Numeric: numeric, Params: params, Text: text, Code: codes[numeric]}
 }
 
+// failReply makes an *Error that has a code and no numeric. params are the context.
+func failReply(code, text string, params ...string) *Error {
+	return &Error{Code: code, Params: params, Text: text}
+}
+
 // What clients are told of errors whose text is for the log only.
 const (
 	internalError = "internal error, see the log of the server"

@@ -18,8 +18,7 @@ type settings struct {
 	Options
 	features Features // the backend's
 	motd     []string
-	tokens   []string   // of RPL_ISUPPORT; empty strings for those left out
-	isupport [][]string // tokens by lines
+	tokens   []string // of RPL_ISUPPORT; empty strings for those left out
 }
 
 func newSettings(opts Options, features Features) *settings {
@@ -28,7 +27,6 @@ func newSettings(opts Options, features Features) *settings {
 		s.motd = strings.Split(motd, "\n")
 	}
 	s.tokens = s.isupportTokens(features)
-	s.isupport = isupportLines(s.tokens)
 	return s
 }
 
@@ -114,7 +112,7 @@ func (c *conn) isupportChanged(old, now []string) {
 			changed = append(changed, "-"+name(t))
 		}
 	}
-	c.sendTokens(isupportLines(changed))
+	c.sendTokens(batch{}, isupportLines(changed))
 }
 
 // Options describe a Server. The zero value of every field but Name is usable.
