@@ -46,11 +46,16 @@ func (f *feed) catchUp(ctx context.Context) error {
 			return err
 		}
 	}
-	f.mu.Lock()
-	f.current = begun
-	f.mu.Unlock()
+	f.isCurrent(begun)
 	f.journal.ring()
 	return nil
+}
+
+// isCurrent notes that all is shown that the collection held at a moment of ours.
+func (f *feed) isCurrent(at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.current = at
 }
 
 // readAgain reads what is dated from a moment on where most of that was seen, as behind

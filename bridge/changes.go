@@ -39,7 +39,7 @@ func (f *feed) update(ctx context.Context, rows []collection.Row) error {
 			entries = append(entries, f.change(r, refs)...)
 		}
 	}
-	f.journal.append(few(entries)...)
+	f.bring(few(entries)...)
 	return nil
 }
 
@@ -144,7 +144,7 @@ func (f *feed) remove(keys []string) {
 	for _, key := range keys {
 		entries = append(entries, f.redact(key)...)
 	}
-	f.journal.append(few(entries)...)
+	f.bring(few(entries)...)
 }
 
 // redact makes the entries of a deleted row. The caller holds mu.

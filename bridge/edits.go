@@ -51,7 +51,7 @@ func (f *feed) showEdits(ctx context.Context) error {
 		entries = append(entries, shown...)
 		return err
 	})
-	f.journal.append(few(entries)...)
+	f.bring(few(entries)...)
 	if err != nil {
 		return err
 	}

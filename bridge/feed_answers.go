@@ -65,7 +65,7 @@ type reactionTarget struct {
 func (f *feed) reacted(to reactionTarget, r collection.Reaction, by ircd.User) *ircd.Reaction {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.journal.append(f.addReaction(r, people.References{Users: map[string]ircd.User{r.Author: by}})...)
+	f.bring(f.addReaction(r, people.References{Users: map[string]ircd.User{r.Author: by}})...)
 	return f.reactionIn(to, r, by)
 }
 
@@ -73,7 +73,7 @@ func (f *feed) reacted(to reactionTarget, r collection.Reaction, by ircd.User) *
 func (f *feed) unreacted(to reactionTarget, r collection.Reaction, by ircd.User) *ircd.Reaction {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.journal.append(f.dropReaction(r.ID)...)
+	f.bring(f.dropReaction(r.ID)...)
 	return collection.Removal(f.reactionIn(to, r, by), by, f.clock())
 }
 
@@ -111,6 +111,17 @@ func (f *feed) stillToBring(r *reader, rows []collection.Row) (ids []string) {
 	}
 	return ids
 }
+
+// attach makes a session of a member read the feed from here on: Set does it. wake is called
+// whenever something has come, and must not wait.
+func (f *feed) attach(m Member, wake func()) *reader {
+	r := &reader{member: m, feed: f, wake: wake}
+	f.journal.attach(r)
+	return r
+}
+
+// bring hands the readers what has become of messages.
+func (f *feed) bring(entries ...entry) { f.journal.append(entries...) }
 
 // read returns what has come for the reader, and the place of the first entry. ok is false
 // for one that was too slow: it has missed some.

@@ -35,7 +35,7 @@ func (f *feed) corrected(before, now collection.Row, c *collection.Channel, refs
 		f.renew(now, ch, m)
 		e := f.version(now, ch, m, old, version, m.From)
 		if version == "" && f.edits.Show && !coming {
-			f.journal.append(e)
+			f.bring(e)
 		}
 		if ch == c {
 			answer = e.event.(*ircd.Message)
@@ -69,7 +69,7 @@ func (f *feed) redacted(r collection.Row, c *collection.Channel, event *ircd.Red
 		by.From, by.By, by.To, by.Reason = event.From, event.By, event.To, event.Reason
 		entries[i].event = &by
 	}
-	f.journal.append(entries...)
+	f.bring(entries...)
 }
 
 // hide makes the entries of a row that was marked as deleted, and may be restored: the

@@ -62,8 +62,7 @@ func (fs *feeds) attach(key feedKey, m Member, wake func()) (r *reader) {
 			fs.start(f)
 		}
 		about(f)
-		r = &reader{member: m, feed: f, wake: wake}
-		f.journal.attach(r)
+		r = f.attach(m, wake)
 		f.ring()
 	})
 	return r

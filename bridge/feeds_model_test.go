@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -28,7 +29,7 @@ type feedsModel struct {
 	feeds   *feeds
 	account *directus.Account // of all members
 	group   *collection.Group
-	members []*member
+	members []*testMember
 	readers []*modelReader
 	rows    []collection.Row
 	brought map[*feed]int // how many of them a feed was offered
@@ -47,18 +48,30 @@ var allRights = rights.Permissions{
 	"directus_users": {"read": {Access: "full", Fields: []string{"*"}}},
 }
 
-// modelMember is a member whose link never comes up.
-func modelMember(fs *feeds, account *directus.Account, all rights.Permissions) *member {
-	may := rights.NewCache(account, nil)
-	m := &member{
-		account: account, names: &people.Directory{Account: account, Rights: may}, rights: may, feeds: fs, log: zerolog.Nop(), recheck: time.Hour, checked: time.Now(),
-		rt: account.Realtime(directus.RealtimeOptions{}), sessions: map[*session]struct{}{},
-	}
-	m.rights.Learn(all, time.Now())
-	m.honoured.Store(m.rights.Changes())
-	m.ctx, m.cancel = fs.ctx, func() {}
-	return m
+// testMember is a member whose link never comes up.
+type testMember struct {
+	account *directus.Account
+	rt      *directus.Realtime
+	names   *people.Directory
+	log     zerolog.Logger
+	ended   error
 }
+
+func newTestMember(account *directus.Account, all rights.Permissions) *testMember {
+	may := rights.NewCache(account, nil)
+	may.Learn(all, time.Now())
+	return &testMember{account: account, rt: account.Realtime(directus.RealtimeOptions{}), names: &people.Directory{Account: account, Rights: may}, log: zerolog.Nop()}
+}
+
+func (m *testMember) Account() *directus.Account        { return m.account }
+func (m *testMember) Realtime() *directus.Realtime      { return m.rt }
+func (m *testMember) Names() *people.Directory          { return m.names }
+func (m *testMember) Rights() *rights.Cache             { return m.names.Rights }
+func (m *testMember) Log() *zerolog.Logger              { return &m.log }
+func (m *testMember) IsUp() bool                        { return false }
+func (m *testMember) IsOver() bool                      { return m.ended != nil }
+func (m *testMember) End(err error)                     { m.ended = err }
+func (m *testMember) CheckRights(context.Context) error { return nil }
 
 func modelAccount(t *testing.T) *directus.Account {
 	fake := directustest.NewFake(t, directustest.FakeOptions{})
@@ -81,12 +94,12 @@ func newFeedsModel(t *testing.T, seed uint64) *feedsModel {
 	m.group.Dates = &collection.Dates{}
 	m.account = modelAccount(t)
 	for range 3 {
-		m.members = append(m.members, modelMember(m.feeds, m.account, allRights))
+		m.members = append(m.members, newTestMember(m.account, allRights))
 	}
 	return m
 }
 
-func (m *feedsModel) attach(of *member) {
+func (m *feedsModel) attach(of *testMember) {
 	key := feedKey{group: m.group, owner: of}
 	if p := of.names.Audience(m.group); p != "" {
 		key = feedKey{group: m.group, audience: p}
@@ -163,9 +176,8 @@ func (r *modelReader) check(t *testing.T, all bool) {
 }
 
 // setRights gives a member other rights, as a check finds them.
-func (m *feedsModel) setRights(of *member, all rights.Permissions) {
-	of.rights.Learn(all, time.Now())
-	of.honoured.Store(of.rights.Changes())
+func (m *feedsModel) setRights(of *testMember, all rights.Permissions) {
+	of.Rights().Learn(all, time.Now())
 	m.feeds.expel(of)
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -29,7 +28,7 @@ func TestPanicBetweenTwoFeeds(t *testing.T) {
 				key := feedKey{group: m.group, audience: ada.names.Audience(m.group)}
 				broken := func() {}
 				var readers []*reader
-				for _, of := range []*member{ada, ada, bob} {
+				for _, of := range []*testMember{ada, ada, bob} {
 					readers = append(readers, m.feeds.attach(key, of, func() { broken() }))
 				}
 				m.write()
@@ -42,9 +41,9 @@ func TestPanicBetweenTwoFeeds(t *testing.T) {
 					t.Fatalf("nothing has panicked: %v", err)
 				}
 				broken, f.rung = func() {}, bell
-				for who, of := range map[string]*member{"ada": ada, "bob": bob} {
-					if _, ended := of.health(); !errors.Is(ended, ircd.ErrPanic) {
-						t.Errorf("%s goes on: %v", who, ended)
+				for who, of := range map[string]*testMember{"ada": ada, "bob": bob} {
+					if !errors.Is(of.ended, ircd.ErrPanic) {
+						t.Errorf("%s goes on: %v", who, of.ended)
 					}
 				}
 				if m.feeds.open[key] == f {
@@ -66,21 +65,4 @@ func closed() chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
-}
-
-// As long as it is not certain that a user was taken off what is shared with people who
-// may read more, nothing of it is shown, and the next check makes up for it.
-func TestChangeOfRightsIsHonouredLater(t *testing.T) {
-	ircdtest.Bubble(t, func(t *testing.T) {
-		m := newFeedsModel(t, 0)
-		defer m.feeds.close()
-		ada := m.members[0]
-		if !ada.isProven() {
-			t.Fatal("there is no proof")
-		}
-		ada.rights.Learn(nil, time.Now())
-		if ada.isProven() {
-			t.Error("proven, though nobody has looked at the feeds since the rights have changed")
-		}
-	})
 }

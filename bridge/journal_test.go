@@ -11,6 +11,8 @@ import (
 	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+
+	"github.com/rs/zerolog"
 )
 
 func TestJournal(t *testing.T) {
@@ -108,7 +110,7 @@ func TestJournalOfLongTexts(t *testing.T) {
 // journal that it has left.
 func TestPositionsOfWhoIsPassedOn(t *testing.T) {
 	old, own := &feed{}, &feed{}
-	m, other := &member{}, &member{}
+	m, other := &testMember{}, &testMember{log: zerolog.Nop()}
 	r := &reader{member: m, feed: old, wake: func() {}}
 	old.journal.attach(r)
 	old.journal.attach(&reader{member: other, feed: old, wake: func() {}})
@@ -128,7 +130,7 @@ func TestPositionsOfWhoIsPassedOn(t *testing.T) {
 // Who was too far behind in the journal that it leaves is told so by the next one.
 func TestTooSlowToBePassedOn(t *testing.T) {
 	old, own := &feed{}, &feed{}
-	m, other := &member{}, &member{}
+	m, other := &testMember{}, &testMember{log: zerolog.Nop()}
 	slow, quick, third := &reader{member: m, feed: old, wake: func() {}}, &reader{member: m, feed: old, wake: func() {}}, &reader{member: other, feed: old, wake: func() {}}
 	for _, r := range []*reader{slow, quick, third} {
 		old.journal.attach(r)
@@ -166,7 +168,7 @@ func TestForkReadsWhatWasNotShown(t *testing.T) {
 		"among what is forgotten":   {date: now.Add(-10 * time.Minute), forgot: now.Add(-10 * time.Minute), want: now.Add(-time.Minute)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := &member{rt: new(directus.Account).Realtime(directus.RealtimeOptions{})}
+			m := &testMember{rt: new(directus.Account).Realtime(directus.RealtimeOptions{})}
 			f := newFeed(feedKey{group: &collection.Group{}, audience: "all"}, m, test.opened)
 			f.forgot, f.trust.date = test.forgot, now.Add(-time.Minute)
 			f.journal.attach(&reader{member: m, feed: f, wake: func() {}})
@@ -185,8 +187,7 @@ func TestForkReadsWhatWasNotShown(t *testing.T) {
 func TestNobodyEntersWithoutProof(t *testing.T) {
 	fs := newFeeds()
 	defer fs.close()
-	may := rights.NewCache(nil, nil)
-	m := &member{names: &people.Directory{Rights: may}, rights: may}
+	m := &testMember{names: &people.Directory{Rights: rights.NewCache(nil, nil)}}
 	if r := fs.attach(feedKey{group: &collection.Group{}, audience: "some minutes ago"}, m, func() {}); r != nil {
 		t.Error("a member reads a feed that it has no proof for")
 	}
@@ -197,17 +198,5 @@ func TestOneBatchHoldsARowTwice(t *testing.T) {
 	f := &feed{seen: map[string]mark{}}
 	if got := f.unseen([]collection.Row{{ID: "1"}, {ID: "2"}, {ID: "1"}}); len(got) != 2 {
 		t.Errorf("%d rows of 2", len(got))
-	}
-}
-
-// A channel that was joined alone is not shown a second time by the feed of a
-// group that it belongs to as well.
-func TestOneFeedForEachChannel(t *testing.T) {
-	c := &collection.Channel{Config: collection.Config{Name: "#dev"}}
-	alone, shared := &view{}, &view{}
-	s, j := &session{}, &joined{Channel: c, view: alone}
-	e := &entry{row: collection.Row{ID: "1"}, channel: c}
-	if !s.wants(alone, j, e, 0) || s.wants(shared, j, e, 0) {
-		t.Errorf("wanted from its own feed %v, from the other %v", s.wants(alone, j, e, 0), s.wants(shared, j, e, 0))
 	}
 }

@@ -17,7 +17,7 @@ func TestRowsThatFeedsBringInOrdersOfTheirOwn(t *testing.T) {
 	one, two := collection.Row{ID: "1", Date: at, RawDate: "some"}, collection.Row{ID: "2", Date: at, RawDate: "some"}
 	var feeds []*feed
 	for _, order := range [][]collection.Row{{one, two}, {two, one}} {
-		m := modelMember(fs, modelAccount(t), allRights)
+		m := newTestMember(modelAccount(t), allRights)
 		f := newFeed(feedKey{group: g, owner: m}, m, at)
 		feeds = append(feeds, f)
 		f.mu.Lock()

@@ -7,38 +7,71 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/rights"
+	"directus-ircd/directus"
+	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
 
+// stillMember is a member whose link never comes up.
+func stillMember(t testing.TB) *member {
+	account := loggedIn(t)
+	may := rights.NewCache(account, nil)
+	return &member{
+		account: account, rt: account.Realtime(directus.RealtimeOptions{}), names: &people.Directory{Account: account, Rights: may}, rights: may,
+		sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: newFeeds(),
+	}
+}
+
+// loggedIn is an account of a Directus that has nothing to tell.
+func loggedIn(t testing.TB) *directus.Account {
+	fake := directustest.NewFake(t, directustest.FakeOptions{})
+	fake.AddUser(directustest.FakeUser{Email: "ada@example.com", Password: "ada"})
+	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial})
+	t.Cleanup(client.Close)
+	account, err := client.Login(t.Context(), "ada@example.com", "ada", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return account
+}
+
+// stillFeed has read its collection, and brings what it is given.
+func stillFeed(m *member, key feedKey) *feed {
+	if key.group == nil {
+		key.group = &collection.Group{Dates: &collection.Dates{}}
+	}
+	f := newFeed(key, m, time.Now())
+	f.setState(true, nil)
+	f.isCurrent(time.Now())
+	return f
+}
+
 // moving is a session in a channel that is about to go from one feed to another,
 // both of which have read their collection.
-func moving(old, next *feed) (*session, *joined) {
+func moving(t *testing.T, from, to feedKey) (s *session, j *joined, old, next *feed) {
 	c := &collection.Channel{Config: collection.Config{Name: "#messages"}}
-	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: newFeeds(), rights: rights.NewCache(nil, nil)}
-	s := newSession(&Backend{}, people.Person{}, "")
+	m := stillMember(t)
+	old, next = stillFeed(m, from), stillFeed(m, to)
+	s = newSession(&Backend{}, people.Person{}, "")
 	s.member, s.plan, s.nextLook = m, &plan{}, time.Now().Add(time.Hour)
 	s.backend.plan.Store(s.plan)
 	view := func(f *feed) *view {
-		f.ready, f.current, f.cancel = true, time.Now(), func() {}
-		v := &view{feed: f, reader: &reader{member: m, feed: f, wake: s.ring}, uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
-		f.journal.attach(v.reader)
+		v := &view{feed: f, reader: f.attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		s.views = append(s.views, v)
 		return v
 	}
-	j := &joined{Channel: c, view: view(old)}
+	j = &joined{Channel: c, view: view(old)}
 	j.move = &move{channel: c, view: view(next), asked: time.Now().Add(-time.Minute), changes: map[string]struct{}{}}
 	j.move.view.held = true
 	s.joined[wire.Fold(c.Name)] = j
-	return s, j
+	return s, j, old, next
 }
 
 // What an old feed brings in the moment of the move, the new one does not bring again,
 // whether the client was shown it or has sent it itself.
 func TestNewsInTheMomentOfAMove(t *testing.T) {
-	old := &feed{key: feedKey{fork: 1}, group: &collection.Group{}, shown: newMemory()}
-	next := &feed{key: feedKey{fork: 2}, group: &collection.Group{}, shown: newMemory()}
-	s, j := moving(old, next)
+	s, j, old, next := moving(t, feedKey{fork: 1}, feedKey{fork: 2})
 	said := func(id, text string) entry {
 		return entry{row: collection.Row{ID: id}, channel: j.Channel, event: &ircd.Message{ID: id, Target: "#messages", Text: text}}
 	}
@@ -50,8 +83,8 @@ func TestNewsInTheMomentOfAMove(t *testing.T) {
 	j.view.changes["redaction of 4"] = struct{}{}
 
 	arriving := s.arriving(true)
-	old.journal.append(said("1", "hello"), said("2", "my own"), edited("3", "3.e1", "better"), gone)
-	next.journal.append(said("1", "hello"), said("2", "my own"), edited("3", "3.e2", "better"), gone, said("5", "news"))
+	old.bring(said("1", "hello"), said("2", "my own"), edited("3", "3.e1", "better"), gone)
+	next.bring(said("1", "hello"), said("2", "my own"), edited("3", "3.e2", "better"), gone, said("5", "news"))
 	events, err := s.read(j.view, nil, arriving)
 	if err != nil || len(events) != 2 {
 		t.Fatalf("the old feed: %d events, %v", len(events), err)
@@ -66,11 +99,9 @@ func TestNewsInTheMomentOfAMove(t *testing.T) {
 // As long as nothing of a shared feed may be shown, no channel leaves it: what waits
 // there would never be shown.
 func TestNoMoveWithoutProof(t *testing.T) {
-	old := &feed{key: feedKey{audience: "all"}, group: &collection.Group{}, shown: newMemory(), seen: map[string]mark{"1": {shown: true}}}
-	next := &feed{key: feedKey{fork: 1}, group: &collection.Group{}, shown: newMemory()}
-	s, j := moving(old, next)
-	old.journal.append(entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
-	next.journal.append(entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	s, j, old, next := moving(t, feedKey{audience: "all"}, feedKey{fork: 1})
+	old.bring(entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	next.bring(entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
 	shown := 0
 	poll := func() {
 		events, err := s.Poll(t.Context())
@@ -93,17 +124,14 @@ func TestNoMoveWithoutProof(t *testing.T) {
 // What comes in the moment at which Directus is back waits until the client has been told so, and
 // no channel leaves the feed where it waits.
 func TestNoMoveBeforeTheReturnIsAnnounced(t *testing.T) {
-	old := &feed{key: feedKey{fork: 1}, group: &collection.Group{}, shown: newMemory(), seen: map[string]mark{}}
-	next := &feed{key: feedKey{fork: 2}, group: &collection.Group{}, shown: newMemory()}
-	s, j := moving(old, next)
+	s, j, old, next := moving(t, feedKey{fork: 1}, feedKey{fork: 2})
 	j.told = unreachable
 	if s.arriving(true) != nil {
 		t.Error("a channel is on its way while what its old feed brings is not shown")
 	}
 	said := entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}}
-	old.seen["1"] = mark{shown: true}
-	old.journal.append(said)
-	next.journal.append(said)
+	old.bring(said)
+	next.bring(said)
 	var shown []ircd.Event
 	for range 3 {
 		events, err := s.Poll(t.Context())

@@ -6,7 +6,6 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/people"
-	"directus-ircd/bridge/rights"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
@@ -17,20 +16,20 @@ func BenchmarkPoll(b *testing.B) {
 	b.ReportAllocs()
 	c := &collection.Channel{Config: collection.Config{Name: "#messages"}}
 	g := &collection.Group{Channels: []*collection.Channel{c}}
-	m := &member{sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), rights: rights.NewCache(nil, nil)}
-	f := &feed{key: feedKey{group: g, audience: "all"}, group: g, ready: true, shown: newMemory(), moments: collection.NewDisplayTimes(), changed: make(chan struct{})}
+	g.Dates = &collection.Dates{}
+	m := stillMember(b)
+	f := stillFeed(m, feedKey{group: g, audience: "all"})
 	all := make([]*session, sessions)
 	for i := range all {
 		s := newSession(&Backend{}, people.Person{}, "")
-		v := &view{feed: f, reader: &reader{member: m, feed: f, wake: s.ring}, uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
-		f.journal.attach(v.reader)
+		v := &view{feed: f, reader: f.attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		s.member, s.views = m, append(s.views, v)
 		s.nextLook = time.Now().Add(time.Hour)
 		s.joined[wire.Fold(c.Name)] = &joined{Channel: c, view: v}
 		all[i] = s
 	}
 	for b.Loop() {
-		f.journal.append(entry{row: collection.Row{ID: "1"}, channel: c, event: &ircd.Message{Target: c.Name, Text: "good morning"}})
+		f.bring(entry{row: collection.Row{ID: "1"}, channel: c, event: &ircd.Message{Target: c.Name, Text: "good morning"}})
 		for _, s := range all {
 			if events, err := s.Poll(b.Context()); err != nil || len(events) != 1 {
 				b.Fatal(len(events), err)

@@ -31,7 +31,7 @@ func (f *feed) publish(ctx context.Context, rows []collection.Row, read bool) er
 		f.arrive(r, limit)
 		entries = append(entries, shown...)
 	}
-	f.journal.append(entries...)
+	f.bring(entries...)
 	return nil
 }
 

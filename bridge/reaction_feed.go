@@ -127,10 +127,10 @@ func (f *feed) showReactions(created []collection.Reaction, refs people.Referenc
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range created {
-		f.journal.append(f.addReaction(r, refs)...)
+		f.bring(f.addReaction(r, refs)...)
 	}
 	for _, id := range deleted {
-		f.journal.append(f.dropReaction(id)...)
+		f.bring(f.dropReaction(id)...)
 	}
 }
 

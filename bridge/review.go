@@ -106,5 +106,5 @@ func (f *feed) vanish(ids []string) {
 		}
 		f.noteVisible(id, known)
 	}
-	f.journal.append(few(entries)...)
+	f.bring(few(entries)...)
 }

@@ -13,11 +13,9 @@ import (
 // What a shared feed has brought for somebody who may not be shown it yet, as Directus was lost
 // before their rights were checked again, says that Directus is back only when it is shown.
 func TestNewsThatMayNotBeShownAnnounceNothing(t *testing.T) {
-	shared := &feed{key: feedKey{audience: "all"}, group: &collection.Group{}, shown: newMemory(), seen: map[string]mark{}}
-	s, j := moving(shared, &feed{key: feedKey{fork: 1}, group: &collection.Group{}, shown: newMemory()})
+	s, j, shared, _ := moving(t, feedKey{audience: "all"}, feedKey{fork: 1})
 	s.abandon(j)
-	shared.carrier = s.member
-	shared.journal.append(entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	shared.bring(entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
 	var told []string
 	poll := func() {
 		t.Helper()

@@ -12,9 +12,11 @@ import (
 // else: not what the feed finds of the past by reading, which the client is not shown.
 func TestPagesLeaveOutWhatWasShown(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	c, v := &collection.Channel{Config: collection.Config{Name: "#a"}}, &view{reader: &reader{}, feed: &feed{group: &collection.Group{Dates: &collection.Dates{}}}}
+	m := stillMember(t)
+	c, f := &collection.Channel{Config: collection.Config{Name: "#a"}}, stillFeed(m, feedKey{})
+	v := &view{feed: f, reader: f.attach(m, func() {})}
 	j := &joined{Channel: c, view: v, at: at, fetches: true, floor: &collection.Row{Date: at}}
-	s := &session{joined: map[string]*joined{"#a": j}, member: &member{account: modelAccount(t)}}
+	s := &session{joined: map[string]*joined{"#a": j}, member: m}
 	for id, read := range map[string]bool{"found by reading": true, "brought by an event": false} {
 		e := &entry{row: collection.Row{ID: id, Date: at.Add(-time.Second)}, channel: c, event: &ircd.Message{}, read: read}
 		if shown := s.wants(v, j, e, 0); shown == read {
@@ -23,5 +25,17 @@ func TestPagesLeaveOutWhatWasShown(t *testing.T) {
 		if _, left := j.early[id]; left == read {
 			t.Errorf("%s: left out of pages: %v", id, left)
 		}
+	}
+}
+
+// A channel that was joined alone is not shown a second time by the feed of a
+// group that it belongs to as well.
+func TestOneFeedForEachChannel(t *testing.T) {
+	c := &collection.Channel{Config: collection.Config{Name: "#dev"}}
+	alone, shared := &view{}, &view{}
+	s, j := &session{}, &joined{Channel: c, view: alone}
+	e := &entry{row: collection.Row{ID: "1"}, channel: c}
+	if !s.wants(alone, j, e, 0) || s.wants(shared, j, e, 0) {
+		t.Errorf("wanted from its own feed %v, from the other %v", s.wants(alone, j, e, 0), s.wants(shared, j, e, 0))
 	}
 }
