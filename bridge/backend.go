@@ -82,7 +82,7 @@ type Backend struct {
 	people  *people.Community
 	guard   *guard.Limiter
 	markers markers.Shelf
-	feeds   *feeds
+	feeds   *Set
 	rights  rights.Shared
 	origin  string                   // the Directus that what is in the state is of
 	pages   atomic.Pointer[pageRoom] // replaced by Configure, under mu
@@ -112,7 +112,7 @@ func New(opts Options) (*Backend, error) {
 		opts.State = newState(opts.Logger)
 	}
 	b := &Backend{
-		opts: opts, origin: opts.Client.URL().String(), feeds: newFeeds(),
+		opts: opts, origin: opts.Client.URL().String(), feeds: NewSet(),
 		guard: guard.NewLimiter(opts.LoginAttemptsPerMinute, opts.State.logins, opts.Client.URL().String(), opts.Client.Now), members: map[string]*member{}, idle: map[*member]*time.Timer{},
 	}
 	if opts.DigestRounds > 0 {
@@ -321,7 +321,7 @@ func (b *Backend) logout(account *directus.Account) {
 func (b *Backend) Close(ctx context.Context) error {
 	b.Drain()
 	err := b.closeAll(ctx)
-	b.feeds.close()
+	b.feeds.Close()
 	b.opts.State.Close()
 	return err
 }
@@ -345,7 +345,7 @@ type Stats struct {
 func (b *Backend) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := Stats{Feeds: b.feeds.count(), Resumed: b.resumed.Load(), Unwritten: b.opts.State.Failures()}
+	s := Stats{Feeds: b.feeds.Count(), Resumed: b.resumed.Load(), Unwritten: b.opts.State.Failures()}
 	for _, m := range b.members {
 		if m.inUse() {
 			s.Users++

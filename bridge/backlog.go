@@ -24,7 +24,7 @@ type backlog struct {
 func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration, some bool) (*backlog, error) {
 	reading, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	at, pos, readTo := time.Now(), j.view.reader.end(), j.view.feed.readTo()
+	at, pos, readTo := time.Now(), j.view.reader.End(), j.view.feed.ReadTo()
 	h := s.historyOf(j.Channel)
 	h.most = s.backend.pages.Load().part
 	var p past
@@ -66,7 +66,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 			return messages, err
 		})
 	}
-	j.due, j.since, j.had = false, joinMoment{}, resume.Position{}
+	j.due, j.since, j.had = false, JoinMoment{}, resume.Position{}
 	j.shown, j.shownAt, j.floorPos = shown, read, pos
 	if !p.end {
 		j.floor, j.floorAt = p.floor, at
@@ -97,7 +97,7 @@ func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.
 		}
 		for _, l := range list {
 			shown[l.row.ID] = l.said()
-			if j.view.feed.remember(l.row, j.Channel, l.message) {
+			if j.view.feed.Remember(l.row, j.Channel, l.message) {
 				messages = append(messages, l.message)
 			}
 		}
@@ -109,10 +109,10 @@ func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.
 // it was lost, and the client is shown it when that is back. A device has nothing of a backlog
 // before it has all, and false says that it is to come back.
 func (s *session) breakOff(j *joined, left []found, shown map[string]collection.Digest) bool {
-	if j.visit != nil || s.joined[wire.Fold(j.Name)] != j || len(shown)-len(left) >= maxBehind/2 {
+	if j.visit != nil || s.joined[wire.Fold(j.Name)] != j || len(shown)-len(left) >= MaxBehind/2 {
 		return false
 	}
-	j.due, j.since, j.live = true, joinMoment{time.Now(), left[0].row.Date}, map[string]struct{}{}
+	j.due, j.since, j.live = true, JoinMoment{time.Now(), left[0].row.Date}, map[string]struct{}{}
 	for id := range shown {
 		j.live[id] = struct{}{}
 	}
@@ -139,9 +139,9 @@ func (s *session) ringLater() {
 // has got: the next might not get more. What the feed has read meanwhile shows that Directus
 // answers again, and some of it is older than the JOIN: the backlog is to come in front of it.
 func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Event {
-	ready, _, err := j.view.feed.status()
+	ready, _, err := j.view.feed.Status()
 	waits := down || time.Now().Before(s.nextBacklog)
-	if !j.due || j.move != nil || !ready || err != nil || waits && !j.view.reader.hasRead() {
+	if !j.due || j.move != nil || !ready || err != nil || waits && !j.view.reader.HasRead() {
 		return nil
 	}
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < duePatience {

@@ -35,7 +35,7 @@ type trust struct {
 }
 
 // carry makes a member the carrier.
-func (f *feed) carry(m Member) {
+func (f *Feed) carry(m Member) {
 	if f.sub != nil {
 		f.putDown()
 	}
@@ -43,8 +43,8 @@ func (f *feed) carry(m Member) {
 	f.carrier = m
 	f.cursor.date, f.trust.next, f.trust.at = f.trust.date, f.trust.date, time.Now()
 	f.mu.Unlock()
-	f.sub = m.Realtime().Subscribe(f.group.Collection, directus.SubscriptionQuery{
-		Fields: f.group.Query, Filter: f.group.Filter, Events: f.group.Events(f.edits),
+	f.sub = m.Realtime().Subscribe(f.Group.Collection, directus.SubscriptionQuery{
+		Fields: f.Group.Query, Filter: f.Group.Filter, Events: f.Group.Events(f.edits),
 	})
 	f.gap, f.lapsed, f.mute = true, true, false
 }
@@ -52,16 +52,16 @@ func (f *feed) carry(m Member) {
 // silence ends the subscription of a user's own feed that never could be read, as that
 // of private messages, which nobody has asked for: Directus would send an error for
 // each, and before 12 not even say for which subscription.
-func (f *feed) silence() {
-	if ready, _, _ := f.status(); !ready && !f.key.isShared() {
+func (f *Feed) silence() {
+	if ready, _, _ := f.Status(); !ready && !f.Key.IsShared() {
 		f.putDown()
 		f.mute = true
 	}
 }
 
 // unmute begins again if the collection can be read by now.
-func (f *feed) unmute(ctx context.Context) error {
-	_, err := collection.NewestRow(ctx, f.carrier.Account(), f.group)
+func (f *Feed) unmute(ctx context.Context) error {
+	_, err := collection.NewestRow(ctx, f.carrier.Account(), f.Group)
 	if err == nil {
 		f.carry(f.carrier)
 	}
@@ -69,14 +69,14 @@ func (f *feed) unmute(ctx context.Context) error {
 }
 
 // putDown ends what carry began.
-func (f *feed) putDown() {
+func (f *Feed) putDown() {
 	f.sub.Close()
 	f.endReactions()
 }
 
 // elect chooses the carrier: the present one as long as its link is up, then any
 // reader whose link is. nil if nobody can.
-func (f *feed) elect() Member {
+func (f *Feed) elect() Member {
 	if m := f.carrier; m.IsUp() && !m.IsOver() && f.suits(m) && f.journal.reads(m) {
 		return m // as nearly always: who reads beside it needs no look
 	}
@@ -104,9 +104,9 @@ func (f *feed) elect() Member {
 	return best
 }
 
-// carried reports whether the link that brings the events is up. It may be called from any
+// Carried reports whether the link that brings the events is up. It may be called from any
 // goroutine.
-func (f *feed) carried() bool {
+func (f *Feed) Carried() bool {
 	f.mu.Lock()
 	m := f.carrier
 	f.mu.Unlock()
@@ -114,12 +114,12 @@ func (f *feed) carried() bool {
 }
 
 // suits reports whether a member sees what all readers see.
-func (f *feed) suits(m Member) bool {
-	return !f.key.isShared() || m.Names().Audience(f.group) == f.key.audience
+func (f *Feed) suits(m Member) bool {
+	return !f.Key.IsShared() || m.Names().Audience(f.Group) == f.Key.Audience
 }
 
 // ring makes run look who carries the feed. It may be called from any goroutine.
-func (f *feed) ring() { ring(f.rung) }
+func (f *Feed) ring() { ring(f.rung) }
 
 func ring(c chan<- struct{}) {
 	select {
@@ -131,23 +131,23 @@ func ring(c chan<- struct{}) {
 // failed tells the readers why the collection cannot be read; nil is no news. That
 // the carrier of a shared feed may not read it says nothing about the others, unless
 // it still has the rights that they have.
-func (f *feed) failed(ctx context.Context, err error) error {
+func (f *Feed) failed(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, errUnproven) {
 		return err
 	}
-	if f.key.isShared() && collection.IsForbidden(err) {
+	if f.Key.IsShared() && collection.IsForbidden(err) {
 		if err := f.recheck(ctx); err != nil {
 			return err
 		}
 	}
-	f.setState(false, err)
+	f.SetState(false, err)
 	return err
 }
 
 // confirm makes sure, now and then, that the carrier of a shared feed sees what the
 // readers see.
-func (f *feed) confirm(ctx context.Context) error {
-	if !f.key.isShared() || time.Since(f.carrier.Rights().ProvenAt()) < carrierCheck/10 {
+func (f *Feed) confirm(ctx context.Context) error {
+	if !f.Key.IsShared() || time.Since(f.carrier.Rights().ProvenAt()) < carrierCheck/10 {
 		return nil
 	}
 	return f.recheck(ctx)
@@ -155,7 +155,7 @@ func (f *feed) confirm(ctx context.Context) error {
 
 // recheck asks whether the carrier sees what the readers see. What was read before
 // holds then, also what it did not find.
-func (f *feed) recheck(ctx context.Context) error {
+func (f *Feed) recheck(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, collection.AnswerTimeout)
 	defer cancel()
 	if err := f.carrier.CheckRights(ctx); err != nil {
@@ -168,10 +168,10 @@ func (f *feed) recheck(ctx context.Context) error {
 }
 
 // renewTrust is called when the cursor has moved, with mu held.
-func (f *feed) renewTrust() {
+func (f *Feed) renewTrust() {
 	t := &f.trust
 	switch {
-	case !f.key.isShared():
+	case !f.Key.IsShared():
 		t.date = f.cursor.date
 		return
 	case f.carrier.Rights().ProvenAt().After(t.at) && f.suits(f.carrier):
@@ -184,8 +184,8 @@ func (f *feed) renewTrust() {
 
 // fork makes a feed for a member who may not go on with this one: it knows all that
 // the member's sessions were shown, and nothing more. They are passed on to it.
-func (f *feed) fork(key feedKey, m Member) *feed {
-	own := newFeed(key, m, f.opened)
+func (f *Feed) fork(key Key, m Member) *Feed {
+	own := NewFeed(key, m, f.opened)
 	own.deeds = f.deeds
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 // catchUp reads what the collection holds since the cursor and publishes what
 // was not seen, in the collection's order. The first time it only finds out
 // where the collection ends: what was there before a feed is backlog.
-func (f *feed) catchUp(ctx context.Context) error {
+func (f *Feed) catchUp(ctx context.Context) error {
 	begun := time.Now()
 	if !f.cursor.set {
 		return f.start(ctx)
@@ -46,13 +46,13 @@ func (f *feed) catchUp(ctx context.Context) error {
 			return err
 		}
 	}
-	f.isCurrent(begun)
+	f.Current(begun)
 	f.journal.ring()
 	return nil
 }
 
-// isCurrent notes that all is shown that the collection held at a moment of ours.
-func (f *feed) isCurrent(at time.Time) {
+// Current notes that all is shown that the collection held at a moment of ours.
+func (f *Feed) Current(at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.current = at
@@ -62,17 +62,17 @@ func (f *feed) isCurrent(at time.Time) {
 // an import that nothing has followed: the keys alone, and the rows that they show to be
 // new. The newest row is read with all that a row has, as it takes the right to. done is
 // false where nothing is gained by it, or too much is new for one page.
-func (f *feed) readAgain(ctx context.Context, from time.Time) (last time.Time, done bool, err error) {
+func (f *Feed) readAgain(ctx context.Context, from time.Time) (last time.Time, done bool, err error) {
 	page := collection.PageLimit(ctx, f.carrier.Account(), collection.PageSize)
 	known := f.countSeenSince(from)
 	if known <= page {
 		return last, false, nil
 	}
-	newest, err := collection.NewestRow(ctx, f.carrier.Account(), f.group)
+	newest, err := collection.NewestRow(ctx, f.carrier.Account(), f.Group)
 	if err != nil {
 		return last, false, err
 	}
-	unseen, last, err := f.unseenKeys(ctx, f.group.Dates.From(from), known+page)
+	unseen, last, err := f.unseenKeys(ctx, f.Group.Dates.From(from), known+page)
 	switch {
 	case errors.Is(err, collection.ErrMoved):
 		return last, false, nil
@@ -93,7 +93,7 @@ func (f *feed) readAgain(ctx context.Context, from time.Time) (last time.Time, d
 }
 
 // countSeenSince is how many of the rows that were seen are dated from a moment on.
-func (f *feed) countSeenSince(from time.Time) (n int) {
+func (f *Feed) countSeenSince(from time.Time) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, m := range f.seen {
@@ -108,7 +108,7 @@ func (f *feed) countSeenSince(from time.Time) (n int) {
 // again early: as many as are told apart in a trail, so that a row whose event was lost is not
 // taken for received behind them. While an import goes on these are ever more, as each reading
 // looks at all that is dated within the overlap.
-func (f *feed) expectCrowd() {
+func (f *Feed) expectCrowd() {
 	recent := f.countSeenSince(f.cursor.date.Add(-collection.Overlap))
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -116,7 +116,7 @@ func (f *feed) expectCrowd() {
 }
 
 // isCrowded reports whether that many have come.
-func (f *feed) isCrowded() bool {
+func (f *Feed) isCrowded() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.many > 0 && f.arrived > f.many
@@ -127,8 +127,8 @@ func (f *feed) isCrowded() bool {
 // could be read. Where there is nothing yet, or nothing that the user may read, the
 // cursor is the moment at which the feed was opened: what turns up later and is older
 // is no news.
-func (f *feed) start(ctx context.Context) error {
-	newest, err := collection.NewestRow(ctx, f.carrier.Account(), f.group)
+func (f *Feed) start(ctx context.Context) error {
+	newest, err := collection.NewestRow(ctx, f.carrier.Account(), f.Group)
 	if err != nil {
 		return err
 	}
@@ -167,14 +167,14 @@ func (f *feed) start(ctx context.Context) error {
 
 // readSince reads page by page from a minute before since, oldest first, and
 // returns the date of the last row.
-func (f *feed) readSince(ctx context.Context, since time.Time, use func([]collection.Row) error) (last time.Time, err error) {
-	if !since.IsZero() && !f.group.Dates.Known() { // nor how a date is to be written
-		newest, err := collection.NewestRow(ctx, f.carrier.Account(), f.group)
+func (f *Feed) readSince(ctx context.Context, since time.Time, use func([]collection.Row) error) (last time.Time, err error) {
+	if !since.IsZero() && !f.Group.Dates.Known() { // nor how a date is to be written
+		newest, err := collection.NewestRow(ctx, f.carrier.Account(), f.Group)
 		if err != nil || newest.ID == "" {
 			return last, err
 		}
 	}
-	pages := &collection.Scan{Account: f.carrier.Account(), Group: f.group, Base: f.group.Filter, Size: collection.PageSize}
+	pages := &collection.Scan{Account: f.carrier.Account(), Group: f.Group, Base: f.Group.Filter, Size: collection.PageSize}
 	if !since.IsZero() {
 		pages.Bound = since.Add(-collection.Overlap)
 	}
@@ -195,7 +195,7 @@ func (f *feed) readSince(ctx context.Context, since time.Time, use func([]collec
 }
 
 // advance moves the cursor and forgets the keys that no later read reaches.
-func (f *feed) advance(last time.Time) {
+func (f *Feed) advance(last time.Time) {
 	f.reads++
 	limit := collection.DateLimit(f.carrier.Account())
 	f.mu.Lock()

@@ -22,31 +22,31 @@ const maxNotices = 10
 // a channel or left one, by its filter or by the mark of a soft delete, and its
 // text may have changed; most updates are nothing of that. An item that leaves
 // the filter of a whole feed gives no event, so that goes unnoticed.
-func (f *feed) update(ctx context.Context, rows []collection.Row) error {
+func (f *Feed) update(ctx context.Context, rows []collection.Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	refs, err := f.carrier.Names().References(ctx, f.group, rows)
+	refs, err := f.carrier.Names().References(ctx, f.Group, rows)
 	if err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var entries []entry
+	var entries []Entry
 	for _, r := range rows {
 		if _, gone := f.shown.isGone(r.ID); !gone {
-			f.group.Dates.Late.Redate(r)
+			f.Group.Dates.Late.Redate(r)
 			entries = append(entries, f.change(r, refs)...)
 		}
 	}
-	f.bring(few(entries)...)
+	f.Bring(few(entries)...)
 	return nil
 }
 
 // change makes the entries of one changed row, but for that of a new text, which
 // has to settle. The caller holds mu.
-func (f *feed) change(r collection.Row, refs people.References) []entry {
-	known, content := f.shown.rows[r.ID], f.group.ContentOf(r)
+func (f *Feed) change(r collection.Row, refs people.References) []Entry {
+	known, content := f.shown.rows[r.ID], f.Group.ContentOf(r)
 	seen, published := f.seen[r.ID]
 	if known == nil {
 		switch {
@@ -59,8 +59,8 @@ func (f *feed) change(r collection.Row, refs people.References) []entry {
 		// known: perhaps something else has changed, a counter of the web page.
 		return nil
 	}
-	var entries []entry
-	for _, c := range f.group.Channels {
+	var entries []Entry
+	for _, c := range f.Group.Channels {
 		entries = append(entries, f.move(r, c, known, refs)...)
 	}
 	f.noteVisible(r.ID, known)
@@ -74,7 +74,7 @@ func (f *feed) change(r collection.Row, refs people.References) []entry {
 
 // noteVisible notes whether a row is to be seen anywhere, for the time after known was
 // forgotten. The caller holds mu.
-func (f *feed) noteVisible(id string, known *shownRow) {
+func (f *Feed) noteVisible(id string, known *shownRow) {
 	if mark, seen := f.seen[id]; seen {
 		mark.shown = known.isVisible()
 		f.seen[id] = mark
@@ -83,19 +83,19 @@ func (f *feed) noteVisible(id string, known *shownRow) {
 
 // isLate reports that a row was certainly never shown, so that an update of it
 // is the first that this feed hears of it. The caller holds mu.
-func (f *feed) isLate(r collection.Row) bool {
+func (f *Feed) isLate(r collection.Row) bool {
 	return r.Date.After(f.opened) && r.Date.After(f.forgot)
 }
 
 // enter shows a row that was kept out so far. The caller holds mu.
-func (f *feed) enter(r collection.Row, refs people.References) []entry {
-	if f.tooOld(r) {
+func (f *Feed) enter(r collection.Row, refs people.References) []Entry {
+	if f.TooOld(r) {
 		return nil
 	}
 	entries := f.show(r, refs, false)
 	f.markSeen(r, len(entries) > 0)
 	if mark := f.seen[r.ID]; len(entries) > 0 {
-		mark.shown, mark.content = true, f.group.ContentOf(r)
+		mark.shown, mark.content = true, f.Group.ContentOf(r)
 		f.seen[r.ID] = mark
 	}
 	return entries
@@ -104,7 +104,7 @@ func (f *feed) enter(r collection.Row, refs people.References) []entry {
 // move shows how a row that is remembered has entered or left a channel. One that was
 // deleted by a mark and is restored is the message that it was, and old: the history
 // has it under the same msgid. The caller holds mu.
-func (f *feed) move(r collection.Row, c *collection.Channel, known *shownRow, refs people.References) []entry {
+func (f *Feed) move(r collection.Row, c *collection.Channel, known *shownRow, refs people.References) []Entry {
 	p := known.place(c)
 	if p == nil && !c.Matches(r) {
 		return nil
@@ -112,9 +112,9 @@ func (f *feed) move(r collection.Row, c *collection.Channel, known *shownRow, re
 	m := people.ToMessage(f.timed(r, c), c, refs, f.age(r) > replayedAfter)
 	here := c.Matches(r) && m.Text != ""
 	switch {
-	case p == nil && here && !f.tooOld(r):
+	case p == nil && here && !f.TooOld(r):
 		f.shown.put(r, f.written(r), known.content, c, m)
-		return []entry{{row: r.WithoutTexts(), channel: c, event: m}}
+		return []Entry{{Row: r.WithoutTexts(), Channel: c, Event: m}}
 	case p == nil:
 	case p.state == visible && !here:
 		p.state = moved
@@ -123,33 +123,33 @@ func (f *feed) move(r collection.Row, c *collection.Channel, known *shownRow, re
 		}
 		return f.redactions(r.ID, p, f.clock())
 	case p.state == deleted && here:
-		f.deeds.restored(f.group, r.ID)
+		f.deeds.restored(f.Group, r.ID)
 		m.ID, m.Time, m.Replayed = p.message.ID, p.message.Time, true
 		p.message, p.state, p.edits = m, visible, nil
-		return []entry{{row: r.WithoutTexts(), channel: c, event: m, restored: true}}
-	case p.state == moved && here && !f.tooOld(r):
+		return []Entry{{Row: r.WithoutTexts(), Channel: c, Event: m, Restored: true}}
+	case p.state == moved && here && !f.TooOld(r):
 		m.ID, m.Time = f.nextID(p.message.ID), p.message.Time // the old one is known as deleted
 		p.message, p.state, p.edits = m, visible, nil
-		return []entry{{row: r.WithoutTexts(), channel: c, event: m}}
+		return []Entry{{Row: r.WithoutTexts(), Channel: c, Event: m}}
 	}
 	return nil
 }
 
 // remove takes the keys of deleted rows. Directus tells everybody those of all
 // rows: what was not shown here stays a secret.
-func (f *feed) remove(keys []string) {
+func (f *Feed) remove(keys []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var entries []entry
+	var entries []Entry
 	for _, key := range keys {
 		entries = append(entries, f.redact(key)...)
 	}
-	f.bring(few(entries)...)
+	f.Bring(few(entries)...)
 }
 
 // redact makes the entries of a deleted row. The caller holds mu.
-func (f *feed) redact(id string) []entry {
-	var entries []entry
+func (f *Feed) redact(id string) []Entry {
+	var entries []Entry
 	if known := f.shown.rows[id]; known != nil {
 		for i := range known.places {
 			if p := &known.places[i]; p.state == visible {
@@ -164,23 +164,23 @@ func (f *feed) redact(id string) []entry {
 
 // redactions takes a message back, and what was shown as its later versions:
 // these only where the client can, one line for people is enough. The caller holds mu.
-func (f *feed) redactions(id string, p *place, at time.Time) []entry {
+func (f *Feed) redactions(id string, p *place, at time.Time) []Entry {
 	m := p.message
-	by := f.deeds.eraser(f.group.Collection, id, m.From)
+	by := f.deeds.eraser(f.Group.Collection, id, m.From)
 	event := func(msgid string) *ircd.Redaction {
 		return &ircd.Redaction{MsgID: msgid, Time: at, From: m.From, By: by, Target: m.Target, To: m.To}
 	}
 	first := event(m.ID)
 	first.Said, first.Text = m.Time, text.Beginning(m.Text)
-	entries := []entry{{row: collection.Row{ID: id}, channel: p.channel, event: first}}
+	entries := []Entry{{Row: collection.Row{ID: id}, Channel: p.channel, Event: first}}
 	for _, edit := range p.edits {
-		entries = append(entries, entry{row: collection.Row{ID: id}, channel: p.channel, event: event(edit)})
+		entries = append(entries, Entry{Row: collection.Row{ID: id}, Channel: p.channel, Event: event(edit)})
 	}
 	return entries
 }
 
-// isGone reports that a row was deleted, as far as the feed remembers.
-func (f *feed) isGone(id string) bool {
+// IsGone reports that a row was deleted, as far as the feed remembers.
+func (f *Feed) IsGone(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, gone := f.shown.isGone(id)
@@ -189,11 +189,11 @@ func (f *feed) isGone(id string) bool {
 
 // few leaves the text out of all but the first deletions, and puts a line that counts
 // them in the place of all but the first edits in each channel.
-func few(entries []entry) []entry {
+func few(entries []Entry) []Entry {
 	deletions, edits := 0, map[*collection.Channel]int{}
 	kept := entries[:0]
 	for _, e := range entries {
-		switch ev := e.event.(type) {
+		switch ev := e.Event.(type) {
 		case *ircd.Redaction:
 			if ev.Said.IsZero() {
 				break
@@ -201,13 +201,13 @@ func few(entries []entry) []entry {
 			if deletions++; deletions > maxNotices {
 				bare := *ev
 				bare.Said, bare.Text = time.Time{}, ""
-				e.event = &bare
+				e.Event = &bare
 			}
 		case *ircd.Message:
 			if ev.Edits == "" {
 				break
 			}
-			if edits[e.channel]++; edits[e.channel] > maxNotices {
+			if edits[e.Channel]++; edits[e.Channel] > maxNotices {
 				continue
 			}
 		}
@@ -215,7 +215,7 @@ func few(entries []entry) []entry {
 	}
 	for c, n := range edits {
 		if n > maxNotices {
-			kept = append(kept, entry{channel: c, event: &ircd.ServiceNotice{
+			kept = append(kept, Entry{Channel: c, Event: &ircd.ServiceNotice{
 				Target: c.Name, Text: fmt.Sprintf("%d more messages were edited at the same time", n-maxNotices),
 			}})
 		}
@@ -223,9 +223,9 @@ func few(entries []entry) []entry {
 	return kept
 }
 
-// remember notes a message that a session shows as backlog; false if the row is
+// Remember notes a message that a session shows as backlog; false if the row is
 // gone meanwhile, or restored and about to be shown to everybody.
-func (f *feed) remember(r collection.Row, c *collection.Channel, m *ircd.Message) bool {
+func (f *Feed) Remember(r collection.Row, c *collection.Channel, m *ircd.Message) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, gone := f.shown.isGone(r.ID); gone {
@@ -236,39 +236,39 @@ func (f *feed) remember(r collection.Row, c *collection.Channel, m *ircd.Message
 	case p != nil && p.state == deleted:
 		return false
 	case p == nil || p.state != visible:
-		f.shown.put(r, f.written(r), f.group.ContentOf(r), c, m)
+		f.shown.put(r, f.written(r), f.Group.ContentOf(r), c, m)
 	}
 	return true
 }
 
-// tooOld reports that changes of a row are of no interest any more.
-func (f *feed) tooOld(r collection.Row) bool {
+// TooOld reports that changes of a row are of no interest any more.
+func (f *Feed) TooOld(r collection.Row) bool {
 	return f.edits.MaxAge > 0 && f.age(r) > f.edits.MaxAge
 }
 
 // clock is the time by the clock of Directus, which dates the messages. It is called
 // by run, or with mu held.
-func (f *feed) clock() time.Time { return f.carrier.Account().Now() }
+func (f *Feed) clock() time.Time { return f.carrier.Account().Now() }
 
 // age is how long ago a row was written, by the clock of Directus. It is called by run, or
 // with mu held.
-func (f *feed) age(r collection.Row) time.Duration { return f.clock().Sub(r.ShownAt()) }
+func (f *Feed) age(r collection.Row) time.Duration { return f.clock().Sub(r.ShownAt()) }
 
 // written is the moment at which a row was written: now, for one of the future. It is
 // called with mu held.
-func (f *feed) written(r collection.Row) time.Time { return time.Now().Add(-max(0, f.age(r))) }
+func (f *Feed) written(r collection.Row) time.Time { return time.Now().Add(-max(0, f.age(r))) }
 
 // nextID makes a msgid for another version of a message, or of a version of it: it
 // names the same position in the history, is new each time and as long each time. The
 // caller holds mu.
-func (f *feed) nextID(msgid string) string {
+func (f *Feed) nextID(msgid string) string {
 	f.stamped = max(f.clock().UnixMilli(), f.stamped+1)
 	return collection.OriginalID(msgid) + ".e" + strconv.FormatInt(f.stamped, 36)
 }
 
-// knows finds a message among those that were shown in a channel lately and are
+// Knows finds a message among those that were shown in a channel lately and are
 // still to be seen.
-func (f *feed) knows(c *collection.Channel, msgid string) (id string, ok bool) {
+func (f *Feed) Knows(c *collection.Channel, msgid string) (id string, ok bool) {
 	id, _, ok = collection.ParseMessageID(msgid)
 	if !ok {
 		return "", false

@@ -81,8 +81,8 @@ func (m *member) CheckRights(ctx context.Context) error {
 	if changes := m.rights.Changes(); changes != m.honoured.Load() {
 		m.names.Forget()
 		m.topics.forget()
-		m.feeds.expel(m)
-		m.feeds.reread(m)
+		m.feeds.Expel(m)
+		m.feeds.Reread(m)
 		m.honoured.Store(changes)
 		m.ring() // nothing shared was shown meanwhile
 	}

@@ -12,7 +12,7 @@ import (
 func TestChangeOfRightsIsHonouredLater(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		ada := stillMember(t)
-		defer ada.feeds.close()
+		defer ada.feeds.Close()
 		ada.rights.Learn(nil, time.Now())
 		ada.honoured.Store(ada.rights.Changes())
 		if !ada.isProven() {

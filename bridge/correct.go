@@ -42,12 +42,12 @@ func (s *session) correct(ctx context.Context, to addressee, c text.Substitution
 	if err != nil {
 		return nil, correctError(to.name, err)
 	}
-	refs, err := s.member.names.References(ctx, to.view.feed.group, []collection.Row{now})
+	refs, err := s.member.names.References(ctx, to.view.feed.Group, []collection.Row{now})
 	if err != nil {
 		refs.Users = map[string]ircd.User{s.person.ID: s.User()} // it is stored, which is what counts
 	}
-	m := to.view.feed.corrected(last, now, to.Channel, refs)
-	to.view.returned(entry{event: m})
+	m := to.view.feed.Corrected(last, now, to.Channel, refs)
+	to.view.returned(Entry{Event: m})
 	return m, nil
 }
 
@@ -55,7 +55,7 @@ func (s *session) correct(ctx context.Context, to addressee, c text.Substitution
 func correctedText(c text.Substitution, last collection.Row, to addressee) (string, error) {
 	made, found := corrected(c, last, to.Channel)
 	switch {
-	case to.view.feed.tooOld(last):
+	case to.view.feed.TooOld(last):
 		return "", notCorrected(to.name, "your last message here is too old", nil)
 	case found == text.TooLong:
 		return "", notCorrected(to.name, "your message would become too long", nil)
@@ -93,7 +93,7 @@ func corrected(c text.Substitution, r collection.Row, ch *collection.Channel) (m
 
 // lastOwn reads the user's last message in a channel.
 func (s *session) lastOwn(ctx context.Context, to addressee) (collection.Row, error) {
-	g := to.view.feed.group
+	g := to.view.feed.Group
 	rows, _, err := collection.ReadRows(ctx, s.member.account, g, directus.Query{
 		Filter: g.Dated(directus.And(directus.Filter(to.Filter), directus.Eq(g.Fields.Author, "$CURRENT_USER"))),
 		Sort:   []string{"-" + g.Fields.Date, "-" + g.Fields.Key()}, Limit: maxOwnRows,
@@ -119,9 +119,9 @@ func (s *session) wholeOf(ctx context.Context, to addressee, r collection.Row) (
 	if len(r.Text)+r.More > maxWhole {
 		return collection.Row{}, refused
 	}
-	q := to.view.feed.group.Keyed(nil, []string{r.ID})
+	q := to.view.feed.Group.Keyed(nil, []string{r.ID})
 	q.Whole = true
-	rows, _, err := collection.ReadRows(ctx, s.member.account, to.view.feed.group, q)
+	rows, _, err := collection.ReadRows(ctx, s.member.account, to.view.feed.Group, q)
 	switch {
 	case errors.Is(err, directus.ErrTooLarge):
 		return collection.Row{}, refused
@@ -137,19 +137,19 @@ func (s *session) wholeOf(ctx context.Context, to addressee, r collection.Row) (
 // the answer does not come, it looks.
 func (s *session) rewrite(ctx context.Context, to addressee, r collection.Row, newText string) (now collection.Row, failed error) {
 	f := to.view.feed
-	undo := s.member.feeds.deedsDone().rewriting(s.User(), f.group, r.ID, newText)
+	undo := s.member.feeds.Deeds().Rewriting(s.User(), f.Group, r.ID, newText)
 	defer func() {
 		switch {
 		case failed == nil: // Directus may have stored the text in its own way
-			s.member.feeds.deedsDone().rewriting(s.User(), f.group, r.ID, now.Text)
+			s.member.feeds.Deeds().Rewriting(s.User(), f.Group, r.ID, now.Text)
 		case !errors.Is(failed, directus.ErrUnconfirmed):
 			undo()
 		}
 	}()
-	raw, err := s.member.alter(ctx, f.group, r.ID, map[string]any{f.group.Fields.Text: newText})
+	raw, err := s.member.alter(ctx, f.Group, r.ID, map[string]any{f.Group.Fields.Text: newText})
 	switch {
 	case err == nil:
-		if now, err := f.group.Parse(raw); err == nil && now.ID == r.ID {
+		if now, err := f.Group.Parse(raw); err == nil && now.ID == r.ID {
 			return now, nil
 		}
 		// It is stored, and not to be read back.

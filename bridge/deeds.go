@@ -17,11 +17,11 @@ const (
 	deedLife = time.Minute
 )
 
-// deeds are the changes of stored messages and reactions that users made through the daemon. The
+// Deeds are the changes of stored messages and reactions that users made through the daemon. The
 // events of Directus do not say who has changed an item or deleted it, and any feed may
 // bring them, before or after the answer to the request. Of a change that is not among
 // the deeds nobody knows who made it. A nil *deeds knows none.
-type deeds struct {
+type Deeds struct {
 	mu   sync.Mutex
 	done map[deedKey]deed // guarded by mu
 }
@@ -38,17 +38,17 @@ type deed struct {
 	at   time.Time
 }
 
-// rewriting notes that a user stores a new text, and erasing that one deletes an item.
+// Rewriting notes that a user stores a new text, and erasing that one deletes an item.
 // They are called in front of the request; undo is for one that came to nothing.
-func (d *deeds) rewriting(by ircd.User, g *collection.Group, id, text string) (undo func()) {
+func (d *Deeds) Rewriting(by ircd.User, g *collection.Group, id, text string) (undo func()) {
 	return d.note(deedKey{g.Collection, id, false}, deed{by, textDigest(text), time.Now()})
 }
 
-func (d *deeds) erasing(by ircd.User, collection, id string) (undo func()) {
+func (d *Deeds) Erasing(by ircd.User, collection, id string) (undo func()) {
 	return d.note(deedKey{collection, id, true}, deed{by: by, at: time.Now()})
 }
 
-func (d *deeds) note(key deedKey, now deed) (undo func()) {
+func (d *Deeds) note(key deedKey, now deed) (undo func()) {
 	if d == nil {
 		return func() {}
 	}
@@ -76,7 +76,7 @@ func (d *deeds) note(key deedKey, now deed) (undo func()) {
 }
 
 // evict forgets the oldest. The caller holds mu.
-func (d *deeds) evict() {
+func (d *Deeds) evict() {
 	var oldest deedKey
 	var at time.Time
 	for key, deed := range d.done {
@@ -88,7 +88,7 @@ func (d *deeds) evict() {
 }
 
 // restored forgets that an item was deleted: it is there again.
-func (d *deeds) restored(g *collection.Group, id string) {
+func (d *Deeds) restored(g *collection.Group, id string) {
 	if d == nil {
 		return
 	}
@@ -99,7 +99,7 @@ func (d *deeds) restored(g *collection.Group, id string) {
 
 // editor is who stored the text of a row, at most wait before the end of a deed's life;
 // the zero User if that is not known. An author is as the readers of the row know them.
-func (d *deeds) editor(g *collection.Group, r collection.Row, author ircd.User, wait time.Duration) ircd.User {
+func (d *Deeds) editor(g *collection.Group, r collection.Row, author ircd.User, wait time.Duration) ircd.User {
 	done := d.find(deedKey{g.Collection, r.ID, false}, wait)
 	if done.text != textDigest(r.Text) {
 		return ircd.User{}
@@ -108,11 +108,11 @@ func (d *deeds) editor(g *collection.Group, r collection.Row, author ircd.User, 
 }
 
 // eraser is editor for who deleted an item.
-func (d *deeds) eraser(collection, id string, author ircd.User) ircd.User {
+func (d *Deeds) eraser(collection, id string, author ircd.User) ircd.User {
 	return d.find(deedKey{collection, id, true}, 0).as(author)
 }
 
-func (d *deeds) find(key deedKey, wait time.Duration) deed {
+func (d *Deeds) find(key deedKey, wait time.Duration) deed {
 	if d == nil {
 		return deed{}
 	}

@@ -46,7 +46,7 @@ func (d *delivery) disputed(ctx context.Context, refusal error) (collection.Row,
 	}
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
-	may, rightsErr := d.member.rights.Now(ctx, d.feed.group.Collection)
+	may, rightsErr := d.member.rights.Now(ctx, d.feed.Group.Collection)
 	switch {
 	case rightsErr == nil && (may.MayNotCreate() || err == nil && may.ReadsAll()):
 		return collection.Row{}, refusal // certain: nothing can be stored, or nothing is hidden
@@ -62,7 +62,7 @@ func (d *delivery) disputed(ctx context.Context, refusal error) (collection.Row,
 func (d *delivery) failed(ctx context.Context, failure error) (collection.Row, error) {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
-	may, err := d.member.rights.Now(ctx, d.feed.group.Collection)
+	may, err := d.member.rights.Now(ctx, d.feed.Group.Collection)
 	if err == nil && may.ReadsAll() {
 		return collection.Row{}, failureOf(failure)
 	}
@@ -97,7 +97,7 @@ func (d *delivery) look(ctx context.Context) (r collection.Row, found bool, err 
 		}
 		filter, limit = d.likely(), 20
 	}
-	rows, _, err := collection.ReadRows(ctx, d.member.account, d.feed.group, directus.Query{
+	rows, _, err := collection.ReadRows(ctx, d.member.account, d.feed.Group, directus.Query{
 		Filter: filter, Sort: []string{"-" + d.channel.Fields.Date, "-" + d.channel.Fields.Key()}, Limit: limit,
 	})
 	if err != nil {
@@ -107,7 +107,7 @@ func (d *delivery) look(ctx context.Context) (r collection.Row, found bool, err 
 	// that was sent first.
 	for _, r := range slices.Backward(rows) {
 		if len(d.once) > 0 || r.Says(d.text) && r.Recipient == d.recipient && !d.wasSeen(r.ID) && d.channel.Matches(r) {
-			d.feed.take(r)
+			d.feed.Take(r)
 			return r, true, nil
 		}
 	}
@@ -120,11 +120,11 @@ func (d *delivery) likely() directus.Filter {
 	if d.since.IsZero() {
 		return filter
 	}
-	return directus.And(filter, d.feed.group.Dates.From(d.since.Add(-collection.Overlap)))
+	return directus.And(filter, d.feed.Group.Dates.From(d.since.Add(-collection.Overlap)))
 }
 
 // wasSeen reports that a row was there before this message was sent, or that
 // an earlier search took it for another.
 func (d *delivery) wasSeen(id string) bool {
-	return d.feed.knewBefore(id, d.before)
+	return d.feed.KnewBefore(id, d.before)
 }

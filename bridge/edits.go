@@ -31,8 +31,8 @@ type edit struct {
 
 // expect notes a changed text, to be shown once it has stayed as it is for a
 // while: composers of web pages store while people type. The caller holds mu.
-func (f *feed) expect(r collection.Row) {
-	content := f.group.ContentOf(r)
+func (f *Feed) expect(r collection.Row) {
+	content := f.Group.ContentOf(r)
 	if waiting, ok := f.pending[r.ID]; ok && waiting.content == content {
 		return
 	}
@@ -40,18 +40,18 @@ func (f *feed) expect(r collection.Row) {
 }
 
 // showEdits shows the texts that have settled and sets the timer for the next.
-func (f *feed) showEdits(ctx context.Context) error {
+func (f *Feed) showEdits(ctx context.Context) error {
 	ids, _ := f.settled()
 	if len(ids) > 0 {
 		f.settledAt = time.Now()
 	}
-	var entries []entry
+	var entries []Entry
 	err := f.readNow(ctx, ids, func(rows []collection.Row, missing []string) error {
 		shown, err := f.takeSettled(ctx, rows, missing)
 		entries = append(entries, shown...)
 		return err
 	})
-	f.bring(few(entries)...)
+	f.Bring(few(entries)...)
 	if err != nil {
 		return err
 	}
@@ -63,12 +63,12 @@ func (f *feed) showEdits(ctx context.Context) error {
 
 // takeSettled makes the entries of rows whose texts have settled, as they are now. Of those
 // that are not to be read any more nothing is shown, neither what was said nor what is.
-func (f *feed) takeSettled(ctx context.Context, rows []collection.Row, missing []string) ([]entry, error) {
+func (f *Feed) takeSettled(ctx context.Context, rows []collection.Row, missing []string) ([]Entry, error) {
 	for i, r := range rows {
-		rows[i] = f.dated(r)
+		rows[i] = f.Dated(r)
 	}
 	slices.SortStableFunc(rows, collection.CompareRows)
-	refs, err := f.carrier.Names().References(ctx, f.group, rows)
+	refs, err := f.carrier.Names().References(ctx, f.Group, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (f *feed) takeSettled(ctx context.Context, rows []collection.Row, missing [
 	for _, id := range missing {
 		delete(f.pending, id)
 	}
-	var entries []entry
+	var entries []Entry
 	for _, r := range rows {
 		entries = append(entries, f.edited(r, refs)...)
 	}
@@ -85,7 +85,7 @@ func (f *feed) takeSettled(ctx context.Context, rows []collection.Row, missing [
 }
 
 // settled lists the rows whose texts have settled, and when the next will have.
-func (f *feed) settled() (ids []string, next time.Time) {
+func (f *Feed) settled() (ids []string, next time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now, crowded := time.Now(), len(f.pending) > maxPending
@@ -106,8 +106,8 @@ func (f *feed) settled() (ids []string, next time.Time) {
 
 // edited makes the entries of a new text, one for each channel in which the old
 // one was shown, or could have been. The caller holds mu.
-func (f *feed) edited(r collection.Row, refs people.References) []entry {
-	content, known := f.group.ContentOf(r), f.shown.rows[r.ID]
+func (f *Feed) edited(r collection.Row, refs people.References) []Entry {
+	content, known := f.Group.ContentOf(r), f.shown.rows[r.ID]
 	waiting, ok := f.pending[r.ID]
 	if !ok {
 		return nil // shown or deleted meanwhile
@@ -119,11 +119,11 @@ func (f *feed) edited(r collection.Row, refs people.References) []entry {
 		}
 		return nil
 	}
-	var entries []entry
+	var entries []Entry
 	if known != nil {
 		known.content = content
 	}
-	for _, c := range f.group.Channels {
+	for _, c := range f.Group.Channels {
 		if !c.Matches(r) {
 			continue
 		}
@@ -141,16 +141,16 @@ func (f *feed) edited(r collection.Row, refs people.References) []entry {
 			m.ID, m.Time = p.message.ID, p.message.Time
 		}
 		f.renew(r, c, m)
-		if f.edits.Show && !f.tooOld(r) && !text.SaysSame(before, m) {
-			entries = append(entries, f.version(r, c, m, before, "", f.deeds.editor(f.group, r, m.From, f.edits.Merge)))
+		if f.edits.Show && !f.TooOld(r) && !text.SaysSame(before, m) {
+			entries = append(entries, f.version(r, c, m, before, "", f.deeds.editor(f.Group, r, m.From, f.edits.Merge)))
 		}
 	}
 	return entries
 }
 
 // renew remembers a message with its new text. The caller holds mu.
-func (f *feed) renew(r collection.Row, c *collection.Channel, m *ircd.Message) {
-	content := f.group.ContentOf(r)
+func (f *Feed) renew(r collection.Row, c *collection.Channel, m *ircd.Message) {
+	content := f.Group.ContentOf(r)
 	f.shown.put(r, f.written(r), content, c, m)
 	if mark, seen := f.seen[r.ID]; seen {
 		mark.content = content
@@ -161,7 +161,7 @@ func (f *feed) renew(r collection.Row, c *collection.Channel, m *ircd.Message) {
 // version makes the entry that shows what has changed in a message since before, nil if
 // that is not known, under a msgid that is new if none is given. Whose message it is stands
 // in it unless its author is known to have changed it. The caller holds mu.
-func (f *feed) version(r collection.Row, c *collection.Channel, m, before *ircd.Message, msgid string, by ircd.User) entry {
+func (f *Feed) version(r collection.Row, c *collection.Channel, m, before *ircd.Message, msgid string, by ircd.User) Entry {
 	v := *m
 	v.By, v.Edits, v.ID, v.Time = by, m.ID, msgid, f.clock()
 	v.ReplyTo, v.Quote, v.Replayed = "", nil, false
@@ -180,5 +180,5 @@ func (f *feed) version(r collection.Row, c *collection.Channel, m, before *ircd.
 			known.place(c).addEdit(v.ID)
 		}
 	}
-	return entry{row: r.WithoutTexts(), channel: c, event: &v, text: text.Wording(m)}
+	return Entry{Row: r.WithoutTexts(), Channel: c, Event: &v, Text: text.Wording(m)}
 }

@@ -31,7 +31,7 @@ func (s *session) exile(j *joined) []ircd.Event {
 
 // recall has the client join a channel again that may be read again, once.
 func (s *session) recall(j *joined, down bool) []ircd.Event {
-	ready, _, err := j.view.feed.status()
+	ready, _, err := j.view.feed.Status()
 	if collection.IsForbidden(err) {
 		s.readOtherwise(j)
 	}
@@ -48,11 +48,11 @@ func (s *session) recall(j *joined, down bool) []ircd.Event {
 // either are not tried until it says otherwise, which the member's check finds out.
 func (s *session) readOtherwise(j *joined) {
 	now := time.Now()
-	if j.move != nil || !j.less.isOver(now) {
+	if j.move != nil || !j.less.IsOver(now) {
 		return
 	}
 	groups := s.plan.groupsOf(j.Channel)
-	less := slices.Clone(groups[slices.Index(groups, j.view.feed.group)+1:])
+	less := slices.Clone(groups[slices.Index(groups, j.view.feed.Group)+1:])
 	less = slices.DeleteFunc(less, func(g *collection.Group) bool {
 		readable, said := s.member.rights.Suffice(g)
 		return said && !readable
@@ -60,7 +60,7 @@ func (s *session) readOtherwise(j *joined) {
 	if len(less) == 0 {
 		return
 	}
-	j.less.begin(now)
+	j.less.Begin(now)
 	j.move = &move{channel: j.Channel, view: s.hold(less[0]), rest: less[1:], changes: map[string]struct{}{}}
 	s.ring()
 }
@@ -88,7 +88,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 		}
 	}()
 	if err := s.readableAgain(ctx, j); collection.IsForbidden(err) {
-		j.less = retryPause{}
+		j.less = RetryPause{}
 		s.readOtherwise(j)
 		return nil, unreadable(j.Name, err)
 	} else if err != nil {
@@ -110,7 +110,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	j.at, j.fetches = answer.At, !opts.Backlog
 	switch {
 	case !opts.Backlog:
-		j.floorPos, j.floor, j.floorAt = j.view.reader.end(), &collection.Row{Date: answer.At}, time.Now()
+		j.floorPos, j.floor, j.floorAt = j.view.reader.End(), &collection.Row{Date: answer.At}, time.Now()
 	case answer.Notice == "":
 		answer.Notice = returnText
 	}
@@ -123,8 +123,8 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 // readableAgain waits for the feed of a channel to find that it may be read again, if
 // Directus says that it may. The error is Directus' refusal, or the reply to a JOIN.
 func (s *session) readableAgain(ctx context.Context, j *joined) error {
-	if _, _, err := j.view.feed.status(); collection.IsForbidden(err) {
-		_, err := collection.NewestRow(ctx, s.member.account, j.view.feed.group)
+	if _, _, err := j.view.feed.Status(); collection.IsForbidden(err) {
+		_, err := collection.NewestRow(ctx, s.member.account, j.view.feed.Group)
 		if collection.IsForbidden(err) {
 			return err
 		}
@@ -134,8 +134,8 @@ func (s *session) readableAgain(ctx context.Context, j *joined) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, joinPatience)
 	defer cancel()
-	for j.view.feed.reread(); ; {
-		ready, changed, err := j.view.feed.status()
+	for j.view.feed.Reread(); ; {
+		ready, changed, err := j.view.feed.Status()
 		if ready && err == nil {
 			return nil
 		}

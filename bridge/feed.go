@@ -31,14 +31,14 @@ const (
 	troubleAfter = 3
 )
 
-// feed brings the news of a group of channels: new messages and what becomes of
+// Feed brings the news of a group of channels: new messages and what becomes of
 // those that were shown. The collection is the log and the subscription only a
 // doorbell: events are taken as they come, and every doubt is answered by
 // reading the collection again from the cursor and dropping what was already
 // seen. Its readers, and which of them carries it, are a matter of feeds.
-type feed struct {
-	key     feedKey
-	group   *collection.Group // of the key
+type Feed struct {
+	Key     Key
+	Group   *collection.Group // of the key
 	journal journal
 	opened  time.Time // by the clock of Directus, as far as it was known
 	edits   collection.Edits
@@ -69,7 +69,7 @@ type feed struct {
 	reactions reactionFeed
 
 	mu      sync.Mutex
-	deeds   *deeds                  // of all members; has a lock of its own; nil: none are known
+	deeds   *Deeds                  // of all members; has a lock of its own; nil: none are known
 	carrier Member                  // see carrier.go; written by run under mu, read elsewhere under mu
 	cursor  cursor                  // the same
 	trust   trust                   // guarded by mu
@@ -80,7 +80,7 @@ type feed struct {
 	last    collection.Row          // the newest that was brought, no more than its key and date; guarded by mu
 	newest  time.Time               // the newest date seen, never of the future nor before the cursor; guarded by mu
 	ready   bool                    // read for the first time; guarded by mu
-	awaited joinMoment              // see promise; guarded by mu
+	awaited JoinMoment              // see promise; guarded by mu
 	uuids   bool                    // keys are uuids, so that a client may choose them; guarded by mu
 	err     error                   // why the collection cannot be read; guarded by mu
 	failing int                     // reads failed in a row; guarded by mu
@@ -111,10 +111,10 @@ type cursor struct {
 	date time.Time // zero: the collection was empty
 }
 
-// newFeed makes a feed that is carried by its first reader.
-func newFeed(key feedKey, m Member, opened time.Time) *feed {
-	f := &feed{
-		key: key, group: key.group, opened: opened, edits: key.group.Edits,
+// NewFeed makes a feed that is carried by its first reader.
+func NewFeed(key Key, m Member, opened time.Time) *Feed {
+	f := &Feed{
+		Key: key, Group: key.Group, opened: opened, edits: key.Group.Edits,
 		cancel:  func() {}, // until it is started
 		doubt:   make(chan struct{}, 1),
 		rung:    make(chan struct{}, 1),
@@ -132,14 +132,14 @@ func newFeed(key feedKey, m Member, opened time.Time) *feed {
 }
 
 // run follows the subscription until ctx ends; its caller joins it.
-func (f *feed) run(ctx context.Context) {
+func (f *Feed) run(ctx context.Context) {
 	defer f.putDown()
 	for _, timer := range []**time.Timer{&f.next, &f.settle, &f.turn} {
 		*timer = time.NewTimer(reconcilePeriod)
 		defer (*timer).Stop()
 	}
 	var vouch <-chan time.Time // nobody else depends on what the carrier of one's own feed may read
-	if f.key.isShared() {
+	if f.Key.IsShared() {
 		ticker := time.NewTicker(carrierCheck)
 		defer ticker.Stop()
 		vouch = ticker.C
@@ -172,7 +172,7 @@ func (f *feed) run(ctx context.Context) {
 }
 
 // look takes what there is, and reads the collection if that is due.
-func (f *feed) look(ctx context.Context) {
+func (f *Feed) look(ctx context.Context) {
 	// In this order no reaction is looked at before its message.
 	reactions, missed := f.drainReactions()
 	events, gap := f.drain()
@@ -203,7 +203,7 @@ func (f *feed) look(ctx context.Context) {
 }
 
 // outcome notes how a step has ended and returns the time until the next reading.
-func (f *feed) outcome(err error) (wait time.Duration) {
+func (f *Feed) outcome(err error) (wait time.Duration) {
 	wait = reconcilePeriod
 	switch {
 	case errors.Is(err, errUnproven):
@@ -223,7 +223,7 @@ func (f *feed) outcome(err error) (wait time.Duration) {
 		} else {
 			wait = min(wait, time.Minute)
 		}
-		f.carrier.Log().Debug().Err(err).Str("collection", f.group.Collection).Int("attempt", f.failures).Stringer("delay", wait).Msg("catch up")
+		f.carrier.Log().Debug().Err(err).Str("collection", f.Group.Collection).Int("attempt", f.failures).Stringer("delay", wait).Msg("catch up")
 	default:
 		f.refused, f.denied = time.Time{}, false
 		if !f.gap {
@@ -234,9 +234,9 @@ func (f *feed) outcome(err error) (wait time.Duration) {
 	return wait
 }
 
-// reread makes the feed read its collection again, soon, and try again what was
+// Reread makes the feed read its collection again, soon, and try again what was
 // refused. It may be called from any goroutine.
-func (f *feed) reread() {
+func (f *Feed) Reread() {
 	select {
 	case f.doubt <- struct{}{}:
 	default:
@@ -244,7 +244,7 @@ func (f *feed) reread() {
 }
 
 // step handles what the subscription had to say.
-func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) error {
+func (f *Feed) step(ctx context.Context, events []directus.Event, gap bool) error {
 	f.gap = f.gap || gap
 	f.lapsed = f.lapsed || gap || f.gap && len(events) > 0
 	if f.gap {
@@ -264,7 +264,7 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 		// More than that may carry one date, after an import.
 		f.full = max(maxSeen, 2*f.countSeen())
 		f.expectCrowd()
-		f.setState(true, nil)
+		f.SetState(true, nil)
 		f.followReactions(ctx)
 	}
 	if err := f.apply(ctx, events); err != nil {
@@ -289,7 +289,7 @@ func (f *feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 
 // apply takes events: first what is new, then what became of it. Directus may
 // send them out of order, and one of the two kinds may tell of both.
-func (f *feed) apply(ctx context.Context, events []directus.Event) error {
+func (f *Feed) apply(ctx context.Context, events []directus.Event) error {
 	var created, updated []collection.Row
 	var deleted []string
 	for _, event := range events {
@@ -328,7 +328,7 @@ func (f *feed) apply(ctx context.Context, events []directus.Event) error {
 
 // readOn catches up, and shows what waits for its turn: that has been read, or has no
 // date to be read by.
-func (f *feed) readOn(ctx context.Context) error {
+func (f *Feed) readOn(ctx context.Context) error {
 	if err := f.catchUp(ctx); err != nil {
 		return err
 	}
@@ -337,7 +337,7 @@ func (f *feed) readOn(ctx context.Context) error {
 
 // ahead are those of changed rows of which Directus has told nothing before, though others
 // that are older may be under way: their turn comes as if they had just been created.
-func (f *feed) ahead(updated []collection.Row) (rows []collection.Row) {
+func (f *Feed) ahead(updated []collection.Row) (rows []collection.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range updated {
@@ -350,18 +350,18 @@ func (f *feed) ahead(updated []collection.Row) (rows []collection.Row) {
 
 // parse leaves out what is no item: Directus 10 sends empty objects for rows
 // whose fields may not be read.
-func (f *feed) parse(items []json.RawMessage) []collection.Row {
+func (f *Feed) parse(items []json.RawMessage) []collection.Row {
 	rows := make([]collection.Row, 0, len(items))
 	for _, raw := range items {
-		r, err := f.group.Parse(raw)
+		r, err := f.Group.Parse(raw)
 		if err != nil {
 			f.gap = true
 			continue
 		}
-		if !f.group.Concerns(r, f.carrier.Account().ID()) {
+		if !f.Group.Concerns(r, f.carrier.Account().ID()) {
 			continue
 		}
-		rows = append(rows, f.dated(r))
+		rows = append(rows, f.Dated(r))
 	}
 	return rows
 }
@@ -370,10 +370,10 @@ func (f *feed) parse(items []json.RawMessage) []collection.Row {
 // their dates do not tell.
 const maxFirst = 256
 
-// dated dates a row that has just been stored, where Directus does not: the moment at
+// Dated dates a row that has just been stored, where Directus does not: the moment at
 // which it is seen first is the best that can be said of it. It may be called from any
 // goroutine.
-func (f *feed) dated(r collection.Row) collection.Row {
+func (f *Feed) Dated(r collection.Row) collection.Row {
 	if !r.Date.IsZero() && !collection.IsDay(r.RawDate) {
 		return r
 	}
@@ -395,10 +395,10 @@ func (f *feed) dated(r collection.Row) collection.Row {
 	return r
 }
 
-// audience is that of the feed.
-func (f *feed) audience() collection.Audience {
-	if f.key.isShared() {
-		return f.key.audience
+// Audience is that of the feed.
+func (f *Feed) Audience() collection.Audience {
+	if f.Key.IsShared() {
+		return f.Key.Audience
 	}
-	return collection.AudienceOf(f.key.owner.Account().ID())
+	return collection.AudienceOf(f.Key.Owner.Account().ID())
 }

@@ -11,24 +11,24 @@ import (
 // onItsWay is how much older than what a feed has read a row may be that it is still to bring.
 const onItsWay = 10 * time.Minute
 
-// progress is how far a feed has come.
-type progress struct {
+// Progress is how far a feed has come.
+type Progress struct {
 	Order  int64     // of what it has been told; see KnewBefore
 	Newest time.Time // the date of the newest row; zero: there is none
 	Ready  bool      // it has read its collection
 	UUIDs  bool      // keys are UUIDs, which a client may choose
 }
 
-// progress may be called from any goroutine.
-func (f *feed) progress() progress {
+// Progress may be called from any goroutine.
+func (f *Feed) Progress() Progress {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return progress{Order: f.arrived, Newest: f.newest, Ready: f.ready, UUIDs: f.uuids}
+	return Progress{Order: f.arrived, Newest: f.newest, Ready: f.ready, UUIDs: f.uuids}
 }
 
-// knewBefore reports that a row was there when the feed had come to an order, or that it was
+// KnewBefore reports that a row was there when the feed had come to an order, or that it was
 // taken for somebody's message since: see take. It may be called from any goroutine.
-func (f *feed) knewBefore(id string, order int64) bool {
+func (f *Feed) KnewBefore(id string, order int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	m, ok := f.seen[id]
@@ -36,50 +36,50 @@ func (f *feed) knewBefore(id string, order int64) bool {
 	return taken || ok && m.order <= order
 }
 
-// latest is the time under which the newest message of a channel is shown; zero if there is
+// Latest is the time under which the newest message of a channel is shown; zero if there is
 // none. It may be called from any goroutine.
-func (f *feed) latest(c *collection.Channel) time.Time {
+func (f *Feed) Latest(c *collection.Channel) time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.moments.Newest[collection.Conversation{Channel: c}]
 }
 
-// timeOf sets the time under which a row is shown in a channel. It may be called from any
+// TimeOf sets the time under which a row is shown in a channel. It may be called from any
 // goroutine.
-func (f *feed) timeOf(r collection.Row, c *collection.Channel) collection.Row {
+func (f *Feed) TimeOf(r collection.Row, c *collection.Channel) collection.Row {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.timed(r, c)
 }
 
-// reactionTarget is the message that somebody reacts to, as the one who does names it.
-type reactionTarget struct {
+// ReactionTarget is the message that somebody reacts to, as the one who does names it.
+type ReactionTarget struct {
 	Channel *collection.Channel
 	Name    string    // of the channel or the nick, as it was written
 	To      ircd.User // of a private message
 	MsgID   string
 }
 
-// reacted tells the readers of a reaction that was just stored, and returns what the one who
+// Reacted tells the readers of a reaction that was just stored, and returns what the one who
 // has reacted is shown. Its event finds nothing new.
-func (f *feed) reacted(to reactionTarget, r collection.Reaction, by ircd.User) *ircd.Reaction {
+func (f *Feed) Reacted(to ReactionTarget, r collection.Reaction, by ircd.User) *ircd.Reaction {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.bring(f.addReaction(r, people.References{Users: map[string]ircd.User{r.Author: by}})...)
+	f.Bring(f.addReaction(r, people.References{Users: map[string]ircd.User{r.Author: by}})...)
 	return f.reactionIn(to, r, by)
 }
 
-// unreacted does the same for one that was taken back.
-func (f *feed) unreacted(to reactionTarget, r collection.Reaction, by ircd.User) *ircd.Reaction {
+// Unreacted does the same for one that was taken back.
+func (f *Feed) Unreacted(to ReactionTarget, r collection.Reaction, by ircd.User) *ircd.Reaction {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.bring(f.dropReaction(r.ID)...)
+	f.Bring(f.dropReaction(r.ID)...)
 	return collection.Removal(f.reactionIn(to, r, by), by, f.clock())
 }
 
-// readBy is what a reader was shown: how far the feed had read its collection, and the dates
+// ReadBy is what a reader was shown: how far the feed had read its collection, and the dates
 // of the rows from the overlap before that on, but for those that still wait for the reader.
-func (f *feed) readBy(r *reader) (reached time.Time, dates map[string]time.Time) {
+func (f *Feed) ReadBy(r *Reader) (reached time.Time, dates map[string]time.Time) {
 	waiting := f.journal.waiting(r)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -92,9 +92,9 @@ func (f *feed) readBy(r *reader) (reached time.Time, dates map[string]time.Time)
 	return f.reached, dates
 }
 
-// stillToBring lists the keys of those rows of a page that the feed is yet to bring its
+// StillToBring lists the keys of those rows of a page that the feed is yet to bring its
 // reader.
-func (f *feed) stillToBring(r *reader, rows []collection.Row) (ids []string) {
+func (f *Feed) StillToBring(r *Reader, rows []collection.Row) (ids []string) {
 	waiting := f.journal.waiting(r)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -112,23 +112,23 @@ func (f *feed) stillToBring(r *reader, rows []collection.Row) (ids []string) {
 	return ids
 }
 
-// attach makes a session of a member read the feed from here on: Set does it. wake is called
+// Attach makes a session of a member read the feed from here on: Set does it. wake is called
 // whenever something has come, and must not wait.
-func (f *feed) attach(m Member, wake func()) *reader {
-	r := &reader{member: m, feed: f, wake: wake}
+func (f *Feed) Attach(m Member, wake func()) *Reader {
+	r := &Reader{member: m, Feed: f, wake: wake}
 	f.journal.attach(r)
 	return r
 }
 
-// bring hands the readers what has become of messages.
-func (f *feed) bring(entries ...entry) { f.journal.append(entries...) }
+// Bring hands the readers what has become of messages.
+func (f *Feed) Bring(entries ...Entry) { f.journal.append(entries...) }
 
-// read returns what has come for the reader, and the place of the first entry. ok is false
+// Read returns what has come for the reader, and the place of the first entry. ok is false
 // for one that was too slow: it has missed some.
-func (r *reader) read() (first int64, news []entry, ok bool) { return r.feed.journal.read(r) }
+func (r *Reader) Read() (first int64, news []Entry, ok bool) { return r.Feed.journal.read(r) }
 
-// hasNews reports that something has come that the reader has not read.
-func (r *reader) hasNews() bool { return r.feed.journal.hasNews(r) }
+// HasNews reports that something has come that the reader has not read.
+func (r *Reader) HasNews() bool { return r.Feed.journal.hasNews(r) }
 
-// hasRead reports that the reader has read all that has come.
-func (r *reader) hasRead() bool { return r.feed.journal.hasRead(r) }
+// HasRead reports that the reader has read all that has come.
+func (r *Reader) HasRead() bool { return r.Feed.journal.hasRead(r) }

@@ -7,10 +7,10 @@ import (
 	"directus-ircd/ircd"
 )
 
-// corrected shows a new text that one of the user's connections has stored, at
+// Corrected shows a new text that one of the user's connections has stored, at
 // once: it is final for the moment. It returns the message for the channel in
 // which that was done. The event of the same change finds nothing new.
-func (f *feed) corrected(before, now collection.Row, c *collection.Channel, refs people.References) *ircd.Message {
+func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs people.References) *ircd.Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.pending, now.ID)
@@ -18,7 +18,7 @@ func (f *feed) corrected(before, now collection.Row, c *collection.Channel, refs
 	known := f.shown.rows[now.ID]
 	_, published := f.seen[now.ID]
 	coming := !published && known == nil && f.isLate(now) // its first event is on its way, and shows it as it is
-	for _, ch := range f.group.Channels {
+	for _, ch := range f.Group.Channels {
 		m := people.ToMessage(now, ch, refs, false)
 		old, version := people.ToMessage(before, ch, refs, false), ""
 		switch p := known.place(ch); {
@@ -35,18 +35,18 @@ func (f *feed) corrected(before, now collection.Row, c *collection.Channel, refs
 		f.renew(now, ch, m)
 		e := f.version(now, ch, m, old, version, m.From)
 		if version == "" && f.edits.Show && !coming {
-			f.bring(e)
+			f.Bring(e)
 		}
 		if ch == c {
-			answer = e.event.(*ircd.Message)
+			answer = e.Event.(*ircd.Message)
 		}
 	}
 	return answer
 }
 
-// redacted tells the user's other connections of a deletion, unless its event was
+// Redacted tells the user's other connections of a deletion, unless its event was
 // here first.
-func (f *feed) redacted(r collection.Row, c *collection.Channel, event *ircd.Redaction) {
+func (f *Feed) Redacted(r collection.Row, c *collection.Channel, event *ircd.Redaction) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	told, _ := f.shown.isGone(r.ID)
@@ -58,26 +58,26 @@ func (f *feed) redacted(r collection.Row, c *collection.Channel, event *ircd.Red
 		return
 	}
 	m := &ircd.Message{ID: collection.OriginalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
-	var entries []entry
+	var entries []Entry
 	if _, published := f.seen[r.ID]; c.SoftDelete != nil && (published || !f.isLate(r)) {
 		entries = f.hide(r, c, m)
 	} else if entries = f.redact(r.ID); len(entries) == 0 { // not remembered
 		entries = f.redactions(r.ID, &place{channel: c, message: m}, event.Time)
 	}
 	for i, e := range entries {
-		by := *e.event.(*ircd.Redaction)
+		by := *e.Event.(*ircd.Redaction)
 		by.From, by.By, by.To, by.Reason = event.From, event.By, event.To, event.Reason
-		entries[i].event = &by
+		entries[i].Event = &by
 	}
-	f.bring(entries...)
+	f.Bring(entries...)
 }
 
 // hide makes the entries of a row that was marked as deleted, and may be restored: the
 // event of the mark finds nothing to do. The caller holds mu.
-func (f *feed) hide(r collection.Row, c *collection.Channel, m *ircd.Message) []entry {
+func (f *Feed) hide(r collection.Row, c *collection.Channel, m *ircd.Message) []Entry {
 	delete(f.pending, r.ID)
 	if f.shown.rows[r.ID].place(c) == nil {
-		f.shown.put(r, f.written(r), f.group.ContentOf(r), c, m)
+		f.shown.put(r, f.written(r), f.Group.ContentOf(r), c, m)
 	}
 	known := f.shown.rows[r.ID]
 	p := known.place(c)

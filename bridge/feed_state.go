@@ -6,8 +6,8 @@ import (
 	"directus-ircd/bridge/collection"
 )
 
-// setState tells those who wait in status.
-func (f *feed) setState(ready bool, err error) {
+// SetState tells those who wait in status.
+func (f *Feed) SetState(ready bool, err error) {
 	f.mu.Lock()
 	changed := ready && !f.ready || (err == nil) != (f.err == nil) || err != nil
 	f.ready = f.ready || ready
@@ -24,7 +24,7 @@ func (f *feed) setState(ready bool, err error) {
 
 // setFailures counts the reads that failed in a row; trouble tells that they
 // are more than a hiccup.
-func (f *feed) setFailures(n int) {
+func (f *Feed) setFailures(n int) {
 	f.mu.Lock()
 	changed := (n >= troubleAfter) != (f.failing >= troubleAfter)
 	f.failing = n
@@ -34,34 +34,34 @@ func (f *feed) setFailures(n int) {
 	}
 }
 
-func (f *feed) trouble() bool {
+func (f *Feed) Trouble() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.failing >= troubleAfter
 }
 
-// readAt is when the last complete catch-up began.
-func (f *feed) readAt() time.Time {
+// ReadAt is when the last complete catch-up began.
+func (f *Feed) ReadAt() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.current
 }
 
-// extent is up to where a collection is known.
-type extent struct {
-	date time.Time           // up to which it has been read; zero if it has not
-	come collection.Bookmark // up to which what came late was told
+// Extent is up to where a collection is known.
+type Extent struct {
+	Date time.Time           // up to which it has been read; zero if it has not
+	Come collection.Bookmark // up to which what came late was told
 }
 
-// readTo is up to where the feed knows its collection.
-func (f *feed) readTo() extent {
+// ReadTo is up to where the feed knows its collection.
+func (f *Feed) ReadTo() Extent {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return extent{f.reached, f.group.Dates.Late.Bookmark()}
+	return Extent{f.reached, f.Group.Dates.Late.Bookmark()}
 }
 
-// status tells whether the feed has read its collection, or why it cannot.
-func (f *feed) status() (ready bool, changed <-chan struct{}, err error) {
+// Status tells whether the feed has read its collection, or why it cannot.
+func (f *Feed) Status() (ready bool, changed <-chan struct{}, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.ready, f.changed, f.err

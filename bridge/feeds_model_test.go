@@ -26,18 +26,18 @@ import (
 type feedsModel struct {
 	t       *testing.T
 	rand    *rand.Rand
-	feeds   *feeds
+	feeds   *Set
 	account *directus.Account // of all members
 	group   *collection.Group
 	members []*testMember
 	readers []*modelReader
 	rows    []collection.Row
-	brought map[*feed]int // how many of them a feed was offered
+	brought map[*Feed]int // how many of them a feed was offered
 }
 
 // modelReader is what a session is to its feeds.
 type modelReader struct {
-	*reader
+	*Reader
 	want, got []string
 	tooSlow   bool // it was told so, and is shown nothing any more
 }
@@ -87,7 +87,7 @@ func modelAccount(t *testing.T) *directus.Account {
 
 func newFeedsModel(t *testing.T, seed uint64) *feedsModel {
 	m := &feedsModel{
-		t: t, rand: rand.New(rand.NewPCG(seed, 1)), feeds: newFeeds(), brought: map[*feed]int{},
+		t: t, rand: rand.New(rand.NewPCG(seed, 1)), feeds: NewSet(), brought: map[*Feed]int{},
 		group: &collection.Group{Collection: "messages", Common: true, Channels: []*collection.Channel{{Config: collection.Config{Name: "#messages"}}}},
 	}
 	m.group.Prepare()
@@ -100,15 +100,15 @@ func newFeedsModel(t *testing.T, seed uint64) *feedsModel {
 }
 
 func (m *feedsModel) attach(of *testMember) {
-	key := feedKey{group: m.group, owner: of}
+	key := Key{Group: m.group, Owner: of}
 	if p := of.names.Audience(m.group); p != "" {
-		key = feedKey{group: m.group, audience: p}
+		key = Key{Group: m.group, Audience: p}
 	}
-	r := m.feeds.attach(key, of, func() {})
+	r := m.feeds.Attach(key, of, func() {})
 	if r == nil {
 		m.t.Fatal("not attached")
 	}
-	m.readers = append(m.readers, &modelReader{reader: r})
+	m.readers = append(m.readers, &modelReader{Reader: r})
 }
 
 // write stores a row, which every feed brings by its event. What a feed of a member's
@@ -125,7 +125,7 @@ func (m *feedsModel) write() {
 }
 
 // catchUp publishes what a feed has not seen, and was open for.
-func (m *feedsModel) catchUp(f *feed) {
+func (m *feedsModel) catchUp(f *Feed) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	rows := m.rows[m.brought[f]:]
@@ -135,30 +135,30 @@ func (m *feedsModel) catchUp(f *feed) {
 			continue
 		}
 		f.markSeen(r, true)
-		f.journal.append(entry{row: r, channel: m.group.Channels[0], event: &ircd.Message{ID: r.ID}})
+		f.journal.append(Entry{Row: r, Channel: m.group.Channels[0], Event: &ircd.Message{ID: r.ID}})
 	}
 }
 
 func (m *feedsModel) read(r *modelReader) {
-	for next := r.next.Load(); next != nil; next = r.next.Load() {
-		r.reader = next
+	for next := r.Next.Load(); next != nil; next = r.Next.Load() {
+		r.Reader = next
 	}
-	if r.feed.key.isShared() && r.member.Names().Audience(m.group) != r.feed.key.audience {
+	if r.Feed.Key.IsShared() && r.member.Names().Audience(m.group) != r.Feed.Key.Audience {
 		m.t.Errorf("a reader is where its rights do not let it be")
 	}
-	first, news, ok := r.feed.journal.read(r.reader)
+	first, news, ok := r.Feed.journal.read(r.Reader)
 	if !ok {
-		if r.tooSlow = true; len(r.want)-len(r.got) <= maxBehind {
+		if r.tooSlow = true; len(r.want)-len(r.got) <= MaxBehind {
 			m.t.Errorf("a reader that is %d rows behind is told that these are too many", len(r.want)-len(r.got))
 		}
 		return
 	}
-	if end := r.end(); len(news) > 0 && end != first+int64(len(news)) {
+	if end := r.End(); len(news) > 0 && end != first+int64(len(news)) {
 		m.t.Errorf("%d entries from %d on, and the end is %d", len(news), first, end)
 	}
 	for _, e := range news {
-		if _, again := r.skip[e.row.ID]; !again {
-			r.got = append(r.got, e.row.ID)
+		if _, again := r.Skip[e.Row.ID]; !again {
+			r.got = append(r.got, e.Row.ID)
 		}
 	}
 	r.check(m.t, false)
@@ -178,7 +178,7 @@ func (r *modelReader) check(t *testing.T, all bool) {
 // setRights gives a member other rights, as a check finds them.
 func (m *feedsModel) setRights(of *testMember, all rights.Permissions) {
 	of.Rights().Learn(all, time.Now())
-	m.feeds.expel(of)
+	m.feeds.Expel(of)
 }
 
 func (m *feedsModel) step() string {
@@ -189,7 +189,7 @@ func (m *feedsModel) step() string {
 		return "attach"
 	case n < 20 && len(m.readers) > 0:
 		i := m.rand.IntN(len(m.readers))
-		m.feeds.detach(m.readers[i].reader)
+		m.feeds.Detach(m.readers[i].Reader)
 		m.readers = slices.Delete(m.readers, i, i+1)
 		return "detach"
 	case n < 26:
@@ -199,7 +199,7 @@ func (m *feedsModel) step() string {
 		m.setRights(of, allRights)
 		return "allow"
 	case n < 31 && m.rand.IntN(12) == 0:
-		for range maxBehind + m.rand.IntN(100) - 50 {
+		for range MaxBehind + m.rand.IntN(100) - 50 {
 			m.write()
 		}
 		return "flood"
@@ -219,23 +219,23 @@ func TestFeedsModel(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
 				m := newFeedsModel(t, seed)
-				defer m.feeds.close()
+				defer m.feeds.Close()
 				for range 200 {
 					m.step()
 					time.Sleep(time.Millisecond)
 				}
 				for _, r := range m.readers {
-					for next := r.next.Load(); next != nil; next = r.next.Load() {
-						r.reader = next
+					for next := r.Next.Load(); next != nil; next = r.Next.Load() {
+						r.Reader = next
 					}
-					m.catchUp(r.feed)
+					m.catchUp(r.Feed)
 					m.read(r)
 					r.check(t, true)
 				}
 				for _, r := range m.readers {
-					m.feeds.detach(r.reader)
+					m.feeds.Detach(r.Reader)
 				}
-				if n := m.feeds.count(); n != 0 {
+				if n := m.feeds.Count(); n != 0 {
 					t.Errorf("%d feeds are open though nobody reads", n)
 				}
 			})

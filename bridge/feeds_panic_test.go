@@ -15,25 +15,25 @@ import (
 // feeds, whoever took the step: the feed ends, with the sessions of all who read it, and
 // the next who comes is given another.
 func TestPanicBetweenTwoFeeds(t *testing.T) {
-	for name, step := range map[string]func(m *feedsModel, readers []*reader){
-		"expel":  func(m *feedsModel, _ []*reader) { m.setRights(m.members[0], nil) },
-		"attach": func(m *feedsModel, _ []*reader) { m.attach(m.members[0]) },
-		"detach": func(m *feedsModel, readers []*reader) { m.feeds.detach(readers[0]) },
+	for name, step := range map[string]func(m *feedsModel, readers []*Reader){
+		"expel":  func(m *feedsModel, _ []*Reader) { m.setRights(m.members[0], nil) },
+		"attach": func(m *feedsModel, _ []*Reader) { m.attach(m.members[0]) },
+		"detach": func(m *feedsModel, readers []*Reader) { m.feeds.Detach(readers[0]) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
 				m := newFeedsModel(t, 0)
-				defer m.feeds.close()
+				defer m.feeds.Close()
 				ada, bob, eve := m.members[0], m.members[1], m.members[2]
-				key := feedKey{group: m.group, audience: ada.names.Audience(m.group)}
+				key := Key{Group: m.group, Audience: ada.names.Audience(m.group)}
 				broken := func() {}
-				var readers []*reader
+				var readers []*Reader
 				for _, of := range []*testMember{ada, ada, bob} {
-					readers = append(readers, m.feeds.attach(key, of, func() { broken() }))
+					readers = append(readers, m.feeds.Attach(key, of, func() { broken() }))
 				}
 				m.write()
 				synctest.Wait()
-				f := readers[0].feed
+				f := readers[0].Feed
 				bell := f.rung
 				broken, f.rung = func() { panic("broken") }, closed()
 				log := zerolog.Nop()
@@ -50,9 +50,9 @@ func TestPanicBetweenTwoFeeds(t *testing.T) {
 					t.Error("the feed goes on")
 				}
 				for _, r := range readers { // as their sessions are closed
-					m.feeds.detach(r)
+					m.feeds.Detach(r)
 				}
-				if r := m.feeds.attach(feedKey{group: m.group, audience: eve.names.Audience(m.group)}, eve, func() {}); r == nil || r.feed == f {
+				if r := m.feeds.Attach(Key{Group: m.group, Audience: eve.names.Audience(m.group)}, eve, func() {}); r == nil || r.Feed == f {
 					t.Error("who comes next is given the feed that has panicked")
 				}
 			})

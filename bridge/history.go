@@ -76,8 +76,8 @@ func (s *session) pageEvents(ctx context.Context, h *historian, list []found, wi
 	var events []ircd.Event
 	for _, f := range list {
 		if h.feed != nil {
-			h.feed.remember(f.row, h.channel, f.message) // its deletion is to be told
-			h.feed.rememberReactions(f.row, h.channel, reactions[f.row.ID])
+			h.feed.Remember(f.row, h.channel, f.message) // its deletion is to be told
+			h.feed.RememberReactions(f.row, h.channel, reactions[f.row.ID])
 		}
 		events = append(events, f.message)
 		for _, r := range reactions[f.row.ID] {
@@ -95,7 +95,7 @@ type historian struct {
 	group   *collection.Group   // the one that is tried
 	filter  directus.Filter     // which rows are the target's
 	name    string              // the canonical name of the target
-	feed    *feed               // that shows the target to the session; nil if none does
+	feed    *Feed               // that shows the target to the session; nil if none does
 	most    int64               // what the messages of a page may take that are kept, in bytes; 0: no limit
 	kept    int64               // what they would take, all together
 	read    int64               // the bytes of all texts that were read
@@ -137,9 +137,9 @@ func (s *session) historyOf(c *collection.Channel) *historian {
 	h.end, h.until = s.pageEnds[c], math.MaxInt64
 	if j := s.joined[wire.Fold(c.Name)]; j != nil && j.Channel == c {
 		h.feed, h.until, h.early = j.view.feed, j.come, j.early
-		h.groups = slices.DeleteFunc(h.groups, func(g *collection.Group) bool { return g.Fields != h.feed.group.Fields })
+		h.groups = slices.DeleteFunc(h.groups, func(g *collection.Group) bool { return g.Fields != h.feed.Group.Fields })
 		if len(h.groups) == 0 { // the channel is on its way to another configuration
-			h.groups = []*collection.Group{h.feed.group}
+			h.groups = []*collection.Group{h.feed.Group}
 		}
 	}
 	h.filter = h.groups[0].Filter

@@ -63,7 +63,7 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *collect
 
 // reads tells whose feeds the user reads.
 func (h *historian) reads(of collection.Audience) bool {
-	return of == collection.AudienceOf(h.member.account.ID()) || h.feed != nil && of == h.feed.audience()
+	return of == collection.AudienceOf(h.member.account.ID()) || h.feed != nil && of == h.feed.Audience()
 }
 
 // addKeyed reads some rows by their keys, of a walk without borders.
@@ -104,7 +104,7 @@ func (s *session) noteOvertakes(j *joined) {
 		}
 	}
 	if j.fetches && len(lines) > 0 {
-		j.view.feed.group.Dates.Over.Note(collection.Overtake{User: s.person.ID, Lines: lines, Seen: seen})
+		j.view.feed.Group.Dates.Over.Note(collection.Overtake{User: s.person.ID, Lines: lines, Seen: seen})
 	}
 }
 

@@ -15,30 +15,30 @@ import (
 // IRC side after ten seconds; this bounds the memory of a flood in between. A session
 // further behind is ended with its reason, and finds what it missed when it comes back.
 const (
-	maxBehind      = 8192
-	maxBehindBytes = 8 << 20
+	MaxBehind      = 8192
+	MaxBehindBytes = 8 << 20
 	// entryCost is about what an entry takes beside its texts.
 	entryCost = 512
 )
 
-// entry is an event of a channel, ready to be shown. Immutable.
-type entry struct {
-	row     collection.Row // that it is about; of a deleted one only the id is known
-	channel *collection.Channel
-	event   ircd.Event
-	read    bool   // found by reading the collection, not brought by an event
-	text    string // of an edit: the whole new wording
-	// restored says that the message was shown before and taken back.
-	restored bool
+// Entry is an event of a channel, ready to be shown. Immutable.
+type Entry struct {
+	Row     collection.Row // that it is about; of a deleted one only the id is known
+	Channel *collection.Channel
+	Event   ircd.Event
+	Read    bool   // found by reading the collection, not brought by an event
+	Text    string // of an edit: the whole new wording
+	// Restored says that the message was shown before and taken back.
+	Restored bool
 }
 
 // size is about what the entry takes, in bytes.
-func (e *entry) size() int {
-	n := entryCost + len(e.text)
-	for _, value := range e.row.Values {
+func (e *Entry) size() int {
+	n := entryCost + len(e.Text)
+	for _, value := range e.Row.Values {
 		n += len(value)
 	}
-	if m, ok := e.event.(*ircd.Message); ok {
+	if m, ok := e.Event.(*ircd.Message); ok {
 		n += len(m.Text)
 		if m.Quote != nil {
 			n += len(m.Quote.Text)
@@ -47,16 +47,16 @@ func (e *entry) size() int {
 	return n
 }
 
-// isChange tells what became of a message from a new one.
-func (e *entry) isChange() bool {
-	m, ok := e.event.(*ircd.Message)
+// IsChange tells what became of a message from a new one.
+func (e *Entry) IsChange() bool {
+	m, ok := e.Event.(*ircd.Message)
 	return !ok || m.Edits != ""
 }
 
-// name tells a change from others, to recognise one that a method of the session
+// Name tells a change from others, to recognise one that a method of the session
 // has returned when the journal brings it.
-func (e *entry) name() string {
-	switch ev := e.event.(type) {
+func (e *Entry) Name() string {
+	switch ev := e.Event.(type) {
 	case *ircd.Message:
 		return ev.ID
 	case *ircd.Redaction:
@@ -74,8 +74,8 @@ func (e *entry) name() string {
 type journal struct {
 	mu      sync.Mutex
 	base    int64                // position of entries[0]; guarded by mu
-	entries []entry              // guarded by mu, but not what is in it: readers share it
-	readers map[*reader]struct{} // guarded by mu
+	entries []Entry              // guarded by mu, but not what is in it: readers share it
+	readers map[*Reader]struct{} // guarded by mu
 	behind  int                  // how many readers have not read all; guarded by mu
 	full    int                  // more entries than that make append look for what all have read; guarded by mu
 	bytes   int                  // what the entries take; guarded by mu
@@ -85,43 +85,43 @@ type journal struct {
 // anybody looking who that is.
 const minFull = 64
 
-// reader is a session's position in a journal.
-type reader struct {
+// Reader is a session's position in a journal.
+type Reader struct {
 	member Member
-	feed   *feed // whose journal it is
+	Feed   *Feed // whose journal it is
 	wake   func()
 	pos    int64                // guarded by the journal's mu
-	skip   map[string]time.Time // rows that the session was shown already; immutable
-	// next takes the reader's place: its member may not read this feed any more.
-	next atomic.Pointer[reader]
+	Skip   map[string]time.Time // rows that the session was shown already; immutable
+	// Next takes the reader's place: its member may not read this feed any more.
+	Next atomic.Pointer[Reader]
 }
 
-// end is the position of the next entry that the reader may be shown, whichever
+// End is the position of the next entry that the reader may be shown, whichever
 // journal brings it.
-func (r *reader) end() int64 {
-	j := &r.feed.journal
+func (r *Reader) End() int64 {
+	j := &r.Feed.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if next := r.next.Load(); next != nil {
-		return next.end()
+	if next := r.Next.Load(); next != nil {
+		return next.End()
 	}
 	return j.endLocked()
 }
 
 // attach starts a reader at the journal's end; its wake is called, with the
 // journal's lock held, when there is news, and must not block.
-func (j *journal) attach(r *reader) {
+func (j *journal) attach(r *Reader) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	r.pos = j.endLocked()
 	if j.readers == nil {
-		j.readers = map[*reader]struct{}{}
+		j.readers = map[*Reader]struct{}{}
 	}
 	j.readers[r] = struct{}{}
 }
 
 // detach ends a reader and reports how many there are left.
-func (j *journal) detach(r *reader) (left int) {
+func (j *journal) detach(r *Reader) (left int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	delete(j.readers, r)
@@ -156,12 +156,12 @@ func (j *journal) members() map[Member]struct{} {
 // positions go on, and returns the rows that not all of them have read, with their
 // dates. None of them reads an entry here any more; those who had read more than the
 // others are to skip it there, and who was too far behind is so there too.
-func (j *journal) hand(m Member, to *feed) (unread map[string]time.Time) {
+func (j *journal) hand(m Member, to *Feed) (unread map[string]time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	end := j.endLocked()
 	first := end
-	var leaving []*reader
+	var leaving []*Reader
 	for r := range j.readers {
 		if r.member == m {
 			leaving = append(leaving, r)
@@ -171,8 +171,8 @@ func (j *journal) hand(m Member, to *feed) (unread map[string]time.Time) {
 	rows := func(until int64) map[string]time.Time {
 		ids := map[string]time.Time{}
 		for _, e := range j.entries[first-j.base : max(until, first)-j.base] {
-			if !e.isChange() {
-				ids[e.row.ID] = e.row.Date
+			if !e.IsChange() {
+				ids[e.Row.ID] = e.Row.Date
 			}
 		}
 		return ids
@@ -180,9 +180,9 @@ func (j *journal) hand(m Member, to *feed) (unread map[string]time.Time) {
 	// All is looked up before anybody leaves: the entries go with the last who is behind.
 	unread = rows(end)
 	to.journal.base = end
-	next := make([]*reader, len(leaving))
+	next := make([]*Reader, len(leaving))
 	for i, r := range leaving {
-		next[i] = &reader{member: m, feed: to, wake: r.wake, skip: rows(r.pos)}
+		next[i] = &Reader{member: m, Feed: to, wake: r.wake, Skip: rows(r.pos)}
 		to.journal.attach(next[i])
 		if r.pos < j.base {
 			next[i].pos--
@@ -190,7 +190,7 @@ func (j *journal) hand(m Member, to *feed) (unread map[string]time.Time) {
 		}
 	}
 	for i, r := range leaving {
-		r.next.Store(next[i])
+		r.Next.Store(next[i])
 		delete(j.readers, r)
 		j.caughtUp(r)
 		r.wake()
@@ -199,7 +199,7 @@ func (j *journal) hand(m Member, to *feed) (unread map[string]time.Time) {
 }
 
 // append adds entries and wakes the readers, if there are any entries.
-func (j *journal) append(entries ...entry) {
+func (j *journal) append(entries ...Entry) {
 	if len(entries) == 0 {
 		return
 	}
@@ -214,7 +214,7 @@ func (j *journal) append(entries ...entry) {
 	for i := range entries {
 		j.bytes += entries[i].size()
 	}
-	if len(j.entries) > max(j.full, minFull) || j.bytes > maxBehindBytes {
+	if len(j.entries) > max(j.full, minFull) || j.bytes > MaxBehindBytes {
 		j.trim(len(entries))
 	}
 	for r := range j.readers {
@@ -236,11 +236,11 @@ func (j *journal) endLocked() int64 { return j.base + int64(len(j.entries)) }
 
 // read returns what r has not read, which is shared, and the position of its
 // first entry; ok is false when part of it is gone.
-func (j *journal) read(r *reader) (first int64, news []entry, ok bool) {
+func (j *journal) read(r *Reader) (first int64, news []Entry, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch {
-	case r.next.Load() != nil:
+	case r.Next.Load() != nil:
 		return 0, nil, true
 	case r.pos < j.base:
 		return 0, nil, false
@@ -252,26 +252,26 @@ func (j *journal) read(r *reader) (first int64, news []entry, ok bool) {
 }
 
 // hasNews reports whether there is something that a reader has not read.
-func (j *journal) hasNews(r *reader) bool {
+func (j *journal) hasNews(r *Reader) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return r.next.Load() == nil && r.pos < j.endLocked()
+	return r.Next.Load() == nil && r.pos < j.endLocked()
 }
 
 // hasRead reports whether there is a message that a reader has not read, and that was found by
 // reading the collection.
-func (j *journal) hasRead(r *reader) bool {
+func (j *journal) hasRead(r *Reader) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if r.next.Load() != nil || r.pos < j.base {
+	if r.Next.Load() != nil || r.pos < j.base {
 		return false
 	}
-	return slices.ContainsFunc(j.entries[r.pos-j.base:], func(e entry) bool { return e.read })
+	return slices.ContainsFunc(j.entries[r.pos-j.base:], func(e Entry) bool { return e.Read })
 }
 
 // caughtUp notes that a reader wants nothing of what is there. What the last one
 // has left is dropped. The caller holds mu.
-func (j *journal) caughtUp(r *reader) {
+func (j *journal) caughtUp(r *Reader) {
 	end := j.endLocked()
 	if r.pos == end {
 		return
@@ -289,7 +289,7 @@ func (j *journal) trim(latest int) {
 	end, oldest, bytes := j.endLocked(), len(j.entries), 0
 	for ; oldest > 0; oldest-- {
 		bytes += j.entries[oldest-1].size()
-		if n := len(j.entries) - oldest + 1; n > latest && (n > maxBehind || bytes > maxBehindBytes) {
+		if n := len(j.entries) - oldest + 1; n > latest && (n > MaxBehind || bytes > MaxBehindBytes) {
 			break
 		}
 	}
@@ -301,7 +301,7 @@ func (j *journal) trim(latest int) {
 	}
 	j.entries = slices.Clone(j.entries[keep-j.base:]) // what readers share stays as it is
 	j.base = keep
-	j.full = min(2*len(j.entries), maxBehind)
+	j.full = min(2*len(j.entries), MaxBehind)
 	j.bytes = 0
 	for i := range j.entries {
 		j.bytes += j.entries[i].size()
@@ -309,16 +309,16 @@ func (j *journal) trim(latest int) {
 }
 
 // waiting are the new rows that a reader has not read.
-func (j *journal) waiting(r *reader) map[string]struct{} {
+func (j *journal) waiting(r *Reader) map[string]struct{} {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	ids := map[string]struct{}{}
-	if r.next.Load() != nil || r.pos < j.base {
+	if r.Next.Load() != nil || r.pos < j.base {
 		return ids
 	}
 	for i := range j.entries[r.pos-j.base:] {
-		if e := &j.entries[r.pos-j.base+int64(i)]; !e.isChange() {
-			ids[e.row.ID] = struct{}{}
+		if e := &j.entries[r.pos-j.base+int64(i)]; !e.IsChange() {
+			ids[e.Row.ID] = struct{}{}
 		}
 	}
 	return ids

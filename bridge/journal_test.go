@@ -19,25 +19,25 @@ func TestJournal(t *testing.T) {
 	var j journal
 	add := func(n int) {
 		for range n {
-			j.append(entry{row: collection.Row{ID: strconv.FormatInt(j.endLocked(), 10)}})
+			j.append(Entry{Row: collection.Row{ID: strconv.FormatInt(j.endLocked(), 10)}})
 		}
 	}
 	rung := 0
-	a, b := &reader{wake: func() { rung++ }}, &reader{wake: func() {}}
+	a, b := &Reader{wake: func() { rung++ }}, &Reader{wake: func() {}}
 	j.attach(a)
 	add(3)
 	j.attach(b)
 	add(2)
 	j.append()
-	check := func(name string, r *reader, want ...string) {
+	check := func(name string, r *Reader, want ...string) {
 		t.Helper()
 		_, news, ok := j.read(r)
 		if !ok || len(news) != len(want) {
 			t.Fatalf("%s: got %d entries, %v; want %v", name, len(news), ok, want)
 		}
 		for i, e := range news {
-			if e.row.ID != want[i] {
-				t.Errorf("%s: got %s, want %s", name, e.row.ID, want[i])
+			if e.Row.ID != want[i] {
+				t.Errorf("%s: got %s, want %s", name, e.Row.ID, want[i])
 			}
 		}
 	}
@@ -50,9 +50,9 @@ func TestJournal(t *testing.T) {
 	if len(j.entries) != 0 {
 		t.Errorf("%d entries are kept though all have read them", len(j.entries))
 	}
-	add(maxBehind)
+	add(MaxBehind)
 	check("b", b, func() (ids []string) {
-		for i := range maxBehind {
+		for i := range MaxBehind {
 			ids = append(ids, strconv.Itoa(5+i))
 		}
 		return ids
@@ -61,26 +61,26 @@ func TestJournal(t *testing.T) {
 	if _, _, ok := j.read(a); ok {
 		t.Error("a reader that was overtaken is not told")
 	}
-	if len(j.entries) > maxBehind {
+	if len(j.entries) > MaxBehind {
 		t.Errorf("%d entries are kept for a reader that is behind", len(j.entries))
 	}
 	j.detach(a)
-	check("b", b, strconv.Itoa(5+maxBehind))
+	check("b", b, strconv.Itoa(5+MaxBehind))
 }
 
 // Long texts do not wait without bound for who reads slowly, and are no reason to end
 // who does not.
 func TestJournalOfLongTexts(t *testing.T) {
 	var j journal
-	slow, quick := &reader{wake: func() {}}, &reader{wake: func() {}}
+	slow, quick := &Reader{wake: func() {}}, &Reader{wake: func() {}}
 	j.attach(slow)
 	j.attach(quick)
 	long := strings.Repeat("x", 1<<20)
 	add := func(n int) {
 		t.Helper()
-		page := make([]entry, n)
+		page := make([]Entry, n)
 		for i := range page {
-			page[i] = entry{event: &ircd.Message{Text: long}}
+			page[i] = Entry{Event: &ircd.Message{Text: long}}
 		}
 		j.append(page...)
 		if _, news, ok := j.read(quick); !ok || len(news) != n {
@@ -92,7 +92,7 @@ func TestJournalOfLongTexts(t *testing.T) {
 		add(1)
 		most = max(most, len(j.entries))
 	}
-	if held := most << 20; held > maxBehindBytes || held < maxBehindBytes/2 {
+	if held := most << 20; held > MaxBehindBytes || held < MaxBehindBytes/2 {
 		t.Errorf("%d MiB were kept", held>>20)
 	}
 	if _, _, ok := j.read(slow); ok {
@@ -109,47 +109,47 @@ func TestJournalOfLongTexts(t *testing.T) {
 // Where a reader is passed on, its positions go on from there, whatever comes into the
 // journal that it has left.
 func TestPositionsOfWhoIsPassedOn(t *testing.T) {
-	old, own := &feed{}, &feed{}
+	old, own := &Feed{}, &Feed{}
 	m, other := &testMember{}, &testMember{log: zerolog.Nop()}
-	r := &reader{member: m, feed: old, wake: func() {}}
+	r := &Reader{member: m, Feed: old, wake: func() {}}
 	old.journal.attach(r)
-	old.journal.attach(&reader{member: other, feed: old, wake: func() {}})
-	news := []entry{{row: collection.Row{ID: "1"}}, {row: collection.Row{ID: "2"}}}
+	old.journal.attach(&Reader{member: other, Feed: old, wake: func() {}})
+	news := []Entry{{Row: collection.Row{ID: "1"}}, {Row: collection.Row{ID: "2"}}}
 	old.journal.append(news...)
 	old.journal.hand(m, own)
 	old.journal.append(news...)
-	if got := r.end(); got != 2 {
+	if got := r.End(); got != 2 {
 		t.Errorf("what comes next has position %d, want 2", got)
 	}
 	own.journal.append(news[0])
-	if got := r.end(); got != 3 {
+	if got := r.End(); got != 3 {
 		t.Errorf("what comes next has position %d, want 3", got)
 	}
 }
 
 // Who was too far behind in the journal that it leaves is told so by the next one.
 func TestTooSlowToBePassedOn(t *testing.T) {
-	old, own := &feed{}, &feed{}
+	old, own := &Feed{}, &Feed{}
 	m, other := &testMember{}, &testMember{log: zerolog.Nop()}
-	slow, quick, third := &reader{member: m, feed: old, wake: func() {}}, &reader{member: m, feed: old, wake: func() {}}, &reader{member: other, feed: old, wake: func() {}}
-	for _, r := range []*reader{slow, quick, third} {
+	slow, quick, third := &Reader{member: m, Feed: old, wake: func() {}}, &Reader{member: m, Feed: old, wake: func() {}}, &Reader{member: other, Feed: old, wake: func() {}}
+	for _, r := range []*Reader{slow, quick, third} {
 		old.journal.attach(r)
 	}
-	for range maxBehind + minFull {
-		old.journal.append(entry{})
+	for range MaxBehind + minFull {
+		old.journal.append(Entry{})
 		old.journal.read(quick)
 		old.journal.read(third)
 	}
-	old.journal.append(entry{row: collection.Row{ID: "last"}, event: &ircd.Message{}})
+	old.journal.append(Entry{Row: collection.Row{ID: "last"}, Event: &ircd.Message{}})
 	if unread := old.journal.hand(m, own); len(unread) != 1 {
 		t.Errorf("%d rows are to be read again", len(unread))
 	}
-	if _, _, ok := own.journal.read(slow.next.Load()); ok {
+	if _, _, ok := own.journal.read(slow.Next.Load()); ok {
 		t.Error("a reader that was overtaken is not told")
 	}
-	own.journal.append(entry{row: collection.Row{ID: "next"}})
-	own.journal.detach(slow.next.Load())
-	if _, news, ok := own.journal.read(quick.next.Load()); !ok || len(news) != 1 {
+	own.journal.append(Entry{Row: collection.Row{ID: "next"}})
+	own.journal.detach(slow.Next.Load())
+	if _, news, ok := own.journal.read(quick.Next.Load()); !ok || len(news) != 1 {
 		t.Errorf("who is not behind is given %d entries, %v", len(news), ok)
 	}
 }
@@ -169,12 +169,12 @@ func TestForkReadsWhatWasNotShown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &testMember{rt: new(directus.Account).Realtime(directus.RealtimeOptions{})}
-			f := newFeed(feedKey{group: &collection.Group{}, audience: "all"}, m, test.opened)
+			f := NewFeed(Key{Group: &collection.Group{}, Audience: "all"}, m, test.opened)
 			f.forgot, f.trust.date = test.forgot, now.Add(-time.Minute)
-			f.journal.attach(&reader{member: m, feed: f, wake: func() {}})
+			f.journal.attach(&Reader{member: m, Feed: f, wake: func() {}})
 			f.seen["1"] = mark{date: test.date}
-			f.journal.append(entry{row: collection.Row{ID: "1", Date: test.date}, event: &ircd.Message{}})
-			own := f.fork(feedKey{group: f.group, owner: m}, m)
+			f.journal.append(Entry{Row: collection.Row{ID: "1", Date: test.date}, Event: &ircd.Message{}})
+			own := f.fork(Key{Group: f.Group, Owner: m}, m)
 			if _, seen := own.seen["1"]; seen || !own.cursor.date.Equal(test.want) {
 				t.Errorf("reads from %v, want %v", own.cursor.date.Sub(now), test.want.Sub(now))
 			}
@@ -185,17 +185,17 @@ func TestForkReadsWhatWasNotShown(t *testing.T) {
 // Who loses the proof between the choice of a shared feed and the way into it was not
 // expelled, and does not get there.
 func TestNobodyEntersWithoutProof(t *testing.T) {
-	fs := newFeeds()
-	defer fs.close()
+	fs := NewSet()
+	defer fs.Close()
 	m := &testMember{names: &people.Directory{Rights: rights.NewCache(nil, nil)}}
-	if r := fs.attach(feedKey{group: &collection.Group{}, audience: "some minutes ago"}, m, func() {}); r != nil {
+	if r := fs.Attach(Key{Group: &collection.Group{}, Audience: "some minutes ago"}, m, func() {}); r != nil {
 		t.Error("a member reads a feed that it has no proof for")
 	}
 }
 
 // Directus may send one event twice.
 func TestOneBatchHoldsARowTwice(t *testing.T) {
-	f := &feed{seen: map[string]mark{}}
+	f := &Feed{seen: map[string]mark{}}
 	if got := f.unseen([]collection.Row{{ID: "1"}, {ID: "2"}, {ID: "1"}}); len(got) != 2 {
 		t.Errorf("%d rows of 2", len(got))
 	}

@@ -30,7 +30,7 @@ type member struct {
 	markers *markers.Book
 	recheck time.Duration // see check
 	rt      *directus.Realtime
-	feeds   *feeds
+	feeds   *Set
 	log     zerolog.Logger
 	person  people.Person    // as the first session found it
 	secret  guard.SecretHash // of what it logged in with
@@ -63,7 +63,7 @@ type member struct {
 	probed   time.Time              // the last send while in trouble; guarded by mu
 }
 
-func newMember(names *people.Directory, may *rights.Cache, book *markers.Book, fs *feeds, recheck time.Duration, log zerolog.Logger) *member {
+func newMember(names *people.Directory, may *rights.Cache, book *markers.Book, fs *Set, recheck time.Duration, log zerolog.Logger) *member {
 	account := names.Account
 	m := &member{
 		account: account, names: names, rights: may, recheck: recheck, feeds: fs, log: log,
@@ -119,7 +119,7 @@ func (m *member) onState(state directus.State) {
 	m.link = state
 	m.mu.Unlock()
 	if changed {
-		m.feeds.linked()
+		m.feeds.Linked()
 	}
 	m.ring()
 }
@@ -134,7 +134,7 @@ func (m *member) End(err error) {
 		return
 	}
 	m.log.Info().AnErr("cause", err).Msg("directus session ended")
-	m.feeds.linked()
+	m.feeds.Linked()
 	m.ring()
 }
 

@@ -181,10 +181,10 @@ func (p *place) addEdit(id string) {
 	p.edits = append(p.edits, id)
 }
 
-// shownTexts returns the rows that the feed has shown in a channel, with the latest
+// ShownTexts returns the rows that the feed has shown in a channel, with the latest
 // text of each, as far as it remembers them, and those that it has shown anywhere
 // where it does not.
-func (f *feed) shownTexts(c *collection.Channel) map[string]collection.Digest {
+func (f *Feed) ShownTexts(c *collection.Channel) map[string]collection.Digest {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	texts := make(map[string]collection.Digest, len(f.seen))

@@ -49,7 +49,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 		default:
 			// Who comes now reads the first group. Those who were here before are to
 			// share it, also where nothing but the other channels of it is new.
-			if groups := now.groupsOf(c); c != j.Channel || groups[0] != j.view.feed.group {
+			if groups := now.groupsOf(c); c != j.Channel || groups[0] != j.view.feed.Group {
 				j.move = &move{channel: c, rest: groups[1:], view: s.hold(groups[0]), changes: map[string]struct{}{}}
 			}
 		}
@@ -107,22 +107,22 @@ func (s *session) moves(v *view) bool {
 
 // note remembers what the old feed of a channel that moves has brought: the new one
 // brings it as well.
-func (s *session) note(v *view, e *entry, arriving arrivals) {
-	j := s.joined[wire.Fold(e.channel.Name)]
+func (s *session) note(v *view, e *Entry, arriving arrivals) {
+	j := s.joined[wire.Fold(e.Channel.Name)]
 	if j == nil || j.move == nil || j.view != v {
 		return
 	}
-	if e.isChange() {
-		j.move.changes[e.name()] = struct{}{}
+	if e.IsChange() {
+		j.move.changes[e.Name()] = struct{}{}
 	}
 	shown := arriving[j]
-	m, isMessage := e.event.(*ircd.Message)
+	m, isMessage := e.Event.(*ircd.Message)
 	switch {
 	case shown == nil || !isMessage:
-	case e.isChange():
-		shown[e.row.ID] = collection.DigestOf(e.text)
+	case e.IsChange():
+		shown[e.Row.ID] = collection.DigestOf(e.Text)
 	default:
-		shown[e.row.ID] = collection.DigestOf(text.Wording(m))
+		shown[e.Row.ID] = collection.DigestOf(text.Wording(m))
 	}
 }
 
@@ -144,7 +144,7 @@ func (s *session) arriving(proven bool) arrivals {
 			continue
 		}
 		silent := j.view.isSilent(proven) || s.announces(j.view)
-		if _, _, err := j.view.feed.status(); j.out {
+		if _, _, err := j.view.feed.Status(); j.out {
 			silent = !collection.IsForbidden(err) // there is something to be shown first
 		}
 		settled := s.settled(j)
@@ -158,7 +158,7 @@ func (s *session) arriving(proven bool) arrivals {
 	known := make(arrivals, moving)
 	for _, j := range s.joined {
 		if j.move != nil {
-			known[j] = j.view.feed.shownTexts(j.Channel)
+			known[j] = j.view.feed.ShownTexts(j.Channel)
 		}
 	}
 	return known
@@ -168,9 +168,9 @@ func (s *session) arriving(proven bool) arrivals {
 // old one for good.
 func (s *session) settled(j *joined) bool {
 	m, old := j.move, j.view.feed
-	ready, _, err := m.view.feed.status()
+	ready, _, err := m.view.feed.Status()
 	switch {
-	case hopeless(err) && len(m.rest) > 0 && m.rest[0] != old.group:
+	case hopeless(err) && len(m.rest) > 0 && m.rest[0] != old.Group:
 		refused := m.view
 		m.view, m.rest = s.hold(m.rest[0]), m.rest[1:]
 		refused.held = s.expects(refused)
@@ -186,11 +186,11 @@ func (s *session) settled(j *joined) bool {
 		return false
 	case m.asked.IsZero():
 		m.asked = time.Now()
-		old.reread()
+		old.Reread()
 	}
-	ready, _, err = old.status()
+	ready, _, err = old.Status()
 	m.blind = hopeless(err)
-	return m.blind || ready && !old.readAt().Before(m.asked)
+	return m.blind || ready && !old.ReadAt().Before(m.asked)
 }
 
 // hopeless errors do not pass by themselves.
@@ -208,7 +208,7 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 		j.setOut(false)
 		next := *j
 		next.Channel, next.view, next.move, next.floor, next.floorPos = m.channel, m.view, nil, nil, 0
-		next.shown, next.less = nil, retryPause{}
+		next.shown, next.less = nil, RetryPause{}
 		if m.channel.Collection == j.Collection {
 			s.carryOver(j, &next, shown)
 			if out || m.blind && !j.fetches {
@@ -264,7 +264,7 @@ func (s *session) missed(j, next *joined) {
 // read, which it has not been able to since, but for what still waits in the journal, what
 // the backlog has shown in front of the feed, and what the client has sent.
 func (j *joined) shownSoFar() resume.Position {
-	reached, dates := j.view.feed.readBy(j.view.reader)
+	reached, dates := j.view.feed.ReadBy(j.view.reader)
 	t := resume.Position{Date: reached}
 	for id, date := range dates {
 		t.Steps = append(t.Steps, resume.Step{ID: id, At: date.UnixMilli()})

@@ -19,7 +19,7 @@ func stillMember(t testing.TB) *member {
 	may := rights.NewCache(account, nil)
 	return &member{
 		account: account, rt: account.Realtime(directus.RealtimeOptions{}), names: &people.Directory{Account: account, Rights: may}, rights: may,
-		sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: newFeeds(),
+		sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: NewSet(),
 	}
 }
 
@@ -37,27 +37,27 @@ func loggedIn(t testing.TB) *directus.Account {
 }
 
 // stillFeed has read its collection, and brings what it is given.
-func stillFeed(m *member, key feedKey) *feed {
-	if key.group == nil {
-		key.group = &collection.Group{Dates: &collection.Dates{}}
+func stillFeed(m *member, key Key) *Feed {
+	if key.Group == nil {
+		key.Group = &collection.Group{Dates: &collection.Dates{}}
 	}
-	f := newFeed(key, m, time.Now())
-	f.setState(true, nil)
-	f.isCurrent(time.Now())
+	f := NewFeed(key, m, time.Now())
+	f.SetState(true, nil)
+	f.Current(time.Now())
 	return f
 }
 
 // moving is a session in a channel that is about to go from one feed to another,
 // both of which have read their collection.
-func moving(t *testing.T, from, to feedKey) (s *session, j *joined, old, next *feed) {
+func moving(t *testing.T, from, to Key) (s *session, j *joined, old, next *Feed) {
 	c := &collection.Channel{Config: collection.Config{Name: "#messages"}}
 	m := stillMember(t)
 	old, next = stillFeed(m, from), stillFeed(m, to)
 	s = newSession(&Backend{}, people.Person{}, "")
 	s.member, s.plan, s.nextLook = m, &plan{}, time.Now().Add(time.Hour)
 	s.backend.plan.Store(s.plan)
-	view := func(f *feed) *view {
-		v := &view{feed: f, reader: f.attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
+	view := func(f *Feed) *view {
+		v := &view{feed: f, reader: f.Attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		s.views = append(s.views, v)
 		return v
 	}
@@ -71,20 +71,20 @@ func moving(t *testing.T, from, to feedKey) (s *session, j *joined, old, next *f
 // What an old feed brings in the moment of the move, the new one does not bring again,
 // whether the client was shown it or has sent it itself.
 func TestNewsInTheMomentOfAMove(t *testing.T) {
-	s, j, old, next := moving(t, feedKey{fork: 1}, feedKey{fork: 2})
-	said := func(id, text string) entry {
-		return entry{row: collection.Row{ID: id}, channel: j.Channel, event: &ircd.Message{ID: id, Target: "#messages", Text: text}}
+	s, j, old, next := moving(t, Key{Fork: 1}, Key{Fork: 2})
+	said := func(id, text string) Entry {
+		return Entry{Row: collection.Row{ID: id}, Channel: j.Channel, Event: &ircd.Message{ID: id, Target: "#messages", Text: text}}
 	}
-	edited := func(id, msgid, text string) entry {
-		return entry{row: collection.Row{ID: id}, channel: j.Channel, event: &ircd.Message{ID: msgid, Edits: id, Target: "#messages", Text: "* " + text}, text: text}
+	edited := func(id, msgid, text string) Entry {
+		return Entry{Row: collection.Row{ID: id}, Channel: j.Channel, Event: &ircd.Message{ID: msgid, Edits: id, Target: "#messages", Text: "* " + text}, Text: text}
 	}
-	gone := entry{row: collection.Row{ID: "4"}, channel: j.Channel, event: &ircd.Redaction{MsgID: "4", Target: "#messages"}}
+	gone := Entry{Row: collection.Row{ID: "4"}, Channel: j.Channel, Event: &ircd.Redaction{MsgID: "4", Target: "#messages"}}
 	j.view.sent[sentItem{j.Channel, "2"}] = time.Now()
 	j.view.changes["redaction of 4"] = struct{}{}
 
 	arriving := s.arriving(true)
-	old.bring(said("1", "hello"), said("2", "my own"), edited("3", "3.e1", "better"), gone)
-	next.bring(said("1", "hello"), said("2", "my own"), edited("3", "3.e2", "better"), gone, said("5", "news"))
+	old.Bring(said("1", "hello"), said("2", "my own"), edited("3", "3.e1", "better"), gone)
+	next.Bring(said("1", "hello"), said("2", "my own"), edited("3", "3.e2", "better"), gone, said("5", "news"))
 	events, err := s.read(j.view, nil, arriving)
 	if err != nil || len(events) != 2 {
 		t.Fatalf("the old feed: %d events, %v", len(events), err)
@@ -99,9 +99,9 @@ func TestNewsInTheMomentOfAMove(t *testing.T) {
 // As long as nothing of a shared feed may be shown, no channel leaves it: what waits
 // there would never be shown.
 func TestNoMoveWithoutProof(t *testing.T) {
-	s, j, old, next := moving(t, feedKey{audience: "all"}, feedKey{fork: 1})
-	old.bring(entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
-	next.bring(entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	s, j, old, next := moving(t, Key{Audience: "all"}, Key{Fork: 1})
+	old.Bring(Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	next.Bring(Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
 	shown := 0
 	poll := func() {
 		events, err := s.Poll(t.Context())
@@ -124,14 +124,14 @@ func TestNoMoveWithoutProof(t *testing.T) {
 // What comes in the moment at which Directus is back waits until the client has been told so, and
 // no channel leaves the feed where it waits.
 func TestNoMoveBeforeTheReturnIsAnnounced(t *testing.T) {
-	s, j, old, next := moving(t, feedKey{fork: 1}, feedKey{fork: 2})
+	s, j, old, next := moving(t, Key{Fork: 1}, Key{Fork: 2})
 	j.told = unreachable
 	if s.arriving(true) != nil {
 		t.Error("a channel is on its way while what its old feed brings is not shown")
 	}
-	said := entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}}
-	old.bring(said)
-	next.bring(said)
+	said := Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}}
+	old.Bring(said)
+	next.Bring(said)
 	var shown []ircd.Event
 	for range 3 {
 		events, err := s.Poll(t.Context())

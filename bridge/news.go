@@ -7,16 +7,16 @@ import (
 	"directus-ircd/directus"
 )
 
-// joinMoment is when somebody was told to be in a channel.
-type joinMoment struct {
+// JoinMoment is when somebody was told to be in a channel.
+type JoinMoment struct {
 	at   time.Time // by our clock; zero: nobody was
 	date time.Time // by that of Directus, as early as it may have been; zero: it was not known
 }
 
-// from is the date from which on is dated what was written in a group since the moment: that of
+// From is the date from which on is dated what was written in a group since the moment: that of
 // the moment, or an earlier one where the clock of Directus was set back since. Both are exact to a
 // second. It is zero as long as Directus has not told its clock, and of no moment.
-func (m joinMoment) from(g *collection.Group, account *directus.Account) time.Time {
+func (m JoinMoment) From(g *collection.Group, account *directus.Account) time.Time {
 	if m.at.IsZero() {
 		return time.Time{}
 	}
@@ -27,27 +27,27 @@ func (m joinMoment) from(g *collection.Group, account *directus.Account) time.Ti
 	return m.date
 }
 
-// promise makes news of what is written from now on, though the feed could not read its
+// Promise makes news of what is written from now on, though the feed could not read its
 // collection yet: somebody is told to be in a channel that it brings. As long as nobody
 // is, all that is there is history, which they are shown, or ask for, when they are told.
 // It may be called from any goroutine.
-func (f *feed) promise() {
+func (f *Feed) Promise() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.awaited.at.IsZero() {
 		now := time.Now()
-		f.awaited = joinMoment{now, collection.EarliestSince(f.group, f.carrier.Account(), now)}
+		f.awaited = JoinMoment{now, collection.EarliestSince(f.Group, f.carrier.Account(), now)}
 	}
 }
 
 // newsFrom is the date from which on is dated what is news; false if nothing was promised. A row of
 // the second behind it may have been written before: who fetches history is shown it once all the
 // same, live or by a page, see wasFetched. The caller holds mu.
-func (f *feed) newsFrom() (from time.Time, awaited bool) {
+func (f *Feed) newsFrom() (from time.Time, awaited bool) {
 	if f.awaited.at.IsZero() {
 		return time.Time{}, false
 	}
-	if from = f.awaited.from(f.group, f.carrier.Account()); from.IsZero() {
+	if from = f.awaited.From(f.Group, f.carrier.Account()); from.IsZero() {
 		from = f.opened
 	}
 	return from, true
@@ -56,7 +56,7 @@ func (f *feed) newsFrom() (from time.Time, awaited bool) {
 // markHistory notes those of the rows that have been read which are no news, nor pretend to be of
 // the future: sessions show them, if at all, as backlog. They count for the time of a JOIN that is
 // answered from now on.
-func (f *feed) markHistory(rows []collection.Row) {
+func (f *Feed) markHistory(rows []collection.Row) {
 	limit := collection.DateLimit(f.carrier.Account()).Add(collection.Overlap)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -66,8 +66,8 @@ func (f *feed) markHistory(rows []collection.Row) {
 			continue
 		}
 		f.markSeen(r, true)
-		f.group.Dates.Late.Note(r)
-		for _, c := range f.group.Channels {
+		f.Group.Dates.Late.Note(r)
+		for _, c := range f.Group.Channels {
 			f.timed(r, c)
 		}
 	}

@@ -59,7 +59,7 @@ func (j *joined) fetched(list []found) {
 	for _, l := range list {
 		rows = append(rows, l.row)
 	}
-	for _, id := range j.view.feed.stillToBring(j.view.reader, rows) {
+	for _, id := range j.view.feed.StillToBring(j.view.reader, rows) {
 		if j.ahead == nil || len(j.ahead) >= maxOnce {
 			j.ahead = map[string]struct{}{}
 		}

@@ -215,7 +215,7 @@ func (h *historian) shown(ctx context.Context, rows []collection.Row) ([]found, 
 	}
 	var list []found
 	for _, r := range rows {
-		if m := people.ToMessage(r, h.channel, refs, true); m.Text != "" && (h.feed == nil || !h.feed.isGone(r.ID)) {
+		if m := people.ToMessage(r, h.channel, refs, true); m.Text != "" && (h.feed == nil || !h.feed.IsGone(r.ID)) {
 			list = append(list, found{row: r, message: m, size: sizeOf(r, m)})
 		}
 	}

@@ -18,18 +18,18 @@ func BenchmarkPoll(b *testing.B) {
 	g := &collection.Group{Channels: []*collection.Channel{c}}
 	g.Dates = &collection.Dates{}
 	m := stillMember(b)
-	f := stillFeed(m, feedKey{group: g, audience: "all"})
+	f := stillFeed(m, Key{Group: g, Audience: "all"})
 	all := make([]*session, sessions)
 	for i := range all {
 		s := newSession(&Backend{}, people.Person{}, "")
-		v := &view{feed: f, reader: f.attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
+		v := &view{feed: f, reader: f.Attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		s.member, s.views = m, append(s.views, v)
 		s.nextLook = time.Now().Add(time.Hour)
 		s.joined[wire.Fold(c.Name)] = &joined{Channel: c, view: v}
 		all[i] = s
 	}
 	for b.Loop() {
-		f.bring(entry{row: collection.Row{ID: "1"}, channel: c, event: &ircd.Message{Target: c.Name, Text: "good morning"}})
+		f.Bring(Entry{Row: collection.Row{ID: "1"}, Channel: c, Event: &ircd.Message{Target: c.Name, Text: "good morning"}})
 		for _, s := range all {
 			if events, err := s.Poll(b.Context()); err != nil || len(events) != 1 {
 				b.Fatal(len(events), err)

@@ -48,7 +48,7 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 		c := g.Channels[0]
 		j := s.newJoined(c, g, opts)
 		j.view.promise()
-		j.floorPos, j.since = j.view.reader.end(), joinMoment{time.Now(), s.joinTime(j, nil)}
+		j.floorPos, j.since = j.view.reader.End(), JoinMoment{time.Now(), s.joinTime(j, nil)}
 		s.noteCome(j)
 		s.joined[privateName] = j
 		s.ring()

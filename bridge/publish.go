@@ -8,72 +8,72 @@ import (
 )
 
 // publish puts the rows that were not seen before into the journal.
-func (f *feed) publish(ctx context.Context, rows []collection.Row, read bool) error {
+func (f *Feed) publish(ctx context.Context, rows []collection.Row, read bool) error {
 	f.note(rows)
 	rows = f.unseen(rows)
 	if len(rows) == 0 {
 		return nil
 	}
-	refs, err := f.carrier.Names().References(ctx, f.group, rows)
+	refs, err := f.carrier.Names().References(ctx, f.Group, rows)
 	if err != nil {
 		return err
 	}
 	if read {
-		f.setState(true, nil) // so that people are told before they are shown
+		f.SetState(true, nil) // so that people are told before they are shown
 	}
 	limit := collection.DateLimit(f.carrier.Account())
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var entries []entry
+	var entries []Entry
 	for _, r := range rows {
 		shown := f.show(r, refs, read)
 		f.markSeen(r, len(shown) > 0)
 		f.arrive(r, limit)
 		entries = append(entries, shown...)
 	}
-	f.bring(entries...)
+	f.Bring(entries...)
 	return nil
 }
 
 // arrive counts in a row that is shown; limit is where the future begins. The caller holds mu.
-func (f *feed) arrive(r collection.Row, limit time.Time) {
-	book, at := &f.group.Dates.Late, f.clock()
+func (f *Feed) arrive(r collection.Row, limit time.Time) {
+	book, at := &f.Group.Dates.Late, f.clock()
 	switch {
 	case r.RawDate == "" || r.Date.After(limit):
 	case collection.CompareRows(r, f.last) > 0:
 		f.last = collection.Row{ID: r.ID, Date: r.Date}
 	default:
-		defer book.Follow(r, at, f.audience())
+		defer book.Follow(r, at, f.Audience())
 	}
 	book.Arrive(r, at, limit)
 }
 
 // show makes the entries of a row that was not shown before, one for each
 // channel that it belongs to, and remembers them. The caller holds mu.
-func (f *feed) show(r collection.Row, refs people.References, read bool) []entry {
+func (f *Feed) show(r collection.Row, refs people.References, read bool) []Entry {
 	if _, gone := f.shown.isGone(r.ID); gone {
 		return nil
 	}
-	var entries []entry
-	for _, c := range f.group.Channels {
+	var entries []Entry
+	for _, c := range f.Group.Channels {
 		if !c.Matches(r) {
 			continue
 		}
 		r = f.timed(r, c)
 		if m := people.ToMessage(r, c, refs, f.age(r) > replayedAfter); m.Text != "" {
-			entries = append(entries, entry{row: r.WithoutTexts(), channel: c, event: m, read: read})
-			f.shown.put(r, f.written(r), f.group.ContentOf(r), c, m)
+			entries = append(entries, Entry{Row: r.WithoutTexts(), Channel: c, Event: m, Read: read})
+			f.shown.put(r, f.written(r), f.Group.ContentOf(r), c, m)
 		}
 	}
 	return entries
 }
 
 // note counts rows in before any of them is shown: their times depend on it.
-func (f *feed) note(rows []collection.Row) {
+func (f *Feed) note(rows []collection.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range rows {
-		for _, c := range f.group.Channels {
+		for _, c := range f.Group.Channels {
 			f.timed(r, c)
 		}
 	}
@@ -81,15 +81,15 @@ func (f *feed) note(rows []collection.Row) {
 
 // timed sets the time under which a row is shown in a channel. The caller holds
 // mu.
-func (f *feed) timed(r collection.Row, c *collection.Channel) collection.Row {
+func (f *Feed) timed(r collection.Row, c *collection.Channel) collection.Row {
 	if !c.Covers(r) {
 		return r
 	}
-	r.At = f.moments.Note(r, collection.ConversationOf(r, c, f.carrier.Account().ID()), f.group.Dates.HaveFractions(), collection.DateLimit(f.carrier.Account()))
+	r.At = f.moments.Note(r, collection.ConversationOf(r, c, f.carrier.Account().ID()), f.Group.Dates.HaveFractions(), collection.DateLimit(f.carrier.Account()))
 	return r
 }
 
-func (f *feed) unseen(rows []collection.Row) []collection.Row {
+func (f *Feed) unseen(rows []collection.Row) []collection.Row {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fresh := make([]collection.Row, 0, len(rows))
@@ -106,27 +106,27 @@ func (f *feed) unseen(rows []collection.Row) []collection.Row {
 
 // markSeen notes a row that needs not be published any more. The caller holds
 // mu.
-func (f *feed) markSeen(r collection.Row, shown bool) {
+func (f *Feed) markSeen(r collection.Row, shown bool) {
 	if _, ok := f.seen[r.ID]; ok {
 		return
 	}
 	f.arrived++
-	f.seen[r.ID] = mark{date: r.Date, order: f.arrived, content: f.group.ContentOf(r), shown: shown}
+	f.seen[r.ID] = mark{date: r.Date, order: f.arrived, content: f.Group.ContentOf(r), shown: shown}
 	f.uuids = collection.IsUUID(r.ID)
 	if date := collection.Earlier(r.Date, collection.DateLimit(f.carrier.Account())); date.After(f.newest) {
 		f.newest = date
 	}
 }
 
-func (f *feed) countSeen() int {
+func (f *Feed) countSeen() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.seen)
 }
 
-// take claims a row for a message in doubt, so that of two equal ones each
+// Take claims a row for a message in doubt, so that of two equal ones each
 // finds its own.
-func (f *feed) take(r collection.Row) {
+func (f *Feed) Take(r collection.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.taken[r.ID] = r.Date

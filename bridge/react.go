@@ -46,7 +46,7 @@ func (s *session) React(ctx context.Context, what ircd.Reacting) (*ircd.Reaction
 
 // reactTo finds the key of the message that is reacted to.
 func (s *session) reactTo(ctx context.Context, to addressee, msgid string) (id string, err error) {
-	if id, ok := to.view.feed.knows(to.Channel, msgid); ok && !to.Private {
+	if id, ok := to.view.feed.Knows(to.Channel, msgid); ok && !to.Private {
 		return id, nil
 	}
 	r, err := s.refer(ctx, to, msgid)
@@ -55,7 +55,7 @@ func (s *session) reactTo(ctx context.Context, to addressee, msgid string) (id s
 
 // react stores a reaction, unless it is there.
 func (s *session) react(ctx context.Context, to addressee, message string, what ircd.Reacting) (*ircd.Reaction, error) {
-	reactions, text := to.view.feed.group.ReactionStore(), what.Text
+	reactions, text := to.view.feed.Group.ReactionStore(), what.Text
 	there, err := reactions.Own(ctx, s.member.account, message, text)
 	if err != nil || len(there) > 0 {
 		return nil, err
@@ -84,14 +84,14 @@ func (s *session) react(ctx context.Context, to addressee, message string, what 
 
 // unreact deletes the user's reaction.
 func (s *session) unreact(ctx context.Context, to addressee, message string, what ircd.Reacting) (*ircd.Reaction, error) {
-	reactions, text := to.view.feed.group.ReactionStore(), what.Text
+	reactions, text := to.view.feed.Group.ReactionStore(), what.Text
 	there, err := reactions.Own(ctx, s.member.account, message, text)
 	if err != nil {
 		return nil, err
 	}
 	var changed *ircd.Reaction
 	for _, r := range there { // several only if others stored them
-		undo := s.member.feeds.deedsDone().erasing(s.User(), to.Reactions.Collection, r.ID)
+		undo := s.member.feeds.Deeds().Erasing(s.User(), to.Reactions.Collection, r.ID)
 		err := reactions.Remove(ctx, s.member.account, r.ID)
 		if unanswered(err) {
 			after, cancel := afterwards(ctx)
@@ -131,15 +131,15 @@ func (s *session) reactor(ctx context.Context, to addressee, r collection.Reacti
 // reacted shows a reaction to the user's other connections and returns what this
 // one is shown.
 func (s *session) reacted(to addressee, r collection.Reaction, by ircd.User, msgid string) *ircd.Reaction {
-	ev := to.view.feed.reacted(to.reactionTarget(msgid), r, by)
-	to.view.returned(entry{event: ev})
+	ev := to.view.feed.Reacted(to.reactionTarget(msgid), r, by)
+	to.view.returned(Entry{Event: ev})
 	return ev
 }
 
 // unreacted does the same for one taken back.
 func (s *session) unreacted(to addressee, r collection.Reaction, msgid string) *ircd.Reaction {
-	ev := to.view.feed.unreacted(to.reactionTarget(msgid), r, s.User())
-	to.view.returned(entry{event: ev})
+	ev := to.view.feed.Unreacted(to.reactionTarget(msgid), r, s.User())
+	to.view.returned(Entry{Event: ev})
 	return ev
 }
 
@@ -209,8 +209,8 @@ func (m *member) reactionsTo(ctx context.Context, g *collection.Group, list []fo
 }
 
 // reactionTarget is a message there as a feed needs to know it.
-func (to addressee) reactionTarget(msgid string) reactionTarget {
-	t := reactionTarget{Channel: to.Channel, Name: to.Name, MsgID: msgid}
+func (to addressee) reactionTarget(msgid string) ReactionTarget {
+	t := ReactionTarget{Channel: to.Channel, Name: to.Name, MsgID: msgid}
 	if to.user != nil {
 		t.To = *to.user
 	}

@@ -32,7 +32,7 @@ type reactionFeed struct {
 // shownReaction is a reaction that was shown, in each channel of its message.
 type shownReaction struct {
 	id      string
-	entries []entry
+	entries []Entry
 }
 
 // goneReaction is one that was deleted. Directus reads what was created before it tells of it,
@@ -46,8 +46,8 @@ type goneReaction struct {
 // followReactions subscribes if the user may read reactions. Otherwise Directus
 // would send an error for each, and before 12 not even say for which
 // subscription. The right is asked for again now and then.
-func (f *feed) followReactions(ctx context.Context) {
-	cfg := f.group.Reactions
+func (f *Feed) followReactions(ctx context.Context) {
+	cfg := f.Group.Reactions
 	if cfg == nil || f.reactions.sub != nil || time.Now().Before(f.reactions.next) {
 		return
 	}
@@ -63,17 +63,17 @@ func (f *feed) followReactions(ctx context.Context) {
 }
 
 // tryReactions reads one.
-func (f *feed) tryReactions(ctx context.Context) error {
+func (f *Feed) tryReactions(ctx context.Context) error {
 	var some []struct{}
-	err := f.carrier.Account().Items(ctx, f.group.Reactions.Collection, directus.Query{Fields: f.group.Reactions.Query(), Limit: 1}, &some)
+	err := f.carrier.Account().Items(ctx, f.Group.Reactions.Collection, directus.Query{Fields: f.Group.Reactions.Query(), Limit: 1}, &some)
 	if err != nil {
-		f.carrier.Log().Debug().Err(err).Str("collection", f.group.Reactions.Collection).Msg("no reactions")
+		f.carrier.Log().Debug().Err(err).Str("collection", f.Group.Reactions.Collection).Msg("no reactions")
 	}
 	return err
 }
 
 // endReactions ends the subscription, if there is one.
-func (f *feed) endReactions() {
+func (f *Feed) endReactions() {
 	if f.reactions.sub != nil {
 		f.reactions.sub.Close()
 		f.reactions.sub = nil
@@ -82,7 +82,7 @@ func (f *feed) endReactions() {
 
 // reactionWake is readable when there may be reactions; nil where none are
 // followed.
-func (f *feed) reactionWake() <-chan struct{} {
+func (f *Feed) reactionWake() <-chan struct{} {
 	if f.reactions.sub == nil {
 		return nil
 	}
@@ -90,14 +90,14 @@ func (f *feed) reactionWake() <-chan struct{} {
 }
 
 // drainReactions takes what the subscription has to say; takeReactions shows it.
-func (f *feed) drainReactions() (events []directus.Event, gap bool) {
+func (f *Feed) drainReactions() (events []directus.Event, gap bool) {
 	if f.reactions.sub == nil {
 		return nil, false
 	}
 	return f.reactions.sub.Drain()
 }
 
-func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap bool) {
+func (f *Feed) takeReactions(ctx context.Context, events []directus.Event, gap bool) {
 	if len(events) == 0 && !gap {
 		return
 	}
@@ -105,7 +105,7 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 	var deleted []string
 	for _, event := range events {
 		for _, raw := range event.Items {
-			if r, ok := f.group.ReactionStore().Parse(raw); ok && f.remembers(r.Message) {
+			if r, ok := f.Group.ReactionStore().Parse(raw); ok && f.remembers(r.Message) {
 				created = append(created, r)
 			}
 		}
@@ -123,19 +123,19 @@ func (f *feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 }
 
 // showReactions shows those that are new, and that others were taken back.
-func (f *feed) showReactions(created []collection.Reaction, refs people.References, deleted []string) {
+func (f *Feed) showReactions(created []collection.Reaction, refs people.References, deleted []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range created {
-		f.bring(f.addReaction(r, refs)...)
+		f.Bring(f.addReaction(r, refs)...)
 	}
 	for _, id := range deleted {
-		f.bring(f.dropReaction(id)...)
+		f.Bring(f.dropReaction(id)...)
 	}
 }
 
 // remembers reports whether a message was shown lately.
-func (f *feed) remembers(id string) bool {
+func (f *Feed) remembers(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.shown.rows[id] != nil
@@ -144,15 +144,15 @@ func (f *feed) remembers(id string) bool {
 // addReaction makes the entries of a reaction that was not shown before: one to a
 // message that nobody here was shown is none of their business. The caller holds
 // mu.
-func (f *feed) addReaction(r collection.Reaction, refs people.References) []entry {
+func (f *Feed) addReaction(r collection.Reaction, refs people.References) []Entry {
 	known := f.shown.rows[r.Message]
 	if known == nil || f.reactions.knows(r.ID) {
 		return nil
 	}
-	var entries []entry
+	var entries []Entry
 	for _, p := range known.places {
 		if p.state == visible && p.channel.Reactions != nil {
-			entries = append(entries, entry{row: collection.Row{ID: r.Message}, channel: p.channel, event: r.Event(p.message, refs.Author(r.Author, p.channel), f.clock())})
+			entries = append(entries, Entry{Row: collection.Row{ID: r.Message}, Channel: p.channel, Event: r.Event(p.message, refs.Author(r.Author, p.channel), f.clock())})
 		}
 	}
 	f.reactions.remember(r.ID, entries)
@@ -173,29 +173,29 @@ func (rf *reactionFeed) forget(id string) {
 	}
 }
 
-func (rf *reactionFeed) remember(id string, entries []entry) {
+func (rf *reactionFeed) remember(id string, entries []Entry) {
 	if len(rf.shown) >= maxReactions {
 		rf.shown = slices.Delete(rf.shown, 0, 1)
 	}
 	rf.shown = append(rf.shown, shownReaction{id, entries})
 }
 
-// rememberReactions notes those that a session shows as history, as far as there
+// RememberReactions notes those that a session shows as history, as far as there
 // is room.
-func (f *feed) rememberReactions(r collection.Row, c *collection.Channel, list []*ircd.Reaction) {
+func (f *Feed) RememberReactions(r collection.Row, c *collection.Channel, list []*ircd.Reaction) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, ev := range list {
 		id, ok := collection.UnsafeID(strings.Split(ev.ID, ".")[0])
 		if ok && !f.reactions.knows(id) && len(f.reactions.shown) < maxReactions {
-			f.reactions.remember(id, []entry{{row: collection.Row{ID: r.ID}, channel: c, event: ev}})
+			f.reactions.remember(id, []Entry{{Row: collection.Row{ID: r.ID}, Channel: c, Event: ev}})
 		}
 	}
 }
 
 // dropReaction makes the entries that take a reaction back. Directus tells
 // everybody the keys of all that are deleted. The caller holds mu.
-func (f *feed) dropReaction(id string) []entry {
+func (f *Feed) dropReaction(id string) []Entry {
 	f.reactions.forget(id)
 	i := slices.IndexFunc(f.reactions.shown, func(s shownReaction) bool { return s.id == id })
 	if i < 0 {
@@ -204,9 +204,9 @@ func (f *feed) dropReaction(id string) []entry {
 	entries := slices.Clone(f.reactions.shown[i].entries)
 	f.reactions.shown = slices.Delete(f.reactions.shown, i, i+1)
 	for k, e := range entries {
-		shown := e.event.(*ircd.Reaction)
-		by := f.deeds.eraser(f.group.Reactions.Collection, id, shown.From)
-		entries[k].event = collection.Removal(shown, by, f.clock())
+		shown := e.Event.(*ircd.Reaction)
+		by := f.deeds.eraser(f.Group.Reactions.Collection, id, shown.From)
+		entries[k].Event = collection.Removal(shown, by, f.clock())
 	}
 	return entries
 }
@@ -214,7 +214,7 @@ func (f *feed) dropReaction(id string) []entry {
 // reactionIn is a reaction as it shows in one channel, also to a message that is
 // not remembered: that, only the connection that reacts is shown. The caller
 // holds mu.
-func (f *feed) reactionIn(to reactionTarget, r collection.Reaction, from ircd.User) *ircd.Reaction {
+func (f *Feed) reactionIn(to ReactionTarget, r collection.Reaction, from ircd.User) *ircd.Reaction {
 	if p := f.shown.rows[r.Message].place(to.Channel); p != nil {
 		return r.Event(p.message, from, f.clock())
 	}

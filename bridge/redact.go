@@ -37,8 +37,8 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 		MsgID: msgid, Time: s.member.account.Now(), From: m.From, By: s.User(), Target: to.Name, To: m.To, Reason: reason,
 		Said: m.Time, Text: text.Beginning(m.Text),
 	}
-	to.view.returned(entry{event: event})
-	to.view.feed.redacted(r, to.Channel, event)
+	to.view.returned(Entry{Event: event})
+	to.view.feed.Redacted(r, to.Channel, event)
 	return event, nil
 }
 
@@ -59,13 +59,13 @@ func (s *session) mayRedact(ctx context.Context, r collection.Row) error {
 // erase deletes an item, or sets the mark that stands for it. Where the answer
 // does not come, it looks.
 func (s *session) erase(ctx context.Context, to addressee, r collection.Row) (failed error) {
-	undo := s.member.feeds.deedsDone().erasing(s.User(), to.view.feed.group.Collection, r.ID)
+	undo := s.member.feeds.Deeds().Erasing(s.User(), to.view.feed.Group.Collection, r.ID)
 	defer func() {
 		if failed != nil && !errors.Is(failed, directus.ErrUnconfirmed) {
 			undo()
 		}
 	}()
-	_, err := s.member.alter(ctx, to.view.feed.group, r.ID, to.SoftDelete.Mark(r))
+	_, err := s.member.alter(ctx, to.view.feed.Group, r.ID, to.SoftDelete.Mark(r))
 	doubtful := errors.Is(err, directus.ErrUnconfirmed)
 	if err == nil || !doubtful && !collection.IsForbidden(err) {
 		return err

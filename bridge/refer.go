@@ -74,7 +74,7 @@ func (s *session) lookUp(ctx context.Context, to addressee, id string) (collecti
 }
 
 func (s *session) readOne(ctx context.Context, to addressee, id string, filter directus.Filter) (collection.Row, error) {
-	g := to.view.feed.group
+	g := to.view.feed.Group
 	rows, _, err := collection.ReadRows(ctx, s.member.account, g, g.Keyed(filter, []string{id}))
 	switch {
 	case collection.IsForbidden(err), directus.IsCode(err, directus.CodeInvalidQuery): // not even a key

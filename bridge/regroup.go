@@ -14,8 +14,8 @@ const regroupPause = time.Minute
 // passOn goes on with the feeds that the session's readers were passed on to.
 func (s *session) passOn() {
 	for _, v := range s.views {
-		if next := v.reader.next.Load(); next != nil {
-			v.reader, v.feed = next, next.feed
+		if next := v.reader.Next.Load(); next != nil {
+			v.reader, v.feed = next, next.Feed
 		}
 	}
 }
@@ -31,15 +31,15 @@ func (s *session) regroup() {
 	}
 	s.nextLook = now.Add(directus.Jitter(regroupPause))
 	for _, j := range s.joined {
-		ready, _, err := j.view.feed.status()
+		ready, _, err := j.view.feed.Status()
 		if j.move != nil || !ready || err != nil {
 			continue
 		}
-		groups := []*collection.Group{j.view.feed.group}
-		if better := s.better(j); len(better) > 0 && j.better.isOver(now) {
+		groups := []*collection.Group{j.view.feed.Group}
+		if better := s.better(j); len(better) > 0 && j.better.IsOver(now) {
 			groups = better
-			j.better.begin(now)
-		} else if s.keyOf(groups[0]).same(j.view.feed.key) {
+			j.better.Begin(now)
+		} else if s.keyOf(groups[0]).Same(j.view.feed.Key) {
 			continue
 		}
 		j.move = &move{channel: j.Channel, view: s.hold(groups[0]), rest: groups[1:], changes: map[string]struct{}{}}
@@ -51,7 +51,7 @@ func (s *session) regroup() {
 // refused all others when the plan was new.
 func (s *session) better(j *joined) (better []*collection.Group) {
 	groups := s.plan.groupsOf(j.Channel)
-	i := slices.Index(groups, j.view.feed.group)
+	i := slices.Index(groups, j.view.feed.Group)
 	if i >= 0 {
 		groups = groups[:i]
 	}
@@ -66,7 +66,7 @@ func (s *session) better(j *joined) (better []*collection.Group) {
 // promise makes news of what is written from now on, for whoever reads the view, in
 // whichever feed its reader is by now.
 func (v *view) promise() {
-	for r := v.reader; r != nil; r = r.next.Load() {
-		r.feed.promise()
+	for r := v.reader; r != nil; r = r.Next.Load() {
+		r.Feed.Promise()
 	}
 }

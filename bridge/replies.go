@@ -23,7 +23,7 @@ func (s *session) answering(ctx context.Context, to addressee, msgid string) (id
 	if msgid == "" || to.Fields.Reply == "" {
 		return "", nil
 	}
-	if id, ok := to.view.feed.knows(to.Channel, msgid); ok && !to.Private {
+	if id, ok := to.view.feed.Knows(to.Channel, msgid); ok && !to.Private {
 		return id, nil
 	}
 	var r collection.Row
@@ -48,7 +48,7 @@ func (s *session) answering(ctx context.Context, to addressee, msgid string) (id
 // is mentioned.
 func (s *session) answered(ctx context.Context, to addressee, r collection.Row, users map[string]ircd.User) people.References {
 	if _, known := users[r.Author]; !known || r.Reply != nil || len(text.MentionedIDs(r.Text)) > 0 {
-		refs, err := s.member.names.References(ctx, to.view.feed.group, []collection.Row{r})
+		refs, err := s.member.names.References(ctx, to.view.feed.Group, []collection.Row{r})
 		if err == nil {
 			return refs
 		}

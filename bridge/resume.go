@@ -58,7 +58,7 @@ func (s *session) visit(c *collection.Channel, opts ircd.JoinOptions) *visit {
 func (s *session) revisit(j *joined) {
 	if j.received = nil; j.visit != nil {
 		j.visit = s.visit(j.Channel, ircd.JoinOptions{Backlog: true})
-		s.catchUp(j.visit, past{end: true}, j.view.feed.readTo())
+		s.catchUp(j.visit, past{end: true}, j.view.feed.ReadTo())
 	}
 }
 
@@ -77,28 +77,28 @@ func (s *session) noteCome(j *joined) {
 	if !j.due || j.visit == nil || s.backend.trails.Get(j.visit.key).Known() {
 		return
 	}
-	if came := j.since.from(j.view.feed.group, s.member.account); !came.IsZero() {
+	if came := j.since.From(j.view.feed.Group, s.member.account); !came.IsZero() {
 		s.keep(j.visit, resume.Position{Came: came})
 	}
 }
 
 // show notes a row that the client is shown. to is up to where the collection had been
 // known before.
-func (s *session) show(v *visit, r collection.Row, to extent) {
+func (s *session) show(v *visit, r collection.Row, to Extent) {
 	if v == nil || !v.caughtUp {
 		return
 	}
 	h := collection.HorizonOf(s.member.account)
 	v.shown.Add(r, h)
-	v.shown.Reach(to.date, h)
-	v.shown.Told = v.shown.Told.Later(to.come)
+	v.shown.Reach(to.Date, h)
+	v.shown.Told = v.shown.Told.Later(to.Come)
 	s.unproven = true
 }
 
 // showEntry is show for what a feed has brought, as far as it is a message.
-func (s *session) showEntry(j *joined, e *entry, to extent) {
-	if j != nil && j.visit != nil && !e.isChange() {
-		s.show(j.visit, e.row, to)
+func (s *session) showEntry(j *joined, e *Entry, to Extent) {
+	if j != nil && j.visit != nil && !e.IsChange() {
+		s.show(j.visit, e.Row, to)
 	}
 }
 
@@ -108,14 +108,14 @@ func (s *session) keep(v *visit, news resume.Position) {
 }
 
 // catchUp notes that a client is shown what its device has missed.
-func (s *session) catchUp(v *visit, p past, to extent) {
+func (s *session) catchUp(v *visit, p past, to Extent) {
 	v.caughtUp = true
 	var floor resume.Step
 	if p.floor != nil {
 		floor = resume.StepOf(*p.floor)
 	}
-	if to.date.IsZero() { // nobody had ever said anything: from here on it is missed
-		to.date, _, _ = collection.ServerNow(s.member.account)
+	if to.Date.IsZero() { // nobody had ever said anything: from here on it is missed
+		to.Date, _, _ = collection.ServerNow(s.member.account)
 	}
 	if len(p.list) > 0 {
 		v.shown.Raise(p.top)
@@ -127,7 +127,7 @@ func (s *session) catchUp(v *visit, p past, to extent) {
 		}
 		return
 	}
-	s.keep(v, resume.Position{Date: to.date, Floor: floor, Top: p.top, Told: to.come})
+	s.keep(v, resume.Position{Date: to.Date, Floor: floor, Top: p.top, Told: to.Come})
 }
 
 // AskReceipt implements ircd.Session.
@@ -158,7 +158,7 @@ func (s *session) Received() {
 func (s *session) own(j *joined, r collection.Row, echo bool) {
 	switch v := j.visit; {
 	case echo:
-		s.show(v, r, extent{})
+		s.show(v, r, Extent{})
 	case v != nil && v.caughtUp:
 		var sent resume.Position
 		sent.Add(r, collection.HorizonOf(s.member.account))
@@ -258,7 +258,7 @@ func (s *session) missedBy(ctx context.Context, h *historian, j *joined, had res
 // since a device came; zero: it has not before.
 func (h *historian) sinceCame(ctx context.Context, j *joined, came time.Time, some bool) (p past, all bool, err error) {
 	p, err = h.backlog(ctx, j, some)
-	since := j.since.from(h.groups[0], h.member.account)
+	since := j.since.From(h.groups[0], h.member.account)
 	here := !since.IsZero() && !came.Before(since)
 	return p, came.IsZero() || here || p.floor == nil || p.floor.Date.Before(came), err
 }
@@ -269,7 +269,7 @@ func (f found) mark() *collection.Row { return &collection.Row{ID: f.row.ID, Dat
 // backlog reads the latest messages, not more than the channel's backlog but for what has
 // come since a JOIN whose backlog is due; see latest for some.
 func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, error) {
-	since := j.since.from(h.groups[0], h.member.account)
+	since := j.since.From(h.groups[0], h.member.account)
 	list, end, cut, err := h.latest(ctx, nil, max(j.Backlog, 1), since, some)
 	p := past{list: list, end: end}
 	recent := len(list) > 0 && !since.IsZero() && !list[0].row.Date.Before(since)

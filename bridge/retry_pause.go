@@ -13,17 +13,17 @@ const (
 	longestPause = 4 * lessPause
 )
 
-// retryPause spaces out what Directus may refuse each time. It belongs to the session's
+// RetryPause spaces out what Directus may refuse each time. It belongs to the session's
 // goroutine; the zero value lets a first try begin at once.
-type retryPause struct {
+type RetryPause struct {
 	next time.Time
 	wait time.Duration // after the next try; zero: lessPause
 }
 
-func (p *retryPause) isOver(now time.Time) bool { return !now.Before(p.next) }
+func (p *RetryPause) IsOver(now time.Time) bool { return !now.Before(p.next) }
 
-// begin notes a try: the one after it waits twice as long as this one did.
-func (p *retryPause) begin(now time.Time) {
+// Begin notes a try: the one after it waits twice as long as this one did.
+func (p *RetryPause) Begin(now time.Time) {
 	wait := max(p.wait, lessPause)
 	p.next, p.wait = now.Add(directus.Jitter(wait)), min(2*wait, longestPause)
 }

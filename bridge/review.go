@@ -20,7 +20,7 @@ const (
 // review asks what has become of the messages that were shown, after a time in
 // which nobody told: their edits and deletions during an outage are shown late,
 // but shown.
-func (f *feed) review(ctx context.Context) error {
+func (f *Feed) review(ctx context.Context) error {
 	size := collection.PageLimit(ctx, f.carrier.Account(), maxReviewed)
 	err := f.readNow(ctx, f.latestShown(min(maxReviewed, maxReviews*size)), func(rows []collection.Row, missing []string) error {
 		if err := f.update(ctx, rows); err != nil {
@@ -38,7 +38,7 @@ func (f *feed) review(ctx context.Context) error {
 // readNow reads rows by their keys as the carrier may read them now, page by page, and
 // says which of each page are not to be read or not in the filter. Of a shared feed it
 // is certain then that no reader of it may read them.
-func (f *feed) readNow(ctx context.Context, ids []string, use func(rows []collection.Row, missing []string) error) error {
+func (f *Feed) readNow(ctx context.Context, ids []string, use func(rows []collection.Row, missing []string) error) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -50,8 +50,8 @@ func (f *feed) readNow(ctx context.Context, ids []string, use func(rows []collec
 	return nil
 }
 
-func (f *feed) readPageNow(ctx context.Context, ids []string, use func(rows []collection.Row, missing []string) error) error {
-	rows, _, err := collection.ReadRows(ctx, f.carrier.Account(), f.group, f.group.Keyed(f.group.Filter, ids))
+func (f *Feed) readPageNow(ctx context.Context, ids []string, use func(rows []collection.Row, missing []string) error) error {
+	rows, _, err := collection.ReadRows(ctx, f.carrier.Account(), f.Group, f.Group.Keyed(f.Group.Filter, ids))
 	if n := len(ids); n > 1 && errors.Is(err, directus.ErrTooLarge) {
 		if err := f.readPageNow(ctx, ids[:n/2], use); err != nil {
 			return err
@@ -64,7 +64,7 @@ func (f *feed) readPageNow(ctx context.Context, ids []string, use func(rows []co
 	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		return slices.ContainsFunc(rows, func(r collection.Row) bool { return r.ID == id })
 	})
-	if f.key.isShared() && len(missing) > 0 {
+	if f.Key.IsShared() && len(missing) > 0 {
 		// Asked before it would say nothing: a rule may have come just then.
 		if err := f.recheck(ctx); err != nil {
 			return err
@@ -75,7 +75,7 @@ func (f *feed) readPageNow(ctx context.Context, ids []string, use func(rows []co
 
 // latestShown lists the newest rows that were shown, and may have been taken back: they
 // may be restored.
-func (f *feed) latestShown(limit int) []string {
+func (f *Feed) latestShown(limit int) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var ids []string
@@ -88,10 +88,10 @@ func (f *feed) latestShown(limit int) []string {
 
 // vanish takes back messages that are not to be read any more. They may be
 // deleted or out of the filter, so they may come again.
-func (f *feed) vanish(ids []string) {
+func (f *Feed) vanish(ids []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var entries []entry
+	var entries []Entry
 	for _, id := range ids {
 		delete(f.pending, id)
 		known := f.shown.rows[id]
@@ -106,5 +106,5 @@ func (f *feed) vanish(ids []string) {
 		}
 		f.noteVisible(id, known)
 	}
-	f.bring(few(entries)...)
+	f.Bring(few(entries)...)
 }

@@ -62,7 +62,7 @@ func (l letter) item(c *collection.Channel) map[string]any {
 type delivery struct {
 	letter
 	member  *member
-	feed    *feed
+	feed    *Feed
 	channel *collection.Channel
 	item    map[string]any
 	// once is a condition that only this message meets: its nonce or the key
@@ -89,7 +89,7 @@ type delivery struct {
 // send stores a message and returns it as stored. It never sends a message twice
 // where the first may have been stored, unless the collection refuses doubles.
 // The error is an *ircd.Error.
-func (m *member) send(ctx context.Context, c *collection.Channel, f *feed, out letter) (collection.Row, error) {
+func (m *member) send(ctx context.Context, c *collection.Channel, f *Feed, out letter) (collection.Row, error) {
 	d := &delivery{letter: out, member: m, feed: f, channel: c, item: out.item(c)}
 	patience := m.patience()
 	if patience == 0 {
@@ -115,7 +115,7 @@ func (m *member) send(ctx context.Context, c *collection.Channel, f *feed, out l
 
 // identify gives the message something to be recognised by.
 func (d *delivery) identify(ctx context.Context) {
-	now := d.feed.progress()
+	now := d.feed.Progress()
 	d.before, d.since, d.blind = now.Order, now.Newest, !now.Ready
 	switch {
 	case d.channel.Fields.Nonce != "":
@@ -133,7 +133,7 @@ func (d *delivery) identify(ctx context.Context) {
 // mayChooseKey asks before it tries: an item refused for its key could not be
 // told from one that is stored and hidden.
 func (d *delivery) mayChooseKey(ctx context.Context) bool {
-	r, err := d.member.rights.Recent(ctx, d.feed.group.Collection)
+	r, err := d.member.rights.Recent(ctx, d.feed.Group.Collection)
 	return err == nil && r.MayChooseKey(d.channel.Fields.Key())
 }
 
@@ -199,7 +199,7 @@ func (d *delivery) run(ctx context.Context) (collection.Row, error) {
 
 // create makes one attempt.
 func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
-	into, fields := d.feed.group.Collection, d.feed.group.Query
+	into, fields := d.feed.Group.Collection, d.feed.Group.Query
 	if !d.byREST {
 		ctx, cancel := context.WithTimeout(ctx, hedgeAfter)
 		defer cancel()
@@ -245,11 +245,11 @@ func (d *delivery) outOfTime(err error) error {
 // confirmed reads the stored item out of the reply. A reply without it still
 // means that it was stored.
 func (d *delivery) confirmed(ctx context.Context, raw json.RawMessage) (collection.Row, error) {
-	r, err := d.feed.group.Parse(raw)
+	r, err := d.feed.Group.Parse(raw)
 	if err == nil {
-		r = d.feed.dated(r)
-		d.feed.checkZone(r)
-		d.feed.take(r) // so that no equal text in doubt is taken for it
+		r = d.feed.Dated(r)
+		d.feed.CheckZone(r)
+		d.feed.Take(r) // so that no equal text in doubt is taken for it
 		return r, nil
 	}
 	d.doubtful = true

@@ -14,7 +14,7 @@ import (
 // count: they would leave no room for others.
 func (s *session) joinTime(j *joined, backlog []found) time.Time {
 	_, limit, _ := collection.ServerNow(s.member.account)
-	newest := j.view.feed.latest(j.Channel)
+	newest := j.view.feed.Latest(j.Channel)
 	for _, f := range backlog {
 		if at := f.row.ShownAt(); at.After(newest) && !at.After(limit) {
 			newest = at
@@ -33,7 +33,7 @@ func (s *session) joinTime(j *joined, backlog []found) time.Time {
 // earliest is the earliest date that what was written in a channel since a moment of ours can
 // have; zero as long as Directus has not told its clock.
 func (s *session) earliest(j *joined, since time.Time) time.Time {
-	return collection.EarliestSince(j.view.feed.group, s.member.account, since)
+	return collection.EarliestSince(j.view.feed.Group, s.member.account, since)
 }
 
 // rankTimeout is how long a sender waits for the exact time of a message that is
@@ -45,8 +45,8 @@ const rankTimeout = time.Second
 // of it: their events may still be on their way.
 func (s *session) timeSent(ctx context.Context, r collection.Row, j *joined) collection.Row {
 	f := j.view.feed
-	r = f.timeOf(r, j.Channel)
-	if f.group.Dates.HaveFractions() || r.RawDate == "" {
+	r = f.TimeOf(r, j.Channel)
+	if f.Group.Dates.HaveFractions() || r.RawDate == "" {
 		return r
 	}
 	h := s.historyOf(j.Channel)

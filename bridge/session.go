@@ -61,8 +61,8 @@ type session struct {
 
 // view is a session's reading of one feed.
 type view struct {
-	feed   *feed
-	reader *reader
+	feed   *Feed
+	reader *Reader
 	uses   int  // channels joined, or on their way here
 	out    int  // how many of them the client is out of: it is not read then, see exile
 	held   bool // not read yet: see move
@@ -79,14 +79,14 @@ type joined struct {
 	due  bool // the backlog could not be read yet
 	// since is the moment of the JOIN as long as its backlog is due: all that is dated from
 	// then on is in that, however much it is.
-	since joinMoment
+	since JoinMoment
 	told  trouble
 	// out says that the client is not in the channel, as the user may not read it, and
 	// called that it is to come back; see exile.
 	out, called bool
 	nextCall    time.Time  // it is not called before
-	less        retryPause // for another group, while it may not be read as a part of this one
-	better      retryPause // for a group that the plan prefers to this one; see regroup
+	less        RetryPause // for another group, while it may not be read as a part of this one
+	better      RetryPause // for a group that the plan prefers to this one; see regroup
 	present     bool       // others in the channel know; see company
 	// What the backlog has shown, to be left out of the feed: these ids (with
 	// the texts, as edits of them may be on their way) until the feed has read
@@ -190,7 +190,7 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 // that of ctx.
 func (s *session) enter(ctx context.Context, c *collection.Channel, g *collection.Group, opts ircd.JoinOptions) (*ircd.Channel, error) {
 	j := s.newJoined(c, g, opts)
-	j.floorPos = j.view.reader.end()
+	j.floorPos = j.view.reader.End()
 	s.joined[wire.Fold(c.Name)] = j
 	ready, err := s.await(ctx, j.view)
 	if collection.IsForbidden(err) {
@@ -221,7 +221,7 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 	}
 	answer.At = s.joinTime(j, list)
 	if j.due {
-		j.since = joinMoment{time.Now(), answer.At}
+		j.since = JoinMoment{time.Now(), answer.At}
 		s.noteCome(j)
 		if ready { // else nothing was tried: it is as soon as the feed is ready, in front of what that brings
 			s.ringLater()
@@ -252,7 +252,7 @@ func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 	defer s.ring() // for what else has woken it meanwhile
 	for {
 		s.passOn()
-		ready, changed, err := v.feed.status()
+		ready, changed, err := v.feed.Status()
 		if ready || err != nil || s.member.failing() || time.Now().Before(s.hasty) {
 			return ready && err == nil, err
 		}
@@ -271,25 +271,25 @@ func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 // open attaches the session to a group's feed.
 func (s *session) open(g *collection.Group) *view {
 	key := s.keyOf(g)
-	i := slices.IndexFunc(s.views, func(v *view) bool { return v.feed.key == key })
+	i := slices.IndexFunc(s.views, func(v *view) bool { return v.feed.Key == key })
 	if i < 0 {
-		r := s.member.feeds.attach(key, s.member, s.ring)
+		r := s.member.feeds.Attach(key, s.member, s.ring)
 		if r == nil { // the rights have changed just then
 			return s.open(g)
 		}
 		i = len(s.views)
-		s.views = append(s.views, &view{feed: r.feed, reader: r, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}})
+		s.views = append(s.views, &view{feed: r.Feed, reader: r, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}})
 	}
 	s.views[i].uses++
 	return s.views[i]
 }
 
 // keyOf is that of the feed by which the session is to read a group.
-func (s *session) keyOf(g *collection.Group) feedKey {
+func (s *session) keyOf(g *collection.Group) Key {
 	if audience := s.member.names.Audience(g); audience != "" && !s.plan.OwnFeeds {
-		return feedKey{group: g, audience: audience}
+		return Key{Group: g, Audience: audience}
 	}
-	return feedKey{group: g, owner: s.member}
+	return Key{Group: g, Owner: s.member}
 }
 
 func (s *session) drop(j *joined) {
@@ -307,7 +307,7 @@ func (s *session) close(v *view) {
 	v.uses--
 	if v.uses == 0 {
 		s.views = slices.DeleteFunc(s.views, func(other *view) bool { return other == v })
-		s.member.feeds.detach(v.reader)
+		s.member.feeds.Detach(v.reader)
 	}
 }
 
@@ -380,7 +380,7 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 			continue
 		}
 		if s.announces(v) {
-			if v.reader.hasNews() { // it has come since
+			if v.reader.HasNews() { // it has come since
 				s.ring()
 			}
 			continue
@@ -397,19 +397,19 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 // isSilent reports that nothing of a view is to be shown now. proven says that the
 // proof of the session's member is fresh.
 func (v *view) isSilent(proven bool) bool {
-	return v.held || v.out > 0 || v.feed.key.isShared() && !proven
+	return v.held || v.out > 0 || v.feed.Key.IsShared() && !proven
 }
 
 // read adds to events what a feed has brought that the client is to be shown.
 func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.Event, error) {
-	readAt := v.feed.readAt()
-	var readTo extent
+	readAt := v.feed.ReadAt()
+	var readTo Extent
 	if len(s.visits) > 0 { // else nobody asks
-		readTo = v.feed.readTo()
+		readTo = v.feed.ReadTo()
 	}
-	first, news, ok := v.reader.read()
+	first, news, ok := v.reader.Read()
 	if !ok {
-		return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages, or %d MiB of them, behind. Come back to catch up", maxBehind, maxBehindBytes>>20)}
+		return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages, or %d MiB of them, behind. Come back to catch up", MaxBehind, MaxBehindBytes>>20)}
 	}
 	events = slices.Grow(events, len(news))
 	moves := len(news) > 0 && s.moves(v)
@@ -417,11 +417,11 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 	var j *joined
 	for i := range news {
 		e := &news[i]
-		if e.channel != of {
-			of, j = e.channel, s.joined[wire.Fold(e.channel.Name)]
+		if e.Channel != of {
+			of, j = e.Channel, s.joined[wire.Fold(e.Channel.Name)]
 		}
 		if s.wants(v, j, e, first+int64(i)) {
-			events = append(events, e.event)
+			events = append(events, e.Event)
 			s.showEntry(j, e, readTo)
 		}
 		if moves {
@@ -429,7 +429,7 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 		}
 	}
 	for _, j := range s.joined {
-		if j.view == v && (j.shown != nil || j.received != nil) && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) && v.feed.missedSoFar() == 0 {
+		if j.view == v && (j.shown != nil || j.received != nil) && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) && v.feed.MissedSoFar() == 0 {
 			j.shown, j.received = nil, nil // from here on the feed knows them, and their edits
 		}
 	}
@@ -479,7 +479,7 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	if !j.Channel.Covers(r) {
 		return nil, invisible(to.name)
 	}
-	if len(j.view.sent) >= maxBehind {
+	if len(j.view.sent) >= MaxBehind {
 		// These never came back: rows that the channel's own filter leaves out.
 		clear(j.view.sent)
 	}

@@ -25,9 +25,9 @@ const (
 // keys alone, a page of them in a quiet channel. What was written since the clock of Directus
 // was set back it looks for each time, until the reading from the cursor finds it, and at once
 // for what a session has found by itself.
-func (f *feed) sweep(ctx context.Context) error {
+func (f *Feed) sweep(ctx context.Context) error {
 	from, until, back := f.sweepable()
-	missed := f.missedSoFar()
+	missed := f.MissedSoFar()
 	if !back && missed == 0 && time.Since(f.swept) < sweepPeriod {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (f *feed) sweep(ctx context.Context) error {
 		f.looked(missed) // nothing is known well enough any more
 		return nil
 	}
-	keys, _, err := f.unseenKeys(ctx, directus.And(f.group.Dates.From(from), f.group.Dates.Before(until)), 2*f.full)
+	keys, _, err := f.unseenKeys(ctx, directus.And(f.Group.Dates.From(from), f.Group.Dates.Before(until)), 2*f.full)
 	if errors.Is(err, collection.ErrMoved) {
 		return nil // the next time
 	}
@@ -59,25 +59,25 @@ func (f *feed) sweep(ctx context.Context) error {
 // misses makes the feed sweep, soon, where a session was shown a row that a sweep would bring:
 // it is to bring that to those who stay as long as the session still knows not to show it again.
 // The caller holds mu.
-func (f *feed) misses(r collection.Row) {
+func (f *Feed) misses(r collection.Row) {
 	if _, seen := f.seen[r.ID]; seen || !f.cursor.set || r.RawDate == "" {
 		return
 	}
 	if from, until, _ := f.sweepableLocked(); !r.Date.Before(from) && r.Date.Before(until) {
 		f.missed++
-		f.reread()
+		f.Reread()
 	}
 }
 
 // looked notes that a sweep was made for so many.
-func (f *feed) looked(missed int) {
+func (f *Feed) looked(missed int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.missed -= missed
 }
 
-// missedSoFar is how many rows there are that misses has told of, and no sweep was made for.
-func (f *feed) missedSoFar() int {
+// MissedSoFar is how many rows there are that misses has told of, and no sweep was made for.
+func (f *Feed) MissedSoFar() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.missed
@@ -85,8 +85,8 @@ func (f *feed) missedSoFar() int {
 
 // unseenKeys reads the keys of the rows that match a filter, more than most if there are
 // more, and leaves those of rows that were seen. last is the latest date of these.
-func (f *feed) unseenKeys(ctx context.Context, filter directus.Filter, most int) (unseen []string, last time.Time, err error) {
-	keys, err := collection.ReadKeys(ctx, f.carrier.Account(), f.group, directus.And(f.group.Filter, filter), most)
+func (f *Feed) unseenKeys(ctx context.Context, filter directus.Filter, most int) (unseen []string, last time.Time, err error) {
+	keys, err := collection.ReadKeys(ctx, f.carrier.Account(), f.Group, directus.And(f.Group.Filter, filter), most)
 	if err != nil {
 		return nil, last, err
 	}
@@ -104,13 +104,13 @@ func (f *feed) unseenKeys(ctx context.Context, filter directus.Filter, most int)
 
 // inOrder puts keys in the order of the collection, where they are more than a page, as each page is
 // published by itself. Keys that do not count up say nothing of it.
-func (f *feed) inOrder(ctx context.Context, keys []string, size int) ([]string, error) {
+func (f *Feed) inOrder(ctx context.Context, keys []string, size int) ([]string, error) {
 	if len(keys) <= size {
 		return keys, nil
 	}
 	var places []collection.Row
 	for page := range slices.Chunk(keys, size) {
-		rows, _, err := collection.ReadPlaces(ctx, f.carrier.Account(), f.group, f.group.Keyed(f.group.Filter, page))
+		rows, _, err := collection.ReadPlaces(ctx, f.carrier.Account(), f.Group, f.Group.Keyed(f.Group.Filter, page))
 		if err != nil {
 			return nil, err
 		}
@@ -126,11 +126,11 @@ func (f *feed) inOrder(ctx context.Context, keys []string, size int) ([]string, 
 
 // publishKeyed reads the rows of some keys, a page at most, publishes them, and returns
 // the latest date of them. read says that no event told of them.
-func (f *feed) publishKeyed(ctx context.Context, keys []string, read bool) (last time.Time, err error) {
+func (f *Feed) publishKeyed(ctx context.Context, keys []string, read bool) (last time.Time, err error) {
 	if len(keys) == 0 {
 		return last, nil
 	}
-	rows, _, err := collection.ReadRows(ctx, f.carrier.Account(), f.group, f.group.Keyed(f.group.Filter, keys))
+	rows, _, err := collection.ReadRows(ctx, f.carrier.Account(), f.Group, f.Group.Keyed(f.Group.Filter, keys))
 	if err != nil {
 		return last, err
 	}
@@ -153,14 +153,14 @@ func (f *feed) publishKeyed(ctx context.Context, keys []string, read bool) (last
 // sweepable bounds the dates of which all rows that were there have been seen, and are
 // remembered, and that are not read again anyway. back says that some of what was written since
 // the last reading may be dated in between.
-func (f *feed) sweepable() (from, until time.Time, back bool) {
+func (f *Feed) sweepable() (from, until time.Time, back bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.sweepableLocked()
 }
 
-func (f *feed) sweepableLocked() (from, until time.Time, back bool) {
-	unit := f.group.Dates.Unit()
+func (f *Feed) sweepableLocked() (from, until time.Time, back bool) {
+	unit := f.Group.Dates.Unit()
 	until = f.cursor.date.Add(-collection.Overlap).Truncate(unit)
 	from = until.Add(-sweepBack)
 	if earliest, known := f.carrier.Account().EarliestSince(f.current); known && earliest.Before(until) {

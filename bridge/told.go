@@ -37,7 +37,7 @@ func (t *told) size() (n int) {
 }
 
 // drain takes all events that have come.
-func (f *feed) drain() (events []directus.Event, gap bool) {
+func (f *Feed) drain() (events []directus.Event, gap bool) {
 	events, gap = f.sub.Drain()
 	events, gap = append(f.told.events, events...), gap || f.told.gap
 	f.told.events, f.told.gap = nil, false
@@ -46,7 +46,7 @@ func (f *feed) drain() (events []directus.Event, gap bool) {
 
 // hear makes sure that what was written before the rows that have just been read comes in
 // front of them, also where events alone tell of it.
-func (f *feed) hear(ctx context.Context) error {
+func (f *Feed) hear(ctx context.Context) error {
 	if len(f.told.events) >= maxTold || f.told.size() >= maxToldBytes {
 		return nil
 	}
@@ -58,7 +58,7 @@ func (f *feed) hear(ctx context.Context) error {
 
 // noteMissed keeps the keys of the new rows that no reading finds, of some events and of
 // what waits for its turn.
-func (f *feed) noteMissed(events []directus.Event) {
+func (f *Feed) noteMissed(events []directus.Event) {
 	if !f.cursor.set {
 		return
 	}
@@ -84,7 +84,7 @@ func (f *feed) noteMissed(events []directus.Event) {
 }
 
 // hasSeen reports whether a row needs not be published any more.
-func (f *feed) hasSeen(id string) bool {
+func (f *Feed) hasSeen(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, seen := f.seen[id]
@@ -92,7 +92,7 @@ func (f *feed) hasSeen(id string) bool {
 }
 
 // publishMissed publishes what no reading finds, as it is in the collection now.
-func (f *feed) publishMissed(ctx context.Context) error {
+func (f *Feed) publishMissed(ctx context.Context) error {
 	most := max(1, collection.PageLimit(ctx, f.carrier.Account(), collection.PageSize))
 	for len(f.told.missed) > 0 {
 		n := min(len(f.told.missed), most)

@@ -52,7 +52,7 @@ func (s *session) announces(v *view) bool {
 // their own, only the latter is told, and only if they could be read. proven says that the
 // proof of the session's member is fresh.
 func (s *session) troubleEvents(j *joined, down, proven bool) []ircd.Event {
-	ready, _, err := j.view.feed.status()
+	ready, _, err := j.view.feed.Status()
 	switch {
 	case j.Private && (!ready || err != nil && !collection.IsForbidden(err)):
 		return nil // the channels tell of an outage
@@ -63,16 +63,16 @@ func (s *session) troubleEvents(j *joined, down, proven bool) []ircd.Event {
 	}
 	now := none
 	switch {
-	case j.told == unreachable && !j.view.isSilent(proven) && j.view.reader.hasNews():
+	case j.told == unreachable && !j.view.isSilent(proven) && j.view.reader.HasNews():
 		// What has come is the proof that Directus is back, and is announced first. What
 		// is not to be shown yet is announced by nothing: it would be in each look again.
-	case down && !j.view.feed.carried():
+	case down && !j.view.feed.Carried():
 		now = unreachable
 	case collection.IsForbidden(err) && !j.Private:
 		return s.exile(j)
 	case collection.IsForbidden(err):
 		now = forbidden
-	case err != nil && j.view.feed.trouble():
+	case err != nil && j.view.feed.Trouble():
 		now = unreachable
 	case err != nil && j.told != none:
 		return nil // neither well nor worth a word

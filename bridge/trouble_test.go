@@ -13,9 +13,9 @@ import (
 // What a shared feed has brought for somebody who may not be shown it yet, as Directus was lost
 // before their rights were checked again, says that Directus is back only when it is shown.
 func TestNewsThatMayNotBeShownAnnounceNothing(t *testing.T) {
-	s, j, shared, _ := moving(t, feedKey{audience: "all"}, feedKey{fork: 1})
+	s, j, shared, _ := moving(t, Key{Audience: "all"}, Key{Fork: 1})
 	s.abandon(j)
-	shared.bring(entry{row: collection.Row{ID: "1"}, channel: j.Channel, event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	shared.Bring(Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
 	var told []string
 	poll := func() {
 		t.Helper()

@@ -86,7 +86,7 @@ func (w *walk) fill(ctx context.Context, n int) error {
 // from since on, unless that is zero: who is further behind than maxBehind is behind the
 // feed as well, and ended.
 func (w *walk) reach(n int, since time.Time) int {
-	for !since.IsZero() && n < min(len(w.found), maxBehind) && !w.found[n].row.Date.Before(since) {
+	for !since.IsZero() && n < min(len(w.found), MaxBehind) && !w.found[n].row.Date.Before(since) {
 		n++
 	}
 	return n

@@ -7,24 +7,24 @@ import (
 
 // wants tells whether the client has yet to be shown an entry of a feed. j is the channel of the
 // entry as the client has joined it, nil if it has not.
-func (s *session) wants(v *view, j *joined, e *entry, pos int64) bool {
+func (s *session) wants(v *view, j *joined, e *Entry, pos int64) bool {
 	if j != nil && j.view != v {
 		return false // a channel joined alone, in a group that it could share
 	}
-	if e.isChange() {
+	if e.IsChange() {
 		return v.wantsChange(j, e, pos)
 	}
-	if _, again := v.reader.skip[e.row.ID]; again && !e.restored {
+	if _, again := v.reader.Skip[e.Row.ID]; again && !e.Restored {
 		return false
 	}
-	sent, wanted := v.hasSent(e.channel, e.row.ID), false
+	sent, wanted := v.hasSent(e.Channel, e.Row.ID), false
 	if sent {
-		delete(v.sent, sentItem{e.channel, e.row.ID})
+		delete(v.sent, sentItem{e.Channel, e.Row.ID})
 	} else if j != nil {
 		wanted = s.isNew(j, e, pos)
 	}
 	if j != nil && j.due && (sent || wanted) {
-		j.noteLive(e.row.ID)
+		j.noteLive(e.Row.ID)
 	}
 	return wanted
 }
@@ -35,24 +35,24 @@ func (j *joined) noteLive(id string) {
 		j.live = map[string]struct{}{}
 	}
 	j.live[id] = struct{}{}
-	j.due = len(j.live) < maxBehind // after that much it is no backlog any more
+	j.due = len(j.live) < MaxBehind // after that much it is no backlog any more
 }
 
 // isNew tells whether the client, who has not sent it, was not shown the message of an entry
 // by a backlog, or by a page, nor will be: what the feed had brought before the JOIN the
 // backlog shows.
-func (s *session) isNew(j *joined, e *entry, pos int64) bool {
-	if _, shown := j.shown[e.row.ID]; shown || pos < j.floorPos {
+func (s *session) isNew(j *joined, e *Entry, pos int64) bool {
+	if _, shown := j.shown[e.Row.ID]; shown || pos < j.floorPos {
 		return false
 	}
-	if j.received != nil && !e.restored && j.received(e.row) {
+	if j.received != nil && !e.Restored && j.received(e.Row) {
 		return false
 	}
-	if e.read && j.floor != nil && collection.CompareRows(e.row, *j.floor) <= 0 && !s.mayBeNew(j, e.row) {
+	if e.Read && j.floor != nil && collection.CompareRows(e.Row, *j.floor) <= 0 && !s.mayBeNew(j, e.Row) {
 		return false // of the past, which the client was shown or fetches
 	}
 	// Last, as it notes what is shown from here on, which no page is to show again.
-	return !j.fetches || !j.wasFetched(&e.row)
+	return !j.fetches || !j.wasFetched(&e.Row)
 }
 
 // mayBeNew reports whether a row in front of a backlog may have been written since that was
@@ -63,36 +63,36 @@ func (s *session) mayBeNew(j *joined, r collection.Row) bool {
 }
 
 // wantsChange is wants for what became of a message.
-func (v *view) wantsChange(j *joined, e *entry, pos int64) bool {
-	if _, redaction := e.event.(*ircd.Redaction); redaction && j != nil && !j.due && pos >= j.floorPos {
+func (v *view) wantsChange(j *joined, e *Entry, pos int64) bool {
+	if _, redaction := e.Event.(*ircd.Redaction); redaction && j != nil && !j.due && pos >= j.floorPos {
 		// Should the message be restored, it is to be shown again.
-		delete(j.shown, e.row.ID)
-		delete(j.ahead, e.row.ID)
+		delete(j.shown, e.Row.ID)
+		delete(j.ahead, e.Row.ID)
 	}
-	if _, own := v.changes[e.name()]; own {
-		delete(v.changes, e.name())
+	if _, own := v.changes[e.Name()]; own {
+		delete(v.changes, e.Name())
 		return false
 	}
 	if j == nil || pos < j.floorPos {
 		return false
 	}
-	text, shown := j.shown[e.row.ID]
-	if _, live := j.live[e.row.ID]; j.due && !live {
+	text, shown := j.shown[e.Row.ID]
+	if _, live := j.live[e.Row.ID]; j.due && !live {
 		return false // the backlog will show how it is then
 	}
-	if _, redaction := e.event.(*ircd.Redaction); redaction {
+	if _, redaction := e.Event.(*ircd.Redaction); redaction {
 		return true
 	}
-	return !shown || e.text == "" || text != collection.DigestOf(e.text)
+	return !shown || e.Text == "" || text != collection.DigestOf(e.Text)
 }
 
 // returned notes a change that a method of the session returns, which the feed
 // brings as well.
-func (v *view) returned(e entry) {
-	if len(v.changes) >= maxBehind {
+func (v *view) returned(e Entry) {
+	if len(v.changes) >= MaxBehind {
 		clear(v.changes) // the feed had no more to say of these
 	}
-	v.changes[e.name()] = struct{}{}
+	v.changes[e.Name()] = struct{}{}
 }
 
 // sentItem is a row as it shows in one of the channels.

@@ -9,10 +9,10 @@ import (
 // of Directus; zones are a quarter of an hour apart at least.
 const zoneDoubt = 10 * time.Minute
 
-// checkZone says once if Directus turns out to write its dates in another time zone
+// CheckZone says once if Directus turns out to write its dates in another time zone
 // than it is configured: then all times are wrong by the difference. The row was stored
 // a moment ago. It may be called from any goroutine.
-func (f *feed) checkZone(r collection.Row) {
+func (f *Feed) CheckZone(r collection.Row) {
 	if r.RawDate == "" || collection.IsDay(r.RawDate) || !collection.IsLocal(r.RawDate) {
 		return
 	}
@@ -21,10 +21,10 @@ func (f *feed) checkZone(r collection.Row) {
 	f.mu.Unlock()
 	_, _, known := collection.ServerNow(account)
 	off := r.Date.Sub(account.Now())
-	if !known || off.Abs() < zoneDoubt || !f.group.Dates.Doubt() {
+	if !known || off.Abs() < zoneDoubt || !f.Group.Dates.Doubt() {
 		return
 	}
-	log.Error().Str("collection", f.group.Collection).Str("field", f.group.Fields.Date).
+	log.Error().Str("collection", f.Group.Collection).Str("field", f.Group.Fields.Date).
 		Stringer("off", off.Round(15*time.Minute)).
 		Msg("Directus writes these dates in another time zone: set directus.timezone to the one that Directus runs in (its TZ), or make the field a timestamp")
 }
