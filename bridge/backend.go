@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/guard"
 	"directus-ircd/bridge/markers"
 	"directus-ircd/bridge/people"
@@ -82,7 +83,7 @@ type Backend struct {
 	people  *people.Community
 	guard   *guard.Limiter
 	markers markers.Shelf
-	feeds   *Set
+	feeds   *feed.Set
 	rights  rights.Shared
 	origin  string                   // the Directus that what is in the state is of
 	pages   atomic.Pointer[pageRoom] // replaced by Configure, under mu
@@ -112,7 +113,7 @@ func New(opts Options) (*Backend, error) {
 		opts.State = newState(opts.Logger)
 	}
 	b := &Backend{
-		opts: opts, origin: opts.Client.URL().String(), feeds: NewSet(),
+		opts: opts, origin: opts.Client.URL().String(), feeds: feed.NewSet(),
 		guard: guard.NewLimiter(opts.LoginAttemptsPerMinute, opts.State.logins, opts.Client.URL().String(), opts.Client.Now), members: map[string]*member{}, idle: map[*member]*time.Timer{},
 	}
 	if opts.DigestRounds > 0 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/resume"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
@@ -66,7 +67,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 			return messages, err
 		})
 	}
-	j.due, j.since, j.had = false, JoinMoment{}, resume.Position{}
+	j.due, j.since, j.had = false, feed.JoinMoment{}, resume.Position{}
 	j.shown, j.shownAt, j.floorPos = shown, read, pos
 	if !p.end {
 		j.floor, j.floorAt = p.floor, at
@@ -109,10 +110,10 @@ func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.
 // it was lost, and the client is shown it when that is back. A device has nothing of a backlog
 // before it has all, and false says that it is to come back.
 func (s *session) breakOff(j *joined, left []found, shown map[string]collection.Digest) bool {
-	if j.visit != nil || s.joined[wire.Fold(j.Name)] != j || len(shown)-len(left) >= MaxBehind/2 {
+	if j.visit != nil || s.joined[wire.Fold(j.Name)] != j || len(shown)-len(left) >= feed.MaxBehind/2 {
 		return false
 	}
-	j.due, j.since, j.live = true, JoinMoment{time.Now(), left[0].row.Date}, map[string]struct{}{}
+	j.due, j.since, j.live = true, feed.JoinMoment{At: time.Now(), Date: left[0].row.Date}, map[string]struct{}{}
 	for id := range shown {
 		j.live[id] = struct{}{}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -47,7 +48,7 @@ func (s *session) correct(ctx context.Context, to addressee, c text.Substitution
 		refs.Users = map[string]ircd.User{s.person.ID: s.User()} // it is stored, which is what counts
 	}
 	m := to.view.feed.Corrected(last, now, to.Channel, refs)
-	to.view.returned(Entry{Event: m})
+	to.view.returned(feed.Entry{Event: m})
 	return m, nil
 }
 

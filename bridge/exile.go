@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/ircd"
 )
 
@@ -88,7 +89,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 		}
 	}()
 	if err := s.readableAgain(ctx, j); collection.IsForbidden(err) {
-		j.less = RetryPause{}
+		j.less = feed.RetryPause{}
 		s.readOtherwise(j)
 		return nil, unreadable(j.Name, err)
 	} else if err != nil {

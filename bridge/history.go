@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/resume"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -95,7 +96,7 @@ type historian struct {
 	group   *collection.Group   // the one that is tried
 	filter  directus.Filter     // which rows are the target's
 	name    string              // the canonical name of the target
-	feed    *Feed               // that shows the target to the session; nil if none does
+	feed    *feed.Feed          // that shows the target to the session; nil if none does
 	most    int64               // what the messages of a page may take that are kept, in bytes; 0: no limit
 	kept    int64               // what they would take, all together
 	read    int64               // the bytes of all texts that were read

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/guard"
 	"directus-ircd/bridge/markers"
 	"directus-ircd/bridge/people"
@@ -30,7 +31,7 @@ type member struct {
 	markers *markers.Book
 	recheck time.Duration // see check
 	rt      *directus.Realtime
-	feeds   *Set
+	feeds   *feed.Set
 	log     zerolog.Logger
 	person  people.Person    // as the first session found it
 	secret  guard.SecretHash // of what it logged in with
@@ -63,7 +64,7 @@ type member struct {
 	probed   time.Time              // the last send while in trouble; guarded by mu
 }
 
-func newMember(names *people.Directory, may *rights.Cache, book *markers.Book, fs *Set, recheck time.Duration, log zerolog.Logger) *member {
+func newMember(names *people.Directory, may *rights.Cache, book *markers.Book, fs *feed.Set, recheck time.Duration, log zerolog.Logger) *member {
 	account := names.Account
 	m := &member{
 		account: account, names: names, rights: may, recheck: recheck, feeds: fs, log: log,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/resume"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
@@ -107,7 +108,7 @@ func (s *session) moves(v *view) bool {
 
 // note remembers what the old feed of a channel that moves has brought: the new one
 // brings it as well.
-func (s *session) note(v *view, e *Entry, arriving arrivals) {
+func (s *session) note(v *view, e *feed.Entry, arriving arrivals) {
 	j := s.joined[wire.Fold(e.Channel.Name)]
 	if j == nil || j.move == nil || j.view != v {
 		return
@@ -208,7 +209,7 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 		j.setOut(false)
 		next := *j
 		next.Channel, next.view, next.move, next.floor, next.floorPos = m.channel, m.view, nil, nil, 0
-		next.shown, next.less = nil, RetryPause{}
+		next.shown, next.less = nil, feed.RetryPause{}
 		if m.channel.Collection == j.Collection {
 			s.carryOver(j, &next, shown)
 			if out || m.blind && !j.fetches {

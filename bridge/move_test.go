@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
@@ -19,7 +20,7 @@ func stillMember(t testing.TB) *member {
 	may := rights.NewCache(account, nil)
 	return &member{
 		account: account, rt: account.Realtime(directus.RealtimeOptions{}), names: &people.Directory{Account: account, Rights: may}, rights: may,
-		sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: NewSet(),
+		sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: feed.NewSet(),
 	}
 }
 
@@ -37,11 +38,11 @@ func loggedIn(t testing.TB) *directus.Account {
 }
 
 // stillFeed has read its collection, and brings what it is given.
-func stillFeed(m *member, key Key) *Feed {
+func stillFeed(m *member, key feed.Key) *feed.Feed {
 	if key.Group == nil {
 		key.Group = &collection.Group{Dates: &collection.Dates{}}
 	}
-	f := NewFeed(key, m, time.Now())
+	f := feed.New(key, m, time.Now())
 	f.SetState(true, nil)
 	f.Current(time.Now())
 	return f
@@ -49,14 +50,14 @@ func stillFeed(m *member, key Key) *Feed {
 
 // moving is a session in a channel that is about to go from one feed to another,
 // both of which have read their collection.
-func moving(t *testing.T, from, to Key) (s *session, j *joined, old, next *Feed) {
+func moving(t *testing.T, from, to feed.Key) (s *session, j *joined, old, next *feed.Feed) {
 	c := &collection.Channel{Config: collection.Config{Name: "#messages"}}
 	m := stillMember(t)
 	old, next = stillFeed(m, from), stillFeed(m, to)
 	s = newSession(&Backend{}, people.Person{}, "")
 	s.member, s.plan, s.nextLook = m, &plan{}, time.Now().Add(time.Hour)
 	s.backend.plan.Store(s.plan)
-	view := func(f *Feed) *view {
+	view := func(f *feed.Feed) *view {
 		v := &view{feed: f, reader: f.Attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		s.views = append(s.views, v)
 		return v
@@ -71,14 +72,14 @@ func moving(t *testing.T, from, to Key) (s *session, j *joined, old, next *Feed)
 // What an old feed brings in the moment of the move, the new one does not bring again,
 // whether the client was shown it or has sent it itself.
 func TestNewsInTheMomentOfAMove(t *testing.T) {
-	s, j, old, next := moving(t, Key{Fork: 1}, Key{Fork: 2})
-	said := func(id, text string) Entry {
-		return Entry{Row: collection.Row{ID: id}, Channel: j.Channel, Event: &ircd.Message{ID: id, Target: "#messages", Text: text}}
+	s, j, old, next := moving(t, feed.Key{Fork: 1}, feed.Key{Fork: 2})
+	said := func(id, text string) feed.Entry {
+		return feed.Entry{Row: collection.Row{ID: id}, Channel: j.Channel, Event: &ircd.Message{ID: id, Target: "#messages", Text: text}}
 	}
-	edited := func(id, msgid, text string) Entry {
-		return Entry{Row: collection.Row{ID: id}, Channel: j.Channel, Event: &ircd.Message{ID: msgid, Edits: id, Target: "#messages", Text: "* " + text}, Text: text}
+	edited := func(id, msgid, text string) feed.Entry {
+		return feed.Entry{Row: collection.Row{ID: id}, Channel: j.Channel, Event: &ircd.Message{ID: msgid, Edits: id, Target: "#messages", Text: "* " + text}, Text: text}
 	}
-	gone := Entry{Row: collection.Row{ID: "4"}, Channel: j.Channel, Event: &ircd.Redaction{MsgID: "4", Target: "#messages"}}
+	gone := feed.Entry{Row: collection.Row{ID: "4"}, Channel: j.Channel, Event: &ircd.Redaction{MsgID: "4", Target: "#messages"}}
 	j.view.sent[sentItem{j.Channel, "2"}] = time.Now()
 	j.view.changes["redaction of 4"] = struct{}{}
 
@@ -99,9 +100,9 @@ func TestNewsInTheMomentOfAMove(t *testing.T) {
 // As long as nothing of a shared feed may be shown, no channel leaves it: what waits
 // there would never be shown.
 func TestNoMoveWithoutProof(t *testing.T) {
-	s, j, old, next := moving(t, Key{Audience: "all"}, Key{Fork: 1})
-	old.Bring(Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
-	next.Bring(Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	s, j, old, next := moving(t, feed.Key{Audience: "all"}, feed.Key{Fork: 1})
+	old.Bring(feed.Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	next.Bring(feed.Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
 	shown := 0
 	poll := func() {
 		events, err := s.Poll(t.Context())
@@ -124,12 +125,12 @@ func TestNoMoveWithoutProof(t *testing.T) {
 // What comes in the moment at which Directus is back waits until the client has been told so, and
 // no channel leaves the feed where it waits.
 func TestNoMoveBeforeTheReturnIsAnnounced(t *testing.T) {
-	s, j, old, next := moving(t, Key{Fork: 1}, Key{Fork: 2})
+	s, j, old, next := moving(t, feed.Key{Fork: 1}, feed.Key{Fork: 2})
 	j.told = unreachable
 	if s.arriving(true) != nil {
 		t.Error("a channel is on its way while what its old feed brings is not shown")
 	}
-	said := Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}}
+	said := feed.Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}}
 	old.Bring(said)
 	next.Bring(said)
 	var shown []ircd.Event

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/people"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
@@ -18,7 +19,7 @@ func BenchmarkPoll(b *testing.B) {
 	g := &collection.Group{Channels: []*collection.Channel{c}}
 	g.Dates = &collection.Dates{}
 	m := stillMember(b)
-	f := stillFeed(m, Key{Group: g, Audience: "all"})
+	f := stillFeed(m, feed.Key{Group: g, Audience: "all"})
 	all := make([]*session, sessions)
 	for i := range all {
 		s := newSession(&Backend{}, people.Person{}, "")
@@ -29,7 +30,7 @@ func BenchmarkPoll(b *testing.B) {
 		all[i] = s
 	}
 	for b.Loop() {
-		f.Bring(Entry{Row: collection.Row{ID: "1"}, Channel: c, Event: &ircd.Message{Target: c.Name, Text: "good morning"}})
+		f.Bring(feed.Entry{Row: collection.Row{ID: "1"}, Channel: c, Event: &ircd.Message{Target: c.Name, Text: "good morning"}})
 		for _, s := range all {
 			if events, err := s.Poll(b.Context()); err != nil || len(events) != 1 {
 				b.Fatal(len(events), err)

@@ -10,6 +10,7 @@ import (
 	irc "gopkg.in/irc.v4"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -48,7 +49,7 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 		c := g.Channels[0]
 		j := s.newJoined(c, g, opts)
 		j.view.promise()
-		j.floorPos, j.since = j.view.reader.End(), JoinMoment{time.Now(), s.joinTime(j, nil)}
+		j.floorPos, j.since = j.view.reader.End(), feed.JoinMoment{At: time.Now(), Date: s.joinTime(j, nil)}
 		s.noteCome(j)
 		s.joined[privateName] = j
 		s.ring()

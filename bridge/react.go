@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
@@ -132,14 +133,14 @@ func (s *session) reactor(ctx context.Context, to addressee, r collection.Reacti
 // one is shown.
 func (s *session) reacted(to addressee, r collection.Reaction, by ircd.User, msgid string) *ircd.Reaction {
 	ev := to.view.feed.Reacted(to.reactionTarget(msgid), r, by)
-	to.view.returned(Entry{Event: ev})
+	to.view.returned(feed.Entry{Event: ev})
 	return ev
 }
 
 // unreacted does the same for one taken back.
 func (s *session) unreacted(to addressee, r collection.Reaction, msgid string) *ircd.Reaction {
 	ev := to.view.feed.Unreacted(to.reactionTarget(msgid), r, s.User())
-	to.view.returned(Entry{Event: ev})
+	to.view.returned(feed.Entry{Event: ev})
 	return ev
 }
 
@@ -209,8 +210,8 @@ func (m *member) reactionsTo(ctx context.Context, g *collection.Group, list []fo
 }
 
 // reactionTarget is a message there as a feed needs to know it.
-func (to addressee) reactionTarget(msgid string) ReactionTarget {
-	t := ReactionTarget{Channel: to.Channel, Name: to.Name, MsgID: msgid}
+func (to addressee) reactionTarget(msgid string) feed.ReactionTarget {
+	t := feed.ReactionTarget{Channel: to.Channel, Name: to.Name, MsgID: msgid}
 	if to.user != nil {
 		t.To = *to.user
 	}

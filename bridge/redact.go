@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
@@ -37,7 +38,7 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 		MsgID: msgid, Time: s.member.account.Now(), From: m.From, By: s.User(), Target: to.Name, To: m.To, Reason: reason,
 		Said: m.Time, Text: text.Beginning(m.Text),
 	}
-	to.view.returned(Entry{Event: event})
+	to.view.returned(feed.Entry{Event: event})
 	to.view.feed.Redacted(r, to.Channel, event)
 	return event, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/resume"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
@@ -84,7 +85,7 @@ func (s *session) noteCome(j *joined) {
 
 // show notes a row that the client is shown. to is up to where the collection had been
 // known before.
-func (s *session) show(v *visit, r collection.Row, to Extent) {
+func (s *session) show(v *visit, r collection.Row, to feed.Extent) {
 	if v == nil || !v.caughtUp {
 		return
 	}
@@ -96,7 +97,7 @@ func (s *session) show(v *visit, r collection.Row, to Extent) {
 }
 
 // showEntry is show for what a feed has brought, as far as it is a message.
-func (s *session) showEntry(j *joined, e *Entry, to Extent) {
+func (s *session) showEntry(j *joined, e *feed.Entry, to feed.Extent) {
 	if j != nil && j.visit != nil && !e.IsChange() {
 		s.show(j.visit, e.Row, to)
 	}
@@ -108,7 +109,7 @@ func (s *session) keep(v *visit, news resume.Position) {
 }
 
 // catchUp notes that a client is shown what its device has missed.
-func (s *session) catchUp(v *visit, p past, to Extent) {
+func (s *session) catchUp(v *visit, p past, to feed.Extent) {
 	v.caughtUp = true
 	var floor resume.Step
 	if p.floor != nil {
@@ -158,7 +159,7 @@ func (s *session) Received() {
 func (s *session) own(j *joined, r collection.Row, echo bool) {
 	switch v := j.visit; {
 	case echo:
-		s.show(v, r, Extent{})
+		s.show(v, r, feed.Extent{})
 	case v != nil && v.caughtUp:
 		var sent resume.Position
 		sent.Add(r, collection.HorizonOf(s.member.account))

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/directus"
 )
 
@@ -62,7 +63,7 @@ func (l letter) item(c *collection.Channel) map[string]any {
 type delivery struct {
 	letter
 	member  *member
-	feed    *Feed
+	feed    *feed.Feed
 	channel *collection.Channel
 	item    map[string]any
 	// once is a condition that only this message meets: its nonce or the key
@@ -89,7 +90,7 @@ type delivery struct {
 // send stores a message and returns it as stored. It never sends a message twice
 // where the first may have been stored, unless the collection refuses doubles.
 // The error is an *ircd.Error.
-func (m *member) send(ctx context.Context, c *collection.Channel, f *Feed, out letter) (collection.Row, error) {
+func (m *member) send(ctx context.Context, c *collection.Channel, f *feed.Feed, out letter) (collection.Row, error) {
 	d := &delivery{letter: out, member: m, feed: f, channel: c, item: out.item(c)}
 	patience := m.patience()
 	if patience == 0 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/resume"
 	"directus-ircd/bridge/text"
@@ -61,8 +62,8 @@ type session struct {
 
 // view is a session's reading of one feed.
 type view struct {
-	feed   *Feed
-	reader *Reader
+	feed   *feed.Feed
+	reader *feed.Reader
 	uses   int  // channels joined, or on their way here
 	out    int  // how many of them the client is out of: it is not read then, see exile
 	held   bool // not read yet: see move
@@ -79,15 +80,15 @@ type joined struct {
 	due  bool // the backlog could not be read yet
 	// since is the moment of the JOIN as long as its backlog is due: all that is dated from
 	// then on is in that, however much it is.
-	since JoinMoment
+	since feed.JoinMoment
 	told  trouble
 	// out says that the client is not in the channel, as the user may not read it, and
 	// called that it is to come back; see exile.
 	out, called bool
-	nextCall    time.Time  // it is not called before
-	less        RetryPause // for another group, while it may not be read as a part of this one
-	better      RetryPause // for a group that the plan prefers to this one; see regroup
-	present     bool       // others in the channel know; see company
+	nextCall    time.Time       // it is not called before
+	less        feed.RetryPause // for another group, while it may not be read as a part of this one
+	better      feed.RetryPause // for a group that the plan prefers to this one; see regroup
+	present     bool            // others in the channel know; see company
 	// What the backlog has shown, to be left out of the feed: these ids (with
 	// the texts, as edits of them may be on their way) until the feed has read
 	// the collection once more since shownAt, when the backlog had been read; what the
@@ -221,7 +222,7 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 	}
 	answer.At = s.joinTime(j, list)
 	if j.due {
-		j.since = JoinMoment{time.Now(), answer.At}
+		j.since = feed.JoinMoment{At: time.Now(), Date: answer.At}
 		s.noteCome(j)
 		if ready { // else nothing was tried: it is as soon as the feed is ready, in front of what that brings
 			s.ringLater()
@@ -285,11 +286,11 @@ func (s *session) open(g *collection.Group) *view {
 }
 
 // keyOf is that of the feed by which the session is to read a group.
-func (s *session) keyOf(g *collection.Group) Key {
+func (s *session) keyOf(g *collection.Group) feed.Key {
 	if audience := s.member.names.Audience(g); audience != "" && !s.plan.OwnFeeds {
-		return Key{Group: g, Audience: audience}
+		return feed.Key{Group: g, Audience: audience}
 	}
-	return Key{Group: g, Owner: s.member}
+	return feed.Key{Group: g, Owner: s.member}
 }
 
 func (s *session) drop(j *joined) {
@@ -403,13 +404,13 @@ func (v *view) isSilent(proven bool) bool {
 // read adds to events what a feed has brought that the client is to be shown.
 func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.Event, error) {
 	readAt := v.feed.ReadAt()
-	var readTo Extent
+	var readTo feed.Extent
 	if len(s.visits) > 0 { // else nobody asks
 		readTo = v.feed.ReadTo()
 	}
 	first, news, ok := v.reader.Read()
 	if !ok {
-		return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages, or %d MiB of them, behind. Come back to catch up", MaxBehind, MaxBehindBytes>>20)}
+		return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages, or %d MiB of them, behind. Come back to catch up", feed.MaxBehind, feed.MaxBehindBytes>>20)}
 	}
 	events = slices.Grow(events, len(news))
 	moves := len(news) > 0 && s.moves(v)
@@ -479,7 +480,7 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	if !j.Channel.Covers(r) {
 		return nil, invisible(to.name)
 	}
-	if len(j.view.sent) >= MaxBehind {
+	if len(j.view.sent) >= feed.MaxBehind {
 		// These never came back: rows that the channel's own filter leaves out.
 		clear(j.view.sent)
 	}

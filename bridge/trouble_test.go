@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -13,9 +14,9 @@ import (
 // What a shared feed has brought for somebody who may not be shown it yet, as Directus was lost
 // before their rights were checked again, says that Directus is back only when it is shown.
 func TestNewsThatMayNotBeShownAnnounceNothing(t *testing.T) {
-	s, j, shared, _ := moving(t, Key{Audience: "all"}, Key{Fork: 1})
+	s, j, shared, _ := moving(t, feed.Key{Audience: "all"}, feed.Key{Fork: 1})
 	s.abandon(j)
-	shared.Bring(Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	shared.Bring(feed.Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
 	var told []string
 	poll := func() {
 		t.Helper()

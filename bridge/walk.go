@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -86,7 +87,7 @@ func (w *walk) fill(ctx context.Context, n int) error {
 // from since on, unless that is zero: who is further behind than maxBehind is behind the
 // feed as well, and ended.
 func (w *walk) reach(n int, since time.Time) int {
-	for !since.IsZero() && n < min(len(w.found), MaxBehind) && !w.found[n].row.Date.Before(since) {
+	for !since.IsZero() && n < min(len(w.found), feed.MaxBehind) && !w.found[n].row.Date.Before(since) {
 		n++
 	}
 	return n

@@ -2,12 +2,13 @@ package bridge
 
 import (
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/ircd"
 )
 
 // wants tells whether the client has yet to be shown an entry of a feed. j is the channel of the
 // entry as the client has joined it, nil if it has not.
-func (s *session) wants(v *view, j *joined, e *Entry, pos int64) bool {
+func (s *session) wants(v *view, j *joined, e *feed.Entry, pos int64) bool {
 	if j != nil && j.view != v {
 		return false // a channel joined alone, in a group that it could share
 	}
@@ -35,13 +36,13 @@ func (j *joined) noteLive(id string) {
 		j.live = map[string]struct{}{}
 	}
 	j.live[id] = struct{}{}
-	j.due = len(j.live) < MaxBehind // after that much it is no backlog any more
+	j.due = len(j.live) < feed.MaxBehind // after that much it is no backlog any more
 }
 
 // isNew tells whether the client, who has not sent it, was not shown the message of an entry
 // by a backlog, or by a page, nor will be: what the feed had brought before the JOIN the
 // backlog shows.
-func (s *session) isNew(j *joined, e *Entry, pos int64) bool {
+func (s *session) isNew(j *joined, e *feed.Entry, pos int64) bool {
 	if _, shown := j.shown[e.Row.ID]; shown || pos < j.floorPos {
 		return false
 	}
@@ -63,7 +64,7 @@ func (s *session) mayBeNew(j *joined, r collection.Row) bool {
 }
 
 // wantsChange is wants for what became of a message.
-func (v *view) wantsChange(j *joined, e *Entry, pos int64) bool {
+func (v *view) wantsChange(j *joined, e *feed.Entry, pos int64) bool {
 	if _, redaction := e.Event.(*ircd.Redaction); redaction && j != nil && !j.due && pos >= j.floorPos {
 		// Should the message be restored, it is to be shown again.
 		delete(j.shown, e.Row.ID)
@@ -88,8 +89,8 @@ func (v *view) wantsChange(j *joined, e *Entry, pos int64) bool {
 
 // returned notes a change that a method of the session returns, which the feed
 // brings as well.
-func (v *view) returned(e Entry) {
-	if len(v.changes) >= MaxBehind {
+func (v *view) returned(e feed.Entry) {
+	if len(v.changes) >= feed.MaxBehind {
 		clear(v.changes) // the feed had no more to say of these
 	}
 	v.changes[e.Name()] = struct{}{}

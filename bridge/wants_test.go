@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/ircd"
 )
 
@@ -13,12 +14,12 @@ import (
 func TestPagesLeaveOutWhatWasShown(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	m := stillMember(t)
-	c, f := &collection.Channel{Config: collection.Config{Name: "#a"}}, stillFeed(m, Key{})
+	c, f := &collection.Channel{Config: collection.Config{Name: "#a"}}, stillFeed(m, feed.Key{})
 	v := &view{feed: f, reader: f.Attach(m, func() {})}
 	j := &joined{Channel: c, view: v, at: at, fetches: true, floor: &collection.Row{Date: at}}
 	s := &session{joined: map[string]*joined{"#a": j}, member: m}
 	for id, read := range map[string]bool{"found by reading": true, "brought by an event": false} {
-		e := &Entry{Row: collection.Row{ID: id, Date: at.Add(-time.Second)}, Channel: c, Event: &ircd.Message{}, Read: read}
+		e := &feed.Entry{Row: collection.Row{ID: id, Date: at.Add(-time.Second)}, Channel: c, Event: &ircd.Message{}, Read: read}
 		if shown := s.wants(v, j, e, 0); shown == read {
 			t.Errorf("%s: shown: %v", id, shown)
 		}
@@ -34,7 +35,7 @@ func TestOneFeedForEachChannel(t *testing.T) {
 	c := &collection.Channel{Config: collection.Config{Name: "#dev"}}
 	alone, shared := &view{}, &view{}
 	s, j := &session{}, &joined{Channel: c, view: alone}
-	e := &Entry{Row: collection.Row{ID: "1"}, Channel: c}
+	e := &feed.Entry{Row: collection.Row{ID: "1"}, Channel: c}
 	if !s.wants(alone, j, e, 0) || s.wants(shared, j, e, 0) {
 		t.Errorf("wanted from its own feed %v, from the other %v", s.wants(alone, j, e, 0), s.wants(shared, j, e, 0))
 	}

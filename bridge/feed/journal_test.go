@@ -1,4 +1,4 @@
-package bridge
+package feed
 
 import (
 	"strconv"
@@ -169,7 +169,7 @@ func TestForkReadsWhatWasNotShown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &testMember{rt: new(directus.Account).Realtime(directus.RealtimeOptions{})}
-			f := NewFeed(Key{Group: &collection.Group{}, Audience: "all"}, m, test.opened)
+			f := New(Key{Group: &collection.Group{}, Audience: "all"}, m, test.opened)
 			f.forgot, f.trust.date = test.forgot, now.Add(-time.Minute)
 			f.journal.attach(&Reader{member: m, Feed: f, wake: func() {}})
 			f.seen["1"] = mark{date: test.date}

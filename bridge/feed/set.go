@@ -1,4 +1,4 @@
-package bridge
+package feed
 
 import (
 	"context"
@@ -57,7 +57,7 @@ func (fs *Set) Attach(key Key, m Member, wake func()) (r *Reader) {
 		}
 		f := fs.open[key]
 		if f == nil {
-			f = NewFeed(key, m, m.Account().Now())
+			f = New(key, m, m.Account().Now())
 			f.deeds = &fs.deeds
 			fs.start(f)
 		}

@@ -1,4 +1,4 @@
-package bridge
+package feed
 
 import (
 	"time"
@@ -9,22 +9,22 @@ import (
 
 // JoinMoment is when somebody was told to be in a channel.
 type JoinMoment struct {
-	at   time.Time // by our clock; zero: nobody was
-	date time.Time // by that of Directus, as early as it may have been; zero: it was not known
+	At   time.Time // by our clock; zero: nobody was
+	Date time.Time // by that of Directus, as early as it may have been; zero: it was not known
 }
 
 // From is the date from which on is dated what was written in a group since the moment: that of
 // the moment, or an earlier one where the clock of Directus was set back since. Both are exact to a
 // second. It is zero as long as Directus has not told its clock, and of no moment.
 func (m JoinMoment) From(g *collection.Group, account *directus.Account) time.Time {
-	if m.at.IsZero() {
+	if m.At.IsZero() {
 		return time.Time{}
 	}
-	earliest := collection.EarliestSince(g, account, m.at)
-	if m.date.IsZero() || !earliest.IsZero() && earliest.Add(time.Second).Before(m.date) {
+	earliest := collection.EarliestSince(g, account, m.At)
+	if m.Date.IsZero() || !earliest.IsZero() && earliest.Add(time.Second).Before(m.Date) {
 		return earliest
 	}
-	return m.date
+	return m.Date
 }
 
 // Promise makes news of what is written from now on, though the feed could not read its
@@ -34,9 +34,9 @@ func (m JoinMoment) From(g *collection.Group, account *directus.Account) time.Ti
 func (f *Feed) Promise() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.awaited.at.IsZero() {
+	if f.awaited.At.IsZero() {
 		now := time.Now()
-		f.awaited = JoinMoment{now, collection.EarliestSince(f.Group, f.carrier.Account(), now)}
+		f.awaited = JoinMoment{At: now, Date: collection.EarliestSince(f.Group, f.carrier.Account(), now)}
 	}
 }
 
@@ -44,7 +44,7 @@ func (f *Feed) Promise() {
 // the second behind it may have been written before: who fetches history is shown it once all the
 // same, live or by a page, see wasFetched. The caller holds mu.
 func (f *Feed) newsFrom() (from time.Time, awaited bool) {
-	if f.awaited.at.IsZero() {
+	if f.awaited.At.IsZero() {
 		return time.Time{}, false
 	}
 	if from = f.awaited.From(f.Group, f.carrier.Account()); from.IsZero() {

@@ -1,4 +1,4 @@
-package bridge
+package feed
 
 import (
 	"context"
@@ -185,7 +185,7 @@ func (f *Feed) renewTrust() {
 // fork makes a feed for a member who may not go on with this one: it knows all that
 // the member's sessions were shown, and nothing more. They are passed on to it.
 func (f *Feed) fork(key Key, m Member) *Feed {
-	own := NewFeed(key, m, f.opened)
+	own := New(key, m, f.opened)
 	own.deeds = f.deeds
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,4 +1,4 @@
-package bridge
+package feed
 
 import (
 	"directus-ircd/bridge/collection"
@@ -18,7 +18,7 @@ func TestRowsThatFeedsBringInOrdersOfTheirOwn(t *testing.T) {
 	var feeds []*Feed
 	for _, order := range [][]collection.Row{{one, two}, {two, one}} {
 		m := newTestMember(modelAccount(t), allRights)
-		f := NewFeed(Key{Group: g, Owner: m}, m, at)
+		f := New(Key{Group: g, Owner: m}, m, at)
 		feeds = append(feeds, f)
 		f.mu.Lock()
 		for _, r := range order {

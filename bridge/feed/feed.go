@@ -1,4 +1,4 @@
-package bridge
+package feed
 
 import (
 	"context"
@@ -111,8 +111,8 @@ type cursor struct {
 	date time.Time // zero: the collection was empty
 }
 
-// NewFeed makes a feed that is carried by its first reader.
-func NewFeed(key Key, m Member, opened time.Time) *Feed {
+// New makes a feed that is carried by its first reader.
+func New(key Key, m Member, opened time.Time) *Feed {
 	f := &Feed{
 		Key: key, Group: key.Group, opened: opened, edits: key.Group.Edits,
 		cancel:  func() {}, // until it is started
