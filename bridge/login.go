@@ -1,13 +1,16 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
+	"directus-ircd/bridge/guard"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -134,4 +137,106 @@ func isUncounted(err error) bool {
 	}
 	var answer *directus.Error
 	return errors.As(err, &answer) && answer.Status != http.StatusGatewayTimeout && answer.Code != directus.CodeResourceRestricted
+}
+
+// maxDevice is the length of a device's name.
+const maxDevice = 32
+
+// deviceOf takes the name of a device off what a client gave to log in, wherever the
+// account stands there: as that of SASL, or with an e-mail address in front of the
+// password.
+func deviceOf(cred ircd.Credentials) (ircd.Credentials, string, error) {
+	var device, inSecret string
+	var err error
+	if cred.Account, device, err = cutDevice(cred.Account); err != nil {
+		return cred, "", err
+	}
+	if email, password, ok := strings.Cut(cred.Secret, ":"); ok && strings.Contains(email, "@") && !strings.Contains(cred.Account, "@") && cred.Account != "token" {
+		if email, inSecret, err = cutDevice(email); err != nil {
+			return cred, "", err
+		}
+		cred.Secret = email + ":" + password
+	}
+	return cred, cmp.Or(device, inSecret), nil
+}
+
+// cutDevice takes the name of a device off a login: it stands behind the first
+// "/" that cannot belong to the login itself, which of an e-mail address is one
+// behind the "@". The error is an *ircd.LoginError.
+func cutDevice(login string) (account, device string, err error) {
+	at := strings.LastIndexByte(login, '@') + 1
+	i := strings.IndexByte(login[at:], '/')
+	if i < 0 {
+		return login, "", nil
+	}
+	account, device = login[:at+i], login[at+i+1:]
+	if len(device) == 0 || len(device) > maxDevice || strings.ContainsFunc(device, isForeignToDevice) {
+		return "", "", &ircd.LoginError{Reason: ircd.Rejected, Text: fmt.Sprintf(
+			"What stands behind the / is the name of your device: 1 to %d letters, digits, dots, hyphens and underscores", maxDevice)}
+	}
+	return account, device, nil
+}
+
+func isForeignToDevice(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '.', r == '_', r == '-':
+		return false
+	}
+	return true
+}
+
+// rejoinTime is how long a password counts as right that Directus has accepted, as
+// long as the session holds that it was accepted for. It is not for ever: Directus
+// ends that session when the password, the e-mail address or the status changes, but
+// not when a second factor is switched on.
+const rejoinTime = 5 * time.Minute
+
+// join makes a session of a member that is there, for a secret that the member has
+// logged in with a moment ago. To check a password costs Directus twenty times what
+// it costs to renew the session, which fails if the password has been changed. Of
+// clients that come at once the first is asked about for all. nil: log in as everybody
+// does.
+func (b *Backend) join(ctx context.Context, secret guard.SecretHash, device string, came time.Time) *session {
+	m, accepted := b.recent(secret)
+	if m == nil || !accepted.After(came) && m.checkLately(ctx) != nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.members[m.person.ID] != m || m.IsOver() {
+		return nil // its last session has left meanwhile
+	}
+	return b.sessionOf(m, device)
+}
+
+// checkLately is check for many who come at once: they wait for who is at it, and one
+// that has begun since is theirs as well.
+func (m *member) checkLately(ctx context.Context) error {
+	asked := time.Now()
+	select {
+	case m.checking <- struct{}{}:
+		defer func() { <-m.checking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	m.mu.Lock()
+	known := m.checked.After(asked)
+	m.mu.Unlock()
+	if known {
+		return nil
+	}
+	return m.check(ctx)
+}
+
+// recent finds the member that has logged in with a secret a moment ago, and when
+// Directus accepted that.
+func (b *Backend) recent(secret guard.SecretHash) (m *member, accepted time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range b.members {
+		if m.secret == secret && time.Since(m.accepted) < rejoinTime && !m.IsOver() {
+			return m, m.accepted
+		}
+	}
+	return nil, time.Time{}
 }

@@ -247,3 +247,18 @@ func (m *member) close(ctx context.Context) error {
 	}
 	return m.account.Logout(ctx)
 }
+
+// Account implements Member.
+func (m *member) Account() *directus.Account { return m.account }
+
+// Realtime implements Member.
+func (m *member) Realtime() *directus.Realtime { return m.rt }
+
+// Names implements Member.
+func (m *member) Names() *people.Directory { return m.names }
+
+// Rights implements Member.
+func (m *member) Rights() *rights.Cache { return m.rights }
+
+// Log implements Member.
+func (m *member) Log() *zerolog.Logger { return &m.log }

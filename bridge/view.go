@@ -1,6 +1,9 @@
 package bridge
 
 import (
+	"sync"
+	"time"
+
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
 	"directus-ircd/ircd"
@@ -105,4 +108,78 @@ type sentItem struct {
 func (v *view) hasSent(c *collection.Channel, id string) bool {
 	_, ok := v.sent[sentItem{c, id}]
 	return ok
+}
+
+// mailbox holds states that changed elsewhere until their session polls: a topic,
+// a read marker. Of each only the latest counts, so it needs no more room than
+// there are things to know of.
+type mailbox struct {
+	mu     sync.Mutex            // a leaf lock
+	keys   []string              // guarded by mu: in the order of their first change
+	events map[string]ircd.Event // guarded by mu
+}
+
+// put takes the place of what was put under the same key before. It never waits.
+func (b *mailbox) put(key string, ev ircd.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.events == nil {
+		b.events = map[string]ircd.Event{}
+	}
+	if _, again := b.events[key]; !again {
+		b.keys = append(b.keys, key)
+	}
+	b.events[key] = ev
+}
+
+func (b *mailbox) take() []ircd.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var events []ircd.Event
+	for _, key := range b.keys {
+		events = append(events, b.events[key])
+	}
+	b.keys, b.events = nil, nil
+	return events
+}
+
+// tell leaves something for all sessions of the user but one, which may be nil.
+func (m *member) tell(but *session, key string, ev ircd.Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for s := range m.sessions {
+		if s != but {
+			s.mail.put(key, ev)
+			s.ring()
+		}
+	}
+}
+
+// setPresent notes whether the client is in a channel.
+func (s *session) setPresent(j *joined, present bool) {
+	if j.Private || present == j.present {
+		return
+	}
+	j.present = present
+	if present {
+		s.backend.people.Company.Enter(j.Name, s.person.ID)
+	} else {
+		s.backend.people.Company.Leave(j.Name, s.person.ID)
+	}
+}
+
+// Knows implements ircd.Session.
+func (s *session) Knows(id string) ircd.Acquaintance { return s.member.names.Knows(id) }
+
+// view is a session's reading of one feed.
+type view struct {
+	feed   *feed.Feed
+	reader *feed.Reader
+	uses   int  // channels joined, or on their way here
+	out    int  // how many of them the client is out of: it is not read then, see exile
+	held   bool // not read yet: see move
+	// sent holds what Send has returned and the feed still brings, with its times, and
+	// changes those of other methods.
+	sent    map[sentItem]time.Time
+	changes map[string]struct{}
 }

@@ -1,0 +1,113 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
+	"directus-ircd/directus"
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
+)
+
+func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
+	down, ended := s.member.health()
+	if errors.Is(ended, ircd.ErrPanic) {
+		return nil, ended
+	}
+	if errors.Is(ended, directus.ErrOtherUser) {
+		return nil, &ircd.Error{Text: "The token that you logged in with belongs to another Directus user by now, so your session has ended. Log in again", Err: ended}
+	}
+	if ended != nil {
+		return nil, &ircd.Error{Text: "Directus has ended your session (password or token changed, or account suspended). Log in again", Err: ended}
+	}
+	s.passOn()
+	events := append(s.outageEvents(down), s.follow(ctx)...)
+	s.regroup()
+	var few [8]string // most are in no more channels, and then this takes no memory
+	names := slices.AppendSeq(few[:0], maps.Keys(s.joined))
+	slices.Sort(names)
+	proven, shown := s.member.isProven(), false
+	var next []*view // of which a backlog is to come first
+	for _, name := range names {
+		j := s.joined[name]
+		events = append(events, s.troubleEvents(j, down, proven)...)
+		switch {
+		case !j.due || j.out:
+		case shown: // not all are to be held at once
+			next = append(next, j.view)
+			s.ring()
+		default:
+			late := s.dueEvents(ctx, j, down)
+			events, shown = append(events, late...), len(late) > 0
+		}
+	}
+	proven = proven && s.member.isProven() // a backlog may have taken its time
+	arriving := s.arriving(proven)
+	if next != nil {
+		arriving = nil // not all is read
+	}
+	for _, v := range s.views {
+		if v.isSilent(proven) || slices.Contains(next, v) {
+			continue
+		}
+		if s.announces(v) {
+			if v.reader.HasNews() { // it has come since
+				s.ring()
+			}
+			continue
+		}
+		var err error
+		if events, err = s.read(v, events, arriving); err != nil {
+			return nil, err
+		}
+	}
+	events = append(events, s.arrive(ctx, arriving)...)
+	return append(events, s.mail.take()...), nil
+}
+
+// isSilent reports that nothing of a view is to be shown now. proven says that the
+// proof of the session's member is fresh.
+func (v *view) isSilent(proven bool) bool {
+	return v.held || v.out > 0 || v.feed.Key.IsShared() && !proven
+}
+
+// read adds to events what a feed has brought that the client is to be shown.
+func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.Event, error) {
+	readAt := v.feed.ReadAt()
+	var readTo feed.Extent
+	if len(s.visits) > 0 { // else nobody asks
+		readTo = v.feed.ReadTo()
+	}
+	first, news, ok := v.reader.Read()
+	if !ok {
+		return nil, &ircd.Error{Text: fmt.Sprintf("Too slow: more than %d messages, or %d MiB of them, behind. Come back to catch up", feed.MaxBehind, feed.MaxBehindBytes>>20)}
+	}
+	events = slices.Grow(events, len(news))
+	moves := len(news) > 0 && s.moves(v)
+	var of *collection.Channel
+	var j *joined
+	for i := range news {
+		e := &news[i]
+		if e.Channel != of {
+			of, j = e.Channel, s.joined[wire.Fold(e.Channel.Name)]
+		}
+		if s.wants(v, j, e, first+int64(i)) {
+			events = append(events, e.Event)
+			s.showEntry(j, e, readTo)
+		}
+		if moves {
+			s.note(v, e, arriving)
+		}
+	}
+	for _, j := range s.joined {
+		if j.view == v && (j.shown != nil || j.received != nil) && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) && v.feed.MissedSoFar() == 0 {
+			j.shown, j.received = nil, nil // from here on the feed knows them, and their edits
+		}
+	}
+	return events, nil
+}
