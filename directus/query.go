@@ -136,22 +136,3 @@ func Compare(field, operator string, value any) Filter {
 
 // Eq matches the items whose field has that value.
 func Eq(field string, value any) Filter { return Compare(field, "_eq", value) }
-
-// After matches the items behind (date, id) in the order {dateField, "id"}:
-// the next page of a keyset. date is a value as Directus returned it. Without
-// a dateField the order is by id alone; then beware that ids become visible
-// out of order. Items without a date are never matched when dateField is set.
-func After(dateField, date string, id any) Filter { return beyond("_gt", dateField, date, id) }
-
-// Before matches the items in front of (date, id) in the same order as After.
-func Before(dateField, date string, id any) Filter { return beyond("_lt", dateField, date, id) }
-
-func beyond(operator, dateField, date string, id any) Filter {
-	if dateField == "" {
-		return Compare("id", operator, id)
-	}
-	return Or(
-		Compare(dateField, operator, date),
-		And(Eq(dateField, date), Compare("id", operator, id)),
-	)
-}

@@ -229,6 +229,7 @@ func TestPaging(t *testing.T) {
 			ID   json.Number
 			Date string `json:"date_created"`
 		}
+		onward := map[string]string{"": "_gt", "-": "_lt"}
 		for direction, sign := range map[string]string{"forth": "", "back": "-"} {
 			var got []string
 			var filter directus.Filter
@@ -245,10 +246,10 @@ func TestPaging(t *testing.T) {
 					break
 				}
 				last := rows[len(rows)-1]
-				filter = directus.After("date_created", last.Date, last.ID)
-				if sign == "-" {
-					filter = directus.Before("date_created", last.Date, last.ID)
-				}
+				filter = directus.Or(
+					directus.Compare("date_created", onward[sign], last.Date),
+					directus.And(directus.Eq("date_created", last.Date), directus.Compare("id", onward[sign], last.ID)),
+				)
 			}
 			if sign == "-" {
 				slices.Reverse(got)

@@ -8,16 +8,17 @@ import (
 	"directus-ircd/directus"
 )
 
-// Bound is a gap between the rows of a history: in front of a row, which need
-// not exist, or behind it. Without an id it is in front of all rows of its date.
+// Bound is a place between two rows of a history: in front of the row with Date and
+// ID, which need not exist, or behind it. Without an ID a bound is in front of all rows
+// of its date.
 type Bound struct {
 	Date   time.Time
 	ID     string
-	Behind bool
-	Over   string // the rows with higher keys lie behind it, too; empty: none does for its key
+	Behind bool   // the bound is behind the row with ID, not in front of it
+	Over   string // rows with a higher numeric key are behind the bound too, whatever their date; empty: the key does not matter
 }
 
-// IsInFrontOf reports that a row lies behind the border.
+// IsInFrontOf reports whether the row lies behind the bound.
 func (b Bound) IsInFrontOf(r Row) bool {
 	if r.IsOver(b.Over) {
 		return true
@@ -29,7 +30,7 @@ func (b Bound) IsInFrontOf(r Row) bool {
 	return c > 0 || c == 0 && !b.Behind
 }
 
-// Compare orders borders.
+// Compare orders bounds by their place in the history; it ignores Over.
 func (b Bound) Compare(other Bound) int {
 	c := b.Date.Compare(other.Date)
 	switch {
@@ -47,7 +48,8 @@ func (b Bound) Compare(other Bound) int {
 	return -1
 }
 
-// Below matches what may lie behind the border.
+// Below returns a filter that matches every row behind the bound, and possibly some rows
+// of its date in front of it: use IsInFrontOf to tell those apart.
 func (b Bound) Below(g *Group) directus.Filter {
 	if b.Over == "" {
 		return g.Dates.From(b.Date)
@@ -55,7 +57,7 @@ func (b Bound) Below(g *Group) directus.Filter {
 	return directus.Or(g.Dates.From(b.Date), directus.Compare(g.Fields.Key(), "_gt", json.Number(b.Over)))
 }
 
-// End is the date before which lies all that is in front of the border.
+// End returns a date that is later than that of any row in front of the bound.
 func (b Bound) End(d *Dates) time.Time {
 	date := b.Date.Truncate(d.Unit())
 	if b.ID != "" || date.Before(b.Date) {

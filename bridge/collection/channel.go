@@ -11,18 +11,20 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// Channel is a Channel made ready for use. Immutable, but for recent.
+// Channel is a Config that was validated and prepared for use. It is immutable but for
+// recent, so any goroutine may use it.
 type Channel struct {
 	Config
-	// Equal holds the conditions of a filter that the daemon evaluates by
-	// itself; nil for a filter that only Directus can evaluate.
+	// Equal holds the conditions of a filter that the daemon can evaluate itself; nil
+	// means that only Directus can evaluate the filter.
 	Equal []Equality
-	// Private says that it is not a channel but all private messages of the
-	// user who reads it. It has no name.
+	// Private marks the view of all private messages of the user who reads it. Such a
+	// Channel has no name.
 	Private bool
 	recent  recentTexts // has a lock of its own
 }
 
+// Equality is a condition that a field has a value, compared as text.
 type Equality struct {
 	field string
 	value string
@@ -38,18 +40,18 @@ type Group struct {
 	Channels   []*Channel
 	// Filter is what Directus evaluates; empty: all rows.
 	Filter directus.Filter
-	// Query are the fields to ask for in every read and subscription.
+	// Query lists the fields to ask for in every read and subscription.
 	Query []string
-	// Dates is shared by all groups that read the same field, of one configuration and the next.
+	// Dates is shared by all groups that read the same date field, also across a change
+	// of the configuration.
 	Dates *Dates
-	// Reactions is where those to the messages of all channels are; nil: there
-	// are none.
+	// Reactions is where reactions to the messages of the channels are stored; nil:
+	// there are none.
 	Reactions *Reactions
 	Edits     Edits
-	// weight is what a row takes in an answer.
-	weight weight
-	// Common says that the rows depend on the readers' rights only, and asked are
-	// the fields that the filter looks at.
+	weight    weight
+	// Common means that which rows a reader sees depends only on the reader's rights, not
+	// on who the reader is. Asked lists the fields that the filter evaluates.
 	Common bool
 	Asked  []string
 }
@@ -144,10 +146,12 @@ func (c *Channel) Deleted(r Row) bool {
 	return len(raw) > 0 && raw[0] != 'n' && slices.Contains(c.SoftDelete.Values, Scalar(raw))
 }
 
-// GroupChannels validates the channels and says in which groups to try each:
-// with others that it can share a subscription with, then alone, then both
-// without the fields that a channel can do without. Sharing asks for the filter
-// fields of all, and a user may not be allowed to read those of another channel.
+// GroupChannels makes channels of their configurations and lists the groups to try for
+// each, the best first: together with all channels that can share a subscription, then
+// alone, then the same without the fields that a channel can do without. More than one
+// is needed because a shared group asks for the filter fields of all its channels, and a
+// user may not be allowed to read those of another channel. byName is keyed by folded
+// name. The error names the channel that is at fault.
 func GroupChannels(configured []Config, made func(Config) (*Channel, error)) (byName map[string]*Channel, groups map[*Channel][]*Group, err error) {
 	byName = map[string]*Channel{}
 	shared := map[string]*Group{}
@@ -206,7 +210,8 @@ func (f Fields) bare() Fields {
 	return f
 }
 
-// NewChannel validates a channel.
+// NewChannel makes a channel of a configuration. The error names the channel and what is
+// wrong with it.
 func NewChannel(cfg Config) (*Channel, error) {
 	switch {
 	case !wire.IsChannel(cfg.Name):
@@ -227,7 +232,8 @@ func NewChannel(cfg Config) (*Channel, error) {
 	return &Channel{Config: cfg, Equal: append([]Equality{}, eqs...)}, nil
 }
 
-// Prepare derives what is asked of Directus from the group's channels.
+// Prepare derives Query, Filter, Common and Asked from the group's channels. Call it
+// once, before the group is used.
 func (g *Group) Prepare() {
 	g.Query = []string{g.Fields.Key(), g.Fields.Text, g.Fields.Author, g.Fields.Date}
 	if g.Fields.Recipient != "" {
@@ -239,10 +245,10 @@ func (g *Group) Prepare() {
 		fields, plain := plainFields(c.Filter)
 		g.Common, g.Asked = g.Common && plain && !c.Private, append(g.Asked, fields...)
 		for _, eq := range c.Equal {
-			g.Ask(eq.field)
+			g.ask(eq.field)
 		}
 		if c.SoftDelete != nil {
-			g.Ask(c.SoftDelete.Field)
+			g.ask(c.SoftDelete.Field)
 		}
 		if len(c.Filter) > 0 {
 			filters = append(filters, directus.Filter(c.Filter))
@@ -255,23 +261,23 @@ func (g *Group) Prepare() {
 		// The same of the message that one answers, so that it can be judged
 		// and shown like any other.
 		for _, field := range slices.Clone(g.Query) {
-			g.Ask(g.Fields.Reply + "." + field)
+			g.ask(g.Fields.Reply + "." + field)
 		}
 	}
 	if g.Fields.Files != "" {
-		g.Ask(g.Fields.Files) // the keys; see shelf
+		g.ask(g.Fields.Files) // keys only: names and sizes are read when a message is shown
 	}
 }
 
-// Concerns reports whether a row may be shown to a user. Directus was asked for
-// nothing else; what two people say to each other is worth asking twice.
+// Concerns reports whether a row may be shown to a user. The filter asks Directus for no
+// other rows; private messages are checked again here nevertheless.
 func (g *Group) Concerns(r Row, user string) bool {
 	return !g.Channels[0].Private || user != "" && (r.Author == user || r.Recipient == user)
 }
 
-// Events are the kinds of events that the group's channels need. An update costs
-// Directus as much as a new message, for each user: where nothing that it could
-// change is shown, none is asked for.
+// Events lists the kinds of events to subscribe to. Each update costs Directus as much
+// as a new message, for every subscriber, so updates are left out where they cannot
+// change what is shown.
 func (g *Group) Events(edits Edits) []directus.EventKind {
 	kinds := []directus.EventKind{directus.EventCreate, directus.EventDelete}
 	moves := slices.ContainsFunc(g.Channels, func(c *Channel) bool {
@@ -283,31 +289,32 @@ func (g *Group) Events(edits Edits) []directus.EventKind {
 	return kinds
 }
 
-// Ask adds a field to those that are asked for.
-func (g *Group) Ask(field string) {
+// ask adds a field to Query, once.
+func (g *Group) ask(field string) {
 	if !slices.Contains(g.Query, field) {
 		g.Query = append(g.Query, field)
 	}
 }
 
-// Dated leaves out rows without a date, which have no place in the order; they
-// are seen only live. Directus sets the date of every item created through it.
+// Dated narrows a filter to rows with a date. A row without one has no place in the
+// order of a history and is shown only live. Directus itself dates every item that is
+// created through it.
 func (g *Group) Dated(filter directus.Filter) directus.Filter {
 	return directus.And(filter, directus.Filter{g.Fields.Date: map[string]any{"_nnull": true}})
 }
 
-// Audience is who is shown the same of a group: all of whom Directus has said alike that
-// they may read, without any rule, all its rows and the fields that it asks for, and of
-// what else its messages are made either all or nothing. Or it is one user: see
-// audienceOf. Empty: nothing is proven.
+// Audience identifies the users who provably see the same of a group: Directus has said of
+// each that no rule limits which rows and fields of the group they read, and that of the
+// names, files and reactions that belong to its messages they read equally much. Users
+// with equal audiences may share one feed. An audience can also be a single user, see
+// AudienceOf. An empty one proves nothing.
 type Audience string
 
-// AudienceOf is the one that a user is alone.
+// AudienceOf returns the audience that consists of one user.
 func AudienceOf(user string) Audience { return Audience("user " + user) }
 
-// plainFields lists the fields that a filter looks at. ok is false where the rows
-// that it leaves may depend on who asks: by a variable, or by the rights in another
-// collection.
+// plainFields lists the fields that a filter evaluates. ok is false if its result may
+// depend on who asks, through a variable or through rights in another collection.
 func plainFields(filter map[string]any) (fields []string, ok bool) {
 	for name, value := range filter {
 		if name == "_and" || name == "_or" {

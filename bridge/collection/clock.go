@@ -6,9 +6,9 @@ import (
 	"directus-ircd/directus"
 )
 
-// ServerNow is the earliest moment that the clock of Directus may show now, and
-// the latest date that a row can have without being of the future. As long as Directus
-// has not told its clock the first is zero, and the other a minute from now by ours.
+// ServerNow returns the earliest time that the clock of Directus may show now, and the
+// latest date that a row can have without lying in the future. ok is false until Directus
+// has sent its time: then now is zero, and limit is a minute ahead of our own clock.
 func ServerNow(account *directus.Account) (now, limit time.Time, ok bool) {
 	early, late, ok := account.ServerTime()
 	if !ok {
@@ -17,9 +17,11 @@ func ServerNow(account *directus.Account) (now, limit time.Time, ok bool) {
 	return early, late.Add(time.Second), true // MySQL rounds up
 }
 
-// A dateClock tells the time by the clock of Directus, and whether Directus has told it.
+// DateClock tells the time by the clock of Directus. As long as Directus has not sent its
+// time, known is false and now is by our own clock.
 type DateClock func() (now time.Time, known bool)
 
+// ClockOf returns the clock of the Directus that a client talks to.
 func ClockOf(c *directus.Client) DateClock {
 	return func() (time.Time, bool) {
 		_, _, known := c.ServerTime()
@@ -27,18 +29,19 @@ func ClockOf(c *directus.Client) DateClock {
 	}
 }
 
-// DateLimit is the limit of serverNow.
+// DateLimit returns the limit of ServerNow.
 func DateLimit(account *directus.Account) time.Time {
 	_, limit, _ := ServerNow(account)
 	return limit
 }
 
-// Horizon says what dates rows can have that are not of the future.
+// Horizon tells dates of the past from dates of the future.
 type Horizon struct {
-	Now  time.Time // the limit of serverNow
-	Ever time.Time // the same of any time so far: later where the clock of Directus was set back
+	Now  time.Time // the limit of ServerNow
+	Ever time.Time // the latest that Now has ever been: later than Now if the clock of Directus was set back
 }
 
+// HorizonOf returns the horizon of an account's Directus at this moment.
 func HorizonOf(account *directus.Account) Horizon {
 	h := Horizon{Now: DateLimit(account)}
 	if h.Ever = h.Now; account.LatestEver().Add(time.Second).After(h.Now) {
@@ -47,6 +50,7 @@ func HorizonOf(account *directus.Account) Horizon {
 	return h
 }
 
+// Earlier returns the earlier of two times.
 func Earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
@@ -54,8 +58,8 @@ func Earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// EarliestSince is the earliest date that what was written in a group since a moment of ours can
-// have; zero as long as Directus has not told its clock.
+// EarliestSince returns the earliest date that a row can have which was written to the
+// group after moment, a time of our own clock; zero until Directus has sent its time.
 func EarliestSince(g *Group, account *directus.Account, moment time.Time) time.Time {
 	date, known := account.EarliestSince(moment)
 	switch {

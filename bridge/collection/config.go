@@ -2,8 +2,9 @@ package collection
 
 import (
 	"cmp"
-	"directus-ircd/bridge/text"
 	"time"
+
+	"directus-ircd/bridge/text"
 )
 
 // Config configures one IRC channel: a view of a Directus collection.
@@ -29,8 +30,8 @@ type Config struct {
 	MentionIDs bool
 	// Corrections makes "s/old/new/" edit the sender's last message.
 	Corrections bool
-	// SoftDelete says which items count as deleted; nil: only those that are
-	// gone.
+	// SoftDelete tells which items count as deleted; nil: only items that no longer
+	// exist.
 	SoftDelete *SoftDelete
 	// TopicItem is where the topic is stored; nil: Topic is all there is.
 	TopicItem *TopicItem

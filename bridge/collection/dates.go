@@ -8,10 +8,10 @@ import (
 	"directus-ircd/directus"
 )
 
-// Dates is what is known of the dates of a collection, learnt from those that
-// were read. All users share it, and a configuration takes it over from the one
-// before: who was away meanwhile is to find what came late. It is safe for
-// concurrent use.
+// Dates is what is known of the date field of a collection, learnt from the rows that
+// were read, and of the order in which those rows have come. All users share it, and a
+// new configuration takes it over from the one before, so that a client that was away
+// meanwhile still finds the rows that came late. It is safe for concurrent use.
 type Dates struct {
 	field string         // immutable
 	Zone  *time.Location // in which Directus writes dates without one; nil: UTC; immutable
@@ -25,10 +25,11 @@ type Dates struct {
 	fine    bool   // one with a fraction was seen; guarded by mu
 }
 
-// KnownDates are what is known of some fields, by their collections and names.
+// KnownDates holds Dates by collection and field name. It is for one goroutine at a time.
 type KnownDates map[[2]string]*Dates
 
-// KnownDatesOf is what some groups know; nil ones know nothing.
+// KnownDatesOf collects the Dates of groups, to be taken over by the next configuration.
+// Nil groups are left out.
 func KnownDatesOf(groups []*Group) KnownDates {
 	known := KnownDates{}
 	for _, g := range groups {
@@ -39,8 +40,8 @@ func KnownDatesOf(groups []*Group) KnownDates {
 	return known
 }
 
-// Of is what is known of the field that a group reads, in a zone; it begins with nothing if that
-// is another than before.
+// Of returns the Dates of the field that a group reads. They begin afresh if the zone is
+// not the one that they were learnt in.
 func (k KnownDates) Of(g *Group, zone *time.Location) *Dates {
 	key := [2]string{g.Collection, g.Fields.Date}
 	if k[key] == nil || k[key].Zone.String() != zone.String() {
@@ -51,7 +52,7 @@ func (k KnownDates) Of(g *Group, zone *time.Location) *Dates {
 
 // learn notes a date as Directus wrote it, and whether its row has a number for a key.
 func (d *Dates) learn(raw string, numbers bool) {
-	t := d.Parse(raw)
+	t := d.parse(raw)
 	if t.IsZero() {
 		return
 	}
@@ -61,34 +62,35 @@ func (d *Dates) learn(raw string, numbers bool) {
 	d.fine = d.fine || t.Nanosecond() != 0
 }
 
-// Parse is parseDate in the zone of Directus.
-func (d *Dates) Parse(raw string) time.Time { return ParseDateIn(raw, d.Zone) }
+// parse is ParseDateIn with the zone of Directus.
+func (d *Dates) parse(raw string) time.Time { return ParseDateIn(raw, d.Zone) }
 
-// Known reports that a date was read: only then the others say something.
+// Known reports whether a date was read. Until then HaveNumbers, HaveFractions and Unit
+// are guesses.
 func (d *Dates) Known() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.like != ""
 }
 
-// HaveNumbers reports that the keys of the collection are numbers.
+// HaveNumbers reports whether the keys of the collection are numbers.
 func (d *Dates) HaveNumbers() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.numbers
 }
 
-// HaveFractions reports that the collection stores fractions of a second. Once one was
-// seen that is so for good: among many dates there are whole seconds by chance.
-// Until then they are taken for all there are.
+// HaveFractions reports whether the collection stores fractions of a second. One date
+// with a fraction settles it for good, as any later date may be a whole second by
+// chance. Until one is seen, dates are taken to be whole seconds.
 func (d *Dates) HaveFractions() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.fine
 }
 
-// Unit is the precision in which Directus gives the dates. It may store and
-// compare them more exactly.
+// Unit returns the precision in which Directus gives the dates. It may store and compare
+// them more precisely.
 func (d *Dates) Unit() time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -117,7 +119,7 @@ func (d *Dates) Before(t time.Time) directus.Filter {
 	return directus.Compare(d.field, "_lt", d.literal(t))
 }
 
-// Of matches what Directus gives the date t, however exactly it is stored.
+// Of matches the rows that Directus gives the date t, however precisely theirs are stored.
 func (d *Dates) Of(t time.Time) directus.Filter {
 	return directus.And(d.From(t), d.Before(t.Add(d.Unit())))
 }
@@ -150,13 +152,14 @@ func (d *Dates) literal(t time.Time) string {
 	return t.UTC().Format(layout)
 }
 
-// IsLocal recognises a date that does not say its zone.
+// IsLocal reports whether a date as Directus wrote it lacks a zone.
 func IsLocal(raw string) bool {
 	_, err := time.Parse(time.RFC3339Nano, raw)
 	return err != nil
 }
 
-// Doubt reports whether nobody has said yet that the zone is wrong.
+// Doubt reports true on its first call only, so that a zone that seems wrong is logged
+// once.
 func (d *Dates) Doubt() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,17 +10,16 @@ import (
 // MaxRank is the last millisecond of a second.
 const MaxRank = 999
 
-// DisplayTime is the time under which a row is shown. Where dates come in whole
-// seconds, rows that share one would be torn apart or lost by clients that page
-// by time: each gets a millisecond more than the one before it, in the order of
-// their keys, up to the end of the second. The rank is the number of rows in
-// front of it in its second, of those of its lane; that of a collection that
-// stores fractions is 0.
+// DisplayTime returns the time under which a row is shown. Where dates are whole seconds,
+// a client that pages by time would split the rows of one second, or lose some of them.
+// So each row is shown a millisecond after the one before it, in the order of their keys,
+// up to the end of the second. rank is the number of rows of the same conversation and
+// second that come before this one; it is 0 where a collection stores fractions.
 func DisplayTime(date time.Time, rank int) time.Time {
 	return date.Add(time.Duration(min(rank, MaxRank)) * time.Millisecond)
 }
 
-// ShownAt is the time of a row's message.
+// ShownAt returns the time of the row's message.
 func (r Row) ShownAt() time.Time {
 	switch {
 	case !r.Seen.IsZero():
@@ -31,13 +30,14 @@ func (r Row) ShownAt() time.Time {
 	return r.At
 }
 
-// Conversation is a window on IRC: a channel, or what a user and another say to each
-// other. Times are told apart within it.
+// Conversation is what IRC clients show in one window: a channel, or the private messages
+// of two users. Display times are distinct within a conversation.
 type Conversation struct {
 	Channel *Channel
 	Peer    string // the other user's id
 }
 
+// ConversationOf returns the conversation of a row of a channel, as the user self sees it.
 func ConversationOf(r Row, c *Channel, self string) Conversation {
 	switch {
 	case !c.Private:
@@ -48,30 +48,35 @@ func ConversationOf(r Row, c *Channel, self string) Conversation {
 	return Conversation{c, r.Author}
 }
 
-// MaxDisplayTimes is how many keys of rows are kept for their ranks, those of the last
-// second apart, of which a thousand make a difference; beyond, the older half
-// goes: a row of theirs that comes late is shown under its date.
-const MaxDisplayTimes = 512
+// maxDisplayTimes is how many keys DisplayTimes keeps to rank rows by; the keys of the
+// latest second are kept whatever their number. Beyond it the older half is dropped, and
+// a late row of a second that was dropped is shown under its date.
+const maxDisplayTimes = 512
 
-// DisplayTimes gives the rows that a feed brings the times that history gives them.
-// It knows the rows of the latest seconds, all that the feed has read or heard
-// of. Two things it cannot know: a row in the same second whose event is still on
-// its way, and one that was deleted. Its owner guards it.
+// DisplayTimes gives rows that come live the display times that history will give them.
+// It knows the rows of the latest seconds that its feed has read or heard of. It cannot
+// know a row of the same second whose event is still on its way, nor one that was
+// deleted. Its owner guards it.
 type DisplayTimes struct {
-	seconds map[RankKey][]string // keys in order
-	size    int
-	Newest  map[Conversation]time.Time
+	seconds map[RankKey][]string // keys of rows in order
+	size    int                  // keys in seconds
+	// Newest is the display time of the latest row of each conversation, without rows
+	// of the future; private conversations have none.
+	Newest map[Conversation]time.Time
 }
 
+// RankKey is a second, or finer date, of a conversation: rows are ranked within it.
 type RankKey struct {
 	Conversation Conversation
 	Date         int64 // in milliseconds
 }
 
+// NewDisplayTimes returns DisplayTimes that know no rows.
 func NewDisplayTimes() DisplayTimes {
 	return DisplayTimes{seconds: map[RankKey][]string{}, Newest: map[Conversation]time.Time{}}
 }
 
+// Clone returns a copy that shares nothing with the original.
 func (m *DisplayTimes) Clone() DisplayTimes {
 	seconds := make(map[RankKey][]string, len(m.seconds))
 	for s, ids := range m.seconds {
@@ -80,9 +85,9 @@ func (m *DisplayTimes) Clone() DisplayTimes {
 	return DisplayTimes{seconds, m.size, maps.Clone(m.Newest)}
 }
 
-// Note counts a row in and returns the time under which it is shown. fine says
-// that the collection stores fractions of a second. What is dated later than
-// limit is none of the newest rows.
+// Note adds a row and returns the time under which it is shown. fine means that the
+// collection stores fractions of a second, so that no rank is needed. Rows dated after
+// limit do not count for Newest.
 func (m *DisplayTimes) Note(r Row, in Conversation, fine bool, limit time.Time) time.Time {
 	at, last := r.Date, r.Date
 	if !fine && r.RawDate != "" {
@@ -104,12 +109,12 @@ func (m *DisplayTimes) Note(r Row, in Conversation, fine bool, limit time.Time) 
 }
 
 func (m *DisplayTimes) trim() {
-	if m.size <= MaxDisplayTimes {
+	if m.size <= maxDisplayTimes {
 		return
 	}
 	dates := slices.SortedFunc(maps.Keys(m.seconds), func(a, b RankKey) int { return cmp.Compare(a.Date, b.Date) })
 	for _, s := range dates {
-		if m.size <= MaxDisplayTimes/2 || s.Date == dates[len(dates)-1].Date {
+		if m.size <= maxDisplayTimes/2 || s.Date == dates[len(dates)-1].Date {
 			return
 		}
 		m.size -= len(m.seconds[s])

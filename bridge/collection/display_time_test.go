@@ -55,7 +55,7 @@ func TestMomentsBounded(t *testing.T) {
 		if got := m.Note(r, in, false, second); !got.Equal(DisplayTime(second, i%3)) {
 			t.Fatalf("row %d is shown at %v", i, got)
 		}
-		if m.size > MaxDisplayTimes || len(m.seconds) > MaxDisplayTimes {
+		if m.size > maxDisplayTimes || len(m.seconds) > maxDisplayTimes {
 			t.Fatalf("%d keys in %d seconds", m.size, len(m.seconds))
 		}
 	}
@@ -66,7 +66,7 @@ func TestMomentsBounded(t *testing.T) {
 			t.Fatalf("row %d of the crowd is shown at %v", i, got)
 		}
 	}
-	if m.size > MaxRank+1+MaxDisplayTimes/2 {
+	if m.size > MaxRank+1+maxDisplayTimes/2 {
 		t.Errorf("%d keys", m.size)
 	}
 }

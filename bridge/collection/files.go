@@ -21,17 +21,16 @@ const (
 // Directus names it.
 const JunctionFile = "directus_files_id"
 
-// File is what is known of a file. Each field may be missing: id where the user
-// may not follow the relation to the file, the others where they may not read
-// it.
+// File is what is known of a file. Each field may be empty: ID if the user may not follow
+// the relation to the file, the others if the user may not read the file.
 type File struct {
 	ID, Name string
 	Size     string // bytes, as a decimal number
 }
 
-// ParseFiles reads the value of a file field: a key, or an object; or of a field
-// of files: a list of the keys of a junction, or of objects that lead to a key or
-// an object. What was deleted is left out.
+// ParseFiles reads the value of a field that holds one file, as a key or an object, or
+// several, as a list of the keys of a junction or of objects that lead to a file. Files
+// that were deleted are left out.
 func ParseFiles(raw json.RawMessage) []File {
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) != nil {
@@ -51,7 +50,7 @@ func parseFile(raw json.RawMessage) (f File, ok bool) {
 		if IsUUID(key) {
 			return File{ID: key}, true
 		}
-		return File{}, true // of a junction
+		return File{}, true // the key of an item of a junction
 	}
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil || fields == nil {
@@ -67,8 +66,8 @@ func parseFile(raw json.RawMessage) (f File, ok bool) {
 	return f, true
 }
 
-// FileLines are the lines that stand for files. base is the address of Directus
-// for people; a token is never part of a link: whoever follows it logs in there.
+// FileLines returns the lines that are shown for files. base is the public URL of
+// Directus. The links never hold a token: whoever follows one logs in there.
 func FileLines(files []File, base string) []string {
 	var lines []string
 	untold := 0

@@ -18,11 +18,11 @@ const (
 	latecomerLife = 24 * time.Hour
 )
 
-// latecomers remembers in which order the rows of a collection have come, as far as any
-// feed has heard of them, and which of them came behind rows that are dated later: a
-// long transaction dates its rows before it shows them. A client that was away for a
-// while and knows only the last row that it has seen would never find those. All users
-// share it; it is safe for concurrent use. The zero value is ready for use.
+// latecomers remembers in which order the rows of a collection became visible to any
+// feed, and which of them appeared after rows with later dates: a long transaction dates
+// its rows well before it commits. A client that was away and knows only the last row
+// that it has seen would never find those. All users share it; it is safe for concurrent
+// use. The zero value is ready for use.
 type latecomers struct {
 	mu     sync.Mutex
 	come   int64              // places so far; guarded by mu
@@ -51,15 +51,15 @@ type latecomer struct {
 	redated bool
 }
 
-// Note counts in a row that is history already.
+// Note counts in a row that was read from the history, not announced as new.
 func (l *latecomers) Note(r Row) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.count(r)
 }
 
-// Arrive counts in a row that has come at a moment of the clock of Directus. What is
-// dated later than limit is of the future, and no row is late because of it.
+// Arrive counts in a new row that was announced at the time at of the clock of Directus.
+// A row dated after limit lies in the future and makes no other row late.
 func (l *latecomers) Arrive(r Row, at, limit time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,23 +73,23 @@ func (l *latecomers) Arrive(r Row, at, limit time.Time) {
 		l.newest = mark
 	default:
 		l.places[r.ID] = arrival{r.Date, l.come, false}
-		l.Add(latecomer{row: mark, place: l.come, at: at})
+		l.add(latecomer{row: mark, place: l.come, at: at})
 	}
 }
 
-// Follow notes that a row, which was counted in, has come to a feed behind one that is
-// dated later: Directus tells each subscription in an order of its own.
+// Follow notes that a row that was counted in reached the feeds of an audience after one
+// with a later date: Directus serves each subscription in an order of its own.
 func (l *latecomers) Follow(r Row, at time.Time, of Audience) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.places[r.ID].place < l.come {
-		l.Next("")
-		l.Add(latecomer{row: Row{ID: r.ID, Date: r.Date}, place: l.come, at: at, of: of})
+		l.next("")
+		l.add(latecomer{row: Row{ID: r.ID, Date: r.Date}, place: l.come, at: at, of: of})
 	}
 }
 
-// Add remembers a latecomer. The caller holds mu.
-func (l *latecomers) Add(late latecomer) {
+// add remembers a latecomer. The caller holds mu.
+func (l *latecomers) add(late latecomer) {
 	l.late = append(l.late, late)
 	old := max(0, len(l.late)-maxLatecomers)
 	for old < len(l.late) && late.at.Sub(l.late[old].at) > latecomerLife {
@@ -106,13 +106,13 @@ func (l *latecomers) count(r Row) bool {
 	if l.places == nil {
 		l.places = map[string]arrival{}
 	}
-	l.Next(r.ID)
+	l.next(r.ID)
 	l.places[r.ID] = arrival{r.Date, l.come, false}
 	return true
 }
 
-// Next takes the next place, for a row or for none. The caller holds mu.
-func (l *latecomers) Next(id string) {
+// next takes the next place, for a row or for none. The caller holds mu.
+func (l *latecomers) next(id string) {
 	l.come++
 	if l.order = append(l.order, id); len(l.order) > maxArrivals {
 		delete(l.places, l.order[0])
@@ -120,20 +120,21 @@ func (l *latecomers) Next(id string) {
 	}
 }
 
-// SoFar is the place of the latest row.
+// SoFar returns the place of the row that was counted in last.
 func (l *latecomers) SoFar() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.come
 }
 
-// Behind lists the latecomers in front of a border that came after what is shown at it,
-// in the order of the collection: from is the place of that, of 0 is known only when it
-// was dated. Those that came behind the place until are not among them. As long as the
-// place is known, the rows that were not late are among them, too: behind a row of the
-// future, or one that was history when its feed began, others come in front of it that
-// nothing newer has come before. Of the date same they are not: that is all that is known
-// of what is shown at the border, unless it is zero. reader says whose feeds the client reads.
+// Behind lists, in the order of the collection, the rows in front of a bound that appeared
+// after the row at the bound, and not after place until. from is the place of the row at
+// the bound; 0 means that only its date is known, and then only latecomers are listed
+// that appeared after that date. With a place, rows that were not late are listed as
+// well: a row of the future, or one that was history when its feed began, is followed by
+// rows that are dated before it and late for nobody. Those dated same are left out; same
+// is the date by which the client named the row at the bound, zero if it did not. reader
+// reports whether the client reads the feeds of an audience.
 func (l *latecomers) Behind(b Bound, from, until int64, same time.Time, reader func(Audience) bool) []Row {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -159,8 +160,8 @@ func (l *latecomers) Behind(b Bound, from, until int64, same time.Time, reader f
 	return slices.CompactFunc(rows, func(a, b Row) bool { return a.ID == b.ID })
 }
 
-// PlaceOf is that of a row, or of the first that has come of those of a date; 0 if it
-// is not known.
+// PlaceOf returns the place of a row, or with an empty id that of the first row that
+// appeared with a date; 0 if it is not known.
 func (l *latecomers) PlaceOf(id string, date time.Time) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -176,7 +177,6 @@ func (l *latecomers) PlaceOf(id string, date time.Time) int64 {
 	return first
 }
 
-// MaxRanked is how many latecomers at once are worth the questions by which their exact
-// times are found where dates come in whole seconds; of more, those of a second are
-// counted among themselves.
+// MaxRanked is up to how many latecomers at once Directus is asked for the rank that gives
+// each its display time, where dates are whole seconds. More are ranked among themselves.
 const MaxRanked = 64

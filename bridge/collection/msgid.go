@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// MessageID makes the msgid of an item: its key and the time of its creation,
-// so that a position in the history can be recovered after the item is gone.
+// MessageID returns the msgid of an item: its key and its date, so that its place in the
+// history can be found when the item no longer exists.
 func MessageID(r Row) string {
 	return safeID(r.ID) + "." + strconv.FormatInt(r.Date.UnixMilli(), 36)
 }
@@ -29,7 +29,7 @@ func safeID(id string) string {
 	return b.String()
 }
 
-// UnsafeID is the inverse of safeID; ok is false for what safeID does not make.
+// UnsafeID is the inverse of safeID; ok is false for anything that safeID cannot return.
 func UnsafeID(safe string) (id string, ok bool) {
 	var b strings.Builder
 	for i := 0; i < len(safe); i++ {
@@ -51,11 +51,10 @@ func UnsafeID(safe string) (id string, ok bool) {
 	return id, id != "" && safeID(id) == safe
 }
 
-// ParseMessageID reads a msgid of messageID, or of a version: the same with a
-// further part ".e" and what tells the versions of a message apart, which names the
-// same message. Several such parts are taken as well: earlier releases added one to
-// the msgid of a version. It says nothing about whether there is such a message. ok is
-// false for what is not of this daemon, or of a later one.
+// ParseMessageID reads a msgid made by MessageID, or that of a later version of the
+// message: the same with a further part that begins with "e" and tells versions apart.
+// Several such parts are accepted, as earlier releases made them. The message need not
+// exist. ok is false for a msgid that this daemon does not make.
 func ParseMessageID(msgid string) (id string, date time.Time, ok bool) {
 	parts := strings.Split(msgid, ".")
 	if len(parts) < 2 || slices.ContainsFunc(parts[2:], isNoVersion) {
@@ -74,7 +73,7 @@ func isNoVersion(part string) bool {
 	return len(part) < 2 || part[0] != 'e' || strings.Trim(part[1:], "0123456789abcdefghijklmnopqrstuvwxyz") != ""
 }
 
-// OriginalID is the msgid of the message that a msgid names a version of.
+// OriginalID returns the msgid of a message from the msgid of any version of it.
 func OriginalID(msgid string) string {
 	if parts := strings.SplitN(msgid, ".", 3); len(parts) == 3 {
 		return parts[0] + "." + parts[1]

@@ -9,23 +9,24 @@ import (
 // maxOvertakes bounds the lines that are remembered as overtakes, the latest.
 const maxOvertakes = 4096
 
-// overtakes remembers lines that clients which fetch history were shown as soon as they had
-// sent them, in front of what their feeds had still to bring when they left. Who goes on from
-// such a line has not seen all that lies in front of it. It is safe for concurrent use. The
-// zero value is ready for use.
+// overtakes remembers the lines of clients that were shown to their senders at once, ahead
+// of other rows that their feeds had still to deliver when the clients left. A client that
+// fetches history from such a line on has not seen all rows in front of it. It is safe for
+// concurrent use. The zero value is ready for use.
 type overtakes struct {
 	mu    sync.Mutex
 	list  []Overtake // the oldest first; guarded by mu
 	lines int        // in all of them; guarded by mu
 }
 
-// Overtake is what one client has left with. Immutable.
+// Overtake is the state in which one client has left a channel. Immutable.
 type Overtake struct {
 	User  string
-	Lines map[string]time.Time // the times of the client's lines, by key
-	Seen  Bound                // what is in front of it the client has seen
+	Lines map[string]time.Time // the display times of the client's lines, by key
+	Seen  Bound                // the client has seen all in front of this bound
 }
 
+// Note remembers an overtake, and forgets the oldest ones beyond maxOvertakes lines.
 func (o *overtakes) Note(left Overtake) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -36,7 +37,8 @@ func (o *overtakes) Note(left Overtake) {
 	}
 }
 
-// Of finds the latest of a user with a line, which is named by its key, or else by its time.
+// Of finds the latest overtake of a user that has a line, which is named by its key or, if
+// id is empty, by its display time.
 func (o *overtakes) Of(user, id string, at time.Time) (Overtake, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -10,18 +10,20 @@ import (
 	"directus-ircd/directus"
 )
 
-// MaxPage is how many items are asked for at once at most.
+// MaxPage is the most items that are asked for at once.
 const MaxPage = 512
 
 const (
-	// AnswerTimeout bounds a question that its asker can do without.
+	// AnswerTimeout bounds a request whose answer the caller can do without.
 	AnswerTimeout = 3 * time.Second
-	// ProbePeriod is how often Directus is tried at all while it is known not to answer.
+	// ProbePeriod is the least time between two such requests while Directus does not
+	// answer.
 	ProbePeriod = 5 * time.Second
 )
 
-// ReadRows reads items of a group; more says that the page is full, so that
-// there may be further ones.
+// ReadRows reads one page of a group's rows, without those that do not concern the user of
+// the account. more means that the page was full, so that there may be further rows.
+// Directus may allow fewer rows than q.Limit.
 func ReadRows(ctx context.Context, account *directus.Account, g *Group, q directus.Query) (rows []Row, more bool, err error) {
 	q.Fields, q.CutRelated = g.Query, true
 	q.Limit = PageLimit(ctx, account, q.Limit)
@@ -43,7 +45,8 @@ func ReadRows(ctx context.Context, account *directus.Account, g *Group, q direct
 	return rows, len(items) >= q.Limit, nil
 }
 
-// ReadPlaces is readRows without all but the key and the date of each item.
+// ReadPlaces is ReadRows for nothing but the key and the date of each row, and does not
+// leave out rows of others.
 func ReadPlaces(ctx context.Context, account *directus.Account, g *Group, q directus.Query) (rows []Row, more bool, err error) {
 	q.Fields = []string{g.Fields.Key(), g.Fields.Date}
 	var items []json.RawMessage
@@ -59,8 +62,8 @@ func ReadPlaces(ctx context.Context, account *directus.Account, g *Group, q dire
 	return rows, len(items) >= q.Limit, nil
 }
 
-// PageLimit is how many of the wanted items may be asked for at once: a limit
-// above what the server allows (QUERY_LIMIT_MAX) is an error to it.
+// PageLimit returns how many of the wanted items may be asked for at once, at most
+// MaxPage: Directus rejects a limit above its QUERY_LIMIT_MAX.
 func PageLimit(ctx context.Context, account *directus.Account, wanted int) int {
 	if info, err := account.Info(ctx); err == nil && info.QueryLimitMax > 0 {
 		wanted = min(wanted, info.QueryLimitMax)
@@ -68,8 +71,8 @@ func PageLimit(ctx context.Context, account *directus.Account, wanted int) int {
 	return min(wanted, MaxPage)
 }
 
-// NewestRow reads the latest row that has a date; its id is empty if there is
-// none.
+// NewestRow reads the latest row that has a date. Without any it returns a row with an
+// empty ID.
 func NewestRow(ctx context.Context, account *directus.Account, g *Group) (Row, error) {
 	rows, _, err := ReadRows(ctx, account, g, directus.Query{
 		Filter: g.Dated(g.Filter), Sort: []string{"-" + g.Fields.Date, "-" + g.Fields.Key()}, Limit: 1,
@@ -84,25 +87,28 @@ func NewestRow(ctx context.Context, account *directus.Account, g *Group) (Row, e
 // show it.
 var ErrHidden = errors.New("refused, or stored out of sight")
 
-// IsForbidden tells a missing right from a passing trouble.
+// IsForbidden reports whether an error means a missing right, which trying again does not
+// cure.
 func IsForbidden(err error) bool {
 	return directus.IsCode(err, directus.CodeForbidden) || directus.IsCode(err, directus.CodeInvalidCollection)
 }
 
-// Overlap is how far before its cursor a feed reads again. Rows become
-// visible later than the date they carry says: by the length of the
-// writer's transaction and the difference of the nodes' clocks.
+// Overlap is how far before its cursor a feed reads again. A row becomes visible later
+// than its date: by the length of the transaction that writes it, and by how far the
+// clocks of several Directus nodes differ.
 const Overlap = time.Minute
 
-// PageSize is the number of rows asked for at once; Directus' default limit.
+// PageSize is the number of rows that are usually asked for at once; it is the default
+// limit of Directus.
 const PageSize = 100
 
-// Keyed asks for the items of some keys that match a filter.
+// Keyed returns the query for those items with the given keys that match a filter. There
+// must be no more keys than PageLimit allows.
 func (g *Group) Keyed(filter directus.Filter, keys []string) directus.Query {
 	return directus.Query{Filter: filter, Key: g.Fields.Key(), Keys: keys, Limit: len(keys)}
 }
 
-// Between matches what two users say to each other.
+// Between matches the private messages of two users to each other.
 func (g *Group) Between(a, b string) directus.Filter {
 	said := func(from, to string) directus.Filter {
 		return directus.And(directus.Eq(g.Fields.Author, from), directus.Eq(g.Fields.Recipient, to))
@@ -113,7 +119,7 @@ func (g *Group) Between(a, b string) directus.Filter {
 	return directus.Or(said(a, b), said(b, a))
 }
 
-// Without matches what a user says to, or hears from, anybody but some.
+// Without matches the private messages of a user, but for those to or from peers.
 func (g *Group) Without(self string, peers []string) directus.Filter {
 	not := func(mine, theirs string) directus.Filter {
 		return directus.And(directus.Eq(mine, self), directus.Compare(theirs, "_nin", peers))

@@ -12,12 +12,9 @@ import (
 	"directus-ircd/ircd"
 )
 
-const (
-
-	// maxReactionsRead bounds the reactions that are read to the messages of
-	// one page: the first ones count.
-	maxReactionsRead = 500
-)
+// maxReactionsRead bounds how many reactions are read for the messages of one page; only
+// the first ones count.
+const maxReactionsRead = 500
 
 // Reaction is an item of a collection of reactions. Immutable.
 type Reaction struct {
@@ -28,20 +25,22 @@ type Reaction struct {
 	date    time.Time
 }
 
-// Query are the fields to ask for.
+// Query lists the fields to ask for.
 func (c *Reactions) Query() []string {
 	return []string{"id", c.Message, c.Text, c.Author, c.Date}
 }
 
-// ReactionStore is the collection of the reactions to the messages of a group.
+// ReactionStore reads and writes the reactions to the messages of a group. Any goroutine
+// may use it; errors are those of package directus.
 type ReactionStore struct {
 	*Reactions
 	zone *time.Location // in which Directus writes dates without one; nil: UTC
 }
 
+// ReactionStore returns the store of a group that has Reactions.
 func (g *Group) ReactionStore() ReactionStore { return ReactionStore{g.Reactions, g.Dates.Zone} }
 
-// Parse reads an item; ok is false for what is no reaction that can be shown.
+// Parse reads an item; ok is false if it is not a reaction that can be shown.
 func (c ReactionStore) Parse(raw json.RawMessage) (r Reaction, ok bool) {
 	var values map[string]json.RawMessage
 	if json.Unmarshal(raw, &values) != nil {
@@ -54,7 +53,7 @@ func (c ReactionStore) Parse(raw json.RawMessage) (r Reaction, ok bool) {
 	return r, r.ID != "" && r.Message != "" && r.text != ""
 }
 
-// msgid tells reactions from messages, whose keys may be the same.
+// msgid is distinct from the msgid of every message, even of one with the same key.
 func (r Reaction) msgid() string {
 	at := int64(0)
 	if !r.date.IsZero() {
@@ -63,7 +62,8 @@ func (r Reaction) msgid() string {
 	return safeID(r.ID) + "." + strconv.FormatInt(at, 36) + ".r"
 }
 
-// Event is the reaction to a message as IRC sees it. Now is for one without a date.
+// Event returns the reaction to a message as IRC sees it; now is the time of one without
+// a date.
 func (r Reaction) Event(m *ircd.Message, from ircd.User, now time.Time) *ircd.Reaction {
 	at := r.date
 	if at.IsZero() {
@@ -74,15 +74,16 @@ func (r Reaction) Event(m *ircd.Message, from ircd.User, now time.Time) *ircd.Re
 	}
 }
 
-// Removal is the event that takes a reaction back; by is who did it, zero if that is not
-// known.
+// Removal returns the event that takes a reaction back; by is who removed it, zero if that
+// is not known.
 func Removal(ev *ircd.Reaction, by ircd.User, at time.Time) *ircd.Reaction {
 	gone := *ev
 	gone.ID, gone.Time, gone.Removed, gone.By = ev.ID+"x", at, ev.ID, by
 	return &gone
 }
 
-// Read asks for reactions that match a filter, the oldest first.
+// Read returns the reactions that match a filter, the oldest first, maxReactionsRead or a
+// few more at most.
 func (c ReactionStore) Read(ctx context.Context, account *directus.Account, filter directus.Filter) ([]Reaction, error) {
 	var list []Reaction
 	for offset := 0; offset < maxReactionsRead; {
@@ -107,7 +108,7 @@ func (c ReactionStore) Read(ctx context.Context, account *directus.Account, filt
 	return list, nil
 }
 
-// Own reads the user's reactions to a message that say something.
+// Own returns the reactions of the account's user to a message with the given text.
 func (c ReactionStore) Own(ctx context.Context, account *directus.Account, message, text string) ([]Reaction, error) {
 	list, err := c.Read(ctx, account, directus.And(
 		directus.Eq(c.Message, message), directus.Eq(c.Author, "$CURRENT_USER")))
@@ -115,7 +116,8 @@ func (c ReactionStore) Own(ctx context.Context, account *directus.Account, messa
 	return slices.DeleteFunc(list, func(r Reaction) bool { return r.text != text || r.Author != account.ID() }), err
 }
 
-// Add stores a reaction.
+// Add stores a reaction of the account's user. ErrHidden means that it was stored, but
+// cannot be read back.
 func (c ReactionStore) Add(ctx context.Context, account *directus.Account, message, text string) (Reaction, error) {
 	var raw json.RawMessage
 	err := account.CreateItem(ctx, c.Collection,
@@ -130,12 +132,12 @@ func (c ReactionStore) Add(ctx context.Context, account *directus.Account, messa
 	return r, nil
 }
 
-// Remove deletes one.
+// Remove deletes a reaction.
 func (c ReactionStore) Remove(ctx context.Context, account *directus.Account, id string) error {
 	return account.DeleteItem(ctx, c.Collection, id)
 }
 
-// Reactors are the users who have reacted, as often as they did.
+// Reactors lists the authors of reactions, each as often as they have reacted.
 func Reactors(list []Reaction) []string {
 	ids := make([]string, 0, len(list))
 	for _, r := range list {

@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"crypto/sha256"
 	"sync"
 
 	"directus-ircd/bridge/text"
@@ -14,41 +15,42 @@ const (
 	maxRecentBytes = 2 << 20
 )
 
-// recentTexts remembers what the latest texts of a channel are shown as: what is
-// said goes to everybody who is connected, and each of them may have a feed. Whoever
-// asks for a text that is being converted waits.
+// recentTexts caches what the latest texts of a channel are shown as: each message goes to
+// every user who is connected, and each of them may have a feed of their own. A text that
+// another goroutine is converting is waited for.
 type recentTexts struct {
 	mu    sync.Mutex
 	known map[Digest]*shownAs // guarded by mu
 	bytes int                 // guarded by mu: of what is known
 }
 
-// shownAs is static once its text was converted.
+// shownAs is immutable once its text was converted.
 type shownAs struct {
 	once sync.Once
-	done bool // else it panicked
+	done bool // the conversion came to its end and did not panic
 	kind ircd.Kind
 	text string
 }
 
-// Shown is what IRC sees of a text that is stored in the channel.
+// Shown converts a text that is stored in the channel to what IRC shows of it. Do not
+// call it with a lock held: a long text takes milliseconds.
 func (c *Channel) Shown(stored string) (ircd.Kind, string) {
 	if len(stored) <= text.MaxQuoted && (c.Format == "" || c.Format == text.Plain) {
 		return c.Format.Show(stored)
 	}
-	s := c.recent.Of(DigestOf(stored))
+	s := c.recent.of(DigestOf(stored))
 	s.once.Do(func() {
 		s.kind, s.text = c.Format.Show(stored)
 		s.done = true
 		c.recent.count(len(s.text))
 	})
 	if !s.done {
-		return c.Format.Show(stored) // so it does here
+		return c.Format.Show(stored) // panics here as well
 	}
 	return s.kind, s.text
 }
 
-func (r *recentTexts) Of(d Digest) *shownAs {
+func (r *recentTexts) of(d Digest) *shownAs {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.known[d]
@@ -67,4 +69,20 @@ func (r *recentTexts) count(bytes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.bytes += bytes
+}
+
+// Digest tells texts apart without holding them. The zero one is that of no text.
+type Digest [sha256.Size]byte
+
+// DigestOf makes no copy of a text, which may be long.
+func DigestOf(text string) (d Digest) {
+	h := sha256.New()
+	var chunk [1 << 10]byte
+	for len(text) > 0 {
+		n := copy(chunk[:], text)
+		h.Write(chunk[:n])
+		text = text[n:]
+	}
+	h.Sum(d[:0])
+	return d
 }

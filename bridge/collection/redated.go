@@ -2,14 +2,15 @@ package collection
 
 import "crypto/rand"
 
-// Bookmark is a place among those that the rows of a collection have come at, in one book of
-// them: a daemon that was started again begins another. The zero value is in none.
+// Bookmark is a place in the order in which the rows of a collection have appeared. Places
+// are counted per Book: a daemon that was restarted begins another. The zero value is in no
+// book.
 type Bookmark struct {
 	Book  string `json:"book"`
 	Place int64  `json:"place"`
 }
 
-// Later is the one that was set last.
+// Later returns the later of two bookmarks; o if they are of different books.
 func (b Bookmark) Later(o Bookmark) Bookmark {
 	if o.Book == "" || o.Book == b.Book && o.Place < b.Place {
 		return b
@@ -17,7 +18,7 @@ func (b Bookmark) Later(o Bookmark) Bookmark {
 	return o
 }
 
-// Bookmark is at the latest row.
+// Bookmark returns the place of the row that was counted in last.
 func (l *latecomers) Bookmark() Bookmark {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -27,8 +28,9 @@ func (l *latecomers) Bookmark() Bookmark {
 	return Bookmark{l.name, l.come}
 }
 
-// Redate takes a row that was changed. If it has another date, who has not had it by then does
-// not look for it there: it is a latecomer from then on, at the place where it came.
+// Redate takes note of a row that was changed. If its date is another than before, a client
+// that has not received the row would not look for it there: the row counts as a latecomer
+// from now on, at its old place.
 func (l *latecomers) Redate(r Row) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,12 +48,13 @@ func (l *latecomers) Redate(r Row) {
 		}
 	}
 	if !late {
-		l.Add(latecomer{row: mark, place: a.place, at: was, redated: true})
+		l.add(latecomer{row: mark, place: a.place, at: was, redated: true})
 	}
 }
 
-// Since lists the latecomers behind a bookmark, and the keys of those that were given another
-// date though they came in front of it. reader says whose feeds are read.
+// Since lists the latecomers that appeared after a bookmark, and the keys of rows that
+// appeared before it and were given another date since. reader reports whether the client
+// reads the feeds of an audience. A bookmark of another book yields nothing.
 func (l *latecomers) Since(mark Bookmark, reader func(Audience) bool) (rows []Row, before map[string]struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -20,41 +20,37 @@ import (
 
 // Row is an item of a collection as far as a message needs it. Immutable.
 type Row struct {
-	// ID is the primary key as text, whatever its type; key is as Directus wrote it.
+	// ID is the primary key as text, whatever its type; Key is the key as Directus wrote it.
 	ID  string
 	Key json.RawMessage
-	// Date is zero where the item has none that can be read; rawDate is as
-	// Directus wrote it, to be compared by Directus.
+	// Date is zero if the item has none that can be read; RawDate is as Directus wrote it.
 	Date    time.Time
 	RawDate string
-	// At is the time under which the row is shown, see moment; zero: its date.
+	// At is the time under which the row is shown, see DisplayTime; zero: its Date.
 	At time.Time
-	// Seen is when the row came, where its date does not tell the time of the day and
-	// that is known; zero elsewhere.
+	// Seen is when the row came live, if its date is a day without a time; zero otherwise.
 	Seen time.Time
 	// Author is the Directus user's id; empty if there is none.
 	Author string
 	// Recipient is the Directus user's id whom a private message is for.
 	Recipient string
-	// Text is as stored, or the beginning of that, with more bytes behind it: see
-	// directus.MaxString. That of a reply is cut at maxQuoted.
+	// Text is the text as stored, or its beginning, which More further bytes follow: see
+	// directus.MaxString. The text of a Reply is cut at text.MaxQuoted.
 	Text string
 	More int
 	// Reply is the row that this one answers, as far as the user may read it.
 	Reply *Row
-	// Values are the raw fields, to tell channels apart, but for long texts.
+	// Values holds the raw fields, by which channels are told apart. A raw text longer
+	// than MaxKeptValue is not among them.
 	Values map[string]json.RawMessage
 }
 
-const (
+// MaxKeptValue is the longest raw text, in bytes, that a row keeps beside Text.
+const MaxKeptValue = 1 << 10
 
-	// MaxKeptValue is how long the raw text of a row may be to be kept beside text.
-	MaxKeptValue = 1 << 10
-)
-
-// ParseRow reads an item. Only an item without a key is an error: everything
-// else may be missing, null or of another type, since Directus checks little
-// of what others write.
+// ParseRow reads an item. Only an item without a key is an error: any other field may be
+// missing, null or of another type, as Directus checks little of what other programs
+// write. The date is read as UTC; Group.Parse knows the zone.
 func ParseRow(raw json.RawMessage, f Fields) (Row, error) {
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &values); err != nil {
@@ -84,34 +80,33 @@ func ParseRow(raw json.RawMessage, f Fields) (Row, error) {
 	return r, nil
 }
 
-// Says reports whether the row's whole text is the given one, as far as that is known
-// of a cut one.
+// Says reports whether text is the whole text of the row. Of a text that was cut, its
+// beginning and its length are compared.
 func (r Row) Says(text string) bool {
 	return len(text) == len(r.Text)+r.More && strings.HasPrefix(text, r.Text)
 }
 
-// WithoutTexts is the row as it is kept when its message is made.
+// WithoutTexts returns the row without its text and its reply, to be kept in little memory.
 func (r Row) WithoutTexts() Row {
 	r.Text, r.More, r.Reply = "", 0, nil
 	return r
 }
 
-// Parse reads an item of the group.
+// Parse reads an item of the group, and learns from its date. See ParseRow for the error.
 func (g *Group) Parse(raw json.RawMessage) (Row, error) {
 	r, err := ParseRow(raw, g.Fields)
 	if err != nil {
 		return Row{}, err
 	}
-	r.Date = g.Dates.Parse(r.RawDate)
+	r.Date = g.Dates.parse(r.RawDate)
 	if r.Reply != nil {
-		r.Reply.Date = g.Dates.Parse(r.Reply.RawDate)
+		r.Reply.Date = g.Dates.parse(r.Reply.RawDate)
 	}
 	g.Dates.learn(r.RawDate, r.HasNumber())
 	return r, nil
 }
 
-// related gives the key of a related item, which stands there bare or in an
-// object.
+// related returns the key of a related item, which raw holds bare or in an object.
 func related(raw json.RawMessage) string {
 	if key := Scalar(raw); key != "" {
 		return key
@@ -125,8 +120,8 @@ func related(raw json.RawMessage) string {
 	return Scalar(nested.ID)
 }
 
-// Scalar gives the text of a JSON string, number or boolean, which the decoder has found
-// to be well formed, else "".
+// Scalar returns the text of a well-formed JSON string, number or boolean, and "" for
+// anything else.
 func Scalar(raw json.RawMessage) string {
 	if len(raw) == 0 {
 		return ""
@@ -148,13 +143,13 @@ func Scalar(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// parseDate is parseDateIn with UTC.
+// parseDate is ParseDateIn with UTC.
 func parseDate(s string) time.Time { return ParseDateIn(s, nil) }
 
-// ParseDateIn accepts the forms that Directus gives: with zone and milliseconds for a
-// timestamp, without either for a dateTime, which is then of a zone (nil: UTC), and a
-// day for a date, which begins in UTC. What is finer than a millisecond counts for
-// nobody.
+// ParseDateIn reads a date in the forms that Directus writes: a timestamp has a zone and
+// milliseconds; a dateTime has neither and is taken to be in zone (nil: UTC); a date is a
+// day, which begins at midnight UTC. The result is UTC, cut to milliseconds; zero if s has
+// none of these forms.
 func ParseDateIn(s string, zone *time.Location) time.Time {
 	if zone == nil || IsDay(s) {
 		zone = time.UTC
@@ -176,6 +171,7 @@ func CompareRows(a, b Row) int {
 	return CompareIDs(a.ID, b.ID)
 }
 
+// CompareIDs orders keys: as numbers if both are, else as texts.
 func CompareIDs(a, b string) int {
 	if !IsNumber(a) || !IsNumber(b) {
 		return strings.Compare(a, b)
@@ -189,12 +185,13 @@ func CompareIDs(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }
 
-// HasNumber reports that the key is a number to Directus. It refuses to compare
-// others by anything but equality, whatever the database could do; what it writes
-// as a text may be a number too large for JSON, or none.
+// HasNumber reports whether the key is a JSON number. Directus compares other keys only by
+// equality, whatever the database could do. A key written as a string may still be a
+// number, one too large for JSON.
 func (r Row) HasNumber() bool { return len(r.Key) > 0 && r.Key[0] != '"' }
 
-// IsOver reports that the key is a higher number than another; nothing is over an empty key.
+// IsOver reports whether the row's key is a number higher than key; nothing is over an
+// empty one.
 func (r Row) IsOver(key string) bool {
 	return key != "" && IsNumber(r.ID) && CompareIDs(r.ID, key) > 0
 }
@@ -202,7 +199,7 @@ func (r Row) IsOver(key string) bool {
 // sameKind reports that two keys can be of one field.
 func sameKind(a, b string) bool { return IsNumber(a) == IsNumber(b) && IsUUID(a) == IsUUID(b) }
 
-// IsNumber recognises whole numbers of any size, as databases write them.
+// IsNumber reports whether a key is a whole number of any size, as databases write it.
 func IsNumber(id string) bool {
 	digits := strings.TrimPrefix(id, "-")
 	for i := range len(digits) { // this is asked for each line that a session is shown
@@ -213,10 +210,10 @@ func IsNumber(id string) bool {
 	return digits != "" && (digits[0] != '0' || id == "0")
 }
 
-// IsUUID tells collections whose key a client may choose from those that count.
+// IsUUID reports whether a key is a UUID, the kind of key that a client may choose itself.
 func IsUUID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
 
-// KeyValue is a key as it is written into a relation: numbers as such.
+// KeyValue returns a key as it is written into a relation: a number if it is one.
 func KeyValue(id string) any {
 	if n, err := strconv.ParseInt(id, 10, 64); err == nil && strconv.FormatInt(n, 10) == id {
 		return json.Number(id)
@@ -224,9 +221,8 @@ func KeyValue(id string) any {
 	return id
 }
 
-// ContentOf tells versions of a row apart by what is said in it. White space
-// does not count; neither does anything but the text and the files, since an
-// update may well be the counter of a web page.
+// ContentOf returns a hash of the row's text, but for white space, and of its files. Other
+// fields do not count: an update may be no more than a counter that a web page keeps.
 func (g *Group) ContentOf(r Row) uint64 {
 	h := fnv.New64a()
 	for word := range strings.FieldsSeq(r.Text) {

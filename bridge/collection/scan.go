@@ -2,73 +2,57 @@ package collection
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"directus-ircd/directus"
 )
 
-// Scan reads the rows of a filter page by page in the order of the collection,
-// by date and then by key, or backwards. All that reads many rows goes this way:
-// catch-up, backlog and history.
+// Scan reads the rows that match a filter page by page, in the order of the collection (by
+// date, then by key) or backwards. Catch-up, backlog and history all read this way. A Scan
+// is for one goroutine.
 //
-// Directus may store a date more exactly than it gives it, and compares what it
-// stores. So a page never begins behind the last row read, but at a date as it is
-// given: the rows of one given date are read together, and those of a date that
-// has more than a page holds by their keys alone. Rows whose date cannot be read,
-// as of the year 1 or 12345, have no place in the order and are left out. No row is skipped or given
-// twice because another comes or goes meanwhile.
+// Directus may store a date more precisely than it gives it, and compares what it stores.
+// So a page never begins behind the last row read, but at a date as it was given: the rows
+// of one date are read together, and a date with more rows than a page holds (a tie) by
+// keys alone. Rows whose date cannot be read, as of the year 1 or 12345, have no place in
+// the order and are left out. No row is skipped or returned twice because others are
+// created or deleted meanwhile.
 //
-// Of rows too long for one answer the places are read first, and the rows by their keys:
-// a database without an index on the date sorts whole rows for each page, and had to sort
-// them as often as their texts make answers.
+// If rows are too long for one answer, a page of keys and dates is read first, and then the
+// rows by their keys: a database without an index on the date sorts whole rows for each
+// page, and would sort them again for each answer.
 type Scan struct {
 	Account *directus.Account
 	Group   *Group
 	Base    directus.Filter
 	Down    bool // newest first
-	// Size is how many rows are asked for at once, at most: see limit.
+	// Size is the most rows that are asked for at once: see Limit.
 	Size int
-	// fit is how many of them at most, as more were too large an answer; 0: not known.
+	// fit is how many rows fit into an answer, as more were too many; 0: not known.
 	fit int
-	// Start is a row near which a date with many rows may be entered: what lies
-	// on its other side is not wanted. Its id is empty if there is none.
+	// Start allows a scan to begin in the middle of a tie: of the rows with the date of
+	// Start, those on its other side are not wanted. Its ID is empty if all are.
 	Start Row
 
 	Done   bool      // there are no more rows
-	Bound  time.Time // what is left begins there, going up, or ends before it, going down; zero: all
-	offset int       // of these, the rows read; only where dates do not come in their own order
+	Bound  time.Time // the rows left begin at this date or, if Down, end before it; zero: all are left
+	offset int       // how many of the rows left were read; only where the order of dates is not that of time
 	tie    *tie      // the date that is being read by keys; nil if none is
 	placed *Placed   // a page whose rows are being read by keys; nil if none is
 }
 
-// tie is a date with more rows than a page holds.
-type tie struct {
-	date time.Time
-	// Numbers are read by comparison: last is the key of the last row read, nil before
-	// the first, and operator compares the next keys with it.
-	last     any
-	operator string
-	// Texts Directus does not compare, and a database has an order of its own for
-	// them: all keys are read, and the rows by these. left are the keys of those that
-	// are still to be read; known says that it is set.
-	texts bool
-	known bool
-	left  []string
-}
-
-// Next reads the next rows, in the direction of the scan. None may come though
-// there are more: go on until done. dense says that they are a part of those of
-// their date; else all rows of a date come together.
+// Next reads the next rows, in the direction of the scan. It may return none although there
+// are more: go on until Done. dense means that rows are only a part of those of their date;
+// otherwise all rows of a date are returned together. After an error the same rows may be
+// asked for again.
 func (s *Scan) Next(ctx context.Context) (rows []Row, dense bool, err error) {
 	switch {
 	case s.placed != nil:
 		return s.nextOfPlaced(ctx)
 	case s.tie != nil:
-		rows, err = s.nextOfCrowd(ctx)
+		rows, err = s.nextOfTie(ctx)
 		return rows, true, err
 	}
 	rows, whole, more, err := s.page(ctx)
@@ -138,149 +122,11 @@ func (s *Scan) rest() directus.Filter {
 	return directus.And(s.Base, s.Group.Dates.From(s.Bound))
 }
 
-// enter begins to read a date by keys.
-func (s *Scan) enter(first Row) {
-	s.tie = &tie{date: first.Date, texts: !first.HasNumber()}
-	if s.tie.texts || !s.startsAt(first.Date, first.ID) {
-		return
-	}
-	s.tie.operator = "_gte"
-	if s.Down {
-		s.tie.operator = "_lte"
-	}
-	s.tie.last = json.Number(s.Start.ID)
-}
-
-// startsAt reports that nothing is wanted of the rows of a date on one side of start.
-func (s *Scan) startsAt(date time.Time, id string) bool {
-	return s.Start.ID != "" && s.Start.Date.Equal(date) && sameKind(s.Start.ID, id)
-}
-
-func (s *Scan) nextOfCrowd(ctx context.Context) ([]Row, error) {
-	c := s.tie
-	if c.texts {
-		return s.nextOfTexts(ctx)
-	}
-	filter := directus.And(s.Base, s.Group.Dates.Of(c.date))
-	if c.last != nil {
-		filter = directus.And(filter, directus.Compare(s.Group.Fields.Key(), c.operator, c.last))
-	}
-	rows, more, err := s.readCrowd(ctx, filter)
-	if err != nil {
-		return nil, err
-	}
-	if !more {
-		s.leave()
-		return rows, nil
-	}
-	c.last, c.operator = rows[len(rows)-1].Key, "_gt"
-	if s.Down {
-		c.operator = "_lt"
-	}
-	return rows, nil
-}
-
-// leave goes on behind the date of a crowd.
-func (s *Scan) leave() {
-	s.Bound = s.tie.date
-	if !s.Down {
-		s.Bound = s.Bound.Add(s.Group.Dates.Unit())
-	}
-	s.tie = nil
-}
-
-// nextOfTexts reads the rows of the next keys of a crowd.
-func (s *Scan) nextOfTexts(ctx context.Context) ([]Row, error) {
-	c := s.tie
-	if !c.known {
-		keys, err := s.keysOf(ctx, c.date)
-		if err != nil {
-			return nil, err
-		}
-		c.left, c.known = keys, true
-	}
-	page := c.left[:min(s.Limit(ctx), len(c.left))]
-	var rows []Row
-	if len(page) > 0 {
-		var err error
-		rows, _, err = s.Ask(ctx, s.Group.Keyed(s.Base, page))
-		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	s.sort(rows)
-	if c.left = c.left[len(page):]; len(c.left) == 0 {
-		s.leave()
-	}
-	return rows, nil
-}
-
-// keysOf reads the keys of a date, in the direction of the scan, from start on if that
-// is of the date.
-func (s *Scan) keysOf(ctx context.Context, date time.Time) ([]string, error) {
-	filter := directus.And(s.Base, s.Group.Dates.Of(date))
-	keys, err := ReadKeys(ctx, s.Account, s.Group, filter, maxTie)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(keys, CompareIDs)
-	if len(keys) > 0 && s.startsAt(date, keys[0]) {
-		i, found := slices.BinarySearchFunc(keys, s.Start.ID, CompareIDs)
-		switch {
-		case !s.Down:
-			keys = keys[i:]
-		case found:
-			keys = keys[:i+1]
-		default:
-			keys = keys[:i]
-		}
-	}
-	if s.Down {
-		slices.Reverse(keys)
-	}
-	return keys, nil
-}
-
-// maxTie is how many keys of one date are read, where they are texts: all that an
-// import has left there, at a hundred thousand rows a matter of 200 questions.
-const maxTie = 100_000
-
-// ReadKeys reads the keys that match a filter, in the order that the database has for
-// them, more than most if there are more. Each page begins with the last key of the one
-// before, to see that none has come or gone in front of it.
-func ReadKeys(ctx context.Context, account *directus.Account, g *Group, filter directus.Filter, most int) ([]string, error) {
-	key := g.Fields.Key()
-	var keys []string
-	for {
-		size, overlap := PageLimit(ctx, account, MaxPage), 0
-		if len(keys) > 0 && size > 1 {
-			overlap = 1
-		}
-		var items []map[string]json.RawMessage
-		q := directus.Query{Fields: []string{key}, Filter: filter, Sort: []string{key}, Limit: size, Offset: len(keys) - overlap}
-		if err := account.Items(ctx, g.Collection, q, &items); err != nil {
-			return nil, fmt.Errorf("read keys of collection %s: %w", g.Collection, err)
-		}
-		if overlap > 0 && (len(items) == 0 || Scalar(items[0][key]) != keys[len(keys)-1]) {
-			return nil, ErrMoved
-		}
-		for _, item := range items[overlap:] {
-			keys = append(keys, Scalar(item[key]))
-		}
-		if len(items) < size || len(keys) > most {
-			return keys, nil
-		}
-	}
-}
-
 var (
-	// errForeign says that Directus gave what was not asked for.
+	// errForeign means that Directus gave rows that were not asked for.
 	errForeign = errors.New("directus gave messages between others")
-	// ErrMoved says that rows came or went between two pages, where that matters.
-	// The next attempt finds them.
+	// ErrMoved means that rows were created or deleted between two pages, where that
+	// matters. Trying again cures it.
 	ErrMoved = errors.New("messages of one date have changed while they were read")
 )
 
@@ -305,20 +151,6 @@ func (s *Scan) page(ctx context.Context) (rows []Row, whole, more bool, err erro
 	return rows, whole, more, err
 }
 
-func (s *Scan) readCrowd(ctx context.Context, filter directus.Filter) (rows []Row, more bool, err error) {
-	for {
-		n := s.Limit(ctx)
-		rows, more, err = s.Ask(ctx, directus.Query{Filter: filter, Sort: s.order(s.Group.Fields.Key()), Limit: n})
-		if n <= 1 || !errors.Is(err, directus.ErrTooLarge) {
-			break
-		}
-	}
-	if err == nil && more && len(rows) == 0 {
-		err = errForeign
-	}
-	return rows, more, err
-}
-
 // order is that of some fields, in the direction of the scan.
 func (s *Scan) order(fields ...string) []string {
 	if s.Down {
@@ -329,7 +161,8 @@ func (s *Scan) order(fields ...string) []string {
 	return fields
 }
 
-// Ask reads rows, and goes on with fewer at once if they are too large an answer.
+// Ask reads one page of rows. If they are too large an answer, the error is
+// directus.ErrTooLarge, and Limit is lower from then on.
 func (s *Scan) Ask(ctx context.Context, q directus.Query) (rows []Row, more bool, err error) {
 	if q.Limit > 1 { // one row comes whatever it takes
 		q.MaxAnswer = MaxRowsAnswer
@@ -341,7 +174,7 @@ func (s *Scan) Ask(ctx context.Context, q directus.Query) (rows []Row, more bool
 	return rows, more, err
 }
 
-// Limit is how many rows are asked for at once: as many as probably fit into an answer.
+// Limit returns how many rows to ask for at once: as many as probably fit into an answer.
 func (s *Scan) Limit(ctx context.Context) int {
 	return min(PageLimit(ctx, s.Account, s.Size), s.room())
 }
@@ -360,23 +193,4 @@ func (s *Scan) sort(rows []Row) {
 	if s.Down {
 		slices.Reverse(rows)
 	}
-}
-
-// nextOfPlaced reads the next rows of a page whose places are known. What does not match
-// any more is left out.
-func (s *Scan) nextOfPlaced(ctx context.Context) ([]Row, bool, error) {
-	p := *s.placed
-	keys, dense := p.Cut(min(s.room(), PageLimit(ctx, s.Account, MaxPage)))
-	rows, _, err := s.Ask(ctx, s.Group.Keyed(s.Base, keys))
-	if errors.Is(err, directus.ErrTooLarge) && len(keys) > 1 {
-		return nil, dense, nil
-	}
-	if err != nil {
-		return nil, dense, err
-	}
-	s.sort(rows)
-	if s.placed = &p; len(p.Left) == 0 {
-		s.placed, s.Done = nil, p.last
-	}
-	return rows, dense, nil
 }

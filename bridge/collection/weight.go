@@ -8,17 +8,19 @@ import (
 const (
 	// MaxRowsAnswer bounds the answer that brings several rows, in bytes.
 	MaxRowsAnswer = 512 << 10
-	// firstRows is how many are asked for while nobody knows what they take.
-	firstRows = 102 // a page of 100, see historian.walk
-	// weightMemory is for how many rows a weight stands, beside those that come.
+	// firstRows is how many rows are asked for while their size is unknown: a page of 100
+	// for a client, and the two by which a page of history is known to go on.
+	firstRows = 102
+	// weightMemory is how many rows the mean so far counts for when new rows are added.
 	weightMemory = 32
 )
 
-// weight is about what a row takes in an answer, in bytes, as the last ones did; 0 is not
-// known. It may be used by any goroutine.
+// weight is a moving average of the size of a row in an answer, in bytes; 0: not known. Any
+// goroutine may use it.
 type weight struct{ bytes atomic.Int64 }
 
-// learn notes the rows of an answer. Of two at once one may be lost.
+// learn adds the rows of an answer to the average. One of two concurrent answers may be
+// lost.
 func (w *weight) learn(items []json.RawMessage) {
 	if len(items) == 0 {
 		return
@@ -35,8 +37,8 @@ func (w *weight) learn(items []json.RawMessage) {
 	}
 }
 
-// fit is how many rows probably fit into an answer; one more than one, so that they can
-// be told from those of one date.
+// fit returns how many rows probably fit into an answer, at least two: a page of one row
+// would look like a tie.
 func (w *weight) fit() int {
 	each := w.bytes.Load()
 	if each == 0 {

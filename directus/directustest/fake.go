@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"directus-ircd/directus/localserver"
 )
 
@@ -131,21 +129,6 @@ type NginxLimit struct {
 	Dated  bool // it says in Retry-After, by a date, to come again in a second or two
 }
 
-// FakeUser is a user of a Fake.
-type FakeUser struct {
-	ID        string // default: a new UUID
-	Email     string
-	Password  string
-	OTP       string // the one-time code that is right at all times; empty: no second factor
-	Token     string // static token; empty: none
-	FirstName string
-	LastName  string
-	Role      string
-	Admin     bool           // all rights
-	Status    string         // default "active"
-	Extra     map[string]any // further fields
-}
-
 // NewFake starts a Fake with an empty collection "messages" (id, text, nonce,
 // date_created, user_created) that every user may read, create, update and
 // delete. It stops at the end of the test, which is skipped where EnvVersion asks
@@ -242,100 +225,6 @@ func (f *Fake) Up() {
 	l := f.listener
 	f.mu.Unlock()
 	l.refuse(false)
-}
-
-// AddUser adds a user and returns the id.
-func (f *Fake) AddUser(u FakeUser) string {
-	if u.ID == "" {
-		u.ID = uuid.NewString()
-	}
-	if u.Status == "" {
-		u.Status = "active"
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.users[u.ID] = &u
-	return u.ID
-}
-
-// RemoveUser deletes a user and ends the user's refresh tokens.
-func (f *Fake) RemoveUser(id string) {
-	f.EndSessions(id)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.users, id)
-}
-
-// EditUser changes a user in place. No open socket notices.
-func (f *Fake) EditUser(id string, edit func(*FakeUser)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	u := f.users[id]
-	if u == nil {
-		f.t.Errorf("fake directus: no user %s", id)
-		return
-	}
-	edit(u)
-}
-
-// Suspend makes a user inactive and ends the user's refresh tokens.
-func (f *Fake) Suspend(id string) {
-	f.EditUser(id, func(u *FakeUser) { u.Status = "suspended" })
-	f.EndSessions(id)
-}
-
-// Attempts is how many attempts to log in to an account, none of which succeeded, Directus
-// has counted since the last that did.
-func (f *Fake) Attempts(id string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.attempts[id]
-}
-
-// SetPassword changes a password and ends the user's refresh tokens.
-func (f *Fake) SetPassword(id, password string) {
-	f.EditUser(id, func(u *FakeUser) { u.Password = password })
-	f.EndSessions(id)
-}
-
-// SetEmail changes an e-mail address and ends the user's refresh tokens.
-func (f *Fake) SetEmail(id, email string) {
-	f.EditUser(id, func(u *FakeUser) { u.Email = email })
-	f.EndSessions(id)
-}
-
-// SetToken replaces the static token of a user.
-func (f *Fake) SetToken(id, token string) {
-	f.EditUser(id, func(u *FakeUser) { u.Token = token })
-}
-
-// PassSessions makes the refresh tokens of one user those of another.
-func (f *Fake) PassSessions(from, to string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for refresh, user := range f.sessions {
-		if user == from {
-			f.sessions[refresh] = to
-		}
-	}
-}
-
-// EndSessions makes the refresh tokens of a user unknown.
-func (f *Fake) EndSessions(id string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for refresh, user := range f.sessions {
-		if user == id {
-			delete(f.sessions, refresh)
-		}
-	}
-}
-
-// Sessions is the number of refresh tokens that are alive.
-func (f *Fake) Sessions() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.sessions)
 }
 
 // Sockets is the number of authenticated sockets that are open.

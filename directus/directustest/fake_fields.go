@@ -47,32 +47,41 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 		}
 	}
 	for head, rest := range nested {
+		var err *apiError
 		if f.lists(name)[head] != "" {
-			if err := f.pickList(out, name, user, row, head, rest); err != nil {
-				return nil, err
-			}
-			continue
+			err = f.pickList(out, name, user, row, head, rest)
+		} else {
+			err = f.pickRelated(out, name, user, row, head, rest)
 		}
-		if _, known := row[head]; !known && !f.before("11") {
-			return nil, forbidden()
-		}
-		related := f.relations(name)[head]
-		if related == "" || !f.may(user, related, "read") {
-			delete(out, head) // the key is missing altogether
-			continue
-		}
-		item := f.related(related, row[head])
-		if item == nil || !f.visible(related, user, item) {
-			out[head] = nil
-			continue
-		}
-		sub, err := f.pick(related, user, item, rest)
 		if err != nil {
 			return nil, err
 		}
-		out[head] = sub
 	}
 	return out, nil
+}
+
+// pickRelated is pick for the fields of the item that a many-to-one field refers to. Callers
+// hold mu.
+func (f *Fake) pickRelated(out map[string]any, name, user string, row map[string]any, field string, fields []string) *apiError {
+	if _, known := row[field]; !known && !f.before("11") {
+		return forbidden()
+	}
+	related := f.relations(name)[field]
+	if related == "" || !f.may(user, related, "read") {
+		delete(out, field) // the key is missing altogether
+		return nil
+	}
+	item := f.related(related, row[field])
+	if item == nil || !f.visible(related, user, item) {
+		out[field] = nil
+		return nil
+	}
+	sub, err := f.pick(related, user, item, fields)
+	if err != nil {
+		return err
+	}
+	out[field] = sub
+	return nil
 }
 
 // listed are the items that a one-to-many field of an item stands for; false if

@@ -250,7 +250,11 @@ func (r *reading) first(s *span) int {
 		if r.c.spec.device != "" && r.visit(seen).begin.After(s.begin) && r.w.mayRepeat(r.c, seen, row) {
 			continue
 		}
-		if i := r.place[row.message]; i < first && row.stored().Before(r.visit(seen).begin) {
+		begin := s.begin // what was stored since then is due wherever it stands
+		if r.c.spec.kind == paging {
+			begin = r.visit(seen).begin
+		}
+		if i := r.place[row.message]; i < first && row.stored().Before(begin) {
 			first = i
 		}
 	}

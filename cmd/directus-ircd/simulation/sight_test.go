@@ -123,14 +123,7 @@ func (c *client) take(m *irc.Message) {
 		}
 	case "JOIN":
 		if m.Prefix.Name == c.nick {
-			c.joined[m.Params[0]]++
-			c.in[m.Params[0]] = true
-			c.filling[m.Params[0]] = false
-			v := visit{channel: m.Params[0], epoch: c.joined[m.Params[0]], stay: len(c.stays) - 1, begin: time.Now()}
-			v.back = slices.ContainsFunc(c.visits, func(o visit) bool {
-				return o.channel == v.channel && o.epoch == v.epoch-1 && o.stay == v.stay && o.expelled
-			})
-			c.visits = append(c.visits, v)
+			c.enter(m.Params[0])
 		}
 	case "PART", "KICK":
 		if m.Command == "KICK" && m.Params[1] == c.nick || m.Command == "PART" && m.Prefix.Name == c.nick {
@@ -165,6 +158,18 @@ func (c *client) take(m *irc.Message) {
 			c.refusals = append(c.refusals, r)
 		}
 	}
+}
+
+// enter notes that the client is in a channel from now on.
+func (c *client) enter(channel string) {
+	c.joined[channel]++
+	c.in[channel] = true
+	c.filling[channel] = false
+	v := visit{channel: channel, epoch: c.joined[channel], stay: len(c.stays) - 1, begin: time.Now()}
+	v.back = slices.ContainsFunc(c.visits, func(o visit) bool {
+		return o.channel == v.channel && o.epoch == v.epoch-1 && o.stay == v.stay && o.expelled
+	})
+	c.visits = append(c.visits, v)
 }
 
 // answered is the letter with a label to which a line is the answer, or a part of it.

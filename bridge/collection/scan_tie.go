@@ -1,0 +1,182 @@
+package collection
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"directus-ircd/directus"
+)
+
+// tie is a date with more rows than a page holds.
+type tie struct {
+	date time.Time
+	// Numbers are read by comparison: last is the key of the last row read, nil before
+	// the first, and operator compares the next keys with it.
+	last     any
+	operator string
+	// Texts Directus does not compare, and a database has an order of its own for
+	// them: all keys are read, and the rows by these. left are the keys of those that
+	// are still to be read; known says that it is set.
+	texts bool
+	known bool
+	left  []string
+}
+
+// enter begins to read a date by keys.
+func (s *Scan) enter(first Row) {
+	s.tie = &tie{date: first.Date, texts: !first.HasNumber()}
+	if s.tie.texts || !s.startsAt(first.Date, first.ID) {
+		return
+	}
+	s.tie.operator = "_gte"
+	if s.Down {
+		s.tie.operator = "_lte"
+	}
+	s.tie.last = json.Number(s.Start.ID)
+}
+
+// startsAt reports that nothing is wanted of the rows of a date on one side of start.
+func (s *Scan) startsAt(date time.Time, id string) bool {
+	return s.Start.ID != "" && s.Start.Date.Equal(date) && sameKind(s.Start.ID, id)
+}
+
+// nextOfTie reads the next rows of the date that is read by keys.
+func (s *Scan) nextOfTie(ctx context.Context) ([]Row, error) {
+	c := s.tie
+	if c.texts {
+		return s.nextOfTexts(ctx)
+	}
+	filter := directus.And(s.Base, s.Group.Dates.Of(c.date))
+	if c.last != nil {
+		filter = directus.And(filter, directus.Compare(s.Group.Fields.Key(), c.operator, c.last))
+	}
+	rows, more, err := s.readTie(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	if !more {
+		s.leave()
+		return rows, nil
+	}
+	c.last, c.operator = rows[len(rows)-1].Key, "_gt"
+	if s.Down {
+		c.operator = "_lt"
+	}
+	return rows, nil
+}
+
+// leave makes the scan go on behind the date of a tie.
+func (s *Scan) leave() {
+	s.Bound = s.tie.date
+	if !s.Down {
+		s.Bound = s.Bound.Add(s.Group.Dates.Unit())
+	}
+	s.tie = nil
+}
+
+// nextOfTexts is nextOfTie where keys are texts.
+func (s *Scan) nextOfTexts(ctx context.Context) ([]Row, error) {
+	c := s.tie
+	if !c.known {
+		keys, err := s.keysOf(ctx, c.date)
+		if err != nil {
+			return nil, err
+		}
+		c.left, c.known = keys, true
+	}
+	page := c.left[:min(s.Limit(ctx), len(c.left))]
+	var rows []Row
+	if len(page) > 0 {
+		var err error
+		rows, _, err = s.Ask(ctx, s.Group.Keyed(s.Base, page))
+		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	s.sort(rows)
+	if c.left = c.left[len(page):]; len(c.left) == 0 {
+		s.leave()
+	}
+	return rows, nil
+}
+
+// keysOf reads the keys of a date, in the direction of the scan, from start on if that
+// is of the date.
+func (s *Scan) keysOf(ctx context.Context, date time.Time) ([]string, error) {
+	filter := directus.And(s.Base, s.Group.Dates.Of(date))
+	keys, err := ReadKeys(ctx, s.Account, s.Group, filter, maxTie)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(keys, CompareIDs)
+	if len(keys) > 0 && s.startsAt(date, keys[0]) {
+		i, found := slices.BinarySearchFunc(keys, s.Start.ID, CompareIDs)
+		switch {
+		case !s.Down:
+			keys = keys[i:]
+		case found:
+			keys = keys[:i+1]
+		default:
+			keys = keys[:i]
+		}
+	}
+	if s.Down {
+		slices.Reverse(keys)
+	}
+	return keys, nil
+}
+
+// maxTie bounds how many keys of one date are read, where keys are texts. An import may
+// leave that many rows with one date; reading their keys takes 200 requests.
+const maxTie = 100_000
+
+// ReadKeys reads the keys of the rows that match a filter, in the order of the database. It
+// stops after the page with which there are more than most. Each page begins with the last
+// key of the one before, so that rows created or deleted in front of it are noticed: the
+// error is ErrMoved then.
+func ReadKeys(ctx context.Context, account *directus.Account, g *Group, filter directus.Filter, most int) ([]string, error) {
+	key := g.Fields.Key()
+	var keys []string
+	for {
+		size, overlap := PageLimit(ctx, account, MaxPage), 0
+		if len(keys) > 0 && size > 1 {
+			overlap = 1
+		}
+		var items []map[string]json.RawMessage
+		q := directus.Query{Fields: []string{key}, Filter: filter, Sort: []string{key}, Limit: size, Offset: len(keys) - overlap}
+		if err := account.Items(ctx, g.Collection, q, &items); err != nil {
+			return nil, fmt.Errorf("read keys of collection %s: %w", g.Collection, err)
+		}
+		if overlap > 0 && (len(items) == 0 || Scalar(items[0][key]) != keys[len(keys)-1]) {
+			return nil, ErrMoved
+		}
+		for _, item := range items[overlap:] {
+			keys = append(keys, Scalar(item[key]))
+		}
+		if len(items) < size || len(keys) > most {
+			return keys, nil
+		}
+	}
+}
+
+// readTie reads rows of one date by keys, with fewer at once until they fit into an answer.
+func (s *Scan) readTie(ctx context.Context, filter directus.Filter) (rows []Row, more bool, err error) {
+	for {
+		n := s.Limit(ctx)
+		rows, more, err = s.Ask(ctx, directus.Query{Filter: filter, Sort: s.order(s.Group.Fields.Key()), Limit: n})
+		if n <= 1 || !errors.Is(err, directus.ErrTooLarge) {
+			break
+		}
+	}
+	if err == nil && more && len(rows) == 0 {
+		err = errForeign
+	}
+	return rows, more, err
+}
