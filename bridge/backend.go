@@ -18,6 +18,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"directus-ircd/bridge/budget"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/guard"
@@ -85,10 +86,10 @@ type Backend struct {
 	markers markers.Shelf
 	feeds   *feed.Set
 	rights  rights.Shared
-	origin  string                   // the Directus that what is in the state is of
-	pages   atomic.Pointer[pageRoom] // replaced by Configure, under mu
-	trails  *resume.Positions        // of the state; nil: no device goes on from where it was
-	resumed atomic.Int64             // channels of devices that have come back
+	origin  string // the Directus that what is in the state is of
+	pages   *budget.Pages
+	trails  *resume.Positions // of the state; nil: no device goes on from where it was
+	resumed atomic.Int64      // channels of devices that have come back
 
 	mu       sync.Mutex
 	members  map[string]*member      // by user id; guarded by mu
@@ -119,7 +120,7 @@ func New(opts Options) (*Backend, error) {
 	if opts.DigestRounds > 0 {
 		b.guard.HashWith(opts.DigestRounds)
 	}
-	b.pages.Store(newPageRoom(opts.PageMemory))
+	b.pages = budget.NewPages(opts.PageMemory)
 	b.people = people.NewCommunity(opts.State.Store, opts.State.nicks, b.origin)
 	if opts.Resume != nil {
 		b.trails = opts.State.trails
@@ -144,7 +145,7 @@ func (b *Backend) Configure(opts Options) error {
 	}
 	b.plan.Store(p)
 	b.guard.Limit(opts.LoginAttemptsPerMinute)
-	b.resizePages(old.PageMemory, opts.PageMemory)
+	b.pages.Resize(opts.PageMemory)
 	moved := !reflect.DeepEqual(opts.ReadMarkers, old.ReadMarkers)
 	for _, m := range b.members {
 		if moved {

@@ -27,7 +27,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	defer cancel()
 	at, pos, readTo := time.Now(), j.view.reader.End(), j.view.feed.ReadTo()
 	h := s.historyOf(j.Channel)
-	h.most = s.backend.pages.Load().part
+	h.most = s.backend.pages.Part()
 	var p past
 	err := s.reading(reading, h, func(reading context.Context) (err error) {
 		p, err = s.past(reading, h, j, some)

@@ -7,6 +7,7 @@ import (
 
 	irc "gopkg.in/irc.v4"
 
+	"directus-ircd/bridge/budget"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -140,7 +141,7 @@ func historyError(target string, err error) *ircd.Error {
 		return noHistory(target, err)
 	}
 	text := "Directus cannot be asked for messages at the moment. Try again later"
-	if errors.Is(err, errManyReads) {
+	if errors.Is(err, budget.ErrManyReads) {
 		text = "Too much history is being read at the moment. Try again later"
 	}
 	return &ircd.Error{Numeric: irc.RPL_TRYAGAIN, Params: []string{target}, Code: "MESSAGE_ERROR", Text: text, Err: err}

@@ -35,7 +35,7 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 		list, page.End, err = h.page(ctx, q)
 		return list, err
 	}}
-	h.most = s.backend.pages.Load().part
+	h.most = s.backend.pages.Part()
 	part := func(ctx context.Context, next func(context.Context) ([]found, error)) ([]ircd.Event, error) {
 		list, err := next(ctx)
 		if err != nil {
@@ -66,6 +66,18 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 		page.More = more
 	}
 	return page, err
+}
+
+// reading reads a part of a history when it is its turn, which historyTimeout bounds. It may be
+// called from any goroutine.
+func (s *session) reading(ctx context.Context, h *historian, read func(context.Context) error) error {
+	return s.backend.pages.Read(ctx, s.member.reads, h.isLong(), func() (int64, error) {
+		ctx, cancel := context.WithTimeout(ctx, historyTimeout)
+		defer cancel()
+		before := h.read
+		err := read(ctx)
+		return h.read - before, err
+	})
 }
 
 // pageEvents is what is shown of a part of a page.

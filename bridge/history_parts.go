@@ -13,13 +13,6 @@ import (
 )
 
 const (
-	// partMemory is what the messages of a page, or of a backlog, may take that are held
-	// at once, in bytes; a single one may take more, see directus.MaxString. Where there is
-	// less memory for all pages, see pageRoom, it is one partShare-th of that: each client
-	// that is given one may hold a part.
-	partMemory = 768 << 10
-	partShare  = 32
-	leastPart  = 64 << 10
 	// foundCost is about what one takes besides its texts.
 	foundCost = 1 << 10
 	// restPatience is for how long a part is tried to be read again where Directus does not

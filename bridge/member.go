@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sync/semaphore"
 
+	"directus-ircd/bridge/budget"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/guard"
@@ -42,10 +42,9 @@ type member struct {
 	cancel context.CancelFunc
 	// changing is held while something stored is changed; cap 1.
 	changing chan struct{}
-	reads    *semaphore.Weighted // of pages, which the user may have at once; see pageRoom
-	pace     pace                // of these
-	turn     chan struct{}       // held by checkRights; cap 1
-	checking chan struct{}       // held by checkLately; cap 1
+	reads    *budget.User
+	turn     chan struct{} // held by checkRights; cap 1
+	checking chan struct{} // held by checkLately; cap 1
 	// honoured is the number of changes of rights by which the feeds that the member
 	// reads were looked at; stored by who holds turn.
 	honoured atomic.Int64
@@ -68,7 +67,7 @@ func newMember(names *people.Directory, may *rights.Cache, book *markers.Book, f
 	account := names.Account
 	m := &member{
 		account: account, names: names, rights: may, recheck: recheck, feeds: fs, log: log,
-		reads:  semaphore.NewWeighted(readsOfUser),
+		reads:  budget.NewUser(),
 		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: book,
 		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checking: make(chan struct{}, 1), checked: time.Now(),
 		sessions: map[*session]struct{}{}, watches: map[string]*topicWatch{},

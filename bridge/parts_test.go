@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"directus-ircd/bridge/budget"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
@@ -117,7 +118,7 @@ func whole(t *testing.T, events []ircd.Event, more ircd.More) (list []string) {
 	t.Helper()
 	for parts := 1; len(events) > 0; parts++ {
 		part, size := texts(events)
-		if list = append(list, part...); size > partMemory {
+		if list = append(list, part...); size > budget.MaxPart {
 			t.Errorf("part %d has %d bytes", parts, size)
 		}
 		if more == nil {
@@ -252,7 +253,7 @@ func TestPageIsCountedWhileItIsRead(t *testing.T) {
 			if h, err = away.(*session).historian(t.Context(), "#messages"); err != nil {
 				t.Fatal(err)
 			}
-			h.most, questions, most = partMemory, 0, 0
+			h.most, questions, most = budget.MaxPart, 0, 0
 			var list []found
 			for err = errUnfinished; errors.Is(err, errUnfinished); {
 				list, _, err = h.page(t.Context(), q)
@@ -260,7 +261,7 @@ func TestPageIsCountedWhileItIsRead(t *testing.T) {
 			if err != nil || len(list) != want || list[0].message != nil {
 				t.Errorf("%s: %d messages, want %d: %v", what, len(list), want, err)
 			}
-			if questions < 5 || most > partMemory {
+			if questions < 5 || most > budget.MaxPart {
 				t.Errorf("%s: %d questions, %d bytes were held", what, questions, most)
 			}
 		}
@@ -323,18 +324,48 @@ func TestUnreadLongPageHoldsNothing(t *testing.T) {
 		if err != nil || p.More == nil {
 			t.Fatal(err)
 		}
-		if !s.member.reads.TryAcquire(readsOfUser) || !s.backend.pages.Load().reads.TryAcquire(readsAtOnce(0)) {
+		if !allTurns(t, s) {
 			t.Error("a page that nobody reads has a turn")
 		}
-		s.member.reads.Release(readsOfUser)
-		s.backend.pages.Load().reads.Release(readsAtOnce(0))
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(3*time.Second, cancel)
 		if _, err := p.More(ctx); err == nil {
 			t.Error("a page went on when its connection had ended")
 		}
-		if !s.member.reads.TryAcquire(readsOfUser) {
+		if !allTurns(t, s) {
 			t.Error("the turn did not come back")
 		}
+	})
+}
+
+// allTurns reports that nobody reads anything: the user of a session may soon read a long
+// page, which takes all turns of one user.
+func allTurns(t *testing.T, s *session) bool {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	return s.backend.pages.Read(ctx, s.member.reads, true, func() (int64, error) { return 0, nil }) == nil
+}
+
+// Where there is little memory a client is given smaller parts, of a page and of a backlog.
+func TestPartsInLittleMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s, _ := longChat(t, 40, longText, 30)
+		const part = 200 << 10
+		s.backend.pages.Resize(32 * part)
+		joined, err := s.Join(t.Context(), "#messages", ircd.JoinOptions{Backlog: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := s.History(t.Context(), ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryLatest, Limit: 30})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, events := range map[string][]ircd.Event{"backlog": {&ircd.Backlog{Messages: joined.Backlog}}, "page": page.Events} {
+			if list, size := texts(events); len(list) == 0 || size > part {
+				t.Errorf("the first part of a %s: %d messages of %d bytes", what, len(list), size)
+			}
+		}
+		wantLines(t, "backlog", whole(t, []ircd.Event{&ircd.Backlog{Messages: joined.Backlog}}, joined.More), 10, 40)
+		wantLines(t, "page", whole(t, page.Events, page.More), 10, 40)
 	})
 }
