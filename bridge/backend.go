@@ -1,10 +1,3 @@
-// Package bridge joins the IRC server of package ircd to the Directus client of
-// package directus: a login becomes a Directus session, rows of a collection
-// become messages, and messages become rows, always under the user's own
-// permissions.
-//
-// The way down: directus.Subscription → feed (catch-up, deduplication) →
-// journal → session.Poll. The way up: session.Send → member.send → Directus.
 package bridge
 
 import (

@@ -13,6 +13,10 @@ import (
 // MaxPage is the most items that are asked for at once.
 const MaxPage = 512
 
+// MaxToldApart is how many rows are remembered one by one of those that may come behind their
+// dates: by what is known of a device, and so by a feed before it reads its collection again.
+const MaxToldApart = 512
+
 const (
 	// AnswerTimeout bounds a request whose answer the caller can do without.
 	AnswerTimeout = 3 * time.Second

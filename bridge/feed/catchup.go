@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
-	"directus-ircd/bridge/resume"
 	"directus-ircd/directus"
 )
 
@@ -112,7 +111,7 @@ func (f *Feed) expectCrowd() {
 	recent := f.countSeenSince(f.cursor.date.Add(-collection.Overlap))
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.many = f.arrived + int64(max(resume.MaxSteps, recent))
+	f.many = f.arrived + int64(max(collection.MaxToldApart, recent))
 }
 
 // isCrowded reports whether that many have come.

@@ -10,7 +10,7 @@ import (
 // MaxSteps is how many messages of a trail are told apart, and as many that are dated later than
 // the clock of Directus shows, as it was set back. Of what comes late, one dated before more than
 // these is taken for received.
-const MaxSteps = 512
+const MaxSteps = collection.MaxToldApart
 
 // Position is what a device has received of one channel. Like the cursor of a feed it
 // is a date up to which nothing is missing, and as rows become visible later than
