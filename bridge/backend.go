@@ -254,7 +254,7 @@ func (b *Backend) review(ctx context.Context, id string) {
 func (b *Backend) enter(s *session, names *people.Directory, may *rights.Cache, secret guard.SecretHash) (fresh bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	account := names.Account
+	account := names.Account()
 	m := b.members[account.ID()]
 	if m != nil {
 		if _, ended := m.health(); ended != nil {

@@ -64,7 +64,7 @@ type member struct {
 }
 
 func newMember(names *people.Directory, may *rights.Cache, book *markers.Book, fs *feed.Set, recheck time.Duration, log zerolog.Logger) *member {
-	account := names.Account
+	account := names.Account()
 	m := &member{
 		account: account, names: names, rights: may, recheck: recheck, feeds: fs, log: log,
 		reads:  budget.NewUser(),

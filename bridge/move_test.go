@@ -19,7 +19,7 @@ func stillMember(t testing.TB) *member {
 	account := loggedIn(t)
 	may := rights.NewCache(account, nil)
 	return &member{
-		account: account, rt: account.Realtime(directus.RealtimeOptions{}), names: &people.Directory{Account: account, Rights: may}, rights: may,
+		account: account, rt: account.Realtime(directus.RealtimeOptions{}), names: (&people.Community{}).NewDirectory(account, may, people.Options{}), rights: may,
 		sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: feed.NewSet(),
 	}
 }

@@ -187,7 +187,8 @@ func TestForkReadsWhatWasNotShown(t *testing.T) {
 func TestNobodyEntersWithoutProof(t *testing.T) {
 	fs := NewSet()
 	defer fs.Close()
-	m := &testMember{names: &people.Directory{Rights: rights.NewCache(nil, nil)}}
+	may := rights.NewCache(nil, nil)
+	m := &testMember{names: (&people.Community{}).NewDirectory(nil, may, people.Options{}), rights: may}
 	if r := fs.Attach(Key{Group: &collection.Group{}, Audience: "some minutes ago"}, m, func() {}); r != nil {
 		t.Error("a member reads a feed that it has no proof for")
 	}

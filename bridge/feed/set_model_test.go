@@ -53,6 +53,7 @@ type testMember struct {
 	account *directus.Account
 	rt      *directus.Realtime
 	names   *people.Directory
+	rights  *rights.Cache
 	log     zerolog.Logger
 	ended   error
 }
@@ -60,13 +61,13 @@ type testMember struct {
 func newTestMember(account *directus.Account, all rights.Permissions) *testMember {
 	may := rights.NewCache(account, nil)
 	may.Learn(all, time.Now())
-	return &testMember{account: account, rt: account.Realtime(directus.RealtimeOptions{}), names: &people.Directory{Account: account, Rights: may}, log: zerolog.Nop()}
+	return &testMember{account: account, rt: account.Realtime(directus.RealtimeOptions{}), names: (&people.Community{}).NewDirectory(account, may, people.Options{}), rights: may, log: zerolog.Nop()}
 }
 
 func (m *testMember) Account() *directus.Account        { return m.account }
 func (m *testMember) Realtime() *directus.Realtime      { return m.rt }
 func (m *testMember) Names() *people.Directory          { return m.names }
-func (m *testMember) Rights() *rights.Cache             { return m.names.Rights }
+func (m *testMember) Rights() *rights.Cache             { return m.rights }
 func (m *testMember) Log() *zerolog.Logger              { return &m.log }
 func (m *testMember) IsUp() bool                        { return false }
 func (m *testMember) IsOver() bool                      { return m.ended != nil }

@@ -13,22 +13,20 @@ import (
 	"directus-ircd/directus"
 )
 
-// maxShelf bounds the rows whose files a shelf remembers; beyond, it starts
-// afresh.
-const maxShelf = 1000
+// maxAttachments bounds the rows whose files are cached; beyond, the cache is emptied.
+const maxAttachments = 1000
 
-// shelf knows the files of rows, as one Directus user may see them. Rows carry
-// only keys: of a file, or of a junction. Which of them they are says the value;
-// a user who may not follow the relation to the files is not told that, only gets
-// less of it, so trying would find out nothing. The files are asked for when a row
-// that has some is shown: names with each row and each event would cost Directus
-// more than the few messages with files are worth.
-type shelf struct {
+// attachments caches the files of rows, as one Directus user may see them. A row holds only
+// keys, of a file or of the items of a junction; the value shows which kind of key it is.
+// Probing would not help: a user without access to the relation just gets fewer fields.
+// Files are read when a row that has some is shown. To read their names with each row and
+// each event would cost Directus more than the few messages with files are worth.
+type attachments struct {
 	account *directus.Account
-	life    time.Duration // how long files are believed, as they were read
+	life    time.Duration // how long files that were read are taken to be unchanged
 
-	mu    sync.Mutex
-	known map[string]knownFiles // by shelfKey; guarded by mu
+	mu    sync.Mutex            // a leaf lock
+	known map[string]knownFiles // by attachmentsKey; guarded by mu
 }
 
 type knownFiles struct {
@@ -36,56 +34,56 @@ type knownFiles struct {
 	until time.Time
 }
 
-// shelfKey changes with what a row has attached.
-func shelfKey(g *collection.Group, r collection.Row) string {
+// attachmentsKey names a row in the cache. It changes when other files are attached.
+func attachmentsKey(g *collection.Group, r collection.Row) string {
 	return g.Collection + "\x00" + r.ID + "\x00" + string(r.Values[g.Fields.Files])
 }
 
-// files returns the files of the rows that have some, by row id. What Directus
-// does not give is left out of them. An error means that it did not answer.
-func (s *shelf) files(ctx context.Context, g *collection.Group, rows []collection.Row) (map[string][]collection.File, error) {
+// files returns the files of the rows that have some, by row id. What the user may not read
+// of a file is empty. An error means that Directus did not answer.
+func (a *attachments) files(ctx context.Context, g *collection.Group, rows []collection.Row) (map[string][]collection.File, error) {
 	if g.Fields.Files == "" {
 		return nil, nil
 	}
 	found := map[string][]collection.File{}
 	var open []collection.Row
 	now := time.Now()
-	s.mu.Lock()
+	a.mu.Lock()
 	for _, r := range rows {
-		if k, ok := s.known[shelfKey(g, r)]; ok && now.Before(k.until) {
+		if k, ok := a.known[attachmentsKey(g, r)]; ok && now.Before(k.until) {
 			found[r.ID] = k.files
 		} else if files := collection.ParseFiles(r.Values[g.Fields.Files]); len(files) > 0 {
 			found[r.ID] = files
 			open = append(open, r)
 		}
 	}
-	s.mu.Unlock()
-	err := errors.Join(s.follow(ctx, g, open, found), s.describe(ctx, open, found))
+	a.mu.Unlock()
+	err := errors.Join(a.follow(ctx, g, open, found), a.describe(ctx, open, found))
 	if _, answered := errors.AsType[*directus.Error](err); err != nil && (!answered || ctx.Err() != nil) {
 		return nil, fmt.Errorf("read files: %w", err)
 	}
 	if errors.Is(err, directus.ErrUnavailable) {
-		return found, nil // may be better the next time
+		return found, nil // incomplete, so not cached
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.known == nil || len(s.known)+len(open) > maxShelf {
-		s.known = map[string]knownFiles{}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.known == nil || len(a.known)+len(open) > maxAttachments {
+		a.known = map[string]knownFiles{}
 	}
 	for _, r := range open {
-		s.known[shelfKey(g, r)] = knownFiles{found[r.ID], now.Add(s.life)}
+		a.known[attachmentsKey(g, r)] = knownFiles{found[r.ID], now.Add(a.life)}
 	}
 	return found, nil
 }
 
-func (s *shelf) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.known = nil
+func (a *attachments) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.known = nil
 }
 
 // follow finds the files behind the keys of a junction.
-func (s *shelf) follow(ctx context.Context, g *collection.Group, rows []collection.Row, found map[string][]collection.File) error {
+func (a *attachments) follow(ctx context.Context, g *collection.Group, rows []collection.Row, found map[string][]collection.File) error {
 	var keys []any
 	key := g.Fields.Key()
 	for _, r := range rows {
@@ -93,7 +91,7 @@ func (s *shelf) follow(ctx context.Context, g *collection.Group, rows []collecti
 			keys = append(keys, r.Key)
 		}
 	}
-	return s.read(ctx, g.Collection, key, keys, []string{key, g.Fields.Files + "." + collection.JunctionFile}, func(item map[string]json.RawMessage) {
+	return a.read(ctx, g.Collection, key, keys, []string{key, g.Fields.Files + "." + collection.JunctionFile}, func(item map[string]json.RawMessage) {
 		id := collection.Scalar(item[key])
 		// Less than before: the junction may be read, but leads elsewhere.
 		if files := collection.ParseFiles(item[g.Fields.Files]); len(files) > 0 {
@@ -103,7 +101,7 @@ func (s *shelf) follow(ctx context.Context, g *collection.Group, rows []collecti
 }
 
 // describe reads the names and sizes of files.
-func (s *shelf) describe(ctx context.Context, rows []collection.Row, found map[string][]collection.File) error {
+func (a *attachments) describe(ctx context.Context, rows []collection.Row, found map[string][]collection.File) error {
 	places := map[string][]*collection.File{}
 	var keys []any
 	for _, r := range rows {
@@ -118,20 +116,20 @@ func (s *shelf) describe(ctx context.Context, rows []collection.Row, found map[s
 			places[f.ID] = append(places[f.ID], f)
 		}
 	}
-	return s.read(ctx, "directus_files", "id", keys, []string{"id", "filename_download", "filesize"}, func(item map[string]json.RawMessage) {
+	return a.read(ctx, "directus_files", "id", keys, []string{"id", "filename_download", "filesize"}, func(item map[string]json.RawMessage) {
 		for _, f := range places[collection.Scalar(item["id"])] {
 			f.Name, f.Size = collection.Scalar(item["filename_download"]), collection.Scalar(item["filesize"])
 		}
 	})
 }
 
-// read reads the items of some keys, as far as the user may.
-func (s *shelf) read(ctx context.Context, from, key string, keys []any, fields []string, use func(map[string]json.RawMessage)) error {
+// read reads items by their keys, page by page, as far as the user may.
+func (a *attachments) read(ctx context.Context, from, key string, keys []any, fields []string, use func(map[string]json.RawMessage)) error {
 	for len(keys) > 0 {
-		page := keys[:min(len(keys), collection.PageLimit(ctx, s.account, collection.PageSize))]
+		page := keys[:min(len(keys), collection.PageLimit(ctx, a.account, collection.PageSize))]
 		keys = keys[len(page):]
 		var items []map[string]json.RawMessage
-		err := s.account.Items(ctx, from, directus.Query{
+		err := a.account.Items(ctx, from, directus.Query{
 			Fields: fields, Filter: directus.Filter{key: map[string]any{"_in": page}}, Limit: len(page),
 		}, &items)
 		if err != nil {

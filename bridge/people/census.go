@@ -17,21 +17,21 @@ import (
 )
 
 const (
-	// maxCounted and maxOwnCounted are how many users a census counts: one for all who
-	// may read everybody, and one of somebody who may not.
+	// maxCounted bounds a census that is shared by all who may read every user, and
+	// maxOwnCounted one that belongs to a user who may not.
 	maxCounted    = 20000
 	maxOwnCounted = 5000
-	// maxCensuses and maxCensusEntries bound what is kept of all of them. Those that
-	// were not used for the longest go; they are read again when they are asked for.
+	// maxCensuses and maxCensusEntries bound all censuses together. The least recently
+	// used are dropped, and read again on demand.
 	maxCensuses      = 256
 	maxCensusEntries = 200000
-	// maxCandidates bounds the users who are looked at for one nick.
+	// maxCandidates bounds the users who are considered for one nick.
 	maxCandidates = 16
 )
 
-// census is who there is by name, as far as somebody may read that: it says who has the
-// same name, and who may be behind a nick. What it says of somebody is shown to nobody
-// who has not read it.
+// census is an index of the users that a reader may see by name. It answers who shares a
+// name, and who may be behind a nick. It tells no reader more than Directus would.
+// Immutable.
 type census struct {
 	taken time.Time
 	all   bool // nobody is left out
@@ -46,7 +46,8 @@ type counted struct {
 	id   uuid.UUID
 }
 
-// newCensus counts people, each once; all says that nobody is left out.
+// newCensus makes a census of people, counting each once; all means that nobody is left
+// out.
 func newCensus(seed maphash.Seed, people []Person, all bool) *census {
 	c := &census{taken: time.Now(), all: all, seed: seed, entries: make([]counted, 0, len(people))}
 	for _, p := range people {
@@ -63,7 +64,7 @@ func newCensus(seed maphash.Seed, people []Person, all bool) *census {
 
 func (c *census) hash(base string) uint64 { return maphash.String(c.seed, wire.Fold(base)) }
 
-// of lists those whose name makes a nick.
+// of lists the ids of those whose name makes the nick base.
 func (c *census) of(base string) []string {
 	var ids []string
 	hash := c.hash(base)
@@ -74,14 +75,14 @@ func (c *census) of(base string) []string {
 	return ids
 }
 
-// namesakes is what the census knows of those who share a person's name.
+// namesakes returns what the census knows of others with a person's name.
 func (c *census) namesakes(p Person) namesakes {
 	ids := slices.DeleteFunc(c.of(p.base()), func(id string) bool { return id == p.ID })
 	return namesakes{ids: ids, all: c.all}
 }
 
-// candidates lists those who may be behind a nick that nobody has yet. Of several of
-// one name nobody gets the plain one.
+// candidates lists who may be behind a nick that was not handed out yet. Where several
+// share a name, none of them gets the plain nick.
 func (c *census) candidates(nick string) []string {
 	digits, numbered := isNumbered(nick)
 	if !numbered {
@@ -101,7 +102,7 @@ func (c *census) candidates(nick string) []string {
 	return ids
 }
 
-// censuses keeps one census for all who may read the same, so that naming and finding
+// censuses caches one census for all who may read the same, so that naming and finding
 // people costs Directus one reading in a while.
 type censuses struct {
 	seed maphash.Seed
@@ -110,19 +111,18 @@ type censuses struct {
 	kept map[string]*keptCensus // guarded by mu
 }
 
-// keptCensus is a census, and its use. Its fields are guarded by the mu of its
-// censuses, but for turn.
+// keptCensus is an entry of the cache. All its fields but turn are guarded by censuses.mu.
 type keptCensus struct {
 	census *census       // nil: not read yet
-	used   time.Time     // last
-	turn   chan struct{} // held by who reads it; cap 1
+	used   time.Time     // when it was last used
+	turn   chan struct{} // held by the goroutine that reads it; cap 1
 }
 
 func newCensuses() *censuses {
 	return &censuses{seed: maphash.MakeSeed(), kept: map[string]*keptCensus{}}
 }
 
-// recent returns a census that is not older than maxAge, or nil.
+// recent returns a cached census that is not older than maxAge, or nil.
 func (cs *censuses) recent(key string, maxAge time.Duration) *census {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -134,8 +134,8 @@ func (cs *censuses) recent(key string, maxAge time.Duration) *census {
 	return k.census
 }
 
-// get returns a census that is not older than maxAge. Of those who ask at once one
-// reads it for all.
+// get returns a census that is not older than maxAge, and reads it if need be. Of several
+// concurrent callers one reads it for all.
 func (cs *censuses) get(ctx context.Context, key string, maxAge time.Duration, read func(context.Context) (*census, error)) (*census, error) {
 	turn := cs.turn(key)
 	select {
@@ -175,8 +175,8 @@ func (cs *censuses) keep(key string, turn chan struct{}, c *census) {
 	cs.makeRoom(maxCensuses)
 }
 
-// makeRoom drops those that were not used for the longest, until there are so many at
-// most. The caller holds mu.
+// makeRoom drops the least recently used censuses until no more than most are left. The
+// caller holds mu.
 func (cs *censuses) makeRoom(most int) {
 	entries := 0
 	for _, k := range cs.kept {
@@ -199,7 +199,7 @@ func (cs *censuses) makeRoom(most int) {
 	}
 }
 
-// forget drops a census.
+// forget drops the census of a key.
 func (cs *censuses) forget(key string) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()

@@ -9,9 +9,9 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// company knows which users are in which channels. Who shares a channel with somebody
-// sees them there by nick and name, whatever Directus lets them read; of others one
-// knows what Directus shows. Whether a user is connected at all is told to nobody else.
+// company knows which users are in which channels. A user sees everybody in the same
+// channel by nick and name, whatever Directus lets the user read; of others Directus
+// decides. Only users who share a channel learn whether somebody is connected.
 type company struct {
 	mu sync.RWMutex              // a leaf lock
 	in map[string]map[string]int // sessions by folded channel and user id, no zeros; guarded by mu
@@ -19,7 +19,7 @@ type company struct {
 
 func newCompany() *company { return &company{in: map[string]map[string]int{}} }
 
-// Enter notes that a session of a user is in a channel; leave undoes it.
+// Enter notes that a session of a user is in a channel; Leave undoes it.
 func (c *company) Enter(channel, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -31,6 +31,7 @@ func (c *company) Enter(channel, id string) {
 	users[id]++
 }
 
+// Leave notes that a session for which Enter was called is no longer in the channel.
 func (c *company) Leave(channel, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -62,33 +63,35 @@ func (c *company) meet(a, b string) bool {
 	return false
 }
 
-// UnknownUser is the author of what has none.
+// UnknownUser stands for the author of a message that has none.
 var UnknownUser = ircd.User{Nick: nobody, Username: nobody, Host: host, Realname: nobody}
 
-// meets reports whether the user of the directory is, or shares a channel with, another.
+// meets reports whether id is the user of the directory or shares a channel with that user.
 func (d *Directory) meets(id string) bool {
-	return id == d.Account.ID() || d.company.meet(d.Account.ID(), id)
+	return id == d.account.ID() || d.company.meet(d.account.ID(), id)
 }
 
-// MeetsNobody is meets for what is shown to others than the user of the directory.
+// MeetsNobody is for UsersMeeting where the result is shown to others than the user of the
+// directory: they may share no channel with anybody.
 func MeetsNobody(string) bool { return false }
 
-// Met returns the identity of a user who is in a channel, as those see it who read
-// that; of private messages, who shares any channel with the user of the directory.
+// Met returns the identity of a connected user whom all readers of the channel see there by
+// nick and name. For private messages it is a user who shares any channel with the user of
+// the directory. ok is false for everybody else. It asks Directus nothing.
 func (d *Directory) Met(id string, c *collection.Channel) (ircd.User, bool) {
-	if id != d.Account.ID() && !(c.Private && d.meets(id)) && !(!c.Private && d.company.isIn(c.Name, id)) {
+	if id != d.account.ID() && !(c.Private && d.meets(id)) && !(!c.Private && d.company.isIn(c.Name, id)) {
 		return ircd.User{}, false
 	}
 	return d.nicks.known(id)
 }
 
-// Knows says what the user of the directory may know of another, as far as Directus has
-// said so lately.
+// Knows returns what the user of the directory may know of another user, as far as Directus
+// has said so lately. It asks Directus nothing.
 func (d *Directory) Knows(id string) ircd.Acquaintance {
 	if d.meets(id) {
 		return ircd.Known
 	}
-	if readable, said := d.Rights.Readable("directus_users", d.fields); said && len(readable) > 0 {
+	if readable, said := d.rights.Readable("directus_users", d.fields); said && len(readable) > 0 {
 		return ircd.Known
 	}
 	d.mu.Lock()

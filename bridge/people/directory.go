@@ -17,37 +17,38 @@ import (
 	"directus-ircd/ircd"
 )
 
-// errRightsChanged says that names could be read when that was tried, but now
-// cannot: who they belong to is not known for the moment.
+// errRightsChanged means that names that could be read a moment ago can no longer be read,
+// so that nothing is known of the people for now.
 var errRightsChanged = errors.New("the right to read names has changed")
 
-// maxNames bounds what a directory remembers; beyond, it starts afresh.
+// maxNames bounds each cache of a directory; beyond, the cache is emptied.
 const maxNames = 10000
 
-// Directory knows the people that one Directus user may see by name. Messages
-// carry only the author's id: a name is asked for once, not with each message.
-// What else messages refer to is on its shelf.
+// Directory turns user ids into IRC identities, as one Directus user may see them: messages
+// carry only the ids of people. It caches names, so that they are not read with each
+// message, and the attachments of messages. Any goroutine may use it.
 type Directory struct {
-	Account   *directus.Account
-	Rights    *rights.Cache // has a lock of its own
+	account   *directus.Account
+	rights    *rights.Cache // has a lock of its own
 	nicks     *nicks
 	company   *company // has a lock of its own
 	censuses  *censuses
-	fields    []string // configured, tried in order to form the nick
-	shelf     *shelf
-	publicURL string        // the base of links to files
-	life      time.Duration // see directoryOptions
+	fields    []string      // see Options.NickFields
+	publicURL string        // see Options
+	life      time.Duration // see Options
 
-	// searches bounds how many names that nobody has are asked for.
+	attachments *attachments // has a lock of its own
+
+	// searches limits how often users are searched for a nick that nobody has.
 	searches *rate.Limiter
 
-	mu       sync.Mutex
+	mu       sync.Mutex             // a leaf lock
 	people   map[string]knownPerson // guarded by mu
 	readable []string               // the fields that may be read; guarded by mu
-	said     bool                   // Directus has: of everybody, without a rule; guarded by mu
-	probed   time.Time              // when that was found out; guarded by mu
-	refused  bool                   // Directus has refused what it had said may be read; guarded by mu
-	nobody   map[string]time.Time   // folded nicks that nobody has, until when that is believed; guarded by mu
+	said     bool                   // Directus said that no rule limits whose readable fields may be read; guarded by mu
+	probed   time.Time              // when readable was found out; guarded by mu
+	refused  bool                   // Directus has refused a field that it had said may be read; guarded by mu
+	nobody   map[string]time.Time   // when to search again for a folded nick that nobody has; guarded by mu
 }
 
 type knownPerson struct {
@@ -55,8 +56,11 @@ type knownPerson struct {
 	until time.Time
 }
 
-// Self reads the name of the user whose directory it is, who can see at least
-// that.
+// Account returns the account of the user whose directory it is.
+func (d *Directory) Account() *directus.Account { return d.account }
+
+// Self reads the name of the user of the directory, which that user may always read, and
+// who else is known to have it: see Community.Connect.
 func (d *Directory) Self(ctx context.Context) (p Person, ns namesakes, err error) {
 	if p, err = d.readSelf(ctx); err != nil {
 		return Person{}, namesakes{}, err
@@ -66,16 +70,17 @@ func (d *Directory) Self(ctx context.Context) (p Person, ns namesakes, err error
 }
 
 func (d *Directory) readSelf(ctx context.Context) (Person, error) {
-	me, err := d.Account.Me(ctx, append([]string{"id"}, d.fields...))
+	me, err := d.account.Me(ctx, append([]string{"id"}, d.fields...))
 	if err != nil {
 		return Person{}, fmt.Errorf("read own name: %w", err)
 	}
 	p := d.toPerson(me)
-	p.ID = d.Account.ID()
+	p.ID = d.account.ID()
 	return p, nil
 }
 
-// Renew looks whether the user has got another name. A nick in use does not change.
+// Renew reads the name of the user of the directory again, and reports whether the real name
+// has changed. A nick in use does not change.
 func (d *Directory) Renew(ctx context.Context) (realname string, changed bool, err error) {
 	p, err := d.readSelf(ctx)
 	if err != nil {
@@ -85,16 +90,16 @@ func (d *Directory) Renew(ctx context.Context) (realname string, changed bool, e
 	return realname, changed, nil
 }
 
-// users returns the IRC identities of the given users, as the user of the directory is
-// to see them: see usersMeeting.
+// users returns the IRC identities of users, as the user of the directory is to see them:
+// see UsersMeeting.
 func (d *Directory) users(ctx context.Context, ids []string) (map[string]ircd.User, error) {
 	return d.UsersMeeting(ctx, d.meets, ids)
 }
 
-// UsersMeeting returns the IRC identities of the given users; those whose names may
-// not be read get one made from their id, unless they are met. Of those who are only
-// mentioned, whom anybody may have made up, it returns those who are known by name. An
-// error means that Directus could not be asked.
+// UsersMeeting returns the IRC identities of users by id. One whose name may not be read
+// gets a nick made from the id, unless meets reports that this user is seen in a channel.
+// Ids that are only mentioned in a text may be made up: of these it returns users who are
+// known by name. An error means that Directus could not be asked.
 func (d *Directory) UsersMeeting(ctx context.Context, meets func(id string) bool, ids []string, mentioned ...string) (map[string]ircd.User, error) {
 	people, missing := d.remembered(slices.Concat(ids, mentioned))
 	if len(missing) > 0 {
@@ -117,17 +122,17 @@ func (d *Directory) UsersMeeting(ctx context.Context, meets func(id string) bool
 	return d.identify(ctx, meets, people)
 }
 
-// Forget makes the directory ask anew: the rights of its user have changed.
+// Forget empties the caches of the directory, as the rights of its user have changed.
 func (d *Directory) Forget() {
 	d.mu.Lock()
 	d.people, d.nobody, d.probed, d.refused = nil, nil, time.Time{}, false
 	d.mu.Unlock()
 	d.censuses.forget(d.ownCensus())
-	d.shelf.forget()
+	d.attachments.forget()
 }
 
-// identify turns people into IRC identities. Who is connected has the nick that others
-// see, if the name may be read or they are met.
+// identify turns people into IRC identities. Somebody who is connected and met has the nick
+// that everybody in their channels sees.
 func (d *Directory) identify(ctx context.Context, meets func(id string) bool, people map[string]Person) (map[string]ircd.User, error) {
 	all, err := d.namesakes(ctx, people)
 	if err != nil {
@@ -147,7 +152,7 @@ func (d *Directory) identify(ctx context.Context, meets func(id string) bool, pe
 		users[id] = u
 	}
 	users[""] = UnknownUser
-	d.nicks.Keep(ircd.Lasting(ctx)) // the file is waited for though the time for Directus is over
+	d.nicks.Keep(ircd.Lasting(ctx)) // waits for the file even if the deadline for Directus has passed
 	return users, nil
 }
 
@@ -165,7 +170,7 @@ func (d *Directory) remembered(ids []string) (people map[string]Person, missing 
 			continue
 		}
 		people[id] = Person{ID: id}
-		if collection.IsUUID(id) { // else the author is no Directus user, and asking an error
+		if collection.IsUUID(id) { // other authors are no users of Directus, and asking for them is an error
 			missing = append(missing, id)
 		}
 	}
@@ -184,7 +189,7 @@ func (d *Directory) remember(people map[string]Person, ids []string) {
 	}
 }
 
-// fetch reads users. What may not be read is left out: no user, no field.
+// fetch reads users, without those users and fields that may not be read.
 func (d *Directory) fetch(ctx context.Context, filter directus.Filter, limit int) ([]Person, error) {
 	fields, err := d.probe(ctx)
 	if err != nil || len(fields) == 0 {
@@ -193,8 +198,8 @@ func (d *Directory) fetch(ctx context.Context, filter directus.Filter, limit int
 	var people []Person
 	page := filter
 	for len(people) < limit {
-		n := collection.PageLimit(ctx, d.Account, limit-len(people))
-		users, err := d.Account.Users(ctx, directus.Query{
+		n := collection.PageLimit(ctx, d.account, limit-len(people))
+		users, err := d.account.Users(ctx, directus.Query{
 			Fields: append([]string{"id"}, fields...), Filter: page, Sort: []string{"id"}, Limit: n,
 		})
 		if directus.IsCode(err, directus.CodeForbidden) {
@@ -223,8 +228,8 @@ func (d *Directory) fetch(ctx context.Context, filter directus.Filter, limit int
 	return people, nil
 }
 
-// refuse notes that Directus has refused what it had said may be read; again reports
-// that it is worth another try.
+// refuse notes that Directus has refused a field that it had said may be read; again
+// reports whether to find out what may be read and try once more.
 func (d *Directory) refuse() (again bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -233,9 +238,8 @@ func (d *Directory) refuse() (again bool) {
 	return again
 }
 
-// probe finds out, now and then, which of the configured fields the user may
-// read: asking for one that they may not is refused as a whole. Mostly Directus has
-// said so with the user's rights.
+// probe returns which of the configured fields the user may read, because Directus refuses
+// a request for any other as a whole. Mostly the user's rights tell; otherwise it tries.
 func (d *Directory) probe(ctx context.Context) ([]string, error) {
 	d.mu.Lock()
 	readable, fresh, refused := d.readable, time.Since(d.probed) < d.life, d.refused
@@ -243,7 +247,7 @@ func (d *Directory) probe(ctx context.Context) ([]string, error) {
 	if fresh {
 		return readable, nil
 	}
-	readable, said := d.Rights.Readable("directus_users", d.fields)
+	readable, said := d.rights.Readable("directus_users", d.fields)
 	said = said && !refused
 	if !said {
 		var err error
@@ -257,10 +261,10 @@ func (d *Directory) probe(ctx context.Context) ([]string, error) {
 	return readable, nil
 }
 
-// try asks for each of the configured fields.
+// try finds out which of the configured fields may be read by asking for each.
 func (d *Directory) try(ctx context.Context) (readable []string, err error) {
 	for _, field := range d.fields {
-		_, err := d.Account.Users(ctx, directus.Query{Fields: []string{"id", field}, Limit: 1})
+		_, err := d.account.Users(ctx, directus.Query{Fields: []string{"id", field}, Limit: 1})
 		if directus.IsCode(err, directus.CodeForbidden) {
 			continue
 		}

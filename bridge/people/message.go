@@ -12,37 +12,38 @@ import (
 	"directus-ircd/ircd"
 )
 
-// References are what rows refer to, as far as it takes it to show them.
+// References holds what is needed of other collections to show some rows as messages.
 type References struct {
 	// Users are authors, recipients and those who are mentioned, by id, as Directus
 	// lets them be known.
 	Users map[string]ircd.User
-	// Met finds those of them who are in a channel, and known there; nil: nobody.
+	// Met finds users who are seen in a channel, and goes before Users; nil finds nobody.
 	Met func(id string, c *collection.Channel) (ircd.User, bool)
-	// files are the lines for those attached to a row, by its id.
+	// files are the lines for the attachments of a row, by its id.
 	files map[string][]string
-	// hidden are the rows, by id, that are answered and not to be shown.
+	// hidden are the ids of rows that are answered by one and must not be quoted.
 	hidden map[string]bool
 }
 
-// References asks for what some rows of a group refer to and is not known yet.
+// References reads what rows of a group refer to, as far as it is not cached. An error means
+// that Directus could not be asked.
 func (d *Directory) References(ctx context.Context, g *collection.Group, rows []collection.Row) (References, error) {
 	users, err := d.UsersMeeting(ctx, MeetsNobody, usersOf(rows), mentionedIn(rows)...)
 	if err != nil {
 		return References{}, err
 	}
-	files, err := d.shelf.files(ctx, g, rows)
+	files, err := d.attachments.files(ctx, g, rows)
 	if err != nil {
 		return References{}, err
 	}
-	refs := References{Users: users, Met: d.Met, files: map[string][]string{}, hidden: unquotable(ctx, d.Account, g, rows)}
+	refs := References{Users: users, Met: d.Met, files: map[string][]string{}, hidden: unquotable(ctx, d.account, g, rows)}
 	for id, attached := range files {
 		refs.files[id] = collection.FileLines(attached, d.publicURL)
 	}
 	return refs, nil
 }
 
-// user is a person as those see them who read a channel.
+// user returns a person as the readers of a channel see them.
 func (refs References) user(id string, c *collection.Channel) (u ircd.User, ok bool) {
 	if refs.Met != nil {
 		if u, ok = refs.Met(id, c); ok {
@@ -53,7 +54,8 @@ func (refs References) user(id string, c *collection.Channel) (u ircd.User, ok b
 	return u, ok
 }
 
-// Author is user for who has said something: somebody, or nobody who is known.
+// Author returns the author of a message as the readers of a channel see them; UnknownUser
+// if nothing is known.
 func (refs References) Author(id string, c *collection.Channel) ircd.User {
 	if u, ok := refs.user(id, c); ok {
 		return u
@@ -61,7 +63,7 @@ func (refs References) Author(id string, c *collection.Channel) ircd.User {
 	return UnknownUser
 }
 
-// text is IRC text with what it refers to.
+// text replaces the ids of people who are mentioned in IRC text by their nicks.
 func (refs References) text(shown string, c *collection.Channel) string {
 	return text.ShowMentions(shown, func(id string) (string, bool) {
 		u, ok := refs.user(id, c)
@@ -96,7 +98,8 @@ func usersOf(rows []collection.Row) []string {
 	return ids
 }
 
-// ToMessage is what IRC sees of a row of a channel.
+// ToMessage makes the message that IRC sees of a row of a channel. It converts the text, so
+// do not call it with a lock held.
 func ToMessage(r collection.Row, c *collection.Channel, refs References, replayed bool) *ircd.Message {
 	kind, shown := c.Shown(r.Text)
 	shown = refs.text(shown, c)
@@ -121,9 +124,8 @@ func ToMessage(r collection.Row, c *collection.Channel, refs References, replaye
 	return m
 }
 
-// quotes reports whether the row that a row of a channel answers may be shown
-// with it: one of the same channel, or of the same two people, that is not
-// deleted.
+// quotes reports whether the row that r answers may be quoted with it: it is not deleted,
+// and of the same channel or between the same two people.
 func quotes(c *collection.Channel, r collection.Row, refs References) bool {
 	q := *r.Reply
 	if c.Private && !collection.Between(q, r.Author, r.Recipient) {
@@ -132,9 +134,9 @@ func quotes(c *collection.Channel, r collection.Row, refs References) bool {
 	return !q.Date.IsZero() && c.Matches(q) && !refs.hidden[q.ID]
 }
 
-// unquotable finds out which of the rows that are answered are not of the
-// channel, where only Directus can tell: its filter was not put on them. Without
-// an answer none is to be shown.
+// unquotable returns the ids of the answered rows that are not of the channel, where only
+// Directus can evaluate its filter: that was not applied to answered rows. If Directus does
+// not answer, none may be quoted.
 func unquotable(ctx context.Context, account *directus.Account, g *collection.Group, rows []collection.Row) map[string]bool {
 	if g.Fields.Reply == "" || g.Channels[0].Equal != nil || g.Channels[0].Private {
 		return nil

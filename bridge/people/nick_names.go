@@ -12,8 +12,7 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// host is the host part of every user's mask. It says where the person is: in
-// Directus. An address would be nobody's business.
+// host is the host part of every user's mask. A client's address is nobody's business.
 const host = "directus"
 
 // nobody is the author of a message that has none: written without a login, or
@@ -24,11 +23,11 @@ const nobody = "unknown"
 var reserved = []string{nobody, "directus", "service", "server", "nickserv", "chanserv"}
 
 const (
-	// anonymousPrefix begins the nick of who may not be called by name. No name makes
-	// such a nick.
+	// anonymousPrefix begins the nick of somebody whose name may not be read. No name
+	// makes such a nick.
 	anonymousPrefix = "user-"
-	// idDigits and anonymousDigits are how many digits of an id stand in a nick at
-	// least, and sureDigits so many that no other id begins alike.
+	// idDigits and anonymousDigits are the least digits of an id in a nick; sureDigits
+	// are so many that no other id begins alike.
 	idDigits        = 4
 	anonymousDigits = 6
 	sureDigits      = 12
@@ -48,11 +47,10 @@ type Person struct {
 // anonymous reports whether the person's names may not be read.
 func (p Person) anonymous() bool { return p.name == "" }
 
-// base is the nick that the name makes; empty for who is anonymous.
+// base returns the nick that the name makes; empty for an anonymous person.
 func (p Person) base() string { return nickify(p.name) }
 
-// numbered is a nick of a person that holds so many digits of the id, up to
-// mostDigits.
+// numbered returns a nick that ends with digits of the person's id, up to mostDigits.
 func (p Person) numbered(base string, digits int) string {
 	if base == "" {
 		return anonymousPrefix + idPrefix(p.ID, digits)
@@ -61,9 +59,9 @@ func (p Person) numbered(base string, digits int) string {
 	return base[:min(len(base), wire.NickLen-len(end))] + end
 }
 
-// isNumbered reports that a name looks like a nick with digits of an id: it never is
-// one by itself, so that nobody gets that of another by taking such a name. The digits
-// are returned.
+// isNumbered reports whether a name looks like a nick with digits of an id, and returns the
+// digits. Such a name never becomes a plain nick, so that nobody can take the nick of
+// another by choosing a name.
 func isNumbered(nick string) (digits string, ok bool) {
 	nick = wire.Fold(nick)
 	i := strings.LastIndexByte(nick, '-')
@@ -72,9 +70,8 @@ func isNumbered(nick string) (digits string, ok bool) {
 	return digits, strings.HasPrefix(nick, anonymousPrefix) || i >= 0 && hexadecimal && len(digits) >= idDigits
 }
 
-// idPrefix is the first digits of an id, not more than there are. What is no uuid may
-// share its first letters with many others: unless it is short, those of its hash
-// follow.
+// idPrefix returns the first digits of an id. Ids that are no UUIDs may begin alike, so
+// unless one is short, digits of its hash follow.
 func idPrefix(id string, length int) string {
 	letters := suffix(id, anonymousDigits)
 	if collection.IsUUID(id) || letters == id && length <= anonymousDigits {
@@ -84,7 +81,7 @@ func idPrefix(id string, length int) string {
 	return (letters + hex.EncodeToString(sum[:]))[:max(length, len(letters)+anonymousDigits)]
 }
 
-// suffix takes the first hexadecimal digits of a user id.
+// suffix returns the first letters and digits of a user id.
 func suffix(id string, length int) string {
 	digits := strings.ReplaceAll(wire.Fold(id), "-", "")
 	digits = strings.Map(func(r rune) rune {

@@ -48,12 +48,12 @@ type nicks struct {
 	written   int                 // how many of them are surely in the file; guarded by mu
 }
 
-// Claim is a user's hold on a nick.
+// Claim is a user's hold on a nick, returned by Connect and given back with Release.
 type Claim struct {
-	base      string    // folded, as person.base has it
-	kept      bool      // else it ends with the last session
-	user      ircd.User // Realname, and the case of Nick, are guarded by nicks.mu, the rest never changes
-	connected int       // sessions; guarded by nicks.mu
+	base      string    // Person.base, folded
+	kept      bool      // the claim outlives the last session
+	user      ircd.User // Realname, and the case of Nick, are guarded by nicks.mu; the rest never changes
+	connected int       // sessions with this nick; guarded by nicks.mu
 }
 
 // storedNicks are the nicks of one user as they stand in the state.
@@ -66,7 +66,7 @@ type storedNick struct {
 	Nick string `json:"nick"`
 }
 
-// namesakes is what is known of others of the same name.
+// namesakes is what is known of other people with the same name.
 type namesakes struct {
 	ids []string
 	// all says that there are no others.
@@ -85,8 +85,8 @@ func newNicks(store *state.Store, stored *state.Table[storedNicks], origin strin
 	return n
 }
 
-// load takes over what is stored. What does not fit in any more is of another
-// Directus, and given up.
+// load takes over the stored nicks. Those of another Directus are dropped when the table is
+// full.
 func (n *nicks) load() {
 	all := n.stored.All()
 	for _, key := range slices.Sorted(maps.Keys(all)) {
@@ -123,8 +123,8 @@ func (n *nicks) add(p Person, base, nick string, kept bool) *Claim {
 	return c
 }
 
-// store has the nicks of a user written to the state. Who is no user of Directus comes
-// out the same at each start. The caller holds mu.
+// store has the nicks of a user written to the state. An author who is no user of Directus
+// need not be stored: the nick comes out the same at each start. The caller holds mu.
 func (n *nicks) store(id string) {
 	if !collection.IsUUID(id) {
 		return
@@ -139,10 +139,10 @@ func (n *nicks) store(id string) {
 	n.changes++
 }
 
-// Keep waits until all nicks that were handed out by now are in the state file, and is to
-// be called before anybody is told one: a daemon that was killed would not know whose it
-// was. A file that cannot be written, as is logged then, keeps nobody out. The caller holds
-// no lock.
+// Keep waits until all nicks that were handed out so far are in the state file. It must be
+// called before a client is told one, as a daemon that was killed would not know whose nick
+// it was. If the file cannot be written, which is logged elsewhere, Keep returns
+// nevertheless. The caller holds no lock.
 func (n *nicks) Keep(ctx context.Context) {
 	n.mu.Lock()
 	changes, written := n.changes, n.written
@@ -155,8 +155,9 @@ func (n *nicks) Keep(ctx context.Context) {
 	n.written = max(n.written, changes)
 }
 
-// user returns the IRC identity of p, made at the first call. Whoever may not read the
-// name of somebody is not told the nick that they are connected with, either: see known.
+// user returns the IRC identity of p, made at the first call. An anonymous p has a nick of
+// its own, as a reader who may not know a name must not learn the nick that the user is
+// connected with, either: see known.
 func (n *nicks) user(p Person, ns namesakes) ircd.User {
 	base := p.base()
 	n.mu.Lock()
@@ -175,7 +176,7 @@ func (n *nicks) user(p Person, ns namesakes) ircd.User {
 func (n *nicks) claim(p Person, base string, ns namesakes) *Claim {
 	if c := n.find(p.ID, base); c != nil {
 		if c.connected == 0 && c.user.Nick != base && wire.Fold(c.user.Nick) == wire.Fold(base) {
-			c.user.Nick = base // written otherwise
+			c.user.Nick = base // the name is now written in another case
 			n.store(p.ID)
 		}
 		return c
@@ -208,7 +209,7 @@ func (n *nicks) find(id, base string) *Claim {
 	return nil
 }
 
-// hasRoom reports that a further nick of a user is kept. The caller holds mu.
+// hasRoom reports whether a further nick of a user can be kept. The caller holds mu.
 func (n *nicks) hasRoom(id, base string) bool {
 	if base == "" {
 		return n.kept < maxNicks && n.anonymous < maxAnonymous
@@ -222,12 +223,12 @@ func (n *nicks) hasRoom(id, base string) bool {
 	return n.kept < maxNicks && named < maxUserNicks
 }
 
-// isFree reports that nobody ever had a nick. The caller holds mu.
+// isFree reports whether nobody ever had a nick. The caller holds mu.
 func (n *nicks) isFree(nick string) bool { return n.byNick[wire.Fold(nick)] == nil }
 
-// free finds a nick that nobody ever had: the plain name if that is nobody else's, or
-// one with the first digits of the user's id, so many that nobody else gets the same.
-// The caller holds mu.
+// free returns a nick that nobody ever had: the plain name if nobody else has it, else the
+// name with so many digits of the user's id that nobody else gets the same. The caller
+// holds mu.
 func (n *nicks) free(p Person, base string, ns namesakes, kept bool) string {
 	least := idDigits
 	if base == "" {
@@ -243,7 +244,7 @@ func (n *nicks) free(p Person, base string, ns namesakes, kept bool) string {
 			return nick
 		}
 	}
-	for i := 0; ; i++ { // ids that begin alike as far as a nick is long
+	for i := 0; ; i++ { // all nicks of the id are taken by ids that begin alike
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", p.ID, i))
 		if nick := anonymousPrefix + hex.EncodeToString(sum[:])[:mostDigits]; n.isFree(nick) {
 			return nick
@@ -251,14 +252,14 @@ func (n *nicks) free(p Person, base string, ns namesakes, kept bool) string {
 	}
 }
 
-// share reports that the id of a namesake of p has the same first digits.
+// share reports whether the id of a namesake of p has the same first digits.
 func (ns namesakes) share(p Person, digits int) bool {
 	mine := idPrefix(p.ID, digits)
 	return slices.ContainsFunc(ns.ids, func(id string) bool { return idPrefix(id, digits) == mine })
 }
 
-// known returns the identity of a user who is connected, as those see it who share a
-// channel with them, whoever may read the name.
+// known returns the identity of a connected user, as everybody in the same channel sees it,
+// whether they may read the name or not.
 func (n *nicks) known(id string) (ircd.User, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -279,8 +280,8 @@ func (n *nicks) pinned(id string) *Claim {
 	return nil
 }
 
-// needs reports whether the nick of p depends on namesakes, so that a look for them
-// can be saved where it does not.
+// needs reports whether the nick of p depends on namesakes, so that they need to be looked
+// for.
 func (n *nicks) needs(p Person) bool {
 	if p.anonymous() {
 		return false
@@ -301,9 +302,8 @@ func (n *nicks) holder(nick string) string {
 	return ""
 }
 
-// Connect pins a user's nick while a session lasts; release undoes it. All the
-// sessions of a user have one, though the right to read the name may change in
-// between.
+// Connect pins a user's nick while a session lasts; Release undoes it. All sessions of a
+// user have the same nick, even if the right to read the name changes in between.
 func (n *nicks) Connect(p Person, ns namesakes) *Claim {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -316,8 +316,8 @@ func (n *nicks) Connect(p Person, ns namesakes) *Claim {
 	return c
 }
 
-// Reconnect is connect for a person of whom no more is known than before: should the real
-// name have changed since, it is not changed back.
+// Reconnect is Connect for a session that takes its Person over from one before: if the real
+// name has changed since, it is not changed back.
 func (n *nicks) Reconnect(p Person) *Claim {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -329,6 +329,7 @@ func (n *nicks) Reconnect(p Person) *Claim {
 	return c
 }
 
+// Release ends a session's use of a claim.
 func (n *nicks) Release(c *Claim) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -344,8 +345,8 @@ func (n *nicks) Current(c *Claim) ircd.User {
 	return c.user
 }
 
-// rename gives a connected user another real name and reports whether it is
-// another. The nick stays: who is addressed by it would not be found any more.
+// rename gives a connected user another real name and reports whether it has changed. The
+// nick stays, as others address the user by it.
 func (n *nicks) rename(p Person) (realname string, changed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -358,7 +359,7 @@ func (n *nicks) rename(p Person) (realname string, changed bool) {
 	return c.user.Realname, c.user.Realname != was
 }
 
-// call sets the real name, which is the nick for who has none. The caller holds mu.
+// call sets the real name, which is the nick for somebody without one. The caller holds mu.
 func (c *Claim) call(realname string) {
 	if c.user.Realname = realname; realname == "" {
 		c.user.Realname = c.user.Nick

@@ -13,29 +13,30 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// ErrManySearches ends a search that was not made.
+// ErrManySearches means that a search was not made, as the user has made too many lately.
 var ErrManySearches = errors.New("too many names were searched for")
 
 const (
-	// A search takes Directus queries over all users: so many a user may make at
-	// once, and so many a second then.
+	// searchBurst and searchRate, per second, limit the searches of one user: each may
+	// read all users of Directus.
 	searchBurst = 50
 	searchRate  = 2
-	// nobodyLife is how long a nick is believed to be nobody's: a bot that asks for
-	// it again and again costs one question a minute.
+	// nobodyLife is how long a nick that was not found is not searched for again, so
+	// that a bot that asks all the time costs one search a minute.
 	nobodyLife = time.Minute
-	// searchLife is how old a census may be that says that there is nobody.
+	// searchLife is the greatest age of a census by which a nick is nobody's.
 	searchLife = 10 * time.Second
 )
 
-// Search finds a user by nick, connected or not, as far as they may be read. Who has
-// never been here is found by the nick that they then have.
+// Search finds a user by nick, connected or not, whom the user of the directory may read; nil
+// if there is none. Somebody who was never connected is found by the nick that they will
+// have. The error is ErrManySearches, or that Directus could not be asked.
 func (d *Directory) Search(ctx context.Context, nick string) (*ircd.User, error) {
 	if id := d.nicks.holder(nick); id != "" {
 		if u, err := d.called(ctx, nick, id); u != nil || err != nil {
 			return u, err
 		}
-		// Whose it is may not be known: that the nick is somebody's, nothing tells.
+		// The holder may not be read: the result is the same as for a nick of nobody.
 	}
 	if d.isNobody(nick) {
 		return nil, nil
@@ -62,8 +63,8 @@ func (d *Directory) Search(ctx context.Context, nick string) (*ircd.User, error)
 	return nil, nil
 }
 
-// called returns that one of some users who has a nick, as the user of the directory may
-// read it; nil if none has.
+// called returns the user among ids who has a nick, as the user of the directory sees it;
+// nil if none has.
 func (d *Directory) called(ctx context.Context, nick string, ids ...string) (*ircd.User, error) {
 	users, err := d.users(ctx, ids)
 	for _, id := range ids {
@@ -80,7 +81,7 @@ func (d *Directory) isNobody(nick string) bool {
 	return time.Now().Before(d.nobody[wire.Fold(nick)])
 }
 
-// namesakes finds out who shares the names of people who have no nick yet.
+// namesakes finds out who shares the names of people without a nick.
 func (d *Directory) namesakes(ctx context.Context, unnamed map[string]Person) (map[string]namesakes, error) {
 	var c *census
 	found := map[string]namesakes{}
@@ -99,13 +100,12 @@ func (d *Directory) namesakes(ctx context.Context, unnamed map[string]Person) (m
 	return found, nil
 }
 
-// ownCensus is the key of the census of who does not read what others read.
-func (d *Directory) ownCensus() string { return "of " + d.Account.ID() }
+// ownCensus is the key of a census that only the user of the directory uses.
+func (d *Directory) ownCensus() string { return "of " + d.account.ID() }
 
-// census is who there is by name, not longer ago than maxAge. Who may read everybody has
-// one together with others, which also serves those who read the same fields under a
-// rule: what they may not read they are not shown. nil without an error: no names may be
-// read.
+// census returns a census that is not older than maxAge; nil without an error means that no
+// names may be read. All who may read everybody share one. It also serves those who read the
+// same fields under a rule, as users reads each name again before it is shown.
 func (d *Directory) census(ctx context.Context, maxAge time.Duration) (*census, error) {
 	fields, err := d.probe(ctx)
 	if err != nil || len(fields) == 0 {
@@ -135,25 +135,25 @@ func (d *Directory) census(ctx context.Context, maxAge time.Duration) (*census, 
 	return c, err
 }
 
-// count reads up to so many users; end says that these are all. Directus does not
-// compare uuids, so it is by offset: each page begins with the last row of the one
-// before, and where it does not, somebody came or went meanwhile, and end is not known.
+// count reads up to most users; end means that these are all. It reads by offset, as
+// Directus does not compare UUIDs. Each page begins with the last user of the one before;
+// if not, users were created or deleted meanwhile, and end is false.
 func (d *Directory) count(ctx context.Context, most int) (list []Person, end bool, err error) {
-	limit := min(most, collection.PageLimit(ctx, d.Account, collection.MaxPage))
+	limit := min(most, collection.PageLimit(ctx, d.account, collection.MaxPage))
 	overlap := min(limit-1, 1)
 	for whole := overlap > 0; len(list) < most; {
 		fields, err := d.probe(ctx)
 		if err != nil || len(fields) == 0 {
 			return nil, false, err
 		}
-		users, err := d.Account.Users(ctx, directus.Query{
+		users, err := d.account.Users(ctx, directus.Query{
 			Fields: append([]string{"id"}, fields...), Sort: []string{"id"}, Limit: limit, Offset: max(len(list)-overlap, 0),
 		})
 		if directus.IsCode(err, directus.CodeForbidden) {
 			if !d.refuse() {
 				return nil, false, errRightsChanged
 			}
-			list = nil // those of other fields
+			list = nil // they were read with other fields
 			continue
 		}
 		if err != nil {

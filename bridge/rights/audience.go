@@ -1,18 +1,20 @@
 package rights
 
 import (
-	"directus-ircd/bridge/collection"
 	"fmt"
 	"slices"
 	"strings"
+
+	"directus-ircd/bridge/collection"
 )
 
-// Audience is what the permissions say of a group, for people whose nicks are made of
-// some fields. A rule, even one that gives everything, proves nothing: it may
-// depend on the user.
+// Audience returns the audience of a group that a user with these permissions belongs to,
+// where nicks are made of the fields nick of directus_users. It is empty if any rule limits
+// what the user reads of the group: even a rule that grants everything may depend on the
+// user.
 func (p Permissions) Audience(g *collection.Group, nick []string) collection.Audience {
 	messages := p[g.Collection]["read"]
-	if p == nil || !g.Common || !messages.ReadsAll(g.Query...) || !messages.ReadsAll(g.Asked...) {
+	if p == nil || !g.Common || !messages.readsAll(g.Query...) || !messages.readsAll(g.Asked...) {
 		return ""
 	}
 	said := &strings.Builder{}
@@ -28,19 +30,19 @@ func (p Permissions) Audience(g *collection.Group, nick []string) collection.Aud
 	return collection.Audience("reads " + said.String())
 }
 
-// sayOf says which of some fields of a collection may be read, of all its rows;
-// false if that depends on the row.
+// sayOf writes down which of some fields of a collection may be read of all its rows. It
+// returns false if that depends on the row.
 func (p Permissions) sayOf(said *strings.Builder, collection string, fields []string) bool {
 	a := p[collection]["read"]
 	if a.Access == "partial" {
 		return false
 	}
-	fmt.Fprintf(said, "%q %q ", collection, a.Readable(fields))
+	fmt.Fprintf(said, "%q %q ", collection, a.readable(fields))
 	return true
 }
 
-// sayOfFiles says it of the files, and of all collections that may join them to
-// messages: which one does is not known.
+// sayOfFiles does the same for the files, and for all collections that may join them to
+// messages, as it is not known which one does.
 func (p Permissions) sayOfFiles(said *strings.Builder) bool {
 	var collections []string
 	for name := range p {
@@ -60,13 +62,13 @@ func (p Permissions) sayOfFiles(said *strings.Builder) bool {
 	return true
 }
 
-// ReadsAll reports that no rule hides a row, and that these fields may be read.
-func (a access) ReadsAll(fields ...string) bool {
+// readsAll reports whether no rule hides a row, and these fields may be read.
+func (a access) readsAll(fields ...string) bool {
 	return a.Access == "full" && a.names(fields...)
 }
 
-// names reports that these fields may be read, of whichever rows. Of a dotted one the
-// first name counts: what the messages answer is of the same collection.
+// names reports whether these fields may be read, of whichever rows. Of a dotted field the
+// first name counts, as answered messages are of the same collection.
 func (a access) names(fields ...string) bool {
 	return slices.Contains(a.Fields, "*") || !slices.ContainsFunc(fields, func(field string) bool {
 		name, _, _ := strings.Cut(field, ".")
@@ -74,10 +76,10 @@ func (a access) names(fields ...string) bool {
 	})
 }
 
-// Readable lists those of some fields that may be read of all rows.
-func (a access) Readable(fields []string) (readable []string) {
+// readable lists those of some fields that may be read of all rows.
+func (a access) readable(fields []string) (readable []string) {
 	for _, field := range fields {
-		if a.ReadsAll(field) {
+		if a.readsAll(field) {
 			readable = append(readable, field)
 		}
 	}

@@ -14,67 +14,70 @@ import (
 	"directus-ircd/directus"
 )
 
-// life is how long an answer about a user's rights is believed where
-// being wrong does little harm.
+// life is how long an answer about a user's rights is used where being wrong does little
+// harm.
 const life = 5 * time.Minute
 
-// Rights are what Directus says that a user may do with a collection.
+// Rights are what a user may do with a collection, as Directus told. The zero value is that
+// of a Directus that does not tell; all questions are answered no then.
 type Rights struct {
-	// known is false on Directus 10, which does not tell.
 	known        bool
 	create, read access
 }
 
-// access is one action's part of GET /permissions/me.
+// access is what GET /permissions/me says of one action on one collection.
 type access struct {
 	Access string   `json:"access"` // full, partial (under a rule) or none
 	Fields []string `json:"fields"`
 }
 
 // Permissions are the answer of GET /permissions/me, by collection and action; nil
-// on Directus 10, which does not tell.
+// on Directus 10, which does not tell. Immutable, as users share them.
 type Permissions map[string]map[string]access
 
+// In returns the rights in the collection with a name.
 func (p Permissions) In(name string) Rights {
 	return Rights{known: p != nil, create: p[name]["create"], read: p[name]["read"]}
 }
 
-// MayChooseKey reports whether an item may be created with a key of the
-// client's choice.
+// MayChooseKey reports whether the user may create an item with a key of their choice, in the
+// field that is the primary key.
 func (r Rights) MayChooseKey(field string) bool {
 	return r.known && (slices.Contains(r.create.Fields, "*") || slices.Contains(r.create.Fields, field))
 }
 
-// MayNotCreate reports that nothing at all may be created.
+// MayNotCreate reports whether Directus said that the user may create nothing at all.
 func (r Rights) MayNotCreate() bool {
 	return r.known && (r.create.Access == "" || r.create.Access == "none")
 }
 
-// ReadsAll reports that no rule hides an item of the collection.
-func (r Rights) ReadsAll() bool { return r.known && r.read.ReadsAll() }
+// ReadsAll reports whether Directus said that no rule hides an item of the collection.
+func (r Rights) ReadsAll() bool { return r.known && r.read.readsAll() }
 
-// Cache remembers the rights of one user.
+// Cache holds the rights of one user. Any goroutine may use it. Methods with a context may
+// ask Directus, the others answer from memory.
 type Cache struct {
 	account *directus.Account
 	same    *Shared      // has a lock of its own
-	changed atomic.Int64 // how often renew has found others
+	changed atomic.Int64 // how often Learn was given other permissions
 
-	mu    sync.Mutex
+	mu    sync.Mutex  // a leaf lock
 	all   Permissions // as Directus told them last; guarded by mu
-	told  bool        // it did; guarded by mu
-	at    time.Time   // when it was asked; guarded by mu
-	retry time.Time   // after an answer that did not come: not before; guarded by mu
-	admin bool        // guarded by mu
-	asked time.Time   // when admin was; guarded by mu
+	told  bool        // Directus has answered; guarded by mu
+	at    time.Time   // when all was asked for; guarded by mu
+	retry time.Time   // when Recent may ask again after a failure; guarded by mu
+	admin bool        // whether the user is an administrator; guarded by mu
+	asked time.Time   // when admin was asked for; guarded by mu
 }
 
-// NewCache knows nothing yet. Users whose rights are the same share one copy.
+// NewCache returns an empty cache. Users with equal rights share one copy of them by same.
 func NewCache(account *directus.Account, same *Shared) *Cache {
 	return &Cache{account: account, same: same}
 }
 
-// Recent returns the rights in a collection as renew has found them last. It does
-// not wait long, nor again soon: a sender can do without.
+// Recent returns the rights in a collection as Renew has found them last. It asks Directus if
+// they were never found, but no longer than collection.AnswerTimeout; after a failure it
+// returns zero Rights for collection.ProbePeriod.
 func (c *Cache) Recent(ctx context.Context, name string) (Rights, error) {
 	c.mu.Lock()
 	all, told, wait := c.all, c.told, time.Now().Before(c.retry)
@@ -96,7 +99,7 @@ func (c *Cache) Recent(ctx context.Context, name string) (Rights, error) {
 	return r, err
 }
 
-// Audience is that of a group, as Directus said last; empty if it did not.
+// Audience returns Permissions.Audience of what Directus said last; empty if it did not.
 func (c *Cache) Audience(g *collection.Group, nick []string) collection.Audience {
 	c.mu.Lock()
 	all := c.all
@@ -105,17 +108,17 @@ func (c *Cache) Audience(g *collection.Group, nick []string) collection.Audience
 }
 
 // Readable lists those of some fields that the user may read of every item of a
-// collection. ok is false where Directus has not said so, or not without a rule.
+// collection. ok is false if Directus has not told, or if a rule decides.
 func (c *Cache) Readable(name string, fields []string) (readable []string, ok bool) {
 	c.mu.Lock()
 	known, read := c.all != nil, c.all[name]["read"]
 	c.mu.Unlock()
-	return read.Readable(fields), known && read.Access != "partial"
+	return read.readable(fields), known && read.Access != "partial"
 }
 
-// Suffice reports whether the user may read a group, be it only those of its items that a
-// rule lets through. said is false where Directus has not told: a filter may look at other
-// collections, too.
+// Suffice reports whether the user may read all fields that a group asks for, if only of
+// those items that a rule lets through. said is false if the permissions do not tell, as the
+// filter evaluates other collections as well.
 func (c *Cache) Suffice(g *collection.Group) (readable, said bool) {
 	c.mu.Lock()
 	known, read := c.all != nil, c.all[g.Collection]["read"]
@@ -124,7 +127,7 @@ func (c *Cache) Suffice(g *collection.Group) (readable, said bool) {
 	return said && read.Access != "none" && read.names(g.Query...) && read.names(g.Asked...), said
 }
 
-// MayNotRead reports that nothing of a collection may be read, as Directus said last.
+// MayNotRead reports whether Directus said that the user may read nothing of a collection.
 func (c *Cache) MayNotRead(name string) bool {
 	c.mu.Lock()
 	known, read := c.all != nil, c.all[name]["read"]
@@ -132,14 +135,16 @@ func (c *Cache) MayNotRead(name string) bool {
 	return known && (read.Access == "" || read.Access == "none")
 }
 
-// ProvenAt is when Directus was asked last.
+// ProvenAt returns the time, by our clock, when the permissions that are known were asked
+// for; zero if none are.
 func (c *Cache) ProvenAt() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.at
 }
 
-// Now asks Directus for the rights in a collection.
+// Now asks Directus for the rights in a collection. If it finds changes they are left for
+// Renew to find, which counts them.
 func (c *Cache) Now(ctx context.Context, name string) (Rights, error) {
 	begun := time.Now()
 	all, err := c.ask(ctx)
@@ -148,7 +153,7 @@ func (c *Cache) Now(ctx context.Context, name string) (Rights, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.told { // what has changed since, renew is to find
+	if !c.told {
 		c.all, c.told, c.at = all, true, begun
 	}
 	return all.In(name), nil
@@ -162,7 +167,7 @@ func (c *Cache) ask(ctx context.Context) (Permissions, error) {
 	return c.same.of(all), nil
 }
 
-// Renew asks Directus for all rights; changes counts on if they may have changed.
+// Renew asks Directus for all rights. Changes goes up if they may have changed.
 func (c *Cache) Renew(ctx context.Context) error {
 	begun := time.Now()
 	all, err := c.ask(ctx)
@@ -173,7 +178,8 @@ func (c *Cache) Renew(ctx context.Context) error {
 	return nil
 }
 
-// Learn takes what Directus has answered to a question that was asked at a moment of ours.
+// Learn stores the permissions that Directus has answered to a request sent at a time of our
+// clock.
 func (c *Cache) Learn(all Permissions, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -183,11 +189,11 @@ func (c *Cache) Learn(all Permissions, at time.Time) {
 	c.all, c.told, c.at, c.asked = all, true, at, time.Time{}
 }
 
-// Changes is how often Directus has told of other rights than before.
+// Changes returns how often the permissions were other than before, or may have been.
 func (c *Cache) Changes() int64 { return c.changed.Load() }
 
-// Administrator reports whether the user may do everything, as Directus said
-// some minutes ago at most.
+// Administrator reports whether the user may do everything. The answer may be some minutes
+// old. The error means that Directus did not answer within collection.AnswerTimeout.
 func (c *Cache) Administrator(ctx context.Context) (bool, error) {
 	c.mu.Lock()
 	admin, fresh := c.admin, time.Since(c.asked) < life
@@ -207,9 +213,9 @@ func (c *Cache) Administrator(ctx context.Context) (bool, error) {
 	return admin, nil
 }
 
-// askAdministrator asks for the user's policies, which Directus adds up itself.
-// Before 11 there were none, and a role was what made an administrator; that of
-// others it does not show to everybody, but an administrator sees all.
+// askAdministrator asks for the sum of the user's policies. Directus 10 has none: there a role
+// makes an administrator. It may hide the role from other users, but never from an
+// administrator.
 func (c *Cache) askAdministrator(ctx context.Context) (bool, error) {
 	var globals struct {
 		Admin bool `json:"admin_access"`
@@ -218,8 +224,8 @@ func (c *Cache) askAdministrator(ctx context.Context) (bool, error) {
 	if !directus.IsCode(err, directus.CodeRouteNotFound) {
 		return globals.Admin, err
 	}
-	// Asked for a field that it does not show, and for nothing else, Directus 10
-	// answers with the bare id.
+	// Without the id among the fields, Directus 10 answers with a bare id if the user may
+	// not read the role.
 	me, err := c.account.Me(ctx, []string{"id", "role.admin_access"})
 	if err != nil {
 		return false, err
@@ -227,4 +233,31 @@ func (c *Cache) askAdministrator(ctx context.Context) (bool, error) {
 	role, _ := me["role"].(map[string]any)
 	admin, _ := role["admin_access"].(bool)
 	return admin, nil
+}
+
+// maxShared is how many different permissions are kept to be shared: there are few roles
+// and many people.
+const maxShared = 16
+
+// Shared lets users with equal permissions share one copy of them. The zero value is ready
+// for use, by any goroutine.
+type Shared struct {
+	mu   sync.Mutex    // a leaf lock
+	sets []Permissions // the most recently used one is the last; guarded by mu
+}
+
+// of returns permissions that are equal to p, which may be p itself.
+func (s *Shared) of(p Permissions) Permissions {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.sets, func(other Permissions) bool { return reflect.DeepEqual(other, p) })
+	switch {
+	case i >= 0:
+		p = s.sets[i]
+		s.sets = slices.Delete(s.sets, i, i+1)
+	case len(s.sets) == maxShared:
+		s.sets = slices.Delete(s.sets, 0, 1)
+	}
+	s.sets = append(s.sets, p)
+	return p
 }
