@@ -22,8 +22,8 @@ var (
 
 // tally is a total as one process hands it to another.
 type tally struct {
-	Worlds, Failed, Messages, Delivered int
-	Verdict, Faults, Deeds, Traits      map[string]int
+	Worlds, Failed, Once, Messages, Delivered int
+	Verdict, Faults, Deeds, Traits            map[string]int
 }
 
 // fleet has the seeds tried by processes of their own. They can be several: a bubble runs on one processor, and there is
@@ -89,7 +89,7 @@ func endWithInput() {
 
 // save writes a total for the process that asked for it.
 func (s *total) save(file string) error {
-	text, err := json.Marshal(tally{s.worlds, s.failed, s.messages, s.delivered, s.verdict, s.faults, s.deeds, s.traits})
+	text, err := json.Marshal(tally{s.worlds, s.failed, s.once, s.messages, s.delivered, s.verdict, s.faults, s.deeds, s.traits})
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (s *total) save(file string) error {
 
 // merge adds what another process has come to.
 func (s *total) merge(t tally) {
-	s.worlds, s.failed = s.worlds+t.Worlds, s.failed+t.Failed
+	s.worlds, s.failed, s.once = s.worlds+t.Worlds, s.failed+t.Failed, s.once+t.Once
 	s.messages, s.delivered = s.messages+t.Messages, s.delivered+t.Delivered
 	for _, sum := range []struct{ to, from map[string]int }{{s.verdict, t.Verdict}, {s.faults, t.Faults}, {s.deeds, t.Deeds}, {s.traits, t.Traits}} {
 		for name, n := range sum.from {

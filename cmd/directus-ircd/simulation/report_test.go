@@ -14,6 +14,7 @@ import (
 // total is what many worlds come to.
 type total struct {
 	worlds, failed, messages, delivered int
+	once                                int // worlds that broke, and did not again: see breaksAgain
 	verdict                             verdict
 	faults, deeds, traits               map[string]int
 }
@@ -45,7 +46,7 @@ func sum(m map[string]int) (n int) {
 
 func (s *total) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d worlds, %d of them broken; %d messages, delivered %d times; %d faults\n", s.worlds, s.failed, s.messages, s.delivered, sum(s.faults))
+	fmt.Fprintf(&b, "%d worlds, %d of them broken, %d more once and not again; %d messages, delivered %d times; %d faults\n", s.worlds, s.failed, s.once, s.messages, s.delivered, sum(s.faults))
 	for _, part := range []struct {
 		title string
 		m     map[string]int
