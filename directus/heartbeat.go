@@ -16,7 +16,7 @@ func (r *Realtime) serve(ctx context.Context, l *link) error {
 	l.keeping.ring()
 	r.account.tell(&l.keeping)
 	stop := context.AfterFunc(ctx, l.keeping.ring)
-	l.guard(l.read)
+	l.contain(l.read)
 	stop()
 	r.account.untell(&l.keeping)
 	l.keeping.stop()

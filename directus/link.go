@@ -100,10 +100,10 @@ func (r *Realtime) newLink(ctx context.Context, conn *websocket.Conn, info Serve
 		// fixed windows, and its pings want answers too.
 		l.limiter = rate.NewLimiter(rate.Limit(0.8*float64(n)/info.RateLimit.Duration.Seconds()), max(1, n/3))
 	}
-	l.writing.do = func() { l.guard(l.write) }
+	l.writing.do = func() { l.contain(l.write) }
 	subscribing := &subscriber{realtime: r, link: l, legs: map[*Subscription]map[EventKind]*leg{}, refused: map[*leg]time.Time{}}
-	l.subscribing.do = func() { l.guard(subscribing.run) }
-	l.keeping.do = func() { l.guard(func() { r.keep(ctx, l) }) }
+	l.subscribing.do = func() { l.contain(subscribing.run) }
+	l.keeping.do = func() { l.contain(func() { r.keep(ctx, l) }) }
 	return l
 }
 
@@ -156,7 +156,7 @@ func (l *link) read() {
 			continue
 		}
 		goesOn := false
-		apart(&l.log, func() { l.guard(func() { goesOn = l.take(data) }) })
+		apart(&l.log, func() { l.contain(func() { goesOn = l.take(data) }) })
 		if !goesOn {
 			return
 		}

@@ -34,7 +34,7 @@ func (a *Account) current(ctx context.Context) (token, error) {
 			return a.token, nil
 		}
 		valid := now.Before(a.token.expires)
-		if !a.failed.IsZero() && now.Sub(a.failed) < a.pause(valid) {
+		if !a.failed.IsZero() && now.Sub(a.failed) < a.refreshWait(valid) {
 			defer a.mu.Unlock()
 			if valid {
 				return a.token, nil
@@ -60,9 +60,9 @@ func (a *Account) current(ctx context.Context) (token, error) {
 	}
 }
 
-// pause is refreshPause, or less where the token is invalid already or lives
+// refreshWait is refreshPause, or less where the token is invalid already or lives
 // but seconds. Callers hold mu.
-func (a *Account) pause(valid bool) time.Duration {
+func (a *Account) refreshWait(valid bool) time.Duration {
 	if !valid {
 		return time.Second
 	}

@@ -10,9 +10,9 @@ import (
 
 var errPanic = errors.New("internal error")
 
-// guard runs a part of the link. A panic there ends the link, with its stack in the
+// contain runs a part of the link. A panic there ends the link, with its stack in the
 // log and without what was said; the next one makes up for what this one misses.
-func (l *link) guard(part func()) {
+func (l *link) contain(part func()) {
 	defer func() {
 		if v := recover(); v != nil {
 			logPanic(l.log, v)
