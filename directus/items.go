@@ -10,11 +10,10 @@ import (
 	"strings"
 )
 
-// Items reads a collection into out, a pointer to a slice. Keys may be 64-bit
-// numbers: decode them into json.Number, json.RawMessage or a struct of yours;
-// numbers inside of interface values become json.Number. Strings are cut at MaxString
-// unless the query asks for whole ones. Unknown collections
-// and missing rights are both CodeForbidden.
+// Items reads a collection into out, a pointer to a slice. Keys may be 64-bit numbers:
+// decode them into json.Number, json.RawMessage or a struct of yours; numbers in
+// interface values become json.Number. Strings are cut at MaxString unless q.Whole.
+// Directus answers CodeForbidden for an unknown collection as for a missing right.
 func (a *Account) Items(ctx context.Context, collection string, q Query, out any) error {
 	path, err := itemsPath(collection)
 	if err == nil {
@@ -26,8 +25,8 @@ func (a *Account) Items(ctx context.Context, collection string, q Query, out any
 	return nil
 }
 
-// itemsPath is the route of a collection; the system collections have their
-// own (directus_files: /files).
+// itemsPath is the route of a collection. System collections have routes of their own:
+// that of directus_files is /files.
 func itemsPath(collection string) (string, error) {
 	if system, ok := strings.CutPrefix(collection, "directus_"); ok && system != "" {
 		return Path(system)
@@ -35,9 +34,9 @@ func itemsPath(collection string) (string, error) {
 	return Path("items", collection)
 }
 
-// Path joins names to the path of a route. A name that would not stay one segment
-// on the way to Directus is refused: clients, proxies and servers take "." and ".."
-// for steps to another route, however they are escaped, and an empty one away.
+// Path joins names to the path of a route. It refuses "", "." and "..": clients, proxies
+// and servers resolve or remove such segments, even escaped, so that the request would
+// reach another route.
 func Path(names ...string) (string, error) {
 	var b strings.Builder
 	for _, name := range names {
@@ -50,13 +49,13 @@ func Path(names ...string) (string, error) {
 	return b.String(), nil
 }
 
-// isPlain reports a key that a path holds as it is.
+// isPlain reports whether a path can hold a key as it is.
 func isPlain(key string) bool {
 	return key != "" && strings.Trim(key, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_") == ""
 }
 
-// CreateItem stores an item over REST and decodes it, as far as the user may read
-// it, into out. Without that right out stays as it is.
+// CreateItem stores an item over REST and decodes the fields that the user may read into
+// out. If the user may not read the item, out stays as it is.
 func (a *Account) CreateItem(ctx context.Context, collection string, item any, fields []string, out any) error {
 	path, err := itemsPath(collection)
 	if err != nil {
@@ -65,9 +64,9 @@ func (a *Account) CreateItem(ctx context.Context, collection string, item any, f
 	return a.Do(ctx, http.MethodPost, path, fieldsOf(fields), item, out)
 }
 
-// UpdateItem changes the item with a key and decodes it, as far as the user may
-// read it, into out. Without that right out stays as it is. The key may hold
-// anything: what is not letters, digits, "-" and "_" travels in the body.
+// UpdateItem changes an item over REST and decodes the fields that the user may read into
+// out. If the user may not read the item, out stays as it is. key may hold any characters;
+// one that a path cannot hold as it is travels in the body.
 func (a *Account) UpdateItem(ctx context.Context, collection, key string, changes any, fields []string, out any) error {
 	path, err := itemsPath(collection)
 	if err != nil {
@@ -84,8 +83,7 @@ func (a *Account) UpdateItem(ctx context.Context, collection, key string, change
 	return decodeJSON(list[0], out)
 }
 
-// DeleteItem deletes the item with a key, which may hold anything, as that of
-// UpdateItem.
+// DeleteItem deletes an item over REST. key may hold any characters, as in UpdateItem.
 func (a *Account) DeleteItem(ctx context.Context, collection, key string) error {
 	path, err := itemsPath(collection)
 	switch {
