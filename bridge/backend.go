@@ -72,17 +72,17 @@ type Options struct {
 
 // Backend implements ircd.Backend.
 type Backend struct {
-	opts    Options              // as it was made: of those that Configure replaces plan has the present ones
-	plan    atomic.Pointer[plan] // stored under mu
-	people  *people.Community
-	guard   *guard.Limiter
-	markers markers.Shelf
-	feeds   *feed.Set
-	rights  rights.Shared
-	origin  string // the Directus that what is in the state is of
-	pages   *budget.Pages
-	trails  *resume.Positions // of the state; nil: no device goes on from where it was
-	resumed atomic.Int64      // channels of devices that have come back
+	opts      Options              // as it was made: of those that Configure replaces plan has the present ones
+	plan      atomic.Pointer[plan] // stored under mu
+	people    *people.Community
+	guard     *guard.Limiter
+	markers   markers.Shelf
+	feeds     *feed.Set
+	rights    rights.Shared
+	origin    string // the Directus that what is in the state is of
+	pages     *budget.Pages
+	positions *resume.Positions // of the state; nil: no device goes on from where it was
+	resumed   atomic.Int64      // channels of devices that have come back
 
 	mu       sync.Mutex
 	members  map[string]*member      // by user id; guarded by mu
@@ -116,8 +116,8 @@ func New(opts Options) (*Backend, error) {
 	b.pages = budget.NewPages(opts.PageMemory)
 	b.people = people.NewCommunity(opts.State.Store, opts.State.nicks, b.origin)
 	if opts.Resume != nil {
-		b.trails = opts.State.trails
-		b.trails.Begin(opts.Resume.MaxAge, collection.ClockOf(opts.Client))
+		b.positions = opts.State.positions
+		b.positions.Begin(opts.Resume.MaxAge, collection.ClockOf(opts.Client))
 	}
 	b.plan.Store(p)
 	return b, nil

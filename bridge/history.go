@@ -169,7 +169,7 @@ func (h *historian) inGroup(read func() error) (err error) {
 	return err
 }
 
-// latest reads the newest messages behind the border of a trail, if there is one, not more than
+// latest reads the newest messages behind the bound of a position, if there is one, not more than
 // limit but for what is dated from since on, unless that is zero; oldest first. end says
 // that there are no older ones. Those that have come when ctx ends are enough if some are:
 // cut says that there may be more within the limit.

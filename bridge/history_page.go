@@ -318,7 +318,7 @@ func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo collectio
 func (h *historian) strays(ctx context.Context, had resume.Position) (list []found, redated map[string]struct{}, err error) {
 	rows, redated := h.groups[0].Dates.Late.Since(had.Told, h.reads)
 	rows = slices.DeleteFunc(rows, func(r collection.Row) bool {
-		return !r.Date.Before(had.From()) || slices.ContainsFunc(had.Steps, func(s resume.Step) bool { return s.ID == r.ID })
+		return !r.Date.Before(had.From()) || slices.ContainsFunc(had.Delivered, func(s resume.Delivery) bool { return s.ID == r.ID })
 	})
 	slices.SortFunc(rows, collection.CompareRows)
 	rows = slices.CompactFunc(rows, func(a, b collection.Row) bool { return a.ID == b.ID })

@@ -268,14 +268,14 @@ func (j *joined) shownSoFar() resume.Position {
 	reached, dates := j.view.feed.ReadBy(j.view.reader)
 	t := resume.Position{Date: reached}
 	for id, date := range dates {
-		t.Steps = append(t.Steps, resume.Step{ID: id, At: date.UnixMilli()})
+		t.Delivered = append(t.Delivered, resume.Delivery{ID: id, At: date.UnixMilli()})
 	}
 	for id := range j.shown {
-		t.Steps = append(t.Steps, resume.Step{ID: id})
+		t.Delivered = append(t.Delivered, resume.Delivery{ID: id})
 	}
 	for sent := range j.view.sent {
 		if sent.channel == j.Channel {
-			t.Steps = append(t.Steps, resume.Step{ID: sent.id})
+			t.Delivered = append(t.Delivered, resume.Delivery{ID: sent.id})
 		}
 	}
 	return t

@@ -89,7 +89,7 @@ func TestResumeWhileDirectusFails(t *testing.T) {
 	})
 }
 
-// Private messages are one trail.
+// Private messages are one position.
 func TestResumePrivate(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		r := newRemembering(t, func(o *bridge.Options) { o.Private = &privateMessages })

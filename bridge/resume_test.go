@@ -351,7 +351,7 @@ func TestResumeMuch(t *testing.T) {
 	})
 }
 
-// More than a trail tells apart is still shown once.
+// More than a position tells apart is still shown once.
 func TestResumeBusy(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		r := newRemembering(t, nil)

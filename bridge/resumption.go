@@ -26,7 +26,7 @@ type Resume struct {
 // it. What is shown counts as received when the client has proven that: nothing
 // that is written to a socket is known to arrive. Its owner is the session.
 type visit struct {
-	key string // of its trail
+	key string // of its position
 	// caughtUp says that what was missed has been shown. What comes before that
 	// is not noted: a gap must not be passed.
 	caughtUp bool
@@ -37,14 +37,14 @@ type visit struct {
 // visit returns what the device knows of a channel; nil for sessions without a
 // device, and for clients that fetch the history by themselves.
 func (s *session) visit(c *collection.Channel, opts ircd.JoinOptions) *visit {
-	if s.backend.trails == nil || s.device == "" || !opts.Backlog {
+	if s.backend.positions == nil || s.device == "" || !opts.Backlog {
 		return nil
 	}
 	key := resume.Key(s.backend.origin, s.person.ID, s.device, c.Collection, wire.Fold(c.Name))
 	v := s.visits[key]
 	if v == nil {
 		v = &visit{key: key}
-		s.backend.trails.Open(key)
+		s.backend.positions.Open(key)
 		if s.visits == nil {
 			s.visits = map[string]*visit{}
 		}
@@ -66,7 +66,7 @@ func (s *session) revisit(j *joined) {
 // has is all that this session knows the device to have: what it has shown arrives
 // in front of what it shows next.
 func (s *session) has(v *visit) resume.Position {
-	t, h := s.backend.trails.Get(v.key), collection.HorizonOf(s.member.account)
+	t, h := s.backend.positions.Get(v.key), collection.HorizonOf(s.member.account)
 	t.Merge(v.asked, h)
 	t.Merge(v.shown, h)
 	return t.AsOf(h.Now)
@@ -75,7 +75,7 @@ func (s *session) has(v *visit) resume.Position {
 // noteCome notes when a device came whose backlog is due, if nothing is known of it: should it
 // leave before it has been shown that, it goes on from there.
 func (s *session) noteCome(j *joined) {
-	if !j.due || j.visit == nil || s.backend.trails.Get(j.visit.key).Known() {
+	if !j.due || j.visit == nil || s.backend.positions.Get(j.visit.key).Known() {
 		return
 	}
 	if came := j.since.From(j.view.feed.Group, s.member.account); !came.IsZero() {
@@ -105,15 +105,15 @@ func (s *session) showEntry(j *joined, e *feed.Entry, to feed.Extent) {
 
 // keep adds to what is known of the device.
 func (s *session) keep(v *visit, news resume.Position) {
-	s.backend.trails.Merge(v.key, news, collection.HorizonOf(s.member.account))
+	s.backend.positions.Merge(v.key, news, collection.HorizonOf(s.member.account))
 }
 
 // catchUp notes that a client is shown what its device has missed.
 func (s *session) catchUp(v *visit, p past, to feed.Extent) {
 	v.caughtUp = true
-	var floor resume.Step
+	var floor resume.Delivery
 	if p.floor != nil {
-		floor = resume.StepOf(*p.floor)
+		floor = resume.DeliveryOf(*p.floor)
 	}
 	if to.Date.IsZero() { // nobody had ever said anything: from here on it is missed
 		to.Date, _, _ = collection.ServerNow(s.member.account)
@@ -147,7 +147,7 @@ func (s *session) AskReceipt() bool {
 // Received implements ircd.Session.
 func (s *session) Received() {
 	for _, v := range s.visits {
-		if v.asked.Known() || len(v.asked.Steps) > 0 {
+		if v.asked.Known() || len(v.asked.Delivered) > 0 {
 			s.keep(v, v.asked)
 		}
 		v.asked = resume.Position{}
@@ -167,10 +167,10 @@ func (s *session) own(j *joined, r collection.Row, echo bool) {
 	}
 }
 
-// closeVisits ends the use of the trails.
+// closeVisits ends the use of the positions.
 func (s *session) closeVisits() {
 	for _, v := range s.visits {
-		s.backend.trails.Release(v.key)
+		s.backend.positions.Release(v.key)
 	}
 	s.visits = nil
 }
@@ -216,13 +216,13 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 	return p, err
 }
 
-// missedBy reads what is not on a trail, the latest of it if that is more than limit.
+// missedBy reads what a position does not have, the latest of it if that is more than limit.
 func (s *session) missedBy(ctx context.Context, h *historian, j *joined, had resume.Position, limit int, some bool) (past, error) {
 	missed, redated, err := h.strays(ctx, had)
 	if err != nil {
 		return past{}, err
 	}
-	list, end, cut, err := h.latest(ctx, &had, limit+len(had.Steps), time.Time{}, some)
+	list, end, cut, err := h.latest(ctx, &had, limit+len(had.Delivered), time.Time{}, some)
 	if err != nil {
 		return past{}, err
 	}

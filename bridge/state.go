@@ -12,10 +12,10 @@ import (
 // State is what the daemon keeps beyond its end.
 type State struct {
 	*state.Store
-	log    zerolog.Logger
-	trails *resume.Positions
-	nicks  *people.NickTable
-	logins guard.Kept
+	log       zerolog.Logger
+	positions *resume.Positions
+	nicks     *people.NickTable
+	logins    guard.Kept
 }
 
 // OpenState opens the state in a directory, which is made if need be; where the name is
@@ -40,8 +40,8 @@ func newState(log zerolog.Logger) *State {
 
 // fresh begins with nothing.
 func (s *State) fresh(store *state.Store) []state.Bucket {
-	s.trails = resume.NewPositions(store, s.log)
+	s.positions = resume.NewPositions(store, s.log)
 	s.nicks = people.NewNickTable(store)
 	s.logins = guard.NewKept(store)
-	return append(s.logins.Buckets(), s.trails, s.nicks)
+	return append(s.logins.Buckets(), s.positions, s.nicks)
 }

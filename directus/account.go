@@ -24,20 +24,20 @@ type Account struct {
 	mu      sync.Mutex
 	token   token
 	refresh string        // refresh token; rotates with every use
-	over    error         // why the account is finished; nil while it is not
+	over    error         // why the account is finished; nil while it can be used
 	flight  chan struct{} // closed at the end of the refresh that is under way; nil if none is
-	failed  time.Time     // last refresh that Directus could not answer; zero after a success
-	failure error         // its error
-	renewed int           // how often the token was
-	checks  int           // how often it was renewed or verified, and once more at the end
-	keepers []*errand     // of links that want to know: rung at each of the checks
+	failed  time.Time     // when Directus last could not answer a refresh; zero after a success
+	failure error         // the error of that refresh
+	renewed int           // number of refreshes that succeeded
+	checks  int           // number of times the token was renewed or verified, plus one when over is set
+	keepers []*errand     // keeping of each open link: rung whenever checks grows
 }
 
 // A token is an access token with its times on the local clock.
 type token struct {
 	value   string
-	expires time.Time // from here on it is not to be used; zero: never
-	renew   time.Time // from here on a new one is wanted; zero: never
+	expires time.Time // the token must not be used from then on; zero: it never expires
+	renew   time.Time // a new token should be fetched from then on; zero: never
 }
 
 // session is the answer of POST /auth/login and /auth/refresh in mode json.
@@ -47,18 +47,18 @@ type session struct {
 	Expires      int64  `json:"expires"` // milliseconds
 }
 
-// abandon is how long a login or a refresh goes on after its caller gave up, so
-// that the answer, and with it the session on the server, is not lost.
+// abandon is how long a login or a refresh continues after its caller has given up.
+// Without the answer nobody could log out the session that Directus has just opened.
 const abandon = 2 * time.Second
 
 // Login opens a Directus session with an e-mail address and a password; otp is
 // the one-time code of an account with two-factor authentication, else empty.
-// It asks once: Directus suspends an account after some wrong attempts.
+// It asks once, because Directus suspends an account after some wrong attempts.
 //
-// A refusal is an *Error with CodeInvalidCredentials (wrong password, unknown
-// or inactive user) or CodeInvalidOTP (password right, code missing or wrong),
-// or CodeInvalidPayload (not an e-mail address). ErrUnavailable says nothing
-// about the credentials, and ErrNoUser is a refusal too. Log the account out when done with it.
+// A refusal is an *Error with CodeInvalidCredentials (wrong password, unknown or
+// inactive user), CodeInvalidOTP (right password, code missing or wrong) or
+// CodeInvalidPayload (not an e-mail address), or it is ErrNoUser. ErrUnavailable
+// says nothing about the credentials. The caller ends the account with Logout.
 func (c *Client) Login(ctx context.Context, email, password, otp string) (*Account, error) {
 	body := map[string]string{"email": email, "password": password, "mode": "json"}
 	if otp != "" {
@@ -82,8 +82,8 @@ func (c *Client) Login(ctx context.Context, email, password, otp string) (*Accou
 	return a, nil
 }
 
-// LoginToken makes an account of a static token, which it verifies with GET
-// /users/me. A refusal is an *Error with CodeInvalidCredentials, or ErrNoUser.
+// LoginToken returns the account that a static token belongs to, which it asks
+// GET /users/me. A refusal is an *Error with CodeInvalidCredentials, or ErrNoUser.
 func (c *Client) LoginToken(ctx context.Context, value string) (*Account, error) {
 	id, err := c.whoAmI(ctx, value)
 	if err != nil {
@@ -95,9 +95,9 @@ func (c *Client) LoginToken(ctx context.Context, value string) (*Account, error)
 	}, nil
 }
 
-// authenticate posts to a route that opens or renews a session. It outlives
-// ctx for a moment: an answer that nobody reads would leave a session behind,
-// or lose one.
+// authenticate posts to a route that opens or renews a session. It goes on for
+// abandon after the end of ctx: if nobody read the answer, a new session would stay
+// open on the server, and the rotated refresh token of an old one would be lost.
 func (c *Client) authenticate(ctx context.Context, path string, body any) (session, error) {
 	if err := ctx.Err(); err != nil {
 		return session{}, err
@@ -120,8 +120,8 @@ func (c *Client) authenticate(ctx context.Context, path string, body any) (sessi
 	return s, nil
 }
 
-// endSession logs a refresh token out, as far as that is possible in a moment:
-// ctx may be over already.
+// endSession ends the session of a refresh token. It takes at most abandon and works
+// after the end of ctx too. A failure is only logged.
 func (c *Client) endSession(ctx context.Context, refreshToken string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandon)
 	defer cancel()
@@ -141,9 +141,8 @@ func (c *Client) logout(ctx context.Context, refreshToken string) error {
 func (a *Account) ID() string { return a.id }
 
 // Logout ends the Directus session; for a static token it only ends the
-// account. Every later call of the account fails with ErrLoggedOut. The access
-// token stays valid until it expires, which Directus cannot help, so stop the
-// account's Realtime too.
+// account. Every later call of the account fails with ErrLoggedOut. Directus
+// cannot revoke the access token, so the caller must stop the account's Realtime too.
 func (a *Account) Logout(ctx context.Context) error {
 	for {
 		a.mu.Lock()
@@ -174,17 +173,16 @@ func (a *Account) Logout(ctx context.Context) error {
 	return nil
 }
 
-// Do makes any REST call as the user, for what has no method of its own. path
-// is relative to the base URL ("/collections/messages"), query and body may be
-// nil, and out, unless nil, receives the "data" member of the answer, with strings cut
-// at MaxString. An
-// expired token is renewed and the call repeated once.
+// Do makes a REST call as the user; use it for routes that have no method here. path
+// is relative to the base URL ("/collections/messages"). query and body may be nil.
+// out, unless nil, receives the "data" member of the answer, with strings cut at
+// MaxString. If Directus refuses the token, Do renews it and repeats the call once.
 func (a *Account) Do(ctx context.Context, method, path string, query url.Values, body, out any) error {
 	return a.call(ctx, call{method: method, path: path, query: query, body: body, out: out})
 }
 
 func (a *Account) call(ctx context.Context, k call) error {
-	if k.changes() { // as one user or not at all: an author cannot be taken back
+	if k.changes() { // who is stored as the author cannot be corrected later
 		if err := a.prove(ctx); err != nil {
 			return err
 		}

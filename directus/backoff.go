@@ -9,11 +9,11 @@ import (
 // Delays between attempts to open a link.
 const (
 	firstDelay = time.Second
-	longDelay  = 15 * time.Second       // at most: people wait, and a refused connection costs nothing
-	maxDelay   = time.Minute            // at most where Directus itself asks for a pause
-	quickDelay = 500 * time.Millisecond // at most, after a link that had been up
-	steadyLink = 10 * time.Second       // a link of that age resets the delays
-	// awaitedDelay is the most while a caller waits for the link.
+	longDelay  = 15 * time.Second       // the longest delay: people wait, and a refused connection costs little
+	maxDelay   = time.Minute            // the longest Retry-After that is honoured
+	quickDelay = 500 * time.Millisecond // the longest delay after a link that had been up
+	steadyLink = 10 * time.Second       // a link that lasted this long resets the backoff
+	// awaitedDelay is the longest delay while a caller of Ready waits for the link.
 	awaitedDelay = time.Second
 )
 
@@ -29,9 +29,9 @@ func (b *backoff) up(lasted time.Duration) {
 	}
 }
 
-// next is the time to wait before the next attempt. The first one after a
-// steady link comes at once but for a jitter, for the many links that one
-// restart of Directus cuts; wasUp says that the link before was up.
+// next returns how long to wait before the next attempt. wasUp says that the last
+// attempt opened a link. After a steady link the wait is at most quickDelay; it is
+// random, because a restart of Directus cuts all links at the same moment.
 func (b *backoff) next(wasUp bool) time.Duration {
 	if wasUp && b.level == 0 {
 		b.level = 1
@@ -45,8 +45,8 @@ func (b *backoff) next(wasUp bool) time.Duration {
 	return time.Duration(float64(d) * (0.5 + rand.Float64()))
 }
 
-// sleep waits for d, a kick or the end of ctx, whose error it returns. kick may
-// be nil.
+// sleep waits until d has passed, kick is readable or ctx ends. It returns the error
+// of ctx, and nil otherwise. kick may be nil.
 func sleep(ctx context.Context, d time.Duration, kick <-chan struct{}) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -60,6 +60,6 @@ func sleep(ctx context.Context, d time.Duration, kick <-chan struct{}) error {
 	}
 }
 
-// Jitter is a pause of about d, from half of it to one and a half: it spreads what many would
-// do at the same time.
+// Jitter returns a random duration between d/2 and 3d/2. It keeps many clients from
+// doing the same thing at the same time.
 func Jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }

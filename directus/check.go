@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// Check asks Directus whether the account still stands, and as what. Directus
-// believes an access token until it ends, and an open socket the role it began
-// with: whoever was suspended, deleted or given another role goes unnoticed until
-// then, and with a static token for ever. So Check renews the session before its
-// time, or verifies the static token, and the account's links authenticate anew.
-// ErrLoggedOut is final; any other error says nothing about the account.
+// Check asks Directus whether the user still exists and is active, and makes the
+// account's links authenticate anew, so that a change of role takes effect. Directus
+// itself accepts an access token until it expires and keeps the role with which a
+// socket was opened: without Check, a user who was suspended, deleted or given another
+// role would go on until then, and for ever with a static token. Check renews the
+// session early, or verifies the static token. ErrLoggedOut is final; any other error
+// says nothing about the account.
 func (a *Account) Check(ctx context.Context) error {
 	if a.static {
 		err := a.verify(ctx)
@@ -34,21 +35,21 @@ func (a *Account) Check(ctx context.Context) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.renewed == before { // the old token goes on for want of an answer
+	if a.renewed == before { // Directus did not answer: current returned the old token
 		return fmt.Errorf("check the directus session: %w", a.failure)
 	}
 	return nil
 }
 
-// checked counts how often the token has been renewed or verified.
+// checked returns how often the token has been renewed or verified.
 func (a *Account) checked() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.checks
 }
 
-// announce tells the keepers of links that the token has been renewed or verified,
-// or that the account is over. Callers hold mu.
+// announce tells the links that the token was renewed or verified, or that the account
+// is over. Callers hold mu.
 func (a *Account) announce() {
 	a.checks++
 	for _, e := range a.keepers {
@@ -56,7 +57,7 @@ func (a *Account) announce() {
 	}
 }
 
-// tell makes announce ring an errand, which untell undoes.
+// tell makes announce ring e from now on; untell undoes it.
 func (a *Account) tell(e *errand) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

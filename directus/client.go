@@ -19,12 +19,12 @@ import (
 // when Options.Timeout is zero.
 const DefaultTimeout = 10 * time.Second
 
-// readBuffer is what each socket keeps to read into; larger frames are read in
-// several pieces.
+// readBuffer is the size of the read buffer that each socket keeps, in bytes. Larger
+// frames are read in several pieces.
 const readBuffer = 512
 
-// UserLabel is a hook that tells in each entry of a log of whom it is, by the id. It
-// takes less memory than a logger with the same in its context.
+// UserLabel is a hook that adds a user's id to each log entry, as the field "user". It
+// takes less memory than a logger that has the id in its context.
 type UserLabel string
 
 // Run implements zerolog.Hook.
@@ -32,47 +32,46 @@ func (u UserLabel) Run(e *zerolog.Event, _ zerolog.Level, _ string) { e.Str("use
 
 // Options of a Client. The zero value is usable.
 type Options struct {
-	// HTTPClient makes the REST calls; nil means one of our own with limits on
-	// times and connections. Its redirect policy is replaced: a redirect is an
+	// HTTPClient makes the REST calls; nil means a client that New makes, with limits
+	// on times and connections. Its redirect policy is replaced: a redirect is an
 	// error that names the new address. The TLS configuration and the proxy of
-	// its *http.Transport serve the WebSocket too.
+	// its *http.Transport are used for the WebSocket too.
 	HTTPClient *http.Client
 	// NetDial opens the connections of the WebSocket and, unless HTTPClient is
 	// set, those of REST; nil means a net.Dialer. With NetDial no proxy of the
 	// environment is used.
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Logger receives what is worth knowing; the zero Logger writes nowhere.
+	// Logger receives the log entries; the zero Logger drops them.
 	Logger zerolog.Logger
 	// Timeout limits one REST call and one realtime request; 0 means
 	// DefaultTimeout.
 	Timeout time.Duration
-	// MaxAnswer bounds what is kept of the answer to one REST call, in bytes; 0 means
-	// DefaultMaxAnswer.
+	// MaxAnswer bounds the answer to one REST call, in bytes after long strings were
+	// cut; 0 means DefaultMaxAnswer. Beyond it the error is ErrTooLarge.
 	MaxAnswer int
 }
 
 // A Client knows where Directus is and holds no credentials. It is safe for
 // concurrent use.
 type Client struct {
-	// Static after construction, but for clock and searches, which guard themselves.
+	// Static after construction. clock, searches and pause have locks of their own.
 	base     *url.URL
-	http     *http.Client // asks
-	changing *http.Client // changes
+	http     *http.Client // for calls that only read
+	changing *http.Client // for calls that change something; see briefIdle
 	dialer   websocket.Dialer
 	log      zerolog.Logger
-	timeout  time.Duration
-	most     int // bytes of an answer
+	timeout  time.Duration // of one REST call or realtime request
+	most     int           // largest answer, in bytes
 	clock    serverClock
-	searches searchable // atomic
-	pause    *pause     // guards itself
+	searches searchable
+	pause    *pause
 
 	mu   sync.Mutex
 	info *ServerInfo // guarded by mu; nil until known
 }
 
-// New returns a client for the Directus at base, whose path, if any, is kept
-// (https://host/directus). User information in base is ignored. Nothing is
-// sent yet.
+// New returns a client for the Directus at base. A path in base is kept
+// (https://host/directus); user information in it is ignored. New sends nothing.
 func New(base *url.URL, opts Options) *Client {
 	u := *base
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
@@ -112,7 +111,7 @@ func New(base *url.URL, opts Options) *Client {
 			ExpectContinueTimeout: time.Second,
 			IdleConnTimeout:       90 * time.Second,
 			MaxIdleConnsPerHost:   16,
-			MaxConnsPerHost:       64, // a restart makes every user ask at once
+			MaxConnsPerHost:       64, // after a restart of Directus all users ask at once
 			ForceAttemptHTTP2:     true,
 		}}
 	}
@@ -127,20 +126,20 @@ func (c *Client) URL() *url.URL {
 	return &u
 }
 
-// Close closes the idle REST connections. Accounts and links are closed by
-// their own methods.
+// Close closes the idle REST connections. It ends neither accounts nor links: see
+// Account.Logout and Realtime.Run.
 func (c *Client) Close() {
 	c.http.CloseIdleConnections()
 	c.changing.CloseIdleConnections()
 }
 
-// briefIdle is how long a connection that nothing was asked on may still carry a change. Node, and so Directus, closes one
-// that was idle for 5 s: a change that arrives behind that, on a slow path, gets no answer, and net/http repeats only what
-// changes nothing.
+// briefIdle is how long a connection may be idle before a change is no longer sent on it. Node.js, and so Directus, closes a
+// connection after 5 s without a request. A change that reaches a closed connection gets no answer, and net/http does not
+// repeat it, because it repeats only requests that change nothing.
 const briefIdle = time.Second
 
-// briefly returns a client with connections of its own, which are not kept for longer than briefIdle. A transport that is
-// not one of net/http keeps them as it will.
+// briefly returns a copy of kept with connections of its own, which it closes when they were idle for briefIdle. A transport
+// that is not an *http.Transport is used as it is.
 func briefly(kept *http.Client) *http.Client {
 	brief := *kept
 	if t, ok := kept.Transport.(*http.Transport); ok {
@@ -152,8 +151,8 @@ func briefly(kept *http.Client) *http.Client {
 }
 
 // Ping asks GET /server/ping, which needs no credentials and answers even
-// while the database of Directus is down. The error wraps ErrNotDirectus where another
-// answer comes than that of Directus.
+// while the database of Directus is down. The error wraps ErrNotDirectus if the answer
+// is not that of Directus.
 func (c *Client) Ping(ctx context.Context) error {
 	var answer string
 	err := c.do(ctx, call{method: http.MethodGet, path: "/server/ping", text: &answer, whole: true})
@@ -169,9 +168,9 @@ func (c *Client) Ping(ctx context.Context) error {
 	return nil
 }
 
-// transportError turns an error of net/http into ours: without the URL, whose
-// query may hold what must not be logged, and marked as unavailability unless
-// the caller itself gave up.
+// transportError wraps an error of net/http in ErrUnavailable, or returns the error of
+// ctx if that was cancelled. It drops the URL from the error, because the query may hold
+// what must not be logged.
 func transportError(ctx context.Context, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err

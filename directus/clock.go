@@ -7,51 +7,52 @@ import (
 )
 
 const (
-	// clockDrift is how far two clocks come apart in a while, at most: one part
-	// in five thousand is more than a clock that is worth something loses.
+	// clockDrift bounds how fast two clocks come apart: by one part in clockDrift.
+	// Any clock of a computer is more exact than that.
 	clockDrift = 5000
-	// staleDate is how much longer than its second Node.js may give a Date.
+	// staleDate is how long after the end of a second Node.js may still send that
+	// second in a Date header, which it caches.
 	staleDate = 50 * time.Millisecond
-	// maxPastClocks is how often the clock may be set until the times at which it was are
-	// not told apart any more.
+	// maxPastClocks bounds how many settings of the clock are remembered one by one; the
+	// oldest ones are merged.
 	maxPastClocks = 16
 )
 
-// serverClock knows the clock of Directus from the Date headers of its answers.
-// One of them tells it to a second and the time that the answer took; what
-// several allow in common is much less, as they come at different fractions of
-// a second. It is safe for concurrent use.
+// serverClock estimates the clock of Directus from the Date headers of its answers.
+// One header bounds the clock to a second plus the time that the answer took. The
+// bounds of several answers together are much narrower, because the answers come at
+// different fractions of a second. It is safe for concurrent use.
 //
-// Dates are made of it and of nothing else. The machine's wall clock is read once,
-// by newServerClock: until Directus has answered, and within the bounds that its
-// answers leave, that reading and the monotonic clock since tell the time. So
-// nothing depends on the wall clock being right, and nothing notices when it is set.
+// Callers take every date from here, by Client.Now. The machine's wall clock is read only once,
+// by newServerClock. That reading plus the monotonic time since then is the estimate,
+// kept within the bounds that the answers of Directus leave. So the wall clock need not
+// be right, and setting it while the program runs has no effect.
 type serverClock struct {
-	base time.Time // a moment of ours; the zero of `at`. Immutable
+	base time.Time // static: a local moment; all durations below count from it
 
-	mu    sync.Mutex
-	at    time.Duration
-	early time.Time     // the clock of Directus at base, at least; as of at
-	late  time.Time     // and at most
-	since time.Duration // when it may have begun to show that, at the soonest
-	past  []pastClock   // what it showed before it was set, the oldest first
+	mu    sync.Mutex    // guards what follows
+	at    time.Duration // when the last answer came
+	early time.Time     // lower bound of the time that Directus' clock would have shown at base
+	late  time.Time     // upper bound of the same
+	since time.Duration // earliest moment at which the clock can have been set to these bounds
+	past  []pastClock   // the bounds before each setting of the clock, the oldest first
 }
 
-// pastClock is what the clock of Directus showed until it was set.
+// pastClock holds the bounds of the clock of Directus that were valid until it was set.
 type pastClock struct {
-	early    time.Time     // at base, at least
-	late     time.Time     // and at most
-	from, to time.Duration // when it may have shown that
+	early    time.Time     // lower bound of the time that the clock would have shown at base
+	late     time.Time     // upper bound of the same
+	from, to time.Duration // the clock ran with these bounds at most from then to then
 }
 
 func newServerClock() serverClock { return serverClock{base: time.Now()} }
 
-// observe learns from an answer to a request made and answered at these moments
-// of our clock. Readings of the monotonic clock keep a step of ours from
-// counting as one of theirs.
+// observe narrows the bounds by the Date of an answer. asked and answered are local
+// moments with monotonic readings, so that setting the local clock is not mistaken for
+// setting the clock of Directus.
 func (c *serverClock) observe(asked, answered time.Time, header http.Header) {
 	date, err := http.ParseTime(header.Get("Date"))
-	if err != nil || header.Get("Age") != "" { // a cache tells when it asked
+	if err != nil || header.Get("Age") != "" { // from a cache: the Date is old
 		return
 	}
 	c.mu.Lock()
@@ -73,8 +74,8 @@ func (c *serverClock) observe(asked, answered time.Time, header http.Header) {
 	}
 }
 
-// set notes that the clock was set between the last answer and one at a moment, unless that is
-// the first. The caller holds mu.
+// set notes that the clock of Directus was set between the last answer and the one that came
+// at the moment at. It does nothing before the first answer. Callers hold mu.
 func (c *serverClock) set(at time.Duration) {
 	if c.early.IsZero() {
 		return
@@ -94,8 +95,8 @@ func (c *serverClock) set(at time.Duration) {
 	}
 }
 
-// earliest is the earliest time that the clock of Directus may have shown since a moment of
-// ours; ok is false until the first answer.
+// earliest is the earliest time that the clock of Directus may have shown between the local
+// moments moment and ours. ok is false until the first answer.
 func (c *serverClock) earliest(moment, ours time.Time) (date time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,8 +113,8 @@ func (c *serverClock) earliest(moment, ours time.Time) (date time.Time, ok bool)
 	return date, true
 }
 
-// latest is the latest time that the clock of Directus may have shown until a moment of ours;
-// zero until the first answer.
+// latest is the latest time that the clock of Directus may have shown until the local moment
+// ours. It is zero until the first answer.
 func (c *serverClock) latest(ours time.Time) (date time.Time) {
 	_, date, _ = c.now(ours)
 	c.mu.Lock()
@@ -126,7 +127,8 @@ func (c *serverClock) latest(ours time.Time) (date time.Time) {
 	return date
 }
 
-// now gives the bounds at a moment of our clock.
+// now returns the bounds of Directus' clock at a local moment. ok is false until the first
+// answer.
 func (c *serverClock) now(ours time.Time) (early, late time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,8 +140,8 @@ func (c *serverClock) now(ours time.Time) (early, late time.Time, ok bool) {
 	return c.early.Add(at - drift), c.late.Add(at + drift), true
 }
 
-// estimate is the likeliest time at a moment of ours: the wall clock as it stood at
-// base, as far as Directus does not contradict it.
+// estimate is the likeliest time of Directus' clock at a local moment: the local wall clock
+// as read at base, moved into the bounds.
 func (c *serverClock) estimate(ours time.Time) time.Time {
 	own := wallAt(c.base).Add(ours.Sub(c.base))
 	early, late, ok := c.now(ours)
@@ -152,36 +154,34 @@ func (c *serverClock) estimate(ours time.Time) time.Time {
 	return own
 }
 
-// wallAt makes a date of a moment: what the wall clock showed. It is the only place
-// that does so.
+// wallAt is the date that the local wall clock showed at a moment. Nothing else
+// turns a moment into a date.
 func wallAt(moment time.Time) time.Time { return moment.UTC().Round(0) }
 
-// Now is the time by the clock of Directus, by which everything is dated that is not
-// in Directus itself: the best estimate within the bounds of ServerTime, and before
-// the first answer the machine's own time as of New. Dates of it and the moments of
-// time.Now are not to be compared.
+// Now estimates the time by the clock of Directus, within the bounds of ServerTime. Before
+// the first answer it is the machine's own time. Whatever Directus does not date itself is
+// dated by Now, so do not compare its dates with those of time.Now.
 func (c *Client) Now() time.Time { return c.clock.estimate(time.Now()) }
 
-// Now is that of the Client.
+// Now is Client.Now.
 func (a *Account) Now() time.Time { return a.client.Now() }
 
-// ServerTime tells what the clock of Directus shows now: not before early and
-// not after late, which are a second apart at first and come closer. It is learnt
-// from the answers to the REST calls of all accounts and asks nothing itself; ok
-// is false until the first. Behind a proxy that writes its own Date it is the
-// proxy's clock.
+// ServerTime bounds the time that the clock of Directus shows now. early and late are
+// about a second apart at first and come closer with each answer to a REST call of any
+// account. ServerTime itself sends nothing; ok is false until the first answer. Behind
+// a proxy that writes its own Date header it is the proxy's clock.
 func (c *Client) ServerTime() (early, late time.Time, ok bool) { return c.clock.now(time.Now()) }
 
-// ServerTime is that of the Client.
+// ServerTime is Client.ServerTime.
 func (a *Account) ServerTime() (early, late time.Time, ok bool) { return a.client.ServerTime() }
 
-// EarliestSince is the earliest time that the clock of Directus may have shown since a moment
-// of ours, as far as its answers tell: nothing that was stored since then is dated before that,
-// also where the clock was set back. ok is false until the first answer.
+// EarliestSince is the earliest time that the clock of Directus may have shown since a local
+// moment. Nothing that was stored since then has an earlier date, even if the clock was set
+// back in between. ok is false until the first answer.
 func (a *Account) EarliestSince(moment time.Time) (date time.Time, ok bool) {
 	return a.client.clock.earliest(moment, time.Now())
 }
 
-// LatestEver is the latest time that the clock of Directus may have shown so far, as far as its
-// answers tell: later than ServerTime where it was set back. Zero until the first answer.
+// LatestEver is the latest time that the clock of Directus may have shown so far. It is later
+// than ServerTime if the clock was set back, and zero until the first answer.
 func (a *Account) LatestEver() time.Time { return a.client.clock.latest(time.Now()) }

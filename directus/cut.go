@@ -8,26 +8,26 @@ import (
 	"unicode/utf8"
 )
 
-// MaxString is how many bytes of a string of Directus are kept, as the string is
-// decoded; a little more where that would cut a character. What is behind them is
-// dropped as it is read, so that no text costs more, however long it is. See CutText.
+// MaxString is how many bytes of a string from Directus are kept, counted after JSON
+// decoding, and up to three more so that no character is cut. The rest is dropped while
+// it is read, so that a long text takes no more memory. See CutText.
 const MaxString = 240 << 10
 
-// MaxRelated is MaxString for what is in an item of an item: in all that is read over the
-// socket, and in answers to a Query with CutRelated. Many answers to one long message must
-// not bring its text once each.
+// MaxRelated takes the place of MaxString inside related items: in everything that comes over
+// a socket, and in the answer to a Query with CutRelated. Without it, many replies to one long
+// message would each carry its whole text.
 const MaxRelated = 4 << 10
 
-// cutMark stands behind a string that was cut, with the number of bytes that are
-// missing and cutEnd. No text begins with it: databases know no NUL, or it is of no
-// use there.
+// A string that was cut ends with cutMark, the number of missing bytes and cutEnd. cutMark
+// begins with a NUL, so that no stored text is mistaken for one: databases refuse NUL, or
+// nobody writes it.
 const (
 	cutMark = "\x00[bytes not shown: "
 	cutEnd  = "]"
 )
 
-// CutText takes the mark off a string that was cut at MaxString. more is how many
-// bytes there are behind text; 0 for all others.
+// CutText takes the mark off a string that was cut. more is the number of bytes that are
+// missing behind text; it is 0 for a string that was not cut.
 func CutText(s string) (text string, more int) {
 	i := strings.LastIndex(s, cutMark)
 	if i < 0 {
@@ -40,16 +40,16 @@ func CutText(s string) (text string, more int) {
 	return s[:i], more
 }
 
-// leastChunk and readChunk are how much of a stream is looked at at once, in bytes: more
-// and more as it goes on. Nearly all frames are small, and come often.
+// The chunks in which a stream is read grow from leastChunk to readChunk bytes: most frames
+// are small, and there are many of them.
 const (
 	leastChunk = 512
 	readChunk  = 16 << 10
 )
 
-// readCut reads a JSON text of which strings over MaxString are cut, and those of related
-// items at related, and fails with ErrTooLarge when what is left of it has more than most
-// bytes. It never holds more.
+// readCut reads a JSON text and cuts its strings at MaxString, and those of related items
+// at related. If more than most bytes remain it fails with ErrTooLarge. It never holds more
+// than that.
 func readCut(r io.Reader, most, related int) ([]byte, error) {
 	c := cutter{limit: MaxString, related: related}
 	chunk := make([]byte, min(leastChunk, most+1))
@@ -69,7 +69,8 @@ func readCut(r io.Reader, most, related int) ([]byte, error) {
 	}
 }
 
-// readWhole is readCut without cutting.
+// readWhole reads a text of at most most bytes without cutting strings, and fails with
+// ErrTooLarge beyond.
 func readWhole(r io.Reader, most int) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
 	if err == nil && len(body) > most {
@@ -78,13 +79,13 @@ func readWhole(r io.Reader, most int) ([]byte, error) {
 	return body, err
 }
 
-// itemDepth is how many objects and lists there are around the fields of an item, in
-// {"data":[{"text":"..."}]}.
+// itemDepth is the number of objects and lists around a field of an item:
+// {"data":[{"text":"..."}]}. Strings at a greater depth belong to related items.
 const itemDepth = 3
 
-// cutter copies JSON and leaves out what strings have behind limit bytes, or behind related
-// bytes in items of items. It reads no more of the grammar than where strings, objects and
-// lists begin and end, and passes anything else on.
+// cutter copies JSON and drops what a string has beyond limit bytes, or beyond related bytes
+// in related items. Of the grammar it knows only where strings, objects and lists begin and
+// end; malformed JSON passes through.
 type cutter struct {
 	limit   int
 	related int
@@ -92,11 +93,11 @@ type cutter struct {
 
 	depth    int // of objects and lists
 	inString bool
-	bound    int // limit or related, in a string
-	escape   int // characters of an escape sequence that are to come
-	rune     int // of \uXXXX, as far as it was read
-	held     int // bytes of the string that are kept, as it is decoded
-	dropped  int // and those that are not
+	bound    int // limit or related, whichever applies to this string
+	escape   int // characters of an escape sequence still to come
+	rune     int // code unit of \uXXXX, as far as it was read
+	held     int // decoded bytes of this string that were kept
+	dropped  int // decoded bytes of this string that were dropped
 }
 
 func (c *cutter) take(p []byte) {
@@ -116,7 +117,7 @@ func (c *cutter) take(p []byte) {
 	}
 }
 
-// between passes over what is in front of a string, and its beginning.
+// between takes bytes up to the opening quote of the next string, and returns how many.
 func (c *cutter) between(p []byte) int {
 	for i, b := range p {
 		switch b {
@@ -135,7 +136,8 @@ func (c *cutter) between(p []byte) int {
 	return len(p)
 }
 
-// plain takes a part of a string up to an escape sequence, its end or the limit.
+// plain takes bytes of a string up to an escape sequence, the closing quote or the bound,
+// and returns how many.
 func (c *cutter) plain(p []byte) int {
 	n := 0
 	for n < len(p) && p[n] != '"' && p[n] != '\\' && (c.dropping() || c.held+n < c.bound || !utf8.RuneStart(p[n])) {
@@ -168,7 +170,7 @@ func (c *cutter) plain(p []byte) int {
 
 func (c *cutter) dropping() bool { return c.dropped > 0 }
 
-// unescape takes one character behind a backslash.
+// unescape takes one byte of an escape sequence, behind the backslash.
 func (c *cutter) unescape(b byte) {
 	if !c.dropping() {
 		c.out = append(c.out, b)
@@ -189,7 +191,7 @@ func (c *cutter) unescape(b byte) {
 		switch r := c.rune & 0xffff; {
 		case r < 0x80:
 			size = 1
-		case r < 0x800 || 0xd800 <= r && r < 0xe000: // or half of a pair, which makes four
+		case r < 0x800 || 0xd800 <= r && r < 0xe000: // or half of a surrogate pair, which makes four
 			size = 2
 		default:
 			size = 3
@@ -202,7 +204,7 @@ func (c *cutter) unescape(b byte) {
 	c.held += size
 }
 
-// end ends a string.
+// end closes a string, with the mark if it was cut.
 func (c *cutter) end() {
 	if c.dropping() {
 		c.out = fmt.Appendf(c.out, `\u0000%s%d%s`, cutMark[1:], c.dropped, cutEnd)

@@ -13,8 +13,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// connect opens one authenticated socket. ErrLoggedOut is the only error after
-// which another attempt makes no sense.
+// connect opens one authenticated socket. After ErrLoggedOut another attempt is
+// pointless; any other error may pass. Run's goroutine calls it.
 func (r *Realtime) connect(ctx context.Context) (*link, error) {
 	a := r.account
 	checks := a.checked()
@@ -54,8 +54,8 @@ func (r *Realtime) connect(ctx context.Context) (*link, error) {
 // errRejected says that the socket did not accept a token.
 var errRejected = errors.New("the socket did not accept the token")
 
-// open dials in the mode of the server, or in the other one when that turns
-// out to be wrong.
+// open dials in the mode that the server has announced. If the server rejects the
+// handshake, the mode may have changed, so open tries the strict one.
 func (r *Realtime) open(ctx context.Context, info ServerInfo, t token, checks int) (*link, error) {
 	strict := info.WebSocket.Mode == ModeStrict
 	conn, err := r.dial(ctx, info, t, strict)
@@ -77,8 +77,8 @@ func (r *Realtime) open(ctx context.Context, info ServerInfo, t token, checks in
 			return nil, err
 		}
 	}
-	// Whom the socket took the token for it does not say; what was asked before may be
-	// out of date.
+	// The socket does not say for which user it took the token, and what REST said
+	// earlier may be out of date.
 	if err := r.account.prove(ctx); err != nil {
 		conn.Close()
 		return nil, err
@@ -86,8 +86,8 @@ func (r *Realtime) open(ctx context.Context, info ServerInfo, t token, checks in
 	return r.newLink(ctx, conn, info, t, checks), nil
 }
 
-// dial upgrades a connection. In strict mode the token is part of the URL, so
-// errors are made of our own words and of what lies below HTTP.
+// dial upgrades a connection. In strict mode the token is part of the URL, so no error
+// may quote the URL.
 func (r *Realtime) dial(ctx context.Context, info ServerInfo, t token, strict bool) (*websocket.Conn, error) {
 	c := r.account.client
 	u := c.base.JoinPath(info.WebSocket.Path)
@@ -126,13 +126,13 @@ func (r *Realtime) dial(ctx context.Context, info ServerInfo, t token, strict bo
 	return nil, fmt.Errorf("%w: open socket: %w", ErrUnavailable, err)
 }
 
-// upgrade is the request for a WebSocket, as far as a pause has to know it.
+// upgrade stands for the request for a WebSocket where a pause wants to know the call.
 var upgrade = call{method: http.MethodGet}
 
-// dialerFor is the dialer of one upgrade, which the end of ctx breaks off: the WebSocket
-// library heeds the deadline of ctx, but waits for the answer although ctx is canceled.
-// release is called behind the upgrade, and reports whether ctx has left the connection
-// alone.
+// dialerFor returns a dialer for one upgrade that closes the connection when ctx ends: the
+// WebSocket library observes the deadline of ctx, but not its cancellation while it waits
+// for the answer. The caller calls release after the upgrade; false means that ctx has ended
+// and the connection is closed.
 func (c *Client) dialerFor(ctx context.Context) (dialer *websocket.Dialer, release func() bool) {
 	stop := func() bool { return true }
 	d := c.dialer
@@ -146,8 +146,8 @@ func (c *Client) dialerFor(ctx context.Context) (dialer *websocket.Dialer, relea
 	return &d, func() bool { return stop() }
 }
 
-// unanswered reports whether a dial failed for want of an HTTP answer on a
-// connection that was open.
+// unanswered reports whether a dial failed because no HTTP answer came on a connection
+// that had been opened.
 func unanswered(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return false
@@ -156,8 +156,8 @@ func unanswered(err error) bool {
 	return ok && n.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
-// upgradeError explains an answer to the upgrade other than 101, given at a time of
-// Directus' clock.
+// upgradeError explains an answer to the upgrade that is not 101. now is the time by
+// the clock of Directus.
 func upgradeError(resp *http.Response, now time.Time) error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusUnauthorized:
@@ -173,8 +173,8 @@ func upgradeError(resp *http.Response, now time.Time) error {
 	}
 }
 
-// handshake authenticates by the first frame and waits for the reply: Directus
-// drops what is sent before it.
+// handshake authenticates with the first frame and waits for the reply, because Directus
+// drops frames that come earlier.
 func handshake(conn *websocket.Conn, t token, limit time.Duration) error {
 	deadline := time.Now().Add(limit)
 	if err := errors.Join(conn.SetReadDeadline(deadline), conn.SetWriteDeadline(deadline)); err != nil {

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// dispatch hands a frame to whom it concerns, on the reader's goroutine. It
-// blocks on nobody. false means that the link ended and that no later frame of
-// the socket may be looked at.
+// dispatch hands a frame to the request or subscription that it belongs to. The reader
+// calls it, and it waits for nobody except for the proof of a re-authentication. false
+// means that the link has ended: no later frame of the socket may be looked at.
 func (l *link) dispatch(f frame, size int) bool {
 	switch f.kind {
 	case "ping":
@@ -30,10 +30,9 @@ func (l *link) dispatch(f frame, size int) bool {
 	return true
 }
 
-// dispatchAuth takes the reply to a re-authentication. Any error frame of the
-// type auth poisons the socket: from the expiry on Directus evaluates it as
-// somebody else (Directus 11: with all rights), so nothing behind that frame
-// may be delivered.
+// dispatchAuth takes the reply to a re-authentication. Any error frame of type auth
+// ends the link: after the expiry of a token Directus treats the socket as another user
+// (Directus 11: as one with all rights), so nothing behind that frame may be delivered.
 func (l *link) dispatchAuth(f frame) bool {
 	if f.err != nil {
 		l.fail(fmt.Errorf("%w: %s", errPoisoned, f.err.Code))
@@ -49,8 +48,8 @@ func (l *link) dispatchAuth(f frame) bool {
 	return true
 }
 
-// dispatchItems takes the reply to an items request. Directus 10 and 11 send
-// errors without uid: they belong to the only request under way.
+// dispatchItems takes the reply to an items request. Directus 10 and 11 send errors
+// without a uid; since at most one items request is unanswered, an error is its reply.
 func (l *link) dispatchItems(f frame) {
 	uid := f.uid
 	if uid == "" {
@@ -72,7 +71,7 @@ func (l *link) dispatchSubscription(f frame, size int) {
 		l.answer(f.uid, f)
 	case g == nil: // closed meanwhile
 	case f.event == "init":
-		g.sub.settle(g.kind, nil) // before the answer, so that events find it settled
+		g.sub.settle(g.kind, nil) // before the answer: events behind it must find the kind settled
 		l.answer(f.uid, f)
 	case f.event == string(g.kind):
 		e := Event{Kind: g.kind}
@@ -91,9 +90,9 @@ func (l *link) dispatchSubscription(f frame, size int) {
 	}
 }
 
-// dispatchSubscribeError takes an error frame of a subscription. It is the
-// refusal of a subscribe request, or it stands for an event that was lost;
-// Directus 10 and 11 do not say of which subscription.
+// dispatchSubscribeError takes an error frame of a subscription. It either refuses a
+// subscribe request, or it comes in place of an event that is lost. Directus 10 and 11
+// do not say which subscription it belongs to, so then all of them count as having lost one.
 func (l *link) dispatchSubscribeError(f frame) {
 	if f.err == nil {
 		return
@@ -113,7 +112,7 @@ func (l *link) dispatchSubscribeError(f frame) {
 	}
 }
 
-// dispatchServer takes what concerns the socket as a whole.
+// dispatchServer takes an error frame that concerns the whole socket.
 func (l *link) dispatchServer(f frame) {
 	if f.err == nil {
 		return
@@ -122,10 +121,10 @@ func (l *link) dispatchServer(f frame) {
 		Msg("directus dropped a frame")
 	switch f.err.Code {
 	case CodeRequestsExceeded:
-		// Which frame was dropped cannot be told: its request will time out.
+		// Directus does not say which frame it dropped. The request of that frame times out.
 		l.paused.Store(int64(time.Since(l.opened) + f.err.RetryAfter))
 	case CodeServiceUnavailable:
-		// A locked licence drops every frame, so also the one under way.
+		// A locked licence makes Directus drop every frame, so it dropped the items request too.
 		l.mu.Lock()
 		items := l.items
 		l.mu.Unlock()

@@ -2,20 +2,20 @@ package directus
 
 import "sync"
 
-// An errand is work that comes now and then. A goroutine does it while there is
-// some, so that of many links that have nothing to do none keeps a stack for it.
+// An errand is work that comes now and then. A goroutine exists only while there is
+// work: with thousands of idle links, a goroutine for each would keep its stack for nothing.
 type errand struct {
-	do func() // all there is to do; static, never called twice at once
+	do func() // does all the work there is; static; never runs twice at the same time
 
 	runs sync.WaitGroup
 
-	mu      sync.Mutex // a leaf: guards what follows
-	due     bool
-	running bool
+	mu      sync.Mutex // guards what follows; no other lock is taken under it
+	due     bool       // rung since do last began
+	running bool       // a goroutine exists
 	stopped bool
 }
 
-// ring says that there is something to do. It never waits.
+// ring makes do run soon, or once more if it is running. It never waits.
 func (e *errand) ring() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -35,6 +35,7 @@ func (e *errand) run() {
 	}
 }
 
+// more reports whether do has to run once more. If not, the goroutine ends.
 func (e *errand) more() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -43,7 +44,7 @@ func (e *errand) more() bool {
 	return e.running
 }
 
-// stop makes what is being done the last, and waits for its end.
+// stop waits for a running do to return, and lets no other begin.
 func (e *errand) stop() {
 	e.mu.Lock()
 	e.stopped = true

@@ -40,25 +40,25 @@ const (
 )
 
 var (
-	// ErrNotConnected says that a request surely did not reach Directus.
+	// ErrNotConnected says that a request was certainly not sent.
 	ErrNotConnected = errors.New("not connected to directus")
-	// ErrUnconfirmed says that a request was sent and no answer came: it was
-	// perhaps carried out. Look before asking again.
+	// ErrUnconfirmed says that a request was sent and no answer came: Directus may
+	// have carried it out. Read what is stored before you repeat the request.
 	ErrUnconfirmed = errors.New("no answer from directus, perhaps carried out")
-	// ErrUnavailable says that Directus could not be asked or could not answer
+	// ErrUnavailable says that Directus could not be reached or could not answer
 	// (network error, time-out, 5xx, 429, a locked licence, an answer that is
-	// not from Directus). Nothing is said about the credentials.
+	// not from Directus). It says nothing about the credentials.
 	ErrUnavailable = errors.New("directus is unavailable")
-	// ErrNotDirectus says that something else than Directus answers at the address.
+	// ErrNotDirectus says that something other than Directus answers at the address.
 	ErrNotDirectus = errors.New("something answers there that is not directus")
-	// ErrTooLarge says that an answer was larger than Options.MaxAnswer: ask for less
-	// at once.
+	// ErrTooLarge says that an answer was larger than Options.MaxAnswer or
+	// Query.MaxAnswer. Ask for fewer items or fields.
 	ErrTooLarge = errors.New("too large an answer")
-	// ErrNoUser says that Directus takes the credentials and knows no user by them, as
-	// by the token of a share.
+	// ErrNoUser says that Directus accepts the credentials but that they belong to no
+	// user. The token of a share is an example.
 	ErrNoUser = errors.New("the credentials are no user's, as a share's token is not: log in as a user")
-	// ErrOtherUser is the cause of an ErrLoggedOut: what the account logged in with is
-	// another user's by now.
+	// ErrOtherUser is the cause of an ErrLoggedOut when the credentials of the account
+	// now belong to another user.
 	ErrOtherUser = errors.New("the credentials have become another user's")
 	// ErrLoggedOut says that the Directus session of an Account is over for
 	// good: the refresh token or the static token was refused (password
@@ -82,24 +82,24 @@ var (
 type Error struct {
 	// Status is the HTTP status; 0 for an error frame of a socket.
 	Status int
-	// Code is one of the Code constants or another one of Directus; empty if
-	// the answer was not one of Directus (of a proxy, for example).
+	// Code is one of the Code constants or another code of Directus. It is empty if
+	// the answer did not come from Directus but, for example, from a proxy.
 	Code string
 	// Message is the text of Directus. It may quote what the user wrote
-	// (VALUE_TOO_LONG), so it may be told to that user but not be logged.
+	// (VALUE_TOO_LONG), so it may be shown to that user but must not be logged.
 	Message string
 	// Category, Collection and Field are the extensions of the same names, if
-	// Directus sent them: the limit or feature of the licence, and the place
-	// of a violation.
+	// Directus sent them. Category names a limit or feature of the licence;
+	// Collection and Field say where a value was refused.
 	Category, Collection, Field string
-	// RetryAfter is the time to wait, if Directus said one.
+	// RetryAfter is how long Directus asks to wait; 0 if it did not say.
 	RetryAfter time.Duration
 
 	server string // header Server
 }
 
-// quotable lists the codes whose messages are made of names of the schema and
-// fixed words only, so that they may stand in a log.
+// quotable lists the codes whose messages hold only fixed words and names of the
+// schema, so that they may be logged.
 var quotable = map[string]bool{
 	CodeCollectionInactive: true,
 	CodeForbidden:          true,
@@ -113,7 +113,8 @@ var quotable = map[string]bool{
 	"":                     true, // our own words about an answer that is not of Directus
 }
 
-// Error names the code, and the message only where it cannot quote an item.
+// Error names the code and the status. It adds the message only if that cannot quote
+// an item, so the result may be logged.
 func (e *Error) Error() string {
 	var parts []string
 	if e.Code != "" {
@@ -129,8 +130,8 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Is makes errors.Is(err, ErrUnavailable) true for refusals that say something
-// about the state of Directus and nothing about the request.
+// Is makes errors.Is(err, ErrUnavailable) true for answers that are about the state of
+// Directus and not about the request.
 func (e *Error) Is(target error) bool {
 	if target != ErrUnavailable {
 		return false
@@ -144,9 +145,9 @@ func (e *Error) Is(target error) bool {
 	return e.Status >= http.StatusInternalServerError || e.Status == http.StatusTooManyRequests
 }
 
-// InDoubt reports an answer that is not one of Directus, to a request that Directus may
-// have got all the same, and carry out: a proxy that waited in vain says so by a 502 or a
-// 504. What nginx answers by a 503 it has not passed on.
+// InDoubt reports whether the answer came from a proxy while Directus may still have got
+// the request and carried it out: a proxy that waited in vain answers 502 or 504. A 503 of
+// nginx is not in doubt, because nginx sends it without passing the request on.
 func (e *Error) InDoubt() bool {
 	refused := e.Status >= http.StatusMultipleChoices && e.Status < http.StatusInternalServerError ||
 		e.Status == http.StatusServiceUnavailable && strings.HasPrefix(e.server, "nginx")
@@ -159,7 +160,7 @@ func IsCode(err error, code string) bool {
 	return ok && e.Code == code
 }
 
-// retryAfter is the wait that Directus asked for in err, or 0.
+// retryAfter is how long Directus asked to wait, according to err; 0 if it did not.
 func retryAfter(err error) time.Duration {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.RetryAfter
@@ -167,8 +168,8 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// isRefusal reports whether err is an answer of Directus that is about the
-// request and not about the state of Directus.
+// isRefusal reports whether err is an answer about the request and not about the
+// state of Directus.
 func isRefusal(err error) bool {
 	_, ok := errors.AsType[*Error](err)
 	return ok && !errors.Is(err, ErrUnavailable)

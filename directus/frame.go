@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// A frame is one message of Directus on a socket, decoded as far as its type
-// can be told.
+// A frame is one message of Directus on a socket. Its data is not decoded yet, as it
+// depends on the kind.
 type frame struct {
 	kind   string // "type": auth, items, subscription, subscribe, ping, pong, server, license
 	event  string // of a subscription: init, unsubscribe, create, update, delete
-	uid    string // as a string whatever JSON type came; empty: none
+	uid    string // as a string, whatever JSON type Directus sent; empty: none
 	status string // ok or error, or empty
 	data   json.RawMessage
-	err    *Error // of frames whose status is error
+	err    *Error // nil unless status is error
 }
 
-// decodeFrame decodes a frame. Its errors do not quote it.
+// decodeFrame decodes a frame. Its errors quote nothing of the frame.
 func decodeFrame(b []byte) (frame, error) {
 	var raw struct {
 		Type   string          `json:"type"`
@@ -49,8 +49,8 @@ func decodeFrame(b []byte) (frame, error) {
 	return f, nil
 }
 
-// keyString is a key (uid or primary key) as a string: Directus sends 3 or "3"
-// for the same one.
+// keyString is a uid or primary key as a string: Directus sends the same key as 3 or
+// as "3".
 func keyString(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
@@ -83,8 +83,9 @@ func (f frame) keys() ([]string, bool) {
 
 var retryPattern = regexp.MustCompile(`retry after (\d{1,9})\s*ms`)
 
-// retryText reads the wait out of "Too many messages, retry after 1997ms.", the
-// only place where Directus says it.
+// retryText reads how long to wait out of "Too many messages, retry after 1997ms.":
+// Directus says it nowhere else. The result is between 0 and maxDelay; it is a second
+// if the text does not say.
 func retryText(message string) time.Duration {
 	m := retryPattern.FindStringSubmatch(message)
 	if m == nil {

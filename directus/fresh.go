@@ -12,18 +12,20 @@ import (
 	"time"
 )
 
-// With CACHE_ENABLED Directus may answer a GET with what it answered another time,
-// for CACHE_TTL, and so may a proxy. Everything here is read past that: queries of
-// collections by SEARCH, of which Directus 10 to 12 keep no answer, and the rest by
-// a GET that is like no other, which costs an entry of the cache.
+// With CACHE_ENABLED Directus may repeat an old answer to a GET for CACHE_TTL, and so
+// may a proxy. This package never wants such an answer. It reads collections by SEARCH,
+// whose answers Directus 10 to 12 do not cache, and makes the query of every other GET
+// unique (see unlike), at the cost of an entry in the cache.
 
-// methodSearch is a Directus method: GET with the query in the body.
+// methodSearch is an HTTP method of Directus: a GET with the query in the body.
 const methodSearch = "SEARCH"
 
-// searchAgain is how long after a SEARCH that did not get through the next is tried.
+// searchAgain is how long GET is used after a proxy has blocked a SEARCH. Then SEARCH is
+// tried again.
 const searchAgain = 10 * time.Minute
 
-// read reads a collection.
+// read reads the collection at path into out, by SEARCH or, where a proxy blocks that, by
+// GET.
 func (a *Account) read(ctx context.Context, path string, q Query, out any) error {
 	k := call{path: path, out: out, rows: true, whole: q.Whole, cutRelated: q.CutRelated, most: q.MaxAnswer}
 	if a.client.searches.allowed() {
@@ -49,8 +51,8 @@ func (a *Account) read(ctx context.Context, path string, q Query, out any) error
 	return err
 }
 
-// blocked reports an answer to a SEARCH that is not one of Directus, which knows the
-// method: there are proxies that do not.
+// blocked reports whether a proxy has refused a SEARCH because it does not know the
+// method. Directus itself would have sent a code.
 func blocked(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Code != "" {
@@ -63,10 +65,11 @@ func blocked(err error) bool {
 	return false
 }
 
-// searchable says whether a SEARCH is worth trying.
+// searchable remembers whether SEARCH gets through to Directus. It is safe for concurrent
+// use.
 type searchable struct {
-	begun   time.Time    // for monotonic time
-	refused atomic.Int64 // nanoseconds from begun to the last one that did not get through; 0: all did
+	begun   time.Time    // static: refused counts from it
+	refused atomic.Int64 // when a SEARCH was last blocked, in nanoseconds since begun; 0: never
 }
 
 func (s *searchable) allowed() bool {
@@ -76,9 +79,9 @@ func (s *searchable) allowed() bool {
 
 func (s *searchable) refuse() { s.refused.Store(max(1, int64(time.Since(s.begun)))) }
 
-// unlike makes the query of a GET differ from that of any other, in a way that
-// Directus takes note of for its cache, and that changes nothing else: it gives a
-// name to a field that nobody asks for by that name.
+// unlike makes the query of a GET unique, so that no cached answer fits it. It adds an
+// alias for a field: the alias is part of the key of Directus' cache, and changes nothing
+// in the answer because no field is asked for by that name.
 func unlike(query url.Values) url.Values {
 	if query.Has("alias") {
 		return query
@@ -90,20 +93,21 @@ func unlike(query url.Values) url.Values {
 	return changed
 }
 
-// uniquePrefix begins the name that unlike gives.
+// uniquePrefix begins the alias that unlike adds.
 const uniquePrefix = "fresh"
 
-// Caching is what Directus, or a proxy in front of it, does with answers.
+// Caching says how Directus, or a proxy in front of it, caches answers.
 type Caching struct {
-	// Search says that queries travel by SEARCH, whose answers nobody keeps.
+	// Search says that SEARCH gets through, whose answers nobody caches.
 	Search bool
-	// Age is how old the answer to a GET that somebody asks in the same words may be,
-	// as far as its header tells: Directus does not tell of answers that it means to
-	// throw away with every change (CACHE_AUTO_PURGE).
+	// Age is how old a cached answer to a GET may be, according to Cache-Control.
+	// Directus sends no such header for answers that it drops at every change
+	// (CACHE_AUTO_PURGE).
 	Age time.Duration
 }
 
-// Caching asks for an item of a collection by each way.
+// Caching finds out how answers are cached, by reading one item of a collection with
+// SEARCH and with GET.
 func (a *Account) Caching(ctx context.Context, collection string) (Caching, error) {
 	var c Caching
 	path, err := itemsPath(collection)

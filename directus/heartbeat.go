@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// silentProbe is how long a socket without heartbeat may be silent.
+// silentProbe is how long a socket without heartbeat may be silent before it is probed.
 const silentProbe = 45 * time.Second
 
-// serve reads from a link until it ends, joins its errands and returns why.
+// serve reads from a link until it ends, joins its errands and returns the reason. Run's
+// goroutine calls it.
 func (r *Realtime) serve(ctx context.Context, l *link) error {
 	l.subscribing.ring()
 	l.keeping.ring()
 	r.account.tell(&l.keeping)
 	stop := context.AfterFunc(ctx, l.keeping.ring)
-	l.guard(l.read)
+	l.contain(l.read)
 	stop()
 	r.account.untell(&l.keeping)
 	l.keeping.stop()
@@ -30,9 +31,9 @@ func (r *Realtime) serve(ctx context.Context, l *link) error {
 	return reason
 }
 
-// keep does what a link needs at certain times: authenticate it anew, probe a
-// silent socket, end it with ctx. It is an errand, for there are long times without
-// anything.
+// keep does what is due on a link and sets the timer for what is due next: it
+// authenticates the socket anew, probes it when it is silent, and ends it with ctx. It
+// is the link's keeping errand.
 func (r *Realtime) keep(ctx context.Context, l *link) {
 	if l.watch == nil {
 		l.watch = time.AfterFunc(time.Hour, l.keeping.ring)
@@ -48,7 +49,7 @@ func (r *Realtime) keep(ctx context.Context, l *link) {
 	l.watch.Reset(time.Until(earliest(l.token.renew, l.silentAt())))
 }
 
-// care does what is due now. It returns why the link ends, and nil if it does not.
+// care does what is due now. An error is the reason to end the link.
 func (r *Realtime) care(ctx context.Context, l *link) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -63,7 +64,7 @@ func (r *Realtime) care(ctx context.Context, l *link) error {
 			return err
 		}
 	}
-	if checks := r.account.checked(); checks != l.checks { // before the token is looked at
+	if checks := r.account.checked(); checks != l.checks { // a check may replace the token, which is looked at next
 		l.checks = checks
 		if err := r.follow(ctx, l); err != nil {
 			return err
@@ -80,7 +81,7 @@ func (r *Realtime) care(ctx context.Context, l *link) error {
 	return nil
 }
 
-// unkept stops the timers of keep, which has ended.
+// unkept stops the timers of keep. It is called after the keeping errand has ended.
 func (l *link) unkept() {
 	for _, t := range []*time.Timer{l.watch, l.expiry} {
 		if t != nil {
@@ -89,16 +90,16 @@ func (l *link) unkept() {
 	}
 }
 
-// renew authenticates the live socket with a new token. As long as there is
-// none it tries again until the old one expires.
+// renew authenticates the live socket with a new token. If there is no new token yet,
+// it sets the time for another attempt before the old one expires.
 func (r *Realtime) renew(ctx context.Context, l *link) error {
 	t, err := r.account.current(ctx)
 	switch {
 	case errors.Is(err, ErrLoggedOut):
 		return err
 	case err == nil && t.value == l.token.value && t.expires.After(l.token.expires):
-		// Directus makes the same token again within a second, with an end that
-		// was estimated too early before.
+		// Directus returns the same token for a second refresh within a second. Its
+		// expiry had been estimated too early.
 		l.authenticated(t)
 		return nil
 	case err != nil || t.value == l.token.value:
@@ -108,21 +109,21 @@ func (r *Realtime) renew(ctx context.Context, l *link) error {
 	return l.authenticate(ctx, t, r.account.prove)
 }
 
-// follow authenticates the live socket anew after the account was checked, with
-// a new token or the static one: that is when Directus looks at the user.
+// follow authenticates the live socket anew after Account.Check, with the new token or
+// again with the static one: only then does Directus look at the user's rights again.
 func (r *Realtime) follow(ctx context.Context, l *link) error {
 	t, err := r.account.current(ctx)
 	switch {
 	case errors.Is(err, ErrLoggedOut):
 		return err
 	case err != nil, t.value == l.token.value && !r.account.static:
-		return nil // renew sees to it
+		return nil // renew will authenticate the socket
 	}
 	return l.authenticate(ctx, t, r.account.prove)
 }
 
-// authenticate tells a live socket who it belongs to. Directus does not say whom it
-// took the token for, so nothing is read or written until prove has found that out.
+// authenticate sends a token on a live socket. Directus does not say for which user it
+// took the token, so nothing is read or written until prove has confirmed the user.
 func (l *link) authenticate(ctx context.Context, t token, prove func(context.Context) error) error {
 	req, err := newRequest(l.uid(), map[string]any{"type": "auth", "access_token": t.value})
 	if err != nil {
@@ -140,8 +141,8 @@ func (l *link) authenticate(ctx context.Context, t token, prove func(context.Con
 	return nil
 }
 
-// authenticated notes the token of the socket. Should nothing replace it in
-// time, then the link ends before Directus takes it for somebody else's.
+// authenticated notes the token of the socket. Unless another one replaces it in time,
+// the link ends when it expires: from then on Directus treats the socket as another user.
 func (l *link) authenticated(t token) {
 	if l.expiry != nil {
 		l.expiry.Stop()
@@ -153,7 +154,7 @@ func (l *link) authenticated(t token) {
 	}
 }
 
-// silentAt is when the silence of the socket becomes suspicious.
+// silentAt is when the socket will have been silent for too long.
 func (l *link) silentAt() time.Time {
 	after := silentProbe
 	if h := l.info.WebSocket.Heartbeat; h > 0 {
@@ -162,9 +163,9 @@ func (l *link) silentAt() time.Time {
 	return l.opened.Add(time.Duration(l.heard.Load()) + after)
 }
 
-// probe asks for a sign of life: a ping, or where the heartbeat is off, and
-// pings have no answer, the echo of an unsubscribe. It proves the socket and
-// not the database behind it.
+// probe checks that Directus answers on the socket: by a ping, or by an unsubscribe where
+// the heartbeat is off, because Directus then does not answer pings. It says nothing about
+// the database behind the socket.
 func (l *link) probe(ctx context.Context) error {
 	message := map[string]any{"type": "ping"}
 	if l.info.WebSocket.Heartbeat == 0 {
@@ -181,7 +182,7 @@ func (l *link) probe(ctx context.Context) error {
 	return fmt.Errorf("probe socket: %w", err)
 }
 
-// earliest is the first of some times; zero times do not count.
+// earliest is the first of some times. Zero times are ignored.
 func earliest(times ...time.Time) time.Time {
 	var first time.Time
 	for _, t := range times {

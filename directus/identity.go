@@ -9,10 +9,10 @@ import (
 	"unicode"
 )
 
-// own compares the user that Directus took the account's credentials for with the one
-// that the account is of. A static token may be given to another user, and so may all
-// else that a session is made of: whoever reads or writes by the account is to be its
-// user or nobody. The error is final, and says ErrOtherUser.
+// own compares the user to whom Directus says the account's credentials belong with the
+// account's own user. An administrator can give a static token, or a session, to another
+// user; the account must then act as its user or not at all. The error is final and wraps
+// ErrOtherUser.
 func (a *Account) own(id string) error {
 	if id == a.id {
 		return nil
@@ -20,15 +20,15 @@ func (a *Account) own(id string) error {
 	return a.finish(ErrOtherUser)
 }
 
-// verify asks Directus whether the account still exists, and is of the same user: nil,
-// ErrLoggedOut, or an error that says nothing about it.
+// verify asks Directus whether the credentials still belong to the account's user. It
+// returns nil, ErrLoggedOut, or an error that says nothing about the account.
 func (a *Account) verify(ctx context.Context) error {
 	_, err := a.me(ctx, []string{"id"})
 	return err
 }
 
-// prove is verify where the user is not known from a token that Directus signed for
-// that user.
+// prove is verify for a static token. An access token needs none, because it names its
+// user and Directus has signed it.
 func (a *Account) prove(ctx context.Context) error {
 	if !a.static {
 		return nil
@@ -36,8 +36,9 @@ func (a *Account) prove(ctx context.Context) error {
 	return a.verify(ctx)
 }
 
-// adopt makes sure of the user of a session that came in exchange for the refresh token.
-// No session goes on of which that is not known.
+// adopt checks that a session that came in exchange for the refresh token belongs to the
+// account's user. If it does not, or if that cannot be found out, it ends the session and
+// the account.
 func (a *Account) adopt(ctx context.Context, s session) error {
 	id, err := a.client.userOf(ctx, s)
 	if err == nil {
@@ -50,7 +51,8 @@ func (a *Account) adopt(ctx context.Context, s session) error {
 	return a.finish(err)
 }
 
-// finish marks the account as over and returns the error that says so.
+// finish ends the account because of cause, and returns the error that later calls get: an
+// ErrLoggedOut with the first cause.
 func (a *Account) finish(cause error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -63,7 +65,8 @@ func (a *Account) finish(cause error) error {
 	return a.over
 }
 
-// userOf is the id of the user that a session is of.
+// userOf returns the id of the user to whom a session belongs. It asks Directus only if the
+// access token does not say.
 func (c *Client) userOf(ctx context.Context, s session) (string, error) {
 	if cl, ok := parseClaims(s.AccessToken); ok && cl.ID != "" {
 		return cl.ID, nil
@@ -71,9 +74,11 @@ func (c *Client) userOf(ctx context.Context, s session) (string, error) {
 	return c.whoAmI(ctx, s.AccessToken)
 }
 
+// whoAmI asks Directus for the id of the user to whom an access token or static token
+// belongs.
 func (c *Client) whoAmI(ctx context.Context, accessToken string) (string, error) {
 	if accessToken == "" || strings.ContainsFunc(accessToken, unicode.IsControl) {
-		// No token, and nothing that a header can carry: refused here as there.
+		// A header cannot carry it, so it is no token. Directus would say the same.
 		return "", &Error{Status: http.StatusUnauthorized, Code: CodeInvalidCredentials, Message: "not a token"}
 	}
 	var me User

@@ -17,14 +17,14 @@ const (
 	ModePublic    = "public"    // unauthenticated sockets have the rights of the public role
 )
 
-// ServerInfo is what GET /server/info tells to a logged-in user.
+// ServerInfo is what GET /server/info tells a logged-in user.
 type ServerInfo struct {
 	Version   string // "12.4.0"
 	WebSocket WebSocketInfo
 	// QueryLimitDefault and QueryLimitMax bound Query.Limit; -1: no limit.
 	QueryLimitDefault, QueryLimitMax int
-	// RateLimit is the limit per address and, on sockets, per socket; zero
-	// where there is none.
+	// RateLimit is the limit on requests: per IP address over REST, per socket for
+	// frames. It is zero if there is none.
 	RateLimit RateLimit
 }
 
@@ -36,7 +36,7 @@ type WebSocketInfo struct {
 	Heartbeat time.Duration // period of the server's pings; 0: off
 }
 
-// RateLimit is a number of requests in a time.
+// RateLimit allows Points requests in each Duration.
 type RateLimit struct {
 	Points   int
 	Duration time.Duration
@@ -52,8 +52,8 @@ func (s ServerInfo) Major() int {
 	return n
 }
 
-// Info asks GET /server/info. The first success is kept for all accounts of
-// the Client until a realtime link meets something that contradicts it.
+// Info returns the answer of GET /server/info. The answer is kept for all accounts of the
+// Client, until a realtime link cannot be opened.
 func (a *Account) Info(ctx context.Context) (ServerInfo, error) {
 	c := a.client
 	c.mu.Lock()
@@ -73,7 +73,7 @@ func (a *Account) Info(ctx context.Context) (ServerInfo, error) {
 	return info, nil
 }
 
-// forgetInfo makes the next Info ask again: the server was perhaps restarted
+// forgetInfo makes the next Info ask again, because Directus may have been restarted
 // with another configuration.
 func (c *Client) forgetInfo() {
 	c.mu.Lock()
@@ -81,7 +81,7 @@ func (c *Client) forgetInfo() {
 	c.mu.Unlock()
 }
 
-// maybe is a JSON value that is false where the feature is off.
+// maybe is a JSON value of a feature; the value is false where the feature is off.
 type maybe[T any] struct {
 	on    bool
 	value T
@@ -141,8 +141,8 @@ func (r rawInfo) info() ServerInfo {
 	return info
 }
 
-// seconds is a number of seconds of a configuration as a Duration, kept within
-// a day so that nonsense does no harm.
+// seconds turns a number of seconds into a Duration between zero and a day, so that
+// nonsense in the configuration of Directus does no harm.
 func seconds(s float64) time.Duration {
 	return time.Duration(min(max(s, 0), 86400) * float64(time.Second))
 }

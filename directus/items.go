@@ -2,15 +2,18 @@ package directus
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 )
 
-// Items reads a collection into out, a pointer to a slice. Keys may be 64-bit
-// numbers: decode them into json.Number, json.RawMessage or a struct of yours;
-// numbers inside of interface values become json.Number. Strings are cut at MaxString
-// unless the query asks for whole ones. Unknown collections
-// and missing rights are both CodeForbidden.
+// Items reads a collection into out, a pointer to a slice. Keys may be 64-bit numbers:
+// decode them into json.Number, json.RawMessage or a struct of yours; numbers in
+// interface values become json.Number. Strings are cut at MaxString unless q.Whole.
+// Directus answers CodeForbidden for an unknown collection as for a missing right.
 func (a *Account) Items(ctx context.Context, collection string, q Query, out any) error {
 	path, err := itemsPath(collection)
 	if err == nil {
@@ -22,11 +25,79 @@ func (a *Account) Items(ctx context.Context, collection string, q Query, out any
 	return nil
 }
 
-// itemsPath is the route of a collection; the system collections have their
-// own (directus_files: /files).
+// itemsPath is the route of a collection. System collections have routes of their own:
+// that of directus_files is /files.
 func itemsPath(collection string) (string, error) {
 	if system, ok := strings.CutPrefix(collection, "directus_"); ok && system != "" {
 		return Path(system)
 	}
 	return Path("items", collection)
+}
+
+// Path joins names to the path of a route. It refuses "", "." and "..": clients, proxies
+// and servers resolve or remove such segments, even escaped, so that the request would
+// reach another route.
+func Path(names ...string) (string, error) {
+	var b strings.Builder
+	for _, name := range names {
+		if name == "" || name == "." || name == ".." {
+			return "", errors.New("not a name that a path can hold")
+		}
+		b.WriteByte('/')
+		b.WriteString(url.PathEscape(name))
+	}
+	return b.String(), nil
+}
+
+// isPlain reports whether a path can hold a key as it is.
+func isPlain(key string) bool {
+	return key != "" && strings.Trim(key, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_") == ""
+}
+
+// CreateItem stores an item over REST and decodes the fields that the user may read into
+// out. If the user may not read the item, out stays as it is.
+func (a *Account) CreateItem(ctx context.Context, collection string, item any, fields []string, out any) error {
+	path, err := itemsPath(collection)
+	if err != nil {
+		return fmt.Errorf("create an item of %s: %w", collection, err)
+	}
+	return a.Do(ctx, http.MethodPost, path, fieldsOf(fields), item, out)
+}
+
+// UpdateItem changes an item over REST and decodes the fields that the user may read into
+// out. If the user may not read the item, out stays as it is. key may hold any characters;
+// one that a path cannot hold as it is travels in the body.
+func (a *Account) UpdateItem(ctx context.Context, collection, key string, changes any, fields []string, out any) error {
+	path, err := itemsPath(collection)
+	if err != nil {
+		return fmt.Errorf("update an item of %s: %w", collection, err)
+	}
+	if isPlain(key) {
+		return a.Do(ctx, http.MethodPatch, path+"/"+key, fieldsOf(fields), changes, out)
+	}
+	var list []json.RawMessage
+	err = a.Do(ctx, http.MethodPatch, path, fieldsOf(fields), map[string]any{"keys": []string{key}, "data": changes}, &list)
+	if err != nil || len(list) == 0 || out == nil {
+		return err
+	}
+	return decodeJSON(list[0], out)
+}
+
+// DeleteItem deletes an item over REST. key may hold any characters, as in UpdateItem.
+func (a *Account) DeleteItem(ctx context.Context, collection, key string) error {
+	path, err := itemsPath(collection)
+	switch {
+	case err != nil:
+		return fmt.Errorf("delete an item of %s: %w", collection, err)
+	case isPlain(key):
+		return a.Do(ctx, http.MethodDelete, path+"/"+key, nil, nil, nil)
+	}
+	return a.Do(ctx, http.MethodDelete, path, nil, []string{key}, nil)
+}
+
+func fieldsOf(fields []string) url.Values {
+	if len(fields) == 0 {
+		return nil
+	}
+	return url.Values{"fields": {strings.Join(fields, ",")}}
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// claims are the parts of an access token's payload that a client may use. The
-// signature is the server's business.
+// claims are the parts of an access token's payload that a client may use. Only Directus
+// can check the signature.
 type claims struct {
 	ID  string `json:"id"`
 	IAT int64  `json:"iat"`
@@ -29,7 +29,7 @@ func parseClaims(token string) (c claims, ok bool) {
 	return c, true
 }
 
-// life is the time between iat and exp; 0 if the token does not say it.
+// life is the time between iat and exp; 0 if the token does not say, or says nonsense.
 func (c claims) life() time.Duration {
 	if c.IAT <= 0 || c.EXP <= c.IAT || c.EXP-c.IAT > 10*365*86400 {
 		return 0

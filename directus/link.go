@@ -25,28 +25,29 @@ var (
 )
 
 const (
-	// writeTimeout ends a link whose peer takes nothing.
+	// writeTimeout limits the write of one frame. Beyond it the link ends.
 	writeTimeout = 10 * time.Second
-	// maxFrame is above what Directus accepts from its clients (100 MiB): a
-	// reply is one frame however large.
+	// maxFrame limits a frame, in bytes. It is above the 100 MiB that Directus accepts
+	// from clients: a reply is always one frame, and may repeat all that was sent.
 	maxFrame = 100<<20 + 1<<16
-	// maxKept is how much of a frame is kept, of which strings are cut.
+	// maxKept limits what remains of a frame after long strings were cut, in bytes.
+	// A frame that is larger counts as a lost event.
 	maxKept = 4 << 20
-	// outQueue is the number of requests that wait for the writer. A caller
-	// that finds it full waits, within its own time limit.
+	// outQueue limits the number of requests that wait to be written. A caller that
+	// finds the queue full waits, within the time limit of its request.
 	outQueue = 16
 )
 
-// A link is one authenticated socket. One goroutine serves it all the time, that of
-// Realtime.Run: it is the only reader and never blocks on a consumer. Writing,
-// subscribing and keeping it are errands, which Realtime.serve joins.
+// A link is one authenticated socket. The goroutine of Realtime.Run is its only reader and
+// never waits for a consumer. Writing, subscribing and keeping are errands, which
+// Realtime.serve joins.
 type link struct {
 	// Static after construction.
 	conn    *websocket.Conn
 	info    ServerInfo
 	log     zerolog.Logger
 	timeout time.Duration      // of one request
-	opened  time.Time          // a moment; the zero of heard and paused
+	opened  time.Time          // heard and paused count from it
 	limiter *rate.Limiter      // nil: Directus has no limit
 	down    func(*link, error) // called once, when the link ends
 	out     chan *request
@@ -56,35 +57,36 @@ type link struct {
 	subscribing errand // see subscriber
 	keeping     errand // see Realtime.keep
 
-	pong    atomic.Bool  // Directus asked for a sign of life, which writing gives
-	suspect atomic.Bool  // a request went unanswered, which keeping looks into
-	heard   atomic.Int64 // when the last frame came: nanoseconds since opened
-	paused  atomic.Int64 // until when nothing is sent (REQUESTS_EXCEEDED), the same
-	uids    atomic.Int64 // last uid given
+	pong    atomic.Bool  // Directus sent a ping; writing answers it
+	suspect atomic.Bool  // a request went unanswered; keeping probes the socket
+	heard   atomic.Int64 // when the last frame came, in nanoseconds since opened
+	paused  atomic.Int64 // nothing is sent before then (REQUESTS_EXCEEDED), in nanoseconds since opened
+	uids    atomic.Int64 // the last uid that was given
 
-	// Owned by keeping; before it begins by connect, after its end by serve.
-	token  token       // under which the socket is authenticated
-	checks int         // how often the account had been checked when it was
-	expiry *time.Timer // fails the link when token expires; nil: it never does
-	watch  *time.Timer // rings keeping when something is due; nil before it has begun
+	// Owned by connect, then by the keeping errand, and after its end by serve.
+	token  token       // the token with which the socket is authenticated
+	checks int         // Account.checked when it was authenticated
+	expiry *time.Timer // fails the link when token expires; nil if it never does
+	watch  *time.Timer // rings keeping when something is due; nil until keep first runs
 
-	mu      sync.Mutex // a leaf: guards what follows
-	err     error      // why the link ended; nil while it is alive
-	pending map[string]*request
-	items   *request        // the unanswered items request, at most one
-	sub     *request        // the unanswered subscribe request, at most one
-	auth    *request        // the unanswered re-authentication
-	legs    map[string]*leg // by uid
+	mu      sync.Mutex          // guards what follows; no other lock is taken under it
+	err     error               // why the link ended; nil while it is alive
+	pending map[string]*request // unanswered requests, by uid
+	items   *request            // the unanswered items request, at most one
+	sub     *request            // the unanswered subscribe request, at most one
+	auth    *request            // the unanswered re-authentication
+	legs    map[string]*leg     // by uid
 }
 
-// A leg is one subscription at Directus: one kind of event of a Subscription.
+// A leg is one subscription as Directus knows it: that of a Subscription to one kind of
+// event.
 type leg struct {
 	sub  *Subscription
 	kind EventKind
 	uid  string
 }
 
-// newLink makes a link, which ctx ends, of a socket.
+// newLink makes a link of an authenticated socket. The end of ctx ends the link.
 func (r *Realtime) newLink(ctx context.Context, conn *websocket.Conn, info ServerInfo, t token, checks int) *link {
 	conn.SetReadLimit(maxFrame)
 	l := &link{
@@ -96,19 +98,19 @@ func (r *Realtime) newLink(ctx context.Context, conn *websocket.Conn, info Serve
 		legs:    map[string]*leg{},
 	}
 	if n := info.RateLimit.Points; n > 0 && info.RateLimit.Duration > 0 {
-		// Four fifths of the limit, a third of it at once: Directus counts in
-		// fixed windows, and its pings want answers too.
+		// The link uses four fifths of the limit, and at most a third of it in a burst,
+		// because Directus counts in fixed windows and counts answers to pings too.
 		l.limiter = rate.NewLimiter(rate.Limit(0.8*float64(n)/info.RateLimit.Duration.Seconds()), max(1, n/3))
 	}
-	l.writing.do = func() { l.guard(l.write) }
+	l.writing.do = func() { l.contain(l.write) }
 	subscribing := &subscriber{realtime: r, link: l, legs: map[*Subscription]map[EventKind]*leg{}, refused: map[*leg]time.Time{}}
-	l.subscribing.do = func() { l.guard(subscribing.run) }
-	l.keeping.do = func() { l.guard(func() { r.keep(ctx, l) }) }
+	l.subscribing.do = func() { l.contain(subscribing.run) }
+	l.keeping.do = func() { l.contain(func() { r.keep(ctx, l) }) }
 	return l
 }
 
-// fail ends the link for a reason; the first one counts. It may be called from
-// any goroutine and does not wait for the others.
+// fail ends the link for a reason. Only the first call has an effect. Any goroutine may
+// call it; it does not wait for the others to end.
 func (l *link) fail(err error) {
 	l.mu.Lock()
 	if l.err != nil {
@@ -147,24 +149,24 @@ func (l *link) read() {
 			l.fail(fmt.Errorf("%w: %w", errSocketGone, err))
 			return
 		}
-		if !l.alive() { // ended by another goroutine: this frame is nobody's
+		if !l.alive() { // the socket may have lost its authentication before this frame
 			return
 		}
 		l.heard.Store(int64(time.Since(l.opened)))
-		if bytes.Equal(data, pingFrame) { // nearly all that most links ever get
+		if bytes.Equal(data, pingFrame) { // most links get hardly anything else
 			l.answerPing()
 			continue
 		}
 		goesOn := false
-		apart(&l.log, func() { l.guard(func() { goesOn = l.take(data) }) })
+		apart(&l.log, func() { l.contain(func() { goesOn = l.take(data) }) })
 		if !goesOn {
 			return
 		}
 	}
 }
 
-// readFrame reads a frame with its strings cut. After ErrTooLarge the next one can be
-// read.
+// readFrame reads a frame and cuts its strings. After ErrTooLarge the next frame can be
+// read; after any other error the socket is broken.
 func readFrame(conn *websocket.Conn) ([]byte, error) {
 	_, r, err := conn.NextReader()
 	if err != nil {
@@ -173,8 +175,8 @@ func readFrame(conn *websocket.Conn) ([]byte, error) {
 	return readCut(r, maxKept, MaxRelated)
 }
 
-// take takes a frame. false means that the link ended and that no later frame of the
-// socket may be looked at.
+// take decodes and dispatches a frame. false means that the link has ended: no later frame
+// of the socket may be looked at.
 func (l *link) take(data []byte) bool {
 	f, err := decodeFrame(data)
 	if err != nil {
@@ -184,7 +186,7 @@ func (l *link) take(data []byte) bool {
 	return l.dispatch(f, len(data))
 }
 
-// answerPing gives the sign of life that Directus asks for.
+// answerPing makes writing answer a ping of Directus.
 func (l *link) answerPing() {
 	l.pong.Store(true)
 	l.writing.ring()
@@ -195,7 +197,8 @@ var (
 	pongFrame = []byte(`{"type":"pong"}`)
 )
 
-// write sends what there is to send. It is the only writer of the socket.
+// write sends all requests and pongs that wait. It is the link's writing errand, the only
+// writer of the socket.
 func (l *link) write() {
 	for {
 		var req *request
@@ -215,7 +218,7 @@ func (l *link) write() {
 		data := pongFrame
 		if req != nil {
 			if !req.begin() {
-				continue // its caller gave up: now it is surely not sent
+				continue // its caller gave up and was told that it is not sent
 			}
 			data = req.data
 		}
@@ -241,8 +244,7 @@ func (l *link) write() {
 	}
 }
 
-// throttle waits until Directus is ready to take a frame; false means that the
-// link ended meanwhile.
+// throttle waits until the rate limit allows a frame. false means that the link has ended.
 func (l *link) throttle() bool {
 	var wait time.Duration
 	if l.limiter != nil {
@@ -264,14 +266,14 @@ func (l *link) throttle() bool {
 	}
 }
 
-// goodbye closes the socket in an orderly way, as far as it goes in a moment.
+// goodbye sends a close frame, for which it takes at most 250 ms.
 func (l *link) goodbye() {
 	message := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 	_ = l.conn.WriteControl(websocket.CloseMessage, message, time.Now().Add(250*time.Millisecond))
 }
 
-// encode is json.Marshal for frames, which hold nothing that cannot be encoded
-// but what a caller put in.
+// encode is json.Marshal for frames. It fails only if a caller passed a value that JSON
+// cannot hold.
 func encode(message map[string]any) ([]byte, error) {
 	b, err := json.Marshal(message)
 	if err != nil {
@@ -280,7 +282,7 @@ func encode(message map[string]any) ([]byte, error) {
 	return b, nil
 }
 
-// addLeg and dropLeg keep the subscriptions of this socket.
+// addLeg makes events with the leg's uid reach its Subscription, until dropLeg.
 func (l *link) addLeg(g *leg) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -293,7 +295,7 @@ func (l *link) dropLeg(uid string) {
 	delete(l.legs, uid)
 }
 
-// eachSubscription calls f for the subscriptions that have a leg here.
+// eachSubscription calls f once for each Subscription that has a leg on this link.
 func (l *link) eachSubscription(f func(*Subscription)) {
 	l.mu.Lock()
 	seen := map[*Subscription]bool{}

@@ -11,44 +11,46 @@ import (
 )
 
 const (
-	// pauseWidth is how many requests are under way at once while Directus asks for
-	// fewer: as many too many are asked in each of its windows.
+	// pauseWidth is how many requests are under way at the same time while Directus asks
+	// for fewer. At most that many are turned away in each window of its rate limit.
 	pauseWidth = 4
-	// pauseAfter is how long requests stay in line after the last that was one too many.
+	// pauseAfter is how long requests still queue after Directus last turned one away.
 	pauseAfter = 10 * time.Second
-	// longestPause is how long a request without a deadline is repeated.
+	// longestPause is how long a request is repeated if its ctx has no deadline.
 	longestPause = time.Minute
-	// firstGap, longestGap and leastGap bound the time between two requests in line, where
-	// it is not in windows that they are counted; below the least there is none.
+	// The gap between two queued requests begins with firstGap and grows up to
+	// longestGap. When it shrinks below leastGap it becomes zero.
 	firstGap   = 50 * time.Millisecond
 	longestGap = 4 * time.Second
 	leastGap   = 10 * time.Millisecond
 )
 
-// A pause is what all REST requests and upgrades keep while Directus, or a proxy in front
-// of it, takes no more of them: they stand in line, the first to come in front, and who
-// was one too many keeps the place and asks again after the time that was told. Where none
-// is told, or where so few get through after it that they are not counted in windows, they
-// go one by one, with a gap in between that is found by trying: it doubles with each that
-// is one too many, and shrinks with each that is not. It is safe for concurrent use.
+// A pause makes all REST requests and upgrades of a Client wait while Directus, or a proxy
+// in front of it, turns requests away for being too many. Requests queue, first come, first
+// served. One that is turned away keeps its place and is repeated after the Retry-After of
+// the answer. That suits a limit that counts in windows. If there is no Retry-After, or so
+// few requests get through after it that the limit cannot be one of windows, requests go one
+// by one with a gap in between. The gap doubles with each request that is turned away and
+// shrinks with each that is not. A pause is safe for concurrent use.
 type pause struct {
-	begun time.Time     // a moment, from which the times below count
-	line  chan struct{} // cap pauseWidth: held by who may ask; waiters of a channel are FIFO
+	begun time.Time     // static: the durations below count from it
+	line  chan struct{} // cap pauseWidth: a request holds a place; Go serves waiting senders in order
 
 	mu     sync.Mutex    // guards what follows
-	until  time.Duration // nobody asks before; 0: there was no pause yet
-	last   time.Duration // from here on nobody stands in line, and there is no gap
+	until  time.Duration // no request begins before then; 0: none was ever turned away
+	last   time.Duration // from then on requests do not queue, and gap is zero
 	gap    time.Duration // between the beginnings of two requests
-	next   time.Duration // when the next may begin
-	passed int           // requests that got through since until
+	next   time.Duration // earliest beginning of the next request, if gap is not zero
+	passed int           // requests that got through since the last one that was turned away
 }
 
 func newPause() *pause {
 	return &pause{begun: time.Now(), line: make(chan struct{}, pauseWidth)}
 }
 
-// through asks by once until the answer is not that there was one request too many,
-// or until the next try would come too late for ctx: then that answer is the error.
+// through makes the request k by calling once, and repeats it while it is turned away. It
+// gives up when the next attempt would come after the deadline of ctx, with the error of
+// the last one.
 func (p *pause) through(ctx context.Context, k call, once func() error) error {
 	latest := time.Now().Add(longestPause)
 	if d, ok := ctx.Deadline(); ok {
@@ -81,21 +83,21 @@ func (p *pause) through(ctx context.Context, k call, once func() error) error {
 	}
 }
 
-// queues reports whether requests stand in line.
+// queues reports whether requests have to queue now.
 func (p *pause) queues() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return time.Since(p.begun) < p.last
 }
 
-// left is the time until somebody may ask.
+// left is the time until a request may begin.
 func (p *pause) left() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.until - time.Since(p.begun)
 }
 
-// turn waits until it is the caller's turn to ask, and tells when that was.
+// turn waits until the caller's request may begin, and returns that time.
 func (p *pause) turn(ctx context.Context) (begun time.Duration, err error) {
 	for {
 		p.mu.Lock()
@@ -120,7 +122,7 @@ func (p *pause) turn(ctx context.Context) (begun time.Duration, err error) {
 	}
 }
 
-// pass notes a request that was not one too many.
+// pass notes a request that was not turned away.
 func (p *pause) pass() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,13 +132,13 @@ func (p *pause) pass() {
 	}
 }
 
-// hold makes everybody wait after a request that was one too many, of which told is what
-// its answer says, believed for maxDelay, and begun when it was asked.
+// hold makes all requests wait because one was turned away. told is the Retry-After of the
+// answer, of which at most maxDelay counts; 0: none. begun is when that request began.
 func (p *pause) hold(told, begun time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Since(p.begun)
-	if begun >= p.until { // else it was on its way when the pause began
+	if begun >= p.until { // if not, it was under way already when another one was turned away
 		if told <= 0 || p.gap > 0 || p.until > 0 && p.passed < pauseWidth {
 			p.gap = min(max(2*p.gap, firstGap), longestGap)
 		}
@@ -150,9 +152,9 @@ func (p *pause) hold(told, begun time.Duration) {
 	p.last = max(p.last, p.until+pauseAfter)
 }
 
-// tooMany reports whether a call was turned away, unprocessed, for there were too many.
-// nginx says so by 503 unless told otherwise, which it says of nothing else that it
-// knows itself; what might have been carried out is not asked again for that.
+// tooMany reports whether a call was turned away, without being processed, because there were
+// too many. By default nginx says so with a 503. A 503 may also come from a server behind it,
+// which may have carried the call out, so a call that changes something is not repeated then.
 func tooMany(k call, err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	switch {

@@ -17,30 +17,30 @@ type Filter map[string]any
 type Query struct {
 	Fields []string
 	Filter Filter
-	// Keys are the primary keys of the items that are asked for, beside the Filter, of which
-	// Key is the field; nil: any. In a Filter the texts null, NULL, true and false and what
-	// begins with $NOW or $CURRENT_ are something else to Directus; here they are keys, but
-	// where a proxy blocks SEARCH.
+	// Keys are the primary keys of the items to read; nil means any. Key is the name of the
+	// primary key field. Filter applies as well. A Filter cannot hold every key: Directus
+	// gives the texts null, NULL, true and false, and those that begin with $NOW or
+	// $CURRENT_, another meaning there. Keys does not have this problem unless a proxy
+	// blocks SEARCH.
 	Key  string
 	Keys []string
 	// Sort names fields, those with a leading "-" in descending order.
 	Sort []string
-	// Limit is the number of items at most: 0 means the default of the server
-	// (normally 100), -1 all, which Directus silently caps at
+	// Limit is the largest number of items: 0 means the default of the server
+	// (normally 100), -1 means all, which Directus silently caps at
 	// ServerInfo.QueryLimitMax. A limit above that maximum is INVALID_QUERY.
 	Limit int
-	// Offset skips items. Page by After and Before instead where rows may come
-	// or go meanwhile.
+	// Offset skips items. If rows may come or go between two pages, filter by the last
+	// item of the page before instead.
 	Offset int
 	// Search is a full-text search over the fields of the collection.
 	Search string
-	// Whole asks for strings of any length, instead of what CutText takes apart. The
-	// answer is bounded by Options.MaxAnswer all the same.
+	// Whole asks for strings that are not cut. The limits on the whole answer still apply.
 	Whole bool
-	// CutRelated cuts strings in items of the items at MaxRelated already.
+	// CutRelated cuts strings in related items at MaxRelated instead of MaxString.
 	CutRelated bool
-	// MaxAnswer bounds the answer in bytes, where that is less than Options.MaxAnswer; 0:
-	// it is not. Beyond it the error is ErrTooLarge.
+	// MaxAnswer bounds the answer in bytes if it is not 0 and less than
+	// Options.MaxAnswer. Beyond it the error is ErrTooLarge.
 	MaxAnswer int
 }
 
@@ -100,11 +100,11 @@ func (q Query) object() map[string]any {
 	return o
 }
 
-// And joins filters; empty ones fall away.
+// And matches what all of the filters match. Empty filters are left out.
 func And(filters ...Filter) Filter { return join("_and", filters) }
 
-// Or matches what any of the filters matches. An empty filter, which matches
-// everything, falls away as well: leave such a filter out on purpose only.
+// Or matches what any of the filters matches. Beware: an empty filter, which alone
+// matches everything, is left out here too.
 func Or(filters ...Filter) Filter { return join("_or", filters) }
 
 func join(operator string, filters []Filter) Filter {

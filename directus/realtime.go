@@ -13,15 +13,16 @@ import (
 
 // RealtimeOptions of a Realtime.
 type RealtimeOptions struct {
-	// OnState is called at each change, while Run waits for it; it must not block.
+	// OnState is called by Run, one call at a time, when the link comes up, when it goes
+	// down, and after each failed attempt to connect. It must not block.
 	OnState func(State)
 }
 
 // State is the condition of the link.
 type State struct {
 	Up bool
-	// Failures is the number of attempts to connect that failed in a row since
-	// the link went down, or since Run began.
+	// Failures is the number of attempts to connect that have failed since the link
+	// went down, or since Run began.
 	Failures int
 	// Err is why the link is down; nil while it is up and before the first
 	// attempt.
@@ -37,23 +38,23 @@ type Realtime struct {
 	account *Account
 	opts    RealtimeOptions
 	log     zerolog.Logger
-	slot    chan struct{} // cap 1: held by the items request that is unanswered
+	slot    chan struct{} // cap 1: held by the unanswered items request
 	over    chan struct{} // closed when Run returns
-	kick    chan struct{} // cap 1: rung by Retry
+	kick    chan struct{} // cap 1: filled by Retry
 
-	// Owned by Run's goroutine, and by those that it waits for, see apart.
+	// Owned by Run's goroutine, and by the ones that it waits for in apart.
 	backoff backoff
 	now     State
 
-	mu      sync.Mutex    // a leaf: guards what follows
-	waiting int           // callers of Ready that wait
+	mu      sync.Mutex    // guards what follows; no other lock is taken under it
+	waiting int           // number of callers that wait in Ready
 	link    *link         // nil while the link is down
 	ready   chan struct{} // closed while the link is up, replaced when it goes down
 	subs    []*Subscription
 	state   State // copy of now
 	why     error // why the link is down
-	ended   error // what Ready says after over
-	ran     bool
+	ended   error // what Ready returns once over is closed
+	ran     bool  // Run was called
 }
 
 // Realtime returns a link that is down until Run is called.
@@ -96,7 +97,7 @@ func (r *Realtime) run(ctx context.Context) error {
 	wasUp := false
 	for {
 		select {
-		case <-r.kick: // what it asks for happens now
+		case <-r.kick: // a Retry before this attempt has its wish
 		default:
 		}
 		var l *link
@@ -127,7 +128,7 @@ func (r *Realtime) run(ctx context.Context) error {
 		r.log.Debug().Stringer("delay", delay.Round(time.Millisecond)).Int("failures", r.now.Failures).Msg("realtime link waits to reconnect")
 		kick := r.kick
 		if retryAfter(err) > 0 {
-			kick = nil // Directus itself asked for the pause
+			kick = nil // Directus itself asked to wait, so Retry must not shorten it
 		}
 		if err := sleep(ctx, delay, kick); err != nil {
 			return err
@@ -135,8 +136,8 @@ func (r *Realtime) run(ctx context.Context) error {
 	}
 }
 
-// Retry ends the pause before the next attempt to connect, if there is one:
-// the caller has reason to believe that Directus is back.
+// Retry makes Run try to connect at once if it waits to do so. Call it when there is
+// reason to believe that Directus is back.
 func (r *Realtime) Retry() {
 	select {
 	case r.kick <- struct{}{}:
@@ -144,7 +145,7 @@ func (r *Realtime) Retry() {
 	}
 }
 
-// setUp publishes a new link.
+// setUp makes a new link available to callers, and tells OnState.
 func (r *Realtime) setUp(l *link) {
 	r.mu.Lock()
 	r.link = l
@@ -154,8 +155,8 @@ func (r *Realtime) setUp(l *link) {
 	r.publish(State{Up: true, Since: time.Now()})
 }
 
-// lost withdraws a link the moment it ends, on the goroutine that ended it, so
-// that nobody finds it in the time until Run tells the rest.
+// lost withdraws a link the moment it ends, so that nobody uses it before Run has noticed.
+// The goroutine that ended the link calls it.
 func (r *Realtime) lost(l *link, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -165,7 +166,8 @@ func (r *Realtime) lost(l *link, err error) {
 	}
 }
 
-// setDown tells that there is no link, and why.
+// setDown tells subscriptions and OnState that there is no link, and why. wasUp says that
+// there was one until now.
 func (r *Realtime) setDown(err error, wasUp bool) {
 	r.mu.Lock()
 	r.why = err
@@ -180,7 +182,7 @@ func (r *Realtime) setDown(err error, wasUp bool) {
 	if !errors.Is(err, context.Canceled) {
 		level := zerolog.InfoLevel
 		if s.Failures > 1 {
-			level = zerolog.DebugLevel // the same again, for every user: said already
+			level = zerolog.DebugLevel // every user would repeat it at each attempt
 		}
 		r.log.WithLevel(level).Err(err).Int("failures", s.Failures).Msg("realtime link down")
 	}
@@ -211,17 +213,16 @@ func (r *Realtime) awaited() bool {
 	return r.waiting > 0
 }
 
-// await counts a caller of Ready in or out.
+// await adds n to the number of callers that wait in Ready.
 func (r *Realtime) await(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting += n
 }
 
-// Ready waits until the link is up, that is authenticated; as long as somebody
-// waits, the pauses between the attempts to connect are short. It returns the
-// error of ctx, ErrLoggedOut when the account is finished, or ErrNotConnected
-// when Run has returned for another reason.
+// Ready waits until the link is up and authenticated. While somebody waits, Run tries to
+// connect at short intervals. The error is that of ctx, ErrLoggedOut if the account is
+// over, or ErrNotConnected if Run has returned for another reason.
 func (r *Realtime) Ready(ctx context.Context) error {
 	r.await(1)
 	defer r.await(-1)
@@ -245,10 +246,10 @@ func (r *Realtime) Ready(ctx context.Context) error {
 	}
 }
 
-// Subscribe asks for events of a collection from now on, over this link and all
-// that follow it, until Close. Directus does not check here whether the user
-// may read the collection: a missing right shows in a gap at each event. Read
-// the collection first.
+// Subscribe asks for events of a collection until Subscription.Close, over this link and
+// all that follow it. It does not wait for Directus. Directus does not refuse a user who
+// may not read the collection: a gap then comes in place of each event. So read the
+// collection first.
 func (r *Realtime) Subscribe(collection string, q SubscriptionQuery) *Subscription {
 	s := newSubscription(r, collection, q)
 	r.mu.Lock()
@@ -272,14 +273,14 @@ func (r *Realtime) unsubscribe(s *Subscription) {
 	}
 }
 
-// subscriptions is a copy of the present set.
+// subscriptions returns a copy of the list of open subscriptions.
 func (r *Realtime) subscriptions() []*Subscription {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.subs)
 }
 
-// current is the link that is up, or nil and why there is none.
+// current returns the link that is up, or nil and the reason why there is none.
 func (r *Realtime) current() (*link, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -7,21 +7,22 @@ import (
 	"time"
 )
 
-// A request waits for the frame with its uid.
+// A request is a frame to Directus whose reply carries the same uid.
 type request struct {
 	// Static after construction.
 	uid      string
 	data     []byte
-	alone    bool          // the writer sends nothing more until it is answered and proved
-	proved   chan struct{} // nil: an answer is proof enough; else closed by who asked, or the link ends
+	alone    bool          // the writer sends no other frame until it is answered and proved is closed
+	proved   chan struct{} // closed by the caller once it has confirmed the user; nil if it need not
 	reply    chan frame    // cap 1
 	answered chan struct{} // closed with the reply
 
 	state atomic.Int32
 }
 
-// States of a request: the writer and a caller that gives up compete for one
-// that is queued, so that the caller knows whether it was sent.
+// States of a request. The writer moves it from queued to begun, a caller that gives up
+// from queued to withdrawn. Only one of them succeeds, so the caller knows whether the
+// request was sent.
 const (
 	queued int32 = iota
 	begun
@@ -40,7 +41,7 @@ func newRequest(uid string, message map[string]any) (*request, error) {
 	return &request{uid: uid, data: data, reply: make(chan frame, 1), answered: make(chan struct{})}, nil
 }
 
-// answer delivers the reply of a request, if it still waits for one.
+// answer delivers the reply to the request with a uid, if it still waits for one.
 func (l *link) answer(uid string, f frame) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,8 +54,8 @@ func (l *link) answer(uid string, f frame) {
 	close(req.answered)
 }
 
-// isProved waits for the proof that an answered request may need; false means that the
-// link ended instead.
+// isProved waits until the caller of an answered request has confirmed the user, if the
+// request needs that. false means that the link has ended.
 func (l *link) isProved(req *request) bool {
 	if req.proved == nil {
 		return true
@@ -67,7 +68,7 @@ func (l *link) isProved(req *request) bool {
 	}
 }
 
-// forget ends the wait of a request. Callers hold mu.
+// forget makes the link expect no reply to a request any more. Callers hold mu.
 func (l *link) forget(req *request) {
 	delete(l.pending, req.uid)
 	for _, slot := range []**request{&l.items, &l.sub, &l.auth} {
@@ -77,10 +78,10 @@ func (l *link) forget(req *request) {
 	}
 }
 
-// roundTrip sends a request and waits for its reply, at most for the time
-// limit of the link. slot, unless nil, is the field of the link that names the
-// request of its kind. The errors are ErrNotConnected if it surely was not
-// sent, ErrUnconfirmed if it was, and *Error for a refusal.
+// roundTrip sends a request and waits for its reply, within the time limit of the link.
+// slot is the field of the link that holds the unanswered request of this kind, or nil. The
+// error is ErrNotConnected if the request was certainly not sent, ErrUnconfirmed if it was
+// sent and not answered, and an *Error if Directus refused it.
 func (l *link) roundTrip(ctx context.Context, req *request, slot **request) (frame, error) {
 	l.mu.Lock()
 	l.pending[req.uid] = req
@@ -116,7 +117,7 @@ func (l *link) roundTrip(ctx context.Context, req *request, slot **request) (fra
 	case <-limit.C:
 		cause = errNoAnswer
 	}
-	select { // a reply that came at the same moment counts
+	select { // a reply may have come at the same moment
 	case f := <-req.reply:
 		return settled(f)
 	default:

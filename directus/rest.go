@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// DefaultMaxAnswer bounds the answer to one REST call when Options.MaxAnswer is zero.
-// It holds one item at least, whose strings are cut at MaxString.
+// DefaultMaxAnswer bounds the answer to one REST call when Options.MaxAnswer is zero, in
+// bytes. An item whose strings are cut at MaxString fits into it.
 const DefaultMaxAnswer = 4 << 20
 
 // A call is one REST request.
@@ -25,25 +25,25 @@ type call struct {
 	body         any          // sent as JSON unless nil
 	token        string       // bearer token; empty: none
 	out          any          // receives "data" unless nil
-	rows         bool         // it reads a collection: an answer holds a list, if an empty one
-	whole        bool         // strings over MaxString are not cut
+	rows         bool         // the answer must hold a list, even if an empty one
+	whole        bool         // strings are not cut
 	cutRelated   bool         // strings of related items are cut at MaxRelated
-	most         int          // bytes of the answer, if that is less than the client's; 0: no
-	header       *http.Header // receives the header of an answer unless nil
-	text         *string      // receives an answer that is no JSON, as it is, unless nil
+	most         int          // largest answer in bytes, if less than that of the client; 0: that of the client
+	header       *http.Header // receives the header of the answer unless nil
+	text         *string      // receives the body of the answer as it is, unless nil
 }
 
-// changes reports whether the call is to change what is stored.
+// changes reports whether the call may change what is stored.
 func (k call) changes() bool { return k.method != http.MethodGet && k.method != methodSearch }
 
-// do makes a call and decodes its answer. It waits while Directus asks for fewer
-// requests, see pause. The errors are *Error for refusals, the error of a cancelled ctx,
-// and ErrUnavailable for everything that the network did.
+// do makes a call and decodes its answer. It waits while Directus asks for fewer requests;
+// see pause. The error is an *Error for a refusal, the error of ctx if that was cancelled,
+// or ErrUnavailable for a failure of the network.
 func (c *Client) do(ctx context.Context, k call) error {
 	return c.pause.through(ctx, k, func() error { return c.once(ctx, k) })
 }
 
-// once is do without waiting, within the client's time limit.
+// once makes a call once, within the time limit of the client.
 func (c *Client) once(ctx context.Context, k call) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -79,7 +79,7 @@ func (c *Client) once(ctx context.Context, k call) error {
 		*k.text = string(body)
 	}
 	switch {
-	case resp.StatusCode == http.StatusNoContent && !k.rows: // the item may not be read, or on Directus 10 one's own permissions
+	case resp.StatusCode == http.StatusNoContent && !k.rows: // the user may not read the item or, on Directus 10, the own permissions
 		return nil
 	case k.out == nil && !k.changes(): // a ping
 		return nil
@@ -88,7 +88,7 @@ func (c *Client) once(ctx context.Context, k call) error {
 	switch {
 	case err != nil || k.out == nil:
 		return err
-	case string(data) == "null" && !k.changes(): // no rows are []: see notAnAnswer
+	case string(data) == "null" && !k.changes(): // Directus sends [] for no rows
 		return notAnAnswer(resp)
 	}
 	if err := decodeJSON(data, k.out); err != nil {
@@ -97,7 +97,7 @@ func (c *Client) once(ctx context.Context, k call) error {
 	return nil
 }
 
-// body reads the answer to a call.
+// body reads the answer to a call and cuts its strings as the call asks for.
 func (c *Client) body(r io.Reader, k call) ([]byte, error) {
 	most, related := c.most, MaxString
 	if k.most > 0 {
@@ -136,7 +136,7 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	}
 	if !k.changes() {
 		req.Header.Set("Cache-Control", "no-store")
-		req.Header["Idempotency-Key"] = nil // not sent: says that net/http may repeat it when a kept connection was closed
+		req.Header["Idempotency-Key"] = nil // a nil header is not sent; it lets net/http repeat the call if a kept connection was closed
 	}
 	if k.token != "" {
 		req.Header.Set("Authorization", "Bearer "+k.token)
@@ -155,14 +155,14 @@ func dataOf(resp *http.Response, body []byte) (json.RawMessage, error) {
 	return answer.Data, nil
 }
 
-// notAnAnswer is the error of what something else has said in the place of Directus, such as a
-// proxy. Taken for an answer without rows, it would be the end of all messages.
+// notAnAnswer is the error for a successful answer that did not come from Directus, but for
+// example from a proxy. If it were taken for an empty list, all messages would seem deleted.
 func notAnAnswer(resp *http.Response) error {
 	return &Error{Status: resp.StatusCode, Message: "the answer is not one of directus: check its URL"}
 }
 
-// decodeJSON is json.Unmarshal with json.Number for numbers of no given type, so that no key loses digits.
-// Its errors name types and offsets, never values.
+// decodeJSON is json.Unmarshal, but decodes numbers in interface values into json.Number, so that
+// no key loses digits. Its errors name fields and offsets, never values.
 func decodeJSON(data []byte, out any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
@@ -173,8 +173,8 @@ func decodeJSON(data []byte, out any) error {
 	return err
 }
 
-// refusal turns an answer outside 2xx, given at a time of Directus' clock, into an
-// *Error.
+// refusal turns an answer outside 2xx into an *Error. now is the time by the clock of
+// Directus.
 func refusal(resp *http.Response, body []byte, now time.Time) *Error {
 	var answer struct {
 		Errors []struct {
@@ -209,8 +209,8 @@ func refusal(resp *http.Response, body []byte, now time.Time) *Error {
 	return e
 }
 
-// redirectTarget names scheme, host and path of a redirect; a query may hold
-// anything, so it is left out.
+// redirectTarget names scheme, host and path of a redirect. It leaves the query out, which
+// may hold secrets.
 func redirectTarget(resp *http.Response) string {
 	u, err := resp.Location()
 	if err != nil {
@@ -219,7 +219,8 @@ func redirectTarget(resp *http.Response) string {
 	return fmt.Sprintf(" (it answered %s://%s%s)", u.Scheme, u.Host, u.Path)
 }
 
-// retryHeader reads Retry-After (RFC 9110, section 10.2.3), which may be a date.
+// retryHeader reads Retry-After (RFC 9110, section 10.2.3): seconds, or a date by the clock
+// of which now is the time.
 func retryHeader(h http.Header, now time.Time) time.Duration {
 	v := h.Get("Retry-After")
 	if s, err := strconv.Atoi(v); err == nil && s >= 0 && s < 1<<20 {
@@ -231,7 +232,7 @@ func retryHeader(h http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-// resetTime reads extensions.reset of REQUESTS_EXCEEDED: a date.
+// resetTime reads extensions.reset of REQUESTS_EXCEEDED, a date, as the time from now on.
 func resetTime(raw json.RawMessage, now time.Time) time.Duration {
 	t, err := time.Parse(time.RFC3339, strings.Trim(string(raw), `"`))
 	if err != nil {

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Create stores an item and returns the fields asked for, as stored; no fields
-// means all of the first level. One request is under way at a time, in the
-// order of the calls, because Directus carries out those of one socket at once
-// and in any order.
+// Create stores an item and returns the named fields as stored; without names it
+// returns all fields of the first level. Create, Update and Delete of a Realtime make one
+// request at a time, in the order of the calls, because Directus carries out the
+// requests of one socket concurrently and in any order.
 //
-// ErrNotConnected means surely not stored, ErrUnconfirmed perhaps. An *Error
-// is a refusal, but FORBIDDEN may also mean that the item was stored and could
-// not be read back: look before saying no. RECORD_NOT_UNIQUE on a key of the
-// caller's choice means stored before.
+// ErrNotConnected means that the item was certainly not stored, ErrUnconfirmed that it
+// may have been. An *Error is a refusal, but FORBIDDEN may also mean that the item was
+// stored and could not be read back: look before you report a failure.
+// RECORD_NOT_UNIQUE on a key that the caller chose means that it was stored before.
 func (r *Realtime) Create(ctx context.Context, collection string, item any, fields []string) (json.RawMessage, error) {
 	message := map[string]any{"action": "create", "collection": collection, "data": item}
 	if len(fields) > 0 {
@@ -50,8 +50,8 @@ func (r *Realtime) Delete(ctx context.Context, collection, id string) error {
 	return nil
 }
 
-// requestFor is request for one item. Without an id Directus would change
-// whatever a query matches, up to a hundred items.
+// requestFor is request for one item. It refuses an empty id, because Directus would
+// then change whatever the query matches: up to a hundred items.
 func (r *Realtime) requestFor(ctx context.Context, id string, message map[string]any) (json.RawMessage, error) {
 	if id == "" {
 		return nil, errors.New("empty item id")
@@ -59,7 +59,7 @@ func (r *Realtime) requestFor(ctx context.Context, id string, message map[string
 	return r.request(ctx, message)
 }
 
-// request makes an items request once the one before it is answered.
+// request makes an items request after the one before it was answered.
 func (r *Realtime) request(ctx context.Context, message map[string]any) (json.RawMessage, error) {
 	if l, err := r.current(); l == nil {
 		return nil, notConnected(err)
@@ -81,13 +81,13 @@ func (r *Realtime) request(ctx context.Context, message map[string]any) (json.Ra
 	}
 	f, err := l.roundTrip(ctx, req, &l.items)
 	if errors.Is(err, ErrUnconfirmed) && l.info.Major() < 12 {
-		// A late error of this request would be taken for the next one's.
+		// A late error of this request names no uid, so it would be taken for that of the next.
 		l.fail(errAmbiguous)
 	}
 	return f.data, err
 }
 
-// notConnected is ErrNotConnected with the reason of the link's being down.
+// notConnected is ErrNotConnected with the reason why the link is down.
 func notConnected(reason error) error {
 	if reason == nil {
 		return ErrNotConnected
@@ -95,18 +95,19 @@ func notConnected(reason error) error {
 	return fmt.Errorf("%w: %w", ErrNotConnected, reason)
 }
 
-// subscribeRetry is the time after which a refused subscription is asked for
-// again: rights may have been granted.
+// subscribeRetry is when a refused subscription is asked for again, since rights may have
+// been granted meanwhile.
 const subscribeRetry = 30 * time.Second
 
 // subscriber keeps the subscriptions of a link equal to those of the Realtime, one
-// request at a time. Nobody else subscribes. It belongs to the link's errand.
+// request at a time. Nobody else subscribes. Its fields are owned by the link's subscribing
+// errand.
 type subscriber struct {
 	realtime *Realtime
 	link     *link
 	legs     map[*Subscription]map[EventKind]*leg
-	refused  map[*leg]time.Time // when to ask again
-	again    *time.Timer        // for the first of those; nil until needed
+	refused  map[*leg]time.Time // legs that failed, and when to ask for them again
+	again    *time.Timer        // rings subscribing at the first of those times; nil until needed
 }
 
 func (b *subscriber) run() {
@@ -117,14 +118,14 @@ func (b *subscriber) run() {
 	}
 	wait := max(time.Until(next), 100*time.Millisecond)
 	if b.again == nil {
-		b.again = time.AfterFunc(wait, b.link.subscribing.ring) // in vain once the link has ended
+		b.again = time.AfterFunc(wait, b.link.subscribing.ring) // a ring has no effect once the link has ended
 		return
 	}
 	b.again.Reset(wait)
 }
 
-// subscribeMissing asks for what is wanted and not confirmed, and returns when
-// to do so again for what was refused; zero: nothing was.
+// subscribeMissing asks for all legs that are wanted and not confirmed. next is when the
+// first of the refused ones is to be asked for again; zero if none was refused.
 func (b *subscriber) subscribeMissing() (next time.Time) {
 	l := b.link
 	for _, s := range b.realtime.subscriptions() {
@@ -161,8 +162,8 @@ func (b *subscriber) subscribeMissing() (next time.Time) {
 	return next
 }
 
-// subscribe asks for one leg. Asking again under the same uid replaces the
-// subscription, so it is safe after a doubt.
+// subscribe asks for one leg. A request under the same uid replaces the subscription, so
+// it may be repeated if no answer came.
 func (l *link) subscribe(g *leg) error {
 	q := map[string]any{}
 	if len(g.sub.query.Fields) > 0 {
@@ -175,7 +176,7 @@ func (l *link) subscribe(g *leg) error {
 		"type": "subscribe", "collection": g.sub.collection, "event": g.kind, "query": q,
 	})
 	if err == nil {
-		_, err = l.roundTrip(context.Background(), req, &l.sub) // ends with the link
+		_, err = l.roundTrip(context.Background(), req, &l.sub) // the end of the link and the time limit end the wait
 	}
 	if err != nil && l.alive() {
 		l.log.Warn().Err(err).Str("collection", g.sub.collection).Str("event", string(g.kind)).

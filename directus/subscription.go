@@ -16,32 +16,33 @@ const (
 	EventDelete EventKind = "delete"
 )
 
-// Bounds of what a Subscription keeps until Drain.
+// Limits on what a Subscription keeps until Drain. Events beyond them are dropped, and
+// Drain reports a gap.
 const (
 	maxEvents     = 256
-	maxEventBytes = 8 << 20
+	maxEventBytes = 8 << 20 // counted by the sizes of the frames
 )
 
-// A SubscriptionQuery says which events of a collection to deliver, and with
-// what. There is no limit on purpose: Directus would apply it to events and
-// lose some.
+// A SubscriptionQuery says which events of a collection to deliver, and with which fields.
+// It has no limit on purpose: Directus would apply a limit to events and lose some.
 type SubscriptionQuery struct {
 	Fields []string
-	// Filter applies to create and update events. Directus sends the delete
-	// events of the whole collection whatever the filter and the rights; an
-	// item that an update moves out of the filter gives no event at all.
+	// Filter applies to create and update events. Directus sends the delete events of
+	// the whole collection, whatever the filter and the user's rights are. It sends no
+	// event for an update that moves an item out of the filter.
 	Filter Filter
-	// Events are the kinds wanted, each a subscription of its own at Directus;
-	// empty means EventCreate.
+	// Events are the wanted kinds; empty means EventCreate. At Directus each kind is a
+	// subscription of its own.
 	Events []EventKind
 }
 
-// An Event is news of a collection. Directus may send events out of order, and
-// an update event shows the items as they were when it was sent.
+// An Event says that items of a collection were created, updated or deleted. Directus may
+// send events out of order, and an update event shows the items as they were when it was
+// sent, which may be after a later update.
 type Event struct {
 	Kind  EventKind
-	Items []json.RawMessage // of create (normally one) and update
-	Keys  []string          // of delete, as strings whatever the type of the key
+	Items []json.RawMessage // of create (normally one item) and update
+	Keys  []string          // of delete, as strings whatever type the key has
 }
 
 // A Subscription delivers the events of a collection over all the links that a
@@ -54,12 +55,12 @@ type Subscription struct {
 	kinds      []EventKind
 	wake       chan struct{}
 
-	mu      sync.Mutex // a leaf: nothing else is locked under it
+	mu      sync.Mutex // guards what follows; no other lock is taken under it
 	events  []Event
-	bytes   int
+	bytes   int // sizes of the frames of events
 	gap     bool
 	closed  bool
-	settled map[EventKind]error // this link's answers: nil for init, or the refusal
+	settled map[EventKind]error // answers of Directus on the present link: nil, or the refusal
 }
 
 func newSubscription(r *Realtime, collection string, q SubscriptionQuery) *Subscription {
@@ -78,16 +79,18 @@ func newSubscription(r *Realtime, collection string, q SubscriptionQuery) *Subsc
 	}
 }
 
-// Wake is readable when Drain may have something. Its capacity is one, so it
-// rings once for many events.
+// Wake is readable when Drain may return something. One value may stand for many events.
 func (s *Subscription) Wake() <-chan struct{} { return s.wake }
 
-// Drain takes the events since the last Drain, in the order of their arrival,
-// and whether something may be missing among or before them: then read the
-// collection. gap is set when a link has subscribed (the first one too) and with
-// every event that comes before it has subscribed to all kinds, when more than 256
-// events or 8 MiB waited, and when Directus sent an error in the place of an event,
-// which is what a missing right looks like.
+// Drain returns the events since the last Drain, in the order in which they came. gap says
+// that events may be missing among or before them, so the caller must read the collection.
+// It is set
+//
+//   - when a link has subscribed to all kinds, the first link included, and with every event
+//     that comes before that;
+//   - when more than 256 events or 8 MiB waited;
+//   - when Directus sent an error in place of an event, as it does when the user may not
+//     read the collection.
 func (s *Subscription) Drain() (events []Event, gap bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,8 +99,8 @@ func (s *Subscription) Drain() (events []Event, gap bool) {
 	return events, gap
 }
 
-// Active reports whether Directus has confirmed all kinds of events on the link
-// that is up now. What is read from then on overlaps with the events.
+// Active reports whether Directus has confirmed all kinds of events on the link that is up
+// now. Nothing falls between a read of the collection that begins after that and the events.
 func (s *Subscription) Active() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,8 +115,8 @@ func (s *Subscription) Active() bool {
 	return true
 }
 
-// Err is the refusal of Directus to subscribe on the link that is up now, or
-// nil. It is asked again from time to time.
+// Err is the refusal of Directus to subscribe on the link that is up now; nil if there is
+// none. The link asks again every 30 s.
 func (s *Subscription) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,8 +141,8 @@ func (s *Subscription) Close() {
 	}
 }
 
-// settle notes the answer to one kind on the present link. When the last one
-// is in, everything before it may have been missed.
+// settle notes the answer of Directus for one kind on the present link. With the last one
+// it reports a gap, because events before it may have been missed.
 func (s *Subscription) settle(kind EventKind, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,7 +152,7 @@ func (s *Subscription) settle(kind EventKind, err error) {
 	}
 }
 
-// linkDown forgets the answers of a link that is gone.
+// linkDown forgets the answers that came on a link that has ended.
 func (s *Subscription) linkDown() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,8 +166,8 @@ func (s *Subscription) lost() {
 	s.ring(true)
 }
 
-// deliver queues the event of a frame of the given size. It never blocks: what
-// has no room is dropped and leaves a gap.
+// deliver queues the event of a frame of the given size in bytes. It never blocks: an event
+// for which there is no room is dropped and reported as a gap.
 func (s *Subscription) deliver(e Event, size int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,10 +179,10 @@ func (s *Subscription) deliver(e Event, size int) {
 		s.events = append(s.events, e)
 		s.bytes += size
 	}
-	s.ring(len(s.settled) < len(s.kinds)) // this link may still bring none of another kind
+	s.ring(len(s.settled) < len(s.kinds)) // events of another kind may still be missed
 }
 
-// ring wakes the consumer. Callers hold mu.
+// ring makes Wake readable, and makes Drain report a gap if gap is true. Callers hold mu.
 func (s *Subscription) ring(gap bool) {
 	if s.closed {
 		return

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// refreshPause separates attempts to refresh that Directus could not answer.
+// refreshPause is the wait after a refresh that Directus could not answer.
 const refreshPause = 5 * time.Second
 
-// Token returns an access token and the time from which on it must not be used
-// (zero: never). It renews the token when two thirds of its life are over, and
-// at least 30 s before the end where the life allows that. While Directus is
-// unavailable it returns the old token as long as that is valid, then an error
-// with ErrUnavailable. ErrLoggedOut is final.
+// Token returns an access token and the time from which on it must not be used, which is
+// zero for a static token. It renews the token when two thirds of its life are over, and at
+// least 30 s before the end if its life is a minute or longer. While Directus is unavailable
+// it returns the old token as long as that is valid, then ErrUnavailable. ErrLoggedOut is
+// final.
 func (a *Account) Token(ctx context.Context) (value string, expires time.Time, err error) {
 	t, err := a.current(ctx)
 	return t.value, t.expires, err
 }
 
-// current is Token with the time of the next renewal. Only one refresh runs at
-// a time; it belongs to the goroutine that began it, the others wait.
+// current is Token, with the time of the next renewal. Only one refresh runs at a time, on
+// the goroutine that began it; other callers wait for its end.
 func (a *Account) current(ctx context.Context) (token, error) {
 	for {
 		a.mu.Lock()
@@ -34,7 +34,7 @@ func (a *Account) current(ctx context.Context) (token, error) {
 			return a.token, nil
 		}
 		valid := now.Before(a.token.expires)
-		if !a.failed.IsZero() && now.Sub(a.failed) < a.pause(valid) {
+		if !a.failed.IsZero() && now.Sub(a.failed) < a.refreshWait(valid) {
 			defer a.mu.Unlock()
 			if valid {
 				return a.token, nil
@@ -60,17 +60,17 @@ func (a *Account) current(ctx context.Context) (token, error) {
 	}
 }
 
-// pause is refreshPause, or less where the token is invalid already or lives
+// refreshWait is refreshPause, or less where the token is invalid already or lives
 // but seconds. Callers hold mu.
-func (a *Account) pause(valid bool) time.Duration {
+func (a *Account) refreshWait(valid bool) time.Duration {
 	if !valid {
 		return time.Second
 	}
 	return min(refreshPause, max(a.token.expires.Sub(a.token.renew)/4, 100*time.Millisecond))
 }
 
-// rotate exchanges the refresh token, which the exchange uses up. It ends
-// a.flight.
+// rotate exchanges the refresh token, which can be used only once, for a new session. It
+// closes a.flight.
 func (a *Account) rotate(ctx context.Context, old string) error {
 	started := time.Now()
 	s, err := a.client.authenticate(ctx, "/auth/refresh", map[string]string{"refresh_token": old, "mode": "json"})
@@ -81,7 +81,7 @@ func (a *Account) rotate(ctx context.Context, old string) error {
 	close(a.flight)
 	a.flight = nil
 	switch {
-	case err == nil && a.over != nil: // Logout did not wait
+	case err == nil && a.over != nil: // a Logout whose ctx had ended did not wait for the refresh
 		a.mu.Unlock()
 		a.client.endSession(ctx, s.RefreshToken)
 		return ErrLoggedOut
@@ -99,7 +99,7 @@ func (a *Account) rotate(ctx context.Context, old string) error {
 	case refused:
 	case ctx.Err() == nil:
 		a.failed, a.failure = time.Now(), err
-	case time.Since(started) >= abandon: // whoever asks next need not wait as long
+	case time.Since(started) >= abandon: // the next caller should not wait as long for nothing
 		a.failed, a.failure = time.Now(), fmt.Errorf("refresh the directus session: %w: no answer in time", ErrUnavailable)
 	}
 	a.mu.Unlock()
@@ -109,8 +109,8 @@ func (a *Account) rotate(ctx context.Context, old string) error {
 	return err
 }
 
-// invalidate makes the next current renew the token, if it is still the one
-// that Directus refused.
+// invalidate makes the next call of current renew the token, unless value, which Directus
+// has refused, was replaced already.
 func (a *Account) invalidate(value string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -120,9 +120,9 @@ func (a *Account) invalidate(value string) {
 	}
 }
 
-// token computes the times of a new access token, counted from the moment
-// before it was asked for. Directus ends it at a whole second, so its real life
-// is up to a second shorter than stated.
+// token computes when a new access token expires and should be renewed. asked is a moment
+// before the request for it. Directus ends a token at a whole second, so its real life is up
+// to a second shorter than stated.
 func (s session) token(asked time.Time) token {
 	life := time.Duration(s.Expires) * time.Millisecond
 	if c, ok := parseClaims(s.AccessToken); ok && c.life() > 0 {

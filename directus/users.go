@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// A User is an item of directus_users with the fields that were asked for and
-// may be read.
+// A User is an item of directus_users. It holds the fields that were asked for and that
+// the account's user may read.
 type User map[string]any
 
-// ID is the id of the user, empty if it was not read.
+// ID is the user's id; empty if it was not read.
 func (u User) ID() string { return u.String("id") }
 
-// String is a field that holds a string; empty if it is absent, null or of
+// String returns the value of a string field; empty if the field is absent, null or of
 // another type.
 func (u User) String(field string) string {
 	s, _ := u[field].(string)
 	return s
 }
 
-// Me reads the user's own record. Fields that the user may not read are absent
-// from the result, which always has the id.
+// Me reads the own user. The result always holds the id; fields that the user may not
+// read are absent.
 func (a *Account) Me(ctx context.Context, fields []string) (User, error) {
 	me, err := a.me(ctx, fields)
 	if err != nil && !IsCode(err, CodeForbidden) {
@@ -32,8 +32,8 @@ func (a *Account) Me(ctx context.Context, fields []string) (User, error) {
 	if err == nil && !reduced(me, fields) {
 		return me, nil
 	}
-	// One unreadable field makes Directus leave out all but the id. "*" means
-	// those that can be read.
+	// If the user may not read one of the fields, Directus leaves out all but the id.
+	// With "*" it returns all fields that the user may read.
 	all, err := a.me(ctx, []string{"*"})
 	if err != nil && !IsCode(err, CodeForbidden) {
 		return nil, fmt.Errorf("read own user: %w", err)
@@ -59,7 +59,7 @@ func (a *Account) me(ctx context.Context, fields []string) (User, error) {
 	return me, a.own(me.ID())
 }
 
-// reduced reports whether me lacks every field asked for but the id.
+// reduced reports whether me holds none of the fields asked for, except the id.
 func reduced(me User, fields []string) bool {
 	asked := false
 	for _, f := range fields {

@@ -104,7 +104,7 @@ func (f *Feed) countSeenSince(from time.Time) (n int) {
 }
 
 // expectCrowd notes, when the collection has been read, how many rows make it worth to be read
-// again early: as many as are told apart in a trail, so that a row whose event was lost is not
+// again early: as many as are told apart in a position, so that a row whose event was lost is not
 // taken for received behind them. While an import goes on these are ever more, as each reading
 // looks at all that is dated within the overlap.
 func (f *Feed) expectCrowd() {

@@ -2,218 +2,226 @@ package resume
 
 import (
 	"cmp"
-	"directus-ircd/bridge/collection"
 	"slices"
 	"time"
+
+	"directus-ircd/bridge/collection"
 )
 
-// MaxSteps is how many messages of a trail are told apart, and as many that are dated later than
-// the clock of Directus shows, as it was set back. Of what comes late, one dated before more than
-// these is taken for received.
-const MaxSteps = collection.MaxToldApart
+// MaxDelivered is how many delivered messages a position keeps one by one, and as many again
+// that are dated in the future, because the clock of Directus was set back. A late message
+// that is dated before all that are kept is taken for delivered.
+const MaxDelivered = collection.MaxToldApart
 
-// Position is what a device has received of one channel. Like the cursor of a feed it
-// is a date up to which nothing is missing, and as rows become visible later than
-// their date says, the rows of the overlap before it and all behind it one by one.
-// Its owner guards it.
+// Position is what a device has received of one channel. Like the cursor of a feed it has a
+// date up to which nothing is missing. As rows become visible later than their dates, it also
+// lists the delivered rows with dates from collection.Overlap before that date on. Its owner
+// guards it.
 type Position struct {
-	// Date is up to where the collection had been read when the device was shown
-	// it; zero: nothing is known.
+	// Date is up to where the collection had been read when it was shown to the device;
+	// zero: not known.
 	Date time.Time `json:"date"`
-	// Floor stands for the steps that were too many: all up to it counts as
-	// received. Its id is empty if there is none.
-	Floor Step `json:"floor"`
-	// Ahead is the same of what is dated later than the clock of Directus shows, as that was
-	// set back: what is dated between the two was received before.
-	Ahead Step   `json:"ahead,omitzero"`
-	Steps []Step `json:"steps,omitempty"`
-	// Came is when the device came first, by the clock of Directus, as long as nothing else is
-	// known of it, since its backlog could not be read: it has missed what was written since.
+	// Floor stands for deliveries that were too many to keep: everything up to it counts
+	// as delivered. Its ID is empty if there is none.
+	Floor Delivery `json:"floor"`
+	// Ahead is a second floor, for what is dated later than the clock of Directus shows
+	// now that it was set back: rows dated between now and Ahead were delivered before.
+	Ahead     Delivery   `json:"ahead,omitzero"`
+	Delivered []Delivery `json:"steps,omitempty"`
+	// Came is when the device first came, by the clock of Directus, if its backlog could not
+	// be read and so nothing else is known: it has missed what was written since.
 	Came time.Time `json:"came,omitzero"`
-	// Top is the highest key, where keys are numbers, of what was there when the device came for
-	// the first time, or was let go from Steps since: what has a higher one, and is not among
-	// Steps, was not received, whatever its date. Empty: not known.
+	// Top is the highest numeric key among the rows that existed when the device first came
+	// and those dropped from Delivered since. A row with a higher key that is not in
+	// Delivered was not received, whatever its date. Empty: not known.
 	Top string `json:"top,omitempty"`
-	// Told is up to where the device was told of what came late.
+	// Told is up to where the device was told of rows that came late.
 	Told collection.Bookmark `json:"told,omitzero"`
 
-	Future Future // see AsOf; not kept
-	over   string // see Above; not kept
+	Future Future // set by AsOf, not stored
+	over   string // set by Above, not stored
 }
 
-// Above is the position as it is to be read where keys are numbers that count up.
-func (t Position) Above(numbers bool) Position {
-	if t.over = ""; numbers && collection.IsNumber(t.Top) {
-		t.over = t.Top
+// Above returns the position with Top in force, if numbers says that the keys of the
+// collection are numbers that count up; otherwise Top is ignored.
+func (p Position) Above(numbers bool) Position {
+	if p.over = ""; numbers && collection.IsNumber(p.Top) {
+		p.over = p.Top
 	}
-	return t
+	return p
 }
 
-// Future is what a position has of the time that the clock of Directus does not show yet, as it was
-// set back. What is dated there was received before that.
+// Future is the part of a position that lies in the future, because the clock of Directus was
+// set back. Rows dated in it were delivered before that happened.
 type Future struct {
-	From  time.Time // by the clock; zero: it was not set back
-	Until time.Time // what is dated from then on is told apart by the steps
-	floor Step      // see trail
+	From  time.Time // the latest date by the clock as it is now; zero: it was not set back
+	Until time.Time // rows dated from then on are looked up in Position.Delivered
+	floor Delivery  // Position.Ahead
 }
 
 func (a Future) has(r collection.Row) bool {
-	return !a.From.IsZero() && r.Date.After(a.From) && (r.Date.Before(a.Until) || a.floor.ID != "" && StepOf(r).Compare(a.floor) <= 0)
+	return !a.From.IsZero() && r.Date.After(a.From) && (r.Date.Before(a.Until) || a.floor.ID != "" && DeliveryOf(r).Compare(a.floor) <= 0)
 }
 
-// Step is a row of a trail.
-type Step struct {
+// Delivery is a row that a device has received.
+type Delivery struct {
 	ID string `json:"id"`
-	At int64  `json:"at"` // its date, in milliseconds
+	At int64  `json:"at"` // date of the row, in Unix milliseconds
 }
 
-func StepOf(r collection.Row) Step { return Step{r.ID, r.Date.UnixMilli()} }
+// DeliveryOf returns the delivery of a row.
+func DeliveryOf(r collection.Row) Delivery { return Delivery{r.ID, r.Date.UnixMilli()} }
 
-func (s Step) compareDate(at int64) int { return cmp.Compare(s.At, at) }
+func (d Delivery) compareDate(at int64) int { return cmp.Compare(d.At, at) }
 
-func (s Step) Compare(o Step) int {
-	return cmp.Or(cmp.Compare(s.At, o.At), collection.CompareIDs(s.ID, o.ID))
+// Compare orders deliveries as their rows are ordered in the collection.
+func (d Delivery) Compare(o Delivery) int {
+	return cmp.Or(cmp.Compare(d.At, o.At), collection.CompareIDs(d.ID, o.ID))
 }
 
-// Known reports that there is something to go on from.
-func (t Position) Known() bool { return !t.Date.IsZero() }
+// Known reports whether there is a date to resume from.
+func (p Position) Known() bool { return !p.Date.IsZero() }
 
-// isEmpty reports that the trail is as good as none.
-func (t Position) isEmpty() bool { return !t.Known() && t.Came.IsZero() }
+// isEmpty reports whether the position holds nothing worth storing.
+func (p Position) isEmpty() bool { return !p.Known() && p.Came.IsZero() }
 
-// From is the date from which on a device may have missed something.
-func (t Position) From() time.Time { return t.Date.Add(-collection.Overlap) }
+// From returns the date from which on a device may have missed something.
+func (p Position) From() time.Time { return p.Date.Add(-collection.Overlap) }
 
-// AsOf is the trail as it is to be read by a clock of Directus that shows at most limit: if it
-// was set back, what is written now is dated before what the device has. By no more than the
-// overlap that makes no difference: the steps tell apart what is dated since then.
-func (t Position) AsOf(limit time.Time) Position {
-	if t.From().After(limit) {
-		t.Future = Future{From: limit, Until: t.From()}
-		t.Date = limit
+// AsOf returns the position adapted to a clock of Directus that shows at most limit. If that
+// clock was set back, rows written now are dated before rows that the device has. That
+// matters only if it was set back by more than collection.Overlap, as Delivered lists all rows
+// dated since then.
+func (p Position) AsOf(limit time.Time) Position {
+	if p.From().After(limit) {
+		p.Future = Future{From: limit, Until: p.From()}
+		p.Date = limit
 	}
-	if t.settle(limit); t.Ahead.ID != "" {
-		t.Future.From, t.Future.floor = limit, t.Ahead
+	if p.settle(limit); p.Ahead.ID != "" {
+		p.Future.From, p.Future.floor = limit, p.Ahead
 	}
-	return t
+	return p
 }
 
-// settle makes each floor the one that it is by a clock that shows at most limit.
-func (t *Position) settle(limit time.Time) {
-	floors := [...]Step{t.Floor, t.Ahead}
-	t.Floor, t.Ahead = Step{}, Step{}
+// settle sorts the two floors anew by a clock that shows at most limit.
+func (p *Position) settle(limit time.Time) {
+	floors := [...]Delivery{p.Floor, p.Ahead}
+	p.Floor, p.Ahead = Delivery{}, Delivery{}
 	for _, s := range floors {
-		t.cover(s, limit)
+		p.cover(s, limit)
 	}
 }
 
-// cover lets a step stand for all up to it, on its side of what the clock shows at most.
-func (t *Position) cover(s Step, limit time.Time) {
-	floor := &t.Floor
+// cover raises Floor, or Ahead for a delivery dated after limit, to a delivery.
+func (p *Position) cover(s Delivery, limit time.Time) {
+	floor := &p.Floor
 	if s.At > limit.UnixMilli() {
-		floor = &t.Ahead
+		floor = &p.Ahead
 	}
 	if s.ID != "" && (floor.ID == "" || s.Compare(*floor) > 0) {
 		*floor = s
 	}
 }
 
-// Bound is in front of all that a device may have missed.
-func (t Position) Bound() *collection.Bound {
-	if floor := time.UnixMilli(t.Floor.At); t.Floor.ID != "" && !floor.Before(t.From()) {
-		return &collection.Bound{Date: floor.UTC(), ID: t.Floor.ID, Behind: true, Over: t.over}
+// Bound returns a bound in front of everything that a device may have missed.
+func (p Position) Bound() *collection.Bound {
+	if floor := time.UnixMilli(p.Floor.At); p.Floor.ID != "" && !floor.Before(p.From()) {
+		return &collection.Bound{Date: floor.UTC(), ID: p.Floor.ID, Behind: true, Over: p.over}
 	}
-	return &collection.Bound{Date: t.From(), Over: t.over}
+	return &collection.Bound{Date: p.From(), Over: p.over}
 }
 
-// Reach moves the date on, never into the future, and never back.
-func (t *Position) Reach(date time.Time, h collection.Horizon) {
-	if date = collection.Earlier(date, h.Now); date.After(t.Date) {
-		t.Date = date
+// Reach moves Date forward, but never into the future.
+func (p *Position) Reach(date time.Time, h collection.Horizon) {
+	if date = collection.Earlier(date, h.Now); date.After(p.Date) {
+		p.Date = date
 	}
 }
 
-// Add notes a row. One without a date is never missed, as no reading finds it.
-func (t *Position) Add(r collection.Row, h collection.Horizon) {
+// Add notes that a row was delivered. A row without a date is ignored: no reading of the
+// history finds it, so it cannot be missed.
+func (p *Position) Add(r collection.Row, h collection.Horizon) {
 	if r.RawDate == "" {
 		return
 	}
-	if t.Steps = append(t.Steps, StepOf(r)); len(t.Steps) > 2*MaxSteps {
-		t.trim(h)
+	if p.Delivered = append(p.Delivered, DeliveryOf(r)); len(p.Delivered) > 2*MaxDelivered {
+		p.trim(h)
 	}
 }
 
-// Merge adds what another trail of the same channel has. The steps of both stay as
-// they are.
-func (t *Position) Merge(o Position, h collection.Horizon) {
-	t.Reach(o.Date, h)
-	if t.Came.IsZero() || o.Came.Before(t.Came) && !o.Came.IsZero() {
-		t.Came = o.Came
+// Merge adds what another position of the same channel holds. It changes no element of either
+// Delivered, as copies of positions share them.
+func (p *Position) Merge(o Position, h collection.Horizon) {
+	p.Reach(o.Date, h)
+	if p.Came.IsZero() || o.Came.Before(p.Came) && !o.Came.IsZero() {
+		p.Came = o.Came
 	}
-	if t.Known() {
-		t.Came = time.Time{}
+	if p.Known() {
+		p.Came = time.Time{}
 	}
-	t.settle(h.Now)
-	t.cover(o.Floor, h.Now)
-	t.cover(o.Ahead, h.Now)
-	t.Steps = slices.Concat(t.Steps, o.Steps)
-	t.Told = t.Told.Later(o.Told)
-	t.Raise(o.Top)
-	t.trim(h)
+	p.settle(h.Now)
+	p.cover(o.Floor, h.Now)
+	p.cover(o.Ahead, h.Now)
+	p.Delivered = slices.Concat(p.Delivered, o.Delivered)
+	p.Told = p.Told.Later(o.Told)
+	p.Raise(o.Top)
+	p.trim(h)
 }
 
-// trim lets go what no reading reaches any more, whichever asOf now, and what is more than
-// MaxSteps. What was written before the clock was set back, and is dated later than it shows, is
-// counted on its own: it is told apart from what is written once the clock shows that time again.
-func (t *Position) trim(h collection.Horizon) {
-	if t.Known() {
-		first := collection.Earlier(t.From(), h.Now.Add(-collection.Overlap)).UnixMilli()
-		t.Steps = slices.DeleteFunc(t.Steps, func(s Step) bool {
+// trim drops deliveries that are dated before any reading from now on begins, and those in
+// excess of MaxDelivered. Deliveries in the future, from before the clock was set back, are
+// counted separately: they must be told apart from rows that are written when the clock shows
+// that time again.
+func (p *Position) trim(h collection.Horizon) {
+	if p.Known() {
+		first := collection.Earlier(p.From(), h.Now.Add(-collection.Overlap)).UnixMilli()
+		p.Delivered = slices.DeleteFunc(p.Delivered, func(s Delivery) bool {
 			if s.At < first {
-				t.Raise(s.ID)
+				p.Raise(s.ID)
 			}
 			return s.At < first
 		})
 	}
-	if len(t.Steps) <= MaxSteps {
+	if len(p.Delivered) <= MaxDelivered {
 		return
 	}
-	t.settle(h.Now)
-	slices.SortFunc(t.Steps, Step.Compare)
-	from, _ := slices.BinarySearchFunc(t.Steps, h.Now.UnixMilli()+1, Step.compareDate)
-	to, _ := slices.BinarySearchFunc(t.Steps, max(h.Now.UnixMilli(), h.Ever.UnixMilli())+1, Step.compareDate)
-	t.Steps = slices.Concat(t.latest(t.Steps[from:to], h), t.latest(slices.Concat(t.Steps[:from], t.Steps[to:]), h))
+	p.settle(h.Now)
+	slices.SortFunc(p.Delivered, Delivery.Compare)
+	from, _ := slices.BinarySearchFunc(p.Delivered, h.Now.UnixMilli()+1, Delivery.compareDate)
+	to, _ := slices.BinarySearchFunc(p.Delivered, max(h.Now.UnixMilli(), h.Ever.UnixMilli())+1, Delivery.compareDate)
+	p.Delivered = slices.Concat(p.latest(p.Delivered[from:to], h), p.latest(slices.Concat(p.Delivered[:from], p.Delivered[to:]), h))
 }
 
-// latest are the last of some steps, as many as are told apart; a floor stands for the others.
-func (t *Position) latest(steps []Step, h collection.Horizon) []Step {
-	old := max(0, len(steps)-MaxSteps)
-	for _, s := range steps[:old] {
-		t.Raise(s.ID)
-		// A row of the future must not hide what is written from now on.
+// latest returns the last MaxDelivered of some deliveries; a floor stands for the others.
+func (p *Position) latest(deliveries []Delivery, h collection.Horizon) []Delivery {
+	old := max(0, len(deliveries)-MaxDelivered)
+	for _, s := range deliveries[:old] {
+		p.Raise(s.ID)
+		// A floor in the future would hide rows that are written from now on.
 		if s.At <= h.Ever.UnixMilli() {
-			t.cover(s, h.Now)
+			p.cover(s, h.Now)
 		}
 	}
-	return steps[old:]
+	return deliveries[old:]
 }
 
-// Raise lets Top be a key at least.
-func (t *Position) Raise(key string) {
-	if t.Top == "" || collection.IsNumber(key) && collection.IsNumber(t.Top) && collection.CompareIDs(key, t.Top) > 0 {
-		t.Top = key
+// Raise makes key the Top if it is higher.
+func (p *Position) Raise(key string) {
+	if p.Top == "" || collection.IsNumber(key) && collection.IsNumber(p.Top) && collection.CompareIDs(key, p.Top) > 0 {
+		p.Top = key
 	}
 }
 
-// Received tells for the rows of a reading which of them the device has.
-func (t Position) Received() func(collection.Row) bool {
-	ids := make(map[string]struct{}, len(t.Steps))
-	for _, s := range t.Steps {
+// Received returns a function that reports whether the device has received a row. It does not
+// see later changes of the position.
+func (p Position) Received() func(collection.Row) bool {
+	ids := make(map[string]struct{}, len(p.Delivered))
+	for _, s := range p.Delivered {
 		ids[s.ID] = struct{}{}
 	}
-	floor := t.Floor
+	floor := p.Floor
 	return func(r collection.Row) bool {
 		_, ok := ids[r.ID]
-		return ok || t.Future.has(r) || floor.ID != "" && StepOf(r).Compare(floor) <= 0 && !r.IsOver(t.over)
+		return ok || p.Future.has(r) || floor.ID != "" && DeliveryOf(r).Compare(floor) <= 0 && !r.IsOver(p.over)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// dated is a row as a trail looks at it.
+// dated is a row as a position looks at it.
 func dated(id int, at time.Time) collection.Row {
 	return collection.Row{ID: fmt.Sprint(id), Date: at, RawDate: "some"}
 }
@@ -26,10 +26,10 @@ func upTo(at time.Time) collection.Horizon { return collection.Horizon{Now: at, 
 // ourClock is a Directus whose clock agrees with ours.
 func ourClock() (now time.Time, known bool) { return time.Now(), true }
 
-// A trail knows what is on it, whatever order it came in and however much it was.
+// A position knows what was delivered, whatever order it came in and however much it was.
 func TestTrail(t *testing.T) {
 	now := time.Now().Add(-time.Hour)
-	const n = 5 * MaxSteps
+	const n = 5 * MaxDelivered
 	for _, step := range []time.Duration{0, time.Millisecond, time.Second} {
 		var whole, delta Position
 		for i := range n {
@@ -44,17 +44,17 @@ func TestTrail(t *testing.T) {
 		whole.Merge(delta, upTo(time.Now()))
 		whole.Reach(now.Add(n*step), upTo(time.Now()))
 		whole.trim(upTo(time.Now()))
-		if len(whole.Steps) > MaxSteps || len(delta.Steps) > 2*MaxSteps {
-			t.Errorf("%v: %d steps", step, len(whole.Steps))
+		if len(whole.Delivered) > MaxDelivered || len(delta.Delivered) > 2*MaxDelivered {
+			t.Errorf("%v: %d steps", step, len(whole.Delivered))
 		}
-		received, border := whole.Received(), whole.Bound()
+		received, bound := whole.Received(), whole.Bound()
 		for i := range n {
 			r := dated(i, now.Add(time.Duration(i)*step))
-			if border.IsInFrontOf(r) && !received(r) {
+			if bound.IsInFrontOf(r) && !received(r) {
 				t.Fatalf("%v: row %d of %d is not known", step, i, n)
 			}
 		}
-		if next := dated(n, now.Add(n*step)); !border.IsInFrontOf(next) || received(next) {
+		if next := dated(n, now.Add(n*step)); !bound.IsInFrontOf(next) || received(next) {
 			t.Errorf("%v: the next row is taken for received", step)
 		}
 	}
@@ -64,15 +64,15 @@ func TestTrail(t *testing.T) {
 func TestTrailOfTheFuture(t *testing.T) {
 	var tr Position
 	tr.Reach(time.Now().Add(time.Hour), upTo(time.Now()))
-	for i := range 3 * MaxSteps {
+	for i := range 3 * MaxDelivered {
 		tr.Add(dated(i, time.Now().Add(1000*time.Hour)), upTo(time.Now()))
 	}
 	tr.Merge(Position{Date: time.Now().Add(2000 * time.Hour)}, upTo(time.Now()))
 	if r := dated(9999, time.Now()); !tr.Bound().IsInFrontOf(r) || tr.Received()(r) {
 		t.Error("a row of now is taken for received")
 	}
-	before := len(tr.Steps)
-	if tr.Add(collection.Row{ID: "1", Date: time.Now()}, upTo(time.Now())); len(tr.Steps) != before {
+	before := len(tr.Delivered)
+	if tr.Add(collection.Row{ID: "1", Date: time.Now()}, upTo(time.Now())); len(tr.Delivered) != before {
 		t.Error("a row without a date is noted")
 	}
 }
@@ -83,13 +83,13 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 	before := time.Now()
 	now := before.Add(-time.Hour)
 	var tr Position
-	tr.Merge(Position{Date: before, Steps: []Step{StepOf(dated(1, before.Add(-time.Second)))}}, upTo(before))
-	tr.Merge(Position{Date: before, Steps: []Step{StepOf(dated(2, now.Add(-time.Second)))}}, collection.Horizon{Now: now, Ever: before})
+	tr.Merge(Position{Date: before, Delivered: []Delivery{DeliveryOf(dated(1, before.Add(-time.Second)))}}, upTo(before))
+	tr.Merge(Position{Date: before, Delivered: []Delivery{DeliveryOf(dated(2, now.Add(-time.Second)))}}, collection.Horizon{Now: now, Ever: before})
 	busy := tr
-	busy.Floor = StepOf(dated(5, before.Add(-10*time.Second)))
+	busy.Floor = DeliveryOf(dated(5, before.Add(-10*time.Second)))
 	for _, c := range []struct {
 		what     string
-		trail    Position
+		position Position
 		row      collection.Row
 		received bool
 	}{
@@ -102,7 +102,7 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 		{"one of the too many", busy, dated(4, before.Add(-10*time.Second)), true},
 		{"behind them", busy, dated(6, before.Add(-10*time.Second)), false},
 	} {
-		had := c.trail.AsOf(now)
+		had := c.position.AsOf(now)
 		if got := had.Received()(c.row); got != c.received || !had.Bound().IsInFrontOf(c.row) {
 			t.Errorf("%s: received %v, read %v", c.what, got, had.Bound().IsInFrontOf(c.row))
 		}
@@ -114,7 +114,7 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 	before := time.Now()
 	set := before.Add(-2 * time.Minute)
-	for _, since := range []int{400, 3 * MaxSteps} {
+	for _, since := range []int{400, 3 * MaxDelivered} {
 		tr := Position{Date: before.Add(-30 * time.Second)}
 		note := func(first, n int, at time.Time, h collection.Horizon, every time.Duration) {
 			for i := 0; i < n; {
@@ -125,25 +125,25 @@ func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 				tr.Merge(news, h)
 			}
 		}
-		const long = 100 * time.Second / (MaxSteps - 100)
-		note(1, MaxSteps-100, set.Add(10*time.Second), upTo(before), long)
+		const long = 100 * time.Second / (MaxDelivered - 100)
+		note(1, MaxDelivered-100, set.Add(10*time.Second), upTo(before), long)
 		note(1000, since, set, collection.Horizon{Now: set.Add(2 * time.Second), Ever: before}, time.Millisecond)
 		note(5000, 100, before.Add(-time.Second), collection.Horizon{Now: set.Add(2 * time.Second), Ever: before}, time.Millisecond) // they were on their way
 		for _, now := range []time.Time{set.Add(3 * time.Second), set.Add(time.Minute), before.Add(time.Second)} {
 			had := tr.AsOf(now)
-			received, border := had.Received(), had.Bound()
+			received, bound := had.Received(), had.Bound()
 			for _, c := range []struct {
 				first, n int
 				at       time.Time
 				every    time.Duration
-			}{{1, MaxSteps - 100, set.Add(10 * time.Second), long}, {1000, since, set, time.Millisecond}, {5000, 100, before.Add(-time.Second), time.Millisecond}} {
+			}{{1, MaxDelivered - 100, set.Add(10 * time.Second), long}, {1000, since, set, time.Millisecond}, {5000, 100, before.Add(-time.Second), time.Millisecond}} {
 				for i := range c.n {
-					if r := dated(c.first+i, c.at.Add(time.Duration(i)*c.every)); border.IsInFrontOf(r) && !received(r) {
+					if r := dated(c.first+i, c.at.Add(time.Duration(i)*c.every)); bound.IsInFrontOf(r) && !received(r) {
 						t.Fatalf("%d since, %v behind: row %d is not known", since, before.Sub(now), c.first+i)
 					}
 				}
 			}
-			if r := dated(9999, now.Add(-time.Millisecond)); now.Before(before) && (!border.IsInFrontOf(r) || received(r)) {
+			if r := dated(9999, now.Add(-time.Millisecond)); now.Before(before) && (!bound.IsInFrontOf(r) || received(r)) {
 				t.Errorf("%d since, %v behind: what is written now is taken for received", since, before.Sub(now))
 			}
 		}
@@ -166,22 +166,22 @@ func (t *Positions) len() int {
 // go, and none that is here.
 func TestTrailBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, trails := trailsIn(t, t.TempDir())
+		store, positions := positionsIn(t, t.TempDir())
 		defer store.Close()
-		trails.Begin(time.Hour, ourClock)
+		positions.Begin(time.Hour, ourClock)
 		key := func(user string, i int) string {
 			return Key("http://x", user, fmt.Sprint("device", i), "messages", "#messages")
 		}
 		use := func(key string) {
-			trails.Open(key)
-			trails.Merge(key, Position{Date: time.Now()}, upTo(time.Now()))
+			positions.Open(key)
+			positions.Merge(key, Position{Date: time.Now()}, upTo(time.Now()))
 		}
 		use(key("ada", -1)) // and stays
 		use(key("adam", 0)) // another user, whose id begins alike
-		trails.Release(key("adam", 0))
+		positions.Release(key("adam", 0))
 		for i := range 2 * maxUserPositions {
 			use(key("ada", i))
-			trails.Release(key("ada", i))
+			positions.Release(key("ada", i))
 			time.Sleep(time.Millisecond)
 		}
 		for _, c := range []struct {
@@ -191,51 +191,51 @@ func TestTrailBounds(t *testing.T) {
 			{key("ada", -1), true}, {key("adam", 0), true}, {key("ada", 0), false}, {key("ada", maxUserPositions), false},
 			{key("ada", maxUserPositions+1), true}, {key("ada", 2*maxUserPositions-1), true},
 		} {
-			if got := trails.has(c.key); got != c.kept {
+			if got := positions.has(c.key); got != c.kept {
 				t.Errorf("%q: kept %v", c.key, got)
 			}
 		}
-		trails.mu.Lock()
-		for i := len(trails.kept); i < maxPositions; i++ {
-			trails.kept[key(fmt.Sprint("user", i), 0)] = &keptPosition{position: &Position{}, seen: time.Now().Add(-time.Minute)}
+		positions.mu.Lock()
+		for i := len(positions.kept); i < maxPositions; i++ {
+			positions.kept[key(fmt.Sprint("user", i), 0)] = &keptPosition{position: &Position{}, seen: time.Now().Add(-time.Minute)}
 		}
-		trails.mu.Unlock()
+		positions.mu.Unlock()
 		use(key("eve", 0))
-		if n := trails.len(); n != maxPositions-maxPositions/10+1 || !trails.has(key("eve", 0)) || !trails.has(key("ada", -1)) {
+		if n := positions.len(); n != maxPositions-maxPositions/10+1 || !positions.has(key("eve", 0)) || !positions.has(key("ada", -1)) {
 			t.Errorf("%d are kept", n)
 		}
 		time.Sleep(3 * time.Hour)
-		if n := trails.len(); n != 2 { // those in use
+		if n := positions.len(); n != 2 { // those in use
 			t.Errorf("%d are kept after a while", n)
 		}
 	})
 }
 
-// A trail ends to the minute, not when it is looked for what is too old.
+// A position ends to the minute, not when it is looked for what is too old.
 func TestTrailAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, trails := trailsIn(t, "")
-		trails.Begin(10*time.Minute, ourClock)
+		_, positions := positionsIn(t, "")
+		positions.Begin(10*time.Minute, ourClock)
 		date := time.Now()
-		trails.Open("a")
-		trails.Merge("a", Position{Date: date}, upTo(time.Now()))
+		positions.Open("a")
+		positions.Merge("a", Position{Date: date}, upTo(time.Now()))
 		for _, c := range []struct {
 			away time.Duration
 			kept bool
 		}{{9 * time.Minute, true}, {9 * time.Minute, true}, {11 * time.Minute, false}} {
-			trails.Release("a")
+			positions.Release("a")
 			time.Sleep(c.away)
-			trails.Open("a")
-			if got := trails.Get("a").Known(); got != c.kept {
+			positions.Open("a")
+			if got := positions.Get("a").Known(); got != c.kept {
 				t.Errorf("away for %v: kept %v", c.away, got)
 			}
 		}
-		trails.Release("a")
+		positions.Release("a")
 	})
 }
 
-// trailsIn are those kept in a directory; without a name, in memory.
-func trailsIn(t *testing.T, directory string) (*state.Store, *Positions) {
+// positionsIn are those kept in a directory; without a name, in memory.
+func positionsIn(t *testing.T, directory string) (*state.Store, *Positions) {
 	t.Helper()
 	var kept *Positions
 	store, err := state.Open(directory, func(s *state.Store) []state.Bucket {
@@ -248,7 +248,7 @@ func trailsIn(t *testing.T, directory string) (*state.Store, *Positions) {
 	return store, kept
 }
 
-// note is a trail that somebody has left behind.
+// note is a position that somebody has left behind.
 func (t *Positions) note(key string, noted Position) {
 	t.Open(key)
 	t.Merge(key, noted, upTo(noted.Date))
@@ -257,12 +257,12 @@ func (t *Positions) note(key string, noted Position) {
 
 // What the file does not have stays in memory, in nobody's use either.
 func TestTrailsThatAreNotWritten(t *testing.T) {
-	_, trails := trailsIn(t, "")
-	trails.note("a", Position{Date: time.Now()})
+	_, positions := positionsIn(t, "")
+	positions.note("a", Position{Date: time.Now()})
 	for _, written := range []bool{false, true} {
 		changes := map[string]any{"a": nil}
-		trails.Settle(changes, written)
-		if got := trails.kept["a"]; (got.position == nil) != written {
+		positions.Settle(changes, written)
+		if got := positions.kept["a"]; (got.position == nil) != written {
 			t.Errorf("written: %v, in memory is %+v", written, got.position)
 		}
 	}
@@ -286,11 +286,11 @@ func TestStateOfBefore(t *testing.T) {
 		if err := errors.Join(err, db.Close()); err != nil {
 			t.Fatal(err)
 		}
-		store, trails := trailsIn(t, dir)
+		store, positions := positionsIn(t, dir)
 		defer store.Close()
-		trails.Begin(time.Hour, ourClock)
-		trails.Open("a")
-		if got := trails.Get("a"); len(got.Steps) != 1 || got.Steps[0].ID != "7" {
+		positions.Begin(time.Hour, ourClock)
+		positions.Open("a")
+		if got := positions.Get("a"); len(got.Delivered) != 1 || got.Delivered[0].ID != "7" {
 			t.Errorf("got %+v", got)
 		}
 	})

@@ -2,8 +2,6 @@ package resume
 
 import (
 	"cmp"
-	"directus-ircd/bridge/collection"
-	"directus-ircd/bridge/state"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -11,244 +9,255 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/state"
 )
 
 const (
-	// maxPositions and maxUserTrails are how many trails are kept, in all and of one
-	// user. The ones of the devices that have been away for the longest go.
+	// maxPositions and maxUserPositions bound the positions that are kept, in all and of
+	// one user. Those of the devices that have been away for the longest are dropped.
 	maxPositions     = 20000
 	maxUserPositions = 256
 )
 
-// Positions keeps what the devices of all users have received. All methods may be called
-// from any goroutine.
+// bucketName dates from when positions were called trails; so does the name in storedPosition.
+const bucketName = "trails 1"
+
+// Positions keeps the positions of the devices of all users. It is a state.Bucket. All methods
+// may be called from any goroutine; Open alone waits for the disk.
 type Positions struct {
 	store *state.Store
 	log   zerolog.Logger
 
 	mu     sync.Mutex
 	clock  collection.DateClock     // guarded by mu
-	maxAge time.Duration            // 0: nothing ends; guarded by mu
+	maxAge time.Duration            // 0: positions are kept for good; guarded by mu
 	kept   map[string]*keptPosition // by key; guarded by mu
 	marks  state.Marks              // guarded by mu
 }
 
-// keptPosition is a trail, and who uses it. Its fields are guarded by the mu of its
-// trails.
+// keptPosition is a position and its use. Its fields are guarded by Positions.mu.
 type keptPosition struct {
 	position *Position // nil: it is in the file only
-	seen     time.Time // by the clock of its trails
-	uses     int
+	seen     time.Time // when the device was last here, by Positions.clock
+	uses     int       // sessions that have it open
 }
 
-// storedPosition is a trail as it stands in the file.
+// storedPosition is a position as it stands in the file.
 type storedPosition struct {
 	Seen     int64    `json:"seen"` // in seconds
 	Position Position `json:"trail"`
 }
 
-func NewPositions(s *state.Store, log zerolog.Logger) *Positions {
-	return &Positions{store: s, log: log, clock: func() (time.Time, bool) { return time.Time{}, false }, kept: map[string]*keptPosition{}, marks: state.NewMarks(s)}
+// NewPositions returns Positions without entries; the store loads them.
+func NewPositions(store *state.Store, log zerolog.Logger) *Positions {
+	return &Positions{store: store, log: log, clock: func() (time.Time, bool) { return time.Time{}, false }, kept: map[string]*keptPosition{}, marks: state.NewMarks(store)}
 }
 
-func (t *Positions) Bucket() string { return "trails 1" }
-func (t *Positions) What() string   { return "what devices have received" }
+// Bucket implements state.Bucket.
+func (s *Positions) Bucket() string { return bucketName }
 
-// Load notes an entry of the file, which is where it stays until it is used.
-func (t *Positions) Load(key string, value []byte) error {
+// What implements state.Bucket.
+func (s *Positions) What() string { return "what devices have received" }
+
+// Load implements state.Bucket. The position itself stays in the file until it is opened.
+func (s *Positions) Load(key string, value []byte) error {
 	var stored storedPosition
 	if err := json.Unmarshal(value, &stored); err != nil {
 		return err
 	}
-	t.kept[key] = &keptPosition{seen: time.Unix(stored.Seen, 0)}
+	s.kept[key] = &keptPosition{seen: time.Unix(stored.Seen, 0)}
 	return nil
 }
 
-// Begin sets after what time a device that was away is a new one, and by which clock:
-// that of Directus, since what is in the file outlasts every other. None is until that
-// is known. It is called before the trails are used.
-func (t *Positions) Begin(maxAge time.Duration, clock collection.DateClock) {
-	t.mu.Lock()
-	t.maxAge, t.clock = maxAge, clock
-	t.mu.Unlock()
-	t.Tidy()
+// Begin sets how long a device may be away before its position is forgotten, and the clock
+// by which that is measured. It is the clock of Directus, the only one that outlasts this
+// machine; until it is known nothing is forgotten. Call it before Open.
+func (s *Positions) Begin(maxAge time.Duration, clock collection.DateClock) {
+	s.mu.Lock()
+	s.maxAge, s.clock = maxAge, clock
+	s.mu.Unlock()
+	s.Tidy()
 }
 
-// Key names the trail of a place. The parts cannot hold the separator: what
-// is not an identifier comes last.
+// Key names the position of a user's device in a channel of a collection of the Directus at
+// origin. The channel comes last, as it alone is free text that might hold the separator.
 func Key(origin, user, device, collection, channel string) string {
 	return strings.Join([]string{origin, user, device, collection, channel}, "\x00")
 }
 
-// ownerOf is the part of a key that is the same for all trails of a user.
+// ownerOf returns the prefix that the keys of all positions of a user share.
 func ownerOf(key string) string {
 	parts := strings.SplitN(key, "\x00", 3)
 	return strings.Join(parts[:min(2, len(parts))], "\x00") + "\x00"
 }
 
-// Open begins the use of a trail; release ends it. What is in the file alone is read
-// from there.
-func (t *Positions) Open(key string) {
-	if !t.begun(key) {
+// Open begins the use of a position, which is new if none is kept; Release ends it. It reads a
+// position that is in the file only, and waits for the disk then. One that cannot be read is
+// new, too.
+func (s *Positions) Open(key string) {
+	if !s.begun(key) {
 		return
 	}
-	stored := t.read(key)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if k := t.kept[key]; k.position == nil {
+	stored := s.read(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.kept[key]; k.position == nil {
 		k.position = stored
 	}
 }
 
-// begun notes the use of a trail, and whether it is in the file alone.
-func (t *Positions) begun(key string) (stored bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	k := t.kept[key]
+// begun notes the use of a position and reports whether it is in the file only.
+func (s *Positions) begun(key string) (stored bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.kept[key]
 	if k == nil {
-		t.makeRoom(ownerOf(key))
+		s.makeRoom(ownerOf(key))
 		k = &keptPosition{position: &Position{}}
-		t.kept[key] = k
+		s.kept[key] = k
 	}
-	if k.uses++; k.uses == 1 && t.isOld(k) {
+	if k.uses++; k.uses == 1 && s.isOld(k) {
 		k.position = &Position{}
 	}
-	k.seen, _ = t.clock()
+	k.seen, _ = s.clock()
 	return k.position == nil
 }
 
-// isOld reports that a device was away for too long. The caller holds mu.
-func (t *Positions) isOld(k *keptPosition) bool {
-	now, known := t.clock()
-	return known && t.maxAge > 0 && now.Sub(k.seen) > t.maxAge
+// isOld reports whether a device was away for longer than maxAge. The caller holds mu.
+func (s *Positions) isOld(k *keptPosition) bool {
+	now, known := s.clock()
+	return known && s.maxAge > 0 && now.Sub(k.seen) > s.maxAge
 }
 
-// Release ends the use of a trail. Its device has been here until now.
-func (t *Positions) Release(key string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	k := t.kept[key]
+// Release ends the use of a position. Its device has been here until now.
+func (s *Positions) Release(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.kept[key]
 	k.uses--
-	k.seen, _ = t.clock()
+	k.seen, _ = s.clock()
 	if !k.position.isEmpty() {
-		t.marks.Add(key)
+		s.marks.Add(key)
 	} else if k.uses == 0 {
-		t.forget(key)
+		s.forget(key)
 	}
 }
 
-// Get returns a copy of a trail that is in use.
-func (t *Positions) Get(key string) Position {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return *t.kept[key].position
+// Get returns a copy of a position that is open. Its slices must not be changed.
+func (s *Positions) Get(key string) Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *s.kept[key].position
 }
 
-// Merge adds to a trail that is in use what its device has received.
-func (t *Positions) Merge(key string, news Position, h collection.Horizon) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.kept[key].position.Merge(news, h)
-	t.marks.Add(key)
+// Merge adds to a position that is open what its device has received since.
+func (s *Positions) Merge(key string, news Position, h collection.Horizon) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept[key].position.Merge(news, h)
+	s.marks.Add(key)
 }
 
-// forget drops a trail, from the file as well. The caller holds mu.
-func (t *Positions) forget(key string) {
-	delete(t.kept, key)
-	t.marks.Add(key)
+// forget drops a position, from the file as well. The caller holds mu.
+func (s *Positions) forget(key string) {
+	delete(s.kept, key)
+	s.marks.Add(key)
 }
 
-// read reads a trail from the file; one that is not there any more is a new one.
-func (t *Positions) read(key string) *Position {
+// read reads a position from the file; if there is none it returns a new one.
+func (s *Positions) read(key string) *Position {
 	var stored storedPosition
-	value, err := t.store.Read(t.Bucket(), key)
+	value, err := s.store.Read(s.Bucket(), key)
 	if err == nil && value != nil {
 		err = json.Unmarshal(value, &stored)
 	}
 	if err != nil {
-		t.log.Warn().Err(err).Msg("read what a device has received: it is shown the backlog")
+		s.log.Warn().Err(err).Msg("read what a device has received: it is shown the backlog")
 		return &Position{}
 	}
 	return &stored.Position
 }
 
-// makeRoom drops trails that are too many, before one of an owner is added. The
-// caller holds mu.
-func (t *Positions) makeRoom(owner string) {
-	own := t.oldest(func(key string) bool { return strings.HasPrefix(key, owner) })
+// makeRoom drops positions in excess, before one of an owner is added. The caller holds mu.
+func (s *Positions) makeRoom(owner string) {
+	own := s.oldest(func(key string) bool { return strings.HasPrefix(key, owner) })
 	if len(own) >= maxUserPositions {
-		t.dropFirst(own, len(own)-maxUserPositions+1)
+		s.dropFirst(own, len(own)-maxUserPositions+1)
 	}
-	if len(t.kept) >= maxPositions {
-		t.dropFirst(t.oldest(func(string) bool { return true }), maxPositions/10)
+	if len(s.kept) >= maxPositions {
+		s.dropFirst(s.oldest(func(string) bool { return true }), maxPositions/10)
 	}
 }
 
-// oldest lists the keys of some trails, the device that was seen first in front.
-// The caller holds mu.
-func (t *Positions) oldest(of func(key string) bool) []string {
+// oldest lists the keys that match, those of the devices that have been away for the longest
+// first. The caller holds mu.
+func (s *Positions) oldest(of func(key string) bool) []string {
 	var keys []string
-	for key := range t.kept {
+	for key := range s.kept {
 		if of(key) {
 			keys = append(keys, key)
 		}
 	}
 	slices.SortFunc(keys, func(a, b string) int {
-		return cmp.Or(t.kept[a].seen.Compare(t.kept[b].seen), strings.Compare(a, b))
+		return cmp.Or(s.kept[a].seen.Compare(s.kept[b].seen), strings.Compare(a, b))
 	})
 	return keys
 }
 
-// dropFirst drops the first n that are not in use. The caller holds mu.
-func (t *Positions) dropFirst(keys []string, n int) {
+// dropFirst drops the first n positions that are not open. The caller holds mu.
+func (s *Positions) dropFirst(keys []string, n int) {
 	for _, key := range keys {
-		if n > 0 && t.kept[key].uses == 0 {
-			t.forget(key)
+		if n > 0 && s.kept[key].uses == 0 {
+			s.forget(key)
 			n--
 		}
 	}
 }
 
-// Tidy drops what is too old, and notes which devices are here.
-func (t *Positions) Tidy() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for key, k := range t.kept {
+// Tidy implements state.Bucket: it drops positions that are too old, and notes which devices
+// are here now.
+func (s *Positions) Tidy() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, k := range s.kept {
 		switch {
 		case k.uses > 0 && k.position != nil && !k.position.isEmpty():
-			k.seen, _ = t.clock()
-			t.marks.Add(key)
-		case k.uses == 0 && t.isOld(k):
-			t.forget(key)
+			k.seen, _ = s.clock()
+			s.marks.Add(key)
+		case k.uses == 0 && s.isOld(k):
+			s.forget(key)
 		}
 	}
 }
 
-func (t *Positions) Changes() map[string]any {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	keys := t.marks.Take()
+// Changes implements state.Bucket.
+func (s *Positions) Changes() map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys := s.marks.Take()
 	values := make(map[string]any, len(keys))
 	for key := range keys {
 		values[key] = nil
-		if k := t.kept[key]; k != nil {
+		if k := s.kept[key]; k != nil {
 			values[key] = storedPosition{Seen: k.seen.Unix(), Position: *k.position}
 		}
 	}
 	return values
 }
 
-// Settle marks once more what was not written. What was, and is in nobody's use, is
-// then in the file alone.
-func (t *Positions) Settle(changes map[string]any, written bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// Settle implements state.Bucket. A position that was written and is not open is kept in the
+// file only from then on.
+func (s *Positions) Settle(changes map[string]any, written bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for key := range changes {
-		k := t.kept[key]
+		k := s.kept[key]
 		switch {
 		case !written:
-			t.marks.Add(key)
-		case k != nil && k.uses == 0 && !t.marks.Has(key):
+			s.marks.Add(key)
+		case k != nil && k.uses == 0 && !s.marks.Has(key):
 			k.position = nil
 		}
 	}

@@ -10,9 +10,9 @@ import (
 
 var errPanic = errors.New("internal error")
 
-// guard runs a part of the link. A panic there ends the link, with its stack in the
-// log and without what was said; the next one makes up for what this one misses.
-func (l *link) guard(part func()) {
+// contain runs a part of the link. A panic in it ends the link, which Run replaces: the gap
+// that follows makes readers read again what they may have missed.
+func (l *link) contain(part func()) {
 	defer func() {
 		if v := recover(); v != nil {
 			logPanic(l.log, v)
@@ -22,6 +22,8 @@ func (l *link) guard(part func()) {
 	part()
 }
 
+// logPanic logs a panic with its stack. Of the value it logs only the type, or the text
+// of a runtime error, because the value may quote what users wrote.
 func logPanic(log zerolog.Logger, v any) {
 	what := fmt.Sprintf("%T", v)
 	if err, ok := v.(interface{ RuntimeError() }); ok {
@@ -30,10 +32,10 @@ func logPanic(log zerolog.Logger, v any) {
 	log.Error().Str("panic", what).Bytes("stack", debug.Stack()).Msg("internal error")
 }
 
-// apart runs a part of Run on a goroutine that ends with it. What that needs of
-// stack, for TLS and JSON, is not kept by the goroutine of Run, which does nothing
-// but read for days and of which there are thousands. A panic there is logged with
-// its stack, and goes on here.
+// apart runs a part of Run on a goroutine of its own and waits for it. TLS and JSON need
+// a large stack, which the goroutine of Run would then keep for the days in which it only
+// reads; there are thousands of those. A panic is logged with its stack and raised again
+// on the goroutine of the caller.
 func apart(log *zerolog.Logger, part func()) {
 	var cause any
 	ended := make(chan struct{})
