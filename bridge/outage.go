@@ -66,7 +66,7 @@ func (s *session) troubleEvents(j *joined, down, proven bool) []ircd.Event {
 	case j.told == unreachable && !j.view.isSilent(proven) && j.view.reader.HasNews():
 		// What has come is the proof that Directus is back, and is announced first. What
 		// is not to be shown yet is announced by nothing: it would be in each look again.
-	case down && !j.view.feed.Carried():
+	case down && !j.view.feed.LeaderIsUp():
 		now = unreachable
 	case collection.IsForbidden(err) && !j.Private:
 		return s.exile(j)

@@ -33,7 +33,7 @@ func TestRealSharing(t *testing.T) {
 	boss := ircdtest.Dial(t, s.address)
 	boss.Send("PASS "+directustest.AdminToken, "NICK x", "USER x 0 * x", "JOIN #messages")
 	boss.Expect("* 366 *")
-	carrier := boss
+	leader := boss
 	var wrote []string
 	total := 0
 	pace := time.NewTicker(50 * time.Millisecond)
@@ -47,9 +47,9 @@ func TestRealSharing(t *testing.T) {
 		u := dx.CreateUser("Ada", "")
 		c, _ := s.join(u, "#messages")
 		s.feeds(1)
-		if carrier != nil { // from here on users without all rights carry
-			carrier.Send("QUIT")
-			carrier = nil
+		if leader != nil { // from here on users without all rights lead
+			leader.Send("QUIT")
+			leader = nil
 		}
 		reader, _ := s.join(dx.CreateUser("Eve", ""), "#messages")
 		wrote = wrote[:0]
@@ -88,7 +88,7 @@ func TestRealRuleWhileConnected(t *testing.T) {
 	var rule struct{ ID int }
 	dx.Do(http.MethodPost, "/permissions", nil, map[string]any{"policy": policy.ID, "collection": "directus_users", "action": "read", "fields": []string{"*"}}, nil)
 	dx.Do(http.MethodPost, "/permissions", nil, map[string]any{"policy": policy.ID, "collection": dx.Collection, "action": "read", "fields": []string{"*"}}, &rule)
-	b, _ := s.join(bob, "#messages") // who carries
+	b, _ := s.join(bob, "#messages") // the leader
 	a, _ := s.join(ada, "#messages")
 	s.feeds(1)
 	office(dx, "one")

@@ -99,13 +99,13 @@ func TestSharingSwitchedOff(t *testing.T) {
 // Two users of whom one may not read a row never share, however the rule comes and
 // goes while both are connected.
 func TestRuleWhileConnected(t *testing.T) {
-	for _, carrier := range []string{"ada", "bob"} {
-		t.Run(carrier+" carries", func(t *testing.T) {
+	for _, leader := range []string{"ada", "bob"} {
+		t.Run(leader+" leads", func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
 				c := newChat(t, nil)
-				people := map[string]*visitor{carrier: c.visit(carrier, "#messages")}
+				people := map[string]*visitor{leader: c.visit(leader, "#messages")}
 				for _, who := range []string{"ada", "bob"} {
-					if who != carrier {
+					if who != leader {
 						people[who] = c.visit(who, "#messages")
 					}
 				}
@@ -158,9 +158,9 @@ func TestRuleWhileConnected(t *testing.T) {
 	}
 }
 
-// While messages come, the carrier goes in every way there is: the others miss,
+// While messages come, the leader goes in every way there is: the others miss,
 // double and reorder nothing, and do not wait for long.
-func TestCarrierGoes(t *testing.T) {
+func TestLeaderGoes(t *testing.T) {
 	for name, go_ := range map[string]func(c *chat, v *visitor){
 		"link cut":    func(c *chat, v *visitor) { c.fake.CutUser(v.id) },
 		"logged out":  func(c *chat, v *visitor) { _ = v.session.Close(c.t.Context()) },
@@ -174,13 +174,13 @@ func TestCarrierGoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
 				c := newChat(t, nil)
-				carrier := c.visit("ada", "#messages")
+				leader := c.visit("ada", "#messages")
 				others := []*visitor{c.visit("bob", "#messages"), c.visit("eve", "#messages")}
 				shown := make([][]string, len(others))
 				var wrote []string
 				for i := range 400 {
 					if i == 100 {
-						go_(c, carrier)
+						go_(c, leader)
 					}
 					wrote = append(wrote, fmt.Sprint(i))
 					c.write("%d", i)
@@ -203,10 +203,10 @@ func TestCarrierGoes(t *testing.T) {
 					}
 				}
 				synctest.Wait()
-				if events, err := carrier.session.Poll(t.Context()); name == "no rights" && err == nil {
+				if events, err := leader.session.Poll(t.Context()); name == "no rights" && err == nil {
 					for _, ev := range events {
 						if _, text, _ := strings.Cut(describe(ev), "#messages: "); text == "399" {
-							t.Error("the carrier is shown what it may not read")
+							t.Error("the leader is shown what it may not read")
 						}
 					}
 				}
@@ -215,9 +215,9 @@ func TestCarrierGoes(t *testing.T) {
 	}
 }
 
-// The carrier reads on for minutes without the rows that a new rule hides from it,
+// The leader reads on for minutes without the rows that a new rule hides from it,
 // since Directus does not say what it may read: who takes over makes up for it.
-func TestCarrierBlind(t *testing.T) {
+func TestLeaderBlind(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		c := newChat(t, nil)
 		ada, bob := c.visit("ada", "#messages"), c.visit("bob", "#messages")
@@ -252,9 +252,9 @@ func TestCarrierBlind(t *testing.T) {
 	})
 }
 
-// A rule that hides from the carrier what was shown, just when it is looked whether that is still there, takes nothing
+// A rule that hides from the leader what was shown, just when it is looked whether that is still there, takes nothing
 // away from the others.
-func TestCarrierBlindInReview(t *testing.T) {
+func TestLeaderBlindInReview(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		c := newChat(t, nil)
 		ada, bob := c.visit("ada", "#messages"), c.visit("bob", "#messages")
@@ -277,9 +277,9 @@ func TestCarrierBlindInReview(t *testing.T) {
 	})
 }
 
-// A carrier that may not read a field any more is out of the channel, and nobody else
+// A leader that may not read a field any more is out of the channel, and nobody else
 // is.
-func TestCarrierRefused(t *testing.T) {
+func TestLeaderRefused(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		c := newChat(t, nil)
 		ada, bob := c.visit("ada", "#messages"), c.visit("bob", "#messages")
@@ -322,7 +322,7 @@ func TestProofTooOld(t *testing.T) {
 	})
 }
 
-// Directus is asked for the carrier's rights while a feed reads its collection for the first time, as when two clients of
+// Directus is asked for the leader's rights while a feed reads its collection for the first time, as when two clients of
 // a user come at once. Whoever takes over does not show what was there before.
 func TestCheckedWhileStarting(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {

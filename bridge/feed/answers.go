@@ -27,7 +27,7 @@ func (f *Feed) Progress() Progress {
 }
 
 // KnewBefore reports that a row was there when the feed had come to an order, or that it was
-// taken for somebody's message since: see take. It may be called from any goroutine.
+// taken for somebody's message since: see Take. It may be called from any goroutine.
 func (f *Feed) KnewBefore(id string, order int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -130,5 +130,6 @@ func (r *Reader) Read() (first int64, news []Entry, ok bool) { return r.Feed.jou
 // HasNews reports that something has come that the reader has not read.
 func (r *Reader) HasNews() bool { return r.Feed.journal.hasNews(r) }
 
-// HasRead reports that the reader has read all that has come.
+// HasRead reports that a message is waiting for the reader that was found by reading the
+// collection.
 func (r *Reader) HasRead() bool { return r.Feed.journal.hasRead(r) }

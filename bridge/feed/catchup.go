@@ -62,12 +62,12 @@ func (f *Feed) Current(at time.Time) {
 // new. The newest row is read with all that a row has, as it takes the right to. done is
 // false where nothing is gained by it, or too much is new for one page.
 func (f *Feed) readAgain(ctx context.Context, from time.Time) (last time.Time, done bool, err error) {
-	page := collection.PageLimit(ctx, f.carrier.Account(), collection.PageSize)
+	page := collection.PageLimit(ctx, f.leader.Account(), collection.PageSize)
 	known := f.countSeenSince(from)
 	if known <= page {
 		return last, false, nil
 	}
-	newest, err := collection.NewestRow(ctx, f.carrier.Account(), f.Group)
+	newest, err := collection.NewestRow(ctx, f.leader.Account(), f.Group)
 	if err != nil {
 		return last, false, err
 	}
@@ -80,7 +80,7 @@ func (f *Feed) readAgain(ctx context.Context, from time.Time) (last time.Time, d
 	case len(unseen) > page:
 		return last, false, nil
 	}
-	f.order.read([]collection.Row{newest})
+	f.reorder.read([]collection.Row{newest})
 	read, err := f.publishKeyed(ctx, unseen, true)
 	if errors.Is(err, directus.ErrTooLarge) {
 		return last, false, nil
@@ -127,13 +127,13 @@ func (f *Feed) isCrowded() bool {
 // cursor is the moment at which the feed was opened: what turns up later and is older
 // is no news.
 func (f *Feed) start(ctx context.Context) error {
-	newest, err := collection.NewestRow(ctx, f.carrier.Account(), f.Group)
+	newest, err := collection.NewestRow(ctx, f.leader.Account(), f.Group)
 	if err != nil {
 		return err
 	}
 	var last time.Time
 	since := f.opened
-	if _, _, known := collection.ServerNow(f.carrier.Account()); !known {
+	if _, _, known := collection.ServerNow(f.leader.Account()); !known {
 		since = time.Time{} // it may be anything
 	}
 	if newest.ID != "" {
@@ -168,12 +168,12 @@ func (f *Feed) start(ctx context.Context) error {
 // returns the date of the last row.
 func (f *Feed) readSince(ctx context.Context, since time.Time, use func([]collection.Row) error) (last time.Time, err error) {
 	if !since.IsZero() && !f.Group.Dates.Known() { // nor how a date is to be written
-		newest, err := collection.NewestRow(ctx, f.carrier.Account(), f.Group)
+		newest, err := collection.NewestRow(ctx, f.leader.Account(), f.Group)
 		if err != nil || newest.ID == "" {
 			return last, err
 		}
 	}
-	pages := &collection.Scan{Account: f.carrier.Account(), Group: f.Group, Base: f.Group.Filter, Size: collection.PageSize}
+	pages := &collection.Scan{Account: f.leader.Account(), Group: f.Group, Base: f.Group.Filter, Size: collection.PageSize}
 	if !since.IsZero() {
 		pages.Bound = since.Add(-collection.Overlap)
 	}
@@ -185,7 +185,7 @@ func (f *Feed) readSince(ctx context.Context, since time.Time, use func([]collec
 		if err := use(rows); err != nil {
 			return last, err
 		}
-		f.order.read(rows)
+		f.reorder.read(rows)
 		if len(rows) > 0 {
 			last = rows[len(rows)-1].Date
 		}
@@ -196,7 +196,7 @@ func (f *Feed) readSince(ctx context.Context, since time.Time, use func([]collec
 // advance moves the cursor and forgets the keys that no later read reaches.
 func (f *Feed) advance(last time.Time) {
 	f.reads++
-	limit := collection.DateLimit(f.carrier.Account())
+	limit := collection.DateLimit(f.leader.Account())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	// A row from the future must not hide what is written from now on.

@@ -26,7 +26,7 @@ func (f *Feed) update(ctx context.Context, rows []collection.Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	refs, err := f.carrier.Names().References(ctx, f.Group, rows)
+	refs, err := f.leader.Names().References(ctx, f.Group, rows)
 	if err != nil {
 		return err
 	}
@@ -43,8 +43,8 @@ func (f *Feed) update(ctx context.Context, rows []collection.Row) error {
 	return nil
 }
 
-// change makes the entries of one changed row, but for that of a new text, which
-// has to settle. The caller holds mu.
+// change makes the entries of one changed row, except for a new text, which is debounced.
+// The caller holds mu.
 func (f *Feed) change(r collection.Row, refs people.References) []Entry {
 	known, content := f.shown.rows[r.ID], f.Group.ContentOf(r)
 	seen, published := f.seen[r.ID]
@@ -53,7 +53,7 @@ func (f *Feed) change(r collection.Row, refs people.References) []Entry {
 		case published && !seen.shown, !published && f.isLate(r):
 			return f.enter(r, refs)
 		case published && seen.content != content:
-			f.expect(r)
+			f.debounce(r)
 		}
 		// Of an older row, which nobody was shown here, the text before is not
 		// known: perhaps something else has changed, a counter of the web page.
@@ -65,9 +65,9 @@ func (f *Feed) change(r collection.Row, refs people.References) []Entry {
 	}
 	f.noteVisible(r.ID, known)
 	if known.content == content {
-		delete(f.pending, r.ID) // changed and changed back
+		delete(f.debounced, r.ID) // changed and changed back
 	} else {
-		f.expect(r)
+		f.debounce(r)
 	}
 	return entries
 }
@@ -157,7 +157,7 @@ func (f *Feed) redact(id string) []Entry {
 			}
 		}
 	}
-	delete(f.pending, id)
+	delete(f.debounced, id)
 	f.shown.bury(id, len(entries) > 0)
 	return entries
 }
@@ -248,7 +248,7 @@ func (f *Feed) TooOld(r collection.Row) bool {
 
 // clock is the time by the clock of Directus, which dates the messages. It is called
 // by run, or with mu held.
-func (f *Feed) clock() time.Time { return f.carrier.Account().Now() }
+func (f *Feed) clock() time.Time { return f.leader.Account().Now() }
 
 // age is how long ago a row was written, by the clock of Directus. It is called by run, or
 // with mu held.

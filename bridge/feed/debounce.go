@@ -13,41 +13,41 @@ import (
 	"directus-ircd/ircd"
 )
 
-// maxPending is how many changed texts may wait until they have settled; beyond,
-// they are shown at once.
 const (
-	maxPending = 256
-	// settlePace is the time between two looks for what has settled, so that changes that
-	// come one by one are told together.
-	settlePace = time.Second
+	// maxDebounced is how many edits may be debounced at a time; when there are more, all
+	// of them are shown at once.
+	maxDebounced = 256
+	// debouncePace is the shortest time between two batches of edits, so that edits that
+	// become due one by one are shown together.
+	debouncePace = time.Second
 )
 
-// edit is a text that has changed and may change again. The text is not kept: who may
-// read it is asked when it is due.
+// edit is a text that has changed and may change again. Its content is kept only as a hash:
+// the text is read when the edit is due, and with it the right to see it.
 type edit struct {
 	content uint64
 	due     time.Time
 }
 
-// expect notes a changed text, to be shown once it has stayed as it is for a
-// while: composers of web pages store while people type. The caller holds mu.
-func (f *Feed) expect(r collection.Row) {
+// debounce notes a changed text, which is shown once it has stayed the same for Edits.Merge:
+// web editors save while people type. The caller holds mu.
+func (f *Feed) debounce(r collection.Row) {
 	content := f.Group.ContentOf(r)
-	if waiting, ok := f.pending[r.ID]; ok && waiting.content == content {
+	if waiting, ok := f.debounced[r.ID]; ok && waiting.content == content {
 		return
 	}
-	f.pending[r.ID] = edit{content, time.Now().Add(f.edits.Merge)}
+	f.debounced[r.ID] = edit{content, time.Now().Add(f.edits.Merge)}
 }
 
-// showEdits shows the texts that have settled and sets the timer for the next.
+// showEdits shows the edits that are due and sets the timer for the next.
 func (f *Feed) showEdits(ctx context.Context) error {
-	ids, _ := f.settled()
+	ids, _ := f.dueEdits()
 	if len(ids) > 0 {
-		f.settledAt = time.Now()
+		f.debouncedAt = time.Now()
 	}
 	var entries []Entry
 	err := f.readNow(ctx, ids, func(rows []collection.Row, missing []string) error {
-		shown, err := f.takeSettled(ctx, rows, missing)
+		shown, err := f.takeEdits(ctx, rows, missing)
 		entries = append(entries, shown...)
 		return err
 	})
@@ -55,27 +55,27 @@ func (f *Feed) showEdits(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, next := f.settled(); !next.IsZero() {
-		f.settle.Reset(time.Until(next))
+	if _, next := f.dueEdits(); !next.IsZero() {
+		f.debounceTimer.Reset(time.Until(next))
 	}
 	return nil
 }
 
-// takeSettled makes the entries of rows whose texts have settled, as they are now. Of those
-// that are not to be read any more nothing is shown, neither what was said nor what is.
-func (f *Feed) takeSettled(ctx context.Context, rows []collection.Row, missing []string) ([]Entry, error) {
+// takeEdits makes the entries of edits that are due, from the rows as they are now. Rows that
+// may not be read any more show nothing, neither their old text nor the new one.
+func (f *Feed) takeEdits(ctx context.Context, rows []collection.Row, missing []string) ([]Entry, error) {
 	for i, r := range rows {
 		rows[i] = f.Dated(r)
 	}
 	slices.SortStableFunc(rows, collection.CompareRows)
-	refs, err := f.carrier.Names().References(ctx, f.Group, rows)
+	refs, err := f.leader.Names().References(ctx, f.Group, rows)
 	if err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, id := range missing {
-		delete(f.pending, id)
+		delete(f.debounced, id)
 	}
 	var entries []Entry
 	for _, r := range rows {
@@ -84,14 +84,14 @@ func (f *Feed) takeSettled(ctx context.Context, rows []collection.Row, missing [
 	return entries, nil
 }
 
-// settled lists the rows whose texts have settled, and when the next will have.
-func (f *Feed) settled() (ids []string, next time.Time) {
+// dueEdits lists the rows whose edits are due, and when the next one will be.
+func (f *Feed) dueEdits() (ids []string, next time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now, crowded := time.Now(), len(f.pending) > maxPending
-	pause := f.settledAt.Add(settlePace)
-	for _, id := range slices.Sorted(maps.Keys(f.pending)) {
-		switch e := f.pending[id]; {
+	now, crowded := time.Now(), len(f.debounced) > maxDebounced
+	pause := f.debouncedAt.Add(debouncePace)
+	for _, id := range slices.Sorted(maps.Keys(f.debounced)) {
+		switch e := f.debounced[id]; {
 		case crowded || !now.Before(e.due) && !now.Before(pause):
 			ids = append(ids, id)
 		case next.IsZero() || e.due.Before(next):
@@ -108,14 +108,14 @@ func (f *Feed) settled() (ids []string, next time.Time) {
 // one was shown, or could have been. The caller holds mu.
 func (f *Feed) edited(r collection.Row, refs people.References) []Entry {
 	content, known := f.Group.ContentOf(r), f.shown.rows[r.ID]
-	waiting, ok := f.pending[r.ID]
+	waiting, ok := f.debounced[r.ID]
 	if !ok {
 		return nil // shown or deleted meanwhile
 	}
-	delete(f.pending, r.ID)
+	delete(f.debounced, r.ID)
 	if waiting.content != content { // changed once more
 		if known == nil || known.content != content {
-			f.expect(r)
+			f.debounce(r)
 		}
 		return nil
 	}

@@ -20,7 +20,7 @@ const (
 // Deeds are the changes of stored messages and reactions that users made through the daemon. The
 // events of Directus do not say who has changed an item or deleted it, and any feed may
 // bring them, before or after the answer to the request. Of a change that is not among
-// the deeds nobody knows who made it. A nil *deeds knows none.
+// the deeds nobody knows who made it. A nil *Deeds knows none.
 type Deeds struct {
 	mu   sync.Mutex
 	done map[deedKey]deed // guarded by mu

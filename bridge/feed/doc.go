@@ -16,7 +16,7 @@
 // packages that are asked under these: Dates, the name directory and the rights cache.
 // No request, and no wait for a reader, happens under any of them.
 //
-// An event passes feed.go (run), told.go (events kept while the collection is read),
+// An event passes feed.go (run), told.go (events kept while the collection is read), parse.go,
 // reorder.go (order of keys), publish.go (new rows), changes.go (updates and deletions),
 // debounce.go (edits) and journal.go. Doubts take catchup.go, sweep.go (late rows) and
 // review.go (changes nobody told of). leader.go chooses whose link brings the events;

@@ -2,7 +2,6 @@ package feed
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -35,72 +34,72 @@ const (
 // those that were shown. The collection is the log and the subscription only a
 // doorbell: events are taken as they come, and every doubt is answered by
 // reading the collection again from the cursor and dropping what was already
-// seen. Its readers, and which of them carries it, are a matter of feeds.
+// seen. A Set gives a feed its readers; one of them leads it, see leader.go.
 type Feed struct {
 	Key     Key
 	Group   *collection.Group // of the key
 	journal journal
 	opened  time.Time // by the clock of Directus, as far as it was known
 	edits   collection.Edits
-	doubt   chan struct{}      // cap 1: rung by reread
-	rung    chan struct{}      // cap 1: who carries it is to be looked at
-	cancel  context.CancelFunc // ends run; guarded by the mu of feeds
+	doubt   chan struct{}      // cap 1: rung by Reread
+	rung    chan struct{}      // cap 1: the leader is to be elected again
+	cancel  context.CancelFunc // ends run; guarded by Set.mu
 
 	// Owned by run.
-	sub       *directus.Subscription // of the carrier
-	gap       bool
-	told      told
-	lapsed    bool        // events about what was shown may be lost
-	swept     time.Time   // when rows that came late were looked for
-	reads     int         // complete readings so far
-	full      int         // keys in memory at which the collection is read again early
-	many      int64       // the same in rows seen so far, see isCrowded
-	next      *time.Timer // when the collection is read at the latest
-	notBefore time.Time   // when it is read at the soonest
-	refused   time.Time   // when that failed last; zero: it did not
-	failures  int         // how often it did in a row
-	denied    bool        // the last time for want of the right
-	mute      bool        // it never could be read: sub is closed until it can
-	settle    *time.Timer // when the next edit has settled
-	settledAt time.Time   // when edits were shown last
-	order     holdback
-	turn      *time.Timer // when the next row that waits for another has waited long enough
+	sub           *directus.Subscription // of the leader
+	gap           bool
+	told          told
+	lapsed        bool        // events about what was shown may be lost
+	swept         time.Time   // when the last sweep ended
+	reads         int         // complete readings so far
+	full          int         // entries in seen beyond which the collection is read again early
+	many          int64       // value of arrived beyond which it is read again early, see isCrowded
+	next          *time.Timer // when the collection is read at the latest
+	notBefore     time.Time   // when the collection is read at the soonest
+	refused       time.Time   // when a reading failed last; zero: the last one succeeded
+	failures      int         // consecutive failed readings
+	denied        bool        // the last reading failed for lack of a right
+	mute          bool        // the collection was never readable: sub stays closed until it is
+	debounceTimer *time.Timer // when the next debounced edit is due
+	debouncedAt   time.Time   // when edits were shown last
+	reorder       reorderBuffer
+	turn          *time.Timer // when the next row that waits for another has waited long enough
 
 	reactions reactionFeed
 
-	mu      sync.Mutex
-	deeds   *Deeds                  // of all members; has a lock of its own; nil: none are known
-	carrier Member                  // see carrier.go; written by run under mu, read elsewhere under mu
-	cursor  cursor                  // the same
-	trust   trust                   // guarded by mu
-	seen    map[string]mark         // by row id; guarded by mu
-	first   map[string]time.Time    // see dated; guarded by mu
-	taken   map[string]time.Time    // rows found to be a message in doubt, with their dates; guarded by mu
-	arrived int64                   // rows seen so far; guarded by mu
-	last    collection.Row          // the newest that was brought, no more than its key and date; guarded by mu
-	newest  time.Time               // the newest date seen, never of the future nor before the cursor; guarded by mu
-	ready   bool                    // read for the first time; guarded by mu
-	awaited JoinMoment              // see promise; guarded by mu
-	uuids   bool                    // keys are uuids, so that a client may choose them; guarded by mu
-	err     error                   // why the collection cannot be read; guarded by mu
-	failing int                     // reads failed in a row; guarded by mu
-	current time.Time               // when the last complete catch-up began; guarded by mu
-	reached time.Time               // the date of cursor; guarded by mu
-	base    time.Time               // the date from which all rows were looked at; guarded by mu
-	shown   memory                  // guarded by mu
-	moments collection.DisplayTimes // guarded by mu
-	pending map[string]edit         // changed texts that may change again, by row id; guarded by mu
-	missed  int                     // see misses; guarded by mu
-	forgot  time.Time               // the newest date of a key let go from seen; guarded by mu
-	stamped int64                   // the last edit's number; guarded by mu
-	changed chan struct{}           // closed when ready or err changes; guarded by mu
+	mu        sync.Mutex
+	deeds     *Deeds                  // of all members; has a lock of its own; nil: none are known
+	leader    Member                  // see leader.go; written by run under mu, so that run reads it without
+	cursor    cursor                  // written by run under mu, so that run reads it without
+	trust     trust                   // guarded by mu
+	seen      map[string]mark         // by row id; guarded by mu
+	first     map[string]time.Time    // see Dated; guarded by mu
+	taken     map[string]time.Time    // rows found to be a message in doubt, with their dates; guarded by mu
+	arrived   int64                   // rows seen so far; guarded by mu
+	last      collection.Row          // the newest that was brought, no more than its key and date; guarded by mu
+	newest    time.Time               // the newest date seen, never of the future nor before the cursor; guarded by mu
+	ready     bool                    // read for the first time; guarded by mu
+	awaited   JoinMoment              // see Promise; guarded by mu
+	uuids     bool                    // keys are uuids, so that a client may choose them; guarded by mu
+	err       error                   // why the collection cannot be read; guarded by mu
+	failing   int                     // reads failed in a row; guarded by mu
+	current   time.Time               // when the last complete catch-up began; guarded by mu
+	reached   time.Time               // the date of cursor; guarded by mu
+	base      time.Time               // the date from which all rows were looked at; guarded by mu
+	shown     shownRows               // guarded by mu
+	moments   collection.DisplayTimes // guarded by mu
+	debounced map[string]edit         // changed texts that may change again, by row id; guarded by mu
+	missed    int                     // see misses; guarded by mu
+	forgot    time.Time               // the newest date of a key let go from seen; guarded by mu
+	stamped   int64                   // the last edit's number; guarded by mu
+	changed   chan struct{}           // closed when ready or err changes; guarded by mu
 }
 
 // mark remembers a row that was published.
 type mark struct {
 	date    time.Time
 	order   int64
-	content uint64 // see contentOf
+	content uint64 // see ContentOf
 	shown   bool   // in some channel, or by a backlog
 }
 
@@ -111,36 +110,36 @@ type cursor struct {
 	date time.Time // zero: the collection was empty
 }
 
-// New makes a feed that is carried by its first reader.
+// New makes a feed that is led by its first reader; Set runs it.
 func New(key Key, m Member, opened time.Time) *Feed {
 	f := &Feed{
 		Key: key, Group: key.Group, opened: opened, edits: key.Group.Edits,
-		cancel:  func() {}, // until it is started
-		doubt:   make(chan struct{}, 1),
-		rung:    make(chan struct{}, 1),
-		full:    maxSeen,
-		order:   newHoldback(),
-		seen:    map[string]mark{},
-		taken:   map[string]time.Time{},
-		shown:   newMemory(),
-		moments: collection.NewDisplayTimes(),
-		pending: map[string]edit{},
-		changed: make(chan struct{}),
+		cancel:    func() {}, // until it is started
+		doubt:     make(chan struct{}, 1),
+		rung:      make(chan struct{}, 1),
+		full:      maxSeen,
+		reorder:   newReorderBuffer(),
+		seen:      map[string]mark{},
+		taken:     map[string]time.Time{},
+		shown:     newShownRows(),
+		moments:   collection.NewDisplayTimes(),
+		debounced: map[string]edit{},
+		changed:   make(chan struct{}),
 	}
-	f.carry(m)
+	f.lead(m)
 	return f
 }
 
 // run follows the subscription until ctx ends; its caller joins it.
 func (f *Feed) run(ctx context.Context) {
-	defer f.putDown()
-	for _, timer := range []**time.Timer{&f.next, &f.settle, &f.turn} {
+	defer f.unsubscribe()
+	for _, timer := range []**time.Timer{&f.next, &f.debounceTimer, &f.turn} {
 		*timer = time.NewTimer(reconcilePeriod)
 		defer (*timer).Stop()
 	}
-	var vouch <-chan time.Time // nobody else depends on what the carrier of one's own feed may read
+	var vouch <-chan time.Time // nobody else depends on what the leader of an unshared feed may read
 	if f.Key.IsShared() {
-		ticker := time.NewTicker(carrierCheck)
+		ticker := time.NewTicker(leaderCheck)
 		defer ticker.Stop()
 		vouch = ticker.C
 	}
@@ -149,7 +148,7 @@ func (f *Feed) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-f.sub.Wake():
-		case <-f.settle.C:
+		case <-f.debounceTimer.C:
 		case <-f.turn.C:
 		case <-f.reactionWake():
 		case <-f.next.C:
@@ -162,8 +161,8 @@ func (f *Feed) run(ctx context.Context) {
 			}
 			continue
 		case <-f.rung:
-			if m := f.elect(); m != nil && m != f.carrier {
-				f.carry(m)
+			if m := f.elect(); m != nil && m != f.leader {
+				f.lead(m)
 				f.notBefore = time.Time{}
 			}
 		}
@@ -211,19 +210,19 @@ func (f *Feed) outcome(err error) (wait time.Duration) {
 		f.refused, wait = time.Now(), time.Second
 	case err != nil:
 		if errors.Is(err, directus.ErrLoggedOut) {
-			f.carrier.End(err)
+			f.leader.End(err)
 			f.ring()
 		}
 		f.failures++
 		f.refused, f.denied = time.Now(), collection.IsForbidden(err)
 		wait = time.Second << min(f.failures, 9)
-		if f.denied { // a right that comes back is found by member.check, or by an event
+		if f.denied { // a right that comes back is found by the periodic check of rights, or by an event
 			wait = min(wait, reconcilePeriod)
 			f.silence()
 		} else {
 			wait = min(wait, time.Minute)
 		}
-		f.carrier.Log().Debug().Err(err).Str("collection", f.Group.Collection).Int("attempt", f.failures).Stringer("delay", wait).Msg("catch up")
+		f.leader.Log().Debug().Err(err).Str("collection", f.Group.Collection).Int("attempt", f.failures).Stringer("delay", wait).Msg("catch up")
 	default:
 		f.refused, f.denied = time.Time{}, false
 		if !f.gap {
@@ -298,23 +297,23 @@ func (f *Feed) apply(ctx context.Context, events []directus.Event) error {
 			created = append(created, f.parse(event.Items)...)
 		case directus.EventUpdate:
 			updated = append(updated, f.parse(event.Items)...)
-			if len(event.Items) > 0 && len(event.Items) >= collection.PageLimit(ctx, f.carrier.Account(), len(event.Items)+1) {
+			if len(event.Items) > 0 && len(event.Items) >= collection.PageLimit(ctx, f.leader.Account(), len(event.Items)+1) {
 				f.gap, f.lapsed = true, true // QUERY_LIMIT_MAX cuts what was updated at once
 			}
 		case directus.EventDelete:
 			deleted = append(deleted, event.Keys...)
 		}
 	}
-	created, missing := f.order.add(slices.Concat(created, f.ahead(updated)), time.Now())
+	created, missing := f.reorder.add(slices.Concat(created, f.ahead(updated)), time.Now())
 	f.gap = f.gap || missing
-	if deadline := f.order.deadline(); !deadline.IsZero() {
+	if deadline := f.reorder.deadline(); !deadline.IsZero() {
 		f.turn.Reset(time.Until(deadline))
 	}
 	slices.SortStableFunc(created, collection.CompareRows)
 	if err := f.publish(ctx, created, false); err != nil {
 		return err
 	}
-	if f.order.holds(updated, deleted) { // so that what became of them is known to be theirs
+	if f.reorder.holds(updated, deleted) { // so that what became of them is known to be theirs
 		if err := f.readOn(ctx); err != nil {
 			return err
 		}
@@ -332,7 +331,7 @@ func (f *Feed) readOn(ctx context.Context) error {
 	if err := f.catchUp(ctx); err != nil {
 		return err
 	}
-	return f.publish(ctx, f.order.flush(), false)
+	return f.publish(ctx, f.reorder.flush(), false)
 }
 
 // ahead are those of changed rows of which Directus has told nothing before, though others
@@ -341,58 +340,11 @@ func (f *Feed) ahead(updated []collection.Row) (rows []collection.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range updated {
-		if _, seen := f.seen[r.ID]; !seen && f.order.isAhead(r) && f.isLate(r) {
+		if _, seen := f.seen[r.ID]; !seen && f.reorder.isAhead(r) && f.isLate(r) {
 			rows = append(rows, r)
 		}
 	}
 	return rows
-}
-
-// parse leaves out what is no item: Directus 10 sends empty objects for rows
-// whose fields may not be read.
-func (f *Feed) parse(items []json.RawMessage) []collection.Row {
-	rows := make([]collection.Row, 0, len(items))
-	for _, raw := range items {
-		r, err := f.Group.Parse(raw)
-		if err != nil {
-			f.gap = true
-			continue
-		}
-		if !f.Group.Concerns(r, f.carrier.Account().ID()) {
-			continue
-		}
-		rows = append(rows, f.Dated(r))
-	}
-	return rows
-}
-
-// maxFirst is how many rows are remembered with the moment at which they came, which
-// their dates do not tell.
-const maxFirst = 256
-
-// Dated dates a row that has just been stored, where Directus does not: the moment at
-// which it is seen first is the best that can be said of it. It may be called from any
-// goroutine.
-func (f *Feed) Dated(r collection.Row) collection.Row {
-	if !r.Date.IsZero() && !collection.IsDay(r.RawDate) {
-		return r
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	at, known := f.first[r.ID]
-	if !known {
-		if f.first == nil || len(f.first) >= maxFirst {
-			f.first = map[string]time.Time{}
-		}
-		at = f.clock().UTC().Truncate(time.Millisecond)
-		f.first[r.ID] = at
-	}
-	if r.Date.IsZero() {
-		r.Date = at
-	} else {
-		r.Seen = at
-	}
-	return r
 }
 
 // Audience is that of the feed.

@@ -10,8 +10,8 @@ import (
 	"directus-ircd/ircd"
 )
 
-// maxBehind is how many entries a session may lag behind its feed, and
-// maxBehindBytes how much they may hold. A client that does not read is closed by the
+// MaxBehind is how many entries a session may lag behind its feed, and MaxBehindBytes how
+// many bytes these may hold. A client that does not read is closed by the
 // IRC side after ten seconds; this bounds the memory of a flood in between. A session
 // further behind is ended with its reason, and finds what it missed when it comes back.
 const (

@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
-
-	"github.com/rs/zerolog"
 )
 
 func TestJournal(t *testing.T) {

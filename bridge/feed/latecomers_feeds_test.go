@@ -1,10 +1,11 @@
 package feed
 
 import (
-	"directus-ircd/bridge/collection"
 	"math"
 	"testing"
 	"time"
+
+	"directus-ircd/bridge/collection"
 )
 
 // Directus tells each subscription of rows of one moment in an order of its own. Who has been brought one, and goes on from it, is

@@ -10,37 +10,36 @@ import (
 	"directus-ircd/directus"
 )
 
-// A feed is carried by one of its readers: its events come over that member's link,
-// its collection and the names in it are read as that member. When the carrier goes,
-// loses its link or the right that makes it see what the others see, another one
-// takes over and answers the doubt as any other: by reading the collection again.
-// Every member keeps its link, also without anything to carry: it costs Directus a
-// ping now and then, sends go over it in their order, and whoever has to take over
-// can do so at once.
+// The leader of a feed is one of its readers: events come over that member's realtime
+// session, and the collection and the names in it are read as that member. When the leader
+// goes, loses its session, or loses the rights that all readers share, another reader takes
+// over and reads the collection again, as after any other gap. Members who lead nothing keep
+// their realtime session too: it costs Directus a ping now and then, carries their own
+// writes in order, and lets them take over at once.
 
-// carrierCheck is how often the rights of who carries a feed for others are looked at:
-// what a new rule hides from it, it hides from them.
-const carrierCheck = 30 * time.Second
+// leaderCheck is how often the leader of a shared feed has its rights checked: whatever a
+// new rule hides from the leader would be missing for all readers.
+const leaderCheck = 30 * time.Second
 
-// errUnproven says that the carrier of a shared feed is not known any more to see
-// what its readers see.
-var errUnproven = errors.New("the carrier may not read all that the readers may")
+// errUnproven says that the leader of a shared feed may no longer see all that its readers
+// may see.
+var errUnproven = errors.New("the leader may not read all that the readers may")
 
-// trust says up to where a shared feed was read as somebody who was found afterwards
-// to have had all rights. The next carrier begins there.
+// trust says up to where a shared feed was read by a leader who was found afterwards to
+// have had the rights of all readers. The next leader starts reading there.
 type trust struct {
 	date time.Time
 	next time.Time // the cursor at
 	at   time.Time // which becomes date by a check that begins later
 }
 
-// carry makes a member the carrier.
-func (f *Feed) carry(m Member) {
+// lead makes a member the leader and subscribes as that member.
+func (f *Feed) lead(m Member) {
 	if f.sub != nil {
-		f.putDown()
+		f.unsubscribe()
 	}
 	f.mu.Lock()
-	f.carrier = m
+	f.leader = m
 	f.cursor.date, f.trust.next, f.trust.at = f.trust.date, f.trust.date, time.Now()
 	f.mu.Unlock()
 	f.sub = m.Realtime().Subscribe(f.Group.Collection, directus.SubscriptionQuery{
@@ -54,30 +53,30 @@ func (f *Feed) carry(m Member) {
 // each, and before 12 not even say for which subscription.
 func (f *Feed) silence() {
 	if ready, _, _ := f.Status(); !ready && !f.Key.IsShared() {
-		f.putDown()
+		f.unsubscribe()
 		f.mute = true
 	}
 }
 
 // unmute begins again if the collection can be read by now.
 func (f *Feed) unmute(ctx context.Context) error {
-	_, err := collection.NewestRow(ctx, f.carrier.Account(), f.Group)
+	_, err := collection.NewestRow(ctx, f.leader.Account(), f.Group)
 	if err == nil {
-		f.carry(f.carrier)
+		f.lead(f.leader)
 	}
 	return err
 }
 
-// putDown ends what carry began.
-func (f *Feed) putDown() {
+// unsubscribe ends the subscriptions of the leader.
+func (f *Feed) unsubscribe() {
 	f.sub.Close()
 	f.endReactions()
 }
 
-// elect chooses the carrier: the present one as long as its link is up, then any
-// reader whose link is. nil if nobody can.
+// elect chooses the leader: the present one as long as its realtime session is up, else any
+// reader whose session is up, else any reader at all. It is nil if nobody may lead.
 func (f *Feed) elect() Member {
-	if m := f.carrier; m.IsUp() && !m.IsOver() && f.suits(m) && f.journal.reads(m) {
+	if m := f.leader; m.IsUp() && !m.IsOver() && f.suits(m) && f.journal.reads(m) {
 		return m // as nearly always: who reads beside it needs no look
 	}
 	readers := f.journal.members()
@@ -92,8 +91,8 @@ func (f *Feed) elect() Member {
 			best, most = m, rank
 		}
 	}
-	if _, reads := readers[f.carrier]; reads {
-		try(f.carrier)
+	if _, reads := readers[f.leader]; reads {
+		try(f.leader)
 	}
 	for m := range readers {
 		if most == 1 {
@@ -104,11 +103,11 @@ func (f *Feed) elect() Member {
 	return best
 }
 
-// Carried reports whether the link that brings the events is up. It may be called from any
-// goroutine.
-func (f *Feed) Carried() bool {
+// LeaderIsUp reports whether the realtime session that brings the events is up. It may be
+// called from any goroutine.
+func (f *Feed) LeaderIsUp() bool {
 	f.mu.Lock()
-	m := f.carrier
+	m := f.leader
 	f.mu.Unlock()
 	return m.IsUp()
 }
@@ -118,7 +117,7 @@ func (f *Feed) suits(m Member) bool {
 	return !f.Key.IsShared() || m.Names().Audience(f.Group) == f.Key.Audience
 }
 
-// ring makes run look who carries the feed. It may be called from any goroutine.
+// ring makes run elect the leader again. It may be called from any goroutine.
 func (f *Feed) ring() { ring(f.rung) }
 
 func ring(c chan<- struct{}) {
@@ -128,9 +127,9 @@ func ring(c chan<- struct{}) {
 	}
 }
 
-// failed tells the readers why the collection cannot be read; nil is no news. That
-// the carrier of a shared feed may not read it says nothing about the others, unless
-// it still has the rights that they have.
+// failed tells the readers why the collection cannot be read; a nil err changes nothing. A
+// leader of a shared feed who is refused says nothing about the other readers, unless it
+// still has the rights that they have.
 func (f *Feed) failed(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, errUnproven) {
 		return err
@@ -144,24 +143,24 @@ func (f *Feed) failed(ctx context.Context, err error) error {
 	return err
 }
 
-// confirm makes sure, now and then, that the carrier of a shared feed sees what the
+// confirm makes sure, now and then, that the leader of a shared feed sees what the
 // readers see.
 func (f *Feed) confirm(ctx context.Context) error {
-	if !f.Key.IsShared() || time.Since(f.carrier.Rights().ProvenAt()) < carrierCheck/10 {
+	if !f.Key.IsShared() || time.Since(f.leader.Rights().ProvenAt()) < leaderCheck/10 {
 		return nil
 	}
 	return f.recheck(ctx)
 }
 
-// recheck asks whether the carrier sees what the readers see. What was read before
-// holds then, also what it did not find.
+// recheck asks Directus whether the leader still sees what the readers see. If so, all that
+// was read before the question is right, and so is what was found missing.
 func (f *Feed) recheck(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, collection.AnswerTimeout)
 	defer cancel()
-	if err := f.carrier.CheckRights(ctx); err != nil {
+	if err := f.leader.CheckRights(ctx); err != nil {
 		return err
 	}
-	if f.carrier.IsOver() || !f.suits(f.carrier) {
+	if f.leader.IsOver() || !f.suits(f.leader) {
 		return errUnproven
 	}
 	return nil
@@ -174,7 +173,7 @@ func (f *Feed) renewTrust() {
 	case !f.Key.IsShared():
 		t.date = f.cursor.date
 		return
-	case f.carrier.Rights().ProvenAt().After(t.at) && f.suits(f.carrier):
+	case f.leader.Rights().ProvenAt().After(t.at) && f.suits(f.leader):
 		t.date = t.next
 	case !t.at.IsZero() && t.next.After(t.date):
 		return // not checked since
@@ -192,14 +191,14 @@ func (f *Feed) fork(key Key, m Member) *Feed {
 	own.trust, own.cursor = trust{date: f.trust.date}, cursor{f.cursor.set, f.trust.date}
 	own.arrived, own.last, own.newest, own.forgot, own.base, own.stamped = f.arrived, f.last, f.newest, f.forgot, f.base, f.stamped
 	own.ready, own.awaited, own.uuids, own.reached = f.ready, f.awaited, f.uuids, f.trust.date
-	own.seen, own.taken, own.pending = maps.Clone(f.seen), maps.Clone(f.taken), maps.Clone(f.pending)
+	own.seen, own.taken, own.debounced = maps.Clone(f.seen), maps.Clone(f.taken), maps.Clone(f.debounced)
 	own.full = max(maxSeen, 2*len(own.seen))
 	own.shown, own.moments = f.shown.clone(), f.moments.Clone()
 	own.reactions.shown = append(own.reactions.shown, f.reactions.shown...)
 	for id, date := range f.journal.hand(m, own) {
 		delete(own.seen, id)
 		own.shown.forget(id)
-		delete(own.pending, id)
+		delete(own.debounced, id)
 		// Who was shown nothing for a while has to read from there, but not what the
 		// feed does not know any more to have shown.
 		if date.Before(own.cursor.date) && date.After(f.opened) && date.Add(-collection.Overlap).After(f.forgot) {

@@ -36,7 +36,7 @@ func (f *Feed) Promise() {
 	defer f.mu.Unlock()
 	if f.awaited.At.IsZero() {
 		now := time.Now()
-		f.awaited = JoinMoment{At: now, Date: collection.EarliestSince(f.Group, f.carrier.Account(), now)}
+		f.awaited = JoinMoment{At: now, Date: collection.EarliestSince(f.Group, f.leader.Account(), now)}
 	}
 }
 
@@ -47,7 +47,7 @@ func (f *Feed) newsFrom() (from time.Time, awaited bool) {
 	if f.awaited.At.IsZero() {
 		return time.Time{}, false
 	}
-	if from = f.awaited.From(f.Group, f.carrier.Account()); from.IsZero() {
+	if from = f.awaited.From(f.Group, f.leader.Account()); from.IsZero() {
 		from = f.opened
 	}
 	return from, true
@@ -57,7 +57,7 @@ func (f *Feed) newsFrom() (from time.Time, awaited bool) {
 // the future: sessions show them, if at all, as backlog. They count for the time of a JOIN that is
 // answered from now on.
 func (f *Feed) markHistory(rows []collection.Row) {
-	limit := collection.DateLimit(f.carrier.Account()).Add(collection.Overlap)
+	limit := collection.DateLimit(f.leader.Account()).Add(collection.Overlap)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	from, awaited := f.newsFrom()

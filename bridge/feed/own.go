@@ -13,7 +13,7 @@ import (
 func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs people.References) *ircd.Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.pending, now.ID)
+	delete(f.debounced, now.ID)
 	var answer *ircd.Message
 	known := f.shown.rows[now.ID]
 	_, published := f.seen[now.ID]
@@ -75,7 +75,7 @@ func (f *Feed) Redacted(r collection.Row, c *collection.Channel, event *ircd.Red
 // hide makes the entries of a row that was marked as deleted, and may be restored: the
 // event of the mark finds nothing to do. The caller holds mu.
 func (f *Feed) hide(r collection.Row, c *collection.Channel, m *ircd.Message) []Entry {
-	delete(f.pending, r.ID)
+	delete(f.debounced, r.ID)
 	if f.shown.rows[r.ID].place(c) == nil {
 		f.shown.put(r, f.written(r), f.Group.ContentOf(r), c, m)
 	}

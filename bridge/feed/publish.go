@@ -2,9 +2,10 @@ package feed
 
 import (
 	"context"
+	"time"
+
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/people"
-	"time"
 )
 
 // publish puts the rows that were not seen before into the journal.
@@ -14,14 +15,14 @@ func (f *Feed) publish(ctx context.Context, rows []collection.Row, read bool) er
 	if len(rows) == 0 {
 		return nil
 	}
-	refs, err := f.carrier.Names().References(ctx, f.Group, rows)
+	refs, err := f.leader.Names().References(ctx, f.Group, rows)
 	if err != nil {
 		return err
 	}
 	if read {
 		f.SetState(true, nil) // so that people are told before they are shown
 	}
-	limit := collection.DateLimit(f.carrier.Account())
+	limit := collection.DateLimit(f.leader.Account())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var entries []Entry
@@ -85,7 +86,7 @@ func (f *Feed) timed(r collection.Row, c *collection.Channel) collection.Row {
 	if !c.Covers(r) {
 		return r
 	}
-	r.At = f.moments.Note(r, collection.ConversationOf(r, c, f.carrier.Account().ID()), f.Group.Dates.HaveFractions(), collection.DateLimit(f.carrier.Account()))
+	r.At = f.moments.Note(r, collection.ConversationOf(r, c, f.leader.Account().ID()), f.Group.Dates.HaveFractions(), collection.DateLimit(f.leader.Account()))
 	return r
 }
 
@@ -113,7 +114,7 @@ func (f *Feed) markSeen(r collection.Row, shown bool) {
 	f.arrived++
 	f.seen[r.ID] = mark{date: r.Date, order: f.arrived, content: f.Group.ContentOf(r), shown: shown}
 	f.uuids = collection.IsUUID(r.ID)
-	if date := collection.Earlier(r.Date, collection.DateLimit(f.carrier.Account())); date.After(f.newest) {
+	if date := collection.Earlier(r.Date, collection.DateLimit(f.leader.Account())); date.After(f.newest) {
 		f.newest = date
 	}
 }

@@ -54,7 +54,7 @@ func (f *Feed) followReactions(ctx context.Context) {
 	err := f.tryReactions(ctx)
 	switch {
 	case err == nil:
-		f.reactions.sub = f.carrier.Realtime().Subscribe(cfg.Collection, directus.SubscriptionQuery{
+		f.reactions.sub = f.leader.Realtime().Subscribe(cfg.Collection, directus.SubscriptionQuery{
 			Fields: cfg.Query(), Events: []directus.EventKind{directus.EventCreate, directus.EventDelete},
 		})
 	case collection.IsForbidden(err):
@@ -65,9 +65,9 @@ func (f *Feed) followReactions(ctx context.Context) {
 // tryReactions reads one.
 func (f *Feed) tryReactions(ctx context.Context) error {
 	var some []struct{}
-	err := f.carrier.Account().Items(ctx, f.Group.Reactions.Collection, directus.Query{Fields: f.Group.Reactions.Query(), Limit: 1}, &some)
+	err := f.leader.Account().Items(ctx, f.Group.Reactions.Collection, directus.Query{Fields: f.Group.Reactions.Query(), Limit: 1}, &some)
 	if err != nil {
-		f.carrier.Log().Debug().Err(err).Str("collection", f.Group.Reactions.Collection).Msg("no reactions")
+		f.leader.Log().Debug().Err(err).Str("collection", f.Group.Reactions.Collection).Msg("no reactions")
 	}
 	return err
 }
@@ -111,12 +111,12 @@ func (f *Feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 		}
 		deleted = append(deleted, event.Keys...)
 	}
-	users, err := f.carrier.Names().UsersMeeting(ctx, people.MeetsNobody, collection.Reactors(created))
+	users, err := f.leader.Names().UsersMeeting(ctx, people.MeetsNobody, collection.Reactors(created))
 	if err != nil {
-		f.carrier.Log().Debug().Err(err).Msg("reactions are not shown")
+		f.leader.Log().Debug().Err(err).Msg("reactions are not shown")
 		created = nil
 	}
-	f.showReactions(created, people.References{Users: users, Met: f.carrier.Names().Met}, deleted)
+	f.showReactions(created, people.References{Users: users, Met: f.leader.Names().Met}, deleted)
 	if gap && collection.IsForbidden(f.tryReactions(ctx)) {
 		f.endReactions()
 	}

@@ -1,10 +1,11 @@
 package feed
 
 import (
-	"directus-ircd/bridge/collection"
 	"slices"
 	"strconv"
 	"time"
+
+	"directus-ircd/bridge/collection"
 )
 
 const (
@@ -26,8 +27,8 @@ const (
 	longRow = 16
 )
 
-// holdback puts new rows in order whose events come in another: Directus reads an
-// item once for every subscription, all at the same time. Where keys are numbers
+// reorderBuffer puts new rows into the order of their keys when their events come in another
+// order: Directus reads an item once for every subscription, concurrently. Where keys are numbers
 // that count up, a key that is missing shows that something older is under way, or
 // lost: what is behind it waits, and if it does not come soon, the collection is
 // read. A lone message never waits.
@@ -39,7 +40,7 @@ const (
 // seconds without a wait in vain the next wait becomes twice as long again. Of a part of
 // a collection, by a filter or by rights, most rows may have a gap before them: there few
 // of them wait, until one was late.
-type holdback struct {
+type reorderBuffer struct {
 	next     uint64 // the key expected next; 0: not known
 	held     []heldRow
 	patience time.Duration
@@ -62,49 +63,49 @@ type skip struct {
 	found    bool      // a reading has found one of them
 }
 
-func newHoldback() holdback { return holdback{patience: firstPatience} }
+func newReorderBuffer() reorderBuffer { return reorderBuffer{patience: firstPatience} }
 
 // add takes rows that have come and returns those whose turn it is, in the order
 // of their keys; see due.
-func (h *holdback) add(rows []collection.Row, now time.Time) (turn []collection.Row, missing bool) {
+func (b *reorderBuffer) add(rows []collection.Row, now time.Time) (turn []collection.Row, missing bool) {
 	for _, r := range rows {
 		key, counts := keyNumber(r)
 		switch {
 		case !counts:
 			turn = append(turn, r)
 			continue
-		case h.next == 0:
-			h.next = key
-		case key < h.next:
-			h.late(key, now)
+		case b.next == 0:
+			b.next = key
+		case key < b.next:
+			b.late(key, now)
 		}
-		h.held = append(h.held, heldRow{r, key, now})
+		b.held = append(b.held, heldRow{r, key, now})
 	}
-	slices.SortStableFunc(h.held, func(a, b heldRow) int { return collection.CompareIDs(a.ID, b.ID) })
-	next, missing := h.due(now)
+	slices.SortStableFunc(b.held, func(x, y heldRow) int { return collection.CompareIDs(x.ID, y.ID) })
+	next, missing := b.due(now)
 	return append(turn, next...), missing
 }
 
 // due returns the rows whose turn has come. missing says that what the others wait
 // for has not come in time: then read the collection, and flush.
-func (h *holdback) due(now time.Time) (turn []collection.Row, missing bool) {
-	for len(h.held) > 0 {
-		front := h.held[0]
-		follows, gap := front.key == h.next, front.key > h.next
-		if gap && (h.counting || front.key-h.next <= maxMissing) {
-			h.regain(now)
-			if now.Before(h.deadline()) {
+func (b *reorderBuffer) due(now time.Time) (turn []collection.Row, missing bool) {
+	for len(b.held) > 0 {
+		front := b.held[0]
+		follows, gap := front.key == b.next, front.key > b.next
+		if gap && (b.counting || front.key-b.next <= maxMissing) {
+			b.regain(now)
+			if now.Before(b.deadline()) {
 				break
 			}
-			if h.skip(front, now) {
+			if b.skip(front, now) {
 				return turn, true
 			}
 		}
-		h.next, h.counting = max(h.next, front.key+1), follows
+		b.next, b.counting = max(b.next, front.key+1), follows
 		turn = append(turn, front.Row)
-		h.held = h.held[1:]
-		if h.row++; h.row >= longRow {
-			h.patience = max(h.patience, firstPatience)
+		b.held = b.held[1:]
+		if b.row++; b.row >= longRow {
+			b.patience = max(b.patience, firstPatience)
 		}
 	}
 	return turn, false
@@ -118,9 +119,9 @@ func keyNumber(r collection.Row) (key uint64, counts bool) {
 
 // deadline is when the wait for what is missing before the first held row ends:
 // counted from the first of the rows that wait. It is zero if none does.
-func (h *holdback) deadline() time.Time {
+func (b *reorderBuffer) deadline() time.Time {
 	var first time.Time
-	for _, r := range h.held {
+	for _, r := range b.held {
 		if first.IsZero() || r.at.Before(first) {
 			first = r.at
 		}
@@ -128,80 +129,80 @@ func (h *holdback) deadline() time.Time {
 	if first.IsZero() {
 		return first
 	}
-	return first.Add(h.patience)
+	return first.Add(b.patience)
 }
 
 // regain gives patience back for the time in which nothing was waited for in vain.
-func (h *holdback) regain(now time.Time) {
-	for h.patience < firstPatience && now.Sub(h.vain) >= regained {
-		h.patience = min(max(2*h.patience, leastPatience), firstPatience)
-		h.vain = h.vain.Add(regained)
+func (b *reorderBuffer) regain(now time.Time) {
+	for b.patience < firstPatience && now.Sub(b.vain) >= regained {
+		b.patience = min(max(2*b.patience, leastPatience), firstPatience)
+		b.vain = b.vain.Add(regained)
 	}
 }
 
 // skip gives up what is missing before a row; true if it was waited for.
-func (h *holdback) skip(front heldRow, now time.Time) (waited bool) {
-	h.skipped = append(h.skipped, skip{from: h.next, to: front.key, at: front.at})
-	if len(h.skipped) > maxSkipped {
-		h.skipped = h.skipped[1:]
+func (b *reorderBuffer) skip(front heldRow, now time.Time) (waited bool) {
+	b.skipped = append(b.skipped, skip{from: b.next, to: front.key, at: front.at})
+	if len(b.skipped) > maxSkipped {
+		b.skipped = b.skipped[1:]
 	}
-	if waited = h.patience > 0; waited {
-		h.vain = now
+	if waited = b.patience > 0; waited {
+		b.vain = now
 	}
-	if h.patience /= 2; h.patience < leastPatience {
-		h.patience = 0
+	if b.patience /= 2; b.patience < leastPatience {
+		b.patience = 0
 	}
-	h.next, h.row, h.counting = front.key, 0, false
+	b.next, b.row, b.counting = front.key, 0, false
 	return waited
 }
 
 // late learns from a row that came after its turn.
-func (h *holdback) late(key uint64, now time.Time) {
-	if i := h.skippedAt(key); i >= 0 {
-		h.patience = min(max(2*now.Sub(h.skipped[i].at), h.patience, firstPatience), maxPatience)
+func (b *reorderBuffer) late(key uint64, now time.Time) {
+	if i := b.skippedAt(key); i >= 0 {
+		b.patience = min(max(2*now.Sub(b.skipped[i].at), b.patience, firstPatience), maxPatience)
 	}
 }
 
 // flush gives up waiting and returns all rows that wait.
-func (h *holdback) flush() (turn []collection.Row) {
-	for _, r := range h.held {
+func (b *reorderBuffer) flush() (turn []collection.Row) {
+	for _, r := range b.held {
 		turn = append(turn, r.Row)
-		h.next = max(h.next, r.key+1)
+		b.next = max(b.next, r.key+1)
 	}
-	h.held = nil
+	b.held = nil
 	return turn
 }
 
 // holds reports whether one of some rows, or of those with some keys, waits.
-func (h *holdback) holds(rows []collection.Row, ids []string) bool {
-	return slices.ContainsFunc(h.held, func(held heldRow) bool {
+func (b *reorderBuffer) holds(rows []collection.Row, ids []string) bool {
+	return slices.ContainsFunc(b.held, func(held heldRow) bool {
 		return slices.Contains(ids, held.ID) || slices.ContainsFunc(rows, func(r collection.Row) bool { return r.ID == held.ID })
 	})
 }
 
 // isAhead reports whether a row is behind all that has come in its turn.
-func (h *holdback) isAhead(r collection.Row) bool {
+func (b *reorderBuffer) isAhead(r collection.Row) bool {
 	key, counts := keyNumber(r)
-	return counts && h.next > 0 && key >= h.next
+	return counts && b.next > 0 && key >= b.next
 }
 
 // read notes rows that the collection holds: what comes next is behind them, and
 // whoever waited for one of them did not wait in vain.
-func (h *holdback) read(rows []collection.Row) {
+func (b *reorderBuffer) read(rows []collection.Row) {
 	for _, r := range rows {
 		key, counts := keyNumber(r)
 		if !counts {
 			continue
 		}
-		h.next = max(h.next, key+1)
-		if i := h.skippedAt(key); i >= 0 && !h.skipped[i].found {
-			h.skipped[i].found = true
-			h.patience = max(h.patience, firstPatience)
+		b.next = max(b.next, key+1)
+		if i := b.skippedAt(key); i >= 0 && !b.skipped[i].found {
+			b.skipped[i].found = true
+			b.patience = max(b.patience, firstPatience)
 		}
 	}
 }
 
 // skippedAt is the place of the range in which a key was not waited for any longer; -1: in none.
-func (h *holdback) skippedAt(key uint64) int {
-	return slices.IndexFunc(h.skipped, func(s skip) bool { return key >= s.from && key < s.to })
+func (b *reorderBuffer) skippedAt(key uint64) int {
+	return slices.IndexFunc(b.skipped, func(s skip) bool { return key >= s.from && key < s.to })
 }

@@ -1,13 +1,14 @@
 package feed
 
 import (
-	"directus-ircd/bridge/collection"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"directus-ircd/bridge/collection"
 )
 
 func keyed(id string) collection.Row {
@@ -16,7 +17,7 @@ func keyed(id string) collection.Row {
 
 // Each step is a time in milliseconds and what comes then: keys, "." for nothing, "read" and a key, or "flush". It says
 // which keys have their turn, and whether one is missing.
-func TestHoldback(t *testing.T) {
+func TestReorderBuffer(t *testing.T) {
 	for name, steps := range map[string][]string{
 		"in order":                  {"0: 5 -> 5", "0: 6 -> 6", "9: 7 8 -> 7 8"},
 		"swapped":                   {"0: 1 -> 1", "0: 3 ->", "4: 2 -> 2 3"},
@@ -43,7 +44,7 @@ func TestHoldback(t *testing.T) {
 		"beyond counting":           {"0: 1 -> 1", "0: 99999999999999999999999 -> 99999999999999999999999", "0: 2 -> 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHoldback()
+			h := newReorderBuffer()
 			begin := time.Now()
 			for _, step := range steps {
 				var ms int

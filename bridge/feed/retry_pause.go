@@ -1,8 +1,9 @@
 package feed
 
 import (
-	"directus-ircd/directus"
 	"time"
+
+	"directus-ircd/directus"
 )
 
 const (

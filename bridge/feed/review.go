@@ -21,7 +21,7 @@ const (
 // which nobody told: their edits and deletions during an outage are shown late,
 // but shown.
 func (f *Feed) review(ctx context.Context) error {
-	size := collection.PageLimit(ctx, f.carrier.Account(), maxReviewed)
+	size := collection.PageLimit(ctx, f.leader.Account(), maxReviewed)
 	err := f.readNow(ctx, f.latestShown(min(maxReviewed, maxReviews*size)), func(rows []collection.Row, missing []string) error {
 		if err := f.update(ctx, rows); err != nil {
 			return err
@@ -35,14 +35,14 @@ func (f *Feed) review(ctx context.Context) error {
 	return f.failed(ctx, err)
 }
 
-// readNow reads rows by their keys as the carrier may read them now, page by page, and
+// readNow reads rows by their keys as the leader may read them now, page by page, and
 // says which of each page are not to be read or not in the filter. Of a shared feed it
 // is certain then that no reader of it may read them.
 func (f *Feed) readNow(ctx context.Context, ids []string, use func(rows []collection.Row, missing []string) error) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	for page := range slices.Chunk(ids, collection.PageLimit(ctx, f.carrier.Account(), maxReviewed)) {
+	for page := range slices.Chunk(ids, collection.PageLimit(ctx, f.leader.Account(), maxReviewed)) {
 		if err := f.readPageNow(ctx, page, use); err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (f *Feed) readNow(ctx context.Context, ids []string, use func(rows []collec
 }
 
 func (f *Feed) readPageNow(ctx context.Context, ids []string, use func(rows []collection.Row, missing []string) error) error {
-	rows, _, err := collection.ReadRows(ctx, f.carrier.Account(), f.Group, f.Group.Keyed(f.Group.Filter, ids))
+	rows, _, err := collection.ReadRows(ctx, f.leader.Account(), f.Group, f.Group.Keyed(f.Group.Filter, ids))
 	if n := len(ids); n > 1 && errors.Is(err, directus.ErrTooLarge) {
 		if err := f.readPageNow(ctx, ids[:n/2], use); err != nil {
 			return err
@@ -93,7 +93,7 @@ func (f *Feed) vanish(ids []string) {
 	defer f.mu.Unlock()
 	var entries []Entry
 	for _, id := range ids {
-		delete(f.pending, id)
+		delete(f.debounced, id)
 		known := f.shown.rows[id]
 		if known == nil {
 			continue // its event has come meanwhile

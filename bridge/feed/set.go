@@ -26,12 +26,11 @@ func (k Key) Same(other Key) bool {
 	return k == other
 }
 
-// Set are those that are open, of all members. A feed runs as long as it has a
-// reader.
+// Set is all feeds that are open, of all members. A feed runs as long as it has a reader.
 type Set struct {
 	ctx    context.Context // ends all
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // joined by close
+	wg     sync.WaitGroup // joined by Close
 
 	mu     sync.Mutex
 	open   map[Key]*Feed      // guarded by mu
@@ -48,8 +47,8 @@ func NewSet() *Set {
 }
 
 // Attach makes a session of a member read the feed with a key. It is nil if the key
-// was found before the member lost its proof: who was not there at that time was not
-// expelled either.
+// was found before the member lost its place in that audience: Expel had no
+// reader of it to pass on.
 func (fs *Set) Attach(key Key, m Member, wake func()) (r *Reader) {
 	fs.change(m, func(about func(*Feed)) {
 		if key.IsShared() && m.Names().Audience(key.Group) != key.Audience {
@@ -75,7 +74,7 @@ func (fs *Set) Detach(r *Reader) {
 			r = next // nobody has followed it there
 		}
 		about(r.Feed)
-		fs.settle(r.Feed, r.Feed.journal.detach(r))
+		fs.release(r.Feed, r.Feed.journal.detach(r))
 	})
 }
 
@@ -122,7 +121,7 @@ func (fs *Set) start(f *Feed) {
 	}
 	var ctx context.Context
 	ctx, f.cancel = context.WithCancel(fs.ctx)
-	log := f.carrier.Log()
+	log := f.leader.Log()
 	fs.wg.Go(func() {
 		if err := ircd.Recover(log, func() error { f.run(ctx); return nil }); err != nil {
 			fs.end(err, []*Feed{f}) // those who read it may come back, to another one
@@ -130,8 +129,9 @@ func (fs *Set) start(f *Feed) {
 	})
 }
 
-// settle does what is due when a feed has fewer readers. The caller holds mu.
-func (fs *Set) settle(f *Feed, readers int) {
+// release ends a feed that has no reader left; a feed that has lost some of its readers
+// elects its leader again. The caller holds mu.
+func (fs *Set) release(f *Feed, readers int) {
 	if readers > 0 {
 		f.ring()
 		return
@@ -160,12 +160,13 @@ func (fs *Set) Expel(m Member) {
 			about(f)
 			fs.forks++
 			fs.start(f.fork(Key{Group: f.Group, Owner: m, Fork: fs.forks}, m))
-			fs.settle(f, len(members)-1)
+			fs.release(f, len(members)-1)
 		}
 	})
 }
 
-// Linked looks at who carries the shared feeds: a link has come up or gone down.
+// Linked elects the leaders of the shared feeds again: a realtime session has come up or
+// gone down.
 func (fs *Set) Linked() {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()

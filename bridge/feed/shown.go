@@ -25,11 +25,11 @@ const (
 	maxEditIDs = 8
 )
 
-// memory holds the newest messages that a feed, or the backlog of one of its
-// sessions, has shown: only of these can be said what an update has changed,
-// and only the deletion of these may be told, since Directus announces those of
-// all rows, readable or not. Its owner guards it.
-type memory struct {
+// shownRows holds the newest messages that a feed, or the backlog of one of its sessions,
+// has shown. What an update has changed can be told only of these, and only their deletion
+// may be told: Directus announces the deletion of every row, readable or not. The mu of the
+// feed guards it.
+type shownRows struct {
 	rows  map[string]*shownRow // by row id
 	bytes int
 	gone  []goneRow // the latest, oldest first
@@ -38,9 +38,9 @@ type memory struct {
 // shownRow is a row as it was shown last.
 type shownRow struct {
 	written time.Time // the moment
-	content uint64    // see contentOf
+	content uint64    // see ContentOf
 	places  []place
-	size    int // as counted in memory.bytes
+	size    int // as counted in shownRows.bytes
 }
 
 // place is a channel in which a row is, or was, shown.
@@ -68,11 +68,11 @@ type goneRow struct {
 	told bool
 }
 
-func newMemory() memory { return memory{rows: map[string]*shownRow{}} }
+func newShownRows() shownRows { return shownRows{rows: map[string]*shownRow{}} }
 
-func (m *memory) clone() memory {
-	rows := make(map[string]*shownRow, len(m.rows))
-	for id, s := range m.rows {
+func (rs *shownRows) clone() shownRows {
+	rows := make(map[string]*shownRow, len(rs.rows))
+	for id, s := range rs.rows {
 		row := *s
 		row.places = slices.Clone(s.places)
 		for i := range row.places {
@@ -80,21 +80,21 @@ func (m *memory) clone() memory {
 		}
 		rows[id] = &row
 	}
-	return memory{rows, m.bytes, slices.Clone(m.gone)}
+	return shownRows{rows, rs.bytes, slices.Clone(rs.gone)}
 }
 
 // put remembers a message of a row that was written at a moment; what is known of the
 // row in other channels stays. It goes by moments, so that neither rows of the future nor
 // a clock that is set crowd out the present.
-func (m *memory) put(r collection.Row, written time.Time, content uint64, c *collection.Channel, message *ircd.Message) {
+func (rs *shownRows) put(r collection.Row, written time.Time, content uint64, c *collection.Channel, message *ircd.Message) {
 	if len(message.Text) > maxRememberedText {
-		m.forget(r.ID)
+		rs.forget(r.ID)
 		return
 	}
-	s := m.rows[r.ID]
+	s := rs.rows[r.ID]
 	if s == nil {
 		s = &shownRow{}
-		m.rows[r.ID] = s
+		rs.rows[r.ID] = s
 	}
 	s.written, s.content = written, content
 	if p := s.place(c); p != nil {
@@ -102,17 +102,17 @@ func (m *memory) put(r collection.Row, written time.Time, content uint64, c *col
 	} else {
 		s.places = append(s.places, place{channel: c, message: message})
 	}
-	m.bytes -= s.size
+	rs.bytes -= s.size
 	s.size = s.cost()
-	m.bytes += s.size
-	for len(m.rows) > maxRemembered || m.bytes > maxRememberedBytes {
-		m.forget(m.oldest())
+	rs.bytes += s.size
+	for len(rs.rows) > maxRemembered || rs.bytes > maxRememberedBytes {
+		rs.forget(rs.oldest())
 	}
 }
 
-func (m *memory) oldest() string {
+func (rs *shownRows) oldest() string {
 	id, first := "", time.Time{}
-	for key, s := range m.rows {
+	for key, s := range rs.rows {
 		if id == "" || s.written.Before(first) {
 			id, first = key, s.written
 		}
@@ -120,25 +120,25 @@ func (m *memory) oldest() string {
 	return id
 }
 
-func (m *memory) forget(id string) {
-	if s := m.rows[id]; s != nil {
-		m.bytes -= s.size
-		delete(m.rows, id)
+func (rs *shownRows) forget(id string) {
+	if s := rs.rows[id]; s != nil {
+		rs.bytes -= s.size
+		delete(rs.rows, id)
 	}
 }
 
 // bury notes that a row was deleted.
-func (m *memory) bury(id string, told bool) {
-	m.forget(id)
-	if len(m.gone) >= maxGone {
-		m.gone = slices.Delete(m.gone, 0, 1)
+func (rs *shownRows) bury(id string, told bool) {
+	rs.forget(id)
+	if len(rs.gone) >= maxGone {
+		rs.gone = slices.Delete(rs.gone, 0, 1)
 	}
-	m.gone = append(m.gone, goneRow{id, told})
+	rs.gone = append(rs.gone, goneRow{id, told})
 }
 
 // isGone reports whether a row was deleted lately, and whether that was told.
-func (m *memory) isGone(id string) (told, gone bool) {
-	for _, g := range m.gone {
+func (rs *shownRows) isGone(id string) (told, gone bool) {
+	for _, g := range rs.gone {
 		if g.id == id {
 			return g.told, true
 		}

@@ -15,14 +15,14 @@ import (
 var guideFields = collection.Fields{Text: "text", Author: "user_created", Date: "date_created"}
 
 // What a feed remembers is bounded by number and by size, and the newest stay.
-func TestMemoryIsBounded(t *testing.T) {
+func TestShownRowsAreBounded(t *testing.T) {
 	now := time.Now()
 	for name, test := range map[string]struct{ length, kept int }{
 		"many":  {10, maxRemembered},
 		"long":  {10000, maxRememberedBytes / (10000 + rememberedCost + 6)},
 		"giant": {maxRememberedText + 1, 0},
 	} {
-		m, c := newMemory(), &collection.Channel{}
+		m, c := newShownRows(), &collection.Channel{}
 		for i := range 1000 {
 			// Every other one is older than all: history, read late.
 			r := collection.Row{ID: strconv.Itoa(i), Date: now.Add(time.Duration(i) * time.Second)}

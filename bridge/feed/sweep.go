@@ -42,7 +42,7 @@ func (f *Feed) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	size := max(1, collection.PageLimit(ctx, f.carrier.Account(), collection.PageSize))
+	size := max(1, collection.PageLimit(ctx, f.leader.Account(), collection.PageSize))
 	if keys, err = f.inOrder(ctx, keys, size); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (f *Feed) MissedSoFar() int {
 // unseenKeys reads the keys of the rows that match a filter, more than most if there are
 // more, and leaves those of rows that were seen. last is the latest date of these.
 func (f *Feed) unseenKeys(ctx context.Context, filter directus.Filter, most int) (unseen []string, last time.Time, err error) {
-	keys, err := collection.ReadKeys(ctx, f.carrier.Account(), f.Group, directus.And(f.Group.Filter, filter), most)
+	keys, err := collection.ReadKeys(ctx, f.leader.Account(), f.Group, directus.And(f.Group.Filter, filter), most)
 	if err != nil {
 		return nil, last, err
 	}
@@ -110,7 +110,7 @@ func (f *Feed) inOrder(ctx context.Context, keys []string, size int) ([]string, 
 	}
 	var places []collection.Row
 	for page := range slices.Chunk(keys, size) {
-		rows, _, err := collection.ReadPlaces(ctx, f.carrier.Account(), f.Group, f.Group.Keyed(f.Group.Filter, page))
+		rows, _, err := collection.ReadPlaces(ctx, f.leader.Account(), f.Group, f.Group.Keyed(f.Group.Filter, page))
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +130,7 @@ func (f *Feed) publishKeyed(ctx context.Context, keys []string, read bool) (last
 	if len(keys) == 0 {
 		return last, nil
 	}
-	rows, _, err := collection.ReadRows(ctx, f.carrier.Account(), f.Group, f.Group.Keyed(f.Group.Filter, keys))
+	rows, _, err := collection.ReadRows(ctx, f.leader.Account(), f.Group, f.Group.Keyed(f.Group.Filter, keys))
 	if err != nil {
 		return last, err
 	}
@@ -143,7 +143,7 @@ func (f *Feed) publishKeyed(ctx context.Context, keys []string, read bool) (last
 	if err := f.publish(ctx, rows, read); err != nil {
 		return last, err
 	}
-	f.order.read(rows)
+	f.reorder.read(rows)
 	if len(rows) > 0 {
 		last = rows[len(rows)-1].Date
 	}
@@ -163,7 +163,7 @@ func (f *Feed) sweepableLocked() (from, until time.Time, back bool) {
 	unit := f.Group.Dates.Unit()
 	until = f.cursor.date.Add(-collection.Overlap).Truncate(unit)
 	from = until.Add(-sweepBack)
-	if earliest, known := f.carrier.Account().EarliestSince(f.current); known && earliest.Before(until) {
+	if earliest, known := f.leader.Account().EarliestSince(f.current); known && earliest.Before(until) {
 		from, back = collection.Earlier(from, earliest.Add(-collection.Overlap)), true
 	}
 	for _, known := range []time.Time{f.base, f.forgot} {

@@ -78,7 +78,7 @@ func (f *Feed) noteMissed(events []directus.Event) {
 			}
 		}
 	}
-	for _, r := range f.order.held {
+	for _, r := range f.reorder.held {
 		note(r.Row)
 	}
 }
@@ -93,7 +93,7 @@ func (f *Feed) hasSeen(id string) bool {
 
 // publishMissed publishes what no reading finds, as it is in the collection now.
 func (f *Feed) publishMissed(ctx context.Context) error {
-	most := max(1, collection.PageLimit(ctx, f.carrier.Account(), collection.PageSize))
+	most := max(1, collection.PageLimit(ctx, f.leader.Account(), collection.PageSize))
 	for len(f.told.missed) > 0 {
 		n := min(len(f.told.missed), most)
 		_, err := f.publishKeyed(ctx, f.told.missed[:n], false)
