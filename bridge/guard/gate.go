@@ -9,27 +9,28 @@ import (
 	"directus-ircd/ircd"
 )
 
-// slowLogin is how long a login takes that shows that Directus has too many at a time:
-// it checks some 10 passwords a second, and each of its answers is waited for 10 s.
+// slowLogin is the duration from which a login means that Directus is handling too many at a
+// time: it checks some 10 passwords a second, and we wait 10 s for each of its answers.
 const slowLogin = 5 * time.Second
 
-// Gate lets so many logins through at a time, the first to come first: a thousand
-// clients that return at once are not to keep Directus from all else. On a machine so
-// busy that none of them was answered in time, and Directus checked passwords for
-// nobody, fewer are let through: half as many after a slow login, and one more, up to
-// the width, after as many quick ones as there may be at a time (TCP's congestion
-// avoidance, RFC 5681, section 3.1). A gate that is nil has no limit.
+// Gate limits how many logins are under way at a time and admits them in the order in which
+// they come: a thousand clients that reconnect at once must not keep Directus from everything
+// else. If Directus is so busy that it checks passwords for clients that have given up, fewer
+// are admitted: half as many after a slow login, and one more, up to the width, after as many
+// quick ones as are allowed at a time (like congestion avoidance in TCP, RFC 5681, section
+// 3.1). A nil Gate has no limit. Any goroutine may use it.
 type Gate struct {
 	width int
 
-	mu       sync.Mutex
-	allowed  int             // at a time, from 1 to width; guarded by mu
-	inside   int             // guarded by mu
-	quick    int             // logins since allowed was changed; guarded by mu
-	narrowed time.Time       // what began before has been learnt from; guarded by mu
-	waiting  []chan struct{} // closed when it is their turn, and they are counted inside; guarded by mu
+	mu       sync.Mutex      // a leaf lock
+	allowed  int             // logins at a time, from 1 to width; guarded by mu
+	inside   int             // logins under way; guarded by mu
+	quick    int             // quick logins since allowed was changed; guarded by mu
+	narrowed time.Time       // when allowed was last lowered: logins that began before count no more; guarded by mu
+	waiting  []chan struct{} // each is closed when its login is admitted and counted inside; guarded by mu
 }
 
+// NewGate returns a gate for width logins at a time, nil if width is not positive.
 func NewGate(width int) *Gate {
 	if width <= 0 {
 		return nil
@@ -37,7 +38,7 @@ func NewGate(width int) *Gate {
 	return &Gate{width: width, allowed: width}
 }
 
-// Fits reports that the gate is one of a width.
+// Fits reports whether the gate was made by NewGate with this width.
 func (g *Gate) Fits(width int) bool {
 	if g == nil {
 		return width <= 0
@@ -45,7 +46,8 @@ func (g *Gate) Fits(width int) bool {
 	return g.width == width
 }
 
-// Enter waits for its turn; leave ends it. The error is an *ircd.LoginError.
+// Enter waits until a login is admitted; leave must be called when it is over. The error, an
+// *ircd.LoginError, means that ctx ended before that.
 func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
 	if g == nil {
 		return func() {}, nil
@@ -72,7 +74,8 @@ func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
 	return func() { g.leave(entered, ctx.Err() == nil) }, nil
 }
 
-// leave learns from a login. A short one that Directus has not answered says nothing.
+// leave ends a login and learns from how long it took. A short one that Directus has not
+// answered says nothing.
 func (g *Gate) leave(entered time.Time, answered bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -91,7 +94,7 @@ func (g *Gate) leave(entered time.Time, answered bool) {
 	g.admit()
 }
 
-// admit gives those their turn who are first. The caller holds mu.
+// admit admits the logins that wait, as many as are allowed. The caller holds mu.
 func (g *Gate) admit() {
 	for g.inside < g.allowed && len(g.waiting) > 0 {
 		g.inside++

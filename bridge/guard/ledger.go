@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"directus-ircd/bridge/state"
 	"encoding/binary"
 	"encoding/hex"
 	"maps"
@@ -19,26 +18,28 @@ import (
 	"golang.org/x/text/runes"
 	"golang.org/x/text/transform"
 	"golang.org/x/text/unicode/norm"
+
+	"directus-ircd/bridge/state"
 )
 
 const (
 	// maxCounters bounds the counters of accounts that nobody is known to have logged in
-	// to, which may be invented, and maxSecrets those of accounts of which the last
-	// good password is remembered.
+	// to, whose names may be invented; maxSecrets those of accounts whose last good
+	// password is remembered.
 	maxCounters = 25000
 	maxSecrets  = 50000
-	// digestRounds makes guesses slow for who has got hold of the state file. One
-	// check takes some 2 ms. Without a file it is not needed, and one round is made.
+	// digestRounds, of PBKDF2, slows down guesses by somebody who has got hold of the state
+	// file. One check takes some 2 ms. Without a file a single round does.
 	digestRounds = 10000
-	// usedResolution is how exactly it is known when somebody logged in.
+	// usedResolution is the precision of storedLogin.Used.
 	usedResolution = 24 * time.Hour
-	// floorName is the row of the floor; the others have names of 32 digits.
+	// floorName is the row that holds the floor; all others have names of 32 digits.
 	floorName = "floor"
-	// keyName is the row of the key in its table.
+	// keyName is the only row of the table of the key.
 	keyName = "names"
 )
 
-// storedLogin is what the state has of an account.
+// storedLogin is the row of an account in the state.
 type storedLogin struct {
 	Failures int      `json:"failures,omitempty"` // in a row, as Directus counts them
 	Last     int64    `json:"last,omitempty"`     // Unix time of the last failure, in seconds
@@ -47,17 +48,17 @@ type storedLogin struct {
 	Used     int64    `json:"used,omitempty"`     // Unix time of a success, as exact as usedResolution
 }
 
-// ledger counts for each account the failures since the last success. It is in the state,
-// because Directus does not forget them either. Names, networks and passwords are in it
-// as keyed hashes only.
+// ledger counts the failed logins of each account since the last success. It is kept in the
+// state, because Directus does not forget them either. Names, networks and passwords are
+// stored as keyed hashes only.
 //
-// Its memory is bounded although no counter is forgotten in favour of another: when there
-// are too many, those that are lowest are merged into the floor, a number of failures that
-// every account without a counter of its own is taken to have. So an account may be taken
-// to have more failures than it has, and never fewer. To raise the floor by one takes
-// maxCounters failures with different names.
+// Its size is bounded, yet no counter is dropped in favour of another: when there are too
+// many, the lowest are merged into the floor, a number of failures that is assumed of every
+// account without a counter. So an account may be thought to have more failures than it has,
+// but never fewer. It takes maxCounters failures with different names to raise the floor by
+// one.
 //
-// Its methods but digest and name are called with the guard's mu held.
+// All methods but digest, name, network and mac are called with Limiter.mu held.
 type ledger struct {
 	rows   *state.Table[storedLogin]
 	key    []byte
@@ -66,18 +67,19 @@ type ledger struct {
 	rounds int              // of a digest
 	most   int              // counters: maxCounters
 
-	floor      int // guarded by the guard's mu
-	counted    int // rows without a secret; guarded by the guard's mu
-	remembered int // rows with one; guarded by the guard's mu
+	floor      int // guarded by Limiter.mu
+	counted    int // rows without a secret; guarded by Limiter.mu
+	remembered int // rows with a secret; guarded by Limiter.mu
 }
 
-// Kept are the buckets that outlive the daemon.
+// Kept holds the buckets of failed logins, which outlive the daemon.
 type Kept struct {
 	logins *state.Table[storedLogin]
 	key    *state.Table[[]byte] // of the hashes
 	store  *state.Store
 }
 
+// NewKept makes the buckets of a store, before it loads them.
 func NewKept(s *state.Store) Kept {
 	return Kept{
 		logins: state.NewTable[storedLogin](s, "logins 1", "failed logins"),
@@ -86,7 +88,7 @@ func NewKept(s *state.Store) Kept {
 	}
 }
 
-// Buckets are all of them.
+// Buckets lists them for the store.
 func (k Kept) Buckets() []state.Bucket { return []state.Bucket{k.logins, k.key} }
 
 func newLedger(c Kept, origin string, now func() time.Time) *ledger {
@@ -100,7 +102,7 @@ func newLedger(c Kept, origin string, now func() time.Time) *ledger {
 		rand.Read(l.key)
 		c.key.Put(keyName, l.key)
 		for name := range l.rows.All() {
-			l.rows.Drop(name) // nobody can tell whose it is
+			l.rows.Drop(name) // without the old key its account cannot be found
 		}
 		return l
 	}
@@ -117,7 +119,7 @@ func newLedger(c Kept, origin string, now func() time.Time) *ledger {
 	return l
 }
 
-// mac is a hash of parts, the first of which says what of.
+// mac returns a keyed hash of parts, the first of which tells kinds of hashes apart.
 func (l *ledger) mac(parts ...string) []byte {
 	mac := hmac.New(sha256.New, l.key)
 	for _, part := range parts {
@@ -127,8 +129,8 @@ func (l *ledger) mac(parts ...string) []byte {
 	return mac.Sum(nil)
 }
 
-// name is that of an account in the ledger. E-mail addresses that differ in case or in
-// accents only have one: to some databases they are the same.
+// name returns the name of an account in the ledger. E-mail addresses that differ only in
+// case or accents have the same name, as some databases take them for equal.
 func (l *ledger) name(email string) string {
 	if strings.ContainsFunc(email, func(r rune) bool { return r > unicode.MaxASCII }) {
 		bare := transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)))
@@ -139,8 +141,8 @@ func (l *ledger) name(email string) string {
 	return hex.EncodeToString(l.mac("account", l.origin, strings.ToLower(strings.TrimSpace(email)))[:16])
 }
 
-// network is a hash of that of an address: 48 bits of IPv6, which is what one customer may
-// have, and 24 of IPv4.
+// network returns a hash of the network of an address: the first 48 bits of IPv6, as one
+// customer may have that many addresses, and 24 bits of IPv4.
 func (l *ledger) network(remote string) uint32 {
 	if ip, err := netip.ParseAddr(remote); err == nil {
 		ip = ip.Unmap()
@@ -155,15 +157,17 @@ func (l *ledger) network(remote string) uint32 {
 	return binary.BigEndian.Uint32(l.mac("network", remote))
 }
 
-// digest is what is remembered of a password. It takes milliseconds where that is written to a file.
+// digest returns the hash by which a password is remembered. It takes milliseconds where the
+// state has a file. The caller holds no lock that others wait for.
 func (l *ledger) digest(name, password string) []byte {
 	d, err := pbkdf2.Key(sha256.New, password, l.mac("password", name), l.rounds, 16)
 	if err != nil {
-		return nil // only where the standards of FIPS forbid it: none is remembered
+		return nil // FIPS mode forbids it: no password is remembered
 	}
 	return d
 }
 
+// of returns the row of an account; one that has none is at the floor.
 func (l *ledger) of(name string) storedLogin {
 	if row, ok := l.rows.Get(name); ok {
 		return row
@@ -171,10 +175,11 @@ func (l *ledger) of(name string) storedLogin {
 	return storedLogin{Failures: l.floor}
 }
 
-// since is how long ago the last failure was.
+// since returns how long ago the last failure was.
 func (l *ledger) since(row storedLogin) time.Duration { return l.now().Sub(time.Unix(row.Last, 0)) }
 
-// fail counts a failure from a network, and forgets the password if it was that.
+// fail counts a failure from a network. wasSecret means that the password that failed was the
+// remembered one, which is forgotten then.
 func (l *ledger) fail(name string, network uint32, wasSecret bool) {
 	row := l.of(name)
 	row.Failures++
@@ -188,7 +193,7 @@ func (l *ledger) fail(name string, network uint32, wasSecret bool) {
 	l.put(name, row)
 }
 
-// lose counts an attempt that Directus has not answered, and may have counted.
+// lose counts an attempt that Directus has not answered, but may have counted.
 func (l *ledger) lose(name string) {
 	row := l.of(name)
 	row.Failures++
@@ -196,8 +201,8 @@ func (l *ledger) lose(name string) {
 	l.put(name, row)
 }
 
-// succeed forgets the failures but for those since the attempt began, and remembers what
-// digest returned of its password; nil: that is remembered already.
+// succeed forgets all failures but the last few, which came since the attempt began. It
+// remembers digest, of the password; nil means that it is remembered already.
 func (l *ledger) succeed(name string, since int, digest []byte) {
 	row := l.of(name)
 	now := l.now()
@@ -242,7 +247,7 @@ func (l *ledger) forget(name string, row storedLogin) {
 	l.rows.Drop(name)
 }
 
-// raiseFloor merges the lowest counters.
+// raiseFloor raises the floor by one and drops the counters that are not above it.
 func (l *ledger) raiseFloor() {
 	l.floor++
 	l.rows.Put(floorName, storedLogin{Failures: l.floor})
@@ -253,7 +258,7 @@ func (l *ledger) raiseFloor() {
 	}
 }
 
-// forgetSecrets forgets the tenth of the passwords that was used longest ago.
+// forgetSecrets forgets a tenth of the passwords, the least recently used ones.
 func (l *ledger) forgetSecrets() {
 	rows := l.rows.All()
 	maps.DeleteFunc(rows, func(_ string, row storedLogin) bool { return row.Secret == nil })

@@ -1,12 +1,13 @@
 package guard
 
 import (
-	"directus-ircd/bridge/state"
 	"fmt"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"directus-ircd/bridge/state"
 
 	"github.com/rs/zerolog"
 )

@@ -11,20 +11,19 @@ import (
 )
 
 const (
-	// firstDelay is how long nobody is let in from an address, or to an account,
-	// with too many failures; it doubles each time up to maxDelay, and begins
-	// anew after a time as long as that.
+	// firstDelay is how long an address or account with too many failures is locked. It
+	// doubles each time up to maxDelay, and starts again at firstDelay once a time as long
+	// as maxDelay has passed.
 	firstDelay = time.Minute
 	maxDelay   = 15 * time.Minute
-	// maxGuarded bounds each table of what is known for the moment only; the entries
-	// that have not been used for the longest time go first, but none of an attempt
-	// that is under way.
+	// maxGuarded bounds each table in memory. The least recently used entries are dropped
+	// first, but none with an attempt under way.
 	maxGuarded = 10000
 )
 
-// addressQuota finds the quota of an address, an IPv6 network of 64 bits
-// counting as one. The caller holds mu.
-func (g *Limiter) addressQuota(remote string) *quota {
+// addressQuota finds or makes the quota of an address. All of an IPv6 network of 64 bits share
+// one. The caller holds mu.
+func (l *Limiter) addressQuota(remote string) *quota {
 	if remote == "" {
 		return &quota{}
 	}
@@ -33,41 +32,41 @@ func (g *Limiter) addressQuota(remote string) *quota {
 			remote = network.String()
 		}
 	}
-	q := g.addresses[remote]
+	q := l.addresses[remote]
 	if q == nil {
-		prune(g.addresses, g.most, func(q *quota) (time.Time, bool) { return q.used, q.pending > 0 })
-		q = &quota{bucket: g.newBucket()}
-		g.addresses[remote] = q
+		prune(l.addresses, l.most, func(q *quota) (time.Time, bool) { return q.used, q.pending > 0 })
+		q = &quota{bucket: l.newBucket()}
+		l.addresses[remote] = q
 	}
 	return q
 }
 
-// quota limits failed attempts; those under way count as failed until they
-// end. Its fields are guarded by the guard's mu.
+// quota limits failed attempts; those under way count as failed until they end. Its fields are
+// guarded by Limiter.mu.
 type quota struct {
 	bucket  *rate.Limiter // nil: no limit
-	pending int
-	used    time.Time
+	pending int           // attempts under way
+	used    time.Time     // when it was last used
 	delay   time.Duration // the last
-	until   time.Time     // nobody is let in before
+	until   time.Time     // no attempt is admitted before
 }
 
-// newBucket is for one quota; nil where there is no limit. The caller holds mu.
-func (g *Limiter) newBucket() *rate.Limiter {
-	if g.perMinute == 0 {
+// newBucket returns the bucket of a quota; nil if there is no limit. The caller holds mu.
+func (l *Limiter) newBucket() *rate.Limiter {
+	if l.perMinute == 0 {
 		return nil
 	}
-	return rate.NewLimiter(rate.Every(time.Minute/time.Duration(g.perMinute)), g.perMinute)
+	return rate.NewLimiter(rate.Every(time.Minute/time.Duration(l.perMinute)), l.perMinute)
 }
 
-// Whose quota it is that keeps somebody out.
+// ofAddress and ofAccount name the quota that refuses an attempt, in texts for users.
 const (
 	ofAddress = "from your address"
 	ofAccount = "to this account"
 )
 
-// check says why there is no attempt left, with so many under way. After atMost one at a
-// time is let in all the same.
+// check returns an error if the quota is used up; pending attempts are under way. An attempt
+// that is alone is admitted after atMost in any case.
 func (q *quota) check(whose string, pending int, atMost time.Duration) error {
 	now := time.Now()
 	q.used = now
@@ -88,10 +87,12 @@ func (q *quota) check(whose string, pending int, atMost time.Duration) error {
 	return nil
 }
 
+// atOnce is the error for an attempt while too many are under way.
 func atOnce(whose string) error {
 	return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many logins " + whose + " at once. Try again in a moment"}
 }
 
+// end ends an attempt that was counted in pending.
 func (q *quota) end(failed bool) {
 	q.pending--
 	if !failed || q.bucket == nil {
@@ -108,8 +109,8 @@ func (q *quota) end(failed bool) {
 	q.until = now.Add(q.delay)
 }
 
-// prune makes room in a table of full entries by dropping the half used longest ago, but for what
-// is busy.
+// prune makes room in a table that has full entries by dropping the half that was not used for
+// the longest, but no busy entries.
 func prune[V any](table map[string]V, full int, used func(V) (last time.Time, busy bool)) {
 	if len(table) < full {
 		return
@@ -127,6 +128,7 @@ func prune[V any](table map[string]V, full int, used func(V) (last time.Time, bu
 	}
 }
 
+// wait formats the time to wait for users.
 func wait(d time.Duration) string {
 	return max(d.Round(time.Second), time.Second).String()
 }

@@ -117,8 +117,8 @@ func (c *Cache) Readable(name string, fields []string) (readable []string, ok bo
 }
 
 // Suffice reports whether the user may read all fields that a group asks for, if only of
-// those items that a rule lets through. said is false if the permissions do not tell, as the
-// filter evaluates other collections as well.
+// those items that a rule lets through. said is false if the permissions do not tell: they
+// are not known, or the filter evaluates other collections as well.
 func (c *Cache) Suffice(g *collection.Group) (readable, said bool) {
 	c.mu.Lock()
 	known, read := c.all != nil, c.all[g.Collection]["read"]
