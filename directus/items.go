@@ -29,15 +29,25 @@ func (a *Account) Items(ctx context.Context, collection string, q Query, out any
 // that of directus_files is /files.
 func itemsPath(collection string) (string, error) {
 	if system, ok := strings.CutPrefix(collection, "directus_"); ok && system != "" {
-		return Path(system)
+		return pathOf(system)
 	}
-	return Path("items", collection)
+	return pathOf("items", collection)
 }
 
-// Path joins names to the path of a route. It refuses "", "." and "..": clients, proxies
+// Fields asks what the fields of a collection are, which Directus tells administrators only,
+// or what the one with a name is, which Directus 10 tells nobody else.
+func (a *Account) Fields(ctx context.Context, out any, collection string, name ...string) error {
+	path, err := pathOf(append([]string{"fields", collection}, name...)...)
+	if err != nil {
+		return err
+	}
+	return a.Do(ctx, http.MethodGet, path, nil, nil, out)
+}
+
+// pathOf joins names to the path of a route. It refuses "", "." and "..": clients, proxies
 // and servers resolve or remove such segments, even escaped, so that the request would
 // reach another route.
-func Path(names ...string) (string, error) {
+func pathOf(names ...string) (string, error) {
 	var b strings.Builder
 	for _, name := range names {
 		if name == "" || name == "." || name == ".." {

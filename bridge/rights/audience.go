@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/directus"
 )
 
 // Audience returns the audience of a group that a user with these permissions belongs to,
@@ -14,7 +15,7 @@ import (
 // user.
 func (p Permissions) Audience(g *collection.Group, nick []string) collection.Audience {
 	messages := p[g.Collection]["read"]
-	if p == nil || !g.Common || !messages.readsAll(g.Query...) || !messages.readsAll(g.Asked...) {
+	if p == nil || !g.Common || !readsAll(messages, g.Query...) || !readsAll(messages, g.Asked...) {
 		return ""
 	}
 	said := &strings.Builder{}
@@ -37,7 +38,7 @@ func (p Permissions) sayOf(said *strings.Builder, collection string, fields []st
 	if a.Access == "partial" {
 		return false
 	}
-	fmt.Fprintf(said, "%q %q ", collection, a.readable(fields))
+	fmt.Fprintf(said, "%q %q ", collection, readable(a, fields))
 	return true
 }
 
@@ -62,24 +63,16 @@ func (p Permissions) sayOfFiles(said *strings.Builder) bool {
 	return true
 }
 
-// readsAll reports whether no rule hides a row, and these fields may be read.
-func (a access) readsAll(fields ...string) bool {
-	return a.Access == "full" && a.names(fields...)
-}
-
-// names reports whether these fields may be read, of whichever rows. Of a dotted field the
-// first name counts, as answered messages are of the same collection.
-func (a access) names(fields ...string) bool {
-	return slices.Contains(a.Fields, "*") || !slices.ContainsFunc(fields, func(field string) bool {
-		name, _, _ := strings.Cut(field, ".")
-		return !slices.Contains(a.Fields, name)
-	})
+// readsAll reports whether no rule hides a row, and these fields may be read: of a dotted
+// field the first name, as answered messages are of the same collection.
+func readsAll(p directus.Permission, fields ...string) bool {
+	return p.Access == "full" && len(p.Refused(fields...)) == 0
 }
 
 // readable lists those of some fields that may be read of all rows.
-func (a access) readable(fields []string) (readable []string) {
+func readable(p directus.Permission, fields []string) (readable []string) {
 	for _, field := range fields {
-		if a.readsAll(field) {
+		if readsAll(p, field) {
 			readable = append(readable, field)
 		}
 	}

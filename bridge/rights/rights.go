@@ -3,7 +3,6 @@ package rights
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"reflect"
 	"slices"
 	"sync"
@@ -22,18 +21,11 @@ const life = 5 * time.Minute
 // of a Directus that does not tell; all questions are answered no then.
 type Rights struct {
 	known        bool
-	create, read access
+	create, read directus.Permission
 }
 
-// access is what GET /permissions/me says of one action on one collection.
-type access struct {
-	Access string   `json:"access"` // full, partial (under a rule) or none
-	Fields []string `json:"fields"`
-}
-
-// Permissions are the answer of GET /permissions/me, by collection and action; nil
-// on Directus 10, which does not tell. Immutable, as users share them.
-type Permissions map[string]map[string]access
+// Permissions are those of a user, without their presets. Immutable, as users share them.
+type Permissions directus.Permissions
 
 // In returns the rights in the collection with a name.
 func (p Permissions) In(name string) Rights {
@@ -43,16 +35,16 @@ func (p Permissions) In(name string) Rights {
 // MayChooseKey reports whether the user may create an item with a key of their choice, in the
 // field that is the primary key.
 func (r Rights) MayChooseKey(field string) bool {
-	return r.known && (slices.Contains(r.create.Fields, "*") || slices.Contains(r.create.Fields, field))
+	return r.known && len(r.create.Refused(field)) == 0
 }
 
 // MayNotCreate reports whether Directus said that the user may create nothing at all.
 func (r Rights) MayNotCreate() bool {
-	return r.known && (r.create.Access == "" || r.create.Access == "none")
+	return r.known && !r.create.Allowed()
 }
 
 // ReadsAll reports whether Directus said that no rule hides an item of the collection.
-func (r Rights) ReadsAll() bool { return r.known && r.read.readsAll() }
+func (r Rights) ReadsAll() bool { return r.known && readsAll(r.read) }
 
 // Cache holds the rights of one user. Any goroutine may use it. Methods with a context may
 // ask Directus, the others answer from memory.
@@ -109,11 +101,11 @@ func (c *Cache) Audience(g *collection.Group, nick []string) collection.Audience
 
 // Readable lists those of some fields that the user may read of every item of a
 // collection. ok is false if Directus has not told, or if a rule decides.
-func (c *Cache) Readable(name string, fields []string) (readable []string, ok bool) {
+func (c *Cache) Readable(name string, fields []string) (may []string, ok bool) {
 	c.mu.Lock()
 	known, read := c.all != nil, c.all[name]["read"]
 	c.mu.Unlock()
-	return read.readable(fields), known && read.Access != "partial"
+	return readable(read, fields), known && read.Access != "partial"
 }
 
 // Suffice reports whether the user may read all fields that a group asks for, if only of
@@ -124,7 +116,7 @@ func (c *Cache) Suffice(g *collection.Group) (readable, said bool) {
 	known, read := c.all != nil, c.all[g.Collection]["read"]
 	c.mu.Unlock()
 	said = known && g.Common
-	return said && read.Access != "none" && read.names(g.Query...) && read.names(g.Asked...), said
+	return said && read.Allowed() && len(read.Refused(g.Query...)) == 0 && len(read.Refused(g.Asked...)) == 0, said
 }
 
 // MayNotRead reports whether Directus said that the user may read nothing of a collection.
@@ -132,7 +124,7 @@ func (c *Cache) MayNotRead(name string) bool {
 	c.mu.Lock()
 	known, read := c.all != nil, c.all[name]["read"]
 	c.mu.Unlock()
-	return known && (read.Access == "" || read.Access == "none")
+	return known && !read.Allowed()
 }
 
 // ProvenAt returns the time, by our clock, when the permissions that are known were asked
@@ -160,11 +152,17 @@ func (c *Cache) Now(ctx context.Context, name string) (Rights, error) {
 }
 
 func (c *Cache) ask(ctx context.Context) (Permissions, error) {
-	var all Permissions
-	if err := c.account.Do(ctx, http.MethodGet, "/permissions/me", nil, nil, &all); err != nil {
-		return nil, fmt.Errorf("read own permissions: %w", err)
+	all, err := c.account.Permissions(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return c.same.of(all), nil
+	for _, actions := range all { // presets may name the user, and tell those apart whose rights are the same
+		for action, p := range actions {
+			p.Presets = nil
+			actions[action] = p
+		}
+	}
+	return c.same.of(Permissions(all)), nil
 }
 
 // Renew asks Directus for all rights. Changes goes up if they may have changed.
@@ -203,35 +201,13 @@ func (c *Cache) Administrator(ctx context.Context) (bool, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, collection.AnswerTimeout)
 	defer cancel()
-	admin, err := c.askAdministrator(ctx)
+	admin, err := c.account.Administrator(ctx)
 	if err != nil {
 		return false, fmt.Errorf("ask whether the user is an administrator: %w", err)
 	}
 	c.mu.Lock()
 	c.admin, c.asked = admin, time.Now()
 	c.mu.Unlock()
-	return admin, nil
-}
-
-// askAdministrator asks for the sum of the user's policies. Directus 10 has none: there a role
-// makes an administrator. It may hide the role from other users, but never from an
-// administrator.
-func (c *Cache) askAdministrator(ctx context.Context) (bool, error) {
-	var globals struct {
-		Admin bool `json:"admin_access"`
-	}
-	err := c.account.Do(ctx, http.MethodGet, "/policies/me/globals", nil, nil, &globals)
-	if !directus.IsCode(err, directus.CodeRouteNotFound) {
-		return globals.Admin, err
-	}
-	// Without the id among the fields, Directus 10 answers with a bare id if the user may
-	// not read the role.
-	me, err := c.account.Me(ctx, []string{"id", "role.admin_access"})
-	if err != nil {
-		return false, err
-	}
-	role, _ := me["role"].(map[string]any)
-	admin, _ := role["admin_access"].(bool)
 	return admin, nil
 }
 

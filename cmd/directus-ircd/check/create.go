@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -46,11 +45,7 @@ func (d definition) mandatory() bool {
 // definitions are those of all fields where Directus lists them, which it does to
 // administrators, else of those that the filter names and that an item shows.
 func (p *prober) definitions(ctx context.Context, collection string, filter map[string]any) (all []definition, complete bool) {
-	path, err := directus.Path("fields", collection)
-	if err != nil {
-		return nil, false
-	}
-	if p.account.Do(ctx, http.MethodGet, path, nil, nil, &all) == nil {
+	if p.account.Fields(ctx, &all, collection) == nil {
 		return all, true
 	}
 	names := maps.Clone(filter)
@@ -65,7 +60,7 @@ func (p *prober) definitions(ctx context.Context, collection string, filter map[
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		var d definition
-		if path, err := directus.Path("fields", collection, name); err == nil && p.account.Do(ctx, http.MethodGet, path, nil, nil, &d) == nil {
+		if p.account.Fields(ctx, &d, collection, name) == nil {
 			all = append(all, d)
 		}
 	}
@@ -73,7 +68,7 @@ func (p *prober) definitions(ctx context.Context, collection string, filter map[
 }
 
 // creatable checks that what is written can be, and is shown then.
-func (p *prober) creatable(ctx context.Context, granted grants) {
+func (p *prober) creatable(ctx context.Context, granted directus.Permissions) {
 	for _, c := range p.cfg.Channels {
 		if !p.canRead[c.Collection] {
 			continue // told already

@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -77,11 +76,7 @@ func (p *prober) fields(ctx context.Context, collection string, fields []judgedF
 			continue
 		}
 		var is field
-		path, err := directus.Path("fields", collection, f.name)
-		if err == nil {
-			err = p.account.Do(ctx, http.MethodGet, path, nil, nil, &is)
-		}
-		if err != nil {
+		if p.account.Fields(ctx, &is, collection, f.name) != nil {
 			p.ok("%s.%s can be read", collection, f.name)
 			untold = append(untold, f.name)
 			continue

@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 
 	"directus-ircd/directus"
 )
@@ -46,8 +45,7 @@ func (p *prober) primaryKey(ctx context.Context, collection string) string {
 			IsPrimaryKey bool `json:"is_primary_key"`
 		} `json:"schema"`
 	}
-	path, err := directus.Path("fields", collection)
-	if err != nil || p.account.Do(ctx, http.MethodGet, path, nil, nil, &fields) != nil {
+	if p.account.Fields(ctx, &fields, collection) != nil {
 		return ""
 	}
 	for _, f := range fields {

@@ -3,36 +3,16 @@ package check
 import (
 	"context"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/directus"
 )
-
-// grants are what a user may do, by collection and action.
-type grants map[string]map[string]grant
-
-type grant struct {
-	Access string   `json:"access"` // full, partial (some items) or none
-	Fields []string `json:"fields"`
-	// Presets are what Directus writes into an item by the permission to create it.
-	Presets map[string]any `json:"presets"`
-}
-
-func (g grant) allowed() bool { return g.Access == "full" || g.Access == "partial" }
-
-// refused lists the fields that are not covered.
-func (g grant) refused(fields []string) []string {
-	return slices.DeleteFunc(slices.Clone(fields), func(name string) bool {
-		return slices.Contains(g.Fields, "*") || slices.Contains(g.Fields, name)
-	})
-}
 
 // rights asks for permissions instead of trying, as a try would be a message.
 func (p *prober) rights(ctx context.Context) {
-	var granted grants
-	err := p.account.Do(ctx, http.MethodGet, "/permissions/me", nil, nil, &granted)
+	granted, err := p.account.Permissions(ctx)
 	p.creatable(ctx, granted)
 	p.write(ctx, granted)
 	if err != nil || granted == nil {
@@ -51,12 +31,12 @@ func (p *prober) rights(ctx context.Context) {
 		}
 		p.may(granted, c.Name, "write to", c.Collection, "create", wanted, p.runSetup(c))
 		p.mayDelete(granted, c)
-		if t := c.TopicItem; t.Collection != "" && (!granted[t.Collection]["update"].allowed() || len(granted[t.Collection]["update"].refused([]string{t.Field})) > 0) {
+		if t := c.TopicItem; t.Collection != "" && (!granted[t.Collection]["update"].Allowed() || len(granted[t.Collection]["update"].Refused(t.Field)) > 0) {
 			p.note("grant update on it if this user is to set the topic", "%s: this user may not change the topic (%s.%s)", c.Name, t.Collection, t.Field)
 		}
 		if r := c.Reactions; p.canRead[r.Collection] {
 			p.may(granted, c.Name, "react in", r.Collection, "create", []string{r.Fields().Message, r.Fields().Text}, p.runSetup(c, "--reactions"))
-			if !granted[r.Collection]["delete"].allowed() {
+			if !granted[r.Collection]["delete"].Allowed() {
 				p.note("grant delete on one's own: "+p.setup(c, "--reactions"), "%s: this user cannot take reactions back", c.Name)
 			}
 		}
@@ -70,11 +50,11 @@ func (p *prober) rights(ctx context.Context) {
 }
 
 // may says whether something that is needed is granted.
-func (p *prober) may(granted grants, where, verb, collection, action string, fields []string, fix string) {
+func (p *prober) may(granted directus.Permissions, where, verb, collection, action string, fields []string, fix string) {
 	g := granted[collection][action]
-	refused := g.refused(fields)
+	refused := g.Refused(fields...)
 	switch {
-	case !g.allowed():
+	case !g.Allowed():
 		p.miss("grant "+action+" on it: "+fix, "%s: this user may not %s %s", where, verb, collection)
 	case len(refused) > 0:
 		p.miss("grant "+action+" on these fields too: "+fix, "%s: this user may not write %s of %s", where, strings.Join(refused, ", "), collection)
@@ -84,24 +64,24 @@ func (p *prober) may(granted grants, where, verb, collection, action string, fie
 }
 
 // mayDelete tells what people cannot do with their own messages.
-func (p *prober) mayDelete(granted grants, c config.Channel) {
+func (p *prober) mayDelete(granted directus.Permissions, c config.Channel) {
 	fix := "grant it for one's own messages if it is wanted: " + p.setup(c, "--edit")
 	update, remove := granted[c.Collection]["update"], granted[c.Collection]["delete"]
-	if c.Correct && (!update.allowed() || len(update.refused([]string{c.Fields.Text})) > 0) {
+	if c.Correct && (!update.Allowed() || len(update.Refused(c.Fields.Text)) > 0) {
 		p.miss(fix+", or set corrections to false", "%s: this user may not correct messages (update on %s.%s)", c.Name, c.Collection, c.Fields.Text)
 	}
 	if c.SoftDelete.Field != "" {
-		if !update.allowed() || len(update.refused([]string{c.SoftDelete.Field})) > 0 {
+		if !update.Allowed() || len(update.Refused(c.SoftDelete.Field)) > 0 {
 			p.note(fix, "%s: this user cannot delete messages (update on %s.%s)", c.Name, c.Collection, c.SoftDelete.Field)
 		}
 		return
 	}
-	if !remove.allowed() {
+	if !remove.Allowed() {
 		p.note(fix, "%s: this user cannot delete messages", c.Name)
 	}
 }
 
-func (p *prober) privateRights(granted grants) {
+func (p *prober) privateRights(granted directus.Permissions) {
 	m := p.cfg.Private
 	if !p.canRead[m.Collection] {
 		return

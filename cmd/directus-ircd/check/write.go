@@ -22,7 +22,7 @@ const (
 
 // write sends a message to each channel as the daemon would, reads it back and deletes
 // it. People see it for a moment.
-func (p *prober) write(ctx context.Context, granted grants) {
+func (p *prober) write(ctx context.Context, granted directus.Permissions) {
 	if !p.writes {
 		return
 	}
@@ -33,7 +33,7 @@ func (p *prober) write(ctx context.Context, granted grants) {
 		switch remove := granted[c.Collection]["delete"]; {
 		case granted == nil:
 			p.note("send a line there to try", "%s: not written to: whether this user could delete it cannot be told", c.Name)
-		case !remove.allowed():
+		case !remove.Allowed():
 			p.note("give a login that may, as an administrator's", "%s: not written to: this user could not delete what was written", c.Name)
 		default:
 			p.try(ctx, c)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -64,7 +63,7 @@ func seed(ctx context.Context, base *url.URL, adminPassword string) error {
 	for i, m := range messages {
 		err := asUser(ctx, client, m.from.Email, m.from.Password, func(author *directus.Account) error {
 			item := map[string]string{"text": m.text, "nonce": fmt.Sprintf("demo-%d", i+1)}
-			err := author.Do(ctx, http.MethodPost, "/items/messages", nil, item, nil)
+			err := author.CreateItem(ctx, "messages", item, nil, nil)
 			if err != nil && !directus.IsCode(err, directus.CodeRecordNotUnique) {
 				return fmt.Errorf("write a message: %w", err)
 			}
