@@ -76,7 +76,7 @@ type Backend struct {
 	plan      atomic.Pointer[plan] // stored under mu
 	people    *people.Community
 	guard     *guard.Limiter
-	markers   markers.Shelf
+	markers   markers.Books
 	feeds     *feed.Set
 	rights    rights.Shared
 	origin    string // the Directus that what is in the state is of

@@ -13,51 +13,53 @@ import (
 )
 
 const (
-	// maxMarkers is how many targets one user may have a read marker for.
+	// maxMarkers is the number of targets that one user may have a read marker for.
 	maxMarkers = 1000
-	// maxBooks is how many users' markers are kept in memory after they have
-	// left; beyond, all of those go.
+	// maxBooks is how many users may have markers in memory only; beyond, those of users
+	// who have left are forgotten.
 	maxBooks = 10000
-	// markerPause is how long markers wait to be stored, so that a client that
-	// scrolls costs one write and not hundreds; markerRetry how long after a
-	// failure.
+	// markerPause is how long a change waits to be stored, so that a client that scrolls
+	// costs one write instead of hundreds; markerRetry is the pause after a failure.
 	markerPause = 3 * time.Second
 	markerRetry = 30 * time.Second
 )
 
+// ErrTooMany means that the user has maxMarkers read markers already.
 var ErrTooMany = errors.New("too many read markers")
 
-// Book holds the read markers of one user, for all connections.
+// Book holds the read markers of one user, for all connections of the user. Any goroutine may
+// use it.
 type Book struct {
-	bell chan struct{} // rung when something waits to be stored; cap 1
+	bell chan struct{} // signalled when a marker waits to be stored; cap 1
 
-	mu     sync.Mutex
+	mu     sync.Mutex         // a leaf lock
 	store  *Store             // nil: kept in memory only; guarded by mu
 	loaded bool               // the store has been read; guarded by mu
-	failed error              // why it could not be read at the last try; guarded by mu
+	failed error              // why the last attempt to read it failed; guarded by mu
 	again  time.Time          // when to try again; guarded by mu
 	marks  map[string]*marker // by target; guarded by mu
 }
 
-// marker is one. It is guarded by the mu of its book.
+// marker is a read marker of one target. It is guarded by Book.mu.
 type marker struct {
 	at    time.Time
-	item  string // the key of its item; empty: not known
+	item  string // key of its item in the store; empty: not known
 	dirty bool   // newer than what is stored
 }
 
-// IsUnwritten reports that something waits to be stored: see keep.
+// IsUnwritten reports whether a change waits for Keep to store it.
 func (b *Book) IsUnwritten() bool { return len(b.bell) > 0 }
 
-// Shelf keeps the books of users who have left: without a collection for
-// them, memory is where markers live.
-type Shelf struct {
-	mu    sync.Mutex
+// Books holds the books without a store, which outlive the sessions of their users. The zero
+// value is ready for use, by any goroutine.
+type Books struct {
+	mu    sync.Mutex       // taken before Book.mu
 	books map[string]*Book // by user id; guarded by mu
 }
 
-// Of returns the markers of a user.
-func (s *Shelf) Of(user string, store *Store) *Book {
+// Of returns the book of a user: a new one that reads the store or, if store is nil, the one
+// that is kept in memory.
+func (s *Books) Of(user string, store *Store) *Book {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.books == nil || len(s.books) >= maxBooks {
@@ -76,7 +78,7 @@ func (s *Shelf) Of(user string, store *Store) *Book {
 	return b
 }
 
-// Move goes on with another store, which gets all that is known.
+// Move makes the book go on with another store, to which all markers are then written.
 func (b *Book) Move(store *Store) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -87,7 +89,9 @@ func (b *Book) Move(store *Store) {
 	b.ring()
 }
 
-// Get returns the marker of a target, zero if there is none.
+// Get returns the marker of a target, zero if there is none. It reads the store at the first
+// call; the error means that this failed, and is repeated for some seconds without trying
+// again.
 func (b *Book) Get(ctx context.Context, target string) (time.Time, error) {
 	if err := b.load(ctx); err != nil {
 		return time.Time{}, err
@@ -100,7 +104,8 @@ func (b *Book) Get(ctx context.Context, target string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// Set moves a marker forward, never back, and returns where it is then.
+// Set moves a marker forward, never back, and returns where it is afterwards. Keep stores it
+// later. The error is ErrTooMany, or that of Get.
 func (b *Book) Set(ctx context.Context, target string, at time.Time) (now time.Time, moved bool, err error) {
 	if err := b.load(ctx); err != nil {
 		return time.Time{}, false, err
@@ -122,8 +127,8 @@ func (b *Book) Set(ctx context.Context, target string, at time.Time) (now time.T
 	return at, true, nil
 }
 
-// load reads the store, once. Two connections may do so at the same time; what
-// was set meanwhile is not moved back.
+// load reads the store, once. Two connections may do so at the same time; a marker that was set
+// meanwhile is not moved back.
 func (b *Book) load(ctx context.Context) error {
 	b.mu.Lock()
 	store, done, failed := b.store, b.loaded || b.store == nil, b.failed
@@ -132,17 +137,17 @@ func (b *Book) load(ctx context.Context) error {
 	switch {
 	case done:
 		return nil
-	case wait: // one JOIN after the other would wait for the same answer
+	case wait: // otherwise each JOIN of a client would wait for a Directus that does not answer
 		return failed
 	}
 	stored, err := store.load(ctx)
 	b.mu.Lock()
-	if b.store != store { // what was read is of another place
+	if b.store != store { // Move was called meanwhile
 		b.mu.Unlock()
 		return b.load(ctx)
 	}
 	defer b.mu.Unlock()
-	if err != nil && !collection.IsForbidden(err) { // without the right to read, it works like memory
+	if err != nil && !collection.IsForbidden(err) { // without the right to read, markers live in memory
 		b.failed, b.again = err, time.Now().Add(markerRetry)
 		return err
 	}
@@ -157,7 +162,7 @@ func (b *Book) load(ctx context.Context) error {
 	return nil
 }
 
-// dirty takes what waits to be stored.
+// dirty returns copies of the markers that wait to be stored.
 func (b *Book) dirty() map[string]marker {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -170,7 +175,7 @@ func (b *Book) dirty() map[string]marker {
 	return waiting
 }
 
-// stored notes what is stored in a place, under which item.
+// stored notes that a store now holds a marker s of a target.
 func (b *Book) stored(store *Store, target string, s marker) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -182,7 +187,8 @@ func (b *Book) stored(store *Store, target string, s marker) {
 	}
 }
 
-// Keep stores markers until ctx ends; its caller joins it.
+// Keep stores changes until ctx ends. It blocks: the caller runs it in a goroutine and joins
+// that. Changes that wait when ctx ends are left to Flush.
 func (b *Book) Keep(ctx context.Context, log zerolog.Logger) {
 	wait := markerPause
 	for {
@@ -205,6 +211,7 @@ func (b *Book) Keep(ctx context.Context, log zerolog.Logger) {
 	}
 }
 
+// ring wakes Keep.
 func (b *Book) ring() {
 	select {
 	case b.bell <- struct{}{}:
@@ -212,8 +219,8 @@ func (b *Book) ring() {
 	}
 }
 
-// Flush stores what waits. What Directus refuses is not tried again until it
-// moves; the marker stays in memory.
+// Flush stores the changes that wait. A marker that Directus refuses stays in memory, and is not
+// tried again until it moves. The error is the first one.
 func (b *Book) Flush(ctx context.Context) error {
 	b.mu.Lock()
 	store := b.store

@@ -10,32 +10,34 @@ import (
 	"directus-ircd/directus"
 )
 
-// storeTimeout bounds each question about read markers.
+// storeTimeout bounds each operation on the collection of read markers.
 const storeTimeout = 5 * time.Second
 
-// Store is the collection of read markers as one user sees it.
+// Store is the collection of read markers as one user sees it. It has no state of its own.
 type Store struct {
 	collection.ReadMarkers
 	account *directus.Account
 	zone    *time.Location // in which Directus writes dates without one
 }
 
-// NewStore is the collection of a user; zone is that of dates without one.
+// NewStore returns the store of the account's user; zone is that in which Directus writes dates
+// without one, nil for UTC.
 func NewStore(account *directus.Account, cfg collection.ReadMarkers, zone *time.Location) *Store {
 	return &Store{ReadMarkers: cfg, account: account, zone: zone}
 }
 
-// own matches the items of the user, whatever else may be read.
+// own matches the items of the user, who may have the right to read others as well.
 func (s *Store) own() directus.Filter { return directus.Eq(s.User, "$CURRENT_USER") }
 
-// load reads all markers. Of two for one target, which two daemons may have
-// made at once, the later one counts.
+// load reads all markers of the user.
 func (s *Store) load(ctx context.Context) (map[string]*marker, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return s.read(ctx, s.own())
 }
 
+// read reads the markers that match a filter, by target. Of two for one target, which two
+// daemons may have created at once, the later one counts.
 func (s *Store) read(ctx context.Context, filter directus.Filter) (map[string]*marker, error) {
 	found := map[string]*marker{}
 	pages := directus.Query{
@@ -61,8 +63,8 @@ func (s *Store) read(ctx context.Context, filter directus.Filter) (map[string]*m
 	return found, nil
 }
 
-// save stores a marker and returns it as it is then, with the key of its item.
-// Another daemon may have made it since, or moved it further: it never goes back.
+// save stores a marker and returns it as it is stored, with the key of its item. Another daemon
+// may have created it meanwhile, or moved it further: a stored marker never moves back.
 func (s *Store) save(ctx context.Context, target string, m marker) (now marker, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -87,7 +89,7 @@ func (s *Store) save(ctx context.Context, target string, m marker) (now marker, 
 	}
 	switch {
 	case collection.IsForbidden(err):
-		m.item = "" // perhaps its item is gone: look again
+		m.item = "" // the item may have been deleted: look for it at the next attempt
 	case err == nil && len(answer.ID) > 0:
 		m.item = collection.Scalar(answer.ID)
 	}

@@ -16,30 +16,30 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// ErrInUse says that another daemon works with the directory.
+// ErrInUse means that another daemon has the state file of the directory open.
 var ErrInUse = errors.New("another daemon is using it")
 
-// errDamaged is a panic of the database, which may have left a lock of it held:
-// it is not used any more.
+// errDamaged means that the database has panicked. It may have left one of its own locks
+// held, so it is not used any more.
 var errDamaged = errors.New("damaged file")
 
 const (
 	// fileName dates from when the file held only what devices have received.
 	fileName = "resume.db"
-	// lockPatience is how long a daemon that is about to end is waited for.
+	// lockPatience is how long to wait for the lock of a daemon that is about to end.
 	lockPatience = time.Second
 )
 
-// file is the database on disk. A nil one holds nothing. Its methods may be
-// called from any goroutine, and wait for the disk.
+// file is the database on disk; a nil file holds nothing. Its methods may be called from any
+// goroutine, and wait for the disk.
 type file struct {
 	db     *bbolt.DB
-	broken atomic.Bool // after errDamaged
+	broken atomic.Bool // set for good by errDamaged
 }
 
-// openFile opens or makes the file in a directory and loads the buckets from it.
-// fresh makes them; it is called once more if the file turns out to be damaged, which
-// is then put aside.
+// openFile opens the file in a directory, or creates it, and loads the buckets from it. fresh
+// makes the buckets; it is called again if the file turns out to be damaged. A damaged file
+// is renamed, and a new one begun.
 func openFile(directory string, fresh func() []Bucket, log zerolog.Logger) (*file, error) {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, err
@@ -57,14 +57,14 @@ func openFile(directory string, fresh func() []Bucket, log zerolog.Logger) (*fil
 	return readFile(path, fresh())
 }
 
-// isDamage tells a file that is beyond use from one that the system does not let us
-// use.
+// isDamage reports whether an error means that the content of a file is damaged, and not that
+// the operating system does not let us use it.
 func isDamage(err error) bool {
 	var system syscall.Errno
 	return err != nil && !errors.Is(err, ErrInUse) && !errors.As(err, &system)
 }
 
-// readFile opens the file and reads all of it once, so that damage shows now.
+// readFile opens the file and reads all of it, so that damage shows at once.
 func readFile(path string, buckets []Bucket) (*file, error) {
 	f := &file{}
 	err := f.use(func() (err error) {
@@ -97,8 +97,8 @@ func readFile(path string, buckets []Bucket) (*file, error) {
 	return f, nil
 }
 
-// use makes errors of the panics by which damage of the file shows, reading
-// behind its end included.
+// use runs an operation on the database. A panic, by which damage shows, becomes errDamaged;
+// so does the fault of reading a memory map beyond the end of a truncated file.
 func (f *file) use(do func() error) (err error) {
 	if f.broken.Load() {
 		return errDamaged
@@ -113,7 +113,7 @@ func (f *file) use(do func() error) (err error) {
 	return do()
 }
 
-// get returns nil if there is nothing.
+// get returns a copy of the value of a key, nil if there is none.
 func (f *file) get(bucket, key string) (value []byte, err error) {
 	if f == nil {
 		return nil, nil
@@ -127,7 +127,7 @@ func (f *file) get(bucket, key string) (value []byte, err error) {
 	return value, err
 }
 
-// put stores changes of several buckets at once, or none of them.
+// put stores changes of several buckets in one transaction.
 func (f *file) put(changes map[string]map[string]any) error {
 	return f.use(func() error {
 		return f.db.Update(func(tx *bbolt.Tx) error {
@@ -161,7 +161,7 @@ func putAll(b *bbolt.Bucket, values map[string]any) error {
 	return nil
 }
 
-// close leaves a broken file open: closing it might wait for a lock for ever.
+// close closes the file. A broken one stays open: closing it might wait for a lock for ever.
 func (f *file) close() error {
 	if f == nil || f.broken.Load() {
 		return nil

@@ -13,60 +13,62 @@ import (
 )
 
 const (
-	// writePause is the least time between two writings of the file, writeShare how
-	// many times longer than a writing it is, and writeRetry that after one that has
-	// failed.
+	// writePause is the least pause between two writes of the file. It is also at least
+	// writeShare times as long as the last write took, and writeRetry after a failure.
 	writePause = time.Second
 	writeShare = 10
 	writeRetry = time.Minute
 	// tidyPause is how often buckets are asked to drop what is too old.
 	tidyPause = time.Hour
-	// closePatience is how long a disk that does not answer holds up the end.
+	// closePatience is how long Close and Sync wait for a disk that does not answer.
 	closePatience = 2 * time.Second
 )
 
-// Store keeps what is to outlive the daemon, in one file of buckets, or in memory. It writes behind: what has changed since the last writing is
-// lost in a crash, but for what somebody waits for: see Sync. Only its own goroutine
-// touches the disk, and while the file cannot be written everything goes on in memory.
+// Store keeps what must outlive the daemon in one file of buckets, or in memory only. It
+// writes with a delay: a crash loses what has changed since the last write, unless somebody
+// has waited for it with Sync. Apart from Read, only the store's own goroutine touches the
+// disk, which Close joins. While the file cannot be written, everything goes on in memory.
 type Store struct {
 	log       zerolog.Logger
 	file      *file         // nil: memory only
-	makeshift bool          // memory has to do for a file: what was before is not known
-	bell      chan struct{} // rung when there is something to write; cap 1
-	urgent    chan struct{} // rung when somebody waits for it; cap 1
+	makeshift bool          // see IsMakeshift
+	bell      chan struct{} // signalled when there is something to write; cap 1
+	urgent    chan struct{} // signalled when somebody waits for that; cap 1
 	done      chan struct{} // closed by Close
 	wg        sync.WaitGroup
-	failed    atomic.Int64 // writings
-	stuck     atomic.Bool  // the last writing has failed, or the one under way was waited for in vain
+	failed    atomic.Int64 // writes that have failed
+	stuck     atomic.Bool  // the last write has failed, or takes longer than somebody would wait
 
 	mu      sync.Mutex
-	waiting []chan<- bool // guarded by mu; each has room for one answer
+	waiting []chan<- bool // callers of Sync, each with room for one answer; guarded by mu
 
-	buckets []Bucket // immutable once it is open
+	buckets []Bucket // immutable once the store is open
 }
 
-// Bucket is one kind of what a Store keeps. It holds what has changed until that is
-// written, so it is itself the queue, and as bounded as it makes itself.
+// Bucket is one kind of entries that a Store keeps. A bucket holds its changes until they are
+// written, so it is also the queue of the store, and bounds itself.
 type Bucket interface {
-	// Bucket is its name in the file, which changes with the form of the entries;
-	// What names it in the log.
+	// Bucket returns the name in the file, which changes with the form of the entries.
 	Bucket() string
+	// What names the entries in the log.
 	What() string
-	// Load takes an entry of the file, before anything else is called.
+	// Load takes an entry of the file. It is called from Open, before all other methods. An
+	// error means that the file is damaged.
 	Load(key string, value []byte) error
-	// Changes takes what the file does not have as it is, to be stored as JSON; nil
-	// deletes. What it returns never changes. Settle says what became of it.
-	// They are called from the Store's goroutine.
+	// Changes returns the values of the keys that have changed since the last call, to be
+	// stored as JSON; nil deletes a key. The values must not change any more. Changes is
+	// called from the store's goroutine.
 	Changes() map[string]any
+	// Settle tells whether the result of Changes was written; if not, the bucket returns
+	// the same keys again. Settle is called from the store's goroutine.
 	Settle(changes map[string]any, written bool)
-	// Tidy drops what is too old. It is called from the Store's goroutine.
+	// Tidy drops what is too old. It is called from the store's goroutine.
 	Tidy()
 }
 
-// Open opens the file in a directory, which is made if need be; where the name is empty
-// memory has to do. A file that cannot be read is put aside, and said so: fresh, which
-// makes empty buckets, is called once more then. The error is that of the directory, or
-// an ErrInUse.
+// Open opens the file in a directory and creates both if need be; with an empty name the store
+// is in memory, as a makeshift. fresh returns new, empty buckets. A damaged file is renamed
+// and logged, and fresh is called again. The error is ErrInUse, or that of the file system.
 func Open(directory string, fresh func(*Store) []Bucket, log zerolog.Logger) (*Store, error) {
 	s := InMemory(log)
 	makeBuckets := func() []Bucket {
@@ -86,22 +88,24 @@ func Open(directory string, fresh func(*Store) []Bucket, log zerolog.Logger) (*S
 	return s, nil
 }
 
-// InMemory is a Store without a file.
+// InMemory returns a store without a file or buckets.
 func InMemory(log zerolog.Logger) *Store {
 	return &Store{log: log, bell: make(chan struct{}, 1), urgent: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// IsMakeshift reports that memory has to do for a file: what was before is not known.
+// IsMakeshift reports whether the store was opened without a directory, so that what was known
+// before the daemon started is lost.
 func (s *Store) IsMakeshift() bool { return s.makeshift }
 
-// HasFile reports that what is kept outlives the daemon.
+// HasFile reports whether the entries outlive the daemon.
 func (s *Store) HasFile() bool { return s.file != nil }
 
-// Read reads an entry of a bucket from the file; nil if there is none. It waits for the disk.
+// Read reads an entry of a bucket from the file; nil if there is none. It waits for the disk and
+// may be called from any goroutine, without locks.
 func (s *Store) Read(bucket, key string) ([]byte, error) { return s.file.get(bucket, key) }
 
-// Close writes what has changed and closes the file. What goes wrong is logged. It
-// waits no longer than 2 s for a disk that does not answer.
+// Close writes what has changed, closes the file and ends the store's goroutine. Errors are
+// logged. Close waits no longer than 2 s for a disk that does not answer. Call it once.
 func (s *Store) Close() {
 	close(s.done)
 	if s.file == nil {
@@ -122,8 +126,8 @@ func (s *Store) Close() {
 	}
 }
 
-// ring has the buckets asked for what has changed. It may be called from any
-// goroutine.
+// ring makes the store's goroutine ask the buckets for changes. It may be called from any
+// goroutine, under any lock.
 func (s *Store) ring() {
 	select {
 	case s.bell <- struct{}{}:
@@ -131,10 +135,10 @@ func (s *Store) ring() {
 	}
 }
 
-// Sync waits until what has been changed by now is in the file, at once and without the
-// pause between two writings, and reports whether it is. It is not while the file cannot
-// be written; nobody waits then, nor longer than 2 s for a disk that does not answer. It
-// may be called from any goroutine, without locks.
+// Sync has all changes made so far written at once, without the pause between two writes, waits
+// for that, and reports whether they are in the file. It returns false without waiting if the
+// last write has failed, and after 2 s if the disk does not answer. It may be called from any
+// goroutine, without locks.
 func (s *Store) Sync(ctx context.Context) bool {
 	if s.file == nil {
 		return true
@@ -171,10 +175,10 @@ func (s *Store) takeWaiting() []chan<- bool {
 	return waiting
 }
 
-// Failures is how many times the file could not be written.
+// Failures returns how many writes of the file have failed.
 func (s *Store) Failures() int64 { return s.failed.Load() }
 
-// keep writes what changes until Close, and then once more.
+// keep is the store's goroutine: it writes changes until Close, and then once more.
 func (s *Store) keep() {
 	tidy := time.NewTicker(tidyPause)
 	defer tidy.Stop()
@@ -213,8 +217,8 @@ func (s *Store) keep() {
 	}
 }
 
-// judge counts a writing that has failed. It is logged when writing begins to fail
-// and when it works again.
+// judge counts a failed write. It logs the first of several failures, and the first success
+// after them.
 func (s *Store) judge(err error, failing bool) bool {
 	switch {
 	case err == nil && failing:
@@ -232,7 +236,7 @@ func (s *Store) judge(err error, failing bool) bool {
 	return err != nil
 }
 
-// write brings the file up to date.
+// write writes the changes of all buckets to the file.
 func (s *Store) write() error {
 	changes := map[string]map[string]any{}
 	for _, b := range s.buckets {

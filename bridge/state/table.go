@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// Table is a bucket of small values, all of which are in memory too. What is put must
-// not be changed any more. It is as bounded as its user makes it. All methods may be
-// called from any goroutine, under any lock: they never wait for the disk.
+// Table is a Bucket of small values that are all in memory as well. A value must not be changed
+// once it was put. The caller bounds the number of values. All methods may be called from any
+// goroutine, under any lock: they never wait for the disk.
 type Table[V any] struct {
 	name, kind string
 
@@ -17,16 +17,21 @@ type Table[V any] struct {
 	marks Marks        // guarded by mu
 }
 
-// NewTable makes a table of a Store: name is that of its bucket, and kind names in the
-// log what it holds.
+// NewTable returns an empty table for a store. name is what Bucket returns, and kind What.
 func NewTable[V any](s *Store, name, kind string) *Table[V] {
 	return &Table[V]{name: name, kind: kind, rows: map[string]V{}, marks: Marks{store: s}}
 }
 
+// Bucket implements Bucket.
 func (t *Table[V]) Bucket() string { return t.name }
-func (t *Table[V]) What() string   { return t.kind }
-func (t *Table[V]) Tidy()          {}
 
+// What implements Bucket.
+func (t *Table[V]) What() string { return t.kind }
+
+// Tidy implements Bucket; values do not age.
+func (t *Table[V]) Tidy() {}
+
+// Load implements Bucket.
 func (t *Table[V]) Load(key string, value []byte) error {
 	var v V
 	if err := json.Unmarshal(value, &v); err != nil {
@@ -36,6 +41,7 @@ func (t *Table[V]) Load(key string, value []byte) error {
 	return nil
 }
 
+// Get returns the value of a key; ok is false if there is none.
 func (t *Table[V]) Get(key string) (v V, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -43,13 +49,14 @@ func (t *Table[V]) Get(key string) (v V, ok bool) {
 	return v, ok
 }
 
-// All returns a copy.
+// All returns a copy of the table.
 func (t *Table[V]) All() map[string]V {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.rows)
 }
 
+// Put sets the value of a key.
 func (t *Table[V]) Put(key string, v V) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -57,6 +64,7 @@ func (t *Table[V]) Put(key string, v V) {
 	t.marks.Add(key)
 }
 
+// Drop deletes a key.
 func (t *Table[V]) Drop(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -64,6 +72,7 @@ func (t *Table[V]) Drop(key string) {
 	t.marks.Add(key)
 }
 
+// Changes implements Bucket.
 func (t *Table[V]) Changes() map[string]any {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,6 +88,7 @@ func (t *Table[V]) Changes() map[string]any {
 	return values
 }
 
+// Settle implements Bucket.
 func (t *Table[V]) Settle(changes map[string]any, written bool) {
 	if written {
 		return
@@ -88,4 +98,39 @@ func (t *Table[V]) Settle(changes map[string]any, written bool) {
 	for key := range changes {
 		t.marks.Add(key)
 	}
+}
+
+// Marks is the set of keys of a bucket that have changed since they were written. Its owner
+// guards it. Without a file it stays empty.
+type Marks struct {
+	store *Store
+	keys  map[string]struct{}
+}
+
+// NewMarks returns an empty set for a bucket of a store.
+func NewMarks(s *Store) Marks { return Marks{store: s} }
+
+// Add marks a key as changed and wakes the store. It never blocks.
+func (m *Marks) Add(key string) {
+	if m.store.file == nil {
+		return
+	}
+	if m.keys == nil {
+		m.keys = map[string]struct{}{}
+	}
+	m.keys[key] = struct{}{}
+	m.store.ring()
+}
+
+// Take returns the set and leaves it empty.
+func (m *Marks) Take() map[string]struct{} {
+	keys := m.keys
+	m.keys = nil
+	return keys
+}
+
+// Has reports whether a key is marked.
+func (m *Marks) Has(key string) bool {
+	_, ok := m.keys[key]
+	return ok
 }
