@@ -21,9 +21,9 @@ func TestSetupUsage(t *testing.T) {
 		{"--collection=directus_users", `"directus_users" is a collection of Directus itself: choose another name`},
 		{"--text-field=user_created", `two fields of the collection are called "user_created"`},
 		{"--nick=role.name", `"role.name" is not a name`},
-		{"--private-readable", "that private messages may be readable was agreed to, but they are not asked for: add --private"},
+		{"--private-readable", "--private-readable has no effect without --private: add --private"},
 		{"--replies --text-field=reply_to", `two fields of the collection are called "reply_to"`},
-		{"--read-markers --collection=read_markers", `the collection "read_markers" is made for something else: choose another name`},
+		{"--read-markers --collection=read_markers", `setup uses the collection "read_markers" for something else: choose another name for the messages`},
 	} {
 		got := runCommand(t, "", append([]string{"setup", url, "--token=x"}, strings.Fields(test.flag)...)...)
 		if got.code != 2 || !strings.Contains(got.stderr, test.want) || strings.Contains(got.stderr, "listed above") || got.stdout != "" {

@@ -18,9 +18,9 @@ const (
 	versionFile  = "directus.version" // the version whose migrations the database has
 )
 
-// bootstrap makes the database if there is none, and migrates one that an older Directus left behind. A
-// database appears under its name when it is whole: a bootstrap cut short leaves tables without an administrator,
-// which Directus would take for a finished one.
+// bootstrap makes the database if there is none, and migrates the database of an older Directus. A new database gets
+// its final name only when it is complete: an interrupted bootstrap leaves tables without an administrator, and
+// Directus would not notice.
 func (c *Config) bootstrap(ctx context.Context, node string) error {
 	version, err := installedVersion(c.Install)
 	if err != nil {
@@ -38,7 +38,7 @@ func (c *Config) bootstrap(ctx context.Context, node string) error {
 	case was == version:
 		return nil
 	case was != "" && newer(was, version):
-		return fmt.Errorf("%s holds the data of Directus %s, which the older %s cannot read: choose another folder or remove this one", c.DataDir, was, version)
+		return fmt.Errorf("%s holds the data of Directus %s, which the older Directus %s cannot read: choose another folder or remove this one", c.DataDir, was, version)
 	}
 	c.Progress("bringing the database up to Directus " + version)
 	if err := c.runBootstrap(ctx, node, database); err != nil {
@@ -51,12 +51,13 @@ func (c *Config) createDatabase(ctx context.Context, node, database, version str
 	c.Progress("making the database")
 	partial := database + ".partial"
 	if err := os.RemoveAll(partial); err != nil {
-		return fmt.Errorf("remove a half-made database: %w", err)
+		return fmt.Errorf("remove an incomplete database: %w", err)
 	}
 	if err := c.runBootstrap(ctx, node, partial); err != nil {
 		return err
 	}
-	// The version goes first: a version without a database means nothing, the opposite costs a migration run.
+	// The version is written first: a version without a database does no harm, but a database without a version is
+	// migrated again at the next start.
 	if err := c.keepVersion(version); err != nil {
 		return err
 	}
@@ -87,17 +88,17 @@ func (c *Config) runBootstrap(ctx context.Context, node, database string) error 
 	if err != nil {
 		return fmt.Errorf("bootstrap directus: %w%s", err, quoted(output))
 	}
-	// Directus may report success although the disk was full.
+	// Directus may report success even if the disk was full.
 	if info, err := os.Stat(database); err != nil || info.Size() == 0 {
 		return fmt.Errorf("bootstrap directus: it made no database: is the disk full?%s", quoted(output))
 	}
 	return nil
 }
 
-// quoted gives the last lines of a log, ready to follow an error's text.
+// quoted returns the last lines of a log, to be appended to the text of an error.
 func quoted(output *tail) string {
 	if text := output.String(); text != "" {
-		return "\nDirectus' last words:\n" + text
+		return "\nDirectus printed last:\n" + text
 	}
 	return ""
 }
@@ -114,7 +115,7 @@ func installedVersion(install string) (string, error) {
 	return pkg.Version, nil
 }
 
-// newer reports whether version a is newer than b. Versions are exact, "12.4.0".
+// newer reports whether version a is newer than b. Both are exact versions, such as "12.4.0".
 func newer(a, b string) bool {
 	var x, y [3]int
 	_, _ = fmt.Sscanf(a, "%d.%d.%d", &x[0], &x[1], &x[2])
@@ -127,8 +128,8 @@ func newer(a, b string) bool {
 	return false
 }
 
-// Bootstrap makes the data folder and its database, or migrates an older one, and starts nothing. Start does the same
-// before it starts; this is for preparing a folder to copy.
+// Bootstrap makes the data folder and its database, or migrates an older database, and starts no Directus. Start does the
+// same first, so Bootstrap is only for a folder that is to be copied.
 func Bootstrap(ctx context.Context, config Config) error {
 	config, err := config.withDefaults()
 	if err != nil {

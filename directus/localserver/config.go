@@ -21,30 +21,30 @@ import (
 type Config struct {
 	// Install is the folder that Install returned.
 	Install string
-	// DataDir holds the database, the uploads and the secret. Start makes it if it is absent; one Directus at a
-	// time may use it.
+	// DataDir holds the database, the uploads and the secret. Start makes it if it does not exist. Only one
+	// Directus at a time may use it.
 	DataDir string
 	// Host is the address to listen on. Default: 127.0.0.1.
 	Host string
-	// Port is the TCP port to listen on. 0: a free one, see Server.Port.
+	// Port is the TCP port to listen on; 0 means a free one, which Server.Port returns.
 	Port int
-	// AdminEmail, AdminPassword and AdminToken (a static token) make the first administrator when the database is made,
-	// and change nothing later. Defaults: admin@example.com, a random password, no token.
+	// AdminEmail, AdminPassword and AdminToken (a static token) are those of the administrator that a new database gets.
+	// They do not change an existing database. Defaults: admin@example.com, a random password, no token.
 	AdminEmail, AdminPassword, AdminToken string
-	// Secret signs the tokens that Directus issues. Default: a random one, kept in DataDir, so that
-	// tokens outlive a restart.
+	// Secret signs the tokens that Directus issues. Default: a random secret that is kept in DataDir, so that
+	// tokens stay valid over a restart.
 	Secret string
-	// Env is added to Directus' environment last, so it overrides what Start sets by itself. Nothing of our own
-	// environment reaches Directus but PATH, HOME and the like.
+	// Env is added to Directus' environment and overrides what Start sets. Of the environment of this process
+	// Directus gets only PATH, HOME and the like; see inherited.
 	Env map[string]string
-	// Log receives what Directus prints: warnings and errors, unless Env sets LOG_LEVEL. Written to from one
-	// goroutine. Nil: discarded, though errors still quote the last lines.
+	// Log receives what Directus prints: warnings and errors, unless Env sets LOG_LEVEL. Only one goroutine
+	// writes to it. If it is nil the output is discarded, but errors still quote the last lines.
 	Log io.Writer
-	// StartTimeout bounds the making of the database, and again the wait for the first answer. Default: 2 minutes.
+	// StartTimeout limits the time to make the database, and also the wait for the first answer. Default: 2 minutes.
 	StartTimeout time.Duration
-	// StopTimeout is how long Stop waits for an orderly end; Directus gives open requests 1 s. Default: 5 s.
+	// StopTimeout is how long Stop waits before it kills Directus, which gives open requests 1 s. Default: 5 s.
 	StopTimeout time.Duration
-	// Progress receives a line whenever a long step begins, like Options.Progress.
+	// Progress receives a line about each long step, like Options.Progress.
 	Progress func(line string)
 }
 
@@ -81,14 +81,14 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// prepareData makes what Directus expects to find in its working folder, and reads or makes the secret.
+// prepareData makes the files that Directus expects in its working folder, and reads or makes the secret.
 func (c *Config) prepareData() error {
 	for _, dir := range []string{"uploads", "extensions"} {
 		if err := os.MkdirAll(filepath.Join(c.DataDir, dir), 0o700); err != nil {
 			return diskError(fmt.Errorf("make the data folder: %w", err))
 		}
 	}
-	// Directus looks here for extensions that came as packages, and warns when the file is missing.
+	// Directus looks in package.json for extensions, and warns if the file is missing.
 	manifest := filepath.Join(c.DataDir, "package.json")
 	if !exists(manifest) {
 		if err := os.WriteFile(manifest, []byte("{\"private\":true}\n"), 0o600); err != nil {
@@ -103,7 +103,7 @@ func (c *Config) prepareData() error {
 	return err
 }
 
-// keptSecret reads the secret in file, or makes one and keeps it there.
+// keptSecret reads the secret from a file, or makes one and writes it there.
 func keptSecret(file string) (string, error) {
 	kept, err := os.ReadFile(file)
 	if secret := strings.TrimSpace(string(kept)); err == nil && secret != "" {
@@ -125,8 +125,8 @@ func keptSecret(file string) (string, error) {
 
 func (c *Config) address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
 
-// inherited names what Directus may see of our own environment. The rest stays out: a PORT or DB_CLIENT
-// meant for another program would be taken for a setting.
+// inherited names the variables of this process that Directus gets. It gets no others, because it would take a
+// PORT or DB_CLIENT that is meant for another program for its own.
 var inherited = []string{"PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "NODE_EXTRA_CA_CERTS", "SystemRoot", "TEMP"}
 
 // environ is the environment of Directus, with the database in the given file.
@@ -151,7 +151,7 @@ func (c *Config) environ(database string) []string {
 		"LOG_STYLE":               "pretty",
 		"NO_COLOR":                "1",
 		"SERVER_SHUTDOWN_TIMEOUT": "1000",
-		// Whoever starts it on a busy machine would rather wait than be answered 503.
+		// On a busy machine a slow answer is better than a 503.
 		"PRESSURE_LIMITER_ENABLED": "false",
 	}
 	if c.AdminToken != "" {

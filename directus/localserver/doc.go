@@ -1,7 +1,7 @@
-// Package localserver installs a pinned Directus from npm and runs it with a SQLite database, for a
-// demonstration or a test. It knows nothing of either: whoever calls it says where the data live, which
-// port to take and where the log goes.
+// Package localserver installs an exact version of Directus from npm and runs it with a SQLite database. The
+// demo and package directustest call it; they say where the data live, which port to use and where the log
+// goes.
 //
-// A Directus started here listens on the loopback interface unless told otherwise, sends no telemetry,
-// asks no registry for updates, and dies with the process that started it.
+// A Directus started here listens on the loopback interface by default, sends no telemetry, does not ask the
+// npm registry for updates, and on Linux ends with the process that started it.
 package localserver

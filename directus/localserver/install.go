@@ -14,17 +14,17 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// DefaultVersion is the Directus that Install takes when Options names none.
+// DefaultVersion is the version that Install installs if Options.Version is empty.
 const DefaultVersion = "12.4.0"
 
-// progressEvery is how often a long step says that it is still at work.
+// progressEvery is how often a long step reports that it is still running.
 const progressEvery = 10 * time.Second
 
-// entryPoint is what the directus command runs once it has asked the npm registry whether a newer version
-// exists; starting here leaves that question out.
+// entryPoint is the script of Directus to run. The directus command first asks the npm registry for a newer
+// version and then runs it; Start runs it directly and so asks no registry.
 var entryPoint = filepath.Join("node_modules", "@directus", "api", "dist", "cli", "run.js")
 
-// exactVersion keeps ranges and tags ("latest") out: they would not be pinned, and the version is part of a path.
+// exactVersion matches exact versions, which are part of a path. Ranges and tags such as "latest" do not match.
 var exactVersion = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
 
 // Options says what Install installs, and where.
@@ -33,13 +33,12 @@ type Options struct {
 	Dir string
 	// Version is an exact Directus version such as "11.17.4". Default: DefaultVersion.
 	Version string
-	// Progress receives a line, without line break, whenever a long step begins and about every 10 s while it
-	// lasts. It is called from the goroutine that called Install. Nil: nobody listens.
+	// Progress receives a line, without line break, when a long step begins and about every 10 s while it lasts.
+	// The goroutine that called Install calls it. It may be nil.
 	Progress func(line string)
 }
 
-// CacheDir is where Install keeps what it installed unless told otherwise: the folder "directus-ircd" in
-// the user's cache directory.
+// CacheDir is the default folder for installations: "directus-ircd" in the user's cache directory.
 func CacheDir() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -48,15 +47,14 @@ func CacheDir() (string, error) {
 	return filepath.Join(dir, "directus-ircd"), nil
 }
 
-// Install makes sure that the wanted Directus is installed and returns its folder, for Config.Install. The
-// first call downloads and compiles for some minutes, later ones only look.
+// Install installs a version of Directus, unless it is installed already, and returns its folder, for
+// Config.Install. An installation takes some minutes, because npm downloads and compiles.
 //
-// An installation appears under its final name in one step, so that one cut short by a signal or a full disk
-// is never taken for a whole one and is done again by the next call. Processes that want the same
-// version at the same time wait for each other. Installations are kept apart by Node.js ABI, since
-// the compiled modules in them fit no other.
+// An installation gets its final name only when it is complete. One that a signal or a full disk has
+// interrupted is done again by the next call. Processes that install the same version at the same time wait
+// for each other. There is one installation for each Node.js ABI, because its compiled modules run on no other.
 //
-// Errors say what the user can do: install Node.js, npm or a compiler, free some disk, check the network.
+// Errors say what the user can do: install Node.js, npm or a compiler, free some disk space, check the network.
 func Install(ctx context.Context, opts Options) (string, error) {
 	if opts.Version == "" {
 		opts.Version = DefaultVersion
@@ -96,7 +94,7 @@ func Install(ctx context.Context, opts Options) (string, error) {
 	return folder, nil
 }
 
-// checkInstalled reports what makes folder unusable as an installation of version.
+// checkInstalled reports why folder is not a complete installation of a version; nil if it is one.
 func checkInstalled(folder, version string) error {
 	manifest, err := os.ReadFile(filepath.Join(folder, "node_modules", "directus", "package.json"))
 	if err != nil {
@@ -113,7 +111,7 @@ func checkInstalled(folder, version string) error {
 	return err
 }
 
-// lock takes the lock file of one version for this process. It polls, for flock(2) cannot be interrupted.
+// lock locks the lock file of a version for this process. It polls, because flock(2) cannot be interrupted.
 func lock(ctx context.Context, path string, opts Options) (unlock func(), err error) {
 	l := flock.New(path)
 	poll := time.NewTicker(200 * time.Millisecond)
@@ -139,13 +137,13 @@ func lock(ctx context.Context, path string, opts Options) (unlock func(), err er
 	}
 }
 
-// installLocked installs into a folder beside the final one, and renames it when npm is done. The caller
-// holds the lock of this version, so whatever lies in the temporary folder is nobody's work in progress.
+// installLocked installs into a temporary folder beside the final one, and renames it when npm is done. The
+// caller holds the lock of the version, so no other process works in the temporary folder.
 func installLocked(ctx context.Context, folder string, opts Options) (err error) {
 	partial := folder + ".partial"
 	switch reason := checkInstalled(folder, opts.Version); {
 	case reason == nil:
-		return nil // the process we waited for has done it
+		return nil // another process installed it while this one waited for the lock
 	case !errors.Is(reason, fs.ErrNotExist), exists(folder), exists(partial):
 		opts.Progress("found an incomplete installation of Directus " + opts.Version + ": installing it again")
 	}
@@ -159,7 +157,7 @@ func installLocked(ctx context.Context, folder string, opts Options) (err error)
 	}
 	defer func() {
 		if err != nil {
-			_ = os.RemoveAll(partial) // a failed attempt is of no use and takes most of a gigabyte
+			_ = os.RemoveAll(partial) // it takes most of a gigabyte and cannot be continued
 		}
 	}()
 	if err := npmInstall(ctx, partial, opts); err != nil {

@@ -172,8 +172,8 @@ func TestInstallErrors(t *testing.T) {
 		version string
 		want    []string
 	}{
-		{"no node", nil, nil, "", []string{"no Node.js was found", "install Node.js 20", "PATH"}},
-		{"no npm", []string{"node"}, nil, "", []string{"no npm was found", "install npm"}},
+		{"no node", nil, nil, "", []string{"needs Node.js, which was not found", "install Node.js 20", "PATH"}},
+		{"no npm", []string{"node"}, nil, "", []string{"npm, which installs Directus, was not found", "install npm"}},
 		{"old node", []string{"node", "npm"}, map[string]string{"FAKE_NODE": "18.19.1"}, "", []string{"Node.js 18.19.1", "20 or newer"}},
 		{"no node at all", []string{"node", "npm"}, map[string]string{"FAKE_NODE": "hello there"}, "", []string{"is it Node.js?"}},
 		{"range", []string{"node", "npm"}, nil, "^12.0.0", []string{"not an exact version"}},
@@ -181,9 +181,9 @@ func TestInstallErrors(t *testing.T) {
 		{"disk full", []string{"node", "npm"}, map[string]string{"FAKE_NPM": "npm error code ENOSPC\nnpm error write"}, "", []string{"the disk is full", "free some space", "npm error write"}},
 		{"no network", []string{"node", "npm"}, map[string]string{"FAKE_NPM": "npm error code EAI_AGAIN"}, "", []string{"could not reach the package registry", "proxy"}},
 		{"no such version", []string{"node", "npm"}, map[string]string{"FAKE_NPM": "npm error code ETARGET"}, "99.0.0", []string{"does not have this version"}},
-		{"no compiler", []string{"node", "npm"}, map[string]string{"FAKE_NPM": "gyp ERR! stack Error: not found: make"}, "", []string{"could not be compiled", "missing for compiling", "python3, make, g++", "apt-get install", "gyp ERR! stack"}},
-		{"compiler there", []string{"node", "npm", "python3", "make", "g++"}, map[string]string{"FAKE_NPM": "gyp ERR! stack"}, "", []string{"could not be compiled", "-missing for compiling"}},
-		{"something else", []string{"node", "npm"}, map[string]string{"FAKE_NPM": "npm error something strange"}, "", []string{"npm's last words:\nnpm error something strange"}},
+		{"no compiler", []string{"node", "npm"}, map[string]string{"FAKE_NPM": "gyp ERR! stack Error: not found: make"}, "", []string{"could not be compiled", "needed to compile", "python3, make, g++", "apt-get install", "gyp ERR! stack"}},
+		{"compiler there", []string{"node", "npm", "python3", "make", "g++"}, map[string]string{"FAKE_NPM": "gyp ERR! stack"}, "", []string{"could not be compiled", "-needed to compile"}},
+		{"something else", []string{"node", "npm"}, map[string]string{"FAKE_NPM": "npm error something strange"}, "", []string{"npm printed last:\nnpm error something strange"}},
 		{"npm does nothing", []string{"node", "npm"}, map[string]string{"FAKE_NPM": "does nothing"}, "", []string{"incomplete"}},
 	}
 	for _, tt := range tests {
@@ -214,7 +214,7 @@ func TestInstallWithoutCompilersWarns(t *testing.T) {
 	if _, err := localserver.Install(t.Context(), localserver.Options{Dir: t.TempDir(), Progress: said.add}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(said.String(), "no python3, no g++ here") {
+	if !strings.Contains(said.String(), "not found: python3, g++;") {
 		t.Errorf("progress:\n%s", &said)
 	}
 }

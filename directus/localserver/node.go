@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// minNode is the oldest major version of Node.js that the supported Directus versions were seen to run on.
+// minNode is the oldest major version of Node.js on which the supported versions of Directus were tried.
 const minNode = 20
 
 // node is the Node.js found in PATH.
@@ -22,14 +22,14 @@ type node struct {
 	abi     string // "115": compiled modules load in a Node.js of the same ABI only
 }
 
-// platform names what compiled modules depend on, for the name of a folder.
+// platform names everything on which compiled modules depend. It is part of the name of an installation.
 func (n node) platform() string { return n.os + "-" + n.arch + "-node" + n.abi }
 
-// findNode asks the Node.js in PATH who it is.
+// findNode finds Node.js in PATH and asks it for its version and platform.
 func findNode(ctx context.Context) (node, error) {
 	path, err := exec.LookPath("node")
 	if err != nil {
-		return node{}, fmt.Errorf("no Node.js was found, which Directus runs on: install Node.js %d or newer (https://nodejs.org) and make sure that \"node\" is in PATH", minNode)
+		return node{}, fmt.Errorf("Directus needs Node.js, which was not found: install Node.js %d or newer (https://nodejs.org) and make sure that \"node\" is in PATH", minNode)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -41,17 +41,17 @@ func findNode(ctx context.Context) (node, error) {
 	}
 	f := strings.Fields(string(out))
 	if len(f) != 4 {
-		return node{}, fmt.Errorf("run %s: it did not tell its version: is it Node.js?", path)
+		return node{}, fmt.Errorf("run %s: it printed no version: is it Node.js?", path)
 	}
 	n := node{path: path, version: f[0], os: f[1], arch: f[2], abi: f[3]}
 	major, err := strconv.Atoi(strings.SplitN(n.version, ".", 2)[0])
 	if err != nil || major < minNode {
-		return node{}, fmt.Errorf("%s is Node.js %s, and Directus needs %d or newer: install a newer one (https://nodejs.org) and make sure that it comes first in PATH", path, n.version, minNode)
+		return node{}, fmt.Errorf("%s is Node.js %s, but Directus needs %d or newer: install a newer one (https://nodejs.org) and make sure that it comes first in PATH", path, n.version, minNode)
 	}
 	return n, nil
 }
 
-// stderrOf gives what a failed command wrote to its standard error, ready to follow the error's text.
+// stderrOf returns what a failed command wrote to its standard error, to be appended to the text of an error.
 func stderrOf(err error) string {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || len(exit.Stderr) == 0 {
@@ -60,13 +60,13 @@ func stderrOf(err error) string {
 	return ":\n" + strings.TrimSpace(string(exit.Stderr))
 }
 
-// missingCompilers lists what npm needs where it finds no ready-made binary of a native module, and does not
-// find in PATH.
+// missingCompilers lists the tools that are not in PATH and that npm needs to compile a native module for which
+// there is no prebuilt binary.
 func missingCompilers() []string {
 	var missing []string
 	for _, tool := range []struct {
 		name  string
-		names []string // any of them will do
+		names []string // commands that can do its work
 	}{
 		{"python3", []string{"python3", "python"}},
 		{"make", []string{"make", "gmake"}},

@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// npmInstall runs npm in folder, an empty one, until Directus is there or ctx ends; then npm and all it
-// started are gone when it returns.
+// npmInstall installs Directus into folder, which is empty, with npm. If ctx ends first, it kills npm and all
+// processes that npm has started.
 func npmInstall(ctx context.Context, folder string, opts Options) error {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		return errors.New("no npm was found, which installs Directus: install npm (it comes with Node.js, or as the package \"npm\" of the system) and make sure that it is in PATH")
+		return errors.New("npm, which installs Directus, was not found: install npm (it comes with Node.js, or as the package \"npm\" of the system) and make sure that it is in PATH")
 	}
 	if err := writeManifest(folder, opts.Version); err != nil {
 		return err
 	}
 	missing := missingCompilers()
 	if len(missing) > 0 {
-		opts.Progress("no " + strings.Join(missing, ", no ") + " here: modules that need compiling can only be had ready-made")
+		opts.Progress("not found: " + strings.Join(missing, ", ") + "; native modules can only be installed if there are prebuilt ones")
 	}
 	output := newTail(60)
 	cmd := exec.Command(npm, "install", "--legacy-peer-deps", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error")
@@ -44,8 +44,8 @@ func npmInstall(ctx context.Context, folder string, opts Options) error {
 	return nil
 }
 
-// writeManifest writes the package.json that asks for exactly one version of Directus. allowScripts is for
-// npm versions that run no install script of a dependency unasked: these are the modules that are compiled.
+// writeManifest writes a package.json that depends on exactly one version of Directus. allowScripts names the
+// modules that are compiled: some versions of npm run no install scripts of other dependencies.
 func writeManifest(folder, version string) error {
 	manifest, err := json.Marshal(map[string]any{
 		"private":      true,
@@ -64,7 +64,8 @@ func writeManifest(folder, version string) error {
 	return nil
 }
 
-// runWithProgress runs cmd in a process group of its own until it ends or ctx does.
+// runWithProgress runs cmd in a process group of its own and calls progress at intervals. If ctx ends first, it
+// kills the group and returns the cause of ctx.
 func runWithProgress(ctx context.Context, cmd *exec.Cmd, every time.Duration, progress func(elapsed time.Duration)) error {
 	begin := time.Now()
 	p, err := startProcess(cmd)
@@ -87,24 +88,24 @@ func runWithProgress(ctx context.Context, cmd *exec.Cmd, every time.Duration, pr
 	}
 }
 
-// npmHints says what to do about the faults that people really meet. The first whose marks appears in
-// npm's output wins, so the more telling come first.
+// npmHints says what to do about common faults. The first one with a mark in npm's output is shown, so more
+// specific ones come first.
 var npmHints = []struct {
 	marks []string
 	hint  string
 }{
 	{[]string{"ENOSPC", "no space left on device"}, "the disk is full: Directus needs about 1 GB in the cache directory: free some space and try again"},
-	{[]string{"ETARGET", "E404"}, "the package registry does not have this version of Directus or of something it needs"},
+	{[]string{"ETARGET", "E404"}, "the package registry does not have this version of Directus or of one of its dependencies: choose another version, or check npm's \"registry\" setting"},
 	{[]string{"ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "ERR_SOCKET_TIMEOUT", "E503", "E502"},
 		"npm could not reach the package registry: check the network and npm's \"registry\" and \"proxy\" settings, and try again"},
 	{[]string{"UNABLE_TO_GET_ISSUER_CERT", "SELF_SIGNED_CERT", "CERT_HAS_EXPIRED"},
-		"npm does not trust the certificate of the package registry: point NODE_EXTRA_CA_CERTS to the certificate authority in use here"},
+		"npm does not trust the certificate of the package registry: set NODE_EXTRA_CA_CERTS to the file with the certificate of its authority"},
 	{[]string{"E401", "E403"}, "the package registry refused access: check npm's \"registry\" setting and its login"},
-	{[]string{"EACCES", "EPERM"}, "npm may not write to one of its folders: check the owner of the cache directory and of ~/.npm"},
+	{[]string{"EACCES", "EPERM"}, "npm cannot write to one of its folders: check the owner of the cache directory and of ~/.npm"},
 	{[]string{"gyp ERR!", "node-gyp", "prebuild-install"}, "a native module could not be compiled"},
 }
 
-// npmError explains why npm failed. output is the end of what it printed.
+// npmError explains why npm failed. output is what npm printed last.
 func npmError(err error, output string, missing []string) error {
 	var text strings.Builder
 	for _, h := range npmHints {
@@ -114,11 +115,11 @@ func npmError(err error, output string, missing []string) error {
 		}
 	}
 	if len(missing) > 0 {
-		text.WriteString("missing for compiling native modules: " + strings.Join(missing, ", ") +
+		text.WriteString("not found, but needed to compile native modules: " + strings.Join(missing, ", ") +
 			" (Debian, Ubuntu: apt-get install python3 make g++; Fedora: dnf install python3 make gcc-c++; Alpine: apk add python3 make g++; macOS: xcode-select --install)\n")
 	}
 	if output != "" {
-		text.WriteString("npm's last words:\n" + output)
+		text.WriteString("npm printed last:\n" + output)
 	}
 	return fmt.Errorf("npm could not install directus: %w\n%s", err, strings.TrimSpace(text.String()))
 }
@@ -132,7 +133,7 @@ func containsAny(text string, marks []string) bool {
 	return false
 }
 
-// diskError adds the way out to an error of writing to a full disk.
+// diskError adds what to do to the error of a write to a full disk.
 func diskError(err error) error {
 	if errors.Is(err, syscall.ENOSPC) {
 		return fmt.Errorf("%w: the disk is full: free some space and try again", err)

@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// process is a child at the head of a process group of its own, so that a signal reaches all it started and
-// Ctrl-C in our terminal does not reach it before we decide how to stop it.
+// process is a child process that leads a process group of its own. A signal to the group reaches everything that
+// the child has started, and Ctrl-C in the terminal reaches only the parent, which then decides how to stop it.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the child has ended and its output has been read
-	err  error         // how it ended; valid once done is closed
+	err  error         // result of Cmd.Wait; valid once done is closed
 }
 
-// startProcess starts cmd. The goroutine that waits for it ends with it.
+// startProcess starts cmd, and a goroutine that waits for it and ends with it.
 func startProcess(cmd *exec.Cmd) (*process, error) {
 	prepareGroup(cmd)
 	cmd.WaitDelay = 2 * time.Second // a grandchild may hold the output open
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// Linux sends the parent-death signal when the thread that forked ends, not when its process does. Keep
-		// the thread until the child is gone.
+		// Linux sends the parent-death signal when the thread that forked ends, not when its process does. So the
+		// goroutine keeps its thread until the child has ended.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -39,7 +39,7 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// ended reports whether the child is gone; its process group may then belong to somebody else.
+// ended reports whether the child has ended. Its id may then belong to another process group.
 func (p *process) ended() bool {
 	select {
 	case <-p.done:

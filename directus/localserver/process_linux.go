@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dieWithParent has the kernel kill the child when we end without stopping it, as after kill -9.
+// dieWithParent makes the kernel kill the child when this process ends without stopping it, as after kill -9.
 func dieWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
 
-// waitStopped returns when every thread of a child that got SIGSTOP has stopped, or the child has ended. It leaves the
-// child's end to be waited for by others.
+// waitStopped waits until every thread of a child that got SIGSTOP has stopped, or the child has ended. It does not
+// reap the child.
 func waitStopped(pid int) error {
 	for {
 		err := unix.Waitid(unix.P_PID, pid, nil, unix.WSTOPPED|unix.WNOWAIT, nil)

@@ -4,8 +4,8 @@ package localserver
 
 import "syscall"
 
-// dieWithParent does nothing: only Linux knows a parent-death signal. A killed parent leaves the child behind.
+// dieWithParent does nothing, because only Linux has a parent-death signal. The child of a killed parent runs on.
 func dieWithParent(*syscall.SysProcAttr) {}
 
-// waitStopped does nothing: a child may take a moment to stop.
+// waitStopped does not wait, so a child may run for a moment longer.
 func waitStopped(int) error { return nil }

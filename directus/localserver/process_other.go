@@ -7,7 +7,7 @@ import (
 	"os/exec"
 )
 
-// Without process groups and signals only the child itself can be reached.
+// Without process groups and signals, these methods act on the child alone and not on what it has started.
 
 func prepareGroup(*exec.Cmd) {}
 

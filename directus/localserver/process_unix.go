@@ -26,7 +26,7 @@ func (p *process) signal(sig syscall.Signal) error {
 func (p *process) terminate() { _ = p.signal(syscall.SIGTERM) }
 func (p *process) kill()      { _ = p.signal(syscall.SIGKILL) }
 
-// pause returns when the child has stopped.
+// pause stops the child and all that it started, and waits until the child has stopped.
 func (p *process) pause() error {
 	if err := p.signal(syscall.SIGSTOP); err != nil || p.ended() {
 		return err

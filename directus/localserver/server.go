@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// ErrPortInUse is wrapped by Start's error when something else listens on the wanted port.
+// ErrPortInUse says that another program listens on Config.Port.
 var ErrPortInUse = errors.New("port in use")
 
 // Server is a running Directus. Its methods are safe for concurrent use.
@@ -25,9 +25,9 @@ type Server struct {
 	done    chan struct{} // closed when the process has ended
 }
 
-// Start makes the database if there is none, starts Directus and returns when it answers requests. The process
-// goes on when ctx ends later: Stop or Kill end it, and on Linux the end of our own process does too.
-// A port that is taken gives an error that wraps ErrPortInUse.
+// Start makes the database if there is none, starts Directus, and waits until it answers requests. If ctx ends
+// before, so does Directus; later ctx has no effect. Stop and Kill end Directus, and on Linux the end of this process
+// does too. If the port is in use, the error wraps ErrPortInUse.
 func Start(ctx context.Context, config Config) (*Server, error) {
 	config, err := config.withDefaults()
 	if err != nil {
@@ -53,7 +53,7 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 		if err == nil || !anyPort || attempt == 3 || !errors.Is(err, ErrPortInUse) {
 			return s, err
 		}
-		// Somebody took the free port between our look and Directus' bind.
+		// Another program took the port between choosePort and Directus' start.
 		config.Port = 0
 		if err := config.choosePort(ctx); err != nil {
 			return nil, err
@@ -61,8 +61,8 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 	}
 }
 
-// choosePort takes a free port where none is set, and makes sure that a set one is free: Directus itself
-// would say so only after it has loaded everything.
+// choosePort chooses a free port if Port is zero, and otherwise checks that the port is free: Directus itself would
+// find out only after it has loaded everything.
 func (c *Config) choosePort(ctx context.Context) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", c.address())
@@ -101,7 +101,7 @@ func start(ctx context.Context, config Config, node string) (*Server, error) {
 	return s, nil
 }
 
-// waitReady waits until Directus answers and, where we have a token to ask with, calls itself healthy.
+// waitReady waits until Directus answers and, if there is an AdminToken, reports that it is healthy.
 func (s *Server) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.config.StartTimeout, fmt.Errorf("no answer after %s", s.config.StartTimeout))
 	defer cancel()
@@ -126,7 +126,7 @@ func (s *Server) waitReady(ctx context.Context) error {
 	}
 }
 
-// probe asks once whether Directus is ready.
+// probe asks Directus once whether it is ready; nil means that it is.
 func (s *Server) probe(ctx context.Context, client *http.Client) error {
 	if status, err := s.get(ctx, client, "/server/ping"); err != nil || status != http.StatusOK {
 		return errors.Join(err, fmt.Errorf("/server/ping answered %d", status))
@@ -136,7 +136,7 @@ func (s *Server) probe(ctx context.Context, client *http.Client) error {
 		return err
 	}
 	switch status {
-	case http.StatusOK, http.StatusUnauthorized, http.StatusForbidden: // the latter two: it keeps its health to itself
+	case http.StatusOK, http.StatusUnauthorized, http.StatusForbidden: // 401 and 403: without a token Directus does not tell its health
 		return nil
 	}
 	return fmt.Errorf("/server/health answered %d", status)
@@ -158,19 +158,20 @@ func (s *Server) get(ctx context.Context, client *http.Client, path string) (int
 	return resp.StatusCode, resp.Body.Close()
 }
 
-// URL is where this Directus listens, without a slash at the end.
+// URL is the address of this Directus, without a slash at the end.
 func (s *Server) URL() string { return "http://" + s.config.address() }
 
-// Port is the TCP port it listens on. Starting again with this port puts a new process in the place of an old one.
+// Port is the TCP port on which Directus listens. A later Start with this port makes Directus available at the same
+// URL again.
 func (s *Server) Port() int { return s.config.Port }
 
 // PID is the process id of Directus, and the id of its process group.
 func (s *Server) PID() int { return s.process.cmd.Process.Pid }
 
-// Done is closed when the process has ended, by itself or stopped by us.
+// Done is closed when Directus has ended, by itself or by Stop or Kill.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Err says how the process ended, with the last lines of its log. It is nil while it runs.
+// Err says how Directus ended, with the last lines of its log. It is nil while Directus runs.
 func (s *Server) Err() error {
 	if !s.process.ended() {
 		return nil
@@ -178,7 +179,7 @@ func (s *Server) Err() error {
 	return fmt.Errorf("directus ended: %w%s", s.exitError(), quoted(s.output))
 }
 
-// exitError is called when the process has ended. Directus exits with status 0 after a signal.
+// exitError says how Directus ended, which must be so when it is called. After a signal Directus exits with status 0.
 func (s *Server) exitError() error {
 	if s.process.err != nil {
 		return s.process.err
@@ -186,13 +187,13 @@ func (s *Server) exitError() error {
 	return errors.New("exit status 0")
 }
 
-// LogTail gives the last lines that Directus printed.
+// LogTail returns the last lines that Directus printed.
 func (s *Server) LogTail() string { return s.output.String() }
 
-// Stop asks Directus to end, kills it after Config.StopTimeout, and returns when it is gone. Open sockets are cut
-// either way. Stopping a stopped server does nothing.
+// Stop asks Directus to end, kills it after Config.StopTimeout, and returns when it has ended. Open sockets are cut in
+// either case. Stop of a stopped server does nothing.
 func (s *Server) Stop() {
-	_ = s.process.resume() // a paused process takes no request
+	_ = s.process.resume() // a paused process does not react to the signal
 	s.process.terminate()
 	timeout := time.NewTimer(s.config.StopTimeout)
 	defer timeout.Stop()
@@ -203,13 +204,13 @@ func (s *Server) Stop() {
 	}
 }
 
-// Kill ends Directus at once, as a crash would, and returns when it is gone.
+// Kill ends Directus at once, as a crash would, and returns when it has ended.
 func (s *Server) Kill() {
 	s.process.kill()
 	<-s.done
 }
 
-// Pause freezes Directus: its connections stay open and nothing answers.
+// Pause freezes Directus: its connections stay open and it answers nothing.
 func (s *Server) Pause() error { return s.process.pause() }
 
 // Resume ends a Pause.

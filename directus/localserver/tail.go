@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// maxTailLine bounds one kept line in bytes: a log line may quote a whole request.
+// maxTailLine limits each line that tail keeps, in bytes, because a line of the log may quote a whole request.
 const maxTailLine = 1000
 
 // tail is a writer that keeps the last lines written to it. It is safe for concurrent use.
@@ -15,7 +15,7 @@ type tail struct {
 
 	mu    sync.Mutex
 	lines []string // guarded by mu
-	rest  []byte   // guarded by mu: a line whose end has not come yet
+	rest  []byte   // guarded by mu: the last line while its line break has not come
 }
 
 func newTail(max int) *tail { return &tail{max: max} }
@@ -39,7 +39,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	}
 }
 
-// add is called with mu held.
+// add keeps a line. Callers hold mu.
 func (t *tail) add(line string) {
 	if line = strings.TrimRight(line, "\r"); line == "" {
 		return
@@ -50,7 +50,7 @@ func (t *tail) add(line string) {
 	t.lines = append(t.lines, line)
 }
 
-// String gives the kept lines, oldest first, an unfinished one last.
+// String returns the kept lines, the oldest first.
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -8,11 +8,11 @@ import (
 	"net/url"
 )
 
-// defaultRole is the name of the role, and of its policy, where none is asked for.
+// defaultRole is the name of the role and of its policy if Options.Role is empty.
 const defaultRole = "IRC users"
 
-// nameRole decides on the name of the role. It is known again by its id, and may have been renamed: who asks for
-// none gets its name, and who asks for another one is told, before anything is made.
+// nameRole decides on the name of the role. The role of an earlier run, which nameRole finds by its id, may have been
+// renamed. It keeps its name; if the options ask for another one, that is an error before anything is made.
 func (r *run) nameRole(ctx context.Context) error {
 	found, err := r.find(ctx, "/roles", url.Values{"filter[id][_eq]": {RoleID}, "fields": {"id,name"}})
 	if err != nil {
@@ -22,7 +22,7 @@ func (r *run) nameRole(ctx context.Context) error {
 	if len(found) > 0 {
 		is = fmt.Sprint(found[0]["name"])
 		if r.opts.Role != "" && r.opts.Role != is {
-			return fmt.Errorf("the role that setup makes is there already and is called %q, not %q: leave out --role, or first rename the role in the Directus app", is, r.opts.Role)
+			return fmt.Errorf("the role that an earlier setup made has the name %q, not %q: leave out --role, or rename the role in the Directus app first", is, r.opts.Role)
 		}
 	}
 	r.opts.Role = cmp.Or(r.opts.Role, is)
@@ -30,11 +30,11 @@ func (r *run) nameRole(ctx context.Context) error {
 	return nil
 }
 
-// role makes the role that people who chat get.
+// role makes the role for the people who chat.
 func (r *run) role(ctx context.Context) error {
 	body := object{"id": RoleID, "name": r.opts.Role, "icon": "chat"}
 	if !r.policies {
-		// On Directus 10 the role itself says who may use the app, and lets everybody in unless told otherwise.
+		// On Directus 10 the role itself has these rights, and app_access is true by default.
 		body["app_access"], body["admin_access"] = false, false
 	}
 	if err := r.ensure(ctx, "role", "/roles", RoleID, body, !r.policies); err != nil {
@@ -44,7 +44,7 @@ func (r *run) role(ctx context.Context) error {
 	return nil
 }
 
-// policy makes the policy that carries the permissions, and hangs it on the role. Directus 10 has none.
+// policy makes the policy that holds the permissions and attaches it to the role. Directus 10 has no policies.
 func (r *run) policy(ctx context.Context) error {
 	if !r.policies {
 		return nil
@@ -68,8 +68,8 @@ func (r *run) policy(ctx context.Context) error {
 		object{"id": accessID, "role": RoleID, "policy": policyID})
 }
 
-// ensure makes a role or policy of a fixed id. powers: it can carry administrator or app rights, which an existing one
-// should not.
+// ensure makes a role or policy with a fixed id. powers says that this kind of object can make its holders
+// administrators; an existing one that does is reported.
 func (r *run) ensure(ctx context.Context, kind, path, id string, body object, powers bool) error {
 	what := fmt.Sprintf("%s %q", kind, r.opts.Role)
 	found, err := r.find(ctx, path, url.Values{"filter[id][_eq]": {id}})
@@ -84,24 +84,24 @@ func (r *run) ensure(ctx context.Context, kind, path, id string, body object, po
 	}
 	step := Step{What: what, Status: Present}
 	if name := fmt.Sprint(found[0]["name"]); name != r.opts.Role {
-		step.Detail = fmt.Sprintf("now called %q", name)
+		step.Detail = fmt.Sprintf("its name is now %q", name)
 	}
 	if admin, _ := found[0]["admin_access"].(bool); powers && admin {
 		step.Status, step.Detail = Differs, "it makes its holders administrators"
-		step.Fix = "take \"admin access\" from it in the Directus app unless that is wanted"
+		step.Fix = "remove \"admin access\" from it in the Directus app, unless you want that"
 	}
 	r.report.add(step)
 	return nil
 }
 
-// sameName mentions that the new role or policy will not be the only one of its name.
+// sameName adds a note if another role or policy already has the name of the new one.
 func (r *run) sameName(ctx context.Context, kind, path string) error {
 	found, err := r.find(ctx, path, url.Values{"filter[name][_eq]": {r.opts.Role}, "fields": {"id"}})
 	if err != nil {
 		return fmt.Errorf("look for a %s of the same name: %w", kind, err)
 	}
 	if len(found) > 0 {
-		r.report.note("there is another %s called %q (%v), which setup has not made and leaves alone", kind, r.opts.Role, found[0]["id"])
+		r.report.note("there is another %s with the name %q (%v); setup did not make it and leaves it alone", kind, r.opts.Role, found[0]["id"])
 	}
 	return nil
 }

@@ -8,12 +8,12 @@ import (
 	"directus-ircd/directus"
 )
 
-// nonceLength is the room for a nonce, in characters.
+// nonceLength is the length of the nonce field, in characters.
 const nonceLength = 64
 
 type object = map[string]any
 
-// collection makes the collection, or looks an existing one over.
+// collection makes the collection of the messages, or inspects an existing one.
 func (r *run) collection(ctx context.Context) error {
 	what := "collection " + r.opts.Collection
 	var found struct {
@@ -23,7 +23,7 @@ func (r *run) collection(ctx context.Context) error {
 		} `json:"meta"`
 	}
 	err := r.get(ctx, "/collections/"+r.opts.Collection, nil, &found)
-	if directus.IsCode(err, directus.CodeForbidden) { // how Directus tells an administrator that it is missing
+	if directus.IsCode(err, directus.CodeForbidden) { // to an administrator, this means that it does not exist
 		return r.newCollection(ctx, what)
 	}
 	if err != nil {
@@ -50,7 +50,7 @@ func (r *run) newCollection(ctx context.Context, what string) error {
 	err := r.change(ctx, Step{What: what, Status: Created}, http.MethodPost, "/collections", object{
 		"collection": r.opts.Collection,
 		"meta":       object{"icon": "chat", "note": "Chat messages"},
-		"schema":     object{}, // null would make a folder
+		"schema":     object{}, // with null, Directus would make a folder
 		"fields": []object{
 			{"field": "id", "type": "integer", "meta": object{"hidden": true},
 				"schema": object{"is_primary_key": true, "has_auto_increment": true}},
@@ -63,7 +63,8 @@ func (r *run) newCollection(ctx context.Context, what string) error {
 	return r.relate(ctx)
 }
 
-// The fields as the guide makes them, but for text without a limit and the nonce.
+// These functions describe the fields as the guide "Build a multi-user chat" makes them, except that the text has no
+// limit, and that the guide has no nonce.
 
 func authorField(name string) object {
 	return object{"field": name, "type": "uuid", "schema": object{},
@@ -83,10 +84,10 @@ func textField(name string) object {
 func nonceField(name string) object {
 	return object{"field": name, "type": "string",
 		"schema": object{"is_unique": true, "is_nullable": true, "max_length": nonceLength},
-		"meta":   object{"hidden": true, "readonly": true, "note": "Chosen by the sender, so that sending twice stores once"}}
+		"meta":   object{"hidden": true, "readonly": true, "note": "Chosen by the sender, so that a message sent twice is stored once"}}
 }
 
-// relate makes the author field point to the users.
+// relate makes the relation from the author field to the users.
 func (r *run) relate(ctx context.Context) error {
 	return r.change(ctx, Step{What: r.relationName(), Status: Created}, http.MethodPost, "/relations", object{
 		"collection": r.opts.Collection, "field": r.opts.Fields.Author, "related_collection": "directus_users",

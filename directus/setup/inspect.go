@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	// uuidLength is that of a uuid as text, in characters.
+	// uuidLength is the length of a uuid as text, in characters.
 	uuidLength = 36
-	// minNonce is what the nonce field must hold at least, in characters.
+	// minNonce is the least length of the nonce field, in characters.
 	minNonce = uuidLength
 )
 
-// field is what GET /fields tells of a field.
+// field is a field as GET /fields describes it.
 type field struct {
 	Field  string         `json:"field"`
 	Type   string         `json:"type"`
-	Schema map[string]any `json:"schema"` // null: an alias, without a column
+	Schema map[string]any `json:"schema"` // null: an alias field, which has no column
 	Meta   *struct {
 		Special []string `json:"special"`
 	} `json:"meta"`
@@ -38,7 +38,7 @@ func (f field) is(property string) bool {
 	return set
 }
 
-// maxLength is the limit of the column in characters, 0 for none.
+// maxLength is the limit of the column in characters; 0 if there is none.
 func (f field) maxLength() int {
 	if f.Type != "string" {
 		return 0
@@ -48,17 +48,18 @@ func (f field) maxLength() int {
 	return n
 }
 
-// holdsUUID goes by the length too: without a relation, Directus tells a uuid in SQLite, which is a char(36), as a string.
+// holdsUUID reports whether the column is made for uuids. SQLite has no type for them: there a uuid is a char(36), which
+// Directus describes as a string of that length unless the field has a relation.
 func (f field) holdsUUID() bool { return f.Type == "uuid" || f.maxLength() == uuidLength }
 
-// finding is what a check found: nothing, if status is empty.
+// finding is what a check of a field found. An empty status means that the field is as it should be.
 type finding struct {
 	status  Status // Limited or Differs
 	problem string
 	fix     string
 }
 
-// inspect looks over the fields of an existing collection.
+// inspect checks the fields of an existing collection.
 func (r *run) inspect(ctx context.Context) error {
 	var fields []field
 	if err := r.get(ctx, "/fields/"+r.opts.Collection, nil, &fields); err != nil {
@@ -66,9 +67,9 @@ func (r *run) inspect(ctx context.Context) error {
 	}
 	r.inspectKey(fields)
 	for _, part := range []struct {
-		name  *string // in the report's fields: emptied where the collection has none
+		name  *string // in the fields of the report; it becomes empty if the collection has no such field
 		make  func(string) object
-		kind  string // the special that Directus fills in, to guess at a field of another name
+		kind  string // the special of such a field, by which one of another name can be suggested
 		check func(f field) finding
 	}{
 		{&r.report.fields.Text, textField, "", checkText},
@@ -91,7 +92,7 @@ func (r *run) inspect(ctx context.Context) error {
 	return r.inspectRelation(ctx, fields)
 }
 
-// inspectKey wants a primary key that Directus or its database fills in, for IRC names none.
+// inspectKey checks that Directus or its database fills in the primary key, because a message from IRC brings none.
 func (r *run) inspectKey(fields []field) {
 	for _, f := range fields {
 		if !f.is("is_primary_key") {
@@ -99,13 +100,13 @@ func (r *run) inspectKey(fields []field) {
 		}
 		r.keyType = f.Type
 		if f.special("uuid") {
-			r.keyType = "uuid" // which SQLite tells as a string
+			r.keyType = "uuid" // the type may be string in SQLite
 		}
 		step := Step{What: fmt.Sprintf("primary key %s.%s", r.opts.Collection, f.Field), Status: Present}
 		if !f.is("has_auto_increment") && !f.special("uuid") {
 			step.Status = Differs
-			step.Detail = "it has to be typed in by hand, so no message could be written from IRC"
-			step.Fix = "make a collection with an auto-incremented or a generated UUID key, or choose another one with --collection"
+			step.Detail = "nothing fills it in, so no message could be written from IRC"
+			step.Fix = "use a collection whose key is auto-incremented or a generated UUID: name it with --collection"
 		}
 		r.report.add(step)
 	}
@@ -121,12 +122,12 @@ func (r *run) missingField(ctx context.Context, name *string, make func(string) 
 	step := Step{What: what, Status: Differs, Detail: "missing", Fix: "add it with --extend"}
 	for _, f := range fields {
 		if kind != "" && f.special(kind) {
-			step.Fix += fmt.Sprintf(", or name %s in its place, which has the same purpose, here and in the configuration", f.Field)
+			step.Fix += fmt.Sprintf(", or use the field %s, which has the same purpose: name it here and in the configuration", f.Field)
 		}
 	}
 	if *name == r.opts.Fields.Nonce {
 		step.Status = Limited
-		step.Detail = "missing: when an answer gets lost, the daemon has to look whether the message was stored"
+		step.Detail = "missing: when an answer is lost, the daemon has to look up whether the message was stored"
 	}
 	*name = ""
 	r.report.add(step)
@@ -142,7 +143,7 @@ func (r *run) existingField(ctx context.Context, f field, check func(field) find
 	if found.status != "" {
 		step.Status, step.Detail, step.Fix = found.status, found.problem, found.fix
 		if f.Field == r.opts.Fields.Nonce {
-			r.report.fields.Nonce = "" // a nonce that is not unique would promise what it does not keep
+			r.report.fields.Nonce = "" // a nonce that is not unique does not prevent duplicates
 		}
 	}
 	r.report.add(step)
@@ -152,18 +153,18 @@ func (r *run) existingField(ctx context.Context, f field, check func(field) find
 func checkText(f field) finding {
 	switch limit := f.maxLength(); {
 	case limit > 0:
-		return finding{Limited, fmt.Sprintf("it holds %d characters, longer messages are refused", limit), "make it unlimited with --widen"}
+		return finding{Limited, fmt.Sprintf("it holds %d characters; Directus refuses longer messages", limit), "make it unlimited with --widen"}
 	case f.Type != "string" && f.Type != "text":
 		return finding{Differs, fmt.Sprintf("it is of type %s, not text", f.Type), nameAnother("a text field")}
 	}
 	return finding{}
 }
 
-// checkAuthor leaves the type to inspectRelation, which knows whether it matters.
+// checkAuthor checks that Directus fills in the author. inspectRelation checks the type.
 func checkAuthor(f field) finding {
 	if !f.special("user-created") {
 		return finding{Differs, "Directus does not fill it in, so messages would have no author",
-			"in the Directus app, let the field save the current user on create, or " + nameAnother("a field that does")}
+			"in the Directus app, let the field save the current user on create, or " + nameAnother("a field that does so")}
 	}
 	return finding{}
 }
@@ -176,7 +177,7 @@ func checkDate(f field) finding {
 		return finding{Differs, "Directus does not fill it in, so messages would have no time",
 			"in the Directus app, let the field save the current time on create"}
 	case f.Type == "dateTime":
-		return finding{Limited, "it is of type dateTime, which has full seconds and no time zone", "use a field of type timestamp"}
+		return finding{Limited, "it is of type dateTime, which has whole seconds and no time zone", "use a field of type timestamp"}
 	}
 	return finding{}
 }
@@ -187,20 +188,20 @@ func checkNonce(f field) finding {
 	case f.Type != "string":
 		return finding{Limited, fmt.Sprintf("not used: it is of type %s, not string", f.Type), nameAnother("a unique string field")}
 	case limit > 0 && limit < minNonce:
-		return finding{Limited, fmt.Sprintf("not used: it holds %d characters, %d are needed", limit, minNonce), "make it longer in the Directus app"}
+		return finding{Limited, fmt.Sprintf("not used: it holds %d characters, but %d are needed", limit, minNonce), "make it longer in the Directus app"}
 	case !f.is("is_unique"):
-		return finding{Limited, "not used: it is not unique, so sending twice would store twice", "make it unique in the Directus app"}
+		return finding{Limited, "not used: it is not unique, so a message sent twice would be stored twice", "make it unique in the Directus app"}
 	case !f.is("is_nullable"):
-		return finding{Limited, "not used: it is required, so nobody else could write messages", "let it be empty in the Directus app"}
+		return finding{Limited, "not used: it is required, so no other client could write messages", "allow it to be empty in the Directus app"}
 	}
 	return finding{}
 }
 
 func nameAnother(what string) string {
-	return "name " + what + " in its place, here and in the configuration"
+	return "use " + what + ": name it here and in the configuration"
 }
 
-// widen makes a field of limited length unlimited. Directus changes the column only when it is told all about it.
+// widen removes the limit on the length of a field. Directus changes a column only if the request holds its whole schema.
 func (r *run) widen(ctx context.Context, f field) error {
 	schema := maps.Clone(f.Schema)
 	schema["data_type"], schema["max_length"] = "text", nil
@@ -215,10 +216,10 @@ func (r *run) widen(ctx context.Context, f field) error {
 		return fmt.Errorf("read the widened %s: %w", fieldName(r.opts.Collection, f.Field), err)
 	}
 	if now.maxLength() > 0 || now.Type != "text" {
-		return errors.New("directus reported success, but " + fieldName(r.opts.Collection, f.Field) + " is as short as before: make a text field by hand")
+		return errors.New("directus reported success, but " + fieldName(r.opts.Collection, f.Field) + " is as short as before: make it a field of type text in the Directus app")
 	}
 	if now.is("is_nullable") && !f.is("is_nullable") {
-		// Directus 10 drops NOT NULL from a column it alters, and sets it when asked once more.
+		// Directus 10 drops NOT NULL from a column that it changes. The same request once more sets it again.
 		if err := r.account.Do(ctx, http.MethodPatch, path, nil, body, nil); err != nil {
 			return explain("make "+fieldName(r.opts.Collection, f.Field)+" required again", err)
 		}
@@ -226,7 +227,7 @@ func (r *run) widen(ctx context.Context, f field) error {
 	return nil
 }
 
-// inspectRequired looks for fields that a message from IRC would leave empty though they must not be.
+// inspectRequired looks for other fields that must not be empty and that a message from IRC would leave empty.
 func (r *run) inspectRequired(fields []field) {
 	known := []string{r.opts.Fields.Text, r.opts.Fields.Author, r.opts.Fields.Date, r.opts.Fields.Nonce, replyField, fileField}
 	for _, f := range fields {
@@ -235,8 +236,8 @@ func (r *run) inspectRequired(fields []field) {
 			continue
 		}
 		r.report.add(Step{What: fieldName(r.opts.Collection, f.Field), Status: Differs,
-			Detail: "it is required and has no default value, so messages from IRC would be refused",
-			Fix:    "give it a default value, or a value in \"set\" of the channel"})
+			Detail: "it is required and has no default value, so Directus would refuse messages from IRC",
+			Fix:    "give it a default value in the Directus app, or a value under \"set\" of the channel in the configuration"})
 	}
 }
 
@@ -247,7 +248,7 @@ func fillsIn(specials []string) bool {
 	})
 }
 
-// inspectRelation looks whether the author field leads to the users, for without that nobody has a name.
+// inspectRelation checks that the author field points to the users. Without that, authors have no names.
 func (r *run) inspectRelation(ctx context.Context, fields []field) error {
 	if r.report.fields.Author == "" {
 		return nil
@@ -263,21 +264,21 @@ func (r *run) inspectRelation(ctx context.Context, fields []field) error {
 	case err != nil:
 		return fmt.Errorf("look for the %s: %w", r.relationName(), err)
 	case found.Related != "directus_users":
-		step.Status, step.Detail = Differs, "it leads to "+found.Related
+		step.Status, step.Detail = Differs, "it points to "+found.Related
 		step.Fix = nameAnother("the field that Directus fills with the author")
 	}
 	r.report.add(step)
 	return nil
 }
 
-// missingRelation makes the relation without being told to only on a field that can be nothing but a user's id, as a run
-// that was cut short leaves it: a foreign key on a column of somebody else's may refuse what is written there.
+// missingRelation makes the relation of the author field. Without Extend it does so only if the field can hold nothing
+// but a user's id, as after a run that was interrupted: on any other column, a foreign key may refuse what others write.
 func (r *run) missingRelation(ctx context.Context, fields []field) error {
 	i := slices.IndexFunc(fields, func(f field) bool { return f.Field == r.opts.Fields.Author && f.Schema != nil })
 	switch {
 	case i < 0: // --extend has just made the field
 		return r.relate(ctx)
-	case checkAuthor(fields[i]).status == Differs: // reported with the field, and to be mended first
+	case checkAuthor(fields[i]).status == Differs: // reported already, and to be mended first
 		return nil
 	case r.opts.Extend || fields[i].holdsUUID():
 		return r.relate(ctx)

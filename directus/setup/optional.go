@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// What the optional pieces are called.
+// Names of the collections and fields of the optional pieces.
 const (
 	privateCollection = "private_messages"
 	markersCollection = "read_markers"
@@ -14,12 +14,12 @@ const (
 	recipientField    = "recipient"
 )
 
-// reactionLength is the room for a reaction, in characters.
+// reactionLength is the length of the text of a reaction, in characters.
 const reactionLength = 64
 
 func (o Options) reactionsCollection() string { return o.Collection + "_reactions" }
 
-// optional makes the pieces that were asked for, each with its permissions.
+// optional makes the optional pieces that the options ask for, each with its permissions.
 func (r *run) optional(ctx context.Context) error {
 	for _, piece := range []struct {
 		wanted bool
@@ -41,22 +41,22 @@ func (r *run) optional(ctx context.Context) error {
 		}
 		if differs(r.report.Steps[len(before.Steps):]) {
 			before.Steps, before.Notes = r.report.Steps, r.report.Notes
-			r.report = before // the configuration does without it
+			r.report = before // the piece is left out of the configuration
 		}
 	}
 	return nil
 }
 
-// basis marks the end of what every chat needs.
+// basis marks the end of the steps that every chat needs.
 func (r *run) basis(context.Context) error {
 	r.report.usable = len(r.report.Steps)
 	return nil
 }
 
-// own matches the items that somebody made.
+// own matches the items whose field holds the current user.
 func own(field string) object { return object{field: object{"_eq": "$CURRENT_USER"}} }
 
-// toMessages is the field of an item that belongs to a message.
+// toMessages is a field that points to a message.
 func (r *run) toMessages(name, onDelete string) part {
 	return part{target: r.opts.Collection, onDelete: onDelete, check: checkAny, body: object{
 		"field": name, "type": r.keyType, "schema": object{},
@@ -65,7 +65,7 @@ func (r *run) toMessages(name, onDelete string) part {
 	}}
 }
 
-// toUsers makes a part of a field that holds a user.
+// toUsers is a field that points to a user.
 func toUsers(body object, check func(field) finding) part {
 	return part{body: body, check: check, target: "directus_users", onDelete: "SET NULL"}
 }
@@ -92,12 +92,13 @@ func (r *run) files(ctx context.Context) error {
 	if good(fileField) {
 		r.report.fields.Files = fileField
 	}
-	r.report.note("the role may read the names and the contents of all files of this Directus; restrict its permission to read " +
-		"directus_files to a folder if there are others than those of the chat. To upload files takes create on directus_files, which setup leaves to you")
+	r.report.note("the role may read the names and contents of all files of this Directus. If there are files that are not part of the chat, " +
+		"restrict its permission to read directus_files to a folder. To upload files, users also need the permission to create " +
+		"directus_files, which setup does not give them")
 	return r.permit(ctx, rule{collection: "directus_files", action: "read", fields: []string{"*"}})
 }
 
-// edit lets people change and delete what they wrote.
+// edit lets people change and delete their own messages.
 func (r *run) edit(ctx context.Context) error {
 	mine := own(r.opts.Fields.Author)
 	for _, want := range []rule{
@@ -129,11 +130,11 @@ func (r *run) reactions(ctx context.Context) error {
 		}
 	}
 	return r.permitOwn(ctx, rule{collection: name, action: "delete", fields: []string{"*"}, items: own("user_created")},
-		"take back the reactions of everybody")
+		"remove the reactions of everybody")
 }
 
 func (r *run) markers(ctx context.Context) error {
-	if _, err := r.keep(ctx, store{name: markersCollection, icon: "done_all", note: "Up to when people have read the chat", parts: []part{
+	if _, err := r.keep(ctx, store{name: markersCollection, icon: "done_all", note: "Up to which time each user has read the chat", parts: []part{
 		{body: object{"field": "target", "type": "string", "schema": object{"max_length": 255}, "meta": object{"interface": "input"}}, check: holds(uuidLength)},
 		{body: object{"field": "date_read", "type": "timestamp", "schema": object{}, "meta": object{"interface": "datetime"}}, check: checkTime},
 		toUsers(authorField("user_created"), checkAuthor),
@@ -148,14 +149,14 @@ func (r *run) markers(ctx context.Context) error {
 		{collection: markersCollection, action: "read", fields: []string{"*"}, items: own("user_created")},
 		{collection: markersCollection, action: "update", fields: []string{"date_read"}, items: own("user_created")},
 	} {
-		if err := r.permitOwn(ctx, want, "see and change up to when everybody has read"); err != nil {
+		if err := r.permitOwn(ctx, want, "read and change the read markers of everybody"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// holds wants room for so many characters.
+// holds returns a check that a field is a text of at least n characters.
 func holds(n int) func(field) finding {
 	return func(f field) finding {
 		found := checkText(f)
@@ -163,14 +164,14 @@ func holds(n int) func(field) finding {
 			return finding{}
 		}
 		if found.status == Limited {
-			found.problem = fmt.Sprintf("it holds %d characters, %d are needed", f.maxLength(), n)
+			found.problem = fmt.Sprintf("it holds %d characters, but %d are needed", f.maxLength(), n)
 			found.fix = "make it longer in the Directus app"
 		}
 		return found
 	}
 }
 
-// checkTime wants a time that is not filled in, but may lack its zone.
+// checkTime checks that a field holds a time, with or without a zone. Directus need not fill it in.
 func checkTime(f field) finding {
 	if f.Type != "timestamp" && f.Type != "dateTime" {
 		return finding{Differs, fmt.Sprintf("it is of type %s, not timestamp", f.Type), nameAnother("a timestamp")}

@@ -12,7 +12,7 @@ import (
 	"directus-ircd/directus"
 )
 
-// permissions lets the role read and write messages and read the names of users.
+// permissions lets the role read and write messages, and read the names of users.
 func (r *run) permissions(ctx context.Context) error {
 	for _, action := range []string{"read", "create"} {
 		if err := r.permit(ctx, rule{collection: r.opts.Collection, action: action, fields: []string{"*"}}); err != nil {
@@ -26,13 +26,13 @@ func (r *run) permissions(ctx context.Context) error {
 type rule struct {
 	collection, action string
 	fields             []string
-	items              object // a filter on the items that it covers; nil: all
+	items              object // filter of the items that it covers; nil: all
 }
 
 func (p rule) String() string { return fmt.Sprintf("permission to %s %s", p.action, p.collection) }
 
-// permitUsers lets the role read what nicks are made from: just that where Directus can express it, and everything
-// where it cannot (12 without a licence).
+// permitUsers lets the role read the fields of users from which nicks are made. Directus 12 without a licence cannot
+// grant less than all fields; then it grants those, unless Options.UsersNarrow forbids it.
 func (r *run) permitUsers(ctx context.Context) error {
 	narrow := rule{collection: "directus_users", action: "read", fields: append([]string{"id"}, r.opts.NickFields...)}
 	wide := rule{collection: "directus_users", action: "read", fields: []string{"*"}}
@@ -52,8 +52,8 @@ func (r *run) permitUsers(ctx context.Context) error {
 	}
 	if r.opts.UsersNarrow {
 		r.report.add(Step{What: narrow.String(), Status: Limited,
-			Detail: "left out: this Directus has no licence for rules that name fields, so people see each other without names",
-			Fix:    "add a licence key, or let the role read all fields of the users, e-mail addresses included"})
+			Detail: "left out: this Directus has no licence for permissions on single fields, so people see no names of each other",
+			Fix:    "add a licence key, or leave out --users-narrow, which lets the role read all fields of the users, e-mail addresses included"})
 		return nil
 	}
 	if err := r.grant(ctx, wide); err != nil {
@@ -65,11 +65,11 @@ func (r *run) permitUsers(ctx context.Context) error {
 }
 
 func (r *run) noteHiddenRules() {
-	r.report.note("if this Directus was upgraded from 11, a narrower rule may be there, hidden for want of a licence; with one, both apply")
+	r.report.note("if this Directus was upgraded from 11, it may still have a narrower permission, which it hides without a licence; with a licence both apply")
 }
 
-// permitOwn makes a rule about some items only: just that where Directus can express it, and one about all items where
-// it cannot (12 without a licence). could is what everybody with the role can then do over the API.
+// permitOwn makes a rule that covers some items only. On Directus 12 without a licence, which cannot grant that, it makes
+// one that covers all items, and adds a note with could: what everybody with the role can then do over the API.
 func (r *run) permitOwn(ctx context.Context, narrow rule, could string) error {
 	existing, err := r.permitted(ctx, narrow)
 	if err != nil {
@@ -93,7 +93,7 @@ func (r *run) permitOwn(ctx context.Context, narrow rule, could string) error {
 	return nil
 }
 
-// grantNarrow grants a rule where this Directus knows rules as narrow as that.
+// grantNarrow grants a rule that names fields or items. granted is false if this Directus has no licence for such rules.
 func (r *run) grantNarrow(ctx context.Context, narrow rule) (granted bool, err error) {
 	custom, err := r.customRules(ctx)
 	if err != nil || !custom {
@@ -107,18 +107,18 @@ func (r *run) grantNarrow(ctx context.Context, narrow rule) (granted bool, err e
 }
 
 func (r *run) noteWideItems(could string) {
-	r.report.note("over the Directus API everybody with the role may %s. The daemon itself never does more than for the people concerned and for "+
-		"administrators. Directus 12 without a licence knows no narrower rule; elsewhere, restrict the items of this permission in the Directus app", could)
+	r.report.note("everybody with the role may %s over the Directus API. The daemon itself lets only the people concerned and administrators do so. "+
+		"Directus 12 without a licence has no narrower permission; on any other Directus, restrict the items of this permission in the Directus app", could)
 }
 
 func (r *run) noteWideUsers() {
-	r.report.note("over the Directus API the role may read all fields of all users, e-mail addresses included, passwords and " +
-		"tokens excepted; nothing of it shows on IRC. Directus 12 without a licence knows no narrower rule; elsewhere, " +
+	r.report.note("over the Directus API everybody with the role may read all fields of all users, such as e-mail addresses, but not passwords and " +
+		"tokens. IRC shows none of them. Directus 12 without a licence has no narrower permission; on any other Directus, " +
 		"restrict the fields of this permission in the Directus app")
 }
 
-// customRules reports whether a dry run has to expect that Directus refuses permissions that name fields, as 12 does
-// without a licence. A real run tries instead.
+// customRules reports whether it is worth asking Directus for permissions that name fields or items. A dry run asks for
+// the licence instead, which may be missing on Directus 12; a real run always tries.
 func (r *run) customRules(ctx context.Context) (bool, error) {
 	if !r.opts.DryRun {
 		return true, nil
@@ -126,7 +126,8 @@ func (r *run) customRules(ctx context.Context) (bool, error) {
 	return r.licensed(ctx)
 }
 
-// licensed reports whether Directus takes permissions that name fields or items.
+// licensed reports whether the licence of Directus covers permissions that name fields or items. Before version 12
+// there is no licence.
 func (r *run) licensed(ctx context.Context) (bool, error) {
 	var license struct {
 		Entitlements struct {
@@ -145,7 +146,7 @@ func (r *run) licensed(ctx context.Context) (bool, error) {
 	return enabled == nil || *enabled, nil
 }
 
-// permit makes a rule unless there is one for this collection and action.
+// permit makes a rule, unless the role has one for the same collection and action.
 func (r *run) permit(ctx context.Context, want rule) error {
 	existing, err := r.permitted(ctx, want)
 	if err != nil {
@@ -158,7 +159,7 @@ func (r *run) permit(ctx context.Context, want rule) error {
 	return r.grant(ctx, want)
 }
 
-// allowance is what the existing rules for a collection and action allow together.
+// allowance is what the existing rules of the role for a collection and action allow together.
 type allowance struct {
 	present bool
 	fields  []string
@@ -188,7 +189,7 @@ func (r *run) permitted(ctx context.Context, want rule) (allowance, error) {
 	return a, nil
 }
 
-// reportExisting compares existing rules with the wanted one; they are never changed.
+// reportExisting compares the existing rules with the wanted one. It never changes them.
 func (r *run) reportExisting(want rule, existing allowance) {
 	step := Step{What: want.String(), Status: Present}
 	all := slices.Contains(existing.fields, "*")
@@ -198,8 +199,8 @@ func (r *run) reportExisting(want rule, existing allowance) {
 	switch {
 	case len(lacking) > 0:
 		step.Status = Differs
-		step.Detail = "it allows only the fields " + strings.Join(existing.fields, ", ") + ", and not " + strings.Join(lacking, ", ")
-		step.Fix = "extend it in the Directus app if that was not on purpose"
+		step.Detail = "it allows only the fields " + strings.Join(existing.fields, ", ") + ", but not " + strings.Join(lacking, ", ")
+		step.Fix = "add the missing fields in the Directus app, unless this is on purpose"
 	case want.items != nil && !existing.partial:
 		step.Detail = "it covers all items, more than is needed"
 	case want.items != nil:
@@ -209,7 +210,7 @@ func (r *run) reportExisting(want rule, existing allowance) {
 		step.Detail = "it allows all fields, more than is needed"
 		if r.opts.UsersNarrow {
 			step.Status = Differs
-			step.Fix = "restrict it to " + strings.Join(want.fields, ", ") + " in the Directus app, which takes a licence on Directus 12, or remove it"
+			step.Fix = "restrict it to " + strings.Join(want.fields, ", ") + " in the Directus app, which needs a licence on Directus 12, or remove it"
 		}
 	}
 	r.report.add(step)
@@ -226,7 +227,8 @@ func (r *run) grant(ctx context.Context, p rule) error {
 	return r.change(ctx, Step{What: p.String(), Status: Created, Detail: detail}, http.MethodPost, "/permissions", body)
 }
 
-// owner is what a permission belongs to. Naming the wrong one on Directus 10 would make the permission public.
+// owner is the field that says to whom a permission belongs, and its value. With the wrong field, Directus 10 would make
+// the permission public.
 func (r *run) owner() (field, id string) {
 	if r.policies {
 		return "policy", policyID

@@ -2,9 +2,9 @@ package setup
 
 import "context"
 
-// private makes the collection of messages between two users. Who is not concerned
-// must not read them: where Directus cannot express that, it is done only if the
-// operator says so.
+// private makes the collection of messages between two users. Nobody else must be able to
+// read them: if Directus cannot grant that, private makes the collection only if the operator
+// has accepted it.
 func (r *run) private(ctx context.Context) error {
 	concerned := rule{collection: privateCollection, action: "read", fields: []string{"*"},
 		items: object{"_or": []object{own("user_created"), own(recipientField)}}}
@@ -23,7 +23,7 @@ func (r *run) private(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if good("nonce") { // the daemon writes it into each message
+	if good("nonce") { // the daemon writes a nonce into each private message
 		r.report.private = privateCollection
 	}
 	if err := r.permit(ctx, rule{collection: privateCollection, action: "create", fields: []string{"*"}}); err != nil {
@@ -46,8 +46,8 @@ func (r *run) private(ctx context.Context) error {
 	return nil
 }
 
-// wouldBeOpen reports, and says, that everybody with the role could read private
-// messages though the operator has not agreed to that.
+// wouldBeOpen reports whether everybody with the role could read private messages although
+// the operator has not accepted that. If so, it adds a step that says it.
 func (r *run) wouldBeOpen(ctx context.Context, concerned rule) (bool, error) {
 	if r.opts.PrivateReadable {
 		return false, nil
@@ -60,7 +60,7 @@ func (r *run) wouldBeOpen(ctx context.Context, concerned rule) (bool, error) {
 	if existing.present && !existing.partial {
 		r.report.add(Step{What: what, Status: Differs,
 			Detail: "everybody with the role may read all of them over the Directus API",
-			Fix:    "restrict the permission to read " + privateCollection + " to sender and recipient in the Directus app, which takes a licence on Directus 12, or accept it with --private-readable"})
+			Fix:    "restrict the permission to read " + privateCollection + " to sender and recipient in the Directus app, which needs a licence on Directus 12, or accept it with --private-readable"})
 		return true, nil
 	}
 	licensed, err := r.licensed(ctx)
@@ -68,7 +68,7 @@ func (r *run) wouldBeOpen(ctx context.Context, concerned rule) (bool, error) {
 		return false, err
 	}
 	r.report.add(Step{What: what, Status: Differs,
-		Detail: "left out: this Directus has no licence for rules about single items, so everybody with the role could read all private messages over the Directus API",
+		Detail: "left out: this Directus has no licence for permissions on single items, so everybody with the role could read all private messages over the Directus API",
 		Fix:    "add a licence key, or accept it with --private-readable"})
 	return true, nil
 }

@@ -9,7 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Status says what became of one thing.
+// Status says what Run found or did about one Step.
 type Status string
 
 // The statuses of a Step.
@@ -20,10 +20,10 @@ const (
 	WouldCreate Status = "would create"
 	WouldChange Status = "would change"
 	Limited     Status = "limited" // usable as it is, with a drawback that Detail names
-	Differs     Status = "differs" // not as a chat needs it
+	Differs     Status = "differs" // not usable by a chat as it is
 )
 
-// Step is one thing that a chat needs, and what became of it.
+// Step is one thing that a chat needs, and what Run found or did about it.
 type Step struct {
 	What   string // "field messages.text"
 	Status Status
@@ -42,27 +42,28 @@ func (s Step) String() string {
 	return text
 }
 
-// Report is what a Run did, found, or would do, in the order of the work.
+// Report lists what Run did, found, or would do, in the order of the work.
 type Report struct {
 	Version string // of Directus, "12.4.0"
 	Steps   []Step
 	Notes   []string // what the operator should know
 
 	options Options
-	usable  int    // how many Steps there were when the collection, the role and its permissions had been looked after
-	fields  Fields // as found or made; a name is empty where the collection has no such field
-	// The optional collections that are there; empty for the others.
+	usable  int    // number of Steps about the collection, the role and its permissions, which come first
+	fields  Fields // as found or made; a name is empty if the collection has no such field
+	// Names of the optional collections that can be used; empty for the others.
 	reactions, private, markers string
 	corrections                 bool // people may change their own messages
 }
 
-// Complete reports whether a chat can work with what is there, or could without DryRun: nothing Differs.
+// Complete reports whether everything that was asked for can be used, or could be after a run without DryRun: no step
+// has the status Differs.
 func (r Report) Complete() bool {
 	return !differs(r.Steps)
 }
 
-// Usable reports whether a chat can work with the collection, the role and its permissions, though an optional piece
-// may be missing: nothing of them Differs.
+// Usable reports whether a chat can work with the collection, the role and its permissions, even if an optional piece
+// cannot be used.
 func (r Report) Usable() bool {
 	return r.usable > 0 && !differs(r.Steps[:r.usable])
 }
@@ -74,7 +75,7 @@ func differs(steps []Step) bool {
 	return slices.ContainsFunc(steps, func(s Step) bool { return s.Status == Differs })
 }
 
-// String gives one line for each thing, then the notes.
+// String returns a line for each step, then the notes.
 func (r Report) String() string {
 	var b strings.Builder
 	for _, s := range r.Steps {
@@ -86,8 +87,8 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// ConfigYAML gives the entries of the configuration that fit what was found or made. Optional pieces that Differ are
-// left out.
+// ConfigYAML returns the entries of the daemon's configuration for what was found or made. It leaves out optional pieces
+// that have a step with the status Differs.
 func (r Report) ConfigYAML() string {
 	type collection struct {
 		Collection string `yaml:"collection"`
@@ -117,7 +118,7 @@ func (r Report) ConfigYAML() string {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	// Neither call can fail: plain strings into a buffer.
+	// Neither call can fail, because it writes plain strings into a buffer.
 	_ = enc.Encode(c)
 	_ = enc.Close()
 	return b.String()
@@ -125,7 +126,7 @@ func (r Report) ConfigYAML() string {
 
 func (r *Report) add(s Step) { r.Steps = append(r.Steps, s) }
 
-// note adds a note, unless it is there: several permissions may have the same one.
+// note adds a note once, although several permissions may lead to it.
 func (r *Report) note(format string, args ...any) {
 	if n := fmt.Sprintf(format, args...); !slices.Contains(r.Notes, n) {
 		r.Notes = append(r.Notes, n)

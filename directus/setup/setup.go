@@ -1,9 +1,10 @@
-// Package setup makes in a Directus what a chat over IRC needs and what the guide "Build a multi-user chat" makes by
-// hand: a collection for the messages, and a role whose holders may read and write it. It works on Directus
-// 10, 11 and 12, the latter with and without a licence.
+// Package setup makes what a chat over IRC needs in a Directus: a collection for the messages, and a role whose
+// holders may read and write it. The guide "Build a multi-user chat" makes the same by hand. The package works on
+// Directus 10, 11 and 12, the latter with and without a licence. The setup command, the demo and tests call it, as an
+// administrator.
 //
-// Everything it makes has a fixed id or name, so that a second run finds the work of the first. It adds and never
-// overwrites: what is there and differs is reported, with the way out.
+// Everything it makes has a fixed id or name, so that a second run finds the work of the first. It adds what is
+// missing and overwrites nothing: what exists and does not fit is reported, with what to do about it.
 package setup
 
 import (
@@ -17,8 +18,8 @@ import (
 	"directus-ircd/directus"
 )
 
-// Ids of what Run makes. They are the same in every Directus: these objects have no unique names, and the id is
-// how a later run knows them again.
+// Ids of what Run makes. They are the same in every Directus. A later run recognises these objects by the id, because
+// their names need not be unique.
 const (
 	// RoleID is the role to give to the people who chat.
 	RoleID   = "7c5b1d5e-3a7e-4c0b-9f0a-1d5c6f2e8a01"
@@ -26,20 +27,20 @@ const (
 	accessID = "7c5b1d5e-3a7e-4c0b-9f0a-1d5c6f2e8a03"
 )
 
-// Account makes calls as an administrator; *directus.Account is one. Do sends body as JSON, decodes the "data" of the
-// answer into out, and returns an error that wraps *directus.Error where Directus refused.
+// Account makes calls as an administrator; *directus.Account implements it. Do sends body as JSON and decodes the
+// "data" of the answer into out. Its error wraps a *directus.Error if Directus refused.
 type Account interface {
 	Do(ctx context.Context, method, path string, query url.Values, body, out any) error
 }
 
-// Fields names the fields of the collection. Date and Author are filled in by Directus.
+// Fields names the fields of the collection. Directus fills in Date and Author.
 type Fields struct {
 	Text   string `yaml:"text"`
 	Author string `yaml:"author"`
 	Date   string `yaml:"date"`
 	Nonce  string `yaml:"nonce"` // unique and chosen by the sender, which makes sending idempotent
-	// Reply and Files are set in a Report alone.
-	Reply string `yaml:"reply,omitempty"` // the message that is answered
+	// Reply and Files are set only in a Report.
+	Reply string `yaml:"reply,omitempty"` // the message that this one answers
 	Files string `yaml:"files,omitempty"`
 }
 
@@ -47,39 +48,39 @@ type Fields struct {
 type Options struct {
 	// Collection for the messages. Default: "messages".
 	Collection string
-	// Role is the name of the role and of its policy. Empty: that of the role that an earlier run made, else "IRC users". Run
-	// makes one role: to ask for another name than that of the role that is there is an error.
+	// Role is the name of the role and of its policy. Empty: the name of the role that an earlier run made, or "IRC users".
+	// If there is such a role under another name, Run fails, because it never makes a second role.
 	Role string
 	// Fields of the collection. Defaults: text, user_created, date_created, nonce.
 	Fields Fields
-	// NickFields are the fields of directus_users that nicks are made from; the role may read them, of every user.
+	// NickFields are the fields of directus_users from which nicks are made. The role may read them of every user.
 	// Default: first_name, last_name.
 	NickFields []string
-	// UsersNarrow refuses to let the role read all fields of directus_users, e-mail included, where Directus (12
-	// without a licence) cannot express less. Then people only see each other's ids.
+	// UsersNarrow never lets the role read all fields of directus_users, which include the e-mail address. Directus 12
+	// without a licence cannot grant less than all; people then see only each other's ids.
 	UsersNarrow bool
-	// Extend adds the fields that an existing collection lacks, and the relation to the users of an author field that is no
-	// uuid. A uuid that Directus fills in with the author gets its relation without it; an author field that Directus does
-	// not fill in never does.
+	// Extend adds the fields that an existing collection lacks, and the relation to the users for an author field that is
+	// not a uuid. A uuid field that Directus fills in with the author gets the relation without Extend. An author field
+	// that Directus does not fill in never gets it.
 	Extend bool
-	// Widen makes a text field of limited length in an existing collection unlimited.
+	// Widen removes the limit on the length of the text field of an existing collection.
 	Widen bool
-	// Replies adds a field for the message that is answered.
+	// Replies adds a field for the message that a message answers.
 	Replies bool
 	// Files adds a field for a file, and lets the role read files.
 	Files bool
-	// Edit lets people change and delete their own messages; everybody's where Directus (12 without a licence) cannot express
-	// less.
+	// Edit lets people change and delete their own messages. On Directus 12 without a licence, which cannot grant less, they
+	// may then change and delete the messages of everybody.
 	Edit bool
 	// Reactions makes a collection for reactions.
 	Reactions bool
-	// ReadMarkers makes a collection that says up to when people have read.
+	// ReadMarkers makes a collection for read markers: up to which time each user has read.
 	ReadMarkers bool
-	// Private makes a collection for messages between two people, which they alone may read. Where Directus (12 without a
-	// licence) cannot express that, it is left out and reported, unless PrivateReadable agrees that everybody with the role
-	// can read them over the API.
+	// Private makes a collection for messages between two people, which only those two may read. Directus 12 without a
+	// licence cannot grant that: Run then reports it and makes no collection, unless PrivateReadable accepts that everybody
+	// with the role can read these messages over the API.
 	Private, PrivateReadable bool
-	// DryRun reports what would be done and does nothing.
+	// DryRun reports what Run would do, and changes nothing.
 	DryRun bool
 }
 
@@ -104,10 +105,10 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// name is what Directus takes as the name of a collection or field, less what would need quoting in a path.
+// name matches the names of collections and fields that Directus accepts and that need no escaping in a path.
 var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// Validate tells a mistake in the options, which Run refuses without asking Directus anything.
+// Validate reports a mistake in the options. Run calls it before it sends anything to Directus.
 func (o Options) Validate() error {
 	o = o.withDefaults()
 	names := map[string]bool{}
@@ -120,14 +121,14 @@ func (o Options) Validate() error {
 		return fmt.Errorf("%q is a collection of Directus itself: choose another name", o.Collection)
 	}
 	if o.PrivateReadable && !o.Private {
-		return errors.New("that private messages may be readable was agreed to, but they are not asked for: add --private")
+		return errors.New("--private-readable has no effect without --private: add --private")
 	}
 	for _, other := range []struct {
 		wanted bool
 		name   string
 	}{{o.Private, privateCollection}, {o.ReadMarkers, markersCollection}} {
 		if other.wanted && o.Collection == other.name {
-			return fmt.Errorf("the collection %q is made for something else: choose another name", o.Collection)
+			return fmt.Errorf("setup uses the collection %q for something else: choose another name for the messages", o.Collection)
 		}
 	}
 	fields := []string{"id", o.Fields.Text, o.Fields.Author, o.Fields.Date, o.Fields.Nonce}
@@ -139,16 +140,16 @@ func (o Options) Validate() error {
 	}
 	for _, n := range fields {
 		if names[n] {
-			return fmt.Errorf("two fields of the collection are called %q: give each its own name", n)
+			return fmt.Errorf("two fields of the collection have the name %q: give each a name of its own", n)
 		}
 		names[n] = true
 	}
 	return nil
 }
 
-// Run makes what is missing and reports what it did, found, or would do. account must be an
-// administrator's. An error means that Directus could not be asked or refused a step; the Report then tells what was done
-// before, and another run continues. What is there and differs is no error, see Report.Complete.
+// Run makes what is missing and reports what it did, found, or would do. account must be that of an administrator. An
+// error means that Directus could not be reached or refused a step. The Report then lists what was done before, and
+// another run continues from there. What exists and does not fit is no error; see Report.Complete.
 func Run(ctx context.Context, account Account, opts Options) (Report, error) {
 	opts = opts.withDefaults()
 	r := &run{account: account, opts: opts, keyType: "integer", report: Report{options: opts, fields: opts.Fields}}
@@ -177,18 +178,18 @@ type run struct {
 	account  Account
 	opts     Options
 	policies bool   // Directus 11 and newer: permissions belong to policies, not to roles
-	keyType  string // of the messages' primary key
+	keyType  string // type of the primary key of the messages
 	report   Report
 }
 
-// lookAround finds out whom we talk to, and refuses an account that cannot do the work.
+// lookAround finds out the version of Directus, and refuses an account that is not an administrator's.
 func (r *run) lookAround(ctx context.Context) error {
 	var info struct{ Version string }
 	if err := r.get(ctx, "/server/info", nil, &info); err != nil {
 		return fmt.Errorf("ask directus for its version: %w", err)
 	}
 	r.report.Version = info.Version
-	// A token of somebody who is no administrator may read roles, but not this.
+	// A user who is not an administrator may be allowed to read roles, but not this.
 	if err := r.get(ctx, "/collections/directus_users", nil, nil); err != nil {
 		return adminNeeded("read the collections", err)
 	}
@@ -214,7 +215,7 @@ func (r *run) get(ctx context.Context, path string, query url.Values, out any) e
 	return r.account.Do(ctx, http.MethodGet, path, query, nil, out)
 }
 
-// change makes one change, or leaves it out in a dry run, and reports it.
+// change makes one change and reports it. In a dry run it only reports it.
 func (r *run) change(ctx context.Context, s Step, method, path string, body any) error {
 	if r.opts.DryRun {
 		s.Status = map[Status]Status{Created: WouldCreate, Changed: WouldChange}[s.Status]
@@ -223,7 +224,7 @@ func (r *run) change(ctx context.Context, s Step, method, path string, body any)
 	}
 	if err := r.account.Do(ctx, method, path, nil, body, nil); err != nil {
 		if directus.IsCode(err, directus.CodeRecordNotUnique) {
-			s.Status = Present // made by another run at this moment
+			s.Status = Present // another run has made it meanwhile
 			r.report.Steps = append(r.report.Steps, s)
 			return nil
 		}
@@ -233,7 +234,7 @@ func (r *run) change(ctx context.Context, s Step, method, path string, body any)
 	return nil
 }
 
-// explain adds Directus' own words, which an administrator at work may see, and for a known refusal the way out.
+// explain adds the message of Directus, which an administrator may see, and for a known refusal what to do.
 func explain(what string, err error) error {
 	refusal, ok := errors.AsType[*directus.Error](err)
 	if !ok {
@@ -241,7 +242,7 @@ func explain(what string, err error) error {
 	}
 	text := refusal.Message
 	if refusal.Code == directus.CodeLimitExceeded {
-		text += " The licence of this Directus allows no more of them: remove one or add a licence key."
+		text += " The licence of this Directus allows no more of them: remove one, or add a licence key."
 	}
 	return fmt.Errorf("%s: %w: %s", what, err, text)
 }

@@ -9,33 +9,33 @@ import (
 	"directus-ircd/directus"
 )
 
-// part is a field of an optional piece, and the relation that goes with it.
+// part is a field of an optional piece, with its relation if it has one.
 type part struct {
 	body     object // of POST /fields; its "field" is the name
 	check    func(f field) finding
-	target   string // collection that a relation leads to; empty: none
-	onDelete string // what becomes of the field when the item there is deleted
+	target   string // collection that the relation points to; empty: no relation
+	onDelete string // what happens to the field when the item that it points to is deleted: "SET NULL" or "CASCADE"
 }
 
 func (p part) name() string { return fmt.Sprint(p.body["field"]) }
 
-// store is a collection beside that of the messages.
+// store is an optional collection, beside the one of the messages.
 type store struct {
 	name, icon, note string
 	parts            []part
 }
 
-// has reports whether the collection has a field that keeps what it promises.
+// has reports whether a collection has the named field and can use it.
 type has func(name string) bool
 
-// keep makes a store, or looks an existing one over.
+// keep makes a store, or inspects an existing one.
 func (r *run) keep(ctx context.Context, s store) (has, error) {
 	step := Step{What: "collection " + s.name, Status: Created}
 	var found struct {
 		Schema *struct{} `json:"schema"`
 	}
 	err := r.get(ctx, "/collections/"+s.name, nil, &found)
-	if directus.IsCode(err, directus.CodeForbidden) { // how Directus tells an administrator that it is missing
+	if directus.IsCode(err, directus.CodeForbidden) { // to an administrator, this means that it does not exist
 		return r.newStore(ctx, s, step)
 	}
 	if err != nil {
@@ -60,7 +60,7 @@ func (r *run) newStore(ctx context.Context, s store, step Step) (has, error) {
 	err := r.change(ctx, step, http.MethodPost, "/collections", object{
 		"collection": s.name,
 		"meta":       object{"icon": s.icon, "note": s.note},
-		"schema":     object{}, // null would make a folder
+		"schema":     object{}, // with null, Directus would make a folder
 		"fields":     fields,
 	})
 	if err != nil {
@@ -74,7 +74,7 @@ func (r *run) newStore(ctx context.Context, s store, step Step) (has, error) {
 	return func(string) bool { return true }, nil
 }
 
-// parts sees to the fields of a collection that is there. add makes those that are
+// parts checks the fields of an existing collection. If add is true, it makes those that are
 // missing.
 func (r *run) parts(ctx context.Context, collection string, parts []part, add bool) (has, error) {
 	var fields []field
@@ -113,7 +113,7 @@ func (r *run) parts(ctx context.Context, collection string, parts []part, add bo
 	return func(name string) bool { return slices.Contains(good, name) }, nil
 }
 
-// lead makes the relation of a field that was just made, or that has none.
+// lead makes the relation of a part, unless the field has it already. field is the status of the field.
 func (r *run) lead(ctx context.Context, collection string, p part, field Status) error {
 	if p.target == "" {
 		return nil
@@ -129,7 +129,7 @@ func (r *run) lead(ctx context.Context, collection string, p part, field Status)
 		case err != nil:
 			return fmt.Errorf("look for the %s: %w", step.What, err)
 		case found.Related != p.target:
-			r.report.add(Step{What: step.What, Status: Differs, Detail: "it leads to " + found.Related,
+			r.report.add(Step{What: step.What, Status: Differs, Detail: "it points to " + found.Related,
 				Fix: "rename the field in the Directus app, so that setup can make another one"})
 			return nil
 		default:

@@ -8,15 +8,15 @@ import (
 	"net/url"
 )
 
-// User is somebody who may chat.
+// User is a new user for AddUser.
 type User struct {
 	Email, Password     string
 	FirstName, LastName string // empty: none
 	Token               string // a static token; empty: none
 }
 
-// AddUser makes an active user with the role that Run made, and returns the id. An existing user with the same e-mail
-// address is left as it is, and its id is returned.
+// AddUser makes an active user with the role that Run made, and returns the id. If there is a user with the same e-mail
+// address, it changes nothing and returns the id of that user.
 func AddUser(ctx context.Context, account Account, u User) (id string, err error) {
 	var found []struct{ ID string }
 	query := url.Values{"filter[email][_eq]": {u.Email}, "fields": {"id"}, "limit": {"1"}}
@@ -37,7 +37,7 @@ func AddUser(ctx context.Context, account Account, u User) (id string, err error
 		return "", fmt.Errorf("add a user: %w", err)
 	}
 	if made.ID == "" {
-		return "", errors.New("add a user: directus did not tell its id")
+		return "", errors.New("add a user: directus returned no id")
 	}
 	return made.ID, nil
 }
