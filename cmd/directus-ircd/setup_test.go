@@ -19,10 +19,10 @@ func TestSetupUsage(t *testing.T) {
 	for _, test := range []struct{ flag, want string }{
 		{"--collection=a-b", `"a-b" is not a name for a collection or field`},
 		{"--collection=directus_users", `"directus_users" is a collection of Directus itself: choose another name`},
-		{"--text-field=user_created", `two fields of the collection are called "user_created"`},
+		{"--text-field=user_created", `two fields of the collection have the name "user_created"`},
 		{"--nick=role.name", `"role.name" is not a name`},
 		{"--private-readable", "--private-readable has no effect without --private: add --private"},
-		{"--replies --text-field=reply_to", `two fields of the collection are called "reply_to"`},
+		{"--replies --text-field=reply_to", `two fields of the collection have the name "reply_to"`},
 		{"--read-markers --collection=read_markers", `setup uses the collection "read_markers" for something else: choose another name for the messages`},
 	} {
 		got := runCommand(t, "", append([]string{"setup", url, "--token=x"}, strings.Fields(test.flag)...)...)

@@ -47,10 +47,10 @@ import (
 //	f.Cut()                      // every socket breaks without a close frame
 //	f.Down(); f.Up()             // the process is killed, and started again with the same database
 //	f.Database(false)            // requests hang, REST answers 500, authentication fails, pings are answered
-//	f.ExpireSockets()            // TOKEN_EXPIRED, then the window in which a socket is somebody else
+//	f.ExpireSockets()            // TOKEN_EXPIRED, then the time in which a socket has another identity
 //	f.OnFrame(hook)              // a verdict on each frame of a client: skip, mute, cut, delay, another reply
 //	f.OnREST(hook)               // a verdict on each REST call: refuse, delay, or lose the answer
-//	f.OnChange(hook)             // told of everything that is stored
+//	f.OnChange(hook)             // called for every change of what is stored
 //	f.Send(kevin, frame)         // any frame to the sockets of a user
 //	f.HoldEvents(); f.ReleaseEvents(true) // events later, in reverse order
 //	f.LoseEvents(true)           // events vanish without a trace
@@ -59,7 +59,7 @@ import (
 //	f.Suspend, f.SetPassword, f.SetToken  // changes that no open socket notices
 //	f.SetClock(-time.Hour)       // its clock is set
 //
-// It is safe for concurrent use. Hooks run without its lock.
+// It is safe for concurrent use. OnFrame and OnREST hooks run without its lock, the others with it.
 type Fake struct {
 	t        testing.TB
 	opts     FakeOptions
@@ -69,9 +69,9 @@ type Fake struct {
 	ahead    atomic.Int64  // how far the clock is ahead of ours, in nanoseconds
 
 	mu          sync.Mutex // guards what follows
-	window      time.Time  // of RESTLimit, when it began
-	admitted    time.Time  // by Nginx, the last request
-	asked       int        // calls in it
+	window      time.Time  // when the present window of RESTLimit began
+	admitted    time.Time  // when Nginx last admitted a request
+	asked       int        // number of calls in window
 	listener    *pipeListener
 	users       map[string]*FakeUser
 	attempts    map[string]int
@@ -106,33 +106,33 @@ type FakeOptions struct {
 	Heartbeat      time.Duration  // default 30 s; negative: off
 	QueryLimitMax  int            // 0: none
 	LoginStall     time.Duration  // LOGIN_STALL_TIME, default none
-	EchoAfterReply bool           // a create's reply comes before its event, not behind
-	Ahead          time.Duration  // how far its clock is ahead of ours
+	EchoAfterReply bool           // the reply to a create comes before its event, not after it
+	Ahead          time.Duration  // how far its clock is ahead of time.Now
 	Zone           *time.Location // its TZ, of DateTime; default UTC
-	Cached         bool           // CACHE_ENABLED=true, CACHE_AUTO_PURGE=false: a GET asked before is answered as before, for 5 minutes
-	RESTLimit      RateLimit      // of REST calls, enforced on all together: 429 with Retry-After
+	Cached         bool           // CACHE_ENABLED=true, CACHE_AUTO_PURGE=false: the answer to a GET is repeated for 5 minutes
+	RESTLimit      RateLimit      // of the REST calls of all clients together, enforced by 429 with Retry-After
 	Nginx          NginxLimit     // of requests, enforced by a proxy in front
-	RateLimit      RateLimit      // told in /server/info and enforced on each socket
+	RateLimit      RateLimit      // of the frames of each socket; shown in /server/info
 }
 
-// RateLimit is a number of frames in a time; zero: none.
+// RateLimit allows Points requests in each Duration. The zero value is no limit.
 type RateLimit struct {
 	Points   int
 	Duration time.Duration
 }
 
-// NginxLimit is nginx' limit_req without a burst: requests that come sooner than their time are
-// turned away.
+// NginxLimit plays limit_req of nginx without a burst: it refuses a request that comes less than
+// 1/Rate seconds after the one before.
 type NginxLimit struct {
-	Rate   int  // a second; zero: none
-	Status int  // limit_req_status; 503 unless told otherwise
-	Dated  bool // it says in Retry-After, by a date, to come again in a second or two
+	Rate   int  // requests a second; zero: no limit
+	Status int  // limit_req_status; zero: 503
+	Dated  bool // send a Retry-After with a date that is a second or two ahead
 }
 
 // NewFake starts a Fake with an empty collection "messages" (id, text, nonce,
 // date_created, user_created) that every user may read, create, update and
-// delete. It stops at the end of the test, which is skipped where EnvVersion asks
-// for another Directus than the default: nothing that it does depends on that.
+// delete. It stops at the end of the test. If EnvVersion asks for another version
+// than the default, the test is skipped, because it would do the same as before.
 func NewFake(t testing.TB, opts FakeOptions) *Fake {
 	t.Helper()
 	if v := os.Getenv(EnvVersion); v != "" && v != localserver.DefaultVersion {
@@ -176,7 +176,7 @@ func NewFake(t testing.TB, opts FakeOptions) *Fake {
 	return f
 }
 
-// serve serves a listener for the life of the Fake; Down only makes its own one refuse.
+// serve serves a listener until the end of the Fake. Down acts only on f.listener.
 func (f *Fake) serve(ln net.Listener) {
 	f.serving.Go(func() {
 		if err := f.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -186,7 +186,7 @@ func (f *Fake) serve(ln net.Listener) {
 }
 
 // Listen serves the Fake to other processes as well, and returns the address. Down
-// does not concern them.
+// does not stop that.
 func (f *Fake) Listen() *url.URL {
 	f.t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -266,7 +266,7 @@ func (f *Fake) Subscribers(collection string) []string {
 	return slices.Sorted(maps.Keys(users))
 }
 
-// Count is how often something was asked: "POST /auth/login" and the like,
+// Count is how many requests of a kind there were: "POST /auth/login" and the like,
 // "upgrade", or "ws <type> [<action>]".
 func (f *Fake) Count(what string) int {
 	f.mu.Lock()
@@ -274,7 +274,7 @@ func (f *Fake) Count(what string) int {
 	return f.counts[what]
 }
 
-// Counts are all that Count tells of.
+// Counts returns the number of requests of every kind, as in Count.
 func (f *Fake) Counts() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -10,27 +10,27 @@ import (
 	"github.com/google/uuid"
 )
 
-// A grant is an access token's meaning.
+// A grant says whose an access token is, and when it expires.
 type grant struct {
 	user    string
 	expires time.Time
 }
 
-// share is what stands before the token of a share where the id of a user does.
+// share is the prefix of a grant's user when the token is that of a share.
 const share = "share:"
 
-// AddShare makes an access token of a share, which Directus takes and which is no user's.
+// AddShare adds the access token of a share, which is valid but belongs to no user.
 func (f *Fake) AddShare(token string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.access[token] = grant{user: share + token, expires: time.Now().Add(24 * time.Hour)}
 }
 
-// maxAttempts is the default of auth_login_attempts: the wrong attempt behind
-// it suspends the user.
+// maxAttempts is the default of the setting auth_login_attempts. One more failed
+// login suspends the user.
 const maxAttempts = 25
 
-// bearer is the user of a request; the empty string without a token. Callers
+// bearer returns the user of a request; an empty string if it has no token. Callers
 // hold mu.
 func (f *Fake) bearer(r *http.Request) (string, error) {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -116,7 +116,7 @@ func (f *Fake) open(u *FakeUser) map[string]any {
 	exp := now.Unix() + int64(f.opts.AccessTTL/time.Second)
 	payload, _ := json.Marshal(map[string]any{"id": u.ID, "role": u.Role, "iat": now.Unix(), "exp": exp, "iss": "directus"})
 	enc := base64.RawURLEncoding.EncodeToString
-	// Nothing in a token is random: two of one second are the same.
+	// As in Directus nothing in an access token is random, so two of the same second are equal.
 	access := enc([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + enc(payload) + "." + enc([]byte("signature"))
 	refresh := strings.ReplaceAll(uuid.NewString()+uuid.NewString(), "-", "")
 	f.access[access] = grant{user: u.ID, expires: time.Unix(exp, 0)}

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// A DateKind is what the database and the type of a field make of dates.
+// A DateKind says how the database and the type of a field store and show dates.
 type DateKind int
 
-// The kinds of the dates that Directus fills in.
+// The kinds of dates.
 const (
-	// Milliseconds: a timestamp, in milliseconds when Directus sets it. Others
-	// may store more, which is compared and not given.
+	// Milliseconds is a timestamp, which Directus fills in with milliseconds. Clients may
+	// store microseconds, which are compared but not shown.
 	Milliseconds DateKind = iota
-	// WholeSeconds: a timestamp of MySQL, which rounds to seconds.
+	// WholeSeconds is a timestamp of MySQL, which rounds to seconds.
 	WholeSeconds
-	// DateTime: compared as it is stored, and given in whole seconds without a
+	// DateTime is compared as it is stored, and shown in whole seconds without a
 	// zone.
 	DateTime
-	// Day: a date without a time.
+	// Day is a date without a time.
 	Day
 )
 
@@ -29,8 +29,8 @@ const (
 	dateTimeLayout  = "2006-01-02T15:04:05"
 )
 
-// stamp writes years of more than four digits, and those before the year 0, as
-// JavaScript does.
+// stamp formats a time as JavaScript does, including years before 0 and years of more than
+// four digits.
 func stamp(t time.Time) string {
 	t = t.UTC()
 	if y := t.Year(); y < 0 || y > 9999 {
@@ -42,15 +42,16 @@ func stamp(t time.Time) string {
 // now is the clock of the Fake.
 func (f *Fake) now() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) }
 
-// SetClock sets the clock of the Fake, as far ahead of ours as FakeOptions.Ahead says
-// at first.
+// SetClock sets how far the clock of the Fake is ahead of time.Now. FakeOptions.Ahead is the
+// initial value.
 func (f *Fake) SetClock(ahead time.Duration) { f.ahead.Store(int64(ahead)) }
 
-// dated is now as Directus writes it into a field: for a DateTime, what a clock shows
-// in its zone, which databases keep and compare as it is.
+// dated is the present time as Directus writes it into a field. A DateTime is the local time
+// in the zone of Directus, which databases keep and compare as it is.
 func (f *Fake) dated(k DateKind) time.Time { return f.shown(f.now(), k) }
 
-// shown is what a clock shows in the zone of Directus at a moment, for a DateTime or Day.
+// shown is a moment as local time in the zone of Directus if the field is a DateTime or Day, and
+// else the moment itself.
 func (f *Fake) shown(t time.Time, k DateKind) time.Time {
 	if f.opts.Zone == nil || k != DateTime && k != Day {
 		return t

@@ -15,13 +15,13 @@ type FakeFrame struct {
 	Message    map[string]any // the whole frame
 }
 
-// A FrameVerdict says what becomes of a frame. The zero verdict is the normal
-// course; the parts combine: {Mute: true, Cut: true} stores an item and breaks
-// the socket before the answer.
+// A FrameVerdict says how a frame is treated. The zero verdict processes it as
+// usual. The parts can be combined: {Mute: true, Cut: true} stores an item and
+// breaks the socket before the answer.
 type FrameVerdict struct {
 	Delay time.Duration  // wait first; later frames of the socket wait too
 	Skip  bool           // do not process it
-	Mute  bool           // do not answer it (its events are sent)
+	Mute  bool           // process it, but do not answer it; its events are sent
 	Twice bool           // answer it twice
 	Reply map[string]any // send this instead of the answer
 	Cut   bool           // then break the socket
@@ -38,17 +38,17 @@ func (f *Fake) OnFrame(hook func(FakeFrame) FrameVerdict) {
 // A RESTRequest is a REST call or an upgrade, for OnREST.
 type RESTRequest struct{ Method, Path string }
 
-// A RESTVerdict says what becomes of a REST call. The zero verdict is the
-// normal course.
+// A RESTVerdict says how a REST call is treated. The zero verdict processes it as
+// usual.
 type RESTVerdict struct {
 	Delay      time.Duration // wait first
 	Hang       bool          // never answer
 	Lose       bool          // process it, then break the connection without an answer, or answer Status
 	Drop       bool          // break the connection without processing it
-	Status     int           // answer this status instead of processing
-	Code       string        // with this code; empty: an answer that is not one of Directus
-	Empty      bool          // but without that answer, as nothing is in the body
-	RetryAfter time.Duration // and this header
+	Status     int           // answer with this status instead of processing the call
+	Code       string        // code of that answer; empty: an answer that is not one of Directus
+	Empty      bool          // that answer has no body
+	RetryAfter time.Duration // Retry-After of that answer, in whole seconds; 0: none
 }
 
 // OnREST sets the hook that judges REST calls and upgrades; nil removes it.
@@ -88,9 +88,9 @@ func (f *Fake) Send(user string, frame map[string]any) {
 }
 
 // ExpireSockets ends the tokens of all sockets now: each gets TOKEN_EXPIRED, is
-// evaluated as the public role (Directus 11: with all rights), and is closed
-// with AUTH_TIMEOUT after 10 s unless it authenticates anew. The tokens
-// themselves stay valid for REST.
+// treated as the public role (Directus 11: with all rights), and is closed with
+// AUTH_TIMEOUT after 10 s unless it authenticates anew. The tokens stay valid for
+// REST.
 func (f *Fake) ExpireSockets() {
 	for _, s := range f.openSockets("") {
 		s.expire()
@@ -106,24 +106,24 @@ func (f *Fake) openSockets(user string) []*socket {
 	})
 }
 
-// Database connects or disconnects the database. Without it item requests are
-// never answered, REST answers 500, authentication fails, and pings are
-// answered still.
+// Database connects or disconnects the database. Without it, item requests are
+// never answered, REST answers 500 and authentication fails, but pings are
+// answered.
 func (f *Fake) Database(up bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.noDatabase = !up
 }
 
-// HoldEvents keeps events back from now on.
+// HoldEvents delays all events until ReleaseEvents.
 func (f *Fake) HoldEvents() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.holding = true
 }
 
-// ReleaseEvents sends what HoldEvents kept back, in reverse order if so asked,
-// and ends it.
+// ReleaseEvents ends HoldEvents and sends the delayed events, in reverse order if
+// reverse is true.
 func (f *Fake) ReleaseEvents(reverse bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -137,14 +137,16 @@ func (f *Fake) ReleaseEvents(reverse bool) {
 	f.held = nil
 }
 
-// LoseEvents makes events vanish, which Directus does when their read fails.
+// LoseEvents drops all events while it is on. Directus loses an event when it cannot
+// read its items.
 func (f *Fake) LoseEvents(on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.losing = on
 }
 
-// RepeatEvents sends each event twice, as may happen where nodes tell each other of them.
+// RepeatEvents sends each event twice while it is on, as may happen when several nodes
+// of Directus share their events.
 func (f *Fake) RepeatEvents(on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -174,29 +176,28 @@ func (f *Fake) Restrict(user, collection string, filter map[string]any) {
 	f.restricted[permission{user, collection, "read"}] = normal(filter).(map[string]any)
 }
 
-// CreateOnly limits the fields that a user may give an item.
+// CreateOnly limits the fields that a user may set when creating an item.
 func (f *Fake) CreateOnly(user, collection string, fields ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.creatable[permission{user, collection, "create"}] = fields
 }
 
-// ReadOnly limits the fields that a user may ask for.
+// ReadOnly limits the fields that a user may read.
 func (f *Fake) ReadOnly(user, collection string, fields ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.readable[permission{user, collection, "read"}] = fields
 }
 
-// SetMode changes WEBSOCKETS_REST_AUTH, as a restart with another environment
-// would; it does not restart.
+// SetMode changes WEBSOCKETS_REST_AUTH without a restart.
 func (f *Fake) SetMode(mode string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.opts.Mode = mode
 }
 
-// A FakeChange is something that was stored, for OnChange: items as they are now, or the keys of those that are gone.
+// A FakeChange is a change of what is stored, for OnChange: the items as they are now, or the keys of deleted ones.
 type FakeChange struct {
 	Collection string
 	Event      string // create, update or delete
@@ -204,8 +205,8 @@ type FakeChange struct {
 	Keys       []string
 }
 
-// OnChange sets the hook that is told of everything stored, whoever did it and whether or not its event is sent; nil
-// removes it. It runs with the lock of the Fake held, so it must not call it.
+// OnChange sets the hook that is called for every change, whoever makes it and even if its event is not sent; nil
+// removes it. It runs with the lock of the Fake held, so it must not call the Fake.
 func (f *Fake) OnChange(hook func(FakeChange)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 // A matcher reports whether an item passes a filter, or that the filter cannot be evaluated. Callers hold mu.
 type matcher func(row map[string]any) (bool, *apiError)
 
-// compile makes a filter of a user a matcher, which is used as long as mu is held. Callers hold mu.
+// compile makes a matcher of a user's filter. The matcher must be used before mu is released. Callers hold mu.
 func (f *Fake) compile(relations map[string]string, user string, filter map[string]any) matcher {
 	rules := make([]matcher, 0, len(filter))
 	for name, rule := range filter {
@@ -88,8 +88,8 @@ func isDate(s string) bool {
 	return ok
 }
 
-// isComparison reports an operator that Directus refuses for keys that are uuids or
-// texts.
+// isComparison reports whether an operator is one that Directus refuses for keys that are
+// uuids or texts.
 func isComparison(op string) bool { return slices.Contains([]string{"_lt", "_lte", "_gt", "_gte"}, op) }
 
 func (f *Fake) compileOp(user, op string, want any) func(have any) (bool, *apiError) {

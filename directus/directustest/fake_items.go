@@ -119,15 +119,15 @@ func (s *socket) createItem(name string, data map[string]any, q query,
 	}
 }
 
-// Emit sends an event to all subscriptions without anything having happened:
-// items for create and update, keys for delete.
+// Emit sends an event to all subscriptions although nothing has changed: items for
+// create and update, keys for delete.
 func (f *Fake) Emit(collection, event string, items []map[string]any, keys []any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.announce(collection, event, items, keys)
 }
 
-// emit tells of something that was stored. Callers hold mu.
+// emit sends the event of a change. Callers hold mu.
 func (f *Fake) emit(collection, event string, items []map[string]any, keys []any) {
 	if f.onChange != nil {
 		f.onChange(FakeChange{Collection: collection, Event: event, Items: cloneItems(items), Keys: keyTexts(keys)})
@@ -135,8 +135,8 @@ func (f *Fake) emit(collection, event string, items []map[string]any, keys []any
 	f.announce(collection, event, items, keys)
 }
 
-// announce evaluates an event for every subscription, as its socket's user at the
-// time of sending. Callers hold mu.
+// announce sends an event to the subscriptions, each with what the user of its socket
+// may see at that moment. Callers hold mu.
 func (f *Fake) announce(collection, event string, items []map[string]any, keys []any) {
 	if f.losing {
 		return

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// limitedREST answers a call beyond the rate limit, which does not count upgrades.
+// limitedREST refuses a call beyond RESTLimit and reports whether it did. Upgrades do not count.
 func (f *Fake) limitedREST(w http.ResponseWriter) bool {
 	r := f.opts.RESTLimit
 	if r.Points == 0 {
@@ -21,7 +21,7 @@ func (f *Fake) limitedREST(w http.ResponseWriter) bool {
 	reset, over := f.window.Add(r.Duration), f.asked > r.Points
 	f.mu.Unlock()
 	if over {
-		// Rounded as Directus does: often to no time at all.
+		// Directus rounds in the same way, often to zero.
 		w.Header().Set("Retry-After", strconv.Itoa(int(reset.Sub(now).Round(time.Second)/time.Second)))
 		refuse(w, &apiError{status: 429, code: "REQUESTS_EXCEEDED", message: "Too many requests.", extensions: map[string]any{
 			"limit": r.Points, "reset": f.now().Add(reset.Sub(now)).UTC().Format("2006-01-02T15:04:05.000Z"),
@@ -30,7 +30,7 @@ func (f *Fake) limitedREST(w http.ResponseWriter) bool {
 	return over
 }
 
-// limitedByNginx turns a request away that comes too soon.
+// limitedByNginx refuses a request that comes too soon and reports whether it did.
 func (f *Fake) limitedByNginx(w http.ResponseWriter) bool {
 	limit := f.opts.Nginx
 	if limit.Rate == 0 {
@@ -53,14 +53,13 @@ func (f *Fake) limitedByNginx(w http.ResponseWriter) bool {
 	return early
 }
 
-// A cachedAnswer is what a GET was answered.
+// A cachedAnswer is the answer to an earlier GET.
 type cachedAnswer struct {
 	data []byte
 	at   time.Time
 }
 
-// fromCache is what the same user was answered to the same GET a moment ago. Callers
-// hold mu.
+// fromCache returns the cached answer to the same GET of the same user. Callers hold mu.
 func (f *Fake) fromCache(r *http.Request, user string) (data []byte, hit bool) {
 	old, ok := f.cached[user+" "+r.URL.String()]
 	if !ok || r.Method != http.MethodGet || time.Since(old.at) >= cacheTTL {
@@ -69,7 +68,7 @@ func (f *Fake) fromCache(r *http.Request, user string) (data []byte, hit bool) {
 	return old.data, true
 }
 
-// intoCache keeps an answer. Callers hold mu.
+// intoCache caches an answer. Callers hold mu.
 func (f *Fake) intoCache(r *http.Request, user string, data []byte) {
 	if f.opts.Cached && r.Method == http.MethodGet && data != nil {
 		f.cached[user+" "+r.URL.String()] = cachedAnswer{data, time.Now()}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// keepAliveTimeout is how long an idle connection is kept, as by Node.
+// keepAliveTimeout is how long an idle connection is kept: that of Node.js.
 const keepAliveTimeout = 5 * time.Second
 
 // pipeListener accepts the far ends of in-memory pipes.
@@ -23,7 +23,7 @@ type pipeListener struct {
 	open     map[*trackedConn]bool
 }
 
-// A trackedConn is the server's end of a pipe, known so that it can be cut.
+// A trackedConn is the server's end of a pipe. The listener knows it so that it can cut it.
 type trackedConn struct {
 	net.Conn
 	l *pipeListener
@@ -65,8 +65,8 @@ func (c *trackedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// refuse switches refusal of new connections; switching it on breaks those
-// that are open.
+// refuse makes the listener refuse or accept new connections. Refusing also breaks the
+// open ones.
 func (l *pipeListener) refuse(on bool) {
 	l.mu.Lock()
 	l.refusing = on

@@ -26,7 +26,7 @@ func (f *Fake) AddCollection(name string, c FakeCollection) {
 	f.collections[name] = &collection{FakeCollection: c, name: name}
 }
 
-// normal is a value as JSON would carry it, with json.Number for numbers.
+// normal returns a value as it is after encoding to JSON and back, with json.Number for numbers.
 func normal(v any) any {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -84,8 +84,8 @@ func (f *Fake) Remove(collection, id string) {
 	}
 }
 
-// UpdateMany changes several items alike in one request, as an administrator would, and
-// sends the one event that it makes.
+// UpdateMany makes the same changes to several items in one request, as an administrator
+// would, and sends the single event of that.
 func (f *Fake) UpdateMany(collection string, ids []string, changes map[string]any) {
 	f.t.Helper()
 	f.mu.Lock()
@@ -103,7 +103,7 @@ func (f *Fake) UpdateMany(collection string, ids []string, changes map[string]an
 }
 
 // RemoveMany deletes several items in one request, as an administrator would, and sends
-// the one event that it makes.
+// the single event of that.
 func (f *Fake) RemoveMany(collection string, ids []string) {
 	f.t.Helper()
 	f.mu.Lock()
@@ -119,7 +119,7 @@ func (f *Fake) RemoveMany(collection string, ids []string) {
 	f.emit(collection, "delete", nil, keys)
 }
 
-// Items are copies of what a collection holds, in the order of storing.
+// Items returns copies of all items of a collection, in the order in which they were stored.
 func (f *Fake) Items(collection string) []map[string]any {
 	f.mu.Lock()
 	defer f.mu.Unlock()

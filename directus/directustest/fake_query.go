@@ -76,7 +76,7 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
 			empty[field] = nil
 		}
 		if _, err := f.pick(name, user, empty, q.Fields); err != nil {
-			return nil, err // rights do not depend on what is there
+			return nil, err // a missing right is reported even if there are no items
 		}
 	}
 	out := []map[string]any{}
@@ -90,13 +90,13 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
 	return out, nil
 }
 
-// isKeyed reports a key that is one of some, which are written as texts or as what they are.
+// isKeyed reports whether a key is in a list. Keys in the list may be texts or numbers.
 func (f *Fake) isKeyed(key any, keys []any) bool {
 	return slices.ContainsFunc(keys, func(k any) bool { return keyText(k) == keyText(key) })
 }
 
-// sort puts items in an order, and leaves those as they are that have the same place. What is in the opposite order, as the
-// latest items first, takes no longer than what is in order. Callers hold mu.
+// sort sorts items stably. Items in the opposite order, such as the latest first, take no longer than sorted ones.
+// Callers hold mu.
 func (f *Fake) sort(name string, rows []map[string]any, order []string) {
 	type place struct {
 		row map[string]any
@@ -170,7 +170,7 @@ func (f *Fake) variable(user string, v any) any {
 	switch v {
 	case "null", "NULL":
 		return nil
-	case "true", "false": // no text any more
+	case "true", "false": // Directus turns these texts into booleans
 		return v == "true"
 	case "$CURRENT_USER":
 		return user
@@ -220,7 +220,7 @@ func textOf(v any) string {
 	return fmt.Sprint(v)
 }
 
-// isStamp reports a date as Directus writes it, in an order that is the one of the texts.
+// isStamp reports whether a text is a date as Directus writes it. The order of such texts is that of the dates.
 func isStamp(s string) bool {
 	return len(s) == len("2006-01-02T15:04:05.000Z") && s[4] == '-' && s[23] == 'Z'
 }

@@ -103,7 +103,7 @@ func (f *Fake) judge(w http.ResponseWriter, r *http.Request, v RESTVerdict, next
 	}
 }
 
-// hang gives no answer until the client or the test gives up.
+// hang never answers: it returns when the client gives up or the test ends.
 func (f *Fake) hang(r *http.Request) {
 	select {
 	case <-r.Context().Done():
@@ -112,14 +112,15 @@ func (f *Fake) hang(r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// discard is a ResponseWriter whose answer gets lost.
+// discard is a ResponseWriter that drops the answer.
 type discard struct{ header http.Header }
 
 func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d *discard) WriteHeader(int)             {}
 
-// rest wraps a route: identity, lock, encoding. A nil result is 204.
+// rest makes a handler of a route: it identifies the user, holds mu during the route, and
+// encodes the result. A nil result is answered with 204.
 func (f *Fake) rest(route func(r *http.Request, user string, body map[string]any) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body map[string]any

@@ -13,25 +13,25 @@ import (
 )
 
 // A socket is one realtime session. Its reader is the goroutine of the HTTP
-// handler; a writer of its own takes frames from a queue without a bound, as
-// Directus' does.
+// handler. Its writer is another goroutine, which takes frames from an unbounded
+// queue, as in Directus.
 type socket struct {
 	fake *Fake
 	conn *websocket.Conn
 	done chan struct{} // closed with the socket
 
 	// Guarded by fake.mu.
-	user     string // "" before authentication and as public, everyone in the window of Directus 11
+	user     string // "" before authentication and for the public role; everyone after an expiry in Directus 11
 	authed   bool
 	closed   bool
 	subs     []*subscription
 	expiry   *time.Timer // TOKEN_EXPIRED, then AUTH_TIMEOUT
-	beats    int         // pings without any frame since
-	window   time.Time   // of the rate limit
-	frames   int         // in the window
-	wake     *sync.Cond  // rings for queue and closed
+	beats    int         // pings since the last frame of the client
+	window   time.Time   // when the present window of the rate limit began
+	frames   int         // number of frames in window
+	wake     *sync.Cond  // signals changes of queue and closed
 	queue    [][]byte
-	finished chan struct{} // closed when the writer is gone
+	finished chan struct{} // closed when the writer has ended
 }
 
 type subscription struct {
@@ -142,8 +142,8 @@ func (s *socket) push(frame map[string]any) {
 	s.wake.Signal()
 }
 
-// hangUp is the queue's mark for closing the socket once all before it is
-// sent.
+// hangUp is the entry of the queue that closes the socket after all frames before it
+// were sent.
 var hangUp = []byte("hang up")
 
 func (s *socket) write() {
@@ -167,8 +167,8 @@ func (s *socket) write() {
 	}
 }
 
-// beat sends the heartbeat, and closes a socket that has answered none for a
-// whole period.
+// beat sends the heartbeat. It closes the socket if the client has sent nothing for
+// a whole period.
 func (s *socket) beat() {
 	tick := time.NewTicker(s.fake.opts.Heartbeat)
 	defer tick.Stop()
@@ -204,8 +204,7 @@ func (s *socket) authenticated(g grant) {
 	}
 }
 
-// expire begins the window between the end of the token and the end of the
-// socket.
+// expire begins the time between the expiry of the token and the end of the socket.
 func (s *socket) expire() {
 	s.fake.mu.Lock()
 	defer s.fake.mu.Unlock()
@@ -262,7 +261,8 @@ func text(m map[string]any, key string) string {
 	return v
 }
 
-// judge processes a frame under the verdict of the hook; false cuts.
+// judge processes a frame according to the verdict of the hook. false means that the
+// socket is to be cut.
 func (s *socket) judge(m map[string]any) bool {
 	f := s.fake
 	kind, action := text(m, "type"), text(m, "action")
@@ -302,8 +302,8 @@ func (s *socket) judge(m map[string]any) bool {
 	return keep && !v.Cut
 }
 
-// process carries out a frame and answers it so many times; false means that the socket
-// is to be closed now. Callers hold mu.
+// process carries out a frame and sends the answer as often as answers says. false means
+// that the socket is to be closed now. Callers hold mu.
 func (s *socket) process(m map[string]any, answers int) bool {
 	kind := text(m, "type")
 	if !s.authed && kind != "auth" && s.fake.opts.Mode == "handshake" {
@@ -379,7 +379,7 @@ func (s *socket) auth(m map[string]any, reply func(map[string]any)) {
 	reply(named(m, map[string]any{"type": "auth", "status": "ok"}))
 }
 
-// named gives a frame the uid of the message that it answers, as it was sent.
+// named gives frame the uid of the message m that it answers, as the client sent it.
 func named(m, frame map[string]any) map[string]any {
 	if uid, ok := m["uid"]; ok {
 		frame["uid"] = uid

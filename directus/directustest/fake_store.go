@@ -12,25 +12,25 @@ import (
 	"github.com/google/uuid"
 )
 
-// FakeCollection describes a collection of a Fake. Every one has the fields of its
-// key, date_created and user_created besides.
+// FakeCollection describes a collection of a Fake. Beside Fields it has a primary key,
+// date_created and user_created.
 type FakeCollection struct {
 	Fields      []string
 	Key         string            // name of the primary key; default "id"
-	FoldedKeys  bool              // texts as keys are in the order of a collation that ignores case
+	FoldedKeys  bool              // text keys are sorted by a collation that ignores case
 	UUIDKey     bool              // the key is a UUID that clients may choose, not a number
 	Unique      []string          // fields whose values are unique
 	MaxLength   map[string]int    // in code points
-	Relations   map[string]string // many-to-one field: collection; user_created is one always
-	Lists       map[string]string // one-to-many field: collection.field, which leads back; it holds no value itself
-	DateUpdated string            // field that takes the time of updates; empty: none
-	Dates       DateKind          // of what Directus fills in, and of DateFields
-	DateFields  []string          // which clients fill in
+	Relations   map[string]string // many-to-one field: its collection; user_created is always one
+	Lists       map[string]string // one-to-many field: "collection.field" of the many-to-one field that points back
+	DateUpdated string            // field that Directus sets at each update; empty: none
+	Dates       DateKind          // kind of the dates that Directus fills in, and of DateFields
+	DateFields  []string          // date fields that clients fill in
 	Mandatory   []string          // fields that are not null and have no default
 	ByHand      bool              // the key has to be given
-	// Refuses tells the code of the error, FAILED_VALIDATION or INTERNAL_SERVER_ERROR, by
-	// which a rule of a field or a Flow refuses to create, update or delete an item, as it
-	// would be stored or is; empty: none does.
+	// Refuses plays the validation of a field or a Flow that refuses to create, update or
+	// delete an item. It gets the item as it would be stored, or as it is before a delete,
+	// and returns FAILED_VALIDATION, INTERNAL_SERVER_ERROR, or an empty string to accept it.
 	Refuses func(action string, item map[string]any) (code string)
 }
 
@@ -49,7 +49,7 @@ type apiError struct {
 	status        int
 	code, message string
 	extensions    map[string]any
-	silent        bool // REST answers it, a socket never does
+	silent        bool // a socket sends no answer, as Directus does; REST does answer
 }
 
 func (e *apiError) Error() string { return e.code }
@@ -62,7 +62,7 @@ func invalid(code, message string) *apiError {
 	return &apiError{status: 400, code: code, message: message}
 }
 
-// failed is what Directus checks for itself, before the database does or in a Flow.
+// failed is a refusal by Directus itself, before the database sees the item, or by a Flow.
 func failed(code, message string) *apiError {
 	e := &apiError{status: 400, code: code, message: message, silent: true}
 	if code == "INTERNAL_SERVER_ERROR" {
@@ -88,7 +88,7 @@ func keyText(v any) string {
 	return ""
 }
 
-// may reports a right. Callers hold mu.
+// may reports whether a user has a right. Callers hold mu.
 func (f *Fake) may(user, collection, action string) bool {
 	if user == everyone {
 		return true
@@ -147,7 +147,7 @@ func (f *Fake) create(name, user string, data map[string]any) (map[string]any, *
 	return item, nil
 }
 
-// refused is what the rules of a collection say of an action.
+// refused is the refusal of an action by FakeCollection.Refuses, or nil.
 func (c *collection) refused(action string, item map[string]any) *apiError {
 	if c.Refuses == nil {
 		return nil
@@ -162,8 +162,8 @@ func required(field string) *apiError {
 	return failed("FAILED_VALIDATION", fmt.Sprintf("Validation failed for field %q. Value is required.", field))
 }
 
-// check holds an item against the rules of its collection. self is the stored
-// item that it will replace, or nil.
+// check checks an item against the rules of its collection. self is the stored item
+// that it replaces, or nil.
 func (c *collection) check(action string, item, self map[string]any) *apiError {
 	for _, field := range c.Mandatory {
 		if item[field] == nil {
@@ -268,7 +268,8 @@ func (f *Fake) visible(name, user string, item map[string]any) bool {
 	return f.sight(name, user)(item)
 }
 
-// sight is visible for many items. Callers hold mu.
+// sight returns a function that does the same as visible, and is faster for many items.
+// Callers hold mu.
 func (f *Fake) sight(name, user string) func(item map[string]any) bool {
 	rule := f.restricted[permission{user, name, "read"}]
 	if rule == nil {

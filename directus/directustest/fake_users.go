@@ -64,8 +64,8 @@ func (f *Fake) Suspend(id string) {
 	f.EndSessions(id)
 }
 
-// Attempts is how many attempts to log in to an account, none of which succeeded, Directus
-// has counted since the last that did.
+// Attempts is how many failed logins the Fake has counted for a user since the last
+// successful one.
 func (f *Fake) Attempts(id string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -16,41 +16,41 @@ type Direction int
 const (
 	// Up is from the client to Directus.
 	Up Direction = iota
-	// Down is back.
+	// Down is from Directus to the client.
 	Down
 )
 
-// lossPatience is how long Cut waits for something to lose, and Sever for something to come late.
+// lossPatience is how long Cut waits for data to lose, and Sever for delayed data.
 const lossPatience = time.Second
 
-// Proxy is a TCP path to a Directus that can be cut, stalled and slowed down, each in one direction or in both. Its
-// connections hold whatever TCP carries, REST and WebSocket alike. Safe for concurrent use.
+// Proxy is a TCP proxy in front of a Directus that can cut, stall and delay connections, in one direction or in both. It
+// carries REST and WebSockets. It is safe for concurrent use.
 type Proxy struct {
-	// URL is where it listens, without a slash at the end.
+	// URL is the address of the Proxy, without a slash at the end.
 	URL string
 
 	target   string // host:port
 	listener net.Listener
 	wg       sync.WaitGroup // the acceptor and the paths
-	losses   chan struct{}  // cap 1: something was lost
-	delays   chan struct{}  // cap 1: something is delayed on its way up
+	losses   chan struct{}  // cap 1: a parcel was lost
+	delays   chan struct{}  // cap 1: a parcel on its way up is delayed
 
 	mu       sync.Mutex // guards what follows
-	delayed  int        // parcels that are delayed on their way up at the moment
+	delayed  int        // number of parcels on their way up that are delayed now
 	course   [2]course  // by direction
 	changed  chan struct{}
 	refusing bool
 	paths    map[*path]struct{}
 }
 
-// course is how a direction is at the moment.
+// course says how a direction treats parcels at present.
 type course struct {
 	stalled, losing, rotated bool
-	lost                     func([]byte) bool // what is lost first; nil: anything
+	lost                     func([]byte) bool // accepts the parcel to lose first; nil: any
 	delay                    time.Duration
 }
 
-// NewProxy starts a path to a URL and ends it with the test.
+// NewProxy starts a Proxy in front of target, a URL, until the end of the test.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -70,23 +70,23 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// Stall lets nothing through any more; nothing is lost, and the connections stay open.
+// Stall holds everything back until Mend. Nothing is lost, and the connections stay open.
 func (p *Proxy) Stall(dirs ...Direction) { p.change(dirs, func(c *course) { c.stalled = true }) }
 
-// Delay lets everything through that much later.
+// Delay delays everything by a duration.
 func (p *Proxy) Delay(by time.Duration, dirs ...Direction) {
 	p.change(dirs, func(c *course) { c.delay = by })
 }
 
-// Rotate swaps each two events that come down on a WebSocket one after the other. One that stays alone goes on after a
-// moment.
+// Rotate swaps pairs of successive events on their way down a WebSocket. An event without a second one is sent on after
+// swapPatience.
 func (p *Proxy) Rotate() { p.change([]Direction{Down}, func(c *course) { c.rotated = true }) }
 
-// Cut loses what is under way in some directions and breaks all connections: of a request that was cut on its way down
-// everything is done and nothing answered. It waits a moment for something to lose. New connections are served.
+// Cut loses the data that is under way in some directions and breaks all connections. A request whose answer is cut on
+// its way down is carried out and not answered. Cut waits up to lossPatience for data to lose. New connections are served.
 func (p *Proxy) Cut(dirs ...Direction) { p.cut(lossPatience, nil, dirs...) }
 
-// CutDown is Cut on the way down, where it waits for a certain frame, or answer to a REST call, and loses that one.
+// CutDown is Cut(Down), but waits up to patience for a frame or answer that lost accepts, and loses that one.
 func (p *Proxy) CutDown(patience time.Duration, lost func([]byte) bool) { p.cut(patience, lost, Down) }
 
 func (p *Proxy) cut(wait time.Duration, lost func([]byte) bool, dirs ...Direction) {
@@ -109,8 +109,8 @@ func (p *Proxy) cut(wait time.Duration, lost func([]byte) bool, dirs ...Directio
 	p.mu.Unlock()
 }
 
-// Sever breaks all connections for the client alone: what Delay holds on its way up arrives in its time all the same. It
-// waits a moment for something to be on its way. Nothing is delayed any more then.
+// Sever breaks all connections only for the client: what Delay holds on its way up still arrives at its time. Sever waits
+// up to lossPatience for such data, and ends the delay of new data.
 func (p *Proxy) Sever() {
 	patience := time.NewTimer(lossPatience)
 	defer patience.Stop()
@@ -135,7 +135,7 @@ func (p *Proxy) isDelaying() bool {
 	return p.delayed > 0
 }
 
-// count notes that a parcel is delayed on its way up, or not any more.
+// count adds n to the number of delayed parcels on their way up.
 func (p *Proxy) count(n int) {
 	p.mu.Lock()
 	p.delayed += n
@@ -152,7 +152,7 @@ func ring(c chan<- struct{}) {
 	}
 }
 
-// Refuse breaks all connections, and all new ones at once, until Mend.
+// Refuse breaks all connections, and every new one at once, until Mend.
 func (p *Proxy) Refuse() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -160,7 +160,7 @@ func (p *Proxy) Refuse() {
 	p.breakPaths()
 }
 
-// Mend ends what the other methods have begun: everything flows.
+// Mend ends the effect of the other methods, so that all data flows.
 func (p *Proxy) Mend() {
 	p.mu.Lock()
 	p.refusing = false
@@ -178,7 +178,7 @@ func (p *Proxy) change(dirs []Direction, change func(*course)) {
 	p.changed = make(chan struct{})
 }
 
-// breakPaths resets the present connections. The caller holds mu.
+// breakPaths resets the present connections. Callers hold mu.
 func (p *Proxy) breakPaths() {
 	for h := range p.paths {
 		h.fail()
@@ -201,7 +201,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// serve carries one connection to its end.
+// serve carries the data of one connection until it ends.
 func (p *Proxy) serve(near *net.TCPConn) {
 	var dialer net.Dialer
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)

@@ -15,7 +15,7 @@ type path struct {
 	once  sync.Once
 
 	late     chan struct{} // closed by sever
-	lateness time.Duration // of what is on its way up then; set before late is closed
+	lateness time.Duration // delay of what is then on its way up; set before late is closed
 	part     sync.Once
 }
 
@@ -26,7 +26,7 @@ func (h *path) fail() {
 	})
 }
 
-// sever breaks the client's end. Directus' end follows when all has arrived that was on its way there.
+// sever breaks the client's end. The end at Directus is closed after everything on its way there has arrived.
 func (h *path) sever(lateness time.Duration) {
 	h.part.Do(func() {
 		h.lateness = lateness
@@ -44,13 +44,13 @@ func (h *path) severed() bool {
 	}
 }
 
-// parcel is what was read at once: from the answer to an upgrade on, a frame.
+// parcel is the data of one read. After the answer to an upgrade it is a frame.
 type parcel struct {
 	data []byte
 	at   time.Time
 }
 
-// inFlight is the number of parcels on their way in one direction; beyond, the sender is not read.
+// inFlight limits the number of parcels under way in one direction. The sender is not read while there are as many.
 const inFlight = 64
 
 // carry serves one direction until its end.
@@ -66,14 +66,14 @@ func (h *path) carry(d Direction) {
 		if d == Up || !h.severed() {
 			h.fail()
 		}
-		for range queue { // nobody hears it
+		for range queue { // the receiver is gone
 		}
 		return
 	}
 	_ = h.ends[1-d].CloseWrite()
 }
 
-// load reads until the sender ends.
+// load reads parcels into the queue until the sender closes the connection.
 func (h *path) load(d Direction, queue chan<- parcel) {
 	buf := make([]byte, 32<<10)
 	split := &splitter{}
@@ -96,10 +96,10 @@ func (h *path) load(d Direction, queue chan<- parcel) {
 	}
 }
 
-// swapPatience is how long Rotate keeps an event that has none to be swapped with.
+// swapPatience is how long Rotate holds an event while it waits for the second one.
 const swapPatience = 30 * time.Millisecond
 
-// unload writes what is in the queue when its time has come; false means that the connection is broken.
+// unload writes the parcels of the queue, each at its time. false means that the connection is broken.
 func (h *path) unload(d Direction, queue <-chan parcel) bool {
 	var kept *parcel
 	alone := time.NewTimer(swapPatience)
@@ -141,7 +141,7 @@ func (h *path) write(d Direction, p parcel) bool {
 		switch {
 		case c.losing && (c.lost == nil || c.lost(p.data)):
 			ring(h.proxy.losses)
-			<-h.done // with a hole in it, nothing of this direction is worth anything
+			<-h.done // after a loss, the rest of this direction must not be sent
 			return false
 		case !c.stalled && left <= 0:
 			_, err := h.ends[1-d].Write(p.data)
@@ -171,7 +171,7 @@ func (h *path) write(d Direction, p parcel) bool {
 	}
 }
 
-// splitter takes what a server sends apart at the borders of WebSocket frames, once it has agreed to an upgrade.
+// splitter splits what a server sends into WebSocket frames, from the answer to the upgrade on.
 type splitter struct {
 	begun, upgraded bool
 	rest            []byte
@@ -201,10 +201,10 @@ func (s *splitter) add(data []byte) (parts [][]byte) {
 	return parts
 }
 
-// frameLength is the length of the frame at the beginning of data, header included (RFC 6455, section 5.2; a server masks
-// nothing); 0 while that cannot be told.
+// frameLength is the length of the frame at the beginning of data, header included (RFC 6455, section 5.2; a server does
+// not mask). It is 0 if data is too short to tell.
 func frameLength(data []byte) int {
-	size := 0 // of the extended length
+	size := 0 // bytes of the extended length
 	if len(data) < 2 {
 		return 0
 	}

@@ -35,8 +35,9 @@ const (
 // callTimeout bounds each REST call that a Server makes.
 const callTimeout = 30 * time.Second
 
-// Server is a real Directus for tests, with the collection, role and permissions that package setup makes. A method
-// that cannot do its work ends the test. Safe for concurrent use, but for what t.FailNow asks of its caller.
+// Server is a real Directus for tests, with the collection, role and permissions that package setup makes. A method that
+// fails ends the test by t.FailNow, so it must be called on the goroutine of the test. Otherwise a Server is safe for
+// concurrent use.
 type Server struct {
 	// URL is where Directus listens, without a slash at the end. It stays the same over Kill and Restart.
 	URL string
@@ -49,7 +50,7 @@ type Server struct {
 	*machine
 }
 
-// machine is what the views of a shared server have in common.
+// machine is the part of a Server that all views of a shared one have in common.
 type machine struct {
 	config localserver.Config
 	client *directus.Client
@@ -60,7 +61,7 @@ type machine struct {
 	accounts map[string]*directus.Account // guarded by mu; by static token
 }
 
-// settings are what Options change.
+// settings are what the Options of Start change.
 type settings struct {
 	version string
 	env     map[string]string
@@ -68,14 +69,14 @@ type settings struct {
 	bare    bool
 }
 
-// Option changes what Start starts.
+// Option changes the Directus that Start starts.
 type Option func(*settings)
 
 // Env sets a variable of Directus' environment, such as ACCESS_TOKEN_TTL=3s.
 func Env(name, value string) Option { return func(s *settings) { s.env[name] = value } }
 
-// Cached lets Directus answer a GET with what it answered before, for 5 minutes, whatever has changed: its cache is on
-// and is never purged.
+// Cached turns on the cache of Directus without purging: for 5 minutes it repeats its answer to a GET, whatever has
+// changed.
 func Cached() Option {
 	return func(s *settings) {
 		maps.Copy(s.env, map[string]string{
@@ -84,17 +85,17 @@ func Cached() Option {
 	}
 }
 
-// Version asks for an exact version whatever EnvVersion says.
+// Version asks for an exact version of Directus and overrides EnvVersion.
 func Version(version string) Option { return func(s *settings) { s.version = version } }
 
-// Setup changes what package setup makes.
+// Setup sets the options with which package setup is run.
 func Setup(opts setup.Options) Option { return func(s *settings) { s.setup = opts } }
 
 // Bare leaves Directus as it is after its first start: no collection, no role.
 func Bare() Option { return func(s *settings) { s.bare = true } }
 
-// SkipShort leaves out a test that needs a real Directus, when "go test -short" asks for that. Start and Shared call it;
-// tests do that begin with something else that takes long.
+// SkipShort skips a test that needs a real Directus under "go test -short". Start and Shared call it. Tests call it
+// themselves if they begin with something else that takes long.
 func SkipShort(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
@@ -102,9 +103,9 @@ func SkipShort(t testing.TB) {
 	}
 }
 
-// Start starts a Directus of its own for a test and stops it when the test ends. It fails the test when it cannot, and
-// skips it under -short. The first start of a version installs it, which
-// takes some minutes; later ones take about 3 s. What Directus printed is logged when the test fails.
+// Start starts a Directus for one test and stops it when the test ends. If that fails, so does the test; under -short the
+// test is skipped. The first start of a version installs it, which takes some minutes; later ones take about 3 s. If the
+// test fails, the log shows what Directus printed.
 func Start(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	SkipShort(t)
@@ -202,7 +203,7 @@ func (m *machine) shutdown() {
 		m.client.Close()
 	}
 	if m.running != nil {
-		m.running.Kill() // nothing of it is kept
+		m.running.Kill() // its data are deleted, so it need not end in order
 		m.running = nil
 	}
 }
@@ -241,7 +242,7 @@ func (s *Server) Kill() {
 	}
 }
 
-// Stop ends Directus in good order. URL refuses connections until Restart.
+// Stop ends Directus in an orderly way. URL refuses connections until Restart.
 func (s *Server) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -251,8 +252,7 @@ func (s *Server) Stop() {
 	}
 }
 
-// Restart starts Directus again on the same port and the same data, after killing it if it runs, and returns when it
-// answers.
+// Restart kills Directus if it runs, starts it again on the same port with the same data, and returns when it answers.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.RestartWith(nil)
@@ -276,7 +276,7 @@ func (s *Server) RestartWith(env map[string]string) {
 	s.running = running
 }
 
-// Pause freezes Directus: connections stay open and nothing answers.
+// Pause freezes Directus: its connections stay open and it answers nothing.
 func (s *Server) Pause() { s.t.Helper(); s.signal((*localserver.Server).Pause) }
 
 // Resume ends a Pause.

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// shared is the server of this test process. There is one because TestMain and the tests of a package share nothing
-// but package-level names.
+// shared is the server of this test process. It is a package variable because TestMain and the tests of a package have
+// nothing else in common.
 var shared struct {
 	once   sync.Once
 	dir    string
@@ -16,9 +16,8 @@ var shared struct {
 	err    error
 }
 
-// Shared returns a view, for this test, of the one Directus that all tests of a package share; the first call starts
-// it. The package's TestMain must be Main, which stops it. Tests tell their messages and users apart by themselves: the
-// others' are there too.
+// Shared returns a view, for this test, of the Directus that all tests of a package share. The first call starts it, and
+// Main, which the package's TestMain must call, stops it. Each test must expect messages and users of other tests.
 func Shared(t testing.TB) *Server {
 	t.Helper()
 	SkipShort(t)

@@ -11,9 +11,9 @@ import (
 	"directus-ircd/directus/localserver"
 )
 
-// copyTemplate fills dir, an empty folder, with the data folder of a Directus that was never used. Making one takes
-// longer than starting, so it is made once for an installation and copied; test processes that want it at the same
-// time wait for each other.
+// copyTemplate copies the data folder of an unused Directus into dir, which is empty. To make such a folder takes longer
+// than to start Directus, so it is made once for each installation. Test processes that want it at the same time wait for
+// each other.
 func copyTemplate(ctx context.Context, template, dir string, config localserver.Config) error {
 	if err := makeTemplate(ctx, template, config); err != nil {
 		return fmt.Errorf("make a database to copy: %w", err)

@@ -13,13 +13,13 @@ import (
 	"directus-ircd/directus/setup"
 )
 
-// User is a user of a Server, with the role that may chat.
+// User is a user of a Server who has the role for the chat.
 type User struct {
 	ID, Email, Password, StaticToken string
 	FirstName, LastName              string
 }
 
-// CreateUser makes an active user with an e-mail address, password and static token of its own. Empty names stay empty.
+// CreateUser makes an active user with a new e-mail address, password and static token. The names may be empty.
 func (s *Server) CreateUser(first, last string) User {
 	s.t.Helper()
 	u := User{Email: uniqueEmail(first), Password: "pw-" + rand.Text(), StaticToken: "token-" + rand.Text(),
@@ -41,7 +41,7 @@ func (s *Server) UpdateUser(u User, fields map[string]any) {
 	s.Do(http.MethodPatch, "/users/"+u.ID, nil, fields, nil)
 }
 
-// Account is u, logged in with the static token, which works as long as u is active.
+// Account logs u in with the static token. The account works as long as u is active.
 func (s *Server) Account(u User) *directus.Account {
 	s.t.Helper()
 	s.mu.Lock()
@@ -100,8 +100,8 @@ func (s *Server) Messages(fields ...string) []map[string]any {
 	return items
 }
 
-// Revoke takes a permission of the chat role away, for "read" or "create" on a collection, and gives it back when restore
-// is called or the test ends. It works on open sockets at once, and for all users of the server.
+// Revoke removes the permission of the chat role for an action, "read" or "create", on a collection. It comes back when
+// restore is called or the test ends. All users of the server lose it at once, on open sockets too.
 func (s *Server) Revoke(collection, action string) (restore func()) {
 	s.t.Helper()
 	owner := s.owner()

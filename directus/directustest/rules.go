@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Words for which Server.Refuse and Refuses take no item.
+// Words that make Server.Refuse and Refuses refuse an item.
 const (
 	// InvalidWord does not pass the validation of the field "text".
 	InvalidWord = "forbidden"
@@ -15,7 +15,7 @@ const (
 	ThrowingWord = "poison"
 )
 
-// Refuses is a FakeCollection.Refuses that does what Server.Refuse does.
+// Refuses is a FakeCollection.Refuses with the same effect as Server.Refuse.
 func Refuses(action string, item map[string]any) (code string) {
 	text, _ := item["text"].(string)
 	switch {
@@ -27,8 +27,8 @@ func Refuses(action string, item map[string]any) (code string) {
 	return ""
 }
 
-// Refuse makes a collection refuse texts with one of the words above, and each deletion, by a Flow that throws. Directus
-// answers none of these refusals over a socket.
+// Refuse makes a collection refuse texts with InvalidWord by validation, and texts with ThrowingWord and every deletion by
+// a Flow that throws. Directus sends no answer to such a request on a socket.
 func (s *Server) Refuse(collection string) {
 	s.t.Helper()
 	s.Do(http.MethodPatch, "/fields/"+collection+"/text", nil, map[string]any{"meta": map[string]any{
@@ -52,7 +52,7 @@ func (s *Server) flow(collection, script string, events ...string) {
 	s.Do(http.MethodPatch, "/flows/"+flow.ID, nil, map[string]any{"operation": run.ID}, nil)
 }
 
-// AddCollection makes a collection, of which the chat role may do nothing yet.
+// AddCollection makes a collection. The chat role has no rights in it until Grant.
 func (s *Server) AddCollection(name string, fields ...map[string]any) {
 	s.t.Helper()
 	s.Do(http.MethodPost, "/collections", nil, map[string]any{
@@ -60,7 +60,7 @@ func (s *Server) AddCollection(name string, fields ...map[string]any) {
 	}, nil)
 }
 
-// Grant gives the chat role rights in a collection, such as "read", without any rule.
+// Grant gives the chat role rights to all items of a collection, such as "read".
 func (s *Server) Grant(collection string, actions ...string) {
 	s.t.Helper()
 	owner := s.owner()
@@ -78,7 +78,7 @@ func (s *Server) Grant(collection string, actions ...string) {
 	}
 }
 
-// owner is what permissions belong to.
+// owner is the name of the field that says to whom a permission belongs.
 func (s *Server) owner() string {
 	if strings.HasPrefix(s.Version, "10.") {
 		return "role"
@@ -102,14 +102,13 @@ func Field(name, kind string, schema ...map[string]any) map[string]any {
 	return map[string]any{"field": name, "type": kind, "meta": map[string]any{}, "schema": column}
 }
 
-// Special is a field that Directus fills in, as by "user-created".
+// Special adds a special such as "user-created" to a field, so that Directus fills it in.
 func Special(special string, field map[string]any) map[string]any {
 	field["meta"] = map[string]any{"special": []string{special}}
 	return field
 }
 
-// Key describes a primary key of a type; one of the type uuid Directus makes itself, and one of the type integer the
-// database.
+// Key describes a primary key of a type. Directus generates keys of type uuid, the database those of type integer.
 func Key(name, kind string) map[string]any {
 	field := Field(name, kind, map[string]any{"is_primary_key": true, "has_auto_increment": kind == "integer"})
 	if kind == "uuid" {

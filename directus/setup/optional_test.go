@@ -55,7 +55,7 @@ read_markers:
 	if got := made.ConfigYAML(); got != want {
 		t.Errorf("configuration:\n%s\nwant\n%s", got, want)
 	}
-	for _, could := range []string{"change and delete the messages of everybody", "read all private messages", "take back the reactions of everybody"} {
+	for _, could := range []string{"change and delete the messages of everybody", "read all private messages", "remove the reactions of everybody"} {
 		if told := strings.Contains(made.String(), could); told == licensed {
 			t.Errorf("on Directus %s, that everybody may %s, is told: %v", d.Version, could, told)
 		}
@@ -220,7 +220,7 @@ func TestOptionalExisting(t *testing.T) {
 	t.Cleanup(func() { d.Do(http.MethodDelete, "/fields/club/reply_to", nil, nil, nil) })
 	report := run(t, d.Admin(), opts)
 	checkSteps(t, report, []string{
-		"limited|club_reactions.text: it holds 10 characters, 64 are needed",
+		"limited|club_reactions.text: it holds 10 characters, but 64 are needed",
 		"differs|club_reactions.user_created: missing|--extend",
 		"differs|club_reactions.date_created: Directus does not fill it in",
 		"differs|read_markers: it is a folder",

@@ -168,7 +168,7 @@ func TestUsersNarrow(t *testing.T) {
 		if last.What != "permission to read directus_users" || last.Status != want {
 			t.Errorf("dry %v: %s", dry, last)
 		}
-		if text := report.String(); strings.Contains(text, "e-mail addresses included, passwords") {
+		if text := report.String(); strings.Contains(text, "e-mail addresses, but not passwords") {
 			t.Errorf("warns of what it did not do:\n%s", text)
 		}
 	}
