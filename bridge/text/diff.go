@@ -9,33 +9,35 @@ import (
 )
 
 const (
-	// EditMark stands before what has changed in a message: in front, as people
-	// wonder at a line that says only at its end what it is.
+	// EditMark begins the line that shows an edit. It is in front so that readers know at
+	// once what the line is.
 	EditMark = "[edited] "
 	// elision stands for what has not changed.
 	elision = "…"
-	// maxDiffed bounds the texts that are compared word by word, maxContext the
-	// words that a change is given to be found by.
+	// maxDiffed is the length of both texts together, in bytes, up to which they are
+	// compared word by word; maxContext bounds the unchanged words that are added to a
+	// change so that its place can be found.
 	maxDiffed  = 16 << 10
 	maxContext = 8
 )
 
-// EditText says how a message has changed: by the shorter of the change and the
-// whole new text. It is false if people would see no difference; before is
-// empty where it is not known.
+// EditText returns the line that shows an edit: EditMark, and the change or the whole new
+// text, whichever is shorter. changed is false if people would see no difference. before is
+// empty if the old text is not known. Both texts are IRC text.
 func EditText(before, after string) (text string, changed bool) {
 	if sameWords(before, after) {
 		return "", false
 	}
-	// In a change formatting would be cut off from its end.
+	// The change is shown without formatting, as a cut might separate codes that belong
+	// together.
 	if d := textDiff(wire.Plain(before), wire.Plain(after)); d != "" && len(d) < len(after) {
 		return EditMark + d, true
 	}
 	return EditMark + after, true
 }
 
-// Wording is the text of a message with the mark of an action: the same words said and
-// done are two wordings.
+// Wording returns the text of a message in a form that tells an action from a line with the
+// same words.
 func Wording(m *ircd.Message) string {
 	if m.Kind == ircd.Action {
 		return actionPrefix + m.Text
@@ -43,17 +45,18 @@ func Wording(m *ircd.Message) string {
 	return m.Text
 }
 
-// SaysSame reports whether people see no difference between two versions of a message.
-// A nil one is not known, and so differs.
+// SaysSame reports whether people see no difference between two versions of a message. A nil
+// version is unknown and differs from every other.
 func SaysSame(a, b *ircd.Message) bool {
 	return a != nil && b != nil && a.Kind == b.Kind && sameWords(a.Text, b.Text)
 }
 
+// sameWords reports whether two texts differ in nothing but white space.
 func sameWords(a, b string) bool { return slices.Equal(strings.Fields(a), strings.Fields(b)) }
 
-// textDiff describes a change of one place in a text: s/old/new/ with as many
-// words as it takes to find the place, "… tail" for what was added at the end,
-// or the lines that have changed. It is empty where that does not do.
+// textDiff describes the change of a text in one place: as s/old/new/ with as many words as it
+// takes to find the place, as "… tail" for words added at the end, or as the lines that have
+// changed. It is empty if none of these describes the change.
 func textDiff(before, after string) string {
 	if strings.TrimSpace(before) == "" || sameWords(before, after) || len(before)+len(after) > maxDiffed {
 		return ""
@@ -79,7 +82,8 @@ func textDiff(before, after string) string {
 	return open + strings.Join(b, "\n") + end
 }
 
-// lineDiff describes a change within a line of a text whose words are whole.
+// lineDiff describes a change within one line. whole is the old text with single spaces, in
+// which the place must be unique; last says that no unchanged line follows.
 func lineDiff(before, after, whole string, last bool) string {
 	a, b := strings.Fields(before), strings.Fields(after)
 	head, tail := common(a, b, func(x, y string) bool { return x == y })
@@ -97,14 +101,14 @@ func lineDiff(before, after, whole string, last bool) string {
 		case head > 0:
 			head--
 		default:
-			return "" // the line stands there more than once
+			return "" // the line occurs more than once
 		}
 	}
 	return ""
 }
 
-// substitution writes a change down as s/from/to/, by a delimiter that neither
-// text contains.
+// substitution writes a change as s/from/to/, with a delimiter that neither text contains;
+// empty if there is none.
 func substitution(from, to string) string {
 	for _, delimiter := range delimiters {
 		if d := string(delimiter); !strings.Contains(from+to, d) {
@@ -114,8 +118,8 @@ func substitution(from, to string) string {
 	return ""
 }
 
-// common counts the elements that two lists have in common at the beginning and,
-// behind them, at the end.
+// common counts the elements that two lists share at the beginning and, apart from those, at
+// the end.
 func common(a, b []string, same func(x, y string) bool) (head, tail int) {
 	for head < len(a) && head < len(b) && same(a[head], b[head]) {
 		head++

@@ -7,22 +7,22 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// Format is a way to write formatted text in the text field of a collection. On IRC it is
-// text with mIRC formatting; both ways keep its words.
+// Format is the language of the formatted text in a text field of a collection. On IRC it
+// becomes text with mIRC formatting codes. Conversions in both directions keep the words.
 type Format string
 
-// The formats.
+// These are all formats; an empty Format is Plain.
 const (
-	Plain    Format = "plain" // the default, also of an empty Format
+	Plain    Format = "plain" // without formatting
 	Markdown Format = "markdown"
 	HTML     Format = "html"
 )
 
-// actionPrefix marks an action in a stored text of any format. It is what people type, on
-// both sides, so a reader of the web page understands it and may write it.
+// actionPrefix marks an action (CTCP ACTION) in a stored text of any format. People type it in
+// IRC clients and on web pages alike, so readers of a page understand it and may write it too.
 const actionPrefix = "/me "
 
-// Valid reports whether there is such a format.
+// Valid reports whether f is one of the formats.
 func (f Format) Valid() bool {
 	switch f {
 	case "", Plain, Markdown, HTML:
@@ -31,8 +31,8 @@ func (f Format) Valid() bool {
 	return false
 }
 
-// Store is what an IRC message is stored as; empty if nothing of it can be seen. A NOTICE
-// is stored like a PRIVMSG.
+// Store converts an IRC message to the text to be stored; empty if nothing of it is visible. A
+// NOTICE is stored like a PRIVMSG.
 func (f Format) Store(m ircd.Outgoing) string {
 	text := strings.TrimRight(wire.CleanText(m.Text), " \n")
 	if !Visible(text) {
@@ -44,8 +44,9 @@ func (f Format) Store(m ircd.Outgoing) string {
 	return strings.TrimRight(f.FromIRC(text), " \n")
 }
 
-// Show is what IRC sees of a stored text. It holds no control characters but line breaks,
-// tabs and the codes of mIRC formatting.
+// Show converts a stored text to what IRC shows of it. The result holds no control characters
+// but line breaks, tabs and the codes of mIRC formatting. It takes milliseconds for a long
+// text.
 func (f Format) Show(stored string) (ircd.Kind, string) {
 	text := strings.TrimRight(f.toIRC(wire.CleanText(stored)), " \n")
 	if action, ok := strings.CutPrefix(text, actionPrefix); ok && Visible(action) {
@@ -54,7 +55,7 @@ func (f Format) Show(stored string) (ircd.Kind, string) {
 	return ircd.Privmsg, text
 }
 
-// toIRC makes IRC text of a stored text.
+// toIRC converts a stored text to IRC text.
 func (f Format) toIRC(stored string) string {
 	switch f {
 	case Markdown:
@@ -65,8 +66,7 @@ func (f Format) toIRC(stored string) string {
 	return wire.Plain(stored)
 }
 
-// FromIRC makes a text to be stored of IRC text; it is empty if that shows
-// nothing.
+// FromIRC converts IRC text to a text to be stored; empty if nothing of it is visible.
 func (f Format) FromIRC(text string) string {
 	switch f {
 	case Markdown:
@@ -76,3 +76,6 @@ func (f Format) FromIRC(text string) string {
 	}
 	return wire.Plain(text)
 }
+
+// Visible reports whether a text holds anything but white space and formatting codes.
+func Visible(text string) bool { return strings.TrimSpace(wire.Plain(text)) != "" }

@@ -9,8 +9,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// maxOpen bounds the elements that are remembered as open; the formatting of what is
-// deeper is ignored.
+// maxOpen bounds how deep elements are tracked; the formatting of deeper ones is ignored.
 const maxOpen = 100
 
 // htmlStyles are the elements that format text.
@@ -20,15 +19,15 @@ var htmlStyles = map[string]style{
 	"u": underline, "ins": underline,
 	"s": strike, "strike": strike, "del": strike,
 	"code": mono, "kbd": mono, "samp": mono, "tt": mono, "pre": mono,
-	"span": 0, "font": 0, // may have a style of their own
+	"span": 0, "font": 0, // formatted by a style attribute
 }
 
 // htmlBlocks are the elements that stand on lines of their own.
 var htmlBlocks = wordSet("address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer form " +
 	"h1 h2 h3 h4 h5 h6 header hr li main menu nav ol p pre section summary table tbody tfoot thead tr ul")
 
-// htmlHidden are the elements whose content is no text, or stands for something that
-// cannot be shown; a link to that takes its place.
+// htmlHidden are the elements whose content is not text, or only a substitute for media. A link
+// to their source is shown instead.
 var htmlHidden = wordSet("audio canvas iframe noembed noframes noscript object script style svg template title video")
 
 func wordSet(words string) map[string]bool {
@@ -39,17 +38,17 @@ func wordSet(words string) map[string]bool {
 	return set
 }
 
-// htmlTag matches what makes a text HTML.
+// htmlTag matches the beginning of a tag. A text without one is not HTML.
 var htmlTag = regexp.MustCompile(`<[A-Za-z/!?]`)
 
-// noBreakSpace is how editors write spaces that are to be seen.
+// noBreakSpace is what editors write for a space that must not collapse.
 const noBreakSpace = "\u00a0"
 
 var verbatimSpaces = strings.NewReplacer("\t", "    ", noBreakSpace, " ")
 
-// htmlToIRC makes IRC text of HTML, as editors of web pages write it. It reads
-// tokens, not a tree, so that the time it takes grows with the length of the
-// text alone. The line breaks of a text without any element are its own.
+// htmlToIRC converts HTML, as WYSIWYG editors write it, to IRC text. It reads tokens and builds
+// no tree, so that its time grows linearly with the length of the text. In a text without any
+// tag, line breaks are kept.
 func htmlToIRC(source string) string {
 	source = wire.Plain(source)
 	h := htmlText{tokens: html.NewTokenizer(strings.NewReader(source)), verbatim: !htmlTag.MatchString(source)}
@@ -62,19 +61,19 @@ func htmlToIRC(source string) string {
 	return h.finish()
 }
 
-// htmlText writes what the tokens say.
+// htmlText writes IRC text token by token.
 type htmlText struct {
 	ircText
 	tokens   *html.Tokenizer
-	verbatim bool
-	space    bool     // white space was read and is due
-	open     []styled // elements that format text
-	nests    []nest   // elements that indent it
-	pre      int      // <pre> that are open
-	opened   bool     // one was just opened: a line break there is none
-	hidden   string   // the element that is left out, and how often it is open
-	depth    int
-	cell     bool // of a table, and not the first in its row
+	verbatim bool     // white space is kept everywhere: the text has no tags
+	space    bool     // white space was read and is to be written before the next word
+	open     []styled // open elements that format text
+	nests    []nest   // open elements that indent text
+	pre      int      // open <pre> elements
+	opened   bool     // a <pre> was just opened: a line break that follows does not count
+	hidden   string   // name of the hidden element that is being skipped; empty: none is
+	depth    int      // how often hidden is open
+	cell     bool     // a table cell is open, so that the next one needs a separator
 	link     *openLink
 }
 
@@ -84,20 +83,20 @@ type styled struct {
 	style style
 }
 
-// nest is an open list, item or quote. number is that of the next item of an
+// nest is an open list, list item or quote. number is the number of the next item of an
 // ordered list.
 type nest struct {
 	name   string
 	number int
 }
 
-// openLink is a link whose text began at a place of what is written.
+// openLink is an open <a>. Its text begins at start, an offset in what was written.
 type openLink struct {
 	start  int
 	target string
 }
 
-// next handles a token; false at the end.
+// next handles the next token; it returns false at the end.
 func (h *htmlText) next() bool {
 	kind := h.tokens.Next()
 	if kind == html.ErrorToken {
@@ -120,7 +119,7 @@ func (h *htmlText) next() bool {
 	return true
 }
 
-// skip leaves out what is in a hidden element.
+// skip handles a token within a hidden element.
 func (h *htmlText) skip(kind html.TokenType) {
 	if kind != html.StartTagToken && kind != html.EndTagToken {
 		return
@@ -136,7 +135,7 @@ func (h *htmlText) skip(kind html.TokenType) {
 	}
 }
 
-// text writes text with its white space collapsed, as a page does.
+// text writes text with white space collapsed, as browsers do.
 func (h *htmlText) text(s string) {
 	if h.verbatim || h.pre > 0 {
 		if h.opened {
@@ -162,7 +161,7 @@ func (h *htmlText) text(s string) {
 	}
 }
 
-// flushSpace writes a space that is due. It is formatted only within what is.
+// flushSpace writes a space that is due, with the formatting that the texts on both sides share.
 func (h *htmlText) flushSpace() {
 	if h.space && !h.atLineStart() {
 		before := h.style
@@ -173,7 +172,7 @@ func (h *htmlText) flushSpace() {
 	h.space = false
 }
 
-// breakLine begins a line.
+// breakLine makes what follows begin on a new line.
 func (h *htmlText) breakLine() {
 	h.space = false
 	h.newLine(1)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// startTag begins an element.
+// startTag handles the start tag of an element. closed means that it ends with "/>".
 func (h *htmlText) startTag(name string, attributes, closed bool) {
 	if htmlHidden[name] {
 		h.media(h.attributes(attributes)["src"])
@@ -59,6 +59,7 @@ func (h *htmlText) startTag(name string, attributes, closed bool) {
 	}
 }
 
+// endTag handles the end tag of an element.
 func (h *htmlText) endTag(name string) {
 	switch name {
 	case "a":
@@ -74,8 +75,8 @@ func (h *htmlText) endTag(name string) {
 	}
 }
 
-// endStyle ends the innermost open element of a name, whatever was opened in it:
-// that formats on, as it does on a page.
+// endStyle ends the innermost open element with a name. Elements opened within it stay open and
+// keep formatting, as they do in browsers.
 func (h *htmlText) endStyle(name string) {
 	for i := len(h.open) - 1; i >= 0; i-- {
 		if h.open[i].name == name {
@@ -89,12 +90,12 @@ func (h *htmlText) endStyle(name string) {
 	}
 }
 
-// endCell ends the cell before: most people leave its end tag out.
+// endCell ends the cell before, as the end tag is usually left out.
 func (h *htmlText) endCell() {
 	h.endStyle("th")
 }
 
-// startNest begins a list, an item or a quote.
+// startNest begins a list, a list item or a quote.
 func (h *htmlText) startNest(name string, attributes map[string]string) {
 	if name == "li" {
 		h.endItem()
@@ -122,7 +123,7 @@ func (h *htmlText) startNest(name string, attributes map[string]string) {
 	h.nests = append(h.nests, n)
 }
 
-// endItem ends the item before, if it is one of the present list.
+// endItem ends the item before, if there is one in the current list.
 func (h *htmlText) endItem() {
 	for i := len(h.nests) - 1; i >= 0; i-- {
 		switch h.nests[i].name {
@@ -135,7 +136,7 @@ func (h *htmlText) endItem() {
 	}
 }
 
-// endNest ends the innermost open element of a name and all in it.
+// endNest ends the innermost open element with a name, and all within it.
 func (h *htmlText) endNest(name string) {
 	at := len(h.nests) - 1
 	for at >= 0 && h.nests[at].name != name {
@@ -153,6 +154,7 @@ func (h *htmlText) endNest(name string) {
 	h.nests = h.nests[:at]
 }
 
+// endLink writes the target of the open link, if one is open.
 func (h *htmlText) endLink() {
 	if h.link != nil {
 		h.writeLink(h.link.start, h.link.target)
@@ -160,7 +162,7 @@ func (h *htmlText) endLink() {
 	}
 }
 
-// image writes an image as its description and where it is.
+// image writes the description of an image and its URL.
 func (h *htmlText) image(attributes map[string]string) {
 	h.flushSpace()
 	start := h.place()
@@ -171,7 +173,7 @@ func (h *htmlText) image(attributes map[string]string) {
 	}
 }
 
-// media writes where a video or the like is.
+// media writes the URL of a video or other medium.
 func (h *htmlText) media(source string) {
 	if url, ok := linkTarget(source); ok {
 		h.flushSpace()
@@ -180,7 +182,8 @@ func (h *htmlText) media(source string) {
 	}
 }
 
-// attributes reads the attributes of the present tag.
+// attributes reads the attributes of the current tag, as far as they are used; any says that it
+// has some. Of two with one name the first counts.
 func (h *htmlText) attributes(any bool) map[string]string {
 	if !any {
 		return nil
@@ -210,6 +213,7 @@ var cssStyles = []struct {
 	{regexp.MustCompile(`(?i)font-style\s*:\s*(?:italic|oblique)`), italic},
 }
 
+// cssStyle returns the formatting in a style attribute.
 func cssStyle(css string) style {
 	var s style
 	for _, c := range cssStyles {

@@ -10,8 +10,8 @@ import (
 // htmlElements are the elements that stand for formatting.
 var htmlElements = map[style]string{bold: "strong", italic: "em", underline: "u", strike: "s", mono: "code"}
 
-// htmlFromIRC makes HTML of IRC text: its formatting as elements, everything else
-// as the text that it is. Colours are dropped.
+// htmlFromIRC converts IRC text to HTML: formatting becomes elements, and everything else is
+// escaped. Colours are dropped.
 func htmlFromIRC(text string) string {
 	if strings.TrimSpace(wire.Plain(text)) == "" {
 		return ""
@@ -33,14 +33,14 @@ func htmlFromIRC(text string) string {
 	return b.String()
 }
 
-// htmlLine writes a line. space says that a space was written last, or nothing: a
-// page shows no other one there.
+// htmlLine writes one line. space means that the line is empty or ends with a space, where
+// browsers show no further space unless it is written as &nbsp;.
 type htmlLine struct {
 	b     *strings.Builder
 	space bool
 }
 
-// links writes text whose URLs are links.
+// links writes text, with its URLs as links.
 func (w *htmlLine) links(s string) {
 	end := 0
 	for _, place := range findURLs(s) {
@@ -53,6 +53,7 @@ func (w *htmlLine) links(s string) {
 	w.text(s[end:])
 }
 
+// text writes text with its spaces kept and everything else escaped.
 func (w *htmlLine) text(s string) {
 	for _, r := range s {
 		switch {

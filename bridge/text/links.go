@@ -8,7 +8,7 @@ import (
 // urlInText finds what may be a URL in a text; urlLen says where it ends.
 var urlInText = regexp.MustCompile(`(?i)\b(?:https?|ftp)://[^\s<>\x00-\x20\x7f]+`)
 
-// findURLs returns the places of the URLs in a text.
+// findURLs returns the start and end offsets of the URLs in a text.
 func findURLs(s string) [][]int {
 	places := urlInText.FindAllStringIndex(s, -1)
 	for _, p := range places {
@@ -17,8 +17,8 @@ func findURLs(s string) [][]int {
 	return places
 }
 
-// urlLen leaves out the punctuation that belongs to the sentence around a URL,
-// and a closing bracket that was opened before it.
+// urlLen returns the length of a URL without punctuation at its end, which belongs to the
+// sentence around it, and without a closing bracket that has no opening one in the URL.
 func urlLen(url string) int {
 	n := len(url)
 	for n > 0 {
@@ -37,15 +37,15 @@ func urlLen(url string) int {
 	return n
 }
 
-// accessToken finds a token in a URL: editors of Directus have put that of the
-// person who writes into the address of an image.
+// accessToken finds a token in a URL: editors in Directus have written the author's own token
+// into the addresses of images.
 var accessToken = regexp.MustCompile(`(?i)([?&])access_token=[^&#]*&?`)
 
-// urlEscapes are for what cannot stand in a URL between angle brackets.
+// urlEscapes escapes characters that a URL between angle brackets must not hold.
 var urlEscapes = strings.NewReplacer(" ", "%20", "<", "%3C", ">", "%3E")
 
-// linkTarget is the target of a link as it is shown. It is false for one that is of no
-// use outside of the page, or does something instead of leading somewhere.
+// linkTarget returns the target of a link as it is shown, without access tokens. ok is false for
+// relative links, which are useless outside of their page, and for schemes that run something.
 func linkTarget(target string) (url string, ok bool) {
 	url = strings.TrimSpace(target)
 	scheme, _, _ := strings.Cut(url, ":")
@@ -67,7 +67,7 @@ func linkTarget(target string) (url string, ok bool) {
 	return url, true
 }
 
-// names reports whether a link's text says where it leads, so that once is enough.
+// names reports whether the text of a link is its URL already.
 func names(label, url string) bool {
 	for _, prefix := range []string{"", "http://", "https://", "mailto:"} {
 		if whole := prefix + label; whole == url || whole+"/" == url {

@@ -17,19 +17,18 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// What is parsed as Markdown is bounded, because some texts take a time that
-// grows with the square of their length, or worse. These bounds let the worst
-// take some milliseconds; other texts are shown as they are stored.
+// The parser takes time that grows with the square of the length of some texts, or worse.
+// Within these bounds the worst take some milliseconds. A text beyond one is not parsed, but
+// shown as it is stored.
 const (
 	maxMarkdown   = 16 << 10 // bytes
-	maxBrackets   = 400      // "[", each perhaps the beginning of a link
-	maxDelimiters = 2000     // of emphasis
-	maxContainers = 32       // marks of quotes and lists at the beginning of a line
+	maxBrackets   = 400      // "[", as each may begin a link
+	maxDelimiters = 2000     // "*", "_" and "~"
+	maxContainers = 32       // marks of quotes and lists at the beginning of one line
 )
 
-// markdownParser reads CommonMark with strike-through and bare URLs. Raw HTML is
-// no part of it, so that it is text. Tables are none either: they are readable as
-// they are written.
+// markdownParser reads CommonMark with strike-through and bare URLs, but without raw HTML,
+// which is text, and without tables, which are readable as they are written.
 var markdownParser = parser.NewParser(
 	parser.WithBlockParsers(
 		util.Prioritized(parser.NewSetextHeadingParser(), 100),
@@ -53,14 +52,14 @@ var markdownParser = parser.NewParser(
 	parser.WithParagraphTransformers(util.Prioritized(parser.LinkReferenceParagraphTransformer, 100)),
 )
 
-// urlAtStart takes more for a URL than most web pages do: whatever its host, what is in it
-// is no formatting.
+// urlAtStart accepts any host, unlike most web pages, as marks within something that looks like
+// a URL are not meant as formatting.
 var urlAtStart = regexp.MustCompile(`^(?:https?|ftp)://[^\s<>\\]+`)
 
-// pageParser reads Markdown as a web page does.
+// pageParser reads Markdown as web pages do, to find out what they would show.
 var pageParser = goldmark.New(goldmark.WithExtensions(extension.Strikethrough, extension.Linkify)).Parser()
 
-// parseable reports whether a text is within the bounds of what is parsed.
+// parseable reports whether a text is within the bounds of the parser.
 func parseable(source string) bool {
 	if len(source) > maxMarkdown || strings.Count(source, "[") > maxBrackets ||
 		strings.Count(source, "*")+strings.Count(source, "_")+strings.Count(source, "~") > maxDelimiters {
@@ -80,8 +79,8 @@ func parseable(source string) bool {
 	return true
 }
 
-// markdownToIRC makes IRC text of stored Markdown. What shows nothing on a page,
-// or cannot be parsed in time, is shown as it is stored.
+// markdownToIRC converts stored Markdown to IRC text. A text that would be invisible, or that
+// cannot be parsed in time, is returned as it is stored.
 func markdownToIRC(source string) string {
 	source = wire.Plain(source)
 	if !parseable(source) {
@@ -95,14 +94,12 @@ func markdownToIRC(source string) string {
 	return source
 }
 
-func Visible(text string) bool { return strings.TrimSpace(wire.Plain(text)) != "" }
-
-// markdownText writes what is parsed.
+// markdownText writes IRC text node by node.
 type markdownText struct {
 	ircText
 	source []byte
-	// page says that every word counts that is not hidden on a page; hides
-	// that something was.
+	// page means that the text stands for a web page, to find out which words that shows.
+	// hides is set if the page hides something.
 	page, hides bool
 }
 
@@ -125,7 +122,7 @@ func (m *markdownText) block(n ast.Node) {
 	case *ast.Heading:
 		m.in(bold, func() { m.inlines(n) })
 	case *ast.FencedCodeBlock:
-		if m.page && n.Info != nil { // hidden, as it should be
+		if m.page && n.Info != nil { // the page may hide the language without loss
 			m.write(string(n.Info.Segment.Value(m.source)) + "\n")
 		}
 		m.hides = m.hides || n.Lines().Len() == 0
@@ -134,7 +131,7 @@ func (m *markdownText) block(n ast.Node) {
 		m.code(n.Lines())
 	case *ast.Blockquote:
 		m.indent("> ", "> ")
-		m.meant(func() { m.blocks(n) }) // hardly: ">:("
+		m.meant(func() { m.blocks(n) }) // not meant in ">:("
 		m.outdent()
 	case *ast.List:
 		m.list(n)
@@ -216,8 +213,7 @@ func (m *markdownText) inline(n ast.Node) {
 	}
 }
 
-// text writes text. A line of it is a line on IRC: whoever writes in a chat means
-// the line breaks.
+// text writes text. Unlike on a page, each line break stays one: in a chat people mean them.
 func (m *markdownText) text(n *ast.Text) {
 	s := string(n.Value(m.source))
 	if !n.IsRaw() {
@@ -231,11 +227,11 @@ func (m *markdownText) text(n *ast.Text) {
 
 // emphasis writes text in a style.
 func (m *markdownText) emphasis(s style, n ast.Node) {
-	m.meant(func() { m.in(s, func() { m.inlines(n) }) }) // hardly: "^_^ ^_^"
+	m.meant(func() { m.in(s, func() { m.inlines(n) }) }) // not meant in "^_^ ^_^"
 }
 
-// meant writes what marks of Markdown are about. If that has no words, they were
-// not meant as such, and those who typed them miss them.
+// meant writes what is between marks of Markdown. If that has no words, the marks were not
+// meant as such, and hiding them would lose them.
 func (m *markdownText) meant(write func()) {
 	start := m.b.Len()
 	write()
@@ -253,12 +249,12 @@ func (m *markdownText) codeSpan(n ast.Node) {
 	}
 	code := strings.ReplaceAll(b.String(), "\n", " ")
 	if m.page {
-		code = " " + code + " " // the marks are no part of the words beside them
+		code = " " + code + " " // the backticks separate words
 	}
 	m.in(mono, func() { m.write(code) })
 }
 
-// title is seen on a page by those who look for it.
+// title writes the title of a link or image, which a page does not hide.
 func (m *markdownText) title(title []byte) {
 	if m.page && len(title) > 0 {
 		m.write(" " + unescapeMarkdown(string(title)))

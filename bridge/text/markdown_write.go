@@ -12,15 +12,14 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// markdownFromIRC makes Markdown of IRC text.
+// markdownFromIRC converts IRC text to Markdown.
 //
-// People on IRC write Markdown by hand, as they do everywhere: "**now**",
-// "`make`". They also write "2*3*4", "arr[i](x)" and "List<String>", of which a
-// page would show less than they wrote. So the rule is: what is typed is stored
-// as it is typed if a page shows all its words, and else with every mark escaped, so
-// that the page shows the very characters. mIRC formatting becomes Markdown in
-// both cases, where CommonMark can express it; underline and colours are dropped.
-// Back on IRC the same words are shown.
+// People on IRC write Markdown by hand, as they do elsewhere: "**now**", "`make`". They also
+// write "2*3*4", "arr[i](x)" and "List<String>", of which a page would show less than they
+// wrote. So a text is stored as it is typed if a page shows all its words, and otherwise with
+// every mark escaped, so that the page shows each character. In both cases mIRC formatting
+// becomes Markdown where CommonMark can express it; underline and colours are dropped. Shown
+// on IRC again, the text has the same words.
 func markdownFromIRC(text string) string {
 	plain := wire.Plain(text)
 	if strings.TrimSpace(plain) == "" {
@@ -47,11 +46,10 @@ func markdownFromIRC(text string) string {
 	if parseable(formatted) && (sameWords(shown, plain) || sameWords(shown, wire.Plain(markdownToIRC(stored)))) {
 		return formatted
 	}
-	return stored // the marks would not be understood as such
+	return stored // CommonMark would show the marks as text
 }
 
-// pageShows reports whether a web page that is given some Markdown shows all the
-// words of a text.
+// pageShows reports whether a web page would show all words of a text, given some Markdown.
 func pageShows(markdown, words string) bool {
 	m := markdownText{source: []byte(markdown), page: true}
 	m.blocks(pageParser.Parse(text.NewReader(m.source)))
@@ -59,8 +57,8 @@ func pageShows(markdown, words string) bool {
 	return !m.hides && Visible(shown) && slices.Equal(wordsOf(shown), wordsOf(words))
 }
 
-// wordsOf lists the words of a text; in scripts that do without spaces, the
-// letters. A backslash counts as a letter, since Markdown may swallow it.
+// wordsOf lists the words of a text or, in scripts without spaces, the letters. A backslash
+// counts as a letter, as Markdown may swallow it.
 func wordsOf(s string) []string {
 	var words []string
 	for word := range strings.FieldsFuncSeq(wire.Plain(s), func(r rune) bool { return !isWord(r) }) {
@@ -88,8 +86,8 @@ func isWord(r rune) bool {
 // fence matches a line that begins or ends a block of code.
 var fence = regexp.MustCompile("^ {0,3}(?:```|~~~)")
 
-// joinMarkdown joins lines so that they stay lines on a page: where a paragraph
-// would flow on, with two spaces.
+// joinMarkdown joins lines so that they stay lines on a page: within a paragraph it ends them
+// with two spaces.
 func joinMarkdown(lines []string) string {
 	var b strings.Builder
 	code := false
@@ -110,7 +108,7 @@ func joinMarkdown(lines []string) string {
 	return b.String()
 }
 
-// formatMarkdown writes a line with its formatting.
+// formatMarkdown writes one line with its formatting; escape says whether to escape its text.
 func formatMarkdown(runs []run, escape bool) string {
 	var b strings.Builder
 	marks := map[style]string{bold: "**", italic: "*", strike: "~~"}
@@ -133,9 +131,9 @@ func formatMarkdown(runs []run, escape bool) string {
 	return b.String()
 }
 
-// fitMarkdown takes formatting off where CommonMark would not see it ("Left- and
-// right-flanking delimiter runs"): off spaces at the ends of what is formatted, and off
-// punctuation there if a letter is beside it.
+// fitMarkdown removes formatting where CommonMark would not recognise it ("left- and
+// right-flanking delimiter runs"): from spaces at the ends of a formatted stretch, and from
+// punctuation there if a letter is next to it.
 func fitMarkdown(runs []run) []run {
 	var runes []rune
 	var styles []style
@@ -171,7 +169,7 @@ func fitMarkdown(runs []run) []run {
 	return fitted
 }
 
-// fitStretch takes a style off the ends of one stretch.
+// fitStretch removes a style from the ends of the stretch from..to where it does not fit.
 func fitStretch(runes []rune, styles []style, from, to int, s style) {
 	end := to
 	fits := func(inner, outer int) bool {
@@ -193,7 +191,7 @@ func fitStretch(runes []rune, styles []style, from, to int, s style) {
 
 func isPunct(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) }
 
-// codeSpan writes code between as many backticks as it takes.
+// codeSpan returns code between as many backticks as it needs.
 func codeSpan(code string) string {
 	ticks := "`"
 	for strings.Contains(code, ticks) {
@@ -206,11 +204,11 @@ func codeSpan(code string) string {
 	return ticks + code + ticks
 }
 
-// blockMark matches what has a meaning at the beginning of a line only.
+// blockMark matches marks that have a meaning at the beginning of a line only.
 var blockMark = regexp.MustCompile(`^(?:[-+=#:]|[0-9]{1,9}([.)]))`)
 
-// escapeMarkdown makes a text mean itself. URLs stay links; start says that it
-// begins a line.
+// escapeMarkdown escapes all marks in a text. URLs stay links. start means that the text begins
+// a line.
 func escapeMarkdown(s string, start bool) string {
 	var b strings.Builder
 	if start {

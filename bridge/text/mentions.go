@@ -11,13 +11,14 @@ import (
 )
 
 const (
-	// maxMentioned bounds the users of one text who are looked up,
-	// maxMentionedInPage those of all the rows that are read at once, and
-	// maxMentioning the names of one message on its way in: each of these is
-	// a question of its own. Others stay as they are written.
-	maxMentioned       = 32
+	// maxMentioned bounds the users mentioned in one stored text who are looked up.
+	// Further mentions stay as they are stored.
+	maxMentioned = 32
+	// MaxMentionedInPage bounds the same for all rows that are read at once.
 	MaxMentionedInPage = 256
-	maxMentioning      = 8
+	// maxMentioning bounds the names in one outgoing message that are looked up, each of
+	// which is a request of its own. Further names stay as they are typed.
+	maxMentioning = 8
 )
 
 // idMention matches a mention as Directus stores it.
@@ -27,7 +28,8 @@ var idMention = regexp.MustCompile(`@([0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{
 // at the beginning of a line "nick:" or "nick,", as clients complete nicks.
 var nickMention = regexp.MustCompile(`(?m)@([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)|^([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)[:,](?:[ \t\x02\x03\x0f\x11\x16\x1d-\x1f]|$)`)
 
-// MentionedIDs lists the users mentioned in a stored text.
+// MentionedIDs lists the ids of users mentioned in a stored text, each once, in lower case, and
+// no more than are worth looking up.
 func MentionedIDs(text string) []string {
 	if strings.IndexByte(text, '@') < 0 {
 		return nil
@@ -42,8 +44,8 @@ func MentionedIDs(text string) []string {
 	return ids
 }
 
-// ShowMentions writes mentions in IRC text by nick. Users without one stay as
-// they are stored.
+// ShowMentions replaces the ids mentioned in IRC text by nicks. An id for which nick returns
+// false stays as it is.
 func ShowMentions(text string, nick func(id string) (string, bool)) string {
 	if strings.IndexByte(text, '@') < 0 {
 		return text
@@ -57,12 +59,13 @@ func ShowMentions(text string, nick func(id string) (string, bool)) string {
 		}
 	}
 	if end == 0 {
-		return text // which may be shared
+		return text // no copy, as the text may be shared
 	}
 	return b.String() + text[end:]
 }
 
-// MentionedNicks lists the names in IRC text that may be nicks.
+// MentionedNicks lists the names in IRC text that may be mentions of nicks, each once, and no
+// more than are worth looking up.
 func MentionedNicks(text string) []string {
 	var nicks []string
 	for _, m := range nickMentions(text) {
@@ -74,8 +77,8 @@ func MentionedNicks(text string) []string {
 	return nicks
 }
 
-// StoreMentions writes mentions in IRC text by id. Names without one stay as they
-// are typed.
+// StoreMentions replaces nicks mentioned in IRC text by "@" and the user's id, as Directus stores
+// mentions. A name for which id returns false stays as it is typed.
 func StoreMentions(text string, id func(nick string) (string, bool)) string {
 	var b strings.Builder
 	end := 0
@@ -107,8 +110,8 @@ func nickMentions(text string) []mention {
 	return found
 }
 
-// standsAlone reports whether what begins with an "@" is no part of something
-// longer, such as an address, the name of a package or code.
+// standsAlone reports whether a mention that begins with "@" is not part of something longer,
+// such as an e-mail address, the name of a package, or code.
 func standsAlone(text string, from, to int) bool {
 	before, _ := utf8.DecodeLastRuneInString(text[:from])
 	after, size := utf8.DecodeRuneInString(text[to:])

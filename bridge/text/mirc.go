@@ -2,28 +2,9 @@ package text
 
 import (
 	"slices"
-	"strings"
-	"unicode/utf8"
 
-	"directus-ircd/directus"
 	"directus-ircd/ircd/wire"
 )
-
-// MaxBeginning is how much of a text stands for the whole.
-const MaxBeginning = 120
-
-// Beginning is the beginning of a text on one line, without formatting.
-func Beginning(text string) string {
-	words := strings.Join(strings.Fields(wire.Plain(Clip(text, MaxQuoted))), " ")
-	if len(words) <= MaxBeginning {
-		return words
-	}
-	cut := MaxBeginning
-	for cut > 0 && words[cut]&0xc0 == 0x80 {
-		cut--
-	}
-	return words[:cut] + "…"
-}
 
 // run is a piece of a line in one style.
 type run struct {
@@ -31,8 +12,8 @@ type run struct {
 	text  string
 }
 
-// mircRuns takes a line of IRC text apart. Colours and reverse have no place in
-// what is stored; they are dropped.
+// mircRuns splits a line of IRC text into runs. Colours and reverse are dropped, as no format
+// stores them.
 func mircRuns(line string) []run {
 	var runs []run
 	var now style
@@ -59,8 +40,8 @@ func mircRuns(line string) []run {
 	return runs
 }
 
-// nesting writes runs in a language whose formatting nests: what was begun last
-// ends first.
+// nesting writes runs in a language whose formatting nests: the style that was begun last ends
+// first.
 type nesting struct {
 	styles     []style // those that the language has
 	begin, end func(style)
@@ -87,7 +68,7 @@ func (n nesting) write(runs []run) {
 				more = append(more, s)
 			}
 		}
-		// What lasts longest is outside.
+		// The style that lasts longest goes outside.
 		slices.SortStableFunc(more, func(a, b style) int { return lasts(runs[i:], b) - lasts(runs[i:], a) })
 		for _, s := range more {
 			n.begin(s)
@@ -98,38 +79,10 @@ func (n nesting) write(runs []run) {
 	closeTo(0)
 }
 
-// lasts counts the runs from the first on that are in a style.
+// lasts counts the runs at the beginning that are in a style.
 func lasts(runs []run, s style) int {
 	if i := slices.IndexFunc(runs, func(r run) bool { return r.style&s == 0 }); i >= 0 {
 		return i
 	}
 	return len(runs)
-}
-
-// maxReactionText is the length beyond which a text is no reaction.
-const maxReactionText = 64
-
-// ReactionText makes a text fit for a reaction; empty if it is none.
-func ReactionText(text string) string {
-	text = strings.TrimSpace(wire.Plain(wire.CleanText(text)))
-	if len(text) > maxReactionText || strings.Contains(text, "\n") {
-		return ""
-	}
-	return text
-}
-
-// MaxQuoted is how much of a stored text is looked at to show its beginning, in
-// bytes: many answers to one long message must not cost it once each.
-const MaxQuoted = directus.MaxRelated
-
-// Clip is the beginning of a text, at most limit bytes. It cuts no character, and
-// keeps nothing of the rest in memory.
-func Clip(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return strings.Clone(text[:limit])
 }

@@ -2,27 +2,27 @@ package text
 
 import "strings"
 
-// maxSubstituted bounds a text that a substitution makes longer: an "a" for which 8 kB
-// stand has many places in a long text.
+// maxSubstituted bounds the result of a substitution, in bytes, as "s/a/<8 kB>/g" would grow a
+// long text without limit.
 const maxSubstituted = 256 << 10
 
-// TooLong stands for the number of places if the text would become too long.
+// TooLong is what Apply returns for the number of places if its result would be too long.
 const TooLong = -1
 
-// delimiters are what may stand between the parts of s/old/new/.
+// delimiters are the characters that may separate the parts of s/old/new/.
 const delimiters = "/|#"
 
-// Substitution is "s/old/new/": it replaces a piece of one's last message. The
-// pieces are literal texts: those who know regular expressions are few, and a
-// dot or a bracket in a sentence means itself.
+// Substitution is "s/old/new/", which edits the sender's last message. Both parts are literal
+// texts and not regular expressions, which few people know: a dot or a bracket in a sentence
+// means itself.
 type Substitution struct {
 	old, New string
-	All      bool // flag g: wherever it stands; else it has to stand there once
+	All      bool // flag g: replace old wherever it occurs; without it, old must occur exactly once
 }
 
-// ParseSubstitution reads s/old/new/ or s/old/new/g, with the last delimiter left
-// out as people do. A backslash in front of the delimiter, or of another
-// backslash, takes its meaning away. Whatever looks different is no substitution.
+// ParseSubstitution reads s/old/new/ or s/old/new/g; the last delimiter may be left out. A
+// backslash escapes the delimiter and the backslash. ok is false for any other text, which is
+// an ordinary message.
 func ParseSubstitution(text string) (c Substitution, ok bool) {
 	if len(text) < 2 || text[0] != 's' || !strings.ContainsRune(delimiters, rune(text[1])) || strings.Contains(text, "\n") {
 		return Substitution{}, false
@@ -40,7 +40,7 @@ func ParseSubstitution(text string) (c Substitution, ok bool) {
 	return c, c.old != c.New
 }
 
-// splitEscaped cuts a text at a delimiter that no backslash precedes.
+// splitEscaped splits a text at the delimiters that no backslash precedes.
 func splitEscaped(text string, delimiter byte) []string {
 	var parts []string
 	var part strings.Builder
@@ -59,8 +59,8 @@ func splitEscaped(text string, delimiter byte) []string {
 	return append(parts, part.String())
 }
 
-// Apply makes the substitution in a text and says how often the old piece stands in it. It
-// changes nothing unless the place is clear.
+// Apply makes the substitution in a text and returns how often the old part occurs in it, or
+// TooLong. Without All it changes the text only if that is once.
 func (c Substitution) Apply(text string) (substituted string, found int) {
 	if c.All {
 		found = strings.Count(text, c.old)

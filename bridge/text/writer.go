@@ -7,7 +7,7 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// style is a set of the formattings that IRC, Markdown and HTML have in common.
+// style is a set of the kinds of formatting that IRC, Markdown and HTML have in common.
 type style uint8
 
 const (
@@ -25,26 +25,27 @@ var styleCodes = []struct {
 }{{bold, 0x02}, {italic, 0x1d}, {underline, 0x1f}, {strike, 0x1e}, {mono, 0x11}}
 
 const (
-	// maxMargins is how deep quotes and lists are shown in each other. What is
-	// deeper is shown at that depth: a line of text must not cost a line of marks.
+	// maxMargins is how deep nested quotes and lists are indented. Deeper ones are shown at
+	// that depth, or their marks would take up whole lines.
 	maxMargins = 8
-	// maxBreaks makes one blank line of many.
+	// maxBreaks is the most line breaks in a row, outside of code: one blank line.
 	maxBreaks = 2
 )
 
-// ircText writes IRC text with mIRC codes. Each of its lines stands for itself:
-// formatting ends with the line and begins again in the next, and lines in a
-// quote or a list all carry their mark or are indented. What it writes has no
-// other control characters than line breaks and the codes, whatever it is given.
+// ircText writes IRC text with mIRC codes. Each line is complete in itself: formatting ends
+// with the line and begins again in the next, and each line of a quote or a list is marked or
+// indented. The output has no control characters but line breaks and the codes, whatever the
+// input.
 type ircText struct {
 	b       strings.Builder
-	style   style // of what is written next
-	on      style // turned on at the end of what was written
-	breaks  int   // line breaks due before anything else is written
+	style   style // of the next text
+	on      style // styles whose codes are on at the end of the output
+	breaks  int   // line breaks to write before the next text
 	margins []margin
 }
 
-// margin is what the lines of a quote or an item of a list begin with.
+// margin is what lines within a quote or a list item begin with: first for the first line, rest
+// for the others.
 type margin struct {
 	first, rest string
 	used        bool // first was written
@@ -70,7 +71,7 @@ func (t *ircText) put(r rune) {
 	t.b.WriteRune(r)
 }
 
-// begin begins the line if that is due.
+// begin writes line breaks that are due and the margins of the new line.
 func (t *ircText) begin() {
 	if t.breaks == 0 && t.b.Len() > 0 {
 		return
@@ -98,27 +99,25 @@ func (t *ircText) toggle(s style) {
 	t.on ^= s
 }
 
-// lineBreak ends a line. Nothing begins with blank lines, and only code has more
-// than one of them in a row.
+// lineBreak ends a line. The output never begins with blank lines, and only code has more than
+// one in a row.
 func (t *ircText) lineBreak() {
 	if t.b.Len() > 0 && (t.breaks < maxBreaks || t.style&mono != 0) {
 		t.breaks++
 	}
 }
 
-// newLine makes what follows stand on a line of its own; with 2, behind a blank
-// one.
+// newLine makes what follows begin on a new line; with 2 breaks, after a blank line.
 func (t *ircText) newLine(breaks int) {
 	if t.b.Len() > 0 {
 		t.breaks = max(t.breaks, breaks)
 	}
 }
 
-// atLineStart reports that nothing was written in the present line.
+// atLineStart reports whether the current line is empty.
 func (t *ircText) atLineStart() bool { return t.breaks > 0 || t.b.Len() == 0 }
 
-// indent puts a mark before the lines that follow; outdent ends that, after the
-// mark was written at least once.
+// indent adds a margin to the lines that follow.
 func (t *ircText) indent(first, rest string) {
 	t.margins = append(t.margins, margin{first: first, rest: rest})
 	if n := len(t.margins); n > maxMargins {
@@ -126,6 +125,7 @@ func (t *ircText) indent(first, rest string) {
 	}
 }
 
+// outdent removes the last margin, after its first part was written at least once.
 func (t *ircText) outdent() {
 	if n := len(t.margins); !t.margins[n-1].used {
 		t.begin()
@@ -133,7 +133,7 @@ func (t *ircText) outdent() {
 	t.margins = t.margins[:len(t.margins)-1]
 }
 
-// in writes what f writes in one more style.
+// in calls f with a style added to whatever it writes.
 func (t *ircText) in(s style, f func()) {
 	before := t.style
 	t.style |= s
@@ -141,14 +141,14 @@ func (t *ircText) in(s style, f func()) {
 	t.style = before
 }
 
-// place is where the next text will stand in what is written.
+// place returns the offset in the output at which the next text will begin.
 func (t *ircText) place() int {
 	t.begin()
 	return t.b.Len()
 }
 
-// writeLink writes where the text behind start, which was written last, leads to,
-// unless it says so itself.
+// writeLink writes the target of a link whose text was written from the offset start on, unless
+// the text is the URL already.
 func (t *ircText) writeLink(start int, target string) {
 	url, ok := linkTarget(target)
 	if !ok {
@@ -166,7 +166,7 @@ func (t *ircText) writeLink(start int, target string) {
 	t.style = before
 }
 
-// finish returns what was written.
+// finish turns all styles off and returns the output.
 func (t *ircText) finish() string {
 	t.toggle(t.on)
 	return t.b.String()
