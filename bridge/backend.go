@@ -180,7 +180,7 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 // admit makes a session of an account that has just logged in with a secret, of
 // which it is given the hash.
 func (b *Backend) admit(ctx context.Context, account *directus.Account, secret guard.SecretHash, device string) (*session, error) {
-	b.review(ctx, account.ID())
+	b.checkUser(ctx, account.ID())
 	if s := b.addTo(account.ID(), secret, device); s != nil {
 		s.member.rt.Retry() // should its link wait for Directus: that is back
 		b.logout(account)
@@ -237,7 +237,7 @@ func (b *Backend) accept(m *member, secret guard.SecretHash) {
 
 // review ends a user's present member if Directus has ended its session: whoever logs
 // in with another password or token is not to share the fate of the old one.
-func (b *Backend) review(ctx context.Context, id string) {
+func (b *Backend) checkUser(ctx context.Context, id string) {
 	b.mu.Lock()
 	m := b.members[id]
 	b.mu.Unlock()

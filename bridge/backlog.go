@@ -29,7 +29,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	h := s.historyOf(j.Channel)
 	h.most = s.backend.pages.Part()
 	var p past
-	err := s.reading(reading, h, func(reading context.Context) (err error) {
+	err := s.inTurn(reading, h, func(reading context.Context) (err error) {
 		p, err = s.past(reading, h, j, some)
 		return err
 	})
@@ -40,7 +40,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	shown := make(map[string]collection.Digest, len(p.list))
 	due := &parts{session: s, historian: h}
 	for _, l := range p.list {
-		shown[l.row.ID] = l.said()
+		shown[l.row.ID] = l.sum()
 		if _, live := j.live[l.row.ID]; !live && !j.view.hasSent(j.Channel, l.row.ID) {
 			due.left = append(due.left, l)
 		}
@@ -97,7 +97,7 @@ func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.
 			return nil, err
 		}
 		for _, l := range list {
-			shown[l.row.ID] = l.said()
+			shown[l.row.ID] = l.sum()
 			if j.view.feed.Remember(l.row, j.Channel, l.message) {
 				messages = append(messages, l.message)
 			}

@@ -15,11 +15,11 @@ func TestChangeOfRightsIsHonouredLater(t *testing.T) {
 		defer ada.feeds.Close()
 		ada.rights.Learn(nil, time.Now())
 		ada.honoured.Store(ada.rights.Changes())
-		if !ada.isProven() {
+		if !ada.isVerified() {
 			t.Fatal("there is no proof")
 		}
 		ada.rights.Learn(nil, time.Now())
-		if ada.isProven() {
+		if ada.isVerified() {
 			t.Error("proven, though nobody has looked at the feeds since the rights have changed")
 		}
 	})

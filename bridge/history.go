@@ -47,21 +47,21 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	}
 	more := func(ctx context.Context) ([]ircd.Event, error) {
 		if p.collect != nil {
-			if err := p.collected(ctx, 0); err != nil {
+			if err := p.collectAll(ctx, 0); err != nil {
 				return nil, historyError(h.name, err)
 			}
-			s.turned(h, p.left, come)
+			s.pageShown(h, p.left, come)
 		}
 		return part(ctx, p.nextPatiently)
 	}
-	switch err := p.collected(ctx, historyTimeout/2); {
+	switch err := p.collectAll(ctx, historyTimeout/2); {
 	case errors.Is(err, errUnfinished):
 		page.More = more
 		return page, nil
 	case err != nil:
 		return nil, historyError(h.name, err)
 	}
-	s.turned(h, p.left, come)
+	s.pageShown(h, p.left, come)
 	if page.Events, err = part(ctx, p.next); err == nil && len(p.left) > 0 {
 		page.More = more
 	}
@@ -70,7 +70,7 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 
 // reading reads a part of a history when it is its turn, which historyTimeout bounds. It may be
 // called from any goroutine.
-func (s *session) reading(ctx context.Context, h *historian, read func(context.Context) error) error {
+func (s *session) inTurn(ctx context.Context, h *historian, read func(context.Context) error) error {
 	return s.backend.pages.Read(ctx, s.member.reads, h.isLong(), func() (int64, error) {
 		ctx, cancel := context.WithTimeout(ctx, historyTimeout)
 		defer cancel()
@@ -112,7 +112,7 @@ type historian struct {
 	most    int64               // what the messages of a page may take that are kept, in bytes; 0: no limit
 	kept    int64               // what they would take, all together
 	read    int64               // the bytes of all texts that were read
-	walks   []*walk             // of which they are
+	scans   []*rangeScan        // of which they are
 	plan    *pagePlan           // of the page that is being read; nil if none is
 	until   int64               // the session was shown the latecomers behind this place as they came
 	end     *pageEnd            // of the last page that the session was shown; nil: there was none
@@ -174,7 +174,7 @@ func (h *historian) inGroup(read func() error) (err error) {
 // that there are no older ones. Those that have come when ctx ends are enough if some are:
 // cut says that there may be more within the limit.
 func (h *historian) latest(ctx context.Context, had *resume.Position, limit int, since time.Time, some bool) (list []found, end, cut bool, err error) {
-	var w *walk
+	var sc *rangeScan
 	err = h.inGroup(func() error {
 		var lo *collection.Bound
 		if had != nil {
@@ -184,16 +184,16 @@ func (h *historian) latest(ctx context.Context, had *resume.Position, limit int,
 			*had = had.Above(h.group.Dates.HaveNumbers())
 			lo, h.ahead = had.Bound(), had.Future
 		}
-		w = h.walk(true, lo, nil, limit)
-		return w.some(ctx, limit, since)
+		sc = h.scan(true, lo, nil, limit)
+		return sc.some(ctx, limit, since)
 	})
-	if cut = err != nil && ctx.Err() != nil && some && w != nil && len(w.found) > 0; err != nil && !cut {
+	if cut = err != nil && ctx.Err() != nil && some && sc != nil && len(sc.found) > 0; err != nil && !cut {
 		return nil, false, false, err
 	}
-	n := w.reach(limit, since)
-	list = w.found[:min(n, len(w.found))]
+	n := sc.reach(limit, since)
+	list = sc.found[:min(n, len(sc.found))]
 	slices.Reverse(list)
-	return list, !cut && len(w.found) <= n, cut, nil
+	return list, !cut && len(sc.found) <= n, cut, nil
 }
 
 // learn makes sure that it is known how the collection's dates are written.

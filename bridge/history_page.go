@@ -19,9 +19,9 @@ import (
 const maxTies = 1000
 
 // walk collects the messages of a history on one side of a border.
-type walk struct {
+type rangeScan struct {
 	*historian
-	scan  collection.Scan
+	rows  collection.Scan
 	lo    *collection.Bound // what is wanted lies behind it; nil: there is no such border
 	hi    *collection.Bound // and in front of it
 	found []found           // in the direction of the walk
@@ -35,20 +35,20 @@ type found struct {
 	digest  collection.Digest // of the message that was dropped
 }
 
-func (h *historian) walk(down bool, lo, hi *collection.Bound, limit int) *walk {
-	w := &walk{historian: h, lo: lo, hi: hi}
-	h.walks = append(h.walks, w)
+func (h *historian) scan(down bool, lo, hi *collection.Bound, limit int) *rangeScan {
+	sc := &rangeScan{historian: h, lo: lo, hi: hi}
+	h.scans = append(h.scans, sc)
 	base := h.filter
-	w.scan = collection.Scan{Account: h.member.account, Group: h.group, Down: down}
+	sc.rows = collection.Scan{Account: h.member.account, Group: h.group, Down: down}
 	// The date of a page's last row is read again with the next page, and one
 	// more message tells whether there are more.
-	w.scan.Size = min(max(limit, 1)+2, collection.MaxPage)
+	sc.rows.Size = min(max(limit, 1)+2, collection.MaxPage)
 	near := lo
 	if down {
 		near = hi
 	}
 	if near != nil {
-		w.scan.Start = collection.Row{ID: near.ID, Date: near.Date}
+		sc.rows.Start = collection.Row{ID: near.ID, Date: near.Date}
 	}
 	if lo != nil {
 		base = directus.And(base, lo.Below(h.group))
@@ -59,12 +59,12 @@ func (h *historian) walk(down bool, lo, hi *collection.Bound, limit int) *walk {
 	if dates := h.group.Dates; h.ahead.From.Before(h.ahead.Until) {
 		base = directus.And(base, directus.Or(dates.Before(h.ahead.From.Add(dates.Unit())), dates.From(h.ahead.Until)))
 	}
-	w.scan.Base = base
-	return w
+	sc.rows.Base = base
+	return sc
 }
 
 // isEmpty reports that the borders leave nothing between them.
-func (w *walk) isEmpty() bool { return w.lo != nil && w.hi != nil && w.lo.Compare(*w.hi) >= 0 }
+func (sc *rangeScan) isEmpty() bool { return sc.lo != nil && sc.hi != nil && sc.lo.Compare(*sc.hi) >= 0 }
 
 // errUnfinished says that a page of long texts takes more questions: who reads it gives
 // others their turn, and goes on.
@@ -72,12 +72,12 @@ var errUnfinished = errors.New("the page takes more questions")
 
 // fill reads until n messages, those that share the time of the last one and one
 // more are there, or all are. After errUnfinished it goes on where it was.
-func (w *walk) fill(ctx context.Context, n int) error {
-	for !w.scan.Done && !w.has(n) {
-		if err := w.step(ctx); err != nil {
+func (sc *rangeScan) fill(ctx context.Context, n int) error {
+	for !sc.rows.Done && !sc.has(n) {
+		if err := sc.step(ctx); err != nil {
 			return err
 		}
-		if w.isLong() && !w.scan.Done && !w.has(n) {
+		if sc.isLong() && !sc.rows.Done && !sc.has(n) {
 			return errUnfinished
 		}
 	}
@@ -87,17 +87,17 @@ func (w *walk) fill(ctx context.Context, n int) error {
 // reach is how many messages are wanted by a walk down that wants n, and all that are dated
 // from since on, unless that is zero: who is further behind than maxBehind is behind the
 // feed as well, and ended.
-func (w *walk) reach(n int, since time.Time) int {
-	for !since.IsZero() && n < min(len(w.found), feed.MaxBehind) && !w.found[n].row.Date.Before(since) {
+func (sc *rangeScan) reach(n int, since time.Time) int {
+	for !since.IsZero() && n < min(len(sc.found), feed.MaxBehind) && !sc.found[n].row.Date.Before(since) {
 		n++
 	}
 	return n
 }
 
 // some reads until more messages are there than are wanted, or all are; see reach.
-func (w *walk) some(ctx context.Context, n int, since time.Time) error {
-	for !w.scan.Done && len(w.found) <= w.reach(n, since) {
-		if err := w.step(ctx); err != nil {
+func (sc *rangeScan) some(ctx context.Context, n int, since time.Time) error {
+	for !sc.rows.Done && len(sc.found) <= sc.reach(n, since) {
+		if err := sc.step(ctx); err != nil {
 			return err
 		}
 	}
@@ -105,41 +105,41 @@ func (w *walk) some(ctx context.Context, n int, since time.Time) error {
 }
 
 // step reads a page.
-func (w *walk) step(ctx context.Context) error {
-	rows, dense, err := w.scan.Next(ctx)
+func (sc *rangeScan) step(ctx context.Context) error {
+	rows, dense, err := sc.rows.Next(ctx)
 	if err != nil {
 		return err
 	}
-	w.scan.Size = min(2*w.scan.Size, collection.MaxPage) // much was left out
-	return w.add(ctx, rows, dense)
+	sc.rows.Size = min(2*sc.rows.Size, collection.MaxPage) // much was left out
+	return sc.add(ctx, rows, dense)
 }
 
-func (w *walk) has(n int) bool {
-	if len(w.found) <= n || len(w.found) > n+maxTies {
-		return len(w.found) > n
+func (sc *rangeScan) has(n int) bool {
+	if len(sc.found) <= n || len(sc.found) > n+maxTies {
+		return len(sc.found) > n
 	}
-	return n == 0 || !w.found[len(w.found)-1].sharesTime(w.found[n-1])
+	return n == 0 || !sc.found[len(sc.found)-1].sharesTime(sc.found[n-1])
 }
 
 func (f found) sharesTime(other found) bool { return f.row.ShownAt().Equal(other.row.ShownAt()) }
 
 // add takes the rows of a page that are to be shown.
-func (w *walk) add(ctx context.Context, rows []collection.Row, dense bool) error {
-	if err := w.settleTimes(ctx, rows, dense); err != nil {
+func (sc *rangeScan) add(ctx context.Context, rows []collection.Row, dense bool) error {
+	if err := sc.settleTimes(ctx, rows, dense); err != nil {
 		return err
 	}
-	w.read += textsOf(rows)
+	sc.read += textsOf(rows)
 	rows = slices.DeleteFunc(rows, func(r collection.Row) bool {
-		return w.lo != nil && !w.lo.IsInFrontOf(r) || w.hi != nil && w.hi.IsInFrontOf(r) || !w.channel.Matches(r)
+		return sc.lo != nil && !sc.lo.IsInFrontOf(r) || sc.hi != nil && sc.hi.IsInFrontOf(r) || !sc.channel.Matches(r)
 	})
-	list, err := w.shown(ctx, rows)
+	list, err := sc.shown(ctx, rows)
 	if err != nil {
 		return err
 	}
 	for _, f := range list {
-		if _, early := w.early[f.row.ID]; !early {
-			w.found = append(w.found, f)
-			w.keep(&f)
+		if _, early := sc.early[f.row.ID]; !early {
+			sc.found = append(sc.found, f)
+			sc.keep(&f)
 		}
 	}
 	return nil
@@ -148,16 +148,16 @@ func (w *walk) add(ctx context.Context, rows []collection.Row, dense bool) error
 // take gives the first n messages of the walk and those that share the time of
 // the last of them, oldest first; end says that there are no more. Between two
 // pages of a date that has more than maxTies this may cut.
-func (w *walk) take(n int) (list []found, end bool) {
-	n = min(n, len(w.found))
-	for most := n + maxTies; n > 0 && n < len(w.found) && n < most && w.found[n].sharesTime(w.found[n-1]); {
+func (sc *rangeScan) take(n int) (list []found, end bool) {
+	n = min(n, len(sc.found))
+	for most := n + maxTies; n > 0 && n < len(sc.found) && n < most && sc.found[n].sharesTime(sc.found[n-1]); {
 		n++
 	}
-	list = slices.Clone(w.found[:n])
-	if w.scan.Down {
+	list = slices.Clone(sc.found[:n])
+	if sc.rows.Down {
 		slices.Reverse(list)
 	}
-	return list, w.scan.Done && n == len(w.found)
+	return list, sc.rows.Done && n == len(sc.found)
 }
 
 // settleTimes sets the times under which rows are shown: see moment. Unless dense,
@@ -224,21 +224,21 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *collect
 	}
 	rows := book.Behind(*lo, from, h.until, date, h.reads)
 	rows = rows[max(0, len(rows)-maxTies):]
-	w := h.walk(false, nil, nil, len(rows))
+	sc := h.scan(false, nil, nil, len(rows))
 	if end == nil {
 		var err error
-		if w.found, err = h.overtaken(ctx, p, *lo); err != nil {
+		if sc.found, err = h.overtaken(ctx, p, *lo); err != nil {
 			return nil, err
 		}
 	}
 	rows = slices.DeleteFunc(rows, func(r collection.Row) bool {
-		return slices.ContainsFunc(w.found, func(f found) bool { return f.row.ID == r.ID })
+		return slices.ContainsFunc(sc.found, func(f found) bool { return f.row.ID == r.ID })
 	})
-	if err := w.addKeyed(ctx, rows); err != nil {
+	if err := sc.addKeyed(ctx, rows); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(w.found, func(a, b found) int { return collection.CompareRows(a.row, b.row) })
-	return w.found, nil
+	slices.SortStableFunc(sc.found, func(a, b found) int { return collection.CompareRows(a.row, b.row) })
+	return sc.found, nil
 }
 
 // reads tells whose feeds the user reads.
@@ -247,15 +247,15 @@ func (h *historian) reads(of collection.Audience) bool {
 }
 
 // addKeyed reads some rows by their keys, of a walk without borders.
-func (w *walk) addKeyed(ctx context.Context, rows []collection.Row) error {
-	h := w.historian
+func (sc *rangeScan) addKeyed(ctx context.Context, rows []collection.Row) error {
+	h := sc.historian
 	for len(rows) > 0 {
-		page := rows[:min(len(rows), collection.PageSize, w.scan.Limit(ctx))]
+		page := rows[:min(len(rows), collection.PageSize, sc.rows.Limit(ctx))]
 		keys := make([]string, len(page))
 		for i, r := range page {
 			keys[i] = r.ID
 		}
-		read, _, err := w.scan.Ask(ctx, h.group.Keyed(h.filter, keys))
+		read, _, err := sc.rows.Ask(ctx, h.group.Keyed(h.filter, keys))
 		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
 			continue // with fewer
 		}
@@ -264,7 +264,7 @@ func (w *walk) addKeyed(ctx context.Context, rows []collection.Row) error {
 		}
 		rows = rows[len(page):]
 		slices.SortFunc(read, collection.CompareRows)
-		if err := w.add(ctx, read, len(page) <= collection.MaxRanked); err != nil {
+		if err := sc.add(ctx, read, len(page) <= collection.MaxRanked); err != nil {
 			return err
 		}
 	}
@@ -300,12 +300,12 @@ func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo collectio
 		return nil, nil
 	}
 	lo.Behind = false
-	w := h.walk(false, &left.Seen, &lo, maxTies)
+	sc := h.scan(false, &left.Seen, &lo, maxTies)
 	// It does not pause when the page is long: each call begins anew, and would never end.
-	if err := w.some(ctx, maxTies, time.Time{}); err != nil {
+	if err := sc.some(ctx, maxTies, time.Time{}); err != nil {
 		return nil, err
 	}
-	list, _ := w.take(maxTies)
+	list, _ := sc.take(maxTies)
 	return slices.DeleteFunc(list, func(f found) bool {
 		_, own := left.Lines[f.row.ID]
 		return own
@@ -323,9 +323,9 @@ func (h *historian) strays(ctx context.Context, had resume.Position) (list []fou
 	slices.SortFunc(rows, collection.CompareRows)
 	rows = slices.CompactFunc(rows, func(a, b collection.Row) bool { return a.ID == b.ID })
 	err = h.inGroup(func() error {
-		w := h.walk(false, nil, nil, len(rows))
-		defer func() { list = w.found }()
-		return w.addKeyed(ctx, rows[max(0, len(rows)-maxTies):])
+		sc := h.scan(false, nil, nil, len(rows))
+		defer func() { list = sc.found }()
+		return sc.addKeyed(ctx, rows[max(0, len(rows)-maxTies):])
 	})
 	return list, redated, err
 }

@@ -54,7 +54,7 @@ func (h *historian) keep(f *found) {
 	if h.kept += f.size; !h.isLong() {
 		return
 	}
-	for _, w := range h.walks {
+	for _, w := range h.scans {
 		for i := len(w.found) - 1; i >= 0 && w.found[i].message != nil; i-- {
 			w.found[i].drop()
 		}
@@ -69,7 +69,7 @@ func (f *found) drop() {
 }
 
 // said is the digest of a message, dropped or not.
-func (f *found) said() collection.Digest {
+func (f *found) sum() collection.Digest {
 	if f.message == nil {
 		return f.digest
 	}
@@ -89,7 +89,7 @@ type parts struct {
 // collected finds out what belongs to a page, and gives others their turn between the
 // questions of a long one. errUnfinished says that it has taken patience, unless that is
 // zero: the next call goes on.
-func (p *parts) collected(ctx context.Context, patience time.Duration) error {
+func (p *parts) collectAll(ctx context.Context, patience time.Duration) error {
 	begun := time.Now()
 	for {
 		err := p.collectSome(ctx)
@@ -104,7 +104,7 @@ func (p *parts) collected(ctx context.Context, patience time.Duration) error {
 }
 
 func (p *parts) collectSome(ctx context.Context) error {
-	return p.session.reading(ctx, p.historian, func(ctx context.Context) error {
+	return p.session.inTurn(ctx, p.historian, func(ctx context.Context) error {
 		list, err := p.collect(ctx)
 		p.left = list
 		return err
@@ -118,7 +118,7 @@ func (p *parts) next(ctx context.Context) (list []found, err error) {
 			list, p.left = p.left, nil
 			return list, nil
 		}
-		err := p.session.reading(ctx, p.historian, func(ctx context.Context) (err error) {
+		err := p.session.inTurn(ctx, p.historian, func(ctx context.Context) (err error) {
 			list, err = p.read(ctx)
 			return err
 		})

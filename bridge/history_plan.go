@@ -40,37 +40,37 @@ func (h *historian) planned(ctx context.Context, q ircd.HistoryQuery) (read func
 	if err := h.learn(ctx); err != nil {
 		return nil, err
 	}
-	b := borders{historian: h, ctx: ctx}
-	var w *walk
+	b := bounds{historian: h, ctx: ctx}
+	var sc *rangeScan
 	var late *collection.Bound // who has seen all up to there has not seen who came late
 	switch q.Mode {
 	case ircd.HistoryLatest:
-		late, w = b.behind(q.From), h.walk(true, b.behind(q.From), nil, q.Limit)
+		late, sc = b.behind(q.From), h.scan(true, b.behind(q.From), nil, q.Limit)
 	case ircd.HistoryBefore:
-		w = h.walk(true, nil, b.inFrontOf(q.From), q.Limit)
+		sc = h.scan(true, nil, b.inFrontOf(q.From), q.Limit)
 	case ircd.HistoryAfter:
-		late, w = b.behind(q.From), h.walk(false, b.behind(q.From), nil, q.Limit)
+		late, sc = b.behind(q.From), h.scan(false, b.behind(q.From), nil, q.Limit)
 	case ircd.HistoryBetween:
-		late, w = b.behind(q.From), h.walk(false, b.behind(q.From), b.inFrontOf(q.To), q.Limit)
-		if w.isEmpty() {
+		late, sc = b.behind(q.From), h.scan(false, b.behind(q.From), b.inFrontOf(q.To), q.Limit)
+		if sc.isEmpty() {
 			late = nil
-			w = h.walk(true, b.behind(q.To), b.inFrontOf(q.From), q.Limit)
+			sc = h.scan(true, b.behind(q.To), b.inFrontOf(q.From), q.Limit)
 		}
 	case ircd.HistoryAround:
 		h.early = nil // what is in the middle is there
 		if at := b.inFrontOf(q.From); at != nil && b.err == nil {
 			return h.around(at, q.Limit), nil
 		}
-		w = h.walk(true, nil, nil, q.Limit)
+		sc = h.scan(true, nil, nil, q.Limit)
 	}
 	if b.err != nil {
 		return nil, b.err
 	}
 	return func(ctx context.Context) ([]found, bool, error) {
-		if err := w.fill(ctx, q.Limit); err != nil {
+		if err := sc.fill(ctx, q.Limit); err != nil {
 			return nil, false, err
 		}
-		list, end := w.take(q.Limit)
+		list, end := sc.take(q.Limit)
 		came, err := h.latecomers(ctx, q.From, late)
 		return append(came, list...), end, err
 	}, nil
@@ -79,7 +79,7 @@ func (h *historian) planned(ctx context.Context, q ircd.HistoryQuery) (read func
 // around takes a half from either side of a border, the reference being the first
 // on the later side. Where one side has less, the other gives more.
 func (h *historian) around(at *collection.Bound, limit int) func(context.Context) ([]found, bool, error) {
-	older, newer := h.walk(true, nil, at, limit), h.walk(false, at, nil, limit)
+	older, newer := h.scan(true, nil, at, limit), h.scan(false, at, nil, limit)
 	return func(ctx context.Context) ([]found, bool, error) {
 		nOld, nNew := limit/2, limit-limit/2
 		if err := older.fill(ctx, nOld); err != nil {
@@ -103,19 +103,19 @@ func (h *historian) around(at *collection.Bound, limit int) func(context.Context
 }
 
 // borders turns the positions of a query into borders. The first error stays.
-type borders struct {
+type bounds struct {
 	*historian
 	ctx context.Context
 	err error
 }
 
 // inFrontOf is nil for the position "*".
-func (b *borders) inFrontOf(p ircd.Position) *collection.Bound { return b.at(p, false) }
+func (b *bounds) inFrontOf(p ircd.Position) *collection.Bound { return b.at(p, false) }
 
 // behind is nil for the position "*".
-func (b *borders) behind(p ircd.Position) *collection.Bound { return b.at(p, true) }
+func (b *bounds) behind(p ircd.Position) *collection.Bound { return b.at(p, true) }
 
-func (b *borders) at(p ircd.Position, behind bool) *collection.Bound {
+func (b *bounds) at(p ircd.Position, behind bool) *collection.Bound {
 	switch {
 	case b.err != nil || p == ircd.Position{}:
 		return nil
@@ -141,12 +141,12 @@ func (b *borders) at(p ircd.Position, behind bool) *collection.Bound {
 	if behind {
 		at = at.Add(time.Millisecond)
 	}
-	border, err := b.inFrontOfTime(b.ctx, at)
+	bound, err := b.inFrontOfTime(b.ctx, at)
 	if err != nil {
 		b.err = err
 		return nil
 	}
-	return &border
+	return &bound
 }
 
 // inFrontOfTime is the border in front of what is shown at a time or later. Where

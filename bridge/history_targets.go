@@ -33,7 +33,7 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 		work.Go(func() error {
 			return ircd.Recover(&s.member.log, func() error {
 				var list []ircd.HistoryTarget
-				err := s.reading(ctx, h, func(context.Context) error {
+				err := s.inTurn(ctx, h, func(context.Context) error {
 					return h.inGroup(func() (err error) {
 						list, err = read()
 						return err
@@ -65,44 +65,44 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 }
 
 // downTo makes the walk down from one time to another.
-func (h *historian) downTo(ctx context.Context, from, to time.Time, size int) (*walk, error) {
+func (h *historian) downTo(ctx context.Context, from, to time.Time, size int) (*rangeScan, error) {
 	if err := h.learn(ctx); err != nil {
 		return nil, err
 	}
-	b := borders{historian: h, ctx: ctx}
-	w := h.walk(true, b.behind(ircd.Position{Time: from}), b.inFrontOf(ircd.Position{Time: to}), size)
-	return w, b.err
+	b := bounds{historian: h, ctx: ctx}
+	sc := h.scan(true, b.behind(ircd.Position{Time: from}), b.inFrontOf(ircd.Position{Time: to}), size)
+	return sc, b.err
 }
 
 // latestBetween is the channel, if something was said in it between two times.
 func (h *historian) latestBetween(ctx context.Context, from, to time.Time) ([]ircd.HistoryTarget, error) {
-	w, err := h.downTo(ctx, from, to, 1)
+	sc, err := h.downTo(ctx, from, to, 1)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.some(ctx, 0, time.Time{}); err != nil || len(w.found) == 0 {
+	if err := sc.some(ctx, 0, time.Time{}); err != nil || len(sc.found) == 0 {
 		return nil, err
 	}
-	return []ircd.HistoryTarget{{Name: h.name, Latest: w.found[0].message.Time}}, nil
+	return []ircd.HistoryTarget{{Name: h.name, Latest: sc.found[0].message.Time}}, nil
 }
 
 // peersBetween lists those with whom something was said between two times, the
 // latest first. Whoever is found is left out of what is read then, so that one
 // long conversation does not hide the others.
 func (h *historian) peersBetween(ctx context.Context, from, to time.Time, limit int) ([]ircd.HistoryTarget, error) {
-	w, err := h.downTo(ctx, from, to, collection.PageSize)
+	sc, err := h.downTo(ctx, from, to, collection.PageSize)
 	if err != nil {
 		return nil, err
 	}
-	self, all := h.member.account.ID(), w.scan.Base
+	self, all := h.member.account.ID(), sc.rows.Base
 	var targets []ircd.HistoryTarget
 	var peers []string
-	for !w.scan.Done && len(targets) < limit {
-		w.found = w.found[:0]
-		if err := w.step(ctx); err != nil {
+	for !sc.rows.Done && len(targets) < limit {
+		sc.found = sc.found[:0]
+		if err := sc.step(ctx); err != nil {
 			return nil, err
 		}
-		for _, f := range w.found {
+		for _, f := range sc.found {
 			peer := collection.ConversationOf(f.row, h.channel, self).Peer
 			if peer == "" || slices.Contains(peers, peer) {
 				continue
@@ -115,7 +115,7 @@ func (h *historian) peersBetween(ctx context.Context, from, to time.Time, limit 
 			targets = append(targets, ircd.HistoryTarget{Name: other.Nick, Latest: f.message.Time})
 		}
 		if len(peers) > 0 {
-			w.scan.Base = directus.And(all, h.group.Without(self, peers))
+			sc.rows.Base = directus.And(all, h.group.Without(self, peers))
 		}
 	}
 	return targets[:min(limit, len(targets))], nil

@@ -111,7 +111,7 @@ func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 	defer patience.Stop()
 	defer s.ring() // for what else has woken it meanwhile
 	for {
-		s.passOn()
+		s.switchReaders()
 		ready, changed, err := v.feed.Status()
 		if ready || err != nil || s.member.failing() || time.Now().Before(s.hasty) {
 			return ready && err == nil, err

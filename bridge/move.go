@@ -135,7 +135,7 @@ type arrivals map[*joined]map[string]collection.Digest
 // view, and none while nothing of an old feed is shown, be it for want of a proof or as the
 // client is yet to be told that Directus is back. The old feeds are to be read once more
 // after it.
-func (s *session) arriving(proven bool) arrivals {
+func (s *session) arriving(verified bool) arrivals {
 	moving, all := 0, true
 	for _, j := range s.joined {
 		if j.move != nil && j.view.held {
@@ -144,7 +144,7 @@ func (s *session) arriving(proven bool) arrivals {
 		if j.move == nil {
 			continue
 		}
-		silent := j.view.isSilent(proven) || s.announces(j.view)
+		silent := j.view.isSilent(verified) || s.announces(j.view)
 		if _, _, err := j.view.feed.Status(); j.out {
 			silent = !collection.IsForbidden(err) // there is something to be shown first
 		}
@@ -295,8 +295,8 @@ func (s *session) topicMoved(ctx context.Context, old, now *collection.Channel) 
 // better than those it reads.
 const regroupPause = time.Minute
 
-// passOn goes on with the feeds that the session's readers were passed on to.
-func (s *session) passOn() {
+// switchReaders goes on with the feeds that the session's readers were passed on to.
+func (s *session) switchReaders() {
 	for _, v := range s.views {
 		if next := v.reader.Next.Load(); next != nil {
 			v.reader, v.feed = next, next.Feed

@@ -49,9 +49,9 @@ func (s *session) announces(v *view) bool {
 
 // troubleEvents does the same in the window of a channel, and takes the client out of
 // one that may not be read any more. Of private messages, which have no window of
-// their own, only the latter is told, and only if they could be read. proven says that the
+// their own, only the latter is told, and only if they could be read. verified says that the
 // proof of the session's member is fresh.
-func (s *session) troubleEvents(j *joined, down, proven bool) []ircd.Event {
+func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 	ready, _, err := j.view.feed.Status()
 	switch {
 	case j.Private && (!ready || err != nil && !collection.IsForbidden(err)):
@@ -63,7 +63,7 @@ func (s *session) troubleEvents(j *joined, down, proven bool) []ircd.Event {
 	}
 	now := none
 	switch {
-	case j.told == unreachable && !j.view.isSilent(proven) && j.view.reader.HasNews():
+	case j.told == unreachable && !j.view.isSilent(verified) && j.view.reader.HasNews():
 		// What has come is the proof that Directus is back, and is announced first. What
 		// is not to be shown yet is announced by nothing: it would be in each look again.
 	case down && !j.view.feed.LeaderIsUp():

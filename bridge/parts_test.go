@@ -237,7 +237,7 @@ func TestPageIsCountedWhileItIsRead(t *testing.T) {
 		questions, most := 0, int64(0)
 		fake.OnREST(func(directustest.RESTRequest) directustest.RESTVerdict {
 			held := int64(0)
-			for _, w := range h.walks {
+			for _, w := range h.scans {
 				for _, f := range w.found {
 					if f.message != nil {
 						held += sizeOf(f.row, f.message)

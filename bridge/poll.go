@@ -25,17 +25,17 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	if ended != nil {
 		return nil, &ircd.Error{Text: "Directus has ended your session (password or token changed, or account suspended). Log in again", Err: ended}
 	}
-	s.passOn()
+	s.switchReaders()
 	events := append(s.outageEvents(down), s.follow(ctx)...)
 	s.regroup()
-	var few [8]string // most are in no more channels, and then this takes no memory
-	names := slices.AppendSeq(few[:0], maps.Keys(s.joined))
+	var buf [8]string // most are in no more channels, and then this takes no memory
+	names := slices.AppendSeq(buf[:0], maps.Keys(s.joined))
 	slices.Sort(names)
-	proven, shown := s.member.isProven(), false
+	verified, shown := s.member.isVerified(), false
 	var next []*view // of which a backlog is to come first
 	for _, name := range names {
 		j := s.joined[name]
-		events = append(events, s.troubleEvents(j, down, proven)...)
+		events = append(events, s.troubleEvents(j, down, verified)...)
 		switch {
 		case !j.due || j.out:
 		case shown: // not all are to be held at once
@@ -46,13 +46,13 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 			events, shown = append(events, late...), len(late) > 0
 		}
 	}
-	proven = proven && s.member.isProven() // a backlog may have taken its time
-	arriving := s.arriving(proven)
+	verified = verified && s.member.isVerified() // a backlog may have taken its time
+	arriving := s.arriving(verified)
 	if next != nil {
 		arriving = nil // not all is read
 	}
 	for _, v := range s.views {
-		if v.isSilent(proven) || slices.Contains(next, v) {
+		if v.isSilent(verified) || slices.Contains(next, v) {
 			continue
 		}
 		if s.announces(v) {
@@ -70,10 +70,10 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	return append(events, s.mail.take()...), nil
 }
 
-// isSilent reports that nothing of a view is to be shown now. proven says that the
+// isSilent reports that nothing of a view is to be shown now. verified says that the
 // proof of the session's member is fresh.
-func (v *view) isSilent(proven bool) bool {
-	return v.held || v.out > 0 || v.feed.Key.IsShared() && !proven
+func (v *view) isSilent(verified bool) bool {
+	return v.held || v.out > 0 || v.feed.Key.IsShared() && !verified
 }
 
 // read adds to events what a feed has brought that the client is to be shown.

@@ -93,7 +93,7 @@ func (s *session) show(v *visit, r collection.Row, to feed.Extent) {
 	v.shown.Add(r, h)
 	v.shown.Reach(to.Date, h)
 	v.shown.Told = v.shown.Told.Later(to.Come)
-	s.unproven = true
+	s.unacked = true
 }
 
 // showEntry is show for what a feed has brought, as far as it is a message.
@@ -133,8 +133,8 @@ func (s *session) catchUp(v *visit, p past, to feed.Extent) {
 
 // AskReceipt implements ircd.Session.
 func (s *session) AskReceipt() bool {
-	asked := s.unproven
-	s.unproven = false
+	asked := s.unacked
+	s.unacked = false
 	if asked {
 		for _, v := range s.visits {
 			v.asked.Merge(v.shown, collection.HorizonOf(s.member.account))
@@ -245,9 +245,9 @@ func (s *session) missedBy(ctx context.Context, h *historian, j *joined, had res
 	}
 	p := past{list: missed[max(n-limit, 0):], notice: leftOut(j, fmt.Sprintf("more than %d messages", limit), had.Date)}
 	if n > limit {
-		p.floor = p.list[0].mark()
+		p.floor = p.list[0].place()
 	} else {
-		p.floor = list[0].mark()
+		p.floor = list[0].place()
 	}
 	if cut {
 		p.notice = leftOut(j, "more than Directus could give in time", had.Date)
@@ -265,7 +265,7 @@ func (h *historian) sinceCame(ctx context.Context, j *joined, came time.Time, so
 }
 
 // mark is as much of the row as tells its place, and not the whole list that it is in.
-func (f found) mark() *collection.Row { return &collection.Row{ID: f.row.ID, Date: f.row.Date} }
+func (f found) place() *collection.Row { return &collection.Row{ID: f.row.ID, Date: f.row.Date} }
 
 // backlog reads the latest messages, not more than the channel's backlog but for what has
 // come since a JOIN whose backlog is due; see latest for some.
@@ -275,10 +275,10 @@ func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, er
 	p := past{list: list, end: end}
 	recent := len(list) > 0 && !since.IsZero() && !list[0].row.Date.Before(since)
 	if len(list) > 0 && !end {
-		p.floor = list[0].mark()
+		p.floor = list[0].place()
 	}
 	if len(list) > 0 && j.Backlog == 0 {
-		p = past{end: true, floor: list[0].mark()}
+		p = past{end: true, floor: list[0].place()}
 		if recent {
 			p.list = list
 		}

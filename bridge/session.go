@@ -52,7 +52,7 @@ type session struct {
 	device      string            // as the client has named it; empty: it has none
 	visits      map[string]*visit // by key
 	pageEnds    map[*collection.Channel]*pageEnd
-	unproven    bool        // something was shown since the client was asked for a receipt
+	unacked     bool        // something was shown since the client was asked for a receipt
 	retry       *time.Timer // at nextBacklog: rings for a backlog that is due; nil until needed
 }
 

@@ -271,9 +271,9 @@ func (j *joined) wasFetched(r *collection.Row) bool {
 	return false
 }
 
-// turned notes what a page of history has shown, and come, the place of the latest row
+// pageShown notes what a page of history has shown, and come, the place of the latest row
 // when it was asked for.
-func (s *session) turned(h *historian, list []found, come int64) {
+func (s *session) pageShown(h *historian, list []found, come int64) {
 	if len(list) == 0 {
 		return
 	}

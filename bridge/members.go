@@ -91,9 +91,9 @@ func (m *member) CheckRights(ctx context.Context) error {
 	return err
 }
 
-// isProven reports whether the proof is fresh enough to be believed, and the member
+// isVerified reports whether the proof is fresh enough to be believed, and the member
 // where it is to be with it.
-func (m *member) isProven() bool {
+func (m *member) isVerified() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return time.Since(m.checked) <= m.recheck && m.rights.Changes() == m.honoured.Load()
