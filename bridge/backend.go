@@ -19,6 +19,7 @@ import (
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/resume"
 	"directus-ircd/bridge/rights"
+	"directus-ircd/bridge/state"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -177,150 +178,6 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 	return s, nil
 }
 
-// admit makes a session of an account that has just logged in with a secret, of
-// which it is given the hash.
-func (b *Backend) admit(ctx context.Context, account *directus.Account, secret guard.SecretHash, device string) (*session, error) {
-	b.checkUser(ctx, account.ID())
-	if s := b.addTo(account.ID(), secret, device); s != nil {
-		s.member.rt.Retry() // should its link wait for Directus: that is back
-		b.logout(account)
-		return s, nil
-	}
-	p := b.plan.Load()
-	may := rights.NewCache(account, &b.rights)
-	if err := may.Renew(ctx); err != nil {
-		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
-	}
-	names := b.people.NewDirectory(account, may, people.Options{NickFields: p.NickFields, PublicURL: p.PublicURL, Life: p.Recheck})
-	who, others, err := names.Self(ctx)
-	if err != nil {
-		b.logout(account)
-		return nil, admissionError(err)
-	}
-	s := newSession(b, who, device)
-	s.nick = b.people.Connect(who, others)
-	b.people.Keep(ctx)
-	if !b.enter(s, names, may, secret) {
-		b.logout(account) // the user has logged in twice at once
-	}
-	return s, nil
-}
-
-// addTo makes a session of the member that a user has, as Directus has just accepted a
-// secret: the login of that one serves all. nil: there is none that goes on.
-func (b *Backend) addTo(user string, secret guard.SecretHash, device string) *session {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	m := b.members[user]
-	if m == nil || m.IsOver() {
-		return nil
-	}
-	b.accept(m, secret)
-	return b.sessionOf(m, device)
-}
-
-// sessionOf makes a session of a member that goes on. The caller holds mu.
-func (b *Backend) sessionOf(m *member, device string) *session {
-	s := newSession(b, m.person, device)
-	s.nick = b.people.Reconnect(m.person) // the one that it is connected with
-	b.add(m, s)
-	return s
-}
-
-// accept notes that Directus has accepted a secret of a member's user. The caller
-// holds mu.
-func (b *Backend) accept(m *member, secret guard.SecretHash) {
-	if m.secret == secret {
-		m.accepted = time.Now()
-	}
-}
-
-// review ends a user's present member if Directus has ended its session: whoever logs
-// in with another password or token is not to share the fate of the old one.
-func (b *Backend) checkUser(ctx context.Context, id string) {
-	b.mu.Lock()
-	m := b.members[id]
-	b.mu.Unlock()
-	if m == nil {
-		return
-	}
-	if err := m.check(ctx); err != nil {
-		b.opts.Logger.Debug().Err(err).Str("user", id).Msg("check the user")
-	}
-}
-
-// enter makes s a session of its user's member; fresh reports that the account
-// became the one of a new member.
-func (b *Backend) enter(s *session, names *people.Directory, may *rights.Cache, secret guard.SecretHash) (fresh bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	account := names.Account()
-	m := b.members[account.ID()]
-	if m != nil {
-		if _, ended := m.health(); ended != nil {
-			m = nil
-		}
-	}
-	if m == nil {
-		fresh = true
-		log := b.opts.Logger.Hook(directus.UserLabel(account.ID()))
-		m = newMember(names, may, b.markersOf(account), b.feeds, b.plan.Load().Recheck, log)
-		m.person, m.secret = s.person, secret
-		b.members[account.ID()] = m
-	}
-	b.accept(m, secret)
-	b.add(m, s)
-	return fresh
-}
-
-// markersOf returns the read markers of the user of an account.
-func (b *Backend) markersOf(account *directus.Account) *markers.Book {
-	return b.markers.Of(account.ID(), b.plan.Load().markerStore(account))
-}
-
-// leave ends a session; the last of a user takes the Directus session along.
-func (b *Backend) leave(ctx context.Context, s *session) error {
-	b.people.Release(s.nick)
-	if b.remove(s) {
-		return s.member.close(ctx)
-	}
-	return nil
-}
-
-// remove takes a session off its member and reports that nobody needs that one any more.
-func (b *Backend) remove(s *session) (last bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	last, current := s.member.remove(s), b.members[s.person.ID] == s.member
-	if last && current && !b.draining && !s.member.IsOver() {
-		b.linger(s.member)
-		return false
-	}
-	if last && current {
-		delete(b.members, s.person.ID)
-	}
-	return last
-}
-
-// logout ends a Directus session that nobody uses.
-func (b *Backend) logout(account *directus.Account) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-	defer cancel()
-	if err := account.Logout(ctx); err != nil {
-		b.opts.Logger.Debug().Err(err).Str("user", account.ID()).Msg("log out")
-	}
-}
-
-// Close ends what sessions have left; it is called after the IRC server has
-// ended all of them.
-func (b *Backend) Close(ctx context.Context) error {
-	b.Drain()
-	err := b.closeAll(ctx)
-	b.feeds.Close()
-	b.opts.State.Close()
-	return err
-}
-
 // Stats are figures for the operator.
 type Stats struct {
 	// Users is the number of Directus users connected.
@@ -350,4 +207,59 @@ func (b *Backend) Stats() Stats {
 		}
 	}
 	return s
+}
+
+// Drain is called when the daemon is about to stop: from now on, who leaves is
+// logged out of Directus at once.
+func (b *Backend) Drain() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.draining = true
+}
+
+// Close ends what sessions have left; it is called after the IRC server has
+// ended all of them.
+func (b *Backend) Close(ctx context.Context) error {
+	b.Drain()
+	err := b.closeAll(ctx)
+	b.feeds.Close()
+	b.opts.State.Close()
+	return err
+}
+
+// State is what the daemon keeps beyond its end.
+type State struct {
+	*state.Store
+	log       zerolog.Logger
+	positions *resume.Positions
+	nicks     *people.NickTable
+	logins    guard.Kept
+}
+
+// OpenState opens the state in a directory, which is made if need be; where the name is
+// empty memory has to do. A file that cannot be read is put aside, and said so. The error
+// is that of the directory, or an ErrInUse.
+func OpenState(directory string, log zerolog.Logger) (*State, error) {
+	s := &State{log: log}
+	var err error
+	s.Store, err = state.Open(directory, s.fresh, log)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newState is a State in memory.
+func newState(log zerolog.Logger) *State {
+	s := &State{log: log, Store: state.InMemory(log)}
+	s.fresh(s.Store)
+	return s
+}
+
+// fresh begins with nothing.
+func (s *State) fresh(store *state.Store) []state.Bucket {
+	s.positions = resume.NewPositions(store, s.log)
+	s.nicks = people.NewNickTable(store)
+	s.logins = guard.NewKept(store)
+	return append(s.logins.Buckets(), s.positions, s.nicks)
 }

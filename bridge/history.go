@@ -68,18 +68,6 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	return page, err
 }
 
-// reading reads a part of a history when it is its turn, which historyTimeout bounds. It may be
-// called from any goroutine.
-func (s *session) inTurn(ctx context.Context, h *historian, read func(context.Context) error) error {
-	return s.backend.pages.Read(ctx, s.member.reads, h.isLong(), func() (int64, error) {
-		ctx, cancel := context.WithTimeout(ctx, historyTimeout)
-		defer cancel()
-		before := h.read
-		err := read(ctx)
-		return h.read - before, err
-	})
-}
-
 // pageEvents is what is shown of a part of a page.
 func (s *session) pageEvents(ctx context.Context, h *historian, list []found, withReactions bool) []ircd.Event {
 	var reactions map[string][]*ircd.Reaction
@@ -98,6 +86,18 @@ func (s *session) pageEvents(ctx context.Context, h *historian, list []found, wi
 		}
 	}
 	return events
+}
+
+// reading reads a part of a history when it is its turn, which historyTimeout bounds. It may be
+// called from any goroutine.
+func (s *session) inTurn(ctx context.Context, h *historian, read func(context.Context) error) error {
+	return s.backend.pages.Read(ctx, s.member.reads, h.isLong(), func() (int64, error) {
+		ctx, cancel := context.WithTimeout(ctx, historyTimeout)
+		defer cancel()
+		before := h.read
+		err := read(ctx)
+		return h.read - before, err
+	})
 }
 
 // historian reads the history of one target as one user.

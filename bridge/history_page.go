@@ -13,11 +13,6 @@ import (
 	"directus-ircd/ircd"
 )
 
-// maxTies is how many messages more than wanted a page may hold because they share
-// the time of the last one. Those beyond are found by msgid only: a client that
-// pages by time misses them.
-const maxTies = 1000
-
 // walk collects the messages of a history on one side of a border.
 type rangeScan struct {
 	*historian
@@ -27,13 +22,10 @@ type rangeScan struct {
 	found []found           // in the direction of the walk
 }
 
-// found is a row that is shown.
-type found struct {
-	row     collection.Row    // no more than its place if message is nil
-	message *ircd.Message     // nil: it is to be read again, see parts
-	size    int64             // what both take, in bytes, before they were dropped
-	digest  collection.Digest // of the message that was dropped
-}
+// maxTies is how many messages more than wanted a page may hold because they share
+// the time of the last one. Those beyond are found by msgid only: a client that
+// pages by time misses them.
+const maxTies = 1000
 
 func (h *historian) scan(down bool, lo, hi *collection.Bound, limit int) *rangeScan {
 	sc := &rangeScan{historian: h, lo: lo, hi: hi}
@@ -64,7 +56,9 @@ func (h *historian) scan(down bool, lo, hi *collection.Bound, limit int) *rangeS
 }
 
 // isEmpty reports that the borders leave nothing between them.
-func (sc *rangeScan) isEmpty() bool { return sc.lo != nil && sc.hi != nil && sc.lo.Compare(*sc.hi) >= 0 }
+func (sc *rangeScan) isEmpty() bool {
+	return sc.lo != nil && sc.hi != nil && sc.lo.Compare(*sc.hi) >= 0
+}
 
 // errUnfinished says that a page of long texts takes more questions: who reads it gives
 // others their turn, and goes on.
@@ -84,14 +78,11 @@ func (sc *rangeScan) fill(ctx context.Context, n int) error {
 	return nil
 }
 
-// reach is how many messages are wanted by a walk down that wants n, and all that are dated
-// from since on, unless that is zero: who is further behind than maxBehind is behind the
-// feed as well, and ended.
-func (sc *rangeScan) reach(n int, since time.Time) int {
-	for !since.IsZero() && n < min(len(sc.found), feed.MaxBehind) && !sc.found[n].row.Date.Before(since) {
-		n++
+func (sc *rangeScan) has(n int) bool {
+	if len(sc.found) <= n || len(sc.found) > n+maxTies {
+		return len(sc.found) > n
 	}
-	return n
+	return n == 0 || !sc.found[len(sc.found)-1].sharesTime(sc.found[n-1])
 }
 
 // some reads until more messages are there than are wanted, or all are; see reach.
@@ -104,6 +95,16 @@ func (sc *rangeScan) some(ctx context.Context, n int, since time.Time) error {
 	return nil
 }
 
+// reach is how many messages are wanted by a walk down that wants n, and all that are dated
+// from since on, unless that is zero: who is further behind than maxBehind is behind the
+// feed as well, and ended.
+func (sc *rangeScan) reach(n int, since time.Time) int {
+	for !since.IsZero() && n < min(len(sc.found), feed.MaxBehind) && !sc.found[n].row.Date.Before(since) {
+		n++
+	}
+	return n
+}
+
 // step reads a page.
 func (sc *rangeScan) step(ctx context.Context) error {
 	rows, dense, err := sc.rows.Next(ctx)
@@ -113,15 +114,6 @@ func (sc *rangeScan) step(ctx context.Context) error {
 	sc.rows.Size = min(2*sc.rows.Size, collection.MaxPage) // much was left out
 	return sc.add(ctx, rows, dense)
 }
-
-func (sc *rangeScan) has(n int) bool {
-	if len(sc.found) <= n || len(sc.found) > n+maxTies {
-		return len(sc.found) > n
-	}
-	return n == 0 || !sc.found[len(sc.found)-1].sharesTime(sc.found[n-1])
-}
-
-func (f found) sharesTime(other found) bool { return f.row.ShownAt().Equal(other.row.ShownAt()) }
 
 // add takes the rows of a page that are to be shown.
 func (sc *rangeScan) add(ctx context.Context, rows []collection.Row, dense bool) error {
@@ -269,23 +261,6 @@ func (sc *rangeScan) addKeyed(ctx context.Context, rows []collection.Row) error 
 		}
 	}
 	return nil
-}
-
-// noteOvertakes remembers what a client that fetches history leaves a channel with.
-func (s *session) noteOvertakes(j *joined) {
-	seen := collection.Bound{Date: j.at}
-	if b := j.brought; !b.date.Before(j.at) && !b.date.After(collection.DateLimit(s.member.account)) {
-		seen = collection.Bound{Date: b.date, ID: b.id, Behind: true}
-	}
-	lines := map[string]time.Time{}
-	for sent, at := range j.view.sent {
-		if sent.channel == j.Channel && !at.Before(seen.Date) {
-			lines[sent.id] = at
-		}
-	}
-	if j.fetches && len(lines) > 0 {
-		j.view.feed.Group.Dates.Over.Note(collection.Overtake{User: s.person.ID, Lines: lines, Seen: seen})
-	}
 }
 
 // overtaken reads what a line has overtaken from which a client goes on; lo is the border

@@ -12,6 +12,14 @@ import (
 	"directus-ircd/ircd"
 )
 
+// found is a row that is shown.
+type found struct {
+	row     collection.Row    // no more than its place if message is nil
+	message *ircd.Message     // nil: it is to be read again, see parts
+	size    int64             // what both take, in bytes, before they were dropped
+	digest  collection.Digest // of the message that was dropped
+}
+
 const (
 	// foundCost is about what one takes besides its texts.
 	foundCost = 1 << 10
@@ -22,6 +30,8 @@ const (
 	restPause    = 500 * time.Millisecond
 	maxRestPause = 8 * time.Second
 )
+
+func (f found) sharesTime(other found) bool { return f.row.ShownAt().Equal(other.row.ShownAt()) }
 
 // sizeOf is about what a row and its message take in memory, in bytes.
 func sizeOf(r collection.Row, m *ircd.Message) int64 {
@@ -54,9 +64,9 @@ func (h *historian) keep(f *found) {
 	if h.kept += f.size; !h.isLong() {
 		return
 	}
-	for _, w := range h.scans {
-		for i := len(w.found) - 1; i >= 0 && w.found[i].message != nil; i-- {
-			w.found[i].drop()
+	for _, sc := range h.scans {
+		for i := len(sc.found) - 1; i >= 0 && sc.found[i].message != nil; i-- {
+			sc.found[i].drop()
 		}
 	}
 }

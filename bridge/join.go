@@ -128,6 +128,65 @@ func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 	}
 }
 
+// joinTime is the moment of a JOIN by the clock of Directus: behind all that the
+// channel has shown, and not behind what is written from now on. It cannot be
+// that for what is written in the same millisecond as the newest message, nor for
+// rows that are on their way, whose dates may be older. Rows of the future do not
+// count: they would leave no room for others.
+func (s *session) joinTime(j *joined, backlog []found) time.Time {
+	_, limit, _ := collection.ServerNow(s.member.account)
+	newest := j.view.feed.Latest(j.Channel)
+	for _, f := range backlog {
+		if at := f.row.ShownAt(); at.After(newest) && !at.After(limit) {
+			newest = at
+		}
+	}
+	if newest.After(limit) { // the clock was set back
+		newest = time.Time{}
+	}
+	at := s.earliest(j, time.Now())
+	if next := newest.Add(time.Millisecond); !newest.IsZero() && next.After(at) {
+		at = next
+	}
+	return at
+}
+
+// earliest is the earliest date that what was written in a channel since a moment of ours can
+// have; zero as long as Directus has not told its clock.
+func (s *session) earliest(j *joined, since time.Time) time.Time {
+	return collection.EarliestSince(j.view.feed.Group, s.member.account, since)
+}
+
+func (s *session) Part(_ context.Context, name string) error {
+	if j := s.joined[wire.Fold(name)]; j != nil {
+		s.drop(j)
+	}
+	return nil
+}
+
+func (s *session) drop(j *joined) {
+	s.noteCome(j)
+	s.noteOvertakes(j)
+	s.abandon(j)
+	j.setOut(false)
+	s.setPresent(j, false)
+	delete(s.joined, wire.Fold(j.Name))
+	s.close(j.view)
+}
+
+// setPresent notes whether the client is in a channel.
+func (s *session) setPresent(j *joined, present bool) {
+	if j.Private || present == j.present {
+		return
+	}
+	j.present = present
+	if present {
+		s.backend.people.Company.Enter(j.Name, s.person.ID)
+	} else {
+		s.backend.people.Company.Leave(j.Name, s.person.ID)
+	}
+}
+
 // open attaches the session to a group's feed.
 func (s *session) open(g *collection.Group) *view {
 	key := s.keyOf(g)
@@ -152,16 +211,6 @@ func (s *session) keyOf(g *collection.Group) feed.Key {
 	return feed.Key{Group: g, Owner: s.member}
 }
 
-func (s *session) drop(j *joined) {
-	s.noteCome(j)
-	s.noteOvertakes(j)
-	s.abandon(j)
-	j.setOut(false)
-	s.setPresent(j, false)
-	delete(s.joined, wire.Fold(j.Name))
-	s.close(j.view)
-}
-
 // close undoes open.
 func (s *session) close(v *view) {
 	v.uses--
@@ -169,11 +218,4 @@ func (s *session) close(v *view) {
 		s.views = slices.DeleteFunc(s.views, func(other *view) bool { return other == v })
 		s.member.feeds.Detach(v.reader)
 	}
-}
-
-func (s *session) Part(_ context.Context, name string) error {
-	if j := s.joined[wire.Fold(name)]; j != nil {
-		s.drop(j)
-	}
-	return nil
 }

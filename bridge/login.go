@@ -209,25 +209,6 @@ func (b *Backend) join(ctx context.Context, secret guard.SecretHash, device stri
 	return b.sessionOf(m, device)
 }
 
-// checkLately is check for many who come at once: they wait for who is at it, and one
-// that has begun since is theirs as well.
-func (m *member) checkLately(ctx context.Context) error {
-	asked := time.Now()
-	select {
-	case m.checking <- struct{}{}:
-		defer func() { <-m.checking }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	m.mu.Lock()
-	known := m.checked.After(asked)
-	m.mu.Unlock()
-	if known {
-		return nil
-	}
-	return m.check(ctx)
-}
-
 // recent finds the member that has logged in with a secret a moment ago, and when
 // Directus accepted that.
 func (b *Backend) recent(secret guard.SecretHash) (m *member, accepted time.Time) {

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -112,6 +113,47 @@ func (m *member) startMarkers() {
 	}
 }
 
+// add and remove keep the set of sessions; remove reports whether it was the
+// last.
+func (m *member) add(s *session) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sessions[s] = struct{}{}
+}
+
+func (m *member) remove(s *session) (last bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.sessions, s)
+	return len(m.sessions) == 0
+}
+
+func (m *member) inUse() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.sessions) > 0
+}
+
+func (m *member) ring() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for s := range m.sessions {
+		s.ring()
+	}
+}
+
+// tell leaves something for all sessions of the user but one, which may be nil.
+func (m *member) tell(but *session, key string, ev ircd.Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for s := range m.sessions {
+		if s != but {
+			s.mail.put(key, ev)
+			s.ring()
+		}
+	}
+}
+
 // onState is called from the link's goroutine.
 func (m *member) onState(state directus.State) {
 	m.mu.Lock()
@@ -122,6 +164,27 @@ func (m *member) onState(state directus.State) {
 		m.feeds.Linked()
 	}
 	m.ring()
+}
+
+func (m *member) IsUp() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.link.Up
+}
+
+// failing reports that connecting has failed, so that waiting is in vain.
+func (m *member) failing() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.link.Up && m.link.Failures > 0
+}
+
+// health is what sessions tell their clients about the link. An outage counts
+// from the second failed attempt to connect: a restart goes unnoticed.
+func (m *member) health() (down bool, ended error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.link.Up && m.link.Failures >= 2, m.ended
 }
 
 // End records that the session is over for good.
@@ -144,33 +207,21 @@ func (m *member) IsOver() bool {
 	return ended != nil || m.ctx.Err() != nil
 }
 
-func (m *member) ring() {
+// close ends the link and the Directus session. ctx bounds the logout only:
+// what runs here ends at once when told to.
+func (m *member) close(ctx context.Context) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	for s := range m.sessions {
-		s.ring()
+	m.cancel()
+	m.checkup.Stop()
+	m.mu.Unlock()
+	m.wg.Wait()
+	if _, ended := m.health(); ended != nil && !errors.Is(ended, ircd.ErrPanic) {
+		return nil
 	}
-}
-
-// health is what sessions tell their clients about the link. An outage counts
-// from the second failed attempt to connect: a restart goes unnoticed.
-func (m *member) health() (down bool, ended error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return !m.link.Up && m.link.Failures >= 2, m.ended
-}
-
-func (m *member) IsUp() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.link.Up
-}
-
-// failing reports that connecting has failed, so that waiting is in vain.
-func (m *member) failing() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return !m.link.Up && m.link.Failures > 0
+	if err := m.markers.Flush(ctx); err != nil {
+		m.log.Debug().Err(err).Msg("store read markers")
+	}
+	return m.account.Logout(ctx)
 }
 
 // setSilent notes whether Directus left a send unanswered for that long. What
@@ -209,42 +260,121 @@ func (m *member) patience() time.Duration {
 	return silentTimeout
 }
 
-// add and remove keep the set of sessions; remove reports whether it was the
-// last.
-func (m *member) add(s *session) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.sessions[s] = struct{}{}
+// recheckTime is the time from one check to the next. A tenth of what is promised is
+// for the answer, and for asking again.
+func (m *member) recheckTime() time.Duration { return m.recheck*7/10 + rand.N(m.recheck/5) }
+
+// checkAfter makes the next check after a while, on a goroutine that only that one
+// has. The caller holds mu.
+func (m *member) checkAfter(wait time.Duration) {
+	m.checkup = time.AfterFunc(wait, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.ctx.Err() == nil { // else nobody would join it
+			m.begin(func() error { m.checkNow(); return nil })
+		}
+	})
 }
 
-func (m *member) inUse() bool {
+// checkNow asks Directus what has become of the user, and will again.
+func (m *member) checkNow() {
+	wait := m.recheckTime()
+	if err := m.check(m.ctx); err != nil {
+		m.log.Debug().Err(err).Msg("check the user")
+		wait = directus.Jitter(m.recheck / 20)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.sessions) > 0
+	if m.ctx.Err() == nil {
+		m.checkAfter(wait)
+	}
 }
 
-func (m *member) remove(s *session) (last bool) {
+// check finds out what Directus tells no open session: that the user was
+// suspended or deleted, or has another password, token or role. A lost permission
+// Directus honours at once, but says nothing of before there is an event: this
+// does.
+func (m *member) check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	begun := time.Now()
+	if err := m.account.Check(ctx); err != nil {
+		if errors.Is(err, directus.ErrLoggedOut) {
+			m.End(err)
+			return nil
+		}
+		return err
+	}
+	if err := m.CheckRights(ctx); err != nil {
+		return err
+	}
+	m.renewProfile(ctx)
+	m.tell(nil, "acquaintances", &ircd.Acquaintances{}) // a rule for users may be another
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.sessions, s)
-	return len(m.sessions) == 0
-}
-
-// close ends the link and the Directus session. ctx bounds the logout only:
-// what runs here ends at once when told to.
-func (m *member) close(ctx context.Context) error {
-	m.mu.Lock()
-	m.cancel()
-	m.checkup.Stop()
+	m.checked = begun
 	m.mu.Unlock()
-	m.wg.Wait()
-	if _, ended := m.health(); ended != nil && !errors.Is(ended, ircd.ErrPanic) {
+	m.ring()
+	return nil
+}
+
+// checkLately is check for many who come at once: they wait for who is at it, and one
+// that has begun since is theirs as well.
+func (m *member) checkLately(ctx context.Context) error {
+	asked := time.Now()
+	select {
+	case m.checking <- struct{}{}:
+		defer func() { <-m.checking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	m.mu.Lock()
+	known := m.checked.After(asked)
+	m.mu.Unlock()
+	if known {
 		return nil
 	}
-	if err := m.markers.Flush(ctx); err != nil {
-		m.log.Debug().Err(err).Msg("store read markers")
+	return m.check(ctx)
+}
+
+// CheckRights finds out whether the user's permissions have changed, those of the
+// role that the session has. It takes the user off the feeds that are shared with
+// people who may read more, or less.
+func (m *member) CheckRights(ctx context.Context) error {
+	select {
+	case m.turn <- struct{}{}:
+		defer func() { <-m.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return m.account.Logout(ctx)
+	err := m.rights.Renew(ctx)
+	if changes := m.rights.Changes(); changes != m.honoured.Load() {
+		m.names.Forget()
+		m.topics.forget()
+		m.feeds.Expel(m)
+		m.feeds.Reread(m)
+		m.honoured.Store(changes)
+		m.ring() // nothing shared was shown meanwhile
+	}
+	return err
+}
+
+// isVerified reports whether the proof is fresh enough to be believed, and the member
+// where it is to be with it.
+func (m *member) isVerified() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return time.Since(m.checked) <= m.recheck && m.rights.Changes() == m.honoured.Load()
+}
+
+// renewProfile looks whether the user has got another name.
+func (m *member) renewProfile(ctx context.Context) {
+	realname, changed, err := m.names.Renew(ctx)
+	if err != nil {
+		m.log.Debug().Err(err).Msg("look for another name")
+	}
+	if changed {
+		m.tell(nil, "profile", &ircd.Profile{Realname: realname})
+	}
 }
 
 // Account implements Member.

@@ -3,111 +3,151 @@ package bridge
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"directus-ircd/bridge/guard"
+	"directus-ircd/bridge/markers"
+	"directus-ircd/bridge/people"
+	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
-// recheckTime is the time from one check to the next. A tenth of what is promised is
-// for the answer, and for asking again.
-func (m *member) recheckTime() time.Duration { return m.recheck*7/10 + rand.N(m.recheck/5) }
-
-// checkAfter makes the next check after a while, on a goroutine that only that one
-// has. The caller holds mu.
-func (m *member) checkAfter(wait time.Duration) {
-	m.checkup = time.AfterFunc(wait, func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.ctx.Err() == nil { // else nobody would join it
-			m.begin(func() error { m.checkNow(); return nil })
-		}
-	})
+// admit makes a session of an account that has just logged in with a secret, of
+// which it is given the hash.
+func (b *Backend) admit(ctx context.Context, account *directus.Account, secret guard.SecretHash, device string) (*session, error) {
+	b.checkUser(ctx, account.ID())
+	if s := b.addTo(account.ID(), secret, device); s != nil {
+		s.member.rt.Retry() // should its link wait for Directus: that is back
+		b.logout(account)
+		return s, nil
+	}
+	p := b.plan.Load()
+	may := rights.NewCache(account, &b.rights)
+	if err := may.Renew(ctx); err != nil {
+		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
+	}
+	names := b.people.NewDirectory(account, may, people.Options{NickFields: p.NickFields, PublicURL: p.PublicURL, Life: p.Recheck})
+	who, others, err := names.Self(ctx)
+	if err != nil {
+		b.logout(account)
+		return nil, admissionError(err)
+	}
+	s := newSession(b, who, device)
+	s.nick = b.people.Connect(who, others)
+	b.people.Keep(ctx)
+	if !b.enter(s, names, may, secret) {
+		b.logout(account) // the user has logged in twice at once
+	}
+	return s, nil
 }
 
-// checkNow asks Directus what has become of the user, and will again.
-func (m *member) checkNow() {
-	wait := m.recheckTime()
-	if err := m.check(m.ctx); err != nil {
-		m.log.Debug().Err(err).Msg("check the user")
-		wait = directus.Jitter(m.recheck / 20)
+// review ends a user's present member if Directus has ended its session: whoever logs
+// in with another password or token is not to share the fate of the old one.
+func (b *Backend) checkUser(ctx context.Context, id string) {
+	b.mu.Lock()
+	m := b.members[id]
+	b.mu.Unlock()
+	if m == nil {
+		return
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.ctx.Err() == nil {
-		m.checkAfter(wait)
+	if err := m.check(ctx); err != nil {
+		b.opts.Logger.Debug().Err(err).Str("user", id).Msg("check the user")
 	}
 }
 
-// check finds out what Directus tells no open session: that the user was
-// suspended or deleted, or has another password, token or role. A lost permission
-// Directus honours at once, but says nothing of before there is an event: this
-// does.
-func (m *member) check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	begun := time.Now()
-	if err := m.account.Check(ctx); err != nil {
-		if errors.Is(err, directus.ErrLoggedOut) {
-			m.End(err)
-			return nil
+// addTo makes a session of the member that a user has, as Directus has just accepted a
+// secret: the login of that one serves all. nil: there is none that goes on.
+func (b *Backend) addTo(user string, secret guard.SecretHash, device string) *session {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := b.members[user]
+	if m == nil || m.IsOver() {
+		return nil
+	}
+	b.accept(m, secret)
+	return b.sessionOf(m, device)
+}
+
+// sessionOf makes a session of a member that goes on. The caller holds mu.
+func (b *Backend) sessionOf(m *member, device string) *session {
+	s := newSession(b, m.person, device)
+	s.nick = b.people.Reconnect(m.person) // the one that it is connected with
+	b.add(m, s)
+	return s
+}
+
+// accept notes that Directus has accepted a secret of a member's user. The caller
+// holds mu.
+func (b *Backend) accept(m *member, secret guard.SecretHash) {
+	if m.secret == secret {
+		m.accepted = time.Now()
+	}
+}
+
+// enter makes s a session of its user's member; fresh reports that the account
+// became the one of a new member.
+func (b *Backend) enter(s *session, names *people.Directory, may *rights.Cache, secret guard.SecretHash) (fresh bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	account := names.Account()
+	m := b.members[account.ID()]
+	if m != nil {
+		if _, ended := m.health(); ended != nil {
+			m = nil
 		}
-		return err
 	}
-	if err := m.CheckRights(ctx); err != nil {
-		return err
+	if m == nil {
+		fresh = true
+		log := b.opts.Logger.Hook(directus.UserLabel(account.ID()))
+		m = newMember(names, may, b.markersOf(account), b.feeds, b.plan.Load().Recheck, log)
+		m.person, m.secret = s.person, secret
+		b.members[account.ID()] = m
 	}
-	m.renewProfile(ctx)
-	m.tell(nil, "acquaintances", &ircd.Acquaintances{}) // a rule for users may be another
-	m.mu.Lock()
-	m.checked = begun
-	m.mu.Unlock()
-	m.ring()
+	b.accept(m, secret)
+	b.add(m, s)
+	return fresh
+}
+
+// add makes s a session of a member. The caller holds mu.
+func (b *Backend) add(m *member, s *session) {
+	if timer := b.idle[m]; timer != nil {
+		timer.Stop()
+		delete(b.idle, m)
+	}
+	s.member, s.plan = m, b.plan.Load()
+	m.add(s)
+}
+
+// markersOf returns the read markers of the user of an account.
+func (b *Backend) markersOf(account *directus.Account) *markers.Book {
+	return b.markers.Of(account.ID(), b.plan.Load().markerStore(account))
+}
+
+// leave ends a session; the last of a user takes the Directus session along.
+func (b *Backend) leave(ctx context.Context, s *session) error {
+	b.people.Release(s.nick)
+	if b.remove(s) {
+		return s.member.close(ctx)
+	}
 	return nil
 }
 
-// CheckRights finds out whether the user's permissions have changed, those of the
-// role that the session has. It takes the user off the feeds that are shared with
-// people who may read more, or less.
-func (m *member) CheckRights(ctx context.Context) error {
-	select {
-	case m.turn <- struct{}{}:
-		defer func() { <-m.turn }()
-	case <-ctx.Done():
-		return ctx.Err()
+// remove takes a session off its member and reports that nobody needs that one any more.
+func (b *Backend) remove(s *session) (last bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	last, current := s.member.remove(s), b.members[s.person.ID] == s.member
+	if last && current && !b.draining && !s.member.IsOver() {
+		b.linger(s.member)
+		return false
 	}
-	err := m.rights.Renew(ctx)
-	if changes := m.rights.Changes(); changes != m.honoured.Load() {
-		m.names.Forget()
-		m.topics.forget()
-		m.feeds.Expel(m)
-		m.feeds.Reread(m)
-		m.honoured.Store(changes)
-		m.ring() // nothing shared was shown meanwhile
+	if last && current {
+		delete(b.members, s.person.ID)
 	}
-	return err
-}
-
-// isVerified reports whether the proof is fresh enough to be believed, and the member
-// where it is to be with it.
-func (m *member) isVerified() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return time.Since(m.checked) <= m.recheck && m.rights.Changes() == m.honoured.Load()
-}
-
-// renewProfile looks whether the user has got another name.
-func (m *member) renewProfile(ctx context.Context) {
-	realname, changed, err := m.names.Renew(ctx)
-	if err != nil {
-		m.log.Debug().Err(err).Msg("look for another name")
-	}
-	if changed {
-		m.tell(nil, "profile", &ircd.Profile{Realname: realname})
-	}
+	return last
 }
 
 const (
@@ -152,24 +192,6 @@ func (b *Backend) retire(ctx context.Context, m *member) {
 	}
 }
 
-// add makes s a session of a member. The caller holds mu.
-func (b *Backend) add(m *member, s *session) {
-	if timer := b.idle[m]; timer != nil {
-		timer.Stop()
-		delete(b.idle, m)
-	}
-	s.member, s.plan = m, b.plan.Load()
-	m.add(s)
-}
-
-// Drain is called when the daemon is about to stop: from now on, who leaves is
-// logged out of Directus at once.
-func (b *Backend) Drain() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.draining = true
-}
-
 // closeAll closes all members, some at a time. The caller has set draining.
 func (b *Backend) closeAll(ctx context.Context) error {
 	b.mu.Lock()
@@ -200,4 +222,13 @@ func (b *Backend) closeAll(ctx context.Context) error {
 		all = append(all, err)
 	}
 	return errors.Join(all...)
+}
+
+// logout ends a Directus session that nobody uses.
+func (b *Backend) logout(account *directus.Account) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if err := account.Logout(ctx); err != nil {
+		b.opts.Logger.Debug().Err(err).Str("user", account.ID()).Msg("log out")
+	}
 }

@@ -346,11 +346,3 @@ func (s *session) better(j *joined) (better []*collection.Group) {
 	}
 	return better
 }
-
-// promise makes news of what is written from now on, for whoever reads the view, in
-// whichever feed its reader is by now.
-func (v *view) promise() {
-	for r := v.reader; r != nil; r = r.Next.Load() {
-		r.Feed.Promise()
-	}
-}

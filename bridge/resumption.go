@@ -83,6 +83,11 @@ func (s *session) noteCome(j *joined) {
 	}
 }
 
+// keep adds to what is known of the device.
+func (s *session) keep(v *visit, news resume.Position) {
+	s.backend.positions.Merge(v.key, news, collection.HorizonOf(s.member.account))
+}
+
 // show notes a row that the client is shown. to is up to where the collection had been
 // known before.
 func (s *session) show(v *visit, r collection.Row, to feed.Extent) {
@@ -101,11 +106,6 @@ func (s *session) showEntry(j *joined, e *feed.Entry, to feed.Extent) {
 	if j != nil && j.visit != nil && !e.IsChange() {
 		s.show(j.visit, e.Row, to)
 	}
-}
-
-// keep adds to what is known of the device.
-func (s *session) keep(v *visit, news resume.Position) {
-	s.backend.positions.Merge(v.key, news, collection.HorizonOf(s.member.account))
 }
 
 // catchUp notes that a client is shown what its device has missed.
@@ -264,9 +264,6 @@ func (h *historian) sinceCame(ctx context.Context, j *joined, came time.Time, so
 	return p, came.IsZero() || here || p.floor == nil || p.floor.Date.Before(came), err
 }
 
-// mark is as much of the row as tells its place, and not the whole list that it is in.
-func (f found) place() *collection.Row { return &collection.Row{ID: f.row.ID, Date: f.row.Date} }
-
 // backlog reads the latest messages, not more than the channel's backlog but for what has
 // come since a JOIN whose backlog is due; see latest for some.
 func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, error) {
@@ -293,6 +290,9 @@ func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, er
 	}
 	return p, err
 }
+
+// mark is as much of the row as tells its place, and not the whole list that it is in.
+func (f found) place() *collection.Row { return &collection.Row{ID: f.row.ID, Date: f.row.Date} }
 
 // leftOut says that more was missed than is shown, and how to see it.
 func leftOut(j *joined, much string, since time.Time) string {

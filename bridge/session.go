@@ -133,6 +133,9 @@ func (s *session) ring() {
 func (s *session) User() ircd.User       { return s.backend.people.Current(s.nick) }
 func (s *session) Wake() <-chan struct{} { return s.wake }
 
+// Knows implements ircd.Session.
+func (s *session) Knows(id string) ircd.Acquaintance { return s.member.names.Knows(id) }
+
 // errMayNotRead is a refusal that Directus gave before.
 var errMayNotRead = &directus.Error{Status: http.StatusForbidden, Code: directus.CodeForbidden, Message: "the user's permissions have no read"}
 
@@ -154,20 +157,6 @@ func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
 		return nil, tryAgain(err)
 	}
 	return u, err
-}
-
-// Close implements ircd.Session. A panic in one part of it keeps no other from being
-// done.
-func (s *session) Close(ctx context.Context) (err error) {
-	defer func() { err = s.backend.leave(ctx, s) }()
-	defer s.closeVisits()
-	for _, j := range s.joined {
-		defer s.drop(j)
-	}
-	if s.retry != nil {
-		s.retry.Stop()
-	}
-	return nil
 }
 
 // Send implements ircd.Session.
@@ -207,4 +196,44 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	j.view.sent[sentItem{j.Channel, r.ID}] = r.ShownAt()
 	s.own(j, r, m.Echo)
 	return people.ToMessage(r, j.Channel, s.answered(ctx, to, r, users), false), nil
+}
+
+// rankTimeout is how long a sender waits for the exact time of a message that is
+// stored already.
+const rankTimeout = time.Second
+
+// timeSent sets the time under which a row that Directus has just stored is
+// shown. Where dates come in whole seconds Directus is asked for the rows in front
+// of it: their events may still be on their way.
+func (s *session) timeSent(ctx context.Context, r collection.Row, j *joined) collection.Row {
+	f := j.view.feed
+	r = f.TimeOf(r, j.Channel)
+	if f.Group.Dates.HaveFractions() || r.RawDate == "" {
+		return r
+	}
+	h := s.historyOf(j.Channel)
+	h.group = h.groups[0]
+	if j.Private {
+		h.filter = h.group.Between(r.Author, r.Recipient)
+	}
+	ctx, cancel := context.WithTimeout(ctx, rankTimeout)
+	defer cancel()
+	if rank, err := h.inFront(ctx, r); err == nil {
+		r.At = collection.DisplayTime(r.Date, rank)
+	}
+	return r
+}
+
+// Close implements ircd.Session. A panic in one part of it keeps no other from being
+// done.
+func (s *session) Close(ctx context.Context) (err error) {
+	defer func() { err = s.backend.leave(ctx, s) }()
+	defer s.closeVisits()
+	for _, j := range s.joined {
+		defer s.drop(j)
+	}
+	if s.retry != nil {
+		s.retry.Stop()
+	}
+	return nil
 }

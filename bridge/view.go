@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -10,6 +9,47 @@ import (
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
+
+// view is a session's reading of one feed.
+type view struct {
+	feed   *feed.Feed
+	reader *feed.Reader
+	uses   int  // channels joined, or on their way here
+	out    int  // how many of them the client is out of: it is not read then, see exile
+	held   bool // not read yet: see move
+	// sent holds what Send has returned and the feed still brings, with its times, and
+	// changes those of other methods.
+	sent    map[sentItem]time.Time
+	changes map[string]struct{}
+}
+
+// promise makes news of what is written from now on, for whoever reads the view, in
+// whichever feed its reader is by now.
+func (v *view) promise() {
+	for r := v.reader; r != nil; r = r.Next.Load() {
+		r.Feed.Promise()
+	}
+}
+
+// returned notes a change that a method of the session returns, which the feed
+// brings as well.
+func (v *view) returned(e feed.Entry) {
+	if len(v.changes) >= feed.MaxBehind {
+		clear(v.changes) // the feed had no more to say of these
+	}
+	v.changes[e.Name()] = struct{}{}
+}
+
+// sentItem is a row as it shows in one of the channels.
+type sentItem struct {
+	channel *collection.Channel
+	id      string
+}
+
+func (v *view) hasSent(c *collection.Channel, id string) bool {
+	_, ok := v.sent[sentItem{c, id}]
+	return ok
+}
 
 // wants tells whether the client has yet to be shown an entry of a feed. j is the channel of the
 // entry as the client has joined it, nil if it has not.
@@ -33,15 +73,6 @@ func (s *session) wants(v *view, j *joined, e *feed.Entry, pos int64) bool {
 		j.noteLive(e.Row.ID)
 	}
 	return wanted
-}
-
-// noteLive notes what is shown while the backlog is due, which is to leave it out.
-func (j *joined) noteLive(id string) {
-	if j.live == nil {
-		j.live = map[string]struct{}{}
-	}
-	j.live[id] = struct{}{}
-	j.due = len(j.live) < feed.MaxBehind // after that much it is no backlog any more
 }
 
 // isNew tells whether the client, who has not sent it, was not shown the message of an entry
@@ -68,6 +99,15 @@ func (s *session) mayBeNew(j *joined, r collection.Row) bool {
 	return !earliest.IsZero() && !r.Date.Before(earliest)
 }
 
+// noteLive notes what is shown while the backlog is due, which is to leave it out.
+func (j *joined) noteLive(id string) {
+	if j.live == nil {
+		j.live = map[string]struct{}{}
+	}
+	j.live[id] = struct{}{}
+	j.due = len(j.live) < feed.MaxBehind // after that much it is no backlog any more
+}
+
 // wantsChange is wants for what became of a message.
 func (v *view) wantsChange(j *joined, e *feed.Entry, pos int64) bool {
 	if _, redaction := e.Event.(*ircd.Redaction); redaction && j != nil && !j.due && pos >= j.floorPos {
@@ -90,155 +130,6 @@ func (v *view) wantsChange(j *joined, e *feed.Entry, pos int64) bool {
 		return true
 	}
 	return !shown || e.Text == "" || text != collection.DigestOf(e.Text)
-}
-
-// returned notes a change that a method of the session returns, which the feed
-// brings as well.
-func (v *view) returned(e feed.Entry) {
-	if len(v.changes) >= feed.MaxBehind {
-		clear(v.changes) // the feed had no more to say of these
-	}
-	v.changes[e.Name()] = struct{}{}
-}
-
-// sentItem is a row as it shows in one of the channels.
-type sentItem struct {
-	channel *collection.Channel
-	id      string
-}
-
-func (v *view) hasSent(c *collection.Channel, id string) bool {
-	_, ok := v.sent[sentItem{c, id}]
-	return ok
-}
-
-// mailbox holds states that changed elsewhere until their session polls: a topic,
-// a read marker. Of each only the latest counts, so it needs no more room than
-// there are things to know of.
-type mailbox struct {
-	mu     sync.Mutex            // a leaf lock
-	keys   []string              // guarded by mu: in the order of their first change
-	events map[string]ircd.Event // guarded by mu
-}
-
-// put takes the place of what was put under the same key before. It never waits.
-func (b *mailbox) put(key string, ev ircd.Event) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.events == nil {
-		b.events = map[string]ircd.Event{}
-	}
-	if _, again := b.events[key]; !again {
-		b.keys = append(b.keys, key)
-	}
-	b.events[key] = ev
-}
-
-func (b *mailbox) take() []ircd.Event {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var events []ircd.Event
-	for _, key := range b.keys {
-		events = append(events, b.events[key])
-	}
-	b.keys, b.events = nil, nil
-	return events
-}
-
-// tell leaves something for all sessions of the user but one, which may be nil.
-func (m *member) tell(but *session, key string, ev ircd.Event) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for s := range m.sessions {
-		if s != but {
-			s.mail.put(key, ev)
-			s.ring()
-		}
-	}
-}
-
-// setPresent notes whether the client is in a channel.
-func (s *session) setPresent(j *joined, present bool) {
-	if j.Private || present == j.present {
-		return
-	}
-	j.present = present
-	if present {
-		s.backend.people.Company.Enter(j.Name, s.person.ID)
-	} else {
-		s.backend.people.Company.Leave(j.Name, s.person.ID)
-	}
-}
-
-// Knows implements ircd.Session.
-func (s *session) Knows(id string) ircd.Acquaintance { return s.member.names.Knows(id) }
-
-// view is a session's reading of one feed.
-type view struct {
-	feed   *feed.Feed
-	reader *feed.Reader
-	uses   int  // channels joined, or on their way here
-	out    int  // how many of them the client is out of: it is not read then, see exile
-	held   bool // not read yet: see move
-	// sent holds what Send has returned and the feed still brings, with its times, and
-	// changes those of other methods.
-	sent    map[sentItem]time.Time
-	changes map[string]struct{}
-}
-
-// joinTime is the moment of a JOIN by the clock of Directus: behind all that the
-// channel has shown, and not behind what is written from now on. It cannot be
-// that for what is written in the same millisecond as the newest message, nor for
-// rows that are on their way, whose dates may be older. Rows of the future do not
-// count: they would leave no room for others.
-func (s *session) joinTime(j *joined, backlog []found) time.Time {
-	_, limit, _ := collection.ServerNow(s.member.account)
-	newest := j.view.feed.Latest(j.Channel)
-	for _, f := range backlog {
-		if at := f.row.ShownAt(); at.After(newest) && !at.After(limit) {
-			newest = at
-		}
-	}
-	if newest.After(limit) { // the clock was set back
-		newest = time.Time{}
-	}
-	at := s.earliest(j, time.Now())
-	if next := newest.Add(time.Millisecond); !newest.IsZero() && next.After(at) {
-		at = next
-	}
-	return at
-}
-
-// earliest is the earliest date that what was written in a channel since a moment of ours can
-// have; zero as long as Directus has not told its clock.
-func (s *session) earliest(j *joined, since time.Time) time.Time {
-	return collection.EarliestSince(j.view.feed.Group, s.member.account, since)
-}
-
-// rankTimeout is how long a sender waits for the exact time of a message that is
-// stored already.
-const rankTimeout = time.Second
-
-// timeSent sets the time under which a row that Directus has just stored is
-// shown. Where dates come in whole seconds Directus is asked for the rows in front
-// of it: their events may still be on their way.
-func (s *session) timeSent(ctx context.Context, r collection.Row, j *joined) collection.Row {
-	f := j.view.feed
-	r = f.TimeOf(r, j.Channel)
-	if f.Group.Dates.HaveFractions() || r.RawDate == "" {
-		return r
-	}
-	h := s.historyOf(j.Channel)
-	h.group = h.groups[0]
-	if j.Private {
-		h.filter = h.group.Between(r.Author, r.Recipient)
-	}
-	ctx, cancel := context.WithTimeout(ctx, rankTimeout)
-	defer cancel()
-	if rank, err := h.inFront(ctx, r); err == nil {
-		r.At = collection.DisplayTime(r.Date, rank)
-	}
-	return r
 }
 
 const (
@@ -299,4 +190,54 @@ func (j *joined) fetched(list []found) {
 		}
 		j.ahead[id] = struct{}{}
 	}
+}
+
+// noteOvertakes remembers what a client that fetches history leaves a channel with.
+func (s *session) noteOvertakes(j *joined) {
+	seen := collection.Bound{Date: j.at}
+	if b := j.brought; !b.date.Before(j.at) && !b.date.After(collection.DateLimit(s.member.account)) {
+		seen = collection.Bound{Date: b.date, ID: b.id, Behind: true}
+	}
+	lines := map[string]time.Time{}
+	for sent, at := range j.view.sent {
+		if sent.channel == j.Channel && !at.Before(seen.Date) {
+			lines[sent.id] = at
+		}
+	}
+	if j.fetches && len(lines) > 0 {
+		j.view.feed.Group.Dates.Over.Note(collection.Overtake{User: s.person.ID, Lines: lines, Seen: seen})
+	}
+}
+
+// mailbox holds states that changed elsewhere until their session polls: a topic,
+// a read marker. Of each only the latest counts, so it needs no more room than
+// there are things to know of.
+type mailbox struct {
+	mu     sync.Mutex            // a leaf lock
+	keys   []string              // guarded by mu: in the order of their first change
+	events map[string]ircd.Event // guarded by mu
+}
+
+// put takes the place of what was put under the same key before. It never waits.
+func (b *mailbox) put(key string, ev ircd.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.events == nil {
+		b.events = map[string]ircd.Event{}
+	}
+	if _, again := b.events[key]; !again {
+		b.keys = append(b.keys, key)
+	}
+	b.events[key] = ev
+}
+
+func (b *mailbox) take() []ircd.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var events []ircd.Event
+	for _, key := range b.keys {
+		events = append(events, b.events[key])
+	}
+	b.keys, b.events = nil, nil
+	return events
 }
