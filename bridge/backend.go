@@ -31,71 +31,72 @@ type Options struct {
 	// NickFields are the fields of directus_users tried in order to form the
 	// nick; together they make the real name.
 	NickFields []string
-	// Zone is that of Directus, in which it writes the dates of dateTime fields; nil: UTC.
+	// Zone is the time zone in which Directus writes the dates of dateTime fields; nil means
+	// UTC.
 	Zone *time.Location
-	// EmailTemplate lets a nick and a password log in: "{nick}" in it is
-	// replaced by the nick. Empty: an e-mail is needed.
+	// EmailTemplate makes an e-mail address of a nick, which takes the place of "{nick}", so
+	// that users can log in with nick and password. Empty: they need their e-mail address.
 	EmailTemplate string
-	// LoginAttemptsPerMinute limits failed logins, per address and per account;
-	// 0: no limit.
+	// LoginAttemptsPerMinute limits failed logins, per address and per account; 0 means no
+	// limit.
 	LoginAttemptsPerMinute int
-	// PageMemory is what the reading of history and backlogs may take, in bytes; 0 means 32
-	// MiB, which is also the most. It tells how many parts of them are read at once.
+	// PageMemory bounds the memory for history and backlogs that are being read, in bytes,
+	// and so how many parts of them are read at once. 0 means 32 MiB, which is also the most.
 	PageMemory int64
-	// LoginsAtOnce is how many logins Directus is asked for at a time; the others
-	// wait. 0: no limit.
+	// LoginsAtOnce limits the logins that Directus is asked for at the same time; further
+	// ones wait. 0 means no limit.
 	LoginsAtOnce int
-	// Private is where private messages are stored; nil: there are none.
+	// Private is where private messages are stored; nil means that there are none.
 	Private *collection.Private
-	// ReadMarkers is where read markers are stored; nil: they are kept in
-	// memory.
+	// ReadMarkers is where read markers are stored; nil means only in memory.
 	ReadMarkers *collection.ReadMarkers
-	Edits       collection.Edits
-	// Recheck is how long it may take until what a user has lost in Directus is
-	// honoured, where Directus does not honour it at once: see member.check. 0
-	// means five minutes.
+	// Edits says how edits of stored messages are shown.
+	Edits collection.Edits
+	// Recheck is the longest time until a user's lost access takes effect, where Directus
+	// itself does not enforce the loss on open sessions: see member.check. 0 means five
+	// minutes.
 	Recheck time.Duration
-	// Resume lets devices go on from where they were; nil: nobody's.
+	// Resume lets devices continue where they left off; nil means that no device does.
 	Resume *Resume
-	// State is what outlasts the Backend, which closes it; nil: nothing is to.
+	// State is what outlives the Backend, which closes it. nil means that nothing does.
 	State *State
 	// DigestRounds is the cost of hashing a password that State remembers, in rounds of
-	// PBKDF2; 0 means 10,000, or one where State has no file.
+	// PBKDF2. 0 means 10,000, or one round if State has no file.
 	DigestRounds int
-	// OwnFeeds makes everybody read with subscriptions of their own, also where
-	// Directus proves that others are shown the same.
+	// OwnFeeds gives every user subscriptions of their own, even if the permissions prove
+	// that several users see the same.
 	OwnFeeds bool
-	// PublicURL is the base of links to files, as people reach Directus; empty:
-	// that of Client.
+	// PublicURL is the base of links to files, as people reach Directus. Empty means the
+	// URL of Client.
 	PublicURL string
 	Logger    zerolog.Logger
 }
 
 // Backend implements ircd.Backend.
 type Backend struct {
-	opts      Options              // as it was made: of those that Configure replaces plan has the present ones
+	opts      Options              // the initial options; see plan for those that Configure can change
 	plan      atomic.Pointer[plan] // stored under mu
 	people    *people.Community
 	guard     *guard.Limiter
 	markers   markers.Books
 	feeds     *feed.Set
 	rights    rights.Shared
-	origin    string // the Directus that what is in the state is of
+	origin    string // URL of the Directus server, which tells its entries in the state from others
 	pages     *budget.Pages
-	positions *resume.Positions // of the state; nil: no device goes on from where it was
-	resumed   atomic.Int64      // channels of devices that have come back
+	positions *resume.Positions // of devices, from the state; nil: no device resumes
+	resumed   atomic.Int64      // how many channels were resumed by a device
 
 	mu       sync.Mutex
 	members  map[string]*member      // by user id; guarded by mu
-	idle     map[*member]*time.Timer // those without sessions, see linger; guarded by mu
-	draining bool                    // nobody lingers any more; guarded by mu
+	idle     map[*member]*time.Timer // members without sessions, see linger; guarded by mu
+	draining bool                    // set by Drain: members no longer linger; guarded by mu
 	retiring sync.WaitGroup          // idle members that are being closed, joined by Close; added to under mu
 }
 
 var _ ircd.Backend = (*Backend)(nil)
 
-// New checks the options and makes a Backend. It does not ask Directus. After an error
-// the State is still the caller's to close.
+// New checks the options and makes a Backend, without asking Directus. If it fails, the
+// caller still has to close the State.
 func New(opts Options) (*Backend, error) {
 	if opts.Client == nil {
 		return nil, errors.New("bridge: a Directus client is needed")
@@ -124,10 +125,10 @@ func New(opts Options) (*Backend, error) {
 	return b, nil
 }
 
-// Configure replaces the options, all but Client, Logger, Resume and State, under sessions
-// that go on: each learns of it by its next Poll. What concerns the people themselves
-// (NickFields, PublicURL, Recheck) holds for users who connect from now on. After an error
-// everything is as it was. It may be called from any goroutine.
+// Configure replaces all options but Client, Logger, Resume and State. Sessions stay open
+// and adopt the new options in their next Poll. NickFields, PublicURL and Recheck take
+// effect for users who connect from now on. If Configure fails, nothing has changed. It may
+// be called from any goroutine.
 func (b *Backend) Configure(opts Options) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -162,7 +163,7 @@ func (b *Backend) Features() ircd.Features {
 	return f
 }
 
-// Now implements ircd.Backend: it is the time by the clock of Directus.
+// Now implements ircd.Backend with the clock of Directus.
 func (b *Backend) Now() time.Time { return b.opts.Client.Now() }
 
 // Login implements ircd.Backend.
@@ -182,18 +183,18 @@ func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Sessio
 type Stats struct {
 	// Users is the number of Directus users connected.
 	Users int
-	// Links is the number of realtime links that are up, those included of who has
+	// Links is the number of realtime links that are up, including those of users who have
 	// just left.
 	Links int
-	// Feeds is the number of readings of collections, shared or not.
+	// Feeds is the number of feeds, shared or not.
 	Feeds int
-	// Resumed is how often a device was shown what it had missed of a channel.
+	// Resumed counts how often a device was shown what it had missed of a channel.
 	Resumed int64
-	// Unwritten is how often the state file could not be written.
+	// Unwritten counts failed writes of the state file.
 	Unwritten int64
 }
 
-// Stats counts; it may be called at any time.
+// Stats returns the current figures. It may be called from any goroutine.
 func (b *Backend) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -209,16 +210,16 @@ func (b *Backend) Stats() Stats {
 	return s
 }
 
-// Drain is called when the daemon is about to stop: from now on, who leaves is
-// logged out of Directus at once.
+// Drain says that the daemon is about to stop: from now on, users who leave are logged out
+// of Directus at once instead of lingering.
 func (b *Backend) Drain() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.draining = true
 }
 
-// Close ends what sessions have left; it is called after the IRC server has
-// ended all of them.
+// Close logs out the remaining users, ends the feeds and closes the State. It is called
+// after the IRC server has closed all sessions.
 func (b *Backend) Close(ctx context.Context) error {
 	b.Drain()
 	err := b.closeAll(ctx)
@@ -227,7 +228,7 @@ func (b *Backend) Close(ctx context.Context) error {
 	return err
 }
 
-// State is what the daemon keeps beyond its end.
+// State is what outlives the daemon: the positions of devices, nicks and logins.
 type State struct {
 	*state.Store
 	log       zerolog.Logger
@@ -236,9 +237,9 @@ type State struct {
 	logins    guard.Kept
 }
 
-// OpenState opens the state in a directory, which is made if need be; where the name is
-// empty memory has to do. A file that cannot be read is put aside, and said so. The error
-// is that of the directory, or an ErrInUse.
+// OpenState opens the state in a directory, creating it if needed. If the name is empty, the
+// state is kept in memory only. A file that cannot be read is renamed and logged, and the
+// state starts empty. The error is about the directory, or a state.ErrInUse.
 func OpenState(directory string, log zerolog.Logger) (*State, error) {
 	s := &State{log: log}
 	var err error
@@ -249,14 +250,14 @@ func OpenState(directory string, log zerolog.Logger) (*State, error) {
 	return s, nil
 }
 
-// newState is a State in memory.
+// newState makes a State that is kept in memory only.
 func newState(log zerolog.Logger) *State {
 	s := &State{log: log, Store: state.InMemory(log)}
 	s.fresh(s.Store)
 	return s
 }
 
-// fresh begins with nothing.
+// fresh makes the empty tables of a store, and returns them as its buckets.
 func (s *State) fresh(store *state.Store) []state.Bucket {
 	s.positions = resume.NewPositions(store, s.log)
 	s.nicks = people.NewNickTable(store)

@@ -29,7 +29,7 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	if err != nil {
 		return nil, err
 	}
-	come := h.groups[0].Dates.Late.SoFar()
+	arrived := h.groups[0].Dates.Late.SoFar()
 	page := &ircd.HistoryPage{Target: h.name}
 	p := &parts{session: s, historian: h, collect: func(ctx context.Context) (list []found, err error) {
 		list, page.End, err = h.page(ctx, q)
@@ -50,7 +50,7 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 			if err := p.collectAll(ctx, 0); err != nil {
 				return nil, historyError(h.name, err)
 			}
-			s.pageShown(h, p.left, come)
+			s.pageShown(h, p.left, arrived)
 		}
 		return part(ctx, p.nextPatiently)
 	}
@@ -61,7 +61,7 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	case err != nil:
 		return nil, historyError(h.name, err)
 	}
-	s.pageShown(h, p.left, come)
+	s.pageShown(h, p.left, arrived)
 	if page.Events, err = part(ctx, p.next); err == nil && len(p.left) > 0 {
 		page.More = more
 	}
@@ -149,7 +149,7 @@ func (s *session) historyOf(c *collection.Channel) *historian {
 	}
 	h.end, h.until = s.pageEnds[c], math.MaxInt64
 	if j := s.joined[wire.Fold(c.Name)]; j != nil && j.Channel == c {
-		h.feed, h.until, h.early = j.view.feed, j.come, j.early
+		h.feed, h.until, h.early = j.view.feed, j.arrived, j.early
 		h.groups = slices.DeleteFunc(h.groups, func(g *collection.Group) bool { return g.Fields != h.feed.Group.Fields })
 		if len(h.groups) == 0 { // the channel is on its way to another configuration
 			h.groups = []*collection.Group{h.feed.Group}

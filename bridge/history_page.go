@@ -186,9 +186,9 @@ func (h *historian) settleTimes(ctx context.Context, rows []collection.Row, dens
 // pageEnd is where the last page of a history has ended: who goes on from there was
 // shown the latecomers that had come by then.
 type pageEnd struct {
-	id   string
-	at   time.Time
-	come int64
+	id      string
+	at      time.Time
+	arrived int64
 }
 
 // latecomers reads the rows that have come late, or were overtaken, behind what a query says
@@ -212,7 +212,7 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *collect
 		end = nil
 	}
 	if end != nil {
-		from = max(from, end.come)
+		from = max(from, end.arrived)
 	}
 	rows := book.Behind(*lo, from, h.until, date, h.reads)
 	rows = rows[max(0, len(rows)-maxTies):]

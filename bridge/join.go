@@ -12,6 +12,7 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
+// AutoJoin implements ircd.Session.
 func (s *session) AutoJoin() []string {
 	var names []string
 	for _, c := range s.plan.Channels {
@@ -22,6 +23,7 @@ func (s *session) AutoJoin() []string {
 	return names
 }
 
+// Channels implements ircd.Session.
 func (s *session) Channels(ctx context.Context) ([]ircd.ChannelInfo, error) {
 	infos := make([]ircd.ChannelInfo, 0, len(s.plan.Channels))
 	for _, cfg := range s.plan.Channels {
@@ -31,6 +33,8 @@ func (s *session) Channels(ctx context.Context) ([]ircd.ChannelInfo, error) {
 	return infos, nil
 }
 
+// Join implements ircd.Session. It joins the channel as a part of the first of its groups
+// that the user may read.
 func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) (*ircd.Channel, error) {
 	c := s.plan.channels[wire.Fold(name)]
 	if c == nil {
@@ -49,23 +53,23 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 	return nil, unreadable(c.Name, err)
 }
 
-// enter joins a channel as a part of a group. The error is Directus' refusal, or
-// that of ctx.
+// enter joins a channel as a part of a group. The error is Directus' refusal, the error of
+// ctx, or the reply to the JOIN.
 func (s *session) enter(ctx context.Context, c *collection.Channel, g *collection.Group, opts ircd.JoinOptions) (*ircd.Channel, error) {
 	j := s.newJoined(c, g, opts)
 	j.floorPos = j.view.reader.End()
 	s.joined[wire.Fold(c.Name)] = j
 	ready, err := s.await(ctx, j.view)
 	if collection.IsForbidden(err) {
-		// That is how it was when the feed looked last.
+		// The refusal is as old as the last look of the feed.
 		if ready, err = true, s.readableAgain(ctx, j); err != nil {
 			s.drop(j)
 			return nil, err
 		}
 	}
 	if !ready && s.member.rights.MayNotRead(g.Collection) {
-		// Who is in the channel is not for the user, even for the time that the
-		// first reading takes.
+		// A user who may not read the channel must not see who is in it, not even while
+		// the feed reads it for the first time.
 		s.drop(j)
 		return nil, errMayNotRead
 	}
@@ -86,7 +90,7 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 	if j.due {
 		j.since = feed.JoinMoment{At: time.Now(), Date: answer.At}
 		s.noteCome(j)
-		if ready { // else nothing was tried: it is as soon as the feed is ready, in front of what that brings
+		if ready { // otherwise the backlog is read as soon as the feed is ready
 			s.ringLater()
 		}
 	}
@@ -96,20 +100,21 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 	return answer, nil
 }
 
-// newJoined is a channel of which the backlog is due, if there is to be one.
+// newJoined makes a joined whose backlog is due, if the client wants one.
 func (s *session) newJoined(c *collection.Channel, g *collection.Group, opts ircd.JoinOptions) *joined {
-	j := &joined{Channel: c, view: s.open(g), visit: s.visit(c, opts), come: g.Dates.Late.SoFar()}
+	j := &joined{Channel: c, view: s.open(g), visit: s.visit(c, opts), arrived: g.Dates.Late.SoFar()}
 	j.due = opts.Backlog && (c.Backlog > 0 || j.visit != nil)
 	return j
 }
 
-// await waits until the view's feed has read its collection for the first time, for
-// as long as there is hope that it soon will. On the way the user may turn out to
-// have lost the right to share it, and goes on with another one.
+// await waits until the view's feed has read its collection for the first time. It gives up
+// after joinPatience, when Directus cannot be reached, or at once when the last JOIN waited
+// in vain. If the user loses the right to share the feed meanwhile, await goes on with the
+// feed that takes its place.
 func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 	patience := time.NewTimer(joinPatience)
 	defer patience.Stop()
-	defer s.ring() // for what else has woken it meanwhile
+	defer s.ring() // await has consumed wake-ups that were for Poll
 	for {
 		s.switchReaders()
 		ready, changed, err := v.feed.Status()
@@ -128,11 +133,11 @@ func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 	}
 }
 
-// joinTime is the moment of a JOIN by the clock of Directus: behind all that the
-// channel has shown, and not behind what is written from now on. It cannot be
-// that for what is written in the same millisecond as the newest message, nor for
-// rows that are on their way, whose dates may be older. Rows of the future do not
-// count: they would leave no room for others.
+// joinTime is the moment of a JOIN by the clock of Directus: after everything that the
+// channel has shown, and not after anything written from now on. The latter cannot hold for
+// rows of the same millisecond as the newest message, nor for rows on their way, which may
+// be dated earlier. Rows dated in the future are ignored, as nothing could be written after
+// them.
 func (s *session) joinTime(j *joined, backlog []found) time.Time {
 	_, limit, _ := collection.ServerNow(s.member.account)
 	newest := j.view.feed.Latest(j.Channel)
@@ -141,7 +146,7 @@ func (s *session) joinTime(j *joined, backlog []found) time.Time {
 			newest = at
 		}
 	}
-	if newest.After(limit) { // the clock was set back
+	if newest.After(limit) { // the clock of Directus was set back
 		newest = time.Time{}
 	}
 	at := s.earliest(j, time.Now())
@@ -151,12 +156,13 @@ func (s *session) joinTime(j *joined, backlog []found) time.Time {
 	return at
 }
 
-// earliest is the earliest date that what was written in a channel since a moment of ours can
-// have; zero as long as Directus has not told its clock.
+// earliest is the earliest date that a row of the channel can have that was written after a
+// moment of this machine's clock. It is zero as long as the clock of Directus is not known.
 func (s *session) earliest(j *joined, since time.Time) time.Time {
 	return collection.EarliestSince(j.view.feed.Group, s.member.account, since)
 }
 
+// Part implements ircd.Session.
 func (s *session) Part(_ context.Context, name string) error {
 	if j := s.joined[wire.Fold(name)]; j != nil {
 		s.drop(j)
@@ -164,6 +170,7 @@ func (s *session) Part(_ context.Context, name string) error {
 	return nil
 }
 
+// drop takes a channel off the session.
 func (s *session) drop(j *joined) {
 	s.noteCome(j)
 	s.noteOvertakes(j)
@@ -174,7 +181,7 @@ func (s *session) drop(j *joined) {
 	s.close(j.view)
 }
 
-// setPresent notes whether the client is in a channel.
+// setPresent tells the other users of a channel whether the client is in it.
 func (s *session) setPresent(j *joined, present bool) {
 	if j.Private || present == j.present {
 		return
@@ -187,13 +194,14 @@ func (s *session) setPresent(j *joined, present bool) {
 	}
 }
 
-// open attaches the session to a group's feed.
+// open returns the session's view of a group's feed, and attaches to the feed if needed.
+// Each call needs one of close.
 func (s *session) open(g *collection.Group) *view {
 	key := s.keyOf(g)
 	i := slices.IndexFunc(s.views, func(v *view) bool { return v.feed.Key == key })
 	if i < 0 {
 		r := s.member.feeds.Attach(key, s.member, s.ring)
-		if r == nil { // the rights have changed just then
+		if r == nil { // the rights have just changed, and so the key
 			return s.open(g)
 		}
 		i = len(s.views)
@@ -203,7 +211,8 @@ func (s *session) open(g *collection.Group) *view {
 	return s.views[i]
 }
 
-// keyOf is that of the feed by which the session is to read a group.
+// keyOf is the key of the feed through which the session reads a group: one shared with its
+// audience, or the member's own.
 func (s *session) keyOf(g *collection.Group) feed.Key {
 	if audience := s.member.names.Audience(g); audience != "" && !s.plan.OwnFeeds {
 		return feed.Key{Group: g, Audience: audience}
@@ -211,7 +220,7 @@ func (s *session) keyOf(g *collection.Group) feed.Key {
 	return feed.Key{Group: g, Owner: s.member}
 }
 
-// close undoes open.
+// close undoes one call of open: the last one detaches the session from the feed.
 func (s *session) close(v *view) {
 	v.uses--
 	if v.uses == 0 {

@@ -21,47 +21,47 @@ import (
 	"directus-ircd/ircd"
 )
 
-// member is a Directus user with at least one session, now or a moment ago: one login and one realtime
-// link serve all connections of that user, and at least one reads what the link
-// brings, unless that is brought by another's.
+// member is a Directus user with at least one session, now or until a moment ago (see
+// Backend.linger). One login and one realtime link serve all of the user's sessions. It
+// implements feed.Member.
 type member struct {
 	account *directus.Account
 	names   *people.Directory
 	rights  *rights.Cache
 	topics  *topics
 	markers *markers.Book
-	recheck time.Duration // see check
+	recheck time.Duration // longest time between two checks; see Options.Recheck
 	rt      *directus.Realtime
 	feeds   *feed.Set
 	log     zerolog.Logger
-	person  people.Person    // as the first session found it
-	secret  guard.SecretHash // of what it logged in with
-	// accepted is when Directus accepted the secret last; guarded by the backend's mu.
+	person  people.Person    // as found by the first session
+	secret  guard.SecretHash // of the password or token of the login
+	// accepted is when Directus last accepted the secret; guarded by Backend.mu.
 	accepted time.Time
 
-	ctx    context.Context // ends the link
+	ctx    context.Context // of all goroutines of the member
 	cancel context.CancelFunc
-	// changing is held while something stored is changed; cap 1.
+	// changing is a mutex with a deadline, held while a stored item is changed; cap 1.
 	changing chan struct{}
 	reads    *budget.User
-	turn     chan struct{} // held by checkRights; cap 1
-	checking chan struct{} // held by checkLately; cap 1
-	// honoured is the number of changes of rights by which the feeds that the member
-	// reads were looked at; stored by who holds turn.
+	turn     chan struct{} // a mutex with a deadline, held by CheckRights; cap 1
+	checking chan struct{} // a mutex with a deadline, held by checkLately; cap 1
+	// honoured is the count of rights.Cache.Changes that the member's feeds have been
+	// adapted to. Whoever holds turn stores it.
 	honoured atomic.Int64
 
-	wg sync.WaitGroup // the link and what else runs here, joined by close
+	wg sync.WaitGroup // the goroutines started by begin, joined by close
 
 	mu       sync.Mutex
-	checkup  *time.Timer            // for the next check; guarded by mu
-	keeping  bool                   // the markers are kept; guarded by mu
+	checkup  *time.Timer            // starts the next check; guarded by mu
+	keeping  bool                   // startMarkers was called; guarded by mu
 	sessions map[*session]struct{}  // guarded by mu
-	watches  map[string]*topicWatch // of topics, by their collection; guarded by mu
+	watches  map[string]*topicWatch // by the collection of the topics; guarded by mu
 	link     directus.State         // guarded by mu
-	checked  time.Time              // when check began last, of those that Directus answered; guarded by mu
+	checked  time.Time              // when the last successful check began; guarded by mu
 	ended    error                  // why the Directus session is over; guarded by mu
-	silent   time.Time              // until then sends are not expected to be answered; guarded by mu
-	probed   time.Time              // the last send while in trouble; guarded by mu
+	silent   time.Time              // until then Directus is not expected to answer; guarded by mu
+	probed   time.Time              // the last send that tested whether Directus answers again; guarded by mu
 }
 
 func newMember(names *people.Directory, may *rights.Cache, book *markers.Book, fs *feed.Set, recheck time.Duration, log zerolog.Logger) *member {
@@ -85,7 +85,7 @@ func newMember(names *people.Directory, may *rights.Cache, book *markers.Book, f
 	m.mu.Lock()
 	m.checkAfter(m.recheckTime())
 	m.mu.Unlock()
-	if m.markers.IsUnwritten() { // left by the member before
+	if m.markers.IsUnwritten() { // by the user's previous member
 		m.startMarkers()
 	}
 	return m
@@ -93,8 +93,8 @@ func newMember(names *people.Directory, may *rights.Cache, book *markers.Book, f
 
 var errLinkEnded = errors.New("realtime link ended")
 
-// begin starts a part of the member, which close joins. Its error, or a panic, ends
-// the member, and with it the user's sessions: they may come back.
+// begin runs part in a goroutine that close joins. An error or a panic in it ends the member
+// and so all sessions of the user, whose clients may reconnect.
 func (m *member) begin(part func() error) {
 	m.wg.Go(func() {
 		if err := ircd.Recover(&m.log, part); err != nil {
@@ -103,7 +103,8 @@ func (m *member) begin(part func() error) {
 	})
 }
 
-// startMarkers begins to store read markers, which not everybody sets.
+// startMarkers starts the goroutine that stores read markers, when the user sets the first
+// one: many users never do.
 func (m *member) startMarkers() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -113,14 +114,14 @@ func (m *member) startMarkers() {
 	}
 }
 
-// add and remove keep the set of sessions; remove reports whether it was the
-// last.
+// add adds a session to the member.
 func (m *member) add(s *session) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sessions[s] = struct{}{}
 }
 
+// remove removes a session from the member and reports whether it was the last one.
 func (m *member) remove(s *session) (last bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -128,12 +129,14 @@ func (m *member) remove(s *session) (last bool) {
 	return len(m.sessions) == 0
 }
 
+// inUse reports whether the member has sessions.
 func (m *member) inUse() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.sessions) > 0
 }
 
+// ring wakes all sessions of the member.
 func (m *member) ring() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -142,7 +145,8 @@ func (m *member) ring() {
 	}
 }
 
-// tell leaves something for all sessions of the user but one, which may be nil.
+// tell puts an event into the mailboxes of all sessions of the user except but, which may be
+// nil. It replaces an earlier event with the same key.
 func (m *member) tell(but *session, key string, ev ircd.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -154,7 +158,7 @@ func (m *member) tell(but *session, key string, ev ircd.Event) {
 	}
 }
 
-// onState is called from the link's goroutine.
+// onState notes a new state of the realtime link, whose goroutine calls it.
 func (m *member) onState(state directus.State) {
 	m.mu.Lock()
 	changed := m.link.Up != state.Up
@@ -166,28 +170,31 @@ func (m *member) onState(state directus.State) {
 	m.ring()
 }
 
+// IsUp implements feed.Member: it reports whether the realtime link is up.
 func (m *member) IsUp() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.link.Up
 }
 
-// failing reports that connecting has failed, so that waiting is in vain.
+// failing reports that the last attempt to connect has failed, so that there is no point in
+// waiting for the link.
 func (m *member) failing() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return !m.link.Up && m.link.Failures > 0
 }
 
-// health is what sessions tell their clients about the link. An outage counts
-// from the second failed attempt to connect: a restart goes unnoticed.
+// health is what sessions report to their clients. The link counts as down only from the
+// second failed attempt to connect, so that nobody notices a restart of Directus. ended is
+// why the Directus session is over, or nil.
 func (m *member) health() (down bool, ended error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return !m.link.Up && m.link.Failures >= 2, m.ended
 }
 
-// End records that the session is over for good.
+// End implements feed.Member: it records that the Directus session is over for good.
 func (m *member) End(err error) {
 	m.mu.Lock()
 	again := m.ended != nil || m.ctx.Err() != nil
@@ -201,14 +208,14 @@ func (m *member) End(err error) {
 	m.ring()
 }
 
-// IsOver reports that the member does nothing any more.
+// IsOver implements feed.Member: it reports that the member has ended or was closed.
 func (m *member) IsOver() bool {
 	_, ended := m.health()
 	return ended != nil || m.ctx.Err() != nil
 }
 
-// close ends the link and the Directus session. ctx bounds the logout only:
-// what runs here ends at once when told to.
+// close ends the member's goroutines and logs out of Directus. ctx bounds storing the read
+// markers and the logout; the goroutines end at once.
 func (m *member) close(ctx context.Context) error {
 	m.mu.Lock()
 	m.cancel()
@@ -224,9 +231,9 @@ func (m *member) close(ctx context.Context) error {
 	return m.account.Logout(ctx)
 }
 
-// setSilent notes whether Directus left a send unanswered for that long. What
-// was not waited for long enough proves nothing: a Directus that is merely slow
-// must find back, and a link that broke says nothing about the next one.
+// setSilent notes whether Directus has left a send unanswered for the time waited. A shorter
+// wait than silentTimeout proves nothing: Directus may just be slow, or the link broke, which
+// says nothing about the next one.
 func (m *member) setSilent(silent bool, waited time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -238,10 +245,10 @@ func (m *member) setSilent(silent bool, waited time.Duration) {
 	}
 }
 
-// patience is how long a send may take. While Directus has been away for long,
-// or takes requests without answering, one send in a while tries, and shortly;
-// the others are refused at once (0), so that a paste does not hold up the
-// lines behind it.
+// patience is how long a send may take. While Directus has been unreachable for long, or
+// accepts requests without answering, one send per collection.ProbePeriod gets a short
+// attempt, and patience is 0 for all others: they are refused at once, so that a pasted text
+// does not block the client for a timeout per line.
 func (m *member) patience() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -260,23 +267,23 @@ func (m *member) patience() time.Duration {
 	return silentTimeout
 }
 
-// recheckTime is the time from one check to the next. A tenth of what is promised is
-// for the answer, and for asking again.
+// recheckTime is the time until the next check. It leaves at least a tenth of the promised
+// time for the answer and for retries.
 func (m *member) recheckTime() time.Duration { return m.recheck*7/10 + rand.N(m.recheck/5) }
 
-// checkAfter makes the next check after a while, on a goroutine that only that one
-// has. The caller holds mu.
+// checkAfter schedules the next check, which gets a goroutine of its own. The caller holds
+// mu.
 func (m *member) checkAfter(wait time.Duration) {
 	m.checkup = time.AfterFunc(wait, func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		if m.ctx.Err() == nil { // else nobody would join it
+		if m.ctx.Err() == nil { // close may have stopped waiting for goroutines
 			m.begin(func() error { m.checkNow(); return nil })
 		}
 	})
 }
 
-// checkNow asks Directus what has become of the user, and will again.
+// checkNow makes a check and schedules the next one, sooner if it has failed.
 func (m *member) checkNow() {
 	wait := m.recheckTime()
 	if err := m.check(m.ctx); err != nil {
@@ -290,10 +297,9 @@ func (m *member) checkNow() {
 	}
 }
 
-// check finds out what Directus tells no open session: that the user was
-// suspended or deleted, or has another password, token or role. A lost permission
-// Directus honours at once, but says nothing of before there is an event: this
-// does.
+// check asks Directus for changes that it does not push to open sessions: whether the user
+// was suspended or deleted, or got another password, token or role. Directus does enforce a
+// lost permission at once, but nobody would notice before the next event.
 func (m *member) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
@@ -309,7 +315,7 @@ func (m *member) check(ctx context.Context) error {
 		return err
 	}
 	m.renewProfile(ctx)
-	m.tell(nil, "acquaintances", &ircd.Acquaintances{}) // a rule for users may be another
+	m.tell(nil, "acquaintances", &ircd.Acquaintances{}) // the rule for which users are visible may have changed
 	m.mu.Lock()
 	m.checked = begun
 	m.mu.Unlock()
@@ -317,8 +323,8 @@ func (m *member) check(ctx context.Context) error {
 	return nil
 }
 
-// checkLately is check for many who come at once: they wait for who is at it, and one
-// that has begun since is theirs as well.
+// checkLately is check for many callers at once: each waits for a check in progress, and uses
+// the result of any that began after its call.
 func (m *member) checkLately(ctx context.Context) error {
 	asked := time.Now()
 	select {
@@ -336,9 +342,9 @@ func (m *member) checkLately(ctx context.Context) error {
 	return m.check(ctx)
 }
 
-// CheckRights finds out whether the user's permissions have changed, those of the
-// role that the session has. It takes the user off the feeds that are shared with
-// people who may read more, or less.
+// CheckRights implements feed.Member: it reads the permissions of the session's role again.
+// If they have changed, the user leaves the feeds that were shared with people who may now
+// read more, or less.
 func (m *member) CheckRights(ctx context.Context) error {
 	select {
 	case m.turn <- struct{}{}:
@@ -353,41 +359,41 @@ func (m *member) CheckRights(ctx context.Context) error {
 		m.feeds.Expel(m)
 		m.feeds.Reread(m)
 		m.honoured.Store(changes)
-		m.ring() // nothing shared was shown meanwhile
+		m.ring() // shared feeds were not shown while rights and feeds differed: see isVerified
 	}
 	return err
 }
 
-// isVerified reports whether the proof is fresh enough to be believed, and the member
-// where it is to be with it.
+// isVerified reports whether shared feeds may be shown: the permissions that prove the
+// member's audience were checked recently enough, and its feeds have been adapted to them.
 func (m *member) isVerified() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return time.Since(m.checked) <= m.recheck && m.rights.Changes() == m.honoured.Load()
 }
 
-// renewProfile looks whether the user has got another name.
+// renewProfile reads the user's name again, and tells the user's sessions if it has changed.
 func (m *member) renewProfile(ctx context.Context) {
 	realname, changed, err := m.names.Renew(ctx)
 	if err != nil {
-		m.log.Debug().Err(err).Msg("look for another name")
+		m.log.Debug().Err(err).Msg("read the user's name again")
 	}
 	if changed {
 		m.tell(nil, "profile", &ircd.Profile{Realname: realname})
 	}
 }
 
-// Account implements Member.
+// Account implements feed.Member.
 func (m *member) Account() *directus.Account { return m.account }
 
-// Realtime implements Member.
+// Realtime implements feed.Member.
 func (m *member) Realtime() *directus.Realtime { return m.rt }
 
-// Names implements Member.
+// Names implements feed.Member.
 func (m *member) Names() *people.Directory { return m.names }
 
-// Rights implements Member.
+// Rights implements feed.Member.
 func (m *member) Rights() *rights.Cache { return m.rights }
 
-// Log implements Member.
+// Log implements feed.Member.
 func (m *member) Log() *zerolog.Logger { return &m.log }

@@ -15,19 +15,20 @@ import (
 	"directus-ircd/ircd"
 )
 
-// admit makes a session of an account that has just logged in with a secret, of
-// which it is given the hash.
+// admit makes a session for an account that has just logged in. If its user already has a
+// member, the session joins that one and the new login is ended. secret is the hash of what
+// the user logged in with.
 func (b *Backend) admit(ctx context.Context, account *directus.Account, secret guard.SecretHash, device string) (*session, error) {
 	b.checkUser(ctx, account.ID())
 	if s := b.addTo(account.ID(), secret, device); s != nil {
-		s.member.rt.Retry() // should its link wait for Directus: that is back
+		s.member.rt.Retry() // the login shows that Directus is up, and the link may be waiting to reconnect
 		b.logout(account)
 		return s, nil
 	}
 	p := b.plan.Load()
 	may := rights.NewCache(account, &b.rights)
 	if err := may.Renew(ctx); err != nil {
-		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // so nothing is shared
+		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // then the user's feeds are not shared
 	}
 	names := b.people.NewDirectory(account, may, people.Options{NickFields: p.NickFields, PublicURL: p.PublicURL, Life: p.Recheck})
 	who, others, err := names.Self(ctx)
@@ -39,13 +40,13 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret g
 	s.nick = b.people.Connect(who, others)
 	b.people.Keep(ctx)
 	if !b.enter(s, names, may, secret) {
-		b.logout(account) // the user has logged in twice at once
+		b.logout(account) // a simultaneous login of the user was faster
 	}
 	return s, nil
 }
 
-// review ends a user's present member if Directus has ended its session: whoever logs
-// in with another password or token is not to share the fate of the old one.
+// checkUser ends a user's current member if Directus has ended its session, so that a login
+// with a new password or token does not join a member that is about to end.
 func (b *Backend) checkUser(ctx context.Context, id string) {
 	b.mu.Lock()
 	m := b.members[id]
@@ -58,8 +59,8 @@ func (b *Backend) checkUser(ctx context.Context, id string) {
 	}
 }
 
-// addTo makes a session of the member that a user has, as Directus has just accepted a
-// secret: the login of that one serves all. nil: there is none that goes on.
+// addTo adds a session to the user's current member, after Directus has accepted the secret.
+// It returns nil if the user has no member, or one that is over.
 func (b *Backend) addTo(user string, secret guard.SecretHash, device string) *session {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -71,15 +72,15 @@ func (b *Backend) addTo(user string, secret guard.SecretHash, device string) *se
 	return b.sessionOf(m, device)
 }
 
-// sessionOf makes a session of a member that goes on. The caller holds mu.
+// sessionOf adds a new session to a member that is not over. The caller holds mu.
 func (b *Backend) sessionOf(m *member, device string) *session {
 	s := newSession(b, m.person, device)
-	s.nick = b.people.Reconnect(m.person) // the one that it is connected with
+	s.nick = b.people.Reconnect(m.person) // keeps the nick of the member's other sessions
 	b.add(m, s)
 	return s
 }
 
-// accept notes that Directus has accepted a secret of a member's user. The caller
+// accept notes that Directus has just accepted the secret of the member's user. The caller
 // holds mu.
 func (b *Backend) accept(m *member, secret guard.SecretHash) {
 	if m.secret == secret {
@@ -87,8 +88,8 @@ func (b *Backend) accept(m *member, secret guard.SecretHash) {
 	}
 }
 
-// enter makes s a session of its user's member; fresh reports that the account
-// became the one of a new member.
+// enter adds s to its user's member, and makes one if needed. fresh reports that it did, and
+// that the new member uses the account of names.
 func (b *Backend) enter(s *session, names *people.Directory, may *rights.Cache, secret guard.SecretHash) (fresh bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -111,7 +112,8 @@ func (b *Backend) enter(s *session, names *people.Directory, may *rights.Cache, 
 	return fresh
 }
 
-// add makes s a session of a member. The caller holds mu.
+// add adds a session to a member and keeps the member from being closed as idle. The caller
+// holds mu.
 func (b *Backend) add(m *member, s *session) {
 	if timer := b.idle[m]; timer != nil {
 		timer.Stop()
@@ -121,12 +123,12 @@ func (b *Backend) add(m *member, s *session) {
 	m.add(s)
 }
 
-// markersOf returns the read markers of the user of an account.
+// markersOf returns the read markers of the account's user.
 func (b *Backend) markersOf(account *directus.Account) *markers.Book {
 	return b.markers.Of(account.ID(), b.plan.Load().markerStore(account))
 }
 
-// leave ends a session; the last of a user takes the Directus session along.
+// leave ends a session, and its member if nobody needs that any more.
 func (b *Backend) leave(ctx context.Context, s *session) error {
 	b.people.Release(s.nick)
 	if b.remove(s) {
@@ -135,7 +137,8 @@ func (b *Backend) leave(ctx context.Context, s *session) error {
 	return nil
 }
 
-// remove takes a session off its member and reports that nobody needs that one any more.
+// remove removes a session from its member. last reports that the caller has to close the
+// member: it has no other session, and does not linger.
 func (b *Backend) remove(s *session) (last bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -151,18 +154,18 @@ func (b *Backend) remove(s *session) (last bool) {
 }
 
 const (
-	// lingerTime is how long a user's Directus session outlives the last connection:
-	// a client that comes back at once, and may do so again and again, finds it there
-	// and costs Directus no password to check.
+	// lingerTime is how long a user's Directus session outlives the last connection. A
+	// client that reconnects within it, perhaps again and again, finds the session there,
+	// and Directus need not check the password again, which is expensive.
 	lingerTime = 30 * time.Second
-	// closeTimeout is how long the logout after that may take.
+	// closeTimeout bounds the logout after lingerTime.
 	closeTimeout = 5 * time.Second
-	// closers is how many members are closed at a time when the daemon stops.
+	// closers is how many members are closed in parallel when the daemon stops.
 	closers = 16
 )
 
-// linger ends a member when its last session has left and none comes back for a
-// while. The caller holds mu.
+// linger closes a member, whose last session has left, after lingerTime unless a new session
+// joins it. The caller holds mu.
 func (b *Backend) linger(m *member) {
 	var timer *time.Timer
 	timer = time.AfterFunc(lingerTime, func() {
@@ -185,17 +188,17 @@ func (b *Backend) linger(m *member) {
 	b.idle[m] = timer
 }
 
-// retire closes a member that nobody uses, and so nobody asks what became of it.
+// retire closes an idle member. An error is only logged: no session is left to report it.
 func (b *Backend) retire(ctx context.Context, m *member) {
 	if err := ircd.Recover(&m.log, func() error { return m.close(ctx) }); err != nil {
 		b.opts.Logger.Debug().Err(err).Str("user", m.person.ID).Msg("log out")
 	}
 }
 
-// closeAll closes all members, some at a time. The caller has set draining.
+// closeAll closes all members, closers of them at a time. Backend.draining has been set.
 func (b *Backend) closeAll(ctx context.Context) error {
 	b.mu.Lock()
-	members := b.idle // those that another one has taken the place of included
+	members := b.idle // includes ended members whose user has got a new one
 	for _, m := range b.members {
 		if _, idle := members[m]; !idle {
 			members[m] = nil
@@ -224,7 +227,7 @@ func (b *Backend) closeAll(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
-// logout ends a Directus session that nobody uses.
+// logout ends a Directus session that no member uses.
 func (b *Backend) logout(account *directus.Account) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()

@@ -5,7 +5,7 @@ import (
 	"directus-ircd/ircd"
 )
 
-// trouble is what a client was told last about a channel.
+// trouble is the last problem of a channel that the client was told about.
 type trouble int
 
 const (
@@ -22,8 +22,8 @@ const (
 	privateRestoredText = "Directus allows you to read private messages again: what was written meanwhile follows"
 )
 
-// outageEvents tells a client that is in no channel of an outage, once, and of
-// its end, once.
+// outageEvents tells a client that is in no channel once when an outage begins, and once
+// when it ends. Clients in channels are told there, by troubleEvents.
 func (s *session) outageEvents(down bool) []ircd.Event {
 	if down == s.outage || s.channelsJoined() > 0 {
 		s.outage = down && s.outage
@@ -36,8 +36,8 @@ func (s *session) outageEvents(down bool) []ircd.Event {
 	return []ircd.Event{&ircd.ServiceNotice{Text: backText}}
 }
 
-// announces reports that a channel which is read by a view was said to be unreachable, so
-// that nothing of it is shown before its client is told that Directus is back.
+// announces reports whether the client was told that a channel of the view is unreachable.
+// Nothing of the view is shown before the client is told that Directus is back.
 func (s *session) announces(v *view) bool {
 	for _, j := range s.joined {
 		if j.view == v && j.told == unreachable {
@@ -47,15 +47,15 @@ func (s *session) announces(v *view) bool {
 	return false
 }
 
-// troubleEvents does the same in the window of a channel, and takes the client out of
-// one that may not be read any more. Of private messages, which have no window of
-// their own, only the latter is told, and only if they could be read. verified says that the
-// proof of the session's member is fresh.
+// troubleEvents tells the client in a channel when an outage begins and when it ends, and
+// removes it from a channel that the user may not read any more. Private messages have no
+// window: there the client is told only when the user loses or regains the right to read
+// them. verified is the result of the member's isVerified.
 func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 	ready, _, err := j.view.feed.Status()
 	switch {
 	case j.Private && (!ready || err != nil && !collection.IsForbidden(err)):
-		return nil // the channels tell of an outage
+		return nil // an outage is told in the channels
 	case j.Private:
 		down = false
 	case j.out:
@@ -64,8 +64,8 @@ func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 	now := none
 	switch {
 	case j.told == unreachable && !j.view.isSilent(verified) && j.view.reader.HasNews():
-		// What has come is the proof that Directus is back, and is announced first. What
-		// is not to be shown yet is announced by nothing: it would be in each look again.
+		// News shows that Directus is back, and the client is told so before it sees them.
+		// News of a silent view do not count: they stay, and would be announced in each Poll.
 	case down && !j.view.feed.LeaderIsUp():
 		now = unreachable
 	case collection.IsForbidden(err) && !j.Private:
@@ -75,7 +75,7 @@ func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 	case err != nil && j.view.feed.Trouble():
 		now = unreachable
 	case err != nil && j.told != none:
-		return nil // neither well nor worth a word
+		return nil // not well again, and nothing new to tell
 	}
 	before := j.told
 	j.told = now

@@ -13,18 +13,18 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// plan is what a Backend is configured to, made ready for use. It is immutable and
-// replaced as a whole. A session goes by one until its next Poll.
+// plan is the configuration of a Backend, prepared for use. It is immutable and replaced as a
+// whole; a session adopts the new one in its next Poll.
 type plan struct {
 	Options
 	channels map[string]*collection.Channel              // by folded name
-	groups   map[*collection.Channel][]*collection.Group // in which to try a channel, in order
-	private  *collection.Group                           // nil: there are no private messages
+	groups   map[*collection.Channel][]*collection.Group // groups to try to read a channel in, best first
+	private  *collection.Group                           // nil without private messages
 	gate     *guard.Gate
 }
 
-// newPlan keeps of the old one the channels that are the same, and with them what
-// is read of them.
+// newPlan prepares a configuration. Channels and groups that have not changed are taken from
+// the old plan, so that their feeds go on.
 func newPlan(opts Options, old *plan) (*plan, error) {
 	if opts.PublicURL == "" {
 		opts.PublicURL = opts.Client.URL().String()
@@ -73,7 +73,8 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	return p, nil
 }
 
-// group finds the group with the same channels that is read in the same way.
+// group returns the plan's group with the same channels and the same fields; nil if there is
+// none.
 func (p *plan) group(g *collection.Group) *collection.Group {
 	for _, other := range p.groups[g.Channels[0]] {
 		if g.Fields == other.Fields && len(g.Channels) == len(other.Channels) &&
@@ -84,8 +85,8 @@ func (p *plan) group(g *collection.Group) *collection.Group {
 	return nil
 }
 
-// channel is the configuration of what a session has joined under a name, private
-// messages too; nil if there is none.
+// channel is the configuration of a channel by its folded name, or of the private messages
+// by privateName; nil if there is none.
 func (p *plan) channel(name string) *collection.Channel {
 	if name != privateName {
 		return p.channels[name]
@@ -96,7 +97,7 @@ func (p *plan) channel(name string) *collection.Channel {
 	return p.private.Channels[0]
 }
 
-// groupsOf are the groups in which to try a channel, or the private messages.
+// groupsOf are the groups to try to read a channel in, or the private messages, best first.
 func (p *plan) groupsOf(c *collection.Channel) []*collection.Group {
 	if c.Private {
 		return []*collection.Group{p.private}
@@ -104,13 +105,13 @@ func (p *plan) groupsOf(c *collection.Channel) []*collection.Group {
 	return p.groups[c]
 }
 
-// autoJoins reports whether everybody is in a channel after the login.
+// autoJoins reports whether clients join a channel automatically after the login.
 func (p *plan) autoJoins(name string) bool {
 	c := p.channels[wire.Fold(name)]
 	return c != nil && c.AutoJoin
 }
 
-// markerStore is where the read markers of an account are; nil: in memory.
+// markerStore is where the read markers of an account are stored; nil if only in memory.
 func (p *plan) markerStore(account *directus.Account) *markers.Store {
 	if p.ReadMarkers == nil {
 		return nil

@@ -14,6 +14,8 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
+// Poll implements ircd.Session. It shows at most one backlog in each call: the backlogs of
+// several channels should not be in memory at once.
 func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	down, ended := s.member.health()
 	if errors.Is(ended, ircd.ErrPanic) {
@@ -28,17 +30,17 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	s.switchReaders()
 	events := append(s.outageEvents(down), s.follow(ctx)...)
 	s.regroup()
-	var buf [8]string // most are in no more channels, and then this takes no memory
+	var buf [8]string // keeps the names of few channels off the heap
 	names := slices.AppendSeq(buf[:0], maps.Keys(s.joined))
 	slices.Sort(names)
 	verified, shown := s.member.isVerified(), false
-	var next []*view // of which a backlog is to come first
+	var next []*view // not read before the next call, which brings a backlog of theirs first
 	for _, name := range names {
 		j := s.joined[name]
 		events = append(events, s.troubleEvents(j, down, verified)...)
 		switch {
 		case !j.due || j.out:
-		case shown: // not all are to be held at once
+		case shown:
 			next = append(next, j.view)
 			s.ring()
 		default:
@@ -46,17 +48,17 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 			events, shown = append(events, late...), len(late) > 0
 		}
 	}
-	verified = verified && s.member.isVerified() // a backlog may have taken its time
+	verified = verified && s.member.isVerified() // reading a backlog takes time
 	arriving := s.arriving(verified)
 	if next != nil {
-		arriving = nil // not all is read
+		arriving = nil // a move ends only when all views have been read
 	}
 	for _, v := range s.views {
 		if v.isSilent(verified) || slices.Contains(next, v) {
 			continue
 		}
 		if s.announces(v) {
-			if v.reader.HasNews() { // it has come since
+			if v.reader.HasNews() { // since troubleEvents looked; the next call announces it
 				s.ring()
 			}
 			continue
@@ -70,17 +72,17 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	return append(events, s.mail.take()...), nil
 }
 
-// isSilent reports that nothing of a view is to be shown now. verified says that the
-// proof of the session's member is fresh.
+// isSilent reports whether nothing of a view may be shown now. verified is the result of the
+// member's isVerified: without it, shared feeds are not shown.
 func (v *view) isSilent(verified bool) bool {
 	return v.held || v.out > 0 || v.feed.Key.IsShared() && !verified
 }
 
-// read adds to events what a feed has brought that the client is to be shown.
+// read appends to events whatever the view's feed has brought that the client is to be shown.
 func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.Event, error) {
 	readAt := v.feed.ReadAt()
 	var readTo feed.Extent
-	if len(s.visits) > 0 { // else nobody asks
+	if len(s.visits) > 0 {
 		readTo = v.feed.ReadTo()
 	}
 	first, news, ok := v.reader.Read()
@@ -106,7 +108,7 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 	}
 	for _, j := range s.joined {
 		if j.view == v && (j.shown != nil || j.received != nil) && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) && v.feed.MissedSoFar() == 0 {
-			j.shown, j.received = nil, nil // from here on the feed knows them, and their edits
+			j.shown, j.received = nil, nil // the feed has read these rows, and brings neither them nor old edits again
 		}
 	}
 	return events, nil

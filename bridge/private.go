@@ -15,8 +15,8 @@ import (
 	"directus-ircd/ircd"
 )
 
-// newPrivate makes the group of the private messages: a channel without a name,
-// in which everybody reads what was said by them and to them.
+// newPrivate makes the group of the private messages, with one channel without a name, in
+// which each user reads the messages from and to themselves. It returns nil if p is nil.
 func newPrivate(p *collection.Private) (*collection.Group, error) {
 	if p == nil {
 		return nil, nil
@@ -37,12 +37,11 @@ func newPrivate(p *collection.Private) (*collection.Group, error) {
 	return g, nil
 }
 
-// privateName is the key of the private messages among the channels that a
-// session is in.
+// privateName is the key of the private messages in session.joined.
 const privateName = ""
 
-// Start implements ircd.Session. It does not wait for Directus: the backlog
-// follows when it can be had.
+// Start implements ircd.Session. It does not wait for Directus: the backlog of the private
+// messages follows when it can be read.
 func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 	s.started = &opts
 	if g := s.plan.private; g != nil && s.joined[privateName] == nil {
@@ -57,7 +56,7 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 	return nil
 }
 
-// channelsJoined is the number of channels that the client is in.
+// channelsJoined is how many channels the client is in.
 func (s *session) channelsJoined() int {
 	n := 0
 	for _, j := range s.joined {
@@ -68,7 +67,8 @@ func (s *session) channelsJoined() int {
 	return n
 }
 
-// recipient finds whom a private message is for.
+// recipient finds the recipient of a private message by nick. The error is an *ircd.Error, or
+// that of Lookup.
 func (s *session) recipient(ctx context.Context, nick string) (*joined, *ircd.User, error) {
 	j := s.joined[privateName]
 	if j == nil {
@@ -88,8 +88,8 @@ func noSuchNick(nick string) *ircd.Error {
 	return &ircd.Error{Numeric: irc.ERR_NOSUCHNICK, Params: []string{nick}, Code: "NO_SUCH_NICK", Text: "No such nick"}
 }
 
-// conversations sorts private messages by the other side, the conversation that
-// begins first in front.
+// conversations groups private messages by the other user, the conversation that begins
+// first coming first.
 func conversations(messages []*ircd.Message, self string) []ircd.Event {
 	var order []*ircd.Backlog
 	by := map[string]*ircd.Backlog{}

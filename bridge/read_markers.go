@@ -24,9 +24,8 @@ func (s *session) ReadMarker(ctx context.Context, target string) (*ircd.ReadMark
 	return &ircd.ReadMarker{Target: name, Time: at}, nil
 }
 
-// SetReadMarker implements ircd.Session. It is answered before Directus has it,
-// which a marker is not worth waiting for: a client sends one for each line that
-// it shows.
+// SetReadMarker implements ircd.Session. It does not wait until Directus has stored the
+// marker: some clients send one for each line that they show, and it is not worth the wait.
 func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time) (*ircd.ReadMarker, error) {
 	key, name, err := s.markerTarget(ctx, target)
 	if err != nil {
@@ -47,8 +46,8 @@ func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time
 	return marker, nil
 }
 
-// markerTarget returns what a target is stored as and what it is called: a
-// channel by its name, a user by the id, which outlives the nick.
+// markerTarget returns the key under which the marker of a target is stored, and the name of
+// the target. The key of a channel is its name, that of a user the id, as nicks may change.
 func (s *session) markerTarget(ctx context.Context, target string) (key, name string, err error) {
 	if c := s.plan.channels[wire.Fold(target)]; c != nil {
 		return c.Name, c.Name, nil

@@ -17,92 +17,99 @@ import (
 )
 
 const (
-	// joinPatience is how long a JOIN waits for the backlog before it goes
-	// ahead without; the backlog then follows.
+	// joinPatience is how long a JOIN waits for the backlog. After that the client joins
+	// without it, and the backlog follows when it can be read.
 	joinPatience = 3 * time.Second
-	// duePatience is how long such a backlog may take.
+	// duePatience is how long the reading of a backlog that follows a JOIN may take.
 	duePatience = 8 * time.Second
-	// backlogRetry is the pause before a backlog that could not be read is
-	// tried again.
+	// backlogRetry is the pause between two attempts to read a backlog.
 	backlogRetry = 5 * time.Second
-	// lookupPause is how long, after a search for a nick that Directus did not answer in
-	// time, nicks are found by what is known of them or not at all: one who writes to
-	// somebody, or invites, again and again while Directus is frozen does not wait for each.
+	// lookupPause is how long nicks are looked up only in memory after Directus failed to
+	// answer a search in time. Otherwise a client that keeps writing to somebody while
+	// Directus is frozen would wait for each line.
 	lookupPause = 5 * time.Second
 )
 
-// session implements ircd.Session: one IRC connection's view of the chat. All
-// its fields belong to that connection's goroutine, but for wake.
+// session implements ircd.Session: one IRC connection's view of the chat. All fields belong
+// to that connection's goroutine, except wake and mail, which any goroutine may use.
 type session struct {
 	backend     *Backend
 	member      *member
-	plan        *plan             // the configuration that it goes by; see follow
+	plan        *plan             // the configuration that the session has adopted; see follow
 	started     *ircd.JoinOptions // nil before Start
 	person      people.Person
 	nick        *people.Claim
 	wake        chan struct{}
 	joined      map[string]*joined // by folded channel name
-	views       []*view            // one for each feed that it reads
-	nextLook    time.Time          // for feeds that suit better; see regroup
+	views       []*view            // one for each feed that the session reads
+	nextLook    time.Time          // when to look for better feeds; see regroup
 	outage      bool               // the client was told of an outage outside of any channel
 	nextBacklog time.Time
-	hasty       time.Time         // until then JOINs do not wait: the last did in vain
-	unheard     time.Time         // until then Lookup does not wait: see lookupPause
-	mail        mailbox           // has a lock of its own
-	device      string            // as the client has named it; empty: it has none
-	visits      map[string]*visit // by key
+	hasty       time.Time         // until then JOINs do not wait for backlogs, as the last one timed out
+	unheard     time.Time         // until then Lookup does not ask Directus: see lookupPause
+	mail        mailbox           // states that changed elsewhere; has its own lock
+	device      string            // the client's name for it; empty: none was given
+	visits      map[string]*visit // by visit.key
 	pageEnds    map[*collection.Channel]*pageEnd
-	unacked     bool        // something was shown since the client was asked for a receipt
-	retry       *time.Timer // at nextBacklog: rings for a backlog that is due; nil until needed
+	unacked     bool        // something was shown since the last AskReceipt
+	retry       *time.Timer // rings at nextBacklog; nil until needed
 }
 
-// joined is a channel that the client is in.
+// joined is a channel that the client is in, or was removed from for a while (out). The
+// private messages are one too, under privateName.
 type joined struct {
 	*collection.Channel
 	view *view
-	due  bool // the backlog could not be read yet
-	// since is the moment of the JOIN as long as its backlog is due: all that is dated from
-	// then on is in that, however much it is.
+	due  bool // the backlog is still to be shown
+	// since is the moment of the JOIN while the backlog is due: the backlog includes all
+	// rows dated from then on, even beyond its usual length. Otherwise it is not set.
 	since feed.JoinMoment
 	told  trouble
-	// out says that the client is not in the channel, as the user may not read it, and
-	// called that it is to come back; see exile.
+	// out says that the client was removed from the channel because the user may not read
+	// it, and called that it was told to join again; see exile.
 	out, called bool
-	nextCall    time.Time       // it is not called before
-	less        feed.RetryPause // for another group, while it may not be read as a part of this one
-	better      feed.RetryPause // for a group that the plan prefers to this one; see regroup
-	present     bool            // others in the channel know; see company
-	// What the backlog has shown, to be left out of the feed: these ids (with
-	// the texts, as edits of them may be on their way) until the feed has read
-	// the collection once more since shownAt, when the backlog had been read; what the
-	// feed had brought before floorPos; and
-	// what it reads of the time before the oldest of a full backlog, as that was at floorAt.
+	nextCall    time.Time       // the client is not called back before
+	less        feed.RetryPause // before the next try of groups that need fewer rights; see readOtherwise
+	better      feed.RetryPause // before the next try of groups that the plan prefers; see regroup
+	present     bool            // the user counts as present in the channel; see setPresent
+
+	// The entries of the feed that the backlog has shown already are left out, by three
+	// rules: rows in shown, until the feed has read the collection after shownAt, when the
+	// backlog had been read; entries before the position floorPos; and rows that the feed
+	// finds by reading and that lie at or before floor, the oldest row of a full backlog,
+	// which was read at floorAt. The digests in shown are of texts, so that a later edit is
+	// still shown.
 	shown    map[string]collection.Digest
 	shownAt  time.Time
 	floor    *collection.Row
 	floorAt  time.Time
 	floorPos int64
-	// come is the place of the latest row when the client came, see latecomers.
-	come int64
-	// fetches says that the client fetches history by itself. What it is shown live
-	// and by a page of history, it is shown once: early are the ids shown live though
-	// dated before at, the moment of the JOIN, to be left out of pages, and ahead those
-	// that a page has shown before the feed, to be left out of that. brought is the place of
-	// the newest that the feed has brought: see overtakes.
+
+	// arrived is the place of the latest row when the client joined: see latecomers in
+	// package collection.
+	arrived int64
+
+	// A client that fetches history by itself (fetches) is shown each message once, live or
+	// by a page. early are the ids shown live although dated before at, the moment of the
+	// JOIN: pages leave them out. ahead are the ids that a page has shown before the feed:
+	// they are not shown live. brought is the newest row that the feed has brought; see
+	// noteOvertakes.
 	fetches bool
 	brought brought
 	at      time.Time
 	early   map[string]struct{}
 	ahead   map[string]struct{}
-	// live are the ids shown while the backlog is due, to be left out of it.
+
+	// live are the ids shown while the backlog is due, which leaves them out.
 	live map[string]struct{}
-	// move is under way while the channel is configured otherwise; else nil.
+	// move is the change to another feed that is under way; nil if there is none.
 	move *move
-	// had is what the client was shown before it was taken out of a channel that was
-	// configured otherwise since, for as long as the backlog is due; else nothing is known.
+	// had is what a client without a device was shown of the channel before its feed
+	// stopped, so that the backlog that is due begins there. It is empty if nothing is known.
 	had resume.Position
-	// visit is nil where the client has no device; received tells what that one
-	// had when it came, for as long as shown counts. Nil: nothing.
+	// visit is what the client's device knows of the channel; nil without a device.
+	// received reports whether the client had a row before the backlog; it is valid as long
+	// as shown, and nil if it had none.
 	visit    *visit
 	received func(collection.Row) bool
 }
@@ -122,7 +129,7 @@ func newSession(b *Backend, who people.Person, device string) *session {
 	}
 }
 
-// ring may be called from any goroutine.
+// ring makes the session's Wake channel readable. It may be called from any goroutine.
 func (s *session) ring() {
 	select {
 	case s.wake <- struct{}{}:
@@ -130,15 +137,19 @@ func (s *session) ring() {
 	}
 }
 
-func (s *session) User() ircd.User       { return s.backend.people.Current(s.nick) }
+// User implements ircd.Session.
+func (s *session) User() ircd.User { return s.backend.people.Current(s.nick) }
+
+// Wake implements ircd.Session.
 func (s *session) Wake() <-chan struct{} { return s.wake }
 
 // Knows implements ircd.Session.
 func (s *session) Knows(id string) ircd.Acquaintance { return s.member.names.Knows(id) }
 
-// errMayNotRead is a refusal that Directus gave before.
+// errMayNotRead stands for the refusal that Directus would give, by the known permissions.
 var errMayNotRead = &directus.Error{Status: http.StatusForbidden, Code: directus.CodeForbidden, Message: "the user's permissions have no read"}
 
+// Lookup implements ircd.Session.
 func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
 	patience := joinPatience
 	if time.Now().Before(s.unheard) {
@@ -189,7 +200,7 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 		return nil, invisible(to.name)
 	}
 	if len(j.view.sent) >= feed.MaxBehind {
-		// These never came back: rows that the channel's own filter leaves out.
+		// The feed has not brought any of these: the channel's filter leaves them out.
 		clear(j.view.sent)
 	}
 	r = s.timeSent(ctx, r, j)
@@ -198,13 +209,13 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	return people.ToMessage(r, j.Channel, s.answered(ctx, to, r, users), false), nil
 }
 
-// rankTimeout is how long a sender waits for the exact time of a message that is
+// rankTimeout is how long a sender waits for the exact display time of a message that is
 // stored already.
 const rankTimeout = time.Second
 
-// timeSent sets the time under which a row that Directus has just stored is
-// shown. Where dates come in whole seconds Directus is asked for the rows in front
-// of it: their events may still be on their way.
+// timeSent sets the display time of a row that Directus has just stored. If dates have no
+// fractions of a second, the time depends on the rows in front of it in the same second.
+// Directus is asked for them, as their events may still be on their way.
 func (s *session) timeSent(ctx context.Context, r collection.Row, j *joined) collection.Row {
 	f := j.view.feed
 	r = f.TimeOf(r, j.Channel)
@@ -224,8 +235,8 @@ func (s *session) timeSent(ctx context.Context, r collection.Row, j *joined) col
 	return r
 }
 
-// Close implements ircd.Session. A panic in one part of it keeps no other from being
-// done.
+// Close implements ircd.Session. It defers every part, so that a panic in one does not keep
+// the others from running.
 func (s *session) Close(ctx context.Context) (err error) {
 	defer func() { err = s.backend.leave(ctx, s) }()
 	defer s.closeVisits()

@@ -10,52 +10,55 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// view is a session's reading of one feed.
+// view is how a session reads one feed, for one or more channels. Its owner is the session.
 type view struct {
 	feed   *feed.Feed
 	reader *feed.Reader
-	uses   int  // channels joined, or on their way here
-	out    int  // how many of them the client is out of: it is not read then, see exile
-	held   bool // not read yet: see move
-	// sent holds what Send has returned and the feed still brings, with its times, and
-	// changes those of other methods.
+	uses   int  // channels that are joined in the view or moving to it
+	out    int  // how many of them the client is out of (see exile); the view is read if 0
+	held   bool // a move to the view is under way: it is not read yet
+	// sent are the display times of rows that Send has returned and the feed is still to
+	// bring. changes are the names of entries that other methods have returned.
 	sent    map[sentItem]time.Time
 	changes map[string]struct{}
 }
 
-// promise makes news of what is written from now on, for whoever reads the view, in
-// whichever feed its reader is by now.
+// promise makes the feed show whatever is written from now on as news, even if its first
+// reading comes later. If the reader was passed on to other feeds meanwhile, it holds for
+// them too.
 func (v *view) promise() {
 	for r := v.reader; r != nil; r = r.Next.Load() {
 		r.Feed.Promise()
 	}
 }
 
-// returned notes a change that a method of the session returns, which the feed
-// brings as well.
+// returned notes a change that a method of the session returns, so that it is not shown
+// again when the feed brings it.
 func (v *view) returned(e feed.Entry) {
 	if len(v.changes) >= feed.MaxBehind {
-		clear(v.changes) // the feed had no more to say of these
+		clear(v.changes) // the feed has brought none of these for long
 	}
 	v.changes[e.Name()] = struct{}{}
 }
 
-// sentItem is a row as it shows in one of the channels.
+// sentItem is a row in one of the channels of a view.
 type sentItem struct {
 	channel *collection.Channel
 	id      string
 }
 
+// hasSent reports whether the client has sent a row that the feed is still to bring.
 func (v *view) hasSent(c *collection.Channel, id string) bool {
 	_, ok := v.sent[sentItem{c, id}]
 	return ok
 }
 
-// wants tells whether the client has yet to be shown an entry of a feed. j is the channel of the
-// entry as the client has joined it, nil if it has not.
+// wants reports whether the client is to be shown an entry of a feed, at the position pos in
+// it. j is the entry's channel if the client has joined it, else nil. wants notes what it
+// decides, so it is called once for each entry.
 func (s *session) wants(v *view, j *joined, e *feed.Entry, pos int64) bool {
 	if j != nil && j.view != v {
-		return false // a channel joined alone, in a group that it could share
+		return false // the client reads the channel through another feed
 	}
 	if e.IsChange() {
 		return v.wantsChange(j, e, pos)
@@ -75,9 +78,9 @@ func (s *session) wants(v *view, j *joined, e *feed.Entry, pos int64) bool {
 	return wanted
 }
 
-// isNew tells whether the client, who has not sent it, was not shown the message of an entry
-// by a backlog, or by a page, nor will be: what the feed had brought before the JOIN the
-// backlog shows.
+// isNew reports whether a message that the client has not sent is to be shown live: neither
+// a backlog, a page of history nor an earlier connection of the device has shown it, and no
+// backlog will.
 func (s *session) isNew(j *joined, e *feed.Entry, pos int64) bool {
 	if _, shown := j.shown[e.Row.ID]; shown || pos < j.floorPos {
 		return false
@@ -86,32 +89,32 @@ func (s *session) isNew(j *joined, e *feed.Entry, pos int64) bool {
 		return false
 	}
 	if e.Read && j.floor != nil && collection.CompareRows(e.Row, *j.floor) <= 0 && !s.mayBeNew(j, e.Row) {
-		return false // of the past, which the client was shown or fetches
+		return false // from before the backlog, or before the JOIN of a client that fetches history
 	}
-	// Last, as it notes what is shown from here on, which no page is to show again.
+	// wasFetched comes last: it notes the row as shown, so that no page shows it again.
 	return !j.fetches || !j.wasFetched(&e.Row)
 }
 
-// mayBeNew reports whether a row in front of a backlog may have been written since that was
-// read, as the clock of Directus was set back.
+// mayBeNew reports whether a row dated before the backlog may have been written after it was
+// read, because the clock of Directus was set back.
 func (s *session) mayBeNew(j *joined, r collection.Row) bool {
 	earliest := s.earliest(j, j.floorAt)
 	return !earliest.IsZero() && !r.Date.Before(earliest)
 }
 
-// noteLive notes what is shown while the backlog is due, which is to leave it out.
+// noteLive notes a row that is shown live while the backlog is due, which will leave it out.
 func (j *joined) noteLive(id string) {
 	if j.live == nil {
 		j.live = map[string]struct{}{}
 	}
 	j.live[id] = struct{}{}
-	j.due = len(j.live) < feed.MaxBehind // after that much it is no backlog any more
+	j.due = len(j.live) < feed.MaxBehind // after so many rows, a backlog would be of no use any more
 }
 
-// wantsChange is wants for what became of a message.
+// wantsChange is wants for an edit, a deletion or a reaction.
 func (v *view) wantsChange(j *joined, e *feed.Entry, pos int64) bool {
 	if _, redaction := e.Event.(*ircd.Redaction); redaction && j != nil && !j.due && pos >= j.floorPos {
-		// Should the message be restored, it is to be shown again.
+		// If the message is restored, it has to be shown again.
 		delete(j.shown, e.Row.ID)
 		delete(j.ahead, e.Row.ID)
 	}
@@ -124,7 +127,7 @@ func (v *view) wantsChange(j *joined, e *feed.Entry, pos int64) bool {
 	}
 	text, shown := j.shown[e.Row.ID]
 	if _, live := j.live[e.Row.ID]; j.due && !live {
-		return false // the backlog will show how it is then
+		return false // the backlog will show the message as it is by then
 	}
 	if _, redaction := e.Event.(*ircd.Redaction); redaction {
 		return true
@@ -132,19 +135,17 @@ func (v *view) wantsChange(j *joined, e *feed.Entry, pos int64) bool {
 	return !shown || e.Text == "" || text != collection.DigestOf(e.Text)
 }
 
-const (
-	// maxOnce bounds the ids of each kind that are kept to show a message once.
-	maxOnce = 1024
-)
+// maxOnce bounds joined.early and joined.ahead, which keep a message from being shown twice.
+const maxOnce = 1024
 
-// brought is the place of a row that a feed has brought.
+// brought is the key and date of a row that a feed has brought.
 type brought struct {
 	id   string
 	date time.Time
 }
 
-// wasFetched reports that a page of history has shown a row that the feed brings now.
-// Of the others it notes those that a page might show as well.
+// wasFetched reports whether a page of history has already shown a row that the feed brings
+// now. If not, and a page could show the row, it notes that pages are to leave it out.
 func (j *joined) wasFetched(r *collection.Row) bool {
 	if c := r.Date.Compare(j.brought.date); c > 0 || c == 0 && collection.CompareIDs(r.ID, j.brought.id) > 0 {
 		j.brought = brought{r.ID, r.Date}
@@ -162,9 +163,9 @@ func (j *joined) wasFetched(r *collection.Row) bool {
 	return false
 }
 
-// pageShown notes what a page of history has shown, and come, the place of the latest row
-// when it was asked for.
-func (s *session) pageShown(h *historian, list []found, come int64) {
+// pageShown notes the rows that a page of history has shown, oldest first. arrived is the
+// place of the latest row when the page was asked for.
+func (s *session) pageShown(h *historian, list []found, arrived int64) {
 	if len(list) == 0 {
 		return
 	}
@@ -172,13 +173,14 @@ func (s *session) pageShown(h *historian, list []found, come int64) {
 		s.pageEnds = map[*collection.Channel]*pageEnd{}
 	}
 	last := list[len(list)-1]
-	s.pageEnds[h.channel] = &pageEnd{last.row.ID, last.row.ShownAt(), come}
+	s.pageEnds[h.channel] = &pageEnd{last.row.ID, last.row.ShownAt(), arrived}
 	if j := s.joined[wire.Fold(h.channel.Name)]; j != nil && j.fetches && j.view.feed == h.feed {
 		j.fetched(list)
 	}
 }
 
-// fetched notes the rows of a page that the feed has not brought yet.
+// fetched notes the rows of a page that the feed is still to bring, so that they are not
+// shown again. When there are too many, those of earlier pages are forgotten.
 func (j *joined) fetched(list []found) {
 	rows := make([]collection.Row, 0, len(list))
 	for _, l := range list {
@@ -192,7 +194,9 @@ func (j *joined) fetched(list []found) {
 	}
 }
 
-// noteOvertakes remembers what a client that fetches history leaves a channel with.
+// noteOvertakes notes, when a client that fetches history leaves a channel, which of its own
+// lines it was shown ahead of rows that the feed is still to bring. When the client comes
+// back and fetches from such a line on, it is given those rows too: see historian.overtaken.
 func (s *session) noteOvertakes(j *joined) {
 	seen := collection.Bound{Date: j.at}
 	if b := j.brought; !b.date.Before(j.at) && !b.date.After(collection.DateLimit(s.member.account)) {
@@ -209,16 +213,16 @@ func (s *session) noteOvertakes(j *joined) {
 	}
 }
 
-// mailbox holds states that changed elsewhere until their session polls: a topic,
-// a read marker. Of each only the latest counts, so it needs no more room than
-// there are things to know of.
+// mailbox holds states that were changed elsewhere, such as topics and read markers, until
+// the session polls. Only the latest of each key is kept, so its size is bounded by the
+// number of keys.
 type mailbox struct {
 	mu     sync.Mutex            // a leaf lock
-	keys   []string              // guarded by mu: in the order of their first change
+	keys   []string              // in the order of their first change; guarded by mu
 	events map[string]ircd.Event // guarded by mu
 }
 
-// put takes the place of what was put under the same key before. It never waits.
+// put adds an event, and drops an earlier one with the same key. It never waits.
 func (b *mailbox) put(key string, ev ircd.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -231,6 +235,7 @@ func (b *mailbox) put(key string, ev ircd.Event) {
 	b.events[key] = ev
 }
 
+// take empties the mailbox.
 func (b *mailbox) take() []ircd.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
