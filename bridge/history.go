@@ -15,12 +15,12 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// historyTimeout bounds all that one request for history asks of Directus, and
-// the names in it.
+// historyTimeout bounds all requests to Directus for one part of a history, including those
+// for names.
 const historyTimeout = 8 * time.Second
 
-// History implements ircd.Session. The user's own rights decide, whether the
-// channel is joined or not. Rows without a date, as an import may leave them,
+// History implements ircd.HistoryReader. What it reads depends only on the user's own rights,
+// not on whether the channel is joined. Rows without a date, as an import may leave them,
 // have no place in the history: they are shown only when they come live.
 func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.HistoryPage, error) {
 	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
@@ -68,7 +68,8 @@ func (s *session) History(ctx context.Context, q ircd.HistoryQuery) (*ircd.Histo
 	return page, err
 }
 
-// pageEvents is what is shown of a part of a page.
+// pageEvents are the events that show a part of a page: messages, with their reactions if
+// wanted.
 func (s *session) pageEvents(ctx context.Context, h *historian, list []found, withReactions bool) []ircd.Event {
 	var reactions map[string][]*ircd.Reaction
 	if withReactions {
@@ -77,7 +78,7 @@ func (s *session) pageEvents(ctx context.Context, h *historian, list []found, wi
 	var events []ircd.Event
 	for _, f := range list {
 		if h.feed != nil {
-			h.feed.Remember(f.row, h.channel, f.message) // its deletion is to be told
+			h.feed.Remember(f.row, h.channel, f.message) // so that the client is told if it is deleted
 			h.feed.RememberReactions(f.row, h.channel, reactions[f.row.ID])
 		}
 		events = append(events, f.message)
@@ -88,8 +89,8 @@ func (s *session) pageEvents(ctx context.Context, h *historian, list []found, wi
 	return events
 }
 
-// reading reads a part of a history when it is its turn, which historyTimeout bounds. It may be
-// called from any goroutine.
+// inTurn waits for a turn in the budget of what is read at once, and then reads a part of a
+// history within historyTimeout. It may be called from any goroutine.
 func (s *session) inTurn(ctx context.Context, h *historian, read func(context.Context) error) error {
 	return s.backend.pages.Read(ctx, s.member.reads, h.isLong(), func() (int64, error) {
 		ctx, cancel := context.WithTimeout(ctx, historyTimeout)
@@ -100,27 +101,29 @@ func (s *session) inTurn(ctx context.Context, h *historian, read func(context.Co
 	})
 }
 
-// historian reads the history of one target as one user.
+// historian reads the history of one channel or conversation as one user. Only one goroutine
+// uses it at a time.
 type historian struct {
 	member  *member
 	channel *collection.Channel
-	groups  []*collection.Group // as which to try to read it, in order
-	group   *collection.Group   // the one that is tried
-	filter  directus.Filter     // which rows are the target's
+	groups  []*collection.Group // groups to try to read the channel in, best first
+	group   *collection.Group   // the group that is tried
+	filter  directus.Filter     // of the rows of the target
 	name    string              // the canonical name of the target
-	feed    *feed.Feed          // that shows the target to the session; nil if none does
-	most    int64               // what the messages of a page may take that are kept, in bytes; 0: no limit
-	kept    int64               // what they would take, all together
-	read    int64               // the bytes of all texts that were read
-	scans   []*rangeScan        // of which they are
-	plan    *pagePlan           // of the page that is being read; nil if none is
-	until   int64               // the session was shown the latecomers behind this place as they came
-	end     *pageEnd            // of the last page that the session was shown; nil: there was none
-	early   map[string]struct{}
-	ahead   resume.Future // is left out, as far as a filter can
+	feed    *feed.Feed          // the session's feed of the target; nil if it has none
+	most    int64               // bytes that the messages of a page may take before they are dropped; 0: no limit
+	kept    int64               // bytes that all found messages take, or took before they were dropped
+	read    int64               // bytes of all texts that were read
+	scans   []*rangeScan        // all that were made for the page
+	plan    *pagePlan           // how the page is read; nil before it is known
+	until   int64               // the session was shown live the latecomers that arrived after this place
+	end     *pageEnd            // of the last page of the target that the session was shown; nil: none
+	early   map[string]struct{} // rows to leave out; see joined.early
+	ahead   resume.Future       // dates that the device has had already, left out as far as a filter can
 }
 
-// historian finds out what a target is. The error is an *ircd.Error.
+// historian makes the historian of a target: a channel, or the conversation with a nick. The
+// error is an *ircd.Error.
 func (s *session) historian(ctx context.Context, target string) (*historian, error) {
 	if c := s.plan.channels[wire.Fold(target)]; c != nil {
 		return s.historyOf(c), nil
@@ -140,8 +143,8 @@ func (s *session) historian(ctx context.Context, target string) (*historian, err
 	return h, nil
 }
 
-// historyOf reads a channel, or all private messages. It asks for what belongs to
-// it alone: the user may not be allowed to read the fields of another channel.
+// historyOf makes the historian of a channel, or of all private messages. It reads in groups
+// of this channel alone, as the user may not be allowed to read the fields of others.
 func (s *session) historyOf(c *collection.Channel) *historian {
 	h := &historian{member: s.member, channel: c, name: c.Name, groups: []*collection.Group{s.plan.private}}
 	if !c.Private {
@@ -151,7 +154,7 @@ func (s *session) historyOf(c *collection.Channel) *historian {
 	if j := s.joined[wire.Fold(c.Name)]; j != nil && j.Channel == c {
 		h.feed, h.until, h.early = j.view.feed, j.arrived, j.early
 		h.groups = slices.DeleteFunc(h.groups, func(g *collection.Group) bool { return g.Fields != h.feed.Group.Fields })
-		if len(h.groups) == 0 { // the channel is on its way to another configuration
+		if len(h.groups) == 0 { // the channel is moving to another configuration
 			h.groups = []*collection.Group{h.feed.Group}
 		}
 	}
@@ -159,7 +162,7 @@ func (s *session) historyOf(c *collection.Channel) *historian {
 	return h
 }
 
-// inGroup reads as the first group that the user is allowed to.
+// inGroup calls read for one group after the other, until one is not forbidden to the user.
 func (h *historian) inGroup(read func() error) (err error) {
 	for _, h.group = range h.groups {
 		if err = read(); !collection.IsForbidden(err) {
@@ -169,10 +172,11 @@ func (h *historian) inGroup(read func() error) (err error) {
 	return err
 }
 
-// latest reads the newest messages behind the bound of a position, if there is one, not more than
-// limit but for what is dated from since on, unless that is zero; oldest first. end says
-// that there are no older ones. Those that have come when ctx ends are enough if some are:
-// cut says that there may be more within the limit.
+// latest reads the newest messages, oldest first: limit of them, and beyond that those dated
+// from since on, unless since is zero. If had is not nil, it reads only what the device may
+// have missed, and adjusts had to the keys of the collection. end says that there are no
+// older messages. If some is set and ctx ends early, the messages found so far are returned
+// without an error, and cut says that some may be missing.
 func (h *historian) latest(ctx context.Context, had *resume.Position, limit int, since time.Time, some bool) (list []found, end, cut bool, err error) {
 	var sc *rangeScan
 	err = h.inGroup(func() error {
@@ -196,7 +200,7 @@ func (h *historian) latest(ctx context.Context, had *resume.Position, limit int,
 	return list, !cut && len(sc.found) <= n, cut, nil
 }
 
-// learn makes sure that it is known how the collection's dates are written.
+// learn makes sure that the format of the collection's dates is known.
 func (h *historian) learn(ctx context.Context) error {
 	if h.group.Dates.Known() {
 		return nil

@@ -13,27 +13,29 @@ import (
 	"directus-ircd/ircd"
 )
 
-// walk collects the messages of a history on one side of a border.
+// rangeScan reads the messages of a history between two bounds, from one of them towards the
+// other.
 type rangeScan struct {
 	*historian
 	rows  collection.Scan
-	lo    *collection.Bound // what is wanted lies behind it; nil: there is no such border
-	hi    *collection.Bound // and in front of it
-	found []found           // in the direction of the walk
+	lo    *collection.Bound // only rows behind it are wanted; nil: no bound
+	hi    *collection.Bound // only rows in front of it are wanted; nil: no bound
+	found []found           // in the direction of the scan
 }
 
-// maxTies is how many messages more than wanted a page may hold because they share
-// the time of the last one. Those beyond are found by msgid only: a client that
-// pages by time misses them.
+// maxTies is how many more messages than wanted a page may hold because they share the time
+// of its last message. A client that pages by time misses any further ones; paging by msgid
+// finds them.
 const maxTies = 1000
 
+// scan makes a rangeScan for about limit messages. It reads from hi down or from lo up.
 func (h *historian) scan(down bool, lo, hi *collection.Bound, limit int) *rangeScan {
 	sc := &rangeScan{historian: h, lo: lo, hi: hi}
 	h.scans = append(h.scans, sc)
 	base := h.filter
 	sc.rows = collection.Scan{Account: h.member.account, Group: h.group, Down: down}
-	// The date of a page's last row is read again with the next page, and one
-	// more message tells whether there are more.
+	// One row more, because the date of a page's last row is read again with the next
+	// page, and another one to know whether there are further messages.
 	sc.rows.Size = min(max(limit, 1)+2, collection.MaxPage)
 	near := lo
 	if down {
@@ -55,17 +57,17 @@ func (h *historian) scan(down bool, lo, hi *collection.Bound, limit int) *rangeS
 	return sc
 }
 
-// isEmpty reports that the borders leave nothing between them.
+// isEmpty reports whether nothing can lie between the bounds.
 func (sc *rangeScan) isEmpty() bool {
 	return sc.lo != nil && sc.hi != nil && sc.lo.Compare(*sc.hi) >= 0
 }
 
-// errUnfinished says that a page of long texts takes more questions: who reads it gives
-// others their turn, and goes on.
-var errUnfinished = errors.New("the page takes more questions")
+// errUnfinished says that a page of long texts takes further requests. The reader gives up
+// its turn in the budget before it goes on.
+var errUnfinished = errors.New("the page takes further requests")
 
-// fill reads until n messages, those that share the time of the last one and one
-// more are there, or all are. After errUnfinished it goes on where it was.
+// fill reads n messages, those that share the time of the last one, and one more; or all if
+// there are fewer. After errUnfinished the next call goes on.
 func (sc *rangeScan) fill(ctx context.Context, n int) error {
 	for !sc.rows.Done && !sc.has(n) {
 		if err := sc.step(ctx); err != nil {
@@ -78,6 +80,7 @@ func (sc *rangeScan) fill(ctx context.Context, n int) error {
 	return nil
 }
 
+// has reports whether fill has read enough.
 func (sc *rangeScan) has(n int) bool {
 	if len(sc.found) <= n || len(sc.found) > n+maxTies {
 		return len(sc.found) > n
@@ -85,7 +88,7 @@ func (sc *rangeScan) has(n int) bool {
 	return n == 0 || !sc.found[len(sc.found)-1].sharesTime(sc.found[n-1])
 }
 
-// some reads until more messages are there than are wanted, or all are; see reach.
+// some reads one message more than reach(n, since), or all if there are fewer.
 func (sc *rangeScan) some(ctx context.Context, n int, since time.Time) error {
 	for !sc.rows.Done && len(sc.found) <= sc.reach(n, since) {
 		if err := sc.step(ctx); err != nil {
@@ -95,9 +98,9 @@ func (sc *rangeScan) some(ctx context.Context, n int, since time.Time) error {
 	return nil
 }
 
-// reach is how many messages are wanted by a walk down that wants n, and all that are dated
-// from since on, unless that is zero: who is further behind than maxBehind is behind the
-// feed as well, and ended.
+// reach is how many of the messages found by a scan down are wanted: n, and beyond that those
+// dated from since on, unless since is zero. It is at most feed.MaxBehind, as a session that
+// lags further behind its feed is ended anyway.
 func (sc *rangeScan) reach(n int, since time.Time) int {
 	for !since.IsZero() && n < min(len(sc.found), feed.MaxBehind) && !sc.found[n].row.Date.Before(since) {
 		n++
@@ -105,17 +108,17 @@ func (sc *rangeScan) reach(n int, since time.Time) int {
 	return n
 }
 
-// step reads a page.
+// step reads one page of rows.
 func (sc *rangeScan) step(ctx context.Context) error {
 	rows, dense, err := sc.rows.Next(ctx)
 	if err != nil {
 		return err
 	}
-	sc.rows.Size = min(2*sc.rows.Size, collection.MaxPage) // much was left out
+	sc.rows.Size = min(2*sc.rows.Size, collection.MaxPage) // many rows were left out, so ask for more
 	return sc.add(ctx, rows, dense)
 }
 
-// add takes the rows of a page that are to be shown.
+// add adds the messages of those rows of a page that are to be shown.
 func (sc *rangeScan) add(ctx context.Context, rows []collection.Row, dense bool) error {
 	if err := sc.settleTimes(ctx, rows, dense); err != nil {
 		return err
@@ -137,9 +140,8 @@ func (sc *rangeScan) add(ctx context.Context, rows []collection.Row, dense bool)
 	return nil
 }
 
-// take gives the first n messages of the walk and those that share the time of
-// the last of them, oldest first; end says that there are no more. Between two
-// pages of a date that has more than maxTies this may cut.
+// take returns the first n messages of the scan and those that share the time of the last of
+// them, at most maxTies, oldest first. end says that there are no more messages.
 func (sc *rangeScan) take(n int) (list []found, end bool) {
 	n = min(n, len(sc.found))
 	for most := n + maxTies; n > 0 && n < len(sc.found) && n < most && sc.found[n].sharesTime(sc.found[n-1]); {
@@ -152,8 +154,8 @@ func (sc *rangeScan) take(n int) (list []found, end bool) {
 	return list, sc.rows.Done && n == len(sc.found)
 }
 
-// settleTimes sets the times under which rows are shown: see moment. Unless dense,
-// the rows of a date are all there.
+// settleTimes sets the display times of rows: see collection.DisplayTime. If dense, the rows
+// may be only a part of those of their dates, and Directus is asked how many are in front.
 func (h *historian) settleTimes(ctx context.Context, rows []collection.Row, dense bool) error {
 	if h.group.Dates.HaveFractions() {
 		return nil
@@ -183,17 +185,18 @@ func (h *historian) settleTimes(ctx context.Context, rows []collection.Row, dens
 	return nil
 }
 
-// pageEnd is where the last page of a history has ended: who goes on from there was
-// shown the latecomers that had come by then.
+// pageEnd is where the last page of a history that a client was shown has ended. A client
+// that goes on from there was shown the latecomers that had arrived by then.
 type pageEnd struct {
-	id      string
-	at      time.Time
-	arrived int64
+	id      string    // key of the last row
+	at      time.Time // display time of the last row
+	arrived int64     // place of the latest row when the page was asked for
 }
 
-// latecomers reads the rows that have come late, or were overtaken, behind what a query says
-// that the client has seen last: lo is the border there. They come in the order of the
-// collection. At most maxTies of the late ones are read, those dated last.
+// latecomers reads, in the order of the collection, rows in front of the bound lo that the
+// client has not seen, although by its query it has seen everything up to p: rows that came
+// late, and rows that were overtaken. Of the late ones at most maxTies are read, those dated
+// last. lo is the bound of p; nil if there is none.
 func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *collection.Bound) ([]found, error) {
 	if lo == nil {
 		return nil, nil
@@ -233,12 +236,12 @@ func (h *historian) latecomers(ctx context.Context, p ircd.Position, lo *collect
 	return sc.found, nil
 }
 
-// reads tells whose feeds the user reads.
+// reads reports whether the user reads feeds of an audience: their own, or the channel's.
 func (h *historian) reads(of collection.Audience) bool {
 	return of == collection.AudienceOf(h.member.account.ID()) || h.feed != nil && of == h.feed.Audience()
 }
 
-// addKeyed reads some rows by their keys, of a walk without borders.
+// addKeyed reads rows by their keys. The scan has no bounds.
 func (sc *rangeScan) addKeyed(ctx context.Context, rows []collection.Row) error {
 	h := sc.historian
 	for len(rows) > 0 {
@@ -249,7 +252,7 @@ func (sc *rangeScan) addKeyed(ctx context.Context, rows []collection.Row) error 
 		}
 		read, _, err := sc.rows.Ask(ctx, h.group.Keyed(h.filter, keys))
 		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
-			continue // with fewer
+			continue // Limit is lower now
 		}
 		if err != nil {
 			return err
@@ -263,8 +266,8 @@ func (sc *rangeScan) addKeyed(ctx context.Context, rows []collection.Row) error 
 	return nil
 }
 
-// overtaken reads what a line has overtaken from which a client goes on; lo is the border
-// there.
+// overtaken reads the rows that a line of the client has overtaken, if the client goes on
+// from such a line at p, whose bound is lo: see session.noteOvertakes.
 func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo collection.Bound) ([]found, error) {
 	id := ""
 	if p.MsgID != "" {
@@ -276,7 +279,8 @@ func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo collectio
 	}
 	lo.Behind = false
 	sc := h.scan(false, &left.Seen, &lo, maxTies)
-	// It does not pause when the page is long: each call begins anew, and would never end.
+	// This is not fill, which pauses when the page is long: as each call makes a new scan,
+	// it would never get to the end.
 	if err := sc.some(ctx, maxTies, time.Time{}); err != nil {
 		return nil, err
 	}
@@ -287,9 +291,9 @@ func (h *historian) overtaken(ctx context.Context, p ircd.Position, lo collectio
 	}), nil
 }
 
-// strays reads the rows that a device has not had though they are dated before all that it can have
-// missed, as far as they have come late or were given that date since this daemon was started. redated
-// are the keys of those that it has under another date.
+// strays reads rows that a device has not received although they are dated before everything
+// that its position lets it miss: they came late, or were given an earlier date, since this
+// daemon was started. redated are the keys of rows that the device has under another date.
 func (h *historian) strays(ctx context.Context, had resume.Position) (list []found, redated map[string]struct{}, err error) {
 	rows, redated := h.groups[0].Dates.Late.Since(had.Told, h.reads)
 	rows = slices.DeleteFunc(rows, func(r collection.Row) bool {
@@ -305,8 +309,8 @@ func (h *historian) strays(ctx context.Context, had resume.Position) (list []fou
 	return list, redated, err
 }
 
-// highestKey is the highest key that there is, or as far as Directus cannot be asked that of a
-// list; empty where there is none.
+// highestKey is the highest numeric key of the target, or of list if Directus does not answer;
+// empty if there is none.
 func (h *historian) highestKey(ctx context.Context, list []found) string {
 	var of resume.Position
 	for _, f := range list {

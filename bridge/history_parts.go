@@ -12,28 +12,30 @@ import (
 	"directus-ircd/ircd"
 )
 
-// found is a row that is shown.
+// found is a row that is shown. Its message may have been dropped to save memory: then it is
+// read again, see parts.
 type found struct {
-	row     collection.Row    // no more than its place if message is nil
-	message *ircd.Message     // nil: it is to be read again, see parts
-	size    int64             // what both take, in bytes, before they were dropped
-	digest  collection.Digest // of the message that was dropped
+	row     collection.Row    // only its place if message is nil
+	message *ircd.Message     // nil if it was dropped
+	size    int64             // bytes of the row and the message before they were dropped
+	digest  collection.Digest // of the dropped message's text
 }
 
 const (
-	// foundCost is about what one takes besides its texts.
+	// foundCost is about how many bytes a found takes besides its texts.
 	foundCost = 1 << 10
-	// restPatience is for how long a part is tried to be read again where Directus does not
-	// give it, and restPause about the first pause between two tries; each is twice the one
-	// before, up to maxRestPause.
+	// restPatience is how long the reading of a later part is retried after an error.
+	// The pauses between the tries begin with about restPause and double up to
+	// maxRestPause.
 	restPatience = time.Minute
 	restPause    = 500 * time.Millisecond
 	maxRestPause = 8 * time.Second
 )
 
+// sharesTime reports whether both are shown under the same time.
 func (f found) sharesTime(other found) bool { return f.row.ShownAt().Equal(other.row.ShownAt()) }
 
-// sizeOf is about what a row and its message take in memory, in bytes.
+// sizeOf is about how many bytes a row and its message take in memory.
 func sizeOf(r collection.Row, m *ircd.Message) int64 {
 	n := foundCost + len(r.Text) + len(m.Text)
 	if m.Quote != nil {
@@ -45,7 +47,7 @@ func sizeOf(r collection.Row, m *ircd.Message) int64 {
 	return int64(n)
 }
 
-// textsOf is how many bytes the texts of some rows have.
+// textsOf is the length of the texts of rows, in bytes.
 func textsOf(rows []collection.Row) (n int64) {
 	for _, r := range rows {
 		if n += int64(len(r.Text)); r.Reply != nil {
@@ -55,11 +57,12 @@ func textsOf(rows []collection.Row) (n int64) {
 	return n
 }
 
-// isLong reports that a page is read again in parts.
+// isLong reports whether the messages of the page take too much memory, so that they are
+// dropped and read again in parts.
 func (h *historian) isLong() bool { return h.most > 0 && h.kept > h.most }
 
-// keep counts what was found, and drops the messages of the whole page when they take too
-// much: then they are read again, a part at a time.
+// keep counts a message that was found, and drops all messages of the page if they take too
+// much memory.
 func (h *historian) keep(f *found) {
 	if h.kept += f.size; !h.isLong() {
 		return
@@ -71,14 +74,14 @@ func (h *historian) keep(f *found) {
 	}
 }
 
-// drop keeps no more than the place of what was found.
+// drop drops the message and keeps the place of its row and the digest of its text.
 func (f *found) drop() {
 	f.digest = collection.DigestOf(text.Wording(f.message))
 	f.row = collection.Row{ID: f.row.ID, Date: f.row.Date, RawDate: f.row.RawDate, At: f.row.At, Seen: f.row.Seen}
 	f.message = nil
 }
 
-// said is the digest of a message, dropped or not.
+// sum is the digest of the message's text, even if the message was dropped.
 func (f *found) sum() collection.Digest {
 	if f.message == nil {
 		return f.digest
@@ -86,19 +89,19 @@ func (f *found) sum() collection.Digest {
 	return collection.DigestOf(text.Wording(f.message))
 }
 
-// parts is a page of history, or a backlog, as its client is given it: a part when it has
-// taken the one before. So a client holds one part at most, however long the texts are
-// and however slowly it reads. Its owner is the session.
+// parts is a page of history or a backlog that a client is given part by part, the next one
+// when it has taken the one before. So each client has at most one part in memory, however
+// long the texts are and however slowly it reads. Its owner is the session.
 type parts struct {
 	session   *session
 	historian *historian
-	collect   func(context.Context) ([]found, error) // finds left; nil when it has
-	left      []found                                // oldest first; with all messages, or none
+	collect   func(context.Context) ([]found, error) // finds left; nil when left is complete
+	left      []found                                // oldest first; either all have their messages or none has
 }
 
-// collected finds out what belongs to a page, and gives others their turn between the
-// questions of a long one. errUnfinished says that it has taken patience, unless that is
-// zero: the next call goes on.
+// collectAll finds the messages of the page. Between the requests for a long page others get
+// their turn. After patience, unless that is zero, it returns errUnfinished, and the next
+// call goes on.
 func (p *parts) collectAll(ctx context.Context, patience time.Duration) error {
 	begun := time.Now()
 	for {
@@ -113,6 +116,7 @@ func (p *parts) collectAll(ctx context.Context, patience time.Duration) error {
 	}
 }
 
+// collectSome makes one turn of collectAll.
 func (p *parts) collectSome(ctx context.Context) error {
 	return p.session.inTurn(ctx, p.historian, func(ctx context.Context) error {
 		list, err := p.collect(ctx)
@@ -121,7 +125,8 @@ func (p *parts) collectSome(ctx context.Context) error {
 	})
 }
 
-// next returns what follows, none at the end. What is not to be seen any more is left out.
+// next returns the next part; it is empty at the end. Rows that were deleted or hidden since
+// they were found are left out.
 func (p *parts) next(ctx context.Context) (list []found, err error) {
 	for len(p.left) > 0 && len(list) == 0 {
 		if p.left[0].message != nil {
@@ -139,8 +144,8 @@ func (p *parts) next(ctx context.Context) (list []found, err error) {
 	return list, nil
 }
 
-// nextPatiently is next for those who have a part already, and cannot be told that the one
-// behind it is missing: what Directus does not give is asked for again for a while.
+// nextPatiently is next for clients that have got a part already, so that an error would
+// leave a silent gap: it retries for restPatience.
 func (p *parts) nextPatiently(ctx context.Context) (list []found, err error) {
 	until := time.Now().Add(restPatience)
 	for pause := restPause; ; pause = min(2*pause, maxRestPause) {
@@ -156,7 +161,8 @@ func (p *parts) nextPatiently(ctx context.Context) (list []found, err error) {
 	}
 }
 
-// read reads as much as a part may hold, by what it took before.
+// read reads the messages of the next part again: as many as fit, by the size that they had
+// when they were found.
 func (p *parts) read(ctx context.Context) ([]found, error) {
 	h := p.historian
 	n := 0
@@ -167,7 +173,7 @@ func (p *parts) read(ctx context.Context) ([]found, error) {
 	for {
 		rows, err := h.rowsAt(ctx, p.left[:n])
 		if errors.Is(err, directus.ErrTooLarge) && n > 1 {
-			n /= 2 // they have grown
+			n /= 2 // the texts have grown since
 			continue
 		}
 		if err != nil {
@@ -181,7 +187,8 @@ func (p *parts) read(ctx context.Context) ([]found, error) {
 	}
 }
 
-// rowsAt reads the rows of some places that still match, in their order and with their times.
+// rowsAt reads the rows at places again, in the same order and with the same display times.
+// Rows that do not match the channel any more are left out.
 func (h *historian) rowsAt(ctx context.Context, places []found) ([]collection.Row, error) {
 	keys := make([]string, len(places))
 	for i, f := range places {
@@ -210,7 +217,7 @@ func (h *historian) rowsAt(ctx context.Context, places []found) ([]collection.Ro
 	return rows, nil
 }
 
-// shown are those of some rows that have something to show.
+// shown makes the messages of rows. Rows without text, or deleted ones, are left out.
 func (h *historian) shown(ctx context.Context, rows []collection.Row) ([]found, error) {
 	refs, err := h.member.names.References(ctx, h.group, rows)
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	"directus-ircd/ircd"
 )
 
-// pagePlan is how a page is read, which may take more than one attempt.
+// pagePlan is how a page is read, which may take several calls of read: see errUnfinished.
 type pagePlan struct {
-	group *collection.Group // as which
+	group *collection.Group // in which the page is read
 	read  func(context.Context) ([]found, bool, error)
 }
 
-// page answers a query: messages in their order, oldest first, and whether there
-// are no more in the direction that counts. After errUnfinished the next call goes on.
+// page answers a query: the messages, oldest first, and whether there are no more in the
+// direction of the query. After errUnfinished the next call goes on.
 func (h *historian) page(ctx context.Context, q ircd.HistoryQuery) (list []found, end bool, err error) {
 	if h.plan != nil {
 		h.group = h.plan.group
@@ -35,14 +35,14 @@ func (h *historian) page(ctx context.Context, q ircd.HistoryQuery) (list []found
 	return list, end, err
 }
 
-// planned finds out where a page begins and ends.
+// planned finds out where a page begins and ends, and returns a function that reads it.
 func (h *historian) planned(ctx context.Context, q ircd.HistoryQuery) (read func(context.Context) ([]found, bool, error), err error) {
 	if err := h.learn(ctx); err != nil {
 		return nil, err
 	}
 	b := bounds{historian: h, ctx: ctx}
 	var sc *rangeScan
-	var late *collection.Bound // who has seen all up to there has not seen who came late
+	var late *collection.Bound // the client has seen all up to it, except rows that came late
 	switch q.Mode {
 	case ircd.HistoryLatest:
 		late, sc = b.behind(q.From), h.scan(true, b.behind(q.From), nil, q.Limit)
@@ -57,7 +57,7 @@ func (h *historian) planned(ctx context.Context, q ircd.HistoryQuery) (read func
 			sc = h.scan(true, b.behind(q.To), b.inFrontOf(q.From), q.Limit)
 		}
 	case ircd.HistoryAround:
-		h.early = nil // what is in the middle is there
+		h.early = nil // the message in the middle must be in the page, even if it was shown live
 		if at := b.inFrontOf(q.From); at != nil && b.err == nil {
 			return h.around(at, q.Limit), nil
 		}
@@ -76,8 +76,8 @@ func (h *historian) planned(ctx context.Context, q ircd.HistoryQuery) (read func
 	}, nil
 }
 
-// around takes a half from either side of a border, the reference being the first
-// on the later side. Where one side has less, the other gives more.
+// around reads half of the page from each side of the bound at, which lies in front of the
+// message that the query names. If one side has fewer messages, the other gives more.
 func (h *historian) around(at *collection.Bound, limit int) func(context.Context) ([]found, bool, error) {
 	older, newer := h.scan(true, nil, at, limit), h.scan(false, at, nil, limit)
 	return func(ctx context.Context) ([]found, bool, error) {
@@ -102,17 +102,17 @@ func (h *historian) around(at *collection.Bound, limit int) func(context.Context
 	}
 }
 
-// borders turns the positions of a query into borders. The first error stays.
+// bounds makes bounds of the positions of a query. The first error is kept in err.
 type bounds struct {
 	*historian
 	ctx context.Context
 	err error
 }
 
-// inFrontOf is nil for the position "*".
+// inFrontOf is the bound in front of a position; nil for the position "*".
 func (b *bounds) inFrontOf(p ircd.Position) *collection.Bound { return b.at(p, false) }
 
-// behind is nil for the position "*".
+// behind is the bound behind a position; nil for the position "*".
 func (b *bounds) behind(p ircd.Position) *collection.Bound { return b.at(p, true) }
 
 func (b *bounds) at(p ircd.Position, behind bool) *collection.Bound {
@@ -127,12 +127,12 @@ func (b *bounds) at(p ircd.Position, behind bool) *collection.Bound {
 		}
 		return &collection.Bound{Date: date, ID: id, Behind: behind}
 	}
-	// A millisecond is the smallest step: what is stored behind the time, but
-	// within its millisecond, is shown under it.
+	// Times are shown with milliseconds, so a row stored within the millisecond of the time
+	// counts as being at it.
 	at := p.Time.UTC().Truncate(time.Millisecond)
 	if unit := b.group.Dates.Unit(); unit == collection.Day && at.Sub(at.Truncate(unit)) > (collection.MaxRank+1)*time.Millisecond {
-		// Of a day nobody knows what was said before and what behind a time: all of it
-		// is on the side that is asked for.
+		// If dates are days, it is unknown what was said before or after a time of the
+		// day: the whole day is on the side that is asked for.
 		if at = at.Truncate(unit); !behind {
 			at = at.Add(unit)
 		}
@@ -149,8 +149,8 @@ func (b *bounds) at(p ircd.Position, behind bool) *collection.Bound {
 	return &bound
 }
 
-// inFrontOfTime is the border in front of what is shown at a time or later. Where
-// dates come in whole seconds, it may be between two rows of one date.
+// inFrontOfTime is the bound in front of everything that is shown at a time or later. If dates
+// have no fractions of a second, it may lie between two rows of the same date.
 func (h *historian) inFrontOfTime(ctx context.Context, at time.Time) (collection.Bound, error) {
 	second := at.Truncate(max(time.Second, h.group.Dates.Unit()))
 	ranks := int(at.Sub(second) / time.Millisecond)
@@ -165,8 +165,8 @@ func (h *historian) inFrontOfTime(ctx context.Context, at time.Time) (collection
 	return collection.Bound{Date: second, ID: keys[ranks-1], Behind: true}, nil
 }
 
-// inFront counts the rows in front of one in its date, as far as that makes a
-// difference to its time.
+// inFront counts the rows of the same date in front of a row, as far as the count makes a
+// difference to its display time.
 func (h *historian) inFront(ctx context.Context, r collection.Row) (int, error) {
 	part := h.group.Dates.Of(r.Date)
 	if r.HasNumber() {
@@ -177,8 +177,8 @@ func (h *historian) inFront(ctx context.Context, r collection.Row) (int, error) 
 	return len(keys), err
 }
 
-// firstKeys reads the first keys of a part of the history, at least one more than
-// there are milliseconds behind a second.
+// firstKeys reads the first keys of a part of the history, enough to know each rank that
+// makes a difference to a display time.
 func (h *historian) firstKeys(ctx context.Context, part directus.Filter) ([]string, error) {
 	return collection.ReadKeys(ctx, h.member.account, h.group, directus.And(h.filter, part), collection.MaxRank)
 }

@@ -14,11 +14,11 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// targetQueries is how many channels are asked for their latest message at once.
+// targetQueries is how many targets are read in parallel.
 const targetQueries = 4
 
-// Targets implements ircd.Session. Channels that the user may not read are left
-// out, joined or not.
+// Targets implements ircd.HistoryReader. Channels that the user may not read are left out,
+// joined or not.
 func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([]ircd.HistoryTarget, error) {
 	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
 	defer cancel()
@@ -64,7 +64,7 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 	return targets[max(0, len(targets)-limit):], nil
 }
 
-// downTo makes the walk down from one time to another.
+// downTo makes a scan down from the time to, which ends at the time from.
 func (h *historian) downTo(ctx context.Context, from, to time.Time, size int) (*rangeScan, error) {
 	if err := h.learn(ctx); err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (h *historian) downTo(ctx context.Context, from, to time.Time, size int) (*
 	return sc, b.err
 }
 
-// latestBetween is the channel, if something was said in it between two times.
+// latestBetween lists the channel if something was said in it between two times.
 func (h *historian) latestBetween(ctx context.Context, from, to time.Time) ([]ircd.HistoryTarget, error) {
 	sc, err := h.downTo(ctx, from, to, 1)
 	if err != nil {
@@ -86,9 +86,9 @@ func (h *historian) latestBetween(ctx context.Context, from, to time.Time) ([]ir
 	return []ircd.HistoryTarget{{Name: h.name, Latest: sc.found[0].message.Time}}, nil
 }
 
-// peersBetween lists those with whom something was said between two times, the
-// latest first. Whoever is found is left out of what is read then, so that one
-// long conversation does not hide the others.
+// peersBetween lists the users with whom private messages were exchanged between two times,
+// the latest first. Each page leaves out the users found so far, so that a long conversation
+// does not hide the others.
 func (h *historian) peersBetween(ctx context.Context, from, to time.Time, limit int) ([]ircd.HistoryTarget, error) {
 	sc, err := h.downTo(ctx, from, to, collection.PageSize)
 	if err != nil {
