@@ -8,7 +8,7 @@ import (
 )
 
 // Rows of one second are told apart as history does, in whatever order they come,
-// and each lane counts its own.
+// and each conversation counts its own.
 func TestMoments(t *testing.T) {
 	m := NewDisplayTimes()
 	date := time.Date(2026, 11, 23, 13, 18, 39, 0, time.UTC)
@@ -59,11 +59,11 @@ func TestMomentsBounded(t *testing.T) {
 			t.Fatalf("%d keys in %d seconds", m.size, len(m.seconds))
 		}
 	}
-	crowd := date.Add(time.Hour * 24)
+	tie := date.Add(time.Hour * 24)
 	for i := range 2000 {
-		r := Row{ID: fmt.Sprintf("%05d", i), Date: crowd, RawDate: "x"}
-		if got := m.Note(r, in, false, crowd); !got.Equal(DisplayTime(crowd, i)) {
-			t.Fatalf("row %d of the crowd is shown at %v", i, got)
+		r := Row{ID: fmt.Sprintf("%05d", i), Date: tie, RawDate: "x"}
+		if got := m.Note(r, in, false, tie); !got.Equal(DisplayTime(tie, i)) {
+			t.Fatalf("row %d of the tie is shown at %v", i, got)
 		}
 	}
 	if m.size > MaxRank+1+maxDisplayTimes/2 {
@@ -110,7 +110,7 @@ func TestBorders(t *testing.T) {
 	}
 	rows := []struct {
 		Row
-		place int // how many borders are in front of it
+		place int // how many bounds are in front of it
 	}{
 		{Row{ID: "99", Date: date.Add(-time.Second)}, 0}, {Row{ID: "100", Date: date.Add(-time.Second)}, 1}, {Row{ID: "8", Date: date}, 2},
 		{Row{ID: "9", Date: date}, 3}, {Row{ID: "10", Date: date}, 5}, {Row{ID: "11", Date: date}, 6}, {Row{ID: "1", Date: date.Add(time.Second)}, 8},

@@ -15,8 +15,8 @@ import (
 const (
 	// maxMarkers is the number of targets that one user may have a read marker for.
 	maxMarkers = 1000
-	// maxBooks is how many users may have markers in memory only; beyond, those of users
-	// who have left are forgotten.
+	// maxBooks is how many users may have markers in memory only. Beyond it all of them are
+	// dropped; users who are connected keep theirs until they leave.
 	maxBooks = 10000
 	// markerPause is how long a change waits to be stored, so that a client that scrolls
 	// costs one write instead of hundreds; markerRetry is the pause after a failure.

@@ -8,10 +8,10 @@ import (
 	"directus-ircd/bridge/collection"
 )
 
-// MaxDelivered is how many delivered messages a position keeps one by one, and as many again
+// maxDelivered is how many delivered messages a position keeps one by one, and as many again
 // that are dated in the future, because the clock of Directus was set back. A late message
 // that is dated before all that are kept is taken for delivered.
-const MaxDelivered = collection.MaxToldApart
+const maxDelivered = collection.MaxToldApart
 
 // Position is what a device has received of one channel. Like the cursor of a feed it has a
 // date up to which nothing is missing. As rows become visible later than their dates, it also
@@ -144,7 +144,7 @@ func (p *Position) Add(r collection.Row, h collection.Horizon) {
 	if r.RawDate == "" {
 		return
 	}
-	if p.Delivered = append(p.Delivered, DeliveryOf(r)); len(p.Delivered) > 2*MaxDelivered {
+	if p.Delivered = append(p.Delivered, DeliveryOf(r)); len(p.Delivered) > 2*maxDelivered {
 		p.trim(h)
 	}
 }
@@ -169,7 +169,7 @@ func (p *Position) Merge(o Position, h collection.Horizon) {
 }
 
 // trim drops deliveries that are dated before any reading from now on begins, and those in
-// excess of MaxDelivered. Deliveries in the future, from before the clock was set back, are
+// excess of maxDelivered. Deliveries in the future, from before the clock was set back, are
 // counted separately: they must be told apart from rows that are written when the clock shows
 // that time again.
 func (p *Position) trim(h collection.Horizon) {
@@ -182,7 +182,7 @@ func (p *Position) trim(h collection.Horizon) {
 			return s.At < first
 		})
 	}
-	if len(p.Delivered) <= MaxDelivered {
+	if len(p.Delivered) <= maxDelivered {
 		return
 	}
 	p.settle(h.Now)
@@ -192,9 +192,9 @@ func (p *Position) trim(h collection.Horizon) {
 	p.Delivered = slices.Concat(p.latest(p.Delivered[from:to], h), p.latest(slices.Concat(p.Delivered[:from], p.Delivered[to:]), h))
 }
 
-// latest returns the last MaxDelivered of some deliveries; a floor stands for the others.
+// latest returns the last maxDelivered of some deliveries; a floor stands for the others.
 func (p *Position) latest(deliveries []Delivery, h collection.Horizon) []Delivery {
-	old := max(0, len(deliveries)-MaxDelivered)
+	old := max(0, len(deliveries)-maxDelivered)
 	for _, s := range deliveries[:old] {
 		p.Raise(s.ID)
 		// A floor in the future would hide rows that are written from now on.

@@ -29,7 +29,7 @@ func ourClock() (now time.Time, known bool) { return time.Now(), true }
 // A position knows what was delivered, whatever order it came in and however much it was.
 func TestTrail(t *testing.T) {
 	now := time.Now().Add(-time.Hour)
-	const n = 5 * MaxDelivered
+	const n = 5 * maxDelivered
 	for _, step := range []time.Duration{0, time.Millisecond, time.Second} {
 		var whole, delta Position
 		for i := range n {
@@ -44,7 +44,7 @@ func TestTrail(t *testing.T) {
 		whole.Merge(delta, upTo(time.Now()))
 		whole.Reach(now.Add(n*step), upTo(time.Now()))
 		whole.trim(upTo(time.Now()))
-		if len(whole.Delivered) > MaxDelivered || len(delta.Delivered) > 2*MaxDelivered {
+		if len(whole.Delivered) > maxDelivered || len(delta.Delivered) > 2*maxDelivered {
 			t.Errorf("%v: %d steps", step, len(whole.Delivered))
 		}
 		received, bound := whole.Received(), whole.Bound()
@@ -64,7 +64,7 @@ func TestTrail(t *testing.T) {
 func TestTrailOfTheFuture(t *testing.T) {
 	var tr Position
 	tr.Reach(time.Now().Add(time.Hour), upTo(time.Now()))
-	for i := range 3 * MaxDelivered {
+	for i := range 3 * maxDelivered {
 		tr.Add(dated(i, time.Now().Add(1000*time.Hour)), upTo(time.Now()))
 	}
 	tr.Merge(Position{Date: time.Now().Add(2000 * time.Hour)}, upTo(time.Now()))
@@ -114,7 +114,7 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 	before := time.Now()
 	set := before.Add(-2 * time.Minute)
-	for _, since := range []int{400, 3 * MaxDelivered} {
+	for _, since := range []int{400, 3 * maxDelivered} {
 		tr := Position{Date: before.Add(-30 * time.Second)}
 		note := func(first, n int, at time.Time, h collection.Horizon, every time.Duration) {
 			for i := 0; i < n; {
@@ -125,8 +125,8 @@ func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 				tr.Merge(news, h)
 			}
 		}
-		const long = 100 * time.Second / (MaxDelivered - 100)
-		note(1, MaxDelivered-100, set.Add(10*time.Second), upTo(before), long)
+		const long = 100 * time.Second / (maxDelivered - 100)
+		note(1, maxDelivered-100, set.Add(10*time.Second), upTo(before), long)
 		note(1000, since, set, collection.Horizon{Now: set.Add(2 * time.Second), Ever: before}, time.Millisecond)
 		note(5000, 100, before.Add(-time.Second), collection.Horizon{Now: set.Add(2 * time.Second), Ever: before}, time.Millisecond) // they were on their way
 		for _, now := range []time.Time{set.Add(3 * time.Second), set.Add(time.Minute), before.Add(time.Second)} {
@@ -136,7 +136,7 @@ func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 				first, n int
 				at       time.Time
 				every    time.Duration
-			}{{1, MaxDelivered - 100, set.Add(10 * time.Second), long}, {1000, since, set, time.Millisecond}, {5000, 100, before.Add(-time.Second), time.Millisecond}} {
+			}{{1, maxDelivered - 100, set.Add(10 * time.Second), long}, {1000, since, set, time.Millisecond}, {5000, 100, before.Add(-time.Second), time.Millisecond}} {
 				for i := range c.n {
 					if r := dated(c.first+i, c.at.Add(time.Duration(i)*c.every)); bound.IsInFrontOf(r) && !received(r) {
 						t.Fatalf("%d since, %v behind: row %d is not known", since, before.Sub(now), c.first+i)
@@ -150,16 +150,16 @@ func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 	}
 }
 
-func (t *Positions) has(key string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.kept[key] != nil
+func (s *Positions) has(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kept[key] != nil
 }
 
-func (t *Positions) len() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.kept)
+func (s *Positions) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.kept)
 }
 
 // The devices of a user, and all together, are bounded; those away for the longest
@@ -249,10 +249,10 @@ func positionsIn(t *testing.T, directory string) (*state.Store, *Positions) {
 }
 
 // note is a position that somebody has left behind.
-func (t *Positions) note(key string, noted Position) {
-	t.Open(key)
-	t.Merge(key, noted, upTo(noted.Date))
-	t.Release(key)
+func (s *Positions) note(key string, noted Position) {
+	s.Open(key)
+	s.Merge(key, noted, upTo(noted.Date))
+	s.Release(key)
 }
 
 // What the file does not have stays in memory, in nobody's use either.

@@ -9,11 +9,11 @@ import (
 	"directus-ircd/directus"
 )
 
-// Audience returns the audience of a group that a user with these permissions belongs to,
+// audience returns the audience of a group that a user with these permissions belongs to,
 // where nicks are made of the fields nick of directus_users. It is empty if any rule limits
 // what the user reads of the group: even a rule that grants everything may depend on the
 // user.
-func (p Permissions) Audience(g *collection.Group, nick []string) collection.Audience {
+func (p Permissions) audience(g *collection.Group, nick []string) collection.Audience {
 	messages := p[g.Collection]["read"]
 	if p == nil || !g.Common || !readsAll(messages, g.Query...) || !readsAll(messages, g.Asked...) {
 		return ""

@@ -24,11 +24,12 @@ type Rights struct {
 	create, read directus.Permission
 }
 
-// Permissions are those of a user, without their presets. Immutable, as users share them.
+// Permissions are what Directus said of the rights of a user; nil on Directus 10, which does not
+// tell. They are kept without presets. Immutable, as users share them.
 type Permissions directus.Permissions
 
-// In returns the rights in the collection with a name.
-func (p Permissions) In(name string) Rights {
+// in returns the rights in the collection with a name.
+func (p Permissions) in(name string) Rights {
 	return Rights{known: p != nil, create: p[name]["create"], read: p[name]["read"]}
 }
 
@@ -75,7 +76,7 @@ func (c *Cache) Recent(ctx context.Context, name string) (Rights, error) {
 	all, told, wait := c.all, c.told, time.Now().Before(c.retry)
 	c.mu.Unlock()
 	if told {
-		return all.In(name), nil
+		return all.in(name), nil
 	}
 	if wait {
 		return Rights{}, nil
@@ -91,12 +92,12 @@ func (c *Cache) Recent(ctx context.Context, name string) (Rights, error) {
 	return r, err
 }
 
-// Audience returns Permissions.Audience of what Directus said last; empty if it did not.
+// Audience returns Permissions.audience of what Directus said last; empty if it did not.
 func (c *Cache) Audience(g *collection.Group, nick []string) collection.Audience {
 	c.mu.Lock()
 	all := c.all
 	c.mu.Unlock()
-	return all.Audience(g, nick)
+	return all.audience(g, nick)
 }
 
 // Readable lists those of some fields that the user may read of every item of a
@@ -148,7 +149,7 @@ func (c *Cache) Now(ctx context.Context, name string) (Rights, error) {
 	if !c.told {
 		c.all, c.told, c.at = all, true, begun
 	}
-	return all.In(name), nil
+	return all.in(name), nil
 }
 
 func (c *Cache) ask(ctx context.Context) (Permissions, error) {
