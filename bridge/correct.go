@@ -183,19 +183,9 @@ func correctError(target string, err error) *ircd.Error {
 	if refusal, ok := errors.AsType[*ircd.Error](err); ok {
 		return refusal
 	}
-	switch {
-	case errors.Is(err, errUnknownMessage):
+	if errors.Is(err, errUnknownMessage) {
 		return notCorrected(target, "you have said nothing here yet", err)
-	case errors.Is(err, directus.ErrUnconfirmed):
-		return cannotSend(target, "Directus did not answer: perhaps corrected. Look before you try again", err)
-	case collection.IsForbidden(err):
-		return cannotSend(target, "Not corrected: Directus does not allow you to change messages here", err)
-	case directus.IsCode(err, directus.CodeValueTooLong):
-		return cannotSend(target, "Not corrected: the text is longer than Directus accepts here", err)
-	case errors.Is(err, errFailed):
-		return cannotSend(target, "Not corrected: "+failureText, err)
-	case unanswered(err):
-		return cannotSend(target, "Not corrected: Directus is unreachable at the moment. Try again when it is back", err)
 	}
-	return cannotSend(target, "Not corrected: Directus refused it"+because(err), err)
+	text, _ := correcting.told(err)
+	return cannotSend(target, text, err)
 }

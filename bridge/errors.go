@@ -1,8 +1,10 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	irc "gopkg.in/irc.v4"
@@ -33,35 +35,103 @@ func unaddressed(target string, err error) error {
 	return err
 }
 
-// sendError says why a message was refused. All but the last are certain.
-func sendError(channel string, err error) *ircd.Error {
-	switch {
-	case errors.Is(err, directus.ErrLoggedOut):
-		return cannotSend(channel, "Not sent: Directus has ended your session. Log in again", err)
-	case errors.Is(err, directus.ErrNotConnected):
-		return cannotSend(channel, "Not sent: Directus is unreachable at the moment. Try again when it is back", err)
-	case directus.IsCode(err, directus.CodeForbidden):
-		return cannotSend(channel, "Not sent: Directus does not allow you to write here", err)
-	case directus.IsCode(err, directus.CodeValueTooLong):
-		return cannotSend(channel, "Not sent: the text is longer than Directus accepts here. Send it in shorter parts", err)
-	case directus.IsCode(err, directus.CodeFailedValidation), directus.IsCode(err, directus.CodeNotNullViolation),
-		directus.IsCode(err, directus.CodeInvalidPayload):
-		return cannotSend(channel, "Not sent: Directus refused the message as not valid for this collection"+because(err), err)
-	case directus.IsCode(err, directus.CodeInvalidForeignKey):
-		return cannotSend(channel, "Not sent: your Directus user, or something that this channel refers to, no longer exists", err)
-	case directus.IsCode(err, directus.CodeRequestsExceeded):
-		return cannotSend(channel, "Not sent: Directus asks for fewer messages at a time. Wait a moment and send it again", err)
-	case errors.Is(err, errFailed):
-		return cannotSend(channel, "Not sent: "+failureText, err)
-	case errors.Is(err, directus.ErrUnavailable):
-		return cannotSend(channel, "Not sent: Directus cannot take messages at the moment. Try again later", err)
-	}
-	return cannotSend(channel, "Not sent: Directus refused the message"+because(err), err)
+const (
+	// failureText tells what can be told of an error of Directus itself, which names no
+	// reason to users.
+	failureText     = "Directus failed at it, which a Flow or a rule of the database may be the cause of. Its log names the reason"
+	unreachableText = "Directus is unreachable at the moment. Try again when it is back"
+)
+
+// verb is something that users ask Directus for, by what they are told when it fails.
+type verb struct {
+	not, notDone string // before all that is certain, and before failureText
+	perhaps      string // after no answer; empty: as if Directus were unreachable
+	unavailable  string // how Directus is; empty: unreachable
+	forbidden    string // "Directus does not allow you to "
+	refused      string // "Directus refused "
+	invalid      string // the same, where the collection wants other values; empty: refused
+	codes        map[string]string
+	errs         map[error]string
 }
 
-// failureText tells what can be told of an error of Directus itself, which names no
-// reason to users.
-const failureText = "Directus failed at it, which a Flow or a rule of the database may be the cause of. Its log names the reason"
+var (
+	sending = verb{
+		"Not sent: ", "Not sent: ", "perhaps sent. It will be shown here if it was; look before you send it again",
+		"Directus cannot take messages at the moment. Try again later", "write here", "the message", "the message as not valid for this collection",
+		map[string]string{
+			directus.CodeValueTooLong:      "Not sent: the text is longer than Directus accepts here. Send it in shorter parts",
+			directus.CodeInvalidForeignKey: "Not sent: your Directus user, or something that this channel refers to, no longer exists",
+			directus.CodeRequestsExceeded:  "Not sent: Directus asks for fewer messages at a time. Wait a moment and send it again",
+		},
+		map[error]string{
+			directus.ErrLoggedOut: "Not sent: Directus has ended your session. Log in again",
+			collection.ErrHidden:  "Directus does not allow you to write here, or to read what you wrote: perhaps sent, where you cannot see it",
+		},
+	}
+	correcting = verb{
+		not: "Not corrected: ", notDone: "Not corrected: ", perhaps: "perhaps corrected. Look before you try again",
+		forbidden: "change messages here", refused: "it",
+		codes: map[string]string{directus.CodeValueTooLong: "Not corrected: the text is longer than Directus accepts here"},
+	}
+	deleting = verb{
+		not: "Not deleted: ", notDone: "Not deleted: ", perhaps: "perhaps deleted. Look before you try again",
+		forbidden: "delete here", refused: "it",
+	}
+	reacting = verb{
+		notDone: "Not done: ", perhaps: "perhaps done. Look before you try again",
+		forbidden: "do this with reactions", refused: "the reaction",
+	}
+	settingTopic = verb{
+		notDone: "The topic is not changed: ", forbidden: "change the topic", refused: "this topic",
+	}
+)
+
+// told says what became of what failed. passing reports that it may work, or turn out to
+// have worked, later.
+func (v verb) told(err error) (text string, passing bool) {
+	if errors.Is(err, directus.ErrUnconfirmed) && v.perhaps != "" {
+		return "Directus did not answer: " + v.perhaps, true
+	}
+	for sign, text := range v.errs {
+		if errors.Is(err, sign) {
+			return text, false
+		}
+	}
+	refusal, _ := errors.AsType[*directus.Error](err)
+	switch {
+	case errors.Is(err, directus.ErrNotConnected):
+		return v.not + unreachableText, true
+	case refusal != nil && v.codes[refusal.Code] != "":
+		return v.codes[refusal.Code], false
+	case directus.IsCode(err, directus.CodeForbidden):
+		return v.not + "Directus does not allow you to " + v.forbidden, false
+	case errors.Is(err, errFailed):
+		return v.notDone + failureText, false
+	case unanswered(err):
+		return v.not + cmp.Or(v.unavailable, unreachableText), true
+	case v.invalid != "" && refusal != nil && slices.Contains(invalidCodes, refusal.Code):
+		return v.not + "Directus refused " + v.invalid + because(err), false
+	}
+	return v.not + "Directus refused " + v.refused + because(err), false
+}
+
+// invalidCodes say that a collection wants other values.
+var invalidCodes = []string{directus.CodeFailedValidation, directus.CodeNotNullViolation, directus.CodeInvalidPayload}
+
+// sendError says what became of a message that was not stored, or not surely.
+func sendError(channel string, err error) *ircd.Error {
+	text, _ := sending.told(err)
+	return cannotSend(channel, text, err)
+}
+
+// messageError is the reply to what failed with a message; code is that of a refusal.
+func messageError(v verb, code, target, msgid string, err error) *ircd.Error {
+	text, passing := v.told(err)
+	if passing {
+		code = "TEMPORARILY_UNAVAILABLE"
+	}
+	return &ircd.Error{Code: code, Params: []string{target, msgid}, Text: text, Err: err}
+}
 
 // maxBecause is the length of a reason that is passed on, in bytes.
 const maxBecause = 160
@@ -83,20 +153,9 @@ func because(err error) string {
 	return ": " + text
 }
 
-// unconfirmed is the reply when nobody can say whether a message was stored.
-func unconfirmed(channel string, err error) *ircd.Error {
-	return cannotSend(channel, "Directus did not answer: perhaps sent. It will be shown here if it was; look before you send it again", err)
-}
-
 // invisible is the reply to a message that the filter of its channel leaves out.
 func invisible(channel string) *ircd.Error {
 	return cannotSend(channel, "The message is stored, but not visible in "+channel+": the filter of the channel leaves it out. Whoever runs this server can see why with \"check\"", nil)
-}
-
-// hidden is the reply when Directus forbids something about a message, which may
-// be to show it after it was stored.
-func hidden(channel string, err error) *ircd.Error {
-	return cannotSend(channel, "Directus does not allow you to write here, or to read what you wrote: perhaps sent, where you cannot see it", err)
 }
 
 // noSuchChannel is the reply to a name that is not configured.
@@ -152,7 +211,7 @@ func historyError(target string, err error) *ircd.Error {
 func tryAgain(err error) *ircd.Error {
 	return &ircd.Error{
 		Numeric: irc.RPL_TRYAGAIN,
-		Code:    "TEMPORARILY_UNAVAILABLE", Text: "Directus is unreachable at the moment. Try again when it is back", Err: err,
+		Code:    "TEMPORARILY_UNAVAILABLE", Text: unreachableText, Err: err,
 	}
 }
 

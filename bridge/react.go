@@ -163,16 +163,8 @@ func reactError(target, msgid string, err error) *ircd.Error {
 		return fail("UNKNOWN_MSGID", "The message to react to is gone, or not for you to read")
 	case errors.Is(err, errElsewhere):
 		return fail("INVALID_TARGET", "The message to react to was not said there")
-	case collection.IsForbidden(err):
-		return fail("REACT_FORBIDDEN", "Directus does not allow you to do this with reactions")
-	case errors.Is(err, directus.ErrUnconfirmed):
-		return fail("TEMPORARILY_UNAVAILABLE", "Directus did not answer: perhaps done. Look before you try again")
-	case errors.Is(err, errFailed):
-		return fail("REACT_FORBIDDEN", "Not done: "+failureText)
-	case unanswered(err):
-		return fail("TEMPORARILY_UNAVAILABLE", "Directus is unreachable at the moment. Try again when it is back")
 	}
-	return fail("REACT_FORBIDDEN", "Directus refused the reaction"+because(err))
+	return messageError(reacting, "REACT_FORBIDDEN", target, msgid, err)
 }
 
 // reactionsTo reads the reactions to messages of a group, in order, by the key of

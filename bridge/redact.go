@@ -98,14 +98,6 @@ func redactError(target, msgid string, err error) *ircd.Error {
 		return fail("INVALID_TARGET", "Not deleted: the message was not said there", target)
 	case errors.Is(err, errNotYours):
 		return fail("REDACT_FORBIDDEN", "Not deleted: only its author and administrators may delete a message", target, msgid)
-	case collection.IsForbidden(err):
-		return fail("REDACT_FORBIDDEN", "Not deleted: Directus does not allow you to delete here", target, msgid)
-	case errors.Is(err, directus.ErrUnconfirmed):
-		return fail("TEMPORARILY_UNAVAILABLE", "Directus did not answer: perhaps deleted. Look before you try again", target, msgid)
-	case errors.Is(err, errFailed):
-		return fail("REDACT_FORBIDDEN", "Not deleted: "+failureText, target, msgid)
-	case unanswered(err):
-		return fail("TEMPORARILY_UNAVAILABLE", "Not deleted: Directus is unreachable at the moment. Try again when it is back", target, msgid)
 	}
-	return fail("REDACT_FORBIDDEN", "Not deleted: Directus refused it"+because(err), target, msgid)
+	return messageError(deleting, "REDACT_FORBIDDEN", target, msgid, err)
 }

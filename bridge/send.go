@@ -108,12 +108,6 @@ func (m *member) send(ctx context.Context, c *collection.Channel, f *feed.Feed, 
 	if err == nil {
 		return r, nil
 	}
-	if d.doubtful && errors.Is(err, directus.ErrUnconfirmed) {
-		return collection.Row{}, unconfirmed(out.target, err)
-	}
-	if errors.Is(err, collection.ErrHidden) {
-		return collection.Row{}, hidden(out.target, err)
-	}
 	return collection.Row{}, sendError(out.target, err)
 }
 

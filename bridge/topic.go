@@ -139,15 +139,15 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	item := *c.TopicItem
 	var stored map[string]json.RawMessage
 	err = s.member.account.UpdateItem(ctx, item.Collection, item.ID, map[string]any{item.Field: text}, []string{item.Field}, &stored)
-	switch {
-	case collection.IsForbidden(err):
-		return nil, cannotSetTopic(c.Name, "Directus does not allow you to change the topic", err)
-	case failedAt(err):
-		return nil, cannotSetTopic(c.Name, "The topic is not changed: "+failureText, err)
-	case unanswered(err):
-		return nil, tryAgain(err)
-	case err != nil:
-		return nil, cannotSetTopic(c.Name, "Directus refused this topic"+because(err), err)
+	if failedAt(err) {
+		err = failureOf(err)
+	}
+	if err != nil {
+		text, passing := settingTopic.told(err)
+		if passing {
+			return nil, tryAgain(err)
+		}
+		return nil, cannotSetTopic(c.Name, text, err)
 	}
 	if raw, ok := stored[item.Field]; ok {
 		text = collection.Scalar(raw)
