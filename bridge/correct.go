@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -134,41 +135,38 @@ func (s *session) wholeOf(ctx context.Context, to addressee, r collection.Row) (
 	return rows[0], nil
 }
 
-// rewrite stores a new text for a row and returns the row as it is then. Where
-// the answer does not come, it looks.
-func (s *session) rewrite(ctx context.Context, to addressee, r collection.Row, newText string) (now collection.Row, failed error) {
-	f := to.view.feed
-	undo := s.member.feeds.Deeds().Rewriting(s.User(), f.Group, r.ID, newText)
-	defer func() {
-		switch {
-		case failed == nil: // Directus may have stored the text in its own way
-			s.member.feeds.Deeds().Rewriting(s.User(), f.Group, r.ID, now.Text)
-		case !errors.Is(failed, directus.ErrUnconfirmed):
-			undo()
-		}
-	}()
-	raw, err := s.member.alter(ctx, f.Group, r.ID, map[string]any{f.Group.Fields.Text: newText})
-	switch {
-	case err == nil:
-		if now, err := f.Group.Parse(raw); err == nil && now.ID == r.ID {
-			return now, nil
-		}
-		// It is stored, and not to be read back.
-		r.Text, r.More = text.Clip(newText, directus.MaxString), max(len(newText)-directus.MaxString, 0)
-		return r, nil
-	case !errors.Is(err, directus.ErrUnconfirmed):
+// rewrite stores a new text for a row and returns the row as it is then.
+func (s *session) rewrite(ctx context.Context, to addressee, r collection.Row, newText string) (now collection.Row, err error) {
+	g, deeds := to.view.feed.Group, s.member.feeds.Deeds()
+	err = change{
+		undo: deeds.Rewriting(s.User(), g, r.ID, newText),
+		do: func(ctx context.Context) error {
+			var raw json.RawMessage
+			err := s.member.account.UpdateItem(ctx, g.Collection, r.ID, map[string]any{g.Fields.Text: newText}, g.Query, &raw)
+			if err != nil {
+				return err
+			}
+			if now, err = g.Parse(raw); err == nil && now.ID == r.ID {
+				return nil
+			}
+			// It is stored, and not to be read back.
+			now = r
+			now.Text, now.More = text.Clip(newText, directus.MaxString), max(len(newText)-directus.MaxString, 0)
+			return nil
+		},
+		done: func(ctx context.Context) (bool, error) {
+			var err error
+			if now, err = s.lookUp(ctx, to, r.ID); errors.Is(err, errUnknownMessage) {
+				return false, nil
+			}
+			return now.Says(newText), err
+		},
+	}.confirm(ctx)
+	if err != nil {
 		return collection.Row{}, err
 	}
-	ctx, cancel := afterwards(ctx)
-	defer cancel()
-	now, lookErr := s.lookUp(ctx, to, r.ID)
-	switch {
-	case lookErr == nil && now.Says(newText):
-		return now, nil
-	case (lookErr == nil || errors.Is(lookErr, errUnknownMessage)) && !mayFollow(err):
-		return collection.Row{}, failureOf(err)
-	}
-	return collection.Row{}, err
+	deeds.Rewriting(s.User(), g, r.ID, now.Text) // Directus may have stored the text in its own way
+	return now, nil
 }
 
 // notCorrected is the reply to a line that looks like a correction and cannot be

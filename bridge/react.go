@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
@@ -61,23 +62,24 @@ func (s *session) react(ctx context.Context, to addressee, message string, what 
 	if err != nil || len(there) > 0 {
 		return nil, err
 	}
-	r, err := reactions.Add(ctx, s.member.account, message, text)
-	if errors.Is(err, collection.ErrHidden) {
+	var r collection.Reaction
+	err = change{
+		do: func(ctx context.Context) (err error) {
+			r, err = reactions.Add(ctx, s.member.account, message, text)
+			return err
+		},
+		done: func(ctx context.Context) (bool, error) {
+			there, err := reactions.Own(ctx, s.member.account, message, text)
+			if len(there) > 0 {
+				r = there[0]
+			}
+			return len(there) > 0, err
+		},
+	}.confirm(ctx)
+	switch {
+	case errors.Is(err, collection.ErrHidden):
 		return nil, nil // stored, and not for the user to see
-	}
-	if unanswered(err) {
-		after, cancel := afterwards(ctx)
-		defer cancel()
-		there, lookErr := reactions.Own(after, s.member.account, message, text)
-		switch {
-		case lookErr != nil, len(there) == 0 && mayFollow(err):
-			return nil, errors.Join(directus.ErrUnconfirmed, err)
-		case len(there) == 0:
-			return nil, failureOf(err)
-		}
-		r, err = there[0], nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	return s.reacted(to, r, s.reactor(ctx, to, r), what.MsgID), nil
@@ -92,23 +94,15 @@ func (s *session) unreact(ctx context.Context, to addressee, message string, wha
 	}
 	var changed *ircd.Reaction
 	for _, r := range there { // several only if others stored them
-		undo := s.member.feeds.Deeds().Erasing(s.User(), to.Reactions.Collection, r.ID)
-		err := reactions.Remove(ctx, s.member.account, r.ID)
-		if unanswered(err) {
-			after, cancel := afterwards(ctx)
-			left, lookErr := reactions.Own(after, s.member.account, message, text)
-			cancel()
-			switch {
-			case lookErr != nil, len(left) == len(there) && mayFollow(err):
-				return changed, errors.Join(directus.ErrUnconfirmed, err)
-			case len(left) == len(there):
-				undo()
-				return changed, failureOf(err)
-			}
-			err = nil
-		}
+		err := change{
+			undo: s.member.feeds.Deeds().Erasing(s.User(), to.Reactions.Collection, r.ID),
+			do:   func(ctx context.Context) error { return reactions.Remove(ctx, s.member.account, r.ID) },
+			done: func(ctx context.Context) (bool, error) {
+				left, err := reactions.Own(ctx, s.member.account, message, text)
+				return !slices.ContainsFunc(left, func(l collection.Reaction) bool { return l.ID == r.ID }), err
+			},
+		}.confirm(ctx)
 		if err != nil {
-			undo()
 			return changed, err
 		}
 		changed = s.unreacted(to, r, what.MsgID)

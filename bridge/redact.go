@@ -8,7 +8,6 @@ import (
 	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
-	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
@@ -57,30 +56,32 @@ func (s *session) mayRedact(ctx context.Context, r collection.Row) error {
 	return err
 }
 
-// erase deletes an item, or sets the mark that stands for it. Where the answer
-// does not come, it looks.
-func (s *session) erase(ctx context.Context, to addressee, r collection.Row) (failed error) {
-	undo := s.member.feeds.Deeds().Erasing(s.User(), to.view.feed.Group.Collection, r.ID)
-	defer func() {
-		if failed != nil && !errors.Is(failed, directus.ErrUnconfirmed) {
-			undo()
+// erase deletes an item, or sets the mark that stands for it.
+func (s *session) erase(ctx context.Context, to addressee, r collection.Row) error {
+	g := to.view.feed.Group
+	gone := func(ctx context.Context) (bool, error) {
+		_, err := s.lookUp(ctx, to, r.ID)
+		if errors.Is(err, errUnknownMessage) {
+			return true, nil
 		}
-	}()
-	_, err := s.member.alter(ctx, to.view.feed.Group, r.ID, to.SoftDelete.Mark(r))
-	doubtful := errors.Is(err, directus.ErrUnconfirmed)
-	if err == nil || !doubtful && !collection.IsForbidden(err) {
-		return err
+		return false, err
 	}
-	ctx, cancel := afterwards(ctx)
-	defer cancel()
-	_, now := s.lookUp(ctx, to, r.ID)
-	switch {
-	case errors.Is(now, errUnknownMessage) && doubtful:
-		return nil
-	case errors.Is(now, errUnknownMessage): // somebody was quicker
-		return now
-	case now == nil && doubtful && !mayFollow(err):
-		return failureOf(err)
+	err := change{
+		undo: s.member.feeds.Deeds().Erasing(s.User(), g.Collection, r.ID),
+		do: func(ctx context.Context) error {
+			if mark := to.SoftDelete.Mark(r); mark != nil {
+				return s.member.account.UpdateItem(ctx, g.Collection, r.ID, mark, g.Query, nil)
+			}
+			return s.member.account.DeleteItem(ctx, g.Collection, r.ID)
+		},
+		done: gone,
+	}.confirm(ctx)
+	if collection.IsForbidden(err) {
+		after, cancel := afterwards(ctx)
+		defer cancel()
+		if gone, _ := gone(after); gone { // somebody was quicker
+			return errUnknownMessage
+		}
 	}
 	return err
 }

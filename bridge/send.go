@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	mathrand "math/rand/v2"
 	"time"
@@ -208,10 +209,8 @@ func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
 	switch {
 	case err == nil && len(raw) == 0:
 		return nil, collection.ErrHidden // 204: stored, and not to be read back
-	case unanswered(err) && !mayFollow(err) && !failedAt(err):
-		return nil, errors.Join(directus.ErrNotConnected, err)
-	case errors.Is(err, directus.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return nil, errors.Join(directus.ErrUnconfirmed, err)
+	case errors.Is(err, directus.ErrUnconfirmed) && !mayFollow(err) && !failedAt(err):
+		return nil, fmt.Errorf("%w: %v", directus.ErrNotConnected, err) // nor is it in doubt
 	}
 	return raw, err
 }

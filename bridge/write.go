@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
 	"slices"
@@ -47,21 +46,31 @@ func (m *member) change(ctx context.Context, do func(context.Context) error) err
 	})
 }
 
-// alter changes an item under the user's own permissions and returns it, as far
-// as the user may read it; without changes it deletes it. ErrUnconfirmed says
-// that it is perhaps done.
-func (m *member) alter(ctx context.Context, g *collection.Group, id string, changes map[string]any) (json.RawMessage, error) {
-	var stored json.RawMessage
-	var err error
-	if changes == nil {
-		err = m.account.DeleteItem(ctx, g.Collection, id)
-	} else {
-		err = m.account.UpdateItem(ctx, g.Collection, id, changes, g.Query, &stored)
+// change is a write whose outcome can be looked up.
+type change struct {
+	do   func(context.Context) error
+	done func(context.Context) (bool, error) // looks; an error says that nobody knows
+	undo func()                              // takes back what was noted of it before; nil: nothing was
+}
+
+// confirm makes a change. Where no answer comes it looks what became of it; ErrUnconfirmed
+// says that it is perhaps done. What surely did not happen is undone.
+func (c change) confirm(ctx context.Context) error {
+	err := c.do(ctx)
+	if errors.Is(err, directus.ErrUnconfirmed) {
+		after, cancel := afterwards(ctx)
+		defer cancel()
+		switch done, unknown := c.done(after); {
+		case unknown == nil && done:
+			return nil
+		case unknown == nil && !mayFollow(err):
+			err = failureOf(err)
+		}
 	}
-	if unanswered(err) {
-		err = errors.Join(directus.ErrUnconfirmed, err)
+	if err != nil && c.undo != nil && !errors.Is(err, directus.ErrUnconfirmed) {
+		c.undo()
 	}
-	return stored, err
+	return err
 }
 
 // mayFollow reports that Directus may do later what it was asked for, whatever a look

@@ -65,13 +65,14 @@ func isPlain(key string) bool {
 }
 
 // CreateItem stores an item over REST and decodes the fields that the user may read into
-// out. If the user may not read the item, out stays as it is.
+// out. If the user may not read the item, out stays as it is. ErrUnconfirmed says that the
+// item was perhaps stored, as that of UpdateItem and DeleteItem that it was changed.
 func (a *Account) CreateItem(ctx context.Context, collection string, item any, fields []string, out any) error {
 	path, err := itemsPath(collection)
 	if err != nil {
 		return fmt.Errorf("create an item of %s: %w", collection, err)
 	}
-	return a.Do(ctx, http.MethodPost, path, fieldsOf(fields), item, out)
+	return a.write(ctx, http.MethodPost, path, fields, item, out)
 }
 
 // UpdateItem changes an item over REST and decodes the fields that the user may read into
@@ -83,10 +84,10 @@ func (a *Account) UpdateItem(ctx context.Context, collection, key string, change
 		return fmt.Errorf("update an item of %s: %w", collection, err)
 	}
 	if isPlain(key) {
-		return a.Do(ctx, http.MethodPatch, path+"/"+key, fieldsOf(fields), changes, out)
+		return a.write(ctx, http.MethodPatch, path+"/"+key, fields, changes, out)
 	}
 	var list []json.RawMessage
-	err = a.Do(ctx, http.MethodPatch, path, fieldsOf(fields), map[string]any{"keys": []string{key}, "data": changes}, &list)
+	err = a.write(ctx, http.MethodPatch, path, fields, map[string]any{"keys": []string{key}, "data": changes}, &list)
 	if err != nil || len(list) == 0 || out == nil {
 		return err
 	}
@@ -100,14 +101,26 @@ func (a *Account) DeleteItem(ctx context.Context, collection, key string) error 
 	case err != nil:
 		return fmt.Errorf("delete an item of %s: %w", collection, err)
 	case isPlain(key):
-		return a.Do(ctx, http.MethodDelete, path+"/"+key, nil, nil, nil)
+		return a.write(ctx, http.MethodDelete, path+"/"+key, nil, nil, nil)
 	}
-	return a.Do(ctx, http.MethodDelete, path, nil, []string{key}, nil)
+	return a.write(ctx, http.MethodDelete, path, nil, []string{key}, nil)
 }
 
-func fieldsOf(fields []string) url.Values {
-	if len(fields) == 0 {
-		return nil
+// write changes an item. An error that is no refusal is ErrUnconfirmed too.
+func (a *Account) write(ctx context.Context, method, path string, fields []string, body, out any) error {
+	var query url.Values
+	if len(fields) > 0 {
+		query = url.Values{"fields": {strings.Join(fields, ",")}}
 	}
-	return url.Values{"fields": {strings.Join(fields, ",")}}
+	err := a.Do(ctx, method, path, query, body, out)
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return unconfirmed{err}
+	}
+	return err
 }
+
+// unconfirmed makes any error ErrUnconfirmed.
+type unconfirmed struct{ error }
+
+func (u unconfirmed) Unwrap() error        { return u.error }
+func (u unconfirmed) Is(target error) bool { return target == ErrUnconfirmed }
