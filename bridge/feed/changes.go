@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
-	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/ircd"
 )
@@ -30,29 +29,71 @@ func (f *Feed) update(ctx context.Context, rows []collection.Row) error {
 	if err != nil {
 		return err
 	}
+	// Most updates are of rows that nobody here was shown, as when all of a collection is
+	// changed at once: these are not converted.
+	for changed := f.hash(rows); len(changed) > 0; {
+		f.convert(f.showable(changed), refs)
+		changed = f.changeAll(changed)
+	}
+	return nil
+}
+
+// showable are those of changed rows that are, or may become, messages in some channel.
+func (f *Feed) showable(changed []*rendering) (list []*rendering) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range changed {
+		if f.isShowable(r.Row) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// isShowable reports whether change needs the messages of a row. The caller holds mu.
+func (f *Feed) isShowable(r collection.Row) bool {
+	return f.shown.rows[r.ID] != nil || f.wasKeptOut(r) && !f.TooOld(r)
+}
+
+// wasKeptOut reports that a row was never shown, so that an update may be what lets it into
+// a channel. The caller holds mu.
+func (f *Feed) wasKeptOut(r collection.Row) bool {
+	seen, published := f.seen[r.ID]
+	return published && !seen.shown || !published && f.isLate(r)
+}
+
+// changeAll brings what has become of changed rows, and returns those that have become
+// showable since they were looked at, as a session shows them as backlog: they are to be
+// converted first.
+func (f *Feed) changeAll(changed []*rendering) (unconverted []*rendering) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var entries []Entry
-	for _, r := range rows {
-		if _, gone := f.shown.isGone(r.ID); !gone {
-			f.Group.Dates.Late.Redate(r)
-			entries = append(entries, f.change(r, refs)...)
+	for _, r := range changed {
+		if _, gone := f.shown.isGone(r.ID); gone {
+			continue
 		}
+		if !r.converted && f.isShowable(r.Row) {
+			unconverted = append(unconverted, r)
+			continue
+		}
+		f.Group.Dates.Late.Redate(r.Row)
+		entries = append(entries, f.change(r)...)
 	}
 	f.Bring(few(entries)...)
-	return nil
+	return unconverted
 }
 
 // change makes the entries of one changed row, except for a new text, which is debounced.
 // The caller holds mu.
-func (f *Feed) change(r collection.Row, refs people.References) []Entry {
-	known, content := f.shown.rows[r.ID], f.Group.ContentOf(r)
-	seen, published := f.seen[r.ID]
+func (f *Feed) change(r *rendering) []Entry {
+	known := f.shown.rows[r.ID]
 	if known == nil {
+		seen, published := f.seen[r.ID]
 		switch {
-		case published && !seen.shown, !published && f.isLate(r):
-			return f.enter(r, refs)
-		case published && seen.content != content:
+		case f.wasKeptOut(r.Row):
+			return f.enter(r)
+		case published && seen.content != r.content:
 			f.debounce(r)
 		}
 		// Of an older row, which nobody was shown here, the text before is not
@@ -61,10 +102,10 @@ func (f *Feed) change(r collection.Row, refs people.References) []Entry {
 	}
 	var entries []Entry
 	for _, c := range f.Group.Channels {
-		entries = append(entries, f.move(r, c, known, refs)...)
+		entries = append(entries, f.move(r, c, known)...)
 	}
 	f.noteVisible(r.ID, known)
-	if known.content == content {
+	if known.content == r.content {
 		delete(f.debounced, r.ID) // changed and changed back
 	} else {
 		f.debounce(r)
@@ -88,14 +129,14 @@ func (f *Feed) isLate(r collection.Row) bool {
 }
 
 // enter shows a row that was kept out so far. The caller holds mu.
-func (f *Feed) enter(r collection.Row, refs people.References) []Entry {
-	if f.TooOld(r) {
+func (f *Feed) enter(r *rendering) []Entry {
+	if f.TooOld(r.Row) {
 		return nil
 	}
-	entries := f.show(r, refs, false)
+	entries := f.show(r, false)
 	f.markSeen(r, len(entries) > 0)
 	if mark := f.seen[r.ID]; len(entries) > 0 {
-		mark.shown, mark.content = true, f.Group.ContentOf(r)
+		mark.shown, mark.content = true, r.content
 		f.seen[r.ID] = mark
 	}
 	return entries
@@ -104,13 +145,16 @@ func (f *Feed) enter(r collection.Row, refs people.References) []Entry {
 // move shows how a row that is remembered has entered or left a channel. One that was
 // deleted by a mark and is restored is the message that it was, and old: the history
 // has it under the same msgid. The caller holds mu.
-func (f *Feed) move(r collection.Row, c *collection.Channel, known *shownRow, refs people.References) []Entry {
-	p := known.place(c)
+func (f *Feed) move(rendered *rendering, c *collection.Channel, known *shownRow) []Entry {
+	r, p, m := rendered.Row, known.place(c), rendered.in(c)
 	if p == nil && !c.Matches(r) {
 		return nil
 	}
-	m := people.ToMessage(f.timed(r, c), c, refs, f.age(r) > replayedAfter)
-	here := c.Matches(r) && m.Text != ""
+	timed := f.timed(r, c)
+	here := m != nil
+	if here {
+		m.Time, m.Replayed = timed.ShownAt(), f.age(r) > replayedAfter
+	}
 	switch {
 	case p == nil && here && !f.TooOld(r):
 		f.shown.put(r, f.written(r), known.content, c, m)
@@ -226,6 +270,7 @@ func few(entries []Entry) []Entry {
 // Remember notes a message that a session shows as backlog; false if the row is
 // gone meanwhile, or restored and about to be shown to everybody.
 func (f *Feed) Remember(r collection.Row, c *collection.Channel, m *ircd.Message) bool {
+	content := f.Group.ContentOf(r)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, gone := f.shown.isGone(r.ID); gone {
@@ -236,7 +281,7 @@ func (f *Feed) Remember(r collection.Row, c *collection.Channel, m *ircd.Message
 	case p != nil && p.state == deleted:
 		return false
 	case p == nil || p.state != visible:
-		f.shown.put(r, f.written(r), f.Group.ContentOf(r), c, m)
+		f.shown.put(r, f.written(r), content, c, m)
 	}
 	return true
 }

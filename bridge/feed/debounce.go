@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
-	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
 	"directus-ircd/ircd"
 )
@@ -31,12 +30,11 @@ type edit struct {
 
 // debounce notes a changed text, which is shown once it has stayed the same for Edits.Merge:
 // web editors save while people type. The caller holds mu.
-func (f *Feed) debounce(r collection.Row) {
-	content := f.Group.ContentOf(r)
-	if waiting, ok := f.debounced[r.ID]; ok && waiting.content == content {
+func (f *Feed) debounce(r *rendering) {
+	if waiting, ok := f.debounced[r.ID]; ok && waiting.content == r.content {
 		return
 	}
-	f.debounced[r.ID] = edit{content, time.Now().Add(f.edits.Merge)}
+	f.debounced[r.ID] = edit{r.content, time.Now().Add(f.edits.Merge)}
 }
 
 // showEdits shows the edits that are due and sets the timer for the next.
@@ -72,14 +70,15 @@ func (f *Feed) takeEdits(ctx context.Context, rows []collection.Row, missing []s
 	if err != nil {
 		return nil, err
 	}
+	rendered := f.render(rows, refs)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, id := range missing {
 		delete(f.debounced, id)
 	}
 	var entries []Entry
-	for _, r := range rows {
-		entries = append(entries, f.edited(r, refs)...)
+	for _, r := range rendered {
+		entries = append(entries, f.edited(r)...)
 	}
 	return entries, nil
 }
@@ -106,29 +105,26 @@ func (f *Feed) dueEdits() (ids []string, next time.Time) {
 
 // edited makes the entries of a new text, one for each channel in which the old
 // one was shown, or could have been. The caller holds mu.
-func (f *Feed) edited(r collection.Row, refs people.References) []Entry {
-	content, known := f.Group.ContentOf(r), f.shown.rows[r.ID]
+func (f *Feed) edited(r *rendering) []Entry {
+	known := f.shown.rows[r.ID]
 	waiting, ok := f.debounced[r.ID]
 	if !ok {
 		return nil // shown or deleted meanwhile
 	}
 	delete(f.debounced, r.ID)
-	if waiting.content != content { // changed once more
-		if known == nil || known.content != content {
+	if waiting.content != r.content { // changed once more
+		if known == nil || known.content != r.content {
 			f.debounce(r)
 		}
 		return nil
 	}
 	var entries []Entry
 	if known != nil {
-		known.content = content
+		known.content = r.content
 	}
-	for _, c := range f.Group.Channels {
-		if !c.Matches(r) {
-			continue
-		}
-		m := people.ToMessage(r, c, refs, false)
-		if m.Text == "" {
+	for _, rendered := range r.messages {
+		c, m := rendered.channel, rendered.message
+		if m == nil {
 			continue
 		}
 		var before *ircd.Message
@@ -140,17 +136,16 @@ func (f *Feed) edited(r collection.Row, refs people.References) []Entry {
 			before = p.message
 			m.ID, m.Time = p.message.ID, p.message.Time
 		}
-		f.renew(r, c, m)
-		if f.edits.Show && !f.TooOld(r) && !text.SaysSame(before, m) {
-			entries = append(entries, f.version(r, c, m, before, "", f.deeds.editor(f.Group, r, m.From, f.edits.Merge)))
+		f.renew(r.Row, r.content, c, m)
+		if f.edits.Show && !f.TooOld(r.Row) && !text.SaysSame(before, m) {
+			entries = append(entries, f.version(r.Row, c, m, before, "", f.deeds.editor(f.Group, r.Row, m.From, f.edits.Merge)))
 		}
 	}
 	return entries
 }
 
 // renew remembers a message with its new text. The caller holds mu.
-func (f *Feed) renew(r collection.Row, c *collection.Channel, m *ircd.Message) {
-	content := f.Group.ContentOf(r)
+func (f *Feed) renew(r collection.Row, content uint64, c *collection.Channel, m *ircd.Message) {
 	f.shown.put(r, f.written(r), content, c, m)
 	if mark, seen := f.seen[r.ID]; seen {
 		mark.content = content

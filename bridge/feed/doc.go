@@ -14,7 +14,8 @@
 // Readers. They are taken in the order Set.mu, Feed.mu, journal.mu; the journal of a fork
 // comes after that of the feed that it leaves. Deeds has a leaf lock, and so have the
 // packages that are asked under these: Dates, the name directory and the rights cache.
-// No request, and no wait for a reader, happens under any of them.
+// No request, no wait for a reader and no conversion of a row's text (render.go) happens
+// under any of them.
 //
 // An event passes feed.go (run), told.go (events kept while the collection is read), parse.go,
 // reorder.go (order of keys), publish.go (new rows), changes.go (updates and deletions),

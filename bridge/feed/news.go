@@ -58,17 +58,18 @@ func (f *Feed) newsFrom() (from time.Time, awaited bool) {
 // answered from now on.
 func (f *Feed) markHistory(rows []collection.Row) {
 	limit := collection.DateLimit(f.leader.Account()).Add(collection.Overlap)
+	hashed := f.hash(rows)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	from, awaited := f.newsFrom()
-	for _, r := range rows {
+	for _, r := range hashed {
 		if awaited && !r.Date.Before(from) && r.Date.Before(limit) {
 			continue
 		}
 		f.markSeen(r, true)
-		f.Group.Dates.Late.Note(r)
+		f.Group.Dates.Late.Note(r.Row)
 		for _, c := range f.Group.Channels {
-			f.timed(r, c)
+			f.timed(r.Row, c)
 		}
 	}
 }

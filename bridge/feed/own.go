@@ -11,6 +11,11 @@ import (
 // once: it is final for the moment. It returns the message for the channel in
 // which that was done. The event of the same change finds nothing new.
 func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs people.References) *ircd.Message {
+	content := f.Group.ContentOf(now)
+	texts := make([]struct{ now, before *ircd.Message }, len(f.Group.Channels))
+	for i, ch := range f.Group.Channels {
+		texts[i].now, texts[i].before = people.ToMessage(now, ch, refs, false), people.ToMessage(before, ch, refs, false)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.debounced, now.ID)
@@ -18,9 +23,8 @@ func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs
 	known := f.shown.rows[now.ID]
 	_, published := f.seen[now.ID]
 	coming := !published && known == nil && f.isLate(now) // its first event is on its way, and shows it as it is
-	for _, ch := range f.Group.Channels {
-		m := people.ToMessage(now, ch, refs, false)
-		old, version := people.ToMessage(before, ch, refs, false), ""
+	for i, ch := range f.Group.Channels {
+		m, old, version := texts[i].now, texts[i].before, ""
 		switch p := known.place(ch); {
 		case p != nil && p.state == visible:
 			m.ID, m.Time = p.message.ID, p.message.Time
@@ -32,7 +36,7 @@ func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs
 		case ch != c && (known != nil || !ch.Matches(now)):
 			continue
 		}
-		f.renew(now, ch, m)
+		f.renew(now, content, ch, m)
 		e := f.version(now, ch, m, old, version, m.From)
 		if version == "" && f.edits.Show && !coming {
 			f.Bring(e)
@@ -47,6 +51,7 @@ func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs
 // Redacted tells the user's other connections of a deletion, unless its event was
 // here first.
 func (f *Feed) Redacted(r collection.Row, c *collection.Channel, event *ircd.Redaction) {
+	content := f.Group.ContentOf(r)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	told, _ := f.shown.isGone(r.ID)
@@ -60,7 +65,7 @@ func (f *Feed) Redacted(r collection.Row, c *collection.Channel, event *ircd.Red
 	m := &ircd.Message{ID: collection.OriginalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
 	var entries []Entry
 	if _, published := f.seen[r.ID]; c.SoftDelete != nil && (published || !f.isLate(r)) {
-		entries = f.hide(r, c, m)
+		entries = f.hide(r, content, c, m)
 	} else if entries = f.redact(r.ID); len(entries) == 0 { // not remembered
 		entries = f.redactions(r.ID, &place{channel: c, message: m}, event.Time)
 	}
@@ -74,10 +79,10 @@ func (f *Feed) Redacted(r collection.Row, c *collection.Channel, event *ircd.Red
 
 // hide makes the entries of a row that was marked as deleted, and may be restored: the
 // event of the mark finds nothing to do. The caller holds mu.
-func (f *Feed) hide(r collection.Row, c *collection.Channel, m *ircd.Message) []Entry {
+func (f *Feed) hide(r collection.Row, content uint64, c *collection.Channel, m *ircd.Message) []Entry {
 	delete(f.debounced, r.ID)
 	if f.shown.rows[r.ID].place(c) == nil {
-		f.shown.put(r, f.written(r), f.Group.ContentOf(r), c, m)
+		f.shown.put(r, f.written(r), content, c, m)
 	}
 	known := f.shown.rows[r.ID]
 	p := known.place(c)

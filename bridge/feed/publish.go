@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"directus-ircd/bridge/collection"
-	"directus-ircd/bridge/people"
 )
 
 // publish puts the rows that were not seen before into the journal.
@@ -23,13 +22,14 @@ func (f *Feed) publish(ctx context.Context, rows []collection.Row, read bool) er
 		f.SetState(true, nil) // so that people are told before they are shown
 	}
 	limit := collection.DateLimit(f.leader.Account())
+	rendered := f.render(rows, refs)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var entries []Entry
-	for _, r := range rows {
-		shown := f.show(r, refs, read)
+	for _, r := range rendered {
+		shown := f.show(r, read)
 		f.markSeen(r, len(shown) > 0)
-		f.arrive(r, limit)
+		f.arrive(r.Row, limit)
 		entries = append(entries, shown...)
 	}
 	f.Bring(entries...)
@@ -51,20 +51,20 @@ func (f *Feed) arrive(r collection.Row, limit time.Time) {
 
 // show makes the entries of a row that was not shown before, one for each
 // channel that it belongs to, and remembers them. The caller holds mu.
-func (f *Feed) show(r collection.Row, refs people.References, read bool) []Entry {
+func (f *Feed) show(r *rendering, read bool) []Entry {
 	if _, gone := f.shown.isGone(r.ID); gone {
 		return nil
 	}
 	var entries []Entry
-	for _, c := range f.Group.Channels {
-		if !c.Matches(r) {
+	for _, rendered := range r.messages {
+		c, m := rendered.channel, rendered.message
+		row := f.timed(r.Row, c)
+		if m == nil {
 			continue
 		}
-		r = f.timed(r, c)
-		if m := people.ToMessage(r, c, refs, f.age(r) > replayedAfter); m.Text != "" {
-			entries = append(entries, Entry{Row: r.WithoutTexts(), Channel: c, Event: m, Read: read})
-			f.shown.put(r, f.written(r), f.Group.ContentOf(r), c, m)
-		}
+		m.Time, m.Replayed = row.ShownAt(), f.age(row) > replayedAfter
+		entries = append(entries, Entry{Row: row.WithoutTexts(), Channel: c, Event: m, Read: read})
+		f.shown.put(row, f.written(row), r.content, c, m)
 	}
 	return entries
 }
@@ -107,12 +107,12 @@ func (f *Feed) unseen(rows []collection.Row) []collection.Row {
 
 // markSeen notes a row that needs not be published any more. The caller holds
 // mu.
-func (f *Feed) markSeen(r collection.Row, shown bool) {
+func (f *Feed) markSeen(r *rendering, shown bool) {
 	if _, ok := f.seen[r.ID]; ok {
 		return
 	}
 	f.arrived++
-	f.seen[r.ID] = mark{date: r.Date, order: f.arrived, content: f.Group.ContentOf(r), shown: shown}
+	f.seen[r.ID] = mark{date: r.Date, order: f.arrived, content: r.content, shown: shown}
 	f.uuids = collection.IsUUID(r.ID)
 	if date := collection.Earlier(r.Date, collection.DateLimit(f.leader.Account())); date.After(f.newest) {
 		f.newest = date

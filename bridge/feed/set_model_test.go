@@ -135,7 +135,7 @@ func (m *feedsModel) catchUp(f *Feed) {
 		if _, seen := f.seen[r.ID]; seen || r.Date.Before(f.opened) {
 			continue
 		}
-		f.markSeen(r, true)
+		f.markSeen(&rendering{Row: r}, true)
 		f.journal.append(Entry{Row: r, Channel: m.group.Channels[0], Event: &ircd.Message{ID: r.ID}})
 	}
 }
