@@ -17,10 +17,10 @@ import (
 // lines.
 const maxNotices = 10
 
-// update takes rows that were changed, as they are now. A row may have entered
-// a channel or left one, by its filter or by the mark of a soft delete, and its
-// text may have changed; most updates are nothing of that. An item that leaves
-// the filter of a whole feed gives no event, so that goes unnoticed.
+// update takes changed rows as they are now. A row may have entered or left a channel, by
+// the channel's filter or by the mark of a soft delete, or its text may have changed; most
+// updates are none of these. Directus sends no event for an item that leaves the filter of
+// the subscription: review finds it.
 func (f *Feed) update(ctx context.Context, rows []collection.Row) error {
 	if len(rows) == 0 {
 		return nil
@@ -96,8 +96,8 @@ func (f *Feed) change(r *rendering) []Entry {
 		case published && seen.content != r.content:
 			f.debounce(r)
 		}
-		// Of an older row, which nobody was shown here, the text before is not
-		// known: perhaps something else has changed, a counter of the web page.
+		// The feed knows no earlier text of an older row that nobody was shown: the
+		// update may be of another field, such as a counter of a web page.
 		return nil
 	}
 	var entries []Entry
@@ -113,8 +113,8 @@ func (f *Feed) change(r *rendering) []Entry {
 	return entries
 }
 
-// noteVisible notes whether a row is to be seen anywhere, for the time after known was
-// forgotten. The caller holds mu.
+// noteVisible records in seen whether a row is visible in any channel, which is still known
+// when shown has forgotten the row. The caller holds mu.
 func (f *Feed) noteVisible(id string, known *shownRow) {
 	if mark, seen := f.seen[id]; seen {
 		mark.shown = known.isVisible()
@@ -122,8 +122,8 @@ func (f *Feed) noteVisible(id string, known *shownRow) {
 	}
 }
 
-// isLate reports that a row was certainly never shown, so that an update of it
-// is the first that this feed hears of it. The caller holds mu.
+// isLate reports that a row, if it is not in seen, was certainly never shown: an update is
+// the first that this feed hears of it. The caller holds mu.
 func (f *Feed) isLate(r collection.Row) bool {
 	return r.Date.After(f.opened) && r.Date.After(f.forgot)
 }
@@ -142,9 +142,9 @@ func (f *Feed) enter(r *rendering) []Entry {
 	return entries
 }
 
-// move shows how a row that is remembered has entered or left a channel. One that was
-// deleted by a mark and is restored is the message that it was, and old: the history
-// has it under the same msgid. The caller holds mu.
+// move makes the entries of a shown row that has entered or left a channel. A row that is
+// restored after a soft delete comes back under its old msgid, marked as replayed, since the
+// history has it under that msgid too. The caller holds mu.
 func (f *Feed) move(rendered *rendering, c *collection.Channel, known *shownRow) []Entry {
 	r, p, m := rendered.Row, known.place(c), rendered.in(c)
 	if p == nil && !c.Matches(r) {
@@ -179,8 +179,8 @@ func (f *Feed) move(rendered *rendering, c *collection.Channel, known *shownRow)
 	return nil
 }
 
-// remove takes the keys of deleted rows. Directus tells everybody those of all
-// rows: what was not shown here stays a secret.
+// remove takes the keys of deleted rows. Directus announces the deletion of every row to
+// everybody, so the deletion of a row that was not shown here stays a secret.
 func (f *Feed) remove(keys []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -206,8 +206,8 @@ func (f *Feed) redact(id string) []Entry {
 	return entries
 }
 
-// redactions takes a message back, and what was shown as its later versions:
-// these only where the client can, one line for people is enough. The caller holds mu.
+// redactions makes the entries that take back a message and its later versions. Only the
+// first has the text, so that a client without REDACT prints one line. The caller holds mu.
 func (f *Feed) redactions(id string, p *place, at time.Time) []Entry {
 	m := p.message
 	by := f.deeds.eraser(f.Group.Collection, id, m.From)
@@ -231,8 +231,8 @@ func (f *Feed) IsGone(id string) bool {
 	return gone
 }
 
-// few leaves the text out of all but the first deletions, and puts a line that counts
-// them in the place of all but the first edits in each channel.
+// few keeps at most maxNotices readable lines of a kind: further deletions lose their text,
+// and further edits in a channel become one line with their number.
 func few(entries []Entry) []Entry {
 	deletions, edits := 0, map[*collection.Channel]int{}
 	kept := entries[:0]
@@ -267,8 +267,9 @@ func few(entries []Entry) []Entry {
 	return kept
 }
 
-// Remember notes a message that a session shows as backlog; false if the row is
-// gone meanwhile, or restored and about to be shown to everybody.
+// Remember notes a message that a session shows as backlog. It is false if the row has been
+// deleted meanwhile: if it is restored, everybody is shown it. It may be called from any
+// goroutine.
 func (f *Feed) Remember(r collection.Row, c *collection.Channel, m *ircd.Message) bool {
 	content := f.Group.ContentOf(r)
 	f.mu.Lock()
@@ -286,7 +287,7 @@ func (f *Feed) Remember(r collection.Row, c *collection.Channel, m *ircd.Message
 	return true
 }
 
-// TooOld reports that changes of a row are of no interest any more.
+// TooOld reports that a row is older than Edits.MaxAge, so that its changes are not shown.
 func (f *Feed) TooOld(r collection.Row) bool {
 	return f.edits.MaxAge > 0 && f.age(r) > f.edits.MaxAge
 }
@@ -299,13 +300,13 @@ func (f *Feed) clock() time.Time { return f.leader.Account().Now() }
 // with mu held.
 func (f *Feed) age(r collection.Row) time.Duration { return f.clock().Sub(r.ShownAt()) }
 
-// written is the moment at which a row was written: now, for one of the future. It is
-// called with mu held.
+// written is the moment, by our clock, at which a row was written; now if its date is in the
+// future. The caller holds mu.
 func (f *Feed) written(r collection.Row) time.Time { return time.Now().Add(-max(0, f.age(r))) }
 
-// nextID makes a msgid for another version of a message, or of a version of it: it
-// names the same position in the history, is new each time and as long each time. The
-// caller holds mu.
+// nextID makes a msgid for a new version of a message, given the msgid of any of its
+// versions. It names the same position in the history and is never used twice. The caller
+// holds mu.
 func (f *Feed) nextID(msgid string) string {
 	f.stamped = max(f.clock().UnixMilli(), f.stamped+1)
 	return collection.OriginalID(msgid) + ".e" + strconv.FormatInt(f.stamped, 36)

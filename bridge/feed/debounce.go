@@ -103,8 +103,8 @@ func (f *Feed) dueEdits() (ids []string, next time.Time) {
 	return ids, next
 }
 
-// edited makes the entries of a new text, one for each channel in which the old
-// one was shown, or could have been. The caller holds mu.
+// edited makes the entries of a new text, one for each channel in which the old text was
+// shown, or may have been shown before the feed forgot it. The caller holds mu.
 func (f *Feed) edited(r *rendering) []Entry {
 	known := f.shown.rows[r.ID]
 	waiting, ok := f.debounced[r.ID]
@@ -153,9 +153,9 @@ func (f *Feed) renew(r collection.Row, content uint64, c *collection.Channel, m 
 	}
 }
 
-// version makes the entry that shows what has changed in a message since before, nil if
-// that is not known, under a msgid that is new if none is given. Whose message it is stands
-// in it unless its author is known to have changed it. The caller holds mu.
+// version makes the entry that shows how a message has changed since before, which is nil
+// if that is not known. An empty msgid stands for a new one. The text names the author unless
+// the author is known to have made the change. The caller holds mu.
 func (f *Feed) version(r collection.Row, c *collection.Channel, m, before *ircd.Message, msgid string, by ircd.User) Entry {
 	v := *m
 	v.By, v.Edits, v.ID, v.Time = by, m.ID, msgid, f.clock()

@@ -7,9 +7,9 @@ import (
 	"directus-ircd/ircd"
 )
 
-// Corrected shows a new text that one of the user's connections has stored, at
-// once: it is final for the moment. It returns the message for the channel in
-// which that was done. The event of the same change finds nothing new.
+// Corrected shows a new text that a session has just stored, without debouncing it. It
+// returns the message for the channel in which the user made the change. The event of the
+// same change then finds nothing new. It may be called from any goroutine.
 func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs people.References) *ircd.Message {
 	content := f.Group.ContentOf(now)
 	texts := make([]struct{ now, before *ircd.Message }, len(f.Group.Channels))
@@ -48,8 +48,8 @@ func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs
 	return answer
 }
 
-// Redacted tells the user's other connections of a deletion, unless its event was
-// here first.
+// Redacted tells the readers of a deletion that a session has just made, unless its event
+// came first. It may be called from any goroutine.
 func (f *Feed) Redacted(r collection.Row, c *collection.Channel, event *ircd.Redaction) {
 	content := f.Group.ContentOf(r)
 	f.mu.Lock()
@@ -77,8 +77,8 @@ func (f *Feed) Redacted(r collection.Row, c *collection.Channel, event *ircd.Red
 	f.Bring(entries...)
 }
 
-// hide makes the entries of a row that was marked as deleted, and may be restored: the
-// event of the mark finds nothing to do. The caller holds mu.
+// hide makes the entries of a soft-deleted row, which may be restored later. The event of
+// the mark then finds nothing new. The caller holds mu.
 func (f *Feed) hide(r collection.Row, content uint64, c *collection.Channel, m *ircd.Message) []Entry {
 	delete(f.debounced, r.ID)
 	if f.shown.rows[r.ID].place(c) == nil {

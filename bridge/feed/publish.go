@@ -7,7 +7,8 @@ import (
 	"directus-ircd/bridge/collection"
 )
 
-// publish puts the rows that were not seen before into the journal.
+// publish puts the rows that were not seen before into the journal. read says that they
+// were found by reading the collection.
 func (f *Feed) publish(ctx context.Context, rows []collection.Row, read bool) error {
 	f.note(rows)
 	rows = f.unseen(rows)
@@ -36,7 +37,8 @@ func (f *Feed) publish(ctx context.Context, rows []collection.Row, read bool) er
 	return nil
 }
 
-// arrive counts in a row that is shown; limit is where the future begins. The caller holds mu.
+// arrive records when a row came, to find rows that came later than others dated behind
+// them; dates after limit are of the future. The caller holds mu.
 func (f *Feed) arrive(r collection.Row, limit time.Time) {
 	book, at := &f.Group.Dates.Late, f.clock()
 	switch {
@@ -69,7 +71,8 @@ func (f *Feed) show(r *rendering, read bool) []Entry {
 	return entries
 }
 
-// note counts rows in before any of them is shown: their times depend on it.
+// note tells the display times of all rows of a batch before any of them is shown: the time
+// of each depends on the others.
 func (f *Feed) note(rows []collection.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -105,8 +108,7 @@ func (f *Feed) unseen(rows []collection.Row) []collection.Row {
 	return fresh
 }
 
-// markSeen notes a row that needs not be published any more. The caller holds
-// mu.
+// markSeen notes a row that must not be published again. The caller holds mu.
 func (f *Feed) markSeen(r *rendering, shown bool) {
 	if _, ok := f.seen[r.ID]; ok {
 		return

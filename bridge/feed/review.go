@@ -9,17 +9,16 @@ import (
 	"directus-ircd/directus"
 )
 
-// maxReviewed is how many of the newest messages that were shown are looked at
-// again when events about them may have been lost; maxReviews how often Directus is
-// asked for it, where it gives few at once.
+// maxReviewed is how many of the newest shown messages are read again when events about
+// them may have been lost, and maxReviews in how many requests at most, where Directus
+// limits the rows of a page.
 const (
 	maxReviewed = collection.PageSize
 	maxReviews  = 10
 )
 
-// review asks what has become of the messages that were shown, after a time in
-// which nobody told: their edits and deletions during an outage are shown late,
-// but shown.
+// review reads the newest shown messages again after events may have been lost, so that
+// edits and deletions made during an outage are shown late rather than never.
 func (f *Feed) review(ctx context.Context) error {
 	size := collection.PageLimit(ctx, f.leader.Account(), maxReviewed)
 	err := f.readNow(ctx, f.latestShown(min(maxReviewed, maxReviews*size)), func(rows []collection.Row, missing []string) error {
@@ -35,9 +34,9 @@ func (f *Feed) review(ctx context.Context) error {
 	return f.failed(ctx, err)
 }
 
-// readNow reads rows by their keys as the leader may read them now, page by page, and
-// says which of each page are not to be read or not in the filter. Of a shared feed it
-// is certain then that no reader of it may read them.
+// readNow reads rows by their keys, as the leader may read them now, and calls use for each
+// page with its rows and with the keys that are unreadable or outside the filter. In a
+// shared feed, no reader may read these: the rights of the leader are checked first.
 func (f *Feed) readNow(ctx context.Context, ids []string, use func(rows []collection.Row, missing []string) error) error {
 	if len(ids) == 0 {
 		return nil
@@ -73,8 +72,8 @@ func (f *Feed) readPageNow(ctx context.Context, ids []string, use func(rows []co
 	return use(rows, missing)
 }
 
-// latestShown lists the newest rows that were shown, and may have been taken back: they
-// may be restored.
+// latestShown lists the keys of the newest shown rows, newest first. It includes rows that
+// were taken back, since they may be restored.
 func (f *Feed) latestShown(limit int) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -86,8 +85,8 @@ func (f *Feed) latestShown(limit int) []string {
 	return ids[:min(limit, len(ids))]
 }
 
-// vanish takes back messages that are not to be read any more. They may be
-// deleted or out of the filter, so they may come again.
+// vanish takes back messages that cannot be read any more. Their rows may be deleted or only
+// outside the filter, so that they may come again.
 func (f *Feed) vanish(ids []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
