@@ -10,9 +10,9 @@ import (
 	"directus-ircd/directus"
 )
 
-// catchUp reads what the collection holds since the cursor and publishes what
-// was not seen, in the collection's order. The first time it only finds out
-// where the collection ends: what was there before a feed is backlog.
+// catchUp reads the collection from the cursor on and publishes the rows that were not seen,
+// in the order of the collection. The first time it only finds where the collection ends:
+// rows from before the feed was opened are backlog.
 func (f *Feed) catchUp(ctx context.Context) error {
 	begun := time.Now()
 	if !f.cursor.set {
@@ -50,17 +50,18 @@ func (f *Feed) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// Current notes that all is shown that the collection held at a moment of ours.
+// Current records that every row which the collection held at a moment, by our clock, has
+// been published.
 func (f *Feed) Current(at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.current = at
 }
 
-// readAgain reads what is dated from a moment on where most of that was seen, as behind
-// an import that nothing has followed: the keys alone, and the rows that they show to be
-// new. The newest row is read with all that a row has, as it takes the right to. done is
-// false where nothing is gained by it, or too much is new for one page.
+// readAgain reads what is dated from a moment on when most of it was seen already, as after
+// an import that nothing has followed: it asks for keys alone and then for the rows of new
+// keys. The newest row is read in full, to notice a right that was lost. done is false if
+// this gains nothing, or if more than a page is new.
 func (f *Feed) readAgain(ctx context.Context, from time.Time) (last time.Time, done bool, err error) {
 	page := collection.PageLimit(ctx, f.leader.Account(), collection.PageSize)
 	known := f.countSeenSince(from)
@@ -103,10 +104,10 @@ func (f *Feed) countSeenSince(from time.Time) (n int) {
 	return n
 }
 
-// expectCrowd notes, when the collection has been read, how many rows make it worth to be read
-// again early: as many as are told apart in a position, so that a row whose event was lost is not
-// taken for received behind them. While an import goes on these are ever more, as each reading
-// looks at all that is dated within the overlap.
+// expectCrowd sets, after a reading, how many rows may come before the collection is read
+// again early: as many as the position of a device tells apart, so that a row whose event was
+// lost is not taken for received. During an import the number grows, as each reading looks at
+// all rows dated within the overlap.
 func (f *Feed) expectCrowd() {
 	recent := f.countSeenSince(f.cursor.date.Add(-collection.Overlap))
 	f.mu.Lock()
@@ -114,7 +115,7 @@ func (f *Feed) expectCrowd() {
 	f.many = f.arrived + int64(max(collection.MaxToldApart, recent))
 }
 
-// isCrowded reports whether that many have come.
+// isCrowded reports whether as many rows have come as expectCrowd allows.
 func (f *Feed) isCrowded() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

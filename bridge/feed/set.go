@@ -18,6 +18,7 @@ type Key struct {
 	Fork     int                 // tells the feeds of an owner apart, if there are several
 }
 
+// IsShared reports that members of the same audience read the feed together.
 func (k Key) IsShared() bool { return k.Audience != "" }
 
 // Same reports whether a feed with one key is as good as one with the other.
@@ -40,6 +41,7 @@ type Set struct {
 	deeds Deeds
 }
 
+// NewSet makes a set without feeds. Close ends it.
 func NewSet() *Set {
 	fs := &Set{open: map[Key]*Feed{}, shared: map[*Feed]struct{}{}}
 	fs.ctx, fs.cancel = context.WithCancel(context.Background())
@@ -189,13 +191,14 @@ func (fs *Set) Reread(m Member) {
 // Deeds are what members have done to messages lately. It may be called from any goroutine.
 func (fs *Set) Deeds() *Deeds { return &fs.deeds }
 
+// Count is how many feeds are open.
 func (fs *Set) Count() int {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	return len(fs.open)
 }
 
-// Close ends all feeds.
+// Close ends all feeds and waits for their goroutines.
 func (fs *Set) Close() {
 	fs.cancel()
 	fs.wg.Wait()

@@ -9,17 +9,18 @@ import (
 )
 
 const (
-	// maxRemembered and maxRememberedBytes bound what a feed remembers of the
-	// messages that were shown. When it is full the oldest go: their deletion
-	// is not told any more, and a change of theirs is shown as the whole text.
+	// maxRemembered and maxRememberedBytes bound the messages that a feed remembers to have
+	// shown. Beyond that the oldest are forgotten: their deletion is not told any more, and
+	// an edit of theirs is shown as the whole new text.
 	maxRemembered      = 256
 	maxRememberedBytes = 256 << 10
-	// maxRememberedText is the length of a text beyond which it is not worth it.
+	// maxRememberedText is the length in bytes of the longest text that is remembered: a few
+	// longer ones would push out all others.
 	maxRememberedText = maxRememberedBytes / 8
-	// rememberedCost is about what a message takes besides its texts.
+	// rememberedCost is about how many bytes a message takes besides its texts.
 	rememberedCost = 512
-	// maxGone is how many keys of deleted rows are kept, so that none of them
-	// is shown by what was on its way.
+	// maxGone is how many keys of deleted rows are kept, so that an event or a page that was
+	// under way does not show them again.
 	maxGone = 256
 	// maxEditIDs is how many edits of one message are taken back with it.
 	maxEditIDs = 8
@@ -83,9 +84,9 @@ func (rs *shownRows) clone() shownRows {
 	return shownRows{rows, rs.bytes, slices.Clone(rs.gone)}
 }
 
-// put remembers a message of a row that was written at a moment; what is known of the
-// row in other channels stays. It goes by moments, so that neither rows of the future nor
-// a clock that is set crowd out the present.
+// put remembers the message of a row in a channel; what is known of the row in other channels
+// stays. written is by our clock, so that neither rows of the future nor a clock that was set
+// push out the present.
 func (rs *shownRows) put(r collection.Row, written time.Time, content uint64, c *collection.Channel, message *ircd.Message) {
 	if len(message.Text) > maxRememberedText {
 		rs.forget(r.ID)
@@ -181,9 +182,9 @@ func (p *place) addEdit(id string) {
 	p.edits = append(p.edits, id)
 }
 
-// ShownTexts returns the rows that the feed has shown in a channel, with the latest
-// text of each, as far as it remembers them, and those that it has shown anywhere
-// where it does not.
+// ShownTexts returns the rows that the feed has shown in a channel, with a digest of the
+// latest text of each. Rows whose text the feed has forgotten have a zero digest, and are
+// among them if they were shown in any channel. It may be called from any goroutine.
 func (f *Feed) ShownTexts(c *collection.Channel) map[string]collection.Digest {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -6,7 +6,8 @@ import (
 	"directus-ircd/bridge/collection"
 )
 
-// SetState tells those who wait in status.
+// SetState records whether the collection was read, or why it cannot be, and wakes those who
+// wait on the channel of Status.
 func (f *Feed) SetState(ready bool, err error) {
 	f.mu.Lock()
 	changed := ready && !f.ready || (err == nil) != (f.err == nil) || err != nil
@@ -22,8 +23,8 @@ func (f *Feed) SetState(ready bool, err error) {
 	}
 }
 
-// setFailures counts the reads that failed in a row; trouble tells that they
-// are more than a hiccup.
+// setFailures records how many readings have failed in a row, and wakes the readers when
+// Trouble changes.
 func (f *Feed) setFailures(n int) {
 	f.mu.Lock()
 	changed := (n >= troubleAfter) != (f.failing >= troubleAfter)
@@ -34,26 +35,28 @@ func (f *Feed) setFailures(n int) {
 	}
 }
 
+// Trouble reports that several readings have failed in a row. It may be called from any
+// goroutine.
 func (f *Feed) Trouble() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.failing >= troubleAfter
 }
 
-// ReadAt is when the last complete catch-up began.
+// ReadAt is when, by our clock, the last complete reading began.
 func (f *Feed) ReadAt() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.current
 }
 
-// Extent is up to where a collection is known.
+// Extent is how far a feed knows its collection.
 type Extent struct {
 	Date time.Time           // up to which it has been read; zero if it has not
-	Come collection.Bookmark // up to which what came late was told
+	Come collection.Bookmark // up to which late rows were told
 }
 
-// ReadTo is up to where the feed knows its collection.
+// ReadTo is how far the feed knows its collection. It may be called from any goroutine.
 func (f *Feed) ReadTo() Extent {
 	f.mu.Lock()
 	defer f.mu.Unlock()

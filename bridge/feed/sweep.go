@@ -14,17 +14,16 @@ const (
 	// sweepPeriod is how often a feed looks further back than the overlap for rows that
 	// have become visible without an event.
 	sweepPeriod = 2 * reconcilePeriod
-	// sweepBack is how far it looks: a row that comes later than that behind its date,
-	// and without an event, is not shown to those who stay. No more is looked at than
-	// the feed still knows to have seen, maxSeen rows at least.
+	// sweepBack is how far back a sweep looks. A row that becomes visible without an event,
+	// and longer after its date, is not shown to sessions that stay. A sweep covers only the
+	// dates of which the feed still remembers all rows that it has seen.
 	sweepBack = time.Hour
 )
 
-// sweep looks for rows that were not there when the collection was read up to their
-// date and beyond: those of a long transaction, of which no event tells. It asks for
-// keys alone, a page of them in a quiet channel. What was written since the clock of Directus
-// was set back it looks for each time, until the reading from the cursor finds it, and at once
-// for what a session has found by itself.
+// sweep looks for rows that were not there when the collection was read up to their date and
+// beyond, such as those of a long transaction without events. It asks for keys alone, one
+// page of them in a quiet channel. After the clock of Directus was set back, it sweeps with
+// each reading until the cursor has caught up; it sweeps at once when misses has counted a row.
 func (f *Feed) sweep(ctx context.Context) error {
 	from, until, back := f.sweepable()
 	missed := f.MissedSoFar()
@@ -56,9 +55,9 @@ func (f *Feed) sweep(ctx context.Context) error {
 	return nil
 }
 
-// misses makes the feed sweep, soon, where a session was shown a row that a sweep would bring:
-// it is to bring that to those who stay as long as the session still knows not to show it again.
-// The caller holds mu.
+// misses makes the feed sweep soon when a session has found, in its backlog, a row that the
+// feed has not seen and a sweep would find. The others must be shown it while that session
+// still remembers not to show it twice. The caller holds mu.
 func (f *Feed) misses(r collection.Row) {
 	if _, seen := f.seen[r.ID]; seen || !f.cursor.set || r.RawDate == "" {
 		return
@@ -69,14 +68,15 @@ func (f *Feed) misses(r collection.Row) {
 	}
 }
 
-// looked notes that a sweep was made for so many.
+// looked records that a sweep has covered so many of the rows that misses has counted.
 func (f *Feed) looked(missed int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.missed -= missed
 }
 
-// MissedSoFar is how many rows there are that misses has told of, and no sweep was made for.
+// MissedSoFar is how many rows misses has counted that no sweep has covered yet. It may be
+// called from any goroutine.
 func (f *Feed) MissedSoFar() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -102,8 +102,8 @@ func (f *Feed) unseenKeys(ctx context.Context, filter directus.Filter, most int)
 	return unseen, last, nil
 }
 
-// inOrder puts keys in the order of the collection, where they are more than a page, as each page is
-// published by itself. Keys that do not count up say nothing of it.
+// inOrder puts keys into the order of the collection if they are more than a page: each page
+// is published by itself, and keys that do not count up say nothing about the order.
 func (f *Feed) inOrder(ctx context.Context, keys []string, size int) ([]string, error) {
 	if len(keys) <= size {
 		return keys, nil
@@ -124,8 +124,8 @@ func (f *Feed) inOrder(ctx context.Context, keys []string, size int) ([]string, 
 	return keys, nil
 }
 
-// publishKeyed reads the rows of some keys, a page at most, publishes them, and returns
-// the latest date of them. read says that no event told of them.
+// publishKeyed reads the rows of at most a page of keys, publishes them, and returns their
+// latest date. read says that no event told of them.
 func (f *Feed) publishKeyed(ctx context.Context, keys []string, read bool) (last time.Time, err error) {
 	if len(keys) == 0 {
 		return last, nil

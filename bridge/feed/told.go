@@ -9,20 +9,21 @@ import (
 	"directus-ircd/directus"
 )
 
-// maxTold and maxToldBytes bound what is kept of events while the collection is read. What
-// is beyond that waits in the subscription, which has bounds of its own.
+// maxTold and maxToldBytes bound the events kept while the collection is read. Further events
+// wait in the subscription, which has bounds of its own.
 const (
 	maxTold      = 256
 	maxToldBytes = 1 << 20
 )
 
-// told is what the subscription has told of and is still to be used. Its owner is run.
+// told holds events that were taken from the subscription and are still to be applied. It
+// belongs to run.
 type told struct {
 	events []directus.Event // that came while the collection was read
 	gap    bool             // with them
-	// missed are the keys of new rows that no reading finds, as they are dated before all
-	// that it looks at: by a long transaction, an import, or a clock of Directus that was
-	// set back.
+	// missed are the keys of new rows that no reading finds, because their dates are before
+	// all that it looks at: they come from a long transaction, an import, or a clock of
+	// Directus that was set back.
 	missed []string
 }
 
@@ -44,8 +45,8 @@ func (f *Feed) drain() (events []directus.Event, gap bool) {
 	return events, gap
 }
 
-// hear makes sure that what was written before the rows that have just been read comes in
-// front of them, also where events alone tell of it.
+// hear takes the events that came during a reading and publishes the rows that only events
+// tell of, so that they come before the rows that have just been read.
 func (f *Feed) hear(ctx context.Context) error {
 	if len(f.told.events) >= maxTold || f.told.size() >= maxToldBytes {
 		return nil
@@ -56,8 +57,8 @@ func (f *Feed) hear(ctx context.Context) error {
 	return f.publishMissed(ctx)
 }
 
-// noteMissed keeps the keys of the new rows that no reading finds, of some events and of
-// what waits for its turn.
+// noteMissed keeps the keys of new rows that no reading finds, from some events and from the
+// reorder buffer.
 func (f *Feed) noteMissed(events []directus.Event) {
 	if !f.cursor.set {
 		return
@@ -83,7 +84,7 @@ func (f *Feed) noteMissed(events []directus.Event) {
 	}
 }
 
-// hasSeen reports whether a row needs not be published any more.
+// hasSeen reports whether a row must not be published again.
 func (f *Feed) hasSeen(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
