@@ -8,12 +8,13 @@ import (
 	"directus-ircd/ircd"
 )
 
-// onItsWay is how much older than what a feed has read a row may be that it is still to bring.
+// onItsWay is how much older than the newest row that a feed has read a row may be if the
+// feed is still to bring it.
 const onItsWay = 10 * time.Minute
 
 // Progress is how far a feed has come.
 type Progress struct {
-	Order  int64     // of what it has been told; see KnewBefore
+	Order  int64     // number of rows seen so far; see KnewBefore
 	Newest time.Time // the date of the newest row; zero: there is none
 	Ready  bool      // it has read its collection
 	UUIDs  bool      // keys are UUIDs, which a client may choose
@@ -26,8 +27,8 @@ func (f *Feed) Progress() Progress {
 	return Progress{Order: f.arrived, Newest: f.newest, Ready: f.ready, UUIDs: f.uuids}
 }
 
-// KnewBefore reports that a row was there when the feed had come to an order, or that it was
-// taken for somebody's message since: see Take. It may be called from any goroutine.
+// KnewBefore reports that the feed had seen a row when its Progress.Order was order, or that
+// somebody has claimed the row since, see Take. It may be called from any goroutine.
 func (f *Feed) KnewBefore(id string, order int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -60,8 +61,9 @@ type ReactionTarget struct {
 	MsgID   string
 }
 
-// Reacted tells the readers of a reaction that was just stored, and returns what the one who
-// has reacted is shown. Its event finds nothing new.
+// Reacted tells the readers of a reaction that a session has just stored, and returns the
+// event for that session. The event of Directus then finds nothing new. It may be called
+// from any goroutine.
 func (f *Feed) Reacted(to ReactionTarget, r collection.Reaction, by ircd.User) *ircd.Reaction {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -69,7 +71,7 @@ func (f *Feed) Reacted(to ReactionTarget, r collection.Reaction, by ircd.User) *
 	return f.reactionIn(to, r, by)
 }
 
-// Unreacted does the same for one that was taken back.
+// Unreacted does what Reacted does for a reaction that was just taken back.
 func (f *Feed) Unreacted(to ReactionTarget, r collection.Reaction, by ircd.User) *ircd.Reaction {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -77,8 +79,9 @@ func (f *Feed) Unreacted(to ReactionTarget, r collection.Reaction, by ircd.User)
 	return collection.Removal(f.reactionIn(to, r, by), by, f.clock())
 }
 
-// ReadBy is what a reader was shown: how far the feed had read its collection, and the dates
-// of the rows from the overlap before that on, but for those that still wait for the reader.
+// ReadBy is what a reader was shown: up to which date the feed has read its collection, and
+// the dates of the rows from collection.Overlap before that on, without those that the reader
+// has not read yet.
 func (f *Feed) ReadBy(r *Reader) (reached time.Time, dates map[string]time.Time) {
 	waiting := f.journal.waiting(r)
 	f.mu.Lock()
@@ -92,8 +95,8 @@ func (f *Feed) ReadBy(r *Reader) (reached time.Time, dates map[string]time.Time)
 	return f.reached, dates
 }
 
-// StillToBring lists the keys of those rows of a page that the feed is yet to bring its
-// reader.
+// StillToBring lists the keys of those rows of a page of history that the feed has yet to
+// bring a reader, which must not be shown twice.
 func (f *Feed) StillToBring(r *Reader, rows []collection.Row) (ids []string) {
 	waiting := f.journal.waiting(r)
 	f.mu.Lock()
@@ -112,22 +115,23 @@ func (f *Feed) StillToBring(r *Reader, rows []collection.Row) (ids []string) {
 	return ids
 }
 
-// Attach makes a session of a member read the feed from here on: Set does it. wake is called
-// whenever something has come, and must not wait.
+// Attach makes a session of a member read the feed from now on; sessions call Set.Attach.
+// wake is called with the journal locked whenever an entry has come: it must not wait, nor
+// call the feed.
 func (f *Feed) Attach(m Member, wake func()) *Reader {
 	r := &Reader{member: m, Feed: f, wake: wake}
 	f.journal.attach(r)
 	return r
 }
 
-// Bring hands the readers what has become of messages.
+// Bring appends entries to the journal of the feed and wakes its readers.
 func (f *Feed) Bring(entries ...Entry) { f.journal.append(entries...) }
 
-// Read returns what has come for the reader, and the place of the first entry. ok is false
-// for one that was too slow: it has missed some.
+// Read returns the entries that the reader has not read, and the position of the first. ok is
+// false if the reader was too slow, so that some of them are gone.
 func (r *Reader) Read() (first int64, news []Entry, ok bool) { return r.Feed.journal.read(r) }
 
-// HasNews reports that something has come that the reader has not read.
+// HasNews reports that there are entries that the reader has not read.
 func (r *Reader) HasNews() bool { return r.Feed.journal.hasNews(r) }
 
 // HasRead reports that a message is waiting for the reader that was found by reading the

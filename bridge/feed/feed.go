@@ -13,20 +13,19 @@ import (
 )
 
 const (
-	// reconcilePeriod is how often a feed reads the collection again though
-	// nothing seems to be missing: rows written by Flows, by SQL or on another
-	// node may come without an event.
+	// reconcilePeriod is how often a feed reads the collection again though nothing seems to
+	// be missing: rows written by Flows, by SQL or on another node may come without an event.
 	reconcilePeriod = 5 * time.Minute
 
-	// maxSeen is the number of keys kept in memory before the collection is
-	// read again early, which moves the cursor and lets old keys go.
+	// maxSeen is how many keys are kept before the collection is read again early, which
+	// moves the cursor and lets old keys go.
 	maxSeen = 2048
 
 	// replayedAfter is the age from which a caught-up message is marked as old.
 	replayedAfter = time.Minute
 	// retrySoon is the time between two failed reads while events keep coming.
 	retrySoon = time.Second
-	// troubleAfter is the number of failed reads in a row that people are told of.
+	// troubleAfter is how many failed readings in a row are reported to users.
 	troubleAfter = 3
 )
 
@@ -49,7 +48,7 @@ type Feed struct {
 	sub           *directus.Subscription // of the leader
 	gap           bool
 	told          told
-	lapsed        bool        // events about what was shown may be lost
+	lapsed        bool        // events about shown rows may have been lost, see review
 	swept         time.Time   // when the last sweep ended
 	reads         int         // complete readings so far
 	full          int         // entries in seen beyond which the collection is read again early
@@ -170,7 +169,7 @@ func (f *Feed) run(ctx context.Context) {
 	}
 }
 
-// look takes what there is, and reads the collection if that is due.
+// look applies the events that have come, and reads the collection if that is due.
 func (f *Feed) look(ctx context.Context) {
 	// In this order no reaction is looked at before its message.
 	reactions, missed := f.drainReactions()
@@ -201,7 +200,7 @@ func (f *Feed) look(ctx context.Context) {
 	f.next.Reset(wait)
 }
 
-// outcome notes how a step has ended and returns the time until the next reading.
+// outcome records how a step has ended and returns the time until the next reading.
 func (f *Feed) outcome(err error) (wait time.Duration) {
 	wait = reconcilePeriod
 	switch {
@@ -233,8 +232,8 @@ func (f *Feed) outcome(err error) (wait time.Duration) {
 	return wait
 }
 
-// Reread makes the feed read its collection again, soon, and try again what was
-// refused. It may be called from any goroutine.
+// Reread makes the feed read its collection again soon, and retry what Directus refused
+// before. It may be called from any goroutine.
 func (f *Feed) Reread() {
 	select {
 	case f.doubt <- struct{}{}:
@@ -242,7 +241,7 @@ func (f *Feed) Reread() {
 	}
 }
 
-// step handles what the subscription had to say.
+// step reads the collection if there is a gap, and then applies events.
 func (f *Feed) step(ctx context.Context, events []directus.Event, gap bool) error {
 	f.gap = f.gap || gap
 	f.lapsed = f.lapsed || gap || f.gap && len(events) > 0
@@ -286,8 +285,8 @@ func (f *Feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 	return nil
 }
 
-// apply takes events: first what is new, then what became of it. Directus may
-// send them out of order, and one of the two kinds may tell of both.
+// apply applies events: creations first, then updates and deletions. Directus may send them
+// out of order, and an update may be the first event of a row.
 func (f *Feed) apply(ctx context.Context, events []directus.Event) error {
 	var created, updated []collection.Row
 	var deleted []string
@@ -325,8 +324,8 @@ func (f *Feed) apply(ctx context.Context, events []directus.Event) error {
 	return f.showEdits(ctx)
 }
 
-// readOn catches up, and shows what waits for its turn: that has been read, or has no
-// date to be read by.
+// readOn catches up and then publishes all rows of the reorder buffer: the rows that they
+// waited for have been read, or have no date by which a reading could find them.
 func (f *Feed) readOn(ctx context.Context) error {
 	if err := f.catchUp(ctx); err != nil {
 		return err
@@ -334,8 +333,8 @@ func (f *Feed) readOn(ctx context.Context) error {
 	return f.publish(ctx, f.reorder.flush(), false)
 }
 
-// ahead are those of changed rows of which Directus has told nothing before, though others
-// that are older may be under way: their turn comes as if they had just been created.
+// ahead lists the changed rows that this feed hears of for the first time, and that are newer
+// than all rows that have had their turn: they wait in the reorder buffer like created rows.
 func (f *Feed) ahead(updated []collection.Row) (rows []collection.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -347,7 +346,8 @@ func (f *Feed) ahead(updated []collection.Row) (rows []collection.Row) {
 	return rows
 }
 
-// Audience is that of the feed.
+// Audience is who provably sees what the feed shows: that of a shared feed, or the owner
+// alone.
 func (f *Feed) Audience() collection.Audience {
 	if f.Key.IsShared() {
 		return f.Key.Audience

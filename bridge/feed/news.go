@@ -53,8 +53,8 @@ func (f *Feed) newsFrom() (from time.Time, awaited bool) {
 	return from, true
 }
 
-// markHistory notes those of the rows that have been read which are no news, nor pretend to be of
-// the future: sessions show them, if at all, as backlog. They count for the time of a JOIN that is
+// markHistory marks as seen those rows of a first reading that are no news and not dated in the
+// future: sessions show them as backlog, if at all. They count for the time of a JOIN that is
 // answered from now on.
 func (f *Feed) markHistory(rows []collection.Row) {
 	limit := collection.DateLimit(f.leader.Account()).Add(collection.Overlap)

@@ -7,8 +7,8 @@ import (
 	"directus-ircd/bridge/collection"
 )
 
-// parse leaves out what is no item: Directus 10 sends empty objects for rows
-// whose fields may not be read.
+// parse makes rows of the items of an event. It leaves out objects that are no items:
+// Directus 10 sends empty ones for rows whose fields may not be read.
 func (f *Feed) parse(items []json.RawMessage) []collection.Row {
 	rows := make([]collection.Row, 0, len(items))
 	for _, raw := range items {
@@ -25,13 +25,13 @@ func (f *Feed) parse(items []json.RawMessage) []collection.Row {
 	return rows
 }
 
-// maxFirst is how many rows are remembered with the moment at which they came, which
-// their dates do not tell.
+// maxFirst is how many rows without a date, or with a day alone, are remembered with the
+// moment at which they came.
 const maxFirst = 256
 
-// Dated dates a row that has just been stored, where Directus does not: the moment at
-// which it is seen first is the best that can be said of it. It may be called from any
-// goroutine.
+// Dated dates a row that has just been stored if Directus does not date it, or only to the
+// day: the best guess is the moment at which the feed saw it first. It may be called from
+// any goroutine.
 func (f *Feed) Dated(r collection.Row) collection.Row {
 	if !r.Date.IsZero() && !collection.IsDay(r.RawDate) {
 		return r
@@ -54,13 +54,13 @@ func (f *Feed) Dated(r collection.Row) collection.Row {
 	return r
 }
 
-// zoneDoubt is how far the date of a message that was just stored may be from the clock
-// of Directus; zones are a quarter of an hour apart at least.
+// zoneDoubt is how far the date of a message that was just stored may be from the clock of
+// Directus before its time zone is doubted; zones are at least a quarter of an hour apart.
 const zoneDoubt = 10 * time.Minute
 
-// CheckZone says once if Directus turns out to write its dates in another time zone
-// than it is configured: then all times are wrong by the difference. The row was stored
-// a moment ago. It may be called from any goroutine.
+// CheckZone logs, once, that Directus writes its dates in another time zone than the
+// configured one, so that all times are wrong by the difference. The row must have been
+// stored a moment ago. It may be called from any goroutine.
 func (f *Feed) CheckZone(r collection.Row) {
 	if r.RawDate == "" || collection.IsDay(r.RawDate) || !collection.IsLocal(r.RawDate) {
 		return

@@ -19,8 +19,8 @@ const maxReactions = 128
 // reactionsRetry is how often the right to read reactions is asked for.
 const reactionsRetry = 15 * time.Minute
 
-// reactionFeed is a feed's reading of the reactions to its messages. They are
-// taken as they come: what is missed, in an outage, is in the history only.
+// reactionFeed follows the reactions to the messages of a feed. Reactions come by events
+// alone: those of an outage are shown only with the history.
 type reactionFeed struct {
 	sub  *directus.Subscription // nil: not allowed, or not yet; owned by the feed's run
 	next time.Time              // not to be tried before; owned by run
@@ -62,7 +62,7 @@ func (f *Feed) followReactions(ctx context.Context) {
 	}
 }
 
-// tryReactions reads one.
+// tryReactions reads one reaction, to find whether the leader may.
 func (f *Feed) tryReactions(ctx context.Context) error {
 	var some []struct{}
 	err := f.leader.Account().Items(ctx, f.Group.Reactions.Collection, directus.Query{Fields: f.Group.Reactions.Query(), Limit: 1}, &some)
@@ -122,7 +122,7 @@ func (f *Feed) takeReactions(ctx context.Context, events []directus.Event, gap b
 	}
 }
 
-// showReactions shows those that are new, and that others were taken back.
+// showReactions shows new reactions, and takes back those that were deleted.
 func (f *Feed) showReactions(created []collection.Reaction, refs people.References, deleted []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -141,9 +141,8 @@ func (f *Feed) remembers(id string) bool {
 	return f.shown.rows[id] != nil
 }
 
-// addReaction makes the entries of a reaction that was not shown before: one to a
-// message that nobody here was shown is none of their business. The caller holds
-// mu.
+// addReaction makes the entries of a reaction that was not shown before, unless nobody here
+// was shown its message. The caller holds mu.
 func (f *Feed) addReaction(r collection.Reaction, refs people.References) []Entry {
 	known := f.shown.rows[r.Message]
 	if known == nil || f.reactions.knows(r.ID) {
@@ -180,8 +179,8 @@ func (rf *reactionFeed) remember(id string, entries []Entry) {
 	rf.shown = append(rf.shown, shownReaction{id, entries})
 }
 
-// RememberReactions notes those that a session shows as history, as far as there
-// is room.
+// RememberReactions notes reactions that a session shows as history, as far as there is room,
+// so that they can be taken back. It may be called from any goroutine.
 func (f *Feed) RememberReactions(r collection.Row, c *collection.Channel, list []*ircd.Reaction) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -193,8 +192,8 @@ func (f *Feed) RememberReactions(r collection.Row, c *collection.Channel, list [
 	}
 }
 
-// dropReaction makes the entries that take a reaction back. Directus tells
-// everybody the keys of all that are deleted. The caller holds mu.
+// dropReaction makes the entries that take a reaction back, none if it was not shown: Directus
+// announces the deletion of every reaction to everybody. The caller holds mu.
 func (f *Feed) dropReaction(id string) []Entry {
 	f.reactions.forget(id)
 	i := slices.IndexFunc(f.reactions.shown, func(s shownReaction) bool { return s.id == id })
@@ -211,9 +210,8 @@ func (f *Feed) dropReaction(id string) []Entry {
 	return entries
 }
 
-// reactionIn is a reaction as it shows in one channel, also to a message that is
-// not remembered: that, only the connection that reacts is shown. The caller
-// holds mu.
+// reactionIn is a reaction as it shows in one channel, also to a message that the feed has
+// forgotten; only the session that reacts is shown that. The caller holds mu.
 func (f *Feed) reactionIn(to ReactionTarget, r collection.Reaction, from ircd.User) *ircd.Reaction {
 	if p := f.shown.rows[r.Message].place(to.Channel); p != nil {
 		return r.Event(p.message, from, f.clock())
