@@ -14,45 +14,6 @@ import (
 	"directus-ircd/ircd"
 )
 
-// A row keeps its text once, and of what it answers no more than is quoted.
-func TestRowOfLongTexts(t *testing.T) {
-	fields := collection.Fields{Text: "text", Author: "author", Date: "date", Reply: "reply"}
-	long := strings.Repeat("é", 1<<17)
-	raw, err := json.Marshal(map[string]any{
-		"id": 7, "text": long, "date": "2026-01-02T03:04:05Z", "room": "dev",
-		"reply": map[string]any{"id": 6, "text": "x" + long, "date": "2026-01-02T03:04:04Z"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := collection.ParseRow(raw, fields)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Text != long || r.More != 0 || !strings.HasPrefix("x"+long, r.Reply.Text) || len(r.Reply.Text) != text.MaxQuoted-1 {
-		t.Errorf("%d bytes and %d more, the answered one has %d", len(r.Text), r.More, len(r.Reply.Text))
-	}
-	kept := 0
-	for _, value := range r.Values {
-		kept += len(value)
-	}
-	if kept > collection.MaxKeptValue || string(r.Values["room"]) != `"dev"` {
-		t.Errorf("%d bytes of fields are kept: %v", kept, r.Values)
-	}
-}
-
-func TestRowSays(t *testing.T) {
-	for _, test := range []struct {
-		text string
-		more int
-		want bool
-	}{{"abc", 0, true}, {"ab", 1, true}, {"ab", 0, false}, {"ab", 2, false}, {"ax", 1, false}, {"abcd", 0, false}} {
-		if got := (collection.Row{Text: test.text, More: test.more}).Says("abc"); got != test.want {
-			t.Errorf("%q and %d more: %v", test.text, test.more, got)
-		}
-	}
-}
-
 // Many answers to one long message cost its beginning each, and a long message costs
 // one conversion, whoever reads it.
 func TestLongTextsAreConvertedOnce(t *testing.T) {

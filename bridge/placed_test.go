@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
@@ -69,34 +68,4 @@ func TestPlacedRowsChange(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 	})
-}
-
-func TestPlacedCut(t *testing.T) {
-	type part struct {
-		n     int
-		dense bool
-	}
-	for _, test := range []struct {
-		dates []int64
-		want  []part
-	}{
-		{[]int64{1, 2, 3, 4, 5, 6, 7}, []part{{3, false}, {3, false}, {1, false}}},
-		{[]int64{1, 2, 3, 3, 4}, []part{{2, false}, {3, false}}},
-		{[]int64{1, 2, 2, 2, 2, 3, 4}, []part{{1, false}, {3, true}, {1, true}, {2, false}}},
-		{[]int64{5, 5, 5}, []part{{3, false}}},
-		{[]int64{5, 5, 5, 5, 4}, []part{{3, true}, {1, true}, {1, false}}},
-	} {
-		p := &collection.Placed{}
-		for _, d := range test.dates {
-			p.Left = append(p.Left, collection.Row{Date: time.Unix(d, 0)})
-		}
-		var got []part
-		for len(p.Left) > 0 {
-			keys, dense := p.Cut(3)
-			got = append(got, part{len(keys), dense})
-		}
-		if !slices.Equal(got, test.want) {
-			t.Errorf("%v: %v, want %v", test.dates, got, test.want)
-		}
-	}
 }

@@ -41,12 +41,12 @@ type Row struct {
 	// Reply is the row that this one answers, as far as the user may read it.
 	Reply *Row
 	// Values holds the raw fields, by which channels are told apart. A raw text longer
-	// than MaxKeptValue is not among them.
+	// than maxKeptValue is not among them.
 	Values map[string]json.RawMessage
 }
 
-// MaxKeptValue is the longest raw text, in bytes, that a row keeps beside Text.
-const MaxKeptValue = 1 << 10
+// maxKeptValue is the longest raw text, in bytes, that a row keeps beside Text.
+const maxKeptValue = 1 << 10
 
 // ParseRow reads an item. Only an item without a key is an error: any other field may be
 // missing, null or of another type, as Directus checks little of what other programs
@@ -63,7 +63,7 @@ func ParseRow(raw json.RawMessage, f Fields) (Row, error) {
 	r.RawDate = Scalar(values[f.Date])
 	r.Date = parseDate(r.RawDate)
 	r.Text, r.More = directus.CutText(Scalar(values[f.Text]))
-	if len(values[f.Text]) > MaxKeptValue {
+	if len(values[f.Text]) > maxKeptValue {
 		delete(values, f.Text)
 	}
 	r.Author = related(values[f.Author])

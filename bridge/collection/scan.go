@@ -40,7 +40,7 @@ type Scan struct {
 	Bound  time.Time // the rows left begin at this date or, if Down, end before it; zero: all are left
 	offset int       // how many of the rows left were read; only where the order of dates is not that of time
 	tie    *tie      // the date that is being read by keys; nil if none is
-	placed *Placed   // a page whose rows are being read by keys; nil if none is
+	placed *placed   // a page whose rows are being read by keys; nil if none is
 }
 
 // Next reads the next rows, in the direction of the scan. It may return none although there
@@ -62,7 +62,7 @@ func (s *Scan) Next(ctx context.Context) (rows []Row, dense bool, err error) {
 	if rows = s.turnPage(rows, more); whole || len(rows) == 0 {
 		return rows, s.tie != nil, nil
 	}
-	s.placed, s.Done = &Placed{Left: rows, last: s.Done}, false
+	s.placed, s.Done = &placed{left: rows, last: s.Done}, false
 	return s.nextOfPlaced(ctx)
 }
 
