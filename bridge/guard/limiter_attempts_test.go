@@ -23,7 +23,7 @@ func reason(err error) string {
 	return [...]string{"rejected", "unavailable", "otp", "limited"}[le.Reason]
 }
 
-// comesBack is how long a client waits that was refused: a minute for a day, and then an
+// comesBack is how long a refused client waits: a minute each time during the first day, then an
 // hour.
 func comesBack(begun time.Time) {
 	if time.Since(begun) < 24*time.Hour {
@@ -153,8 +153,8 @@ func TestGuardAndSuspension(t *testing.T) {
 	})
 }
 
-// All connections of a user come back at once with the password that was right until
-// it was changed: so few of them reach Directus that it does not suspend the account.
+// If all connections of a user come back at once with a password that was changed meanwhile, so
+// few of them reach Directus that it does not suspend the account.
 func TestGuardKnowsAChangedPassword(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		g := NewLimiter(10, NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
@@ -207,7 +207,7 @@ func TestGuardCountsPendingAndNetworks(t *testing.T) {
 	}
 }
 
-// Another limit holds for those too who are known already.
+// A changed limit also holds for addresses and accounts that are known already.
 func TestGuardLimitChanges(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		guesses := 0
@@ -272,7 +272,7 @@ func heap() int {
 	return int(m.HeapAlloc)
 }
 
-// Who goes on failing is let in more and more seldom, and told when.
+// An address that keeps failing is admitted less and less often, and told when.
 func TestGuardDelayGrows(t *testing.T) {
 	for name, begin := range map[string]func(g *Limiter, i int) (*ticket, error){
 		"from your address": func(g *Limiter, i int) (*ticket, error) {

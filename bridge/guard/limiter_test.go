@@ -24,7 +24,8 @@ type attack struct {
 	tries int
 }
 
-// Limits that are reached as maxGuarded and maxCounters are, in a tenth of the time.
+// guarded and counters stand for maxGuarded and maxCounters and are reached in a tenth of the
+// time.
 const guarded, counters = maxGuarded / 10, maxCounters / 10
 
 func newAttack(t *testing.T) *attack {
@@ -41,7 +42,7 @@ func (a *attack) start() {
 	a.guard.most, a.guard.ledger.most = guarded, counters
 }
 
-// keptIn are the logins kept in a directory; without a name, in memory.
+// keptIn opens the kept logins of a directory; without a name they are in memory.
 func keptIn(t *testing.T, directory string) (*state.Store, Kept) {
 	t.Helper()
 	var kept Kept
@@ -60,7 +61,7 @@ func (a *attack) restart() {
 	a.start()
 }
 
-// try logs in as a client does, and reports whether Directus has been asked.
+// try logs in as a client does, and reports whether that reached Directus.
 func (a *attack) try(remote, email, password string) error {
 	if err := a.guard.Refuses(remote, email, password); err != nil {
 		return err
@@ -131,9 +132,8 @@ func TestGuardIsNotFlushed(t *testing.T) {
 	})
 }
 
-// Directus sees no more than maxFailures in a row, however long, from however many
-// networks and over however many restarts somebody tries, and those who are about to fail
-// at once count too.
+// Directus sees no more than maxFailures in a row, however long somebody tries, from however
+// many networks and over however many restarts. Attempts under way count too.
 func TestGuardBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAttack(t)
@@ -165,8 +165,8 @@ func TestGuardBudget(t *testing.T) {
 	})
 }
 
-// The right password of who has never logged in gets in within a minute, whenever the
-// owner comes and whatever the few networks do that guess.
+// An owner who has never logged in gets in within a minute with the right password, whenever
+// that is and whatever a few networks guess.
 func TestGuardLetsTheOwnerIn(t *testing.T) {
 	for i, networks := range []int{1, 1, 3, openFailures} {
 		for after := time.Duration(0); after < 48*time.Hour; after = 2*after + 7*time.Second {
@@ -193,8 +193,8 @@ func TestGuardLetsTheOwnerIn(t *testing.T) {
 	}
 }
 
-// A password that is remembered gets in at once with everything else spent, on a network
-// that guesses too; and when it is another by now it is one failure and forgotten.
+// A remembered password gets in at once when all other attempts are used up, even from a network
+// that guesses. If it was changed, it counts as one failure and is forgotten.
 func TestGuardRemembersTheRightPassword(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAttack(t)
@@ -242,7 +242,8 @@ func TestGuardRemembersTheRightPassword(t *testing.T) {
 	})
 }
 
-// What is refused while a login is under way may have come after it: it stays counted.
+// A refusal while another login is under way may have reached Directus after that: it stays
+// counted.
 func TestGuardCountsWhatOvertakes(t *testing.T) {
 	a := newAttack(t)
 	a.guess(network(1), victim)
@@ -275,8 +276,7 @@ func TestGuardAndAnOldPassword(t *testing.T) {
 	})
 }
 
-// An account whose counter is one of many low ones is taken to have failed, though its
-// counter is gone.
+// An account whose low counter was merged into the floor is still taken to have failed.
 func TestLedgerFloor(t *testing.T) {
 	l := newLedger(NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 	for round := range 3 {
@@ -314,7 +314,7 @@ func TestLedgerNames(t *testing.T) {
 	}
 }
 
-// Passwords beyond the bound are forgotten, the oldest first, and their failures are not.
+// Passwords beyond the bound are forgotten, the least recently used first; failures are not.
 func TestLedgerIsBounded(t *testing.T) {
 	l := newLedger(NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 	name := func(i int) string { return fmt.Sprintf("%032d", i) }

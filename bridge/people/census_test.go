@@ -37,7 +37,7 @@ func TestCensus(t *testing.T) {
 	}
 }
 
-// What is kept of censuses is bounded, and what was used last stays.
+// The cache of censuses is bounded, and keeps the most recently used ones.
 func TestCensusesAreBounded(t *testing.T) {
 	cs := newCensuses()
 	big := &census{taken: time.Now(), entries: make([]counted, maxCounted)}

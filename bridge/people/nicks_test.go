@@ -48,7 +48,7 @@ func FuzzNickify(f *testing.F) {
 	})
 }
 
-// newPeople hands out nicks that outlast the daemon, or do not.
+// newPeople returns nicks that outlive the daemon or, if not durable, do not.
 func newPeople(t *testing.T, durable bool) *nicks {
 	t.Helper()
 	store := state.InMemory(zerolog.Nop())
@@ -57,7 +57,7 @@ func newPeople(t *testing.T, durable bool) *nicks {
 	return n
 }
 
-// numbered is the id of a user, which begins with some digits.
+// numbered returns the id of a user that begins with some digits.
 func numberedID(digits string) string {
 	const id = "00000000-0000-4000-8000-000000000000"
 	return digits + id[len(digits):]
@@ -86,8 +86,8 @@ func TestNicksAreUniqueAndStable(t *testing.T) {
 	}
 }
 
-// Which nick somebody gets depends on what is known of namesakes, and not on who comes
-// first; what is not known leaves nobody's nick to another.
+// The nick of a user depends on what is known of namesakes, and not on who comes first. Where
+// little is known, nobody gets a nick that might be another's.
 func TestNicksOfNamesakes(t *testing.T) {
 	kevin, other := named("aaaa1111", "Kevin"), numberedID("bbbb2222")
 	for _, test := range []struct {
@@ -185,7 +185,7 @@ func TestNicksOfOtherAuthors(t *testing.T) {
 	}
 }
 
-// What one viewer may read of somebody is not shown to another who may not.
+// A name that one viewer may read is not shown to another who may not.
 func TestRealnameOfAnotherViewer(t *testing.T) {
 	n := newPeople(t, true)
 	n.user(Person{ID: "aaaa", name: "Eve", realname: "Eve Secret"}, alone)
@@ -199,7 +199,7 @@ func TestRealnameOfAnotherViewer(t *testing.T) {
 	}
 }
 
-// A user who may not read the own name any more connects once more.
+// A user who may no longer read their own name can connect again.
 func TestOneNickForAllSessions(t *testing.T) {
 	n := newPeople(t, true)
 	for _, names := range [][2]string{{"Ada", ""}, {"", "Ada"}, {"Ada", "Augusta"}} {
@@ -213,8 +213,8 @@ func TestOneNickForAllSessions(t *testing.T) {
 	}
 }
 
-// However many names a user takes, few nicks are kept, those of others stay theirs,
-// and a nick that is not kept is nobody else's either.
+// However many names a user takes, few nicks are kept. Others keep theirs, and nobody else gets
+// a nick that is not kept.
 func TestManyNames(t *testing.T) {
 	n := newPeople(t, true)
 	ada := n.user(named("bbbb2222", "Ada"), namesakes{})

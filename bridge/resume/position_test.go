@@ -15,18 +15,18 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// dated is a row as a position looks at it.
+// dated returns a row with a date, which is all that a position looks at.
 func dated(id int, at time.Time) collection.Row {
 	return collection.Row{ID: fmt.Sprint(id), Date: at, RawDate: "some"}
 }
 
-// upTo is the horizon of a clock that was not set back.
+// upTo returns the horizon of a clock that was not set back.
 func upTo(at time.Time) collection.Horizon { return collection.Horizon{Now: at, Ever: at} }
 
 // ourClock is a Directus whose clock agrees with ours.
 func ourClock() (now time.Time, known bool) { return time.Now(), true }
 
-// A position knows what was delivered, whatever order it came in and however much it was.
+// A position knows what was delivered, in whatever order and however much.
 func TestTrail(t *testing.T) {
 	now := time.Now().Add(-time.Hour)
 	const n = 5 * maxDelivered
@@ -60,7 +60,7 @@ func TestTrail(t *testing.T) {
 	}
 }
 
-// Rows of the future hide nothing of the present.
+// Rows dated in the future hide no rows of the present.
 func TestTrailOfTheFuture(t *testing.T) {
 	var tr Position
 	tr.Reach(time.Now().Add(time.Hour), upTo(time.Now()))
@@ -77,8 +77,8 @@ func TestTrailOfTheFuture(t *testing.T) {
 	}
 }
 
-// While the clock of Directus is set back a device has what is dated later than that, and what it
-// was shown since; what was written since is missed.
+// If the clock of Directus was set back, a device has received all rows dated after the time that
+// it shows now, and those delivered since; it has missed other rows written since.
 func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 	before := time.Now()
 	now := before.Add(-time.Hour)
@@ -109,8 +109,9 @@ func TestTrailWhileTheClockIsSetBack(t *testing.T) {
 	}
 }
 
-// Who is shown more than is told apart, before the clock of Directus is set back and since, has what was written before that, and
-// of what was written since what it was shown.
+// A device that is shown more rows than are kept one by one, before and after the clock of
+// Directus was set back, has received all rows written before that, and of those written since
+// the ones that it was shown.
 func TestTrailOfManyWhileTheClockIsSetBack(t *testing.T) {
 	before := time.Now()
 	set := before.Add(-2 * time.Minute)
@@ -162,8 +163,8 @@ func (s *Positions) len() int {
 	return len(s.kept)
 }
 
-// The devices of a user, and all together, are bounded; those away for the longest
-// go, and none that is here.
+// The positions of one user, and of all users together, are bounded. Those of the devices that
+// were away for the longest are dropped, and none of a device that is here.
 func TestTrailBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, positions := positionsIn(t, t.TempDir())
@@ -211,7 +212,7 @@ func TestTrailBounds(t *testing.T) {
 	})
 }
 
-// A position ends to the minute, not when it is looked for what is too old.
+// A position expires exactly after the maximal age, not when Tidy is called next.
 func TestTrailAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, positions := positionsIn(t, "")
@@ -234,7 +235,7 @@ func TestTrailAge(t *testing.T) {
 	})
 }
 
-// positionsIn are those kept in a directory; without a name, in memory.
+// positionsIn opens the positions of a directory; without a name they are in memory.
 func positionsIn(t *testing.T, directory string) (*state.Store, *Positions) {
 	t.Helper()
 	var kept *Positions
@@ -248,14 +249,14 @@ func positionsIn(t *testing.T, directory string) (*state.Store, *Positions) {
 	return store, kept
 }
 
-// note is a position that somebody has left behind.
+// note adds the position of a device that has left.
 func (s *Positions) note(key string, noted Position) {
 	s.Open(key)
 	s.Merge(key, noted, upTo(noted.Date))
 	s.Release(key)
 }
 
-// What the file does not have stays in memory, in nobody's use either.
+// A position that was not written stays in memory even if it is not open.
 func TestTrailsThatAreNotWritten(t *testing.T) {
 	_, positions := positionsIn(t, "")
 	positions.note("a", Position{Date: time.Now()})
@@ -268,7 +269,7 @@ func TestTrailsThatAreNotWritten(t *testing.T) {
 	}
 }
 
-// A file of a daemon that kept only what devices have received is read on.
+// A file of an earlier release, which holds nothing but positions, can be read.
 func TestStateOfBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()

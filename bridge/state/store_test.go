@@ -16,7 +16,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// opened is a Store with one table, in a directory.
+// opened returns a store with one table, in a directory.
 type opened struct {
 	*Store
 	entries *Table[item]
@@ -38,8 +38,8 @@ func openIn(t *testing.T, directory string, log zerolog.Logger) opened {
 	return k
 }
 
-// Who waits for the file waits for no pause between two writings. One that cannot be
-// written is waited for once.
+// Sync does not wait for the pause between two writes. A file that cannot be written is waited
+// for once.
 func TestStateThatIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		state := openIn(t, t.TempDir(), zerolog.Nop())
@@ -71,8 +71,7 @@ func TestStateThatIsWaitedFor(t *testing.T) {
 	})
 }
 
-// While the file cannot be written everything goes on in memory, and is written
-// when it can be again.
+// While the file cannot be written, changes are kept in memory; they are written once it can be.
 func TestStateThatCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -118,7 +117,7 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 	})
 }
 
-// What a table holds outlasts the daemon, what was dropped does not.
+// Values of a table outlive the daemon, dropped ones do not.
 func TestTable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -141,7 +140,7 @@ func TestTable(t *testing.T) {
 	})
 }
 
-// After a panic of the database it is left alone: a lock of it may be held.
+// After a panic the database is not used any more, as one of its locks may be held.
 func TestStateThatBreaks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
