@@ -345,12 +345,3 @@ func (f *Feed) ahead(updated []collection.Row) (rows []collection.Row) {
 	}
 	return rows
 }
-
-// Audience is who provably sees what the feed shows: that of a shared feed, or the owner
-// alone.
-func (f *Feed) Audience() collection.Audience {
-	if f.Key.IsShared() {
-		return f.Key.Audience
-	}
-	return collection.AudienceOf(f.Key.Owner.Account().ID())
-}

@@ -129,7 +129,7 @@ func (j *journal) detach(r *Reader) (left int) {
 	return len(j.readers)
 }
 
-// reads reports whether a member reads here.
+// reads reports whether a member has a reader of this journal.
 func (j *journal) reads(m Member) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -141,7 +141,7 @@ func (j *journal) reads(m Member) bool {
 	return false
 }
 
-// members are those who read, in no order.
+// members are the members who have a reader of this journal.
 func (j *journal) members() map[Member]struct{} {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -152,10 +152,10 @@ func (j *journal) members() map[Member]struct{} {
 	return members
 }
 
-// hand passes the readers of a member on to the journal of another feed, where
-// positions go on, and returns the rows that not all of them have read, with their
-// dates. None of them reads an entry here any more; those who had read more than the
-// others are to skip it there, and who was too far behind is so there too.
+// hand passes the readers of a member on to the journal of another feed, which continues their
+// positions, and returns the rows that not all of them have read, with their dates: the other
+// feed brings these again, and readers that have read them skip them, see Reader.Skip. A
+// reader that was too far behind here is too far behind there.
 func (j *journal) hand(m Member, to *Feed) (unread map[string]time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -112,11 +112,6 @@ func (f *Feed) LeaderIsUp() bool {
 	return m.IsUp()
 }
 
-// suits reports whether a member sees what all readers see.
-func (f *Feed) suits(m Member) bool {
-	return !f.Key.IsShared() || m.Names().Audience(f.Group) == f.Key.Audience
-}
-
 // ring makes run elect the leader again. It may be called from any goroutine.
 func (f *Feed) ring() { ring(f.rung) }
 

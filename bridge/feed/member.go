@@ -5,14 +5,15 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
 )
 
-// Member is the user of a login, as far as feeds need to know: those who read a feed, one of
-// whom it reads Directus for. All methods may be called from any goroutine, under the locks
-// of this package, and but for CheckRights none waits.
+// Member is the user of a login, as far as feeds need to know: members read a feed, and one of
+// them leads it. All methods may be called from any goroutine and, except for End and
+// CheckRights, under the locks of this package; only CheckRights waits.
 type Member interface {
 	Account() *directus.Account
 	Realtime() *directus.Realtime
@@ -27,4 +28,18 @@ type Member interface {
 	End(err error)
 	// CheckRights asks Directus what the user may do now.
 	CheckRights(ctx context.Context) error
+}
+
+// suits reports whether a member sees what all readers see.
+func (f *Feed) suits(m Member) bool {
+	return !f.Key.IsShared() || m.Names().Audience(f.Group) == f.Key.Audience
+}
+
+// Audience is who provably sees what the feed shows: that of a shared feed, or the owner
+// alone.
+func (f *Feed) Audience() collection.Audience {
+	if f.Key.IsShared() {
+		return f.Key.Audience
+	}
+	return collection.AudienceOf(f.Key.Owner.Account().ID())
 }

@@ -7,15 +7,15 @@ import (
 	"directus-ircd/directus"
 )
 
-// JoinMoment is when somebody was told to be in a channel.
+// JoinMoment is when a session was told that it is in a channel.
 type JoinMoment struct {
-	At   time.Time // by our clock; zero: nobody was
-	Date time.Time // by that of Directus, as early as it may have been; zero: it was not known
+	At   time.Time // by our clock; zero: it was not told
+	Date time.Time // by the clock of Directus, the earliest possible time; zero: unknown
 }
 
-// From is the date from which on is dated what was written in a group since the moment: that of
-// the moment, or an earlier one where the clock of Directus was set back since. Both are exact to a
-// second. It is zero as long as Directus has not told its clock, and of no moment.
+// From is the earliest date of rows that were written in a group since the moment: that of the
+// moment, or an earlier one if the clock of Directus was set back since. It is exact to a second.
+// It is zero if At is zero or the clock of Directus is not known yet.
 func (m JoinMoment) From(g *collection.Group, account *directus.Account) time.Time {
 	if m.At.IsZero() {
 		return time.Time{}
@@ -27,10 +27,10 @@ func (m JoinMoment) From(g *collection.Group, account *directus.Account) time.Ti
 	return m.Date
 }
 
-// Promise makes news of what is written from now on, though the feed could not read its
-// collection yet: somebody is told to be in a channel that it brings. As long as nobody
-// is, all that is there is history, which they are shown, or ask for, when they are told.
-// It may be called from any goroutine.
+// Promise makes rows that are written from now on news, though the feed could not read its
+// collection yet: a session is told that it is in one of the channels. Until then all rows
+// are history, which a session is shown, or asks for, once it is told. It may be called from
+// any goroutine.
 func (f *Feed) Promise() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -40,9 +40,9 @@ func (f *Feed) Promise() {
 	}
 }
 
-// newsFrom is the date from which on is dated what is news; false if nothing was promised. A row of
-// the second behind it may have been written before: who fetches history is shown it once all the
-// same, live or by a page, see wasFetched. The caller holds mu.
+// newsFrom is the earliest date of rows that are news; awaited is false if Promise was not called.
+// A row of the first second may have been written before: a session that fetches history is shown
+// it once all the same, live or by a page. The caller holds mu.
 func (f *Feed) newsFrom() (from time.Time, awaited bool) {
 	if f.awaited.At.IsZero() {
 		return time.Time{}, false

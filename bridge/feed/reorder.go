@@ -9,44 +9,43 @@ import (
 )
 
 const (
-	// firstPatience is how long a row waits for one that is missing before it,
-	// until more is known, and maxPatience the most.
+	// firstPatience is how long a row waits at first for a missing row before it, and
+	// maxPatience how long it waits at most.
 	firstPatience = 20 * time.Millisecond
 	maxPatience   = 100 * time.Millisecond
-	// leastPatience is the shortest wait, and regained the time that makes one wait in
-	// vain forgotten: where most rows have a gap before them, the collection is read once
-	// in so long.
+	// leastPatience is the shortest wait, and regained how long it takes until one wait in
+	// vain is forgotten: if most rows have a gap before them, the collection is read once
+	// in that time.
 	leastPatience = time.Millisecond
 	regained      = 4 * time.Second
-	// maxMissing is how many keys may be missing in a row unless the last ones came one
-	// after the other; else the keys may not count.
+	// maxMissing is the largest gap that is waited for unless the last two keys were
+	// consecutive: keys with larger gaps may not count up by one.
 	maxMissing = 64
-	// maxSkipped is how many of those waited for in vain are remembered.
+	// maxSkipped is how many gaps that were waited for in vain are remembered.
 	maxSkipped = 64
 	// longRow is the number of rows without a gap after which gaps count again.
 	longRow = 16
 )
 
 // reorderBuffer puts new rows into the order of their keys when their events come in another
-// order: Directus reads an item once for every subscription, concurrently. Where keys are numbers
-// that count up, a key that is missing shows that something older is under way, or
-// lost: what is behind it waits, and if it does not come soon, the collection is
-// read. A lone message never waits.
+// order: Directus reads an item once for every subscription, concurrently. Where keys are
+// numbers that count up, a missing key means that an older row is under way or lost: the rows
+// behind it wait, and if it does not come soon, the collection is read. A message that has no
+// gap before it never waits.
 //
-// How long is learnt. What never comes, because the user may not read it or it was
-// never stored, is waited for half as long the next time, down to nothing; what
-// comes too late makes the patience twice its delay. A long row without a gap brings
-// back the first one, and so does a reading that has found what was missing; in some
-// seconds without a wait in vain the next wait becomes twice as long again. Of a part of
-// a collection, by a filter or by rights, most rows may have a gap before them: there few
-// of them wait, until one was late.
+// The length of the wait, the patience, is learnt. A row that never comes, because the user
+// may not read it or it was never stored, halves the patience, down to zero; a row that comes
+// too late sets it to twice its delay. A long run without a gap restores firstPatience, and so
+// does a reading that finds the missing row; a few seconds without a wait in vain double it.
+// Where a filter or rights hide part of a collection, most rows may have a gap before them:
+// few of them wait, until one is late.
 type reorderBuffer struct {
 	next     uint64 // the key expected next; 0: not known
 	held     []heldRow
 	patience time.Duration
-	row      int       // rows since the last gap
+	row      int       // number of rows since the last gap
 	counting bool      // the last row had its turn right behind the one before it
-	vain     time.Time // when a wait was in vain last, or some of it was forgotten
+	vain     time.Time // when a wait was in vain last; moved on by regain
 	skipped  []skip
 }
 
@@ -65,8 +64,8 @@ type skip struct {
 
 func newReorderBuffer() reorderBuffer { return reorderBuffer{patience: firstPatience} }
 
-// add takes rows that have come and returns those whose turn it is, in the order
-// of their keys; see due.
+// add takes rows that have come and returns those whose turn it is, in the order of their
+// keys. missing is that of due.
 func (b *reorderBuffer) add(rows []collection.Row, now time.Time) (turn []collection.Row, missing bool) {
 	for _, r := range rows {
 		key, counts := keyNumber(r)
@@ -86,8 +85,8 @@ func (b *reorderBuffer) add(rows []collection.Row, now time.Time) (turn []collec
 	return append(turn, next...), missing
 }
 
-// due returns the rows whose turn has come. missing says that what the others wait
-// for has not come in time: then read the collection, and flush.
+// due returns the rows whose turn has come. missing says that the row for which the others
+// wait has not come in time: the caller reads the collection and calls flush.
 func (b *reorderBuffer) due(now time.Time) (turn []collection.Row, missing bool) {
 	for len(b.held) > 0 {
 		front := b.held[0]
@@ -111,14 +110,14 @@ func (b *reorderBuffer) due(now time.Time) (turn []collection.Row, missing bool)
 	return turn, false
 }
 
-// keyNumber is the key of a row, if it is one that counts.
+// keyNumber is the key of a row; counts is false if it is no number.
 func keyNumber(r collection.Row) (key uint64, counts bool) {
 	key, err := strconv.ParseUint(r.ID, 10, 63)
 	return key, err == nil && r.HasNumber()
 }
 
-// deadline is when the wait for what is missing before the first held row ends:
-// counted from the first of the rows that wait. It is zero if none does.
+// deadline is when the wait for the row missing before the first held row ends: patience after
+// the first of the held rows came. It is zero if no row is held.
 func (b *reorderBuffer) deadline() time.Time {
 	var first time.Time
 	for _, r := range b.held {
@@ -132,7 +131,7 @@ func (b *reorderBuffer) deadline() time.Time {
 	return first.Add(b.patience)
 }
 
-// regain gives patience back for the time in which nothing was waited for in vain.
+// regain restores patience for the time in which no wait was in vain.
 func (b *reorderBuffer) regain(now time.Time) {
 	for b.patience < firstPatience && now.Sub(b.vain) >= regained {
 		b.patience = min(max(2*b.patience, leastPatience), firstPatience)
@@ -140,7 +139,7 @@ func (b *reorderBuffer) regain(now time.Time) {
 	}
 }
 
-// skip gives up what is missing before a row; true if it was waited for.
+// skip gives up the rows missing before front; waited says that they were waited for.
 func (b *reorderBuffer) skip(front heldRow, now time.Time) (waited bool) {
 	b.skipped = append(b.skipped, skip{from: b.next, to: front.key, at: front.at})
 	if len(b.skipped) > maxSkipped {
@@ -156,7 +155,7 @@ func (b *reorderBuffer) skip(front heldRow, now time.Time) (waited bool) {
 	return waited
 }
 
-// late learns from a row that came after its turn.
+// late raises the patience because a row came after its gap was given up.
 func (b *reorderBuffer) late(key uint64, now time.Time) {
 	if i := b.skippedAt(key); i >= 0 {
 		b.patience = min(max(2*now.Sub(b.skipped[i].at), b.patience, firstPatience), maxPatience)
@@ -173,21 +172,21 @@ func (b *reorderBuffer) flush() (turn []collection.Row) {
 	return turn
 }
 
-// holds reports whether one of some rows, or of those with some keys, waits.
+// holds reports whether any of some rows, or any row with one of some keys, waits here.
 func (b *reorderBuffer) holds(rows []collection.Row, ids []string) bool {
 	return slices.ContainsFunc(b.held, func(held heldRow) bool {
 		return slices.Contains(ids, held.ID) || slices.ContainsFunc(rows, func(r collection.Row) bool { return r.ID == held.ID })
 	})
 }
 
-// isAhead reports whether a row is behind all that has come in its turn.
+// isAhead reports whether a row is newer than all rows that have had their turn.
 func (b *reorderBuffer) isAhead(r collection.Row) bool {
 	key, counts := keyNumber(r)
 	return counts && b.next > 0 && key >= b.next
 }
 
-// read notes rows that the collection holds: what comes next is behind them, and
-// whoever waited for one of them did not wait in vain.
+// read notes rows that a reading has found: rows to come have higher keys, and a wait for one
+// of them was not in vain.
 func (b *reorderBuffer) read(rows []collection.Row) {
 	for _, r := range rows {
 		key, counts := keyNumber(r)

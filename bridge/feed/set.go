@@ -4,8 +4,10 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
@@ -202,4 +204,28 @@ func (fs *Set) Count() int {
 func (fs *Set) Close() {
 	fs.cancel()
 	fs.wg.Wait()
+}
+
+const (
+	// lessPause is how long a session waits after its first try to read a channel in another
+	// group: each try costs a subscription, and every session makes its own.
+	lessPause = 3 * time.Minute
+	// longestPause is how long the wait grows while Directus refuses.
+	longestPause = 4 * lessPause
+)
+
+// RetryPause spaces out a session's tries to attach to a feed that Directus refuses. It belongs
+// to the session's goroutine; the zero value lets the first try begin at once.
+type RetryPause struct {
+	next time.Time
+	wait time.Duration // after the next try; zero: lessPause
+}
+
+// IsOver reports that the next try may begin.
+func (p *RetryPause) IsOver(now time.Time) bool { return !now.Before(p.next) }
+
+// Begin notes a try: the one after it waits twice as long as this one did.
+func (p *RetryPause) Begin(now time.Time) {
+	wait := max(p.wait, lessPause)
+	p.next, p.wait = now.Add(directus.Jitter(wait)), min(2*wait, longestPause)
 }
