@@ -10,16 +10,15 @@ import (
 type checkCmd struct {
 	configFlag
 	credentialFlags
-	Write bool `help:"Also send a line to each channel, read it back and delete it: people see it for a moment. It finds what the rest can only guess at, such as the time zone of dateTime fields."`
+	Write bool `help:"Also send a message to each channel, read it back and delete it; users see it for a moment. This shows what check can otherwise only guess, such as the time zone of dateTime fields."`
 }
 
 // Help is shown under --help.
 func (checkCmd) Help() string {
-	return `With the login of somebody who will chat it checks what this person may do; it changes nothing in Directus without --write. The exit status is 0 if nothing is missing, 1 if something is, 78 if the configuration has mistakes.`
+	return `With the login of a user who will chat, check also tests what that user may do. Without --write it changes nothing in Directus. The exit status is 0 if nothing is missing, 1 if something is missing, and 78 if the configuration has mistakes.`
 }
 
-// Run validates the file and probes Directus from the outside, and with a login
-// as that user.
+// Run validates the file and checks Directus, with a login as that user.
 func (c *checkCmd) Run(ctx context.Context, env *environment) error {
 	cfg, err := config.Load(c.Config)
 	if err != nil {

@@ -41,16 +41,16 @@ func TestCheckOfWhatIsWritten(t *testing.T) {
 	s := directustest.Start(t, directustest.Env("TZ", "America/New_York"), directustest.Cached())
 	u := s.CreateUser("Kevin", "")
 	c := &checking{t, s, u.StaticToken, "messages", "UTC", false}
-	const nonce, lost = ", fields: {nonce: nonce}", "stored and shown to nobody"
-	c.says(nonce, "!MISSING", "answers are kept for 5m0s between here and Directus")
+	const nonce, lost = ", fields: {nonce: nonce}", "stored but shown to nobody"
+	c.says(nonce, "!MISSING", "caches answers for 5m0s")
 	c.write = true
-	c.says(nonce, "!MISSING", "#messages: not written to: this user could not delete")
+	c.says(nonce, "!MISSING", "#messages: no message was sent: this user could not delete")
 	c.token = directustest.AdminToken
-	c.says(nonce, "!MISSING", "#messages: a line was sent and read back")
+	c.says(nonce, "!MISSING", "#messages: a message was sent and read back")
 	s.AddField("messages", directustest.Field("status", "string", map[string]any{"default_value": "draft"}))
-	c.says(nonce+", filter: {status: {_eq: published}}", lost+", because status", lost+": filter leaves it out")
-	c.says(nonce+", filter: {status: {_eq: published}}, set: {status: published}", "!"+lost, "a line was sent and read back")
-	c.says(nonce+", filter: {status: {_contains: publ}}", lost+": filter leaves it out")
+	c.says(nonce+", filter: {status: {_eq: published}}", lost+", because status", lost+", because it does not match the filter")
+	c.says(nonce+", filter: {status: {_eq: published}}, set: {status: published}", "!"+lost, "a message was sent and read back")
+	c.says(nonce+", filter: {status: {_contains: publ}}", lost+", because it does not match the filter")
 	c.write, c.token = false, u.StaticToken
 	c.says(nonce+", filter: {status: {_eq: published}}", lost+", because status")
 	c.token = directustest.AdminToken
@@ -58,7 +58,7 @@ func TestCheckOfWhatIsWritten(t *testing.T) {
 	c.says(nonce, "messages.kind is mandatory and has no default")
 	c.says(nonce+", set: {kind: chat}", "!mandatory")
 	c.write = true
-	c.says(nonce, `#messages: a line cannot be sent: FAILED_VALIDATION (HTTP 400): Validation failed for field "kind". Value is required.`)
+	c.says(nonce, `#messages: a message cannot be sent: FAILED_VALIDATION (HTTP 400): Validation failed for field "kind". Value is required.`)
 	c.keys()
 	for _, name := range []string{"messages", "string_keys", "uuid_keys"} {
 		var items []json.RawMessage
@@ -76,8 +76,8 @@ const keyed = ", fields: {id: uuid_key}"
 // keys checks collections with keys of each kind; one of them can be written to.
 func (c *checking) keys() {
 	for kind, wants := range map[string][]string{
-		"string":  {"the primary key string_keys.id must be given by hand", `a line cannot be sent: FAILED_VALIDATION (HTTP 400): Validation failed for field "id"`},
-		"integer": {"the primary key integer_keys.id must be given by hand", `a line cannot be sent: FAILED_VALIDATION (HTTP 400): Validation failed for field "id"`},
+		"string":  {"nothing fills in the primary key string_keys.id", `a message cannot be sent: FAILED_VALIDATION (HTTP 400): Validation failed for field "id"`},
+		"integer": {"nothing fills in the primary key integer_keys.id", `a message cannot be sent: FAILED_VALIDATION (HTTP 400): Validation failed for field "id"`},
 		"uuid":    {"the primary key of uuid_keys is uuid_key, not id", "MISSING"},
 	} {
 		c.collection = kind + "_keys"
@@ -90,7 +90,7 @@ func (c *checking) keys() {
 		c.says("", wants...)
 	}
 	c.collection = "uuid_keys"
-	c.says(keyed, "uuid_keys.uuid_key is the primary key", "a line was sent and read back", "uuid_keys.date_created: Directus does not run in the time zone UTC: what it writes now is -5h0m0s off")
+	c.says(keyed, "uuid_keys.uuid_key is the primary key", "a message was sent and read back", "uuid_keys.date_created: Directus does not run in the time zone UTC: the date that it wrote is -5h0m0s off")
 	c.timezone = "America/New_York"
 	c.says(keyed, "!MISSING", "uuid_keys.date_created is in the time zone America/New_York")
 	c.write = false

@@ -9,21 +9,21 @@ import (
 	"directus-ircd/cmd/directus-ircd/demo"
 )
 
-// demoCmd runs all there is to see on one machine. Its passwords are known to
-// everybody, so everything listens on the loopback interface only.
+// demoCmd runs Directus, a chat page and the daemon on one machine. Everybody knows the
+// passwords, so all of them listen on the loopback interface only.
 type demoCmd struct {
 	Listen       string `placeholder:"ADDRESS" default:"127.0.0.1:6667" help:"Where IRC clients connect, on this machine only (${default})."`
 	Web          string `placeholder:"ADDRESS" default:"127.0.0.1:8080" help:"Where the chat page is served, on this machine only (${default})."`
 	DirectusPort int    `placeholder:"PORT" default:"8055" help:"Port of Directus on 127.0.0.1 (${default})."`
 	Data         string `placeholder:"DIR" type:"path" help:"Folder of the demo's database; default: directus-ircd/demo in the user's cache folder."`
-	Reset        bool   `help:"Throw the demo's messages and accounts away and start afresh."`
-	Verbose      bool   `short:"v" help:"Log what happens, not only what goes wrong."`
+	Reset        bool   `help:"Delete the demo's messages and accounts and start again."`
+	Verbose      bool   `short:"v" help:"Log everything, not only warnings and errors."`
 }
 
 // Run serves the demo until a signal or until a part of it ends.
 func (c *demoCmd) Run(ctx context.Context, env *environment) error {
 	cfg := config.Default().Log
-	cfg.Level = "warn" // what is printed about how to connect shall stay in sight
+	cfg.Level = "warn" // so that the instructions on how to connect stay in sight
 	if c.Verbose {
 		cfg.Level = "debug"
 	}
@@ -42,8 +42,8 @@ func (c *demoCmd) Run(ctx context.Context, env *environment) error {
 	return demo.Run(ctx, opts)
 }
 
-// untilHangup ends ctx on a SIGHUP as well: the terminal has been closed, and
-// nobody would find what goes on running. There is no configuration to reload.
+// untilHangup ends ctx on SIGHUP as well: after the terminal is closed, nobody would notice
+// that the demo still runs. The demo has no configuration to reload.
 func untilHangup(ctx context.Context, hangup <-chan struct{}) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup

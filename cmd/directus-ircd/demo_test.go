@@ -203,7 +203,7 @@ func TestDemoMistakes(t *testing.T) {
 		{"foreign folder", []string{"--data=" + foreign}, 1, []string{foreign, "name an empty folder"}},
 		{"foreign folder, reset", []string{"--reset", "--data=" + foreign}, 1, []string{foreign, "name an empty folder"}},
 		{"running already", []string{"--data=" + busy}, 1, []string{"another demo is running", busy}},
-		{"broken state", []string{"--data=" + broken}, 1, []string{"start afresh with --reset"}},
+		{"broken state", []string{"--data=" + broken}, 1, []string{"start again with --reset"}},
 		{"folder is a file", []string{"--data=" + filepath.Join(foreign, "thesis.txt")}, 1, []string{"name another with --data"}},
 		{"no Node.js", nil, 1, []string{"Node.js"}},
 	} {

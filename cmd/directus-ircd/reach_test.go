@@ -33,7 +33,7 @@ func TestWrongAddressOfDirectus(t *testing.T) {
 		{plain.URL + "/gone", "something answers there that is not directus"},
 		{strings.Replace(plain.URL, "http:", "https:", 1), "write http:// instead of https://"},
 		{strings.Replace(secure.URL, "https:", "http:", 1), "write https:// instead of http://"},
-		{noDirectus(t), "and that Directus runs and can be reached from here"},
+		{noDirectus(t), "and that Directus runs and can be reached from this machine"},
 	} {
 		setup := runCommand(t, "", "setup", "--url", test.url, "--token=x")
 		if setup.code != 1 || !strings.Contains(setup.stderr, test.want) || !strings.Contains(setup.stderr, "--url") || strings.Contains(setup.stderr, "credentials") {

@@ -139,7 +139,7 @@ type daemon struct {
 func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 	base, err := url.Parse(cfg.Directus.URL)
 	if err != nil {
-		return nil, config.Error{Err: errors.New("directus.url is no address")}
+		return nil, config.Error{Err: errors.New("directus.url is not an address")}
 	}
 	d := &daemon{ctx: context.Background(), cfg: cfg, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
 	d.client = directus.New(base, directus.Options{NetDial: opts.NetDial, Logger: opts.Log.With().Str("component", "directus").Logger()})

@@ -13,7 +13,7 @@ import (
 	"directus-ircd/directus/setup"
 )
 
-// setupLogout is how long the logout at the end may take, even of one that was interrupted.
+// setupLogout limits the logout at the end, even of a setup that was interrupted.
 const setupLogout = 5 * time.Second
 
 type setupCmd struct {
@@ -21,30 +21,30 @@ type setupCmd struct {
 	credentialFlags
 
 	Collection  string   `default:"messages" placeholder:"NAME" help:"Collection for the messages (${default})."`
-	Role        string   `placeholder:"NAME" help:"Role of the people who chat, and its policy (IRC users, or that of an earlier run)."`
+	Role        string   `placeholder:"NAME" help:"Name of the role of the people who chat, and of its policy (IRC users, or the name that an earlier run gave it)."`
 	TextField   string   `default:"text" placeholder:"NAME" help:"Field of the text (${default})."`
-	AuthorField string   `default:"user_created" placeholder:"NAME" help:"Field of the author, filled by Directus (${default})."`
-	DateField   string   `default:"date_created" placeholder:"NAME" help:"Field of the time, filled by Directus (${default})."`
+	AuthorField string   `default:"user_created" placeholder:"NAME" help:"Field of the author, filled in by Directus (${default})."`
+	DateField   string   `default:"date_created" placeholder:"NAME" help:"Field of the time, filled in by Directus (${default})."`
 	NonceField  string   `default:"nonce" placeholder:"NAME" help:"Unique field that keeps a message from being stored twice (${default})."`
-	Nick        []string `default:"first_name,last_name" placeholder:"NAME" help:"Fields of the users that nicks are made from; the role may read them (${default})."`
-	Extend      bool     `help:"Add the fields that an existing collection lacks, and the relation to the users of an author field that is no UUID."`
-	Widen       bool     `help:"Make the text field of an existing collection unlimited."`
-	UsersNarrow bool     `help:"Never let the role read all fields of the users, e-mail addresses included. Directus 12 without a licence can grant nothing less: people are then shown without names."`
-	Replies     bool     `help:"Add a field for the message that is answered."`
+	Nick        []string `default:"first_name,last_name" placeholder:"NAME" help:"Fields of the users from which nicks are made; the role may read them (${default})."`
+	Extend      bool     `help:"Add the fields that an existing collection lacks, and the relation to the users for an author field that is not a UUID."`
+	Widen       bool     `help:"Remove the limit on the length of the text field of an existing collection."`
+	UsersNarrow bool     `help:"Never let the role read all fields of the users, which include e-mail addresses. Directus 12 without a licence cannot grant less: people are then shown without names."`
+	Replies     bool     `help:"Add a field for the message that a message answers."`
 	Files       bool     `help:"Add a field for a file, and let the role read the files of Directus."`
 	Reactions   bool     `help:"Make a collection for reactions."`
-	ReadMarkers bool     `help:"Make a collection that says up to when people have read."`
-	Edit        bool     `help:"Let people change and delete their own messages. Directus 12 without a licence can only allow it for all messages; the daemon lets nobody but authors and administrators do it all the same."`
-	Private     bool     `help:"Make a collection for messages between two people, which they alone may read. It is left out where Directus cannot grant just that (12 without a licence)."`
+	ReadMarkers bool     `help:"Make a collection for read markers: up to which time each user has read."`
+	Edit        bool     `help:"Let people change and delete their own messages. Directus 12 without a licence can only allow it for all messages, but the daemon still lets only authors and administrators do it."`
+	Private     bool     `help:"Make a collection for messages between two people, which only those two may read. Directus 12 without a licence cannot grant that: the collection is then left out."`
 
-	PrivateReadable bool `help:"With --private: make it even so, where everybody with the role can read all private messages over the Directus API."`
+	PrivateReadable bool `help:"With --private: make the collection even if everybody with the role can then read all private messages over the Directus API."`
 
-	DryRun bool `short:"n" help:"Say what would be done, and do nothing."`
+	DryRun bool `short:"n" help:"Show what would be done, and change nothing."`
 }
 
 // Help is shown under --help.
 func (setupCmd) Help() string {
-	return `Needs the login or a static token of an administrator. It makes what is missing and overwrites nothing, so it can be run again at any time. To a collection that is already there it adds fields only with --extend. An author field that leads nowhere gets its relation to the users if it is a UUID that Directus fills in, with --extend also if it is of another type, and never if Directus does not fill it in. At the end it prints the configuration that fits.`
+	return `Setup needs the login or a static token of an administrator. It makes what is missing and overwrites nothing, so you can run it again at any time. To an existing collection it adds fields only with --extend. An author field without a relation gets one to the users if it is a UUID that Directus fills in, with --extend also if it is of another type, and never if Directus does not fill it in. At the end setup prints the configuration that fits.`
 }
 
 // Run prepares a Directus and prints what it did.
@@ -60,7 +60,7 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 	}
 	base, err := url.Parse(c.URL)
 	if err != nil {
-		return usageError{errors.New("--url is no address")}
+		return usageError{errors.New("--url is not an address")}
 	}
 	client := directus.New(base, directus.Options{})
 	defer client.Close()
@@ -85,13 +85,13 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	if err != nil {
-		return fmt.Errorf("%w\nWhat is listed above is done; another run continues", err)
+		return fmt.Errorf("%w\nWhat is listed above is done. Run setup again to continue", err)
 	}
 	if report.Usable() {
 		c.next(env, report)
 	}
 	if !report.Complete() {
-		return errors.New("something differs from what was asked for, see above")
+		return errors.New("something is not as asked for: see the lines with \"differs\" above")
 	}
 	return nil
 }
@@ -120,6 +120,6 @@ func (c *setupCmd) next(env *environment, report setup.Report) {
 		fmt.Fprintln(env.Stdout, "\nNothing was changed.")
 		return
 	}
-	fmt.Fprintf(env.Stdout, "\nGive the role %q to the people who chat. Replace the blocks of the same name in config.yaml "+
-		"(channels, private, read_markers) with these. The configuration that fits:\n\n%s", report.Role(), report.ConfigYAML())
+	fmt.Fprintf(env.Stdout, "\nGive the role %q to the people who chat. In config.yaml, replace the blocks with the same names "+
+		"(channels, private, read_markers) by these. The configuration that fits:\n\n%s", report.Role(), report.ConfigYAML())
 }

@@ -1,8 +1,8 @@
-// Package check finds what the chat lacks in Directus, for the command of that name:
-// it asks for each thing in turn, from the outside and as somebody who will chat, and
-// prints what is missing with the way to mend it. It changes nothing there, unless it
-// is told to write a line and delete it again. Its hints on addresses and logins serve
-// setup as well.
+// Package check finds out whether Directus has all that the configuration needs, for the
+// command of that name. It tries one thing after the other, without a login and as a user
+// who will chat, and prints what is missing and what to do about it. It changes nothing in
+// Directus, unless Options.Write makes it send a message, which it deletes again. The setup
+// command uses its hints on addresses and logins.
 //
 // It imports packages config, listen (for certificates) and directus.
 package check
@@ -19,30 +19,29 @@ import (
 	"directus-ircd/directus"
 )
 
-// errIncomplete is the end of a check that found something missing; what and
-// how to mend it has been printed.
-var errIncomplete = errors.New("something is missing, see above")
+// errIncomplete is the result of a check that found something missing and has printed it.
+var errIncomplete = errors.New("something is missing: see the lines with MISSING above")
 
-// logoutGrace is for a logout at the end of a command, even an interrupted one.
+// logoutGrace limits the logout at the end of a check, even of an interrupted one.
 const logoutGrace = 5 * time.Second
 
-// Options are what a check is told beside the configuration.
+// Options of a check.
 type Options struct {
-	// Out is where each finding is written as a line or two.
+	// Out receives the findings, one or two lines each.
 	Out io.Writer
-	// Login opens a session of somebody who will chat; nil: what only such a person
-	// can find is not checked.
+	// Login logs in a user who will chat. If it is nil, only what needs no login is
+	// checked.
 	Login func(context.Context, *directus.Client) (*directus.Account, error)
-	// Write also sends a line to each channel, and deletes it.
+	// Write also sends a message to each channel, and deletes it.
 	Write bool
 }
 
-// Run probes Directus from the outside, and with a login as that user. It returns
-// an error if something is missing, which was written then.
+// Run checks Directus, with a login as that user. It returns an error if something is
+// missing; what is missing has then been written to Options.Out.
 func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 	base, err := url.Parse(cfg.Directus.URL)
 	if err != nil {
-		return config.Error{Err: errors.New("directus.url is no address")}
+		return config.Error{Err: errors.New("directus.url is not an address")}
 	}
 	client := directus.New(base, directus.Options{})
 	defer client.Close()
@@ -52,7 +51,7 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 		r.note("add tls to the listener, or bind it to 127.0.0.1", "passwords reach %s in clear text", address)
 	}
 	for _, port := range cfg.StrayPorts() {
-		r.note("correct sts.port, unless another program has TLS there for this one", "sts sends clients to port %d, where no listener has TLS", port)
+		r.note("correct sts.port, unless another program accepts TLS there for the daemon", "sts sends clients to port %d, where no listener has TLS", port)
 	}
 	checkExpiry(ctx, cfg, r)
 	probe := &prober{client: client, cfg: cfg, findings: r, writes: opts.Write}
@@ -60,7 +59,7 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 		if opts.Login != nil {
 			probe.asUser(ctx, opts.Login)
 		} else {
-			r.note("give a login of somebody who will chat: --email or --token", "the rest was not checked")
+			r.note("add the login of a user who will chat: --email or --token", "the rest was not checked")
 		}
 	}
 	if r.missing > 0 {
@@ -69,7 +68,7 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 	return nil
 }
 
-// findings prints what a check finds, each with the way to mend it.
+// findings prints what a check finds, and what to do about it.
 type findings struct {
 	out     io.Writer
 	missing int
@@ -84,7 +83,7 @@ func (f *findings) miss(fix, format string, args ...any) {
 	fmt.Fprintf(f.out, "MISSING  %s\n         -> %s\n", fmt.Sprintf(format, args...), fix)
 }
 
-// note is for what works, though not as well as it could.
+// note prints something that works, but not as well as it could.
 func (f *findings) note(fix, format string, args ...any) {
 	fmt.Fprintf(f.out, "note     %s\n         -> %s\n", fmt.Sprintf(format, args...), fix)
 }

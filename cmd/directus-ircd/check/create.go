@@ -11,7 +11,7 @@ import (
 	"directus-ircd/directus"
 )
 
-// definition is what GET /fields/<collection> tells of one field.
+// definition is a field as GET /fields/<collection> describes it.
 type definition struct {
 	Field string `json:"field"`
 	Type  string `json:"type"`
@@ -27,7 +27,7 @@ type definition struct {
 	} `json:"schema"`
 }
 
-// fills reports that Directus gives the field a value of its own when an item is made.
+// fills reports whether Directus itself gives the field a value when an item is created.
 func (d definition) fills() bool {
 	if d.Schema == nil || d.Schema.Increments || d.Schema.Generated || d.Schema.Default != nil {
 		return true
@@ -37,13 +37,14 @@ func (d definition) fills() bool {
 	})
 }
 
-// mandatory reports a field without which Directus makes no item.
+// mandatory reports whether Directus refuses to create an item without the field.
 func (d definition) mandatory() bool {
 	return !d.fills() && (d.Schema.IsKey || d.Schema.IsNullable != nil && !*d.Schema.IsNullable)
 }
 
-// definitions are those of all fields where Directus lists them, which it does to
-// administrators, else of those that the filter names and that an item shows.
+// definitions returns those of all fields if Directus lists them to this user, as it does
+// to administrators. Otherwise it returns those of the fields that the filter names and that
+// an item shows. complete is false if other fields may exist.
 func (p *prober) definitions(ctx context.Context, collection string, filter map[string]any) (all []definition, complete bool) {
 	if p.account.Fields(ctx, &all, collection) == nil {
 		return all, true
@@ -67,11 +68,11 @@ func (p *prober) definitions(ctx context.Context, collection string, filter map[
 	return all, len(items) > 0 && len(all) > 0
 }
 
-// creatable checks that what is written can be, and is shown then.
+// creatable checks that messages can be created, and that their channel then shows them.
 func (p *prober) creatable(ctx context.Context, granted directus.Permissions) {
 	for _, c := range p.cfg.Channels {
 		if !p.canRead[c.Collection] {
-			continue // told already
+			continue // reported already
 		}
 		p.creates(ctx, c.Name, c.Collection, "set", []string{c.Fields.Text, c.Fields.Nonce}, c.Set, granted[c.Collection]["create"].Presets, c.Filter)
 	}
@@ -80,15 +81,16 @@ func (p *prober) creatable(ctx context.Context, granted directus.Permissions) {
 	}
 }
 
-// creates checks, without making one, that an item can be made with what is written
-// into it, and that the filter finds it then. presets are what the user's permission
-// adds. where is the channel, and setting its "set"; empty where there is none.
+// creates checks, without creating one, that an item can be created with the fields that
+// are written, and that the filter then matches it. presets are the values that the user's
+// permission adds. where names the channel, and setting the key for further values: "set",
+// or empty if there is none.
 func (p *prober) creates(ctx context.Context, where, collection, setting string, written []string, set, presets, filter map[string]any) {
 	fields, complete := p.definitions(ctx, collection, filter)
 	if !complete {
-		p.note("give the login of an administrator to check that", "%s: whether %s has a mandatory field that nobody fills cannot be told", where, collection)
+		p.note("run check with the login of an administrator", "%s: it is not known whether %s has other mandatory fields", where, collection)
 	}
-	item := map[string]any{} // as far as it is known
+	item := map[string]any{} // the values that are known
 	for _, d := range fields {
 		if d.Schema != nil && !slices.Contains(written, d.Field) && len(d.Meta.Special) == 0 && !d.Schema.Increments {
 			item[d.Field] = d.Schema.Default
@@ -96,9 +98,9 @@ func (p *prober) creates(ctx context.Context, where, collection, setting string,
 	}
 	maps.Copy(item, presets)
 	maps.Copy(item, set)
-	fix := "give it a default in the data model"
+	fix := "give it a default value in the data model"
 	if setting != "" {
-		fix += ", or a value by " + setting
+		fix += ", or a value under " + setting + " in the configuration"
 	}
 	for _, d := range fields {
 		_, given := item[d.Field]
@@ -107,24 +109,24 @@ func (p *prober) creates(ctx context.Context, where, collection, setting string,
 			continue
 		}
 		if d.Schema.IsKey {
-			p.miss("let Directus choose it: a number that increments by itself, or a generated UUID", "%s: the primary key %s.%s must be given by hand, so that no line can be sent", where, collection, d.Field)
+			p.miss("use a primary key that Directus fills in: an auto-incremented number or a generated UUID", "%s: nothing fills in the primary key %s.%s, so no message can be sent", where, collection, d.Field)
 			continue
 		}
-		p.miss(fix, "%s: %s.%s is mandatory and has no default, so that no line can be sent", where, collection, d.Field)
+		p.miss(fix, "%s: %s.%s is mandatory and has no default, so no message can be sent", where, collection, d.Field)
 	}
 	if len(fields) == 0 {
 		item = set
 	}
 	for _, unmet := range unmet(filter, item) {
-		p.miss("write what the filter asks for by "+setting+", or change filter", "%s: what is sent is stored and shown to nobody, because %s of a new item is not what filter asks for (%s)", where, unmet.field, unmet.rule)
+		p.miss("write the value that the filter asks for under "+setting+", or change the filter", "%s: messages would be stored but shown to nobody, because %s of a new item does not match the filter (%s)", where, unmet.field, unmet.rule)
 	}
 }
 
-// An unmetRule is a part of a filter that an item surely does not satisfy.
+// An unmetRule is a part of a filter that an item certainly does not match.
 type unmetRule struct{ field, rule string }
 
-// unmet evaluates a filter as far as that can be done here: by the values of the item's
-// own fields. What is not known of the item satisfies everything.
+// unmet returns the rules of a filter that an item certainly does not match, judged by its
+// own fields. A field whose value is not known matches every rule.
 func unmet(filter, item map[string]any) (found []unmetRule) {
 	for _, name := range slices.Sorted(maps.Keys(filter)) {
 		switch rule := filter[name].(type) {
@@ -147,7 +149,7 @@ func unmet(filter, item map[string]any) (found []unmetRule) {
 	return found
 }
 
-// refutes reports that a value surely does not satisfy an operator.
+// refutes reports whether a value certainly does not satisfy an operator.
 func refutes(operator string, value, want any) bool {
 	same := func(w any) bool { return value != nil && fmt.Sprint(value) == fmt.Sprint(w) }
 	list, isList := want.([]any)

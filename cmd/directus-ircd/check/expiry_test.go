@@ -21,10 +21,10 @@ func TestCheckExpiry(t *testing.T) {
 		left time.Duration
 		want string
 	}{
-		{-time.Hour, "MISSING  the certificate %s has expired on "},
+		{-time.Hour, "MISSING  the certificate %s expired on "},
 		{6 * day, "note     the certificate %s expires on "},
 		{10 * day, "note     the certificate %s expires on "},
-		{60 * day, "ok       the certificate %s holds until "},
+		{60 * day, "ok       the certificate %s is valid until "},
 	} {
 		cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, test.left)
 		state := t.TempDir()

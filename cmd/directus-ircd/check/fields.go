@@ -10,7 +10,7 @@ import (
 	"directus-ircd/directus"
 )
 
-// field is what GET /fields/<collection>/<field> tells to a user who may read it.
+// field is a field as GET /fields/<collection>/<field> describes it to a user who may read it.
 type field struct {
 	Type string `json:"type"`
 	Meta struct {
@@ -22,8 +22,8 @@ type field struct {
 	} `json:"schema"`
 }
 
-// collection checks the fields of a collection, one by one, so that the missing
-// one can be named.
+// collection checks the fields of a channel's collection one by one, so that it can name the
+// missing ones.
 func (p *prober) collection(ctx context.Context, c config.Channel) {
 	if !p.readable(ctx, c.Collection, giveRole+p.runSetup(c)+", or correct channels in the configuration") {
 		return
@@ -42,7 +42,8 @@ func (p *prober) collection(ctx context.Context, c config.Channel) {
 	p.fields(ctx, c.Collection, judged, p.setup(c, "--extend"))
 }
 
-// readable checks that a collection is there, whatever its fields, and keeps what it finds.
+// readable checks that a collection exists and that this user may read it, and notes that in
+// canRead.
 func (p *prober) readable(ctx context.Context, collection, fix string) bool {
 	var items []json.RawMessage
 	if err := p.account.Items(ctx, collection, directus.Query{Limit: 1}, &items); err != nil {
@@ -54,18 +55,19 @@ func (p *prober) readable(ctx context.Context, collection, fix string) bool {
 	return true
 }
 
-// judgedField is a field that has to be readable, and what else it has to be.
+// judgedField is a field that must be readable, with a check of its definition.
 type judgedField struct {
 	name  string
-	judge func(field) // nil: any will do
+	judge func(field) // nil: any definition will do
 }
 
-// fields checks that fields can be read. setup is the command that makes them.
+// fields checks that fields can be read, and their definitions. setup is the command that
+// makes them.
 func (p *prober) fields(ctx context.Context, collection string, fields []judgedField, setup string) {
 	var untold []string
 	for _, f := range fields {
 		var items []json.RawMessage
-		// Directus 10 passes over unknown fields, but not in a filter.
+		// Directus 10 ignores unknown fields in a query, except in its filter.
 		known := directus.Query{Fields: []string{f.name}, Filter: directus.Compare(f.name, "_nnull", true), Limit: 1}
 		if err := p.account.Items(ctx, collection, known, &items); err != nil {
 			p.miss("create the field and grant read on it ("+setup+"), or correct fields in the configuration", "%s.%s is missing, or this user may not read it: %v", collection, f.name, err)
@@ -84,12 +86,12 @@ func (p *prober) fields(ctx context.Context, collection string, fields []judgedF
 		f.judge(is)
 	}
 	if len(untold) > 0 {
-		p.note("Directus 10 tells it to administrators only: see that Directus fills author and date, that the nonce is unique, and that the text is not limited", "of which kind the fields %s are cannot be told", strings.Join(untold, ", "))
+		p.note("run check as an administrator, or look in the data model: Directus must fill in author and date, the nonce must be unique, and the text should have no limit", "the definitions of the fields %s cannot be read", strings.Join(untold, ", "))
 	}
 }
 
-// noNonce tells that the configuration names no nonce, and whether the collection has
-// the one that setup makes, by a command.
+// noNonce notes that the configuration names no nonce. setup is the command that makes the
+// field, unless the collection has it already.
 func (p *prober) noNonce(ctx context.Context, collection, setup string) {
 	const name = "nonce"
 	var items []json.RawMessage
@@ -101,10 +103,10 @@ func (p *prober) noNonce(ctx context.Context, collection, setup string) {
 	p.note("name a unique text field as nonce under fields: with it a message is never stored twice, even after a broken connection. "+setup+" makes one", "%s has no nonce", collection)
 }
 
-// judgeText tells of a limited text; widen is the command that makes it unlimited, or how else to.
+// judgeText notes a limit on the length of a text. widen is the command that removes it.
 func (p *prober) judgeText(collection, name string, f field, widen string) {
 	if n := f.Schema.MaxLength; n != nil && *n > 0 {
-		p.note("make it a field of type text: "+widen, "%s.%s holds at most %d characters: longer messages are refused", collection, name, *n)
+		p.note("make it a field of type text: "+widen, "%s.%s holds at most %d characters: Directus refuses longer messages", collection, name, *n)
 		return
 	}
 	p.ok("%s.%s holds texts of any length", collection, name)
@@ -118,7 +120,7 @@ func (p *prober) judgeDate(collection, name string, f field) {
 	p.judgeSpecial(collection, name, f, "date-created", "Date Created")
 	switch f.Type {
 	case "date":
-		p.miss("make it a field of type timestamp: messages of a day cannot be told apart by their time", "%s.%s is a date without a time", collection, name)
+		p.miss("make it a field of type timestamp: without a time, the messages of a day have no order", "%s.%s is a date without a time", collection, name)
 	case "dateTime":
 		p.local = append(p.local, localField{collection, name})
 	}
@@ -126,13 +128,13 @@ func (p *prober) judgeDate(collection, name string, f field) {
 
 func (p *prober) judgeSpecial(collection, name string, f field, special, shown string) {
 	if !slices.Contains(f.Meta.Special, special) {
-		p.miss("set its \"On Create\" in the data model to save the "+shown+", or name the field that has it", "%s.%s is not filled by Directus", collection, name)
+		p.miss("set its \"On Create\" in the data model to save the "+shown+", or name another field that does so under fields", "%s.%s is not filled by Directus", collection, name)
 		return
 	}
 	p.ok("%s.%s is filled by Directus", collection, name)
 }
 
-// judgeNonce tells of a nonce that is none; or is what else can be done about it.
+// judgeNonce reports a nonce that is not unique. or is what else can be done about it.
 func (p *prober) judgeNonce(collection, name, or string, f field) {
 	if !f.Schema.IsUnique {
 		p.miss("make it unique in the data model"+or, "%s.%s is not unique", collection, name)

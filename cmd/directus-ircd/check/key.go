@@ -7,8 +7,8 @@ import (
 	"directus-ircd/directus"
 )
 
-// key checks that a field is the primary key of a collection. setting names what
-// configures it; empty: nothing does.
+// key checks that a field is the primary key of a collection. setting is the key of the
+// configuration that names it; empty if its name is fixed.
 func (p *prober) key(ctx context.Context, collection, name, setting string) {
 	is := p.primaryKey(ctx, collection)
 	if is == name {
@@ -28,7 +28,7 @@ func (p *prober) key(ctx context.Context, collection, name, setting string) {
 	}
 	switch {
 	case setting == "":
-		p.miss("make the collection anew, with a primary key named id", "%s", found)
+		p.miss("make a new collection whose primary key has the name id", "%s", found)
 	case is != "":
 		p.miss("set "+setting+" to "+is, "%s", found)
 	default:
@@ -36,8 +36,7 @@ func (p *prober) key(ctx context.Context, collection, name, setting string) {
 	}
 }
 
-// primaryKey is the name of a collection's primary key; empty if Directus does not
-// tell this user.
+// primaryKey is the name of a collection's primary key; empty if this user may not see it.
 func (p *prober) primaryKey(ctx context.Context, collection string) string {
 	var fields []struct {
 		Field  string `json:"field"`

@@ -8,7 +8,7 @@ import (
 	"directus-ircd/directus"
 )
 
-// extras checks what a channel may have beside its messages.
+// extras checks the optional parts of a channel: replies, files, topic, reactions.
 func (p *prober) extras(ctx context.Context, c config.Channel) {
 	var fields []judgedField
 	for _, name := range []string{c.Fields.Reply, c.SoftDelete.Field} {
@@ -28,9 +28,9 @@ func (p *prober) extras(ctx context.Context, c config.Channel) {
 	}
 }
 
-// files tries the names of files: a field holds one file, or many through a
-// collection in between. Filters tell what Directus shows to this user: fields that
-// it does not know, or does not show, it may pass over in silence.
+// files checks that this user can read the names of files. A field holds one file, or
+// several through a junction collection. It tries the fields in a filter, because in the
+// list of fields Directus may ignore those that are unknown or not readable.
 func (p *prober) files(ctx context.Context, c config.Channel) {
 	known := func(path string) error {
 		var items []json.RawMessage
@@ -42,13 +42,13 @@ func (p *prober) files(ctx context.Context, c config.Channel) {
 	}
 	err := known("")
 	if err == nil || known(".id") == nil {
-		p.note("grant read on directus_files: "+p.setup(c, "--files"), "%s.%s: the names of files cannot be read, people are shown their links only", c.Collection, c.Fields.Files)
+		p.note("grant read on directus_files: "+p.setup(c, "--files"), "%s.%s: the names of files cannot be read, so people see only links", c.Collection, c.Fields.Files)
 		return
 	}
 	p.miss("create the field and grant read on it ("+p.setup(c, "--files")+"), or set fields.files to \"\"", "%s.%s is missing, or this user may not read it: %v", c.Collection, c.Fields.Files, err)
 }
 
-// nested is a filter on a field behind relations.
+// nested is a filter on a field at the end of a path of relations.
 func nested(path string, condition map[string]any) directus.Filter {
 	filter := condition
 	for path != "" {
@@ -78,7 +78,7 @@ func (p *prober) topic(ctx context.Context, c config.Channel) {
 
 func (p *prober) reactions(ctx context.Context, c config.Channel) {
 	r, name := c.Reactions, c.Reactions.Fields()
-	if !p.readable(ctx, r.Collection, p.runSetup(c, "--reactions")+", or take reactions out of the configuration") {
+	if !p.readable(ctx, r.Collection, p.runSetup(c, "--reactions")+", or remove reactions from the configuration") {
 		return
 	}
 	p.key(ctx, r.Collection, "id", "")
@@ -91,7 +91,7 @@ func (p *prober) reactions(ctx context.Context, c config.Channel) {
 
 func (p *prober) private(ctx context.Context) {
 	c, f := p.cfg.Private.Collection, p.cfg.Private.Fields()
-	if c == "" || !p.readable(ctx, c, p.runSetup(p.cfg.Channels[0], "--private")+", or take private out of the configuration") {
+	if c == "" || !p.readable(ctx, c, p.runSetup(p.cfg.Channels[0], "--private")+", or remove private from the configuration") {
 		return
 	}
 	p.key(ctx, c, f.ID, "")
@@ -106,7 +106,7 @@ func (p *prober) private(ctx context.Context) {
 
 func (p *prober) markers(ctx context.Context) {
 	c, f := p.cfg.Markers.Collection, p.cfg.Markers.Fields()
-	if c == "" || !p.readable(ctx, c, p.runSetup(p.cfg.Channels[0], "--read-markers")+", or take read_markers out of the configuration") {
+	if c == "" || !p.readable(ctx, c, p.runSetup(p.cfg.Channels[0], "--read-markers")+", or remove read_markers from the configuration") {
 		return
 	}
 	p.key(ctx, c, "id", "")

@@ -10,18 +10,19 @@ import (
 	"directus-ircd/directus"
 )
 
-// prober asks Directus for each thing that the chat needs, one after the other.
-// It changes nothing there, unless it is to write.
+// prober checks one thing after the other that the chat needs in Directus. It changes
+// nothing there unless writes is true.
 type prober struct {
 	*findings
 	client  *directus.Client
 	cfg     *config.Config
 	account *directus.Account
 	writes  bool // --write
-	// canRead says, by collection, which of those that were asked for this user may read.
+	// canRead says, by collection, whether this user may read it; only what was checked
+	// has an entry.
 	canRead map[string]bool
-	local   []localField   // found so far
-	zoneOff *time.Duration // how far what Directus writes now is off in the configured zone; nil: not measured
+	local   []localField   // the dateTime fields found so far
+	zoneOff *time.Duration // how far dates that Directus writes are off in the configured zone; nil: not measured
 }
 
 func (p *prober) reachable(ctx context.Context) bool {
@@ -37,14 +38,14 @@ func (p *prober) reachable(ctx context.Context) bool {
 func (p *prober) asUser(ctx context.Context, login func(context.Context, *directus.Client) (*directus.Account, error)) {
 	account, err := login(ctx, p.client)
 	if err != nil {
-		p.miss(LoginHint(err), "the login did not succeed: %v", err)
+		p.miss(LoginHint(err), "the login failed: %v", err)
 		return
 	}
 	defer func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutGrace)
 		defer cancel()
 		if err := account.Logout(ending); err != nil {
-			p.note("nothing has to be done: the session ends by itself", "the logout did not succeed: %v", err)
+			p.note("do nothing: the session ends by itself", "the logout failed: %v", err)
 		}
 	}()
 	p.account = account
@@ -52,7 +53,7 @@ func (p *prober) asUser(ctx context.Context, login func(context.Context, *direct
 	p.server(ctx)
 	p.canRead = map[string]bool{}
 	if !p.channels(ctx) {
-		p.note("check again when that is mended", "the rest was not checked")
+		p.note("run check again when this is done", "the rest was not checked")
 		return
 	}
 	p.users(ctx)
@@ -62,8 +63,9 @@ func (p *prober) asUser(ctx context.Context, login func(context.Context, *direct
 	p.zones(ctx)
 }
 
-// channels checks the collections of the channels, each once, and what the channels read of
-// them. It reports whether one of them can be read at all: who reads none has not the role.
+// channels checks the collection of each channel once, and what each channel reads of it. It
+// reports whether this user can read at least one of them; one who can read none lacks the
+// role.
 func (p *prober) channels(ctx context.Context) (any bool) {
 	for _, c := range p.cfg.Channels {
 		if _, known := p.canRead[c.Collection]; !known {
@@ -82,7 +84,7 @@ func (p *prober) channels(ctx context.Context) (any bool) {
 	return any
 }
 
-// users checks that the people can be named.
+// users checks that this user can read the names of users.
 func (p *prober) users(ctx context.Context) {
 	if _, err := p.account.Users(ctx, directus.Query{Fields: append([]string{"id"}, p.cfg.Nick...), Limit: 1}); err != nil {
 		p.miss("grant read on directus_users for these fields: "+giveRole+p.runSetup(p.cfg.Channels[0]), "the names of users cannot be read (%s): %v", strings.Join(p.cfg.Nick, ", "), err)
@@ -91,7 +93,7 @@ func (p *prober) users(ctx context.Context) {
 	p.ok("the names of users can be read (%s)", strings.Join(p.cfg.Nick, ", "))
 }
 
-// channel reads as the daemon will: all fields, with the channel's filter.
+// channel reads as the daemon does, with all fields and the channel's filter.
 func (p *prober) channel(ctx context.Context, c config.Channel) {
 	var items []json.RawMessage
 	err := p.account.Items(ctx, c.Collection, directus.Query{
@@ -101,7 +103,7 @@ func (p *prober) channel(ctx context.Context, c config.Channel) {
 		Limit:  1,
 	}, &items)
 	if err != nil {
-		p.miss("see that the filter names fields that exist and that this user may read", "%s: %s cannot be read with this filter: %v", c.Name, c.Collection, err)
+		p.miss("correct the filter: it must name fields that exist and that this user may read", "%s: %s cannot be read with this filter: %v", c.Name, c.Collection, err)
 		return
 	}
 	p.ok("%s: %s can be read", c.Name, c.Collection)

@@ -6,12 +6,12 @@ import (
 	"directus-ircd/cmd/directus-ircd/config"
 )
 
-// giveRole stands before a command that makes the role: who has run it has still to give the role
-// to people.
+// giveRole is the part of a remedy before the command that makes the role: if setup was run
+// already, this user only lacks the role.
 const giveRole = "give this person the role that setup made (\"IRC users\", unless --role named it); only if there is none, "
 
-// setup is the command line of setup that fits a channel, with quotes. More flags say what it is to
-// make; the login is left out.
+// setup is the quoted command line of setup for a channel, without the login. flags say what
+// else it is to make.
 func (p *prober) setup(c config.Channel, flags ...string) string {
 	command := []string{"directus-ircd setup --url", p.cfg.Directus.URL}
 	for _, other := range []struct{ flag, value, usual string }{
@@ -29,7 +29,7 @@ func (p *prober) setup(c config.Channel, flags ...string) string {
 	return "\"" + strings.Join(append(command, flags...), " ") + "\""
 }
 
-// runSetup asks for somebody to run setup.
+// runSetup is the advice to run setup.
 func (p *prober) runSetup(c config.Channel, flags ...string) string {
 	return "let an administrator run " + p.setup(c, flags...)
 }

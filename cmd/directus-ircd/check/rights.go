@@ -10,18 +10,19 @@ import (
 	"directus-ircd/directus"
 )
 
-// rights asks for permissions instead of trying, as a try would be a message.
+// rights checks what this user may write. It reads the permissions, because an attempt would
+// send a message.
 func (p *prober) rights(ctx context.Context) {
 	granted, err := p.account.Permissions(ctx)
 	p.creatable(ctx, granted)
 	p.write(ctx, granted)
 	if err != nil || granted == nil {
-		p.note("this Directus does not answer it (10 never does): send a message to try", "whether this user may write cannot be told")
+		p.note("send a message to find out: this Directus does not list permissions (10 never does)", "it is not known whether this user may write")
 		return
 	}
 	for _, c := range p.cfg.Channels {
 		if !p.canRead[c.Collection] {
-			continue // told already, and it may not be there
+			continue // reported already; the collection may not exist
 		}
 		wanted := append(slices.Sorted(maps.Keys(c.Set)), c.Fields.Text)
 		for _, name := range []string{c.Fields.Nonce, c.Fields.Reply} {
@@ -32,12 +33,12 @@ func (p *prober) rights(ctx context.Context) {
 		p.may(granted, c.Name, "write to", c.Collection, "create", wanted, p.runSetup(c))
 		p.mayDelete(granted, c)
 		if t := c.TopicItem; t.Collection != "" && (!granted[t.Collection]["update"].Allowed() || len(granted[t.Collection]["update"].Refused(t.Field)) > 0) {
-			p.note("grant update on it if this user is to set the topic", "%s: this user may not change the topic (%s.%s)", c.Name, t.Collection, t.Field)
+			p.note("grant update on it if this user should be able to set the topic", "%s: this user may not change the topic (%s.%s)", c.Name, t.Collection, t.Field)
 		}
 		if r := c.Reactions; p.canRead[r.Collection] {
 			p.may(granted, c.Name, "react in", r.Collection, "create", []string{r.Fields().Message, r.Fields().Text}, p.runSetup(c, "--reactions"))
 			if !granted[r.Collection]["delete"].Allowed() {
-				p.note("grant delete on one's own: "+p.setup(c, "--reactions"), "%s: this user cannot take reactions back", c.Name)
+				p.note("grant delete on own reactions: "+p.setup(c, "--reactions"), "%s: this user cannot remove reactions", c.Name)
 			}
 		}
 	}
@@ -49,7 +50,7 @@ func (p *prober) rights(ctx context.Context) {
 	}
 }
 
-// may says whether something that is needed is granted.
+// may reports whether this user has a permission that the daemon needs, with its fields.
 func (p *prober) may(granted directus.Permissions, where, verb, collection, action string, fields []string, fix string) {
 	g := granted[collection][action]
 	refused := g.Refused(fields...)
@@ -63,9 +64,9 @@ func (p *prober) may(granted directus.Permissions, where, verb, collection, acti
 	}
 }
 
-// mayDelete tells what people cannot do with their own messages.
+// mayDelete reports whether this user can correct and delete own messages.
 func (p *prober) mayDelete(granted directus.Permissions, c config.Channel) {
-	fix := "grant it for one's own messages if it is wanted: " + p.setup(c, "--edit")
+	fix := "grant it for own messages if you want that: " + p.setup(c, "--edit")
 	update, remove := granted[c.Collection]["update"], granted[c.Collection]["delete"]
 	if c.Correct && (!update.Allowed() || len(update.Refused(c.Fields.Text)) > 0) {
 		p.miss(fix+", or set corrections to false", "%s: this user may not correct messages (update on %s.%s)", c.Name, c.Collection, c.Fields.Text)
@@ -89,6 +90,6 @@ func (p *prober) privateRights(granted directus.Permissions) {
 	f := m.Fields()
 	p.may(granted, "private messages", "write to", m.Collection, "create", []string{f.Text, f.Recipient, f.Nonce}, p.runSetup(p.cfg.Channels[0], "--private"))
 	if granted[m.Collection]["read"].Access == "full" {
-		p.note("restrict the permission to read "+m.Collection+" to sender and recipient in the Directus app, which takes a licence on Directus 12", "private messages: this user can read those of everybody over the Directus API")
+		p.note("restrict the permission to read "+m.Collection+" to sender and recipient in the Directus app, which needs a licence on Directus 12", "private messages: this user can read those of everybody over the Directus API")
 	}
 }

@@ -10,7 +10,7 @@ func (p *prober) server(ctx context.Context) {
 	info, err := p.account.Info(ctx)
 	switch {
 	case err != nil:
-		p.miss("check that nothing stands between here and Directus", "the version of Directus cannot be read: %v", err)
+		p.miss("check that a proxy in front of Directus passes /server/info on", "the version of Directus cannot be read: %v", err)
 		return
 	case info.Major() < 10:
 		p.miss("upgrade it to 10, 11 or 12", "Directus %s is too old", info.Version)
@@ -25,8 +25,7 @@ func (p *prober) server(ctx context.Context) {
 	p.socket(ctx)
 }
 
-// socket opens a realtime link, which finds what stands in the way of WebSockets
-// between here and Directus.
+// socket opens a realtime link, which shows whether WebSockets reach Directus.
 func (p *prober) socket(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*directus.DefaultTimeout)
 	defer cancel()
@@ -34,7 +33,7 @@ func (p *prober) socket(ctx context.Context) {
 	link := p.account.Realtime(directus.RealtimeOptions{OnState: func(s directus.State) {
 		select {
 		case states <- s:
-		default: // enough is known
+		default: // 16 states are enough to know the error
 		}
 	}})
 	ended := make(chan error, 1)
@@ -51,21 +50,21 @@ func (p *prober) socket(ctx context.Context) {
 			err = s.Err
 		}
 	}
-	p.miss("a proxy in front of Directus must pass WebSocket upgrades on", "no realtime session opens: %v", err)
+	p.miss("make the proxy in front of Directus pass on WebSocket upgrades", "no realtime session opens: %v", err)
 }
 
-// caching tells whether what is read may be old.
+// caching reports whether answers of Directus are cached.
 func (p *prober) caching(ctx context.Context, collection string) {
 	caching, err := p.account.Caching(ctx, collection)
 	if err != nil {
-		return // what cannot be read is told by others
+		return // the collection cannot be read, which is reported elsewhere
 	}
 	if caching.Age > 0 {
-		p.ok("answers are kept for %s between here and Directus (CACHE_ENABLED, or a proxy): all is read past that", caching.Age)
+		p.ok("Directus or a proxy caches answers for %s (CACHE_ENABLED): the daemon reads past the cache", caching.Age)
 	} else {
-		p.ok("no answers are kept between here and Directus, as far as it tells")
+		p.ok("no cache is announced")
 	}
 	if !caching.Search {
-		p.note("let the proxy in front of Directus pass the HTTP method SEARCH", "SEARCH does not reach Directus: with CACHE_ENABLED each reading takes room in its cache")
+		p.note("make the proxy in front of Directus pass on the HTTP method SEARCH", "SEARCH does not reach Directus: with CACHE_ENABLED each read fills its cache")
 	}
 }

@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// trialText is what is written to try, and is deleted at once.
+	// trialText is the text of the message that check sends and deletes.
 	trialText = "A test of \"directus-ircd check --write\", which deletes this line at once"
-	// trialGrace is for the deletion, even of a check that was interrupted.
+	// trialGrace limits the deletion, even in a check that was interrupted.
 	trialGrace = 15 * time.Second
 )
 
-// write sends a message to each channel as the daemon would, reads it back and deletes
-// it. People see it for a moment.
+// write sends a message to each channel as the daemon would, reads it back and deletes it.
+// Users see it for a moment.
 func (p *prober) write(ctx context.Context, granted directus.Permissions) {
 	if !p.writes {
 		return
@@ -32,16 +32,16 @@ func (p *prober) write(ctx context.Context, granted directus.Permissions) {
 		}
 		switch remove := granted[c.Collection]["delete"]; {
 		case granted == nil:
-			p.note("send a line there to try", "%s: not written to: whether this user could delete it cannot be told", c.Name)
+			p.note("send a message there to find out", "%s: no message was sent: it is not known whether this user could delete it", c.Name)
 		case !remove.Allowed():
-			p.note("give a login that may, as an administrator's", "%s: not written to: this user could not delete what was written", c.Name)
+			p.note("run check with a login that may delete messages, such as an administrator's", "%s: no message was sent: this user could not delete it", c.Name)
 		default:
 			p.try(ctx, c)
 		}
 	}
 }
 
-// try writes to one channel.
+// try sends a message to one channel.
 func (p *prober) try(ctx context.Context, c config.Channel) {
 	item := maps.Clone(c.Set)
 	if item == nil {
@@ -54,7 +54,7 @@ func (p *prober) try(ctx context.Context, c config.Channel) {
 	var items []json.RawMessage
 	known := directus.Query{Fields: []string{c.Fields.ID}, Filter: directus.Compare(c.Fields.ID, "_nnull", true), Limit: 1}
 	if p.account.Items(ctx, c.Collection, known, &items) != nil {
-		return // nor could it be deleted: told already
+		return // the key cannot be read, so the message could not be deleted; reported already
 	}
 	asked := p.account.Now()
 	var stored map[string]any
@@ -64,43 +64,43 @@ func (p *prober) try(ctx context.Context, c config.Channel) {
 	key := keyOf(stored[c.Fields.ID])
 	switch {
 	case errors.Is(err, directus.ErrUnavailable):
-		p.miss(byHand, "%s: whether a line can be sent is not known: %v", c.Name, reasonOf(err))
+		p.miss(byHand, "%s: it is not known whether a message can be sent: %v", c.Name, reasonOf(err))
 		return
 	case err != nil:
-		p.miss("see what Directus says: its reason is what people are told", "%s: a line cannot be sent: %v", c.Name, reasonOf(err))
+		p.miss("do what the message of Directus says; users get the same message", "%s: a message cannot be sent: %v", c.Name, reasonOf(err))
 		return
 	case key == "":
-		p.miss("grant read on what this user writes, and "+byHand, "%s: what is sent cannot be read back", c.Name)
+		p.miss("grant read on the messages of this user, and "+byHand, "%s: a message that was sent cannot be read back", c.Name)
 		return
 	}
 	defer p.discard(ctx, c, key)
 	query := directus.Query{Fields: []string{c.Fields.Text}, Filter: directus.And(directus.Filter(c.Filter), directus.Eq(c.Fields.ID, key)), Limit: 1}
 	switch err := p.account.Items(ctx, c.Collection, query, &items); {
 	case err != nil:
-		p.miss("see that the filter names fields that this user may read", "%s: what is sent cannot be read back: %v", c.Name, err)
+		p.miss("correct the filter: it must name fields that this user may read", "%s: a message that was sent cannot be read back: %v", c.Name, err)
 	case len(items) == 0:
-		p.miss("write what the filter asks for by set, or change filter", "%s: what is sent is stored and shown to nobody: filter leaves it out", c.Name)
+		p.miss("write the values that the filter asks for under set, or change the filter", "%s: a message that was sent is stored but shown to nobody, because it does not match the filter", c.Name)
 	default:
-		p.ok("%s: a line was sent and read back", c.Name)
+		p.ok("%s: a message was sent and read back", c.Name)
 	}
 	p.measure(c, stored[c.Fields.Date], asked, took)
 }
 
-// discard deletes what was written to try.
+// discard deletes the message that try has sent.
 func (p *prober) discard(ctx context.Context, c config.Channel, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trialGrace)
 	defer cancel()
 	if err := p.account.DeleteItem(ctx, c.Collection, key); err != nil {
-		p.miss("delete it by hand", "%s: the line that was sent is still there, as item %s of %s: %v", c.Name, key, c.Collection, reasonOf(err))
+		p.miss("delete it by hand", "%s: the message that was sent could not be deleted; it is item %s of %s: %v", c.Name, key, c.Collection, reasonOf(err))
 	}
 }
 
-// measure compares the date of what was just written with the clock of Directus.
+// measure compares the date of the message that try has sent with the clock of Directus.
 func (p *prober) measure(c config.Channel, date any, asked time.Time, took time.Duration) {
 	text, _ := date.(string)
 	at, err := time.ParseInLocation(localDate, text, p.cfg.Directus.Zone())
 	if err != nil {
-		return // it says its zone, or is none
+		return // the date has a time zone, or is not a date
 	}
 	off := at.Sub(asked.Add(took / 2)).Round(15 * time.Minute)
 	p.zoneOff = &off
@@ -109,7 +109,7 @@ func (p *prober) measure(c config.Channel, date any, asked time.Time, took time.
 	}
 }
 
-// keyOf is the key of an item as text; empty if it is not there.
+// keyOf is the key of an item as text; empty if the item does not show it.
 func keyOf(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -120,8 +120,8 @@ func keyOf(v any) string {
 	return ""
 }
 
-// reasonOf is an error with the words of Directus, which may quote what was written: here
-// that is nobody's.
+// reasonOf is the text of an error with the message of Directus. The message may quote what was
+// written, which here is only trialText.
 func reasonOf(err error) string {
 	refusal, ok := errors.AsType[*directus.Error](err)
 	if !ok || refusal.Message == "" || strings.Contains(err.Error(), refusal.Message) {

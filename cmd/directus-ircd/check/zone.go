@@ -13,21 +13,20 @@ const localDate = "2006-01-02T15:04:05"
 // A localField is a field of the type dateTime.
 type localField struct{ collection, name string }
 
-// zones says whether Directus runs in the time zone that is configured, as far as
-// something is written in it.
+// zones checks for each dateTime field that Directus runs in the configured time zone.
 func (p *prober) zones(ctx context.Context) {
 	for _, f := range p.local {
 		p.zone(ctx, f)
 	}
 }
 
-// zone goes by what was measured. Else it looks whether the newest date of a field is of
-// the future: one that lies behind ours cannot be told from an old date by looking.
+// zone uses what was measured. Without that, it reports a field whose newest date is in the
+// future. A date that is too early cannot be recognised, because it looks like an old one.
 func (p *prober) zone(ctx context.Context, f localField) {
 	const fix = "set directus.timezone to the time zone that Directus runs in (its TZ), or make the field a timestamp"
 	if p.zoneOff != nil {
 		if *p.zoneOff != 0 {
-			p.miss(fix, "%s.%s: Directus does not run in the time zone %s: what it writes now is %s off", f.collection, f.name, p.cfg.Directus.Timezone, *p.zoneOff)
+			p.miss(fix, "%s.%s: Directus does not run in the time zone %s: the date that it wrote is %s off", f.collection, f.name, p.cfg.Directus.Timezone, *p.zoneOff)
 		}
 		return
 	}
@@ -42,6 +41,6 @@ func (p *prober) zone(ctx context.Context, f localField) {
 			return
 		}
 	}
-	p.note("see that directus.timezone is the time zone that Directus runs in (its TZ), which \"check --write\" measures, or make the field a timestamp, which needs none",
-		"%s.%s is a dateTime, which does not say its time zone: it is taken for %s", f.collection, f.name, p.cfg.Directus.Timezone)
+	p.note("check that directus.timezone is the time zone that Directus runs in (its TZ); \"check --write\" measures it. Or make the field a timestamp, which needs no time zone",
+		"%s.%s is a dateTime, which has no time zone: it is read as %s", f.collection, f.name, p.cfg.Directus.Timezone)
 }

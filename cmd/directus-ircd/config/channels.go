@@ -137,9 +137,9 @@ func validateChannels(cfg *Config, d *decoder) {
 		case c.Name == "":
 			d.fault(path+".name", "missing: write the name in quotes, such as name: \"#messages\" (without quotes YAML takes the # for a comment)")
 		case !wire.IsChannel(c.Name):
-			d.fault(path+".name", "%q is no channel name: it begins with #, has at most %d bytes and no space, comma or colon", c.Name, wire.ChannelLen)
+			d.fault(path+".name", "%q is not a channel name: it begins with #, has at most %d bytes and no space, comma or colon", c.Name, wire.ChannelLen)
 		case names[wire.Fold(c.Name)] != "":
-			d.fault(path+".name", "%q is listed twice (as %q): names that differ in case only are one channel", c.Name, names[wire.Fold(c.Name)])
+			d.fault(path+".name", "%q is listed twice (also as %q): names that differ only in case are the same channel", c.Name, names[wire.Fold(c.Name)])
 		default:
 			names[wire.Fold(c.Name)] = c.Name
 		}
@@ -148,7 +148,7 @@ func validateChannels(cfg *Config, d *decoder) {
 		uses := validateUses(c.Fields.uses(), path+".fields", d)
 		for _, name := range slices.Sorted(maps.Keys(c.Set)) {
 			if uses[name] != "" {
-				d.fault(path+".set", "%q is written by the daemon itself (fields.%s): remove it here", name, uses[name])
+				d.fault(path+".set", "the daemon itself writes %q (fields.%s): remove it here", name, uses[name])
 			}
 		}
 		validateTopicItem(c.TopicItem, path+".topic_item", d)
@@ -178,7 +178,7 @@ func validateStores(cfg *Config, d *decoder) {
 			return
 		}
 		if other := uses[collection]; other != "" && other != use {
-			d.fault(path, "%q holds %s already: %s need a collection of their own", collection, other, use)
+			d.fault(path, "%q already holds %s: %s need a collection of their own", collection, other, use)
 			return
 		}
 		uses[collection] = use
@@ -193,7 +193,7 @@ func validateStores(cfg *Config, d *decoder) {
 func validateCollection(name, path, need string, d *decoder) {
 	validateName(name, path, "collection", d)
 	if strings.HasPrefix(name, "directus_") {
-		d.fault(path, "%q belongs to Directus itself: %s a collection of their own", name, need)
+		d.fault(path, "%q is a collection of Directus itself: %s a collection of their own", name, need)
 	}
 }
 
@@ -213,7 +213,7 @@ func validateUses(fields []fieldUse, path string, d *decoder) map[string]string 
 		switch {
 		case f.name == "":
 		case uses[f.name] != "":
-			d.fault(path+"."+f.key, "%q is named as the field of %s already: each needs one of its own", f.name, uses[f.name])
+			d.fault(path+"."+f.key, "%q is already the field of %s: use a field of its own", f.name, uses[f.name])
 		default:
 			uses[f.name] = f.key
 		}
@@ -238,10 +238,10 @@ func validateSoftDelete(s SoftDelete, uses map[string]string, path string, d *de
 	case s.Field == "" && len(s.Values) == 0:
 		return
 	case s.Field == "" || len(s.Values) == 0:
-		d.fault(path, "field and values belong together: write such as {field: status, values: [archived]}")
+		d.fault(path, "field and values belong together: write both, such as {field: status, values: [archived]}")
 		return
 	case uses[s.Field] != "":
-		d.fault(path+".field", "%q is the field of %s: another one has to say what counts as deleted", s.Field, uses[s.Field])
+		d.fault(path+".field", "%q is the field of %s: use another field to mark deleted messages", s.Field, uses[s.Field])
 		return
 	}
 	validateName(s.Field, path+".field", "field", d)

@@ -98,7 +98,7 @@ func (d *decoder) document(text []byte, v any) {
 	}
 	var second yaml.Node
 	if err := reader.Decode(&second); err == nil {
-		d.faultAt(second.Line, "", "a second document begins here: the configuration is one document, remove the line \"---\" and what follows")
+		d.faultAt(second.Line, "", "a second document begins here, but the configuration is one document: remove the line \"---\" and what follows")
 		return
 	} else if !errors.Is(err, io.EOF) {
 		d.syntax(err)
@@ -117,7 +117,7 @@ func (d *decoder) syntax(err error) {
 		line, _ = strconv.Atoi(m[1])
 		text = strings.TrimPrefix(text, m[0])
 	}
-	d.faultAt(line, "", "this is no YAML: %s", text)
+	d.faultAt(line, "", "this is not YAML: %s", text)
 }
 
 // value reads one node. A null keeps the default, as if the key were absent.
@@ -160,7 +160,7 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
 		}
 	}
 	if n.Kind != yaml.MappingNode {
-		d.faultAt(n.Line, path, "%s stands where keys are expected: write some of %s, each with its value", describe(n), strings.Join(keys, ", "))
+		d.faultAt(n.Line, path, "%s stands where keys are expected: write keys with values; accepted here are %s", describe(n), strings.Join(keys, ", "))
 		return
 	}
 	seen := map[string]int{}
@@ -170,11 +170,11 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
 		field, known := fields[key.Value]
 		switch {
 		case removedKey(inner) != "":
-			d.faultAt(key.Line, inner, "this key is gone: %s", removedKey(inner))
+			d.faultAt(key.Line, inner, "this key was removed: %s", removedKey(inner))
 		case !known:
 			d.faultAt(key.Line, inner, "unknown key%s: accepted here are %s", didYouMean(key.Value, keys), strings.Join(keys, ", "))
 		case seen[key.Value] != 0:
-			d.faultAt(key.Line, inner, "set a second time: it stands in line %d already, remove one of them", seen[key.Value])
+			d.faultAt(key.Line, inner, "this key is already set in line %d: remove one of them", seen[key.Value])
 		default:
 			seen[key.Value] = key.Line
 			d.lines[inner] = key.Line

@@ -122,14 +122,14 @@ func checkListenAddress(l Listener) error {
 	case NetworkUnix:
 		switch {
 		case !filepath.IsAbs(address) || filepath.Clean(address) != address || address == "/":
-			return fmt.Errorf("%q is no Unix socket: write unix: and the whole path, such as unix:/run/directus-ircd/irc.sock", l.Address)
+			return fmt.Errorf("%q is not a Unix socket: write unix: and the whole path, such as unix:/run/directus-ircd/irc.sock", l.Address)
 		case len(filepath.Dir(address)) > maxSocketPath || len(address) > 107:
 			return fmt.Errorf("the path of the Unix socket is too long: its folder may have %d bytes and the whole 107", maxSocketPath)
 		}
 		return nil
 	case NetworkSystemd:
 		if l.Address == "systemd:" || strings.ContainsAny(address, ": \t") {
-			return fmt.Errorf("%q is no socket of systemd: write systemd, or systemd: and the FileDescriptorName of the socket unit", l.Address)
+			return fmt.Errorf("%q is not a socket of systemd: write systemd, or systemd: and the FileDescriptorName of the socket unit", l.Address)
 		}
 		return nil
 	default:
@@ -140,7 +140,7 @@ func checkListenAddress(l Listener) error {
 func validateTLS(t TLS, path string, d *decoder) {
 	switch {
 	case t.ACME && (t.Cert != "" || t.Key != ""):
-		d.fault(path, "acme and files together: write either acme: true, or cert and key")
+		d.fault(path, "acme is set together with cert or key: write either acme: true, or cert and key")
 	case t.ACME || t.Cert == "" && t.Key == "":
 	case t.Cert == "":
 		d.fault(path, "key without cert: name the file of the certificate too")
@@ -158,14 +158,14 @@ func validateSTS(l Listener, path string, d *decoder) {
 	duration := d.lines[path+".duration"] != 0
 	switch {
 	case network == NetworkUnix:
-		d.fault(path, "clients do not reach a Unix socket by themselves: set it on the listeners for TCP")
+		d.fault(path, "clients cannot connect to a Unix socket by themselves: set it on the TCP listeners")
 	case l.WebSocket == WebSocketOnly:
-		d.fault(path, "it is for IRC, not for WebSockets: remove the key")
+		d.fault(path, "sts is only for IRC, not for WebSockets: remove the key")
 	case l.TLS.Enabled() && d.lines[path+".port"] != 0:
-		d.fault(path+".port", "only a plain listener says where TLS is: remove the key, and say here with duration how long clients shall keep to TLS")
+		d.fault(path+".port", "only a plain listener names the port with TLS: remove the key, and set duration to how long clients must use TLS")
 	case l.TLS.Enabled():
 	case duration:
-		d.fault(path, "a plain listener says only where TLS is: write sts: {port: 6697} here, and duration on the listener with TLS")
+		d.fault(path, "a plain listener only names the port with TLS: write sts: {port: 6697} here, and set duration on the listener with TLS")
 	case l.STS.Port < 1 || l.STS.Port > 65535:
 		d.fault(path, "the port of the listener with TLS is missing: write sts: {port: 6697}")
 	}
@@ -177,7 +177,7 @@ func validateOrigins(l Listener, path string, d *decoder) {
 	}
 	for j, origin := range l.AllowedOrigins {
 		if !isOrigin(origin) {
-			d.fault(fmt.Sprintf("%s[%d]", path, j), "%q is no origin: write scheme and host as browsers do, such as https://chat.example.com, or \"*\" for any", origin)
+			d.fault(fmt.Sprintf("%s[%d]", path, j), "%q is not an origin: write scheme and host as browsers do, such as https://chat.example.com, or \"*\" for any", origin)
 		}
 	}
 }
@@ -190,7 +190,7 @@ func isOrigin(origin string) bool {
 
 func validateProxies(l Listener, path string, d *decoder) {
 	if network, _ := l.Split(); len(l.ProxyProtocol) > 0 && network == NetworkUnix {
-		d.fault(path, "connections to a Unix socket come from no address: remove the key, or let the proxy connect over TCP")
+		d.fault(path, "connections to a Unix socket have no address: remove the key, or let the proxy connect over TCP")
 	}
 	for j, network := range l.ProxyProtocol {
 		if _, err := ParseNetwork(network); err != nil {
@@ -207,7 +207,7 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 	}
 	p, err := netip.ParsePrefix(text)
 	if err != nil || p.Addr().Is4In6() {
-		return netip.Prefix{}, fmt.Errorf("%q is no network address: write such as 10.0.0.0/8, 192.0.2.7 or fd00::/8", text)
+		return netip.Prefix{}, fmt.Errorf("%q is not a network address: write such as 10.0.0.0/8, 192.0.2.7 or fd00::/8", text)
 	}
 	return p.Masked(), nil
 }
@@ -217,29 +217,29 @@ func validateACME(cfg *Config, d *decoder) {
 	used := slices.ContainsFunc(cfg.Listen, func(l Listener) bool { return l.TLS.ACME })
 	switch {
 	case used && len(a.Domains) == 0:
-		d.fault("acme.domains", "missing: a listener has tls: {acme: true}, so name the hosts that the certificates are for, such as [irc.example.com]")
+		d.fault("acme.domains", "missing, but a listener has tls: {acme: true}: name the hosts of the certificates, such as [irc.example.com]")
 	case !used && len(a.Domains) > 0:
-		d.fault("acme.domains", "no listener uses the certificates: write tls: {acme: true} on one, or remove the key")
+		d.fault("acme.domains", "no listener uses these certificates: write tls: {acme: true} on a listener, or remove the key")
 	}
 	for i, domain := range a.Domains {
 		if !isDomain(domain) {
-			d.fault(fmt.Sprintf("acme.domains[%d]", i), "%q is no host name that a certificate is issued for: write such as irc.example.com, in small letters and without *", domain)
+			d.fault(fmt.Sprintf("acme.domains[%d]", i), "%q is not a host name for which a certificate can be issued: write such as irc.example.com, in small letters and without *", domain)
 		}
 	}
 	if u, err := url.Parse(a.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
-		d.fault("acme.directory", "%q is no ACME directory: write an address that begins with https://", a.Directory)
+		d.fault("acme.directory", "%q is not an ACME directory: write an address that begins with https://", a.Directory)
 	}
 	if a.HTTP == "" {
 		return
 	}
 	if !used {
-		d.fault("acme.http", "no listener uses certificates by acme: write tls: {acme: true} on one, or remove the key")
+		d.fault("acme.http", "no listener uses certificates by ACME: write tls: {acme: true} on a listener, or remove the key")
 	}
 	if err := checkAddress(a.HTTP); err != nil {
 		d.fault("acme.http", "%s", err)
 	}
 	if slices.ContainsFunc(cfg.Listen, func(l Listener) bool { return sameAddress(l.Address, a.HTTP) }) {
-		d.fault("acme.http", "%s is a listener for IRC already: choose another port", a.HTTP)
+		d.fault("acme.http", "%s is already the address of a listener: choose another port", a.HTTP)
 	}
 }
 

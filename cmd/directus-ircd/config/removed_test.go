@@ -29,7 +29,7 @@ func TestRemovedKeys(t *testing.T) {
 			}
 		}
 		_, err := Parse("test.yaml", []byte(file))
-		want := fmt.Sprintf("test.yaml:1: %s: this key is gone: %s", strings.ReplaceAll(path, "[]", "[1]"), text)
+		want := fmt.Sprintf("test.yaml:1: %s: this key was removed: %s", strings.ReplaceAll(path, "[]", "[1]"), text)
 		if err == nil || !slices.Contains(strings.Split(err.Error(), "\n"), want) {
 			t.Errorf("%s:\ngot  %v\nwant %s", file, err, want)
 		}

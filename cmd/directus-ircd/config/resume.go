@@ -22,7 +22,7 @@ func defaultResume() Resume {
 
 func validateResume(cfg *Config, d *decoder) {
 	if cfg.Resume.Directory == "" {
-		d.fault("resume.directory", "empty: name a folder for what is kept over restarts")
+		d.fault("resume.directory", "empty: name the folder for the files that the daemon keeps over restarts")
 	}
 }
 

@@ -37,7 +37,7 @@ func validate(cfg *Config, d *decoder) {
 	validateListen(cfg, d)
 	validateACME(cfg, d)
 	if t := cfg.Login.EmailTemplate; t != "" && (strings.Count(t, "{nick}") != 1 || !strings.Contains(t, "@")) {
-		d.fault("login.email_template", "%q must be an e-mail address with {nick} in place of the nick, such as \"{nick}@example.com\"", t)
+		d.fault("login.email_template", "%q must be an e-mail address with {nick} where the nick goes, such as \"{nick}@example.com\"", t)
 	}
 	validateChannels(cfg, d)
 	validateStores(cfg, d)
@@ -49,10 +49,10 @@ func validate(cfg *Config, d *decoder) {
 			d.fault("metrics.address", "%s", err)
 		}
 		if slices.ContainsFunc(cfg.Listen, func(l Listener) bool { return sameAddress(l.Address, a) }) {
-			d.fault("metrics.address", "%s is a listener for IRC already: choose another port", a)
+			d.fault("metrics.address", "%s is already the address of a listener: choose another port", a)
 		}
 		if sameAddress(cfg.ACME.HTTP, a) {
-			d.fault("metrics.address", "%s is acme.http already: choose another port", a)
+			d.fault("metrics.address", "%s is already the address of acme.http: choose another port", a)
 		}
 	}
 }
@@ -85,13 +85,13 @@ func CheckURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
-		return fmt.Errorf("this is no address")
+		return fmt.Errorf("this is not an address")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Errorf("the address must begin with https:// or http://")
 	case u.Hostname() == "":
 		return fmt.Errorf("the address names no host")
 	case u.User != nil:
-		return fmt.Errorf("a user name or password must not stand in the address: everybody logs in with their own")
+		return fmt.Errorf("the address must not hold a user name or password: everybody logs in with their own")
 	case u.RawQuery != "" || u.Fragment != "":
 		return fmt.Errorf("the address must not have a query or a fragment")
 	}
@@ -102,7 +102,7 @@ func validateServer(cfg *Config, d *decoder) {
 	name := cfg.Server.Name
 	switch {
 	case !strings.Contains(name, ".") || strings.Trim(name, ".-") != name || strings.Contains(name, ".."):
-		d.fault("server.name", "%q must be a host name with a dot, such as irc.example.com: by the dot clients tell a server from a person", name)
+		d.fault("server.name", "%q must be a host name with a dot, such as irc.example.com: by the dot, clients tell a server from a user", name)
 	case strings.ContainsFunc(name, func(r rune) bool { return !isHostRune(r) }):
 		d.fault("server.name", "%q must be a host name: letters, digits, dots and hyphens only", name)
 	case len(name) > maxServerName:
@@ -112,7 +112,7 @@ func validateServer(cfg *Config, d *decoder) {
 		d.fault("server.network", "%q must be a short name, of 1 to 64 bytes", n)
 	}
 	if len(cfg.Server.Admin) > maxAdminLines {
-		d.fault("server.admin", "%d lines: ADMIN has %d at most, the place, the organisation and how to reach somebody", len(cfg.Server.Admin), maxAdminLines)
+		d.fault("server.admin", "%d lines, but ADMIN has %d at most: the place, the organisation, and how to reach somebody", len(cfg.Server.Admin), maxAdminLines)
 	}
 	for i, text := range cfg.Server.Admin {
 		if text == "" || len(text) > maxAdminLine || strings.ContainsFunc(text, unicode.IsControl) {
@@ -136,7 +136,7 @@ func checkAddress(address string) error {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return fmt.Errorf("%q is no address to listen on: write host:port, such as 127.0.0.1:6667, [::1]:6667, or :6697 for every address of the machine", address)
+		return fmt.Errorf("%q is not an address to listen on: write host:port, such as 127.0.0.1:6667, [::1]:6667, or :6697 for every address of the machine", address)
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func validateName(name, path, what string, d *decoder) {
 	if name == "" || strings.ContainsFunc(name, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' && r != '-'
 	}) {
-		d.fault(path, "%q is no name of a %s: letters, digits, _ and - only", name, what)
+		d.fault(path, "%q is not a name of a %s: use only letters, digits, _ and -", name, what)
 	}
 }
 
@@ -181,15 +181,15 @@ func validateLimits(cfg *Config, d *decoder) {
 		}
 	}
 	if v := l.LinesPerSecond; v < 0 || math.IsNaN(v) || math.IsInf(v, 0) {
-		d.fault("limits.lines_per_second", "%v is no rate: write a number from 0, where 0 is no limit", v)
+		d.fault("limits.lines_per_second", "%v is not a rate: write a number of lines, or 0 for no limit", v)
 	}
 	if v := time.Duration(l.PingTimeout); v > 0 && v < minPingTimeout {
 		d.fault("limits.ping_timeout", "%s is too short for a client on a slow line: write %s or more, or 0 for no limit", v, minPingTimeout)
 	}
 	if v := l.SendQueue; v > 0 && v < 64<<10 {
-		d.fault("limits.send_queue", "%d bytes do not hold one backlog: write 64KiB or more, or 0 for no limit", v)
+		d.fault("limits.send_queue", "%d bytes are too few for a backlog: write 64KiB or more, or 0 for no limit", v)
 	}
 	if v := l.Memory; v > 0 && v < leastMemory {
-		d.fault("limits.memory", "%d bytes are too few for the daemon: write 32MiB or more, or 0 for a share of what the machine or the cgroup has", v)
+		d.fault("limits.memory", "%d bytes are too few for the daemon: write 32MiB or more, or 0 for a share of the memory of the machine or cgroup", v)
 	}
 }

@@ -31,7 +31,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 		v, err = time.ParseDuration(rest)
 	}
 	if err != nil || v < 0 || n < 0 || len(text) == 0 {
-		return fmt.Errorf("%q is no time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d; 0 is none", text)
+		return fmt.Errorf("%q is not a time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d, or 0 for none", text)
 	}
 	*d = Duration(time.Duration(n)*24*time.Hour + v)
 	return nil
@@ -46,7 +46,7 @@ type size int64
 func (s *size) UnmarshalText(text []byte) error {
 	v, err := units.RAMInBytes(string(text))
 	if err != nil || v < 0 {
-		return fmt.Errorf("%q is no size: write bytes or a number with its unit, such as 65536, 512KiB or 1MiB; 0 is no limit", text)
+		return fmt.Errorf("%q is not a size: write bytes or a number with its unit, such as 65536, 512KiB or 1MiB, or 0 for no limit", text)
 	}
 	*s = size(v)
 	return nil
@@ -58,7 +58,7 @@ type FileMode fs.FileMode
 func (m *FileMode) UnmarshalText(text []byte) error {
 	v, err := strconv.ParseUint(strings.TrimPrefix(string(text), "0o"), 8, 32)
 	if err != nil || v == 0 || v > 0o777 {
-		return fmt.Errorf("%q are no permissions of a file: write them in octal, such as \"0660\"", text)
+		return fmt.Errorf("%q is not a file mode: write it in octal, such as \"0660\"", text)
 	}
 	*m = FileMode(v)
 	return nil

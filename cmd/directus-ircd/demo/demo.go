@@ -1,8 +1,8 @@
-// Package demo runs all there is to see on one machine: a Directus of its own with two
-// accounts and a few messages, a chat page in front of it, and the daemon, which the
-// command hands over as a function. Its passwords are known to everybody, so that it
-// listens on the loopback interface only. Folder keeps the data from one start to the
-// next; web and seed are the page and the content.
+// Package demo runs everything on one machine: a Directus of its own with two accounts and
+// a few messages, a chat page in front of it, and the daemon, which the demo command passes
+// in as a function. Everybody knows the passwords, so all of them listen on the loopback
+// interface only. folder.go keeps the data over restarts, web.go serves the page, and
+// seed.go makes the content.
 //
 // It imports packages config, listen (to try ports) and directus, not the daemon.
 package demo
@@ -25,29 +25,29 @@ import (
 	"directus-ircd/directus/localserver"
 )
 
-// errInterrupted is told when a signal comes before the demo serves.
+// errInterrupted is the result when a signal comes before the demo serves.
 var errInterrupted = errors.New("interrupted before the demo was ready: start it again whenever you like")
 
-// errDirectusEnded is what IRC clients are told; the user of the demo gets
-// the error of Directus itself.
+// errDirectusEnded is shown to IRC clients when Directus ends. The user of the demo gets the
+// error of Directus itself.
 var errDirectusEnded = errors.New("the Directus of this demo has ended")
 
-// Options are what the demo is told. All addresses are of this machine.
+// Options of the demo. All addresses are of this machine.
 type Options struct {
 	Listen       string // where IRC clients connect
 	Web          string // where the chat page is served
-	DirectusPort int    // of Directus on 127.0.0.1
-	Data         string // the folder of the database; empty: one in the cache of the user
-	Reset        bool   // start afresh
-	// Out is told what is done, and how to look at the demo.
+	DirectusPort int    // port of Directus on 127.0.0.1
+	Data         string // folder of the database; empty: a folder in the user's cache folder
+	Reset        bool   // delete the data of earlier starts
+	// Out receives the progress, and how to use the demo.
 	Out io.Writer
 	Log zerolog.Logger
-	// Serve runs the daemon until ctx ends, and tells clients the text of its cause.
-	// ready is called once with the addresses of the listeners.
+	// Serve runs the daemon until ctx ends, and shows clients the cause of ctx. It calls
+	// ready once with the addresses of the listeners.
 	Serve func(ctx context.Context, cfg *config.Config, ready func([]net.Addr)) error
 }
 
-// Run serves the demo until ctx or a part of it ends. The options are valid.
+// Run serves the demo until ctx ends or a part of the demo does. The options must be valid.
 func Run(ctx context.Context, c *Options) error {
 	dir, err := c.dataDir()
 	if err != nil {
@@ -69,14 +69,14 @@ func Run(ctx context.Context, c *Options) error {
 	return c.serve(ctx, parts)
 }
 
-// started are what runs, or is open, when the demo begins to serve.
+// started holds what runs or is open when the demo begins to serve.
 type started struct {
 	server *localserver.Server
 	base   *url.URL // of server
 	folder *dataFolder
 }
 
-// start runs Directus and fills it. Nothing is left running when it fails.
+// start runs Directus and fills it. If it fails, it leaves nothing running.
 func (c *Options) start(ctx context.Context, folder *dataFolder) (*started, error) {
 	if err := c.checkPorts(ctx); err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func (c *Options) serve(ctx context.Context, parts *started) error {
 	return group.Wait()
 }
 
-// config is that of serve, for the Directus of the demo.
+// config is the configuration of the daemon for the Directus of the demo.
 func (c *Options) config(base *url.URL) *config.Config {
 	cfg := config.Default()
 	cfg.Directus.URL = base.String()
@@ -174,14 +174,14 @@ func (c *Options) config(base *url.URL) *config.Config {
 	return cfg
 }
 
-// Validate finds mistakes in what the options were made of, the flags of a command.
+// Validate reports a mistake in the options, in terms of the flags of the demo command.
 func (c *Options) Validate() error {
 	for flag, address := range map[string]string{"--listen": c.Listen, "--web": c.Web} {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			return fmt.Errorf("%s %s: want an address and a port, such as 127.0.0.1:6667", flag, address)
 		}
 		if !config.IsLoopback(address) {
-			return fmt.Errorf("%s %s: the demo's passwords are known to everybody, so it listens on this machine only: choose another port of 127.0.0.1", flag, address)
+			return fmt.Errorf("%s %s: everybody knows the demo's passwords, so it listens on this machine only: use an address of 127.0.0.1", flag, address)
 		}
 	}
 	if c.DirectusPort < 0 || c.DirectusPort > 65535 {
@@ -201,7 +201,7 @@ func (c *Options) dataDir() (string, error) {
 	return filepath.Join(cache, "demo"), nil
 }
 
-// checkPorts finds a port in use before minutes are spent on an installation.
+// checkPorts fails if a port is in use, before minutes are spent on an installation.
 func (c *Options) checkPorts(ctx context.Context) error {
 	directus := net.JoinHostPort("127.0.0.1", strconv.Itoa(c.DirectusPort))
 	for _, want := range []struct{ flag, address string }{

@@ -19,8 +19,8 @@ const (
 	lockFile  = "demo.lock"
 )
 
-// dataFolder is where the demo keeps what a second start finds again. It is
-// locked while it is open.
+// dataFolder is the folder that keeps the demo's data over restarts. It is locked while it
+// is open.
 type dataFolder struct {
 	saved
 	path string
@@ -53,7 +53,7 @@ func openFolder(path string, reset bool) (*dataFolder, error) {
 		return nil, fmt.Errorf("lock the demo's folder: %w", err)
 	}
 	if !locked {
-		return nil, fmt.Errorf("another demo is running with the data in %s: stop it, or give this one its own with --data, --listen, --web and --directus-port", path)
+		return nil, fmt.Errorf("another demo is running with the data in %s: stop it, or give this one other data and ports with --data, --listen, --web and --directus-port", path)
 	}
 	if err := f.open(known, reset); err != nil {
 		f.close()
@@ -79,7 +79,7 @@ func (f *dataFolder) known() (bool, error) {
 		}
 	}
 	if foreign {
-		return false, fmt.Errorf("%s holds files that are not the demo's: name an empty folder, or one that does not exist, with --data", f.path)
+		return false, fmt.Errorf("%s holds files that are not of the demo: name an empty folder, or one that does not exist, with --data", f.path)
 	}
 	return false, nil
 }
@@ -121,7 +121,7 @@ func (f *dataFolder) read() error {
 		err = json.Unmarshal(text, &f.saved)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read the demo's state: %w: start afresh with --reset", err)
+		return fmt.Errorf("read the demo's state: %w: start again with --reset, which deletes its data", err)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func seed(ctx context.Context, base *url.URL, adminPassword string) error {
 			return fmt.Errorf("set directus up: %w", err)
 		}
 		if !report.Complete() {
-			return errors.New("the demo's collection is not as the demo made it: start afresh with --reset")
+			return errors.New("the demo's collection was changed: start again with --reset, which deletes its data")
 		}
 		for _, u := range []user{ada, kevin} {
 			if _, err := setup.AddUser(ctx, admin, setup.User{Email: u.Email, Password: u.Password, FirstName: u.FirstName}); err != nil {
