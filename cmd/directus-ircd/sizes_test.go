@@ -22,15 +22,7 @@ const (
 
 // largerPackages have limits of their own, by folder.
 var largerPackages = map[string]int{
-	"ircd":   45, // one protocol, with a file for each command
-	"bridge": 69, // still being parted
-}
-
-// longerFiles may exceed maxFileLines, until they are parted.
-var longerFiles = []string{
-	"bridge/feed.go",
-	"bridge/session.go",
-	"bridge/guard/limiter.go",
+	"ircd": 45, // one protocol, with a file for each command
 }
 
 // TestSizes checks every product file of the module, in whatever package it is.
@@ -92,7 +84,7 @@ func checkFile(t *testing.T, names *token.FileSet, file *ast.File, path string) 
 		t.Errorf("%s: the package name %s says nothing of what the package does", path, name)
 	}
 	lines := names.File(file.FileStart).LineCount()
-	if lines > maxFileLines && !slices.Contains(longerFiles, path) {
+	if lines > maxFileLines {
 		t.Errorf("%s has %d lines, more than %d", path, lines, maxFileLines)
 	}
 	for _, declaration := range file.Decls {
