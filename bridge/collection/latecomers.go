@@ -8,13 +8,12 @@ import (
 )
 
 const (
-	// maxArrivals is how many of the latest rows are remembered with their place among
-	// those that have come.
+	// maxArrivals bounds the rows whose place is remembered; the latest are.
 	maxArrivals = 4096
-	// maxLatecomers bounds the latecomers that are remembered, the latest; their keys
+	// maxLatecomers bounds the latecomers that are remembered; the latest are. Their keys
 	// have 255 bytes at most.
 	maxLatecomers = 2048
-	// latecomerLife is how long they are.
+	// latecomerLife is how long a latecomer is remembered.
 	latecomerLife = 24 * time.Hour
 )
 
@@ -25,29 +24,30 @@ const (
 // use. The zero value is ready for use.
 type latecomers struct {
 	mu     sync.Mutex
-	come   int64              // places so far; guarded by mu
-	newest Row                // of these, no more than its key and date; guarded by mu
-	places map[string]arrival // of the latest, by key; guarded by mu
-	order  []string           // the keys of places, as they came, empty where one follows; guarded by mu
-	late   []latecomer        // as they came or were dated by hand; guarded by mu
-	name   string             // of the book, told from all others; empty: nobody has asked; guarded by mu
+	come   int64              // the last place that was taken; guarded by mu
+	newest Row                // the new row with the latest date, key and date only; guarded by mu
+	places map[string]arrival // of the latest rows, by key; guarded by mu
+	order  []string           // keys of the latest places, empty for a place taken by Follow; guarded by mu
+	late   []latecomer        // in the order in which they were added; guarded by mu
+	name   string             // Bookmark.Book, unique; empty: not needed so far; guarded by mu
 }
 
-// arrival is the place of a row among those that have come.
+// arrival is the place of a row in the order in which rows have appeared.
 type arrival struct {
 	date  time.Time
 	place int64
-	news  bool // it came as such, and was not late
+	news  bool // the row was announced as new, and was not late
 }
 
+// latecomer is a row that appeared after a row with a later date, or was given another date.
 type latecomer struct {
-	row   Row // no more than its key and date
+	row   Row // key and date only
 	place int64
-	at    time.Time // when it came, by the clock of Directus
-	// of is whose feed it was late in, though not in that which had heard of it first: its
-	// place is that at which it was. Zero: it was late in all.
+	at    time.Time // when it appeared, by the clock of Directus
+	// of is the audience whose feeds had the row late, after another feed had it in time;
+	// place is where it was late. Empty: it was late for everybody.
 	of Audience
-	// redated says that it came in its turn, and was given another date since.
+	// redated means that the row appeared in time and was given another date since.
 	redated bool
 }
 
