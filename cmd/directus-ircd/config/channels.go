@@ -9,7 +9,7 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// Channel is one channel, and the part of a collection that it shows.
+// Channel is a channel, with the collection or part of a collection that it shows.
 type Channel struct {
 	Name       string         `yaml:"name"`
 	Collection string         `yaml:"collection"`
@@ -27,7 +27,7 @@ type Channel struct {
 	Reactions  Reactions      `yaml:"reactions"`
 }
 
-// SetDefaults is called for each entry of the list before it is read.
+// SetDefaults sets the defaults of a list entry before the entry is decoded.
 func (c *Channel) SetDefaults() {
 	*c = Channel{
 		Collection: "messages",
@@ -39,7 +39,8 @@ func (c *Channel) SetDefaults() {
 	}
 }
 
-// Fields names those of a collection of messages; an empty name: it has none.
+// Fields names the fields of a collection of messages. An empty name means that there is no
+// such field.
 type Fields struct {
 	ID     string `yaml:"id"`
 	Text   string `yaml:"text"`
@@ -50,7 +51,7 @@ type Fields struct {
 	Files  string `yaml:"files"`
 }
 
-// uses lists the fields by what they are for.
+// uses returns the fields with the key of the configuration that names each.
 func (f Fields) uses() []fieldUse {
 	return []fieldUse{
 		{"id", f.ID, true}, {"text", f.Text, true}, {"author", f.Author, true}, {"date", f.Date, true},
@@ -58,66 +59,66 @@ func (f Fields) uses() []fieldUse {
 	}
 }
 
-// fieldUse is a field of a collection and its key in the configuration.
+// fieldUse is a field of a collection with its key in the configuration.
 type fieldUse struct {
 	key, name string
 	needed    bool
 }
 
-// TopicItem names the field of an item that holds the topic; all empty:
-// none does.
+// TopicItem names the item and field that hold the topic. All are empty if the topic is not
+// stored in Directus.
 type TopicItem struct {
 	Collection string `yaml:"collection"`
 	ID         string `yaml:"id"`
 	Field      string `yaml:"field"`
 }
 
-// SoftDelete says which items count as deleted; an empty field: those that
-// are gone.
+// SoftDelete says by which values of a field an item counts as deleted. With an empty field,
+// only items that no longer exist are deleted.
 type SoftDelete struct {
 	Field  string   `yaml:"field"`
 	Values []string `yaml:"values"`
 }
 
-// Reactions is where reactions are stored; an empty collection: nowhere.
+// Reactions names the collection of reactions; empty: there are no reactions.
 type Reactions struct {
 	Collection string `yaml:"collection"`
 }
 
-// Fields are those of the collection, as setup makes them.
+// Fields returns the names of the fields, which are the same in every such collection that setup makes.
 func (Reactions) Fields() ReactionsFields {
 	return ReactionsFields{Message: "message", Text: "text", Author: "user_created", Date: "date_created"}
 }
 
-// ReactionsFields names those of the collection of reactions.
+// ReactionsFields names the fields of the collection of reactions.
 type ReactionsFields struct{ Message, Text, Author, Date string }
 
-// Private is where private messages are stored; an empty collection: nowhere.
+// Private names the collection of private messages; empty: there are no private messages.
 type Private struct {
 	Collection string     `yaml:"collection"`
 	Backlog    int        `yaml:"backlog"`
 	Format     textFormat `yaml:"format"`
 }
 
-// Fields are those of the collection, as setup makes them.
+// Fields returns the names of the fields, which are the same in every such collection that setup makes.
 func (Private) Fields() PrivateFields {
 	return PrivateFields{ID: "id", Text: "text", Sender: "user_created", Recipient: "recipient", Date: "date_created", Nonce: "nonce"}
 }
 
-// PrivateFields names those of the collection of private messages.
+// PrivateFields names the fields of the collection of private messages.
 type PrivateFields struct{ ID, Text, Sender, Recipient, Date, Nonce string }
 
-// Markers is where read markers are stored; an empty collection: in memory.
+// Markers names the collection of read markers; empty: they are kept in memory.
 type Markers struct {
 	Collection string `yaml:"collection"`
 }
 
-// Fields are those of the collection, as setup makes them.
+// Fields returns the names of the fields, which are the same in every such collection that setup makes.
 func (Markers) Fields() MarkersFields {
 	return MarkersFields{Target: "target", Date: "date_read", User: "user_created"}
 }
 
-// MarkersFields names those of the collection of read markers.
+// MarkersFields names the fields of the collection of read markers.
 type MarkersFields struct{ Target, Date, User string }
 
 // Edits says how changes of messages are shown.
@@ -159,8 +160,8 @@ func validateChannels(cfg *Config, d *decoder) {
 	}
 }
 
-// validateStores wants each kind of thing in a collection of its own: what is
-// stored for one purpose would else be shown as another.
+// validateStores checks that messages, reactions, private messages and read markers have
+// collections of their own. In a shared one, one kind of item would be shown as another.
 func validateStores(cfg *Config, d *decoder) {
 	if p := cfg.Private; p.Collection != "" {
 		validateCollection(p.Collection, "private.collection", "private messages need", d)
@@ -203,7 +204,7 @@ func validateBacklog(n int, path string, d *decoder) {
 	}
 }
 
-// validateUses returns what each field is for.
+// validateUses checks the names of fields, and returns by name what each field is for.
 func validateUses(fields []fieldUse, path string, d *decoder) map[string]string {
 	uses := map[string]string{}
 	for _, f := range fields {

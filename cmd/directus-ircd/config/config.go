@@ -1,8 +1,7 @@
-// Package config reads the configuration file: its types are the accepted keys, and
-// Load returns a configuration that is valid in itself, or every fault of the file with
-// its line and what to do. Whether the rest of the world is as it says, such as
-// Directus and the ports, others find out. What each of the packages of the daemon
-// needs of it package main picks.
+// Package config reads the configuration file. Its types are the accepted keys. Load
+// returns a configuration that is valid in itself, or every fault of the file with its
+// line and what to do. Whether Directus and the ports are as configured, package check and
+// the start of the daemon find out. Package main passes to each package what that needs.
 //
 // It imports the names and formats of ircd, and nothing else of this program.
 package config
@@ -20,9 +19,8 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 )
 
-// Example is the file that stands at the top of the source tree. Embedding
-// reaches no further than this folder, so a copy lies here and a test holds the
-// two equal.
+// Example is a copy of config.example.yaml at the top of the source tree, because a file
+// can only be embedded from this folder. A test holds the two equal.
 //
 //go:generate cp ../../../config.example.yaml config.example.yaml
 //go:embed config.example.yaml
@@ -30,7 +28,7 @@ var Example string
 
 // Config is the configuration file. The yaml tags are the accepted keys.
 type Config struct {
-	// File is where it was read from; empty if it was made by the program.
+	// File is the name of the file; empty for a configuration that the program made.
 	File string `yaml:"-"`
 
 	Directus Directus   `yaml:"directus"`
@@ -43,27 +41,28 @@ type Config struct {
 	Markers  Markers    `yaml:"read_markers"`
 	Edits    Edits      `yaml:"edits"`
 	Resume   Resume     `yaml:"resume"`
-	// Nick names the author fields that form a nick, in this order.
+	// Nick names the fields of users that form a nick, in this order.
 	Nick    []string `yaml:"nick"`
 	Limits  Limits   `yaml:"limits"`
 	Log     Log      `yaml:"log"`
 	Metrics Metrics  `yaml:"metrics"`
 }
 
-// Directus is where it is, and what about it cannot be asked.
+// Directus says where Directus is, and what the daemon cannot find out by asking it.
 type Directus struct {
 	URL string `yaml:"url"`
-	// PublicURL is the base of links that people are shown; URL if empty.
+	// PublicURL is the base of the links that users see; empty: URL.
 	PublicURL string `yaml:"public_url"`
-	// Timezone is the name of that in which Directus writes dateTime fields.
+	// Timezone is the name of the time zone in which Directus writes dateTime fields.
 	Timezone string `yaml:"timezone"`
-	// Recheck is how long it may take until a lost right is honoured.
+	// Recheck is how often the daemon checks users and rights, and so how long a user keeps
+	// a right that was taken away.
 	Recheck Duration `yaml:"recheck"`
-	// ShareFeeds lets people be served by one reading who may read the same.
+	// ShareFeeds lets users who may read the same share one read of Directus.
 	ShareFeeds bool `yaml:"share_feeds"`
 }
 
-// Zone is the timezone, which is valid.
+// Zone is the location of Timezone, which must be valid.
 func (c Directus) Zone() *time.Location {
 	zone, err := time.LoadLocation(c.Timezone)
 	if err != nil {
@@ -72,14 +71,14 @@ func (c Directus) Zone() *time.Location {
 	return zone
 }
 
-// Server is what the server tells of itself.
+// Server is how the server presents itself to clients.
 type Server struct {
 	Name    string `yaml:"name"`
 	Network string `yaml:"network"`
 	MOTD    string `yaml:"motd"`
 	// Admin are the lines of ADMIN.
 	Admin []string `yaml:"admin"`
-	// LineLength is how long a line of a client may be.
+	// LineLength is the longest line of a client, in bytes.
 	LineLength int `yaml:"line_length"`
 }
 
@@ -88,7 +87,7 @@ type Login struct {
 	EmailTemplate string `yaml:"email_template"`
 }
 
-// Limits holds limits of which 0 means none.
+// Limits of the daemon. 0 means no limit, except for Memory.
 type Limits struct {
 	Connections           int      `yaml:"connections"`
 	ConnectionsPerAddress int      `yaml:"connections_per_address"`
@@ -98,7 +97,7 @@ type Limits struct {
 	LinesPerSecond        float64  `yaml:"lines_per_second"`
 	Burst                 int      `yaml:"burst"`
 	SendQueue             size     `yaml:"send_queue"`
-	// Memory is what the daemon shall use; 0: a share of what there is.
+	// Memory limits the memory of the daemon, in bytes; 0: a share of what there is.
 	Memory size `yaml:"memory"`
 }
 
@@ -108,13 +107,13 @@ type Log struct {
 	Format logFormat `yaml:"format"`
 }
 
-// Metrics says where the daemon can be monitored; an empty address: nowhere.
+// Metrics is the address at which the daemon serves metrics; empty: none.
 type Metrics struct {
 	Address string `yaml:"address"`
 }
 
-// Default is what a file says that sets nothing. The URL of Directus has
-// no default, so it does not pass validation yet.
+// Default returns the configuration of an empty file. It is not valid, because the URL of
+// Directus has no default.
 func Default() *Config {
 	channel := Channel{}
 	channel.SetDefaults()
@@ -143,8 +142,8 @@ func Default() *Config {
 	}
 }
 
-// defaultServerName is the host name in the form that IRC wants: with a dot,
-// which is how clients tell a server from a person (RFC 2812, 2.3.1).
+// defaultServerName is the host name, with a dot added if it has none: by the dot, clients
+// tell a server from a user (RFC 2812, section 2.3.1).
 func defaultServerName() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -174,8 +173,8 @@ type Error struct{ Err error }
 func (e Error) Error() string { return e.Err.Error() }
 func (e Error) Unwrap() error { return e.Err }
 
-// Load reads and validates a file. An error is an Error that lists
-// every fault of the file, one a line, each with its place.
+// Load reads and validates a file. Its error is an Error that lists all faults of the file,
+// one on each line, with its place.
 func Load(file string) (*Config, error) {
 	text, err := ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
@@ -187,8 +186,7 @@ func Load(file string) (*Config, error) {
 	return Parse(file, text)
 }
 
-// Parse reads and validates the text of a file; the name serves its
-// error messages.
+// Parse decodes and validates the text of a file. Faults name the file by its name.
 func Parse(file string, text []byte) (*Config, error) {
 	cfg := Default()
 	cfg.File = file
@@ -203,8 +201,8 @@ func Parse(file string, text []byte) (*Config, error) {
 	return cfg, nil
 }
 
-// PlainListeners names the listeners that carry passwords in clear text beyond
-// this machine. Of the sockets that systemd passes nothing is known before.
+// PlainListeners returns the addresses of listeners without TLS that other machines can
+// reach. It leaves out sockets of systemd, whose addresses are not known yet.
 func (c *Config) PlainListeners() []string {
 	var exposed []string
 	for _, l := range c.Listen {
@@ -215,7 +213,7 @@ func (c *Config) PlainListeners() []string {
 	return exposed
 }
 
-// IsLoopback reports whether only this machine reaches an address, host:port.
+// IsLoopback reports whether only this machine can reach an address, host:port.
 func IsLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

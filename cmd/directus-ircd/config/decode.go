@@ -16,33 +16,33 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// decoder reads a YAML document into a struct and collects every fault with its
-// line instead of stopping at the first one, so that a file is mended in one go.
+// decoder decodes a YAML document into a struct. It does not stop at the first fault but
+// collects all, each with its line, so that a file can be corrected in one go.
 type decoder struct {
 	file string
-	// lines knows where each key that the file sets stands, by its path, such
+	// lines holds the line of each key that the file sets, by the path of the key, such
 	// as "channels[0].name".
 	lines  map[string]int
 	faults []fault
-	// readable is false if the text is no YAML mapping at all: nothing more
-	// can then be said about it.
+	// readable is false if the text is not a YAML mapping, so that it makes no sense to
+	// validate it.
 	readable bool
 }
 
 type fault struct {
-	line       int // 0: of the file as a whole
+	line       int // 0: the fault is about the whole file
 	path, text string
 }
 
-// defaulter is a list's element that begins with defaults.
+// defaulter is an element of a list that has defaults.
 type defaulter interface{ SetDefaults() }
 
 func newDecoder(file string) *decoder {
 	return &decoder{file: file, lines: map[string]int{}}
 }
 
-// fault notes what is wrong with a key. If the file does not set it, the line
-// is that of the nearest key around it.
+// fault notes what is wrong with a key. If the file does not set the key, the fault has the
+// line of the nearest key around it.
 func (d *decoder) fault(path, format string, args ...any) {
 	line := 0
 	for p := path; p != ""; p = parentPath(p) {

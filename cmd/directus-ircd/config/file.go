@@ -8,13 +8,12 @@ import (
 	"syscall"
 )
 
-// maxFile is how much a file may hold that the daemon reads as a whole: the
-// configuration, a certificate, a key. Bytes.
+// maxFile is the largest configuration, certificate or key that the daemon reads, in bytes.
 const maxFile = 1 << 20
 
-// ReadFile reads a file as a whole, behind symbolic links too. It waits for nobody:
-// opening a named pipe would wait for its other end, and no signal ends that. All but
-// regular files of at most maxFile bytes are errors.
+// ReadFile reads a whole file and follows symbolic links. It fails for anything but a regular
+// file of at most maxFile bytes: to open a named pipe would block until somebody writes to
+// it, and no signal would end that.
 func ReadFile(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Listener is one entry of what to listen on.
+// Listener is an address to listen on, and what connections to it are like.
 type Listener struct {
 	Address        string        `yaml:"address"`
 	Mode           FileMode      `yaml:"mode"`
@@ -22,12 +22,12 @@ type Listener struct {
 	ProxyProtocol  []string      `yaml:"proxy_protocol"`
 }
 
-// TLS says where the certificate comes from; the zero value is no TLS.
+// TLS says where the certificate comes from. The zero value means no TLS.
 type TLS struct {
 	// Cert and Key are PEM files.
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
-	// ACME gets the certificate as type ACME says instead.
+	// ACME means that the certificate is obtained by ACME, not read from files.
 	ACME bool `yaml:"acme"`
 }
 
@@ -51,18 +51,18 @@ func (t TLS) Pair() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// STS is the policy that IRCv3 "sts" tells: the port on plain listeners, the
-// rest on those with TLS.
+// STS is the policy that the IRCv3 capability sts announces: the port on plain listeners,
+// the duration on listeners with TLS.
 type STS struct {
 	Port     int      `yaml:"port"`
 	Duration Duration `yaml:"duration"`
 }
 
-// ACME is where certificates are asked for.
+// ACME says for which hosts and from which authority certificates are obtained.
 type ACME struct {
 	Domains   []string `yaml:"domains"`
 	Directory string   `yaml:"directory"`
-	// HTTP is an address that answers http-01 challenges; empty: none does.
+	// HTTP is the address at which http-01 challenges are answered; empty: none.
 	HTTP string `yaml:"http"`
 }
 
@@ -73,8 +73,8 @@ const (
 	NetworkSystemd = "systemd"
 )
 
-// Split takes an address apart: host:port, the path of a Unix socket, or the name
-// of a socket that systemd passes (empty for all that have no entry of their own).
+// Split splits an address into its kind and the rest: host:port, the path of a Unix socket, or
+// the name of a socket that systemd passes (empty for all sockets without an entry of their own).
 func (l Listener) Split() (network, address string) {
 	if path, ok := strings.CutPrefix(l.Address, "unix:"); ok {
 		return NetworkUnix, path
@@ -113,8 +113,8 @@ func validateListen(cfg *Config, d *decoder) {
 	}
 }
 
-// maxSocketPath is what Linux takes as the path of a Unix socket, less what the
-// temporary name needs under which it is made (see package listen).
+// maxSocketPath is the longest folder of a Unix socket, in bytes: that of Linux for a path,
+// less the temporary name under which package listen makes the socket.
 const maxSocketPath = 107 - len("/.tmp0123456789/s")
 
 func checkListenAddress(l Listener) error {
@@ -243,8 +243,7 @@ func validateACME(cfg *Config, d *decoder) {
 	}
 }
 
-// StrayPorts are the ports to which sts sends clients though no listener of the
-// configuration has TLS there.
+// StrayPorts returns the ports to which sts sends clients although no listener has TLS there.
 func (c *Config) StrayPorts() []int {
 	var ports []int
 	for _, l := range c.Listen {

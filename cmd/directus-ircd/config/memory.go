@@ -7,16 +7,16 @@ import (
 )
 
 const (
-	// memoryShare is how much of what the machine or the cgroup allows the daemon
-	// takes for its own memory, in percent: stacks of the system, buffers of sockets
-	// and files count there too.
+	// memoryShare is the default limit in percent of the memory of the machine or cgroup.
+	// The rest is for what the Go runtime does not count, such as buffers of sockets and
+	// files.
 	memoryShare = 66
-	// leastMemory is what limits.memory has to be at least.
+	// leastMemory is the least value of limits.memory, in bytes.
 	leastMemory = 32 << 20
 )
 
-// MemoryLimit is how much memory the daemon shall use, in bytes; 0: no limit is known.
-// It reads what the machine and the cgroup allow.
+// MemoryLimit is the limit on the memory of the daemon, in bytes: limits.memory, or a share
+// of the memory of the machine or cgroup. It is 0 if neither is known.
 func (l Limits) MemoryLimit() int64 { return l.memoryLimit("/") }
 
 func (l Limits) memoryLimit(root string) int64 {
@@ -29,8 +29,8 @@ func (l Limits) memoryLimit(root string) int64 {
 	return 0
 }
 
-// allowedMemory is what the cgroups of the process allow, or the memory of the machine,
-// whichever is less; 0 if neither can be read. root is "/" but for tests.
+// allowedMemory is the limit of the process's cgroups or the memory of the machine, whichever
+// is less; 0 if neither can be read. root is "/", except in tests.
 func allowedMemory(root string) int64 {
 	var least int64
 	take := func(n int64) {
@@ -53,8 +53,8 @@ func allowedMemory(root string) int64 {
 	return least
 }
 
-// cgroups are the folders of the process' cgroups that may limit memory, of version 1
-// and 2. In a container that of the process is where the file system begins.
+// cgroups returns the folders of the process's cgroups that may limit memory, of version 1
+// and 2. In a container, the cgroup of the process is at the top of the file system.
 func cgroups(root string) []string {
 	text, err := ReadFile(path.Join(root, "/proc/self/cgroup"))
 	if err != nil {
@@ -88,7 +88,7 @@ func machineMemory(root string) int64 {
 	return 0
 }
 
-// numberIn is the number in a file; 0 for anything else, "max" for one.
+// numberIn returns the number in a file; 0 if the file holds anything else, such as "max".
 func numberIn(file string) int64 {
 	text, err := ReadFile(file)
 	if err != nil {

@@ -2,9 +2,9 @@ package config
 
 import "regexp"
 
-// removed are the keys that earlier releases took, by their paths with [] for each
-// entry of a list, and what a fault says of them: what holds without the key, and what
-// to do. Of a group that is gone as a whole it is the path of the group.
+// removed holds the keys that earlier releases accepted, and what a fault says about each:
+// what applies instead of the key, and what to do. The path of a key has [] for the entries
+// of a list. A group that was removed as a whole has one entry.
 var removed = map[string]string{
 	"listen[].sts.preload":         "no list of hosts goes by it. Remove the key",
 	"acme.email":                   "ACME servers need no address. Remove the key",
@@ -26,6 +26,6 @@ var removed = map[string]string{
 
 var index = regexp.MustCompile(`\[\d+\]`)
 
-// removedKey is what to say of a key that is not accepted any more; empty if it never
-// was.
+// removedKey returns what to say about a key that earlier releases accepted; empty for any
+// other key.
 func removedKey(path string) string { return removed[index.ReplaceAllString(path, "[]")] }

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// stateDirectory is that of the systemd unit.
+// stateDirectory is the state directory of the systemd unit.
 const stateDirectory = "/var/lib/directus-ircd"
 
-// Resume says how long devices can go on from where they were.
+// Resume says for how long a device that comes back gets the messages that it has missed.
 type Resume struct {
 	Directory string   `yaml:"directory"`
-	MaxAge    Duration `yaml:"max_age"` // 0: they cannot
+	MaxAge    Duration `yaml:"max_age"` // 0: no device does
 }
 
 func defaultResume() Resume {
@@ -26,8 +26,9 @@ func validateResume(cfg *Config, d *decoder) {
 	}
 }
 
-// StateDirectory is the folder of what is kept over restarts, and whether the
-// configuration names it. That of systemd goes before the default.
+// StateDirectory is the folder of the files that the daemon keeps over restarts, and whether
+// the configuration names it. Without a name it is the state directory of systemd, if there
+// is one, or else the default.
 func (r Resume) StateDirectory() (directory string, chosen bool) {
 	if r.Directory != stateDirectory {
 		return r.Directory, true

@@ -15,22 +15,22 @@ import (
 const (
 	// maxServerName is the longest server name (RFC 2812, 2.3.1).
 	maxServerName = 63
-	// maxBacklog keeps a join within what one client and one Directus query
-	// can take; older messages are a matter of CHATHISTORY.
+	// maxBacklog limits the messages that a client gets when it joins to what one query of
+	// Directus returns. Clients get older messages by CHATHISTORY.
 	maxBacklog = 10000
-	// ADMIN is three numerics of a line each (RFC 2812, 3.4.9).
+	// The answer to ADMIN has three numerics of one line each (RFC 2812, section 3.4.9).
 	maxAdminLines = 3
 	maxAdminLine  = 400
 	minLineLength = 512
 	maxLineLength = 8192
-	// minPingTimeout leaves a client half of it to answer.
+	// A client has half of the ping timeout to answer a PING.
 	minPingTimeout = 20 * time.Second
-	// Each check asks Directus a few questions for every user who is connected.
+	// Each recheck makes a few requests to Directus for every connected user.
 	minRecheck = 5 * time.Second
 	maxRecheck = time.Hour
 )
 
-// validate notes what a well-formed configuration says wrong.
+// validate notes the faults of a configuration that was decoded without faults.
 func validate(cfg *Config, d *decoder) {
 	validateDirectus(cfg, d)
 	validateServer(cfg, d)
@@ -79,8 +79,8 @@ func validateDirectus(cfg *Config, d *decoder) {
 	}
 }
 
-// CheckURL does not quote the address in its error: a password may
-// stand in it.
+// CheckURL checks the address of Directus. Its error does not quote the address, which may
+// hold a password.
 func CheckURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
@@ -128,8 +128,8 @@ func isHostRune(r rune) bool {
 	return r == '.' || r == '-' || r < 128 && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
-// checkAddress accepts what a listener takes; an empty host is every address of
-// the machine, port 0 one that the system chooses.
+// checkAddress checks the host:port of a listener. An empty host means every address of the
+// machine, and port 0 a port that the system chooses.
 func checkAddress(address string) error {
 	_, port, err := net.SplitHostPort(address)
 	if err == nil {
@@ -141,7 +141,8 @@ func checkAddress(address string) error {
 	return nil
 }
 
-// sameAddress is false for port 0: the system chooses a different one each time.
+// sameAddress reports whether two listeners would conflict. With port 0 they do not, because
+// the system chooses a different port for each.
 func sameAddress(a, b string) bool { return a == b && !strings.HasSuffix(a, ":0") }
 
 func validateName(name, path, what string, d *decoder) {

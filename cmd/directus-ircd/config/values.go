@@ -12,10 +12,10 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// These types are values with a form of their own. UnmarshalText reads them
-// from the file; its error says which forms are accepted.
+// The types below are values with a syntax of their own. The error of UnmarshalText says
+// which forms are accepted.
 
-// Duration is a time span written with its unit; 0 is none.
+// Duration is a time span, written with its unit, such as 60s or 30d. 0 means none.
 type Duration time.Duration
 
 func (d *Duration) UnmarshalText(text []byte) error {
@@ -37,7 +37,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// maxDays keeps a time span within what it is held in.
+// maxDays keeps a time span within the range of time.Duration.
 const maxDays = 36500
 
 // size is a number of bytes; units are powers of 1024.
@@ -52,7 +52,7 @@ func (s *size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// FileMode is the permissions of a file in octal, as chmod takes them.
+// FileMode is the mode of a file, written in octal as for chmod.
 type FileMode fs.FileMode
 
 func (m *FileMode) UnmarshalText(text []byte) error {
@@ -91,7 +91,7 @@ func (m *webSocketMode) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// textFormat is what a text field holds.
+// textFormat is the markup of a text field.
 type textFormat string
 
 var textFormats = []string{"plain", "markdown", "html"}
@@ -104,7 +104,7 @@ func (f *textFormat) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// mentionStyle is how mentions are stored.
+// mentionStyle says how mentions are stored in a text.
 type mentionStyle string
 
 const (
@@ -133,7 +133,7 @@ func (l *logLevel) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Zerolog is the level under the library's name.
+// Zerolog returns the level as the logging library names it.
 func (l logLevel) Zerolog() zerolog.Level {
 	level, err := zerolog.ParseLevel(string(l))
 	if err != nil {
@@ -158,8 +158,8 @@ func notOneOf(value string, accepted []string) error {
 	return fmt.Errorf("%q is not accepted here%s: write one of %s", value, didYouMean(value, accepted), strings.Join(accepted, ", "))
 }
 
-// didYouMean suggests the one of accepted that differs from word by a typing
-// mistake or two; it is empty if none does.
+// didYouMean suggests the accepted word that differs from word by one or two typing
+// mistakes; it is empty if there is none.
 func didYouMean(word string, accepted []string) string {
 	best, bestDistance := "", 1+max(1, len(word)/3)
 	for _, a := range accepted {
@@ -173,8 +173,8 @@ func didYouMean(word string, accepted []string) string {
 	return fmt.Sprintf(" (did you mean %q?)", best)
 }
 
-// editDistance is the number of bytes to insert, delete or replace to make b of
-// a (Levenshtein).
+// editDistance is the number of bytes to insert, delete or replace to turn a into b
+// (Levenshtein distance).
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
