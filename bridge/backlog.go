@@ -11,17 +11,17 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// backlog is what a client is shown of the time before it came.
+// backlog is what a client is shown of the time before it joined.
 type backlog struct {
-	list     []found // all of it; the messages may be dropped
-	messages []*ircd.Message
-	notice   string    // comes in front of them; it may be empty
-	more     ircd.More // what follows them; nil: nothing does
+	list     []found         // all of it; the messages may have been dropped
+	messages []*ircd.Message // the first part
+	notice   string          // shown in front of messages; empty if there is none
+	more     ircd.More       // brings the parts that follow; nil if there are none
 }
 
-// backlog reads the channel's latest messages, or what the client's device has
-// missed, and remembers what it shows. What has come after patience is enough if some
-// says so.
+// backlog reads the latest messages of a channel, or those that the client's device has
+// missed, and notes that they are shown. It takes at most patience. If some is set, the
+// messages read by then are shown, even if they are not all.
 func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration, some bool) (*backlog, error) {
 	reading, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -36,7 +36,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	if err != nil {
 		return nil, err
 	}
-	read := time.Now() // what the feed begins to read from here on has all of it
+	read := time.Now() // a reading of the feed that begins after this finds all rows of the backlog
 	shown := make(map[string]collection.Digest, len(p.list))
 	due := &parts{session: s, historian: h}
 	for _, l := range p.list {
@@ -46,13 +46,13 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 		}
 	}
 	if come := s.earliest(j, at); p.floor != nil && !come.IsZero() && p.floor.Date.After(come) {
-		// A row of the future: what is written from now on is dated before it, and no key is
-		// in front of this one.
+		// The floor is dated in the future, and what is written from now on is dated before
+		// it. Lower it to the present; the ID "0" is in front of all keys of that date.
 		p.floor = &collection.Row{Date: come, ID: "0"}
 	}
 	b := &backlog{list: p.list, notice: p.notice}
 	first := reading
-	if some { // it may have taken all the time to find out what there is
+	if some { // finding the messages may have used up the time of reading
 		first = ctx
 	}
 	if b.messages, err = s.backlogPart(first, j, due.next, shown); err != nil && !some {
@@ -79,7 +79,7 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	return b, nil
 }
 
-// joinBacklog adds to the answer to a JOIN the backlog, of which list is all.
+// joinBacklog adds the backlog to the answer to a JOIN, and returns all that is in it.
 func (s *session) joinBacklog(ctx context.Context, j *joined, answer *ircd.Channel) (list []found, err error) {
 	b, err := s.backlog(ctx, j, joinPatience, false)
 	if err != nil {
@@ -89,7 +89,8 @@ func (s *session) joinBacklog(ctx context.Context, j *joined, answer *ircd.Chann
 	return b.list, nil
 }
 
-// backlogPart gives the next part of a backlog, of which shown are the messages.
+// backlogPart returns the messages of the next part of a backlog; none at the end. It updates
+// shown, the digests of all messages of the backlog by key.
 func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.Context) ([]found, error), shown map[string]collection.Digest) (messages []*ircd.Message, err error) {
 	for len(messages) == 0 {
 		list, err := next(ctx)
@@ -106,9 +107,11 @@ func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.
 	return messages, nil
 }
 
-// breakOff makes the rest of a backlog due, of which shown are the messages: the right to read
-// it was lost, and the client is shown it when that is back. A device has nothing of a backlog
-// before it has all, and false says that it is to come back.
+// breakOff makes the rest of a backlog (left) due again after the user has lost the right to
+// read it: the client is shown it when the right is back. shown are all messages of the
+// backlog. It does nothing and returns false if the client has left the channel, or has a
+// device: the position of a device moves on only with a whole backlog, so the client has to
+// reconnect.
 func (s *session) breakOff(j *joined, left []found, shown map[string]collection.Digest) bool {
 	if j.visit != nil || s.joined[wire.Fold(j.Name)] != j || len(shown)-len(left) >= feed.MaxBehind/2 {
 		return false
@@ -124,8 +127,7 @@ func (s *session) breakOff(j *joined, left []found, shown map[string]collection.
 	return true
 }
 
-// ringLater makes the session look for its backlogs again after a while, and
-// not before.
+// ringLater makes the session try its due backlogs again after backlogRetry, and not before.
 func (s *session) ringLater() {
 	s.nextBacklog = time.Now().Add(backlogRetry)
 	if s.retry == nil {
@@ -135,10 +137,10 @@ func (s *session) ringLater() {
 	s.retry.Reset(backlogRetry)
 }
 
-// dueEvents makes up for a backlog that JOIN could not deliver. One attempt in
-// a while is enough: each may take its time. One that does not get all shows what it
-// has got: the next might not get more. What the feed has read meanwhile shows that Directus
-// answers again, and some of it is older than the JOIN: the backlog is to come in front of it.
+// dueEvents delivers a backlog that JOIN could not. As an attempt may take long, there is one
+// per backlogRetry, and at once when the feed has read something: then Directus answers
+// again, and the backlog has to be shown before what the feed has read. An attempt that does
+// not get all messages shows those it has got, as the next might not get more.
 func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Event {
 	ready, _, err := j.view.feed.Status()
 	waits := down || time.Now().Before(s.nextBacklog)
@@ -146,7 +148,7 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 		return nil
 	}
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < duePatience {
-		s.ringLater() // another channel took the time of this look
+		s.ringLater() // another channel has used up the time of this Poll
 		return nil
 	}
 	b, err := s.backlog(ctx, j, duePatience, true)
@@ -165,7 +167,7 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 	return events
 }
 
-// backlogEvents are those that show a part of a backlog.
+// backlogEvents makes the events that show a part of a backlog.
 func (s *session) backlogEvents(j *joined, messages []*ircd.Message) []ircd.Event {
 	if j.Private {
 		return conversations(messages, s.person.ID)
@@ -173,7 +175,7 @@ func (s *session) backlogEvents(j *joined, messages []*ircd.Message) []ircd.Even
 	return []ircd.Event{&ircd.Backlog{Channel: j.Name, Messages: messages}}
 }
 
-// moreEvents brings the parts that follow as events.
+// moreEvents brings the further parts of a backlog as events.
 func (s *session) moreEvents(j *joined, next func(context.Context) ([]*ircd.Message, error)) ircd.More {
 	return func(ctx context.Context) ([]ircd.Event, error) {
 		messages, err := next(ctx)

@@ -10,18 +10,17 @@ import (
 	"directus-ircd/ircd"
 )
 
-// A channel that the user may not read any more is one that the user is not in: its
-// client is told so and is shown nothing of it, others see the user leave. The
-// session goes on reading it all the same, so that it finds out when the right is
-// back, where in the collection it has to go on, and what was shown already. It then
-// has the client join.
+// When a user loses the right to read a channel, the client is removed from it (exile) and
+// shown nothing of it, and others see the user leave. The session keeps its view of the
+// channel's feed. So it notices when the right is back, knows where in the collection to go
+// on and what was shown already, and tells the client to join again (recall, comeBack).
 
 const (
 	exileText  = "Directus does not allow you to read this channel any more. You are back in it when it does"
 	returnText = "Directus allows you to read this channel again: what was written meanwhile follows"
 )
 
-// exile takes the client out of a channel.
+// exile removes the client from a channel that the user may not read any more.
 func (s *session) exile(j *joined) []ircd.Event {
 	j.setOut(true)
 	s.setPresent(j, false)
@@ -30,7 +29,8 @@ func (s *session) exile(j *joined) []ircd.Event {
 	return []ircd.Event{&ircd.Removal{Channel: j.Name, Reason: exileText}}
 }
 
-// recall has the client join a channel again that may be read again, once.
+// recall tells the client once to join a channel again, when it can be read again. down says
+// that there is an outage.
 func (s *session) recall(j *joined, down bool) []ircd.Event {
 	ready, _, err := j.view.feed.Status()
 	if collection.IsForbidden(err) {
@@ -43,10 +43,10 @@ func (s *session) recall(j *joined, down bool) []ircd.Event {
 	return []ircd.Event{&ircd.Admission{Channel: j.Name}}
 }
 
-// readOtherwise begins, now and then, to move a channel that may not be read as a part of
-// its group to the groups that ask for less: without the fields that the channel can do
-// without, or that only others are told apart by. Those that Directus says may not be read
-// either are not tried until it says otherwise, which the member's check finds out.
+// readOtherwise begins to move a channel, which may not be read in its group, to the groups
+// that need fewer rights: without optional fields, and without fields that only other
+// channels are told apart by. Groups that the known permissions do not allow are left out;
+// member.check keeps the permissions up to date. Between two tries there is a RetryPause.
 func (s *session) readOtherwise(j *joined) {
 	now := time.Now()
 	if j.move != nil || !j.less.IsOver(now) {
@@ -66,7 +66,7 @@ func (s *session) readOtherwise(j *joined) {
 	s.ring()
 }
 
-// setOut notes whether the client is out of a channel.
+// setOut notes whether the client is out of a channel, in the channel's view too.
 func (j *joined) setOut(out bool) {
 	switch {
 	case out == j.out:
@@ -78,12 +78,12 @@ func (j *joined) setOut(out bool) {
 	j.out = out
 }
 
-// comeBack is Join for a channel that the user was not allowed to read for a while.
-// Who is shown a backlog is shown what was written meanwhile, by the feed; others
-// begin here.
+// comeBack is Join for a channel that the client was removed from. Clients that want a
+// backlog are shown, by the feed, what was written meanwhile; for others the channel begins
+// at the JOIN.
 func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions) (back *ircd.Channel, failed error) {
 	defer func() {
-		if failed != nil { // the right may have been lost again: it is to be called once more
+		if failed != nil { // the right may be lost again; recall tries again later
 			j.called, j.nextCall = false, time.Now().Add(backlogRetry)
 			s.ringLater()
 		}
@@ -98,7 +98,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	answer := &ircd.Channel{Name: j.Name, Topic: s.member.topics.text(ctx, j.Channel)}
 	var list []found
 	var err error
-	if j.due = j.due && opts.Backlog; j.due { // it never was shown
+	if j.due = j.due && opts.Backlog; j.due { // the client has never been shown the backlog
 		list, err = s.joinBacklog(ctx, j, answer)
 	}
 	if collection.IsForbidden(err) || ctx.Err() != nil {
@@ -121,8 +121,8 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	return answer, nil
 }
 
-// readableAgain waits for the feed of a channel to find that it may be read again, if
-// Directus says that it may. The error is Directus' refusal, or the reply to a JOIN.
+// readableAgain asks Directus whether the channel may be read again, and if so waits until its
+// feed has noticed. The error is Directus' refusal, or the reply to the JOIN.
 func (s *session) readableAgain(ctx context.Context, j *joined) error {
 	if _, _, err := j.view.feed.Status(); collection.IsForbidden(err) {
 		_, err := collection.NewestRow(ctx, s.member.account, j.view.feed.Group)

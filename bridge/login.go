@@ -15,16 +15,16 @@ import (
 	"directus-ircd/ircd"
 )
 
-// attempt is one way to read what a client gave to log in.
+// attempt is one way to interpret the credentials that a client has given.
 type attempt struct {
 	email    string // empty: secret is a static token
 	password string
 	token    string
 }
 
-// attempts lists the readings of the credentials, in the order to try them.
-// A token is tried first where both are possible: asking about a wrong one
-// costs nothing, while 26 wrong passwords suspend an account.
+// attempts lists the possible interpretations of credentials, in the order to try them. If
+// both are possible, a token comes before a password: a wrong token costs nothing, while
+// Directus suspends an account after 26 wrong passwords.
 func attempts(cred ircd.Credentials, emailTemplate string) []attempt {
 	if cred.Account != "" {
 		if cred.Account == "token" {
@@ -34,8 +34,8 @@ func attempts(cred ircd.Credentials, emailTemplate string) []attempt {
 			return []attempt{{email: cred.Account, password: cred.Secret}}
 		}
 	}
-	// PASS email:password. Some clients send the same under SASL, with the nick
-	// as the account.
+	// PASS email:password. Some clients send that as the SASL password too, with the nick as
+	// the account.
 	if email, password, ok := strings.Cut(cred.Secret, ":"); ok && strings.Contains(email, "@") {
 		return []attempt{{email: email, password: password}}
 	}
@@ -53,7 +53,8 @@ func attempts(cred ircd.Credentials, emailTemplate string) []attempt {
 	return list
 }
 
-// login asks Directus, once for each reading that was not refused before.
+// login tries the interpretations of the credentials until Directus accepts one. The error
+// is an *ircd.LoginError or the error of ctx.
 func (b *Backend) login(ctx context.Context, cred ircd.Credentials, device string) (*session, error) {
 	list := attempts(cred, b.plan.Load().EmailTemplate)
 	if len(list) == 0 {
@@ -73,8 +74,8 @@ func (b *Backend) login(ctx context.Context, cred ircd.Credentials, device strin
 	return nil, last
 }
 
-// try makes one login attempt, unless it is known to be in vain. Only the last
-// reading of the credentials counts as a failure.
+// try makes one login attempt, unless the guard refuses it. If the credentials have several
+// interpretations, a refused token counts as a failed login only if it is the last of them.
 func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, device string, last bool) (*session, error) {
 	secret := a.password + a.token + "\x00" + cred.OTP
 	if err := b.guard.Refuses(cred.Remote, a.email, secret); err != nil {
@@ -90,14 +91,15 @@ func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, dev
 	if s := known(); s != nil {
 		return s, nil
 	}
-	// Before anything counts as under way: of many who come from one address, as
-	// from a gateway after a restart, the others wait.
+	// Wait at the gate before guard.Begin, which limits the logins under way from one
+	// address. Otherwise it would refuse many clients behind one gateway, which all come
+	// back at once after a restart.
 	leave, err := b.plan.Load().gate.Enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	if s := known(); s != nil { // another of the user's clients was in front
+	if s := known(); s != nil { // another client of the user has logged in meanwhile
 		return s, nil
 	}
 	ticket, err := b.guard.Begin(cred.Remote, a.email, secret)
@@ -128,8 +130,9 @@ func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, dev
 	return nil, refusal
 }
 
-// isUncounted tells a failure that came before Directus looked at the password from one
-// that may have come later, and then counts as a wrong one until the next success.
+// isUncounted reports that a login failed before Directus checked the password. After any
+// other failure the password may have been checked, and the attempt counts as a failed one
+// until the next success.
 func isUncounted(err error) bool {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
@@ -139,12 +142,11 @@ func isUncounted(err error) bool {
 	return errors.As(err, &answer) && answer.Status != http.StatusGatewayTimeout && answer.Code != directus.CodeResourceRestricted
 }
 
-// maxDevice is the length of a device's name.
+// maxDevice is the longest name of a device, in bytes.
 const maxDevice = 32
 
-// deviceOf takes the name of a device off what a client gave to log in, wherever the
-// account stands there: as that of SASL, or with an e-mail address in front of the
-// password.
+// deviceOf cuts the name of a device off the account in credentials, be it the SASL account
+// or the e-mail address in front of a password. The error is an *ircd.LoginError.
 func deviceOf(cred ircd.Credentials) (ircd.Credentials, string, error) {
 	var device, inSecret string
 	var err error
@@ -160,9 +162,8 @@ func deviceOf(cred ircd.Credentials) (ircd.Credentials, string, error) {
 	return cred, cmp.Or(device, inSecret), nil
 }
 
-// cutDevice takes the name of a device off a login: it stands behind the first
-// "/" that cannot belong to the login itself, which of an e-mail address is one
-// behind the "@". The error is an *ircd.LoginError.
+// cutDevice cuts the name of a device off an account. It follows the first "/"; in an e-mail
+// address, the first "/" after the "@". The error is an *ircd.LoginError.
 func cutDevice(login string) (account, device string, err error) {
 	at := strings.LastIndexByte(login, '@') + 1
 	i := strings.IndexByte(login[at:], '/')
@@ -172,11 +173,12 @@ func cutDevice(login string) (account, device string, err error) {
 	account, device = login[:at+i], login[at+i+1:]
 	if len(device) == 0 || len(device) > maxDevice || strings.ContainsFunc(device, isForeignToDevice) {
 		return "", "", &ircd.LoginError{Reason: ircd.Rejected, Text: fmt.Sprintf(
-			"What stands behind the / is the name of your device: 1 to %d letters, digits, dots, hyphens and underscores", maxDevice)}
+			"The name of your device, after the /, must be 1 to %d letters, digits, dots, hyphens and underscores", maxDevice)}
 	}
 	return account, device, nil
 }
 
+// isForeignToDevice reports that a name of a device may not contain a character.
 func isForeignToDevice(r rune) bool {
 	switch {
 	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '.', r == '_', r == '-':
@@ -185,17 +187,17 @@ func isForeignToDevice(r rune) bool {
 	return true
 }
 
-// rejoinTime is how long a password counts as right that Directus has accepted, as
-// long as the session holds that it was accepted for. It is not for ever: Directus
-// ends that session when the password, the e-mail address or the status changes, but
-// not when a second factor is switched on.
+// rejoinTime is how long a password that Directus has accepted lets further clients join the
+// user's member without a login. Directus ends the member's session when the password, the
+// e-mail address or the status changes, but not when a second factor is switched on, and so
+// there is a limit.
 const rejoinTime = 5 * time.Minute
 
-// join makes a session of a member that is there, for a secret that the member has
-// logged in with a moment ago. To check a password costs Directus twenty times what
-// it costs to renew the session, which fails if the password has been changed. Of
-// clients that come at once the first is asked about for all. nil: log in as everybody
-// does.
+// join adds a session to the member that has logged in with the same secret within
+// rejoinTime. It renews the member's Directus session instead of checking the password: that
+// costs Directus a twentieth, and fails if the password was changed. Of several clients at
+// once (came is when this one came) one renewal serves all. join returns nil if the client
+// has to log in.
 func (b *Backend) join(ctx context.Context, secret guard.SecretHash, device string, came time.Time) *session {
 	m, accepted := b.recent(secret)
 	if m == nil || !accepted.After(came) && m.checkLately(ctx) != nil {
@@ -204,13 +206,13 @@ func (b *Backend) join(ctx context.Context, secret guard.SecretHash, device stri
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.members[m.person.ID] != m || m.IsOver() {
-		return nil // its last session has left meanwhile
+		return nil // the member was closed meanwhile
 	}
 	return b.sessionOf(m, device)
 }
 
-// recent finds the member that has logged in with a secret a moment ago, and when
-// Directus accepted that.
+// recent finds a member by a secret that Directus has accepted within rejoinTime, and when it
+// did; nil if there is none.
 func (b *Backend) recent(secret guard.SecretHash) (m *member, accepted time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -15,21 +15,22 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// move is the way of a joined channel to another configuration, by which it is read
-// in another feed. Nobody sees it: the old feed is shown until the new one has read
-// its collection, and the old one its own once more after that. So whatever the new
-// one takes for history has been shown by then, and whatever it brings since is
-// shown but for what was shown already. Until then its view is held.
+// move is the change of a joined channel from one feed to another, after a change of its
+// configuration or of the user's rights. Clients do not notice it. The old feed is shown
+// until the new one has read its collection, and after that the old one has read its own
+// once more. So the client has been shown all that the new feed takes for history, and from
+// then on it is shown what the new feed brings, except for what it was shown already. Until
+// then the view of the new feed is held.
 type move struct {
 	channel *collection.Channel
 	view    *view
-	rest    []*collection.Group // to be tried if Directus refuses the view's
-	asked   time.Time           // when the old feed was asked to read once more
-	blind   bool                // it ends though the old feed has not, as Directus refuses one of them
-	changes map[string]struct{} // that were shown meanwhile, by their names
+	rest    []*collection.Group // groups to try if Directus refuses that of view
+	asked   time.Time           // when the old feed was asked to read once more; zero: not yet
+	blind   bool                // the move ends without that last reading, as Directus refuses one of the feeds
+	changes map[string]struct{} // names of the changes that the old feed has shown meanwhile
 }
 
-// follow takes over another configuration, if there is one.
+// follow adopts a new configuration, if there is one.
 func (s *session) follow(ctx context.Context) []ircd.Event {
 	old, now := s.plan, s.backend.plan.Load()
 	if now == old {
@@ -48,8 +49,8 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 			s.drop(j)
 			events = append(events, &ircd.Removal{Channel: j.Name, Reason: "This channel is not configured any more", Closed: true})
 		default:
-			// Who comes now reads the first group. Those who were here before are to
-			// share it, also where nothing but the other channels of it is new.
+			// Clients that join from now on read the first group. Move there to share
+			// its feed with them, even if only other channels of the group have changed.
 			if groups := now.groupsOf(c); c != j.Channel || groups[0] != j.view.feed.Group {
 				j.move = &move{channel: c, rest: groups[1:], view: s.hold(groups[0]), changes: map[string]struct{}{}}
 			}
@@ -67,7 +68,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 	return events
 }
 
-// hold opens a view that is not read yet.
+// hold opens a view to move to, which is not read yet.
 func (s *session) hold(g *collection.Group) *view {
 	v := s.open(g)
 	v.promise()
@@ -75,7 +76,7 @@ func (s *session) hold(g *collection.Group) *view {
 	return v
 }
 
-// abandon gives a move up, if there is one.
+// abandon gives up the move of a channel, if there is one.
 func (s *session) abandon(j *joined) {
 	if j.move == nil {
 		return
@@ -86,7 +87,7 @@ func (s *session) abandon(j *joined) {
 	s.close(v)
 }
 
-// expects reports whether a channel is on its way to a view.
+// expects reports whether any channel is moving to a view.
 func (s *session) expects(v *view) bool {
 	for _, j := range s.joined {
 		if j.move != nil && j.move.view == v {
@@ -96,7 +97,7 @@ func (s *session) expects(v *view) bool {
 	return false
 }
 
-// moves reports whether a channel of a view is on its way to another one.
+// moves reports whether any channel is moving away from a view.
 func (s *session) moves(v *view) bool {
 	for _, j := range s.joined {
 		if j.view == v && j.move != nil {
@@ -106,8 +107,8 @@ func (s *session) moves(v *view) bool {
 	return false
 }
 
-// note remembers what the old feed of a channel that moves has brought: the new one
-// brings it as well.
+// note remembers an entry that the old feed of a moving channel has brought, because the new
+// feed brings it too.
 func (s *session) note(v *view, e *feed.Entry, arriving arrivals) {
 	j := s.joined[wire.Fold(e.Channel.Name)]
 	if j == nil || j.move == nil || j.view != v {
@@ -127,26 +128,26 @@ func (s *session) note(v *view, e *feed.Entry, arriving arrivals) {
 	}
 }
 
-// arrivals are the channels whose moves end now, each with the rows that its old feed
-// has shown by then, and their texts.
+// arrivals are the channels whose moves end now, each with the rows that its old feed has
+// shown, by key, and the digests of their texts.
 type arrivals map[*joined]map[string]collection.Digest
 
-// arriving returns the channels whose moves end now: all or none, as they may share a
-// view, and none while nothing of an old feed is shown, be it for want of a proof or as the
-// client is yet to be told that Directus is back. The old feeds are to be read once more
-// after it.
+// arriving returns the channels whose moves end now: all or none, as they may share a view.
+// No move ends while an old feed may not be shown, because the rights are not verified or the
+// client is still to be told that Directus is back. Poll reads the old views once more after
+// arriving, and then calls arrive.
 func (s *session) arriving(verified bool) arrivals {
 	moving, all := 0, true
 	for _, j := range s.joined {
 		if j.move != nil && j.view.held {
-			s.abandon(j) // two channels must not wait for each other, and its group is as good
+			s.abandon(j) // its view waits for the move of another channel: the two must not wait for each other
 		}
 		if j.move == nil {
 			continue
 		}
 		silent := j.view.isSilent(verified) || s.announces(j.view)
 		if _, _, err := j.view.feed.Status(); j.out {
-			silent = !collection.IsForbidden(err) // there is something to be shown first
+			silent = !collection.IsForbidden(err) // if the channel may be read again, comeBack goes first
 		}
 		settled := s.settled(j)
 		if j.move != nil {
@@ -165,8 +166,8 @@ func (s *session) arriving(verified bool) arrivals {
 	return known
 }
 
-// settled reports whether a move can end. Directus may refuse the new feed, and the
-// old one for good.
+// settled reports whether a move can end. If Directus refuses the new feed for good, the next
+// group is tried, or the move is given up.
 func (s *session) settled(j *joined) bool {
 	m, old := j.move, j.view.feed
 	ready, _, err := m.view.feed.Status()
@@ -178,12 +179,12 @@ func (s *session) settled(j *joined) bool {
 		s.close(refused)
 		return false
 	case hopeless(err) && m.channel == j.Channel:
-		s.abandon(j) // it is read well enough
+		s.abandon(j) // the channel itself is the same, so its old feed will do
 		return false
 	case hopeless(err):
 		m.blind = true
 		return true
-	case !ready || err != nil: // what it has yet to read may be older than the old one
+	case !ready || err != nil: // its first reading may bring rows older than those that the old feed has shown
 		return false
 	case m.asked.IsZero():
 		m.asked = time.Now()
@@ -194,12 +195,12 @@ func (s *session) settled(j *joined) bool {
 	return m.blind || ready && !old.ReadAt().Before(m.asked)
 }
 
-// hopeless errors do not pass by themselves.
+// hopeless reports an error that retrying does not cure.
 func hopeless(err error) bool {
 	return collection.IsForbidden(err) || directus.IsCode(err, directus.CodeInvalidQuery)
 }
 
-// arrive ends moves.
+// arrive ends the moves of channels. known is what arriving has returned.
 func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 	var events []ircd.Event
 	for j, shown := range known {
@@ -227,13 +228,13 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 		}
 	}
 	if len(known) > 0 {
-		s.ring() // what the new feeds have brought meanwhile
+		s.ring() // for entries that the new feeds have brought meanwhile
 	}
 	return events
 }
 
-// carryOver leaves out of the new feed what was shown by the old one, and by a backlog that
-// the old one did not read any more.
+// carryOver notes for the new feed of a channel what the client was shown already, to be left
+// out: by the old feed (shown), by a backlog, and as the echo of its own messages.
 func (s *session) carryOver(j, next *joined, shown map[string]collection.Digest) {
 	next.shown, next.shownAt = shown, time.Now()
 	for id, said := range j.shown {
@@ -250,8 +251,8 @@ func (s *session) carryOver(j, next *joined, shown map[string]collection.Digest)
 	maps.Copy(next.view.changes, j.move.changes)
 }
 
-// missed makes a backlog due of what the old feed of a channel could not read any more, which
-// the new one takes for history.
+// missed makes a backlog due after the old feed could not read the channel to the end: the
+// new feed takes for history what the client was not shown.
 func (s *session) missed(j, next *joined) {
 	if next.due = true; !j.due {
 		next.had = j.shownSoFar()
@@ -261,9 +262,9 @@ func (s *session) missed(j, next *joined) {
 	}
 }
 
-// shownSoFar is what a client that is out of the channel was shown of it: what the feed had
-// read, which it has not been able to since, but for what still waits in the journal, what
-// the backlog has shown in front of the feed, and what the client has sent.
+// shownSoFar is what the client was shown of a channel whose feed cannot read any more: what
+// the feed had read, except for entries that the session has not read yet, what the backlog
+// has shown ahead of the feed, and what the client has sent.
 func (j *joined) shownSoFar() resume.Position {
 	reached, dates := j.view.feed.ReadBy(j.view.reader)
 	t := resume.Position{Date: reached}
@@ -281,7 +282,7 @@ func (j *joined) shownSoFar() resume.Position {
 	return t
 }
 
-// topicMoved tells the topic of a channel that is configured otherwise.
+// topicMoved tells the client the topic of a channel, if it differs in the new configuration.
 func (s *session) topicMoved(ctx context.Context, old, now *collection.Channel) []ircd.Event {
 	s.member.watchTopics(now, s.backend.plan.Load().channels)
 	before, text := s.member.topics.text(ctx, old), s.member.topics.text(ctx, now)
@@ -291,11 +292,11 @@ func (s *session) topicMoved(ctx context.Context, old, now *collection.Channel) 
 	return []ircd.Event{&ircd.Topic{Channel: now.Name, Text: text, Time: s.member.account.Now()}}
 }
 
-// regroupPause is how often a session looks for feeds that suit the user's rights
-// better than those it reads.
+// regroupPause is the time between two calls of regroup that do something.
 const regroupPause = time.Minute
 
-// switchReaders goes on with the feeds that the session's readers were passed on to.
+// switchReaders makes the session's views use the feeds that their readers were passed on to,
+// because the user has lost the right to share the ones before: see feed.Set.Expel.
 func (s *session) switchReaders() {
 	for _, v := range s.views {
 		if next := v.reader.Next.Load(); next != nil {
@@ -304,10 +305,9 @@ func (s *session) switchReaders() {
 	}
 }
 
-// regroup begins to move channels to feeds that they can share since Directus has
-// said so, or, where that was switched off, to feeds of the user's own, and to the group
-// that the plan reads them in, if Directus had refused that. A right that was lost is
-// another matter, and not up to the session: see feeds.expel.
+// regroup begins to move channels to better feeds: to one that the user may share by now, to
+// the user's own if sharing was switched off, or to a group that the plan prefers and
+// Directus had refused. A lost right is not handled here but by feed.Set.Expel, at once.
 func (s *session) regroup() {
 	now := time.Now()
 	if now.Before(s.nextLook) {
@@ -330,9 +330,9 @@ func (s *session) regroup() {
 	}
 }
 
-// better lists the groups that come before the one that a channel is read in, and may be
-// read as far as Directus has said. The plan does not name that one at all if Directus
-// refused all others when the plan was new.
+// better lists the groups that the plan prefers to the one that a channel is read in, and
+// that the known permissions allow. That group itself may not be in the plan: if Directus
+// refused all groups of a new plan, the channel is still read in one of the old plan.
 func (s *session) better(j *joined) (better []*collection.Group) {
 	groups := s.plan.groupsOf(j.Channel)
 	i := slices.Index(groups, j.view.feed.Group)

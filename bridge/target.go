@@ -14,22 +14,21 @@ import (
 )
 
 var (
-	// errUnknownMessage says that a msgid names nothing that the user may read.
+	// errUnknownMessage says that a msgid names no message that the user may read.
 	errUnknownMessage = errors.New("no such message, or none that this user may read")
-	// errElsewhere says that it names a message of another channel or
-	// conversation.
+	// errElsewhere says that a msgid names a message of another channel or conversation.
 	errElsewhere = errors.New("the message was not said there")
 )
 
-// addressee is where something is to be said or done: a channel that the client
-// is in, or a user.
+// addressee is the target of something that the client sends: a channel that it is in, or a
+// user.
 type addressee struct {
 	*joined
-	name string     // canonical
+	name string     // canonical name of the channel, or nick
 	user *ircd.User // nil in a channel
 }
 
-// address finds a target. The error is an *ircd.Error.
+// address finds a target by name. The error is an *ircd.Error, or that of Lookup.
 func (s *session) address(ctx context.Context, target string) (addressee, error) {
 	if j := s.joined[wire.Fold(target)]; j != nil && !j.Private && !j.out {
 		return addressee{joined: j, name: j.Name}, nil
@@ -44,9 +43,9 @@ func (s *session) address(ctx context.Context, target string) (addressee, error)
 	return addressee{joined: j, name: u.Nick, user: u}, nil
 }
 
-// refer finds the message that a msgid names. It asks Directus, as the user, and
-// believes nothing else: the client may have made the msgid up. The error is
-// errUnknownMessage, errElsewhere, or says that Directus could not be asked.
+// refer finds the message that a msgid names. The client may have made the msgid up, so it
+// always asks Directus under the user's rights. The error is errUnknownMessage, errElsewhere,
+// or that of a request that failed.
 func (s *session) refer(ctx context.Context, to addressee, msgid string) (collection.Row, error) {
 	id, date, ok := collection.ParseMessageID(msgid)
 	if !ok {
@@ -59,9 +58,9 @@ func (s *session) refer(ctx context.Context, to addressee, msgid string) (collec
 	return r, err
 }
 
-// lookUp reads the message with a key; with errElsewhere it returns it as well.
-// Where only Directus can evaluate the channel's filter, it is asked a second
-// time about what the filter left out.
+// lookUp reads the message with a key; it returns the message even with errElsewhere. If only
+// Directus can evaluate the channel's filter, a message that does not match is asked for a
+// second time without it, to tell errElsewhere from errUnknownMessage.
 func (s *session) lookUp(ctx context.Context, to addressee, id string) (collection.Row, error) {
 	if to.Equal != nil {
 		return s.readOne(ctx, to, id, nil)
@@ -76,11 +75,12 @@ func (s *session) lookUp(ctx context.Context, to addressee, id string) (collecti
 	return r, err
 }
 
+// readOne reads the message with a key, if filter matches it. Its errors are those of refer.
 func (s *session) readOne(ctx context.Context, to addressee, id string, filter directus.Filter) (collection.Row, error) {
 	g := to.view.feed.Group
 	rows, _, err := collection.ReadRows(ctx, s.member.account, g, g.Keyed(filter, []string{id}))
 	switch {
-	case collection.IsForbidden(err), directus.IsCode(err, directus.CodeInvalidQuery): // not even a key
+	case collection.IsForbidden(err), directus.IsCode(err, directus.CodeInvalidQuery): // id is no valid key
 		return collection.Row{}, errUnknownMessage
 	case err != nil:
 		return collection.Row{}, err
@@ -92,13 +92,13 @@ func (s *session) readOne(ctx context.Context, to addressee, id string, filter d
 	return rows[0], nil
 }
 
-// referTimeout is how long the look for a message may take that another one
-// answers: the time to send it comes on top.
+// referTimeout bounds the requests for what a message refers to, the one that it answers or
+// the users it mentions, before it is sent.
 const referTimeout = 2 * time.Second
 
-// answering finds the key of the message that is to be answered; empty where the
-// channel has no place for it. A message that names another one which cannot be
-// found is refused: without it it might say something else.
+// answering finds the key of the message that msgid names as the one being answered; empty if
+// there is none, or the channel does not store replies. If that message cannot be found, the
+// error refuses the new one, which might mean something else without the reference.
 func (s *session) answering(ctx context.Context, to addressee, msgid string) (id string, err error) {
 	if msgid == "" || to.Fields.Reply == "" {
 		return "", nil
@@ -124,8 +124,8 @@ func (s *session) answering(ctx context.Context, to addressee, msgid string) (id
 	return "", sendError(to.name, err)
 }
 
-// answered completes what a sent message refers to with what it answers, and who
-// is mentioned.
+// answered finds what the echo of a sent message refers to: its author and recipient, who are
+// among users, the message that it answers, and mentioned users.
 func (s *session) answered(ctx context.Context, to addressee, r collection.Row, users map[string]ircd.User) people.References {
 	if _, known := users[r.Author]; !known || r.Reply != nil || len(text.MentionedIDs(r.Text)) > 0 {
 		refs, err := s.member.names.References(ctx, to.view.feed.Group, []collection.Row{r})
@@ -136,7 +136,7 @@ func (s *session) answered(ctx context.Context, to addressee, r collection.Row, 
 	return people.References{Users: users}
 }
 
-// parties are the author of a row and, of a private one, its recipient.
+// parties finds what a message refers to, as answered does, from the user and the addressee.
 func (s *session) parties(ctx context.Context, to addressee, r collection.Row) people.References {
 	users := map[string]ircd.User{s.person.ID: s.User()}
 	if to.user != nil {

@@ -20,20 +20,19 @@ import (
 )
 
 const (
-	// topicLife is how long a topic that was read is believed while nothing
-	// watches it.
+	// topicLife is how long a topic that was read is cached.
 	topicLife = time.Minute
-	// topicPatience is how long a JOIN or LIST waits for topics.
+	// topicPatience is how long a JOIN or LIST waits for one topic.
 	topicPatience = 2 * time.Second
 )
 
-// topics knows the topics that are stored in Directus, as one user may read
-// them.
+// topics caches the topics stored in Directus that one user may read. It is safe for
+// concurrent use.
 type topics struct {
 	account *directus.Account
-	// turn is held by whoever changes a topic or looks at a change of one, so
-	// that a change made here is known before its event is looked at, which may
-	// come before the answer. Cap 1: full while it is held.
+	// turn is a mutex with a deadline, held while a topic is changed and while a
+	// topicWatch reads topics. The event of a change may come before the answer to it; so
+	// the watch waits until the change is cached, and does not report it again. Cap 1.
 	turn chan struct{}
 
 	mu    sync.Mutex
@@ -42,11 +41,11 @@ type topics struct {
 
 type knownTopic struct {
 	text  string
-	ok    bool // it could be read
-	until time.Time
+	ok    bool      // the topic could be read
+	until time.Time // when to read it again
 }
 
-// takeTurn waits for the turn; give ends it.
+// takeTurn waits for the turn; give releases it.
 func (t *topics) takeTurn(ctx context.Context) (give func(), err error) {
 	select {
 	case t.turn <- struct{}{}:
@@ -56,8 +55,8 @@ func (t *topics) takeTurn(ctx context.Context) (give func(), err error) {
 	}
 }
 
-// text returns the topic of a channel: the stored one, or the configured one
-// where that cannot be read.
+// text returns the topic of a channel: the stored one, or the configured one if there is none
+// or it cannot be read.
 func (t *topics) text(ctx context.Context, c *collection.Channel) string {
 	if c.TopicItem == nil {
 		return c.Topic
@@ -78,12 +77,14 @@ func (t *topics) text(ctx context.Context, c *collection.Channel) string {
 	return k.text
 }
 
+// forget empties the cache, when the user's rights have changed.
 func (t *topics) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.known = nil
 }
 
+// remember caches a topic; ok says that it could be read.
 func (t *topics) remember(item collection.TopicItem, text string, ok bool) knownTopic {
 	k := knownTopic{text, ok, time.Now().Add(topicLife)}
 	t.mu.Lock()
@@ -95,7 +96,7 @@ func (t *topics) remember(item collection.TopicItem, text string, ok bool) known
 	return k
 }
 
-// changed notes a topic that was stored and reports whether that is news.
+// changed caches a topic and reports whether it differs from the one known before.
 func (t *topics) changed(item collection.TopicItem, text string) bool {
 	t.mu.Lock()
 	k, found := t.known[item]
@@ -104,6 +105,7 @@ func (t *topics) changed(item collection.TopicItem, text string) bool {
 	return !found || !k.ok || k.text != text
 }
 
+// read reads a topic from Directus.
 func (t *topics) read(ctx context.Context, item collection.TopicItem) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, topicPatience)
 	defer cancel()
@@ -120,7 +122,7 @@ func (t *topics) read(ctx context.Context, item collection.TopicItem) (string, e
 	return collection.Scalar(items[0][item.Field]), nil
 }
 
-// SetTopic implements ircd.Session.
+// SetTopic implements ircd.TopicSetter.
 func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic, error) {
 	c := s.plan.channels[wire.Fold(name)]
 	switch {
@@ -155,7 +157,7 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	s.member.topics.changed(item, text)
 	topic := &ircd.Topic{Channel: c.Name, Text: text, By: s.User(), Time: s.member.account.Now()}
 	s.member.tell(s, "topic "+c.Name, topic)
-	for _, other := range s.plan.channels { // those that have the same topic
+	for _, other := range s.plan.channels { // channels with the same topic item
 		if other != c && other.TopicItem != nil && *other.TopicItem == item {
 			s.member.tell(nil, "topic "+other.Name, &ircd.Topic{Channel: other.Name, Text: text, By: topic.By, Time: topic.Time})
 		}
@@ -170,20 +172,20 @@ func cannotSetTopic(channel, text string, err error) *ircd.Error {
 	}
 }
 
-// topicWatch follows the topics that are stored in one collection, for all
-// sessions of a user, by one subscription.
+// topicWatch follows the topics in one collection with one subscription, for all sessions of
+// a user.
 type topicWatch struct {
 	member *member
 	query  directus.SubscriptionQuery
 	sub    *directus.Subscription
 	ctx    context.Context
 	cancel context.CancelFunc // ends run
-	// channels are those with a topic in the collection; guarded by the member's mu.
+	// channels are all with a topic in the collection; guarded by member.mu.
 	channels []*collection.Channel
 }
 
-// watchTopics follows the topics that are stored in the collection in which that of a
-// channel is, from now on. all are the channels that are configured now.
+// watchTopics starts following the topics in the collection that stores the topic of a
+// channel, if one does. all are the configured channels by name.
 func (m *member) watchTopics(c *collection.Channel, all map[string]*collection.Channel) {
 	if c.TopicItem == nil {
 		return
@@ -193,8 +195,8 @@ func (m *member) watchTopics(c *collection.Channel, all map[string]*collection.C
 	m.watch(c.TopicItem.Collection, all)
 }
 
-// renewTopicWatches goes on with what is followed for the channels that are configured
-// now.
+// renewTopicWatches adapts all topic watches to a new configuration, of which all are the
+// channels by name.
 func (m *member) renewTopicWatches(all map[string]*collection.Channel) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -203,9 +205,9 @@ func (m *member) renewTopicWatches(all map[string]*collection.Channel) {
 	}
 }
 
-// watch follows the topics in a collection by one subscription: another one takes its
-// place when there are other items to be followed, none when there are none. The first
-// look of each finds what has changed in between. The caller holds mu.
+// watch makes, replaces or ends the topicWatch of a collection, according to the channels
+// with topics in it. A new watch begins with a look, which finds changes made while there was
+// none. The caller holds mu.
 func (m *member) watch(where string, all map[string]*collection.Channel) {
 	if m.ctx.Err() != nil {
 		return
@@ -228,8 +230,8 @@ func (m *member) watch(where string, all map[string]*collection.Channel) {
 	m.begin(func() error { w.run(w.ctx); return nil })
 }
 
-// topicsIn lists the channels with a topic in a collection, and what is to be asked to
-// follow them.
+// topicsIn lists the channels with a topic in a collection, and the query of a subscription
+// that follows these topics.
 func topicsIn(where string, all map[string]*collection.Channel) ([]*collection.Channel, directus.SubscriptionQuery) {
 	var channels []*collection.Channel
 	fields, ids := []string{"id"}, []string{}
@@ -247,8 +249,8 @@ func topicsIn(where string, all map[string]*collection.Channel) ([]*collection.C
 	}
 }
 
-// run tells of changes until ctx ends. An event is a doorbell only: the item is
-// read again, so that a gap and an event are one.
+// run reports changes of topics until ctx ends. The subscription is only a doorbell: the
+// topics are read after each event, and likewise after a gap.
 func (w *topicWatch) run(ctx context.Context) {
 	defer w.sub.Close()
 	for {
@@ -267,9 +269,9 @@ func (w *topicWatch) run(ctx context.Context) {
 	}
 }
 
-// look tells of the topics that are not those known.
+// look reads the topics and tells the sessions about those that have changed.
 func (w *topicWatch) look(ctx context.Context) {
-	news := map[collection.TopicItem]*string{} // several channels may have one topic
+	news := map[collection.TopicItem]*string{} // read once, as several channels may share one
 	for _, c := range w.member.watched(w) {
 		text, known := news[*c.TopicItem]
 		if !known {
@@ -282,15 +284,15 @@ func (w *topicWatch) look(ctx context.Context) {
 	}
 }
 
-// watched are the channels of a watch.
+// watched returns the current channels of a watch.
 func (m *member) watched(w *topicWatch) []*collection.Channel {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return w.channels
 }
 
-// watchesTopic reports whether the topic of a channel is still where it was, whichever
-// watch follows it by now.
+// watchesTopic reports whether any watch still follows the topic of a channel: the
+// configuration may have changed since c was taken from it.
 func (m *member) watchesTopic(c *collection.Channel) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -298,11 +300,11 @@ func (m *member) watchesTopic(c *collection.Channel) bool {
 	return w != nil && slices.ContainsFunc(w.channels, func(o *collection.Channel) bool { return o.Name == c.Name && *o.TopicItem == *c.TopicItem })
 }
 
-// renew reads the topic of a channel; nil if it cannot be read or is no news.
+// renew reads the topic of a channel; nil if that fails or the topic has not changed.
 func (w *topicWatch) renew(ctx context.Context, c *collection.Channel) *string {
 	text, err := w.member.topics.read(ctx, *c.TopicItem)
 	if err != nil {
-		w.member.log.Debug().Err(err).Str("channel", c.Name).Msg("topic")
+		w.member.log.Debug().Err(err).Str("channel", c.Name).Msg("read the topic")
 		return nil
 	}
 	if !w.member.topics.changed(*c.TopicItem, text) {
