@@ -13,29 +13,29 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// Resume is how devices go on from where they were.
+// Resume says how devices continue where they left off.
 type Resume struct {
-	// MaxAge is after what time a device that was away is a new one.
+	// MaxAge is how long the position of a device that is away is kept. After that the
+	// device counts as new.
 	MaxAge time.Duration
-	// MaxMessages is how many missed messages of a channel are shown; the latest
-	// are, if there are more.
+	// MaxMessages is how many missed messages of a channel are shown at most, the latest.
 	MaxMessages int
 }
 
-// visit is one channel, or all private messages, as the device of a session knows
-// it. What is shown counts as received when the client has proven that: nothing
-// that is written to a socket is known to arrive. Its owner is the session.
+// visit is what a session's device is shown of one channel, or of the private messages.
+// Messages count as received when the client has acknowledged them, because a write to a
+// socket does not prove that they arrive. The owner of a visit is the session.
 type visit struct {
-	key string // of its position
-	// caughtUp says that what was missed has been shown. What comes before that
-	// is not noted: a gap must not be passed.
-	caughtUp bool
-	shown    resume.Position // since the client was asked last
-	asked    resume.Position // what it was asked about
+	key string // of the device's stored position
+	// caughtUp says that the missed messages have been shown. Until then, live messages are
+	// not noted as delivered: the position would move past the missed ones.
+	caughtUp  bool
+	delivered resume.Position // shown since the last AskReceipt
+	asked     resume.Position // shown before the last AskReceipt, and not acknowledged yet
 }
 
-// visit returns what the device knows of a channel; nil for sessions without a
-// device, and for clients that fetch the history by themselves.
+// visit begins a visit of a channel. It returns nil if the session has no device, or the
+// client fetches history by itself.
 func (s *session) visit(c *collection.Channel, opts ircd.JoinOptions) *visit {
 	if s.backend.positions == nil || s.device == "" || !opts.Backlog {
 		return nil
@@ -54,8 +54,8 @@ func (s *session) visit(c *collection.Channel, opts ircd.JoinOptions) *visit {
 	return v
 }
 
-// revisit begins anew with a channel that is another collection now. What is in there
-// already is not missed.
+// revisit begins a new visit of a channel that has moved to another collection. The rows that
+// are in that already do not count as missed.
 func (s *session) revisit(j *joined) {
 	if j.received = nil; j.visit != nil {
 		j.visit = s.visit(j.Channel, ircd.JoinOptions{Backlog: true})
@@ -63,17 +63,17 @@ func (s *session) revisit(j *joined) {
 	}
 }
 
-// has is all that this session knows the device to have: what it has shown arrives
-// in front of what it shows next.
+// has is the device's position including what this session has shown and the client has not
+// acknowledged: if the client gets what it is shown next, it has got that too.
 func (s *session) has(v *visit) resume.Position {
 	t, h := s.backend.positions.Get(v.key), collection.HorizonOf(s.member.account)
 	t.Merge(v.asked, h)
-	t.Merge(v.shown, h)
+	t.Merge(v.delivered, h)
 	return t.AsOf(h.Now)
 }
 
-// noteCome notes when a device came whose backlog is due, if nothing is known of it: should it
-// leave before it has been shown that, it goes on from there.
+// noteCome stores when a new device came, if its backlog is due. If the device leaves before
+// it has been shown the backlog, it resumes from that time.
 func (s *session) noteCome(j *joined) {
 	if !j.due || j.visit == nil || s.backend.positions.Get(j.visit.key).Known() {
 		return
@@ -83,48 +83,49 @@ func (s *session) noteCome(j *joined) {
 	}
 }
 
-// keep adds to what is known of the device.
+// keep merges news into the device's stored position.
 func (s *session) keep(v *visit, news resume.Position) {
 	s.backend.positions.Merge(v.key, news, collection.HorizonOf(s.member.account))
 }
 
-// show notes a row that the client is shown. to is up to where the collection had been
-// known before.
+// show notes a row that the client is shown. to is up to where the feed had read the
+// collection before.
 func (s *session) show(v *visit, r collection.Row, to feed.Extent) {
 	if v == nil || !v.caughtUp {
 		return
 	}
 	h := collection.HorizonOf(s.member.account)
-	v.shown.Add(r, h)
-	v.shown.Reach(to.Date, h)
-	v.shown.Told = v.shown.Told.Later(to.Come)
+	v.delivered.Add(r, h)
+	v.delivered.Reach(to.Date, h)
+	v.delivered.Told = v.delivered.Told.Later(to.Come)
 	s.unacked = true
 }
 
-// showEntry is show for what a feed has brought, as far as it is a message.
+// showEntry is show for an entry of a feed. Entries other than new messages are not noted.
 func (s *session) showEntry(j *joined, e *feed.Entry, to feed.Extent) {
 	if j != nil && j.visit != nil && !e.IsChange() {
 		s.show(j.visit, e.Row, to)
 	}
 }
 
-// catchUp notes that a client is shown what its device has missed.
+// catchUp notes that the client is shown what its device has missed. to is up to where the feed
+// had read the collection before.
 func (s *session) catchUp(v *visit, p past, to feed.Extent) {
 	v.caughtUp = true
 	var floor resume.Delivery
 	if p.floor != nil {
 		floor = resume.DeliveryOf(*p.floor)
 	}
-	if to.Date.IsZero() { // nobody had ever said anything: from here on it is missed
+	if to.Date.IsZero() { // the collection was empty: what is written from now on can be missed
 		to.Date, _, _ = collection.ServerNow(s.member.account)
 	}
 	if len(p.list) > 0 {
-		v.shown.Raise(p.top)
+		v.delivered.Raise(p.top)
 		for _, f := range p.list {
 			s.show(v, f.row, to)
 		}
-		if v.shown.Floor.ID == "" || floor.Compare(v.shown.Floor) > 0 { // of many rows the first are in front of one that trim has set
-			v.shown.Floor = floor
+		if v.delivered.Floor.ID == "" || floor.Compare(v.delivered.Floor) > 0 { // show may have set a later one already, if the rows are many
+			v.delivered.Floor = floor
 		}
 		return
 	}
@@ -137,8 +138,8 @@ func (s *session) AskReceipt() bool {
 	s.unacked = false
 	if asked {
 		for _, v := range s.visits {
-			v.asked.Merge(v.shown, collection.HorizonOf(s.member.account))
-			v.shown = resume.Position{}
+			v.asked.Merge(v.delivered, collection.HorizonOf(s.member.account))
+			v.delivered = resume.Position{}
 		}
 	}
 	return asked
@@ -154,8 +155,8 @@ func (s *session) Received() {
 	}
 }
 
-// own notes a row that the client has sent. Unless it waits to be shown it, it has
-// it already.
+// own notes a row that the client has sent. If it waits for an echo, the row counts as shown,
+// otherwise as received.
 func (s *session) own(j *joined, r collection.Row, echo bool) {
 	switch v := j.visit; {
 	case echo:
@@ -167,7 +168,7 @@ func (s *session) own(j *joined, r collection.Row, echo bool) {
 	}
 }
 
-// closeVisits ends the use of the positions.
+// closeVisits releases the positions of all visits.
 func (s *session) closeVisits() {
 	for _, v := range s.visits {
 		s.backend.positions.Release(v.key)
@@ -175,25 +176,25 @@ func (s *session) closeVisits() {
 	s.visits = nil
 }
 
-// maxReturn is how many messages a client without a device is shown that comes back to a
-// channel which was configured otherwise meanwhile.
+// maxReturn is how many messages a client without a device is shown at most when a channel is
+// readable again that was moved to another feed meanwhile: see session.missed.
 const maxReturn = 1000
 
-// past is what a client is shown of the time before it came.
+// past is what was read of the time before a client joined.
 type past struct {
 	list []found
-	end  bool // there is no more of it
-	// floor is the row up to which nothing is missed any more; nil if there is none.
+	end  bool // there are no older messages
+	// floor is the row up to which nothing counts as missed any more; nil if there is none.
 	floor *collection.Row
 	// notice says what was left out; empty if nothing was.
 	notice string
-	// top is the highest key that there was, where all that has a lower one is known to the
-	// device now or was left out; else empty.
+	// top is the highest numeric key that existed, if the device has been shown all rows
+	// with lower keys, or they were left out; else empty. See resume.Position.Top.
 	top string
 }
 
-// past reads what a client is to be shown: what its device has missed, or the
-// latest messages; see latest for some.
+// past reads what a client is to be shown of the time before it joined: what its device has
+// missed, or the latest messages. some is that of historian.latest.
 func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) (past, error) {
 	had, limit := j.had.AsOf(collection.DateLimit(s.member.account)), maxReturn
 	if j.visit != nil {
@@ -216,7 +217,8 @@ func (s *session) past(ctx context.Context, h *historian, j *joined, some bool) 
 	return p, err
 }
 
-// missedBy reads what a position does not have, the latest of it if that is more than limit.
+// missedBy reads the messages that a device at position had has missed, at most the latest
+// limit ones.
 func (s *session) missedBy(ctx context.Context, h *historian, j *joined, had resume.Position, limit int, some bool) (past, error) {
 	missed, redated, err := h.strays(ctx, had)
 	if err != nil {
@@ -237,7 +239,7 @@ func (s *session) missedBy(ctx context.Context, h *historian, j *joined, had res
 	}
 	slices.SortStableFunc(missed, func(a, b found) int { return collection.CompareRows(a.row, b.row) })
 	missed = slices.CompactFunc(missed, func(a, b found) bool { return a.row.ID == b.row.ID })
-	had.Future = resume.Future{} // the clock has yet to show that: what is written then is dated there, too
+	had.Future = resume.Future{} // rows written when the clock gets there are dated in it too, and are new
 	j.received = had.Received()
 	n := len(missed)
 	if n <= limit && end {
@@ -255,8 +257,8 @@ func (s *session) missedBy(ctx context.Context, h *historian, j *joined, had res
 	return p, nil
 }
 
-// sinceCame reads the backlog of who is not known, and reports whether that has all that was written
-// since a device came; zero: it has not before.
+// sinceCame reads the backlog for a device without a position. all reports that it includes
+// everything written since the device first came; came is zero if it comes now.
 func (h *historian) sinceCame(ctx context.Context, j *joined, came time.Time, some bool) (p past, all bool, err error) {
 	p, err = h.backlog(ctx, j, some)
 	since := j.since.From(h.groups[0], h.member.account)
@@ -264,8 +266,8 @@ func (h *historian) sinceCame(ctx context.Context, j *joined, came time.Time, so
 	return p, came.IsZero() || here || p.floor == nil || p.floor.Date.Before(came), err
 }
 
-// backlog reads the latest messages, not more than the channel's backlog but for what has
-// come since a JOIN whose backlog is due; see latest for some.
+// backlog reads the latest messages: as many as the channel's backlog has, and beyond that all
+// since the JOIN if its backlog is due. some is that of historian.latest.
 func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, error) {
 	since := j.since.From(h.groups[0], h.member.account)
 	list, end, cut, err := h.latest(ctx, nil, max(j.Backlog, 1), since, some)
@@ -285,22 +287,23 @@ func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, er
 		if recent {
 			what = "what was written since you have joined"
 		}
-		p.notice = fmt.Sprintf("Directus could not give %s in time: only the latest follow. The ones before them are shown by: /quote CHATHISTORY BEFORE %s timestamp=%s 500",
+		p.notice = fmt.Sprintf("Directus could not give %s in time: only the latest follow. To see earlier ones: /quote CHATHISTORY BEFORE %s timestamp=%s 500",
 			what, j.window(), list[0].row.ShownAt().UTC().Format(collection.TimestampLayout))
 	}
 	return p, err
 }
 
-// mark is as much of the row as tells its place, and not the whole list that it is in.
+// place returns the key and date of the row, without its other values, which would be kept in
+// memory.
 func (f found) place() *collection.Row { return &collection.Row{ID: f.row.ID, Date: f.row.Date} }
 
-// leftOut says that more was missed than is shown, and how to see it.
+// leftOut is the notice that more was missed than is shown, with the command that shows it.
 func leftOut(j *joined, much string, since time.Time) string {
-	return fmt.Sprintf("You have missed %s since %s UTC: the latest follow. The ones before them are shown by: /quote CHATHISTORY AFTER %s timestamp=%s 500",
+	return fmt.Sprintf("You have missed %s since %s UTC: the latest follow. To see the others: /quote CHATHISTORY AFTER %s timestamp=%s 500",
 		much, since.UTC().Format("2006-01-02 15:04"), j.window(), since.UTC().Format(collection.TimestampLayout))
 }
 
-// window is what a command names to show the history of what is joined.
+// window is the target that a command names to show the history of what is joined.
 func (j *joined) window() string {
 	if j.Private {
 		return "nick"
