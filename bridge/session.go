@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/bell"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/people"
@@ -39,7 +40,7 @@ type session struct {
 	started     *ircd.JoinOptions // nil before Start
 	person      people.Person
 	nick        *people.Claim
-	wake        chan struct{}
+	wake        bell.Bell
 	joined      map[string]*joined // by folded channel name
 	views       []*view            // one for each feed that the session reads
 	nextLook    time.Time          // when to look for better feeds; see regroup
@@ -124,18 +125,13 @@ var _ interface {
 
 func newSession(b *Backend, who people.Person, device string) *session {
 	return &session{
-		backend: b, person: who, device: device, wake: make(chan struct{}, 1),
+		backend: b, person: who, device: device, wake: bell.New(),
 		joined: map[string]*joined{},
 	}
 }
 
 // ring makes the session's Wake channel readable. It may be called from any goroutine.
-func (s *session) ring() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
+func (s *session) ring() { s.wake.Ring() }
 
 // User implements ircd.Session.
 func (s *session) User() ircd.User { return s.backend.people.Current(s.nick) }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"directus-ircd/bell"
 )
 
 // RealtimeOptions of a Realtime.
@@ -40,7 +42,7 @@ type Realtime struct {
 	log     zerolog.Logger
 	slot    chan struct{} // cap 1: held by the unanswered items request
 	over    chan struct{} // closed when Run returns
-	kick    chan struct{} // cap 1: filled by Retry
+	kick    bell.Bell     // rung by Retry
 
 	// Owned by Run's goroutine, and by the ones that it waits for in apart.
 	backoff backoff
@@ -64,7 +66,7 @@ func (a *Account) Realtime(opts RealtimeOptions) *Realtime {
 		log:   a.log,
 		slot:  make(chan struct{}, 1),
 		over:  make(chan struct{}),
-		kick:  make(chan struct{}, 1),
+		kick:  bell.New(),
 		ready: make(chan struct{}),
 	}
 }
@@ -139,10 +141,7 @@ func (r *Realtime) run(ctx context.Context) error {
 // Retry makes Run try to connect at once if it waits to do so. Call it when there is
 // reason to believe that Directus is back.
 func (r *Realtime) Retry() {
-	select {
-	case r.kick <- struct{}{}:
-	default:
-	}
+	r.kick.Ring()
 }
 
 // setUp makes a new link available to callers, and tells OnState.

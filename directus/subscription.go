@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
+
+	"directus-ircd/bell"
 )
 
 // An EventKind is what happened to items.
@@ -53,7 +55,7 @@ type Subscription struct {
 	collection string
 	query      SubscriptionQuery
 	kinds      []EventKind
-	wake       chan struct{}
+	wake       bell.Bell
 
 	mu      sync.Mutex // guards what follows; no other lock is taken under it
 	events  []Event
@@ -75,7 +77,7 @@ func newSubscription(r *Realtime, collection string, q SubscriptionQuery) *Subsc
 	}
 	return &Subscription{
 		realtime: r, collection: collection, query: q, kinds: kinds,
-		wake: make(chan struct{}, 1), settled: map[EventKind]error{},
+		wake: bell.New(), settled: map[EventKind]error{},
 	}
 }
 
@@ -188,8 +190,5 @@ func (s *Subscription) ring(gap bool) {
 		return
 	}
 	s.gap = s.gap || gap
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.wake.Ring()
 }

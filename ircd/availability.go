@@ -1,6 +1,10 @@
 package ircd
 
-import "sync"
+import (
+	"sync"
+
+	"directus-ircd/bell"
+)
 
 // SetLogins says whether users can log in at the moment; at first they can. While they
 // cannot, sasl is not offered, and clients without credentials are asked to come back
@@ -12,12 +16,12 @@ func (s *Server) SetLogins(available bool) { s.logins.set(available) }
 // availability is whether users can log in, and whom to wake when that, or anything else
 // about the server, changes.
 type availability struct {
-	mu    sync.Mutex                 // a leaf lock
-	down  bool                       // guarded by mu: users cannot log in
-	bells map[chan struct{}]struct{} // guarded by mu: one for each connection
+	mu    sync.Mutex             // a leaf lock
+	down  bool                   // guarded by mu: users cannot log in
+	bells map[bell.Bell]struct{} // guarded by mu: one for each connection
 }
 
-func newAvailability() *availability { return &availability{bells: make(map[chan struct{}]struct{})} }
+func newAvailability() *availability { return &availability{bells: make(map[bell.Bell]struct{})} }
 
 func (l *availability) available() bool {
 	l.mu.Lock()
@@ -32,8 +36,8 @@ func (l *availability) set(available bool) {
 		return
 	}
 	l.down = !available
-	for bell := range l.bells {
-		ring(bell)
+	for b := range l.bells {
+		b.Ring()
 	}
 }
 
@@ -41,20 +45,20 @@ func (l *availability) set(available bool) {
 func (l *availability) ring() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for bell := range l.bells {
-		ring(bell)
+	for b := range l.bells {
+		b.Ring()
 	}
 }
 
 // watch has a bell rung at every change until stop is called.
-func (l *availability) watch(bell chan struct{}) (stop func()) {
+func (l *availability) watch(b bell.Bell) (stop func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.bells[bell] = struct{}{}
+	l.bells[b] = struct{}{}
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		delete(l.bells, bell)
+		delete(l.bells, b)
 	}
 }
 

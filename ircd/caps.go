@@ -144,7 +144,7 @@ func (c *conn) capREQ(list string) {
 	c.sharedCaps.Store(uint64(caps))
 	c.paceBatch()
 	c.capRepeat("ACK", list)
-	ring(c.serverBell) // cap-notify may be new, and there may be something to tell
+	c.serverBell.Ring() // cap-notify may be new, and there may be something to tell
 }
 
 // capEND lets the registration continue. After that it is ignored, because WeeChat sends

@@ -20,7 +20,7 @@ func topicChat(by User) *fakeChat {
 		for o := range chat.sessions {
 			if o != s && o.joined[wire.Fold(channel)] {
 				o.queue = append(o.queue, t)
-				ring(o.wake)
+				o.wake.Ring()
 			}
 		}
 		return t, nil

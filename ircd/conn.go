@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/bell"
 	"directus-ircd/ircd/presence"
 	"directus-ircd/ircd/wire"
 
@@ -46,7 +47,7 @@ type conn struct {
 	pings  pings
 	// serverBell is rung when logins become available or unavailable, and when the
 	// server has new settings; cap 1.
-	serverBell chan struct{}
+	serverBell bell.Bell
 
 	start time.Time
 
@@ -114,7 +115,7 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		label:      connLabel{id: s.nextID.Add(1)},
 		lines:      make(chan *inbound, maxAheadLines),
 		done:       make(chan struct{}),
-		serverBell: make(chan struct{}, 1),
+		serverBell: bell.New(),
 		pacing:     newPacing(set.Limits),
 		ahead:      semaphore.NewWeighted(maxAhead),
 		nick:       "*",

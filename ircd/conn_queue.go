@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/bell"
 	"directus-ircd/ircd/transport"
 )
 
@@ -57,11 +58,11 @@ func (b *buffers) put(buf []byte) {
 // in, its writer takes them out. A writer runs only while there is output.
 type sendQueue struct {
 	spare *buffers
-	start func()        // starts a writer
-	room  chan struct{} // rung by the writer when it has taken something; cap 1
+	start func()    // starts a writer
+	room  bell.Bell // rung by the writer when it has taken something
 	// drained is rung when the queue becomes empty after awaitDrained has returned
-	// true; cap 1. Static once the connection runs.
-	drained chan struct{}
+	// true. Static once the connection runs.
+	drained bell.Bell
 
 	mu       sync.Mutex // a leaf lock
 	max      int64      // guarded by mu: in bytes; 0 means no limit
@@ -98,7 +99,7 @@ func (s segment) release() {
 }
 
 func newSendQueue(max int64, spare *buffers, start func()) *sendQueue {
-	return &sendQueue{max: max, spare: spare, start: start, room: make(chan struct{}, 1)}
+	return &sendQueue{max: max, spare: spare, start: start, room: bell.New()}
 }
 
 // limit changes the limit.
@@ -280,10 +281,10 @@ func (q *sendQueue) take(used []byte) (lines []byte, over bool) {
 	}
 	q.size -= int64(len(next.lines))
 	q.taken = next
-	ring(q.room)
+	q.room.Ring()
 	if q.awaited && q.size == 0 {
 		q.awaited = false
-		ring(q.drained)
+		q.drained.Ring()
 	}
 	if len(next.lines) == 0 {
 		q.writing = q.closed
@@ -302,7 +303,7 @@ func (q *sendQueue) drop() {
 	q.spare.waiting.Add(-own)
 	q.broken, q.ahead, q.buf, q.size, q.taken = true, nil, nil, 0, segment{}
 	q.mu.Unlock()
-	ring(q.room)
+	q.room.Ring()
 }
 
 // writeBy is the deadline of a write that starts now.
@@ -384,12 +385,4 @@ func (w *writer) write(lines []byte) error {
 		lines = lines[len(chunk):]
 	}
 	return nil
-}
-
-// ring puts a token into a channel of capacity 1 unless it holds one already.
-func ring(bell chan struct{}) {
-	select {
-	case bell <- struct{}{}:
-	default:
-	}
 }

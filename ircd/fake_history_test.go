@@ -68,7 +68,7 @@ func (s *fakeSession) Start(_ context.Context, opts JoinOptions) error {
 		for _, b := range list {
 			s.queue = append(s.queue, b)
 		}
-		ring(s.wake)
+		s.wake.Ring()
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (f *fakeChat) pushOthers(from *fakeSession, ev Event) {
 	for s := range f.sessions {
 		if s != from {
 			s.queue = append(s.queue, ev)
-			ring(s.wake)
+			s.wake.Ring()
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/bell"
 	"directus-ircd/ircd/wire"
 )
 
@@ -102,7 +103,7 @@ func (f *fakeChat) Login(ctx context.Context, cred Credentials) (Session, error)
 func (f *fakeChat) Now() time.Time { return time.Now().Add(f.ahead) }
 
 func (f *fakeChat) open(u User) *fakeSession {
-	s := &fakeSession{chat: f, user: u, joined: make(map[string]bool), wake: make(chan struct{}, 1)}
+	s := &fakeSession{chat: f, user: u, joined: make(map[string]bool), wake: bell.New()}
 	f.mu.Lock()
 	f.sessions[s] = true
 	f.mu.Unlock()
@@ -123,7 +124,7 @@ func (f *fakeChat) deliver(from *fakeSession, m *Message) {
 	for s := range f.sessions {
 		if s != from && s.sees(m) {
 			s.queue = append(s.queue, m)
-			ring(s.wake)
+			s.wake.Ring()
 		}
 	}
 }
@@ -137,7 +138,7 @@ func (f *fakeChat) push(ev Event, err error) {
 			s.queue = append(s.queue, ev)
 		}
 		s.err = err
-		ring(s.wake)
+		s.wake.Ring()
 	}
 }
 
@@ -175,7 +176,7 @@ func (f *fakeChat) ends() (open, closed int) {
 type fakeSession struct {
 	chat *fakeChat
 	user User
-	wake chan struct{}
+	wake bell.Bell
 	ctx  context.Context // of the Send at hand, for the hook
 
 	joined map[string]bool // guarded by chat.mu, like all below

@@ -16,7 +16,7 @@ func (f *fakeChat) pushTo(name string, ev Event) {
 	for s := range f.sessions {
 		if s.user.Nick == name {
 			s.queue = append(s.queue, ev)
-			ring(s.wake)
+			s.wake.Ring()
 		}
 	}
 }

@@ -52,7 +52,7 @@ func endSession(chat *fakeChat, name string, end error) string {
 	for s := range chat.sessions {
 		if s.user.Nick == name {
 			s.err = end
-			ring(s.wake)
+			s.wake.Ring()
 		}
 	}
 	var e *Error

@@ -34,7 +34,7 @@ func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 		err := c.showEvent(asking, ev)
 		if errors.Is(err, errOtherTime) {
 			c.later = slices.Concat(c.later, []Event{ev})
-			ring(c.serverBell) // for another turn of loop
+			c.serverBell.Ring() // for another turn of loop
 			continue
 		}
 		if err == nil {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"directus-ircd/bell"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
@@ -40,8 +41,8 @@ type Feed struct {
 	journal journal
 	opened  time.Time // by the clock of Directus, as far as it was known
 	edits   collection.Edits
-	doubt   chan struct{}      // cap 1: rung by Reread
-	rung    chan struct{}      // cap 1: the leader is to be elected again
+	doubt   bell.Bell          // rung by Reread
+	rung    bell.Bell          // the leader is to be elected again
 	cancel  context.CancelFunc // ends run; guarded by Set.mu
 
 	// Owned by run.
@@ -114,8 +115,8 @@ func New(key Key, m Member, opened time.Time) *Feed {
 	f := &Feed{
 		Key: key, Group: key.Group, opened: opened, edits: key.Group.Edits,
 		cancel:    func() {}, // until it is started
-		doubt:     make(chan struct{}, 1),
-		rung:      make(chan struct{}, 1),
+		doubt:     bell.New(),
+		rung:      bell.New(),
 		full:      maxSeen,
 		reorder:   newReorderBuffer(),
 		seen:      map[string]mark{},
@@ -156,7 +157,7 @@ func (f *Feed) run(ctx context.Context) {
 			f.gap, f.notBefore, f.reactions.next = true, time.Time{}, time.Time{}
 		case <-vouch:
 			if errors.Is(f.confirm(ctx), errUnproven) {
-				f.ring()
+				f.rung.Ring()
 			}
 			continue
 		case <-f.rung:
@@ -205,12 +206,12 @@ func (f *Feed) outcome(err error) (wait time.Duration) {
 	wait = reconcilePeriod
 	switch {
 	case errors.Is(err, errUnproven):
-		f.ring()
+		f.rung.Ring()
 		f.refused, wait = time.Now(), time.Second
 	case err != nil:
 		if errors.Is(err, directus.ErrLoggedOut) {
 			f.leader.End(err)
-			f.ring()
+			f.rung.Ring()
 		}
 		f.failures++
 		f.refused, f.denied = time.Now(), collection.IsForbidden(err)
@@ -234,12 +235,7 @@ func (f *Feed) outcome(err error) (wait time.Duration) {
 
 // Reread makes the feed read its collection again soon, and retry what Directus refused
 // before. It may be called from any goroutine.
-func (f *Feed) Reread() {
-	select {
-	case f.doubt <- struct{}{}:
-	default:
-	}
-}
+func (f *Feed) Reread() { f.doubt.Ring() }
 
 // step reads the collection if there is a gap, and then applies events.
 func (f *Feed) step(ctx context.Context, events []directus.Event, gap bool) error {

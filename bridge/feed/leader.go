@@ -112,16 +112,6 @@ func (f *Feed) LeaderIsUp() bool {
 	return m.IsUp()
 }
 
-// ring makes run elect the leader again. It may be called from any goroutine.
-func (f *Feed) ring() { ring(f.rung) }
-
-func ring(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
 // failed tells the readers why the collection cannot be read; a nil err changes nothing. A
 // leader of a shared feed who is refused says nothing about the other readers, unless it
 // still has the rights that they have.

@@ -66,7 +66,7 @@ func (fs *Set) Attach(key Key, m Member, wake func()) (r *Reader) {
 		}
 		about(f)
 		r = f.Attach(m, wake)
-		f.ring()
+		f.rung.Ring()
 	})
 	return r
 }
@@ -137,7 +137,7 @@ func (fs *Set) start(f *Feed) {
 // elects its leader again. The caller holds mu.
 func (fs *Set) release(f *Feed, readers int) {
 	if readers > 0 {
-		f.ring()
+		f.rung.Ring()
 		return
 	}
 	fs.remove(f)
@@ -175,7 +175,7 @@ func (fs *Set) Linked() {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for f := range fs.shared {
-		f.ring()
+		f.rung.Ring()
 	}
 }
 

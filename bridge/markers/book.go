@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"directus-ircd/bell"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 )
@@ -30,7 +31,7 @@ var ErrTooMany = errors.New("too many read markers")
 // Book holds the read markers of one user, for all connections of the user. Any goroutine may
 // use it.
 type Book struct {
-	bell chan struct{} // signalled when a marker waits to be stored; cap 1
+	bell bell.Bell // a marker waits to be stored
 
 	mu     sync.Mutex         // a leaf lock
 	store  *Store             // nil: kept in memory only; guarded by mu
@@ -67,7 +68,7 @@ func (s *Books) Of(user string, store *Store) *Book {
 	}
 	b := s.books[user]
 	if b == nil {
-		b = &Book{bell: make(chan struct{}, 1), marks: map[string]*marker{}}
+		b = &Book{bell: bell.New(), marks: map[string]*marker{}}
 		if store == nil {
 			s.books[user] = b
 		}
@@ -86,7 +87,7 @@ func (b *Book) Move(store *Store) {
 	for _, m := range b.marks {
 		m.item, m.dirty = "", true
 	}
-	b.ring()
+	b.bell.Ring()
 }
 
 // Get returns the marker of a target, zero if there is none. It reads the store at the first
@@ -123,7 +124,7 @@ func (b *Book) Set(ctx context.Context, target string, at time.Time) (now time.T
 		return m.at, false, nil
 	}
 	m.at, m.dirty = at, true
-	b.ring()
+	b.bell.Ring()
 	return at, true, nil
 }
 
@@ -206,16 +207,8 @@ func (b *Book) Keep(ctx context.Context, log zerolog.Logger) {
 		if err := b.Flush(ctx); err != nil && ctx.Err() == nil {
 			log.Debug().Err(err).Msg("store read markers")
 			wait = markerRetry
-			b.ring()
+			b.bell.Ring()
 		}
-	}
-}
-
-// ring wakes Keep.
-func (b *Book) ring() {
-	select {
-	case b.bell <- struct{}{}:
-	default:
 	}
 }
 

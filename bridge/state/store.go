@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"directus-ircd/bell"
 	"directus-ircd/ircd"
 )
 
@@ -32,8 +33,8 @@ type Store struct {
 	log       zerolog.Logger
 	file      *file         // nil: memory only
 	makeshift bool          // see IsMakeshift
-	bell      chan struct{} // signalled when there is something to write; cap 1
-	urgent    chan struct{} // signalled when somebody waits for that; cap 1
+	bell      bell.Bell     // there is something to write
+	urgent    bell.Bell     // somebody waits for that
 	done      chan struct{} // closed by Close
 	wg        sync.WaitGroup
 	failed    atomic.Int64 // writes that have failed
@@ -90,7 +91,7 @@ func Open(directory string, fresh func(*Store) []Bucket, log zerolog.Logger) (*S
 
 // InMemory returns a store without a file or buckets.
 func InMemory(log zerolog.Logger) *Store {
-	return &Store{log: log, bell: make(chan struct{}, 1), urgent: make(chan struct{}, 1), done: make(chan struct{})}
+	return &Store{log: log, bell: bell.New(), urgent: bell.New(), done: make(chan struct{})}
 }
 
 // IsMakeshift reports whether the store was opened without a directory, so that what was known
@@ -126,15 +127,6 @@ func (s *Store) Close() {
 	}
 }
 
-// ring makes the store's goroutine ask the buckets for changes. It may be called from any
-// goroutine, under any lock.
-func (s *Store) ring() {
-	select {
-	case s.bell <- struct{}{}:
-	default:
-	}
-}
-
 // Sync has all changes made so far written at once, without the pause between two writes, waits
 // for that, and reports whether they are in the file. It returns false without waiting if the
 // last write has failed, and after 2 s if the disk does not answer. It may be called from any
@@ -150,10 +142,7 @@ func (s *Store) Sync(ctx context.Context) bool {
 	s.mu.Lock()
 	s.waiting = append(s.waiting, answer)
 	s.mu.Unlock()
-	select {
-	case s.urgent <- struct{}{}:
-	default:
-	}
+	s.urgent.Ring()
 	patience := time.NewTimer(closePatience)
 	defer patience.Stop()
 	select {
@@ -210,7 +199,7 @@ func (s *Store) keep() {
 			select {
 			case <-time.After(pause):
 			case <-s.urgent:
-				s.ring()
+				s.bell.Ring()
 			case <-s.done:
 			}
 		}
@@ -257,7 +246,7 @@ func (s *Store) write() error {
 		}
 	}
 	if err != nil {
-		s.ring()
+		s.bell.Ring()
 	}
 	return err
 }

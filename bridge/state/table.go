@@ -119,7 +119,7 @@ func (m *Marks) Add(key string) {
 		m.keys = map[string]struct{}{}
 	}
 	m.keys[key] = struct{}{}
-	m.store.ring()
+	m.store.bell.Ring()
 }
 
 // Take returns the set and leaves it empty.

@@ -20,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"directus-ircd/bell"
 )
 
 // Timeout is how long Expect, Sync and Closed wait before the test fails, and
@@ -48,7 +50,7 @@ type Client struct {
 	lines []string      // guarded by mu: received and not yet taken
 	err   error         // guarded by mu: why the reader stopped
 	mute  bool          // guarded by mu: PINGs are not answered
-	news  chan struct{} // readable when lines or err have changed; cap 1
+	news  bell.Bell     // lines or err have changed
 	done  chan struct{} // closed when the writer may no longer be used
 }
 
@@ -61,7 +63,7 @@ func New(t testing.TB, conn net.Conn) *Client {
 		t:    t,
 		conn: conn,
 		out:  make(chan string, 4096),
-		news: make(chan struct{}, 1),
+		news: bell.New(),
 		done: make(chan struct{}),
 	}
 	c.wg.Go(c.read)
@@ -332,10 +334,7 @@ func (c *Client) read() {
 		}
 		stop := c.err != nil
 		c.mu.Unlock()
-		select {
-		case c.news <- struct{}{}:
-		default:
-		}
+		c.news.Ring()
 		if stop {
 			return
 		}

@@ -1,6 +1,10 @@
 package presence
 
-import "sync"
+import (
+	"sync"
+
+	"directus-ircd/bell"
+)
 
 // Kind is the type of an Event.
 type Kind int
@@ -48,7 +52,7 @@ const (
 // connection waits for the backend or for a slow client, the queue is compacted: its size
 // is bounded by the number of users and channels, not by how often users come and go.
 type Inbox struct {
-	Bell chan struct{} // rung when there are events to take; cap 1
+	Bell bell.Bell // rung when there are events to take
 
 	mu     sync.Mutex // a leaf lock
 	events []*Event   // guarded by mu
@@ -56,7 +60,7 @@ type Inbox struct {
 }
 
 func NewInbox() *Inbox {
-	return &Inbox{Bell: make(chan struct{}, 1), limit: compactAt}
+	return &Inbox{Bell: bell.New(), limit: compactAt}
 }
 
 // add queues an event of a kind that compact can merge: all but Invited and Typing.
@@ -65,7 +69,7 @@ func (in *Inbox) add(ev *Event) {
 	defer in.mu.Unlock()
 	in.events = append(in.events, ev)
 	in.compactIfMany()
-	in.ring()
+	in.Bell.Ring()
 }
 
 // addIfRoom queues an event that others can send at will, unless room events wait
@@ -75,7 +79,7 @@ func (in *Inbox) addIfRoom(ev *Event, room int) {
 	defer in.mu.Unlock()
 	if len(in.events) < room {
 		in.events = append(in.events, ev)
-		in.ring()
+		in.Bell.Ring()
 	}
 }
 
@@ -104,7 +108,7 @@ func (in *Inbox) PutBack(events []*Event) {
 	defer in.mu.Unlock()
 	in.events = append(events, in.events...)
 	in.compactIfMany()
-	in.ring()
+	in.Bell.Ring()
 }
 
 // compactIfMany compacts the events at the limit and sets the next one. The caller holds
@@ -113,13 +117,5 @@ func (in *Inbox) compactIfMany() {
 	if len(in.events) >= in.limit {
 		in.events = compact(in.events)
 		in.limit = max(compactAt, 2*len(in.events))
-	}
-}
-
-// ring wakes the connection.
-func (in *Inbox) ring() {
-	select {
-	case in.Bell <- struct{}{}:
-	default:
 	}
 }
