@@ -56,6 +56,7 @@
 //	Backend.mu → member.mu → mailbox.mu
 //	feed.Set.mu → rights.Cache.mu
 //	feed.Set.mu → Feed.mu → journal.mu → journal.mu of the feed that takes over
+//	people.Nicks.mu, guard.Limiter.mu → state.Table.mu; markers.Books.mu → Book.mu
 //
-// Below these are leaves: those of people, collection, resume, markers, guard and state.
+// Below these are leaves: the other locks of the rooms.
 package bridge
