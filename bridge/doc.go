@@ -9,8 +9,7 @@
 //
 // # Rooms
 //
-// Each folder is a package that answers one question. They import one another downwards
-// only, which boundary_test.go holds:
+// Each folder is a package. They import one another downwards only; see boundary_test.go:
 //
 //	bridge      where a user's wishes meet the rest: the methods of ircd.Session, file by file
 //	feed        what came of a collection: events, gaps, order, edits, for those who see the same
