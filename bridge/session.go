@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"directus-ircd/bell"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/people"
@@ -15,6 +14,7 @@ import (
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/bell"
 )
 
 const (

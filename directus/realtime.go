@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"directus-ircd/bell"
 )
 
 // RealtimeOptions of a Realtime.
@@ -42,7 +40,7 @@ type Realtime struct {
 	log     zerolog.Logger
 	slot    chan struct{} // cap 1: held by the unanswered items request
 	over    chan struct{} // closed when Run returns
-	kick    bell.Bell     // rung by Retry
+	kick    chan struct{} // cap 1: filled by Retry
 
 	// Owned by Run's goroutine, and by the ones that it waits for in apart.
 	backoff backoff
@@ -66,7 +64,7 @@ func (a *Account) Realtime(opts RealtimeOptions) *Realtime {
 		log:   a.log,
 		slot:  make(chan struct{}, 1),
 		over:  make(chan struct{}),
-		kick:  bell.New(),
+		kick:  make(chan struct{}, 1),
 		ready: make(chan struct{}),
 	}
 }
@@ -141,7 +139,10 @@ func (r *Realtime) run(ctx context.Context) error {
 // Retry makes Run try to connect at once if it waits to do so. Call it when there is
 // reason to believe that Directus is back.
 func (r *Realtime) Retry() {
-	r.kick.Ring()
+	select {
+	case r.kick <- struct{}{}:
+	default:
+	}
 }
 
 // setUp makes a new link available to callers, and tells OnState.

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
-
-	"directus-ircd/bell"
 )
 
 // An EventKind is what happened to items.
@@ -55,7 +53,7 @@ type Subscription struct {
 	collection string
 	query      SubscriptionQuery
 	kinds      []EventKind
-	wake       bell.Bell
+	wake       chan struct{}
 
 	mu      sync.Mutex // guards what follows; no other lock is taken under it
 	events  []Event
@@ -77,7 +75,7 @@ func newSubscription(r *Realtime, collection string, q SubscriptionQuery) *Subsc
 	}
 	return &Subscription{
 		realtime: r, collection: collection, query: q, kinds: kinds,
-		wake: bell.New(), settled: map[EventKind]error{},
+		wake: make(chan struct{}, 1), settled: map[EventKind]error{},
 	}
 }
 
@@ -190,5 +188,8 @@ func (s *Subscription) ring(gap bool) {
 		return
 	}
 	s.gap = s.gap || gap
-	s.wake.Ring()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
 }

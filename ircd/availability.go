@@ -3,7 +3,7 @@ package ircd
 import (
 	"sync"
 
-	"directus-ircd/bell"
+	"directus-ircd/ircd/bell"
 )
 
 // SetLogins says whether users can log in at the moment; at first they can. While they

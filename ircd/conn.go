@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"directus-ircd/bell"
+	"directus-ircd/ircd/bell"
 	"directus-ircd/ircd/presence"
 	"directus-ircd/ircd/wire"
 

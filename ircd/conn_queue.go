@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"directus-ircd/bell"
+	"directus-ircd/ircd/bell"
 	"directus-ircd/ircd/transport"
 )
 

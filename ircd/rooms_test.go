@@ -14,10 +14,11 @@ func TestRoomsImportOneWay(t *testing.T) {
 	const module = "directus-ircd/"
 	allowed := map[string][]string{
 		"ircd/wire":      {},
-		"ircd/presence":  {"ircd/wire"},
+		"ircd/bell":      {},
+		"ircd/presence":  {"ircd/bell", "ircd/wire"},
 		"ircd/transport": {"ircd/wire"},
-		"ircd":           {"ircd/wire", "ircd/presence", "ircd/transport"},
-		"ircd/ircdtest":  {},
+		"ircd":           {"ircd/bell", "ircd/wire", "ircd/presence", "ircd/transport"},
+		"ircd/ircdtest":  {"ircd/bell"},
 	}
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").CombinedOutput()
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"directus-ircd/bell"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
+	"directus-ircd/ircd/bell"
 )
 
 const (

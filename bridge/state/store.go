@@ -9,8 +9,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"directus-ircd/bell"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/bell"
 )
 
 const (

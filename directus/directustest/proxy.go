@@ -8,8 +8,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"directus-ircd/bell"
 )
 
 // A Direction of a Proxy.
@@ -34,8 +32,8 @@ type Proxy struct {
 	target   string // host:port
 	listener net.Listener
 	wg       sync.WaitGroup // the acceptor and the paths
-	losses   bell.Bell      // a parcel was lost
-	delays   bell.Bell      // a parcel on its way up is delayed
+	losses   chan struct{}  // cap 1: a parcel was lost
+	delays   chan struct{}  // cap 1: a parcel on its way up is delayed
 
 	mu       sync.Mutex // guards what follows
 	delayed  int        // number of parcels on their way up that are delayed now
@@ -61,7 +59,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	}
 	p := &Proxy{
 		URL: "http://" + l.Addr().String(), target: strings.TrimPrefix(target, "http://"), listener: l,
-		losses: bell.New(), delays: bell.New(), changed: make(chan struct{}), paths: map[*path]struct{}{},
+		losses: make(chan struct{}, 1), delays: make(chan struct{}, 1), changed: make(chan struct{}), paths: map[*path]struct{}{},
 	}
 	p.wg.Go(p.accept)
 	t.Cleanup(func() {
@@ -143,7 +141,14 @@ func (p *Proxy) count(n int) {
 	p.delayed += n
 	p.mu.Unlock()
 	if n > 0 {
-		p.delays.Ring()
+		ring(p.delays)
+	}
+}
+
+func ring(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 

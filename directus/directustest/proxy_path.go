@@ -140,7 +140,7 @@ func (h *path) write(d Direction, p parcel) bool {
 		left := time.Until(p.at.Add(c.delay))
 		switch {
 		case c.losing && (c.lost == nil || c.lost(p.data)):
-			h.proxy.losses.Ring()
+			ring(h.proxy.losses)
 			<-h.done // after a loss, the rest of this direction must not be sent
 			return false
 		case !c.stalled && left <= 0:

@@ -21,7 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"directus-ircd/bell"
+	"directus-ircd/ircd/bell"
 )
 
 // Timeout is how long Expect, Sync and Closed wait before the test fails, and

@@ -3,7 +3,7 @@ package presence
 import (
 	"sync"
 
-	"directus-ircd/bell"
+	"directus-ircd/ircd/bell"
 )
 
 // Kind is the type of an Event.
