@@ -29,7 +29,7 @@ func (n node) platform() string { return n.os + "-" + n.arch + "-node" + n.abi }
 func findNode(ctx context.Context) (node, error) {
 	path, err := exec.LookPath("node")
 	if err != nil {
-		return node{}, fmt.Errorf("Directus needs Node.js, which was not found: install Node.js %d or newer (https://nodejs.org) and make sure that \"node\" is in PATH", minNode)
+		return node{}, fmt.Errorf("no Node.js was found, which Directus needs: install Node.js %d or newer (https://nodejs.org) and make sure that \"node\" is in PATH", minNode)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
