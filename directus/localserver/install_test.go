@@ -172,7 +172,7 @@ func TestInstallErrors(t *testing.T) {
 		version string
 		want    []string
 	}{
-		{"no node", nil, nil, "", []string{"needs Node.js, which was not found", "install Node.js 20", "PATH"}},
+		{"no node", nil, nil, "", []string{"no Node.js was found, which Directus needs", "install Node.js 20", "PATH"}},
 		{"no npm", []string{"node"}, nil, "", []string{"npm, which installs Directus, was not found", "install npm"}},
 		{"old node", []string{"node", "npm"}, map[string]string{"FAKE_NODE": "18.19.1"}, "", []string{"Node.js 18.19.1", "20 or newer"}},
 		{"no node at all", []string{"node", "npm"}, map[string]string{"FAKE_NODE": "hello there"}, "", []string{"is it Node.js?"}},
