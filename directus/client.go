@@ -49,6 +49,9 @@ type Options struct {
 	// MaxAnswer bounds the answer to one REST call, in bytes after long strings were
 	// cut; 0 means DefaultMaxAnswer. Beyond it the error is ErrTooLarge.
 	MaxAnswer int
+	// WallClock is the clock of the machine, which New reads once; nil means time.Now. It
+	// stands in for the clock of Directus until that has told the time.
+	WallClock func() time.Time
 }
 
 // A Client knows where Directus is and holds no credentials. It is safe for
@@ -75,7 +78,7 @@ type Client struct {
 func New(base *url.URL, opts Options) *Client {
 	u := *base
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	c := &Client{base: &u, log: opts.Logger, timeout: opts.Timeout, clock: newServerClock(), pause: newPause(), searches: searchable{begun: time.Now()}}
+	c := &Client{base: &u, log: opts.Logger, timeout: opts.Timeout, clock: newServerClock(opts.WallClock), pause: newPause(), searches: searchable{begun: time.Now()}}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}

@@ -28,7 +28,8 @@ const (
 // kept within the bounds that the answers of Directus leave. So the wall clock need not
 // be right, and setting it while the program runs has no effect.
 type serverClock struct {
-	base time.Time // static: a local moment; all durations below count from it
+	base  time.Time // static: a local moment; all durations below count from it
+	shown time.Time // static: the date that the wall clock showed at base
 
 	mu    sync.Mutex    // guards what follows
 	at    time.Duration // when the last answer came
@@ -45,7 +46,15 @@ type pastClock struct {
 	from, to time.Duration // the clock ran with these bounds at most from then to then
 }
 
-func newServerClock() serverClock { return serverClock{base: time.Now()} }
+// newServerClock reads the wall clock, which is time.Now where wall is nil.
+func newServerClock(wall func() time.Time) serverClock {
+	base := time.Now()
+	shown := wallAt(base)
+	if wall != nil {
+		shown = wall().UTC().Round(0)
+	}
+	return serverClock{base: base, shown: shown}
+}
 
 // observe narrows the bounds by the Date of an answer. asked and answered are local
 // moments with monotonic readings, so that setting the local clock is not mistaken for
@@ -143,7 +152,7 @@ func (c *serverClock) now(ours time.Time) (early, late time.Time, ok bool) {
 // estimate is the likeliest time of Directus' clock at a local moment: the local wall clock
 // as read at base, moved into the bounds.
 func (c *serverClock) estimate(ours time.Time) time.Time {
-	own := wallAt(c.base).Add(ours.Sub(c.base))
+	own := c.shown.Add(ours.Sub(c.base))
 	early, late, ok := c.now(ours)
 	switch {
 	case ok && own.Before(early):

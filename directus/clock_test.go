@@ -18,7 +18,7 @@ func TestServerClock(t *testing.T) {
 	for _, ahead := range []time.Duration{0, 300 * time.Millisecond, -time.Hour, 42*time.Hour + 7*time.Millisecond} {
 		random := rand.New(rand.NewPCG(1, uint64(ahead)))
 		ours := time.Date(2026, 11, 23, 13, 0, 0, 123e6, time.UTC)
-		c := serverClock{base: ours}
+		c := serverClock{base: ours, shown: wallAt(ours)}
 		if _, _, ok := c.now(ours); ok {
 			t.Fatal("knows what nobody has told")
 		}
@@ -46,7 +46,7 @@ func TestServerClock(t *testing.T) {
 // cache repeats, are not.
 func TestServerClockIsSet(t *testing.T) {
 	ours := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
-	c := serverClock{base: ours}
+	c := serverClock{base: ours, shown: wallAt(ours)}
 	c.observe(ours, ours, dateHeader(ours))
 	for _, ahead := range []time.Duration{time.Hour, -time.Minute, 0} {
 		ours = ours.Add(time.Second)
@@ -64,7 +64,7 @@ func TestServerClockIsSet(t *testing.T) {
 func TestServerClockWasSet(t *testing.T) {
 	base := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
 	at := func(minutes int) time.Time { return base.Add(time.Duration(minutes) * time.Minute) }
-	c := serverClock{base: base}
+	c := serverClock{base: base, shown: wallAt(base)}
 	if _, ok := c.earliest(base, base); ok {
 		t.Fatal("knows what nobody has told")
 	}
@@ -95,7 +95,7 @@ func TestServerClockWasSet(t *testing.T) {
 // An old answer counts for less, as clocks drift.
 func TestServerClockForgets(t *testing.T) {
 	ours := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
-	c := serverClock{base: ours}
+	c := serverClock{base: ours, shown: wallAt(ours)}
 	c.observe(ours, ours, dateHeader(ours))
 	early, late, _ := c.now(ours.Add(5000 * time.Second))
 	if width := late.Sub(early); width != 3*time.Second+staleDate {
@@ -113,7 +113,7 @@ func TestServerClockEstimates(t *testing.T) {
 		time.Hour:              time.Hour - 300*time.Millisecond,
 		-time.Hour:             -time.Hour + 700*time.Millisecond + staleDate,
 	} {
-		c := serverClock{base: ours}
+		c := serverClock{base: ours, shown: wallAt(ours)}
 		if got := c.estimate(ours.Add(time.Minute)); !got.Equal(ours.Add(time.Minute)) {
 			t.Errorf("before the first answer it is %v", got)
 		}

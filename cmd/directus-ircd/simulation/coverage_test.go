@@ -80,7 +80,7 @@ func (s *total) uncovered() (missing []string) {
 			missing = append(missing, "promise: "+name)
 		}
 	}
-	for _, name := range actNames() {
+	for _, name := range append(actNames(), clockSet) {
 		if s.faults[name]+s.deeds[name] == 0 {
 			missing = append(missing, "step: "+name)
 		}

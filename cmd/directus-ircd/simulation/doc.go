@@ -24,7 +24,8 @@
 // Counted is how often each promise, step, fault and setting was put to the test; with -simulate.covered one that never was is
 // a failure. A process tries one world at a time, on one core: -simulate.processes shares the seeds among several.
 //
-// The daemon takes the time by the clock of Directus, which is set in some worlds; that of the bubble cannot be. The disk is
+// The daemon takes the time by the clock of Directus, which is set in some worlds. That of its own machine it reads once in a
+// life, which a test in bridge holds: it is set between two lives, by seconds to a day. The disk is
 // full by a limit of the process, which holds for whatever else writes files in it.
 //
 // The same seed makes the same scenario. The same run, to the last line of the log, it makes with -simulate.exact, for which

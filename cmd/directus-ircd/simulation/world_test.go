@@ -206,7 +206,9 @@ func (w *world) options(client *directus.Client) bridge.Options {
 // startDaemon starts a life of the daemon.
 func (w *world) startDaemon() {
 	d := &daemon{life: w.lives + 1, ln: ircdtest.NewListener(), web: ircdtest.NewListener()}
-	d.client = directus.New(w.fake.URL(), directus.Options{NetDial: w.wires.Dial, Logger: zerolog.New(w).Level(zerolog.InfoLevel)})
+	d.client = directus.New(w.fake.URL(), directus.Options{
+		NetDial: w.wires.Dial, Logger: zerolog.New(w).Level(zerolog.InfoLevel), WallClock: w.wallClock(d.life),
+	})
 	opts := w.options(d.client)
 	w.openState(&opts)
 	w.lives = d.life
@@ -236,6 +238,21 @@ func (w *world) startDaemon() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.daemon, w.names = d, w.channelNames()
+}
+
+const clockSet = "daemon's clock set" // the name of the fault in reports
+
+// wallClocks are by how much the daemon's machine is ahead of its time at the starts of the daemon, one after the other: the
+// clock was set while the daemon did not run. While it runs, setting it changes nothing: see doc.go.
+var wallClocks = []time.Duration{0, 90 * time.Second, -10 * time.Minute, 24 * time.Hour, -5 * time.Second, -24 * time.Hour, time.Hour, 0}
+
+// wallClock is what the daemon reads in a life.
+func (w *world) wallClock(life int) func() time.Time {
+	ahead := wallClocks[(int(w.scenario.seed%8)*(life-1))%len(wallClocks)]
+	if life > 1 && ahead != 0 {
+		w.faults[clockSet]++
+	}
+	return func() time.Time { return time.Now().Add(ahead) }
 }
 
 func (w *world) channelNames() (names []string) {
