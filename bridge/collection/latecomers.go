@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -13,6 +14,9 @@ const (
 	// maxLatecomers bounds the latecomers that are remembered; the latest are. Their keys
 	// have 255 bytes at most.
 	maxLatecomers = 2048
+	// maxFollowed bounds the same of those that were late in the feeds of one audience alone,
+	// which are as many for each row as there are audiences.
+	maxFollowed = 8 * maxLatecomers
 	// latecomerLife is how long a latecomer is remembered.
 	latecomerLife = 24 * time.Hour
 )
@@ -28,8 +32,11 @@ type latecomers struct {
 	newest Row                // the new row with the latest date, key and date only; guarded by mu
 	places map[string]arrival // of the latest rows, by key; guarded by mu
 	order  []string           // keys of the latest places, empty for a place taken by Follow; guarded by mu
-	late   []latecomer        // in the order in which they were added; guarded by mu
 	name   string             // Bookmark.Book, unique; empty: not needed so far; guarded by mu
+
+	// late and followed are in the order in which they were added; guarded by mu.
+	late     []latecomer // for everybody
+	followed []latecomer // for one audience
 }
 
 // arrival is the place of a row in the order in which rows have appeared.
@@ -90,12 +97,33 @@ func (l *latecomers) Follow(r Row, at time.Time, of Audience) {
 
 // add remembers a latecomer. The caller holds mu.
 func (l *latecomers) add(late latecomer) {
-	l.late = append(l.late, late)
-	old := max(0, len(l.late)-maxLatecomers)
-	for old < len(l.late) && late.at.Sub(l.late[old].at) > latecomerLife {
+	if late.of == "" {
+		l.late = latest(append(l.late, late), maxLatecomers, late.at)
+	} else {
+		l.followed = latest(append(l.followed, late), maxFollowed, late.at)
+	}
+}
+
+// latest are the last of some latecomers, as many as may be remembered and none that is old.
+func latest(list []latecomer, most int, now time.Time) []latecomer {
+	old := max(0, len(list)-most)
+	for old < len(list) && now.Sub(list[old].at) > latecomerLife {
 		old++
 	}
-	l.late = slices.Delete(l.late, 0, old)
+	return list[old:]
+}
+
+// all are those for everybody and then the others. The caller holds mu.
+func (l *latecomers) all() iter.Seq[*latecomer] {
+	return func(yield func(*latecomer) bool) {
+		for _, list := range [...][]latecomer{l.late, l.followed} {
+			for i := range list {
+				if !yield(&list[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // count notes the place of a row; false if it has one. The caller holds mu.
@@ -114,7 +142,8 @@ func (l *latecomers) count(r Row) bool {
 // next takes the next place, for a row or for none. The caller holds mu.
 func (l *latecomers) next(id string) {
 	l.come++
-	if l.order = append(l.order, id); len(l.order) > maxArrivals {
+	l.order = append(l.order, id)
+	for id != "" && len(l.places) >= maxArrivals || len(l.order) > maxArrivals+maxFollowed {
 		delete(l.places, l.order[0])
 		l.order = l.order[1:]
 	}
@@ -139,7 +168,7 @@ func (l *latecomers) Behind(b Bound, from, until int64, same time.Time, reader f
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var rows []Row
-	for _, c := range l.late {
+	for c := range l.all() {
 		after := from > 0 && c.place > from || from == 0 && c.at.After(b.Date)
 		if c.of != "" && (from == 0 || !reader(c.of)) {
 			continue

@@ -1,6 +1,8 @@
 package collection
 
-import "crypto/rand"
+import (
+	"crypto/rand"
+)
 
 // Bookmark is a place in the order in which the rows of a collection have appeared. Places
 // are counted per Book: a daemon that was restarted begins another. The zero value is in no
@@ -42,9 +44,9 @@ func (l *latecomers) Redate(r Row) {
 	a.date = r.Date
 	l.places[r.ID] = a
 	late := false
-	for i := range l.late {
-		if l.late[i].row.ID == r.ID {
-			l.late[i].row, late = mark, true
+	for c := range l.all() {
+		if c.row.ID == r.ID {
+			c.row, late = mark, true
 		}
 	}
 	if !late {
@@ -62,7 +64,7 @@ func (l *latecomers) Since(mark Bookmark, reader func(Audience) bool) (rows []Ro
 		return nil, nil
 	}
 	before = map[string]struct{}{}
-	for _, c := range l.late {
+	for c := range l.all() {
 		switch {
 		case c.of != "" && !reader(c.of):
 		case c.place > mark.Place:
