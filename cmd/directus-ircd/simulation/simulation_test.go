@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,9 @@ var (
 	failing  = flag.Int("simulate.broken", 3, "stop at so many broken worlds")
 	again    = flag.Int("simulate.again", 0, "a world is broken if it breaks in one of so many further runs, too; else it is printed and counted as one that broke once; 0: it is in any case")
 )
+
+// shortWorlds is how many worlds each process plays in -short: on two cores some two thousand steps in ten seconds.
+const shortWorlds = 7
 
 // Whatever happens, the promises that are judged hold.
 func TestSimulation(t *testing.T) {
@@ -53,6 +57,9 @@ func TestSimulation(t *testing.T) {
 		}
 		return
 	}
+	if testing.Short() {
+		*processes = max(*processes, min(runtime.NumCPU(), 2))
+	}
 	fleet(t, sums)
 	t.Logf("%v in %v", sums, time.Since(begin).Round(time.Second))
 	if missing := sums.uncovered(); *covered && sums.failed == 0 && len(missing) > 0 {
@@ -72,7 +79,7 @@ func voyage(t *testing.T, sums *total, begin time.Time) {
 		case *atMost > 0 && time.Since(begin) > *atMost:
 			return true
 		case testing.Short():
-			return sums.worlds >= 3
+			return sums.worlds >= shortWorlds
 		}
 		return sums.messages >= *messages && sum(sums.faults) >= *wrong
 	}
