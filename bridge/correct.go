@@ -27,7 +27,7 @@ const maxWhole = 1 << 20
 // came from, and returns it as Send does.
 func (s *session) correct(ctx context.Context, to addressee, c text.Substitution) (*ircd.Message, error) {
 	var last, now collection.Row
-	err := s.member.change(ctx, func(ctx context.Context) (err error) {
+	err := s.member.changeAlone(ctx, func(ctx context.Context) (err error) {
 		if last, err = s.lastOwn(ctx, to); err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func (s *session) React(ctx context.Context, what ircd.Reacting) (*ircd.Reaction
 		return nil, reactError(to.name, what.MsgID, errNoReaction)
 	}
 	var changed *ircd.Reaction
-	err = s.member.change(ctx, func(ctx context.Context) error {
+	err = s.member.changeAlone(ctx, func(ctx context.Context) error {
 		message, err := s.reactTo(ctx, to, what.MsgID)
 		if err != nil {
 			return err

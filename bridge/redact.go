@@ -20,7 +20,7 @@ func (s *session) Redact(ctx context.Context, target, msgid, reason string) (*ir
 		return nil, err
 	}
 	var r collection.Row
-	err = s.member.change(ctx, func(ctx context.Context) (err error) {
+	err = s.member.changeAlone(ctx, func(ctx context.Context) (err error) {
 		if r, err = s.refer(ctx, to, msgid); err == nil {
 			err = s.mayRedact(ctx, r)
 		}

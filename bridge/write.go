@@ -31,10 +31,10 @@ func (m *member) attempt(ctx context.Context, limit time.Duration, do func(conte
 	return err
 }
 
-// change is attempt for what looks first and changes something then: of what two
+// changeAlone is attempt for what looks first and changes something then: of what two
 // connections of a user want at the same time, the second finds what the first has
 // done.
-func (m *member) change(ctx context.Context, do func(context.Context) error) error {
+func (m *member) changeAlone(ctx context.Context, do func(context.Context) error) error {
 	return m.attempt(ctx, alterTimeout, func(ctx context.Context) error {
 		select {
 		case m.changing <- struct{}{}:
