@@ -123,3 +123,18 @@ func TestServerClockEstimates(t *testing.T) {
 		}
 	}
 }
+
+// The wall clock, however wrong it is, stands in until Directus has told the time, and is
+// kept within what it has told from then on.
+func TestClockOfTheMachine(t *testing.T) {
+	wrong := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
+	c := newServerClock(func() time.Time { return wrong })
+	if got := c.estimate(c.base.Add(time.Second)); !got.Equal(wrong.Add(time.Second)) {
+		t.Errorf("before the first answer it is %v", got)
+	}
+	date := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	c.observe(c.base, c.base, http.Header{"Date": {date.Format(http.TimeFormat)}})
+	if got := c.estimate(c.base); got.Sub(date).Abs() > 2*time.Second {
+		t.Errorf("when Directus shows %v it is %v", date, got)
+	}
+}
