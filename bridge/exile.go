@@ -29,6 +29,15 @@ func (s *session) exile(j *joined) []ircd.Event {
 	return []ircd.Event{&ircd.Removal{Channel: j.Name, Reason: exileText}}
 }
 
+// stayOut puts a client that has just asked to join into the place of one that was removed:
+// the channel was forbidden at the last look, and whether it still is cannot be told now.
+// recall brings the client in.
+func (s *session) stayOut(j *joined) {
+	j.setOut(true)
+	j.nextCall = time.Now().Add(backlogRetry)
+	s.ringLater()
+}
+
 // recall tells the client once to join a channel again, when it can be read again. down says
 // that there is an outage.
 func (s *session) recall(j *joined, down bool) []ircd.Event {
@@ -101,7 +110,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	if j.due = j.due && opts.Backlog; j.due { // the client has never been shown the backlog
 		list, err = s.joinBacklog(ctx, j, answer)
 	}
-	if collection.IsForbidden(err) || ctx.Err() != nil {
+	if collection.IsForbidden(err) || err != nil && ctx.Err() != nil {
 		return nil, unreadable(j.Name, err)
 	}
 	if j.due {

@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
+
+	irc "gopkg.in/irc.v4"
 )
 
 // exiles are the clients of one user who loses a right.
@@ -251,5 +254,42 @@ func TestExileFlapping(t *testing.T) {
 		}
 		c.fake.Allow(ada.id, "messages", "read")
 		same(t, ada.returns(5*time.Minute), recalled, "bob says in #messages: meanwhile")
+	})
+}
+
+// A client that joins just when the right is back, while the feed still has the old refusal and
+// is slow to read again, is told to wait and then brought in, with its backlog: nobody has to
+// join again by hand.
+func TestJoinWhileTheRightComesBack(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, func(o *bridge.Options) { o.OwnFeeds = true })
+		first := c.visit("ada", "#messages")
+		c.fake.Deny(first.id, "messages", "read")
+		same(t, first.later(5*time.Minute), exiled)
+		c.fake.Insert("messages", c.person("bob"), map[string]any{"text": "meanwhile"})
+		late := c.visit("ada")
+		c.fake.Allow(first.id, "messages", "read")
+		asked := 0
+		c.fake.OnREST(func(r directustest.RESTRequest) (v directustest.RESTVerdict) {
+			if strings.HasPrefix(r.Path, "/items/messages") {
+				if asked++; asked > 1 {
+					v.Delay = 4 * time.Second
+				}
+			}
+			return v
+		})
+		c.fake.OnFrame(func(directustest.FakeFrame) directustest.FrameVerdict {
+			return directustest.FrameVerdict{Delay: 4 * time.Second}
+		})
+		_, err := late.session.Join(t.Context(), "#messages", ircd.JoinOptions{Backlog: true})
+		var told *ircd.Error
+		if !errors.As(err, &told) || told.Numeric != irc.RPL_TRYAGAIN {
+			t.Fatalf("the JOIN was answered %v", err)
+		}
+		c.fake.OnREST(nil)
+		c.fake.OnFrame(nil)
+		same(t, late.returnsWithin(time.Minute), recalled, "bob says in #messages: meanwhile")
+		c.fake.Insert("messages", c.person("bob"), map[string]any{"text": "live"})
+		same(t, late.news(), "bob says in #messages: live")
 	})
 }

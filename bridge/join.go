@@ -63,7 +63,11 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 	if collection.IsForbidden(err) {
 		// The refusal is as old as the last look of the feed.
 		if ready, err = true, s.readableAgain(ctx, j); err != nil {
-			s.drop(j)
+			if collection.IsForbidden(err) {
+				s.drop(j)
+			} else {
+				s.stayOut(j)
+			}
 			return nil, err
 		}
 	}
@@ -82,7 +86,7 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 	if ready && j.due {
 		list, err = s.joinBacklog(ctx, j, answer)
 	}
-	if collection.IsForbidden(err) || ctx.Err() != nil {
+	if collection.IsForbidden(err) || err != nil && ctx.Err() != nil {
 		s.drop(j)
 		return nil, errors.Join(ctx.Err(), err)
 	}
