@@ -52,6 +52,7 @@ type reader struct {
 	stays []stay // by connection
 	seen  map[key]bool
 	told  map[string]bool // by channel: that Directus could not give all of the past in time
+	no    []string        // the last refusals, with their times
 }
 
 // stay is what a reader was shown on one connection.
@@ -113,6 +114,7 @@ func (r *reader) serve(ctx context.Context, c *connection) error {
 // take looks at a line.
 func (r *reader) take(c *connection, m *irc.Message) error {
 	r.noteSubject(c, m)
+	r.noteRefusal(c, m)
 	switch m.Command {
 	case "KICK", "PART":
 		if strings.Contains(m.String(), c.nick) {
@@ -151,6 +153,14 @@ func (r *reader) take(c *connection, m *irc.Message) error {
 		r.note(m)
 	}
 	return nil
+}
+
+// noteRefusal keeps what may explain why a reader lacks messages.
+func (r *reader) noteRefusal(c *connection, m *irc.Message) {
+	entered := m.Command == "JOIN" && m.Prefix.Name == c.nick
+	if entered || m.Command == "KICK" || m.Command == "FAIL" || m.Command == irc.RPL_TRYAGAIN || m.Command >= "400" && m.Command < "600" {
+		r.world.book.do(func() { r.no = append(r.no[max(0, len(r.no)-9):], fmt.Sprint(r.world.since(), " ", m)) })
+	}
 }
 
 // question asks for what came behind the newest message that is known.

@@ -161,6 +161,13 @@ func (w *world) settle(ctx context.Context, when string) bool {
 	if !w.book.await(ctx, w.patience(), shown) {
 		if w.givenUp = true; ctx.Err() == nil {
 			w.fail("%s: messages that are missing %v after they were stored, by reader: %v", when, time.Since(begin), lacking)
+			w.book.do(func() {
+				for _, r := range w.readers {
+					if len(lacking[r.name]) > 0 {
+						w.tell("%s was told at last: %q", r.name, r.no)
+					}
+				}
+			})
 		}
 		return false
 	}
