@@ -131,11 +131,11 @@ type NginxLimit struct {
 
 // NewFake starts a Fake with an empty collection "messages" (id, text, nonce,
 // date_created, user_created) that every user may read, create, update and
-// delete. It stops at the end of the test. If EnvVersion asks for another version
-// than the default, the test is skipped, because it would do the same as before.
+// delete. It stops at the end of the test. If EnvVersion or
+// EnvDatabase asks for another than the default, the test is skipped, because it would do the same as before.
 func NewFake(t testing.TB, opts FakeOptions) *Fake {
 	t.Helper()
-	if v := os.Getenv(EnvVersion); v != "" && v != localserver.DefaultVersion {
+	if v := os.Getenv(EnvVersion); v != "" && v != localserver.DefaultVersion || ChosenDatabase(t) != SQLite {
 		t.Skip("needs no real Directus")
 	}
 	if opts.Version == "" {

@@ -21,6 +21,8 @@ import (
 const (
 	// EnvVersion is an exact version, such as 11.17.4. Default: localserver.DefaultVersion.
 	EnvVersion = "DIRECTUS_VERSION"
+	// EnvDatabase is what Directus keeps its data in: SQLite (the default), Postgres, MariaDB or Cluster.
+	EnvDatabase = "DIRECTUS_DATABASE"
 	// EnvCache is the folder of the installations. Default: localserver.CacheDir().
 	EnvCache = "DIRECTUS_TEST_CACHE"
 )
@@ -46,18 +48,18 @@ type Server struct {
 	// Collection holds the messages.
 	Collection string
 
-	t testing.TB
+	t       testing.TB
+	dataDir string
 	*machine
 }
 
 // machine is the part of a Server that all views of a shared one have in common.
 type machine struct {
-	config localserver.Config
 	client *directus.Client
 	admin  *directus.Account
 
 	mu       sync.Mutex
-	running  *localserver.Server          // guarded by mu
+	deployed *deployment                  // guarded by mu; nil at the end
 	accounts map[string]*directus.Account // guarded by mu; by static token
 }
 
@@ -133,30 +135,28 @@ func launch(ctx context.Context, dir string, s *Server, opts []Option) (*machine
 	if set.version == "" {
 		set.version = localserver.DefaultVersion
 	}
-	config, err := prepare(ctx, dir, set.version)
+	config, err := prepare(ctx, set.version)
 	if err != nil {
 		return nil, err
 	}
 	config.Env = set.env
-	running, err := localserver.Start(ctx, config)
+	deployed, err := deploy(ctx, dir, config)
 	if err != nil {
 		return nil, err
 	}
-	config.Port = running.Port()
-	m := &machine{config: config, running: running, accounts: map[string]*directus.Account{}}
+	m := &machine{deployed: deployed, accounts: map[string]*directus.Account{}}
 	if err := m.furnish(ctx, set); err != nil {
-		m.shutdown()
-		return nil, fmt.Errorf("%w\n%s", err, running.LogTail())
+		return nil, fmt.Errorf("%w\n%s", err, m.shutdown())
 	}
-	s.URL, s.Version, s.Collection = running.URL(), set.version, "messages"
+	s.URL, s.Version, s.Collection, s.dataDir = deployed.url(), set.version, "messages", dir
 	if set.setup.Collection != "" {
 		s.Collection = set.setup.Collection
 	}
 	return m, nil
 }
 
-// prepare installs the version if need be and puts a fresh database into dir.
-func prepare(ctx context.Context, dir, version string) (localserver.Config, error) {
+// prepare installs the version if need be.
+func prepare(ctx context.Context, version string) (localserver.Config, error) {
 	cache := os.Getenv(EnvCache)
 	if cache == "" {
 		var err error
@@ -166,22 +166,14 @@ func prepare(ctx context.Context, dir, version string) (localserver.Config, erro
 	}
 	install, err := localserver.Install(ctx, localserver.Options{Dir: cache, Version: version,
 		Progress: func(line string) { fmt.Fprintln(os.Stderr, "directustest:", line) }})
-	if err != nil {
-		return localserver.Config{}, err
-	}
-	config := localserver.Config{
+	return localserver.Config{
 		Install: install, AdminEmail: AdminEmail, AdminPassword: AdminPassword, AdminToken: AdminToken,
-	}
-	if err := copyTemplate(ctx, install+".template", dir, config); err != nil {
-		return config, err
-	}
-	config.DataDir = dir
-	return config, nil
+	}, err
 }
 
 // furnish logs the administrator in and makes the collection.
 func (m *machine) furnish(ctx context.Context, set settings) error {
-	base, err := url.Parse(m.running.URL())
+	base, err := url.Parse(m.deployed.url())
 	if err != nil {
 		return err
 	}
@@ -196,23 +188,26 @@ func (m *machine) furnish(ctx context.Context, set settings) error {
 	return err
 }
 
-func (m *machine) shutdown() {
+// shutdown ends everything and returns what was printed last.
+func (m *machine) shutdown() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.client != nil {
 		m.client.Close()
 	}
-	if m.running != nil {
-		m.running.Kill() // its data are deleted, so it need not end in order
-		m.running = nil
+	if m.deployed == nil {
+		return ""
 	}
+	text := m.deployed.remove()
+	m.deployed = nil
+	return text
 }
 
 func (s *Server) logOnFailure() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.t.Failed() && s.running != nil {
-		s.t.Logf("Directus printed at last:\n%s", s.running.LogTail())
+	if s.t.Failed() && s.deployed != nil {
+		s.t.Log(s.deployed.logTail())
 	}
 }
 
@@ -232,70 +227,8 @@ func (s *Server) Do(method, path string, query url.Values, body, out any) {
 	}
 }
 
-// Kill ends Directus as a crash would. URL refuses connections until Restart.
-func (s *Server) Kill() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.running != nil {
-		s.running.Kill()
-		s.running = nil
-	}
-}
-
-// Stop ends Directus in an orderly way. URL refuses connections until Restart.
-func (s *Server) Stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.running != nil {
-		s.running.Stop()
-		s.running = nil
-	}
-}
-
-// Restart kills Directus if it runs, starts it again on the same port with the same data, and returns when it answers.
-func (s *Server) Restart() {
-	s.t.Helper()
-	s.RestartWith(nil)
-}
-
-// RestartWith is Restart with some variables of the environment changed from now on.
-func (s *Server) RestartWith(env map[string]string) {
-	s.t.Helper()
-	s.Kill()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	changed := maps.Clone(s.config.Env)
-	maps.Copy(changed, env)
-	s.config.Env = changed
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	running, err := localserver.Start(ctx, s.config)
-	if err != nil {
-		s.t.Fatalf("start Directus again: %v", err)
-	}
-	s.running = running
-}
-
-// Pause freezes Directus: its connections stay open and it answers nothing.
-func (s *Server) Pause() { s.t.Helper(); s.signal((*localserver.Server).Pause) }
-
-// Resume ends a Pause.
-func (s *Server) Resume() { s.t.Helper(); s.signal((*localserver.Server).Resume) }
-
-func (s *Server) signal(send func(*localserver.Server) error) {
-	s.t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.running == nil {
-		s.t.Fatal("Directus does not run")
-	}
-	if err := send(s.running); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// DataDir is the folder with the database, directus.sqlite.
-func (s *Server) DataDir() string { return s.config.DataDir }
+// DataDir is the folder of Directus. With SQLite it holds the database, directus.sqlite.
+func (s *Server) DataDir() string { return s.dataDir }
 
 // uniqueEmail makes an address that no other user of a shared server has.
 func uniqueEmail(first string) string {

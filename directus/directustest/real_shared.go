@@ -42,7 +42,7 @@ func Shared(t testing.TB) *Server {
 func Main(m *testing.M) {
 	code := m.Run()
 	if shared.server.machine != nil {
-		shared.server.shutdown()
+		_ = shared.server.shutdown()
 	}
 	if shared.dir != "" {
 		_ = os.RemoveAll(shared.dir)

@@ -22,6 +22,9 @@ const (
 // its final name only when it is complete: an interrupted bootstrap leaves tables without an administrator, and
 // Directus would not notice.
 func (c *Config) bootstrap(ctx context.Context, node string) error {
+	if c.Database != nil {
+		return nil
+	}
 	version, err := installedVersion(c.Install)
 	if err != nil {
 		return err
@@ -88,6 +91,9 @@ func (c *Config) runBootstrap(ctx context.Context, node, database string) error 
 	if err != nil {
 		return fmt.Errorf("bootstrap directus: %w%s", err, quoted(output))
 	}
+	if c.Database != nil {
+		return nil
+	}
 	// Directus may report success even if the disk was full.
 	if info, err := os.Stat(database); err != nil || info.Size() == 0 {
 		return fmt.Errorf("bootstrap directus: it made no database: is the disk full?%s", quoted(output))
@@ -128,8 +134,8 @@ func newer(a, b string) bool {
 	return false
 }
 
-// Bootstrap makes the data folder and its database, or migrates an older database, and starts no Directus. Start does the
-// same first, so Bootstrap is only for a folder that is to be copied.
+// Bootstrap makes the data folder and its database, or migrates an older database, and starts no Directus. With SQLite
+// Start does the same first, so Bootstrap is only for a folder that is to be copied.
 func Bootstrap(ctx context.Context, config Config) error {
 	config, err := config.withDefaults()
 	if err != nil {
@@ -141,6 +147,9 @@ func Bootstrap(ctx context.Context, config Config) error {
 	}
 	if err := config.prepareData(); err != nil {
 		return err
+	}
+	if config.Database != nil {
+		return config.runBootstrap(ctx, node.path, "")
 	}
 	return config.bootstrap(ctx, node.path)
 }

@@ -34,6 +34,9 @@ type Config struct {
 	// Secret signs the tokens that Directus issues. Default: a random secret that is kept in DataDir, so that
 	// tokens stay valid over a restart.
 	Secret string
+	// Database is the part of Directus' environment that leads to a database on a server: DB_CLIENT and what belongs to it.
+	// Bootstrap makes the tables there; Start expects them. Default: a SQLite file in DataDir, which Start makes.
+	Database map[string]string
 	// Env is added to Directus' environment and overrides what Start sets. Of the environment of this process
 	// Directus gets only PATH, HOME and the like; see inherited.
 	Env map[string]string
@@ -129,15 +132,13 @@ func (c *Config) address() string { return net.JoinHostPort(c.Host, strconv.Itoa
 // PORT or DB_CLIENT that is meant for another program for its own.
 var inherited = []string{"PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "NODE_EXTRA_CA_CERTS", "SystemRoot", "TEMP"}
 
-// environ is the environment of Directus, with the database in the given file.
+// environ is the environment of Directus. A SQLite database is in the given file.
 func (c *Config) environ(database string) []string {
 	env := map[string]string{
 		"HOST":                    c.Host,
 		"PORT":                    strconv.Itoa(c.Port),
 		"PUBLIC_URL":              "http://" + c.address(),
 		"SECRET":                  c.Secret,
-		"DB_CLIENT":               "sqlite3",
-		"DB_FILENAME":             database,
 		"ADMIN_EMAIL":             c.AdminEmail,
 		"ADMIN_PASSWORD":          c.AdminPassword,
 		"STORAGE_LOCATIONS":       "local",
@@ -153,6 +154,11 @@ func (c *Config) environ(database string) []string {
 		"SERVER_SHUTDOWN_TIMEOUT": "1000",
 		// On a busy machine a slow answer is better than a 503.
 		"PRESSURE_LIMITER_ENABLED": "false",
+	}
+	if c.Database != nil {
+		maps.Copy(env, c.Database)
+	} else {
+		env["DB_CLIENT"], env["DB_FILENAME"] = "sqlite3", database
 	}
 	if c.AdminToken != "" {
 		env["ADMIN_TOKEN"] = c.AdminToken

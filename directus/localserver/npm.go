@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"directus-ircd/directus/localserver/process"
 )
 
 // npmInstall installs Directus into folder, which is empty, with npm. If ctx ends first, it kills npm and all
@@ -68,7 +70,7 @@ func writeManifest(folder, version string) error {
 // kills the group and returns the cause of ctx.
 func runWithProgress(ctx context.Context, cmd *exec.Cmd, every time.Duration, progress func(elapsed time.Duration)) error {
 	begin := time.Now()
-	p, err := startProcess(cmd)
+	p, err := process.Start(cmd)
 	if err != nil {
 		return err
 	}
@@ -76,13 +78,13 @@ func runWithProgress(ctx context.Context, cmd *exec.Cmd, every time.Duration, pr
 	defer tick.Stop()
 	for {
 		select {
-		case <-p.done:
-			return p.err
+		case <-p.Done():
+			return p.Err()
 		case <-tick.C:
 			progress(time.Since(begin))
 		case <-ctx.Done():
-			p.kill()
-			<-p.done
+			p.Kill()
+			<-p.Done()
 			return context.Cause(ctx)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"directus-ircd/directus/localserver/process"
 )
 
 // ErrPortInUse says that another program listens on Config.Port.
@@ -20,9 +22,9 @@ var ErrPortInUse = errors.New("port in use")
 // Server is a running Directus. Its methods are safe for concurrent use.
 type Server struct {
 	config  Config
-	process *process
+	process *process.Process
 	output  *tail
-	done    chan struct{} // closed when the process has ended
+	done    <-chan struct{} // closed when the process has ended
 }
 
 // Start makes the database if there is none, starts Directus, and waits until it answers requests. If ctx ends
@@ -83,17 +85,17 @@ func portError(c *Config, err error) error {
 }
 
 func start(ctx context.Context, config Config, node string) (*Server, error) {
-	s := &Server{config: config, output: newTail(40), done: make(chan struct{})}
+	s := &Server{config: config, output: newTail(40)}
 	cmd := exec.Command(node, filepath.Join(config.Install, entryPoint), "start")
 	cmd.Dir = config.DataDir
 	cmd.Env = config.environ(filepath.Join(config.DataDir, databaseFile))
 	out := io.MultiWriter(s.output, config.Log)
 	cmd.Stdout, cmd.Stderr = out, out
-	p, err := startProcess(cmd)
+	p, err := process.Start(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("start directus: %w", err)
 	}
-	s.process, s.done = p, p.done
+	s.process, s.done = p, p.Done()
 	if err := s.waitReady(ctx); err != nil {
 		s.Kill()
 		return nil, err
@@ -166,14 +168,14 @@ func (s *Server) URL() string { return "http://" + s.config.address() }
 func (s *Server) Port() int { return s.config.Port }
 
 // PID is the process id of Directus, and the id of its process group.
-func (s *Server) PID() int { return s.process.cmd.Process.Pid }
+func (s *Server) PID() int { return s.process.PID() }
 
 // Done is closed when Directus has ended, by itself or by Stop or Kill.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
 // Err says how Directus ended, with the last lines of its log. It is nil while Directus runs.
 func (s *Server) Err() error {
-	if !s.process.ended() {
+	if !s.process.Ended() {
 		return nil
 	}
 	return fmt.Errorf("directus ended: %w%s", s.exitError(), quoted(s.output))
@@ -181,8 +183,8 @@ func (s *Server) Err() error {
 
 // exitError says how Directus ended, which must be so when it is called. After a signal Directus exits with status 0.
 func (s *Server) exitError() error {
-	if s.process.err != nil {
-		return s.process.err
+	if err := s.process.Err(); err != nil {
+		return err
 	}
 	return errors.New("exit status 0")
 }
@@ -192,26 +194,16 @@ func (s *Server) LogTail() string { return s.output.String() }
 
 // Stop asks Directus to end, kills it after Config.StopTimeout, and returns when it has ended. Open sockets are cut in
 // either case. Stop of a stopped server does nothing.
-func (s *Server) Stop() {
-	_ = s.process.resume() // a paused process does not react to the signal
-	s.process.terminate()
-	timeout := time.NewTimer(s.config.StopTimeout)
-	defer timeout.Stop()
-	select {
-	case <-s.done:
-	case <-timeout.C:
-		s.Kill()
-	}
-}
+func (s *Server) Stop() { s.process.Stop(s.config.StopTimeout) }
 
 // Kill ends Directus at once, as a crash would, and returns when it has ended.
 func (s *Server) Kill() {
-	s.process.kill()
+	s.process.Kill()
 	<-s.done
 }
 
 // Pause freezes Directus: its connections stay open and it answers nothing.
-func (s *Server) Pause() error { return s.process.pause() }
+func (s *Server) Pause() error { return s.process.Pause() }
 
 // Resume ends a Pause.
-func (s *Server) Resume() error { return s.process.resume() }
+func (s *Server) Resume() error { return s.process.Resume() }
