@@ -135,9 +135,9 @@ var upgrade = call{method: http.MethodGet}
 // and the connection is closed.
 func (c *Client) dialerFor(ctx context.Context) (dialer *websocket.Dialer, release func() bool) {
 	stop := func() bool { return true }
-	d := c.dialer
+	d := c.ways.Load().dialer
 	d.NetDialContext = func(dialing context.Context, network, address string) (net.Conn, error) {
-		nc, err := c.dialer.NetDialContext(dialing, network, address)
+		nc, err := c.netDial(dialing, network, address)
 		if err == nil {
 			stop = context.AfterFunc(ctx, func() { nc.Close() })
 		}

@@ -51,6 +51,9 @@ var (
 	ErrUnavailable = errors.New("directus is unavailable")
 	// ErrNotDirectus says that something other than Directus answers at the address.
 	ErrNotDirectus = errors.New("something answers there that is not directus")
+	// ErrClientCertificate says that the proxy in front of Directus wants another client
+	// certificate than that of Options.TLS, or one at all.
+	ErrClientCertificate = errors.New("the proxy in front of directus wants a client certificate that it trusts")
 	// ErrTooLarge says that an answer was larger than Options.MaxAnswer or
 	// Query.MaxAnswer. Ask for fewer items or fields.
 	ErrTooLarge = errors.New("too large an answer")
@@ -95,7 +98,8 @@ type Error struct {
 	// RetryAfter is how long Directus asks to wait; 0 if it did not say.
 	RetryAfter time.Duration
 
-	server string // header Server
+	server      string // header Server
+	certificate bool   // the answer is about the client certificate
 }
 
 // quotable lists the codes whose messages hold only fixed words and names of the
@@ -131,10 +135,11 @@ func (e *Error) Error() string {
 }
 
 // Is makes errors.Is(err, ErrUnavailable) true for answers that are about the state of
-// Directus and not about the request.
+// Directus and not about the request, and errors.Is(err, ErrClientCertificate) for what a
+// proxy says about the client certificate.
 func (e *Error) Is(target error) bool {
 	if target != ErrUnavailable {
-		return false
+		return target == ErrClientCertificate && e.certificate
 	}
 	switch e.Code {
 	case CodeRequestsExceeded, CodeServiceUnavailable, "":

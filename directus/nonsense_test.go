@@ -4,16 +4,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
 	"directus-ircd/directus"
 )
-
-type answering func(*http.Request) *http.Response
-
-func (a answering) RoundTrip(r *http.Request) (*http.Response, error) { return a(r), nil }
 
 // What a proxy says in the place of Directus, with whatever status, is no answer: neither that there are no rows, nor that
 // something was stored, changed or deleted.
@@ -44,15 +41,21 @@ func TestNonsenseIsNoAnswer(t *testing.T) {
 		{http.MethodDelete, reply{200, `<html>`}, false},
 		{http.MethodDelete, reply{204, ``}, true},
 	} {
-		client := directus.New(&url.URL{Scheme: "http", Host: "directus.test"}, directus.Options{HTTPClient: &http.Client{Transport: answering(func(r *http.Request) *http.Response {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			out := c.reply
 			if strings.HasPrefix(r.URL.Path, "/auth") {
 				out = reply{200, `{"data":{"access_token":"a","refresh_token":"b","expires":900000}}`}
 			} else if strings.HasPrefix(r.URL.Path, "/users") {
 				out = reply{200, `{"data":{"id":"1"}}`}
 			}
-			return &http.Response{StatusCode: out.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(out.body)), Request: r}
-		})}})
+			w.WriteHeader(out.status)
+			io.WriteString(w, out.body)
+		}))
+		t.Cleanup(server.Close)
+		base, err := url.Parse(server.URL)
+		must(t, err)
+		client := directus.New(base, directus.Options{})
+		t.Cleanup(client.Close)
 		account, err := client.Login(t.Context(), "ada@example.com", "secret", "")
 		must(t, err)
 		var items []any

@@ -52,9 +52,10 @@ func (c *Client) once(ctx context.Context, k call) error {
 		return err
 	}
 	asked := time.Now()
-	client := c.http
+	ways := c.ways.Load()
+	client := ways.reading
 	if k.changes() {
-		client = c.changing
+		client = ways.changing
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -203,6 +204,8 @@ func refusal(resp *http.Response, body []byte, now time.Time) *Error {
 	switch {
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		e.Message = "directus redirects: configure its real URL" + redirectTarget(resp)
+	case resp.StatusCode == http.StatusBadRequest && bytes.Contains(body, []byte("SSL certificate")): // nginx
+		e.certificate, e.Message = true, ErrClientCertificate.Error()
 	default:
 		e.Message = "the answer is not one of directus: check its URL and the proxy in front of it"
 	}

@@ -141,7 +141,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// expiryCollector tells when the certificates of the listeners expire.
+// expiryCollector tells when the certificates of the listeners and of the daemon expire.
 type expiryCollector struct{ list func() []listen.Expiry }
 
 // Describe implements prometheus.Collector.
@@ -156,5 +156,5 @@ func (c *expiryCollector) Collect(ch chan<- prometheus.Metric) {
 
 func expiryDesc() *prometheus.Desc {
 	return prometheus.NewDesc("directus_ircd_certificate_expiry_timestamp_seconds",
-		"When the certificate of a listener expires, or the first of several, as a Unix time.", []string{"listener"}, nil)
+		"When the certificate of a listener expires, or the first of several, or directus.client_certificate, as a Unix time.", []string{"listener"}, nil)
 }

@@ -21,7 +21,7 @@ func (d *daemon) reloads(ctx context.Context) {
 	daily := time.NewTicker(expiryPeriod)
 	defer daily.Stop()
 	for {
-		d.sockets.WatchExpiry()
+		d.sockets.WatchExpiry(d.cfg.Directus.Presented)
 		select {
 		case <-ctx.Done():
 			return
@@ -59,6 +59,7 @@ func (d *daemon) reload(ctx context.Context) {
 		d.log.Error().Err(err).Msg("reload refused, everything stays as it was")
 		return
 	}
+	d.client.UseTLS(next.Directus.TLS)
 	d.server.Configure(ircdOptions(next, d.log))
 	limitMemory(next.Limits.MemoryLimit())
 	if d.opts.Switch != nil {

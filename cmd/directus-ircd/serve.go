@@ -142,7 +142,7 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 		return nil, config.Error{Err: errors.New("directus.url is not an address")}
 	}
 	d := &daemon{ctx: context.Background(), cfg: cfg, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
-	d.client = directus.New(base, directus.Options{NetDial: opts.NetDial, Logger: opts.Log.With().Str("component", "directus").Logger()})
+	d.client = directus.New(base, directus.Options{NetDial: opts.NetDial, TLS: cfg.Directus.TLS, Logger: opts.Log.With().Str("component", "directus").Logger()})
 	blog := opts.Log.With().Str("component", "bridge").Logger()
 	bopts := bridgeOptions(cfg, d.client, blog)
 	if bopts.State, err = openState(cfg.Resume, blog); err != nil {

@@ -19,6 +19,9 @@ const setupLogout = 5 * time.Second
 type setupCmd struct {
 	URL string `name:"url" required:"" placeholder:"URL" help:"Address of Directus, such as https://chat.example.com."`
 	credentialFlags
+	CA         string `name:"ca" placeholder:"FILE" help:"PEM file of the authority that signed the certificate of Directus, if this machine does not know it."`
+	ClientCert string `placeholder:"FILE" help:"PEM file of the certificate to present, if the proxy in front of Directus asks for one."`
+	ClientKey  string `placeholder:"FILE" help:"PEM file of the private key of --client-cert."`
 
 	Collection  string   `default:"messages" placeholder:"NAME" help:"Collection for the messages (${default})."`
 	Role        string   `placeholder:"NAME" help:"Name of the role of the people who chat, and of its policy (IRC users, or the name that an earlier run gave it)."`
@@ -49,21 +52,17 @@ func (setupCmd) Help() string {
 
 // Run prepares a Directus and prints what it did.
 func (c *setupCmd) Run(ctx context.Context, env *environment) error {
-	if err := config.CheckURL(c.URL); err != nil {
-		return usageError{fmt.Errorf("--url: %w: write the address of your Directus, such as https://chat.example.com", err)}
+	client, err := c.client()
+	if err != nil {
+		return usageError{err}
 	}
+	defer client.Close()
 	if err := c.options().Validate(); err != nil {
 		return usageError{err}
 	}
 	if err := c.complete(env); err != nil {
 		return err
 	}
-	base, err := url.Parse(c.URL)
-	if err != nil {
-		return usageError{errors.New("--url is not an address")}
-	}
-	client := directus.New(base, directus.Options{})
-	defer client.Close()
 	if err := client.Ping(ctx); err != nil {
 		return fmt.Errorf("directus does not answer at %s: %w: %s", c.URL, err, check.ReachHint("--url", c.URL, err))
 	}
@@ -94,6 +93,25 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 		return errors.New("something is not as asked for: see the lines with \"differs\" above")
 	}
 	return nil
+}
+
+// client is a client of the Directus that the flags name, without a login.
+func (c *setupCmd) client() (*directus.Client, error) {
+	if err := config.CheckURL(c.URL); err != nil {
+		return nil, fmt.Errorf("--url: %w: write the address of your Directus, such as https://chat.example.com", err)
+	}
+	base, err := url.Parse(c.URL)
+	if err != nil {
+		return nil, errors.New("--url is not an address")
+	}
+	trust := config.Directus{URL: c.URL, CA: c.CA, ClientCertificate: config.KeyPair{Cert: c.ClientCert, Key: c.ClientKey}}
+	flags := map[string]string{"ca": "--ca", "client_certificate": "--client-cert and --client-key"}
+	var wrong []error
+	trust.LoadTLS(func(key string, err error) { wrong = append(wrong, fmt.Errorf("%s: %w", flags[key], err)) })
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
+	return directus.New(base, directus.Options{TLS: trust.TLS}), nil
 }
 
 func (c *setupCmd) options() setup.Options {

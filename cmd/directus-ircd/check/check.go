@@ -43,7 +43,7 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 	if err != nil {
 		return config.Error{Err: errors.New("directus.url is not an address")}
 	}
-	client := directus.New(base, directus.Options{})
+	client := directus.New(base, directus.Options{TLS: cfg.Directus.TLS})
 	defer client.Close()
 	r := &findings{out: opts.Out}
 	r.ok("the configuration %s is valid", cfg.File)

@@ -23,6 +23,9 @@ func checkExpiry(ctx context.Context, cfg *config.Config, r *findings) {
 			r.expiry("renew it, and reload the daemon", "the certificate of "+l.Address, pair.Leaf.NotAfter)
 		}
 	}
+	if pair := cfg.Directus.Presented; pair != nil {
+		r.expiry("renew it, and reload the daemon", "the certificate for Directus", pair.Leaf.NotAfter)
+	}
 	for _, name := range cfg.ACME.Domains {
 		if pair, err := listen.KeptCertificate(ctx, cfg.CertificateDirectory(), name); err == nil {
 			r.expiry("see in the daemon's log why it was not renewed", "the certificate by acme for "+strings.TrimSpace(name), pair.Leaf.NotAfter)

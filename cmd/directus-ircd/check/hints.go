@@ -1,7 +1,9 @@
 package check
 
 import (
+	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,15 +24,40 @@ func ReachHint(setting, address string, err error) string {
 	switch {
 	case inApp:
 		return "leave out /admin and what follows in " + setting
+	case trustHint(err) != "":
+		return trustHint(err)
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return "write http:// instead of https:// in " + setting
 	case u.Scheme == "http" && refused && refusal.Status == http.StatusBadRequest:
 		return "write https:// instead of http:// in " + setting + " if the port expects TLS"
 	case errors.Is(err, directus.ErrNotDirectus):
 		return "check " + setting + ": it must be the address of Directus itself, including the path if a proxy serves it under one"
+	case directus.ProxyFor(u) != "":
+		return "check " + setting + ", and that the proxy " + directus.ProxyFor(u) + " (HTTPS_PROXY or HTTP_PROXY) runs and reaches Directus; to go without it, name the host in NO_PROXY"
 	default:
 		return "check " + setting + ", and that Directus runs and can be reached from this machine"
 	}
+}
+
+// trustHint says what to do if one side does not accept the certificate of the other; it is
+// empty for any other error. The keys are those of directus in the configuration, the flags
+// those of setup.
+func trustHint(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var alert *net.OpError
+	switch {
+	case errors.As(err, &unknown):
+		return "name the PEM file of the authority that signed the certificate of Directus in directus.ca (setup: --ca)"
+	case errors.As(err, &name):
+		return "use a host name that the certificate of Directus is for, or get a certificate for this one"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "renew the certificate of Directus, or set the clock of this machine if that is wrong"
+	case errors.As(err, &alert) && alert.Op == "remote error", errors.Is(err, directus.ErrClientCertificate):
+		return "set directus.client_certificate (setup: --client-cert, --client-key) to a certificate that the proxy in front of Directus accepts"
+	}
+	return ""
 }
 
 // LoginHint says what to do about a failed login.

@@ -30,7 +30,11 @@ func (p *prober) reachable(ctx context.Context) bool {
 		p.miss(ReachHint("directus.url", p.cfg.Directus.URL, err), "Directus does not answer at %s: %v", p.cfg.Directus.URL, err)
 		return false
 	}
-	p.ok("Directus answers at %s", p.cfg.Directus.URL)
+	way := ""
+	if proxy := directus.ProxyFor(p.client.URL()); proxy != "" {
+		way = ", by the proxy " + proxy
+	}
+	p.ok("Directus answers at %s%s", p.cfg.Directus.URL, way)
 	return true
 }
 

@@ -15,6 +15,9 @@ const giveRole = "give this person the role that setup made (\"IRC users\", unle
 func (p *prober) setup(c config.Channel, flags ...string) string {
 	command := []string{"directus-ircd setup --url", p.cfg.Directus.URL}
 	for _, other := range []struct{ flag, value, usual string }{
+		{"--ca", p.cfg.Directus.CA, ""},
+		{"--client-cert", p.cfg.Directus.ClientCertificate.Cert, ""},
+		{"--client-key", p.cfg.Directus.ClientCertificate.Key, ""},
 		{"--collection", c.Collection, "messages"},
 		{"--text-field", c.Fields.Text, "text"},
 		{"--author-field", c.Fields.Author, "user_created"},

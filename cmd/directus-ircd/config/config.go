@@ -7,6 +7,7 @@
 package config
 
 import (
+	"crypto/tls"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -53,6 +54,14 @@ type Directus struct {
 	URL string `yaml:"url"`
 	// PublicURL is the base of the links that users see; empty: URL.
 	PublicURL string `yaml:"public_url"`
+	// CA is a PEM file of authorities to trust beside those of the system; empty: none.
+	CA string `yaml:"ca"`
+	// ClientCertificate is what the daemon presents to Directus; the zero value: nothing.
+	ClientCertificate KeyPair `yaml:"client_certificate"`
+	// TLS is made of CA and ClientCertificate by LoadTLS; nil if neither is set.
+	TLS *tls.Config `yaml:"-"`
+	// Presented is the certificate in TLS; nil if there is none.
+	Presented *tls.Certificate `yaml:"-"`
 	// Timezone is the name of the time zone in which Directus writes dateTime fields.
 	Timezone string `yaml:"timezone"`
 	// Recheck is how often the daemon checks users and rights, and so how long a user keeps

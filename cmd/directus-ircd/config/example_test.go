@@ -44,7 +44,7 @@ func TestExampleShowsEveryKey(t *testing.T) {
 	cert, key := ircdtest.WriteCertificate(t, t.TempDir(), 1, time.Hour)
 	text := commentedKey.ReplaceAllString(Example, "$1$2")
 	// Keys behind a commented list entry are indented as if its "- " were there.
-	text = strings.NewReplacer("/etc/ssl/chat.pem", cert, "/etc/ssl/chat.key", key).Replace(text)
+	text = strings.NewReplacer("/etc/ssl/chat.pem", cert, "/etc/ssl/chat.key", key, "/etc/ssl/ircd.pem", cert, "/etc/ssl/ircd.key", key, "/etc/ssl/company-ca.pem", cert).Replace(text)
 	d := newDecoder("config.example.yaml")
 	cfg := Default()
 	d.document([]byte(text), cfg)

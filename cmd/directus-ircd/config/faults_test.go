@@ -103,7 +103,7 @@ var faultyFiles = []struct {
 	{"key without certificate", minimal + "listen:\n  - address: :6697\n    tls: {key: a.key}\n", []string{
 		`:5: listen[0].tls: key without cert: name the file of the certificate too`}},
 	{"certificate that is not there", minimal + "listen:\n  - address: :6697\n    tls: {cert: /nowhere/a.pem, key: /nowhere/a.key}\n", []string{
-		`:5: listen[0].tls: the certificate cannot be loaded: open /nowhere/a.pem: no such file or directory`}},
+		`:5: listen[0].tls: the certificate cannot be loaded: open /nowhere/a.pem: no such file or directory: name a PEM file that the user of the daemon may read`}},
 	{"origins without a WebSocket", minimal + "listen:\n  - address: :80\n    allowed_origins: [\"https://a.example\"]\n", []string{
 		`:5: listen[0].allowed_origins: only a WebSocket listener has origins: add websocket: true, or remove the key`}},
 	{"origin with a path", minimal + "listen:\n  - address: :80\n    websocket: true\n    allowed_origins: [\"https://a.example/\"]\n", []string{

@@ -35,21 +35,7 @@ type TLS struct {
 func (t TLS) Enabled() bool { return t.Cert != "" || t.ACME }
 
 // Pair reads the certificate and its key.
-func (t TLS) Pair() (*tls.Certificate, error) {
-	cert, err := ReadFile(t.Cert)
-	if err != nil {
-		return nil, err
-	}
-	key, err := ReadFile(t.Key)
-	if err != nil {
-		return nil, err
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, err
-	}
-	return &pair, nil
-}
+func (t TLS) Pair() (*tls.Certificate, error) { return KeyPair{t.Cert, t.Key}.load() }
 
 // STS is the policy that the IRCv3 capability sts announces: the port on plain listeners,
 // the duration on listeners with TLS.
@@ -142,13 +128,9 @@ func validateTLS(t TLS, path string, d *decoder) {
 	case t.ACME && (t.Cert != "" || t.Key != ""):
 		d.fault(path, "acme is set together with cert or key: write either acme: true, or cert and key")
 	case t.ACME || t.Cert == "" && t.Key == "":
-	case t.Cert == "":
-		d.fault(path, "key without cert: name the file of the certificate too")
-	case t.Key == "":
-		d.fault(path, "cert without key: name the file of the private key too")
 	default:
 		if _, err := t.Pair(); err != nil {
-			d.fault(path, "the certificate cannot be loaded: %s", err)
+			d.fault(path, "%s", err)
 		}
 	}
 }

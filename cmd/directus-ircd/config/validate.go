@@ -72,6 +72,7 @@ func validateDirectus(cfg *Config, d *decoder) {
 	if err := CheckURL(cfg.Directus.URL); err != nil {
 		d.fault("directus.url", "%s: %s", err, example)
 	}
+	cfg.Directus.LoadTLS(func(key string, err error) { d.fault("directus."+key, "%s", err) })
 	if public := cfg.Directus.PublicURL; public != "" {
 		if err := CheckURL(public); err != nil {
 			d.fault("directus.public_url", "%s: write the address under which people reach Directus, such as https://chat.example.com, or leave the key out", err)

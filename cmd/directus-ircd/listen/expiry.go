@@ -1,6 +1,8 @@
 package listen
 
 import (
+	"cmp"
+	"crypto/tls"
 	"slices"
 	"time"
 )
@@ -8,24 +10,33 @@ import (
 // expiryWarning is how long before a certificate expires the log says so.
 const expiryWarning = 7 * 24 * time.Hour
 
-// expiring is a listener and the certificates that it presents.
+// expiring are the certificates that a listener presents, or the daemon.
 type expiring struct {
-	address string // as configured
+	address string // as configured; or clientCertificate
 	certificates
 }
 
-// WatchExpiry notes what the listeners present, for the metrics, and says in the log
-// what expires soon. It is called by the owner of the sockets.
-func (s *Sockets) WatchExpiry() {
+// clientCertificate stands for the address of a listener where the certificate is the one
+// that the daemon presents to Directus.
+const clientCertificate = "directus.client_certificate"
+
+// WatchExpiry notes which certificates the listeners and the daemon present, for the
+// metrics, and says in the log what expires soon. client is the one for Directus; nil if
+// there is none. It is called by the owner of the sockets.
+func (s *Sockets) WatchExpiry(client *tls.Certificate) {
 	var list []expiring
 	for _, l := range s.now.listeners {
-		if l.certificates == nil {
-			continue
+		if l.certificates != nil {
+			list = append(list, expiring{l.configured.Address, l.certificates})
 		}
-		list = append(list, expiring{l.configured.Address, l.certificates})
-		name, expires := l.certificates.expiry()
+	}
+	if client != nil {
+		list = append(list, expiring{clientCertificate, newCertificateFile(client)})
+	}
+	for _, e := range list {
+		name, expires := e.expiry()
 		if left := ValidFor(expires); name != "" && left < expiryWarning {
-			s.opts.Log.Warn().Str("address", l.configured.Address).Str("certificate", name).Time("expires", expires).Msg(expiryText(left))
+			s.opts.Log.Warn().Str("address", e.address).Str("certificate", name).Time("expires", expires).Msg(expiryText(left))
 		}
 	}
 	s.expiring.Store(&list)
@@ -33,12 +44,12 @@ func (s *Sockets) WatchExpiry() {
 
 // Expiry is when the certificate of a listener expires, or the first of several.
 type Expiry struct {
-	Address string // of the listener, as configured
+	Address string // of the listener, as configured; or clientCertificate
 	At      time.Time
 }
 
-// Expiries are those of the listeners that WatchExpiry found last, as far as they have
-// a certificate, each address once. It is called by any goroutine.
+// Expiries are those that WatchExpiry found last, as far as there is a certificate, each
+// address once. It is called by any goroutine.
 func (s *Sockets) Expiries() (list []Expiry) {
 	presented := s.expiring.Load()
 	if presented == nil {
@@ -55,14 +66,14 @@ func (s *Sockets) Expiries() (list []Expiry) {
 
 func expiryText(left time.Duration) string {
 	if left <= 0 {
-		return "the certificate has expired: clients refuse it. Renew it and reload"
+		return "the certificate has expired and is refused: renew it and reload"
 	}
 	return "the certificate expires soon: renew it and reload"
 }
 
 func (c *certificateFile) expiry() (string, time.Time) {
 	leaf := c.pair.Load().Leaf
-	name := leaf.Subject.CommonName
+	name := cmp.Or(leaf.Subject.String(), "without a name")
 	if len(leaf.DNSNames) > 0 {
 		name = leaf.DNSNames[0]
 	}

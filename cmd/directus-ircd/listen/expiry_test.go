@@ -31,7 +31,7 @@ func TestExpiry(t *testing.T) {
 			}
 			s.now.listeners = append(s.now.listeners, &listener{configured: cfg, certificates: certs})
 		}
-		s.WatchExpiry()
+		s.WatchExpiry(nil)
 		if !strings.Contains(log.String(), want) || want == "" && log.Len() > 0 {
 			t.Errorf("%v left: logged %q", left, &log)
 		}

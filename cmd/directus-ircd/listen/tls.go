@@ -20,15 +20,19 @@ func certificatesOf(cfg config.Listener, acme *acmeCertificates) (certificates, 
 	if err != nil {
 		return nil, fmt.Errorf("load the certificate of %s: %w", cfg.Address, err)
 	}
-	c := &certificateFile{}
-	c.pair.Store(pair)
-	return c, nil
+	return newCertificateFile(pair), nil
 }
 
 // certificateFile is a certificate from files. A reload replaces it; connections
 // that stand are not touched.
 type certificateFile struct {
 	pair atomic.Pointer[tls.Certificate]
+}
+
+func newCertificateFile(pair *tls.Certificate) *certificateFile {
+	c := &certificateFile{}
+	c.pair.Store(pair)
+	return c
 }
 
 func (c *certificateFile) config() *tls.Config {
