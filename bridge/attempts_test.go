@@ -8,7 +8,7 @@ import (
 )
 
 func TestAttempts(t *testing.T) {
-	mail := func(e, p string) attempt { return attempt{email: e, password: p} }
+	mail := func(e, p string) attempt { return attempt{name: e, password: p} }
 	token := func(t string) attempt { return attempt{token: t} }
 	for _, c := range []struct {
 		cred     ircd.Credentials
@@ -28,7 +28,37 @@ func TestAttempts(t *testing.T) {
 		{ircd.Credentials{Account: "kevin", Secret: "a@b.c:pw"}, "", []attempt{mail("a@b.c", "pw")}},
 		{ircd.Credentials{Account: "kevin", Secret: "pw"}, "", nil},
 	} {
-		if got := attempts(c.cred, c.template); !reflect.DeepEqual(got, c.want) {
+		if got := (scheme{template: c.template}).attempts(c.cred); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%+v %q: got %+v, want %+v", c.cred, c.template, got, c.want)
+		}
+	}
+}
+
+// With a provider, names need no "@". Nothing that may be a password is cut, and nothing is
+// tried as a password twice.
+func TestAttemptsWithProvider(t *testing.T) {
+	name := func(n, p string) attempt { return attempt{name: n, password: p} }
+	token := func(t string) attempt { return attempt{token: t} }
+	for _, c := range []struct {
+		cred     ircd.Credentials
+		template string
+		want     []attempt
+	}{
+		{ircd.Credentials{Secret: "kevin:p:w d", Nick: "x"}, "", []attempt{name("kevin", "p:w d")}},
+		{ircd.Credentials{Secret: "kevin@corp:pw", Nick: "x"}, "", []attempt{name("kevin@corp", "pw")}},
+		{ircd.Credentials{Secret: "abcdef", Nick: "x"}, "", []attempt{token("abcdef")}},
+		{ircd.Credentials{Secret: ":pw", Nick: "x"}, "", []attempt{token(":pw")}},
+		{ircd.Credentials{Account: "kevin", Secret: "p@w:x", Nick: "x"}, "", []attempt{name("kevin", "p@w:x")}},
+		{ircd.Credentials{Account: `CORP\kevin`, Secret: "pw", Nick: "x"}, "", []attempt{name(`CORP\kevin`, "pw")}},
+		{ircd.Credentials{Account: "token", Secret: "a:b", Nick: "x"}, "", []attempt{token("a:b")}},
+		{ircd.Credentials{Secret: "p:w", Nick: "kevin"}, "{nick}", []attempt{token("p:w"), name("kevin", "p:w")}},
+		{ircd.Credentials{Secret: "p w", Nick: "kevin"}, "{nick}", []attempt{name("kevin", "p w")}},
+		{ircd.Credentials{Secret: "k@corp:pw", Nick: "kevin"}, "{nick}", []attempt{name("k@corp", "pw")}},
+		{ircd.Credentials{Account: "kevin", Secret: "p@w:x", Nick: "x"}, "{nick}", []attempt{name("kevin", "p@w:x")}},
+		{ircd.Credentials{Account: "kevin", Secret: "pw", Nick: "x"}, "{nick}@corp", []attempt{name("kevin@corp", "pw")}},
+		{ircd.Credentials{Account: "k@corp", Secret: "pw", Nick: "x"}, "{nick}@example", []attempt{name("k@corp", "pw")}},
+	} {
+		if got := (scheme{provider: "ldap", template: c.template}).attempts(c.cred); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%+v %q: got %+v, want %+v", c.cred, c.template, got, c.want)
 		}
 	}

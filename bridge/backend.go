@@ -34,9 +34,13 @@ type Options struct {
 	// Zone is the time zone in which Directus writes the dates of dateTime fields; nil means
 	// UTC.
 	Zone *time.Location
-	// EmailTemplate makes an e-mail address of a nick, which takes the place of "{nick}", so
-	// that users can log in with nick and password. Empty: they need their e-mail address.
-	EmailTemplate string
+	// LoginProvider is the one of Directus' providers that all passwords are for: its driver
+	// is ldap or local. Empty means Directus' own login, by e-mail address.
+	LoginProvider string
+	// LoginTemplate makes an e-mail address, or what the provider knows the user by, of a
+	// nick, which takes the place of "{nick}", so that users can log in with nick and
+	// password. Empty: they need their address or name.
+	LoginTemplate string
 	// LoginAttemptsPerMinute limits failed logins, per address and per account; 0 means no
 	// limit.
 	LoginAttemptsPerMinute int
@@ -168,11 +172,13 @@ func (b *Backend) Now() time.Time { return b.opts.Client.Now() }
 
 // Login implements ircd.Backend.
 func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Session, error) {
-	cred, device, err := deviceOf(cred)
+	p := b.plan.Load()
+	w := scheme{provider: p.LoginProvider, template: p.LoginTemplate}
+	cred, device, err := w.deviceOf(cred)
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.login(ctx, cred, device)
+	s, err := b.login(ctx, w, cred, device)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func TestDevice(t *testing.T) {
 		{"a@b.c/a/b", "pw", "", "", "refused"},
 		{"kevin/ä", "pw", "", "", "refused"},
 	} {
-		got, device, err := deviceOf(ircd.Credentials{Account: c.account, Secret: c.secret, Nick: "x"})
+		got, device, err := scheme{}.deviceOf(ircd.Credentials{Account: c.account, Secret: c.secret, Nick: "x"})
 		if c.device == "refused" {
 			var refused *ircd.LoginError
 			if !errors.As(err, &refused) || refused.Reason != ircd.Rejected || !strings.Contains(err.Error(), "letters, digits") {
@@ -35,6 +35,23 @@ func TestDevice(t *testing.T) {
 			}
 			continue
 		}
+		if err != nil || device != c.device || got != (ircd.Credentials{Account: c.wantAccount, Secret: c.wantSecret, Nick: "x"}) {
+			t.Errorf("%q %q: got %+v, %q, %v", c.account, c.secret, got, device, err)
+		}
+	}
+}
+
+// A device follows a name without "@" too, where the provider has such.
+func TestDeviceWithProvider(t *testing.T) {
+	for _, c := range []struct{ template, account, secret, wantAccount, wantSecret, device string }{
+		{"", "", "kevin/laptop:p:w/d", "", "kevin:p:w/d", "laptop"},
+		{"", "kevin/laptop", "p@w/x:y", "kevin", "p@w/x:y", "laptop"},
+		{"", "kevin", "p@w/x:y", "kevin", "p@w/x:y", ""},
+		{"{nick}", "", "pass/word:1", "", "pass/word:1", ""},
+		{"{nick}", "kevin/laptop", "p@w/x:y", "kevin", "p@w/x:y", "laptop"},
+	} {
+		w := scheme{provider: "ldap", template: c.template}
+		got, device, err := w.deviceOf(ircd.Credentials{Account: c.account, Secret: c.secret, Nick: "x"})
 		if err != nil || device != c.device || got != (ircd.Credentials{Account: c.wantAccount, Secret: c.wantSecret, Nick: "x"}) {
 			t.Errorf("%q %q: got %+v, %q, %v", c.account, c.secret, got, device, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -223,22 +224,65 @@ func manySearches() *ircd.Error {
 	}
 }
 
+// help says how to log in.
+func (w scheme) help() string {
+	switch {
+	case w.provider == "":
+		return "Log in with PASS email:password or PASS token, or by SASL PLAIN with your e-mail as the account"
+	case w.template == "":
+		return fmt.Sprintf("Log in with your name and password of %q: PASS name:password, or SASL PLAIN with the name as the account; or with PASS token", w.provider)
+	}
+	return fmt.Sprintf("Log in with your name and password of %q: PASS password with the name as the nick, or SASL PLAIN with it as the account; or with PASS token", w.provider)
+}
+
 // loginError sorts the ways a login can end without a session.
-func loginError(err error) *ircd.LoginError {
+func (w scheme) loginError(err error) *ircd.LoginError {
+	name := "e-mail"
+	if w.provider != "" {
+		name = "user name"
+	}
+	reason, text := ircd.Unavailable, "Directus is temporarily unavailable, your credentials were not checked. Try again in a moment"
+	refusal, answered := errors.AsType[*directus.Error](err)
 	switch {
 	case directus.IsCode(err, directus.CodeInvalidOTP):
-		return &ircd.LoginError{Reason: ircd.OTPRequired, Text: "Your Directus account asks for a one-time code", Err: err}
+		reason, text = ircd.OTPRequired, "Your Directus account asks for a one-time code"
 	case directus.IsCode(err, directus.CodeInvalidCredentials):
-		return &ircd.LoginError{Reason: ircd.Rejected, Text: "Directus did not accept these credentials: wrong e-mail, password or token, or an account that is not active", Err: err}
+		reason, text = ircd.Rejected, "Directus did not accept these credentials: wrong "+name+", password or token, or an account that is not active"
 	case directus.IsCode(err, directus.CodeInvalidPayload):
-		return &ircd.LoginError{Reason: ircd.Rejected, Text: "Directus could not read these credentials: check the e-mail address", Err: err}
+		reason, text = ircd.Rejected, "Directus could not read these credentials: check the "+name
 	case errors.Is(err, directus.ErrNoUser):
-		return &ircd.LoginError{Reason: ircd.Rejected, Text: "This is no Directus user's token, but such as a share has: log in with the token or the password of a user", Err: err}
+		reason, text = ircd.Rejected, "This is no Directus user's token, but such as a share has: log in with the token or the password of a user"
 	case errors.Is(err, context.Canceled):
-		return &ircd.LoginError{Reason: ircd.Unavailable, Text: "Login was interrupted", Err: err}
+		text = "Login was interrupted"
+	case directus.IsCode(err, directus.CodeRouteNotFound) && w.provider == "":
+		text = "Directus takes no passwords here (AUTH_DISABLE_DEFAULT), yours was not checked: log in with a static token. " + whoRuns
+	case directus.IsCode(err, directus.CodeRouteNotFound):
+		text = fmt.Sprintf("Directus takes no passwords for %q (login.provider), yours was not checked: log in with a static token. %s", w.provider, whoRuns)
+	case directus.IsCode(err, directus.CodeInvalidProvider):
+		text = "Directus cannot make an account for you, your password was not checked: another user has your e-mail address. " + whoRuns
+	case directus.IsCode(err, directus.CodeInvalidProviderConfig):
+		text = fmt.Sprintf("The directory %q refuses Directus itself, your password was not checked. %s", w.provider, whoRuns)
+	case isLocked(refusal):
+		reason, text = ircd.Rejected, fmt.Sprintf("The directory %q refuses every password of this account, as after too many wrong ones", w.provider)
+	case w.provider != "" && directus.IsCode(err, directus.CodeServiceUnavailable):
+		text = fmt.Sprintf("Directus gets no answer from the directory %q about you. Try again in a moment", w.provider)
+	case answered && !errors.Is(err, directus.ErrUnavailable):
+		text = fmt.Sprintf("Directus could not log you in (%s). %s", cmp.Or(refusal.Code, fmt.Sprint(refusal.Status)), whoRuns)
 	}
-	return &ircd.LoginError{Reason: ircd.Unavailable, Text: "Directus is temporarily unavailable, your credentials were not checked. Try again in a moment", Err: err}
+	return &ircd.LoginError{Reason: reason, Text: text, Err: err}
 }
+
+// isLocked reports whether the directory behind a provider refuses all passwords of an account:
+// some answer with constraintViolation or unwillingToPerform (RFC 4511, appendix A) then.
+// Directus passes that on as if the directory were out of order, but has counted the attempt
+// as a wrong password.
+func isLocked(refusal *directus.Error) bool {
+	return refusal != nil && refusal.Code == directus.CodeServiceUnavailable &&
+		(strings.HasSuffix(refusal.Message, "Code: 0x13.") || strings.HasSuffix(refusal.Message, "Code: 0x35."))
+}
+
+// whoRuns ends the text of an error that only an operator can remove.
+const whoRuns = "Tell whoever runs this server"
 
 // admissionError is loginError once the credentials were accepted: whatever happens
 // then says nothing against them.

@@ -17,52 +17,86 @@ import (
 
 // attempt is one way to interpret the credentials that a client has given.
 type attempt struct {
-	email    string // empty: secret is a static token
+	name     string // an e-mail address, or what the provider knows the user by; empty: token is set
 	password string
 	token    string
+}
+
+// scheme says what a password belongs to. All passwords go to one provider of Directus: a
+// user can log in with one only, and trying several in turn would count wrong passwords
+// against people who have done nothing wrong.
+type scheme struct {
+	provider string // of Directus' AUTH_PROVIDERS; empty: its own login
+	template string // makes a name of a nick; empty: a nick is no name
+}
+
+// isName reports whether an account, or what stands before the ":" of a PASS, is taken as it
+// is, and not for a nick or a part of a password.
+func (w scheme) isName(s string) bool {
+	return strings.Contains(s, "@") || w.provider != "" && w.template == "" && s != ""
+}
+
+// inPass splits PASS name:password. Some clients send that as the SASL password too, with
+// the nick as the account; a provider that has names without "@" would leave in doubt what
+// such an account is, so that is taken for the name there.
+func (w scheme) inPass(cred ircd.Credentials) (name, password string, ok bool) {
+	if cred.Account == "token" || w.isName(cred.Account) || w.provider != "" && cred.Account != "" {
+		return "", "", false
+	}
+	name, password, ok = strings.Cut(cred.Secret, ":")
+	return name, password, ok && w.isName(name)
 }
 
 // attempts lists the possible interpretations of credentials, in the order to try them. If
 // both are possible, a token comes before a password: a wrong token costs nothing, while
 // Directus suspends an account after 26 wrong passwords.
-func attempts(cred ircd.Credentials, emailTemplate string) []attempt {
-	if cred.Account != "" {
-		if cred.Account == "token" {
-			return []attempt{{token: cred.Secret}}
-		}
-		if strings.Contains(cred.Account, "@") {
-			return []attempt{{email: cred.Account, password: cred.Secret}}
-		}
+func (w scheme) attempts(cred ircd.Credentials) []attempt {
+	if cred.Account == "token" {
+		return []attempt{{token: cred.Secret}}
 	}
-	// PASS email:password. Some clients send that as the SASL password too, with the nick as
-	// the account.
-	if email, password, ok := strings.Cut(cred.Secret, ":"); ok && strings.Contains(email, "@") {
-		return []attempt{{email: email, password: password}}
+	if w.isName(cred.Account) {
+		return []attempt{{name: cred.Account, password: cred.Secret}}
+	}
+	if name, password, ok := w.inPass(cred); ok {
+		return []attempt{{name: name, password: password}}
 	}
 	var list []attempt
 	if cred.Account == "" && !strings.ContainsAny(cred.Secret, " ") {
 		list = append(list, attempt{token: cred.Secret})
 	}
-	name := cred.Account
-	if name == "" {
-		name = cred.Nick
-	}
-	if emailTemplate != "" && name != "" {
-		list = append(list, attempt{email: strings.ReplaceAll(emailTemplate, "{nick}", name), password: cred.Secret})
+	if nick := cmp.Or(cred.Account, cred.Nick); w.template != "" && nick != "" {
+		list = append(list, attempt{name: strings.ReplaceAll(w.template, "{nick}", nick), password: cred.Secret})
 	}
 	return list
 }
 
+// account returns the name of the attempt's account for the guard: users of different
+// providers are different accounts. It is empty for a token.
+func (w scheme) account(a attempt) string {
+	if w.provider == "" || a.name == "" {
+		return a.name
+	}
+	return w.provider + " " + a.name
+}
+
+// open logs in at Directus, once.
+func (w scheme) open(ctx context.Context, client *directus.Client, a attempt, otp string) (*directus.Account, error) {
+	if a.token != "" {
+		return client.LoginToken(ctx, a.token)
+	}
+	return client.LoginWith(ctx, w.provider, a.name, a.password, otp)
+}
+
 // login tries the interpretations of the credentials until Directus accepts one. The error
 // is an *ircd.LoginError or the error of ctx.
-func (b *Backend) login(ctx context.Context, cred ircd.Credentials, device string) (*session, error) {
-	list := attempts(cred, b.plan.Load().EmailTemplate)
+func (b *Backend) login(ctx context.Context, w scheme, cred ircd.Credentials, device string) (*session, error) {
+	list := w.attempts(cred)
 	if len(list) == 0 {
-		return nil, &ircd.LoginError{Reason: ircd.Rejected, Text: "Log in with PASS email:password or PASS token, or by SASL PLAIN with your e-mail as the account"}
+		return nil, &ircd.LoginError{Reason: ircd.Rejected, Text: w.help()}
 	}
 	var last error
 	for i, a := range list {
-		s, err := b.try(ctx, a, cred, device, i == len(list)-1)
+		s, err := b.try(ctx, w, a, cred, device, i == len(list)-1)
 		if err == nil {
 			return s, nil
 		}
@@ -76,9 +110,9 @@ func (b *Backend) login(ctx context.Context, cred ircd.Credentials, device strin
 
 // try makes one login attempt, unless the guard refuses it. If the credentials have several
 // interpretations, a refused token counts as a failed login only if it is the last of them.
-func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, device string, last bool) (*session, error) {
-	secret := a.password + a.token + "\x00" + cred.OTP
-	if err := b.guard.Refuses(cred.Remote, a.email, secret); err != nil {
+func (b *Backend) try(ctx context.Context, w scheme, a attempt, cred ircd.Credentials, device string, last bool) (*session, error) {
+	name, secret := w.account(a), a.password+a.token+"\x00"+cred.OTP
+	if err := b.guard.Refuses(cred.Remote, name, secret); err != nil {
 		return nil, err
 	}
 	came := time.Now()
@@ -86,7 +120,7 @@ func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, dev
 		if cred.OTP != "" {
 			return nil
 		}
-		return b.join(ctx, b.guard.NewTicket(a.email, secret).Hash, device, came)
+		return b.join(ctx, b.guard.NewTicket(name, secret).Hash, device, came)
 	}
 	if s := known(); s != nil {
 		return s, nil
@@ -102,21 +136,16 @@ func (b *Backend) try(ctx context.Context, a attempt, cred ircd.Credentials, dev
 	if s := known(); s != nil { // another client of the user has logged in meanwhile
 		return s, nil
 	}
-	ticket, err := b.guard.Begin(cred.Remote, a.email, secret)
+	ticket, err := b.guard.Begin(cred.Remote, name, secret)
 	if err != nil {
 		return nil, err
 	}
-	var account *directus.Account
-	if a.token != "" {
-		account, err = b.opts.Client.LoginToken(ctx, a.token)
-	} else {
-		account, err = b.opts.Client.Login(ctx, a.email, a.password, cred.OTP)
-	}
+	account, err := w.open(ctx, b.opts.Client, a, cred.OTP)
 	if err == nil {
 		ticket.Accepted()
 		return b.admit(ctx, account, ticket.Hash, device)
 	}
-	refusal := loginError(err)
+	refusal := w.loginError(err)
 	switch {
 	case refusal.Reason == ircd.Rejected && (last || a.token == ""):
 		ticket.Refused()
@@ -147,17 +176,17 @@ const maxDevice = 32
 
 // deviceOf cuts the name of a device off the account in credentials, be it the SASL account
 // or the e-mail address in front of a password. The error is an *ircd.LoginError.
-func deviceOf(cred ircd.Credentials) (ircd.Credentials, string, error) {
+func (w scheme) deviceOf(cred ircd.Credentials) (ircd.Credentials, string, error) {
 	var device, inSecret string
 	var err error
 	if cred.Account, device, err = cutDevice(cred.Account); err != nil {
 		return cred, "", err
 	}
-	if email, password, ok := strings.Cut(cred.Secret, ":"); ok && strings.Contains(email, "@") && !strings.Contains(cred.Account, "@") && cred.Account != "token" {
-		if email, inSecret, err = cutDevice(email); err != nil {
+	if name, password, ok := w.inPass(cred); ok {
+		if name, inSecret, err = cutDevice(name); err != nil {
 			return cred, "", err
 		}
-		cred.Secret = email + ":" + password
+		cred.Secret = name + ":" + password
 	}
 	return cred, cmp.Or(device, inSecret), nil
 }

@@ -37,7 +37,7 @@ func TestLoginByTemplate(t *testing.T) {
 	dx := directustest.Shared(t)
 	u := dx.CreateUser("Tim", "")
 	local, domain, _ := strings.Cut(u.Email, "@")
-	s := start(t, dx, func(o *bridge.Options) { o.EmailTemplate = "{nick}@" + domain })
+	s := start(t, dx, func(o *bridge.Options) { o.LoginTemplate = "{nick}@" + domain })
 	c := ircdtest.Dial(t, s.address)
 	if nick := c.LoginPass(local, u.Password); nick != "Tim" {
 		t.Errorf("nick %s", nick)

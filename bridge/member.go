@@ -289,6 +289,7 @@ func (m *member) checkNow() {
 	if err := m.check(m.ctx); err != nil {
 		m.log.Debug().Err(err).Msg("check the user")
 		wait = directus.Jitter(m.recheck / 20)
+		m.ring() // the sessions tell their clients when the check is overdue
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -367,9 +368,7 @@ func (m *member) CheckRights(ctx context.Context) error {
 // isVerified reports whether shared feeds may be shown: the permissions that prove the
 // member's audience were checked recently enough, and its feeds have been adapted to them.
 func (m *member) isVerified() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return time.Since(m.checked) <= m.recheck && m.rights.Changes() == m.honoured.Load()
+	return !m.isOverdue() && m.rights.Changes() == m.honoured.Load()
 }
 
 // renewProfile reads the user's name again, and tells the user's sessions if it has changed.

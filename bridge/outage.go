@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"time"
+
 	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
@@ -11,12 +13,17 @@ type trouble int
 const (
 	none trouble = iota
 	unreachable
+	unproven // Directus answers, but not whether the user may still read: see member.isOverdue
 	forbidden
 )
 
+// isOutage reports whether nothing is shown until Directus is back.
+func (t trouble) isOutage() bool { return t == unreachable || t == unproven }
+
 const (
-	downText = "Directus is unreachable: messages are neither sent nor received until it is back. Nothing that others write is lost"
-	backText = "Directus is back: what was written meanwhile follows"
+	downText  = "Directus is unreachable: messages are neither sent nor received until it is back. Nothing that others write is lost"
+	doubtText = "Directus cannot say at the moment whether you may read this: nothing is shown until it can. Nothing that others write is lost"
+	backText  = "Directus is back: what was written meanwhile follows"
 
 	privateRevokedText  = "Directus does not allow you to read private messages any more: new ones are not shown until it does"
 	privateRestoredText = "Directus allows you to read private messages again: what was written meanwhile follows"
@@ -36,11 +43,11 @@ func (s *session) outageEvents(down bool) []ircd.Event {
 	return []ircd.Event{&ircd.ServiceNotice{Text: backText}}
 }
 
-// announces reports whether the client was told that a channel of the view is unreachable.
-// Nothing of the view is shown before the client is told that Directus is back.
+// announces reports whether the client was told that a channel of the view shows nothing for
+// now. Nothing of the view is shown before the client is told that Directus is back.
 func (s *session) announces(v *view) bool {
 	for _, j := range s.joined {
-		if j.view == v && j.told == unreachable {
+		if j.view == v && j.told.isOutage() {
 			return true
 		}
 	}
@@ -63,7 +70,7 @@ func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 	}
 	now := none
 	switch {
-	case j.told == unreachable && !j.view.isSilent(verified) && j.view.reader.HasNews():
+	case j.told.isOutage() && !j.view.isSilent(verified) && j.view.reader.HasNews():
 		// News shows that Directus is back, and the client is told so before it sees them.
 		// News of a silent view do not count: they stay, and would be announced in each Poll.
 	case down && !j.view.feed.LeaderIsUp():
@@ -74,6 +81,10 @@ func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 		now = forbidden
 	case err != nil && j.view.feed.Trouble():
 		now = unreachable
+	case j.view.feed.Key.IsShared() && !j.Private && s.member.isOverdue():
+		if now = unproven; j.told == unreachable {
+			return nil // still nothing is shown
+		}
 	case err != nil && j.told != none:
 		return nil // not well again, and nothing new to tell
 	}
@@ -85,6 +96,8 @@ func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 		return nil
 	case now == unreachable:
 		text = downText
+	case now == unproven:
+		text = doubtText
 	case now == forbidden:
 		text = privateRevokedText
 	case before == forbidden:
@@ -93,4 +106,12 @@ func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 		text = backText
 	}
 	return []ircd.Event{&ircd.ServiceNotice{Target: j.Name, Text: text}}
+}
+
+// isOverdue reports whether Directus has not confirmed the user for longer than it may: it
+// does not answer, or what it has to ask itself does not, such as an LDAP server.
+func (m *member) isOverdue() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return time.Since(m.checked) > m.recheck
 }

@@ -51,21 +51,43 @@ type session struct {
 // Without the answer nobody could log out the session that Directus has just opened.
 const abandon = 2 * time.Second
 
+// loginPath is the route of Directus' own login; those of further providers are below it.
+const loginPath = "/auth/login"
+
 // Login opens a Directus session with an e-mail address and a password; otp is
 // the one-time code of an account with two-factor authentication, else empty.
 // It asks once, because Directus suspends an account after some wrong attempts.
 //
 // A refusal is an *Error with CodeInvalidCredentials (wrong password, unknown or
-// inactive user), CodeInvalidOTP (right password, code missing or wrong) or
-// CodeInvalidPayload (not an e-mail address), or it is ErrNoUser. ErrUnavailable
-// says nothing about the credentials. The caller ends the account with Logout.
+// inactive user), CodeInvalidOTP (right password, code missing or wrong),
+// CodeInvalidPayload (not an e-mail address) or CodeRouteNotFound (that login is off),
+// or it is ErrNoUser. ErrUnavailable says nothing about the credentials. The caller ends
+// the account with Logout.
 func (c *Client) Login(ctx context.Context, email, password, otp string) (*Account, error) {
-	body := map[string]string{"email": email, "password": password, "mode": "json"}
+	return c.LoginWith(ctx, "", email, password, otp)
+}
+
+// LoginWith is Login with a provider of Directus' AUTH_PROVIDERS whose driver is ldap or
+// local; empty: Directus' own login. name is what that provider knows the user by: for
+// ldap a value of its AUTH_…_USER_ATTRIBUTE, else an e-mail address. A Directus user can
+// log in with one provider only.
+//
+// Further refusals are CodeRouteNotFound (no such provider, or none that takes passwords)
+// and CodeInvalidProvider (the person is new, and has the e-mail address of another
+// user). CodeServiceUnavailable and CodeInvalidProviderConfig are about the directory
+// behind the provider; Directus may then have counted the attempt as a wrong password.
+func (c *Client) LoginWith(ctx context.Context, provider, name, password, otp string) (*Account, error) {
+	body := map[string]string{"email": name, "password": password, "mode": "json"}
+	path := loginPath
+	if provider != "" {
+		path += "/" + url.PathEscape(provider)
+		body["identifier"] = name // of ldap; either driver ignores the name of the other's field
+	}
 	if otp != "" {
 		body["otp"] = otp
 	}
 	started := time.Now()
-	s, err := c.authenticate(ctx, "/auth/login", body)
+	s, err := c.authenticate(ctx, path, body)
 	if err != nil {
 		return nil, fmt.Errorf("log in: %w", err)
 	}

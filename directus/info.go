@@ -146,3 +146,45 @@ func (r rawInfo) info() ServerInfo {
 func seconds(s float64) time.Duration {
 	return time.Duration(min(max(s, 0), 86400) * float64(time.Second))
 }
+
+// Drivers of a Provider that take a name and a password; all others need a browser.
+const (
+	DriverLocal = "local"
+	DriverLDAP  = "ldap"
+)
+
+// Providers are the ways to log in that Directus offers.
+type Providers struct {
+	List []Provider
+	// NoDefault says that Directus' own login, by e-mail address and password, is off
+	// (AUTH_DISABLE_DEFAULT).
+	NoDefault bool
+}
+
+// Provider is one of Directus' AUTH_PROVIDERS.
+type Provider struct {
+	Name   string `json:"name"`
+	Driver string `json:"driver"`
+}
+
+// TakesPasswords reports whether LoginWith can use the provider.
+func (p Provider) TakesPasswords() bool { return p.Driver == DriverLocal || p.Driver == DriverLDAP }
+
+// Providers returns the answer of GET /auth, which needs no login. A Directus 12 whose
+// licence lacks single sign-on names no provider at all, LDAP included.
+func (c *Client) Providers(ctx context.Context) (Providers, error) {
+	var body string
+	if err := c.do(ctx, call{method: http.MethodGet, path: "/auth", text: &body, whole: true}); err != nil {
+		return Providers{}, fmt.Errorf("read the login providers: %w", err)
+	}
+	var answer struct {
+		Data      *[]Provider `json:"data"`
+		NoDefault any         `json:"disableDefault"`
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.Data == nil {
+		return Providers{}, fmt.Errorf("read the login providers: %w", ErrNotDirectus)
+	}
+	// Directus passes on whatever the variable holds, and takes any text for true.
+	off := answer.NoDefault != nil && answer.NoDefault != false && answer.NoDefault != ""
+	return Providers{List: *answer.Data, NoDefault: off}, nil
+}

@@ -164,5 +164,5 @@ func tooMany(k call, err error) bool {
 		return true
 	}
 	return e.Status == http.StatusServiceUnavailable && e.Code == "" && strings.HasPrefix(e.server, "nginx") &&
-		(!k.changes() || k.path == "/auth/login")
+		(!k.changes() || strings.HasPrefix(k.path, loginPath))
 }

@@ -34,7 +34,7 @@ type otpState struct {
 
 const (
 	otpHelp   = "Send it with /quote OTP 123456"
-	loginHelp = "No password given: log in with SASL PLAIN (e-mail and password), or with email:password or a token as the server password (PASS)"
+	loginHelp = "No password given: log in with SASL PLAIN (your Directus account, such as an e-mail address, and password), or with account:password or a token as the server password (PASS)"
 	busyText  = "Logging in is temporarily unavailable, try again later"
 )
 

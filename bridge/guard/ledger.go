@@ -129,16 +129,17 @@ func (l *ledger) mac(parts ...string) []byte {
 	return mac.Sum(nil)
 }
 
-// name returns the name of an account in the ledger. E-mail addresses that differ only in
-// case or accents have the same name, as some databases take them for equal.
+// name returns the name of an account in the ledger. Names that differ only in case, accents,
+// spaces or characters that are not seen are the same, as some databases, and all directories
+// (RFC 4518), take them for equal.
 func (l *ledger) name(email string) string {
 	if strings.ContainsFunc(email, func(r rune) bool { return r > unicode.MaxASCII }) {
-		bare := transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)))
+		bare := transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)), runes.Remove(runes.In(unicode.Cf)))
 		if folded, _, err := transform.String(bare, email); err == nil {
 			email = folded
 		}
 	}
-	return hex.EncodeToString(l.mac("account", l.origin, strings.ToLower(strings.TrimSpace(email)))[:16])
+	return hex.EncodeToString(l.mac("account", l.origin, strings.ToLower(strings.Join(strings.Fields(email), " ")))[:16])
 }
 
 // network returns a hash of the network of an address: the first 48 bits of IPv6, as one

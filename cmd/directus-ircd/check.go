@@ -29,6 +29,7 @@ func (c *checkCmd) Run(ctx context.Context, env *environment) error {
 		if err := c.complete(env); err != nil {
 			return err
 		}
+		c.provider = cfg.Login.Provider
 		opts.Login = c.login
 	}
 	return check.Run(ctx, cfg, opts)

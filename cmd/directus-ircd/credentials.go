@@ -17,11 +17,12 @@ import (
 // credentialFlags log a command in to Directus. The daemon itself has no
 // credentials: it uses those of the people who connect.
 type credentialFlags struct {
-	Email         string `env:"DIRECTUS_EMAIL" placeholder:"EMAIL" help:"E-mail address to log in with."`
+	Email         string `env:"DIRECTUS_EMAIL" placeholder:"EMAIL" help:"E-mail address to log in with; for check with login.provider, the name that this provider knows."`
 	Password      string `env:"DIRECTUS_PASSWORD" placeholder:"PASSWORD" help:"Password of --email; \"-\" reads it from standard input, and without any it is asked for. On the command line other users of this machine can see it: prefer \"-\" or the environment."`
 	PasswordStdin bool   `help:"The same as --password=-."`
 	Token         string `env:"DIRECTUS_TOKEN" placeholder:"TOKEN" help:"Static token to use instead of an e-mail address; \"-\" reads it from standard input. The same warning holds."`
 	TokenStdin    bool   `help:"The same as --token=-."`
+	provider      string // of Directus, that the password is for; empty: its own login
 	OTP           string `name:"otp" placeholder:"CODE" help:"One-time code, if the account has two-factor authentication."`
 }
 
@@ -81,5 +82,5 @@ func (f *credentialFlags) login(ctx context.Context, client *directus.Client) (*
 	if f.Token != "" {
 		return client.LoginToken(ctx, f.Token)
 	}
-	return client.Login(ctx, f.Email, f.Password, f.OTP)
+	return client.LoginWith(ctx, f.provider, f.Email, f.Password, f.OTP)
 }

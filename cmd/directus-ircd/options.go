@@ -40,7 +40,8 @@ func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logg
 	opts := bridge.Options{
 		Client:                 client,
 		NickFields:             cfg.Nick,
-		EmailTemplate:          cfg.Login.EmailTemplate,
+		LoginProvider:          cfg.Login.Provider,
+		LoginTemplate:          cfg.Login.Template(),
 		LoginAttemptsPerMinute: cfg.Limits.LoginAttempts,
 		LoginsAtOnce:           loginsAtOnce,
 		PageMemory:             cfg.Limits.MemoryLimit() / pageShare,

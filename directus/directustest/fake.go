@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"directus-ircd/directus"
 	"directus-ircd/directus/localserver"
 )
 
@@ -47,6 +48,7 @@ import (
 //	f.Cut()                      // every socket breaks without a close frame
 //	f.Down(); f.Up()             // the process is killed, and started again with the same database
 //	f.Database(false)            // requests hang, REST answers 500, authentication fails, pings are answered
+//	f.Directory(false)           // the LDAP server behind Directus is away
 //	f.ExpireSockets()            // TOKEN_EXPIRED, then the time in which a socket has another identity
 //	f.OnFrame(hook)              // a verdict on each frame of a client: skip, mute, cut, delay, another reply
 //	f.OnREST(hook)               // a verdict on each REST call: refuse, delay, or lose the answer
@@ -89,6 +91,7 @@ type Fake struct {
 	onChange    func(FakeChange)
 	onStore     func(collection string, item map[string]any)
 	noDatabase  bool
+	noDirectory bool
 	cached      map[string]cachedAnswer // by user and URL
 	holding     bool
 	losing      bool
@@ -99,20 +102,22 @@ type Fake struct {
 // FakeOptions configure a Fake. The zero value is a Directus 12 with its
 // defaults.
 type FakeOptions struct {
-	Version        string         // default "12.4.0"
-	AccessTTL      time.Duration  // default 15 minutes; whole seconds
-	Mode           string         // handshake (default), strict or public
-	NoWebSockets   bool           // WEBSOCKETS_ENABLED=false
-	Heartbeat      time.Duration  // default 30 s; negative: off
-	QueryLimitMax  int            // 0: none
-	LoginStall     time.Duration  // LOGIN_STALL_TIME, default none
-	EchoAfterReply bool           // the reply to a create comes before its event, not after it
-	Ahead          time.Duration  // how far its clock is ahead of time.Now
-	Zone           *time.Location // its TZ, of DateTime; default UTC
-	Cached         bool           // CACHE_ENABLED=true, CACHE_AUTO_PURGE=false: the answer to a GET is repeated for 5 minutes
-	RESTLimit      RateLimit      // of the REST calls of all clients together, enforced by 429 with Retry-After
-	Nginx          NginxLimit     // of requests, enforced by a proxy in front
-	RateLimit      RateLimit      // of the frames of each socket; shown in /server/info
+	Version        string              // default "12.4.0"
+	AccessTTL      time.Duration       // default 15 minutes; whole seconds
+	Mode           string              // handshake (default), strict or public
+	NoWebSockets   bool                // WEBSOCKETS_ENABLED=false
+	Heartbeat      time.Duration       // default 30 s; negative: off
+	QueryLimitMax  int                 // 0: none
+	LoginStall     time.Duration       // LOGIN_STALL_TIME, default none
+	EchoAfterReply bool                // the reply to a create comes before its event, not after it
+	Ahead          time.Duration       // how far its clock is ahead of time.Now
+	Zone           *time.Location      // its TZ, of DateTime; default UTC
+	Cached         bool                // CACHE_ENABLED=true, CACHE_AUTO_PURGE=false: the answer to a GET is repeated for 5 minutes
+	RESTLimit      RateLimit           // of the REST calls of all clients together, enforced by 429 with Retry-After
+	Nginx          NginxLimit          // of requests, enforced by a proxy in front
+	RateLimit      RateLimit           // of the frames of each socket; shown in /server/info
+	Providers      []directus.Provider // AUTH_PROVIDERS
+	NoDefault      bool                // AUTH_DISABLE_DEFAULT=true
 }
 
 // RateLimit allows Points requests in each Duration. The zero value is no limit.

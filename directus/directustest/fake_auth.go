@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"directus-ircd/directus"
 )
 
 // A grant says whose an access token is, and when it expires.
@@ -60,25 +62,83 @@ func (f *Fake) authorize(token string) (grant, error) {
 	return grant{}, &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
 }
 
-func (f *Fake) login(_ *http.Request, _ string, body map[string]any) (any, error) {
-	email, _ := body["email"].(string)
+// Directory says whether the directory behind providers of the driver ldap answers.
+func (f *Fake) Directory(answers bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.noDirectory = !answers
+}
+
+// Lock makes the directory refuse every password of a user, by a result code that Directus
+// passes on as if the directory were out of order.
+func (f *Fake) Lock(identifier string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, u := range f.users {
+		u.Locked = u.Locked || u.Identifier == identifier
+	}
+}
+
+// errDirectory is what Directus answers when LDAP fails, be it for good.
+var errDirectory = &apiError{status: 503, code: "SERVICE_UNAVAILABLE", message: `Service "ldap" is unavailable. Service returned unexpected error.`}
+
+// provider is the login provider of a route; the zero value is Directus' own login.
+func (f *Fake) provider(name string) directus.Provider {
+	for _, p := range f.opts.Providers {
+		if p.Name == name {
+			return p
+		}
+	}
+	return directus.Provider{}
+}
+
+// providers plays GET /auth.
+func (f *Fake) providers(w http.ResponseWriter, _ *http.Request) {
+	list := []map[string]any{}
+	for _, p := range f.opts.Providers {
+		list = append(list, map[string]any{"name": p.Name, "driver": p.Driver})
+	}
+	answer := map[string]any{"data": list}
+	if f.opts.NoDefault || !f.before("12") { // those before leave it out where it is not set
+		answer["disableDefault"] = f.opts.NoDefault
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(answer)
+}
+
+func (f *Fake) login(r *http.Request, _ string, body map[string]any) (any, error) {
+	p := f.provider(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/auth/login"), "/"))
+	name, _ := body["email"].(string)
+	if p.Driver == directus.DriverLDAP {
+		name, _ = body["identifier"].(string)
+	}
 	password, _ := body["password"].(string)
 	otp, _ := body["otp"].(string)
 	wrong := &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
-	if !strings.Contains(email, "@") || password == "" {
+	switch {
+	case name == "" || password == "", p.Driver != directus.DriverLDAP && !strings.Contains(name, "@"):
 		return nil, invalid("INVALID_PAYLOAD", "Invalid payload. \"email\" must be a valid email.")
+	case p.Driver == directus.DriverLDAP && f.noDirectory:
+		return nil, errDirectory
 	}
 	var u *FakeUser
 	for _, candidate := range f.users {
-		if strings.EqualFold(candidate.Email, email) {
+		known := candidate.Email
+		if p.Driver == directus.DriverLDAP {
+			known = candidate.Identifier
+		}
+		if strings.EqualFold(known, name) {
 			u = candidate
 		}
 	}
-	if u == nil || u.Status != "active" {
+	if u == nil || u.Status != "active" || u.Provider != p.Name || u.NoEntry {
 		return nil, wrong
 	}
 	if f.attempts[u.ID]++; f.attempts[u.ID] > maxAttempts {
 		u.Status, f.attempts[u.ID] = "suspended", 0
+	}
+	if u.Locked {
+		return nil, &apiError{status: 503, code: "SERVICE_UNAVAILABLE", message: `Service "ldap" is unavailable. Service returned unexpected error:  Code: 0x13.`}
 	}
 	if u.Password != password {
 		return nil, wrong
@@ -96,6 +156,9 @@ func (f *Fake) refresh(_ *http.Request, _ string, body map[string]any) (any, err
 	u := f.users[user]
 	if !ok || u == nil || u.Status != "active" {
 		return nil, &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
+	}
+	if f.provider(u.Provider).Driver == directus.DriverLDAP && (f.noDirectory || u.NoEntry) {
+		return nil, errDirectory
 	}
 	delete(f.sessions, old)
 	return f.open(u), nil

@@ -17,7 +17,15 @@ func (f *Fake) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /server/ping", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "pong") })
 	mux.HandleFunc("GET /server/info", f.rest(f.serverInfo))
-	mux.HandleFunc("POST /auth/login", f.rest(f.login))
+	mux.HandleFunc("GET /auth", f.providers)
+	if !f.opts.NoDefault {
+		mux.HandleFunc("POST /auth/login", f.rest(f.login))
+	}
+	for _, p := range f.opts.Providers {
+		if p.TakesPasswords() {
+			mux.HandleFunc("POST /auth/login/"+p.Name, f.rest(f.login))
+		}
+	}
 	mux.HandleFunc("POST /auth/refresh", f.rest(f.refresh))
 	mux.HandleFunc("POST /auth/logout", f.rest(f.logout))
 	mux.HandleFunc("GET /users/me", f.rest(f.me))
@@ -141,7 +149,7 @@ func (f *Fake) rest(route func(r *http.Request, user string, body map[string]any
 				return
 			}
 		}
-		if f.opts.LoginStall > 0 && r.URL.Path == "/auth/login" {
+		if f.opts.LoginStall > 0 && strings.HasPrefix(r.URL.Path, "/auth/login") {
 			defer time.Sleep(f.opts.LoginStall) // plays LOGIN_STALL_TIME, in the time of the bubble
 		}
 		f.mu.Lock()

@@ -8,17 +8,21 @@ import (
 
 // FakeUser is a user of a Fake.
 type FakeUser struct {
-	ID        string // default: a new UUID
-	Email     string
-	Password  string
-	OTP       string // the one-time code that is right at all times; empty: no second factor
-	Token     string // static token; empty: none
-	FirstName string
-	LastName  string
-	Role      string
-	Admin     bool           // all rights
-	Status    string         // default "active"
-	Extra     map[string]any // further fields
+	ID         string // default: a new UUID
+	Email      string
+	Password   string
+	OTP        string // the one-time code that is right at all times; empty: no second factor
+	Token      string // static token; empty: none
+	FirstName  string
+	LastName   string
+	Role       string
+	Admin      bool           // all rights
+	Status     string         // default "active"
+	Provider   string         // the login provider; default: Directus' own login
+	Identifier string         // what an ldap provider knows the user by
+	NoEntry    bool           // the directory has no entry of the user any more
+	Locked     bool           // the directory refuses every password; see Lock
+	Extra      map[string]any // further fields
 }
 
 // String keeps secrets of a FakeUser out of the log of a failing test.

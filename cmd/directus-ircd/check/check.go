@@ -56,6 +56,7 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 	checkExpiry(ctx, cfg, r)
 	probe := &prober{client: client, cfg: cfg, findings: r, writes: opts.Write}
 	if probe.reachable(ctx) {
+		probe.providers(ctx)
 		if opts.Login != nil {
 			probe.asUser(ctx, opts.Login)
 		} else {

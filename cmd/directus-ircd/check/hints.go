@@ -63,6 +63,12 @@ func trustHint(err error) string {
 // LoginHint says what to do about a failed login.
 func LoginHint(err error) string {
 	switch {
+	case directus.IsCode(err, directus.CodeInvalidProviderConfig), directus.IsCode(err, directus.CodeServiceUnavailable) && strings.Contains(err.Error(), `"ldap"`):
+		return "look into the log of Directus: the directory (LDAP) does not let it ask about this user. This says nothing about the credentials"
+	case directus.IsCode(err, directus.CodeInvalidProvider):
+		return "correct the e-mail address in the directory (LDAP) or in Directus: another user of Directus has that of this person"
+	case directus.IsCode(err, directus.CodeRouteNotFound):
+		return "set login.provider to one of Directus that takes passwords, or use --token"
 	case errors.Is(err, directus.ErrUnavailable):
 		return "this says nothing about the credentials: try again when Directus answers"
 	case directus.IsCode(err, directus.CodeInvalidOTP):

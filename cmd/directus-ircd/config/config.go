@@ -93,8 +93,17 @@ type Server struct {
 
 // Login says how people log in.
 type Login struct {
+	// EmailTemplate makes an e-mail address of a nick, for Directus' own login.
 	EmailTemplate string `yaml:"email_template"`
+	// Provider is the one of Directus' AUTH_PROVIDERS that passwords are for; empty: its own
+	// login.
+	Provider string `yaml:"provider"`
+	// IdentifierTemplate makes of a nick what Provider knows the user by.
+	IdentifierTemplate string `yaml:"identifier_template"`
 }
+
+// Template is the one of the two templates that may be set.
+func (l Login) Template() string { return l.EmailTemplate + l.IdentifierTemplate }
 
 // Limits of the daemon. 0 means no limit, except for Memory.
 type Limits struct {

@@ -160,6 +160,12 @@ var faultyFiles = []struct {
 		`:3: server.line_length: 100 must be a number of bytes from 512 to 8192`}},
 	{"days", minimal + "limits: {registration_timeout: 99999999999d}\n", []string{
 		`:3: limits.registration_timeout: "99999999999d" is not a time span: write a number with its unit, such as 60s, 2m, 1h30m or 30d, or 0 for none`}},
+	{"template without provider", minimal + "login: {identifier_template: \"{nick}\"}\n", []string{
+		`:3: login.identifier_template: is for the login.provider, and there is none: name the provider, or use login.email_template for Directus' own login`}},
+	{"provider", minimal + "login: {provider: \"my ldap\", identifier_template: \"nick\", email_template: \"{nick}@example.com\"}\n", []string{
+		`:3: login.identifier_template: "nick" must have {nick} where the nick goes, and may be "{nick}" alone`,
+		`:3: login.provider: "my ldap" is not a name of a login provider of Directus: use only letters, digits, _ and -`,
+		`:3: login.email_template: is for Directus' own login, but passwords go to the login.provider: use login.identifier_template instead`}},
 	{"template", minimal + "login: {email_template: \"nick@example.com\"}\n", []string{
 		`:3: login.email_template: "nick@example.com" must be an e-mail address with {nick} where the nick goes, such as "{nick}@example.com"`}},
 	{"no channel", minimal + "channels: []\n", []string{

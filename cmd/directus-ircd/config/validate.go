@@ -36,9 +36,7 @@ func validate(cfg *Config, d *decoder) {
 	validateServer(cfg, d)
 	validateListen(cfg, d)
 	validateACME(cfg, d)
-	if t := cfg.Login.EmailTemplate; t != "" && (strings.Count(t, "{nick}") != 1 || !strings.Contains(t, "@")) {
-		d.fault("login.email_template", "%q must be an e-mail address with {nick} where the nick goes, such as \"{nick}@example.com\"", t)
-	}
+	validateLogin(cfg.Login, d)
 	validateChannels(cfg, d)
 	validateStores(cfg, d)
 	validateResume(cfg, d)
@@ -76,6 +74,24 @@ func validateDirectus(cfg *Config, d *decoder) {
 	if public := cfg.Directus.PublicURL; public != "" {
 		if err := CheckURL(public); err != nil {
 			d.fault("directus.public_url", "%s: write the address under which people reach Directus, such as https://chat.example.com, or leave the key out", err)
+		}
+	}
+}
+
+func validateLogin(l Login, d *decoder) {
+	if t := l.EmailTemplate; t != "" && (strings.Count(t, "{nick}") != 1 || !strings.Contains(t, "@")) {
+		d.fault("login.email_template", "%q must be an e-mail address with {nick} where the nick goes, such as \"{nick}@example.com\"", t)
+	}
+	if t := l.IdentifierTemplate; t != "" && strings.Count(t, "{nick}") != 1 {
+		d.fault("login.identifier_template", "%q must have {nick} where the nick goes, and may be \"{nick}\" alone", t)
+	}
+	switch {
+	case l.Provider == "" && l.IdentifierTemplate != "":
+		d.fault("login.identifier_template", "is for the login.provider, and there is none: name the provider, or use login.email_template for Directus' own login")
+	case l.Provider != "":
+		validateName(l.Provider, "login.provider", "login provider of Directus", d)
+		if l.EmailTemplate != "" {
+			d.fault("login.email_template", "is for Directus' own login, but passwords go to the login.provider: use login.identifier_template instead")
 		}
 	}
 }
