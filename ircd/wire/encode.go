@@ -10,6 +10,7 @@ package wire
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -270,12 +271,7 @@ func isTagWord(s string, extra byte) bool {
 const TimeFormat = "2006-01-02T15:04:05.000Z"
 
 func HasTag(tags []Tag, key string) bool {
-	for _, t := range tags {
-		if t.Key == key {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(tags, func(t Tag) bool { return t.Key == key })
 }
 
 // Numerics that irc.v4 has no constant for, or has under the name of an older

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
 const (
@@ -29,14 +31,12 @@ type SASLMessage struct{ b strings.Builder }
 
 // Add takes the parameter of one AUTHENTICATE line and reports whether the message is
 // complete: after "+", or after a chunk of any length but 400 bytes. Longer chunks are
-// complete too, because Quassel, senpai and older Halloy send everything on one line. An
-// error empties the buffer.
+// complete too, because Quassel, senpai and older Halloy send everything on one line.
 func (s *SASLMessage) Add(chunk string) (done bool, err error) {
 	if chunk == "+" {
 		return true, nil
 	}
 	if s.b.Len()+len(chunk) > maxSASL {
-		s.Reset()
 		return false, errSASLTooLong
 	}
 	s.b.WriteString(chunk)
@@ -45,9 +45,6 @@ func (s *SASLMessage) Add(chunk string) (done bool, err error) {
 
 // String returns what was added, still in base64. It is a secret.
 func (s *SASLMessage) String() string { return s.b.String() }
-
-// Reset makes the buffer ready for another message.
-func (s *SASLMessage) Reset() { s.b.Reset() }
 
 // DecodePlain decodes a SASL PLAIN message (RFC 4616) from base64, with or without
 // padding. The authorization identity must be empty or repeat the authentication
@@ -64,7 +61,8 @@ func DecodePlain(b64 string) (authcid, password string, err error) {
 	}
 	if !utf8.Valid(raw) {
 		for i := range parts {
-			parts[i] = latin1(parts[i]) // as Quassel sends it
+			// Quassel sends ISO 8859-1, whose decoder never fails.
+			parts[i], _ = charmap.ISO8859_1.NewDecoder().String(parts[i])
 		}
 	}
 	authzid, authcid, password := parts[0], parts[1], parts[2]
@@ -75,13 +73,4 @@ func DecodePlain(b64 string) (authcid, password string, err error) {
 		return "", "", ErrAuthzid
 	}
 	return authcid, password, nil
-}
-
-// latin1 decodes ISO 8859-1, whose bytes are the first 256 code points.
-func latin1(s string) string {
-	runes := make([]rune, len(s))
-	for i := range len(s) {
-		runes[i] = rune(s[i])
-	}
-	return string(runes)
 }

@@ -25,16 +25,13 @@ func TestSASLBuffer(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var b SASLMessage
-		for range 2 { // it can be used again
-			for i, c := range tt.chunks {
-				if done, err := b.Add(c); err != nil || done != (i == len(tt.chunks)-1) {
-					t.Errorf("%s: chunk %d: %v, %v", tt.name, i, done, err)
-				}
+		for i, c := range tt.chunks {
+			if done, err := b.Add(c); err != nil || done != (i == len(tt.chunks)-1) {
+				t.Errorf("%s: chunk %d: %v, %v", tt.name, i, done, err)
 			}
-			if b.String() != tt.want {
-				t.Errorf("%s: got %q, want %q", tt.name, b.String(), tt.want)
-			}
-			b.Reset()
+		}
+		if b.String() != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, b.String(), tt.want)
 		}
 	}
 }
@@ -51,9 +48,7 @@ func TestSASLBufferTooLong(t *testing.T) {
 			t.Fatalf("%d bytes: %v", total, err)
 		}
 	}
-	if b.String() != "" {
-		t.Errorf("%d bytes left", len(b.String()))
-	}
+	b = SASLMessage{}
 	if _, err := b.Add(strings.Repeat("x", maxSASL+1)); !errors.Is(err, errSASLTooLong) {
 		t.Errorf("one long line: %v", err)
 	}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode"
@@ -115,39 +116,41 @@ func Wrap(text string, limit int) []string {
 	limit = max(limit, utf8.UTFMax)
 	var parts []string
 	for len(text) > limit {
-		n := wrapLen(text, limit)
+		end, _, spaces := fit(text, limit)
+		n := cmp.Or(spaces, end, runeBefore(text, limit))
 		parts = append(parts, text[:n])
 		text = text[n:]
 	}
 	return append(parts, text)
 }
 
-// wrapLen returns the length of the first part of a text that is longer than
-// limit.
-func wrapLen(text string, limit int) int {
-	end, word := 0, 0 // the ends of the units that fit, and of the spaces after words
-	visible := false
+// fit returns how much of a text that is longer than limit fits: end is where the units
+// end that do, word where the last word ends before a space, and spaces where the spaces
+// after it end; 0 if there is none.
+func fit(text string, limit int) (end, word, spaces int) {
+	visible := false // spaces before the first word are indentation
 	for {
 		u := unitLen(text[end:], limit)
-		if end+u > limit {
-			break
-		}
 		blank := u == 1 && isBlank(text[end])
-		visible = visible || !blank && formatLen(text[end:]) == 0
-		if end += u; blank && visible {
+		if blank && visible {
 			word = end
 		}
+		if end+u > limit {
+			return end, word, spaces
+		}
+		visible = visible || !blank && formatLen(text[end:]) == 0
+		if end += u; blank && visible {
+			spaces = end
+		}
 	}
-	switch {
-	case word > 0:
-		return word
-	case end > 0:
-		return end
+}
+
+// runeBefore returns limit, or the start of the rune that it would cut in two.
+func runeBefore(text string, limit int) int {
+	for !utf8.RuneStart(text[limit]) {
+		limit--
 	}
-	for end = limit; !utf8.RuneStart(text[end]); {
-		end--
-	}
-	return end
+	return limit
 }
 
 // cutPart returns the first part of text, at most limit bytes, and what is left
@@ -156,20 +159,7 @@ func cutPart(text string, limit int) (part, rest string) {
 	if len(text) <= limit {
 		return text, ""
 	}
-	end, word := 0, 0 // the ends of the units and of the words that fit
-	visible := false  // spaces before the first word are indentation
-	for {
-		u := unitLen(text[end:], limit)
-		blank := u == 1 && isBlank(text[end])
-		if blank && visible {
-			word = end
-		}
-		if end+u > limit {
-			break
-		}
-		visible = visible || !blank && formatLen(text[end:]) == 0
-		end += u
-	}
+	end, word, _ := fit(text, limit)
 	switch {
 	case word > 0:
 		return strings.TrimRight(text[:word], " \t"), strings.TrimLeft(text[word:], " \t")
@@ -179,10 +169,7 @@ func cutPart(text string, limit int) (part, rest string) {
 	if n := formatLen(text); n > 0 {
 		return "", text[n:] // a code without room for it
 	}
-	end = limit
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
+	end = runeBefore(text, limit)
 	return text[:end], text[end:]
 }
 
@@ -208,14 +195,10 @@ func unitLen(s string, limit int) int {
 
 // WholeLines cuts a clean text at its line breaks and keeps blank lines.
 func WholeLines(text string) []string {
-	var lines []string
-	for {
-		i := strings.IndexFunc(text, IsLineBreak)
-		if i < 0 {
-			return append(lines, text)
+	return strings.Split(strings.Map(func(r rune) rune {
+		if IsLineBreak(r) {
+			return '\n'
 		}
-		_, n := utf8.DecodeRuneInString(text[i:])
-		lines = append(lines, text[:i])
-		text = text[i+n:]
-	}
+		return r
+	}, text), "\n")
 }
