@@ -124,7 +124,7 @@ func (c *conn) part(ctx context.Context, name, reason string) error {
 	}
 	c.leaveSession(ctx, ch.name)
 	delete(c.channels, wire.Fold(name))
-	c.srv.roster.Part(c.member, ch.name, reason)
+	c.srv.roster.Part(c.member, ch.name, reason, false)
 	c.showPart(ch.name, reason)
 	c.monitor.doubtAll(true)
 	return nil
@@ -145,11 +145,7 @@ func (c *conn) showRemoval(ev *Removal) {
 		return
 	}
 	delete(c.channels, wire.Fold(ev.Channel))
-	if ev.Closed {
-		c.srv.roster.Leave(c.member, ch.name)
-	} else {
-		c.srv.roster.Part(c.member, ch.name, "")
-	}
+	c.srv.roster.Part(c.member, ch.name, "", ev.Closed)
 	c.send(&wire.Line{Source: c.srv.service, Command: "KICK", Params: []string{ch.name, c.nick, ev.Reason}, Trailing: true})
 	c.monitor.doubtAll(true)
 }

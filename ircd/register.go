@@ -115,12 +115,9 @@ func (c *conn) tryRegister(ctx context.Context) error {
 func (c *conn) welcome(ctx context.Context) error {
 	c.endResponse() // the welcome is no answer to the command that triggered it
 	c.registered = true
-	c.member = c.srv.roster.Attach(c.user, c.inbox, c.reg.away)
+	c.member = c.srv.roster.Attach(c.user, c.inbox, c.reg.away, c.listen.Secure)
 	c.reg = registration{begun: true, cap302: c.reg.cap302}
 	c.user = c.member.User
-	if c.listen.Secure {
-		c.srv.roster.SetSecure(c.member)
-	}
 	c.srv.count.registered.Add(1)
 	nick := c.user.Nick
 	c.label.nick.Store(&nick)

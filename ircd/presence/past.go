@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -26,10 +27,7 @@ type Departed struct {
 // remember records that a user has quit who was in the given channels. The caller holds
 // mu.
 func (r *Roster) remember(p *user, channels map[string]struct{}) {
-	d := &Departed{User: p.user, At: time.Now(), Channels: make(map[string]struct{}, len(channels))}
-	for key := range channels {
-		d.Channels[key] = struct{}{}
-	}
+	d := &Departed{User: p.user, At: time.Now(), Channels: maps.Clone(channels)}
 	oldest := d.At.Add(-pastAge)
 	same := 1 // departures of this user
 	for _, o := range r.past {

@@ -13,7 +13,7 @@ func TestPastIsBounded(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		r := NewRoster()
 		leave := func(name string) {
-			m := r.Attach(User{ID: name, Nick: name}, NewInbox(), "")
+			m := r.Attach(User{ID: name, Nick: name}, NewInbox(), "", false)
 			r.Join(m, "#messages", nil)
 			r.Detach(m, "", false)
 		}

@@ -18,13 +18,16 @@ type Person struct {
 	Active   time.Time
 }
 
-// person takes the snapshot. The caller holds mu.
-func (p *user) person() Person {
+// person takes the snapshot; false if there is no such user. The caller holds mu.
+func (p *user) person() (Person, bool) {
+	if p == nil {
+		return Person{}, false
+	}
 	secure := true
 	for m := range p.conns {
 		secure = secure && m.secure
 	}
-	return Person{User: p.user, Away: p.away, Bot: p.bot, Secure: secure, SignedOn: p.signedOn, Active: p.active}
+	return Person{User: p.user, Away: p.away, Bot: p.bot, Secure: secure, SignedOn: p.signedOn, Active: p.active}, true
 }
 
 // Members returns the users in a channel, sorted by nick.
@@ -34,7 +37,7 @@ func (r *Roster) Members(channel string) []Person {
 	list := r.sorted(wire.Fold(channel))
 	people := make([]Person, len(list))
 	for i, p := range list {
-		people[i] = p.person()
+		people[i], _ = p.person()
 	}
 	return people
 }
@@ -68,22 +71,14 @@ func (r *Roster) Count(channel string) int {
 func (r *Roster) ByNick(nick string) (Person, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p := r.nicks[wire.Fold(nick)]
-	if p == nil {
-		return Person{}, false
-	}
-	return p.person(), true
+	return r.nicks[wire.Fold(nick)].person()
 }
 
 // ByID returns a connected user.
 func (r *Roster) ByID(id string) (Person, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p := r.users[id]
-	if p == nil {
-		return Person{}, false
-	}
-	return p.person(), true
+	return r.users[id].person()
 }
 
 // IsIn reports whether a user is in a channel.

@@ -74,8 +74,9 @@ type Member struct {
 	inbox *Inbox // has a lock of its own
 	p     *user  // static after Attach
 	User  User   // static: the user as known to others when the connection came
+	// secure says that the connection is encrypted; static.
+	secure bool
 
-	secure   bool                // guarded by Roster.mu: the connection is encrypted
 	channels map[string]struct{} // guarded by Roster.mu: folded names
 	watching map[string]struct{} // guarded by Roster.mu: folded nicks
 	away     string              // guarded by Roster.mu
@@ -92,8 +93,9 @@ func NewRoster() *Roster {
 	}
 }
 
-// Attach adds a connection of a user. A non-empty away text marks it as away.
-func (r *Roster) Attach(u User, in *Inbox, away string) *Member {
+// Attach adds a connection of a user. A non-empty away text marks it as away, and secure
+// says that it is encrypted.
+func (r *Roster) Attach(u User, in *Inbox, away string, secure bool) *Member {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -106,7 +108,7 @@ func (r *Roster) Attach(u User, in *Inbox, away string) *Member {
 		r.nicks[p.key] = p
 		r.most = max(r.most, len(r.users))
 	}
-	m := &Member{inbox: in, p: p, channels: make(map[string]struct{}), watching: make(map[string]struct{})}
+	m := &Member{inbox: in, p: p, secure: secure, channels: make(map[string]struct{}), watching: make(map[string]struct{})}
 	if away != "" {
 		r.aways++
 		m.away, m.awaySeq = away, r.aways
@@ -192,23 +194,16 @@ func (r *Roster) Join(m *Member, channel string, show func(User) string) []strin
 	return r.namesIn(key, show)
 }
 
-// Part removes a connection from a channel.
-func (r *Roster) Part(m *Member, channel, reason string) {
+// Part removes a connection from a channel. With quiet, for a channel that all connections
+// leave, nobody is told.
+func (r *Roster) Part(m *Member, channel, reason string, quiet bool) {
 	key := wire.Fold(channel)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(m.channels, key)
-	if r.removeFrom(key, m) {
+	if r.removeFrom(key, m) && !quiet {
 		r.tell(key, m.p, &Event{Kind: Parted, User: m.p.user, Channel: channel, Text: reason})
 	}
-}
-
-// Leave is Part without telling anyone, for a channel that all connections leave.
-func (r *Roster) Leave(m *Member, channel string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(m.channels, wire.Fold(channel))
-	r.removeFrom(wire.Fold(channel), m)
 }
 
 // removeFrom removes a connection from a channel and reports whether it was its user's

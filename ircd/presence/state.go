@@ -72,13 +72,6 @@ func (r *Roster) setRealname(p *user, realname string) {
 	}
 }
 
-// SetSecure records that a connection is encrypted.
-func (r *Roster) SetSecure(m *Member) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m.secure = true
-}
-
 // SetBot marks a connection as a bot's, or as no bot's.
 func (r *Roster) SetBot(m *Member, bot bool) {
 	r.mu.Lock()
