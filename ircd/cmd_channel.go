@@ -120,7 +120,7 @@ func (c *conn) part(ctx context.Context, name, reason string) error {
 		return errorReply(irc.ERR_NOSUCHCHANNEL, "No such channel", name)
 	case ch == nil:
 		c.leaveSession(ctx, name) // the session must not rejoin it by an Admission
-		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", name)
+		return errorReply(irc.ERR_NOTONCHANNEL, notJoined, name)
 	}
 	c.leaveSession(ctx, ch.name)
 	delete(c.channels, wire.Fold(name))
@@ -241,31 +241,24 @@ func (c *conn) sendNames(channel string, names []string) {
 
 // cmdKick refuses: nobody is an operator.
 func (c *conn) cmdKick(ctx context.Context, m *irc.Message) error {
-	ch, err := c.findChannel(ctx, m.Param(0))
+	ch, err := c.joinedChannel(ctx, m.Param(0), irc.ERR_NOTONCHANNEL, notJoined)
 	if err != nil {
 		return err
 	}
-	if c.channels[wire.Fold(ch.Name)] == nil {
-		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", ch.Name)
-	}
 	p, ok := c.srv.roster.ByNick(m.Param(1))
-	if !ok || !c.srv.roster.IsIn(p.ID, ch.Name) {
-		return errorReply(irc.ERR_USERNOTINCHANNEL, "is not in the channel", m.Param(1), ch.Name)
+	if !ok || !c.srv.roster.IsIn(p.ID, ch.name) {
+		return errorReply(irc.ERR_USERNOTINCHANNEL, "is not in the channel", m.Param(1), ch.name)
 	}
-	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "There are no operators here: access is managed with the accounts", ch.Name)
+	return errorReply(irc.ERR_CHANOPRIVSNEEDED, "There are no operators here: access is managed with the accounts", ch.name)
 }
 
 // cmdInvite invites a connected user to a channel (RFC 2812, 3.2.7). An invitation gives no
 // access: users with access can join anyway, and others cannot.
 func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
-	nick, name := m.Param(0), m.Param(1)
-	ch := c.channels[wire.Fold(name)]
-	if ch == nil {
-		known, err := c.findChannel(ctx, name)
-		if err != nil {
-			return err
-		}
-		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", known.Name)
+	nick := m.Param(0)
+	ch, err := c.joinedChannel(ctx, m.Param(1), irc.ERR_NOTONCHANNEL, notJoined)
+	if err != nil {
+		return err
 	}
 	p, here, err := c.lookup(ctx, nick)
 	switch {

@@ -87,46 +87,16 @@ func (c *conn) messageTo(ctx context.Context, target string, out Outgoing) error
 	return c.say(ctx, target, out)
 }
 
-// say stores a message and then echoes it.
-func (c *conn) say(ctx context.Context, target string, out Outgoing) error {
-	if !strings.HasPrefix(target, "#") {
-		return c.privateMessage(ctx, target, out)
-	}
-	ch, err := c.joinedChannel(ctx, target)
-	if err != nil {
+// say stores a message, for a channel or for a user, connected or not, and tells the client
+// what the backend says.
+func (c *conn) say(ctx context.Context, target string, out Outgoing) (err error) {
+	if out.Target, err = c.windowFor(ctx, target); err != nil {
 		return err
 	}
-	out.Target, out.Text = ch.name, wire.CleanText(out.Text)
+	out.Text = wire.CleanText(out.Text)
 	if wire.Lines(out.Text) == nil { // it could not be shown
 		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
 	}
-	return c.store(ctx, out)
-}
-
-// replyTo is the msgid of the message that the client replies to; empty if none.
-func (c *conn) replyTo(m *irc.Message) string {
-	if !c.caps.has(capMessageTags) || !c.set.features.Replies {
-		return ""
-	}
-	tags := clientTagsOf(m, c.features())
-	return cmp.Or(tags[tagReply], tags[tagDraftReply])
-}
-
-// joinedChannel returns the channel that something is sent to. The error tells a channel
-// that does not exist from one that the client is not in.
-func (c *conn) joinedChannel(ctx context.Context, name string) (*joinedChannel, error) {
-	if ch := c.channels[wire.Fold(name)]; ch != nil {
-		return ch, nil
-	}
-	known, err := c.findChannel(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return nil, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: you are not in that channel, join it first", known.Name)
-}
-
-// store stores a message and tells the client what the backend says.
-func (c *conn) store(ctx context.Context, out Outgoing) error {
 	out.Echo = c.caps.has(capEchoMessage)
 	stored, err := c.sendInTime(ctx, out)
 	if err != nil {
@@ -144,19 +114,49 @@ func (c *conn) store(ctx context.Context, out Outgoing) error {
 	return err
 }
 
-// privateMessage stores a message to one user, connected or not.
-func (c *conn) privateMessage(ctx context.Context, nick string, out Outgoing) error {
-	if !c.set.features.Private {
-		return c.noPrivateMessages(ctx, nick)
+// windowFor returns the canonical target of what is stored: a channel or a nick.
+func (c *conn) windowFor(ctx context.Context, target string) (string, error) {
+	switch {
+	case strings.HasPrefix(target, "#"):
+		ch, err := c.joinedChannel(ctx, target, irc.ERR_CANNOTSENDTOCHAN, notSent)
+		if err != nil {
+			return "", err
+		}
+		return ch.name, nil
+	case !c.set.features.Private:
+		return "", c.noPrivateMessages(ctx, target)
+	case !wire.IsNick(target):
+		return "", errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", target)
 	}
-	if !wire.IsNick(nick) {
-		return errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", nick)
+	return target, nil
+}
+
+// replyTo is the msgid of the message that the client replies to; empty if none.
+func (c *conn) replyTo(m *irc.Message) string {
+	if !c.caps.has(capMessageTags) || !c.set.features.Replies {
+		return ""
 	}
-	out.Target = nick
-	if out.Text = wire.CleanText(out.Text); wire.Lines(out.Text) == nil {
-		return errorReply(irc.ERR_NOTEXTTOSEND, "No text to send")
+	tags := clientTagsOf(m, c.features())
+	return cmp.Or(tags[tagReply], tags[tagDraftReply])
+}
+
+// What clients are told about a channel that they are not in.
+const (
+	notJoined = "You are not in that channel"
+	notSent   = "Not sent: you are not in that channel, join it first"
+)
+
+// joinedChannel returns a channel that the client is in. The error tells a channel that does
+// not exist (403) from one that the client is not in, for which numeric and text are.
+func (c *conn) joinedChannel(ctx context.Context, name, numeric, text string) (*joinedChannel, error) {
+	if ch := c.channels[wire.Fold(name)]; ch != nil {
+		return ch, nil
 	}
-	return c.store(ctx, out)
+	known, err := c.findChannel(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return nil, errorReply(numeric, text, known.Name)
 }
 
 // noPrivateMessages is the error where there are no private messages. It tells a nick that

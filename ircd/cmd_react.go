@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 
 	"directus-ircd/ircd/wire"
-
-	irc "gopkg.in/irc.v4"
 )
 
 // maxReaction is the longest reaction, in bytes: a few emoji, or a word.
@@ -37,23 +34,6 @@ func (c *conn) react(ctx context.Context, target string, tags map[string]string)
 		c.showReaction(stored)
 	}
 	return err
-}
-
-// windowFor returns the canonical target of a TAGMSG that is stored: a channel or a nick.
-func (c *conn) windowFor(ctx context.Context, target string) (string, error) {
-	switch {
-	case strings.HasPrefix(target, "#"):
-		ch, err := c.joinedChannel(ctx, target)
-		if err != nil {
-			return "", err
-		}
-		return ch.name, nil
-	case !c.set.features.Private:
-		return "", c.noPrivateMessages(ctx, target)
-	case !wire.IsNick(target):
-		return "", errorReply(irc.ERR_NOSUCHNICK, "No such nick or channel", target)
-	}
-	return target, nil
 }
 
 // reacting parses a reaction from the tags of a TAGMSG.

@@ -74,7 +74,7 @@ func (c *conn) typing(ctx context.Context, target, state string) error {
 		c.typingPrivate(ctx, target, state)
 		return nil
 	}
-	ch, err := c.joinedChannel(ctx, target)
+	ch, err := c.joinedChannel(ctx, target, irc.ERR_CANNOTSENDTOCHAN, notSent)
 	if err != nil || !c.mayType(target) {
 		return err
 	}

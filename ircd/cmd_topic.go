@@ -51,13 +51,9 @@ func (c *conn) sendTopicSetter(ch *joinedChannel) {
 // setTopic changes a topic, or removes it if the text is empty. A topic that is too long is
 // refused, since truncating it would lose text for everybody.
 func (c *conn) setTopic(ctx context.Context, name, text string) error {
-	ch := c.channels[wire.Fold(name)]
-	if ch == nil {
-		known, err := c.findChannel(ctx, name)
-		if err != nil {
-			return err
-		}
-		return errorReply(irc.ERR_NOTONCHANNEL, "You are not in that channel", known.Name)
+	ch, err := c.joinedChannel(ctx, name, irc.ERR_NOTONCHANNEL, notJoined)
+	if err != nil {
+		return err
 	}
 	if !c.features().Topics {
 		return errorReply(irc.ERR_CHANOPRIVSNEEDED, "Topics cannot be changed here", ch.name)
