@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -42,10 +43,7 @@ func (c *conn) sendLusers() {
 	c.reply(wire.RPL_GLOBALUSERS, here, most, fmt.Sprintf("Current global users %s, max %s", here, most))
 }
 
-func (c *conn) cmdMotd(_ context.Context, m *irc.Message) error {
-	if err := c.otherServer(m.Param(0)); err != nil {
-		return err
-	}
+func (c *conn) cmdMotd(context.Context, *irc.Message) error {
 	c.sendMotd()
 	return nil
 }
@@ -67,19 +65,13 @@ func (c *conn) sendMotd() {
 	c.reply(irc.RPL_ENDOFMOTD, "End of /MOTD command")
 }
 
-func (c *conn) cmdVersion(_ context.Context, m *irc.Message) error {
-	if err := c.otherServer(m.Param(0)); err != nil {
-		return err
-	}
+func (c *conn) cmdVersion(context.Context, *irc.Message) error {
 	c.reply(irc.RPL_VERSION, strings.ReplaceAll(c.set.Version, " ", "_"), c.srv.source, c.set.Network)
 	c.sendISupport()
 	return nil
 }
 
-func (c *conn) cmdTime(_ context.Context, m *irc.Message) error {
-	if err := c.otherServer(m.Param(0)); err != nil {
-		return err
-	}
+func (c *conn) cmdTime(context.Context, *irc.Message) error {
 	c.reply(irc.RPL_TIME, c.srv.source, c.srv.now().In(c.set.Location).Format(time.RFC1123Z))
 	return nil
 }
@@ -88,10 +80,7 @@ func (c *conn) cmdTime(_ context.Context, m *irc.Message) error {
 var adminLines = []string{irc.RPL_ADMINLOC1, irc.RPL_ADMINLOC2, irc.RPL_ADMINEMAIL}
 
 // cmdAdmin tells whom to contact (RFC 2812, 3.4.9), if that is configured.
-func (c *conn) cmdAdmin(_ context.Context, m *irc.Message) error {
-	if err := c.otherServer(m.Param(0)); err != nil {
-		return err
-	}
+func (c *conn) cmdAdmin(context.Context, *irc.Message) error {
 	if len(c.set.Admin) == 0 {
 		return errorReply(irc.ERR_NOADMININFO, "Ask whoever gave you your account", c.srv.source)
 	}
@@ -102,10 +91,7 @@ func (c *conn) cmdAdmin(_ context.Context, m *irc.Message) error {
 	return nil
 }
 
-func (c *conn) cmdInfo(_ context.Context, m *irc.Message) error {
-	if err := c.otherServer(m.Param(0)); err != nil {
-		return err
-	}
+func (c *conn) cmdInfo(context.Context, *irc.Message) error {
 	for _, text := range []string{
 		c.set.Version + ", running since " + c.startedAt(),
 		"Messages are stored first and shown once they are.",
@@ -118,13 +104,7 @@ func (c *conn) cmdInfo(_ context.Context, m *irc.Message) error {
 }
 
 func (c *conn) cmdLinks(_ context.Context, m *irc.Message) error {
-	mask := m.Param(0)
-	if m.Param(1) != "" {
-		mask = m.Param(1)
-	}
-	if mask == "" {
-		mask = "*"
-	}
+	mask := cmp.Or(m.Param(1), m.Param(0), "*")
 	if wire.Match(mask, c.srv.source) {
 		c.reply(irc.RPL_LINKS, c.srv.source, c.srv.source, "0 "+c.set.Network)
 	}
@@ -193,13 +173,8 @@ var helpSubjects = map[string]string{
 
 // cmdHelp answers HELP [subject].
 func (c *conn) cmdHelp(_ context.Context, m *irc.Message) error {
-	subject := wire.Fold(strings.TrimLeft(m.Param(0), "/"))
-	if subject == "" {
-		subject = helpIndex
-	}
-	if about, ok := helpSubjects[subject]; ok {
-		subject = about
-	}
+	subject := cmp.Or(wire.Fold(strings.TrimLeft(m.Param(0), "/")), helpIndex)
+	subject = cmp.Or(helpSubjects[subject], subject)
 	texts, ok := help[subject]
 	if !ok {
 		return errorReply(wire.ERR_HELPNOTFOUND, "There is no help on that: HELP without a subject shows an overview", m.Param(0))

@@ -23,6 +23,9 @@ type command struct {
 	// query commands make the backend search or have a long answer. Each of their
 	// targets counts for Limits.QueryCost lines.
 	query bool
+	// server says that the first parameter may name a server, and that of others than this
+	// one nothing is known.
+	server bool
 	// targets says that each of the command's targets counts for one line.
 	targets bool
 }
@@ -70,11 +73,11 @@ var commands = map[string]command{
 
 	"ISUPPORT": {run: (*conn).cmdISupport, earlyCap: capExtendedISupport},
 	"LUSERS":   {run: (*conn).cmdLusers},
-	"MOTD":     {run: (*conn).cmdMotd},
-	"VERSION":  {run: (*conn).cmdVersion},
-	"TIME":     {run: (*conn).cmdTime},
-	"ADMIN":    {run: (*conn).cmdAdmin},
-	"INFO":     {run: (*conn).cmdInfo},
+	"MOTD":     {run: (*conn).cmdMotd, server: true},
+	"VERSION":  {run: (*conn).cmdVersion, server: true},
+	"TIME":     {run: (*conn).cmdTime, server: true},
+	"ADMIN":    {run: (*conn).cmdAdmin, server: true},
+	"INFO":     {run: (*conn).cmdInfo, server: true},
 	"LINKS":    {run: (*conn).cmdLinks},
 	"HELP":     {run: (*conn).cmdHelp},
 
@@ -146,6 +149,11 @@ func (c *conn) dispatch(ctx context.Context, m *irc.Message, part, converted boo
 	}
 	if given < cmd.params {
 		return errorReply(irc.ERR_NEEDMOREPARAMS, "Not enough parameters", m.Command)
+	}
+	if cmd.server {
+		if err := c.otherServer(m.Param(0)); err != nil {
+			return err
+		}
 	}
 	if c.registered {
 		var cancel context.CancelFunc
