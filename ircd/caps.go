@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -26,20 +27,10 @@ func (c *conn) cmdCap(ctx context.Context, m *irc.Message) error {
 	case "END":
 		return c.capEND(ctx)
 	default:
-		return errorReply(irc.ERR_INVALIDCAPCMD, "Unknown CAP subcommand", capWord(sub))
+		word, _, _ := strings.Cut(sub, " ")
+		return errorReply(irc.ERR_INVALIDCAPCMD, "Unknown CAP subcommand", cmp.Or(word, "*"))
 	}
 	return nil
-}
-
-// capWord makes a subcommand safe to repeat in an error.
-func capWord(s string) string {
-	if i := strings.IndexByte(s, ' '); i >= 0 {
-		s = s[:i]
-	}
-	if s == "" {
-		return "*"
-	}
-	return s
 }
 
 // capLine sends one CAP line. params go between the subcommand and the list.

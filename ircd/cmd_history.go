@@ -45,10 +45,12 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 		return r.fail(failTarget, "There are no private messages here")
 	}
 	r.query.Reactions = c.caps.has(capEventPlayback) && c.caps.has(capMessageTags) && c.caps.has(capBatch)
-	ctx, cancel, alive, err := c.whenWritten(ctx)
-	if err != nil || !alive {
+	// A client that does not read must not hold a page. However long it takes to read what
+	// was sent before, the page then gets the full time of a command.
+	if alive, err := c.written(ctx); err != nil || !alive {
 		return err
 	}
+	ctx, cancel := withPatience(Lasting(ctx))
 	defer cancel()
 	page, err := historyAsked(ctx, r, func(ctx context.Context) (*HistoryPage, error) {
 		return c.has.history.History(ctx, r.query)
@@ -89,7 +91,7 @@ func (c *conn) historyTargets(ctx context.Context, r *historyRequest) error {
 			return err
 		}
 	}
-	c.closeHistory(b)
+	c.closeBatch(b)
 	return nil
 }
 

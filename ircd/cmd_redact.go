@@ -65,15 +65,9 @@ func (c *conn) knowsRedactions() bool { return c.caps.has(capRedaction) && c.cap
 // of the line in By and the window in Target. The source is always a user's mask: Halloy
 // drops the line otherwise.
 func renderRedaction(r *Redaction, f form) []wire.Line {
-	l := wire.Line{Source: prefixOf(r.By), Command: "REDACT", Params: []string{r.Target, r.MsgID}}
+	l := wire.Line{Tags: actorTags(r.By, f, r.Time), Source: prefixOf(r.By), Command: "REDACT", Params: []string{r.Target, r.MsgID}}
 	if r.Reason != "" {
 		l.Params, l.Trailing = append(l.Params, wire.CleanText(r.Reason)), true
-	}
-	if f.caps.has(capServerTime) {
-		l.Tags = append(l.Tags, wire.Tag{Key: "time", Value: r.Time.UTC().Format(wire.TimeFormat)})
-	}
-	if f.caps.has(capAccountTag) && r.By.ID != "" {
-		l.Tags = append(l.Tags, wire.Tag{Key: "account", Value: r.By.ID})
 	}
 	return []wire.Line{l}
 }

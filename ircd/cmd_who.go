@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -43,16 +44,12 @@ func parseWho(m *irc.Message) whoQuery {
 // users that are visible to the client. The final 315 repeats the mask.
 func (c *conn) cmdWho(ctx context.Context, m *irc.Message) error {
 	q := parseWho(m)
-	end := q.mask
-	if end == "" {
-		end = "*"
-	}
 	if strings.Contains(q.flags, "o") {
 		// Operators only: there are none.
 	} else if err := c.who(ctx, q); err != nil {
 		return err
 	}
-	c.reply(irc.RPL_ENDOFWHO, end, "End of /WHO list")
+	c.reply(irc.RPL_ENDOFWHO, cmp.Or(q.mask, "*"), "End of /WHO list")
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"strconv"
@@ -15,10 +16,7 @@ import (
 
 // cmdWhois answers WHOIS [server] nick[,nick].
 func (c *conn) cmdWhois(ctx context.Context, m *irc.Message) error {
-	list := m.Param(0)
-	if m.Param(1) != "" {
-		list = m.Param(1)
-	}
+	list := cmp.Or(m.Param(1), m.Param(0))
 	if list == "" {
 		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
 	}

@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -83,9 +84,7 @@ func (c *conn) endOf(ctx context.Context, err error) *closing {
 		err = transport.PlainError(err)
 		end = &closing{text: err.Error(), cause: err.Error()}
 	}
-	if end.quit == "" {
-		end.quit = quitText
-	}
+	end.quit = cmp.Or(end.quit, quitText)
 	return end
 }
 

@@ -44,9 +44,6 @@ func (c *conn) traceIn(m *irc.Message) {
 	e.Msg("line in")
 }
 
-// trace logs a line sent.
-func (c *conn) trace(l *wire.Line) { c.traceLine(l.Command, l.Params...) }
-
 // traceLine logs a line sent. params are those that may name a channel.
 func (c *conn) traceLine(command string, params ...string) {
 	e := c.log.Trace()

@@ -85,9 +85,9 @@ func (c *conn) sendISupport() {
 	var b batch
 	if c.caps.has(capExtendedISupport) && c.caps.has(capBatch) {
 		b = c.openAnswer(nil, "draft/isupport")
-		defer c.closeBatch(b)
 	}
 	c.sendTokens(b, isupportLines(c.isupportTokens()))
+	c.closeBatch(b)
 }
 
 // isupportTokens are the tokens of RPL_ISUPPORT for this client.

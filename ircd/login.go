@@ -124,10 +124,14 @@ func (c *conn) loginPass(ctx context.Context) error {
 	cred := Credentials{Secret: c.reg.pass, Nick: c.reg.rawNick}
 	c.reg.pass = "" // one attempt for each PASS
 	le := c.login(ctx, cred, c.passTimeout())
-	if le == nil {
+	switch {
+	case le == nil:
 		return c.welcome(ctx)
+	case le.Reason == OTPRequired:
+		c.awaitOTP(&otpState{cred: cred}, le.Text)
+		return nil
 	}
-	return c.refusePass(le, cred)
+	return c.loginFailed(le)
 }
 
 // noPassword ends a registration that has no credentials left to try.
@@ -143,15 +147,6 @@ func (c *conn) noPassword() error {
 		c.standardReply("FAIL", "*", "ACCOUNT_REQUIRED", loginHelp)
 	}
 	return &closing{text: loginHelp, cause: "no password"}
-}
-
-// refusePass answers a PASS login that did not succeed.
-func (c *conn) refusePass(le *LoginError, cred Credentials) error {
-	if le.Reason == OTPRequired {
-		c.awaitOTP(&otpState{cred: cred}, le.Text)
-		return nil
-	}
-	return c.loginFailed(le)
 }
 
 // loginFailed ends the connection. 464 is for wrong credentials only: it makes clients ask

@@ -134,17 +134,18 @@ func (c *conn) welcome(ctx context.Context) error {
 		c.nick = c.user.Nick
 	}
 	c.replyPlain(irc.RPL_UMODEIS, c.userModes())
-	if err := c.startInTime(ctx); err != nil {
+	if err := c.startPrivate(ctx); err != nil {
 		return err
 	}
 	return c.autoJoin(ctx, c.session.AutoJoin())
 }
 
-// startInTime starts the session within commandTime.
-func (c *conn) startInTime(ctx context.Context) error {
+// startPrivate calls Session.Start, once, which may take commandTime.
+func (c *conn) startPrivate(ctx context.Context) error {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
-	return c.answer(ctx, "PRIVMSG", c.startPrivate(ctx))
+	err := c.session.Start(ctx, c.joinOptions())
+	return c.answer(ctx, "PRIVMSG", refused(err, irc.ERR_CANNOTSENDTOCHAN, c.nick))
 }
 
 // autoJoin joins the channels that the session names. Clients do not retry these, so each
@@ -211,9 +212,4 @@ func (c *conn) cmdSetname(context.Context, *irc.Message) error {
 // that fetch history by themselves, nor for bots, which would obey old commands.
 func (c *conn) joinOptions() JoinOptions {
 	return JoinOptions{Backlog: !c.bot && !c.caps.has(capChathistory)}
-}
-
-// startPrivate calls Session.Start, once.
-func (c *conn) startPrivate(ctx context.Context) error {
-	return refused(c.session.Start(ctx, c.joinOptions()), irc.ERR_CANNOTSENDTOCHAN, c.nick)
 }

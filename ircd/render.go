@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -81,12 +82,7 @@ func speechOf(m *Message) speech {
 }
 
 // windowOf is the target of the lines of an event: the channel, or the recipient.
-func windowOf(target string, to User) string {
-	if target == "" {
-		return to.Nick
-	}
-	return target
-}
+func windowOf(target string, to User) string { return cmp.Or(target, to.Nick) }
 
 // room is how many bytes of text fit on one line.
 func (s *speech) room() int {
@@ -161,10 +157,7 @@ const (
 
 // referenceTags name the message that another one replies to or is a new version of.
 func referenceTags(m *Message) []wire.Tag {
-	id := m.ReplyTo
-	if m.Edits != "" {
-		id = m.Edits
-	}
+	id := cmp.Or(m.Edits, m.ReplyTo)
 	if id == "" {
 		return nil
 	}

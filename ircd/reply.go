@@ -54,7 +54,7 @@ func (c *conn) write(l *wire.Line) {
 	}
 	c.out1 = wire.Append(c.out1, l)
 	c.srv.count.linesOut.Add(1)
-	c.trace(l)
+	c.traceLine(l.Command, l.Params...)
 }
 
 // numeric makes a numeric whose last parameter is not text.

@@ -171,8 +171,11 @@ func (c *conn) openAnswer(tags []wire.Tag, kind string, params ...string) batch 
 	return c.openBatch(batch{}, tags, kind, params...)
 }
 
-// closeBatch closes a batch. Batches inside it must have been closed.
+// closeBatch closes a batch, if b is one. Batches inside it must have been closed.
 func (c *conn) closeBatch(b batch) {
+	if b.id == "" {
+		return
+	}
 	c.sendIn(batch{id: b.outer}, &wire.Line{Source: c.srv.source, Command: "BATCH", Params: []string{"-" + b.id}})
 }
 

@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -73,17 +74,9 @@ const maxRefusals = 64
 
 // NewServer makes a Server on a backend.
 func NewServer(be Backend, opts Options) *Server {
-	if opts.Network == "" {
-		opts.Network = opts.Name
-	}
-	if opts.Version == "" {
-		opts.Version = "directus-ircd"
-	}
+	opts.Version, opts.Location = cmp.Or(opts.Version, "directus-ircd"), cmp.Or(opts.Location, time.Local)
 	if opts.Started.IsZero() {
 		opts.Started = time.Now()
-	}
-	if opts.Location == nil {
-		opts.Location = time.Local
 	}
 	s := &Server{
 		backend:    be,

@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"net"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ type settings struct {
 }
 
 func newSettings(opts Options, features Features) *settings {
+	opts.Network = cmp.Or(opts.Network, opts.Name)
 	s := &settings{Options: opts, features: features}
 	if motd := strings.TrimRight(opts.MOTD, "\n"); motd != "" {
 		s.motd = strings.Split(motd, "\n")
@@ -39,9 +41,6 @@ func newSettings(opts Options, features Features) *settings {
 func (s *Server) Configure(opts Options) {
 	old := s.settings.Load()
 	opts.Name, opts.Version, opts.Started, opts.Location, opts.Logger = old.Name, old.Version, old.Started, old.Location, old.Logger
-	if opts.Network == "" {
-		opts.Network = opts.Name
-	}
 	s.slots.limit(opts.Limits.Connections, opts.Limits.ConnectionsPerAddress)
 	s.reconnects.limit(opts.Limits.ReconnectsPerMinute)
 	s.settings.Store(newSettings(opts, s.backend.Features()))

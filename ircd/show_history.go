@@ -69,17 +69,6 @@ func (c *conn) nextPart(ctx context.Context, more More) ([]Event, error) {
 	return events, nil
 }
 
-// whenWritten waits until the client has read all output and then returns a context with the
-// full time of a command, for reading a page: a client that does not read must not hold one.
-// alive is false if the client is gone.
-func (c *conn) whenWritten(ctx context.Context) (asking context.Context, cancel context.CancelFunc, alive bool, err error) {
-	if alive, err = c.written(ctx); err != nil || !alive {
-		return nil, nil, false, err
-	}
-	asking, cancel = withPatience(Lasting(ctx))
-	return asking, cancel, true, nil
-}
-
 // written waits until all output is written. It returns false if a write has failed.
 func (c *conn) written(ctx context.Context) (bool, error) {
 	if err := c.flush(ctx); err != nil {
@@ -94,13 +83,6 @@ func (c *conn) openHistory(tags []wire.Tag, kind string, params ...string) batch
 		return batch{}
 	}
 	return c.openAnswer(tags, kind, params...)
-}
-
-// closeHistory closes the batch that openHistory has opened, if any.
-func (c *conn) closeHistory(b batch) {
-	if b.id != "" {
-		c.closeBatch(b)
-	}
 }
 
 // showEvents shows a history in its batch, first part and rest, and closes the batch.
@@ -121,7 +103,7 @@ func (c *conn) showEvents(ctx context.Context, b batch, events []Event, more Mor
 			return err
 		}
 		if len(events) == 0 {
-			c.closeHistory(b)
+			c.closeBatch(b)
 			return nil
 		}
 	}
