@@ -31,50 +31,26 @@ import (
 //	f := directustest.NewFake(t, directustest.FakeOptions{})
 //	kevin := f.AddUser(directustest.FakeUser{Email: "kevin@example.com", Password: "secret", FirstName: "Kevin"})
 //	c := directus.New(f.URL(), directus.Options{NetDial: f.Dial})
-//	t.Cleanup(c.Close)           // idle connections would outlive a bubble
-//
-// The other side of the chat:
-//
+//	t.Cleanup(c.Close) // idle connections would outlive a bubble
 //	id := f.Insert("messages", kevin, map[string]any{"text": "hi"}) // as from the web app: stored, then an event
-//	f.Update("messages", id, map[string]any{"text": "hello"})
-//	f.Remove("messages", id)
-//	f.UpdateMany, f.RemoveMany   // the same with several items, which makes one event
-//	f.Items("messages")          // everything stored, in the order of storing
-//	f.Count("POST /auth/login")  // also "upgrade", "ws auth", "ws items create", "ws pong", ...
-//	f.Sockets(); f.Sessions(); f.Subscriptions() // what is open: authenticated sockets, refresh tokens, ...
 //
-// Faults:
-//
-//	f.Cut()                      // every socket breaks without a close frame
-//	f.Down(); f.Up()             // the process is killed, and started again with the same database
-//	f.Database(false)            // requests hang, REST answers 500, authentication fails, pings are answered
-//	f.Directory(false)           // the LDAP server behind Directus is away
-//	f.ExpireSockets()            // TOKEN_EXPIRED, then the time in which a socket has another identity
-//	f.OnFrame(hook)              // a verdict on each frame of a client: skip, mute, cut, delay, another reply
-//	f.OnREST(hook)               // a verdict on each REST call: refuse, delay, or lose the answer
-//	f.OnChange(hook)             // called for every change of what is stored
-//	f.Send(kevin, frame)         // any frame to the sockets of a user
-//	f.HoldEvents(); f.ReleaseEvents(true) // events later, in reverse order
-//	f.LoseEvents(true)           // events vanish without a trace
-//	f.RepeatEvents(true)         // events come twice
-//	f.Allow, f.Deny, f.Restrict, f.CreateOnly, f.ReadOnly // permissions, effective at once
-//	f.Suspend, f.SetPassword, f.SetToken  // changes that no open socket notices
-//	f.SetClock(-time.Hour)       // its clock is set
+// Insert, Update, Remove and the like play the other side of the chat. Permissions (Deny, Restrict, ...) are
+// effective at once; no open socket notices changes of users (Suspend, SetToken, ...). Faults are Cut, Down,
+// Database, Directory, ExpireSockets, HoldEvents, LoseEvents and RepeatEvents, and whatever the hooks OnFrame and OnREST decide.
 //
 // It is safe for concurrent use. OnFrame and OnREST hooks run without its lock, the others with it.
 type Fake struct {
 	t        testing.TB
 	opts     FakeOptions
 	server   *http.Server
+	listener *pipeListener
 	serving  sync.WaitGroup
 	stopping chan struct{} // closed by the cleanup: ends hanging answers
 	ahead    atomic.Int64  // how far the clock is ahead of ours, in nanoseconds
 
 	mu          sync.Mutex // guards what follows
-	window      time.Time  // when the present window of RESTLimit began
+	window      window     // of RESTLimit
 	admitted    time.Time  // when Nginx last admitted a request
-	asked       int        // number of calls in window
-	listener    *pipeListener
 	users       map[string]*FakeUser
 	attempts    map[string]int
 	sessions    map[string]string // refresh token: user
@@ -82,8 +58,7 @@ type Fake struct {
 	collections map[string]*collection
 	denied      map[permission]bool
 	restricted  map[permission]map[string]any
-	creatable   map[permission][]string // the only fields that a create may hold
-	readable    map[permission][]string // the only fields that may be asked for
+	fields      map[permission][]string // the only fields that a create may hold, or that may be read
 	sockets     []*socket
 	counts      map[string]int
 	onFrame     func(FakeFrame) FrameVerdict
@@ -160,20 +135,18 @@ func NewFake(t testing.TB, opts FakeOptions) *Fake {
 		users: map[string]*FakeUser{}, attempts: map[string]int{},
 		sessions: map[string]string{}, access: map[string]grant{},
 		collections: map[string]*collection{}, denied: map[permission]bool{},
-		restricted: map[permission]map[string]any{}, creatable: map[permission][]string{},
-		readable: map[permission][]string{}, counts: map[string]int{}, cached: map[string]cachedAnswer{},
+		restricted: map[permission]map[string]any{}, fields: map[permission][]string{},
+		counts: map[string]int{}, cached: map[string]cachedAnswer{},
 	}
 	f.SetClock(opts.Ahead)
+	f.collections[usersCollection] = &collection{FakeCollection: FakeCollection{Key: "id"}, name: usersCollection}
 	f.AddCollection("messages", FakeCollection{Fields: []string{"text", "nonce"}, Unique: []string{"nonce"}})
-	f.server = &http.Server{Handler: f.handler(), IdleTimeout: keepAliveTimeout}
-	f.listener = newPipeListener()
+	f.server, f.listener = &http.Server{Handler: f.handler(), IdleTimeout: keepAliveTimeout}, newPipeListener()
 	f.serve(f.listener)
 	t.Cleanup(func() {
 		close(f.stopping)
 		f.Cut()
-		f.mu.Lock()
 		f.listener.Close()
-		f.mu.Unlock()
 		f.server.Close()
 		f.serving.Wait()
 		f.joinSockets()
@@ -207,30 +180,17 @@ func (f *Fake) URL() *url.URL { return &url.URL{Scheme: "http", Host: "directus.
 
 // Dial is a directus.Options.NetDial that reaches the Fake whatever the
 // address.
-func (f *Fake) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	f.mu.Lock()
-	l := f.listener
-	f.mu.Unlock()
-	return l.dial(ctx)
-}
+func (f *Fake) Dial(ctx context.Context, _, _ string) (net.Conn, error) { return f.listener.dial(ctx) }
 
 // Down breaks every connection and refuses new ones, like a killed process.
 // Users, items and refresh tokens stay, as does the validity of access tokens.
 func (f *Fake) Down() {
-	f.mu.Lock()
-	l := f.listener
-	f.mu.Unlock()
-	l.refuse(true)
+	f.listener.refuse(true)
 	f.Cut()
 }
 
 // Up ends Down.
-func (f *Fake) Up() {
-	f.mu.Lock()
-	l := f.listener
-	f.mu.Unlock()
-	l.refuse(false)
-}
+func (f *Fake) Up() { f.listener.refuse(false) }
 
 // Sockets is the number of authenticated sockets that are open.
 func (f *Fake) Sockets() int {
@@ -286,11 +246,7 @@ func (f *Fake) Counts() map[string]int {
 	return maps.Clone(f.counts)
 }
 
-func (f *Fake) count(what string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.counts[what]++
-}
+func (f *Fake) count(what string) { f.locked(func() { f.counts[what]++ }) }
 
 // before reports whether the Fake plays a version below a major one.
 func (f *Fake) before(major string) bool {

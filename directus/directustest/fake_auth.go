@@ -23,9 +23,7 @@ const share = "share:"
 
 // AddShare adds the access token of a share, which is valid but belongs to no user.
 func (f *Fake) AddShare(token string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.access[token] = grant{user: share + token, expires: time.Now().Add(24 * time.Hour)}
+	f.locked(func() { f.access[token] = grant{user: share + token, expires: time.Now().Add(24 * time.Hour)} })
 }
 
 // maxAttempts is the default of the setting auth_login_attempts. One more failed
@@ -59,15 +57,11 @@ func (f *Fake) authorize(token string) (grant, error) {
 			return grant{user: u.ID}, nil
 		}
 	}
-	return grant{}, &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
+	return grant{}, wrongCredentials()
 }
 
 // Directory says whether the directory behind providers of the driver ldap answers.
-func (f *Fake) Directory(answers bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.noDirectory = !answers
-}
+func (f *Fake) Directory(answers bool) { f.locked(func() { f.noDirectory = !answers }) }
 
 // Lock makes the directory refuse every password of a user, by a result code that Directus
 // passes on as if the directory were out of order.
@@ -114,7 +108,6 @@ func (f *Fake) login(r *http.Request, _ string, body map[string]any) (any, error
 	}
 	password, _ := body["password"].(string)
 	otp, _ := body["otp"].(string)
-	wrong := &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
 	switch {
 	case name == "" || password == "", p.Driver != directus.DriverLDAP && !strings.Contains(name, "@"):
 		return nil, invalid("INVALID_PAYLOAD", "Invalid payload. \"email\" must be a valid email.")
@@ -132,7 +125,7 @@ func (f *Fake) login(r *http.Request, _ string, body map[string]any) (any, error
 		}
 	}
 	if u == nil || u.Status != "active" || u.Provider != p.Name || u.NoEntry {
-		return nil, wrong
+		return nil, wrongCredentials()
 	}
 	if f.attempts[u.ID]++; f.attempts[u.ID] > maxAttempts {
 		u.Status, f.attempts[u.ID] = "suspended", 0
@@ -141,7 +134,7 @@ func (f *Fake) login(r *http.Request, _ string, body map[string]any) (any, error
 		return nil, &apiError{status: 503, code: "SERVICE_UNAVAILABLE", message: `Service "ldap" is unavailable. Service returned unexpected error:  Code: 0x13.`}
 	}
 	if u.Password != password {
-		return nil, wrong
+		return nil, wrongCredentials()
 	}
 	if u.OTP != "" && u.OTP != otp {
 		return nil, &apiError{status: 401, code: "INVALID_OTP", message: "Invalid user OTP."}
@@ -155,7 +148,7 @@ func (f *Fake) refresh(_ *http.Request, _ string, body map[string]any) (any, err
 	user, ok := f.sessions[old]
 	u := f.users[user]
 	if !ok || u == nil || u.Status != "active" {
-		return nil, &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
+		return nil, wrongCredentials()
 	}
 	if f.provider(u.Provider).Driver == directus.DriverLDAP && (f.noDirectory || u.NoEntry) {
 		return nil, errDirectory

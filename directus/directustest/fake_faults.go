@@ -5,6 +5,13 @@ import (
 	"time"
 )
 
+// locked calls do with the lock held.
+func (f *Fake) locked(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do()
+}
+
 // A FakeFrame is a frame of a client, for OnFrame.
 type FakeFrame struct {
 	User       string         // id; empty before the authentication and in the window after an expiry
@@ -29,11 +36,7 @@ type FrameVerdict struct {
 
 // OnFrame sets the hook that judges the frames of clients; nil removes it. It
 // runs on the goroutine of the socket.
-func (f *Fake) OnFrame(hook func(FakeFrame) FrameVerdict) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.onFrame = hook
-}
+func (f *Fake) OnFrame(hook func(FakeFrame) FrameVerdict) { f.locked(func() { f.onFrame = hook }) }
 
 // A RESTRequest is a REST call or an upgrade, for OnREST.
 type RESTRequest struct{ Method, Path string }
@@ -52,18 +55,12 @@ type RESTVerdict struct {
 }
 
 // OnREST sets the hook that judges REST calls and upgrades; nil removes it.
-func (f *Fake) OnREST(hook func(RESTRequest) RESTVerdict) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.onREST = hook
-}
+func (f *Fake) OnREST(hook func(RESTRequest) RESTVerdict) { f.locked(func() { f.onREST = hook }) }
 
 // OnStore sets a hook that may change what a create stores, as a trigger of the database
 // does; nil removes it. It must not call the fake.
 func (f *Fake) OnStore(hook func(collection string, item map[string]any)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.onStore = hook
+	f.locked(func() { f.onStore = hook })
 }
 
 // Cut breaks every socket without a close frame, as a killed process does.
@@ -109,18 +106,10 @@ func (f *Fake) openSockets(user string) []*socket {
 // Database connects or disconnects the database. Without it, item requests are
 // never answered, REST answers 500 and authentication fails, but pings are
 // answered.
-func (f *Fake) Database(up bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.noDatabase = !up
-}
+func (f *Fake) Database(up bool) { f.locked(func() { f.noDatabase = !up }) }
 
 // HoldEvents delays all events until ReleaseEvents.
-func (f *Fake) HoldEvents() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.holding = true
-}
+func (f *Fake) HoldEvents() { f.locked(func() { f.holding = true }) }
 
 // ReleaseEvents ends HoldEvents and sends the delayed events, in reverse order if
 // reverse is true.
@@ -139,26 +128,16 @@ func (f *Fake) ReleaseEvents(reverse bool) {
 
 // LoseEvents drops all events while it is on. Directus loses an event when it cannot
 // read its items.
-func (f *Fake) LoseEvents(on bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.losing = on
-}
+func (f *Fake) LoseEvents(on bool) { f.locked(func() { f.losing = on }) }
 
 // RepeatEvents sends each event twice while it is on, as may happen when several nodes
 // of Directus share their events.
-func (f *Fake) RepeatEvents(on bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.repeating = on
-}
+func (f *Fake) RepeatEvents(on bool) { f.locked(func() { f.repeating = on }) }
 
 // Deny takes a right from a user: action is read, create, update or delete.
 // "directus_users" is a collection too.
 func (f *Fake) Deny(user, collection, action string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.denied[permission{user, collection, action}] = true
+	f.locked(func() { f.denied[permission{user, collection, action}] = true })
 }
 
 // Allow gives a right back, without restriction.
@@ -171,31 +150,21 @@ func (f *Fake) Allow(user, collection, action string) {
 
 // Restrict limits reading to the items that match a filter.
 func (f *Fake) Restrict(user, collection string, filter map[string]any) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.restricted[permission{user, collection, "read"}] = normal(filter).(map[string]any)
+	f.locked(func() { f.restricted[permission{user, collection, "read"}] = normal(filter).(map[string]any) })
 }
 
 // CreateOnly limits the fields that a user may set when creating an item.
 func (f *Fake) CreateOnly(user, collection string, fields ...string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.creatable[permission{user, collection, "create"}] = fields
+	f.locked(func() { f.fields[permission{user, collection, "create"}] = fields })
 }
 
 // ReadOnly limits the fields that a user may read.
 func (f *Fake) ReadOnly(user, collection string, fields ...string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.readable[permission{user, collection, "read"}] = fields
+	f.locked(func() { f.fields[permission{user, collection, "read"}] = fields })
 }
 
 // SetMode changes WEBSOCKETS_REST_AUTH without a restart.
-func (f *Fake) SetMode(mode string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.opts.Mode = mode
-}
+func (f *Fake) SetMode(mode string) { f.locked(func() { f.opts.Mode = mode }) }
 
 // A FakeChange is a change of what is stored, for OnChange: the items as they are now, or the keys of deleted ones.
 type FakeChange struct {
@@ -207,8 +176,4 @@ type FakeChange struct {
 
 // OnChange sets the hook that is called for every change, whoever makes it and even if its event is not sent; nil
 // removes it. It runs with the lock of the Fake held, so it must not call the Fake.
-func (f *Fake) OnChange(hook func(FakeChange)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.onChange = hook
-}
+func (f *Fake) OnChange(hook func(FakeChange)) { f.locked(func() { f.onChange = hook }) }

@@ -6,13 +6,12 @@ import (
 )
 
 // pick is the part of an item that was asked for. Callers hold mu.
-func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map[string]any, *apiError) {
+func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map[string]any, error) {
 	if len(fields) == 0 {
 		fields = []string{"*"}
 	}
-	out := map[string]any{}
-	nested := map[string][]string{}
-	allowed, limited := f.readable[permission{user, name, "read"}]
+	c, out, nested := f.collections[name], map[string]any{}, map[string][]string{}
+	allowed, limited := f.fields[permission{user, name, "read"}]
 	for _, field := range fields {
 		head, rest, deep := strings.Cut(field, ".")
 		if limited && head != "*" && !slices.Contains(allowed, head) {
@@ -26,14 +25,14 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 				}
 			}
 		case head == "*":
-			for k := range f.relations(name) {
+			for k := range c.Relations {
 				nested[k] = append(nested[k], rest)
 			}
 		case deep:
 			nested[head] = append(nested[head], rest)
-		case f.lists(name)[head] != "":
-			if items, readable := f.listed(name, user, row, head); readable {
-				out[head] = f.keysOf(name, head, items)
+		case c.Lists[head] != "":
+			if items, readable := f.listed(c, user, row, head); readable {
+				out[head] = f.keysOf(c, head, items)
 			}
 		default:
 			v, known := row[head]
@@ -47,11 +46,11 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 		}
 	}
 	for head, rest := range nested {
-		var err *apiError
-		if f.lists(name)[head] != "" {
-			err = f.pickList(out, name, user, row, head, rest)
+		var err error
+		if c.Lists[head] != "" {
+			err = f.pickList(out, c, user, row, head, rest)
 		} else {
-			err = f.pickRelated(out, name, user, row, head, rest)
+			err = f.pickRelated(out, c, user, row, head, rest)
 		}
 		if err != nil {
 			return nil, err
@@ -62,11 +61,11 @@ func (f *Fake) pick(name, user string, row map[string]any, fields []string) (map
 
 // pickRelated is pick for the fields of the item that a many-to-one field refers to. Callers
 // hold mu.
-func (f *Fake) pickRelated(out map[string]any, name, user string, row map[string]any, field string, fields []string) *apiError {
+func (f *Fake) pickRelated(out map[string]any, c *collection, user string, row map[string]any, field string, fields []string) error {
 	if _, known := row[field]; !known && !f.before("11") {
 		return forbidden()
 	}
-	related := f.relations(name)[field]
+	related := c.Relations[field]
 	if related == "" || !f.may(user, related, "read") {
 		delete(out, field) // the key is missing altogether
 		return nil
@@ -86,14 +85,13 @@ func (f *Fake) pickRelated(out map[string]any, name, user string, row map[string
 
 // listed are the items that a one-to-many field of an item stands for; false if
 // the user may read none of their collection. Callers hold mu.
-func (f *Fake) listed(name, user string, row map[string]any, field string) (items []map[string]any, readable bool) {
-	related, back, _ := strings.Cut(f.lists(name)[field], ".")
+func (f *Fake) listed(c *collection, user string, row map[string]any, field string) (items []map[string]any, readable bool) {
+	related, back, _ := strings.Cut(c.Lists[field], ".")
 	if !f.may(user, related, "read") {
 		return nil, false
 	}
-	rows, _ := f.rows(related)
-	for _, item := range rows {
-		if keyText(item[back]) == keyText(row[f.keyOf(name)]) && f.visible(related, user, item) {
+	for _, item := range f.rows(related) {
+		if keyText(item[back]) == keyText(row[c.Key]) && f.visible(related, user, item) {
 			items = append(items, item)
 		}
 	}
@@ -102,12 +100,12 @@ func (f *Fake) listed(name, user string, row map[string]any, field string) (item
 
 // pickList is pick for a one-to-many field. Where the user may read none of the
 // collections that its items refer to, Directus gives their keys. Callers hold mu.
-func (f *Fake) pickList(out map[string]any, name, user string, row map[string]any, field string, fields []string) *apiError {
-	items, readable := f.listed(name, user, row, field)
+func (f *Fake) pickList(out map[string]any, c *collection, user string, row map[string]any, field string, fields []string) error {
+	items, readable := f.listed(c, user, row, field)
 	if !readable {
 		return nil // the key is missing altogether
 	}
-	related, _, _ := strings.Cut(f.lists(name)[field], ".")
+	related, _, _ := strings.Cut(c.Lists[field], ".")
 	picked := []any{}
 	for _, item := range items {
 		sub, err := f.pick(related, user, item, fields)
@@ -119,18 +117,18 @@ func (f *Fake) pickList(out map[string]any, name, user string, row map[string]an
 		}
 	}
 	if len(picked) < len(items) {
-		picked = f.keysOf(name, field, items)
+		picked = f.keysOf(c, field, items)
 	}
 	out[field] = picked
 	return nil
 }
 
 // keysOf are the keys of the items of a one-to-many field. Callers hold mu.
-func (f *Fake) keysOf(name, field string, items []map[string]any) []any {
-	related, _, _ := strings.Cut(f.lists(name)[field], ".")
+func (f *Fake) keysOf(c *collection, field string, items []map[string]any) []any {
+	related, _, _ := strings.Cut(c.Lists[field], ".")
 	keys := []any{}
 	for _, item := range items {
-		keys = append(keys, item[f.keyOf(related)])
+		keys = append(keys, item[f.collections[related].Key])
 	}
 	return keys
 }

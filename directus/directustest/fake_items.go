@@ -3,14 +3,15 @@ package directustest
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // subscribe registers a subscription with an explicit event, before it answers
 // and without any check of rights, as Directus does. Callers hold mu.
 func (s *socket) subscribe(m map[string]any, reply func(map[string]any)) {
-	sub := &subscription{uid: uidText(m["uid"]), collection: text(m, "collection"), event: text(m, "event")}
+	sub := &subscription{uid: keyText(m["uid"]), collection: text(m, "collection"), event: text(m, "event")}
 	q, err := parseQuery(m["query"])
-	_, known := s.fake.rows(sub.collection)
+	known := s.fake.collections[sub.collection] != nil
 	switch {
 	case err != nil:
 	case sub.event != "create" && sub.event != "update" && sub.event != "delete":
@@ -32,7 +33,8 @@ func (s *socket) subscribe(m map[string]any, reply func(map[string]any)) {
 
 // refusal is an error frame. Directus 10 and 11 leave the uid out of nearly all
 // of them, Directus 12 out of those about the shape of a subscribe.
-func (s *socket) refusal(kind string, uid any, err *apiError) map[string]any {
+func (s *socket) refusal(kind string, uid any, refused error) map[string]any {
+	err := refused.(*apiError)
 	frame := map[string]any{"type": kind, "status": "error", "error": map[string]any{"code": err.code, "message": err.message}}
 	shape := kind == "subscribe" && err.code == "INVALID_PAYLOAD"
 	if uid != nil && (!s.fake.before("12") && !shape || err.code == "INVALID_COLLECTION") {
@@ -45,8 +47,8 @@ func (s *socket) refusal(kind string, uid any, err *apiError) map[string]any {
 func (s *socket) items(m map[string]any, reply func(map[string]any)) {
 	name := text(m, "collection")
 	ok := func(data any) map[string]any { return named(m, map[string]any{"type": "items", "data": data}) }
-	fail := func(err *apiError) {
-		if !err.silent {
+	fail := func(err error) {
+		if !err.(*apiError).silent {
 			reply(s.refusal("items", m["uid"], err))
 		}
 	}
@@ -56,21 +58,14 @@ func (s *socket) items(m map[string]any, reply func(map[string]any)) {
 	switch action := text(m, "action"); {
 	case err != nil:
 		fail(err)
-	case s.fake.collections[name] == nil:
+	case s.fake.collections[name] == nil || name == usersCollection:
 		err := forbidden()
-		if s.fake.before("12") || len(name) > 9 && name[:9] == "directus_" {
+		if s.fake.before("12") || strings.HasPrefix(name, "directus_") {
 			err = invalid("INVALID_COLLECTION", "The provided collection does not exists or is not accessible.")
 		}
 		fail(err)
 	case action == "create":
 		s.createItem(name, data, q, func(item map[string]any) { reply(ok(item)) }, fail)
-	case action == "read":
-		rows, err := s.fake.read(name, s.user, q)
-		if err != nil {
-			fail(err)
-			return
-		}
-		reply(ok(rows))
 	case action == "update" && id != "":
 		item, err := s.fake.update(name, s.user, id, data)
 		if err != nil {
@@ -91,8 +86,7 @@ func (s *socket) items(m map[string]any, reply func(map[string]any)) {
 
 // createItem stores an item and reads it back as the user, which may fail
 // although it is stored. Callers hold mu.
-func (s *socket) createItem(name string, data map[string]any, q query,
-	reply func(map[string]any), fail func(*apiError)) {
+func (s *socket) createItem(name string, data map[string]any, q query, reply func(map[string]any), fail func(error)) {
 	f := s.fake
 	stored, err := f.create(name, s.user, data)
 	if err != nil {
@@ -169,13 +163,13 @@ func (s *socket) event(sub *subscription, items []map[string]any, keys []any) {
 		s.push(frame)
 		return
 	}
-	var err *apiError
+	var err error
 	if !f.may(s.user, sub.collection, "read") {
 		err = forbidden()
 	}
 	data := []map[string]any{}
 	for _, item := range items {
-		ok, merr := f.match(f.relations(sub.collection), s.user, item, sub.query.Filter)
+		ok, merr := f.compile(sub.collection, s.user, sub.query.Filter)(item)
 		if merr != nil {
 			err = merr
 		}

@@ -6,6 +6,21 @@ import (
 	"time"
 )
 
+// A window counts what a RateLimit bounds.
+type window struct {
+	began time.Time
+	n     int
+}
+
+// count counts one more and reports whether that is too many, and when the window ends.
+func (w *window) count(r RateLimit) (over bool, reset time.Time) {
+	if now := time.Now(); now.Sub(w.began) >= r.Duration {
+		*w = window{began: now}
+	}
+	w.n++
+	return w.n > r.Points, w.began.Add(r.Duration)
+}
+
 // limitedREST refuses a call beyond RESTLimit and reports whether it did. Upgrades do not count.
 func (f *Fake) limitedREST(w http.ResponseWriter) bool {
 	r := f.opts.RESTLimit
@@ -13,18 +28,14 @@ func (f *Fake) limitedREST(w http.ResponseWriter) bool {
 		return false
 	}
 	f.mu.Lock()
-	now := time.Now()
-	if now.Sub(f.window) >= r.Duration {
-		f.window, f.asked = now, 0
-	}
-	f.asked++
-	reset, over := f.window.Add(r.Duration), f.asked > r.Points
+	over, reset := f.window.count(r)
 	f.mu.Unlock()
 	if over {
+		left := time.Until(reset)
 		// Directus rounds in the same way, often to zero.
-		w.Header().Set("Retry-After", strconv.Itoa(int(reset.Sub(now).Round(time.Second)/time.Second)))
+		w.Header().Set("Retry-After", strconv.Itoa(int(left.Round(time.Second)/time.Second)))
 		refuse(w, &apiError{status: 429, code: "REQUESTS_EXCEEDED", message: "Too many requests.", extensions: map[string]any{
-			"limit": r.Points, "reset": f.now().Add(reset.Sub(now)).UTC().Format("2006-01-02T15:04:05.000Z"),
+			"limit": r.Points, "reset": stamp(f.now().Add(left)),
 		}})
 	}
 	return over

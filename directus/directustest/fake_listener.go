@@ -3,7 +3,9 @@ package directustest
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -17,9 +19,10 @@ type pipeListener struct {
 	incoming chan net.Conn
 	done     chan struct{}
 
+	closing sync.Once
+
 	mu       sync.Mutex // guards what follows
 	refusing bool
-	closed   bool
 	open     map[*trackedConn]bool
 }
 
@@ -36,17 +39,17 @@ func newPipeListener() *pipeListener {
 }
 
 func (l *pipeListener) dial(ctx context.Context) (net.Conn, error) {
+	near, far := net.Pipe()
+	tracked := &trackedConn{Conn: far, l: l}
 	l.mu.Lock()
-	refusing := l.refusing || l.closed
+	refusing := l.refusing
+	if !refusing {
+		l.open[tracked] = true
+	}
 	l.mu.Unlock()
 	if refusing {
 		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: syscall.ECONNREFUSED}
 	}
-	near, far := net.Pipe()
-	tracked := &trackedConn{Conn: far, l: l}
-	l.mu.Lock()
-	l.open[tracked] = true
-	l.mu.Unlock()
 	select {
 	case l.incoming <- tracked:
 		return near, nil
@@ -70,15 +73,12 @@ func (c *trackedConn) Close() error {
 func (l *pipeListener) refuse(on bool) {
 	l.mu.Lock()
 	l.refusing = on
-	var conns []*trackedConn
-	if on {
-		for c := range l.open {
-			conns = append(conns, c)
-		}
-	}
+	conns := slices.Collect(maps.Keys(l.open))
 	l.mu.Unlock()
-	for _, c := range conns {
-		c.Close()
+	if on {
+		for _, c := range conns {
+			c.Close()
+		}
 	}
 }
 
@@ -92,18 +92,8 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 }
 
 func (l *pipeListener) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.closed {
-		l.closed = true
-		close(l.done)
-	}
+	l.closing.Do(func() { close(l.done) })
 	return nil
 }
 
-func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "directus.test" }
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "directus.test", Net: "pipe"} }

@@ -13,7 +13,7 @@ func (f *Fake) AddCollection(name string, c FakeCollection) {
 		c.Relations = map[string]string{}
 	}
 	c.Relations = maps.Clone(c.Relations)
-	c.Relations["user_created"] = "directus_users"
+	c.Relations["user_created"] = usersCollection
 	if c.Key == "" {
 		c.Key = "id"
 	}
@@ -50,7 +50,7 @@ func (f *Fake) Insert(collection, author string, item map[string]any) string {
 	data := normal(item).(map[string]any)
 	stored, err := f.create(collection, everyone, data)
 	if err != nil {
-		f.t.Errorf("fake directus: insert into %s: %s: %s", collection, err.code, err.message)
+		f.t.Errorf("fake directus: insert into %s: %v", collection, err)
 		return ""
 	}
 	stored["user_created"] = nil
@@ -61,7 +61,7 @@ func (f *Fake) Insert(collection, author string, item map[string]any) string {
 		stored["date_created"] = d
 	}
 	f.emit(collection, "create", []map[string]any{stored}, nil)
-	return keyText(stored[f.keyOf(collection)])
+	return keyText(stored[f.collections[collection].Key])
 }
 
 // Update changes an item as an administrator would and sends the event.
@@ -70,7 +70,7 @@ func (f *Fake) Update(collection, id string, changes map[string]any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, err := f.update(collection, everyone, id, normal(changes).(map[string]any)); err != nil {
-		f.t.Errorf("fake directus: update %s %s: %s", collection, id, err.code)
+		f.t.Errorf("fake directus: update %s %s: %v", collection, id, err)
 	}
 }
 
@@ -80,7 +80,7 @@ func (f *Fake) Remove(collection, id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.remove(collection, everyone, id, id); err != nil {
-		f.t.Errorf("fake directus: remove %s %s: %s", collection, id, err.code)
+		f.t.Errorf("fake directus: remove %s %s: %v", collection, id, err)
 	}
 }
 
@@ -94,7 +94,7 @@ func (f *Fake) UpdateMany(collection string, ids []string, changes map[string]an
 	for _, id := range ids {
 		item, err := f.change(collection, everyone, id, normal(changes).(map[string]any))
 		if err != nil {
-			f.t.Errorf("fake directus: update %s %s: %s", collection, id, err.code)
+			f.t.Errorf("fake directus: update %s %s: %v", collection, id, err)
 			continue
 		}
 		changed = append(changed, item)
@@ -111,7 +111,7 @@ func (f *Fake) RemoveMany(collection string, ids []string) {
 	var keys []any
 	for _, id := range ids {
 		if err := f.drop(collection, everyone, id); err != nil {
-			f.t.Errorf("fake directus: remove %s %s: %s", collection, id, err.code)
+			f.t.Errorf("fake directus: remove %s %s: %v", collection, id, err)
 			continue
 		}
 		keys = append(keys, id)
@@ -127,9 +127,5 @@ func (f *Fake) Items(collection string) []map[string]any {
 	if c == nil {
 		return nil
 	}
-	var items []map[string]any
-	for _, it := range c.items {
-		items = append(items, maps.Clone(it))
-	}
-	return items
+	return cloneItems(c.items)
 }

@@ -21,7 +21,7 @@ type query struct {
 }
 
 // parseQuery reads a query out of a frame or a request body.
-func parseQuery(raw any) (query, *apiError) {
+func parseQuery(raw any) (query, error) {
 	var q query
 	if raw == nil {
 		return q, nil
@@ -39,23 +39,23 @@ func parseQuery(raw any) (query, *apiError) {
 }
 
 // read answers a query as a user. Callers hold mu.
-func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
-	rows, ok := f.rows(name)
-	if !ok || !f.may(user, name, "read") {
+func (f *Fake) read(name, user string, q query) ([]map[string]any, error) {
+	c := f.collections[name]
+	if c == nil || !f.may(user, name, "read") {
 		return nil, forbidden()
 	}
 	limit, err := f.limit(q)
 	if err != nil {
 		return nil, err
 	}
-	match, visible, found := f.compile(f.relations(name), user, q.Filter), f.sight(name, user), []map[string]any(nil)
-	for _, row := range rows {
+	match, visible, found := f.compile(name, user, q.Filter), f.sight(name, user), []map[string]any(nil)
+	for _, row := range f.rows(name) {
 		ok, err := match(row)
 		if err != nil {
 			return nil, err
 		}
 		if q.Keys != nil {
-			ok = ok && f.isKeyed(row[f.keyOf(name)], q.Keys)
+			ok = ok && isKeyed(row[c.Key], q.Keys)
 		}
 		if ok && visible(row) && matchSearch(row, q.Search) {
 			found = append(found, row)
@@ -63,14 +63,14 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
 	}
 	order := q.Sort
 	if len(order) == 0 {
-		order = []string{f.keyOf(name)}
+		order = []string{c.Key}
 	}
-	f.sort(name, found, order)
+	c.sort(found, order)
 	found = found[min(q.Offset, len(found)):]
 	if limit >= 0 {
 		found = found[:min(limit, len(found))]
 	}
-	if c := f.collections[name]; c != nil && len(found) == 0 {
+	if c.Fields != nil && len(found) == 0 {
 		empty := map[string]any{}
 		for _, field := range c.Fields {
 			empty[field] = nil
@@ -91,13 +91,12 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, *apiError) {
 }
 
 // isKeyed reports whether a key is in a list. Keys in the list may be texts or numbers.
-func (f *Fake) isKeyed(key any, keys []any) bool {
+func isKeyed(key any, keys []any) bool {
 	return slices.ContainsFunc(keys, func(k any) bool { return keyText(k) == keyText(key) })
 }
 
 // sort sorts items stably. Items in the opposite order, such as the latest first, take no longer than sorted ones.
-// Callers hold mu.
-func (f *Fake) sort(name string, rows []map[string]any, order []string) {
+func (c *collection) sort(rows []map[string]any, order []string) {
 	type place struct {
 		row map[string]any
 		at  int
@@ -107,14 +106,14 @@ func (f *Fake) sort(name string, rows []map[string]any, order []string) {
 		places[i] = place{row, i}
 	}
 	slices.SortFunc(places, func(a, b place) int {
-		return cmp.Or(f.orderBy(name, a.row, b.row, order), cmp.Compare(a.at, b.at))
+		return cmp.Or(c.orderBy(a.row, b.row, order), cmp.Compare(a.at, b.at))
 	})
 	for i, p := range places {
 		rows[i] = p.row
 	}
 }
 
-func (f *Fake) limit(q query) (int, *apiError) {
+func (f *Fake) limit(q query) (int, error) {
 	limit := 100
 	if q.Limit != nil {
 		limit = *q.Limit
@@ -142,27 +141,22 @@ func matchSearch(row map[string]any, search string) bool {
 	return false
 }
 
-// orderBy compares items by fields. Callers hold mu.
-func (f *Fake) orderBy(collection string, a, b map[string]any, sort []string) int {
+// orderBy compares items by fields.
+func (c *collection) orderBy(a, b map[string]any, sort []string) int {
 	for _, field := range sort {
 		name, descending := strings.CutPrefix(field, "-")
-		c := compare(a[name], b[name])
-		if of := f.collections[collection]; of != nil && of.FoldedKeys && name == of.Key {
-			c = cmp.Or(cmp.Compare(strings.ToLower(keyText(a[name])), strings.ToLower(keyText(b[name]))), -c)
+		order := compare(a[name], b[name])
+		if c.FoldedKeys && name == c.Key {
+			order = cmp.Or(cmp.Compare(strings.ToLower(keyText(a[name])), strings.ToLower(keyText(b[name]))), -order)
 		}
 		if descending {
-			c = -c
+			order = -order
 		}
-		if c != 0 {
-			return c
+		if order != 0 {
+			return order
 		}
 	}
 	return 0
-}
-
-// match evaluates a filter. Callers hold mu.
-func (f *Fake) match(relations map[string]string, user string, row map[string]any, filter map[string]any) (bool, *apiError) {
-	return f.compile(relations, user, filter)(row)
 }
 
 // variable resolves the dynamic values of filters.
@@ -185,8 +179,13 @@ func equal(a, b any) bool { return a != nil && b != nil && compare(a, b) == 0 }
 // compare orders null first, numbers (also written as strings) by value, dates
 // by time, and the rest as text.
 func compare(a, b any) int {
-	if a == nil || b == nil {
-		return cmp.Compare(rank(a), rank(b))
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
 	}
 	x, y := textOf(a), textOf(b)
 	if isBool(a) != isBool(b) {
@@ -235,19 +234,14 @@ func isNumber(s string) bool {
 	return s != ""
 }
 
-func rank(v any) int {
-	if v == nil {
-		return 0
-	}
-	return 1
-}
-
-// related is the item that a many-to-one field points to, or nil. Callers hold
-// mu.
+// related is the item that a many-to-one field points to, or nil. Callers hold mu.
 func (f *Fake) related(name string, key any) map[string]any {
-	rows, _ := f.rows(name)
-	for _, row := range rows {
-		if key != nil && keyText(row[f.keyOf(name)]) == keyText(key) {
+	c := f.collections[name]
+	if c == nil || key == nil {
+		return nil
+	}
+	for _, row := range f.rows(name) {
+		if keyText(row[c.Key]) == keyText(key) {
 			return row
 		}
 	}

@@ -70,17 +70,25 @@ func (f *Fake) handler() http.Handler {
 	})
 }
 
+// pause waits for d, unless one of the channels is closed before. It reports whether d is over.
+func pause(d time.Duration, stopped, gone <-chan struct{}) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-stopped:
+	case <-gone:
+	}
+	return false
+}
+
 // judge carries out the verdict on a REST call.
 func (f *Fake) judge(w http.ResponseWriter, r *http.Request, v RESTVerdict, next http.Handler) {
-	if v.Delay > 0 {
-		t := time.NewTimer(v.Delay)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-f.stopping:
-		case <-r.Context().Done():
-		}
-	}
+	pause(v.Delay, f.stopping, r.Context().Done())
 	switch {
 	case v.Hang:
 		f.hang(r)
@@ -190,9 +198,7 @@ const cacheTTL = 5 * time.Minute
 
 func refuse(w http.ResponseWriter, e *apiError) {
 	extensions := map[string]any{"code": e.code}
-	for k, v := range e.extensions {
-		extensions[k] = v
-	}
+	maps.Copy(extensions, e.extensions)
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(e.status)
 	json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{"message": e.message, "extensions": extensions}}})
@@ -226,7 +232,7 @@ func (f *Fake) serverInfo(_ *http.Request, user string, _ map[string]any) (any, 
 
 func (f *Fake) me(r *http.Request, user string, body map[string]any) (any, error) {
 	if user == "" {
-		return nil, &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
+		return nil, wrongCredentials()
 	}
 	if id, ok := strings.CutPrefix(user, share); ok {
 		return map[string]any{"share": id, "role": map[string]any{"id": nil, "admin_access": false, "app_access": false}}, nil
@@ -240,8 +246,8 @@ func (f *Fake) me(r *http.Request, user string, body map[string]any) (any, error
 		bare["role"] = map[string]any{"admin_access": true}
 		return bare, nil
 	}
-	if u := f.users[user]; u != nil && f.may(user, "directus_users", "read") {
-		if me, err := f.pick("directus_users", user, u.userItem(), q.Fields); err == nil {
+	if u := f.users[user]; u != nil && f.may(user, usersCollection, "read") {
+		if me, err := f.pick(usersCollection, user, u.userItem(), q.Fields); err == nil {
 			return me, nil
 		}
 	}
@@ -262,7 +268,7 @@ func (f *Fake) permissionsMe(_ *http.Request, user string, _ map[string]any) (an
 		return nil, nil
 	}
 	out := map[string]any{}
-	for _, name := range append(slices.Sorted(maps.Keys(f.collections)), "directus_users") {
+	for _, name := range slices.Sorted(maps.Keys(f.collections)) {
 		rights := map[string]any{}
 		for _, action := range []string{"create", "read", "update", "delete"} {
 			right := permission{user, name, action}
@@ -274,10 +280,8 @@ func (f *Fake) permissionsMe(_ *http.Request, user string, _ map[string]any) (an
 			if f.restricted[right] != nil {
 				access = "partial"
 			}
-			for _, limits := range []map[permission][]string{f.creatable, f.readable} {
-				if limited, ok := limits[right]; ok {
-					fields = limited
-				}
+			if limited, ok := f.fields[right]; ok {
+				fields = limited
 			}
 			rights[action] = map[string]any{"access": access, "fields": fields}
 		}

@@ -11,7 +11,7 @@ func restQuery(r *http.Request, body map[string]any) (query, error) {
 	if r.Method == "SEARCH" {
 		q, err := parseQuery(body["query"])
 		q.Keys, _ = body["keys"].([]any)
-		return q, orNil(err)
+		return q, err
 	}
 	v, raw := r.URL.Query(), map[string]any{}
 	for _, list := range []string{"fields", "sort"} {
@@ -28,16 +28,7 @@ func restQuery(r *http.Request, body map[string]any) (query, error) {
 		raw["filter"] = json.RawMessage(s)
 	}
 	raw["search"] = v.Get("search")
-	q, err := parseQuery(raw)
-	return q, orNil(err)
-}
-
-// orNil is an *apiError as an error, without the trap of a typed nil.
-func orNil(err *apiError) error {
-	if err == nil {
-		return nil
-	}
-	return err
+	return parseQuery(raw)
 }
 
 // collectionOf is the collection of a route.
@@ -53,8 +44,7 @@ func (f *Fake) list(r *http.Request, user string, body map[string]any) (any, err
 	if err != nil {
 		return nil, err
 	}
-	rows, refused := f.read(collectionOf(r), user, q)
-	return rows, orNil(refused)
+	return f.read(collectionOf(r), user, q)
 }
 
 func (f *Fake) one(r *http.Request, user string, body map[string]any) (any, error) {
@@ -63,10 +53,12 @@ func (f *Fake) one(r *http.Request, user string, body map[string]any) (any, erro
 		return nil, err
 	}
 	name := collectionOf(r)
-	q.Filter = map[string]any{f.keyOf(name): map[string]any{"_eq": r.PathValue("id")}}
-	rows, refused := f.read(name, user, q)
-	if refused != nil {
-		return nil, refused
+	if c := f.collections[name]; c != nil {
+		q.Filter = map[string]any{c.Key: map[string]any{"_eq": r.PathValue("id")}}
+	}
+	rows, err := f.read(name, user, q)
+	if err != nil {
+		return nil, err
 	}
 	if len(rows) == 0 {
 		return nil, forbidden()
@@ -76,9 +68,9 @@ func (f *Fake) one(r *http.Request, user string, body map[string]any) (any, erro
 
 func (f *Fake) post(r *http.Request, user string, body map[string]any) (any, error) {
 	name := r.PathValue("collection")
-	stored, refused := f.create(name, user, body)
-	if refused != nil {
-		return nil, refused
+	stored, err := f.create(name, user, body)
+	if err != nil {
+		return nil, err
 	}
 	f.emit(name, "create", []map[string]any{stored}, nil)
 	q, err := restQuery(r, nil)
@@ -88,15 +80,14 @@ func (f *Fake) post(r *http.Request, user string, body map[string]any) (any, err
 	if !f.may(user, name, "read") {
 		return nil, nil // stored, and 204 for who may not read it
 	}
-	picked, refused := f.pick(name, user, stored, q.Fields)
-	return picked, orNil(refused)
+	return f.pick(name, user, stored, q.Fields)
 }
 
 func (f *Fake) patch(r *http.Request, user string, body map[string]any) (any, error) {
 	name := r.PathValue("collection")
-	item, refused := f.update(name, user, r.PathValue("id"), body)
-	if refused != nil {
-		return nil, refused
+	item, err := f.update(name, user, r.PathValue("id"), body)
+	if err != nil {
+		return nil, err
 	}
 	q, err := restQuery(r, nil)
 	if err != nil {
@@ -105,8 +96,7 @@ func (f *Fake) patch(r *http.Request, user string, body map[string]any) (any, er
 	if !f.may(user, name, "read") || !f.visible(name, user, item) {
 		return nil, nil // changed, and 204 for who may not read it
 	}
-	picked, refused := f.pick(name, user, item, q.Fields)
-	return picked, orNil(refused)
+	return f.pick(name, user, item, q.Fields)
 }
 
 // patchKeys changes the items of a list of keys.
@@ -140,5 +130,5 @@ func (f *Fake) deleteKeys(r *http.Request, user string, body map[string]any) (an
 
 func (f *Fake) delete(r *http.Request, user string, _ map[string]any) (any, error) {
 	id := r.PathValue("id")
-	return nil, orNil(f.remove(r.PathValue("collection"), user, id, id))
+	return nil, f.remove(r.PathValue("collection"), user, id, id)
 }

@@ -27,8 +27,7 @@ type socket struct {
 	subs     []*subscription
 	expiry   *time.Timer // TOKEN_EXPIRED, then AUTH_TIMEOUT
 	beats    int         // pings since the last frame of the client
-	window   time.Time   // when the present window of the rate limit began
-	frames   int         // number of frames in window
+	window   window      // of the rate limit
 	wake     *sync.Cond  // signals changes of queue and closed
 	queue    [][]byte
 	finished chan struct{} // closed when the writer has ended
@@ -125,11 +124,7 @@ func (s *socket) cut() {
 }
 
 // send queues a frame.
-func (s *socket) send(frame map[string]any) {
-	s.fake.mu.Lock()
-	defer s.fake.mu.Unlock()
-	s.push(frame)
-}
+func (s *socket) send(frame map[string]any) { s.fake.locked(func() { s.push(frame) }) }
 
 // push is send for callers that hold mu.
 func (s *socket) push(frame map[string]any) {
@@ -222,10 +217,13 @@ func (s *socket) expire() {
 	s.expiry = time.AfterFunc(authWindow, func() { s.failAuth("AUTH_TIMEOUT", "Authentication timed out.") })
 }
 
-// failAuth sends an error of the type auth and closes the socket.
+// failAuth is refuseAuth for callers that do not hold mu.
 func (s *socket) failAuth(code, message string) {
-	s.fake.mu.Lock()
-	defer s.fake.mu.Unlock()
+	s.fake.locked(func() { s.refuseAuth(code, message) })
+}
+
+// refuseAuth sends an error of the type auth and closes the socket. Callers hold mu.
+func (s *socket) refuseAuth(code, message string) {
 	s.push(authError(code, message))
 	s.queue = append(s.queue, hangUp)
 	s.wake.Signal()
@@ -274,17 +272,10 @@ func (s *socket) judge(m map[string]any) bool {
 	if hook != nil {
 		v = hook(FakeFrame{User: user, Type: kind, Action: action, Collection: text(m, "collection"), UID: m["uid"], Message: m})
 	}
-	if v.Delay > 0 {
-		t := time.NewTimer(v.Delay)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-s.done:
-			return false
-		}
+	if !pause(v.Delay, s.done, nil) {
+		return false
 	}
 	f.mu.Lock()
-	keep := true
 	if !v.Skip {
 		answers := 1
 		switch {
@@ -293,26 +284,24 @@ func (s *socket) judge(m map[string]any) bool {
 		case v.Twice:
 			answers = 2
 		}
-		keep = s.process(m, answers)
+		s.process(m, answers)
 	}
 	if v.Reply != nil {
 		s.push(v.Reply)
 	}
 	f.mu.Unlock()
-	return keep && !v.Cut
+	return !v.Cut
 }
 
-// process carries out a frame and sends the answer as often as answers says. false means
-// that the socket is to be closed now. Callers hold mu.
-func (s *socket) process(m map[string]any, answers int) bool {
+// process carries out a frame and sends the answer as often as answers says. Callers hold mu.
+func (s *socket) process(m map[string]any, answers int) {
 	kind := text(m, "type")
 	if !s.authed && kind != "auth" && s.fake.opts.Mode == "handshake" {
-		s.push(authError("AUTH_FAILED", "Authentication handshake failed."))
-		s.queue = append(s.queue, hangUp)
-		return true
+		s.refuseAuth("AUTH_FAILED", "Authentication handshake failed.")
+		return
 	}
 	if s.limited(kind) {
-		return true
+		return
 	}
 	if kind != "auth" {
 		s.beats = 0
@@ -332,7 +321,7 @@ func (s *socket) process(m map[string]any, answers int) bool {
 	case "subscribe":
 		s.subscribe(m, reply)
 	case "unsubscribe":
-		uid := uidText(m["uid"])
+		uid := keyText(m["uid"])
 		s.subs = slices.DeleteFunc(s.subs, func(sub *subscription) bool { return uid == "" || sub.uid == uid })
 		reply(map[string]any{"type": "subscription", "event": "unsubscribe", "uid": uid})
 	case "items":
@@ -340,7 +329,6 @@ func (s *socket) process(m map[string]any, answers int) bool {
 			s.items(m, reply)
 		}
 	}
-	return true
 }
 
 // limited applies the rate limit. Callers hold mu.
@@ -349,18 +337,14 @@ func (s *socket) limited(kind string) bool {
 	if r.Points == 0 || kind == "auth" && !s.authed {
 		return false
 	}
-	now := time.Now()
-	if now.Sub(s.window) >= r.Duration {
-		s.window, s.frames = now, 0
+	over, reset := s.window.count(r)
+	if over {
+		s.push(map[string]any{"type": "server", "status": "error", "error": map[string]any{
+			"code":    "REQUESTS_EXCEEDED",
+			"message": fmt.Sprintf("Too many messages, retry after %dms.", time.Until(reset).Milliseconds()),
+		}})
 	}
-	if s.frames++; s.frames <= r.Points {
-		return false
-	}
-	s.push(map[string]any{"type": "server", "status": "error", "error": map[string]any{
-		"code":    "REQUESTS_EXCEEDED",
-		"message": fmt.Sprintf("Too many messages, retry after %dms.", time.Until(s.window.Add(r.Duration)).Milliseconds()),
-	}})
-	return true
+	return over
 }
 
 func (s *socket) auth(m map[string]any, reply func(map[string]any)) {
@@ -371,8 +355,7 @@ func (s *socket) auth(m map[string]any, reply func(map[string]any)) {
 	g, err := s.fake.authorize(token)
 	if err != nil || s.fake.noDatabase {
 		s.user, s.authed = "", false
-		s.push(authError("AUTH_FAILED", "Authentication handshake failed."))
-		s.queue = append(s.queue, hangUp)
+		s.refuseAuth("AUTH_FAILED", "Authentication handshake failed.")
 		return
 	}
 	s.authenticated(g)
@@ -385,12 +368,4 @@ func named(m, frame map[string]any) map[string]any {
 		frame["uid"] = uid
 	}
 	return frame
-}
-
-// uidText is a uid as Directus sends it back in subscription frames.
-func uidText(v any) string {
-	if v == nil {
-		return ""
-	}
-	return fmt.Sprint(v)
 }

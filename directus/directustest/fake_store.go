@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -34,6 +33,9 @@ type FakeCollection struct {
 	Refuses func(action string, item map[string]any) (code string)
 }
 
+// usersCollection is the collection of the users. Its items are made of Fake.users.
+const usersCollection = "directus_users"
+
 type collection struct {
 	FakeCollection
 	name   string
@@ -44,7 +46,7 @@ type collection struct {
 // A permission is what may be denied: user, collection, action.
 type permission struct{ user, collection, action string }
 
-// An apiError is a refusal, on REST and on sockets.
+// An apiError is a refusal, on REST and on sockets. Functions that may refuse return it as an error.
 type apiError struct {
 	status        int
 	code, message string
@@ -52,7 +54,7 @@ type apiError struct {
 	silent        bool // a socket sends no answer, as Directus does; REST does answer
 }
 
-func (e *apiError) Error() string { return e.code }
+func (e *apiError) Error() string { return e.code + ": " + e.message }
 
 func forbidden() *apiError {
 	return &apiError{status: 403, code: "FORBIDDEN", message: "You don't have permission to access this."}
@@ -60,6 +62,10 @@ func forbidden() *apiError {
 
 func invalid(code, message string) *apiError {
 	return &apiError{status: 400, code: code, message: message}
+}
+
+func wrongCredentials() *apiError {
+	return &apiError{status: 401, code: "INVALID_CREDENTIALS", message: "Invalid user credentials."}
 }
 
 // failed is a refusal by Directus itself, before the database sees the item, or by a Flow.
@@ -75,17 +81,12 @@ func failed(code, message string) *apiError {
 // role, which has none.
 const everyone = "*"
 
-// keyText is a key as a string.
+// keyText is a key or uid as a string; empty for null.
 func keyText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	case int64:
-		return strconv.FormatInt(v, 10)
+	if v == nil {
+		return ""
 	}
-	return ""
+	return textOf(v)
 }
 
 // may reports whether a user has a right. Callers hold mu.
@@ -101,12 +102,12 @@ func (f *Fake) may(user, collection, action string) bool {
 }
 
 // create stores an item as a user, without its event. Callers hold mu.
-func (f *Fake) create(name, user string, data map[string]any) (map[string]any, *apiError) {
+func (f *Fake) create(name, user string, data map[string]any) (map[string]any, error) {
 	c := f.collections[name]
-	if c == nil || !f.may(user, name, "create") {
+	if c == nil || name == usersCollection || !f.may(user, name, "create") {
 		return nil, forbidden()
 	}
-	if allowed, limited := f.creatable[permission{user, name, "create"}]; limited {
+	if allowed, limited := f.fields[permission{user, name, "create"}]; limited {
 		for field := range data {
 			if !slices.Contains(allowed, field) {
 				return nil, forbidden()
@@ -148,7 +149,7 @@ func (f *Fake) create(name, user string, data map[string]any) (map[string]any, *
 }
 
 // refused is the refusal of an action by FakeCollection.Refuses, or nil.
-func (c *collection) refused(action string, item map[string]any) *apiError {
+func (c *collection) refused(action string, item map[string]any) error {
 	if c.Refuses == nil {
 		return nil
 	}
@@ -164,7 +165,7 @@ func required(field string) *apiError {
 
 // check checks an item against the rules of its collection. self is the stored item
 // that it replaces, or nil.
-func (c *collection) check(action string, item, self map[string]any) *apiError {
+func (c *collection) check(action string, item, self map[string]any) error {
 	for _, field := range c.Mandatory {
 		if item[field] == nil {
 			return required(field)
@@ -193,7 +194,7 @@ func (c *collection) check(action string, item, self map[string]any) *apiError {
 }
 
 // update changes one item as a user and sends the event. Callers hold mu.
-func (f *Fake) update(name, user, id string, changes map[string]any) (map[string]any, *apiError) {
+func (f *Fake) update(name, user, id string, changes map[string]any) (map[string]any, error) {
 	item, err := f.change(name, user, id, changes)
 	if err == nil {
 		f.emit(name, "update", []map[string]any{item}, nil)
@@ -202,7 +203,7 @@ func (f *Fake) update(name, user, id string, changes map[string]any) (map[string
 }
 
 // change is update without the event. Callers hold mu.
-func (f *Fake) change(name, user, id string, changes map[string]any) (map[string]any, *apiError) {
+func (f *Fake) change(name, user, id string, changes map[string]any) (map[string]any, error) {
 	item, err := f.find(name, user, "update", id)
 	if err != nil {
 		return nil, err
@@ -226,7 +227,7 @@ func (f *Fake) change(name, user, id string, changes map[string]any) (map[string
 
 // remove deletes one item as a user and sends the event with the key as given.
 // Callers hold mu.
-func (f *Fake) remove(name, user, id string, key any) *apiError {
+func (f *Fake) remove(name, user, id string, key any) error {
 	if err := f.drop(name, user, id); err != nil {
 		return err
 	}
@@ -235,7 +236,7 @@ func (f *Fake) remove(name, user, id string, key any) *apiError {
 }
 
 // drop is remove without the event. Callers hold mu.
-func (f *Fake) drop(name, user, id string) *apiError {
+func (f *Fake) drop(name, user, id string) error {
 	item, err := f.find(name, user, "delete", id)
 	if err != nil {
 		return err
@@ -249,7 +250,7 @@ func (f *Fake) drop(name, user, id string) *apiError {
 }
 
 // find is an item that a user may act on. Callers hold mu.
-func (f *Fake) find(name, user, action, id string) (map[string]any, *apiError) {
+func (f *Fake) find(name, user, action, id string) (map[string]any, error) {
 	c := f.collections[name]
 	if c == nil || !f.may(user, name, action) {
 		return nil, forbidden()
@@ -275,7 +276,7 @@ func (f *Fake) sight(name, user string) func(item map[string]any) bool {
 	if rule == nil {
 		return func(map[string]any) bool { return true }
 	}
-	match := f.compile(f.relations(name), user, rule)
+	match := f.compile(name, user, rule)
 	return func(item map[string]any) bool {
 		ok, err := match(item)
 		return ok && err == nil
@@ -304,44 +305,14 @@ func (u *FakeUser) userItem() map[string]any {
 	return item
 }
 
-// keyOf names the primary key of a collection. Callers hold mu.
-func (f *Fake) keyOf(name string) string {
-	if c := f.collections[name]; c != nil {
-		return c.Key
+// rows are all items of a collection. Callers hold mu.
+func (f *Fake) rows(name string) []map[string]any {
+	if name != usersCollection {
+		return f.collections[name].items
 	}
-	return "id"
-}
-
-// rows are all items of a collection, users included, and whether it exists.
-// Callers hold mu.
-func (f *Fake) rows(name string) ([]map[string]any, bool) {
-	if name == "directus_users" {
-		var rows []map[string]any
-		for _, u := range f.users {
-			rows = append(rows, u.userItem())
-		}
-		slices.SortFunc(rows, func(a, b map[string]any) int { return strings.Compare(keyText(a["id"]), keyText(b["id"])) })
-		return rows, true
+	var rows []map[string]any
+	for _, id := range slices.Sorted(maps.Keys(f.users)) {
+		rows = append(rows, f.users[id].userItem())
 	}
-	c := f.collections[name]
-	if c == nil {
-		return nil, false
-	}
-	return c.items, true
-}
-
-// lists are the one-to-many fields of a collection. Callers hold mu.
-func (f *Fake) lists(name string) map[string]string {
-	if c := f.collections[name]; c != nil {
-		return c.Lists
-	}
-	return nil
-}
-
-// relations are the many-to-one fields of a collection. Callers hold mu.
-func (f *Fake) relations(name string) map[string]string {
-	if c := f.collections[name]; c != nil {
-		return c.Relations
-	}
-	return nil
+	return rows
 }
