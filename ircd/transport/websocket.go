@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -47,7 +46,7 @@ func originAllowed(r *http.Request, allowed []string) bool {
 // wsConn is a WebSocket as a stream of lines. As with any gorilla connection,
 // one goroutine reads and one writes.
 type wsConn struct {
-	ws   *websocket.Conn
+	*websocket.Conn
 	kind int       // of the messages written
 	http *httpConn // that carries it
 
@@ -71,13 +70,13 @@ func newWSConn(ws *websocket.Conn) *wsConn {
 	if ws.Subprotocol() == wsBinary {
 		kind = websocket.BinaryMessage
 	}
-	return &wsConn{ws: ws, kind: kind}
+	return &wsConn{Conn: ws, kind: kind}
 }
 
 // Read returns the client's messages, each as a line.
 func (c *wsConn) Read(p []byte) (int, error) {
 	for len(c.in) == 0 {
-		_, msg, err := c.ws.ReadMessage()
+		_, msg, err := c.ReadMessage()
 		if err != nil {
 			return 0, wsError(err)
 		}
@@ -112,7 +111,7 @@ func (c *wsConn) Write(p []byte) (int, error) {
 			text = append(c.out, text...)
 			c.out = nil
 		}
-		if err := c.ws.WriteMessage(c.kind, bytes.TrimSuffix(text, []byte("\r"))); err != nil {
+		if err := c.WriteMessage(c.kind, bytes.TrimSuffix(text, []byte("\r"))); err != nil {
 			return n - len(p), err
 		}
 		p = rest
@@ -122,15 +121,9 @@ func (c *wsConn) Write(p []byte) (int, error) {
 // CloseWrite sends a close frame. The client's close ends Read.
 func (c *wsConn) CloseWrite() error {
 	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
-	return c.ws.WriteControl(websocket.CloseMessage, bye, time.Now().Add(wsControlTimeout))
+	return c.WriteControl(websocket.CloseMessage, bye, time.Now().Add(wsControlTimeout))
 }
 
-func (c *wsConn) Close() error                       { return c.ws.Close() }
-func (c *wsConn) LocalAddr() net.Addr                { return c.ws.LocalAddr() }
-func (c *wsConn) RemoteAddr() net.Addr               { return c.ws.RemoteAddr() }
-func (c *wsConn) SetReadDeadline(t time.Time) error  { return c.ws.SetReadDeadline(t) }
-func (c *wsConn) SetWriteDeadline(t time.Time) error { return c.ws.SetWriteDeadline(t) }
-
 func (c *wsConn) SetDeadline(t time.Time) error {
-	return errors.Join(c.ws.SetReadDeadline(t), c.ws.SetWriteDeadline(t))
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
