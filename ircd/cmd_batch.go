@@ -91,7 +91,6 @@ func (c *conn) beginMultiline(ref string, m *irc.Message) error {
 	return nil
 }
 
-// finishMultiline stores the message.
 func (c *conn) finishMultiline(ctx context.Context, ref string) error {
 	b := c.multi.open
 	if b == nil || b.ref != ref {

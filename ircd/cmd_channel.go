@@ -101,15 +101,7 @@ func (c *conn) join(ctx context.Context, name string) (*Channel, error) {
 
 func (c *conn) cmdPart(ctx context.Context, m *irc.Message) error {
 	reason := wire.Clip(wire.CleanText(m.Param(1)), maxReason)
-	for _, name := range wire.Targets(m.Param(0)) {
-		if err := c.answer(ctx, "PART", c.part(ctx, name, reason)); err != nil {
-			return err
-		}
-		if err := c.flush(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.each(ctx, "PART", wire.Targets(m.Param(0)), func(name string) error { return c.part(ctx, name, reason) })
 }
 
 // part leaves one channel, whether the session succeeds or not.
@@ -210,17 +202,14 @@ func (c *conn) cmdNames(ctx context.Context, m *irc.Message) error {
 			c.reply(irc.RPL_ENDOFNAMES, "*", "End of /NAMES list")
 		}
 	}
-	for _, name := range names {
+	return c.each(ctx, "NAMES", names, func(name string) error {
 		if ch := c.channels[wire.Fold(name)]; ch != nil {
 			c.sendNames(ch.name, c.srv.roster.Names(ch.name, c.nameOf))
 		} else {
 			c.reply(irc.RPL_ENDOFNAMES, name, "End of /NAMES list")
 		}
-		if err := c.flush(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // nameOf is how NAMES shows a user to this client.

@@ -35,7 +35,6 @@ func (c *conn) cmdChathistory(ctx context.Context, m *irc.Message) error {
 	return c.historyPage(ctx, &r)
 }
 
-// historyPage sends a page of the messages of one target.
 func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	switch q := &r.query; {
 	case wire.IsChannel(q.Target):
@@ -215,7 +214,6 @@ func parseHistory(params []string) (historyRequest, error) {
 	return r, r.parseSelectors(rest[:form.refs], rest[form.refs])
 }
 
-// parseSelectors parses the references and the limit.
 func (r *historyRequest) parseSelectors(refs []string, limit string) error {
 	q := &r.query
 	to := []*Position{&q.From, &q.To}

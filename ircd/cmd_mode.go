@@ -35,15 +35,9 @@ func (c *conn) cmdMode(ctx context.Context, m *irc.Message) error {
 	target, modes := m.Param(0), m.Param(1)
 	switch {
 	case strings.HasPrefix(target, "#"):
-		for _, name := range wire.Targets(target) {
-			if err := c.answer(ctx, "MODE", c.channelMode(ctx, name, modes, len(m.Params) > 2)); err != nil {
-				return err
-			}
-			if err := c.flush(ctx); err != nil {
-				return err
-			}
-		}
-		return nil
+		return c.each(ctx, "MODE", wire.Targets(target), func(name string) error {
+			return c.channelMode(ctx, name, modes, len(m.Params) > 2)
+		})
 	case !c.isSelf(target):
 		u, _, err := c.lookup(ctx, target)
 		if err != nil {
@@ -85,7 +79,6 @@ func (c *conn) userMode(modes string) error {
 	return nil
 }
 
-// userModes are the user modes of the connection.
 func (c *conn) userModes() string {
 	if c.bot {
 		return "+" + userModesAll

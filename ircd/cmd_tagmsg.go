@@ -48,7 +48,6 @@ func (c *conn) cmdTagmsg(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// tagmsgTo handles the tags for one target.
 func (c *conn) tagmsgTo(ctx context.Context, target string, tags map[string]string) error {
 	_, add := tags[tagReact]
 	_, remove := tags[tagUnreact]

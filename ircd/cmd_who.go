@@ -80,19 +80,14 @@ func (c *conn) who(ctx context.Context, q whoQuery) error {
 func (q *whoQuery) restricted() bool { return strings.ContainsAny(q.flags, "nuhsra") }
 
 func (c *conn) whoChannels(ctx context.Context, q whoQuery) error {
-	for _, name := range wire.Targets(q.mask) {
-		ch := c.channels[wire.Fold(name)]
-		if ch == nil {
-			continue
+	return c.each(ctx, "WHO", wire.Targets(q.mask), func(name string) error {
+		if ch := c.channels[wire.Fold(name)]; ch != nil {
+			for _, p := range c.srv.roster.Members(ch.name) {
+				c.whoReply(q, ch.name, &p, true)
+			}
 		}
-		for _, p := range c.srv.roster.Members(ch.name) {
-			c.whoReply(q, ch.name, &p, true)
-		}
-		if err := c.flush(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // whoMatches reports whether a mask matches a user: any value, or those named by the flags.

@@ -24,15 +24,7 @@ func (c *conn) cmdWhois(ctx context.Context, m *irc.Message) error {
 	if err := tooManyTargets(nicks, "not answered"); err != nil {
 		return err
 	}
-	for _, nick := range nicks {
-		if err := c.whois(ctx, nick); err != nil {
-			return err
-		}
-		if err := c.flush(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.each(ctx, "WHOIS", nicks, func(nick string) error { return c.whois(ctx, nick) })
 }
 
 func (c *conn) whois(ctx context.Context, nick string) error {
@@ -145,13 +137,10 @@ func (c *conn) cmdWhowas(ctx context.Context, m *irc.Message) error {
 	if err != nil || count <= 0 {
 		count = math.MaxInt
 	}
-	for _, nick := range nicks {
+	return c.each(ctx, "WHOWAS", nicks, func(nick string) error {
 		c.whowas(ctx, nick, count)
-		if err := c.flush(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func (c *conn) whowas(ctx context.Context, nick string, count int) {

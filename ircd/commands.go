@@ -163,6 +163,20 @@ func (c *conn) dispatch(ctx context.Context, m *irc.Message, part, converted boo
 	return cmd.run(c, ctx, m)
 }
 
+// each handles the targets of a command one by one. The client is told of an error of one, and the
+// others follow. What was sent is flushed in between, so that a long answer does not pile up.
+func (c *conn) each(ctx context.Context, command string, targets []string, handle func(target string) error) error {
+	for _, target := range targets {
+		if err := c.answer(ctx, command, handle(target)); err != nil {
+			return err
+		}
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c *conn) cmdIgnore(context.Context, *irc.Message) error { return nil }
 
 func (c *conn) cmdPing(_ context.Context, m *irc.Message) error {

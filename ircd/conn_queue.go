@@ -102,7 +102,6 @@ func newSendQueue(max int64, spare *buffers, start func()) *sendQueue {
 	return &sendQueue{max: max, spare: spare, start: start, room: bell.New()}
 }
 
-// limit changes the limit.
 func (q *sendQueue) limit(max int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -98,7 +98,6 @@ func (c *conn) isupportTokens() []string {
 	return c.set.tokens
 }
 
-// sendTokens sends lines of RPL_ISUPPORT, in a batch or in none.
 func (c *conn) sendTokens(b batch, lines [][]string) {
 	for _, tokens := range lines {
 		l := c.numeric(irc.RPL_ISUPPORT, append(slices.Clone(tokens), "are supported by this server")...)

@@ -110,7 +110,6 @@ func newReconnects(perMinute int) *reconnects {
 	return &reconnects{perMinute: perMinute, byAddr: make(map[netip.Prefix]*rate.Limiter)}
 }
 
-// limit changes the limit.
 func (r *reconnects) limit(perMinute int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -31,7 +31,6 @@ type registration struct {
 	away        string // the text of AWAY; empty if present
 }
 
-// startRegistration sets the deadline of the registration.
 func (c *conn) startRegistration() {
 	if t := c.set.Limits.RegistrationTimeout; t > 0 {
 		c.reg.deadline = time.Now().Add(t)

@@ -133,7 +133,9 @@ func (r *Roster) Detach(m *Member, reason string, quiet bool) {
 	defer r.mu.Unlock()
 	p := m.p
 	delete(p.conns, m)
-	r.unwatchAll(m)
+	for key := range m.watching {
+		r.unwatchOne(m, key)
+	}
 	last := len(p.conns) == 0
 	quitEvent := &Event{Kind: Quit, User: p.user, Text: reason, In: maps.Clone(m.channels)}
 	told := make(members)

@@ -23,13 +23,6 @@ func (r *Roster) Unwatch(m *Member, key string) {
 	r.unwatchOne(m, key)
 }
 
-// unwatchAll undoes Watch for all nicks. The caller holds mu.
-func (r *Roster) unwatchAll(m *Member) {
-	for key := range m.watching {
-		r.unwatchOne(m, key)
-	}
-}
-
 // unwatchOne is Unwatch for a caller that holds mu.
 func (r *Roster) unwatchOne(m *Member, key string) {
 	delete(m.watching, key)
