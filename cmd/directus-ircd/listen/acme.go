@@ -24,6 +24,7 @@ import (
 
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/bell"
 )
 
 const (
@@ -39,6 +40,9 @@ const (
 	// which cannot be interrupted between two requests.
 	acmeStopTimeout = 2 * time.Second
 )
+
+// acmeNeeds says what the operator can do about a certificate that does not come.
+const acmeNeeds = "the ACME server has to reach a listener with acme under this name at port 443, or acme.http at port 80"
 
 // acmeCertificates gets certificates from an ACME server (RFC 8555) and has them
 // renewed. Handshakes never ask the server: they take what is there, or wait for
@@ -58,7 +62,7 @@ type acmeDomain struct {
 	name  string
 	cert  atomic.Pointer[tls.Certificate] // nil until there is one
 	tried chan struct{}                   // closed when the first attempt is over
-	retry chan struct{}                   // holds one request to try now
+	retry bell.Bell                       // rung to try now
 }
 
 // newACME prepares everything but asks nobody; keep does. The end of ctx ends the
@@ -84,7 +88,7 @@ func newACME(ctx context.Context, cfg config.ACME, cache, agent string, log zero
 		a.answers = withoutPort(a.manager.HTTPHandler(http.NotFoundHandler()))
 	}
 	for _, name := range cfg.Domains {
-		a.domains = append(a.domains, &acmeDomain{name: name, tried: make(chan struct{}), retry: make(chan struct{}, 1)})
+		a.domains = append(a.domains, &acmeDomain{name: name, tried: make(chan struct{}), retry: bell.New()})
 	}
 	return a, nil
 }
@@ -132,8 +136,7 @@ func (a *acmeCertificates) keepDomain(ctx context.Context, d *acmeDomain) {
 			return
 		case err != nil:
 			wait, backoff = backoff-backoff/10+rand.N(backoff/5), min(2*backoff, acmeRetryMax)
-			a.log.Warn().Err(err).Str("domain", d.name).Stringer("again_in", wait.Round(time.Second)).
-				Msg("no certificate could be had: the ACME server has to reach a listener with acme under this name at port 443, or acme.http at port 80")
+			a.log.Warn().Err(err).Str("domain", d.name).Stringer("again_in", wait.Round(time.Second)).Msg("no certificate could be had: " + acmeNeeds)
 		default:
 			backoff = acmeRetryFirst
 			a.take(d, cert)
@@ -157,8 +160,7 @@ func (a *acmeCertificates) take(d *acmeDomain, cert *tls.Certificate) {
 		a.log.Info().Str("domain", d.name).Time("expires", leaf.NotAfter).Msg("certificate")
 	}
 	if life := leaf.NotAfter.Sub(leaf.NotBefore); ValidFor(leaf.NotAfter) < life/6 {
-		a.log.Warn().Str("domain", d.name).Time("expires", leaf.NotAfter).
-			Msg("the certificate has not been renewed yet: the ACME server has to reach a listener with acme under this name at port 443, or acme.http at port 80")
+		a.log.Warn().Str("domain", d.name).Time("expires", leaf.NotAfter).Msg("the certificate has not been renewed yet: " + acmeNeeds)
 	}
 }
 
@@ -198,12 +200,8 @@ func (a *acmeCertificates) obtain(ctx context.Context, name string) (*tls.Certif
 // retryNow tries hosts without a certificate again at once.
 func (a *acmeCertificates) retryNow() {
 	for _, d := range a.domains {
-		if d.cert.Load() != nil {
-			continue
-		}
-		select {
-		case d.retry <- struct{}{}:
-		default: // it is due already
+		if d.cert.Load() == nil {
+			d.retry.Ring()
 		}
 	}
 }

@@ -151,7 +151,7 @@ func (s *Sockets) Undo(c *Change) {
 	present := s.now
 	for _, l := range c.opened {
 		if slices.ContainsFunc(present.listeners, func(old *listener) bool { return old.configured.Address == l.configured.Address }) {
-			leave(l.socket)
+			leave(l.socket, true)
 		}
 		l.Close()
 	}
@@ -195,10 +195,10 @@ func (s *Sockets) Apply(ctx context.Context, c *Change) {
 	}
 	for _, l := range c.closed {
 		if slices.ContainsFunc(c.listeners, func(now *listener) bool { return now.configured.Address == l.configured.Address }) {
-			leave(l.socket)
+			leave(l.socket, true)
 		} else {
 			s.forget(l)
-			abandon(l.socket)
+			leave(l.socket, false)
 			s.opts.Log.Info().Str("address", l.configured.Address).Msg("not listening any more")
 		}
 		l.Close()

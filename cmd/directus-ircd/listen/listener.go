@@ -141,12 +141,8 @@ func fileOf(socket net.Listener) (*os.File, error) {
 }
 
 // leave has the file of a Unix socket stay when the socket is closed here, because
-// it lives on elsewhere; abandon has it go again.
-func leave(socket net.Listener) { setLeft(socket, true) }
-
-func abandon(socket net.Listener) { setLeft(socket, false) }
-
-func setLeft(socket net.Listener, left bool) {
+// it lives on elsewhere, or go again.
+func leave(socket net.Listener, left bool) {
 	if u, ok := socket.(*unixListener); ok {
 		u.left.Store(left)
 	}

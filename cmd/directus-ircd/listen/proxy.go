@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/ircd/transport"
 )
 
 // proxyHeaderTimeout is how long a proxy may take to say for whom it connects. The
@@ -51,11 +52,11 @@ func (l *proxyListener) Accept() (net.Conn, error) {
 	if l.trusts(nc.RemoteAddr()) {
 		policy = proxyproto.REQUIRE
 	}
-	c := proxyproto.NewConn(nc, proxyproto.WithPolicy(policy), proxyproto.SetReadHeaderTimeout(proxyHeaderTimeout))
+	checked := proxyproto.NewConn(nc, proxyproto.WithPolicy(policy), proxyproto.SetReadHeaderTimeout(proxyHeaderTimeout))
 	if policy == proxyproto.REQUIRE {
-		return &proxiedConn{c, l}, nil
+		nc = checked
 	}
-	return &directConn{nc, c, l}, nil
+	return &proxyConn{nc, checked, l}, nil
 }
 
 func (l *proxyListener) trusts(addr net.Addr) bool {
@@ -72,47 +73,28 @@ func (l *proxyListener) warn(once *sync.Once, text string) {
 	once.Do(func() { l.log.Warn().Stringer("listener", l.Addr()).Msg(text) })
 }
 
-// proxiedConn comes from a trusted proxy.
-type proxiedConn struct {
-	*proxyproto.Conn
-	listener *proxyListener
-}
-
-func (c *proxiedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if errors.Is(err, proxyproto.ErrNoProxyProtocol) {
-		c.listener.warn(&c.listener.missing,
-			"a connection from an address in proxy_protocol is closed, as it begins without a PROXY header: have the proxy send it, or take the address out of the list")
-	}
-	return n, err
-}
-
-func (c *proxiedConn) CloseWrite() error { return closeWrite(c.Raw()) }
-
-// directConn comes from anybody else. Only what is read is looked at: nothing
-// else may have to wait for the client's first bytes.
-type directConn struct {
-	net.Conn
+// proxyConn is a connection of a proxyListener. Of one that does not come from a trusted
+// proxy only what is read is looked at: nothing else may have to wait for the client's
+// first bytes.
+type proxyConn struct {
+	net.Conn // checked, if the connection comes from a trusted proxy
 	checked  *proxyproto.Conn
 	listener *proxyListener
 }
 
-func (c *directConn) Read(p []byte) (int, error) {
+func (c *proxyConn) Read(p []byte) (int, error) {
 	n, err := c.checked.Read(p)
-	if errors.Is(err, proxyproto.ErrSuperfluousProxyHeader) {
+	switch {
+	case errors.Is(err, proxyproto.ErrNoProxyProtocol):
+		c.listener.warn(&c.listener.missing,
+			"a connection from an address in proxy_protocol is closed, as it begins without a PROXY header: have the proxy send it, or take the address out of the list")
+	case errors.Is(err, proxyproto.ErrSuperfluousProxyHeader):
 		c.listener.warn(&c.listener.foreign,
 			"a connection that begins with a PROXY header is closed, as its address is not in proxy_protocol: if it is that of a proxy of yours, add it to the list")
 	}
 	return n, err
 }
 
-func (c *directConn) SetDeadline(t time.Time) error     { return c.checked.SetDeadline(t) }
-func (c *directConn) SetReadDeadline(t time.Time) error { return c.checked.SetReadDeadline(t) }
-func (c *directConn) CloseWrite() error                 { return closeWrite(c.Conn) }
-
-func closeWrite(nc net.Conn) error {
-	if half, ok := nc.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return errors.ErrUnsupported
-}
+func (c *proxyConn) SetDeadline(t time.Time) error     { return c.checked.SetDeadline(t) }
+func (c *proxyConn) SetReadDeadline(t time.Time) error { return c.checked.SetReadDeadline(t) }
+func (c *proxyConn) CloseWrite() error                 { return transport.CloseWrite(c.checked.Raw()) }

@@ -145,7 +145,7 @@ func (s *Sockets) store(l *listener) {
 		s.opts.Log.Warn().Err(err).Str("address", l.configured.Address).Msg("leave the socket with systemd")
 		return
 	}
-	leave(l.socket)
+	leave(l.socket, true)
 }
 
 // forget has systemd close its duplicate of a socket.
