@@ -64,13 +64,9 @@ func (f *Fake) OnStore(hook func(collection string, item map[string]any)) {
 }
 
 // Cut breaks every socket without a close frame, as a killed process does.
-func (f *Fake) Cut() {
-	for _, s := range f.openSockets("") {
-		s.cut()
-	}
-}
+func (f *Fake) Cut() { f.CutUser("") }
 
-// CutUser breaks the sockets of one user.
+// CutUser breaks the sockets of one user; an empty id means all.
 func (f *Fake) CutUser(id string) {
 	for _, s := range f.openSockets(id) {
 		s.cut()
