@@ -8,16 +8,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"directus-ircd/directus"
 )
 
-const (
-	// uuidLength is the length of a uuid as text, in characters.
-	uuidLength = 36
-	// minNonce is the least length of the nonce field, in characters.
-	minNonce = uuidLength
-)
+// uuidLength is the length of a uuid as text, in characters: the least length of the nonce field too.
+const uuidLength = 36
 
 // field is a field as GET /fields describes it.
 type field struct {
@@ -52,44 +46,14 @@ func (f field) maxLength() int {
 // Directus describes as a string of that length unless the field has a relation.
 func (f field) holdsUUID() bool { return f.Type == "uuid" || f.maxLength() == uuidLength }
 
+// holds reports whether the column can hold nothing but values of a type.
+func (f field) holds(kind any) bool { return f.Type == kind || kind == "uuid" && f.holdsUUID() }
+
 // finding is what a check of a field found. An empty status means that the field is as it should be.
 type finding struct {
-	status  Status // Limited or Differs
+	status  Status // Limited, or Differs if the field cannot be used
 	problem string
 	fix     string
-}
-
-// inspect checks the fields of an existing collection.
-func (r *run) inspect(ctx context.Context) error {
-	var fields []field
-	if err := r.get(ctx, "/fields/"+r.opts.Collection, nil, &fields); err != nil {
-		return fmt.Errorf("read the fields of %s: %w", r.opts.Collection, err)
-	}
-	r.inspectKey(fields)
-	for _, part := range []struct {
-		name  *string // in the fields of the report; it becomes empty if the collection has no such field
-		make  func(string) object
-		kind  string // the special of such a field, by which one of another name can be suggested
-		check func(f field) finding
-	}{
-		{&r.report.fields.Text, textField, "", checkText},
-		{&r.report.fields.Author, authorField, "user-created", checkAuthor},
-		{&r.report.fields.Date, dateField, "date-created", checkDate},
-		{&r.report.fields.Nonce, nonceField, "", checkNonce},
-	} {
-		i := slices.IndexFunc(fields, func(f field) bool { return f.Field == *part.name && f.Schema != nil })
-		if i < 0 {
-			if err := r.missingField(ctx, part.name, part.make, part.kind, fields); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := r.existingField(ctx, fields[i], part.check); err != nil {
-			return err
-		}
-	}
-	r.inspectRequired(fields)
-	return r.inspectRelation(ctx, fields)
 }
 
 // inspectKey checks that Directus or its database fills in the primary key, because a message from IRC brings none.
@@ -114,42 +78,6 @@ func (r *run) inspectKey(fields []field) {
 
 func fieldName(collection, field string) string { return "field " + collection + "." + field }
 
-func (r *run) missingField(ctx context.Context, name *string, make func(string) object, kind string, fields []field) error {
-	what := fieldName(r.opts.Collection, *name)
-	if r.opts.Extend {
-		return r.change(ctx, Step{What: what, Status: Created}, http.MethodPost, "/fields/"+r.opts.Collection, make(*name))
-	}
-	step := Step{What: what, Status: Differs, Detail: "missing", Fix: "add it with --extend"}
-	for _, f := range fields {
-		if kind != "" && f.special(kind) {
-			step.Fix += fmt.Sprintf(", or use the field %s, which has the same purpose: name it here and in the configuration", f.Field)
-		}
-	}
-	if *name == r.opts.Fields.Nonce {
-		step.Status = Limited
-		step.Detail = "missing: when an answer is lost, the daemon has to look up whether the message was stored"
-	}
-	*name = ""
-	r.report.add(step)
-	return nil
-}
-
-func (r *run) existingField(ctx context.Context, f field, check func(field) finding) error {
-	found := check(f)
-	if found.status == Limited && f.Field == r.opts.Fields.Text && r.opts.Widen {
-		return r.widen(ctx, f)
-	}
-	step := Step{What: fieldName(r.opts.Collection, f.Field), Status: Present}
-	if found.status != "" {
-		step.Status, step.Detail, step.Fix = found.status, found.problem, found.fix
-		if f.Field == r.opts.Fields.Nonce {
-			r.report.fields.Nonce = "" // a nonce that is not unique does not prevent duplicates
-		}
-	}
-	r.report.add(step)
-	return nil
-}
-
 func checkText(f field) finding {
 	switch limit := f.maxLength(); {
 	case limit > 0:
@@ -160,7 +88,7 @@ func checkText(f field) finding {
 	return finding{}
 }
 
-// checkAuthor checks that Directus fills in the author. inspectRelation checks the type.
+// checkAuthor checks that Directus fills in the author. lead checks the type.
 func checkAuthor(f field) finding {
 	if !f.special("user-created") {
 		return finding{Differs, "Directus does not fill it in, so messages would have no author",
@@ -182,17 +110,18 @@ func checkDate(f field) finding {
 	return finding{}
 }
 
+// checkNonce checks that a field prevents duplicates, and lets other clients write messages without it.
 func checkNonce(f field) finding {
 	limit := f.maxLength()
 	switch {
 	case f.Type != "string":
-		return finding{Limited, fmt.Sprintf("not used: it is of type %s, not string", f.Type), nameAnother("a unique string field")}
-	case limit > 0 && limit < minNonce:
-		return finding{Limited, fmt.Sprintf("not used: it holds %d characters, but %d are needed", limit, minNonce), "make it longer in the Directus app"}
+		return finding{Differs, fmt.Sprintf("not used: it is of type %s, not string", f.Type), nameAnother("a unique string field")}
+	case limit > 0 && limit < uuidLength:
+		return finding{Differs, fmt.Sprintf("not used: it holds %d characters, but %d are needed", limit, uuidLength), "make it longer in the Directus app"}
 	case !f.is("is_unique"):
-		return finding{Limited, "not used: it is not unique, so a message sent twice would be stored twice", "make it unique in the Directus app"}
+		return finding{Differs, "not used: it is not unique, so a message sent twice would be stored twice", "make it unique in the Directus app"}
 	case !f.is("is_nullable"):
-		return finding{Limited, "not used: it is required, so no other client could write messages", "allow it to be empty in the Directus app"}
+		return finding{Differs, "not used: it is required, so no other client could write messages", "allow it to be empty in the Directus app"}
 	}
 	return finding{}
 }
@@ -246,45 +175,4 @@ func fillsIn(specials []string) bool {
 	return slices.ContainsFunc(specials, func(s string) bool {
 		return s == "uuid" || strings.HasSuffix(s, "-created") || strings.HasSuffix(s, "-updated")
 	})
-}
-
-// inspectRelation checks that the author field points to the users. Without that, authors have no names.
-func (r *run) inspectRelation(ctx context.Context, fields []field) error {
-	if r.report.fields.Author == "" {
-		return nil
-	}
-	var found struct {
-		Related string `json:"related_collection"`
-	}
-	step := Step{What: r.relationName(), Status: Present}
-	err := r.get(ctx, "/relations/"+r.opts.Collection+"/"+r.opts.Fields.Author, nil, &found)
-	switch {
-	case directus.IsCode(err, directus.CodeForbidden):
-		return r.missingRelation(ctx, fields)
-	case err != nil:
-		return fmt.Errorf("look for the %s: %w", r.relationName(), err)
-	case found.Related != "directus_users":
-		step.Status, step.Detail = Differs, "it points to "+found.Related
-		step.Fix = nameAnother("the field that Directus fills with the author")
-	}
-	r.report.add(step)
-	return nil
-}
-
-// missingRelation makes the relation of the author field. Without Extend it does so only if the field can hold nothing
-// but a user's id, as after a run that was interrupted: on any other column, a foreign key may refuse what others write.
-func (r *run) missingRelation(ctx context.Context, fields []field) error {
-	i := slices.IndexFunc(fields, func(f field) bool { return f.Field == r.opts.Fields.Author && f.Schema != nil })
-	switch {
-	case i < 0: // --extend has just made the field
-		return r.relate(ctx)
-	case checkAuthor(fields[i]).status == Differs: // reported already, and to be mended first
-		return nil
-	case r.opts.Extend || fields[i].holdsUUID():
-		return r.relate(ctx)
-	}
-	r.report.add(Step{What: r.relationName(), Status: Differs,
-		Detail: fmt.Sprintf("missing, and the field is of type %s, not uuid", fields[i].Type),
-		Fix:    "add it with --extend, or " + nameAnother("a uuid field that Directus fills with the author")})
-	return nil
 }

@@ -14,6 +14,9 @@ const (
 	recipientField    = "recipient"
 )
 
+// renameCollection is what to do about a collection that has the name of an optional one and holds no items.
+const renameCollection = "rename it in the Directus app, so that setup can make the collection"
+
 // reactionLength is the length of the text of a reaction, in characters.
 const reactionLength = 64
 
@@ -73,7 +76,7 @@ func toUsers(body object, check func(field) finding) part {
 func checkAny(field) finding { return finding{} }
 
 func (r *run) replies(ctx context.Context) error {
-	good, err := r.parts(ctx, r.opts.Collection, []part{r.toMessages(replyField, "SET NULL")}, true)
+	good, err := r.parts(ctx, store{name: r.opts.Collection, parts: []part{r.toMessages(replyField, "SET NULL")}}, true)
 	if err == nil && good(replyField) {
 		r.report.fields.Reply = replyField
 	}
@@ -81,11 +84,11 @@ func (r *run) replies(ctx context.Context) error {
 }
 
 func (r *run) files(ctx context.Context) error {
-	good, err := r.parts(ctx, r.opts.Collection, []part{{
+	good, err := r.parts(ctx, store{name: r.opts.Collection, parts: []part{{
 		target: "directus_files", onDelete: "SET NULL", check: checkAny,
 		body: object{"field": fileField, "type": "uuid", "schema": object{},
 			"meta": object{"special": []string{"file"}, "interface": "file", "display": "file"}},
-	}}, true)
+	}}}, true)
 	if err != nil {
 		return err
 	}
@@ -95,27 +98,21 @@ func (r *run) files(ctx context.Context) error {
 	r.report.note("the role may read the names and contents of all files of this Directus. If there are files that are not part of the chat, " +
 		"restrict its permission to read directus_files to a folder. To upload files, users also need the permission to create " +
 		"directus_files, which setup does not give them")
-	return r.permit(ctx, rule{collection: "directus_files", action: "read", fields: []string{"*"}})
+	return r.permit(ctx, "directus_files", "read")
 }
 
 // edit lets people change and delete their own messages.
 func (r *run) edit(ctx context.Context) error {
 	mine := own(r.opts.Fields.Author)
-	for _, want := range []rule{
-		{collection: r.opts.Collection, action: "update", fields: []string{r.opts.Fields.Text}, items: mine},
-		{collection: r.opts.Collection, action: "delete", fields: []string{"*"}, items: mine},
-	} {
-		if err := r.permitOwn(ctx, want, "change and delete the messages of everybody"); err != nil {
-			return err
-		}
-	}
 	r.report.corrections = true
-	return nil
+	return r.permitOwn(ctx, "change and delete the messages of everybody",
+		rule{collection: r.opts.Collection, action: "update", fields: []string{r.opts.Fields.Text}, items: mine},
+		rule{collection: r.opts.Collection, action: "delete", fields: []string{"*"}, items: mine})
 }
 
 func (r *run) reactions(ctx context.Context) error {
 	name := r.opts.reactionsCollection()
-	if _, err := r.keep(ctx, store{name: name, icon: "add_reaction", note: "Reactions to chat messages", parts: []part{
+	if _, err := r.keep(ctx, store{name: name, instead: renameCollection, icon: "add_reaction", note: "Reactions to chat messages", parts: []part{
 		r.toMessages("message", "CASCADE"),
 		{body: object{"field": "text", "type": "string", "schema": object{"max_length": reactionLength}, "meta": object{"interface": "input"}}, check: holds(reactionLength)},
 		toUsers(authorField("user_created"), checkAuthor),
@@ -124,17 +121,15 @@ func (r *run) reactions(ctx context.Context) error {
 		return err
 	}
 	r.report.reactions = name
-	for _, action := range []string{"read", "create"} {
-		if err := r.permit(ctx, rule{collection: name, action: action, fields: []string{"*"}}); err != nil {
-			return err
-		}
+	if err := r.permit(ctx, name, "read", "create"); err != nil {
+		return err
 	}
-	return r.permitOwn(ctx, rule{collection: name, action: "delete", fields: []string{"*"}, items: own("user_created")},
-		"remove the reactions of everybody")
+	return r.permitOwn(ctx, "remove the reactions of everybody",
+		rule{collection: name, action: "delete", fields: []string{"*"}, items: own("user_created")})
 }
 
 func (r *run) markers(ctx context.Context) error {
-	if _, err := r.keep(ctx, store{name: markersCollection, icon: "done_all", note: "Up to which time each user has read the chat", parts: []part{
+	if _, err := r.keep(ctx, store{name: markersCollection, instead: renameCollection, icon: "done_all", note: "Up to which time each user has read the chat", parts: []part{
 		{body: object{"field": "target", "type": "string", "schema": object{"max_length": 255}, "meta": object{"interface": "input"}}, check: holds(uuidLength)},
 		{body: object{"field": "date_read", "type": "timestamp", "schema": object{}, "meta": object{"interface": "datetime"}}, check: checkTime},
 		toUsers(authorField("user_created"), checkAuthor),
@@ -142,18 +137,12 @@ func (r *run) markers(ctx context.Context) error {
 		return err
 	}
 	r.report.markers = markersCollection
-	if err := r.permit(ctx, rule{collection: markersCollection, action: "create", fields: []string{"*"}}); err != nil {
+	if err := r.permit(ctx, markersCollection, "create"); err != nil {
 		return err
 	}
-	for _, want := range []rule{
-		{collection: markersCollection, action: "read", fields: []string{"*"}, items: own("user_created")},
-		{collection: markersCollection, action: "update", fields: []string{"date_read"}, items: own("user_created")},
-	} {
-		if err := r.permitOwn(ctx, want, "read and change the read markers of everybody"); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.permitOwn(ctx, "read and change the read markers of everybody",
+		rule{collection: markersCollection, action: "read", fields: []string{"*"}, items: own("user_created")},
+		rule{collection: markersCollection, action: "update", fields: []string{"date_read"}, items: own("user_created")})
 }
 
 // holds returns a check that a field is a text of at least n characters.

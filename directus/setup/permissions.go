@@ -14,10 +14,8 @@ import (
 
 // permissions lets the role read and write messages, and read the names of users.
 func (r *run) permissions(ctx context.Context) error {
-	for _, action := range []string{"read", "create"} {
-		if err := r.permit(ctx, rule{collection: r.opts.Collection, action: action, fields: []string{"*"}}); err != nil {
-			return err
-		}
+	if err := r.permit(ctx, r.opts.Collection, "read", "create"); err != nil {
+		return err
 	}
 	return r.permitUsers(ctx)
 }
@@ -31,99 +29,72 @@ type rule struct {
 
 func (p rule) String() string { return fmt.Sprintf("permission to %s %s", p.action, p.collection) }
 
-// permitUsers lets the role read the fields of users from which nicks are made. Directus 12 without a licence cannot
-// grant less than all fields; then it grants those, unless Options.UsersNarrow forbids it.
+// permitUsers lets the role read the fields of users from which nicks are made.
 func (r *run) permitUsers(ctx context.Context) error {
-	narrow := rule{collection: "directus_users", action: "read", fields: append([]string{"id"}, r.opts.NickFields...)}
-	wide := rule{collection: "directus_users", action: "read", fields: []string{"*"}}
+	return r.permitNarrow(ctx, rule{collection: "directus_users", action: "read", fields: append([]string{"id"}, r.opts.NickFields...)},
+		"over the Directus API everybody with the role may read all fields of all users, such as e-mail addresses, but not passwords and "+
+			"tokens. IRC shows none of them. Directus 12 without a licence has no narrower permission; on any other Directus, "+
+			"restrict the fields of this permission in the Directus app")
+}
+
+// permitOwn makes rules that cover some items only. If they cover all of them, everybody with the role can do over the API what
+// could says.
+func (r *run) permitOwn(ctx context.Context, could string, narrow ...rule) error {
+	for _, want := range narrow {
+		err := r.permitNarrow(ctx, want, "everybody with the role may "+could+" over the Directus API. The daemon itself lets only the "+
+			"people concerned and administrators do so. Directus 12 without a licence has no narrower permission; on any other Directus, "+
+			"restrict the items of this permission in the Directus app")
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// permitNarrow makes a rule that covers some fields or items only. Directus 12 without a licence cannot grant that. Then
+// permitNarrow makes a rule that covers all of them, unless Options.UsersNarrow forbids it, and adds a note.
+func (r *run) permitNarrow(ctx context.Context, narrow rule, note string) error {
 	existing, err := r.permitted(ctx, narrow)
 	if err != nil {
 		return err
 	}
 	if existing.present {
 		r.reportExisting(narrow, existing)
-		if slices.Contains(existing.fields, "*") {
-			r.noteWideUsers()
+		if narrow.items != nil && !existing.partial || narrow.items == nil && slices.Contains(existing.fields, "*") {
+			r.report.note("%s", note)
 		}
 		return nil
 	}
 	if granted, err := r.grantNarrow(ctx, narrow); granted || err != nil {
 		return err
 	}
-	if r.opts.UsersNarrow {
+	if narrow.items == nil && r.opts.UsersNarrow {
 		r.report.add(Step{What: narrow.String(), Status: Limited,
 			Detail: "left out: this Directus has no licence for permissions on single fields, so people see no names of each other",
 			Fix:    "add a licence key, or leave out --users-narrow, which lets the role read all fields of the users, e-mail addresses included"})
 		return nil
 	}
-	if err := r.grant(ctx, wide); err != nil {
-		return err
-	}
-	r.noteWideUsers()
-	r.noteHiddenRules()
-	return nil
-}
-
-func (r *run) noteHiddenRules() {
-	r.report.note("if this Directus was upgraded from 11, it may still have a narrower permission, which it hides without a licence; with a licence both apply")
-}
-
-// permitOwn makes a rule that covers some items only. On Directus 12 without a licence, which cannot grant that, it makes
-// one that covers all items, and adds a note with could: what everybody with the role can then do over the API.
-func (r *run) permitOwn(ctx context.Context, narrow rule, could string) error {
-	existing, err := r.permitted(ctx, narrow)
-	if err != nil {
-		return err
-	}
-	if existing.present {
-		r.reportExisting(narrow, existing)
-		if !existing.partial {
-			r.noteWideItems(could)
-		}
-		return nil
-	}
-	if granted, err := r.grantNarrow(ctx, narrow); granted || err != nil {
-		return err
-	}
 	if err := r.grant(ctx, rule{collection: narrow.collection, action: narrow.action, fields: []string{"*"}}); err != nil {
 		return err
 	}
-	r.noteWideItems(could)
-	r.noteHiddenRules()
+	r.report.note("%s", note)
+	r.report.note("if this Directus was upgraded from 11, it may still have a narrower permission, which it hides without a licence; with a licence both apply")
 	return nil
 }
 
-// grantNarrow grants a rule that names fields or items. granted is false if this Directus has no licence for such rules.
+// grantNarrow grants a rule that names fields or items. granted is false if this Directus has no licence for such rules. A dry
+// run asks for the licence; a real run always tries.
 func (r *run) grantNarrow(ctx context.Context, narrow rule) (granted bool, err error) {
-	custom, err := r.customRules(ctx)
-	if err != nil || !custom {
-		return false, err
+	if r.opts.DryRun {
+		if licensed, err := r.licensed(ctx); err != nil || !licensed {
+			return false, err
+		}
 	}
 	err = r.grant(ctx, narrow)
 	if directus.IsCode(err, directus.CodeResourceRestricted) {
 		return false, nil
 	}
 	return err == nil, err
-}
-
-func (r *run) noteWideItems(could string) {
-	r.report.note("everybody with the role may %s over the Directus API. The daemon itself lets only the people concerned and administrators do so. "+
-		"Directus 12 without a licence has no narrower permission; on any other Directus, restrict the items of this permission in the Directus app", could)
-}
-
-func (r *run) noteWideUsers() {
-	r.report.note("over the Directus API everybody with the role may read all fields of all users, such as e-mail addresses, but not passwords and " +
-		"tokens. IRC shows none of them. Directus 12 without a licence has no narrower permission; on any other Directus, " +
-		"restrict the fields of this permission in the Directus app")
-}
-
-// customRules reports whether it is worth asking Directus for permissions that name fields or items. A dry run asks for
-// the licence instead, which may be missing on Directus 12; a real run always tries.
-func (r *run) customRules(ctx context.Context) (bool, error) {
-	if !r.opts.DryRun {
-		return true, nil
-	}
-	return r.licensed(ctx)
 }
 
 // licensed reports whether the licence of Directus covers permissions that name fields or items. Before version 12
@@ -146,17 +117,23 @@ func (r *run) licensed(ctx context.Context) (bool, error) {
 	return enabled == nil || *enabled, nil
 }
 
-// permit makes a rule, unless the role has one for the same collection and action.
-func (r *run) permit(ctx context.Context, want rule) error {
-	existing, err := r.permitted(ctx, want)
-	if err != nil {
-		return err
+// permit lets the role do something with all items of a collection, unless it has a rule for that.
+func (r *run) permit(ctx context.Context, collection string, actions ...string) error {
+	for _, action := range actions {
+		want := rule{collection: collection, action: action, fields: []string{"*"}}
+		existing, err := r.permitted(ctx, want)
+		switch {
+		case err != nil:
+			return err
+		case existing.present:
+			r.reportExisting(want, existing)
+		default:
+			if err := r.grant(ctx, want); err != nil {
+				return err
+			}
+		}
 	}
-	if existing.present {
-		r.reportExisting(want, existing)
-		return nil
-	}
-	return r.grant(ctx, want)
+	return nil
 }
 
 // allowance is what the existing rules of the role for a collection and action allow together.

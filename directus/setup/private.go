@@ -11,7 +11,7 @@ func (r *run) private(ctx context.Context) error {
 	if open, err := r.wouldBeOpen(ctx, concerned); err != nil || open {
 		return err
 	}
-	good, err := r.keep(ctx, store{name: privateCollection, icon: "forum", note: "Chat messages between two people", parts: []part{
+	good, err := r.keep(ctx, store{name: privateCollection, instead: renameCollection, icon: "forum", note: "Chat messages between two people", parts: []part{
 		{body: textField("text"), check: checkText},
 		toUsers(authorField("user_created"), checkAuthor),
 		toUsers(object{"field": recipientField, "type": "uuid", "schema": object{},
@@ -26,24 +26,15 @@ func (r *run) private(ctx context.Context) error {
 	if good("nonce") { // the daemon writes a nonce into each private message
 		r.report.private = privateCollection
 	}
-	if err := r.permit(ctx, rule{collection: privateCollection, action: "create", fields: []string{"*"}}); err != nil {
+	if err := r.permit(ctx, privateCollection, "create"); err != nil {
 		return err
 	}
-	if err := r.permitOwn(ctx, concerned, "read all private messages"); err != nil {
+	if err := r.permitOwn(ctx, "read all private messages", concerned); err != nil || !r.opts.Edit {
 		return err
 	}
-	if !r.opts.Edit {
-		return nil
-	}
-	for _, want := range []rule{
-		{collection: privateCollection, action: "update", fields: []string{"text"}, items: own("user_created")},
-		{collection: privateCollection, action: "delete", fields: []string{"*"}, items: own("user_created")},
-	} {
-		if err := r.permitOwn(ctx, want, "change and delete the private messages of everybody"); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.permitOwn(ctx, "change and delete the private messages of everybody",
+		rule{collection: privateCollection, action: "update", fields: []string{"text"}, items: own("user_created")},
+		rule{collection: privateCollection, action: "delete", fields: []string{"*"}, items: own("user_created")})
 }
 
 // wouldBeOpen reports whether everybody with the role could read private messages although

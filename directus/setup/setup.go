@@ -8,12 +8,14 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 
 	"directus-ircd/directus"
 )
@@ -85,20 +87,11 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	for _, d := range []struct {
-		field *string
-		value string
-	}{
-		{&o.Collection, "messages"},
-		{&o.Fields.Text, "text"},
-		{&o.Fields.Author, "user_created"},
-		{&o.Fields.Date, "date_created"},
-		{&o.Fields.Nonce, "nonce"},
-	} {
-		if *d.field == "" {
-			*d.field = d.value
-		}
-	}
+	o.Collection = cmp.Or(o.Collection, "messages")
+	o.Fields.Text = cmp.Or(o.Fields.Text, "text")
+	o.Fields.Author = cmp.Or(o.Fields.Author, "user_created")
+	o.Fields.Date = cmp.Or(o.Fields.Date, "date_created")
+	o.Fields.Nonce = cmp.Or(o.Fields.Nonce, "nonce")
 	if len(o.NickFields) == 0 {
 		o.NickFields = []string{"first_name", "last_name"}
 	}
@@ -117,7 +110,7 @@ func (o Options) Validate() error {
 			return fmt.Errorf("%q is not a name for a collection or field: use letters, digits and underscores, a letter first", n)
 		}
 	}
-	if len(o.Collection) > 9 && o.Collection[:9] == "directus_" {
+	if strings.HasPrefix(o.Collection, "directus_") {
 		return fmt.Errorf("%q is a collection of Directus itself: choose another name", o.Collection)
 	}
 	if o.PrivateReadable && !o.Private {
@@ -219,18 +212,16 @@ func (r *run) get(ctx context.Context, path string, query url.Values, out any) e
 func (r *run) change(ctx context.Context, s Step, method, path string, body any) error {
 	if r.opts.DryRun {
 		s.Status = map[Status]Status{Created: WouldCreate, Changed: WouldChange}[s.Status]
-		r.report.Steps = append(r.report.Steps, s)
+		r.report.add(s)
 		return nil
 	}
 	if err := r.account.Do(ctx, method, path, nil, body, nil); err != nil {
-		if directus.IsCode(err, directus.CodeRecordNotUnique) {
-			s.Status = Present // another run has made it meanwhile
-			r.report.Steps = append(r.report.Steps, s)
-			return nil
+		if !directus.IsCode(err, directus.CodeRecordNotUnique) {
+			return explain(s.What, err)
 		}
-		return explain(s.What, err)
+		s.Status = Present // another run has made it meanwhile
 	}
-	r.report.Steps = append(r.report.Steps, s)
+	r.report.add(s)
 	return nil
 }
 
