@@ -36,7 +36,8 @@ type logSwitch struct {
 }
 
 func (s *logSwitch) set(cfg config.Log) {
-	s.level.Store(int32(cfg.Level.Zerolog()))
+	level, _ := zerolog.ParseLevel(cfg.Level) // the configuration accepts no other
+	s.level.Store(int32(level))
 	s.plain.Store(cfg.Format != "console")
 }
 

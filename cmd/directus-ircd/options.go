@@ -88,7 +88,7 @@ func bridgeChannel(c config.Channel) collection.Config {
 		Set:         c.Set,
 		Fields:      collection.Fields{ID: f.ID, Text: f.Text, Author: f.Author, Date: f.Date, Nonce: f.Nonce, Reply: f.Reply, Files: f.Files},
 		Format:      text.Format(c.Format),
-		MentionIDs:  c.Mentions == config.MentionsAsID,
+		MentionIDs:  c.Mentions == "id",
 		Corrections: c.Correct,
 	}
 	if t := c.TopicItem; t.Collection != "" {

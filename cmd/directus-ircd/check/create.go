@@ -11,22 +11,6 @@ import (
 	"directus-ircd/directus"
 )
 
-// definition is a field as GET /fields/<collection> describes it.
-type definition struct {
-	Field string `json:"field"`
-	Type  string `json:"type"`
-	Meta  struct {
-		Special []string `json:"special"`
-	} `json:"meta"`
-	Schema *struct { // null for fields without a column
-		Default    any   `json:"default_value"`
-		IsNullable *bool `json:"is_nullable"`
-		IsKey      bool  `json:"is_primary_key"`
-		Increments bool  `json:"has_auto_increment"`
-		Generated  bool  `json:"is_generated"`
-	} `json:"schema"`
-}
-
 // fills reports whether Directus itself gives the field a value when an item is created.
 func (d definition) fills() bool {
 	if d.Schema == nil || d.Schema.Increments || d.Schema.Generated || d.Schema.Default != nil {

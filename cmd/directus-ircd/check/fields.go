@@ -10,16 +10,25 @@ import (
 	"directus-ircd/directus"
 )
 
-// field is a field as GET /fields/<collection>/<field> describes it to a user who may read it.
-type field struct {
-	Type string `json:"type"`
-	Meta struct {
+// definition is a field as GET /fields/<collection> and GET /fields/<collection>/<field> describe
+// it.
+type definition struct {
+	Field string `json:"field"`
+	Type  string `json:"type"`
+	Meta  struct {
 		Special []string `json:"special"`
 	} `json:"meta"`
-	Schema struct {
-		IsUnique  bool `json:"is_unique"`
-		MaxLength *int `json:"max_length"`
-	} `json:"schema"`
+	Schema *column `json:"schema"` // null for fields without one
+}
+
+type column struct {
+	Default    any   `json:"default_value"`
+	IsNullable *bool `json:"is_nullable"`
+	IsKey      bool  `json:"is_primary_key"`
+	Increments bool  `json:"has_auto_increment"`
+	Generated  bool  `json:"is_generated"`
+	IsUnique   bool  `json:"is_unique"`
+	MaxLength  int   `json:"max_length"`
 }
 
 // collection checks the fields of a channel's collection one by one, so that it can name the
@@ -30,14 +39,12 @@ func (p *prober) collection(ctx context.Context, c config.Channel) {
 	}
 	p.key(ctx, c.Collection, c.Fields.ID, "fields.id")
 	judged := []judgedField{
-		{c.Fields.Text, func(f field) { p.judgeText(c.Collection, c.Fields.Text, f, p.setup(c, "--widen")) }},
-		{c.Fields.Author, func(f field) { p.judgeAuthor(c.Collection, c.Fields.Author, f) }},
-		{c.Fields.Date, func(f field) { p.judgeDate(c.Collection, c.Fields.Date, f) }},
+		{c.Fields.Text, p.judgeText(p.setup(c, "--widen"))}, {c.Fields.Author, p.judgeAuthor}, {c.Fields.Date, p.judgeDate},
 	}
 	if c.Fields.Nonce == "" {
 		p.noNonce(ctx, c.Collection, p.setup(c))
 	} else {
-		judged = append(judged, judgedField{c.Fields.Nonce, func(f field) { p.judgeNonce(c.Collection, c.Fields.Nonce, ", or set nonce to \"\"", f) }})
+		judged = append(judged, judgedField{c.Fields.Nonce, p.judgeNonce(", or set nonce to \"\"")})
 	}
 	p.fields(ctx, c.Collection, judged, p.setup(c, "--extend"))
 }
@@ -58,7 +65,16 @@ func (p *prober) readable(ctx context.Context, collection, fix string) bool {
 // judgedField is a field that must be readable, with a check of its definition.
 type judgedField struct {
 	name  string
-	judge func(field) // nil: any definition will do
+	judge judge // nil: any definition will do
+}
+
+type judge func(collection, name string, is definition)
+
+// known asks for a field; the error says that it is missing, or not for this user to read.
+// Directus 10 ignores unknown fields in a query, except in its filter.
+func (p *prober) known(ctx context.Context, collection, name string) error {
+	var items []json.RawMessage
+	return p.account.Items(ctx, collection, directus.Query{Fields: []string{name}, Filter: directus.Compare(name, "_nnull", true), Limit: 1}, &items)
 }
 
 // fields checks that fields can be read, and their definitions. setup is the command that
@@ -66,10 +82,7 @@ type judgedField struct {
 func (p *prober) fields(ctx context.Context, collection string, fields []judgedField, setup string) {
 	var untold []string
 	for _, f := range fields {
-		var items []json.RawMessage
-		// Directus 10 ignores unknown fields in a query, except in its filter.
-		known := directus.Query{Fields: []string{f.name}, Filter: directus.Compare(f.name, "_nnull", true), Limit: 1}
-		if err := p.account.Items(ctx, collection, known, &items); err != nil {
+		if err := p.known(ctx, collection, f.name); err != nil {
 			p.miss("create the field and grant read on it ("+setup+"), or correct fields in the configuration", "%s.%s is missing, or this user may not read it: %v", collection, f.name, err)
 			continue
 		}
@@ -77,13 +90,13 @@ func (p *prober) fields(ctx context.Context, collection string, fields []judgedF
 			p.ok("%s.%s can be read", collection, f.name)
 			continue
 		}
-		var is field
+		var is definition
 		if p.account.Fields(ctx, &is, collection, f.name) != nil {
 			p.ok("%s.%s can be read", collection, f.name)
 			untold = append(untold, f.name)
 			continue
 		}
-		f.judge(is)
+		f.judge(collection, f.name, is)
 	}
 	if len(untold) > 0 {
 		p.note("run check as an administrator, or look in the data model: Directus must fill in author and date, the nonce must be unique, and the text should have no limit", "the definitions of the fields %s cannot be read", strings.Join(untold, ", "))
@@ -94,9 +107,7 @@ func (p *prober) fields(ctx context.Context, collection string, fields []judgedF
 // field, unless the collection has it already.
 func (p *prober) noNonce(ctx context.Context, collection, setup string) {
 	const name = "nonce"
-	var items []json.RawMessage
-	known := directus.Query{Fields: []string{name}, Filter: directus.Compare(name, "_nnull", true), Limit: 1}
-	if p.account.Items(ctx, collection, known, &items) == nil {
+	if p.known(ctx, collection, name) == nil {
 		p.note("add nonce: nonce under fields: with it a message is never stored twice, even after a broken connection", "the configuration names no nonce for %s, which has the field %s", collection, name)
 		return
 	}
@@ -104,21 +115,23 @@ func (p *prober) noNonce(ctx context.Context, collection, setup string) {
 }
 
 // judgeText notes a limit on the length of a text. widen is the command that removes it.
-func (p *prober) judgeText(collection, name string, f field, widen string) {
-	if n := f.Schema.MaxLength; n != nil && *n > 0 {
-		p.note("make it a field of type text: "+widen, "%s.%s holds at most %d characters: Directus refuses longer messages", collection, name, *n)
-		return
+func (p *prober) judgeText(widen string) judge {
+	return func(collection, name string, is definition) {
+		if is.Schema != nil && is.Schema.MaxLength > 0 {
+			p.note("make it a field of type text: "+widen, "%s.%s holds at most %d characters: Directus refuses longer messages", collection, name, is.Schema.MaxLength)
+			return
+		}
+		p.ok("%s.%s holds texts of any length", collection, name)
 	}
-	p.ok("%s.%s holds texts of any length", collection, name)
 }
 
-func (p *prober) judgeAuthor(collection, name string, f field) {
-	p.judgeSpecial(collection, name, f, "user-created", "User Created")
+func (p *prober) judgeAuthor(collection, name string, is definition) {
+	p.judgeSpecial(collection, name, is, "user-created", "User Created")
 }
 
-func (p *prober) judgeDate(collection, name string, f field) {
-	p.judgeSpecial(collection, name, f, "date-created", "Date Created")
-	switch f.Type {
+func (p *prober) judgeDate(collection, name string, is definition) {
+	p.judgeSpecial(collection, name, is, "date-created", "Date Created")
+	switch is.Type {
 	case "date":
 		p.miss("make it a field of type timestamp: without a time, the messages of a day have no order", "%s.%s is a date without a time", collection, name)
 	case "dateTime":
@@ -126,8 +139,8 @@ func (p *prober) judgeDate(collection, name string, f field) {
 	}
 }
 
-func (p *prober) judgeSpecial(collection, name string, f field, special, shown string) {
-	if !slices.Contains(f.Meta.Special, special) {
+func (p *prober) judgeSpecial(collection, name string, is definition, special, shown string) {
+	if !slices.Contains(is.Meta.Special, special) {
 		p.miss("set its \"On Create\" in the data model to save the "+shown+", or name another field that does so under fields", "%s.%s is not filled by Directus", collection, name)
 		return
 	}
@@ -135,10 +148,12 @@ func (p *prober) judgeSpecial(collection, name string, f field, special, shown s
 }
 
 // judgeNonce reports a nonce that is not unique. or is what else can be done about it.
-func (p *prober) judgeNonce(collection, name, or string, f field) {
-	if !f.Schema.IsUnique {
-		p.miss("make it unique in the data model"+or, "%s.%s is not unique", collection, name)
-		return
+func (p *prober) judgeNonce(or string) judge {
+	return func(collection, name string, is definition) {
+		if is.Schema == nil || !is.Schema.IsUnique {
+			p.miss("make it unique in the data model"+or, "%s.%s is not unique", collection, name)
+			return
+		}
+		p.ok("%s.%s is unique", collection, name)
 	}
-	p.ok("%s.%s is unique", collection, name)
 }

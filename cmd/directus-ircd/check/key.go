@@ -1,11 +1,6 @@
 package check
 
-import (
-	"context"
-	"encoding/json"
-
-	"directus-ircd/directus"
-)
+import "context"
 
 // key checks that a field is the primary key of a collection. setting is the key of the
 // configuration that names it; empty if its name is fixed.
@@ -15,12 +10,8 @@ func (p *prober) key(ctx context.Context, collection, name, setting string) {
 		p.ok("%s.%s is the primary key", collection, name)
 		return
 	}
-	if is == "" {
-		var items []json.RawMessage
-		known := directus.Query{Fields: []string{name}, Filter: directus.Compare(name, "_nnull", true), Limit: 1}
-		if p.account.Items(ctx, collection, known, &items) == nil {
-			return
-		}
+	if is == "" && p.known(ctx, collection, name) == nil {
+		return
 	}
 	found := "the primary key of " + collection + " is not " + name + ", or this user may not read it"
 	if is != "" {
@@ -38,17 +29,10 @@ func (p *prober) key(ctx context.Context, collection, name, setting string) {
 
 // primaryKey is the name of a collection's primary key; empty if this user may not see it.
 func (p *prober) primaryKey(ctx context.Context, collection string) string {
-	var fields []struct {
-		Field  string `json:"field"`
-		Schema struct {
-			IsPrimaryKey bool `json:"is_primary_key"`
-		} `json:"schema"`
-	}
-	if p.account.Fields(ctx, &fields, collection) != nil {
-		return ""
-	}
+	var fields []definition
+	_ = p.account.Fields(ctx, &fields, collection) // an error leaves none
 	for _, f := range fields {
-		if f.Schema.IsPrimaryKey {
+		if f.Schema != nil && f.Schema.IsKey {
 			return f.Field
 		}
 	}

@@ -23,9 +23,7 @@ func (p *prober) extras(ctx context.Context, c config.Channel) {
 	if c.TopicItem.Collection != "" {
 		p.topic(ctx, c)
 	}
-	if c.Reactions.Collection != "" {
-		p.reactions(ctx, c)
-	}
+	p.reactions(ctx, c)
 }
 
 // files checks that this user can read the names of files. A field holds one file, or
@@ -77,41 +75,33 @@ func (p *prober) topic(ctx context.Context, c config.Channel) {
 }
 
 func (p *prober) reactions(ctx context.Context, c config.Channel) {
-	r, name := c.Reactions, c.Reactions.Fields()
-	if !p.readable(ctx, r.Collection, p.runSetup(c, "--reactions")+", or remove reactions from the configuration") {
-		return
-	}
-	p.key(ctx, r.Collection, "id", "")
-	p.fields(ctx, r.Collection, []judgedField{
-		{name.Message, nil}, {name.Text, nil},
-		{name.Author, func(f field) { p.judgeAuthor(r.Collection, name.Author, f) }},
-		{name.Date, func(f field) { p.judgeDate(r.Collection, name.Date, f) }},
-	}, p.setup(c, "--extend --reactions"))
+	name := c.Reactions.Fields()
+	p.store(ctx, c, c.Reactions.Collection, "--reactions", "reactions", []judgedField{
+		{name.Message, nil}, {name.Text, nil}, {name.Author, p.judgeAuthor}, {name.Date, p.judgeDate},
+	})
 }
 
 func (p *prober) private(ctx context.Context) {
-	c, f := p.cfg.Private.Collection, p.cfg.Private.Fields()
-	if c == "" || !p.readable(ctx, c, p.runSetup(p.cfg.Channels[0], "--private")+", or remove private from the configuration") {
-		return
-	}
-	p.key(ctx, c, f.ID, "")
-	p.fields(ctx, c, []judgedField{
-		{f.Text, func(is field) { p.judgeText(c, f.Text, is, p.setup(p.cfg.Channels[0], "--private --widen")) }},
-		{f.Sender, func(is field) { p.judgeAuthor(c, f.Sender, is) }},
-		{f.Recipient, nil},
-		{f.Date, func(is field) { p.judgeDate(c, f.Date, is) }},
-		{f.Nonce, func(is field) { p.judgeNonce(c, f.Nonce, "", is) }},
-	}, p.setup(p.cfg.Channels[0], "--private --extend"))
+	first, name := p.cfg.Channels[0], p.cfg.Private.Fields()
+	p.store(ctx, first, p.cfg.Private.Collection, "--private", "private", []judgedField{
+		{name.Text, p.judgeText(p.setup(first, "--private --widen"))}, {name.Sender, p.judgeAuthor},
+		{name.Recipient, nil}, {name.Date, p.judgeDate}, {name.Nonce, p.judgeNonce("")},
+	})
 }
 
 func (p *prober) markers(ctx context.Context) {
-	c, f := p.cfg.Markers.Collection, p.cfg.Markers.Fields()
-	if c == "" || !p.readable(ctx, c, p.runSetup(p.cfg.Channels[0], "--read-markers")+", or remove read_markers from the configuration") {
+	name := p.cfg.Markers.Fields()
+	p.store(ctx, p.cfg.Channels[0], p.cfg.Markers.Collection, "--read-markers", "read_markers", []judgedField{
+		{name.Target, nil}, {name.Date, nil}, {name.User, p.judgeAuthor},
+	})
+}
+
+// store checks a collection that setup makes with a flag, if key of the configuration names one.
+// c is a channel for the command line of setup.
+func (p *prober) store(ctx context.Context, c config.Channel, collection, flag, key string, fields []judgedField) {
+	if collection == "" || !p.readable(ctx, collection, p.runSetup(c, flag)+", or remove "+key+" from the configuration") {
 		return
 	}
-	p.key(ctx, c, "id", "")
-	p.fields(ctx, c, []judgedField{
-		{f.Target, nil}, {f.Date, nil},
-		{f.User, func(is field) { p.judgeAuthor(c, f.User, is) }},
-	}, p.setup(p.cfg.Channels[0], "--read-markers --extend"))
+	p.key(ctx, collection, "id", "")
+	p.fields(ctx, collection, fields, p.setup(c, flag+" --extend"))
 }

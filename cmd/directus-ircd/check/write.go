@@ -51,9 +51,7 @@ func (p *prober) try(ctx context.Context, c config.Channel) {
 	if c.Fields.Nonce != "" {
 		item[c.Fields.Nonce] = rand.Text()
 	}
-	var items []json.RawMessage
-	known := directus.Query{Fields: []string{c.Fields.ID}, Filter: directus.Compare(c.Fields.ID, "_nnull", true), Limit: 1}
-	if p.account.Items(ctx, c.Collection, known, &items) != nil {
+	if p.known(ctx, c.Collection, c.Fields.ID) != nil {
 		return // the key cannot be read, so the message could not be deleted; reported already
 	}
 	asked := p.account.Now()
@@ -74,6 +72,7 @@ func (p *prober) try(ctx context.Context, c config.Channel) {
 		return
 	}
 	defer p.discard(ctx, c, key)
+	var items []json.RawMessage
 	query := directus.Query{Fields: []string{c.Fields.Text}, Filter: directus.And(directus.Filter(c.Filter), directus.Eq(c.Fields.ID, key)), Limit: 1}
 	switch err := p.account.Items(ctx, c.Collection, query, &items); {
 	case err != nil:

@@ -20,8 +20,8 @@ type Channel struct {
 	Filter     map[string]any `yaml:"filter"`
 	Set        map[string]any `yaml:"set"`
 	Fields     Fields         `yaml:"fields"`
-	Format     textFormat     `yaml:"format"`
-	Mentions   mentionStyle   `yaml:"mentions"`
+	Format     string         `yaml:"format" accepts:"plain markdown html"`
+	Mentions   string         `yaml:"mentions" accepts:"text id"`
 	Correct    bool           `yaml:"corrections"`
 	SoftDelete SoftDelete     `yaml:"soft_delete"`
 	Reactions  Reactions      `yaml:"reactions"`
@@ -35,7 +35,7 @@ func (c *Channel) SetDefaults() {
 		AutoJoin:   true,
 		Fields:     Fields{ID: "id", Text: "text", Author: "user_created", Date: "date_created"},
 		Format:     "plain",
-		Mentions:   mentionsAsText,
+		Mentions:   "text",
 	}
 }
 
@@ -95,9 +95,9 @@ type ReactionsFields struct{ Message, Text, Author, Date string }
 
 // Private names the collection of private messages; empty: there are no private messages.
 type Private struct {
-	Collection string     `yaml:"collection"`
-	Backlog    int        `yaml:"backlog"`
-	Format     textFormat `yaml:"format"`
+	Collection string `yaml:"collection"`
+	Backlog    int    `yaml:"backlog"`
+	Format     string `yaml:"format" accepts:"plain markdown html"`
 }
 
 // Fields returns the names of the fields, which are the same in every such collection that setup makes.

@@ -27,7 +27,8 @@ import (
 //go:embed config.example.yaml
 var Example string
 
-// Config is the configuration file. The yaml tags are the accepted keys.
+// Config is the configuration file. The yaml tags are the accepted keys, and the tags accepts
+// the only values of a key.
 type Config struct {
 	// File is the name of the file; empty for a configuration that the program made.
 	File string `yaml:"-"`
@@ -121,8 +122,8 @@ type Limits struct {
 
 // Log says what is logged, and in which form.
 type Log struct {
-	Level  logLevel  `yaml:"level"`
-	Format logFormat `yaml:"format"`
+	Level  string `yaml:"level" accepts:"trace debug info warn error"`
+	Format string `yaml:"format" accepts:"console json"`
 }
 
 // Metrics is the address at which the daemon serves metrics; empty: none.

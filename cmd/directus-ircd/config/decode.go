@@ -151,11 +151,11 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value) {
 
 // mapping reads the keys that are a struct's yaml tags.
 func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
-	fields := map[string]reflect.Value{}
+	fields, accepted := map[string]reflect.Value{}, map[string][]string{}
 	var keys []string
 	for f := range v.Type().Fields() {
 		if key := f.Tag.Get("yaml"); key != "-" {
-			fields[key] = v.FieldByIndex(f.Index)
+			fields[key], accepted[key] = v.FieldByIndex(f.Index), strings.Fields(f.Tag.Get("accepts"))
 			keys = append(keys, key)
 		}
 	}
@@ -179,6 +179,9 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
 			seen[key.Value] = key.Line
 			d.lines[inner] = key.Line
 			d.value(n.Content[i+1], inner, field)
+			if words := accepted[key.Value]; len(words) > 0 && !slices.Contains(words, field.String()) {
+				d.faultAt(n.Content[i+1].Line, inner, "%s", notOneOf(field.String(), words))
+			}
 		}
 	}
 }

@@ -40,7 +40,7 @@ var faultyFiles = []struct {
 	{"list instead of text", minimal + "server: {motd: [a]}\n", []string{
 		`:3: server.motd: a list stands where a text is expected`}},
 	{"list instead of value", minimal + "log: {level: [a]}\n", []string{
-		`:3: log.level: a list stands where a single value is expected`}},
+		`:3: log.level: a list stands where a text is expected`}},
 	{"number", minimal + "limits: {connections: many}\n", []string{
 		`:3: limits.connections: "many" is not accepted here: write a whole number`}},
 	{"fraction of a whole number", minimal + "limits:\n  connections: 0.9\n  connections_per_address: 1.5\n  login_attempts_per_minute: 0.5\n  burst: -0.5\nchannels:\n  - name: \"#a\"\n    backlog: 2.5\n", []string{

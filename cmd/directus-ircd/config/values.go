@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/docker/go-units"
-	"github.com/rs/zerolog"
 )
 
 // The types below are values with a syntax of their own. The error of UnmarshalText says
@@ -88,69 +87,6 @@ func (m *webSocketMode) UnmarshalText(text []byte) error {
 	if *m = webSocketMode(text); *m == "false" {
 		*m = webSocketOff
 	}
-	return nil
-}
-
-// textFormat is the markup of a text field.
-type textFormat string
-
-var textFormats = []string{"plain", "markdown", "html"}
-
-func (f *textFormat) UnmarshalText(text []byte) error {
-	if !slices.Contains(textFormats, string(text)) {
-		return notOneOf(string(text), textFormats)
-	}
-	*f = textFormat(text)
-	return nil
-}
-
-// mentionStyle says how mentions are stored in a text.
-type mentionStyle string
-
-const (
-	mentionsAsText mentionStyle = "text"
-	MentionsAsID   mentionStyle = "id"
-)
-
-func (m *mentionStyle) UnmarshalText(text []byte) error {
-	accepted := []string{string(mentionsAsText), string(MentionsAsID)}
-	if !slices.Contains(accepted, string(text)) {
-		return notOneOf(string(text), accepted)
-	}
-	*m = mentionStyle(text)
-	return nil
-}
-
-type logLevel string
-
-var logLevels = []string{"trace", "debug", "info", "warn", "error"}
-
-func (l *logLevel) UnmarshalText(text []byte) error {
-	if !slices.Contains(logLevels, string(text)) {
-		return notOneOf(string(text), logLevels)
-	}
-	*l = logLevel(text)
-	return nil
-}
-
-// Zerolog returns the level as the logging library names it.
-func (l logLevel) Zerolog() zerolog.Level {
-	level, err := zerolog.ParseLevel(string(l))
-	if err != nil {
-		return zerolog.InfoLevel
-	}
-	return level
-}
-
-type logFormat string
-
-var logFormats = []string{"console", "json"}
-
-func (f *logFormat) UnmarshalText(text []byte) error {
-	if !slices.Contains(logFormats, string(text)) {
-		return notOneOf(string(text), logFormats)
-	}
-	*f = logFormat(text)
 	return nil
 }
 
