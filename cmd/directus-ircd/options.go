@@ -61,7 +61,7 @@ func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logg
 		opts.Channels = append(opts.Channels, bridgeChannel(c))
 	}
 	if p := cfg.Private; p.Collection != "" {
-		f := p.Fields()
+		f := config.PrivateFields
 		opts.Private = &collection.Private{
 			Collection: p.Collection,
 			Backlog:    p.Backlog,
@@ -70,7 +70,8 @@ func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logg
 		}
 	}
 	if m := cfg.Markers; m.Collection != "" {
-		opts.ReadMarkers = &collection.ReadMarkers{Collection: m.Collection, Target: m.Fields().Target, Date: m.Fields().Date, User: m.Fields().User}
+		f := config.MarkerFields
+		opts.ReadMarkers = &collection.ReadMarkers{Collection: m.Collection, Target: f.Target, Date: f.Date, User: f.User}
 	}
 	return opts
 }
@@ -92,13 +93,14 @@ func bridgeChannel(c config.Channel) collection.Config {
 		Corrections: c.Correct,
 	}
 	if t := c.TopicItem; t.Collection != "" {
-		out.TopicItem = &collection.TopicItem{Collection: t.Collection, ID: t.ID, Field: t.Field}
+		out.TopicItem = new(collection.TopicItem(t))
 	}
 	if s := c.SoftDelete; s.Field != "" {
-		out.SoftDelete = &collection.SoftDelete{Field: s.Field, Values: s.Values}
+		out.SoftDelete = new(collection.SoftDelete(s))
 	}
 	if r := c.Reactions; r.Collection != "" {
-		out.Reactions = &collection.Reactions{Collection: r.Collection, Message: r.Fields().Message, Text: r.Fields().Text, Author: r.Fields().Author, Date: r.Fields().Date}
+		f := config.ReactionFields
+		out.Reactions = &collection.Reactions{Collection: r.Collection, Message: f.Message, Text: f.Text, Author: f.Author, Date: f.Date}
 	}
 	return out
 }

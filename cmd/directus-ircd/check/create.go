@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
 )
 
@@ -61,7 +62,7 @@ func (p *prober) creatable(ctx context.Context, granted directus.Permissions) {
 		p.creates(ctx, c.Name, c.Collection, "set", []string{c.Fields.Text, c.Fields.Nonce}, c.Set, granted[c.Collection]["create"].Presets, c.Filter)
 	}
 	if m := p.cfg.Private; p.canRead[m.Collection] {
-		p.creates(ctx, "private messages", m.Collection, "", []string{m.Fields().Text, m.Fields().Nonce, m.Fields().Recipient}, nil, granted[m.Collection]["create"].Presets, nil)
+		p.creates(ctx, "private messages", m.Collection, "", []string{config.PrivateFields.Text, config.PrivateFields.Nonce, config.PrivateFields.Recipient}, nil, granted[m.Collection]["create"].Presets, nil)
 	}
 }
 

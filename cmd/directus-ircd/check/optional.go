@@ -75,14 +75,14 @@ func (p *prober) topic(ctx context.Context, c config.Channel) {
 }
 
 func (p *prober) reactions(ctx context.Context, c config.Channel) {
-	name := c.Reactions.Fields()
+	name := config.ReactionFields
 	p.store(ctx, c, c.Reactions.Collection, "--reactions", "reactions", []judgedField{
 		{name.Message, nil}, {name.Text, nil}, {name.Author, p.judgeAuthor}, {name.Date, p.judgeDate},
 	})
 }
 
 func (p *prober) private(ctx context.Context) {
-	first, name := p.cfg.Channels[0], p.cfg.Private.Fields()
+	first, name := p.cfg.Channels[0], config.PrivateFields
 	p.store(ctx, first, p.cfg.Private.Collection, "--private", "private", []judgedField{
 		{name.Text, p.judgeText(p.setup(first, "--private --widen"))}, {name.Sender, p.judgeAuthor},
 		{name.Recipient, nil}, {name.Date, p.judgeDate}, {name.Nonce, p.judgeNonce("")},
@@ -90,7 +90,7 @@ func (p *prober) private(ctx context.Context) {
 }
 
 func (p *prober) markers(ctx context.Context) {
-	name := p.cfg.Markers.Fields()
+	name := config.MarkerFields
 	p.store(ctx, p.cfg.Channels[0], p.cfg.Markers.Collection, "--read-markers", "read_markers", []judgedField{
 		{name.Target, nil}, {name.Date, nil}, {name.User, p.judgeAuthor},
 	})

@@ -36,7 +36,7 @@ func (p *prober) rights(ctx context.Context) {
 			p.note("grant update on it if this user should be able to set the topic", "%s: this user may not change the topic (%s.%s)", c.Name, t.Collection, t.Field)
 		}
 		if r := c.Reactions; p.canRead[r.Collection] {
-			p.may(granted, c.Name, "react in", r.Collection, "create", []string{r.Fields().Message, r.Fields().Text}, p.runSetup(c, "--reactions"))
+			p.may(granted, c.Name, "react in", r.Collection, "create", []string{config.ReactionFields.Message, config.ReactionFields.Text}, p.runSetup(c, "--reactions"))
 			if !granted[r.Collection]["delete"].Allowed() {
 				p.note("grant delete on own reactions: "+p.setup(c, "--reactions"), "%s: this user cannot remove reactions", c.Name)
 			}
@@ -45,8 +45,8 @@ func (p *prober) rights(ctx context.Context) {
 	p.privateRights(granted)
 	if m := p.cfg.Markers; p.canRead[m.Collection] {
 		fix := p.runSetup(p.cfg.Channels[0], "--read-markers")
-		p.may(granted, "read markers", "write to", m.Collection, "create", []string{m.Fields().Target, m.Fields().Date}, fix)
-		p.may(granted, "read markers", "change", m.Collection, "update", []string{m.Fields().Date}, fix)
+		p.may(granted, "read markers", "write to", m.Collection, "create", []string{config.MarkerFields.Target, config.MarkerFields.Date}, fix)
+		p.may(granted, "read markers", "change", m.Collection, "update", []string{config.MarkerFields.Date}, fix)
 	}
 }
 
@@ -87,7 +87,7 @@ func (p *prober) privateRights(granted directus.Permissions) {
 	if !p.canRead[m.Collection] {
 		return
 	}
-	f := m.Fields()
+	f := config.PrivateFields
 	p.may(granted, "private messages", "write to", m.Collection, "create", []string{f.Text, f.Recipient, f.Nonce}, p.runSetup(p.cfg.Channels[0], "--private"))
 	if granted[m.Collection]["read"].Access == "full" {
 		p.note("restrict the permission to read "+m.Collection+" to sender and recipient in the Directus app, which needs a licence on Directus 12", "private messages: this user can read those of everybody over the Directus API")

@@ -85,14 +85,6 @@ type Reactions struct {
 	Collection string `yaml:"collection"`
 }
 
-// Fields returns the names of the fields, which are the same in every such collection that setup makes.
-func (Reactions) Fields() ReactionsFields {
-	return ReactionsFields{Message: "message", Text: "text", Author: "user_created", Date: "date_created"}
-}
-
-// ReactionsFields names the fields of the collection of reactions.
-type ReactionsFields struct{ Message, Text, Author, Date string }
-
 // Private names the collection of private messages; empty: there are no private messages.
 type Private struct {
 	Collection string `yaml:"collection"`
@@ -100,26 +92,17 @@ type Private struct {
 	Format     string `yaml:"format" accepts:"plain markdown html"`
 }
 
-// Fields returns the names of the fields, which are the same in every such collection that setup makes.
-func (Private) Fields() PrivateFields {
-	return PrivateFields{ID: "id", Text: "text", Sender: "user_created", Recipient: "recipient", Date: "date_created", Nonce: "nonce"}
-}
-
-// PrivateFields names the fields of the collection of private messages.
-type PrivateFields struct{ ID, Text, Sender, Recipient, Date, Nonce string }
-
 // Markers names the collection of read markers; empty: they are kept in memory.
 type Markers struct {
 	Collection string `yaml:"collection"`
 }
 
-// Fields returns the names of the fields, which are the same in every such collection that setup makes.
-func (Markers) Fields() MarkersFields {
-	return MarkersFields{Target: "target", Date: "date_read", User: "user_created"}
-}
-
-// MarkersFields names the fields of the collection of read markers.
-type MarkersFields struct{ Target, Date, User string }
+// The fields of the collections that setup makes are the same in each.
+var (
+	ReactionFields = struct{ Message, Text, Author, Date string }{"message", "text", "user_created", "date_created"}
+	PrivateFields  = struct{ ID, Text, Sender, Recipient, Date, Nonce string }{"id", "text", "user_created", "recipient", "date_created", "nonce"}
+	MarkerFields   = struct{ Target, Date, User string }{"target", "date_read", "user_created"}
+)
 
 // Edits says how changes of messages are shown.
 type Edits struct {

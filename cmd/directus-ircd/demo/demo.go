@@ -58,53 +58,34 @@ func Run(ctx context.Context, c *Options) error {
 		return err
 	}
 	defer folder.close()
-	parts, err := c.start(ctx, folder)
+	server, err := c.start(ctx, folder)
 	if err != nil && ctx.Err() != nil {
 		return errInterrupted
 	}
 	if err != nil {
 		return err
 	}
-	defer parts.server.Stop()
-	return c.serve(ctx, parts)
-}
-
-// started holds what runs or is open when the demo begins to serve.
-type started struct {
-	server *localserver.Server
-	base   *url.URL // of server
-	folder *dataFolder
+	defer server.Stop()
+	return c.serve(ctx, server, folder)
 }
 
 // start runs Directus and fills it. If it fails, it leaves nothing running.
-func (c *Options) start(ctx context.Context, folder *dataFolder) (*started, error) {
+func (c *Options) start(ctx context.Context, folder *dataFolder) (*localserver.Server, error) {
 	if err := c.checkPorts(ctx); err != nil {
 		return nil, err
 	}
 	server, err := c.startDirectus(ctx, folder)
-	if err != nil {
-		return nil, err
+	if err != nil || folder.Seeded {
+		return server, err
 	}
-	base, err := url.Parse(server.URL())
-	if err == nil {
-		err = fill(ctx, c.Out, base, folder)
+	progress(c.Out)("making the collection, two accounts and a few messages")
+	if err = seed(ctx, server.URL(), folder.AdminPassword); err == nil {
+		err = folder.keepSeeded()
 	}
 	if err != nil {
 		server.Stop()
-		return nil, err
 	}
-	return &started{server: server, base: base, folder: folder}, nil
-}
-
-func fill(ctx context.Context, out io.Writer, base *url.URL, folder *dataFolder) error {
-	if folder.Seeded {
-		return nil
-	}
-	progress(out)("making the collection, two accounts and a few messages")
-	if err := seed(ctx, base, folder.AdminPassword); err != nil {
-		return err
-	}
-	return folder.keepSeeded()
+	return server, err
 }
 
 func (c *Options) startDirectus(ctx context.Context, folder *dataFolder) (*localserver.Server, error) {
@@ -129,12 +110,16 @@ func (c *Options) startDirectus(ctx context.Context, folder *dataFolder) (*local
 
 // serve runs the daemon and the chat page until ctx ends or one of them, or
 // Directus, does.
-func (c *Options) serve(ctx context.Context, parts *started) error {
+func (c *Options) serve(ctx context.Context, server *localserver.Server, folder *dataFolder) error {
+	base, err := url.Parse(server.URL())
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	cfg := c.config(parts.base)
-	cfg.Resume.Directory = parts.folder.state()
-	page, err := webHandler(parts.base, c.Log.With().Str("component", "web").Logger())
+	cfg := c.config(base)
+	cfg.Resume.Directory = folder.state()
+	page, err := webHandler(base, c.Log.With().Str("component", "web").Logger())
 	if err != nil {
 		return err
 	}
@@ -144,8 +129,8 @@ func (c *Options) serve(ctx context.Context, parts *started) error {
 	}
 	intro := func(addrs []net.Addr) {
 		writeIntro(c.Out, addresses{
-			IRC: addrs[0].String(), Web: "http://" + ln.Addr().String() + "/", Directus: parts.base.String(),
-		}, parts.folder)
+			IRC: addrs[0].String(), Web: "http://" + ln.Addr().String() + "/", Directus: base.String(),
+		}, folder)
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serveWeb(gctx, ln, page, c.Log) })
@@ -154,9 +139,9 @@ func (c *Options) serve(ctx context.Context, parts *started) error {
 		select {
 		case <-gctx.Done():
 			return nil
-		case <-parts.server.Done():
+		case <-server.Done():
 			cancel(errDirectusEnded)
-			return fmt.Errorf("%w\nIts whole log: %s", parts.server.Err(), parts.folder.logFile())
+			return fmt.Errorf("%w\nIts whole log: %s", server.Err(), folder.logFile())
 		}
 	})
 	return group.Wait()

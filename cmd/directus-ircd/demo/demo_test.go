@@ -36,14 +36,14 @@ func TestDirectusEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer folder.close()
-	parts, err := c.start(t.Context(), folder)
+	server, err := c.start(t.Context(), folder)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- c.serve(t.Context(), parts) }()
+	go func() { ended <- c.serve(t.Context(), server, folder) }()
 	<-ready
-	parts.server.Kill()
+	server.Kill()
 	if err := <-ended; err == nil || !strings.Contains(err.Error(), "directus ended: signal: killed") || !strings.Contains(err.Error(), folder.logFile()) {
 		t.Errorf("got %v, want the end of Directus and where its log is", err)
 	}

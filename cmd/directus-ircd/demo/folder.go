@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/gofrs/flock"
 
@@ -68,17 +69,11 @@ func (f *dataFolder) known() (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read the demo's folder: %w", err)
 	}
-	foreign := false
-	for _, e := range entries {
-		switch e.Name() {
-		case stateFile:
-			return true, nil
-		case lockFile: // a start that was cut short
-		default:
-			foreign = true
-		}
+	named := func(name string) func(fs.DirEntry) bool { return func(e fs.DirEntry) bool { return e.Name() == name } }
+	if slices.ContainsFunc(entries, named(stateFile)) {
+		return true, nil
 	}
-	if foreign {
+	if len(slices.DeleteFunc(entries, named(lockFile))) > 0 { // the lock may be of a start that was cut short
 		return false, fmt.Errorf("%s holds files that are not of the demo: name an empty folder, or one that does not exist, with --data", f.path)
 	}
 	return false, nil
@@ -86,21 +81,19 @@ func (f *dataFolder) known() (bool, error) {
 
 // open is called with the lock held.
 func (f *dataFolder) open(known, reset bool) error {
-	if reset {
-		if err := f.reset(); err != nil {
-			return err
-		}
+	var err error
+	switch {
+	case reset:
+		err = f.reset()
+	case known:
+		err = f.read()
 	}
-	if known && !reset {
-		if err := f.read(); err != nil {
-			return err
-		}
-	}
-	if f.AdminPassword == "" {
+	if err == nil && f.AdminPassword == "" {
 		f.AdminPassword = rand.Text()
-		if err := f.write(); err != nil {
-			return err
-		}
+		err = f.write()
+	}
+	if err != nil {
+		return err
 	}
 	return f.openLog()
 }
@@ -128,15 +121,15 @@ func (f *dataFolder) read() error {
 
 // write replaces the state in one step: a crash leaves the old one or the new.
 func (f *dataFolder) write() error {
-	text, err := json.Marshal(f.saved)
-	if err != nil {
-		return fmt.Errorf("keep the demo's state: %w", err)
-	}
 	path := filepath.Join(f.path, stateFile)
-	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("keep the demo's state: %w", err)
+	text, err := json.Marshal(f.saved)
+	if err == nil {
+		err = os.WriteFile(path+".new", append(text, '\n'), 0o600)
 	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
 		return fmt.Errorf("keep the demo's state: %w", err)
 	}
 	return nil

@@ -38,10 +38,14 @@ var messages = []struct {
 
 // seed makes the collection, the role, the accounts and the messages. It
 // may be repeated after it was cut short.
-func seed(ctx context.Context, base *url.URL, adminPassword string) error {
+func seed(ctx context.Context, address, adminPassword string) error {
+	base, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
 	client := directus.New(base, directus.Options{})
 	defer client.Close()
-	err := asUser(ctx, client, adminEmail, adminPassword, func(admin *directus.Account) error {
+	err = asUser(ctx, client, adminEmail, adminPassword, func(admin *directus.Account) error {
 		report, err := setup.Run(ctx, admin, setup.Options{})
 		if err != nil {
 			return fmt.Errorf("set directus up: %w", err)
