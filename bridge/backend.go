@@ -123,7 +123,10 @@ func New(opts Options) (*Backend, error) {
 	b.people = people.NewCommunity(opts.State.Store, opts.State.nicks, b.origin)
 	if opts.Resume != nil {
 		b.positions = opts.State.positions
-		b.positions.Begin(opts.Resume.MaxAge, collection.ClockOf(opts.Client))
+		b.positions.Begin(opts.Resume.MaxAge, func() (time.Time, bool) {
+			_, _, known := opts.Client.ServerTime()
+			return opts.Client.Now(), known
+		})
 	}
 	b.plan.Store(p)
 	return b, nil

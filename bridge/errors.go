@@ -12,6 +12,7 @@ import (
 
 	"directus-ircd/bridge/budget"
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
@@ -144,14 +145,10 @@ func because(err error) string {
 	if !ok || e.Code == "" || e.Message == "" {
 		return ""
 	}
-	text := strings.Join(strings.Fields(wire.CleanText(e.Message)), " ")
-	if len(text) > maxBecause {
-		text = strings.ToValidUTF8(text[:maxBecause], "") + "…"
+	if reason := text.Shorten(strings.Join(strings.Fields(wire.CleanText(e.Message)), " "), maxBecause); reason != "" {
+		return ": " + reason
 	}
-	if text == "" {
-		return ""
-	}
-	return ": " + text
+	return ""
 }
 
 // invisible is the reply to a message that the filter of its channel leaves out.

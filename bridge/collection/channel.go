@@ -17,18 +17,15 @@ type Channel struct {
 	Config
 	// Equal holds the conditions of a filter that the daemon can evaluate itself; nil
 	// means that only Directus can evaluate the filter.
-	Equal []Equality
+	Equal []equality
 	// Private marks the view of all private messages of the user who reads it. Such a
 	// Channel has no name.
 	Private bool
 	recent  recentTexts // has a lock of its own
 }
 
-// Equality is a condition that a field has a value, compared as text.
-type Equality struct {
-	field string
-	value string
-}
+// equality is a condition that a field has a value, compared as text.
+type equality struct{ field, value string }
 
 // Group is a set of channels that one subscription serves: a subscription
 // costs Directus about a millisecond an event, so channels of one collection
@@ -56,41 +53,62 @@ type Group struct {
 	Asked  []string
 }
 
-// equalities takes a filter apart into conditions that can be checked on a row;
-// ok is false where it holds anything but `field: {_eq: value}`, alone or
-// under _and.
-func equalities(filter map[string]any) (eqs []Equality, ok bool) {
-	for _, field := range slices.Sorted(maps.Keys(filter)) {
-		if field == "_and" {
-			parts, isList := filter[field].([]any)
+// condition is what a filter asks of a field.
+type condition struct {
+	field, operator string
+	value           any
+}
+
+// conditions takes a filter apart; lists are the names under which there may be lists of filters.
+// ok is false where it holds anything but `field: {operator: value}`: its result may then depend
+// on functions or on other collections.
+func conditions(filter map[string]any, lists ...string) (all []condition, ok bool) {
+	for _, name := range slices.Sorted(maps.Keys(filter)) {
+		if slices.Contains(lists, name) {
+			parts, isList := filter[name].([]any)
 			if !isList {
 				return nil, false
 			}
 			for _, part := range parts {
 				sub, isMap := part.(map[string]any)
-				if !isMap {
+				more, ok := conditions(sub, lists...)
+				if !isMap || !ok {
 					return nil, false
 				}
-				more, ok := equalities(sub)
-				if !ok {
-					return nil, false
-				}
-				eqs = append(eqs, more...)
+				all = append(all, more...)
 			}
 			continue
 		}
-		condition, isMap := filter[field].(map[string]any)
-		value, isEq := condition["_eq"]
-		if !isMap || !isEq || len(condition) != 1 || field[0] == '_' || field[0] == '$' || !isScalar(value) {
+		operators, isMap := filter[name].(map[string]any)
+		if !isMap || len(operators) == 0 || name == "" || name[0] == '_' || strings.ContainsAny(name, "$.(") {
 			return nil, false
 		}
-		raw, err := json.Marshal(value)
-		if err != nil {
-			return nil, false
+		for operator, value := range operators {
+			if !strings.HasPrefix(operator, "_") {
+				return nil, false
+			}
+			all = append(all, condition{name, operator, value})
 		}
-		eqs = append(eqs, Equality{field, Scalar(raw)})
 	}
-	return eqs, true
+	return all, true
+}
+
+// equalities are the conditions of a filter if they can be checked on a row: all are `field: {_eq:
+// value}`. Otherwise they are nil.
+func equalities(filter map[string]any) []equality {
+	all, ok := conditions(filter, "_and")
+	if !ok {
+		return nil
+	}
+	eqs := make([]equality, len(all))
+	for i, c := range all {
+		raw, err := json.Marshal(c.value)
+		if c.operator != "_eq" || !isScalar(c.value) || err != nil {
+			return nil
+		}
+		eqs[i] = equality{c.field, Scalar(raw)}
+	}
+	return eqs
 }
 
 // isScalar leaves out null (Directus has _null for it), composite values and
@@ -225,11 +243,7 @@ func NewChannel(cfg Config) (*Channel, error) {
 	case cfg.Reactions != nil && slices.Contains([]string{cfg.Reactions.Collection, cfg.Reactions.Message, cfg.Reactions.Text, cfg.Reactions.Author, cfg.Reactions.Date}, ""):
 		return nil, fmt.Errorf("channel %q: reactions need a collection and the fields message, text, author and date", cfg.Name)
 	}
-	eqs, ok := equalities(cfg.Filter)
-	if !ok {
-		return &Channel{Config: cfg}, nil
-	}
-	return &Channel{Config: cfg, Equal: append([]Equality{}, eqs...)}, nil
+	return &Channel{Config: cfg, Equal: equalities(cfg.Filter)}, nil
 }
 
 // Prepare derives Query, Filter, Common and Asked from the group's channels. Call it
@@ -316,34 +330,14 @@ func AudienceOf(user string) Audience { return Audience("user " + user) }
 // plainFields lists the fields that a filter evaluates. ok is false if its result may
 // depend on who asks, through a variable or through rights in another collection.
 func plainFields(filter map[string]any) (fields []string, ok bool) {
-	for name, value := range filter {
-		if name == "_and" || name == "_or" {
-			parts, isList := value.([]any)
-			if !isList {
-				return nil, false
-			}
-			for _, part := range parts {
-				sub, isMap := part.(map[string]any)
-				more, plain := plainFields(sub)
-				if !isMap || !plain {
-					return nil, false
-				}
-				fields = append(fields, more...)
-			}
-			continue
-		}
-		conditions, isMap := value.(map[string]any)
-		if !isMap || name == "" || name[0] == '_' || strings.ContainsAny(name, "$.(") {
+	all, ok := conditions(filter, "_and", "_or")
+	for _, c := range all {
+		if !isConstant(c.value) {
 			return nil, false
 		}
-		for operator, operand := range conditions {
-			if !strings.HasPrefix(operator, "_") || !isConstant(operand) {
-				return nil, false
-			}
-		}
-		fields = append(fields, name)
+		fields = append(fields, c.field)
 	}
-	return fields, true
+	return fields, ok
 }
 
 // isConstant is isScalar, or a list of such values.

@@ -28,13 +28,13 @@ func TestEqualities(t *testing.T) {
 		if err := json.Unmarshal([]byte(filter), &f); err != nil {
 			t.Fatal(err)
 		}
-		eqs, ok := equalities(f)
+		eqs := equalities(f)
 		var parts []string
 		for _, eq := range eqs {
 			parts = append(parts, eq.field+"="+eq.value)
 		}
 		got := strings.Join(parts, " ")
-		if !ok {
+		if eqs == nil {
 			got = "no"
 		}
 		if got != want {
@@ -62,7 +62,7 @@ func TestGroupChannels(t *testing.T) {
 	if want := []string{"id", "text", "user_created", "date_created", "room"}; !reflect.DeepEqual(groups[dev][0].Query, want) {
 		t.Errorf("fields %q, want %q", groups[dev][0].Query, want)
 	}
-	r, err := ParseRow(json.RawMessage(`{"id":1,"room":"dev","text":"x"}`), guideFields)
+	r, err := parseRow(json.RawMessage(`{"id":1,"room":"dev","text":"x"}`), guideFields, nil)
 	if err != nil || !dev.Matches(r) || ops.Matches(r) {
 		t.Errorf("row of #dev: error %v, matches #dev %v, #ops %v", err, dev.Matches(r), ops.Matches(r))
 	}
@@ -99,8 +99,8 @@ func TestGroupChannelsRefuses(t *testing.T) {
 // Node.js writes JSON without the escapes that encoding/json adds for HTML.
 func TestEqualityOfText(t *testing.T) {
 	for _, value := range []string{"dev", "R&D", "a<b", `say "hi"`, "\u2028", "", "straße"} {
-		eqs, ok := equalities(map[string]any{"channel": map[string]any{"_eq": value}})
-		if !ok {
+		eqs := equalities(map[string]any{"channel": map[string]any{"_eq": value}})
+		if eqs == nil {
 			t.Fatalf("%q is not evaluated here", value)
 		}
 		plain := []byte{'"'}
@@ -111,12 +111,34 @@ func TestEqualityOfText(t *testing.T) {
 			plain = append(plain, string(r)...)
 		}
 		plain = append(plain, '"')
-		r, err := ParseRow(json.RawMessage(`{"id":1,"channel":`+string(plain)+`}`), Fields{Text: "text", Author: "author", Date: "date"})
+		r, err := parseRow(json.RawMessage(`{"id":1,"channel":`+string(plain)+`}`), Fields{Text: "text", Author: "author", Date: "date"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if c := (&Channel{Equal: eqs}); !c.Matches(r) {
 			t.Errorf("a row of channel %q is not recognised", value)
+		}
+	}
+}
+
+func TestSoftDelete(t *testing.T) {
+	soft := &SoftDelete{Field: "f", Values: []string{"archived", "true", "0", ""}}
+	c := &Channel{Config: Config{SoftDelete: soft}, Equal: []equality{}}
+	for item, want := range map[string]bool{
+		`{"id":1,"f":"archived"}`: true, `{"id":1,"f":true}`: true, `{"id":1,"f":0}`: true, `{"id":1,"f":""}`: true,
+		`{"id":1}`: false, `{"id":1,"f":null}`: false, `{"id":1,"f":false}`: false, `{"id":1,"f":1}`: false, `{"id":1,"f":"Archived"}`: false,
+	} {
+		r, err := parseRow([]byte(item), guideFields, nil)
+		if err != nil || c.Deleted(r) != want || c.Matches(r) == want {
+			t.Errorf("%s: deleted %v, shown %v, %v", item, c.Deleted(r), c.Matches(r), err)
+		}
+	}
+	for item, want := range map[string]string{
+		`{"id":1,"f":"x"}`: `{"f":"true"}`, `{"id":1,"f":false}`: `{"f":true}`, `{"id":1,"f":null}`: `{"f":true}`, `{"id":1,"f":3}`: `{"f":true}`,
+	} {
+		r, _ := parseRow([]byte(item), guideFields, nil)
+		if got, err := json.Marshal((&SoftDelete{Field: "f", Values: []string{"true"}}).Mark(r)); err != nil || string(got) != want {
+			t.Errorf("%s: set %s, want %s: %v", item, got, want, err)
 		}
 	}
 }

@@ -17,18 +17,6 @@ func ServerNow(account *directus.Account) (now, limit time.Time, ok bool) {
 	return early, late.Add(time.Second), true // MySQL rounds up
 }
 
-// DateClock tells the time by the clock of Directus. As long as Directus has not sent its
-// time, known is false and now is by our own clock.
-type DateClock func() (now time.Time, known bool)
-
-// ClockOf returns the clock of the Directus that a client talks to.
-func ClockOf(c *directus.Client) DateClock {
-	return func() (time.Time, bool) {
-		_, _, known := c.ServerTime()
-		return c.Now(), known
-	}
-}
-
 // DateLimit returns the limit of ServerNow.
 func DateLimit(account *directus.Account) time.Time {
 	_, limit, _ := ServerNow(account)

@@ -3,6 +3,7 @@ package collection
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"directus-ircd/directus"
@@ -18,10 +19,11 @@ type Dates struct {
 	Late  latecomers     // has a lock of its own
 	Over  overtakes      // has a lock of its own
 
+	doubted atomic.Bool // that the zone is wrong was said
+
 	mu      sync.Mutex
 	like    string // a date as Directus writes it; empty: none was read; guarded by mu
 	numbers bool   // keys are numbers; guarded by mu
-	doubted bool   // that the zone is wrong was said; guarded by mu
 	fine    bool   // one with a fraction was seen; guarded by mu
 }
 
@@ -50,20 +52,16 @@ func (k KnownDates) Of(g *Group, zone *time.Location) *Dates {
 	return k[key]
 }
 
-// learn notes a date as Directus wrote it, and whether its row has a number for a key.
-func (d *Dates) learn(raw string, numbers bool) {
-	t := d.parse(raw)
-	if t.IsZero() {
+// learn notes how Directus has written the date of a row, and whether its key is a number.
+func (d *Dates) learn(r Row) {
+	if r.Date.IsZero() {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.like, d.numbers = raw, numbers
-	d.fine = d.fine || t.Nanosecond() != 0
+	d.like, d.numbers = r.RawDate, r.HasNumber()
+	d.fine = d.fine || r.Date.Nanosecond() != 0
 }
-
-// parse is ParseDateIn with the zone of Directus.
-func (d *Dates) parse(raw string) time.Time { return ParseDateIn(raw, d.Zone) }
 
 // Known reports whether a date was read. Until then HaveNumbers, HaveFractions and Unit
 // are guesses.
@@ -94,10 +92,14 @@ func (d *Dates) HaveFractions() bool {
 func (d *Dates) Unit() time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return unitOf(d.like)
+}
+
+func unitOf(like string) time.Duration {
 	switch {
-	case IsDay(d.like):
+	case IsDay(like):
 		return Day
-	case d.like != "" && !strings.Contains(d.like, "."):
+	case like != "" && !strings.Contains(like, "."):
 		return time.Second
 	}
 	return time.Millisecond
@@ -130,26 +132,23 @@ const TimestampLayout = "2006-01-02T15:04:05.000Z"
 // literal writes a date as Directus does: a dateTime field has no zone, and what
 // it is compared with is taken literally.
 func (d *Dates) literal(t time.Time) string {
-	layout, unit := TimestampLayout, d.Unit()
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if unit == Day {
+	like := d.like
+	d.mu.Unlock()
+	layout, zone := TimestampLayout, time.UTC
+	switch unitOf(like) {
+	case Day:
 		return t.UTC().Format(time.DateOnly)
-	}
-	if _, err := time.Parse(time.RFC3339, d.like); err != nil && d.like != "" {
-		layout = strings.TrimSuffix(layout, "Z")
-		if d.Zone != nil {
-			t = t.In(d.Zone)
-			if unit == time.Second {
-				layout = strings.Replace(layout, ".000", "", 1)
-			}
-			return t.Format(layout)
-		}
-	}
-	if unit == time.Second {
+	case time.Second:
 		layout = strings.Replace(layout, ".000", "", 1)
 	}
-	return t.UTC().Format(layout)
+	if like != "" && IsLocal(like) {
+		layout = strings.TrimSuffix(layout, "Z")
+		if d.Zone != nil {
+			zone = d.Zone
+		}
+	}
+	return t.In(zone).Format(layout)
 }
 
 // IsLocal reports whether a date as Directus wrote it lacks a zone.
@@ -160,10 +159,4 @@ func IsLocal(raw string) bool {
 
 // Doubt reports true on its first call only, so that a zone that seems wrong is logged
 // once.
-func (d *Dates) Doubt() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	first := !d.doubted
-	d.doubted = true
-	return first
-}
+func (d *Dates) Doubt() bool { return d.doubted.CompareAndSwap(false, true) }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
+	"directus-ircd/bridge/text"
 	"directus-ircd/ircd/wire"
 )
 
@@ -99,14 +99,7 @@ func fileName(name string) string {
 	if name == "" {
 		return "file"
 	}
-	if len(name) <= maxFileName {
-		return name
-	}
-	cut := maxFileName
-	for !utf8.RuneStart(name[cut]) {
-		cut--
-	}
-	return name[:cut] + "…"
+	return text.Shorten(name, maxFileName)
 }
 
 // byteSize is a number of bytes as people read it.

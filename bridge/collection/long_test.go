@@ -21,7 +21,7 @@ func TestRowOfLongTexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := ParseRow(raw, fields)
+	r, err := parseRow(raw, fields, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestPlacedCut(t *testing.T) {
 	} {
 		p := &placed{}
 		for _, d := range test.dates {
-			p.left = append(p.left, Row{Date: time.Unix(d, 0)})
+			p.left = append(p.left, rowPlace{date: time.Unix(d, 0)})
 		}
 		var got []part
 		for len(p.left) > 0 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"directus-ircd/directus"
@@ -31,39 +32,37 @@ const (
 func ReadRows(ctx context.Context, account *directus.Account, g *Group, q directus.Query) (rows []Row, more bool, err error) {
 	q.Fields, q.CutRelated = g.Query, true
 	q.Limit = PageLimit(ctx, account, q.Limit)
-	var items []json.RawMessage
-	if err := account.Items(ctx, g.Collection, q, &items); err != nil {
-		return nil, false, fmt.Errorf("read collection %s: %w", g.Collection, err)
+	rows, bytes, err := read(ctx, account, g, q)
+	if err != nil {
+		return nil, false, err
 	}
-	g.weight.learn(items)
-	rows = make([]Row, 0, len(items))
-	for _, raw := range items {
-		r, err := g.Parse(raw)
-		if err != nil {
-			return nil, false, fmt.Errorf("collection %s: %w", g.Collection, err)
-		}
-		if g.Concerns(r, account.ID()) {
-			rows = append(rows, r)
-		}
-	}
-	return rows, len(items) >= q.Limit, nil
+	g.weight.learn(len(rows), bytes)
+	more = len(rows) >= q.Limit
+	return slices.DeleteFunc(rows, func(r Row) bool { return !g.Concerns(r, account.ID()) }), more, nil
 }
 
 // ReadPlaces is ReadRows for nothing but the key and the date of each row, and does not
 // leave out rows of others.
 func ReadPlaces(ctx context.Context, account *directus.Account, g *Group, q directus.Query) (rows []Row, more bool, err error) {
 	q.Fields = []string{g.Fields.Key(), g.Fields.Date}
+	rows, _, err = read(ctx, account, g, q)
+	return rows, err == nil && len(rows) >= q.Limit, err
+}
+
+// read reads rows; bytes is how long the answer was.
+func read(ctx context.Context, account *directus.Account, g *Group, q directus.Query) (rows []Row, bytes int, err error) {
 	var items []json.RawMessage
 	if err := account.Items(ctx, g.Collection, q, &items); err != nil {
-		return nil, false, fmt.Errorf("read keys of collection %s: %w", g.Collection, err)
+		return nil, 0, fmt.Errorf("read collection %s: %w", g.Collection, err)
 	}
 	rows = make([]Row, len(items))
 	for i, raw := range items {
 		if rows[i], err = g.Parse(raw); err != nil {
-			return nil, false, fmt.Errorf("collection %s: %w", g.Collection, err)
+			return nil, 0, fmt.Errorf("collection %s: %w", g.Collection, err)
 		}
+		bytes += len(raw)
 	}
-	return rows, len(items) >= q.Limit, nil
+	return rows, bytes, nil
 }
 
 // PageLimit returns how many of the wanted items may be asked for at once, at most

@@ -48,10 +48,7 @@ type Row struct {
 // maxKeptValue is the longest raw text, in bytes, that a row keeps beside Text.
 const maxKeptValue = 1 << 10
 
-// ParseRow reads an item. Only an item without a key is an error: any other field may be
-// missing, null or of another type, as Directus checks little of what other programs
-// write. The date is read as UTC; Group.Parse knows the zone.
-func ParseRow(raw json.RawMessage, f Fields) (Row, error) {
+func parseRow(raw json.RawMessage, f Fields, zone *time.Location) (Row, error) {
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &values); err != nil {
 		return Row{}, fmt.Errorf("read item: %w", err)
@@ -61,7 +58,7 @@ func ParseRow(raw json.RawMessage, f Fields) (Row, error) {
 		return Row{}, fmt.Errorf("read item: no primary key %q in it", f.Key())
 	}
 	r.RawDate = Scalar(values[f.Date])
-	r.Date = parseDate(r.RawDate)
+	r.Date = ParseDateIn(r.RawDate, zone)
 	r.Text, r.More = directus.CutText(Scalar(values[f.Text]))
 	if len(values[f.Text]) > maxKeptValue {
 		delete(values, f.Text)
@@ -71,7 +68,7 @@ func ParseRow(raw json.RawMessage, f Fields) (Row, error) {
 		r.Recipient = related(values[f.Recipient])
 	}
 	if f.Reply != "" {
-		if answered, err := ParseRow(values[f.Reply], f.bare()); err == nil {
+		if answered, err := parseRow(values[f.Reply], f.bare(), zone); err == nil {
 			answered.Text, answered.More = text.Clip(answered.Text, text.MaxQuoted), 0
 			r.Reply = &answered
 		}
@@ -92,18 +89,15 @@ func (r Row) WithoutTexts() Row {
 	return r
 }
 
-// Parse reads an item of the group, and learns from its date. See ParseRow for the error.
+// Parse reads an item of the group, and learns from its date. Only an item without a key is an
+// error: any other field may be missing, null or of another type, as Directus checks little of
+// what other programs write.
 func (g *Group) Parse(raw json.RawMessage) (Row, error) {
-	r, err := ParseRow(raw, g.Fields)
-	if err != nil {
-		return Row{}, err
+	r, err := parseRow(raw, g.Fields, g.Dates.Zone)
+	if err == nil {
+		g.Dates.learn(r)
 	}
-	r.Date = g.Dates.parse(r.RawDate)
-	if r.Reply != nil {
-		r.Reply.Date = g.Dates.parse(r.Reply.RawDate)
-	}
-	g.Dates.learn(r.RawDate, r.HasNumber())
-	return r, nil
+	return r, err
 }
 
 // related returns the key of a related item, which raw holds bare or in an object.
@@ -142,9 +136,6 @@ func Scalar(raw json.RawMessage) string {
 	}
 	return string(raw)
 }
-
-// parseDate is ParseDateIn with UTC.
-func parseDate(s string) time.Time { return ParseDateIn(s, nil) }
 
 // ParseDateIn reads a date in the forms that Directus writes: a timestamp has a zone and
 // milliseconds; a dateTime has neither and is taken to be in zone (nil: UTC); a date is a

@@ -62,7 +62,11 @@ func (s *Scan) Next(ctx context.Context) (rows []Row, dense bool, err error) {
 	if rows = s.turnPage(rows, more); whole || len(rows) == 0 {
 		return rows, s.tie != nil, nil
 	}
-	s.placed, s.Done = &placed{left: rows, last: s.Done}, false
+	s.placed = &placed{last: s.Done}
+	for _, r := range rows {
+		s.placed.left = append(s.placed.left, rowPlace{r.ID, r.Date})
+	}
+	s.Done = false
 	return s.nextOfPlaced(ctx)
 }
 

@@ -8,30 +8,35 @@ import (
 	"directus-ircd/directus"
 )
 
-// placed is a page of rows that are too long for one answer: their keys and dates are
-// known, and the rows are read by these.
+// placed is a page of rows that are too long for one answer, or a date whose keys are texts: the
+// places of the rows are known, and the rows are read by their keys.
 type placed struct {
-	left  []Row     // rows still to be read, in the direction of the scan, with key and date only
-	split time.Time // the date of which only some rows were read; zero: there is none
-	last  bool      // no other page follows
+	left  []rowPlace // of rows still to be read, in the direction of the scan
+	split time.Time  // the date of which only some rows are read at a time; zero: there is none
+	last  bool       // no other page follows
+}
+
+type rowPlace struct {
+	id   string
+	date time.Time
 }
 
 // cut removes up to n rows from left, which must not be empty, and returns their keys: all
 // rows of one or more dates or, if dense, some of a date that has more than n.
 func (p *placed) cut(n int) (keys []string, dense bool) {
 	n = min(n, len(p.left))
-	first, run := p.left[0].Date, 1
-	for run < len(p.left) && p.left[run].Date.Equal(first) {
+	first, run := p.left[0].date, 1
+	for run < len(p.left) && p.left[run].date.Equal(first) {
 		run++
 	}
 	if dense = run > n || p.split.Equal(first); dense {
 		p.split, n = first, min(n, run)
 	}
-	for !dense && n < len(p.left) && p.left[n].Date.Equal(p.left[n-1].Date) {
+	for !dense && n < len(p.left) && p.left[n].date.Equal(p.left[n-1].date) {
 		n--
 	}
 	for _, r := range p.left[:n] {
-		keys = append(keys, r.ID)
+		keys = append(keys, r.id)
 	}
 	p.left = p.left[n:]
 	return keys, dense
@@ -41,7 +46,7 @@ func (p *placed) cut(n int) (keys []string, dense bool) {
 // any more is left out.
 func (s *Scan) nextOfPlaced(ctx context.Context) ([]Row, bool, error) {
 	p := *s.placed
-	keys, dense := p.cut(min(s.room(), PageLimit(ctx, s.Account, MaxPage)))
+	keys, dense := p.cut(s.Limit(ctx))
 	rows, _, err := s.Ask(ctx, s.Group.Keyed(s.Base, keys))
 	if errors.Is(err, directus.ErrTooLarge) && len(keys) > 1 {
 		return nil, dense, nil

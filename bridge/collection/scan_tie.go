@@ -19,11 +19,8 @@ type tie struct {
 	last     any
 	operator string
 	// Texts Directus does not compare, and a database has an order of its own for
-	// them: all keys are read, and the rows by these. left are the keys of those that
-	// are still to be read; known says that it is set.
+	// them: all keys are read, and then the rows by these, as for a page of long rows.
 	texts bool
-	known bool
-	left  []string
 }
 
 // enter begins to read a date by keys.
@@ -48,7 +45,17 @@ func (s *Scan) startsAt(date time.Time, id string) bool {
 func (s *Scan) nextOfTie(ctx context.Context) ([]Row, error) {
 	c := s.tie
 	if c.texts {
-		return s.nextOfTexts(ctx)
+		keys, err := s.keysOf(ctx, c.date)
+		if err != nil {
+			return nil, err
+		}
+		if s.leave(); len(keys) > 0 {
+			s.placed = &placed{split: c.date}
+			for _, id := range keys {
+				s.placed.left = append(s.placed.left, rowPlace{id, c.date})
+			}
+		}
+		return nil, nil
 	}
 	filter := directus.And(s.Base, s.Group.Dates.Of(c.date))
 	if c.last != nil {
@@ -76,35 +83,6 @@ func (s *Scan) leave() {
 		s.Bound = s.Bound.Add(s.Group.Dates.Unit())
 	}
 	s.tie = nil
-}
-
-// nextOfTexts is nextOfTie where keys are texts.
-func (s *Scan) nextOfTexts(ctx context.Context) ([]Row, error) {
-	c := s.tie
-	if !c.known {
-		keys, err := s.keysOf(ctx, c.date)
-		if err != nil {
-			return nil, err
-		}
-		c.left, c.known = keys, true
-	}
-	page := c.left[:min(s.Limit(ctx), len(c.left))]
-	var rows []Row
-	if len(page) > 0 {
-		var err error
-		rows, _, err = s.Ask(ctx, s.Group.Keyed(s.Base, page))
-		if errors.Is(err, directus.ErrTooLarge) && len(page) > 1 {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	s.sort(rows)
-	if c.left = c.left[len(page):]; len(c.left) == 0 {
-		s.leave()
-	}
-	return rows, nil
 }
 
 // keysOf reads the keys of a date, in the direction of the scan, from start on if that

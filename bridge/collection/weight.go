@@ -1,9 +1,6 @@
 package collection
 
-import (
-	"encoding/json"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 const (
 	// MaxRowsAnswer bounds the answer that brings several rows, in bytes.
@@ -21,20 +18,15 @@ type weight struct{ bytes atomic.Int64 }
 
 // learn adds the rows of an answer to the average. One of two concurrent answers may be
 // lost.
-func (w *weight) learn(items []json.RawMessage) {
-	if len(items) == 0 {
+func (w *weight) learn(rows, bytes int) {
+	if rows == 0 {
 		return
 	}
-	sum := 0
-	for _, raw := range items {
-		sum += len(raw)
+	old, memory := w.bytes.Load(), int64(weightMemory)
+	if old == 0 {
+		memory = 0
 	}
-	n := int64(len(items))
-	if old := w.bytes.Load(); old == 0 {
-		w.bytes.Store(max(1, int64(sum)/n))
-	} else {
-		w.bytes.Store(max(1, (old*weightMemory+int64(sum))/(weightMemory+n)))
-	}
+	w.bytes.Store(max(1, (old*memory+int64(bytes))/(memory+int64(rows))))
 }
 
 // fit returns how many rows probably fit into an answer, at least two: a page of one row

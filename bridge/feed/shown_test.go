@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,8 +10,6 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
 )
-
-var guideFields = collection.Fields{Text: "text", Author: "user_created", Date: "date_created"}
 
 // What a feed remembers is bounded by number and by size, and the newest stay.
 func TestShownRowsAreBounded(t *testing.T) {
@@ -51,35 +48,4 @@ func TestShownRowsAreBounded(t *testing.T) {
 			t.Errorf("%s: %d rows, %d bytes, %d gone", name, len(m.rows), m.bytes, len(m.gone))
 		}
 	}
-}
-
-func TestSoftDelete(t *testing.T) {
-	soft := &collection.SoftDelete{Field: "f", Values: []string{"archived", "true", "0", ""}}
-	c := &collection.Channel{Config: collection.Config{SoftDelete: soft}, Equal: []collection.Equality{}}
-	for item, want := range map[string]bool{
-		`{"id":1,"f":"archived"}`: true, `{"id":1,"f":true}`: true, `{"id":1,"f":0}`: true, `{"id":1,"f":""}`: true,
-		`{"id":1}`: false, `{"id":1,"f":null}`: false, `{"id":1,"f":false}`: false, `{"id":1,"f":1}`: false, `{"id":1,"f":"Archived"}`: false,
-	} {
-		r, err := collection.ParseRow([]byte(item), guideFields)
-		if err != nil || c.Deleted(r) != want || c.Matches(r) == want {
-			t.Errorf("%s: deleted %v, shown %v, %v", item, c.Deleted(r), c.Matches(r), err)
-		}
-	}
-	for item, want := range map[string]string{
-		`{"id":1,"f":"x"}`: `{"f":"true"}`, `{"id":1,"f":false}`: `{"f":true}`, `{"id":1,"f":null}`: `{"f":true}`, `{"id":1,"f":3}`: `{"f":true}`,
-	} {
-		r, _ := collection.ParseRow([]byte(item), guideFields)
-		if got := marshal(t, (&collection.SoftDelete{Field: "f", Values: []string{"true"}}).Mark(r)); got != want {
-			t.Errorf("%s: set %s, want %s", item, got, want)
-		}
-	}
-}
-
-func marshal(t *testing.T, v any) string {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }

@@ -31,10 +31,10 @@ type Positions struct {
 	log   zerolog.Logger
 
 	mu     sync.Mutex
-	clock  collection.DateClock     // guarded by mu
-	maxAge time.Duration            // 0: positions are kept for good; guarded by mu
-	kept   map[string]*keptPosition // by key; guarded by mu
-	marks  state.Marks              // guarded by mu
+	clock  func() (now time.Time, known bool) // see Begin; guarded by mu
+	maxAge time.Duration                      // 0: positions are kept for good; guarded by mu
+	kept   map[string]*keptPosition           // by key; guarded by mu
+	marks  state.Marks                        // guarded by mu
 }
 
 // keptPosition is a position and its use. Its fields are guarded by Positions.mu.
@@ -73,8 +73,8 @@ func (s *Positions) Load(key string, value []byte) error {
 
 // Begin sets how long a device may be away before its position is forgotten, and the clock
 // by which that is measured. It is the clock of Directus, the only one that outlasts this
-// machine; until it is known nothing is forgotten. Call it before Open.
-func (s *Positions) Begin(maxAge time.Duration, clock collection.DateClock) {
+// machine; until that is known nothing is forgotten. Call it before Open.
+func (s *Positions) Begin(maxAge time.Duration, clock func() (now time.Time, known bool)) {
 	s.mu.Lock()
 	s.maxAge, s.clock = maxAge, clock
 	s.mu.Unlock()

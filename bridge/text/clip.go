@@ -8,20 +8,21 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// MaxBeginning is the length of the result of Beginning, in bytes, without an ellipsis.
-const MaxBeginning = 120
+// maxBeginning is the length of the result of Beginning, in bytes, without an ellipsis.
+const maxBeginning = 120
 
 // Beginning returns the beginning of a text on one line, without formatting, to be quoted.
 func Beginning(text string) string {
 	words := strings.Join(strings.Fields(wire.Plain(Clip(text, MaxQuoted))), " ")
-	if len(words) <= MaxBeginning {
-		return words
+	return Shorten(words, maxBeginning)
+}
+
+// Shorten is Clip with an ellipsis in place of what was cut off.
+func Shorten(text string, limit int) string {
+	if len(text) <= limit {
+		return text
 	}
-	cut := MaxBeginning
-	for cut > 0 && words[cut]&0xc0 == 0x80 {
-		cut--
-	}
-	return words[:cut] + "…"
+	return Clip(text, limit) + "…"
 }
 
 // MaxQuoted is how much of a stored text is converted to quote its beginning, in bytes, as each

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"slices"
 	"strings"
 
 	"directus-ircd/ircd"
@@ -23,13 +24,7 @@ const (
 const actionPrefix = "/me "
 
 // Valid reports whether f is one of the formats.
-func (f Format) Valid() bool {
-	switch f {
-	case "", Plain, Markdown, HTML:
-		return true
-	}
-	return false
-}
+func (f Format) Valid() bool { return slices.Contains([]Format{"", Plain, Markdown, HTML}, f) }
 
 // Store converts an IRC message to the text to be stored; empty if nothing of it is visible. A
 // NOTICE is stored like a PRIVMSG.

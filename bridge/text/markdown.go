@@ -195,15 +195,9 @@ func (m *markdownText) inline(n ast.Node) {
 	case *extast.Strikethrough:
 		m.emphasis(strike, n)
 	case *ast.Link:
-		start := m.place()
-		m.inlines(n)
-		m.writeLink(start, unescapeMarkdown(string(n.Destination)))
-		m.title(n.Title)
+		m.link(n, n.Destination, n.Title)
 	case *ast.Image:
-		start := m.place()
-		m.inlines(n)
-		m.writeLink(start, unescapeMarkdown(string(n.Destination)))
-		m.title(n.Title)
+		m.link(n, n.Destination, n.Title)
 	case *ast.AutoLink:
 		m.write(string(n.Label(m.source)))
 	case *ast.RawHTML:
@@ -254,8 +248,11 @@ func (m *markdownText) codeSpan(n ast.Node) {
 	m.in(mono, func() { m.write(code) })
 }
 
-// title writes the title of a link or image, which a page does not hide.
-func (m *markdownText) title(title []byte) {
+// link writes a link or an image, with its title, which a page does not hide.
+func (m *markdownText) link(n ast.Node, target, title []byte) {
+	start := m.place()
+	m.inlines(n)
+	m.writeLink(start, unescapeMarkdown(string(target)))
 	if m.page && len(title) > 0 {
 		m.write(" " + unescapeMarkdown(string(title)))
 	}

@@ -160,11 +160,7 @@ func fitMarkdown(runs []run) []run {
 	}
 	var fitted []run
 	for i, c := range runes {
-		if n := len(fitted); n > 0 && fitted[n-1].style == styles[i] {
-			fitted[n-1].text += string(c)
-		} else {
-			fitted = append(fitted, run{styles[i], string(c)})
-		}
+		fitted = appendRun(fitted, styles[i], string(c))
 	}
 	return fitted
 }

@@ -17,16 +17,9 @@ type run struct {
 func mircRuns(line string) []run {
 	var runs []run
 	var now style
-	add := func(text string) {
-		if n := len(runs); n > 0 && runs[n-1].style == now {
-			runs[n-1].text += text
-		} else if text != "" {
-			runs = append(runs, run{now, text})
-		}
-	}
 	for line != "" {
 		words, code, rest := wire.CutFormat(line)
-		add(words)
+		runs = appendRun(runs, now, words)
 		if code != "" && code[0] == 0x0f {
 			now = 0
 		}
@@ -38,6 +31,18 @@ func mircRuns(line string) []run {
 		line = rest
 	}
 	return runs
+}
+
+// appendRun adds text in a style, to the last run if that has the same.
+func appendRun(runs []run, s style, text string) []run {
+	if n := len(runs); n > 0 && runs[n-1].style == s {
+		runs[n-1].text += text
+		return runs
+	}
+	if text == "" {
+		return runs
+	}
+	return append(runs, run{s, text})
 }
 
 // nesting writes runs in a language whose formatting nests: the style that was begun last ends
