@@ -16,25 +16,12 @@ import (
 
 // stillMember is a member whose link never comes up.
 func stillMember(t testing.TB) *member {
-	account := loggedIn(t)
-	may := rights.NewCache(account, nil)
+	account := directustest.NewFake(t, directustest.FakeOptions{}).LogIn(directustest.FakeUser{Email: "ada@example.com", Password: "ada"})
+	may := rights.NewCache(account, &rights.Shared{})
 	return &member{
 		account: account, rt: account.Realtime(directus.RealtimeOptions{}), names: (&people.Community{}).NewDirectory(account, may, people.Options{}), rights: may,
 		sessions: map[*session]struct{}{}, recheck: time.Hour, checked: time.Now(), feeds: feed.NewSet(),
 	}
-}
-
-// loggedIn is an account of a Directus that has nothing to tell.
-func loggedIn(t testing.TB) *directus.Account {
-	fake := directustest.NewFake(t, directustest.FakeOptions{})
-	fake.AddUser(directustest.FakeUser{Email: "ada@example.com", Password: "ada"})
-	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial})
-	t.Cleanup(client.Close)
-	account, err := client.Login(t.Context(), "ada@example.com", "ada", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return account
 }
 
 // stillFeed has read its collection, and brings what it is given.

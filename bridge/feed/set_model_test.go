@@ -43,7 +43,7 @@ type modelReader struct {
 }
 
 // allRights are permissions that prove that a user sees what others see.
-var allRights = rights.Permissions{
+var allRights = directus.Permissions{
 	"messages":       {"read": {Access: "full", Fields: []string{"*"}}},
 	"directus_users": {"read": {Access: "full", Fields: []string{"*"}}},
 }
@@ -55,13 +55,22 @@ type testMember struct {
 	names   *people.Directory
 	rights  *rights.Cache
 	log     zerolog.Logger
+	told    toldRights
 	ended   error
 }
 
-func newTestMember(account *directus.Account, all rights.Permissions) *testMember {
-	may := rights.NewCache(account, nil)
-	may.Learn(all, time.Now())
-	return &testMember{account: account, rt: account.Realtime(directus.RealtimeOptions{}), names: (&people.Community{}).NewDirectory(account, may, people.Options{}), rights: may, log: zerolog.Nop()}
+// toldRights are the permissions that Directus tells.
+type toldRights struct{ all directus.Permissions }
+
+func (r *toldRights) Permissions(context.Context) (directus.Permissions, error) { return r.all, nil }
+func (r *toldRights) Administrator(context.Context) (bool, error)               { return false, nil }
+
+func newTestMember(account *directus.Account, all directus.Permissions) *testMember {
+	m := &testMember{account: account, rt: account.Realtime(directus.RealtimeOptions{}), log: zerolog.Nop(), told: toldRights{all}}
+	m.rights = rights.NewCache(&m.told, &rights.Shared{})
+	_ = m.rights.Renew(context.Background())
+	m.names = (&people.Community{}).NewDirectory(account, m.rights, people.Options{})
+	return m
 }
 
 func (m *testMember) Account() *directus.Account        { return m.account }
@@ -75,15 +84,7 @@ func (m *testMember) End(err error)                     { m.ended = err }
 func (m *testMember) CheckRights(context.Context) error { return nil }
 
 func modelAccount(t *testing.T) *directus.Account {
-	fake := directustest.NewFake(t, directustest.FakeOptions{})
-	fake.AddUser(directustest.FakeUser{Email: "ada@example.com", Password: "ada"})
-	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial})
-	t.Cleanup(client.Close)
-	account, err := client.Login(t.Context(), "ada@example.com", "ada", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return account
+	return directustest.NewFake(t, directustest.FakeOptions{}).LogIn(directustest.FakeUser{Email: "ada@example.com", Password: "ada"})
 }
 
 func newFeedsModel(t *testing.T, seed uint64) *feedsModel {
@@ -177,8 +178,9 @@ func (r *modelReader) check(t *testing.T, all bool) {
 }
 
 // setRights gives a member other rights, as a check finds them.
-func (m *feedsModel) setRights(of *testMember, all rights.Permissions) {
-	of.Rights().Learn(all, time.Now())
+func (m *feedsModel) setRights(of *testMember, all directus.Permissions) {
+	of.told.all = all
+	_ = of.rights.Renew(m.t.Context())
 	m.feeds.Expel(of)
 }
 

@@ -13,7 +13,7 @@ import (
 // where nicks are made of the fields nick of directus_users. It is empty if any rule limits
 // what the user reads of the group: even a rule that grants everything may depend on the
 // user.
-func (p Permissions) audience(g *collection.Group, nick []string) collection.Audience {
+func (p permissions) audience(g *collection.Group, nick []string) collection.Audience {
 	messages := p[g.Collection]["read"]
 	if p == nil || !g.Common || !readsAll(messages, g.Query...) || !readsAll(messages, g.Asked...) {
 		return ""
@@ -33,7 +33,7 @@ func (p Permissions) audience(g *collection.Group, nick []string) collection.Aud
 
 // sayOf writes down which of some fields of a collection may be read of all its rows. It
 // returns false if that depends on the row.
-func (p Permissions) sayOf(said *strings.Builder, collection string, fields []string) bool {
+func (p permissions) sayOf(said *strings.Builder, collection string, fields []string) bool {
 	a := p[collection]["read"]
 	if a.Access == "partial" {
 		return false
@@ -44,7 +44,7 @@ func (p Permissions) sayOf(said *strings.Builder, collection string, fields []st
 
 // sayOfFiles does the same for the files, and for all collections that may join them to
 // messages, as it is not known which one does.
-func (p Permissions) sayOfFiles(said *strings.Builder) bool {
+func (p permissions) sayOfFiles(said *strings.Builder) bool {
 	var collections []string
 	for name := range p {
 		if !strings.HasPrefix(name, "directus_") {

@@ -24,12 +24,12 @@ type Rights struct {
 	create, read directus.Permission
 }
 
-// Permissions are what Directus said of the rights of a user; nil on Directus 10, which does not
+// permissions are what Directus said of the rights of a user; nil on Directus 10, which does not
 // tell. They are kept without presets. Immutable, as users share them.
-type Permissions directus.Permissions
+type permissions directus.Permissions
 
 // in returns the rights in the collection with a name.
-func (p Permissions) in(name string) Rights {
+func (p permissions) in(name string) Rights {
 	return Rights{known: p != nil, create: p[name]["create"], read: p[name]["read"]}
 }
 
@@ -50,12 +50,12 @@ func (r Rights) ReadsAll() bool { return r.known && readsAll(r.read) }
 // Cache holds the rights of one user. Any goroutine may use it. Methods with a context may
 // ask Directus, the others answer from memory.
 type Cache struct {
-	account *directus.Account
+	account account
 	same    *Shared      // has a lock of its own
-	changed atomic.Int64 // how often Learn was given other permissions
+	changed atomic.Int64 // see Changes
 
 	mu    sync.Mutex  // a leaf lock
-	all   Permissions // as Directus told them last; guarded by mu
+	all   permissions // as Directus told them last; guarded by mu
 	told  bool        // Directus has answered; guarded by mu
 	at    time.Time   // when all was asked for; guarded by mu
 	retry time.Time   // when Recent may ask again after a failure; guarded by mu
@@ -63,10 +63,14 @@ type Cache struct {
 	asked time.Time   // when admin was asked for; guarded by mu
 }
 
-// NewCache returns an empty cache. Users with equal rights share one copy of them by same.
-func NewCache(account *directus.Account, same *Shared) *Cache {
-	return &Cache{account: account, same: same}
+// account is what is asked of a directus.Account.
+type account interface {
+	Permissions(context.Context) (directus.Permissions, error)
+	Administrator(context.Context) (bool, error)
 }
+
+// NewCache returns an empty cache. Users with equal rights share one copy of them by same.
+func NewCache(of account, same *Shared) *Cache { return &Cache{account: of, same: same} }
 
 // Recent returns the rights in a collection as Renew has found them last. It asks Directus if
 // they were never found, but no longer than collection.AnswerTimeout; after a failure it
@@ -92,7 +96,7 @@ func (c *Cache) Recent(ctx context.Context, name string) (Rights, error) {
 	return r, err
 }
 
-// Audience returns Permissions.audience of what Directus said last; empty if it did not.
+// Audience returns permissions.audience of what Directus said last; empty if it did not.
 func (c *Cache) Audience(g *collection.Group, nick []string) collection.Audience {
 	c.mu.Lock()
 	all := c.all
@@ -103,29 +107,30 @@ func (c *Cache) Audience(g *collection.Group, nick []string) collection.Audience
 // Readable lists those of some fields that the user may read of every item of a
 // collection. ok is false if Directus has not told, or if a rule decides.
 func (c *Cache) Readable(name string, fields []string) (may []string, ok bool) {
+	r := c.last(name)
+	return readable(r.read, fields), r.known && r.read.Access != "partial"
+}
+
+// last returns the rights in a collection that Directus has told last.
+func (c *Cache) last(name string) Rights {
 	c.mu.Lock()
-	known, read := c.all != nil, c.all[name]["read"]
-	c.mu.Unlock()
-	return readable(read, fields), known && read.Access != "partial"
+	defer c.mu.Unlock()
+	return c.all.in(name)
 }
 
 // Suffice reports whether the user may read all fields that a group asks for, if only of
 // those items that a rule lets through. said is false if the permissions do not tell: they
 // are not known, or the filter evaluates other collections as well.
 func (c *Cache) Suffice(g *collection.Group) (readable, said bool) {
-	c.mu.Lock()
-	known, read := c.all != nil, c.all[g.Collection]["read"]
-	c.mu.Unlock()
-	said = known && g.Common
-	return said && read.Allowed() && len(read.Refused(g.Query...)) == 0 && len(read.Refused(g.Asked...)) == 0, said
+	r := c.last(g.Collection)
+	said = r.known && g.Common
+	return said && r.read.Allowed() && len(r.read.Refused(g.Query...)) == 0 && len(r.read.Refused(g.Asked...)) == 0, said
 }
 
 // MayNotRead reports whether Directus said that the user may read nothing of a collection.
 func (c *Cache) MayNotRead(name string) bool {
-	c.mu.Lock()
-	known, read := c.all != nil, c.all[name]["read"]
-	c.mu.Unlock()
-	return known && !read.Allowed()
+	r := c.last(name)
+	return r.known && !r.read.Allowed()
 }
 
 // ProvenAt returns the time, by our clock, when the permissions that are known were asked
@@ -152,7 +157,7 @@ func (c *Cache) Now(ctx context.Context, name string) (Rights, error) {
 	return all.in(name), nil
 }
 
-func (c *Cache) ask(ctx context.Context) (Permissions, error) {
+func (c *Cache) ask(ctx context.Context) (permissions, error) {
 	all, err := c.account.Permissions(ctx)
 	if err != nil {
 		return nil, err
@@ -163,7 +168,7 @@ func (c *Cache) ask(ctx context.Context) (Permissions, error) {
 			actions[action] = p
 		}
 	}
-	return c.same.of(Permissions(all)), nil
+	return c.same.of(permissions(all)), nil
 }
 
 // Renew asks Directus for all rights. Changes goes up if they may have changed.
@@ -173,19 +178,13 @@ func (c *Cache) Renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Learn(all, begun)
-	return nil
-}
-
-// Learn stores the permissions that Directus has answered to a request sent at a time of our
-// clock.
-func (c *Cache) Learn(all Permissions, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if all == nil || !c.told || !reflect.DeepEqual(all, c.all) {
 		c.changed.Add(1)
 	}
-	c.all, c.told, c.at, c.asked = all, true, at, time.Time{}
+	c.all, c.told, c.at, c.asked = all, true, begun, time.Time{}
+	return nil
 }
 
 // Changes returns how often the permissions were other than before, or may have been.
@@ -220,14 +219,14 @@ const maxShared = 16
 // for use, by any goroutine.
 type Shared struct {
 	mu   sync.Mutex    // a leaf lock
-	sets []Permissions // the most recently used one is the last; guarded by mu
+	sets []permissions // the most recently used one is the last; guarded by mu
 }
 
 // of returns permissions that are equal to p, which may be p itself.
-func (s *Shared) of(p Permissions) Permissions {
+func (s *Shared) of(p permissions) permissions {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.sets, func(other Permissions) bool { return reflect.DeepEqual(other, p) })
+	i := slices.IndexFunc(s.sets, func(other permissions) bool { return reflect.DeepEqual(other, p) })
 	switch {
 	case i >= 0:
 		p = s.sets[i]

@@ -8,8 +8,8 @@ import (
 
 func TestSameRights(t *testing.T) {
 	var s Shared
-	made := func(name string) Permissions { return Permissions{name: {"read": {Access: "full"}}} }
-	at := func(p Permissions) uintptr { return reflect.ValueOf(p).Pointer() }
+	made := func(name string) permissions { return permissions{name: {"read": {Access: "full"}}} }
+	at := func(p permissions) uintptr { return reflect.ValueOf(p).Pointer() }
 	first := s.of(made("a"))
 	if at(s.of(made("a"))) != at(first) {
 		t.Error("what is equal is kept twice")

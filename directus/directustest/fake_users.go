@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+
+	"directus-ircd/directus"
 )
 
 // FakeUser is a user of a Fake.
@@ -40,6 +42,19 @@ func (f *Fake) AddUser(u FakeUser) string {
 	defer f.mu.Unlock()
 	f.users[u.ID] = &u
 	return u.ID
+}
+
+// LogIn adds a user and logs in as that. The client of the account ends with the test.
+func (f *Fake) LogIn(u FakeUser) *directus.Account {
+	f.t.Helper()
+	f.AddUser(u)
+	client := directus.New(f.URL(), directus.Options{NetDial: f.Dial})
+	f.t.Cleanup(client.Close)
+	account, err := client.Login(f.t.Context(), u.Email, u.Password, u.OTP)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return account
 }
 
 // RemoveUser deletes a user and ends the user's refresh tokens.
