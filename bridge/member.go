@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"directus-ircd/bridge/budget"
 	"directus-ircd/bridge/collection"
@@ -41,11 +42,10 @@ type member struct {
 
 	ctx    context.Context // of all goroutines of the member
 	cancel context.CancelFunc
-	// changing is a mutex with a deadline, held while a stored item is changed; cap 1.
-	changing chan struct{}
-	reads    *budget.User
-	turn     chan struct{} // a mutex with a deadline, held by CheckRights; cap 1
-	checking chan struct{} // a mutex with a deadline, held by checkLately; cap 1
+	reads  *budget.User
+	// Mutexes with a deadline: changing is held while a stored item is changed, turn by
+	// CheckRights, and checking by checkLately.
+	changing, turn, checking *semaphore.Weighted
 	// honoured is the count of rights.Cache.Changes that the member's feeds have been
 	// adapted to. Whoever holds turn stores it.
 	honoured atomic.Int64
@@ -69,8 +69,8 @@ func newMember(names *people.Directory, may *rights.Cache, book *markers.Book, f
 	m := &member{
 		account: account, names: names, rights: may, recheck: recheck, feeds: fs, log: log,
 		reads:  budget.NewUser(),
-		topics: &topics{account: account, turn: make(chan struct{}, 1)}, markers: book,
-		changing: make(chan struct{}, 1), turn: make(chan struct{}, 1), checking: make(chan struct{}, 1), checked: time.Now(),
+		topics: &topics{account: account, turn: semaphore.NewWeighted(1)}, markers: book,
+		changing: semaphore.NewWeighted(1), turn: semaphore.NewWeighted(1), checking: semaphore.NewWeighted(1), checked: time.Now(),
 		sessions: map[*session]struct{}{}, watches: map[string]*topicWatch{},
 	}
 	m.honoured.Store(may.Changes())
@@ -328,12 +328,10 @@ func (m *member) check(ctx context.Context) error {
 // the result of any that began after its call.
 func (m *member) checkLately(ctx context.Context) error {
 	asked := time.Now()
-	select {
-	case m.checking <- struct{}{}:
-		defer func() { <-m.checking }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := m.checking.Acquire(ctx, 1); err != nil {
+		return err
 	}
+	defer m.checking.Release(1)
 	m.mu.Lock()
 	known := m.checked.After(asked)
 	m.mu.Unlock()
@@ -347,12 +345,10 @@ func (m *member) checkLately(ctx context.Context) error {
 // If they have changed, the user leaves the feeds that were shared with people who may now
 // read more, or less.
 func (m *member) CheckRights(ctx context.Context) error {
-	select {
-	case m.turn <- struct{}{}:
-		defer func() { <-m.turn }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := m.turn.Acquire(ctx, 1); err != nil {
+		return err
 	}
+	defer m.turn.Release(1)
 	err := m.rights.Renew(ctx)
 	if changes := m.rights.Changes(); changes != m.honoured.Load() {
 		m.names.Forget()

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	irc "gopkg.in/irc.v4"
 
 	"directus-ircd/bridge/collection"
@@ -32,8 +33,8 @@ type topics struct {
 	account *directus.Account
 	// turn is a mutex with a deadline, held while a topic is changed and while a
 	// topicWatch reads topics. The event of a change may come before the answer to it; so
-	// the watch waits until the change is cached, and does not report it again. Cap 1.
-	turn chan struct{}
+	// the watch waits until the change is cached, and does not report it again.
+	turn *semaphore.Weighted
 
 	mu    sync.Mutex
 	known map[collection.TopicItem]knownTopic // guarded by mu
@@ -43,16 +44,6 @@ type knownTopic struct {
 	text  string
 	ok    bool      // the topic could be read
 	until time.Time // when to read it again
-}
-
-// takeTurn waits for the turn; give releases it.
-func (t *topics) takeTurn(ctx context.Context) (give func(), err error) {
-	select {
-	case t.turn <- struct{}{}:
-		return func() { <-t.turn }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // text returns the topic of a channel: the stored one, or the configured one if there is none
@@ -133,14 +124,13 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	give, err := s.member.topics.takeTurn(ctx)
-	if err != nil {
+	if err := s.member.topics.turn.Acquire(ctx, 1); err != nil {
 		return nil, tryAgain(err)
 	}
-	defer give()
+	defer s.member.topics.turn.Release(1)
 	item := *c.TopicItem
 	var stored map[string]json.RawMessage
-	err = s.member.account.UpdateItem(ctx, item.Collection, item.ID, map[string]any{item.Field: text}, []string{item.Field}, &stored)
+	err := s.member.account.UpdateItem(ctx, item.Collection, item.ID, map[string]any{item.Field: text}, []string{item.Field}, &stored)
 	if failedAt(err) {
 		err = failureOf(err)
 	}
@@ -260,12 +250,11 @@ func (w *topicWatch) run(ctx context.Context) {
 		case <-w.sub.Wake():
 		}
 		w.sub.Drain()
-		give, err := w.member.topics.takeTurn(ctx)
-		if err != nil {
+		if w.member.topics.turn.Acquire(ctx, 1) != nil {
 			return
 		}
 		w.look(ctx)
-		give()
+		w.member.topics.turn.Release(1)
 	}
 }
 

@@ -36,12 +36,10 @@ func (m *member) attempt(ctx context.Context, limit time.Duration, do func(conte
 // done.
 func (m *member) changeAlone(ctx context.Context, do func(context.Context) error) error {
 	return m.attempt(ctx, alterTimeout, func(ctx context.Context) error {
-		select {
-		case m.changing <- struct{}{}:
-		case <-ctx.Done():
-			return errors.Join(directus.ErrNotConnected, ctx.Err())
+		if err := m.changing.Acquire(ctx, 1); err != nil {
+			return errors.Join(directus.ErrNotConnected, err)
 		}
-		defer func() { <-m.changing }()
+		defer m.changing.Release(1)
 		return do(ctx)
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"directus-ircd/ircd/wire"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -113,9 +114,9 @@ type censuses struct {
 
 // keptCensus is an entry of the cache. All its fields but turn are guarded by censuses.mu.
 type keptCensus struct {
-	census *census       // nil: not read yet
-	used   time.Time     // when it was last used
-	turn   chan struct{} // held by the goroutine that reads it; cap 1
+	census *census             // nil: not read yet
+	used   time.Time           // when it was last used
+	turn   *semaphore.Weighted // a mutex with a deadline, held by the goroutine that reads it
 }
 
 func newCensuses() *censuses {
@@ -138,12 +139,10 @@ func (cs *censuses) recent(key string, maxAge time.Duration) *census {
 // concurrent callers one reads it for all.
 func (cs *censuses) get(ctx context.Context, key string, maxAge time.Duration, read func(context.Context) (*census, error)) (*census, error) {
 	turn := cs.turn(key)
-	select {
-	case turn <- struct{}{}:
-		defer func() { <-turn }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := turn.Acquire(ctx, 1); err != nil {
+		return nil, err
 	}
+	defer turn.Release(1)
 	if c := cs.recent(key, maxAge); c != nil {
 		return c, nil
 	}
@@ -155,20 +154,20 @@ func (cs *censuses) get(ctx context.Context, key string, maxAge time.Duration, r
 	return c, nil
 }
 
-func (cs *censuses) turn(key string) chan struct{} {
+func (cs *censuses) turn(key string) *semaphore.Weighted {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	k := cs.kept[key]
 	if k == nil {
 		cs.makeRoom(maxCensuses - 1)
-		k = &keptCensus{turn: make(chan struct{}, 1)}
+		k = &keptCensus{turn: semaphore.NewWeighted(1)}
 		cs.kept[key] = k
 	}
 	k.used = time.Now()
 	return k.turn
 }
 
-func (cs *censuses) keep(key string, turn chan struct{}, c *census) {
+func (cs *censuses) keep(key string, turn *semaphore.Weighted, c *census) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	cs.kept[key] = &keptCensus{census: c, used: time.Now(), turn: turn}
