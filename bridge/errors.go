@@ -84,7 +84,8 @@ var (
 		forbidden: "do this with reactions", refused: "the reaction",
 	}
 	settingTopic = verb{
-		notDone: "The topic is not changed: ", forbidden: "change the topic", refused: "this topic",
+		notDone: "The topic is not changed: ", perhaps: "perhaps changed. Look before you try again",
+		forbidden: "change the topic", refused: "this topic",
 	}
 )
 
@@ -204,13 +205,12 @@ func historyError(target string, err error) *ircd.Error {
 	return &ircd.Error{Numeric: irc.RPL_TRYAGAIN, Params: []string{target}, Code: "MESSAGE_ERROR", Text: text, Err: err}
 }
 
-// tryAgain is the reply to a question that Directus cannot answer now (263,
-// RFC 2812, section 5.1).
-func tryAgain(err error) *ircd.Error {
-	return &ircd.Error{
-		Numeric: irc.RPL_TRYAGAIN,
-		Code:    "TEMPORARILY_UNAVAILABLE", Text: unreachableText, Err: err,
-	}
+// tryAgain is the reply to a question that Directus cannot answer now.
+func tryAgain(err error) *ircd.Error { return tryLater(unreachableText, err) }
+
+// tryLater is the reply to what may work later (263, RFC 2812, section 5.1).
+func tryLater(text string, err error) *ircd.Error {
+	return &ircd.Error{Numeric: irc.RPL_TRYAGAIN, Code: "TEMPORARILY_UNAVAILABLE", Text: text, Err: err}
 }
 
 // manySearches is the reply to a question too many.

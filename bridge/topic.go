@@ -130,16 +130,21 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	defer s.member.topics.turn.Release(1)
 	item := *c.TopicItem
 	var stored map[string]json.RawMessage
-	err := s.member.account.UpdateItem(ctx, item.Collection, item.ID, map[string]any{item.Field: text}, []string{item.Field}, &stored)
-	if failedAt(err) {
-		err = failureOf(err)
-	}
+	err := change{
+		do: func(ctx context.Context) error {
+			return s.member.account.UpdateItem(ctx, item.Collection, item.ID, map[string]any{item.Field: text}, []string{item.Field}, &stored)
+		},
+		done: func(ctx context.Context) (bool, error) {
+			now, err := s.member.topics.read(ctx, item)
+			return now == text, err
+		},
+	}.confirm(ctx)
 	if err != nil {
-		text, passing := settingTopic.told(err)
+		told, passing := settingTopic.told(err)
 		if passing {
-			return nil, tryAgain(err)
+			return nil, tryLater(told, err)
 		}
-		return nil, cannotSetTopic(c.Name, text, err)
+		return nil, cannotSetTopic(c.Name, told, err)
 	}
 	if raw, ok := stored[item.Field]; ok {
 		text = collection.Scalar(raw)

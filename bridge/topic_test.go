@@ -94,6 +94,54 @@ func TestTopicRights(t *testing.T) {
 	})
 }
 
+// The answer to a change of the topic is lost, or does not come.
+func TestTopicInDoubt(t *testing.T) {
+	for name, test := range map[string]struct {
+		verdict directustest.RESTVerdict
+		want    string // what the user is told; empty: the topic is set
+	}{
+		"answer lost":   {directustest.RESTVerdict{Lose: true}, ""},
+		"never arrived": {directustest.RESTVerdict{Hang: true}, "263 Directus did not answer: perhaps changed. Look before you try again"},
+		"by a proxy":    {directustest.RESTVerdict{Status: 504}, "263 Directus did not answer: perhaps changed. Look before you try again"},
+		"unavailable":   {directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}, "263 Directus is unreachable at the moment. Try again when it is back"},
+		"failed":        {directustest.RESTVerdict{Status: 500, Code: "INTERNAL_SERVER_ERROR"}, "482 The topic is not changed: Directus failed at it, which a Flow or a rule of the database may be the cause of. Its log names the reason"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				fake, b, _ := topicStack(t)
+				addFake(fake, "ada")
+				ada, ada2 := login(t, b, "ada"), login(t, b, "ada")
+				for _, s := range []fullSession{ada, ada2} {
+					joinTopic(t, s)
+					polled[*ircd.Topic](t, s)
+				}
+				fake.OnREST(func(r directustest.RESTRequest) directustest.RESTVerdict {
+					if r.Method == "PATCH" {
+						return test.verdict
+					}
+					return directustest.RESTVerdict{}
+				})
+				set, err := ada.SetTopic(t.Context(), "#messages", "from IRC")
+				told := ""
+				if e, ok := errors.AsType[*ircd.Error](err); ok {
+					told = e.Numeric + " " + e.Text
+				}
+				if told != test.want || (err == nil) != (test.want == "") {
+					t.Errorf("told %q, %v", told, err)
+				}
+				if err == nil && (set.Text != "from IRC" || set.By.Nick != "ada" || fake.Items("rooms")[0]["description"] != "from IRC") {
+					t.Errorf("set %+v", set)
+				}
+				if got := polled[*ircd.Topic](t, ada2); len(got) != 1 == (err == nil) {
+					t.Errorf("the other connection is told %v", got)
+				}
+				closeSession(t, ada)
+				closeSession(t, ada2)
+			})
+		})
+	}
+}
+
 // Another name in Directus becomes another real name; the nick stays.
 func TestProfile(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
