@@ -59,13 +59,16 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 		return nil, err
 	}
 	if len(due.left) > 0 {
-		b.more = s.moreEvents(j, func(ctx context.Context) ([]*ircd.Message, error) {
+		b.more = func(ctx context.Context) ([]ircd.Event, error) {
 			messages, err := s.backlogPart(ctx, j, due.nextPatiently, shown)
 			if collection.IsForbidden(err) && s.breakOff(j, due.left, shown) {
 				return nil, nil
 			}
-			return messages, err
-		})
+			if err != nil || len(messages) == 0 {
+				return nil, err
+			}
+			return s.backlogEvents(j, messages), nil
+		}
 	}
 	j.due, j.since, j.had = false, feed.JoinMoment{}, resume.Position{}
 	j.shown, j.shownAt, j.floorPos = shown, read, pos
@@ -173,15 +176,4 @@ func (s *session) backlogEvents(j *joined, messages []*ircd.Message) []ircd.Even
 		return conversations(messages, s.person.ID)
 	}
 	return []ircd.Event{&ircd.Backlog{Channel: j.Name, Messages: messages}}
-}
-
-// moreEvents brings the further parts of a backlog as events.
-func (s *session) moreEvents(j *joined, next func(context.Context) ([]*ircd.Message, error)) ircd.More {
-	return func(ctx context.Context) ([]ircd.Event, error) {
-		messages, err := next(ctx)
-		if err != nil || len(messages) == 0 {
-			return nil, err
-		}
-		return s.backlogEvents(j, messages), nil
-	}
 }

@@ -105,7 +105,10 @@ type parts struct {
 func (p *parts) collectAll(ctx context.Context, patience time.Duration) error {
 	begun := time.Now()
 	for {
-		err := p.collectSome(ctx)
+		err := p.session.inTurn(ctx, p.historian, func(ctx context.Context) (err error) {
+			p.left, err = p.collect(ctx)
+			return err
+		})
 		switch {
 		case err == nil:
 			p.collect = nil
@@ -114,15 +117,6 @@ func (p *parts) collectAll(ctx context.Context, patience time.Duration) error {
 			return err
 		}
 	}
-}
-
-// collectSome makes one turn of collectAll.
-func (p *parts) collectSome(ctx context.Context) error {
-	return p.session.inTurn(ctx, p.historian, func(ctx context.Context) error {
-		list, err := p.collect(ctx)
-		p.left = list
-		return err
-	})
 }
 
 // next returns the next part; it is empty at the end. Rows that were deleted or hidden since

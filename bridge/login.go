@@ -163,16 +163,18 @@ func (b *Backend) try(ctx context.Context, w scheme, a attempt, cred ircd.Creden
 // other failure the password may have been checked, and the attempt counts as a failed one
 // until the next success.
 func isUncounted(err error) bool {
-	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" {
+	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
 		return true
 	}
-	var answer *directus.Error
-	return errors.As(err, &answer) && answer.Status != http.StatusGatewayTimeout && answer.Code != directus.CodeResourceRestricted
+	answer, ok := errors.AsType[*directus.Error](err)
+	return ok && answer.Status != http.StatusGatewayTimeout && answer.Code != directus.CodeResourceRestricted
 }
 
-// maxDevice is the longest name of a device, in bytes.
-const maxDevice = 32
+// maxDevice is the longest name of a device, in bytes, and inDevice the characters that it may have.
+const (
+	maxDevice = 32
+	inDevice  = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+)
 
 // deviceOf cuts the name of a device off the account in credentials, be it the SASL account
 // or the e-mail address in front of a password. The error is an *ircd.LoginError.
@@ -200,20 +202,11 @@ func cutDevice(login string) (account, device string, err error) {
 		return login, "", nil
 	}
 	account, device = login[:at+i], login[at+i+1:]
-	if len(device) == 0 || len(device) > maxDevice || strings.ContainsFunc(device, isForeignToDevice) {
+	if len(device) == 0 || len(device) > maxDevice || strings.ContainsFunc(device, func(r rune) bool { return !strings.ContainsRune(inDevice, r) }) {
 		return "", "", &ircd.LoginError{Reason: ircd.Rejected, Text: fmt.Sprintf(
 			"The name of your device, after the /, must be 1 to %d letters, digits, dots, hyphens and underscores", maxDevice)}
 	}
 	return account, device, nil
-}
-
-// isForeignToDevice reports that a name of a device may not contain a character.
-func isForeignToDevice(r rune) bool {
-	switch {
-	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '.', r == '_', r == '-':
-		return false
-	}
-	return true
 }
 
 // rejoinTime is how long a password that Directus has accepted lets further clients join the

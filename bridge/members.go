@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"directus-ircd/bridge/guard"
-	"directus-ircd/bridge/markers"
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/rights"
 	"directus-ircd/directus"
@@ -102,8 +101,8 @@ func (b *Backend) enter(s *session, names *people.Directory, may *rights.Cache, 
 	}
 	if m == nil {
 		fresh = true
-		log := b.opts.Logger.Hook(directus.UserLabel(account.ID()))
-		m = newMember(names, may, b.markersOf(account), b.feeds, b.plan.Load().Recheck, log)
+		log, p := b.opts.Logger.Hook(directus.UserLabel(account.ID())), b.plan.Load()
+		m = newMember(names, may, b.markers.Of(account.ID(), p.markerStore(account)), b.feeds, p.Recheck, log)
 		m.person, m.secret = s.person, secret
 		b.members[account.ID()] = m
 	}
@@ -121,11 +120,6 @@ func (b *Backend) add(m *member, s *session) {
 	}
 	s.member, s.plan = m, b.plan.Load()
 	m.add(s)
-}
-
-// markersOf returns the read markers of the account's user.
-func (b *Backend) markersOf(account *directus.Account) *markers.Book {
-	return b.markers.Of(account.ID(), b.plan.Load().markerStore(account))
 }
 
 // leave ends a session, and its member if nobody needs that any more.

@@ -58,7 +58,8 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 	}
 	s.member.renewTopicWatches(s.backend.plan.Load().channels)
 	for _, c := range now.Channels {
-		if c.AutoJoin && !old.autoJoins(c.Name) && s.joined[wire.Fold(c.Name)] == nil {
+		before := old.channels[wire.Fold(c.Name)]
+		if c.AutoJoin && (before == nil || !before.AutoJoin) && s.joined[wire.Fold(c.Name)] == nil {
 			events = append(events, &ircd.Admission{Channel: c.Name})
 		}
 	}
@@ -89,22 +90,12 @@ func (s *session) abandon(j *joined) {
 
 // expects reports whether any channel is moving to a view.
 func (s *session) expects(v *view) bool {
-	for _, j := range s.joined {
-		if j.move != nil && j.move.view == v {
-			return true
-		}
-	}
-	return false
+	return s.anyJoined(func(j *joined) bool { return j.move != nil && j.move.view == v })
 }
 
 // moves reports whether any channel is moving away from a view.
 func (s *session) moves(v *view) bool {
-	for _, j := range s.joined {
-		if j.view == v && j.move != nil {
-			return true
-		}
-	}
-	return false
+	return s.anyJoined(func(j *joined) bool { return j.view == v && j.move != nil })
 }
 
 // note remembers an entry that the old feed of a moving channel has brought, because the new

@@ -32,26 +32,22 @@ const (
 // outageEvents tells a client that is in no channel once when an outage begins, and once
 // when it ends. Clients in channels are told there, by troubleEvents.
 func (s *session) outageEvents(down bool) []ircd.Event {
-	if down == s.outage || s.channelsJoined() > 0 {
+	if down == s.outage || s.anyJoined(func(j *joined) bool { return !j.Private && !j.out }) {
 		s.outage = down && s.outage
 		return nil
 	}
 	s.outage = down
+	text := backText
 	if down {
-		return []ircd.Event{&ircd.ServiceNotice{Text: downText}}
+		text = downText
 	}
-	return []ircd.Event{&ircd.ServiceNotice{Text: backText}}
+	return []ircd.Event{&ircd.ServiceNotice{Text: text}}
 }
 
 // announces reports whether the client was told that a channel of the view shows nothing for
 // now. Nothing of the view is shown before the client is told that Directus is back.
 func (s *session) announces(v *view) bool {
-	for _, j := range s.joined {
-		if j.view == v && j.told.isOutage() {
-			return true
-		}
-	}
-	return false
+	return s.anyJoined(func(j *joined) bool { return j.view == v && j.told.isOutage() })
 }
 
 // troubleEvents tells the client in a channel when an outage begins and when it ends, and

@@ -105,12 +105,6 @@ func (p *plan) groupsOf(c *collection.Channel) []*collection.Group {
 	return p.groups[c]
 }
 
-// autoJoins reports whether clients join a channel automatically after the login.
-func (p *plan) autoJoins(name string) bool {
-	c := p.channels[wire.Fold(name)]
-	return c != nil && c.AutoJoin
-}
-
 // markerStore is where the read markers of an account are stored; nil if only in memory.
 func (p *plan) markerStore(account *directus.Account) *markers.Store {
 	if p.ReadMarkers == nil {

@@ -100,7 +100,9 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 		}
 		if s.wants(v, j, e, first+int64(i)) {
 			events = append(events, e.Event)
-			s.showEntry(j, e, readTo)
+			if j != nil && !e.IsChange() {
+				s.show(j.visit, e.Row, readTo)
+			}
 		}
 		if moves {
 			s.note(v, e, arriving)

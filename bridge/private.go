@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	irc "gopkg.in/irc.v4"
-
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
 	"directus-ircd/directus"
@@ -54,38 +52,6 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 		s.ring()
 	}
 	return nil
-}
-
-// channelsJoined is how many channels the client is in.
-func (s *session) channelsJoined() int {
-	n := 0
-	for _, j := range s.joined {
-		if !j.Private && !j.out {
-			n++
-		}
-	}
-	return n
-}
-
-// recipient finds the recipient of a private message by nick. The error is an *ircd.Error, or
-// that of Lookup.
-func (s *session) recipient(ctx context.Context, nick string) (*joined, *ircd.User, error) {
-	j := s.joined[privateName]
-	if j == nil {
-		return nil, nil, cannotSend(nick, "Not sent: there are no private messages here. Say it in a channel", nil)
-	}
-	u, err := s.Lookup(ctx, nick)
-	if err != nil {
-		return nil, nil, err
-	}
-	if u == nil || u.ID == "" {
-		return nil, nil, noSuchNick(nick)
-	}
-	return j, u, nil
-}
-
-func noSuchNick(nick string) *ircd.Error {
-	return &ircd.Error{Numeric: irc.ERR_NOSUCHNICK, Params: []string{nick}, Code: "NO_SUCH_NICK", Text: "No such nick"}
 }
 
 // conversations groups private messages by the other user, the conversation that begins

@@ -82,7 +82,9 @@ func (s *session) react(ctx context.Context, to addressee, message string, what 
 	case err != nil:
 		return nil, err
 	}
-	return s.reacted(to, r, s.reactor(ctx, to, r), what.MsgID), nil
+	ev := to.view.feed.Reacted(to.reactionTarget(what.MsgID), r, s.reactor(ctx, to, r))
+	to.view.returned(feed.Entry{Event: ev})
+	return ev, nil
 }
 
 // unreact deletes the user's reaction.
@@ -105,7 +107,8 @@ func (s *session) unreact(ctx context.Context, to addressee, message string, wha
 		if err != nil {
 			return changed, err
 		}
-		changed = s.unreacted(to, r, what.MsgID)
+		changed = to.view.feed.Unreacted(to.reactionTarget(what.MsgID), r, s.User())
+		to.view.returned(feed.Entry{Event: changed})
 	}
 	return changed, nil
 }
@@ -121,21 +124,6 @@ func (s *session) reactor(ctx context.Context, to addressee, r collection.Reacti
 		return people.UnknownUser
 	}
 	return people.References{Users: users, Met: s.member.names.Met}.Author(r.Author, to.Channel)
-}
-
-// reacted shows a reaction to the user's other connections and returns what this
-// one is shown.
-func (s *session) reacted(to addressee, r collection.Reaction, by ircd.User, msgid string) *ircd.Reaction {
-	ev := to.view.feed.Reacted(to.reactionTarget(msgid), r, by)
-	to.view.returned(feed.Entry{Event: ev})
-	return ev
-}
-
-// unreacted does the same for one taken back.
-func (s *session) unreacted(to addressee, r collection.Reaction, msgid string) *ircd.Reaction {
-	ev := to.view.feed.Unreacted(to.reactionTarget(msgid), r, s.User())
-	to.view.returned(feed.Entry{Event: ev})
-	return ev
 }
 
 var (

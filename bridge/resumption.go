@@ -101,13 +101,6 @@ func (s *session) show(v *visit, r collection.Row, to feed.Extent) {
 	s.unacked = true
 }
 
-// showEntry is show for an entry of a feed. Entries other than new messages are not noted.
-func (s *session) showEntry(j *joined, e *feed.Entry, to feed.Extent) {
-	if j != nil && j.visit != nil && !e.IsChange() {
-		s.show(j.visit, e.Row, to)
-	}
-}
-
 // catchUp notes that the client is shown what its device has missed. to is up to where the feed
 // had read the collection before.
 func (s *session) catchUp(v *visit, p past, to feed.Extent) {
@@ -166,14 +159,6 @@ func (s *session) own(j *joined, r collection.Row, echo bool) {
 		sent.Add(r, collection.HorizonOf(s.member.account))
 		s.keep(v, sent)
 	}
-}
-
-// closeVisits releases the positions of all visits.
-func (s *session) closeVisits() {
-	for _, v := range s.visits {
-		s.backend.positions.Release(v.key)
-	}
-	s.visits = nil
 }
 
 // maxReturn is how many messages a client without a device is shown at most when a channel is

@@ -39,8 +39,8 @@ const (
 	settleTimeout = 3 * time.Second
 )
 
-// letter is a message as it is to be stored.
-type letter struct {
+// outgoing is a message as it is to be stored.
+type outgoing struct {
 	target    string // channel or nick, for what the sender is told
 	text      string
 	recipient string // the user's id; empty in a channel
@@ -48,24 +48,24 @@ type letter struct {
 }
 
 // item is what is created.
-func (l letter) item(c *collection.Channel) map[string]any {
+func (o outgoing) item(c *collection.Channel) map[string]any {
 	item := maps.Clone(c.Set)
 	if item == nil {
 		item = map[string]any{}
 	}
-	item[c.Fields.Text] = l.text
-	if l.recipient != "" {
-		item[c.Fields.Recipient] = l.recipient
+	item[c.Fields.Text] = o.text
+	if o.recipient != "" {
+		item[c.Fields.Recipient] = o.recipient
 	}
-	if l.reply != "" {
-		item[c.Fields.Reply] = collection.KeyValue(l.reply)
+	if o.reply != "" {
+		item[c.Fields.Reply] = collection.KeyValue(o.reply)
 	}
 	return item
 }
 
 // delivery is one message on its way into a collection.
 type delivery struct {
-	letter
+	outgoing
 	member  *member
 	feed    *feed.Feed
 	channel *collection.Channel
@@ -94,8 +94,8 @@ type delivery struct {
 // send stores a message and returns it as stored. It never sends a message twice
 // where the first may have been stored, unless the collection refuses doubles.
 // The error is an *ircd.Error.
-func (m *member) send(ctx context.Context, c *collection.Channel, f *feed.Feed, out letter) (collection.Row, error) {
-	d := &delivery{letter: out, member: m, feed: f, channel: c, item: out.item(c)}
+func (m *member) send(ctx context.Context, c *collection.Channel, f *feed.Feed, out outgoing) (collection.Row, error) {
+	d := &delivery{outgoing: out, member: m, feed: f, channel: c, item: out.item(c)}
 	patience := m.patience()
 	if patience == 0 {
 		return collection.Row{}, sendError(out.target, directus.ErrNotConnected)

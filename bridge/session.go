@@ -130,6 +130,16 @@ func newSession(b *Backend, who people.Person, device string) *session {
 	}
 }
 
+// anyJoined reports whether something holds of any channel, or of the private messages.
+func (s *session) anyJoined(holds func(*joined) bool) bool {
+	for _, j := range s.joined {
+		if holds(j) {
+			return true
+		}
+	}
+	return false
+}
+
 // ring makes the session's Wake channel readable. It may be called from any goroutine.
 func (s *session) ring() { s.wake.Ring() }
 
@@ -175,10 +185,9 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	if c, ok := text.ParseSubstitution(m.Text); ok && to.Corrections && m.Kind == ircd.Privmsg {
 		return s.correct(ctx, to, c)
 	}
-	j, out := to.joined, letter{target: to.name}
-	users := map[string]ircd.User{s.person.ID: s.User()}
+	j, out := to.joined, outgoing{target: to.name}
 	if to.user != nil {
-		out.recipient, users[to.user.ID] = to.user.ID, *to.user
+		out.recipient = to.user.ID
 	}
 	m.Text = s.mentioning(ctx, j.Channel, m.Text)
 	out.text = j.Channel.Format.Store(m)
@@ -202,7 +211,7 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	r = s.timeSent(ctx, r, j)
 	j.view.sent[sentItem{j.Channel, r.ID}] = r.ShownAt()
 	s.own(j, r, m.Echo)
-	return people.ToMessage(r, j.Channel, s.answered(ctx, to, r, users), false), nil
+	return people.ToMessage(r, j.Channel, s.parties(ctx, to, r), false), nil
 }
 
 // rankTimeout is how long a sender waits for the exact display time of a message that is
@@ -235,7 +244,10 @@ func (s *session) timeSent(ctx context.Context, r collection.Row, j *joined) col
 // the others from running.
 func (s *session) Close(ctx context.Context) (err error) {
 	defer func() { err = s.backend.leave(ctx, s) }()
-	defer s.closeVisits()
+	for _, v := range s.visits {
+		defer s.backend.positions.Release(v.key)
+	}
+	s.visits = nil
 	for _, j := range s.joined {
 		defer s.drop(j)
 	}

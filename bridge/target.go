@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	irc "gopkg.in/irc.v4"
+
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
@@ -36,9 +38,16 @@ func (s *session) address(ctx context.Context, target string) (addressee, error)
 	if !wire.IsNick(target) {
 		return addressee{}, noSuchChannel(target)
 	}
-	j, u, err := s.recipient(ctx, target)
+	j := s.joined[privateName]
+	if j == nil {
+		return addressee{}, cannotSend(target, "Not sent: there are no private messages here. Say it in a channel", nil)
+	}
+	u, err := s.Lookup(ctx, target)
 	if err != nil {
 		return addressee{}, err
+	}
+	if u == nil || u.ID == "" {
+		return addressee{}, &ircd.Error{Numeric: irc.ERR_NOSUCHNICK, Params: []string{target}, Code: "NO_SUCH_NICK", Text: "No such nick"}
 	}
 	return addressee{joined: j, name: u.Nick, user: u}, nil
 }
@@ -124,23 +133,17 @@ func (s *session) answering(ctx context.Context, to addressee, msgid string) (id
 	return "", sendError(to.name, err)
 }
 
-// answered finds what the echo of a sent message refers to: its author and recipient, who are
-// among users, the message that it answers, and mentioned users.
-func (s *session) answered(ctx context.Context, to addressee, r collection.Row, users map[string]ircd.User) people.References {
-	if _, known := users[r.Author]; !known || r.Reply != nil || len(text.MentionedIDs(r.Text)) > 0 {
-		refs, err := s.member.names.References(ctx, to.view.feed.Group, []collection.Row{r})
-		if err == nil {
-			return refs
-		}
-	}
-	return people.References{Users: users}
-}
-
-// parties finds what a message refers to, as answered does, from the user and the addressee.
+// parties finds what a message refers to: its author and recipient, the message that it answers,
+// and mentioned users. Directus is asked only if that is more than the user and the addressee.
 func (s *session) parties(ctx context.Context, to addressee, r collection.Row) people.References {
 	users := map[string]ircd.User{s.person.ID: s.User()}
 	if to.user != nil {
 		users[to.user.ID] = *to.user
 	}
-	return s.answered(ctx, to, r, users)
+	if _, known := users[r.Author]; !known || r.Reply != nil || len(text.MentionedIDs(r.Text)) > 0 {
+		if refs, err := s.member.names.References(ctx, to.view.feed.Group, []collection.Row{r}); err == nil {
+			return refs
+		}
+	}
+	return people.References{Users: users}
 }

@@ -200,7 +200,7 @@ func (d *delivery) look(ctx context.Context) (r collection.Row, found bool, err 
 	// The oldest that fits: of two equal texts in doubt the first is the one
 	// that was sent first.
 	for _, r := range slices.Backward(rows) {
-		if len(d.once) > 0 || r.Says(d.text) && r.Recipient == d.recipient && !d.wasSeen(r.ID) && d.channel.Matches(r) {
+		if len(d.once) > 0 || r.Says(d.text) && r.Recipient == d.recipient && !d.feed.KnewBefore(r.ID, d.before) && d.channel.Matches(r) {
 			d.feed.Take(r)
 			return r, true, nil
 		}
@@ -215,10 +215,4 @@ func (d *delivery) likely() directus.Filter {
 		return filter
 	}
 	return directus.And(filter, d.feed.Group.Dates.From(d.since.Add(-collection.Overlap)))
-}
-
-// wasSeen reports that a row was there before this message was sent, or that
-// an earlier search took it for another.
-func (d *delivery) wasSeen(id string) bool {
-	return d.feed.KnewBefore(id, d.before)
 }
