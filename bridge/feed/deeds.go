@@ -1,6 +1,8 @@
 package feed
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +22,7 @@ const (
 // Deeds are the changes of stored messages and reactions that users made through the daemon. The
 // events of Directus do not say who has changed an item or deleted it, and any feed may
 // bring them, before or after the answer to the request. Of a change that is not among
-// the deeds nobody knows who made it. A nil *Deeds knows none.
+// the deeds nobody knows who made it.
 type Deeds struct {
 	mu   sync.Mutex
 	done map[deedKey]deed // guarded by mu
@@ -49,14 +51,12 @@ func (d *Deeds) Erasing(by ircd.User, collection, id string) (undo func()) {
 }
 
 func (d *Deeds) note(key deedKey, now deed) (undo func()) {
-	if d == nil {
-		return func() {}
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	before, again := d.done[key]
 	if !again && len(d.done) >= maxDeeds {
-		d.evict()
+		// The oldest is forgotten.
+		delete(d.done, slices.MinFunc(slices.Collect(maps.Keys(d.done)), func(a, b deedKey) int { return d.done[a].at.Compare(d.done[b].at) }))
 	}
 	if d.done == nil {
 		d.done = map[deedKey]deed{}
@@ -75,23 +75,8 @@ func (d *Deeds) note(key deedKey, now deed) (undo func()) {
 	}
 }
 
-// evict forgets the oldest. The caller holds mu.
-func (d *Deeds) evict() {
-	var oldest deedKey
-	var at time.Time
-	for key, deed := range d.done {
-		if at.IsZero() || deed.at.Before(at) {
-			oldest, at = key, deed.at
-		}
-	}
-	delete(d.done, oldest)
-}
-
 // restored forgets that an item was deleted: it is there again.
 func (d *Deeds) restored(g *collection.Group, id string) {
-	if d == nil {
-		return
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.done, deedKey{g.Collection, id, true})
@@ -113,9 +98,6 @@ func (d *Deeds) eraser(collection, id string, author ircd.User) ircd.User {
 }
 
 func (d *Deeds) find(key deedKey, wait time.Duration) deed {
-	if d == nil {
-		return deed{}
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if done, ok := d.done[key]; ok && time.Since(done.at) < deedLife+wait {

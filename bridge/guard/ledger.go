@@ -145,17 +145,20 @@ func (l *ledger) name(email string) string {
 // network returns a hash of the network of an address: the first 48 bits of IPv6, as one
 // customer may have that many addresses, and 24 bits of IPv4.
 func (l *ledger) network(remote string) uint32 {
-	if ip, err := netip.ParseAddr(remote); err == nil {
-		ip = ip.Unmap()
-		bits := 24
-		if ip.Is6() {
-			bits = 48
-		}
-		if p, err := ip.Prefix(bits); err == nil {
-			remote = p.String()
-		}
+	return binary.BigEndian.Uint32(l.mac("network", networkOf(remote, 24, 48)))
+}
+
+// networkOf names the network of an address: its first bits, of IPv4 or IPv6.
+func networkOf(remote string, bits4, bits6 int) string {
+	ip, err := netip.ParseAddr(remote)
+	if err != nil {
+		return remote
 	}
-	return binary.BigEndian.Uint32(l.mac("network", remote))
+	bits := bits6
+	if ip = ip.Unmap(); ip.Is4() {
+		bits = bits4
+	}
+	return netip.PrefixFrom(ip, bits).Masked().String()
 }
 
 // digest returns the hash by which a password is remembered. It takes milliseconds where the
@@ -179,26 +182,21 @@ func (l *ledger) of(name string) storedLogin {
 // since returns how long ago the last failure was.
 func (l *ledger) since(row storedLogin) time.Duration { return l.now().Sub(time.Unix(row.Last, 0)) }
 
-// fail counts a failure from a network. wasSecret means that the password that failed was the
-// remembered one, which is forgotten then.
-func (l *ledger) fail(name string, network uint32, wasSecret bool) {
+// fail counts a failure, with the networks that it speaks against: none if Directus has not
+// answered, but may have counted the attempt. wasSecret means that the password that failed was
+// the remembered one, which is forgotten then.
+func (l *ledger) fail(name string, wasSecret bool, networks ...uint32) {
 	row := l.of(name)
 	row.Failures++
 	row.Last = l.now().Unix()
-	if !slices.Contains(row.Networks, network) && len(row.Networks) < maxFailures {
-		row.Networks = append(slices.Clone(row.Networks), network)
+	for _, network := range networks {
+		if !slices.Contains(row.Networks, network) && len(row.Networks) < maxFailures {
+			row.Networks = append(slices.Clone(row.Networks), network)
+		}
 	}
 	if wasSecret {
 		row.Secret = nil
 	}
-	l.put(name, row)
-}
-
-// lose counts an attempt that Directus has not answered, but may have counted.
-func (l *ledger) lose(name string) {
-	row := l.of(name)
-	row.Failures++
-	row.Last = l.now().Unix()
 	l.put(name, row)
 }
 

@@ -21,7 +21,7 @@ import (
 // openFailures networks guess. Each further network may take one of the later attempts, and
 // when maxFailures are used up the account is closed to passwords that are not remembered.
 type Limiter struct {
-	key    []byte // of the hashes in memory
+	salt   string // of the hashes in memory
 	ledger *ledger
 
 	most      int        // entries of each table: maxGuarded
@@ -37,9 +37,7 @@ type Limiter struct {
 // many failed attempts a minute an address may make, and an account may see; 0: no limit. now
 // tells the time by the clock of Directus.
 func NewLimiter(perMinute int, kept Kept, origin string, now func() time.Time) *Limiter {
-	key := make([]byte, 32)
-	rand.Read(key)
-	return &Limiter{perMinute: perMinute, key: key, most: maxGuarded, ledger: newLedger(kept, origin, now),
+	return &Limiter{perMinute: perMinute, salt: rand.Text(), most: maxGuarded, ledger: newLedger(kept, origin, now),
 		addresses: map[string]*quota{}, accounts: map[string]*record{}}
 }
 

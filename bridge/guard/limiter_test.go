@@ -281,9 +281,9 @@ func TestLedgerFloor(t *testing.T) {
 	l := newLedger(NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
 	for round := range 3 {
 		for i := range maxCounters {
-			l.fail(fmt.Sprintf("%d of %d", i, round), 0, false)
+			l.fail(fmt.Sprintf("%d of %d", i, round), false, 0)
 		}
-		l.fail("one more", 0, false)
+		l.fail("one more", false, 0)
 		for i := range maxCounters {
 			if name := fmt.Sprintf("%d of %d", i, round); l.of(name).Failures < 1 {
 				t.Fatalf("%s is forgotten", name)

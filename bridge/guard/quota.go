@@ -2,7 +2,6 @@ package guard
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -27,11 +26,7 @@ func (l *Limiter) addressQuota(remote string) *quota {
 	if remote == "" {
 		return &quota{}
 	}
-	if ip, err := netip.ParseAddr(remote); err == nil && ip.Unmap().Is6() {
-		if network, err := ip.Prefix(64); err == nil {
-			remote = network.String()
-		}
-	}
+	remote = networkOf(remote, 32, 64)
 	q := l.addresses[remote]
 	if q == nil {
 		prune(l.addresses, l.most, func(q *quota) (time.Time, bool) { return q.used, q.pending > 0 })

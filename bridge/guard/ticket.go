@@ -1,9 +1,7 @@
 package guard
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
-	"fmt"
 	"strings"
 )
 
@@ -33,7 +31,7 @@ func (l *Limiter) NewTicket(email, secret string) *ticket {
 		t.name, t.good = string(t.Hash[:]), t.Hash
 	} else {
 		t.name = l.ledger.name(email)
-		t.good = l.hash("\x00"+t.name, password)
+		t.good = l.hash(t.name, password)
 	}
 	return t
 }
@@ -68,7 +66,7 @@ func (t *ticket) Refused() {
 		t.account.pauses(t.Hash)
 	}
 	t.account.refusals++
-	t.limiter.ledger.fail(t.name, t.network, wasGood)
+	t.limiter.ledger.fail(t.name, wasGood, t.network)
 }
 
 // Incomplete ends an attempt for which Directus wants a one-time code: another one, if code
@@ -86,9 +84,9 @@ func (t *ticket) Incomplete(code bool) {
 	}
 	t.account.refusals++
 	if code {
-		t.limiter.ledger.fail(t.name, t.network, false)
+		t.limiter.ledger.fail(t.name, false, t.network)
 	} else {
-		t.limiter.ledger.lose(t.name)
+		t.limiter.ledger.fail(t.name, false)
 	}
 }
 
@@ -101,7 +99,7 @@ func (t *ticket) Lost() {
 	t.end(false)
 	if t.account != nil && !t.known {
 		t.account.refusals++
-		t.limiter.ledger.lose(t.name)
+		t.limiter.ledger.fail(t.name, false)
 	}
 }
 
@@ -132,12 +130,9 @@ func (t *ticket) Accepted() {
 	}
 }
 
-// SecretHash tells credentials apart without revealing them, by a key that changes with each
-// start.
+// SecretHash tells credentials apart without revealing them. It is another after each start.
 type SecretHash = [sha256.Size]byte
 
-func (l *Limiter) hash(email, secret string) SecretHash {
-	mac := hmac.New(sha256.New, l.key)
-	fmt.Fprintf(mac, "%s\x00%s", email, secret)
-	return SecretHash(mac.Sum(nil))
+func (l *Limiter) hash(account, secret string) SecretHash {
+	return SecretHash(l.ledger.mac(l.salt, account, secret))
 }

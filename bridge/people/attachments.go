@@ -125,9 +125,7 @@ func (a *attachments) describe(ctx context.Context, rows []collection.Row, found
 
 // read reads items by their keys, page by page, as far as the user may.
 func (a *attachments) read(ctx context.Context, from, key string, keys []any, fields []string, use func(map[string]json.RawMessage)) error {
-	for len(keys) > 0 {
-		page := keys[:min(len(keys), collection.PageLimit(ctx, a.account, collection.PageSize))]
-		keys = keys[len(page):]
+	for page := range slices.Chunk(keys, collection.PageLimit(ctx, a.account, collection.PageSize)) {
 		var items []map[string]json.RawMessage
 		err := a.account.Items(ctx, from, directus.Query{
 			Fields: fields, Filter: directus.Filter{key: map[string]any{"_in": page}}, Limit: len(page),

@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,12 +91,6 @@ func (d *Directory) Renew(ctx context.Context) (realname string, changed bool, e
 	return realname, changed, nil
 }
 
-// users returns the IRC identities of users, as the user of the directory is to see them:
-// see UsersMeeting.
-func (d *Directory) users(ctx context.Context, ids []string) (map[string]ircd.User, error) {
-	return d.UsersMeeting(ctx, d.meets, ids)
-}
-
 // UsersMeeting returns the IRC identities of users by id. One whose name may not be read
 // gets a nick made from the id, unless meets reports that this user is seen in a channel.
 // Ids that are only mentioned in a text may be made up: of these it returns users who are
@@ -146,9 +141,7 @@ func (d *Directory) identify(ctx context.Context, meets func(id string) bool, pe
 		}
 		u := d.nicks.user(p, all[id])
 		// Not what somebody else may read of the name.
-		if u.Realname = p.realname; u.Realname == "" {
-			u.Realname = u.Nick
-		}
+		u.Realname = cmp.Or(p.realname, u.Nick)
 		users[id] = u
 	}
 	users[""] = UnknownUser

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"directus-ircd/bridge/collection"
@@ -149,14 +150,11 @@ func unquotable(ctx context.Context, account *directus.Account, g *collection.Gr
 			ids = append(ids, r.Reply.ID)
 		}
 	}
-	for len(ids) > 0 {
-		page := ids[:min(len(ids), collection.PageLimit(ctx, account, collection.PageSize))]
-		ids = ids[len(page):]
+	for page := range slices.Chunk(ids, collection.PageLimit(ctx, account, collection.PageSize)) {
 		var found []map[string]json.RawMessage
 		q := g.Keyed(g.Filter, page)
 		q.Fields = []string{key}
-		err := account.Items(ctx, g.Collection, q, &found)
-		if err != nil {
+		if account.Items(ctx, g.Collection, q, &found) != nil {
 			break
 		}
 		for _, item := range found {

@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -108,10 +109,7 @@ func (n *nicks) load() {
 // add notes a claim. The caller holds mu.
 func (n *nicks) add(p Person, base, nick string, kept bool) *Claim {
 	c := &Claim{base: base, kept: kept}
-	c.user = ircd.User{ID: p.ID, Nick: nick, Username: suffix(p.ID, 8), Host: host, Realname: p.realname}
-	if c.user.Realname == "" {
-		c.user.Realname = nick
-	}
+	c.user = ircd.User{ID: p.ID, Nick: nick, Username: suffix(p.ID, 8), Host: host, Realname: cmp.Or(p.realname, nick)}
 	n.byUser[p.ID] = append(n.byUser[p.ID], c)
 	n.byNick[wire.Fold(nick)] = c
 	if kept {
@@ -360,8 +358,4 @@ func (n *nicks) rename(p Person) (realname string, changed bool) {
 }
 
 // call sets the real name, which is the nick for somebody without one. The caller holds mu.
-func (c *Claim) call(realname string) {
-	if c.user.Realname = realname; realname == "" {
-		c.user.Realname = c.user.Nick
-	}
-}
+func (c *Claim) call(realname string) { c.user.Realname = cmp.Or(realname, c.user.Nick) }

@@ -66,7 +66,7 @@ func (d *Directory) Search(ctx context.Context, nick string) (*ircd.User, error)
 // called returns the user among ids who has a nick, as the user of the directory sees it;
 // nil if none has.
 func (d *Directory) called(ctx context.Context, nick string, ids ...string) (*ircd.User, error) {
-	users, err := d.users(ctx, ids)
+	users, err := d.UsersMeeting(ctx, d.meets, ids)
 	for _, id := range ids {
 		if u := users[id]; wire.Fold(u.Nick) == wire.Fold(nick) {
 			return &u, nil
@@ -105,7 +105,7 @@ func (d *Directory) ownCensus() string { return "of " + d.account.ID() }
 
 // census returns a census that is not older than maxAge; nil without an error means that no
 // names may be read. All who may read everybody share one. It also serves those who read the
-// same fields under a rule, as users reads each name again before it is shown.
+// same fields under a rule, as called reads each name again before it is shown.
 func (d *Directory) census(ctx context.Context, maxAge time.Duration) (*census, error) {
 	fields, err := d.probe(ctx)
 	if err != nil || len(fields) == 0 {
