@@ -13,15 +13,12 @@ import (
 var (
 	length = flag.Duration("faults.for", 0, "how long to commit faults; 0: each of them once")
 	only   = flag.String("faults.run", "", "commit only faults whose names match this regular expression")
+	least  = flag.Int("faults.messages", 2000, "how many messages are sent at least, however few faults a run has")
 	seed   = flag.Uint64("faults.seed", 0, "order of the faults; 0: any")
 )
 
-const (
-	// atLeast is how many messages are sent in a run, however few faults it has.
-	atLeast = 2000
-	// patience is how long they may take on a slow machine.
-	patience = 10 * time.Minute
-)
+// patience is how long the messages of a run may take on a slow machine.
+const patience = 10 * time.Minute
 
 // Whatever breaks, every message is stored once or its sender told, and shown once to everybody who may read it, in order,
 // under the right name, and to nobody else.
@@ -54,8 +51,8 @@ func TestFaults(t *testing.T) {
 
 // finish lets the writers come to their end and the readers see all of it, and ends the clients.
 func (w *world) finish(ctx context.Context, cancel context.CancelFunc) {
-	if !w.givenUp && !w.book.await(ctx, patience, func() bool { return len(w.book.letters) >= atLeast }) {
-		w.fail("fewer than %d messages after %v", atLeast, w.since())
+	if !w.givenUp && !w.book.await(ctx, patience, func() bool { return len(w.book.letters) >= *least }) {
+		w.fail("fewer than %d messages after %v", *least, w.since())
 	}
 	w.settle(ctx, "at the end")
 	w.stop()

@@ -1,5 +1,7 @@
 package faults
 
+import "slices"
+
 // ordeal is something that is not done by a fault of its own, or whose fault may come to nothing: that it came about
 // is counted.
 type ordeal string
@@ -35,7 +37,7 @@ func (w *world) judgeOrdeals() {
 			w.fail("never put to the test: %s", o)
 		}
 	}
-	for _, f := range faults {
+	for _, f := range slices.Concat(faults, w.deploymentFaults()) {
 		if w.book.faults[f.name] == 0 {
 			w.fail("never committed: %s", f.name)
 		}

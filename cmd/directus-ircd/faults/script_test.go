@@ -25,7 +25,7 @@ const (
 
 // play commits all faults once, in random order, and goes on for as long as it is told.
 func (w *world) play(ctx context.Context, until time.Time) {
-	list := slices.Clone(faults)
+	list := slices.Concat(faults, w.deploymentFaults())
 	if time.Now().Before(until) || *only != "" {
 		list = append(list, longFaults...)
 	}
