@@ -69,7 +69,11 @@ func TestLiveMessage(t *testing.T) {
 	b.Refute("* PRIVMSG *")
 	b.Send("PRIVMSG #messages :\x01ACTION waves\x01")
 	a.Expect(":" + nickB + "!* PRIVMSG #messages :\x01ACTION waves\x01")
-	dx.AddMessage(bob, "two\r\nlines\x00")
+	lines := "two\r\nlines\x00"
+	if dx.OnPostgres() { // which stores no NUL
+		lines = "two\r\nlines"
+	}
+	dx.AddMessage(bob, lines)
 	a.Expect("* PRIVMSG #messages :two")
 	a.Expect("* PRIVMSG #messages :lines")
 	a.Refute("* PRIVMSG *")

@@ -115,7 +115,11 @@ type NginxLimit struct {
 // EnvDatabase asks for another than the default, the test is skipped, because it would do the same as before.
 func NewFake(t testing.TB, opts FakeOptions) *Fake {
 	t.Helper()
-	if v := os.Getenv(EnvVersion); v != "" && v != localserver.DefaultVersion || ChosenDatabase(t) != SQLite {
+	database, err := chosenDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := os.Getenv(EnvVersion); v != "" && v != localserver.DefaultVersion || database != SQLite {
 		t.Skip("needs no real Directus")
 	}
 	if opts.Version == "" {

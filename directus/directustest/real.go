@@ -48,8 +48,8 @@ type Server struct {
 	// Collection holds the messages.
 	Collection string
 
-	t       testing.TB
-	dataDir string
+	t                 testing.TB
+	dataDir, database string
 	*machine
 }
 
@@ -140,7 +140,10 @@ func launch(ctx context.Context, dir string, s *Server, opts []Option) (*machine
 		return nil, err
 	}
 	config.Env = set.env
-	deployed, err := deploy(ctx, dir, config)
+	if s.database, err = chosenDatabase(); err != nil {
+		return nil, err
+	}
+	deployed, err := deploy(ctx, s.database, dir, config)
 	if err != nil {
 		return nil, err
 	}

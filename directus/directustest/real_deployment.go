@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"testing"
 
 	"directus-ircd/directus/directustest/backing"
 	"directus-ircd/directus/localserver"
@@ -24,16 +23,7 @@ const (
 	Cluster = "cluster"
 )
 
-// ChosenDatabase is the database that EnvDatabase chooses for all real Directus of the tests.
-func ChosenDatabase(t testing.TB) string {
-	t.Helper()
-	name, err := chosenDatabase()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
+// chosenDatabase is what EnvDatabase chooses for every real Directus of the tests.
 func chosenDatabase() (string, error) {
 	switch name := os.Getenv(EnvDatabase); name {
 	case "":
@@ -59,12 +49,8 @@ type node struct {
 	running *localserver.Server // nil while it does not run
 }
 
-// deploy starts what EnvDatabase says, with an unused database, in dir, which is empty.
-func deploy(ctx context.Context, dir string, config localserver.Config) (*deployment, error) {
-	kind, err := chosenDatabase()
-	if err != nil {
-		return nil, err
-	}
+// deploy starts a kind of deployment, with an unused database, in dir, which is empty.
+func deploy(ctx context.Context, kind, dir string, config localserver.Config) (*deployment, error) {
 	d := &deployment{}
 	if err := d.build(ctx, kind, dir, config); err != nil {
 		return nil, fmt.Errorf("%w%s", err, d.remove())

@@ -77,12 +77,11 @@ func (s *Server) signal(send func(*localserver.Server) error) {
 	}
 }
 
-// Parts says of what a test that needs parts of a deployment may make use.
-func (s *Server) Parts() (database, cluster bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.deployed.database != nil, s.deployed.proxy != nil
-}
+// Database is what EnvDatabase has chosen: SQLite, Postgres, MariaDB or Cluster.
+func (s *Server) Database() string { return s.database }
+
+// OnPostgres reports whether the data are in PostgreSQL, which refuses some of what the others take.
+func (s *Server) OnPostgres() bool { return s.database == Postgres || s.database == Cluster }
 
 // KillNode ends one of the two processes of a cluster, 0 or 1, as a crash would. The other one goes on.
 func (s *Server) KillNode(i int) {

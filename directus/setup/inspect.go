@@ -44,7 +44,16 @@ func (f field) maxLength() int {
 
 // holdsUUID reports whether the column is made for uuids. SQLite has no type for them: there a uuid is a char(36), which
 // Directus describes as a string of that length unless the field has a relation.
-func (f field) holdsUUID() bool { return f.Type == "uuid" || f.maxLength() == uuidLength }
+func (f field) holdsUUID() bool {
+	return f.Type == "uuid" || f.maxLength() == uuidLength && !f.isPostgresText()
+}
+
+// isPostgresText reports whether the column holds text in PostgreSQL, which alone says "character" for it. PostgreSQL has
+// a type for uuids, and refuses a foreign key from any other to one.
+func (f field) isPostgresText() bool {
+	kind, _ := f.Schema["data_type"].(string)
+	return strings.HasPrefix(kind, "character")
+}
 
 // holds reports whether the column can hold nothing but values of a type.
 func (f field) holds(kind any) bool { return f.Type == kind || kind == "uuid" && f.holdsUUID() }

@@ -171,6 +171,9 @@ func (r *run) lead(ctx context.Context, collection string, p part, f *field) err
 		}
 		err := r.get(ctx, "/relations/"+collection+"/"+p.name(), nil, &found)
 		switch {
+		case directus.IsCode(err, directus.CodeForbidden) && p.body["type"] == "uuid" && f.isPostgresText():
+			step.Status, step.Detail = Differs, "missing, and PostgreSQL relates no field of type "+f.Type+" to a uuid"
+			step.Fix = another
 		case directus.IsCode(err, directus.CodeForbidden) && (r.opts.Extend || f.holds(p.body["type"])):
 		case directus.IsCode(err, directus.CodeForbidden):
 			step.Status, step.Detail = Differs, fmt.Sprintf("missing, and the field is of type %s, not %s", f.Type, p.body["type"])

@@ -1,11 +1,14 @@
 package faults
 
-import "context"
+import (
+	"context"
+
+	"directus-ircd/directus/directustest"
+)
 
 // deploymentFaults are those of what Directus stands on, where the database that was chosen has it.
 func (w *world) deploymentFaults() (list []fault) {
-	database, cluster := w.dx.Parts()
-	if database {
+	if w.dx.Database() != directustest.SQLite {
 		list = append(list,
 			fault{name: "database restarted", commit: func(_ context.Context, w *world) { w.dx.StopDatabase(); w.dx.StartDatabase() }},
 			fault{name: "database away", commit: func(ctx context.Context, w *world) {
@@ -14,7 +17,7 @@ func (w *world) deploymentFaults() (list []fault) {
 				w.dx.StartDatabase()
 			}})
 	}
-	if cluster {
+	if w.dx.Database() == directustest.Cluster {
 		list = append(list,
 			fault{name: "one Directus killed", cuts: true, commit: killOne(0)},
 			fault{name: "the other Directus killed", cuts: true, commit: killOne(1)},

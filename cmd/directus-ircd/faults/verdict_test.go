@@ -11,8 +11,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"directus-ircd/directus/directustest"
 )
 
 // row is a stored message.
@@ -306,7 +304,7 @@ func (w *world) print(sum tally) {
 		fmt.Fprintf(tab, "put to the test: %s\t%d\n", o, w.book.ordeals[o])
 	}
 	tab.Flush()
-	report := fmt.Sprintf("Directus %s on %s, seed %d, %v\n%s", w.dx.Version, directustest.ChosenDatabase(w.t), *seed, w.since(), b.String())
+	report := fmt.Sprintf("Directus %s on %s, seed %d, %v\n%s", w.dx.Version, w.dx.Database(), *seed, w.since(), b.String())
 	w.t.Log(report)
 	if file := os.Getenv("FAULTS_REPORT"); file != "" {
 		if err := os.WriteFile(file, []byte(report), 0o644); err != nil {
