@@ -1,9 +1,12 @@
 package bridge
 
 import (
+	"context"
+	"slices"
 	"time"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/feed"
 	"directus-ircd/ircd"
 )
 
@@ -110,4 +113,151 @@ func (m *member) isOverdue() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return time.Since(m.checked) > m.recheck
+}
+
+// When a user loses the right to read a channel, the client is removed from it (exile) and
+// shown nothing of it, and others see the user leave. The session keeps its view of the
+// channel's feed. So it notices when the right is back, knows where in the collection to go
+// on and what was shown already, and tells the client to join again (recall, comeBack).
+
+const (
+	exileText  = "Directus does not allow you to read this channel any more. You are back in it when it does"
+	returnText = "Directus allows you to read this channel again: what was written meanwhile follows"
+)
+
+// exile removes the client from a channel that the user may not read any more.
+func (s *session) exile(j *joined) []ircd.Event {
+	j.setOut(true)
+	s.setPresent(j, false)
+	j.told, j.called = none, false
+	s.readOtherwise(j)
+	return []ircd.Event{&ircd.Removal{Channel: j.Name, Reason: exileText}}
+}
+
+// stayOut puts a client that has just asked to join into the place of one that was removed:
+// the channel was forbidden at the last look, and whether it still is cannot be told now.
+// recall brings the client in.
+func (s *session) stayOut(j *joined) {
+	j.setOut(true)
+	j.nextCall = time.Now().Add(backlogRetry)
+	s.ringLater()
+}
+
+// recall tells the client once to join a channel again, when it can be read again. down says
+// that there is an outage.
+func (s *session) recall(j *joined, down bool) []ircd.Event {
+	ready, _, err := j.view.feed.Status()
+	if collection.IsForbidden(err) {
+		s.readOtherwise(j)
+	}
+	if j.called || down || !ready || err != nil || time.Now().Before(j.nextCall) {
+		return nil
+	}
+	j.called = true
+	return []ircd.Event{&ircd.Admission{Channel: j.Name}}
+}
+
+// readOtherwise begins to move a channel, which may not be read in its group, to the groups
+// that need fewer rights: without optional fields, and without fields that only other
+// channels are told apart by. Groups that the known permissions do not allow are left out;
+// member.check keeps the permissions up to date. Between two tries there is a RetryPause.
+func (s *session) readOtherwise(j *joined) {
+	now := time.Now()
+	if j.move != nil || !j.less.IsOver(now) {
+		return
+	}
+	groups := s.plan.groupsOf(j.Channel)
+	less := slices.Clone(groups[slices.Index(groups, j.view.feed.Group)+1:])
+	less = slices.DeleteFunc(less, func(g *collection.Group) bool {
+		readable, said := s.member.rights.Suffice(g)
+		return said && !readable
+	})
+	if len(less) == 0 {
+		return
+	}
+	j.less.Begin(now)
+	j.move = &move{channel: j.Channel, view: s.hold(less[0]), rest: less[1:], changes: map[string]struct{}{}}
+	s.ring()
+}
+
+// setOut notes whether the client is out of a channel, in the channel's view too.
+func (j *joined) setOut(out bool) {
+	switch {
+	case out == j.out:
+	case out:
+		j.view.out++
+	default:
+		j.view.out--
+	}
+	j.out = out
+}
+
+// comeBack is Join for a channel that the client was removed from. Clients that want a
+// backlog are shown, by the feed, what was written meanwhile; for others the channel begins
+// at the JOIN.
+func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions) (back *ircd.Channel, failed error) {
+	defer func() {
+		if failed != nil { // the right may be lost again; recall tries again later
+			j.called, j.nextCall = false, time.Now().Add(backlogRetry)
+			s.ringLater()
+		}
+	}()
+	if err := s.readableAgain(ctx, j); collection.IsForbidden(err) {
+		j.less = feed.RetryPause{}
+		s.readOtherwise(j)
+		return nil, unreadable(j.Name, err)
+	} else if err != nil {
+		return nil, err
+	}
+	answer := &ircd.Channel{Name: j.Name, Topic: s.member.topics.text(ctx, j.Channel)}
+	var list []found
+	var err error
+	if j.due = j.due && opts.Backlog; j.due { // the client has never been shown the backlog
+		list, err = s.joinBacklog(ctx, j, answer)
+	}
+	if collection.IsForbidden(err) || err != nil && ctx.Err() != nil {
+		return nil, unreadable(j.Name, err)
+	}
+	if j.due {
+		s.ringLater()
+	}
+	answer.At = s.joinTime(j, list)
+	j.at, j.fetches = answer.At, !opts.Backlog
+	switch {
+	case !opts.Backlog:
+		j.floorPos, j.floor, j.floorAt = j.view.reader.End(), &collection.Row{Date: answer.At}, time.Now()
+	case answer.Notice == "":
+		answer.Notice = returnText
+	}
+	j.setOut(false)
+	s.setPresent(j, true)
+	s.ring()
+	return answer, nil
+}
+
+// readableAgain asks Directus whether the channel may be read again, and if so waits until its
+// feed has noticed. The error is Directus' refusal, or the reply to the JOIN.
+func (s *session) readableAgain(ctx context.Context, j *joined) error {
+	if _, _, err := j.view.feed.Status(); collection.IsForbidden(err) {
+		_, err := collection.NewestRow(ctx, s.member.account, j.view.feed.Group)
+		if collection.IsForbidden(err) {
+			return err
+		}
+		if err != nil {
+			return tryAgain(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, joinPatience)
+	defer cancel()
+	for j.view.feed.Reread(); ; {
+		ready, changed, err := j.view.feed.Status()
+		if ready && err == nil {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return tryAgain(ctx.Err())
+		}
+	}
 }
