@@ -20,12 +20,14 @@ import (
 
 var errPrivateFields = errors.New("private messages: collection and the fields text, author, recipient and date are needed")
 
+// reply makes the reply to a command that has failed.
+func reply(numeric, code, text string, err error, params ...string) *ircd.Error {
+	return &ircd.Error{Numeric: numeric, Params: params, Code: code, Text: text, Err: err}
+}
+
 // cannotSend is the reply to a message that was not stored, or not surely.
 func cannotSend(channel, text string, err error) *ircd.Error {
-	return &ircd.Error{
-		Numeric: irc.ERR_CANNOTSENDTOCHAN, Params: []string{channel},
-		Code: "CANNOT_SEND", Text: text, Err: err,
-	}
+	return reply(irc.ERR_CANNOTSENDTOCHAN, "CANNOT_SEND", text, err, channel)
 }
 
 // unaddressed is the reply to a message for somebody who could not be looked up, so
@@ -133,7 +135,7 @@ func messageError(v verb, code, target, msgid string, err error) *ircd.Error {
 	if passing {
 		code = "TEMPORARILY_UNAVAILABLE"
 	}
-	return &ircd.Error{Code: code, Params: []string{target, msgid}, Text: text, Err: err}
+	return reply("", code, text, err, target, msgid)
 }
 
 // maxBecause is the length of a reason that is passed on, in bytes.
@@ -159,35 +161,23 @@ func invisible(channel string) *ircd.Error {
 
 // noSuchChannel is the reply to a name that is not configured.
 func noSuchChannel(name string) *ircd.Error {
-	return &ircd.Error{
-		Numeric: irc.ERR_NOSUCHCHANNEL, Params: []string{name},
-		Code: "NO_SUCH_CHANNEL", Text: "No such channel. LIST shows those there are",
-	}
+	return reply(irc.ERR_NOSUCHCHANNEL, "NO_SUCH_CHANNEL", "No such channel. LIST shows those there are", nil, name)
 }
 
 // unreadable is the reply to a JOIN of a channel that the user may not read.
 func unreadable(name string, err error) *ircd.Error {
-	return &ircd.Error{
-		Numeric: irc.ERR_INVITEONLYCHAN, Params: []string{name},
-		Code: "NOT_ALLOWED", Text: "Cannot join: Directus does not allow you to read these messages", Err: err,
-	}
+	return reply(irc.ERR_INVITEONLYCHAN, "NOT_ALLOWED", "Cannot join: Directus does not allow you to read these messages", err, name)
 }
 
 // noHistory is the reply to a question about the history of what there is not, or
 // what the user may not read, which are not told apart.
 func noHistory(target string, err error) *ircd.Error {
-	return &ircd.Error{
-		Numeric: irc.ERR_NOSUCHCHANNEL, Params: []string{target},
-		Code: "INVALID_TARGET", Text: "There is no such history, or Directus does not allow you to read it", Err: err,
-	}
+	return reply(irc.ERR_NOSUCHCHANNEL, "INVALID_TARGET", "There is no such history, or Directus does not allow you to read it", err, target)
 }
 
 // badReference is the reply to a msgid that is not of this daemon.
 func badReference(target string) *ircd.Error {
-	return &ircd.Error{
-		Numeric: irc.ERR_NOSUCHCHANNEL, Params: []string{target},
-		Code: "INVALID_MSGREFTYPE", Text: "Not a msgid of this server. Ask by timestamp",
-	}
+	return reply(irc.ERR_NOSUCHCHANNEL, "INVALID_MSGREFTYPE", "Not a msgid of this server. Ask by timestamp", nil, target)
 }
 
 // historyError says why a history cannot be given.
@@ -202,7 +192,7 @@ func historyError(target string, err error) *ircd.Error {
 	if errors.Is(err, budget.ErrManyReads) {
 		text = "Too much history is being read at the moment. Try again later"
 	}
-	return &ircd.Error{Numeric: irc.RPL_TRYAGAIN, Params: []string{target}, Code: "MESSAGE_ERROR", Text: text, Err: err}
+	return reply(irc.RPL_TRYAGAIN, "MESSAGE_ERROR", text, err, target)
 }
 
 // tryAgain is the reply to a question that Directus cannot answer now.
@@ -210,15 +200,12 @@ func tryAgain(err error) *ircd.Error { return tryLater(unreachableText, err) }
 
 // tryLater is the reply to what may work later (263, RFC 2812, section 5.1).
 func tryLater(text string, err error) *ircd.Error {
-	return &ircd.Error{Numeric: irc.RPL_TRYAGAIN, Code: "TEMPORARILY_UNAVAILABLE", Text: text, Err: err}
+	return reply(irc.RPL_TRYAGAIN, "TEMPORARILY_UNAVAILABLE", text, err)
 }
 
 // manySearches is the reply to a question too many.
 func manySearches() *ircd.Error {
-	return &ircd.Error{
-		Numeric: irc.RPL_TRYAGAIN,
-		Code:    "RATE_LIMITED", Text: "You have asked for many names in a short time: wait a moment and try again",
-	}
+	return reply(irc.RPL_TRYAGAIN, "RATE_LIMITED", "You have asked for many names in a short time: wait a moment and try again", nil)
 }
 
 // help says how to log in.

@@ -23,9 +23,9 @@ func (s *session) React(ctx context.Context, what ircd.Reacting) (*ircd.Reaction
 	what.Text = text.ReactionText(what.Text)
 	switch {
 	case to.Reactions == nil:
-		return nil, reactError(to.name, what.MsgID, errNoReactions)
+		return nil, reply("", "INVALID_TARGET", "There are no reactions here", nil, to.name, what.MsgID)
 	case what.Text == "":
-		return nil, reactError(to.name, what.MsgID, errNoReaction)
+		return nil, reply("", "INVALID_REACTION", "A reaction is one line of at most 64 bytes", nil, to.name, what.MsgID)
 	}
 	var changed *ircd.Reaction
 	err = s.member.changeAlone(ctx, func(ctx context.Context) error {
@@ -126,25 +126,13 @@ func (s *session) reactor(ctx context.Context, to addressee, r collection.Reacti
 	return people.References{Users: users, Met: s.member.names.Met}.Author(r.Author, to.Channel)
 }
 
-var (
-	errNoReactions = errors.New("no reactions in this channel")
-	errNoReaction  = errors.New("not a text of a reaction")
-)
-
 // reactError is the reply to a reaction that was not stored or removed.
 func reactError(target, msgid string, err error) *ircd.Error {
-	fail := func(code, text string) *ircd.Error {
-		return &ircd.Error{Code: code, Params: []string{target, msgid}, Text: text, Err: err}
-	}
 	switch {
-	case errors.Is(err, errNoReactions):
-		return fail("INVALID_TARGET", "There are no reactions here")
-	case errors.Is(err, errNoReaction):
-		return fail("INVALID_REACTION", "A reaction is one line of at most 64 bytes")
 	case errors.Is(err, errUnknownMessage):
-		return fail("UNKNOWN_MSGID", "The message to react to is gone, or not for you to read")
+		return reply("", "UNKNOWN_MSGID", "The message to react to is gone, or not for you to read", err, target, msgid)
 	case errors.Is(err, errElsewhere):
-		return fail("INVALID_TARGET", "The message to react to was not said there")
+		return reply("", "INVALID_TARGET", "The message to react to was not said there", err, target, msgid)
 	}
 	return messageError(reacting, "REACT_FORBIDDEN", target, msgid, err)
 }

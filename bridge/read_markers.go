@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	irc "gopkg.in/irc.v4"
+
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/markers"
 	"directus-ircd/ircd"
@@ -35,7 +37,7 @@ func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time
 	now, moved, err := s.member.markers.Set(ctx, key, collection.Earlier(at, collection.DateLimit(s.member.account)))
 	switch {
 	case errors.Is(err, markers.ErrTooMany):
-		return nil, &ircd.Error{Numeric: "263", Code: "INTERNAL_ERROR", Text: "Too many conversations have a read marker", Err: err}
+		return nil, reply(irc.RPL_TRYAGAIN, "INTERNAL_ERROR", "Too many conversations have a read marker", err)
 	case err != nil:
 		return nil, tryAgain(err)
 	}
@@ -61,7 +63,5 @@ func (s *session) markerTarget(ctx context.Context, target string) (key, name st
 			return u.ID, u.Nick, nil
 		}
 	}
-	return "", "", &ircd.Error{
-		Numeric: "403", Params: []string{target}, Code: "INVALID_PARAMS", Text: "No such channel or nick",
-	}
+	return "", "", reply(irc.ERR_NOSUCHCHANNEL, "INVALID_PARAMS", "No such channel or nick", nil, target)
 }

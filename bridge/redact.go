@@ -89,16 +89,13 @@ func (s *session) erase(ctx context.Context, to addressee, r collection.Row) err
 // redactError is the reply to a REDACT. What the user may not read is not told
 // from what does not exist.
 func redactError(target, msgid string, err error) *ircd.Error {
-	fail := func(code, text string, params ...string) *ircd.Error {
-		return &ircd.Error{Code: code, Params: params, Text: text, Err: err}
-	}
 	switch {
 	case errors.Is(err, errUnknownMessage):
-		return fail("UNKNOWN_MSGID", "Not deleted: there is no such message", target, msgid)
+		return reply("", "UNKNOWN_MSGID", "Not deleted: there is no such message", err, target, msgid)
 	case errors.Is(err, errElsewhere):
-		return fail("INVALID_TARGET", "Not deleted: the message was not said there", target)
+		return reply("", "INVALID_TARGET", "Not deleted: the message was not said there", err, target)
 	case errors.Is(err, errNotYours):
-		return fail("REDACT_FORBIDDEN", "Not deleted: only its author and administrators may delete a message", target, msgid)
+		return reply("", "REDACT_FORBIDDEN", "Not deleted: only its author and administrators may delete a message", err, target, msgid)
 	}
 	return messageError(deleting, "REDACT_FORBIDDEN", target, msgid, err)
 }

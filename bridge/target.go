@@ -47,7 +47,7 @@ func (s *session) address(ctx context.Context, target string) (addressee, error)
 		return addressee{}, err
 	}
 	if u == nil || u.ID == "" {
-		return addressee{}, &ircd.Error{Numeric: irc.ERR_NOSUCHNICK, Params: []string{target}, Code: "NO_SUCH_NICK", Text: "No such nick"}
+		return addressee{}, reply(irc.ERR_NOSUCHNICK, "NO_SUCH_NICK", "No such nick", nil, target)
 	}
 	return addressee{joined: j, name: u.Nick, user: u}, nil
 }

@@ -161,10 +161,7 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 }
 
 func cannotSetTopic(channel, text string, err error) *ircd.Error {
-	return &ircd.Error{
-		Numeric: irc.ERR_CHANOPRIVSNEEDED, Params: []string{channel},
-		Code: "CANNOT_SET_TOPIC", Text: text, Err: err,
-	}
+	return reply(irc.ERR_CHANOPRIVSNEEDED, "CANNOT_SET_TOPIC", text, err, channel)
 }
 
 // topicWatch follows the topics in one collection with one subscription, for all sessions of
