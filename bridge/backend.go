@@ -158,7 +158,6 @@ func (b *Backend) Configure(opts Options) error {
 	return nil
 }
 
-// Features implements ircd.Backend.
 func (b *Backend) Features() ircd.Features {
 	p := b.plan.Load()
 	f := ircd.Features{Private: p.Private != nil, History: true, ReadMarkers: true, Topics: true}
@@ -173,7 +172,6 @@ func (b *Backend) Features() ircd.Features {
 // Now implements ircd.Backend with the clock of Directus.
 func (b *Backend) Now() time.Time { return b.opts.Client.Now() }
 
-// Login implements ircd.Backend.
 func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Session, error) {
 	p := b.plan.Load()
 	w := scheme{provider: p.LoginProvider, template: p.LoginTemplate}

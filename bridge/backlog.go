@@ -170,7 +170,6 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 	return events
 }
 
-// backlogEvents makes the events that show a part of a backlog.
 func (s *session) backlogEvents(j *joined, messages []*ircd.Message) []ircd.Event {
 	if j.Private {
 		return conversations(messages, s.person.ID)

@@ -93,7 +93,6 @@ func corrected(c text.Substitution, r collection.Row, ch *collection.Channel) (m
 	return ch.Format.Store(ircd.Outgoing{Kind: kind, Text: shown}), found
 }
 
-// lastOwn reads the user's last message in a channel.
 func (s *session) lastOwn(ctx context.Context, to addressee) (collection.Row, error) {
 	g := to.view.feed.Group
 	rows, _, err := collection.ReadRows(ctx, s.member.account, g, directus.Query{

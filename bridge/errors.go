@@ -154,12 +154,10 @@ func because(err error) string {
 	return ""
 }
 
-// invisible is the reply to a message that the filter of its channel leaves out.
 func invisible(channel string) *ircd.Error {
 	return cannotSend(channel, "The message is stored, but not visible in "+channel+": the filter of the channel leaves it out. Whoever runs this server can see why with \"check\"", nil)
 }
 
-// noSuchChannel is the reply to a name that is not configured.
 func noSuchChannel(name string) *ircd.Error {
 	return reply(irc.ERR_NOSUCHCHANNEL, "NO_SUCH_CHANNEL", "No such channel. LIST shows those there are", nil, name)
 }
@@ -203,7 +201,6 @@ func tryLater(text string, err error) *ircd.Error {
 	return reply(irc.RPL_TRYAGAIN, "TEMPORARILY_UNAVAILABLE", text, err)
 }
 
-// manySearches is the reply to a question too many.
 func manySearches() *ircd.Error {
 	return reply(irc.RPL_TRYAGAIN, "RATE_LIMITED", "You have asked for many names in a short time: wait a moment and try again", nil)
 }

@@ -106,7 +106,6 @@ func (sc *rangeScan) reach(n int, since time.Time) int {
 	return n
 }
 
-// step reads one page of rows.
 func (sc *rangeScan) step(ctx context.Context) error {
 	rows, dense, err := sc.rows.Next(ctx)
 	if err != nil {

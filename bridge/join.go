@@ -12,7 +12,6 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// AutoJoin implements ircd.Session.
 func (s *session) AutoJoin() []string {
 	var names []string
 	for _, c := range s.plan.Channels {
@@ -23,7 +22,6 @@ func (s *session) AutoJoin() []string {
 	return names
 }
 
-// Channels implements ircd.Session.
 func (s *session) Channels(ctx context.Context) ([]ircd.ChannelInfo, error) {
 	infos := make([]ircd.ChannelInfo, 0, len(s.plan.Channels))
 	for _, cfg := range s.plan.Channels {
@@ -166,7 +164,6 @@ func (s *session) earliest(j *joined, since time.Time) time.Time {
 	return collection.EarliestSince(j.view.feed.Group, s.member.account, since)
 }
 
-// Part implements ircd.Session.
 func (s *session) Part(_ context.Context, name string) error {
 	if j := s.joined[wire.Fold(name)]; j != nil {
 		s.drop(j)
@@ -174,7 +171,6 @@ func (s *session) Part(_ context.Context, name string) error {
 	return nil
 }
 
-// drop takes a channel off the session.
 func (s *session) drop(j *joined) {
 	s.noteCome(j)
 	s.noteOvertakes(j)

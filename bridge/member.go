@@ -114,7 +114,6 @@ func (m *member) startMarkers() {
 	}
 }
 
-// add adds a session to the member.
 func (m *member) add(s *session) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -129,14 +128,12 @@ func (m *member) remove(s *session) (last bool) {
 	return len(m.sessions) == 0
 }
 
-// inUse reports whether the member has sessions.
 func (m *member) inUse() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.sessions) > 0
 }
 
-// ring wakes all sessions of the member.
 func (m *member) ring() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -378,17 +375,10 @@ func (m *member) renewProfile(ctx context.Context) {
 	}
 }
 
-// Account implements feed.Member.
-func (m *member) Account() *directus.Account { return m.account }
+// What follows lets feeds read as the member.
 
-// Realtime implements feed.Member.
+func (m *member) Account() *directus.Account   { return m.account }
 func (m *member) Realtime() *directus.Realtime { return m.rt }
-
-// Names implements feed.Member.
-func (m *member) Names() *people.Directory { return m.names }
-
-// Rights implements feed.Member.
-func (m *member) Rights() *rights.Cache { return m.rights }
-
-// Log implements feed.Member.
-func (m *member) Log() *zerolog.Logger { return &m.log }
+func (m *member) Names() *people.Directory     { return m.names }
+func (m *member) Rights() *rights.Cache        { return m.rights }
+func (m *member) Log() *zerolog.Logger         { return &m.log }

@@ -122,7 +122,6 @@ func (b *Backend) add(m *member, s *session) {
 	m.add(s)
 }
 
-// leave ends a session, and its member if nobody needs that any more.
 func (b *Backend) leave(ctx context.Context, s *session) error {
 	b.people.Release(s.nick)
 	if b.remove(s) {

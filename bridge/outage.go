@@ -125,7 +125,6 @@ const (
 	returnText = "Directus allows you to read this channel again: what was written meanwhile follows"
 )
 
-// exile removes the client from a channel that the user may not read any more.
 func (s *session) exile(j *joined) []ircd.Event {
 	j.setOut(true)
 	s.setPresent(j, false)

@@ -87,7 +87,6 @@ func (s *session) react(ctx context.Context, to addressee, message string, what 
 	return ev, nil
 }
 
-// unreact deletes the user's reaction.
 func (s *session) unreact(ctx context.Context, to addressee, message string, what ircd.Reacting) (*ircd.Reaction, error) {
 	reactions, text := to.view.feed.Group.ReactionStore(), what.Text
 	there, err := reactions.Own(ctx, s.member.account, message, text)

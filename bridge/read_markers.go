@@ -13,7 +13,6 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// ReadMarker implements ircd.Session.
 func (s *session) ReadMarker(ctx context.Context, target string) (*ircd.ReadMarker, error) {
 	key, name, err := s.markerTarget(ctx, target)
 	if err != nil {

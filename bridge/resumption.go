@@ -125,7 +125,6 @@ func (s *session) catchUp(v *visit, p past, to feed.Extent) {
 	s.keep(v, resume.Position{Date: to.Date, Floor: floor, Top: p.top, Told: to.Come})
 }
 
-// AskReceipt implements ircd.Session.
 func (s *session) AskReceipt() bool {
 	asked := s.unacked
 	s.unacked = false
@@ -138,7 +137,6 @@ func (s *session) AskReceipt() bool {
 	return asked
 }
 
-// Received implements ircd.Session.
 func (s *session) Received() {
 	for _, v := range s.visits {
 		if v.asked.Known() || len(v.asked.Delivered) > 0 {

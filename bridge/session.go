@@ -143,19 +143,13 @@ func (s *session) anyJoined(holds func(*joined) bool) bool {
 // ring makes the session's Wake channel readable. It may be called from any goroutine.
 func (s *session) ring() { s.wake.Ring() }
 
-// User implements ircd.Session.
-func (s *session) User() ircd.User { return s.backend.people.Current(s.nick) }
-
-// Wake implements ircd.Session.
-func (s *session) Wake() <-chan struct{} { return s.wake }
-
-// Knows implements ircd.Session.
+func (s *session) User() ircd.User                   { return s.backend.people.Current(s.nick) }
+func (s *session) Wake() <-chan struct{}             { return s.wake }
 func (s *session) Knows(id string) ircd.Acquaintance { return s.member.names.Knows(id) }
 
 // errMayNotRead stands for the refusal that Directus would give, by the known permissions.
 var errMayNotRead = &directus.Error{Status: http.StatusForbidden, Code: directus.CodeForbidden, Message: "the user's permissions have no read"}
 
-// Lookup implements ircd.Session.
 func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
 	patience := joinPatience
 	if time.Now().Before(s.unheard) {
@@ -176,7 +170,6 @@ func (s *session) Lookup(ctx context.Context, nick string) (*ircd.User, error) {
 	return u, err
 }
 
-// Send implements ircd.Session.
 func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, error) {
 	to, err := s.address(ctx, m.Target)
 	if err != nil {

@@ -96,7 +96,6 @@ func (t *topics) changed(item collection.TopicItem, text string) bool {
 	return !found || !k.ok || k.text != text
 }
 
-// read reads a topic from Directus.
 func (t *topics) read(ctx context.Context, item collection.TopicItem) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, topicPatience)
 	defer cancel()
@@ -113,7 +112,6 @@ func (t *topics) read(ctx context.Context, item collection.TopicItem) (string, e
 	return collection.Scalar(items[0][item.Field]), nil
 }
 
-// SetTopic implements ircd.TopicSetter.
 func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic, error) {
 	c := s.plan.channels[wire.Fold(name)]
 	switch {

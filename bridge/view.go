@@ -235,7 +235,6 @@ func (b *mailbox) put(key string, ev ircd.Event) {
 	b.events[key] = ev
 }
 
-// take empties the mailbox.
 func (b *mailbox) take() []ircd.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -27,7 +27,6 @@ type pace struct {
 	rest time.Time // when the user has rested enough; guarded by mu
 }
 
-// wait waits until the user may read texts.
 func (p *pace) wait(ctx context.Context) error {
 	p.mu.Lock()
 	left := time.Until(p.rest.Add(-paceBurst))

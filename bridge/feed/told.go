@@ -27,7 +27,6 @@ type told struct {
 	missed []string
 }
 
-// size is what the events take, in bytes.
 func (t *told) size() (n int) {
 	for _, event := range t.events {
 		for _, item := range event.Items {

@@ -123,7 +123,6 @@ func prune[V any](table map[string]V, full int, used func(V) (last time.Time, bu
 	}
 }
 
-// wait formats the time to wait for users.
 func wait(d time.Duration) string {
 	return max(d.Round(time.Second), time.Second).String()
 }

@@ -29,7 +29,6 @@ func NewStore(account *directus.Account, cfg collection.ReadMarkers, zone *time.
 // own matches the items of the user, who may have the right to read others as well.
 func (s *Store) own() directus.Filter { return directus.Eq(s.User, "$CURRENT_USER") }
 
-// load reads all markers of the user.
 func (s *Store) load(ctx context.Context) (map[string]*marker, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()

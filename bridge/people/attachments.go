@@ -100,7 +100,6 @@ func (a *attachments) follow(ctx context.Context, g *collection.Group, rows []co
 	})
 }
 
-// describe reads the names and sizes of files.
 func (a *attachments) describe(ctx context.Context, rows []collection.Row, found map[string][]collection.File) error {
 	places := map[string][]*collection.File{}
 	var keys []any

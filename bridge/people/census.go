@@ -198,7 +198,6 @@ func (cs *censuses) makeRoom(most int) {
 	}
 }
 
-// forget drops the census of a key.
 func (cs *censuses) forget(key string) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()

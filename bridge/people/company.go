@@ -44,14 +44,12 @@ func (c *company) Leave(channel, id string) {
 	}
 }
 
-// isIn reports whether a user is in a channel.
 func (c *company) isIn(channel, id string) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.in[wire.Fold(channel)][id] > 0
 }
 
-// meet reports whether two users share a channel.
 func (c *company) meet(a, b string) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

@@ -55,11 +55,8 @@ func NewPositions(store *state.Store, log zerolog.Logger) *Positions {
 	return &Positions{store: store, log: log, clock: func() (time.Time, bool) { return time.Time{}, false }, kept: map[string]*keptPosition{}, marks: state.NewMarks(store)}
 }
 
-// Bucket implements state.Bucket.
 func (s *Positions) Bucket() string { return bucketName }
-
-// What implements state.Bucket.
-func (s *Positions) What() string { return "what devices have received" }
+func (s *Positions) What() string   { return "what devices have received" }
 
 // Load implements state.Bucket. The position itself stays in the file until it is opened.
 func (s *Positions) Load(key string, value []byte) error {
@@ -232,7 +229,6 @@ func (s *Positions) Tidy() {
 	}
 }
 
-// Changes implements state.Bucket.
 func (s *Positions) Changes() map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()

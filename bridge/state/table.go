@@ -22,16 +22,12 @@ func NewTable[V any](s *Store, name, kind string) *Table[V] {
 	return &Table[V]{name: name, kind: kind, rows: map[string]V{}, marks: Marks{store: s}}
 }
 
-// Bucket implements Bucket.
 func (t *Table[V]) Bucket() string { return t.name }
-
-// What implements Bucket.
-func (t *Table[V]) What() string { return t.kind }
+func (t *Table[V]) What() string   { return t.kind }
 
 // Tidy implements Bucket; values do not age.
 func (t *Table[V]) Tidy() {}
 
-// Load implements Bucket.
 func (t *Table[V]) Load(key string, value []byte) error {
 	var v V
 	if err := json.Unmarshal(value, &v); err != nil {
@@ -72,7 +68,6 @@ func (t *Table[V]) Drop(key string) {
 	t.marks.Add(key)
 }
 
-// Changes implements Bucket.
 func (t *Table[V]) Changes() map[string]any {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -88,7 +83,6 @@ func (t *Table[V]) Changes() map[string]any {
 	return values
 }
 
-// Settle implements Bucket.
 func (t *Table[V]) Settle(changes map[string]any, written bool) {
 	if written {
 		return

@@ -13,7 +13,6 @@ type checkCmd struct {
 	Write bool `help:"Also send a message to each channel, read it back and delete it; users see it for a moment. This shows what check can otherwise only guess, such as the time zone of dateTime fields."`
 }
 
-// Help is shown under --help.
 func (checkCmd) Help() string {
 	return `With the login of a user who will chat, check also tests what that user may do. Without --write it changes nothing in Directus. The exit status is 0 if nothing is missing, 1 if something is missing, and 78 if the configuration has mistakes.`
 }

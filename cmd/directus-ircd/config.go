@@ -8,7 +8,6 @@ import (
 
 type configCmd struct{}
 
-// Run prints the example configuration.
 func (configCmd) Run(env *environment) error {
 	_, err := io.WriteString(env.Stdout, config.Example)
 	return err

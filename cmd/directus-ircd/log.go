@@ -41,7 +41,6 @@ func (s *logSwitch) set(cfg config.Log) {
 	s.plain.Store(cfg.Format != "console")
 }
 
-// Sample implements zerolog.Sampler.
 func (s *logSwitch) Sample(l zerolog.Level) bool { return int32(l) >= s.level.Load() }
 
 func (s *logSwitch) Write(line []byte) (int, error) {

@@ -129,10 +129,8 @@ type collector struct {
 	bridge func() bridge.Stats
 }
 
-// Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
 
-// Collect implements prometheus.Collector.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	now := figures{c.irc(), c.bridge()}
 	for _, m := range metricRows {
@@ -144,10 +142,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 // expiryCollector tells when the certificates of the listeners and of the daemon expire.
 type expiryCollector struct{ list func() []listen.Expiry }
 
-// Describe implements prometheus.Collector.
 func (c *expiryCollector) Describe(ch chan<- *prometheus.Desc) { ch <- expiryDesc() }
 
-// Collect implements prometheus.Collector.
 func (c *expiryCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, e := range c.list() {
 		ch <- prometheus.MustNewConstMetric(expiryDesc(), prometheus.GaugeValue, float64(e.At.Unix()), e.Address)

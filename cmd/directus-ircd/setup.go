@@ -45,7 +45,6 @@ type setupCmd struct {
 	DryRun bool `short:"n" help:"Show what would be done, and change nothing."`
 }
 
-// Help is shown under --help.
 func (setupCmd) Help() string {
 	return `Setup needs the login or a static token of an administrator. It makes what is missing and overwrites nothing, so you can run it again at any time. To an existing collection it adds fields only with --extend. An author field without a relation gets one to the users if it is a UUID that Directus fills in, with --extend also if it is of another type, and never if Directus does not fill it in. At the end setup prints the configuration that fits.`
 }

@@ -38,7 +38,6 @@ func (p *prober) reachable(ctx context.Context) bool {
 	return true
 }
 
-// asUser logs in and checks what this user may do.
 func (p *prober) asUser(ctx context.Context, login func(context.Context, *directus.Client) (*directus.Account, error)) {
 	account, err := login(ctx, p.client)
 	if err != nil {
@@ -88,7 +87,6 @@ func (p *prober) channels(ctx context.Context) (any bool) {
 	return any
 }
 
-// users checks that this user can read the names of users.
 func (p *prober) users(ctx context.Context) {
 	if _, err := p.account.Users(ctx, directus.Query{Fields: append([]string{"id"}, p.cfg.Nick...), Limit: 1}); err != nil {
 		p.miss("grant read on directus_users for these fields: "+giveRole+p.runSetup(p.cfg.Channels[0]), "the names of users cannot be read (%s): %v", strings.Join(p.cfg.Nick, ", "), err)

@@ -32,7 +32,6 @@ func (p *prober) setup(c config.Channel, flags ...string) string {
 	return "\"" + strings.Join(append(command, flags...), " ") + "\""
 }
 
-// runSetup is the advice to run setup.
 func (p *prober) runSetup(c config.Channel, flags ...string) string {
 	return "let an administrator run " + p.setup(c, flags...)
 }

@@ -41,7 +41,6 @@ func (p *prober) write(ctx context.Context, granted directus.Permissions) {
 	}
 }
 
-// try sends a message to one channel.
 func (p *prober) try(ctx context.Context, c config.Channel) {
 	item := maps.Clone(c.Set)
 	if item == nil {
@@ -85,7 +84,6 @@ func (p *prober) try(ctx context.Context, c config.Channel) {
 	p.measure(c, stored[c.Fields.Date], asked, took)
 }
 
-// discard deletes the message that try has sent.
 func (p *prober) discard(ctx context.Context, c config.Channel, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trialGrace)
 	defer cancel()

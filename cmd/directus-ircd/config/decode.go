@@ -262,7 +262,6 @@ func describe(n *yaml.Node) string {
 	}
 }
 
-// firstLine is enough of an error that the YAML decoder spreads over lines.
 func firstLine(err error) string {
 	text := strings.TrimPrefix(err.Error(), "yaml: unmarshal errors:\n  ")
 	text, _, _ = strings.Cut(text, "\n")

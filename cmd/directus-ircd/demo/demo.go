@@ -203,7 +203,6 @@ func (c *Options) checkPorts(ctx context.Context) error {
 	return nil
 }
 
-// progress writes a line for each step.
 func progress(out io.Writer) func(string) {
 	return func(line string) { fmt.Fprintln(out, "-", line) }
 }

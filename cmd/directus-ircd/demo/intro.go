@@ -42,7 +42,6 @@ until a start with --reset. Ctrl-C stops everything.
 
 `))
 
-// writeIntro says how to look at the demo.
 func writeIntro(w io.Writer, at addresses, folder *dataFolder) {
 	host, port, err := net.SplitHostPort(at.IRC)
 	if err != nil {
