@@ -3,12 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"directus-ircd/directus"
 )
 
 const (
@@ -58,10 +57,10 @@ func (m *monitor) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		wait := directus.Jitter(monitorInterval)
+		wait := jitter(monitorInterval)
 		if err != nil {
 			failures++
-			wait = directus.Jitter(monitorRetry)
+			wait = jitter(monitorRetry)
 		}
 		switch {
 		case err != nil && !told && (first || failures >= monitorPatience):
@@ -103,6 +102,11 @@ func (m *monitor) keep(err error, first bool) {
 	if first {
 		m.once.Do(func() { close(m.asked) })
 	}
+}
+
+// jitter spreads a wait by a tenth to either side.
+func jitter(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5)
 }
 
 func (m *monitor) ask(ctx context.Context) error {
