@@ -2,12 +2,10 @@ package directustest
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"net/url"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -48,8 +46,8 @@ type Server struct {
 	// Collection holds the messages.
 	Collection string
 
-	t                 testing.TB
-	dataDir, database string
+	t        testing.TB
+	database string
 	*machine
 }
 
@@ -151,7 +149,7 @@ func launch(ctx context.Context, dir string, s *Server, opts []Option) (*machine
 	if err := m.furnish(ctx, set); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, m.shutdown())
 	}
-	s.URL, s.Version, s.Collection, s.dataDir = deployed.url(), set.version, "messages", dir
+	s.URL, s.Version, s.Collection = deployed.url(), set.version, "messages"
 	if set.setup.Collection != "" {
 		s.Collection = set.setup.Collection
 	}
@@ -223,23 +221,14 @@ func (s *Server) Admin() *directus.Account { return s.admin }
 // Do makes a REST call as administrator; see directus.Account.Do.
 func (s *Server) Do(method, path string, query url.Values, body, out any) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	if err := s.admin.Do(ctx, method, path, query, body, out); err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
-	}
+	s.do(s.admin, method, path, query, body, out)
 }
 
-// DataDir is the folder of Directus. With SQLite it holds the database, directus.sqlite.
-func (s *Server) DataDir() string { return s.dataDir }
-
-// uniqueEmail makes an address that no other user of a shared server has.
-func uniqueEmail(first string) string {
-	local := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' {
-			return r
-		}
-		return -1
-	}, strings.ToLower(first))
-	return "user" + local + "-" + strings.ToLower(rand.Text()[:10]) + "@example.com"
+func (s *Server) do(as *directus.Account, method, path string, query url.Values, body, out any) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	if err := as.Do(ctx, method, path, query, body, out); err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
 }

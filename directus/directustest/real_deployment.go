@@ -134,10 +134,9 @@ func (n *node) start(ctx context.Context) error {
 	return nil
 }
 
-// end ends the node, if it runs, in the given way.
-func (n *node) end(how func(*localserver.Server)) {
+func (n *node) kill() {
 	if n.running != nil {
-		how(n.running)
+		n.running.Kill()
 		n.running = nil
 	}
 }
@@ -171,7 +170,7 @@ func (d *deployment) logTail() string {
 func (d *deployment) remove() string {
 	text := d.logTail()
 	for _, n := range d.nodes {
-		n.end((*localserver.Server).Kill)
+		n.kill()
 	}
 	if d.proxy != nil {
 		d.proxy.Remove()

@@ -13,16 +13,11 @@ const restartTimeout = 2 * time.Minute
 
 // Kill ends Directus as a crash would: all of its processes, in a cluster. URL refuses connections until Restart; in a
 // cluster nginx answers 502.
-func (s *Server) Kill() { s.end((*localserver.Server).Kill) }
-
-// Stop ends Directus in an orderly way, and else does as Kill.
-func (s *Server) Stop() { s.end((*localserver.Server).Stop) }
-
-func (s *Server) end(how func(*localserver.Server)) {
+func (s *Server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range s.deployed.nodes {
-		n.end(how)
+		n.kill()
 	}
 }
 
@@ -87,7 +82,7 @@ func (s *Server) OnPostgres() bool { return s.database == Postgres || s.database
 func (s *Server) KillNode(i int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.deployed.nodes[i].end((*localserver.Server).Kill)
+	s.deployed.nodes[i].kill()
 }
 
 // StartNodes starts the processes that do not run.

@@ -63,11 +63,7 @@ func (s *Server) AddCollection(name string, fields ...map[string]any) {
 // Grant gives the chat role rights to all items of a collection, such as "read".
 func (s *Server) Grant(collection string, actions ...string) {
 	s.t.Helper()
-	owner := s.owner()
-	var found []map[string]any
-	s.Do(http.MethodGet, "/permissions", url.Values{
-		"limit": {"1"}, "filter[collection][_eq]": {s.Collection}, "filter[action][_eq]": {"create"}, "filter[" + owner + "][_nnull]": {"true"},
-	}, nil, &found)
+	owner, found := s.owner(), s.permissions(s.Collection, "create")
 	if len(found) == 0 {
 		s.t.Fatalf("nobody may write to %s", s.Collection)
 	}
@@ -76,6 +72,16 @@ func (s *Server) Grant(collection string, actions ...string) {
 			owner: found[0][owner], "collection": collection, "action": action, "fields": []string{"*"},
 		}, nil)
 	}
+}
+
+// permissions are those of roles or policies for an action on a collection.
+func (s *Server) permissions(collection, action string) (found []map[string]any) {
+	s.t.Helper()
+	s.Do(http.MethodGet, "/permissions", url.Values{
+		"limit": {"-1"}, "filter[collection][_eq]": {collection}, "filter[action][_eq]": {action},
+		"filter[" + s.owner() + "][_nnull]": {"true"},
+	}, nil, &found)
+	return found
 }
 
 // owner is the name of the field that says to whom a permission belongs.
