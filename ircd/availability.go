@@ -21,8 +21,6 @@ type availability struct {
 	bells map[bell.Bell]struct{} // guarded by mu: one for each connection
 }
 
-func newAvailability() *availability { return &availability{bells: make(map[bell.Bell]struct{})} }
-
 func (l *availability) available() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -25,7 +25,11 @@ func (c *conn) cmdCap(ctx context.Context, m *irc.Message) error {
 	case "REQ":
 		c.capREQ(m.Param(1))
 	case "END":
-		return c.capEND(ctx)
+		if c.registered { // WeeChat sends another one
+			return nil
+		}
+		c.reg.negotiating = false
+		return c.tryRegister(ctx)
 	default:
 		word, _, _ := strings.Cut(sub, " ")
 		return errorReply(irc.ERR_INVALIDCAPCMD, "Unknown CAP subcommand", cmp.Or(word, "*"))
@@ -136,14 +140,4 @@ func (c *conn) capREQ(list string) {
 	c.paceBatch()
 	c.capRepeat("ACK", list)
 	c.serverBell.Ring() // cap-notify may be new, and there may be something to tell
-}
-
-// capEND lets the registration continue. After that it is ignored, because WeeChat sends
-// another one.
-func (c *conn) capEND(ctx context.Context) error {
-	if c.registered {
-		return nil
-	}
-	c.reg.negotiating = false
-	return c.tryRegister(ctx)
 }

@@ -105,12 +105,7 @@ func (c *conn) finishMultiline(ctx context.Context, ref string) error {
 	return c.answer(ctx, b.command, c.say(ctx, b.target, out))
 }
 
-// partOfBatch handles a command that is tagged as part of a batch. Its errors are those of
-// the batch.
-func (c *conn) partOfBatch(ctx context.Context, m *irc.Message, ref string) error {
-	return c.answer(ctx, "BATCH", c.addToMultiline(m, ref))
-}
-
+// addToMultiline handles a command that is tagged as part of a batch.
 func (c *conn) addToMultiline(m *irc.Message, ref string) error {
 	b := c.multi.open
 	if b == nil || b.ref != ref {

@@ -19,8 +19,13 @@ const maxReason = 300
 
 // cmdJoin joins channels (RFC 2812, 3.2.1). Keys are ignored: channels have none.
 func (c *conn) cmdJoin(ctx context.Context, m *irc.Message) error {
-	if m.Param(0) == "0" {
-		return c.partAll(ctx)
+	if m.Param(0) == "0" { // leave all channels
+		for _, name := range c.joinedNames() {
+			if err := c.part(ctx, name, ""); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	return c.joinAll(ctx, wire.Targets(m.Param(0)))
 }
@@ -117,7 +122,8 @@ func (c *conn) part(ctx context.Context, name, reason string) error {
 	c.leaveSession(ctx, ch.name)
 	delete(c.channels, wire.Fold(name))
 	c.srv.roster.Part(c.member, ch.name, reason, false)
-	c.showPart(ch.name, reason)
+	l := partLine(c.user, ch.name, reason)
+	c.sendBy(c.user, &l)
 	c.monitor.doubtAll(true)
 	return nil
 }
@@ -161,16 +167,6 @@ func (c *conn) enter(ctx context.Context, name string) error {
 		return nil
 	}
 	return c.showPast(ctx, ch)
-}
-
-// partAll leaves all channels (JOIN 0).
-func (c *conn) partAll(ctx context.Context) error {
-	for _, name := range c.joinedNames() {
-		if err := c.part(ctx, name, ""); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // findChannel returns a channel that the client is in or may join, or else 403.

@@ -40,10 +40,6 @@ type monitored struct {
 	online bool   // as the client was last told
 }
 
-func newMonitor() monitor {
-	return monitor{list: make(map[string]*monitored), doubtful: make(map[string]struct{})}
-}
-
 // doubt records that the state of a nick may have changed.
 func (m *monitor) doubt(nick string) {
 	if len(m.list) == 0 {

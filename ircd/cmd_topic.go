@@ -35,17 +35,10 @@ func (c *conn) cmdTopic(ctx context.Context, m *irc.Message) error {
 		return nil
 	}
 	c.reply(irc.RPL_TOPIC, ch.Name, ch.Topic)
-	if joined := c.channels[wire.Fold(ch.Name)]; joined != nil {
-		c.sendTopicSetter(joined)
+	if in := c.channels[wire.Fold(ch.Name)]; in != nil && in.topicBy != (User{}) && !in.topicAt.IsZero() {
+		c.replyPlain(wire.RPL_TOPICWHOTIME, in.name, prefixOf(in.topicBy), strconv.FormatInt(in.topicAt.Unix(), 10))
 	}
 	return nil
-}
-
-// sendTopicSetter sends who set the topic of a channel, if that is known.
-func (c *conn) sendTopicSetter(ch *joinedChannel) {
-	if ch.topicBy != (User{}) && !ch.topicAt.IsZero() {
-		c.replyPlain(wire.RPL_TOPICWHOTIME, ch.name, prefixOf(ch.topicBy), strconv.FormatInt(ch.topicAt.Unix(), 10))
-	}
 }
 
 // setTopic changes a topic, or removes it if the text is empty. A topic that is too long is
@@ -71,13 +64,6 @@ func (c *conn) setTopic(ctx context.Context, name, text string) error {
 	set.By = c.user
 	c.showTopic(ch, &set)
 	return err
-}
-
-// showTopicEvent shows that the topic of a channel has changed.
-func (c *conn) showTopicEvent(t *Topic) {
-	if ch := c.channels[wire.Fold(t.Channel)]; ch != nil {
-		c.showTopic(ch, t)
-	}
 }
 
 // showTopic records a topic and shows who set it; if that is not known, the service.

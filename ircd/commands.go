@@ -141,7 +141,7 @@ func (c *conn) dispatch(ctx context.Context, m *irc.Message, part, converted boo
 		c.invalidUTF8(m.Command)
 	}
 	if ref, ok := m.Tags[tagBatch]; ok && (part || c.takesBatches()) {
-		return c.partOfBatch(ctx, m, ref)
+		return c.answer(ctx, "BATCH", c.addToMultiline(m, ref)) // its errors are those of the batch
 	}
 	given := len(m.Params)
 	for given > 0 && m.Params[given-1] == "" {

@@ -121,14 +121,14 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		nick:       "*",
 		channels:   make(map[string]*joinedChannel),
 		start:      time.Now(),
-		monitor:    newMonitor(),
+		monitor:    monitor{list: make(map[string]*monitored), doubtful: make(map[string]struct{})},
 	}
 	if addr.IsValid() {
 		c.remote = addr.String()
 	}
 	c.log = s.log.Hook(&c.label)
 	c.writer = &writer{nc: nc, failed: make(chan error, 1), ended: make(chan struct{})}
-	c.out = newSendQueue(set.Limits.SendQueue, &s.spare, func() { c.writer.start(c.recover) })
+	c.out = newSendQueue(set.Limits.SendQueue, &s.spare, func() { c.writer.runs.Go(func() { c.writer.run(c.recover) }) })
 	c.writer.q = c.out
 	c.inbox = presence.NewInbox()
 	c.out.drained = c.inbox.Bell
@@ -216,7 +216,9 @@ func (c *conn) read(ctx context.Context) {
 func (c *conn) loop(ctx context.Context) error {
 	c.logins = c.srv.logins.available()
 	c.takeSettings() // they may have changed before the bell was registered
-	c.startRegistration()
+	if t := c.set.Limits.RegistrationTimeout; t > 0 {
+		c.reg.deadline = time.Now().Add(t)
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -306,7 +308,7 @@ func (c *conn) flushLong(ctx context.Context) error {
 	if len(c.out1) <= writeChunk {
 		return nil
 	}
-	if err := c.flush(ctx); err != nil || !c.srv.spare.crowded() {
+	if err := c.flush(ctx); err != nil || c.srv.spare.waiting.Load() <= crowd {
 		return err
 	}
 	_, err := c.out.awaitIdle(Lasting(ctx))

@@ -37,9 +37,6 @@ type buffers struct {
 	waiting atomic.Int64 // bytes in all queues, or being written from them
 }
 
-// crowded reports whether so much output waits that long answers have to slow down.
-func (b *buffers) crowded() bool { return b.waiting.Load() > crowd }
-
 func (b *buffers) get() []byte {
 	if buf, ok := b.pool.Get().(*[]byte); ok {
 		return (*buf)[:0]
@@ -324,18 +321,12 @@ type writer struct {
 	failed chan error
 	// ended is closed when everything is written, or nothing more will be.
 	ended chan struct{}
-	// runs counts the goroutines of start; closeAll waits for them.
+	// runs counts the goroutines of run; closeAll waits for them.
 	runs sync.WaitGroup
 }
 
-// start starts the goroutine that writes. The queue calls it when there is output and no
-// such goroutine.
-func (w *writer) start(protect func(func() error) error) {
-	w.runs.Go(func() { w.run(protect) })
-}
-
-// run writes until the queue is empty or a write fails. protect turns a panic into such
-// a failure.
+// run writes until the queue is empty or a write fails. The queue starts its goroutine when
+// there is output and no such goroutine. protect turns a panic into a failure.
 func (w *writer) run(protect func(func() error) error) {
 	over := false
 	err := protect(func() (err error) {

@@ -71,7 +71,11 @@ func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duratio
 // offered before the login but that the session does not support.
 func (c *conn) takeSession(session Session) {
 	before := c.offered()
-	c.session, c.user, c.has = session, session.User(), abilitiesOf(session)
+	c.session, c.user = session, session.User()
+	c.has.reactions, _ = session.(Reactor)
+	c.has.topics, _ = session.(TopicSetter)
+	c.has.history, _ = session.(HistoryReader)
+	c.has.markers, _ = session.(MarkerKeeper)
 	c.reg.failed = nil
 	c.srv.count.logins.Add(1)
 	c.offersChanged(before, c.offered())
@@ -83,15 +87,6 @@ type abilities struct {
 	topics    TopicSetter
 	history   HistoryReader
 	markers   MarkerKeeper
-}
-
-func abilitiesOf(s Session) abilities {
-	var a abilities
-	a.reactions, _ = s.(Reactor)
-	a.topics, _ = s.(TopicSetter)
-	a.history, _ = s.(HistoryReader)
-	a.markers, _ = s.(MarkerKeeper)
-	return a
 }
 
 // features are those that both the chat and the client's session have. Before the login
@@ -259,17 +254,13 @@ func (c *conn) cmdAuthenticate(ctx context.Context, m *irc.Message) error {
 	account, password, err := wire.DecodePlain(s.buf.String())
 	*s = saslState{failures: s.failures}
 	if err != nil {
-		return errorReply(irc.ERR_SASLFAIL, "SASL authentication failed: "+saslFault(err))
+		fault := "the message is not SASL PLAIN" // which is not quoted
+		if errors.Is(err, wire.ErrAuthzid) {
+			fault = "acting for another account is not supported"
+		}
+		return errorReply(irc.ERR_SASLFAIL, "SASL authentication failed: "+fault)
 	}
 	return c.loginSASL(ctx, Credentials{Account: account, Secret: password, Nick: c.reg.rawNick})
-}
-
-// saslFault explains why a SASL message is invalid, without quoting it.
-func saslFault(err error) string {
-	if errors.Is(err, wire.ErrAuthzid) {
-		return "acting for another account is not supported"
-	}
-	return "the message is not SASL PLAIN"
 }
 
 // loginSASL logs in with SASL and tells the client the outcome.

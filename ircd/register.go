@@ -31,12 +31,6 @@ type registration struct {
 	away        string // the text of AWAY; empty if present
 }
 
-func (c *conn) startRegistration() {
-	if t := c.set.Limits.RegistrationTimeout; t > 0 {
-		c.reg.deadline = time.Now().Add(t)
-	}
-}
-
 // cmdPass takes the rest of the line, spaces included: irssi and others never write a
 // colon before the password.
 func (c *conn) cmdPass(ctx context.Context, m *irc.Message) error {
@@ -59,8 +53,11 @@ func (c *conn) cmdNick(ctx context.Context, m *irc.Message) error {
 	switch {
 	case nick == "":
 		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
+	case c.registered && nick == c.user.Nick:
+		return nil
 	case c.registered:
-		return c.changeNick(nick)
+		// 484 is simply shown, while 433 would make clients try other nicks forever.
+		return errorReply(irc.ERR_RESTRICTED, "Your nick comes from your account: change it there")
 	}
 	c.reg.nick, c.reg.rawNick = true, nick
 	if len(nick) > maxAsked {
@@ -73,15 +70,6 @@ func (c *conn) cmdNick(ctx context.Context, m *irc.Message) error {
 	}
 	c.asked, c.nick = nick, nick
 	return c.tryRegister(ctx)
-}
-
-// changeNick refuses. 484 is simply shown, while 433 would make clients try other nicks
-// forever.
-func (c *conn) changeNick(nick string) error {
-	if nick == c.user.Nick {
-		return nil
-	}
-	return errorReply(irc.ERR_RESTRICTED, "Your nick comes from your account: change it there")
 }
 
 // cmdUser completes the second half of the registration. Its parameters are ignored: the

@@ -57,8 +57,6 @@ func (r *rendering) piece(from, to int) *rendering {
 	return &rendering{target: r.target, lines: r.lines[from:to], opensBatch: r.opensBatch && from == 0}
 }
 
-func (r *rendering) size() int { return cap(r.text) }
-
 // Limits of a renderCache. Entries are needed only from the first client that is sent an
 // event to the last, moments later.
 const (
@@ -152,7 +150,7 @@ func (rc *renderCache[E]) account(e *cacheEntry[E]) {
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
 	if rc.known[e.key] == e {
-		e.size = e.r.size() + rc.held(e.key.event)
+		e.size = cap(e.r.text) + rc.held(e.key.event)
 		rc.size += e.size
 		rc.shrink()
 	}

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"directus-ircd/ircd/bell"
 	"directus-ircd/ircd/presence"
 	"directus-ircd/ircd/transport"
 	"directus-ircd/ircd/wire"
@@ -83,7 +84,7 @@ func NewServer(be Backend, opts Options) *Server {
 		log:        opts.Logger,
 		source:     opts.Name,
 		service:    prefixOf(serviceUser(opts.Name)),
-		logins:     newAvailability(),
+		logins:     &availability{bells: make(map[bell.Bell]struct{})},
 		memo:       renderMemo{seed: maphash.MakeSeed()},
 		messages:   newRenderCache(func(m messageValue) int { return len(m.Text) + len(m.quote.Text) }),
 		redactions: newRenderCache(func(r Redaction) int { return len(r.Text) }),
@@ -131,7 +132,9 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions
 		case err == nil:
 			pause = 5 * time.Millisecond
 			s.count.accepted.Add(1)
-			conns.Go(func() { s.serveConn(ctx, nc, opts) })
+			conns.Go(func() {
+				_ = Recover(&s.log, func() error { s.serve(ctx, nc, opts); return nil })
+			})
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, net.ErrClosed):
@@ -150,15 +153,8 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, opts ListenOptions
 	}
 }
 
-// serveConn runs on the connection's own goroutine from accept to close. A panic there
-// ends that connection only.
-func (s *Server) serveConn(ctx context.Context, nc net.Conn, opts ListenOptions) {
-	_ = Recover(&s.log, func() error {
-		s.serve(ctx, nc, opts)
-		return nil
-	})
-}
-
+// serve runs on the connection's own goroutine from accept to close. A panic there ends
+// that connection only.
 func (s *Server) serve(ctx context.Context, nc net.Conn, opts ListenOptions) {
 	defer nc.Close()
 	addr := transport.RemoteIP(nc)

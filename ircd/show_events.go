@@ -114,7 +114,9 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 	case *ServiceNotice:
 		c.showService(ev)
 	case *Topic:
-		c.showTopicEvent(ev)
+		if ch := c.channels[wire.Fold(ev.Channel)]; ch != nil {
+			c.showTopic(ch, ev)
+		}
 	case *Removal:
 		c.showRemoval(ev)
 	case *Admission:
@@ -145,15 +147,9 @@ func (c *conn) messageFor(m *Message) *rendering {
 	f := c.by(m.source(), c.form(m.Replayed))
 	r := c.srv.memo.find(m, f)
 	if r == nil {
-		r = c.srv.rendered(m, f)
+		r = c.srv.messages.get(valueOf(m), f, func() *rendering { return newRendering(render(c.srv.sourced(m), f)) })
+		c.srv.memo.keep(m, f, r)
 	}
-	return r
-}
-
-// rendered is the rendering of a message that is not in the memo.
-func (s *Server) rendered(m *Message, f form) *rendering {
-	r := s.messages.get(valueOf(m), f, func() *rendering { return newRendering(render(s.sourced(m), f)) })
-	s.memo.keep(m, f, r)
 	return r
 }
 

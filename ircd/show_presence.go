@@ -161,9 +161,3 @@ func (c *conn) showJoin(channel string, at time.Time) {
 	}
 	c.sendBy(c.user, &l)
 }
-
-// showPart shows the client's own PART.
-func (c *conn) showPart(channel, reason string) {
-	l := partLine(c.user, channel, reason)
-	c.sendBy(c.user, &l)
-}
