@@ -54,7 +54,7 @@
 //
 //	Backend.mu → member.mu → mailbox.mu
 //	feed.Set.mu → rights.Cache.mu
-//	feed.Set.mu → Feed.mu → journal.mu → journal.mu of the feed that takes over
+//	feed.Set.mu → Feed.mu → journal.mu
 //	people.Nicks.mu, guard.Limiter.mu → state.Table.mu; markers.Books.mu → Book.mu
 //
 // Below these are leaves: the other locks of the rooms.

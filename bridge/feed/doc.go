@@ -11,9 +11,9 @@
 //
 // Locks: Set.mu guards which feeds are open; Feed.mu what a feed knows of its rows, while
 // the fields marked so belong to run alone; journal.mu the entries and the positions of
-// Readers. They are taken in the order Set.mu, Feed.mu, journal.mu; the journal of a fork
-// comes after that of the feed that it leaves. Deeds has a leaf lock, and so have the
-// packages that are asked under these: Dates, the name directory and the rights cache.
+// Readers. They are taken in the order Set.mu, Feed.mu, journal.mu. Deeds has a leaf lock, and
+// so have the packages that are asked under these: Dates, the name directory and the rights
+// cache.
 // No request, no wait for a reader and no conversion of a row's text (render.go) happens
 // under any of them.
 //

@@ -101,11 +101,12 @@ type Reader struct {
 func (r *Reader) End() int64 {
 	j := &r.Feed.journal
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	if next := r.Next.Load(); next != nil {
+	end, next := j.endLocked(), r.Next.Load()
+	j.mu.Unlock()
+	if next != nil {
 		return next.End()
 	}
-	return j.endLocked()
+	return end
 }
 
 // attach starts a reader at the journal's end; its wake is called, with the
@@ -152,10 +153,10 @@ func (j *journal) members() map[Member]struct{} {
 	return members
 }
 
-// hand passes the readers of a member on to the journal of another feed, which continues their
-// positions, and returns the rows that not all of them have read, with their dates: the other
-// feed brings these again, and readers that have read them skip them, see Reader.Skip. A
-// reader that was too far behind here is too far behind there.
+// hand passes the readers of a member on to the journal of a new feed, which nobody else knows
+// yet. It continues their positions. hand returns the rows that not all of them have read, with
+// their dates: the new feed brings these again, and readers that have read them skip them, see
+// Reader.Skip. A reader that was too far behind here is too far behind there.
 func (j *journal) hand(m Member, to *Feed) (unread map[string]time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -179,11 +180,11 @@ func (j *journal) hand(m Member, to *Feed) (unread map[string]time.Time) {
 	}
 	// All is looked up before anybody leaves: the entries go with the last who is behind.
 	unread = rows(end)
-	to.journal.base = end
+	to.journal.base, to.journal.readers = end, map[*Reader]struct{}{}
 	next := make([]*Reader, len(leaving))
 	for i, r := range leaving {
-		next[i] = &Reader{member: m, Feed: to, wake: r.wake, Skip: rows(r.pos)}
-		to.journal.attach(next[i])
+		next[i] = &Reader{member: m, Feed: to, wake: r.wake, pos: end, Skip: rows(r.pos)}
+		to.journal.readers[next[i]] = struct{}{}
 		if r.pos < j.base {
 			next[i].pos--
 			to.journal.behind++

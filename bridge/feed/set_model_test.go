@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -59,11 +60,18 @@ type testMember struct {
 	ended   error
 }
 
-// toldRights are the permissions that Directus tells.
+// toldRights are the permissions that Directus tells, each time anew.
 type toldRights struct{ all directus.Permissions }
 
-func (r *toldRights) Permissions(context.Context) (directus.Permissions, error) { return r.all, nil }
-func (r *toldRights) Administrator(context.Context) (bool, error)               { return false, nil }
+func (r *toldRights) Permissions(context.Context) (directus.Permissions, error) {
+	all := maps.Clone(r.all)
+	for name, actions := range all {
+		all[name] = maps.Clone(actions)
+	}
+	return all, nil
+}
+
+func (r *toldRights) Administrator(context.Context) (bool, error) { return false, nil }
 
 func newTestMember(account *directus.Account, all directus.Permissions) *testMember {
 	m := &testMember{account: account, rt: account.Realtime(directus.RealtimeOptions{}), log: zerolog.Nop(), told: toldRights{all}}
