@@ -105,3 +105,22 @@ func (c *checking) zones() {
 	c.timezone = "Europe/Berlin"
 	c.says(keyed, "!MISSING", "note     uuid_keys.date_created is a dateTime")
 }
+
+// Keys that Directus rounds are told: on PostgreSQL it rounds none.
+func TestCheckOfLargeKeys(t *testing.T) {
+	clearEnvironment(t)
+	s := directustest.Start(t)
+	c := &checking{t, s, directustest.AdminToken, "large_keys", "UTC", false}
+	key := directustest.Field("id", "bigInteger", map[string]any{"is_primary_key": true, "has_auto_increment": true})
+	s.AddCollection(c.collection, key, directustest.Field("text", "text"),
+		directustest.Special("user-created", directustest.Field("user_created", "uuid")), directustest.Special("date-created", directustest.Field("date_created", "timestamp")))
+	const told = "MISSING  large_keys.id: Directus rounds keys as large as 9007199254740996 on this database"
+	c.says("", "!Directus rounds", "!--widen")
+	s.Do(http.MethodPost, "/items/large_keys", nil, json.RawMessage(`{"id": 9007199254740996, "text": "hello"}`), nil)
+	switch s.Database() {
+	case directustest.Postgres, directustest.Cluster:
+		c.says("", "!Directus rounds", "!--widen")
+	default:
+		c.says("", told, "!--widen")
+	}
+}

@@ -31,7 +31,7 @@ type setupCmd struct {
 	NonceField  string   `default:"nonce" placeholder:"NAME" help:"Unique field that keeps a message from being stored twice (${default})."`
 	Nick        []string `default:"first_name,last_name" placeholder:"NAME" help:"Fields of the users from which nicks are made; the role may read them (${default})."`
 	Extend      bool     `help:"Add the fields that an existing collection lacks, and the relation to the users for an author field that is not a UUID."`
-	Widen       bool     `help:"Remove the limit on the length of the text field of an existing collection."`
+	Widen       bool     `help:"Make a short text field of an existing collection a text, which has no limit, but 65535 bytes on MySQL and MariaDB."`
 	UsersNarrow bool     `help:"Never let the role read all fields of the users, which include e-mail addresses. Directus 12 without a licence cannot grant less: people are then shown without names."`
 	Replies     bool     `help:"Add a field for the message that a message answers."`
 	Files       bool     `help:"Add a field for a file, and let the role read the files of Directus."`

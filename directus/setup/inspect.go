@@ -32,20 +32,25 @@ func (f field) is(property string) bool {
 	return set
 }
 
-// maxLength is the limit of the column in characters; 0 if there is none.
+// longText is what the type text holds on MySQL and MariaDB, in bytes. It has no limit elsewhere, and Directus makes no
+// column that holds more.
+const longText = 65535
+
+// maxLength is the limit of the column, in characters for a string and in bytes for a text; 0 if it holds as much as any
+// column that Directus makes.
 func (f field) maxLength() int {
-	if f.Type != "string" {
+	var n int64
+	_, _ = fmt.Sscan(fmt.Sprint(f.Schema["max_length"]), &n)
+	if n >= longText {
 		return 0
 	}
-	n := 0
-	_, _ = fmt.Sscan(fmt.Sprint(f.Schema["max_length"]), &n)
-	return n
+	return int(n)
 }
 
 // holdsUUID reports whether the column is made for uuids. SQLite has no type for them: there a uuid is a char(36), which
 // Directus describes as a string of that length unless the field has a relation.
 func (f field) holdsUUID() bool {
-	return f.Type == "uuid" || f.maxLength() == uuidLength && !f.isPostgresText()
+	return f.Type == "uuid" || f.Type == "string" && f.maxLength() == uuidLength && !f.isPostgresText()
 }
 
 // isPostgresText reports whether the column holds text in PostgreSQL, which alone says "character" for it. PostgreSQL has
@@ -89,10 +94,10 @@ func fieldName(collection, field string) string { return "field " + collection +
 
 func checkText(f field) finding {
 	switch limit := f.maxLength(); {
-	case limit > 0:
-		return finding{Limited, fmt.Sprintf("it holds %d characters; Directus refuses longer messages", limit), "make it unlimited with --widen"}
 	case f.Type != "string" && f.Type != "text":
 		return finding{Differs, fmt.Sprintf("it is of type %s, not text", f.Type), nameAnother("a text field")}
+	case limit > 0:
+		return finding{Limited, fmt.Sprintf("it holds %d characters; Directus refuses longer messages", limit), "make it a text with --widen"}
 	}
 	return finding{}
 }
@@ -139,13 +144,13 @@ func nameAnother(what string) string {
 	return "use " + what + ": name it here and in the configuration"
 }
 
-// widen removes the limit on the length of a field. Directus changes a column only if the request holds its whole schema.
+// widen makes a field a text. Directus changes a column only if the request holds its whole schema.
 func (r *run) widen(ctx context.Context, f field) error {
 	schema := maps.Clone(f.Schema)
 	schema["data_type"], schema["max_length"] = "text", nil
 	path, body := "/fields/"+r.opts.Collection+"/"+f.Field, object{"type": "text", "schema": schema}
 	err := r.change(ctx, Step{What: fieldName(r.opts.Collection, f.Field), Status: Changed,
-		Detail: fmt.Sprintf("from %d characters to unlimited", f.maxLength())}, http.MethodPatch, path, body)
+		Detail: fmt.Sprintf("from %d characters to the type text", f.maxLength())}, http.MethodPatch, path, body)
 	if err != nil || r.opts.DryRun {
 		return err
 	}

@@ -65,7 +65,7 @@ type Options struct {
 	// not a uuid. A uuid field that Directus fills in with the author gets the relation without Extend. An author field
 	// that Directus does not fill in never gets it.
 	Extend bool
-	// Widen removes the limit on the length of the text field of an existing collection.
+	// Widen makes a short text field of an existing collection a text.
 	Widen bool
 	// Replies adds a field for the message that a message answers.
 	Replies bool

@@ -28,7 +28,7 @@ type column struct {
 	Increments bool  `json:"has_auto_increment"`
 	Generated  bool  `json:"is_generated"`
 	IsUnique   bool  `json:"is_unique"`
-	MaxLength  int   `json:"max_length"`
+	MaxLength  int64 `json:"max_length"`
 }
 
 // collection checks the fields of a channel's collection one by one, so that it can name the
@@ -114,14 +114,25 @@ func (p *prober) noNonce(ctx context.Context, collection, setup string) {
 	p.note("name a unique text field as nonce under fields: with it a message is never stored twice, even after a broken connection. "+setup+" makes one", "%s has no nonce", collection)
 }
 
+// longText is what the type text holds on MySQL and MariaDB, in bytes. It has no limit
+// elsewhere, and Directus makes no column that holds more.
+const longText = 65535
+
 // judgeText notes a limit on the length of a text. widen is the command that removes it.
 func (p *prober) judgeText(widen string) judge {
 	return func(collection, name string, is definition) {
-		if is.Schema != nil && is.Schema.MaxLength > 0 {
-			p.note("make it a field of type text: "+widen, "%s.%s holds at most %d characters: Directus refuses longer messages", collection, name, is.Schema.MaxLength)
-			return
+		limit := int64(0)
+		if is.Schema != nil {
+			limit = is.Schema.MaxLength
 		}
-		p.ok("%s.%s holds texts of any length", collection, name)
+		switch {
+		case limit <= 0:
+			p.ok("%s.%s holds texts of any length", collection, name)
+		case limit < longText:
+			p.note("make it a field of type text: "+widen, "%s.%s holds at most %d characters: Directus refuses longer messages", collection, name, limit)
+		default:
+			p.ok("%s.%s holds texts of up to %d bytes", collection, name, limit)
+		}
 	}
 }
 
