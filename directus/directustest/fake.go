@@ -153,7 +153,12 @@ func NewFake(t testing.TB, opts FakeOptions) *Fake {
 		f.listener.Close()
 		f.server.Close()
 		f.serving.Wait()
-		f.joinSockets()
+		f.mu.Lock()
+		sockets := f.sockets
+		f.mu.Unlock()
+		for _, s := range sockets {
+			<-s.finished
+		}
 	})
 	return f
 }

@@ -46,12 +46,8 @@ func (f *Fake) now() time.Time { return time.Now().Add(time.Duration(f.ahead.Loa
 // initial value.
 func (f *Fake) SetClock(ahead time.Duration) { f.ahead.Store(int64(ahead)) }
 
-// dated is the present time as Directus writes it into a field. A DateTime is the local time
-// in the zone of Directus, which databases keep and compare as it is.
-func (f *Fake) dated(k DateKind) time.Time { return f.shown(f.now(), k) }
-
-// shown is a moment as local time in the zone of Directus if the field is a DateTime or Day, and
-// else the moment itself.
+// shown is a moment as Directus writes it into a field: a DateTime or Day is local time in the
+// zone of Directus, which databases keep and compare as it is.
 func (f *Fake) shown(t time.Time, k DateKind) time.Time {
 	if f.opts.Zone == nil || k != DateTime && k != Day {
 		return t

@@ -14,12 +14,10 @@ func (f *Fake) locked(do func()) {
 
 // A FakeFrame is a frame of a client, for OnFrame.
 type FakeFrame struct {
-	User       string         // id; empty before the authentication and in the window after an expiry
-	Type       string         // auth, items, subscribe, unsubscribe, ping, pong
-	Action     string         // of items: create, read, update, delete
-	Collection string         // of items and subscribe
-	UID        any            // as sent
-	Message    map[string]any // the whole frame
+	Type    string         // auth, items, subscribe, unsubscribe, ping, pong
+	Action  string         // of items: create, update, delete
+	UID     any            // as sent
+	Message map[string]any // the whole frame
 }
 
 // A FrameVerdict says how a frame is treated. The zero verdict processes it as

@@ -78,7 +78,8 @@ func (f *Fake) compileRule(collection, user, name string, rule any) matcher {
 		}
 		test := f.compileOp(user, op, want)
 		rules = append(rules, func(row map[string]any) (bool, error) {
-			if s, textual := row[name].(string); textual && isComparison(op) && !isDate(s) {
+			if s, textual := row[name].(string); textual && slices.Contains([]string{"_lt", "_lte", "_gt", "_gte"}, op) && !isDate(s) {
+				// Directus refuses these operators for keys that are uuids or texts.
 				return false, invalid("INVALID_QUERY", fmt.Sprintf("\"uuid\" field type does not contain the %q filter operator", op))
 			}
 			return test(row[name])
@@ -91,10 +92,6 @@ func isDate(s string) bool {
 	_, ok := parseDate(s)
 	return ok
 }
-
-// isComparison reports whether an operator is one that Directus refuses for keys that are
-// uuids or texts.
-func isComparison(op string) bool { return slices.Contains([]string{"_lt", "_lte", "_gt", "_gte"}, op) }
 
 func (f *Fake) compileOp(user, op string, want any) func(have any) (bool, error) {
 	want = f.variable(user, want)

@@ -54,8 +54,8 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if q.Keys != nil {
-			ok = ok && isKeyed(row[c.Key], q.Keys)
+		if q.Keys != nil { // texts or numbers
+			ok = ok && slices.ContainsFunc(q.Keys, func(k any) bool { return keyText(k) == keyText(row[c.Key]) })
 		}
 		if ok && visible(row) && matchSearch(row, q.Search) {
 			found = append(found, row)
@@ -88,11 +88,6 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, error) {
 		out = append(out, picked)
 	}
 	return out, nil
-}
-
-// isKeyed reports whether a key is in a list. Keys in the list may be texts or numbers.
-func isKeyed(key any, keys []any) bool {
-	return slices.ContainsFunc(keys, func(k any) bool { return keyText(k) == keyText(key) })
 }
 
 // sort sorts items stably. Items in the opposite order, such as the latest first, take no longer than sorted ones.

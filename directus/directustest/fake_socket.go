@@ -98,16 +98,6 @@ func (f *Fake) bare(w http.ResponseWriter, status string) {
 	fmt.Fprintf(conn, "HTTP/1.1 %s\r\n\r\n", status)
 }
 
-// joinSockets waits for the writers of all sockets.
-func (f *Fake) joinSockets() {
-	f.mu.Lock()
-	sockets := slices.Clone(f.sockets)
-	f.mu.Unlock()
-	for _, s := range sockets {
-		<-s.finished
-	}
-}
-
 // cut breaks the socket without a close frame.
 func (s *socket) cut() {
 	s.fake.mu.Lock()
@@ -266,11 +256,11 @@ func (s *socket) judge(m map[string]any) bool {
 	kind, action := text(m, "type"), text(m, "action")
 	f.count(strings.TrimSpace("ws " + kind + " " + action))
 	f.mu.Lock()
-	hook, user := f.onFrame, s.user
+	hook := f.onFrame
 	f.mu.Unlock()
 	var v FrameVerdict
 	if hook != nil {
-		v = hook(FakeFrame{User: user, Type: kind, Action: action, Collection: text(m, "collection"), UID: m["uid"], Message: m})
+		v = hook(FakeFrame{Type: kind, Action: action, UID: m["uid"], Message: m})
 	}
 	if !pause(v.Delay, s.done, nil) {
 		return false

@@ -136,7 +136,7 @@ func (f *Fake) create(name, user string, data map[string]any) (map[string]any, e
 			c.lastID = max(c.lastID, n)
 		}
 	}
-	item["date_created"] = c.Dates.stored(f.dated(c.Dates))
+	item["date_created"] = c.Dates.stored(f.shown(f.now(), c.Dates))
 	item["user_created"] = nil
 	if user != everyone {
 		item["user_created"] = user

@@ -117,7 +117,7 @@ func (h *path) unload(d Direction, queue <-chan parcel) bool {
 			continue
 		}
 		c, _ := h.proxy.now(d)
-		if more && kept == nil && c.rotated && isEvent(next.data) {
+		if more && kept == nil && c.rotated && bytes.Contains(next.data, []byte(`"event":"create"`)) {
 			kept = &next
 			alone.Reset(swapPatience)
 			continue
@@ -226,6 +226,3 @@ func frameLength(data []byte) int {
 	}
 	return 2 + size + length
 }
-
-// isEvent recognises the frame of a new item.
-func isEvent(frame []byte) bool { return bytes.Contains(frame, []byte(`"event":"create"`)) }
