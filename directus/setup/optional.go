@@ -20,10 +20,10 @@ const renameCollection = "rename it in the Directus app, so that setup can make 
 // reactionLength is the length of the text of a reaction, in characters.
 const reactionLength = 64
 
-func (o Options) reactionsCollection() string { return o.Collection + "_reactions" }
-
-// optional makes the optional pieces that the options ask for, each with its permissions.
+// optional makes the optional pieces that the options ask for, each with its permissions. The steps before are those that
+// every chat needs.
 func (r *run) optional(ctx context.Context) error {
+	r.report.usable = len(r.report.Steps)
 	for _, piece := range []struct {
 		wanted bool
 		make   func(context.Context) error
@@ -47,12 +47,6 @@ func (r *run) optional(ctx context.Context) error {
 			r.report = before // the piece is left out of the configuration
 		}
 	}
-	return nil
-}
-
-// basis marks the end of the steps that every chat needs.
-func (r *run) basis(context.Context) error {
-	r.report.usable = len(r.report.Steps)
 	return nil
 }
 
@@ -111,7 +105,7 @@ func (r *run) edit(ctx context.Context) error {
 }
 
 func (r *run) reactions(ctx context.Context) error {
-	name := r.opts.reactionsCollection()
+	name := r.opts.Collection + "_reactions"
 	if _, err := r.keep(ctx, store{name: name, instead: renameCollection, icon: "add_reaction", note: "Reactions to chat messages", parts: []part{
 		r.toMessages("message", "CASCADE"),
 		{body: object{"field": "text", "type": "string", "schema": object{"max_length": reactionLength}, "meta": object{"interface": "input"}}, check: holds(reactionLength)},

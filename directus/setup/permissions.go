@@ -17,7 +17,11 @@ func (r *run) permissions(ctx context.Context) error {
 	if err := r.permit(ctx, r.opts.Collection, "read", "create"); err != nil {
 		return err
 	}
-	return r.permitUsers(ctx)
+	// Nicks are made from these fields.
+	names := rule{collection: "directus_users", action: "read", fields: append([]string{"id"}, r.opts.NickFields...)}
+	return r.permitNarrow(ctx, names, "over the Directus API everybody with the role may read all fields of all users, such as e-mail addresses, but not "+
+		"passwords and tokens. IRC shows none of them. Directus 12 without a licence has no narrower permission; on any other Directus, "+
+		"restrict the fields of this permission in the Directus app")
 }
 
 // rule is one permission of the role.
@@ -28,14 +32,6 @@ type rule struct {
 }
 
 func (p rule) String() string { return fmt.Sprintf("permission to %s %s", p.action, p.collection) }
-
-// permitUsers lets the role read the fields of users from which nicks are made.
-func (r *run) permitUsers(ctx context.Context) error {
-	return r.permitNarrow(ctx, rule{collection: "directus_users", action: "read", fields: append([]string{"id"}, r.opts.NickFields...)},
-		"over the Directus API everybody with the role may read all fields of all users, such as e-mail addresses, but not passwords and "+
-			"tokens. IRC shows none of them. Directus 12 without a licence has no narrower permission; on any other Directus, "+
-			"restrict the fields of this permission in the Directus app")
-}
 
 // permitOwn makes rules that cover some items only. If they cover all of them, everybody with the role can do over the API what
 // could says.

@@ -44,9 +44,8 @@ func (s Step) String() string {
 
 // Report lists what Run did, found, or would do, in the order of the work.
 type Report struct {
-	Version string // of Directus, "12.4.0"
-	Steps   []Step
-	Notes   []string // what the operator should know
+	Steps []Step
+	Notes []string // what the operator should know
 
 	options Options
 	usable  int    // number of Steps about the collection, the role and its permissions, which come first
