@@ -24,7 +24,6 @@ import (
 
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/ircd"
-	"directus-ircd/ircd/bell"
 )
 
 const (
@@ -62,7 +61,7 @@ type acmeDomain struct {
 	name  string
 	cert  atomic.Pointer[tls.Certificate] // nil until there is one
 	tried chan struct{}                   // closed when the first attempt is over
-	retry bell.Bell                       // rung to try now
+	retry chan struct{}                   // holds one request to try now
 }
 
 // newACME prepares everything but asks nobody; keep does. The end of ctx ends the
@@ -88,7 +87,7 @@ func newACME(ctx context.Context, cfg config.ACME, cache, agent string, log zero
 		a.answers = withoutPort(a.manager.HTTPHandler(http.NotFoundHandler()))
 	}
 	for _, name := range cfg.Domains {
-		a.domains = append(a.domains, &acmeDomain{name: name, tried: make(chan struct{}), retry: bell.New()})
+		a.domains = append(a.domains, &acmeDomain{name: name, tried: make(chan struct{}), retry: make(chan struct{}, 1)})
 	}
 	return a, nil
 }
@@ -200,8 +199,12 @@ func (a *acmeCertificates) obtain(ctx context.Context, name string) (*tls.Certif
 // retryNow tries hosts without a certificate again at once.
 func (a *acmeCertificates) retryNow() {
 	for _, d := range a.domains {
-		if d.cert.Load() == nil {
-			d.retry.Ring()
+		if d.cert.Load() != nil {
+			continue
+		}
+		select {
+		case d.retry <- struct{}{}:
+		default: // it is due already
 		}
 	}
 }
