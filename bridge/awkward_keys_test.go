@@ -71,7 +71,12 @@ func TestRealAwkwardKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer closeSession(t, s)
-	insert := func(item map[string]any) { dx.Do("POST", "/items/codes", nil, item, nil) }
+	insert := func(item map[string]any) {
+		dx.Do("POST", "/items/codes", nil, item, nil)
+		if item["code"] == "first" { // its date has whole seconds on MariaDB, where it may not be in front of the next one
+			dx.Do("PATCH", "/items/codes/first", nil, map[string]any{"date_created": time.Now().Add(-time.Minute).UTC().Format(time.RFC3339)}, nil)
+		}
+	}
 	testAwkwardKeys(t, s, insert, func() int {
 		var items []json.RawMessage
 		dx.Do("GET", "/items/codes", url.Values{"limit": {"-1"}}, nil, &items)

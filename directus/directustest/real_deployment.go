@@ -111,7 +111,7 @@ func (d *deployment) openDatabase(ctx context.Context, find func(context.Context
 	return err
 }
 
-// startNodes starts the nodes that do not run, at once, each on the port that it had before.
+// startNodes starts the nodes that do not run, or have ended by themselves, at once, each on the port that it had before.
 func (d *deployment) startNodes(ctx context.Context) error {
 	errs := make([]error, len(d.nodes))
 	var wg sync.WaitGroup
@@ -123,7 +123,7 @@ func (d *deployment) startNodes(ctx context.Context) error {
 }
 
 func (n *node) start(ctx context.Context) error {
-	if n.running != nil {
+	if n.running != nil && n.running.Err() == nil {
 		return nil
 	}
 	running, err := localserver.Start(ctx, n.config)

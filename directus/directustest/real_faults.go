@@ -85,7 +85,8 @@ func (s *Server) KillNode(i int) {
 	s.deployed.nodes[i].kill()
 }
 
-// StartNodes starts the processes that do not run.
+// StartNodes starts the processes that do not run: those that were killed, and those that have ended by themselves, as
+// Directus does when its Redis is away for some seconds. Elsewhere what runs Directus as a service does that.
 func (s *Server) StartNodes() {
 	s.t.Helper()
 	s.change("start Directus again", func(ctx context.Context, d *deployment) error { return d.startNodes(ctx) })

@@ -26,6 +26,7 @@ func (w *world) deploymentFaults() (list []fault) {
 				w.dx.StopRedis()
 				pause(ctx, lasting)
 				w.dx.StartRedis()
+				w.dx.StartNodes() // Directus has ended by itself
 			}},
 			fault{name: "proxy reloaded", brief: true, cuts: true, commit: func(ctx context.Context, w *world) {
 				w.dx.ReloadProxy()
