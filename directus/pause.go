@@ -25,6 +25,14 @@ const (
 	leastGap   = 10 * time.Millisecond
 )
 
+// ahead is the key of a context of Ahead.
+type ahead struct{}
+
+// Ahead returns a context whose requests do not stand in line behind those of others while
+// Directus asks for fewer requests: somebody who waits for a login gives up within seconds,
+// somebody who is in does not. The caller bounds how many such requests there are at a time.
+func Ahead(ctx context.Context) context.Context { return context.WithValue(ctx, ahead{}, true) }
+
 // A pause makes all REST requests and upgrades of a Client wait while Directus, or a proxy
 // in front of it, turns requests away for being too many. Requests queue, first come, first
 // served. One that is turned away keeps its place and is repeated after the Retry-After of
@@ -58,7 +66,7 @@ func (p *pause) through(ctx context.Context, k call, once func() error) error {
 	}
 	held := false
 	for {
-		if !held && p.queues() {
+		if !held && p.queues() && ctx.Value(ahead{}) == nil {
 			select {
 			case p.line <- struct{}{}:
 				held = true
