@@ -133,7 +133,7 @@ func (b *Backend) try(ctx context.Context, w scheme, a attempt, cred ircd.Creden
 		return nil, err
 	}
 	defer leave()
-	ctx = directus.Ahead(ctx) // bounded by the gate
+	ctx = directus.Ahead(ctx)   // bounded by the gate
 	if s := known(); s != nil { // another client of the user has logged in meanwhile
 		return s, nil
 	}

@@ -96,7 +96,11 @@ func TestNoMoveWithoutProof(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		shown += len(events)
+		for _, e := range events {
+			if _, ok := e.(*ircd.Message); ok {
+				shown++
+			}
+		}
 	}
 	s.member.checked = time.Now().Add(-2 * time.Hour)
 	if poll(); shown != 0 {
