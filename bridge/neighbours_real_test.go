@@ -34,7 +34,7 @@ func TestNeighboursReal(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The limits of the example configuration.
-	limits := ircd.Limits{RegistrationTimeout: time.Minute, LinesPerSecond: 10, Burst: 50, QueryCost: 3, SendQueue: 1 << 20, ReconnectsPerMinute: 300}
+	limits := ircd.Limits{RegistrationTimeout: time.Minute, LinesPerSecond: 10, Burst: 50, SendQueue: 1 << 20, ReconnectsPerMinute: 300}
 	s := startWithin(t, limits, listener, directus.New(base, directus.Options{Logger: logger(t)}),
 		func(o *bridge.Options) { o.LoginsAtOnce = 8 }, messages(dx.Collection))
 	web := dx.CreateUser("Web", "")

@@ -21,7 +21,7 @@ type command struct {
 	early    bool
 	earlyCap capSet
 	// query commands make the backend search or have a long answer. Each of their
-	// targets counts for Limits.QueryCost lines.
+	// targets counts for queryCost lines.
 	query bool
 	// server says that the first parameter may name a server, and that of others than this
 	// one nothing is known.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -116,7 +117,7 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		lines:      make(chan *inbound, maxAheadLines),
 		done:       make(chan struct{}),
 		serverBell: bell.New(),
-		pacing:     newPacing(set.Limits),
+		pacing:     &pacing{limiter: rate.NewLimiter(set.Limits.pace())},
 		ahead:      semaphore.NewWeighted(maxAhead),
 		nick:       "*",
 		channels:   make(map[string]*joinedChannel),

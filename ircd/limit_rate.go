@@ -19,10 +19,13 @@ import (
 // counts for 25 lines.
 const linesPerToken = 20
 
+// queryCost is how many lines each target of a command counts for that makes the backend
+// search or has a long answer.
+const queryCost = 3
+
 // pacing is the flood control of a connection.
 type pacing struct {
 	limiter *rate.Limiter
-	query   atomic.Int64 // how many lines a query counts for
 	// batch says that a line with the tag batch is part of a multi-line message, or will
 	// be dropped. loop sets it. Whether a message is open does not matter, because read
 	// may be some lines ahead of loop.
@@ -106,7 +109,7 @@ func (p *pacing) cost(text string) int {
 	each := 1
 	switch cmd := commands[strings.ToUpper(name)]; {
 	case cmd.query:
-		each = max(int(p.query.Load()), 1)
+		each = queryCost
 	case !cmd.targets:
 		return 1
 	}
@@ -125,16 +128,9 @@ func isBatchLine(text string) bool {
 	return false
 }
 
-func newPacing(l Limits) *pacing {
-	p := &pacing{limiter: rate.NewLimiter(l.pace())}
-	p.query.Store(int64(l.QueryCost))
-	return p
-}
-
 // limit changes the limits. It may be called while read waits.
 func (p *pacing) limit(l Limits) {
 	pace, burst := l.pace()
-	p.query.Store(int64(l.QueryCost))
 	p.limiter.SetBurst(burst)
 	p.limiter.SetLimit(pace)
 }

@@ -46,16 +46,16 @@ func TestChannelLimit(t *testing.T) {
 func TestQueryCost(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, newFakeChat(), func(o *Options) {
-			o.Limits.LinesPerSecond, o.Limits.Burst, o.Limits.QueryCost = 1, 20, 4
+			o.Limits.LinesPerSecond, o.Limits.Burst = 1, 20
 		})
 		c := s.inChannel("alice", "#messages")
 		for send, want := range map[string]time.Duration{
 			"PING :a,b,c":                     1 * time.Second,
-			"@x=y :alice  who  #messages":     4 * time.Second,
-			"NAMES #messages,#dev":            8 * time.Second,
-			"CHATHISTORY LATEST #dev * 5":     4 * time.Second,
-			"WHO #messages %tcn,152":          4 * time.Second,
-			"JOIN #messages,#messages,#dev,":  16 * time.Second,
+			"@x=y :alice  who  #messages":     3 * time.Second,
+			"NAMES #messages,#dev":            6 * time.Second,
+			"CHATHISTORY LATEST #dev * 5":     3 * time.Second,
+			"WHO #messages %tcn,152":          3 * time.Second,
+			"JOIN #messages,#messages,#dev,":  12 * time.Second,
 			"WHO " + strings.Repeat("a,", 99): 20 * time.Second,
 			"PRIVMSG #messages,#dev,x :a,b":   3 * time.Second,
 			"PRIVMSG #messages :WHO a,b":      1 * time.Second,

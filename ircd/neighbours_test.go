@@ -72,7 +72,7 @@ func newNeighbourhood(t *testing.T) *neighbourhood {
 	// one here.
 	n.server = NewServer(chat, Options{Name: "irc.test", Logger: zerolog.Nop(), Limits: Limits{
 		Connections: neighbours + halfOpen, RegistrationTimeout: time.Minute, PingTimeout: 4 * time.Minute,
-		LinesPerSecond: 10, Burst: 50, QueryCost: 3, ChannelsPerClient: 100, SendQueue: 1 << 20,
+		LinesPerSecond: 10, Burst: 50, ChannelsPerClient: 100, SendQueue: 1 << 20,
 	}})
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)

@@ -162,9 +162,6 @@ type Limits struct {
 	// Faster input is delayed, never dropped.
 	LinesPerSecond float64
 	Burst          int
-	// QueryCost is how many lines a command counts for that makes the backend search or
-	// has a long answer; values below 1 count as 1.
-	QueryCost int
 	// PingTimeout is how long a client may be silent. It is sent a PING before that.
 	PingTimeout time.Duration
 	// ChannelsPerClient is how many channels a connection may be in.

@@ -27,8 +27,6 @@ const (
 	// channelsPerClient is how many channels a client may be in, unless more have
 	// auto_join.
 	channelsPerClient = 100
-	// queryCost is how many lines a query counts for, such as CHATHISTORY or WHO.
-	queryCost = 3
 	// editMerge is how long a text must stay unchanged before it is shown, and editAge
 	// how old a message may be whose changes are shown.
 	editMerge = 5 * time.Second
@@ -116,7 +114,6 @@ func ircdOptions(cfg *config.Config, log zerolog.Logger) ircd.Options {
 		ChannelsPerClient:     max(channelsPerClient, autoJoined(cfg)),
 		LinesPerSecond:        cfg.Limits.LinesPerSecond,
 		Burst:                 cfg.Limits.Burst,
-		QueryCost:             queryCost,
 		SendQueue:             int64(cfg.Limits.SendQueue),
 	}
 	if limits.Burst == 0 { // an unlimited burst leaves the rate nothing to limit
