@@ -195,6 +195,9 @@ type Stats struct {
 	Links int
 	// Feeds is the number of feeds, shared or not.
 	Feeds int
+	// Unannounced counts the messages of which Directus did not tell, in each feed that found
+	// them.
+	Unannounced int64
 	// Resumed counts how often a device was shown what it had missed of a channel.
 	Resumed int64
 	// Unwritten counts failed writes of the state file.
@@ -205,7 +208,7 @@ type Stats struct {
 func (b *Backend) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := Stats{Feeds: b.feeds.Count(), Resumed: b.resumed.Load(), Unwritten: b.opts.State.Failures()}
+	s := Stats{Feeds: b.feeds.Count(), Unannounced: b.feeds.Unannounced(), Resumed: b.resumed.Load(), Unwritten: b.opts.State.Failures()}
 	for _, m := range b.members {
 		if m.inUse() {
 			s.Users++

@@ -11,15 +11,15 @@
 //
 // Locks: Set.mu guards which feeds are open; Feed.mu what a feed knows of its rows, while
 // the fields marked so belong to run alone; journal.mu the entries and the positions of
-// Readers. They are taken in the order Set.mu, Feed.mu, journal.mu. Deeds has a leaf lock, and
-// so have the packages that are asked under these: Dates, the name directory and the rights
-// cache.
+// Readers. They are taken in the order Set.mu, Feed.mu, journal.mu. Deeds and watch have leaf
+// locks, and so have the packages that are asked under these: Dates, the name directory and
+// the rights cache.
 // No request, no wait for a reader and no conversion of a row's text (render.go) happens
 // under any of them.
 //
 // An event passes feed.go (run), told.go (events kept while the collection is read), parse.go,
 // reorder.go (order of keys), publish.go (new rows), changes.go (updates and deletions),
 // debounce.go (edits) and journal.go. Doubts take catchup.go, sweep.go (late rows) and
-// review.go (changes nobody told of). leader.go chooses whose link brings the events;
-// set.go opens, forks and ends feeds.
+// review.go (changes nobody told of); probe.go asks for rows without events, at the pace of
+// watch.go. leader.go chooses whose link brings the events; set.go opens, forks and ends feeds.
 package feed

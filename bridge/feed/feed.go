@@ -43,6 +43,8 @@ type Feed struct {
 	edits   collection.Edits
 	doubt   bell.Bell          // rung by Reread
 	rung    bell.Bell          // the leader is to be elected again
+	alarmed bell.Bell          // another feed has found a row without an event
+	watch   *watch             // of the Set; set before run
 	cancel  context.CancelFunc // ends run; guarded by Set.mu
 
 	// Owned by run.
@@ -64,6 +66,7 @@ type Feed struct {
 	debouncedAt   time.Time   // when edits were shown last
 	reorder       reorderBuffer
 	turn          *time.Timer // when the next row that waits for another has waited long enough
+	probe         probe
 
 	reactions reactionFeed
 
@@ -118,6 +121,8 @@ func New(key Key, m Member, opened time.Time) *Feed {
 		deeds:     &Deeds{},
 		doubt:     bell.New(),
 		rung:      bell.New(),
+		alarmed:   bell.New(),
+		probe:     probe{answer: make(chan answer, 1)},
 		full:      maxSeen,
 		reorder:   newReorderBuffer(),
 		seen:      map[string]mark{},
@@ -134,10 +139,12 @@ func New(key Key, m Member, opened time.Time) *Feed {
 // run follows the subscription until ctx ends; its caller joins it.
 func (f *Feed) run(ctx context.Context) {
 	defer f.unsubscribe()
-	for _, timer := range []**time.Timer{&f.next, &f.debounceTimer, &f.turn} {
+	for _, timer := range []**time.Timer{&f.next, &f.debounceTimer, &f.turn, &f.probe.timer} {
 		*timer = time.NewTimer(reconcilePeriod)
 		defer (*timer).Stop()
 	}
+	f.probe.timer.Reset(rand.N(probePeriod))
+	defer f.probe.join()
 	var vouch <-chan time.Time // nobody else depends on what the leader of an unshared feed may read
 	if f.Key.IsShared() {
 		ticker := time.NewTicker(leaderCheck)
@@ -154,6 +161,19 @@ func (f *Feed) run(ctx context.Context) {
 		case <-f.reactionWake():
 		case <-f.next.C:
 			f.gap = true
+		case <-f.probe.timer.C:
+			if f.lookAround(ctx); !f.gap {
+				continue
+			}
+		case a := <-f.probe.answer:
+			if f.learn(a); !f.gap {
+				continue
+			}
+		case <-f.alarmed:
+			if f.probe.asked == nil {
+				f.probe.timer.Reset(rand.N(time.Second))
+			}
+			continue
 		case <-f.doubt:
 			f.gap, f.notBefore, f.reactions.next = true, time.Time{}, time.Time{}
 		case <-vouch:
@@ -176,6 +196,9 @@ func (f *Feed) look(ctx context.Context) {
 	// In this order no reaction is looked at before its message.
 	reactions, missed := f.drainReactions()
 	events, gap := f.drain()
+	if gap {
+		f.probe.expectAll()
+	}
 	if f.gap || gap {
 		f.noteMissed(events)
 	}
@@ -187,7 +210,10 @@ func (f *Feed) look(ctx context.Context) {
 	}
 	if f.gap && time.Now().Before(f.notBefore) {
 		f.takeReactions(ctx, reactions, missed)
-		f.lapsed = f.lapsed || gap || len(events) > 0
+		if gap || len(events) > 0 {
+			f.lapsed = true
+			f.probe.expectAll()
+		}
 		return // the events are in the collection, which is read soon
 	}
 	reads := f.reads
@@ -255,7 +281,7 @@ func (f *Feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 		if err := f.failed(ctx, f.readOn(ctx)); err != nil {
 			return err
 		}
-		f.gap = false
+		f.gap, f.probe.blind = false, false
 		// More than that may carry one date, after an import.
 		f.full = max(maxSeen, 2*f.countSeen())
 		f.expectCrowd()
@@ -264,6 +290,7 @@ func (f *Feed) step(ctx context.Context, events []directus.Event, gap bool) erro
 	}
 	if err := f.apply(ctx, events); err != nil {
 		f.gap, f.lapsed = true, true
+		f.probe.expectAll()
 		return err
 	}
 	if f.lapsed && !f.gap {
@@ -300,6 +327,8 @@ func (f *Feed) apply(ctx context.Context, events []directus.Event) error {
 			deleted = append(deleted, event.Keys...)
 		}
 	}
+	f.reorder.strict = f.probe.inDoubt()
+	heard := slices.Concat(created, updated)
 	created, missing := f.reorder.add(slices.Concat(created, f.ahead(updated)), time.Now())
 	f.gap = f.gap || missing
 	if deadline := f.reorder.deadline(); !deadline.IsZero() {
@@ -309,6 +338,7 @@ func (f *Feed) apply(ctx context.Context, events []directus.Event) error {
 	if err := f.publish(ctx, created, false); err != nil {
 		return err
 	}
+	f.probe.hear(heard)
 	if f.reorder.holds(updated, deleted) { // so that what became of them is known to be theirs
 		if err := f.readOn(ctx); err != nil {
 			return err

@@ -46,6 +46,7 @@ func (f *Feed) lead(m Member) {
 		Fields: f.Group.Query, Filter: f.Group.Filter, Events: f.Group.Events(f.edits),
 	})
 	f.gap, f.lapsed, f.mute = true, true, false
+	f.probe.expectAll()
 }
 
 // silence ends the subscription of a user's own feed that never could be read, as that

@@ -47,12 +47,16 @@ type reorderBuffer struct {
 	counting bool      // the last row had its turn right behind the one before it
 	vain     time.Time // when a wait was in vain last; moved on by regain
 	skipped  []skip
+	// strict makes each row wait for maxPatience that does not follow the one before it,
+	// whatever its key is: rows come without events, see probe.
+	strict bool
 }
 
 type heldRow struct {
 	collection.Row
-	key uint64
-	at  time.Time // when it came
+	key    uint64
+	counts bool      // key is its key
+	at     time.Time // when it came
 }
 
 // skip is a range of keys that were not waited for any longer.
@@ -70,15 +74,16 @@ func (b *reorderBuffer) add(rows []collection.Row, now time.Time) (turn []collec
 	for _, r := range rows {
 		key, counts := keyNumber(r)
 		switch {
-		case !counts:
+		case !counts && !b.strict:
 			turn = append(turn, r)
 			continue
+		case !counts:
 		case b.next == 0:
 			b.next = key
 		case key < b.next:
 			b.late(key, now)
 		}
-		b.held = append(b.held, heldRow{r, key, now})
+		b.held = append(b.held, heldRow{r, key, counts, now})
 	}
 	slices.SortStableFunc(b.held, func(x, y heldRow) int { return collection.CompareIDs(x.ID, y.ID) })
 	next, missing := b.due(now)
@@ -91,7 +96,10 @@ func (b *reorderBuffer) due(now time.Time) (turn []collection.Row, missing bool)
 	for len(b.held) > 0 {
 		front := b.held[0]
 		follows, gap := front.key == b.next, front.key > b.next
-		if gap && (b.counting || front.key-b.next <= maxMissing) {
+		if !front.counts {
+			return turn, !now.Before(b.deadline())
+		}
+		if gap && (b.strict || b.counting || front.key-b.next <= maxMissing) {
 			b.regain(now)
 			if now.Before(b.deadline()) {
 				break
@@ -128,6 +136,9 @@ func (b *reorderBuffer) deadline() time.Time {
 	if first.IsZero() {
 		return first
 	}
+	if b.strict {
+		return first.Add(maxPatience)
+	}
 	return first.Add(b.patience)
 }
 
@@ -145,7 +156,7 @@ func (b *reorderBuffer) skip(front heldRow, now time.Time) (waited bool) {
 	if len(b.skipped) > maxSkipped {
 		b.skipped = b.skipped[1:]
 	}
-	if waited = b.patience > 0; waited {
+	if waited = b.patience > 0 || b.strict; waited {
 		b.vain = now
 	}
 	if b.patience /= 2; b.patience < leastPatience {
@@ -166,7 +177,9 @@ func (b *reorderBuffer) late(key uint64, now time.Time) {
 func (b *reorderBuffer) flush() (turn []collection.Row) {
 	for _, r := range b.held {
 		turn = append(turn, r.Row)
-		b.next = max(b.next, r.key+1)
+		if r.counts {
+			b.next = max(b.next, r.key+1)
+		}
 	}
 	b.held = nil
 	return turn

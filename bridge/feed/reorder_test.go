@@ -41,6 +41,8 @@ func TestReorderBuffer(t *testing.T) {
 		"gaps that are rare":        {"0: 1 -> 1", "0: 3 ->", "20: . -> missing", "20: flush -> 3", "20: 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 -> 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19", "30: 21 ->", "50: . -> missing", "50: flush -> 21", "50: 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 -> 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37", "60: 39 ->", "80: . -> missing", "80: flush -> 39", "80: 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 -> 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55"},
 		"uuids":                     {`0: "b" -> b`, `0: "a" -> a`},
 		"numbers in texts":          {`0: "1" -> 1`, `0: "3" -> 3`},
+		"in doubt":                  {"0: 1 -> 1", "0: strict ->", "0: 1000 ->", "99: . ->", "100: . -> missing", "100: flush -> 1000", "101: 1001 -> 1001", "101: 1003 ->", "200: . ->", "201: . -> missing", "201: 1002 -> 1002 1003"},
+		"uuids in doubt":            {`0: strict ->`, `0: "b" ->`, `50: "a" ->`, "99: . ->", "100: . -> missing", "100: flush -> a b"},
 		"beyond counting":           {"0: 1 -> 1", "0: 99999999999999999999999 -> 99999999999999999999999", "0: 2 -> 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,6 +59,8 @@ func TestReorderBuffer(t *testing.T) {
 				var turn, came []collection.Row
 				var missing bool
 				switch words := strings.Fields(what); words[0] {
+				case "strict":
+					h.strict = true
 				case ".":
 					turn, missing = h.due(now)
 				case "flush":

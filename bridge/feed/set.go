@@ -41,6 +41,7 @@ type Set struct {
 	forks  int                // so far; guarded by mu
 
 	deeds Deeds
+	watch watch
 }
 
 // NewSet makes a set without feeds. Close ends it.
@@ -126,6 +127,8 @@ func (fs *Set) start(f *Feed) {
 	var ctx context.Context
 	ctx, f.cancel = context.WithCancel(fs.ctx)
 	log := f.leader.Log()
+	f.watch = &fs.watch
+	fs.watch.add(f)
 	fs.wg.Go(func() {
 		if err := ircd.Recover(log, func() error { f.run(ctx); return nil }); err != nil {
 			fs.end(err, []*Feed{f}) // those who read it may come back, to another one
@@ -150,6 +153,7 @@ func (fs *Set) remove(f *Feed) {
 		delete(fs.open, f.Key)
 	}
 	delete(fs.shared, f)
+	fs.watch.remove(f)
 }
 
 // Expel passes a member's readers on to feeds of its own where it is not proven any

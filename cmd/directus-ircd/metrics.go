@@ -111,6 +111,7 @@ var metricRows = []struct {
 	{"waiting_presence", "What others did, such as JOIN and AWAY, that the connection furthest behind has not been shown yet.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.irc.Waiting) }},
 	{"directus_links", "Realtime links to Directus that are up.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.bridge.Links) }},
 	{"feeds", "Readings of a collection, each with subscriptions, for one user or shared by many.", prometheus.GaugeValue, func(f figures) int64 { return int64(f.bridge.Feeds) }},
+	{"unannounced_messages_total", "Messages of which Directus did not tell, found by asking, in each feed that found them.", prometheus.CounterValue, func(f figures) int64 { return f.bridge.Unannounced }},
 	{"accepted_connections_total", "IRC connections accepted.", prometheus.CounterValue, func(f figures) int64 { return f.irc.Accepted }},
 	{"refused_connections_total", "IRC connections closed at once for a limit.", prometheus.CounterValue, func(f figures) int64 { return f.irc.Refused }},
 	{"logins_total", "Logins that succeeded.", prometheus.CounterValue, func(f figures) int64 { return f.irc.Logins }},

@@ -23,6 +23,9 @@ const (
 	// renewals is what it may cost beside that where a session has to be renewed every minute or so, and with it whatever is
 	// subscribed to and read: by tokens that expire soon, and on Directus 10, which tells nothing of rights.
 	renewals = 100
+	// probes is how often each user may have Directus asked for what was stored without an event: in three collections, and
+	// every 3 s after events were lost.
+	probes = 3 * int(quiet/(3*time.Second))
 )
 
 // verdict counts how often each promise was put to the test.
@@ -40,7 +43,7 @@ func (w *world) judgeQuiet() {
 		after[what] -= before[what]
 		sum += n - before[what]
 	}
-	each := requests + w.rereading()
+	each := requests + probes + w.rereading()
 	if d := w.scenario.settings.directus; d.AccessTTL > 0 || d.Version[:2] == "10" {
 		each += renewals
 	}
@@ -57,7 +60,7 @@ func (w *world) rereading() int {
 	if limit == 0 {
 		return 0
 	}
-	readings := int(quiet / (2 * time.Minute))
+	readings := int(quiet/(2*time.Minute)) + 30 // of them probes in the first minute
 	if w.scenario.settings.directus.Version[:2] == "10" {
 		readings = int(quiet / (recheck * 7 / 10))
 	}
