@@ -168,12 +168,10 @@ func begin(f func()) <-chan struct{} {
 
 // await waits until ended is closed, for at most limit, and reports whether it was.
 func await(ended <-chan struct{}, limit time.Duration) bool {
-	t := time.NewTimer(limit)
-	defer t.Stop()
 	select {
 	case <-ended:
 		return true
-	case <-t.C:
+	case <-time.After(limit):
 		return false
 	}
 }

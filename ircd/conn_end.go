@@ -229,16 +229,12 @@ func (c *conn) drain(ctx context.Context, cause error) error {
 	var over <-chan time.Time
 	if errors.Is(cause, os.ErrDeadlineExceeded) {
 		cause = stalled()
-		limit := time.NewTimer(drainLimit)
-		defer limit.Stop()
-		over = limit.C
+		over = time.After(drainLimit)
 	}
 	quiet := drainTimeout + c.pace()
 	for {
-		t := time.NewTimer(quiet)
 		select {
 		case in, ok := <-c.lines:
-			t.Stop()
 			if !ok {
 				return cause
 			}
@@ -249,13 +245,11 @@ func (c *conn) drain(ctx context.Context, cause error) error {
 				return err
 			}
 			c.out1 = c.out1[:0]
-		case <-t.C:
+		case <-time.After(quiet):
 			return cause
 		case <-over:
-			t.Stop()
 			return cause
 		case <-ctx.Done():
-			t.Stop()
 			return context.Cause(ctx)
 		}
 	}

@@ -115,9 +115,7 @@ func (q *sendQueue) put(ctx context.Context, lines []byte) error {
 			return nil
 		}
 		if timeout == nil {
-			t := time.NewTimer(stallTimeout)
-			defer t.Stop()
-			timeout = t.C
+			timeout = time.After(stallTimeout)
 		}
 		select {
 		case <-q.room:

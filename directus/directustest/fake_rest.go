@@ -75,10 +75,8 @@ func pause(d time.Duration, stopped, gone <-chan struct{}) bool {
 	if d <= 0 {
 		return true
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-time.After(d):
 		return true
 	case <-stopped:
 	case <-gone:

@@ -2,6 +2,7 @@ package directustest
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/google/uuid"
 
@@ -60,9 +61,7 @@ func (f *Fake) LogIn(u FakeUser) *directus.Account {
 // RemoveUser deletes a user and ends the user's refresh tokens.
 func (f *Fake) RemoveUser(id string) {
 	f.EndSessions(id)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.users, id)
+	f.locked(func() { delete(f.users, id) })
 }
 
 // EditUser changes a user in place. No open socket notices.
@@ -121,13 +120,9 @@ func (f *Fake) PassSessions(from, to string) {
 
 // EndSessions makes the refresh tokens of a user unknown.
 func (f *Fake) EndSessions(id string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for refresh, user := range f.sessions {
-		if user == id {
-			delete(f.sessions, refresh)
-		}
-	}
+	f.locked(func() {
+		maps.DeleteFunc(f.sessions, func(_, user string) bool { return user == id })
+	})
 }
 
 // Sessions is the number of refresh tokens that are alive.

@@ -95,11 +95,9 @@ func (p *Proxy) cut(wait time.Duration, lost func([]byte) bool, dirs ...Directio
 	default:
 	}
 	p.change(dirs, func(c *course) { c.losing, c.lost = true, lost })
-	patience := time.NewTimer(wait)
-	defer patience.Stop()
 	select {
 	case <-p.losses:
-	case <-patience.C:
+	case <-time.After(wait):
 	}
 	p.mu.Lock()
 	for _, d := range dirs {
@@ -112,12 +110,11 @@ func (p *Proxy) cut(wait time.Duration, lost func([]byte) bool, dirs ...Directio
 // Sever breaks all connections only for the client: what Delay holds on its way up still arrives at its time. Sever waits
 // up to lossPatience for such data, and ends the delay of new data.
 func (p *Proxy) Sever() {
-	patience := time.NewTimer(lossPatience)
-	defer patience.Stop()
+	patience := time.After(lossPatience)
 	for waiting := true; waiting && !p.isDelaying(); {
 		select {
 		case <-p.delays:
-		case <-patience.C:
+		case <-patience:
 			waiting = false
 		}
 	}

@@ -153,13 +153,11 @@ func (h *path) write(d Direction, p parcel) bool {
 		if late {
 			h.proxy.count(1)
 		}
-		timer := time.NewTimer(left)
 		select {
-		case <-timer.C:
+		case <-time.After(left):
 		case <-changed:
 		case <-h.done:
 		}
-		timer.Stop()
 		if late {
 			h.proxy.count(-1)
 		}

@@ -108,14 +108,11 @@ func (s *Server) Revoke(collection, action string) (restore func()) {
 	if len(taken) == 0 {
 		s.t.Fatalf("there is no permission to %s %s", action, collection)
 	}
-	var once sync.Once
-	restore = func() {
-		once.Do(func() {
-			for _, p := range taken {
-				s.Do(http.MethodPost, "/permissions", nil, p, nil)
-			}
-		})
-	}
+	restore = sync.OnceFunc(func() {
+		for _, p := range taken {
+			s.Do(http.MethodPost, "/permissions", nil, p, nil)
+		}
+	})
 	s.t.Cleanup(restore)
 	return restore
 }
