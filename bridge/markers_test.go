@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -222,4 +223,77 @@ func TestReadMarkersOfTwoDaemons(t *testing.T) {
 		}
 		closeSession(t, s)
 	})
+}
+
+// What another daemon stores is told to the sessions of this one at the next check of the user,
+// and at once to a client that asks. A user whose clients never asked costs no reading.
+func TestReadMarkersMovedByAnotherDaemon(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, b := privateStack(t)
+		fake.AddCollection("markers", directustest.FakeCollection{Fields: []string{"target", "date_read"}})
+		addFake(fake, "ada")
+		addFake(fake, "bob")
+		opts := bridge.Options{Client: directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)}),
+			Channels: []collection.Config{messages("messages")}, NickFields: []string{"first_name", "last_name"},
+			Private: &privateMessages, ReadMarkers: &markerFields, Logger: logger(t)}
+		t.Cleanup(opts.Client.Close)
+		if err := b.Configure(opts); err != nil {
+			t.Fatal(err)
+		}
+		other, err := bridge.New(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { other.Close(context.Background()) })
+		testMovedMarkers(t, fake, login(t, b, "ada"), login(t, other, "ada"), login(t, b, "bob"))
+	})
+}
+
+func testMovedMarkers(t *testing.T, fake *directustest.Fake, here, there, bob fullSession) {
+	begin := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
+	set := func(target string, d time.Duration) {
+		t.Helper()
+		if _, err := there.SetReadMarker(t.Context(), target, begin.Add(d)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+	}
+	asked := func(want time.Duration) {
+		t.Helper()
+		if m, err := here.ReadMarker(t.Context(), "#messages"); err != nil || !m.Time.Equal(begin.Add(want)) {
+			t.Errorf("read %+v, %v, want %v", m, err, begin.Add(want))
+		}
+	}
+	readings := func() int { return fake.Count("SEARCH /items/markers") }
+	set("#messages", time.Second)
+	asked(time.Second)
+	set("#messages", 2*time.Second)
+	asked(2 * time.Second)
+	before := readings()
+	for range 50 {
+		asked(2 * time.Second)
+	}
+	if n := readings() - before; n > 0 {
+		t.Errorf("%d readings for 50 questions at once", n)
+	}
+	polled[*ircd.ReadMarker](t, here)
+	set("#messages", 3*time.Second)
+	set("bob", 4*time.Second)
+	time.Sleep(6 * time.Minute)
+	told := map[string]time.Duration{}
+	for _, m := range polled[*ircd.ReadMarker](t, here) {
+		told[m.Target] = m.Time.Sub(begin)
+	}
+	if want := map[string]time.Duration{"#messages": 3 * time.Second, "bob": 4 * time.Second}; !maps.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+	closeSession(t, here)
+	closeSession(t, there)
+	time.Sleep(time.Minute)
+	before = readings()
+	time.Sleep(time.Hour)
+	if n := readings() - before; n > 0 {
+		t.Errorf("%d readings for a user without markers", n)
+	}
+	closeSession(t, bob)
 }

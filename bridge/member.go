@@ -313,6 +313,7 @@ func (m *member) check(ctx context.Context) error {
 		return err
 	}
 	m.renewProfile(ctx)
+	m.refreshMarkers(ctx, 0)
 	m.tell(nil, "acquaintances", &ircd.Acquaintances{}) // the rule for which users are visible may have changed
 	m.mu.Lock()
 	m.checked = begun

@@ -9,6 +9,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/markers"
+	"directus-ircd/bridge/people"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
@@ -18,11 +19,47 @@ func (s *session) ReadMarker(ctx context.Context, target string) (*ircd.ReadMark
 	if err != nil {
 		return nil, err
 	}
+	s.member.refreshMarkers(ctx, markersFresh)
 	at, err := s.member.markers.Get(ctx, key)
 	if err != nil {
 		return nil, tryAgain(err)
 	}
 	return &ircd.ReadMarker{Target: name, Time: at}, nil
+}
+
+// markersFresh is how old what is known of the read markers may be when a client asks. One that
+// joins many channels asks for each.
+const markersFresh = 5 * time.Second
+
+// refreshMarkers reads the user's markers again, unless that was tried within a time, and tells
+// all sessions which ones another daemon has moved: Directus would read each marker again for
+// each subscriber to tell of it. If Directus does not answer, what is known counts.
+func (m *member) refreshMarkers(ctx context.Context, within time.Duration) {
+	moved, err := m.markers.Refresh(ctx, within)
+	if err != nil {
+		m.log.Debug().Err(err).Msg("read the read markers again")
+	}
+	var ids []string
+	for key := range moved {
+		if !wire.IsChannel(key) {
+			ids = append(ids, key)
+		}
+	}
+	users := map[string]ircd.User{}
+	if len(ids) > 0 {
+		if users, err = m.names.UsersMeeting(ctx, people.MeetsNobody, ids); err != nil {
+			m.log.Debug().Err(err).Msg("name those whose messages were read")
+		}
+	}
+	for key, at := range moved {
+		name := key
+		if !wire.IsChannel(key) {
+			name = users[key].Nick
+		}
+		if name != "" {
+			m.tell(nil, "marker "+key, &ircd.ReadMarker{Target: name, Time: at})
+		}
+	}
 }
 
 // SetReadMarker implements ircd.Session. It does not wait until Directus has stored the

@@ -36,6 +36,7 @@ type Book struct {
 	mu     sync.Mutex         // a leaf lock
 	store  *Store             // nil: kept in memory only; guarded by mu
 	loaded bool               // the store has been read; guarded by mu
+	asked  time.Time          // when it was last asked for news; guarded by mu
 	failed error              // why the last attempt to read it failed; guarded by mu
 	again  time.Time          // when to try again; guarded by mu
 	marks  map[string]*marker // by target; guarded by mu
@@ -152,15 +153,51 @@ func (b *Book) load(ctx context.Context) error {
 		b.failed, b.again = err, time.Now().Add(markerRetry)
 		return err
 	}
-	b.loaded = true
+	b.loaded, b.asked = true, time.Now()
+	b.merge(stored)
+	return nil
+}
+
+// merge takes over the markers of the store that are ahead of those known, and returns them. The
+// caller holds mu.
+func (b *Book) merge(stored map[string]*marker) (moved map[string]time.Time) {
+	moved = map[string]time.Time{}
 	for target, s := range stored {
-		if own := b.marks[target]; own == nil || s.at.After(own.at) {
-			b.marks[target] = s
-		} else if own.item == "" {
+		own := b.marks[target]
+		switch {
+		case own == nil || s.at.After(own.at):
+			b.marks[target], moved[target] = s, s.at
+		case own.item == "":
 			own.item = s.item
 		}
 	}
-	return nil
+	return moved
+}
+
+// Refresh reads the store again, unless that was tried within a time, and returns the markers
+// that another daemon has moved. It reads nothing before the first Get or Set: nobody has asked
+// for a marker yet.
+func (b *Book) Refresh(ctx context.Context, within time.Duration) (moved map[string]time.Time, err error) {
+	b.mu.Lock()
+	store, due := b.store, b.loaded && b.store != nil && time.Since(b.asked) >= within
+	if due {
+		b.asked = time.Now()
+	}
+	b.mu.Unlock()
+	if !due {
+		return nil, nil
+	}
+	stored, err := store.load(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case err != nil: // the next JOINs of a client need not wait as well
+		b.asked = time.Now().Add(markerRetry)
+		return nil, err
+	case b.store != store: // Move was called meanwhile
+		return nil, nil
+	}
+	return b.merge(stored), nil
 }
 
 // dirty returns copies of the markers that wait to be stored.
