@@ -17,7 +17,7 @@ import (
 // wallClocks are the functions that may make a date of a moment, or compare the two,
 // and why.
 var wallClocks = map[string]string{
-	"directus-ircd/cmd/directus-ircd/listen.ValidFor": "certificates expire by the wall clock, here as everywhere",
+	"directus-ircd/cmd/directus-ircd/config.ValidFor": "certificates expire by the wall clock, here as everywhere",
 
 	"directus-ircd/directus.wallAt": "the one place in which the wall clock stands in for that of Directus",
 }

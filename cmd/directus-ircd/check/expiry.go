@@ -34,7 +34,7 @@ func checkExpiry(ctx context.Context, cfg *config.Config, r *findings) {
 }
 
 func (f *findings) expiry(fix, what string, at time.Time) {
-	switch left := listen.ValidFor(at); {
+	switch left := config.ValidFor(at); {
 	case left <= 0:
 		f.miss(fix, "%s expired on %s", what, at.UTC().Format(time.DateOnly))
 	case left < expiryNote:

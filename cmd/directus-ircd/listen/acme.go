@@ -158,7 +158,7 @@ func (a *acmeCertificates) take(d *acmeDomain, cert *tls.Certificate) {
 	if old := d.cert.Swap(cert); old == nil || !old.Leaf.Equal(leaf) {
 		a.log.Info().Str("domain", d.name).Time("expires", leaf.NotAfter).Msg("certificate")
 	}
-	if life := leaf.NotAfter.Sub(leaf.NotBefore); ValidFor(leaf.NotAfter) < life/6 {
+	if life := leaf.NotAfter.Sub(leaf.NotBefore); config.ValidFor(leaf.NotAfter) < life/6 {
 		a.log.Warn().Str("domain", d.name).Time("expires", leaf.NotAfter).Msg("the certificate has not been renewed yet: " + acmeNeeds)
 	}
 }

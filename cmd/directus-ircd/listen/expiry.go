@@ -3,6 +3,7 @@ package listen
 import (
 	"cmp"
 	"crypto/tls"
+	"directus-ircd/cmd/directus-ircd/config"
 	"slices"
 	"time"
 )
@@ -35,7 +36,7 @@ func (s *Sockets) WatchExpiry(client *tls.Certificate) {
 	}
 	for _, e := range list {
 		name, expires := e.expiry()
-		if left := ValidFor(expires); name != "" && left < expiryWarning {
+		if left := config.ValidFor(expires); name != "" && left < expiryWarning {
 			s.opts.Log.Warn().Str("address", e.address).Str("certificate", name).Time("expires", expires).Msg(expiryText(left))
 		}
 	}
@@ -88,7 +89,3 @@ func (a *acmeCertificates) expiry() (name string, at time.Time) {
 	}
 	return name, at
 }
-
-// ValidFor is how long a certificate holds that expires at a time. Those who verify it go
-// by the wall clock.
-func ValidFor(expires time.Time) time.Duration { return time.Until(expires) }
