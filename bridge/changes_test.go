@@ -44,6 +44,64 @@ func TestChanges(t *testing.T) {
 	})
 }
 
+// Every feed and every daemon gives a version of a message the same msgid, and none gives one
+// twice, whatever was written again or taken back in between.
+func TestVersionsHaveOneID(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		deleting := messages("messages")
+		deleting.SoftDelete = &collection.SoftDelete{Field: "status", Values: []string{"archived"}}
+		change := func(o *bridge.Options) { o.OwnFeeds = true }
+		c := newChat(t, change, deleting)
+		c.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text", "status"}})
+		bob := c.person("bob")
+		other := *c
+		other.backend = newBackend(t, c.client, func(o *bridge.Options) { o.Edits.Merge = 7 * time.Second }, deleting) // it shows them later
+		readers := []*visitor{c.visit("ada", "#messages"), c.visit("eve", "#messages"), other.visit("ada", "#messages")}
+		versions := func() (ids [][]string) {
+			t.Helper()
+			time.Sleep(10 * time.Second)
+			for _, r := range readers {
+				list := []string{}
+				for _, m := range polled[*ircd.Message](t, r.session) {
+					list = append(list, m.ID)
+				}
+				ids = append(ids, list)
+			}
+			return ids
+		}
+		id := c.fake.Insert("messages", bob, map[string]any{"text": "first"})
+		versions()
+		seen := map[string]bool{}
+		set := func(field, value string) (ids [][]string) {
+			t.Helper()
+			c.fake.Update("messages", id, map[string]any{field: value})
+			ids = versions()
+			for _, list := range ids {
+				if field == "text" && (len(list) != 1 || seen[list[0]]) {
+					t.Errorf("%s: %v, of those known %v", value, ids, seen)
+				}
+			}
+			for _, list := range ids {
+				for _, id := range list {
+					seen[id] = true
+				}
+			}
+			return ids
+		}
+		for _, text := range []string{"second", "first", "second", "first", "second", "third"} {
+			if ids := set("text", text); !slices.Equal(ids[0], ids[1]) || !slices.Equal(ids[0], ids[2]) {
+				t.Errorf("%s: %v", text, ids)
+			}
+		}
+		for _, text := range []string{"fourth", "fifth", "sixth", "seventh", "second", "third", "second"} { // more than are remembered
+			set("text", text)
+		}
+		set("status", "archived")
+		set("status", "published")
+		set("text", "third") // its first msgid was taken back
+	})
+}
+
 // room is a channel of a collection that several share.
 func room(name string, change func(*collection.Config)) collection.Config {
 	c := messages("rooms")

@@ -35,6 +35,11 @@ func newChatAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Op
 	fake := directustest.NewFake(t, at)
 	client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t)})
 	t.Cleanup(client.Close)
+	return &chat{t, fake, client, newBackend(t, client, change, channels...), map[string]string{}}
+}
+
+// newBackend is a daemon's bridge: that of a chat, or another one.
+func newBackend(t *testing.T, client *directus.Client, change func(*bridge.Options), channels ...collection.Config) *bridge.Backend {
 	if len(channels) == 0 {
 		channels = []collection.Config{messages("messages")}
 	}
@@ -50,7 +55,7 @@ func newChatAt(t *testing.T, at directustest.FakeOptions, change func(*bridge.Op
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { backend.Close(context.Background()) })
-	return &chat{t, fake, client, backend, map[string]string{}}
+	return backend
 }
 
 // visitor is one connection of a user.

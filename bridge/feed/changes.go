@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -169,11 +170,11 @@ func (f *Feed) move(rendered *rendering, c *collection.Channel, known *shownRow)
 	case p.state == deleted && here:
 		f.deeds.restored(f.Group, r.ID)
 		m.ID, m.Time, m.Replayed = p.message.ID, p.message.Time, true
-		p.message, p.state, p.edits = m, visible, nil
+		p.show(m)
 		return []Entry{{Row: r.WithoutTexts(), Channel: c, Event: m, Restored: true}}
 	case p.state == moved && here && !f.TooOld(r):
-		m.ID, m.Time = f.nextID(p.message.ID), p.message.Time // the old one is known as deleted
-		p.message, p.state, p.edits = m, visible, nil
+		m.ID, m.Time = f.newID(p.message.ID), p.message.Time // the old one is known as deleted
+		p.show(m)
 		return []Entry{{Row: r.WithoutTexts(), Channel: c, Event: m}}
 	}
 	return nil
@@ -304,10 +305,24 @@ func (f *Feed) age(r collection.Row) time.Duration { return f.clock().Sub(r.Show
 // future. The caller holds mu.
 func (f *Feed) written(r collection.Row) time.Time { return time.Now().Add(-max(0, f.age(r))) }
 
-// nextID makes a msgid for a new version of a message, given the msgid of any of its
-// versions. It names the same position in the history and is never used twice. The caller
-// holds mu.
-func (f *Feed) nextID(msgid string) string {
+// nextID makes a msgid for a new version of a message in a place, given the msgid of any of its
+// versions; p is nil if the place is not remembered. It names the same position in the history
+// and is never used twice. It comes from what is stored, so that other feeds and daemons give
+// the version the same one, if the feed knows all earlier versions. The caller holds mu.
+func (f *Feed) nextID(msgid string, content uint64, p *place) string {
+	if p == nil || !p.complete {
+		return f.newID(msgid)
+	}
+	first := collection.OriginalID(msgid) + ".e" + strconv.FormatUint(content, 36)
+	id := first
+	for n := 2; slices.Contains(p.edits, id); n++ { // the same text once more
+		id = first + ".e" + strconv.Itoa(n)
+	}
+	return id
+}
+
+// newID is nextID for a version that is told from all others by the time. The caller holds mu.
+func (f *Feed) newID(msgid string) string {
 	f.stamped = max(f.clock().UnixMilli(), f.stamped+1)
 	return collection.OriginalID(msgid) + ".e" + strconv.FormatInt(f.stamped, 36)
 }

@@ -170,9 +170,9 @@ func (f *Feed) version(r collection.Row, c *collection.Channel, m, before *ircd.
 		v.Text = text.EditMark + "<" + m.From.Nick + "> " + strings.TrimPrefix(v.Text, text.EditMark)
 	}
 	if v.ID == "" {
-		v.ID = f.nextID(m.ID)
-		if known := f.shown.rows[r.ID]; known != nil { // else it is too long
-			known.place(c).addEdit(v.ID)
+		p := f.shown.rows[r.ID].place(c) // nil if it is too long
+		if v.ID = f.nextID(m.ID, f.Group.ContentOf(r), p); p != nil {
+			p.addEdit(v.ID)
 		}
 	}
 	return Entry{Row: r.WithoutTexts(), Channel: c, Event: &v, Text: text.Wording(m)}

@@ -68,6 +68,9 @@ func (f *Feed) show(r *rendering, read bool) []Entry {
 		m.Time, m.Replayed = row.ShownAt(), f.age(row) > replayedAfter
 		entries = append(entries, Entry{Row: row.WithoutTexts(), Channel: c, Event: m, Read: read})
 		f.shown.put(row, f.written(row), r.content, c, m)
+		if p := f.shown.rows[r.ID].place(c); p != nil && len(p.edits) == 0 {
+			p.complete = true
+		}
 	}
 	return entries
 }

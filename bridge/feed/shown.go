@@ -51,7 +51,9 @@ type place struct {
 	message *ircd.Message
 	// edits are the msgids under which later versions were shown.
 	edits []string
-	state placeState
+	// complete says that edits are all there were; see nextID.
+	complete bool
+	state    placeState
 }
 
 // placeState says why a message is not to be seen any more.
@@ -174,10 +176,15 @@ func (s *shownRow) place(c *collection.Channel) *place {
 	return nil
 }
 
+// show makes a message visible again whose versions were all taken back.
+func (p *place) show(m *ircd.Message) {
+	p.message, p.state, p.edits, p.complete = m, visible, nil, false
+}
+
 // addEdit notes the msgid of an edit that was shown.
 func (p *place) addEdit(id string) {
 	if len(p.edits) >= maxEditIDs {
-		p.edits = slices.Delete(p.edits, 0, 1)
+		p.edits, p.complete = slices.Delete(p.edits, 0, 1), false
 	}
 	p.edits = append(p.edits, id)
 }
