@@ -116,6 +116,22 @@ func (c *Client) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Public reports whether Directus serves a path without a login.
+func (c *Client) Public(ctx context.Context, path string) (bool, error) {
+	err := c.do(ctx, call{method: http.MethodHead, path: path})
+	if refused, ok := errors.AsType[*Error](err); ok && (refused.Status == http.StatusForbidden || refused.Status == http.StatusUnauthorized) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// TurnedAway reports whether a request was ever turned away for being one too many.
+func (c *Client) TurnedAway() bool {
+	c.pause.mu.Lock()
+	defer c.pause.mu.Unlock()
+	return c.pause.until > 0
+}
+
 // transportError wraps an error of net/http in ErrUnavailable, or returns the error of
 // ctx if that was cancelled. It drops the URL from the error, because the query may hold
 // what must not be logged.

@@ -181,6 +181,25 @@ func (a *Account) Now() time.Time { return a.client.Now() }
 // a proxy that writes its own Date header it is the proxy's clock.
 func (c *Client) ServerTime() (early, late time.Time, ok bool) { return c.clock.now(time.Now()) }
 
+// ClocksApart is how far apart the clocks are, at least, that the answers have shown. It is 0
+// if one clock fits all of them. Otherwise several machines answer, or the clock was set.
+func (c *Client) ClocksApart() time.Duration { return c.clock.apart() }
+
+func (c *serverClock) apart() (by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	earliest, latest := c.late, c.early // of what the clocks would have shown at base
+	for _, p := range c.past {
+		if p.late.Before(earliest) {
+			earliest = p.late
+		}
+		if p.early.After(latest) {
+			latest = p.early
+		}
+	}
+	return max(0, latest.Sub(earliest))
+}
+
 // ServerTime is Client.ServerTime.
 func (a *Account) ServerTime() (early, late time.Time, ok bool) { return a.client.ServerTime() }
 

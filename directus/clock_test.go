@@ -138,3 +138,21 @@ func TestClockOfTheMachine(t *testing.T) {
 		t.Errorf("when Directus shows %v it is %v", date, got)
 	}
 }
+
+// Clocks that take turns are told apart by what one clock could not have shown.
+func TestClocksApart(t *testing.T) {
+	for _, apart := range []time.Duration{0, 500 * time.Millisecond, 3 * time.Second, -time.Minute} {
+		ours := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC)
+		c := serverClock{base: ours, shown: wallAt(ours)}
+		if c.apart() != 0 {
+			t.Error("knows what nobody has told")
+		}
+		for i := range 40 {
+			ours = ours.Add(77 * time.Millisecond)
+			c.observe(ours, ours, dateHeader(ours.Add(time.Duration(i%2)*apart)))
+		}
+		if got := c.apart(); got > apart.Abs() || apart.Abs() > time.Second && got < apart.Abs()-2*time.Second {
+			t.Errorf("%v apart: told %v", apart, got)
+		}
+	}
+}

@@ -34,7 +34,9 @@ type call struct {
 }
 
 // changes reports whether the call may change what is stored.
-func (k call) changes() bool { return k.method != http.MethodGet && k.method != methodSearch }
+func (k call) changes() bool {
+	return k.method != http.MethodGet && k.method != http.MethodHead && k.method != methodSearch
+}
 
 // do makes a call and decodes its answer. It waits while Directus asks for fewer requests;
 // see pause. The error is an *Error for a refusal, the error of ctx if that was cancelled,

@@ -10,7 +10,7 @@ import (
 type checkCmd struct {
 	configFlag
 	credentialFlags
-	Write bool `help:"Also send a message to each channel, read it back and delete it; users see it for a moment. This shows what check can otherwise only guess, such as the time zone of dateTime fields."`
+	Write bool `help:"Also send a message to each channel, read it back and delete it; users see it for a moment. This shows what check can otherwise only guess, such as whether long texts and emoji are kept, and whether all processes of Directus send all events."`
 }
 
 func (checkCmd) Help() string {

@@ -18,6 +18,14 @@ func TestWrongAddressOfDirectus(t *testing.T) {
 			io.WriteString(w, "pong")
 		case "/gone/server/ping":
 			http.NotFound(w, r)
+		case "/moved/server/ping":
+			http.Redirect(w, r, "https://chat.example.com/server/ping", http.StatusMovedPermanently)
+		case "/hotel/server/ping":
+			http.Redirect(w, r, "http://portal.example.net/login?from=1", http.StatusFound)
+		case "/network/server/ping":
+			w.WriteHeader(http.StatusNetworkAuthenticationRequired)
+		case "/down/server/ping":
+			http.Error(w, "<html>bad gateway</html>", http.StatusBadGateway)
 		default: // the app answers whatever is under /admin with its page
 			io.WriteString(w, "<!DOCTYPE html><title>Directus</title>")
 		}
@@ -31,6 +39,13 @@ func TestWrongAddressOfDirectus(t *testing.T) {
 		{plain.URL + "/admin/content/messages", "leave out /admin"},
 		{plain.URL + "/other", "something answers there that is not directus"},
 		{plain.URL + "/gone", "something answers there that is not directus"},
+		{plain.URL + "/other", "including the path if a proxy serves it under one"},
+		{plain.URL + "/moved", "it answered https://chat.example.com/server/ping"},
+		{plain.URL + "/moved", "write the address that it redirects to"},
+		{plain.URL + "/hotel", "it answered http://portal.example.net/login)"},
+		{plain.URL + "/hotel", "log in to this network first"},
+		{plain.URL + "/network", "log in to this network first"},
+		{plain.URL + "/down", "the proxy in front of Directus answers, but Directus does not"},
 		{strings.Replace(plain.URL, "http:", "https:", 1), "write http:// instead of https://"},
 		{strings.Replace(secure.URL, "https:", "http:", 1), "write https:// instead of http://"},
 		{noDirectus(t), "and that Directus runs and can be reached from this machine"},

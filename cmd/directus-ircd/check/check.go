@@ -8,6 +8,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type Options struct {
 	Login func(context.Context, *directus.Client) (*directus.Account, error)
 	// Write also sends a message to each channel, and deletes it.
 	Write bool
+
+	patience time.Duration // how long to wait for events; 0: eventPatience
 }
 
 // Run checks Directus, with a login as that user. It returns an error if something is
@@ -54,7 +57,7 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 		r.note("correct sts.port, unless another program accepts TLS there for the daemon", "sts sends clients to port %d, where no listener has TLS", port)
 	}
 	checkExpiry(ctx, cfg, r)
-	probe := &prober{client: client, cfg: cfg, findings: r, writes: opts.Write}
+	probe := &prober{client: client, cfg: cfg, findings: r, writes: opts.Write, patience: cmp.Or(opts.patience, eventPatience)}
 	if probe.reachable(ctx) {
 		probe.providers(ctx)
 		if opts.Login != nil {

@@ -49,16 +49,35 @@ func (p *prober) collection(ctx context.Context, c config.Channel) {
 	p.fields(ctx, c.Collection, judged, p.setup(c, "--extend"))
 }
 
+// readings is how often a collection is read, as it may be another process of Directus that
+// answers.
+const readings = 3
+
 // readable checks that a collection exists and that this user may read it, and notes that in
 // canRead.
 func (p *prober) readable(ctx context.Context, collection, fix string) bool {
-	var items []json.RawMessage
-	if err := p.account.Items(ctx, collection, directus.Query{Limit: 1}, &items); err != nil {
+	refused := 0
+	var err error
+	for range readings {
+		var items []json.RawMessage
+		if again := p.account.Items(ctx, collection, directus.Query{Limit: 1}, &items); again != nil {
+			refused, err = refused+1, again
+		}
+	}
+	switch {
+	case refused == readings && p.isSingleton(ctx, collection):
+		p.canRead[collection] = false
+		p.miss("switch off \"Treat as single object\" of the collection in the data model, or name another one", "the collection %s is a singleton, which holds one item only", collection)
+		return false
+	case refused == readings:
 		p.canRead[collection] = false
 		p.miss(fix, "the collection %s is missing, or this user may not read it: %v", collection, err)
 		return false
+	case directus.IsCode(err, directus.CodeForbidden):
+		p.miss(shareRedis, "the collection %s could be read at one time and not at another, as happens where several processes of Directus do not tell each other of changes: %v", collection, err)
 	}
 	p.canRead[collection] = true
+	p.nature(ctx, collection)
 	return true
 }
 

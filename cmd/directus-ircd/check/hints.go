@@ -30,6 +30,12 @@ func ReachHint(setting, address string, err error) string {
 		return "write http:// instead of https:// in " + setting
 	case u.Scheme == "http" && refused && refusal.Status == http.StatusBadRequest:
 		return "write https:// instead of http:// in " + setting + " if the port expects TLS"
+	case refused && refusal.Status == http.StatusNetworkAuthenticationRequired:
+		return "log in to this network first, whose portal answers in place of Directus, or check " + setting
+	case refused && refusal.Code == "" && refusal.Status >= 300 && refusal.Status < 400:
+		return "write the address that it redirects to in " + setting + ", if it is that of Directus; log in to this network first if it is that of a portal"
+	case refused && refusal.Code == "" && refusal.Status >= 502 && refusal.Status <= 504:
+		return "look whether Directus runs, and at which address the proxy expects it: the proxy in front of Directus answers, but Directus does not. Check " + setting
 	case errors.Is(err, directus.ErrNotDirectus):
 		return "check " + setting + ": it must be the address of Directus itself, including the path if a proxy serves it under one"
 	case directus.ProxyFor(u) != "":

@@ -14,10 +14,13 @@ import (
 // nothing there unless writes is true.
 type prober struct {
 	*findings
-	client  *directus.Client
-	cfg     *config.Config
-	account *directus.Account
-	writes  bool // --write
+	client   *directus.Client
+	cfg      *config.Config
+	account  *directus.Account
+	writes   bool                 // --write
+	close    func()               // ends the realtime sessions; nil: none was opened
+	open     []*directus.Realtime // the realtime sessions that opened
+	patience time.Duration        // how long to wait for events
 	// canRead says, by collection, whether this user may read it; only what was checked
 	// has an entry.
 	canRead map[string]bool
@@ -54,6 +57,10 @@ func (p *prober) asUser(ctx context.Context, login func(context.Context, *direct
 	p.account = account
 	p.ok("the login succeeded")
 	p.server(ctx)
+	if p.close != nil {
+		defer p.close()
+	}
+	defer p.turnedAway()
 	p.canRead = map[string]bool{}
 	if !p.channels(ctx) {
 		p.note("run check again when this is done", "the rest was not checked")
@@ -64,6 +71,9 @@ func (p *prober) asUser(ctx context.Context, login func(context.Context, *direct
 	p.markers(ctx)
 	p.rights(ctx)
 	p.zones(ctx)
+	p.bodies(ctx)
+	p.addresses(ctx)
+	p.clocks()
 }
 
 // channels checks the collection of each channel once, and what each channel reads of it. It

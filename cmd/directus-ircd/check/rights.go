@@ -43,6 +43,8 @@ func (p *prober) rights(ctx context.Context) {
 		}
 	}
 	p.privateRights(granted)
+	p.tokens(granted)
+	p.links(ctx, granted)
 	if m := p.cfg.Markers; p.canRead[m.Collection] {
 		fix := p.runSetup(p.cfg.Channels[0], "--read-markers")
 		p.may(granted, "read markers", "write to", m.Collection, "create", []string{config.MarkerFields.Target, config.MarkerFields.Date}, fix)

@@ -1,10 +1,6 @@
 package check
 
-import (
-	"context"
-
-	"directus-ircd/directus"
-)
+import "context"
 
 func (p *prober) server(ctx context.Context) {
 	info, err := p.account.Info(ctx)
@@ -17,40 +13,13 @@ func (p *prober) server(ctx context.Context) {
 	default:
 		p.ok("Directus %s", info.Version)
 	}
+	p.limiter(info.RateLimit)
 	if !info.WebSocket.Enabled {
 		p.miss("set WEBSOCKETS_ENABLED=true (and leave WEBSOCKETS_REST_ENABLED on) in the environment of Directus, and restart it", "realtime is off")
 		return
 	}
 	p.ok("realtime is on (%s, authentication mode %s)", info.WebSocket.Path, info.WebSocket.Mode)
-	p.socket(ctx)
-}
-
-// socket opens a realtime link, which shows whether WebSockets reach Directus.
-func (p *prober) socket(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 2*directus.DefaultTimeout)
-	defer cancel()
-	states := make(chan directus.State, 16)
-	link := p.account.Realtime(directus.RealtimeOptions{OnState: func(s directus.State) {
-		select {
-		case states <- s:
-		default: // 16 states are enough to know the error
-		}
-	}})
-	ended := make(chan error, 1)
-	go func() { ended <- link.Run(ctx) }()
-	err := link.Ready(ctx)
-	cancel()
-	<-ended
-	if err == nil {
-		p.ok("a realtime session opens")
-		return
-	}
-	for len(states) > 0 {
-		if s := <-states; s.Err != nil {
-			err = s.Err
-		}
-	}
-	p.miss("make the proxy in front of Directus pass on WebSocket upgrades", "no realtime session opens: %v", err)
+	p.sessions(ctx)
 }
 
 // caching reports whether answers of Directus are cached.
