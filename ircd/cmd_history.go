@@ -3,7 +3,6 @@ package ircd
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,20 +98,10 @@ func historyAsked[T any](ctx context.Context, r *historyRequest, ask func(contex
 	asking, cancel := context.WithTimeout(ctx, historyTimeout)
 	defer cancel()
 	answer, err := ask(asking)
-	var e *Error
-	switch {
-	case err == nil:
-		return answer, nil
-	case ended(ctx) != nil:
-		return answer, ended(ctx)
-	case errors.As(err, &e):
-		fail := r.fail(historyCode(e), e.Text)
-		fail.Err = e.Err
-		return answer, fail
+	if err != nil {
+		err = failed(ctx, err, "Messages could not be retrieved: try again later", historyCode, r.context()...)
 	}
-	fail := r.fail(failMessage, "Messages could not be retrieved: try again later")
-	fail.Err = err
-	return answer, fail
+	return answer, err
 }
 
 // historyCode is the code for FAIL CHATHISTORY that matches a backend's error.
@@ -175,14 +164,16 @@ type historyRequest struct {
 	query HistoryQuery
 }
 
-// fail makes the error for a request. The target, if any, is always the fourth parameter:
-// Kiwi uses it to find out which of its requests failed.
-func (r *historyRequest) fail(code, text string) *Error {
-	params := []string{r.sub}
-	if r.query.Target != "" {
-		params = append(params, r.query.Target)
+// fail makes the error for a request.
+func (r *historyRequest) fail(code, text string) *Error { return failReply(code, text, r.context()...) }
+
+// context is the context of errors. The target, if any, is always the fourth parameter: Kiwi
+// uses it to find out which of its requests failed.
+func (r *historyRequest) context() []string {
+	if r.query.Target == "" {
+		return []string{r.sub}
 	}
-	return &Error{Params: params, Text: text, Code: code}
+	return []string{r.sub, r.query.Target}
 }
 
 // parseHistory parses the parameters of CHATHISTORY. Subcommands and types of references are
@@ -190,7 +181,7 @@ func (r *historyRequest) fail(code, text string) *Error {
 func parseHistory(params []string) (historyRequest, error) {
 	var r historyRequest
 	if len(params) == 0 || params[0] == "" {
-		return r, &Error{Params: []string{"*"}, Text: "Insufficient parameters: the subcommand is missing", Code: failParams}
+		return r, failReply(failParams, "Insufficient parameters: the subcommand is missing", "*")
 	}
 	r.sub = strings.ToUpper(params[0])
 	form, known := historyForms[r.sub]

@@ -2,8 +2,6 @@ package ircd
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"time"
 
 	"directus-ircd/ircd/wire"
@@ -37,34 +35,25 @@ func (c *conn) cmdMarkread(ctx context.Context, m *irc.Message) error {
 	if given := m.Param(1); given == "" {
 		marker, err = c.has.markers.ReadMarker(asking, target)
 	} else {
-		kind, value, _ := strings.Cut(given, "=")
-		at, ok := wire.ParseTime(value)
-		if !ok || !strings.EqualFold(kind, "timestamp") {
+		at, code := parsePosition(given)
+		if code != "" || at.MsgID != "" {
 			return failReply(failParams, "Invalid timestamp: write timestamp=YYYY-MM-DDThh:mm:ss.sssZ", target)
 		}
-		marker, err = c.has.markers.SetReadMarker(asking, target, at)
+		marker, err = c.has.markers.SetReadMarker(asking, target, at.Time)
 	}
 	if err != nil {
-		return c.markerRefused(ctx, target, err)
+		return failed(ctx, err, "The read marker is not available: try again later", markerCode, target)
 	}
 	c.sendMarker(marker)
 	return nil
 }
 
-// markerRefused turns an error of the backend into one for MARKREAD.
-func (c *conn) markerRefused(ctx context.Context, target string, err error) error {
-	var e *Error
-	switch {
-	case ended(ctx) != nil:
-		return ended(ctx)
-	case !errors.As(err, &e):
-		e = &Error{Text: "The read marker is not available: try again later", Err: err}
-	}
-	code := "INTERNAL_ERROR"
+// markerCode is the code for FAIL MARKREAD that matches a backend's error.
+func markerCode(e *Error) string {
 	if e.Code == failParams {
-		code = failParams
+		return failParams
 	}
-	return &Error{Params: []string{target}, Text: e.Text, Code: code, Err: e.Err}
+	return codeInternal
 }
 
 // markerOnJoin sends the marker of a channel that the client has just joined, before 366 as

@@ -129,6 +129,19 @@ func refused(err error, numeric string, params ...string) error {
 	return &Error{Numeric: numeric, Params: params, Text: internalError, Code: codeInternal, Err: err}
 }
 
+// failed turns the error of a Session into one that has a code and no numeric: with its own
+// text, or with the given one if it has none for users.
+func failed(ctx context.Context, err error, text string, codeOf func(*Error) string, params ...string) error {
+	if end := ended(ctx); end != nil {
+		return end
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Text: text, Err: err}
+	}
+	return &Error{Params: params, Text: e.Text, Code: codeOf(e), Err: e.Err}
+}
+
 // answer tells the client of the error of a command, or returns it if it ends the
 // connection.
 func (c *conn) answer(ctx context.Context, command string, err error) error {
