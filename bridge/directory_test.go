@@ -53,7 +53,7 @@ func usersByRule(f *directustest.Fake, user string) {
 }
 
 func readUsers(fields ...string) func(f *directustest.Fake, user string) {
-	return func(f *directustest.Fake, user string) { f.ReadOnly(user, "directus_users", fields...) }
+	return func(f *directustest.Fake, user string) { f.OnlyFields(user, "directus_users", "read", fields...) }
 }
 
 // Directus may refuse what it said a moment ago: then the fields are tried, and who has
@@ -64,7 +64,7 @@ func TestNamesRefused(t *testing.T) {
 		ada := addFake(fake, "ada")
 		bob := fake.AddUser(directustest.FakeUser{FirstName: "Bob", LastName: "Builder"})
 		c := rejoin(t, listener, "ada")
-		fake.ReadOnly(ada, "directus_users", "id", "last_name")
+		fake.OnlyFields(ada, "directus_users", "read", "id", "last_name")
 		fake.Insert("messages", bob, map[string]any{"text": "one"})
 		c.Expect(":Builder!* PRIVMSG #messages :one")
 		fake.Insert("messages", bob, map[string]any{"text": "two"})

@@ -44,7 +44,7 @@ func TestExileIsQuiet(t *testing.T) {
 				if version[:2] == "10" {
 					return
 				}
-				c.fake.ReadOnly(all[0].id, "messages", "id", "text", "user_created", "date_created", "nonce", "channel")
+				c.fake.OnlyFields(all[0].id, "messages", "read", "id", "text", "user_created", "date_created", "nonce", "channel")
 				c.fake.Allow(all[0].id, "messages", "read")
 				pass(5 * time.Minute)
 				c.fake.Insert("messages", c.person("bob"), map[string]any{"text": "hello", "channel": "here"})

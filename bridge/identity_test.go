@@ -101,7 +101,8 @@ func TestRejoinWithMovedEmail(t *testing.T) {
 		c := newChat(t, nil)
 		c.visit("ada", "#messages")
 		bob := c.person("bob")
-		c.fake.SetEmail(c.person("ada"), "former@example.com")
+		c.fake.EditUser(c.person("ada"), func(u *directustest.FakeUser) { u.Email = "former@example.com" })
+		c.fake.EndSessions(c.person("ada"))
 		c.fake.EditUser(bob, func(u *directustest.FakeUser) { u.Email, u.Password = "ada@example.com", "ada" })
 		if err := send(c.visit("ada", "#messages"), "hello"); err != nil {
 			t.Error(err)

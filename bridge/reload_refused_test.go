@@ -36,8 +36,8 @@ func TestSubscriptionsAfterRefusal(t *testing.T) {
 			c.fake.Restrict(c.person(person), "messages", map[string]any{"id": map[string]any{"_gt": 0}})
 		}},
 		"a field not to be read": {
-			lose:   func(c *chat) { c.fake.ReadOnly(c.person(person), "messages", fields...) },
-			regain: func(c *chat) { c.fake.ReadOnly(c.person(person), "messages", append(fields, "reply")...) },
+			lose:   func(c *chat) { c.fake.OnlyFields(c.person(person), "messages", "read", fields...) },
+			regain: func(c *chat) { c.fake.OnlyFields(c.person(person), "messages", "read", append(fields, "reply")...) },
 		},
 	} {
 		for _, version := range []string{"12.4.0", "10.13.4"} {

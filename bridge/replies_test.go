@@ -140,7 +140,7 @@ func TestRepliesNotReadable(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		c := newChat(t, nil, threads("dev", nil), threads("ops", nil))
 		addThreads(c.fake)
-		c.fake.ReadOnly(c.person("ada"), "rooms", "id", "text", "date_created", "user_created", "room", "status")
+		c.fake.OnlyFields(c.person("ada"), "rooms", "read", "id", "text", "date_created", "user_created", "room", "status")
 		c.fake.Insert("rooms", c.person("bob"), map[string]any{"text": "before", "room": "dev"})
 		a := c.visit("ada", "#dev", "#ops")
 		c.fake.Insert("rooms", c.person("bob"), map[string]any{"text": "hello", "room": "dev"})

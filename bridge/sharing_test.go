@@ -34,7 +34,7 @@ func TestSharedFeed(t *testing.T) {
 			c.fake.EditUser(c.person("bob"), func(u *directustest.FakeUser) { u.Admin = true })
 		}},
 		"all the needed fields": {want: 3, prepare: func(c *chat) {
-			c.fake.ReadOnly(c.person("bob"), "messages", "id", "text", "user_created", "date_created", "nonce")
+			c.fake.OnlyFields(c.person("bob"), "messages", "read", "id", "text", "user_created", "date_created", "nonce")
 		}},
 		"no names for anybody": {want: 3, prepare: func(c *chat) {
 			for _, who := range []string{"ada", "bob", "eve"} {
@@ -283,11 +283,11 @@ func TestLeaderRefused(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		c := newChat(t, nil)
 		ada, bob := c.visit("ada", "#messages"), c.visit("bob", "#messages")
-		c.fake.ReadOnly(ada.id, "messages", "id", "user_created", "date_created")
+		c.fake.OnlyFields(ada.id, "messages", "read", "id", "user_created", "date_created")
 		c.write("hello")
 		same(t, ada.later(5*time.Second), exiled)
 		same(t, bob.news(), "walt says in #messages: hello")
-		c.fake.ReadOnly(ada.id, "messages", "id", "text", "user_created", "date_created", "nonce")
+		c.fake.OnlyFields(ada.id, "messages", "read", "id", "text", "user_created", "date_created", "nonce")
 		same(t, ada.returns(5*time.Minute), recalled, "walt says in #messages: hello")
 		same(t, bob.news())
 	})

@@ -76,7 +76,7 @@ func TestKeyNotToBeChosen(t *testing.T) {
 		fake.AddCollection("keyed", directustest.FakeCollection{Fields: []string{"text"}, UUIDKey: true})
 		ada := addFake(fake, "ada")
 		fake.Insert("keyed", ada, map[string]any{"text": "older"})
-		fake.CreateOnly(ada, "keyed", "text")
+		fake.OnlyFields(ada, "keyed", "create", "text")
 		c := rejoin(t, l, "ada")
 		c.Send("PRIVMSG #messages :hello")
 		lines := c.Sync()

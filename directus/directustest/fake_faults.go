@@ -147,14 +147,9 @@ func (f *Fake) Restrict(user, collection string, filter map[string]any) {
 	f.locked(func() { f.restricted[permission{user, collection, "read"}] = normal(filter).(map[string]any) })
 }
 
-// CreateOnly limits the fields that a user may set when creating an item.
-func (f *Fake) CreateOnly(user, collection string, fields ...string) {
-	f.locked(func() { f.fields[permission{user, collection, "create"}] = fields })
-}
-
-// ReadOnly limits the fields that a user may read.
-func (f *Fake) ReadOnly(user, collection string, fields ...string) {
-	f.locked(func() { f.fields[permission{user, collection, "read"}] = fields })
+// OnlyFields limits the fields that a user may read, or set when creating an item.
+func (f *Fake) OnlyFields(user, collection, action string, fields ...string) {
+	f.locked(func() { f.fields[permission{user, collection, action}] = fields })
 }
 
 // SetMode changes WEBSOCKETS_REST_AUTH without a restart.

@@ -96,12 +96,6 @@ func (f *Fake) SetPassword(id, password string) {
 	f.EndSessions(id)
 }
 
-// SetEmail changes an e-mail address and ends the user's refresh tokens.
-func (f *Fake) SetEmail(id, email string) {
-	f.EditUser(id, func(u *FakeUser) { u.Email = email })
-	f.EndSessions(id)
-}
-
 // SetToken replaces the static token of a user.
 func (f *Fake) SetToken(id, token string) {
 	f.EditUser(id, func(u *FakeUser) { u.Token = token })
