@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -150,20 +151,11 @@ func (c *conn) run(ctx context.Context) {
 	defer stopReading()
 	reading := make(chan struct{})
 	stop := func() { stopReading(); cancel(nil) }
-	looping := begin(func() { c.close(ctx, c.recover(func() error { return c.loop(cctx) }), stop, reading) })
+	var looping sync.WaitGroup
+	looping.Go(func() { c.close(ctx, c.recover(func() error { return c.loop(cctx) }), stop, reading) })
 	c.read(rctx)
 	close(reading)
-	<-looping
-}
-
-// begin starts f and returns a channel that is closed when it has ended.
-func begin(f func()) <-chan struct{} {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		f()
-	}()
-	return ended
+	looping.Wait()
 }
 
 // await waits until ended is closed, for at most limit, and reports whether it was.

@@ -102,3 +102,13 @@ func (s *testServer) inChannel(name, channel string, caps ...string) *ircdtest.C
 	c.Expect("* 366 *")
 	return c
 }
+
+// begin starts f and returns a channel that is closed when it has ended.
+func begin(f func()) <-chan struct{} {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f()
+	}()
+	return ended
+}
