@@ -59,7 +59,7 @@ func moving(t *testing.T, from, to feed.Key) (s *session, j *joined, old, next *
 // What an old feed brings in the moment of the move, the new one does not bring again,
 // whether the client was shown it or has sent it itself.
 func TestNewsInTheMomentOfAMove(t *testing.T) {
-	s, j, old, next := moving(t, feed.Key{Fork: 1}, feed.Key{Fork: 2})
+	s, j, old, next := moving(t, feed.Key{}, feed.Key{})
 	said := func(id, text string) feed.Entry {
 		return feed.Entry{Row: collection.Row{ID: id}, Channel: j.Channel, Event: &ircd.Message{ID: id, Target: "#messages", Text: text}}
 	}
@@ -87,7 +87,7 @@ func TestNewsInTheMomentOfAMove(t *testing.T) {
 // As long as nothing of a shared feed may be shown, no channel leaves it: what waits
 // there would never be shown.
 func TestNoMoveWithoutProof(t *testing.T) {
-	s, j, old, next := moving(t, feed.Key{Audience: "all"}, feed.Key{Fork: 1})
+	s, j, old, next := moving(t, feed.Key{Audience: "all"}, feed.Key{})
 	old.Bring(feed.Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
 	next.Bring(feed.Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
 	shown := 0
@@ -116,7 +116,7 @@ func TestNoMoveWithoutProof(t *testing.T) {
 // What comes in the moment at which Directus is back waits until the client has been told so, and
 // no channel leaves the feed where it waits.
 func TestNoMoveBeforeTheReturnIsAnnounced(t *testing.T) {
-	s, j, old, next := moving(t, feed.Key{Fork: 1}, feed.Key{Fork: 2})
+	s, j, old, next := moving(t, feed.Key{}, feed.Key{})
 	j.told = unreachable
 	if s.arriving(true) != nil {
 		t.Error("a channel is on its way while what its old feed brings is not shown")

@@ -15,7 +15,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"directus-ircd/bridge/budget"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
@@ -113,12 +112,15 @@ func texts(events []ircd.Event) (list []string, size int64) {
 	return list, size
 }
 
+// maxPart is what a part may take where there is as much memory as usual, in bytes.
+const maxPart = 768 << 10
+
 // whole reads all parts, of which none may be larger than is said.
 func whole(t *testing.T, events []ircd.Event, more ircd.More) (list []string) {
 	t.Helper()
 	for parts := 1; len(events) > 0; parts++ {
 		part, size := texts(events)
-		if list = append(list, part...); size > budget.MaxPart {
+		if list = append(list, part...); size > maxPart {
 			t.Errorf("part %d has %d bytes", parts, size)
 		}
 		if more == nil {
@@ -253,7 +255,7 @@ func TestPageIsCountedWhileItIsRead(t *testing.T) {
 			if h, err = away.(*session).historian(t.Context(), "#messages"); err != nil {
 				t.Fatal(err)
 			}
-			h.most, questions, most = budget.MaxPart, 0, 0
+			h.most, questions, most = maxPart, 0, 0
 			var list []found
 			for err = errUnfinished; errors.Is(err, errUnfinished); {
 				list, _, err = h.page(t.Context(), q)
@@ -261,7 +263,7 @@ func TestPageIsCountedWhileItIsRead(t *testing.T) {
 			if err != nil || len(list) != want || list[0].message != nil {
 				t.Errorf("%s: %d messages, want %d: %v", what, len(list), want, err)
 			}
-			if questions < 5 || most > budget.MaxPart {
+			if questions < 5 || most > maxPart {
 				t.Errorf("%s: %d questions, %d bytes were held", what, questions, most)
 			}
 		}

@@ -14,7 +14,7 @@ import (
 // What a shared feed has brought for somebody who may not be shown it yet, as Directus was lost
 // before their rights were checked again, says that Directus is back only when it is shown.
 func TestNewsThatMayNotBeShownAnnounceNothing(t *testing.T) {
-	s, j, shared, _ := moving(t, feed.Key{Audience: "all"}, feed.Key{Fork: 1})
+	s, j, shared, _ := moving(t, feed.Key{Audience: "all"}, feed.Key{})
 	s.abandon(j)
 	shared.Bring(feed.Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
 	var told []string

@@ -17,15 +17,15 @@ const (
 	// defaultMemory is what a size of 0 stands for, in bytes, and the most that is taken.
 	defaultMemory = 32 << 20
 	// readMemory is about what reading a part of a page takes: the answer of Directus a few
-	// times, and what is kept of it, see MaxPart.
+	// times, and what is kept of it, see maxPart.
 	readMemory = 3 << 20
 	leastReads = 4
 	// readsOfUser is how many of those reads one user may have at once.
 	readsOfUser = 3
-	// MaxPart is what the messages of a page, or of a backlog, may take that are held at once,
+	// maxPart is what the messages of a page, or of a backlog, may take that are held at once,
 	// in bytes. Where there is less memory it is one partShare-th of that: each client that is
 	// given a page may hold a part.
-	MaxPart   = 768 << 10
+	maxPart   = 768 << 10
 	partShare = 32
 	leastPart = 64 << 10
 )
@@ -55,7 +55,7 @@ func (p *Pages) Resize(size int64) {
 	if size <= 0 || size > defaultMemory {
 		size = defaultMemory
 	}
-	r := &room{reads: max(size/readMemory, leastReads), part: max(min(size/partShare, MaxPart), leastPart)}
+	r := &room{reads: max(size/readMemory, leastReads), part: max(min(size/partShare, maxPart), leastPart)}
 	if old := p.room.Load(); old != nil && old.reads == r.reads && old.part == r.part {
 		return
 	}

@@ -83,7 +83,7 @@ func TestPagesResized(t *testing.T) {
 		t.Error("no room for 8 reads")
 	}
 	for size, want := range map[int64]struct{ reads, part int64 }{
-		0: {10, MaxPart}, 1: {leastReads, leastPart}, 10 << 20: {leastReads, 320 << 10}, 12 << 20: {4, 384 << 10}, 24 << 20: {8, MaxPart}, 1 << 40: {10, MaxPart},
+		0: {10, maxPart}, 1: {leastReads, leastPart}, 10 << 20: {leastReads, 320 << 10}, 12 << 20: {4, 384 << 10}, 24 << 20: {8, maxPart}, 1 << 40: {10, maxPart},
 	} {
 		if r := NewPages(size).room.Load(); r.reads != want.reads || r.part != want.part {
 			t.Errorf("%d bytes: %d reads at once, of parts of %d bytes", size, r.reads, r.part)

@@ -27,13 +27,13 @@ type Dates struct {
 	fine    bool   // one with a fraction was seen; guarded by mu
 }
 
-// KnownDates holds Dates by collection and field name. It is for one goroutine at a time.
-type KnownDates map[[2]string]*Dates
+// knownDates holds Dates by collection and field name. It is for one goroutine at a time.
+type knownDates map[[2]string]*Dates
 
 // KnownDatesOf collects the Dates of groups, to be taken over by the next configuration.
 // Nil groups are left out.
-func KnownDatesOf(groups []*Group) KnownDates {
-	known := KnownDates{}
+func KnownDatesOf(groups []*Group) knownDates {
+	known := knownDates{}
 	for _, g := range groups {
 		if g != nil {
 			known[[2]string{g.Collection, g.Fields.Date}] = g.Dates
@@ -44,7 +44,7 @@ func KnownDatesOf(groups []*Group) KnownDates {
 
 // Of returns the Dates of the field that a group reads. They begin afresh if the zone is
 // not the one that they were learnt in.
-func (k KnownDates) Of(g *Group, zone *time.Location) *Dates {
+func (k knownDates) Of(g *Group, zone *time.Location) *Dates {
 	key := [2]string{g.Collection, g.Fields.Date}
 	if k[key] == nil || k[key].Zone.String() != zone.String() {
 		k[key] = &Dates{field: g.Fields.Date, Zone: zone}

@@ -30,18 +30,18 @@ func (c *Reactions) Query() []string {
 	return []string{"id", c.Message, c.Text, c.Author, c.Date}
 }
 
-// ReactionStore reads and writes the reactions to the messages of a group. Any goroutine
+// reactionStore reads and writes the reactions to the messages of a group. Any goroutine
 // may use it; errors are those of package directus.
-type ReactionStore struct {
+type reactionStore struct {
 	*Reactions
 	zone *time.Location // in which Directus writes dates without one; nil: UTC
 }
 
 // ReactionStore returns the store of a group that has Reactions.
-func (g *Group) ReactionStore() ReactionStore { return ReactionStore{g.Reactions, g.Dates.Zone} }
+func (g *Group) ReactionStore() reactionStore { return reactionStore{g.Reactions, g.Dates.Zone} }
 
 // Parse reads an item; ok is false if it is not a reaction that can be shown.
-func (c ReactionStore) Parse(raw json.RawMessage) (r Reaction, ok bool) {
+func (c reactionStore) Parse(raw json.RawMessage) (r Reaction, ok bool) {
 	var values map[string]json.RawMessage
 	if json.Unmarshal(raw, &values) != nil {
 		return Reaction{}, false
@@ -84,7 +84,7 @@ func Removal(ev *ircd.Reaction, by ircd.User, at time.Time) *ircd.Reaction {
 
 // Read returns the reactions that match a filter, the oldest first, maxReactionsRead or a
 // few more at most.
-func (c ReactionStore) Read(ctx context.Context, account *directus.Account, filter directus.Filter) ([]Reaction, error) {
+func (c reactionStore) Read(ctx context.Context, account *directus.Account, filter directus.Filter) ([]Reaction, error) {
 	var list []Reaction
 	for offset := 0; offset < maxReactionsRead; {
 		limit := PageLimit(ctx, account, PageSize)
@@ -109,7 +109,7 @@ func (c ReactionStore) Read(ctx context.Context, account *directus.Account, filt
 }
 
 // Own returns the reactions of the account's user to a message with the given text.
-func (c ReactionStore) Own(ctx context.Context, account *directus.Account, message, text string) ([]Reaction, error) {
+func (c reactionStore) Own(ctx context.Context, account *directus.Account, message, text string) ([]Reaction, error) {
 	list, err := c.Read(ctx, account, directus.And(
 		directus.Eq(c.Message, message), directus.Eq(c.Author, "$CURRENT_USER")))
 	// Compared here: to some databases all emoji are equal.
@@ -118,7 +118,7 @@ func (c ReactionStore) Own(ctx context.Context, account *directus.Account, messa
 
 // Add stores a reaction of the account's user. ErrHidden means that it was stored, but
 // cannot be read back.
-func (c ReactionStore) Add(ctx context.Context, account *directus.Account, message, text string) (Reaction, error) {
+func (c reactionStore) Add(ctx context.Context, account *directus.Account, message, text string) (Reaction, error) {
 	var raw json.RawMessage
 	err := account.CreateItem(ctx, c.Collection,
 		map[string]any{c.Message: KeyValue(message), c.Text: text}, c.Query(), &raw)
@@ -133,7 +133,7 @@ func (c ReactionStore) Add(ctx context.Context, account *directus.Account, messa
 }
 
 // Remove deletes a reaction.
-func (c ReactionStore) Remove(ctx context.Context, account *directus.Account, id string) error {
+func (c reactionStore) Remove(ctx context.Context, account *directus.Account, id string) error {
 	return account.DeleteItem(ctx, c.Collection, id)
 }
 

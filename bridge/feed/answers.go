@@ -12,8 +12,8 @@ import (
 // feed is still to bring it.
 const onItsWay = 10 * time.Minute
 
-// Progress is how far a feed has come.
-type Progress struct {
+// progress is how far a feed has come.
+type progress struct {
 	Order  int64     // number of rows seen so far; see KnewBefore
 	Newest time.Time // the date of the newest row; zero: there is none
 	Ready  bool      // it has read its collection
@@ -21,10 +21,10 @@ type Progress struct {
 }
 
 // Progress may be called from any goroutine.
-func (f *Feed) Progress() Progress {
+func (f *Feed) Progress() progress {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return Progress{Order: f.arrived, Newest: f.newest, Ready: f.ready, UUIDs: f.uuids}
+	return progress{Order: f.arrived, Newest: f.newest, Ready: f.ready, UUIDs: f.uuids}
 }
 
 // KnewBefore reports that the feed had seen a row when its Progress.Order was order, or that

@@ -19,11 +19,11 @@ const (
 	deedLife = time.Minute
 )
 
-// Deeds are the changes of stored messages and reactions that users made through the daemon. The
+// deeds are the changes of stored messages and reactions that users made through the daemon. The
 // events of Directus do not say who has changed an item or deleted it, and any feed may
 // bring them, before or after the answer to the request. Of a change that is not among
 // the deeds nobody knows who made it.
-type Deeds struct {
+type deeds struct {
 	mu   sync.Mutex
 	done map[deedKey]deed // guarded by mu
 }
@@ -42,15 +42,15 @@ type deed struct {
 
 // Rewriting notes that a user stores a new text, and erasing that one deletes an item.
 // They are called in front of the request; undo is for one that came to nothing.
-func (d *Deeds) Rewriting(by ircd.User, g *collection.Group, id, text string) (undo func()) {
+func (d *deeds) Rewriting(by ircd.User, g *collection.Group, id, text string) (undo func()) {
 	return d.note(deedKey{g.Collection, id, false}, deed{by, textDigest(text), time.Now()})
 }
 
-func (d *Deeds) Erasing(by ircd.User, collection, id string) (undo func()) {
+func (d *deeds) Erasing(by ircd.User, collection, id string) (undo func()) {
 	return d.note(deedKey{collection, id, true}, deed{by: by, at: time.Now()})
 }
 
-func (d *Deeds) note(key deedKey, now deed) (undo func()) {
+func (d *deeds) note(key deedKey, now deed) (undo func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	before, again := d.done[key]
@@ -76,7 +76,7 @@ func (d *Deeds) note(key deedKey, now deed) (undo func()) {
 }
 
 // restored forgets that an item was deleted: it is there again.
-func (d *Deeds) restored(g *collection.Group, id string) {
+func (d *deeds) restored(g *collection.Group, id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.done, deedKey{g.Collection, id, true})
@@ -84,7 +84,7 @@ func (d *Deeds) restored(g *collection.Group, id string) {
 
 // editor is who stored the text of a row, at most wait before the end of a deed's life;
 // the zero User if that is not known. An author is as the readers of the row know them.
-func (d *Deeds) editor(g *collection.Group, r collection.Row, author ircd.User, wait time.Duration) ircd.User {
+func (d *deeds) editor(g *collection.Group, r collection.Row, author ircd.User, wait time.Duration) ircd.User {
 	done := d.find(deedKey{g.Collection, r.ID, false}, wait)
 	if done.text != textDigest(r.Text) {
 		return ircd.User{}
@@ -93,11 +93,11 @@ func (d *Deeds) editor(g *collection.Group, r collection.Row, author ircd.User, 
 }
 
 // eraser is editor for who deleted an item.
-func (d *Deeds) eraser(collection, id string, author ircd.User) ircd.User {
+func (d *deeds) eraser(collection, id string, author ircd.User) ircd.User {
 	return d.find(deedKey{collection, id, true}, 0).as(author)
 }
 
-func (d *Deeds) find(key deedKey, wait time.Duration) deed {
+func (d *deeds) find(key deedKey, wait time.Duration) deed {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if done, ok := d.done[key]; ok && time.Since(done.at) < deedLife+wait {

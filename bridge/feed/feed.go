@@ -71,7 +71,7 @@ type Feed struct {
 	reactions reactionFeed
 
 	mu        sync.Mutex
-	deeds     *Deeds                  // of all members; has a lock of its own
+	deeds     *deeds                  // of all members; has a lock of its own
 	leader    Member                  // see leader.go; written by run under mu, so that run reads it without
 	cursor    cursor                  // written by run under mu, so that run reads it without
 	trust     trust                   // guarded by mu
@@ -118,7 +118,7 @@ func New(key Key, m Member, opened time.Time) *Feed {
 	f := &Feed{
 		Key: key, Group: key.Group, opened: opened, edits: key.Group.Edits,
 		cancel:    func() {}, // until it is started
-		deeds:     &Deeds{},
+		deeds:     &deeds{},
 		doubt:     bell.New(),
 		rung:      bell.New(),
 		alarmed:   bell.New(),

@@ -17,7 +17,7 @@ type Key struct {
 	Group    *collection.Group
 	Owner    Member              // nil: shared
 	Audience collection.Audience // empty: not shared
-	Fork     int                 // tells the feeds of an owner apart, if there are several
+	fork     int                 // tells the feeds of an owner apart, if there are several
 }
 
 // IsShared reports that members of the same audience read the feed together.
@@ -25,7 +25,7 @@ func (k Key) IsShared() bool { return k.Audience != "" }
 
 // Same reports whether a feed with one key is as good as one with the other.
 func (k Key) Same(other Key) bool {
-	k.Fork = other.Fork
+	k.fork = other.fork
 	return k == other
 }
 
@@ -40,7 +40,7 @@ type Set struct {
 	shared map[*Feed]struct{} // those of open that are; guarded by mu
 	forks  int                // so far; guarded by mu
 
-	deeds Deeds
+	deeds deeds
 	watch watch
 }
 
@@ -167,7 +167,7 @@ func (fs *Set) Expel(m Member) {
 			}
 			about(f)
 			fs.forks++
-			fs.start(f.fork(Key{Group: f.Group, Owner: m, Fork: fs.forks}, m))
+			fs.start(f.fork(Key{Group: f.Group, Owner: m, fork: fs.forks}, m))
 			fs.release(f, len(members)-1)
 		}
 	})
@@ -195,7 +195,7 @@ func (fs *Set) Reread(m Member) {
 }
 
 // Deeds are what members have done to messages lately. It may be called from any goroutine.
-func (fs *Set) Deeds() *Deeds { return &fs.deeds }
+func (fs *Set) Deeds() *deeds { return &fs.deeds }
 
 // Count is how many feeds are open.
 func (fs *Set) Count() int {
