@@ -83,7 +83,7 @@ func (f *Feed) Unreacted(to ReactionTarget, r collection.Reaction, by ircd.User)
 // the dates of the rows from collection.Overlap before that on, without those that the reader
 // has not read yet.
 func (f *Feed) ReadBy(r *Reader) (reached time.Time, dates map[string]time.Time) {
-	waiting := f.journal.waiting(r)
+	waiting := r.waiting()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	dates = map[string]time.Time{}
@@ -98,7 +98,7 @@ func (f *Feed) ReadBy(r *Reader) (reached time.Time, dates map[string]time.Time)
 // StillToBring lists the keys of those rows of a page of history that the feed has yet to
 // bring a reader, which must not be shown twice.
 func (f *Feed) StillToBring(r *Reader, rows []collection.Row) (ids []string) {
-	waiting := f.journal.waiting(r)
+	waiting := r.waiting()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	from := f.reached.Add(-onItsWay)
@@ -126,14 +126,3 @@ func (f *Feed) Attach(m Member, wake func()) *Reader {
 
 // Bring appends entries to the journal of the feed and wakes its readers.
 func (f *Feed) Bring(entries ...Entry) { f.journal.append(entries...) }
-
-// Read returns the entries that the reader has not read, and the position of the first. ok is
-// false if the reader was too slow, so that some of them are gone.
-func (r *Reader) Read() (first int64, news []Entry, ok bool) { return r.Feed.journal.read(r) }
-
-// HasNews reports that there are entries that the reader has not read.
-func (r *Reader) HasNews() bool { return r.Feed.journal.hasNews(r) }
-
-// HasRead reports that a message is waiting for the reader that was found by reading the
-// collection.
-func (r *Reader) HasRead() bool { return r.Feed.journal.hasRead(r) }

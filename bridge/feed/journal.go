@@ -235,9 +235,10 @@ func (j *journal) ring() {
 // endLocked is the position of the next entry to come. The caller holds mu.
 func (j *journal) endLocked() int64 { return j.base + int64(len(j.entries)) }
 
-// read returns what r has not read, which is shared, and the position of its
-// first entry; ok is false when part of it is gone.
-func (j *journal) read(r *Reader) (first int64, news []Entry, ok bool) {
+// Read returns the entries that the reader has not read, which are shared, and the position of
+// the first. ok is false if the reader was too slow, so that some of them are gone.
+func (r *Reader) Read() (first int64, news []Entry, ok bool) {
+	j := &r.Feed.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch {
@@ -252,16 +253,18 @@ func (j *journal) read(r *Reader) (first int64, news []Entry, ok bool) {
 	return first, news[:len(news):len(news)], true
 }
 
-// hasNews reports whether there is something that a reader has not read.
-func (j *journal) hasNews(r *Reader) bool {
+// HasNews reports whether there are entries that the reader has not read.
+func (r *Reader) HasNews() bool {
+	j := &r.Feed.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return r.Next.Load() == nil && r.pos < j.endLocked()
 }
 
-// hasRead reports whether there is a message that a reader has not read, and that was found by
-// reading the collection.
-func (j *journal) hasRead(r *Reader) bool {
+// HasRead reports whether a message is waiting for the reader that was found by reading the
+// collection.
+func (r *Reader) HasRead() bool {
+	j := &r.Feed.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if r.Next.Load() != nil || r.pos < j.base {
@@ -309,8 +312,9 @@ func (j *journal) trim(latest int) {
 	}
 }
 
-// waiting are the new rows that a reader has not read.
-func (j *journal) waiting(r *Reader) map[string]struct{} {
+// waiting are the new rows that the reader has not read.
+func (r *Reader) waiting() map[string]struct{} {
+	j := &r.Feed.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	ids := map[string]struct{}{}

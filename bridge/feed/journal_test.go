@@ -16,14 +16,15 @@ import (
 )
 
 func TestJournal(t *testing.T) {
-	var j journal
+	f := &Feed{}
+	j := &f.journal
 	add := func(n int) {
 		for range n {
 			j.append(Entry{Row: collection.Row{ID: strconv.FormatInt(j.endLocked(), 10)}})
 		}
 	}
 	rung := 0
-	a, b := &Reader{wake: func() { rung++ }}, &Reader{wake: func() {}}
+	a, b := &Reader{Feed: f, wake: func() { rung++ }}, &Reader{Feed: f, wake: func() {}}
 	j.attach(a)
 	add(3)
 	j.attach(b)
@@ -31,7 +32,7 @@ func TestJournal(t *testing.T) {
 	j.append()
 	check := func(name string, r *Reader, want ...string) {
 		t.Helper()
-		_, news, ok := j.read(r)
+		_, news, ok := r.Read()
 		if !ok || len(news) != len(want) {
 			t.Fatalf("%s: got %d entries, %v; want %v", name, len(news), ok, want)
 		}
@@ -58,7 +59,7 @@ func TestJournal(t *testing.T) {
 		return ids
 	}()...)
 	add(1)
-	if _, _, ok := j.read(a); ok {
+	if _, _, ok := a.Read(); ok {
 		t.Error("a reader that was overtaken is not told")
 	}
 	if len(j.entries) > MaxBehind {
@@ -71,8 +72,9 @@ func TestJournal(t *testing.T) {
 // Long texts do not wait without bound for who reads slowly, and are no reason to end
 // who does not.
 func TestJournalOfLongTexts(t *testing.T) {
-	var j journal
-	slow, quick := &Reader{wake: func() {}}, &Reader{wake: func() {}}
+	f := &Feed{}
+	j := &f.journal
+	slow, quick := &Reader{Feed: f, wake: func() {}}, &Reader{Feed: f, wake: func() {}}
 	j.attach(slow)
 	j.attach(quick)
 	long := strings.Repeat("x", 1<<20)
@@ -83,7 +85,7 @@ func TestJournalOfLongTexts(t *testing.T) {
 			page[i] = Entry{Event: &ircd.Message{Text: long}}
 		}
 		j.append(page...)
-		if _, news, ok := j.read(quick); !ok || len(news) != n {
+		if _, news, ok := quick.Read(); !ok || len(news) != n {
 			t.Fatalf("who reads at once is given %d of %d, %v", len(news), n, ok)
 		}
 	}
@@ -95,7 +97,7 @@ func TestJournalOfLongTexts(t *testing.T) {
 	if held := most << 20; held > MaxBehindBytes || held < MaxBehindBytes/2 {
 		t.Errorf("%d MiB were kept", held>>20)
 	}
-	if _, _, ok := j.read(slow); ok {
+	if _, _, ok := slow.Read(); ok {
 		t.Error("a reader that was overtaken is not told")
 	}
 	add(100) // a page of them
@@ -137,19 +139,19 @@ func TestTooSlowToBePassedOn(t *testing.T) {
 	}
 	for range MaxBehind + minFull {
 		old.journal.append(Entry{})
-		old.journal.read(quick)
-		old.journal.read(third)
+		quick.Read()
+		third.Read()
 	}
 	old.journal.append(Entry{Row: collection.Row{ID: "last"}, Event: &ircd.Message{}})
 	if unread := old.journal.hand(m, own); len(unread) != 1 {
 		t.Errorf("%d rows are to be read again", len(unread))
 	}
-	if _, _, ok := own.journal.read(slow.Next.Load()); ok {
+	if _, _, ok := slow.Next.Load().Read(); ok {
 		t.Error("a reader that was overtaken is not told")
 	}
 	own.journal.append(Entry{Row: collection.Row{ID: "next"}})
 	own.journal.detach(slow.Next.Load())
-	if _, news, ok := own.journal.read(quick.Next.Load()); !ok || len(news) != 1 {
+	if _, news, ok := quick.Next.Load().Read(); !ok || len(news) != 1 {
 		t.Errorf("who is not behind is given %d entries, %v", len(news), ok)
 	}
 }

@@ -156,7 +156,7 @@ func (m *feedsModel) read(r *modelReader) {
 	if r.Feed.Key.IsShared() && r.member.Names().Audience(m.group) != r.Feed.Key.Audience {
 		m.t.Errorf("a reader is where its rights do not let it be")
 	}
-	first, news, ok := r.Feed.journal.read(r.Reader)
+	first, news, ok := r.Read()
 	if !ok {
 		if r.tooSlow = true; len(r.want)-len(r.got) <= MaxBehind {
 			m.t.Errorf("a reader that is %d rows behind is told that these are too many", len(r.want)-len(r.got))
