@@ -55,11 +55,6 @@ func (h *historian) scan(down bool, lo, hi *collection.Bound, limit int) *rangeS
 	return sc
 }
 
-// isEmpty reports whether nothing can lie between the bounds.
-func (sc *rangeScan) isEmpty() bool {
-	return sc.lo != nil && sc.hi != nil && sc.lo.Compare(*sc.hi) >= 0
-}
-
 // errUnfinished says that a page of long texts takes further requests. The reader gives up
 // its turn in the budget before it goes on.
 var errUnfinished = errors.New("the page takes further requests")

@@ -52,7 +52,7 @@ func (h *historian) planned(ctx context.Context, q ircd.HistoryQuery) (read func
 		late, sc = b.behind(q.From), h.scan(false, b.behind(q.From), nil, q.Limit)
 	case ircd.HistoryBetween:
 		late, sc = b.behind(q.From), h.scan(false, b.behind(q.From), b.inFrontOf(q.To), q.Limit)
-		if sc.isEmpty() {
+		if sc.lo != nil && sc.hi != nil && sc.lo.Compare(*sc.hi) >= 0 { // the other way round
 			late = nil
 			sc = h.scan(true, b.behind(q.To), b.inFrontOf(q.From), q.Limit)
 		}

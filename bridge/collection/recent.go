@@ -42,7 +42,9 @@ func (c *Channel) Shown(stored string) (ircd.Kind, string) {
 	s.once.Do(func() {
 		s.kind, s.text = c.Format.Show(stored)
 		s.done = true
-		c.recent.count(len(s.text))
+		c.recent.mu.Lock()
+		c.recent.bytes += len(s.text)
+		c.recent.mu.Unlock()
 	})
 	if !s.done {
 		return c.Format.Show(stored) // panics here as well
@@ -63,12 +65,6 @@ func (r *recentTexts) of(d Digest) *shownAs {
 	s = &shownAs{}
 	r.known[d] = s
 	return s
-}
-
-func (r *recentTexts) count(bytes int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.bytes += bytes
 }
 
 // Digest tells texts apart without holding them. The zero one is that of no text.

@@ -187,9 +187,6 @@ func (r Row) IsOver(key string) bool {
 	return key != "" && IsNumber(r.ID) && CompareIDs(r.ID, key) > 0
 }
 
-// sameKind reports that two keys can be of one field.
-func sameKind(a, b string) bool { return IsNumber(a) == IsNumber(b) && IsUUID(a) == IsUUID(b) }
-
 // IsNumber reports whether a key is a whole number of any size, as databases write it.
 func IsNumber(id string) bool {
 	digits := strings.TrimPrefix(id, "-")

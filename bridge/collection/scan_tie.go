@@ -36,9 +36,10 @@ func (s *Scan) enter(first Row) {
 	s.tie.last = json.Number(s.Start.ID)
 }
 
-// startsAt reports that nothing is wanted of the rows of a date on one side of start.
+// startsAt reports that nothing is wanted of the rows of a date on one side of start, whose key
+// may be of another kind, as a client has made it up.
 func (s *Scan) startsAt(date time.Time, id string) bool {
-	return s.Start.ID != "" && s.Start.Date.Equal(date) && sameKind(s.Start.ID, id)
+	return s.Start.ID != "" && s.Start.Date.Equal(date) && IsNumber(s.Start.ID) == IsNumber(id) && IsUUID(s.Start.ID) == IsUUID(id)
 }
 
 // nextOfTie reads the next rows of the date that is read by keys.

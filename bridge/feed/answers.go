@@ -28,7 +28,7 @@ func (f *Feed) Progress() progress {
 }
 
 // KnewBefore reports that the feed had seen a row when its Progress.Order was order, or that
-// somebody has claimed the row since, see Take. It may be called from any goroutine.
+// somebody has claimed the row since, see Take.
 func (f *Feed) KnewBefore(id string, order int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -38,15 +38,14 @@ func (f *Feed) KnewBefore(id string, order int64) bool {
 }
 
 // Latest is the time under which the newest message of a channel is shown; zero if there is
-// none. It may be called from any goroutine.
+// none.
 func (f *Feed) Latest(c *collection.Channel) time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.moments.Newest[collection.Conversation{Channel: c}]
 }
 
-// TimeOf sets the time under which a row is shown in a channel. It may be called from any
-// goroutine.
+// TimeOf sets the time under which a row is shown in a channel.
 func (f *Feed) TimeOf(r collection.Row, c *collection.Channel) collection.Row {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -62,8 +61,7 @@ type ReactionTarget struct {
 }
 
 // Reacted tells the readers of a reaction that a session has just stored, and returns the
-// event for that session. The event of Directus then finds nothing new. It may be called
-// from any goroutine.
+// event for that session. The event of Directus then finds nothing new.
 func (f *Feed) Reacted(to ReactionTarget, r collection.Reaction, by ircd.User) *ircd.Reaction {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -269,8 +269,7 @@ func few(entries []Entry) []Entry {
 }
 
 // Remember notes a message that a session shows as backlog. It is false if the row has been
-// deleted meanwhile: if it is restored, everybody is shown it. It may be called from any
-// goroutine.
+// deleted meanwhile: if it is restored, everybody is shown it.
 func (f *Feed) Remember(r collection.Row, c *collection.Channel, m *ircd.Message) bool {
 	content := f.Group.ContentOf(r)
 	f.mu.Lock()

@@ -4,7 +4,7 @@
 // reading the collection again from the cursor and dropping the rows already seen. A feed
 // writes what it finds into a journal, which each session reads at its own pace.
 //
-// Goroutines: Set.Attach starts a feed's run and Set.Close joins it. run alone reads
+// Goroutines: exported methods may be called from any. Set.Attach starts a feed's run and Set.Close joins it. run alone reads
 // Directus, publishes rows and moves the cursor. Sessions attach and detach Readers, read
 // the journal, and report their own writes (own.go, deeds.go, answers.go); a member's
 // goroutine calls Set.Expel, Reread and Linked.

@@ -30,11 +30,8 @@ const (
 	troubleAfter = 3
 )
 
-// Feed brings the news of a group of channels: new messages and what becomes of
-// those that were shown. The collection is the log and the subscription only a
-// doorbell: events are taken as they come, and every doubt is answered by
-// reading the collection again from the cursor and dropping what was already
-// seen. A Set gives a feed its readers; one of them leads it, see leader.go.
+// Feed brings the news of a group of channels: new messages and what becomes of those that were
+// shown. A Set gives a feed its readers; one of them leads it, see leader.go.
 type Feed struct {
 	Key     Key
 	Group   *collection.Group // of the key

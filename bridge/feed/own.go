@@ -7,9 +7,9 @@ import (
 	"directus-ircd/ircd"
 )
 
-// Corrected shows a new text that a session has just stored, without debouncing it. It
-// returns the message for the channel in which the user made the change. The event of the
-// same change then finds nothing new. It may be called from any goroutine.
+// Corrected shows a new text that a session has just stored, without debouncing it. It returns
+// the message for the channel in which the user made the change. The event of the same change
+// then finds nothing new.
 func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs people.References) *ircd.Message {
 	content := f.Group.ContentOf(now)
 	texts := make([]struct{ now, before *ircd.Message }, len(f.Group.Channels))
@@ -48,8 +48,8 @@ func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs
 	return answer
 }
 
-// Redacted tells the readers of a deletion that a session has just made, unless its event
-// came first. It may be called from any goroutine.
+// Redacted tells the readers of a deletion that a session has just made, unless its event came
+// first.
 func (f *Feed) Redacted(r collection.Row, c *collection.Channel, event *ircd.Redaction) {
 	content := f.Group.ContentOf(r)
 	f.mu.Lock()

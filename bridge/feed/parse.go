@@ -30,8 +30,7 @@ func (f *Feed) parse(items []json.RawMessage) []collection.Row {
 const maxFirst = 256
 
 // Dated dates a row that has just been stored if Directus does not date it, or only to the
-// day: the best guess is the moment at which the feed saw it first. It may be called from
-// any goroutine.
+// day: the best guess is the moment at which the feed saw it first.
 func (f *Feed) Dated(r collection.Row) collection.Row {
 	if !r.Date.IsZero() && !collection.IsDay(r.RawDate) {
 		return r
@@ -59,8 +58,8 @@ func (f *Feed) Dated(r collection.Row) collection.Row {
 const zoneDoubt = 10 * time.Minute
 
 // CheckZone logs, once, that Directus writes its dates in another time zone than the
-// configured one, so that all times are wrong by the difference. The row must have been
-// stored a moment ago. It may be called from any goroutine.
+// configured one, so that all times are wrong by the difference. The row must have been stored
+// a moment ago.
 func (f *Feed) CheckZone(r collection.Row) {
 	if r.RawDate == "" || collection.IsDay(r.RawDate) || !collection.IsLocal(r.RawDate) {
 		return

@@ -180,7 +180,7 @@ func (rf *reactionFeed) remember(id string, entries []Entry) {
 }
 
 // RememberReactions notes reactions that a session shows as history, as far as there is room,
-// so that they can be taken back. It may be called from any goroutine.
+// so that they can be taken back.
 func (f *Feed) RememberReactions(r collection.Row, c *collection.Channel, list []*ircd.Reaction) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

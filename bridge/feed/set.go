@@ -194,7 +194,7 @@ func (fs *Set) Reread(m Member) {
 	}
 }
 
-// Deeds are what members have done to messages lately. It may be called from any goroutine.
+// Deeds are what members have done to messages lately.
 func (fs *Set) Deeds() *deeds { return &fs.deeds }
 
 // Count is how many feeds are open.

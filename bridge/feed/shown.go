@@ -191,7 +191,7 @@ func (p *place) addEdit(id string) {
 
 // ShownTexts returns the rows that the feed has shown in a channel, with a digest of the
 // latest text of each. Rows whose text the feed has forgotten have a zero digest, and are
-// among them if they were shown in any channel. It may be called from any goroutine.
+// among them if they were shown in any channel.
 func (f *Feed) ShownTexts(c *collection.Channel) map[string]collection.Digest {
 	f.mu.Lock()
 	defer f.mu.Unlock()

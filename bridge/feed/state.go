@@ -35,8 +35,7 @@ func (f *Feed) setFailures(n int) {
 	}
 }
 
-// Trouble reports that several readings have failed in a row. It may be called from any
-// goroutine.
+// Trouble reports that several readings have failed in a row.
 func (f *Feed) Trouble() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -56,7 +55,7 @@ type Extent struct {
 	Come collection.Bookmark // up to which late rows were told
 }
 
-// ReadTo is how far the feed knows its collection. It may be called from any goroutine.
+// ReadTo is how far the feed knows its collection.
 func (f *Feed) ReadTo() Extent {
 	f.mu.Lock()
 	defer f.mu.Unlock()

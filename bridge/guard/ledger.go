@@ -179,9 +179,6 @@ func (l *ledger) of(name string) storedLogin {
 	return storedLogin{Failures: l.floor}
 }
 
-// since returns how long ago the last failure was.
-func (l *ledger) since(row storedLogin) time.Duration { return l.now().Sub(time.Unix(row.Last, 0)) }
-
 // fail counts a failure, with the networks that it speaks against: none if Directus has not
 // answered, but may have counted the attempt. wasSecret means that the password that failed was
 // the remembered one, which is forgotten then.

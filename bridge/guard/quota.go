@@ -73,8 +73,7 @@ func (q *quota) check(whose string, pending int, atMost time.Duration) error {
 		if atMost > 0 {
 			left = min(left, atMost)
 		}
-		return &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(
-			"Too many failed logins %s. Try again in %s", whose, wait(left))}
+		return limited("Too many failed logins %s. Try again in %s", whose, wait(left))
 	}
 	if q.bucket != nil && q.bucket.Tokens()-float64(pending) < 1 {
 		return atOnce(whose)
@@ -84,7 +83,12 @@ func (q *quota) check(whose string, pending int, atMost time.Duration) error {
 
 // atOnce is the error for an attempt while too many are under way.
 func atOnce(whose string) error {
-	return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many logins " + whose + " at once. Try again in a moment"}
+	return limited("Too many logins %s at once. Try again in a moment", whose)
+}
+
+// limited is the error for an attempt that is not made now.
+func limited(format string, args ...any) error {
+	return &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(format, args...)}
 }
 
 // end ends an attempt that was counted in pending.

@@ -80,18 +80,17 @@ func (r *record) check(t *ticket, network uint32, pending int) error {
 		return spent()
 	}
 	fresh := !slices.Contains(row.Networks, network)
-	since := t.limiter.ledger.since(row)
+	since := t.limiter.ledger.now().Sub(time.Unix(row.Last, 0))
 	if row.Failures >= openFailures {
 		pause := failurePauses[row.Failures-openFailures]
 		if !fresh {
 			if row.Failures >= lateFailures {
-				return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many wrong passwords for this account, which Directus would suspend. The last attempts are for networks other than yours"}
+				return limited("Too many wrong passwords for this account, which Directus would suspend. The last attempts are for networks other than yours")
 			}
 			pause += latePause
 		}
 		if since < pause {
-			return &ircd.LoginError{Reason: ircd.Limited, Text: fmt.Sprintf(
-				"Too many wrong passwords for this account, which Directus would suspend. Try again in %s", wait(pause-since))}
+			return limited("Too many wrong passwords for this account, which Directus would suspend. Try again in %s", wait(pause-since))
 		}
 	}
 	if n := pending + r.knowing; n > 0 && row.Failures+n >= openFailures {
@@ -124,7 +123,7 @@ func (r *record) repeats(hash SecretHash, failures int, now time.Time) error {
 }
 
 func spent() error {
-	return &ircd.LoginError{Reason: ircd.Limited, Text: "Too many wrong passwords for this account, which Directus would suspend: it is not asked about others any more. Log in with a static token, or ask the administrator"}
+	return limited("Too many wrong passwords for this account, which Directus would suspend: it is not asked about others any more. Log in with a static token, or ask the administrator")
 }
 
 // pauses notes that Directus has refused credentials, and begins their pause.
