@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"os"
 	"sync"
 
 	"directus-ircd/cmd/directus-ircd/config"
@@ -44,7 +45,7 @@ func (c *demoCmd) Run(ctx context.Context, env *environment) error {
 
 // untilHangup ends ctx on SIGHUP as well: after the terminal is closed, nobody would notice
 // that the demo still runs. The demo has no configuration to reload.
-func untilHangup(ctx context.Context, hangup <-chan struct{}) (context.Context, func()) {
+func untilHangup(ctx context.Context, hangup <-chan os.Signal) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() {

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -236,14 +237,14 @@ func refuseDemo(t *testing.T, args []string, code int, wants []string) {
 
 // Ctrl-C ends the demo, and so does the end of its terminal.
 func TestDemoInterrupted(t *testing.T) {
-	for name, interrupt := range map[string]func(cancel func(), hangup chan<- struct{}){
-		"signal": func(cancel func(), _ chan<- struct{}) { cancel() },
-		"hangup": func(_ func(), hangup chan<- struct{}) { hangup <- struct{}{} },
+	for name, interrupt := range map[string]func(cancel func(), hangup chan<- os.Signal){
+		"signal": func(cancel func(), _ chan<- os.Signal) { cancel() },
+		"hangup": func(_ func(), hangup chan<- os.Signal) { hangup <- syscall.SIGHUP },
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			hangup := make(chan struct{}, 1)
+			hangup := make(chan os.Signal, 1)
 			interrupt(cancel, hangup)
 			var problems bytes.Buffer
 			args := []string{"demo", "--listen=127.0.0.1:0", "--web=127.0.0.1:0", "--directus-port=0", "--data", t.TempDir()}

@@ -46,7 +46,7 @@ type environment struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	// Reload is readable after each SIGHUP.
-	Reload <-chan struct{}
+	Reload <-chan os.Signal
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -56,8 +56,17 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	reload, stop := watchSignals(cancel)
+	signaled, release := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer release()
+	// After the first of the two both are left to the system, so that a second one kills at once.
+	stop := context.AfterFunc(signaled, func() {
+		release()
+		cancel(errShuttingDown)
+	})
 	defer stop()
+	reload := make(chan os.Signal, 1) // of more than one at a time, one is enough
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
 	return execute(ctx, args, &environment{Stdin: os.Stdin, Stdout: stdout, Stderr: stderr, Reload: reload})
 }
 
@@ -118,44 +127,4 @@ func exitCode(err error) int {
 		return exitConfig
 	}
 	return exitFailure
-}
-
-// watchSignals cancels on SIGINT or SIGTERM and from then on leaves these two
-// to the system, so that a second one kills at once. Each SIGHUP fills the
-// returned channel, which holds one token. The returned function ends the watch
-// and waits for its goroutine.
-func watchSignals(cancel context.CancelCauseFunc) (reload <-chan struct{}, stop func()) {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	hangups := make(chan struct{}, 1)
-	done, joined := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(joined)
-		stopping := false
-		for {
-			select {
-			case <-done:
-				return
-			case s := <-signals:
-				switch {
-				case s != syscall.SIGHUP && stopping: // it came before the reset
-					os.Exit(1)
-				case s != syscall.SIGHUP:
-					stopping = true
-					signal.Reset(syscall.SIGINT, syscall.SIGTERM)
-					cancel(errShuttingDown)
-				default:
-					select {
-					case hangups <- struct{}{}:
-					default: // one reload is already due
-					}
-				}
-			}
-		}
-	}()
-	return hangups, func() {
-		signal.Stop(signals)
-		close(done)
-		<-joined
-	}
 }

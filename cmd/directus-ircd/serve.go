@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -55,7 +56,7 @@ type serveOptions struct {
 	// open, with the addresses of the IRC listeners in the configured order.
 	Ready func(addrs []net.Addr)
 	// Reload asks for the configuration file to be read again.
-	Reload <-chan struct{}
+	Reload <-chan os.Signal
 	// NetDial opens connections to Directus; nil: by the network.
 	NetDial func(ctx context.Context, network, address string) (net.Conn, error)
 }
