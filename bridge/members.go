@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -188,7 +187,8 @@ func (b *Backend) retire(ctx context.Context, m *member) {
 	}
 }
 
-// closeAll closes all members, closers of them at a time. Backend.draining has been set.
+// closeAll closes all members, closers of them at a time. The error is the first of those who
+// are in use. Backend.draining has been set.
 func (b *Backend) closeAll(ctx context.Context) error {
 	b.mu.Lock()
 	members := b.idle // includes ended members whose user has got a new one
@@ -201,23 +201,19 @@ func (b *Backend) closeAll(ctx context.Context) error {
 	b.mu.Unlock()
 	var closing errgroup.Group
 	closing.SetLimit(closers)
-	errs := make(chan error, len(members))
 	for m, timer := range members {
-		if timer != nil {
+		closing.Go(func() error {
+			if timer == nil {
+				return m.close(ctx)
+			}
 			timer.Stop()
-			closing.Go(func() error { b.retire(ctx, m); return nil })
-			continue
-		}
-		closing.Go(func() error { errs <- m.close(ctx); return nil })
+			b.retire(ctx, m)
+			return nil
+		})
 	}
-	_ = closing.Wait() // the errors are in errs
+	err := closing.Wait()
 	b.retiring.Wait()
-	close(errs)
-	var all []error
-	for err := range errs {
-		all = append(all, err)
-	}
-	return errors.Join(all...)
+	return err
 }
 
 // logout ends a Directus session that no member uses.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -32,7 +33,7 @@ func (p *pulse) run(ctx context.Context) {
 	beat := time.NewTicker(pulsePeriod)
 	defer beat.Stop()
 	for {
-		if p.lives() {
+		if !slices.ContainsFunc(p.steps, func(step func() bool) bool { return !step() }) {
 			p.last.Store(int64(time.Since(p.start)))
 		}
 		select {
@@ -41,15 +42,6 @@ func (p *pulse) run(ctx context.Context) {
 			return
 		}
 	}
-}
-
-func (p *pulse) lives() bool {
-	for _, step := range p.steps {
-		if !step() {
-			return false
-		}
-	}
-	return true
 }
 
 // check is nil as long as the daemon lives. It never waits.
