@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"directus-ircd/directus/directustest"
+	"directus-ircd/directus/setup"
+)
+
+// What a real Directus is like is told: its limits, a collection that is one item or has
+// versions, permissions by address, and who may make tokens and open files.
+func TestCheckOfWhatDirectusIs(t *testing.T) {
+	clearEnvironment(t)
+	s := directustest.Start(t, directustest.Setup(setup.Options{Files: true}), directustest.Env("WEBSOCKETS_REST_CONN_LIMIT", "4"),
+		directustest.Env("RATE_LIMITER_ENABLED", "true"), directustest.Env("RATE_LIMITER_POINTS", "40"))
+	u := s.CreateUser("Kevin", "")
+	c := &checking{t, s, u.StaticToken, "messages", "UTC", false}
+	const files = ", fields: {nonce: nonce, files: file}"
+	c.says(files, "MISSING  Directus refuses the fifth realtime session", "raise WEBSOCKETS_REST_CONN_LIMIT",
+		"note     Directus takes 40 requests in 1s from the daemon: about 480 people can log in per minute",
+		"note     it is not known who can open links to files")
+	upload(t, s.URL)
+	c.says(files, "links to files open for those who are logged in")
+	tells := !strings.HasPrefix(s.Version, "10.")
+	if tells {
+		c.says(files, "this user cannot make a static token")
+		s.Do(http.MethodPost, "/permissions", nil, map[string]any{"policy": "abf8a154-5b1c-4a46-ac9c-7300570f4f17", "collection": "directus_files", "action": "read", "fields": []string{"*"}}, nil)
+		c.says(files, "note     everybody who has the link to a file can open it")
+	}
+	s.Do(http.MethodPatch, "/collections/messages", nil, map[string]any{"meta": map[string]any{"versioning": true}}, nil)
+	s.AddCollection("single", directustest.Key("id", "integer"), directustest.Field("text", "text"))
+	s.Do(http.MethodPatch, "/collections/single", nil, map[string]any{"meta": map[string]any{"singleton": true}}, nil)
+	holders := map[bool]string{true: "/policies", false: "/roles"}[tells]
+	var chat []struct{ ID string }
+	s.Do(http.MethodGet, holders, url.Values{"filter": {`{"name":{"_eq":"IRC users"}}`}}, nil, &chat)
+	s.Do(http.MethodPatch, holders+"/"+chat[0].ID, nil, map[string]any{"ip_access": []string{"10.1.2.3"}}, nil)
+	c.says(files, "MISSING  the collection messages is missing", "(IP Access)")
+	c.token = directustest.AdminToken
+	c.says(files, "note     messages is versioned", `note     "IRC users" holds only for the addresses 10.1.2.3`)
+	c.collection = "single"
+	c.says("", "MISSING  the collection single is a singleton")
+}
+
+// upload stores a file in Directus.
+func upload(t *testing.T, to string) {
+	t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("file", "pong.txt")
+	if err == nil {
+		_, err = io.WriteString(part, "pong")
+	}
+	if err := errors.Join(err, form.Close()); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to+"/files", &body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", form.FormDataContentType())
+	req.Header.Set("Authorization", "Bearer "+directustest.AdminToken)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("upload: %s", resp.Status)
+	}
+}
