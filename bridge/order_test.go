@@ -123,3 +123,66 @@ func TestNewLineBehindTheMissed(t *testing.T) {
 		}
 	}
 }
+
+// Of two messages that are written at the same time, the one with the later date may get the lower key. What comes first is
+// shown at once, and what comes together in the order of the history, which goes by dates. Nothing is lost or doubled, for
+// those who leave in between neither.
+func TestDatesAgainstKeys(t *testing.T) {
+	for name, test := range map[string]struct {
+		apart   time.Duration // the events
+		reverse bool          // theirs is not the order of the keys
+		leaves  bool          // between the two
+		want    []string      // live
+	}{
+		"one by one":            {apart: 5 * time.Millisecond, want: []string{"later", "earlier"}},
+		"reversed":              {apart: 5 * time.Millisecond, reverse: true, want: []string{"earlier", "later"}},
+		"together, reversed":    {reverse: true, want: []string{"earlier", "later"}},
+		"while a device is out": {apart: 5 * time.Millisecond, leaves: true, want: []string{"later", "earlier"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				r := newRemembering(t, nil)
+				v, _ := r.device("ada", "laptop")
+				other := r.visit("bob", "#messages")
+				r.insert("before")
+				same(t, v.texts(), "before")
+				time.Sleep(time.Minute)
+				begin := time.Now().UTC()
+				insert := func(text string, after time.Duration) {
+					r.fake.Insert("messages", r.person("walt"), map[string]any{"text": text, "date_created": begin.Add(after).Format("2006-01-02T15:04:05.000Z")})
+				}
+				if test.reverse || test.apart == 0 {
+					r.fake.HoldEvents()
+				}
+				insert("later", 18*time.Millisecond)
+				var got []string
+				if test.apart > 0 && !test.reverse {
+					got = v.texts()
+					same(t, got, "later")
+				}
+				if test.leaves {
+					v.receive()
+					v.leave()
+				}
+				time.Sleep(test.apart)
+				insert("earlier", 0)
+				r.fake.ReleaseEvents(test.reverse)
+				if test.leaves {
+					var lines []string
+					v, lines = r.device("ada", "laptop")
+					got = append(got, lines...)
+				}
+				got = append(got, v.texts()...)
+				same(t, got, test.want...)
+				var backlog []string
+				for _, m := range r.visit("eve", "#messages").backlog {
+					backlog = append(backlog, m.Text)
+				}
+				same(t, backlog, "before", "earlier", "later")
+				time.Sleep(20 * time.Minute)
+				same(t, v.texts())
+				same(t, other.texts(), append([]string{"before"}, test.want...)...)
+			})
+		})
+	}
+}

@@ -1,6 +1,11 @@
 package faults
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"directus-ircd/directus/directustest"
+)
 
 // judgeCount finds what a connection showed twice. A client that pages knows messages by their ids, so that to it only
 // what comes twice in the same way, or under two ids, is double.
@@ -92,27 +97,49 @@ func (w *world) judgeAll(sum *tally, r *reader, everything map[key]bool, channel
 	}
 }
 
+// glimpse is a message as a reader was shown it.
+type glimpse struct {
+	row  row
+	late time.Duration // behind its date
+}
+
 // judgeOrder finds what was shown behind a later message, live and in each answer, and says how late both were shown.
 func (w *world) judgeOrder(sum *tally, r *reader, mine []sighting, store *collection) {
-	type shown struct {
-		row  row
-		late time.Duration
-	}
-	newest := map[int]shown{}
+	shown := map[int][]glimpse{}
 	for _, s := range mine {
 		place, ok := store.of[s.key]
 		if !ok || store.times[s.key] > 1 { // which of them it is nobody knows
 			continue
 		}
-		now := shown{store.rows[place], s.at.Sub(store.rows[place].date)}
-		before, any := newest[s.page]
-		if any && place < before.row.place {
-			younger := before.row.date.Sub(now.row.date)
+		now := glimpse{store.rows[place], s.at.Sub(store.rows[place].date)}
+		if i := slices.IndexFunc(shown[s.page], func(before glimpse) bool { return w.belongsBehind(before.row, now.row, s.page) }); i >= 0 {
+			before := shown[s.page][i]
 			sum.disordered++
 			w.blame("out of order: %s was shown %v %v after it was stored, behind %v, which is %v younger and was shown %v after it was stored, page %d",
-				r.name, s, now.late.Round(time.Millisecond), before.row.key, younger, before.late.Round(time.Millisecond), s.page)
+				r.name, s, now.late.Round(time.Millisecond), before.row.key, before.row.date.Sub(now.row.date), before.late.Round(time.Millisecond), s.page)
 			continue
 		}
-		newest[s.page] = now
+		shown[s.page] = append(shown[s.page], now)
 	}
+}
+
+// belongsBehind reports whether a message that was shown first belongs behind another one. History goes by dates. Live, it
+// does where its key says so too: of messages that are written at the same time, a database that stores them side by side
+// may give the one with the later date the lower key. And what such a database has not stored yet nobody can be shown.
+func (w *world) belongsBehind(first, other row, page int) bool {
+	switch {
+	case first.place < other.place:
+		return false
+	case page > 0:
+		return true
+	case w.dx.Database() == directustest.SQLite:
+		return first.id > other.id
+	}
+	return first.id > other.id && !w.together(first.key, other.key)
+}
+
+// together reports whether two messages were written at the same time: each was sent before the answer to the other came.
+func (w *world) together(x, y key) bool {
+	a, b := w.book.letters[x], w.book.letters[y]
+	return a != nil && b != nil && a.asked.Before(b.known) && b.asked.Before(a.known)
 }

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 // row is a stored message.
 type row struct {
 	key    key
+	id     int64 // the primary key
 	date   time.Time
 	author string // the id of the Directus user
 	place  int    // in the order of the collection
@@ -32,10 +32,10 @@ type collection struct {
 func (w *world) readAll(name string) *collection {
 	w.t.Helper()
 	var items []struct {
-		ID      json.Number `json:"id"`
-		Text    string      `json:"text"`
-		Date    time.Time   `json:"date_created"`
-		Created string      `json:"user_created"`
+		ID      int64     `json:"id"`
+		Text    string    `json:"text"`
+		Date    time.Time `json:"date_created"`
+		Created string    `json:"user_created"`
 	}
 	w.dx.Do(http.MethodGet, "/items/"+name, url.Values{
 		"limit": {"-1"}, "sort": {"date_created,id"}, "fields": {"id,text,date_created,user_created"},
@@ -45,7 +45,7 @@ func (w *world) readAll(name string) *collection {
 		if k, ok := parseKey(item.Text); ok {
 			c.of[k] = len(c.rows)
 			c.times[k]++
-			c.rows = append(c.rows, row{k, item.Date, item.Created, len(c.rows)})
+			c.rows = append(c.rows, row{k, item.ID, item.Date, item.Created, len(c.rows)})
 		}
 	}
 	return c
