@@ -178,7 +178,6 @@ func badReference(target string) *ircd.Error {
 	return reply(irc.ERR_NOSUCHCHANNEL, "INVALID_MSGREFTYPE", "Not a msgid of this server. Ask by timestamp", nil, target)
 }
 
-// historyError says why a history cannot be given.
 func historyError(target string, err error) *ircd.Error {
 	if e, ok := errors.AsType[*ircd.Error](err); ok && e.Code == "INVALID_MSGREFTYPE" {
 		return e

@@ -73,7 +73,6 @@ func (sc *rangeScan) fill(ctx context.Context, n int) error {
 	return nil
 }
 
-// has reports whether fill has read enough.
 func (sc *rangeScan) has(n int) bool {
 	if len(sc.found) <= n || len(sc.found) > n+maxTies {
 		return len(sc.found) > n

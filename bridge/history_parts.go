@@ -32,7 +32,6 @@ const (
 	maxRestPause = 8 * time.Second
 )
 
-// sharesTime reports whether both are shown under the same time.
 func (f found) sharesTime(other found) bool { return f.row.ShownAt().Equal(other.row.ShownAt()) }
 
 // sizeOf is about how many bytes a row and its message take in memory.
@@ -47,7 +46,6 @@ func sizeOf(r collection.Row, m *ircd.Message) int64 {
 	return int64(n)
 }
 
-// textsOf is the length of the texts of rows, in bytes.
 func textsOf(rows []collection.Row) (n int64) {
 	for _, r := range rows {
 		if n += int64(len(r.Text)); r.Reply != nil {

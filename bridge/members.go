@@ -216,7 +216,6 @@ func (b *Backend) closeAll(ctx context.Context) error {
 	return err
 }
 
-// logout ends a Directus session that no member uses.
 func (b *Backend) logout(account *directus.Account) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()

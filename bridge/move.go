@@ -77,7 +77,6 @@ func (s *session) hold(g *collection.Group) *view {
 	return v
 }
 
-// abandon gives up the move of a channel, if there is one.
 func (s *session) abandon(j *joined) {
 	if j.move == nil {
 		return
@@ -88,12 +87,10 @@ func (s *session) abandon(j *joined) {
 	s.close(v)
 }
 
-// expects reports whether any channel is moving to a view.
 func (s *session) expects(v *view) bool {
 	return s.anyJoined(func(j *joined) bool { return j.move != nil && j.move.view == v })
 }
 
-// moves reports whether any channel is moving away from a view.
 func (s *session) moves(v *view) bool {
 	return s.anyJoined(func(j *joined) bool { return j.view == v && j.move != nil })
 }

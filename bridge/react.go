@@ -46,7 +46,6 @@ func (s *session) React(ctx context.Context, what ircd.Reacting) (*ircd.Reaction
 	return changed, nil
 }
 
-// reactTo finds the key of the message that is reacted to.
 func (s *session) reactTo(ctx context.Context, to addressee, msgid string) (id string, err error) {
 	if id, ok := to.view.feed.Knows(to.Channel, msgid); ok && !to.Private {
 		return id, nil
@@ -55,7 +54,6 @@ func (s *session) reactTo(ctx context.Context, to addressee, msgid string) (id s
 	return r.ID, err
 }
 
-// react stores a reaction, unless it is there.
 func (s *session) react(ctx context.Context, to addressee, message string, what ircd.Reacting) (*ircd.Reaction, error) {
 	reactions, text := to.view.feed.Group.ReactionStore(), what.Text
 	there, err := reactions.Own(ctx, s.member.account, message, text)
@@ -125,7 +123,6 @@ func (s *session) reactor(ctx context.Context, to addressee, r collection.Reacti
 	return people.References{Users: users, Met: s.member.names.Met}.Author(r.Author, to.Channel)
 }
 
-// reactError is the reply to a reaction that was not stored or removed.
 func reactError(target, msgid string, err error) *ircd.Error {
 	switch {
 	case errors.Is(err, errUnknownMessage):

@@ -56,7 +56,6 @@ func (s *session) mayRedact(ctx context.Context, r collection.Row) error {
 	return err
 }
 
-// erase deletes an item, or sets the mark that stands for it.
 func (s *session) erase(ctx context.Context, to addressee, r collection.Row) error {
 	g := to.view.feed.Group
 	gone := func(ctx context.Context) (bool, error) {

@@ -196,7 +196,6 @@ func (d *delivery) run(ctx context.Context) (collection.Row, error) {
 	}
 }
 
-// create makes one attempt.
 func (d *delivery) create(ctx context.Context) (json.RawMessage, error) {
 	into, fields := d.feed.Group.Collection, d.feed.Group.Query
 	if !d.byREST {

@@ -273,7 +273,6 @@ func (w *topicWatch) look(ctx context.Context) {
 	}
 }
 
-// watched returns the current channels of a watch.
 func (m *member) watched(w *topicWatch) []*collection.Channel {
 	m.mu.Lock()
 	defer m.mu.Unlock()

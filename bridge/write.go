@@ -180,7 +180,6 @@ func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// look searches the collection for the message.
 func (d *delivery) look(ctx context.Context) (r collection.Row, found bool, err error) {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()

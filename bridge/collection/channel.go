@@ -303,7 +303,6 @@ func (g *Group) Events(edits Edits) []directus.EventKind {
 	return kinds
 }
 
-// ask adds a field to Query, once.
 func (g *Group) ask(field string) {
 	if !slices.Contains(g.Query, field) {
 		g.Query = append(g.Query, field)

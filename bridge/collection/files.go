@@ -93,7 +93,6 @@ func FileLines(files []File, base string) []string {
 	return lines
 }
 
-// fileName makes a name safe to be shown, on one line.
 func fileName(name string) string {
 	name = strings.Join(strings.Fields(wire.Plain(wire.CleanText(name))), " ")
 	if name == "" {

@@ -49,7 +49,6 @@ func ReadPlaces(ctx context.Context, account *directus.Account, g *Group, q dire
 	return rows, err == nil && len(rows) >= q.Limit, err
 }
 
-// read reads rows; bytes is how long the answer was.
 func read(ctx context.Context, account *directus.Account, g *Group, q directus.Query) (rows []Row, bytes int, err error) {
 	var items []json.RawMessage
 	if err := account.Items(ctx, g.Collection, q, &items); err != nil {

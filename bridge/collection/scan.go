@@ -115,7 +115,6 @@ func (s *Scan) turn(last time.Time, whole, read int) bool {
 	return true
 }
 
-// rest is the filter for what is left.
 func (s *Scan) rest() directus.Filter {
 	switch {
 	case s.Bound.IsZero():

@@ -23,7 +23,6 @@ type tie struct {
 	texts bool
 }
 
-// enter begins to read a date by keys.
 func (s *Scan) enter(first Row) {
 	s.tie = &tie{date: first.Date, texts: !first.HasNumber()}
 	if s.tie.texts || !s.startsAt(first.Date, first.ID) {

@@ -92,7 +92,6 @@ func (d *deeds) editor(g *collection.Group, r collection.Row, author ircd.User, 
 	return done.as(author)
 }
 
-// eraser is editor for who deleted an item.
 func (d *deeds) eraser(collection, id string, author ircd.User) ircd.User {
 	return d.find(deedKey{collection, id, true}, 0).as(author)
 }

@@ -32,7 +32,6 @@ type Entry struct {
 	Restored bool
 }
 
-// size is about what the entry takes, in bytes.
 func (e *Entry) size() int {
 	n := entryCost + len(e.Text)
 	for _, value := range e.Row.Values {
@@ -130,7 +129,6 @@ func (j *journal) detach(r *Reader) (left int) {
 	return len(j.readers)
 }
 
-// reads reports whether a member has a reader of this journal.
 func (j *journal) reads(m Member) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -142,7 +140,6 @@ func (j *journal) reads(m Member) bool {
 	return false
 }
 
-// members are the members who have a reader of this journal.
 func (j *journal) members() map[Member]struct{} {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -72,7 +72,6 @@ func (f *Feed) tryReactions(ctx context.Context) error {
 	return err
 }
 
-// endReactions ends the subscription, if there is one.
 func (f *Feed) endReactions() {
 	if f.reactions.sub != nil {
 		f.reactions.sub.Close()
@@ -134,7 +133,6 @@ func (f *Feed) showReactions(created []collection.Reaction, refs people.Referenc
 	}
 }
 
-// remembers reports whether a message was shown lately.
 func (f *Feed) remembers(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -130,7 +130,6 @@ func (rs *shownRows) forget(id string) {
 	}
 }
 
-// bury notes that a row was deleted.
 func (rs *shownRows) bury(id string, told bool) {
 	rs.forget(id)
 	if len(rs.gone) >= maxGone {

@@ -83,7 +83,6 @@ func (f *Feed) noteMissed(events []directus.Event) {
 	}
 }
 
-// hasSeen reports whether a row must not be published again.
 func (f *Feed) hasSeen(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

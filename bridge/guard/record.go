@@ -103,7 +103,6 @@ func (r *record) check(t *ticket, network uint32, pending int) error {
 	return r.quota.check(ofAccount, pending, atMost)
 }
 
-// repeats refuses credentials that Directus has refused lately.
 func (r *record) repeats(hash SecretHash, failures int, now time.Time) error {
 	known := r.refused[hash]
 	switch {

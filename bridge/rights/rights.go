@@ -28,7 +28,6 @@ type Rights struct {
 // tell. They are kept without presets. Immutable, as users share them.
 type permissions directus.Permissions
 
-// in returns the rights in the collection with a name.
 func (p permissions) in(name string) Rights {
 	return Rights{known: p != nil, create: p[name]["create"], read: p[name]["read"]}
 }

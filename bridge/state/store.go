@@ -225,7 +225,6 @@ func (s *Store) judge(err error, failing bool) bool {
 	return err != nil
 }
 
-// write writes the changes of all buckets to the file.
 func (s *Store) write() error {
 	changes := map[string]map[string]any{}
 	for _, b := range s.buckets {

@@ -50,7 +50,6 @@ func (f Format) Show(stored string) (ircd.Kind, string) {
 	return ircd.Privmsg, text
 }
 
-// toIRC converts a stored text to IRC text.
 func (f Format) toIRC(stored string) string {
 	switch f {
 	case Markdown:

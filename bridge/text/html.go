@@ -172,7 +172,6 @@ func (h *htmlText) flushSpace() {
 	h.space = false
 }
 
-// breakLine makes what follows begin on a new line.
 func (h *htmlText) breakLine() {
 	h.space = false
 	h.newLine(1)

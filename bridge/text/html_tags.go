@@ -59,7 +59,6 @@ func (h *htmlText) startTag(name string, attributes, closed bool) {
 	}
 }
 
-// endTag handles the end tag of an element.
 func (h *htmlText) endTag(name string) {
 	switch name {
 	case "a":
@@ -95,7 +94,6 @@ func (h *htmlText) endCell() {
 	h.endStyle("th")
 }
 
-// startNest begins a list, a list item or a quote.
 func (h *htmlText) startNest(name string, attributes map[string]string) {
 	if name == "li" {
 		h.endItem()
@@ -154,7 +152,6 @@ func (h *htmlText) endNest(name string) {
 	h.nests = h.nests[:at]
 }
 
-// endLink writes the target of the open link, if one is open.
 func (h *htmlText) endLink() {
 	if h.link != nil {
 		h.writeLink(h.link.start, h.link.target)
@@ -213,7 +210,6 @@ var cssStyles = []struct {
 	{regexp.MustCompile(`(?i)font-style\s*:\s*(?:italic|oblique)`), italic},
 }
 
-// cssStyle returns the formatting in a style attribute.
 func cssStyle(css string) style {
 	var s style
 	for _, c := range cssStyles {

@@ -219,7 +219,6 @@ func (m *markdownText) text(n *ast.Text) {
 	}
 }
 
-// emphasis writes text in a style.
 func (m *markdownText) emphasis(s style, n ast.Node) {
 	m.meant(func() { m.in(s, func() { m.inlines(n) }) }) // not meant in "^_^ ^_^"
 }

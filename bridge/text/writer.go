@@ -114,7 +114,6 @@ func (t *ircText) newLine(breaks int) {
 	}
 }
 
-// atLineStart reports whether the current line is empty.
 func (t *ircText) atLineStart() bool { return t.breaks > 0 || t.b.Len() == 0 }
 
 // indent adds a margin to the lines that follow.

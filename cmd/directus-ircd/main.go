@@ -79,7 +79,6 @@ const (
 	exitConfig  = 78 // a mistake in the configuration: EX_CONFIG of sysexits.h
 )
 
-// execute runs one command line and returns its exit status.
 func execute(ctx context.Context, args []string, env *environment) int {
 	exited := -1
 	parser, err := kong.New(&cli{},

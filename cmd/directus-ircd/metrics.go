@@ -19,7 +19,6 @@ import (
 	"directus-ircd/ircd"
 )
 
-// serveMetrics answers /metrics, /healthz and /readyz until ctx ends.
 func (d *daemon) serveMetrics(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
 		Handler:           d.pages(),

@@ -94,7 +94,6 @@ func (m *monitor) turns() bool {
 	return time.Since(m.turned) < monitorLimit
 }
 
-// keep makes an answer the last one.
 func (m *monitor) keep(err error, first bool) {
 	m.mu.Lock()
 	m.err, m.turned = err, time.Now()

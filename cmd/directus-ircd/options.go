@@ -33,7 +33,6 @@ const (
 	editAge   = 24 * time.Hour
 )
 
-// bridgeOptions is the part of the configuration that concerns Directus.
 func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logger) bridge.Options {
 	opts := bridge.Options{
 		Client:                 client,
@@ -103,7 +102,6 @@ func bridgeChannel(c config.Channel) collection.Config {
 	return out
 }
 
-// ircdOptions is the part that concerns IRC.
 func ircdOptions(cfg *config.Config, log zerolog.Logger) ircd.Options {
 	limits := ircd.Limits{
 		Connections:           cfg.Limits.Connections,
@@ -133,7 +131,6 @@ func ircdOptions(cfg *config.Config, log zerolog.Logger) ircd.Options {
 	}
 }
 
-// autoJoined counts the channels that everybody is in after the login.
 func autoJoined(cfg *config.Config) (n int) {
 	for _, c := range cfg.Channels {
 		if c.AutoJoin {

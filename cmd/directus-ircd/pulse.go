@@ -28,7 +28,6 @@ type pulse struct {
 
 func newPulse(steps ...func() bool) *pulse { return &pulse{steps: steps, start: time.Now()} }
 
-// run beats until ctx ends.
 func (p *pulse) run(ctx context.Context) {
 	beat := time.NewTicker(pulsePeriod)
 	defer beat.Stop()
