@@ -19,6 +19,8 @@ import (
 var wallClocks = map[string]string{
 	"directus-ircd/cmd/directus-ircd/config.ValidFor": "certificates expire by the wall clock, here as everywhere",
 
+	"(*directus-ircd/cmd/directus-ircd/check.prober).clocks": "it tells how far the two clocks are apart",
+
 	"directus-ircd/directus.wallAt": "the one place in which the wall clock stands in for that of Directus",
 }
 
