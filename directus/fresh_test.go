@@ -28,7 +28,9 @@ func TestReadsAreFresh(t *testing.T) {
 			return len(items), len(users), all.String("first_name"), rights["messages"]["create"].Access
 		}
 		before, bobs, me, create := ask()
-		if me != "Ada" || create != "full" || bobs != 0 {
+		info, err := a.Info(t.Context())
+		must(t, err)
+		if says := info.Major() >= 11; me != "Ada" || says != (create == "full") || bobs != 0 { // Directus 10 does not say so what one may do
 			t.Fatalf("before: %q, create %q, %d others", me, create, bobs)
 		}
 		w.post(ada, "hello")

@@ -71,7 +71,11 @@ func TestSecondFactor(t *testing.T) {
 				t.Errorf("code %q: %v", otp, err)
 			}
 		}
+		asked := time.Now()
 		a, err := w.client().Login(t.Context(), p.email, p.password, code())
+		if err != nil && time.Now().Unix()/30 != asked.Unix()/30 { // the code has expired on its way
+			a, err = w.client().Login(t.Context(), p.email, p.password, code())
+		}
 		must(t, err)
 		if a.ID() != p.id {
 			t.Errorf("user %s, want %s", a.ID(), p.id)

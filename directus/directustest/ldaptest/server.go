@@ -70,13 +70,14 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// Env is the environment that makes the directory a login provider of Directus.
+// Env is the environment that makes the directory a login provider of Directus. Without
+// "string:" Directus 10 takes a DN for a list.
 func (s *Server) Env(provider string) map[string]string {
 	prefix := "AUTH_" + strings.ToUpper(provider) + "_"
 	return map[string]string{
 		"AUTH_PROVIDERS": provider, prefix + "DRIVER": "ldap", prefix + "CLIENT_URL": "ldap://" + s.address,
-		prefix + "BIND_DN": BindDN, prefix + "BIND_PASSWORD": BindPassword,
-		prefix + "USER_DN": People, prefix + "USER_ATTRIBUTE": "uid",
+		prefix + "BIND_DN": "string:" + BindDN, prefix + "BIND_PASSWORD": BindPassword,
+		prefix + "USER_DN": "string:" + People, prefix + "USER_ATTRIBUTE": "uid",
 	}
 }
 
