@@ -54,7 +54,7 @@ func (e *Engine) open(ctx context.Context, fill func(dir string) error) (*Databa
 	s := &Service{name: e.Name, dir: dir, ending: e.ending, giving: e.giving}
 	s.command = func() *exec.Cmd { return e.command(dir, s.port) }
 	s.ready = func(ctx context.Context) error { return e.ready(ctx, s) }
-	if err := e.owner.own(dir); err == nil {
+	if err = e.owner.own(dir); err == nil {
 		err = fill(dir)
 	}
 	if err != nil {
