@@ -19,6 +19,7 @@ import (
 func TestLoginsOnSlowDirectus(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		const users, check = 40, 3 * time.Second
+		const patience = 4 * users * check // a third is asked about in vain while the gate learns, by chance more
 		fake, b := fakeBackendWith(t, directustest.FakeOptions{}, func(o *bridge.Options) { o.LoginsAtOnce = 8 })
 		var mu sync.Mutex
 		var free time.Time // when Directus has checked all passwords that it was asked about
@@ -42,7 +43,7 @@ func TestLoginsOnSlowDirectus(t *testing.T) {
 			name := fmt.Sprintf("user%d", i)
 			addFake(fake, name)
 			wg.Go(func() {
-				for time.Since(begin) < 3*users*check {
+				for time.Since(begin) < patience {
 					ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 					s, err := full(b.Login(ctx, ircd.Credentials{Account: name + "@example.com", Secret: name}))
 					cancel()
@@ -56,7 +57,7 @@ func TestLoginsOnSlowDirectus(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if took := time.Since(begin); took > 3*users*check || asked > 3*users {
+		if took := time.Since(begin); took > patience || asked > 4*users {
 			t.Errorf("%d users are in after %v and %d requests", users, took, asked)
 		}
 		// When it is fast again, as many are let through at a time as are wanted.
