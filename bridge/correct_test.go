@@ -48,7 +48,7 @@ func TestCorrections(t *testing.T) {
 }
 
 func testCorrections(t *testing.T, merge time.Duration) {
-	c := newChat(t, func(o *bridge.Options) { o.Edits.Merge, o.OwnFeeds = merge, true },
+	c := newChat(t, func(o *bridge.Options) { o.Edits.Merge, o.Edits.MaxAge, o.OwnFeeds = merge, time.Hour, true },
 		correcting(messages("messages")), correcting(room("dev", nil)), room("ops", nil))
 	addRooms(c.fake)
 	a, other, b := c.visit("ada", "#messages"), c.visit("ada", "#messages"), c.visit("bob", "#messages")
@@ -77,7 +77,7 @@ func testCorrections(t *testing.T, merge time.Duration) {
 	}
 	other.leave()
 	b.leave()
-	time.Sleep(25 * time.Hour)
+	time.Sleep(61 * time.Minute)
 	same(t, []string{a.say("#messages", "s/teh/the/")}, "CANNOT_SEND: *too old*")
 
 	d := c.visit("dan", "#dev", "#ops")
