@@ -88,13 +88,6 @@ func (s *Server) Put(p Person) {
 	s.people[p.UID] = p
 }
 
-// Remove deletes a person.
-func (s *Server) Remove(uid string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.people, uid)
-}
-
 // Binds is how often a password of a person was asked about.
 func (s *Server) Binds(uid string) int {
 	s.mu.Lock()
