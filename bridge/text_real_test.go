@@ -1,44 +1,12 @@
 package bridge_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"mime/multipart"
 	"net/http"
 	"testing"
 
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus/directustest"
 )
-
-// upload stores a file of ten bytes as administrator and returns its id.
-func upload(t *testing.T, dx *directustest.Server, name string) string {
-	t.Helper()
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile("file", name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	part.Write([]byte("0123456789"))
-	form.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, dx.URL+"/files", &body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", form.FormDataContentType())
-	req.Header.Set("Authorization", "Bearer "+directustest.AdminToken)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var answer struct{ Data struct{ ID string } }
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Data.ID == "" {
-		t.Fatalf("upload: %v, %s", err, resp.Status)
-	}
-	return answer.Data.ID
-}
 
 // furnishFiles gives the collection of messages a file and a list of files, as the
 // Directus app makes them, and the chat role a right to the junction.
@@ -80,7 +48,7 @@ func allow(dx *directustest.Server, collection string) {
 func TestRichMessages(t *testing.T) {
 	dx := ownServer(t)
 	furnishFiles(dx)
-	cat, dog := upload(t, dx, "my cat.txt"), upload(t, dx, "dog.txt")
+	cat, dog := dx.Upload("my cat.txt"), dx.Upload("dog.txt")
 	markdown, html := messages(dx.Collection), messages(dx.Collection)
 	markdown.Format, markdown.MentionIDs, markdown.Fields.Files = text.Markdown, true, "files"
 	html.Name, html.Format, html.Fields.Files = "#html", text.HTML, "file"

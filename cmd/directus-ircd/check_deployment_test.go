@@ -1,10 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"errors"
-	"io"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,7 +22,7 @@ func TestCheckOfWhatDirectusIs(t *testing.T) {
 	c.says(files, "MISSING  Directus refuses the fifth realtime session", "raise WEBSOCKETS_REST_CONN_LIMIT",
 		"note     Directus takes 40 requests in 1s from the daemon: about 480 people can log in per minute",
 		"note     it is not known who can open links to files")
-	upload(t, s.URL)
+	s.Upload("pong.txt")
 	c.says(files, "links to files open for those who are logged in")
 	tells := !strings.HasPrefix(s.Version, "10.")
 	if tells {
@@ -46,32 +42,4 @@ func TestCheckOfWhatDirectusIs(t *testing.T) {
 	c.says(files, "note     messages is versioned", `note     "IRC users" holds only for the addresses 10.1.2.3`)
 	c.collection = "single"
 	c.says("", "MISSING  the collection single is a singleton")
-}
-
-// upload stores a file in Directus.
-func upload(t *testing.T, to string) {
-	t.Helper()
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile("file", "pong.txt")
-	if err == nil {
-		_, err = io.WriteString(part, "pong")
-	}
-	if err := errors.Join(err, form.Close()); err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to+"/files", &body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", form.FormDataContentType())
-	req.Header.Set("Authorization", "Bearer "+directustest.AdminToken)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("upload: %s", resp.Status)
-	}
 }
