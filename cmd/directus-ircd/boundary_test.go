@@ -12,11 +12,12 @@ import (
 func TestRoomsKeepTheirSide(t *testing.T) {
 	const module, program = "directus-ircd/", "directus-ircd/cmd/directus-ircd/"
 	allowed := map[string][]string{
-		"config":  {"ircd/wire"},
-		"systemd": {},
-		"listen":  {program + "config", program + "systemd", "ircd", "ircd/transport"},
-		"check":   {program + "config", program + "listen", "directus"},
-		"demo":    {program + "config", program + "listen", "directus", "directus/localserver", "directus/setup"},
+		"config":     {"ircd/wire"},
+		"completion": {},
+		"systemd":    {},
+		"listen":     {program + "config", program + "systemd", "ircd", "ircd/transport"},
+		"check":      {program + "config", program + "listen", "directus"},
+		"demo":       {program + "config", program + "listen", "directus", "directus/localserver", "directus/setup"},
 	}
 	for room, may := range allowed {
 		out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, "./"+room).CombinedOutput()

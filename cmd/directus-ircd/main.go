@@ -38,6 +38,10 @@ type cli struct {
 	Config  configCmd  `cmd:"" help:"Print the commented example configuration."`
 	Help    helpCmd    `cmd:"" help:"Show the manual page on a topic, or list the topics."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	Completion completionCmd `cmd:"" help:"Print the script that completes the command line in a shell."`
+
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // environment is what a command may touch of the process.
@@ -86,7 +90,7 @@ func execute(ctx context.Context, args []string, env *environment) int {
 		kong.Description("An IRC server for a chat that is kept in a Directus collection."),
 		kong.Writers(env.Stdout, env.Stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.Vars{"config_file": defaultConfigFile},
+		kong.Vars{"config_file": defaultConfigFile, "version": thisBuild().String()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(env),
 	)

@@ -83,6 +83,8 @@ func TestCommandLine(t *testing.T) {
 		{"serve --help", 0, defaultConfigFile, ""},
 		{"setup --help", 0, "On the command line other users", ""},
 		{"version", 0, "directus-ircd ", ""},
+		{"--version", 0, "directus-ircd ", ""},
+		{"version --json", 0, `"commit": `, ""},
 		{"config", 0, config.Example, ""},
 		{"", 2, "", `Run "directus-ircd --help"`},
 		{"serve --verbose", 2, "", `Run "directus-ircd serve --help" for its flags.`},
