@@ -148,9 +148,9 @@ func (m *markdownText) block(n ast.Node) {
 func (m *markdownText) list(n *ast.List) {
 	number := n.Start
 	for item := n.FirstChild(); item != nil; item = item.NextSibling() {
-		mark := "- "
+		mark := string(rune(n.Marker)) + " "
 		if n.IsOrdered() {
-			mark = strconv.Itoa(number) + string(rune(n.Marker)) + " "
+			mark = strconv.Itoa(number) + mark
 			number++
 		}
 		m.hides = m.hides || item.FirstChild() == nil

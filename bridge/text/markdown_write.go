@@ -15,9 +15,9 @@ import (
 // markdownFromIRC converts IRC text to Markdown.
 //
 // People on IRC write Markdown by hand, as they do elsewhere: "**now**", "`make`". They also
-// write "2*3*4", "arr[i](x)" and "List<String>", of which a page would show less than they
-// wrote. So a text is stored as it is typed if a page shows all its words, and otherwise with
-// every mark escaped, so that the page shows each character. In both cases mIRC formatting
+// write "2*3*4", "__init__.py", "arr[i](x)" and "List<String>", of which a page would show less
+// than they wrote. So a text is stored as it is typed if a page hides nothing but marks around
+// words, and otherwise with every mark escaped, so that the page shows each character. In both cases mIRC formatting
 // becomes Markdown where CommonMark can express it; underline and colours are dropped. Shown
 // on IRC again, the text has the same words.
 func markdownFromIRC(text string) string {
@@ -57,28 +57,47 @@ func pageShows(markdown, words string) bool {
 	return !m.hides && Visible(shown) && slices.Equal(wordsOf(shown), wordsOf(words))
 }
 
-// wordsOf lists the words of a text or, in scripts without spaces, the letters. A backslash
-// counts as a letter, as Markdown may swallow it.
+// wordsOf lists the words of a text or, in scripts without spaces, the letters. What stands
+// between two spaces is one word, so that "__init__.py" and "a*b" are, without the marks and the
+// punctuation around it.
 func wordsOf(s string) []string {
 	var words []string
-	for word := range strings.FieldsFuncSeq(wire.Plain(s), func(r rune) bool { return !isWord(r) }) {
+	add := func(word string) {
+		if word = bareWord(word); word != "" {
+			words = append(words, word)
+		}
+	}
+	separate := func(r rune) bool { return r == '`' || unicode.IsSpace(r) }
+	for field := range strings.FieldsFuncSeq(strings.ReplaceAll(wire.Plain(s), "](", " "), separate) {
 		start := 0
-		for i, r := range word {
+		for i, r := range field {
 			if unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar) {
-				if i > start {
-					words = append(words, word[start:i])
-				}
+				add(field[start:i])
 				start = i + utf8.RuneLen(r)
-				words = append(words, word[i:start])
+				add(field[i:start])
 			}
 		}
-		if start < len(word) {
-			words = append(words, word[start:])
-		}
+		add(field[start:])
 	}
 	return words
 }
 
+// bareWord removes from a word what Markdown may stand for. Two underscores at both ends belong
+// to a name of Python, as people who want bold type asterisks. A word of punctuation, such as
+// "-_-", keeps all that is no mark; it is empty if it consists of marks.
+func bareWord(word string) string {
+	bare := strings.TrimFunc(word, func(r rune) bool { return !isWord(r) })
+	if bare == "" {
+		return strings.Trim(word, "*_~#>()[]<!")
+	}
+	if name := "__" + bare + "__"; strings.Contains(word, name) {
+		return name
+	}
+	return bare
+}
+
+// isWord reports whether a character belongs to a word wherever it stands. A backslash does, as
+// Markdown may swallow it.
 func isWord(r rune) bool {
 	return r == '\\' || unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)
 }
