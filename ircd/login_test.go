@@ -293,15 +293,19 @@ func TestSASLFailures(t *testing.T) {
 	})
 }
 
-// TestNoNick: SASL is all that is needed; a nick that cannot be is none.
+// TestNoNick: a login is all that is needed. Who asks for no nick is told the real one by 001.
 func TestNoNick(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, newFakeChat(), nil)
-		c := s.client()
-		c.Send("CAP LS", "AUTHENTICATE PLAIN", "AUTHENTICATE "+ircdtest.Plain("alice@example.com", "pw-alice"), "USER x", "NICK Ünicode", "CAP END")
-		c.Expect(":irc.test 432 * Ünicode :*")
-		c.ExpectNext(":irc.test 001 alice :*")
-		c.Refute("* NICK *")
+		for _, nick := range []string{"NICK", "NICK :", "NICK : ", "NICK :  \u00a0"} {
+			c := s.client()
+			c.Send("CAP LS", "AUTHENTICATE PLAIN", "AUTHENTICATE "+ircdtest.Plain("alice@example.com", "pw-alice"), "USER x", nick, "CAP END")
+			c.Expect(":irc.test 903 *")
+			c.ExpectNext(":irc.test 001 alice :*")
+			c.Refute("* NICK *")
+			c.Send("QUIT")
+			c.Closed()
+		}
 	})
 }
 

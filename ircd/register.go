@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -20,7 +21,7 @@ type registration struct {
 	negotiating bool      // between CAP LS or REQ, and CAP END
 	cap302      bool
 	user        bool   // USER was given
-	nick        bool   // NICK was given, with whatever nick
+	nick        bool   // NICK was given, with or without a nick
 	rawNick     string // as sent
 	pass        string // the rest of PASS, a secret; empty if none
 	sasl        saslState
@@ -48,28 +49,26 @@ func (c *conn) cmdPass(ctx context.Context, m *irc.Message) error {
 // which can be longer than a nick.
 const maxAsked = 64
 
+// cmdNick takes any wish before 001, whatever it is: the nick comes from the account anyway,
+// and irssi, catgirl and gamja give up when they are refused.
 func (c *conn) cmdNick(ctx context.Context, m *irc.Message) error {
 	nick := m.Param(0)
 	switch {
+	case !c.registered:
+		c.reg.nick, c.reg.rawNick = true, nick
+		if len(nick) > maxAsked {
+			c.reg.rawNick = "" // truncated, it might name another account
+		}
+		c.asked = wire.ProvisionalNick(nick)
+		c.nick = cmp.Or(c.asked, "*")
+		return c.tryRegister(ctx)
 	case nick == "":
 		return errorReply(irc.ERR_NONICKNAMEGIVEN, "No nickname given")
-	case c.registered && nick == c.user.Nick:
+	case nick == c.user.Nick:
 		return nil
-	case c.registered:
-		// 484 is simply shown, while 433 would make clients try other nicks forever.
-		return errorReply(irc.ERR_RESTRICTED, "Your nick comes from your account: change it there")
 	}
-	c.reg.nick, c.reg.rawNick = true, nick
-	if len(nick) > maxAsked {
-		c.reg.rawNick = "" // truncated, it might name another account
-	}
-	if !wire.IsNick(nick) {
-		// The login continues, since the nick comes from the account anyway.
-		c.reply(irc.ERR_ERRONEUSNICKNAME, nick, "Erroneous nickname: you get the nick of your account")
-		return c.tryRegister(ctx)
-	}
-	c.asked, c.nick = nick, nick
-	return c.tryRegister(ctx)
+	// 484 is simply shown, while 433 would make clients try other nicks forever.
+	return errorReply(irc.ERR_RESTRICTED, "Your nick comes from your account: change it there")
 }
 
 // cmdUser completes the second half of the registration. Its parameters are ignored: the
@@ -96,9 +95,9 @@ func (c *conn) tryRegister(ctx context.Context) error {
 }
 
 // welcome completes the registration of a client that has logged in: numerics 001 and
-// on, its real nick, and its channels. The client is addressed by the nick it asked for
-// until it is sent a NICK, so that every client notices the change: sic looks at nothing
-// else.
+// on, its real nick, and its channels. The client is addressed by the nick it asked for (see
+// wire.ProvisionalNick) until it is sent a NICK, so that every client notices the change:
+// most take 001 for their nick, while sic looks at nothing but NICK.
 func (c *conn) welcome(ctx context.Context) error {
 	c.endResponse() // the welcome is no answer to the command that triggered it
 	c.registered = true

@@ -48,6 +48,22 @@ func IsNick(s string) bool {
 	return s != "" && len(s) <= NickLen
 }
 
+// ProvisionalNick makes of the nick that a client has asked for the one by which it is called
+// until it is told its own: the same if a client can read it in any place of a line, so that one
+// that goes by what it asked for (sic) recognizes itself. What would end a name, or be taken for
+// a mask or the name of something else, becomes "_". It is empty if nothing was asked for.
+func ProvisionalNick(asked string) string {
+	return Clip(strings.Map(func(r rune) rune {
+		switch {
+		case r < utf8.RuneSelf && !IsNick("x"+string(r)) && r != '.',
+			r >= utf8.RuneSelf && (!unicode.IsGraphic(r) || unicode.IsSpace(r)),
+			r == utf8.RuneError:
+			return '_'
+		}
+		return r
+	}, strings.TrimSpace(asked)), NickLen)
+}
+
 // IsChannel reports whether s is a channel name: "#" and at least one more character,
 // at most ChannelLen bytes. It is stricter than RFC 2812. sic and ii take a colon for the
 // start of the text, and nobody could type Unicode spaces and control characters.

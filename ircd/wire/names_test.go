@@ -32,6 +32,19 @@ func TestIsNick(t *testing.T) {
 	}
 }
 
+func TestProvisionalNick(t *testing.T) {
+	for in, want := range map[string]string{
+		"kevin": "kevin", "first.last": "first.last", "müller": "müller", "小明": "小明", "1kevin": "1kevin", "-x": "-x", "007": "007",
+		"": "", " ": "", " \t\u00a0": "", "a b": "a_b", "a\u00a0b": "a_b", ":x": "_x", "a:b": "a_b", "*": "_", "#a": "_a", "+x": "_x", "$x": "_x", "a!u@h": "a_u_h",
+		"a,b?": "a_b_", "a\x00\x1fb": "a__b", "a\u202eb": "a_b", "a\u200bb": "a_b", "a\xffb": "a_b",
+		strings.Repeat("a", NickLen+1): strings.Repeat("a", NickLen), strings.Repeat("ü", NickLen): strings.Repeat("ü", NickLen/2), "x" + strings.Repeat("ü", NickLen): "x" + strings.Repeat("ü", NickLen/2-1),
+	} {
+		if got := ProvisionalNick(in); got != want {
+			t.Errorf("ProvisionalNick(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestIsChannel(t *testing.T) {
 	for in, want := range map[string]bool{
 		"#a": true, "#messages": true, "##": true, "#Grüße-✓": true, "#a.b!c": true,
