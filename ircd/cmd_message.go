@@ -75,16 +75,68 @@ func tooManyTargets(targets []string, outcome string) error {
 func (c *conn) messageTo(ctx context.Context, target string, out Outgoing) error {
 	if strings.HasPrefix(out.Text, wire.CTCPMark) {
 		action, isAction := wire.Action(out.Text)
-		switch {
-		case isAction && out.Kind == Privmsg:
-			out.Kind, out.Text = Action, action
-		case out.Kind == Notice:
-			return nil // the answer to a CTCP request, of which there are none here
-		default:
-			return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: CTCP other than ACTION is not supported", target)
+		if !isAction || out.Kind == Notice {
+			return c.ctcp(target, out)
 		}
+		out.Kind, out.Text = Action, action
 	}
 	return c.say(ctx, target, out)
+}
+
+// ctcp handles CTCP other than ACTION, which is not stored and reaches nobody else. What a
+// client sends to its own nick comes back to it, and to no other connection of the user: rcirc
+// measures the lag so. Its answer to that, a NOTICE, comes back too, and ends it.
+func (c *conn) ctcp(target string, out Outgoing) error {
+	text := wire.CTCP(out.Text)
+	request, arg, _ := strings.Cut(text, " ")
+	service := serviceUser(c.srv.source)
+	switch {
+	case wire.Fold(target) == wire.Fold(c.user.Nick):
+		c.sendBack(out.Kind, text)
+		return nil
+	case out.Kind == Notice:
+		return nil // the answer to a request, of which there are no others
+	case wire.Fold(target) == service.Nick:
+		if reply := c.serviceReply(strings.ToUpper(request), arg); reply != "" {
+			c.send(ctcpLine(service, Notice, c.nick, reply))
+			return nil
+		}
+	}
+	return errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: CTCP other than ACTION is not supported", target)
+}
+
+// sendBack shows the client a CTCP message to itself, as showSent does what is stored.
+func (c *conn) sendBack(kind Kind, text string) {
+	back := c.aside()
+	c.sendBy(c.user, ctcpLine(c.user, kind, c.nick, text))
+	back()
+	if c.caps.has(capEchoMessage) {
+		c.sendBy(c.user, ctcpLine(c.user, kind, c.nick, text))
+	}
+}
+
+// serviceReply is the answer of the service to a CTCP request; empty if it knows none.
+func (c *conn) serviceReply(request, arg string) string {
+	switch request {
+	case "CLIENTINFO":
+		arg = "CLIENTINFO PING TIME VERSION"
+	case "PING":
+	case "TIME":
+		arg = c.localTime()
+	case "VERSION":
+		arg = c.set.Version
+	default:
+		return ""
+	}
+	return strings.TrimSpace(request + " " + arg)
+}
+
+// ctcpLine is a line of CTCP, which is cut where it is too long for one.
+func ctcpLine(from User, kind Kind, target, text string) *wire.Line {
+	s := speechOf(&Message{From: from, Kind: kind, To: User{Nick: target}})
+	s.open, s.end = wire.CTCPMark, wire.CTCPMark
+	l := s.line(wire.Clip(text, s.room()))
+	return &l
 }
 
 // say stores a message, for a channel or for a user, connected or not, and tells the client

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/wire"
 )
 
 func privateServer(t *testing.T) *testServer {
@@ -78,6 +81,27 @@ func TestPrivateAskedNick(t *testing.T) {
 		for _, nobody := range []string{"REDACT !x m1", "@+draft/react=x;+reply=m1 TAGMSG !x"} {
 			c.Send(nobody)
 			c.Expect("* NOTICE alice :REDACT: Not deleted: no such channel or nick", ":irc.test 401 alice !x :*")
+		}
+	})
+}
+
+// TestCTCPToOneself: it comes back whole to the connection that sent it, cut to a line, and to no
+// other one of the user. Nothing is stored.
+func TestCTCPToOneself(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		s := privateServer(t)
+		bob, echo, self := s.user("bob"), s.user("bob", "echo-message"), s.user("bob", "znc.in/self-message")
+		synctest.Wait()
+		bob.Send("PRIVMSG bob,alice :\x01PING 1\x01")
+		expectAll(t, synced(bob), []string{":bob!u@directus PRIVMSG bob :\x01PING 1\x01", ":irc.test 404 bob alice :Not sent: CTCP other than ACTION is not supported"})
+		head := ":bob!u@directus PRIVMSG bob :\x01PING "
+		bob.Send("PRIVMSG bob :\x01PING " + strings.Repeat("ü", 500) + "\x01")
+		expectAll(t, synced(bob), []string{head + strings.Repeat("ü", (wire.MaxBody-len(head)-1)/2) + "\x01"})
+		for _, c := range []*ircdtest.Client{echo, self} {
+			expectAll(t, synced(c), nil)
+		}
+		if n := len(s.chat.stored); n != 0 {
+			t.Errorf("%d messages are stored", n)
 		}
 	})
 }

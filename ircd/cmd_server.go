@@ -72,9 +72,12 @@ func (c *conn) cmdVersion(context.Context, *irc.Message) error {
 }
 
 func (c *conn) cmdTime(context.Context, *irc.Message) error {
-	c.reply(irc.RPL_TIME, c.srv.source, c.srv.now().In(c.set.Location).Format(time.RFC1123Z))
+	c.reply(irc.RPL_TIME, c.srv.source, c.localTime())
 	return nil
 }
+
+// localTime is the time by the clock of the chat, for people.
+func (c *conn) localTime() string { return c.srv.now().In(c.set.Location).Format(time.RFC1123Z) }
 
 // adminLines are the numerics for the lines of ADMIN, in order.
 var adminLines = []string{irc.RPL_ADMINLOC1, irc.RPL_ADMINLOC2, irc.RPL_ADMINEMAIL}
@@ -147,7 +150,7 @@ var help = map[string][]string{
 		"Messages",
 		"Your messages are shown to others once they are stored. If one cannot be, you are told why.",
 		"A line may have up to 8192 bytes; others may see it in parts.",
-		"NOTICE and /me are stored like any other message; other CTCP is not supported.",
+		"NOTICE and /me are stored like any other message; other CTCP reaches nobody but yourself.",
 		"You may delete your own messages, if your client can do that: REDACT #channel msgid reason.",
 	},
 	"people": {

@@ -22,6 +22,13 @@ func Action(text string) (string, bool) {
 	return strings.TrimPrefix(rest, " "), true
 }
 
+// CTCP unwraps a CTCP message: what stands behind the first mark, up to the closing one, which
+// may be missing. It is safe to show.
+func CTCP(text string) string {
+	text, _, _ = strings.Cut(strings.TrimPrefix(text, CTCPMark), CTCPMark)
+	return CleanText(text)
+}
+
 // Clip truncates s to at most max bytes, between runes.
 func Clip(s string, max int) string {
 	if len(s) <= max {
