@@ -33,9 +33,10 @@ func (c *conn) cmdLusers(context.Context, *irc.Message) error {
 func (c *conn) sendLusers() {
 	s := c.srv.roster.Stats()
 	here, most := strconv.Itoa(s.Users), strconv.Itoa(s.Most)
-	c.reply(irc.RPL_LUSERCLIENT, fmt.Sprintf("There are %d users and 0 invisible on 1 server", s.Users))
-	if n := c.srv.slots.len() - s.Connections; n > 0 {
-		c.reply(irc.RPL_LUSERUNKNOWN, strconv.Itoa(n), "connections that have not logged in yet")
+	// All are invisible, see userModesAll.
+	c.reply(irc.RPL_LUSERCLIENT, fmt.Sprintf("There are 0 users and %d invisible on 1 server", s.Users))
+	if n := c.srv.count.strangers.Load(); n > 0 {
+		c.reply(irc.RPL_LUSERUNKNOWN, strconv.FormatInt(n, 10), "connections that have not logged in yet")
 	}
 	c.reply(irc.RPL_LUSERCHANNELS, strconv.Itoa(s.Channels), "channels formed")
 	c.reply(irc.RPL_LUSERME, fmt.Sprintf("I have %d clients and 0 servers", s.Connections))
@@ -176,19 +177,20 @@ var helpSubjects = map[string]string{
 
 // cmdHelp answers HELP [subject].
 func (c *conn) cmdHelp(_ context.Context, m *irc.Message) error {
-	subject := cmp.Or(wire.Fold(strings.TrimLeft(m.Param(0), "/")), helpIndex)
-	subject = cmp.Or(helpSubjects[subject], subject)
+	asked := cmp.Or(wire.Fold(strings.TrimLeft(m.Param(0), "/")), helpIndex)
+	subject := cmp.Or(helpSubjects[asked], asked)
 	texts, ok := help[subject]
 	if !ok {
 		return errorReply(wire.ERR_HELPNOTFOUND, "There is no help on that: HELP without a subject shows an overview", m.Param(0))
 	}
-	c.reply(wire.RPL_HELPSTART, subject, texts[0])
+	// The subject of a reply is the one that was asked for, by which clients know it.
+	c.reply(wire.RPL_HELPSTART, asked, texts[0])
 	for _, text := range texts[1:] {
-		c.reply(wire.RPL_HELPTXT, subject, text)
+		c.reply(wire.RPL_HELPTXT, asked, text)
 	}
 	if subject == "messages" && c.set.features.Private {
-		c.reply(wire.RPL_HELPTXT, subject, "/msg nick text goes to one person, and waits for them if they are not connected.")
+		c.reply(wire.RPL_HELPTXT, asked, "/msg nick text goes to one person, and waits for them if they are not connected.")
 	}
-	c.reply(wire.RPL_ENDOFHELP, subject, "End of /HELP")
+	c.reply(wire.RPL_ENDOFHELP, asked, "End of /HELP")
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"directus-ircd/ircd/ircdtest"
 )
@@ -39,11 +40,12 @@ func TestHelp(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, newFakeChat(), nil)
 		c := s.user("alice")
-		c.Send("HELP", "HELP /JOIN", "HELP nonsense")
+		c.Send("HELP", "HELPOP /JOIN", "HELP nonsense")
 		c.ExpectNext(":irc.test 704 alice index :What works here")
 		c.Expect(":irc.test 706 alice index :End of /HELP")
-		c.ExpectNext(":irc.test 704 alice channels :Channels")
-		c.Expect(":irc.test 706 alice channels :End of /HELP")
+		c.ExpectNext(":irc.test 704 alice join :Channels")
+		c.ExpectNext(":irc.test 705 alice join :/list *")
+		c.Expect(":irc.test 706 alice join :End of /HELP")
 		c.ExpectNext(":irc.test 524 alice nonsense :There is no help on that: *")
 		for name, subject := range helpSubjects {
 			if help[subject] == nil {
@@ -160,19 +162,29 @@ func TestStrangersAreNoServers(t *testing.T) {
 	})
 }
 
-// TestLusers: those who have not logged in yet are counted apart.
+// TestLusers: those who have not logged in yet are counted apart, and who has read that the
+// connection ends is not counted at all, even while it is still open.
 func TestLusers(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		s := newTestServer(t, newFakeChat(), nil)
+		chat := newFakeChat()
+		chat.crash = func(method, _ string) {
+			if method == "Close" {
+				time.Sleep(time.Second) // the backend takes its time
+			}
+		}
+		s := newTestServer(t, chat, nil)
 		first := s.inChannel("alice", "#messages")
 		s.user("alice")
 		s.client().Send("PING x")
 		bob := s.user("bob")
-		bob.Close()
-		synced(first)
+		bob.Send("QUIT")
+		bob.Expect("ERROR *")
+		stranger := s.client()
+		stranger.Send("QUIT")
+		stranger.Expect("ERROR *")
 		first.Send("LUSERS")
 		expectAll(t, synced(first), []string{
-			":irc.test 251 alice :There are 1 users and 0 invisible on 1 server",
+			":irc.test 251 alice :There are 0 users and 1 invisible on 1 server",
 			":irc.test 253 alice 1 :connections that have not logged in yet",
 			":irc.test 254 alice 1 :channels formed",
 			":irc.test 255 alice :I have 2 clients and 0 servers",

@@ -80,6 +80,7 @@ var commands = map[string]command{
 	"INFO":     {run: (*conn).cmdInfo, server: true},
 	"LINKS":    {run: (*conn).cmdLinks},
 	"HELP":     {run: (*conn).cmdHelp},
+	"HELPOP":   {run: (*conn).cmdHelp},
 
 	"OPER":    {run: (*conn).cmdOper, params: 2},
 	"KILL":    {run: (*conn).cmdOperOnly},

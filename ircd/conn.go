@@ -145,6 +145,7 @@ func (c *conn) run(ctx context.Context) {
 	cctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
+	c.srv.count.strangers.Add(1)
 	defer c.srv.logins.watch(c.serverBell)()
 	// Reading goes on until the last receipt has been awaited.
 	rctx, stopReading := context.WithCancel(context.WithoutCancel(cctx))

@@ -124,8 +124,10 @@ func (c *conn) closeAll(ctx context.Context, end *closing, stop func(), reading 
 // finish ends the connection for the client, for other users and for the backend, all
 // before the deadline.
 func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time, reading <-chan struct{}) {
-	// Deferred, because writing to the client may panic and others must be told anyway.
-	defer c.leave(ctx, end, deadline)
+	// Deferred, because writing to the client may panic and the session has to end anyway.
+	defer c.closeSession(ctx, deadline)
+	// A client that reads ERROR is no longer counted or seen.
+	c.leave(end.quit, ctx.Err() != nil)
 	if r := c.response; r != nil && !r.silent() {
 		c.endResponse()
 	}
@@ -185,12 +187,19 @@ func (c *conn) refuse(in *inbound, reason string) {
 	c.refuseTargets(m.Command, targets[:min(len(targets), maxTargets)], reason)
 }
 
-// leave removes the connection from the roster and closes its session.
-func (c *conn) leave(ctx context.Context, end *closing, deadline time.Time) {
-	if c.member != nil {
-		c.srv.roster.Detach(c.member, end.quit, ctx.Err() != nil)
-		c.srv.count.registered.Add(-1)
+// leave removes the connection from the counts and the roster, for a reason that others
+// are told unless quiet.
+func (c *conn) leave(reason string, quiet bool) {
+	if c.member == nil {
+		c.srv.count.strangers.Add(-1)
+		return
 	}
+	c.srv.roster.Detach(c.member, reason, quiet)
+	c.srv.count.registered.Add(-1)
+}
+
+// closeSession ends the session, if there is one.
+func (c *conn) closeSession(ctx context.Context, deadline time.Time) {
 	if c.session == nil {
 		return
 	}

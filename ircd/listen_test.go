@@ -121,13 +121,13 @@ func dialWS(t *testing.T, url string, header http.Header, tlsConfig *tls.Config,
 
 func TestWebSocket(t *testing.T) {
 	address, _ := serveTCP(t, newFakeChat(), func(ln net.Listener) net.Listener { return transport.WebSocket(ln, nil) })
-	for _, protocol := range []string{wsText, wsBinary} {
-		ws, _, err := dialWS(t, "ws://"+address, nil, nil, protocol, "other")
+	for _, wished := range [][]string{{wsText}, {wsBinary}, {wsText, wsBinary}, {wsBinary, wsText}, {wsBinary, "other"}} {
+		ws, _, err := dialWS(t, "ws://"+address, nil, nil, wished...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := ws.Subprotocol(); got != protocol {
-			t.Errorf("got subprotocol %q, want %q", got, protocol)
+		if got := ws.Subprotocol(); got != wished[0] {
+			t.Errorf("of %q got subprotocol %q", wished, got)
 		}
 		c := ircdtest.New(t, ircdtest.OverWebSocket(ws))
 		c.LoginPass("alice", "alice@example.com:pw-alice")

@@ -104,6 +104,7 @@ func (c *conn) welcome(ctx context.Context) error {
 	c.member = c.srv.roster.Attach(c.user, c.inbox, c.reg.away, c.listen.Secure)
 	c.reg = registration{begun: true, cap302: c.reg.cap302}
 	c.user = c.member.User
+	c.srv.count.strangers.Add(-1)
 	c.srv.count.registered.Add(1)
 	nick := c.user.Nick
 	c.label.nick.Store(&nick)

@@ -40,8 +40,9 @@ type Stats struct {
 
 // counters are the counters behind Stats.
 type counters struct {
-	registered, accepted, refused, logins, loginErrors atomic.Int64
-	linesIn, linesOut, messages, sendErrors            atomic.Int64
+	registered, strangers                   atomic.Int64 // open now: past 001, and not yet
+	accepted, refused, logins, loginErrors  atomic.Int64
+	linesIn, linesOut, messages, sendErrors atomic.Int64
 }
 
 // Server serves IRC. It is made by NewServer and used by any number of Serve

@@ -65,7 +65,6 @@ func newWebListener(ln net.Listener, allowedOrigins []string, shared bool) *webL
 	l.requests = &handover{addr: ln.Addr(), conns: make(chan net.Conn), done: make(chan struct{})}
 	l.upgrader = websocket.Upgrader{
 		HandshakeTimeout: wsHandshakeTimeout,
-		Subprotocols:     []string{wsText, wsBinary},
 		ReadBufferSize:   1 << 10,
 		WriteBufferSize:  4 << 10,
 		WriteBufferPool:  new(sync.Pool),
@@ -113,7 +112,7 @@ func (l *webListener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this is IRC over WebSocket: connect with an IRC client", http.StatusUpgradeRequired)
 		return
 	}
-	ws, err := l.upgrader.Upgrade(w, r, nil)
+	ws, err := l.upgrader.Upgrade(w, r, subprotocol(r))
 	if err != nil {
 		return // Upgrade has sent the error
 	}

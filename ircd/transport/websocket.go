@@ -43,6 +43,17 @@ func originAllowed(r *http.Request, allowed []string) bool {
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
 }
 
+// subprotocol is the header that agrees on the subprotocol which the client likes best. One
+// that names none of ours gets no header, and text.
+func subprotocol(r *http.Request) http.Header {
+	for _, name := range websocket.Subprotocols(r) {
+		if name == wsText || name == wsBinary {
+			return http.Header{"Sec-Websocket-Protocol": {name}}
+		}
+	}
+	return nil
+}
+
 // wsConn is a WebSocket as a stream of lines. As with any gorilla connection,
 // one goroutine reads and one writes.
 type wsConn struct {
