@@ -14,16 +14,22 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
-// targetQueries is how many targets are read in parallel.
-const targetQueries = 4
+const (
+	// targetQueries is how many targets are read in parallel.
+	targetQueries = 4
+	// maxPeers is up to how many private conversations are looked through for the oldest:
+	// those with the latest messages.
+	maxPeers = 512
+)
 
 // Targets implements ircd.HistoryReader. Channels that the user may not read are left out,
 // joined or not.
 func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([]ircd.HistoryTarget, error) {
 	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
 	defer cancel()
-	if to.Before(from) {
-		from, to = to, from
+	peers, backwards := maxPeers, to.Before(from)
+	if backwards {
+		from, to, peers = to, from, limit
 	}
 	var mu sync.Mutex
 	var targets []ircd.HistoryTarget // guarded by mu
@@ -55,49 +61,56 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 	}
 	if p := s.plan.private; p != nil {
 		h := s.historyOf(p.Channels[0])
-		ask(h, func() ([]ircd.HistoryTarget, error) { return h.peersBetween(ctx, from, to, limit) })
+		ask(h, func() ([]ircd.HistoryTarget, error) { return h.peersBetween(ctx, from, to, peers) })
 	}
 	if err := work.Wait(); err != nil {
 		return nil, historyError("*", err)
 	}
 	slices.SortStableFunc(targets, func(a, b ircd.HistoryTarget) int { return a.Latest.Compare(b.Latest) })
-	return targets[max(0, len(targets)-limit):], nil
+	over := max(0, len(targets)-limit)
+	if backwards {
+		return targets[over:], nil
+	}
+	return targets[:len(targets)-over], nil
 }
 
-// downTo makes a scan down from the time to, which ends at the time from.
-func (h *historian) downTo(ctx context.Context, from, to time.Time, size int) (*rangeScan, error) {
+// downTo makes a scan from the latest message down to the time from.
+func (h *historian) downTo(ctx context.Context, from time.Time, size int) (*rangeScan, error) {
 	if err := h.learn(ctx); err != nil {
 		return nil, err
 	}
 	b := bounds{historian: h, ctx: ctx}
-	sc := h.scan(true, b.behind(ircd.Position{Time: from}), b.inFrontOf(ircd.Position{Time: to}), size)
+	sc := h.scan(true, b.behind(ircd.Position{Time: from}), nil, size)
 	return sc, b.err
 }
 
-// latestBetween lists the channel if something was said in it between two times.
+// isBefore compares times as clients are shown them.
+func isBefore(a, b time.Time) bool { return a.UnixMilli() < b.UnixMilli() }
+
+// latestBetween lists the channel if the latest that was said in it was between two times.
 func (h *historian) latestBetween(ctx context.Context, from, to time.Time) ([]ircd.HistoryTarget, error) {
-	sc, err := h.downTo(ctx, from, to, 1)
+	sc, err := h.downTo(ctx, from, 1)
 	if err != nil {
 		return nil, err
 	}
-	if err := sc.some(ctx, 0, time.Time{}); err != nil || len(sc.found) == 0 {
+	if err := sc.some(ctx, 0, time.Time{}); err != nil || len(sc.found) == 0 || !isBefore(sc.found[0].message.Time, to) {
 		return nil, err
 	}
 	return []ircd.HistoryTarget{{Name: h.name, Latest: sc.found[0].message.Time}}, nil
 }
 
-// peersBetween lists the users with whom private messages were exchanged between two times,
-// the latest first. Each page leaves out the users found so far, so that a long conversation
-// does not hide the others.
+// peersBetween lists the users with whom the latest private message was exchanged between two
+// times, the latest first. Each page leaves out the users found so far, so that a long
+// conversation does not hide the others.
 func (h *historian) peersBetween(ctx context.Context, from, to time.Time, limit int) ([]ircd.HistoryTarget, error) {
-	sc, err := h.downTo(ctx, from, to, collection.PageSize)
+	sc, err := h.downTo(ctx, from, collection.PageSize)
 	if err != nil {
 		return nil, err
 	}
 	self, all := h.member.account.ID(), sc.rows.Base
 	var targets []ircd.HistoryTarget
 	var peers []string
-	for !sc.rows.Done && len(targets) < limit {
+	for !sc.rows.Done && len(targets) < limit && len(peers) < maxPeers {
 		sc.found = sc.found[:0]
 		if err := sc.step(ctx); err != nil {
 			return nil, err
@@ -112,7 +125,9 @@ func (h *historian) peersBetween(ctx context.Context, from, to time.Time, limit 
 				other = f.message.To
 			}
 			peers = append(peers, peer)
-			targets = append(targets, ircd.HistoryTarget{Name: other.Nick, Latest: f.message.Time})
+			if isBefore(f.message.Time, to) {
+				targets = append(targets, ircd.HistoryTarget{Name: other.Nick, Latest: f.message.Time})
+			}
 		}
 		if len(peers) > 0 {
 			sc.rows.Base = directus.And(all, h.group.Without(self, peers))

@@ -33,8 +33,8 @@ func targets(t *testing.T, s fullSession, from, to, limit int) []string {
 	return got
 }
 
-// Targets are the channels and people of whom there is something in between, by
-// their latest, as far as they may be read.
+// Targets are the channels and people whose latest message is in between, as far as they may
+// be read; the limit counts from the time that is named first.
 func TestTargets(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		var channels []collection.Config
@@ -95,9 +95,12 @@ func TestTargets(t *testing.T) {
 		}{
 			{0, 60, 100, []string{"bob 2", "ada 3", "kay 5", "#Two 10", "eve 12", "#One 20"}},
 			{60, 0, 100, []string{"bob 2", "ada 3", "kay 5", "#Two 10", "eve 12", "#One 20"}},
-			{0, 60, 2, []string{"eve 12", "#One 20"}},
-			{2, 12, 100, []string{"ada 3", "kay 5", "#Two 10", "eve 11"}},
-			{0, 20, 100, []string{"#One 1", "bob 2", "ada 3", "kay 5", "#Two 10", "eve 12"}},
+			{60, 0, 2, []string{"eve 12", "#One 20"}},
+			{0, 60, 2, []string{"bob 2", "ada 3"}},
+			{20, 2, 1, []string{"eve 12"}},
+			{2, 20, 1, []string{"ada 3"}},
+			{2, 12, 100, []string{"ada 3", "kay 5", "#Two 10"}},
+			{0, 20, 100, []string{"bob 2", "ada 3", "kay 5", "#Two 10", "eve 12"}},
 			{40, 50, 100, []string{}},
 		} {
 			before := fake.Count("SEARCH /items/private_messages")

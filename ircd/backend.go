@@ -167,9 +167,10 @@ type HistoryReader interface {
 	// History reads a page of the messages of a channel, joined or not, or of those
 	// exchanged with a user.
 	History(ctx context.Context, q HistoryQuery) (*HistoryPage, error)
-	// Targets lists the channels and users with messages between two times, both
-	// excluded, each with the time of the latest message. They are sorted by that time,
-	// oldest first; if there are more than limit, the oldest are left out.
+	// Targets lists the channels and users whose latest message was between two times,
+	// both excluded, with the time of that message. They are sorted by that time, oldest
+	// first; if there are more than limit, those are listed that are nearest to from.
+	// gamja passes the later of the times as from.
 	Targets(ctx context.Context, from, to time.Time, limit int) ([]HistoryTarget, error)
 }
 

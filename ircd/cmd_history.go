@@ -65,15 +65,10 @@ func (c *conn) historyPage(ctx context.Context, r *historyRequest) error {
 	return c.showEvents(ctx, b, page.Events, page.More)
 }
 
-// historyTargets lists the channels and users with messages. The bounds may be in either
-// order: gamja sends the later one first.
+// historyTargets lists the channels and users with messages.
 func (c *conn) historyTargets(ctx context.Context, r *historyRequest) error {
-	from, to := r.query.From.Time, r.query.To.Time
-	if to.Before(from) {
-		from, to = to, from
-	}
 	targets, err := historyAsked(ctx, r, func(ctx context.Context) ([]HistoryTarget, error) {
-		return c.has.history.Targets(ctx, from, to, r.query.Limit)
+		return c.has.history.Targets(ctx, r.query.From.Time, r.query.To.Time, r.query.Limit)
 	})
 	if err != nil {
 		return err

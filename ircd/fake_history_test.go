@@ -164,13 +164,22 @@ func (s *fakeSession) Targets(_ context.Context, from, to time.Time, limit int) 
 		}
 	}
 	var list []HistoryTarget
+	backwards := to.Before(from)
+	if backwards {
+		from, to = to, from
+	}
 	for name, at := range latest {
 		if at.After(from) && at.Before(to) {
 			list = append(list, HistoryTarget{Name: name, Latest: at})
 		}
 	}
 	slices.SortFunc(list, func(a, b HistoryTarget) int { return a.Latest.Compare(b.Latest) })
-	return list[max(0, len(list)-limit):], nil
+	if over := max(0, len(list)-limit); backwards {
+		list = list[over:]
+	} else {
+		list = list[:len(list)-over]
+	}
+	return list, nil
 }
 
 // playHistory plays the directives of transcripts that are about the past, or
