@@ -184,3 +184,37 @@ func TestMentions(t *testing.T) {
 		}
 	})
 }
+
+// Relative links lead to Directus as people reach it, in channels and private messages, and from
+// a change of the configuration on to its new address.
+func TestRelativeLinks(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		at := func(site string) func(*bridge.Options) {
+			return func(o *bridge.Options) {
+				o.PublicURL = site
+				o.Private = &collection.Private{Collection: "private", Format: text.HTML,
+					Fields: collection.Fields{Text: "text", Author: "user_created", Recipient: "recipient", Date: "date_created"}}
+			}
+		}
+		page := messages("messages")
+		page.Format = text.HTML
+		c := newChat(t, at("https://one.example.com"), page)
+		c.fake.AddCollection("private", directustest.FakeCollection{
+			Fields: []string{"text", "recipient"}, Relations: map[string]string{"recipient": "directus_users"},
+		})
+		a, bob := c.visit("ada", "#messages"), c.person("bob")
+		if err := a.session.Start(t.Context(), ircd.JoinOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		same(t, a.news())
+		stored := `<p><a href="/x">see</a></p>`
+		for _, site := range []string{"https://one.example.com", "https://two.example.com"} {
+			c.configure(at(site), page)
+			same(t, slices.Concat(a.news(), a.news(), a.later(time.Minute), a.news()))
+			c.fake.Insert("messages", bob, map[string]any{"text": stored})
+			same(t, a.later(time.Second), "bob says in #messages: see <"+site+"/x>")
+			c.fake.Insert("private", bob, map[string]any{"text": stored, "recipient": a.id})
+			same(t, a.later(time.Second), "bob says in : see <"+site+"/x>")
+		}
+	})
+}

@@ -86,7 +86,7 @@ func corrected(c text.Substitution, r collection.Row, ch *collection.Channel) (m
 			return made, found
 		}
 	}
-	kind, shown := ch.Format.Show(r.Text)
+	kind, shown := ch.Format.Show(r.Text, ch.Base)
 	if shown, found = c.Apply(shown); found <= 0 || found > 1 && !c.All {
 		return r.Text, found
 	}

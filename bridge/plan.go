@@ -39,13 +39,17 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	if opts.Zone == nil {
 		opts.Zone, p.Zone = time.UTC, time.UTC
 	}
-	same := opts.Edits == old.Edits && old.Zone != nil && opts.Zone.String() == old.Zone.String()
+	same := opts.Edits == old.Edits && opts.PublicURL == old.PublicURL && old.Zone != nil && opts.Zone.String() == old.Zone.String()
 	var err error
 	p.channels, p.groups, err = collection.GroupChannels(opts.Channels, func(cfg collection.Config) (*collection.Channel, error) {
 		if c := old.channels[wire.Fold(cfg.Name)]; c != nil && same && reflect.DeepEqual(c.Config, cfg) {
 			return c, nil
 		}
-		return collection.NewChannel(cfg)
+		c, err := collection.NewChannel(cfg)
+		if err == nil {
+			c.Base = opts.PublicURL
+		}
+		return c, err
 	})
 	if err != nil {
 		return nil, err
@@ -68,6 +72,7 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 		return nil, err
 	}
 	if p.private != nil {
+		p.private.Channels[0].Base = opts.PublicURL
 		p.private.Edits, p.private.Dates = opts.Edits, collection.KnownDatesOf([]*collection.Group{old.private}).Of(p.private, opts.Zone)
 	}
 	return p, nil

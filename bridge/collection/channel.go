@@ -21,6 +21,8 @@ type Channel struct {
 	// Private marks the view of all private messages of the user who reads it. Such a
 	// Channel has no name.
 	Private bool
+	// Base is the address that relative links in the texts lead from; empty: none is known.
+	Base   string
 	recent  recentTexts // has a lock of its own
 }
 

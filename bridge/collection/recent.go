@@ -36,18 +36,18 @@ type shownAs struct {
 // call it with a lock held: a long text takes milliseconds.
 func (c *Channel) Shown(stored string) (ircd.Kind, string) {
 	if len(stored) <= text.MaxQuoted && (c.Format == "" || c.Format == text.Plain) {
-		return c.Format.Show(stored)
+		return c.Format.Show(stored, c.Base)
 	}
 	s := c.recent.of(DigestOf(stored))
 	s.once.Do(func() {
-		s.kind, s.text = c.Format.Show(stored)
+		s.kind, s.text = c.Format.Show(stored, c.Base)
 		s.done = true
 		c.recent.mu.Lock()
 		c.recent.bytes += len(s.text)
 		c.recent.mu.Unlock()
 	})
 	if !s.done {
-		return c.Format.Show(stored) // panics here as well
+		return c.Format.Show(stored, c.Base) // panics here as well
 	}
 	return s.kind, s.text
 }

@@ -41,21 +41,21 @@ func (f Format) Store(m ircd.Outgoing) string {
 
 // Show converts a stored text to what IRC shows of it. The result holds no control characters
 // but line breaks, tabs and the codes of mIRC formatting. It takes milliseconds for a long
-// text.
-func (f Format) Show(stored string) (ircd.Kind, string) {
-	text := strings.TrimRight(f.toIRC(wire.CleanText(stored)), " \n")
+// text. base is the address that relative links lead from; if it is empty, they are left out.
+func (f Format) Show(stored, base string) (ircd.Kind, string) {
+	text := strings.TrimRight(f.toIRC(wire.CleanText(stored), base), " \n")
 	if action, ok := strings.CutPrefix(text, actionPrefix); ok && Visible(action) {
 		return ircd.Action, action
 	}
 	return ircd.Privmsg, text
 }
 
-func (f Format) toIRC(stored string) string {
+func (f Format) toIRC(stored, base string) string {
 	switch f {
 	case Markdown:
-		return markdownToIRC(stored)
+		return markdownToIRC(stored, base)
 	case HTML:
-		return htmlToIRC(stored)
+		return htmlToIRC(stored, base)
 	}
 	return wire.Plain(stored)
 }

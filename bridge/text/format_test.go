@@ -67,7 +67,7 @@ func TestMarkdownToIRC(t *testing.T) {
 		{"&#2;x&#1;y&#10;z&#x2028;w", "xy\nz\nw"},
 		{strings.Repeat("> ", 12) + "deep", strings.Repeat("> ", maxMargins) + "deep"},
 	} {
-		if got := readable.Replace(markdownToIRC(coded.Replace(c.in))); got != c.want {
+		if got := readable.Replace(markdownToIRC(coded.Replace(c.in), "")); got != c.want {
 			t.Errorf("%q:\ngot  %q\nwant %q", c.in, got, c.want)
 		}
 	}
@@ -163,7 +163,7 @@ func TestHTMLToIRC(t *testing.T) {
 		{"<b>{c}04x{b}</b>", "{b}x{b}"},
 		{strings.Repeat("<blockquote>", 12) + "deep", strings.Repeat("> ", maxMargins) + "deep"},
 	} {
-		if got := readable.Replace(htmlToIRC(coded.Replace(c.in))); got != c.want {
+		if got := readable.Replace(htmlToIRC(coded.Replace(c.in), "")); got != c.want {
 			t.Errorf("%q:\ngot  %q\nwant %q", c.in, got, c.want)
 		}
 	}
@@ -193,12 +193,12 @@ func TestActionsInFormats(t *testing.T) {
 		Plain: "/me waves at 2*3*4", Markdown: `/me **waves** at 2\*3\*4`, HTML: "/me <strong>waves</strong> at 2*3*4",
 	} {
 		stored := f.Store(ircd.Outgoing{Kind: ircd.Action, Text: "\x02waves\x02 at 2*3*4"})
-		kind, shown := f.Show(stored)
+		kind, shown := f.Show(stored, "")
 		if stored != want || kind != ircd.Action || wire.Plain(shown) != "waves at 2*3*4" {
 			t.Errorf("%s: stored %q, shown %v %q", f, stored, kind, shown)
 		}
 	}
-	if kind, shown := HTML.Show("<p>/me waves</p>"); kind != ircd.Action || shown != "waves" {
+	if kind, shown := HTML.Show("<p>/me waves</p>", ""); kind != ircd.Action || shown != "waves" {
 		t.Errorf("from an editor: got %v %q", kind, shown)
 	}
 }
@@ -212,8 +212,8 @@ func TestFormatTime(t *testing.T) {
 		long, short := strings.Repeat(piece, (64<<10)/len(piece)), strings.Repeat(piece, maxMarkdown/len(piece))
 		for _, f := range []Format{Plain, Markdown, HTML} {
 			begin := time.Now()
-			f.toIRC(long)
-			f.toIRC(short)
+			f.toIRC(long, site)
+			f.toIRC(short, site)
 			f.FromIRC(short)
 			// A tenth of a second at most without the race detector on an idle machine; minutes where
 			// the time grows with the square.
@@ -250,7 +250,7 @@ func FuzzToIRC(f *testing.F) {
 	f.Add("<p><b>a<a href='https://x'>y</b><ul><li>&#2;z")
 	f.Fuzz(func(t *testing.T, stored string) {
 		for _, format := range []Format{Markdown, HTML} {
-			_, got := format.Show(stored)
+			_, got := format.Show(stored, site)
 			checkIRC(t, strings.TrimRight(strings.ReplaceAll(got, "\t", " "), "\n"))
 		}
 	})
@@ -270,7 +270,7 @@ func FuzzRoundTrip(f *testing.F) {
 		}
 		for _, format := range []Format{Markdown, HTML} {
 			stored := format.Store(ircd.Outgoing{Text: typed})
-			_, shown := format.Show(stored)
+			_, shown := format.Show(stored, "")
 			// The language of a block of code is hidden.
 			whole := parseable(stored) && !strings.Contains(plain, "```") && !strings.Contains(plain, "~~~")
 			want, got := wordsOf(plain), wordsOf(shown)
@@ -285,7 +285,7 @@ func FuzzRoundTrip(f *testing.F) {
 			}
 		}
 		if escaped := escapeLines(plain); parseable(escaped) {
-			if shown := wire.Plain(markdownToIRC(escaped)); !sameWords(shown, plain) {
+			if shown := wire.Plain(markdownToIRC(escaped, "")); !sameWords(shown, plain) {
 				t.Errorf("%q, escaped as %q, is shown as %q", plain, escaped, shown)
 			}
 		}

@@ -49,9 +49,9 @@ var verbatimSpaces = strings.NewReplacer("\t", "    ", noBreakSpace, " ")
 // htmlToIRC converts HTML, as WYSIWYG editors write it, to IRC text. It reads tokens and builds
 // no tree, so that its time grows linearly with the length of the text. In a text without any
 // tag, line breaks are kept.
-func htmlToIRC(source string) string {
+func htmlToIRC(source, base string) string {
 	source = wire.Plain(source)
-	h := htmlText{tokens: html.NewTokenizer(strings.NewReader(source)), verbatim: !htmlTag.MatchString(source)}
+	h := htmlText{ircText: ircText{base: base}, tokens: html.NewTokenizer(strings.NewReader(source)), verbatim: !htmlTag.MatchString(source)}
 	for h.next() {
 	}
 	h.endLink()

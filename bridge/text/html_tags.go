@@ -172,7 +172,7 @@ func (h *htmlText) image(attributes map[string]string) {
 
 // media writes the URL of a video or other medium.
 func (h *htmlText) media(source string) {
-	if url, ok := linkTarget(source); ok {
+	if url, ok := linkTarget(source, h.base); ok {
 		h.flushSpace()
 		h.write(url)
 		h.space = true

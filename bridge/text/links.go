@@ -1,6 +1,7 @@
 package text
 
 import (
+	"net/url"
 	"regexp"
 	"strings"
 )
@@ -44,27 +45,43 @@ var accessToken = regexp.MustCompile(`(?i)([?&])access_token=[^&#]*&?`)
 // urlEscapes escapes characters that a URL between angle brackets must not hold.
 var urlEscapes = strings.NewReplacer(" ", "%20", "<", "%3C", ">", "%3E")
 
-// linkTarget returns the target of a link as it is shown, without access tokens. ok is false for
-// relative links, which are useless outside of their page, and for schemes that run something.
-func linkTarget(target string) (url string, ok bool) {
-	url = strings.TrimSpace(target)
-	scheme, _, _ := strings.Cut(url, ":")
+// linkTarget returns the target of a link as it is shown, without access tokens. A relative one
+// is made absolute. ok is false if that cannot be done, for a place within a page, and for
+// schemes that run something.
+func linkTarget(target, base string) (shown string, ok bool) {
+	shown = strings.TrimSpace(target)
+	scheme, _, _ := strings.Cut(shown, ":")
 	switch strings.ToLower(scheme) {
 	case "http", "https", "mailto":
 	default:
-		return "", false
+		if shown, ok = absolute(shown, base); !ok {
+			return "", false
+		}
 	}
-	url = strings.Map(func(r rune) rune {
+	shown = strings.Map(func(r rune) rune {
 		if r < ' ' || 0x7f <= r && r < 0xa0 {
 			return -1
 		}
 		return r
-	}, url)
-	url = urlEscapes.Replace(url)
-	if accessToken.MatchString(url) {
-		url = strings.TrimRight(accessToken.ReplaceAllString(url, "$1"), "?&")
+	}, shown)
+	shown = urlEscapes.Replace(shown)
+	if accessToken.MatchString(shown) {
+		shown = strings.TrimRight(accessToken.ReplaceAllString(shown, "$1"), "?&")
 	}
-	return url, true
+	return shown, true
+}
+
+// absolute resolves a relative link as a browser does on the page at base.
+func absolute(relative, base string) (resolved string, ok bool) {
+	from, err := url.Parse(strings.TrimRight(base, "/") + "/")
+	if err != nil || from.Host == "" || relative == "" || relative[0] == '#' {
+		return "", false
+	}
+	to, err := from.Parse(relative)
+	if err != nil || to.Scheme != from.Scheme {
+		return "", false
+	}
+	return to.String(), true
 }
 
 // names reports whether the text of a link is its URL already.

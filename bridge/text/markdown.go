@@ -81,12 +81,12 @@ func parseable(source string) bool {
 
 // markdownToIRC converts stored Markdown to IRC text. A text that would be invisible, or that
 // cannot be parsed in time, is returned as it is stored.
-func markdownToIRC(source string) string {
+func markdownToIRC(source, base string) string {
 	source = wire.Plain(source)
 	if !parseable(source) {
 		return source
 	}
-	m := markdownText{source: []byte(source)}
+	m := markdownText{ircText: ircText{base: base}, source: []byte(source)}
 	m.blocks(markdownParser.Parse(text.NewReader(m.source)))
 	if shown := m.finish(); Visible(shown) {
 		return shown

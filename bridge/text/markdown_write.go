@@ -42,8 +42,8 @@ func markdownFromIRC(text string) string {
 		lines[i] = formatMarkdown(mircRuns(lines[i]), escape)
 	}
 	formatted := joinMarkdown(lines)
-	shown := wire.Plain(markdownToIRC(formatted))
-	if parseable(formatted) && (sameWords(shown, plain) || sameWords(shown, wire.Plain(markdownToIRC(stored)))) {
+	shown := wire.Plain(markdownToIRC(formatted, ""))
+	if parseable(formatted) && (sameWords(shown, plain) || sameWords(shown, wire.Plain(markdownToIRC(stored, "")))) {
 		return formatted
 	}
 	return stored // CommonMark would show the marks as text

@@ -40,7 +40,7 @@ func TestShownText(t *testing.T) {
 		"trailing\n\n":        "trailing",
 		"bad \xff utf-8":      "bad \uFFFD utf-8",
 	} {
-		kind, got := Plain.Show(in)
+		kind, got := Plain.Show(in, "")
 		if kind == ircd.Action {
 			got = "ACTION " + got
 		}
@@ -53,7 +53,7 @@ func TestShownText(t *testing.T) {
 func FuzzShownText(f *testing.F) {
 	f.Add("/me a\r\nb\x03\x01")
 	f.Fuzz(func(t *testing.T, in string) {
-		_, got := Plain.Show(in)
+		_, got := Plain.Show(in, "")
 		if i := strings.IndexFunc(got, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }); i >= 0 {
 			t.Fatalf("%q: control character in %q", in, got)
 		}

@@ -64,7 +64,7 @@ func TestTypedTextIsShownAsTyped(t *testing.T) {
 	} {
 		for _, format := range []Format{Plain, Markdown, HTML} {
 			stored := format.Store(ircd.Outgoing{Text: typed})
-			if _, shown := format.Show(stored); shown != typed {
+			if _, shown := format.Show(stored, ""); shown != typed {
 				t.Errorf("%s: %q is stored as %q and shown as %q", format, typed, stored, shown)
 			}
 			if format != Markdown {
@@ -75,7 +75,7 @@ func TestTypedTextIsShownAsTyped(t *testing.T) {
 				t.Fatal(err)
 			}
 			// A page may show the mark of a list in its own way.
-			if shown := wire.Plain(htmlToIRC(b.String())); strings.TrimLeft(shown, "-+*> ") != strings.TrimLeft(typed, "-+*> ") {
+			if shown := wire.Plain(htmlToIRC(b.String(), "")); strings.TrimLeft(shown, "-+*> ") != strings.TrimLeft(typed, "-+*> ") {
 				t.Errorf("%q is stored as %q, of which a page shows %q", typed, stored, shown)
 			}
 		}

@@ -42,6 +42,7 @@ type ircText struct {
 	on      style // styles whose codes are on at the end of the output
 	breaks  int   // line breaks to write before the next text
 	margins []margin
+	base    string // see Format.Show
 }
 
 // margin is what lines within a quote or a list item begin with: first for the first line, rest
@@ -149,7 +150,7 @@ func (t *ircText) place() int {
 // writeLink writes the target of a link whose text was written from the offset start on, unless
 // the text is the URL already.
 func (t *ircText) writeLink(start int, target string) {
-	url, ok := linkTarget(target)
+	url, ok := linkTarget(target, t.base)
 	if !ok {
 		return
 	}
