@@ -23,7 +23,7 @@ type Channel struct {
 	Private bool
 	// Base is the address that relative links in the texts lead from; empty: none is known.
 	Base   string
-	recent  recentTexts // has a lock of its own
+	recent recentTexts // has a lock of its own
 }
 
 // equality is a condition that a field has a value, compared as text.
