@@ -85,6 +85,7 @@ type Backend struct {
 	markers   markers.Books
 	feeds     *feed.Set
 	rights    rights.Shared
+	topics    topicSetters
 	origin    string // URL of the Directus server, which tells its entries in the state from others
 	pages     *budget.Pages
 	positions *resume.Positions // of devices, from the state; nil: no device resumes

@@ -31,6 +31,7 @@ const (
 // concurrent use.
 type topics struct {
 	account *directus.Account
+	setters *topicSetters // of all users
 	// turn is a mutex with a deadline, held while a topic is changed and while a
 	// topicWatch reads topics. The event of a change may come before the answer to it; so
 	// the watch waits until the change is cached, and does not report it again.
@@ -112,6 +113,49 @@ func (t *topics) read(ctx context.Context, item collection.TopicItem) (string, e
 	return collection.Scalar(items[0][item.Field]), nil
 }
 
+// topicSetters remembers who set each stored topic last over IRC, as Directus does not say
+// who changed an item. Any goroutine may use it.
+type topicSetters struct {
+	mu   sync.Mutex                            // a leaf lock
+	last map[collection.TopicItem]topicSetting // guarded by mu; at most one for each topic that was configured
+}
+
+type topicSetting struct {
+	text, user string // the user by id
+	at         time.Time
+	until      time.Time // when the same text may well be from somebody else
+}
+
+// note records a setting. It has to be known before the change is made, whose event may come
+// before the answer.
+func (t *topicSetters) note(item collection.TopicItem, by topicSetting) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last == nil {
+		t.last = map[collection.TopicItem]topicSetting{}
+	}
+	t.last[item] = by
+}
+
+// withdraw forgets a setting that was refused.
+func (t *topicSetters) withdraw(item collection.TopicItem, by topicSetting) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last[item] == by {
+		delete(t.last, item)
+	}
+}
+
+// of returns who set a topic to a text; the zero value if that is not known.
+func (t *topicSetters) of(item collection.TopicItem, text string) topicSetting {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if by := t.last[item]; by.text == text && time.Now().Before(by.until) {
+		return by
+	}
+	return topicSetting{}
+}
+
 func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic, error) {
 	c := s.plan.channels[wire.Fold(name)]
 	switch {
@@ -126,7 +170,9 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 		return nil, tryAgain(err)
 	}
 	defer s.member.topics.turn.Release(1)
-	item := *c.TopicItem
+	item, setters := *c.TopicItem, s.member.topics.setters
+	by := topicSetting{text: text, user: s.person.ID, at: s.member.account.Now(), until: time.Now().Add(topicLife)}
+	setters.note(item, by)
 	var stored map[string]json.RawMessage
 	err := change{
 		do: func(ctx context.Context) error {
@@ -142,13 +188,16 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 		if passing {
 			return nil, tryLater(told, err)
 		}
+		setters.withdraw(item, by)
 		return nil, cannotSetTopic(c.Name, told, err)
 	}
 	if raw, ok := stored[item.Field]; ok {
-		text = collection.Scalar(raw)
+		by.text = collection.Scalar(raw)
+		setters.note(item, by)
 	}
+	text = by.text
 	s.member.topics.changed(item, text)
-	topic := &ircd.Topic{Channel: c.Name, Text: text, By: s.User(), Time: s.member.account.Now()}
+	topic := &ircd.Topic{Channel: c.Name, Text: text, By: s.User(), Time: by.at}
 	s.member.tell(s, "topic "+c.Name, topic)
 	for _, other := range s.plan.channels { // channels with the same topic item
 		if other != c && other.TopicItem != nil && *other.TopicItem == item {
@@ -268,9 +317,21 @@ func (w *topicWatch) look(ctx context.Context) {
 			news[*c.TopicItem] = text
 		}
 		if text != nil && w.member.watchesTopic(c) {
-			w.member.tell(nil, "topic "+c.Name, &ircd.Topic{Channel: c.Name, Text: *text})
+			w.member.tell(nil, "topic "+c.Name, w.member.topicOf(c, *text))
 		}
 	}
+}
+
+// topicOf makes the event of a stored topic. Who set it is told if everybody in the channel
+// sees that user there.
+func (m *member) topicOf(c *collection.Channel, text string) *ircd.Topic {
+	t := &ircd.Topic{Channel: c.Name, Text: text}
+	if by := m.topics.setters.of(*c.TopicItem, text); by.user != "" {
+		if u, seen := m.names.Met(by.user, c); seen {
+			t.By, t.Time = u, by.at
+		}
+	}
+	return t
 }
 
 func (m *member) watched(w *topicWatch) []*collection.Channel {

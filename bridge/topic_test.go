@@ -37,7 +37,7 @@ func joinTopic(t *testing.T, s fullSession) string {
 func TestStoredTopic(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		fake, b, id := topicStack(t)
-		addFake(fake, "ada")
+		adaID := addFake(fake, "ada")
 		addFake(fake, "bob")
 		ada, ada2, bob := login(t, b, "ada"), login(t, b, "ada"), login(t, b, "bob")
 		for _, s := range []fullSession{ada, ada2, bob} {
@@ -56,13 +56,28 @@ func TestStoredTopic(t *testing.T) {
 		if got := polled[*ircd.Topic](t, ada2); len(got) != 1 || got[0].Text != "from IRC" || got[0].By.Nick != "ada" {
 			t.Errorf("the other connection is told %v", got)
 		}
-		if got := polled[*ircd.Topic](t, bob); len(got) != 1 || got[0].Text != "from IRC" {
-			t.Errorf("bob is told %v", got)
+		if got := polled[*ircd.Topic](t, bob); len(got) != 1 || got[0].Text != "from IRC" || got[0].By.Nick != "ada" || !got[0].Time.Equal(set.Time) {
+			t.Errorf("bob is told %+v", got)
 		}
 		fake.Update("rooms", id, map[string]any{"description": "from the web"})
 		for _, s := range []fullSession{ada, ada2, bob} {
 			if got := polled[*ircd.Topic](t, s); len(got) != 1 || got[0].Text != "from the web" || got[0].By.Nick != "" {
 				t.Errorf("told %v", got)
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		fake.Update("rooms", id, map[string]any{"description": "from IRC"}) // but it is not
+		if got := polled[*ircd.Topic](t, bob); len(got) != 1 || got[0].By.Nick != "" {
+			t.Errorf("the old topic, from the web: %+v", got)
+		}
+		fake.Deny(adaID, "rooms", "update")
+		if _, err := ada.SetTopic(t.Context(), "#messages", "refused"); err == nil {
+			t.Error("set without the right to")
+		}
+		for _, text := range []string{"refused", "from the web"} {
+			fake.Update("rooms", id, map[string]any{"description": text})
+			if got := polled[*ircd.Topic](t, bob); len(got) != 1 || got[0].Text != text || got[0].By.Nick != "" {
+				t.Errorf("told %+v", got)
 			}
 		}
 		if list, err := bob.Channels(t.Context()); err != nil || list[0].Topic != "from the web" {
