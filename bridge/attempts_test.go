@@ -27,6 +27,10 @@ func TestAttempts(t *testing.T) {
 		{ircd.Credentials{Account: "kevin", Secret: "pw"}, "{nick}@x.y", []attempt{mail("kevin@x.y", "pw")}},
 		{ircd.Credentials{Account: "kevin", Secret: "a@b.c:pw"}, "", []attempt{mail("a@b.c", "pw")}},
 		{ircd.Credentials{Account: "kevin", Secret: "pw"}, "", nil},
+		{ircd.Credentials{Secret: "token:t@k:n"}, "", []attempt{token("t@k:n"), token("token:t@k:n")}},
+		{ircd.Credentials{Secret: "token:pw", Nick: "kevin"}, "{nick}@x.y", []attempt{token("pw"), token("token:pw"), mail("kevin@x.y", "token:pw")}},
+		{ircd.Credentials{Account: "a@b.c", Secret: "token:pw"}, "", []attempt{mail("a@b.c", "token:pw")}},
+		{ircd.Credentials{Secret: "token:two words"}, "", nil},
 	} {
 		if got := (scheme{template: c.template}).attempts(c.cred); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%+v %q: got %+v, want %+v", c.cred, c.template, got, c.want)
@@ -51,6 +55,7 @@ func TestAttemptsWithProvider(t *testing.T) {
 		{ircd.Credentials{Account: "kevin", Secret: "p@w:x", Nick: "x"}, "", []attempt{name("kevin", "p@w:x")}},
 		{ircd.Credentials{Account: `CORP\kevin`, Secret: "pw", Nick: "x"}, "", []attempt{name(`CORP\kevin`, "pw")}},
 		{ircd.Credentials{Account: "token", Secret: "a:b", Nick: "x"}, "", []attempt{token("a:b")}},
+		{ircd.Credentials{Secret: "token:abc", Nick: "x"}, "", []attempt{token("abc"), name("token", "abc")}},
 		{ircd.Credentials{Secret: "p:w", Nick: "kevin"}, "{nick}", []attempt{token("p:w"), name("kevin", "p:w")}},
 		{ircd.Credentials{Secret: "p w", Nick: "kevin"}, "{nick}", []attempt{name("kevin", "p w")}},
 		{ircd.Credentials{Secret: "k@corp:pw", Nick: "kevin"}, "{nick}", []attempt{name("k@corp", "pw")}},

@@ -49,7 +49,8 @@ func (w scheme) inPass(cred ircd.Credentials) (name, password string, ok bool) {
 
 // attempts lists the possible interpretations of credentials, in the order to try them. If
 // both are possible, a token comes before a password: a wrong token costs nothing, while
-// Directus suspends an account after 26 wrong passwords.
+// Directus suspends an account after 26 wrong passwords. "token:" marks a token in PASS, as the
+// account of that name does with SASL, for one that would be taken for a name and a password.
 func (w scheme) attempts(cred ircd.Credentials) []attempt {
 	if cred.Account == "token" {
 		return []attempt{{token: cred.Secret}}
@@ -57,10 +58,13 @@ func (w scheme) attempts(cred ircd.Credentials) []attempt {
 	if w.isName(cred.Account) {
 		return []attempt{{name: cred.Account, password: cred.Secret}}
 	}
-	if name, password, ok := w.inPass(cred); ok {
-		return []attempt{{name: name, password: password}}
-	}
 	var list []attempt
+	if token, ok := strings.CutPrefix(cred.Secret, "token:"); ok && cred.Account == "" && !strings.Contains(token, " ") {
+		list = append(list, attempt{token: token})
+	}
+	if name, password, ok := w.inPass(cred); ok {
+		return append(list, attempt{name: name, password: password})
+	}
 	if cred.Account == "" && !strings.ContainsAny(cred.Secret, " ") {
 		list = append(list, attempt{token: cred.Secret})
 	}
@@ -104,6 +108,13 @@ func (b *Backend) login(ctx context.Context, w scheme, cred ircd.Credentials, de
 			return nil, err
 		}
 		last = err
+	}
+	if _, _, named := w.inPass(cred); cred.Account == "" && !named {
+		if le, ok := last.(*ircd.LoginError); ok {
+			hinted := *le
+			hinted.Hint = w.help()
+			last = &hinted
+		}
 	}
 	return nil, last
 }

@@ -1,12 +1,14 @@
 package bridge_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"directus-ircd/bridge"
 	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -31,6 +33,47 @@ func TestLoginForms(t *testing.T) {
 		c.Send("QUIT")
 		c.Closed()
 	}
+}
+
+// Who sends a password alone is told the form that logs in, and it is not repeated to them. A
+// token of whatever characters gets in, as does one that looks like the marked form.
+func TestLoginWithPassForms(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		ada := c.person("Ada")
+		login := func(secret string) error {
+			s, err := c.backend.Login(t.Context(), ircd.Credentials{Secret: secret, Nick: "ada"})
+			if err == nil {
+				_ = s.Close(t.Context())
+			}
+			return err
+		}
+		for _, token := range []string{"plain", "a@b:c", "token:x", "token:a@b:c"} {
+			c.fake.SetToken(ada, token)
+			if err := login("token:" + token); err != nil {
+				t.Errorf("token %s, marked: %v", token, err)
+			}
+			if token != "a@b:c" {
+				if err := login(token); err != nil {
+					t.Errorf("token %s: %v", token, err)
+				}
+			}
+		}
+		for _, secret := range []string{"mypassword", "my password", "my:password"} {
+			var refusal *ircd.LoginError
+			if err := login(secret); !errors.As(err, &refusal) || refusal.Reason != ircd.Rejected {
+				t.Fatalf("%q: %v", secret, err)
+			}
+			said := refusal.Text + refusal.Hint
+			if !strings.Contains(said, "PASS email:password") || strings.Contains(said, secret) {
+				t.Errorf("%q is told %q", secret, said)
+			}
+		}
+		var refusal *ircd.LoginError
+		if err := login("Ada@example.com:wrong"); !errors.As(err, &refusal) || refusal.Hint != "" {
+			t.Errorf("the form was right: %v, hint %q", err, refusal.Hint)
+		}
+	})
 }
 
 func TestLoginByTemplate(t *testing.T) {

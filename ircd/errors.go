@@ -68,6 +68,10 @@ type LoginError struct {
 	Reason Refusal
 	// Text is told to the client.
 	Text string
+	// Hint says how to log in otherwise; empty: there is nothing to say. It is told after Text,
+	// and on its own to clients that take the numeric for a cue to ask for a password and show
+	// nothing.
+	Hint string
 	// Err is the cause. It is logged and never sent.
 	Err error
 }
@@ -75,6 +79,14 @@ type LoginError struct {
 func (e *LoginError) Error() string {
 	if e.Err != nil {
 		return e.Text + ": " + e.Err.Error()
+	}
+	return e.Text
+}
+
+// told is all that the client is told.
+func (e *LoginError) told() string {
+	if e.Hint != "" {
+		return e.Text + ". " + e.Hint
 	}
 	return e.Text
 }

@@ -148,11 +148,14 @@ func (c *conn) noPassword() error {
 // for another password.
 func (c *conn) loginFailed(le *LoginError) error {
 	if le.Reason == Rejected {
-		c.reply(irc.ERR_PASSWDMISMATCH, le.Text)
+		c.reply(irc.ERR_PASSWDMISMATCH, le.told())
+		if le.Hint != "" {
+			c.notice(le.Hint)
+		}
 	} else {
-		c.notice(le.Text)
+		c.notice(le.told())
 	}
-	return &closing{text: le.Text, cause: "login refused"}
+	return &closing{text: le.told(), cause: "login refused"}
 }
 
 // awaitOTP makes the connection wait for the OTP command and tells the client so, with the
@@ -274,7 +277,7 @@ func (c *conn) loginSASL(ctx context.Context, cred Credentials) error {
 		c.awaitOTP(&otpState{cred: cred, sasl: true}, le.Text)
 		return nil
 	}
-	c.reply(irc.ERR_SASLFAIL, le.Text)
+	c.reply(irc.ERR_SASLFAIL, le.told())
 	if c.reg.sasl.failures++; c.reg.sasl.failures >= maxSASLFailures {
 		return &closing{text: "too many failed logins", cause: "too many failed logins"}
 	}

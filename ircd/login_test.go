@@ -25,6 +25,18 @@ func TestLoginRefused(t *testing.T) {
 			[]string{":irc.test 464 alice :wrong password", "ERROR :Closing link: wrong password"},
 		},
 		{
+			"rejected with a hint", &LoginError{Reason: Rejected, Text: "wrong password", Hint: "Log in otherwise"},
+			[]string{
+				":irc.test 464 alice :wrong password. Log in otherwise", ":irc.test NOTICE alice :Log in otherwise",
+				"ERROR :Closing link: wrong password. Log in otherwise",
+			},
+			":irc.test 904 alice :wrong password. Log in otherwise",
+			[]string{
+				":irc.test 464 alice :wrong password. Log in otherwise", ":irc.test NOTICE alice :Log in otherwise",
+				"ERROR :Closing link: wrong password. Log in otherwise",
+			},
+		},
+		{
 			"unavailable", &LoginError{Reason: Unavailable, Text: "temporarily unavailable"},
 			[]string{":irc.test NOTICE alice :temporarily unavailable", "ERROR :Closing link: temporarily unavailable"},
 			":irc.test 904 alice :temporarily unavailable",
