@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"directus-ircd/cmd/directus-ircd/check"
 	"directus-ircd/cmd/directus-ircd/config"
@@ -10,7 +12,8 @@ import (
 type checkCmd struct {
 	configFlag
 	credentialFlags
-	Write bool `help:"Also send a message to each channel, read it back and delete it; users see it for a moment. This shows what check can otherwise only guess, such as whether long texts and emoji are kept, and whether all processes of Directus send all events."`
+	Offline bool `help:"Only read the file, and ask Directus nothing."`
+	Write   bool `help:"Also send a message to each channel, read it back and delete it; users see it for a moment. This shows what check can otherwise only guess, such as whether long texts and emoji are kept, and whether all processes of Directus send all events."`
 }
 
 func (checkCmd) Help() string {
@@ -19,8 +22,15 @@ func (checkCmd) Help() string {
 
 // Run validates the file and checks Directus, with a login as that user.
 func (c *checkCmd) Run(ctx context.Context, env *environment) error {
+	if c.Offline && c.Write {
+		return usageError{errors.New("--offline asks Directus nothing, and --write sends it a message: leave out one of them")}
+	}
 	cfg, err := config.Load(c.Config)
 	if err != nil {
+		return err
+	}
+	if c.Offline {
+		_, err := fmt.Fprintf(env.Stdout, "%s has no mistakes. Directus was not asked.\n", c.Config)
 		return err
 	}
 	opts := check.Options{Out: env.Stdout, Write: c.Write}

@@ -41,6 +41,7 @@ func TestUnit(t *testing.T) {
 		{Section: "Service", Name: "Type", Value: "notify"},
 		{Section: "Service", Name: "NotifyAccess", Value: "main"},
 		{Section: "Service", Name: "ExecStart", Value: "/usr/local/bin/directus-ircd serve --config " + defaultConfigFile},
+		{Section: "Service", Name: "ExecReload", Value: "/usr/local/bin/directus-ircd check --offline --config " + defaultConfigFile},
 		{Section: "Service", Name: "ExecReload", Value: "/bin/kill -HUP $MAINPID"},
 		{Section: "Service", Name: "RestartPreventExitStatus", Value: strconv.Itoa(exitConfig)},
 		{Section: "Service", Name: "DynamicUser", Value: "yes"},
@@ -123,7 +124,7 @@ func TestUnitUnderSystemd(t *testing.T) {
 			t.Fatal(err)
 		}
 		// verify wants the program to exist.
-		text = bytes.Replace(text, []byte("/usr/local/bin/directus-ircd"), []byte(os.Args[0]), 1)
+		text = bytes.ReplaceAll(text, []byte("/usr/local/bin/directus-ircd"), []byte(os.Args[0]))
 		copies = append(copies, filepath.Join(dir, filepath.Base(file)))
 		if err := os.WriteFile(copies[len(copies)-1], text, 0o644); err != nil {
 			t.Fatal(err)
