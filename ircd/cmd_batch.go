@@ -3,6 +3,7 @@ package ircd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,6 +103,9 @@ func (c *conn) finishMultiline(ctx context.Context, ref string) error {
 		return refusal
 	}
 	out.ReplyTo = b.replyTo
+	if composed := b.composed(out); composed != nil {
+		c.srv.composed.note(c.user.ID, out.Text, composed)
+	}
 	return c.answer(ctx, b.command, c.say(ctx, b.target, out))
 }
 
@@ -220,6 +224,8 @@ type multiline struct {
 	lines   int
 	bytes   int
 	text    strings.Builder
+	begin   int         // of the line in text
+	cuts    composition // of text
 }
 
 // add appends a line, or returns why the whole message is refused.
@@ -253,8 +259,24 @@ func (b *multiline) add(command, target, text string, concat bool) *Error {
 	if b.lines > 1 && !concat {
 		b.text.WriteByte('\n')
 	}
+	if !concat {
+		b.begin, b.cuts = b.text.Len(), append(b.cuts, nil)
+	} else if at := b.text.Len() - b.begin; at > 0 {
+		last := &b.cuts[len(b.cuts)-1]
+		*last = append(*last, at)
+	}
 	b.text.WriteString(text)
 	return nil
+}
+
+// composed returns how the complete message is composed; nil if no line was cut, or the
+// message is not the text as it was composed.
+func (b *multiline) composed(out Outgoing) composition {
+	isCut := slices.ContainsFunc(b.cuts, func(line []int) bool { return line != nil })
+	if !isCut || out.Text != b.text.String() || len(wire.WholeLines(out.Text)) != len(b.cuts) {
+		return nil
+	}
+	return b.cuts
 }
 
 // message returns the complete message. Its text is clean.

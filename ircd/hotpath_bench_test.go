@@ -28,7 +28,7 @@ func BenchmarkRender(b *testing.B) {
 			b.ReportAllocs()
 			f := form{caps: caps, zone: time.UTC}
 			for b.Loop() {
-				if r := newRendering(render(m, f)); len(r.lines) != 1 {
+				if r := newRendering(render(m, f, nil)); len(r.lines) != 1 {
 					b.Fatal("not one line")
 				}
 			}

@@ -33,14 +33,16 @@ const (
 // fit on one line becomes a batch for clients that support multi-line messages (see
 // renderMultiline), and several messages for others, of which the first carries the msgid
 // and similar tags. An ACTION never becomes a batch, because no specification says how. A
-// very long text is truncated, see wire.Truncate.
-func render(m *Message, f form) []wire.Line {
+// very long text is truncated, see wire.Truncate. Where its author has cut it, it is cut again.
+func render(m *Message, f form, composed composition) []wire.Line {
 	text := wire.Truncate(wire.CleanText(m.Text))
 	if wire.Lines(text) == nil {
 		return nil
 	}
 	if !f.caps.has(capMessageTags) {
-		text = withQuote(m, text)
+		if quoted := withQuote(m, text); quoted != text {
+			text, composed = quoted, nil
+		}
 	}
 	s := speechOf(m)
 	stamped := ""
@@ -48,14 +50,20 @@ func render(m *Message, f form) []wire.Line {
 		stamped = stamp(m.Time, f)
 	}
 	if f.caps.has(capMultiline) && m.Kind != Action {
-		if parts := multilineParts(stamped+text, s.room()); len(parts) > 1 {
+		if stamped != "" {
+			composed = nil // its offsets are without the stamp
+		}
+		if parts := multilineParts(stamped+text, s.room(), composed); len(parts) > 1 {
 			return renderMultiline(m, s, f, parts)
 		}
 	}
 	s.open += stamped
 	var lines []wire.Line
-	for _, text := range wire.Lines(text) {
-		for _, part := range wire.Split(text, s.room()) {
+	for i, text := range wire.WholeLines(text) {
+		if !wire.Visible(text) {
+			continue
+		}
+		for _, part := range wire.SplitAt(text, s.room(), composed.of(i)) {
 			l := s.line(part)
 			l.Tags = append(messageTags(m, f.caps, len(lines) == 0), f.botTag()...)
 			lines = append(lines, l)
@@ -216,6 +224,11 @@ func (s *Server) sourced(m *Message) *Message {
 	edit := *m
 	edit.By = s.changedBy(m.By)
 	return &edit
+}
+
+// rendered renders a message for clients of a form.
+func (s *Server) rendered(m *Message, f form) *rendering {
+	return newRendering(render(s.sourced(m), f, s.composed.of(m)))
 }
 
 // source is the source of a message's lines: its author or, for an edit, whoever made it.

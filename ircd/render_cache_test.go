@@ -72,7 +72,7 @@ func TestRenderCacheBounds(t *testing.T) {
 	rc := newRenderCache(heldText)
 	show := func(id, text string) {
 		m := Message{ID: id, From: testUser("bob"), Target: "#c", Text: text}
-		r := rc.get(m, form{}, func() *rendering { return newRendering(render(&m, form{})) })
+		r := rc.get(m, form{}, func() *rendering { return newRendering(render(&m, form{}, nil)) })
 		if got := len(r.lines); got != max(len(text)/400, 1) && len(text) < 1000 {
 			t.Errorf("%d lines", got)
 		}
@@ -113,7 +113,7 @@ func TestRenderCacheHolds(t *testing.T) {
 	rc := newRenderCache(heldText)
 	for i := range 8 {
 		m := Message{ID: fmt.Sprint(i), From: testUser("bob"), Target: "#c", Text: strings.Repeat("\n", maxRenderedSize/3) + "x"}
-		rc.get(m, form{}, func() *rendering { return newRendering(render(&m, form{})) })
+		rc.get(m, form{}, func() *rendering { return newRendering(render(&m, form{}, nil)) })
 	}
 	if len(rc.known) != 2 {
 		t.Errorf("%d are kept", len(rc.known))
@@ -123,7 +123,7 @@ func TestRenderCacheHolds(t *testing.T) {
 	before := rc.rendered.Load()
 	for i := range 9 {
 		f := form{caps: []capSet{0, capMessageTags, capMultiline}[i%3]}
-		rc.get(m, f, func() *rendering { return newRendering(render(&m, f)) })
+		rc.get(m, f, func() *rendering { return newRendering(render(&m, f, nil)) })
 	}
 	if n := rc.rendered.Load() - before; n != 3 {
 		t.Errorf("rendered %d times", n)
@@ -136,7 +136,7 @@ func TestRenderCacheKeepsQueued(t *testing.T) {
 	rc := newRenderCache(heldText)
 	get := func(i int) *rendering {
 		m := Message{ID: fmt.Sprint(i), From: testUser("bob"), Target: "#c", Text: strings.Repeat("word ", longText/5)}
-		return rc.get(m, form{}, func() *rendering { return newRendering(render(&m, form{})) })
+		return rc.get(m, form{}, func() *rendering { return newRendering(render(&m, form{}, nil)) })
 	}
 	const texts = 40
 	var queues [texts]*sendQueue
@@ -177,7 +177,7 @@ func TestRenderCacheParallel(t *testing.T) {
 			for n := range 100 {
 				m := Message{ID: fmt.Sprint(n), From: testUser("bob"), Target: "#c", Text: "x"}
 				f := form{old: i%2 == 0, zone: time.UTC}
-				if r := rc.get(m, f, func() *rendering { return newRendering(render(&m, f)) }); len(r.lines) != 1 {
+				if r := rc.get(m, f, func() *rendering { return newRendering(render(&m, f, nil)) }); len(r.lines) != 1 {
 					t.Errorf("%d lines", len(r.lines))
 				}
 			}
@@ -208,7 +208,7 @@ func TestRenderMemo(t *testing.T) {
 			if memo.find(m, f) != nil {
 				t.Error("a rendering was found that was never made")
 			}
-			r := newRendering(render(m, f))
+			r := newRendering(render(m, f, nil))
 			memo.keep(m, f, r)
 			if memo.find(m, f) != r {
 				t.Error("it was forgotten at once")
@@ -216,7 +216,7 @@ func TestRenderMemo(t *testing.T) {
 		}
 	}
 	long := &Message{Time: at, Text: strings.Repeat("x", maxMemoText+1)}
-	if memo.keep(long, form{}, newRendering(render(long, form{}))); memo.find(long, form{}) != nil {
+	if memo.keep(long, form{}, newRendering(render(long, form{}, nil))); memo.find(long, form{}) != nil {
 		t.Error("a text is kept that is too long for that")
 	}
 }

@@ -2,7 +2,10 @@ package ircd
 
 import (
 	"hash/fnv"
+	"hash/maphash"
+	"slices"
 	"strconv"
+	"sync"
 
 	"directus-ircd/ircd/wire"
 )
@@ -20,18 +23,35 @@ type textPart struct {
 	concat bool
 }
 
-// multilineParts cuts a clean text into the lines of a batch: at its line breaks, and where a
-// line is longer than limit. Together they give the text again, except that blank lines
-// become empty and those at the end are dropped.
-func multilineParts(text string, limit int) []textPart {
+// composition says where the author of a text has cut its lines: for each line that
+// wire.WholeLines finds, ascending offsets.
+type composition [][]int
+
+// of returns the cuts of a line.
+func (c composition) of(line int) []int {
+	if line >= len(c) {
+		return nil
+	}
+	return c[line]
+}
+
+// multilineParts cuts a clean text into the lines of a batch: at its line breaks, where its
+// author has cut it, and where a line is longer than limit. Together they give the text
+// again, except that blank lines become empty and those at the end are dropped.
+func multilineParts(text string, limit int, composed composition) []textPart {
 	var parts []textPart
-	for _, line := range wire.WholeLines(text) {
+	for i, line := range wire.WholeLines(text) {
 		if !wire.Visible(line) {
 			parts = append(parts, textPart{})
 			continue
 		}
-		for i, part := range wire.Wrap(line, limit) {
-			parts = append(parts, textPart{part, i > 0})
+		start, concat := 0, false
+		for _, end := range slices.Concat(composed.of(i), []int{len(line)}) {
+			for _, part := range wire.Wrap(line[start:end], limit) {
+				parts = append(parts, textPart{part, concat})
+				concat = true
+			}
+			start = end
 		}
 	}
 	for len(parts) > 0 && parts[len(parts)-1].text == "" {
@@ -75,4 +95,51 @@ func multilineRef(m *Message) string {
 		h.Write([]byte{0})
 	}
 	return "m-" + strconv.FormatUint(h.Sum64(), 36)
+}
+
+// compositions remembers how the latest texts were composed by clients that cut long lines
+// (draft/multiline-concat): what is stored is the text alone. A text is known by its author
+// and itself, as others may be shown it before the author's client learns its msgid. Any
+// goroutine may use it.
+type compositions struct {
+	seed maphash.Seed // static
+
+	mu    sync.Mutex             // a leaf lock
+	known map[uint64]composition // guarded by mu
+	order []uint64               // guarded by mu: the keys of known, oldest first
+}
+
+// maxCompositions is how many compositions are remembered, each of maxMultilineLines at most.
+const maxCompositions = 64
+
+type composedText struct{ author, text string }
+
+func (cs *compositions) key(author, text string) uint64 {
+	return maphash.Comparable(cs.seed, composedText{author, text})
+}
+
+// note remembers a composition. It is called before the text is sent.
+func (cs *compositions) note(author, text string, composed composition) {
+	key := cs.key(author, text)
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if _, known := cs.known[key]; !known {
+		if len(cs.order) == maxCompositions {
+			delete(cs.known, cs.order[0])
+			cs.order = cs.order[1:]
+		}
+		cs.order = append(cs.order, key)
+	}
+	cs.known[key] = composed
+}
+
+// of returns the composition of a message; nil if none is known.
+func (cs *compositions) of(m *Message) composition {
+	if m.Kind == Action || m.Edits != "" {
+		return nil
+	}
+	key := cs.key(m.From.ID, m.Text)
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return cs.known[key]
 }

@@ -1,6 +1,8 @@
 package ircd
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +94,7 @@ func FuzzRenderMultiline(f *testing.F) {
 			nick = "bob"
 		}
 		m := &Message{ID: "1", Time: time.Unix(0, 0), From: testUser(nick), Target: "#messages", Text: text, ReplyTo: "2", Quote: &Quote{Nick: "alice", Text: "first"}}
-		lines := render(m, form{zone: time.UTC, caps: capMultiline, old: old})
+		lines := render(m, form{zone: time.UTC, caps: capMultiline, old: old}, nil)
 		var got strings.Builder
 		for i := range lines {
 			l := &lines[i]
@@ -129,4 +131,65 @@ func FuzzRenderMultiline(f *testing.F) {
 			t.Errorf("%q is shown as %q, want %q", text, shown, w)
 		}
 	})
+}
+
+// A text is cut where its author has cut it, and further only where it does not fit.
+func TestComposition(t *testing.T) {
+	long := strings.Repeat("abcdefg ", 70)
+	text := "\x02how is everyone?\n\n" + long
+	m := &Message{ID: "id1", From: testUser("bob"), Target: "#c", Text: text}
+	composed := composition{{8, 10}, nil, {16}}
+	texts := func(f form, m *Message) []string {
+		var list []string
+		for _, l := range render(m, f, composed) {
+			if l.Command == "PRIVMSG" {
+				concat := ""
+				if wire.HasTag(l.Tags, tagConcat) {
+					concat = "+"
+				}
+				list = append(list, concat+l.Params[1])
+			}
+		}
+		return list
+	}
+	room := (&speech{source: "bob!u@directus", command: "PRIVMSG", target: "#c"}).room()
+	words := room / 8 * 8
+	for f, want := range map[form][]string{
+		{}:                   {"\x02how is ", "\x02ev", "\x02eryone?", long[:16], strings.TrimSpace(long[16 : 16+words]), long[16+words:]},
+		{caps: capMultiline}: {"\x02how is ", "+ev", "+eryone?", "", long[:16], "+" + long[16:16+words], "+" + long[16+words:]},
+	} {
+		if got := texts(f, m); !slices.Equal(got, want) {
+			t.Errorf("got %q\nwant %q", got, want)
+		}
+	}
+	reply := *m
+	reply.ReplyTo, reply.Quote = "x", &Quote{Nick: "eve", Text: "why", Time: time.Now()}
+	if got := texts(form{}, &reply); got[0] != "eve: \x02how is everyone?" {
+		t.Errorf("a reply is cut otherwise: %q", got)
+	}
+}
+
+// Only the latest compositions are remembered, and only for the text as it was composed.
+func TestCompositions(t *testing.T) {
+	s := NewServer(newFakeChat(), Options{})
+	for i := range 2 * maxCompositions {
+		for range 2 {
+			s.composed.note("id-bob", strconv.Itoa(i), composition{{1}})
+		}
+	}
+	if len(s.composed.known) != maxCompositions || len(s.composed.order) != maxCompositions {
+		t.Errorf("%d are known, %d in order", len(s.composed.known), len(s.composed.order))
+	}
+	last := strconv.Itoa(2*maxCompositions - 1)
+	for m, want := range map[Message]bool{
+		{From: testUser("bob"), Text: last}:               true,
+		{From: testUser("bob"), Text: "0"}:                false,
+		{From: testUser("eve"), Text: last}:               false,
+		{From: testUser("bob"), Text: last, Edits: "x"}:   false,
+		{From: testUser("bob"), Text: last, Kind: Action}: false,
+	} {
+		if got := s.composed.of(&m); (got != nil) != want {
+			t.Errorf("%+v: %v", m, got)
+		}
+	}
 }

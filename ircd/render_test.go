@@ -10,7 +10,7 @@ import (
 
 func renderText(m *Message, f form) []string {
 	var got []string
-	for _, l := range render(m, f) {
+	for _, l := range render(m, f, nil) {
 		got = append(got, strings.TrimSuffix(string(wire.Append(nil, &l)), "\r\n"))
 	}
 	return got
@@ -81,7 +81,7 @@ func TestRenderSplit(t *testing.T) {
 // TestRenderIsBounded: a text of half a million lines is shown up to a point.
 func TestRenderIsBounded(t *testing.T) {
 	for _, caps := range []capSet{0, capMultiline} {
-		lines := render(&Message{From: testUser("alice"), Target: "#messages", Text: strings.Repeat("a\n", 500_000)}, form{caps: caps})
+		lines := render(&Message{From: testUser("alice"), Target: "#messages", Text: strings.Repeat("a\n", 500_000)}, form{caps: caps}, nil)
 		if len(lines) > 2010 {
 			t.Errorf("%d lines", len(lines))
 		}

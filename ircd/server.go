@@ -57,6 +57,7 @@ type Server struct {
 	roster *presence.Roster
 	spare  buffers
 	// Renderings of recent events; they last until all clients are shown an event.
+	composed   compositions
 	memo       renderMemo
 	messages   *renderCache[messageValue]
 	redactions *renderCache[Redaction]
@@ -86,6 +87,7 @@ func NewServer(be Backend, opts Options) *Server {
 		source:     opts.Name,
 		service:    prefixOf(serviceUser(opts.Name)),
 		logins:     &availability{bells: make(map[bell.Bell]struct{})},
+		composed:   compositions{seed: maphash.MakeSeed(), known: make(map[uint64]composition)},
 		memo:       renderMemo{seed: maphash.MakeSeed()},
 		messages:   newRenderCache(func(m messageValue) int { return len(m.Text) + len(m.quote.Text) }),
 		redactions: newRenderCache(func(r Redaction) int { return len(r.Text) }),

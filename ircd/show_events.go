@@ -147,7 +147,7 @@ func (c *conn) messageFor(m *Message) *rendering {
 	f := c.by(m.source(), c.form(m.Replayed))
 	r := c.srv.memo.find(m, f)
 	if r == nil {
-		r = c.srv.messages.get(valueOf(m), f, func() *rendering { return newRendering(render(c.srv.sourced(m), f)) })
+		r = c.srv.messages.get(valueOf(m), f, func() *rendering { return c.srv.rendered(m, f) })
 		c.srv.memo.keep(m, f, r)
 	}
 	return r

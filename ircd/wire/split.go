@@ -82,27 +82,38 @@ func Visible(s string) bool {
 // nothing are left out, unless there is no other.
 //
 // A limit below 4, the longest rune, counts as 4.
-func Split(text string, limit int) []string {
+func Split(text string, limit int) []string { return SplitAt(text, limit, nil) }
+
+// SplitAt is Split for a text that is to be cut in some places in any case, given by ascending
+// offsets. There it drops no spaces.
+func SplitAt(text string, limit int, cuts []int) []string {
 	limit = max(limit, utf8.UTFMax)
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if text == "" {
 		return nil
 	}
-	if len(text) <= limit {
+	if len(text) <= limit && len(cuts) == 0 {
 		return []string{text}
 	}
 	var parts []string
 	var f format
-	for text != "" {
+	for at := 0; text != ""; {
 		reopen := f.codes(text)
 		if len(reopen) > limit/2 || limit-len(reopen) < utf8.UTFMax {
 			reopen = "" // losing colours beats shredding the text
 		}
+		for len(cuts) > 0 && cuts[0] <= at {
+			cuts = cuts[1:]
+		}
 		part, rest := cutPart(text, limit-len(reopen))
+		if len(cuts) > 0 && cuts[0]-at <= limit-len(reopen) && cuts[0]-at < len(text) {
+			part, rest = text[:cuts[0]-at], text[cuts[0]-at:]
+		}
 		if Visible(part) {
 			parts = append(parts, reopen+part)
 		}
 		f.apply(text[:len(text)-len(rest)])
+		at += len(text) - len(rest)
 		text = rest
 	}
 	return parts
