@@ -76,13 +76,14 @@ func (f *Fake) compileRule(collection, user, name string, rule any) matcher {
 			rules = append(rules, func(row map[string]any) (bool, error) { return inner(f.related(related, row[name])) })
 			continue
 		}
-		test := f.compileOp(user, op, want)
+		test, orders := f.compileOp(user, op, want), strings.HasPrefix(op, "_lt") || strings.HasPrefix(op, "_gt")
 		rules = append(rules, func(row map[string]any) (bool, error) {
-			if s, textual := row[name].(string); textual && slices.Contains([]string{"_lt", "_lte", "_gt", "_gte"}, op) && !isDate(s) {
+			have := row[name]
+			if s, textual := have.(string); textual && orders && !isStamp(s) && !isDate(s) {
 				// Directus refuses these operators for keys that are uuids or texts.
 				return false, invalid("INVALID_QUERY", fmt.Sprintf("\"uuid\" field type does not contain the %q filter operator", op))
 			}
-			return test(row[name])
+			return test(have)
 		})
 	}
 	return all(rules)

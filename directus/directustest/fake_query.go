@@ -33,10 +33,12 @@ func parseQuery(raw any) (query, error) {
 		err = dec.Decode(&q)
 	}
 	if err != nil {
-		return q, invalid("INVALID_QUERY", "Invalid query.")
+		return q, invalidQuery()
 	}
 	return q, nil
 }
+
+func invalidQuery() *apiError { return invalid("INVALID_QUERY", "Invalid query.") }
 
 // read answers a query as a user. Callers hold mu.
 func (f *Fake) read(name, user string, q query) ([]map[string]any, error) {
@@ -48,17 +50,17 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	match, visible, found := f.compile(name, user, q.Filter), f.sight(name, user), []map[string]any(nil)
-	for _, row := range f.rows(name) {
+	match, visible, found, last := f.compile(name, user, q.Filter), f.sight(name, user), []map[string]any(nil), ""
+	for date, row := range f.candidates(c, q) {
+		if limit >= 0 && len(found) >= q.Offset+limit && date != last {
+			break
+		}
 		ok, err := match(row)
 		if err != nil {
 			return nil, err
 		}
-		if q.Keys != nil { // texts or numbers
-			ok = ok && slices.ContainsFunc(q.Keys, func(k any) bool { return keyText(k) == keyText(row[c.Key]) })
-		}
 		if ok && visible(row) && matchSearch(row, q.Search) {
-			found = append(found, row)
+			found, last = append(found, row), date
 		}
 	}
 	order := q.Sort
@@ -235,10 +237,11 @@ func (f *Fake) related(name string, key any) map[string]any {
 	if c == nil || key == nil {
 		return nil
 	}
-	for _, row := range f.rows(name) {
-		if keyText(row[c.Key]) == keyText(key) {
-			return row
-		}
+	if name != usersCollection {
+		return c.look().keys[keyText(key)]
+	}
+	if u := f.users[keyText(key)]; u != nil {
+		return u.userItem()
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package directustest
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -13,22 +14,30 @@ func restQuery(r *http.Request, body map[string]any) (query, error) {
 		q.Keys, _ = body["keys"].([]any)
 		return q, err
 	}
-	v, raw := r.URL.Query(), map[string]any{}
-	for _, list := range []string{"fields", "sort"} {
-		if s := v.Get(list); s != "" {
-			raw[list] = strings.Split(s, ",")
+	v := r.URL.Query()
+	q := query{Search: v.Get("search")}
+	for name, list := range map[string]*[]string{"fields": &q.Fields, "sort": &q.Sort} {
+		if s := v.Get(name); s != "" {
+			*list = strings.Split(s, ",")
 		}
 	}
-	for _, number := range []string{"limit", "offset"} {
-		if s := v.Get(number); s != "" {
-			raw[number] = json.Number(s)
-		}
+	var err error
+	if s := v.Get("limit"); s != "" {
+		q.Limit = new(int)
+		*q.Limit, err = strconv.Atoi(s)
 	}
-	if s := v.Get("filter"); s != "" {
-		raw["filter"] = json.RawMessage(s)
+	if s := v.Get("offset"); s != "" && err == nil {
+		q.Offset, err = strconv.Atoi(s)
 	}
-	raw["search"] = v.Get("search")
-	return parseQuery(raw)
+	if s := v.Get("filter"); s != "" && err == nil {
+		dec := json.NewDecoder(strings.NewReader(s))
+		dec.UseNumber()
+		err = dec.Decode(&q.Filter)
+	}
+	if err != nil {
+		return q, invalidQuery()
+	}
+	return q, nil
 }
 
 // collectionOf is the collection of a route.

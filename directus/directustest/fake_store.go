@@ -40,6 +40,7 @@ type collection struct {
 	FakeCollection
 	name   string
 	items  []map[string]any
+	index  index
 	lastID int64
 }
 
@@ -221,7 +222,9 @@ func (f *Fake) change(name, user, id string, changes map[string]any) (map[string
 	if c.DateUpdated != "" {
 		changed[c.DateUpdated] = c.Dates.stored(f.now())
 	}
+	c.look().remove(c.Key, item)
 	maps.Copy(item, changed)
+	c.index.add(c.Key, item)
 	return item, nil
 }
 
@@ -245,6 +248,7 @@ func (f *Fake) drop(name, user, id string) error {
 	if err := c.refused("delete", item); err != nil {
 		return err
 	}
+	c.look().remove(c.Key, item)
 	c.items = slices.DeleteFunc(c.items, func(it map[string]any) bool { return keyText(it[c.Key]) == id })
 	return nil
 }
@@ -255,10 +259,8 @@ func (f *Fake) find(name, user, action, id string) (map[string]any, error) {
 	if c == nil || !f.may(user, name, action) {
 		return nil, forbidden()
 	}
-	for _, it := range c.items {
-		if keyText(it[c.Key]) == id && f.visible(name, user, it) {
-			return it, nil
-		}
+	if it := c.look().keys[id]; it != nil && f.visible(name, user, it) {
+		return it, nil
 	}
 	return nil, forbidden()
 }
