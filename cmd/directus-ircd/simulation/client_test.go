@@ -339,7 +339,7 @@ func (c *client) tend() {
 			c.ask(channel)
 		}
 	}
-	for _, channel := range c.w.wanted() {
+	for _, channel := range c.w.wanted(c.probes) {
 		if !c.in[channel] && !c.left[channel] {
 			c.sendLocked("JOIN " + channel)
 		}

@@ -122,11 +122,12 @@ func (w *world) channelNames() (names []string) {
 	return names
 }
 
-// wanted are the names of the channels that clients want to be in: those that are configured.
-func (w *world) wanted() []string {
+// wanted are the names of the channels that a client wants to be in at a time of many: those that are configured. When all is
+// mended, who may read a channel is in it soon, and who may not need not be refused again every few seconds.
+func (w *world) wanted(time int) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.resting {
+	if w.resting || w.mended && time%6 != 0 {
 		return nil
 	}
 	return w.names

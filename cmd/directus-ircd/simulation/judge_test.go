@@ -18,11 +18,11 @@ const (
 	patience = 16 * time.Second
 	// quiet is how long the world is looked at when nothing happens, and requests is what each user may cost Directus then,
 	// beside what rereading says.
-	quiet    = 10 * time.Minute
-	requests = 250
+	quiet    = 5 * time.Minute
+	requests = 125
 	// renewals is what it may cost beside that where a session has to be renewed every minute or so, and with it whatever is
 	// subscribed to and read: by tokens that expire soon, and on Directus 10, which tells nothing of rights.
-	renewals = 100
+	renewals = 50
 	// probes is how often each user may have Directus asked for what was stored without an event: in three collections, and
 	// every 3 s after events were lost.
 	probes = 3 * int(quiet/(3*time.Second))

@@ -19,6 +19,7 @@ type reading struct {
 	sent  map[int]bool // by the client itself
 	back  *setBack
 	mine  []sighting
+	own   []sighting // of mine: lines that the client had sent, as they were shown at once
 }
 
 func newReading(w *world, c *client, ch channelSpec, mine []sighting, rows []*record) *reading {
@@ -28,6 +29,11 @@ func newReading(w *world, c *client, ch channelSpec, mine []sighting, rows []*re
 	}
 	for _, l := range c.letters {
 		r.sent[l.token.n] = true
+	}
+	for _, s := range mine {
+		if r.sent[s.token.n] && s.page == 0 && !s.past {
+			r.own = append(r.own, s)
+		}
 	}
 	r.back = newSetBack(r)
 	return r
@@ -213,11 +219,10 @@ func (r *reading) isBehindTheFuture(row *record) bool {
 // daemon: one's own line is shown as soon as it is stored, in front of what the feed has still to bring while Directus is
 // slow, and that it was is known to the life in which it was shown, no longer.
 func (r *reading) isBehindOwn(row *record) bool {
-	return slices.ContainsFunc(r.mine, func(s sighting) bool {
+	return slices.ContainsFunc(r.own, func(s sighting) bool {
 		v := r.visit(s)
 		i, known := r.place[s.token.n]
-		return known && r.sent[s.token.n] && s.page == 0 && !s.past &&
-			(r.rows[i].stored().After(row.stored()) || i > r.place[row.message]) &&
+		return known && (r.rows[i].stored().After(row.stored()) || i > r.place[row.message]) &&
 			!v.begin.After(row.stored()) && !v.end.IsZero() && v.end.Sub(row.stored()) < lateness &&
 			slices.ContainsFunc(r.w.restarts[r.c.stays[s.stay].life-1:], func(t time.Time) bool { return t.Sub(v.end) < lateness })
 	})

@@ -23,7 +23,7 @@ const (
 	merge = 5 * time.Second
 	// settling is how long the world rests at the end before it is judged: longer than the daemon's reading of all that it
 	// may have missed takes.
-	settling = 15 * time.Minute
+	settling = lateness + 2*time.Minute
 )
 
 // person is a Directus user. Its fields are owned by the world's goroutine, but for the credentials.
@@ -70,6 +70,7 @@ type world struct {
 	names    []string // of the channels as configured; guarded by mu
 	full     bool     // the disk is; guarded by mu
 	waited   int      // how often it was looked at what waits; guarded by mu
+	mended   bool     // no step follows; guarded by mu
 	resting  bool     // nobody asks for anything by themselves; guarded by mu
 	failures []string // guarded by mu
 	log      []string // of the daemon; guarded by mu
@@ -223,6 +224,9 @@ func (w *world) act(s step) {
 // mend ends all faults, and brings back who is away.
 func (w *world) mend() {
 	w.healthy()
+	w.mu.Lock()
+	w.mended = true
+	w.mu.Unlock()
 	for _, c := range w.clients {
 		c.want(true)
 	}
