@@ -41,6 +41,8 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	due := &parts{session: s, historian: h}
 	for _, l := range p.list {
 		shown[l.row.ID] = l.sum()
+	}
+	for _, l := range s.unread(reading, j, p) {
 		if _, live := j.live[l.row.ID]; !live && !j.view.hasSent(j.Channel, l.row.ID) {
 			due.left = append(due.left, l)
 		}

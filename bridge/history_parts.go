@@ -15,7 +15,7 @@ import (
 // found is a row that is shown. Its message may have been dropped to save memory: then it is
 // read again, see parts.
 type found struct {
-	row     collection.Row    // only its place if message is nil
+	row     collection.Row    // only its place and its people if message is nil
 	message *ircd.Message     // nil if it was dropped
 	size    int64             // bytes of the row and the message before they were dropped
 	digest  collection.Digest // of the dropped message's text
@@ -72,10 +72,12 @@ func (h *historian) keep(f *found) {
 	}
 }
 
-// drop drops the message and keeps the place of its row and the digest of its text.
+// drop drops the message and keeps the place and the people of its row and the digest of its
+// text.
 func (f *found) drop() {
 	f.digest = collection.DigestOf(text.Wording(f.message))
-	f.row = collection.Row{ID: f.row.ID, Date: f.row.Date, RawDate: f.row.RawDate, At: f.row.At, Seen: f.row.Seen}
+	r := f.row
+	f.row = collection.Row{ID: r.ID, Date: r.Date, RawDate: r.RawDate, At: r.At, Seen: r.Seen, Author: r.Author, Recipient: r.Recipient}
 	f.message = nil
 }
 

@@ -54,6 +54,73 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 	return nil
 }
 
+// talk is one conversation of a private backlog.
+type talk struct {
+	marked   bool      // there is a read marker
+	read     time.Time // up to it
+	answered int       // up to this index of the backlog, the user has written last
+	heard    bool      // something in it is shown that somebody has written to the user
+}
+
+// unread returns what a client is shown of a backlog. Of private messages, each of which may
+// open a window, that is what the user has not read: what comes behind the read marker of the
+// conversation or, without one, what the client's device is known to have missed; where that
+// is not known either, what comes behind the user's own last message. What was written since
+// the client came, and what a device with a name has missed, is shown in any case.
+func (s *session) unread(ctx context.Context, j *joined, p past) []found {
+	since := j.since.From(j.view.feed.Group, s.member.account)
+	if !j.Private || since.IsZero() || p.missed && (j.visit == nil || s.device != "") || len(p.list) == 0 {
+		return p.list
+	}
+	if j.visit != nil {
+		if came := s.has(j.visit).Came; !came.IsZero() {
+			since = collection.Earlier(since, came)
+		}
+	}
+	talks := s.talks(ctx, j.Channel, p.list, since)
+	of := func(f found) *talk { return talks[collection.ConversationOf(f.row, j.Channel, s.person.ID).Peer] }
+	unread := make([]bool, len(p.list))
+	for i, f := range p.list {
+		t := of(f)
+		switch {
+		case !f.row.Date.Before(since):
+			unread[i] = true
+		case t.marked:
+			unread[i] = f.row.ShownAt().After(t.read)
+		default:
+			unread[i] = p.missed || i >= t.answered
+		}
+		t.heard = t.heard || unread[i] && f.row.Recipient == s.person.ID
+	}
+	var list []found
+	for i, f := range p.list {
+		if unread[i] && (of(f).heard || !f.row.Date.Before(since)) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// talks are the conversations of a private backlog, by the id of the other user. since is when
+// the client came. Read markers that Directus does not give in time count as missing.
+func (s *session) talks(ctx context.Context, c *collection.Channel, list []found, since time.Time) map[string]*talk {
+	s.member.refreshMarkers(ctx, markersFresh)
+	talks := map[string]*talk{}
+	for i, f := range list {
+		other := collection.ConversationOf(f.row, c, s.person.ID).Peer
+		t := talks[other]
+		if t == nil {
+			at, err := s.member.markers.Get(ctx, other)
+			t = &talk{marked: err == nil && !at.IsZero(), read: at}
+			talks[other] = t
+		}
+		if f.row.Author == s.person.ID && f.row.Date.Before(since) {
+			t.answered = i + 1
+		}
+	}
+	return talks
+}
+
 // conversations groups private messages by the other user, the conversation that begins
 // first coming first.
 func conversations(messages []*ircd.Message, self string) []ircd.Event {

@@ -137,7 +137,7 @@ func TestPrivateBacklog(t *testing.T) {
 			ids[name] = fake.AddUser(directustest.FakeUser{Email: name + "@example.com", Password: name, FirstName: name})
 		}
 		for i, c := range []struct{ from, to, text string }{
-			{"bob", "ada", "one"}, {"eve", "ada", "two"}, {"ada", "bob", "three"}, {"bob", "eve", "not ada's"},
+			{"bob", "ada", "one"}, {"eve", "ada", "two"}, {"bob", "ada", "three"}, {"bob", "eve", "not ada's"},
 		} {
 			fake.Insert("private_messages", ids[c.from], map[string]any{
 				"text": c.text, "recipient": ids[c.to],
@@ -148,7 +148,7 @@ func TestPrivateBacklog(t *testing.T) {
 		fake.HoldEvents()
 		got := begin(t, s, true)
 		if len(got) != 2 || got[0].Channel != "bob" || got[1].Channel != "eve" ||
-			!slices.Equal(said(got[0].Messages), []string{"bob>ada one", "ada>bob three"}) || !slices.Equal(said(got[1].Messages), []string{"eve>ada two"}) {
+			!slices.Equal(said(got[0].Messages), []string{"bob>ada one", "bob>ada three"}) || !slices.Equal(said(got[1].Messages), []string{"eve>ada two"}) {
 			t.Errorf("backlog %+v", got)
 		}
 		fake.Insert("private_messages", ids["bob"], map[string]any{"text": "live", "recipient": ids["ada"]})

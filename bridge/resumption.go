@@ -35,9 +35,11 @@ type visit struct {
 }
 
 // visit begins a visit of a channel. It returns nil if the session has no device, or the
-// client fetches history by itself.
+// client fetches history by itself. For private messages, which open windows, all clients
+// of a user that name no device are one device without a name.
 func (s *session) visit(c *collection.Channel, opts ircd.JoinOptions) *visit {
-	if s.backend.positions == nil || s.device == "" || !opts.Backlog {
+	unnamed := s.device == "" && (!c.Private || c.Backlog == 0)
+	if s.backend.positions == nil || unnamed || !opts.Backlog {
 		return nil
 	}
 	key := resume.Key(s.backend.origin, s.person.ID, s.device, c.Collection, wire.Fold(c.Name))
@@ -174,6 +176,8 @@ type past struct {
 	// top is the highest numeric key that existed, if the device has been shown all rows
 	// with lower keys, or they were left out; else empty. See resume.Position.Top.
 	top string
+	// missed says that the device has not received the messages; otherwise that is not known.
+	missed bool
 }
 
 // past reads what a client is to be shown of the time before it joined: what its device has
@@ -226,9 +230,9 @@ func (s *session) missedBy(ctx context.Context, h *historian, j *joined, had res
 	j.received = had.Received()
 	n := len(missed)
 	if n <= limit && end {
-		return past{list: missed, end: true}, nil
+		return past{list: missed, end: true, missed: true}, nil
 	}
-	p := past{list: missed[max(n-limit, 0):], notice: leftOut(j, fmt.Sprintf("more than %d messages", limit), had.Date)}
+	p := past{list: missed[max(n-limit, 0):], missed: true, notice: leftOut(j, fmt.Sprintf("more than %d messages", limit), had.Date)}
 	if n > limit {
 		p.floor = p.list[0].place()
 	} else {
