@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"directus-ircd/bridge/collection"
@@ -38,15 +39,14 @@ func (s *session) backlog(ctx context.Context, j *joined, patience time.Duration
 	}
 	read := time.Now() // a reading of the feed that begins after this finds all rows of the backlog
 	shown := make(map[string]collection.Digest, len(p.list))
-	due := &parts{session: s, historian: h}
 	for _, l := range p.list {
 		shown[l.row.ID] = l.sum()
 	}
-	for _, l := range s.unread(reading, j, p) {
-		if _, live := j.live[l.row.ID]; !live && !j.view.hasSent(j.Channel, l.row.ID) {
-			due.left = append(due.left, l)
-		}
-	}
+	left := slices.DeleteFunc(slices.Clone(s.unread(reading, j, p)), func(l found) bool {
+		_, live := j.live[l.row.ID]
+		return live || j.view.hasSent(j.Channel, l.row.ID)
+	})
+	due := &parts{session: s, historian: h, left: left}
 	if come := s.earliest(j, at); p.floor != nil && !come.IsZero() && p.floor.Date.After(come) {
 		// The floor is dated in the future, and what is written from now on is dated before
 		// it. Lower it to the present; the ID "0" is in front of all keys of that date.
