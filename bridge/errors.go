@@ -34,7 +34,9 @@ func cannotSend(channel, text string, err error) *ircd.Error {
 // that it stands where the message was typed; any other error is its own reply.
 func unaddressed(target string, err error) error {
 	if e, ok := errors.AsType[*ircd.Error](err); ok && e.Numeric == irc.RPL_TRYAGAIN {
-		return cannotSend(target, "Not sent: whom it is for could not be found out. "+e.Text, err)
+		lost := cannotSend(target, "Not sent: whom it is for could not be found out. "+e.Text, err)
+		lost.Lost = e.Code != codeLimited
+		return lost
 	}
 	return err
 }
@@ -125,8 +127,11 @@ var invalidCodes = []string{directus.CodeFailedValidation, directus.CodeNotNullV
 
 // sendError says what became of a message that was not stored, or not surely.
 func sendError(channel string, err error) *ircd.Error {
-	text, _ := sending.told(err)
-	return cannotSend(channel, text, err)
+	text, passing := sending.told(err)
+	e := cannotSend(channel, text, err)
+	_, refused := errors.AsType[*directus.Error](err)
+	e.Lost = passing || !refused || errors.Is(err, errFailed)
+	return e
 }
 
 // messageError is the reply to what failed with a message; code is that of a refusal.
@@ -200,8 +205,10 @@ func tryLater(text string, err error) *ircd.Error {
 	return reply(irc.RPL_TRYAGAIN, "TEMPORARILY_UNAVAILABLE", text, err)
 }
 
+const codeLimited = "RATE_LIMITED"
+
 func manySearches() *ircd.Error {
-	return reply(irc.RPL_TRYAGAIN, "RATE_LIMITED", "You have asked for many names in a short time: wait a moment and try again", nil)
+	return reply(irc.RPL_TRYAGAIN, codeLimited, "You have asked for many names in a short time: wait a moment and try again", nil)
 }
 
 // help says how to log in.

@@ -100,7 +100,7 @@ func (c *conn) finishMultiline(ctx context.Context, ref string) error {
 	c.dropMultiline()
 	out, refusal := b.message()
 	if refusal != nil {
-		return refusal
+		return c.answer(ctx, openerOf(b.command), refusal)
 	}
 	out.ReplyTo = b.replyTo
 	if composed := b.composed(out); composed != nil {
@@ -128,11 +128,12 @@ func (c *conn) addToMultiline(m *irc.Message, ref string) error {
 // that line it would be a different message.
 func (c *conn) loseFromMultiline(ctx context.Context, tags string) error {
 	ref, ok := irc.ParseTags(tags)[tagBatch]
-	if b := c.multi.open; b == nil || !ok || ref != b.ref {
+	b := c.multi.open
+	if b == nil || !ok || ref != b.ref {
 		return nil
 	}
 	c.dropMultiline()
-	return c.answer(ctx, "BATCH", c.refuseMultiline(ref, failReply(multilineInvalid, "Not sent: one of its lines was too long")))
+	return c.answer(ctx, openerOf(b.command), c.refuseMultiline(ref, failReply(multilineInvalid, "Not sent: one of its lines was too long")))
 }
 
 func (c *conn) multilineWait() time.Duration { return multilineIdle + c.pace() }
@@ -166,11 +167,12 @@ func (c *conn) dropMultiline() {
 // abandonMultiline tells the client, at the end of the connection, that the open batch is
 // lost.
 func (c *conn) abandonMultiline() {
-	if c.multi.open == nil {
+	b := c.multi.open
+	if b == nil {
 		return
 	}
 	c.dropMultiline()
-	c.tellError("BATCH", failReply(multilineInvalid, "Not sent: the connection ended before the batch"))
+	c.tellError(openerOf(b.command), failReply(multilineInvalid, "Not sent: the connection ended before the batch"))
 	c.endResponse()
 }
 
@@ -184,11 +186,20 @@ func (c *conn) multilineExpiry() <-chan time.Time {
 
 // expireMultiline refuses the open batch.
 func (c *conn) expireMultiline(ctx context.Context) error {
-	ref := c.multi.open.ref
+	ref, opener := c.multi.open.ref, openerOf(c.multi.open.command)
 	c.dropMultiline()
 	err := c.refuseMultiline(ref, failReply(batchTimeout, fmt.Sprintf("Not sent: the batch was open for too long, each line must follow within %v", multilineIdle), ref))
 	defer c.endResponse()
-	return c.answer(ctx, "BATCH", err)
+	return c.answer(ctx, opener, err)
+}
+
+// openerOf is the command that an error of a batch with lines of a command is told of: BATCH,
+// or the NOTICE that it is, of which no error is told.
+func openerOf(command string) string {
+	if command == "NOTICE" {
+		return command
+	}
+	return "BATCH"
 }
 
 // Limits of a multi-line message from a client (draft/multiline): about five lines of

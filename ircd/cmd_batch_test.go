@@ -280,14 +280,14 @@ func TestMultilineRefused(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		chat.send = func(_ *fakeSession, m Outgoing) (*Message, error) {
-			if m.Text != "a\n\nb" || m.Kind != Notice {
+			if m.Text != "a\n\nb" || m.Kind != Privmsg {
 				return nil, fmt.Errorf("got %v", m)
 			}
 			return nil, &Error{Numeric: "404", Params: []string{"#dev"}, Text: "too long for the field"}
 		}
 		s := newTestServer(t, chat, nil)
 		c := s.inChannel("alice", "#dev", "batch", "draft/multiline", "labeled-response")
-		c.Send("@label=L BATCH +1 draft/multiline #dev", "@batch=1 NOTICE #dev :a", "@batch=1 NOTICE #dev", "@batch=1 NOTICE #dev :b", "@label=M BATCH -1")
+		c.Send("@label=L BATCH +1 draft/multiline #dev", "@batch=1 PRIVMSG #dev :a", "@batch=1 PRIVMSG #dev", "@batch=1 PRIVMSG #dev :b", "@label=M BATCH -1")
 		c.ExpectNext("@label=M :irc.test ACK")
 		c.ExpectNext("@label=L :irc.test 404 alice #dev :too long for the field")
 	})

@@ -24,8 +24,7 @@ func (c *conn) cmdPrivmsg(ctx context.Context, m *irc.Message) error {
 	return c.message(ctx, m, Privmsg)
 }
 
-// cmdNotice deviates from RFC 2812, 3.3.2: a NOTICE that cannot be stored is answered with
-// an error. Otherwise it would be lost silently, and numerics cannot cause reply loops.
+// cmdNotice is cmdPrivmsg but for its errors: see loseNotice.
 func (c *conn) cmdNotice(ctx context.Context, m *irc.Message) error {
 	return c.message(ctx, m, Notice)
 }
@@ -58,7 +57,9 @@ func (c *conn) message(ctx context.Context, m *irc.Message, kind Kind) error {
 // refuseTargets tells the client that a message will not be sent to some targets.
 func (c *conn) refuseTargets(command string, targets []string, reason string) {
 	for _, target := range targets {
-		c.tellError(command, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: "+reason, target))
+		e := errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: "+reason, target)
+		e.Lost = true
+		c.tellError(command, e)
 	}
 }
 
@@ -155,6 +156,7 @@ func (c *conn) say(ctx context.Context, target string, out Outgoing) (err error)
 		c.srv.count.sendErrors.Add(1)
 		return refused(err, irc.ERR_CANNOTSENDTOCHAN, out.Target)
 	}
+	c.toldLost = false
 	c.srv.count.messages.Add(1)
 	c.srv.roster.Touch(c.member)
 	// Messages stored earlier are shown first. Even if the connection ends meanwhile,

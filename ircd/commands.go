@@ -2,6 +2,7 @@ package ircd
 
 import (
 	"context"
+	"strings"
 
 	"directus-ircd/ircd/wire"
 
@@ -103,8 +104,8 @@ func (c *conn) handleLine(ctx context.Context, in *inbound) error {
 	if in.tooLong {
 		c.beginResponse(labelOf(c.caps, text))
 		defer c.endResponse()
-		c.reply(wire.ERR_INPUTTOOLONG, "The line was too long and was ignored: send at most 8192 bytes, and 4094 bytes of tags")
-		tags, _, _ := wire.Cut(text)
+		tags, command, _ := wire.Cut(text)
+		c.tellError(strings.ToUpper(command), errorReply(wire.ERR_INPUTTOOLONG, "The line was too long and was ignored: send at most 8192 bytes, and 4094 bytes of tags"))
 		return c.loseFromMultiline(ctx, tags)
 	}
 	// Show pending presence first, so that older news never contradict a JOIN or PART in
@@ -142,7 +143,11 @@ func (c *conn) dispatch(ctx context.Context, m *irc.Message, part, converted boo
 		c.invalidUTF8(m.Command)
 	}
 	if ref, ok := m.Tags[tagBatch]; ok && (part || c.takesBatches()) {
-		return c.answer(ctx, "BATCH", c.addToMultiline(m, ref)) // its errors are those of the batch
+		opener := openerOf(m.Command)
+		if b := c.multi.open; b != nil && b.command == "PRIVMSG" {
+			opener = "BATCH"
+		}
+		return c.answer(ctx, opener, c.addToMultiline(m, ref)) // its errors are those of the batch
 	}
 	given := len(m.Params)
 	for given > 0 && m.Params[given-1] == "" {

@@ -83,6 +83,7 @@ type conn struct {
 	receipts   receipts
 	multi      multilines // what the client is sending
 	toldUTF8   bool       // the client was told that it sends invalid UTF-8
+	toldLost   bool       // the client was told that a NOTICE is lost; see loseNotice
 
 	response *response // to the current labelled request; nil if there is none
 	asides   int       // while not 0, what is sent is not part of the response
@@ -99,7 +100,7 @@ type joinedChannel struct {
 	topicAt time.Time // when; zero: not known
 }
 
-// inbound is one line of input, or the tags of one that was too long.
+// inbound is one line of input, or the tags and the command of one that was too long.
 type inbound struct {
 	text    string
 	tooLong bool

@@ -32,7 +32,7 @@ func TestRefuseWaiting(t *testing.T) {
 			"@batch=1 :irc.test 404 alice #messages :Not sent: gone for lunch",
 			"@batch=1 :irc.test 404 alice #dev :Not sent: gone for lunch",
 			":irc.test BATCH -1",
-			":irc.test 404 alice bob :Not sent: gone for lunch",
+			":directus!service@irc.test NOTICE alice :A NOTICE to bob is lost *: Not sent: gone for lunch",
 			":irc.test 404 alice #messages :Not sent: gone for lunch",
 			"ERROR :Closing link: gone for lunch",
 		} {

@@ -15,6 +15,9 @@ type Error struct {
 	// Code is the machine-readable code of the FAIL that clients with standard-replies get
 	// in addition to the numeric; empty if there is none.
 	Code string
+	// Lost says that a message was not stored, or perhaps was not, for no reason that its
+	// sender could know: see conn.loseNotice.
+	Lost bool
 	// Err is the cause. It is logged but never sent.
 	Err error
 }

@@ -123,13 +123,15 @@ func hasTime(ctx context.Context, need time.Duration) bool {
 // sendInTime is Session.Send, unless too little time is left.
 func (c *conn) sendInTime(ctx context.Context, out Outgoing) (*Message, error) {
 	if !hasTime(ctx, sendTime) {
-		return nil, errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: earlier messages took too long. Send it again", out.Target)
+		e := errorReply(irc.ERR_CANNOTSENDTOCHAN, "Not sent: earlier messages took too long. Send it again", out.Target)
+		e.Lost = true
+		return nil, e
 	}
 	stored, err := c.session.Send(ctx, out)
 	var e *Error
 	if errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &e) {
 		e = errorReply(irc.ERR_CANNOTSENDTOCHAN, "No answer came in time: perhaps sent. Check before you send it again", out.Target)
-		e.Err = err
+		e.Lost, e.Err = true, err
 		return nil, e
 	}
 	return stored, err

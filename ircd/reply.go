@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"directus-ircd/ircd/wire"
@@ -124,9 +125,9 @@ func refused(err error, numeric string, params ...string) error {
 		return err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &Error{Numeric: numeric, Params: params, Text: tooLate, Code: codeLater, Err: err}
+		return &Error{Numeric: numeric, Params: params, Text: tooLate, Code: codeLater, Lost: true, Err: err}
 	}
-	return &Error{Numeric: numeric, Params: params, Text: internalError, Code: codeInternal, Err: err}
+	return &Error{Numeric: numeric, Params: params, Text: internalError, Code: codeInternal, Lost: true, Err: err}
 }
 
 // failed turns the error of a Session into one that has a code and no numeric: with its own
@@ -158,9 +159,9 @@ func (c *conn) answer(ctx context.Context, command string, err error) error {
 	case ended(ctx) != nil:
 		return ended(ctx)
 	case errors.Is(err, context.DeadlineExceeded):
-		e = &Error{Numeric: irc.RPL_TRYAGAIN, Text: tooLate, Code: codeLater, Err: err}
+		e = &Error{Numeric: irc.RPL_TRYAGAIN, Text: tooLate, Code: codeLater, Lost: true, Err: err}
 	default:
-		e = &Error{Numeric: wire.ERR_UNKNOWNERROR, Params: []string{command}, Text: internalError, Code: codeInternal, Err: err}
+		e = &Error{Numeric: wire.ERR_UNKNOWNERROR, Params: []string{command}, Text: internalError, Code: codeInternal, Lost: true, Err: err}
 	}
 	if e.Err != nil {
 		c.log.Warn().Str("cmd", command).Str("numeric", e.Numeric).Err(e.Err).Msg("command refused")
@@ -189,6 +190,10 @@ func (c *conn) standardReply(kind, command, code, text string, context ...string
 // tellError sends an error in the forms that the client understands: as its numeric and,
 // if it has a code, as a FAIL. Without a numeric and FAIL it becomes a NOTICE.
 func (c *conn) tellError(command string, e *Error) {
+	if command == "NOTICE" {
+		c.loseNotice(e)
+		return
+	}
 	fail := e.Code != "" && c.caps.has(capStandardReplies)
 	switch {
 	case e.Numeric == irc.RPL_TRYAGAIN:
@@ -210,10 +215,25 @@ func (c *conn) tellError(command string, e *Error) {
 	c.standardReply("FAIL", command, e.Code, e.Text, context...)
 }
 
+// loseNotice is tellError for a NOTICE, to which servers must not reply with an error either:
+// two clients that answer each other would never come to an end (RFC 2812, section 3.3.2). A
+// NOTICE that is refused vanishes, as on other servers. Of one that is lost for no fault of
+// its sender, or perhaps is, the service tells in its window, which is no reply: it is said
+// outside of any response, and once until a message is stored again.
+func (c *conn) loseNotice(e *Error) {
+	if !e.Lost || c.toldLost {
+		return
+	}
+	c.toldLost = true
+	defer c.aside()()
+	target, _, _ := strings.Cut(strings.Join(e.Params, " "), " ")
+	c.showService(&ServiceNotice{Target: target, Text: strings.TrimSuffix("A NOTICE to "+target, " to ") + " is lost (you are told of the first only): " + e.Text})
+}
+
 // invalidUTF8 tells a client, once, that it does not send UTF-8 (IRCv3 utf8-only). What it
 // has sent is accepted anyway.
 func (c *conn) invalidUTF8(command string) {
-	if c.toldUTF8 {
+	if c.toldUTF8 || command == "NOTICE" {
 		return
 	}
 	c.toldUTF8 = true

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,7 @@ const (
 )
 
 var (
-	// ErrTooLong stands for a line over the limits (417). Its text was discarded.
+	// ErrTooLong stands for a line over the limits (417). Its parameters were discarded.
 	ErrTooLong = errors.New("line too long")
 	// errTLS says that a TLS client has connected to a plain-text port.
 	errTLS = errors.New("this port takes no TLS: connect without, or to the port for TLS")
@@ -60,8 +61,8 @@ func NewReader(r io.Reader, maxLine, maxTags int) *Reader {
 // be LF, CR LF or CR. NUL bytes and a byte order mark at the start of the stream
 // are dropped.
 //
-// With ErrTooLong, the line was read to its end and only its tag section is returned,
-// if that was within the limit; the next call continues with the following line. Any
+// With ErrTooLong, the line was read to its end and only its tag section, if that was within
+// the limit, and its command are returned; the next call continues with the following line. Any
 // other error comes from the stream. A line that the end of the stream cuts off is not
 // returned: half a message is worse than none.
 func (lr *Reader) ReadLine() (string, error) {
@@ -109,11 +110,21 @@ func (lr *Reader) add(b byte) error {
 	return nil
 }
 
+// command is the length of the first word behind the tag section, if that is complete, and of
+// what may be a command.
+func (lr *Reader) command() int {
+	if lr.tagged && lr.tags == 0 {
+		return 0
+	}
+	rest := lr.buf[lr.tags:]
+	return max(0, bytes.IndexByte(rest[:min(len(rest), maxCommand+1)], ' '))
+}
+
 // endLine returns the collected line and resets the state for the next one.
 func (lr *Reader) endLine() (string, error) {
 	tooLong := lr.tooLong
 	if tooLong {
-		lr.buf = lr.buf[:lr.tags]
+		lr.buf = lr.buf[:lr.tags+lr.command()]
 	}
 	line := string(lr.buf)
 	lr.buf, lr.tagged, lr.tags, lr.tooLong = lr.buf[:0], false, 0, false
