@@ -45,6 +45,7 @@ type outgoing struct {
 	text      string
 	recipient string // the user's id; empty in a channel
 	reply     string // key of the item that this one answers; empty: none
+	notice    bool
 }
 
 // item is what is created.
@@ -59,6 +60,9 @@ func (o outgoing) item(c *collection.Channel) map[string]any {
 	}
 	if o.reply != "" {
 		item[c.Fields.Reply] = collection.KeyValue(o.reply)
+	}
+	if o.notice && c.Fields.Kind != "" {
+		item[c.Fields.Kind] = collection.KindNotice
 	}
 	return item
 }
@@ -94,7 +98,11 @@ type delivery struct {
 // send stores a message and returns it as stored. It never sends a message twice
 // where the first may have been stored, unless the collection refuses doubles.
 // The error is an *ircd.Error.
-func (m *member) send(ctx context.Context, c *collection.Channel, f *feed.Feed, out outgoing) (collection.Row, error) {
+func (m *member) send(ctx context.Context, c *collection.Channel, f *feed.Feed, out outgoing) (r collection.Row, err error) {
+	if out.notice {
+		stored := f.Group.Dates.Notices.Sending(m.person.ID, out.text)
+		defer func() { stored(r.ID) }()
+	}
 	d := &delivery{outgoing: out, member: m, feed: f, channel: c, item: out.item(c)}
 	patience := m.patience()
 	if patience == 0 {
@@ -104,7 +112,7 @@ func (m *member) send(ctx context.Context, c *collection.Channel, f *feed.Feed, 
 	defer cancel()
 	d.identify(limited)
 	d.byREST = !d.mayHedge(limited)
-	r, err := d.run(limited)
+	r, err = d.run(limited)
 	m.setSilent(errors.Is(err, directus.ErrUnconfirmed), min(d.unanswered, patience))
 	if err == nil {
 		return r, nil

@@ -178,7 +178,7 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	if c, ok := text.ParseSubstitution(m.Text); ok && to.Corrections && m.Kind == ircd.Privmsg {
 		return s.correct(ctx, to, c)
 	}
-	j, out := to.joined, outgoing{target: to.name}
+	j, out := to.joined, outgoing{target: to.name, notice: m.Kind == ircd.Notice}
 	if to.user != nil {
 		out.recipient = to.user.ID
 	}

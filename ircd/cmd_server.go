@@ -151,7 +151,7 @@ var help = map[string][]string{
 		"Messages",
 		"Your messages are shown to others once they are stored. If one cannot be, you are told why.",
 		"A line may have up to 8192 bytes; others may see it in parts.",
-		"NOTICE and /me are stored like any other message; other CTCP reaches nobody but yourself.",
+		"NOTICE and /me are stored too, and a NOTICE gets no errors; other CTCP reaches nobody but yourself.",
 		"You may delete your own messages, if your client can do that: REDACT #channel msgid reason.",
 	},
 	"people": {

@@ -226,7 +226,7 @@ func GroupChannels(configured []Config, made func(Config) (*Channel, error)) (by
 
 // bare leaves out what a message can do without.
 func (f Fields) bare() Fields {
-	f.Reply, f.Files = "", ""
+	f.Reply, f.Files, f.Kind = "", "", ""
 	return f
 }
 
@@ -256,6 +256,9 @@ func (g *Group) Prepare() {
 		g.Query = append(g.Query, g.Fields.Recipient)
 	}
 	filters := make([]directus.Filter, 0, len(g.Channels))
+	if g.Fields.Kind != "" {
+		g.Query = append(g.Query, g.Fields.Kind)
+	}
 	g.Common, g.Asked = true, nil
 	for _, c := range g.Channels {
 		fields, plain := plainFields(c.Filter)

@@ -49,6 +49,8 @@ type Fields struct {
 	// Nonce is an optional unique text field. With it a message is stored at
 	// most once whatever happens on the way; empty: the collection has none.
 	Nonce string
+	// Kind is a text field that is "notice" in a NOTICE; empty: the collection has none.
+	Kind string
 	// Recipient is the user whom a private message is for.
 	Recipient string
 	// Reply is a relation to the item that this one answers (many to one).

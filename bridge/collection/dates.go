@@ -19,6 +19,8 @@ type Dates struct {
 	Late  latecomers     // has a lock of its own
 	Over  overtakes      // has a lock of its own
 
+	Notices notices // has a lock of its own
+
 	doubted atomic.Bool // that the zone is wrong was said
 
 	mu      sync.Mutex

@@ -5,6 +5,6 @@
 //
 // The other rooms of bridge but budget, guard, state and text build on it; it imports text,
 // directus and ircd. Most values are immutable after Prepare and may be used by any
-// goroutine. Dates, its latecomers and overtakes, and the text cache of a Channel have a
+// goroutine. Dates, its latecomers, overtakes and notices, and the text cache of a Channel have a
 // mutex each; none is held while another is taken or a function of a caller runs.
 package collection

@@ -34,6 +34,8 @@ type Row struct {
 	Author string
 	// Recipient is the Directus user's id whom a private message is for.
 	Recipient string
+	// Notice says that the row was sent as a NOTICE.
+	Notice bool
 	// Text is the text as stored, or its beginning, which More further bytes follow: see
 	// directus.MaxString. The text of a Reply is cut at text.MaxQuoted.
 	Text string
@@ -44,6 +46,9 @@ type Row struct {
 	// than maxKeptValue is not among them.
 	Values map[string]json.RawMessage
 }
+
+// KindNotice is the value of Fields.Kind in a NOTICE.
+const KindNotice = "notice"
 
 // maxKeptValue is the longest raw text, in bytes, that a row keeps beside Text.
 const maxKeptValue = 1 << 10
@@ -67,6 +72,7 @@ func parseRow(raw json.RawMessage, f Fields, zone *time.Location) (Row, error) {
 	if f.Recipient != "" {
 		r.Recipient = related(values[f.Recipient])
 	}
+	r.Notice = f.Kind != "" && Scalar(values[f.Kind]) == KindNotice
 	if f.Reply != "" {
 		if answered, err := parseRow(values[f.Reply], f.bare(), zone); err == nil {
 			answered.Text, answered.More = text.Clip(answered.Text, text.MaxQuoted), 0
@@ -96,6 +102,7 @@ func (g *Group) Parse(raw json.RawMessage) (Row, error) {
 	r, err := parseRow(raw, g.Fields, g.Dates.Zone)
 	if err == nil {
 		g.Dates.learn(r)
+		r.Notice = r.Notice || g.Dates.Notices.has(r)
 	}
 	return r, err
 }

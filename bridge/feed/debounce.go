@@ -161,7 +161,10 @@ func (f *Feed) version(r collection.Row, c *collection.Channel, m, before *ircd.
 	v.By, v.Edits, v.ID, v.Time = by, m.ID, msgid, f.clock()
 	v.ReplyTo, v.Quote, v.Replayed = "", nil, false
 	v.Text = text.EditMark + m.Text
-	if before != nil && before.Kind == m.Kind {
+	if before != nil && before.Kind == ircd.Notice {
+		v.Kind = before.Kind // which may be forgotten by now
+	}
+	if before != nil && before.Kind == v.Kind {
 		if edit, changed := text.EditText(before.Text, m.Text); changed {
 			v.Text = edit
 		}

@@ -103,6 +103,9 @@ func usersOf(rows []collection.Row) []string {
 // do not call it with a lock held.
 func ToMessage(r collection.Row, c *collection.Channel, refs References, replayed bool) *ircd.Message {
 	kind, shown := c.Shown(r.Text)
+	if r.Notice {
+		kind, shown = ircd.Notice, text.Spoken(kind, shown)
+	}
 	shown = refs.text(shown, c)
 	if r.More > 0 {
 		shown += fmt.Sprintf("\n[bytes not shown: %d]", r.More)

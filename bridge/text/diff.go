@@ -38,17 +38,12 @@ func EditText(before, after string) (text string, changed bool) {
 
 // Wording returns the text of a message in a form that tells an action from a line with the
 // same words.
-func Wording(m *ircd.Message) string {
-	if m.Kind == ircd.Action {
-		return actionPrefix + m.Text
-	}
-	return m.Text
-}
+func Wording(m *ircd.Message) string { return Spoken(m.Kind, m.Text) }
 
-// SaysSame reports whether people see no difference between two versions of a message. A nil
-// version is unknown and differs from every other.
+// SaysSame reports whether people see no difference between two versions of a message: nobody
+// changes one to a NOTICE. A nil version is unknown and differs from every other.
 func SaysSame(a, b *ircd.Message) bool {
-	return a != nil && b != nil && a.Kind == b.Kind && sameWords(a.Text, b.Text)
+	return a != nil && b != nil && sameWords(Wording(a), Wording(b))
 }
 
 // sameWords reports whether two texts differ in nothing but white space.

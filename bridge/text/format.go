@@ -26,17 +26,14 @@ const actionPrefix = "/me "
 // Valid reports whether f is one of the formats.
 func (f Format) Valid() bool { return slices.Contains([]Format{"", Plain, Markdown, HTML}, f) }
 
-// Store converts an IRC message to the text to be stored; empty if nothing of it is visible. A
-// NOTICE is stored like a PRIVMSG.
+// Store converts an IRC message to the text to be stored; empty if nothing of it is visible. The
+// text of a NOTICE is stored like that of a PRIVMSG.
 func (f Format) Store(m ircd.Outgoing) string {
 	text := strings.TrimRight(wire.CleanText(m.Text), " \n")
 	if !Visible(text) {
 		return ""
 	}
-	if m.Kind == ircd.Action {
-		text = actionPrefix + text
-	}
-	return strings.TrimRight(f.FromIRC(text), " \n")
+	return strings.TrimRight(f.FromIRC(Spoken(m.Kind, text)), " \n")
 }
 
 // Show converts a stored text to what IRC shows of it. The result holds no control characters
@@ -48,6 +45,14 @@ func (f Format) Show(stored, base string) (ircd.Kind, string) {
 		return ircd.Action, action
 	}
 	return ircd.Privmsg, text
+}
+
+// Spoken is the text of a message of a kind as a line of text: an action with its mark.
+func Spoken(kind ircd.Kind, shown string) string {
+	if kind == ircd.Action {
+		return actionPrefix + shown
+	}
+	return shown
 }
 
 func (f Format) toIRC(stored, base string) string {

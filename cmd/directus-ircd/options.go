@@ -63,7 +63,7 @@ func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logg
 			Collection: p.Collection,
 			Backlog:    p.Backlog,
 			Format:     text.Format(p.Format),
-			Fields:     collection.Fields{ID: f.ID, Text: f.Text, Author: f.Sender, Recipient: f.Recipient, Date: f.Date, Nonce: f.Nonce},
+			Fields:     collection.Fields{ID: f.ID, Text: f.Text, Author: f.Sender, Recipient: f.Recipient, Date: f.Date, Nonce: f.Nonce, Kind: p.Kind},
 		}
 	}
 	if m := cfg.Markers; m.Collection != "" {
@@ -84,7 +84,7 @@ func bridgeChannel(c config.Channel) collection.Config {
 		AutoJoin:    c.AutoJoin,
 		Filter:      c.Filter,
 		Set:         c.Set,
-		Fields:      collection.Fields{ID: f.ID, Text: f.Text, Author: f.Author, Date: f.Date, Nonce: f.Nonce, Reply: f.Reply, Files: f.Files},
+		Fields:      collection.Fields{ID: f.ID, Text: f.Text, Author: f.Author, Date: f.Date, Nonce: f.Nonce, Reply: f.Reply, Files: f.Files, Kind: f.Kind},
 		Format:      text.Format(c.Format),
 		MentionIDs:  c.Mentions == "id",
 		Corrections: c.Correct,

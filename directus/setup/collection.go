@@ -24,6 +24,7 @@ func (r *run) messages() store {
 			{body: dateField(f.Date), check: checkDate, special: "date-created"},
 			{body: nonceField(f.Nonce), check: checkNonce,
 				without: "when an answer is lost, the daemon has to look up whether the message was stored"},
+			kindPart(),
 		}}
 }
 
@@ -34,7 +35,7 @@ func (r *run) collection(ctx context.Context) error {
 		return err
 	}
 	f := &r.report.fields
-	for _, name := range []*string{&f.Text, &f.Author, &f.Date, &f.Nonce} {
+	for _, name := range []*string{&f.Text, &f.Author, &f.Date, &f.Nonce, &f.Kind} {
 		if !good(*name) {
 			*name = ""
 		}
@@ -64,4 +65,14 @@ func nonceField(name string) object {
 	return object{"field": name, "type": "string",
 		"schema": object{"is_unique": true, "is_nullable": true, "max_length": nonceLength},
 		"meta":   object{"hidden": true, "readonly": true, "note": "Chosen by the sender, so that a message sent twice is stored once"}}
+}
+
+// kindLength is the length of the kind field, in characters.
+const kindLength = 32
+
+// kindPart is the field that says which messages are notices.
+func kindPart() part {
+	return part{check: holds(len("notice")), without: "a NOTICE is an ordinary message when it is read again", body: object{"field": kindField, "type": "string",
+		"schema": object{"is_nullable": true, "max_length": kindLength},
+		"meta":   object{"hidden": true, "note": "notice: said by a bot, which others must not answer; empty: an ordinary message"}}}
 }

@@ -172,7 +172,7 @@ func (r *run) widen(ctx context.Context, f field) error {
 
 // inspectRequired looks for other fields that must not be empty and that a message from IRC would leave empty.
 func (r *run) inspectRequired(fields []field) {
-	known := []string{r.opts.Fields.Text, r.opts.Fields.Author, r.opts.Fields.Date, r.opts.Fields.Nonce, replyField, fileField}
+	known := []string{r.opts.Fields.Text, r.opts.Fields.Author, r.opts.Fields.Date, r.opts.Fields.Nonce, replyField, fileField, kindField}
 	for _, f := range fields {
 		if f.Schema == nil || slices.Contains(known, f.Field) || f.is("is_primary_key") || f.is("is_nullable") ||
 			f.is("is_generated") || f.Schema["default_value"] != nil || (f.Meta != nil && fillsIn(f.Meta.Special)) {

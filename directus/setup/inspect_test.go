@@ -22,6 +22,7 @@ var (
 	author  = object{"field": "user_created", "type": "uuid", "meta": object{"special": []string{"user-created"}}, "schema": object{}}
 	date    = object{"field": "date_created", "type": "timestamp", "meta": object{"special": []string{"date-created"}}, "schema": object{}}
 	nonce   = object{"field": "nonce", "type": "string", "schema": object{"is_unique": true, "is_nullable": true, "max_length": 64}}
+	kind    = object{"field": "irc_kind", "type": "string", "schema": object{"is_nullable": true, "max_length": 32}}
 )
 
 func with(field object, changes object) object {
@@ -45,33 +46,33 @@ func TestExistingCollection(t *testing.T) {
 		yaml   string   // the fields entry
 	}{
 		{"as_in_the_guide", nil, []object{autoID, text255, author, date},
-			[]string{"limited|text: it holds 255 characters|--widen", "limited|nonce: missing|--extend"},
+			[]string{"limited|text: it holds 255 characters|--widen", "limited|nonce: missing|--extend", "limited|irc_kind: missing|--extend"},
 			"{text: text, author: user_created, date: date_created, nonce: \"\"}"},
-		{"as_setup_makes_it", nil, []object{autoID, textAny, author, date, nonce}, nil,
-			"{text: text, author: user_created, date: date_created, nonce: nonce}"},
-		{"with_uuid", nil, []object{uuidID, textAny, author, date, nonce}, nil,
-			"{text: text, author: user_created, date: date_created, nonce: nonce}"},
-		{"with_typed_key", nil, []object{typedID, textAny, author, date, nonce},
+		{"as_setup_makes_it", nil, []object{autoID, textAny, author, date, nonce, kind}, nil,
+			"{text: text, author: user_created, date: date_created, nonce: nonce, kind: irc_kind}"},
+		{"with_uuid", nil, []object{uuidID, textAny, author, date, nonce, kind}, nil,
+			"{text: text, author: user_created, date: date_created, nonce: nonce, kind: irc_kind}"},
+		{"with_typed_key", nil, []object{typedID, textAny, author, date, nonce, kind},
 			[]string{"differs|primary key with_typed_key.id|nothing fills it in|--collection"}, ""},
-		{"other_names", nil, []object{autoID, with(textAny, object{"field": "body"}), with(author, object{"field": "sender"}), with(date, object{"field": "sent"}), nonce},
+		{"other_names", nil, []object{autoID, with(textAny, object{"field": "body"}), with(author, object{"field": "sender"}), with(date, object{"field": "sent"}), nonce, kind},
 			[]string{"differs|text: missing|--extend", "differs|user_created: missing|use the field sender", "differs|date_created: missing|use the field sent"}, ""},
-		{"not_filled_in", nil, []object{autoID, textAny, with(author, object{"meta": object{}}), with(date, object{"meta": object{}}), nonce},
+		{"not_filled_in", nil, []object{autoID, textAny, with(author, object{"meta": object{}}), with(date, object{"meta": object{}}), nonce, kind},
 			[]string{"differs|user_created: Directus does not fill it in", "differs|date_created: Directus does not fill it in"}, ""},
-		{"wrong_types", nil, []object{autoID, with(textAny, object{"type": "json", "meta": object{}}), with(author, object{"type": "string", "meta": object{}}), with(date, object{"type": "date"}), with(nonce, object{"type": "integer", "schema": object{}})},
+		{"wrong_types", nil, []object{autoID, with(textAny, object{"type": "json", "meta": object{}}), with(author, object{"type": "string", "meta": object{}}), with(date, object{"type": "date"}), with(nonce, object{"type": "integer", "schema": object{}}), kind},
 			[]string{"differs|text: it is of type json", "differs|user_created: Directus does not fill it in", "differs|date_created: it is of type date,", "limited|nonce: not used: it is of type integer"}, ""},
-		{"coarse_date", nil, []object{autoID, textAny, author, with(date, object{"type": "dateTime"}), nonce},
+		{"coarse_date", nil, []object{autoID, textAny, author, with(date, object{"type": "dateTime"}), nonce, kind},
 			[]string{"limited|date_created: it is of type dateTime"},
-			"{text: text, author: user_created, date: date_created, nonce: nonce}"},
-		{"weak_nonce", nil, []object{autoID, textAny, author, date, with(nonce, object{"schema": object{"max_length": 64}})},
+			"{text: text, author: user_created, date: date_created, nonce: nonce, kind: irc_kind}"},
+		{"weak_nonce", nil, []object{autoID, textAny, author, date, with(nonce, object{"schema": object{"max_length": 64}}), kind},
 			[]string{"limited|nonce: not used: it is not unique"},
-			"{text: text, author: user_created, date: date_created, nonce: \"\"}"},
-		{"short_nonce", nil, []object{autoID, textAny, author, date, with(nonce, object{"schema": object{"is_unique": true, "max_length": 8}})},
+			"{text: text, author: user_created, date: date_created, nonce: \"\", kind: irc_kind}"},
+		{"short_nonce", nil, []object{autoID, textAny, author, date, with(nonce, object{"schema": object{"is_unique": true, "max_length": 8}}), kind},
 			[]string{"limited|nonce: not used: it holds 8 characters"}, ""},
-		{"with_required", nil, []object{autoID, textAny, author, date, nonce,
+		{"with_required", nil, []object{autoID, textAny, author, date, nonce, kind,
 			{"field": "room", "type": "string", "schema": object{"is_nullable": false}},
 			{"field": "kind", "type": "string", "schema": object{"is_nullable": false, "default_value": "chat"}}},
 			[]string{"differs|field with_required.room: it is required|\"set\""}, ""},
-		{"a_singleton", object{"singleton": true}, []object{autoID, textAny, author, date, nonce}, []string{"differs|singleton|--collection"}, ""},
+		{"a_singleton", object{"singleton": true}, []object{autoID, textAny, author, date, nonce, kind}, []string{"differs|singleton|--collection"}, ""},
 		{"a_folder", nil, nil, []string{"differs|folder|--collection"}, ""},
 	}
 	for _, tt := range tests {

@@ -12,6 +12,7 @@ const (
 	replyField        = "reply_to"
 	fileField         = "file"
 	recipientField    = "recipient"
+	kindField         = "irc_kind"
 )
 
 // renameCollection is what to do about a collection that has the name of an optional one and holds no items.

@@ -44,11 +44,12 @@ func TestOptional(t *testing.T) {
 	const want = `channels:
   - name: '#messages'
     collection: messages
-    fields: {text: text, author: user_created, date: date_created, nonce: nonce, reply: reply_to, files: file}
+    fields: {text: text, author: user_created, date: date_created, nonce: nonce, kind: irc_kind, reply: reply_to, files: file}
     corrections: true
     reactions: {collection: messages_reactions}
 private:
   collection: private_messages
+  kind: irc_kind
 read_markers:
   collection: read_markers
 `
@@ -209,7 +210,7 @@ func TestOptionalCutShort(t *testing.T) {
 func TestOptionalExisting(t *testing.T) {
 	d := directustest.Shared(t)
 	const name = "club"
-	makeCollection(t, name, nil, []object{uuidID, textAny, author, date, nonce,
+	makeCollection(t, name, nil, []object{uuidID, textAny, author, date, nonce, kind,
 		{"field": "file", "type": "string", "schema": object{}}})
 	makeCollection(t, name+"_reactions", nil, []object{autoID,
 		{"field": "message", "type": "uuid", "schema": object{}},
@@ -241,13 +242,13 @@ func TestOptionalExisting(t *testing.T) {
 // Private messages need their nonce: the configuration names the collection once it has one.
 func TestPrivateWithoutNonce(t *testing.T) {
 	d := directustest.Shared(t)
-	makeCollection(t, "pen_pals", nil, []object{autoID, textAny, author, date, nonce})
+	makeCollection(t, "pen_pals", nil, []object{autoID, textAny, author, date, nonce, kind})
 	makeCollection(t, "private_messages", nil, []object{autoID, textAny, author, date,
 		{"field": "recipient", "type": "uuid", "schema": object{}, "meta": object{"special": []string{"m2o"}}}})
 	opts := setup.Options{Collection: "pen_pals", Private: true, PrivateReadable: true}
 	report := run(t, d.Admin(), opts)
-	checkSteps(t, report, []string{"differs|private_messages.nonce: missing|--extend"})
-	const named = "private:\n  collection: private_messages\n"
+	checkSteps(t, report, []string{"differs|private_messages.nonce: missing|--extend", "limited|private_messages.irc_kind: missing|--extend"})
+	const named = "private:\n  collection: private_messages\n  kind: irc_kind\n"
 	if got := report.ConfigYAML(); strings.Contains(got, "private:") {
 		t.Errorf("without a nonce:\n%s", got)
 	}

@@ -19,12 +19,16 @@ func (r *run) private(ctx context.Context) error {
 				"options": object{"template": "{{first_name}} {{last_name}}"}, "display": "user"}}, checkRecipient),
 		{body: dateField("date_created"), check: checkDate},
 		{body: nonceField("nonce"), check: checkNonce},
+		kindPart(),
 	}})
 	if err != nil {
 		return err
 	}
 	if good("nonce") { // the daemon writes a nonce into each private message
 		r.report.private = privateCollection
+	}
+	if good(kindField) {
+		r.report.privateKind = kindField
 	}
 	if err := r.permit(ctx, privateCollection, "create"); err != nil {
 		return err

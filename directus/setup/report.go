@@ -52,7 +52,8 @@ type Report struct {
 	fields  Fields // as found or made; a name is empty if the collection has no such field
 	// Names of the optional collections that can be used; empty for the others.
 	reactions, private, markers string
-	corrections                 bool // people may change their own messages
+	privateKind                 string // name of the field of the private messages; empty if they have none
+	corrections                 bool   // people may change their own messages
 }
 
 // Complete reports whether everything that was asked for can be used, or could be after a run without DryRun: no step
@@ -99,9 +100,13 @@ func (r Report) ConfigYAML() string {
 		Correct    bool        `yaml:"corrections,omitempty"`
 		Reactions  *collection `yaml:"reactions,flow,omitempty"`
 	}
+	type letters struct {
+		Collection string `yaml:"collection"`
+		Kind       string `yaml:"kind,omitempty"`
+	}
 	type config struct {
 		Channels []channel   `yaml:"channels"`
-		Private  *collection `yaml:"private,omitempty"`
+		Private  *letters    `yaml:"private,omitempty"`
 		Markers  *collection `yaml:"read_markers,omitempty"`
 	}
 	c := config{Channels: []channel{{Name: "#" + r.options.Collection, Collection: r.options.Collection, Fields: r.fields, Correct: r.corrections}}}
@@ -109,7 +114,7 @@ func (r Report) ConfigYAML() string {
 		c.Channels[0].Reactions = &collection{Collection: r.reactions}
 	}
 	if r.private != "" {
-		c.Private = &collection{Collection: r.private}
+		c.Private = &letters{r.private, r.privateKind}
 	}
 	if r.markers != "" {
 		c.Markers = &collection{Collection: r.markers}

@@ -40,7 +40,8 @@ type Fields struct {
 	Text   string `yaml:"text"`
 	Author string `yaml:"author"`
 	Date   string `yaml:"date"`
-	Nonce  string `yaml:"nonce"` // unique and chosen by the sender, which makes sending idempotent
+	Nonce  string `yaml:"nonce"`          // unique and chosen by the sender, which makes sending idempotent
+	Kind   string `yaml:"kind,omitempty"` // says which messages are notices
 	// Reply and Files are set only in a Report.
 	Reply string `yaml:"reply,omitempty"` // the message that this one answers
 	Files string `yaml:"files,omitempty"`
@@ -92,6 +93,7 @@ func (o Options) withDefaults() Options {
 	o.Fields.Author = cmp.Or(o.Fields.Author, "user_created")
 	o.Fields.Date = cmp.Or(o.Fields.Date, "date_created")
 	o.Fields.Nonce = cmp.Or(o.Fields.Nonce, "nonce")
+	o.Fields.Kind = kindField
 	if len(o.NickFields) == 0 {
 		o.NickFields = []string{"first_name", "last_name"}
 	}
@@ -124,7 +126,7 @@ func (o Options) Validate() error {
 			return fmt.Errorf("setup uses the collection %q for something else: choose another name for the messages", o.Collection)
 		}
 	}
-	fields := []string{"id", o.Fields.Text, o.Fields.Author, o.Fields.Date, o.Fields.Nonce}
+	fields := []string{"id", o.Fields.Text, o.Fields.Author, o.Fields.Date, o.Fields.Nonce, o.Fields.Kind}
 	if o.Replies {
 		fields = append(fields, replyField)
 	}

@@ -79,7 +79,7 @@ func TestFromNothing(t *testing.T) {
 	want := `channels:
   - name: '#messages'
     collection: messages
-    fields: {text: text, author: user_created, date: date_created, nonce: nonce}
+    fields: {text: text, author: user_created, date: date_created, nonce: nonce, kind: irc_kind}
 `
 	if got := found.ConfigYAML(); got != want {
 		t.Errorf("channels:\n%s\nwant\n%s", got, want)

@@ -46,6 +46,9 @@ func (p *prober) collection(ctx context.Context, c config.Channel) {
 	} else {
 		judged = append(judged, judgedField{c.Fields.Nonce, p.judgeNonce(", or set nonce to \"\"")})
 	}
+	if c.Fields.Kind != "" {
+		judged = append(judged, judgedField{c.Fields.Kind, nil})
+	}
 	p.fields(ctx, c.Collection, judged, p.setup(c, "--extend"))
 }
 

@@ -83,10 +83,14 @@ func (p *prober) reactions(ctx context.Context, c config.Channel) {
 
 func (p *prober) private(ctx context.Context) {
 	first, name := p.cfg.Channels[0], config.PrivateFields
-	p.store(ctx, first, p.cfg.Private.Collection, "--private", "private", []judgedField{
+	fields := []judgedField{
 		{name.Text, p.judgeText(p.setup(first, "--private --widen"))}, {name.Sender, p.judgeAuthor},
 		{name.Recipient, nil}, {name.Date, p.judgeDate}, {name.Nonce, p.judgeNonce("")},
-	})
+	}
+	if kind := p.cfg.Private.Kind; kind != "" {
+		fields = append(fields, judgedField{kind, nil})
+	}
+	p.store(ctx, first, p.cfg.Private.Collection, "--private", "private", fields)
 }
 
 func (p *prober) markers(ctx context.Context) {

@@ -25,7 +25,7 @@ func (p *prober) rights(ctx context.Context) {
 			continue // reported already; the collection may not exist
 		}
 		wanted := append(slices.Sorted(maps.Keys(c.Set)), c.Fields.Text)
-		for _, name := range []string{c.Fields.Nonce, c.Fields.Reply} {
+		for _, name := range []string{c.Fields.Nonce, c.Fields.Reply, c.Fields.Kind} {
 			if name != "" {
 				wanted = append(wanted, name)
 			}
@@ -90,7 +90,11 @@ func (p *prober) privateRights(granted directus.Permissions) {
 		return
 	}
 	f := config.PrivateFields
-	p.may(granted, "private messages", "write to", m.Collection, "create", []string{f.Text, f.Recipient, f.Nonce}, p.runSetup(p.cfg.Channels[0], "--private"))
+	wanted := []string{f.Text, f.Recipient, f.Nonce}
+	if m.Kind != "" {
+		wanted = append(wanted, m.Kind)
+	}
+	p.may(granted, "private messages", "write to", m.Collection, "create", wanted, p.runSetup(p.cfg.Channels[0], "--private"))
 	if granted[m.Collection]["read"].Access == "full" {
 		p.note("restrict the permission to read "+m.Collection+" to sender and recipient in the Directus app, which needs a licence on Directus 12", "private messages: this user can read those of everybody over the Directus API")
 	}

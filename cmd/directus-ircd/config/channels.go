@@ -49,6 +49,7 @@ type Fields struct {
 	Nonce  string `yaml:"nonce"`
 	Reply  string `yaml:"reply"`
 	Files  string `yaml:"files"`
+	Kind   string `yaml:"kind"`
 }
 
 // uses returns the fields with the key of the configuration that names each.
@@ -56,6 +57,7 @@ func (f Fields) uses() []fieldUse {
 	return []fieldUse{
 		{"id", f.ID, true}, {"text", f.Text, true}, {"author", f.Author, true}, {"date", f.Date, true},
 		{"nonce", f.Nonce, false}, {"reply", f.Reply, false}, {"files", f.Files, false},
+		{"kind", f.Kind, false},
 	}
 }
 
@@ -90,6 +92,7 @@ type Private struct {
 	Collection string `yaml:"collection"`
 	Backlog    int    `yaml:"backlog"`
 	Format     string `yaml:"format" accepts:"plain markdown html"`
+	Kind       string `yaml:"kind"`
 }
 
 // Markers names the collection of read markers; empty: they are kept in memory.
@@ -149,6 +152,9 @@ func validateStores(cfg *Config, d *decoder) {
 	if p := cfg.Private; p.Collection != "" {
 		validateCollection(p.Collection, "private.collection", "private messages need", d)
 		validateBacklog(p.Backlog, "private.backlog", d)
+		f := PrivateFields
+		validateUses([]fieldUse{{"id", f.ID, true}, {"text", f.Text, true}, {"sender", f.Sender, true}, {"recipient", f.Recipient, true},
+			{"date", f.Date, true}, {"nonce", f.Nonce, true}, {"kind", p.Kind, false}}, "private", d)
 	}
 	if m := cfg.Markers; m.Collection != "" {
 		validateCollection(m.Collection, "read_markers.collection", "read markers need", d)

@@ -155,7 +155,7 @@ func (c *Options) config(base *url.URL) *config.Config {
 	cfg.Server.MOTD = "This is the demo of directus-ircd. What is said in #messages is kept in Directus."
 	cfg.Listen = []config.Listener{{Address: c.Listen}}
 	cfg.Channels[0].Topic = "The demo's chat, kept in the Directus collection messages"
-	cfg.Channels[0].Fields.Nonce = "nonce"
+	cfg.Channels[0].Fields.Nonce, cfg.Channels[0].Fields.Kind = "nonce", "irc_kind"
 	return cfg
 }
 
