@@ -12,8 +12,8 @@ type Error struct {
 	Params []string
 	// Text tells the user what happened and what to do about it.
 	Text string
-	// Code is the machine-readable code of the FAIL that clients with standard-replies get
-	// in addition to the numeric; empty if there is none.
+	// Code is the machine-readable code of the FAIL that clients which understand it get, if
+	// there is no numeric or the FAIL replaces it; empty if there is none.
 	Code string
 	// Lost says that a message was not stored, or perhaps was not, for no reason that its
 	// sender could know: see conn.loseNotice.

@@ -187,32 +187,32 @@ func (c *conn) standardReply(kind, command, code, text string, context ...string
 	c.send(&wire.Line{Source: c.srv.source, Command: kind, Params: append(params, text), Trailing: true})
 }
 
-// tellError sends an error in the forms that the client understands: as its numeric and,
-// if it has a code, as a FAIL. Without a numeric and FAIL it becomes a NOTICE.
+// tellError tells the client of an error once: by its numeric if there is one, and otherwise
+// by a FAIL or, if the client does not understand that, a NOTICE. A FAIL does not replace a
+// numeric (IRCv3 standard-replies) but the one that says nothing, and those of commands whose
+// specification defines FAIL.
 func (c *conn) tellError(command string, e *Error) {
 	if command == "NOTICE" {
 		c.loseNotice(e)
 		return
 	}
-	fail := e.Code != "" && c.caps.has(capStandardReplies)
+	own := definedBy[command]
+	fail := e.Numeric == "" && c.caps.has(own|capStandardReplies) ||
+		c.caps.has(capStandardReplies) && (own != 0 || e.Numeric == wire.ERR_UNKNOWNERROR)
 	switch {
+	case fail && e.Code != "":
+		context := e.Params
+		if len(context) > 0 && context[0] == command {
+			context = context[1:]
+		}
+		c.standardReply("FAIL", command, e.Code, e.Text, context...)
 	case e.Numeric == irc.RPL_TRYAGAIN:
 		c.reply(e.Numeric, slices.Concat([]string{command}, e.Params, []string{e.Text})...)
 	case e.Numeric != "":
 		c.reply(e.Numeric, append(slices.Clone(e.Params), e.Text)...)
-	case e.Code != "" && c.caps.has(definedBy[command]):
-		fail = true
-	case !fail:
+	default:
 		c.notice(command + ": " + e.Text)
 	}
-	if !fail {
-		return
-	}
-	context := e.Params
-	if len(context) > 0 && context[0] == command {
-		context = context[1:]
-	}
-	c.standardReply("FAIL", command, e.Code, e.Text, context...)
 }
 
 // loseNotice is tellError for a NOTICE, to which servers must not reply with an error either:

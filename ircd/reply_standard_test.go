@@ -8,9 +8,9 @@ import (
 	"directus-ircd/ircd/ircdtest"
 )
 
-// TestStandardReplies: an error with a code is a FAIL beside its numeric for
-// clients with standard-replies, and one without a numeric is told to everybody
-// in the way that they can be told.
+// TestStandardReplies: an error is told once. A FAIL takes the place of a numeric that says
+// nothing, and of those of commands that have FAILs of their own; an error without a numeric
+// is told to everybody in the way that they can be told.
 func TestStandardReplies(t *testing.T) {
 	both := &Error{Numeric: "404", Params: []string{"#messages"}, Code: "CANNOT_SEND", Text: "too long"}
 	about := &Error{Numeric: "263", Code: "TEMPORARILY_UNAVAILABLE", Text: "later"}
@@ -24,10 +24,12 @@ func TestStandardReplies(t *testing.T) {
 		want []string
 	}{
 		{"numeric", 0, "PRIVMSG", both, []string{":irc.test 404 alice #messages :too long"}},
-		{"numeric and fail", capStandardReplies, "PRIVMSG", both, []string{":irc.test 404 alice #messages :too long", ":irc.test FAIL PRIVMSG CANNOT_SEND #messages :too long"}},
-		{"try again", capStandardReplies, "PRIVMSG", about, []string{":irc.test 263 alice PRIVMSG :later", ":irc.test FAIL PRIVMSG TEMPORARILY_UNAVAILABLE :later"}},
+		{"a numeric stays", capStandardReplies, "PRIVMSG", both, []string{":irc.test 404 alice #messages :too long"}},
+		{"numeric of a command with FAILs", capStandardReplies, "REDACT", both, []string{":irc.test FAIL REDACT CANNOT_SEND #messages :too long"}},
+		{"the same without standard-replies", capRedaction, "REDACT", both, []string{":irc.test 404 alice #messages :too long"}},
+		{"try again", capStandardReplies, "PRIVMSG", about, []string{":irc.test 263 alice PRIVMSG :later"}},
 		{"no code", capStandardReplies, "PRIVMSG", numeric, []string{":irc.test 404 alice #messages :no code"}},
-		{"other error", capStandardReplies, "JOIN", errors.New("secret"), []string{":irc.test 400 alice JOIN :" + internalError, ":irc.test FAIL JOIN INTERNAL_ERROR :" + internalError}},
+		{"other error", capStandardReplies, "JOIN", errors.New("secret"), []string{":irc.test FAIL JOIN INTERNAL_ERROR :" + internalError}},
 		{"fail alone", capStandardReplies, "REDACT", alone, []string{":irc.test FAIL REDACT MESSAGE_ERROR #messages :not now"}},
 		{"fail alone, by its own capability", capRedaction, "REDACT", alone, []string{":irc.test FAIL REDACT MESSAGE_ERROR #messages :not now"}},
 		{"fail alone, by the capability of another", capChathistory, "REDACT", alone, []string{":irc.test NOTICE alice :REDACT: not now"}},
@@ -57,12 +59,9 @@ func TestStandardRepliesLive(t *testing.T) {
 			"@label=x :irc.test BATCH +1 labeled-response",
 			"@batch=1 :irc.test WARN PRIVMSG INVALID_UTF8 :Your client does not send UTF-8.*",
 			"@batch=1 :irc.test 404 alice #messages :internal error*",
-			"@batch=1 :irc.test FAIL PRIVMSG INTERNAL_ERROR #messages :internal error*",
 			":irc.test BATCH -1",
 			":irc.test 404 alice #messages :internal error*",
-			":irc.test FAIL PRIVMSG INTERNAL_ERROR #messages :internal error*",
 			":irc.test 404 alice #dev :Not sent*",
-			":irc.test FAIL PRIVMSG CANNOT_SEND #dev :Not sent*",
 		} {
 			c.ExpectNext(want)
 		}
@@ -71,7 +70,6 @@ func TestStandardRepliesLive(t *testing.T) {
 		}
 		c.Send("JOIN #dev")
 		c.ExpectNext(":irc.test 473 alice #dev :no")
-		c.ExpectNext(":irc.test FAIL JOIN NOT_ALLOWED #dev :no")
 
 		c = s.client()
 		c.Send("CAP REQ standard-replies", "NICK alice", "USER alice 0 * :x", "CAP END")
