@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"directus-ircd/bridge"
+	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -47,4 +48,44 @@ func TestEditsOfWhatIsNotReadable(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An edit knows when the message was written that it is of, and which words are in both versions:
+// no others, as they may be gone for a reason.
+func TestEditKnowsItsMessage(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		a, bob := c.visit("ada", "#messages"), c.person("bob")
+		id := c.fake.Insert("messages", bob, map[string]any{"text": "my password is hunter2"})
+		said := a.later(time.Second)
+		same(t, said, "bob says in #messages: my password is hunter2")
+		written := time.Now()
+		for text, unchanged := range map[string]string{"my password is secret": "my password is …", "no": ""} {
+			time.Sleep(time.Hour)
+			c.fake.Update("messages", id, map[string]any{"text": text})
+			time.Sleep(time.Minute)
+			var edits []*ircd.Message
+			for range 3 {
+				events, err := a.poll()
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, ev := range events {
+					if m, ok := ev.(*ircd.Message); ok && m.Edits != "" {
+						edits = append(edits, m)
+					}
+				}
+			}
+			if len(edits) != 1 {
+				t.Fatalf("%d edits", len(edits))
+			}
+			q := edits[0].Quote
+			if q == nil || q.Text != unchanged || q.Nick != "bob" || q.Time.Sub(written).Abs() > 2*time.Second {
+				t.Errorf("%q: %+v, written %v", text, q, written)
+			}
+			c.fake.Update("messages", id, map[string]any{"text": "my password is hunter2"})
+			a.later(time.Minute)
+			a.news()
+		}
+	})
 }

@@ -31,16 +31,20 @@ type Message struct {
 	// without server-time get its time in the text.
 	Replayed bool
 	// Edits is the msgid of the message that this is a new version of; empty for all
-	// others. The text then says by itself what has changed.
+	// others. The text then begins with EditMark and says by itself what has changed.
 	Edits string
 	// ReplyTo is the msgid of the message that this one replies to; empty if none.
 	ReplyTo string
-	// Quote is what is replied to, for clients that cannot show ReplyTo; nil if not
-	// known.
+	// Quote is what is replied to or, for a new version, what it has in common with the one
+	// before, for clients that cannot show ReplyTo and Edits; nil if not known.
 	Quote *Quote
 }
 
-// Quote is a message that another one replies to.
+// EditMark begins the text of a new version of a message. It is in front so that readers know at
+// once what the line is.
+const EditMark = "[edited] "
+
+// Quote is a message that another one refers to.
 type Quote struct {
 	// Nick is the author's.
 	Nick string

@@ -18,10 +18,18 @@ type form struct {
 	old bool
 	day string // today, for old: today's messages are stamped without the date
 	bot bool   // the source is marked as a bot, and the client supports that
+	// blind clients have message-tags and do not show which message this one refers to, which it does.
+	blind bool
 }
 
 // formCaps are the capabilities that change the lines of a message.
 const formCaps = capServerTime | capMessageTags | capAccountTag | capMultiline
+
+// referringCaps are those of which a client that shows what a message refers to asks for at
+// least one: Halloy, Goguma and Kiwi for the history, The Lounge from 4.6 on for standard
+// replies, and bots that answer by msgid for labels. WeeChat, The Lounge before 4.6, catgirl and
+// Quassel ask for message-tags and none of these, and show the text alone.
+const referringCaps = capChathistory | capRedaction | capLabeledResponse | capStandardReplies
 
 const (
 	dayFormat    = "2006-01-02"
@@ -39,9 +47,11 @@ func render(m *Message, f form, composed composition) []wire.Line {
 	if wire.Lines(text) == nil {
 		return nil
 	}
-	if !f.caps.has(capMessageTags) {
-		if quoted := withQuote(m, text); quoted != text {
-			text, composed = quoted, nil
+	quote := ""
+	if f.blind || !f.caps.has(capMessageTags) {
+		before := text
+		if quote, text = quoted(m, text); quote+text != before {
+			text, composed = quote+text, nil
 		}
 	}
 	s := speechOf(m)
@@ -64,8 +74,9 @@ func render(m *Message, f form, composed composition) []wire.Line {
 			continue
 		}
 		for _, part := range wire.SplitAt(text, s.room(), composed.of(i)) {
+			first := len(lines) == strings.Count(quote, "\n") // the quote is not what the msgid names
 			l := s.line(part)
-			l.Tags = append(messageTags(m, f.caps, len(lines) == 0), f.botTag()...)
+			l.Tags = append(messageTags(m, f.caps, first), f.botTag()...)
 			lines = append(lines, l)
 		}
 	}
@@ -172,23 +183,46 @@ func referenceTags(m *Message) []wire.Tag {
 	return []wire.Tag{{Key: tagReply, Value: id}, {Key: tagDraftReply, Value: id}}
 }
 
-// withQuote prepends to a clean text what it replies to, for clients without message-tags: a
-// line that quotes an older message, or for a recent one its author's nick, unless the text
-// begins with that already.
-func withQuote(m *Message, text string) string {
+// quoted puts what a clean text refers to in front of it, for clients that cannot know: for an
+// answer a line that quotes an older message, or the nick of a recent one's author, unless the
+// text begins with that already. The quote ends with the line break.
+func quoted(m *Message, text string) (quote, rest string) {
 	q := m.Quote
-	if q == nil || q.Nick == "" || m.ReplyTo == "" || m.Edits != "" {
-		return text // the text of an edit says what it is about
+	switch {
+	case q == nil:
+		return "", text
+	case m.Edits != "":
+		return "", identified(m, text)
+	case q.Nick == "" || m.ReplyTo == "":
+		return "", text
 	}
 	text = strings.TrimLeftFunc(text, wire.IsLineBreak)
 	said := wire.Beginning(q.Text, maxQuote)
 	switch {
 	case said != "" && m.Time.Sub(q.Time) >= quoteAge:
-		return "> <" + q.Nick + "> " + said + "\n" + text
+		return "> <" + q.Nick + "> " + said + "\n", text
 	case addresses(text, q.Nick):
+		return "", text
+	}
+	return "", q.Nick + ": " + text
+}
+
+// identified says in the text of an edit which message that is of: by its age, as times of day
+// differ between readers, and by words that are in both versions, if the text lacks them.
+func identified(m *Message, text string) string {
+	var which []string
+	if age := m.Time.Sub(m.Quote.Time); age >= time.Minute {
+		which = append(which, "from "+ago(age))
+	}
+	words := wire.Beginning(m.Quote.Text, maxQuote)
+	if words != "" && !strings.Contains(wire.Plain(text), strings.Trim(words, "… ")) {
+		which = append(which, `"`+words+`"`)
+	}
+	rest, marked := strings.CutPrefix(text, EditMark)
+	if !marked || which == nil {
 		return text
 	}
-	return q.Nick + ": " + text
+	return EditMark + "(" + strings.Join(which, ": ") + ") " + rest
 }
 
 // addresses reports whether a text begins with a nick, optionally after "@".

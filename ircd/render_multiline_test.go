@@ -116,7 +116,8 @@ func FuzzRenderMultiline(f *testing.F) {
 		}
 		var want []string
 		if wire.Lines(wire.CleanText(text)) != nil {
-			want = wire.WholeLines(withQuote(m, wire.CleanText(text)))
+			quote, rest := quoted(m, wire.CleanText(text))
+			want = wire.WholeLines(quote + rest)
 		}
 		for i, l := range want {
 			if !wire.Visible(l) {

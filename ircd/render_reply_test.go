@@ -16,9 +16,14 @@ func TestRenderReply(t *testing.T) {
 	reply := func(kind Kind, q *Quote, text string) *Message {
 		return &Message{ID: "id2", Time: at, From: testUser("bob"), Target: "#c", Kind: kind, Text: text, ReplyTo: "id1", Quote: q}
 	}
-	edit := reply(Privmsg, quote(0, "x"), "* better")
-	edit.Edits, edit.By = "id0", edit.From
+	edit := func(q *Quote, text string) *Message {
+		m := reply(Privmsg, q, text)
+		m.ReplyTo, m.Edits, m.By = "", "id0", m.From
+		return m
+	}
 	plain, tags := form{zone: time.UTC}, form{zone: time.UTC, caps: capMessageTags}
+	blind := tags
+	blind.blind = true
 	old := form{zone: time.UTC, old: true, day: "2026-03-04"}
 	const (
 		young = 4 * time.Minute
@@ -51,8 +56,18 @@ func TestRenderReply(t *testing.T) {
 		{"action", reply(Action, quote(young, "hello"), "nods"), plain, []string{say + "\x01ACTION alice: nods\x01"}},
 		{"old", reply(Privmsg, quote(young, "hello"), "yes"), old, []string{say + "[05:06] alice: yes"}},
 		{"nothing to show", reply(Privmsg, quote(young, "hello"), " \n"), plain, nil},
-		{"edit", edit, plain, []string{say + "* better"}},
-		{"edit with tags", edit, tags, []string{"@msgid=id2;+reply=id0;+draft/reply=id0 " + say + "* better"}},
+		{"blind, young", reply(Privmsg, quote(young, "hello"), "yes"), blind, []string{ref + say + "alice: yes"}},
+		{"blind, aged", reply(Privmsg, quote(aged, "hello"), "yes\nno"), blind, []string{say + "> <alice> hello", ref + say + "yes", say + "no"}},
+		{"edit", edit(nil, "[edited] s/a/b/"), plain, []string{say + "[edited] s/a/b/"}},
+		{"edit, of just now", edit(quote(time.Second, ""), "[edited] s/a/b/"), plain, []string{say + "[edited] s/a/b/"}},
+		{"edit, aged", edit(quote(aged, ""), "[edited] s/a/b/"), plain, []string{say + `[edited] (from 5 minutes ago) s/a/b/`}},
+		{"edit, with words", edit(quote(0, "we \x02meet …"), "[edited] … noon"), plain, []string{say + `[edited] ("we meet …") … noon`}},
+		{"edit, with all", edit(quote(aged, "we …"), "[edited] <bob> … noon"), plain, []string{say + `[edited] (from 5 minutes ago: "we …") <bob> … noon`}},
+		{"edit, saying its words", edit(quote(aged, "we meet …"), "[edited] <bob> we meet\nat noon"), plain,
+			[]string{say + `[edited] (from 5 minutes ago) <bob> we meet`, say + "at noon"}},
+		{"edit with tags", edit(quote(aged, "we …"), "[edited] s/a/b/"), tags, []string{"@msgid=id2;+reply=id0;+draft/reply=id0 " + say + "[edited] s/a/b/"}},
+		{"edit, blind", edit(quote(aged, "we …"), "[edited] s/a/b/"), blind,
+			[]string{"@msgid=id2;+reply=id0;+draft/reply=id0 " + say + `[edited] (from 5 minutes ago: "we …") s/a/b/`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) { expectAll(t, renderText(tc.m, tc.f), tc.want) })
 	}

@@ -141,10 +141,12 @@ func (c *conn) messageFor(m *Message) *rendering {
 		return nil
 	}
 	if m.Edits != "" && m.By.ID == "" && m.Target == "" {
-		c.showService(&ServiceNotice{Text: m.Text}) // an edit by the service has no window
+		_, text := quoted(m, m.Text)
+		c.showService(&ServiceNotice{Text: text}) // an edit by the service has no window
 		return nil
 	}
 	f := c.by(m.source(), c.form(m.Replayed))
+	f.blind = m.Quote != nil && c.caps.has(capMessageTags) && !c.caps.has(referringCaps)
 	r := c.srv.memo.find(m, f)
 	if r == nil {
 		r = c.srv.messages.get(valueOf(m), f, func() *rendering { return c.srv.rendered(m, f) })

@@ -1,6 +1,8 @@
 package ircd
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,8 +57,43 @@ func TestSourceOfChanges(t *testing.T) {
 		tags.ExpectNext("@msgid=r1x;+reply=m1;+draft/reply=m1;+draft/unreact=x :bob!u@directus TAGMSG #dev")
 
 		// A message of the service to a person would be in no window.
-		own := Message{ID: "p1.e1", Edits: "p1", From: bob, To: testUser("alice"), Text: "[edited] <bob> x"}
+		own := Message{ID: "p1.e1", Edits: "p1", From: bob, To: testUser("alice"), Time: time.Now(), Text: "[edited] <bob> x"}
+		own.Quote = &Quote{Time: own.Time.Add(-time.Hour)}
 		chat.pushTo("alice", &own)
-		a.ExpectNext(":directus!service@irc.test NOTICE alice :[edited] <bob> x")
+		a.ExpectNext(":directus!service@irc.test NOTICE alice :[edited] (from 1 hour ago) <bob> x")
+	})
+}
+
+// What a message refers to is said in the text to clients that do not show it, by what is known
+// of what they ask for.
+func TestBlindClients(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		s := newTestServer(t, chat, nil)
+		said := "PRIVMSG #dev :alice: yes"
+		tagged := strings.Fields("account-notify account-tag away-notify batch cap-notify chghost draft/multiline echo-message extended-join " +
+			"invite-notify message-tags multi-prefix server-time setname userhost-in-names")
+		clients := map[*ircdtest.Client]string{}
+		for _, c := range map[string]struct {
+			caps []string
+			want string
+		}{
+			"plain":     {nil, said},
+			"weechat38": {slices.DeleteFunc(slices.Clone(tagged), func(c string) bool { return c == "batch" || c == "draft/multiline" || c == "echo-message" }), said},
+			"weechat4":  {tagged, said},
+			"lounge46":  {append(slices.Clone(tagged), "standard-replies"), "PRIVMSG #dev :yes"},
+			"halloy":    {append(slices.Clone(tagged), "labeled-response", "draft/chathistory", "draft/message-redaction"), "PRIVMSG #dev :yes"},
+			"limnoria":  {append(slices.Clone(tagged), "labeled-response"), "PRIVMSG #dev :yes"},
+		} {
+			client := s.inChannel("kevin", "#dev", c.caps...)
+			client.Sync()
+			clients[client] = c.want
+		}
+		now := time.Now()
+		chat.push(&Message{ID: "m2", Time: now, From: testUser("bob"), Target: "#dev", Text: "yes", ReplyTo: "m1",
+			Quote: &Quote{Nick: "alice", Text: "hello", Time: now.Add(-time.Minute)}}, nil)
+		for client, want := range clients {
+			client.Expect("*" + want)
+		}
 	})
 }

@@ -159,18 +159,21 @@ func (f *Feed) renew(r collection.Row, content uint64, c *collection.Channel, m 
 func (f *Feed) version(r collection.Row, c *collection.Channel, m, before *ircd.Message, msgid string, by ircd.User) Entry {
 	v := *m
 	v.By, v.Edits, v.ID, v.Time = by, m.ID, msgid, f.clock()
-	v.ReplyTo, v.Quote, v.Replayed = "", nil, false
-	v.Text = text.EditMark + m.Text
-	if before != nil && before.Kind == ircd.Notice {
-		v.Kind = before.Kind // which may be forgotten by now
-	}
-	if before != nil && before.Kind == v.Kind {
-		if edit, changed := text.EditText(before.Text, m.Text); changed {
-			v.Text = edit
+	v.ReplyTo, v.Quote, v.Replayed = "", &ircd.Quote{Nick: m.From.Nick, Time: m.Time}, false
+	v.Text = ircd.EditMark + m.Text
+	if before != nil {
+		v.Quote.Text = text.Unchanged(before.Text, m.Text)
+		if before.Kind == ircd.Notice {
+			v.Kind = before.Kind // which may be forgotten by now
+		}
+		if before.Kind == v.Kind {
+			if edit, changed := text.EditText(before.Text, m.Text); changed {
+				v.Text = edit
+			}
 		}
 	}
 	if by.ID == "" || by.ID != m.From.ID {
-		v.Text = text.EditMark + "<" + m.From.Nick + "> " + strings.TrimPrefix(v.Text, text.EditMark)
+		v.Text = ircd.EditMark + "<" + m.From.Nick + "> " + strings.TrimPrefix(v.Text, ircd.EditMark)
 	}
 	if v.ID == "" {
 		p := f.shown.rows[r.ID].place(c) // nil if it is too long

@@ -9,9 +9,6 @@ import (
 )
 
 const (
-	// EditMark begins the line that shows an edit. It is in front so that readers know at
-	// once what the line is.
-	EditMark = "[edited] "
 	// elision stands for what has not changed.
 	elision = "…"
 	// maxDiffed is the length of both texts together, in bytes, up to which they are
@@ -21,7 +18,7 @@ const (
 	maxContext = 8
 )
 
-// EditText returns the line that shows an edit: EditMark, and the change or the whole new
+// EditText returns the line that shows an edit: ircd.EditMark, and the change or the whole new
 // text, whichever is shorter. changed is false if people would see no difference. before is
 // empty if the old text is not known. Both texts are IRC text.
 func EditText(before, after string) (text string, changed bool) {
@@ -31,9 +28,21 @@ func EditText(before, after string) (text string, changed bool) {
 	// The change is shown without formatting, as a cut might separate codes that belong
 	// together.
 	if d := textDiff(wire.Plain(before), wire.Plain(after)); d != "" && len(d) < len(after) {
-		return EditMark + d, true
+		return ircd.EditMark + d, true
 	}
-	return EditMark + after, true
+	return ircd.EditMark + after, true
+}
+
+// Unchanged returns the words with which both versions of a text begin, on one line and without
+// formatting, to be quoted. Both texts are IRC text.
+func Unchanged(before, after string) string {
+	a, b := strings.Fields(wire.Plain(Clip(before, MaxQuoted))), strings.Fields(wire.Plain(Clip(after, MaxQuoted)))
+	head, _ := common(a, b, func(x, y string) bool { return x == y })
+	words := strings.Join(a[:head], " ")
+	if 0 < head && head < len(a) {
+		words += " " + elision
+	}
+	return Beginning(words)
 }
 
 // Wording returns the text of a message in a form that tells an action from a line with the

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
 )
 
@@ -38,7 +39,7 @@ func TestEditText(t *testing.T) {
 		got, changed := EditText(test.before, test.after)
 		want := test.want
 		if want != "" {
-			want = EditMark + want
+			want = ircd.EditMark + want
 		}
 		if got != want || changed != (want != "") {
 			t.Errorf("%s: got %q, %v; want %q", name, got, changed, want)
@@ -57,7 +58,7 @@ func FuzzEditText(f *testing.F) {
 		if changed == sameWords(before, after) {
 			t.Fatalf("changed %v", changed)
 		}
-		d, marked := strings.CutPrefix(got, EditMark)
+		d, marked := strings.CutPrefix(got, ircd.EditMark)
 		if changed != marked || len(d) > len(after) {
 			t.Fatalf("%q for %q", got, after)
 		}
@@ -72,4 +73,20 @@ func FuzzEditText(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestUnchanged(t *testing.T) {
+	for name, test := range map[string]struct{ before, after, want string }{
+		"the same":   {"we meet", "we meet", "we meet"},
+		"added":      {"we meet", "we meet at noon", "we meet"},
+		"replaced":   {"we meet at noon", "we meet at one", "we meet at …"},
+		"all":        {"my password is x", "sorry", ""},
+		"formatting": {"we \x02meet\nat\x02 noon", "\x1dwe meet at\x1d one", "we meet at …"},
+		"long":       {strings.Repeat("ab ", 900), strings.Repeat("ab ", 900), strings.Repeat("ab ", 40)[:maxBeginning] + "…"},
+		"nothing":    {"", "x", ""},
+	} {
+		if got := Unchanged(test.before, test.after); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
 }
