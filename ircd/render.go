@@ -166,6 +166,13 @@ func (c *conn) by(u User, f form) form {
 	return f
 }
 
+// formFor completes a form for a message.
+func (c *conn) formFor(m *Message, f form) form {
+	f = c.by(m.source(), f)
+	f.blind = m.Quote != nil && c.caps.has(capMessageTags) && !c.caps.has(referringCaps)
+	return f
+}
+
 const (
 	// quoteAge is the age up to which a message is not quoted in replies: the nick is
 	// reminder enough.

@@ -145,8 +145,7 @@ func (c *conn) messageFor(m *Message) *rendering {
 		c.showService(&ServiceNotice{Text: text}) // an edit by the service has no window
 		return nil
 	}
-	f := c.by(m.source(), c.form(m.Replayed))
-	f.blind = m.Quote != nil && c.caps.has(capMessageTags) && !c.caps.has(referringCaps)
+	f := c.formFor(m, c.form(m.Replayed))
 	r := c.srv.memo.find(m, f)
 	if r == nil {
 		r = c.srv.messages.get(valueOf(m), f, func() *rendering { return c.srv.rendered(m, f) })

@@ -113,7 +113,7 @@ func (c *conn) showEvents(ctx context.Context, b batch, events []Event, more Mor
 func (c *conn) showIn(ctx context.Context, b batch, ev Event, f form) error {
 	switch ev := ev.(type) {
 	case *Message:
-		return c.sendLong(ctx, b, c.srv.rendered(ev, c.by(ev.source(), f)))
+		return c.sendLong(ctx, b, c.srv.rendered(ev, c.formFor(ev, f)))
 	case *Reaction:
 		lines := renderReaction(ev, c.by(ev.From, f))
 		for i := range lines {

@@ -70,7 +70,7 @@ func TestBlindClients(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		chat := newFakeChat()
 		s := newTestServer(t, chat, nil)
-		said := "PRIVMSG #dev :alice: yes"
+		said := "PRIVMSG #dev :*alice: yes"
 		tagged := strings.Fields("account-notify account-tag away-notify batch cap-notify chghost draft/multiline echo-message extended-join " +
 			"invite-notify message-tags multi-prefix server-time setname userhost-in-names")
 		clients := map[*ircdtest.Client]string{}
@@ -82,7 +82,7 @@ func TestBlindClients(t *testing.T) {
 			"weechat38": {slices.DeleteFunc(slices.Clone(tagged), func(c string) bool { return c == "batch" || c == "draft/multiline" || c == "echo-message" }), said},
 			"weechat4":  {tagged, said},
 			"lounge46":  {append(slices.Clone(tagged), "standard-replies"), "PRIVMSG #dev :yes"},
-			"halloy":    {append(slices.Clone(tagged), "labeled-response", "draft/chathistory", "draft/message-redaction"), "PRIVMSG #dev :yes"},
+			"halloy":    {append(slices.Clone(tagged), "labeled-response", "draft/message-redaction"), "PRIVMSG #dev :yes"},
 			"limnoria":  {append(slices.Clone(tagged), "labeled-response"), "PRIVMSG #dev :yes"},
 		} {
 			client := s.inChannel("kevin", "#dev", c.caps...)
@@ -90,9 +90,14 @@ func TestBlindClients(t *testing.T) {
 			clients[client] = c.want
 		}
 		now := time.Now()
-		chat.push(&Message{ID: "m2", Time: now, From: testUser("bob"), Target: "#dev", Text: "yes", ReplyTo: "m1",
-			Quote: &Quote{Nick: "alice", Text: "hello", Time: now.Add(-time.Minute)}}, nil)
+		answer := Message{ID: "m2", Time: now, From: testUser("bob"), Target: "#dev", Text: "yes", ReplyTo: "m1",
+			Quote: &Quote{Nick: "alice", Text: "hello", Time: now.Add(-time.Minute)}}
+		missed := answer
+		missed.Replayed = true
+		chat.push(&answer, nil)
+		chat.push(&Backlog{Channel: "#dev", Messages: []*Message{&missed}}, nil)
 		for client, want := range clients {
+			client.Expect("*" + want)
 			client.Expect("*" + want)
 		}
 	})
