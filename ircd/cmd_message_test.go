@@ -30,7 +30,7 @@ func TestPrivateMessage(t *testing.T) {
 		expectAll(t, synced(echo), []string{":bob!u@directus PRIVMSG alice :psst"})
 		expectAll(t, synced(self), []string{":bob!u@directus PRIVMSG alice :psst"})
 		expectAll(t, synced(alice), []string{":bob!u@directus PRIVMSG alice :psst"})
-		expectAll(t, synced(modern), []string{"@time=2000-01-01T00:00:00.000Z;msgid=m1;account=id-bob :bob!u@directus PRIVMSG alice :psst"})
+		expectAll(t, synced(modern), []string{"@time=2000-01-01T00:00:00.000Z;msgid=m1;account=acc-bob :bob!u@directus PRIVMSG alice :psst"})
 		expectAll(t, synced(plain), nil)
 		expectAll(t, synced(other), nil)
 		// Who sends it is not shown it again, whatever it negotiated.

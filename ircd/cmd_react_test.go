@@ -22,7 +22,7 @@ func TestRenderReaction(t *testing.T) {
 		{"no tags", Reaction{MsgID: "id1", Text: "x", Target: "#c"}, form{caps: capServerTime}, nil},
 		{
 			"all", Reaction{ID: "r1", Time: at, From: testUser("bob"), Target: "#c", MsgID: "id1", Text: "👍"}, all,
-			[]string{"@time=2026-03-04T05:06:07.000Z;msgid=r1;account=id-bob;" + ref + "+draft/react=👍 :bob!u@directus TAGMSG #c"},
+			[]string{"@time=2026-03-04T05:06:07.000Z;msgid=r1;account=acc-bob;" + ref + "+draft/react=👍 :bob!u@directus TAGMSG #c"},
 		},
 		{
 			"removed, private", Reaction{ID: "r1", From: testUser("bob"), To: testUser("alice"), MsgID: "id1", Text: "a;b c", Removed: "r0"}, form{caps: capMessageTags},
@@ -88,7 +88,7 @@ func TestReact(t *testing.T) {
 		const ref = "+reply=m1;+draft/reply=m1;"
 		a.Send("@label=L;+reply=m1;+draft/react=👍;+typing=active TAGMSG #DEV")
 		a.ExpectNext("@label=L;msgid=r1;" + ref + "+draft/react=👍 :alice!u@directus TAGMSG #dev")
-		b.ExpectNext("@time=2000-01-01T00:00:00.000Z;msgid=r1;account=id-alice;" + ref + "+draft/react=👍 :alice!u@directus TAGMSG #dev")
+		b.ExpectNext("@time=2000-01-01T00:00:00.000Z;msgid=r1;account=acc-alice;" + ref + "+draft/react=👍 :alice!u@directus TAGMSG #dev")
 		// Again it changes nothing.
 		a.Send("@label=L;+draft/reply=m1;+draft/react=👍 TAGMSG #dev")
 		a.ExpectNext("@label=L :irc.test ACK")

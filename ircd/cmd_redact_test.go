@@ -42,7 +42,7 @@ func TestRedact(t *testing.T) {
 		b.Sync()
 		a.Send("@label=L REDACT #DEV m1 :spam in here")
 		a.ExpectNext("@label=L :alice!u@directus REDACT #dev m1 :spam in here")
-		b.ExpectNext("@time=2000-01-01T00:00:00.000Z;account=id-alice :alice!u@directus REDACT #dev m1 :spam in here")
+		b.ExpectNext("@time=2000-01-01T00:00:00.000Z;account=acc-alice :alice!u@directus REDACT #dev m1 :spam in here")
 		k.ExpectNext(`:directus!service@irc.test NOTICE #dev :alice deleted a message from 5 minutes ago: "beginning" (spam in here)`)
 		k.Refute("*")
 		out.Refute("* REDACT *", "* NOTICE *")

@@ -49,7 +49,7 @@ func TestTyping(t *testing.T) {
 
 		alice.Send("@+typing=active;+reply=x;time=1 TAGMSG #Messages")
 		alice.ExpectNext("@+typing=active :alice!u@directus TAGMSG #messages")
-		bob.ExpectNext("@time=2000-*;account=id-alice;+typing=active :alice!u@directus TAGMSG #messages")
+		bob.ExpectNext("@time=2000-*;account=acc-alice;+typing=active :alice!u@directus TAGMSG #messages")
 		// Too soon; another channel has a clock of its own.
 		alice.Send("@+typing=done TAGMSG #messages", "JOIN #dev", "@+typing=paused TAGMSG #dev")
 		alice.Expect("@+typing=paused :alice!u@directus TAGMSG #dev")

@@ -40,8 +40,8 @@ func TestTopic(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		alice.Send("TOPIC #Messages :What we\x02 do\x01 today")
-		alice.ExpectNext("@account=id-alice;time=2000-01-01T00:00:30.000Z :alice!u@directus TOPIC #messages :What we\x02 do today")
-		bob.ExpectNext("@account=id-alice;time=2000-01-01T00:00:30.000Z :alice!u@directus TOPIC #messages :What we\x02 do today")
+		alice.ExpectNext("@account=acc-alice;time=2000-01-01T00:00:30.000Z :alice!u@directus TOPIC #messages :What we\x02 do today")
+		bob.ExpectNext("@account=acc-alice;time=2000-01-01T00:00:30.000Z :alice!u@directus TOPIC #messages :What we\x02 do today")
 		second.ExpectNext(":alice!u@directus TOPIC #messages :What we\x02 do today")
 		bob.Send("TOPIC #messages")
 		bob.ExpectNext(":irc.test 332 bob #messages :What we\x02 do today")

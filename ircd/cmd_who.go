@@ -99,7 +99,7 @@ func (c *conn) whoMatches(q whoQuery, p *presence.Person) bool {
 			return true
 		}
 	}
-	values := map[rune]string{'n': p.Nick, 'u': p.Username, 'h': p.Host, 's': c.srv.source, 'r': p.Realname, 'a': p.ID}
+	values := map[rune]string{'n': p.Nick, 'u': p.Username, 'h': p.Host, 's': c.srv.source, 'r': p.Realname, 'a': p.Account}
 	for _, flag := range flags {
 		if v, ok := values[flag]; ok && wire.Match(q.mask, v) {
 			return true
@@ -146,7 +146,7 @@ func (c *conn) whoReply(q whoQuery, channel string, p *presence.Person, here boo
 	}
 	values := map[rune]string{
 		't': q.token, 'c': channel, 'u': p.Username, 'i': "255.255.255.255", 'h': p.Host, 's': c.srv.source,
-		'n': p.Nick, 'f': flags, 'd': "0", 'l': idleSeconds(p), 'a': p.ID, 'o': "n/a", 'r': p.Realname,
+		'n': p.Nick, 'f': flags, 'd': "0", 'l': idleSeconds(p), 'a': cmp.Or(p.Account, "0"), 'o': "n/a", 'r': p.Realname,
 	}
 	var params []string
 	for _, f := range whoxFields {

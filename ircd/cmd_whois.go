@@ -54,7 +54,7 @@ func (c *conn) whoisReply(p *presence.Person, here bool) {
 		c.replyList(irc.RPL_WHOISCHANNELS, shared, p.Nick)
 	}
 	c.reply(irc.RPL_WHOISSERVER, p.Nick, c.srv.source, c.set.Network)
-	c.reply(wire.RPL_WHOISACCOUNT, p.Nick, p.ID, "is logged in as")
+	c.reply(wire.RPL_WHOISACCOUNT, p.Nick, p.Account, "is logged in as")
 	switch {
 	case c.acquaintance(p.ID) != Known:
 		return
@@ -151,7 +151,7 @@ func (c *conn) whowas(ctx context.Context, nick string, count int) {
 	for _, d := range list[:min(len(list), count)] {
 		c.reply(irc.RPL_WHOWASUSER, d.Nick, d.Username, d.Host, "*", d.Realname)
 		c.reply(irc.RPL_WHOISSERVER, d.Nick, c.srv.source, c.srv.dateOf(d.At).In(c.set.Location).Format(time.RFC1123Z))
-		c.reply(wire.RPL_WHOISACCOUNT, d.Nick, d.ID, "was logged in as")
+		c.reply(wire.RPL_WHOISACCOUNT, d.Nick, d.Account, "was logged in as")
 	}
 	c.reply(irc.RPL_ENDOFWHOWAS, nick, "End of WHOWAS")
 }

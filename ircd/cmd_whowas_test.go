@@ -24,7 +24,7 @@ func TestWhowas(t *testing.T) {
 			return []string{
 				":irc.test 314 " + nick + " bob u directus * :Bob Example",
 				":irc.test 312 " + nick + " bob irc.test :Sat, 01 Jan 2000 " + at + " +0000",
-				":irc.test 330 " + nick + " bob id-bob :was logged in as",
+				":irc.test 330 " + nick + " bob acc-bob :was logged in as",
 			}
 		}
 		end := func(nick, asked string) string { return ":irc.test 369 " + nick + " " + asked + " :End of WHOWAS" }

@@ -74,7 +74,7 @@ func newFakeChat() *fakeChat {
 }
 
 func testUser(name string) User {
-	return User{ID: "id-" + name, Nick: name, Username: "u", Host: "directus", Realname: strings.ToUpper(name[:1]) + name[1:] + " Example"}
+	return User{ID: "id-" + name, Account: "acc-" + name, Nick: name, Username: "u", Host: "directus", Realname: strings.ToUpper(name[:1]) + name[1:] + " Example"}
 }
 
 func (f *fakeChat) Login(ctx context.Context, cred Credentials) (Session, error) {

@@ -149,7 +149,7 @@ func TestStrangeNames(t *testing.T) {
 		chat := newFakeChat()
 		evil := testUser("alice")
 		evil.Realname = "Alice\r\nQUIT :x\x00\x1b[2J \u202eB"
-		evil.ID = "id 1\r\n;x=y:"
+		evil.Account = "id 1\r\n;x=y:"
 		chat.accounts["token"] = evil
 		chat.topics["#messages"] = "first\r\n:bob!u@h PRIVMSG #messages :forged\n\x1b]0;x\x07" + strings.Repeat("é", 600)
 		s := newTestServer(t, chat, nil)
@@ -186,7 +186,7 @@ func TestAskedNickOfOthers(t *testing.T) {
 			c.ExpectNext(":irc.test 221 alice +i")
 			c.ExpectNext(":alice!u@directus JOIN :#messages")
 			c.Send("PRIVMSG #messages :hi", "WHOIS bob")
-			c.Expect(":irc.test 330 alice bob id-bob :*")
+			c.Expect(":irc.test 330 alice bob acc-bob :*")
 			expectAll(t, synced(bob), []string{":alice!u@directus JOIN :#messages", ":alice!u@directus PRIVMSG #messages :hi"})
 			c.Send("QUIT")
 			c.Closed()

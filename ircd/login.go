@@ -287,6 +287,6 @@ func (c *conn) loginSASL(ctx context.Context, cred Credentials) error {
 // saslDone tells the client that SASL has succeeded.
 func (c *conn) saslDone() {
 	mask := prefixOf(c.user)
-	c.reply(irc.RPL_LOGGEDIN, mask, c.user.ID, "You are now logged in as "+c.user.Nick)
+	c.reply(irc.RPL_LOGGEDIN, mask, c.user.Account, "You are now logged in as "+c.user.Nick)
 	c.reply(irc.RPL_SASLSUCCESS, "SASL authentication successful")
 }

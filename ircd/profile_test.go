@@ -46,8 +46,8 @@ func TestProfile(t *testing.T) {
 		second.Send("PART #messages", "JOIN #dev", "PART #dev")
 		synced(second)
 		first.Send("PART #dev", "JOIN #dev")
-		first.Expect(":alice!u@directus JOIN #dev id-alice :Alice Married-Name")
-		bob.Expect(":alice!u@directus JOIN #dev id-alice :Alice Married-Name")
+		first.Expect(":alice!u@directus JOIN #dev acc-alice :Alice Married-Name")
+		bob.Expect(":alice!u@directus JOIN #dev acc-alice :Alice Married-Name")
 		// Whoever logs in later has read a newer name.
 		u := testUser("alice")
 		u.Realname = strings.Repeat("ä", wire.NameLen)

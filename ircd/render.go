@@ -121,7 +121,7 @@ func messageTags(m *Message, caps capSet, first bool) []wire.Tag {
 	if caps.has(capMessageTags) && first && m.ID != "" {
 		tags = append(tags, wire.Tag{Key: "msgid", Value: m.ID})
 	}
-	if by := m.source().ID; caps.has(capAccountTag) && by != "" {
+	if by := m.source().Account; caps.has(capAccountTag) && by != "" {
 		tags = append(tags, wire.Tag{Key: "account", Value: by})
 	}
 	if caps.has(capMessageTags) && first {

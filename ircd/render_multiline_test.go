@@ -18,7 +18,7 @@ func TestRenderMultiline(t *testing.T) {
 	old := form{zone: time.UTC, caps: capMultiline, old: true, day: "2026-03-04"}
 	plain := form{zone: time.UTC, caps: capMultiline}
 	ref := multilineRef(msg(Privmsg, ""))
-	const tags = "time=2026-03-04T05:06:07.089Z;msgid=id1;account=id-bob"
+	const tags = "time=2026-03-04T05:06:07.089Z;msgid=id1;account=acc-bob"
 	for _, tc := range []struct {
 		name string
 		m    *Message

@@ -18,13 +18,13 @@ func TestRenderRedaction(t *testing.T) {
 		reader string
 	}{
 		{"plain", Redaction{MsgID: "id1", From: testUser("bob"), By: testUser("bob"), Target: "#c"}, form{}, ":bob!u@directus REDACT #c id1", "alice"},
-		{"all", Redaction{MsgID: "id1", Time: at, From: testUser("bob"), By: testUser("bob"), Target: "#c", Reason: "spam"}, form{caps: formCaps}, "@time=2026-03-04T05:06:07.000Z;account=id-bob :bob!u@directus REDACT #c id1 :spam", "alice"},
+		{"all", Redaction{MsgID: "id1", Time: at, From: testUser("bob"), By: testUser("bob"), Target: "#c", Reason: "spam"}, form{caps: formCaps}, "@time=2026-03-04T05:06:07.000Z;account=acc-bob :bob!u@directus REDACT #c id1 :spam", "alice"},
 		{"private", Redaction{MsgID: "id1", From: testUser("bob"), By: testUser("bob"), To: testUser("alice"), Reason: "two\nlines"}, form{}, ":bob!u@directus REDACT alice id1 :two lines", "alice"},
 		{"by nobody known", Redaction{MsgID: "id1", From: testUser("bob"), Target: "#c"}, form{caps: formCaps &^ capServerTime}, ":directus!service@irc.test REDACT #c id1", "alice"},
-		{"by another", Redaction{MsgID: "id1", From: testUser("bob"), By: testUser("root"), Target: "#c"}, form{caps: formCaps &^ capServerTime}, "@account=id-root :root!u@directus REDACT #c id1", "alice"},
+		{"by another", Redaction{MsgID: "id1", From: testUser("bob"), By: testUser("root"), Target: "#c"}, form{caps: formCaps &^ capServerTime}, "@account=acc-root :root!u@directus REDACT #c id1", "alice"},
 		{"private, by nobody known, to its author", Redaction{MsgID: "id1", From: testUser("bob"), To: testUser("alice")}, form{caps: formCaps &^ capServerTime}, ":directus!service@irc.test REDACT alice id1", "bob"},
 		{"private, by nobody known, to its recipient", Redaction{MsgID: "id1", From: testUser("bob"), To: testUser("alice")}, form{caps: formCaps &^ capServerTime}, ":directus!service@irc.test REDACT bob id1", "alice"},
-		{"private, by another, to its author", Redaction{MsgID: "id1", From: testUser("bob"), By: testUser("root"), To: testUser("alice")}, form{caps: formCaps &^ capServerTime}, "@account=id-root :root!u@directus REDACT alice id1", "bob"},
+		{"private, by another, to its author", Redaction{MsgID: "id1", From: testUser("bob"), By: testUser("root"), To: testUser("alice")}, form{caps: formCaps &^ capServerTime}, "@account=acc-root :root!u@directus REDACT alice id1", "bob"},
 		{"private, by another, to its recipient", Redaction{MsgID: "id1", From: testUser("bob"), By: testUser("root"), To: testUser("alice")}, form{}, ":root!u@directus REDACT bob id1", "alice"},
 		{"private, by the recipient", Redaction{MsgID: "id1", From: testUser("bob"), By: testUser("alice"), To: testUser("alice")}, form{}, ":alice!u@directus REDACT bob id1", "bob"},
 		{"private, to oneself, by nobody known", Redaction{MsgID: "id1", From: testUser("bob"), To: testUser("bob")}, form{}, ":directus!service@irc.test REDACT bob id1", "bob"},

@@ -43,8 +43,8 @@ func TestRender(t *testing.T) {
 		{
 			"all tags, two lines", msg(Privmsg, "a\r\n \nb"), form{zone: berlin, caps: formCaps &^ capMultiline},
 			[]string{
-				"@time=2026-03-04T05:06:07.089Z;msgid=id1;account=id-bob :bob!u@directus PRIVMSG #c :a",
-				"@time=2026-03-04T05:06:07.089Z;account=id-bob :bob!u@directus PRIVMSG #c :b",
+				"@time=2026-03-04T05:06:07.089Z;msgid=id1;account=acc-bob :bob!u@directus PRIVMSG #c :a",
+				"@time=2026-03-04T05:06:07.089Z;account=acc-bob :bob!u@directus PRIVMSG #c :b",
 			},
 		},
 		{"two actions", msg(Action, "a\nb"), form{zone: berlin}, []string{":bob!u@directus PRIVMSG #c :\x01ACTION a\x01", ":bob!u@directus PRIVMSG #c :\x01ACTION b\x01"}},

@@ -38,8 +38,8 @@ func actorTags(u User, f form, at time.Time) []wire.Tag {
 	if f.caps.has(capServerTime) && !at.IsZero() {
 		tags = append(tags, wire.Tag{Key: "time", Value: at.UTC().Format(wire.TimeFormat)})
 	}
-	if f.caps.has(capAccountTag) && u.ID != "" {
-		tags = append(tags, wire.Tag{Key: "account", Value: u.ID})
+	if f.caps.has(capAccountTag) && u.Account != "" {
+		tags = append(tags, wire.Tag{Key: "account", Value: u.Account})
 	}
 	return append(tags, f.botTag()...)
 }

@@ -75,7 +75,7 @@ func TestAwayNotify(t *testing.T) {
 		watcher, plain := s.inChannel("bob", "#messages", "away-notify", "extended-join"), s.inChannel("kevin", "#messages")
 		synced(watcher)
 		first, second := s.inChannel("alice", "#messages"), s.user("alice")
-		expectAll(t, synced(watcher), []string{":alice!u@directus JOIN #messages id-alice :Alice Example"})
+		expectAll(t, synced(watcher), []string{":alice!u@directus JOIN #messages acc-alice :Alice Example"})
 		away := func(text string) func(c interface{ Send(...string) }) {
 			return func(c interface{ Send(...string) }) { c.Send("AWAY :" + text) }
 		}
@@ -96,7 +96,7 @@ func TestAwayNotify(t *testing.T) {
 		synced(first)
 		synced(watcher)
 		first.Send("JOIN #dev")
-		expectAll(t, synced(watcher), []string{":alice!u@directus JOIN #dev id-alice :Alice Example", ":alice!u@directus AWAY :dinner"})
+		expectAll(t, synced(watcher), []string{":alice!u@directus JOIN #dev acc-alice :Alice Example", ":alice!u@directus AWAY :dinner"})
 		// Here as soon as one is; told once, though two channels are shared.
 		away("")(second)
 		expectAll(t, synced(watcher), []string{":alice!u@directus AWAY"})
@@ -154,7 +154,7 @@ func TestAccountTag(t *testing.T) {
 			"JOIN :#messages", "AWAY :out", "PART #messages :bye", "JOIN :#messages", "AWAY :out", "INVITE bob #dev", "QUIT :Quit",
 		}
 		for i, l := range want {
-			want[i] = "@account=id-alice :alice!u@directus " + l
+			want[i] = "@account=acc-alice :alice!u@directus " + l
 		}
 		expectAll(t, synced(bob), want)
 		for _, l := range synced(old) {
@@ -163,7 +163,7 @@ func TestAccountTag(t *testing.T) {
 			}
 		}
 		bob.Send("MODE bob +B")
-		bob.ExpectNext("@account=id-bob :bob!u@directus MODE bob +B")
+		bob.ExpectNext("@account=acc-bob :bob!u@directus MODE bob +B")
 	})
 }
 

@@ -132,7 +132,7 @@ func renderPresence(ev *presence.Event, f form, now time.Time) []wire.Line {
 func joinLine(u User, channel string, caps capSet) wire.Line {
 	l := wire.Line{Source: prefixOf(u), Command: "JOIN", Params: []string{channel}, Trailing: true}
 	if caps.has(capExtendedJoin) {
-		l.Params = []string{channel, u.ID, u.Realname}
+		l.Params = []string{channel, u.Account, u.Realname}
 	}
 	return l
 }

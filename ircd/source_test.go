@@ -26,7 +26,7 @@ func TestSourceOfChanges(t *testing.T) {
 		known := edit
 		known.ID, known.By, known.Text = "m1.e2", bob, "[edited] s/a/b/"
 		chat.push(&known, nil)
-		a.ExpectNext("@*account=id-bob* :bob!u@directus PRIVMSG #dev :[edited] s/a/b/")
+		a.ExpectNext("@*account=acc-bob* :bob!u@directus PRIVMSG #dev :[edited] s/a/b/")
 		old.ExpectNext(":bob!u@directus PRIVMSG #dev :[edited] s/a/b/")
 
 		gone := Redaction{MsgID: "m1", Time: time.Now(), From: bob, Target: "#dev", Said: time.Now().Add(-time.Hour), Text: "secret"}
@@ -53,7 +53,7 @@ func TestSourceOfChanges(t *testing.T) {
 		byAuthor := undone
 		byAuthor.By = bob
 		chat.push(&byAuthor, nil)
-		a.ExpectNext("@msgid=r1x;account=id-bob;+reply=m1;+draft/reply=m1;+draft/unreact=x :bob!u@directus TAGMSG #dev")
+		a.ExpectNext("@msgid=r1x;account=acc-bob;+reply=m1;+draft/reply=m1;+draft/unreact=x :bob!u@directus TAGMSG #dev")
 		tags.ExpectNext("@msgid=r1x;+reply=m1;+draft/reply=m1;+draft/unreact=x :bob!u@directus TAGMSG #dev")
 
 		// A message of the service to a person would be in no window.

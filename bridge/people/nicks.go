@@ -109,7 +109,7 @@ func (n *nicks) load() {
 // add notes a claim. The caller holds mu.
 func (n *nicks) add(p Person, base, nick string, kept bool) *Claim {
 	c := &Claim{base: base, kept: kept}
-	c.user = ircd.User{ID: p.ID, Nick: nick, Username: suffix(p.ID, 8), Host: host, Realname: cmp.Or(p.realname, nick)}
+	c.user = ircd.User{ID: p.ID, Account: nick, Nick: nick, Username: suffix(p.ID, 8), Host: host, Realname: cmp.Or(p.realname, nick)}
 	n.byUser[p.ID] = append(n.byUser[p.ID], c)
 	n.byNick[wire.Fold(nick)] = c
 	if kept {
@@ -174,7 +174,7 @@ func (n *nicks) user(p Person, ns namesakes) ircd.User {
 func (n *nicks) claim(p Person, base string, ns namesakes) *Claim {
 	if c := n.find(p.ID, base); c != nil {
 		if c.connected == 0 && c.user.Nick != base && wire.Fold(c.user.Nick) == wire.Fold(base) {
-			c.user.Nick = base // the name is now written in another case
+			c.user.Nick, c.user.Account = base, base // the name is now written in another case
 			n.store(p.ID)
 		}
 		return c

@@ -24,9 +24,11 @@ import (
 
 // User is a person as IRC shows them.
 type User struct {
-	// ID is opaque, stable and unique; it is shown as the account name
-	// (account-tag, extended-join, WHOIS 330). Never an e-mail address.
+	// ID is opaque, stable and unique, and not shown.
 	ID string
+	// Account is the account name (account-tag, extended-join, WHOIS 330, WHOX, 900): a word
+	// that is unique, and the same while the user is connected. Empty: there is none.
+	Account string
 	// Nick is unique among all users known at one time and valid by IsNick.
 	Nick string
 	// Username is the part of the mask between "!" and "@".

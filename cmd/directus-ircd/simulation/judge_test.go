@@ -307,8 +307,8 @@ func (w *world) judgeAuthors(c *client, mine []sighting) {
 			continue
 		}
 		w.verdict["messages carry their author"]++
-		if s.account != w.people[author].id {
-			w.fail("wrong author: %s was shown %v by %s, account %s", c.name, s.token, s.nick, s.account)
+		if s.account != s.nick || !strings.HasPrefix(w.people[author].id, s.user) {
+			w.fail("wrong author: %s was shown %v by %s!%s, account %s", c.name, s.token, s.nick, s.user, s.account)
 		}
 	}
 }

@@ -17,6 +17,7 @@ type sighting struct {
 	at      time.Time
 	channel string // empty: between two people
 	nick    string
+	user    string // the user name of the mask
 	account string
 	msgid   string
 	page    int  // the number of the CHATHISTORY answer; 0: live or backlog
@@ -254,7 +255,7 @@ func (c *client) see(m *irc.Message) {
 	ref := string(m.Tags["batch"])
 	b, past := c.batches[ref]
 	s := sighting{
-		token: found[len(found)-1], at: time.Now(), nick: m.Prefix.Name, account: string(m.Tags["account"]), msgid: string(m.Tags["msgid"]),
+		token: found[len(found)-1], at: time.Now(), nick: m.Prefix.Name, user: m.Prefix.User, account: string(m.Tags["account"]), msgid: string(m.Tags["msgid"]),
 		page: b.page, stay: len(c.stays) - 1, past: b.page == 0 && (past || strings.HasPrefix(m.Trailing(), "[")),
 		edit: strings.Contains(m.Trailing(), "[edited]") || strings.Contains(string(m.Tags["msgid"]), ".e"),
 	}
