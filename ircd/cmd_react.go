@@ -78,11 +78,11 @@ func (c *conn) showReaction(r *Reaction) {
 }
 
 // renderReaction makes the line of a reaction, live and in history; there is none for clients
-// without message-tags. A long text is truncated: a tag that is too long would be left out,
+// that do not read its tags. A long text is truncated: a tag that is too long would be left out,
 // and the line would be pointless.
 func renderReaction(r *Reaction, f form) []wire.Line {
 	text := wire.Clip(wire.OneLine(r.Text), maxReaction)
-	if !f.caps.has(capMessageTags) || text == "" || r.MsgID == "" {
+	if f.plain || !f.caps.has(capMessageTags) || text == "" || r.MsgID == "" {
 		return nil
 	}
 	name := tagReact
@@ -90,7 +90,7 @@ func renderReaction(r *Reaction, f form) []wire.Line {
 		name = tagUnreact
 	}
 	m := &Message{ID: r.ID, Time: r.Time, From: r.From, ReplyTo: r.MsgID}
-	tags := append(messageTags(m, f.caps, true), f.botTag()...)
+	tags := append(messageTags(m, f, true), f.botTag()...)
 	return []wire.Line{{
 		Tags:    append(tags, wire.Tag{Key: name, Value: text}),
 		Source:  prefixOf(r.From),

@@ -80,9 +80,9 @@ func TestReact(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		s := newTestServer(t, reactions(), nil)
 		a := s.inChannel("alice", "#dev", "message-tags", "echo-message", "labeled-response", "batch")
-		b := s.inChannel("bob", "#dev", "message-tags", "server-time", "account-tag")
+		b := s.inChannel("bob", "#dev", "message-tags", "setname", "server-time", "account-tag")
 		k := s.inChannel("kevin", "#dev", "server-time")
-		out := s.user("kevin", "message-tags")
+		out := s.user("kevin", "message-tags", "setname")
 		a.Sync()
 		b.Sync()
 		const ref = "+reply=m1;+draft/reply=m1;"
@@ -136,11 +136,11 @@ func TestReactPrivate(t *testing.T) {
 		chat := reactions()
 		chat.features.Private = true
 		s := newTestServer(t, chat, nil)
-		a := s.user("alice", "message-tags")
+		a := s.user("alice", "message-tags", "setname")
 		a2 := s.user("alice", "message-tags", "echo-message")
-		a3 := s.user("alice", "message-tags")
-		b := s.user("bob", "message-tags")
-		k := s.user("kevin", "message-tags")
+		a3 := s.user("alice", "message-tags", "setname")
+		b := s.user("bob", "message-tags", "setname")
+		k := s.user("kevin", "message-tags", "setname")
 		a.Send("@+reply=m1;+draft/react=x TAGMSG bob")
 		a2.ExpectNext("@msgid=r1;*;+draft/react=x :alice!u@directus TAGMSG bob")
 		b.ExpectNext("@msgid=r1;*;+draft/react=x :alice!u@directus TAGMSG bob")

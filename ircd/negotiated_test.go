@@ -24,6 +24,7 @@ var clientClasses = map[string]string{
 	"senpai":    "away-notify batch echo-message extended-monitor invite-notify labeled-response message-tags server-time setname standard-replies draft/chathistory draft/event-playback draft/read-marker",
 	"Halloy":    "away-notify batch echo-message extended-monitor invite-notify labeled-response message-tags server-time setname draft/chathistory draft/event-playback draft/read-marker extended-join draft/multiline draft/message-redaction no-implicit-names",
 	"gamja":     "away-notify batch chghost echo-message extended-join extended-monitor invite-notify labeled-response message-tags server-time setname draft/chathistory draft/read-marker",
+	"rcirc":     "message-tags server-time batch invite-notify multi-prefix standard-replies",
 	"no batch":  "labeled-response draft/multiline draft/chathistory draft/event-playback draft/message-redaction",
 	"no tags":   "labeled-response batch draft/multiline draft/extended-isupport",
 	"only FAIL": "batch draft/event-playback draft/chathistory standard-replies draft/read-marker",

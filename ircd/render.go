@@ -20,6 +20,8 @@ type form struct {
 	bot bool   // the source is marked as a bot, and the client supports that
 	// blind clients have message-tags and do not show which message this one refers to, which it does.
 	blind bool
+	// plain clients have message-tags and can read none that refer to a message.
+	plain bool
 }
 
 // formCaps are the capabilities that change the lines of a message.
@@ -30,6 +32,11 @@ const formCaps = capServerTime | capMessageTags | capAccountTag | capMultiline
 // replies, and bots that answer by msgid for labels. WeeChat, The Lounge before 4.6, catgirl and
 // Quassel ask for message-tags and none of these, and show the text alone.
 const referringCaps = capChathistory | capRedaction | capLabeledResponse | capStandardReplies
+
+// readingCaps are those of which every client that can read +draft/reply and +draft/react asks
+// for at least one. rcirc asks for message-tags and none of these, and drops each line that has
+// a tag with such a prefix, without a dot.
+const readingCaps = capEchoMessage | capSetname | capExtendedJoin | capChathistory | capRedaction
 
 const (
 	dayFormat    = "2006-01-02"
@@ -76,7 +83,7 @@ func render(m *Message, f form, composed composition) []wire.Line {
 		for _, part := range wire.SplitAt(text, s.room(), composed.of(i)) {
 			first := len(lines) == strings.Count(quote, "\n") // the quote is not what the msgid names
 			l := s.line(part)
-			l.Tags = append(messageTags(m, f.caps, first), f.botTag()...)
+			l.Tags = append(messageTags(m, f, first), f.botTag()...)
 			lines = append(lines, l)
 		}
 	}
@@ -113,7 +120,8 @@ func (s *speech) line(text string) wire.Line {
 }
 
 // messageTags are the tags of a line of a message, in a fixed order.
-func messageTags(m *Message, caps capSet, first bool) []wire.Tag {
+func messageTags(m *Message, f form, first bool) []wire.Tag {
+	caps := f.caps
 	var tags []wire.Tag
 	if caps.has(capServerTime) {
 		tags = append(tags, wire.Tag{Key: "time", Value: m.Time.UTC().Format(wire.TimeFormat)})
@@ -124,7 +132,7 @@ func messageTags(m *Message, caps capSet, first bool) []wire.Tag {
 	if by := m.source().Account; caps.has(capAccountTag) && by != "" {
 		tags = append(tags, wire.Tag{Key: "account", Value: by})
 	}
-	if caps.has(capMessageTags) && first {
+	if caps.has(capMessageTags) && first && !f.plain {
 		tags = append(tags, referenceTags(m)...)
 	}
 	return tags
@@ -150,7 +158,7 @@ func stamp(t time.Time, f form) string {
 // form returns the client's current form, with by still to be applied.
 func (c *conn) form(old bool) form {
 	zone := c.set.Location
-	f := form{caps: c.caps & formCaps, zone: zone, old: old}
+	f := form{caps: c.caps & formCaps, zone: zone, old: old, plain: c.caps.has(capMessageTags) && !c.caps.has(readingCaps)}
 	if !c.caps.has(capBatch) {
 		f.caps &^= capMultiline // it requires batch
 	}
@@ -169,7 +177,7 @@ func (c *conn) by(u User, f form) form {
 // formFor completes a form for a message.
 func (c *conn) formFor(m *Message, f form) form {
 	f = c.by(m.source(), f)
-	f.blind = m.Quote != nil && c.caps.has(capMessageTags) && !c.caps.has(referringCaps)
+	f.blind = m.Quote != nil && c.caps.has(capMessageTags) && (f.plain || !c.caps.has(referringCaps))
 	return f
 }
 

@@ -27,8 +27,8 @@ func TestRenderedOnce(t *testing.T) {
 		s := newTestServer(t, chat, nil)
 		sets := [][]string{
 			nil, {"multi-prefix"}, {"server-time"}, {"server-time", "away-notify"},
-			{"server-time", "message-tags"}, {"server-time", "message-tags", "account-tag"},
-			{"server-time", "message-tags", "batch", "draft/multiline"},
+			{"server-time", "message-tags", "setname"}, {"server-time", "message-tags", "setname", "account-tag"},
+			{"server-time", "message-tags", "setname", "batch", "draft/multiline"},
 		}
 		const forms = 5
 		var all []*ircdtest.Client

@@ -68,7 +68,7 @@ func renderMultiline(m *Message, s speech, f form, parts []textPart) []wire.Line
 	ref := multilineRef(m)
 	lines := make([]wire.Line, 0, len(parts)+2)
 	lines = append(lines, wire.Line{
-		Tags:    append(messageTags(m, f.caps, true), f.botTag()...),
+		Tags:    append(messageTags(m, f, true), f.botTag()...),
 		Source:  s.source,
 		Command: "BATCH",
 		Params:  []string{"+" + ref, multilineBatch, s.target},

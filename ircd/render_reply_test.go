@@ -39,6 +39,7 @@ func TestRenderReply(t *testing.T) {
 	}{
 		{"with tags", reply(Privmsg, quote(aged, "hello"), "yes"), tags, []string{ref + say + "yes"}},
 		{"with tags, on the first line", reply(Privmsg, nil, "yes\nno"), tags, []string{ref + say + "yes", say + "no"}},
+		{"with tags, and no use for these", reply(Privmsg, quote(young, "hello"), "yes"), form{zone: time.UTC, caps: capMessageTags, blind: true, plain: true}, []string{"@msgid=id2 " + say + "alice: yes"}},
 		{"nothing is known", reply(Privmsg, nil, "yes"), plain, []string{say + "yes"}},
 		{"young", reply(Privmsg, quote(young, "hello"), "yes\nno"), plain, []string{say + "alice: yes", say + "no"}},
 		{"young, behind blank lines", reply(Privmsg, quote(young, "hello"), "\n\nyes"), plain, []string{say + "alice: yes"}},

@@ -43,7 +43,7 @@ func TestSourceOfChanges(t *testing.T) {
 		a.ExpectNext("*:directus!service@irc.test REDACT bob p2")
 
 		// A reaction is a message, too; its author alone takes it back by another one.
-		tags := s.inChannel("kevin", "#dev", "message-tags")
+		tags := s.inChannel("kevin", "#dev", "message-tags", "setname")
 		tags.Sync()
 		a.Sync()
 		undone := Reaction{ID: "r1x", Removed: "r1", From: bob, Target: "#dev", MsgID: "m1", Text: "x"}
