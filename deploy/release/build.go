@@ -28,7 +28,7 @@ func (t *tree) build(dir, arch string) (*program, error) {
 	defer os.RemoveAll(scratch)
 	fmt.Printf("building for linux/%s\n", arch)
 	file := filepath.Join(scratch, "directus-ircd")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -buildid= -X main.release="+t.version, "-o", file, programPackage)
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=auto", "-ldflags", "-s -w -buildid= -X main.release="+t.version, "-o", file, programPackage)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build for %s: %w\n%s", arch, err, out)
