@@ -42,7 +42,7 @@ func TestUnit(t *testing.T) {
 		{Section: "Service", Name: "NotifyAccess", Value: "main"},
 		{Section: "Service", Name: "ExecStart", Value: "/usr/local/bin/directus-ircd serve --config " + defaultConfigFile},
 		{Section: "Service", Name: "ExecReload", Value: "/usr/local/bin/directus-ircd check --offline --config " + defaultConfigFile},
-		{Section: "Service", Name: "ExecReload", Value: "/bin/kill -HUP $MAINPID"},
+		{Section: "Service", Name: "ExecReload", Value: `/bin/sh -c "kill -HUP $MAINPID"`},
 		{Section: "Service", Name: "RestartPreventExitStatus", Value: strconv.Itoa(exitConfig)},
 		{Section: "Service", Name: "DynamicUser", Value: "yes"},
 		{Section: "Service", Name: "MemoryDenyWriteExecute", Value: "yes"},
