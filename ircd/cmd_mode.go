@@ -15,8 +15,9 @@ const (
 	// (https://ircv3.net/specs/extensions/bot-mode).
 	userModesAll = "Bi"
 	botMode      = 'B'
-	// channelModes are the modes of every channel: no messages from outside (n), and not
-	// everybody may change the topic (t).
+	// channelModes are the modes of every channel: no messages from clients that are outside
+	// (n), and not everybody may change the topic (t). Without n, EPIC would mark the lines of
+	// people who are not connected: they write from elsewhere.
 	channelModes = "+nt"
 	// channelModes004 are all modes that MODE knows. They include b, though the list of
 	// bans is always empty.

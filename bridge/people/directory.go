@@ -269,10 +269,13 @@ func (d *Directory) try(ctx context.Context) (readable []string, err error) {
 	return readable, nil
 }
 
-func (d *Directory) toPerson(u directus.User) Person {
+func (d *Directory) toPerson(u directus.User) Person { return personOf(u, d.fields) }
+
+// personOf takes the name of a user out of fields of directus_users, in their order.
+func personOf(u directus.User, fields []string) Person {
 	p := Person{ID: u.ID()}
 	var all []string
-	for _, field := range d.fields {
+	for _, field := range fields {
 		value := strings.TrimSpace(u.String(field))
 		if value == "" {
 			continue

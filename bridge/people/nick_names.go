@@ -9,6 +9,7 @@ import (
 	"github.com/mozillazg/go-unidecode"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/directus"
 	"directus-ircd/ircd/wire"
 )
 
@@ -57,6 +58,21 @@ func (p Person) numbered(base string, digits int) string {
 	}
 	end := "-" + idPrefix(p.ID, digits)
 	return base[:min(len(base), wire.NickLen-len(end))] + end
+}
+
+// Nicks returns the nick that the name of a Directus user makes, by fields as in Options, and the
+// one with digits, which the user has if somebody else has that or once had it. plain is empty if
+// the user has the other one in any case.
+func Nicks(u directus.User, fields []string) (plain, numbered string) {
+	p := personOf(u, fields)
+	base, digits := p.base(), idDigits
+	if base == "" {
+		digits = anonymousDigits
+	}
+	if _, looksNumbered := isNumbered(base); !looksNumbered {
+		plain = base
+	}
+	return plain, p.numbered(base, digits)
 }
 
 // isNumbered reports whether a name looks like a nick with digits of an id, and returns the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"directus-ircd/bridge/people"
 	"directus-ircd/cmd/directus-ircd/check"
 	"directus-ircd/cmd/directus-ircd/config"
 )
@@ -33,7 +34,7 @@ func (c *checkCmd) Run(ctx context.Context, env *environment) error {
 		_, err := fmt.Fprintf(env.Stdout, "%s has no mistakes. Directus was not asked.\n", c.Config)
 		return err
 	}
-	opts := check.Options{Out: env.Stdout, Write: c.Write}
+	opts := check.Options{Out: env.Stdout, Write: c.Write, Nicks: people.Nicks}
 	if c.given() {
 		if err := c.complete(env); err != nil {
 			return err

@@ -33,6 +33,9 @@ type Options struct {
 	// Login logs in a user who will chat. If it is nil, only what needs no login is
 	// checked.
 	Login func(context.Context, *directus.Client) (*directus.Account, error)
+	// Nicks returns the nick that the name of a user makes by fields of directus_users, empty
+	// if it makes none, and the one that the user has if somebody else has that. It may be nil.
+	Nicks func(u directus.User, fields []string) (plain, numbered string)
 	// Write also sends a message to each channel, and deletes it.
 	Write bool
 
@@ -57,7 +60,7 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 		r.note("correct sts.port, unless another program accepts TLS there for the daemon", "sts sends clients to port %d, where no listener has TLS", port)
 	}
 	checkExpiry(ctx, cfg, r)
-	probe := &prober{client: client, cfg: cfg, findings: r, writes: opts.Write, patience: cmp.Or(opts.patience, eventPatience)}
+	probe := &prober{client: client, cfg: cfg, findings: r, writes: opts.Write, nicks: opts.Nicks, patience: cmp.Or(opts.patience, eventPatience)}
 	if probe.reachable(ctx) {
 		probe.providers(ctx)
 		if opts.Login != nil {

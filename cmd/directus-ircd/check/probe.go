@@ -17,10 +17,11 @@ type prober struct {
 	client   *directus.Client
 	cfg      *config.Config
 	account  *directus.Account
-	writes   bool                 // --write
-	close    func()               // ends the realtime sessions; nil: none was opened
-	open     []*directus.Realtime // the realtime sessions that opened
-	patience time.Duration        // how long to wait for events
+	writes   bool                                                            // --write
+	nicks    func(u directus.User, fields []string) (plain, numbered string) // see Options.Nicks
+	close    func()                                                          // ends the realtime sessions; nil: none was opened
+	open     []*directus.Realtime                                            // the realtime sessions that opened
+	patience time.Duration                                                   // how long to wait for events
 	// canRead says, by collection, whether this user may read it; only what was checked
 	// has an entry.
 	canRead map[string]bool
@@ -56,6 +57,7 @@ func (p *prober) asUser(ctx context.Context, login func(context.Context, *direct
 	}()
 	p.account = account
 	p.ok("the login succeeded")
+	p.nick(ctx)
 	p.server(ctx)
 	if p.close != nil {
 		defer p.close()
@@ -74,6 +76,24 @@ func (p *prober) asUser(ctx context.Context, login func(context.Context, *direct
 	p.bodies(ctx)
 	p.addresses(ctx)
 	p.clocks()
+}
+
+// nick says how the user is called on IRC, so that bots can be told. Whether somebody else has
+// that nick is known to the daemon alone.
+func (p *prober) nick(ctx context.Context) {
+	if p.nicks == nil {
+		return
+	}
+	me, err := p.account.Me(ctx, append([]string{"id"}, p.cfg.Nick...))
+	if err != nil {
+		return // reported with the names of users
+	}
+	switch plain, numbered := p.nicks(me, p.cfg.Nick); {
+	case plain == "":
+		p.ok("the nick and account name of this user is %s, or has more digits", numbered)
+	default:
+		p.ok("the nick and account name of this user is %s, written so, or %s if somebody else has or had that", plain, numbered)
+	}
 }
 
 // channels checks the collection of each channel once, and what each channel reads of it. It
