@@ -22,8 +22,10 @@ func (s *session) React(ctx context.Context, what ircd.Reacting) (*ircd.Reaction
 	}
 	what.Text = text.ReactionText(what.Text)
 	switch {
+	case to.Private:
+		return nil, reply("", "INVALID_TARGET", "Not reacted: reactions are stored for messages in channels only, not for private ones", nil, to.name, what.MsgID)
 	case to.Reactions == nil:
-		return nil, reply("", "INVALID_TARGET", "There are no reactions here", nil, to.name, what.MsgID)
+		return nil, reply("", "INVALID_TARGET", "Not reacted: no reactions are stored for "+to.name, nil, to.name, what.MsgID)
 	case what.Text == "":
 		return nil, reply("", "INVALID_REACTION", "A reaction is one line of at most 64 bytes", nil, to.name, what.MsgID)
 	}

@@ -103,7 +103,7 @@ func TestReactions(t *testing.T) {
 		same(t, lines, "bob says in #messages: old", "ada reacts "+oldID+"*: ✓", "bob says in #messages: hello")
 
 		same(t, []string{a.react("#messages", "999.0", "x", false)}, "UNKNOWN_MSGID: *")
-		same(t, []string{a.react("#dev", id, "x", false)}, "INVALID_TARGET: *")
+		same(t, []string{a.react("#dev", id, "x", false)}, "INVALID_TARGET: Not reacted: no reactions are stored for #dev")
 		same(t, []string{a.react("#messages", id, " ", false)}, "INVALID_REACTION: *")
 		c.fake.Deny(a.id, "reactions", "create")
 		same(t, []string{a.react("#messages", id, "x", false)}, "REACT_FORBIDDEN: *")
@@ -116,6 +116,24 @@ func TestReactions(t *testing.T) {
 		}
 		c.fake.Remove("reactions", fmt.Sprint(tick))
 		expect([]*visitor{a, other, b, eve}, "nobody known reacts "+oldID+"*, removed true: ✓")
+	})
+}
+
+// A private message has no reactions, whatever the channels have, and who reacts is told why.
+func TestReactionToPrivateMessage(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, func(o *bridge.Options) { o.Private = &privateMessages }, lively())
+		addReactions(c.fake)
+		c.fake.AddCollection("private_messages", directustest.FakeCollection{
+			Fields: []string{"text", "recipient", "nonce"}, Unique: []string{"nonce"}, Relations: map[string]string{"recipient": "directus_users"},
+		})
+		a := c.visit("ada")
+		c.visit("bob")
+		if err := a.session.Start(t.Context(), ircd.JoinOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		id := a.send("bob", "psst")
+		same(t, []string{a.react("bob", id, "x", false)}, "INVALID_TARGET: Not reacted: reactions are stored for messages in channels only, not for private ones")
 	})
 }
 
