@@ -174,10 +174,11 @@ func (c *conn) by(u User, f form) form {
 	return f
 }
 
-// formFor completes a form for a message.
+// formFor completes a form for a message. What a bot reads are commands, which begin with their
+// first word.
 func (c *conn) formFor(m *Message, f form) form {
 	f = c.by(m.source(), f)
-	f.blind = m.Quote != nil && c.caps.has(capMessageTags) && (f.plain || !c.caps.has(referringCaps))
+	f.blind = m.Quote != nil && c.caps.has(capMessageTags) && (f.plain || !c.caps.has(referringCaps)) && !c.srv.roster.IsBot(c.user.ID)
 	return f
 }
 

@@ -89,6 +89,10 @@ func TestBlindClients(t *testing.T) {
 			client.Sync()
 			clients[client] = c.want
 		}
+		bot := s.inChannel("alice", "#dev", "message-tags", "server-time")
+		bot.Send("MODE alice +B")
+		bot.Sync()
+		clients[bot] = "PRIVMSG #dev :yes"
 		now := time.Now()
 		answer := Message{ID: "m2", Time: now, From: testUser("bob"), Target: "#dev", Text: "yes", ReplyTo: "m1",
 			Quote: &Quote{Nick: "alice", Text: "hello", Time: now.Add(-time.Minute)}}
