@@ -95,14 +95,22 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, error) {
 // sort sorts items stably. Items in the opposite order, such as the latest first, take no longer than sorted ones.
 func (c *collection) sort(rows []map[string]any, order []string) {
 	type place struct {
-		row map[string]any
-		at  int
+		row   map[string]any
+		first any // by which most are in order
+		at    int
 	}
 	places := make([]place, len(rows))
+	name, descending := strings.CutPrefix(order[0], "-")
 	for i, row := range rows {
-		places[i] = place{row, i}
+		places[i] = place{row, row[name], i}
 	}
 	slices.SortFunc(places, func(a, b place) int {
+		if order := compare(a.first, b.first); order != 0 && !c.FoldedKeys {
+			if descending {
+				return -order
+			}
+			return order
+		}
 		return cmp.Or(c.orderBy(a.row, b.row, order), cmp.Compare(a.at, b.at))
 	})
 	for i, p := range places {
