@@ -92,7 +92,7 @@ func (m *claimModel) step() {
 	case what < 92:
 		m.restartAll()
 	default:
-		time.Sleep(time.Duration(m.random.IntN(600)) * time.Second)
+		time.Sleep(time.Duration(m.random.IntN([]int{10, 30, 90, 400}[m.random.IntN(4)])) * time.Second)
 	}
 	m.unchanged()
 }

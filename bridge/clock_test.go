@@ -177,7 +177,7 @@ func TestDevicesWhenClockOfDirectusIsCorrected(t *testing.T) {
 // is set right before anybody looks.
 func TestLostEventWhileClockOfDirectusIsSetBack(t *testing.T) {
 	for _, again := range []bool{false, true} {
-		for _, back := range []time.Duration{30 * time.Second, 2 * time.Minute, 50 * time.Minute} {
+		for _, back := range []time.Duration{30 * time.Second, 2 * time.Minute, 9 * time.Minute} {
 			t.Run(fmt.Sprint(back, again), func(t *testing.T) {
 				ircdtest.Bubble(t, func(t *testing.T) {
 					c := newChatAt(t, directustest.FakeOptions{}, nil)
@@ -186,11 +186,11 @@ func TestLostEventWhileClockOfDirectusIsSetBack(t *testing.T) {
 						c.fake.SetClock(ahead)
 						c.visit("eve", "#messages") // Directus is asked something
 					}
-					for i := range 60 {
+					for i := range 12 {
 						c.fake.Insert("messages", bob, map[string]any{"text": fmt.Sprint("before ", i)})
 						time.Sleep(time.Minute)
 					}
-					if n := len(a.news()); n != 60 {
+					if n := len(a.news()); n != 12 {
 						t.Fatalf("shown %d", n)
 					}
 					set(-back)
@@ -202,7 +202,7 @@ func TestLostEventWhileClockOfDirectusIsSetBack(t *testing.T) {
 						set(0)
 					}
 					same(t, a.later(8*time.Minute), "bob says in #messages: lost")
-					same(t, a.later(time.Hour))
+					same(t, a.later(8*time.Minute)) // it is read again, once
 				})
 			})
 		}
