@@ -58,6 +58,7 @@ type member struct {
 	sessions map[*session]struct{}  // guarded by mu
 	watches  map[string]*topicWatch // by the collection of the topics; guarded by mu
 	link     directus.State         // guarded by mu
+	back     time.Time              // when a client was told that Directus is back; guarded by mu
 	checked  time.Time              // when the last successful check began; guarded by mu
 	ended    error                  // why the Directus session is over; guarded by mu
 	silent   time.Time              // until then Directus is not expected to answer; guarded by mu
@@ -242,6 +243,15 @@ func (m *member) setSilent(silent bool, waited time.Duration) {
 	}
 }
 
+// toldBack notes that a client was told that Directus is back. In a feed that somebody else leads that may be before the
+// link of this member is up: it is hurried, and what is typed meanwhile waits for it.
+func (m *member) toldBack() {
+	m.mu.Lock()
+	m.back = time.Now()
+	m.mu.Unlock()
+	m.rt.Retry()
+}
+
 // patience is how long a send may take. While Directus has been unreachable for long, or
 // accepts requests without answering, one send per collection.ProbePeriod gets a short
 // attempt, and patience is 0 for all others: they are refused at once, so that a pasted text
@@ -252,7 +262,7 @@ func (m *member) patience() time.Duration {
 	now := time.Now()
 	left := sendTimeout
 	if !m.link.Up && !m.link.Since.IsZero() {
-		left -= now.Sub(m.link.Since)
+		left -= min(now.Sub(m.link.Since), now.Sub(m.back))
 	}
 	if left > silentTimeout && !now.Before(m.silent) {
 		return left

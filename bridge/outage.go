@@ -103,6 +103,7 @@ func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 		text = privateRestoredText
 	default:
 		text = backText
+		s.member.toldBack()
 	}
 	return []ircd.Event{&ircd.ServiceNotice{Target: j.Name, Text: text}}
 }

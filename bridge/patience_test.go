@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,4 +95,38 @@ func pingBehind(t *testing.T, delay time.Duration, nonce string) {
 		}
 	}
 	c.Close()
+}
+
+// Who is told that Directus is back can write, even if it was told by the link of somebody else.
+func TestBackIsTrueForEverybody(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+		var clients []*ircdtest.Client
+		for _, name := range []string{"ada", "bob", "eve"} {
+			addFake(fake, name)
+			clients = append(clients, rejoin(t, l, name))
+		}
+		fake.Down()
+		for _, c := range clients {
+			c.Expect("* NOTICE #messages :Directus is unreachable*")
+		}
+		time.Sleep(time.Minute)
+		var links atomic.Int32
+		fake.OnFrame(func(f directustest.FakeFrame) directustest.FrameVerdict {
+			if f.Type == "auth" && links.Add(1) > 1 {
+				return directustest.FrameVerdict{Delay: 3 * time.Second}
+			}
+			return directustest.FrameVerdict{}
+		})
+		fake.Up()
+		for i, c := range clients {
+			c.Expect("* NOTICE #messages :Directus is back*")
+			c.Send(fmt.Sprintf("PRIVMSG #messages :line of %d", i))
+		}
+		for _, c := range clients {
+			for range len(clients) - 1 {
+				c.Expect("* PRIVMSG #messages :line of *")
+			}
+		}
+	})
 }
