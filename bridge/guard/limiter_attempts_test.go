@@ -52,6 +52,35 @@ func TestGuardAsksOnceAboutAWrongPassword(t *testing.T) {
 	})
 }
 
+// A client that repeats one wrong password, as Halloy does, costs its owner neither the account
+// nor a pause: Directus is asked again ever more rarely, and the right password is let through.
+func TestGuardForgivesOneMistake(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		g := NewLimiter(10, NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
+		asked := 0
+		for range 720 {
+			if ticket, err := g.Begin("192.0.2.1", "kevin@example.com", "mistyped"); err == nil {
+				asked++
+				ticket.Refused()
+			} else if reason(err) != "rejected" {
+				t.Fatal(err)
+			}
+			if asked == 1 && g.Refuses("192.0.2.1", "kevin@example.com", "right") != nil {
+				t.Fatal("the right password has to wait")
+			}
+			time.Sleep(5 * time.Second)
+		}
+		if asked > 4 { // at once, and after 5, 15 and 35 minutes
+			t.Errorf("Directus was asked %d times in an hour", asked)
+		}
+		ticket, err := g.Begin("192.0.2.1", "kevin@example.com", "right")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket.Accepted()
+	})
+}
+
 func TestGuardStopsGuessing(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		g := NewLimiter(10, NewKept(state.InMemory(zerolog.Nop())), "", time.Now)
