@@ -42,11 +42,13 @@ type reader struct {
 
 	// Owned by run.
 	pages   int
-	batches map[string]page   // by the reference of their open batch
-	last    map[string]mark   // by channel: nothing is missing up to here
-	live    map[string]mark   // by channel: the newest message shown live while pages are asked for
-	filling map[string]bool   // pages of the channel are asked for
-	missing map[string]string // what to ask again, by channel
+	batches map[string]page // by the reference of their open batch
+	last    map[string]mark // by channel: nothing is missing up to here
+	live    map[string]mark // by channel: the newest message shown live while pages are asked for
+	filling map[string]bool // pages of the channel are asked for
+	asked   map[string]bool // by channel: a page was asked for and has not come
+	// missing is what to try again, by channel.
+	missing map[string]func(channel string) error
 
 	// Guarded by the book's mu.
 	stays []stay // by connection
@@ -79,8 +81,8 @@ func (r *reader) run(ctx context.Context) {
 }
 
 func (r *reader) serve(ctx context.Context, c *connection) error {
-	r.batches, r.missing = map[string]page{}, map[string]string{}
-	r.live, r.filling = map[string]mark{}, map[string]bool{}
+	r.batches, r.missing = map[string]page{}, map[string]func(string) error{}
+	r.live, r.filling, r.asked = map[string]mark{}, map[string]bool{}, map[string]bool{}
 	r.world.book.do(func() {
 		if r.stays = append(r.stays, stay{}); r.device != "" && len(r.stays) > 1 {
 			r.world.book.ordeals[resumed]++
@@ -99,9 +101,9 @@ func (r *reader) serve(ctx context.Context, c *connection) error {
 				return err
 			}
 		case <-again.C:
-			for channel, line := range r.missing {
+			for channel, ask := range r.missing {
 				delete(r.missing, channel)
-				if err := c.send(line); err != nil {
+				if err := ask(channel); err != nil {
 					return err
 				}
 			}
@@ -124,17 +126,18 @@ func (r *reader) take(c *connection, m *irc.Message) error {
 	case irc.RPL_ENDOFNAMES:
 		if channel := m.Params[1]; r.style == paging {
 			r.filling[channel] = true
-			return c.send(r.question(channel))
+			return r.ask(c, channel)
 		}
 	case irc.ERR_INVITEONLYCHAN:
 		if channel := m.Params[1]; slices.Contains(r.channels, channel) {
-			r.missing[channel] = "JOIN " + channel
+			r.missing[channel] = func(channel string) error { return c.send("JOIN " + channel) }
 		}
 	case "FAIL", irc.ERR_NOSUCHCHANNEL:
 		r.world.note("%s: %v", r.name, m)
 		for _, channel := range r.channels {
 			if r.style == paging && slices.Contains(m.Params, channel) {
-				r.missing[channel] = r.question(channel)
+				delete(r.asked, channel)
+				r.missing[channel] = func(channel string) error { return r.ask(c, channel) }
 			}
 		}
 	case "BATCH":
@@ -163,13 +166,18 @@ func (r *reader) noteRefusal(c *connection, m *irc.Message) {
 	}
 }
 
-// question asks for what came behind the newest message that is known.
-func (r *reader) question(channel string) string {
+// ask asks for what came behind the newest message that is known, unless it waits for such an answer already: who asked
+// twice would be answered twice.
+func (r *reader) ask(c *connection, channel string) error {
+	if r.asked[channel] {
+		return nil
+	}
+	r.asked[channel] = true
 	from := "timestamp=1970-01-01T00:00:00.000Z"
 	if last := r.last[channel]; last.msgid != "" {
 		from = "msgid=" + last.msgid
 	}
-	return fmt.Sprintf("CHATHISTORY AFTER %s %s %d", channel, from, pageSize)
+	return c.send(fmt.Sprintf("CHATHISTORY AFTER %s %s %d", channel, from, pageSize))
 }
 
 // turn opens or closes a page, and asks for the next one behind one that was not empty.
@@ -187,8 +195,9 @@ func (r *reader) turn(c *connection, params []string) error {
 	if r.style != paging || p.number == 0 {
 		return nil
 	}
+	delete(r.asked, p.channel)
 	if p.filled {
-		return c.send(r.question(p.channel))
+		return r.ask(c, p.channel)
 	}
 	r.filling[p.channel] = false
 	r.advance(p.channel, r.live[p.channel])
