@@ -69,9 +69,11 @@ func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 	}
 	now := none
 	switch {
-	case j.told.isOutage() && !j.view.isSilent(verified) && j.view.reader.HasNews():
-		// News shows that Directus is back, and the client is told so before it sees them.
-		// News of a silent view do not count: they stay, and would be announced in each Poll.
+	case (j.told.isOutage() || !collection.IsForbidden(err)) && !j.view.isSilent(verified) && j.view.reader.HasNews():
+		// News shows that Directus is back, and the client is told so before it sees them. So it
+		// is in each channel of the view, whatever was told there: while one is in trouble the
+		// news stay, and would end the trouble of the others in each Poll. News of a silent view
+		// do not count: they stay, too.
 	case down && !j.view.feed.LeaderIsUp():
 		now = unreachable
 	case collection.IsForbidden(err) && !j.Private:

@@ -45,3 +45,34 @@ func TestNewsThatMayNotBeShownAnnounceNothing(t *testing.T) {
 		t.Errorf("when it is back: %q", told[1:])
 	}
 }
+
+// Of two channels with one view that are not in the same trouble, as news came between the looks at them, neither hears of
+// an outage again and again while the news wait.
+func TestNewsOfTwoChannelsInUnequalTrouble(t *testing.T) {
+	s, j, shared, _ := moving(t, feed.Key{Audience: "all"}, feed.Key{})
+	s.abandon(j)
+	other := *j
+	other.Channel = &collection.Channel{Config: collection.Config{Name: "#other"}}
+	s.joined["#other"] = &other
+	s.member.checked, s.member.link = time.Now(), directus.State{Failures: 3}
+	j.told = unreachable
+	shared.Bring(feed.Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})
+	notices, shown := 0, 0
+	for range 20 {
+		events, err := s.Poll(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range events {
+			switch ev.(type) {
+			case *ircd.ServiceNotice:
+				notices++
+			case *ircd.Message:
+				shown++
+			}
+		}
+	}
+	if notices > 4 || shown != 1 {
+		t.Errorf("%d notices, shown %d times", notices, shown)
+	}
+}
