@@ -176,11 +176,11 @@ func (b *Backend) Now() time.Time { return b.opts.Client.Now() }
 func (b *Backend) Login(ctx context.Context, cred ircd.Credentials) (ircd.Session, error) {
 	p := b.plan.Load()
 	w := scheme{provider: p.LoginProvider, template: p.LoginTemplate}
-	cred, device, err := w.deviceOf(cred)
+	cred, from, err := w.deviceOf(cred)
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.login(ctx, w, cred, device)
+	s, err := b.login(ctx, w, cred, from)
 	if err != nil {
 		return nil, err
 	}

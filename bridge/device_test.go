@@ -15,6 +15,9 @@ func TestDevice(t *testing.T) {
 		{"", "a/b@b.c/" + long + ":pw", "", "a/b@b.c:pw", long},
 		{"", "a/b@b.c:pw", "", "a/b@b.c:pw", ""},
 		{"", "token/with/slashes", "", "token/with/slashes", ""},
+		{"", "token/laptop:se:c/ret@x", "token", "se:c/ret@x", "laptop"},
+		{"kevin", "token/laptop:secret", "token", "secret", "laptop"},
+		{"", "token:x", "", "token:x", ""},
 		{"", "pass/word:1", "", "pass/word:1", ""},
 		{"a@b.c/laptop", "p@w/x:y", "a@b.c", "p@w/x:y", "laptop"},
 		{"a@b.c", "p@w/x:y", "a@b.c", "p@w/x:y", ""},
@@ -35,8 +38,23 @@ func TestDevice(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || device != c.device || got != (ircd.Credentials{Account: c.wantAccount, Secret: c.wantSecret, Nick: "x"}) {
-			t.Errorf("%q %q: got %+v, %q, %v", c.account, c.secret, got, device, err)
+		if err != nil || device.name != c.device || device.bot || got != (ircd.Credentials{Account: c.wantAccount, Secret: c.wantSecret, Nick: "x"}) {
+			t.Errorf("%q %q: got %+v, %+v, %v", c.account, c.secret, got, device, err)
+		}
+	}
+}
+
+// TestBotDevice: the device "bot" has no name, so that nothing is kept of it; one that has a name
+// behind "bot-" has missed something when it comes back.
+func TestBotDevice(t *testing.T) {
+	for name, want := range map[string]device{
+		"bot": {bot: true}, "BOT": {bot: true}, "bot-relay": {"bot-relay", true}, "Bot-1-2": {"Bot-1-2", true},
+		"bot-": {"bot-", false}, "bots": {"bots", false}, "robot": {"robot", false}, "my-bot": {"my-bot", false}, "bot.relay": {"bot.relay", false}, "laptop": {"laptop", false},
+	} {
+		for _, cred := range []ircd.Credentials{{Account: "a@b.c/" + name, Secret: "pw"}, {Secret: "a@b.c/" + name + ":pw"}, {Account: "token/" + name}, {Secret: "token/" + name + ":x"}} {
+			if _, got, err := (scheme{}).deviceOf(cred); err != nil || got != want {
+				t.Errorf("%+v: got %+v, %v", cred, got, err)
+			}
 		}
 	}
 }
@@ -52,8 +70,8 @@ func TestDeviceWithProvider(t *testing.T) {
 	} {
 		w := scheme{provider: "ldap", template: c.template}
 		got, device, err := w.deviceOf(ircd.Credentials{Account: c.account, Secret: c.secret, Nick: "x"})
-		if err != nil || device != c.device || got != (ircd.Credentials{Account: c.wantAccount, Secret: c.wantSecret, Nick: "x"}) {
-			t.Errorf("%q %q: got %+v, %q, %v", c.account, c.secret, got, device, err)
+		if err != nil || device.name != c.device || device.bot || got != (ircd.Credentials{Account: c.wantAccount, Secret: c.wantSecret, Nick: "x"}) {
+			t.Errorf("%q %q: got %+v, %+v, %v", c.account, c.secret, got, device, err)
 		}
 	}
 }

@@ -104,9 +104,17 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 
 // newJoined makes a joined whose backlog is due, if the client wants one.
 func (s *session) newJoined(c *collection.Channel, g *collection.Group, opts ircd.JoinOptions) *joined {
-	j := &joined{Channel: c, view: s.open(g), visit: s.visit(c, opts), arrived: g.Dates.Late.SoFar()}
-	j.due = opts.Backlog && (c.Backlog > 0 || j.visit != nil)
+	j := &joined{Channel: c, view: s.open(g), visit: s.visit(c, opts), arrived: g.Dates.Late.SoFar(), bot: opts.Bot}
+	j.due = opts.Backlog && (j.length() > 0 || j.visit != nil)
 	return j
+}
+
+// length is how many messages the backlog has. What a device has missed is not counted.
+func (j *joined) length() int {
+	if j.bot {
+		return 0
+	}
+	return j.Backlog
 }
 
 // await waits until the view's feed has read its collection for the first time. It gives up

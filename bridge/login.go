@@ -30,6 +30,9 @@ type scheme struct {
 	template string // makes a name of a nick; empty: a nick is no name
 }
 
+// tokenAccount stands for the account where the secret is a token.
+const tokenAccount = "token"
+
 // isName reports whether an account, or what stands before the ":" of a PASS, is taken as it
 // is, and not for a nick or a part of a password.
 func (w scheme) isName(s string) bool {
@@ -40,11 +43,11 @@ func (w scheme) isName(s string) bool {
 // the nick as the account; a provider that has names without "@" would leave in doubt what
 // such an account is, so that is taken for the name there.
 func (w scheme) inPass(cred ircd.Credentials) (name, password string, ok bool) {
-	if cred.Account == "token" || w.isName(cred.Account) || w.provider != "" && cred.Account != "" {
+	if cred.Account == tokenAccount || w.isName(cred.Account) || w.provider != "" && cred.Account != "" {
 		return "", "", false
 	}
 	name, password, ok = strings.Cut(cred.Secret, ":")
-	return name, password, ok && w.isName(name)
+	return name, password, ok && (w.isName(name) || strings.HasPrefix(name, tokenAccount+"/"))
 }
 
 // attempts lists the possible interpretations of credentials, in the order to try them. If
@@ -52,14 +55,14 @@ func (w scheme) inPass(cred ircd.Credentials) (name, password string, ok bool) {
 // Directus suspends an account after 26 wrong passwords. "token:" marks a token in PASS, as the
 // account of that name does with SASL, for one that would be taken for a name and a password.
 func (w scheme) attempts(cred ircd.Credentials) []attempt {
-	if cred.Account == "token" {
+	if cred.Account == tokenAccount {
 		return []attempt{{token: cred.Secret}}
 	}
 	if w.isName(cred.Account) {
 		return []attempt{{name: cred.Account, password: cred.Secret}}
 	}
 	var list []attempt
-	if token, ok := strings.CutPrefix(cred.Secret, "token:"); ok && cred.Account == "" && !strings.Contains(token, " ") {
+	if token, ok := strings.CutPrefix(cred.Secret, tokenAccount+":"); ok && cred.Account == "" && !strings.Contains(token, " ") {
 		list = append(list, attempt{token: token})
 	}
 	if name, password, ok := w.inPass(cred); ok {
@@ -93,14 +96,14 @@ func (w scheme) open(ctx context.Context, client *directus.Client, a attempt, ot
 
 // login tries the interpretations of the credentials until Directus accepts one. The error
 // is an *ircd.LoginError or the error of ctx.
-func (b *Backend) login(ctx context.Context, w scheme, cred ircd.Credentials, device string) (*session, error) {
+func (b *Backend) login(ctx context.Context, w scheme, cred ircd.Credentials, from device) (*session, error) {
 	list := w.attempts(cred)
 	if len(list) == 0 {
 		return nil, &ircd.LoginError{Reason: ircd.Rejected, Text: w.help()}
 	}
 	var last error
 	for i, a := range list {
-		s, err := b.try(ctx, w, a, cred, device, i == len(list)-1)
+		s, err := b.try(ctx, w, a, cred, from, i == len(list)-1)
 		if err == nil {
 			return s, nil
 		}
@@ -121,7 +124,7 @@ func (b *Backend) login(ctx context.Context, w scheme, cred ircd.Credentials, de
 
 // try makes one login attempt, unless the guard refuses it. If the credentials have several
 // interpretations, a refused token counts as a failed login only if it is the last of them.
-func (b *Backend) try(ctx context.Context, w scheme, a attempt, cred ircd.Credentials, device string, last bool) (*session, error) {
+func (b *Backend) try(ctx context.Context, w scheme, a attempt, cred ircd.Credentials, from device, last bool) (*session, error) {
 	name, secret := w.account(a), a.password+a.token+"\x00"+cred.OTP
 	if err := b.guard.Refuses(cred.Remote, name, secret); err != nil {
 		return nil, err
@@ -131,7 +134,7 @@ func (b *Backend) try(ctx context.Context, w scheme, a attempt, cred ircd.Creden
 		if cred.OTP != "" {
 			return nil
 		}
-		return b.join(ctx, b.guard.NewTicket(name, secret).Hash, device, came)
+		return b.join(ctx, b.guard.NewTicket(name, secret).Hash, from, came)
 	}
 	if s := known(); s != nil {
 		return s, nil
@@ -155,7 +158,7 @@ func (b *Backend) try(ctx context.Context, w scheme, a attempt, cred ircd.Creden
 	account, err := w.open(ctx, b.opts.Client, a, cred.OTP)
 	if err == nil {
 		ticket.Accepted()
-		return b.admit(ctx, account, ticket.Hash, device)
+		return b.admit(ctx, account, ticket.Hash, from)
 	}
 	refusal := w.loginError(err)
 	switch {
@@ -182,43 +185,60 @@ func isUncounted(err error) bool {
 	return ok && answer.Status != http.StatusGatewayTimeout && answer.Code != directus.CodeResourceRestricted
 }
 
+// device is what a client calls itself in its login, behind the account.
+type device struct {
+	name string // empty: none was given, and what the client has received is not kept
+	bot  bool   // the client is a program, which must not take old messages for new ones
+}
+
 // maxDevice is the longest name of a device, in bytes, and inDevice the characters that it may have.
 const (
 	maxDevice = 32
 	inDevice  = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 )
 
+// botDevice marks the login of a bot, which has no name then. A name may follow, after a "-".
+const botDevice = "bot"
+
 // deviceOf cuts the name of a device off the account in credentials, be it the SASL account
-// or the e-mail address in front of a password. The error is an *ircd.LoginError.
-func (w scheme) deviceOf(cred ircd.Credentials) (ircd.Credentials, string, error) {
-	var device, inSecret string
+// or what stands in front of a password. The error is an *ircd.LoginError.
+func (w scheme) deviceOf(cred ircd.Credentials) (ircd.Credentials, device, error) {
+	var inAccount, inSecret string
 	var err error
-	if cred.Account, device, err = cutDevice(cred.Account); err != nil {
-		return cred, "", err
+	if cred.Account, inAccount, err = cutDevice(cred.Account); err != nil {
+		return cred, device{}, err
 	}
 	if name, password, ok := w.inPass(cred); ok {
 		if name, inSecret, err = cutDevice(name); err != nil {
-			return cred, "", err
+			return cred, device{}, err
 		}
-		cred.Secret = name + ":" + password
+		if cred.Secret = name + ":" + password; name == tokenAccount && inSecret != "" {
+			cred.Account, cred.Secret = name, password
+		}
 	}
-	return cred, cmp.Or(device, inSecret), nil
+	from := device{name: cmp.Or(inAccount, inSecret)}
+	if mark, name, named := strings.Cut(from.name, "-"); strings.EqualFold(mark, botDevice) && (name != "" || !named) {
+		if from.bot = true; !named {
+			from.name = ""
+		}
+	}
+	return cred, from, nil
 }
 
 // cutDevice cuts the name of a device off an account. It follows the first "/"; in an e-mail
 // address, the first "/" after the "@". The error is an *ircd.LoginError.
-func cutDevice(login string) (account, device string, err error) {
+func cutDevice(login string) (account, name string, err error) {
 	at := strings.LastIndexByte(login, '@') + 1
 	i := strings.IndexByte(login[at:], '/')
 	if i < 0 {
 		return login, "", nil
 	}
-	account, device = login[:at+i], login[at+i+1:]
-	if len(device) == 0 || len(device) > maxDevice || strings.ContainsFunc(device, func(r rune) bool { return !strings.ContainsRune(inDevice, r) }) {
+	account, name = login[:at+i], login[at+i+1:]
+	if len(name) == 0 || len(name) > maxDevice || strings.ContainsFunc(name, func(r rune) bool { return !strings.ContainsRune(inDevice, r) }) {
 		return "", "", &ircd.LoginError{Reason: ircd.Rejected, Text: fmt.Sprintf(
 			"The name of your device, after the /, must be 1 to %d letters, digits, dots, hyphens and underscores", maxDevice)}
 	}
-	return account, device, nil
+	return account, name, nil
 }
 
 // rejoinTime is how long a password that Directus has accepted lets further clients join the
@@ -232,7 +252,7 @@ const rejoinTime = 5 * time.Minute
 // costs Directus a twentieth, and fails if the password was changed. Of several clients at
 // once (came is when this one came) one renewal serves all. join returns nil if the client
 // has to log in.
-func (b *Backend) join(ctx context.Context, secret guard.SecretHash, device string, came time.Time) *session {
+func (b *Backend) join(ctx context.Context, secret guard.SecretHash, from device, came time.Time) *session {
 	m, accepted := b.recent(secret)
 	if m == nil || !accepted.After(came) && m.checkLately(ctx) != nil {
 		return nil
@@ -242,7 +262,7 @@ func (b *Backend) join(ctx context.Context, secret guard.SecretHash, device stri
 	if b.members[m.person.ID] != m || m.IsOver() {
 		return nil // the member was closed meanwhile
 	}
-	return b.sessionOf(m, device)
+	return b.sessionOf(m, from)
 }
 
 // recent finds a member by a secret that Directus has accepted within rejoinTime, and when it

@@ -16,9 +16,9 @@ import (
 // admit makes a session for an account that has just logged in. If its user already has a
 // member, the session joins that one and the new login is ended. secret is the hash of what
 // the user logged in with.
-func (b *Backend) admit(ctx context.Context, account *directus.Account, secret guard.SecretHash, device string) (*session, error) {
+func (b *Backend) admit(ctx context.Context, account *directus.Account, secret guard.SecretHash, from device) (*session, error) {
 	b.checkUser(ctx, account.ID())
-	if s := b.addTo(account.ID(), secret, device); s != nil {
+	if s := b.addTo(account.ID(), secret, from); s != nil {
 		s.member.rt.Retry() // the login shows that Directus is up, and the link may be waiting to reconnect
 		b.logout(account)
 		return s, nil
@@ -34,7 +34,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret g
 		b.logout(account)
 		return nil, admissionError(err)
 	}
-	s := newSession(b, who, device)
+	s := newSession(b, who, from)
 	s.nick = b.people.Connect(who, others)
 	b.people.Keep(ctx)
 	if !b.enter(s, names, may, secret) {
@@ -59,7 +59,7 @@ func (b *Backend) checkUser(ctx context.Context, id string) {
 
 // addTo adds a session to the user's current member, after Directus has accepted the secret.
 // It returns nil if the user has no member, or one that is over.
-func (b *Backend) addTo(user string, secret guard.SecretHash, device string) *session {
+func (b *Backend) addTo(user string, secret guard.SecretHash, from device) *session {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m := b.members[user]
@@ -67,12 +67,12 @@ func (b *Backend) addTo(user string, secret guard.SecretHash, device string) *se
 		return nil
 	}
 	b.accept(m, secret)
-	return b.sessionOf(m, device)
+	return b.sessionOf(m, from)
 }
 
 // sessionOf adds a new session to a member that is not over. The caller holds mu.
-func (b *Backend) sessionOf(m *member, device string) *session {
-	s := newSession(b, m.person, device)
+func (b *Backend) sessionOf(m *member, from device) *session {
+	s := newSession(b, m.person, from)
 	s.nick = b.people.Reconnect(m.person) // keeps the nick of the member's other sessions
 	b.add(m, s)
 	return s

@@ -41,7 +41,7 @@ func moving(t *testing.T, from, to feed.Key) (s *session, j *joined, old, next *
 	c := &collection.Channel{Config: collection.Config{Name: "#messages"}}
 	m := stillMember(t)
 	old, next = stillFeed(m, from), stillFeed(m, to)
-	s = newSession(&Backend{}, people.Person{}, "")
+	s = newSession(&Backend{}, people.Person{}, device{})
 	s.member, s.plan, s.nextLook = m, &plan{}, time.Now().Add(time.Hour)
 	s.backend.plan.Store(s.plan)
 	view := func(f *feed.Feed) *view {

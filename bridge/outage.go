@@ -214,6 +214,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	answer := &ircd.Channel{Name: j.Name, Topic: s.member.topics.text(ctx, j.Channel)}
 	var list []found
 	var err error
+	j.bot = opts.Bot
 	if j.due = j.due && opts.Backlog; j.due { // the client has never been shown the backlog
 		list, err = s.joinBacklog(ctx, j, answer)
 	}

@@ -22,7 +22,7 @@ func BenchmarkPoll(b *testing.B) {
 	f := stillFeed(m, feed.Key{Group: g, Audience: "all"})
 	all := make([]*session, sessions)
 	for i := range all {
-		s := newSession(&Backend{}, people.Person{}, "")
+		s := newSession(&Backend{}, people.Person{}, device{})
 		v := &view{feed: f, reader: f.Attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		s.member, s.views = m, append(s.views, v)
 		s.nextLook = time.Now().Add(time.Hour)

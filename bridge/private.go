@@ -69,7 +69,7 @@ type talk struct {
 // the client came, and what a device with a name has missed, is shown in any case.
 func (s *session) unread(ctx context.Context, j *joined, p past) []found {
 	since := j.since.From(j.view.feed.Group, s.member.account)
-	if !j.Private || since.IsZero() || p.missed && (j.visit == nil || s.device != "") || len(p.list) == 0 {
+	if !j.Private || since.IsZero() || p.missed && (j.visit == nil || s.device.name != "") || len(p.list) == 0 {
 		return p.list
 	}
 	if j.visit != nil {

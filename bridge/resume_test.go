@@ -96,7 +96,7 @@ func (r *remembering) device(name, device string) (*visitor, []string) {
 // enter joins #messages and returns the backlog.
 func (r *remembering) enter(v *visitor) (lines []string) {
 	r.t.Helper()
-	answer, err := v.session.Join(r.t.Context(), "#messages", ircd.JoinOptions{Backlog: true})
+	answer, err := v.session.Join(r.t.Context(), "#messages", ircd.JoinOptions{Backlog: true, Bot: v.session.Bot()})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -38,11 +38,11 @@ type visit struct {
 // client fetches history by itself. For private messages, which open windows, all clients
 // of a user that name no device are one device without a name.
 func (s *session) visit(c *collection.Channel, opts ircd.JoinOptions) *visit {
-	unnamed := s.device == "" && (!c.Private || c.Backlog == 0)
+	unnamed := s.device.name == "" && (!c.Private || c.Backlog == 0 || opts.Bot)
 	if s.backend.positions == nil || unnamed || !opts.Backlog {
 		return nil
 	}
-	key := resume.Key(s.backend.origin, s.person.ID, s.device, c.Collection, wire.Fold(c.Name))
+	key := resume.Key(s.backend.origin, s.person.ID, s.device.name, c.Collection, wire.Fold(c.Name))
 	v := s.visits[key]
 	if v == nil {
 		v = &visit{key: key}
@@ -257,20 +257,20 @@ func (h *historian) sinceCame(ctx context.Context, j *joined, came time.Time, so
 // since the JOIN if its backlog is due. some is that of historian.latest.
 func (h *historian) backlog(ctx context.Context, j *joined, some bool) (past, error) {
 	since := j.since.From(h.groups[0], h.member.account)
-	list, end, cut, err := h.latest(ctx, nil, max(j.Backlog, 1), since, some)
+	list, end, cut, err := h.latest(ctx, nil, max(j.length(), 1), since, some)
 	p := past{list: list, end: end}
 	recent := len(list) > 0 && !since.IsZero() && !list[0].row.Date.Before(since)
 	if len(list) > 0 && !end {
 		p.floor = list[0].place()
 	}
-	if len(list) > 0 && j.Backlog == 0 {
+	if len(list) > 0 && j.length() == 0 {
 		p = past{end: true, floor: list[0].place()}
 		if recent {
 			p.list = list
 		}
 	}
 	if cut && len(p.list) > 0 {
-		what := fmt.Sprintf("the last %d messages", j.Backlog)
+		what := fmt.Sprintf("the last %d messages", j.length())
 		if recent {
 			what = "what was written since you have joined"
 		}

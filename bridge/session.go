@@ -49,7 +49,7 @@ type session struct {
 	hasty       time.Time         // until then JOINs do not wait for backlogs, as the last one timed out
 	unheard     time.Time         // until then Lookup does not ask Directus: see lookupPause
 	mail        mailbox           // states that changed elsewhere; has its own lock
-	device      string            // the client's name for it; empty: none was given
+	device      device            // what the client calls itself in its login
 	visits      map[string]*visit // by visit.key
 	pageEnds    map[*collection.Channel]*pageEnd
 	unacked     bool        // something was shown since the last AskReceipt
@@ -62,6 +62,7 @@ type joined struct {
 	*collection.Channel
 	view *view
 	due  bool // the backlog is still to be shown
+	bot  bool // see ircd.JoinOptions
 	// since is the moment of the JOIN while the backlog is due: the backlog includes all
 	// rows dated from then on, even beyond its usual length. Otherwise it is not set.
 	since feed.JoinMoment
@@ -123,9 +124,9 @@ var _ interface {
 	ircd.MarkerKeeper
 } = (*session)(nil)
 
-func newSession(b *Backend, who people.Person, device string) *session {
+func newSession(b *Backend, who people.Person, from device) *session {
 	return &session{
-		backend: b, person: who, device: device, wake: bell.New(),
+		backend: b, person: who, device: from, wake: bell.New(),
 		joined: map[string]*joined{},
 	}
 }
@@ -144,6 +145,7 @@ func (s *session) anyJoined(holds func(*joined) bool) bool {
 func (s *session) ring() { s.wake.Ring() }
 
 func (s *session) User() ircd.User                   { return s.backend.people.Current(s.nick) }
+func (s *session) Bot() bool                         { return s.device.bot }
 func (s *session) Wake() <-chan struct{}             { return s.wake }
 func (s *session) Knows(id string) ircd.Acquaintance { return s.member.names.Knows(id) }
 

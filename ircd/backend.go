@@ -91,6 +91,9 @@ type Session interface {
 	// User is the identity that the backend assigns, the same for all sessions of one
 	// user. It never changes, except that a Profile event may change the Realname.
 	User() User
+	// Bot reports that the login was marked as that of a program, which must not take old
+	// messages for new ones.
+	Bot() bool
 	// AutoJoin returns the channels to join after the welcome, in order.
 	AutoJoin() []string
 	// Start is called once, after the welcome. From then on Poll returns private
@@ -192,6 +195,9 @@ type JoinOptions struct {
 	// Backlog asks for the latest messages, or for those that the client has missed. It
 	// is false for clients that fetch history by themselves.
 	Backlog bool
+	// Bot leaves out the latest messages, while those that the client is known to have
+	// missed stay.
+	Bot bool
 }
 
 // Channel is the result of Join.

@@ -159,7 +159,7 @@ func TestStart(t *testing.T) {
 				t.Errorf("%d started at the JOIN of number %d", n, i+1)
 			}
 		}
-		if got := fmt.Sprint(s.chat.starts); got != "[{true} {true} {false}]" {
+		if got := fmt.Sprintf("%+v", s.chat.starts); got != "[{Backlog:true Bot:false} {Backlog:true Bot:false} {Backlog:false Bot:false}]" {
 			t.Errorf("started with %s", got)
 		}
 	})

@@ -162,8 +162,9 @@ var help = map[string][]string{
 	},
 	"bots": {
 		"Bots",
-		"/mode nick +B marks a connection as a bot's: others see that in WHO and WHOIS.",
-		"A bot is shown no backlog, since it would obey old commands again.",
+		"A bot is shown no old messages on joining, since it would obey them again.",
+		"Its login says that it is one: account/bot in place of account, or account/bot-name to be shown what it has missed.",
+		"/mode nick +B says so later, for what is joined after that. Others see it in WHO and WHOIS.",
 	},
 }
 

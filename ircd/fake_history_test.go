@@ -64,7 +64,7 @@ func (s *fakeSession) Start(_ context.Context, opts JoinOptions) error {
 		}
 		list[i].Messages = append(list[i].Messages, m)
 	}
-	if opts.Backlog {
+	if opts.Backlog && !opts.Bot {
 		for _, b := range list {
 			s.queue = append(s.queue, b)
 		}

@@ -32,6 +32,7 @@ type fakeChat struct {
 	more     More          // behind each backlog; nil: nothing; static
 	device   bool          // sessions want to know what has arrived; static
 	bare     bool          // sessions have no optional part; static
+	bot      bool          // every login is marked as a bot's; static
 	denied   bool          // nor has the chat any; static
 
 	crash func(method, user string) // guarded by mu; nil: nothing. It may panic
@@ -197,6 +198,7 @@ func (s *fakeSession) mayCrash(method string) {
 	}
 }
 
+func (s *fakeSession) Bot() bool             { return s.chat.bot }
 func (s *fakeSession) AutoJoin() []string    { return s.chat.autoJoin }
 func (s *fakeSession) Wake() <-chan struct{} { return s.wake }
 
@@ -220,7 +222,7 @@ func (s *fakeSession) Join(ctx context.Context, channel string, opts JoinOptions
 	}
 	s.joined[name] = true
 	ch := &Channel{Name: name, Topic: topic, At: s.chat.joinedAt}
-	if opts.Backlog {
+	if opts.Backlog && !opts.Bot {
 		ch.Backlog, ch.Notice, ch.More = s.chat.backlog[name], s.chat.notice, s.chat.more
 	}
 	return ch, nil

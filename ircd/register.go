@@ -105,6 +105,9 @@ func (c *conn) welcome(ctx context.Context) error {
 	c.reg = registration{begun: true, cap302: c.reg.cap302}
 	c.user = c.member.User
 	c.srv.count.strangers.Add(-1)
+	if c.bot = c.session.Bot(); c.bot {
+		c.srv.roster.SetBot(c.member, true)
+	}
 	c.srv.count.registered.Add(1)
 	nick := c.user.Nick
 	c.label.nick.Store(&nick)
@@ -195,8 +198,7 @@ func (c *conn) cmdSetname(context.Context, *irc.Message) error {
 	return failReply("CANNOT_CHANGE_REALNAME", "Your name comes from your account: change it there")
 }
 
-// joinOptions are the client's options for Join and Start. There is no backlog for clients
-// that fetch history by themselves, nor for bots, which would obey old commands.
+// joinOptions are the client's options for Join and Start.
 func (c *conn) joinOptions() JoinOptions {
-	return JoinOptions{Backlog: !c.bot && !c.caps.has(capChathistory)}
+	return JoinOptions{Backlog: !c.caps.has(capChathistory), Bot: c.bot}
 }

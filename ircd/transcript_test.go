@@ -29,7 +29,8 @@ import (
 //	! wait 3s     time passes
 //	! autojoin #CHANNEL         before the first line of the client
 //	! features WORD...          the same: private, replies, reactions; bare: sessions
-//	                            have no optional part; denied: nor does the chat offer any
+//	                            have no optional part; denied: nor does the chat offer any;
+//	                            bot: the login is marked as a bot's
 //	! past AGE FROM TO TEXT     the same: a message was stored that long ago
 //	! joined AGE                every JOIN from now on was so long ago
 //	! whisper FROM TO TEXT      a private message is stored by somebody else
@@ -194,6 +195,8 @@ func (st *stage) feature(word string) {
 		f.Replies = true
 	case "reactions":
 		f.Reactions = true
+	case "bot":
+		st.chat.bot = true
 	case "bare":
 		st.chat.bare = true
 	case "denied":
