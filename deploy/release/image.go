@@ -53,7 +53,7 @@ func (t *tree) writeImages(dir string, images []image) error {
 		}
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: built, Descriptor: v1.Descriptor{
 			Platform:    &v1.Platform{OS: "linux", Architecture: i.arch},
-			Annotations: map[string]string{"org.opencontainers.image.ref.name": t.version},
+			Annotations: map[string]string{"org.opencontainers.image.ref.name": "directus-ircd:" + t.version},
 		}})
 	}
 	scratch, err := os.MkdirTemp("", "release-")
