@@ -22,11 +22,12 @@ var odd = regexp.MustCompile(`(?i)` + strings.Join([]string{
 
 // usual is what looks odd and is not.
 var usual = regexp.MustCompile(strings.Join([]string{
-	`are supported`,                   // numeric 005, which some show
-	`server shutting down`,            // the ERROR of a daemon that stops
-	`notification plugin|session bus`, // HexChat without a desktop
-	`Waiting for CAP LS`,              // irssi
-	`Connection refused`,              // said by clients that come again while the daemon is away
+	`are supported`,                         // numeric 005, which some show
+	`server shutting down`,                  // the ERROR of a daemon that stops
+	`notification plugin|session bus`,       // HexChat without a desktop
+	`Waiting for CAP LS`,                    // irssi
+	`Connection refused`,                    // said by clients that come again while the daemon is away
+	`(?i)connection (closed|reset) by peer`, // said by those that read on behind the ERROR of a daemon that stops
 	`(?i)resetting to empty|exact error: filenotfound|ignore database`, // Limnoria at its first start
 }, "|"))
 
@@ -53,7 +54,8 @@ func TestFindOdd(t *testing.T) {
 			t.Errorf("%q passes for usual", line)
 		}
 	}
-	for _, line := range []string{"12:00 <Ada> hello there", "12:00 -!- Irssi [user@directus] has joined #messages", "12:00 <Ada> 100% sure", "*** ERROR: Closing link (server shutting down)"} {
+	for _, line := range []string{"12:00 <Ada> hello there", "12:00 -!- Irssi [user@directus] has joined #messages", "12:00 <Ada> 100% sure", "*** ERROR: Closing link (server shutting down)",
+		"chat =!= | irc: reading data on socket: error 2 (connection closed by peer)"} {
 		if err := findOdd(line); err != nil {
 			t.Errorf("%q: %v", line, err)
 		}
