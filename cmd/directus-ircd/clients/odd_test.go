@@ -16,7 +16,7 @@ var odd = regexp.MustCompile(`(?i)` + strings.Join([]string{
 	`unknown`, `odd server`, `no such`, `not enough parameters`, `invalid`, `illegal`, `malformed`, `uncaught`, `traceback`,
 	`\berror\b`, `\bfailed\b`, `cannot`, `refused`, `flood`,
 	`%!?[a-z|_](\W|$)`, `%!`, `\(null\)`, `<nil>`, `undefined`, // formats
-	`[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]`, `\x{fffd}`, `\^[A-Z_\[\]]`, // controls, as they are and as some show them
+	`[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]`, `\x{fffd}`, `(?-i:\^[A-Z_\[\]])`, // controls, as they are and as some show them
 	`[0-9a-f]{8}-[0-9a-f]{4}-`, // ids of Directus
 }, "|"))
 
@@ -25,6 +25,7 @@ var usual = regexp.MustCompile(strings.Join([]string{
 	`are supported`,                         // numeric 005, which some show
 	`server shutting down`,                  // the ERROR of a daemon that stops
 	`notification plugin|session bus`,       // HexChat without a desktop
+	`change with \^X`,                       // irssi's status line, where there are two servers
 	`Waiting for CAP LS`,                    // irssi
 	`Connection refused`,                    // said by clients that come again while the daemon is away
 	`(?i)connection (closed|reset) by peer`, // said by those that read on behind the ERROR of a daemon that stops
