@@ -34,6 +34,19 @@ func (r *remembering) whisper(text string) {
 	r.fake.Insert("private_messages", r.person("bob"), map[string]any{"text": text, "recipient": r.person("ada")})
 }
 
+// misses shows a bot what is said while it is there, and then not what is said while it and the daemon are away.
+func (r *remembering) misses(bot *visitor) {
+	r.t.Helper()
+	r.insert("now")
+	r.whisper("now, to ada")
+	same(r.t, bot.texts(), "now", "now, to ada")
+	bot.receive()
+	bot.leave()
+	r.insert("meanwhile")
+	r.whisper("meanwhile, to ada")
+	r.restart()
+}
+
 // TestBot: a login that is marked as a bot's is shown what is said while it is there, and nothing
 // else, however often it comes back; another device is shown the backlog.
 func TestBot(t *testing.T) {
@@ -42,14 +55,7 @@ func TestBot(t *testing.T) {
 		for range 3 {
 			bot, lines := r.comes("bot")
 			same(t, lines)
-			r.insert("now")
-			r.whisper("now, to ada")
-			same(t, bot.texts(), "now", "now, to ada")
-			bot.receive()
-			bot.leave()
-			r.insert("meanwhile")
-			r.whisper("meanwhile, to ada")
-			r.restart()
+			r.misses(bot)
 		}
 		_, lines := r.comes("laptop")
 		if len(lines) != 2*7 {
@@ -66,14 +72,7 @@ func TestBotWithName(t *testing.T) {
 		bot, lines := r.comes("bot-relay")
 		same(t, lines)
 		for range 2 {
-			r.insert("now")
-			r.whisper("now, to ada")
-			same(t, bot.texts(), "now", "now, to ada")
-			bot.receive()
-			bot.leave()
-			r.insert("meanwhile")
-			r.whisper("meanwhile, to ada")
-			r.restart()
+			r.misses(bot)
 			bot, lines = r.comes("bot-relay")
 			same(t, lines, "meanwhile", "meanwhile, to ada")
 			bot.receive()

@@ -33,12 +33,7 @@ func commandsOf(events []ircd.Event) []string {
 // commandsOf are those of the news.
 func (v *visitor) commandsOf() []string {
 	v.t.Helper()
-	synctest.Wait()
-	events, err := v.poll()
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	return commandsOf(events)
+	return commandsOf(v.events())
 }
 
 // A NOTICE is one for everybody where the collection has a field for it, and else for those on

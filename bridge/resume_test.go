@@ -111,14 +111,21 @@ func (r *remembering) enter(v *visitor) (lines []string) {
 	return lines
 }
 
-// texts are the news as far as they are messages.
-func (v *visitor) texts() []string {
+// events are the news, when nothing goes on any more.
+func (v *visitor) events() []ircd.Event {
 	v.t.Helper()
 	synctest.Wait()
 	events, err := v.poll()
 	if err != nil {
 		v.t.Fatal(err)
 	}
+	return events
+}
+
+// texts are the news as far as they are messages.
+func (v *visitor) texts() []string {
+	v.t.Helper()
+	events := v.events()
 	lines := []string{}
 	for _, ev := range events {
 		if r, is := ev.(*ircd.Rest); is {

@@ -140,9 +140,14 @@ func keepWriting(t *testing.T, s *directustest.Server, author directustest.User,
 		}
 	})
 	writing.Go(func() {
+		pace := time.NewTicker(150 * time.Millisecond) // as people do
+		defer pace.Stop()
 		for ; ctx.Err() == nil; irc++ {
 			writer.Send(fmt.Sprintf("PRIVMSG #messages :irc %d.", irc))
-			time.Sleep(150 * time.Millisecond) // as people do
+			select {
+			case <-pace.C:
+			case <-ctx.Done():
+			}
 		}
 	})
 	return func() (int, int) {
