@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -111,7 +112,15 @@ func (t *tree) assemble(i image) (v1.Image, error) {
 		Cmd:          []string{"serve"},
 		WorkingDir:   "/",
 		ExposedPorts: map[string]struct{}{"6667/tcp": {}, "6697/tcp": {}, "8097/tcp": {}, "9107/tcp": {}},
-		Volumes:      map[string]struct{}{stateFolder: {}},
+		// A Docker extension of OCI: other runtimes leave it out.
+		Healthcheck: &v1.HealthConfig{
+			Test:        []string{"CMD", installedProgram, "health"},
+			Interval:    30 * time.Second,
+			Timeout:     10 * time.Second,
+			StartPeriod: 10 * time.Second,
+			Retries:     3,
+		},
+		Volumes: map[string]struct{}{stateFolder: {}},
 		Labels: map[string]string{
 			"org.opencontainers.image.title":       "directus-ircd",
 			"org.opencontainers.image.description": "IRC server for a chat in Directus",

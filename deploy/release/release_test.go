@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +159,9 @@ func TestImage(t *testing.T) {
 	config, err := built.ConfigFile()
 	if err != nil || config.Config.User != "65532:65532" || config.Config.Entrypoint[0] != installedProgram || config.Architecture != "arm64" {
 		t.Errorf("%+v, %v", config, err)
+	}
+	if check := config.Config.Healthcheck; check == nil || !slices.Equal(check.Test, []string{"CMD", installedProgram, "health"}) {
+		t.Errorf("the health check is %+v", check)
 	}
 	if got := owners(t, built); got["usr/bin/directus-ircd"] != 0 || got["var/lib/directus-ircd/"] != nobody {
 		t.Errorf("the files belong to %v", got)

@@ -195,6 +195,31 @@ func (e Error) Unwrap() error { return e.Err }
 // Load reads and validates a file. Its error is an Error that lists all faults of the file,
 // one on each line, with its place.
 func Load(file string) (*Config, error) {
+	text, err := readConfig(file)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(file, text)
+}
+
+// Glance reads a file without judging it, for a command that asks the running daemon: a
+// mistake that was made in the file since does not matter to that. Its error is an Error:
+// the file cannot be read at all.
+func Glance(file string) (*Config, error) {
+	text, err := readConfig(file)
+	if err != nil {
+		return nil, err
+	}
+	cfg := Default()
+	cfg.File = file
+	d := newDecoder(file)
+	if d.document(text, cfg); !d.readable {
+		return nil, Error{d.err()}
+	}
+	return cfg, nil
+}
+
+func readConfig(file string) ([]byte, error) {
 	text, err := ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, Error{fmt.Errorf("there is no configuration file %s: write one with \"directus-ircd config > %[1]s\" or name another with --config", file)}
@@ -202,7 +227,7 @@ func Load(file string) (*Config, error) {
 	if err != nil {
 		return nil, Error{fmt.Errorf("read the configuration: %w", err)}
 	}
-	return Parse(file, text)
+	return text, nil
 }
 
 // Parse decodes and validates the text of a file. Faults name the file by its name.
