@@ -25,7 +25,7 @@ func TestCompletionInBash(t *testing.T) {
 		"s":                  "serve setup",
 		"--":                 "--help --version",
 		"setup --re":         "--replies --reactions --read-markers",
-		"check -":            "-c --config --email --password --password-stdin --token --token-stdin --otp --offline --write -h --help",
+		"check -":            "-c --config --email --password --password-stdin --password-file --token --token-stdin --token-file --otp --offline --write -h --help",
 		"setup --url ":       "",
 		"serve -c main_te":   "main_test.go",
 		"demo --data compl":  "completion",

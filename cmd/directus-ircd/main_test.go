@@ -53,7 +53,7 @@ func runCommand(t *testing.T, stdin string, args ...string) result {
 // clearEnvironment keeps the credentials of whoever runs the tests out of them.
 func clearEnvironment(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"DIRECTUS_EMAIL", "DIRECTUS_PASSWORD", "DIRECTUS_TOKEN"} {
+	for _, name := range []string{"DIRECTUS_EMAIL", "DIRECTUS_PASSWORD", "DIRECTUS_PASSWORD_FILE", "DIRECTUS_TOKEN", "DIRECTUS_TOKEN_FILE"} {
 		t.Setenv(name, "")
 		os.Unsetenv(name)
 	}
@@ -124,7 +124,7 @@ func TestCommandLine(t *testing.T) {
 
 // Secrets that come from the environment must not be shown as defaults.
 func TestHelpShowsNoSecret(t *testing.T) {
-	for _, name := range []string{"DIRECTUS_EMAIL", "DIRECTUS_PASSWORD", "DIRECTUS_TOKEN"} {
+	for _, name := range []string{"DIRECTUS_EMAIL", "DIRECTUS_PASSWORD", "DIRECTUS_PASSWORD_FILE", "DIRECTUS_TOKEN", "DIRECTUS_TOKEN_FILE"} {
 		t.Setenv(name, "geheim")
 	}
 	for _, command := range []string{"setup", "check"} {

@@ -23,6 +23,8 @@ type setupCmd struct {
 	ClientCert string `placeholder:"FILE" help:"PEM file of the certificate to present, if the proxy in front of Directus asks for one."`
 	ClientKey  string `placeholder:"FILE" help:"PEM file of the private key of --client-cert."`
 
+	Wait waitFlag `placeholder:"DURATION" help:"Wait until Directus answers, up to 5m, or as long as --wait=DURATION says: for a service that starts together with Directus."`
+
 	Collection  string   `default:"messages" placeholder:"NAME" help:"Collection for the messages (${default})."`
 	Role        string   `placeholder:"NAME" help:"Name of the role of the people who chat, and of its policy (IRC users, or the name that an earlier run gave it)."`
 	TextField   string   `default:"text" placeholder:"NAME" help:"Field of the text (${default})."`
@@ -62,12 +64,9 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 	if err := c.complete(env); err != nil {
 		return err
 	}
-	if err := client.Ping(ctx); err != nil {
-		return fmt.Errorf("directus does not answer at %s: %w: %s", c.URL, err, check.ReachHint("--url", c.URL, err))
-	}
-	account, err := c.login(ctx, client)
+	account, err := c.reach(ctx, env, client)
 	if err != nil {
-		return fmt.Errorf("log in to directus: %w: %s", err, check.LoginHint(err))
+		return err
 	}
 	defer func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), setupLogout)
@@ -92,6 +91,21 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 		return errors.New("something is not as asked for: see the lines with \"differs\" above")
 	}
 	return nil
+}
+
+// reach logs in to Directus, as soon as it answers.
+func (c *setupCmd) reach(ctx context.Context, env *environment, client *directus.Client) (account *directus.Account, err error) {
+	err = c.Wait.until(ctx, env.Stderr, func(ctx context.Context) error {
+		if err := client.Ping(ctx); err != nil {
+			return fmt.Errorf("directus does not answer at %s: %w: %s", c.URL, err, check.ReachHint("--url", c.URL, err))
+		}
+		var err error
+		if account, err = c.login(ctx, client); err != nil {
+			return fmt.Errorf("log in to directus: %w: %s", err, check.LoginHint(err))
+		}
+		return nil
+	})
+	return account, err
 }
 
 // client is a client of the Directus that the flags name, without a login.
