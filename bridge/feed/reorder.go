@@ -68,8 +68,8 @@ type skip struct {
 
 func newReorderBuffer() reorderBuffer { return reorderBuffer{patience: firstPatience} }
 
-// add takes rows that have come and returns those whose turn it is, in the order of their
-// keys. missing is that of due.
+// add takes rows that have come and returns those whose turn it is, which the caller puts into
+// the order of the collection. missing is that of due.
 func (b *reorderBuffer) add(rows []collection.Row, now time.Time) (turn []collection.Row, missing bool) {
 	for _, r := range rows {
 		key, counts := keyNumber(r)
@@ -96,8 +96,13 @@ func (b *reorderBuffer) due(now time.Time) (turn []collection.Row, missing bool)
 	for len(b.held) > 0 {
 		front := b.held[0]
 		follows, gap := front.key == b.next, front.key > b.next
-		if !front.counts {
+		if !front.counts && b.strict {
 			return turn, !now.Before(b.deadline())
+		}
+		if !front.counts { // it waited while b was strict, and what comes now does not wait
+			turn = append(turn, front.Row)
+			b.held = b.held[1:]
+			continue
 		}
 		if gap && (b.strict || b.counting || front.key-b.next <= maxMissing) {
 			b.regain(now)

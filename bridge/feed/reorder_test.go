@@ -43,6 +43,7 @@ func TestReorderBuffer(t *testing.T) {
 		"numbers in texts":          {`0: "1" -> 1`, `0: "3" -> 3`},
 		"in doubt":                  {"0: 1 -> 1", "0: strict ->", "0: 1000 ->", "99: . ->", "100: . -> missing", "100: flush -> 1000", "101: 1001 -> 1001", "101: 1003 ->", "200: . ->", "201: . -> missing", "201: 1002 -> 1002 1003"},
 		"uuids in doubt":            {`0: strict ->`, `0: "b" ->`, `50: "a" ->`, "99: . ->", "100: . -> missing", "100: flush -> a b"},
+		"uuids at the end of it":    {`0: strict ->`, `0: "b" ->`, `50: lax ->`, `50: "a" -> a b`, `51: "c" -> c`},
 		"beyond counting":           {"0: 1 -> 1", "0: 99999999999999999999999 -> 99999999999999999999999", "0: 2 -> 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -61,6 +62,8 @@ func TestReorderBuffer(t *testing.T) {
 				switch words := strings.Fields(what); words[0] {
 				case "strict":
 					h.strict = true
+				case "lax":
+					h.strict = false
 				case ".":
 					turn, missing = h.due(now)
 				case "flush":
