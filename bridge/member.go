@@ -244,10 +244,11 @@ func (m *member) setSilent(silent bool, waited time.Duration) {
 }
 
 // toldBack notes that a client was told that Directus is back. In a feed that somebody else leads that may be before the
-// link of this member is up: it is hurried, and what is typed meanwhile waits for it.
+// link of this member is up: it is hurried, and what is typed meanwhile waits for it, however
+// Directus was before.
 func (m *member) toldBack() {
 	m.mu.Lock()
-	m.back = time.Now()
+	m.back, m.silent = time.Now(), time.Time{}
 	m.mu.Unlock()
 	m.rt.Retry()
 }

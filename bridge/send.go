@@ -113,7 +113,8 @@ func (m *member) send(ctx context.Context, c *collection.Channel, f *feed.Feed, 
 	d.identify(limited)
 	d.byREST = !d.mayHedge(limited)
 	r, err = d.run(limited)
-	m.setSilent(errors.Is(err, directus.ErrUnconfirmed), min(d.unanswered, patience))
+	// Who has run out of time without an attempt has learnt nothing: neither is silence over.
+	m.setSilent(errors.Is(err, directus.ErrUnconfirmed) || limited.Err() != nil, min(d.unanswered, patience))
 	if err == nil {
 		return r, nil
 	}

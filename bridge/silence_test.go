@@ -36,6 +36,45 @@ func TestPasteWhileSilent(t *testing.T) {
 	})
 }
 
+// The link breaks while Directus answers nothing. Only the first lines of a paste wait, however long the attempts take that
+// say nothing, and what is sent when Directus is said to be back is stored.
+func TestPasteWhileTheLinkBreaks(t *testing.T) {
+	for after := range 16 {
+		ircdtest.Bubble(t, func(t *testing.T) {
+			fake, l, _ := fakeStack(t, directustest.FakeOptions{}, nil)
+			addFake(fake, "ada")
+			c := rejoin(t, l, "ada")
+			begin := time.Now()
+			thaw := begin.Add(time.Minute)
+			fake.OnREST(func(directustest.RESTRequest) directustest.RESTVerdict {
+				return directustest.RESTVerdict{Delay: time.Until(thaw)}
+			})
+			fake.OnFrame(func(directustest.FakeFrame) directustest.FrameVerdict {
+				return directustest.FrameVerdict{Delay: time.Until(thaw)}
+			})
+			cut := time.AfterFunc(time.Duration(after)*time.Second, fake.Cut)
+			defer cut.Stop()
+			for range 6 {
+				c.Send("PRIVMSG #messages :pasted")
+			}
+			for range 6 {
+				c.Expect("* 404 *")
+			}
+			if took := time.Since(begin); took > 15*time.Second {
+				t.Errorf("cut after %d s: the last line of a paste waited %v", after, took)
+			}
+			time.Sleep(time.Until(thaw.Add(-time.Second)))
+			c.Send("PRIVMSG #messages :too early")
+			c.Expect("*NOTICE #messages :Directus is back*")
+			c.Send("PRIVMSG #messages :in time")
+			if got := strings.Join(c.Sync(), "\n"); strings.Contains(got, " 404 ") {
+				t.Errorf("cut after %d s: %s", after, got)
+			}
+			c.Close()
+		})
+	}
+}
+
 // A replaced static token, and a new login of the same user.
 func TestNewLoginAfterRevokedToken(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
