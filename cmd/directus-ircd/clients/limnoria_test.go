@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// limnoria is a bot: what it does is seen from outside. Its screen is its log, which holds what it complains of.
+// limnoria is a bot: what it does is seen from outside. Its screen is its log, which holds what it complains of, and the
+// log of the channel, which holds what it was sent: it does not answer what comes in a batch of history, but logs it.
 var limnoria = kind{
 	name: "Limnoria", pkg: "limnoria", program: "supybot", version: "dpkg-query -W limnoria",
 	prepare: func(t testing.TB, home string, a account) string {
@@ -19,7 +20,9 @@ supybot.reply.whenAddressedBy.chars: @
 supybot.reply.withNickPrefix: False
 supybot.drivers.maxReconnectWait: 2.0
 supybot.log.stdout: False
-supybot.plugins: Format Misc
+supybot.plugins: ChannelLogger Format Misc
+supybot.plugins.ChannelLogger: True
+supybot.plugins.ChannelLogger.flushImmediately: True
 supybot.plugins.Format: True
 supybot.plugins.Misc: True`, a.nick, a.recipe(t, "Bots", 0))
 		for _, dir := range []string{"backup", "conf", "data", "log", "data.tmp", "data.web"} {
@@ -29,7 +32,7 @@ supybot.plugins.Misc: True`, a.nick, a.recipe(t, "Bots", 0))
 		return "exec supybot --allow-root bot.conf"
 	},
 	open: func(cmd *exec.Cmd) (screen, error) {
-		return openFolder(cmd, folder{dir: filepath.Join(cmd.Dir, "log"), shown: "messages.log", input: func(line string) (pipe, rest string) { return os.DevNull, line }})
+		return openFolder(cmd, folder{dir: filepath.Join(cmd.Dir, "log"), shown: "*messages.log", input: func(line string) (pipe, rest string) { return os.DevNull, line }})
 	},
 	in:  "Join to #messages on chat synced",
 	bot: true,

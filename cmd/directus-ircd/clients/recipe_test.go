@@ -12,16 +12,17 @@ import (
 
 // account is what somebody logs in with, in place of the demo's Kevin.
 type account struct {
-	nick, email, password, token string
-	plain, secure                string // where the daemon listens, without TLS and with it
-	certificate                  string // the file of the daemon's
+	nick, password, token string
+	email, bot            string // with the names of devices: device, and that of a bot
+	plain, secure         string // where the daemon listens, without TLS and with it
+	certificate           string // the file of the daemon's
 }
 
 // device is the name of each client: it goes on from where it was.
 const device = "/desk"
 
 func newAccount(nick string, u directustest.User, d *daemon) account {
-	return account{nick: nick, email: u.Email + device, password: u.Password, token: u.StaticToken, plain: d.plain, secure: d.secure, certificate: d.certificate}
+	return account{nick: nick, email: u.Email + device, bot: u.Email + "/bot", password: u.Password, token: u.StaticToken, plain: d.plain, secure: d.secure, certificate: d.certificate}
 }
 
 // recipe is a block of code of the manual's page on clients, the nth under a heading, for an account other than Kevin's.
@@ -53,7 +54,7 @@ func (a account) adapt(recipe string) string {
 	host, port, _ := net.SplitHostPort(a.plain)
 	secureHost, securePort, _ := net.SplitHostPort(a.secure)
 	recipe = strings.NewReplacer(
-		"kevin@example.com", a.email, "demo-kevin", a.password, "the-token", a.token,
+		"kevin@example.com/bot", a.bot, "kevin@example.com", a.email, "demo-kevin", a.password, "the-token", a.token,
 		"irc.example.com -p 6697", secureHost+" -p "+securePort,
 		"127.0.0.1", host, "6667", port,
 	).Replace(recipe)

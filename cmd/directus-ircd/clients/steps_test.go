@@ -118,9 +118,11 @@ func (w *world) private(step string) {
 	}
 }
 
+// missed is written while the daemon is away.
+const missed = "while the daemon was away."
+
 // restartDaemon has Ada write while the daemon is away.
 func (w *world) restartDaemon(step string) {
-	const missed = "while the daemon was away."
 	w.each(step, func(c *client) error {
 		if c.dies {
 			w.judgeOne(c)
@@ -171,10 +173,15 @@ func (w *world) judgeOne(c *client) {
 	}
 }
 
-// judgeBot wants each question answered once, and that of the backlog never.
+// judgeBot wants each question answered once, and that of the backlog neither answered nor shown, nor what it has missed.
 func (w *world) judgeBot(c *client) {
 	if n := w.stored("messages", past); n > 0 {
 		w.note(c, "old", fmt.Errorf("it has answered the past %d times", n))
+	}
+	for step, old := range map[string]string{"old": strings.ToUpper(past), "ircd": missed} {
+		if strings.Contains(c.screen.text(), old) {
+			w.note(c, step, fmt.Errorf("%q, which is old, is shown", old))
+		}
 	}
 	for _, step := range []struct{ name, collection, what string }{
 		{"own", "messages", "typed"}, {"msg", "private_messages", "answered"},
@@ -182,6 +189,9 @@ func (w *world) judgeBot(c *client) {
 	} {
 		if n := w.stored(step.collection, c.line(step.what)); n != 1 {
 			w.note(c, step.name, fmt.Errorf("it has answered %d times", n))
+		}
+		if question := strings.ToUpper(c.line(step.what)); step.collection == "messages" && strings.Count(c.screen.text(), question) != 1 {
+			w.note(c, step.name, fmt.Errorf("%q is not shown once", question))
 		}
 	}
 }
