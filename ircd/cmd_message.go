@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"directus-ircd/ircd/presence"
 	"directus-ircd/ircd/wire"
@@ -158,6 +159,7 @@ func (c *conn) say(ctx context.Context, target string, out Outgoing) (err error)
 	}
 	c.toldLost = false
 	c.srv.count.messages.Add(1)
+	c.srv.stored.Observe(time.Since(c.lineAt).Seconds())
 	c.srv.roster.Touch(c.member)
 	// Messages stored earlier are shown first. Even if the connection ends meanwhile,
 	// the client is told what became of this one.

@@ -85,6 +85,7 @@ type conn struct {
 	toldUTF8   bool       // the client was told that it sends invalid UTF-8
 	toldLost   bool       // the client was told that a NOTICE is lost; see loseNotice
 
+	lineAt   time.Time // inbound.at of the line that is handled
 	response *response // to the current labelled request; nil if there is none
 	asides   int       // while not 0, what is sent is not part of the response
 	out1     []byte    // the output of the current turn
@@ -106,6 +107,7 @@ type inbound struct {
 	tooLong bool
 	ping    *waitingPing // nil unless the line is a PING
 	part    bool         // paced as part of a multi-line message
+	at      time.Time    // when flood control let it pass
 }
 
 func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn {
@@ -119,7 +121,7 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		lines:      make(chan *inbound, maxAheadLines),
 		done:       make(chan struct{}),
 		serverBell: bell.New(),
-		pacing:     &pacing{limiter: rate.NewLimiter(set.Limits.pace())},
+		pacing:     &pacing{limiter: rate.NewLimiter(set.Limits.pace()), delayed: &s.count.delayed},
 		ahead:      semaphore.NewWeighted(maxAhead),
 		nick:       "*",
 		channels:   make(map[string]*joinedChannel),
@@ -289,7 +291,7 @@ func (c *conn) flush(ctx context.Context) error {
 	err := c.out.put(Lasting(ctx), c.out1)
 	c.out1 = nil // the queue has it
 	if errors.Is(err, errStalled) {
-		return stalled()
+		return c.stalled()
 	}
 	return err
 }

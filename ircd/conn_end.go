@@ -63,7 +63,8 @@ func notIRC(in *inbound) *closing {
 const quitText = "Connection closed"
 
 // stalled ends the connection of a client that does not read.
-func stalled() *closing {
+func (c *conn) stalled() *closing {
+	c.srv.count.slow.Add(1)
 	return &closing{text: errStalled.Error(), cause: "client does not read"}
 }
 
@@ -237,7 +238,7 @@ func (c *conn) linger(reading <-chan struct{}) {
 func (c *conn) drain(ctx context.Context, cause error) error {
 	var over <-chan time.Time
 	if errors.Is(cause, os.ErrDeadlineExceeded) {
-		cause = stalled()
+		cause = c.stalled()
 		over = time.After(drainLimit)
 	}
 	quiet := drainTimeout + c.pace()

@@ -31,6 +31,7 @@ func (c *conn) handOn(ctx context.Context, in *inbound) bool {
 	if in.part, err = c.pacing.wait(ctx, in.text); err != nil {
 		return false
 	}
+	in.at = time.Now()
 	c.expectTurn(in)
 	if c.ahead.Acquire(ctx, in.weight()) != nil {
 		return false

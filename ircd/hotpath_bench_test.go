@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 )
 
@@ -52,7 +53,8 @@ func BenchmarkFanOut(b *testing.B) {
 	for _, together := range []int{1, 16} {
 		b.Run(fmt.Sprintf("together=%d", together), func(b *testing.B) {
 			b.ReportAllocs()
-			s := NewServer(newFakeChat(), Options{Name: "irc.test", Logger: zerolog.Nop()})
+			delivered := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "x", Buckets: prometheus.DefBuckets})
+			s := NewServer(newFakeChat(), Options{Name: "irc.test", Logger: zerolog.Nop(), Delivered: delivered})
 			news := &pollStub{}
 			conns := make([]*conn, connections)
 			for i := range conns {

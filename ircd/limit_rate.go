@@ -26,6 +26,7 @@ const queryCost = 3
 // pacing is the flood control of a connection.
 type pacing struct {
 	limiter *rate.Limiter
+	delayed *atomic.Int64 // counts the lines that were held back, of all connections
 	// batch says that a line with the tag batch is part of a multi-line message, or will
 	// be dropped. loop sets it. Whether a message is open does not matter, because read
 	// may be some lines ahead of loop.
@@ -59,7 +60,12 @@ func (p *pacing) wait(ctx context.Context, text string) (part bool, err error) {
 }
 
 func (p *pacing) take(ctx context.Context, text string) error {
-	return p.limiter.WaitN(ctx, min(p.cost(text), p.limiter.Burst()))
+	cost := min(p.cost(text), p.limiter.Burst())
+	if p.limiter.AllowN(time.Now(), cost) {
+		return nil
+	}
+	p.delayed.Add(1)
+	return p.limiter.WaitN(ctx, cost)
 }
 
 // pacedReader delays input that does not make up lines: an endless line, blank lines,

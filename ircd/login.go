@@ -53,10 +53,13 @@ func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duratio
 		le = &LoginError{Reason: Unavailable, Text: busyText, Err: err}
 	}
 	if le.Reason == OTPRequired {
+		if cred.OTP != "" {
+			c.srv.count.loginErrors[OTPRequired].Add(1)
+		}
 		return le
 	}
 	c.reg.failed = le
-	c.srv.count.loginErrors.Add(1)
+	c.srv.count.loginErrors[le.Reason].Add(1)
 	if ctx.Err() == nil {
 		level := zerolog.InfoLevel
 		if le.Reason == Limited {

@@ -30,19 +30,26 @@ type Stats struct {
 	Accepted    int64 // connections
 	Refused     int64 // connections closed for a limit
 	Logins      int64 // that succeeded
-	LoginErrors int64 // that did not
 	LinesIn     int64
 	LinesOut    int64
 	Waiting     int   // what others did and has not been shown yet, on the connection where that is most
 	Messages    int64 // confirmed as stored by the backend
 	SendErrors  int64 // refused or failed
+	Delayed     int64 // lines held back by flood control
+	SlowClients int64 // connections closed because the client did not read
+	Unread      int64 // a gauge: bytes of output that wait for clients to read
+	// LoginErrors are logins that did not succeed, by Refusal. At OTPRequired it counts the
+	// one-time codes that were not accepted: to ask for one is no error.
+	LoginErrors [Limited + 1]int64
 }
 
 // counters are the counters behind Stats.
 type counters struct {
 	registered, strangers                   atomic.Int64 // open now: past 001, and not yet
-	accepted, refused, logins, loginErrors  atomic.Int64
+	accepted, refused, logins               atomic.Int64
 	linesIn, linesOut, messages, sendErrors atomic.Int64
+	delayed, slow                           atomic.Int64
+	loginErrors                             [Limited + 1]atomic.Int64
 }
 
 // Server serves IRC. It is made by NewServer and used by any number of Serve
@@ -65,6 +72,8 @@ type Server struct {
 	presence   *renderCache[*presence.Event]
 	logins     *availability
 	count      counters
+	delivered  Observer // see Options
+	stored     Observer // see Options
 	nextID     atomic.Uint64
 	slots      *slots
 	reconnects *reconnects
@@ -83,6 +92,8 @@ func NewServer(be Backend, opts Options) *Server {
 	}
 	s := &Server{
 		backend:    be,
+		delivered:  orNobody(opts.Delivered),
+		stored:     orNobody(opts.Stored),
 		log:        opts.Logger,
 		source:     opts.Name,
 		service:    prefixOf(serviceUser(opts.Name)),
@@ -228,7 +239,7 @@ var errNoTLS = errors.New("this port takes TLS only: switch TLS on in your clien
 // Stats returns the current figures.
 func (s *Server) Stats() Stats {
 	c, roster := &s.count, s.roster.Stats()
-	return Stats{
+	stats := Stats{
 		Connections: s.slots.len(),
 		Registered:  int(c.registered.Load()),
 		Users:       roster.Users,
@@ -236,10 +247,32 @@ func (s *Server) Stats() Stats {
 		Accepted:    c.accepted.Load(),
 		Refused:     c.refused.Load(),
 		Logins:      c.logins.Load(),
-		LoginErrors: c.loginErrors.Load(),
 		LinesIn:     c.linesIn.Load(),
 		LinesOut:    c.linesOut.Load(),
 		Messages:    c.messages.Load(),
 		SendErrors:  c.sendErrors.Load(),
+		Delayed:     c.delayed.Load(),
+		SlowClients: c.slow.Load(),
+		Unread:      s.spare.waiting.Load(),
 	}
+	for reason := range stats.LoginErrors {
+		stats.LoginErrors[reason] = c.loginErrors[reason].Load()
+	}
+	return stats
+}
+
+// An Observer takes measurements, in seconds. It is called from many goroutines and never
+// blocks. A histogram of Prometheus is one.
+type Observer interface{ Observe(seconds float64) }
+
+// nobody is an Observer that nobody asks.
+type nobody struct{}
+
+func (nobody) Observe(float64) {}
+
+func orNobody(o Observer) Observer {
+	if o == nil {
+		return nobody{}
+	}
+	return o
 }

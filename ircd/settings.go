@@ -140,6 +140,11 @@ type Options struct {
 	// time.Local if nil.
 	Location *time.Location
 	Limits   Limits
+	// Delivered is told of each new message that a connection is shown: the time from its
+	// date until it is put into the connection's output, by the backend's clock. Stored is
+	// told of each message that the backend confirms: the time since its line was handled by
+	// flood control. nil: nobody is told. Configure does not replace them.
+	Delivered, Stored Observer
 	// Logger never gets passwords, addresses, message texts or e-mail addresses, at any
 	// level.
 	Logger zerolog.Logger

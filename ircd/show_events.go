@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"directus-ircd/ircd/wire"
 )
@@ -30,7 +31,14 @@ func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	}
 	// A user who joins and then speaks is shown in that order.
 	c.showPresence()
+	var now time.Time // by the backend's clock; zero until a message needs it
 	for i, ev := range events {
+		if m, ok := ev.(*Message); ok && m.Edits == "" && c.follows(m.Target, m.From, m.To) {
+			if now.IsZero() {
+				now = c.srv.now()
+			}
+			c.srv.delivered.Observe(max(0, now.Sub(m.Time).Seconds()))
+		}
 		err := c.showEvent(asking, ev)
 		if errors.Is(err, errOtherTime) {
 			c.later = slices.Concat(c.later, []Event{ev})
