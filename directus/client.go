@@ -37,6 +37,10 @@ type Options struct {
 	TLS *tls.Config
 	// Logger receives the log entries; the zero Logger drops them.
 	Logger zerolog.Logger
+	// Answered is told of each request over REST or a socket that has left, how it ended,
+	// and how long that took. It is called from many goroutines and must not block. nil:
+	// nobody is told.
+	Answered func(Operation, Outcome, time.Duration)
 	// Timeout limits one REST call and one realtime request; 0 means
 	// DefaultTimeout.
 	Timeout time.Duration
@@ -58,6 +62,8 @@ type Client struct {
 	log      zerolog.Logger
 	timeout  time.Duration // of one REST call or realtime request
 	most     int           // largest answer, in bytes
+	answered func(Operation, Outcome, time.Duration)
+	gaps     gaps
 	clock    serverClock
 	searches searchable
 	pause    *pause
@@ -73,7 +79,7 @@ type Client struct {
 func New(base *url.URL, opts Options) *Client {
 	u := *base
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	c := &Client{base: &u, log: opts.Logger, timeout: opts.Timeout, clock: newServerClock(opts.WallClock), pause: newPause(), searches: searchable{begun: time.Now()}}
+	c := &Client{base: &u, log: opts.Logger, timeout: opts.Timeout, answered: opts.Answered, clock: newServerClock(opts.WallClock), pause: newPause(), searches: searchable{begun: time.Now()}}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}
@@ -83,6 +89,9 @@ func New(base *url.URL, opts Options) *Client {
 	if c.netDial = opts.NetDial; c.netDial == nil {
 		c.netDial = (&net.Dialer{Timeout: c.timeout, KeepAlive: 30 * time.Second}).DialContext
 		c.proxy = environmentProxy()
+	}
+	if c.answered == nil {
+		c.answered = func(Operation, Outcome, time.Duration) {}
 	}
 	c.UseTLS(opts.TLS)
 	return c

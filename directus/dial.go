@@ -97,6 +97,8 @@ func (r *Realtime) dial(ctx context.Context, info ServerInfo, t token, strict bo
 	}
 	var conn *websocket.Conn
 	err := c.pause.through(ctx, upgrade, func() (err error) {
+		begin := time.Now()
+		defer func() { c.answered(opConnect, outcomeOf(err), time.Since(begin)) }()
 		var resp *http.Response
 		dialer, release := c.dialerFor(ctx)
 		conn, resp, err = dialer.DialContext(ctx, u.String(), nil) // no Origin: Directus 12 checks it

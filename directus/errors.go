@@ -1,6 +1,7 @@
 package directus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -164,6 +165,40 @@ func (e *Error) InDoubt() bool {
 func IsCode(err error, code string) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Code == code
+}
+
+// An Outcome is how a request has ended, in a word.
+type Outcome string
+
+// The outcomes.
+const (
+	// OutcomeOK: Directus did what it was asked for.
+	OutcomeOK Outcome = "ok"
+	// OutcomeRefused: Directus answered that it does not do it, as for a wrong password, a
+	// token that has expired, or a lack of permission.
+	OutcomeRefused Outcome = "refused"
+	// OutcomeLimited: Directus, or a proxy, answered that there are too many requests.
+	OutcomeLimited Outcome = "limited"
+	// OutcomeUnavailable: no answer came in time, or one that is about the state of Directus:
+	// see ErrUnavailable.
+	OutcomeUnavailable Outcome = "unavailable"
+	// OutcomeCanceled: nobody waited for the answer any more.
+	OutcomeCanceled Outcome = "canceled"
+)
+
+func outcomeOf(err error) Outcome {
+	refusal, answered := errors.AsType[*Error](err)
+	switch {
+	case err == nil:
+		return OutcomeOK
+	case errors.Is(err, context.Canceled):
+		return OutcomeCanceled
+	case answered && (refusal.Status == http.StatusTooManyRequests || refusal.Code == CodeRequestsExceeded):
+		return OutcomeLimited
+	case answered && !errors.Is(err, ErrUnavailable), errors.Is(err, errRejected):
+		return OutcomeRefused
+	}
+	return OutcomeUnavailable
 }
 
 // retryAfter is how long Directus asked to wait, according to err; 0 if it did not.

@@ -53,6 +53,8 @@ type link struct {
 	out     chan *request
 	done    chan struct{} // closed by fail
 
+	answered func(Operation, Outcome, time.Duration) // static, see Options
+
 	writing     errand // sends what is in out and pong
 	subscribing errand // see subscriber
 	keeping     errand // see Realtime.keep
@@ -91,11 +93,12 @@ func (r *Realtime) newLink(ctx context.Context, conn *websocket.Conn, info Serve
 	conn.SetReadLimit(maxFrame)
 	l := &link{
 		conn: conn, info: info, token: t, checks: checks, timeout: r.account.client.timeout, log: r.log, opened: time.Now(),
-		down:    r.lost,
-		out:     make(chan *request, outQueue),
-		done:    make(chan struct{}),
-		pending: map[string]*request{},
-		legs:    map[string]*leg{},
+		answered: r.account.client.answered,
+		down:     r.lost,
+		out:      make(chan *request, outQueue),
+		done:     make(chan struct{}),
+		pending:  map[string]*request{},
+		legs:     map[string]*leg{},
 	}
 	if n := info.RateLimit.Points; n > 0 && info.RateLimit.Duration > 0 {
 		// The link uses four fifths of the limit, and at most a third of it in a burst,

@@ -214,6 +214,9 @@ func TestQuickReconnect(t *testing.T) {
 		if took := time.Since(cut); took > 500*time.Millisecond {
 			r.t.Errorf("back after %v", took)
 		}
+		if got := r.Gaps(); got != (directus.Gaps{Reconnected: 1}) {
+			r.t.Errorf("counted as %+v", got)
+		}
 	})
 }
 

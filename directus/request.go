@@ -2,6 +2,7 @@ package directus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,7 @@ import (
 type request struct {
 	// Static after construction.
 	uid      string
+	asks     Operation
 	data     []byte
 	alone    bool          // the writer sends no other frame until it is answered and proved is closed
 	proved   chan struct{} // closed by the caller once it has confirmed the user; nil if it need not
@@ -34,11 +36,15 @@ func (r *request) withdraw() bool { return r.state.CompareAndSwap(queued, withdr
 
 func newRequest(uid string, message map[string]any) (*request, error) {
 	message["uid"] = uid
+	asks, _ := message["action"].(string)
+	if asks == "" {
+		asks, _ = message["type"].(string)
+	}
 	data, err := encode(message)
 	if err != nil {
 		return nil, err
 	}
-	return &request{uid: uid, data: data, reply: make(chan frame, 1), answered: make(chan struct{})}, nil
+	return &request{uid: uid, asks: Operation(asks), data: data, reply: make(chan frame, 1), answered: make(chan struct{})}, nil
 }
 
 // answer delivers the reply to the request with a uid, if it still waits for one.
@@ -82,7 +88,13 @@ func (l *link) forget(req *request) {
 // slot is the field of the link that holds the unanswered request of this kind, or nil. The
 // error is ErrNotConnected if the request was certainly not sent, ErrUnconfirmed if it was
 // sent and not answered, and an *Error if Directus refused it.
-func (l *link) roundTrip(ctx context.Context, req *request, slot **request) (frame, error) {
+func (l *link) roundTrip(ctx context.Context, req *request, slot **request) (answer frame, err error) {
+	begin := time.Now()
+	defer func() {
+		if !errors.Is(err, ErrNotConnected) {
+			l.answered(req.asks, outcomeOf(err), time.Since(begin))
+		}
+	}()
 	l.mu.Lock()
 	l.pending[req.uid] = req
 	if slot != nil {

@@ -38,6 +38,47 @@ func (k call) changes() bool {
 	return k.method != http.MethodGet && k.method != http.MethodHead && k.method != methodSearch
 }
 
+// An Operation is what a request asks of Directus, in a word.
+type Operation string
+
+// Operations that are not named after the type of a frame or a method.
+const (
+	opConnect     Operation = "connect" // the upgrade to a WebSocket
+	opInfo        Operation = "info"
+	opLogin       Operation = "login"
+	opLogout      Operation = "logout"
+	opPermissions Operation = "permissions"
+	opPing        Operation = "ping"
+	opRefresh     Operation = "refresh"
+)
+
+// operationsAt are the operations by the beginning of the path, the longest first.
+var operationsAt = []struct {
+	path string
+	Operation
+}{
+	{"/server/ping", opPing}, {"/auth/logout", opLogout}, {"/auth/refresh", opRefresh}, {loginPath, opLogin},
+	{"/permissions", opPermissions}, {"/policies", opPermissions}, {"/server", opInfo}, {"/auth", opInfo},
+}
+
+// operation is what the call asks for. There are only so many, whatever the path is.
+func (k call) operation() Operation {
+	for _, at := range operationsAt {
+		if strings.HasPrefix(k.path, at.path) {
+			return at.Operation
+		}
+	}
+	switch k.method {
+	case http.MethodPost:
+		return "create"
+	case http.MethodPatch, http.MethodPut:
+		return "update"
+	case http.MethodDelete:
+		return "delete"
+	}
+	return "read"
+}
+
 // do makes a call and decodes its answer. It waits while Directus asks for fewer requests;
 // see pause. The error is an *Error for a refusal, the error of ctx if that was cancelled,
 // or ErrUnavailable for a failure of the network.
@@ -46,7 +87,9 @@ func (c *Client) do(ctx context.Context, k call) error {
 }
 
 // once makes a call once, within the time limit of the client.
-func (c *Client) once(ctx context.Context, k call) error {
+func (c *Client) once(ctx context.Context, k call) (err error) {
+	begin := time.Now()
+	defer func() { c.answered(k.operation(), outcomeOf(err), time.Since(begin)) }()
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := c.request(ctx, k)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // An EventKind is what happened to items.
@@ -59,6 +60,7 @@ type Subscription struct {
 	events  []Event
 	bytes   int // sizes of the frames of events
 	gap     bool
+	stood   bool // Directus has answered for all kinds, on some link
 	closed  bool
 	settled map[EventKind]error // answers of Directus on the present link: nil, or the refusal
 }
@@ -148,9 +150,16 @@ func (s *Subscription) settle(kind EventKind, err error) {
 	defer s.mu.Unlock()
 	s.settled[kind] = err
 	if len(s.settled) == len(s.kinds) {
+		if s.stood && !s.closed {
+			s.gaps().reconnected.Add(1)
+		}
+		s.stood = true
 		s.ring(true)
 	}
 }
+
+// gaps are the counters of the client.
+func (s *Subscription) gaps() *gaps { return &s.realtime.account.client.gaps }
 
 // linkDown forgets the answers that came on a link that has ended.
 func (s *Subscription) linkDown() {
@@ -163,6 +172,7 @@ func (s *Subscription) linkDown() {
 func (s *Subscription) lost() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.gaps().lost.Add(1)
 	s.ring(true)
 }
 
@@ -172,6 +182,7 @@ func (s *Subscription) deliver(e Event, size int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.events) >= maxEvents || s.bytes+size > maxEventBytes {
+		s.gaps().dropped.Add(1)
 		s.ring(true)
 		return
 	}
@@ -181,6 +192,25 @@ func (s *Subscription) deliver(e Event, size int) {
 	}
 	s.ring(len(s.settled) < len(s.kinds)) // events of another kind may still be missed
 }
+
+// Gaps counts how often the subscriptions of all accounts of a Client have missed events, or
+// may have.
+type Gaps struct {
+	// Reconnected: a new link has subscribed again after another had ended.
+	Reconnected int64
+	// Dropped: an event found no room, see Drain.
+	Dropped int64
+	// Lost: Directus sent an error in place of an event, or one too large to be read.
+	Lost int64
+}
+
+// Gaps returns the counts so far. It may be called from any goroutine.
+func (c *Client) Gaps() Gaps {
+	return Gaps{Reconnected: c.gaps.reconnected.Load(), Dropped: c.gaps.dropped.Load(), Lost: c.gaps.lost.Load()}
+}
+
+// gaps are the counters behind Gaps.
+type gaps struct{ reconnected, dropped, lost atomic.Int64 }
 
 // ring makes Wake readable, and makes Drain report a gap if gap is true. Callers hold mu.
 func (s *Subscription) ring(gap bool) {

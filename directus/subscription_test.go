@@ -26,6 +26,9 @@ func TestOverflow(t *testing.T) {
 		if len(events) != 256 || !gap {
 			r.t.Errorf("%d events, gap %t", len(events), gap)
 		}
+		if got := r.Gaps(); got != (directus.Gaps{Dropped: 745}) {
+			r.t.Errorf("counted as %+v", got)
+		}
 		r.fake.Insert("messages", "", map[string]any{"text": "next"})
 		tl.until("next", func() bool { return slices.Equal(tl.texts(), []string{"next"}) })
 	})
@@ -62,6 +65,9 @@ func TestEventThatIsTooLarge(t *testing.T) {
 		time.Sleep(time.Minute)
 		if events, gap := tl.sub.Drain(); len(events) > 0 || !gap {
 			r.t.Errorf("%d events, gap %t", len(events), gap)
+		}
+		if got := r.Gaps(); got != (directus.Gaps{Lost: 1}) {
+			r.t.Errorf("counted as %+v", got)
 		}
 		r.fake.Insert("messages", "", map[string]any{"text": "next"})
 		time.Sleep(time.Minute)
