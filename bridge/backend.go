@@ -90,6 +90,7 @@ type Backend struct {
 	pages     *budget.Pages
 	positions *resume.Positions // of devices, from the state; nil: no device resumes
 	resumed   atomic.Int64      // how many channels were resumed by a device
+	doubts    doubts
 
 	mu       sync.Mutex
 	members  map[string]*member      // by user id; guarded by mu
@@ -199,6 +200,16 @@ type Stats struct {
 	// Unannounced counts the messages of which Directus did not tell, in each feed that found
 	// them.
 	Unannounced int64
+	// Recovered counts new messages that a reading has found before Directus told of them, in
+	// each feed.
+	Recovered int64
+	// Misplaced counts how often the collection was read because a row with a lower key had
+	// not come before the others.
+	Misplaced int64
+	// DoubtStored, DoubtAbsent and DoubtOpen count the messages whose creation Directus did
+	// not answer: those that were found to be stored, or surely not stored, and those of which
+	// nobody knows.
+	DoubtStored, DoubtAbsent, DoubtOpen int64
 	// Resumed counts how often a device was shown what it had missed of a channel.
 	Resumed int64
 	// Unwritten counts failed writes of the state file.
@@ -209,7 +220,11 @@ type Stats struct {
 func (b *Backend) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := Stats{Feeds: b.feeds.Count(), Unannounced: b.feeds.Unannounced(), Resumed: b.resumed.Load(), Unwritten: b.opts.State.Failures()}
+	s := Stats{
+		Feeds: b.feeds.Count(), Unannounced: b.feeds.Unannounced(), Recovered: b.feeds.Recovered(), Misplaced: b.feeds.Misplaced(),
+		DoubtStored: b.doubts.stored.Load(), DoubtAbsent: b.doubts.absent.Load(), DoubtOpen: b.doubts.open.Load(),
+		Resumed: b.resumed.Load(), Unwritten: b.opts.State.Failures(),
+	}
 	for _, m := range b.members {
 		if m.inUse() {
 			s.Users++

@@ -34,6 +34,7 @@ type member struct {
 	recheck time.Duration // longest time between two checks; see Options.Recheck
 	rt      *directus.Realtime
 	feeds   *feed.Set
+	doubts  *doubts // of the Backend
 	log     zerolog.Logger
 	person  people.Person    // as found by the first session
 	secret  guard.SecretHash // of the password or token of the login

@@ -102,7 +102,7 @@ func (b *Backend) enter(s *session, names *people.Directory, may *rights.Cache, 
 		fresh = true
 		log, p := b.opts.Logger.Hook(directus.UserLabel(account.ID())), b.plan.Load()
 		m = newMember(names, may, b.markers.Of(account.ID(), p.markerStore(account)), b.feeds, p.Recheck, log)
-		m.person, m.secret, m.topics.setters = s.person, secret, &b.topics
+		m.person, m.secret, m.topics.setters, m.doubts = s.person, secret, &b.topics, &b.doubts
 		b.members[account.ID()] = m
 	}
 	b.accept(m, secret)

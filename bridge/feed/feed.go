@@ -327,7 +327,10 @@ func (f *Feed) apply(ctx context.Context, events []directus.Event) error {
 	f.reorder.strict = f.probe.inDoubt()
 	heard := slices.Concat(created, updated)
 	created, missing := f.reorder.add(slices.Concat(created, f.ahead(updated)), time.Now())
-	f.gap = f.gap || missing
+	if missing {
+		f.gap = true
+		f.watch.misplaced.Add(1)
+	}
 	if deadline := f.reorder.deadline(); !deadline.IsZero() {
 		f.turn.Reset(time.Until(deadline))
 	}

@@ -22,6 +22,7 @@ func (f *Feed) publish(ctx context.Context, rows []collection.Row, read bool) er
 	if read {
 		f.SetState(true, nil) // so that people are told before they are shown
 		f.noteRead(rows)
+		f.watch.recovered.Add(int64(len(rows)))
 	}
 	limit := collection.DateLimit(f.leader.Account())
 	rendered := f.render(rows, refs)

@@ -3,6 +3,7 @@ package feed
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,8 @@ type watch struct {
 	alone int                // those of feeds that are not shared; guarded by mu
 	lost  time.Time          // when a row without an event was found last; guarded by mu
 	total int64              // how many were found, counted in each feed; guarded by mu
+
+	recovered, misplaced atomic.Int64 // see Set.Recovered and Set.Misplaced
 }
 
 // add makes a feed known.
@@ -91,6 +94,14 @@ func (fs *Set) Unannounced() int64 {
 	defer fs.watch.mu.Unlock()
 	return fs.watch.total
 }
+
+// Recovered is how many new messages a reading has found before an event told of them, counted
+// in each feed. It may be called from any goroutine.
+func (fs *Set) Recovered() int64 { return fs.watch.recovered.Load() }
+
+// Misplaced is how often a row with a lower key did not come in time, so that the collection was
+// read for it. It may be called from any goroutine.
+func (fs *Set) Misplaced() int64 { return fs.watch.misplaced.Load() }
 
 // spread is a time up to an eighth shorter than a period, so that feeds do not ask together.
 func spread(period time.Duration) time.Duration { return period - rand.N(period/8) }
