@@ -16,6 +16,7 @@ func TestRoomsKeepTheirSide(t *testing.T) {
 		"completion": {},
 		"systemd":    {},
 		"listen":     {program + "config", program + "systemd", "ircd", "ircd/transport"},
+		"metrics":    {program + "listen", "ircd", "bridge", "directus"},
 		"check":      {program + "config", program + "listen", "directus"},
 		"demo":       {program + "config", program + "listen", "directus", "directus/localserver", "directus/setup"},
 	}

@@ -164,23 +164,6 @@ func TestManualNamesEveryFlag(t *testing.T) {
 	}
 }
 
-// TestManualNamesEveryMetric: monitoring is set up by what directus-ircd-operators(7) says.
-func TestManualNamesEveryMetric(t *testing.T) {
-	names := []string{"directus_up", "certificate_expiry_timestamp_seconds"}
-	for _, row := range metricRows {
-		names = append(names, row.name)
-	}
-	page := mantest.Page(t, "operators")
-	for _, name := range names {
-		if !strings.Contains(page, "`directus_ircd_"+name+"`") {
-			t.Errorf("directus-ircd-operators(7) does not describe directus_ircd_%s", name)
-		}
-	}
-	if n := strings.Count(page, "`directus_ircd_"); n != len(names) {
-		t.Errorf("%d metrics are described, there are %d", n, len(names))
-	}
-}
-
 var (
 	sourcePath = regexp.MustCompile(`(?:^| )(\./(?:cmd|ircd|bridge|directus)(?:/[\w/-]+)?)`)
 	testFlag   = regexp.MustCompile(`-((?:faults|simulate)\.[a-z]+)`)

@@ -28,7 +28,7 @@ func (d *daemon) reloads(ctx context.Context) {
 		case <-daily.C:
 		case <-d.opts.Reload:
 			d.notify(systemd.Reloading())
-			d.reload(ctx)
+			d.metrics.Reloaded(d.reload(ctx))
 			d.notify(systemd.Ready(len(d.sockets.Addrs())))
 		}
 	}
@@ -36,17 +36,17 @@ func (d *daemon) reloads(ctx context.Context) {
 
 // reload takes the configuration over, as far as that is possible without ending a
 // connection. A file with a fault, or with something that cannot be opened, changes
-// nothing.
-func (d *daemon) reload(ctx context.Context) {
+// nothing: accepted is false then.
+func (d *daemon) reload(ctx context.Context) (accepted bool) {
 	if d.cfg.File == "" {
-		return
+		return true
 	}
 	next, err := config.Load(d.cfg.File)
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {
 			d.log.Error().Str("fault", strings.TrimSpace(line)).Msg("reload refused, everything stays as it was")
 		}
-		return
+		return false
 	}
 	keys := d.keepFixed(next)
 	c, err := d.sockets.Prepare(ctx, next)
@@ -57,7 +57,7 @@ func (d *daemon) reload(ctx context.Context) {
 	}
 	if err != nil {
 		d.log.Error().Err(err).Msg("reload refused, everything stays as it was")
-		return
+		return false
 	}
 	d.client.UseTLS(next.Directus.TLS)
 	d.server.Configure(ircdOptions(next, d.log))
@@ -71,6 +71,7 @@ func (d *daemon) reload(ctx context.Context) {
 	if len(keys) > 0 {
 		d.log.Warn().Strs("keys", keys).Msg("these changes need a restart to take effect")
 	}
+	return true
 }
 
 // fixedParts are the parts of the configuration that hold as long as the daemon runs.

@@ -15,6 +15,7 @@ import (
 	"directus-ircd/bridge"
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/cmd/directus-ircd/listen"
+	"directus-ircd/cmd/directus-ircd/metrics"
 	"directus-ircd/cmd/directus-ircd/systemd"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -129,6 +130,7 @@ type daemon struct {
 	backend *bridge.Backend
 	server  *ircd.Server
 	monitor *monitor
+	metrics *metrics.Metrics
 	pulse   *pulse
 	group   *errgroup.Group // all that runs
 	ctx     context.Context // ends it
@@ -142,8 +144,14 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 	if err != nil {
 		return nil, config.Error{Err: errors.New("directus.url is not an address")}
 	}
-	d := &daemon{ctx: context.Background(), cfg: cfg, opts: opts, log: opts.Log.With().Str("component", "main").Logger()}
-	d.client = directus.New(base, directus.Options{NetDial: opts.NetDial, TLS: cfg.Directus.TLS, Logger: opts.Log.With().Str("component", "directus").Logger()})
+	build := thisBuild()
+	m := metrics.New(metrics.Build{Version: build.Version, Commit: build.Commit, Go: build.Go})
+	opts.Log = opts.Log.Hook(m)
+	d := &daemon{ctx: context.Background(), cfg: cfg, opts: opts, metrics: m, log: opts.Log.With().Str("component", "main").Logger()}
+	d.client = directus.New(base, directus.Options{
+		NetDial: opts.NetDial, TLS: cfg.Directus.TLS, Answered: m.Answered,
+		Logger: opts.Log.With().Str("component", "directus").Logger(),
+	})
 	blog := opts.Log.With().Str("component", "bridge").Logger()
 	bopts := bridgeOptions(cfg, d.client, blog)
 	if bopts.State, err = openState(cfg.Resume, blog); err != nil {
@@ -153,7 +161,9 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 		bopts.State.Close()
 		return nil, config.Error{Err: fmt.Errorf("%s: %w", cfg.File, err)}
 	}
-	d.server = ircd.NewServer(d.backend, ircdOptions(cfg, opts.Log.With().Str("component", "ircd").Logger()))
+	iopts := ircdOptions(cfg, opts.Log.With().Str("component", "ircd").Logger())
+	iopts.Delivered, iopts.Stored = m.Delivered, m.Stored
+	d.server = ircd.NewServer(d.backend, iopts)
 	d.sockets = listen.New(listen.Options{
 		Log:          d.log,
 		Agent:        "directus-ircd/" + version(),
@@ -162,6 +172,10 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 		ServeMetrics: d.serveMetrics,
 	})
 	d.monitor = newMonitor(d.client.Ping, d.server.SetLogins, d.log)
+	m.Watch(metrics.Sources{
+		IRC: d.server.Stats, Bridge: d.backend.Stats, Gaps: d.client.Gaps, Expiries: d.sockets.Expiries, ACMEErrors: d.sockets.ACMEErrors,
+		Up: func() bool { return d.monitor.check(context.Background()) == nil },
+	})
 	d.pulse = newPulse(
 		func() bool { d.server.Stats(); return true },
 		func() bool { d.backend.Stats(); return true },

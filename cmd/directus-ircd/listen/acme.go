@@ -54,6 +54,8 @@ type acmeCertificates struct {
 	stop       context.CancelFunc // ends keep
 	// answers is what serves http-01 challenges; nil if nothing does.
 	answers http.Handler
+	// failed counts the attempts to get a certificate that failed.
+	failed *atomic.Int64
 }
 
 // acmeDomain is a host and its certificate.
@@ -66,11 +68,11 @@ type acmeDomain struct {
 
 // newACME prepares everything but asks nobody; keep does. The end of ctx ends the
 // requests to the ACME server.
-func newACME(ctx context.Context, cfg config.ACME, cache, agent string, log zerolog.Logger) (*acmeCertificates, error) {
+func newACME(ctx context.Context, cfg config.ACME, cache, agent string, failed *atomic.Int64, log zerolog.Logger) (*acmeCertificates, error) {
 	if err := os.MkdirAll(cache, 0o700); err != nil {
 		return nil, fmt.Errorf("acme: %w: the certificates need a folder that the daemon can write to, name one by resume.directory", err)
 	}
-	a := &acmeCertificates{configured: cfg, log: log}
+	a := &acmeCertificates{configured: cfg, failed: failed, log: log}
 	a.manager = &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,
 		Cache:      certificateCache{autocert.DirCache(cache)},
@@ -134,6 +136,7 @@ func (a *acmeCertificates) keepDomain(ctx context.Context, d *acmeDomain) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
+			a.failed.Add(1)
 			wait, backoff = backoff-backoff/10+rand.N(backoff/5), min(2*backoff, acmeRetryMax)
 			a.log.Warn().Err(err).Str("domain", d.name).Stringer("again_in", wait.Round(time.Second)).Msg("no certificate could be had: " + acmeNeeds)
 		default:

@@ -143,7 +143,7 @@ func (s *Sockets) acmeFor(ctx context.Context, cfg *config.Config) (*acmeCertifi
 	if a := s.now.acme; a != nil && reflect.DeepEqual(a.configured, cfg.ACME) {
 		return a, nil
 	}
-	return newACME(ctx, cfg.ACME, cfg.CertificateDirectory(), s.opts.Agent, s.opts.Log)
+	return newACME(ctx, cfg.ACME, cfg.CertificateDirectory(), s.opts.Agent, &s.acmeErrors, s.opts.Log)
 }
 
 // Undo closes what was opened.

@@ -65,6 +65,10 @@ func (s *Sockets) Expiries() (list []Expiry) {
 	return list
 }
 
+// ACMEErrors is how many attempts to get or renew a certificate by ACME have failed. It is
+// called by any goroutine.
+func (s *Sockets) ACMEErrors() int64 { return s.acmeErrors.Load() }
+
 func expiryText(left time.Duration) string {
 	if left <= 0 {
 		return "the certificate has expired and is refused: renew it and reload"

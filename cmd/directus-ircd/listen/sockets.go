@@ -27,7 +27,8 @@ type Sockets struct {
 	now     *Change
 	outlets sync.WaitGroup // see serveOutlet
 	// expiring is what the listeners present, see WatchExpiry; nil before that.
-	expiring atomic.Pointer[[]expiring]
+	expiring   atomic.Pointer[[]expiring]
+	acmeErrors atomic.Int64
 }
 
 // Options are what the sockets need of the daemon.
