@@ -1,14 +1,61 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"os"
 
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/directus/setup"
 )
 
-type configCmd struct{}
+type configCmd struct {
+	URL string `name:"url" placeholder:"URL" help:"Print the shortest configuration for the Directus at this address, as setup makes it, instead of all keys."`
+	Out string `placeholder:"FILE" help:"Save the configuration in this file, unless there is one."`
+}
 
-func (configCmd) Run(env *environment) error {
-	_, err := io.WriteString(env.Stdout, config.Example)
+// Run prints a configuration, or saves it.
+func (c configCmd) Run(env *environment) error {
+	text := config.Example
+	if c.URL != "" {
+		if err := config.CheckURL(c.URL); err != nil {
+			return usageError{fmt.Errorf("--url: %w: write the address of your Directus, such as https://chat.example.com", err)}
+		}
+		text = setup.UsualConfig(setup.Connection{URL: c.URL})
+	}
+	if c.Out == "" {
+		_, err := io.WriteString(env.Stdout, text)
+		return err
+	}
+	saved, err := save(c.Out, text)
+	if err == nil && saved == "" {
+		err = fmt.Errorf("%s exists and is left as it is: remove it, or name another file with --out", c.Out)
+	}
+	if err == nil {
+		fmt.Fprintln(env.Stdout, saved)
+	}
 	return err
+}
+
+// save writes a configuration into a new file. Everybody may read it: it holds no secret, and the systemd unit runs the daemon
+// as a user of its own. save overwrites nothing. saved says where the
+// configuration is; it is empty if a file of that name holds something else.
+func save(file, text string) (saved string, err error) {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		if kept, err := os.ReadFile(file); err == nil && string(kept) == text {
+			return fmt.Sprintf("%s holds this configuration already.", file), nil
+		}
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("save the configuration: %w", err)
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", fmt.Errorf("save the configuration: %w", errors.Join(err, os.Remove(file)))
+	}
+	return fmt.Sprintf("The configuration is saved in %s.", file), nil
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"directus-ircd/cmd/directus-ircd/check"
@@ -24,6 +27,10 @@ type setupCmd struct {
 	ClientKey  string `placeholder:"FILE" help:"PEM file of the private key of --client-cert."`
 
 	Wait waitFlag `placeholder:"DURATION" help:"Wait until Directus answers, up to 5m, or as long as --wait=DURATION says: for a service that starts together with Directus."`
+
+	AttachRole []string `sep:"none" placeholder:"ROLE" help:"Name or id of an existing role that gets the permissions of the chat; can be repeated. Then setup makes no role of its own."`
+	AttachUser []string `sep:"none" placeholder:"USER" help:"E-mail address, name or id of a user who gets the permissions of the chat beside those of their role; can be repeated. Not with Directus 10."`
+	Out        string   `placeholder:"FILE" help:"Save the configuration in this file, unless there is one."`
 
 	Collection  string   `default:"messages" placeholder:"NAME" help:"Collection for the messages (${default})."`
 	Role        string   `placeholder:"NAME" help:"Name of the role of the people who chat, and of its policy (IRC users, or the name that an earlier run gave it)."`
@@ -48,7 +55,7 @@ type setupCmd struct {
 }
 
 func (setupCmd) Help() string {
-	return `Setup needs the login or a static token of an administrator. It makes what is missing and overwrites nothing, so you can run it again at any time. To an existing collection it adds fields only with --extend. An author field without a relation gets one to the users if it is a UUID that Directus fills in, with --extend also if it is of another type, and never if Directus does not fill it in. At the end setup prints the configuration that fits.`
+	return `Setup needs the login or a static token of an administrator. It makes what is missing and overwrites nothing, so you can run it again at any time. To an existing collection it adds fields only with --extend. An author field without a relation gets one to the users if it is a UUID that Directus fills in, with --extend also if it is of another type, and never if Directus does not fill it in. A user of Directus has one role, and any number of policies: people who have a role already keep it, and get the policy of the chat with --attach-role or --attach-user. At the end setup prints the whole configuration, to be saved.`
 }
 
 // Run prepares a Directus and prints what it did.
@@ -84,13 +91,21 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return fmt.Errorf("%w\nWhat is listed above is done. Run setup again to continue", err)
 	}
-	if report.Usable() {
-		c.next(env, report)
+	if !report.Changed() {
+		fmt.Fprintln(env.Stdout, "\nNothing was changed.")
 	}
-	if !report.Complete() {
-		return errors.New("something is not as asked for: see the lines with \"differs\" above")
+	if report.Usable() && !c.DryRun {
+		if err := c.configuration(env, report); err != nil {
+			return err
+		}
 	}
-	return nil
+	switch {
+	case report.Complete():
+		return nil
+	case report.Usable() && len(report.LeftOut) > 0:
+		return fmt.Errorf("left out of the configuration: what %s asked for. The lines with \"differs\" above say why", strings.Join(report.LeftOut, ", "))
+	}
+	return errors.New("something is not as asked for: see the lines with \"differs\" above")
 }
 
 // reach logs in to Directus, as soon as it answers.
@@ -131,6 +146,8 @@ func (c *setupCmd) options() setup.Options {
 	return setup.Options{
 		Collection:  c.Collection,
 		Role:        c.Role,
+		AttachRoles: c.AttachRole,
+		AttachUsers: c.AttachUser,
 		Fields:      setup.Fields{Text: c.TextField, Author: c.AuthorField, Date: c.DateField, Nonce: c.NonceField},
 		NickFields:  c.Nick,
 		UsersNarrow: c.UsersNarrow,
@@ -146,11 +163,35 @@ func (c *setupCmd) options() setup.Options {
 	}
 }
 
-func (c *setupCmd) next(env *environment, report setup.Report) {
-	if c.DryRun {
-		fmt.Fprintln(env.Stdout, "\nNothing was changed.")
-		return
+// configuration saves the configuration that fits, or prints it.
+func (c *setupCmd) configuration(env *environment, report setup.Report) error {
+	text, head := report.Config(c.connection()), "The whole configuration, to be saved as config.yaml:"
+	saved, err := "", error(nil)
+	if c.Out != "" {
+		saved, err = save(c.Out, text)
+		head = c.Out + " exists and is left as it is. The whole configuration that fits:"
 	}
-	fmt.Fprintf(env.Stdout, "\nGive the role %q to the people who chat. In config.yaml, replace the blocks with the same names "+
-		"(channels, private, read_markers) by these. The configuration that fits:\n\n%s", report.Role(), report.ConfigYAML())
+	if saved == "" {
+		saved = head + "\n\n" + text
+	}
+	fmt.Fprintf(env.Stdout, "\n%s\nTry it as somebody who will chat: directus-ircd check --config %s --email EMAIL\n", saved, cmp.Or(c.Out, "config.yaml"))
+	return err
+}
+
+// connection is what the flags say of the way to Directus. The files are named by their whole paths, because the daemon runs
+// in another folder.
+func (c *setupCmd) connection() setup.Connection {
+	d := setup.Connection{URL: c.URL, CA: whole(c.CA)}
+	if c.ClientCert != "" {
+		d.Certificate = &setup.KeyPair{Cert: whole(c.ClientCert), Key: whole(c.ClientKey)}
+	}
+	return d
+}
+
+// whole is the path of a file from the root; empty for none.
+func whole(file string) string {
+	if absolute, err := filepath.Abs(file); err == nil && file != "" {
+		return absolute
+	}
+	return file
 }

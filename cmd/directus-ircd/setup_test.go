@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -96,8 +98,12 @@ func (o *operator) setUp() {
 		o.t.Fatalf("setup: %+v", first)
 	}
 	again := runCommand(o.t, directustest.AdminToken, "setup", o.url, "--token-stdin")
-	if again.code != 0 || strings.Contains("\n"+again.stdout, "\ncreated ") || !strings.Contains(again.stdout, "already there") {
+	if again.code != 0 || strings.Contains("\n"+again.stdout, "\ncreated ") || !strings.Contains(again.stdout, "already there") || !strings.Contains(again.stdout, "\nNothing was changed.\n") {
 		o.t.Errorf("second setup: %+v", again)
+	}
+	printed := runCommand(o.t, "", "config", o.url)
+	if _, told, _ := strings.Cut(again.stdout, "The whole configuration, to be saved as config.yaml:\n\n"); printed.code != 0 || !strings.HasPrefix(told, printed.stdout) {
+		o.t.Errorf("setup prints\n%s\nconfig --url\n%s", again.stdout, printed.stdout)
 	}
 }
 
@@ -131,12 +137,16 @@ func (o *operator) lacks() {
 
 // extends makes all there is, and checks the configuration that setup prints.
 func (o *operator) extends() (fits string) {
-	all := runCommand(o.t, "", "setup", o.url, "--token="+directustest.AdminToken, "--replies", "--files", "--edit", "--reactions", "--read-markers", "--private", "--private-readable")
+	o.file = filepath.Join(o.t.TempDir(), "config.yaml")
+	all := runCommand(o.t, "", "setup", o.url, "--token="+directustest.AdminToken, "--out="+o.file, "--replies", "--files", "--edit", "--reactions", "--read-markers", "--private", "--private-readable")
 	if all.code != 0 || all.stderr != "" {
 		o.t.Fatalf("setup: %+v", all)
 	}
-	_, fits, _ = strings.Cut(all.stdout, "The configuration that fits:\n")
-	o.file = writeConfig(o.t, "directus: {url: \""+o.s.URL+"\"}\n"+fits)
+	text, err := os.ReadFile(o.file)
+	if err != nil || strings.Contains(all.stdout, "channels:") {
+		o.t.Fatalf("%v\n%s", err, all.stdout)
+	}
+	fits = string(text)
 	good := runCommand(o.t, o.kevin.Password, "check", "--config", o.file, "--email", o.kevin.Email, "--password-stdin")
 	if good.code != 0 || strings.Contains(good.stdout, "MISSING") {
 		o.t.Errorf("check: %+v", good)
@@ -192,7 +202,7 @@ func (o *operator) errs() {
 func checkEverything(t *testing.T, s *directustest.Server, kevin directustest.User, fits string) {
 	t.Helper()
 	ada := s.CreateUser("Ada", "Lovelace")
-	d := startDaemon(t, "directus: {url: \""+s.URL+"\"}\n"+fits)
+	d := startDaemon(t, fits)
 	a, k := ircdtest.Dial(t, d.address), ircdtest.Dial(t, d.address)
 	a.Name, k.Name = "ada", "kevin"
 	a.Send("CAP REQ :server-time message-tags echo-message draft/message-redaction draft/read-marker", "CAP END")
@@ -298,5 +308,33 @@ func TestCheckPrimaryKey(t *testing.T) {
 	got = runCommand(t, "", "check", "--config", file, "--token", kevin.StaticToken)
 	if strings.Contains(got.stdout, "the primary key of messages") {
 		t.Errorf("check as a user: %+v", got)
+	}
+}
+
+// A configuration is saved whole, so that the user of the service can read it, and over nothing.
+func TestConfigForADirectus(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	made := runCommand(t, "", "config", "--url=https://chat.example.com", "--out="+file)
+	info, err := os.Stat(file)
+	if made.code != 0 || err != nil || info.Mode().Perm()&0o600 != 0o600 || !strings.Contains(made.stdout, "saved in "+file) {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	if valid := runCommand(t, "", "check", "--offline", "--config", file); valid.code != 0 {
+		t.Errorf("check of it: %+v", valid)
+	}
+	if again := runCommand(t, "", "config", "--url=https://chat.example.com", "--out="+file); again.code != 0 || !strings.Contains(again.stdout, "holds this configuration already") {
+		t.Errorf("again: %+v", again)
+	}
+	before, _ := os.ReadFile(file)
+	other := runCommand(t, "", "config", "--out="+file)
+	if after, _ := os.ReadFile(file); other.code != 1 || !strings.Contains(other.stderr, "exists and is left as it is") || string(after) != string(before) {
+		t.Errorf("another one: %+v\n%s", other, after)
+	}
+	nowhere := runCommand(t, "", "config", "--out="+filepath.Join(file, "config.yaml"))
+	if nowhere.code != 1 || !strings.Contains(nowhere.stderr, "not a directory") {
+		t.Errorf("nowhere: %+v", nowhere)
+	}
+	if bad := runCommand(t, "", "config", "--url=chat"); bad.code != 2 || !strings.Contains(bad.stderr, "such as https://chat.example.com") {
+		t.Errorf("no address: %+v", bad)
 	}
 }

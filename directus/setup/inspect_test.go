@@ -80,8 +80,8 @@ func TestExistingCollection(t *testing.T) {
 			makeCollection(t, tt.name, tt.meta, tt.fields)
 			report := run(t, d.Admin(), setup.Options{Collection: tt.name, DryRun: true})
 			checkSteps(t, report, tt.want)
-			if tt.yaml != "" && !strings.Contains(report.ConfigYAML(), "fields: "+tt.yaml+"\n") {
-				t.Errorf("got %s want %s", report.ConfigYAML(), tt.yaml)
+			if tt.yaml != "" && !strings.Contains(report.Config(site), "fields: "+tt.yaml+"\n") {
+				t.Errorf("got %s want %s", report.Config(site), tt.yaml)
 			}
 		})
 	}
@@ -199,8 +199,8 @@ func TestExtendAndWiden(t *testing.T) {
 	run(t, d.Admin(), opts)
 	report := run(t, d.Admin(), setup.Options{Collection: name})
 	all(t, report, setup.Present)
-	if !strings.Contains(report.ConfigYAML(), "nonce: nonce") {
-		t.Errorf("got %s", report.ConfigYAML())
+	if !strings.Contains(report.Config(site), "nonce: nonce") {
+		t.Errorf("got %s", report.Config(site))
 	}
 
 	var field struct {

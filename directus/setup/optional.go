@@ -2,7 +2,10 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"directus-ircd/directus"
 )
 
 // Names of the collections and fields of the optional pieces.
@@ -27,28 +30,41 @@ func (r *run) optional(ctx context.Context) error {
 	r.report.usable = len(r.report.Steps)
 	for _, piece := range []struct {
 		wanted bool
+		flag   string
 		make   func(context.Context) error
 	}{
-		{r.opts.Replies, r.replies},
-		{r.opts.Files, r.files},
-		{r.opts.Edit, r.edit},
-		{r.opts.Reactions, r.reactions},
-		{r.opts.Private, r.private},
-		{r.opts.ReadMarkers, r.markers},
+		{r.opts.Replies, "--replies", r.replies},
+		{r.opts.Files, "--files", r.files},
+		{r.opts.Edit, "--edit", r.edit},
+		{r.opts.Reactions, "--reactions", r.reactions},
+		{r.opts.Private, "--private", r.private},
+		{r.opts.ReadMarkers, "--read-markers", r.markers},
 	} {
 		if !piece.wanted {
 			continue
 		}
 		before := r.report
-		if err := piece.make(ctx); err != nil {
+		err := piece.make(ctx)
+		if err != nil && !isRefusal(err) {
 			return err
+		}
+		if err != nil {
+			r.report.add(Step{What: "what " + piece.flag + " asks for", Status: Differs, Detail: "Directus refused the " + err.Error(),
+				Fix: "run setup with " + piece.flag + " again when that is mended; all the rest can be used"})
 		}
 		if differs(r.report.Steps[len(before.Steps):]) {
 			before.Steps, before.Notes = r.report.Steps, r.report.Notes
+			before.LeftOut = append(before.LeftOut, piece.flag)
 			r.report = before // the piece is left out of the configuration
 		}
 	}
 	return nil
+}
+
+// isRefusal reports whether Directus has refused something, which says nothing about what else is asked for.
+func isRefusal(err error) bool {
+	_, answered := errors.AsType[*directus.Error](err)
+	return answered && !errors.Is(err, directus.ErrUnavailable)
 }
 
 // own matches the items whose field holds the current user.

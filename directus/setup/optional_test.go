@@ -41,7 +41,9 @@ func TestOptional(t *testing.T) {
 		}
 	}
 	all(t, run(t, d.Admin(), everything), setup.Present)
-	const want = `channels:
+	const want = `directus:
+  url: https://chat.example.com
+channels:
   - name: '#messages'
     collection: messages
     fields: {text: text, author: user_created, date: date_created, nonce: nonce, kind: irc_kind, reply: reply_to, files: file}
@@ -53,7 +55,7 @@ private:
 read_markers:
   collection: read_markers
 `
-	if got := made.ConfigYAML(); got != want {
+	if got := keys(made.Config(site)); got != want {
 		t.Errorf("configuration:\n%s\nwant\n%s", got, want)
 	}
 	for _, could := range []string{"change and delete the messages of everybody", "read all private messages", "remove the reactions of everybody"} {
@@ -79,7 +81,7 @@ func checkPrivateIsLeftOut(t *testing.T, d *directustest.Server) {
 	for _, dry := range []bool{true, false} {
 		report := run(t, d.Admin(), setup.Options{Private: true, DryRun: dry})
 		last := report.Steps[len(report.Steps)-1]
-		if last.Status != setup.Differs || !strings.Contains(last.String(), "--private-readable") || report.Complete() || !report.Usable() || strings.Contains(report.ConfigYAML(), "private") {
+		if last.Status != setup.Differs || !strings.Contains(last.String(), "--private-readable") || report.Complete() || !report.Usable() || strings.Contains(report.Config(site), "private") {
 			t.Errorf("dry %v: %s", dry, report)
 		}
 	}
@@ -249,11 +251,11 @@ func TestPrivateWithoutNonce(t *testing.T) {
 	report := run(t, d.Admin(), opts)
 	checkSteps(t, report, []string{"differs|private_messages.nonce: missing|--extend", "limited|private_messages.irc_kind: missing|--extend"})
 	const named = "private:\n  collection: private_messages\n  kind: irc_kind\n"
-	if got := report.ConfigYAML(); strings.Contains(got, "private:") {
+	if got := report.Config(site); strings.Contains(got, "private:") {
 		t.Errorf("without a nonce:\n%s", got)
 	}
 	opts.Extend = true
-	if got := run(t, d.Admin(), opts).ConfigYAML(); !strings.Contains(got, named) {
+	if got := run(t, d.Admin(), opts).Config(site); !strings.Contains(got, named) {
 		t.Errorf("with --extend:\n%s", got)
 	}
 }

@@ -140,16 +140,15 @@ type allowance struct {
 }
 
 func (r *run) permitted(ctx context.Context, want rule) (allowance, error) {
-	owner, id := r.owner()
 	var found []struct {
 		Fields      []string       `json:"fields"`
 		Permissions map[string]any `json:"permissions"`
 	}
 	err := r.get(ctx, "/permissions", url.Values{
-		"limit":                      {"-1"},
-		"filter[" + owner + "][_eq]": {id},
-		"filter[collection][_eq]":    {want.collection},
-		"filter[action][_eq]":        {want.action},
+		"limit":                              {"-1"},
+		"filter[" + r.owner.field + "][_eq]": {r.owner.id},
+		"filter[collection][_eq]":            {want.collection},
+		"filter[action][_eq]":                {want.action},
 	}, &found)
 	if err != nil {
 		return allowance{}, fmt.Errorf("look for the %s: %w", want, err)
@@ -190,8 +189,7 @@ func (r *run) reportExisting(want rule, existing allowance) {
 }
 
 func (r *run) grant(ctx context.Context, p rule) error {
-	owner, id := r.owner()
-	body := object{owner: id, "collection": p.collection, "action": p.action, "fields": p.fields}
+	body := object{r.owner.field: r.owner.id, "collection": p.collection, "action": p.action, "fields": p.fields}
 	detail := "fields " + strings.Join(p.fields, ", ")
 	if p.items != nil {
 		body["permissions"] = p.items
@@ -202,9 +200,4 @@ func (r *run) grant(ctx context.Context, p rule) error {
 
 // owner is the field that says to whom a permission belongs, and its value. With the wrong field, Directus 10 would make
 // the permission public.
-func (r *run) owner() (field, id string) {
-	if r.policies {
-		return "policy", policyID
-	}
-	return "role", RoleID
-}
+type owner struct{ field, id string }

@@ -1,12 +1,9 @@
 package setup
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
-
-	"gopkg.in/yaml.v3"
 )
 
 // Status says what Run found or did about one Step.
@@ -47,6 +44,9 @@ type Report struct {
 	Steps []Step
 	Notes []string // what the operator should know
 
+	// LeftOut are the flags of the optional pieces that cannot be used. The Steps with the status Differs say why.
+	LeftOut []string
+
 	options Options
 	usable  int    // number of Steps about the collection, the role and its permissions, which come first
 	fields  Fields // as found or made; a name is empty if the collection has no such field
@@ -68,7 +68,12 @@ func (r Report) Usable() bool {
 	return r.usable > 0 && !differs(r.Steps[:r.usable])
 }
 
-// Role is the name of the role that people who chat need.
+// Changed reports whether Run changed anything in Directus.
+func (r Report) Changed() bool {
+	return slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Status == Created || s.Status == Changed })
+}
+
+// Role is the name of the role and of its policy.
 func (r Report) Role() string { return r.options.Role }
 
 func differs(steps []Step) bool {
@@ -84,47 +89,6 @@ func (r Report) String() string {
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "note: %s\n", n)
 	}
-	return b.String()
-}
-
-// ConfigYAML returns the entries of the daemon's configuration for what was found or made. It leaves out optional pieces
-// that have a step with the status Differs.
-func (r Report) ConfigYAML() string {
-	type collection struct {
-		Collection string `yaml:"collection"`
-	}
-	type channel struct {
-		Name       string      `yaml:"name"`
-		Collection string      `yaml:"collection"`
-		Fields     Fields      `yaml:"fields,flow"`
-		Correct    bool        `yaml:"corrections,omitempty"`
-		Reactions  *collection `yaml:"reactions,flow,omitempty"`
-	}
-	type letters struct {
-		Collection string `yaml:"collection"`
-		Kind       string `yaml:"kind,omitempty"`
-	}
-	type config struct {
-		Channels []channel   `yaml:"channels"`
-		Private  *letters    `yaml:"private,omitempty"`
-		Markers  *collection `yaml:"read_markers,omitempty"`
-	}
-	c := config{Channels: []channel{{Name: "#" + r.options.Collection, Collection: r.options.Collection, Fields: r.fields, Correct: r.corrections}}}
-	if r.reactions != "" {
-		c.Channels[0].Reactions = &collection{Collection: r.reactions}
-	}
-	if r.private != "" {
-		c.Private = &letters{r.private, r.privateKind}
-	}
-	if r.markers != "" {
-		c.Markers = &collection{Collection: r.markers}
-	}
-	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	// Neither call can fail, because it writes plain strings into a buffer.
-	_ = enc.Encode(c)
-	_ = enc.Close()
 	return b.String()
 }
 

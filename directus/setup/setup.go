@@ -26,7 +26,6 @@ const (
 	// RoleID is the role to give to the people who chat.
 	RoleID   = "7c5b1d5e-3a7e-4c0b-9f0a-1d5c6f2e8a01"
 	policyID = "7c5b1d5e-3a7e-4c0b-9f0a-1d5c6f2e8a02"
-	accessID = "7c5b1d5e-3a7e-4c0b-9f0a-1d5c6f2e8a03"
 )
 
 // Account makes calls as an administrator; *directus.Account implements it. Do sends body as JSON and decodes the
@@ -52,8 +51,11 @@ type Options struct {
 	// Collection for the messages. Default: "messages".
 	Collection string
 	// Role is the name of the role and of its policy. Empty: the name of the role that an earlier run made, or "IRC users".
-	// If there is such a role under another name, Run fails, because it never makes a second role.
+	// If that has another name, or somebody else made a role or policy of this name, Run fails before it changes anything.
 	Role string
+	// AttachRoles and AttachUsers get the permissions beside what they have: existing roles by name or id, and users by
+	// e-mail address, name or id. Then Run makes no role of its own. Directus 10 can give them to one role.
+	AttachRoles, AttachUsers []string
 	// Fields of the collection. Defaults: text, user_created, date_created, nonce.
 	Fields Fields
 	// NickFields are the fields of directus_users from which nicks are made. The role may read them of every user.
@@ -95,10 +97,13 @@ func (o Options) withDefaults() Options {
 	o.Fields.Nonce = cmp.Or(o.Fields.Nonce, "nonce")
 	o.Fields.Kind = kindField
 	if len(o.NickFields) == 0 {
-		o.NickFields = []string{"first_name", "last_name"}
+		o.NickFields = usualNick
 	}
 	return o
 }
+
+// usualNick is the default of Options.NickFields, and of nick in the configuration.
+var usualNick = []string{"first_name", "last_name"}
 
 // name matches the names of collections and fields that Directus accepts and that need no escaping in a path.
 var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -153,7 +158,7 @@ func Run(ctx context.Context, account Account, opts Options) (Report, error) {
 	}
 	for _, step := range []func(context.Context) error{
 		r.lookAround,
-		r.nameRole,
+		r.plan,
 		r.collection,
 		r.role,
 		r.policy,
@@ -172,8 +177,12 @@ type run struct {
 	account  Account
 	opts     Options
 	policies bool   // Directus 11 and newer: permissions belong to policies, not to roles
+	owner    owner  // of the permissions
 	keyType  string // type of the primary key of the messages
 	report   Report
+
+	makesRole bool     // there is a role of setup's own, or it is to be made
+	holders   []holder // who has the permissions beside that role, or is to get them
 }
 
 // lookAround finds out whether there are policies, and refuses an account that is not an administrator's.
@@ -185,8 +194,9 @@ func (r *run) lookAround(ctx context.Context) error {
 	err := r.get(ctx, "/policies", url.Values{"limit": {"1"}}, nil)
 	switch {
 	case err == nil:
-		r.policies = true
+		r.policies, r.owner = true, owner{"policy", policyID}
 	case directus.IsCode(err, directus.CodeRouteNotFound): // Directus 10
+		r.owner = owner{"role", RoleID}
 	default:
 		return adminNeeded("read the policies", err)
 	}

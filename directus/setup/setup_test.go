@@ -35,6 +35,12 @@ func lines(r setup.Report) []string {
 	return list
 }
 
+// site is where the Directus of a configuration is.
+var site = setup.Connection{URL: "https://chat.example.com"}
+
+// keys is a configuration without what it says at its head.
+func keys(config string) string { return config[strings.Index(config, "directus:\n"):] }
+
 func all(t *testing.T, r setup.Report, status setup.Status) {
 	t.Helper()
 	if len(r.Steps) == 0 {
@@ -76,13 +82,15 @@ func TestFromNothing(t *testing.T) {
 		}
 	}
 
-	want := `channels:
+	want := `directus:
+  url: https://chat.example.com
+channels:
   - name: '#messages'
     collection: messages
     fields: {text: text, author: user_created, date: date_created, nonce: nonce, kind: irc_kind}
 `
-	if got := found.ConfigYAML(); got != want {
-		t.Errorf("channels:\n%s\nwant\n%s", got, want)
+	if got := found.Config(site); !strings.HasPrefix(got, "# ") || keys(got) != want || got != setup.UsualConfig(site) {
+		t.Errorf("configuration:\n%s\nwant\n%s", got, want)
 	}
 	checkChat(t, d)
 }
@@ -269,30 +277,37 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
-// There is one role, known by its id: its name is told, and another one is asked for in vain.
-func TestNameOfTheRole(t *testing.T) {
-	t.Parallel()
-	d := directustest.Start(t, directustest.Bare())
-	if made := run(t, d.Admin(), setup.Options{Role: "Chatters"}); made.Role() != "Chatters" || !strings.Contains(made.String(), `the role "Chatters"`) {
-		t.Errorf("made:\n%s", made)
-	}
-	for _, role := range []string{"", "Chatters"} {
-		if found := run(t, d.Admin(), setup.Options{Role: role}); found.Role() != "Chatters" || !strings.Contains(found.String(), `people who chat the role "Chatters"`) {
-			t.Errorf("asked for %q:\n%s", role, found)
-		}
-	}
-	report, err := setup.Run(t.Context(), d.Admin(), setup.Options{Role: "Talkers", Collection: "talks"})
-	if err == nil || !strings.Contains(err.Error(), `"Chatters", not "Talkers": leave out --role`) || len(report.Steps) > 0 {
-		t.Errorf("another name: %v\n%s", err, report)
-	}
-}
-
 // What an optional piece lacks keeps the rest from nobody: the configuration of the rest is told.
 func TestUsableWithoutAPiece(t *testing.T) {
 	d := directustest.Shared(t)
 	makeCollection(t, "read_markers", nil, nil) // a folder
 	report := run(t, d.Admin(), setup.Options{ReadMarkers: true, Edit: true})
-	if config := report.ConfigYAML(); report.Complete() || !report.Usable() || strings.Contains(config, "read_markers") || !strings.Contains(config, "    corrections: true\n") {
+	if config := report.Config(site); report.Complete() || !report.Usable() || !slices.Equal(report.LeftOut, []string{"--read-markers"}) || strings.Contains(config, "read_markers") || !strings.Contains(config, "    corrections: true\n") {
+		t.Errorf("%s\n%s", report, config)
+	}
+}
+
+// refusing is an administrator to whom Directus refuses one collection, as its licence may.
+type refusing struct {
+	*directus.Account
+	collection string
+}
+
+func (r refusing) Do(ctx context.Context, method, path string, query url.Values, body, out any) error {
+	if made, ok := body.(map[string]any); ok && path == "/collections" && made["collection"] == r.collection {
+		return &directus.Error{Status: http.StatusForbidden, Code: directus.CodeLimitExceeded, Message: "collections limit exceeded."}
+	}
+	return r.Account.Do(ctx, method, path, query, body, out)
+}
+
+// A refused piece is named with its reason, and keeps nobody from the rest.
+func TestRefusedPiece(t *testing.T) {
+	d := directustest.Shared(t)
+	makeCollection(t, "gym", nil, []object{autoID, textAny, author, date, nonce, kind})
+	opts := setup.Options{Collection: "gym", Reactions: true, Edit: true}
+	report := run(t, refusing{d.Admin(), "gym_reactions"}, opts)
+	checkSteps(t, report, []string{"differs|what --reactions asks for|collections limit exceeded. The licence|run setup with --reactions again"})
+	if config := report.Config(site); report.Complete() || !report.Usable() || strings.Contains(config, "reactions") || !strings.Contains(config, "corrections: true") {
 		t.Errorf("%s\n%s", report, config)
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // giveRole is the part of a remedy before the command that makes the role: if setup was run
 // already, this user only lacks the role.
-const giveRole = "give this person the role that setup made (\"IRC users\", unless --role named it), whose policy must admit the address of the daemon (IP Access); only if there is none, "
+const giveRole = "give this person the role that setup made (\"IRC users\", unless --role named it), or their own role its policy with setup --attach-role; the policy must admit the address of the daemon (IP Access); only if there is none, "
 
 // setup is the quoted command line of setup for a channel, without the login. flags say what
 // else it is to make.
