@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"testing"
 
+	"directus-ircd/bridge"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -48,6 +49,29 @@ func TestAccountNames(t *testing.T) {
 		again := r.login("ada", "")
 		if u := again.session.User(); u.Account != "Augusta" || u.Nick != u.Account {
 			t.Errorf("the account is %q, the nick %q", u.Account, u.Nick)
+		}
+	})
+}
+
+// With users.account the account name comes from Directus, for those who have one that they and
+// others may read; see people.IsAccountName for what it may be.
+func TestAccountField(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		r := newRemembering(t, func(o *bridge.Options) { o.AccountField = "username" })
+		for email, username := range map[string]any{"one@example.com": "first.one", "two@example.com": nil, "three@example.com": "three@example.com"} {
+			r.fake.AddUser(directustest.FakeUser{Email: email, Password: "x", FirstName: email[:3], Extra: map[string]any{"username": username}})
+		}
+		for _, u := range []struct{ email, nick, account string }{
+			{"one@example.com", "one", "first.one"}, {"two@example.com", "two", "two"}, {"three@example.com", "thr", "thr"},
+		} {
+			s, err := full(r.backend.Login(t.Context(), ircd.Credentials{Account: u.email, Secret: "x"}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.User(); got.Account != u.account || got.Nick != u.nick || got.Realname != u.nick {
+				t.Errorf("%s: %+v, want the nick %s and the account %s", u.email, got, u.nick, u.account)
+			}
+			closeSession(t, s)
 		}
 	})
 }

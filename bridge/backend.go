@@ -31,6 +31,9 @@ type Options struct {
 	// NickFields are the fields of directus_users tried in order to form the
 	// nick; together they make the real name.
 	NickFields []string
+	// AccountField is the field of directus_users with the account name, for those who have
+	// one that nobody else ever had. Empty: the account name is the nick.
+	AccountField string
 	// Zone is the time zone in which Directus writes the dates of dateTime fields; nil means
 	// UTC.
 	Zone *time.Location
@@ -135,8 +138,8 @@ func New(opts Options) (*Backend, error) {
 }
 
 // Configure replaces all options but Client, Logger, Resume and State. Sessions stay open
-// and adopt the new options in their next Poll. NickFields, PublicURL and Recheck take
-// effect for users who connect from now on. If Configure fails, nothing has changed. It may
+// and adopt the new options in their next Poll. NickFields, AccountField, PublicURL and
+// Recheck take effect for users who connect from now on. If Configure fails, nothing has changed. It may
 // be called from any goroutine.
 func (b *Backend) Configure(opts Options) error {
 	b.mu.Lock()

@@ -28,7 +28,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret g
 	if err := may.Renew(ctx); err != nil {
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // then the user's feeds are not shared
 	}
-	names := b.people.NewDirectory(account, may, people.Options{NickFields: p.NickFields, PublicURL: p.PublicURL, Life: p.Recheck})
+	names := b.people.NewDirectory(account, may, people.Options{NickFields: p.NickFields, AccountField: p.AccountField, PublicURL: p.PublicURL, Life: p.Recheck})
 	who, others, err := names.Self(ctx)
 	if err != nil {
 		b.logout(account)

@@ -1,6 +1,7 @@
 package people
 
 import (
+	"slices"
 	"time"
 
 	"directus-ircd/bridge/collection"
@@ -35,7 +36,9 @@ func NewNickTable(s *state.Store) *NickTable {
 // Options tell how people are shown.
 type Options struct {
 	NickFields []string // of directus_users, tried in this order to form the nick
-	PublicURL  string   // of Directus, the base of links to files
+	// AccountField is the field of directus_users with the account name; empty: the nick is it.
+	AccountField string
+	PublicURL    string // of Directus, the base of links to files
 	// Life is how long a name that was read from Directus is taken to be unchanged. It
 	// bounds how late a change of the name, or of the right to read it, shows.
 	Life time.Duration
@@ -43,9 +46,13 @@ type Options struct {
 
 // NewDirectory makes the directory of an account's user; may holds the rights of that user.
 func (c *Community) NewDirectory(account *directus.Account, may *rights.Cache, opts Options) *Directory {
+	fields := slices.Clone(opts.NickFields)
+	if opts.AccountField != "" {
+		fields = append(fields, opts.AccountField)
+	}
 	return &Directory{
 		account: account, rights: may, nicks: c.nicks, censuses: c.censuses, company: c.Company,
-		fields: opts.NickFields, publicURL: opts.PublicURL, life: opts.Life,
+		fields: fields, names: opts.NickFields, publicURL: opts.PublicURL, life: opts.Life,
 		attachments: &attachments{account: account, life: opts.Life},
 		searches:    rate.NewLimiter(searchRate, searchBurst),
 	}

@@ -89,7 +89,7 @@ func (d *Directory) Knows(id string) ircd.Acquaintance {
 	if d.meets(id) {
 		return ircd.Known
 	}
-	if readable, said := d.rights.Readable("directus_users", d.fields); said && len(readable) > 0 {
+	if readable, said := d.rights.Readable("directus_users", d.names); said && len(readable) > 0 {
 		return ircd.Known
 	}
 	d.mu.Lock()

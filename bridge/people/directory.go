@@ -34,7 +34,8 @@ type Directory struct {
 	nicks     *nicks
 	company   *company // has a lock of its own
 	censuses  *censuses
-	fields    []string      // see Options.NickFields
+	fields    []string      // that are read of users: names, and Options.AccountField
+	names     []string      // see Options.NickFields
 	publicURL string        // see Options
 	life      time.Duration // see Options
 
@@ -269,7 +270,13 @@ func (d *Directory) try(ctx context.Context) (readable []string, err error) {
 	return readable, nil
 }
 
-func (d *Directory) toPerson(u directus.User) Person { return personOf(u, d.fields) }
+func (d *Directory) toPerson(u directus.User) Person {
+	p := personOf(u, d.names)
+	if len(d.fields) > len(d.names) {
+		p.account = u.String(d.fields[len(d.names)])
+	}
+	return p
+}
 
 // personOf takes the name of a user out of fields of directus_users, in their order.
 func personOf(u directus.User, fields []string) Person {

@@ -43,6 +43,9 @@ type Person struct {
 	name string
 	// realname holds all the configured fields.
 	realname string
+	// account is the value of Options.AccountField; empty if there is none or it may not be
+	// read.
+	account string
 }
 
 // anonymous reports whether the person's names may not be read.

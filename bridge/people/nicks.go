@@ -43,7 +43,9 @@ type nicks struct {
 	mu        sync.Mutex
 	byUser    map[string][]*Claim // by id; guarded by mu
 	byNick    map[string]*Claim   // by folded nick; guarded by mu
-	kept      int                 // claims that are kept; guarded by mu
+	accounts  map[string][]string // folded account names that are not nicks, by id; guarded by mu
+	byAccount map[string]string   // the id behind each of them; guarded by mu
+	kept      int                 // claims and account names that are kept; guarded by mu
 	anonymous int                 // of those, without a name; guarded by mu
 	changes   int                 // of what is stored, so far; guarded by mu
 	written   int                 // how many of them are surely in the file; guarded by mu
@@ -53,13 +55,14 @@ type nicks struct {
 type Claim struct {
 	base      string    // Person.base, folded
 	kept      bool      // the claim outlives the last session
-	user      ircd.User // Realname, and the case of Nick, are guarded by nicks.mu; the rest never changes
+	user      ircd.User // Realname, Account, and the case of Nick, are guarded by nicks.mu; the rest never changes
 	connected int       // sessions with this nick; guarded by nicks.mu
 }
 
 // storedNicks are the nicks of one user as they stand in the state.
 type storedNicks struct {
-	Nicks []storedNick `json:"nicks"`
+	Nicks    []storedNick `json:"nicks"`
+	Accounts []string     `json:"accounts,omitempty"` // folded
 }
 
 type storedNick struct {
@@ -78,6 +81,7 @@ func newNicks(store *state.Store, stored *state.Table[storedNicks], origin strin
 	n := &nicks{
 		state: store, stored: stored, origin: origin + "\x00", durable: !store.IsMakeshift(),
 		byUser: map[string][]*Claim{}, byNick: map[string]*Claim{},
+		accounts: map[string][]string{}, byAccount: map[string]string{},
 	}
 	for _, nick := range reserved {
 		n.byNick[nick] = &Claim{}
@@ -99,8 +103,13 @@ func (n *nicks) load() {
 			continue
 		}
 		for _, s := range all[key].Nicks {
-			if wire.IsNick(s.Nick) && n.isFree(s.Nick) {
+			if wire.IsNick(s.Nick) && n.byNick[wire.Fold(s.Nick)] == nil {
 				n.add(Person{ID: id}, s.Base, s.Nick, true)
+			}
+		}
+		for _, name := range all[key].Accounts {
+			if n.byAccount[name] == "" {
+				n.reserve(id, name)
 			}
 		}
 	}
@@ -127,7 +136,7 @@ func (n *nicks) store(id string) {
 	if !collection.IsUUID(id) {
 		return
 	}
-	var s storedNicks
+	s := storedNicks{Accounts: slices.Clone(n.accounts[id])}
 	for _, c := range n.byUser[id] {
 		if c.kept {
 			s.Nicks = append(s.Nicks, storedNick{c.base, c.user.Nick})
@@ -167,7 +176,14 @@ func (n *nicks) user(p Person, ns namesakes) ircd.User {
 	if !c.kept && c.connected == 0 {
 		n.drop(c)
 	}
-	return c.user
+	u := c.user
+	switch {
+	case p.account == "": // not what others may read
+		u.Account = u.Nick
+	case c.connected == 0:
+		u.Account = n.account(p, u.Nick)
+	}
+	return u
 }
 
 // claim finds or makes the claim of p on the nick for a base. The caller holds mu.
@@ -221,8 +237,11 @@ func (n *nicks) hasRoom(id, base string) bool {
 	return n.kept < maxNicks && named < maxUserNicks
 }
 
-// isFree reports whether nobody ever had a nick. The caller holds mu.
-func (n *nicks) isFree(nick string) bool { return n.byNick[wire.Fold(nick)] == nil }
+// isFree reports whether nobody ever had a nick, and no other user the account name. The
+// caller holds mu.
+func (n *nicks) isFree(id, nick string) bool {
+	return n.byNick[wire.Fold(nick)] == nil && n.isFor(id, nick)
+}
 
 // free returns a nick that nobody ever had: the plain name if nobody else has it, else the
 // name with so many digits of the user's id that nobody else gets the same. The caller
@@ -234,17 +253,17 @@ func (n *nicks) free(p Person, base string, ns namesakes, kept bool) string {
 	}
 	if sure := kept && (n.durable || ns.all); !sure {
 		least = sureDigits
-	} else if _, numbered := isNumbered(base); base != "" && !numbered && len(ns.ids) == 0 && n.isFree(base) {
+	} else if _, numbered := isNumbered(base); base != "" && !numbered && len(ns.ids) == 0 && n.isFree(p.ID, base) {
 		return base
 	}
 	for digits := least; digits <= mostDigits; digits += 4 {
-		if nick := p.numbered(base, digits); n.isFree(nick) && !ns.share(p, digits) {
+		if nick := p.numbered(base, digits); n.isFree(p.ID, nick) && !ns.share(p, digits) {
 			return nick
 		}
 	}
 	for i := 0; ; i++ { // all nicks of the id are taken by ids that begin alike
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", p.ID, i))
-		if nick := anonymousPrefix + hex.EncodeToString(sum[:])[:mostDigits]; n.isFree(nick) {
+		if nick := anonymousPrefix + hex.EncodeToString(sum[:])[:mostDigits]; n.isFree(p.ID, nick) {
 			return nick
 		}
 	}
@@ -309,6 +328,7 @@ func (n *nicks) Connect(p Person, ns namesakes) *Claim {
 	if c == nil {
 		c = n.claim(p, p.base(), ns)
 		c.call(p.realname)
+		c.user.Account = n.account(p, c.user.Nick)
 	}
 	c.connected++
 	return c
@@ -322,6 +342,7 @@ func (n *nicks) Reconnect(p Person) *Claim {
 	c := n.pinned(p.ID)
 	if c == nil {
 		c = n.claim(p, p.base(), namesakes{})
+		c.user.Account = n.account(p, c.user.Nick)
 	}
 	c.connected++
 	return c

@@ -37,6 +37,7 @@ func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logg
 	opts := bridge.Options{
 		Client:                 client,
 		NickFields:             cfg.Nick,
+		AccountField:           cfg.Users.Account,
 		LoginProvider:          cfg.Login.Provider,
 		LoginTemplate:          cfg.Login.Template(),
 		LoginAttemptsPerMinute: cfg.Limits.LoginAttempts,

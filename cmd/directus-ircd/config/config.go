@@ -45,9 +45,16 @@ type Config struct {
 	Resume   Resume     `yaml:"resume"`
 	// Nick names the fields of users that form a nick, in this order.
 	Nick    []string `yaml:"nick"`
+	Users   Users    `yaml:"users"`
 	Limits  Limits   `yaml:"limits"`
 	Log     Log      `yaml:"log"`
 	Metrics Metrics  `yaml:"metrics"`
+}
+
+// Users says what else is taken of the users of Directus.
+type Users struct {
+	// Account is the field with the account name; empty: the account name is the nick.
+	Account string `yaml:"account"`
 }
 
 // Directus says where Directus is, and what the daemon cannot find out by asking it.

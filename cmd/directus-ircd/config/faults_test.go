@@ -22,13 +22,13 @@ var faultyFiles = []struct {
 	{"tab", "directus:\n\turl: x\n", []string{
 		`:2: this is not YAML: found character that cannot start any token`}},
 	{"text instead of keys", "https://chat.example.com\n", []string{
-		`:1: "https://chat.example.com" stands where keys are expected: write keys with values; accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, limits, log, metrics`}},
+		`:1: "https://chat.example.com" stands where keys are expected: write keys with values; accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, users, limits, log, metrics`}},
 	{"two documents", minimal + "---\nlog: {}\n", []string{
 		`:3: a second document begins here, but the configuration is one document: remove the line "---" and what follows`}},
 	{"unknown key", minimal + "chanels: []\n", []string{
-		`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, limits, log, metrics`}},
+		`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, users, limits, log, metrics`}},
 	{"unknown key unlike any", minimal + "database: x\n", []string{
-		`:3: database: unknown key: accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, limits, log, metrics`}},
+		`:3: database: unknown key: accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, users, limits, log, metrics`}},
 	{"unknown inner key", minimal + "channels:\n  - name: \"#a\"\n    autojoin: true\n", []string{
 		`:5: channels[0].autojoin: unknown key (did you mean "auto_join"?): accepted here are ` + channelKeys}},
 	{"key set twice", minimal + "nick: [a]\nnick: [b]\n", []string{
@@ -166,6 +166,8 @@ var faultyFiles = []struct {
 		`:3: login.identifier_template: "nick" must have {nick} where the nick goes, and may be "{nick}" alone`,
 		`:3: login.provider: "my ldap" is not a name of a login provider of Directus: use only letters, digits, _ and -`,
 		`:3: login.email_template: is for Directus' own login, but passwords go to the login.provider: use login.identifier_template instead`}},
+	{"account", minimal + "users: {account: email}\n", []string{
+		`:3: users.account: "email" must not be shown to others: choose a field with account names, which are unique and which users cannot change`}},
 	{"template", minimal + "login: {email_template: \"nick@example.com\"}\n", []string{
 		`:3: login.email_template: "nick@example.com" must be an e-mail address with {nick} where the nick goes, such as "{nick}@example.com"`}},
 	{"no channel", minimal + "channels: []\n", []string{

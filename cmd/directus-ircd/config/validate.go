@@ -175,11 +175,18 @@ func validateNick(cfg *Config, d *decoder) {
 		d.fault("nick", "empty: name at least one field of the users, such as [first_name, last_name]")
 	}
 	for i, f := range cfg.Nick {
-		path := fmt.Sprintf("nick[%d]", i)
-		validateName(f, path, "field", d)
-		if slices.Contains([]string{"email", "password", "token", "tfa_secret"}, f) {
-			d.fault(path, "%q must not be shown to others: choose a field with a name, such as first_name", f)
-		}
+		validateShown(f, fmt.Sprintf("nick[%d]", i), "a name, such as first_name", d)
+	}
+	if f := cfg.Users.Account; f != "" {
+		validateShown(f, "users.account", "account names, which are unique and which users cannot change", d)
+	}
+}
+
+// validateShown checks the name of a field of the users that others are shown.
+func validateShown(field, path, with string, d *decoder) {
+	validateName(field, path, "field", d)
+	if slices.Contains([]string{"email", "password", "token", "tfa_secret"}, field) {
+		d.fault(path, "%q must not be shown to others: choose a field with %s", field, with)
 	}
 }
 
