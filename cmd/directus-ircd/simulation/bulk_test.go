@@ -249,8 +249,15 @@ func (c *client) flood(line string, n int) bool {
 		return false
 	}
 	c.note("-> " + line + ", many times")
+	lines := strings.Repeat(line+"\r\n", n-1) + line
+	if n > readAhead {
+		lines += "\r\nPING :" + stormEnd
+	}
 	select {
-	case c.out <- strings.Repeat(line+"\r\n", n-1) + line:
+	case c.out <- lines:
+		if n > readAhead {
+			c.storms++
+		}
 		return true
 	default:
 		return false

@@ -86,7 +86,8 @@ type client struct {
 	left       map[string]bool   // channels that it does not want to be in
 	pages      int
 	batches    map[string]batch
-	probed     map[string]time.Time
+	probed     map[string]probe
+	storms     int              // of lines that the daemon has not come to the end of
 	answering  map[string]token // by the batch that is the answer
 	before     *irc.Message     // the last line that it was sent
 	moment     time.Time        // at which it was sent the last line
@@ -131,7 +132,7 @@ func (c *client) live(ctx context.Context) (wait time.Duration) {
 	}
 	c.mu.Lock()
 	c.wire, c.out = w, make(chan string, 256)
-	c.batches, c.probed, c.in = map[string]batch{}, map[string]time.Time{}, map[string]bool{}
+	c.batches, c.probed, c.storms, c.in = map[string]batch{}, map[string]probe{}, 0, map[string]bool{}
 	c.answering = map[string]token{}
 	c.behind, c.filling, c.missing, c.nick = map[string]string{}, map[string]bool{}, map[string]bool{}, ""
 	c.stays = append(c.stays, stay{begin: time.Now(), life: life})
@@ -332,7 +333,7 @@ func (c *client) tend() {
 	c.probes++
 	name := "probe" + strconv.Itoa(c.probes)
 	if c.sendLocked("PING :" + name) {
-		c.probed[name] = time.Now()
+		c.probed[name] = probe{time.Now(), c.storms > 0}
 	}
 	for _, channel := range slices.Sorted(maps.Keys(c.missing)) {
 		if delete(c.missing, channel); c.in[channel] { // else it asks when it is back in it

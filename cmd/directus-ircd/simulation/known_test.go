@@ -62,6 +62,13 @@ var knownScenarios = map[string]scenario{
 		step{"web", 1, 0, 9, time.Second}, step{"Directus' clock set", 0, 0, 50, time.Second},
 		step{"leave", 0, 0, 0, time.Second}, step{"come", 0, 0, 0, time.Minute},
 	).with(func(s *settings) { s.clients[0].device, s.forgetful = "device0", true }),
+	"the clock of Directus is set back, its link breaks, and a client comes before what was stored meanwhile is found": small(plain, "12.4.0", true,
+		step{"leave", 2, 0, 0, time.Second}, step{"Directus' clock set", 0, 0, 220, time.Second}, step{"web", 1, 0, 7, time.Minute},
+		step{"Directus' clock set", 0, 0, 20, 0}, step{"Directus frozen", 0, 0, 63, time.Second}, step{"web", 1, 0, 9, 80 * time.Second},
+		step{"Directus' clock set", 0, 0, 220, time.Second}, step{"come", 2, 0, 0, time.Minute},
+	).with(func(s *settings) {
+		s.clients, s.channels[0].backlog, s.ownFeeds = append(s.clients, clientSpec{person: 0, kind: plain, page: 100}), 0, true
+	}),
 	"what is kept in memory because the disk was full when the daemon started is lost when it stops": small(plain, "12.4.0", false,
 		step{"web", 1, 0, 7, time.Minute}, step{"disk full", 0, 0, 8, time.Second}, step{"restart", 0, 0, 3, 40 * time.Second},
 		step{"web", 1, 0, 9, time.Minute}, step{"restart", 0, 0, 3, time.Minute},

@@ -14,7 +14,7 @@ func TestPagesAreAskedForOnce(t *testing.T) {
 	c := newClient(&world{start: time.Now(), names: []string{"#dev"}}, 0, clientSpec{kind: paging, page: 10})
 	c.out, c.nick, c.batches = make(chan string, 100), "ada", map[string]batch{}
 	c.filling, c.missing, c.behind = map[string]bool{}, map[string]bool{}, map[string]string{}
-	c.stays, c.probed = []stay{{}}, map[string]time.Time{}
+	c.stays, c.probed = []stay{{}}, map[string]probe{}
 	asked := func(lines ...string) (n int) {
 		for _, line := range lines {
 			c.take(irc.MustParseMessage(line))

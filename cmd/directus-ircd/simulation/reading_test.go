@@ -244,7 +244,8 @@ func (r *reading) wasBrought(row *record, to time.Time, life int) bool {
 
 // first is the place of the oldest message of a span's backlog. A device that comes back while the clock of Directus is set
 // back is shown the last minute by that clock, as directus-ircd-reliability(7) says. That may be older than the backlog with which the span has
-// begun, and says nothing of what is between the two.
+// begun, and says nothing of what is between the two. Nor does what a feed finds late that was stored while the clock was
+// set back, before somebody came: a plain client is shown that as if it were a backlog.
 func (r *reading) first(s *span) int {
 	first := len(r.rows)
 	for _, seen := range s.sights {
@@ -253,6 +254,9 @@ func (r *reading) first(s *span) int {
 			continue
 		}
 		if r.c.spec.device != "" && r.visit(seen).begin.After(s.begin) && r.w.mayRepeat(r.c, seen, row) {
+			continue
+		}
+		if r.c.spec.kind == plain && r.back.behind[row.message] {
 			continue
 		}
 		begin := s.begin // what was stored since then is due wherever it stands

@@ -110,12 +110,7 @@ func (c *client) take(m *irc.Message) {
 			c.sendLocked("PONG :" + m.Trailing())
 		}
 	case "PONG":
-		if sent, ok := c.probed[m.Trailing()]; ok {
-			delete(c.probed, m.Trailing())
-			if took := time.Since(sent); !c.stalledSince(sent) {
-				c.slowest = max(c.slowest, took)
-			}
-		}
+		c.ponged(m.Trailing())
 	case "001":
 		c.nick = m.Params[0]
 	case "NICK":
