@@ -293,3 +293,29 @@ func TestJoinWhileTheRightComesBack(t *testing.T) {
 		same(t, late.news(), "bob says in #messages: live")
 	})
 }
+
+// A client that fetches history comes back and has read its pages when a row turns up that is
+// dated before the return, as of a transaction that took its time, and that no event has told
+// of. No page will bring it any more, so it is shown live, and what a page has shown is not.
+func TestLateRowsBehindTheReturn(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		ada := &visitor{t: t, session: c.fetcher("ada"), id: c.person("ada")}
+		c.fake.Deny(ada.id, "messages", "read")
+		same(t, ada.later(5*time.Minute), exiled)
+		c.fake.Insert("messages", c.person("bob"), map[string]any{"text": "meanwhile"})
+		c.fake.Allow(ada.id, "messages", "read")
+		same(t, ada.later(5*time.Minute), "&{Channel:#messages}")
+		c.unheard("messages", map[string]any{"text": "just before"})
+		time.Sleep(100 * time.Millisecond)
+		if _, err := ada.session.Join(t.Context(), "#messages", ircd.JoinOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := pages(t, ada.session, ircd.Position{Time: time.Unix(1, 0)}, 10, false); !slices.Equal(got, []string{"meanwhile", "just before"}) {
+			t.Errorf("the pages are %q", got)
+		}
+		c.unheard("messages", map[string]any{"text": "late", "date_created": time.Now().Add(-time.Second).UTC().Format("2006-01-02T15:04:05.000Z")})
+		same(t, ada.later(time.Minute), "walt says in #messages: late")
+		same(t, ada.later(time.Minute))
+	})
+}

@@ -228,7 +228,9 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	j.at, j.fetches = answer.At, !opts.Backlog
 	switch {
 	case !opts.Backlog:
-		j.floorPos, j.floor, j.floorAt = j.view.reader.End(), &collection.Row{Date: answer.At}, time.Now()
+		// The feed has read all that could be read before the JOIN, and pages bring that. What it
+		// brings from now on came late if it is dated before the JOIN.
+		j.floorPos, j.floor = j.view.reader.End(), nil
 	case answer.Notice == "":
 		answer.Notice = returnText
 	}

@@ -89,7 +89,7 @@ func (s *session) isNew(j *joined, e *feed.Entry, pos int64) bool {
 		return false
 	}
 	if e.Read && j.floor != nil && collection.CompareRows(e.Row, *j.floor) <= 0 && !s.mayBeNew(j, e.Row) {
-		return false // from before the backlog, or before the JOIN of a client that fetches history
+		return false // from before the backlog
 	}
 	// wasFetched comes last: it notes the row as shown, so that no page shows it again.
 	return !j.fetches || !j.wasFetched(&e.Row)
