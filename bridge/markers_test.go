@@ -189,9 +189,12 @@ func TestReadMarkerOfNothing(t *testing.T) {
 		_, b := markerStack(t, false)
 		s := login(t, b, "ada")
 		for _, target := range []string{"#nowhere", "bob", "", "a b"} {
+			if m, err := s.ReadMarker(t.Context(), target); err != nil || m.Target != target || !m.Time.IsZero() {
+				t.Errorf("%q: %+v, %v", target, m, err)
+			}
 			var e *ircd.Error
-			if _, err := s.ReadMarker(t.Context(), target); !errors.As(err, &e) || e.Code != "INVALID_PARAMS" {
-				t.Errorf("%q: %v", target, err)
+			if _, err := s.SetReadMarker(t.Context(), target, time.Now()); !errors.As(err, &e) || e.Code != "INVALID_PARAMS" {
+				t.Errorf("set of %q: %v", target, err)
 			}
 		}
 		closeSession(t, s)

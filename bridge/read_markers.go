@@ -14,10 +14,15 @@ import (
 	"directus-ircd/ircd/wire"
 )
 
+// ReadMarker implements ircd.MarkerKeeper. Of a target that there is not, nothing is known, as
+// the specification has it: clients ask for every window that they still show.
 func (s *session) ReadMarker(ctx context.Context, target string) (*ircd.ReadMarker, error) {
 	key, name, err := s.markerTarget(ctx, target)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case key == "":
+		return &ircd.ReadMarker{Target: target}, nil
 	}
 	s.member.refreshMarkers(ctx, markersFresh)
 	at, err := s.member.markers.Get(ctx, key)
@@ -66,8 +71,11 @@ func (m *member) refreshMarkers(ctx context.Context, within time.Duration) {
 // marker: some clients send one for each line that they show, and it is not worth the wait.
 func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time) (*ircd.ReadMarker, error) {
 	key, name, err := s.markerTarget(ctx, target)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case key == "":
+		return nil, reply(irc.ERR_NOSUCHCHANNEL, "INVALID_PARAMS", "No such channel or nick", nil, target)
 	}
 	s.member.startMarkers()
 	now, moved, err := s.member.markers.Set(ctx, key, collection.Earlier(at, collection.DateLimit(s.member.account)))
@@ -85,7 +93,8 @@ func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time
 }
 
 // markerTarget returns the key under which the marker of a target is stored, and the name of
-// the target. The key of a channel is its name, that of a user the id, as nicks may change.
+// the target. The key of a channel is its name, that of a user the id, as nicks may change. It
+// is empty if there is no such target.
 func (s *session) markerTarget(ctx context.Context, target string) (key, name string, err error) {
 	if c := s.plan.channels[wire.Fold(target)]; c != nil {
 		return c.Name, c.Name, nil
@@ -99,5 +108,5 @@ func (s *session) markerTarget(ctx context.Context, target string) (key, name st
 			return u.ID, u.Nick, nil
 		}
 	}
-	return "", "", reply(irc.ERR_NOSUCHCHANNEL, "INVALID_PARAMS", "No such channel or nick", nil, target)
+	return "", "", nil
 }

@@ -180,7 +180,7 @@ type HistoryReader interface {
 // A MarkerKeeper is a Session that knows how far its user has read (MARKREAD).
 type MarkerKeeper interface {
 	// ReadMarker returns up to when the user has read a target; the zero time if that is
-	// not known.
+	// not known, or if there is no such target.
 	ReadMarker(ctx context.Context, target string) (*ReadMarker, error)
 	// SetReadMarker moves the marker forward, never back, and returns its new value. The
 	// user's other sessions learn of it through Poll.
