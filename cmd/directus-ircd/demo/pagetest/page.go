@@ -15,8 +15,8 @@ import (
 // Timeout bounds each wait for something to show in the page.
 const Timeout = 30 * time.Second
 
-// Chromium starts a headless browser that ends with the test.
-func Chromium(t *testing.T) context.Context {
+// Chromium starts a headless browser, with further options, that ends with the test.
+func Chromium(t *testing.T, options ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
@@ -31,7 +31,7 @@ func Chromium(t *testing.T) context.Context {
 	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(900, 700))
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(opts, options...)...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
 		cancel()
