@@ -47,6 +47,8 @@ func (t *tree) installed(p *program) ([]file, error) {
 		{path: "/etc/directus-ircd/config.yaml", mode: 0o644, data: []byte(conf), config: true},
 		{path: documents + "README.md", mode: 0o644, data: []byte(t.texts[readmeFile])},
 		{path: documents + "config.example.yaml", mode: 0o644, data: []byte(t.texts[configFile])},
+		{path: documents + "examples/alerts.yaml", mode: 0o644, data: []byte(t.texts[alertsFile])},
+		{path: documents + "examples/grafana.json", mode: 0o644, data: []byte(t.texts[dashboardFile])},
 		{path: documents + "changelog.gz", mode: 0o644, data: compressed([]byte(t.texts[changelogFile]))},
 		{path: documents + "copyright", mode: 0o644, data: []byte(t.copyright())},
 		{path: documents + "THIRD-PARTY-NOTICES.gz", mode: 0o644, data: compressed(notices)},

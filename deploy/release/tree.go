@@ -31,6 +31,8 @@ const (
 	configFile    = "config.example.yaml"
 	serviceFile   = "deploy/directus-ircd.service"
 	socketFile    = "deploy/directus-ircd.socket"
+	alertsFile    = "deploy/alerts.yaml"
+	dashboardFile = "deploy/grafana.json"
 	licenceFile   = "LICENSE"
 )
 
@@ -40,7 +42,7 @@ var section = regexp.MustCompile(`(?m)^## (\d\S*)`)
 // readTree reads the tree whose top is the working directory.
 func readTree(version, maintainer string) (*tree, error) {
 	t := &tree{maintainer: maintainer, texts: map[string]string{}}
-	for _, file := range []string{changelogFile, readmeFile, configFile, serviceFile, socketFile} {
+	for _, file := range []string{changelogFile, readmeFile, configFile, serviceFile, socketFile, alertsFile, dashboardFile} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("a file of the release is missing: %w (run this in the top folder of the tree)", err)
