@@ -239,6 +239,38 @@ func (b *Backend) Stats() Stats {
 	return s
 }
 
+// Status is what an operator may know beyond Stats.
+type Status struct {
+	Version string // of Directus; empty if it is not known
+	// Linked says of each user with a session, by id, whether the realtime link is up.
+	Linked map[string]bool
+	Feeds  []feed.Status
+}
+
+// Status describes the users and feeds, no more than most of each. It may be called from any goroutine.
+func (b *Backend) Status(most int) Status {
+	s := Status{Version: b.opts.Client.Version(), Linked: map[string]bool{}, Feeds: b.feeds.Feeds(most)}
+	b.mu.Lock()
+	for id, m := range b.members {
+		if len(s.Linked) == most {
+			break
+		}
+		s.Linked[id] = m.IsUp()
+	}
+	b.mu.Unlock()
+	own := b.plan.Load().OwnFeeds
+	for i := range s.Feeds {
+		switch f := &s.Feeds[i]; {
+		case f.Owner == "":
+		case own:
+			f.Alone = "directus.share_feeds is off"
+		case f.Alone == "":
+			f.Alone = "the user's rights have changed since"
+		}
+	}
+	return s
+}
+
 // Drain says that the daemon is about to stop: from now on, users who leave are logged out
 // of Directus at once instead of lingering.
 func (b *Backend) Drain() {

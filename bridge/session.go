@@ -118,6 +118,7 @@ type joined struct {
 
 var _ interface {
 	ircd.Session
+	ircd.DeviceSession
 	ircd.Reactor
 	ircd.TopicSetter
 	ircd.HistoryReader
@@ -146,6 +147,7 @@ func (s *session) ring() { s.wake.Ring() }
 
 func (s *session) User() ircd.User                   { return s.backend.people.Current(s.nick) }
 func (s *session) Bot() bool                         { return s.device.bot }
+func (s *session) Device() string                    { return s.device.name }
 func (s *session) Wake() <-chan struct{}             { return s.wake }
 func (s *session) Knows(id string) ircd.Acquaintance { return s.member.names.Knows(id) }
 

@@ -27,7 +27,8 @@ func TestSharedFeed(t *testing.T) {
 		version string
 		change  func(*bridge.Options)
 		prepare func(c *chat)
-		want    int // subscriptions, of which a feed has three
+		want    int    // subscriptions, of which a feed has three
+		alone   string // what the operator is told of those who read alone, in part
 	}{
 		"all": {want: 3},
 		"an administrator among them": {want: 3, prepare: func(c *chat) {
@@ -41,18 +42,18 @@ func TestSharedFeed(t *testing.T) {
 				c.fake.Deny(c.person(who), "directus_users", "read")
 			}
 		}},
-		"a rule": {want: 6, prepare: func(c *chat) {
+		"a rule": {want: 6, alone: "limit what the user reads of messages", prepare: func(c *chat) {
 			c.fake.Restrict(c.person("bob"), "messages", map[string]any{"id": map[string]any{"_gt": 0}})
 		}},
-		"a rule on names": {want: 6, prepare: func(c *chat) {
+		"a rule on names": {want: 6, alone: "limit what the user reads of directus_users", prepare: func(c *chat) {
 			c.fake.Restrict(c.person("bob"), "directus_users", map[string]any{"status": map[string]any{"_eq": "active"}})
 		}},
 		"no names":     {want: 6, prepare: func(c *chat) { c.fake.Deny(c.person("bob"), "directus_users", "read") }},
-		"switched off": {want: 9, change: func(o *bridge.Options) { o.OwnFeeds = true }},
-		"a filter by user": {want: 9, change: func(o *bridge.Options) {
+		"switched off": {want: 9, alone: "share_feeds is off", change: func(o *bridge.Options) { o.OwnFeeds = true }},
+		"a filter by user": {want: 9, alone: "looks at more than the messages", change: func(o *bridge.Options) {
 			o.Channels[0].Filter = map[string]any{"user_created": map[string]any{"_neq": "$CURRENT_USER"}}
 		}},
-		"Directus 10 tells nothing": {want: 9, version: "10.13.4"},
+		"Directus 10 tells nothing": {want: 9, alone: "does not tell what", version: "10.13.4"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
@@ -63,6 +64,19 @@ func TestSharedFeed(t *testing.T) {
 				people := []*visitor{c.visit("ada", "#messages"), c.visit("bob", "#messages"), c.visit("eve", "#messages")}
 				if n := c.fake.Subscriptions(); n != test.want {
 					t.Errorf("%d subscriptions, want %d", n, test.want)
+				}
+				status, readers := c.backend.Status(10), 0
+				for _, f := range status.Feeds {
+					readers += f.Readers
+					if f.Collection != "messages" || f.Members != f.Readers || !f.IsReady || !f.IsLinked || f.Trouble != "" || f.Leader == "" {
+						t.Errorf("the status of a feed is %+v", f)
+					}
+					if alone := f.Owner != ""; alone != (f.Alone != "") || alone && !strings.Contains(f.Alone, test.alone) {
+						t.Errorf("%q, not %q, keeps %q apart", f.Alone, test.alone, f.Owner)
+					}
+				}
+				if len(status.Feeds) != test.want/3 || readers != 3 || len(status.Linked) != 3 || len(c.backend.Status(1).Feeds) != 1 {
+					t.Errorf("the status is %+v", status)
 				}
 				c.write("hello")
 				for _, v := range people {

@@ -73,6 +73,16 @@ func (a *Account) Info(ctx context.Context) (ServerInfo, error) {
 	return info, nil
 }
 
+// Version is that of Directus, such as "12.4.0", as it was told last; empty if it is not known.
+func (c *Client) Version() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.info == nil {
+		return ""
+	}
+	return c.info.Version
+}
+
 // forgetInfo makes the next Info ask again, because Directus may have been restarted
 // with another configuration.
 func (c *Client) forgetInfo() {

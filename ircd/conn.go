@@ -85,7 +85,10 @@ type conn struct {
 	toldUTF8   bool       // the client was told that it sends invalid UTF-8
 	toldLost   bool       // the client was told that a NOTICE is lost; see loseNotice
 
-	lineAt   time.Time // inbound.at of the line that is handled
+	lineAt time.Time // inbound.at of the line that is handled
+	// leaving is readable when the client has to leave; nil before Drain.
+	leaving <-chan time.Time
+
 	response *response // to the current labelled request; nil if there is none
 	asides   int       // while not 0, what is sent is not part of the response
 	out1     []byte    // the output of the current turn
@@ -211,6 +214,7 @@ func (c *conn) read(ctx context.Context) {
 func (c *conn) loop(ctx context.Context) error {
 	c.logins = c.srv.logins.available()
 	c.takeSettings() // they may have changed before the bell was registered
+	c.prepareToLeave()
 	if t := c.set.Limits.RegistrationTimeout; t > 0 {
 		c.reg.deadline = time.Now().Add(t)
 	}
@@ -238,6 +242,7 @@ func (c *conn) loop(ctx context.Context) error {
 		case <-c.serverBell:
 			c.takeSettings()
 			c.loginsChanged()
+			c.prepareToLeave()
 		case <-wake:
 			err = c.poll(ctx)
 		case <-timer.C:
@@ -247,6 +252,8 @@ func (c *conn) loop(ctx context.Context) error {
 			}
 		case <-c.multilineExpiry():
 			err = c.expireMultiline(ctx)
+		case <-c.leaving:
+			return c.parting()
 		case <-c.monitor.again:
 			c.monitor.again = nil
 		case <-c.receipts.pause:

@@ -40,6 +40,8 @@ type closing struct {
 	cause string // for the log
 	// answer replaces ERROR for a peer that does not speak IRC.
 	answer string
+	// receipt asks the client for a last receipt, as when the server stops.
+	receipt bool
 }
 
 func (e *closing) Error() string { return e.cause }
@@ -97,7 +99,7 @@ func (c *conn) close(ctx context.Context, err error, stop func(), reading <-chan
 }
 
 func (c *conn) closeAll(ctx context.Context, end *closing, stop func(), reading <-chan struct{}) {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || end.receipt {
 		_ = c.recover(func() error { c.lastReceipt(end.text); return nil })
 	}
 	close(c.done)
@@ -195,6 +197,7 @@ func (c *conn) leave(reason string, quiet bool) {
 		c.srv.count.strangers.Add(-1)
 		return
 	}
+	c.srv.sessions.leave(c)
 	c.srv.roster.Detach(c.member, reason, quiet)
 	c.srv.count.registered.Add(-1)
 }

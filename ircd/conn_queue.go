@@ -213,6 +213,13 @@ func (q *sendQueue) behind() bool {
 	return q.size > 0
 }
 
+// unread is how many bytes wait.
+func (q *sendQueue) unread() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.size + int64(len(q.taken.lines))
+}
+
 // awaitDrained is behind; if it returns true, drained is rung once nothing waits.
 func (q *sendQueue) awaitDrained() bool {
 	q.mu.Lock()

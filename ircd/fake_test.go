@@ -199,6 +199,7 @@ func (s *fakeSession) mayCrash(method string) {
 }
 
 func (s *fakeSession) Bot() bool             { return s.chat.bot }
+func (s *fakeSession) Device() string        { return "device of " + s.user.Nick }
 func (s *fakeSession) AutoJoin() []string    { return s.chat.autoJoin }
 func (s *fakeSession) Wake() <-chan struct{} { return s.wake }
 

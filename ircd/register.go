@@ -109,6 +109,7 @@ func (c *conn) welcome(ctx context.Context) error {
 		c.srv.roster.SetBot(c.member, true)
 	}
 	c.srv.count.registered.Add(1)
+	c.srv.sessions.enter(c)
 	nick := c.user.Nick
 	c.label.nick.Store(&nick)
 	c.log.Info().Msg("logged in")

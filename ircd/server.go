@@ -77,7 +77,9 @@ type Server struct {
 	nextID     atomic.Uint64
 	slots      *slots
 	reconnects *reconnects
-	refusal    chan struct{} // semaphore: refusals that are being told
+	sessions   sessions
+	farewell   atomic.Pointer[farewell] // nil before Drain
+	refusal    chan struct{}            // semaphore: refusals that are being told
 }
 
 // maxRefusals is how many refused connections are told why at the same time. Others are
@@ -235,6 +237,9 @@ func dismiss(nc net.Conn, reason error) {
 
 // errNoTLS is sent in plain text to a peer that does not speak TLS on a TLS port.
 var errNoTLS = errors.New("this port takes TLS only: switch TLS on in your client, or connect to the port without")
+
+// Limits returns those that hold for new connections.
+func (s *Server) Limits() Limits { return s.settings.Load().Limits }
 
 // Stats returns the current figures.
 func (s *Server) Stats() Stats {

@@ -61,9 +61,15 @@ func (c *Community) NewDirectory(account *directus.Account, may *rights.Cache, o
 // Audience returns the audience of a group that the user belongs to; empty if Directus has
 // not said enough for a feed to be shared. It asks Directus nothing.
 func (d *Directory) Audience(g *collection.Group) collection.Audience {
-	said := d.rights.Audience(g, d.fields)
+	said, _ := d.rights.Audience(g, d.fields)
 	if said != "" {
 		said += collection.Audience(d.publicURL)
 	}
 	return said
+}
+
+// Alone says for the operator why the user belongs to no audience of a group; empty if to one.
+func (d *Directory) Alone(g *collection.Group) string {
+	_, why := d.rights.Audience(g, d.fields)
+	return why
 }

@@ -12,23 +12,34 @@ import (
 // audience returns the audience of a group that a user with these permissions belongs to,
 // where nicks are made of the fields nick of directus_users. It is empty if any rule limits
 // what the user reads of the group: even a rule that grants everything may depend on the
-// user.
-func (p permissions) audience(g *collection.Group, nick []string) collection.Audience {
+// user. why then says for the operator what keeps the user apart.
+func (p permissions) audience(g *collection.Group, nick []string) (of collection.Audience, why string) {
 	messages := p[g.Collection]["read"]
-	if p == nil || !g.Common || !readsAll(messages, g.Query...) || !readsAll(messages, g.Asked...) {
-		return ""
+	switch {
+	case len(g.Channels) > 0 && g.Channels[0].Private:
+		return "", "private messages are those of one user"
+	case p == nil:
+		return "", "Directus does not tell what the user may read"
+	case !g.Common:
+		return "", "the filter of the channel looks at more than the messages"
+	case !readsAll(messages, g.Query...) || !readsAll(messages, g.Asked...):
+		return "", limited(g.Collection)
 	}
 	said := &strings.Builder{}
 	if !p.sayOf(said, "directus_users", nick) {
-		return ""
+		return "", limited("directus_users")
 	}
 	if r := g.Reactions; r != nil && !p.sayOf(said, r.Collection, r.Query()) {
-		return ""
+		return "", limited(r.Collection)
 	}
 	if g.Fields.Files != "" && !p.sayOfFiles(said) {
-		return ""
+		return "", limited("directus_files, or of a collection with files")
 	}
-	return collection.Audience("reads " + said.String())
+	return collection.Audience("reads " + said.String()), ""
+}
+
+func limited(collection string) string {
+	return "the permissions limit what the user reads of " + collection
 }
 
 // sayOf writes down which of some fields of a collection may be read of all its rows. It

@@ -96,7 +96,7 @@ func (c *Cache) Recent(ctx context.Context, name string) (Rights, error) {
 }
 
 // Audience returns permissions.audience of what Directus said last; empty if it did not.
-func (c *Cache) Audience(g *collection.Group, nick []string) collection.Audience {
+func (c *Cache) Audience(g *collection.Group, nick []string) (of collection.Audience, why string) {
 	c.mu.Lock()
 	all := c.all
 	c.mu.Unlock()

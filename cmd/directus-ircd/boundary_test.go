@@ -13,6 +13,7 @@ func TestRoomsKeepTheirSide(t *testing.T) {
 	const module, program = "directus-ircd/", "directus-ircd/cmd/directus-ircd/"
 	allowed := map[string][]string{
 		"config":     {"ircd/wire"},
+		"admin":      {},
 		"completion": {},
 		"systemd":    {},
 		"listen":     {program + "config", program + "systemd", "ircd", "ircd/transport"},

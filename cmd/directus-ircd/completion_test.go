@@ -22,7 +22,7 @@ func completionScript(t *testing.T, shell string) string {
 func TestCompletionInBash(t *testing.T) {
 	script := completionScript(t, "bash")
 	for line, want := range map[string]string{
-		"s":                  "serve setup",
+		"s":                  "serve setup status",
 		"--":                 "--help --version",
 		"setup --re":         "--replies --reactions --read-markers",
 		"check -":            "-c --config --email --password --password-stdin --password-file --token --token-stdin --token-file --otp --offline --write -h --help",
@@ -50,7 +50,7 @@ func TestCompletionInBash(t *testing.T) {
 func TestCompletionIsWhole(t *testing.T) {
 	for _, shell := range completion.Shells {
 		script := completionScript(t, shell)
-		for _, word := range []string{"serve", "check", "health", "setup", "demo", "config", "help", "version", "completion", "private-readable", "json", "reliability"} {
+		for _, word := range []string{"serve", "check", "health", "status", "setup", "demo", "config", "help", "version", "completion", "private-readable", "json", "reliability"} {
 			if !strings.Contains(script, word) {
 				t.Errorf("the script for %s lacks %s", shell, word)
 			}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"directus-ircd/cmd/directus-ircd/admin"
 	"directus-ircd/cmd/directus-ircd/config"
 )
 
@@ -19,7 +20,7 @@ type healthCmd struct {
 }
 
 func (healthCmd) Help() string {
-	return `It asks /readyz at metrics.address, for containers that have no shell and no curl. The exit status is 0 if the daemon is ready, 1 if it is not or does not answer within 5 seconds, and 78 if the configuration does not say where to ask.`
+	return `It asks /readyz at metrics.address, or where that is not set at the Unix socket of admin.socket. It is for containers that have no shell and no curl. The exit status is 0 if the daemon is ready, and 1 if it is not or does not answer within 5 seconds.`
 }
 
 // healthTimeout is how long the daemon may take to say that it is ready. At its start it waits as long for the first
@@ -35,14 +36,15 @@ func (c *healthCmd) Run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return err
 	}
-	address, err := dialable(cfg.Metrics.Address)
-	if err != nil {
-		return config.Error{Err: fmt.Errorf("%s: %w", c.Config, err)}
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, healthTimeout, fmt.Errorf("no answer within %s", healthTimeout))
 	defer cancel()
-	if err := askReady(ctx, address); err != nil {
-		return err
+	if cfg.Metrics.Address == "" {
+		err = admin.Client{Socket: socketOf(cfg)}.Ready(ctx)
+	} else {
+		err = askReady(ctx, cfg.Metrics.Address)
+	}
+	if err != nil {
+		return fmt.Errorf("not ready: %w", err)
 	}
 	_, err = fmt.Fprintln(env.Stdout, "ready")
 	return err
@@ -50,9 +52,6 @@ func (c *healthCmd) Run(ctx context.Context, env *environment) error {
 
 // dialable is where to reach on this machine what listens at an address.
 func dialable(address string) (string, error) {
-	if address == "" {
-		return "", errors.New("metrics.address is not set: set it, such as 127.0.0.1:9107, and restart or reload the daemon")
-	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || port == "0" {
 		return "", fmt.Errorf("metrics.address: %q does not say where to ask: write host:port, such as 127.0.0.1:9107", address)
@@ -63,8 +62,12 @@ func dialable(address string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// askReady is nil if the daemon that serves HTTP at an address is ready.
-func askReady(ctx context.Context, address string) error {
+// askReady is nil if the daemon that serves HTTP at a configured address is ready.
+func askReady(ctx context.Context, configured string) error {
+	address, err := dialable(configured)
+	if err != nil {
+		return err
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", nil)
 	if err != nil {
 		return err
@@ -86,7 +89,7 @@ func askReady(ctx context.Context, address string) error {
 		return fmt.Errorf("the daemon does not answer at %s: %w", address, err)
 	}
 	if response.StatusCode == http.StatusServiceUnavailable {
-		return fmt.Errorf("not ready: %s", strings.TrimSpace(string(reason)))
+		return errors.New(strings.TrimSpace(string(reason)))
 	}
 	return fmt.Errorf("what listens at %s is not directus-ircd: it answers %s", address, response.Status)
 }

@@ -35,8 +35,8 @@ func TestHealth(t *testing.T) {
 		"not ready":       {minimalConfig + "metrics: {address: \"" + address + "\"}\n", 503, "directus does not answer", 1, "", "not ready: directus does not answer\n"},
 		"another program": {minimalConfig + "metrics: {address: \"" + address + "\"}\n", 418, "", 1, "", "is not directus-ircd: it answers 418"},
 		"nobody":          {minimalConfig + "metrics: {address: \"" + freeAddress(t) + "\"}\n", 200, "", 1, "", "the daemon does not answer at 127.0.0.1:"},
-		"not configured":  {minimalConfig, 200, "", 78, "", "metrics.address is not set: set it"},
-		"no port":         {minimalConfig + "metrics: {address: \"127.0.0.1:0\"}\n", 200, "", 78, "", "does not say where to ask"},
+		"no metrics":      {minimalConfig + "admin: {socket: /nowhere/admin.sock}\n", 200, "", 1, "", "not ready: no daemon answers at /nowhere/admin.sock"},
+		"no port":         {minimalConfig + "metrics: {address: \"127.0.0.1:0\"}\n", 200, "", 1, "", "does not say where to ask"},
 		"no YAML":         {"metrics: [", 200, "", 78, "", "this is not YAML"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,6 +35,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Validate the configuration, probe Directus and say what is missing."`
 	Setup   setupCmd   `cmd:"" help:"Create in Directus what the chat needs: collection, relation, role, policy, permissions."`
 	Health  healthCmd  `cmd:"" help:"Ask the running daemon whether it is ready, for the health checks of containers."`
+	Status  statusCmd  `cmd:"" help:"Show what the running daemon is doing: how Directus is, who is logged in, what is read, which limits were reached."`
 	Demo    demoCmd    `cmd:"" help:"Run a Directus of its own with two users, and the daemon in front of it."`
 	Config  configCmd  `cmd:"" help:"Print the commented example configuration."`
 	Help    helpCmd    `cmd:"" help:"Show the manual page on a topic, or list the topics."`

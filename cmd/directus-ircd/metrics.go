@@ -12,20 +12,26 @@ import (
 )
 
 func (d *daemon) serveMetrics(ctx context.Context, ln net.Listener) error {
+	d.log.Info().Stringer("address", ln.Addr()).Msg("serving metrics")
+	return d.serveHTTP(ctx, ln, d.pages(), 5*time.Second, 15*time.Second)
+}
+
+// serveHTTP answers requests until ctx ends. To ask may take as long as asking, and to answer as long as answering.
+func (d *daemon) serveHTTP(ctx context.Context, ln net.Listener, pages http.Handler, asking, answering time.Duration) error {
 	server := &http.Server{
-		Handler:           d.pages(),
-		ReadHeaderTimeout: 5 * time.Second,
-		WriteTimeout:      15 * time.Second,
-		IdleTimeout:       time.Minute,
+		Handler:        pages,
+		ReadTimeout:    asking,
+		WriteTimeout:   answering,
+		IdleTimeout:    time.Minute,
+		MaxHeaderBytes: 16 << 10,
 		// It would log the addresses of clients.
 		ErrorLog: stdlog.New(io.Discard, "", 0),
 	}
 	// Nothing here is worth waiting for at the end: a scrape comes again.
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
-	d.log.Info().Stringer("address", ln.Addr()).Msg("serving metrics")
 	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("metrics: %w", err)
+		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ type monitor struct {
 
 	mu     sync.Mutex // a leaf lock
 	err    error      // the last answer; guarded by mu
+	since  time.Time  // of which answers have been like the last one; guarded by mu
 	turned time.Time  // when it came; guarded by mu
 }
 
@@ -96,11 +97,28 @@ func (m *monitor) turns() bool {
 
 func (m *monitor) keep(err error, first bool) {
 	m.mu.Lock()
-	m.err, m.turned = err, time.Now()
+	now := time.Now()
+	if first || (err == nil) != (m.err == nil) {
+		m.since = now
+	}
+	m.err, m.turned = err, now
 	m.mu.Unlock()
 	if first {
 		m.once.Do(func() { close(m.asked) })
 	}
+}
+
+// errNotAsked says that Directus has not been heard of yet.
+var errNotAsked = errors.New("it was not asked yet")
+
+// state is the last answer, and for how long answers have been like it. It never waits.
+func (m *monitor) state() (lasts time.Duration, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.since.IsZero() {
+		return 0, errNotAsked
+	}
+	return time.Since(m.since), m.err
 }
 
 // jitter spreads a wait by a tenth to either side.

@@ -29,7 +29,7 @@ func (d *daemon) reloads(ctx context.Context) {
 		case <-d.opts.Reload:
 			d.notify(systemd.Reloading())
 			d.metrics.Reloaded(d.reload(ctx))
-			d.notify(systemd.Ready(len(d.sockets.Addrs())))
+			d.announceListeners()
 		}
 	}
 }

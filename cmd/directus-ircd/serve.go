@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -137,6 +138,11 @@ type daemon struct {
 	sockets *listen.Sockets
 
 	cfg *config.Config
+
+	// What the operator is told.
+	file      string // of the configuration
+	started   time.Time
+	listening atomic.Pointer[[]string] // the addresses; nil before they are open
 }
 
 func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
@@ -147,7 +153,7 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 	build := thisBuild()
 	m := metrics.New(metrics.Build{Version: build.Version, Commit: build.Commit, Go: build.Go})
 	opts.Log = opts.Log.Hook(m)
-	d := &daemon{ctx: context.Background(), cfg: cfg, opts: opts, metrics: m, log: opts.Log.With().Str("component", "main").Logger()}
+	d := &daemon{ctx: context.Background(), cfg: cfg, file: cfg.File, started: time.Now(), opts: opts, metrics: m, log: opts.Log.With().Str("component", "main").Logger()}
 	d.client = directus.New(base, directus.Options{
 		NetDial: opts.NetDial, TLS: cfg.Directus.TLS, Answered: m.Answered,
 		Logger: opts.Log.With().Str("component", "directus").Logger(),
@@ -170,6 +176,7 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 		Run:          d.run,
 		ServeIRC:     d.server.Serve,
 		ServeMetrics: d.serveMetrics,
+		ServeAdmin:   d.serveAdmin,
 	})
 	d.monitor = newMonitor(d.client.Ping, d.server.SetLogins, d.log)
 	m.Watch(metrics.Sources{
@@ -186,11 +193,22 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 
 // announceStart says that the daemon is ready, to whoever waits for it.
 func (d *daemon) announceStart() {
-	addrs := d.sockets.Addrs()
-	d.notify(systemd.Ready(len(addrs)))
+	addrs := d.announceListeners()
 	if d.opts.Ready != nil {
 		d.opts.Ready(addrs)
 	}
+}
+
+// announceListeners says that the daemon serves, and where. It is called by who owns the sockets.
+func (d *daemon) announceListeners() []net.Addr {
+	addrs := d.sockets.Addrs()
+	d.notify(systemd.Ready(len(addrs)))
+	words := make([]string, len(addrs))
+	for i, addr := range addrs {
+		words[i] = addr.String()
+	}
+	d.listening.Store(&words)
+	return addrs
 }
 
 func (d *daemon) announceStop(ctx context.Context) {

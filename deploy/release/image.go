@@ -120,6 +120,7 @@ func (t *tree) assemble(i image) (v1.Image, error) {
 			StartPeriod: 10 * time.Second,
 			Retries:     3,
 		},
+		Env:     []string{"RUNTIME_DIRECTORY=" + stateFolder}, // of admin.socket, as all else may be read-only
 		Volumes: map[string]struct{}{stateFolder: {}},
 		Labels: map[string]string{
 			"org.opencontainers.image.title":       "directus-ircd",

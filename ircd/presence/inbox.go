@@ -96,7 +96,8 @@ func (in *Inbox) Take(behind bool) []*Event {
 	return events
 }
 
-func (in *Inbox) len() int {
+// Len is how many events wait.
+func (in *Inbox) Len() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return len(in.events)

@@ -119,7 +119,7 @@ func (r *Roster) Stats() Stats {
 	for _, p := range r.users {
 		s.Connections += len(p.conns)
 		for m := range p.conns {
-			s.Waiting = max(s.Waiting, m.inbox.len())
+			s.Waiting = max(s.Waiting, m.inbox.Len())
 		}
 	}
 	return s

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 	_ "time/tzdata" // where the system has none
@@ -49,6 +50,7 @@ type Config struct {
 	Limits  Limits   `yaml:"limits"`
 	Log     Log      `yaml:"log"`
 	Metrics Metrics  `yaml:"metrics"`
+	Admin   Admin    `yaml:"admin"`
 }
 
 // Users says what else is taken of the users of Directus.
@@ -138,6 +140,30 @@ type Metrics struct {
 	Address string `yaml:"address"`
 }
 
+// Admin is the Unix socket at which the daemon answers its operator.
+type Admin struct {
+	Socket string   `yaml:"socket"` // its path; empty: see AdminSocket
+	Mode   FileMode `yaml:"mode"`
+}
+
+// AdminSocket is the path of the socket for the operator, and whether the configuration
+// names it. Without a name it is in the runtime directory of systemd; it is empty where
+// there is none.
+func (c *Config) AdminSocket() (path string, chosen bool) {
+	if c.Admin.Socket != "" {
+		return c.Admin.Socket, true
+	}
+	if runtime, _, _ := strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":"); runtime != "" {
+		return filepath.Join(runtime, adminSocket), false
+	}
+	return "", false
+}
+
+// DefaultAdminSocket is where the daemon answers that runs by the systemd unit.
+const DefaultAdminSocket = "/run/directus-ircd/" + adminSocket
+
+const adminSocket = "admin.sock"
+
 // Default returns the configuration of an empty file. It is not valid, because the URL of
 // Directus has no default.
 func Default() *Config {
@@ -164,7 +190,8 @@ func Default() *Config {
 			Burst:                 50,
 			SendQueue:             1 << 20,
 		},
-		Log: Log{Level: "info", Format: "console"},
+		Log:   Log{Level: "info", Format: "console"},
+		Admin: Admin{Mode: 0o600},
 	}
 }
 

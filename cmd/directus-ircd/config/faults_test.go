@@ -22,13 +22,13 @@ var faultyFiles = []struct {
 	{"tab", "directus:\n\turl: x\n", []string{
 		`:2: this is not YAML: found character that cannot start any token`}},
 	{"text instead of keys", "https://chat.example.com\n", []string{
-		`:1: "https://chat.example.com" stands where keys are expected: write keys with values; accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, users, limits, log, metrics`}},
+		`:1: "https://chat.example.com" stands where keys are expected: write keys with values; accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, users, limits, log, metrics, admin`}},
 	{"two documents", minimal + "---\nlog: {}\n", []string{
 		`:3: a second document begins here, but the configuration is one document: remove the line "---" and what follows`}},
 	{"unknown key", minimal + "chanels: []\n", []string{
-		`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, users, limits, log, metrics`}},
+		`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, users, limits, log, metrics, admin`}},
 	{"unknown key unlike any", minimal + "database: x\n", []string{
-		`:3: database: unknown key: accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, users, limits, log, metrics`}},
+		`:3: database: unknown key: accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, users, limits, log, metrics, admin`}},
 	{"unknown inner key", minimal + "channels:\n  - name: \"#a\"\n    autojoin: true\n", []string{
 		`:5: channels[0].autojoin: unknown key (did you mean "auto_join"?): accepted here are ` + channelKeys}},
 	{"key set twice", minimal + "nick: [a]\nnick: [b]\n", []string{
@@ -223,6 +223,10 @@ var faultyFiles = []struct {
 		`:3: nick: empty: name at least one field of the users, such as [first_name, last_name]`}},
 	{"nick from the address", minimal + "nick: [first_name, email]\n", []string{
 		`:3: nick[1]: "email" must not be shown to others: choose a field with a name, such as first_name`}},
+	{"admin socket", minimal + "admin: {socket: admin.sock}\n", []string{
+		`:3: admin.socket: "admin.sock" is not a Unix socket: write the whole path, such as /run/directus-ircd/irc.sock`}},
+	{"admin socket of a listener", minimal + "listen: [{address: unix:/run/s}]\nadmin: {socket: /run/s}\n", []string{
+		`:4: admin.socket: /run/s is already the address of a listener: choose another path`}},
 	{"metrics address", minimal + "metrics: {address: here}\n", []string{
 		`:3: metrics.address: "here" is not an address to listen on: write host:port, such as 127.0.0.1:6667, [::1]:6667, or :6697 for every address of the machine`}},
 	{"metrics on an IRC port", minimal + "metrics: {address: 127.0.0.1:6667}\n", []string{

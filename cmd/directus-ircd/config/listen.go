@@ -123,6 +123,19 @@ func checkListenAddress(l Listener) error {
 	}
 }
 
+func validateAdmin(cfg *Config, d *decoder) {
+	if cfg.Admin.Socket == "" {
+		return
+	}
+	l := Listener{Address: "unix:" + cfg.Admin.Socket}
+	if err := checkListenAddress(l); err != nil {
+		d.fault("admin.socket", "%s", strings.NewReplacer("unix: and ", "", "unix:", "").Replace(err.Error()))
+	}
+	if slices.ContainsFunc(cfg.Listen, func(o Listener) bool { return o.Address == l.Address }) {
+		d.fault("admin.socket", "%s is already the address of a listener: choose another path", cfg.Admin.Socket)
+	}
+}
+
 func validateTLS(t TLS, path string, d *decoder) {
 	switch {
 	case t.ACME && (t.Cert != "" || t.Key != ""):

@@ -42,6 +42,7 @@ func validate(cfg *Config, d *decoder) {
 	validateResume(cfg, d)
 	validateNick(cfg, d)
 	validateLimits(cfg, d)
+	validateAdmin(cfg, d)
 	if a := cfg.Metrics.Address; a != "" {
 		if err := checkAddress(a); err != nil {
 			d.fault("metrics.address", "%s", err)

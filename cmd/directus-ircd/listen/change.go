@@ -24,6 +24,8 @@ type Change struct {
 	acme       *acmeCertificates // nil if no listener uses it
 	metrics    *outlet           // nil if not configured, like challenges
 	challenges *outlet
+	admin      *outlet
+	adminMode  config.FileMode
 }
 
 // errRestart is why something of a configuration cannot be taken over.
@@ -55,6 +57,10 @@ func (s *Sockets) prepareWith(ctx context.Context, cfg *config.Config, passed *p
 	if c.metrics, err = prepareOutlet(ctx, cfg.Metrics.Address, s.now.metrics, false); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
+	if c.admin, err = s.prepareAdmin(ctx, cfg); err != nil {
+		return nil, err
+	}
+	c.adminMode = cfg.Admin.Mode
 	address := cfg.ACME.HTTP
 	if c.acme == nil {
 		address = ""
@@ -155,7 +161,7 @@ func (s *Sockets) Undo(c *Change) {
 		}
 		l.Close()
 	}
-	for _, pair := range [][2]*outlet{{c.metrics, present.metrics}, {c.challenges, present.challenges}} {
+	for _, pair := range [][2]*outlet{{c.metrics, present.metrics}, {c.challenges, present.challenges}, {c.admin, present.admin}} {
 		if pair[0] != nil && pair[0] != pair[1] {
 			pair[0].Close()
 		}
@@ -193,6 +199,10 @@ func (s *Sockets) Apply(ctx context.Context, c *Change) {
 	if c.challenges != old.challenges {
 		s.serveOutlet(ctx, c.challenges, func(ctx context.Context, ln net.Listener) error { return c.acme.serveChallenges(ctx, ln) })
 	}
+	if c.admin != old.admin {
+		s.serveOutlet(ctx, c.admin, s.opts.ServeAdmin)
+	}
+	s.admit(c.admin, c.adminMode)
 	for _, l := range c.closed {
 		if slices.ContainsFunc(c.listeners, func(now *listener) bool { return now.configured.Address == l.configured.Address }) {
 			leave(l.socket, true)
@@ -203,7 +213,7 @@ func (s *Sockets) Apply(ctx context.Context, c *Change) {
 		}
 		l.Close()
 	}
-	for _, pair := range [][2]*outlet{{old.metrics, c.metrics}, {old.challenges, c.challenges}} {
+	for _, pair := range [][2]*outlet{{old.metrics, c.metrics}, {old.challenges, c.challenges}, {old.admin, c.admin}} {
 		if pair[0] != nil && pair[0] != pair[1] {
 			pair[0].stop()
 		}

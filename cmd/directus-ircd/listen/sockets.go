@@ -38,10 +38,11 @@ type Options struct {
 	Agent string
 	// Run starts a part of the daemon, whose error ends the daemon.
 	Run func(part func() error)
-	// ServeIRC and ServeMetrics serve what comes through a listener, until ctx ends
-	// or the listener is closed.
+	// ServeIRC, ServeMetrics and ServeAdmin serve what comes through a listener, until
+	// ctx ends or the listener is closed.
 	ServeIRC     func(ctx context.Context, ln net.Listener, opts ircd.ListenOptions) error
 	ServeMetrics func(ctx context.Context, ln net.Listener) error
+	ServeAdmin   func(ctx context.Context, ln net.Listener) error
 }
 
 // New returns sockets of which none is open yet.
@@ -62,6 +63,12 @@ func (s *Sockets) Open(ctx context.Context, cfg *config.Config) error {
 	passed.warn(s.opts.Log)
 	s.Apply(ctx, c)
 	return nil
+}
+
+// StopListening closes the listeners for IRC, also those that systemd would keep: whoever connects then is refused. What
+// a socket unit has opened stays with that, and who connects there waits for the next daemon. Connections stay.
+func (s *Sockets) StopListening(ctx context.Context) {
+	s.Apply(ctx, &Change{closed: s.now.listeners, metrics: s.now.metrics, admin: s.now.admin, adminMode: s.now.adminMode})
 }
 
 // Addrs are the addresses of the IRC listeners, in the configured order.
