@@ -40,6 +40,8 @@ func (d *daemon) adminPages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /readyz", answer(d.readiness))
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { d.answerJSON(w, d.status(r.Context())) })
+	mux.HandleFunc("GET /drain", d.showDrain)
+	mux.HandleFunc("POST /drain", d.askDrain)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
@@ -64,6 +66,9 @@ func (d *daemon) status(ctx context.Context) admin.Status {
 		Counts:   admin.Counts{Connections: irc.Connections, Sessions: irc.Registered, Users: irc.Users, Links: links.Links, Feeds: links.Feeds, Unread: irc.Unread},
 		Limits:   d.limits(irc),
 		Sessions: []admin.Session{}, Feeds: []admin.Feed{}, // none is not null
+	}
+	if d.draining.Load() {
+		s.State = "draining"
 	}
 	if listening := d.listening.Load(); listening != nil {
 		s.Listeners = *listening

@@ -50,7 +50,7 @@ func TestCompletionInBash(t *testing.T) {
 func TestCompletionIsWhole(t *testing.T) {
 	for _, shell := range completion.Shells {
 		script := completionScript(t, shell)
-		for _, word := range []string{"serve", "check", "health", "status", "setup", "demo", "config", "help", "version", "completion", "private-readable", "json", "reliability"} {
+		for _, word := range []string{"serve", "check", "health", "status", "drain", "setup", "demo", "config", "help", "version", "completion", "private-readable", "json", "reliability"} {
 			if !strings.Contains(script, word) {
 				t.Errorf("the script for %s lacks %s", shell, word)
 			}

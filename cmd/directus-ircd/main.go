@@ -36,6 +36,7 @@ type cli struct {
 	Setup   setupCmd   `cmd:"" help:"Create in Directus what the chat needs: collection, relation, role, policy, permissions."`
 	Health  healthCmd  `cmd:"" help:"Ask the running daemon whether it is ready, for the health checks of containers."`
 	Status  statusCmd  `cmd:"" help:"Show what the running daemon is doing: how Directus is, who is logged in, what is read, which limits were reached."`
+	Drain   drainCmd   `cmd:"" help:"Have the running daemon let its clients go, one after the other, and end."`
 	Demo    demoCmd    `cmd:"" help:"Run a Directus of its own with two users, and the daemon in front of it."`
 	Config  configCmd  `cmd:"" help:"Print the commented example configuration."`
 	Help    helpCmd    `cmd:"" help:"Show the manual page on a topic, or list the topics."`

@@ -57,6 +57,9 @@ func (d *daemon) readiness(ctx context.Context) error {
 	if d.ctx.Err() != nil {
 		return errShuttingDown
 	}
+	if d.draining.Load() {
+		return errDraining
+	}
 	if d.monitor.check(ctx) != nil {
 		return errors.New("directus does not answer")
 	}

@@ -25,6 +25,9 @@ func (d *daemon) reloads(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case over := <-d.drains:
+			d.drain(ctx, over)
+			return
 		case <-daily.C:
 		case <-d.opts.Reload:
 			d.notify(systemd.Reloading())

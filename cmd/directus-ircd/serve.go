@@ -63,7 +63,7 @@ type serveOptions struct {
 	NetDial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// serve is the daemon. It returns nil when ctx ends, after every client was
+// serve is the daemon. It returns nil when ctx ends, or the operator has drained it, after every client was
 // told the text of ctx's cause and every Directus session is logged out, which
 // takes up to 5 s. An error is that of a listener.
 func serve(ctx context.Context, cfg *config.Config, opts serveOptions) error {
@@ -71,6 +71,8 @@ func serve(ctx context.Context, cfg *config.Config, opts serveOptions) error {
 	if err != nil {
 		return err
 	}
+	ctx, d.stop = context.WithCancelCause(ctx)
+	defer d.stop(nil)
 	d.group, d.ctx = errgroup.WithContext(ctx)
 	if err := d.sockets.Open(d.ctx, cfg); err != nil {
 		return errors.Join(err, d.backend.Close(ctx))
@@ -133,11 +135,15 @@ type daemon struct {
 	monitor *monitor
 	metrics *metrics.Metrics
 	pulse   *pulse
-	group   *errgroup.Group // all that runs
-	ctx     context.Context // ends it
+	group   *errgroup.Group         // all that runs
+	ctx     context.Context         // ends it
+	stop    context.CancelCauseFunc // ends ctx; set by serve
 	sockets *listen.Sockets
 
 	cfg *config.Config
+
+	draining atomic.Bool        // somebody has asked for it
+	drains   chan time.Duration // asks the owner of the sockets for it; cap 1
 
 	// What the operator is told.
 	file      string // of the configuration
@@ -153,7 +159,7 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 	build := thisBuild()
 	m := metrics.New(metrics.Build{Version: build.Version, Commit: build.Commit, Go: build.Go})
 	opts.Log = opts.Log.Hook(m)
-	d := &daemon{ctx: context.Background(), cfg: cfg, file: cfg.File, started: time.Now(), opts: opts, metrics: m, log: opts.Log.With().Str("component", "main").Logger()}
+	d := &daemon{ctx: context.Background(), cfg: cfg, file: cfg.File, started: time.Now(), drains: make(chan time.Duration, 1), opts: opts, metrics: m, log: opts.Log.With().Str("component", "main").Logger()}
 	d.client = directus.New(base, directus.Options{
 		NetDial: opts.NetDial, TLS: cfg.Directus.TLS, Answered: m.Answered,
 		Logger: opts.Log.With().Str("component", "directus").Logger(),

@@ -3,6 +3,7 @@ package units
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ func TestUnits(t *testing.T) {
 		{"mistake found at a restart", mistaken},
 		{"restarted", restarted},
 		{"started by the socket", bySocket},
+		{"drained", drained},
 		{"stopped", stopped},
 	} {
 		t.Run(part.name, func(t *testing.T) {
@@ -186,7 +188,29 @@ func bySocket(m *machine) {
 	}
 	served(m.connect(address))
 	meanwhile(m, func() { m.do("systemctl", "restart", unitName) })
-	m.do("systemctl", "stop", socketName)
+	m.do("systemctl", "stop", socketName, unitName)
+}
+
+// The operator asks the daemon in its runtime directory. Who comes while it drains waits with the socket unit, which starts
+// the next one.
+func drained(m *machine) {
+	m.configure(goodConfig + "listen: [{address: systemd}]\n")
+	m.do("systemctl", "start", socketName)
+	c := m.connect(address)
+	served(c)
+	before := m.state()
+	if out := m.do("directus-ircd", "status"); !strings.Contains(out, "serving for") {
+		m.t.Error(out)
+	}
+	m.do("directus-ircd", "drain", "--over", "0s")
+	if lines := c.Closed(); len(lines) == 0 || !ircdtest.Match("ERROR *connect again", lines[len(lines)-1]) {
+		m.t.Errorf("the client was told %q", lines)
+	}
+	if s := m.await("end", func(s state) bool { return s.PID != before.PID }); s.Active == "failed" || s.Status != 0 || s.Restarts != before.Restarts {
+		m.t.Errorf("the service is %+v", s)
+	}
+	served(m.connect(address))
+	m.do("systemctl", "stop", socketName, unitName)
 }
 
 func stopped(m *machine) {
