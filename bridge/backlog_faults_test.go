@@ -230,10 +230,11 @@ func short(text string) string {
 func newPartsChat(t *testing.T, due bool, device string) *stayer {
 	ch := messages("messages")
 	ch.Backlog = 2 * partsOld
-	r := newRemembering(t, func(o *bridge.Options) { o.Edits.Merge = time.Second }, ch)
+	// As little memory as there may be: a part is small, and the race detector has a tenth of the bytes to look at.
+	r := newRemembering(t, func(o *bridge.Options) { o.Edits.Merge, o.PageMemory = time.Second, 1 }, ch)
 	r.most = ch.Backlog
 	for i := range partsOld {
-		r.insert(fmt.Sprint("line ", i, strings.Repeat(" long", 3000)))
+		r.insert(fmt.Sprint("line ", i, strings.Repeat(" long", 300)))
 		time.Sleep(200 * time.Millisecond)
 	}
 	c := r.stayer(device)

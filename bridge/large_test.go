@@ -17,14 +17,17 @@ import (
 
 // Texts of which a page is more than an answer may hold keep nobody from reading on: they are read a few at a time.
 func TestTextsBeyondAnAnswer(t *testing.T) {
-	for _, length := range []int{600, 12_000} { // of which one fits into an answer
-		for _, pause := range []time.Duration{0, time.Second} {
-			for _, uuids := range []bool{false, true} {
-				t.Run(fmt.Sprint(length, pause, uuids), func(t *testing.T) {
-					ircdtest.Bubble(t, func(t *testing.T) { testTextsBeyondAnAnswer(t, length, pause, uuids) })
-				})
-			}
-		}
+	for _, test := range []struct { // each two of the three in all combinations
+		length int
+		pause  time.Duration
+		uuids  bool
+	}{
+		{length: 600}, {length: 600, pause: time.Second, uuids: true},
+		{length: 12_000, uuids: true}, {length: 12_000, pause: time.Second}, // of which one fits into an answer
+	} {
+		t.Run(fmt.Sprint(test), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) { testTextsBeyondAnAnswer(t, test.length, test.pause, test.uuids) })
+		})
 	}
 }
 
