@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -104,6 +105,7 @@ func usedDaemon(t *testing.T) string {
 var (
 	// describedMetric is an entry of the manual's list, with its labels.
 	describedMetric = regexp.MustCompile("(?m)^\\* `(directus_ircd_\\w+)(?:\\{([^}]*)\\})?`")
+	expiryValue     = regexp.MustCompile(`\ndirectus_ircd_certificate_expiry_timestamp_seconds\{listener="127\.0\.0\.1:0"\} (\S+)\n`)
 	// histogramSuffix ends the name of a series of a histogram.
 	histogramSuffix = regexp.MustCompile(`_(bucket|sum|count)$`)
 )
@@ -125,6 +127,13 @@ func TestManualNamesEveryMetric(t *testing.T) {
 		if !strings.Contains(text, "\ndirectus_ircd_"+line+"\n") {
 			t.Errorf("there is no %s", line)
 		}
+	}
+	var expiry float64
+	if m := expiryValue.FindStringSubmatch(text); m != nil {
+		expiry, _ = strconv.ParseFloat(m[1], 64) // no number is none
+	}
+	if left := time.Until(time.Unix(int64(expiry), 0)); left < 50*time.Minute || left > time.Hour {
+		t.Errorf("a certificate of an hour expires in %v", left)
 	}
 	for _, secret := range []string{"gertrude", "walter", "#messages"} {
 		if strings.Contains(text, secret) {
