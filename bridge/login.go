@@ -216,13 +216,28 @@ func (w scheme) deviceOf(cred ircd.Credentials) (ircd.Credentials, device, error
 			cred.Account, cred.Secret = name, password
 		}
 	}
-	from := device{name: cmp.Or(inAccount, inSecret)}
-	if mark, name, named := strings.Cut(from.name, "-"); strings.EqualFold(mark, botDevice) && (name != "" || !named) {
-		if from.bot = true; !named {
-			from.name = ""
-		}
+	return cred, marked(cmp.Or(inAccount, inSecret)), nil
+}
+
+// marked is the device of a name, which may be the mark of a bot.
+func marked(name string) device {
+	mark, more, named := strings.Cut(name, "-")
+	if !strings.EqualFold(mark, botDevice) || named && more == "" {
+		return device{name: name}
 	}
-	return cred, from, nil
+	if !named {
+		name = ""
+	}
+	return device{name: name, bot: true}
+}
+
+// CutDevice cuts what follows the account off a login, as in kevin@example.com/laptop: the
+// name of a device, or the mark of a bot. The error is an *ircd.LoginError. The check command
+// calls it.
+func CutDevice(login string) (account, name string, bot bool, err error) {
+	account, name, err = cutDevice(login)
+	d := marked(name)
+	return account, d.name, d.bot, err
 }
 
 // cutDevice cuts the name of a device off an account. It follows the first "/"; in an e-mail

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"directus-ircd/bridge"
 	"directus-ircd/bridge/people"
 	"directus-ircd/cmd/directus-ircd/check"
 	"directus-ircd/cmd/directus-ircd/config"
+	"directus-ircd/directus"
 )
 
 type checkCmd struct {
@@ -20,6 +22,15 @@ type checkCmd struct {
 func (checkCmd) Help() string {
 	return `With the login of a user who will chat, check also tests what that user may do. Without --write it changes nothing in Directus. The exit status is 0 if nothing is missing, 1 if something is missing, and 78 if the configuration has mistakes.`
 }
+
+// names are the names of users on IRC.
+type names struct{}
+
+func (names) Nicks(u directus.User, fields []string) (plain, numbered string) {
+	return people.Nicks(u, fields)
+}
+
+func (names) IsAccountName(value string) bool { return people.IsAccountName(value) }
 
 // Run validates the file and checks Directus, with a login as that user.
 func (c *checkCmd) Run(ctx context.Context, env *environment) error {
@@ -34,12 +45,15 @@ func (c *checkCmd) Run(ctx context.Context, env *environment) error {
 		_, err := fmt.Fprintf(env.Stdout, "%s has no mistakes. Directus was not asked.\n", c.Config)
 		return err
 	}
-	opts := check.Options{Out: env.Stdout, Write: c.Write, Nicks: people.Nicks}
+	opts := check.Options{Out: env.Stdout, Write: c.Write, Names: names{}}
 	if c.given() {
 		if err := c.complete(env); err != nil {
 			return err
 		}
 		c.provider = cfg.Login.Provider
+		if c.Email, opts.Device.Name, opts.Device.Bot, err = bridge.CutDevice(c.Email); err != nil {
+			return usageError{fmt.Errorf("--email: %w", err)}
+		}
 		opts.Login = c.login
 	}
 	return check.Run(ctx, cfg, opts)

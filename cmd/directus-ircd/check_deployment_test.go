@@ -17,7 +17,7 @@ func TestCheckOfWhatDirectusIs(t *testing.T) {
 	s := directustest.Start(t, directustest.Setup(setup.Options{Files: true}), directustest.Env("WEBSOCKETS_REST_CONN_LIMIT", "4"),
 		directustest.Env("RATE_LIMITER_ENABLED", "true"), directustest.Env("RATE_LIMITER_POINTS", "40"))
 	u := s.CreateUser("Kevin", "")
-	c := &checking{t, s, u.StaticToken, "messages", "UTC", false}
+	c := &checking{t, s, u.StaticToken, "messages", "UTC", false, ""}
 	const files = ", fields: {nonce: nonce, files: file}"
 	c.says(files, "MISSING  Directus refuses the fifth realtime session", "raise WEBSOCKETS_REST_CONN_LIMIT",
 		"note     Directus takes 40 requests in 1s from the daemon: about 480 people can log in per minute",

@@ -15,13 +15,14 @@ type checking struct {
 	s                           *directustest.Server
 	token, collection, timezone string
 	write                       bool
+	more                        string // further lines of the configuration
 }
 
 // says runs the check, with more settings of the channel, and looks for what it says, or
 // behind "!" for what it must not say.
 func (c *checking) says(channel string, wants ...string) {
 	c.t.Helper()
-	file := writeConfig(c.t, "directus: {url: \""+c.s.URL+"\", timezone: "+c.timezone+"}\nchannels: [{name: \"#messages\", collection: "+c.collection+channel+"}]\n")
+	file := writeConfig(c.t, "directus: {url: \""+c.s.URL+"\", timezone: "+c.timezone+"}\nchannels: [{name: \"#messages\", collection: "+c.collection+channel+"}]\n"+c.more)
 	args := []string{"check", "--config", file, "--token", c.token}
 	if c.write {
 		args = append(args, "--write")
@@ -40,7 +41,7 @@ func TestCheckOfWhatIsWritten(t *testing.T) {
 	clearEnvironment(t)
 	s := directustest.Start(t, directustest.Env("TZ", "America/New_York"), directustest.Cached())
 	u := s.CreateUser("Kevin", "")
-	c := &checking{t, s, u.StaticToken, "messages", "UTC", false}
+	c := &checking{t, s, u.StaticToken, "messages", "UTC", false, ""}
 	const nonce, lost = ", fields: {nonce: nonce}", "stored but shown to nobody"
 	c.says(nonce, "!MISSING", "caches answers for 5m0s")
 	c.write = true
@@ -59,6 +60,7 @@ func TestCheckOfWhatIsWritten(t *testing.T) {
 	c.says(nonce+", set: {kind: chat}", "!mandatory")
 	c.write = true
 	c.says(nonce, `#messages: a message cannot be sent: FAILED_VALIDATION (HTTP 400): Validation failed for field "kind". Value is required.`)
+	c.users(u)
 	c.keys()
 	for _, name := range []string{"messages", "string_keys", "uuid_keys"} {
 		var items []json.RawMessage
@@ -68,6 +70,16 @@ func TestCheckOfWhatIsWritten(t *testing.T) {
 		}
 	}
 	c.zones()
+}
+
+// users checks the field of the account names, before there is one and then.
+func (c *checking) users(u directustest.User) {
+	c.more, c.write, c.token = "users: {account: username}\n", false, u.StaticToken
+	c.says("", "MISSING  users.account: directus_users.username is missing, or this user may not read it")
+	c.s.AddField("directus_users", directustest.Field("username", "string", map[string]any{"is_unique": true}))
+	c.s.UpdateUser(u, map[string]any{"username": "klewis"})
+	c.says("", "!MISSING  users", "the nick of this user is Kevin", "the account name of this user is klewis,", "users.account: directus_users.username can be read and is unique", "users.account: this user cannot change")
+	c.more, c.write, c.token = "", true, directustest.AdminToken
 }
 
 // keyed is a channel on a collection whose primary key has another name.
@@ -110,7 +122,7 @@ func (c *checking) zones() {
 func TestCheckOfLargeKeys(t *testing.T) {
 	clearEnvironment(t)
 	s := directustest.Start(t)
-	c := &checking{t, s, directustest.AdminToken, "large_keys", "UTC", false}
+	c := &checking{t, s, directustest.AdminToken, "large_keys", "UTC", false, ""}
 	key := directustest.Field("id", "bigInteger", map[string]any{"is_primary_key": true, "has_auto_increment": true})
 	s.AddCollection(c.collection, key, directustest.Field("text", "text"),
 		directustest.Special("user-created", directustest.Field("user_created", "uuid")), directustest.Special("date-created", directustest.Field("date_created", "timestamp")))

@@ -33,13 +33,29 @@ type Options struct {
 	// Login logs in a user who will chat. If it is nil, only what needs no login is
 	// checked.
 	Login func(context.Context, *directus.Client) (*directus.Account, error)
-	// Nicks returns the nick that the name of a user makes by fields of directus_users, empty
-	// if it makes none, and the one that the user has if somebody else has that. It may be nil.
-	Nicks func(u directus.User, fields []string) (plain, numbered string)
+	// Names says how users are called on IRC; nil: that is not told.
+	Names Names
+	// Device is what the login names behind the account; the zero value: nothing.
+	Device Device
 	// Write also sends a message to each channel, and deletes it.
 	Write bool
 
 	patience time.Duration // how long to wait for events; 0: eventPatience
+}
+
+// Names makes what a user is called on IRC.
+type Names interface {
+	// Nicks returns the nick that the name of a user makes by fields of directus_users, empty
+	// if it makes none, and the one that the user has if somebody else has that.
+	Nicks(u directus.User, fields []string) (plain, numbered string)
+	// IsAccountName reports whether a value can be an account name.
+	IsAccountName(value string) bool
+}
+
+// Device is what a login names behind the account, as in kevin@example.com/laptop.
+type Device struct {
+	Name string // empty: none that is kept
+	Bot  bool   // the login is marked as a bot's
 }
 
 // Run checks Directus, with a login as that user. It returns an error if something is
@@ -60,7 +76,7 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 		r.note("correct sts.port, unless another program accepts TLS there for the daemon", "sts sends clients to port %d, where no listener has TLS", port)
 	}
 	checkExpiry(ctx, cfg, r)
-	probe := &prober{client: client, cfg: cfg, findings: r, writes: opts.Write, nicks: opts.Nicks, patience: cmp.Or(opts.patience, eventPatience)}
+	probe := &prober{client: client, cfg: cfg, findings: r, writes: opts.Write, names: opts.Names, device: opts.Device, patience: cmp.Or(opts.patience, eventPatience)}
 	if probe.reachable(ctx) {
 		probe.providers(ctx)
 		if opts.Login != nil {
@@ -73,6 +89,18 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 		return errIncomplete
 	}
 	return nil
+}
+
+// marked says what the mark of a bot or the name of a device means.
+func (p *prober) marked() {
+	switch d := p.device; {
+	case d.Bot && d.Name != "":
+		p.ok("the login is marked as a bot's: as the device %s it is shown nothing old the first time, and afterwards what it has missed", d.Name)
+	case d.Bot:
+		p.ok("the login is marked as a bot's: it is shown what is written while it is connected, and nothing old unless it asks for it")
+	case d.Name != "":
+		p.ok("the login names the device %s, which is shown what it has missed; a program that answers messages should be the device bot", d.Name)
+	}
 }
 
 // findings prints what a check finds, and what to do about it.

@@ -19,12 +19,14 @@ import (
 
 // A deployment is a Directus with something in front of it.
 type deployment struct {
-	fake  *directustest.Fake
-	proxy *httputil.ReverseProxy
-	front func(w http.ResponseWriter, r *http.Request) // nil: the proxy
-	cfg   *config.Config
-	write bool
-	asked atomic.Int32 // requests of the kind that the case counts
+	fake   *directustest.Fake
+	proxy  *httputil.ReverseProxy
+	front  func(w http.ResponseWriter, r *http.Request) // nil: the proxy
+	cfg    *config.Config
+	write  bool
+	names  Names
+	device Device
+	asked  atomic.Int32 // requests of the kind that the case counts
 }
 
 const (
@@ -54,7 +56,7 @@ func fakeWithUser(t *testing.T) *directustest.Fake {
 // check returns what check says.
 func (d *deployment) check(t *testing.T) string {
 	var said bytes.Buffer
-	_ = Run(t.Context(), d.cfg, Options{Out: &said, Write: d.write, patience: 500 * time.Millisecond, Login: func(ctx context.Context, c *directus.Client) (*directus.Account, error) {
+	_ = Run(t.Context(), d.cfg, Options{Out: &said, Write: d.write, Names: d.names, Device: d.device, patience: 500 * time.Millisecond, Login: func(ctx context.Context, c *directus.Client) (*directus.Account, error) {
 		return c.LoginToken(ctx, token)
 	}})
 	return said.String()

@@ -47,7 +47,7 @@ func (p *prober) collection(ctx context.Context, c config.Channel) {
 		judged = append(judged, judgedField{c.Fields.Nonce, p.judgeNonce(", or set nonce to \"\"")})
 	}
 	if c.Fields.Kind != "" {
-		judged = append(judged, judgedField{c.Fields.Kind, nil})
+		judged = append(judged, judgedField{c.Fields.Kind, p.judgeKind("fields.kind")})
 	}
 	p.fields(ctx, c.Collection, judged, p.setup(c, "--extend"))
 }
@@ -121,7 +121,7 @@ func (p *prober) fields(ctx context.Context, collection string, fields []judgedF
 		f.judge(collection, f.name, is)
 	}
 	if len(untold) > 0 {
-		p.note("run check as an administrator, or look in the data model: Directus must fill in author and date, the nonce must be unique, and the text should have no limit", "the definitions of the fields %s cannot be read", strings.Join(untold, ", "))
+		p.note("run check as an administrator, or look in the data model: Directus must fill in author and date, the nonce must be unique, kind must hold the word notice, and the text should have no limit", "the definitions of the fields %s cannot be read", strings.Join(untold, ", "))
 	}
 }
 
@@ -178,6 +178,23 @@ func (p *prober) judgeSpecial(collection, name string, is definition, special, s
 		return
 	}
 	p.ok("%s.%s is filled by Directus", collection, name)
+}
+
+// judgeKind reports a field that cannot say that a message is a notice. key is that of the
+// configuration.
+func (p *prober) judgeKind(key string) judge {
+	return func(collection, name string, is definition) {
+		const word = "notice"
+		fix := "make it a text field (type string) in the data model, name another field as " + key + ", or leave " + key + " out"
+		switch {
+		case is.Type != "string" && is.Type != "text":
+			p.miss(fix, "%s.%s is of type %s and cannot hold the word %s", collection, name, is.Type, word)
+		case is.Schema != nil && is.Schema.MaxLength > 0 && is.Schema.MaxLength < int64(len(word)):
+			p.miss(fix, "%s.%s holds %d characters and not the word %s", collection, name, is.Schema.MaxLength, word)
+		default:
+			p.ok("%s.%s can say which messages are notices", collection, name)
+		}
+	}
 }
 
 // judgeNonce reports a nonce that is not unique. or is what else can be done about it.

@@ -88,7 +88,7 @@ func (p *prober) private(ctx context.Context) {
 		{name.Recipient, nil}, {name.Date, p.judgeDate}, {name.Nonce, p.judgeNonce("")},
 	}
 	if kind := p.cfg.Private.Kind; kind != "" {
-		fields = append(fields, judgedField{kind, nil})
+		fields = append(fields, judgedField{kind, p.judgeKind("private.kind")})
 	}
 	p.store(ctx, first, p.cfg.Private.Collection, "--private", "private", fields)
 }

@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"directus-ircd/cmd/directus-ircd/config"
@@ -17,11 +16,12 @@ type prober struct {
 	client   *directus.Client
 	cfg      *config.Config
 	account  *directus.Account
-	writes   bool                                                            // --write
-	nicks    func(u directus.User, fields []string) (plain, numbered string) // see Options.Nicks
-	close    func()                                                          // ends the realtime sessions; nil: none was opened
-	open     []*directus.Realtime                                            // the realtime sessions that opened
-	patience time.Duration                                                   // how long to wait for events
+	writes   bool                 // --write
+	names    Names                // see Options
+	device   Device               // see Options
+	close    func()               // ends the realtime sessions; nil: none was opened
+	open     []*directus.Realtime // the realtime sessions that opened
+	patience time.Duration        // how long to wait for events
 	// canRead says, by collection, whether this user may read it; only what was checked
 	// has an entry.
 	canRead map[string]bool
@@ -58,6 +58,7 @@ func (p *prober) asUser(ctx context.Context, login func(context.Context, *direct
 	p.account = account
 	p.ok("the login succeeded")
 	p.nick(ctx)
+	p.marked()
 	p.server(ctx)
 	if p.close != nil {
 		defer p.close()
@@ -76,24 +77,6 @@ func (p *prober) asUser(ctx context.Context, login func(context.Context, *direct
 	p.bodies(ctx)
 	p.addresses(ctx)
 	p.clocks()
-}
-
-// nick says how the user is called on IRC, so that bots can be told. Whether somebody else has
-// that nick is known to the daemon alone.
-func (p *prober) nick(ctx context.Context) {
-	if p.nicks == nil {
-		return
-	}
-	me, err := p.account.Me(ctx, append([]string{"id"}, p.cfg.Nick...))
-	if err != nil {
-		return // reported with the names of users
-	}
-	switch plain, numbered := p.nicks(me, p.cfg.Nick); {
-	case plain == "":
-		p.ok("the nick and account name of this user is %s, or has more digits", numbered)
-	default:
-		p.ok("the nick and account name of this user is %s, written so, or %s if somebody else has or had that", plain, numbered)
-	}
 }
 
 // channels checks the collection of each channel once, and what each channel reads of it. It
@@ -115,14 +98,6 @@ func (p *prober) channels(ctx context.Context) (any bool) {
 		}
 	}
 	return any
-}
-
-func (p *prober) users(ctx context.Context) {
-	if _, err := p.account.Users(ctx, directus.Query{Fields: append([]string{"id"}, p.cfg.Nick...), Limit: 1}); err != nil {
-		p.miss("grant read on directus_users for these fields: "+giveRole+p.runSetup(p.cfg.Channels[0]), "the names of users cannot be read (%s): %v", strings.Join(p.cfg.Nick, ", "), err)
-		return
-	}
-	p.ok("the names of users can be read (%s)", strings.Join(p.cfg.Nick, ", "))
 }
 
 // channel reads as the daemon does, with all fields and the channel's filter.

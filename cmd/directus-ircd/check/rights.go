@@ -43,6 +43,7 @@ func (p *prober) rights(ctx context.Context) {
 		}
 	}
 	p.privateRights(granted)
+	p.accountRights(ctx, granted)
 	p.tokens(granted)
 	p.links(ctx, granted)
 	if m := p.cfg.Markers; p.canRead[m.Collection] {
