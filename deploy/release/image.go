@@ -46,17 +46,21 @@ func (t *tree) image(p *program) image {
 // writeImages writes one OCI archive with the images of all architectures, which "podman load", "docker load"
 // and "skopeo copy oci-archive:FILE" read.
 func (t *tree) writeImages(dir string, images []image) error {
-	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	platforms := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, i := range images {
 		built, err := t.assemble(i)
 		if err != nil {
 			return fmt.Errorf("image for %s: %w", i.arch, err)
 		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: built, Descriptor: v1.Descriptor{
-			Platform:    &v1.Platform{OS: "linux", Architecture: i.arch},
-			Annotations: map[string]string{"org.opencontainers.image.ref.name": "directus-ircd:" + t.version},
+		platforms = mutate.AppendManifests(platforms, mutate.IndexAddendum{Add: built, Descriptor: v1.Descriptor{
+			Platform: &v1.Platform{OS: "linux", Architecture: i.arch},
 		}})
 	}
+	// One name for all of them: with a name each, whoever reads the archive would keep the last, for whatever machine it is.
+	name := "directus-ircd:" + t.version
+	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), mutate.IndexAddendum{Add: platforms, Descriptor: v1.Descriptor{
+		Annotations: map[string]string{"org.opencontainers.image.ref.name": name, "io.containerd.image.name": "docker.io/library/" + name},
+	}})
 	scratch, err := os.MkdirTemp("", "release-")
 	if err != nil {
 		return err

@@ -133,7 +133,10 @@ func TestScripts(t *testing.T) {
 // The image holds what the program needs of a system, for a user who may do nothing.
 func TestImage(t *testing.T) {
 	tree, dir := read(t), t.TempDir()
-	if err := tree.writeImages(dir, []image{tree.image(stand(t))}); err != nil {
+	arm := stand(t)
+	amd := *arm
+	amd.arch = "amd64"
+	if err := tree.writeImages(dir, []image{tree.image(arm), tree.image(&amd)}); err != nil {
 		t.Fatal(err)
 	}
 	archive, err := os.Open(filepath.Join(dir, "directus-ircd-"+tree.version+"-oci.tar"))
@@ -148,11 +151,20 @@ func TestImage(t *testing.T) {
 	if err := validate.Index(index); err != nil {
 		t.Error(err)
 	}
-	manifest, err := index.IndexManifest()
-	if err != nil || len(manifest.Manifests) != 1 || manifest.Manifests[0].Platform.Architecture != "arm64" {
+	// What reads an archive takes each name in it for one image, and looks in that for its architecture.
+	named, err := index.IndexManifest()
+	if err != nil || len(named.Manifests) != 1 || named.Manifests[0].Annotations["org.opencontainers.image.ref.name"] != "directus-ircd:"+tree.version {
+		t.Fatalf("%+v, %v", named, err)
+	}
+	platforms, err := index.ImageIndex(named.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := platforms.IndexManifest()
+	if err != nil || len(manifest.Manifests) != 2 || manifest.Manifests[0].Platform.Architecture != "arm64" {
 		t.Fatalf("%+v, %v", manifest, err)
 	}
-	built, err := index.Image(manifest.Manifests[0].Digest)
+	built, err := platforms.Image(manifest.Manifests[0].Digest)
 	if err != nil {
 		t.Fatal(err)
 	}
