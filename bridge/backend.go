@@ -245,11 +245,12 @@ type Status struct {
 	// Linked says of each user with a session, by id, whether the realtime link is up.
 	Linked map[string]bool
 	Feeds  []feed.Status
+	Doubts []Doubt // the last ones, the newest first
 }
 
 // Status describes the users and feeds, no more than most of each. It may be called from any goroutine.
 func (b *Backend) Status(most int) Status {
-	s := Status{Version: b.opts.Client.Version(), Linked: map[string]bool{}, Feeds: b.feeds.Feeds(most)}
+	s := Status{Version: b.opts.Client.Version(), Linked: map[string]bool{}, Feeds: b.feeds.Feeds(most), Doubts: b.doubts.list()}
 	b.mu.Lock()
 	for id, m := range b.members {
 		if len(s.Linked) == most {

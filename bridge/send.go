@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	mathrand "math/rand/v2"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -113,9 +112,10 @@ func (m *member) send(ctx context.Context, c *collection.Channel, f *feed.Feed, 
 	defer cancel()
 	d.identify(limited)
 	d.byREST = !d.mayHedge(limited)
+	begin := time.Now()
 	r, err = d.run(limited)
 	if d.doubtful {
-		m.doubts.count(err)
+		m.doubts.settled(Doubt{UserID: m.person.ID, Collection: f.Group.Collection, Took: time.Since(begin)}, err)
 	}
 	// Who has run out of time without an attempt has learnt nothing: neither is silence over.
 	m.setSilent(errors.Is(err, directus.ErrUnconfirmed) || limited.Err() != nil, min(d.unanswered, patience))
@@ -123,21 +123,6 @@ func (m *member) send(ctx context.Context, c *collection.Channel, f *feed.Feed, 
 		return r, nil
 	}
 	return collection.Row{}, sendError(out.target, err)
-}
-
-// doubts counts messages whose creation was not answered, by what became of them.
-type doubts struct{ stored, absent, open atomic.Int64 }
-
-// count counts a message of which it is known by now how it ended, as far as it can be known.
-func (c *doubts) count(err error) {
-	switch {
-	case err == nil:
-		c.stored.Add(1)
-	case errors.Is(err, directus.ErrUnconfirmed), errors.Is(err, collection.ErrHidden):
-		c.open.Add(1)
-	default:
-		c.absent.Add(1)
-	}
 }
 
 // identify gives the message something to be recognised by.

@@ -18,10 +18,10 @@ func TestDoubtsAreCounted(t *testing.T) {
 		rest  directustest.RESTVerdict
 		want  bridge.Stats
 	}{
-		"answered":    {directustest.FrameVerdict{}, directustest.RESTVerdict{}, bridge.Stats{}},
-		"stored":      {directustest.FrameVerdict{Mute: true}, directustest.RESTVerdict{}, bridge.Stats{DoubtStored: 1}},
-		"not stored":  {directustest.FrameVerdict{Skip: true, Mute: true}, directustest.RESTVerdict{Status: 500, Code: directus.CodeInternal}, bridge.Stats{DoubtAbsent: 1}},
-		"never known": {directustest.FrameVerdict{Skip: true, Mute: true}, directustest.RESTVerdict{Hang: true}, bridge.Stats{DoubtOpen: 1}},
+		"answered":   {directustest.FrameVerdict{}, directustest.RESTVerdict{}, bridge.Stats{}},
+		"stored":     {directustest.FrameVerdict{Mute: true}, directustest.RESTVerdict{}, bridge.Stats{DoubtStored: 1}},
+		"not stored": {directustest.FrameVerdict{Skip: true, Mute: true}, directustest.RESTVerdict{Status: 500, Code: directus.CodeInternal}, bridge.Stats{DoubtAbsent: 1}},
+		"unknown":    {directustest.FrameVerdict{Skip: true, Mute: true}, directustest.RESTVerdict{Hang: true}, bridge.Stats{DoubtOpen: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
@@ -46,6 +46,13 @@ func TestDoubtsAreCounted(t *testing.T) {
 				got := c.backend.Stats()
 				if got.DoubtStored != test.want.DoubtStored || got.DoubtAbsent != test.want.DoubtAbsent || got.DoubtOpen != test.want.DoubtOpen {
 					t.Errorf("counted as %+v", got)
+				}
+				list := c.backend.Status(10).Doubts
+				if name == "answered" {
+					list = append(list, bridge.Doubt{Outcome: name, UserID: c.person("ada"), Collection: "messages", Took: 1})
+				}
+				if len(list) != 1 || list[0].Outcome != name || list[0].UserID != c.person("ada") || list[0].Collection != "messages" || list[0].Took <= 0 {
+					t.Errorf("the operator is told %+v", list)
 				}
 			})
 		})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"directus-ircd/bridge/collection"
@@ -103,6 +105,58 @@ func failureOf(err error) error {
 func unanswered(err error) bool {
 	return errors.Is(err, directus.ErrUnavailable) || errors.Is(err, directus.ErrNotConnected) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// maxDoubts is how many doubts are remembered for the operator.
+const maxDoubts = 20
+
+// Doubt is a message whose creation Directus did not answer, and what was found out of it.
+type Doubt struct {
+	UserID, Collection string
+	Took               time.Duration // from the first attempt to the outcome
+	Outcome            string        // "stored", "not stored" or "unknown"
+	Ago                time.Duration // since the outcome
+
+	at time.Time // of the outcome
+}
+
+// doubts counts messages in doubt by what became of them, and remembers the last ones.
+type doubts struct {
+	stored, absent, open atomic.Int64
+
+	mu   sync.Mutex // a leaf lock
+	last []Doubt    // the newest is the last; at most maxDoubts; guarded by mu
+}
+
+// settled notes a message of which it is known by now how it ended, as far as it can be known.
+func (c *doubts) settled(d Doubt, err error) {
+	counter := &c.absent
+	d.Outcome, d.at = "not stored", time.Now()
+	switch {
+	case err == nil:
+		counter, d.Outcome = &c.stored, "stored"
+	case errors.Is(err, directus.ErrUnconfirmed), errors.Is(err, collection.ErrHidden):
+		counter, d.Outcome = &c.open, "unknown"
+	}
+	counter.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.last) == maxDoubts {
+		c.last = slices.Delete(c.last, 0, 1)
+	}
+	c.last = append(c.last, d)
+}
+
+// list returns the last ones, the newest first.
+func (c *doubts) list() []Doubt {
+	c.mu.Lock()
+	list := slices.Clone(c.last)
+	c.mu.Unlock()
+	slices.Reverse(list)
+	for i := range list {
+		list[i].Ago = time.Since(list[i].at)
+	}
+	return list
 }
 
 // errBlind says that a message cannot be told from older ones.

@@ -65,7 +65,7 @@ func (d *daemon) status(ctx context.Context) admin.Status {
 		Directus: admin.Directus{URL: d.client.URL().String(), Version: chat.Version},
 		Counts:   admin.Counts{Connections: irc.Connections, Sessions: irc.Registered, Users: irc.Users, Links: links.Links, Feeds: links.Feeds, Unread: irc.Unread},
 		Limits:   d.limits(irc),
-		Sessions: []admin.Session{}, Feeds: []admin.Feed{}, // none is not null
+		Sessions: []admin.Session{}, Feeds: []admin.Feed{}, Doubts: []admin.Doubt{}, // none is not null
 	}
 	if d.draining.Load() {
 		s.State = "draining"
@@ -83,6 +83,9 @@ func (d *daemon) status(ctx context.Context) admin.Status {
 	}
 	for _, f := range chat.Feeds {
 		s.Feeds = append(s.Feeds, feedStatus(f))
+	}
+	for _, v := range chat.Doubts {
+		s.Doubts = append(s.Doubts, admin.Doubt{Ago: v.Ago.Seconds(), Took: v.Took.Seconds(), User: v.UserID, Collection: v.Collection, Outcome: v.Outcome})
 	}
 	return s
 }

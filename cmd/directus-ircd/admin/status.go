@@ -20,6 +20,7 @@ type Status struct {
 	Limits    []Limit   `json:"limits"`
 	Sessions  []Session `json:"sessions"`
 	Feeds     []Feed    `json:"feeds"`
+	Doubts    []Doubt   `json:"doubts"` // the last ones, the newest first
 }
 
 // Directus is the server behind the daemon.
@@ -82,6 +83,15 @@ type Feed struct {
 	Behind     int      `json:"behind"`  // sessions that were not shown all yet
 	Entries    int      `json:"entries"` // that wait for them
 	Bytes      int      `json:"bytes"`
+}
+
+// Doubt is a message that Directus did not confirm, and what was found out of it.
+type Doubt struct {
+	Ago        float64 `json:"ago_seconds"`
+	Took       float64 `json:"took_seconds"`
+	User       string  `json:"user"` // its id in Directus
+	Collection string  `json:"collection"`
+	Outcome    string  `json:"outcome"` // "stored", "not stored" or "unknown"
 }
 
 // Drain is how far the daemon has let its clients go.

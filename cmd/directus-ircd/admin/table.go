@@ -45,6 +45,12 @@ func (s Status) Table(w io.Writer) error {
 		fmt.Fprintf(out, "%s\t%s\t%d\t%s\t%s\t%d\t%s\n", f.Collection, cmp.Or(strings.Join(f.Channels, ","), "private"), f.Readers, f.Leader, word(f.Linked, "up", "down"), f.Behind, f.about())
 	}
 	more(out, len(s.Feeds))
+	if len(s.Doubts) > 0 {
+		fmt.Fprint(out, "\nNOT CONFIRMED\tAGO\tTOOK\tUSER\tOUTCOME\n")
+	}
+	for _, d := range s.Doubts {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", d.Collection, span(d.Ago), span(d.Took), d.User, d.Outcome)
+	}
 	return out.Flush()
 }
 
