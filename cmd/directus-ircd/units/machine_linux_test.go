@@ -102,10 +102,23 @@ func (m *machine) awaitBoot(ended chan error, said *bytes.Buffer) error {
 	return nil
 }
 
-// install lays out what boot.sh copies: the program, and the units as they are shipped. A drop-in makes what they wait for
-// short.
+// packageVariable names a Debian package to install, in place of the program and the units of the tree.
+const packageVariable = "UNITS_PACKAGE"
+
+// install lays out what boot.sh copies: the program, and the units as they are shipped, or the package that has both. A drop-in
+// makes what they wait for short, and lets the test start them as often as it wants.
 func install(t *testing.T, dir string) {
 	t.Helper()
+	write(t, filepath.Join(dir, unitName+".d", "short.conf"), "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=100ms\nWatchdogSec=4s\n")
+	write(t, filepath.Join(dir, "test.target"), "[Unit]\nDescription=Nothing but what a test starts\nDefaultDependencies=no\n")
+	if pkg := os.Getenv(packageVariable); pkg != "" {
+		text, err := os.ReadFile(pkg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, "package.deb"), string(text))
+		return
+	}
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "directus-ircd/cmd/directus-ircd").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
@@ -116,8 +129,6 @@ func install(t *testing.T, dir string) {
 		}
 		write(t, filepath.Join(dir, name), string(text))
 	}
-	write(t, filepath.Join(dir, unitName+".d", "short.conf"), "[Service]\nRestartSec=100ms\nWatchdogSec=4s\n")
-	write(t, filepath.Join(dir, "test.target"), "[Unit]\nDescription=Nothing but what a test starts\nDefaultDependencies=no\n")
 }
 
 func write(t *testing.T, file, text string) {

@@ -27,6 +27,7 @@ func TestUnits(t *testing.T) {
 		name string
 		play func(*machine)
 	}{
+		{"installed", installed},
 		{"judged", judged},
 		{"not configured", notConfigured},
 		{"started", started},
@@ -34,9 +35,11 @@ func TestUnits(t *testing.T) {
 		{"crashed and hung", crashed},
 		{"mistake found at a restart", mistaken},
 		{"restarted", restarted},
+		{"upgraded", upgraded},
 		{"started by the socket", bySocket},
 		{"drained", drained},
 		{"stopped", stopped},
+		{"removed", removed},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			part.play(&machine{t, m.first, m.root})
@@ -57,8 +60,59 @@ func report(t *testing.T, err error) {
 	}
 }
 
+// dpkg installs the package as apt would, in a system that has no more of Debian than its programs.
+func (m *machine) dpkg() {
+	m.t.Helper()
+	m.do("dpkg", "--install", "--force-depends", "--force-confold", "/package.deb")
+}
+
+// The package is installed, and does not start what nobody has configured.
+func installed(m *machine) {
+	if os.Getenv(packageVariable) == "" {
+		return // they lie where they belong
+	}
+	m.dpkg()
+	if s := m.state(); s.Active != "inactive" {
+		m.t.Errorf("the service is %+v", s)
+	}
+}
+
+// An upgrade restarts the daemon, keeps the configuration, and refuses nobody meanwhile.
+func upgraded(m *machine) {
+	if os.Getenv(packageVariable) == "" {
+		return
+	}
+	before := m.state()
+	meanwhile(m, m.dpkg)
+	if s := m.state(); s.Active != "active" || s.PID == before.PID {
+		m.t.Errorf("the service is %+v", s)
+	}
+}
+
+// What the package has brought goes with it; what the operator wrote, and the state, when it is purged.
+func removed(m *machine) {
+	if os.Getenv(packageVariable) == "" {
+		return
+	}
+	m.configure(goodConfig)
+	m.do("systemctl", "start", unitName)
+	m.do("dpkg", "--remove", "directus-ircd")
+	if s := m.state(); s.Active != "inactive" {
+		m.t.Errorf("the service is %+v", s)
+	}
+	if left := m.do("sh", "-c", "ls "+configFile); left == "" {
+		m.t.Error("the configuration is gone")
+	}
+	m.do("dpkg", "--purge", "directus-ircd")
+	// The drop-in is the test's own.
+	const places = "/etc /run /var /usr/bin /usr/lib/systemd /usr/share/doc /usr/share/man /usr/share/bash-completion /usr/share/zsh /usr/share/fish"
+	if left := m.do("sh", "-c", "find "+places+" -name '*directus-ircd*' ! -path '/etc/systemd/system/*.d*' 2>/dev/null || true"); left != "" {
+		m.t.Errorf("left behind:\n%s", left)
+	}
+}
+
 func judged(m *machine) {
-	if out := m.do("systemd-analyze", "verify", "/etc/systemd/system/"+unitName, "/etc/systemd/system/"+socketName); out != "" {
+	if out := m.do("systemd-analyze", "verify", unitName, socketName); out != "" {
 		m.t.Error(out)
 	}
 }
@@ -111,7 +165,7 @@ func reloaded(m *machine) {
 // Whatever ends the daemon, or has it hang, it is started again.
 func crashed(m *machine) {
 	for _, signal := range []string{"SIGKILL", "SIGABRT", "SIGSTOP"} {
-		m.do("systemctl", "reset-failed", unitName) // and with it how often it was started lately
+		m.do("systemctl", "reset-failed", unitName) // which sets back the number of restarts
 		before := m.state()
 		m.signal(signal)
 		s := m.await(signal, func(s state) bool { return s.Active == "active" && s.PID != 0 && s.PID != before.PID })
@@ -136,7 +190,6 @@ func mistaken(m *machine) {
 
 // Who connects while the daemon restarts, as in an upgrade, waits and is served.
 func restarted(m *machine) {
-	m.do("systemctl", "reset-failed", unitName)
 	meanwhile(m, func() { m.do("systemctl", "restart", unitName) })
 }
 

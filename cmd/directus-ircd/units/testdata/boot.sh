@@ -19,11 +19,21 @@ mkdir -p usr etc/systemd/system etc/directus-ircd proc sys dev run tmp var/lib
 for dir in bin sbin lib lib32 lib64 libx32; do
 	if [ -L "/$dir" ]; then ln -s "$(readlink "/$dir")" "$dir"; elif [ -d "/$dir" ]; then mkdir "$dir"; mount --bind "/$dir" "$dir"; fi
 done
-mount --bind /usr usr
-mount -o remount,bind,ro usr
-mount -t tmpfs -o mode=755 tmpfs usr/local
-mkdir usr/local/bin
-cp "$files/directus-ircd" usr/local/bin/
+if [ -e "$files/package.deb" ]; then # dpkg puts the program and the units into /usr, as it seems
+	mkdir upper work
+	mount -t overlay -o "lowerdir=/usr,upperdir=$root/upper,workdir=$root/work" overlay usr
+	mkdir -p var/lib/dpkg/info var/lib/dpkg/updates var/lib/dpkg/triggers
+	touch var/lib/dpkg/status
+	cp "$files/package.deb" .
+	rm -f usr/sbin/policy-rc.d # by which container images keep packages from starting anything
+else
+	mount --bind /usr usr
+	mount -o remount,bind,ro usr
+	mount -t tmpfs -o mode=755 tmpfs usr/local
+	mkdir usr/local/bin
+	cp "$files/directus-ircd" usr/local/bin/
+	cp "$files"/*.service "$files"/*.socket etc/systemd/system/
+fi
 mount -t proc proc proc
 mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
@@ -39,7 +49,7 @@ ln -s pts/ptmx dev/ptmx
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t tmpfs tmpfs tmp
 
-cp "$files"/*.service "$files"/*.socket "$files"/*.target etc/systemd/system/
+cp "$files"/*.target etc/systemd/system/
 cp -r "$files"/*.d etc/systemd/system/
 printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/usr/sbin/nologin\n' >etc/passwd
 printf 'root:x:0:\nnogroup:x:65534:\n' >etc/group
