@@ -141,7 +141,7 @@ func Bootstrap(ctx context.Context, config Config) error {
 	if err != nil {
 		return err
 	}
-	node, err := findNode(ctx)
+	node, err := config.node(ctx)
 	if err != nil {
 		return err
 	}

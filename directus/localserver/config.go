@@ -1,6 +1,7 @@
 package localserver
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -124,6 +125,15 @@ func keptSecret(file string) (string, error) {
 		return "", diskError(fmt.Errorf("keep the secret: %w", err))
 	}
 	return secret, nil
+}
+
+// node is the Node.js for which Directus was installed.
+func (c *Config) node(ctx context.Context) (node, error) {
+	n, err := findNode(ctx, filepath.Dir(c.Install))
+	if err != nil {
+		return n, fmt.Errorf("start directus: %w: install it again", err)
+	}
+	return n, nil
 }
 
 func (c *Config) address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }

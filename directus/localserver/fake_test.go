@@ -21,7 +21,7 @@ import (
 // that dies in a test about that.
 func TestMain(m *testing.M) {
 	switch name := filepath.Base(os.Args[0]); {
-	case name == "node":
+	case name == "node" || os.Getenv("FAKE_PROGRAM") == "node":
 		os.Exit(fakeNode())
 	case name == "npm":
 		os.Exit(fakeNpm())
@@ -51,15 +51,19 @@ func fakePath(t *testing.T, names ...string) {
 	t.Setenv("GORACE", noExitSleep)
 }
 
-// fakeNode tells a version, or does what Directus' command line does.
+// fakeNode tells a version, or does what npm's or Directus' command line does.
 func fakeNode() int {
 	if os.Args[1] == "-p" {
 		version := os.Getenv("FAKE_NODE")
-		if version == "" {
-			version = "20.20.2"
+		if version == "" || os.Getenv("FAKE_PROGRAM") != "" {
+			version = "22.20.0"
 		}
-		fmt.Println(version, "linux x64 115")
+		fmt.Println(version, "linux x64 127")
 		return 0
+	}
+	if filepath.Base(os.Args[1]) == "npm-cli.js" {
+		os.Args = os.Args[1:]
+		return fakeNpm()
 	}
 	if os.Args[2] == "bootstrap" {
 		return fakeBootstrap()
@@ -114,27 +118,36 @@ func fakeDirectus() int {
 	return 1
 }
 
-// fakeNpm installs as many files as the code under test looks at, into the current folder.
+// fakeNpm does the steps of an installation in the current folder, and writes as many files as the code under test looks at.
+// FAKE_NPM is what it prints when it fails, after the name of the step in which it does.
 func fakeNpm() int {
+	if os.Args[1] == "config" {
+		fmt.Println(os.Getenv("FAKE_REGISTRY"))
+		return 0
+	}
 	if log := os.Getenv("FAKE_NPM_LOG"); log != "" {
 		f, err := os.OpenFile(log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
 			return 1
 		}
 		defer f.Close()
-		fmt.Fprintln(f, strings.Join(os.Args[1:], " "))
+		fmt.Fprintf(f, "%s nodedir=%s\n", strings.Join(os.Args[1:], " "), os.Getenv("npm_config_nodedir"))
 	}
-	switch mode := os.Getenv("FAKE_NPM"); mode {
-	case "":
-	case "hangs":
+	step, mode, _ := strings.Cut(os.Getenv("FAKE_NPM"), ": ")
+	switch {
+	case mode == "does nothing":
+		return 0
+	case step != os.Args[1]:
+	case mode == "hangs":
 		_ = os.WriteFile("started", nil, 0o600)
 		select {}
-	case "does nothing":
-		return 0
 	default:
 		_ = os.WriteFile("leftover", []byte(mode), 0o600)
 		fmt.Fprintln(os.Stderr, mode)
 		return 1
+	}
+	if os.Args[1] != "ci" {
+		return 0
 	}
 	manifest, err := os.ReadFile("package.json")
 	if err != nil {

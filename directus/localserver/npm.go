@@ -3,67 +3,122 @@ package localserver
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
+	"slices"
 	"time"
 
 	"directus-ircd/directus/localserver/process"
 )
 
-// npmInstall installs Directus into folder, which is empty, with npm. If ctx ends first, it kills npm and all
-// processes that npm has started.
-func npmInstall(ctx context.Context, folder string, opts Options) error {
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		return errors.New("npm, which installs Directus, was not found: install npm (it comes with Node.js, or as the package \"npm\" of the system) and make sure that it is in PATH")
-	}
-	if err := writeManifest(folder, opts.Version); err != nil {
-		return err
-	}
-	missing := missingCompilers()
-	if len(missing) > 0 {
-		opts.Progress("not found: " + strings.Join(missing, ", ") + "; native modules can only be installed if there are prebuilt ones")
-	}
+// step is a part of an installation. Each leaves something whole, so that an installation that is cut short goes on with
+// the step that it was at.
+type step struct {
+	name string
+	// args are those of npm.
+	args []string
+	// begin is said first, and progress from time to time.
+	begin    string
+	progress func(folder string, elapsed time.Duration) string
+	hints    []hint
+}
+
+// nativeModules are those that are compiled, or look for a binary that is prebuilt, after they are unpacked.
+var nativeModules = []string{"argon2", "esbuild", "isolated-vm", "sqlite3"}
+
+// steps install Directus. npm would do all of it with "npm install", but then throws everything away if one module does not
+// compile, and takes half-written modules for whole ones when it is killed and called again.
+var steps = []step{
+	{
+		name:     "resolved",
+		args:     []string{"install", "--package-lock-only", "--legacy-peer-deps"},
+		begin:    "1 of 3: npm looks up which packages Directus needs",
+		progress: func(_ string, elapsed time.Duration) string { return seconds("1 of 3: looking up packages", elapsed) },
+		hints:    registryHints,
+	},
+	{
+		name:  "unpacked",
+		args:  []string{"ci", "--ignore-scripts", "--prefer-offline", "--legacy-peer-deps"},
+		begin: "2 of 3: npm downloads and unpacks them",
+		progress: func(folder string, _ time.Duration) string {
+			return fmt.Sprintf("2 of 3: downloading and unpacking: %d %%", unpackedPercent(folder))
+		},
+		hints: registryHints,
+	},
+	{
+		name:     "compiled",
+		args:     append([]string{"rebuild"}, nativeModules...),
+		begin:    "3 of 3: npm compiles two modules, if it finds no prebuilt ones",
+		progress: func(_ string, elapsed time.Duration) string { return seconds("3 of 3: compiling", elapsed) },
+		hints:    compilerHints,
+	},
+}
+
+func seconds(text string, elapsed time.Duration) string {
+	return fmt.Sprintf("%s: %d s", text, int(elapsed.Seconds()))
+}
+
+// runStep lets npm do a step in folder. If ctx ends first, it kills npm and all processes that npm has started.
+func (s step) run(ctx context.Context, folder string, n node, opts Options) error {
 	output := newTail(60)
-	cmd := exec.Command(npm, "install", "--legacy-peer-deps", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error")
+	argv := slices.Concat(n.npm, s.args, []string{"--no-audit", "--no-fund", "--no-progress", "--loglevel=error"})
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), "npm_config_update_notifier=false")
+	cmd.Env = n.environ()
 	cmd.Stdout, cmd.Stderr = output, output
-	opts.Progress("installing Directus " + opts.Version + " with npm; the first time this takes about 3 minutes")
+	opts.Progress(s.begin)
 	if err := runWithProgress(ctx, cmd, progressEvery, func(elapsed time.Duration) {
-		opts.Progress(fmt.Sprintf("installing Directus %s with npm: %d s", opts.Version, int(elapsed.Seconds())))
+		opts.Progress(s.progress(folder, elapsed))
 	}); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("install directus: %w", context.Cause(ctx))
 		}
-		return npmError(err, output.String(), missing)
+		return npmError(err, output.String(), s.hints)
 	}
 	return nil
 }
 
-// writeManifest writes a package.json that depends on exactly one version of Directus. allowScripts names the
-// modules that are compiled: some versions of npm run no install scripts of other dependencies.
-func writeManifest(folder, version string) error {
-	manifest, err := json.Marshal(map[string]any{
+// manifest is a package.json that depends on exactly one version of Directus. allowScripts names the modules that are
+// compiled: some versions of npm run no install scripts of other dependencies.
+func manifest(version string) ([]byte, error) {
+	allow := map[string]bool{"braintrust": false, "oracledb": false}
+	for _, name := range nativeModules {
+		allow[name] = true
+	}
+	return json.Marshal(map[string]any{
 		"private":      true,
 		"dependencies": map[string]string{"directus": version},
-		"allowScripts": map[string]bool{
-			"argon2": true, "esbuild": true, "isolated-vm": true, "sqlite3": true,
-			"braintrust": false, "oracledb": false,
-		},
+		"allowScripts": allow,
 	})
+}
+
+// unpackedPercent is how many of the packages that npm has settled on have begun to be unpacked.
+func unpackedPercent(folder string) int {
+	text, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
 	if err != nil {
-		return err
+		return 0
 	}
-	if err := os.WriteFile(filepath.Join(folder, "package.json"), manifest, 0o644); err != nil {
-		return diskError(fmt.Errorf("install directus: %w", err))
+	var lock struct {
+		Packages map[string]struct {
+			OS, CPU []string // of a package that is only for some platforms
+		}
 	}
-	return nil
+	if err := json.Unmarshal(text, &lock); err != nil {
+		return 0
+	}
+	wanted, there := 0, 0
+	for path, p := range lock.Packages {
+		if path == "" || p.OS != nil || p.CPU != nil {
+			continue
+		}
+		wanted++
+		if exists(filepath.Join(folder, path, "package.json")) {
+			there++
+		}
+	}
+	return there * 100 / max(1, wanted)
 }
 
 // runWithProgress runs cmd in a process group of its own and calls progress at intervals. If ctx ends first, it
@@ -88,57 +143,4 @@ func runWithProgress(ctx context.Context, cmd *exec.Cmd, every time.Duration, pr
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// npmHints says what to do about common faults. The first one with a mark in npm's output is shown, so more
-// specific ones come first.
-var npmHints = []struct {
-	marks []string
-	hint  string
-}{
-	{[]string{"ENOSPC", "no space left on device"}, "the disk is full: Directus needs about 1 GB in the cache directory: free some space and try again"},
-	{[]string{"ETARGET", "E404"}, "the package registry does not have this version of Directus or of one of its dependencies: choose another version, or check npm's \"registry\" setting"},
-	{[]string{"ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "ERR_SOCKET_TIMEOUT", "E503", "E502"},
-		"npm could not reach the package registry: check the network and npm's \"registry\" and \"proxy\" settings, and try again"},
-	{[]string{"UNABLE_TO_GET_ISSUER_CERT", "SELF_SIGNED_CERT", "CERT_HAS_EXPIRED"},
-		"npm does not trust the certificate of the package registry: set NODE_EXTRA_CA_CERTS to the file with the certificate of its authority"},
-	{[]string{"E401", "E403"}, "the package registry refused access: check npm's \"registry\" setting and its login"},
-	{[]string{"EACCES", "EPERM"}, "npm cannot write to one of its folders: check the owner of the cache directory and of ~/.npm"},
-	{[]string{"gyp ERR!", "node-gyp", "prebuild-install"}, "a native module could not be compiled"},
-}
-
-// npmError explains why npm failed. output is what npm printed last.
-func npmError(err error, output string, missing []string) error {
-	var text strings.Builder
-	for _, h := range npmHints {
-		if containsAny(output, h.marks) {
-			text.WriteString(h.hint + "\n")
-			break
-		}
-	}
-	if len(missing) > 0 {
-		text.WriteString("not found, but needed to compile native modules: " + strings.Join(missing, ", ") +
-			" (Debian, Ubuntu: apt-get install python3 make g++; Fedora: dnf install python3 make gcc-c++; Alpine: apk add python3 make g++; macOS: xcode-select --install)\n")
-	}
-	if output != "" {
-		text.WriteString("npm printed last:\n" + output)
-	}
-	return fmt.Errorf("npm could not install directus: %w\n%s", err, strings.TrimSpace(text.String()))
-}
-
-func containsAny(text string, marks []string) bool {
-	for _, mark := range marks {
-		if strings.Contains(text, mark) {
-			return true
-		}
-	}
-	return false
-}
-
-// diskError adds what to do to the error of a write to a full disk.
-func diskError(err error) error {
-	if errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("%w: the disk is full: free some space and try again", err)
-	}
-	return err
 }

@@ -35,7 +35,7 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	node, err := findNode(ctx)
+	node, err := config.node(ctx)
 	if err != nil {
 		return nil, err
 	}
