@@ -19,7 +19,7 @@ func TestRoomsKeepTheirSide(t *testing.T) {
 		"listen":     {program + "config", program + "systemd", "ircd", "ircd/transport"},
 		"metrics":    {program + "listen", "ircd", "bridge", "directus"},
 		"check":      {program + "config", program + "listen", "directus"},
-		"demo":       {program + "config", program + "listen", "directus", "directus/localserver", "directus/setup"},
+		"demo":       {program + "config", program + "listen", "directus", "directus/localserver", "directus/localserver/needs", "directus/setup"},
 	}
 	for room, may := range allowed {
 		out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, "./"+room).CombinedOutput()

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 
+	"golang.org/x/term"
+
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/cmd/directus-ircd/demo"
 )
@@ -18,6 +20,7 @@ type demoCmd struct {
 	DirectusPort int    `placeholder:"PORT" default:"8055" help:"Port of Directus on 127.0.0.1 (${default})."`
 	Data         string `placeholder:"DIR" type:"path" help:"Folder of the demo's database; default: directus-ircd/demo in the user's cache folder."`
 	Reset        bool   `help:"Delete the demo's messages and accounts and start again."`
+	Yes          bool   `help:"Install what is missing for Directus without asking."`
 	Verbose      bool   `short:"v" help:"Log everything, not only warnings and errors."`
 }
 
@@ -30,10 +33,13 @@ func (c *demoCmd) Run(ctx context.Context, env *environment) error {
 	}
 	log, _ := newLogger(env.Stderr, cfg)
 	opts := &demo.Options{
-		Listen: c.Listen, Web: c.Web, DirectusPort: c.DirectusPort, Data: c.Data, Reset: c.Reset, Out: env.Stdout, Log: log,
+		Listen: c.Listen, Web: c.Web, DirectusPort: c.DirectusPort, Data: c.Data, Reset: c.Reset, Yes: c.Yes, Out: env.Stdout, Log: log,
 		Serve: func(ctx context.Context, cfg *config.Config, ready func([]net.Addr)) error {
 			return serve(ctx, cfg, serveOptions{Log: log, Ready: ready})
 		},
+	}
+	if stdin, ok := env.Stdin.(*os.File); ok && term.IsTerminal(int(stdin.Fd())) {
+		opts.In = stdin
 	}
 	if err := opts.Validate(); err != nil {
 		return usageError{err}

@@ -12,6 +12,7 @@ import (
 
 	"directus-ircd/directus"
 	"directus-ircd/directus/localserver"
+	"directus-ircd/directus/localserver/needs"
 	"directus-ircd/directus/setup"
 )
 
@@ -166,10 +167,18 @@ func prepare(ctx context.Context, version string) (localserver.Config, error) {
 		}
 	}
 	install, err := localserver.Install(ctx, localserver.Options{Dir: cache, Version: version,
-		Progress: func(line string) { fmt.Fprintln(os.Stderr, "directustest:", line) }})
+		Progress: func(line string) { fmt.Fprintln(os.Stderr, "directustest:", line) }, Missing: giveUp})
 	return localserver.Config{
 		Install: install, AdminEmail: AdminEmail, AdminPassword: AdminPassword, AdminToken: AdminToken,
 	}, err
+}
+
+// giveUp ends all tests of a package on a machine that lacks what they need: the first of them tells everything that is to
+// be installed, and the others would only wait to say the same.
+func giveUp(_ context.Context, missing *needs.Error) error {
+	fmt.Fprintf(os.Stderr, "directustest: these tests need a real Directus.\n%v\ngo test -short leaves them out.\n", missing)
+	os.Exit(1)
+	return missing
 }
 
 // furnish logs the administrator in and makes the collection.

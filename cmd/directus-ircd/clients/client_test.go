@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"directus-ircd/directus/directustest"
+	"directus-ircd/directus/localserver/needs"
 )
 
 // kind is a client of Debian: how it is started, and where it shows what.
@@ -93,7 +94,7 @@ func await(limit time.Duration, over <-chan struct{}, holds func() error) error 
 func newClient(t testing.TB, k kind, u directustest.User, d *daemon) *client {
 	t.Helper()
 	if _, err := exec.LookPath(k.program); err != nil {
-		t.Fatalf("%s is missing: on Debian, apt-get install %s", k.program, k.pkg)
+		t.Fatalf("%s of the package %s is missing.\n%v", k.program, k.pkg, needs.ForTests())
 	}
 	c := &client{kind: k, user: u, nick: u.FirstName, home: t.TempDir()}
 	a := newAccount(u.FirstName, u, d)

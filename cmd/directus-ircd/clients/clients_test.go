@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"directus-ircd/directus/directustest"
+	"directus-ircd/directus/localserver/needs"
 	"directus-ircd/directus/setup"
 )
 
@@ -72,6 +73,10 @@ log: {level: debug}
 	w.say("@lower " + strings.ToUpper(past))
 	chosen := regexp.MustCompile(*only)
 	for _, k := range kinds {
+		if needs.Package(k.pkg).Gone() {
+			t.Logf("this release of Debian no longer has %s", k.name)
+			continue
+		}
 		if chosen.MatchString(k.name) {
 			c := newClient(t, k, w.dx.CreateUser(k.name, ""), w.daemon)
 			w.clients = append(w.clients, c)

@@ -23,6 +23,7 @@ import (
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/cmd/directus-ircd/listen"
 	"directus-ircd/directus/localserver"
+	"directus-ircd/directus/localserver/needs"
 )
 
 // errInterrupted is the result when a signal comes before the demo serves.
@@ -39,6 +40,9 @@ type Options struct {
 	DirectusPort int    // port of Directus on 127.0.0.1
 	Data         string // folder of the database; empty: a folder in the user's cache folder
 	Reset        bool   // delete the data of earlier starts
+	Yes          bool   // install programs that are missing without asking
+	// In is where somebody sits who can be asked; nil if there is nobody.
+	In io.Reader
 	// Out receives the progress, and how to use the demo.
 	Out io.Writer
 	Log zerolog.Logger
@@ -89,7 +93,7 @@ func (c *Options) start(ctx context.Context, folder *dataFolder) (*localserver.S
 }
 
 func (c *Options) startDirectus(ctx context.Context, folder *dataFolder) (*localserver.Server, error) {
-	install, err := localserver.Install(ctx, localserver.Options{Progress: progress(c.Out)})
+	install, err := localserver.Install(ctx, localserver.Options{Progress: progress(c.Out), Missing: c.missing})
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +110,17 @@ func (c *Options) startDirectus(ctx context.Context, folder *dataFolder) (*local
 		return nil, fmt.Errorf("%w with --directus-port", err)
 	}
 	return server, err
+}
+
+// missing installs the programs that are missing, after a yes.
+func (c *Options) missing(ctx context.Context, missing *needs.Error) error {
+	switch {
+	case c.Yes:
+		return missing.Install(ctx, c.In, c.Out)
+	case c.In != nil:
+		return missing.Ask(ctx, c.In, c.Out)
+	}
+	return missing
 }
 
 // serve runs the daemon and the chat page until ctx ends or one of them, or
@@ -181,7 +196,7 @@ func (c *Options) dataDir() (string, error) {
 	}
 	cache, err := localserver.CacheDir()
 	if err != nil {
-		return "", fmt.Errorf("%w, or name a folder with --data", err)
+		return "", err
 	}
 	return filepath.Join(cache, "demo"), nil
 }

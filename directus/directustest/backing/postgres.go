@@ -12,7 +12,7 @@ import (
 // Postgres is the PostgreSQL of Debian: version 15, or else the newest that is installed. As it refuses to run as root,
 // it then runs as the user that its package makes.
 func Postgres(ctx context.Context) (*Engine, error) {
-	const packageName = "postgresql-15"
+	const packageName = "postgresql"
 	// Debian keeps it out of PATH, where a pg_isready in Perl is.
 	folders, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil || len(folders) == 0 {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"directus-ircd/directus/localserver/needs"
 	"directus-ircd/directus/localserver/process"
 )
 
@@ -48,7 +49,7 @@ func find(program, pkg string) (string, error) {
 }
 
 func missing(program, pkg string) error {
-	return fmt.Errorf("%s is not installed: on Debian and Ubuntu, apt-get install %s", program, pkg)
+	return fmt.Errorf("%s of the package %s is not installed.\n%w", program, pkg, needs.ForTests())
 }
 
 // begin starts a new service on a free port. Another program may take the port before the service does: then it gets

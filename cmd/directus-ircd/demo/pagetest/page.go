@@ -3,13 +3,14 @@ package pagetest
 
 import (
 	"context"
-	"os/exec"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"directus-ircd/directus/localserver/needs"
 )
 
 // Timeout bounds each wait for something to show in the page.
@@ -18,15 +19,9 @@ const Timeout = 30 * time.Second
 // Chromium starts a headless browser, with further options, that ends with the test.
 func Chromium(t *testing.T, options ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
-	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
+	path := needs.Chromium.Path()
 	if path == "" {
-		t.Fatal("no Chromium in PATH: install chromium (Debian: apt-get install chromium), this test drives the chat page in it")
+		t.Fatalf("this test drives the chat page in Chromium.\n%v", needs.ForTests())
 	}
 	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
