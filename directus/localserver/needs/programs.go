@@ -39,6 +39,7 @@ var Tests = []Program{
 	{Name: "MariaDB", Any: []string{"mariadbd"}, Debian: "mariadb-server"},
 	{Name: "Redis", Any: []string{"redis-server"}, Debian: "redis-server"},
 	{Name: "nginx", Any: []string{"nginx"}, Debian: "nginx-light"},
+	{Name: "Caddy", Any: []string{"caddy"}, Debian: "caddy", Fedora: "caddy"},
 	{Name: "irssi", Any: []string{"irssi"}, Debian: "irssi", Fedora: "irssi"},
 	{Name: "WeeChat", Any: []string{"weechat-curses"}, Debian: "weechat-curses"},
 	{Name: "sic", Any: []string{"sic"}, Debian: "sic"},
