@@ -241,6 +241,11 @@ var errNoTLS = errors.New("this port takes TLS only: switch TLS on in your clien
 // Limits returns those that hold for new connections.
 func (s *Server) Limits() Limits { return s.settings.Load().Limits }
 
+// Members returns the nicks of those in a channel, sorted. It may be called from any goroutine.
+func (s *Server) Members(channel string) []string {
+	return s.roster.Names(channel, func(u User) string { return u.Nick })
+}
+
 // Stats returns the current figures.
 func (s *Server) Stats() Stats {
 	c, roster := &s.count, s.roster.Stats()

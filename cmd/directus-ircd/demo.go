@@ -34,7 +34,7 @@ func (c *demoCmd) Run(ctx context.Context, env *environment) error {
 	log, _ := newLogger(env.Stderr, cfg)
 	opts := &demo.Options{
 		Listen: c.Listen, Web: c.Web, DirectusPort: c.DirectusPort, Data: c.Data, Reset: c.Reset, Yes: c.Yes, Out: env.Stdout, Log: log,
-		Serve: func(ctx context.Context, cfg *config.Config, ready func([]net.Addr)) error {
+		Serve: func(ctx context.Context, cfg *config.Config, ready func([]net.Addr, func(string) []string)) error {
 			return serve(ctx, cfg, serveOptions{Log: log, Ready: ready})
 		},
 	}

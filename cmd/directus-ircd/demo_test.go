@@ -146,6 +146,7 @@ func TestDemo(t *testing.T) {
 	page.Sees("Kevin", "typed on IRC")
 	irc.Send("PRIVMSG #messages :\x01ACTION waves from IRC\x01")
 	page.Sees("* Kevin", "waves from IRC")
+	page.Says("#members", "on IRC: Kevin")
 	irc.Refute("* PRIVMSG #messages :typed in the page", "* PRIVMSG #messages :typed on IRC")
 	demo.interrupt()
 	irc.Expect("ERROR :*server shutting down*")
@@ -206,9 +207,10 @@ func TestDemoMistakes(t *testing.T) {
 		{"running already", []string{"--data=" + busy}, 1, []string{"another demo is running", busy}},
 		{"broken state", []string{"--data=" + broken}, 1, []string{"start again with --reset"}},
 		{"folder is a file", []string{"--data=" + filepath.Join(foreign, "thesis.txt")}, 1, []string{"name another with --data"}},
-		{"no Node.js", nil, 1, []string{"Node.js"}},
+		{"nothing installed", nil, 1, []string{"not found: python3, make and g++\n", "python3 make g++", "The tests need Chromium"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("XDG_CACHE_HOME", t.TempDir())
 			refuseDemo(t, append(free, tt.args...), tt.code, tt.want)
 		})
 	}
@@ -217,8 +219,8 @@ func TestDemoMistakes(t *testing.T) {
 	}
 }
 
-// refuseDemo runs the command on a machine without Node.js, and looks for parts of what
-// it says then.
+// refuseDemo runs the command on a machine without any other program, and looks for parts of
+// what it says then.
 func refuseDemo(t *testing.T, args []string, code int, wants []string) {
 	t.Helper()
 	t.Setenv("PATH", t.TempDir())

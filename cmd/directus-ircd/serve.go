@@ -55,8 +55,9 @@ type serveOptions struct {
 	// Switch changes the level and the form of Log on a reload.
 	Switch *logSwitch
 	// Ready is called once, from serve's goroutine, when all listeners are
-	// open, with the addresses of the IRC listeners in the configured order.
-	Ready func(addrs []net.Addr)
+	// open, with the addresses of the IRC listeners in the configured order, and
+	// with a function that tells, on any goroutine, the nicks in a channel.
+	Ready func(addrs []net.Addr, members func(channel string) []string)
 	// Reload asks for the configuration file to be read again.
 	Reload <-chan os.Signal
 	// NetDial opens connections to Directus; nil: by the network.
@@ -201,7 +202,7 @@ func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
 func (d *daemon) announceStart() {
 	addrs := d.announceListeners()
 	if d.opts.Ready != nil {
-		d.opts.Ready(addrs)
+		d.opts.Ready(addrs, d.server.Members)
 	}
 }
 

@@ -71,7 +71,7 @@ func startDaemon(t *testing.T, text string) *daemonUnderTest {
 	log, change := newLogger(d.log, cfg.Log)
 	ready := make(chan []net.Addr, 1)
 	go func() {
-		d.ended <- serve(ctx, cfg, serveOptions{Log: log, Switch: change, Ready: func(addrs []net.Addr) { ready <- addrs }})
+		d.ended <- serve(ctx, cfg, serveOptions{Log: log, Switch: change, Ready: func(addrs []net.Addr, _ func(string) []string) { ready <- addrs }})
 	}()
 	t.Cleanup(func() {
 		if err := d.end(); err != nil {

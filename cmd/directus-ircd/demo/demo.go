@@ -14,8 +14,10 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
@@ -47,8 +49,9 @@ type Options struct {
 	Out io.Writer
 	Log zerolog.Logger
 	// Serve runs the daemon until ctx ends, and shows clients the cause of ctx. It calls
-	// ready once with the addresses of the listeners.
-	Serve func(ctx context.Context, cfg *config.Config, ready func([]net.Addr)) error
+	// ready once with the addresses of the listeners and with a function that tells, on any
+	// goroutine, the nicks of those in a channel.
+	Serve func(ctx context.Context, cfg *config.Config, ready func([]net.Addr, func(channel string) []string)) error
 }
 
 // Run serves the demo until ctx ends or a part of the demo does. The options must be valid.
@@ -134,7 +137,13 @@ func (c *Options) serve(ctx context.Context, server *localserver.Server, folder 
 	defer cancel(nil)
 	cfg := c.config(base)
 	cfg.Resume.Directory = folder.state()
-	page, err := webHandler(base, c.Log.With().Str("component", "web").Logger())
+	var members atomic.Pointer[func(channel string) []string] // set when the daemon is ready
+	page, err := webHandler(base, chatPage{Login: ada, Others: []user{kevin}, Members: func() []string {
+		if m := members.Load(); m != nil {
+			return (*m)(cfg.Channels[0].Name)
+		}
+		return nil
+	}}, c.Log.With().Str("component", "web").Logger())
 	if err != nil {
 		return err
 	}
@@ -142,7 +151,8 @@ func (c *Options) serve(ctx context.Context, server *localserver.Server, folder 
 	if err != nil {
 		return fmt.Errorf("--web: %w", err)
 	}
-	intro := func(addrs []net.Addr) {
+	intro := func(addrs []net.Addr, in func(channel string) []string) {
+		members.Store(&in)
 		writeIntro(c.Out, addresses{
 			IRC: addrs[0].String(), Web: "http://" + ln.Addr().String() + "/", Directus: base.String(),
 		}, folder)
@@ -197,6 +207,9 @@ func (c *Options) dataDir() (string, error) {
 	cache, err := localserver.CacheDir()
 	if err != nil {
 		return "", err
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", fmt.Errorf("make the cache folder: %w: set XDG_CACHE_HOME to a folder that you can write to", err)
 	}
 	return filepath.Join(cache, "demo"), nil
 }

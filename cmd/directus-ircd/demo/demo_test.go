@@ -25,7 +25,7 @@ func TestDirectusEnds(t *testing.T) {
 	ready := make(chan struct{})
 	var told error // what clients are
 	c := &Options{Listen: "127.0.0.1:0", Web: "127.0.0.1:0", Out: io.Discard, Log: zerolog.Nop(),
-		Serve: func(ctx context.Context, _ *config.Config, _ func([]net.Addr)) error {
+		Serve: func(ctx context.Context, _ *config.Config, _ func([]net.Addr, func(string) []string)) error {
 			close(ready)
 			<-ctx.Done()
 			told = context.Cause(ctx)
@@ -94,6 +94,19 @@ func TestDemoFolder(t *testing.T) {
 	f.close()
 }
 
+// Where no folder is named, the cache folder has to be another one: Directus goes there, too.
+func TestDemoFolderInCache(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", file)
+	t.Setenv("XDG_CACHE_HOME", file)
+	if _, err := (&Options{}).dataDir(); err == nil || !strings.Contains(err.Error(), "XDG_CACHE_HOME") || strings.Contains(err.Error(), "--data") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestDemoIntro wants every command whole on one line, for the addresses given.
 func TestDemoIntro(t *testing.T) {
 	var out bytes.Buffer
@@ -104,6 +117,7 @@ func TestDemoIntro(t *testing.T) {
 		"/connect 127.0.0.1 7000 kevin@example.com:demo-kevin Kevin\n",
 		"/server add demo 127.0.0.1/7000 -notls -password=kevin@example.com:demo-kevin -nicks=Kevin\n",
 		"sic -h 127.0.0.1 -p 7000 -n Kevin -k kevin@example.com:demo-kevin\n",
+		" 127.0.0.1/7000\n", "UNTICK \"Use SSL", " kevin@example.com:demo-kevin\n", "\"Skip\", \"Remind Later\"\n",
 		"http://127.0.0.1:7001/\n", "http://127.0.0.1:7002/admin\n", "ADMINPASSWORD\n", "/data",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -18,7 +18,7 @@ var introText = template.Must(template.New("intro").Parse(`
 The demo is running. Open two of these side by side:
 
   The chat page       {{.Web}}
-                      e-mail {{.Ada.Email}}, password {{.Ada.Password}}
+                      "Log in as {{.Ada.FirstName}}" is filled in; another tab can be {{.Kevin.FirstName}}
 
   irssi, in a shell   irssi -c {{.Host}} -p {{.Port}} -n {{.Kevin.Nick}} -w {{.Kevin.Email}}:{{.Kevin.Password}}
   irssi, in irssi     /connect {{.Host}} {{.Port}} {{.Kevin.Email}}:{{.Kevin.Password}} {{.Kevin.Nick}}
@@ -27,15 +27,21 @@ The demo is running. Open two of these side by side:
   WeeChat 3           /server add demo {{.Host}}/{{.Port}} -nossl -password={{.Kevin.Email}}:{{.Kevin.Password}} -nicks={{.Kevin.Nick}}
                       /connect demo
 
+  HexChat             Add a network and "Edit..." it. Server:
+                      {{.Host}}/{{.Port}}
+                      UNTICK "Use SSL for all the servers on this network".
+                      Login method "Server password", password:
+                      {{.Kevin.Email}}:{{.Kevin.Password}}
+
   sic                 sic -h {{.Host}} -p {{.Port}} -n {{.Kevin.Nick}} -k {{.Kevin.Email}}:{{.Kevin.Password}}
                       (then ":s #messages", and type)
 
 The channel #messages opens by itself; in irssi, Alt+2 goes to its window. On IRC
-{{.Ada.Email}} with {{.Ada.Password}} works just as well, and in the page {{.Kevin.Email}}
-with {{.Kevin.Password}}.
+{{.Ada.Email}} with {{.Ada.Password}} works just as well.
 
   The Directus app    {{.Directus}}/admin
                       e-mail {{.Admin}}, password {{.AdminPassword}}
+                      It asks for a license key and for an owner: "Skip", "Remind Later"
 
 The messages are kept in {{.Folder}}
 until a start with --reset. Ctrl-C stops everything.

@@ -2,10 +2,12 @@ package demo
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 
 	"directus-ircd/cmd/directus-ircd/demo/pagetest"
 	"directus-ircd/directus/directustest"
+	"directus-ircd/directus/setup"
 )
 
 // pageServer serves the chat page in front of a Directus, and tells of the
@@ -23,13 +26,13 @@ type pageServer struct {
 	requests chan string // paths, as far as there is room
 }
 
-func startPage(t *testing.T, directus string) *pageServer {
+func startPage(t *testing.T, directus string, page chatPage) *pageServer {
 	t.Helper()
 	base, err := url.Parse(directus)
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := webHandler(base, zerolog.Nop())
+	handler, err := webHandler(base, page, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,11 +94,13 @@ type pageWorld struct {
 
 func TestChatPage(t *testing.T) {
 	directustest.SkipShort(t)
-	w := &pageWorld{browser: pagetest.Chromium(t), d: directustest.Start(t)}
+	w := &pageWorld{browser: pagetest.Chromium(t), d: directustest.Start(t, directustest.Setup(setup.Options{Edit: true}))}
 	w.ada, w.kevin = w.d.CreateUser("Ada", ""), w.d.CreateUser("Kevin", "")
-	w.server = startPage(t, w.d.URL)
+	w.server = startPage(t, w.d.URL, chatPage{})
 	t.Run("login", w.login)
 	t.Run("messages", w.messages)
+	t.Run("own messages", w.own)
+	t.Run("filled in", w.filledIn)
 	t.Run("scrolling", w.scrolling)
 	t.Run("refusal", w.refusal)
 }
@@ -142,6 +147,64 @@ func (w *pageWorld) messages(t *testing.T) {
 	}
 }
 
+// own is what can be done with messages of one's own, and what is seen of it elsewhere.
+func (w *pageWorld) own(t *testing.T) {
+	p, other := pagetest.Open(t, w.browser, w.server.address), pagetest.Open(t, w.browser, w.server.address)
+	p.Login(w.ada.Email, w.ada.Password)
+	other.Login(w.kevin.Email, w.kevin.Password)
+	const text = "see https://example.com/a?b=(c), or (http://example.org)."
+	p.Say(text)
+	p.Sees("Ada", text)
+	other.Sees("Ada", text)
+	links := `[...document.querySelectorAll("#log li:last-child a")].map((a) => a.getAttribute("href") + " " + a.rel)`
+	if got := pagetest.Evaluate[[]string](p, links); !slices.Equal(got, []string{"https://example.com/a?b=(c noopener noreferrer", "http://example.org noopener noreferrer"}) {
+		t.Errorf("the links of %q are %q", text, got)
+	}
+	if n := pagetest.Evaluate[int](other, `document.querySelectorAll("#log li:last-child button").length`); n != 0 {
+		t.Errorf("the message of another has %d buttons", n)
+	}
+
+	click := func(button int) {
+		p.Do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelectorAll("#log li:last-child button")[%d].click()`, button)))
+	}
+	click(0)
+	p.Do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#text").value = ""`))
+	p.Say("/me looks at the example")
+	for _, page := range []*pagetest.Page{p, other} {
+		page.Sees("* Ada", "looks at the example")
+		if n := page.Count("Ada", text); n != 0 {
+			t.Errorf("%d lines still say what was before the change", n)
+		}
+	}
+	click(0)
+	p.Click("#cancel")
+	p.Say("said, not changed")
+	other.Sees("Ada", "said, not changed")
+	click(1)
+	if n := p.Count("Ada", "said, not changed"); n != 1 {
+		t.Error("a single click deletes a message")
+	}
+	click(1)
+	for _, page := range []*pagetest.Page{p, other} {
+		page.Until(`(text) => [...document.querySelectorAll("#log li span")].every((e) => e.textContent !== text)`, "said, not changed")
+	}
+}
+
+// filledIn is the demo's page: its accounts are filled in, and it shows who is on IRC.
+func (w *pageWorld) filledIn(t *testing.T) {
+	of := func(u directustest.User) user {
+		return user{Email: u.Email, Password: u.Password, FirstName: u.FirstName}
+	}
+	server := startPage(t, w.d.URL, chatPage{Login: of(w.ada), Others: []user{of(w.kevin)}, Members: func() []string { return []string{"Ada", "<b>"} }})
+	p := pagetest.Open(t, w.browser, server.address)
+	p.Click("#login [type=submit]")
+	p.Says("#status", "Connected as Ada")
+	p.Says("#members", "on IRC: Ada, <b>")
+	p.Click("#logout")
+	p.Click(`#login button[data-email]`)
+	p.Says("#status", "Connected as Kevin")
+}
+
 func (w *pageWorld) scrolling(t *testing.T) {
 	p := pagetest.Open(t, w.browser, w.server.address)
 	p.Login(w.ada.Email, w.ada.Password)
@@ -181,7 +244,7 @@ func TestChatPageOutage(t *testing.T) {
 	browser := pagetest.Chromium(t)
 	d := directustest.Start(t)
 	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
-	server := startPage(t, d.URL)
+	server := startPage(t, d.URL, chatPage{})
 	p := pagetest.Open(t, browser, server.address)
 	p.Login(ada.Email, ada.Password)
 	p.Say("before")
@@ -225,7 +288,7 @@ func TestChatPageExpiry(t *testing.T) {
 	browser := pagetest.Chromium(t)
 	d := directustest.Start(t, directustest.Env("ACCESS_TOKEN_TTL", "3s"))
 	ada, kevin := d.CreateUser("Ada", ""), d.CreateUser("Kevin", "")
-	server := startPage(t, d.URL)
+	server := startPage(t, d.URL, chatPage{})
 	p := pagetest.Open(t, browser, server.address)
 	p.Login(ada.Email, ada.Password)
 	for _, text := range []string{"one", "two", "three"} {
@@ -251,7 +314,7 @@ func TestWebHandler(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := webHandler(base, zerolog.Nop())
+	handler, err := webHandler(base, chatPage{}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,6 +329,7 @@ func TestWebHandler(t *testing.T) {
 	}{
 		{"GET", "/", 200},
 		{"GET", "/chat.js", 200},
+		{"GET", "/members", 200},
 		{"GET", "/nothing", 404},
 		{"POST", "/directus/auth/login", 200},
 		{"GET", "/directus/auth/login", 404},

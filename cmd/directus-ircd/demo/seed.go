@@ -46,7 +46,7 @@ func seed(ctx context.Context, address, adminPassword string) error {
 	client := directus.New(base, directus.Options{})
 	defer client.Close()
 	err = asUser(ctx, client, adminEmail, adminPassword, func(admin *directus.Account) error {
-		report, err := setup.Run(ctx, admin, setup.Options{})
+		report, err := setup.Run(ctx, admin, setup.Options{Edit: true})
 		if err != nil {
 			return fmt.Errorf("set directus up: %w", err)
 		}

@@ -1,11 +1,13 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"log"
 	"net"
@@ -25,11 +27,23 @@ var webFiles embed.FS
 const webPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self' ws:; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// chatPage is what the page shows that Directus does not know.
+type chatPage struct {
+	Login  user   // filled in
+	Others []user // with a button each
+	// Members are the nicks of those who are in the channel on IRC. It may be nil.
+	Members func() []string
+}
+
 // webHandler serves the chat page, and under /directus/ what the page needs of
 // Directus. The browser thus sees one origin: no CORS has to be configured, and
 // the page works under whatever name and port it is reached.
-func webHandler(directus *url.URL, logger zerolog.Logger) (http.Handler, error) {
+func webHandler(directus *url.URL, page chatPage, logger zerolog.Logger) (http.Handler, error) {
 	files, err := fs.Sub(webFiles, "web")
+	if err != nil {
+		return nil, fmt.Errorf("open the embedded page: %w", err)
+	}
+	index, err := renderIndex(files, page)
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded page: %w", err)
 	}
@@ -47,6 +61,18 @@ func webHandler(directus *url.URL, logger zerolog.Logger) (http.Handler, error) 
 		ErrorLog: log.New(logger, "", 0),
 	}
 	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(index) // an error is the browser's loss of interest
+	})))
+	mux.Handle("GET /members", pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		nicks := []string{} // not null
+		if page.Members != nil {
+			nicks = append(nicks, page.Members()...)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(nicks)
+	})))
 	mux.Handle("GET /", pageHeaders(http.FileServerFS(files)))
 	for _, pattern := range []string{
 		"POST /directus/auth/login", "POST /directus/auth/refresh", "POST /directus/auth/logout",
@@ -55,6 +81,16 @@ func webHandler(directus *url.URL, logger zerolog.Logger) (http.Handler, error) 
 		mux.Handle(pattern, http.StripPrefix("/directus", proxy))
 	}
 	return mux, nil
+}
+
+func renderIndex(files fs.FS, page chatPage) ([]byte, error) {
+	index, err := template.ParseFS(files, "index.html")
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	err = index.Execute(&text, page)
+	return text.Bytes(), err
 }
 
 func pageHeaders(next http.Handler) http.Handler {

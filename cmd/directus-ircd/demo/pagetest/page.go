@@ -89,7 +89,7 @@ func (p *Page) Do(steps ...chromedp.Action[chromedp.Void]) {
 // Submit tries to log in.
 func (p *Page) Submit(email, password string) {
 	p.t.Helper()
-	p.Do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#login").reset()`),
+	p.Do(chromedp.Evaluate[chromedp.Void](`for (const input of document.querySelectorAll("#login input")) input.value = ""`),
 		chromedp.SendKeys(chromedp.CSS("#email"), email), chromedp.SendKeys(chromedp.CSS("#password"), password+"\r"))
 }
 

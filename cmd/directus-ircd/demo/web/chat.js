@@ -1,118 +1,22 @@
-// The page: the login form, the list of messages, the line to write in. All
-// text goes in by textContent, so nothing that people write becomes markup.
+// The page: the login form, the list of messages, the line to write in.
 
 import { Refused, Session } from "./session.js";
 import { Link } from "./link.js";
+import { Log, element, fill, nameOf } from "./log.js";
 
 const byId = (id) => document.getElementById(id);
-const page = Object.fromEntries(["status", "logout", "problem", "login", "chat", "log", "outbox", "compose", "text"].map((id) => [id, byId(id)]));
-const longest = 1000; // lines kept in the page
+const page = Object.fromEntries(["status", "logout", "problem", "login", "chat", "members", "log", "outbox", "compose", "text", "send", "cancel"].map((id) => [id, byId(id)]));
+const membersEvery = 5000; // ms between two looks at who is on IRC
 
 function problem(text) {
   page.problem.textContent = text;
   page.problem.hidden = !text;
 }
 
-// The name that IRC shows, too: the first of these that is filled in.
-function nameOf(user) {
-  return user?.first_name || user?.last_name || "somebody";
-}
-
-function element(name, text, properties) {
-  const e = document.createElement(name);
-  e.textContent = text;
-  return Object.assign(e, properties);
-}
-
-// Builds the inside of a line. The text "/me waves" is an action, as on IRC.
-function fill(li, name, text) {
-  const action = /^\/me\s/i.test(text);
-  li.classList.toggle("action", action);
-  li.append(element("time", ""), element("b", action ? `* ${name}` : name), element("span", action ? text.slice(4) : text));
-}
-
-// A Log shows messages by (date, id), each once. It stays at its end until
-// somebody scrolls up, also when the things around it leave it less room.
-class Log {
-  #lines = new Map(); // id to its <li>
-  #day = "";
-  #follow = true;
-  #top = 0; // where it was scrolled to last
-
-  constructor(list) {
-    this.list = list;
-    list.addEventListener("scroll", () => {
-      if (list.scrollHeight - list.scrollTop - list.clientHeight < 40) this.#follow = true;
-      else if (list.scrollTop < this.#top) this.#follow = false;
-      this.#top = list.scrollTop;
-    });
-    new ResizeObserver(() => this.#settle()).observe(list);
-  }
-
-  follow() {
-    this.#follow = true;
-    this.#settle();
-  }
-
-  #settle() {
-    if (!this.#follow) return;
-    this.list.scrollTop = this.list.scrollHeight;
-    this.#top = this.list.scrollTop;
-  }
-
-  clear() {
-    this.#lines.clear();
-    this.list.replaceChildren();
-  }
-
-  // Shows the latest messages. Where they do not reach back to what is shown
-  // there may be a hole between, so the list starts afresh.
-  history(messages, me) {
-    if (!messages.some((m) => this.#lines.has(m.id))) this.clear();
-    for (const m of messages) this.add(m, me);
-  }
-
-  add(message, me) {
-    if (this.#lines.has(message.id)) return;
-    const li = element("li", "", { message, className: message.user_created?.id === me?.id ? "own" : "" });
-    fill(li, nameOf(message.user_created), message.text ?? "");
-    this.#lines.set(message.id, li);
-    let before = this.list.lastElementChild;
-    while (before && this.#later(before.message, message)) before = before.previousElementSibling;
-    if (before) before.after(li);
-    else this.list.prepend(li);
-    this.#date(li);
-    while (this.#lines.size > longest) {
-      this.#lines.delete(this.list.firstElementChild.message.id);
-      this.list.firstElementChild.remove();
-    }
-    this.#settle();
-  }
-
-  #later(a, b) {
-    const difference = Date.parse(a.date_created) - Date.parse(b.date_created);
-    return difference ? difference > 0 : a.id > b.id;
-  }
-
-  // Writes the time; on a new day all lines of yesterday get their date.
-  #date(li) {
-    const today = new Date().toDateString();
-    const lines = this.#day === today ? [li] : this.list.children;
-    this.#day = today;
-    for (const { message, firstElementChild: time } of lines) {
-      const date = new Date(message.date_created);
-      if (Number.isNaN(date.getTime())) continue;
-      const clock = { hour: "2-digit", minute: "2-digit" };
-      time.textContent = date.toDateString() === today
-        ? date.toLocaleTimeString([], clock)
-        : date.toLocaleString([], { day: "numeric", month: "short", ...clock });
-      time.dateTime = date.toISOString();
-      time.title = date.toLocaleString();
-    }
-  }
-}
-
-const log = new Log(page.log);
+const log = new Log(page.log, {
+  onEdit: (message) => edit(message),
+  onDelete: (message) => chat?.remove(message),
+});
 
 // A Chat is what is on the screen between a login and a logout.
 class Chat {
@@ -120,6 +24,7 @@ class Chat {
   #link;
   #me = null;
   #waiting = new Map(); // nonce to the <li> of a message on its way
+  #watch; // looks who is on IRC
 
   constructor(session) {
     this.#session = session;
@@ -134,15 +39,20 @@ class Chat {
         log.add(message, this.#me);
         this.#arrived(message.nonce);
       },
+      onUpdate: (message) => log.update(message),
+      onDelete: (id) => log.remove(id),
       onEnd: (reason) => logOut(reason.message),
     });
   }
 
   run() {
+    this.#members();
+    this.#watch = setInterval(() => this.#members(), membersEvery);
     return this.#link.run();
   }
 
   close() {
+    clearInterval(this.#watch);
     this.#link.close();
     log.clear();
   }
@@ -173,18 +83,53 @@ class Chat {
     this.#arrived(nonce);
   }
 
+  async change(message, text) {
+    try {
+      await this.#link.change(message.id, text);
+    } catch (error) {
+      problem(`Not changed: ${error.message}\n${text}`);
+    }
+  }
+
+  async remove(message) {
+    try {
+      await this.#link.remove(message.id);
+    } catch (error) {
+      problem(`Not deleted: ${error.message}`);
+    }
+  }
+
+  // Shows who is in the channel on IRC. If the demo does not answer, the link says so.
+  async #members() {
+    if (document.hidden) return;
+    const answer = await fetch("members", { signal: AbortSignal.timeout(membersEvery) }).catch(() => null);
+    const nicks = answer?.ok ? await answer.json().catch(() => null) : null;
+    if (nicks) page.members.textContent = nicks.length ? `In the channel on IRC: ${nicks.join(", ")}` : "Nobody is in the channel on IRC.";
+  }
+
   #arrived(nonce) {
     this.#waiting.get(nonce)?.remove();
     this.#waiting.delete(nonce);
   }
 
   #state({ up, text }) {
+    if (!up) log.reconnecting();
     page.status.textContent = up && this.#me ? `${text} as ${nameOf(this.#me)}` : text;
     page.status.classList.toggle("up", up);
   }
 }
 
 let chat = null;
+let editing = null; // the message whose text is in the line to write in
+
+function edit(message) {
+  if (message) page.text.value = message.text ?? "";
+  else if (editing) page.text.value = "";
+  editing = message;
+  page.send.textContent = message ? "Save" : "Send";
+  page.cancel.hidden = !message;
+  page.text.focus();
+}
 
 function enter(session) {
   chat = new Chat(session);
@@ -197,17 +142,18 @@ function enter(session) {
 function logOut(reason) {
   chat?.forget();
   chat = null;
+  edit(null);
   page.status.textContent = "";
   page.chat.hidden = page.logout.hidden = true;
   page.login.hidden = false;
   problem(reason);
-  byId("password").value = byId("otp").value = "";
+  page.login.reset(); // to what the server has filled in
   byId("email").focus();
 }
 
 async function logIn() {
-  const button = page.login.querySelector("button");
-  button.disabled = true;
+  const buttons = page.login.querySelectorAll("button");
+  for (const button of buttons) button.disabled = true;
   problem("");
   try {
     const session = await Session.login(byId("email").value.trim(), byId("password").value, byId("otp").value.trim());
@@ -225,7 +171,7 @@ async function logIn() {
       problem(error.message);
     }
   } finally {
-    button.disabled = false;
+    for (const button of buttons) button.disabled = false;
   }
 }
 
@@ -244,12 +190,26 @@ page.compose.addEventListener("submit", (event) => {
   event.preventDefault();
   const text = page.text.value.replaceAll("\0", "").trim();
   if (!text) return;
+  const changed = editing;
+  edit(null);
   page.text.value = "";
   problem("");
-  chat?.send(text);
+  if (changed) chat?.change(changed, text);
+  else chat?.send(text);
 });
 
+page.cancel.addEventListener("click", () => edit(null));
+
+for (const other of document.querySelectorAll("button[data-email]")) {
+  other.addEventListener("click", () => {
+    byId("email").value = other.dataset.email;
+    byId("password").value = other.dataset.password;
+    logIn();
+  });
+}
+
 page.text.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") edit(null);
   // While an input method composes, Enter chooses a candidate.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();

@@ -1,12 +1,12 @@
 // The realtime side: one WebSocket that comes back by itself, the messages that
-// it brings, and the outbox of those to be sent. Nothing here touches the page.
+// it brings, and the outbox of what is to be sent. Nothing here touches the page.
 
 import { Refused, SessionOver, Unavailable, base, patience } from "./session.js";
 
 const collection = "messages";
 const fields = ["id", "text", "nonce", "date_created", "user_created.id", "user_created.first_name", "user_created.last_name"];
 const newest = 100; // messages read when the link comes up
-const attempts = 3; // times a message is sent without an answer before its author is told
+const attempts = 3; // times a request is sent without an answer before its author is told
 const silence = 45_000; // ms without a frame before the socket is probed: Directus pings every 30 s
 const longestTimer = 2 ** 31 - 1; // ms; browsers fire a longer one at once
 
@@ -37,16 +37,16 @@ function pause(ms, signal) {
 // and their answers matched by uid.
 class Connection {
   #socket;
-  #onCreate;
+  #on;
   #pending = new Map(); // uid to {type, resolve, reject}
   #uids = 0;
   #watchdog;
   #over = new AbortController();
 
-  constructor(onCreate) {
+  constructor(on) {
     const url = new URL("websocket", base);
     url.protocol = url.protocol.replace("http", "ws");
-    this.#onCreate = onCreate;
+    this.#on = on;
     this.#socket = new WebSocket(url);
     this.#socket.onclose = () => this.end(new Unavailable("Directus is not connected."));
     this.#socket.onmessage = ({ data }) => {
@@ -100,7 +100,11 @@ class Connection {
     if (frame.type === "ping") {
       this.#socket.send(JSON.stringify({ type: "pong" }));
     } else if (frame.type === "subscription" && frame.event === "create") {
-      for (const message of frame.data) this.#onCreate(message);
+      for (const message of frame.data) this.#on.onMessage(message);
+    } else if (frame.type === "subscription" && frame.event === "update") {
+      for (const message of frame.data) this.#on.onUpdate(message);
+    } else if (frame.type === "subscription" && frame.event === "delete") {
+      for (const id of frame.data) this.#on.onDelete(id);
     } else if (frame.type === "auth" && frame.status === "error") {
       // Whatever else this socket says has not been said to us.
       this.end(new LoginNeeded("Directus asks for a new login."));
@@ -130,6 +134,8 @@ class Connection {
 //   onUser(user)         with who is logged in, once, before the first history,
 //   onHistory(messages)  with the latest messages, oldest first, each time it comes up,
 //   onMessage(message)   for every message created from then on, some more than once,
+//   onUpdate(message)    for every message that is changed,
+//   onDelete(id)         for every message that is deleted, with a number or a string,
 //   onEnd(reason)        when the session is over.
 // It subscribes first and reads after, so that nothing is missed in between.
 export class Link {
@@ -154,8 +160,22 @@ export class Link {
   // Queues a text. The promise ends when Directus has stored or refused it. The
   // nonce makes it harmless to repeat: the collection keeps it unique.
   send(text, nonce) {
+    return this.#queue({ action: "create", data: { text, nonce }, query: { fields } }, this.#on.onMessage);
+  }
+
+  // Queues a change of a message of one's own.
+  change(id, text) {
+    return this.#queue({ action: "update", id, data: { text } }, () => this.#on.onUpdate({ id, text }));
+  }
+
+  // Queues the deletion of a message of one's own.
+  remove(id) {
+    return this.#queue({ action: "delete", id }, () => this.#on.onDelete(id));
+  }
+
+  #queue(frame, done) {
     return new Promise((resolve, reject) => {
-      this.#outbox.push({ text, nonce, resolve, reject, unanswered: 0 });
+      this.#outbox.push({ frame: { type: "items", collection, ...frame }, done, resolve, reject, unanswered: 0 });
       this.#flush();
     });
   }
@@ -187,7 +207,7 @@ export class Link {
     const closed = () => connection?.end(new Unavailable("You are logged out."));
     try {
       const token = await this.#session.token();
-      connection = new Connection(this.#on.onMessage);
+      connection = new Connection(this.#on);
       this.#closed.signal.addEventListener("abort", closed);
       await this.#prepare(connection, token);
       this.#connection = connection;
@@ -206,7 +226,9 @@ export class Link {
   async #prepare(connection, token) {
     await connection.opened();
     await connection.request({ type: "auth", access_token: token });
-    await connection.request({ type: "subscribe", collection, event: "create", query: { fields } });
+    for (const event of ["create", "update", "delete"]) {
+      await connection.request({ type: "subscribe", collection, event, query: { fields } });
+    }
     const query = { fields, sort: ["-date_created", "-id"], limit: newest };
     const messages = await connection.request({ type: "items", action: "read", collection, query });
     if (!this.#user) {
@@ -238,9 +260,8 @@ export class Link {
 
   async #sendOne(connection, m) {
     const done = () => { this.#outbox = this.#outbox.filter((other) => other !== m); };
-    const data = { text: m.text, nonce: m.nonce };
     try {
-      this.#on.onMessage(await connection.request({ type: "items", action: "create", collection, data, query: { fields } }));
+      m.done(await connection.request(m.frame));
       done();
       m.resolve();
     } catch (error) {
