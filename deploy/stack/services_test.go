@@ -19,6 +19,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"directus-ircd/directus/directustest"
+	"directus-ircd/directus/localserver/needs"
 	"directus-ircd/directus/directustest/backing"
 	"directus-ircd/directus/localserver"
 	"directus-ircd/directus/localserver/process"
@@ -216,7 +217,7 @@ func (s *services) startCaddy() {
 		"\t\t\ttransport http {\n\t\t\t\tproxy_protocol v2\n\t\t\t}\n", ""))
 	program, err := exec.LookPath("caddy")
 	if err != nil {
-		s.t.Fatal("Caddy is not installed: on Debian and Ubuntu, apt-get install caddy")
+		s.t.Fatalf("Caddy is not installed.\n%v", needs.ForTests())
 	}
 	cmd := exec.Command(program, "run", "--adapter", "caddyfile", "--config", s.path("Caddyfile"))
 	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir, "CHAT_HOST="+s.environ("caddy")["CHAT_HOST"])

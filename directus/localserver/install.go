@@ -142,9 +142,10 @@ const (
 func (o Options) prepare(ctx context.Context) error {
 	free, err := freeSpace(o.Dir)
 	switch {
+	case o.begun(): // the one who began it was told
 	case err != nil: // it may be enough
 		o.Progress(fmt.Sprintf("installing Directus %s in %s: %s, and %s of disk", o.Version, o.Dir, installTime, units.HumanSize(installBytes)))
-	case free < installBytes && !o.begun():
+	case free < installBytes:
 		return fmt.Errorf("install directus: it takes %s of disk, and where %s is %s are free: free some space, or set XDG_CACHE_HOME to a folder on another disk",
 			units.HumanSize(installBytes), o.Dir, units.HumanSize(float64(free)))
 	default:
