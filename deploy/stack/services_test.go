@@ -19,9 +19,9 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"directus-ircd/directus/directustest"
-	"directus-ircd/directus/localserver/needs"
 	"directus-ircd/directus/directustest/backing"
 	"directus-ircd/directus/localserver"
+	"directus-ircd/directus/localserver/needs"
 	"directus-ircd/directus/localserver/process"
 )
 
