@@ -101,7 +101,7 @@ func TestCommandLine(t *testing.T) {
 		{"check --offline --write --config " + missing, 2, "", "leave out one of them"},
 		{"serve --config .", 78, "", "read the configuration: read .: is a directory"},
 		{"setup", 2, "", "missing flags: --url=URL"},
-		{"setup --url http://localhost", 2, "", "no login is given: use --token (DIRECTUS_TOKEN)"},
+		{"setup --url http://localhost", 2, "", "no login is given: use --token or --token-file (DIRECTUS_TOKEN, "},
 		{"setup --url localhost:8055 --token x", 2, "", "--url: the address must begin with https:// or http://"},
 		{"setup --url http://localhost --token x --email a@b", 2, "", "both a token and an e-mail address are given"},
 		{"setup --url http://localhost --token -", 2, "", "the token is empty"},

@@ -62,7 +62,7 @@ log: {format: json}
 		}
 	}
 	if _, text := get(t, p.Metrics+"/metrics"); !strings.Contains(text, "\ndirectus_ircd_accepted_connections_total 1\n") ||
-		!strings.Contains(text, "\ndirectus_ircd_login_errors_total 1\n") {
+		!strings.Contains(text, "\ndirectus_ircd_login_errors_total{reason=\"unavailable\"} 1\n") {
 		t.Errorf("the connection and its login are not counted:\n%s", text)
 	}
 
