@@ -128,7 +128,7 @@ func (d *daemon) limits(irc ircd.Stats) []admin.Limit {
 		{Name: "limits.connections", Used: int64(irc.Connections), Most: int64(now.Connections), Reached: irc.Refused},
 		{Name: "limits.lines_per_second", Most: int64(now.LinesPerSecond), Reached: irc.Delayed},
 		{Name: "limits.send_queue", Most: now.SendQueue, Reached: irc.SlowClients},
-		{Name: "limits.login_attempts_per_minute", Reached: irc.LoginErrors[ircd.Limited]},
+		{Name: "limits.login_attempts_per_minute", Most: d.attempts.Load(), Reached: irc.LoginErrors[ircd.Limited]},
 		{Name: "limits.memory", Used: memoryUsed(), Most: memory},
 	}
 }

@@ -150,6 +150,7 @@ type daemon struct {
 	file      string // of the configuration
 	started   time.Time
 	listening atomic.Pointer[[]string] // the addresses; nil before they are open
+	attempts  atomic.Int64             // limits.login_attempts_per_minute
 }
 
 func newDaemon(cfg *config.Config, opts serveOptions) (*daemon, error) {
@@ -215,6 +216,7 @@ func (d *daemon) announceListeners() []net.Addr {
 		words[i] = addr.String()
 	}
 	d.listening.Store(&words)
+	d.attempts.Store(int64(d.cfg.Limits.LoginAttempts))
 	return addrs
 }
 
