@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -47,12 +48,11 @@ func (t *tree) installed(p *program) ([]file, error) {
 		{path: "/etc/directus-ircd/config.yaml", mode: 0o644, data: []byte(conf), config: true},
 		{path: documents + "README.md", mode: 0o644, data: []byte(t.texts[readmeFile])},
 		{path: documents + "config.example.yaml", mode: 0o644, data: []byte(t.texts[configFile])},
-		{path: documents + "examples/alerts.yaml", mode: 0o644, data: []byte(t.texts[alertsFile])},
-		{path: documents + "examples/grafana.json", mode: 0o644, data: []byte(t.texts[dashboardFile])},
 		{path: documents + "changelog.gz", mode: 0o644, data: compressed([]byte(t.texts[changelogFile]))},
 		{path: documents + "copyright", mode: 0o644, data: []byte(t.copyright())},
 		{path: documents + "THIRD-PARTY-NOTICES.gz", mode: 0o644, data: compressed(notices)},
 	}
+	files = append(files, t.examples()...)
 	files = append(files, units...)
 	pages, err := t.manPages()
 	if err != nil {
@@ -72,6 +72,14 @@ func (t *tree) installed(p *program) ([]file, error) {
 	}
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.path, b.path) })
 	return files, nil
+}
+
+// examples are the files for what runs beside the daemon.
+func (t *tree) examples() (files []file) {
+	for _, name := range exampleFiles {
+		files = append(files, file{path: documents + "examples/" + path.Base(name), mode: 0o644, data: []byte(t.texts[name])})
+	}
+	return files
 }
 
 // units are those of the tree, with the program where the package has it.

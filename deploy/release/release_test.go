@@ -50,7 +50,7 @@ func filesFor(t *testing.T, tree *tree) []file {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(pages, file{path: installedProgram, mode: 0o755, data: []byte("program")}, file{path: "/etc/directus-ircd/config.yaml", mode: 0o644, data: []byte("directus: {}\n"), config: true})
+	return append(append(pages, tree.examples()...), file{path: installedProgram, mode: 0o755, data: []byte("program")}, file{path: "/etc/directus-ircd/config.yaml", mode: 0o644, data: []byte("directus: {}\n"), config: true})
 }
 
 // The same commit makes the same bytes, whenever and in whatever folder.
@@ -102,8 +102,9 @@ func TestDebianPackage(t *testing.T) {
 		t.Fatal(found, err)
 	}
 	for flag, parts := range map[string][]string{
-		"--info":     {"Package: directus-ircd", "Version: " + tree.version + "-1", "Architecture: arm64", "Maintainer: Somebody", "postinst", "prerm", "postrm", "conffiles"},
-		"--contents": {"-rwxr-xr-x root/root", "./usr/bin/directus-ircd", "./etc/directus-ircd/config.yaml", "./usr/share/man/man1/directus-ircd.1.gz"},
+		"--info": {"Package: directus-ircd", "Version: " + tree.version + "-1", "Architecture: arm64", "Maintainer: Somebody", "postinst", "prerm", "postrm", "conffiles"},
+		"--contents": {"-rwxr-xr-x root/root", "./usr/bin/directus-ircd", "./etc/directus-ircd/config.yaml", "./usr/share/man/man1/directus-ircd.1.gz",
+			"./usr/share/doc/directus-ircd/examples/compose.yaml", "./usr/share/doc/directus-ircd/examples/Caddyfile"},
 	} {
 		out, err := exec.Command(dpkg, flag, found[0]).CombinedOutput()
 		if err != nil {

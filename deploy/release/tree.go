@@ -31,10 +31,11 @@ const (
 	configFile    = "config.example.yaml"
 	serviceFile   = "deploy/directus-ircd.service"
 	socketFile    = "deploy/directus-ircd.socket"
-	alertsFile    = "deploy/alerts.yaml"
-	dashboardFile = "deploy/grafana.json"
 	licenceFile   = "LICENSE"
 )
+
+// exampleFiles are for whoever runs the daemon beside other services.
+var exampleFiles = []string{"deploy/Caddyfile", "deploy/alerts.yaml", "deploy/compose.yaml", "deploy/grafana.json", "deploy/kubernetes.yaml"}
 
 // section is the heading of a version in the changelog.
 var section = regexp.MustCompile(`(?m)^## (\d\S*)`)
@@ -42,7 +43,7 @@ var section = regexp.MustCompile(`(?m)^## (\d\S*)`)
 // readTree reads the tree whose top is the working directory.
 func readTree(version, maintainer string) (*tree, error) {
 	t := &tree{maintainer: maintainer, texts: map[string]string{}}
-	for _, file := range []string{changelogFile, readmeFile, configFile, serviceFile, socketFile, alertsFile, dashboardFile} {
+	for _, file := range append([]string{changelogFile, readmeFile, configFile, serviceFile, socketFile}, exampleFiles...) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("a file of the release is missing: %w (run this in the top folder of the tree)", err)
