@@ -274,34 +274,36 @@ func (s *services) fetchClient() {
 	}
 }
 
-// The IRC of the web client of the tests.
+// The IRC of the web client of the tests: an npm package, and the SHA-512 of what is taken of it.
 const (
-	libraryName      = "irc-framework-4.14.0"
-	libraryIntegrity = "lNujDAxy9kcu89WbU5H7IDWly64aD1B9nN9AV5M6btfx88qyQuyH16j1tjS40nmkQH6ld6vvaihKRn9cjk1JrA=="
+	libraryName, libraryVersion = "irc-framework", "4.14.0"
+	libraryIntegrity            = "4yaFR2fCBeUZsAxZ16HYfpb0XcBucPiBpbeUJ7qIviCUBnRkEjbJMn/23iCdGQNVoJU8TD/hbBIMhr19EujMAQ=="
 )
 
-// library is the part of irc-framework that is made for browsers. Its archive is kept in the cache.
+// library is the part of irc-framework that is made for browsers. The package is kept in the cache.
 func library(t testing.TB) []byte {
 	t.Helper()
 	cache, err := localserver.CacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive := filepath.Join(cache, libraryName+".tgz")
-	data, err := os.ReadFile(archive)
-	if err != nil {
-		npm := exec.CommandContext(t.Context(), "npm", "pack", "--silent", "--pack-destination", cache, strings.Replace(libraryName, "-4", "@4", 1))
-		if out, err := npm.CombinedOutput(); err != nil {
-			t.Fatalf("npm: %v\n%s", err, out)
+	folder := filepath.Join(cache, libraryName+"-"+libraryVersion)
+	if _, err := os.Stat(folder); err != nil {
+		partial, err := os.MkdirTemp(cache, libraryName)
+		if err != nil {
+			t.Fatal(err)
 		}
-		data = []byte(read(t, archive))
+		defer os.RemoveAll(partial)
+		if err := localserver.Registry(t.Context()).Unpack(t.Context(), libraryName, libraryVersion, partial, func(int) {}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(partial, folder); err != nil {
+			t.Fatal(err)
+		}
 	}
+	data := []byte(read(t, filepath.Join(folder, "dist", "browser", "static", "browser.js")))
 	if sum := sha512.Sum512(data); base64.StdEncoding.EncodeToString(sum[:]) != libraryIntegrity {
-		t.Fatalf("%s is not the archive that it should be: remove it", archive)
+		t.Fatalf("%s does not hold what it should: remove it", folder)
 	}
-	out, err := exec.Command("tar", "-xzOf", archive, "package/dist/browser/static/browser.js").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return data
 }

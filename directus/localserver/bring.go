@@ -54,7 +54,7 @@ func bringNode(ctx context.Context, why error, opts Options) (node, error) {
 		return node{}, fmt.Errorf("remove an incomplete Node.js: %w", err)
 	}
 	defer os.RemoveAll(partial)
-	source := registry.Open(configuredRegistry(ctx))
+	source := Registry(ctx)
 	for _, p := range []struct{ name, version, into string }{
 		{nodePackage(), nodeVersion, partial},
 		{"npm", npmVersion, filepath.Join(partial, filepath.Dir(filepath.Dir(npmScript)))},
@@ -75,7 +75,10 @@ func bringNode(ctx context.Context, why error, opts Options) (node, error) {
 	return broughtNode(ctx, folder)
 }
 
-// configuredRegistry is the package registry that npm uses: of its environment, its configuration, or else its default.
+// Registry is the package registry that npm uses, for what is fetched from it on machines without npm.
+func Registry(ctx context.Context) *registry.Registry { return registry.Open(configuredRegistry(ctx)) }
+
+// configuredRegistry is where npm's environment, its configuration, or else its default say that the registry is.
 func configuredRegistry(ctx context.Context) string {
 	for _, name := range []string{"npm_config_registry", "NPM_CONFIG_REGISTRY"} {
 		if url := os.Getenv(name); url != "" {
