@@ -107,10 +107,16 @@ func upTo(c *ircdtest.Client, pattern string) []string {
 	}
 }
 
-// An access token lives for three seconds; nothing is lost over many of its
-// lives, and the link is not reopened for each.
+// Access tokens live for three seconds.
 func TestShortTokens(t *testing.T) {
 	dx := ownServer(t, directustest.Env("ACCESS_TOKEN_TTL", "3s"))
+	t.Run("a stream", func(t *testing.T) { shortTokens(t, dx) })
+	t.Run("ended by Directus", func(t *testing.T) { sessionEndedByDirectus(t, dx) })
+}
+
+// Nothing is lost over many lives of an access token, and the link is not reopened
+// for each.
+func shortTokens(t *testing.T, dx *directustest.Server) {
 	s := start(t, dx, nil)
 	ada, bob := dx.CreateUser("Ada", ""), dx.CreateUser("Bob", "")
 	reader, _ := s.join(ada, "#messages")
@@ -165,8 +171,7 @@ func TestOutage(t *testing.T) {
 
 // A password that is changed ends the Directus session; the client is told and
 // logs in again by itself.
-func TestSessionEndedByDirectus(t *testing.T) {
-	dx := ownServer(t, directustest.Env("ACCESS_TOKEN_TTL", "3s"))
+func sessionEndedByDirectus(t *testing.T, dx *directustest.Server) {
 	s := start(t, dx, nil)
 	ada := dx.CreateUser("Ada", "")
 	c, _ := s.join(ada, "#messages")
