@@ -8,6 +8,7 @@ const fields = ["id", "text", "nonce", "date_created", "user_created.id", "user_
 const newest = 100; // messages read when the link comes up
 const attempts = 3; // times a request is sent without an answer before its author is told
 const silence = 45_000; // ms without a frame before the socket is probed: Directus pings every 30 s
+const longestDelay = 6000; // ms between two tries to connect, half as much more at most
 const longestTimer = 2 ** 31 - 1; // ms; browsers fire a longer one at once
 
 // The access token was not accepted, or has expired.
@@ -194,7 +195,7 @@ export class Link {
       }
       if (reason instanceof LoginNeeded) this.#session.distrust();
       failures = Date.now() - begun > 60_000 ? 0 : failures + 1;
-      const delay = Math.min(30_000, 250 * 2 ** failures) * (0.5 + Math.random());
+      const delay = Math.min(longestDelay, 250 * 2 ** failures) * (0.5 + Math.random());
       const when = delay < 2000 ? "" : ` in ${Math.round(delay / 1000)} s`;
       this.#on.onState({ up: false, text: `${reason.message} Trying again${when}…` });
       await pause(delay, this.#closed.signal);
