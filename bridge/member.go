@@ -162,6 +162,9 @@ func (m *member) onState(state directus.State) {
 	m.mu.Lock()
 	changed := m.link.Up != state.Up
 	m.link = state
+	if changed && state.Up { // Directus has answered the authentication
+		m.silent = time.Time{}
+	}
 	m.mu.Unlock()
 	if changed {
 		m.feeds.Linked()

@@ -76,3 +76,18 @@ func TestNewsOfTwoChannelsInUnequalTrouble(t *testing.T) {
 		t.Errorf("%d notices, shown %d times", notices, shown)
 	}
 }
+
+// A link that comes up proves that Directus answers, whoever was told that it is back: what is
+// typed then is not refused for the silence before it.
+func TestLinkEndsSilence(t *testing.T) {
+	m := stillMember(t)
+	m.setSilent(true, sendTimeout)
+	m.onState(directus.State{Since: time.Now()})
+	if first, next := m.patience(), m.patience(); first != silentTimeout || next != 0 {
+		t.Errorf("in the silence sends may take %v and %v", first, next)
+	}
+	m.onState(directus.State{Up: true, Since: time.Now()})
+	if got := m.patience(); got != sendTimeout {
+		t.Errorf("with the link up a send may take %v", got)
+	}
+}
