@@ -18,7 +18,7 @@ import (
 // kind is a client of Debian: how it is started, and where it shows what.
 type kind struct {
 	name    string // in the matrix
-	pkg     string // of Debian
+	pkg     string // of Debian; the first of several is the client's own
 	program string
 	version string // the command that prints it; empty: program --version
 

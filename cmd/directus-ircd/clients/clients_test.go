@@ -73,7 +73,7 @@ log: {level: debug}
 	w.say("@lower " + strings.ToUpper(past))
 	chosen := regexp.MustCompile(*only)
 	for _, k := range kinds {
-		if needs.Package(k.pkg).Gone() {
+		if needs.Package(strings.Fields(k.pkg)[0]).Gone() {
 			t.Logf("this release of Debian no longer has %s", k.name)
 			continue
 		}

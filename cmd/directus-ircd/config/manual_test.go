@@ -14,7 +14,7 @@ var (
 	dottedKey = regexp.MustCompile(`^[a-z_]+(\[\])?(\.[a-z_]+(\[\])?)+$`)
 	keyValue  = regexp.MustCompile(`^([a-z_.\[\]]+): `)
 	// notOurs are names with dots that are no keys: files, hosts, and keys of other programs.
-	notOurs = regexp.MustCompile(`\.(db|damaged|sum|yaml|scfg|net|sock)$|^supybot\.`)
+	notOurs = regexp.MustCompile(`\.(db|damaged|sum|yaml|json|scfg|net|sock)$|^supybot\.`)
 )
 
 // TestManualKeysExist: each key in the texts is one that the configuration takes, or the end of one.
