@@ -86,6 +86,15 @@ func Cached() Option {
 	}
 }
 
+// cheapHashes make a password cost Directus 2 ms of processor time and not 270, which is what argon2 takes by default. Tests
+// make hundreds of users and log in thousands of times.
+var cheapHashes = map[string]string{"HASH_MEMORY_COST": "1024", "HASH_TIME_COST": "2", "HASH_PARALLELISM": "1"}
+
+// DefaultHashes lets a password cost what it does without a word in the environment. Benchmarks ask for it.
+func DefaultHashes() Option {
+	return func(s *settings) { maps.DeleteFunc(s.env, func(name, _ string) bool { return cheapHashes[name] != "" }) }
+}
+
 // Version asks for an exact version of Directus and overrides EnvVersion.
 func Version(version string) Option { return func(s *settings) { s.version = version } }
 
@@ -128,6 +137,7 @@ func launch(ctx context.Context, dir string, s *Server, opts []Option) (*machine
 	set := settings{version: os.Getenv(EnvVersion), env: map[string]string{
 		"CACHE_ENABLED": "false", "RATE_LIMITER_ENABLED": "false",
 	}}
+	maps.Copy(set.env, cheapHashes)
 	for _, opt := range opts {
 		opt(&set)
 	}

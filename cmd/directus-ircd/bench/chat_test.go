@@ -34,7 +34,7 @@ type realChat struct {
 
 func newRealChat(tb testing.TB) *realChat {
 	tb.Helper()
-	s := directustest.Start(tb)
+	s := directustest.Start(tb, directustest.DefaultHashes())
 	c := &realChat{Server: s, tb: tb, writer: s.CreateUser("Wanda", "Writer")}
 	for range 100 {
 		c.post("Node.js has to warm up")
