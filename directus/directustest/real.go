@@ -92,7 +92,9 @@ var cheapHashes = map[string]string{"HASH_MEMORY_COST": "1024", "HASH_TIME_COST"
 
 // DefaultHashes lets a password cost what it does without a word in the environment. Benchmarks ask for it.
 func DefaultHashes() Option {
-	return func(s *settings) { maps.DeleteFunc(s.env, func(name, _ string) bool { return cheapHashes[name] != "" }) }
+	return func(s *settings) {
+		maps.DeleteFunc(s.env, func(name, _ string) bool { return cheapHashes[name] != "" })
+	}
 }
 
 // Version asks for an exact version of Directus and overrides EnvVersion.
