@@ -54,6 +54,9 @@ func bringNode(ctx context.Context, why error, opts Options) (node, error) {
 		return node{}, fmt.Errorf("remove an incomplete Node.js: %w", err)
 	}
 	defer os.RemoveAll(partial)
+	if configuredRegistry(ctx) == "" {
+		return node{}, fmt.Errorf("%w, and nothing says where npm's registry is: install npm, which knows, or set npm_config_registry to its address", why)
+	}
 	source := Registry(ctx)
 	for _, p := range []struct{ name, version, into string }{
 		{nodePackage(), nodeVersion, partial},
@@ -78,7 +81,8 @@ func bringNode(ctx context.Context, why error, opts Options) (node, error) {
 // Registry is the package registry that npm uses, for what is fetched from it on machines without npm.
 func Registry(ctx context.Context) *registry.Registry { return registry.Open(configuredRegistry(ctx)) }
 
-// configuredRegistry is where npm's environment, its configuration, or else its default say that the registry is.
+// configuredRegistry is where npm's environment or npm itself, with its configuration or its default, say that the registry
+// is, or else the .npmrc of a machine without npm; empty if nothing does.
 func configuredRegistry(ctx context.Context) string {
 	for _, name := range []string{"npm_config_registry", "NPM_CONFIG_REGISTRY"} {
 		if url := os.Getenv(name); url != "" {
@@ -98,12 +102,9 @@ func configuredRegistry(ctx context.Context) string {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return registry.Default
+		return ""
 	}
-	if url := npmrcRegistry(os.DirFS(home)); url != "" {
-		return url
-	}
-	return registry.Default
+	return npmrcRegistry(os.DirFS(home))
 }
 
 // npmrcRegistry reads the registry from the .npmrc of a home.

@@ -58,6 +58,22 @@ func nodeRegistry(t *testing.T) *httptest.Server {
 	return s
 }
 
+// Where nothing says from where Node.js could come, it is said what to do.
+func TestBringNodeFromNowhere(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		return
+	}
+	fakePath(t, "python3", "make", "g++")
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("npm_config_registry", "")
+	t.Setenv("NPM_CONFIG_REGISTRY", "")
+	var said progress
+	_, err := localserver.Install(t.Context(), localserver.Options{Dir: t.TempDir(), Progress: said.add})
+	if err == nil || !strings.Contains(err.Error(), "install npm") || !strings.Contains(err.Error(), "npm_config_registry") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A machine without Node.js, or with another one than Directus wants, gets one from npm's registry.
 func TestBringNode(t *testing.T) {
 	if runtime.GOOS != "linux" {

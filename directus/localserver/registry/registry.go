@@ -23,9 +23,6 @@ import (
 	"time"
 )
 
-// Default is the registry that npm uses unless it is told otherwise.
-const Default = "https://registry.npmjs.org/"
-
 const (
 	// fetchTimeout is for a package of 50 MB over a slow line.
 	fetchTimeout = 20 * time.Minute
