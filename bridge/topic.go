@@ -15,6 +15,7 @@ import (
 	irc "gopkg.in/irc.v4"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
@@ -25,6 +26,9 @@ const (
 	topicLife = time.Minute
 	// topicPatience is how long a JOIN or LIST waits for one topic.
 	topicPatience = 2 * time.Second
+	// maxTopic is how many bytes of a stored topic are kept: several times what a line has room
+	// for, once for each user.
+	maxTopic = 4 << 10
 )
 
 // topics caches the topics stored in Directus that one user may read. It is safe for
@@ -110,7 +114,7 @@ func (t *topics) read(ctx context.Context, item collection.TopicItem) (string, e
 	if len(items) == 0 {
 		return "", &directus.Error{Status: http.StatusForbidden, Code: directus.CodeForbidden, Message: "no such item, or not for this user"}
 	}
-	return collection.Scalar(items[0][item.Field]), nil
+	return text.Clip(collection.Scalar(items[0][item.Field]), maxTopic), nil
 }
 
 // topicSetters remembers who set each stored topic last over IRC, as Directus does not say
@@ -156,7 +160,7 @@ func (t *topicSetters) of(item collection.TopicItem, text string) topicSetting {
 	return topicSetting{}
 }
 
-func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic, error) {
+func (s *session) SetTopic(ctx context.Context, name, wanted string) (*ircd.Topic, error) {
 	c := s.plan.channels[wire.Fold(name)]
 	switch {
 	case c == nil:
@@ -171,16 +175,16 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 	}
 	defer s.member.topics.turn.Release(1)
 	item, setters := *c.TopicItem, s.member.topics.setters
-	by := topicSetting{text: text, user: s.person.ID, at: s.member.account.Now(), until: time.Now().Add(topicLife)}
+	by := topicSetting{text: wanted, user: s.person.ID, at: s.member.account.Now(), until: time.Now().Add(topicLife)}
 	setters.note(item, by)
 	var stored map[string]json.RawMessage
 	err := change{
 		do: func(ctx context.Context) error {
-			return s.member.account.UpdateItem(ctx, item.Collection, item.ID, map[string]any{item.Field: text}, []string{item.Field}, &stored)
+			return s.member.account.UpdateItem(ctx, item.Collection, item.ID, map[string]any{item.Field: wanted}, []string{item.Field}, &stored)
 		},
 		done: func(ctx context.Context) (bool, error) {
 			now, err := s.member.topics.read(ctx, item)
-			return now == text, err
+			return now == wanted, err
 		},
 	}.confirm(ctx)
 	if err != nil {
@@ -192,16 +196,15 @@ func (s *session) SetTopic(ctx context.Context, name, text string) (*ircd.Topic,
 		return nil, cannotSetTopic(c.Name, told, err)
 	}
 	if raw, ok := stored[item.Field]; ok {
-		by.text = collection.Scalar(raw)
+		by.text = text.Clip(collection.Scalar(raw), maxTopic)
 		setters.note(item, by)
 	}
-	text = by.text
-	s.member.topics.changed(item, text)
-	topic := &ircd.Topic{Channel: c.Name, Text: text, By: s.User(), Time: by.at}
+	topic := &ircd.Topic{Channel: c.Name, Text: by.text, By: s.User(), Time: by.at}
+	s.member.topics.changed(item, by.text)
 	s.member.tell(s, "topic "+c.Name, topic)
 	for _, other := range s.plan.channels { // channels with the same topic item
 		if other != c && other.TopicItem != nil && *other.TopicItem == item {
-			s.member.tell(nil, "topic "+other.Name, &ircd.Topic{Channel: other.Name, Text: text, By: topic.By, Time: topic.Time})
+			s.member.tell(nil, "topic "+other.Name, &ircd.Topic{Channel: other.Name, Text: by.text, By: topic.By, Time: topic.Time})
 		}
 	}
 	return topic, nil

@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +87,38 @@ func TestStoredTopic(t *testing.T) {
 		for _, s := range []fullSession{ada, ada2, bob} {
 			closeSession(t, s)
 		}
+	})
+}
+
+// Each user has a copy of the topic in memory. Whoever may change it can make it very long in
+// Directus, so only its beginning is kept.
+func TestLongTopic(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, b, id := topicStack(t)
+		addFake(fake, "ada")
+		s := login(t, b, "ada")
+		short := func(what, text string) {
+			t.Helper()
+			if len(text) < 400 || len(text) > 4<<10 || strings.Trim(text, "x") != "" {
+				t.Errorf("%s: %d bytes are kept of the topic", what, len(text))
+			}
+		}
+		fake.Update("rooms", id, map[string]any{"description": strings.Repeat("x", 200<<10)})
+		short("JOIN", joinTopic(t, s))
+		list, err := s.Channels(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		short("LIST", list[0].Topic)
+		fake.Update("rooms", id, map[string]any{"description": "short"})
+		polled[*ircd.Topic](t, s)
+		fake.Update("rooms", id, map[string]any{"description": strings.Repeat("x", 100<<10)})
+		got := polled[*ircd.Topic](t, s)
+		if len(got) != 1 {
+			t.Fatalf("told %d times", len(got))
+		}
+		short("told", got[0].Text)
+		closeSession(t, s)
 	})
 }
 
