@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"debug/buildinfo"
 	"fmt"
 	"os"
@@ -20,7 +21,7 @@ type program struct {
 const programPackage = "./cmd/directus-ircd"
 
 // build compiles the daemon; the compiler's files stay in a folder of their own.
-func (t *tree) build(dir, arch string) (*program, error) {
+func (t *tree) build(ctx context.Context, arch string) (*program, error) {
 	scratch, err := os.MkdirTemp("", "release-")
 	if err != nil {
 		return nil, err
@@ -28,9 +29,13 @@ func (t *tree) build(dir, arch string) (*program, error) {
 	defer os.RemoveAll(scratch)
 	fmt.Printf("building for linux/%s\n", arch)
 	file := filepath.Join(scratch, "directus-ircd")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=auto", "-ldflags", "-s -w -buildid= -X main.release="+t.version, "-o", file, programPackage)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-ldflags", "-s -w -buildid= -X main.release="+t.version, "-o", file, programPackage)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("go build for %s: %w\n%s", arch, err, out)
 	}
 	binary, err := os.ReadFile(file)
@@ -45,10 +50,13 @@ func (t *tree) build(dir, arch string) (*program, error) {
 }
 
 // run runs the daemon of this tree on this machine, whatever the release is for, and returns what it prints.
-func run(args ...string) ([]byte, error) {
-	cmd := exec.Command("go", append([]string{"run", programPackage}, args...)...)
+func run(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"run", programPackage}, args...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("directus-ircd %s: %w", strings.Join(args, " "), err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -30,7 +31,7 @@ const (
 )
 
 // installed are the files that both kinds of packages install.
-func (t *tree) installed(p *program) ([]file, error) {
+func (t *tree) installed(ctx context.Context, p *program) ([]file, error) {
 	units, err := t.units()
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func (t *tree) installed(p *program) ([]file, error) {
 		"zsh":  "/usr/share/zsh/vendor-completions/_directus-ircd",
 		"fish": "/usr/share/fish/vendor_completions.d/directus-ircd.fish",
 	} {
-		script, err := run("completion", shell)
+		script, err := run(ctx, "completion", shell)
 		if err != nil {
 			return nil, err
 		}

@@ -8,12 +8,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/mail"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -22,7 +27,7 @@ import (
 // options are the command line.
 type options struct {
 	Out        string   `required:"" placeholder:"DIR" type:"path" help:"The folder to make; it must not exist, or be empty."`
-	Version    string   `placeholder:"VERSION" help:"Such as 1.2.3 or 1.2.3-rc.1; deploy/CHANGELOG.md must have a section of that name. Default: its first section."`
+	Version    *string  `placeholder:"VERSION" help:"Such as 1.2.3 or 1.2.3-rc.1; deploy/CHANGELOG.md must have a section of that name. Default: its first section."`
 	Arch       []string `default:"amd64,arm64" placeholder:"ARCH" help:"Architectures of Linux, by their names in Go (${default})."`
 	Maintainer string   `default:"directus-ircd developers <developers@directus-ircd.invalid>" placeholder:"WHO" help:"Who answers for the packages, as name and e-mail address (${default})."`
 }
@@ -30,19 +35,25 @@ type options struct {
 func main() {
 	var o options
 	kong.Parse(&o, kong.Name("release"), kong.Description("Make a release of directus-ircd."))
-	if err := o.run(); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := o.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-// run makes the release beside where it belongs, and moves it there when it is whole.
-func (o *options) run() error {
+// run makes the release beside where it belongs, and moves it there when it is whole. If ctx ends before, nothing stays.
+func (o *options) run(ctx context.Context) error {
 	began := time.Now()
 	if err := o.validate(); err != nil {
 		return err
 	}
-	t, err := readTree(o.Version, o.Maintainer)
+	version := ""
+	if o.Version != nil {
+		version = *o.Version
+	}
+	t, err := readTree(version, o.Maintainer)
 	if err != nil {
 		return err
 	}
@@ -55,7 +66,7 @@ func (o *options) run() error {
 		return fmt.Errorf("the release cannot be written: %w: choose another --out", err)
 	}
 	defer os.RemoveAll(dir)
-	if err := t.release(dir, o.Arch); err != nil {
+	if err := t.release(ctx, dir, o.Arch); err != nil {
 		return err
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {
@@ -74,10 +85,19 @@ func (o *options) run() error {
 var aVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z]+(\.[0-9A-Za-z]+)*)?$`)
 
 func (o *options) validate() error {
-	if o.Version != "" && !aVersion.MatchString(o.Version) {
-		return fmt.Errorf("%q is no version: write it as 1.2.3 or 1.2.3-rc.1", o.Version)
+	if o.Version != nil && !aVersion.MatchString(*o.Version) {
+		return fmt.Errorf("%q is no version: write it as 1.2.3 or 1.2.3-rc.1", *o.Version)
 	}
-	for _, arch := range o.Arch {
+	if who, err := mail.ParseAddress(o.Maintainer); err != nil || who.Name == "" || strings.ContainsAny(o.Maintainer, "\r\n") {
+		return fmt.Errorf("%q is no maintainer: write it as NAME <ADDRESS>", o.Maintainer)
+	}
+	if len(o.Arch) == 0 {
+		return errors.New("--arch names none: amd64, arm64")
+	}
+	for i, arch := range o.Arch {
+		if slices.Contains(o.Arch[:i], arch) {
+			return fmt.Errorf("--arch names %s twice", arch)
+		}
 		if !slices.Contains([]string{"amd64", "arm64"}, arch) {
 			return fmt.Errorf("%q is no architecture that releases are made for: amd64, arm64", arch)
 		}
@@ -93,14 +113,14 @@ func (o *options) validate() error {
 }
 
 // release writes all files of it into a folder.
-func (t *tree) release(dir string, architectures []string) error {
+func (t *tree) release(ctx context.Context, dir string, architectures []string) error {
 	var images []image
 	for _, arch := range architectures {
-		p, err := t.build(dir, arch)
+		p, err := t.build(ctx, arch)
 		if err != nil {
 			return err
 		}
-		installed, err := t.installed(p)
+		installed, err := t.installed(ctx, p)
 		if err != nil {
 			return err
 		}

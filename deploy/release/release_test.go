@@ -3,7 +3,9 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
+	"context"
 	"debug/buildinfo"
 	"encoding/json"
 	"errors"
@@ -296,15 +298,30 @@ func TestMistakes(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(full, "file"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for wrong, o := range map[string]options{
-		"is no version":      {Out: filepath.Join(full, "new"), Version: "v1.2"},
-		"is no architecture": {Out: filepath.Join(full, "new"), Arch: []string{"sparc"}},
-		"is not empty":       {Out: full},
-		"--out":              {Out: filepath.Join(full, "file", "below")},
-		"is missing":         {Out: filepath.Join(full, "new")}, // this is not the top folder
+	for _, tt := range []struct {
+		wrong string
+		o     options
+	}{
+		{`"v1.2" is no version`, options{Version: new("v1.2")}},
+		{`"" is no version`, options{Version: new("")}}, // such as an unset variable of a script
+		{`"sparc" is no architecture`, options{Arch: []string{"amd64", "sparc"}}},
+		{"--arch names amd64 twice", options{Arch: []string{"amd64", "arm64", "amd64"}}},
+		{"--arch names none", options{Arch: []string{}}},
+		{`" " is no maintainer`, options{Maintainer: " "}},
+		{`"Ada" is no maintainer`, options{Maintainer: "Ada"}},
+		{"is no maintainer", options{Maintainer: "Ada <ada@example.com>\nDepends: more"}},
+		{"is not empty", options{Out: full}},
+		{"--out", options{Out: filepath.Join(full, "file", "below")}},
+		{"is missing", options{}}, // this is not the top folder
 	} {
-		if err := o.run(); err == nil || !strings.Contains(err.Error(), wrong) {
-			t.Errorf("%+v: %v, want %q", o, err, wrong)
+		o := tt.o
+		o.Out = cmp.Or(o.Out, filepath.Join(full, "new"))
+		if o.Arch == nil {
+			o.Arch = []string{"amd64"}
+		}
+		o.Maintainer = cmp.Or(o.Maintainer, "Ada <ada@example.com>")
+		if err := o.run(t.Context()); err == nil || !strings.Contains(err.Error(), tt.wrong) {
+			t.Errorf("%+v: %v, want %q", o, err, tt.wrong)
 		}
 	}
 	if entries, err := os.ReadDir(full); len(entries) != 1 {
@@ -317,5 +334,43 @@ func TestMistakes(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "86400")
 	if got, err := sourceDate(); err != nil || !got.Equal(time.Unix(86400, 0)) {
 		t.Error(got, err)
+	}
+}
+
+// A release that is interrupted while it compiles leaves nothing behind.
+func TestInterrupted(t *testing.T) {
+	read(t)
+	parent := t.TempDir()
+	interrupted := errors.New("interrupted")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() {
+		o := options{Out: filepath.Join(parent, "dist"), Arch: []string{"amd64"}, Maintainer: "Ada <ada@example.com>"}
+		done <- o.run(ctx)
+	}()
+	for found := []string(nil); found == nil; {
+		select {
+		case err := <-done:
+			t.Fatal(err)
+		case <-time.After(time.Millisecond):
+			found, _ = filepath.Glob(filepath.Join(parent, ".release-*"))
+		}
+	}
+	cancel(interrupted)
+	if err := <-done; !errors.Is(err, interrupted) {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(parent); len(entries) != 0 {
+		t.Error(entries, err)
+	}
+}
+
+// A folder that git refuses is told with git's own reason.
+func TestDateUnknown(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("SOURCE_DATE_EPOCH", "")
+	if _, err := sourceDate(); err == nil || !strings.Contains(err.Error(), "not a git repository") {
+		t.Error(err)
 	}
 }

@@ -83,7 +83,11 @@ func sourceDate() (time.Time, error) {
 	if seconds == "" {
 		out, err := exec.Command("git", "log", "-1", "--format=%ct").Output()
 		if err != nil {
-			return time.Time{}, errors.New("the date of the commit cannot be read from git: set SOURCE_DATE_EPOCH to the seconds since 1970 that the release is from")
+			reason := err.Error()
+			if exit := new(exec.ExitError); errors.As(err, &exit) {
+				reason = strings.TrimSpace(string(exit.Stderr))
+			}
+			return time.Time{}, fmt.Errorf("the date of the commit cannot be read from git (%s): set SOURCE_DATE_EPOCH to the seconds since 1970 that the release is from", reason)
 		}
 		seconds, from = strings.TrimSpace(string(out)), "git"
 	}
