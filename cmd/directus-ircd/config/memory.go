@@ -17,28 +17,27 @@ const (
 
 // MemoryLimit is the limit on the memory of the daemon, in bytes: limits.memory, or a share
 // of the memory of the machine or cgroup. It is 0 if neither is known.
-func (l Limits) MemoryLimit() int64 { return l.memoryLimit("/") }
+func (l Limits) MemoryLimit() int64 { return l.memoryLimit("/", machineMemory()) }
 
-func (l Limits) memoryLimit(root string) int64 {
+func (l Limits) memoryLimit(root string, machine int64) int64 {
 	if l.Memory > 0 {
 		return int64(l.Memory)
 	}
-	if allowed := allowedMemory(root); allowed > 0 {
+	if allowed := allowedMemory(root, machine); allowed > 0 {
 		return max(allowed/100*memoryShare, leastMemory)
 	}
 	return 0
 }
 
 // allowedMemory is the limit of the process's cgroups or the memory of the machine, whichever
-// is less; 0 if neither can be read. root is "/", except in tests.
-func allowedMemory(root string) int64 {
-	var least int64
+// is less; 0 if neither is known. root is "/", except in tests.
+func allowedMemory(root string, machine int64) int64 {
+	least := machine
 	take := func(n int64) {
 		if n > 0 && (least == 0 || n < least) {
 			least = n
 		}
 	}
-	take(machineMemory(root))
 	for _, folder := range cgroups(root) {
 		for {
 			for _, name := range []string{"memory.max", "memory.high", "memory.limit_in_bytes"} {
@@ -72,20 +71,6 @@ func cgroups(root string) []string {
 		}
 	}
 	return folders
-}
-
-func machineMemory(root string) int64 {
-	text, err := ReadFile(path.Join(root, "/proc/meminfo"))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "MemTotal:" {
-			kib, _ := strconv.ParseInt(fields[1], 10, 64)
-			return kib << 10
-		}
-	}
-	return 0
 }
 
 // numberIn returns the number in a file; 0 if the file holds anything else, such as "max".
