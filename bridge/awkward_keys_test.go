@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,6 +112,20 @@ func testAwkwardKeys(t *testing.T, s fullSession, insert func(map[string]any), c
 		if n := count(); n != 1 {
 			t.Fatalf("%q: %d items are left", key, n)
 		}
+	}
+	// Directus takes the empty text for a key, if only to create and to read. It must not stop the channel.
+	for _, key := range []string{"", "last"} {
+		insert(map[string]any{"code": key, "text": "key " + key})
+		await(t, s, func(m *ircd.Message) bool { return m.Text == strings.TrimSpace("key "+key) })
+	}
+	if page := history(t, s, ircd.HistoryQuery{Target: "#messages", Mode: ircd.HistoryLatest, Limit: 5}); len(page) != 3 {
+		t.Errorf("%d messages are in the history, one of them with an empty key", len(page))
+	}
+	if err := s.Part(t.Context(), "#messages"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Join(t.Context(), "#messages", ircd.JoinOptions{}); err != nil {
+		t.Error(err) // the feed begins with the row
 	}
 }
 

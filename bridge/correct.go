@@ -141,7 +141,7 @@ func (s *session) rewrite(ctx context.Context, to addressee, r collection.Row, n
 		undo: deeds.Rewriting(s.User(), g, r.ID, newText),
 		do: func(ctx context.Context) error {
 			var raw json.RawMessage
-			err := s.member.account.UpdateItem(ctx, g.Collection, r.ID, map[string]any{g.Fields.Text: newText}, g.Query, &raw)
+			err := s.member.account.UpdateItem(ctx, g.Collection, collection.KeyOf(r.ID), map[string]any{g.Fields.Text: newText}, g.Query, &raw)
 			if err != nil {
 				return err
 			}

@@ -145,7 +145,7 @@ func (m *member) reactionsTo(ctx context.Context, g *collection.Group, list []fo
 	messages := map[string]*ircd.Message{}
 	ids := make([]string, 0, len(list))
 	for _, f := range list {
-		ids = append(ids, f.row.ID)
+		ids = append(ids, collection.KeyOf(f.row.ID))
 		messages[f.row.ID] = f.message
 	}
 	reactions, err := g.ReactionStore().Read(ctx, m.account, directus.Filter{g.Reactions.Message: map[string]any{"_in": ids}})

@@ -69,9 +69,9 @@ func (s *session) erase(ctx context.Context, to addressee, r collection.Row) err
 		undo: s.member.feeds.Deeds().Erasing(s.User(), g.Collection, r.ID),
 		do: func(ctx context.Context) error {
 			if mark := to.SoftDelete.Mark(r); mark != nil {
-				return s.member.account.UpdateItem(ctx, g.Collection, r.ID, mark, g.Query, nil)
+				return s.member.account.UpdateItem(ctx, g.Collection, collection.KeyOf(r.ID), mark, g.Query, nil)
 			}
-			return s.member.account.DeleteItem(ctx, g.Collection, r.ID)
+			return s.member.account.DeleteItem(ctx, g.Collection, collection.KeyOf(r.ID))
 		},
 		done: gone,
 	}.confirm(ctx)

@@ -107,7 +107,11 @@ const PageSize = 100
 // Keyed returns the query for those items with the given keys that match a filter. There
 // must be no more keys than PageLimit allows.
 func (g *Group) Keyed(filter directus.Filter, keys []string) directus.Query {
-	return directus.Query{Filter: filter, Key: g.Fields.Key(), Keys: keys, Limit: len(keys)}
+	asked := make([]string, len(keys))
+	for i, id := range keys {
+		asked[i] = KeyOf(id)
+	}
+	return directus.Query{Filter: filter, Key: g.Fields.Key(), Keys: asked, Limit: len(keys)}
 }
 
 // Between matches the private messages of two users to each other.

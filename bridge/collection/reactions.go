@@ -111,7 +111,7 @@ func (c reactionStore) Read(ctx context.Context, account *directus.Account, filt
 // Own returns the reactions of the account's user to a message with the given text.
 func (c reactionStore) Own(ctx context.Context, account *directus.Account, message, text string) ([]Reaction, error) {
 	list, err := c.Read(ctx, account, directus.And(
-		directus.Eq(c.Message, message), directus.Eq(c.Author, "$CURRENT_USER")))
+		directus.Eq(c.Message, KeyOf(message)), directus.Eq(c.Author, "$CURRENT_USER")))
 	// Compared here: to some databases all emoji are equal.
 	return slices.DeleteFunc(list, func(r Reaction) bool { return r.text != text || r.Author != account.ID() }), err
 }

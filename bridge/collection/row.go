@@ -59,7 +59,7 @@ func parseRow(raw json.RawMessage, f Fields, zone *time.Location) (Row, error) {
 		return Row{}, fmt.Errorf("read item: %w", err)
 	}
 	r := Row{Values: values, Key: values[f.Key()]}
-	if r.ID = Scalar(r.Key); r.ID == "" {
+	if r.ID = idOf(r.Key); r.ID == "" {
 		return Row{}, fmt.Errorf("read item: no primary key %q in it", f.Key())
 	}
 	r.RawDate = Scalar(values[f.Date])
@@ -81,6 +81,34 @@ func parseRow(raw json.RawMessage, f Fields, zone *time.Location) (Row, error) {
 		delete(values, f.Reply)
 	}
 	return r, nil
+}
+
+// emptyKey is the ID of a row whose key is the empty text, which Directus accepts where keys are
+// texts. An empty ID stands for no row, and no database keeps a NUL in a key.
+const emptyKey = "\x00"
+
+// idOf returns the ID of the row with a key; empty if that is no key.
+func idOf(key json.RawMessage) string {
+	if string(key) == `""` {
+		return emptyKey
+	}
+	return Scalar(key)
+}
+
+// IDOf returns the ID of the row with a key that a delete event names.
+func IDOf(key string) string {
+	if key == "" {
+		return emptyKey
+	}
+	return key
+}
+
+// KeyOf is the key of the row with an ID, as Directus is asked for it.
+func KeyOf(id string) string {
+	if id == emptyKey {
+		return ""
+	}
+	return id
 }
 
 // Says reports whether text is the whole text of the row. Of a text that was cut, its
@@ -213,7 +241,7 @@ func KeyValue(id string) any {
 	if n, err := strconv.ParseInt(id, 10, 64); err == nil && strconv.FormatInt(n, 10) == id {
 		return json.Number(id)
 	}
-	return id
+	return KeyOf(id)
 }
 
 // ContentOf returns a hash of the row's text, but for white space, and of its files. Other

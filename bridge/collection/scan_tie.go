@@ -132,11 +132,11 @@ func ReadKeys(ctx context.Context, account *directus.Account, g *Group, filter d
 		if err := account.Items(ctx, g.Collection, q, &items); err != nil {
 			return nil, fmt.Errorf("read keys of collection %s: %w", g.Collection, err)
 		}
-		if overlap > 0 && (len(items) == 0 || Scalar(items[0][key]) != keys[len(keys)-1]) {
+		if overlap > 0 && (len(items) == 0 || idOf(items[0][key]) != keys[len(keys)-1]) {
 			return nil, ErrMoved
 		}
 		for _, item := range items[overlap:] {
-			keys = append(keys, Scalar(item[key]))
+			keys = append(keys, idOf(item[key]))
 		}
 		if len(items) < size || len(keys) > most {
 			return keys, nil

@@ -187,7 +187,7 @@ func (f *Feed) remove(keys []string) {
 	defer f.mu.Unlock()
 	var entries []Entry
 	for _, key := range keys {
-		entries = append(entries, f.redact(key)...)
+		entries = append(entries, f.redact(collection.IDOf(key))...)
 	}
 	f.Bring(few(entries)...)
 }

@@ -161,7 +161,7 @@ func unquotable(ctx context.Context, account *directus.Account, g *collection.Gr
 			break
 		}
 		for _, item := range found {
-			delete(hidden, collection.Scalar(item[key]))
+			delete(hidden, collection.IDOf(collection.Scalar(item[key])))
 		}
 	}
 	return hidden
