@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus/setup"
@@ -37,6 +38,24 @@ func (c configCmd) Run(env *environment) error {
 		fmt.Fprintln(env.Stdout, saved)
 	}
 	return err
+}
+
+// savable reports why save would fail. It leaves nothing behind.
+func savable(file string) error {
+	switch info, err := os.Stat(file); {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a folder: name a file in it", file)
+	case err == nil:
+		return nil // which save leaves as it is
+	}
+	probe, err := os.CreateTemp(filepath.Dir(file), ".config-*")
+	if path := new(fs.PathError); errors.As(err, &path) {
+		return fmt.Errorf("%s cannot be made: %w", file, path.Err)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // save writes a configuration into a new file. Everybody may read it: it holds no secret, and the systemd unit runs the daemon

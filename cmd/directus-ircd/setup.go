@@ -68,6 +68,11 @@ func (c *setupCmd) Run(ctx context.Context, env *environment) error {
 	if err := c.options().Validate(); err != nil {
 		return usageError{err}
 	}
+	if c.Out != "" && !c.DryRun {
+		if err := savable(c.Out); err != nil {
+			return fmt.Errorf("--out: %w", err)
+		}
+	}
 	if err := c.complete(env); err != nil {
 		return err
 	}
@@ -170,6 +175,9 @@ func (c *setupCmd) configuration(env *environment, report setup.Report) error {
 	if c.Out != "" {
 		saved, err = save(c.Out, text)
 		head = c.Out + " exists and is left as it is. The whole configuration that fits:"
+		if err != nil {
+			head = "The whole configuration, which could not be saved:"
+		}
 	}
 	if saved == "" {
 		saved = head + "\n\n" + text

@@ -25,6 +25,8 @@ func TestSetupUsage(t *testing.T) {
 		{"--nick=role.name", `"role.name" is not a name`},
 		{"--private-readable", "--private-readable has no effect without --private: add --private"},
 		{"--replies --text-field=reply_to", `two fields of the collection have the name "reply_to"`},
+		{"--attach-role=", "--attach-role names none"},
+		{"--attach-user=", "--attach-user names none"},
 		{"--read-markers --collection=read_markers", `setup uses the collection "read_markers" for something else: choose another name for the messages`},
 	} {
 		got := runCommand(t, "", append([]string{"setup", url, "--token=x"}, strings.Fields(test.flag)...)...)
@@ -35,6 +37,19 @@ func TestSetupUsage(t *testing.T) {
 	help := strings.Join(strings.Fields(runCommand(t, "", "setup", "--help").stdout), " ")
 	if !strings.Contains(help, "adds fields only with --extend") || !strings.Contains(help, "never if Directus does not fill it in") {
 		t.Errorf("--help: %s", help)
+	}
+	dir := t.TempDir()
+	for _, wrong := range []string{filepath.Join(dir, "none", "config.yaml"), dir} {
+		got := runCommand(t, "", "setup", url, "--token=x", "--out="+wrong)
+		if got.code != 1 || !strings.HasPrefix(got.stderr, "directus-ircd: --out: ") || !strings.Contains(got.stderr, wrong) || got.stdout != "" {
+			t.Errorf("--out=%s: %+v", wrong, got)
+		}
+	}
+	if got := runCommand(t, "", "setup", url, "--token=x", "--out="+filepath.Join(dir, "config.yaml")); !strings.Contains(got.stderr, "does not answer") {
+		t.Errorf("a file that can be written: %+v", got)
+	}
+	if left, err := os.ReadDir(dir); len(left) != 0 {
+		t.Error(left, err)
 	}
 	got := runCommand(t, "", "setup", url, "--token=x")
 	if got.code != 1 || strings.Contains(got.stderr, "listed above") {

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"directus-ircd/directus"
@@ -119,6 +120,12 @@ func (o Options) Validate() error {
 	}
 	if strings.HasPrefix(o.Collection, "directus_") {
 		return fmt.Errorf("%q is a collection of Directus itself: choose another name", o.Collection)
+	}
+	if slices.Contains(o.AttachRoles, "") {
+		return errors.New("--attach-role names none: give the name or id of a role")
+	}
+	if slices.Contains(o.AttachUsers, "") {
+		return errors.New("--attach-user names none: give the e-mail address, name or id of a user")
 	}
 	if o.PrivateReadable && !o.Private {
 		return errors.New("--private-readable has no effect without --private: add --private")
