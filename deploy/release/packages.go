@@ -3,6 +3,7 @@ package main
 import (
 	"embed"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,9 +47,14 @@ func (t *tree) pack(dir, scratch, format string, p *program, installed []file) e
 		info.Depends = []string{"init-system-helpers (>= 1.52)"}
 		info.Recommends = []string{"ca-certificates"}
 	} else {
+		installed = rpmFiles(installed)
 		info.RPM.BuildHost, info.RPM.Summary = "localhost", "IRC server for a chat in Directus"
 	}
 	for i, f := range installed {
+		if f.mode.IsDir() {
+			info.Contents = append(info.Contents, &files.Content{Destination: f.path, Type: files.TypeDir, FileInfo: &files.ContentFileInfo{Mode: f.mode.Perm(), MTime: t.date}})
+			continue
+		}
 		source := filepath.Join(scratch, fmt.Sprint(format, i))
 		if err := os.WriteFile(source, f.data, 0o644); err != nil {
 			return err
@@ -85,6 +91,19 @@ func (t *tree) pack(dir, scratch, format string, p *program, installed []file) e
 		return err
 	}
 	return out.Close()
+}
+
+// rpmFiles are the files where the systems with RPM look for them, and the folders, which RPM removes only if they belong to
+// the package.
+func rpmFiles(installed []file) (list []file) {
+	for _, f := range installed {
+		f.path = strings.Replace(f.path, "/zsh/vendor-completions/", "/zsh/site-functions/", 1)
+		list = append(list, f)
+	}
+	for _, folder := range []string{"/etc/directus-ircd", strings.TrimSuffix(documents, "/"), documents + "examples"} {
+		list = append(list, file{path: folder, mode: fs.ModeDir | 0o755})
+	}
+	return list
 }
 
 // debianFiles are those that only Debian's policy asks for.

@@ -120,6 +120,33 @@ func TestDebianPackage(t *testing.T) {
 	}
 }
 
+// What rpm itself reads in the package: its folders are its own, and zsh finds its completion.
+func TestRPM(t *testing.T) {
+	rpm, err := exec.LookPath("rpm")
+	if err != nil {
+		t.Log("no rpm on this machine: the package is read where there is one")
+		return
+	}
+	tree, dir := read(t), t.TempDir()
+	completion := file{path: "/usr/share/zsh/vendor-completions/_directus-ircd", mode: 0o644, data: []byte("#compdef directus-ircd\n")}
+	if err := tree.packages(dir, stand(t), append(filesFor(t, tree), completion)); err != nil {
+		t.Fatal(err)
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*.rpm"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	out, err := exec.Command(rpm, "-qp", "--list", found[0]).CombinedOutput()
+	if err != nil {
+		t.Fatalf("rpm: %v\n%s", err, out)
+	}
+	for _, file := range []string{"/etc/directus-ircd", "/usr/share/doc/directus-ircd", "/usr/share/doc/directus-ircd/examples", "/usr/share/zsh/site-functions/_directus-ircd", "/usr/bin/directus-ircd"} {
+		if !slices.Contains(strings.Fields(string(out)), file) {
+			t.Errorf("%s is not in the package:\n%s", file, out)
+		}
+	}
+}
+
 // The shell takes the scripts that packages run as root.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("scripts/*")
