@@ -207,7 +207,7 @@ func TestDemoMistakes(t *testing.T) {
 		{"running already", []string{"--data=" + busy}, 1, []string{"another demo is running", busy}},
 		{"broken state", []string{"--data=" + broken}, 1, []string{"start again with --reset"}},
 		{"folder is a file", []string{"--data=" + filepath.Join(foreign, "thesis.txt")}, 1, []string{"name another with --data"}},
-		{"nothing installed", nil, 1, []string{"not found: python3, make and g++\n", "python3 make g++", "The tests need Chromium"}},
+		{"nothing installed", nil, 1, []string{"not found: python3, make, g++ and npm\n", "python3 make g++ npm", "The tests need Chromium"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv("XDG_CACHE_HOME", t.TempDir())

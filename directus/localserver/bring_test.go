@@ -58,19 +58,25 @@ func nodeRegistry(t *testing.T) *httptest.Server {
 	return s
 }
 
-// Where nothing says from where Node.js could come, it is said what to do.
+// Where nothing says from where Node.js could come, npm is among what is missing, as it knows.
 func TestBringNodeFromNowhere(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		return
 	}
-	fakePath(t, "python3", "make", "g++")
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("npm_config_registry", "")
 	t.Setenv("NPM_CONFIG_REGISTRY", "")
-	var said progress
-	_, err := localserver.Install(t.Context(), localserver.Options{Dir: t.TempDir(), Progress: said.add})
-	if err == nil || !strings.Contains(err.Error(), "install npm") || !strings.Contains(err.Error(), "npm_config_registry") {
-		t.Errorf("got %v", err)
+	for missing, path := range map[string][]string{
+		"not found: python3, make, g++ and npm\n": nil,
+		"not found: g++ and npm\n":                {"node", "python3", "make"},
+		"not found: npm\n":                        {"python3", "make", "g++"},
+	} {
+		fakePath(t, path...)
+		var said progress
+		_, err := localserver.Install(t.Context(), localserver.Options{Dir: t.TempDir(), Progress: said.add})
+		if err == nil || !strings.Contains(err.Error(), missing) || strings.Contains(said.String(), "fetching") {
+			t.Errorf("got %v, want %q\n%s", err, missing, said.String())
+		}
 	}
 }
 

@@ -82,11 +82,11 @@ func Install(ctx context.Context, opts Options) (string, error) {
 	if err := os.MkdirAll(opts.Dir, 0o755); err != nil {
 		return "", fmt.Errorf("make the cache directory: %w: set XDG_CACHE_HOME to a folder that you can write to", err)
 	}
-	if err := opts.prepare(ctx); err != nil {
-		return "", err
-	}
 	if err == nil && node.npm == nil {
 		lacking = errNoNode{"no npm was found in PATH"}
+	}
+	if err := opts.prepare(ctx, lacking.reason != ""); err != nil {
+		return "", err
 	}
 	if lacking.reason != "" {
 		if node, err = bringNode(ctx, lacking, opts); err != nil {
@@ -138,8 +138,9 @@ const (
 	installBytes = 1_300_000_000 // with what npm keeps in its own cache folder
 )
 
-// prepare says what an installation takes, and makes sure that the machine has it, before minutes are spent.
-func (o Options) prepare(ctx context.Context) error {
+// prepare says what an installation takes, and makes sure that the machine has it, before minutes are spent. bring says that
+// Node.js will be brought.
+func (o Options) prepare(ctx context.Context, bring bool) error {
 	free, err := freeSpace(o.Dir)
 	switch {
 	case o.begun(): // the one who began it was told
@@ -152,8 +153,12 @@ func (o Options) prepare(ctx context.Context) error {
 		o.Progress(fmt.Sprintf("installing Directus %s in %s: %s, and %s of disk (%s are free)",
 			o.Version, o.Dir, installTime, units.HumanSize(installBytes), units.HumanSize(float64(free))))
 	}
+	var more []needs.Program
+	if bring && nodePackage() != "" && configuredRegistry(ctx) == "" {
+		more = append(more, needs.Npm)
+	}
 	var missing *needs.Error
-	if errors.As(needs.ForDirectus(), &missing) {
+	if errors.As(needs.ForDirectus(more...), &missing) {
 		return o.Missing(ctx, missing)
 	}
 	return nil

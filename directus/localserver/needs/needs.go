@@ -21,17 +21,23 @@ type Error struct {
 	Later []Program
 }
 
-// ForDirectus returns nil if nothing is missing that installing Directus needs, and else an *Error that also names what
-// the tests lack.
-func ForDirectus() error {
-	if missing := Missing(Directus); len(missing) > 0 {
+// ForDirectus returns nil if nothing is missing that installing Directus needs, together with some more programs, and else an
+// *Error that also names what the tests lack.
+func ForDirectus(more ...Program) error {
+	if missing := Missing(Directus, more); len(missing) > 0 {
 		return &Error{Programs: missing, Later: Missing(Tests)}
 	}
 	return nil
 }
 
 // ForTests is the error of a test that has found something missing. It names all that the tests lack.
-func ForTests() *Error { return &Error{Programs: Missing(Directus, Tests)} }
+func ForTests() *Error {
+	var npm []Program
+	if os.Getenv("npm_config_registry") == "" && os.Getenv("NPM_CONFIG_REGISTRY") == "" {
+		npm = []Program{Npm}
+	}
+	return &Error{Programs: Missing(Directus, npm, Tests)}
+}
 
 func (e *Error) Error() string { return explain(thisMachine(), e) }
 

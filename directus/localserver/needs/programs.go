@@ -29,6 +29,10 @@ var Directus = []Program{
 	{Name: "g++", Any: []string{"g++", "c++", "clang++"}, Debian: "g++", Fedora: "gcc-c++"},
 }
 
+// Npm knows where Node.js and Directus come from. Nothing else needs it: it is missed where its environment does not say
+// that either.
+var Npm = Program{Name: "npm", Any: []string{"npm"}, Debian: "npm", Fedora: "npm"}
+
 // Tests is what the tests need on top of that: a browser, the servers that they start, and the IRC clients that they play
 // with.
 var Tests = []Program{
