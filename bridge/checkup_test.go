@@ -24,7 +24,7 @@ func TestChangeOfRightsIsHonouredLater(t *testing.T) {
 		defer ada.feeds.Close()
 		ada.rights = rights.NewCache(noRights{}, &rights.Shared{})
 		renew := func() {
-			if err := ada.rights.Renew(t.Context()); err != nil {
+			if err := ada.rights.Renew(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
 		}

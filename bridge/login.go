@@ -134,7 +134,7 @@ func (b *Backend) try(ctx context.Context, w scheme, a attempt, cred ircd.Creden
 		if cred.OTP != "" {
 			return nil
 		}
-		return b.join(ctx, b.guard.NewTicket(name, secret).Hash, from, came)
+		return b.join(ctx, b.guard.NewTicket(name, secret).Hash, a.token != "", from, came)
 	}
 	if s := known(); s != nil {
 		return s, nil
@@ -259,16 +259,17 @@ func cutDevice(login string) (account, name string, err error) {
 // rejoinTime is how long a password that Directus has accepted lets further clients join the
 // user's member without a login. Directus ends the member's session when the password, the
 // e-mail address or the status changes, but not when a second factor is switched on, and so
-// there is a limit.
+// there is a limit. A token has no second factor, and no limit: to renew its session is to ask
+// whose it is, as a login does.
 const rejoinTime = 5 * time.Minute
 
-// join adds a session to the member that has logged in with the same secret within
-// rejoinTime. It renews the member's Directus session instead of checking the password: that
+// join adds a session to the member that has logged in with the same secret, be it a token or a
+// password that Directus has accepted within rejoinTime. It renews the member's Directus session instead of checking the password: that
 // costs Directus a twentieth, and fails if the password was changed. Of several clients at
 // once (came is when this one came) one renewal serves all. join returns nil if the client
 // has to log in.
-func (b *Backend) join(ctx context.Context, secret guard.SecretHash, from device, came time.Time) *session {
-	m, accepted := b.recent(secret)
+func (b *Backend) join(ctx context.Context, secret guard.SecretHash, token bool, from device, came time.Time) *session {
+	m, accepted := b.recent(secret, token)
 	if m == nil || !accepted.After(came) && m.checkLately(ctx) != nil {
 		return nil
 	}
@@ -280,13 +281,13 @@ func (b *Backend) join(ctx context.Context, secret guard.SecretHash, from device
 	return b.sessionOf(m, from)
 }
 
-// recent finds a member by a secret that Directus has accepted within rejoinTime, and when it
-// did; nil if there is none.
-func (b *Backend) recent(secret guard.SecretHash) (m *member, accepted time.Time) {
+// recent finds a member by a secret that Directus has accepted, within rejoinTime unless it is a
+// token, and when it did; nil if there is none.
+func (b *Backend) recent(secret guard.SecretHash, token bool) (m *member, accepted time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range b.members {
-		if m.secret == secret && time.Since(m.accepted) < rejoinTime && !m.IsOver() {
+		if m.secret == secret && (token || time.Since(m.accepted) < rejoinTime) && !m.IsOver() {
 			return m, m.accepted
 		}
 	}

@@ -157,45 +157,6 @@ func (m *member) tell(but *session, key string, ev ircd.Event) {
 	}
 }
 
-// onState notes a new state of the realtime link, whose goroutine calls it.
-func (m *member) onState(state directus.State) {
-	m.mu.Lock()
-	changed := m.link.Up != state.Up
-	m.link = state
-	if changed && state.Up { // Directus has answered the authentication
-		m.silent = time.Time{}
-	}
-	m.mu.Unlock()
-	if changed {
-		m.feeds.Linked()
-	}
-	m.ring()
-}
-
-// IsUp implements feed.Member: it reports whether the realtime link is up.
-func (m *member) IsUp() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.link.Up
-}
-
-// failing reports that the last attempt to connect has failed, so that there is no point in
-// waiting for the link.
-func (m *member) failing() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return !m.link.Up && m.link.Failures > 0
-}
-
-// health is what sessions report to their clients. The link counts as down only from the
-// second failed attempt to connect, so that nobody notices a restart of Directus. ended is
-// why the Directus session is over, or nil.
-func (m *member) health() (down bool, ended error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return !m.link.Up && m.link.Failures >= 2, m.ended
-}
-
 // End implements feed.Member: it records that the Directus session is over for good.
 func (m *member) End(err error) {
 	m.mu.Lock()
@@ -298,7 +259,7 @@ func (m *member) checkAfter(wait time.Duration) {
 // checkNow makes a check and schedules the next one, sooner if it has failed.
 func (m *member) checkNow() {
 	wait := m.recheckTime()
-	if err := m.check(m.ctx); err != nil {
+	if err := m.check(m.ctx, true); err != nil {
 		m.log.Debug().Err(err).Msg("check the user")
 		wait = directus.Jitter(m.recheck / 20)
 		m.ring() // the sessions tell their clients when the check is overdue
@@ -312,22 +273,23 @@ func (m *member) checkNow() {
 
 // check asks Directus for changes that it does not push to open sessions: whether the user
 // was suspended or deleted, or got another password, token or role. Directus does enforce a
-// lost permission at once, but nobody would notice before the next event.
-func (m *member) check(ctx context.Context) error {
+// lost permission at once, but nobody would notice before the next event. The name is read again
+// if profile is set, or if that takes no request of its own.
+func (m *member) check(ctx context.Context, profile bool) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	begun := time.Now()
-	if err := m.account.Check(ctx); err != nil {
-		if errors.Is(err, directus.ErrLoggedOut) {
-			m.End(err)
-			return nil
-		}
+	me, err := m.checkAccount(ctx)
+	if errors.Is(err, directus.ErrLoggedOut) {
+		m.End(err)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	if err := m.CheckRights(ctx); err != nil {
-		return err
+	if profile || me != nil {
+		m.renewProfile(ctx, me)
 	}
-	m.renewProfile(ctx)
 	m.refreshMarkers(ctx, 0)
 	m.tell(nil, "acquaintances", &ircd.Acquaintances{}) // the rule for which users are visible may have changed
 	m.mu.Lock()
@@ -335,6 +297,22 @@ func (m *member) check(ctx context.Context) error {
 	m.mu.Unlock()
 	m.ring()
 	return nil
+}
+
+// checkAccount asks whether the session or the token is still good, and for the rights. A token
+// may be given to another user between any two requests: whose it is is asked behind the rights,
+// which count only if it is the member's. me is what that question told; nil if it was not asked.
+func (m *member) checkAccount(ctx context.Context) (me directus.User, err error) {
+	if !m.account.IsStatic() {
+		if err := m.account.Check(ctx); err != nil {
+			return nil, err
+		}
+		return nil, m.CheckRights(ctx)
+	}
+	return me, m.renewRights(ctx, func() (err error) {
+		me, err = m.account.CheckMe(ctx, m.names.OwnFields())
+		return err
+	})
 }
 
 // checkLately is check for many callers at once: each waits for a check in progress, and uses
@@ -351,18 +329,21 @@ func (m *member) checkLately(ctx context.Context) error {
 	if known {
 		return nil
 	}
-	return m.check(ctx)
+	return m.check(ctx, false)
 }
 
 // CheckRights implements feed.Member: it reads the permissions of the session's role again.
 // If they have changed, the user leaves the feeds that were shared with people who may now
 // read more, or less.
-func (m *member) CheckRights(ctx context.Context) error {
+func (m *member) CheckRights(ctx context.Context) error { return m.renewRights(ctx, nil) }
+
+// renewRights is CheckRights with a proof; see rights.Cache.Renew.
+func (m *member) renewRights(ctx context.Context, prove func() error) error {
 	if err := m.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	defer m.turn.Release(1)
-	err := m.rights.Renew(ctx)
+	err := m.rights.Renew(ctx, prove)
 	if changes := m.rights.Changes(); changes != m.honoured.Load() {
 		m.names.Forget()
 		m.topics.forget()
@@ -380,9 +361,10 @@ func (m *member) isVerified() bool {
 	return !m.isOverdue() && m.rights.Changes() == m.honoured.Load()
 }
 
-// renewProfile reads the user's name again, and tells the user's sessions if it has changed.
-func (m *member) renewProfile(ctx context.Context) {
-	realname, changed, err := m.names.Renew(ctx)
+// renewProfile takes the user's present name, and tells the user's sessions if it has changed.
+// me is what Directus has just told of the user; if it is nil, it is asked.
+func (m *member) renewProfile(ctx context.Context, me directus.User) {
+	realname, changed, err := m.names.Renew(ctx, me)
 	if err != nil {
 		m.log.Debug().Err(err).Msg("read the user's name again")
 	}

@@ -25,7 +25,7 @@ func (b *Backend) admit(ctx context.Context, account *directus.Account, secret g
 	}
 	p := b.plan.Load()
 	may := rights.NewCache(account, &b.rights)
-	if err := may.Renew(ctx); err != nil {
+	if err := may.Renew(ctx, nil); err != nil {
 		b.opts.Logger.Debug().Err(err).Msg("the user's rights are not known") // then the user's feeds are not shared
 	}
 	names := b.people.NewDirectory(account, may, people.Options{NickFields: p.NickFields, AccountField: p.AccountField, PublicURL: p.PublicURL, Life: p.Recheck})
@@ -52,7 +52,7 @@ func (b *Backend) checkUser(ctx context.Context, id string) {
 	if m == nil {
 		return
 	}
-	if err := m.check(ctx); err != nil {
+	if err := m.check(ctx, false); err != nil {
 		b.opts.Logger.Debug().Err(err).Str("user", id).Msg("check the user")
 	}
 }

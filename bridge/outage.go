@@ -7,6 +7,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
@@ -108,6 +109,45 @@ func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 		s.member.toldBack()
 	}
 	return []ircd.Event{&ircd.ServiceNotice{Target: j.Name, Text: text}}
+}
+
+// onState notes a new state of the realtime link, whose goroutine calls it.
+func (m *member) onState(state directus.State) {
+	m.mu.Lock()
+	changed := m.link.Up != state.Up
+	m.link = state
+	if changed && state.Up { // Directus has answered the authentication
+		m.silent = time.Time{}
+	}
+	m.mu.Unlock()
+	if changed {
+		m.feeds.Linked()
+	}
+	m.ring()
+}
+
+// IsUp implements feed.Member: it reports whether the realtime link is up.
+func (m *member) IsUp() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.link.Up
+}
+
+// failing reports that the last attempt to connect has failed, so that there is no point in
+// waiting for the link.
+func (m *member) failing() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.link.Up && m.link.Failures > 0
+}
+
+// health is what sessions report to their clients. The link counts as down only from the
+// second failed attempt to connect, so that nobody notices a restart of Directus. ended is
+// why the Directus session is over, or nil.
+func (m *member) health() (down bool, ended error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.link.Up && m.link.Failures >= 2, m.ended
 }
 
 // isOverdue reports whether Directus has not confirmed the user for longer than it may: it

@@ -15,15 +15,39 @@ import (
 // session early, or verifies the static token. ErrLoggedOut is final; any other error
 // says nothing about the account.
 func (a *Account) Check(ctx context.Context) error {
-	if a.static {
-		err := a.verify(ctx)
-		if err == nil {
-			a.mu.Lock()
-			a.announce()
-			a.mu.Unlock()
-		}
-		return err
+	_, err := a.CheckMe(ctx, []string{"id"})
+	return err
+}
+
+// CheckMe is Check that also reads fields of the own user, as Me does, where that takes no
+// further request: with a static token. For others me is nil. The id must be among the fields.
+func (a *Account) CheckMe(ctx context.Context, fields []string) (me User, err error) {
+	if !a.static {
+		return nil, a.renewEarly(ctx)
 	}
+	me, err = a.me(ctx, fields)
+	refused := IsCode(err, CodeForbidden)
+	if refused {
+		err = a.verify(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	a.announce()
+	a.mu.Unlock()
+	if refused || reduced(me, fields) {
+		return a.readableMe(ctx, fields)
+	}
+	return me, nil
+}
+
+// IsStatic reports whether the account was logged in by a static token, which an administrator
+// may give to another user at any time.
+func (a *Account) IsStatic() bool { return a.static }
+
+// renewEarly renews the session though its token is still good.
+func (a *Account) renewEarly(ctx context.Context) error {
 	a.mu.Lock()
 	before := a.renewed
 	if now := time.Now(); a.token.renew.After(now) {

@@ -32,13 +32,17 @@ func (a *Account) Me(ctx context.Context, fields []string) (User, error) {
 	if err == nil && !reduced(me, fields) {
 		return me, nil
 	}
-	// If the user may not read one of the fields, Directus leaves out all but the id.
-	// With "*" it returns all fields that the user may read.
+	return a.readableMe(ctx, fields)
+}
+
+// readableMe is Me where the user may not read one of the fields: Directus then leaves out all
+// but the id. With "*" it returns all fields that the user may read.
+func (a *Account) readableMe(ctx context.Context, fields []string) (User, error) {
 	all, err := a.me(ctx, []string{"*"})
 	if err != nil && !IsCode(err, CodeForbidden) {
 		return nil, fmt.Errorf("read own user: %w", err)
 	}
-	me = User{"id": a.id}
+	me := User{"id": a.id}
 	for _, f := range fields {
 		if v, ok := all[f]; ok {
 			me[f] = v

@@ -76,7 +76,7 @@ func (r *toldRights) Administrator(context.Context) (bool, error) { return false
 func newTestMember(account *directus.Account, all directus.Permissions) *testMember {
 	m := &testMember{account: account, rt: account.Realtime(directus.RealtimeOptions{}), log: zerolog.Nop(), told: toldRights{all}}
 	m.rights = rights.NewCache(&m.told, &rights.Shared{})
-	_ = m.rights.Renew(context.Background())
+	_ = m.rights.Renew(context.Background(), nil)
 	m.names = (&people.Community{}).NewDirectory(account, m.rights, people.Options{})
 	return m
 }
@@ -188,7 +188,7 @@ func (r *modelReader) check(t *testing.T, all bool) {
 // setRights gives a member other rights, as a check finds them.
 func (m *feedsModel) setRights(of *testMember, all directus.Permissions) {
 	of.told.all = all
-	_ = of.rights.Renew(m.t.Context())
+	_ = of.rights.Renew(m.t.Context(), nil)
 	m.feeds.Expel(of)
 }
 

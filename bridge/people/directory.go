@@ -64,27 +64,34 @@ func (d *Directory) Account() *directus.Account { return d.account }
 // Self reads the name of the user of the directory, which that user may always read, and
 // who else is known to have it: see Community.Connect.
 func (d *Directory) Self(ctx context.Context) (p Person, ns namesakes, err error) {
-	if p, err = d.readSelf(ctx); err != nil {
+	if p, err = d.self(ctx, nil); err != nil {
 		return Person{}, namesakes{}, err
 	}
 	all, err := d.namesakes(ctx, map[string]Person{p.ID: p})
 	return p, all[p.ID], err
 }
 
-func (d *Directory) readSelf(ctx context.Context) (Person, error) {
-	me, err := d.account.Me(ctx, append([]string{"id"}, d.fields...))
-	if err != nil {
-		return Person{}, fmt.Errorf("read own name: %w", err)
+// OwnFields are the fields of the own user that the directory wants, the id first.
+func (d *Directory) OwnFields() []string { return append([]string{"id"}, d.fields...) }
+
+// self makes the person of what Directus has told of the own user, which it reads if me is nil.
+func (d *Directory) self(ctx context.Context, me directus.User) (Person, error) {
+	if me == nil {
+		var err error
+		if me, err = d.account.Me(ctx, d.OwnFields()); err != nil {
+			return Person{}, fmt.Errorf("read own name: %w", err)
+		}
 	}
 	p := d.toPerson(me)
 	p.ID = d.account.ID()
 	return p, nil
 }
 
-// Renew reads the name of the user of the directory again, and reports whether the real name
-// has changed. A nick in use does not change.
-func (d *Directory) Renew(ctx context.Context) (realname string, changed bool, err error) {
-	p, err := d.readSelf(ctx)
+// Renew takes the present name of the user of the directory, and reports whether the real name
+// has changed. A nick in use does not change. me are the OwnFields as Directus has just told
+// them; if it is nil, Renew reads them.
+func (d *Directory) Renew(ctx context.Context, me directus.User) (realname string, changed bool, err error) {
+	p, err := d.self(ctx, me)
 	if err != nil {
 		return "", false, err
 	}

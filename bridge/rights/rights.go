@@ -170,10 +170,15 @@ func (c *Cache) ask(ctx context.Context) (permissions, error) {
 	return c.same.of(permissions(all)), nil
 }
 
-// Renew asks Directus for all rights. Changes goes up if they may have changed.
-func (c *Cache) Renew(ctx context.Context) error {
+// Renew asks Directus for all rights. Changes goes up if they may have changed. What Directus
+// says counts only if prove, unless it is nil, then returns no error: that the answer was given
+// to the user of the cache.
+func (c *Cache) Renew(ctx context.Context, prove func() error) error {
 	begun := time.Now()
 	all, err := c.ask(ctx)
+	if err == nil && prove != nil {
+		err = prove()
+	}
 	if err != nil {
 		return err
 	}
