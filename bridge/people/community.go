@@ -18,11 +18,12 @@ type Community struct {
 	*nicks
 	Company  *company
 	censuses *censuses
+	shared   *commonNames
 }
 
 // NewCommunity loads the nicks of the Directus at origin from a table.
 func NewCommunity(store *state.Store, kept *NickTable, origin string) *Community {
-	return &Community{nicks: newNicks(store, kept, origin), Company: newCompany(), censuses: newCensuses()}
+	return &Community{nicks: newNicks(store, kept, origin), Company: newCompany(), censuses: newCensuses(), shared: &commonNames{}}
 }
 
 // NickTable holds the nicks that outlive the daemon.
@@ -51,7 +52,7 @@ func (c *Community) NewDirectory(account *directus.Account, may *rights.Cache, o
 		fields = append(fields, opts.AccountField)
 	}
 	return &Directory{
-		account: account, rights: may, nicks: c.nicks, censuses: c.censuses, company: c.Company,
+		account: account, rights: may, nicks: c.nicks, censuses: c.censuses, shared: c.shared, company: c.Company,
 		fields: fields, names: opts.NickFields, publicURL: opts.PublicURL, life: opts.Life,
 		attachments: &attachments{account: account, life: opts.Life},
 		searches:    rate.NewLimiter(searchRate, searchBurst),

@@ -34,6 +34,7 @@ type Directory struct {
 	nicks     *nicks
 	company   *company // has a lock of its own
 	censuses  *censuses
+	shared    *commonNames  // has a lock of its own
 	fields    []string      // that are read of users: names, and Options.AccountField
 	names     []string      // see Options.NickFields
 	publicURL string        // see Options
@@ -44,13 +45,13 @@ type Directory struct {
 	// searches limits how often users are searched for a nick that nobody has.
 	searches *rate.Limiter
 
-	mu       sync.Mutex             // a leaf lock
-	people   map[string]knownPerson // guarded by mu
-	readable []string               // the fields that may be read; guarded by mu
-	said     bool                   // Directus said that no rule limits whose readable fields may be read; guarded by mu
-	probed   time.Time              // when readable was found out; guarded by mu
-	refused  bool                   // Directus has refused a field that it had said may be read; guarded by mu
-	nobody   map[string]time.Time   // when to search again for a folded nick that nobody has; guarded by mu
+	mu        sync.Mutex             // a leaf lock
+	people    map[string]knownPerson // guarded by mu
+	scope     scope                  // guarded by mu
+	probed    time.Time              // when scope was found out; guarded by mu
+	refused   bool                   // Directus has refused a field that it had said may be read; guarded by mu
+	forgotten int                    // calls of Forget; guarded by mu
+	nobody    map[string]time.Time   // when to search again for a folded nick that nobody has; guarded by mu
 }
 
 type knownPerson struct {
@@ -110,11 +111,11 @@ func (d *Directory) UsersMeeting(ctx context.Context, meets func(id string) bool
 		if err != nil && !errors.Is(err, errRightsChanged) {
 			return nil, err
 		}
-		for _, p := range found {
+		for _, p := range found.people {
 			people[p.ID] = p
 		}
 		if err == nil {
-			d.remember(people, missing)
+			d.remember(people, missing, found)
 		}
 	}
 	for _, id := range mentioned {
@@ -128,8 +129,11 @@ func (d *Directory) UsersMeeting(ctx context.Context, meets func(id string) bool
 // Forget empties the caches of the directory, as the rights of its user have changed.
 func (d *Directory) Forget() {
 	d.mu.Lock()
-	d.people, d.nobody, d.probed, d.refused = nil, nil, time.Time{}, false
+	common := d.scope.common
+	d.people, d.nobody, d.scope, d.probed, d.refused = nil, nil, scope{}, time.Time{}, false
+	d.forgotten++
 	d.mu.Unlock()
+	d.shared.forget(common)
 	d.censuses.forget(d.ownCensus())
 	d.attachments.forget()
 }
@@ -158,6 +162,18 @@ func (d *Directory) identify(ctx context.Context, meets func(id string) bool, pe
 }
 
 func (d *Directory) remembered(ids []string) (people map[string]Person, missing []string) {
+	people, missing = d.own(ids)
+	if len(missing) == 0 {
+		return people, nil
+	}
+	if sc, _, _ := d.settle(); sc.common != "" {
+		missing = d.shared.add(people, sc.common, missing)
+	}
+	return people, missing
+}
+
+// own is remembered without the names that are shared.
+func (d *Directory) own(ids []string) (people map[string]Person, missing []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	people = map[string]Person{}
@@ -178,30 +194,43 @@ func (d *Directory) remembered(ids []string) (people map[string]Person, missing 
 	return people, missing
 }
 
-func (d *Directory) remember(people map[string]Person, ids []string) {
+// remember caches what became of the ids that were missing: found has those that were found.
+func (d *Directory) remember(people map[string]Person, ids []string, found fetched) {
+	until := time.Now().Add(d.life)
+	if found.common != "" && time.Since(d.rights.ProvenAt()) < commonProof {
+		d.shared.keep(found.common, found.people, until)
+		ids = slices.DeleteFunc(ids, func(id string) bool {
+			return slices.ContainsFunc(found.people, func(p Person) bool { return p.ID == id })
+		})
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.people == nil || len(d.people) > maxNames {
 		d.people = map[string]knownPerson{}
 	}
-	until := time.Now().Add(d.life)
 	for _, id := range ids {
 		d.people[id] = knownPerson{people[id], until}
 	}
 }
 
+// fetched are people who were read, and the key of the names that are shared by which that was.
+type fetched struct {
+	people []Person
+	common string
+}
+
 // fetch reads users, without those users and fields that may not be read.
-func (d *Directory) fetch(ctx context.Context, filter directus.Filter, limit int) ([]Person, error) {
-	fields, err := d.probe(ctx)
-	if err != nil || len(fields) == 0 {
-		return nil, err
+func (d *Directory) fetch(ctx context.Context, filter directus.Filter, limit int) (fetched, error) {
+	sc, err := d.probe(ctx)
+	if err != nil || len(sc.fields) == 0 {
+		return fetched{}, err
 	}
 	var people []Person
 	page := filter
 	for len(people) < limit {
 		n := collection.PageLimit(ctx, d.account, limit-len(people))
 		users, err := d.account.Users(ctx, directus.Query{
-			Fields: append([]string{"id"}, fields...), Filter: page, Sort: []string{"id"}, Limit: n,
+			Fields: append([]string{"id"}, sc.fields...), Filter: page, Sort: []string{"id"}, Limit: n,
 		})
 		if directus.IsCode(err, directus.CodeForbidden) {
 			// The right was there when it was tried, or Directus said so, as it says of
@@ -209,10 +238,10 @@ func (d *Directory) fetch(ctx context.Context, filter directus.Filter, limit int
 			if d.refuse() {
 				return d.fetch(ctx, filter, limit)
 			}
-			return nil, errRightsChanged
+			return fetched{}, errRightsChanged
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read names: %w", err)
+			return fetched{}, fmt.Errorf("read names: %w", err)
 		}
 		for _, u := range users {
 			people = append(people, d.toPerson(u))
@@ -226,7 +255,7 @@ func (d *Directory) fetch(ctx context.Context, filter directus.Filter, limit int
 		}
 		page = directus.And(filter, directus.Compare("id", "_nin", ids))
 	}
-	return people, nil
+	return fetched{people, sc.common}, nil
 }
 
 // refuse notes that Directus has refused a field that it had said may be read; again
@@ -239,27 +268,57 @@ func (d *Directory) refuse() (again bool) {
 	return again
 }
 
-// probe returns which of the configured fields the user may read, because Directus refuses
-// a request for any other as a whole. Mostly the user's rights tell; otherwise it tries.
-func (d *Directory) probe(ctx context.Context) ([]string, error) {
+// scope is what the user may read of others.
+type scope struct {
+	fields []string // those of the configured fields that may be read
+	said   bool     // Directus said that no rule limits whose fields these are
+	common string   // the key of the names that are shared by all who read the same; empty: none are
+}
+
+// probe returns what the user may read of others, because Directus refuses a request for any
+// other field as a whole. Mostly the user's rights tell; otherwise it tries.
+func (d *Directory) probe(ctx context.Context) (scope, error) {
+	sc, known, forgotten := d.settle()
+	if known {
+		return sc, nil
+	}
+	fields, err := d.try(ctx)
+	if err != nil {
+		return scope{}, err
+	}
+	sc = scope{fields: fields}
+	d.settled(sc, forgotten)
+	return sc, nil
+}
+
+// settle is probe without asking Directus, if the rights tell. forgotten is for settled.
+func (d *Directory) settle() (sc scope, known bool, forgotten int) {
 	d.mu.Lock()
-	readable, fresh, refused := d.readable, time.Since(d.probed) < d.life, d.refused
+	sc, known, forgotten = d.scope, time.Since(d.probed) < d.life, d.forgotten
+	refused := d.refused
 	d.mu.Unlock()
-	if fresh {
-		return readable, nil
+	if known || refused {
+		return sc, known, forgotten
 	}
 	readable, said := d.rights.Readable("directus_users", d.fields)
-	said = said && !refused
 	if !said {
-		var err error
-		if readable, err = d.try(ctx); err != nil {
-			return nil, err
-		}
+		return scope{}, false, forgotten
 	}
+	sc = scope{fields: readable, said: true}
+	if len(readable) > 0 && slices.Contains(d.names, readable[0]) {
+		sc.common = fmt.Sprintf("%q of %q %d", readable, d.fields, len(d.names))
+	}
+	d.settled(sc, forgotten)
+	return sc, true, forgotten
+}
+
+// settled notes what may be read, unless Forget was called since settle.
+func (d *Directory) settled(sc scope, forgotten int) {
 	d.mu.Lock()
-	d.readable, d.said, d.probed = readable, said, time.Now()
-	d.mu.Unlock()
-	return readable, nil
+	defer d.mu.Unlock()
+	if d.forgotten == forgotten {
+		d.scope, d.probed = sc, time.Now()
+	}
 }
 
 // try finds out which of the configured fields may be read by asking for each.

@@ -107,19 +107,16 @@ func (d *Directory) ownCensus() string { return "of " + d.account.ID() }
 // names may be read. All who may read everybody share one. It also serves those who read the
 // same fields under a rule, as called reads each name again before it is shown.
 func (d *Directory) census(ctx context.Context, maxAge time.Duration) (*census, error) {
-	fields, err := d.probe(ctx)
-	if err != nil || len(fields) == 0 {
+	sc, err := d.probe(ctx)
+	if err != nil || len(sc.fields) == 0 {
 		return nil, err
 	}
-	d.mu.Lock()
-	said := d.said
-	d.mu.Unlock()
-	shared := "by " + strings.Join(fields, ",")
+	shared := "by " + strings.Join(sc.fields, ",")
 	if c := d.censuses.recent(shared, maxAge); c != nil {
 		return c, nil
 	}
 	key, most := d.ownCensus(), maxOwnCounted
-	if said {
+	if sc.said {
 		key, most = shared, maxCounted
 	}
 	c, err := d.censuses.get(ctx, key, maxAge, func(ctx context.Context) (*census, error) {
@@ -127,7 +124,7 @@ func (d *Directory) census(ctx context.Context, maxAge time.Duration) (*census, 
 		if err != nil {
 			return nil, err
 		}
-		return newCensus(d.censuses.seed, counted, said && end && len(fields) == len(d.fields)), nil
+		return newCensus(d.censuses.seed, counted, sc.said && end && len(sc.fields) == len(d.fields)), nil
 	})
 	if errors.Is(err, errRightsChanged) {
 		return nil, nil
@@ -142,12 +139,12 @@ func (d *Directory) count(ctx context.Context, most int) (list []Person, end boo
 	limit := min(most, collection.PageLimit(ctx, d.account, collection.MaxPage))
 	overlap := min(limit-1, 1)
 	for whole := overlap > 0; len(list) < most; {
-		fields, err := d.probe(ctx)
-		if err != nil || len(fields) == 0 {
+		sc, err := d.probe(ctx)
+		if err != nil || len(sc.fields) == 0 {
 			return nil, false, err
 		}
 		users, err := d.account.Users(ctx, directus.Query{
-			Fields: append([]string{"id"}, fields...), Sort: []string{"id"}, Limit: limit, Offset: max(len(list)-overlap, 0),
+			Fields: append([]string{"id"}, sc.fields...), Sort: []string{"id"}, Limit: limit, Offset: max(len(list)-overlap, 0),
 		})
 		if directus.IsCode(err, directus.CodeForbidden) {
 			if !d.refuse() {
