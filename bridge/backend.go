@@ -232,7 +232,7 @@ func (b *Backend) Stats() Stats {
 		if m.inUse() {
 			s.Users++
 		}
-		if m.IsUp() {
+		if m.Link().Up {
 			s.Links++
 		}
 	}
@@ -242,21 +242,22 @@ func (b *Backend) Stats() Stats {
 // Status is what an operator may know beyond Stats.
 type Status struct {
 	Version string // of Directus; empty if it is not known
-	// Linked says of each user with a session, by id, whether the realtime link is up.
-	Linked map[string]bool
+	// Links are the states of the realtime links of the users with a session, by id. Who only
+	// reads what others bring has none, and Since is zero.
+	Links  map[string]directus.State
 	Feeds  []feed.Status
 	Doubts []Doubt // the last ones, the newest first
 }
 
 // Status describes the users and feeds, no more than most of each. It may be called from any goroutine.
 func (b *Backend) Status(most int) Status {
-	s := Status{Version: b.opts.Client.Version(), Linked: map[string]bool{}, Feeds: b.feeds.Feeds(most), Doubts: b.doubts.list()}
+	s := Status{Version: b.opts.Client.Version(), Links: map[string]directus.State{}, Feeds: b.feeds.Feeds(most), Doubts: b.doubts.list()}
 	b.mu.Lock()
 	for id, m := range b.members {
-		if len(s.Linked) == most {
+		if len(s.Links) == most {
 			break
 		}
-		s.Linked[id] = m.IsUp()
+		s.Links[id] = m.Link()
 	}
 	b.mu.Unlock()
 	own := b.plan.Load().OwnFeeds

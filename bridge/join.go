@@ -128,7 +128,7 @@ func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 	for {
 		s.switchReaders()
 		ready, changed, err := v.feed.Status()
-		if ready || err != nil || s.member.failing() || time.Now().Before(s.hasty) {
+		if ready || err != nil || v.feed.Link().Failures > 0 || time.Now().Before(s.hasty) {
 			return ready && err == nil, err
 		}
 		select {

@@ -77,7 +77,7 @@ func newMember(names *people.Directory, may *rights.Cache, book *markers.Book, f
 	}
 	m.honoured.Store(may.Changes())
 	m.ctx, m.cancel = context.WithCancel(context.Background())
-	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState})
+	m.rt = account.Realtime(directus.RealtimeOptions{OnState: m.onState, OnDemand: true})
 	m.begin(func() error {
 		if err := m.rt.Run(m.ctx); m.ctx.Err() == nil {
 			return errors.Join(errLinkEnded, err)
@@ -167,7 +167,7 @@ func (m *member) End(err error) {
 		return
 	}
 	m.log.Info().AnErr("cause", err).Msg("directus session ended")
-	m.feeds.Linked()
+	m.feeds.Linked(m)
 	m.ring()
 }
 
@@ -221,14 +221,18 @@ func (m *member) toldBack() {
 // patience is how long a send may take. While Directus has been unreachable for long, or
 // accepts requests without answering, one send per collection.ProbePeriod gets a short
 // attempt, and patience is 0 for all others: they are refused at once, so that a pasted text
-// does not block the client for a timeout per line.
-func (m *member) patience() time.Duration {
+// does not block the client for a timeout per line. Who has not had a link yet goes by that of
+// the feed.
+func (m *member) patience(link directus.State) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
 	left := sendTimeout
-	if !m.link.Up && !m.link.Since.IsZero() {
-		left -= min(now.Sub(m.link.Since), now.Sub(m.back))
+	if !m.link.Since.IsZero() {
+		link = m.link
+	}
+	if !link.Up && !link.Since.IsZero() {
+		left -= min(now.Sub(link.Since), now.Sub(m.back))
 	}
 	if left > silentTimeout && !now.Before(m.silent) {
 		return left

@@ -24,6 +24,10 @@ const (
 // isOutage reports whether nothing is shown until Directus is back.
 func (t trouble) isOutage() bool { return t == unreachable || t == unproven }
 
+// alonePatience is how long after the login a client may take to join its channels. Any check
+// of the user that comes later looks for it.
+const alonePatience = time.Minute
+
 const (
 	downText  = "Directus is unreachable: messages are neither sent nor received until it is back. Nothing that others write is lost"
 	doubtText = "Directus cannot say at the moment whether you may read this: nothing is shown until it can. Nothing that others write is lost"
@@ -34,8 +38,12 @@ const (
 )
 
 // outageEvents tells a client that is in no channel once when an outage begins, and once
-// when it ends. Clients in channels are told there, by troubleEvents.
+// when it ends. Clients in channels are told there, by troubleEvents. In no channel it takes a
+// link of one's own to notice, which is opened when the client was there for alonePatience.
 func (s *session) outageEvents(down bool) []ircd.Event {
+	if len(s.views) == 0 && time.Since(s.begun) > alonePatience {
+		s.member.rt.Want()
+	}
 	if down == s.outage || s.anyJoined(func(j *joined) bool { return !j.Private && !j.out }) {
 		s.outage = down && s.outage
 		return nil
@@ -57,7 +65,8 @@ func (s *session) announces(v *view) bool {
 // troubleEvents tells the client in a channel when an outage begins and when it ends, and
 // removes it from a channel that the user may not read any more. Private messages have no
 // window: there the client is told only when the user loses or regains the right to read
-// them. verified is the result of the member's isVerified.
+// them. down says that the feed of the channel is down, and verified is the result of the
+// member's isVerified.
 func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 	ready, _, err := j.view.feed.Status()
 	switch {
@@ -75,7 +84,7 @@ func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 		// is in each channel of the view, whatever was told there: while one is in trouble the
 		// news stay, and would end the trouble of the others in each Poll. News of a silent view
 		// do not count: they stay, too.
-	case down && !j.view.feed.LeaderIsUp():
+	case down:
 		now = unreachable
 	case collection.IsForbidden(err) && !j.Private:
 		return s.exile(j)
@@ -120,30 +129,22 @@ func (m *member) onState(state directus.State) {
 		m.silent = time.Time{}
 	}
 	m.mu.Unlock()
-	if changed {
-		m.feeds.Linked()
+	if changed || state.Failures > 0 {
+		m.feeds.Linked(m)
 	}
 	m.ring()
 }
 
-// IsUp implements feed.Member: it reports whether the realtime link is up.
-func (m *member) IsUp() bool {
+// Link implements feed.Member: it is the state of the realtime link.
+func (m *member) Link() directus.State {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.link.Up
+	return m.link
 }
 
-// failing reports that the last attempt to connect has failed, so that there is no point in
-// waiting for the link.
-func (m *member) failing() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return !m.link.Up && m.link.Failures > 0
-}
-
-// health is what sessions report to their clients. The link counts as down only from the
-// second failed attempt to connect, so that nobody notices a restart of Directus. ended is
-// why the Directus session is over, or nil.
+// health is what sessions report to their clients outside of channels. The link counts as down
+// only from the second failed attempt to connect, so that nobody notices a restart of Directus.
+// ended is why the Directus session is over, or nil.
 func (m *member) health() (down bool, ended error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

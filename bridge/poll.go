@@ -37,6 +37,7 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	var next []*view // not read before the next call, which brings a backlog of theirs first
 	for _, name := range names {
 		j := s.joined[name]
+		down := j.view.feed.IsDown()
 		events = append(events, s.troubleEvents(j, down, verified)...)
 		switch {
 		case !j.due || j.out:

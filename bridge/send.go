@@ -104,7 +104,7 @@ func (m *member) send(ctx context.Context, c *collection.Channel, f *feed.Feed, 
 		defer func() { stored(r.ID) }()
 	}
 	d := &delivery{outgoing: out, member: m, feed: f, channel: c, item: out.item(c)}
-	patience := m.patience()
+	patience := m.patience(f.Link())
 	if patience == 0 {
 		return collection.Row{}, sendError(out.target, directus.ErrNotConnected)
 	}

@@ -38,6 +38,7 @@ type session struct {
 	member      *member
 	plan        *plan             // the configuration that the session has adopted; see follow
 	started     *ircd.JoinOptions // nil before Start
+	begun       time.Time         // when it was made
 	person      people.Person
 	nick        *people.Claim
 	wake        bell.Bell
@@ -127,7 +128,7 @@ var _ interface {
 
 func newSession(b *Backend, who people.Person, from device) *session {
 	return &session{
-		backend: b, person: who, device: from, wake: bell.New(),
+		backend: b, begun: time.Now(), person: who, device: from, wake: bell.New(),
 		joined: map[string]*joined{},
 	}
 }

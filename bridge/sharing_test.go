@@ -75,7 +75,7 @@ func TestSharedFeed(t *testing.T) {
 						t.Errorf("%q, not %q, keeps %q apart", f.Alone, test.alone, f.Owner)
 					}
 				}
-				if len(status.Feeds) != test.want/3 || readers != 3 || len(status.Linked) != 3 || len(c.backend.Status(1).Feeds) != 1 {
+				if len(status.Feeds) != test.want/3 || readers != 3 || len(status.Links) != 3 || len(c.backend.Status(1).Feeds) != 1 {
 					t.Errorf("the status is %+v", status)
 				}
 				c.write("hello")

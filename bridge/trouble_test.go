@@ -83,11 +83,11 @@ func TestLinkEndsSilence(t *testing.T) {
 	m := stillMember(t)
 	m.setSilent(true, sendTimeout)
 	m.onState(directus.State{Since: time.Now()})
-	if first, next := m.patience(), m.patience(); first != silentTimeout || next != 0 {
+	if first, next := m.patience(directus.State{}), m.patience(directus.State{}); first != silentTimeout || next != 0 {
 		t.Errorf("in the silence sends may take %v and %v", first, next)
 	}
 	m.onState(directus.State{Up: true, Since: time.Now()})
-	if got := m.patience(); got != sendTimeout {
+	if got := m.patience(directus.State{}); got != sendTimeout {
 		t.Errorf("with the link up a send may take %v", got)
 	}
 }

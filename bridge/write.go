@@ -22,7 +22,7 @@ const alterTimeout = 8 * time.Second
 // while that is known to be in vain, so that many of it do not hold up what the
 // client sends behind.
 func (m *member) attempt(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
-	patience := m.patience()
+	patience := m.patience(directus.State{})
 	if patience == 0 {
 		return directus.ErrNotConnected
 	}

@@ -72,6 +72,13 @@ func (a *Account) checked() int {
 	return a.checks
 }
 
+// isOver reports whether the account can be used no more.
+func (a *Account) isOver() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.over != nil
+}
+
 // announce tells the links that the token was renewed or verified, or that the account
 // is over. Callers hold mu.
 func (a *Account) announce() {

@@ -16,6 +16,9 @@ type RealtimeOptions struct {
 	// OnState is called by Run, one call at a time, when the link comes up, when it goes
 	// down, and after each failed attempt to connect. It must not block.
 	OnState func(State)
+	// OnDemand makes Run open the first socket only when there is a Subscription, somebody
+	// waits in Ready, or Want was called. Then it is kept up like any other.
+	OnDemand bool
 }
 
 // State is the condition of the link.
@@ -27,7 +30,8 @@ type State struct {
 	// Err is why the link is down; nil while it is up and before the first
 	// attempt.
 	Err error
-	// Since is when the link came up or went down.
+	// Since is when the link came up or went down; zero before the end of the first attempt
+	// to connect, which nobody may have asked for yet: see RealtimeOptions.OnDemand.
 	Since time.Time
 }
 
@@ -41,6 +45,7 @@ type Realtime struct {
 	slot    chan struct{} // cap 1: held by the unanswered items request
 	over    chan struct{} // closed when Run returns
 	kick    chan struct{} // cap 1: filled by Retry
+	wanted  chan struct{} // closed by Want
 
 	// Owned by Run's goroutine, and by the ones that it waits for in apart.
 	backoff backoff
@@ -55,21 +60,57 @@ type Realtime struct {
 	why     error // why the link is down
 	ended   error // what Ready returns once over is closed
 	ran     bool  // Run was called
+	asked   bool  // wanted is closed
 }
 
 // Realtime returns a link that is down until Run is called.
 func (a *Account) Realtime(opts RealtimeOptions) *Realtime {
-	return &Realtime{
+	r := &Realtime{
 		account: a, opts: opts,
-		log:   a.log,
-		slot:  make(chan struct{}, 1),
-		over:  make(chan struct{}),
-		kick:  make(chan struct{}, 1),
-		ready: make(chan struct{}),
+		log:    a.log,
+		slot:   make(chan struct{}, 1),
+		over:   make(chan struct{}),
+		kick:   make(chan struct{}, 1),
+		wanted: make(chan struct{}),
+		ready:  make(chan struct{}),
+	}
+	if !opts.OnDemand {
+		r.Want()
+	}
+	return r
+}
+
+// Want makes Run open a socket if it waits for a reason to.
+func (r *Realtime) Want() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.asked {
+		r.asked = true
+		close(r.wanted)
 	}
 }
 
-// Run connects, authenticates, subscribes and reads, and does so again with
+// demand waits until a socket is wanted, or the account is over, which the first attempt to
+// connect finds out.
+func (r *Realtime) demand(ctx context.Context) error {
+	over := errand{do: func() {
+		if r.account.isOver() {
+			r.Want()
+		}
+	}}
+	r.account.tell(&over)
+	defer over.stop()
+	defer r.account.untell(&over)
+	over.ring()
+	select {
+	case <-r.wanted:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Run waits until a socket is wanted, connects, authenticates, subscribes and reads, and does so again with
 // growing pauses whenever the link goes down. It returns the error of ctx, or
 // ErrLoggedOut when Directus has ended the account's session. Its goroutines
 // are gone when it returns. It may be called once.
@@ -81,8 +122,11 @@ func (r *Realtime) Run(ctx context.Context) error {
 	if again {
 		return errors.New("realtime: Run was called twice")
 	}
-	r.now.Since = time.Now()
-	err := r.run(ctx)
+	err := r.demand(ctx)
+	if err == nil {
+		r.now.Since = time.Now()
+		err = r.run(ctx)
+	}
 	r.mu.Lock()
 	r.ended = fmt.Errorf("%w: %w", ErrNotConnected, err)
 	if errors.Is(err, ErrLoggedOut) {
@@ -221,9 +265,10 @@ func (r *Realtime) await(n int) {
 }
 
 // Ready waits until the link is up and authenticated. While somebody waits, Run tries to
-// connect at short intervals. The error is that of ctx, ErrLoggedOut if the account is
+// connect at short intervals. See also RealtimeOptions.OnDemand. The error is that of ctx, ErrLoggedOut if the account is
 // over, or ErrNotConnected if Run has returned for another reason.
 func (r *Realtime) Ready(ctx context.Context) error {
+	r.Want()
 	r.await(1)
 	defer r.await(-1)
 	for {
@@ -252,6 +297,7 @@ func (r *Realtime) Ready(ctx context.Context) error {
 // collection first.
 func (r *Realtime) Subscribe(collection string, q SubscriptionQuery) *Subscription {
 	s := newSubscription(r, collection, q)
+	r.Want()
 	r.mu.Lock()
 	r.subs = append(r.subs, s)
 	l := r.link

@@ -58,6 +58,7 @@ type Feed struct {
 	refused       time.Time   // when a reading failed last; zero: the last one succeeded
 	failures      int         // consecutive failed readings
 	denied        bool        // the last reading failed for lack of a right
+	spared        int         // failures of the leader's link at the last election
 	mute          bool        // the collection was never readable: sub stays closed until it is
 	debounceTimer *time.Timer // when the next debounced edit is due
 	debouncedAt   time.Time   // when edits were shown last
@@ -70,6 +71,7 @@ type Feed struct {
 	mu        sync.Mutex
 	deeds     *deeds                  // of all members; has a lock of its own
 	leader    Member                  // see leader.go; written by run under mu, so that run reads it without
+	down      bool                    // see IsDown; guarded by mu
 	cursor    cursor                  // written by run under mu, so that run reads it without
 	trust     trust                   // guarded by mu
 	seen      map[string]mark         // by row id; guarded by mu

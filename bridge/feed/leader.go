@@ -13,9 +13,12 @@ import (
 // The leader of a feed is one of its readers: events come over that member's realtime
 // session, and the collection and the names in it are read as that member. When the leader
 // goes, loses its session, or loses the rights that all readers share, another reader takes
-// over and reads the collection again, as after any other gap. Members who lead nothing keep
-// their realtime session too: it costs Directus a ping now and then, carries their own
-// writes in order, and lets them take over at once.
+// over and reads the collection again, as after any other gap.
+//
+// A member who leads nothing and has written nothing has no realtime session: it would bring
+// nothing. Who takes over opens it, which delays what is written meanwhile by that moment and
+// loses none of it, as the collection is read again. That Directus does not push the end of a
+// user's session, or of a right, over it either, is why nothing is noticed later without it.
 
 // leaderCheck is how often the leader of a shared feed has its rights checked: whatever a
 // new rule hides from the leader would be missing for all readers.
@@ -77,18 +80,29 @@ func (f *Feed) unsubscribe() {
 // elect chooses the leader: the present one as long as its realtime session is up, else any
 // reader whose session is up, else any reader at all. It is nil if nobody may lead.
 func (f *Feed) elect() Member {
-	if m := f.leader; m.IsUp() && !m.IsOver() && f.suits(m) && f.journal.reads(m) {
+	led := f.leader.Link()
+	if m := f.leader; led.Up && !m.IsOver() && f.suits(m) && f.journal.reads(m) {
 		return m // as nearly always: who reads beside it needs no look
 	}
+	const failing, untried, up = 0, 1, 2
 	readers := f.journal.members()
-	var best Member
+	var best, spare Member // spare has not tried to open a session yet
 	most := -1
 	try := func(m Member) {
-		rank := 0
-		if m.IsUp() {
-			rank = 1
+		if m.IsOver() || !f.suits(m) {
+			return
 		}
-		if rank > most && !m.IsOver() && f.suits(m) {
+		rank := failing
+		switch link := m.Link(); {
+		case link.Up:
+			rank = up
+		case !link.Since.IsZero():
+		case led.Failures > 0: // that others cannot connect would say no more
+			spare = m
+		default:
+			rank = untried
+		}
+		if rank > most {
 			best, most = m, rank
 		}
 	}
@@ -96,21 +110,48 @@ func (f *Feed) elect() Member {
 		try(f.leader)
 	}
 	for m := range readers {
-		if most == 1 {
+		if most == up {
 			break
 		}
 		try(m)
 	}
+	if most < up && spare != nil && led.Failures > f.spared {
+		// Perhaps it is the leader alone who cannot connect: at each of its failures one more
+		// tries, and leads when it is up.
+		spare.Realtime().Want()
+	}
+	f.spared = led.Failures
 	return best
 }
 
-// LeaderIsUp reports whether the realtime session that brings the events is up. It may be
-// called from any goroutine.
-func (f *Feed) LeaderIsUp() bool {
+// IsDown reports that there is no realtime session to bring events, and that two attempts to
+// open one have failed since it was there, so that nobody notices a restart of Directus. Who
+// leads meanwhile makes no difference. It may be called from any goroutine.
+func (f *Feed) IsDown() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch link := f.leader.Link(); {
+	case link.Up:
+		f.down = false
+	case link.Failures >= 2:
+		f.down = true
+	}
+	return f.down
+}
+
+func (f *Feed) isLedBy(m Member) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.leader == m
+}
+
+// Link is the state of the realtime session that brings the events. It may be called from any
+// goroutine.
+func (f *Feed) Link() directus.State {
 	f.mu.Lock()
 	m := f.leader
 	f.mu.Unlock()
-	return m.IsUp()
+	return m.Link()
 }
 
 // failed tells the readers why the collection cannot be read; a nil err changes nothing. A

@@ -20,8 +20,8 @@ type Member interface {
 	Names() *people.Directory
 	Rights() *rights.Cache
 	Log() *zerolog.Logger
-	// IsUp reports that the realtime session is open.
-	IsUp() bool
+	// Link is the state of the realtime session.
+	Link() directus.State
 	// IsOver reports that the member has ended: nothing is read for it any more.
 	IsOver() bool
 	// End ends the member, and with it the user's sessions, which are told why.

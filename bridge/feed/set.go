@@ -173,13 +173,22 @@ func (fs *Set) Expel(m Member) {
 	})
 }
 
-// Linked elects the leaders of the shared feeds again: a realtime session has come up or
-// gone down.
-func (fs *Set) Linked() {
+// Linked is called when a member's realtime session has come up, gone down, or failed to come
+// up. The leaders of the shared feeds are elected again, and who reads what the member leads is
+// woken. Where a session has failed once more, that concerns but the latter.
+func (fs *Set) Linked(m Member) {
+	again := m.Link().Failures > 0
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for f := range fs.shared {
-		f.rung.Ring()
+		led := f.isLedBy(m)
+		if led || !again {
+			f.rung.Ring()
+		}
+		if led {
+			f.IsDown()
+			f.journal.ring()
+		}
 	}
 }
 

@@ -86,7 +86,7 @@ func (m *testMember) Realtime() *directus.Realtime      { return m.rt }
 func (m *testMember) Names() *people.Directory          { return m.names }
 func (m *testMember) Rights() *rights.Cache             { return m.rights }
 func (m *testMember) Log() *zerolog.Logger              { return &m.log }
-func (m *testMember) IsUp() bool                        { return false }
+func (m *testMember) Link() directus.State              { return directus.State{} }
 func (m *testMember) IsOver() bool                      { return m.ended != nil }
 func (m *testMember) End(err error)                     { m.ended = err }
 func (m *testMember) CheckRights(context.Context) error { return nil }

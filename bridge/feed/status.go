@@ -62,7 +62,7 @@ func (f *Feed) describe() Status {
 	leader, err := f.leader, f.err
 	s.IsReady, s.Failing = f.ready, f.failing
 	f.mu.Unlock()
-	s.Leader, s.IsLinked, s.Trouble = leader.Account().ID(), leader.IsUp(), troubleOf(err)
+	s.Leader, s.IsLinked, s.Trouble = leader.Account().ID(), leader.Link().Up, troubleOf(err)
 	f.journal.describe(&s)
 	return s
 }

@@ -16,6 +16,7 @@ import (
 
 	"directus-ircd/bridge/feed"
 	"directus-ircd/cmd/directus-ircd/admin"
+	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
 
@@ -79,7 +80,7 @@ func (d *daemon) status(ctx context.Context) admin.Status {
 		s.Directus.Error = err.Error()
 	}
 	for _, v := range d.server.Sessions(maxListed) {
-		s.Sessions = append(s.Sessions, sessionStatus(v, chat.Linked[v.UserID]))
+		s.Sessions = append(s.Sessions, sessionStatus(v, chat.Links[v.UserID]))
 	}
 	for _, f := range chat.Feeds {
 		s.Feeds = append(s.Feeds, feedStatus(f))
@@ -90,10 +91,17 @@ func (d *daemon) status(ctx context.Context) admin.Status {
 	return s
 }
 
-func sessionStatus(v ircd.SessionInfo, linked bool) admin.Session {
+func sessionStatus(v ircd.SessionInfo, state directus.State) admin.Session {
+	link := "down"
+	switch {
+	case state.Up:
+		link = "up"
+	case state.Since.IsZero():
+		link = "none"
+	}
 	return admin.Session{
 		Conn: v.Conn, Nick: v.Nick, User: v.UserID, Device: v.Device, Age: v.Age.Seconds(), Idle: v.Idle.Seconds(), TLS: v.Secure,
-		WebSocket: v.WebSocket, Bot: v.Bot, Linked: linked, Capabilities: v.Capabilities, Unread: v.Unread, Waiting: v.Waiting,
+		WebSocket: v.WebSocket, Bot: v.Bot, Link: link, Capabilities: v.Capabilities, Unread: v.Unread, Waiting: v.Waiting,
 	}
 }
 

@@ -62,7 +62,7 @@ type Session struct {
 	TLS          bool     `json:"tls"`
 	WebSocket    bool     `json:"websocket"`
 	Bot          bool     `json:"bot"`
-	Linked       bool     `json:"linked"` // the user's realtime link is up
+	Link         string   `json:"link"` // the user's realtime link: "up", "down", or "none" was needed so far
 	Capabilities []string `json:"capabilities"`
 	Unread       int64    `json:"unread"`  // bytes that wait for the client
 	Waiting      int      `json:"waiting"` // what others did and has not been shown yet

@@ -37,7 +37,7 @@ func (s Status) Table(w io.Writer) error {
 	fmt.Fprint(out, "\nCONN\tNICK\tSINCE\tIDLE\tTLS\tDEVICE\tCLIENT\tLINK\tUNREAD\n")
 	for _, v := range s.Sessions[:min(len(s.Sessions), maxRows)] {
 		fmt.Fprintf(out, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", v.Conn, v.Nick, span(v.Age), span(v.Idle),
-			word(v.TLS, "yes", "no"), cmp.Or(v.Device, "-"), v.client(), word(v.Linked, "up", "down"), v.Unread)
+			word(v.TLS, "yes", "no"), cmp.Or(v.Device, "-"), v.client(), v.Link, v.Unread)
 	}
 	more(out, len(s.Sessions))
 	fmt.Fprint(out, "\nFEED\tCHANNELS\tREADERS\tREAD AS\tLINK\tBEHIND\tWHY\n")
