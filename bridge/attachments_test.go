@@ -8,6 +8,7 @@ import (
 	"directus-ircd/bridge"
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
+	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/ircdtest"
@@ -216,5 +217,35 @@ func TestRelativeLinks(t *testing.T) {
 			c.fake.Insert("private", bob, map[string]any{"text": stored, "recipient": a.id})
 			same(t, a.later(time.Second), "bob says in : see <"+site+"/x>")
 		}
+	})
+}
+
+// What the answer has no room for is not read, but neither is it waited for: a message with
+// thousands of files must not stop the channel.
+func TestManyFiles(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake := directustest.NewFake(t, directustest.FakeOptions{})
+		client := directus.New(fake.URL(), directus.Options{NetDial: fake.Dial, Logger: logger(t), MaxAnswer: 32 << 10})
+		t.Cleanup(client.Close)
+		c := &chat{t, fake, client, newBackend(t, client, nil, withFile("#many", "albums", "files")), map[string]string{}}
+		cat, dog := addFiles(fake)
+		bob := c.person("bob")
+		album := func(text, file string, files int) {
+			id := fake.Insert("albums", bob, map[string]any{"text": text})
+			for range files {
+				fake.Insert("albums_files", "", map[string]any{"albums_id": id, "directus_files_id": file})
+			}
+		}
+		album("before", cat, 1)
+		album("crowded", cat, 600)
+		album("after", dog, 1)
+		a := c.visit("ada", "#many")
+		var shown []string
+		for _, m := range a.backlog {
+			shown = append(shown, m.Text)
+		}
+		same(t, shown, "before\ncat.txt (12.3 KB) <http://directus.test/assets/"+cat+">", "crowded\nat least 200 files that cannot be shown here", "after\ndog .png (10 B) <http://directus.test/assets/"+dog+">")
+		fake.Insert("albums", bob, map[string]any{"text": "live"})
+		same(t, a.news(), "bob says in #many: live")
 	})
 }

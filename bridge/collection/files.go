@@ -45,6 +45,19 @@ func ParseFiles(raw json.RawMessage) []File {
 	return files
 }
 
+// clipFiles returns the value of such a field with no more than maxKeptFiles.
+func clipFiles(raw json.RawMessage) json.RawMessage {
+	var list []json.RawMessage
+	if len(raw) <= maxKeptValue || json.Unmarshal(raw, &list) != nil || len(list) <= maxKeptFiles {
+		return raw
+	}
+	clipped, err := json.Marshal(list[:maxKeptFiles])
+	if err != nil {
+		return nil // unreachable: the values were just parsed
+	}
+	return clipped
+}
+
 func parseFile(raw json.RawMessage) (f File, ok bool) {
 	if key := Scalar(raw); key != "" {
 		if IsUUID(key) {
@@ -82,13 +95,17 @@ func FileLines(files []File, base string) []string {
 		}
 		lines = append(lines, line+" <"+strings.TrimRight(base, "/")+"/assets/"+f.ID+">")
 	}
+	number := strconv.Itoa(untold)
+	if len(files) >= maxKeptFiles {
+		number = "at least " + number
+	}
 	switch {
 	case untold == 1 && len(lines) == 0:
 		lines = append(lines, "a file that cannot be shown here")
 	case untold > 0 && len(lines) == 0:
-		lines = append(lines, fmt.Sprintf("%d files that cannot be shown here", untold))
+		lines = append(lines, number+" files that cannot be shown here")
 	case untold > 0:
-		lines = append(lines, fmt.Sprintf("and %d more", untold))
+		lines = append(lines, "and "+number+" more")
 	}
 	return lines
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -42,16 +43,23 @@ type Row struct {
 	More int
 	// Reply is the row that this one answers, as far as the user may read it.
 	Reply *Row
-	// Values holds the raw fields, by which channels are told apart. A raw text longer
-	// than maxKeptValue is not among them.
+	// Values holds the raw fields, by which channels are told apart. Those longer than
+	// maxKeptValue are not among them, except for the key; of a long list of files it
+	// holds the beginning.
 	Values map[string]json.RawMessage
 }
 
 // KindNotice is the value of Fields.Kind in a NOTICE.
 const KindNotice = "notice"
 
-// maxKeptValue is the longest raw text, in bytes, that a row keeps beside Text.
-const maxKeptValue = 1 << 10
+const (
+	// maxKeptValue is the longest raw value, in bytes, that a row keeps beside Text: no filter
+	// compares with a longer one, and thousands of rows are remembered.
+	maxKeptValue = 1 << 10
+	// maxKeptFiles is how many files of a row are kept. Of more than maxFiles only the number
+	// is told.
+	maxKeptFiles = 10 * maxFiles
+)
 
 func parseRow(raw json.RawMessage, f Fields, zone *time.Location) (Row, error) {
 	var values map[string]json.RawMessage
@@ -65,9 +73,12 @@ func parseRow(raw json.RawMessage, f Fields, zone *time.Location) (Row, error) {
 	r.RawDate = Scalar(values[f.Date])
 	r.Date = ParseDateIn(r.RawDate, zone)
 	r.Text, r.More = directus.CutText(Scalar(values[f.Text]))
-	if len(values[f.Text]) > maxKeptValue {
-		delete(values, f.Text)
+	if f.Files != "" {
+		values[f.Files] = clipFiles(values[f.Files])
 	}
+	maps.DeleteFunc(values, func(name string, value json.RawMessage) bool {
+		return len(value) > maxKeptValue && name != f.Key() && name != f.Files && name != f.Reply
+	})
 	r.Author = related(values[f.Author])
 	if f.Recipient != "" {
 		r.Recipient = related(values[f.Recipient])

@@ -76,3 +76,24 @@ func TestCompareRows(t *testing.T) {
 		t.Error("text keys do not compare as text")
 	}
 }
+
+// A row is remembered without what is long in it and decides nothing, of which others store as
+// much as they like.
+func TestRowKeepsLittle(t *testing.T) {
+	long, file := strings.Repeat("x", 2000), `"3d4b8e0e-7f5c-4b83-9a37-0a2a6a1f3c11"`
+	files := "[" + strings.Repeat(file+",", 5000) + file + "]"
+	raw := `{"id":"` + long + `","text":"` + long + `","status":"` + long + `","room":"dev","files":` + files + `,"answers":{"id":"a","text":"` + long + `"}}`
+	r, err := parseRow(json.RawMessage(raw), Fields{Text: "text", Files: "files", Reply: "answers"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.ID != long || r.Text != long || r.Reply == nil || r.Reply.Text != long {
+		t.Errorf("key of %d bytes, text of %d, reply %v", len(r.ID), len(r.Text), r.Reply != nil)
+	}
+	if r.Values["status"] != nil || string(r.Values["room"]) != `"dev"` {
+		t.Errorf("status of %d bytes, room %s", len(r.Values["status"]), r.Values["room"])
+	}
+	if n := len(ParseFiles(r.Values["files"])); n != maxKeptFiles {
+		t.Errorf("%d files", n)
+	}
+}

@@ -122,16 +122,23 @@ func (a *attachments) describe(ctx context.Context, rows []collection.Row, found
 	})
 }
 
-// read reads items by their keys, page by page, as far as the user may.
+// read reads items by their keys, page by page, as far as the user may. An item that is too large
+// for an answer, as somebody has attached thousands of files to it, is left out.
 func (a *attachments) read(ctx context.Context, from, key string, keys []any, fields []string, use func(map[string]json.RawMessage)) error {
-	for page := range slices.Chunk(keys, collection.PageLimit(ctx, a.account, collection.PageSize)) {
+	for size := collection.PageLimit(ctx, a.account, collection.PageSize); len(keys) > 0; {
+		page := keys[:min(size, len(keys))]
 		var items []map[string]json.RawMessage
 		err := a.account.Items(ctx, from, directus.Query{
 			Fields: fields, Filter: directus.Filter{key: map[string]any{"_in": page}}, Limit: len(page),
 		}, &items)
-		if err != nil {
+		switch {
+		case errors.Is(err, directus.ErrTooLarge) && len(page) > 1:
+			size = len(page) / 2
+			continue
+		case err != nil && !errors.Is(err, directus.ErrTooLarge):
 			return err
 		}
+		keys = keys[len(page):]
 		for _, item := range items {
 			use(item)
 		}
