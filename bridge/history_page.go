@@ -42,6 +42,9 @@ func (h *historian) scan(down bool, lo, hi *collection.Bound, limit int) *rangeS
 	if near != nil {
 		sc.rows.Start = collection.Row{ID: near.ID, Date: near.Date}
 	}
+	if near != nil && near.ID != "" { // and one for the row that the query names, which is read with its date
+		sc.rows.Size = min(sc.rows.Size+1, collection.MaxPage)
+	}
 	if lo != nil {
 		base = directus.And(base, lo.Below(h.group))
 	}

@@ -163,3 +163,47 @@ func TestOutageWithoutLinks(t *testing.T) {
 		})
 	}
 }
+
+// A page asks Directus once, wherever it begins, a page around a message once for each side, and
+// TARGETS once for each channel.
+func TestPageCosts(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		c := newChat(t, nil)
+		for range 1200 {
+			c.write("hello")
+			time.Sleep(1001 * time.Millisecond)
+		}
+		s := c.visit("ada", "#messages").session
+		page := func(q ircd.HistoryQuery, want int) []ircd.Event {
+			t.Helper()
+			q.Target = "#messages"
+			var p *ircd.HistoryPage
+			got := c.asked(func() {
+				var err error
+				if p, err = s.History(t.Context(), q); err != nil || len(p.Events) != q.Limit {
+					t.Fatalf("%+v: %d messages, %v", q, len(p.Events), err)
+				}
+			})
+			if !maps.Equal(got, map[string]int{"SEARCH /items/messages": want}) {
+				t.Errorf("%+v asks %v, want %d questions", q, got, want)
+			}
+			return p.Events
+		}
+		for _, limit := range []int{1, 50, 500} {
+			newest := page(ircd.HistoryQuery{Mode: ircd.HistoryLatest, Limit: limit}, 1)[0].(*ircd.Message)
+			page(ircd.HistoryQuery{Mode: ircd.HistoryBefore, From: ircd.Position{Time: newest.Time}, Limit: limit}, 1)
+			older := page(ircd.HistoryQuery{Mode: ircd.HistoryBefore, From: ircd.Position{MsgID: newest.ID}, Limit: limit}, 1)[0].(*ircd.Message)
+			page(ircd.HistoryQuery{Mode: ircd.HistoryAfter, From: ircd.Position{MsgID: older.ID}, Limit: limit}, 1)
+			page(ircd.HistoryQuery{Mode: ircd.HistoryAfter, From: ircd.Position{Time: older.Time}, Limit: limit}, 1)
+			page(ircd.HistoryQuery{Mode: ircd.HistoryAround, From: ircd.Position{MsgID: older.ID}, Limit: limit}, 2)
+		}
+		got := c.asked(func() {
+			if list, err := s.Targets(t.Context(), time.Now().Add(-time.Hour), time.Now(), 50); len(list) != 1 || err != nil {
+				t.Errorf("%d targets, %v", len(list), err)
+			}
+		})
+		if want := map[string]int{"SEARCH /items/messages": 1}; !maps.Equal(got, want) {
+			t.Errorf("TARGETS asks %v, want %v", got, want)
+		}
+	})
+}
