@@ -16,7 +16,7 @@ func TestBenchmarks(t *testing.T) {
 		"LastReader": func(tb testing.TB) metrics { return lastReader(tb, newFakeChat(tb), 2, 2) },
 		"SteadyRate": func(tb testing.TB) metrics { return steadyRate(tb, newFakeChat(tb), 2, 5, 10*time.Millisecond, 2) },
 		"Login":      func(tb testing.TB) metrics { return login(tb, newFakeChat(tb), 2) },
-		"History":    func(tb testing.TB) metrics { return history(tb, newFakeChat(tb), 10, 1) },
+		"History":    func(tb testing.TB) metrics { return history(tb, newFakeChat(tb), 12, 6, 5, 1) },
 		"Stream": func(tb testing.TB) metrics {
 			c := newFastChat(tb)
 			return stream(tb, c, slices.Repeat(c.people(1), 2), 10)
