@@ -2,6 +2,7 @@ package directus_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"directus-ircd/directus"
+	"directus-ircd/directus/directustest"
 )
 
 // Node closes a connection that was idle for 5 s. A request that reaches it on such a connection afterwards, as the path was
@@ -136,4 +138,44 @@ func (c *slowConn) Read(b []byte) (int, error) {
 	n := copy(b, c.waiting)
 	c.waiting = c.waiting[n:]
 	return n, nil
+}
+
+// A link on demand opens no socket before somebody wants it, and is then kept up. That the
+// account is over it notices all the while.
+func TestLinkOnDemand(t *testing.T) {
+	for name, want := range map[string]func(r *rig, l *directus.Realtime){
+		"a subscription": func(_ *rig, l *directus.Realtime) { l.Subscribe("messages", directus.SubscriptionQuery{}) },
+		"who waits":      func(r *rig, l *directus.Realtime) { must(r.t, l.Ready(r.t.Context())) },
+		"Want":           func(_ *rig, l *directus.Realtime) { l.Want() },
+		"nobody":         nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, directustest.FakeOptions{}, func(r *rig) {
+				a := r.login()
+				l := a.Realtime(directus.RealtimeOptions{OnDemand: true})
+				over := make(chan error, 1)
+				go func() { over <- l.Run(r.t.Context()) }()
+				time.Sleep(time.Hour)
+				if n := r.fake.Count("GET /websocket"); n != 0 || !l.State().Since.IsZero() {
+					t.Errorf("%d sockets that nobody wants: %+v", n, l.State())
+				}
+				if want != nil {
+					want(r, l)
+					time.Sleep(time.Minute)
+					r.fake.Cut()
+					time.Sleep(time.Minute)
+					if n := r.fake.Count("GET /websocket"); n != 2 || !l.State().Up {
+						t.Errorf("%d sockets, one of which was cut: %+v", n, l.State())
+					}
+				}
+				r.fake.SetPassword(r.kevin, "another")
+				if err := a.Check(r.t.Context()); !errors.Is(err, directus.ErrLoggedOut) {
+					t.Errorf("check: %v", err)
+				}
+				if err := <-over; !errors.Is(err, directus.ErrLoggedOut) {
+					t.Errorf("Run: %v", err)
+				}
+			})
+		})
+	}
 }
