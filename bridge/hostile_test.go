@@ -116,7 +116,14 @@ func TestHostileReal(t *testing.T) {
 func hostileTextsReal(t *testing.T, dx *directustest.Server) {
 	s := start(t, dx, nil)
 	ada := dx.CreateUser("ada", "")
-	testHostileTexts(t, func() *ircdtest.Client { return ircdtest.Dial(t, s.address) }, ada.Email, ada.Password, longTexts[:1], func(item map[string]any) {
+	long := longTexts[:1]
+	if dx.Database() == directustest.MariaDB { // whose text holds 64 KiB
+		long = nil
+	}
+	testHostileTexts(t, func() *ircdtest.Client { return ircdtest.Dial(t, s.address) }, ada.Email, ada.Password, long, func(item map[string]any) {
+		if text, _ := item["text"].(string); dx.OnPostgres() { // no text of PostgreSQL holds a NUL
+			item["text"] = strings.ReplaceAll(text, "\x00", "")
+		}
 		dx.AddItem(ada, item)
 	})
 }

@@ -42,6 +42,9 @@ func TestRealHistory(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			table := "past_" + strings.ToLower(kind)
 			addDated(dx, table, kind)
+			if dx.Database() == directustest.MariaDB { // which keeps no fractions
+				given = time.Second
+			}
 			stored, step := "2006-01-02T15:04:05.000Z", time.Millisecond
 			if kind == "dateTime" { // stored with a fraction that is not given
 				stored, step = "2006-01-02T15:04:05.000", 300*time.Millisecond

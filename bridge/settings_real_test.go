@@ -20,7 +20,14 @@ import (
 // are corrected and deleted by their keys. What a filter leaves out is said to be so.
 func TestRealUnusualSettings(t *testing.T) {
 	const zone = "America/New_York"
+	location, err := time.LoadLocation(zone)
+	if err != nil {
+		t.Fatal(err)
+	}
 	dx := ownServer(t, directustest.Env("TZ", zone), directustest.Cached())
+	if dx.Database() == directustest.MariaDB { // to which Directus speaks in UTC
+		location = time.UTC
+	}
 	dx.AddCollection("journal", directustest.Key("uuid_key", "uuid"), directustest.Field("text", "text"),
 		directustest.Special("user-created", directustest.Field("user_created", "uuid")), directustest.Special("date-created", directustest.Field("date_created", "dateTime")))
 	dx.Grant("journal", "read", "create", "update", "delete")
@@ -30,10 +37,7 @@ func TestRealUnusualSettings(t *testing.T) {
 	published := channel
 	published.Name, published.Filter = "#published", map[string]any{"status": map[string]any{"_eq": "published"}}
 	s := start(t, dx, func(o *bridge.Options) {
-		var err error
-		if o.Zone, err = time.LoadLocation(zone); err != nil {
-			t.Fatal(err)
-		}
+		o.Zone = location
 		o.Resume = &bridge.Resume{MaxAge: time.Hour, MaxMessages: 100}
 	}, channel, published)
 	ada, bob := dx.CreateUser("Ada", ""), dx.CreateUser("Bob", "")
@@ -49,6 +53,10 @@ func TestRealUnusualSettings(t *testing.T) {
 		}
 	}
 	write("old")
+	// Pages leave out what was shown live and is dated before the JOIN, which a message of the same second may be.
+	dx.Do(http.MethodPatch, "/items/journal", nil, map[string]any{
+		"query": map[string]any{"limit": 1}, "data": map[string]any{"date_created": time.Now().Add(-10 * time.Second).In(location).Format("2006-01-02T15:04:05")},
+	}, nil)
 	c := s.modern(ada.Email, ada.Password, "#journal", "#published")
 	c.Send("PRIVMSG #journal :mine")
 	mine := c.Expect("* PRIVMSG #journal :mine")
