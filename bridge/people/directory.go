@@ -14,6 +14,7 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/rights"
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -22,8 +23,13 @@ import (
 // so that nothing is known of the people for now.
 var errRightsChanged = errors.New("the right to read names has changed")
 
-// maxNames bounds each cache of a directory; beyond, the cache is emptied.
-const maxNames = 10000
+const (
+	// maxNames bounds each cache of a directory; beyond, the cache is emptied.
+	maxNames = 10000
+	// maxName is how many bytes of a field of a name are kept, several times what is shown. SQLite
+	// lets people store much more, and each directory has a copy.
+	maxName = 512
+)
 
 // Directory turns user ids into IRC identities, as one Directus user may see them: messages
 // carry only the ids of people. It caches names, so that they are not read with each
@@ -339,7 +345,7 @@ func (d *Directory) try(ctx context.Context) (readable []string, err error) {
 func (d *Directory) toPerson(u directus.User) Person {
 	p := personOf(u, d.names)
 	if len(d.fields) > len(d.names) {
-		p.account = u.String(d.fields[len(d.names)])
+		p.account = text.Clip(u.String(d.fields[len(d.names)]), maxName)
 	}
 	return p
 }
@@ -349,7 +355,7 @@ func personOf(u directus.User, fields []string) Person {
 	p := Person{ID: u.ID()}
 	var all []string
 	for _, field := range fields {
-		value := strings.TrimSpace(u.String(field))
+		value := strings.TrimSpace(text.Clip(u.String(field), maxName))
 		if value == "" {
 			continue
 		}

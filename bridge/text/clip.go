@@ -51,5 +51,5 @@ func ReactionText(text string) string {
 	if len(text) > maxReactionText || strings.Contains(text, "\n") {
 		return ""
 	}
-	return text
+	return strings.Clone(text) // which may be a small part of a long one
 }
