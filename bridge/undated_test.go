@@ -13,12 +13,15 @@ import (
 // Rows whose date cannot be read have no place in the history, and keep no other
 // rows out of it, nor anybody busy.
 func TestDatesBeyondReason(t *testing.T) {
-	for _, limit := range []int{0, 1, 7} {
-		for _, date := range []string{"0001-01-01T00:00:00.000Z", "-000001-01-01T00:00:00.000Z", "+012345-01-01T00:00:00.000Z"} {
-			t.Run(fmt.Sprint(date, limit), func(t *testing.T) {
-				ircdtest.Bubble(t, func(t *testing.T) { testDatesBeyondReason(t, date, limit) })
-			})
-		}
+	// What a date is made into does not depend on the limit: it matters only whether such rows sort first or last.
+	const first, negative, last = "0001-01-01T00:00:00.000Z", "-000001-01-01T00:00:00.000Z", "+012345-01-01T00:00:00.000Z"
+	for _, c := range []struct {
+		date  string
+		limit int
+	}{{first, 0}, {negative, 0}, {last, 0}, {first, 1}, {last, 7}} {
+		t.Run(fmt.Sprint(c.date, c.limit), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) { testDatesBeyondReason(t, c.date, c.limit) })
+		})
 	}
 }
 
