@@ -162,6 +162,8 @@ func (c *Config) environ(database string) []string {
 		"LOG_STYLE":               "pretty",
 		"NO_COLOR":                "1",
 		"SERVER_SHUTDOWN_TIMEOUT": "1000",
+		// Node.js keeps what it compiles, which saves a fifth of the time that each later start takes.
+		"NODE_COMPILE_CACHE": filepath.Join(c.Install, ".compiled"),
 		// On a busy machine a slow answer is better than a 503.
 		"PRESSURE_LIMITER_ENABLED": "false",
 	}
