@@ -28,10 +28,10 @@
 // life, which a test in bridge holds: it is set between two lives, by seconds to a day. The disk is
 // full by a limit of the process, which holds for whatever else writes files in it.
 //
-// The same seed makes the same scenario. The same run, to the last line of the log, it makes with -simulate.exact, for which
-// the test builds itself anew with a Go runtime whose choices follow from the seed. Without, the order of maps, of what is
-// ready at one moment, and the jitter of pauses differ, so that a failing seed may have to be tried several times. See
-// TestSameSeedSameRun.
+// The same seed makes the same scenario, but not the same run: the order of maps, of what is ready at one moment, and the
+// jitter of pauses differ, so that a failing seed may have to be tried several times. With -simulate.exact the test builds
+// itself anew with a Go runtime whose choices follow from the seed, and TestSameSeedSameRun holds that two runs of 60 steps
+// then have the same log to the last line. Nothing holds that for longer runs, which may differ late.
 //
 // The files: scenario chooses settings and steps from a seed; steps and faults carry them out on a world; client is an IRC
 // client that notes what it is sent; chronicle is the model of Directus; judge holds one against the other; shrink makes a

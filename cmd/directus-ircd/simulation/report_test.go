@@ -80,7 +80,7 @@ func report(t *testing.T, w *world) {
 		fmt.Fprintln(&b, "  ", f)
 	}
 	if at := difference(w.transcript(), simulate(t, w.scenario).transcript()); at != "" {
-		fmt.Fprintf(&b, "another run of this seed differs %s\nWith -simulate.exact all are the same.\n", at)
+		fmt.Fprintf(&b, "another run of this seed differs %s\nWith -simulate.exact the choices of the Go runtime follow from the seed.\n", at)
 	}
 	fmt.Fprintf(&b, "of %d steps %d are enough for:\n", len(w.scenario.steps), len(s.steps))
 	for _, f := range small.failures[:min(len(small.failures), most)] {
