@@ -201,7 +201,7 @@ var faults = map[string]act{
 	"events in reverse": {weight: 3, fault: true, do: func(w *world, s step) bool {
 		w.fake.HoldEvents()
 		w.later(spread(s.c, time.Second), func() { w.fake.ReleaseEvents(true) })
-		w.disorder(time.Second)
+		w.reversals = append(w.reversals, stay{begin: time.Now(), end: time.Now().Add(time.Second)})
 		return true
 	}},
 	"events lost": {weight: 2, fault: true, do: func(w *world, s step) bool {
@@ -235,7 +235,7 @@ var faults = map[string]act{
 	}},
 }
 
-// disorder notes that from now on, for a time, events come in another order than that of what they tell of, or not at all.
+// disorder notes that from now on, for a time, events come late, or not at all.
 func (w *world) disorder(d time.Duration) {
 	w.disorders = append(w.disorders, stay{begin: time.Now(), end: time.Now().Add(d)})
 }

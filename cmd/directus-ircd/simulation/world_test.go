@@ -54,6 +54,7 @@ type world struct {
 	faults    map[string]int
 	deeds     map[string]int
 	disorders []stay            // see disorder
+	reversals []stay            // in which events come in reverse
 	rest      time.Time         // from when on nothing happens
 	lives     int               // of the daemon so far
 	wrecked   []int             // the lives at whose end, or behind it, the daemon's state was lost
