@@ -20,7 +20,7 @@ func TestLongNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := personOf(u, []string{"first_name", "last_name"})
-	if len(p.name) > maxName || len(p.realname) > 2*maxName+1 || !strings.HasPrefix(p.realname, "Adaaaa") || !strings.HasSuffix(p.realname, "éé") {
+	if len(p.name) > 1<<10 || len(p.realname) > 2<<10 || !strings.HasPrefix(p.realname, "Adaaaa") || !strings.HasSuffix(p.realname, "éé") {
 		t.Errorf("a name of %d bytes, a real name of %d", len(p.name), len(p.realname))
 	}
 }
