@@ -1,9 +1,13 @@
 package rights
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
+
+	"directus-ircd/directus"
 )
 
 func TestSameRights(t *testing.T) {
@@ -28,3 +32,28 @@ func TestSameRights(t *testing.T) {
 		t.Error("nothing became something")
 	}
 }
+
+// An answer about rights counts only when it is proven to be about the user.
+func TestUnprovenRights(t *testing.T) {
+	said := directus.Permissions{"messages": {"read": {Access: "full", Fields: []string{"*"}}}}
+	c := NewCache(saying{&said}, &Shared{})
+	prove := func(err error) func() error { return func() error { return err } }
+	other := errors.New("the token is another user's")
+	if err := c.Renew(t.Context(), prove(other)); !errors.Is(err, other) || c.last("messages").ReadsAll() || !c.ProvenAt().IsZero() || c.Changes() != 0 {
+		t.Errorf("taken for the user's: %v, %v", c.last("messages"), err)
+	}
+	if err := c.Renew(t.Context(), prove(nil)); err != nil || !c.last("messages").ReadsAll() {
+		t.Errorf("not taken: %v, %v", c.last("messages"), err)
+	}
+	proven, changes := c.ProvenAt(), c.Changes()
+	said = directus.Permissions{}
+	if err := c.Renew(t.Context(), prove(other)); err == nil || !c.last("messages").ReadsAll() || c.ProvenAt() != proven || c.Changes() != changes {
+		t.Errorf("changed by what was said of another: %v, %v", c.last("messages"), err)
+	}
+}
+
+// saying is an account of which Directus says something.
+type saying struct{ all *directus.Permissions }
+
+func (s saying) Permissions(context.Context) (directus.Permissions, error) { return *s.all, nil }
+func (s saying) Administrator(context.Context) (bool, error)               { return false, nil }
