@@ -128,9 +128,10 @@ func (f *Feed) elect() Member {
 // open one have failed since it was there, so that nobody notices a restart of Directus. Who
 // leads meanwhile makes no difference. It may be called from any goroutine.
 func (f *Feed) IsDown() bool {
+	link := f.Link()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch link := f.leader.Link(); {
+	switch {
 	case link.Up:
 		f.down = false
 	case link.Failures >= 2:

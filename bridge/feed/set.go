@@ -178,18 +178,27 @@ func (fs *Set) Expel(m Member) {
 // woken. Where a session has failed once more, that concerns but the latter.
 func (fs *Set) Linked(m Member) {
 	again := m.Link().Failures > 0
+	for _, f := range fs.ringShared(m, again) {
+		f.IsDown()
+		f.journal.ring()
+	}
+}
+
+// ringShared wakes the shared feeds to elect their leaders, or only those led by m, and
+// returns the latter.
+func (fs *Set) ringShared(m Member, onlyLed bool) (led []*Feed) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for f := range fs.shared {
-		led := f.isLedBy(m)
-		if led || !again {
+		is := f.isLedBy(m)
+		if is {
+			led = append(led, f)
+		}
+		if is || !onlyLed {
 			f.rung.Ring()
 		}
-		if led {
-			f.IsDown()
-			f.journal.ring()
-		}
 	}
+	return led
 }
 
 // Reread makes the feeds that a member reads alone read their collections again.
