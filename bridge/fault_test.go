@@ -8,46 +8,77 @@ import (
 	"time"
 
 	"directus-ircd/directus/directustest"
+	"directus-ircd/directus/setup"
 	"directus-ircd/ircd/ircdtest"
 )
 
-// Directus is killed and comes back in the middle of a stream: every reader has
-// each message once, and each sender knows what became of theirs.
+// Directus is killed and comes back in the middle of two streams, one with a nonce and one without: every reader has each
+// message once, and each sender knows what became of theirs.
 func TestKillInMidStream(t *testing.T) {
-	for name, nonce := range map[string]string{"with nonce": "nonce", "without": ""} {
-		t.Run(name, func(t *testing.T) { killInMidStream(t, nonce) })
+	dx := ownServer(t)
+	other := *dx
+	other.Collection = "without_nonce"
+	if _, err := setup.Run(t.Context(), dx.Admin(), setup.Options{Collection: other.Collection}); err != nil {
+		t.Fatal(err)
+	}
+	streams := []*stream{newStream(t, dx, "nonce"), newStream(t, &other, "")}
+	for i := range streamed {
+		for _, s := range streams {
+			s.sender.Send(fmt.Sprintf("PRIVMSG #messages :line %d", i))
+		}
+		if i != 20 && i != 40 {
+			continue
+		}
+		for _, s := range streams { // some are stored and shown by now, some are on their way
+			s.readTo(fmt.Sprintf("line %d", i-15))
+		}
+		dx.Kill()
+		dx.Restart()
+		for _, s := range streams {
+			s.goOn(fmt.Sprintf("restarted after %d", i))
+		}
+	}
+	for _, s := range streams {
+		s.check(t)
 	}
 }
 
-func killInMidStream(t *testing.T, nonce string) {
-	dx := ownServer(t)
+// streamed is how many lines a stream has.
+const streamed = 60
+
+// stream is somebody who writes to a collection and somebody who reads it, on a daemon of their own.
+type stream struct {
+	dx             *directustest.Server
+	ada            directustest.User
+	reader, sender *ircdtest.Client
+	shown, heard   []string // texts, and whole lines
+}
+
+func newStream(t *testing.T, dx *directustest.Server, nonce string) *stream {
 	channel := messages(dx.Collection)
 	channel.Fields.Nonce = nonce
 	s := start(t, dx, nil, channel)
-	ada, bob := dx.CreateUser("Ada", ""), dx.CreateUser("Bob", "")
+	ada, bob := dx.CreateUser("Ada", dx.Collection), dx.CreateUser("Bob", dx.Collection)
 	reader, _ := s.join(ada, "#messages")
 	sender, _ := s.join(bob, "#messages")
-	const total = 60
-	var shown, heard []string
-	for i := range total {
-		sender.Send(fmt.Sprintf("PRIVMSG #messages :line %d", i))
-		if i == 20 || i == 40 {
-			// Some are stored and shown by now, some are on their way.
-			shown = append(shown, readTo(reader, fmt.Sprintf("line %d", i-15))...)
-			dx.Kill()
-			dx.Restart()
-			// However long that took, and whatever was refused meanwhile: go on
-			// when both are connected again.
-			marker := fmt.Sprintf("restarted after %d", i)
-			dx.AddMessage(ada, marker)
-			shown = append(shown, readTo(reader, marker)...)
-			for line := ""; !strings.HasSuffix(line, marker); heard = append(heard, line) {
-				line = sender.Expect("*")
-			}
-		}
+	return &stream{dx: dx, ada: ada, reader: reader, sender: sender}
+}
+
+func (s *stream) readTo(text string) { s.shown = append(s.shown, readTo(s.reader, text)...) }
+
+// goOn waits until reader and sender are connected again, however long that takes and whatever is refused meanwhile.
+func (s *stream) goOn(marker string) {
+	s.dx.AddMessage(s.ada, marker)
+	s.readTo(marker)
+	for line := ""; !strings.HasSuffix(line, marker); s.heard = append(s.heard, line) {
+		line = s.sender.Expect("*")
 	}
+}
+
+func (s *stream) check(t *testing.T) {
+	t.Helper()
 	refused, doubtful := 0, 0
-	for _, l := range append(heard, syncSlowly(sender)...) {
+	for _, l := range append(s.heard, syncSlowly(s.sender)...) {
 		if strings.Contains(l, " 404 ") {
 			refused++
 			if strings.Contains(l, "perhaps") {
@@ -55,22 +86,22 @@ func killInMidStream(t *testing.T, nonce string) {
 			}
 		}
 	}
-	dx.AddMessage(ada, "the end")
-	shown = append(shown, readTo(reader, "the end")...)
+	s.dx.AddMessage(s.ada, "the end")
+	s.readTo("the end")
 	var stored []string
-	for _, m := range dx.Messages("text") {
+	for _, m := range s.dx.Messages("text") {
 		stored = append(stored, fmt.Sprint(m["text"]))
 	}
-	if !slices.Equal(shown, stored) {
-		t.Errorf("shown  %q\nstored %q", shown, stored)
+	if !slices.Equal(s.shown, stored) {
+		t.Errorf("%s: shown  %q\nstored %q", s.dx.Collection, s.shown, stored)
 	}
 	lines := len(stored) - 3 // without two markers and the end
-	if lost := total - lines - refused; lost > 0 || -lost > doubtful {
-		t.Errorf("of %d, %d are stored, %d refused, %d of these in doubt", total, lines, refused, doubtful)
+	if lost := streamed - lines - refused; lost > 0 || -lost > doubtful {
+		t.Errorf("%s: of %d, %d are stored, %d refused, %d of these in doubt", s.dx.Collection, streamed, lines, refused, doubtful)
 	}
 	slices.Sort(stored)
-	if len(slices.Compact(stored)) != len(shown) {
-		t.Error("something was stored twice")
+	if len(slices.Compact(stored)) != len(s.shown) {
+		t.Errorf("%s: something was stored twice", s.dx.Collection)
 	}
 }
 
