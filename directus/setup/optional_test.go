@@ -190,10 +190,10 @@ func checkMarkers(t *testing.T, d *directustest.Server, ada, eve directustest.Us
 	}
 }
 
-// Runs cut short some changes further each time add up to a whole one here too.
-func TestOptionalCutShort(t *testing.T) {
-	t.Parallel()
-	d := directustest.Start(t, directustest.Bare())
+// optionalCutShort adds the optional pieces to a chat: runs cut short some changes further each time add up to a whole one
+// here too.
+func optionalCutShort(t *testing.T, d *directustest.Server) {
+	t.Helper()
 	for range 20 {
 		report, err := setup.Run(t.Context(), &cut{d.Admin(), 5}, everything)
 		if err != nil {

@@ -223,6 +223,7 @@ func TestCutShort(t *testing.T) {
 				t.Errorf("in the end:\n%s", report)
 			}
 			checkChat(t, d)
+			optionalCutShort(t, d)
 			return
 		}
 		if !errors.Is(err, errCut) {
