@@ -350,7 +350,7 @@ func (m *member) renewRights(ctx context.Context, prove func() error) error {
 	err := m.rights.Renew(ctx, prove)
 	if changes := m.rights.Changes(); changes != m.honoured.Load() {
 		m.names.Forget()
-		m.topics.forget()
+		m.forgetTopics()
 		m.feeds.Expel(m)
 		m.feeds.Reread(m)
 		m.honoured.Store(changes)

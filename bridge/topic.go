@@ -18,6 +18,7 @@ import (
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/bell"
 	"directus-ircd/ircd/wire"
 )
 
@@ -80,6 +81,17 @@ func (t *topics) forget() {
 	t.known = nil
 }
 
+// forgetTopics empties the cache of topics, as the user's rights have changed. The watches then
+// tell which topics the user may read now.
+func (m *member) forgetTopics() {
+	m.topics.forget()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, w := range m.watches {
+		w.again.Ring()
+	}
+}
+
 // remember caches a topic; ok says that it could be read.
 func (t *topics) remember(item collection.TopicItem, text string, ok bool) knownTopic {
 	k := knownTopic{text, ok, time.Now().Add(topicLife)}
@@ -99,6 +111,15 @@ func (t *topics) changed(item collection.TopicItem, text string) bool {
 	t.mu.Unlock()
 	t.remember(item, text, true)
 	return !found || !k.ok || k.text != text
+}
+
+// hidden caches that a topic may not be read, and reports whether that is new.
+func (t *topics) hidden(item collection.TopicItem) bool {
+	t.mu.Lock()
+	k, found := t.known[item]
+	t.mu.Unlock()
+	t.remember(item, "", false)
+	return !found || k.ok
 }
 
 func (t *topics) read(ctx context.Context, item collection.TopicItem) (string, error) {
@@ -220,6 +241,7 @@ type topicWatch struct {
 	member *member
 	query  directus.SubscriptionQuery
 	sub    *directus.Subscription
+	again  bell.Bell // the user's rights have changed
 	ctx    context.Context
 	cancel context.CancelFunc // ends run
 	// channels are all with a topic in the collection; guarded by member.mu.
@@ -266,7 +288,7 @@ func (m *member) watch(where string, all map[string]*collection.Channel) {
 	if len(channels) == 0 {
 		return
 	}
-	w := &topicWatch{member: m, query: query, channels: channels, sub: m.rt.Subscribe(where, query)}
+	w := &topicWatch{member: m, query: query, channels: channels, sub: m.rt.Subscribe(where, query), again: bell.New()}
 	w.ctx, w.cancel = context.WithCancel(m.ctx)
 	m.watches[where] = w
 	m.begin(func() error { w.run(w.ctx); return nil })
@@ -300,6 +322,7 @@ func (w *topicWatch) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-w.sub.Wake():
+		case <-w.again:
 		}
 		w.sub.Drain()
 		if w.member.topics.turn.Acquire(ctx, 1) != nil {
@@ -312,15 +335,15 @@ func (w *topicWatch) run(ctx context.Context) {
 
 // look reads the topics and tells the sessions about those that have changed.
 func (w *topicWatch) look(ctx context.Context) {
-	news := map[collection.TopicItem]*string{} // read once, as several channels may share one
+	news := map[collection.TopicItem]bool{} // read once, as several channels may share one
 	for _, c := range w.member.watched(w) {
-		text, known := news[*c.TopicItem]
+		changed, known := news[*c.TopicItem]
 		if !known {
-			text = w.renew(ctx, c)
-			news[*c.TopicItem] = text
+			changed = w.renew(ctx, c)
+			news[*c.TopicItem] = changed
 		}
-		if text != nil && w.member.watchesTopic(c) {
-			w.member.tell(nil, "topic "+c.Name, w.member.topicOf(c, *text))
+		if changed && w.member.watchesTopic(c) {
+			w.member.tell(nil, "topic "+c.Name, w.member.topicOf(c, w.member.topics.text(ctx, c)))
 		}
 	}
 }
@@ -352,15 +375,16 @@ func (m *member) watchesTopic(c *collection.Channel) bool {
 	return w != nil && slices.ContainsFunc(w.channels, func(o *collection.Channel) bool { return o.Name == c.Name && *o.TopicItem == *c.TopicItem })
 }
 
-// renew reads the topic of a channel; nil if that fails or the topic has not changed.
-func (w *topicWatch) renew(ctx context.Context, c *collection.Channel) *string {
+// renew reads the topic of a channel into the cache, and reports whether it differs from the one
+// known before.
+func (w *topicWatch) renew(ctx context.Context, c *collection.Channel) (changed bool) {
 	text, err := w.member.topics.read(ctx, *c.TopicItem)
-	if err != nil {
+	switch {
+	case collection.IsForbidden(err):
+		return w.member.topics.hidden(*c.TopicItem)
+	case err != nil:
 		w.member.log.Debug().Err(err).Str("channel", c.Name).Msg("read the topic")
-		return nil
+		return false
 	}
-	if !w.member.topics.changed(*c.TopicItem, text) {
-		return nil
-	}
-	return &text
+	return w.member.topics.changed(*c.TopicItem, text)
 }

@@ -142,6 +142,36 @@ func TestTopicRights(t *testing.T) {
 	})
 }
 
+// When the right to read the topic is taken away, clients have the configured one, and when it is
+// given back, the stored one as it is then.
+func TestTopicRevoked(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		fake, b, item := topicStack(t)
+		id := addFake(fake, "ada")
+		s := login(t, b, "ada")
+		if got := joinTopic(t, s); got != "stored" {
+			t.Errorf("topic %q", got)
+		}
+		told := func(want string) {
+			t.Helper()
+			time.Sleep(10 * time.Minute)
+			got := polled[*ircd.Topic](t, s)
+			if len(got) == 0 || got[len(got)-1].Text != want {
+				t.Errorf("told %v, not %q", got, want)
+			}
+		}
+		fake.Deny(id, "rooms", "read")
+		told("configured")
+		fake.Update("rooms", item, map[string]any{"description": "changed meanwhile"})
+		if got := polled[*ircd.Topic](t, s); len(got) != 0 {
+			t.Errorf("told %q without the right", got[0].Text)
+		}
+		fake.Allow(id, "rooms", "read")
+		told("changed meanwhile")
+		closeSession(t, s)
+	})
+}
+
 // The answer to a change of the topic is lost, or does not come.
 func TestTopicInDoubt(t *testing.T) {
 	for name, test := range map[string]struct {

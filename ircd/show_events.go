@@ -122,7 +122,8 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 	case *ServiceNotice:
 		c.showService(ev)
 	case *Topic:
-		if ch := c.channels[wire.Fold(ev.Channel)]; ch != nil {
+		ch := c.channels[wire.Fold(ev.Channel)]
+		if ch != nil && (ev.By != (User{}) || ev.Text != ch.topic) { // it may have been read again for other reasons
 			c.showTopic(ch, ev)
 		}
 	case *Removal:
