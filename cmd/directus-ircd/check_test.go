@@ -126,7 +126,7 @@ func (c *checking) zones() {
 // Keys that Directus rounds are told: on PostgreSQL it rounds none.
 func TestCheckOfLargeKeys(t *testing.T) {
 	clearEnvironment(t)
-	s := directustest.Start(t)
+	s := directustest.Shared(t)
 	c := &checking{t, s, directustest.AdminToken, "large_keys", "UTC", false, ""}
 	key := directustest.Field("id", "bigInteger", map[string]any{"is_primary_key": true, "has_auto_increment": true})
 	s.AddCollection(c.collection, key, directustest.Field("text", "text"),
