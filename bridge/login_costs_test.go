@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -102,22 +103,26 @@ func TestLoginCosts(t *testing.T) {
 }
 
 // Readers without a socket of their own are told of an outage, once, and of its end, though
-// meanwhile the one goes over whose socket the events came.
+// meanwhile the one goes whose socket is to bring the events.
 func TestOutageWithoutLinks(t *testing.T) {
 	for name, leaves := range map[string]bool{"all stay": false, "the leader leaves": true} {
 		t.Run(name, func(t *testing.T) {
 			ircdtest.Bubble(t, func(t *testing.T) {
 				c := newChat(t, func(o *bridge.Options) { o.Recheck = time.Hour })
-				leader := c.visit("ada", "#messages")
-				readers := []*visitor{c.visit("bob", "#messages"), c.visit("eve", "#messages")}
-				if n := c.fake.Count("GET /websocket"); n != 1 {
-					t.Fatalf("%d sockets for three who read the same", n)
+				c.visit("ada", "#messages")
+				var readers []*visitor // more than have tried to open a socket when the leader leaves
+				for i := range 20 {
+					readers = append(readers, c.visit(fmt.Sprint("reader", i), "#messages"))
 				}
-				notices := func() (all [][]string) {
-					for _, v := range readers {
-						var told []string
-						for range 120 { // as the server does whenever there is news
-							synctest.Wait()
+				if n := c.fake.Count("GET /websocket"); n != 1 {
+					t.Fatalf("%d sockets for %d who read the same", n, len(readers))
+				}
+				notices := func(polls int, period time.Duration) [][]string {
+					all := make([][]string, len(readers))
+					for range polls {
+						time.Sleep(period)
+						synctest.Wait()
+						for i, v := range readers {
 							events, err := v.poll()
 							if err != nil {
 								t.Fatal(err)
@@ -125,28 +130,36 @@ func TestOutageWithoutLinks(t *testing.T) {
 							for _, ev := range events {
 								switch ev := ev.(type) {
 								case *ircd.ServiceNotice:
-									told = append(told, ev.Text[:len("Directus is ????")])
+									all[i] = append(all[i], ev.Text[:len("Directus is ????")])
 								case *ircd.Message:
-									told = append(told, ev.Text)
+									all[i] = append(all[i], ev.Text)
 								}
 							}
-							time.Sleep(time.Second)
 						}
-						all = append(all, told)
 					}
 					return all
 				}
-				c.fake.OnREST(func(directustest.RESTRequest) directustest.RESTVerdict {
-					return directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
+				c.fake.OnREST(func(r directustest.RESTRequest) (v directustest.RESTVerdict) {
+					if r.Path == "/websocket" {
+						v = directustest.RESTVerdict{Status: 503, Code: "SERVICE_UNAVAILABLE"}
+					}
+					return v
 				})
 				c.fake.Cut()
-				time.Sleep(30 * time.Second)
-				if leaves {
-					_ = leader.session.Close(t.Context())
-				}
-				for i, told := range notices() {
+				for i, told := range notices(10, time.Second) {
 					if !slices.Equal(told, []string{"Directus is unre"}) {
 						t.Errorf("reader %d is told of the outage: %q", i, told)
+					}
+				}
+				if leaves {
+					leads := c.backend.Status(1).Feeds[0].Leader
+					i := slices.IndexFunc(readers, func(v *visitor) bool { return v.id == leads })
+					_ = readers[i].session.Close(t.Context())
+					readers = slices.Delete(readers, i, i+1)
+				}
+				for i, told := range notices(250, 20*time.Millisecond) {
+					if len(told) != 0 {
+						t.Errorf("reader %d is told while it lasts: %q", i, told)
 					}
 				}
 				if n := c.fake.Count("GET /websocket"); n < 2 {
@@ -154,7 +167,7 @@ func TestOutageWithoutLinks(t *testing.T) {
 				}
 				c.write("meanwhile")
 				c.fake.OnREST(nil)
-				for i, told := range notices() {
+				for i, told := range notices(120, time.Second) {
 					if len(told) != 2 || told[0] != "Directus is back" {
 						t.Errorf("reader %d is told of the end: %q", i, told)
 					}
