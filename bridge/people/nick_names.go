@@ -4,11 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
-	"unicode"
-
-	"github.com/mozillazg/go-unidecode"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd/wire"
 )
@@ -115,28 +113,9 @@ func suffix(id string, length int) string {
 	return digits[:min(len(digits), length)]
 }
 
-// nickify turns a name into a nick of letters, digits, "-" and "_", which all
-// clients accept and all casemappings fold alike; empty if nothing is left.
+// nickify turns a name into a nick; empty if nothing is left.
 func nickify(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if unicode.In(r, unicode.Cf, unicode.Cc, unicode.Co, unicode.Cs) {
-			return -1 // zero-width and bidirectional controls make look-alikes
-		}
-		return r
-	}, name)
-	var b strings.Builder
-	for _, r := range unidecode.Unidecode(strings.TrimSpace(name)) {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
-			b.WriteRune(r)
-		case r == '\'' || r == '`' || r == '"' || r == '@':
-		default:
-			if s := b.String(); s != "" && !strings.HasSuffix(s, "_") {
-				b.WriteByte('_')
-			}
-		}
-	}
-	nick := strings.Trim(b.String(), "_-")
+	nick := text.Letters(name, '_')
 	if nick != "" && nick[0] >= '0' && nick[0] <= '9' {
 		nick = "_" + nick
 	}
