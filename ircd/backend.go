@@ -58,6 +58,8 @@ type Features struct {
 	ReadMarkers bool
 	// Topics: users may change topics, in some channel at least; see TopicSetter.
 	Topics bool
+	// Rooms: channels come and go, and users may rename them; see RoomKeeper.
+	Rooms bool
 }
 
 // Credentials are what a client sent to log in. They are never logged.
@@ -163,6 +165,13 @@ type TopicSetter interface {
 	// SetTopic changes the topic of a channel that the client is in and returns it as
 	// stored. All other sessions, including the user's own, learn of it through Poll.
 	SetTopic(ctx context.Context, channel, topic string) (*Topic, error)
+}
+
+// A RoomKeeper is a Session whose user can rename channels.
+type RoomKeeper interface {
+	// RenameChannel gives a channel that the client is in another name. All sessions, this one
+	// included, learn of it by a Renaming through Poll.
+	RenameChannel(ctx context.Context, channel, name string) error
 }
 
 // A HistoryReader is a Session that can query past messages (CHATHISTORY).

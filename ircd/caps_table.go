@@ -37,6 +37,7 @@ const (
 	capStandardReplies
 	capUserhostInNames
 	capSelfMessage
+	capChannelRename
 )
 
 func (s capSet) has(c capSet) bool { return s&c != 0 }
@@ -60,7 +61,7 @@ type capability struct {
 }
 
 // maxSpare is the highest rank of spare capabilities.
-const maxSpare = 3
+const maxSpare = 4
 
 // capabilities are all capabilities, in the order of CAP LS. Several clients break if CAP
 // LS takes a second line. Without the spare ones it fits on one line for server names of
@@ -72,6 +73,7 @@ var capabilities = []capability{
 	{name: "batch", bit: capBatch},
 	{name: "cap-notify", bit: capNotify, spare: 2}, // version 302 implies it
 	{name: "chghost", bit: capChghost},             // a host never changes
+	{name: "draft/channel-rename", bit: capChannelRename, offered: func(c *conn) bool { return c.features().Rooms }, spare: 4},
 	{name: "draft/chathistory", bit: capChathistory, offered: hasHistory},
 	{name: "draft/event-playback", bit: capEventPlayback, offered: hasHistory},
 	{name: "draft/extended-isupport", bit: capExtendedISupport},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"directus-ircd/ircd/wire"
 
@@ -64,6 +65,63 @@ func (c *conn) setTopic(ctx context.Context, name, text string) error {
 	set.By = c.user
 	c.showTopic(ch, &set)
 	return err
+}
+
+// cmdRename gives a channel another name (https://ircv3.net/specs/extensions/channel-rename). That
+// it has it, the client is told by a Renaming.
+func (c *conn) cmdRename(ctx context.Context, m *irc.Message) error {
+	ch, err := c.joinedChannel(ctx, m.Param(0), irc.ERR_NOTONCHANNEL, notJoined)
+	if err != nil {
+		return err
+	}
+	name := m.Param(1)
+	switch {
+	case !c.features().Rooms:
+		return failReply("CANNOT_RENAME", "Channels get their names from the configuration of the server", ch.name, name)
+	case !wire.IsChannel(name):
+		return failReply("CANNOT_RENAME", "That is not a channel name", ch.name, name)
+	}
+	if err := c.has.rooms.RenameChannel(ctx, ch.name, name); err != nil {
+		return refused(err, irc.ERR_CHANOPRIVSNEEDED, ch.name)
+	}
+	return nil
+}
+
+// showRenaming gives a channel that the client is in another name. A client that knows no RENAME
+// is sent a PART and a JOIN. The others in the channel do so too, each at its own time: see
+// Roster.Move.
+func (c *conn) showRenaming(ev *Renaming) {
+	ch := c.channels[wire.Fold(ev.Old)]
+	if ch == nil {
+		return
+	}
+	delete(c.channels, wire.Fold(ev.Old))
+	knows := c.caps.has(capChannelRename)
+	show := c.nameOf
+	if knows || c.caps.has(capNoImplicitNames) {
+		show = nil
+	}
+	old := ch.name
+	ch.name, ch.was = ev.New, wire.Fold(old)
+	c.channels[wire.Fold(ev.New)] = ch
+	names := c.srv.roster.Move(c.member, old, ev.New, show)
+	reason := "The room is called " + ev.New + " now"
+	switch {
+	case knows:
+		c.send(&wire.Line{Source: c.srv.service, Command: "RENAME", Params: []string{old, ev.New, reason}, Trailing: true})
+		return
+	case wire.Fold(old) == wire.Fold(ev.New):
+		return
+	}
+	l := partLine(c.user, old, reason)
+	c.sendBy(c.user, &l)
+	c.showJoin(ev.New, time.Time{})
+	if ch.topic != "" {
+		c.reply(irc.RPL_TOPIC, ev.New, ch.topic)
+	}
+	if show != nil {
+		c.sendNames(ev.New, names)
+	}
 }
 
 // showTopic records a topic and shows who set it; if that is not known, the service.

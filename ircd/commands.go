@@ -51,6 +51,7 @@ var commands = map[string]command{
 	"MODE":   {run: (*conn).cmdMode, params: 1},
 	"NAMES":  {run: (*conn).cmdNames, query: true},
 	"LIST":   {run: (*conn).cmdList, query: true},
+	"RENAME": {run: (*conn).cmdRename, params: 2},
 	"INVITE": {run: (*conn).cmdInvite, params: 2},
 	"KICK":   {run: (*conn).cmdKick, params: 2},
 

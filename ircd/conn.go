@@ -98,6 +98,7 @@ type conn struct {
 // joinedChannel is a channel that the client is in.
 type joinedChannel struct {
 	name    string // canonical
+	was     string // the folded name that it had before; empty: none
 	since   time.Time
 	topic   string
 	topicBy User      // who set it; zero: not known

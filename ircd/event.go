@@ -151,6 +151,17 @@ type Removal struct {
 	Closed bool
 }
 
+// Renaming says that a channel has got another name. Everything else about it stays: the members,
+// the msgids, and what was read.
+type Renaming struct {
+	// Old is the canonical name that the client knows, and New the one from now on, under which
+	// later events come. They may differ in case only.
+	Old, New string
+}
+
+// Invitation says that there is a channel that the user may join, which is new to the user.
+type Invitation struct{ Channel string }
+
 // Admission asks the connection to join a channel on behalf of its client. If that fails,
 // nobody is told; the session may ask again.
 type Admission struct{ Channel string }
@@ -167,3 +178,5 @@ func (*Rest) event()          {}
 func (*ServiceNotice) event() {}
 func (*Removal) event()       {}
 func (*Admission) event()     {}
+func (*Renaming) event()      {}
+func (*Invitation) event()    {}

@@ -77,6 +77,7 @@ func (c *conn) takeSession(session Session) {
 	c.session, c.user = session, session.User()
 	c.has.reactions, _ = session.(Reactor)
 	c.has.topics, _ = session.(TopicSetter)
+	c.has.rooms, _ = session.(RoomKeeper)
 	c.has.history, _ = session.(HistoryReader)
 	c.has.markers, _ = session.(MarkerKeeper)
 	c.reg.failed = nil
@@ -88,6 +89,7 @@ func (c *conn) takeSession(session Session) {
 type abilities struct {
 	reactions Reactor
 	topics    TopicSetter
+	rooms     RoomKeeper
 	history   HistoryReader
 	markers   MarkerKeeper
 }
@@ -99,6 +101,7 @@ func (c *conn) features() Features {
 	if c.session != nil {
 		f.Reactions = f.Reactions && c.has.reactions != nil
 		f.Topics = f.Topics && c.has.topics != nil
+		f.Rooms = f.Rooms && c.has.rooms != nil
 		f.History = f.History && c.has.history != nil
 		f.ReadMarkers = f.ReadMarkers && c.has.markers != nil
 	}

@@ -81,6 +81,8 @@ func isBehind(ev Event, m *Message) bool {
 		return ev.MsgID == m.ID
 	case *Removal:
 		return ev.Channel == m.Target // after it, nothing of the channel is shown
+	case *Renaming:
+		return ev.Old == m.Target // after it, nothing is shown under this name
 	}
 	return false
 }
@@ -130,6 +132,10 @@ func (c *conn) showEvent(ctx context.Context, ev Event) error {
 		c.showRemoval(ev)
 	case *Admission:
 		return c.enter(ctx, ev.Channel)
+	case *Renaming:
+		c.showRenaming(ev)
+	case *Invitation:
+		c.send(&wire.Line{Source: c.srv.service, Command: "INVITE", Params: []string{c.nick, ev.Channel}})
 	case *Acquaintances:
 		c.monitor.doubtAll(true)
 		c.monitor.doubtAll(false)

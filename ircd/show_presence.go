@@ -38,7 +38,7 @@ func (c *conn) showPresenceEvent(ev *presence.Event) {
 	inChannel := c.channels[wire.Fold(ev.Channel)] != nil
 	switch ev.Kind {
 	case presence.Joined, presence.Parted:
-		if inChannel {
+		if inChannel && !c.hasKept(ev) {
 			c.showOf(ev)
 		}
 		c.monitor.doubt(ev.User.Nick)
@@ -67,6 +67,12 @@ func (c *conn) showPresenceEvent(ev *presence.Event) {
 			c.showOf(ev)
 		}
 	}
+}
+
+// hasKept reports that somebody comes into a channel by its new name only whom the client has kept
+// there when it was sent the RENAME.
+func (c *conn) hasKept(ev *presence.Event) bool {
+	return ev.From != "" && c.caps.has(capChannelRename) && c.channels[wire.Fold(ev.Channel)].was == ev.From
 }
 
 // showInvitation shows an invitation to the guest, and to others in the channel if they may

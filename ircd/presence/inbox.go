@@ -28,6 +28,7 @@ type Event struct {
 	User    User
 	Channel string // of Joined, Parted, Invited and Typing; empty for private typing
 	Text    string // of Parted and Quit: the reason; of Typing: the state
+	From    string // of Joined: the folded name that the channel had until now, see Roster.Move
 	Away    string // of Joined and AwayChanged: the away message, empty if present
 	Guest   User   // of Invited: who is invited
 	Watched bool   // of AwayChanged and Renamed: told because the nick is monitored

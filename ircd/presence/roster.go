@@ -179,6 +179,34 @@ func (r *Roster) Join(m *Member, channel string, show func(User) string) []strin
 	key := wire.Fold(channel)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.enter(m, key, &Event{Kind: Joined, User: m.p.user, Channel: channel, Away: m.p.away})
+	if show == nil {
+		return nil
+	}
+	return r.namesIn(key, show)
+}
+
+// Move makes a connection follow a channel that has got another name, and returns what Join
+// does. Nobody is told in the channel of the old name, whose connections all follow or leave;
+// those that have followed before are told of a Joined with From, as their clients may have
+// kept the user.
+func (r *Roster) Move(m *Member, old, channel string, show func(User) string) []string {
+	from, key := wire.Fold(old), wire.Fold(channel)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if from != key {
+		delete(m.channels, from)
+		r.removeFrom(from, m)
+		r.enter(m, key, &Event{Kind: Joined, User: m.p.user, Channel: channel, From: from, Away: m.p.away})
+	}
+	if show == nil {
+		return nil
+	}
+	return r.namesIn(key, show)
+}
+
+// enter adds a connection to a channel, of which the others there are told. The caller holds mu.
+func (r *Roster) enter(m *Member, key string, joined *Event) {
 	ch := r.channels[key]
 	if ch == nil {
 		ch = make(map[*user]members)
@@ -188,14 +216,10 @@ func (r *Roster) Join(m *Member, channel string, show func(User) string) []strin
 	if conns == nil {
 		conns = make(members)
 		ch[m.p] = conns
-		r.tell(key, m.p, &Event{Kind: Joined, User: m.p.user, Channel: channel, Away: m.p.away})
+		r.tell(key, m.p, joined)
 	}
 	conns[m] = struct{}{}
 	m.channels[key] = struct{}{}
-	if show == nil {
-		return nil
-	}
-	return r.namesIn(key, show)
 }
 
 // Part removes a connection from a channel. With quiet, for a channel that all connections
