@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/resume"
 	"directus-ircd/bridge/rights"
+	"directus-ircd/bridge/rooms"
 	"directus-ircd/bridge/state"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -28,6 +30,8 @@ import (
 type Options struct {
 	Client   *directus.Client
 	Channels []collection.Config
+	// Rooms makes further channels of the items of a collection; nil: there are none.
+	Rooms *rooms.Config
 	// NickFields are the fields of directus_users tried in order to form the
 	// nick; together they make the real name.
 	NickFields []string
@@ -99,6 +103,7 @@ type Backend struct {
 	members  map[string]*member      // by user id; guarded by mu
 	idle     map[*member]*time.Timer // members without sessions, see linger; guarded by mu
 	draining bool                    // set by Drain: members no longer linger; guarded by mu
+	retired  []*rooms.Rooms          // of earlier configurations; guarded by mu
 	retiring sync.WaitGroup          // idle members that are being closed, joined by Close; added to under mu
 }
 
@@ -151,6 +156,9 @@ func (b *Backend) Configure(opts Options) error {
 		return fmt.Errorf("bridge: %w", err)
 	}
 	b.plan.Store(p)
+	if old.rooms != nil && p.rooms != old.rooms {
+		b.retired = append(b.retired, old.rooms) // its lists end when no session has it any more
+	}
 	b.guard.Limit(opts.LoginAttemptsPerMinute)
 	b.pages.Resize(opts.PageMemory)
 	moved := !reflect.DeepEqual(opts.ReadMarkers, old.ReadMarkers)
@@ -167,7 +175,12 @@ func (b *Backend) Features() ircd.Features {
 	p := b.plan.Load()
 	f := ircd.Features{Private: p.Private != nil, History: true, ReadMarkers: true, Topics: true}
 	f.Replies = f.Private && p.Private.Fields.Reply != ""
-	for _, c := range p.Channels {
+	kinds := p.Channels
+	if p.Rooms != nil {
+		f.Rooms = true
+		kinds = append(slices.Clip(kinds), p.Rooms.Messages)
+	}
+	for _, c := range kinds {
 		f.Replies = f.Replies || c.Fields.Reply != ""
 		f.Reactions = f.Reactions || c.Reactions != nil
 	}
@@ -287,6 +300,14 @@ func (b *Backend) Close(ctx context.Context) error {
 	b.Drain()
 	err := b.closeAll(ctx)
 	b.feeds.Close()
+	b.mu.Lock()
+	houses := append(b.retired, b.plan.Load().rooms)
+	b.mu.Unlock()
+	for _, r := range houses {
+		if r != nil {
+			r.Close()
+		}
+	}
 	b.opts.State.Close()
 	return err
 }
@@ -298,6 +319,7 @@ type State struct {
 	positions *resume.Positions
 	nicks     *people.NickTable
 	logins    guard.Kept
+	rooms     rooms.Memory
 }
 
 // OpenState opens the state in a directory, creating it if needed. If the name is empty, the
@@ -325,5 +347,6 @@ func (s *State) fresh(store *state.Store) []state.Bucket {
 	s.positions = resume.NewPositions(store, s.log)
 	s.nicks = people.NewNickTable(store)
 	s.logins = guard.NewKept(store)
-	return append(s.logins.Buckets(), s.positions, s.nicks)
+	s.rooms = rooms.NewMemory(store)
+	return slices.Concat(s.logins.Buckets(), s.rooms.Buckets(), []state.Bucket{s.positions, s.nicks})
 }

@@ -9,7 +9,6 @@ import (
 	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/resume"
 	"directus-ircd/ircd"
-	"directus-ircd/ircd/wire"
 )
 
 // backlog is what a client is shown of the time before it joined.
@@ -118,7 +117,7 @@ func (s *session) backlogPart(ctx context.Context, j *joined, next func(context.
 // device: the position of a device moves on only with a whole backlog, so the client has to
 // reconnect.
 func (s *session) breakOff(j *joined, left []found, shown map[string]collection.Digest) bool {
-	if j.visit != nil || s.joined[wire.Fold(j.Name)] != j || len(shown)-len(left) >= feed.MaxBehind/2 {
+	if j.visit != nil || s.joined[j.Key()] != j || len(shown)-len(left) >= feed.MaxBehind/2 {
 		return false
 	}
 	j.due, j.since, j.live = true, feed.JoinMoment{At: time.Now(), Date: left[0].row.Date}, map[string]struct{}{}
@@ -163,7 +162,7 @@ func (s *session) dueEvents(ctx context.Context, j *joined, down bool) []ircd.Ev
 	}
 	var events []ircd.Event
 	if b.notice != "" {
-		events = append(events, &ircd.ServiceNotice{Target: j.Name, Text: b.notice})
+		events = append(events, &ircd.ServiceNotice{Target: j.Name(), Text: b.notice})
 	}
 	events = append(events, s.backlogEvents(j, b.messages)...)
 	if b.more != nil {
@@ -176,5 +175,5 @@ func (s *session) backlogEvents(j *joined, messages []*ircd.Message) []ircd.Even
 	if j.Private {
 		return conversations(messages, s.person.ID)
 	}
-	return []ircd.Event{&ircd.Backlog{Channel: j.Name, Messages: messages}}
+	return []ircd.Event{&ircd.Backlog{Channel: j.Name(), Messages: messages}}
 }

@@ -33,13 +33,14 @@ func TestPackagesKeepTheirSide(t *testing.T) {
 func TestRoomsImportOneWay(t *testing.T) {
 	const module, bridge = "directus-ircd/", "directus-ircd/bridge"
 	allowed := map[string][]string{
-		"":           {"feed", "people", "rights", "resume", "markers", "guard", "state", "collection", "budget", "text"},
+		"":           {"feed", "people", "rights", "resume", "markers", "guard", "rooms", "state", "collection", "budget", "text"},
 		"feed":       {"people", "rights", "collection", "text"},
 		"people":     {"rights", "state", "collection", "text"},
 		"rights":     {"collection"},
 		"resume":     {"state", "collection"},
 		"markers":    {"collection"},
 		"guard":      {"state"},
+		"rooms":      {"state", "collection", "text"},
 		"state":      {},
 		"collection": {"text"},
 		"budget":     {},

@@ -15,6 +15,7 @@
 //	feed        what came of a collection: events, gaps, order, edits, for those who see the same
 //	people      who is who: names, nicks, files; a row becomes an ircd message
 //	rights      what a user may do, and who provably sees the same
+//	rooms       channels made of the items of a collection
 //	resume      what a device has received
 //	markers     read markers
 //	guard       who may try to log in
@@ -46,7 +47,7 @@
 // what others leave for it is in its mailbox (view.go) and in journals. A member owns the
 // goroutines of its realtime link, its checks and its markers, and joins them when its last
 // session closes. feed.Set owns one goroutine for each feed and joins it when the last
-// reader leaves. state.Store owns the one that touches the disk. Backend.Close joins all.
+// reader leaves; rooms.Rooms does so with each list of rooms. state.Store owns the one that touches the disk. Backend.Close joins all.
 //
 // # Locks
 //
@@ -55,6 +56,7 @@
 //	Backend.mu → member.mu → mailbox.mu
 //	feed.Set.mu → rights.Cache.mu
 //	feed.Set.mu → Feed.mu → journal.mu
+//	roomList.mu → rooms.Rooms.mu → rooms.List.mu → member.mu
 //	people.Nicks.mu, guard.Limiter.mu → state.Table.mu; markers.Books.mu → Book.mu
 //
 // Below these are leaves: the other locks of the rooms.

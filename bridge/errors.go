@@ -12,6 +12,7 @@ import (
 
 	"directus-ircd/bridge/budget"
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/rooms"
 	"directus-ircd/bridge/text"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
@@ -92,6 +93,16 @@ var (
 		forbidden: "change the topic", refused: "this topic",
 	}
 )
+
+var renamingRoom = verb{
+	not: "Not renamed: ", notDone: "Not renamed: ", perhaps: "perhaps renamed. It is shown here if so",
+	forbidden: "rename this room", refused: "the name",
+}
+
+var makingRoom = verb{
+	not: "No room was made: ", notDone: "No room was made: ", perhaps: "perhaps a room was made. LIST shows it if so",
+	forbidden: "make rooms", refused: "the room",
+}
 
 // told says what became of what failed. passing reports that it may work, or turn out to
 // have worked, later.
@@ -279,4 +290,44 @@ func admissionError(err error) *ircd.LoginError {
 		text = "Your credentials are right, but Directus has refused or ended the session that it opened for them. Try again in a moment"
 	}
 	return &ircd.LoginError{Reason: ircd.Unavailable, Text: text, Err: err}
+}
+
+// notMade is the reply to a JOIN of a room that there is not and that was not made.
+func notMade(name string, err error) error {
+	switch {
+	case errors.Is(err, rooms.ErrName):
+		hint := "a name of letters, digits, - and _"
+		if slug := rooms.Slug(name); slug != "" {
+			hint = slug
+		}
+		return reply(irc.ERR_NOSUCHCHANNEL, "NO_SUCH_CHANNEL", "No such channel, and none is made of this name: try "+hint, err, name)
+	case errors.Is(err, rooms.ErrTaken):
+		return reply(irc.ERR_INVITEONLYCHAN, "NOT_ALLOWED", "Cannot join: Directus does not allow you to read the room of this name", err, name)
+	case collection.IsForbidden(err):
+		return reply(irc.ERR_NOSUCHCHANNEL, "NO_SUCH_CHANNEL", "No such channel, and Directus does not allow you to make one. LIST shows those there are", err, name)
+	}
+	text, passing := makingRoom.told(err)
+	if passing || errors.Is(err, context.DeadlineExceeded) {
+		return tryLater(text, err)
+	}
+	return reply(irc.ERR_NOSUCHCHANNEL, "NO_SUCH_CHANNEL", text, err, name)
+}
+
+func nameInUse(channel, name string) *ircd.Error {
+	return reply("", "CHANNEL_NAME_IN_USE", "There is a channel of this name already", nil, channel, name)
+}
+
+// notRenamed is the reply to a RENAME that Directus has refused.
+func notRenamed(channel, name string, err error) error {
+	if errors.Is(err, rooms.ErrName) {
+		return reply("", "CANNOT_RENAME", "No room gets this name: use letters, digits, - and _", err, channel, name)
+	}
+	if directus.IsCode(err, directus.CodeRecordNotUnique) {
+		return nameInUse(channel, name)
+	}
+	text, passing := renamingRoom.told(err)
+	if passing {
+		return tryLater(text, err)
+	}
+	return reply("", "CANNOT_RENAME", text, err, channel, name)
 }

@@ -7,6 +7,7 @@ type fullSession interface {
 	ircd.Session
 	ircd.Reactor
 	ircd.TopicSetter
+	ircd.RoomKeeper
 	ircd.HistoryReader
 	ircd.MarkerKeeper
 }

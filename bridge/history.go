@@ -125,7 +125,7 @@ type historian struct {
 // historian makes the historian of a target: a channel, or the conversation with a nick. The
 // error is an *ircd.Error.
 func (s *session) historian(ctx context.Context, target string) (*historian, error) {
-	if c := s.plan.channels[wire.Fold(target)]; c != nil {
+	if c := s.channelNamed(target); c != nil {
 		return s.historyOf(c), nil
 	}
 	if s.plan.private == nil || !wire.IsNick(target) {
@@ -146,12 +146,10 @@ func (s *session) historian(ctx context.Context, target string) (*historian, err
 // historyOf makes the historian of a channel, or of all private messages. It reads in groups
 // of this channel alone, as the user may not be allowed to read the fields of others.
 func (s *session) historyOf(c *collection.Channel) *historian {
-	h := &historian{member: s.member, channel: c, name: c.Name, groups: []*collection.Group{s.plan.private}}
-	if !c.Private {
-		h.groups = slices.DeleteFunc(slices.Clone(s.plan.groups[c]), func(g *collection.Group) bool { return len(g.Channels) > 1 })
-	}
+	h := &historian{member: s.member, channel: c, name: c.Name(), groups: s.plan.aloneOf(c)}
 	h.end, h.until = s.pageEnds[c], math.MaxInt64
-	if j := s.joined[wire.Fold(c.Name)]; j != nil && j.Channel == c {
+	if j := s.joined[c.Key()]; j != nil && j.Channel == c {
+		h.name = j.Name()
 		h.feed, h.until, h.early = j.view.feed, j.arrived, j.early
 		h.groups = slices.DeleteFunc(h.groups, func(g *collection.Group) bool { return g.Fields != h.feed.Group.Fields })
 		if len(h.groups) == 0 { // the channel is moving to another configuration

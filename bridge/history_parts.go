@@ -211,6 +211,15 @@ func (h *historian) rowsAt(ctx context.Context, places []found) ([]collection.Ro
 	return rows, nil
 }
 
+// target is what messages of the history are addressed to: the channel, by the name that the
+// client knows; empty for private messages.
+func (h *historian) target() string {
+	if h.channel.Private {
+		return ""
+	}
+	return h.name
+}
+
 // shown makes the messages of rows. Rows without text, or deleted ones, are left out.
 func (h *historian) shown(ctx context.Context, rows []collection.Row) ([]found, error) {
 	refs, err := h.member.names.References(ctx, h.group, rows)
@@ -219,7 +228,8 @@ func (h *historian) shown(ctx context.Context, rows []collection.Row) ([]found, 
 	}
 	var list []found
 	for _, r := range rows {
-		if m := people.ToMessage(r, h.channel, refs, true); m.Text != "" && (h.feed == nil || !h.feed.IsGone(r.ID)) {
+		m := people.ToMessage(r, h.channel, refs, true)
+		if m.Target = h.target(); m.Text != "" && (h.feed == nil || !h.feed.IsGone(r.ID)) {
 			list = append(list, found{row: r, message: m, size: sizeOf(r, m)})
 		}
 	}

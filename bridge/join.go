@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -26,7 +27,16 @@ func (s *session) Channels(ctx context.Context) ([]ircd.ChannelInfo, error) {
 	infos := make([]ircd.ChannelInfo, 0, len(s.plan.Channels))
 	for _, cfg := range s.plan.Channels {
 		c := s.plan.channels[wire.Fold(cfg.Name)]
-		infos = append(infos, ircd.ChannelInfo{Name: c.Name, Topic: s.member.topics.text(ctx, c)})
+		infos = append(infos, ircd.ChannelInfo{Name: c.Name(), Topic: s.member.topics.text(ctx, c)})
+	}
+	now, err := s.awaitListing(ctx)
+	if now == nil || err != nil {
+		return infos, err
+	}
+	for _, id := range now.Since(nil) {
+		if c := s.plan.rooms.Channel(id); c != nil {
+			infos = append(infos, ircd.ChannelInfo{Name: s.nameOf(c), Topic: now.Rooms[id].Topic})
+		}
 	}
 	return infos, nil
 }
@@ -34,21 +44,27 @@ func (s *session) Channels(ctx context.Context) ([]ircd.ChannelInfo, error) {
 // Join implements ircd.Session. It joins the channel as a part of the first of its groups
 // that the user may read.
 func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) (*ircd.Channel, error) {
-	c := s.plan.channels[wire.Fold(name)]
+	c, notice := s.plan.channels[wire.Fold(name)], ""
+	var err error
 	if c == nil {
-		return nil, noSuchChannel(name)
+		if c, notice, err = s.roomFor(ctx, name); err != nil {
+			return nil, err
+		}
 	}
-	if j := s.joined[wire.Fold(c.Name)]; j != nil {
+	if j := s.joined[c.Key()]; j != nil {
 		return s.comeBack(ctx, j, opts)
 	}
 	var answer *ircd.Channel
-	var err error
-	for _, g := range s.plan.groups[c] {
+	for _, g := range s.plan.groupsOf(c) {
 		if answer, err = s.enter(ctx, c, g, opts); !collection.IsForbidden(err) {
+			if err == nil {
+				answer.Notice = cmp.Or(answer.Notice, notice)
+				s.wish(c, true)
+			}
 			return answer, err
 		}
 	}
-	return nil, unreadable(c.Name, err)
+	return nil, unreadable(s.nameOf(c), err)
 }
 
 // enter joins a channel as a part of a group. The error is Directus' refusal, the error of
@@ -56,7 +72,7 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 func (s *session) enter(ctx context.Context, c *collection.Channel, g *collection.Group, opts ircd.JoinOptions) (*ircd.Channel, error) {
 	j := s.newJoined(c, g, opts)
 	j.floorPos = j.view.reader.End()
-	s.joined[wire.Fold(c.Name)] = j
+	s.joined[c.Key()] = j
 	ready, err := s.await(ctx, j.view)
 	if collection.IsForbidden(err) {
 		// The refusal is as old as the last look of the feed.
@@ -78,7 +94,8 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 	if !ready {
 		j.view.promise()
 	}
-	answer := &ircd.Channel{Name: c.Name, Topic: s.member.topics.text(ctx, c)}
+	answer := &ircd.Channel{Name: j.Name(), Topic: s.topicText(ctx, c)}
+	j.topic = answer.Topic
 	s.member.watchTopics(c, s.backend.plan.Load().channels)
 	var list []found
 	if ready && j.due {
@@ -105,6 +122,9 @@ func (s *session) enter(ctx context.Context, c *collection.Channel, g *collectio
 // newJoined makes a joined whose backlog is due, if the client wants one.
 func (s *session) newJoined(c *collection.Channel, g *collection.Group, opts ircd.JoinOptions) *joined {
 	j := &joined{Channel: c, view: s.open(g), visit: s.visit(c, opts), arrived: g.Dates.Late.SoFar(), bot: opts.Bot}
+	if c.Room != "" {
+		j.as = c.Name()
+	}
 	j.due = opts.Backlog && (j.length() > 0 || j.visit != nil)
 	return j
 }
@@ -173,8 +193,9 @@ func (s *session) earliest(j *joined, since time.Time) time.Time {
 }
 
 func (s *session) Part(_ context.Context, name string) error {
-	if j := s.joined[wire.Fold(name)]; j != nil {
+	if j := s.joinedAs(name); j != nil {
 		s.drop(j)
+		s.wish(j.Channel, false)
 	}
 	return nil
 }
@@ -185,7 +206,7 @@ func (s *session) drop(j *joined) {
 	s.abandon(j)
 	j.setOut(false)
 	s.setPresent(j, false)
-	delete(s.joined, wire.Fold(j.Name))
+	delete(s.joined, j.Key())
 	s.close(j.view)
 }
 
@@ -196,9 +217,9 @@ func (s *session) setPresent(j *joined, present bool) {
 	}
 	j.present = present
 	if present {
-		s.backend.people.Company.Enter(j.Name, s.person.ID)
+		s.backend.people.Company.Enter(j.Key(), s.person.ID)
 	} else {
-		s.backend.people.Company.Leave(j.Name, s.person.ID)
+		s.backend.people.Company.Leave(j.Key(), s.person.ID)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"directus-ircd/bridge/budget"
-	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/guard"
 	"directus-ircd/bridge/markers"
@@ -40,6 +39,8 @@ type member struct {
 	secret  guard.SecretHash // of the password or token of the login
 	// accepted is when Directus last accepted the secret; guarded by Backend.mu.
 	accepted time.Time
+
+	rooms roomList // has a lock of its own
 
 	ctx    context.Context // of all goroutines of the member
 	cancel context.CancelFunc
@@ -184,6 +185,7 @@ func (m *member) close(ctx context.Context) error {
 	m.cancel()
 	m.checkup.Stop()
 	m.mu.Unlock()
+	m.rooms.leave(m)
 	m.wg.Wait()
 	if _, ended := m.health(); ended != nil && !errors.Is(ended, ircd.ErrPanic) {
 		return nil
@@ -192,56 +194,6 @@ func (m *member) close(ctx context.Context) error {
 		m.log.Debug().Err(err).Msg("store read markers")
 	}
 	return m.account.Logout(ctx)
-}
-
-// setSilent notes whether Directus has left a send unanswered for the time waited. A shorter
-// wait than silentTimeout proves nothing: Directus may just be slow, or the link broke, which
-// says nothing about the next one.
-func (m *member) setSilent(silent bool, waited time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch {
-	case !silent:
-		m.silent = time.Time{}
-	case waited > silentTimeout:
-		m.silent = time.Now().Add(silentLife)
-	}
-}
-
-// toldBack notes that a client was told that Directus is back. In a feed that somebody else leads that may be before the
-// link of this member is up: it is hurried, and what is typed meanwhile waits for it, however
-// Directus was before.
-func (m *member) toldBack() {
-	m.mu.Lock()
-	m.back, m.silent = time.Now(), time.Time{}
-	m.mu.Unlock()
-	m.rt.Retry()
-}
-
-// patience is how long a send may take. While Directus has been unreachable for long, or
-// accepts requests without answering, one send per collection.ProbePeriod gets a short
-// attempt, and patience is 0 for all others: they are refused at once, so that a pasted text
-// does not block the client for a timeout per line. Who has not had a link yet goes by that of
-// the feed.
-func (m *member) patience(link directus.State) time.Duration {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := time.Now()
-	left := sendTimeout
-	if !m.link.Since.IsZero() {
-		link = m.link
-	}
-	if !link.Up && !link.Since.IsZero() {
-		left -= min(now.Sub(link.Since), now.Sub(m.back))
-	}
-	if left > silentTimeout && !now.Before(m.silent) {
-		return left
-	}
-	if now.Sub(m.probed) < collection.ProbePeriod {
-		return 0
-	}
-	m.probed = now
-	return silentTimeout
 }
 
 // recheckTime is the time until the next check. It leaves at least a tenth of the promised
@@ -353,6 +305,7 @@ func (m *member) renewRights(ctx context.Context, prove func() error) error {
 		m.forgetTopics()
 		m.feeds.Expel(m)
 		m.feeds.Reread(m)
+		m.rooms.renew(m)
 		m.honoured.Store(changes)
 		m.ring() // shared feeds were not shown while rights and feeds differed: see isVerified
 	}

@@ -2,6 +2,8 @@ package bridge
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -9,6 +11,7 @@ import (
 	"directus-ircd/bridge/guard"
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/rights"
+	"directus-ircd/bridge/rooms"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 )
@@ -103,6 +106,7 @@ func (b *Backend) enter(s *session, names *people.Directory, may *rights.Cache, 
 		log, p := b.opts.Logger.Hook(directus.UserLabel(account.ID())), b.plan.Load()
 		m = newMember(names, may, b.markers.Of(account.ID(), p.markerStore(account)), b.feeds, p.Recheck, log)
 		m.person, m.secret, m.topics.setters, m.doubts = s.person, secret, &b.topics, &b.doubts
+		m.rooms.plan = &b.plan
 		b.members[account.ID()] = m
 	}
 	b.accept(m, secret)
@@ -222,4 +226,94 @@ func (b *Backend) logout(account *directus.Account) {
 	if err := account.Logout(ctx); err != nil {
 		b.opts.Logger.Debug().Err(err).Str("user", account.ID()).Msg("log out")
 	}
+}
+
+// roomList is the list of rooms that a member reads, for all of its sessions.
+type roomList struct {
+	plan *atomic.Pointer[plan] // of the Backend
+
+	mu   sync.Mutex   // Rooms.mu may be taken under it
+	of   *rooms.Rooms // guarded by mu
+	list *rooms.List  // of; nil without rooms; guarded by mu
+}
+
+// current returns the member's list by the configuration of now, which it attaches to if
+// needed; nil if there is none.
+func (l *roomList) current(m *member) *rooms.List {
+	if l.plan == nil {
+		return nil
+	}
+	p := l.plan.Load()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m.ctx.Err() != nil || l.of == p.rooms {
+		return l.list
+	}
+	l.detach(m)
+	if l.of = p.rooms; l.of != nil {
+		l.list = l.of.Attach(m.roomsKey(p), m, m.recheck, m.ring)
+	}
+	return l.list
+}
+
+// renew attaches the member to the list that its rights allow now.
+func (l *roomList) renew(m *member) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.list == nil || m.ctx.Err() != nil {
+		return
+	}
+	key := m.roomsKey(l.plan.Load())
+	if key == l.list.Key() {
+		if key.Owner != nil {
+			l.list.Reread()
+		}
+		return
+	}
+	l.detach(m)
+	l.list = l.of.Attach(key, m, m.recheck, m.ring)
+}
+
+// leave detaches the member from its list for good.
+func (l *roomList) leave(m *member) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.detach(m)
+}
+
+// detach ends the reading of the list. The caller holds mu.
+func (l *roomList) detach(m *member) {
+	if l.list != nil {
+		l.of.Detach(l.list, m)
+		l.list = nil
+	}
+}
+
+func (l *roomList) linked() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.list != nil {
+		l.list.Linked()
+	}
+}
+
+// roomsKey says whose list of rooms the member may read: that of all who may read every room,
+// or its own.
+func (m *member) roomsKey(p *plan) rooms.Key {
+	if p.OwnFeeds || !m.readsAllRooms(p) {
+		return rooms.Key{Owner: m}
+	}
+	return rooms.Key{}
+}
+
+func (m *member) readsAllRooms(p *plan) bool {
+	fields := p.rooms.Query()
+	readable, said := m.rights.Readable(p.rooms.Collection, fields)
+	return said && len(readable) == len(fields)
+}
+
+// Shares implements rooms.Reader.
+func (m *member) Shares(ctx context.Context) bool {
+	p := m.rooms.plan.Load()
+	return p.rooms != nil && m.CheckRights(ctx) == nil && m.readsAllRooms(p)
 }

@@ -36,7 +36,9 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 	if now == old {
 		return nil
 	}
-	s.plan = now
+	if s.plan = now; now.rooms != old.rooms {
+		s.rooms = roomView{}
+	}
 	s.nextLook = time.Time{} // whether feeds are shared may have changed
 	var events []ircd.Event
 	for _, name := range slices.Sorted(maps.Keys(s.joined)) {
@@ -47,7 +49,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 			s.drop(j)
 		case c == nil:
 			s.drop(j)
-			events = append(events, &ircd.Removal{Channel: j.Name, Reason: "This channel is not configured any more", Closed: true})
+			events = append(events, &ircd.Removal{Channel: j.Name(), Reason: "This channel is not configured any more", Closed: true})
 		default:
 			// Clients that join from now on read the first group. Move there to share
 			// its feed with them, even if only other channels of the group have changed.
@@ -98,7 +100,7 @@ func (s *session) moves(v *view) bool {
 // note remembers an entry that the old feed of a moving channel has brought, because the new
 // feed brings it too.
 func (s *session) note(v *view, e *feed.Entry, arriving arrivals) {
-	j := s.joined[wire.Fold(e.Channel.Name)]
+	j := s.joined[e.Channel.Key()]
 	if j == nil || j.move == nil || j.view != v {
 		return
 	}
@@ -209,7 +211,7 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 			next.due = next.due || out
 		}
 		next.setOut(out)
-		s.joined[wire.Fold(j.Name)] = &next
+		s.joined[j.Key()] = &next
 		s.close(j.view)
 		if !j.Private {
 			events = append(events, s.topicMoved(ctx, j.Channel, m.channel)...)
@@ -273,11 +275,14 @@ func (j *joined) shownSoFar() resume.Position {
 // topicMoved tells the client the topic of a channel, if it differs in the new configuration.
 func (s *session) topicMoved(ctx context.Context, old, now *collection.Channel) []ircd.Event {
 	s.member.watchTopics(now, s.backend.plan.Load().channels)
+	if now.Room != "" {
+		return nil
+	}
 	before, text := s.member.topics.text(ctx, old), s.member.topics.text(ctx, now)
 	if before == text {
 		return nil
 	}
-	return []ircd.Event{&ircd.Topic{Channel: now.Name, Text: text, Time: s.member.account.Now()}}
+	return []ircd.Event{&ircd.Topic{Channel: now.Name(), Text: text, Time: s.member.account.Now()}}
 }
 
 // regroupPause is the time between two calls of regroup that do something.

@@ -11,7 +11,6 @@ import (
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
-	"directus-ircd/ircd/wire"
 )
 
 // stillMember is a member whose link never comes up.
@@ -52,7 +51,7 @@ func moving(t *testing.T, from, to feed.Key) (s *session, j *joined, old, next *
 	j = &joined{Channel: c, view: view(old)}
 	j.move = &move{channel: c, view: view(next), asked: time.Now().Add(-time.Minute), changes: map[string]struct{}{}}
 	j.move.view.held = true
-	s.joined[wire.Fold(c.Name)] = j
+	s.joined[c.Key()] = j
 	return s, j, old, next
 }
 

@@ -117,7 +117,7 @@ func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 		text = backText
 		s.member.toldBack()
 	}
-	return []ircd.Event{&ircd.ServiceNotice{Target: j.Name, Text: text}}
+	return []ircd.Event{&ircd.ServiceNotice{Target: j.Name(), Text: text}}
 }
 
 // onState notes a new state of the realtime link, whose goroutine calls it.
@@ -131,6 +131,7 @@ func (m *member) onState(state directus.State) {
 	m.mu.Unlock()
 	if changed || state.Failures > 0 {
 		m.feeds.Linked(m)
+		m.rooms.linked()
 	}
 	m.ring()
 }
@@ -174,7 +175,7 @@ func (s *session) exile(j *joined) []ircd.Event {
 	s.setPresent(j, false)
 	j.told, j.called = none, false
 	s.readOtherwise(j)
-	return []ircd.Event{&ircd.Removal{Channel: j.Name, Reason: exileText}}
+	return []ircd.Event{&ircd.Removal{Channel: j.Name(), Reason: exileText}}
 }
 
 // stayOut puts a client that has just asked to join into the place of one that was removed:
@@ -197,7 +198,7 @@ func (s *session) recall(j *joined, down bool) []ircd.Event {
 		return nil
 	}
 	j.called = true
-	return []ircd.Event{&ircd.Admission{Channel: j.Name}}
+	return []ircd.Event{&ircd.Admission{Channel: j.Name()}}
 }
 
 // readOtherwise begins to move a channel, which may not be read in its group, to the groups
@@ -248,11 +249,15 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 	if err := s.readableAgain(ctx, j); collection.IsForbidden(err) {
 		j.less = feed.RetryPause{}
 		s.readOtherwise(j)
-		return nil, unreadable(j.Name, err)
+		return nil, unreadable(j.Name(), err)
 	} else if err != nil {
 		return nil, err
 	}
-	answer := &ircd.Channel{Name: j.Name, Topic: s.member.topics.text(ctx, j.Channel)}
+	if j.Room != "" {
+		j.as = j.Channel.Name() // the client is told it by the JOIN
+	}
+	answer := &ircd.Channel{Name: j.Name(), Topic: s.topicText(ctx, j.Channel)}
+	j.topic = answer.Topic
 	var list []found
 	var err error
 	j.bot = opts.Bot
@@ -260,7 +265,7 @@ func (s *session) comeBack(ctx context.Context, j *joined, opts ircd.JoinOptions
 		list, err = s.joinBacklog(ctx, j, answer)
 	}
 	if collection.IsForbidden(err) || err != nil && ctx.Err() != nil {
-		return nil, unreadable(j.Name, err)
+		return nil, unreadable(j.Name(), err)
 	}
 	if j.due {
 		s.ringLater()
@@ -306,4 +311,54 @@ func (s *session) readableAgain(ctx context.Context, j *joined) error {
 			return tryAgain(ctx.Err())
 		}
 	}
+}
+
+// setSilent notes whether Directus has left a send unanswered for the time waited. A shorter
+// wait than silentTimeout proves nothing: Directus may just be slow, or the link broke, which
+// says nothing about the next one.
+func (m *member) setSilent(silent bool, waited time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case !silent:
+		m.silent = time.Time{}
+	case waited > silentTimeout:
+		m.silent = time.Now().Add(silentLife)
+	}
+}
+
+// toldBack notes that a client was told that Directus is back. In a feed that somebody else leads that may be before the
+// link of this member is up: it is hurried, and what is typed meanwhile waits for it, however
+// Directus was before.
+func (m *member) toldBack() {
+	m.mu.Lock()
+	m.back, m.silent = time.Now(), time.Time{}
+	m.mu.Unlock()
+	m.rt.Retry()
+}
+
+// patience is how long a send may take. While Directus has been unreachable for long, or
+// accepts requests without answering, one send per collection.ProbePeriod gets a short
+// attempt, and patience is 0 for all others: they are refused at once, so that a pasted text
+// does not block the client for a timeout per line. Who has not had a link yet goes by that of
+// the feed.
+func (m *member) patience(link directus.State) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	left := sendTimeout
+	if !m.link.Since.IsZero() {
+		link = m.link
+	}
+	if !link.Up && !link.Since.IsZero() {
+		left -= min(now.Sub(link.Since), now.Sub(m.back))
+	}
+	if left > silentTimeout && !now.Before(m.silent) {
+		return left
+	}
+	if now.Sub(m.probed) < collection.ProbePeriod {
+		return 0
+	}
+	m.probed = now
+	return silentTimeout
 }

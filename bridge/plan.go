@@ -9,6 +9,7 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/guard"
 	"directus-ircd/bridge/markers"
+	"directus-ircd/bridge/rooms"
 	"directus-ircd/directus"
 	"directus-ircd/ircd/wire"
 )
@@ -20,6 +21,7 @@ type plan struct {
 	channels map[string]*collection.Channel              // by folded name
 	groups   map[*collection.Channel][]*collection.Group // groups to try to read a channel in, best first
 	private  *collection.Group                           // nil without private messages
+	rooms    *rooms.Rooms                                // nil without rooms
 	gate     *guard.Gate
 }
 
@@ -54,7 +56,11 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := collection.KnownDatesOf(slices.Concat(slices.Collect(maps.Values(old.groups))...))
+	before := slices.Concat(slices.Collect(maps.Values(old.groups))...)
+	if old.rooms != nil {
+		before = append(before, old.rooms.Groups...)
+	}
+	known := collection.KnownDatesOf(before)
 	for _, list := range p.groups {
 		for i, g := range list {
 			if kept := old.group(g); kept != nil {
@@ -63,6 +69,9 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 			}
 			g.Edits, g.Dates = opts.Edits, known.Of(g, opts.Zone)
 		}
+	}
+	if err := p.takeRooms(old, same, func(g *collection.Group) *collection.Dates { return known.Of(g, p.Zone) }); err != nil {
+		return nil, err
 	}
 	if same && reflect.DeepEqual(opts.Private, old.Private) {
 		p.private = old.private
@@ -78,6 +87,29 @@ func newPlan(opts Options, old *plan) (*plan, error) {
 	return p, nil
 }
 
+// takeRooms prepares the rooms of the configuration, or takes those of the old plan.
+func (p *plan) takeRooms(old *plan, same bool, dates func(*collection.Group) *collection.Dates) (err error) {
+	if p.Rooms == nil {
+		return nil
+	}
+	cfg := *p.Rooms
+	cfg.Base = p.PublicURL
+	if p.rooms = old.rooms; p.rooms == nil || !same || !reflect.DeepEqual(p.rooms.Config, cfg) {
+		if p.rooms, err = rooms.New(cfg); err != nil {
+			return err
+		}
+		for _, g := range p.rooms.Groups {
+			g.Edits, g.Dates = p.Edits, dates(g)
+		}
+	}
+	taken := map[string]bool{}
+	for name := range p.channels {
+		taken[name] = true
+	}
+	p.rooms.Reserve(taken)
+	return nil
+}
+
 // group returns the plan's group with the same channels and the same fields; nil if there is
 // none.
 func (p *plan) group(g *collection.Group) *collection.Group {
@@ -90,11 +122,17 @@ func (p *plan) group(g *collection.Group) *collection.Group {
 	return nil
 }
 
-// channel is the configuration of a channel by its folded name, or of the private messages
-// by privateName; nil if there is none.
-func (p *plan) channel(name string) *collection.Channel {
-	if name != privateName {
-		return p.channels[name]
+// channel is the configuration of a channel by its Key, or of the private messages by
+// privateName; nil if there is none.
+func (p *plan) channel(key string) *collection.Channel {
+	if id, isRoom := collection.RoomOf(key); isRoom {
+		if p.rooms == nil {
+			return nil
+		}
+		return p.rooms.Channel(id)
+	}
+	if key != privateName {
+		return p.channels[key]
 	}
 	if p.private == nil {
 		return nil
@@ -104,10 +142,21 @@ func (p *plan) channel(name string) *collection.Channel {
 
 // groupsOf are the groups to try to read a channel in, or the private messages, best first.
 func (p *plan) groupsOf(c *collection.Channel) []*collection.Group {
-	if c.Private {
+	switch {
+	case c.Private:
 		return []*collection.Group{p.private}
+	case c.Room != "" && p.rooms != nil:
+		return p.rooms.Groups
 	}
 	return p.groups[c]
+}
+
+// aloneOf are those of groupsOf in which no other channel is read, to read its history in.
+func (p *plan) aloneOf(c *collection.Channel) []*collection.Group {
+	if c.Room != "" && p.rooms != nil {
+		return p.rooms.Alone(c)
+	}
+	return slices.DeleteFunc(slices.Clone(p.groupsOf(c)), func(g *collection.Group) bool { return len(g.Channels) > 1 })
 }
 
 // markerStore is where the read markers of an account are stored; nil if only in memory.

@@ -11,7 +11,6 @@ import (
 	"directus-ircd/bridge/feed"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
-	"directus-ircd/ircd/wire"
 )
 
 // Poll implements ircd.Session. It shows at most one backlog in each call: the backlogs of
@@ -29,6 +28,7 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	}
 	s.switchReaders()
 	events := append(s.outageEvents(down), s.follow(ctx)...)
+	events = append(events, s.followRooms(ctx)...)
 	s.regroup()
 	var buf [8]string // keeps the names of few channels off the heap
 	names := slices.AppendSeq(buf[:0], maps.Keys(s.joined))
@@ -97,10 +97,14 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 	for i := range news {
 		e := &news[i]
 		if e.Channel != of {
-			of, j = e.Channel, s.joined[wire.Fold(e.Channel.Name)]
+			of, j = e.Channel, s.joined[e.Channel.Key()]
 		}
 		if s.wants(v, j, e, first+int64(i)) {
-			events = append(events, e.Event)
+			if j != nil && j.Room != "" {
+				events = append(events, j.isTold(e.Event))
+			} else {
+				events = append(events, e.Event)
+			}
 			if j != nil && !e.IsChange() {
 				s.show(j.visit, e.Row, readTo)
 			}

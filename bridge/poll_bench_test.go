@@ -8,7 +8,6 @@ import (
 	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/people"
 	"directus-ircd/ircd"
-	"directus-ircd/ircd/wire"
 )
 
 // BenchmarkPoll hands one new message to 200 sessions that read one feed.
@@ -26,11 +25,11 @@ func BenchmarkPoll(b *testing.B) {
 		v := &view{feed: f, reader: f.Attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		s.member, s.views = m, append(s.views, v)
 		s.nextLook = time.Now().Add(time.Hour)
-		s.joined[wire.Fold(c.Name)] = &joined{Channel: c, view: v}
+		s.joined[c.Key()] = &joined{Channel: c, view: v}
 		all[i] = s
 	}
 	for b.Loop() {
-		f.Bring(feed.Entry{Row: collection.Row{ID: "1"}, Channel: c, Event: &ircd.Message{Target: c.Name, Text: "good morning"}})
+		f.Bring(feed.Entry{Row: collection.Row{ID: "1"}, Channel: c, Event: &ircd.Message{Target: c.Name(), Text: "good morning"}})
 		for _, s := range all {
 			if events, err := s.Poll(b.Context()); err != nil || len(events) != 1 {
 				b.Fatal(len(events), err)

@@ -171,7 +171,7 @@ func (m *member) reactionsTo(ctx context.Context, g *collection.Group, list []fo
 
 // reactionTarget is a message there as a feed needs to know it.
 func (to addressee) reactionTarget(msgid string) feed.ReactionTarget {
-	t := feed.ReactionTarget{Channel: to.Channel, Name: to.Name, MsgID: msgid}
+	t := feed.ReactionTarget{Channel: to.Channel, Name: to.Name(), MsgID: msgid}
 	if to.user != nil {
 		t.To = *to.user
 	}

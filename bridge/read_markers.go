@@ -46,7 +46,7 @@ func (m *member) refreshMarkers(ctx context.Context, within time.Duration) {
 	}
 	var ids []string
 	for key := range moved {
-		if !wire.IsChannel(key) {
+		if _, isRoom := collection.RoomOf(key); !isRoom && !wire.IsChannel(key) {
 			ids = append(ids, key)
 		}
 	}
@@ -58,7 +58,9 @@ func (m *member) refreshMarkers(ctx context.Context, within time.Duration) {
 	}
 	for key, at := range moved {
 		name := key
-		if !wire.IsChannel(key) {
+		if id, isRoom := collection.RoomOf(key); isRoom {
+			name = m.roomName(id)
+		} else if !wire.IsChannel(key) {
 			name = users[key].Nick
 		}
 		if name != "" {
@@ -96,8 +98,11 @@ func (s *session) SetReadMarker(ctx context.Context, target string, at time.Time
 // the target. The key of a channel is its name, that of a user the id, as nicks may change. It
 // is empty if there is no such target.
 func (s *session) markerTarget(ctx context.Context, target string) (key, name string, err error) {
-	if c := s.plan.channels[wire.Fold(target)]; c != nil {
-		return c.Name, c.Name, nil
+	if c := s.channelNamed(target); c != nil {
+		if c.Room != "" {
+			return c.Key(), s.nameOf(c), nil
+		}
+		return c.Name(), c.Name(), nil
 	}
 	if wire.IsNick(target) && s.plan.Private != nil {
 		u, err := s.Lookup(ctx, target)

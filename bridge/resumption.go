@@ -10,7 +10,6 @@ import (
 	"directus-ircd/bridge/feed"
 	"directus-ircd/bridge/resume"
 	"directus-ircd/ircd"
-	"directus-ircd/ircd/wire"
 )
 
 // Resume says how devices continue where they left off.
@@ -42,7 +41,7 @@ func (s *session) visit(c *collection.Channel, opts ircd.JoinOptions) *visit {
 	if s.backend.positions == nil || unnamed || !opts.Backlog {
 		return nil
 	}
-	key := resume.Key(s.backend.origin, s.person.ID, s.device.name, c.Collection, wire.Fold(c.Name))
+	key := resume.Key(s.backend.origin, s.person.ID, s.device.name, c.Collection, c.Key())
 	v := s.visits[key]
 	if v == nil {
 		v = &visit{key: key}
@@ -295,5 +294,5 @@ func (j *joined) window() string {
 	if j.Private {
 		return "nick"
 	}
-	return j.Name
+	return j.Name()
 }

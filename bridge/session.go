@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -43,9 +44,10 @@ type session struct {
 	nick        *people.Claim
 	wake        bell.Bell
 	joined      map[string]*joined // by folded channel name
-	views       []*view            // one for each feed that the session reads
-	nextLook    time.Time          // when to look for better feeds; see regroup
-	outage      bool               // the client was told of an outage outside of any channel
+	rooms       roomView
+	views       []*view   // one for each feed that the session reads
+	nextLook    time.Time // when to look for better feeds; see regroup
+	outage      bool      // the client was told of an outage outside of any channel
 	nextBacklog time.Time
 	hasty       time.Time         // until then JOINs do not wait for backlogs, as the last one timed out
 	unheard     time.Time         // until then Lookup does not ask Directus: see lookupPause
@@ -61,9 +63,12 @@ type session struct {
 // private messages are one too, under privateName.
 type joined struct {
 	*collection.Channel
-	view *view
-	due  bool // the backlog is still to be shown
-	bot  bool // see ircd.JoinOptions
+	// as is the name that the client was told, of a room; empty: that of the channel.
+	as    string
+	topic string // that the client was told, of a room
+	view  *view
+	due   bool // the backlog is still to be shown
+	bot   bool // see ircd.JoinOptions
 	// since is the moment of the JOIN while the backlog is due: the backlog includes all
 	// rows dated from then on, even beyond its usual length. Otherwise it is not set.
 	since feed.JoinMoment
@@ -117,11 +122,15 @@ type joined struct {
 	received func(collection.Row) bool
 }
 
+// Name is what the client knows the channel by.
+func (j *joined) Name() string { return cmp.Or(j.as, j.Channel.Name()) }
+
 var _ interface {
 	ircd.Session
 	ircd.DeviceSession
 	ircd.Reactor
 	ircd.TopicSetter
+	ircd.RoomKeeper
 	ircd.HistoryReader
 	ircd.MarkerKeeper
 } = (*session)(nil)
@@ -209,7 +218,9 @@ func (s *session) Send(ctx context.Context, m ircd.Outgoing) (*ircd.Message, err
 	r = s.timeSent(ctx, r, j)
 	j.view.sent[sentItem{j.Channel, r.ID}] = r.ShownAt()
 	s.own(j, r, m.Echo)
-	return people.ToMessage(r, j.Channel, s.parties(ctx, to, r), false), nil
+	sent := people.ToMessage(r, j.Channel, s.parties(ctx, to, r), false)
+	sent.Target = j.Name()
+	return sent, nil
 }
 
 // rankTimeout is how long a sender waits for the exact display time of a message that is

@@ -32,8 +32,8 @@ type addressee struct {
 
 // address finds a target by name. The error is an *ircd.Error, or that of Lookup.
 func (s *session) address(ctx context.Context, target string) (addressee, error) {
-	if j := s.joined[wire.Fold(target)]; j != nil && !j.Private && !j.out {
-		return addressee{joined: j, name: j.Name}, nil
+	if j := s.joinedAs(target); j != nil && !j.Private && !j.out {
+		return addressee{joined: j, name: j.Name()}, nil
 	}
 	if !wire.IsNick(target) {
 		return addressee{}, noSuchChannel(target)

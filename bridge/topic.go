@@ -19,7 +19,6 @@ import (
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/bell"
-	"directus-ircd/ircd/wire"
 )
 
 const (
@@ -182,12 +181,14 @@ func (t *topicSetters) of(item collection.TopicItem, text string) topicSetting {
 }
 
 func (s *session) SetTopic(ctx context.Context, name, wanted string) (*ircd.Topic, error) {
-	c := s.plan.channels[wire.Fold(name)]
+	c := s.channelNamed(name)
 	switch {
 	case c == nil:
 		return nil, noSuchChannel(name)
+	case c.TopicItem == nil && c.Room != "":
+		return nil, cannotSetTopic(s.nameOf(c), "The rooms have no topic: the configuration of the server names no field for it", nil)
 	case c.TopicItem == nil:
-		return nil, cannotSetTopic(c.Name, "The topic of this channel is set in the configuration of the server", nil)
+		return nil, cannotSetTopic(c.Name(), "The topic of this channel is set in the configuration of the server", nil)
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
@@ -214,18 +215,22 @@ func (s *session) SetTopic(ctx context.Context, name, wanted string) (*ircd.Topi
 			return nil, tryLater(told, err)
 		}
 		setters.withdraw(item, by)
-		return nil, cannotSetTopic(c.Name, told, err)
+		return nil, cannotSetTopic(c.Name(), told, err)
 	}
 	if raw, ok := stored[item.Field]; ok {
 		by.text = text.Clip(collection.Scalar(raw), maxTopic)
 		setters.note(item, by)
 	}
-	topic := &ircd.Topic{Channel: c.Name, Text: by.text, By: s.User(), Time: by.at}
 	s.member.topics.changed(item, by.text)
-	s.member.tell(s, "topic "+c.Name, topic)
+	topic := &ircd.Topic{Channel: s.nameOf(c), Text: by.text, By: s.User(), Time: by.at}
+	if j := s.joined[c.Key()]; c.Room != "" && j != nil {
+		j.topic = by.text // other sessions learn of it by the list of rooms
+		return topic, nil
+	}
+	s.member.tell(s, "topic "+c.Name(), topic)
 	for _, other := range s.plan.channels { // channels with the same topic item
 		if other != c && other.TopicItem != nil && *other.TopicItem == item {
-			s.member.tell(nil, "topic "+other.Name, &ircd.Topic{Channel: other.Name, Text: by.text, By: topic.By, Time: topic.Time})
+			s.member.tell(nil, "topic "+other.Name(), &ircd.Topic{Channel: other.Name(), Text: by.text, By: topic.By, Time: topic.Time})
 		}
 	}
 	return topic, nil
@@ -251,7 +256,7 @@ type topicWatch struct {
 // watchTopics starts following the topics in the collection that stores the topic of a
 // channel, if one does. all are the configured channels by name.
 func (m *member) watchTopics(c *collection.Channel, all map[string]*collection.Channel) {
-	if c.TopicItem == nil {
+	if c.TopicItem == nil || c.Room != "" { // the list of rooms brings their topics
 		return
 	}
 	m.mu.Lock()
@@ -343,7 +348,7 @@ func (w *topicWatch) look(ctx context.Context) {
 			news[*c.TopicItem] = changed
 		}
 		if changed && w.member.watchesTopic(c) {
-			w.member.tell(nil, "topic "+c.Name, w.member.topicOf(c, w.member.topics.text(ctx, c)))
+			w.member.tell(nil, "topic "+c.Name(), w.member.topicOf(c, w.member.topics.text(ctx, c)))
 		}
 	}
 }
@@ -351,7 +356,7 @@ func (w *topicWatch) look(ctx context.Context) {
 // topicOf makes the event of a stored topic. Who set it is told if everybody in the channel
 // sees that user there.
 func (m *member) topicOf(c *collection.Channel, text string) *ircd.Topic {
-	t := &ircd.Topic{Channel: c.Name, Text: text}
+	t := &ircd.Topic{Channel: c.Name(), Text: text}
 	if by := m.topics.setters.of(*c.TopicItem, text); by.user != "" {
 		if u, seen := m.names.Met(by.user, c); seen {
 			t.By, t.Time = u, by.at
@@ -372,7 +377,7 @@ func (m *member) watchesTopic(c *collection.Channel) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	w := m.watches[c.TopicItem.Collection]
-	return w != nil && slices.ContainsFunc(w.channels, func(o *collection.Channel) bool { return o.Name == c.Name && *o.TopicItem == *c.TopicItem })
+	return w != nil && slices.ContainsFunc(w.channels, func(o *collection.Channel) bool { return o.Name() == c.Name() && *o.TopicItem == *c.TopicItem })
 }
 
 // renew reads the topic of a channel into the cache, and reports whether it differs from the one
@@ -383,7 +388,7 @@ func (w *topicWatch) renew(ctx context.Context, c *collection.Channel) (changed 
 	case collection.IsForbidden(err):
 		return w.member.topics.hidden(*c.TopicItem)
 	case err != nil:
-		w.member.log.Debug().Err(err).Str("channel", c.Name).Msg("read the topic")
+		w.member.log.Debug().Err(err).Str("channel", c.Name()).Msg("read the topic")
 		return false
 	}
 	return w.member.topics.changed(*c.TopicItem, text)

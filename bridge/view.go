@@ -7,7 +7,6 @@ import (
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
 	"directus-ircd/ircd"
-	"directus-ircd/ircd/wire"
 )
 
 // view is how a session reads one feed, for one or more channels. Its owner is the session.
@@ -174,7 +173,7 @@ func (s *session) pageShown(h *historian, list []found, arrived int64) {
 	}
 	last := list[len(list)-1]
 	s.pageEnds[h.channel] = &pageEnd{last.row.ID, last.row.ShownAt(), arrived}
-	if j := s.joined[wire.Fold(h.channel.Name)]; j != nil && j.fetches && j.view.feed == h.feed {
+	if j := s.joined[h.channel.Key()]; j != nil && j.fetches && j.view.feed == h.feed {
 		j.fetched(list)
 	}
 }
@@ -244,4 +243,37 @@ func (b *mailbox) take() []ircd.Event {
 	}
 	b.keys, b.events = nil, nil
 	return events
+}
+
+// isTold makes events of the time before the client was told of a new name carry the old one, and
+// the other way round, so that they are shown where the client has the room.
+func (j *joined) isTold(ev ircd.Event) ircd.Event {
+	name := j.Name()
+	switch e := ev.(type) {
+	case *ircd.Message:
+		if e.Target != name {
+			told := *e
+			told.Target = name
+			return &told
+		}
+	case *ircd.Redaction:
+		if e.Target != name {
+			told := *e
+			told.Target = name
+			return &told
+		}
+	case *ircd.Reaction:
+		if e.Target != name {
+			told := *e
+			told.Target = name
+			return &told
+		}
+	case *ircd.ServiceNotice:
+		if e.Target != name {
+			told := *e
+			told.Target = name
+			return &told
+		}
+	}
+	return ev
 }

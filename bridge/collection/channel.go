@@ -6,15 +6,18 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 
-	"directus-ircd/directus"
 	"directus-ircd/ircd/wire"
 )
 
-// Channel is a Config that was validated and prepared for use. It is immutable but for
-// recent, so any goroutine may use it.
+// Channel is a Config that was validated and prepared for use. It is immutable but for its
+// name and recent, so any goroutine may use it.
 type Channel struct {
 	Config
+	// Room is the key of the item that the channel is made of; empty for one that is
+	// configured by itself.
+	Room string
 	// Equal holds the conditions of a filter that the daemon can evaluate itself; nil
 	// means that only Directus can evaluate the filter.
 	Equal []equality
@@ -23,37 +26,59 @@ type Channel struct {
 	Private bool
 	// Base is the address that relative links in the texts lead from; empty: none is known.
 	Base   string
-	recent recentTexts // has a lock of its own
+	recent recentTexts            // has a lock of its own
+	name   atomic.Pointer[string] // see Rename; nil: Config.Name
+	key    string                 // see Key; empty: made of Config.Name
+}
+
+// Name is the IRC name of the channel now, and empty for private messages. That of a room may
+// change, so nothing is stored under it: see Key.
+func (c *Channel) Name() string {
+	if name := c.name.Load(); name != nil {
+		return *name
+	}
+	return c.Config.Name
+}
+
+// Rename changes the name that clients are to be shown from now on.
+func (c *Channel) Rename(name string) { c.name.Store(&name) }
+
+// Key tells the channel from all others as long as it exists, and across restarts: the folded
+// name of a configured channel, and for a room what no channel can be named.
+func (c *Channel) Key() string {
+	if c.key != "" {
+		return c.key
+	}
+	return wire.Fold(c.Config.Name)
+}
+
+// RoomKey is the Key of the channel of a room.
+func RoomKey(id string) string { return "room " + id }
+
+// RoomOf is the key of the room whose channel has a Key; ok is false for other channels.
+func RoomOf(key string) (id string, ok bool) { return strings.CutPrefix(key, RoomKey("")) }
+
+// NewRoom makes the channel of a room of a configuration for all rooms: its messages have the
+// key of the room in a field.
+func NewRoom(cfg Config, field, id, name string) (*Channel, error) {
+	cfg.Name = name
+	cfg.Filter = map[string]any{field: map[string]any{"_eq": id}}
+	cfg.Set = maps.Clone(cfg.Set)
+	if cfg.Set == nil {
+		cfg.Set = map[string]any{}
+	}
+	// A key, not an object: that would make a room.
+	cfg.Set[field] = KeyValue(id)
+	c, err := NewChannel(cfg)
+	if err != nil {
+		return nil, err
+	}
+	c.Room, c.key = id, RoomKey(id)
+	return c, nil
 }
 
 // equality is a condition that a field has a value, compared as text.
 type equality struct{ field, value string }
-
-// Group is a set of channels that one subscription serves: a subscription
-// costs Directus about a millisecond an event, so channels of one collection
-// that differ by the value of a field share one and are told apart here.
-// Immutable.
-type Group struct {
-	Collection string
-	Fields     Fields
-	Channels   []*Channel
-	// Filter is what Directus evaluates; empty: all rows.
-	Filter directus.Filter
-	// Query lists the fields to ask for in every read and subscription.
-	Query []string
-	// Dates is shared by all groups that read the same date field, also across a change
-	// of the configuration.
-	Dates *Dates
-	// Reactions is where reactions to the messages of the channels are stored; nil:
-	// there are none.
-	Reactions *Reactions
-	Edits     Edits
-	weight    weight
-	// Common means that which rows a reader sees depends only on the reader's rights, not
-	// on who the reader is. Asked lists the fields that the filter evaluates.
-	Common bool
-	Asked  []string
-}
 
 // condition is what a filter asks of a field.
 type condition struct {
@@ -134,11 +159,16 @@ func (c *Channel) Covers(r Row) bool {
 	for _, eq := range c.Equal {
 		// By their text: Directus gives the key 3 of a related item as 3 or
 		// "3", depending on the schema.
-		if raw := r.Values[eq.field]; len(raw) == 0 || raw[0] == 'n' || raw[0] == '{' || raw[0] == '[' || Scalar(raw) != eq.value {
+		if raw := r.Values[eq.field]; !isValue(raw) || Scalar(raw) != eq.value {
 			return false
 		}
 	}
 	return true
+}
+
+// isValue reports whether a raw field holds something that can equal a value.
+func isValue(raw json.RawMessage) bool {
+	return len(raw) > 0 && raw[0] != 'n' && raw[0] != '{' && raw[0] != '['
 }
 
 // Mark is the change that marks a row as deleted, of the type that the field has
@@ -166,70 +196,6 @@ func (c *Channel) Deleted(r Row) bool {
 	return len(raw) > 0 && raw[0] != 'n' && slices.Contains(c.SoftDelete.Values, Scalar(raw))
 }
 
-// GroupChannels makes channels of their configurations and lists the groups to try for
-// each, the best first: together with all channels that can share a subscription, then
-// alone, then the same without the fields that a channel can do without. More than one
-// is needed because a shared group asks for the filter fields of all its channels, and a
-// user may not be allowed to read those of another channel. byName is keyed by folded
-// name. The error names the channel that is at fault.
-func GroupChannels(configured []Config, made func(Config) (*Channel, error)) (byName map[string]*Channel, groups map[*Channel][]*Group, err error) {
-	byName = map[string]*Channel{}
-	shared := map[string]*Group{}
-	keys := map[*Channel]string{}
-	for _, cfg := range configured {
-		c, err := made(cfg)
-		if err != nil {
-			return nil, nil, err
-		}
-		if byName[wire.Fold(cfg.Name)] != nil {
-			return nil, nil, fmt.Errorf("channel %q is configured twice", cfg.Name)
-		}
-		byName[wire.Fold(cfg.Name)] = c
-		if c.Equal == nil {
-			continue
-		}
-		key := fmt.Sprintf("%q %q", cfg.Collection, cfg.Fields)
-		if cfg.Reactions != nil {
-			key += fmt.Sprintf(" %q", *cfg.Reactions)
-		}
-		keys[c] = key
-		if shared[key] == nil {
-			shared[key] = &Group{Collection: cfg.Collection, Fields: cfg.Fields, Reactions: cfg.Reactions}
-		}
-		shared[key].Channels = append(shared[key].Channels, c)
-	}
-	groups = map[*Channel][]*Group{}
-	bare := map[*Group]*Group{}
-	for _, c := range byName {
-		alone := &Group{Collection: c.Collection, Fields: c.Fields, Channels: []*Channel{c}, Reactions: c.Reactions}
-		groups[c] = []*Group{alone}
-		if g := shared[keys[c]]; g != nil && len(g.Channels) > 1 {
-			groups[c] = []*Group{g, alone}
-		}
-		if c.Fields.bare() == c.Fields {
-			continue
-		}
-		for _, g := range groups[c] {
-			if bare[g] == nil {
-				bare[g] = &Group{Collection: g.Collection, Fields: g.Fields.bare(), Channels: g.Channels, Reactions: g.Reactions}
-			}
-			groups[c] = append(groups[c], bare[g])
-		}
-	}
-	for _, list := range groups {
-		for _, g := range list {
-			g.Prepare()
-		}
-	}
-	return byName, groups, nil
-}
-
-// bare leaves out what a message can do without.
-func (f Fields) bare() Fields {
-	f.Reply, f.Files, f.Kind = "", "", ""
-	return f
-}
-
 // NewChannel makes a channel of a configuration. The error names the channel and what is
 // wrong with it.
 func NewChannel(cfg Config) (*Channel, error) {
@@ -245,91 +211,8 @@ func NewChannel(cfg Config) (*Channel, error) {
 	case cfg.Reactions != nil && slices.Contains([]string{cfg.Reactions.Collection, cfg.Reactions.Message, cfg.Reactions.Text, cfg.Reactions.Author, cfg.Reactions.Date}, ""):
 		return nil, fmt.Errorf("channel %q: reactions need a collection and the fields message, text, author and date", cfg.Name)
 	}
-	return &Channel{Config: cfg, Equal: equalities(cfg.Filter)}, nil
+	return &Channel{Config: cfg, Equal: equalities(cfg.Filter), key: wire.Fold(cfg.Name)}, nil
 }
-
-// Prepare derives Query, Filter, Common and Asked from the group's channels. Call it
-// once, before the group is used.
-func (g *Group) Prepare() {
-	g.Query = []string{g.Fields.Key(), g.Fields.Text, g.Fields.Author, g.Fields.Date}
-	if g.Fields.Recipient != "" {
-		g.Query = append(g.Query, g.Fields.Recipient)
-	}
-	filters := make([]directus.Filter, 0, len(g.Channels))
-	if g.Fields.Kind != "" {
-		g.Query = append(g.Query, g.Fields.Kind)
-	}
-	g.Common, g.Asked = true, nil
-	for _, c := range g.Channels {
-		fields, plain := plainFields(c.Filter)
-		g.Common, g.Asked = g.Common && plain && !c.Private, append(g.Asked, fields...)
-		for _, eq := range c.Equal {
-			g.ask(eq.field)
-		}
-		if c.SoftDelete != nil {
-			g.ask(c.SoftDelete.Field)
-		}
-		if len(c.Filter) > 0 {
-			filters = append(filters, directus.Filter(c.Filter))
-		}
-	}
-	if len(filters) == len(g.Channels) {
-		g.Filter = directus.Or(filters...)
-	}
-	if g.Fields.Reply != "" {
-		// The same of the message that one answers, so that it can be judged
-		// and shown like any other.
-		for _, field := range slices.Clone(g.Query) {
-			g.ask(g.Fields.Reply + "." + field)
-		}
-	}
-	if g.Fields.Files != "" {
-		g.ask(g.Fields.Files) // keys only: names and sizes are read when a message is shown
-	}
-}
-
-// Concerns reports whether a row may be shown to a user. The filter asks Directus for no
-// other rows; private messages are checked again here nevertheless.
-func (g *Group) Concerns(r Row, user string) bool {
-	return !g.Channels[0].Private || user != "" && (r.Author == user || r.Recipient == user)
-}
-
-// Events lists the kinds of events to subscribe to. Each update costs Directus as much
-// as a new message, for every subscriber, so updates are left out where they cannot
-// change what is shown.
-func (g *Group) Events(edits Edits) []directus.EventKind {
-	kinds := []directus.EventKind{directus.EventCreate, directus.EventDelete}
-	moves := slices.ContainsFunc(g.Channels, func(c *Channel) bool {
-		return c.SoftDelete != nil || !c.Private && len(c.Filter) > 0
-	})
-	if edits.Show || moves {
-		kinds = append(kinds, directus.EventUpdate)
-	}
-	return kinds
-}
-
-func (g *Group) ask(field string) {
-	if !slices.Contains(g.Query, field) {
-		g.Query = append(g.Query, field)
-	}
-}
-
-// Dated narrows a filter to rows with a date. A row without one has no place in the
-// order of a history and is shown only live. Directus itself dates every item that is
-// created through it.
-func (g *Group) Dated(filter directus.Filter) directus.Filter {
-	return directus.And(filter, directus.Filter{g.Fields.Date: map[string]any{"_nnull": true}})
-}
-
-// Audience identifies the users who provably see the same of a group: Directus has said of
-// each that no rule limits which rows and fields of the group they read, and that of the
-// names, files and reactions that belong to its messages they read equally much. Users
-// with equal audiences may share one feed. An audience can also be a single user, see
-// AudienceOf. An empty one proves nothing.
-type Audience string
-
-// AudienceOf returns the audience that consists of one user.
-func AudienceOf(user string) Audience { return Audience("user " + user) }
 
 // plainFields lists the fields that a filter evaluates. ok is false if its result may
 // depend on who asks, through a variable or through rights in another collection.

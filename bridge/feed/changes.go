@@ -102,7 +102,7 @@ func (f *Feed) change(r *rendering) []Entry {
 		return nil
 	}
 	var entries []Entry
-	for _, c := range f.Group.Channels {
+	for _, c := range known.concerned(f.Group.Covering(r.Row)) {
 		entries = append(entries, f.move(r, c, known)...)
 	}
 	f.noteVisible(r.ID, known)
@@ -261,7 +261,7 @@ func few(entries []Entry) []Entry {
 	for c, n := range edits {
 		if n > maxNotices {
 			kept = append(kept, Entry{Channel: c, Event: &ircd.ServiceNotice{
-				Target: c.Name, Text: fmt.Sprintf("%d more messages were edited at the same time", n-maxNotices),
+				Target: c.Name(), Text: fmt.Sprintf("%d more messages were edited at the same time", n-maxNotices),
 			}})
 		}
 	}

@@ -68,7 +68,7 @@ func (f *Feed) markHistory(rows []collection.Row) {
 		}
 		f.markSeen(r, true)
 		f.Group.Dates.Late.Note(r.Row)
-		for _, c := range f.Group.Channels {
+		for _, c := range f.Group.Covering(r.Row) {
 			f.timed(r.Row, c)
 		}
 	}

@@ -1,6 +1,8 @@
 package feed
 
 import (
+	"slices"
+
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/people"
 	"directus-ircd/bridge/text"
@@ -12,8 +14,12 @@ import (
 // then finds nothing new.
 func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs people.References) *ircd.Message {
 	content := f.Group.ContentOf(now)
-	texts := make([]struct{ now, before *ircd.Message }, len(f.Group.Channels))
-	for i, ch := range f.Group.Channels {
+	channels := f.concerned(now)
+	if !slices.Contains(channels, c) {
+		channels = append(channels, c)
+	}
+	texts := make([]struct{ now, before *ircd.Message }, len(channels))
+	for i, ch := range channels {
 		texts[i].now, texts[i].before = people.ToMessage(now, ch, refs, false), people.ToMessage(before, ch, refs, false)
 	}
 	f.mu.Lock()
@@ -23,7 +29,7 @@ func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs
 	known := f.shown.rows[now.ID]
 	_, published := f.seen[now.ID]
 	coming := !published && known == nil && f.isLate(now) // its first event is on its way, and shows it as it is
-	for i, ch := range f.Group.Channels {
+	for i, ch := range channels {
 		m, old, version := texts[i].now, texts[i].before, ""
 		switch p := known.place(ch); {
 		case p != nil && p.state == visible:
@@ -48,6 +54,14 @@ func (f *Feed) Corrected(before, now collection.Row, c *collection.Channel, refs
 	return answer
 }
 
+// concerned lists the channels that a changed row is in, or was.
+func (f *Feed) concerned(r collection.Row) []*collection.Channel {
+	now := f.Group.Covering(r)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.shown.rows[r.ID].concerned(now)
+}
+
 // Redacted tells the readers of a deletion that a session has just made, unless its event came
 // first.
 func (f *Feed) Redacted(r collection.Row, c *collection.Channel, event *ircd.Redaction) {
@@ -62,7 +76,7 @@ func (f *Feed) Redacted(r collection.Row, c *collection.Channel, event *ircd.Red
 	if told {
 		return
 	}
-	m := &ircd.Message{ID: collection.OriginalID(event.MsgID), Target: c.Name, Time: event.Said, Text: event.Text}
+	m := &ircd.Message{ID: collection.OriginalID(event.MsgID), Target: c.Name(), Time: event.Said, Text: event.Text}
 	var entries []Entry
 	if _, published := f.seen[r.ID]; c.SoftDelete != nil && (published || !f.isLate(r)) {
 		entries = f.hide(r, content, c, m)

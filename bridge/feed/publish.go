@@ -82,7 +82,7 @@ func (f *Feed) note(rows []collection.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range rows {
-		for _, c := range f.Group.Channels {
+		for _, c := range f.Group.Covering(r) {
 			f.timed(r, c)
 		}
 	}

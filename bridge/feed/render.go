@@ -37,8 +37,8 @@ func (f *Feed) hash(rows []collection.Row) []*rendering {
 func (f *Feed) convert(list []*rendering, refs people.References) {
 	for _, r := range list {
 		r.converted = true
-		for _, c := range f.Group.Channels {
-			if !c.Matches(r.Row) {
+		for _, c := range f.Group.Covering(r.Row) {
+			if c.Deleted(r.Row) {
 				continue
 			}
 			m := people.ToMessage(r.Row, c, refs, false)

@@ -31,7 +31,7 @@ func TestChangeOfARowThatIsShownMeanwhile(t *testing.T) {
 	if changed[0].converted {
 		t.Error("a row that nobody was shown is converted")
 	}
-	f.Remember(before, c, &ircd.Message{ID: "1.x", Text: before.Text, Target: c.Name})
+	f.Remember(before, c, &ircd.Message{ID: "1.x", Text: before.Text, Target: c.Name()})
 	again := f.changeAll(changed)
 	if len(again) != 1 {
 		t.Fatalf("%d rows are to be converted, want 1", len(again))

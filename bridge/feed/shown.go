@@ -175,6 +175,23 @@ func (s *shownRow) place(c *collection.Channel) *place {
 	return nil
 }
 
+// concerned lists channels that a row belongs to now, and before them those in which it is
+// remembered; s may be nil.
+func (s *shownRow) concerned(now []*collection.Channel) []*collection.Channel {
+	var all []*collection.Channel
+	if s != nil {
+		for _, p := range s.places {
+			all = append(all, p.channel)
+		}
+	}
+	for _, c := range now {
+		if s.place(c) == nil {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
 // show makes a message visible again whose versions were all taken back.
 func (p *place) show(m *ircd.Message) {
 	p.message, p.state, p.edits, p.complete = m, visible, nil, false

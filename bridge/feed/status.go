@@ -52,7 +52,7 @@ func (fs *Set) Feeds(most int) []Status {
 func (f *Feed) describe() Status {
 	s := Status{Collection: f.Group.Collection}
 	for _, c := range f.Group.Channels {
-		s.Channels = append(s.Channels, c.Name)
+		s.Channels = append(s.Channels, c.Name())
 	}
 	slices.SortFunc(s.Channels, strings.Compare)
 	if m := f.Key.Owner; m != nil {

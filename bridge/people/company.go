@@ -6,7 +6,6 @@ import (
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/ircd"
-	"directus-ircd/ircd/wire"
 )
 
 // company knows which users are in which channels. A user sees everybody in the same
@@ -14,19 +13,19 @@ import (
 // decides. Only users who share a channel learn whether somebody is connected.
 type company struct {
 	mu sync.RWMutex              // a leaf lock
-	in map[string]map[string]int // sessions by folded channel and user id, no zeros; guarded by mu
+	in map[string]map[string]int // sessions by Channel.Key and user id, no zeros; guarded by mu
 }
 
 func newCompany() *company { return &company{in: map[string]map[string]int{}} }
 
-// Enter notes that a session of a user is in a channel; Leave undoes it.
+// Enter notes that a session of a user is in a channel, by its Key; Leave undoes it.
 func (c *company) Enter(channel, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	users := c.in[wire.Fold(channel)]
+	users := c.in[channel]
 	if users == nil {
 		users = map[string]int{}
-		c.in[wire.Fold(channel)] = users
+		c.in[channel] = users
 	}
 	users[id]++
 }
@@ -35,19 +34,19 @@ func (c *company) Enter(channel, id string) {
 func (c *company) Leave(channel, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	users := c.in[wire.Fold(channel)]
+	users := c.in[channel]
 	if users[id]--; users[id] <= 0 {
 		delete(users, id)
 	}
 	if len(users) == 0 {
-		delete(c.in, wire.Fold(channel))
+		delete(c.in, channel)
 	}
 }
 
 func (c *company) isIn(channel, id string) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.in[wire.Fold(channel)][id] > 0
+	return c.in[channel][id] > 0
 }
 
 func (c *company) meet(a, b string) bool {
@@ -77,7 +76,7 @@ func MeetsNobody(string) bool { return false }
 // nick and name. For private messages it is a user who shares any channel with the user of
 // the directory. ok is false for everybody else. It asks Directus nothing.
 func (d *Directory) Met(id string, c *collection.Channel) (ircd.User, bool) {
-	if id != d.account.ID() && !(c.Private && d.meets(id)) && !(!c.Private && d.company.isIn(c.Name, id)) {
+	if id != d.account.ID() && !(c.Private && d.meets(id)) && !(!c.Private && d.company.isIn(c.Key(), id)) {
 		return ircd.User{}, false
 	}
 	return d.nicks.known(id)

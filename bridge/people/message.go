@@ -114,7 +114,7 @@ func ToMessage(r collection.Row, c *collection.Channel, refs References, replaye
 		shown = strings.TrimPrefix(shown+"\n"+line, "\n")
 	}
 	m := &ircd.Message{
-		ID: collection.MessageID(r), Time: r.ShownAt(), From: refs.Author(r.Author, c), Target: c.Name,
+		ID: collection.MessageID(r), Time: r.ShownAt(), From: refs.Author(r.Author, c), Target: c.Name(),
 		Kind: kind, Text: shown, Replayed: replayed,
 	}
 	if c.Private {

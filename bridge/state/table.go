@@ -45,6 +45,13 @@ func (t *Table[V]) Get(key string) (v V, ok bool) {
 	return v, ok
 }
 
+// Len is how many values there are.
+func (t *Table[V]) Len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.rows)
+}
+
 // All returns a copy of the table.
 func (t *Table[V]) All() map[string]V {
 	t.mu.Lock()

@@ -146,6 +146,8 @@ func matchValue(have any, op string, want any) (bool, error) {
 		return null != (want != false), nil
 	case "_contains":
 		return !null && strings.Contains(textOf(have), textOf(want)), nil
+	case "_icontains":
+		return !null && strings.Contains(strings.ToLower(textOf(have)), strings.ToLower(textOf(want))), nil
 	case "_ncontains":
 		return null || !strings.Contains(textOf(have), textOf(want)), nil
 	}

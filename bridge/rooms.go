@@ -1,0 +1,318 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+
+	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/rooms"
+	"directus-ircd/ircd"
+	"directus-ircd/ircd/wire"
+)
+
+// roomView is what a session knows of the rooms.
+type roomView struct {
+	seen *rooms.Listing // the latest that the client was told of; nil: none
+	// due are the rooms to be joined unasked, by key; mine are those that the user is a member of.
+	due  []string
+	mine map[string]bool
+}
+
+const (
+	// admitAtOnce is how many rooms a client is made to join at a time, so that its other lines
+	// do not wait for all.
+	admitAtOnce = 10
+	// inviteAtOnce is how many new rooms a client is invited to at a time. Of more, as after an
+	// import, LIST tells.
+	inviteAtOnce = 10
+)
+
+// listing returns the rooms that the session's user may read, as far as that is proven; nil if
+// they are not known, or there are none.
+func (s *session) listing() *rooms.Listing {
+	l := s.member.rooms.current(s.member)
+	if l == nil || s.member.rights.MayNotRead(s.plan.rooms.Messages.Collection) {
+		return nil
+	}
+	if l.Key().Owner == nil && !s.member.isVerified() {
+		return nil
+	}
+	now, _, _ := l.Now()
+	return now
+}
+
+// awaitListing is listing, but waits for the first reading of the rooms up to joinPatience.
+func (s *session) awaitListing(ctx context.Context) (*rooms.Listing, error) {
+	l := s.member.rooms.current(s.member)
+	if s.plan.rooms == nil || l == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, joinPatience)
+	defer cancel()
+	for {
+		now, changed, err := l.Now()
+		switch {
+		case now != nil || collection.IsForbidden(err):
+			return s.listing(), nil
+		case err != nil:
+			return nil, tryAgain(err)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, tryAgain(ctx.Err())
+		}
+	}
+}
+
+// followRooms tells the client what has become of the rooms since the last call.
+func (s *session) followRooms(ctx context.Context) []ircd.Event {
+	if s.plan.rooms == nil {
+		return nil
+	}
+	now, old := s.listing(), s.rooms.seen
+	var events []ircd.Event
+	if now != nil && now != old {
+		s.rooms.seen = now
+		ids, invited := now.Since(old), 0
+		s.learnMemberships(ctx, ids, old, now)
+		for _, id := range ids {
+			news := s.followRoom(id, old, now)
+			if _, isInvitation := news.(*ircd.Invitation); isInvitation {
+				if invited++; invited > inviteAtOnce {
+					continue
+				}
+			}
+			if news != nil {
+				events = append(events, news)
+			}
+		}
+		events = append(events, s.roomsRenamed()...)
+	}
+	for range min(admitAtOnce, len(s.rooms.due)) {
+		if c := s.plan.rooms.Channel(s.rooms.due[0]); c != nil && s.joined[c.Key()] == nil {
+			events = append(events, &ircd.Admission{Channel: c.Name()})
+		}
+		s.rooms.due = s.rooms.due[1:]
+	}
+	if len(s.rooms.due) > 0 {
+		s.ring()
+	}
+	return events
+}
+
+// gone is what a client is told that was in a room.
+var gone = map[rooms.Cause]string{
+	rooms.Unreadable: "Directus does not allow you to read this room any more",
+	rooms.Archived:   "This room was archived",
+	rooms.Deleted:    "This room was deleted",
+}
+
+// followRoom tells what has become of one room; nil if the client need not know.
+func (s *session) followRoom(id string, old, now *rooms.Listing) ircd.Event {
+	j, room := s.joined[collection.RoomKey(id)], now.Rooms[id]
+	switch {
+	case room == nil:
+		s.rooms.due = slices.DeleteFunc(s.rooms.due, func(due string) bool { return due == id })
+		if j == nil {
+			return nil
+		}
+		s.drop(j)
+		cause := now.CauseOf(id)
+		return &ircd.Removal{Channel: j.Name(), Reason: gone[cause], Closed: cause != rooms.Unreadable}
+	case j != nil && room.Topic != j.topic:
+		j.topic = room.Topic
+		return s.member.topicIn(j, room.Topic)
+	case j != nil || old != nil && old.Rooms[id] != nil:
+		return nil
+	case s.joinsUnasked(id):
+		s.rooms.due = append(s.rooms.due, id)
+		return nil
+	case old == nil:
+		return nil
+	}
+	return &ircd.Invitation{Channel: s.plan.rooms.Channel(id).Name()}
+}
+
+// roomsRenamed tells the client of the rooms that it is in by another name than they have now.
+func (s *session) roomsRenamed() []ircd.Event {
+	var events []ircd.Event
+	for _, j := range s.joined {
+		if name := j.Channel.Name(); j.Room != "" && j.as != name {
+			events = append(events, &ircd.Renaming{Old: j.as, New: name})
+			j.as = name
+		}
+	}
+	return events
+}
+
+// topicIn makes the event of a topic that a room has got.
+func (m *member) topicIn(j *joined, text string) *ircd.Topic {
+	t := m.topicOf(j.Channel, text)
+	t.Channel = j.Name()
+	return t
+}
+
+// learnMemberships reads of which rooms the user is a member, if any of some rooms is new.
+func (s *session) learnMemberships(ctx context.Context, ids []string, old, now *rooms.Listing) {
+	r := s.plan.rooms
+	isNew := func(id string) bool { return now.Rooms[id] != nil && (old == nil || old.Rooms[id] == nil) }
+	if r.Join != rooms.JoinMember || r.Fields.Member == "" || !slices.ContainsFunc(ids, isNew) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, collection.AnswerTimeout)
+	defer cancel()
+	mine, err := r.MemberOf(ctx, s.member)
+	if err != nil {
+		s.member.log.Debug().Err(err).Msg("read of which rooms the user is a member")
+		return
+	}
+	s.rooms.mine = mine
+}
+
+// joinsUnasked reports whether the client is to be in a room that it has not asked for in this
+// session.
+func (s *session) joinsUnasked(id string) bool {
+	wishes := s.backend.opts.State.rooms.Of(s.wishKey())
+	switch s.plan.rooms.Join {
+	case rooms.JoinAll:
+		return !rooms.Has(wishes.Parted, id)
+	case rooms.JoinMember:
+		return rooms.Has(wishes.Joined, id) || s.rooms.mine[id] && !rooms.Has(wishes.Parted, id)
+	}
+	return false
+}
+
+func (s *session) wishKey() string {
+	return rooms.DeviceKey(s.backend.origin, s.person.ID, s.device.name, s.plan.rooms.Collection)
+}
+
+// wish remembers that the client's device is in a room by its own wish, or is not.
+func (s *session) wish(c *collection.Channel, in bool) {
+	if c.Room != "" && s.plan.rooms != nil && s.plan.rooms.Join != rooms.JoinNone {
+		s.backend.opts.State.rooms.Note(s.wishKey(), c.Room, in)
+	}
+}
+
+// joinedAs finds a channel that the client is in, or the private messages, by the name that the
+// client knows it by; nil if there is none.
+func (s *session) joinedAs(name string) *joined {
+	if j := s.joined[wire.Fold(name)]; j != nil || s.plan.rooms == nil {
+		return j
+	}
+	if c := s.channelNamed(name); c != nil {
+		return s.joined[c.Key()]
+	}
+	return nil
+}
+
+// channelNamed finds a channel by the name that the client knows it by. It is nil if there is
+// none that the user may know of.
+func (s *session) channelNamed(name string) *collection.Channel {
+	c := s.plan.channels[wire.Fold(name)]
+	if c != nil || s.plan.rooms == nil || !wire.IsChannel(name) {
+		return c
+	}
+	same := func(j *joined) bool { return j != nil && j.Room != "" && wire.Fold(j.as) == wire.Fold(name) }
+	c, moved := s.plan.rooms.Named(name)
+	if c != nil && same(s.joined[c.Key()]) {
+		return c
+	}
+	for _, j := range s.joined { // a room that was renamed, of which the client was not told yet
+		if same(j) {
+			return j.Channel
+		}
+	}
+	if c == nil || moved || !s.mayKnow(c) {
+		return nil
+	}
+	return c
+}
+
+// mayKnow reports whether it is proven that the user may read a room.
+func (s *session) mayKnow(c *collection.Channel) bool {
+	now := s.listing()
+	return now != nil && now.Rooms[c.Room] != nil
+}
+
+// nameOf is the name by which the client knows a channel.
+func (s *session) nameOf(c *collection.Channel) string {
+	if j := s.joined[c.Key()]; j != nil {
+		return j.Name()
+	}
+	return c.Name()
+}
+
+// topicText is the topic of a channel as the user may read it.
+func (s *session) topicText(ctx context.Context, c *collection.Channel) string {
+	if c.Room == "" {
+		return s.member.topics.text(ctx, c)
+	}
+	if now := s.listing(); now != nil && now.Rooms[c.Room] != nil {
+		return now.Rooms[c.Room].Topic
+	}
+	return ""
+}
+
+// roomFor finds the room that a client asks to join, or makes it; notice is to be shown in it.
+// The error is the reply to the JOIN.
+func (s *session) roomFor(ctx context.Context, name string) (c *collection.Channel, notice string, err error) {
+	if s.plan.rooms == nil {
+		return nil, "", noSuchChannel(name)
+	}
+	if _, err := s.awaitListing(ctx); err != nil {
+		return nil, "", err
+	}
+	if c := s.channelNamed(name); c != nil {
+		return c, "", nil
+	}
+	if c, moved := s.plan.rooms.Named(name); moved && c != nil && s.mayKnow(c) {
+		return c, name + " is called " + c.Name() + " now", nil
+	}
+	l := s.member.rooms.current(s.member)
+	if !s.plan.rooms.Create || l == nil || s.listing() == nil {
+		return nil, "", noSuchChannel(name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	c, err = s.plan.rooms.Make(ctx, l, s.member, name)
+	if err != nil {
+		return nil, "", notMade(name, err)
+	}
+	return c, "", nil
+}
+
+var _ rooms.Reader = (*member)(nil)
+
+// roomName is the name of a room, by key; empty if it is not known.
+func (m *member) roomName(id string) string {
+	if p := m.rooms.plan.Load(); p.rooms != nil {
+		if c := p.rooms.Channel(id); c != nil {
+			return c.Name()
+		}
+	}
+	return ""
+}
+
+// RenameChannel implements ircd.RoomKeeper.
+func (s *session) RenameChannel(ctx context.Context, channel, name string) error {
+	j := s.joinedAs(channel)
+	switch {
+	case j == nil:
+		return noSuchChannel(channel)
+	case j.Room == "":
+		return reply("", "CANNOT_RENAME", "This channel gets its name from the configuration of the server", nil, channel, name)
+	}
+	if c := s.plan.channels[wire.Fold(name)]; c != nil {
+		return nameInUse(channel, name)
+	}
+	if c, moved := s.plan.rooms.Named(name); c != nil && !moved && c != j.Channel {
+		return nameInUse(channel, name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	if err := s.plan.rooms.Rename(ctx, s.member, j.Room, name); err != nil {
+		return notRenamed(channel, name, err)
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package rooms
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"directus-ircd/bridge/collection"
+	"directus-ircd/directus"
+)
+
+// errShared says that the leader of a shared list does not see every room any more.
+var errShared = errors.New("the leader may not read every room any more")
+
+// maxSingle is how many rooms that events tell of are read one by one; of more, all are read.
+const maxSingle = 100
+
+// follower reads the rooms as one reader. It belongs to the goroutine of the list.
+type follower struct {
+	list     *List
+	reader   Reader
+	failures int // in a row
+}
+
+// take reads the rooms that events tell of, or all. The events are no more than a doorbell:
+// each shows its room as it was when it was sent, and they may come in another order.
+func (f *follower) take(ctx context.Context, events []directus.Event, all bool) error {
+	news, causes := map[string]*Room{}, map[string]Cause{}
+	for _, e := range events {
+		for _, raw := range e.Items {
+			var item struct{ ID json.RawMessage }
+			if json.Unmarshal(raw, &item) == nil {
+				news[collection.Scalar(item.ID)] = nil
+			}
+		}
+		for _, key := range e.Keys {
+			// Directus tells everybody of every deletion, so that it is looked whether the room
+			// is gone.
+			news[key], causes[key] = nil, Deleted
+		}
+	}
+	delete(news, "")
+	if all || len(news) > maxSingle {
+		return f.readAll(ctx, causes)
+	}
+	if len(news) == 0 {
+		return nil
+	}
+	keys := make([]string, 0, len(news))
+	for id := range news {
+		keys = append(keys, id)
+	}
+	slices.Sort(keys)
+	items, err := f.read(ctx, directus.Query{Key: keyField, Keys: keys, Limit: len(keys)})
+	if err != nil {
+		return err
+	}
+	f.note(items, news, causes)
+	return f.publish(ctx, news, causes)
+}
+
+// readAll reads all rooms, page by page.
+func (f *follower) readAll(ctx context.Context, causes map[string]Cause) error {
+	limit := f.list.rooms.Limit
+	page := limit + 1
+	if info, err := f.reader.Account().Info(ctx); err == nil && info.QueryLimitMax > 0 {
+		page = min(page, info.QueryLimitMax)
+	}
+	news := map[string]*Room{}
+	if now, _, _ := f.list.Now(); now != nil {
+		for id := range now.Rooms {
+			news[id] = nil
+		}
+	}
+	for read := 0; ; {
+		items, err := f.read(ctx, directus.Query{Sort: []string{keyField}, Limit: page, Offset: read})
+		if err != nil {
+			return err
+		}
+		over := read+len(items) > limit
+		f.note(items[:min(len(items), limit-read)], news, causes)
+		if over {
+			f.reader.Log().Warn().Int("limit", limit).Str("collection", f.list.rooms.Collection).
+				Msg("there are more rooms than rooms.limit allows: the last ones are not shown")
+		}
+		if read += len(items); over || len(items) < page {
+			break
+		}
+	}
+	return f.publish(ctx, news, causes)
+}
+
+func (f *follower) read(ctx context.Context, q directus.Query) ([]json.RawMessage, error) {
+	q.Fields = f.list.rooms.Query()
+	var items []json.RawMessage
+	if err := f.reader.Account().Items(ctx, f.list.rooms.Collection, q, &items); err != nil {
+		return nil, fmt.Errorf("read the rooms: %w", err)
+	}
+	return items, nil
+}
+
+// note adds to news the rooms among items, and to causes those that are archived.
+func (f *follower) note(items []json.RawMessage, news map[string]*Room, causes map[string]Cause) {
+	for _, raw := range items {
+		room, archived, ok := f.list.rooms.parse(raw)
+		switch {
+		case !ok:
+			f.reader.Log().Debug().Str("collection", f.list.rooms.Collection).Msg("a room cannot be read whole, and is not shown")
+		case archived:
+			news[room.ID], causes[room.ID] = nil, Archived
+		default:
+			news[room.ID] = room
+		}
+	}
+}
+
+// publish replaces rooms of the list. Before rooms vanish from a shared list for no reason that
+// is known, it makes sure that the leader still sees what all may see.
+func (f *follower) publish(ctx context.Context, news map[string]*Room, causes map[string]Cause) error {
+	now, _, _ := f.list.Now()
+	if now != nil && f.list.key.Owner == nil {
+		for id, room := range news {
+			if _, known := causes[id]; room == nil && !known && now.Rooms[id] != nil && !f.reader.Shares(ctx) {
+				f.list.rung.Ring()
+				return errShared
+			}
+		}
+	}
+	f.list.set(news, causes, nil)
+	return nil
+}

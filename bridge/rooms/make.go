@@ -1,0 +1,104 @@
+package rooms
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"directus-ircd/bridge/collection"
+	"directus-ircd/directus"
+	"directus-ircd/ircd/wire"
+)
+
+// ErrName says that a room cannot be made under a name, because it would get another one.
+var ErrName = errors.New("no room gets this name")
+
+// ErrTaken says that there is a room of this name, which the user may not read.
+var ErrTaken = errors.New("a room that the user may not read has this name")
+
+// Make makes a room with an IRC name as the reader m of a list, and returns its channel. If
+// another user makes it at the same time, both get the same one. The error may be that of
+// Directus.
+func (r *Rooms) Make(ctx context.Context, l *List, m Reader, name string) (*collection.Channel, error) {
+	if Slug(name) != wire.Fold(name) {
+		return nil, ErrName
+	}
+	if err := r.making.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer r.making.Release(1)
+	if c, err := r.made(ctx, l, m, name); c != nil || err != nil {
+		return c, err
+	}
+	var item json.RawMessage
+	err := m.Account().CreateItem(ctx, r.Collection, map[string]any{r.Fields.Name: name[1:]}, r.Query(), &item)
+	if directus.IsCode(err, directus.CodeRecordNotUnique) || errors.Is(err, directus.ErrUnconfirmed) {
+		// Somebody else has made it, over another daemon or in a page, or this was stored.
+		c, found := r.made(ctx, l, m, name)
+		if c == nil && found == nil && directus.IsCode(err, directus.CodeRecordNotUnique) {
+			return nil, ErrTaken
+		}
+		if c != nil {
+			return c, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	room, archived, ok := r.parse(item)
+	if !ok || archived {
+		return nil, collection.ErrHidden
+	}
+	return l.Learn(room), nil
+}
+
+// made looks for a room of a name that the reader may read, in Directus, as the list may not
+// have heard of it yet; nil if there is none.
+func (r *Rooms) made(ctx context.Context, l *List, m Reader, name string) (*collection.Channel, error) {
+	f := follower{list: l, reader: m}
+	items, err := f.read(ctx, directus.Query{
+		Filter: directus.Filter{r.Fields.Name: map[string]any{"_icontains": name[1:]}}, Sort: []string{keyField}, Limit: maxSingle,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, raw := range items {
+		if room, archived, ok := r.parse(raw); ok && !archived && room.slug == wire.Fold(name) {
+			return l.Learn(room), nil
+		}
+	}
+	return nil, nil
+}
+
+// Rename changes what people call a room, as the reader m of a list.
+func (r *Rooms) Rename(ctx context.Context, m Reader, id, name string) error {
+	if Slug(name) != wire.Fold(name) {
+		return ErrName
+	}
+	return m.Account().UpdateItem(ctx, r.Collection, id, map[string]any{r.Fields.Name: name[1:]}, []string{keyField}, nil)
+}
+
+// MemberOf lists the rooms that a reader is a member of, by key; none where the configuration
+// names no relation.
+func (r *Rooms) MemberOf(ctx context.Context, m Reader) (map[string]bool, error) {
+	if r.Fields.Member == "" {
+		return nil, nil
+	}
+	limit := r.Limit
+	if info, err := m.Account().Info(ctx); err == nil && info.QueryLimitMax > 0 {
+		limit = min(limit, info.QueryLimitMax)
+	}
+	var items []map[string]json.RawMessage
+	err := m.Account().Items(ctx, r.Collection, directus.Query{
+		Fields: []string{keyField}, Limit: limit, Sort: []string{keyField},
+		Filter: directus.Filter{r.Fields.Member: map[string]any{"directus_users_id": map[string]any{"_eq": "$CURRENT_USER"}}},
+	}, &items)
+	if err != nil {
+		return nil, err
+	}
+	ids := make(map[string]bool, len(items))
+	for _, item := range items {
+		ids[collection.Scalar(item[keyField])] = true
+	}
+	return ids, nil
+}

@@ -1,0 +1,195 @@
+package rooms
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+
+	"directus-ircd/bridge/collection"
+	"directus-ircd/ircd/wire"
+)
+
+// Join says in which rooms a session is without asking.
+type Join string
+
+// The values of Join.
+const (
+	JoinAll    Join = "all"    // in all that it may read
+	JoinMember Join = "member" // in those that the user has joined, or is a member of
+	JoinNone   Join = "none"
+)
+
+// Config says which items of Directus are rooms, and what of them is shown.
+type Config struct {
+	// Collection holds the rooms. Its primary key is "id".
+	Collection string
+	Fields     Fields
+	// Messages is what the channels of all rooms have in common. Its Name, Filter and
+	// TopicItem are not used.
+	Messages collection.Config
+	// Room is the field of the messages with the key of the room (many to one).
+	Room   string
+	Join   Join
+	Create bool   // JOIN of a name that no room has makes one
+	Base   string // see collection.Channel
+	Limit  int    // the most rooms that are listed for a user
+}
+
+// Fields names the fields of a room. All but Name may be empty: there is none then.
+type Fields struct {
+	Name, Topic string
+	// Archived says by its value that the room is not to be seen: see isArchived.
+	Archived string
+	// Member is a relation to users, many to many, with the field directus_users_id.
+	Member string
+}
+
+const keyField = "id"
+
+// Query lists the fields of a room that are read.
+func (c *Config) Query() []string {
+	fields := []string{keyField, c.Fields.Name}
+	for _, f := range []string{c.Fields.Topic, c.Fields.Archived} {
+		if f != "" {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// Rooms is what a configuration makes of a collection of rooms. Close ends its goroutines.
+type Rooms struct {
+	Config
+	// Groups are what to try to read the messages of any room in, best first.
+	Groups []*collection.Group
+
+	index  *collection.Index // of the groups; has a lock of its own
+	names  registry
+	making *semaphore.Weighted // held while a room is made
+
+	ctx    context.Context // of all lists
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // of all lists, joined by Close
+
+	mu    sync.Mutex
+	lists map[Key]*List // guarded by mu
+}
+
+// New makes the rooms of a configuration, without asking Directus. The caller sets Dates and
+// Edits of the Groups before anything is read. The error says what is wrong with cfg.
+func New(cfg Config) (*Rooms, error) {
+	if cfg.Collection == "" || cfg.Fields.Name == "" || cfg.Room == "" {
+		return nil, errFields
+	}
+	// All channels are like this one, which is tried here.
+	c, err := collection.NewRoom(cfg.Messages, cfg.Room, "0", "#rooms")
+	if err != nil {
+		return nil, fmt.Errorf("rooms: %w", err)
+	}
+	c.Filter = nil
+	r := &Rooms{Config: cfg, index: collection.NewIndex(cfg.Room), making: semaphore.NewWeighted(1), names: newRegistry(), lists: map[Key]*List{}}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	for _, fields := range cfg.Messages.Fields.Choices() {
+		g := &collection.Group{
+			Collection: cfg.Messages.Collection, Fields: fields, Reactions: cfg.Messages.Reactions,
+			Channels: []*collection.Channel{c}, Index: r.index,
+		}
+		g.Prepare()
+		r.Groups = append(r.Groups, g)
+	}
+	return r, nil
+}
+
+// Alone are the groups of one room alone, to read its history in, best first.
+func (r *Rooms) Alone(c *collection.Channel) []*collection.Group {
+	alone := make([]*collection.Group, len(r.Groups))
+	for i, g := range r.Groups {
+		alone[i] = &collection.Group{
+			Collection: g.Collection, Fields: g.Fields, Reactions: g.Reactions,
+			Channels: []*collection.Channel{c}, Dates: g.Dates, Edits: g.Edits,
+		}
+		alone[i].Prepare()
+	}
+	return alone
+}
+
+// Close ends all lists and waits for their goroutines.
+func (r *Rooms) Close() {
+	r.cancel()
+	r.wg.Wait()
+}
+
+// Channel is the channel of a room by the key of the room; nil if no list has had it yet.
+func (r *Rooms) Channel(id string) *collection.Channel {
+	r.names.mu.Lock()
+	defer r.names.mu.Unlock()
+	return r.names.channels[id]
+}
+
+// Named is the channel with a name, whoever may read it; nil if there is none. If the name was
+// that of a room which is called otherwise now, it is that one, and moved is true.
+func (r *Rooms) Named(name string) (c *collection.Channel, moved bool) {
+	r.names.mu.Lock()
+	defer r.names.mu.Unlock()
+	id, moved := r.names.ids[wire.Fold(name)], false
+	if id == "" {
+		id, moved = r.names.was[wire.Fold(name)], true
+	}
+	return r.names.channels[id], moved
+}
+
+// Reserve keeps rooms from having names, by folded name: those of the channels of the
+// configuration.
+func (r *Rooms) Reserve(names map[string]bool) {
+	r.names.mu.Lock()
+	defer r.names.mu.Unlock()
+	r.names.reserved = names
+	for name := range names {
+		if id := r.names.ids[name]; id != "" {
+			r.names.call(id, r.names.called[id])
+		}
+	}
+}
+
+// learn gives a channel and a name to each of the rooms that a list has got, in the order of
+// ids, and takes the names of those that no list has any more.
+func (r *Rooms) learn(ids []string, old, now map[string]*Room) {
+	r.names.mu.Lock()
+	defer r.names.mu.Unlock()
+	for _, id := range ids {
+		if old[id] != nil && now[id] == nil {
+			r.names.leave(id)
+		}
+	}
+	for _, id := range ids {
+		room := now[id]
+		if room == nil {
+			continue
+		}
+		if r.names.channels[id] == nil {
+			r.names.channels[id] = r.channelOf(id)
+			r.index.Add(id, r.names.channels[id])
+		}
+		if old[id] == nil {
+			r.names.lists[id]++
+		}
+		if slug, called := r.names.called[id]; !called || slug != room.slug {
+			r.names.call(id, room.slug)
+		}
+	}
+}
+
+// channelOf makes the channel of a room, which has no name of its own yet.
+func (r *Rooms) channelOf(id string) *collection.Channel {
+	c, err := collection.NewRoom(r.Messages, r.Room, id, "#"+anonymous)
+	if err != nil {
+		panic(err) // New has tried it
+	}
+	if t := r.Fields.Topic; t != "" {
+		c.TopicItem = &collection.TopicItem{Collection: r.Collection, ID: id, Field: t}
+	}
+	c.Base = r.Base
+	return c
+}

@@ -1,0 +1,57 @@
+package rooms
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/text"
+	"directus-ircd/ircd/wire"
+)
+
+const (
+	// anonymous is the slug of a room whose name makes none. It is always numbered.
+	anonymous = "room"
+	// fewDigits is how many digits of the key tell a room from others of the same slug.
+	fewDigits = 4
+)
+
+// Slug is the IRC name that a room of this name has unless another room has it: "#" and lower
+// case letters, digits, "-" and "_". It is empty if nothing of the name can be written so.
+func Slug(name string) string {
+	slug := strings.ToLower(text.Letters(name, '-'))
+	if slug == "" {
+		return ""
+	}
+	return "#" + strings.TrimRight(slug[:min(len(slug), wire.ChannelLen-1)], "-_")
+}
+
+// numbered is the slug with digits of the room's key: of a number all, while few are asked for,
+// and else as many as are. Keys that are neither UUIDs nor short numbers may begin alike, so theirs
+// are hashed.
+func numbered(slug, id string, digits int) string {
+	if slug == "" {
+		slug = "#" + anonymous
+	}
+	all := letters(id)
+	if !collection.IsNumber(id) || digits > fewDigits {
+		if !collection.IsUUID(id) {
+			sum := sha256.Sum256([]byte(id))
+			all = hex.EncodeToString(sum[:])
+		}
+		all = all[:min(digits, len(all))]
+	}
+	end := "-" + all[:min(len(all), wire.ChannelLen/2)]
+	return slug[:min(len(slug), wire.ChannelLen-len(end))] + end
+}
+
+// letters are those of a key, and its digits.
+func letters(id string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, wire.Fold(id))
+}

@@ -1,0 +1,232 @@
+package bridge_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"directus-ircd/bridge"
+	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/rooms"
+	"directus-ircd/directus/directustest"
+	"directus-ircd/ircd"
+)
+
+// roomChat is a chat with a collection of rooms beside the channel #messages, which shows the
+// messages without a room.
+func roomChat(t *testing.T, change func(*rooms.Config)) *chat {
+	cfg := rooms.Config{
+		Collection: "rooms", Fields: rooms.Fields{Name: "name", Topic: "topic", Archived: "archived"},
+		Messages: collection.Config{Collection: "messages", Backlog: 50, Fields: fields}, Room: "room",
+		Join: rooms.JoinNone, Limit: 100,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	lobby := messages("messages")
+	lobby.Filter = map[string]any{"room": map[string]any{"_null": true}}
+	c := newChat(t, func(opts *bridge.Options) { opts.Rooms = &cfg }, lobby)
+	c.fake.AddCollection("rooms", directustest.FakeCollection{Fields: []string{"name", "topic", "archived"}})
+	c.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text", "nonce", "date_created", "user_created", "room"}})
+	return c
+}
+
+// room stores a room, as somebody does in the Data Studio.
+func (c *chat) room(name string) (id string) {
+	return c.fake.Insert("rooms", "", map[string]any{"name": name, "topic": "About " + name, "archived": false})
+}
+
+// list are the channels of LIST, sorted.
+func (v *visitor) list() []string {
+	v.t.Helper()
+	infos, err := v.session.Channels(v.t.Context())
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	var lines []string
+	for _, info := range infos {
+		lines = append(lines, strings.TrimSpace(info.Name+" "+info.Topic))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// refused is the reply to a JOIN that fails.
+func (v *visitor) refused(channel string) string {
+	v.t.Helper()
+	_, err := v.session.Join(v.t.Context(), channel, ircd.JoinOptions{Backlog: true})
+	var e *ircd.Error
+	if !errors.As(err, &e) {
+		v.t.Fatalf("JOIN %s: %v", channel, err)
+	}
+	return e.Numeric + " " + e.Text
+}
+
+func (v *visitor) into(channel string) *ircd.Channel {
+	v.t.Helper()
+	answer, err := v.session.Join(v.t.Context(), channel, ircd.JoinOptions{Backlog: true})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return answer
+}
+
+func TestRoomsAreChannels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, nil)
+		general, tea := c.room("General"), c.room("Tea & Cake")
+		kevin, ann := c.visit("kevin", "#general"), c.visit("ann", "#general", "#tea-cake", "#messages")
+		same(t, kevin.list(), "#general About General", "#messages", "#tea-cake About Tea & Cake")
+		kevin.say("#general", "hello")
+		c.fake.Insert("messages", kevin.id, map[string]any{"text": "in the kitchen", "room": tea})
+		c.fake.Insert("messages", ann.id, map[string]any{"text": "hi", "room": general})
+		same(t, ann.news(), "kevin says in #general: hello", "kevin says in #tea-cake: in the kitchen", "ann says in #general: hi")
+		same(t, kevin.news(), "ann says in #general: hi")
+		c.fake.Insert("messages", kevin.id, map[string]any{"text": "to all"})
+		same(t, ann.news(), "kevin says in #messages: to all")
+		same(t, kevin.news())
+		stored := c.fake.Items("messages")[0]
+		if fmt.Sprint(stored["room"]) != general {
+			t.Errorf("stored as %v", stored)
+		}
+		page, err := kevin.session.History(t.Context(), ircd.HistoryQuery{Target: "#tea-cake", Limit: 10})
+		if err != nil || len(page.Events) != 1 || describe(page.Events[0]) != "kevin says in #tea-cake: in the kitchen" {
+			t.Errorf("history of a room that was not joined: %+v, %v", page, err)
+		}
+		// Both may read everything: one subscription for the messages of all rooms, one of the
+		// lobby, and one for the rooms.
+		if n := len(c.fake.Subscribers("rooms")); n != 1 {
+			t.Errorf("%d subscriptions to the rooms", n)
+		}
+		if n := len(c.fake.Subscribers("messages")); n != 2 {
+			t.Errorf("%d subscriptions to the messages", n)
+		}
+	})
+}
+
+func TestRoomsComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, nil)
+		general := c.room("General")
+		kevin := c.visit("kevin", "#general")
+		tea := c.room("Tea")
+		same(t, kevin.news(), "&{Channel:#tea}")
+		kevin.into("#tea")
+		said := kevin.send("#tea", "a cup")
+		kevin.news()
+		c.fake.Update("rooms", tea, map[string]any{"name": "Coffee"})
+		c.fake.Insert("messages", kevin.id, map[string]any{"text": "black", "room": tea})
+		same(t, kevin.news(), "&{Old:#tea New:#coffee}", "kevin says in #coffee: black")
+		if _, err := kevin.session.Redact(t.Context(), "#coffee", said, ""); err != nil {
+			t.Error("the msgid does not outlive the new name: ", err)
+		}
+		if again := c.visit("ann").into("#TEA"); again.Name != "#coffee" || again.Notice == "" {
+			t.Errorf("by the old name, ann joins %+v", again)
+		}
+		c.fake.Update("rooms", tea, map[string]any{"topic": "Beans"})
+		same(t, kevin.news(), "&{Channel:#coffee Text:Beans By:*")
+		if _, err := kevin.session.SetTopic(t.Context(), "#coffee", "Grounds"); err != nil {
+			t.Fatal(err)
+		}
+		same(t, kevin.news())
+		if got := c.fake.Items("rooms")[1]["topic"]; got != "Grounds" {
+			t.Errorf("the topic is stored as %v", got)
+		}
+		c.fake.Update("rooms", tea, map[string]any{"archived": true})
+		same(t, kevin.news(), "&{Channel:#coffee Reason:This room was archived Closed:true}")
+		same(t, kevin.list(), "#general About General", "#messages")
+		c.fake.Remove("rooms", general)
+		same(t, kevin.news(), "&{Channel:#general Reason:This room was deleted Closed:true}")
+		c.fake.Update("rooms", tea, map[string]any{"archived": false})
+		same(t, kevin.news(), "&{Channel:#coffee}")
+		kevin.into("#coffee")
+	})
+}
+
+// Rooms that a rule hides are not there: not by name, not in a list, and not in what is said.
+func TestOnlyReadableRooms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, func(cfg *rooms.Config) { cfg.Join = rooms.JoinAll })
+		general, secret := c.room("General"), c.room("Secret")
+		mallory := c.person("mallory")
+		only := func(ids ...string) {
+			c.fake.Restrict(mallory, "rooms", map[string]any{"id": map[string]any{"_in": ids}})
+			c.fake.Restrict(mallory, "messages", map[string]any{"room": map[string]any{"_in": ids}})
+		}
+		only(general)
+		m, kevin := c.visit("mallory"), c.visit("kevin")
+		same(t, m.list(), "#general About General", "#messages")
+		same(t, []string{m.refused("#secret")}, "403 No such channel.*")
+		if _, err := m.session.History(t.Context(), ircd.HistoryQuery{Target: "#secret", Limit: 10}); err == nil {
+			t.Error("the history of a hidden room is told")
+		}
+		m.into("#general")
+		kevin.into("#secret")
+		kevin.say("#secret", "hush")
+		c.fake.Insert("messages", kevin.id, map[string]any{"text": "hi", "room": general})
+		same(t, m.news(), "kevin says in #general: hi")
+		only(general, secret)
+		same(t, m.later(6*time.Minute), "&{Channel:#secret}") // Directus tells nobody of a right
+		m.into("#secret")
+		only(secret)
+		same(t, m.later(6*time.Minute), "&{Channel:#general Reason:Directus does not allow you to read this room any more Closed:false}")
+		same(t, m.list(), "#messages", "#secret About Secret")
+		c.fake.Allow(mallory, "rooms", "read")
+		c.fake.Allow(mallory, "messages", "read")
+		same(t, m.later(6*time.Minute), "&{Channel:#general}")
+	})
+}
+
+// A device is in the rooms that it was in.
+func TestRoomsAreRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, func(cfg *rooms.Config) { cfg.Join = rooms.JoinMember })
+		for _, name := range []string{"A", "B", "C"} {
+			c.room(name)
+		}
+		kevin := c.visit("kevin", "#a", "#b")
+		if err := kevin.session.Part(t.Context(), "#B"); err != nil {
+			t.Fatal(err)
+		}
+		kevin.session.Close(t.Context())
+		s, err := full(c.backend.Login(t.Context(), ircd.Credentials{Account: "kevin@example.com", Secret: "kevin"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := &visitor{t: t, session: s, id: kevin.id}
+		defer s.Close(t.Context())
+		same(t, again.news(), "&{Channel:#a}")
+	})
+}
+
+func TestRoomsAreMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, func(cfg *rooms.Config) { cfg.Create = true })
+		kevin, ann := c.visit("kevin"), c.visit("ann")
+		same(t, []string{kevin.refused("#a.b")}, "403 *try #a-b")
+		if ch := kevin.into("#Project-X"); ch.Name != "#project-x" {
+			t.Errorf("joined %+v", ch)
+		}
+		if ch := ann.into("#project-x"); ch.Name != "#project-x" {
+			t.Errorf("joined %+v", ch)
+		}
+		if items := c.fake.Items("rooms"); len(items) != 1 || items[0]["name"] != "Project-X" {
+			t.Errorf("there are %v", items)
+		}
+		kevin.news()
+		ann.news()
+		kevin.say("#project-x", "hi")
+		same(t, ann.news(), "kevin says in #project-x: hi")
+		c.fake.Deny(ann.id, "rooms", "create")
+		same(t, []string{ann.refused("#mine")}, "403 No such channel, and Directus does not allow you to make one.*")
+		if err := ann.session.RenameChannel(t.Context(), "#project-x", "#Apollo"); err != nil {
+			t.Fatal(err)
+		}
+		same(t, ann.news(), "&{Old:#project-x New:#apollo}")
+		same(t, kevin.news(), "&{Old:#project-x New:#apollo}")
+	})
+}
