@@ -39,7 +39,8 @@ type Config struct {
 
 // Fields names the fields of a room. All but Name may be empty: there is none then.
 type Fields struct {
-	Name, Topic string
+	Name  string
+	Topic string
 	// Archived says by its value that the room is not to be seen: see isArchived.
 	Archived string
 	// Member is a relation to users, many to many, with the field directus_users_id.

@@ -7,6 +7,7 @@ import (
 
 	"directus-ircd/bridge"
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/rooms"
 	"directus-ircd/bridge/text"
 	"directus-ircd/cmd/directus-ircd/config"
 	"directus-ircd/directus"
@@ -27,6 +28,8 @@ const (
 	// channelsPerClient is how many channels a client may be in, unless more have
 	// auto_join.
 	channelsPerClient = 100
+	// roomsPerClient is how many rooms a client may be in that is not made to be in all.
+	roomsPerClient = 1000
 	// editMerge is how long a text must stay unchanged before it is shown, and editAge
 	// how old a message may be whose changes are shown.
 	editMerge = 5 * time.Second
@@ -57,6 +60,12 @@ func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logg
 	}
 	for _, c := range cfg.Channels {
 		opts.Channels = append(opts.Channels, bridgeChannel(c))
+	}
+	if r := cfg.Rooms; r.Collection != "" {
+		opts.Rooms = &rooms.Config{
+			Collection: r.Collection, Fields: rooms.Fields(r.Fields), Room: r.Messages.Room,
+			Messages: bridgeChannel(r.Messages.Channel()), Join: rooms.Join(r.Join), Create: r.Create, Limit: r.Limit,
+		}
 	}
 	if p := cfg.Private; p.Collection != "" {
 		f := config.PrivateFields
@@ -137,6 +146,13 @@ func autoJoined(cfg *config.Config) (n int) {
 		if c.AutoJoin {
 			n++
 		}
+	}
+	switch r := cfg.Rooms; {
+	case r.Collection == "":
+	case r.Join == string(rooms.JoinAll):
+		n += r.Limit
+	default:
+		n += min(r.Limit, roomsPerClient)
 	}
 	return n
 }

@@ -114,7 +114,7 @@ type Edits struct {
 }
 
 func validateChannels(cfg *Config, d *decoder) {
-	if len(cfg.Channels) == 0 {
+	if len(cfg.Channels) == 0 && cfg.Rooms.Collection == "" {
 		d.fault("channels", "empty: write at least one channel, or leave the key out for \"#messages\" on the collection messages")
 	}
 	names := map[string]string{}
@@ -172,6 +172,13 @@ func validateStores(cfg *Config, d *decoder) {
 			return
 		}
 		uses[collection] = use
+	}
+	if r := cfg.Rooms; r.Collection != "" {
+		if uses[r.Messages.Collection] == "" {
+			uses[r.Messages.Collection] = "the messages of the rooms"
+		}
+		claim(r.Collection, "rooms.collection", "rooms")
+		claim(r.Messages.Reactions.Collection, "rooms.messages.reactions.collection", "reactions")
 	}
 	for i, c := range cfg.Channels {
 		claim(c.Reactions.Collection, fmt.Sprintf("channels[%d].reactions.collection", i), "reactions")

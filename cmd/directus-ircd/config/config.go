@@ -40,6 +40,7 @@ type Config struct {
 	ACME     ACME       `yaml:"acme"`
 	Login    Login      `yaml:"login"`
 	Channels []Channel  `yaml:"channels"`
+	Rooms    Rooms      `yaml:"rooms"`
 	Private  Private    `yaml:"private"`
 	Markers  Markers    `yaml:"read_markers"`
 	Edits    Edits      `yaml:"edits"`
@@ -176,6 +177,7 @@ func Default() *Config {
 		Listen:   []Listener{{Address: "127.0.0.1:6667"}},
 		ACME:     ACME{Directory: autocert.DefaultACMEDirectory},
 		Channels: []Channel{channel},
+		Rooms:    defaultRooms(),
 		Private:  Private{Backlog: 20, Format: "plain"},
 		Edits:    Edits{Show: true, DeleteNotice: true},
 		Resume:   defaultResume(),
@@ -270,7 +272,7 @@ func Parse(file string, text []byte) (*Config, error) {
 	cfg.File = file
 	d := newDecoder(file)
 	d.document(text, cfg)
-	if d.readable {
+	if settleRooms(cfg); d.readable {
 		validate(cfg, d)
 	}
 	if err := d.err(); err != nil {

@@ -142,3 +142,16 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// With rooms there is no channel unless it is written down.
+func TestRoomsTakeThePlaceOfTheChannel(t *testing.T) {
+	const rooms = "rooms: {collection: rooms, messages: {room: place}}\n"
+	cfg, err := Parse("test.yaml", []byte(minimal+rooms))
+	if err != nil || len(cfg.Channels) != 0 || cfg.Rooms.Messages.Room != "place" || cfg.Rooms.Fields.Name != "name" || cfg.Rooms.Limit != 10000 {
+		t.Errorf("got %+v, %v", cfg, err)
+	}
+	cfg, err = Parse("test.yaml", []byte(minimal+rooms+"channels: [{name: \"#lobby\"}]\n"))
+	if err != nil || len(cfg.Channels) != 1 {
+		t.Errorf("got %+v, %v", cfg, err)
+	}
+}

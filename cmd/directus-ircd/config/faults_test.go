@@ -22,13 +22,13 @@ var faultyFiles = []struct {
 	{"tab", "directus:\n\turl: x\n", []string{
 		`:2: this is not YAML: found character that cannot start any token`}},
 	{"text instead of keys", "https://chat.example.com\n", []string{
-		`:1: "https://chat.example.com" stands where keys are expected: write keys with values; accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, users, limits, log, metrics, admin`}},
+		`:1: "https://chat.example.com" stands where keys are expected: write keys with values; accepted here are directus, server, listen, acme, login, channels, rooms, private, read_markers, edits, resume, nick, users, limits, log, metrics, admin`}},
 	{"two documents", minimal + "---\nlog: {}\n", []string{
 		`:3: a second document begins here, but the configuration is one document: remove the line "---" and what follows`}},
 	{"unknown key", minimal + "chanels: []\n", []string{
-		`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, users, limits, log, metrics, admin`}},
+		`:3: chanels: unknown key (did you mean "channels"?): accepted here are directus, server, listen, acme, login, channels, rooms, private, read_markers, edits, resume, nick, users, limits, log, metrics, admin`}},
 	{"unknown key unlike any", minimal + "database: x\n", []string{
-		`:3: database: unknown key: accepted here are directus, server, listen, acme, login, channels, private, read_markers, edits, resume, nick, users, limits, log, metrics, admin`}},
+		`:3: database: unknown key: accepted here are directus, server, listen, acme, login, channels, rooms, private, read_markers, edits, resume, nick, users, limits, log, metrics, admin`}},
 	{"unknown inner key", minimal + "channels:\n  - name: \"#a\"\n    autojoin: true\n", []string{
 		`:5: channels[0].autojoin: unknown key (did you mean "auto_join"?): accepted here are ` + channelKeys}},
 	{"key set twice", minimal + "nick: [a]\nnick: [b]\n", []string{
@@ -57,6 +57,15 @@ var faultyFiles = []struct {
 		`:4: limits.burst: -1 is below 0: write 0 for no limit`}},
 	{"short silence", minimal + "limits:\n  ping_timeout: 5s\n", []string{
 		`:4: limits.ping_timeout: 5s is too short for a client on a slow line: write 20s or more, or 0 for no limit`}},
+	{"rooms without a collection", minimal + "rooms: {create: true}\n", []string{
+		`:3: rooms.collection: missing: name the collection that holds the rooms, or remove the other keys of rooms`}},
+	{"rooms that one joins somehow", minimal + "rooms: {collection: rooms, join: some}\n", []string{
+		`:3: rooms.join: "some" is not accepted here: write one of all, member, none`}},
+	{"rooms that cannot be", minimal + "rooms:\n  collection: messages\n  fields: {topic: name}\n  messages: {room: text}\n  limit: 0\n", []string{
+		`:4: rooms.collection: "messages" already holds the messages of the rooms: rooms need a collection of their own`,
+		`:5: rooms.fields.topic: "name" is already the field of name: use a field of its own`,
+		`:6: rooms.messages.room: "text" is the field of text: name the many-to-one field that leads to the room`,
+		`:7: rooms.limit: 0 must be a number of rooms from 1 to 100000`}},
 	{"infinite", minimal + "limits:\n  lines_per_second: .inf\n", []string{
 		`:4: limits.lines_per_second: +Inf is not a rate: write a number of lines, or 0 for no limit`}},
 	{"time without unit", minimal + "limits:\n  registration_timeout: 60\n", []string{

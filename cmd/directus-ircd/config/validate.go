@@ -38,6 +38,7 @@ func validate(cfg *Config, d *decoder) {
 	validateACME(cfg, d)
 	validateLogin(cfg.Login, d)
 	validateChannels(cfg, d)
+	validateRooms(cfg, d)
 	validateStores(cfg, d)
 	validateResume(cfg, d)
 	validateNick(cfg, d)

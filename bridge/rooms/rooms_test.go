@@ -1,0 +1,181 @@
+package rooms
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"directus-ircd/bridge/collection"
+	"directus-ircd/ircd/wire"
+)
+
+func TestSlug(t *testing.T) {
+	for name, want := range map[string]string{
+		"General":                   "#general",
+		"Tea & Cake":                "#tea-cake",
+		"Müller's  Büro":            "#mullers-buro",
+		"Кухня":                     "#kukhnia",
+		"茶室":                        "#cha-shi",
+		"#dev":                      "#dev",
+		"a_b-c":                     "#a_b-c",
+		"--x--":                     "#x",
+		"2026":                      "#2026",
+		"!!!":                       "",
+		"":                          "",
+		"a,b:c\x07d":                "#a-b-cd",
+		strings.Repeat("long ", 20): "#long-long-long-long-long-long-long-long-long-long",
+	} {
+		got := Slug(name)
+		if got != want {
+			t.Errorf("%q becomes %q, want %q", name, got, want)
+		}
+		if got != "" && (!wire.IsChannel(got) || wire.Fold(got) != got || Slug(got) != got) {
+			t.Errorf("%q becomes %q, which is no name to stay with", name, got)
+		}
+	}
+}
+
+func testRooms(t *testing.T) *Rooms {
+	t.Helper()
+	r, err := New(Config{
+		Collection: "rooms", Fields: Fields{Name: "name", Topic: "topic", Archived: "archived"}, Room: "room", Limit: 100,
+		Messages: collection.Config{Collection: "messages", Fields: collection.Fields{Text: "text", Author: "user_created", Date: "date_created"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+// put tells the rooms what a list has now: names by key, none for a room that is gone.
+func put(r *Rooms, old map[string]*Room, names map[string]string) map[string]*Room {
+	news := map[string]*Room{}
+	for id, name := range names {
+		if name == "" {
+			news[id] = nil
+		} else {
+			news[id] = &Room{ID: id, Name: name, slug: Slug(name)}
+		}
+	}
+	l := (&Listing{Rooms: old}).next(nil, news, nil)
+	r.learn(l.changed, old, l.Rooms)
+	return l.Rooms
+}
+
+func names(r *Rooms, ids ...string) (list []string) {
+	for _, id := range ids {
+		list = append(list, r.Channel(id).Name())
+	}
+	return list
+}
+
+func TestNamesAreUnique(t *testing.T) {
+	r := testRooms(t)
+	r.Reserve(map[string]bool{"#lobby": true})
+	const uuid, other = "9f1e2d3c-0000-4000-8000-000000000001", "9f1e2d3c-0000-4000-8000-000000000002"
+	list := put(r, nil, map[string]string{"10": "Dev", "9": "dev", "3": "Lobby", "4": "!!!", uuid: "Dev!", other: "dev?"})
+	check := func(want ...string) {
+		t.Helper()
+		if got := names(r, "9", "10", "3", "4", uuid, other); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	check("#dev", "#dev-10", "#lobby-3", "#room-4", "#dev-9f1e", "#dev-9f1e2")
+	if c, moved := r.Named("#DEV"); c != r.Channel("9") || moved {
+		t.Errorf("#DEV is %v, moved %v", c, moved)
+	}
+	channel := r.Channel("9")
+	list = put(r, list, map[string]string{"9": "Development"})
+	check("#development", "#dev-10", "#lobby-3", "#room-4", "#dev-9f1e", "#dev-9f1e2")
+	if c, moved := r.Named("#dev"); c != channel || !moved {
+		t.Errorf("by the old name it is %v, moved %v", c, moved)
+	}
+	list = put(r, list, map[string]string{"11": "dev", "9": "DEVELOPMENT "})
+	if c, moved := r.Named("#dev"); c != r.Channel("11") || moved {
+		t.Errorf("#dev is %v now, moved %v", c, moved)
+	}
+	list = put(r, list, map[string]string{"9": "", "12": "Development"})
+	if got := r.Channel("12").Name(); got != "#development" {
+		t.Errorf("the name of a room that is gone is not free: %s", got)
+	}
+	put(r, list, map[string]string{"9": "Development"})
+	if r.Channel("9") != channel || channel.Name() != "#development-9" {
+		t.Errorf("the room came back as %s, and the same channel: %v", channel.Name(), r.Channel("9") == channel)
+	}
+}
+
+// What one list loses, another may still have.
+func TestNamesOutliveOneList(t *testing.T) {
+	r := testRooms(t)
+	one := put(r, nil, map[string]string{"1": "Dev"})
+	two := put(r, nil, map[string]string{"1": "Dev"})
+	put(r, one, map[string]string{"1": ""})
+	if c, _ := r.Named("#dev"); c == nil {
+		t.Error("the name is gone with the first list")
+	}
+	put(r, two, map[string]string{"1": ""})
+	if c, _ := r.Named("#dev"); c != nil {
+		t.Error("the name stays when no list has the room")
+	}
+}
+
+func TestSince(t *testing.T) {
+	l := &List{}
+	named := func(names ...string) map[string]*Room {
+		rooms := map[string]*Room{}
+		for i, name := range names {
+			if rooms[fmt.Sprint(i+1)] = nil; name != "" {
+				rooms[fmt.Sprint(i+1)] = &Room{ID: fmt.Sprint(i + 1), Name: name}
+			}
+		}
+		return rooms
+	}
+	first := (*Listing)(nil).next(l, named("a", "b", "c"), nil)
+	second := first.next(l, named("a", "", "C"), map[string]Cause{"2": Deleted})
+	third := second.next(l, named("a", "", "C", "d"), nil)
+	foreign := (*Listing)(nil).next(&List{}, named("x", "", "C"), nil)
+	for _, test := range []struct {
+		now, old *Listing
+		want     string
+	}{
+		{first, nil, "1 2 3"}, {second, first, "2 3"}, {third, second, "4"}, {third, first, "2 3 4"},
+		{third, foreign, "1 4"}, {third, third, ""}, {second.next(l, named("a"), nil), second, ""},
+	} {
+		if got := strings.Join(test.now.Since(test.old), " "); got != test.want {
+			t.Errorf("version %d: got %q, want %q", test.now.version, got, test.want)
+		}
+	}
+	if third.CauseOf("2") != Deleted || third.CauseOf("9") != Unreadable {
+		t.Errorf("causes %v and %v", third.CauseOf("2"), third.CauseOf("9"))
+	}
+	if empty := (*Listing)(nil).next(l, nil, nil); empty == nil || empty.Rooms == nil {
+		t.Error("a reading that finds no room is no listing")
+	}
+}
+
+func TestParse(t *testing.T) {
+	cfg := testRooms(t).Config
+	for raw, want := range map[string]string{
+		`{"id":1,"name":"A","topic":"t","archived":false}`:    "1 A t false",
+		`{"id":"x","name":null,"topic":null,"archived":null}`: "x   false",
+		`{"id":1,"name":"A","topic":7,"archived":true}`:       "1 A 7 true",
+		`{"id":1,"name":"A","archived":"archived"}`:           "1 A  true",
+		`{"id":1,"name":"A","archived":"published"}`:          "1 A  false",
+		`{"id":1,"name":"A","archived":1}`:                    "1 A  true",
+		`{"id":1,"name":"A","archived":0}`:                    "1 A  false",
+		`{"id":1,"topic":"its name may not be read"}`:         "",
+		`{"name":"no key"}`:                                   "",
+		`7`:                                                   "",
+	} {
+		got := ""
+		if room, archived, ok := cfg.parse(json.RawMessage(raw)); ok {
+			got = fmt.Sprint(room.ID, " ", room.Name, " ", room.Topic, " ", archived)
+		}
+		if got != want {
+			t.Errorf("%s is read as %q, want %q", raw, got, want)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package ircd
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"directus-ircd/ircd/ircdtest"
+)
+
+// RenameChannel implements RoomKeeper.
+func (s *fakeSession) RenameChannel(_ context.Context, channel, name string) error {
+	s.chat.mu.Lock()
+	for other := range s.chat.sessions {
+		other.joined[name] = other.joined[channel]
+		delete(other.joined, channel)
+	}
+	s.chat.mu.Unlock()
+	s.chat.push(&Renaming{Old: channel, New: name}, nil)
+	return nil
+}
+
+func TestRenaming(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		chat := newFakeChat()
+		chat.features = Features{Rooms: true, Topics: true}
+		s := newTestServer(t, chat, nil)
+		alice, bob := s.user("alice", "draft/channel-rename"), s.user("bob")
+		for _, c := range []*ircdtest.Client{alice, bob} {
+			c.Send("JOIN #dev")
+			c.Expect("* 366 *")
+		}
+		synctest.Wait()
+		alice.Sync()
+		alice.Send("RENAME #dev #apollo")
+		alice.Expect(":directus!service@irc.test RENAME #dev #apollo :The room is called #apollo now")
+		bob.Expect(":bob!u@directus PART #dev :The room is called #apollo now")
+		bob.ExpectNext(":bob!u@directus JOIN :#apollo")
+		bob.Expect("* 366 bob #apollo *")
+		synctest.Wait()
+		alice.Refute("*JOIN*") // bob was there before
+		chat.say(testUser("kevin"), "#apollo", "hi")
+		for _, c := range []*ircdtest.Client{alice, bob} {
+			c.Expect(":kevin!u@directus PRIVMSG #apollo :hi")
+		}
+		alice.Send("NAMES #apollo")
+		alice.Expect("* 353 alice = #apollo :alice bob")
+		alice.Send("PRIVMSG #dev :x")
+		alice.Expect("* 403 *")
+		alice.Send("RENAME #nowhere #x")
+		alice.Expect("* 442 *")
+		alice.Send("RENAME #apollo x")
+		alice.Expect("* CANNOT_RENAME *")
+		if n := s.roster.Stats().Channels; n != 1 {
+			t.Errorf("%d channels are known", n)
+		}
+		chat.pushTo("bob", &Invitation{Channel: "#tea"})
+		bob.Expect(":directus!service@irc.test INVITE bob #tea")
+	})
+}
