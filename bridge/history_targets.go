@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"directus-ircd/bridge/collection"
+	"directus-ircd/bridge/rooms"
 	"directus-ircd/directus"
 	"directus-ircd/ircd"
 	"directus-ircd/ircd/wire"
@@ -59,6 +61,11 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 		h := s.historyOf(s.plan.channels[wire.Fold(cfg.Name)])
 		ask(h, func() ([]ircd.HistoryTarget, error) { return h.latestBetween(ctx, from, to) })
 	}
+	if now := s.listing(); now != nil {
+		h := s.historyOf(s.plan.rooms.Groups[0].Channels[0])
+		h.groups = s.plan.rooms.Groups
+		ask(h, func() ([]ircd.HistoryTarget, error) { return s.roomsBetween(ctx, h, now, from, to) })
+	}
 	if p := s.plan.private; p != nil {
 		h := s.historyOf(p.Channels[0])
 		ask(h, func() ([]ircd.HistoryTarget, error) { return h.peersBetween(ctx, from, to, peers) })
@@ -72,6 +79,38 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 		return targets[over:], nil
 	}
 	return targets[:len(targets)-over], nil
+}
+
+// roomsBetween lists the rooms in which the latest message was written between two times, by one
+// request for all rooms.
+func (s *session) roomsBetween(ctx context.Context, h *historian, now *rooms.Listing, from, to time.Time) ([]ircd.HistoryTarget, error) {
+	if err := h.learn(ctx); err != nil {
+		return nil, err
+	}
+	date, room := h.group.Fields.Date, s.plan.rooms.Room
+	limit := s.plan.rooms.Limit
+	if info, err := s.member.account.Info(ctx); err == nil && info.QueryLimitMax > 0 {
+		limit = min(limit, info.QueryLimitMax)
+	}
+	var groups []map[string]json.RawMessage
+	if err := s.member.account.Items(ctx, h.group.Collection, directus.Query{
+		Max: date, GroupBy: room, Filter: h.group.Dated(h.group.Dates.From(from)), Limit: limit,
+	}, &groups); err != nil {
+		return nil, err
+	}
+	var targets []ircd.HistoryTarget
+	for _, g := range groups {
+		var latest map[string]json.RawMessage
+		if json.Unmarshal(g["max"], &latest) != nil {
+			continue
+		}
+		id := collection.Scalar(g[room])
+		c, at := s.plan.rooms.Channel(id), collection.ParseDateIn(collection.Scalar(latest[date]), h.group.Dates.Zone)
+		if now.Rooms[id] != nil && c != nil && isBefore(from, at) && isBefore(at, to) {
+			targets = append(targets, ircd.HistoryTarget{Name: s.nameOf(c), Latest: at})
+		}
+	}
+	return targets, nil
 }
 
 // downTo makes a scan from the latest message down to the time from.

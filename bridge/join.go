@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	irc "gopkg.in/irc.v4"
+
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
 	"directus-ircd/ircd"
@@ -51,7 +53,10 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 			return nil, err
 		}
 	}
-	if j := s.joined[c.Key()]; j != nil {
+	if j := s.joined[c.Key()]; j != nil && !j.out {
+		// A room by its new name, of which Poll is about to tell.
+		return nil, reply(irc.RPL_TRYAGAIN, "ALREADY_JOINED", "You are in this room: it is called so from now on", nil)
+	} else if j != nil {
 		return s.comeBack(ctx, j, opts)
 	}
 	var answer *ircd.Channel

@@ -230,3 +230,58 @@ func TestRoomsAreMade(t *testing.T) {
 		same(t, kevin.news(), "&{Old:#project-x New:#apollo}")
 	})
 }
+
+// A message that is moved to another room is gone from the one and there in the other.
+func TestMessageChangesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, nil)
+		one, two := c.room("One"), c.room("Two")
+		kevin := c.visit("kevin", "#one", "#two")
+		id := c.fake.Insert("messages", kevin.id, map[string]any{"text": "here", "room": one})
+		same(t, kevin.news(), "kevin says in #one: here")
+		c.fake.Update("messages", id, map[string]any{"room": two})
+		same(t, kevin.news(), "kevin deletes * in #one: here", "kevin says in #two: here")
+		c.fake.Update("messages", id, map[string]any{"room": nil})
+		same(t, kevin.news(), "kevin deletes * in #two: here")
+	})
+}
+
+// Which rooms have news is one request, however many there are.
+func TestTargetsOfManyRooms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, nil)
+		kevin := c.visit("kevin")
+		began := time.Now().Add(-time.Second)
+		ids := make([]string, 60)
+		for i := range ids {
+			ids[i] = c.room(fmt.Sprint("Room ", i))
+		}
+		for i, id := range ids[:40] {
+			time.Sleep(time.Second)
+			c.fake.Insert("messages", kevin.id, map[string]any{"text": fmt.Sprint(i), "room": id})
+		}
+		kevin.news()
+		ann := c.person("ann")
+		c.fake.Restrict(ann, "rooms", map[string]any{"id": map[string]any{"_in": ids[:2]}})
+		other := c.visit("ann")
+		for v, want := range map[*visitor]int{kevin: 40, other: 2} {
+			before := c.fake.Counts()
+			list, err := v.session.Targets(t.Context(), began, time.Now().Add(time.Hour), 100)
+			if err != nil || len(list) != want {
+				t.Errorf("%d targets, %v", len(list), err)
+			}
+			if len(list) == 40 && (list[0].Name != "#room-0" || list[39].Name != "#room-39") {
+				t.Errorf("from %+v to %+v", list[0], list[39])
+			}
+			asked := 0
+			for what, n := range c.fake.Counts() {
+				if strings.Contains(what, "items") {
+					asked += n - before[what]
+				}
+			}
+			if asked > 8 {
+				t.Errorf("%d requests", asked)
+			}
+		}
+	})
+}

@@ -33,6 +33,9 @@ type Query struct {
 	// Offset skips items. If rows may come or go between two pages, filter by the last
 	// item of the page before instead.
 	Offset int
+	// Max asks for no items, but for the largest value of this field in each group of items
+	// with the same value of GroupBy: {GroupBy: value, "max": {Max: value}}. Fields is not used.
+	Max, GroupBy string
 	// Search is a full-text search over the fields of the collection.
 	Search string
 	// Whole asks for strings that are not cut. The limits on the whole answer still apply.
@@ -70,6 +73,10 @@ func (q Query) values() (url.Values, error) {
 	if q.Offset != 0 {
 		v.Set("offset", strconv.Itoa(q.Offset))
 	}
+	if q.Max != "" {
+		v.Set("aggregate[max]", q.Max)
+		v.Set("groupBy[]", q.GroupBy)
+	}
 	if q.Search != "" {
 		v.Set("search", q.Search)
 	}
@@ -93,6 +100,10 @@ func (q Query) object() map[string]any {
 	}
 	if q.Offset != 0 {
 		o["offset"] = q.Offset
+	}
+	if q.Max != "" {
+		o["aggregate"] = map[string]any{"max": []string{q.Max}}
+		o["groupBy"] = []string{q.GroupBy}
 	}
 	if q.Search != "" {
 		o["search"] = q.Search

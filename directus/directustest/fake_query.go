@@ -18,6 +18,9 @@ type query struct {
 	Limit  *int           `json:"limit"`
 	Offset int            `json:"offset"`
 	Search string         `json:"search"`
+	// The largest value of a field in each group: all that is known of aggregates.
+	Aggregate map[string][]string `json:"aggregate"`
+	GroupBy   []string            `json:"groupBy"`
 }
 
 // parseQuery reads a query out of a frame or a request body.
@@ -52,7 +55,7 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, error) {
 	}
 	match, visible, found, last := f.compile(name, user, q.Filter), f.sight(name, user), []map[string]any(nil), ""
 	for date, row := range f.candidates(c, q) {
-		if limit >= 0 && len(found) >= q.Offset+limit && date != last {
+		if limit >= 0 && q.GroupBy == nil && len(found) >= q.Offset+limit && date != last {
 			break
 		}
 		ok, err := match(row)
@@ -62,6 +65,9 @@ func (f *Fake) read(name, user string, q query) ([]map[string]any, error) {
 		if ok && visible(row) && matchSearch(row, q.Search) {
 			found, last = append(found, row), date
 		}
+	}
+	if len(q.GroupBy) == 1 && len(q.Aggregate["max"]) == 1 {
+		return largest(found, q.GroupBy[0], q.Aggregate["max"][0]), nil
 	}
 	order := q.Sort
 	if len(order) == 0 {
@@ -257,4 +263,21 @@ func (f *Fake) related(name string, key any) map[string]any {
 func isBool(v any) bool {
 	_, is := v.(bool)
 	return is
+}
+
+// largest are the groups of some items, each with the largest value of a field.
+func largest(items []map[string]any, by, field string) []map[string]any {
+	var groups []map[string]any
+	of := map[string]map[string]any{}
+	for _, item := range items {
+		key := fmt.Sprint(item[by])
+		if of[key] == nil {
+			of[key] = map[string]any{field: item[field]}
+			groups = append(groups, map[string]any{by: item[by], "max": of[key]})
+		}
+		if compare(item[field], of[key][field]) > 0 {
+			of[key][field] = item[field]
+		}
+	}
+	return groups
 }

@@ -21,6 +21,9 @@ func restQuery(r *http.Request, body map[string]any) (query, error) {
 			*list = strings.Split(s, ",")
 		}
 	}
+	if by := v.Get("groupBy[]"); by != "" {
+		q.GroupBy, q.Aggregate = []string{by}, map[string][]string{"max": {v.Get("aggregate[max]")}}
+	}
 	var err error
 	if s := v.Get("limit"); s != "" {
 		q.Limit = new(int)
