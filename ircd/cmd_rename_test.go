@@ -50,7 +50,7 @@ func TestRenaming(t *testing.T) {
 		alice.Send("RENAME #messages #x")
 		alice.Expect("* 442 *")
 		alice.Send("RENAME #apollo x")
-		alice.Expect("* CANNOT_RENAME *")
+		alice.Expect("*That is not a channel name*")
 		if n := s.roster.Stats().Channels; n != 1 {
 			t.Errorf("%d channels are known", n)
 		}
