@@ -61,7 +61,9 @@ func (s *session) Targets(ctx context.Context, from, to time.Time, limit int) ([
 		h := s.historyOf(s.plan.channels[wire.Fold(cfg.Name)])
 		ask(h, func() ([]ircd.HistoryTarget, error) { return h.latestBetween(ctx, from, to) })
 	}
-	if now := s.listing(); now != nil {
+	if now, err := s.awaitListing(ctx); err != nil {
+		return nil, err
+	} else if now != nil {
 		h := s.historyOf(s.plan.rooms.Groups[0].Channels[0])
 		h.groups = s.plan.rooms.Groups
 		ask(h, func() ([]ircd.HistoryTarget, error) { return s.roomsBetween(ctx, h, now, from, to) })

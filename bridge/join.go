@@ -16,6 +16,7 @@ import (
 )
 
 func (s *session) AutoJoin() []string {
+	s.member.rooms.current(s.member) // which are joined when they are known
 	var names []string
 	for _, c := range s.plan.Channels {
 		if c.AutoJoin {
