@@ -60,6 +60,7 @@ func (p *prober) asUser(ctx context.Context, login func(context.Context, *direct
 	p.nick(ctx)
 	p.marked()
 	p.server(ctx)
+	p.rooms(ctx)
 	if p.close != nil {
 		defer p.close()
 	}

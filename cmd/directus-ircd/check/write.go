@@ -35,8 +35,8 @@ func (p *prober) write(ctx context.Context, granted directus.Permissions) {
 		return
 	}
 	for _, c := range p.cfg.Channels {
-		if !p.canRead[c.Collection] {
-			continue // told already
+		if !p.canRead[c.Collection] || c.Name == roomsName {
+			continue // told already; and a message needs a room
 		}
 		switch remove := granted[c.Collection]["delete"]; {
 		case granted == nil:
