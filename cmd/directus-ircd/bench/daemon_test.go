@@ -19,7 +19,16 @@ import (
 // program is the path of the daemon, built from what is here.
 var program string
 
-func TestMain(m *testing.M) { os.Exit(withProgram(m.Run)) }
+func TestMain(m *testing.M) {
+	if kind := os.Getenv(floorVariable); kind != "" {
+		if err := runFloor(kind); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(withProgram(m.Run))
+}
 
 func withProgram(run func() int) int {
 	dir, err := os.MkdirTemp("", "directus-ircd-bench-")
@@ -38,9 +47,14 @@ func withProgram(run func() int) int {
 
 // daemon is the program in a process of its own, without limits that a thousand clients of one machine would meet.
 type daemon struct {
-	tb   testing.TB
-	cmd  *exec.Cmd
+	process
 	addr string // of its IRC listener
+}
+
+// process is a process that is measured.
+type process struct {
+	tb  testing.TB
+	pid int
 }
 
 func startDaemon(tb testing.TB, directusURL string) *daemon {
@@ -72,6 +86,12 @@ func startSecureDaemon(tb testing.TB, directusURL string) *daemon {
 
 func startDaemonOn(tb testing.TB, directusURL, listen string) *daemon {
 	tb.Helper()
+	return startDaemonOf(tb, program, directusURL, listen)
+}
+
+// startDaemonOf starts a build of the daemon.
+func startDaemonOf(tb testing.TB, program, directusURL, listen string) *daemon {
+	tb.Helper()
 	config := filepath.Join(tb.TempDir(), "config.yaml")
 	text := `directus: {url: "` + directusURL + `"}
 server: {name: irc.example.com}
@@ -83,15 +103,16 @@ log: {format: json}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	d := &daemon{tb: tb, cmd: exec.Command(program, "serve", "--config", config)}
-	d.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET=")
-	stderr, err := d.cmd.StderrPipe()
+	cmd := exec.Command(program, "serve", "--config", config)
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET=")
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if err := d.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
+	d := &daemon{process: process{tb, cmd.Process.Pid}}
 	listening := make(chan string, 1)
 	logged := make(chan struct{})
 	go func() {
@@ -104,9 +125,9 @@ log: {format: json}
 		}
 	}()
 	tb.Cleanup(func() {
-		_ = d.cmd.Process.Kill()
+		_ = cmd.Process.Kill()
 		<-logged
-		_ = d.cmd.Wait()
+		_ = cmd.Wait()
 	})
 	select {
 	case d.addr = <-listening:
@@ -118,43 +139,43 @@ log: {format: json}
 	return d
 }
 
-// cpu is the processor time that the daemon has used, to a hundredth of a second.
-func (d *daemon) cpu() time.Duration {
-	d.tb.Helper()
+// cpu is the processor time that the process has used, to a hundredth of a second.
+func (p *process) cpu() time.Duration {
+	p.tb.Helper()
 	// The name of the program, in brackets, is the second field; it holds no space.
-	fields := strings.Fields(d.proc("stat"))
+	fields := strings.Fields(p.proc("stat"))
 	ticks := 0
 	for _, field := range fields[13:15] {
 		n, err := strconv.Atoi(field)
 		if err != nil {
-			d.tb.Fatal(err)
+			p.tb.Fatal(err)
 		}
 		ticks += n
 	}
 	return time.Duration(ticks) * time.Second / 100 // USER_HZ
 }
 
-// resident is the memory of the daemon in bytes.
-func (d *daemon) resident() float64 {
-	d.tb.Helper()
-	for line := range strings.Lines(d.proc("status")) {
+// resident is the memory of the process in bytes.
+func (p *process) resident() float64 {
+	p.tb.Helper()
+	for line := range strings.Lines(p.proc("status")) {
 		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
 			n, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
 			if err != nil {
-				d.tb.Fatal(err)
+				p.tb.Fatal(err)
 			}
 			return n * 1024
 		}
 	}
-	d.tb.Fatal("the system does not tell the memory of a process")
+	p.tb.Fatal("the system does not tell the memory of a process")
 	return 0
 }
 
-func (d *daemon) proc(file string) string {
-	d.tb.Helper()
-	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(d.cmd.Process.Pid), file))
+func (p *process) proc(file string) string {
+	p.tb.Helper()
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.pid), file))
 	if err != nil {
-		d.tb.Fatal(err)
+		p.tb.Fatal(err)
 	}
 	return string(b)
 }

@@ -21,6 +21,7 @@ func TestBenchmarks(t *testing.T) {
 			c := newFastChat(tb)
 			return stream(tb, c, slices.Repeat(c.people(1), 2), 10)
 		},
+		"Line": func(tb testing.TB) metrics { return line(tb, 2, 2, 2, time.Millisecond) },
 		"Memory": func(tb testing.TB) metrics {
 			c := newFastChat(tb)
 			return memory(tb, startDaemon(tb, c.address()), ircReader, c.people(2), 20*time.Millisecond)

@@ -1,0 +1,80 @@
+package bench
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// older is another build of the daemon, to compare this one with.
+var older = flag.String("older", "", "path of another build of the daemon, which Line and Join measure in the same run")
+
+// BenchmarkLine is the processor time of a line at the rate at which people write: 20 messages a second to N readers,
+// each a user of its own. It is compared with programs that do nothing but write such lines to as many sockets: see
+// runFloor.
+func BenchmarkLine(b *testing.B) {
+	for _, n := range []int{200, 2000} {
+		b.Run(fmt.Sprintf("readers=%d", n), func(b *testing.B) {
+			for range b.N {
+				report(b, line(b, n, 5, 60, time.Second/20))
+			}
+		})
+	}
+}
+
+// source is a process that brings lines to readers.
+type source struct {
+	name string
+	process
+	say     func(text string)
+	readers *readers
+	used    time.Duration // of the processor, in all turns
+}
+
+// line has sources take turns, so that what else the machine does falls on all of them.
+func line(tb testing.TB, n, rounds, messages int, period time.Duration) metrics {
+	sources := []*source{daemonSource(tb, "irc", program, n)}
+	if *older != "" {
+		sources = append(sources, daemonSource(tb, "older", *older, n))
+	}
+	for _, kind := range []string{floorLoop, floorGoroutines} {
+		sources = append(sources, floorSource(tb, kind, n))
+	}
+	for range rounds {
+		for _, s := range sources {
+			s.turn(tb, messages, period)
+		}
+	}
+	m := metrics{}
+	for _, s := range sources {
+		m[s.name+"-µs/line"] = s.used.Seconds() * 1e6 / float64(n*rounds*messages)
+		if s != sources[0] {
+			m["irc/"+s.name] = float64(sources[0].used) / float64(s.used)
+		}
+	}
+	return m
+}
+
+func (s *source) turn(tb testing.TB, messages int, period time.Duration) {
+	tb.Helper()
+	t := s.readers.watch(messages)
+	used, start := s.cpu(), time.Now()
+	for n := range messages {
+		time.Sleep(time.Until(start.Add(time.Duration(n) * period)))
+		s.say(text(n))
+	}
+	for n := range messages {
+		t.wait(tb, n)
+	}
+	s.used += s.cpu() - used
+}
+
+func daemonSource(tb testing.TB, name, program string, n int) *source {
+	c := newFastChat(tb)
+	d := startDaemonOf(tb, program, c.address(), `{address: "127.0.0.1:0"}`)
+	s := &source{name: name, process: d.process, say: func(text string) { c.post(text) }}
+	s.readers = startReaders(tb, c.people(n), ircReader(d.addr))
+	latency(tb, c, s.readers, 10) // warm
+	return s
+}
