@@ -14,6 +14,7 @@ import (
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/bell"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -134,6 +135,8 @@ func await(t *testing.T, s fullSession, wanted func(*ircd.Message) bool) *ircd.M
 	t.Helper()
 	limit := time.NewTimer(10 * time.Second)
 	defer limit.Stop()
+	wake := &bell.Pull{Bell: bell.New()}
+	s.WakeBy(wake)
 	for {
 		events, err := s.Poll(t.Context())
 		if err != nil {
@@ -147,7 +150,8 @@ func await(t *testing.T, s fullSession, wanted func(*ircd.Message) bool) *ircd.M
 			return events[i].(*ircd.Message)
 		}
 		select {
-		case <-s.Wake():
+		case <-wake.Bell:
+			wake.Rung()
 		case <-limit.C:
 			t.Fatal("no message has come")
 		}

@@ -14,6 +14,7 @@ import (
 	"directus-ircd/bridge"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/bell"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -256,9 +257,12 @@ func (c *stayer) stay(joined bool) {
 	if !joined {
 		c.join()
 	}
+	wake := &bell.Pull{Bell: bell.New()}
+	c.session.WakeBy(wake)
 	for time.Since(c.begun) < 2*time.Minute {
 		select {
-		case <-c.session.Wake():
+		case <-wake.Bell:
+			wake.Rung()
 		case <-time.After(5 * time.Second):
 		}
 		time.Sleep(100 * time.Millisecond) // a JOIN that is refused rings

@@ -78,7 +78,7 @@ func (s *session) Join(ctx context.Context, name string, opts ircd.JoinOptions) 
 func (s *session) enter(ctx context.Context, c *collection.Channel, g *collection.Group, opts ircd.JoinOptions) (*ircd.Channel, error) {
 	j := s.newJoined(c, g, opts)
 	j.floorPos = j.view.reader.End()
-	s.joined[c.Key()] = j
+	s.setJoined(c.Key(), j)
 	ready, err := s.await(ctx, j.view)
 	if collection.IsForbidden(err) {
 		// The refusal is as old as the last look of the feed.
@@ -150,7 +150,8 @@ func (j *joined) length() int {
 func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 	patience := time.NewTimer(joinPatience)
 	defer patience.Stop()
-	defer s.ring() // await has consumed wake-ups that were for Poll
+	wake := s.wake.Load()
+	defer wake.Pass() // await has consumed wake-ups that were for others
 	for {
 		s.switchReaders()
 		ready, changed, err := v.feed.Status()
@@ -159,7 +160,8 @@ func (s *session) await(ctx context.Context, v *view) (ready bool, err error) {
 		}
 		select {
 		case <-changed:
-		case <-s.wake:
+		case <-wake.Bell:
+			wake.Rung()
 		case <-patience.C:
 			s.hasty = time.Now().Add(sendTimeout)
 			return false, nil
@@ -212,7 +214,7 @@ func (s *session) drop(j *joined) {
 	s.abandon(j)
 	j.setOut(false)
 	s.setPresent(j, false)
-	delete(s.joined, j.Key())
+	s.setJoined(j.Key(), nil)
 	s.close(j.view)
 }
 

@@ -312,12 +312,6 @@ func (m *member) renewRights(ctx context.Context, prove func() error) error {
 	return err
 }
 
-// isVerified reports whether shared feeds may be shown: the permissions that prove the
-// member's audience were checked recently enough, and its feeds have been adapted to them.
-func (m *member) isVerified() bool {
-	return !m.isOverdue() && m.rights.Changes() == m.honoured.Load()
-}
-
 // renewProfile takes the user's present name, and tells the user's sessions if it has changed.
 // me is what Directus has just told of the user; if it is nil, it is asked.
 func (m *member) renewProfile(ctx context.Context, me directus.User) {

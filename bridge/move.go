@@ -128,7 +128,7 @@ type arrivals map[*joined]map[string]collection.Digest
 // arriving, and then calls arrive.
 func (s *session) arriving(verified bool) arrivals {
 	moving, all := 0, true
-	for _, j := range s.joined {
+	for _, j := range s.inOrder {
 		if j.move != nil && j.view.held {
 			s.abandon(j) // its view waits for the move of another channel: the two must not wait for each other
 		}
@@ -148,7 +148,7 @@ func (s *session) arriving(verified bool) arrivals {
 		return nil
 	}
 	known := make(arrivals, moving)
-	for _, j := range s.joined {
+	for _, j := range s.inOrder {
 		if j.move != nil {
 			known[j] = j.view.feed.ShownTexts(j.Channel)
 		}
@@ -211,7 +211,7 @@ func (s *session) arrive(ctx context.Context, known arrivals) []ircd.Event {
 			next.due = next.due || out
 		}
 		next.setOut(out)
-		s.joined[j.Key()] = &next
+		s.setJoined(j.Key(), &next)
 		s.close(j.view)
 		if !j.Private {
 			events = append(events, s.topicMoved(ctx, j.Channel, m.channel)...)
@@ -307,7 +307,7 @@ func (s *session) regroup() {
 		return
 	}
 	s.nextLook = now.Add(directus.Jitter(regroupPause))
-	for _, j := range s.joined {
+	for _, j := range s.inOrder {
 		ready, _, err := j.view.feed.Status()
 		if j.move != nil || !ready || err != nil {
 			continue

@@ -51,7 +51,7 @@ func moving(t *testing.T, from, to feed.Key) (s *session, j *joined, old, next *
 	j = &joined{Channel: c, view: view(old)}
 	j.move = &move{channel: c, view: view(next), asked: time.Now().Add(-time.Minute), changes: map[string]struct{}{}}
 	j.move.view.held = true
-	s.joined[c.Key()] = j
+	s.setJoined(c.Key(), j)
 	return s, j, old, next
 }
 

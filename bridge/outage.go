@@ -69,6 +69,9 @@ func (s *session) announces(v *view) bool {
 // member's isVerified.
 func (s *session) troubleEvents(j *joined, down, verified bool) []ircd.Event {
 	ready, _, err := j.view.feed.Status()
+	if ready && err == nil && !down && verified && !j.out && j.told == none {
+		return nil // nothing to tell, as nearly always
+	}
 	switch {
 	case j.Private && (!ready || err != nil && !collection.IsForbidden(err)):
 		return nil // an outage is told in the channels
@@ -158,6 +161,12 @@ func (m *member) isOverdue() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return time.Since(m.checked) > m.recheck
+}
+
+// isVerified reports whether shared feeds may be shown: the permissions that prove the
+// member's audience were checked recently enough, and its feeds have been adapted to them.
+func (m *member) isVerified() bool {
+	return !m.isOverdue() && m.rights.Changes() == m.honoured.Load()
 }
 
 // When a user loses the right to read a channel, the client is removed from it (exile) and

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"time"
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/feed"
@@ -30,13 +30,9 @@ func (s *session) Poll(ctx context.Context) ([]ircd.Event, error) {
 	events := append(s.outageEvents(down), s.follow(ctx)...)
 	events = append(events, s.followRooms(ctx)...)
 	s.regroup()
-	var buf [8]string // keeps the names of few channels off the heap
-	names := slices.AppendSeq(buf[:0], maps.Keys(s.joined))
-	slices.Sort(names)
 	verified, shown := s.member.isVerified(), false
 	var next []*view // not read before the next call, which brings a backlog of theirs first
-	for _, name := range names {
-		j := s.joined[name]
+	for _, j := range s.inOrder {
 		down := j.view.feed.IsDown()
 		events = append(events, s.troubleEvents(j, down, verified)...)
 		switch {
@@ -81,7 +77,10 @@ func (v *view) isSilent(verified bool) bool {
 
 // read appends to events whatever the view's feed has brought that the client is to be shown.
 func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.Event, error) {
-	readAt := v.feed.ReadAt()
+	var readAt time.Time
+	if slices.ContainsFunc(s.inOrder, func(j *joined) bool { return j.remembersBacklog(v) }) {
+		readAt = v.feed.ReadAt()
+	}
 	var readTo feed.Extent
 	if len(s.visits) > 0 {
 		readTo = v.feed.ReadTo()
@@ -113,10 +112,16 @@ func (s *session) read(v *view, events []ircd.Event, arriving arrivals) ([]ircd.
 			s.note(v, e, arriving)
 		}
 	}
-	for _, j := range s.joined {
-		if j.view == v && (j.shown != nil || j.received != nil) && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) && v.feed.MissedSoFar() == 0 {
+	for _, j := range s.inOrder {
+		if j.remembersBacklog(v) && readAt.After(j.shownAt.Add(s.plan.Edits.Merge)) && v.feed.MissedSoFar() == 0 {
 			j.shown, j.received = nil, nil // the feed has read these rows, and brings neither them nor old edits again
 		}
 	}
 	return events, nil
+}
+
+// remembersBacklog reports whether the feed of a view may still bring rows that the backlog of
+// the channel has shown.
+func (j *joined) remembersBacklog(v *view) bool {
+	return j.view == v && (j.shown != nil || j.received != nil)
 }

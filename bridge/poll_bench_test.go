@@ -25,7 +25,7 @@ func BenchmarkPoll(b *testing.B) {
 		v := &view{feed: f, reader: f.Attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
 		s.member, s.views = m, append(s.views, v)
 		s.nextLook = time.Now().Add(time.Hour)
-		s.joined[c.Key()] = &joined{Channel: c, view: v}
+		s.setJoined(c.Key(), &joined{Channel: c, view: v})
 		all[i] = s
 	}
 	for b.Loop() {

@@ -48,7 +48,7 @@ func (s *session) Start(_ context.Context, opts ircd.JoinOptions) error {
 		j.view.promise()
 		j.floorPos, j.since = j.view.reader.End(), feed.JoinMoment{At: time.Now(), Date: s.joinTime(j, nil)}
 		s.noteCome(j)
-		s.joined[privateName] = j
+		s.setJoined(privateName, j)
 		s.ring()
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"directus-ircd/directus"
 	"directus-ircd/directus/directustest"
 	"directus-ircd/ircd"
+	"directus-ircd/ircd/bell"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -21,6 +22,8 @@ import (
 func (v *visitor) awaits(pattern string) {
 	v.t.Helper()
 	deadline := time.After(20 * time.Second)
+	wake := &bell.Pull{Bell: bell.New()}
+	v.session.WakeBy(wake)
 	var told []string
 	for {
 		events, err := v.poll()
@@ -34,7 +37,8 @@ func (v *visitor) awaits(pattern string) {
 			return
 		}
 		select {
-		case <-v.session.Wake():
+		case <-wake.Bell:
+			wake.Rung()
 		case <-deadline:
 			v.t.Fatalf("not told %s, but %q", pattern, told)
 		}

@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"directus-ircd/bridge/collection"
@@ -42,8 +45,9 @@ type session struct {
 	begun       time.Time         // when it was made
 	person      people.Person
 	nick        *people.Claim
-	wake        bell.Bell
-	joined      map[string]*joined // by folded channel name
+	wake        atomic.Pointer[bell.Pull]
+	joined      map[string]*joined // by folded channel name; see setJoined
+	inOrder     []*joined          // of their names; immutable, replaced by setJoined
 	rooms       roomView
 	views       []*view   // one for each feed that the session reads
 	nextLook    time.Time // when to look for better feeds; see regroup
@@ -136,15 +140,30 @@ var _ interface {
 } = (*session)(nil)
 
 func newSession(b *Backend, who people.Person, from device) *session {
-	return &session{
-		backend: b, begun: time.Now(), person: who, device: from, wake: bell.New(),
+	s := &session{
+		backend: b, begun: time.Now(), person: who, device: from,
 		joined: map[string]*joined{},
+	}
+	s.wake.Store(&bell.Pull{Bell: bell.New()})
+	return s
+}
+
+// setJoined puts j into joined, or takes out what is there if j is nil.
+func (s *session) setJoined(name string, j *joined) {
+	if j == nil {
+		delete(s.joined, name)
+	} else {
+		s.joined[name] = j
+	}
+	s.inOrder = make([]*joined, 0, len(s.joined))
+	for _, name := range slices.Sorted(maps.Keys(s.joined)) {
+		s.inOrder = append(s.inOrder, s.joined[name])
 	}
 }
 
 // anyJoined reports whether something holds of any channel, or of the private messages.
 func (s *session) anyJoined(holds func(*joined) bool) bool {
-	for _, j := range s.joined {
+	for _, j := range s.inOrder {
 		if holds(j) {
 			return true
 		}
@@ -153,12 +172,16 @@ func (s *session) anyJoined(holds func(*joined) bool) bool {
 }
 
 // ring makes the session's Wake channel readable. It may be called from any goroutine.
-func (s *session) ring() { s.wake.Ring() }
+func (s *session) ring() { s.wake.Load().Ring() }
+
+func (s *session) WakeBy(p *bell.Pull) {
+	s.wake.Store(p)
+	p.Ring() // it may have rung already
+}
 
 func (s *session) User() ircd.User                   { return s.backend.people.Current(s.nick) }
 func (s *session) Bot() bool                         { return s.device.bot }
 func (s *session) Device() string                    { return s.device.name }
-func (s *session) Wake() <-chan struct{}             { return s.wake }
 func (s *session) Knows(id string) ircd.Acquaintance { return s.member.names.Knows(id) }
 
 // errMayNotRead stands for the refusal that Directus would give, by the known permissions.
@@ -257,7 +280,7 @@ func (s *session) Close(ctx context.Context) (err error) {
 		defer s.backend.positions.Release(v.key)
 	}
 	s.visits = nil
-	for _, j := range s.joined {
+	for _, j := range s.inOrder {
 		defer s.drop(j)
 	}
 	if s.retry != nil {

@@ -53,7 +53,7 @@ func TestNewsOfTwoChannelsInUnequalTrouble(t *testing.T) {
 	s.abandon(j)
 	other := *j
 	other.Channel = &collection.Channel{Config: collection.Config{Name: "#other"}}
-	s.joined["#other"] = &other
+	s.setJoined("#other", &other)
 	s.member.checked, s.member.link = time.Now(), directus.State{Failures: 3}
 	j.told = unreachable
 	shared.Bring(feed.Entry{Row: collection.Row{ID: "1"}, Channel: j.Channel, Event: &ircd.Message{ID: "1", Target: "#messages", Text: "hello"}})

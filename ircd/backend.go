@@ -16,6 +16,7 @@ import (
 	"context"
 	"time"
 
+	"directus-ircd/ircd/bell"
 	"directus-ircd/ircd/presence"
 )
 
@@ -127,9 +128,9 @@ type Session interface {
 	// share a channel see of each other. It answers from memory without blocking, so a
 	// user whom Lookup has not found lately may be reported as a Stranger.
 	Knows(id string) Acquaintance
-	// Wake is readable when Poll may have something. The channel holds one token, and
-	// sending to it never blocks.
-	Wake() <-chan struct{}
+	// WakeBy is called once, before all else: from then on the session rings when Poll may have
+	// something.
+	WakeBy(p *bell.Pull)
 	// Poll returns the news since the last call, oldest first, without waiting for any.
 	// It may have to fetch some, such as a late backlog; if ctx ends meanwhile, that is
 	// left for the next call. An error ends the connection: the Text of an *Error or

@@ -141,7 +141,7 @@ func (c *conn) capREQ(list string) {
 	c.sharedCaps.Store(uint64(caps))
 	c.paceBatch()
 	c.capRepeat("ACK", list)
-	c.serverBell.Ring() // cap-notify may be new, and there may be something to tell
+	c.server.Ring() // cap-notify may be new, and there may be something to tell
 }
 
 // SetLogins says whether users can log in at the moment; at first they can. While they
@@ -154,9 +154,9 @@ func (s *Server) SetLogins(available bool) { s.logins.set(available) }
 // availability is whether users can log in, and whom to wake when that, or anything else
 // about the server, changes.
 type availability struct {
-	mu    sync.Mutex             // a leaf lock
-	down  bool                   // guarded by mu: users cannot log in
-	bells map[bell.Bell]struct{} // guarded by mu: one for each connection
+	mu    sync.Mutex              // a leaf lock
+	down  bool                    // guarded by mu: users cannot log in
+	bells map[*bell.Pull]struct{} // guarded by mu: one for each connection
 }
 
 func (l *availability) available() bool {
@@ -187,7 +187,7 @@ func (l *availability) ring() {
 }
 
 // watch has a bell rung at every change until stop is called.
-func (l *availability) watch(b bell.Bell) (stop func()) {
+func (l *availability) watch(b *bell.Pull) (stop func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.bells[b] = struct{}{}

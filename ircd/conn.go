@@ -12,6 +12,7 @@ import (
 
 	"directus-ircd/ircd/bell"
 	"directus-ircd/ircd/presence"
+	"directus-ircd/ircd/transport"
 	"directus-ircd/ircd/wire"
 
 	"github.com/rs/zerolog"
@@ -28,8 +29,8 @@ const (
 )
 
 // conn is one client's connection. Two goroutines serve it: one reads and cuts the input
-// into lines (run), the other owns all state (loop). While there is output, a third one
-// writes it (writer). run joins them.
+// into lines (run), the other owns all state (loop) and writes what the client takes at once.
+// While there is output that it does not take, a third one writes (writer). run joins them.
 type conn struct {
 	// Static after newConn.
 	srv    *Server
@@ -47,9 +48,13 @@ type conn struct {
 	ahead  *semaphore.Weighted // bytes read ahead
 	late   latecomers
 	pings  pings
-	// serverBell is rung when logins become available or unavailable, and when the
-	// server has new settings; cap 1.
-	serverBell bell.Bell
+	// bell wakes loop. Who has rung it, and what they leave for loop, is told by the pulls.
+	bell   bell.Bell
+	input  bell.Pull // there are lines, or they end
+	timer  bell.Pull // watch is due
+	news   bell.Pull // the session may have some
+	server bell.Pull // logins have become available or unavailable, or the settings are new
+	ending bell.Pull // the context has ended, or the writer has failed
 
 	start time.Time
 
@@ -92,6 +97,8 @@ type conn struct {
 	response *response // to the current labelled request; nil if there is none
 	asides   int       // while not 0, what is sent is not part of the response
 	out1     []byte    // the output of the current turn
+	lent     bool      // out1 begins as the text of a rendering, which others share
+	polling  *patience // of the last poll
 	later    []Event   // news to show at the end of the turn, see pollBefore
 }
 
@@ -117,30 +124,34 @@ type inbound struct {
 func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn {
 	set := s.settings.Load()
 	c := &conn{
-		srv:        s,
-		set:        set,
-		nc:         nc,
-		listen:     opts,
-		label:      connLabel{id: s.nextID.Add(1)},
-		lines:      make(chan *inbound, maxAheadLines),
-		done:       make(chan struct{}),
-		serverBell: bell.New(),
-		pacing:     &pacing{limiter: rate.NewLimiter(set.Limits.pace()), delayed: &s.count.delayed},
-		ahead:      semaphore.NewWeighted(maxAhead),
-		nick:       "*",
-		channels:   make(map[string]*joinedChannel),
-		start:      time.Now(),
-		monitor:    monitor{list: make(map[string]*monitored), doubtful: make(map[string]struct{})},
+		srv:      s,
+		set:      set,
+		nc:       nc,
+		listen:   opts,
+		label:    connLabel{id: s.nextID.Add(1)},
+		lines:    make(chan *inbound, maxAheadLines),
+		done:     make(chan struct{}),
+		bell:     bell.New(),
+		pacing:   &pacing{limiter: rate.NewLimiter(set.Limits.pace()), delayed: &s.count.delayed},
+		ahead:    semaphore.NewWeighted(maxAhead),
+		nick:     "*",
+		channels: make(map[string]*joinedChannel),
+		start:    time.Now(),
+		monitor:  monitor{list: make(map[string]*monitored), doubtful: make(map[string]struct{})},
 	}
 	if addr.IsValid() {
 		c.remote = addr.String()
 	}
 	c.log = s.log.Hook(&c.label)
-	c.writer = &writer{nc: nc, failed: make(chan error, 1), ended: make(chan struct{})}
+	c.writer = &writer{out: transport.NewPrompt(nc, stallTimeout), failed: make(chan error, 1), ended: make(chan struct{})}
 	c.out = newSendQueue(set.Limits.SendQueue, &s.spare, func() { c.writer.runs.Go(func() { c.writer.run(c.recover) }) })
 	c.writer.q = c.out
-	c.inbox = presence.NewInbox()
-	c.out.drained = c.inbox.Bell
+	c.inbox = presence.NewInbox(c.bell)
+	c.out.drained = &c.inbox.Pull
+	for _, p := range []*bell.Pull{&c.input, &c.timer, &c.news, &c.server, &c.ending} {
+		p.Bell = c.bell
+	}
+	c.writer.hurt = c.ending.Ring
 	return c
 }
 
@@ -153,7 +164,8 @@ func (c *conn) run(ctx context.Context) {
 	defer cancel(nil)
 
 	c.srv.count.strangers.Add(1)
-	defer c.srv.logins.watch(c.serverBell)()
+	defer c.srv.logins.watch(&c.server)()
+	defer context.AfterFunc(cctx, c.ending.Ring)()
 	// Reading goes on until the last receipt has been awaited.
 	rctx, stopReading := context.WithCancel(context.WithoutCancel(cctx))
 	defer stopReading()
@@ -190,6 +202,7 @@ func (c *conn) recover(f func() error) error {
 func (c *conn) read(ctx context.Context) {
 	c.late.busy.Lock()
 	defer c.late.busy.Unlock()
+	defer c.input.Ring()
 	defer close(c.lines)
 	c.inputErr = c.recover(func() error {
 		input := &pacedReader{r: c.nc, wait: func() { c.pacing.waste(ctx, 1) }, busy: &c.late.busy}
@@ -219,57 +232,113 @@ func (c *conn) loop(ctx context.Context) error {
 	if t := c.set.Limits.RegistrationTimeout; t > 0 {
 		c.reg.deadline = time.Now().Add(t)
 	}
-	timer := time.NewTimer(0)
+	timer := time.AfterFunc(0, c.timer.Ring)
 	defer timer.Stop()
 	for {
-		if ctx.Err() != nil { // select picks any ready case
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		var wake <-chan struct{}
-		if c.registered {
-			wake = c.session.Wake()
+		if err := c.wait(ctx); err != nil {
+			return err
 		}
-		var err error
+		if err := c.turn(ctx, timer); err != nil {
+			return err
+		}
+	}
+}
+
+// wait returns when the bell was rung, or after what comes of something that is seldom awaited.
+func (c *conn) wait(ctx context.Context) error {
+	expiry := c.multilineExpiry()
+	if expiry == nil && c.leaving == nil && c.monitor.again == nil && c.receipts.pause == nil {
+		<-c.bell
+		return nil
+	}
+	select {
+	case <-c.bell:
+		return nil
+	case <-expiry:
+		if err := c.expireMultiline(ctx); err != nil {
+			return err
+		}
+	case <-c.leaving:
+		return c.parting()
+	case <-c.monitor.again:
+		c.monitor.again = nil
+	case <-c.receipts.pause:
+		c.receipts.pause = nil
+	}
+	return c.settle(ctx)
+}
+
+// turn handles what the bell was rung for, and one line of what there may be many: whoever
+// sends many is shown news in between, and who has many news can send.
+func (c *conn) turn(ctx context.Context, timer *time.Timer) error {
+	if c.ending.Rung() {
 		select {
-		case in, ok := <-c.lines:
-			if !ok {
-				return c.inputErr
-			}
-			if c.took(in) {
-				err = c.handleLine(ctx, in)
-			}
-		case <-c.inbox.Bell:
-			c.showSomePresence()
-		case <-c.serverBell:
-			c.takeSettings()
-			c.loginsChanged()
-			c.prepareToLeave()
-		case <-wake:
-			err = c.poll(ctx)
-		case <-timer.C:
-			var next time.Duration
-			if next, err = c.watch(); err == nil {
-				timer.Reset(next)
-			}
-		case <-c.multilineExpiry():
-			err = c.expireMultiline(ctx)
-		case <-c.leaving:
-			return c.parting()
-		case <-c.monitor.again:
-			c.monitor.again = nil
-		case <-c.receipts.pause:
-			c.receipts.pause = nil
 		case err := <-c.writer.failed:
 			return c.drain(ctx, err)
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		default:
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 		}
-		if err == nil {
-			err = c.settle(ctx)
-		}
+	}
+	if c.timer.Rung() {
+		next, err := c.watch()
 		if err != nil {
 			return err
 		}
+		timer.Reset(next)
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+	}
+	if c.server.Rung() {
+		c.takeSettings()
+		c.loginsChanged()
+		c.prepareToLeave()
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+	}
+	if c.input.Rung() {
+		if err := c.takeLine(ctx); err != nil {
+			return err
+		}
+	}
+	if c.registered && c.news.Rung() {
+		if err := c.poll(ctx); err != nil {
+			return err
+		}
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+	}
+	if c.inbox.Rung() {
+		c.showSomePresence()
+		return c.settle(ctx)
+	}
+	return nil
+}
+
+// takeLine handles the next line, if there is one. When it returns, the bell is rung if there
+// may be more.
+func (c *conn) takeLine(ctx context.Context) error {
+	select {
+	case in, ok := <-c.lines:
+		if !ok {
+			return c.inputErr
+		}
+		c.input.Ring()
+		if c.took(in) {
+			if err := c.handleLine(ctx, in); err != nil {
+				return err
+			}
+		}
+		return c.settle(ctx)
+	default:
+		return nil
 	}
 }
 
@@ -287,35 +356,6 @@ func (c *conn) settle(ctx context.Context) error {
 	c.settleMonitor(ctx)
 	c.askReceipt()
 	return c.flush(ctx)
-}
-
-// flush hands the output so far to the writer. It is called at least after each line
-// handled.
-func (c *conn) flush(ctx context.Context) error {
-	if len(c.out1) == 0 {
-		return nil
-	}
-	// How long a slow client may block does not depend on the command's deadline.
-	err := c.out.put(Lasting(ctx), c.out1)
-	c.out1 = nil // the queue has it
-	if errors.Is(err, errStalled) {
-		return c.stalled()
-	}
-	return err
-}
-
-// flushLong is flush for the middle of a long answer: it does nothing until writeChunk
-// bytes have accumulated. When much output is waiting on the whole server, it blocks until
-// this client has read its own, so that a client that does not read holds one piece only.
-func (c *conn) flushLong(ctx context.Context) error {
-	if len(c.out1) <= writeChunk {
-		return nil
-	}
-	if err := c.flush(ctx); err != nil || c.srv.spare.waiting.Load() <= crowd {
-		return err
-	}
-	_, err := c.out.awaitIdle(Lasting(ctx))
-	return err
 }
 
 // watch ends a connection that has been silent, or not logged in, for too long. It
@@ -350,13 +390,4 @@ func (c *conn) watch() (time.Duration, error) {
 		}
 	}
 	return next, nil
-}
-
-// silence is how long a client may be silent before it is sent a PING, and before the
-// connection is closed; 0 means never.
-func (l *Limits) silence() (ask, end time.Duration) {
-	if l.PingTimeout <= 0 {
-		return pingAfter, 0
-	}
-	return min(pingAfter, l.PingTimeout/2), l.PingTimeout
 }

@@ -142,8 +142,7 @@ func (c *conn) finish(ctx context.Context, end *closing, deadline time.Time, rea
 		c.send(errorLine("Closing link: " + end.text))
 	}
 	c.endResponse()
-	c.out.close(c.out1, deadline)
-	c.out1 = nil
+	c.out.close(c.takeOutput(), deadline)
 }
 
 // refuseWaiting tells the client which of its messages have arrived but will not be
@@ -257,7 +256,7 @@ func (c *conn) drain(ctx context.Context, cause error) error {
 			if err := c.handleLine(ctx, in); err != nil {
 				return err
 			}
-			c.out1 = c.out1[:0]
+			c.dropOutput()
 		case <-time.After(quiet):
 			return cause
 		case <-over:

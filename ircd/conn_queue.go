@@ -1,17 +1,13 @@
 package ircd
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"directus-ircd/ircd/bell"
-	"directus-ircd/ircd/transport"
 )
 
 const (
@@ -52,14 +48,15 @@ func (b *buffers) put(buf []byte) {
 }
 
 // sendQueue holds the output that waits for one client. The connection's loop puts lines
-// in, its writer takes them out. A writer runs only while there is output.
+// in, its writer takes them out. A writer runs only while there is output that the client
+// does not take at once: see writer.prompt.
 type sendQueue struct {
 	spare *buffers
 	start func()    // starts a writer
 	room  bell.Bell // rung by the writer when it has taken something
 	// drained is rung when the queue becomes empty after awaitDrained has returned
 	// true. Static once the connection runs.
-	drained bell.Bell
+	drained *bell.Pull
 
 	mu       sync.Mutex // a leaf lock
 	max      int64      // guarded by mu: in bytes; 0 means no limit
@@ -68,7 +65,7 @@ type sendQueue struct {
 	size     int64      // guarded by mu: bytes in ahead and buf
 	taken    segment    // guarded by mu: what the writer is writing
 	awaited  bool       // guarded by mu: drained is to be rung
-	writing  bool       // guarded by mu: a writer is running
+	writing  bool       // guarded by mu: a writer is running, or loop is writing itself
 	closed   bool       // guarded by mu: no more lines come
 	broken   bool       // guarded by mu: a write has failed; everything is dropped
 	deadline time.Time  // guarded by mu: for all writes, once closed
@@ -307,6 +304,34 @@ func (q *sendQueue) drop() {
 	q.room.Ring()
 }
 
+// claim lets the caller write to the network in the place of a writer until it calls
+// release. It reports false if output is waiting, or no more is to come.
+func (q *sendQueue) claim() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.writing || q.size > 0 || q.closed || q.broken {
+		return false
+	}
+	q.writing = true
+	return true
+}
+
+// release ends what claim has begun. The rest of the lines, which is copied, goes before what
+// was queued meanwhile.
+func (q *sendQueue) release(rest []byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.writing = false
+	if len(rest) > 0 {
+		q.spare.waiting.Add(int64(len(rest)))
+		q.size += int64(len(rest))
+		q.ahead = append(q.ahead, segment{lines: append(q.spare.get(), rest...)})
+	}
+	if q.size > 0 {
+		q.write()
+	}
+}
+
 // writeBy is the deadline of a write that starts now.
 func (q *sendQueue) writeBy() time.Time {
 	t := time.Now().Add(stallTimeout)
@@ -316,68 +341,4 @@ func (q *sendQueue) writeBy() time.Time {
 		return q.deadline
 	}
 	return t
-}
-
-// writer writes a connection's queue to the network.
-type writer struct {
-	nc net.Conn
-	q  *sendQueue
-	// failed gets the error that ended the writing; cap 1.
-	failed chan error
-	// ended is closed when everything is written, or nothing more will be.
-	ended chan struct{}
-	// runs counts the goroutines of run; closeAll waits for them.
-	runs sync.WaitGroup
-}
-
-// run writes until the queue is empty or a write fails. The queue starts its goroutine when
-// there is output and no such goroutine. protect turns a panic into a failure.
-func (w *writer) run(protect func(func() error) error) {
-	over := false
-	err := protect(func() (err error) {
-		over, err = w.writeAll()
-		return err
-	})
-	if err != nil {
-		w.q.drop()
-		w.failed <- err
-	}
-	if over || err != nil {
-		close(w.ended)
-	}
-}
-
-func (w *writer) writeAll() (over bool, err error) {
-	var lines []byte
-	for {
-		if lines, over = w.q.take(lines); len(lines) == 0 {
-			return over, nil
-		}
-		if err := w.write(lines); err != nil {
-			return false, err
-		}
-	}
-}
-
-// write writes lines in chunks that end where a line ends.
-func (w *writer) write(lines []byte) error {
-	for len(lines) > 0 {
-		chunk := lines
-		if len(chunk) > writeChunk {
-			chunk = chunk[:writeChunk]
-			if i := bytes.LastIndexByte(chunk, '\n'); i >= 0 {
-				chunk = chunk[:i+1]
-			}
-		}
-		// Every write needs a new deadline: a stale one would cut off a client that
-		// did nothing wrong.
-		if err := w.nc.SetWriteDeadline(w.q.writeBy()); err != nil {
-			return fmt.Errorf("set write deadline: %w", err)
-		}
-		if _, err := w.nc.Write(chunk); err != nil {
-			return fmt.Errorf("write: %w", transport.PlainError(err))
-		}
-		lines = lines[len(chunk):]
-	}
-	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/transport"
 )
 
 // longText is how many bytes of a text are shown at most.
@@ -116,7 +117,7 @@ func TestLongMessagesForSlow(t *testing.T) {
 func TestCrowdGetsOnePieceEach(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		server := &Server{}
-		c := &conn{srv: server, out: newSendQueue(0, &server.spare, func() {})}
+		c := &conn{srv: server, writer: &writer{out: transport.NewPrompt(nil, 0)}, out: newSendQueue(0, &server.spare, func() {})}
 		say := func() <-chan struct{} {
 			c.out1 = bytes.Repeat([]byte("words of a line\n"), writeChunk/16+1)
 			said := begin(func() {

@@ -38,6 +38,7 @@ func (c *conn) handOn(ctx context.Context, in *inbound) bool {
 	}
 	select {
 	case c.lines <- in:
+		c.input.Ring()
 		c.heard.Store(int64(time.Since(c.start)))
 		c.srv.count.linesIn.Add(1)
 		return true

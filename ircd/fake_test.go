@@ -104,7 +104,7 @@ func (f *fakeChat) Login(ctx context.Context, cred Credentials) (Session, error)
 func (f *fakeChat) Now() time.Time { return time.Now().Add(f.ahead) }
 
 func (f *fakeChat) open(u User) *fakeSession {
-	s := &fakeSession{chat: f, user: u, joined: make(map[string]bool), wake: bell.New()}
+	s := &fakeSession{chat: f, user: u, joined: make(map[string]bool), wake: &bell.Pull{}}
 	f.mu.Lock()
 	f.sessions[s] = true
 	f.mu.Unlock()
@@ -177,7 +177,7 @@ func (f *fakeChat) ends() (open, closed int) {
 type fakeSession struct {
 	chat *fakeChat
 	user User
-	wake bell.Bell
+	wake *bell.Pull
 	ctx  context.Context // of the Send at hand, for the hook
 
 	joined map[string]bool // guarded by chat.mu, like all below
@@ -198,10 +198,15 @@ func (s *fakeSession) mayCrash(method string) {
 	}
 }
 
-func (s *fakeSession) Bot() bool             { return s.chat.bot }
-func (s *fakeSession) Device() string        { return "device of " + s.user.Nick }
-func (s *fakeSession) AutoJoin() []string    { return s.chat.autoJoin }
-func (s *fakeSession) Wake() <-chan struct{} { return s.wake }
+func (s *fakeSession) Bot() bool          { return s.chat.bot }
+func (s *fakeSession) Device() string     { return "device of " + s.user.Nick }
+func (s *fakeSession) AutoJoin() []string { return s.chat.autoJoin }
+func (s *fakeSession) WakeBy(p *bell.Pull) {
+	s.chat.mu.Lock()
+	defer s.chat.mu.Unlock()
+	s.wake = p
+	p.Ring()
+}
 
 func (s *fakeSession) Channels(context.Context) ([]ChannelInfo, error) {
 	return []ChannelInfo{{Name: "#dev"}, {Name: "#messages", Topic: s.chat.topics["#messages"]}}, nil

@@ -29,10 +29,7 @@ type lastingKey struct{}
 
 // withPatience returns the context of a command, which ends after commandTime.
 func withPatience(ctx context.Context) (context.Context, context.CancelFunc) {
-	p := &patience{outer: ctx, deadline: time.Now().Add(commandTime)}
-	if d, ok := ctx.Deadline(); ok && d.Before(p.deadline) {
-		p.deadline = d
-	}
+	p := (*patience)(nil).renew(ctx)
 	return p, p.end
 }
 
@@ -93,6 +90,25 @@ func (p *patience) Value(key any) any {
 	return p.outer.Value(key)
 }
 
+func (p *patience) isAwaited() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.timed != nil
+}
+
+// renew begins p anew for another command, or returns a new one if p is nil or somebody has
+// waited for p to end. The caller owns p, whose command is over.
+func (p *patience) renew(ctx context.Context) *patience {
+	if p == nil || p.isAwaited() {
+		p = &patience{}
+	}
+	p.outer, p.over, p.deadline = ctx, false, time.Now().Add(commandTime)
+	if d, ok := ctx.Deadline(); ok && d.Before(p.deadline) {
+		p.deadline = d
+	}
+	return p
+}
+
 func (p *patience) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -151,4 +167,13 @@ func (c *conn) joinInTime(ctx context.Context, name string) (*Channel, error) {
 		return nil, err
 	}
 	return c.session.Join(ctx, name, c.joinOptions())
+}
+
+// silence is how long a client may be silent before it is sent a PING, and before the
+// connection is closed; 0 means never.
+func (l *Limits) silence() (ask, end time.Duration) {
+	if l.PingTimeout <= 0 {
+		return pingAfter, 0
+	}
+	return min(pingAfter, l.PingTimeout/2), l.PingTimeout
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"directus-ircd/ircd/ircdtest"
+	"directus-ircd/ircd/transport"
 )
 
 // slowChat is a chat that takes its time for every message and lookup, but gives
@@ -268,7 +269,7 @@ func TestReadAhead(t *testing.T) {
 // that reads slowly, and loses nothing that was said.
 func TestFlushOutlastsCommand(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
-		c := &conn{out: newSendQueue(10, &buffers{}, func() {})}
+		c := &conn{writer: &writer{out: transport.NewPrompt(nil, 0)}, out: newSendQueue(10, &buffers{}, func() {})}
 		ctx, cancel := withPatience(t.Context())
 		defer cancel()
 		time.Sleep(commandTime + time.Second)

@@ -74,6 +74,7 @@ func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duratio
 // offered before the login but that the session does not support.
 func (c *conn) takeSession(session Session) {
 	before := c.offered()
+	session.WakeBy(&c.news)
 	c.session, c.user = session, session.User()
 	c.has.reactions, _ = session.(Reactor)
 	c.has.topics, _ = session.(TopicSetter)

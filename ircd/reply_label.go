@@ -220,10 +220,7 @@ func (c *conn) sendShared(ctx context.Context, r *rendering) error {
 	if err := c.flush(ctx); err != nil {
 		return err
 	}
-	for _, l := range r.lines {
-		c.traceLine(l.command, r.target)
-	}
-	c.srv.count.linesOut.Add(int64(len(r.lines)))
+	c.sent(r)
 	return c.out.share(Lasting(ctx), r)
 }
 
@@ -232,6 +229,13 @@ func (c *conn) sendShared(ctx context.Context, r *rendering) error {
 // line that opens it carries the label.
 func (c *conn) sendAll(b batch, r *rendering) {
 	if r == nil {
+		return
+	}
+	if c.response == nil && b.id == "" && len(c.out1) == 0 && r.text != nil {
+		// As it is. Whatever follows in this turn moves it to a buffer of the connection's own.
+		c.dropOutput()
+		c.out1, c.lent = r.text[:len(r.text):len(r.text)], true
+		c.sent(r)
 		return
 	}
 	label := ""
@@ -254,6 +258,13 @@ func (c *conn) sendAll(b batch, r *rendering) {
 			c.out1 = append(c.out1, l.text...)
 			c.place(start)
 		}
+	}
+	c.sent(r)
+}
+
+// sent counts and logs the lines of a rendering.
+func (c *conn) sent(r *rendering) {
+	for _, l := range r.lines {
 		c.traceLine(l.command, r.target)
 	}
 	c.srv.count.linesOut.Add(int64(len(r.lines)))

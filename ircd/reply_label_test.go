@@ -42,7 +42,7 @@ func TestLabelAlone(t *testing.T) {
 		c := s.inChannel("alice", "#messages", "labeled-response", "batch", "echo-message")
 		chat.send = func(f *fakeSession, out Outgoing) (*Message, error) {
 			chat.say(testUser("bob"), "#messages", "before")
-			s.roster.Join(s.roster.Attach(testUser("kevin"), presence.NewInbox(), "", false), "#messages", nil)
+			s.roster.Join(s.roster.Attach(testUser("kevin"), presence.NewInbox(nil), "", false), "#messages", nil)
 			return &Message{ID: "own", Time: time.Now(), From: f.user, Target: out.Target, Text: out.Text}, nil
 		}
 		c.Send("@label=a PRIVMSG #messages :one")
@@ -116,7 +116,7 @@ func TestLongLabelledAnswer(t *testing.T) {
 			t.Errorf("%d lines of text", n)
 		}
 		for i := range 300 {
-			s.roster.Join(s.roster.Attach(testUser(fmt.Sprintf("somebody%03d", i)), presence.NewInbox(), "", false), "#messages", nil)
+			s.roster.Join(s.roster.Attach(testUser(fmt.Sprintf("somebody%03d", i)), presence.NewInbox(nil), "", false), "#messages", nil)
 		}
 		c.Sync()
 		c.Send("@label=y WHO #messages")

@@ -99,7 +99,7 @@ func NewServer(be Backend, opts Options) *Server {
 		log:        opts.Logger,
 		source:     opts.Name,
 		service:    prefixOf(serviceUser(opts.Name)),
-		logins:     &availability{bells: make(map[bell.Bell]struct{})},
+		logins:     &availability{bells: make(map[*bell.Pull]struct{})},
 		composed:   compositions{seed: maphash.MakeSeed(), known: make(map[uint64]composition)},
 		memo:       renderMemo{seed: maphash.MakeSeed()},
 		messages:   newRenderCache(func(m messageValue) int { return len(m.Text) + len(m.quote.Text) }),

@@ -20,8 +20,9 @@ func (c *conn) poll(ctx context.Context) error { return c.pollBefore(ctx, nil) }
 // for the answer, are left for the next poll.
 func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 	defer c.aside()()
-	asking, cancel := withPatience(ctx)
-	defer cancel()
+	asking := c.polling.renew(ctx)
+	c.polling = nil // a poll may be a part of another one
+	defer func() { asking.end(); c.polling = asking }()
 	events, err := c.session.Poll(asking)
 	if c.later != nil {
 		events, c.later = slices.Concat(c.later, events), nil
@@ -42,7 +43,7 @@ func (c *conn) pollBefore(ctx context.Context, m *Message) error {
 		err := c.showEvent(asking, ev)
 		if errors.Is(err, errOtherTime) {
 			c.later = slices.Concat(c.later, []Event{ev})
-			c.serverBell.Ring() // for another turn of loop
+			c.server.Ring() // for another turn of loop
 			continue
 		}
 		if err == nil {

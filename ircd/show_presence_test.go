@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"directus-ircd/ircd/bell"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -75,16 +76,15 @@ func TestPresenceClosesNobody(t *testing.T) {
 // TestSendQueueDrained: who was told that something waits is told when it does not.
 func TestSendQueueDrained(t *testing.T) {
 	q := newSendQueue(0, &buffers{}, func() {})
-	q.drained = make(chan struct{}, 1)
+	q.drained = &bell.Pull{Bell: bell.New()}
 	if q.tryPut([]byte("a\n")); !q.awaitDrained() {
 		t.Fatal("nothing waits")
 	}
-	if q.take(nil); len(q.drained) != 1 || q.awaitDrained() {
+	if q.take(nil); !q.drained.Rung() || q.awaitDrained() {
 		t.Error("it still waits")
 	}
-	<-q.drained
 	q.tryPut([]byte("b\n"))
-	if q.take(nil); len(q.drained) != 0 {
+	if q.take(nil); q.drained.Rung() {
 		t.Error("rung for nobody")
 	}
 }

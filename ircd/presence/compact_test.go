@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"directus-ircd/ircd/bell"
 	"directus-ircd/ircd/wire"
 )
 
@@ -144,7 +145,7 @@ func TestCompactShowsTheSame(t *testing.T) {
 
 func BenchmarkInboxAdd(b *testing.B) {
 	b.ReportAllocs()
-	in := NewInbox()
+	in := NewInbox(bell.New())
 	events := presenceOf("a+#x a~1 a-#x b~1 b+#x b~ b-#x")
 	for i := 0; b.Loop(); i++ {
 		in.add(events[i%len(events)])

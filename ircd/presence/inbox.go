@@ -53,24 +53,27 @@ const (
 // connection waits for the backend or for a slow client, the queue is compacted: its size
 // is bounded by the number of users and channels, not by how often users come and go.
 type Inbox struct {
-	Bell bell.Bell // rung when there are events to take
+	bell.Pull // rung when there are events to take
+
+	late bool // guarded by Roster.mu: the inbox is among Roster.late
 
 	mu     sync.Mutex // a leaf lock
 	events []*Event   // guarded by mu
 	limit  int        // guarded by mu: the length at which events are compacted
 }
 
-func NewInbox() *Inbox {
-	return &Inbox{Bell: bell.New(), limit: compactAt}
+// NewInbox returns an empty inbox that rings b.
+func NewInbox(b bell.Bell) *Inbox {
+	return &Inbox{Pull: bell.Pull{Bell: b}, limit: compactAt}
 }
 
-// add queues an event of a kind that compact can merge: all but Invited and Typing.
+// add queues an event of a kind that compact can merge: all but Invited and Typing. The caller
+// rings.
 func (in *Inbox) add(ev *Event) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.events = append(in.events, ev)
 	in.compactIfMany()
-	in.Bell.Ring()
 }
 
 // addIfRoom queues an event that others can send at will, unless room events wait
@@ -80,7 +83,7 @@ func (in *Inbox) addIfRoom(ev *Event, room int) {
 	defer in.mu.Unlock()
 	if len(in.events) < room {
 		in.events = append(in.events, ev)
-		in.Bell.Ring()
+		in.Ring()
 	}
 }
 
@@ -110,7 +113,7 @@ func (in *Inbox) PutBack(events []*Event) {
 	defer in.mu.Unlock()
 	in.events = append(events, in.events...)
 	in.compactIfMany()
-	in.Bell.Ring()
+	in.Ring()
 }
 
 // compactIfMany compacts the events at the limit and sets the next one. The caller holds

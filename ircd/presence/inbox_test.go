@@ -3,12 +3,14 @@ package presence
 import (
 	"fmt"
 	"testing"
+
+	"directus-ircd/ircd/bell"
 )
 
 // TestInboxIsBounded: what one user does leaves no more in an inbox than what of it
 // matters, in whatever order it comes.
 func TestInboxIsBounded(t *testing.T) {
-	in := NewInbox()
+	in := NewInbox(bell.New())
 	u, room := User{ID: "1", Nick: "alice"}, map[string]struct{}{"#a": {}}
 	for n := range 50_000 {
 		channel := fmt.Sprintf("#%d", n%8)
@@ -36,7 +38,7 @@ func TestInboxIsBounded(t *testing.T) {
 
 // TestTypingFlood: typing never fills the inbox of somebody slow.
 func TestTypingFlood(t *testing.T) {
-	in := NewInbox()
+	in := NewInbox(bell.New())
 	for range 2 * typingRoom {
 		in.addIfRoom(&Event{Kind: Typing}, typingRoom)
 	}

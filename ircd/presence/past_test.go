@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"directus-ircd/ircd/bell"
 	"directus-ircd/ircd/ircdtest"
 )
 
@@ -13,7 +14,7 @@ func TestPastIsBounded(t *testing.T) {
 	ircdtest.Bubble(t, func(t *testing.T) {
 		r := NewRoster()
 		leave := func(name string) {
-			m := r.Attach(User{ID: name, Nick: name}, NewInbox(), "", false)
+			m := r.Attach(User{ID: name, Nick: name}, NewInbox(bell.New()), "", false)
 			r.Join(m, "#messages", nil)
 			r.Detach(m, "", false)
 		}

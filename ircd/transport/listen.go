@@ -179,6 +179,9 @@ func (c *webConn) HandshakeContext(ctx context.Context) error {
 
 func (c *webConn) CloseWrite() error { return CloseWrite(c.Conn) }
 
+// NetConn is the layer below, see NewPrompt.
+func (c *webConn) NetConn() net.Conn { return c.Conn }
+
 // Meter makes Read call wait(n) for what arrives in WebSocket frames without being a
 // line, where n is how many lines it counts for. It is called before the first Read.
 func (c *webConn) Meter(wait func(n int)) {
@@ -234,6 +237,9 @@ func (c *sniffedConn) Read(p []byte) (int, error) {
 
 func (c *sniffedConn) CloseWrite() error { return CloseWrite(c.Conn) }
 
+// NetConn is the layer below, see NewPrompt.
+func (c *sniffedConn) NetConn() net.Conn { return c.Conn }
+
 // CloseWrite closes the sending side of a connection, where that is possible by itself.
 func CloseWrite(nc net.Conn) error {
 	if half, ok := nc.(interface{ CloseWrite() error }); ok {
@@ -284,6 +290,9 @@ func keptError(err error) error {
 }
 
 func (c *httpConn) CloseWrite() error { return CloseWrite(c.Conn) }
+
+// NetConn is the layer below, see NewPrompt.
+func (c *httpConn) NetConn() net.Conn { return c.Conn }
 
 // handover is a listener whose connections were accepted elsewhere.
 type handover struct {

@@ -98,3 +98,6 @@ func (c *proxyConn) Read(p []byte) (int, error) {
 func (c *proxyConn) SetDeadline(t time.Time) error     { return c.checked.SetDeadline(t) }
 func (c *proxyConn) SetReadDeadline(t time.Time) error { return c.checked.SetReadDeadline(t) }
 func (c *proxyConn) CloseWrite() error                 { return transport.CloseWrite(c.checked.Raw()) }
+
+// NetConn is the socket, which carries what is written as it is.
+func (c *proxyConn) NetConn() net.Conn { return c.checked.Raw() }
