@@ -52,6 +52,12 @@ type Roster struct {
 	most     int                          // the largest len(users) so far
 	aways    uint64                       // number of AWAY commands so far
 
+	// See pass.
+	until     time.Time   // when woken is counted anew
+	woken     int         // connections
+	gathering *time.Timer // calls wake; nil if nobody is late
+	late      []*Inbox    // are still to be woken
+
 	// bots are the IDs of users marked as bots. The set is replaced as a whole, so that
 	// it can be read for each message without the lock.
 	bots atomic.Pointer[map[string]struct{}]

@@ -68,7 +68,7 @@ func (r *Roster) setRealname(p *user, realname string) {
 	ev := &Event{Kind: Renamed, User: p.user}
 	r.tellAround(p, ev)
 	for m := range p.conns {
-		m.inbox.add(ev)
+		r.pass(m.inbox, ev)
 	}
 }
 

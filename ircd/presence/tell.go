@@ -2,14 +2,60 @@ package presence
 
 import (
 	"maps"
+	"time"
 
 	"directus-ircd/ircd/wire"
 )
 
+const (
+	// gatherTime is how long events wait for more of their kind when many come. A connection
+	// is then woken, and its client written to, once for all of them.
+	gatherTime = 50 * time.Millisecond
+	// manyWakes is how many connections are woken within gatherTime without that.
+	manyWakes = 512
+)
+
+// pass puts an event into an inbox and wakes its connection: at once, or, when many have been
+// woken lately, together with all others that get something. The caller holds mu.
+func (r *Roster) pass(in *Inbox, ev *Event) {
+	in.add(ev)
+	if r.gathering == nil {
+		now := time.Now()
+		if !now.Before(r.until) {
+			r.until, r.woken = now.Add(gatherTime), 0
+		}
+		if r.woken < manyWakes {
+			r.woken++
+			in.Ring()
+			return
+		}
+		r.gathering = time.AfterFunc(r.until.Sub(now), r.wake)
+	}
+	if !in.late {
+		in.late = true
+		r.late = append(r.late, in)
+	}
+}
+
+// wake wakes those for whom events were gathered. It runs on a timer's goroutine.
+func (r *Roster) wake() {
+	r.mu.Lock()
+	late := r.late
+	for _, in := range late {
+		in.late = false
+	}
+	r.late, r.gathering = nil, nil
+	r.until, r.woken = time.Now().Add(gatherTime), len(late)
+	r.mu.Unlock()
+	for _, in := range late {
+		in.Ring()
+	}
+}
+
 // tell puts an event into the inboxes of all others in a channel. The caller holds mu.
 func (r *Roster) tell(key string, p *user, ev *Event) {
 	for o := range r.others(key, p) {
-		o.inbox.add(ev)
+		r.pass(o.inbox, ev)
 	}
 }
 
@@ -19,7 +65,7 @@ func (r *Roster) tellOnce(key string, p *user, ev *Event, told members) {
 	for o := range r.others(key, p) {
 		if _, ok := told[o]; !ok {
 			told[o] = struct{}{}
-			o.inbox.add(ev)
+			r.pass(o.inbox, ev)
 		}
 	}
 }

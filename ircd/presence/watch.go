@@ -37,7 +37,7 @@ func (r *Roster) unwatchOne(m *Member, key string) {
 func (r *Roster) tellWatchers(ev *Event, told members) {
 	for m := range r.watchers[wire.Fold(ev.User.Nick)] {
 		if _, ok := told[m]; !ok {
-			m.inbox.add(ev)
+			r.pass(m.inbox, ev)
 		}
 	}
 }
