@@ -6,6 +6,7 @@
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench SteadyRate   # 300 readers of a steady stream
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench Stream       # lines as fast as they are taken
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench Line         # processor time of a line when a chat is slow
+//	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench Join         # 5000 people join one channel
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench Memory       # memory of 5000 idle connections
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench Login        # time for N clients to log in and join
 //	go test ./cmd/directus-ircd/bench -run '^$' -benchtime 1x -bench History      # pages of CHATHISTORY

@@ -21,6 +21,7 @@ func TestBenchmarks(t *testing.T) {
 			c := newFastChat(tb)
 			return stream(tb, c, slices.Repeat(c.people(1), 2), 10)
 		},
+		"Join": func(tb testing.TB) metrics { return joins(tb, 2) },
 		"Line": func(tb testing.TB) metrics { return line(tb, 2, 2, 2, time.Millisecond) },
 		"Memory": func(tb testing.TB) metrics {
 			c := newFastChat(tb)
