@@ -38,6 +38,7 @@ func (s *session) follow(ctx context.Context) []ircd.Event {
 	}
 	if s.plan = now; now.rooms != old.rooms {
 		s.rooms = roomView{}
+		s.member.rooms.current(s.member) // leaves the list of the old one
 	}
 	s.nextLook = time.Time{} // whether feeds are shared may have changed
 	var events []ircd.Event

@@ -27,10 +27,20 @@ const (
 	inviteAtOnce = 10
 )
 
+// roomList is the member's list by the configuration that the session has adopted; nil if there
+// is none, or if the member has the one of a newer configuration already.
+func (s *session) roomList() *rooms.List {
+	l := s.member.rooms.current(s.member)
+	if l == nil || l.Of() != s.plan.rooms {
+		return nil
+	}
+	return l
+}
+
 // listing returns the rooms that the session's user may read, as far as that is proven; nil if
 // they are not known, or there are none.
 func (s *session) listing() *rooms.Listing {
-	l := s.member.rooms.current(s.member)
+	l := s.roomList()
 	if l == nil || s.member.rights.MayNotRead(s.plan.rooms.Messages.Collection) {
 		return nil
 	}
@@ -43,8 +53,8 @@ func (s *session) listing() *rooms.Listing {
 
 // awaitListing is listing, but waits for the first reading of the rooms up to joinPatience.
 func (s *session) awaitListing(ctx context.Context) (*rooms.Listing, error) {
-	l := s.member.rooms.current(s.member)
-	if s.plan.rooms == nil || l == nil {
+	l := s.roomList()
+	if l == nil {
 		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, joinPatience)
@@ -269,7 +279,7 @@ func (s *session) roomFor(ctx context.Context, name string) (c *collection.Chann
 	if c, moved := s.plan.rooms.Named(name); moved && c != nil && s.mayKnow(c) {
 		return c, name + " is called " + c.Name() + " now", nil
 	}
-	l := s.member.rooms.current(s.member)
+	l := s.roomList()
 	if !s.plan.rooms.Create || l == nil || s.listing() == nil {
 		return nil, "", noSuchChannel(name)
 	}

@@ -285,3 +285,32 @@ func TestTargetsOfManyRooms(t *testing.T) {
 		}
 	})
 }
+
+// A new configuration of the rooms makes them anew, and one without rooms ends them.
+func TestRoomsAreConfiguredAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := roomChat(t, nil)
+		c.room("General")
+		kevin := c.visit("kevin", "#general", "#messages")
+		opts := bridge.Options{Client: c.client, Channels: []collection.Config{messages("messages")}, NickFields: []string{"first_name"}, Logger: logger(t)}
+		opts.Rooms = &rooms.Config{
+			Collection: "rooms", Fields: rooms.Fields{Name: "name"}, Room: "room", Join: rooms.JoinAll, Limit: 10,
+			Messages: collection.Config{Collection: "messages", Fields: fields},
+		}
+		if err := c.backend.Configure(opts); err != nil {
+			t.Fatal(err)
+		}
+		news := append(kevin.news(), kevin.news()...)
+		same(t, news, "&{Channel:#general Reason:This channel is not configured any more Closed:true}", "&{Channel:#general}")
+		kevin.into("#general")
+		opts.Rooms = nil
+		if err := c.backend.Configure(opts); err != nil {
+			t.Fatal(err)
+		}
+		same(t, append(kevin.news(), kevin.news()...), "&{Channel:#general Reason:This channel is not configured any more Closed:true}")
+		same(t, kevin.list(), "#messages")
+		if n := len(c.fake.Subscribers("rooms")); n != 0 {
+			t.Errorf("%d still follow the rooms", n)
+		}
+	})
+}

@@ -105,6 +105,9 @@ func (r *Rooms) Detach(l *List, m Reader) {
 	}
 }
 
+// Of is what the list was made by.
+func (l *List) Of() *Rooms { return l.rooms }
+
 // Key says whose list it is.
 func (l *List) Key() Key { return l.key }
 
