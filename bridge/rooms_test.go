@@ -118,8 +118,9 @@ func TestRoomsComeAndGo(t *testing.T) {
 		kevin.into("#tea")
 		said := kevin.send("#tea", "a cup")
 		kevin.news()
-		c.fake.Update("rooms", tea, map[string]any{"name": "Coffee"})
 		c.fake.Insert("messages", kevin.id, map[string]any{"text": "black", "room": tea})
+		synctest.Wait() // it is to be shown under a name that the client does not know any more
+		c.fake.Update("rooms", tea, map[string]any{"name": "Coffee"})
 		same(t, kevin.news(), "&{Old:#tea New:#coffee}", "kevin says in #coffee: black")
 		if _, err := kevin.session.Redact(t.Context(), "#coffee", said, ""); err != nil {
 			t.Error("the msgid does not outlive the new name: ", err)
@@ -160,6 +161,7 @@ func TestOnlyReadableRooms(t *testing.T) {
 		only(general)
 		m, kevin := c.visit("mallory"), c.visit("kevin")
 		same(t, m.list(), "#general About General", "#messages")
+		same(t, kevin.list(), "#general About General", "#messages", "#secret About Secret")
 		same(t, []string{m.refused("#secret")}, "403 No such channel.*")
 		if _, err := m.session.History(t.Context(), ircd.HistoryQuery{Target: "#secret", Limit: 10}); err == nil {
 			t.Error("the history of a hidden room is told")
@@ -214,6 +216,16 @@ func TestRoomsAreMade(t *testing.T) {
 		if ch := ann.into("#project-x"); ch.Name != "#project-x" {
 			t.Errorf("joined %+v", ch)
 		}
+		// Somebody whose own list has not heard of a new room does not make a second one.
+		bob := c.person("bob")
+		c.fake.Restrict(bob, "rooms", map[string]any{"name": map[string]any{"_nnull": true}})
+		third := c.visit("bob")
+		third.list()
+		c.fake.HoldEvents()
+		kevin.into("#x")
+		third.into("#x")
+		c.fake.ReleaseEvents(false)
+		c.fake.Remove("rooms", "2")
 		if items := c.fake.Items("rooms"); len(items) != 1 || items[0]["name"] != "Project-X" {
 			t.Errorf("there are %v", items)
 		}
