@@ -46,7 +46,7 @@ func (c *sipConn) SetWriteDeadline(time.Time) error { return nil }
 // order, those that come during a write included, and nothing is counted as waiting then.
 func TestPromptKeepsOrder(t *testing.T) {
 	const lines = 500
-	nc := &sipConn{takes: []int{1 << 10, 0, 7, 1 << 10, 1 << 10, 1}}
+	nc := &sipConn{takes: []int{1 << 10, 0, 3, 1 << 10, 1 << 10, 1}}
 	spare := &buffers{}
 	w := &writer{out: transport.NewPrompt(nc, time.Second), failed: make(chan error, 1), ended: make(chan struct{}), hurt: func() {}}
 	w.q = newSendQueue(0, spare, func() { w.runs.Go(func() { w.run(func(f func() error) error { return f() }) }) })
@@ -61,6 +61,9 @@ func TestPromptKeepsOrder(t *testing.T) {
 	for said < lines {
 		if line := say(); !w.prompt(line) && !w.q.tryPut(line) {
 			t.Fatal("no room")
+		}
+		if said%5 == 0 {
+			w.runs.Wait() // so that the next lines may go at once
 		}
 	}
 	w.q.close([]byte("end\n"), time.Now().Add(time.Second))
