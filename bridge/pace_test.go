@@ -62,15 +62,18 @@ func TestLongPagesArePaced(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(period / 2)
+		time.Sleep(period / 2) // in the beginning they may read as fast as they can
+		mu.Lock()
+		questions = 0
+		mu.Unlock()
 		begun := time.Now()
 		ask(t.Context(), bob, 5)
 		if took := time.Since(begun); took > 3*question {
 			t.Errorf("another user's page took %v", took)
 		}
 		all.Wait()
-		if busy := time.Duration(questions) * question; busy > period/2 || busy < period/5 {
-			t.Errorf("Directus was busy for %v of %v", busy, period)
+		if busy := time.Duration(questions) * question; busy > period/4 || busy < period/10 {
+			t.Errorf("Directus was busy for %v of %v", busy, period/2)
 		}
 	})
 }
