@@ -143,7 +143,7 @@ func newConn(s *Server, nc net.Conn, addr netip.Addr, opts ListenOptions) *conn 
 		c.remote = addr.String()
 	}
 	c.log = s.log.Hook(&c.label)
-	c.writer = &writer{out: transport.NewPrompt(nc, stallTimeout), failed: make(chan error, 1), ended: make(chan struct{})}
+	c.writer = &writer{out: transport.NewPrompt(nc, stallTimeout), pause: promptPause, failed: make(chan error, 1), ended: make(chan struct{})}
 	c.out = newSendQueue(set.Limits.SendQueue, &s.spare, func() { c.writer.runs.Go(func() { c.writer.run(c.recover) }) })
 	c.writer.q = c.out
 	c.inbox = presence.NewInbox(c.bell)

@@ -17,6 +17,9 @@ const (
 	// writeChunk bounds one write, so that a stall is noticed soon and TLS records stay
 	// small: catgirl shows what comes after 8.7 kB of a record only with the next one.
 	writeChunk = 8 << 10
+	// promptPause is how long after a client's last lines new ones are written by whoever has
+	// them, without the writer.
+	promptPause = 2 * time.Millisecond
 	// keepBuffer is the largest buffer that is kept for reuse.
 	keepBuffer = 16 << 10
 	// crowd is how many bytes may wait for all clients together. Beyond it, each client

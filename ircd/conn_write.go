@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"directus-ircd/ircd/transport"
 )
@@ -68,6 +69,10 @@ type writer struct {
 	hurt   func()
 	// ended is closed when everything is written, or nothing more will be.
 	ended chan struct{}
+	// last is when prompt was called last, and pause how long ago that has to be; loop owns
+	// both.
+	last  time.Time
+	pause time.Duration
 	// runs counts the goroutines of run; closeAll waits for them.
 	runs sync.WaitGroup
 }
@@ -92,8 +97,14 @@ func (w *writer) run(protect func(func() error) error) {
 
 // prompt writes lines on the caller's goroutine, which is loop's, if nothing waits before
 // them; what the client does not take at once is queued. It reports false if it has done
-// nothing. It does not wait, and does not keep lines.
+// nothing: lines that come one upon another are left to the writer, which writes several at
+// once. It does not wait, and does not keep lines.
 func (w *writer) prompt(lines []byte) bool {
+	now := time.Now()
+	rush := now.Sub(w.last) < w.pause
+	if w.last = now; rush {
+		return false
+	}
 	if len(lines) > writeChunk || !w.out.CanTry() || !w.q.claim() {
 		return false
 	}
