@@ -28,13 +28,18 @@ func (c *conn) flush(ctx context.Context) error {
 	return err
 }
 
+// ownOutput makes out1 a buffer of the connection's own, to append to.
+func (c *conn) ownOutput() {
+	if c.lent || c.out1 == nil {
+		c.out1, c.lent = append(c.srv.spare.get(), c.out1...), false
+	}
+}
+
 // takeOutput returns the output so far, for others to keep and change.
 func (c *conn) takeOutput() []byte {
+	c.ownOutput()
 	out := c.out1
-	if c.lent {
-		out = append(c.srv.spare.get(), out...)
-	}
-	c.out1, c.lent = nil, false
+	c.out1 = nil
 	return out
 }
 

@@ -50,9 +50,7 @@ func (c *conn) write(l *wire.Line) {
 	if c.caps.has(capServerTime) && l.Source != "" && l.Command != "CAP" && !wire.HasTag(l.Tags, "time") {
 		l.Tags = append(l.Tags, wire.Tag{Key: "time", Value: c.srv.now().UTC().Format(wire.TimeFormat)})
 	}
-	if c.out1 == nil {
-		c.out1 = c.srv.spare.get()
-	}
+	c.ownOutput()
 	c.out1 = wire.Append(c.out1, l)
 	c.srv.count.linesOut.Add(1)
 	c.traceLine(l.Command, l.Params...)

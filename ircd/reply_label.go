@@ -232,7 +232,7 @@ func (c *conn) sendAll(b batch, r *rendering) {
 		return
 	}
 	if c.response == nil && b.id == "" && len(c.out1) == 0 && r.text != nil {
-		// As it is. Whatever follows in this turn moves it to a buffer of the connection's own.
+		// As it is, unless more follows in this turn: see ownOutput.
 		c.dropOutput()
 		c.out1, c.lent = r.text[:len(r.text):len(r.text)], true
 		c.sent(r)
@@ -242,9 +242,7 @@ func (c *conn) sendAll(b batch, r *rendering) {
 	if b.id == "" && r.opensBatch {
 		label = c.labelOfBatch()
 	}
-	if c.out1 == nil {
-		c.out1 = c.srv.spare.get()
-	}
+	c.ownOutput()
 	for i, l := range r.lines {
 		start := len(c.out1)
 		switch {
