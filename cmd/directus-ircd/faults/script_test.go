@@ -11,8 +11,9 @@ import (
 const (
 	// brief is an outage that a sender is not to notice: shorter than the daemon waits for Directus with a message, 10 s.
 	brief = 3 * time.Second
-	// lasting is one that every sender is told of, longer than every time limit of the daemon and than an access token.
-	lasting = 18 * time.Second
+	// lasting is one that every sender is told of, longer than every time limit of the daemon, of which the longest are
+	// 16 s, and than an access token, also where a busy machine makes the daemon some seconds late.
+	lasting = 22 * time.Second
 	// recovery is how long everything that was stored may take to every reader once all is well.
 	recovery = 3 * time.Minute
 	// healthy is how soon all is well on a machine that is fast enough for a brief fault to be just that.
