@@ -316,7 +316,7 @@ func (s *session) RenameChannel(ctx context.Context, channel, name string) error
 	if c := s.plan.channels[wire.Fold(name)]; c != nil {
 		return nameInUse(channel, name)
 	}
-	if c, moved := s.plan.rooms.Named(name); c != nil && !moved && c != j.Channel {
+	if c, moved := s.plan.rooms.Named(name); c != nil && !moved && c != j.Channel && s.mayKnow(c) {
 		return nameInUse(channel, name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)

@@ -167,6 +167,11 @@ func TestOnlyReadableRooms(t *testing.T) {
 			t.Error("the history of a hidden room is told")
 		}
 		m.into("#general")
+		c.fake.Deny(mallory, "rooms", "update")
+		hidden, free := m.session.RenameChannel(t.Context(), "#general", "#secret"), m.session.RenameChannel(t.Context(), "#general", "#unheard")
+		if hidden == nil || free == nil || strings.ReplaceAll(hidden.Error(), "#secret", "#unheard") != free.Error() {
+			t.Errorf("a rename to the name of a hidden room is answered with %v, to another with %v", hidden, free)
+		}
 		kevin.into("#secret")
 		kevin.say("#secret", "hush")
 		c.fake.Insert("messages", kevin.id, map[string]any{"text": "hi", "room": general})
