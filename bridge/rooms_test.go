@@ -19,6 +19,10 @@ import (
 // roomChat is a chat with a collection of rooms beside the channel #messages, which shows the
 // messages without a room.
 func roomChat(t *testing.T, change func(*rooms.Config)) *chat {
+	return roomChatAt(t, directustest.FakeOptions{}, change)
+}
+
+func roomChatAt(t *testing.T, at directustest.FakeOptions, change func(*rooms.Config)) *chat {
 	cfg := rooms.Config{
 		Collection: "rooms", Fields: rooms.Fields{Name: "name", Topic: "topic", Archived: "archived"},
 		Messages: collection.Config{Collection: "messages", Backlog: 50, Fields: fields}, Room: "room",
@@ -29,7 +33,7 @@ func roomChat(t *testing.T, change func(*rooms.Config)) *chat {
 	}
 	lobby := messages("messages")
 	lobby.Filter = map[string]any{"room": map[string]any{"_null": true}}
-	c := newChat(t, func(opts *bridge.Options) { opts.Rooms = &cfg }, lobby)
+	c := newChatAt(t, at, func(opts *bridge.Options) { opts.Rooms = &cfg }, lobby)
 	c.fake.AddCollection("rooms", directustest.FakeCollection{Fields: []string{"name", "topic", "archived"}})
 	c.fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text", "nonce", "date_created", "user_created", "room"}})
 	return c

@@ -130,7 +130,7 @@ var (
 	errForeign = errors.New("directus gave messages between others")
 	// ErrMoved means that rows were created or deleted between two pages, where that
 	// matters. Trying again cures it.
-	ErrMoved = errors.New("messages of one date have changed while they were read")
+	ErrMoved = errors.New("items have changed while they were read")
 )
 
 // page reads the next page of what is left. If its rows are not whole, they are too long

@@ -115,32 +115,45 @@ func (s *Scan) keysOf(ctx context.Context, date time.Time) ([]string, error) {
 // leave that many rows with one date; reading their keys takes 200 requests.
 const maxTie = 100_000
 
-// ReadKeys reads the keys of the rows that match a filter, in the order of the database. It
-// stops after the page with which there are more than most. Each page begins with the last
-// key of the one before, so that rows created or deleted in front of it are noticed: the
-// error is ErrMoved then.
+// ReadKeys reads the keys of the rows that match a filter: see ReadItems.
 func ReadKeys(ctx context.Context, account *directus.Account, g *Group, filter directus.Filter, most int) ([]string, error) {
 	key := g.Fields.Key()
 	var keys []string
+	q := directus.Query{Fields: []string{key}, Filter: filter}
+	err := ReadItems(ctx, account, g.Collection, key, q, most, func(item map[string]json.RawMessage) { keys = append(keys, idOf(item[key])) })
+	if err != nil {
+		return nil, fmt.Errorf("read keys of collection %s: %w", g.Collection, err)
+	}
+	return keys, nil
+}
+
+// ReadItems gives the items that match a query to take, in the order of the database by their key,
+// which must be among the fields. It stops after the page with which there are more than most. Each
+// page begins with the last key of the one before, so that items created or deleted in front of it
+// are noticed: the error is ErrMoved then.
+func ReadItems(ctx context.Context, account *directus.Account, collection, key string, q directus.Query, most int, take func(map[string]json.RawMessage)) error {
+	read, last := 0, ""
 	for {
 		size, overlap := PageLimit(ctx, account, MaxPage), 0
-		if len(keys) > 0 && size > 1 {
+		if read > 0 && size > 1 {
 			overlap = 1
 		}
 		var items []map[string]json.RawMessage
-		q := directus.Query{Fields: []string{key}, Filter: filter, Sort: []string{key}, Limit: size, Offset: len(keys) - overlap}
-		if err := account.Items(ctx, g.Collection, q, &items); err != nil {
-			return nil, fmt.Errorf("read keys of collection %s: %w", g.Collection, err)
+		q.Sort, q.Limit, q.Offset = []string{key}, size, read-overlap
+		if err := account.Items(ctx, collection, q, &items); err != nil {
+			return err
 		}
-		if overlap > 0 && (len(items) == 0 || idOf(items[0][key]) != keys[len(keys)-1]) {
-			return nil, ErrMoved
+		if overlap > 0 && (len(items) == 0 || idOf(items[0][key]) != last) {
+			return ErrMoved
 		}
 		for _, item := range items[overlap:] {
-			keys = append(keys, idOf(item[key]))
+			take(item)
 		}
-		if len(items) < size || len(keys) > most {
-			return keys, nil
+		read += len(items) - overlap
+		if len(items) < size || read > most {
+			return nil
 		}
+		last = idOf(items[len(items)-1][key])
 	}
 }
 

@@ -57,62 +57,63 @@ func (f *follower) take(ctx context.Context, events []directus.Event, all bool) 
 	if err != nil {
 		return err
 	}
-	f.note(items, news, causes)
+	for _, item := range items {
+		f.note(item, news, causes)
+	}
 	return f.publish(ctx, news, causes)
 }
+
+// maxMoved is how often rooms are read again at once because some were made or deleted meanwhile.
+const maxMoved = 3
 
 // readAll reads all rooms, page by page.
 func (f *follower) readAll(ctx context.Context, causes map[string]Cause) error {
-	limit := f.list.rooms.Limit
-	page := limit + 1
-	if info, err := f.reader.Account().Info(ctx); err == nil && info.QueryLimitMax > 0 {
-		page = min(page, info.QueryLimitMax)
-	}
 	news := map[string]*Room{}
-	if now, _, _ := f.list.Now(); now != nil {
-		for id := range now.Rooms {
-			news[id] = nil
+	for moved := 0; ; moved++ {
+		clear(news)
+		if now, _, _ := f.list.Now(); now != nil {
+			for id := range now.Rooms {
+				news[id] = nil
+			}
 		}
-	}
-	for read := 0; ; {
-		items, err := f.read(ctx, directus.Query{Sort: []string{keyField}, Limit: page, Offset: read})
-		if err != nil {
-			return err
-		}
-		over := read+len(items) > limit
-		f.note(items[:min(len(items), limit-read)], news, causes)
-		if over {
+		limit, read := f.list.rooms.Limit, 0
+		err := collection.ReadItems(ctx, f.reader.Account(), f.list.rooms.Collection, keyField, directus.Query{Fields: f.list.rooms.Query()}, limit, func(item map[string]json.RawMessage) {
+			if read++; read <= limit {
+				f.note(item, news, causes)
+			}
+		})
+		switch {
+		case errors.Is(err, collection.ErrMoved) && moved < maxMoved:
+			continue
+		case err != nil:
+			return fmt.Errorf("read the rooms: %w", err)
+		case read > limit:
 			f.reader.Log().Warn().Int("limit", limit).Str("collection", f.list.rooms.Collection).
 				Msg("there are more rooms than rooms.limit allows: the last ones are not shown")
 		}
-		if read += len(items); over || len(items) < page {
-			break
-		}
+		return f.publish(ctx, news, causes)
 	}
-	return f.publish(ctx, news, causes)
 }
 
-func (f *follower) read(ctx context.Context, q directus.Query) ([]json.RawMessage, error) {
+func (f *follower) read(ctx context.Context, q directus.Query) ([]map[string]json.RawMessage, error) {
 	q.Fields = f.list.rooms.Query()
-	var items []json.RawMessage
+	var items []map[string]json.RawMessage
 	if err := f.reader.Account().Items(ctx, f.list.rooms.Collection, q, &items); err != nil {
 		return nil, fmt.Errorf("read the rooms: %w", err)
 	}
 	return items, nil
 }
 
-// note adds to news the rooms among items, and to causes those that are archived.
-func (f *follower) note(items []json.RawMessage, news map[string]*Room, causes map[string]Cause) {
-	for _, raw := range items {
-		room, archived, ok := f.list.rooms.parse(raw)
-		switch {
-		case !ok:
-			f.reader.Log().Debug().Str("collection", f.list.rooms.Collection).Msg("a room cannot be read whole, and is not shown")
-		case archived:
-			news[room.ID], causes[room.ID] = nil, Archived
-		default:
-			news[room.ID] = room
-		}
+// note adds to news the room of an item, and to causes that it is archived.
+func (f *follower) note(item map[string]json.RawMessage, news map[string]*Room, causes map[string]Cause) {
+	room, archived, ok := f.list.rooms.parse(item)
+	switch {
+	case !ok:
+		f.reader.Log().Debug().Str("collection", f.list.rooms.Collection).Msg("a room cannot be read whole, and is not shown")
+	case archived:
+		news[room.ID], causes[room.ID] = nil, Archived
+	default:
+		news[room.ID] = room
 	}
 }
 

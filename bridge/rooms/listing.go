@@ -125,11 +125,7 @@ const (
 
 // parse reads an item of the collection of rooms. ok is false if it cannot be read whole: then
 // it is not shown, as its name could not be told from that of others.
-func (c *Config) parse(raw json.RawMessage) (room *Room, archived, ok bool) {
-	var item map[string]json.RawMessage
-	if json.Unmarshal(raw, &item) != nil {
-		return nil, false, false
-	}
+func (c *Config) parse(item map[string]json.RawMessage) (room *Room, archived, ok bool) {
 	r := &Room{ID: collection.Scalar(item[keyField])}
 	name, named := item[c.Fields.Name]
 	if r.ID == "" || !named {

@@ -30,7 +30,7 @@ func (r *Rooms) Make(ctx context.Context, l *List, m Reader, name string) (*coll
 	if c, err := r.made(ctx, l, m, name); c != nil || err != nil {
 		return c, err
 	}
-	var item json.RawMessage
+	var item map[string]json.RawMessage
 	err := m.Account().CreateItem(ctx, r.Collection, map[string]any{r.Fields.Name: name[1:]}, r.Query(), &item)
 	if directus.IsCode(err, directus.CodeRecordNotUnique) || errors.Is(err, directus.ErrUnconfirmed) {
 		// Somebody else has made it, over another daemon or in a page, or this was stored.
@@ -62,8 +62,8 @@ func (r *Rooms) made(ctx context.Context, l *List, m Reader, name string) (*coll
 	if err != nil {
 		return nil, err
 	}
-	for _, raw := range items {
-		if room, archived, ok := r.parse(raw); ok && !archived && room.slug == wire.Fold(name) {
+	for _, item := range items {
+		if room, archived, ok := r.parse(item); ok && !archived && room.slug == wire.Fold(name) {
 			return l.Learn(room), nil
 		}
 	}
@@ -84,21 +84,13 @@ func (r *Rooms) MemberOf(ctx context.Context, m Reader) (map[string]bool, error)
 	if r.Fields.Member == "" {
 		return nil, nil
 	}
-	limit := r.Limit
-	if info, err := m.Account().Info(ctx); err == nil && info.QueryLimitMax > 0 {
-		limit = min(limit, info.QueryLimitMax)
-	}
-	var items []map[string]json.RawMessage
-	err := m.Account().Items(ctx, r.Collection, directus.Query{
-		Fields: []string{keyField}, Limit: limit, Sort: []string{keyField},
+	ids := map[string]bool{}
+	err := collection.ReadItems(ctx, m.Account(), r.Collection, keyField, directus.Query{
+		Fields: []string{keyField},
 		Filter: directus.Filter{r.Fields.Member: map[string]any{"directus_users_id": map[string]any{"_eq": "$CURRENT_USER"}}},
-	}, &items)
+	}, r.Limit, func(item map[string]json.RawMessage) { ids[collection.Scalar(item[keyField])] = true })
 	if err != nil {
 		return nil, err
-	}
-	ids := make(map[string]bool, len(items))
-	for _, item := range items {
-		ids[collection.Scalar(item[keyField])] = true
 	}
 	return ids, nil
 }

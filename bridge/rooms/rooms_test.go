@@ -168,10 +168,12 @@ func TestParse(t *testing.T) {
 		`{"id":1,"name":"A","archived":0}`:                    "1 A  false",
 		`{"id":1,"topic":"its name may not be read"}`:         "",
 		`{"name":"no key"}`:                                   "",
-		`7`:                                                   "",
 	} {
-		got := ""
-		if room, archived, ok := cfg.parse(json.RawMessage(raw)); ok {
+		got, item := "", map[string]json.RawMessage{}
+		if err := json.Unmarshal([]byte(raw), &item); err != nil {
+			t.Fatal(err)
+		}
+		if room, archived, ok := cfg.parse(item); ok {
 			got = fmt.Sprint(room.ID, " ", room.Name, " ", room.Topic, " ", archived)
 		}
 		if got != want {
