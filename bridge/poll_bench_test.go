@@ -19,11 +19,13 @@ func BenchmarkPoll(b *testing.B) {
 	g.Dates = &collection.Dates{}
 	m := stillMember(b)
 	f := stillFeed(m, feed.Key{Group: g, Audience: "all"})
+	still, b0 := &plan{}, &Backend{}
+	b0.plan.Store(still)
 	all := make([]*session, sessions)
 	for i := range all {
-		s := newSession(&Backend{}, people.Person{}, device{})
+		s := newSession(b0, people.Person{}, device{})
 		v := &view{feed: f, reader: f.Attach(m, s.ring), uses: 1, sent: map[sentItem]time.Time{}, changes: map[string]struct{}{}}
-		s.member, s.views = m, append(s.views, v)
+		s.member, s.plan, s.views = m, still, append(s.views, v)
 		s.nextLook = time.Now().Add(time.Hour)
 		s.setJoined(c.Key(), &joined{Channel: c, view: v})
 		all[i] = s

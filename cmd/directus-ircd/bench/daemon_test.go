@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"flag"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -45,10 +47,31 @@ func withProgram(run func() int) int {
 	return run()
 }
 
+// older is another build of the daemon, to compare this one with.
+var older = flag.String("older", "", "path of another build of the daemon, which is measured in the same run")
+
+// build is a build of the daemon, by the name that its figures have.
+type build struct{ name, path string }
+
+// builds are those to measure, this one first.
+func builds() []build {
+	all := []build{{"irc", program}}
+	if *older != "" {
+		all = append(all, build{"older", *older})
+	}
+	return all
+}
+
+func (b build) start(tb testing.TB, directusURL string) *daemon {
+	tb.Helper()
+	return b.startOn(tb, directusURL, `{address: "127.0.0.1:0"}`)
+}
+
 // daemon is the program in a process of its own, without limits that a thousand clients of one machine would meet.
 type daemon struct {
 	process
 	addr string // of its IRC listener
+	stop func() // ends it before the test does
 }
 
 // process is a process that is measured.
@@ -59,11 +82,11 @@ type process struct {
 
 func startDaemon(tb testing.TB, directusURL string) *daemon {
 	tb.Helper()
-	return startDaemonOn(tb, directusURL, `{address: "127.0.0.1:0"}`)
+	return build{path: program}.start(tb, directusURL)
 }
 
-// startSecureDaemon starts one that listens for TLS, with the certificate that net/http/httptest has for that.
-func startSecureDaemon(tb testing.TB, directusURL string) *daemon {
+// startSecure starts one that listens for TLS, with the certificate that net/http/httptest has for that.
+func (b build) startSecure(tb testing.TB, directusURL string) *daemon {
 	tb.Helper()
 	server := httptest.NewTLSServer(nil)
 	defer server.Close()
@@ -81,16 +104,10 @@ func startSecureDaemon(tb testing.TB, directusURL string) *daemon {
 		return path
 	}
 	cert := file("cert.pem", "CERTIFICATE", pair.Certificate[0])
-	return startDaemonOn(tb, directusURL, fmt.Sprintf("{address: 127.0.0.1:0, tls: {cert: %s, key: %s}}", cert, file("key.pem", "PRIVATE KEY", key)))
+	return b.startOn(tb, directusURL, fmt.Sprintf("{address: 127.0.0.1:0, tls: {cert: %s, key: %s}}", cert, file("key.pem", "PRIVATE KEY", key)))
 }
 
-func startDaemonOn(tb testing.TB, directusURL, listen string) *daemon {
-	tb.Helper()
-	return startDaemonOf(tb, program, directusURL, listen)
-}
-
-// startDaemonOf starts a build of the daemon.
-func startDaemonOf(tb testing.TB, program, directusURL, listen string) *daemon {
+func (b build) startOn(tb testing.TB, directusURL, listen string) *daemon {
 	tb.Helper()
 	config := filepath.Join(tb.TempDir(), "config.yaml")
 	text := `directus: {url: "` + directusURL + `"}
@@ -103,7 +120,7 @@ log: {format: json}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	cmd := exec.Command(program, "serve", "--config", config)
+	cmd := exec.Command(b.path, "serve", "--config", config)
 	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET=")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -124,11 +141,12 @@ log: {format: json}
 			}
 		}
 	}()
-	tb.Cleanup(func() {
+	d.stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		<-logged
 		_ = cmd.Wait()
 	})
+	tb.Cleanup(d.stop)
 	select {
 	case d.addr = <-listening:
 	case <-logged:

@@ -20,26 +20,39 @@ func BenchmarkLastReader(b *testing.B) {
 	}
 }
 
+// lastReader has the builds take turns.
 func lastReader(tb testing.TB, c chat, n, messages int) metrics {
 	people := c.people(n)
-	last := func(open connect) time.Duration {
+	last := func(open connect, messages int) []time.Duration {
 		r := startReaders(tb, people, open)
 		defer r.close()
-		latency(tb, c, r, min(3, messages)) // names are read for the first message of an author
-		return latency(tb, c, r, messages)
+		latencies(tb, c, r, min(3, messages)) // names are read for the first message of an author
+		return latencies(tb, c, r, messages)
 	}
-	raw := last(socketReader(c.address(), flat))
-	page := last(socketReader(c.address(), named))
-	irc := last(ircReader(startDaemon(tb, c.address()).addr))
-	return metrics{
-		"raw-ms": milliseconds(raw), "named-ms": milliseconds(page), "irc-ms": milliseconds(irc),
-		"raw/irc": float64(raw) / float64(irc), "named/irc": float64(page) / float64(irc), "added-ms": milliseconds(irc - raw),
+	raw := median(last(socketReader(c.address(), flat), messages))
+	page := median(last(socketReader(c.address(), named), messages))
+	const rounds = 3
+	all, took := builds(), map[build][]time.Duration{}
+	daemons := map[build]*daemon{}
+	for _, of := range all {
+		daemons[of] = of.start(tb, c.address())
 	}
+	for range rounds {
+		for _, of := range all {
+			took[of] = append(took[of], last(ircReader(daemons[of].addr), max(1, messages/rounds))...)
+		}
+	}
+	m := metrics{"raw-ms": milliseconds(raw), "named-ms": milliseconds(page)}
+	for _, of := range all {
+		irc := median(took[of])
+		m[of.name+"-ms"], m["raw/"+of.name], m["named/"+of.name] = milliseconds(irc), float64(raw)/float64(irc), float64(page)/float64(irc)
+		daemons[of].stop()
+	}
+	return m
 }
 
-// latency is the median of the time from before a create until the last reader has it. Each message waits for the one
-// before.
-func latency(tb testing.TB, c chat, r *readers, messages int) time.Duration {
+// latencies are the times from before a create until the last reader has it. Each message waits for the one before.
+func latencies(tb testing.TB, c chat, r *readers, messages int) []time.Duration {
 	tb.Helper()
 	t := r.watch(messages)
 	var all []time.Duration
@@ -48,7 +61,7 @@ func latency(tb testing.TB, c chat, r *readers, messages int) time.Duration {
 		c.post(text(n))
 		all = append(all, t.wait(tb, n).Sub(start))
 	}
-	return median(all)
+	return all
 }
 
 // BenchmarkSteadyRate offers 50 messages a second to 300 readers on IRC, and to as many sockets what they can take.

@@ -62,8 +62,10 @@ func newFastChat(tb testing.TB) *fastChat {
 		all := map[string]any{"create": full, "read": full, "update": full, "delete": full}
 		return map[string]any{collection: all, "directus_users": all}
 	}))
-	mux.HandleFunc("SEARCH /users", c.answer(c.find))
-	mux.HandleFunc("SEARCH /items/"+collection, empty)
+	for _, method := range []string{"SEARCH", "GET"} { // older builds use the latter
+		mux.HandleFunc(method+" /users", c.answer(c.find))
+		mux.HandleFunc(method+" /items/"+collection, empty)
+	}
 	mux.HandleFunc("GET /websocket", c.socket)
 	c.server = httptest.NewServer(mux)
 	c.beats.Go(c.beat)
@@ -147,7 +149,7 @@ func (c *fastChat) find(r *http.Request) any {
 	defer c.mu.Unlock()
 	found := []any{}
 	query, _ := io.ReadAll(r.Body)
-	for _, word := range quoted.FindAllStringSubmatch(string(query), -1) {
+	for _, word := range quoted.FindAllStringSubmatch(string(query)+r.URL.Query().Get("filter"), -1) {
 		if user := c.users[word[1]]; user != nil {
 			found = append(found, user)
 		}

@@ -18,15 +18,11 @@ func BenchmarkJoin(b *testing.B) {
 }
 
 func joins(tb testing.TB, n int) metrics {
-	builds := map[string]string{"irc": program}
-	if *older != "" {
-		builds["older"] = *older
-	}
 	m := metrics{}
-	for name, program := range builds {
-		c := newFastChat(tb)
+	for _, of := range builds() {
+		c, name := newFastChat(tb), of.name
 		people := c.people(n + 2)
-		d := startDaemonOf(tb, program, c.address(), `{address: "127.0.0.1:0"}`)
+		d := of.start(tb, c.address())
 		used, start := d.cpu(), time.Now()
 		crowd := startReaders(tb, people[:n], ircReader(d.addr))
 		m[name+"-s"] = time.Since(start).Seconds()

@@ -1,14 +1,10 @@
 package bench
 
 import (
-	"flag"
 	"fmt"
 	"testing"
 	"time"
 )
-
-// older is another build of the daemon, to compare this one with.
-var older = flag.String("older", "", "path of another build of the daemon, which Line and Join measure in the same run")
 
 // BenchmarkLine is the processor time of a line at the rate at which people write: 20 messages a second to N readers,
 // each a user of its own. It is compared with programs that do nothing but write such lines to as many sockets: see
@@ -34,9 +30,9 @@ type source struct {
 
 // line has sources take turns, so that what else the machine does falls on all of them.
 func line(tb testing.TB, n, rounds, messages int, period time.Duration) metrics {
-	sources := []*source{daemonSource(tb, "irc", program, n)}
-	if *older != "" {
-		sources = append(sources, daemonSource(tb, "older", *older, n))
+	var sources []*source
+	for _, d := range builds() {
+		sources = append(sources, daemonSource(tb, d, n))
 	}
 	for _, kind := range []string{floorLoop, floorGoroutines} {
 		sources = append(sources, floorSource(tb, kind, n))
@@ -70,11 +66,16 @@ func (s *source) turn(tb testing.TB, messages int, period time.Duration) {
 	s.used += s.cpu() - used
 }
 
-func daemonSource(tb testing.TB, name, program string, n int) *source {
+func daemonSource(tb testing.TB, of build, n int) *source {
 	c := newFastChat(tb)
-	d := startDaemonOf(tb, program, c.address(), `{address: "127.0.0.1:0"}`)
-	s := &source{name: name, process: d.process, say: func(text string) { c.post(text) }}
-	s.readers = startReaders(tb, c.people(n), ircReader(d.addr))
-	latency(tb, c, s.readers, 10) // warm
+	return sourceOf(tb, of, c, c.people(n))
+}
+
+// sourceOf starts a build with readers.
+func sourceOf(tb testing.TB, of build, c chat, people []string) *source {
+	d := of.start(tb, c.address())
+	s := &source{name: of.name, process: d.process, say: func(text string) { c.post(text) }}
+	s.readers = startReaders(tb, people, ircReader(d.addr))
+	latencies(tb, c, s.readers, 10) // warm
 	return s
 }

@@ -18,8 +18,7 @@ func TestBenchmarks(t *testing.T) {
 		"Login":      func(tb testing.TB) metrics { return login(tb, newFakeChat(tb), 2) },
 		"History":    func(tb testing.TB) metrics { return history(tb, newFakeChat(tb), 12, 6, 5, 1) },
 		"Stream": func(tb testing.TB) metrics {
-			c := newFastChat(tb)
-			return stream(tb, c, slices.Repeat(c.people(1), 2), 10)
+			return stream(tb, func(c chat) []string { return slices.Repeat(c.people(1), 2) }, 1, 10)
 		},
 		"Join": func(tb testing.TB) metrics { return joins(tb, 2) },
 		"Line": func(tb testing.TB) metrics { return line(tb, 2, 2, 2, time.Millisecond) },
@@ -29,7 +28,7 @@ func TestBenchmarks(t *testing.T) {
 		},
 		"MemoryTLS": func(tb testing.TB) metrics {
 			c := newFastChat(tb)
-			return memory(tb, startSecureDaemon(tb, c.address()), secureReader, c.people(2), 20*time.Millisecond)
+			return memory(tb, builds()[0].startSecure(tb, c.address()), secureReader, c.people(2), 20*time.Millisecond)
 		},
 	} {
 		t.Run(name, func(t *testing.T) { t.Log(run(t)) })
