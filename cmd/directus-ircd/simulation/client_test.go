@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +52,8 @@ type client struct {
 	w    *world
 	name string
 	spec clientSpec
+	// number is its place among the clients, and connections are those so far; run owns both.
+	number, connections int
 
 	mu         sync.Mutex
 	wanted     bool // guarded by mu, as is all that follows
@@ -96,7 +97,7 @@ type client struct {
 
 func newClient(w *world, i int, spec clientSpec) *client {
 	return &client{
-		w: w, spec: spec, name: fmt.Sprintf("c%d/p%d/%v%s", i, spec.person, spec.kind, strings.TrimPrefix(spec.device, "device")), wanted: true,
+		w: w, spec: spec, number: i, name: fmt.Sprintf("c%d/p%d/%v%s", i, spec.person, spec.kind, strings.TrimPrefix(spec.device, "device")), wanted: true,
 		wish: make(chan struct{}, 1), joined: map[string]int{}, in: map[string]bool{}, last: map[string]string{}, left: map[string]bool{},
 		answers: map[token]answer{},
 	}
@@ -122,7 +123,8 @@ func (c *client) run(ctx context.Context) {
 
 // live is one connection. It returns how long to wait before the next.
 func (c *client) live(ctx context.Context) (wait time.Duration) {
-	near, far := net.Pipe()
+	c.connections++
+	near, far := newSocket(c.w.scenario.seed, uint64(c.number<<16|c.connections), c.spec.web, &c.w.tries)
 	w := newWire(near)
 	life, ok := c.w.connect(ctx, far, c.spec.web)
 	if !ok {

@@ -15,9 +15,10 @@ var covered = flag.Bool("simulate.covered", false, "fail where a promise, a deed
 
 // promises are what the worlds are judged by.
 var promises = []string{
-	"PING is answered", "a quiet system is quiet", "feeds are shared as configured", "memory is bounded", "messages carry their author", "nicks never change hands",
-	"nobody is named to strangers", "nobody is shown what they may not read", "nothing is doubled", "nothing is lost", "nothing is out of order", "nothing is stored twice",
-	"queues are bounded", "senders are told the truth",
+	"PING is answered", "a quiet system is quiet", "feeds are shared as configured", "lines written in part stay whole", "memory is bounded",
+	"messages carry their author", "nicks never change hands", "nobody is named to strangers", "nobody is shown what they may not read",
+	"nothing is doubled", "nothing is lost", "nothing is out of order", "nothing is stored twice", "queues are bounded",
+	"senders are told the truth",
 }
 
 // traits are what scenarios differ by, beside their steps.

@@ -21,6 +21,9 @@
 // what order a backlog comes that could not be read at JOIN, and who is named to whom but as an author. With
 // -simulate.order=false nothing of this is judged.
 //
+// The connections of clients have the buffer of a kernel between the ends, of a size by the seed: what the daemon writes without
+// waiting is taken whole, in part, or not at all.
+//
 // Counted is how often each promise, step, fault and setting was put to the test; with -simulate.covered one that never was is
 // a failure. A process tries one world at a time, on one core: -simulate.processes shares the seeds among several.
 //

@@ -144,6 +144,7 @@ func (w *world) judge() {
 	}
 	w.judgeNicks()
 	w.judgeStored()
+	w.verdict["lines written in part stay whole"] += int(w.tries.part.Load())
 }
 
 // judgeLeaks looks at every text that a client was shown a part of.

@@ -65,6 +65,7 @@ type world struct {
 	touched   map[string]string // by collection: the key of the item that was changed last
 	spells    spells
 	verdict   verdict
+	tries     tries
 
 	mu       sync.Mutex
 	daemon   *daemon  // nil: there is none; guarded by mu
