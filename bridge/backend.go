@@ -177,7 +177,7 @@ func (b *Backend) Features() ircd.Features {
 	f.Replies = f.Private && p.Private.Fields.Reply != ""
 	kinds := p.Channels
 	if p.Rooms != nil {
-		f.Rooms = true
+		f.Rooms, f.Created, f.TopicTimes = true, true, p.Rooms.Fields.Topic != ""
 		kinds = append(slices.Clip(kinds), p.Rooms.Messages)
 	}
 	for _, c := range kinds {

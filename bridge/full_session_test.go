@@ -8,6 +8,7 @@ type fullSession interface {
 	ircd.Reactor
 	ircd.TopicSetter
 	ircd.RoomKeeper
+	ircd.ChannelDater
 	ircd.HistoryReader
 	ircd.MarkerKeeper
 }

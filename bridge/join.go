@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"time"
 
@@ -26,22 +27,39 @@ func (s *session) AutoJoin() []string {
 	return names
 }
 
-func (s *session) Channels(ctx context.Context) ([]ircd.ChannelInfo, error) {
-	infos := make([]ircd.ChannelInfo, 0, len(s.plan.Channels))
-	for _, cfg := range s.plan.Channels {
-		c := s.plan.channels[wire.Fold(cfg.Name)]
-		infos = append(infos, ircd.ChannelInfo{Name: c.Name(), Topic: s.member.topics.text(ctx, c)})
-	}
+func (s *session) Channels(ctx context.Context) (iter.Seq[ircd.ChannelInfo], error) {
 	now, err := s.awaitListing(ctx)
-	if now == nil || err != nil {
-		return infos, err
+	if err != nil {
+		return nil, err
 	}
-	for _, id := range now.Since(nil) {
-		if c := s.plan.rooms.Channel(id); c != nil {
-			infos = append(infos, ircd.ChannelInfo{Name: s.nameOf(c), Topic: now.Rooms[id].Topic})
+	return func(yield func(ircd.ChannelInfo) bool) {
+		for _, cfg := range s.plan.Channels {
+			c := s.plan.channels[wire.Fold(cfg.Name)]
+			if !yield(ircd.ChannelInfo{Name: c.Name(), Topic: s.member.topics.text(ctx, c)}) {
+				return
+			}
 		}
-	}
-	return infos, nil
+		if now == nil {
+			return
+		}
+		created, updated := s.readsDates()
+		for _, id := range now.Keys() {
+			c, room := s.plan.rooms.Channel(id), now.Rooms[id]
+			if c == nil {
+				continue
+			}
+			info := ircd.ChannelInfo{Name: s.nameOf(c), Topic: room.Topic}
+			if created {
+				info.Created = room.Created()
+			}
+			if updated && room.Topic != "" {
+				info.TopicAt = room.Updated()
+			}
+			if !yield(info) {
+				return
+			}
+		}
+	}, nil
 }
 
 // Join implements ircd.Session. It joins the channel as a part of the first of its groups

@@ -312,6 +312,9 @@ func (m *member) readsAllRooms(p *plan) bool {
 	return said && len(readable) == len(fields)
 }
 
+// Reads implements rooms.Reader.
+func (m *member) Reads(collection, field string) bool { return m.rights.Reads(collection, field) }
+
 // Shares implements rooms.Reader.
 func (m *member) Shares(ctx context.Context) bool {
 	p := m.rooms.plan.Load()

@@ -292,6 +292,26 @@ func (s *session) roomFor(ctx context.Context, name string) (c *collection.Chann
 	return c, "", nil
 }
 
+// DatesChannels implements ircd.ChannelDater.
+func (s *session) DatesChannels(ctx context.Context) (created, topics bool) {
+	if s.plan.rooms == nil || !s.member.Reads(s.plan.rooms.Collection, rooms.CreatedField) && !s.member.Reads(s.plan.rooms.Collection, rooms.UpdatedField) {
+		return false, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, collection.AnswerTimeout)
+	defer cancel()
+	if err := s.plan.rooms.LearnDates(ctx, s.member.account); err != nil {
+		s.member.log.Debug().Err(err).Msg("find out whether the rooms are dated")
+	}
+	return s.readsDates()
+}
+
+// readsDates reports which dates of a room the user may read, where there are any.
+func (s *session) readsDates() (created, updated bool) {
+	r := s.plan.rooms
+	reads := func(field string) bool { return r.HasDate(field) && s.member.Reads(r.Collection, field) }
+	return reads(rooms.CreatedField), r.Fields.Topic != "" && reads(rooms.UpdatedField)
+}
+
 var _ rooms.Reader = (*member)(nil)
 
 // roomName is the name of a room, by key; empty if it is not known.

@@ -47,12 +47,8 @@ func (c *chat) room(name string) (id string) {
 // list are the channels of LIST, sorted.
 func (v *visitor) list() []string {
 	v.t.Helper()
-	infos, err := v.session.Channels(v.t.Context())
-	if err != nil {
-		v.t.Fatal(err)
-	}
 	var lines []string
-	for _, info := range infos {
+	for _, info := range listed(v.t, v.session) {
 		lines = append(lines, strings.TrimSpace(info.Name+" "+info.Topic))
 	}
 	slices.Sort(lines)

@@ -135,6 +135,7 @@ var _ interface {
 	ircd.Reactor
 	ircd.TopicSetter
 	ircd.RoomKeeper
+	ircd.ChannelDater
 	ircd.HistoryReader
 	ircd.MarkerKeeper
 } = (*session)(nil)

@@ -81,8 +81,8 @@ func TestStoredTopic(t *testing.T) {
 				t.Errorf("told %+v", got)
 			}
 		}
-		if list, err := bob.Channels(t.Context()); err != nil || list[0].Topic != "from the web" {
-			t.Errorf("LIST: %v, %v", list, err)
+		if list := listed(t, bob); list[0].Topic != "from the web" {
+			t.Errorf("LIST: %v", list)
 		}
 		for _, s := range []fullSession{ada, ada2, bob} {
 			closeSession(t, s)
@@ -105,11 +105,7 @@ func TestLongTopic(t *testing.T) {
 		}
 		fake.Update("rooms", id, map[string]any{"description": strings.Repeat("x", 200<<10)})
 		short("JOIN", joinTopic(t, s))
-		list, err := s.Channels(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		short("LIST", list[0].Topic)
+		short("LIST", listed(t, s)[0].Topic)
 		fake.Update("rooms", id, map[string]any{"description": "short"})
 		polled[*ircd.Topic](t, s)
 		fake.Update("rooms", id, map[string]any{"description": strings.Repeat("x", 100<<10)})

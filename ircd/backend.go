@@ -14,6 +14,7 @@ package ircd
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"directus-ircd/ircd/bell"
@@ -61,6 +62,9 @@ type Features struct {
 	Topics bool
 	// Rooms: channels come and go, and users may rename them; see RoomKeeper.
 	Rooms bool
+	// Created and TopicTimes: LIST can be asked for channels by when they were made, and by when
+	// their topics were set; see ChannelDater.
+	Created, TopicTimes bool
 }
 
 // Credentials are what a client sent to log in. They are never logged.
@@ -102,8 +106,9 @@ type Session interface {
 	// Start is called once, after the welcome. From then on Poll returns private
 	// messages, their backlog first, and news about the user.
 	Start(ctx context.Context, opts JoinOptions) error
-	// Channels lists the channels for LIST.
-	Channels(ctx context.Context) ([]ChannelInfo, error)
+	// Channels lists the channels for LIST, which may take as long as the client takes to read
+	// them. What is listed is what there was when it was called.
+	Channels(ctx context.Context) (iter.Seq[ChannelInfo], error)
 	// Join enters a channel, whose events Poll returns from then on. The name may differ
 	// in case from the canonical one in the result. It is not called for a channel that
 	// the session is in.
@@ -175,6 +180,13 @@ type RoomKeeper interface {
 	RenameChannel(ctx context.Context, channel, name string) error
 }
 
+// A ChannelDater is a Session that may know when channels were made, or their topics set.
+type ChannelDater interface {
+	// DatesChannels says which of the times of a ChannelInfo are known. It is called once, before
+	// the welcome, and may have to ask.
+	DatesChannels(ctx context.Context) (created, topics bool)
+}
+
 // A HistoryReader is a Session that can query past messages (CHATHISTORY).
 type HistoryReader interface {
 	// History reads a page of the messages of a channel, joined or not, or of those
@@ -228,10 +240,12 @@ type Channel struct {
 	Notice string
 }
 
-// ChannelInfo is one row of LIST.
+// ChannelInfo is one row of LIST. The times are zero if they are not known.
 type ChannelInfo struct {
-	Name  string
-	Topic string
+	Name    string
+	Topic   string
+	Created time.Time // when the channel was made
+	TopicAt time.Time // when the topic was set
 }
 
 // Kind is the kind of a message.

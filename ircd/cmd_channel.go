@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -179,7 +180,7 @@ func (c *conn) findChannel(ctx context.Context, name string) (ChannelInfo, error
 		if err != nil {
 			return ChannelInfo{}, refused(err, irc.ERR_NOSUCHCHANNEL, name)
 		}
-		for _, ch := range list {
+		for ch := range list {
 			if wire.Fold(ch.Name) == wire.Fold(name) {
 				return ch, nil
 			}
@@ -268,20 +269,25 @@ func (c *conn) cmdInvite(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// cmdList lists channels (RFC 2812, 3.2.6). ELIST: M and N are masks, U bounds
-// the number of users by >n and <n.
+// cmdList lists channels (RFC 2812, 3.2.6), at the pace at which the client reads them. ELIST: M
+// and N are masks, U bounds the number of users by >n and <n, and C and T how many minutes ago the
+// channel was made, and its topic set.
 func (c *conn) cmdList(ctx context.Context, m *irc.Message) error {
 	list, err := c.session.Channels(ctx)
 	if err != nil {
 		return refused(err, wire.ERR_UNKNOWNERROR, "LIST")
 	}
+	wanted := parseList(m.Param(0), c.srv.now())
 	c.reply(irc.RPL_LISTSTART, "Channel", "Users  Name")
-	for _, ch := range list {
+	for ch := range list {
 		// Some clients hide channels with 0 users, so every channel has at least 1.
-		if n := max(c.srv.roster.Count(ch.Name), 1); listed(m.Param(0), ch.Name, n) {
+		if n := max(c.srv.roster.Count(ch.Name), 1); wanted.has(&ch, n) {
 			c.reply(irc.RPL_LIST, ch.Name, strconv.Itoa(n), ch.Topic)
 		}
-		if err := c.flush(ctx); err != nil {
+		if len(c.out1) <= writeChunk {
+			continue
+		}
+		if alive, err := c.written(ctx); err != nil || !alive {
 			return err
 		}
 	}
@@ -289,32 +295,63 @@ func (c *conn) cmdList(ctx context.Context, m *irc.Message) error {
 	return nil
 }
 
-// listed reports whether a channel matches the conditions of LIST: all bounds, no "!mask",
+// listQuery is what LIST asks for: channels for which all bounds hold, which no "!mask" matches,
 // and, if there are any masks, at least one of them.
-func listed(conditions, name string, users int) bool {
-	masks, matched := 0, 0
+type listQuery struct {
+	now           time.Time
+	bounds        []listBound
+	masks, except []string
+}
+
+// listBound bounds what a channel is said to have: 'U' users, or 'C' and 'T' minutes.
+type listBound struct {
+	what  byte
+	above bool // more than n, else fewer
+	n     int
+}
+
+func parseList(conditions string, now time.Time) listQuery {
+	q := listQuery{now: now}
 	for cond := range strings.SplitSeq(conditions, ",") {
-		n, err := strconv.Atoi(strings.TrimLeft(cond, "<>"))
+		bound := strings.TrimLeft(cond, "CTct")
+		if len(cond)-len(bound) > 1 || bound == "" {
+			bound = cond
+		}
+		n, err := strconv.Atoi(strings.TrimLeft(bound, "<>"))
 		switch {
 		case cond == "":
-		case cond[0] == '>' && err == nil:
-			if users <= n {
-				return false
+		case (bound[0] == '<' || bound[0] == '>') && err == nil:
+			b := listBound{'U', bound[0] == '>', n}
+			if len(bound) < len(cond) {
+				b.what = cond[0] &^ 0x20 // upper case
 			}
-		case cond[0] == '<' && err == nil:
-			if users >= n {
-				return false
-			}
+			q.bounds = append(q.bounds, b)
 		case cond[0] == '!':
-			if wire.Match(cond[1:], name) {
-				return false
-			}
+			q.except = append(q.except, cond[1:])
 		default:
-			masks++
-			if wire.Match(cond, name) {
-				matched++
-			}
+			q.masks = append(q.masks, cond)
 		}
 	}
-	return masks == 0 || matched > 0
+	return q
+}
+
+// has reports whether a channel with so many users is asked for. One of which a time is not known
+// is within no bounds of it.
+func (q *listQuery) has(ch *ChannelInfo, users int) bool {
+	for _, b := range q.bounds {
+		n, at := users, ch.Created
+		if b.what == 'T' {
+			at = ch.TopicAt
+		}
+		if b.what != 'U' {
+			if n = int(q.now.Sub(at) / time.Minute); at.IsZero() {
+				return false
+			}
+		}
+		if b.above && n <= b.n || !b.above && n >= b.n {
+			return false
+		}
+	}
+	matches := func(mask string) bool { return wire.Match(mask, ch.Name) }
+	return !slices.ContainsFunc(q.except, matches) && (len(q.masks) == 0 || slices.ContainsFunc(q.masks, matches))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -26,14 +27,15 @@ type fakeChat struct {
 	poll   func(ctx context.Context)                    // nil: nothing; else called first
 	asks   atomic.Int64                                 // for the hooks to count
 
-	ahead    time.Duration // of the clock of the chat
-	features Features      // static
-	notice   string        // in front of each backlog; static
-	more     More          // behind each backlog; nil: nothing; static
-	device   bool          // sessions want to know what has arrived; static
-	bare     bool          // sessions have no optional part; static
-	bot      bool          // every login is marked as a bot's; static
-	denied   bool          // nor has the chat any; static
+	ahead    time.Duration         // of the clock of the chat
+	features Features              // static
+	notice   string                // in front of each backlog; static
+	more     More                  // behind each backlog; nil: nothing; static
+	device   bool                  // sessions want to know what has arrived; static
+	listed   iter.Seq[ChannelInfo] // by LIST; nil: what there is; static
+	bare     bool                  // sessions have no optional part; static
+	bot      bool                  // every login is marked as a bot's; static
+	denied   bool                  // nor has the chat any; static
 
 	crash func(method, user string) // guarded by mu; nil: nothing. It may panic
 
@@ -208,8 +210,16 @@ func (s *fakeSession) WakeBy(p *bell.Pull) {
 	p.Ring()
 }
 
-func (s *fakeSession) Channels(context.Context) ([]ChannelInfo, error) {
-	return []ChannelInfo{{Name: "#dev"}, {Name: "#messages", Topic: s.chat.topics["#messages"]}}, nil
+func (s *fakeSession) Channels(context.Context) (iter.Seq[ChannelInfo], error) {
+	if s.chat.listed != nil {
+		return s.chat.listed, nil
+	}
+	return slices.Values([]ChannelInfo{{Name: "#dev"}, {Name: "#messages", Topic: s.chat.topics["#messages"]}}), nil
+}
+
+// DatesChannels implements ChannelDater: there are times where a test has set the list.
+func (s *fakeSession) DatesChannels(context.Context) (created, topics bool) {
+	return s.chat.listed != nil, s.chat.listed != nil
 }
 
 func (s *fakeSession) Join(ctx context.Context, channel string, opts JoinOptions) (*Channel, error) {

@@ -51,7 +51,7 @@ func (s *settings) isupportTokens(f Features) []string {
 		"CHANTYPES=#",
 		has(f.History, fmt.Sprintf("CHATHISTORY=%d", maxHistory)),
 		"CLIENTTAGDENY=" + clientTagDeny(f),
-		"ELIST=MNU",
+		"ELIST=" + has(f.Created, "C") + "MN" + has(f.TopicTimes, "T") + "U",
 		"draft/ACCOUNTREQUIRED",
 		has(f.History, fmt.Sprintf("draft/CHATHISTORY=%d", maxHistory)), // for old Kiwi
 		fmt.Sprintf("MAXTARGETS=%d", maxTargets),

@@ -45,7 +45,7 @@ func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duratio
 	defer cancel()
 	session, err := c.srv.backend.Login(lctx, cred)
 	if err == nil {
-		c.takeSession(session)
+		c.takeSession(lctx, session)
 		return nil
 	}
 	var le *LoginError
@@ -72,7 +72,7 @@ func (c *conn) login(ctx context.Context, cred Credentials, timeout time.Duratio
 
 // takeSession makes the connection use a session, and tells the client of capabilities that were
 // offered before the login but that the session does not support.
-func (c *conn) takeSession(session Session) {
+func (c *conn) takeSession(ctx context.Context, session Session) {
 	before := c.offered()
 	session.WakeBy(&c.news)
 	c.session, c.user = session, session.User()
@@ -81,6 +81,9 @@ func (c *conn) takeSession(session Session) {
 	c.has.rooms, _ = session.(RoomKeeper)
 	c.has.history, _ = session.(HistoryReader)
 	c.has.markers, _ = session.(MarkerKeeper)
+	if d, ok := session.(ChannelDater); ok {
+		c.has.created, c.has.topicTimes = d.DatesChannels(ctx)
+	}
 	c.reg.failed = nil
 	c.srv.count.logins.Add(1)
 	c.offersChanged(before, c.offered())
@@ -93,6 +96,8 @@ type abilities struct {
 	rooms     RoomKeeper
 	history   HistoryReader
 	markers   MarkerKeeper
+	// created and topicTimes are what a ChannelDater says.
+	created, topicTimes bool
 }
 
 // features are those that both the chat and the client's session have. Before the login
@@ -103,6 +108,7 @@ func (c *conn) features() Features {
 		f.Reactions = f.Reactions && c.has.reactions != nil
 		f.Topics = f.Topics && c.has.topics != nil
 		f.Rooms = f.Rooms && c.has.rooms != nil
+		f.Created, f.TopicTimes = f.Created && c.has.created, f.TopicTimes && c.has.topicTimes
 		f.History = f.History && c.has.history != nil
 		f.ReadMarkers = f.ReadMarkers && c.has.markers != nil
 	}

@@ -110,6 +110,13 @@ func (c *Cache) Readable(name string, fields []string) (may []string, ok bool) {
 	return readable(r.read, fields), r.known && r.read.Access != "partial"
 }
 
+// Reads reports whether Directus said that the user may read a field, if only of those items that a
+// rule lets through.
+func (c *Cache) Reads(name, field string) bool {
+	r := c.last(name)
+	return r.known && r.read.Allowed() && len(r.read.Refused(field)) == 0
+}
+
 // last returns the rights in a collection that Directus has told last.
 func (c *Cache) last(name string) Rights {
 	c.mu.Lock()

@@ -96,9 +96,15 @@ func (f *follower) readAll(ctx context.Context, causes map[string]Cause) error {
 }
 
 func (f *follower) read(ctx context.Context, q directus.Query) ([]map[string]json.RawMessage, error) {
-	q.Fields = f.list.rooms.Query()
+	dates := f.list.rooms.datesFor(f.reader)
+	q.Fields = append(f.list.rooms.Query(), dates...)
 	var items []map[string]json.RawMessage
-	if err := f.reader.Account().Items(ctx, f.list.rooms.Collection, q, &items); err != nil {
+	err := f.reader.Account().Items(ctx, f.list.rooms.Collection, q, &items)
+	if len(dates) > 0 && collection.IsForbidden(err) { // a room can do without
+		q.Fields = f.list.rooms.Query()
+		err = f.reader.Account().Items(ctx, f.list.rooms.Collection, q, &items)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the rooms: %w", err)
 	}
 	return items, nil
@@ -113,6 +119,7 @@ func (f *follower) note(item map[string]json.RawMessage, news map[string]*Room, 
 	case archived:
 		news[room.ID], causes[room.ID] = nil, Archived
 	default:
+		f.list.rooms.dated(room, item)
 		news[room.ID] = room
 	}
 }

@@ -25,6 +25,8 @@ type Reader interface {
 	// reports that the reader has ended.
 	Link() directus.State
 	IsOver() bool
+	// Reads reports whether the reader may read a field of a collection, by what is known.
+	Reads(collection, field string) bool
 	// Shares asks Directus anew whether the reader may read every room, without a rule.
 	Shares(ctx context.Context) bool
 }

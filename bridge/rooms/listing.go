@@ -4,18 +4,22 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"directus-ircd/bridge/collection"
 	"directus-ircd/bridge/text"
 )
 
-// Room is an item of the collection of rooms as its reader sees it. Immutable.
+// Room is an item of the collection of rooms as its reader sees it. Immutable but for its dates.
 type Room struct {
 	ID string
 	// Name is what people call it; it may be empty.
 	Name  string
 	Topic string
 	slug  string // see Slug
+	// created and updated are when, in seconds of Unix; 0: not known. See dates.go.
+	created, updated atomic.Int64
 }
 
 // Cause is why a room is not in a list any more.
@@ -41,6 +45,8 @@ type Listing struct {
 	// changed are the keys of the rooms that differ from the version before.
 	changed []string
 	gone    []goneRoom // the latest, oldest first
+	keys    []string   // see Keys; written once
+	sorting sync.Once
 }
 
 type goneRoom struct {
@@ -58,20 +64,26 @@ func (l *Listing) CauseOf(id string) Cause {
 	return Unreadable
 }
 
+// Keys lists the keys of all rooms, sorted. It is not to be changed.
+func (l *Listing) Keys() []string {
+	l.sorting.Do(func() { l.keys = slices.SortedFunc(maps.Keys(l.Rooms), collection.CompareIDs) })
+	return l.keys
+}
+
 // Since lists the keys of the rooms that are new, gone or changed since an earlier listing, which
-// may be that of another List, or nil; sorted.
+// may be that of another List, or nil; sorted. It is not to be changed.
 func (l *Listing) Since(old *Listing) []string {
 	switch {
 	case old == l:
 		return nil
 	case old == nil:
-		return slices.SortedFunc(maps.Keys(l.Rooms), collection.CompareIDs)
+		return l.Keys()
 	case old.version == l.version-1 && l.of == old.of:
 		return l.changed
 	}
 	var ids []string
 	for id, r := range l.Rooms {
-		if o := old.Rooms[id]; o == nil || *o != *r {
+		if o := old.Rooms[id]; o == nil || !o.is(r) {
 			ids = append(ids, id)
 		}
 	}
@@ -93,7 +105,11 @@ func (l *Listing) next(of *List, news map[string]*Room, causes map[string]Cause)
 	n := &Listing{version: l.version + 1, of: of, gone: l.gone}
 	for _, id := range slices.SortedFunc(maps.Keys(news), collection.CompareIDs) {
 		old, now := l.Rooms[id], news[id]
-		if old == nil && now == nil || old != nil && now != nil && *old == *now {
+		if old == nil && now == nil {
+			continue
+		}
+		if old != nil && now != nil && old.is(now) {
+			old.redate(now)
 			continue
 		}
 		if n.Rooms == nil {

@@ -69,6 +69,7 @@ type Rooms struct {
 	index  *collection.Index // of the groups; has a lock of its own
 	names  registry
 	making *semaphore.Weighted // held while a room is made
+	dates  dates
 
 	ctx    context.Context // of all lists
 	cancel context.CancelFunc
@@ -90,7 +91,7 @@ func New(cfg Config) (*Rooms, error) {
 		return nil, fmt.Errorf("rooms: %w", err)
 	}
 	c.Filter = nil
-	r := &Rooms{Config: cfg, index: collection.NewIndex(cfg.Room), making: semaphore.NewWeighted(1), names: newRegistry(), lists: map[Key]*List{}}
+	r := &Rooms{Config: cfg, index: collection.NewIndex(cfg.Room), making: semaphore.NewWeighted(1), dates: dates{turn: semaphore.NewWeighted(1)}, names: newRegistry(), lists: map[Key]*List{}}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for _, fields := range cfg.Messages.Fields.Choices() {
 		g := &collection.Group{
