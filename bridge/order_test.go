@@ -35,6 +35,32 @@ func TestEventsInDisorder(t *testing.T) {
 	})
 }
 
+// So it is with the very first lines of a collection, whose keys go on where those of deleted
+// items have ended.
+func TestFirstLinesInDisorder(t *testing.T) {
+	for _, deleted := range []int{0, 100} {
+		t.Run(fmt.Sprintf("%d deleted", deleted), func(t *testing.T) {
+			ircdtest.Bubble(t, func(t *testing.T) {
+				fake, listener, _ := fakeStack(t, directustest.FakeOptions{}, nil, messages("messages"))
+				fake.AddCollection("messages", directustest.FakeCollection{Fields: []string{"text", "nonce"}, Unique: []string{"nonce"}})
+				author := fake.AddUser(directustest.FakeUser{Email: "kevin@example.com"})
+				for range deleted {
+					fake.Remove("messages", fake.Insert("messages", author, map[string]any{"text": "gone"}))
+				}
+				reader, ada := enter(t, fake, listener, "ada")
+				fake.HoldEvents()
+				for _, text := range []string{"one", "two", "three"} {
+					fake.Insert("messages", ada, map[string]any{"text": text})
+				}
+				fake.ReleaseEvents(true)
+				for _, text := range []string{"one", "two", "three"} {
+					reader.Expect("* PRIVMSG #messages :" + text)
+				}
+			})
+		})
+	}
+}
+
 // A message whose event was lost shows in the keys of the next one: the
 // collection is read, and shows both in order.
 func TestLostEventIsNoticed(t *testing.T) {

@@ -177,7 +177,7 @@ func TestForbiddenIsLeftAlone(t *testing.T) {
 				time.Sleep(5 * time.Minute)
 				a.news()
 				c.fake.Insert("private_messages", bob, map[string]any{"text": "for you", "recipient": a.id})
-				same(t, a.news(), "bob says in *: for you")
+				same(t, a.later(time.Second), "bob says in *: for you")
 			})
 		})
 	}

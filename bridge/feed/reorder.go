@@ -23,6 +23,8 @@ const (
 	maxMissing = 64
 	// maxSkipped is how many gaps that were waited for in vain are remembered.
 	maxSkipped = 64
+	// firstKey is the lowest key that a database gives.
+	firstKey = 1
 	// longRow is the number of rows without a gap after which gaps count again.
 	longRow = 16
 )
@@ -39,6 +41,9 @@ const (
 // does a reading that finds the missing row; a few seconds without a wait in vain double it.
 // Where a filter or rights hide part of a collection, most rows may have a gap before them:
 // few of them wait, until one is late.
+//
+// In a collection without rows the first key may be any, because those of deleted rows are not
+// given again. The first row waits like one with a gap before it, unless its key is firstKey.
 type reorderBuffer struct {
 	next     uint64 // the key expected next; 0: not known
 	held     []heldRow
@@ -78,8 +83,6 @@ func (b *reorderBuffer) add(rows []collection.Row, now time.Time) (turn []collec
 			turn = append(turn, r)
 			continue
 		case !counts:
-		case b.next == 0:
-			b.next = key
 		case key < b.next:
 			b.late(key, now)
 		}
@@ -95,7 +98,8 @@ func (b *reorderBuffer) add(rows []collection.Row, now time.Time) (turn []collec
 func (b *reorderBuffer) due(now time.Time) (turn []collection.Row, missing bool) {
 	for len(b.held) > 0 {
 		front := b.held[0]
-		follows, gap := front.key == b.next, front.key > b.next
+		expected := max(b.next, firstKey)
+		follows, gap := front.key == expected, front.key > expected
 		if !front.counts && b.strict {
 			return turn, !now.Before(b.deadline())
 		}
@@ -104,7 +108,7 @@ func (b *reorderBuffer) due(now time.Time) (turn []collection.Row, missing bool)
 			b.held = b.held[1:]
 			continue
 		}
-		if gap && (b.strict || b.counting || front.key-b.next <= maxMissing) {
+		if gap && (b.strict || b.counting || b.next == 0 || front.key-b.next <= maxMissing) {
 			b.regain(now)
 			if now.Before(b.deadline()) {
 				break
@@ -164,7 +168,10 @@ func (b *reorderBuffer) skip(front heldRow, now time.Time) (waited bool) {
 	if waited = b.patience > 0 || b.strict; waited {
 		b.vain = now
 	}
-	if b.patience /= 2; b.patience < leastPatience {
+	if b.next > 0 {
+		b.patience /= 2
+	}
+	if b.patience < leastPatience {
 		b.patience = 0
 	}
 	b.next, b.row, b.counting = front.key, 0, false

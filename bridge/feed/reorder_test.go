@@ -19,7 +19,10 @@ func keyed(id string) collection.Row {
 // which keys have their turn, and whether one is missing.
 func TestReorderBuffer(t *testing.T) {
 	for name, steps := range map[string][]string{
-		"in order":                  {"0: 5 -> 5", "0: 6 -> 6", "9: 7 8 -> 7 8"},
+		"in order":                  {"0: read 4", "0: 5 -> 5", "0: 6 -> 6", "9: 7 8 -> 7 8"},
+		"empty before":              {"0: 2 ->", "4: 1 -> 1 2", "5: 3 -> 3"},
+		"empty, keys go on":         {"0: 4713 ->", "4: 4712 ->", "19: . ->", "20: . -> missing", "20: read 4712", "20: flush -> 4712 4713", "21: 4714 -> 4714", "21: 4716 ->", "40: . ->", "41: . -> missing"},
+		"empty, nothing before":     {"0: 4713 ->", "20: . -> missing", "20: flush -> 4713", "21: 4714 -> 4714", "21: 4716 ->", "40: . ->", "41: . -> missing"},
 		"swapped":                   {"0: 1 -> 1", "0: 3 ->", "4: 2 -> 2 3"},
 		"swapped at once":           {"0: 1 -> 1", "0: 3 2 -> 2 3"},
 		"three":                     {"0: 1 -> 1", "0: 4 ->", "5: 3 ->", "6: 2 -> 2 3 4"},
