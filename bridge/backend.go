@@ -175,6 +175,7 @@ func (b *Backend) Features() ircd.Features {
 	p := b.plan.Load()
 	f := ircd.Features{Private: p.Private != nil, History: true, ReadMarkers: true, Topics: true}
 	f.Replies = f.Private && p.Private.Fields.Reply != ""
+	f.Reactions = f.Private && p.Private.Reactions != nil
 	kinds := p.Channels
 	if p.Rooms != nil {
 		f.Rooms, f.Created, f.TopicTimes = true, true, p.Rooms.Fields.Topic != ""

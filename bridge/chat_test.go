@@ -147,7 +147,7 @@ func describe(ev ircd.Event) string {
 		} else if ev.Removed != "" {
 			who = ev.By.Nick
 		}
-		return fmt.Sprintf("%s reacts %s in %s, removed %v: %s", who, ev.MsgID, ev.Target, ev.Removed != "", ev.Text)
+		return fmt.Sprintf("%s reacts %s in %s, removed %v: %s", who, ev.MsgID, ev.Target+ev.To.Nick, ev.Removed != "", ev.Text)
 	}
 	return fmt.Sprintf("%+v", ev)
 }

@@ -3,6 +3,7 @@ package bridge
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -23,14 +24,17 @@ func newPrivate(p *collection.Private) (*collection.Group, error) {
 	if p.Collection == "" || f.Text == "" || f.Author == "" || f.Recipient == "" || f.Date == "" {
 		return nil, errPrivateFields
 	}
+	if !p.Reactions.Complete() {
+		return nil, errors.New("private messages: reactions need a collection and the fields message, text, author and date")
+	}
 	if !p.Format.Valid() {
 		return nil, fmt.Errorf("private messages: format %q is none of plain, markdown, html", p.Format)
 	}
 	mine := directus.Or(directus.Eq(f.Author, "$CURRENT_USER"), directus.Eq(f.Recipient, "$CURRENT_USER"))
 	c := &collection.Channel{Private: true, Config: collection.Config{
-		Collection: p.Collection, Fields: f, Format: p.Format, Backlog: p.Backlog, Filter: mine,
+		Collection: p.Collection, Fields: f, Format: p.Format, Backlog: p.Backlog, Filter: mine, Reactions: p.Reactions,
 	}}
-	g := &collection.Group{Collection: p.Collection, Fields: f, Channels: []*collection.Channel{c}}
+	g := &collection.Group{Collection: p.Collection, Fields: f, Channels: []*collection.Channel{c}, Reactions: p.Reactions}
 	g.Prepare()
 	return g, nil
 }

@@ -23,11 +23,15 @@ var privateMessages = collection.Private{
 func privateStack(t *testing.T) (*directustest.Fake, *bridge.Backend) {
 	t.Helper()
 	fake, b := fakeBackend(t, func(o *bridge.Options) { o.Private = &privateMessages })
+	addPrivate(fake)
+	return fake, b
+}
+
+func addPrivate(fake *directustest.Fake) {
 	fake.AddCollection("private_messages", directustest.FakeCollection{
 		Fields: []string{"text", "recipient", "nonce"}, Unique: []string{"nonce"},
 		Relations: map[string]string{"recipient": "directus_users"},
 	})
-	return fake, b
 }
 
 // begin starts a session and shows what it has to tell at once.

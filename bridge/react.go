@@ -22,7 +22,7 @@ func (s *session) React(ctx context.Context, what ircd.Reacting) (*ircd.Reaction
 	}
 	what.Text = text.ReactionText(what.Text)
 	switch {
-	case to.Private:
+	case to.Reactions == nil && to.Private:
 		return nil, reply("", "INVALID_TARGET", "Not reacted: reactions are stored for messages in channels only, not for private ones", nil, to.name, what.MsgID)
 	case to.Reactions == nil:
 		return nil, reply("", "INVALID_TARGET", "Not reacted: no reactions are stored for "+to.name, nil, to.name, what.MsgID)
@@ -162,7 +162,7 @@ func (m *member) reactionsTo(ctx context.Context, g *collection.Group, list []fo
 	refs := people.References{Users: users, Met: m.names.Met}
 	by := map[string][]*ircd.Reaction{}
 	for _, r := range reactions {
-		if message := messages[r.Message]; message != nil {
+		if message := messages[r.Message]; message != nil && r.MayConcern(message) {
 			by[r.Message] = append(by[r.Message], r.Event(message, refs.Author(r.Author, g.Channels[0]), m.account.Now()))
 		}
 	}

@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -272,4 +273,71 @@ func TestReactionToldLate(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A reaction to a private message is seen by its sender and its recipient, whoever of them has
+// reacted, and by nobody else, whatever Directus would let them read or store.
+func TestPrivateReactions(t *testing.T) {
+	ircdtest.Bubble(t, func(t *testing.T) {
+		letters := privateMessages
+		letters.Reactions = &collection.Reactions{Collection: "reactions", Message: "message", Text: "text", Author: "user_created", Date: "date_created"}
+		c := newChat(t, func(o *bridge.Options) { o.Private = &letters })
+		addPrivate(c.fake)
+		c.fake.AddCollection("reactions", directustest.FakeCollection{Fields: []string{"message", "text"}, Relations: map[string]string{"message": letters.Collection}})
+		if !c.backend.Features().Reactions {
+			t.Error("reactions are not offered")
+		}
+		a, other, b, eve := c.visit("ada"), c.visit("ada"), c.visit("bob"), c.visit("eve")
+		all := []*visitor{a, other, b, eve}
+		for _, v := range all {
+			begin(t, v.session, true)
+		}
+		expect := func(who []*visitor, want string) {
+			t.Helper()
+			for _, v := range all {
+				if slices.Contains(who, v) {
+					same(t, v.news(), want)
+				} else {
+					same(t, v.news())
+				}
+			}
+		}
+		id := a.send("bob", "psst")
+		expect([]*visitor{other, b}, "ada says in : psst")
+		eve.say("bob", "hi")
+		b.news()
+		for _, remove := range []bool{false, true} {
+			heard := fmt.Sprintf("bob reacts %s in ada, removed %v: 👍", id, remove)
+			same(t, []string{b.react("ada", id, "👍", remove)}, heard)
+			expect([]*visitor{a, other}, heard)
+			own := fmt.Sprintf("ada reacts %s in bob, removed %v: ✓", id, remove)
+			same(t, []string{a.react("bob", id, "✓", remove)}, own)
+			expect([]*visitor{other, b}, own)
+		}
+		same(t, []string{eve.react("ada", id, "👍", false)}, "UNKNOWN_MSGID: *")
+		same(t, []string{eve.react("bob", id, "👍", false)}, "UNKNOWN_MSGID: *")
+		same(t, []string{a.react("eve", id, "👍", false)}, "INVALID_TARGET: *not said there")
+
+		row, _, _ := strings.Cut(id, ".")
+		c.fake.Insert("reactions", eve.id, map[string]any{"message": row, "text": "!"}) // past the daemon
+		expect(nil, "")
+		key := c.fake.Insert("reactions", b.id, map[string]any{"message": row, "text": "☺"})
+		expect([]*visitor{a, other, b}, "bob reacts "+id+" in ada, removed false: ☺")
+		c.fake.Remove("reactions", key)
+		expect([]*visitor{a, other, b}, "nobody known reacts "+id+" in ada, removed true: ☺")
+		a.react("bob", id, "kept", false)
+		expect([]*visitor{other, b}, "ada reacts * in bob, removed false: kept")
+
+		for v, peer := range map[*visitor]string{a: "bob", b: "ada"} {
+			page, err := v.session.History(t.Context(), ircd.HistoryQuery{Target: peer, Limit: 10, Reactions: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var lines []string
+			for _, ev := range page.Events {
+				lines = append(lines, describe(ev))
+			}
+			same(t, lines, "ada says in : psst", "ada reacts "+id+" in bob, removed false: kept")
+		}
+	})
 }

@@ -82,7 +82,8 @@ type Reaction struct {
 	ID   string
 	Time time.Time
 	From User
-	// Target and To are those of the message.
+	// Target is that of the message. In a private conversation it is empty, and To is the
+	// other user than From, whoever of them has sent the message.
 	Target string
 	To     User
 	// MsgID is the msgid of the message reacted to.

@@ -208,7 +208,7 @@ func NewChannel(cfg Config) (*Channel, error) {
 		return nil, fmt.Errorf("channel %q: format %q is none of plain, markdown, html", cfg.Name, cfg.Format)
 	case cfg.SoftDelete != nil && (cfg.SoftDelete.Field == "" || len(cfg.SoftDelete.Values) == 0):
 		return nil, fmt.Errorf("channel %q: the mark of deleted items needs a field and values", cfg.Name)
-	case cfg.Reactions != nil && slices.Contains([]string{cfg.Reactions.Collection, cfg.Reactions.Message, cfg.Reactions.Text, cfg.Reactions.Author, cfg.Reactions.Date}, ""):
+	case !cfg.Reactions.Complete():
 		return nil, fmt.Errorf("channel %q: reactions need a collection and the fields message, text, author and date", cfg.Name)
 	}
 	return &Channel{Config: cfg, Equal: equalities(cfg.Filter), key: wire.Fold(cfg.Name)}, nil

@@ -2,6 +2,7 @@ package collection
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"directus-ircd/bridge/text"
@@ -77,6 +78,11 @@ type TopicItem struct{ Collection, ID, Field string }
 // one), the text (an emoji), and who and when as Directus fills them in.
 type Reactions struct{ Collection, Message, Text, Author, Date string }
 
+// Complete reports whether a name of everything is given; nil is complete.
+func (c *Reactions) Complete() bool {
+	return c == nil || !slices.Contains([]string{c.Collection, c.Message, c.Text, c.Author, c.Date}, "")
+}
+
 // Private is a collection of messages between two users.
 type Private struct {
 	Collection string
@@ -86,6 +92,8 @@ type Private struct {
 	// Backlog is the number of messages shown after the login to clients that
 	// do not fetch history by themselves; 0 shows none.
 	Backlog int
+	// Reactions is where reactions to private messages are stored; nil: nowhere.
+	Reactions *Reactions
 }
 
 // ReadMarkers is a collection that says up to when users have read, an item for

@@ -62,15 +62,24 @@ func (r Reaction) msgid() string {
 	return safeID(r.ID) + "." + strconv.FormatInt(at, 36) + ".r"
 }
 
+// MayConcern reports whether a reaction belongs to a message: to a private one, only those of
+// its sender and recipient do, although Directus lets everybody store one.
+func (r Reaction) MayConcern(m *ircd.Message) bool {
+	return m.Target != "" || r.Author == m.From.ID || r.Author == m.To.ID
+}
+
 // Event returns the reaction to a message as IRC sees it; now is the time of one without
 // a date.
 func (r Reaction) Event(m *ircd.Message, from ircd.User, now time.Time) *ircd.Reaction {
-	at := r.date
+	at, to := r.date, m.To
 	if at.IsZero() {
 		at = now
 	}
+	if m.Target == "" && from.ID == m.To.ID {
+		to = m.From
+	}
 	return &ircd.Reaction{
-		ID: r.msgid(), Time: at, From: from, Target: m.Target, To: m.To, MsgID: m.ID, Text: r.text,
+		ID: r.msgid(), Time: at, From: from, Target: m.Target, To: to, MsgID: m.ID, Text: r.text,
 	}
 }
 

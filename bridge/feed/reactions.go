@@ -148,7 +148,7 @@ func (f *Feed) addReaction(r collection.Reaction, refs people.References) []Entr
 	}
 	var entries []Entry
 	for _, p := range known.places {
-		if p.state == visible && p.channel.Reactions != nil {
+		if p.state == visible && p.channel.Reactions != nil && r.MayConcern(p.message) {
 			entries = append(entries, Entry{Row: collection.Row{ID: r.Message}, Channel: p.channel, Event: r.Event(p.message, refs.Author(r.Author, p.channel), f.clock())})
 		}
 	}

@@ -73,6 +73,7 @@ func bridgeOptions(cfg *config.Config, client *directus.Client, log zerolog.Logg
 			Collection: p.Collection,
 			Backlog:    p.Backlog,
 			Format:     text.Format(p.Format),
+			Reactions:  bridgeReactions(p.Reactions),
 			Fields:     collection.Fields{ID: f.ID, Text: f.Text, Author: f.Sender, Recipient: f.Recipient, Date: f.Date, Nonce: f.Nonce, Kind: p.Kind},
 		}
 	}
@@ -105,11 +106,16 @@ func bridgeChannel(c config.Channel) collection.Config {
 	if s := c.SoftDelete; s.Field != "" {
 		out.SoftDelete = new(collection.SoftDelete(s))
 	}
-	if r := c.Reactions; r.Collection != "" {
-		f := config.ReactionFields
-		out.Reactions = &collection.Reactions{Collection: r.Collection, Message: f.Message, Text: f.Text, Author: f.Author, Date: f.Date}
-	}
+	out.Reactions = bridgeReactions(c.Reactions)
 	return out
+}
+
+func bridgeReactions(r config.Reactions) *collection.Reactions {
+	if r.Collection == "" {
+		return nil
+	}
+	f := config.ReactionFields
+	return &collection.Reactions{Collection: r.Collection, Message: f.Message, Text: f.Text, Author: f.Author, Date: f.Date}
 }
 
 func ircdOptions(cfg *config.Config, log zerolog.Logger) ircd.Options {

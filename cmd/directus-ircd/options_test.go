@@ -60,6 +60,7 @@ private:
   collection: letters
   backlog: 5
   format: html
+  reactions: {collection: seals}
 read_markers: {collection: read}
 edits: {show: false, delete_notice: false}
 resume: {max_age: 0}
@@ -90,7 +91,8 @@ func TestOptions(t *testing.T) {
 		}},
 		Private: &collection.Private{
 			Collection: "letters", Backlog: 5, Format: text.HTML,
-			Fields: collection.Fields{ID: "id", Text: "text", Author: "user_created", Recipient: "recipient", Date: "date_created", Nonce: "nonce"},
+			Fields:    collection.Fields{ID: "id", Text: "text", Author: "user_created", Recipient: "recipient", Date: "date_created", Nonce: "nonce"},
+			Reactions: &collection.Reactions{Collection: "seals", Message: "message", Text: "text", Author: "user_created", Date: "date_created"},
 		},
 		ReadMarkers: &collection.ReadMarkers{Collection: "read", Target: "target", Date: "date_read", User: "user_created"},
 		Recheck:     90 * time.Second,

@@ -44,7 +44,7 @@ type setupCmd struct {
 	UsersNarrow bool     `help:"Never let the role read all fields of the users, which include e-mail addresses. Directus 12 without a licence cannot grant less: people are then shown without names."`
 	Replies     bool     `help:"Add a field for the message that a message answers."`
 	Files       bool     `help:"Add a field for a file, and let the role read the files of Directus."`
-	Reactions   bool     `help:"Make a collection for reactions."`
+	Reactions   bool     `help:"Make a collection for reactions, and with --private another for those to private messages."`
 	ReadMarkers bool     `help:"Make a collection for read markers: up to which time each user has read."`
 	Edit        bool     `help:"Let people change and delete their own messages. Directus 12 without a licence can only allow it for all messages, but the daemon still lets only authors and administrators do it."`
 	Private     bool     `help:"Make a collection for messages between two people, which only those two may read. Directus 12 without a licence cannot grant that: the collection is then left out."`

@@ -166,7 +166,7 @@ func (o *operator) extends() (fits string) {
 	if good.code != 0 || strings.Contains(good.stdout, "MISSING") {
 		o.t.Errorf("check: %+v", good)
 	}
-	for _, want := range []string{"ok       the login is marked as a bot's", "ok       messages.irc_kind can", "ok       private_messages.irc_kind can", "ok       messages.file: the names of files can be read", "ok       private_messages.nonce is unique", "ok       messages_reactions.date_created is filled by Directus"} {
+	for _, want := range []string{"ok       the login is marked as a bot's", "ok       messages.irc_kind can", "ok       private_messages.irc_kind can", "ok       messages.file: the names of files can be read", "ok       private_messages.nonce is unique", "ok       messages_reactions.date_created is filled by Directus", "ok       private_messages_reactions.date_created is filled by Directus", "ok       private messages: this user may react in private_messages_reactions"} {
 		if o.tellsNothing && !strings.Contains(want, "names") && !strings.Contains(want, "bot") {
 			continue
 		}

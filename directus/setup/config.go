@@ -44,8 +44,9 @@ func (r Report) Config(directus Connection) string {
 		Reactions  *collection `yaml:"reactions,flow,omitempty"`
 	}
 	type letters struct {
-		Collection string `yaml:"collection"`
-		Kind       string `yaml:"kind,omitempty"`
+		Collection string      `yaml:"collection"`
+		Kind       string      `yaml:"kind,omitempty"`
+		Reactions  *collection `yaml:"reactions,flow,omitempty"`
 	}
 	c := struct {
 		Directus Connection  `yaml:"directus"`
@@ -58,7 +59,10 @@ func (r Report) Config(directus Connection) string {
 		c.Channels[0].Reactions = &collection{Collection: r.reactions}
 	}
 	if r.private != "" {
-		c.Private = &letters{r.private, r.privateKind}
+		c.Private = &letters{Collection: r.private, Kind: r.privateKind}
+		if r.privateReactions != "" {
+			c.Private.Reactions = &collection{Collection: r.privateReactions}
+		}
 	}
 	if r.markers != "" {
 		c.Markers = &collection{Collection: r.markers}

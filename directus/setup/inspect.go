@@ -63,6 +63,14 @@ func (f field) isPostgresText() bool {
 // holds reports whether the column can hold nothing but values of a type.
 func (f field) holds(kind any) bool { return f.Type == kind || kind == "uuid" && f.holdsUUID() }
 
+// keyType is the type of the fields that point to a primary key.
+func (f field) keyType() string {
+	if f.special("uuid") {
+		return "uuid" // the type may be string in SQLite
+	}
+	return f.Type
+}
+
 // finding is what a check of a field found. An empty status means that the field is as it should be.
 type finding struct {
 	status  Status // Limited, or Differs if the field cannot be used
@@ -76,10 +84,7 @@ func (r *run) inspectKey(fields []field) {
 		if !f.is("is_primary_key") {
 			continue
 		}
-		r.keyType = f.Type
-		if f.special("uuid") {
-			r.keyType = "uuid" // the type may be string in SQLite
-		}
+		r.keyType = f.keyType()
 		step := Step{What: fmt.Sprintf("primary key %s.%s", r.opts.Collection, f.Field), Status: Present}
 		if !f.is("has_auto_increment") && !f.special("uuid") {
 			step.Status = Differs

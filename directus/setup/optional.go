@@ -12,6 +12,7 @@ import (
 const (
 	privateCollection = "private_messages"
 	markersCollection = "read_markers"
+	reactionsSuffix   = "_reactions" // behind the name of the collection of the messages
 	replyField        = "reply_to"
 	fileField         = "file"
 	recipientField    = "recipient"
@@ -70,12 +71,21 @@ func isRefusal(err error) bool {
 // own matches the items whose field holds the current user.
 func own(field string) object { return object{field: object{"_eq": "$CURRENT_USER"}} }
 
-// toMessages is a field that points to a message.
-func (r *run) toMessages(name, onDelete string) part {
-	return part{target: r.opts.Collection, onDelete: onDelete, check: checkAny, body: object{
-		"field": name, "type": r.keyType, "schema": object{},
+// talk is a collection of messages, as what points to them needs to know it.
+type talk struct {
+	collection, keyType, text string
+	readers                   object // filter of the messages that one may read; nil: all
+}
+
+// said are the messages of the channel.
+func (r *run) said() talk { return talk{r.opts.Collection, r.keyType, r.opts.Fields.Text, nil} }
+
+// item is a field that points to a message.
+func (t talk) item(name, onDelete string) part {
+	return part{target: t.collection, onDelete: onDelete, check: checkAny, body: object{
+		"field": name, "type": t.keyType, "schema": object{},
 		"meta": object{"special": []string{"m2o"}, "interface": "select-dropdown-m2o",
-			"options": object{"template": "{{" + r.opts.Fields.Text + "}}"}, "display": "related-values"},
+			"options": object{"template": "{{" + t.text + "}}"}, "display": "related-values"},
 	}}
 }
 
@@ -87,7 +97,7 @@ func toUsers(body object, check func(field) finding) part {
 func checkAny(field) finding { return finding{} }
 
 func (r *run) replies(ctx context.Context) error {
-	good, err := r.parts(ctx, store{name: r.opts.Collection, parts: []part{r.toMessages(replyField, "SET NULL")}}, true)
+	good, err := r.parts(ctx, store{name: r.opts.Collection, parts: []part{r.said().item(replyField, "SET NULL")}}, true)
 	if err == nil && good(replyField) {
 		r.report.fields.Reply = replyField
 	}
@@ -121,21 +131,34 @@ func (r *run) edit(ctx context.Context) error {
 		rule{collection: r.opts.Collection, action: "delete", fields: []string{"*"}, items: mine})
 }
 
-func (r *run) reactions(ctx context.Context) error {
-	name := r.opts.Collection + "_reactions"
+func (r *run) reactions(ctx context.Context) (err error) {
+	r.report.reactions, err = r.reactionsTo(ctx, r.said())
+	return err
+}
+
+// reactionsTo makes a collection of reactions to messages, which whoever may read those may read, and returns its name.
+func (r *run) reactionsTo(ctx context.Context, t talk) (name string, err error) {
+	name = t.collection + reactionsSuffix
 	if _, err := r.keep(ctx, store{name: name, instead: renameCollection, icon: "add_reaction", note: "Reactions to chat messages", parts: []part{
-		r.toMessages("message", "CASCADE"),
+		t.item("message", "CASCADE"),
 		{body: object{"field": "text", "type": "string", "schema": object{"max_length": reactionLength}, "meta": object{"interface": "input"}}, check: holds(reactionLength)},
 		toUsers(authorField("user_created"), checkAuthor),
 		{body: dateField("date_created"), check: checkDate},
 	}}); err != nil {
-		return err
+		return "", err
 	}
-	r.report.reactions = name
-	if err := r.permit(ctx, name, "read", "create"); err != nil {
-		return err
+	if err := r.permit(ctx, name, "create"); err != nil {
+		return "", err
 	}
-	return r.permitOwn(ctx, "remove the reactions of everybody",
+	if t.readers == nil {
+		err = r.permit(ctx, name, "read")
+	} else {
+		err = r.permitOwn(ctx, "read the reactions to all private messages", rule{collection: name, action: "read", fields: []string{"*"}, items: object{"message": t.readers}})
+	}
+	if err != nil {
+		return "", err
+	}
+	return name, r.permitOwn(ctx, "remove the reactions of everybody",
 		rule{collection: name, action: "delete", fields: []string{"*"}, items: own("user_created")})
 }
 

@@ -52,13 +52,14 @@ channels:
 private:
   collection: private_messages
   kind: irc_kind
+  reactions: {collection: private_messages_reactions}
 read_markers:
   collection: read_markers
 `
 	if got := keys(made.Config(site)); got != want {
 		t.Errorf("configuration:\n%s\nwant\n%s", got, want)
 	}
-	for _, could := range []string{"change and delete the messages of everybody", "read all private messages", "remove the reactions of everybody"} {
+	for _, could := range []string{"change and delete the messages of everybody", "read all private messages", "read the reactions to all private messages", "remove the reactions of everybody"} {
 		if told := strings.Contains(made.String(), could); told == licensed {
 			t.Errorf("on Directus %s, that everybody may %s, is told: %v", d.Version, could, told)
 		}
@@ -176,6 +177,14 @@ func checkPrivate(t *testing.T, d *directustest.Server, ada, kevin, eve directus
 	if n, want := count(t, d.Account(eve), "private_messages"), map[bool]int{true: 0, false: 1}[licensed]; n != want {
 		t.Errorf("Eve sees %d letters, want %d on Directus %s", n, want, d.Version)
 	}
+	seal := add(t, d.Account(kevin), "private_messages_reactions", object{"message": json.Number(letter), "text": "👍"})
+	if n := count(t, d.Account(ada), "private_messages_reactions"); n != 1 {
+		t.Errorf("Ada sees %d reactions", n)
+	}
+	if n, want := count(t, d.Account(eve), "private_messages_reactions"), map[bool]int{true: 0, false: 1}[licensed]; n != want {
+		t.Errorf("Eve sees %d reactions, want %d on Directus %s", n, want, d.Version)
+	}
+	refused(t, d.Account(ada), licensed, http.MethodDelete, "/items/private_messages_reactions/"+seal, nil)
 	refused(t, d.Account(kevin), licensed, http.MethodPatch, "/items/private_messages/"+letter, object{"text": "dear Eve"})
 	refused(t, d.Account(ada), false, http.MethodPatch, "/items/private_messages/"+letter, object{"text": "dear K."})
 }

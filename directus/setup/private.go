@@ -11,7 +11,15 @@ func (r *run) private(ctx context.Context) error {
 	if open, err := r.wouldBeOpen(ctx, concerned); err != nil || open {
 		return err
 	}
-	good, err := r.keep(ctx, store{name: privateCollection, instead: renameCollection, icon: "forum", note: "Chat messages between two people", parts: []part{
+	letters := talk{privateCollection, "integer", "text", concerned.items}
+	inspect := func(fields []field) {
+		for _, f := range fields {
+			if f.is("is_primary_key") {
+				letters.keyType = f.keyType()
+			}
+		}
+	}
+	good, err := r.keep(ctx, store{name: privateCollection, instead: renameCollection, icon: "forum", note: "Chat messages between two people", inspect: inspect, parts: []part{
 		{body: textField("text"), check: checkText},
 		toUsers(authorField("user_created"), checkAuthor),
 		toUsers(object{"field": recipientField, "type": "uuid", "schema": object{},
@@ -33,8 +41,16 @@ func (r *run) private(ctx context.Context) error {
 	if err := r.permit(ctx, privateCollection, "create"); err != nil {
 		return err
 	}
-	if err := r.permitOwn(ctx, "read all private messages", concerned); err != nil || !r.opts.Edit {
+	if err := r.permitOwn(ctx, "read all private messages", concerned); err != nil {
 		return err
+	}
+	if r.opts.Reactions {
+		if r.report.privateReactions, err = r.reactionsTo(ctx, letters); err != nil {
+			return err
+		}
+	}
+	if !r.opts.Edit {
+		return nil
 	}
 	return r.permitOwn(ctx, "change and delete the private messages of everybody",
 		rule{collection: privateCollection, action: "update", fields: []string{"text"}, items: own("user_created")},

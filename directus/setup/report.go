@@ -51,9 +51,9 @@ type Report struct {
 	usable  int    // number of Steps about the collection, the role and its permissions, which come first
 	fields  Fields // as found or made; a name is empty if the collection has no such field
 	// Names of the optional collections that can be used; empty for the others.
-	reactions, private, markers string
-	privateKind                 string // name of the field of the private messages; empty if they have none
-	corrections                 bool   // people may change their own messages
+	reactions, private, privateReactions, markers string
+	privateKind                                   string // name of the field of the private messages; empty if they have none
+	corrections                                   bool   // people may change their own messages
 }
 
 // Complete reports whether everything that was asked for can be used, or could be after a run without DryRun: no step

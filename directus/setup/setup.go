@@ -78,7 +78,7 @@ type Options struct {
 	// Edit lets people change and delete their own messages. On Directus 12 without a licence, which cannot grant less, they
 	// may then change and delete the messages of everybody.
 	Edit bool
-	// Reactions makes a collection for reactions.
+	// Reactions makes a collection for reactions, and with Private another for those to private messages.
 	Reactions bool
 	// ReadMarkers makes a collection for read markers: up to which time each user has read.
 	ReadMarkers bool
@@ -133,7 +133,7 @@ func (o Options) Validate() error {
 	for _, other := range []struct {
 		wanted bool
 		name   string
-	}{{o.Private, privateCollection}, {o.ReadMarkers, markersCollection}} {
+	}{{o.Private, privateCollection}, {o.Private && o.Reactions, privateCollection + reactionsSuffix}, {o.ReadMarkers, markersCollection}} {
 		if other.wanted && o.Collection == other.name {
 			return fmt.Errorf("setup uses the collection %q for something else: choose another name for the messages", o.Collection)
 		}

@@ -23,7 +23,7 @@ func (p *prober) extras(ctx context.Context, c config.Channel) {
 	if c.TopicItem.Collection != "" {
 		p.topic(ctx, c)
 	}
-	p.reactions(ctx, c)
+	p.reactions(ctx, c, c.Reactions, "--reactions", "reactions")
 }
 
 // files checks that this user can read the names of files. A field holds one file, or
@@ -74,12 +74,17 @@ func (p *prober) topic(ctx context.Context, c config.Channel) {
 	}
 }
 
-func (p *prober) reactions(ctx context.Context, c config.Channel) {
+// reactions checks where reactions are stored. c is a channel for the command line of setup, flags
+// are those that make the collection, and key names it in the configuration.
+func (p *prober) reactions(ctx context.Context, c config.Channel, r config.Reactions, flags, key string) {
 	name := config.ReactionFields
-	p.store(ctx, c, c.Reactions.Collection, "--reactions", "reactions", []judgedField{
+	p.store(ctx, c, r.Collection, flags, key, []judgedField{
 		{name.Message, nil}, {name.Text, nil}, {name.Author, p.judgeAuthor}, {name.Date, p.judgeDate},
 	})
 }
+
+// privateReactions are the flags of setup that make the collection of reactions to private messages.
+const privateReactions = "--private --reactions"
 
 func (p *prober) private(ctx context.Context) {
 	first, name := p.cfg.Channels[0], config.PrivateFields
@@ -91,6 +96,7 @@ func (p *prober) private(ctx context.Context) {
 		fields = append(fields, judgedField{kind, p.judgeKind("private.kind")})
 	}
 	p.store(ctx, first, p.cfg.Private.Collection, "--private", "private", fields)
+	p.reactions(ctx, first, p.cfg.Private.Reactions, privateReactions, "private.reactions")
 }
 
 func (p *prober) markers(ctx context.Context) {

@@ -35,12 +35,7 @@ func (p *prober) rights(ctx context.Context) {
 		if t := c.TopicItem; t.Collection != "" && (!granted[t.Collection]["update"].Allowed() || len(granted[t.Collection]["update"].Refused(t.Field)) > 0) {
 			p.note("grant update on it if this user should be able to set the topic", "%s: this user may not change the topic (%s.%s)", c.Name, t.Collection, t.Field)
 		}
-		if r := c.Reactions; p.canRead[r.Collection] {
-			p.may(granted, c.Name, "react in", r.Collection, "create", []string{config.ReactionFields.Message, config.ReactionFields.Text}, p.runSetup(c, "--reactions"))
-			if !granted[r.Collection]["delete"].Allowed() {
-				p.note("grant delete on own reactions: "+p.setup(c, "--reactions"), "%s: this user cannot remove reactions", c.Name)
-			}
-		}
+		p.mayReact(granted, c.Name, c, c.Reactions, "--reactions")
 	}
 	p.privateRights(granted)
 	p.accountRights(ctx, granted)
@@ -64,6 +59,18 @@ func (p *prober) may(granted directus.Permissions, where, verb, collection, acti
 		p.miss("grant "+action+" on these fields too: "+fix, "%s: this user may not write %s of %s", where, strings.Join(refused, ", "), collection)
 	default:
 		p.ok("%s: this user may %s %s", where, verb, collection)
+	}
+}
+
+// mayReact reports whether this user can store and remove reactions. c and flags are for the command
+// line of setup.
+func (p *prober) mayReact(granted directus.Permissions, where string, c config.Channel, r config.Reactions, flags string) {
+	if !p.canRead[r.Collection] {
+		return
+	}
+	p.may(granted, where, "react in", r.Collection, "create", []string{config.ReactionFields.Message, config.ReactionFields.Text}, p.runSetup(c, flags))
+	if !granted[r.Collection]["delete"].Allowed() {
+		p.note("grant delete on own reactions: "+p.setup(c, flags), "%s: this user cannot remove reactions", where)
 	}
 }
 
@@ -96,6 +103,7 @@ func (p *prober) privateRights(granted directus.Permissions) {
 		wanted = append(wanted, m.Kind)
 	}
 	p.may(granted, "private messages", "write to", m.Collection, "create", wanted, p.runSetup(p.cfg.Channels[0], "--private"))
+	p.mayReact(granted, "private messages", p.cfg.Channels[0], m.Reactions, privateReactions)
 	if granted[m.Collection]["read"].Access == "full" {
 		p.note("restrict the permission to read "+m.Collection+" to sender and recipient in the Directus app, which needs a licence on Directus 12", "private messages: this user can read those of everybody over the Directus API")
 	}

@@ -89,10 +89,11 @@ type Reactions struct {
 
 // Private names the collection of private messages; empty: there are no private messages.
 type Private struct {
-	Collection string `yaml:"collection"`
-	Backlog    int    `yaml:"backlog"`
-	Format     string `yaml:"format" accepts:"plain markdown html"`
-	Kind       string `yaml:"kind"`
+	Collection string    `yaml:"collection"`
+	Backlog    int       `yaml:"backlog"`
+	Format     string    `yaml:"format" accepts:"plain markdown html"`
+	Kind       string    `yaml:"kind"`
+	Reactions  Reactions `yaml:"reactions"`
 }
 
 // Markers names the collection of read markers; empty: they are kept in memory.
@@ -152,6 +153,9 @@ func validateStores(cfg *Config, d *decoder) {
 	if p := cfg.Private; p.Collection != "" {
 		validateCollection(p.Collection, "private.collection", "private messages need", d)
 		validateBacklog(p.Backlog, "private.backlog", d)
+		if p.Reactions.Collection != "" {
+			validateCollection(p.Reactions.Collection, "private.reactions.collection", "reactions need", d)
+		}
 		f := PrivateFields
 		validateUses([]fieldUse{{"id", f.ID, true}, {"text", f.Text, true}, {"sender", f.Sender, true}, {"recipient", f.Recipient, true},
 			{"date", f.Date, true}, {"nonce", f.Nonce, true}, {"kind", p.Kind, false}}, "private", d)
@@ -184,6 +188,7 @@ func validateStores(cfg *Config, d *decoder) {
 		claim(c.Reactions.Collection, fmt.Sprintf("channels[%d].reactions.collection", i), "reactions")
 	}
 	claim(cfg.Private.Collection, "private.collection", "private messages")
+	claim(cfg.Private.Reactions.Collection, "private.reactions.collection", "reactions to private messages")
 	claim(cfg.Markers.Collection, "read_markers.collection", "read markers")
 }
 

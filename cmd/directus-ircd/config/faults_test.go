@@ -216,10 +216,11 @@ var faultyFiles = []struct {
 	{"soft delete", minimal + "channels:\n  - name: \"#a\"\n    soft_delete: {field: status}\n  - name: \"#b\"\n    soft_delete: {field: text, values: [gone]}\n", []string{
 		`:5: channels[0].soft_delete: field and values belong together: write both, such as {field: status, values: [archived]}`,
 		`:7: channels[1].soft_delete.field: "text" is the field of text: use another field to mark deleted messages`}},
-	{"one collection for all", minimal + "channels:\n  - name: \"#a\"\n    reactions: {collection: messages}\nprivate: {collection: messages, backlog: -1}\nread_markers:\n  collection: directus_users\n", []string{
+	{"one collection for all", minimal + "channels:\n  - name: \"#a\"\n    reactions: {collection: messages}\nprivate: {collection: messages, backlog: -1, reactions: {collection: messages}}\nread_markers:\n  collection: directus_users\n", []string{
 		`:5: channels[0].reactions.collection: "messages" already holds the messages of #a: reactions need a collection of their own`,
 		`:6: private.backlog: -1 must be a number of messages from 0 to 10000`,
 		`:6: private.collection: "messages" already holds the messages of #a: private messages need a collection of their own`,
+		`:6: private.reactions.collection: "messages" already holds the messages of #a: reactions to private messages need a collection of their own`,
 		`:8: read_markers.collection: "directus_users" is a collection of Directus itself: read markers need a collection of their own`}},
 	{"recheck", minimal + "  recheck: 2h\n", []string{
 		`:3: directus.recheck: 2h0m0s must be a time span from 5s to 1h0m0s, such as 5m`}},
