@@ -40,9 +40,25 @@ func tagOf(line, name string) string {
 	return ""
 }
 
+// reactInPrivate has Bob react to what Ada has written to him alone, and take it back.
+func reactInPrivate(t *testing.T, ada, bob *ircdtest.Client) {
+	t.Helper()
+	ada.Send("PRIVMSG Bob :psst")
+	msgid := tagOf(ada.Expect("@* :Ada!* PRIVMSG Bob :psst"), "msgid")
+	bob.Expect("@* :Ada!* PRIVMSG Bob :psst")
+	for _, tag := range []string{"+draft/react", "+draft/unreact"} {
+		bob.Send("@" + tag + "=👍;+reply=" + msgid + " TAGMSG Ada")
+		for _, c := range []*ircdtest.Client{ada, bob} {
+			if line := c.Expect("@* :Bob!* TAGMSG Ada"); tagOf(line, tag) != "👍" || tagOf(line, "+reply") != msgid {
+				t.Errorf("a reaction to %s: %q", msgid, line)
+			}
+		}
+	}
+}
+
 // What becomes of messages, on a real Directus and with clients that show it.
 func TestRealChanges(t *testing.T) {
-	dx := ownServer(t, directustest.Setup(setup.Options{Edit: true, Replies: true, Reactions: true}))
+	dx := ownServer(t, directustest.Setup(setup.Options{Edit: true, Replies: true, Reactions: true, Private: true, PrivateReadable: true}))
 	for _, field := range []string{"room", "status"} {
 		dx.Do(http.MethodPost, "/fields/"+dx.Collection, nil, map[string]any{"field": field, "type": "string"}, nil)
 	}
@@ -53,7 +69,12 @@ func TestRealChanges(t *testing.T) {
 	soft := channel
 	soft.Name, soft.SoftDelete = "#soft", &collection.SoftDelete{Field: "status", Values: []string{"archived"}}
 	soft.Filter, soft.Set = map[string]any{"room": map[string]any{"_eq": "soft"}}, map[string]any{"room": "soft"}
-	s := start(t, dx, func(o *bridge.Options) { o.Edits = collection.Edits{Show: true, Merge: time.Second, MaxAge: time.Hour} }, channel, soft)
+	letters, seals := privateMessages, *channel.Reactions
+	seals.Collection = letters.Collection + "_reactions"
+	letters.Reactions = &seals
+	s := start(t, dx, func(o *bridge.Options) {
+		o.Private, o.Edits = &letters, collection.Edits{Show: true, Merge: time.Second, MaxAge: time.Hour}
+	}, channel, soft)
 
 	ada, bob := dx.CreateUser("Ada", ""), dx.CreateUser("Bob", "")
 	a := s.modern(ada.Email, ada.Password, "#messages", "#soft")
@@ -121,6 +142,8 @@ func TestRealChanges(t *testing.T) {
 	if len(left) != 0 {
 		t.Errorf("%d reactions are left", len(left))
 	}
+
+	reactInPrivate(t, a, b)
 
 	// The role may delete everything: without a licence there is no other way.
 	a.Send("REDACT #messages " + reply)
